@@ -1,0 +1,63 @@
+package owlatsync
+
+// Outcome is what became of a row in a run. Every row read ends in exactly one.
+type Outcome string
+
+const (
+	Created   Outcome = "created"   // the contact did not exist and was created
+	Updated   Outcome = "updated"   // the contact, its names or its memberships were changed
+	Renamed   Outcome = "renamed"   // the contact got the row's new address (and perhaps other changes)
+	Adopted   Outcome = "adopted"   // the contact existed in Owlat before and now belongs to the row
+	Unchanged Outcome = "unchanged" // nothing to do, no request sent
+	Removed   Outcome = "removed"   // the row left the source and the removal policy was applied
+	Invalid   Outcome = "invalid"   // Owlat would refuse the row; no request sent
+	Duplicate Outcome = "duplicate" // another row of the source has the same address and won
+	Skipped   Outcome = "skipped"   // left alone on purpose; the reason says why
+	Failed    Outcome = "failed"    // something is still to be done that could not be; the reason says why
+)
+
+// Outcomes lists all outcomes in the order in which reports show them.
+var Outcomes = []Outcome{Created, Updated, Renamed, Adopted, Unchanged, Removed, Invalid, Duplicate, Skipped, Failed}
+
+// Report is the result of one run of one sync. It holds no address and no name.
+type Report struct {
+	Sync        string           `json:"sync"`
+	Run         string           `json:"run"`
+	Rows        int              `json:"rows"`
+	Outcomes    map[Outcome]int  `json:"outcomes"`
+	Memberships MembershipCounts `json:"memberships"`
+	Requests    RequestCounts    `json:"requests"`
+	Seconds     float64          `json:"seconds"`
+}
+
+// MembershipCounts counts the topic memberships a run added, removed and left alone on purpose.
+type MembershipCounts struct {
+	Added   int `json:"added"`
+	Removed int `json:"removed"`
+	Skipped int `json:"skipped"`
+}
+
+// RequestCounts counts the requests a run sent, retries included; Writes are all but GETs.
+type RequestCounts struct {
+	Total       int `json:"total"`
+	Writes      int `json:"writes"`
+	RateLimited int `json:"rate_limited"`
+}
+
+// NewReport returns an empty report in which every outcome is present.
+func NewReport(sync, run string) *Report {
+	r := &Report{Sync: sync, Run: run, Outcomes: make(map[Outcome]int, len(Outcomes))}
+	for _, o := range Outcomes {
+		r.Outcomes[o] = 0
+	}
+	return r
+}
+
+// Balanced reports whether the outcomes add up to the rows read plus the removed (Invariant 2).
+func (r *Report) Balanced() bool {
+	sum := 0
+	for _, n := range r.Outcomes {
+		sum += n
+	}
+	return sum == r.Rows+r.Outcomes[Removed]
+}

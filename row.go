@@ -1,0 +1,73 @@
+package owlatsync
+
+// Row is one result of a source, mapped to what Owlat can hold. Its values are as the source gave them, neither trimmed
+// nor validated.
+type Row struct {
+	// Key names the row within its sync: the text of the key column, or of several joined by JoinKey. It is empty where
+	// the sync has no key of its own; then the normalised address is the key.
+	Key string
+	// Position tells a person where the row stands in the source, such as "row 17" or "line 18".
+	Position string
+
+	Email     Field
+	FirstName Field
+	LastName  Field
+
+	// Consents has one value per topic of the sync, in the order of the configuration.
+	Consents []bool
+
+	// Properties are the event properties of the sync, in the order of the configuration.
+	Properties []Property
+
+	// Defect says why the row cannot be used although it was read, such as text that is not UTF-8. It names the column and
+	// never contains a value. A row with a defect has at least a Position, and a Key where that could be read.
+	Defect string
+}
+
+// FieldState tells what a source says of a field.
+type FieldState uint8
+
+const (
+	// Unmapped means that the sync does not map the field: what Owlat holds is left alone.
+	Unmapped FieldState = iota
+	// Null means that the source has no value: the sync's NULL policy decides.
+	Null
+	// Set means that Value is the source's value, be it empty.
+	Set
+)
+
+// Field is the value of one mapped field.
+type Field struct {
+	State FieldState
+	Value string
+}
+
+// Some returns a set field.
+func Some(value string) Field { return Field{State: Set, Value: value} }
+
+// Property is one event property of a row: a string, a float64, an int64, a bool or nil.
+type Property struct {
+	Name  string
+	Value any
+}
+
+// JoinKey returns the row key for the values of several key columns: they are joined by "/", and a "/" or "\" inside a
+// value is escaped by "\", so that different values never give the same key.
+func JoinKey(values ...string) string {
+	if len(values) == 1 {
+		return values[0]
+	}
+	var b []byte
+	for i, v := range values {
+		if i > 0 {
+			b = append(b, '/')
+		}
+		for j := range len(v) {
+			if v[j] == '/' || v[j] == '\\' {
+				b = append(b, '\\')
+			}
+			b = append(b, v[j])
+		}
+	}
+	return string(b)
+}
