@@ -1,0 +1,89 @@
+package reconcile
+
+import "time"
+
+// Fingerprint is a 128-bit hash of exactly the mapped values of a row under a sync's settings. The zero value stands for a
+// row that has never been applied completely.
+type Fingerprint struct{ Hi, Lo uint64 }
+
+// IsZero reports whether f stands for "not applied".
+func (f Fingerprint) IsZero() bool { return f == Fingerprint{} }
+
+// Origin tells how the contact of an entry came to be.
+type Origin string
+
+const (
+	OriginNone    Origin = ""        // no contact is confirmed yet
+	OriginCreated Origin = "created" // this sync created the contact
+	OriginAdopted Origin = "adopted" // the contact was in Owlat before
+	OriginGone    Origin = "gone"    // the contact was there and is no more
+)
+
+// Entry is what the ledger knows that Owlat holds for one row of one sync. Everything in it but Intent and Failure was
+// confirmed by an answer of Owlat.
+type Entry struct {
+	Key       string
+	ContactID string // empty while no contact is confirmed
+	Email     string // the contact's present address, normalised
+	Identity  string // the address the contact was created or first met with, which Owlat keeps refusing for others
+	FirstName string // empty stands for null too
+	LastName  string
+	Origin    Origin
+
+	Fingerprint Fingerprint // of the row as last applied completely
+	Memberships []Membership
+	Intent      Intent
+	Failure     *Failure // why the row is not applied, nil when it is
+
+	FirstSeen time.Time // when the sync first met the row
+	ChangedAt time.Time // when the entry was last recorded
+}
+
+// Membership returns the entry's membership in the topic, nil when the ledger has none.
+func (e *Entry) Membership(topic string) *Membership {
+	for i := range e.Memberships {
+		if e.Memberships[i].Topic == topic {
+			return &e.Memberships[i]
+		}
+	}
+	return nil
+}
+
+// Membership is what the ledger knows about one row and one topic.
+type Membership struct {
+	Topic   string          `json:"topic"`
+	Consent bool            `json:"consent"` // the source's last word that was acted on
+	State   MembershipState `json:"state"`
+	At      time.Time       `json:"at"`
+}
+
+// MembershipState tells what was done about a membership.
+type MembershipState string
+
+const (
+	MemberWanted  MembershipState = "wanted"  // to be added, the request was never sent
+	MemberSent    MembershipState = "sent"    // the add was sent, its outcome is not known
+	MemberAdded   MembershipState = "added"   // Owlat confirmed the add
+	MemberSkipped MembershipState = "skipped" // the contact was there before the sync: left as it is
+	MemberOut     MembershipState = "out"     // the source does not consent; removed if it was added
+	MemberUnsure  MembershipState = "unsure"  // an add whose outcome stayed unknown for too long to be repeated
+)
+
+// Intent is recorded before a create is sent, so that a contact found after a kill can be told from one that was there before.
+type Intent struct {
+	Create time.Time // when the create was about to be sent, zero when none is outstanding
+}
+
+// Failure is why a row is not applied.
+type Failure struct {
+	Class       Class       `json:"class"`
+	Category    string      `json:"category"` // Owlat's error category, or a word of ours such as "drift"
+	Status      int         `json:"status,omitempty"`
+	Reason      string      `json:"reason"` // for people; holds no address
+	Attempts    int         `json:"attempts"`
+	First       time.Time   `json:"first"`
+	Last        time.Time   `json:"last"`
+	NextTry     time.Time   `json:"next_try"`
+	Parked      bool        `json:"parked"`
+	Fingerprint Fingerprint `json:"fingerprint"` // of the row that failed: another one is tried at once
+}

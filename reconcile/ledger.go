@@ -1,0 +1,143 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"owlatsync"
+)
+
+// Source gives the rows of one sync.
+type Source interface {
+	// Rows streams the source once, in one consistent read-only snapshot. The row and its slices are valid until the next
+	// iteration. An error ends the scan as incomplete; breaking out of the loop releases everything.
+	Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error]
+}
+
+// Ledger is the durable memory of what Owlat holds for the rows of every sync of one deployment. All methods are safe for
+// concurrent use. Times are stored with at least millisecond precision and come back in UTC.
+type Ledger interface {
+	// Index streams, in no particular order, what the diff needs of every entry of the sync.
+	Index(ctx context.Context, sync string) iter.Seq2[IndexEntry, error]
+	// Entries returns the sync's entries with the given keys, by key; keys without an entry are left out.
+	Entries(ctx context.Context, sync string, keys []string) (map[string]*Entry, error)
+	// Holders returns the entries of all syncs whose Email or Identity is one of the normalised addresses.
+	Holders(ctx context.Context, addresses []string) ([]Holder, error)
+	// Record makes the records durable, all or none, before it returns. Concurrent calls may share one commit.
+	Record(ctx context.Context, records ...Record) error
+	// Forget removes the sync's entries with the given keys; history stays.
+	Forget(ctx context.Context, sync string, keys []string) error
+
+	Journal
+	PlanStore
+}
+
+// Journal keeps the runs.
+type Journal interface {
+	// Acquire takes the ledger for one run at a time, across processes, and returns what gives it back. It fails with a
+	// *LockedError while another live process holds it.
+	Acquire(ctx context.Context, purpose string) (release func() error, err error)
+	// Bind ties the ledger to the deployment on first use and fails with a *DeploymentError if it is tied to another.
+	Bind(ctx context.Context, deployment string) error
+	// BeginRun numbers and records a run that starts; EndRun records how it ended.
+	BeginRun(ctx context.Context, run Run) (id int64, err error)
+	EndRun(ctx context.Context, run Run) error
+	// Runs returns the sync's latest runs, newest first; an empty sync means all.
+	Runs(ctx context.Context, sync string, limit int) ([]Run, error)
+	// Standing counts the sync's entries.
+	Standing(ctx context.Context, sync string) (Standing, error)
+	// SetAdopted records that the sync has compared its rows with the contacts that Owlat already had.
+	SetAdopted(ctx context.Context, sync string) error
+}
+
+// PlanStore keeps the items of a run's plan outside memory.
+type PlanStore interface {
+	// Spool appends items to the plan of the run. They need not be durable before EndRun.
+	Spool(ctx context.Context, run int64, items []PlanItem) error
+	// Spooled streams the run's items of one phase by ascending Order, then in the sequence of their spooling. Record and
+	// Spool may be called while it streams.
+	Spooled(ctx context.Context, run int64, phase int) iter.Seq2[PlanItem, error]
+	// Unspool drops the run's plan.
+	Unspool(ctx context.Context, run int64) error
+}
+
+// IndexEntry is what the diff holds of an entry: hashes of its key and address, and the fingerprint of the row last applied.
+type IndexEntry struct {
+	KeyHash     uint64 // HashText(Entry.Key)
+	AddressHash uint64 // HashText(Entry.Email)
+	Fingerprint Fingerprint
+}
+
+// Holder is an entry together with its sync.
+type Holder struct {
+	Sync  string
+	Entry *Entry
+}
+
+// Record is one step of a row's history: the entry as it stands now, and what happened.
+type Record struct {
+	Sync  string
+	Run   int64
+	Entry *Entry // stored in place of the entry with the same key
+	Event string // what happened, such as "created"; empty: no line of history
+	Note  string // more about it, for people; no address
+}
+
+// Run is one run of one sync.
+type Run struct {
+	ID       int64
+	Sync     string
+	Mode     string // "run" or "plan"
+	Started  time.Time
+	Finished time.Time // zero while it runs or when its process died
+	Status   string    // "running", "ok", "failed rows", "stopped", "interrupted", "error"
+	Message  string
+	Report   *owlatsync.Report
+}
+
+// Standing counts the entries of a sync by how they stand.
+type Standing struct {
+	Entries int  // all
+	Applied int  // in step with their rows as last seen
+	Failing int  // with a failure
+	Parked  int  // of those, given up until the row changes or somebody says retry
+	Adopted bool // SetAdopted was called
+}
+
+// PlanItem is one item of a plan; Body is the engine's own encoding.
+type PlanItem struct {
+	Phase int
+	Order int64
+	Key   string
+	Body  []byte
+}
+
+// LockedError says which process holds the ledger.
+type LockedError struct {
+	PID     int
+	Host    string
+	Since   time.Time
+	Purpose string
+}
+
+// ErrLocked is matched by *LockedError.
+var ErrLocked = errors.New("another run holds the ledger")
+
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("another run holds the ledger: %s by process %d on %s since %s; wait for it to end, or stop it",
+		e.Purpose, e.PID, e.Host, e.Since.Local().Format("2006-01-02 15:04:05"))
+}
+
+// Is matches ErrLocked.
+func (e *LockedError) Is(target error) bool { return target == ErrLocked }
+
+// DeploymentError says that the ledger belongs to another deployment than the configured one.
+type DeploymentError struct{ Bound, Configured string }
+
+func (e *DeploymentError) Error() string {
+	return fmt.Sprintf("the ledger belongs to the deployment %s, the configuration says %s: give each deployment a ledger of its own",
+		e.Bound, e.Configured)
+}
