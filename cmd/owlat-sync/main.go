@@ -1,0 +1,34 @@
+// Command owlat-sync keeps the contacts of an Owlat deployment in step with the rows of a database.
+//
+// Each command has a file of its own with a constructor new…Cmd; root.go puts them together. Only drivers.go knows
+// database drivers.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+
+	"owlatsync/internal/exitcode"
+)
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run executes one command line and returns the exit code. Cancelling ctx aborts it; SIGINT and SIGTERM are handled here.
+func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := newApp(env, stdin, stdout, stderr)
+	ctx, release := a.watchSignals(ctx)
+	defer release()
+
+	root := newRootCmd(a)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err != nil && !a.started {
+		// Nothing of a command ran yet: cobra refused the words or flags themselves.
+		err = usageError(err)
+	}
+	a.printError(err)
+	return int(exitcode.Of(err))
+}

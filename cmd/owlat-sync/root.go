@@ -1,0 +1,80 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"owlatsync/internal/exitcode"
+)
+
+// The groups in which the help of the root shows the commands; a command sets one as its GroupID.
+const (
+	groupStart = "start"
+	groupSync  = "sync"
+	groupOne   = "one"
+	groupTools = "tools"
+)
+
+const rootLong = `owlat-sync keeps the contacts of an Owlat deployment in step with the rows of your database.
+
+It reads the rows of a query, compares them with what Owlat is known to hold, and sends only the
+differences. It never changes your database, and never puts back anybody who unsubscribed.
+
+New here? "owlat-sync demo" shows it at work and needs nothing. Then, with your own database:
+
+  owlat-sync init postgres://user@host/db   write a configuration file
+  owlat-sync check                          test connections, key and topics; changes nothing
+  owlat-sync plan                           show what a run would do
+  owlat-sync run                            do it`
+
+func newRootCmd(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "owlat-sync",
+		Short:         "Keep Owlat's contacts in step with your database",
+		Long:          rootLong,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.CompletionOptions.HiddenDefaultCmd = false
+
+	flags := root.PersistentFlags()
+	flags.StringVarP(&a.configPath, "config", "c", "owlat-sync.yaml", "configuration `file`")
+	flags.StringSliceVar(&a.syncs, "sync", nil, "only the sync with this `name` (repeatable; default all)")
+	flags.BoolVar(&a.json, "json", false, "print JSON for machines instead of text")
+	flags.BoolVarP(&a.yes, "yes", "y", false, "answer yes to every question")
+	flags.StringVar(&a.logLevel, "log-level", "warn", "what to log to standard error: debug, info, warn or error")
+
+	root.AddGroup(
+		&cobra.Group{ID: groupStart, Title: "Get started:"},
+		&cobra.Group{ID: groupSync, Title: "Sync:"},
+		&cobra.Group{ID: groupOne, Title: "A single contact:"},
+		&cobra.Group{ID: groupTools, Title: "Tools:"},
+	)
+	root.SetHelpCommandGroupID(groupTools)
+	root.SetCompletionCommandGroupID(groupTools)
+	root.SetUsageTemplate(root.UsageTemplate() + "\nExit codes:\n" + exitcode.Help())
+
+	root.AddCommand(
+		newVersionCmd(a),
+	)
+	markStart(a, root)
+	return root
+}
+
+// markStart makes every command note that cobra accepted the command line and set up what the common flags ask for.
+func markStart(a *app, cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		markStart(a, sub)
+	}
+	if body := cmd.RunE; body != nil {
+		cmd.RunE = func(c *cobra.Command, args []string) error {
+			if err := a.setup(); err != nil {
+				return err
+			}
+			a.started = true
+			return body(c, args)
+		}
+	}
+}

@@ -1,0 +1,93 @@
+// Package exitcode holds the exit codes of owlat-sync and decides, in one place, which one an error means.
+package exitcode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"owlatsync/reconcile"
+)
+
+// Code is a process's exit code.
+type Code int
+
+// The exit codes of every command. They are part of the program's interface: scripts depend on them.
+const (
+	OK          Code = 0
+	Error       Code = 1
+	Usage       Code = 2
+	FailedRows  Code = 3
+	Refused     Code = 4
+	Locked      Code = 5
+	Held        Code = 6
+	Interrupted Code = 130
+)
+
+// All lists the codes in ascending order.
+func All() []Code { return []Code{OK, Error, Usage, FailedRows, Refused, Locked, Held, Interrupted} }
+
+// String returns what the code means, as the help texts show it.
+func (c Code) String() string {
+	switch c {
+	case OK:
+		return "ok"
+	case Error:
+		return "error"
+	case Usage:
+		return "wrong usage or configuration"
+	case FailedRows:
+		return "finished, but some rows failed"
+	case Refused:
+		return "Owlat refused the API key, or it lacks a scope"
+	case Locked:
+		return "another run holds the ledger"
+	case Held:
+		return "held by a guard, nothing was changed"
+	case Interrupted:
+		return "interrupted"
+	}
+	return fmt.Sprintf("exit code %d", int(c))
+}
+
+// Help returns the lines that list the codes in a help text, indented by two blanks.
+func Help() string {
+	var b strings.Builder
+	for _, c := range All() {
+		fmt.Fprintf(&b, "  %3d  %s\n", int(c), c)
+	}
+	return b.String()
+}
+
+// With returns err so that Of says code for it, nil for a nil err. Its text and its chain stay as they are.
+func With(code Code, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &coded{error: err, code: code}
+}
+
+type coded struct {
+	error
+	code Code
+}
+
+func (e *coded) Unwrap() error { return e.error }
+
+// Of returns the exit code that err means: the outermost one given by With, else one that follows from its kind.
+func Of(err error) Code {
+	if err == nil {
+		return OK
+	}
+	if c, ok := errors.AsType[*coded](err); ok {
+		return c.code
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return Interrupted
+	case errors.Is(err, reconcile.ErrLocked):
+		return Locked
+	}
+	return Error
+}
