@@ -1,0 +1,240 @@
+package owlat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// DefaultBaseURL is where Owlat's own hosting answers.
+const DefaultBaseURL = "https://api.owlat.app"
+
+// Client speaks to one deployment with one API key. It never changes once made and is safe for concurrent use. It holds
+// no goroutine; its idle connections close by themselves or by [Client.CloseIdleConnections].
+type Client struct {
+	Contacts      *Contacts
+	Topics        *Topics
+	Events        *Events
+	Transactional *Transactional
+
+	core *core
+}
+
+// Contacts are the people that a deployment knows: routes below /contacts, scopes contacts:read and contacts:write.
+type Contacts struct{ core *core }
+
+// Topics are the lists that contacts subscribe to: routes below /topics, scope topics:write. The API neither lists topics
+// nor members.
+type Topics struct{ core *core }
+
+// Events trigger automations: route /events, scope events:write.
+type Events struct{ core *core }
+
+// Transactional sends single mails: route /transactional, scope transactional:send.
+type Transactional struct{ core *core }
+
+// core is what the areas of the API share.
+type core struct {
+	base      *url.URL // without a trailing slash
+	authorize func(*http.Request)
+	http      *http.Client
+	timeout   time.Duration
+	retries   int
+	patience  int // repeats after a 429
+	limiter   *Limiter
+	userAgent string
+	observe   func(Attempt)
+	logger    *slog.Logger
+	jitter    func() float64 // in [0, 1)
+	lastLimit *atomic.Pointer[RateLimit]
+}
+
+var keyForm = regexp.MustCompile(`^lm_live_[A-Za-z0-9]+$`)
+
+const minKey = 40
+
+// NewClient returns a client of the deployment at baseURL, below which it calls /api/v1/…; "" means [DefaultBaseURL].
+// The URL is http or https and may have a path, but no user, query or fragment. The key is one made in Owlat
+// ("lm_live_…"). NewClient sends nothing. Its errors hold neither the key nor the URL.
+func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
+	base, err := parseBase(baseURL)
+	if err != nil {
+		return nil, fmt.Errorf("owlat: %w", err)
+	}
+	switch {
+	case apiKey == "":
+		return nil, errors.New("owlat: the API key is empty")
+	case len(apiKey) < minKey || !keyForm.MatchString(apiKey):
+		return nil, fmt.Errorf("owlat: the API key is malformed: it must be lm_live_ and letters or digits, at least %d characters in all", minKey)
+	}
+	cfg := config{
+		timeout:   DefaultTimeout,
+		retries:   DefaultRetries,
+		limiter:   NewLimiter(DefaultRate, DefaultBurst),
+		userAgent: "owlat-go",
+	}
+	for _, opt := range opts {
+		if err := opt(&cfg); err != nil {
+			return nil, fmt.Errorf("owlat: %w", err)
+		}
+	}
+	// The key lives in a closure, where neither fmt nor a debugger's dump of the client shows it.
+	authorize := func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+apiKey) }
+	return newClient(&core{
+		base:      base,
+		authorize: authorize,
+		http:      cfg.client(),
+		timeout:   cfg.timeout,
+		retries:   cfg.retries,
+		patience:  cfg.retries,
+		limiter:   cfg.limiter,
+		userAgent: cfg.userAgent,
+		observe:   cfg.observe,
+		logger:    cfg.logger,
+		jitter:    rand.Float64,
+		lastLimit: new(atomic.Pointer[RateLimit]),
+	}), nil
+}
+
+func newClient(c *core) *Client {
+	return &Client{
+		Contacts:      &Contacts{c},
+		Topics:        &Topics{c},
+		Events:        &Events{c},
+		Transactional: &Transactional{c},
+		core:          c,
+	}
+}
+
+func parseBase(raw string) (*url.URL, error) {
+	if raw == "" {
+		raw = DefaultBaseURL
+	}
+	// The text of url.Parse's errors is left out: it quotes the URL, which may hold a password.
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return nil, errors.New("the base URL is malformed; it must look like https://example.convex.site")
+	case u.User != nil:
+		return nil, errors.New("the base URL must not contain credentials; hand in the API key on its own")
+	case u.Scheme != "https" && u.Scheme != "http":
+		return nil, errors.New("the base URL must start with https:// or http://")
+	case u.Hostname() == "":
+		return nil, errors.New("the base URL names no host")
+	case u.RawQuery != "" || u.ForceQuery:
+		return nil, errors.New("the base URL must not have a query")
+	case strings.Contains(raw, "#"):
+		return nil, errors.New("the base URL must not have a fragment")
+	}
+	u.RawPath = strings.TrimRight(u.EscapedPath(), "/")
+	u.Path = strings.TrimRight(u.Path, "/")
+	if strings.HasSuffix(u.Path, "/api/v1") {
+		return nil, errors.New("the base URL must end before /api/v1, which is added to it")
+	}
+	return u, nil
+}
+
+func (cfg *config) client() *http.Client {
+	hc := &http.Client{}
+	if cfg.httpClient != nil {
+		*hc = *cfg.httpClient
+	}
+	if cfg.transport != nil {
+		hc.Transport = cfg.transport
+	}
+	if hc.Transport == nil {
+		hc.Transport = &http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			ForceAttemptHTTP2:   true,
+			MaxIdleConnsPerHost: 64,
+			IdleConnTimeout:     90 * time.Second,
+			TLSHandshakeTimeout: 10 * time.Second,
+		}
+	}
+	theirs := hc.CheckRedirect
+	hc.CheckRedirect = func(req *http.Request, via []*http.Request) error {
+		first := via[0]
+		if req.URL.Scheme != first.URL.Scheme || req.URL.Host != first.URL.Host || req.Method != first.Method {
+			return fmt.Errorf("%w: the answer leads to %s://%s; if that is the deployment, make it the base URL",
+				ErrRedirect, req.URL.Scheme, req.URL.Host)
+		}
+		if theirs != nil {
+			return theirs(req, via)
+		}
+		if len(via) >= 5 {
+			return fmt.Errorf("%w: more than 5 in a row", ErrRedirect)
+		}
+		return nil
+	}
+	return hc
+}
+
+// BaseURL returns the base URL without a trailing slash.
+func (c *Client) BaseURL() string { return c.core.base.String() }
+
+// RateLimit returns what the latest answer said of the key's budget; zero before the first.
+func (c *Client) RateLimit() RateLimit {
+	if last := c.core.lastLimit.Load(); last != nil {
+		return *last
+	}
+	return RateLimit{}
+}
+
+// CloseIdleConnections closes the connections that the client keeps for later requests.
+func (c *Client) CloseIdleConnections() { c.core.http.CloseIdleConnections() }
+
+// String describes the client without its key.
+func (c Client) String() string { return "owlat.Client(" + c.BaseURL() + ")" }
+
+// GoString describes the client without its key.
+func (c Client) GoString() string { return c.String() }
+
+// RateLimit is what an answer says of the key's budget. Owlat's Remaining is no measure: it is 9 on every success.
+type RateLimit struct {
+	Limit     int       // requests a second
+	Remaining int       // 0 with a 429
+	Reset     time.Time // the server's time plus one second, rounded up to the second
+}
+
+// Health is the answer of a deployment that runs.
+type Health struct {
+	Status    string    `json:"status"`
+	Timestamp time.Time `json:"timestamp"`
+}
+
+// Health asks whether the deployment runs: GET /health. It sends no key and does not wait for the limiter.
+func (c *Client) Health(ctx context.Context) (*Health, error) {
+	cl := call{method: http.MethodGet, route: "/health", path: "/health", open: true}
+	ans, err := c.core.do(ctx, cl)
+	if err != nil {
+		return nil, err
+	}
+	var h Health
+	if err := ans.unmarshal(&h); err != nil {
+		return nil, err
+	}
+	if h.Status == "" {
+		return nil, ans.unreadable(errors.New("it has no status"))
+	}
+	return &h, nil
+}
+
+// Attempt is one request as an observer sees it.
+type Attempt struct {
+	Method   string
+	Route    string // the pattern, such as "/contacts/{contact}"
+	Status   int    // 0 without an answer
+	Err      error  // nil for a 2xx
+	Start    time.Time
+	Duration time.Duration // from Start to the end of the answer
+	Waited   time.Duration // before Start, in the limiter and between tries
+	Try      int           // 1 for the first
+}

@@ -1,0 +1,375 @@
+package owlat
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	maxBody       = 16 << 20
+	maxErrorBody  = 64 << 10
+	maxDrain      = 4 << 10
+	maxRetryAfter = 30 * time.Second
+	firstBackoff  = 500 * time.Millisecond
+)
+
+// call is one request of the API, whatever number of attempts it takes.
+type call struct {
+	method string
+	route  string // the pattern, for errors and logs
+	path   string // percent-encoded, below /api/v1
+	query  url.Values
+	body   any
+	open   bool // needs neither key nor token
+}
+
+// answer is a 2xx.
+type answer struct {
+	call   call
+	status int
+	limit  RateLimit
+	body   []byte
+}
+
+// do sends cl until it is answered for good, and returns an answer of success or a *Error, *TransportError or *ParseError.
+func (c *core) do(ctx context.Context, cl call) (*answer, error) {
+	body, err := encode(cl)
+	if err != nil {
+		return nil, err
+	}
+	var last error
+	unsure := false
+	ready := time.Now()
+	for try := 1; ; try++ {
+		if err := c.admit(ctx, cl); err != nil {
+			if last != nil && ctx.Err() == nil {
+				return nil, last
+			}
+			return nil, cl.transportError(unsure, err)
+		}
+		attempt := Attempt{Method: cl.method, Route: cl.route, Start: time.Now(), Try: try}
+		attempt.Waited = attempt.Start.Sub(ready)
+		ans, status, err := c.attempt(ctx, cl, body)
+		attempt.Duration = time.Since(attempt.Start)
+		attempt.Status, attempt.Err = status, err
+		c.report(ctx, attempt)
+		if err == nil {
+			return ans, nil
+		}
+		ready = time.Now()
+		last, unsure = carry(err, unsure)
+		pause, again := c.next(ctx, cl, err, try)
+		if !again {
+			return nil, last
+		}
+		if err := sleep(ctx, pause); err != nil {
+			if ctx.Err() == nil { // the deadline would pass first
+				return nil, last
+			}
+			return nil, cl.transportError(unsure, err)
+		}
+	}
+}
+
+// admit waits until the call may be sent.
+func (c *core) admit(ctx context.Context, cl call) error {
+	if c.limiter == nil || cl.open {
+		return ctx.Err()
+	}
+	return c.limiter.Wait(ctx)
+}
+
+// carry keeps in err whether one of the attempts so far may have taken effect.
+func carry(err error, unsure bool) (error, bool) {
+	unsure = unsure || Unknown(err)
+	switch e := err.(type) {
+	case *Error:
+		e.unsure = unsure
+	case *TransportError:
+		e.Sent = unsure
+	}
+	return err, unsure
+}
+
+// next decides whether a failed attempt is repeated and after what pause. A 429 holds everybody back, repeated or not.
+func (c *core) next(ctx context.Context, cl call, err error, try int) (time.Duration, bool) {
+	pause := c.backoff(try)
+	var refusal *Error
+	if errors.As(err, &refusal) {
+		pause = max(pause, min(refusal.RetryAfter, maxRetryAfter))
+		if refusal.StatusCode == http.StatusTooManyRequests {
+			c.pauseAll(refusal.RetryAfter, pause)
+			return pause, try <= c.patience
+		}
+		return pause, refusal.StatusCode >= 500 && cl.method != http.MethodPost && try <= c.retries
+	}
+	var broken *TransportError
+	again := errors.As(err, &broken) && !errors.Is(err, ErrRedirect) && ctx.Err() == nil
+	return pause, again && cl.method != http.MethodPost && try <= c.retries
+}
+
+// backoff is the pause after the given number of failed tries: 500 ms doubling, a quarter more or less, at most 30 s.
+func (c *core) backoff(tries int) time.Duration {
+	pause := firstBackoff << min(tries-1, 6)
+	return min(time.Duration(float64(pause)*(0.75+c.jitter()/2)), maxRetryAfter)
+}
+
+func (c *core) pauseAll(asked, own time.Duration) {
+	if c.limiter == nil {
+		return
+	}
+	if asked <= 0 {
+		asked = own
+	}
+	c.limiter.Pause(time.Now().Add(min(asked, maxRetryAfter)))
+}
+
+// attempt sends the request once. The status is 0 without an answer.
+func (c *core) attempt(ctx context.Context, cl call, body []byte) (*answer, int, error) {
+	actx := ctx
+	if c.timeout > 0 {
+		limited, cancel := context.WithTimeout(ctx, c.timeout)
+		defer cancel()
+		actx = limited
+	}
+	var asked, connected atomic.Bool
+	trace := &httptrace.ClientTrace{
+		GetConn: func(string) { asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	}
+	req, err := c.request(httptrace.WithClientTrace(actx, trace), cl, body)
+	if err != nil {
+		return nil, 0, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		// A transport that asked for a connection and got none has sent nothing.
+		sent := (connected.Load() || !asked.Load()) && !errors.Is(err, ErrRedirect)
+		return nil, 0, cl.transportError(sent, c.cause(ctx, err))
+	}
+	defer drain(resp.Body)
+	limit := readRateLimit(resp.Header)
+	if limit != (RateLimit{}) {
+		c.lastLimit.Store(&limit)
+	}
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		refusal, err := readError(resp, cl, limit)
+		if err != nil && (ctx.Err() != nil || refusal.noRoute) {
+			return nil, resp.StatusCode, cl.transportError(true, c.cause(ctx, err))
+		}
+		return nil, resp.StatusCode, refusal
+	}
+	ans := &answer{call: cl, status: resp.StatusCode, limit: limit}
+	ans.body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return nil, resp.StatusCode, cl.transportError(true, fmt.Errorf("read the answer: %w", c.cause(ctx, err)))
+	case len(ans.body) > maxBody:
+		return nil, resp.StatusCode, ans.unreadable(fmt.Errorf("it is longer than %d bytes", maxBody))
+	}
+	return ans, resp.StatusCode, nil
+}
+
+// cause is why sending or reading failed: the context's error if it ended, ErrTimeout if the attempt's time did, and
+// else err without the URL that net/http puts around it, which holds addresses.
+func (c *core) cause(ctx context.Context, err error) error {
+	if ended := ctx.Err(); ended != nil {
+		return ended
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return ErrTimeout
+	}
+	var wrapped *url.Error
+	for errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	return err
+}
+
+func (c *core) request(ctx context.Context, cl call, body []byte) (*http.Request, error) {
+	target := c.base.String() + "/api/v1" + cl.path
+	if len(cl.query) > 0 {
+		target += "?" + cl.query.Encode()
+	}
+	var reader io.Reader
+	if body != nil {
+		reader = bytes.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(ctx, cl.method, target, reader)
+	if err != nil {
+		return nil, cl.refuse("the path cannot be encoded")
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.userAgent)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if !cl.open {
+		c.authorize(req)
+	}
+	return req, nil
+}
+
+func (c *core) report(ctx context.Context, a Attempt) {
+	if c.observe != nil {
+		c.observe(a)
+	}
+	if c.logger == nil || !c.logger.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("method", a.Method), slog.String("route", a.Route), slog.Int("status", a.Status),
+		slog.Int("try", a.Try), slog.Duration("duration", a.Duration), slog.Duration("waited", a.Waited),
+	}
+	if a.Err != nil {
+		attrs = append(attrs, slog.String("error", a.Err.Error()))
+	}
+	c.logger.LogAttrs(ctx, slog.LevelDebug, "owlat request", attrs...)
+}
+
+func (cl call) transportError(sent bool, err error) *TransportError {
+	return &TransportError{Method: cl.method, Path: cl.route, Sent: sent, Err: err}
+}
+
+// refuse is the error of a call that is not sent.
+func (cl call) refuse(format string, args ...any) *Error {
+	return &Error{Category: CategoryInvalidInput, Message: fmt.Sprintf(format, args...), Method: cl.method, Path: cl.route}
+}
+
+func (a *answer) unreadable(err error) *ParseError {
+	return &ParseError{Method: a.call.method, Path: a.call.route, StatusCode: a.status, Err: err}
+}
+
+// unmarshal reads the whole body, which must be a JSON object.
+func (a *answer) unmarshal(into any) error {
+	if trimmed := bytes.TrimSpace(a.body); len(trimmed) == 0 || trimmed[0] != '{' {
+		return a.unreadable(errors.New("it is no JSON object"))
+	}
+	if err := json.Unmarshal(a.body, into); err != nil {
+		return a.unreadable(err)
+	}
+	return nil
+}
+
+// data reads the "data" of an answer's envelope.
+func data[T any](a *answer) (*T, error) {
+	var envelope struct {
+		Data *T `json:"data"`
+	}
+	if err := a.unmarshal(&envelope); err != nil {
+		return nil, err
+	}
+	if envelope.Data == nil {
+		return nil, a.unreadable(errors.New("it has no data"))
+	}
+	return envelope.Data, nil
+}
+
+// encode returns the JSON of the call's body, nil if it has none.
+func encode(cl call) ([]byte, error) {
+	if cl.body == nil {
+		return nil, nil
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(cl.body); err != nil {
+		return nil, cl.refuse("the request cannot be encoded: %v", err)
+	}
+	if hasReplacement(b.Bytes()) {
+		return nil, cl.refuse("a text of the request is not valid UTF-8")
+	}
+	return b.Bytes(), nil
+}
+
+// hasReplacement finds the escape \ufffd, which encoding/json writes for a byte that is not UTF-8 and only for that: a
+// U+FFFD of the text itself is written as it is.
+func hasReplacement(b []byte) bool {
+	for i := 0; i < len(b); i++ {
+		if b[i] != '\\' {
+			continue
+		}
+		if bytes.HasPrefix(b[i:], []byte(`\ufffd`)) {
+			return true
+		}
+		i++
+	}
+	return false
+}
+
+// readError maps an answer that is no success to an error. It is the only place that does. Its second result tells that
+// the body broke off.
+func readError(resp *http.Response, cl call, limit RateLimit) (*Error, error) {
+	body, readErr := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	e := &Error{
+		StatusCode: resp.StatusCode,
+		Method:     cl.method,
+		Path:       cl.route,
+		RetryAfter: readRetryAfter(resp.Header.Get("Retry-After")),
+		RateLimit:  limit,
+	}
+	var envelope struct {
+		Error struct {
+			Category Category        `json:"category"`
+			Message  string          `json:"message"`
+			Data     json.RawMessage `json:"data"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(body, &envelope) == nil && byCategory[envelope.Error.Category] != nil {
+		e.Category, e.Message, e.Data = envelope.Error.Category, envelope.Error.Message, envelope.Error.Data
+		return e, readErr
+	}
+	e.Category = categoryOf(resp.StatusCode)
+	e.Message = "the answer is not Owlat's"
+	switch {
+	case resp.StatusCode == http.StatusNotFound:
+		e.noRoute = true
+		e.Message = "the server has no such route; check the base URL"
+	case resp.StatusCode >= 500:
+		e.Message = "the deployment, or a gateway before it, is not available"
+	}
+	return e, readErr
+}
+
+func readRateLimit(h http.Header) RateLimit {
+	var r RateLimit
+	r.Limit, _ = strconv.Atoi(h.Get("X-RateLimit-Limit"))
+	r.Remaining, _ = strconv.Atoi(h.Get("X-RateLimit-Remaining"))
+	if at, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64); err == nil && at > 0 {
+		r.Reset = time.Unix(at, 0)
+	}
+	return r
+}
+
+// readRetryAfter reads both forms of the header, seconds and a date; 0 for anything else.
+func readRetryAfter(value string) time.Duration {
+	value = strings.TrimSpace(value)
+	if seconds, err := strconv.ParseFloat(value, 64); err == nil {
+		if !(seconds > 0) {
+			return 0
+		}
+		return time.Duration(min(seconds, 24*60*60) * float64(time.Second))
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(0, time.Until(at))
+	}
+	return 0
+}
+
+// drain reads the little that may be left, so that the connection can be used again.
+func drain(body io.ReadCloser) {
+	_, _ = io.CopyN(io.Discard, body, maxDrain)
+	_ = body.Close()
+}

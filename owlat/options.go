@@ -1,0 +1,141 @@
+package owlat
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Defaults of a [Client].
+const (
+	DefaultTimeout = 30 * time.Second // per attempt
+	DefaultRetries = 2
+	DefaultRate    = 10 // requests a second, what Owlat allows one key
+	DefaultBurst   = 10
+)
+
+// Option sets one thing of a [Client] while it is made. Of options that exclude each other the last one counts.
+type Option func(*config) error
+
+type config struct {
+	httpClient *http.Client
+	transport  http.RoundTripper
+	timeout    time.Duration
+	retries    int
+	limiter    *Limiter
+	userAgent  string
+	observe    func(Attempt)
+	logger     *slog.Logger
+}
+
+// WithHTTPClient makes the client send through a copy of hc. A cookie jar, a transport and a redirect policy of hc are
+// used; redirects that would carry the key elsewhere are refused all the same.
+func WithHTTPClient(hc *http.Client) Option {
+	return func(c *config) error {
+		if hc == nil {
+			return errors.New("the HTTP client is nil")
+		}
+		c.httpClient = hc
+		return nil
+	}
+}
+
+// WithTransport makes the client send through rt, also when [WithHTTPClient] is given.
+func WithTransport(rt http.RoundTripper) Option {
+	return func(c *config) error {
+		if rt == nil {
+			return errors.New("the transport is nil")
+		}
+		c.transport = rt
+		return nil
+	}
+}
+
+// WithTimeout limits one attempt, from the first byte sent to the last one read; 0 means no limit. The context limits
+// the whole call.
+func WithTimeout(d time.Duration) Option {
+	return func(c *config) error {
+		if d < 0 {
+			return fmt.Errorf("the timeout %v is negative", d)
+		}
+		c.timeout = d
+		return nil
+	}
+}
+
+// WithRetries sets how often a call is repeated at most; 0 means never.
+func WithRetries(n int) Option {
+	return func(c *config) error {
+		if n < 0 {
+			return fmt.Errorf("the number of retries %d is negative", n)
+		}
+		c.retries = n
+		return nil
+	}
+}
+
+// WithRate gives the client a limiter of its own: perSecond requests a second, and at most burst at once after a pause.
+func WithRate(perSecond float64, burst int) Option {
+	return func(c *config) error {
+		if !(perSecond > 0) || math.IsInf(perSecond, 1) {
+			return fmt.Errorf("the rate %v is not a positive number of requests a second", perSecond)
+		}
+		if burst < 1 {
+			return fmt.Errorf("the burst %d is less than 1", burst)
+		}
+		c.limiter = NewLimiter(perSecond, burst)
+		return nil
+	}
+}
+
+// WithLimiter makes the client wait for l, which it may share with other clients that use the same key.
+func WithLimiter(l *Limiter) Option {
+	return func(c *config) error {
+		if l == nil {
+			return errors.New("the limiter is nil; use WithoutLimiter to send without one")
+		}
+		c.limiter = l
+		return nil
+	}
+}
+
+// WithoutLimiter makes the client send at once, for servers without a limit or callers that pace themselves. A 429 then
+// delays only the call that got it.
+func WithoutLimiter() Option {
+	return func(c *config) error {
+		c.limiter = nil
+		return nil
+	}
+}
+
+// WithUserAgent sets the User-Agent of every request.
+func WithUserAgent(ua string) Option {
+	return func(c *config) error {
+		if ua == "" || strings.ContainsFunc(ua, func(r rune) bool { return r < ' ' || r > '~' }) {
+			return errors.New("the user agent is empty or holds characters other than printable ASCII")
+		}
+		c.userAgent = ua
+		return nil
+	}
+}
+
+// WithObserver calls f after every attempt, on the goroutine of the call and so perhaps on several at once.
+func WithObserver(f func(Attempt)) Option {
+	return func(c *config) error {
+		c.observe = f
+		return nil
+	}
+}
+
+// WithLogger logs every attempt at level debug: method, route pattern, status, times and error, never an address or the
+// key. Without it the client logs nothing.
+func WithLogger(l *slog.Logger) Option {
+	return func(c *config) error {
+		c.logger = l
+		return nil
+	}
+}

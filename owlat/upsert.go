@@ -1,0 +1,100 @@
+package owlat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// UpsertResult is the contact as it is after an upsert.
+type UpsertResult struct {
+	Contact
+	// Created tells that this call made the contact. After a lost answer it is the best guess: the contact came from the
+	// API and is not older than the call, by the server's clock.
+	Created bool `json:"created"`
+}
+
+// Upsert makes the contact, or updates the one that has the address already: POST /contacts, on 409 PUT
+// /contacts/{contact}. Names that are nil keep what Owlat has.
+//
+// A lost answer to the create does not end it: it reads the contact back and creates again only if it is not there, at
+// most as often as the client retries. It fails with [ErrAddressDrift] when the address can be neither created nor found,
+// and then asks for help by id.
+func (s *Contacts) Upsert(ctx context.Context, in ContactCreate) (*UpsertResult, error) {
+	begin := time.Now()
+	for round := 1; ; round++ {
+		created, err := s.Create(ctx, in)
+		if err == nil {
+			return &UpsertResult{Contact: *created, Created: true}, nil
+		}
+		if errors.Is(err, ErrConflict) {
+			return s.updateHolder(ctx, in, err)
+		}
+		if ctx.Err() != nil || !Unknown(err) {
+			return nil, err
+		}
+		found, isNew, readErr := s.readBack(ctx, in, begin)
+		switch {
+		case readErr == nil:
+			return s.settle(ctx, in, found, isNew)
+		case !isGone(readErr):
+			return nil, fmt.Errorf("read back after a lost answer: %w (the create: %w)", readErr, err)
+		case round > s.core.retries:
+			return nil, err
+		}
+		if pauseErr := sleep(ctx, s.core.backoff(round)); pauseErr != nil {
+			return nil, err
+		}
+	}
+}
+
+// updateHolder updates the contact that has the address, after a create was told that it exists.
+func (s *Contacts) updateHolder(ctx context.Context, in ContactCreate, taken error) (*UpsertResult, error) {
+	updated, err := s.Update(ctx, in.Email, in.names())
+	if err == nil {
+		return &UpsertResult{Contact: *updated}, nil
+	}
+	var refusal *Error
+	if isGone(err) && errors.As(taken, &refusal) {
+		return nil, &AddressDriftError{Err: refusal}
+	}
+	return nil, err
+}
+
+// readBack looks for the contact of a create whose answer was lost, and guesses whether that create made it.
+func (s *Contacts) readBack(ctx context.Context, in ContactCreate, begin time.Time) (*Contact, bool, error) {
+	found, ans, err := s.get(ctx, in.Email)
+	if errors.Is(err, ErrForbidden) { // the key may not read; an update tells as much
+		found, ans, err = s.put(ctx, in.Email, in.names())
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	since := begin
+	if reset := ans.limit.Reset; !reset.IsZero() {
+		// Reset is the server's time plus one second, rounded up: the server's time was at least Reset − 2 s.
+		since = reset.Add(-2*time.Second - time.Since(begin))
+	}
+	return found, found.Source == "api" && !found.CreatedAt.Before(since), nil
+}
+
+// settle updates a contact that was read back, if it differs.
+func (s *Contacts) settle(ctx context.Context, in ContactCreate, found *Contact, isNew bool) (*UpsertResult, error) {
+	if same(in.FirstName, found.FirstName) && same(in.LastName, found.LastName) {
+		return &UpsertResult{Contact: *found, Created: isNew}, nil
+	}
+	updated, err := s.Update(ctx, found.ID, in.names())
+	if err != nil {
+		return nil, err
+	}
+	return &UpsertResult{Contact: *updated, Created: isNew}, nil
+}
+
+func (in ContactCreate) names() ContactUpdate {
+	return ContactUpdate{FirstName: in.FirstName, LastName: in.LastName}
+}
+
+func same(want *string, got string) bool {
+	return want == nil || *want == got || blank(*want) && got == ""
+}
