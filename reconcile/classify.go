@@ -1,5 +1,14 @@
 package reconcile
 
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"owlatsync/owlat"
+)
+
 // Class is what a failure means for the row and the run.
 type Class string
 
@@ -8,6 +17,100 @@ const (
 	RetryLater Class = "retry"
 	// GiveUp means that the request would be refused again until the row changes.
 	GiveUp Class = "give up"
-	// StopRun means that no request with this key would pass: 401, 402, 403.
+	// StopRun means that no request with this key or base URL would pass: 401, 402, 403, and an answer that is not Owlat's.
 	StopRun Class = "stop"
 )
+
+// rowError is a failure that the engine itself has understood.
+type rowError struct {
+	class    Class
+	category string
+	reason   string
+	err      error
+}
+
+func (e *rowError) Error() string { return e.reason }
+func (e *rowError) Unwrap() error { return e.err }
+
+// outage reports whether the failure speaks of the deployment rather than of the row.
+func (e *rowError) outage() bool {
+	switch e.category {
+	case "network", "timeout", "answer", string(owlat.CategoryInternal), string(owlat.CategoryRateLimited):
+		return true
+	}
+	return false
+}
+
+// classify is the one place that decides what a failed call means. The reason holds no address.
+func classify(err error) *rowError {
+	if known, ok := errors.AsType[*rowError](err); ok {
+		return known
+	}
+	re := &rowError{class: RetryLater, category: "network", reason: err.Error(), err: err}
+	answer, answered := errors.AsType[*owlat.Error](err)
+	switch {
+	case errors.Is(err, owlat.ErrNoRoute):
+		re.class, re.category = StopRun, "route"
+	case answered:
+		re.category = string(answer.Category)
+		switch {
+		case errors.Is(err, owlat.ErrUnauthenticated), errors.Is(err, owlat.ErrLimitReached), errors.Is(err, owlat.ErrForbidden):
+			re.class = StopRun
+		case errors.Is(err, owlat.ErrRateLimited), errors.Is(err, owlat.ErrInvalidInput), answer.StatusCode >= 500:
+			re.class = RetryLater
+		default:
+			re.class = GiveUp
+		}
+	case errors.Is(err, owlat.ErrParse):
+		re.category = "answer"
+	case errors.Is(err, owlat.ErrTimeout):
+		re.category = "timeout"
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		re.category = "interrupted"
+	}
+	return re
+}
+
+// StoppedError says that a run was ended because no request would pass: the key or a scope was refused, or the base URL
+// does not lead to Owlat.
+type StoppedError struct{ Err error }
+
+func (e *StoppedError) Error() string { return fmt.Sprintf("the run was stopped: %v", e.Err) }
+
+// Unwrap returns the refusal, an *owlat.Error.
+func (e *StoppedError) Unwrap() error { return e.Err }
+
+// stopped turns an error that would meet every request into a *StoppedError and returns others as they are.
+func stopped(err error) error {
+	if classify(err).class == StopRun {
+		return &StoppedError{Err: err}
+	}
+	return err
+}
+
+// ErrInterrupted ends a run that was asked to stop; what was in flight is finished and recorded.
+var ErrInterrupted = errors.New("the run was interrupted; the next one goes on from here")
+
+// ErrUnavailable ends a run in which so many requests in a row failed that the rest would too.
+var ErrUnavailable = errors.New("Owlat does not answer")
+
+const (
+	maxAttempts = 8 // after which a row is parked
+	longestWait = 24 * time.Hour
+)
+
+// fail returns the failure of a row's further attempt. The second attempt may come at once, those after it wait twice as
+// long each.
+func fail(before *Failure, print Fingerprint, re *rowError, status int, now time.Time) *Failure {
+	f := &Failure{Class: re.class, Category: re.category, Status: status, Reason: re.reason, First: now, Last: now, Fingerprint: print}
+	if before != nil && before.Fingerprint == print {
+		f.First, f.Attempts = before.First, before.Attempts
+	}
+	f.Attempts++
+	f.NextTry = now
+	if f.Attempts > 1 {
+		f.NextTry = now.Add(min(time.Minute<<(f.Attempts-2), longestWait))
+	}
+	f.Parked = re.class == GiveUp || f.Attempts >= maxAttempts
+	return f
+}

@@ -1,0 +1,24 @@
+package owlatsync
+
+// ChangeKind is what a change does.
+type ChangeKind string
+
+const (
+	CreateContact ChangeKind = "create"
+	AdoptContact  ChangeKind = "adopt"
+	RenameContact ChangeKind = "rename"
+	SetField      ChangeKind = "set"
+	AddTopic      ChangeKind = "add_topic"
+	RemoveTopic   ChangeKind = "remove_topic"
+	DeleteContact ChangeKind = "delete"
+)
+
+// Change is one step that brings a contact in step with its row. Create, rename, set, add, remove and delete are one
+// request each, but for the fields set together with a rename or with each other; adopt is none.
+type Change struct {
+	Kind  ChangeKind `json:"kind"`
+	Field string     `json:"field,omitempty"` // "email", "firstName" or "lastName"
+	From  string     `json:"from,omitempty"`
+	To    string     `json:"to,omitempty"`
+	Topic string     `json:"topic,omitempty"`
+}

@@ -1,0 +1,106 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"owlatsync"
+	"owlatsync/owlat"
+)
+
+const (
+	listPage = 100 // contacts in a page, the most that Owlat gives
+	// blindCost is how many requests more than one a blind creation may take: the conflict, and reading or updating.
+	blindCost = 2
+	// worthAsking is how many rows without a contact make the first page of a listing worth its request.
+	worthAsking = 5
+)
+
+// adopt finds contacts that were in Owlat before the sync, by listing them where that is cheaper than running into them.
+func (p *planner) adopt(ctx context.Context, adopted bool) error {
+	unknown := len(p.scan.unknown)
+	a := &p.summary.Adoption
+	switch {
+	case unknown == 0:
+		a.Mode, a.Reason = AdoptNothing, "the contact of every row is known"
+		return nil
+	case adopted:
+		a.Mode, a.Reason = AdoptCreate, fmt.Sprintf("%d rows are new since the first run and are created without looking", unknown)
+		return nil
+	case unknown < worthAsking:
+		a.Mode, a.Reason = AdoptCreate, fmt.Sprintf("creating %d rows without looking is cheaper than listing", unknown)
+		return nil
+	}
+	p.listed = make(map[uint64]owlat.Contact)
+	twins := make(map[uint64]struct{})
+	cursor, pages := "", 1
+	for page := 1; page <= pages; page++ {
+		got, err := p.client.Contacts.List(ctx, owlat.ListOptions{Limit: listPage, Cursor: cursor})
+		if errors.Is(err, owlat.ErrForbidden) {
+			a.Mode, a.Reason = AdoptCreate, "the key may not list contacts (scope contacts:read): those that exist are met by conflict"
+			return nil
+		}
+		if err != nil {
+			return stopped(fmt.Errorf("list the contacts that Owlat has: %w", err))
+		}
+		a.Requests++
+		if page == 1 {
+			pages = got.Total/listPage + 1
+			if most := blindCost * unknown; pages-1 > most {
+				a.Mode = AdoptCreate
+				a.Reason = fmt.Sprintf("listing %d contacts would cost %d requests, creating %d rows without looking at most %d more",
+					got.Total, pages, unknown, most)
+				return nil
+			}
+			a.Mode = AdoptListing
+			a.Reason = fmt.Sprintf("listing %d contacts costs %d requests, creating %d rows without looking up to %d more",
+				got.Total, pages, unknown, blindCost*unknown)
+		}
+		a.Contacts += len(got.Contacts)
+		p.keep(got.Contacts, twins)
+		p.emit(Listing{Contacts: a.Contacts, Total: got.Total})
+		if got.Done {
+			break
+		}
+		cursor, pages = got.Cursor, max(pages, page+1)
+	}
+	a.Twins = len(twins)
+	return nil
+}
+
+// keep notes the listed contacts that rows are waiting for. The listing goes from the newest to the oldest, and of several
+// contacts with one address calls by it reach the oldest.
+func (p *planner) keep(contacts []owlat.Contact, twins map[uint64]struct{}) {
+	for _, c := range contacts {
+		if c.Email == "" {
+			continue
+		}
+		hash := HashText(c.Email)
+		if _, wanted := p.scan.unknown[hash]; !wanted {
+			continue
+		}
+		if _, twice := p.listed[hash]; twice {
+			twins[hash] = struct{}{}
+		}
+		p.listed[hash] = c
+	}
+}
+
+// creationWindow is how far Owlat's clock may be behind ours for a contact to count as made by a create of ours.
+const creationWindow = time.Minute
+
+// mine reports whether a contact that was found came from a create that was sent at the given time and never answered.
+func mine(sent time.Time, c owlat.Contact) bool {
+	return !sent.IsZero() && c.Source == "api" && !c.CreatedAt.Before(sent.Add(-creationWindow))
+}
+
+// entryOf returns what the ledger keeps of a contact.
+func entryOf(key string, c owlat.Contact, origin Origin, base *Entry) *Entry {
+	e := &Entry{Key: key, FirstSeen: base.FirstSeen, Memberships: base.Memberships, Failure: base.Failure}
+	e.ContactID, e.Origin = c.ID, origin
+	e.Email = owlatsync.LowerAddress(c.Email)
+	e.Identity, e.FirstName, e.LastName = e.Email, c.FirstName, c.LastName
+	return e
+}

@@ -1,0 +1,204 @@
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"owlatsync"
+)
+
+// outage is after how many rows that failed in a row, none in between succeeding, a run gives up on a deployment.
+const outage = 25
+
+const reasonStopped = "the run ended before the row's turn; the next run takes it up"
+
+// applier carries out a plan: phase by phase, several rows at once, each step recorded when Owlat has confirmed it.
+type applier struct {
+	engine *Engine
+	sync   *Sync
+	run    int64
+	stop   <-chan struct{}
+
+	mu        sync.Mutex
+	report    *owlatsync.Report
+	ended     error                // why no more work is taken
+	failing   int                  // rows in a row that met no working server
+	withdrawn map[string]*rowError // rows whose withdrawal failed, by key
+	badTopics map[string]string    // topics that Owlat does not have
+}
+
+// applyAll applies every phase. The items that are not reached are told as skipped, so that the outcomes add up.
+func (a *applier) applyAll(ctx context.Context) error {
+	a.withdrawn, a.badTopics = make(map[string]*rowError), make(map[string]string)
+	for phase := phaseSettle; phase <= lastPhase; phase++ {
+		if err := a.applyPhase(ctx, phase); err != nil {
+			return err
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.ended
+}
+
+func (a *applier) applyPhase(ctx context.Context, phase int) error {
+	work := make(chan *item)
+	var workers, inFlight sync.WaitGroup
+	for range a.engine.workers {
+		workers.Go(func() {
+			for it := range work {
+				a.apply(ctx, it)
+				inFlight.Done()
+			}
+		})
+	}
+	defer workers.Wait()
+	defer close(work)
+
+	var settled []*item
+	order := int64(0)
+	for spooled, err := range a.engine.ledger.Spooled(context.WithoutCancel(ctx), a.run, phase) {
+		if err != nil {
+			return fmt.Errorf("read the plan: %w", err)
+		}
+		it := new(item)
+		if err := json.Unmarshal(spooled.Body, it); err != nil {
+			return fmt.Errorf("read the plan: %w", err)
+		}
+		if spooled.Order != order { // a rename that needs an address which an earlier one frees
+			inFlight.Wait()
+			order = spooled.Order
+		}
+		switch {
+		case a.stopping(ctx):
+			a.done(it, owlatsync.Skipped, reasonStopped, "")
+		case phase == phaseSettle:
+			if settled = append(settled, it); len(settled) == spoolBatch {
+				a.settle(ctx, settled)
+				settled = settled[:0]
+			}
+		default:
+			inFlight.Add(1)
+			work <- it
+		}
+	}
+	a.settle(ctx, settled)
+	return nil
+}
+
+// stopping reports whether no more work is to be taken, and keeps the reason.
+func (a *applier) stopping(ctx context.Context) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended != nil {
+		return true
+	}
+	select {
+	case <-ctx.Done():
+		a.ended = ctx.Err()
+	case <-a.stop:
+		a.ended = ErrInterrupted
+	default:
+	}
+	return a.ended != nil
+}
+
+// end makes the run take no more work.
+func (a *applier) end(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended == nil {
+		a.ended = err
+	}
+}
+
+// settle records rows that need no request.
+func (a *applier) settle(ctx context.Context, items []*item) {
+	if len(items) == 0 {
+		return
+	}
+	records := make([]Record, len(items))
+	var moved []string
+	for i, it := range items {
+		it.Entry.settled(it.Row.Fingerprint)
+		records[i] = Record{Sync: a.sync.Name, Run: a.run, Entry: it.Entry}
+		if it.Outcome != owlatsync.Unchanged {
+			records[i].Event = string(it.Outcome)
+			records[i].Note = it.Reason
+		}
+		if it.OldKey != "" {
+			moved = append(moved, it.OldKey)
+		}
+	}
+	err := a.record(ctx, records...)
+	if err == nil && len(moved) > 0 {
+		err = a.engine.ledger.Forget(context.WithoutCancel(ctx), a.sync.Name, moved)
+	}
+	for _, it := range items {
+		if err != nil {
+			a.done(it, owlatsync.Failed, fmt.Sprintf("record the row: %v", err), "ledger")
+			continue
+		}
+		a.skip(it.Skipped)
+		category := ""
+		if it.Unsure {
+			category = "unsure"
+		}
+		a.done(it, it.Outcome, it.Reason, category)
+	}
+}
+
+// settled marks the entry as in step with the row of that fingerprint.
+func (e *Entry) settled(print Fingerprint) {
+	e.Fingerprint, e.Failure, e.Intent = print, nil, Intent{}
+	e.ChangedAt = time.Now()
+}
+
+// record writes to the ledger. A ledger that cannot be written ends the run: nothing more may be confirmed.
+func (a *applier) record(ctx context.Context, records ...Record) error {
+	err := a.engine.ledger.Record(context.WithoutCancel(ctx), records...)
+	if err != nil {
+		err = fmt.Errorf("record in the ledger: %w", err)
+		a.end(err)
+	}
+	return err
+}
+
+// done counts and tells the outcome of a row.
+func (a *applier) done(it *item, outcome owlatsync.Outcome, reason, category string) {
+	if it.Partial {
+		return
+	}
+	d := it.decision()
+	d.Outcome, d.Reason = outcome, reason
+	a.mu.Lock()
+	a.report.Outcomes[outcome]++
+	a.mu.Unlock()
+	if outcome == owlatsync.Failed {
+		a.engine.log.Warn("row failed", "sync", a.sync.Name, "key", it.Row.Key, "address", d.AddressHash(), "category", category, "reason", reason)
+	}
+	if outcome != owlatsync.Unchanged {
+		a.engine.emit(RowDone{Decision: d, Category: category})
+	}
+}
+
+func (a *applier) skip(n int) {
+	a.mu.Lock()
+	a.report.Memberships.Skipped += n
+	a.mu.Unlock()
+}
+
+// health notes whether the server worked for a row, and ends the run when it has not for many in a row.
+func (a *applier) health(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err == nil {
+		a.failing = 0
+		return
+	}
+	if a.failing++; a.failing >= outage && a.ended == nil {
+		a.ended = fmt.Errorf("%w: %d rows in a row failed, the last with: %w", ErrUnavailable, a.failing, err)
+	}
+}

@@ -1,0 +1,185 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"owlatsync"
+	"owlatsync/owlat"
+)
+
+// Engine runs syncs against one deployment with one ledger. It is safe for concurrent use; the ledger lets one run at a time.
+type Engine struct {
+	client  *owlat.Client
+	ledger  Ledger
+	log     *slog.Logger
+	meter   *Meter
+	observe func(Event)
+	mu      sync.Mutex // around observe
+	workers int
+	rate    float64
+	burst   int
+}
+
+// Options of an engine; the zero value is usable.
+type Options struct {
+	Logger  *slog.Logger // nothing is logged without one; lines hold row keys and short hashes, never addresses
+	Meter   *Meter       // counts the requests of the client; without one reports count none
+	Observe func(Event)  // called one at a time, from any goroutine; must be quick
+
+	// Workers is how many rows are worked on at once, 16 if 0. It bounds the requests in flight.
+	Workers int
+	// Rate and Burst are the client's budget, for estimates; 10 a second and 10 if 0.
+	Rate  float64
+	Burst int
+}
+
+// New returns an engine. The client's limiter is the budget (Invariant 5): share one client among all engines of a key.
+func New(client *owlat.Client, ledger Ledger, o Options) *Engine {
+	e := &Engine{
+		client: client, ledger: ledger, log: o.Logger, meter: o.Meter, observe: o.Observe,
+		workers: o.Workers, rate: o.Rate, burst: o.Burst,
+	}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	if e.meter == nil {
+		e.meter = &Meter{}
+	}
+	if e.workers <= 0 {
+		e.workers = 16
+	}
+	if e.rate <= 0 {
+		e.rate = 10
+	}
+	if e.burst <= 0 {
+		e.burst = 10
+	}
+	return e
+}
+
+// RunOptions of one run; the zero value runs everything.
+type RunOptions struct {
+	// Stop, when closed, makes the run take no more work, finish what is in flight and record it.
+	Stop <-chan struct{}
+	// Confirm is called after planning and before the first write; an error ends the run with it.
+	Confirm func(Summary) error
+}
+
+// Plan reads the source, compares it with the ledger and, on a first run, with Owlat's contacts, and tells each what would
+// become of every row but the unchanged ones. It writes nothing to Owlat. The error of each ends it.
+func (e *Engine) Plan(ctx context.Context, s Sync, each func(Decision) error) (Summary, error) {
+	var summary Summary
+	_, err := e.within(ctx, &s, "plan", func(run *Run, quit *[]func()) error {
+		p := e.planner(&s, func(ev Event) {
+			if _, row := ev.(RowDone); !row {
+				e.emit(ev)
+			}
+		})
+		p.each = each
+		*quit = append(*quit, func() { summary = p.summary })
+		return p.plan(ctx, run.ID)
+	})
+	return summary, err
+}
+
+// Run brings Owlat in step with the source. The report is returned with an error too, as far as the run came, unless the
+// run could not begin. Cancelling ctx aborts: requests in flight are given up and their outcomes found out by the next run.
+//
+// Errors: *LockedError, *DeploymentError, *SourceError (nothing was applied), *StoppedError, ErrUnavailable, ErrInterrupted,
+// the context's error, that of Confirm, or the ledger's. Rows that failed are no error: the report counts them.
+func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Report, error) {
+	return e.within(ctx, &s, "run", func(run *Run, _ *[]func()) error {
+		p := e.planner(&s, e.emit)
+		err := p.plan(ctx, run.ID)
+		run.Report.Rows = p.summary.Rows
+		for outcome, n := range p.ended {
+			run.Report.Outcomes[outcome] += n
+		}
+		if err != nil {
+			return err
+		}
+		e.emit(Planned{p.summary})
+		if o.Confirm != nil {
+			if err := o.Confirm(p.summary); err != nil {
+				return err
+			}
+		}
+		a := &applier{engine: e, sync: &s, run: run.ID, stop: o.Stop, report: run.Report}
+		if err := a.applyAll(ctx); err != nil {
+			return err
+		}
+		return e.ledger.SetAdopted(ctx, s.Name)
+	})
+}
+
+// within surrounds the work of a run: the lock, the ledger's record of it and the clearing away of the plan.
+func (e *Engine) within(ctx context.Context, s *Sync, mode string, work func(*Run, *[]func()) error) (report *owlatsync.Report, err error) {
+	if err := s.validate(); err != nil {
+		return nil, err
+	}
+	release, err := e.ledger.Acquire(ctx, fmt.Sprintf("%s of sync %q", mode, s.Name))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	if err := e.ledger.Bind(ctx, e.client.BaseURL()); err != nil {
+		return nil, err
+	}
+	run := Run{Sync: s.Name, Mode: mode, Started: time.Now(), Status: "running"}
+	if run.ID, err = e.ledger.BeginRun(ctx, run); err != nil {
+		return nil, fmt.Errorf("record the run: %w", err)
+	}
+	run.Report = owlatsync.NewReport(s.Name, fmt.Sprint(run.ID))
+	before := e.meter.Counts()
+	var quit []func()
+	workErr := work(&run, &quit)
+	for _, f := range quit {
+		f()
+	}
+
+	run.Finished = time.Now()
+	run.Report.Seconds = run.Finished.Sub(run.Started).Seconds()
+	run.Report.Requests = since(e.meter.Counts(), before)
+	run.Status, run.Message = status(workErr, run.Report)
+	ctx = context.WithoutCancel(ctx) // the record is made even of an aborted run
+	endErr := errors.Join(e.ledger.Unspool(ctx, run.ID), e.ledger.EndRun(ctx, run))
+	if endErr != nil {
+		endErr = fmt.Errorf("record the end of the run: %w", endErr)
+	}
+	e.log.Info("run ended", "sync", s.Name, "run", run.ID, "mode", mode, "status", run.Status, "rows", run.Report.Rows,
+		"requests", run.Report.Requests.Total, "seconds", run.Report.Seconds)
+	return run.Report, errors.Join(workErr, endErr)
+}
+
+func status(err error, r *owlatsync.Report) (status, message string) {
+	switch {
+	case err == nil && r.Outcomes[owlatsync.Failed] > 0:
+		return "failed rows", ""
+	case err == nil:
+		return "ok", ""
+	case errors.Is(err, ErrInterrupted), errors.Is(err, context.Canceled):
+		return "interrupted", ""
+	}
+	if _, ok := errors.AsType[*StoppedError](err); ok || errors.Is(err, ErrUnavailable) {
+		return "stopped", err.Error()
+	}
+	return "error", err.Error()
+}
+
+func (e *Engine) planner(s *Sync, emit func(Event)) *planner {
+	return &planner{ledger: e.ledger, client: e.client, sync: s, emit: emit, rate: e.rate, burst: e.burst}
+}
+
+func (e *Engine) emit(ev Event) {
+	if e.observe == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.observe(ev)
+}

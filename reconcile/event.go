@@ -1,0 +1,89 @@
+package reconcile
+
+import (
+	"fmt"
+	"time"
+
+	"owlatsync"
+)
+
+// Event is what an engine tells while it works: Scanned, Listing, Planned or RowDone.
+type Event interface{ event() }
+
+// Scanned tells how far the source has been read.
+type Scanned struct {
+	Rows int
+	Done bool
+}
+
+// Listing tells how many of the contacts that Owlat already has were compared.
+type Listing struct{ Contacts, Total int }
+
+// Planned tells what the run will do, before its first write.
+type Planned struct{ Summary Summary }
+
+// RowDone tells the outcome of a row; unchanged rows are not told.
+type RowDone struct {
+	Decision
+	Category string // of a failure: Owlat's error category or a word of ours
+}
+
+func (Scanned) event() {}
+func (Listing) event() {}
+func (Planned) event() {}
+func (RowDone) event() {}
+
+// Decision is what a plan holds for a row, or what became of it.
+type Decision struct {
+	Key      string // empty for a row without one
+	Position string
+	Outcome  owlatsync.Outcome
+	Reason   string // why not, holding no address
+	Changes  []owlatsync.Change
+	Requests int // that the changes need
+
+	address string
+}
+
+// Address returns the row's address: personal data, for reports that somebody asked for.
+func (d Decision) Address() string { return d.address }
+
+// AddressHash returns a short hash of the row's address for logs, empty when the row has none.
+func (d Decision) AddressHash() string {
+	if d.address == "" {
+		return ""
+	}
+	return fmt.Sprintf("%08x", uint32(HashText(owlatsync.LowerAddress(owlatsync.Trim(d.address)))))
+}
+
+// Summary is a plan in numbers. Before the run, its outcomes say what is expected.
+type Summary struct {
+	Sync        string
+	Run         int64
+	Rows        int
+	FirstRun    bool // the sync has never been compared with Owlat before
+	Outcomes    map[owlatsync.Outcome]int
+	Memberships owlatsync.MembershipCounts
+	Requests    int           // writes that are still to be sent
+	Duration    time.Duration // that they take within the budget
+	Adoption    Adoption
+}
+
+// Adoption tells how contacts that were in Owlat before are found.
+type Adoption struct {
+	Mode     AdoptionMode
+	Reason   string // the arithmetic, for people
+	Contacts int    // listed
+	Matched  int    // of those, contacts that rows of the source stand for
+	Twins    int    // addresses that several live contacts have; the oldest counts
+	Requests int    // spent on listing
+}
+
+// AdoptionMode is how a sync meets contacts that were there before.
+type AdoptionMode string
+
+const (
+	AdoptNothing AdoptionMode = "none"   // every row's contact is known
+	AdoptListing AdoptionMode = "list"   // all contacts were listed and compared
+	AdoptCreate  AdoptionMode = "create" // contacts are created blindly; those that exist answer with a conflict
+)

@@ -1,0 +1,203 @@
+package reconcile
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"owlatsync"
+)
+
+// The phases of a plan, in the order in which they are applied: what has been withdrawn first, then the renames that free
+// addresses others need. phaseScan holds rows that are yet to be planned.
+const (
+	phaseScan     = 0
+	phaseSettle   = 1 // the ledger alone, no request
+	phaseWithdraw = 2
+	phaseRename   = 3
+	phaseUpdate   = 4
+	phaseCreate   = 5
+	lastPhase     = phaseCreate
+)
+
+// sentWindow is how long after it was sent an add of unknown outcome may be sent again. Within it nobody can have been
+// mailed, have opted out and be put back; later an add could undo an opt-out (Invariant 1).
+const sentWindow = 10 * time.Minute
+
+// item is one planned step of a row.
+type item struct {
+	Row     *desired           `json:"row"`
+	Entry   *Entry             `json:"entry,omitempty"` // what is known to be there, with the memberships as they should become
+	Changes []owlatsync.Change `json:"changes,omitempty"`
+	Outcome owlatsync.Outcome  `json:"outcome"`
+	Reason  string             `json:"reason,omitempty"`
+	Skipped int                `json:"skipped,omitempty"` // memberships left alone on purpose
+	Unsure  bool               `json:"unsure,omitempty"`  // an add of unknown outcome is too old to be repeated
+	OldKey  string             `json:"old_key,omitempty"` // the key under which the ledger knows the row until now
+	Partial bool               `json:"partial,omitempty"` // another item of the same row follows and tells its outcome
+	Reread  bool               `json:"reread,omitempty"`  // an earlier item of the same row changed the entry
+}
+
+func (it *item) encode() []byte {
+	b, err := json.Marshal(it)
+	if err != nil {
+		panic(fmt.Sprintf("encode a plan item: %v", err)) // plain data only: cannot happen
+	}
+	return b
+}
+
+// planRow compares what a row asks for with what is known to be in Owlat for it and returns the step to take. It is pure.
+// The entry is nil for a row never met; one with a contact id stands for a contact that exists, met before or just found.
+func planRow(topics []Topic, d *desired, entry *Entry, now time.Time) *item {
+	it := &item{Row: d, Entry: entry}
+	if entry == nil {
+		it.Entry = &Entry{Key: d.Key, FirstSeen: now}
+	}
+	e := it.Entry
+	isNew := e.ContactID == "" || e.Origin == OriginCreated && !e.Intent.Create.IsZero()
+	switch {
+	case e.Failure != nil && e.Failure.Fingerprint == d.Fingerprint && (e.Failure.Parked || now.Before(e.Failure.NextTry)):
+		it.Outcome, it.Reason = owlatsync.Failed, waiting(e.Failure)
+		return it
+	case e.Origin == OriginGone:
+		it.Outcome, it.Reason = owlatsync.Skipped, reasonGone
+		return it
+	case e.ContactID == "":
+		it.Outcome = owlatsync.Created
+		it.Changes = append(it.Changes, createChanges(d)...)
+	default:
+		it.Outcome = owlatsync.Updated
+		if isNew {
+			it.Outcome = owlatsync.Created // by a create whose answer was lost
+		}
+		if e.ChangedAt.IsZero() && e.Origin == OriginAdopted { // not in the ledger yet
+			it.Outcome = owlatsync.Adopted
+			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.AdoptContact})
+		}
+		if e.Email != d.Email {
+			it.Outcome = owlatsync.Renamed
+			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.RenameContact, Field: "email", From: e.Email, To: d.Email})
+		}
+		it.Changes = append(it.Changes, setChanges(d, e)...)
+	}
+	it.planMemberships(topics, isNew, now)
+	switch {
+	case it.Unsure:
+		it.Outcome = owlatsync.Failed
+	case it.Outcome == owlatsync.Updated && len(it.Changes) == 0:
+		it.Outcome = owlatsync.Unchanged
+	}
+	return it
+}
+
+// phase is where the item belongs in the order of a run.
+func (it *item) phase() int {
+	p := phaseSettle
+	for _, c := range it.Changes {
+		switch c.Kind {
+		case owlatsync.CreateContact:
+			return phaseCreate
+		case owlatsync.RenameContact:
+			return phaseRename
+		case owlatsync.RemoveTopic:
+			p = phaseWithdraw
+		case owlatsync.SetField, owlatsync.AddTopic:
+			if p == phaseSettle {
+				p = phaseUpdate
+			}
+		}
+	}
+	return p
+}
+
+// requests is how many requests the item needs if nothing fails: one to create, one for all fields, one per membership.
+func (it *item) requests() int {
+	n, fields := 0, false
+	for _, c := range it.Changes {
+		switch c.Kind {
+		case owlatsync.CreateContact, owlatsync.AddTopic, owlatsync.RemoveTopic, owlatsync.DeleteContact:
+			n++
+		case owlatsync.RenameContact:
+			fields = true
+		case owlatsync.SetField:
+			fields = fields || it.Outcome != owlatsync.Created
+		}
+	}
+	if fields {
+		n++
+	}
+	return n
+}
+
+func createChanges(d *desired) []owlatsync.Change {
+	changes := []owlatsync.Change{{Kind: owlatsync.CreateContact, Field: "email", To: d.Email}}
+	return append(changes, setChanges(d, &Entry{})...)
+}
+
+func setChanges(d *desired, e *Entry) (changes []owlatsync.Change) {
+	if d.FirstName != nil && *d.FirstName != e.FirstName {
+		changes = append(changes, owlatsync.Change{Kind: owlatsync.SetField, Field: "firstName", From: e.FirstName, To: *d.FirstName})
+	}
+	if d.LastName != nil && *d.LastName != e.LastName {
+		changes = append(changes, owlatsync.Change{Kind: owlatsync.SetField, Field: "lastName", From: e.LastName, To: *d.LastName})
+	}
+	return changes
+}
+
+// planMemberships decides for each topic whether the row's consent is news (Invariant 1): a contact is added when it is
+// new, when the source's consent went from no to yes, or when the configuration says so for contacts that were there.
+func (it *item) planMemberships(topics []Topic, isNew bool, now time.Time) {
+	e := it.Entry
+	e.Memberships = append([]Membership(nil), e.Memberships...)
+	for i, t := range topics {
+		consents := i >= len(it.Row.Consents) || it.Row.Consents[i]
+		m := e.Membership(t.ID)
+		if m == nil {
+			e.Memberships = append(e.Memberships, Membership{Topic: t.ID, Consent: consents, At: now})
+			m = e.Membership(t.ID)
+			switch {
+			case !consents:
+				m.State = MemberOut
+			case isNew || t.Existing == ExistingAdd:
+				m.State = MemberWanted
+			default:
+				m.State = MemberSkipped
+				it.Skipped++
+			}
+		} else if consents {
+			it.planConsent(m, t, now)
+		} else if m.Consent && m.State != MemberWanted {
+			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: t.ID})
+		} else {
+			m.Consent, m.State = false, MemberOut
+		}
+		if m.State == MemberWanted || consents && m.State == MemberSent {
+			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.AddTopic, Topic: t.ID})
+		}
+	}
+}
+
+// planConsent moves a known membership whose row consents.
+func (it *item) planConsent(m *Membership, t Topic, now time.Time) {
+	switch {
+	case !m.Consent && t.When, m.State == MemberSkipped && t.Existing == ExistingAdd, !m.Consent && t.Existing == ExistingAdd:
+		m.Consent, m.State, m.At = true, MemberWanted, now
+	case !m.Consent:
+		// The configuration stopped asking for consent; the person did not give it.
+		m.Consent, m.State, m.At = true, MemberSkipped, now
+		it.Skipped++
+	case m.State == MemberSent && now.Sub(m.At) > sentWindow:
+		m.State, m.At = MemberUnsure, now
+		it.Unsure = true
+		it.Reason = fmt.Sprintf("it is not known whether the contact was put on topic %s: the answer was lost, and adding it again could undo an opt-out; `owlat-sync topic add` does it if you are sure", t.ID)
+	}
+}
+
+const reasonGone = "the contact was deleted in Owlat and is left alone: it may have been an erasure request"
+
+func waiting(f *Failure) string {
+	if f.Parked {
+		return fmt.Sprintf("%s (given up after %d attempts until the row changes)", f.Reason, f.Attempts)
+	}
+	return fmt.Sprintf("%s (attempt %d failed; next try after %s)", f.Reason, f.Attempts, f.NextTry.UTC().Format(time.RFC3339))
+}

@@ -1,0 +1,370 @@
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"owlatsync"
+	"owlatsync/owlat"
+)
+
+// planner makes the plan of one run: it scans the source, finds the contacts that are there already, and leaves the steps to
+// take in the ledger's plan store.
+type planner struct {
+	ledger Ledger
+	client *owlat.Client
+	sync   *Sync
+	emit   func(Event)
+	each   func(Decision) error // told every decision but unchanged; may be nil
+	rate   float64
+	burst  int
+
+	scan    *scan
+	listed  map[uint64]owlat.Contact // contacts of Owlat by address hash, for rows whose contact is unknown
+	winners map[uint64]string        // address hash → key of the row that has it
+	renames []*item
+	now     time.Time
+
+	summary Summary
+	ended   map[owlatsync.Outcome]int // rows that need no step
+	err     error                     // of each
+}
+
+func (p *planner) plan(ctx context.Context, run int64) error {
+	standing, err := p.ledger.Standing(ctx, p.sync.Name)
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	ix, err := loadIndex(ctx, p.ledger, p.sync.Name, standing.Entries)
+	if err != nil {
+		return err
+	}
+	p.now = time.Now()
+	p.winners = make(map[uint64]string)
+	p.ended = make(map[owlatsync.Outcome]int)
+	p.summary = Summary{Sync: p.sync.Name, Run: run, FirstRun: !standing.Adopted, Outcomes: make(map[owlatsync.Outcome]int)}
+	p.scan = &scan{
+		run: run, ix: ix,
+		fresh:   make(map[uint64]uint64),
+		count:   make(map[uint64]uint32),
+		unknown: make(map[uint64]struct{}),
+	}
+	for _, o := range owlatsync.Outcomes {
+		p.summary.Outcomes[o] = 0
+	}
+	if err := p.scanSource(ctx); err != nil {
+		return err
+	}
+	p.summary.Rows = p.scan.rows
+	p.ended[owlatsync.Unchanged] = p.summary.Outcomes[owlatsync.Unchanged]
+	if err := p.adopt(ctx, standing.Adopted); err != nil {
+		return err
+	}
+	if err := p.resolve(ctx); err != nil {
+		return err
+	}
+	p.summary.Duration = p.duration(p.summary.Requests)
+	return p.err
+}
+
+// duration is how long the budget makes n requests take.
+func (p *planner) duration(n int) time.Duration {
+	if n <= p.burst || p.rate <= 0 {
+		return 0
+	}
+	return time.Duration(float64(n-p.burst) / p.rate * float64(time.Second))
+}
+
+// end counts and tells the outcome of a row that needs no step.
+func (p *planner) end(d Decision) {
+	p.summary.Outcomes[d.Outcome]++
+	p.ended[d.Outcome]++
+	p.emit(RowDone{Decision: d, Category: categoryPlanned(d.Outcome)})
+	p.tell(d)
+}
+
+func (p *planner) tell(d Decision) {
+	if p.each != nil && p.err == nil {
+		p.err = p.each(d)
+	}
+}
+
+func categoryPlanned(o owlatsync.Outcome) string {
+	switch o {
+	case owlatsync.Invalid, owlatsync.Duplicate:
+		return "source"
+	case owlatsync.Failed:
+		return "waiting"
+	}
+	return ""
+}
+
+// resolve is the second half of planning: every spooled row against its entry, now that all rows are known.
+func (p *planner) resolve(ctx context.Context) error {
+	batch := make([]*desired, 0, spoolBatch)
+	for spooled, err := range p.ledger.Spooled(ctx, p.scan.run, phaseScan) {
+		if err != nil {
+			return fmt.Errorf("read the spooled rows: %w", err)
+		}
+		d := new(desired)
+		if err := json.Unmarshal(spooled.Body, d); err != nil {
+			return fmt.Errorf("read a spooled row: %w", err)
+		}
+		batch = append(batch, d)
+		if len(batch) == spoolBatch {
+			if err := p.resolveBatch(ctx, batch); err != nil {
+				return err
+			}
+			batch = batch[:0]
+		}
+	}
+	if err := p.resolveBatch(ctx, batch); err != nil {
+		return err
+	}
+	if err := p.orderRenames(ctx); err != nil {
+		return err
+	}
+	return p.flush(ctx)
+}
+
+func (p *planner) resolveBatch(ctx context.Context, batch []*desired) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	keys := make([]string, len(batch))
+	for i, d := range batch {
+		keys[i] = d.Key
+	}
+	entries, err := p.ledger.Entries(ctx, p.sync.Name, keys)
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	var addresses []string
+	for _, d := range batch {
+		if e := entries[d.Key]; e == nil || e.ContactID == "" || e.Email != d.Email {
+			addresses = append(addresses, d.Email)
+		}
+	}
+	found, err := p.ledger.Holders(ctx, addresses)
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	holders := make(map[string][]Holder)
+	for _, h := range found {
+		if h.Entry.ContactID != "" && h.Entry.Origin != OriginGone {
+			holders[h.Entry.Email] = append(holders[h.Entry.Email], h)
+		}
+	}
+	for _, d := range batch {
+		if err := p.resolveRow(ctx, d, entries[d.Key], holders[d.Email]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders []Holder) error {
+	if e != nil && e.Fingerprint == d.Fingerprint { // two keys share a hash, and the index held the other one
+		p.summary.Outcomes[owlatsync.Unchanged]++
+		p.ended[owlatsync.Unchanged]++
+		return nil
+	}
+	if e != nil && e.ContactID != "" && e.Email == d.Email {
+		holders = nil // the row itself holds the contact
+	}
+	winner, rekeyed := p.contest(d, holders)
+	if winner != "" {
+		p.end(Decision{Key: d.Key, Position: d.Position, Outcome: owlatsync.Duplicate, address: d.Email,
+			Reason: fmt.Sprintf("row %s has the same address and counts: it holds the contact, or stands first in the source", winner)})
+		return nil
+	}
+	var oldKey string
+	if e == nil || e.ContactID == "" && e.Origin == OriginNone {
+		if known := p.known(d, e, holders, rekeyed); known != nil {
+			if rekeyed != nil {
+				oldKey = rekeyed.Key
+			}
+			e = known
+		}
+	}
+	it := planRow(p.sync.Topics, d, e, p.now)
+	it.OldKey = oldKey
+	if oldKey != "" && it.Outcome == owlatsync.Unchanged {
+		it.Outcome = owlatsync.Adopted
+		it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.AdoptContact})
+	}
+	if it.Outcome == owlatsync.Skipped || it.Outcome == owlatsync.Failed && !it.Unsure {
+		p.end(it.decision())
+		return nil
+	}
+	if it.phase() == phaseRename {
+		p.renames = append(p.renames, it)
+		return nil
+	}
+	return p.add(ctx, it, it.phase(), 0)
+}
+
+// contest says which other row of the source has d's address: the one that holds the contact and keeps it, else the first
+// in the source's order. Where the holder has left the source, its entry is d's under a new key.
+func (p *planner) contest(d *desired, holders []Holder) (winner string, rekeyed *Entry) {
+	hash := HashText(d.Email)
+	for _, h := range holders {
+		if h.Sync != p.sync.Name || h.Entry.Key == d.Key {
+			continue
+		}
+		keyHash := HashText(h.Entry.Key)
+		at, known := p.scan.ix.at[keyHash]
+		present := known && p.scan.ix.seen[at]
+		moved, fresh := p.scan.fresh[keyHash]
+		switch {
+		case fresh && moved == hash, present && !fresh:
+			return h.Entry.Key, nil
+		case !present && !fresh:
+			rekeyed = h.Entry
+		}
+	}
+	if first, taken := p.winners[hash]; taken && first != d.Key {
+		return first, nil
+	}
+	if p.scan.count[hash] > 1 || rekeyed != nil {
+		p.winners[hash] = d.Key
+	}
+	return "", rekeyed
+}
+
+// known returns the entry for a row whose contact exists although the row has no contact yet, nil where it is not known to.
+func (p *planner) known(d *desired, e *Entry, holders []Holder, rekeyed *Entry) *Entry {
+	known := &Entry{Key: d.Key, Email: d.Email, Identity: d.Email, Origin: OriginAdopted, FirstSeen: p.now}
+	if e != nil {
+		known.FirstSeen, known.Intent, known.Failure = e.FirstSeen, e.Intent, e.Failure
+	}
+	switch c, listed := p.listed[HashText(d.Email)]; {
+	case rekeyed != nil:
+		moved := *rekeyed
+		moved.Key, moved.Fingerprint, moved.Failure = d.Key, Fingerprint{}, nil
+		return &moved
+	case len(holders) > 0 && holders[0].Sync != p.sync.Name:
+		h := holders[0].Entry
+		known.ContactID, known.FirstName, known.LastName, known.Identity = h.ContactID, h.FirstName, h.LastName, h.Identity
+	case listed && owlatsync.LowerAddress(c.Email) == d.Email:
+		known.ContactID, known.FirstName, known.LastName = c.ID, c.FirstName, c.LastName
+		if mine(known.Intent.Create, c) {
+			known.Origin = OriginCreated
+		}
+		p.summary.Adoption.Matched++
+	default:
+		return nil
+	}
+	return known
+}
+
+// add puts the item into the plan and counts it.
+func (p *planner) add(ctx context.Context, it *item, phase int, order int64) error {
+	if !it.Partial {
+		p.summary.Outcomes[it.Outcome]++
+		d := it.decision()
+		p.tell(d)
+		p.summary.Requests += d.Requests
+		p.summary.Memberships.Skipped += it.Skipped
+		for _, c := range it.Changes {
+			switch c.Kind {
+			case owlatsync.AddTopic:
+				p.summary.Memberships.Added++
+			case owlatsync.RemoveTopic:
+				p.summary.Memberships.Removed++
+			}
+		}
+	}
+	return p.spool(ctx, PlanItem{Phase: phase, Order: order, Key: it.Row.Key, Body: it.encode()})
+}
+
+func (it *item) decision() Decision {
+	return Decision{
+		Key: it.Row.Key, Position: it.Row.Position, Outcome: it.Outcome, Reason: it.Reason,
+		Changes: it.Changes, Requests: it.requests(), address: it.Row.Email,
+	}
+}
+
+var errCycle = errors.New("the rows exchange addresses")
+
+// orderRenames puts the renames into an order in which each finds its address free. Rows that exchange addresses have no
+// such order: Owlat refuses an address that is held, and a made-up one in between could receive mail.
+func (p *planner) orderRenames(ctx context.Context) error {
+	leaves := make(map[string]*item, len(p.renames)) // address → the rename that frees it
+	for _, it := range p.renames {
+		leaves[it.Entry.Email] = it
+	}
+	levels := make(map[*item]int64, len(p.renames))
+	for _, it := range p.renames {
+		level, err := renameLevel(it, leaves, levels)
+		if err != nil {
+			it.Outcome = owlatsync.Failed
+			it.Changes = slices.DeleteFunc(it.Changes, func(c owlatsync.Change) bool { return c.Kind != owlatsync.RemoveTopic })
+			it.Reason = fmt.Sprintf("the address belongs to the contact of row %s, which is to take another that is not free: "+
+				"rows that exchange addresses cannot be renamed by Owlat's API. Give one of them a third address, run, then its final one",
+				leaves[it.Row.Email].Row.Key)
+			if len(it.Changes) == 0 {
+				p.end(it.decision())
+				continue
+			}
+			if err := p.add(ctx, it, phaseWithdraw, 0); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := p.addRename(ctx, it, level); err != nil {
+			return err
+		}
+	}
+	p.renames = nil
+	return nil
+}
+
+// renameLevel is how many renames must come before this one.
+func renameLevel(it *item, leaves map[string]*item, levels map[*item]int64) (int64, error) {
+	const visiting, cyclic = -1, -2
+	var path []*item
+	level := int64(0)
+	for at := it; at != nil; at = leaves[at.Row.Email] {
+		known, visited := levels[at]
+		if visited && known >= 0 {
+			level = known + 1
+			break
+		}
+		if visited { // on the way round, or leading into such a way
+			for _, x := range path {
+				levels[x] = cyclic
+			}
+			return 0, errCycle
+		}
+		levels[at] = visiting
+		path = append(path, at)
+	}
+	for i := len(path) - 1; i >= 0; i-- {
+		levels[path[i]] = level
+		level++
+	}
+	return levels[it], nil
+}
+
+// addRename plans a rename. Consents that the row withdrew do not wait for it.
+func (p *planner) addRename(ctx context.Context, it *item, level int64) error {
+	withdraw := &item{Row: it.Row, Partial: true}
+	for _, c := range it.Changes {
+		if c.Kind == owlatsync.RemoveTopic {
+			withdraw.Changes = append(withdraw.Changes, c)
+		}
+	}
+	if len(withdraw.Changes) > 0 {
+		entry := *it.Entry
+		withdraw.Entry, it.Reread = &entry, true
+		if err := p.add(ctx, withdraw, phaseWithdraw, 0); err != nil {
+			return err
+		}
+	}
+	return p.add(ctx, it, phaseRename, level)
+}

@@ -1,0 +1,116 @@
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"owlatsync"
+)
+
+// spoolBatch is how many items are handed to or taken from the ledger at once.
+const spoolBatch = 500
+
+// scan is the first half of planning: the source against the index. What is unchanged ends here; every other valid row
+// waits in the spool until all addresses of the source are known.
+type scan struct {
+	run   int64
+	ix    *index
+	rows  int
+	fresh map[uint64]uint64 // key hash → address hash of every spooled row
+	// count is how many spooled rows have an address, by its hash.
+	count map[uint64]uint32
+	// unknown holds the address hashes of spooled rows for which the ledger has no contact.
+	unknown map[uint64]struct{}
+	spooled []PlanItem
+}
+
+// SourceError says that the source could not be read to its end. Nothing of an incomplete scan is applied.
+type SourceError struct {
+	Rows int // read before the error
+	Err  error
+}
+
+func (e *SourceError) Error() string {
+	if e.Rows == 0 {
+		return fmt.Sprintf("read the source: %v", e.Err)
+	}
+	return fmt.Sprintf("read the source: broke off after %d rows, nothing was applied: %v", e.Rows, e.Err)
+}
+
+// Unwrap returns the source's own error.
+func (e *SourceError) Unwrap() error { return e.Err }
+
+func (p *planner) scanSource(ctx context.Context) error {
+	sc := p.scan
+	rd := newReader(p.sync)
+	noAddress := HashText("")
+	for row, err := range p.sync.Source.Rows(ctx) {
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return &SourceError{Rows: sc.rows, Err: err}
+		}
+		sc.rows++
+		if sc.rows%1000 == 0 {
+			p.emit(Scanned{Rows: sc.rows})
+		}
+		d, key, invalid := rd.read(row)
+		keyHash := HashText(key)
+		at, known := sc.ix.at[keyHash]
+		if invalid != "" {
+			if known && key != "" {
+				sc.ix.seen[at] = true
+			}
+			p.end(Decision{Key: key, Position: row.Position, Outcome: owlatsync.Invalid, Reason: invalid, address: row.Email.Value})
+			continue
+		}
+		if _, twice := sc.fresh[keyHash]; twice || known && sc.ix.seen[at] {
+			p.end(Decision{Key: key, Position: row.Position, Outcome: owlatsync.Duplicate, address: d.Email,
+				Reason: "the source has another row with this key, and the first one counts"})
+			continue
+		}
+		if known {
+			sc.ix.seen[at] = true
+			if sc.ix.print[at] == d.Fingerprint {
+				p.summary.Outcomes[owlatsync.Unchanged]++
+				continue
+			}
+		}
+		addressHash := HashText(d.Email)
+		sc.fresh[keyHash] = addressHash
+		sc.count[addressHash]++
+		if !known || sc.ix.address[at] == noAddress {
+			sc.unknown[addressHash] = struct{}{}
+		}
+		body, err := json.Marshal(d)
+		if err != nil {
+			return fmt.Errorf("spool a row: %w", err)
+		}
+		if err := p.spool(ctx, PlanItem{Phase: phaseScan, Key: d.Key, Body: body}); err != nil {
+			return err
+		}
+	}
+	p.emit(Scanned{Rows: sc.rows, Done: true})
+	return p.flush(ctx)
+}
+
+func (p *planner) spool(ctx context.Context, item PlanItem) error {
+	p.scan.spooled = append(p.scan.spooled, item)
+	if len(p.scan.spooled) < spoolBatch {
+		return nil
+	}
+	return p.flush(ctx)
+}
+
+func (p *planner) flush(ctx context.Context) error {
+	if len(p.scan.spooled) == 0 {
+		return nil
+	}
+	if err := p.ledger.Spool(ctx, p.scan.run, p.scan.spooled); err != nil {
+		return fmt.Errorf("keep the plan: %w", err)
+	}
+	p.scan.spooled = p.scan.spooled[:0]
+	return nil
+}

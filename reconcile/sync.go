@@ -1,0 +1,66 @@
+package reconcile
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Existing says what becomes of contacts that were in Owlat before the sync met them, and of those it knew before a topic
+// was added to the configuration.
+type Existing string
+
+const (
+	ExistingSkip Existing = "skip" // leave their memberships as they are (the default)
+	ExistingAdd  Existing = "add"  // put those whose row consents on the topic
+)
+
+// Topic is a topic to whose members a sync adds the contacts of consenting rows.
+type Topic struct {
+	ID       string   // from Owlat's dashboard
+	When     bool     // the source has a consent column for it; without one every row consents
+	Existing Existing // empty means ExistingSkip
+}
+
+// NullPolicy says what a NULL name in the source does to the name in Owlat.
+type NullPolicy string
+
+const (
+	NullsKeep  NullPolicy = "keep"  // leave Owlat's value (the default)
+	NullsClear NullPolicy = "clear" // empty it
+)
+
+// Sync is one source and what to make of it in Owlat.
+type Sync struct {
+	Name   string // unique in the ledger
+	Source Source
+	Topics []Topic // in the order of Row.Consents
+	Nulls  NullPolicy
+	// KeyIsAddress says that rows have no key of their own: their normalised address is the key, and a changed address is
+	// another row.
+	KeyIsAddress bool
+}
+
+func (s *Sync) validate() error {
+	if s.Name == "" {
+		return fmt.Errorf("the sync has no name")
+	}
+	if s.Source == nil {
+		return fmt.Errorf("sync %q has no source", s.Name)
+	}
+	if !slices.Contains([]NullPolicy{"", NullsKeep, NullsClear}, s.Nulls) {
+		return fmt.Errorf("sync %q: the NULL policy %q is neither %q nor %q", s.Name, s.Nulls, NullsKeep, NullsClear)
+	}
+	seen := make(map[string]bool, len(s.Topics))
+	for _, t := range s.Topics {
+		switch {
+		case t.ID == "":
+			return fmt.Errorf("sync %q has a topic without an id", s.Name)
+		case seen[t.ID]:
+			return fmt.Errorf("sync %q names topic %s twice", s.Name, t.ID)
+		case !slices.Contains([]Existing{"", ExistingSkip, ExistingAdd}, t.Existing):
+			return fmt.Errorf("sync %q, topic %s: existing is %q, neither %q nor %q", s.Name, t.ID, t.Existing, ExistingSkip, ExistingAdd)
+		}
+		seen[t.ID] = true
+	}
+	return nil
+}
