@@ -1,0 +1,35 @@
+# Run `make help` for what there is. Go, make and, for the tests, root on Debian are all that is needed.
+
+GO             ?= go
+STATICCHECK    := honnef.co/go/tools/cmd/staticcheck@v0.8.1
+GOVULNCHECK    := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+PACKAGES       ?= ./...
+
+.DEFAULT_GOAL := help
+.PHONY: help build test lint fmt vet staticcheck vulncheck layers
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Build bin/owlat-sync, one static binary.
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/owlat-sync
+
+test: ## Run the whole suite with the race detector, beside private PostgreSQL and MariaDB servers.
+	$(GO) run ./internal/testservers -- $(GO) test -race $(PACKAGES)
+
+lint: fmt vet staticcheck vulncheck layers ## Check format, vet, staticcheck, known vulnerabilities and layers.
+
+fmt: ## Check that all Go files are formatted.
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted; run gofmt -w on:"; echo "$$unformatted"; exit 1; }
+
+vet: ## Run go vet.
+	$(GO) vet ./...
+
+staticcheck: ## Run staticcheck.
+	$(GO) run $(STATICCHECK) ./...
+
+vulncheck: ## Look for known vulnerabilities; skipped where their database cannot be reached.
+	GO="$(GO)" GOVULNCHECK="$(GOVULNCHECK)" .ci/vulncheck
+
+layers: ## Check that imports point down and files are short.
+	$(GO) test ./internal/layers

@@ -1,0 +1,175 @@
+//go:build unix
+
+// Command testservers runs a command, usually the test suite, beside private PostgreSQL and MariaDB servers:
+//
+//	go run ./internal/testservers -- go test -race ./...
+//
+// The servers listen on free loopback ports, keep their data in a temporary folder, run as an unprivileged user and are
+// gone when the command ends. The command finds them through OWLATSYNC_TEST_POSTGRES and OWLATSYNC_TEST_MYSQL; a variable
+// that is already set is kept and no server started for it. As root on Debian, missing packages are installed. Where a
+// server cannot be had, the reason is printed and the command runs without its variable, except with CI=true: that fails.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"sync"
+	"syscall"
+)
+
+// exitSetup is the exit code when the servers or the command could not be started.
+const exitSetup = 1
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	if len(args) > 0 && args[0] == "--" {
+		args = args[1:]
+	}
+	if len(args) == 0 {
+		fmt.Fprintln(os.Stderr, "usage: testservers [--] COMMAND [ARGUMENT...]")
+		return exitSetup
+	}
+
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+
+	dir, err := os.MkdirTemp("", "owlatsync-servers-")
+	if err != nil {
+		say("create a folder for the servers: %v", err)
+		return exitSetup
+	}
+	defer os.RemoveAll(dir)
+	// The servers' own users must be able to reach their folders in it.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		say("open the servers' folder: %v", err)
+		return exitSetup
+	}
+
+	servers, env, err := setUp(signals, dir, args)
+	defer stopAll(servers)
+	if err != nil {
+		say("%v", err)
+		return exitSetup
+	}
+	return runCommand(args, env, signals)
+}
+
+// setUp starts the servers that are wanted and returns them with the variables to hand on. A signal cuts it short.
+func setUp(signals <-chan os.Signal, dir string, args []string) ([]*process, []string, error) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	finished := make(chan struct{})
+	defer close(finished)
+	go func() {
+		select {
+		case s := <-signals:
+			cancel(fmt.Errorf("stopped by %v while the servers started", s))
+		case <-finished:
+		}
+	}()
+
+	var wanted []kind
+	for _, k := range kinds {
+		if os.Getenv(k.variable) == "" {
+			wanted = append(wanted, k)
+		}
+	}
+	if err := install(ctx, wanted, args); err != nil {
+		if context.Cause(ctx) != nil {
+			return nil, nil, context.Cause(ctx)
+		}
+		say("%v", err)
+	}
+
+	type started struct {
+		process *process
+		dsn     string
+		err     error
+	}
+	results := make([]started, len(wanted))
+	var group sync.WaitGroup
+	for i, k := range wanted {
+		group.Go(func() {
+			p, dsn, err := k.startRetrying(ctx, dir)
+			results[i] = started{p, dsn, err}
+		})
+	}
+	group.Wait()
+
+	var servers []*process
+	var env []string
+	var missing []error
+	for i, r := range results {
+		if r.err != nil {
+			missing = append(missing, fmt.Errorf("no %s for the tests: %w", wanted[i].name, r.err))
+			continue
+		}
+		servers = append(servers, r.process)
+		env = append(env, wanted[i].variable+"="+r.dsn)
+	}
+	if context.Cause(ctx) != nil {
+		return servers, nil, context.Cause(ctx)
+	}
+	if len(missing) > 0 && os.Getenv("CI") == "true" {
+		return servers, nil, fmt.Errorf("%w (with CI=true every server is required)", errors.Join(missing...))
+	}
+	for _, err := range missing {
+		say("%v", err)
+		say("the tests that need it will be skipped")
+	}
+	return servers, env, nil
+}
+
+func stopAll(servers []*process) {
+	var group sync.WaitGroup
+	for _, s := range servers {
+		group.Go(s.stop)
+	}
+	group.Wait()
+}
+
+// runCommand runs the command to its end, hands signals on to it and returns its exit code.
+func runCommand(args, env []string, signals <-chan os.Signal) int {
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := cmd.Start(); err != nil {
+		say("start the command: %v", err)
+		return exitSetup
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for {
+		select {
+		case s := <-signals:
+			// The command may have ended in this very moment; then there is nobody left to tell.
+			_ = cmd.Process.Signal(s)
+		case err := <-ended:
+			return exitCode(err)
+		}
+	}
+}
+
+// exitCode is the command's own code, or 128 plus the signal that ended it, as shells have it.
+func exitCode(err error) int {
+	if err == nil {
+		return 0
+	}
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		say("run the command: %v", err)
+		return exitSetup
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return exit.ExitCode()
+}
+
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "testservers: "+format+"\n", args...) }

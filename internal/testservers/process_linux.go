@@ -1,0 +1,6 @@
+package main
+
+import "syscall"
+
+// dieWithParent has the kernel end the server even if this program is killed.
+func dieWithParent(attr *syscall.SysProcAttr, with syscall.Signal) { attr.Pdeathsig = with }
