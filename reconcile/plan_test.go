@@ -1,0 +1,328 @@
+package reconcile
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"owlatsync"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func name(s string) *string { return &s }
+
+// short writes changes as one line each, in the order in which they are sent.
+func short(changes []owlatsync.Change) []string {
+	var out []string
+	for _, c := range changes {
+		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s", c.Kind, strings.Trim(c.Field+" "+c.From+">"+c.To+" "+c.Topic, " >"))))
+	}
+	return out
+}
+
+func TestPlanRow(t *testing.T) {
+	t.Parallel()
+	print := Fingerprint{1, 2}
+	known := func(change func(*Entry)) *Entry {
+		e := &Entry{Key: "7", ContactID: "c7", Email: "ada@example.com", FirstName: "Ada", LastName: "Lovelace",
+			Origin: OriginCreated, Fingerprint: Fingerprint{9, 9}, ChangedAt: noon}
+		if change != nil {
+			change(e)
+		}
+		return e
+	}
+	row := func(change func(*desired)) *desired {
+		d := &desired{Key: "7", Email: "ada@example.com", FirstName: name("Ada"), LastName: name("Lovelace"), Fingerprint: print}
+		if change != nil {
+			change(d)
+		}
+		return d
+	}
+	for _, tt := range []struct {
+		name     string
+		row      *desired
+		entry    *Entry
+		outcome  owlatsync.Outcome
+		changes  []string
+		phase    int
+		requests int
+	}{
+		{"new", row(nil), nil, owlatsync.Created,
+			[]string{"create email >ada@example.com", "set firstName >Ada", "set lastName >Lovelace"}, phaseCreate, 1},
+		{"new without names", row(func(d *desired) { d.FirstName, d.LastName = nil, name("") }), nil, owlatsync.Created,
+			[]string{"create email >ada@example.com"}, phaseCreate, 1},
+		{"equal after a change of settings", row(nil), known(nil), owlatsync.Unchanged, nil, phaseSettle, 0},
+		{"one name", row(func(d *desired) { d.FirstName = name("Augusta") }), known(nil), owlatsync.Updated,
+			[]string{"set firstName Ada>Augusta"}, phaseUpdate, 1},
+		{"both names are one request", row(func(d *desired) { d.FirstName, d.LastName = name("A"), name("L") }), known(nil), owlatsync.Updated,
+			[]string{"set firstName Ada>A", "set lastName Lovelace>L"}, phaseUpdate, 1},
+		{"NULL kept", row(func(d *desired) { d.FirstName = nil }), known(nil), owlatsync.Unchanged, nil, phaseSettle, 0},
+		{"NULL cleared", row(func(d *desired) { d.FirstName = name("") }), known(nil), owlatsync.Updated,
+			[]string{"set firstName Ada"}, phaseUpdate, 1},
+		{"rename with a name is one request", row(func(d *desired) { d.Email, d.FirstName = "al@example.com", name("A") }), known(nil), owlatsync.Renamed,
+			[]string{"rename email ada@example.com>al@example.com", "set firstName Ada>A"}, phaseRename, 1},
+		{"adopted equal", row(nil), known(func(e *Entry) { e.Origin, e.Fingerprint, e.ChangedAt = OriginAdopted, Fingerprint{}, time.Time{} }),
+			owlatsync.Adopted, []string{"adopt"}, phaseSettle, 0},
+		{"adopted differing", row(func(d *desired) { d.LastName = name("King") }),
+			known(func(e *Entry) { e.Origin, e.Fingerprint, e.ChangedAt = OriginAdopted, Fingerprint{}, time.Time{} }),
+			owlatsync.Adopted, []string{"adopt", "set lastName Lovelace>King"}, phaseUpdate, 1},
+		{"deleted in Owlat", row(nil), known(func(e *Entry) { e.Origin = OriginGone }), owlatsync.Skipped, nil, phaseSettle, 0},
+		{"waiting for its next try", row(nil), known(func(e *Entry) {
+			e.Failure = &Failure{Attempts: 3, Fingerprint: print, NextTry: noon.Add(time.Second)}
+		}), owlatsync.Failed, nil, phaseSettle, 0},
+		{"parked", row(nil), known(func(e *Entry) { e.Failure = &Failure{Fingerprint: print, Parked: true} }), owlatsync.Failed, nil, phaseSettle, 0},
+		{"parked, but the row has changed", row(func(d *desired) { d.FirstName = name("A") }), known(func(e *Entry) { e.Failure = &Failure{Parked: true} }),
+			owlatsync.Updated, []string{"set firstName Ada>A"}, phaseUpdate, 1},
+		{"due again", row(nil), known(func(e *Entry) { e.Failure = &Failure{Attempts: 3, Fingerprint: print, NextTry: noon} }),
+			owlatsync.Unchanged, nil, phaseSettle, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			it := planRow(nil, tt.row, tt.entry, noon)
+			if it.Outcome != tt.outcome {
+				t.Errorf("outcome %s, want %s", it.Outcome, tt.outcome)
+			}
+			if diff := cmp.Diff(tt.changes, short(it.Changes)); diff != "" {
+				t.Errorf("changes (-want +got):\n%s", diff)
+			}
+			if it.phase() != tt.phase || it.requests() != tt.requests {
+				t.Errorf("phase %d with %d requests, want %d with %d", it.phase(), it.requests(), tt.phase, tt.requests)
+			}
+		})
+	}
+}
+
+// Every way in which a consent can meet what the ledger knows of a membership.
+func TestPlanMemberships(t *testing.T) {
+	t.Parallel()
+	const topic = "topic1"
+	sent := func(ago time.Duration) *Membership {
+		return &Membership{Topic: topic, Consent: true, State: MemberSent, At: noon.Add(-ago)}
+	}
+	at := func(consent bool, s MembershipState) *Membership {
+		return &Membership{Topic: topic, Consent: consent, State: s, At: noon.Add(-time.Hour)}
+	}
+	for _, tt := range []struct {
+		name     string
+		isNew    bool
+		before   *Membership
+		consents bool
+		always   bool // no consent column
+		existing Existing
+		changes  []string
+		state    MembershipState
+		skipped  int
+	}{
+		{name: "new contact, yes", isNew: true, consents: true, changes: []string{"add_topic topic1"}, state: MemberWanted},
+		{name: "new contact, no", isNew: true, state: MemberOut},
+		{name: "existing contact, yes, skip", consents: true, state: MemberSkipped, skipped: 1},
+		{name: "existing contact, yes, add", consents: true, existing: ExistingAdd, changes: []string{"add_topic topic1"}, state: MemberWanted},
+		{name: "existing contact, no, add", existing: ExistingAdd, state: MemberOut},
+		{name: "member stays", before: at(true, MemberAdded), consents: true, state: MemberAdded},
+		{name: "member withdraws", before: at(true, MemberAdded), changes: []string{"remove_topic topic1"}, state: MemberAdded},
+		{name: "skipped withdraws", before: at(true, MemberSkipped), changes: []string{"remove_topic topic1"}, state: MemberSkipped},
+		{name: "no becomes yes", before: at(false, MemberOut), consents: true, changes: []string{"add_topic topic1"}, state: MemberWanted},
+		{name: "no stays no", before: at(false, MemberOut), state: MemberOut},
+		{name: "skipped, now add", before: at(true, MemberSkipped), consents: true, existing: ExistingAdd, changes: []string{"add_topic topic1"}, state: MemberWanted},
+		{name: "skipped stays", before: at(true, MemberSkipped), consents: true, state: MemberSkipped},
+		{name: "wanted is tried again", before: at(true, MemberWanted), consents: true, changes: []string{"add_topic topic1"}, state: MemberWanted},
+		{name: "wanted withdraws before it was sent", before: at(true, MemberWanted), state: MemberOut},
+		{name: "sent a moment ago", before: sent(time.Minute), consents: true, changes: []string{"add_topic topic1"}, state: MemberSent},
+		{name: "sent too long ago", before: sent(sentWindow + time.Second), consents: true, state: MemberUnsure},
+		{name: "sent, then withdrawn", before: sent(time.Hour), changes: []string{"remove_topic topic1"}, state: MemberSent},
+		{name: "unsure stays", before: at(true, MemberUnsure), consents: true, state: MemberUnsure},
+		{name: "unsure withdraws", before: at(true, MemberUnsure), changes: []string{"remove_topic topic1"}, state: MemberUnsure},
+		{name: "the consent column went, skip", before: at(false, MemberOut), consents: true, always: true, state: MemberSkipped, skipped: 1},
+		{name: "the consent column went, add", before: at(false, MemberOut), consents: true, always: true, existing: ExistingAdd,
+			changes: []string{"add_topic topic1"}, state: MemberWanted},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			e := &Entry{Key: "7", ContactID: "c7", Email: "a@example.com", Origin: OriginCreated, ChangedAt: noon}
+			if tt.isNew {
+				e.ContactID = ""
+			}
+			if tt.before != nil {
+				e.Memberships = []Membership{*tt.before, {Topic: "elsewhere", Consent: true, State: MemberAdded}}
+			}
+			d := &desired{Key: "7", Email: "a@example.com", Consents: []bool{tt.consents}}
+			it := planRow([]Topic{{ID: topic, When: !tt.always, Existing: tt.existing}}, d, e, noon)
+			var changes []owlatsync.Change
+			for _, c := range it.Changes {
+				if c.Topic != "" {
+					changes = append(changes, c)
+				}
+			}
+			if diff := cmp.Diff(tt.changes, short(changes)); diff != "" {
+				t.Errorf("changes (-want +got):\n%s", diff)
+			}
+			if m := it.Entry.Membership(topic); m.State != tt.state || it.Skipped != tt.skipped {
+				t.Errorf("state %s, %d skipped; want %s, %d", m.State, it.Skipped, tt.state, tt.skipped)
+			}
+			if it.Unsure != (tt.state == MemberUnsure && tt.before.State == MemberSent) || it.Unsure && (it.Outcome != owlatsync.Failed || it.Reason == "") {
+				t.Errorf("unsure %v with outcome %s, reason %q", it.Unsure, it.Outcome, it.Reason)
+			}
+			if tt.before != nil && it.Entry.Membership("elsewhere") == nil {
+				t.Error("a topic that is not configured was forgotten")
+			}
+		})
+	}
+}
+
+func TestReaderNormalisesAndRefuses(t *testing.T) {
+	t.Parallel()
+	set := owlatsync.Some
+	owls := strings.Repeat("🦉", 101) // 202 UTF-16 units
+	for _, tt := range []struct {
+		name    string
+		row     owlatsync.Row
+		sync    Sync
+		invalid string
+		want    desired
+	}{
+		{"trimmed and lower-cased", owlatsync.Row{Key: "1", Email: set(" Ada@Example.com "), FirstName: set(" Ada\t"), LastName: owlatsync.Field{State: owlatsync.Null}},
+			Sync{}, "", desired{Key: "1", Email: "ada@example.com", FirstName: name("Ada")}},
+		{"NULL clears", owlatsync.Row{Key: "1", Email: set("a@example.com"), LastName: owlatsync.Field{State: owlatsync.Null}},
+			Sync{Nulls: NullsClear}, "", desired{Key: "1", Email: "a@example.com", LastName: name("")}},
+		{"the address is the key", owlatsync.Row{Email: set("A@example.com")}, Sync{KeyIsAddress: true}, "", desired{Key: "a@example.com", Email: "a@example.com"}},
+		{"no key", owlatsync.Row{Email: set("a@example.com")}, Sync{}, "the row has no key", desired{}},
+		{"no address", owlatsync.Row{Key: "1", Email: owlatsync.Field{State: owlatsync.Null}}, Sync{}, "the address is empty", desired{}},
+		{"blank address", owlatsync.Row{Key: "1", Email: set("  ")}, Sync{}, "the address is empty", desired{}},
+		{"bad address", owlatsync.Row{Key: "1", Email: set("ada@example")}, Sync{}, "the address is not of a form that Owlat accepts", desired{}},
+		{"defect", owlatsync.Row{Key: "1", Defect: `column "email" is not UTF-8`}, Sync{}, `column "email" is not UTF-8`, desired{}},
+		{"first name too long", owlatsync.Row{Key: "1", Email: set("a@example.com"), FirstName: set(owls)}, Sync{}, "the first name is longer than Owlat's 200 characters", desired{}},
+		{"last name too long", owlatsync.Row{Key: "1", Email: set("a@example.com"), LastName: set(owls)}, Sync{}, "the last name is longer than Owlat's 200 characters", desired{}},
+		{"name just short enough", owlatsync.Row{Key: "1", Email: set("a@example.com"), FirstName: set(owls[4:] + "  ")}, Sync{}, "",
+			desired{Key: "1", Email: "a@example.com", FirstName: name(owls[4:])}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			d, _, invalid := newReader(&tt.sync).read(&tt.row)
+			if invalid != tt.invalid {
+				t.Fatalf("invalid because %q, want %q", invalid, tt.invalid)
+			}
+			if invalid != "" {
+				return
+			}
+			got := *d
+			if got.Fingerprint.IsZero() {
+				t.Error("a valid row without a fingerprint")
+			}
+			got.Fingerprint = Fingerprint{}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestFingerprintTellsRowsAndSettingsApart(t *testing.T) {
+	t.Parallel()
+	base := func() owlatsync.Row {
+		return owlatsync.Row{Key: "1", Email: owlatsync.Some("ab@example.com"), FirstName: owlatsync.Some("c"), LastName: owlatsync.Some(""), Consents: []bool{true, false}}
+	}
+	topics := []Topic{{ID: "t1"}, {ID: "t2"}}
+	seen := make(map[Fingerprint]string)
+	check := func(what string, s Sync, change func(*owlatsync.Row)) {
+		row := base()
+		change(&row)
+		d, _, invalid := newReader(&s).read(&row)
+		if invalid != "" {
+			t.Fatalf("%s: %s", what, invalid)
+		}
+		if other, twice := seen[d.Fingerprint]; twice {
+			t.Errorf("%s has the fingerprint of %s", what, other)
+		}
+		seen[d.Fingerprint] = what
+	}
+	s := Sync{Topics: topics}
+	check("the row", s, func(*owlatsync.Row) {})
+	check("another key", s, func(r *owlatsync.Row) { r.Key = "2" })
+	check("another address", s, func(r *owlatsync.Row) { r.Email.Value = "b@example.com" })
+	check("another name", s, func(r *owlatsync.Row) { r.FirstName.Value = "d" })
+	check("names moved", s, func(r *owlatsync.Row) { r.FirstName.Value, r.LastName.Value = "", "c" })
+	check("an unmapped name", s, func(r *owlatsync.Row) { r.LastName = owlatsync.Field{} })
+	check("consents swapped", s, func(r *owlatsync.Row) { r.Consents = []bool{false, true} })
+	check("another topic", Sync{Topics: []Topic{{ID: "t1"}, {ID: "t3"}}}, func(*owlatsync.Row) {})
+	check("existing added", Sync{Topics: []Topic{{ID: "t1", Existing: ExistingAdd}, {ID: "t2"}}}, func(*owlatsync.Row) {})
+
+	padded := base()
+	padded.Email.Value, padded.FirstName.Value = " AB@Example.com ", "c "
+	d, _, _ := newReader(&s).read(&padded)
+	if seen[d.Fingerprint] != "the row" {
+		t.Error("letter case and blanks around values change the fingerprint")
+	}
+}
+
+func TestRenameLevels(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name    string
+		renames []string // "from>to"
+		want    string   // level of each, x: none
+	}{
+		{"alone", []string{"a>z"}, "0"},
+		{"chain, last first", []string{"a>b", "b>c", "c>d"}, "2 1 0"},
+		{"chain, first first", []string{"c>d", "b>c", "a>b"}, "0 1 2"},
+		{"swap", []string{"a>b", "b>a"}, "x x"},
+		{"ring of three", []string{"a>b", "b>c", "c>a"}, "x x x"},
+		{"leading into a ring", []string{"q>a", "a>b", "b>a", "r>q"}, "x x x x"},
+		{"a ring and a chain", []string{"a>b", "b>a", "m>n", "n>o"}, "x x 1 0"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var items []*item
+			leaves := make(map[string]*item)
+			for _, r := range tt.renames {
+				from, to, _ := strings.Cut(r, ">")
+				it := &item{Row: &desired{Key: r, Email: to}, Entry: &Entry{Email: from}}
+				items = append(items, it)
+				leaves[from] = it
+			}
+			levels := make(map[*item]int64)
+			var got []string
+			for _, it := range items {
+				if level, err := renameLevel(it, leaves, levels); err != nil {
+					got = append(got, "x")
+				} else {
+					got = append(got, fmt.Sprint(level))
+				}
+			}
+			if strings.Join(got, " ") != tt.want {
+				t.Errorf("levels %s, want %s", strings.Join(got, " "), tt.want)
+			}
+		})
+	}
+}
+
+func TestFailuresWaitLongerEachTimeAndArePutAside(t *testing.T) {
+	t.Parallel()
+	later := &rowError{class: RetryLater, category: "internal", reason: "r"}
+	print := Fingerprint{1, 1}
+	var f *Failure
+	var waits []time.Duration
+	for range maxAttempts {
+		f = fail(f, print, later, 500, noon)
+		waits = append(waits, f.NextTry.Sub(noon))
+	}
+	want := []time.Duration{0, 1, 2, 4, 8, 16, 32, 64}
+	for i := range want {
+		want[i] *= time.Minute
+	}
+	if diff := cmp.Diff(want, waits); diff != "" {
+		t.Errorf("waits (-want +got):\n%s", diff)
+	}
+	if !f.Parked || f.Attempts != maxAttempts {
+		t.Errorf("after %d attempts parked is %v", f.Attempts, f.Parked)
+	}
+	if again := fail(f, Fingerprint{2, 2}, later, 500, noon); again.Attempts != 1 || again.Parked {
+		t.Errorf("a changed row counts on: %d attempts, parked %v", again.Attempts, again.Parked)
+	}
+	if refused := fail(nil, print, &rowError{class: GiveUp}, 422, noon); !refused.Parked {
+		t.Error("a row that would be refused again is tried again")
+	}
+}
