@@ -24,12 +24,18 @@ func (s *Server) AddKey(scopes ...string) string {
 	if len(scopes) == 0 {
 		scopes = AllScopes()
 	}
-	k := &apiKey{value: s.newKeyValue(), scopes: slices.Clone(scopes)}
-	s.keys[k.value] = k
-	return k.value
+	s.changed()
+	return s.addKey("", scopes, true, false).value
 }
 
-func (s *Server) newKeyValue() string { return "lm_live_" + s.drawText(40) }
+func (s *Server) addKey(value string, scopes []string, active, expired bool) *apiKey {
+	if value == "" {
+		value = "lm_live_" + s.drawText(40)
+	}
+	k := &apiKey{value: value, scopes: slices.Clone(scopes), off: !active, late: expired}
+	s.keys[value] = k
+	return k
+}
 
 // validKey reports whether value has the form of a key: at least 40 characters, letters and digits after the prefix.
 func validKey(value string) bool {

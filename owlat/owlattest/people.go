@@ -1,9 +1,14 @@
 package owlattest
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
+
+	"owlatsync"
 )
 
 // ContactState is everything the emulator knows of a live contact.
@@ -97,6 +102,7 @@ func (s *Server) Unsubscribe(email, topic string) error {
 	if err != nil {
 		return err
 	}
+	s.changed()
 	now := time.Now()
 	if topic != "" {
 		t, err := s.mustFindTopic(topic)
@@ -104,6 +110,7 @@ func (s *Server) Unsubscribe(email, topic string) error {
 			return err
 		}
 		if s.unsubscribe(c, t, Unsubscribed, ByPerson, now) {
+			c.updated = now
 			s.fireUnsubscribed(c, []topicRef{{t.id, t.name}}, now)
 		}
 		return nil
@@ -113,9 +120,12 @@ func (s *Server) Unsubscribe(email, topic string) error {
 		s.unsubscribe(c, t, Unsubscribed, ByPerson, now)
 		left = append(left, topicRef{t.id, t.name})
 	}
-	c.unsubscribed = now
+	if c.unsubscribed.IsZero() {
+		c.unsubscribed = now
+	}
 	s.history.add(c, nil, OptedOut, ByPerson, now)
 	if len(left) > 0 {
+		c.updated = now
 		s.fireUnsubscribed(c, left, now)
 	}
 	return nil
@@ -129,6 +139,7 @@ func (s *Server) ConfirmDoubleOptIn(email string) error {
 	if err != nil || c.doiStatus != doiPending {
 		return err
 	}
+	s.changed()
 	now := time.Now()
 	c.doiStatus = doiConfirmed
 	c.unsubscribed = time.Time{}
@@ -145,6 +156,7 @@ func (s *Server) SoftDelete(email string) error {
 	if err != nil {
 		return err
 	}
+	s.changed()
 	now := time.Now()
 	s.history.add(c, nil, Erased, ByDashboard, now)
 	c.erased = now
@@ -160,6 +172,7 @@ func (s *Server) DeleteTopic(nameOrID string) error {
 	if err != nil {
 		return err
 	}
+	s.changed()
 	now := time.Now()
 	for c := range t.members {
 		s.unsubscribe(c, t, TopicDeleted, ByDashboard, now)
@@ -168,30 +181,65 @@ func (s *Server) DeleteTopic(nameOrID string) error {
 	return nil
 }
 
+// MaxSeed is the most contacts that one Seed makes.
+const MaxSeed = 1_000_000
+
 // Seed makes count contacts in one go, as an import does: prefix1@seed.example, prefix2@seed.example and so on, with
-// names. Numbers whose address is taken are left out. An empty prefix means "person".
-func (s *Server) Seed(count int, prefix string) (made int) {
-	if prefix == "" {
-		prefix = "person"
+// names, and returns how many it made: numbers whose address is taken are left out. An empty prefix means "person".
+func (s *Server) Seed(count int, prefix string) (made int, err error) {
+	prefix = cmp.Or(prefix, "person")
+	address := func(i int) string { return lower(prefix + strconv.Itoa(i) + "@seed.example") }
+	switch {
+	case count < 1 || count > MaxSeed:
+		return 0, fmt.Errorf("the count must lie between 1 and %d", MaxSeed)
+	case !owlatsync.ValidAddress(address(count)) || owlatsync.UTF16Len(address(count)) > owlatsync.MaxAddress:
+		return 0, fmt.Errorf("the prefix %q does not begin an address", prefix)
 	}
 	s.lock()
 	defer s.mu.Unlock()
+	s.changed()
 	now := time.Now()
 	for i := 1; i <= count; i++ {
-		address := lower(fmt.Sprintf("%s%d@seed.example", prefix, i))
-		if s.contacts.byIdentity[address] != nil {
+		if s.contacts.byIdentity[address(i)] != nil {
 			continue
 		}
-		first, last := fmt.Sprintf("First%d", i), fmt.Sprintf("Last%d", i)
-		c := &contact{
-			id: s.newID(), email: address, identity: address, firstName: &first, lastName: &last, source: "import",
-			doiStatus: doiNotRequired, created: now, updated: now,
-		}
-		s.contacts.insert(c)
-		s.history.add(c, nil, Created, ByDashboard, now)
+		n := strconv.Itoa(i)
+		s.place(&contact{email: address(i), firstName: new("First" + n), lastName: new("Last" + n), source: "import"}, now)
 		made++
 	}
-	return made
+	return made, nil
+}
+
+// AddContact makes a contact as the dashboard, an import or a form does: without a webhook, and with any source, by
+// default "import". Only Email, FirstName, LastName and Source count; a contact without an address is one that came by
+// another channel. The error says that the address is no address or is taken.
+func (s *Server) AddContact(state ContactState) (id string, err error) {
+	address := lower(state.Email)
+	if state.Email != "" && !owlatsync.ValidAddress(state.Email) {
+		return "", errors.New("add contact: the address is not of a form that Owlat accepts")
+	}
+	s.lock()
+	defer s.mu.Unlock()
+	if s.contacts.byIdentity[address] != nil {
+		return "", errors.New("add contact: another contact holds the address")
+	}
+	s.changed()
+	c := &contact{email: address, source: cmp.Or(state.Source, "import")}
+	if state.FirstName != "" {
+		c.firstName = new(state.FirstName)
+	}
+	if state.LastName != "" {
+		c.lastName = new(state.LastName)
+	}
+	s.place(c, time.Now())
+	return c.id, nil
+}
+
+// place completes a contact made outside the API and inserts it.
+func (s *Server) place(c *contact, now time.Time) {
+	c.id, c.identity, c.doiStatus, c.created, c.updated = s.newID(), c.email, doiNotRequired, now, now
+	s.contacts.insert(c)
+	s.history.add(c, nil, Created, ByDashboard, now)
 }
 
 func (s *Server) mustFind(emailOrID string) (*contact, error) {

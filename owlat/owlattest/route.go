@@ -169,6 +169,9 @@ func (s *Server) handle(e endpoint, c *call, authorization string) *answer {
 		a = fail(forbidden, "This API key is missing the required scope: "+e.scope)
 	default:
 		a = e.handle(s, c)
+		if c.method != http.MethodGet {
+			s.changed()
+		}
 	}
 	s.limits(a, c.now)
 	return a

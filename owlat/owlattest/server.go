@@ -51,6 +51,7 @@ type Server struct {
 	ready      bool
 	random     uint64
 	drawn      uint64
+	revision   uint64
 	contacts   contactTable
 	topics     map[string]*topic
 	keys       map[string]*apiKey
@@ -100,6 +101,16 @@ func (s *Server) clear() {
 	s.stats.reset()
 	s.faults.clear()
 	s.hooks.clear()
+}
+
+// changed marks that there is something new to save.
+func (s *Server) changed() { s.revision++ }
+
+// Revision grows with every change that Save would show.
+func (s *Server) Revision() uint64 {
+	s.lock()
+	defer s.mu.Unlock()
+	return s.revision
 }
 
 // draw returns the next number of a splitmix64 sequence.

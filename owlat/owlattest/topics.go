@@ -13,6 +13,7 @@ import (
 func (s *Server) AddTopic(name string, doubleOptIn bool) (id string) {
 	s.lock()
 	defer s.mu.Unlock()
+	s.changed()
 	return s.addTopic(name, doubleOptIn).id
 }
 
@@ -113,8 +114,10 @@ func (s *Server) subscribe(found *contact, t *topic, by Actor, now time.Time) {
 	t.members[found] = struct{}{}
 	s.history.add(found, t, Added, by, now)
 	if t.doubleOptIn && found.doiStatus != doiConfirmed {
-		found.doiStatus = doiPending
-		found.updated = now
+		if found.doiStatus != doiPending {
+			found.doiStatus = doiPending
+			found.updated = now
+		}
 		return
 	}
 	if !found.unsubscribed.IsZero() {

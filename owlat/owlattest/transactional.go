@@ -27,6 +27,7 @@ type template struct {
 func (s *Server) AddTemplate(slug string, published bool, languages ...string) (id string) {
 	s.lock()
 	defer s.mu.Unlock()
+	s.changed()
 	return s.addTemplate(slug, published, languages)
 }
 
@@ -43,6 +44,7 @@ func (s *Server) addTemplate(slug string, published bool, languages []string) st
 func (s *Server) BlockAddress(email string) {
 	s.lock()
 	defer s.mu.Unlock()
+	s.changed()
 	s.blocked[lower(email)] = true
 }
 
@@ -50,6 +52,7 @@ func (s *Server) BlockAddress(email string) {
 func (s *Server) SetDomainVerified(verified bool) {
 	s.lock()
 	defer s.mu.Unlock()
+	s.changed()
 	s.unverified = !verified
 }
 
