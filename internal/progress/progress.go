@@ -1,0 +1,237 @@
+// Package progress shows a person how a run gets on: one line that is drawn again and again on a terminal, or a new line
+// now and then where the output is a file or a pipe. It knows counts and times only, no address and no name.
+//
+// The bar counts requests, not rows: what a run takes is the requests it has to send, and so the time left is honest.
+package progress
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"owlatsync"
+	"owlatsync/reconcile"
+)
+
+// How often the state is shown.
+const (
+	redrawEvery = 200 * time.Millisecond // on a terminal
+	lineEvery   = 10 * time.Second       // elsewhere
+)
+
+// settled is how long sending must have gone on before its pace is believed more than the plan's estimate.
+const settled = 3 * time.Second
+
+// Display shows the run of one sync. Its methods are safe for concurrent use.
+type Display struct {
+	w     io.Writer
+	sync  string
+	width func() int // nil when w is no terminal
+
+	stop chan struct{}
+	done chan struct{}
+
+	mu       sync.Mutex
+	stage    stage
+	rows     int
+	listed   reconcile.Listing
+	expected int           // requests to send
+	estimate time.Duration // that they take
+	sent     int           // requests of the rows that are done
+	began    time.Time     // of sending
+	outcomes map[owlatsync.Outcome]int
+	drawn    bool // a line stands on the terminal
+}
+
+type stage int
+
+const (
+	reading stage = iota
+	listing
+	sending
+)
+
+// Start begins to show the run of a sync on w. width gives the columns of the terminal that w is; nil means that it is none.
+// The display has a goroutine until Stop.
+func Start(w io.Writer, sync string, width func() int) *Display {
+	d := &Display{
+		w: w, sync: sync, width: width,
+		stop: make(chan struct{}), done: make(chan struct{}),
+		outcomes: make(map[owlatsync.Outcome]int),
+	}
+	go d.loop()
+	return d
+}
+
+// Stop ends the display and clears its line. It must be called once.
+func (d *Display) Stop() {
+	close(d.stop)
+	<-d.done
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.clear()
+}
+
+// Observe takes in what the engine tells.
+func (d *Display) Observe(e reconcile.Event) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch e := e.(type) {
+	case reconcile.Scanned:
+		d.stage, d.rows = reading, e.Rows
+		if e.Done && d.width == nil {
+			d.line("read %s", count(e.Rows, "row"))
+		}
+	case reconcile.Listing:
+		d.stage, d.listed = listing, e
+	case reconcile.Planned:
+		d.stage, d.began = sending, time.Now()
+		d.expected, d.estimate = e.Summary.Requests, e.Summary.Duration
+		if d.width == nil && d.expected > 0 {
+			d.line("sending %s, %s", count(d.expected, "request"), about(d.estimate))
+		}
+	case reconcile.RowDone:
+		d.sent += e.Requests
+		d.outcomes[e.Outcome]++
+	}
+}
+
+// Suspend clears the line, calls f, which may write to the same output, and goes on.
+func (d *Display) Suspend(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.clear()
+	f()
+}
+
+func (d *Display) loop() {
+	defer close(d.done)
+	every := lineEvery
+	if d.width != nil {
+		every = redrawEvery
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-d.stop:
+			return
+		case <-ticker.C:
+			d.show()
+		}
+	}
+}
+
+func (d *Display) show() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.width == nil {
+		d.line("%s", strings.Join(d.parts(), ", "))
+		return
+	}
+	line := d.draw(d.width())
+	_, _ = fmt.Fprintf(d.w, "\r%s\x1b[K", line)
+	d.drawn = true
+}
+
+func (d *Display) line(format string, args ...any) {
+	_, _ = fmt.Fprintf(d.w, "%s: %s\n", d.sync, fmt.Sprintf(format, args...))
+}
+
+func (d *Display) clear() {
+	if d.drawn {
+		_, _ = io.WriteString(d.w, "\r\x1b[K")
+		d.drawn = false
+	}
+}
+
+// parts says in words where the run stands.
+func (d *Display) parts() []string {
+	switch d.stage {
+	case reading:
+		return []string{fmt.Sprintf("reading the source: %s", count(d.rows, "row"))}
+	case listing:
+		return []string{fmt.Sprintf("comparing with Owlat: %d of %s", d.listed.Contacts, count(d.listed.Total, "contact"))}
+	}
+	elapsed := time.Since(d.began)
+	parts := []string{fmt.Sprintf("%d of %s", d.sent, count(d.expected, "request"))}
+	if d.sent > 0 && elapsed > 0 {
+		parts = append(parts, fmt.Sprintf("%.1f/s", float64(d.sent)/elapsed.Seconds()))
+	}
+	if left := d.left(elapsed); d.sent < d.expected && left > 0 {
+		parts = append(parts, about(left)+" left")
+	}
+	for _, o := range owlatsync.Outcomes {
+		if n := d.outcomes[o]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", o, n))
+		}
+	}
+	return parts
+}
+
+// left is the time that the rest of the requests takes at the pace so far, at first at that of the plan.
+func (d *Display) left(elapsed time.Duration) time.Duration {
+	if elapsed >= settled && d.sent > 0 {
+		return time.Duration(float64(elapsed) / float64(d.sent) * float64(d.expected-d.sent))
+	}
+	return d.estimate - elapsed
+}
+
+// draw returns the line for a terminal that many columns wide.
+func (d *Display) draw(columns int) string {
+	const widest, narrowest = 30, 8
+	text := strings.Join(d.parts(), "  ")
+	head, fraction := d.sync+"  ", d.fraction()
+	// The last column stays free: some terminals wrap when it is written.
+	room := columns - 1 - len(head) - len(text) - len("[]  ")
+	if fraction >= 0 && room >= narrowest {
+		width := min(room, widest)
+		full := int(fraction * float64(width))
+		head += "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]  "
+	}
+	line := head + text
+	if columns > 0 && len(line) > columns-1 {
+		line = line[:columns-1]
+	}
+	return line
+}
+
+// fraction is how much of the stage is done, negative when nobody can know.
+func (d *Display) fraction() float64 {
+	done, all := d.sent, d.expected
+	switch d.stage {
+	case reading:
+		return -1
+	case listing:
+		done, all = d.listed.Contacts, d.listed.Total
+	}
+	if all <= 0 {
+		return -1
+	}
+	return min(float64(done)/float64(all), 1)
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// about rounds a time to what a person wants to know.
+func about(d time.Duration) string { return "about " + Duration(d) }
+
+// Duration returns d as "12s", "3m20s" or "2h47m": two units at most, and never nothing.
+func Duration(d time.Duration) string {
+	switch s := max(int(d.Round(time.Second).Seconds()), 1); {
+	case s < 60:
+		return fmt.Sprintf("%ds", s)
+	case s < 3600:
+		return fmt.Sprintf("%dm%02ds", s/60, s%60)
+	default:
+		m := (s + 30) / 60
+		return fmt.Sprintf("%dh%02dm", m/60, m%60)
+	}
+}

@@ -1,0 +1,120 @@
+package progress
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"owlatsync"
+	"owlatsync/reconcile"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func planned(requests int, takes time.Duration) reconcile.Planned {
+	return reconcile.Planned{Summary: reconcile.Summary{Requests: requests, Duration: takes}}
+}
+
+func done(outcome owlatsync.Outcome, requests int) reconcile.RowDone {
+	return reconcile.RowDone{Decision: reconcile.Decision{Outcome: outcome, Requests: requests}}
+}
+
+func TestPlainLines(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		d := Start(&out, "users", nil)
+		d.Observe(reconcile.Scanned{Rows: 1000})
+		time.Sleep(lineEvery)
+		synctest.Wait()
+		d.Observe(reconcile.Scanned{Rows: 1200, Done: true})
+		d.Observe(reconcile.Listing{Contacts: 100, Total: 300})
+		time.Sleep(lineEvery)
+		synctest.Wait()
+		d.Observe(planned(400, 40*time.Second))
+		for range 100 {
+			d.Observe(done(owlatsync.Created, 1))
+		}
+		d.Observe(done(owlatsync.Invalid, 0))
+		time.Sleep(lineEvery)
+		synctest.Wait()
+		d.Stop()
+		want := "users: reading the source: 1000 rows\n" +
+			"users: read 1200 rows\n" +
+			"users: comparing with Owlat: 100 of 300 contacts\n" +
+			"users: sending 400 requests, about 40s\n" +
+			"users: 100 of 400 requests, 10.0/s, about 30s left, created 100, invalid 1\n"
+		if got := out.String(); got != want {
+			t.Errorf("got:\n%swant:\n%s", got, want)
+		}
+	})
+}
+
+func TestTerminal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		d := Start(&out, "users", func() int { return 90 })
+		d.Observe(planned(100, 10*time.Second))
+		for range 50 {
+			d.Observe(done(owlatsync.Updated, 1))
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		frames := strings.Split(out.String(), "\r")
+		if got, want := frames[len(frames)-1],
+			"users  [#############.............]  50 of 100 requests  10.0/s  about 5s left  updated 50\x1b[K"; got != want {
+			t.Errorf("last frame:\n%q, want\n%q", got, want)
+		}
+		d.Suspend(func() { out.WriteString("a question\n") })
+		d.Stop()
+		if !strings.HasSuffix(out.String(), "\r\x1b[Ka question\n") {
+			t.Errorf("the line was not cleared once before other output: %q", out.String()[out.Len()-40:])
+		}
+	})
+}
+
+func TestNarrowTerminal(t *testing.T) {
+	t.Parallel()
+	d := &Display{sync: "users", stage: sending, expected: 100000, sent: 1, began: time.Now(), estimate: time.Hour,
+		outcomes: map[owlatsync.Outcome]int{owlatsync.Created: 12345, owlatsync.Failed: 17}}
+	for columns := 1; columns < 120; columns++ {
+		if line := d.draw(columns); len(line) >= columns {
+			t.Errorf("%d columns: a line of %d would wrap: %q", columns, len(line), line)
+		}
+	}
+	if line := d.draw(50); strings.Contains(line, "[") {
+		t.Errorf("50 columns have no room for a bar: %q", line)
+	}
+}
+
+func TestTimeLeftFollowsThePace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &Display{expected: 100, estimate: 10 * time.Second, began: time.Now(), sent: 10}
+		time.Sleep(2 * time.Second)
+		if got := d.left(time.Since(d.began)); got != 8*time.Second {
+			t.Errorf("after 2s: %v left, want the plan's 8s", got)
+		}
+		time.Sleep(8 * time.Second)
+		if got := d.left(time.Since(d.began)); got != 90*time.Second {
+			t.Errorf("after 10s with a tenth done: %v left, want 90s", got)
+		}
+	})
+}
+
+func TestDuration(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0: "1s", 400 * time.Millisecond: "1s", 14600 * time.Millisecond: "15s", 59900 * time.Millisecond: "1m00s",
+		200 * time.Second: "3m20s", 167 * time.Minute: "2h47m", 3599*time.Second + 700*time.Millisecond: "1h00m",
+	} {
+		if got := Duration(d); got != want {
+			t.Errorf("Duration(%v) = %q, want %q", d, got, want)
+		}
+	}
+}
