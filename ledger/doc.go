@@ -1,0 +1,9 @@
+// Package ledger keeps the ledger of a deployment in one SQLite file: what Owlat is known to hold for every row, the runs,
+// their plans and the rows' history. It implements reconcile.Ledger and decides nothing.
+//
+// The idea to know: one connection writes and every acknowledged write is on the disk. Concurrent calls of Record share a
+// transaction, so that one flush of the disk acknowledges all that came in during the flush before it. Readers never wait
+// for the writer, nor it for them.
+//
+// The package imports no driver: the program registers one with database/sql and hands in its name.
+package ledger

@@ -1,0 +1,181 @@
+package ledger
+
+import (
+	"database/sql"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"owlatsync/reconcile"
+)
+
+// markSize is the length of a mark: what the diff needs of one entry.
+const markSize = 32
+
+func appendMark(b []byte, keyHash, addressHash uint64, f reconcile.Fingerprint) []byte {
+	for _, n := range [...]uint64{keyHash, addressHash, f.Hi, f.Lo} {
+		b = binary.LittleEndian.AppendUint64(b, n)
+	}
+	return b
+}
+
+func decodeMark(b []byte) reconcile.IndexEntry {
+	return reconcile.IndexEntry{
+		KeyHash:     binary.LittleEndian.Uint64(b),
+		AddressHash: binary.LittleEndian.Uint64(b[8:]),
+		Fingerprint: reconcile.Fingerprint{Hi: binary.LittleEndian.Uint64(b[16:]), Lo: binary.LittleEndian.Uint64(b[24:])},
+	}
+}
+
+// How an entry stands, as stored; all but stateApplied have an index.
+const (
+	stateApplied = iota
+	stateOpen
+	stateFailing
+	stateParked
+)
+
+func stateOf(e *reconcile.Entry) int {
+	switch {
+	case e.Failure != nil && e.Failure.Parked:
+		return stateParked
+	case e.Failure != nil:
+		return stateFailing
+	case e.Fingerprint.IsZero():
+		return stateOpen
+	}
+	return stateApplied
+}
+
+// step is a record made ready for the database by its caller, so that the writer only writes.
+type step struct {
+	sync, key string
+	entry     []any // the arguments of upsertEntry after the sync
+	mark      []byte
+	run       int64
+	at        int64
+	event     string
+	note      string
+}
+
+func encodeRecords(records []reconcile.Record, now time.Time) ([]step, error) {
+	steps := make([]step, len(records))
+	for i, r := range records {
+		if r.Entry == nil {
+			return nil, errors.New("a record has no entry")
+		}
+		if r.Sync == "" || r.Entry.Key == "" {
+			return nil, errors.New("a record names no sync or no key")
+		}
+		args, err := encodeEntry(r.Entry, now)
+		if err != nil {
+			return nil, err
+		}
+		steps[i] = step{
+			sync: r.Sync, key: r.Entry.Key, entry: args,
+			mark: appendMark(make([]byte, 0, markSize),
+				reconcile.HashText(r.Entry.Key), reconcile.HashText(r.Entry.Email), r.Entry.Fingerprint),
+			run: r.Run, at: now.UnixMicro(), event: r.Event, note: r.Note,
+		}
+	}
+	return steps, nil
+}
+
+func encodeEntry(e *reconcile.Entry, now time.Time) ([]any, error) {
+	var memberships, failure any
+	if len(e.Memberships) > 0 {
+		ms := slices.Clone(e.Memberships)
+		for i := range ms {
+			ms[i].At = ms[i].At.UTC()
+		}
+		text, err := json.Marshal(ms)
+		if err != nil {
+			return nil, fmt.Errorf("encode memberships: %w", err)
+		}
+		memberships = string(text)
+	}
+	if e.Failure != nil {
+		f := *e.Failure
+		f.First, f.Last, f.NextTry = f.First.UTC(), f.Last.UTC(), f.NextTry.UTC()
+		text, err := json.Marshal(f)
+		if err != nil {
+			return nil, fmt.Errorf("encode failure: %w", err)
+		}
+		failure = string(text)
+	}
+	var identity any
+	if e.Identity != e.Email {
+		identity = e.Identity
+	}
+	changed := e.ChangedAt
+	if changed.IsZero() {
+		changed = now
+	}
+	return []any{
+		e.Key, textOrNull(e.ContactID), textOrNull(e.Email), identity, e.FirstName, e.LastName, string(e.Origin),
+		memberships, timeOrNull(e.Intent.Create), failure, stateOf(e), timeOrNull(e.FirstSeen), timeOrNull(changed),
+	}, nil
+}
+
+// entryColumns are what scanEntry reads, of entries e and marks m.
+const entryColumns = `e.id, e.key, e.contact_id, e.email, e.identity, e.first_name, e.last_name, e.origin,
+	e.memberships, e.intent, e.failure, e.first_seen, e.changed_at, m.mark`
+
+// scanEntry reads entryColumns, after the columns that go into before.
+func scanEntry(rows *sql.Rows, before ...any) (id int64, e *reconcile.Entry, err error) {
+	var (
+		contact, email, identity, memberships, failure sql.NullString
+		intent, firstSeen, changedAt                   sql.NullInt64
+		mark                                           sql.RawBytes
+	)
+	e = new(reconcile.Entry)
+	err = rows.Scan(append(before, &id, &e.Key, &contact, &email, &identity, &e.FirstName, &e.LastName, &e.Origin,
+		&memberships, &intent, &failure, &firstSeen, &changedAt, &mark)...)
+	if err != nil {
+		return 0, nil, err
+	}
+	e.ContactID, e.Email, e.Identity = contact.String, email.String, email.String
+	if identity.Valid {
+		e.Identity = identity.String
+	}
+	if len(mark) != markSize {
+		return 0, nil, fmt.Errorf("%w (the mark of an entry is cut short)", ErrCorrupt)
+	}
+	e.Fingerprint = decodeMark(mark).Fingerprint
+	e.Intent.Create, e.FirstSeen, e.ChangedAt = timeOf(intent), timeOf(firstSeen), timeOf(changedAt)
+	if memberships.Valid {
+		if err := json.Unmarshal([]byte(memberships.String), &e.Memberships); err != nil {
+			return 0, nil, fmt.Errorf("%w (the memberships of an entry cannot be read)", ErrCorrupt)
+		}
+	}
+	if failure.Valid {
+		if err := json.Unmarshal([]byte(failure.String), &e.Failure); err != nil {
+			return 0, nil, fmt.Errorf("%w (the failure of an entry cannot be read)", ErrCorrupt)
+		}
+	}
+	return id, e, nil
+}
+
+func textOrNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func timeOrNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+func timeOf(n sql.NullInt64) time.Time {
+	if !n.Valid {
+		return time.Time{}
+	}
+	return time.UnixMicro(n.Int64).UTC()
+}

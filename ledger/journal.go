@@ -1,0 +1,162 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"owlatsync"
+	"owlatsync/reconcile"
+)
+
+// Statuses that the ledger itself knows.
+const (
+	statusRunning = "running"
+	// statusHeld keeps a run's plan until somebody approves or drops it.
+	statusHeld = "held"
+)
+
+// Bind ties the ledger to the deployment on first use and fails with a *reconcile.DeploymentError if it is tied to another.
+func (l *SQLite) Bind(ctx context.Context, deployment string) error {
+	if deployment == "" {
+		return errors.New("bind ledger: the deployment has no name")
+	}
+	return l.update(ctx, "bind ledger", durable, func(t *tx) error {
+		err := t.exec("INSERT INTO meta (name, value) VALUES ('deployment', ?1) ON CONFLICT DO NOTHING", deployment)
+		if err != nil {
+			return err
+		}
+		var bound string
+		if err := t.row("SELECT value FROM meta WHERE name = 'deployment'", nil, &bound); err != nil {
+			return err
+		}
+		if bound != deployment {
+			return &reconcile.DeploymentError{Bound: bound, Configured: deployment}
+		}
+		return nil
+	})
+}
+
+// BeginRun durably records a run and returns its number, which no other run of the ledger ever gets; run.ID is not read and
+// an empty status becomes "running". Plans that earlier runs of the same sync left are dropped, but for those whose status
+// is "held".
+func (l *SQLite) BeginRun(ctx context.Context, run reconcile.Run) (id int64, err error) {
+	if run.Status == "" {
+		run.Status = statusRunning
+	}
+	report, err := encodeReport(run.Report)
+	if err != nil {
+		return 0, fmt.Errorf("begin run in ledger: %w", err)
+	}
+	err = l.update(ctx, "begin run in ledger", durable, func(t *tx) error {
+		sync, err := t.syncID(run.Sync)
+		if err != nil {
+			return err
+		}
+		err = t.exec("DELETE FROM plan WHERE run IN (SELECT id FROM runs WHERE sync = ?1 AND status <> ?2)", sync, statusHeld)
+		if err != nil {
+			return err
+		}
+		return t.row(`INSERT INTO runs (sync, mode, started, finished, status, message, report)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id`,
+			[]any{sync, run.Mode, timeOrNull(run.Started), timeOrNull(run.Finished), run.Status, run.Message, report}, &id)
+	})
+	return id, err
+}
+
+// EndRun durably stores the run's mode, times, status, message and report under run.ID, and with it all that was spooled.
+func (l *SQLite) EndRun(ctx context.Context, run reconcile.Run) error {
+	report, err := encodeReport(run.Report)
+	if err != nil {
+		return fmt.Errorf("end run in ledger: %w", err)
+	}
+	return l.update(ctx, "end run in ledger", durable, func(t *tx) error {
+		err := t.row(`UPDATE runs SET mode = ?2, started = ?3, finished = ?4, status = ?5, message = ?6, report = ?7
+			WHERE id = ?1 RETURNING id`,
+			[]any{run.ID, run.Mode, timeOrNull(run.Started), timeOrNull(run.Finished), run.Status, run.Message, report}, &run.ID)
+		return unknownRun(err, run.ID)
+	})
+}
+
+func unknownRun(err error, id int64) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("the ledger knows no run %d", id)
+	}
+	return err
+}
+
+// Runs returns the latest runs of the sync, or of all if it is empty, newest first; a limit below 1 means all of them.
+func (l *SQLite) Runs(ctx context.Context, sync string, limit int) ([]reconcile.Run, error) {
+	if limit < 1 {
+		limit = -1
+	}
+	query, args := `SELECT r.id, s.name, r.mode, r.started, r.finished, r.status, r.message, r.report
+		FROM runs r JOIN syncs s ON s.id = r.sync `, []any{limit}
+	if sync != "" {
+		query, args = query+"WHERE r.sync = (SELECT id FROM syncs WHERE name = ?2) ", append(args, sync)
+	}
+	var runs []reconcile.Run
+	err := l.query(ctx, query+"ORDER BY r.id DESC LIMIT ?1", args, func(rows *sql.Rows) error {
+		var r reconcile.Run
+		var started, finished sql.NullInt64
+		var report sql.NullString
+		err := rows.Scan(&r.ID, &r.Sync, &r.Mode, &started, &finished, &r.Status, &r.Message, &report)
+		if err != nil {
+			return err
+		}
+		r.Started, r.Finished = timeOf(started), timeOf(finished)
+		if report.Valid {
+			if err := json.Unmarshal([]byte(report.String), &r.Report); err != nil {
+				return fmt.Errorf("%w (the report of run %d cannot be read)", ErrCorrupt, r.ID)
+			}
+		}
+		runs = append(runs, r)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read runs of the ledger: %w", explain(ctx, err))
+	}
+	return runs, nil
+}
+
+func encodeReport(r *owlatsync.Report) (any, error) {
+	if r == nil {
+		return nil, nil
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("encode report: %w", err)
+	}
+	return string(text), nil
+}
+
+// Standing counts the sync's entries as of one instant. It is zero for a sync that the ledger does not know.
+func (l *SQLite) Standing(ctx context.Context, sync string) (reconcile.Standing, error) {
+	var s reconcile.Standing
+	var open int
+	err := l.readers.QueryRowContext(ctx, `SELECT s.adopted,
+			(SELECT count(*) FROM marks WHERE sync = s.id),
+			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0),
+			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state >= ?2),
+			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state = ?3)
+		FROM syncs s WHERE s.name = ?1`, sync, stateFailing, stateParked).
+		Scan(&s.Adopted, &s.Entries, &open, &s.Failing, &s.Parked)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return reconcile.Standing{}, fmt.Errorf("count entries of the ledger: %w", explain(ctx, err))
+	}
+	s.Applied = s.Entries - open
+	return s, nil
+}
+
+// SetAdopted durably records that the sync has compared its rows with the contacts that Owlat already had.
+func (l *SQLite) SetAdopted(ctx context.Context, sync string) error {
+	return l.update(ctx, "record adoption in ledger", durable, func(t *tx) error {
+		id, err := t.syncID(sync)
+		if err != nil {
+			return err
+		}
+		return t.exec("UPDATE syncs SET adopted = 1 WHERE id = ?1", id)
+	})
+}

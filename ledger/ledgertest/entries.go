@@ -1,0 +1,335 @@
+package ledgertest
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"owlatsync/reconcile"
+)
+
+func fullEntry(key string) *reconcile.Entry {
+	return &reconcile.Entry{
+		Key: key, ContactID: "k57contact", Email: "new@example.com", Identity: "old@example.com",
+		FirstName: "Zoë 😀", LastName: "O'Hara\x00\"%", Origin: reconcile.OriginAdopted,
+		Fingerprint: reconcile.Fingerprint{Hi: math.MaxUint64, Lo: 1 << 63},
+		Memberships: []reconcile.Membership{
+			{Topic: "topic1", Consent: true, State: reconcile.MemberAdded, At: at(2)},
+			{Topic: "topic2", State: reconcile.MemberOut},
+		},
+		Intent: reconcile.Intent{Create: at(3)},
+		Failure: &reconcile.Failure{
+			Class: reconcile.GiveUp, Category: "conflict", Status: 409, Reason: "held by <another> row & more", Attempts: 3,
+			First: at(4), Last: at(5), NextTry: at(6), Parked: true,
+			Fingerprint: reconcile.Fingerprint{Hi: 3, Lo: math.MaxUint64 - 1},
+		},
+		FirstSeen: at(7), ChangedAt: at(8),
+	}
+}
+
+func testEntry(t *testing.T, open Open) {
+	t.Run("every field comes back, across a reopening", func(t *testing.T) {
+		t.Parallel()
+		folder := t.TempDir()
+		l := open(t, folder)
+		want := fullEntry("full")
+		record(t, l, "users", want)
+		same(t, "entry", entriesOf(t, l, "users", "full")["full"], want)
+		noError(t, l.Close())
+		got := entriesOf(t, reopen(t, open, folder), "users", "full")["full"]
+		same(t, "entry after reopening", got, want)
+		for _, at := range []time.Time{
+			got.FirstSeen, got.ChangedAt, got.Intent.Create, got.Memberships[0].At, got.Failure.First, got.Failure.Last, got.Failure.NextTry,
+		} {
+			if at.Location() != time.UTC {
+				t.Errorf("%v is not in UTC", at)
+			}
+		}
+	})
+	t.Run("a bare entry", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		bare := &reconcile.Entry{Key: "bare", ChangedAt: at(0)}
+		record(t, l, "users", bare)
+		got := entriesOf(t, l, "users", "bare")["bare"]
+		same(t, "entry", got, bare)
+		if !got.FirstSeen.IsZero() || !got.Intent.Create.IsZero() {
+			t.Error("a zero time came back as another")
+		}
+	})
+	t.Run("an address without an identity and the reverse", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		email := &reconcile.Entry{Key: "1", Email: "one@example.com", ChangedAt: at(0)}
+		identity := &reconcile.Entry{Key: "2", Identity: "two@example.com", ChangedAt: at(0)}
+		record(t, l, "users", email, identity)
+		same(t, "entries", entriesOf(t, l, "users", "1", "2"), map[string]*reconcile.Entry{"1": email, "2": identity})
+	})
+	t.Run("a recorded entry replaces the one before entirely", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		record(t, l, "users", fullEntry("x"))
+		plain := &reconcile.Entry{Key: "x", Email: "plain@example.com", Identity: "plain@example.com", ChangedAt: at(9)}
+		record(t, l, "users", plain)
+		same(t, "entry", entriesOf(t, l, "users", "x")["x"], plain)
+		same(t, "index", indexOf(t, l, "users"), wantIndex(plain))
+	})
+	t.Run("keys of every kind are told apart", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		keys := []string{
+			"a", "A", "a ", " a", "ä", "a\u0308", "a\x00", "a\x00b", "\xff", "\xfe", "%", "_", "'", `"`, "a/b", `a\/b`, "1", "01", "1.0",
+			"null", "\n", "😀", strings.Repeat("long", 5000),
+		}
+		want := make(map[string]*reconcile.Entry)
+		for _, key := range keys {
+			want[key] = entry(key)
+			record(t, l, "users", want[key])
+		}
+		same(t, "entries", entriesOf(t, l, "users", keys...), want)
+	})
+	t.Run("keys without an entry are left out", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		record(t, l, "users", entry("1"))
+		same(t, "entries", entriesOf(t, l, "users", "1", "2", "1"), map[string]*reconcile.Entry{"1": entry("1")})
+		same(t, "entries of another sync", len(entriesOf(t, l, "others", "1")), 0)
+		same(t, "entries without keys", len(entriesOf(t, l, "users")), 0)
+	})
+	t.Run("many keys at once", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		record(t, l, "users", many(0, 2500)...)
+		keys := make([]string, 0, 2500)
+		for _, e := range many(0, 2500) {
+			keys = append(keys, e.Key)
+		}
+		found := entriesOf(t, l, "users", keys...)
+		same(t, "count", len(found), 2500)
+		same(t, "one of them", found["1777"], entry("1777"))
+	})
+	t.Run("what the caller holds is a copy", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		e := fullEntry("1")
+		record(t, l, "users", e)
+		e.FirstName, e.Memberships[0].Topic, e.Failure.Reason = "changed", "changed", "changed"
+		got := entriesOf(t, l, "users", "1")["1"]
+		same(t, "after changing what was recorded", got, fullEntry("1"))
+		got.Memberships[0].Topic, got.Failure.Reason = "changed", "changed"
+		same(t, "after changing what was read", entriesOf(t, l, "users", "1")["1"], fullEntry("1"))
+	})
+}
+
+func testRecord(t *testing.T, open Open) {
+	t.Run("later records of one call win", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		first, second := entry("1"), entry("1")
+		second.FirstName = "Later"
+		record(t, l, "users", first, second)
+		same(t, "entry", entriesOf(t, l, "users", "1")["1"], second)
+	})
+	t.Run("syncs do not share keys", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		other := entry("1")
+		other.FirstName = "Other"
+		noError(t, l.Record(t.Context(), reconcile.Record{Sync: "users", Entry: entry("1")}, reconcile.Record{Sync: "others", Entry: other}))
+		same(t, "users", entriesOf(t, l, "users", "1")["1"], entry("1"))
+		same(t, "others", entriesOf(t, l, "others", "1")["1"], other)
+	})
+	t.Run("nothing to record", func(t *testing.T) {
+		t.Parallel()
+		noError(t, fresh(t, open).Record(t.Context()))
+	})
+	t.Run("all or none", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		for name, bad := range map[string]reconcile.Record{
+			"no entry": {Sync: "users"}, "no key": {Sync: "users", Entry: &reconcile.Entry{}}, "no sync": {Entry: entry("2")},
+		} {
+			if err := l.Record(t.Context(), reconcile.Record{Sync: "users", Entry: entry("1")}, bad); err == nil {
+				t.Errorf("%s: recorded", name)
+			}
+		}
+		same(t, "index", len(indexOf(t, l, "users")), 0)
+	})
+	t.Run("a cancelled call writes nothing", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := l.Record(ctx, reconcile.Record{Sync: "users", Entry: entry("1")}); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+		same(t, "index", len(indexOf(t, l, "users")), 0)
+	})
+	t.Run("a closed ledger says so", func(t *testing.T) {
+		t.Parallel()
+		l := open(t, t.TempDir())
+		noError(t, l.Close())
+		if err := l.Record(t.Context(), reconcile.Record{Sync: "users", Entry: entry("1")}); err == nil {
+			t.Error("recorded in a closed ledger")
+		}
+		if _, err := l.Entries(t.Context(), "users", []string{"1"}); err == nil {
+			t.Error("read from a closed ledger")
+		}
+		noError(t, l.Close())
+	})
+}
+
+func testIndex(t *testing.T, open Open) {
+	t.Run("every entry of the sync and no other", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		// Two syncs by turns, so that neither lies in one piece.
+		for i := range 10 {
+			record(t, l, "users", many(i*1000, 1000)...)
+			record(t, l, "others", many(i*10, 10)...)
+		}
+		same(t, "users", indexOf(t, l, "users"), wantIndex(many(0, 10_000)...))
+		same(t, "others", indexOf(t, l, "others"), wantIndex(many(0, 100)...))
+		same(t, "unknown", len(indexOf(t, l, "unknown")), 0)
+	})
+	t.Run("a row never applied has no fingerprint", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		e := &reconcile.Entry{Key: "1"}
+		record(t, l, "users", e)
+		same(t, "index", indexOf(t, l, "users"), wantIndex(e))
+	})
+	t.Run("breaking out releases it", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		record(t, l, "users", many(0, 100)...)
+		for range 50 {
+			for _, err := range l.Index(t.Context(), "users") {
+				noError(t, err)
+				break
+			}
+		}
+		record(t, l, "users", entry("100"))
+		same(t, "count", len(indexOf(t, l, "users")), 101)
+	})
+	t.Run("the ledger can be used while it streams", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		record(t, l, "users", many(0, 20)...)
+		seen := make(map[uint64]bool)
+		for e, err := range l.Index(t.Context(), "users") {
+			noError(t, err)
+			seen[e.KeyHash] = true
+			record(t, l, "users", entry("0"))
+			same(t, "entries", len(entriesOf(t, l, "users", "1")), 1)
+			same(t, "inner index", len(indexOf(t, l, "users")), 20)
+		}
+		same(t, "count", len(seen), 20)
+	})
+	t.Run("a cancelled context ends it with an error", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		record(t, l, "users", many(0, 20_000)...)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var last error
+		n := 0
+		for _, err := range l.Index(ctx, "users") {
+			cancel()
+			n++
+			last = err
+		}
+		if !errors.Is(last, context.Canceled) || n > 20_000 {
+			t.Errorf("after %d entries the last error is %v", n, last)
+		}
+	})
+}
+
+func testHolders(t *testing.T, open Open) {
+	l := fresh(t, open)
+	renamed := entry("2")
+	renamed.Email, renamed.Identity = "now@example.com", "before@example.com"
+	shared := entry("1")
+	unconfirmed := &reconcile.Entry{Key: "3", ChangedAt: at(0)}
+	record(t, l, "users", entry("1"), renamed, unconfirmed)
+	record(t, l, "others", shared)
+	filler := many(1000, 2000)
+	record(t, l, "filler", filler...)
+	user := func(e *reconcile.Entry) reconcile.Holder { return reconcile.Holder{Sync: "users", Entry: e} }
+
+	var everybody []string
+	for _, e := range filler {
+		everybody = append(everybody, e.Email)
+	}
+	// The two addresses of one entry lie far apart, so that an implementation which asks in pieces has them in two.
+	everybody = slices.Concat([]string{"now@example.com"}, everybody, []string{"before@example.com"})
+
+	for _, c := range []struct {
+		name      string
+		addresses []string
+		want      []reconcile.Holder
+	}{
+		{"by address, in all syncs", []string{"row1@example.com"}, []reconcile.Holder{{Sync: "others", Entry: shared}, user(entry("1"))}},
+		{"by present address", []string{"now@example.com"}, []reconcile.Holder{user(renamed)}},
+		{"by identity", []string{"before@example.com"}, []reconcile.Holder{user(renamed)}},
+		{"each once", []string{"now@example.com", "before@example.com", "now@example.com"}, []reconcile.Holder{user(renamed)}},
+		{"addresses are compared as they are", []string{"Now@example.com", "now@example.co", "%"}, nil},
+		{"an empty address is nobody's", []string{""}, nil},
+		{"none", nil, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := l.Holders(t.Context(), c.addresses)
+			noError(t, err)
+			slices.SortFunc(got, func(a, b reconcile.Holder) int { return strings.Compare(a.Sync+a.Entry.Key, b.Sync+b.Entry.Key) })
+			same(t, "holders", got, c.want)
+		})
+	}
+	t.Run("many addresses", func(t *testing.T) {
+		got, err := l.Holders(t.Context(), everybody)
+		noError(t, err)
+		same(t, "count", len(got), len(filler)+1)
+	})
+	t.Run("an address left behind is nobody's", func(t *testing.T) {
+		moved := entry("1")
+		moved.Email, moved.Identity = "moved@example.com", "moved@example.com"
+		record(t, l, "others", moved)
+		record(t, l, "users", moved)
+		got, err := l.Holders(t.Context(), []string{"row1@example.com"})
+		noError(t, err)
+		same(t, "holders", len(got), 0)
+	})
+}
+
+func testForget(t *testing.T, open Open) {
+	folder := t.TempDir()
+	l := open(t, folder)
+	record(t, l, "users", many(0, 1500)...)
+	record(t, l, "others", entry("1"))
+	forgotten := []string{"unknown"}
+	for _, e := range many(0, 1400) {
+		forgotten = append(forgotten, e.Key)
+	}
+	noError(t, l.Forget(t.Context(), "users", forgotten))
+	noError(t, l.Forget(t.Context(), "users", nil))
+	noError(t, l.Forget(t.Context(), "unknown", []string{"1"}))
+	noError(t, l.Close())
+
+	l = reopen(t, open, folder)
+	same(t, "index", indexOf(t, l, "users"), wantIndex(many(1400, 100)...))
+	same(t, "entries", len(entriesOf(t, l, "users", "0", "1", "1399")), 0)
+	same(t, "other sync", entriesOf(t, l, "others", "1")["1"], entry("1"))
+	holders, err := l.Holders(t.Context(), []string{"row5@example.com"})
+	noError(t, err)
+	same(t, "holders", len(holders), 0)
+	standing, err := l.Standing(t.Context(), "users")
+	noError(t, err)
+	same(t, "standing", standing, reconcile.Standing{Entries: 100, Applied: 100})
+
+	record(t, l, "users", entry("5"))
+	same(t, "recorded again", entriesOf(t, l, "users", "5")["5"], entry("5"))
+	same(t, "index", indexOf(t, l, "users"), wantIndex(append(many(1400, 100), entry("5"))...))
+}

@@ -1,0 +1,155 @@
+// Package ledgertest checks that a ledger keeps the contracts of package reconcile. Every implementation runs it.
+package ledgertest
+
+import (
+	"fmt"
+	"io"
+	"iter"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"owlatsync/reconcile"
+)
+
+// Ledger is a ledger that can be closed and opened again.
+type Ledger interface {
+	reconcile.Ledger
+	io.Closer
+}
+
+// Open opens the ledger that belongs to a folder and fails the test if it cannot. The same folder means the same ledger, in
+// another process too, and different folders different ones; the folder exists and an implementation may keep files in it.
+type Open func(t testing.TB, folder string) Ledger
+
+// Run runs the suite. It starts further processes of the running test binary, so the test that calls it must come to the
+// same call when it is run alone, and must not be skipped there.
+func Run(t *testing.T, open Open) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, Open)
+	}{
+		{"Entry", testEntry},
+		{"Record", testRecord},
+		{"Index", testIndex},
+		{"Holders", testHolders},
+		{"Forget", testForget},
+		{"Bind", testBind},
+		{"Runs", testRuns},
+		{"Standing", testStanding},
+		{"Plan", testPlan},
+		{"Acquire", testAcquire},
+		{"Concurrent", testConcurrent},
+		{"Processes", testProcesses},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t, open)
+		})
+	}
+}
+
+// fresh opens a ledger of the test's own and closes it at the end.
+func fresh(t *testing.T, open Open) Ledger {
+	t.Helper()
+	return reopen(t, open, t.TempDir())
+}
+
+func reopen(t *testing.T, open Open, folder string) Ledger {
+	t.Helper()
+	l := open(t, folder)
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
+	return l
+}
+
+func noError(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func same(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+// at is a time with milliseconds, in a zone that is not UTC.
+func at(second int) time.Time {
+	return time.Date(2026, 3, 1, 12, 0, second, 345_000_000, time.FixedZone("", 3600))
+}
+
+// entry is a plain applied entry.
+func entry(key string) *reconcile.Entry {
+	address := "row" + key + "@example.com"
+	return &reconcile.Entry{
+		Key: key, ContactID: "contact" + key, Email: address, Identity: address,
+		FirstName: "Ada", LastName: "Example", Origin: reconcile.OriginCreated,
+		Fingerprint: reconcile.Fingerprint{Hi: reconcile.HashText(key), Lo: 7},
+		FirstSeen:   at(0), ChangedAt: at(1),
+	}
+}
+
+func record(t *testing.T, l reconcile.Ledger, sync string, entries ...*reconcile.Entry) {
+	t.Helper()
+	records := make([]reconcile.Record, len(entries))
+	for i, e := range entries {
+		records[i] = reconcile.Record{Sync: sync, Run: 1, Entry: e, Event: "created"}
+	}
+	noError(t, l.Record(t.Context(), records...))
+}
+
+func many(first, n int) []*reconcile.Entry {
+	entries := make([]*reconcile.Entry, n)
+	for i := range entries {
+		entries[i] = entry(fmt.Sprint(first + i))
+	}
+	return entries
+}
+
+func entriesOf(t *testing.T, l reconcile.Ledger, sync string, keys ...string) map[string]*reconcile.Entry {
+	t.Helper()
+	found, err := l.Entries(t.Context(), sync, keys)
+	noError(t, err)
+	return found
+}
+
+func collect[T any](t *testing.T, seq iter.Seq2[T, error]) []T {
+	t.Helper()
+	var all []T
+	for v, err := range seq {
+		noError(t, err)
+		all = append(all, v)
+	}
+	return all
+}
+
+// indexOf returns the sync's index by key hash and fails on an entry that comes twice.
+func indexOf(t *testing.T, l reconcile.Ledger, sync string) map[uint64]reconcile.IndexEntry {
+	t.Helper()
+	index := make(map[uint64]reconcile.IndexEntry)
+	for _, e := range collect(t, l.Index(t.Context(), sync)) {
+		if _, twice := index[e.KeyHash]; twice {
+			t.Errorf("the entry with key hash %x comes twice", e.KeyHash)
+		}
+		index[e.KeyHash] = e
+	}
+	return index
+}
+
+func wantIndex(entries ...*reconcile.Entry) map[uint64]reconcile.IndexEntry {
+	index := make(map[uint64]reconcile.IndexEntry)
+	for _, e := range entries {
+		index[reconcile.HashText(e.Key)] = reconcile.IndexEntry{
+			KeyHash: reconcile.HashText(e.Key), AddressHash: reconcile.HashText(e.Email), Fingerprint: e.Fingerprint,
+		}
+	}
+	return index
+}

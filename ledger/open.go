@@ -1,0 +1,140 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"owlatsync/reconcile"
+)
+
+// maxReaders bounds the connections that short reads share; streams have their own.
+const maxReaders = 8
+
+// SQLite is a ledger in one SQLite file. Its methods are safe for concurrent use; several processes may have the same file
+// open, and Acquire keeps their runs apart. It starts no goroutine of its own.
+type SQLite struct {
+	path string // as given, for messages
+	file string // absolute and without symbolic links, so that one file has one lock
+
+	write   chan struct{} // holds one token while somebody uses writer
+	writer  *writer
+	readers *sql.DB
+	streams *sql.DB // connections that a caller's loop body may keep for long
+	queue   queue
+
+	closed chan struct{}
+	close  sync.Once
+	locks  heldLocks
+}
+
+var _ reconcile.Ledger = (*SQLite)(nil)
+
+// OpenSQLite opens the ledger in the file at path with the database/sql driver registered under that name, such as "sqlite"
+// of modernc.org/sqlite. A missing file is created, readable by its owner only; a ledger of an older version is migrated.
+// The error matches one of this package's sentinels where a person can do something about it, or reconcile.ErrLocked when
+// the ledger must be migrated while a run holds it. Nothing is written to a file that is no ledger.
+func OpenSQLite(ctx context.Context, driver, path string) (*SQLite, error) {
+	return openSQLite(ctx, driver, path, migrations)
+}
+
+func openSQLite(ctx context.Context, driver, path string, schema fs.FS) (*SQLite, error) {
+	l := &SQLite{path: path, write: make(chan struct{}, 1), closed: make(chan struct{})}
+	if err := l.open(ctx, driver, schema); err != nil {
+		return nil, fmt.Errorf("open ledger %s: %w", path, errors.Join(explain(ctx, err), l.Close()))
+	}
+	return l, nil
+}
+
+func (l *SQLite) open(ctx context.Context, driver string, schema fs.FS) error {
+	var err error
+	if l.file, err = locate(l.path); err != nil {
+		return err
+	}
+	writing, err := newConnector(driver, l.file, writerPragmas)
+	if err != nil {
+		return err
+	}
+	if err := create(l.file); err != nil {
+		return err
+	}
+	l.writer = newWriter(writing)
+	if err := l.prepare(ctx, schema); err != nil {
+		return err
+	}
+	reading := *writing
+	reading.pragmas = readerPragmas
+	l.readers, l.streams = sql.OpenDB(&reading), sql.OpenDB(&reading)
+	l.readers.SetMaxOpenConns(maxReaders)
+	l.readers.SetMaxIdleConns(maxReaders)
+	l.streams.SetMaxIdleConns(1)
+	return nil
+}
+
+// locate returns the absolute path of the ledger, be the file there or not.
+func locate(path string) (string, error) {
+	if path == "" {
+		return "", errors.New("no file is named: give the ledger a path")
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	info, err := os.Stat(abs)
+	switch {
+	case err == nil && !info.Mode().IsRegular():
+		return "", fmt.Errorf("%w (not a regular file)", ErrNotLedger)
+	case err == nil:
+		return filepath.EvalSymlinks(abs)
+	case !errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("%w (%w)", ErrReadOnly, err)
+	}
+	folder, err := filepath.EvalSymlinks(filepath.Dir(abs))
+	if err != nil {
+		return "", fmt.Errorf("%w (%w)", ErrNoFolder, err)
+	}
+	return filepath.Join(folder, filepath.Base(abs)), nil
+}
+
+// create makes the empty file itself, because SQLite would let others read the personal data that goes into it.
+func create(file string) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w (%w)", ErrReadOnly, err)
+	}
+	return f.Close()
+}
+
+// Path returns the path with which the ledger was opened.
+func (l *SQLite) Path() string { return l.path }
+
+// Close waits for the writes under way, refuses those still waiting with ErrClosed, gives back the lock if it is held and
+// closes the file. Streams must have ended. Further calls do nothing.
+func (l *SQLite) Close() error {
+	var errs []error
+	l.close.Do(func() {
+		close(l.closed)
+		l.write <- struct{}{}
+		for _, db := range []*sql.DB{l.readers, l.streams} {
+			if db != nil {
+				errs = append(errs, db.Close())
+			}
+		}
+		if l.writer != nil {
+			errs = append(errs, l.writer.close())
+		}
+		errs = append(errs, l.locks.releaseAll())
+	})
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close ledger: %w", err)
+	}
+	return nil
+}

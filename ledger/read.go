@@ -1,0 +1,178 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"owlatsync/reconcile"
+)
+
+const (
+	// indexSpan is how many entry ids one query of Index covers.
+	indexSpan = 4096
+	// maxParameters keeps a query far below the 32 766 parameters that SQLite takes.
+	maxParameters = 500
+)
+
+// The marks of a span come as one text, because a row each would cost more than reading them does.
+const (
+	indexBounds = `SELECT coalesce((SELECT id FROM syncs WHERE name = ?1), 0),
+		(SELECT min(entry) FROM marks WHERE sync = (SELECT id FROM syncs WHERE name = ?1)),
+		(SELECT max(entry) FROM marks WHERE sync = (SELECT id FROM syncs WHERE name = ?1))`
+	indexMarks = "SELECT group_concat(hex(mark), '') FROM marks WHERE sync = ?1 AND entry BETWEEN ?2 AND ?3"
+)
+
+// Index streams what the diff needs of every entry of the sync, as of one instant and in no particular order. Other methods
+// may be called while it streams.
+func (l *SQLite) Index(ctx context.Context, sync string) iter.Seq2[reconcile.IndexEntry, error] {
+	return func(yield func(reconcile.IndexEntry, error) bool) {
+		if err := l.index(ctx, sync, func(e reconcile.IndexEntry) bool { return yield(e, nil) }); err != nil {
+			yield(reconcile.IndexEntry{}, fmt.Errorf("read the ledger's index: %w", explain(ctx, err)))
+		}
+	}
+}
+
+func (l *SQLite) index(ctx context.Context, sync string, yield func(reconcile.IndexEntry) bool) (err error) {
+	tx, err := l.streams.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if rollback := tx.Rollback(); !errors.Is(rollback, sql.ErrTxDone) {
+			err = errors.Join(err, rollback)
+		}
+	}()
+	var id int64
+	var first, last sql.NullInt64
+	if err := tx.QueryRowContext(ctx, indexBounds, sync).Scan(&id, &first, &last); err != nil || !first.Valid {
+		return err
+	}
+	span, err := tx.PrepareContext(ctx, indexMarks)
+	if err != nil {
+		return err
+	}
+	defer span.Close()
+	var marks []byte
+	for from := first.Int64; from <= last.Int64; from += indexSpan {
+		if marks, err = appendMarks(ctx, span, marks[:0], id, from, from+indexSpan-1); err != nil {
+			return err
+		}
+		for m := range slices.Chunk(marks, markSize) {
+			if len(m) != markSize {
+				return fmt.Errorf("%w (the index is cut short)", ErrCorrupt)
+			}
+			if !yield(decodeMark(m)) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// appendMarks reads the marks of a span of ids through a buffer of the driver's, which ends with the row.
+func appendMarks(ctx context.Context, span *sql.Stmt, marks []byte, id, from, to int64) ([]byte, error) {
+	rows, err := span.QueryContext(ctx, id, from, to)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var text sql.RawBytes
+		if err := rows.Scan(&text); err != nil {
+			return nil, err
+		}
+		if marks, err = hex.AppendDecode(marks, text); err != nil {
+			return nil, fmt.Errorf("%w (%w)", ErrCorrupt, err)
+		}
+	}
+	return marks, rows.Err()
+}
+
+// Entries returns the sync's entries with the given keys, by key; keys without an entry are left out.
+func (l *SQLite) Entries(ctx context.Context, sync string, keys []string) (map[string]*reconcile.Entry, error) {
+	found := make(map[string]*reconcile.Entry, len(keys))
+	for chunk := range slices.Chunk(keys, maxParameters) {
+		query := "SELECT " + entryColumns + ` FROM entries e JOIN marks m ON m.sync = e.sync AND m.entry = e.id
+			WHERE e.sync = (SELECT id FROM syncs WHERE name = ?1) AND e.key IN (` + places(2, len(chunk)) + ")"
+		err := l.query(ctx, query, arguments(chunk, sync), func(rows *sql.Rows) error {
+			_, e, err := scanEntry(rows)
+			if err == nil {
+				found[e.Key] = e
+			}
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read entries of the ledger: %w", explain(ctx, err))
+		}
+	}
+	return found, nil
+}
+
+// Holders returns the entries of all syncs whose Email or Identity is one of the addresses, each once.
+func (l *SQLite) Holders(ctx context.Context, addresses []string) ([]reconcile.Holder, error) {
+	var found []reconcile.Holder
+	seen := make(map[int64]struct{})
+	for chunk := range slices.Chunk(addresses, maxParameters) {
+		in := places(1, len(chunk))
+		query := "SELECT s.name, " + entryColumns + ` FROM entries e
+			JOIN marks m ON m.sync = e.sync AND m.entry = e.id JOIN syncs s ON s.id = e.sync
+			WHERE e.id IN (SELECT id FROM entries WHERE email IN (` + in + `)
+				UNION ALL SELECT id FROM entries WHERE identity IN (` + in + `) AND identity <> '')`
+		err := l.query(ctx, query, arguments(chunk), func(rows *sql.Rows) error {
+			var sync string
+			id, e, err := scanEntry(rows, &sync)
+			if err != nil {
+				return err
+			}
+			if _, again := seen[id]; !again {
+				seen[id] = struct{}{}
+				found = append(found, reconcile.Holder{Sync: sync, Entry: e})
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("look up holders in the ledger: %w", explain(ctx, err))
+		}
+	}
+	return found, nil
+}
+
+// query calls each for every row of a short read.
+func (l *SQLite) query(ctx context.Context, query string, args []any, each func(*sql.Rows) error) error {
+	rows, err := l.readers.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := each(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// places returns n numbered parameters from first on.
+func places(first, n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "?%d", first+i)
+	}
+	return b.String()
+}
+
+func arguments(texts []string, before ...any) []any {
+	for _, t := range texts {
+		before = append(before, t)
+	}
+	return before
+}

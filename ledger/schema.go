@@ -1,0 +1,139 @@
+package ledger
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"owlatsync/reconcile"
+)
+
+// applicationID marks an SQLite file as a ledger: "OwlS" in ASCII.
+const applicationID = 0x4f776c53
+
+// migrationPatience is how long an open waits for another process that creates or migrates the same ledger.
+const migrationPatience = 10 * time.Second
+
+//go:embed migrations/*.sql
+var embedded embed.FS
+
+var migrations = must(fs.Sub(embedded, "migrations"))
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// fileState tells what an SQLite file is to this program.
+type fileState int
+
+const (
+	current fileState = iota
+	outdated
+	empty
+)
+
+// prepare makes sure that the file is a ledger of this version and can be written.
+func (l *SQLite) prepare(ctx context.Context, schema fs.FS) error {
+	files, err := fs.Glob(schema, "*.sql")
+	if err != nil {
+		return err
+	}
+	newest := len(files)
+	is, err := l.inspect(ctx, newest)
+	if err != nil {
+		return err
+	}
+	if is != current {
+		if err := l.migrate(ctx, schema, newest); err != nil {
+			return err
+		}
+	}
+	var mode string
+	if err := l.writer.db.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("the file system of the ledger allows no write-ahead log (journal mode %s): keep it on a local disk", mode)
+	}
+	return l.writer.probe(ctx)
+}
+
+func (l *SQLite) inspect(ctx context.Context, newest int) (fileState, error) {
+	var id, version, tables int
+	for _, q := range []struct {
+		query string
+		into  *int
+	}{
+		{"PRAGMA application_id", &id},
+		{"PRAGMA user_version", &version},
+		{"SELECT count(*) FROM sqlite_master", &tables},
+	} {
+		if err := l.writer.db.QueryRowContext(ctx, q.query).Scan(q.into); err != nil {
+			return 0, err
+		}
+	}
+	switch {
+	case id == 0 && version == 0 && tables == 0:
+		return empty, nil
+	case id != applicationID:
+		return 0, ErrNotLedger
+	case version > newest:
+		return 0, fmt.Errorf("%w (its version is %d, this program knows up to %d)", ErrNewer, version, newest)
+	case version < newest:
+		return outdated, nil
+	}
+	return current, nil
+}
+
+// migrate brings the schema up to date under the lock of runs, so that two processes do not do it at once and none changes
+// the tables under a run of an older program.
+func (l *SQLite) migrate(ctx context.Context, schema fs.FS, newest int) (err error) {
+	release, err := l.acquireWithin(ctx, "migration of the ledger", migrationPatience)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	is, err := l.inspect(ctx, newest)
+	if err != nil || is == current {
+		return err
+	}
+	if is == empty {
+		if _, err := l.writer.db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
+			return err
+		}
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, l.writer.db, schema, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+func (l *SQLite) acquireWithin(ctx context.Context, purpose string, patience time.Duration) (func() error, error) {
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for {
+		release, err := l.Acquire(ctx, purpose)
+		if !errors.Is(err, reconcile.ErrLocked) {
+			return release, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-deadline.C:
+			return nil, err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
