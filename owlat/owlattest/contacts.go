@@ -217,8 +217,8 @@ func (s *Server) deleteContact(c *call) *answer {
 		return refused
 	}
 	s.history.add(found, nil, Deleted, ByAPI, c.now)
-	s.contacts.retire(found)
 	found.gone = true
+	s.contacts.retire(found)
 	for _, t := range found.topics {
 		delete(t.members, found)
 	}

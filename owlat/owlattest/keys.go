@@ -53,7 +53,8 @@ func validKey(value string) bool {
 
 // authenticate finds the key an Authorization header names, or returns the answer that refuses it.
 func (s *Server) authenticate(header string) (*apiKey, *answer) {
-	words := strings.Split(strings.Trim(header, " \t"), " ")
+	header = strings.Trim(header, " \t")
+	words := strings.Split(header, " ")
 	value := words[0]
 	switch {
 	case header == "", len(words) > 2, len(words) == 2 && !strings.EqualFold(words[0], "bearer"):
@@ -79,7 +80,7 @@ func (s *Server) take(k *apiKey, now time.Time) bool {
 	if k.filled.IsZero() {
 		k.tokens = s.burst()
 	} else {
-		k.tokens = min(s.burst(), k.tokens+now.Sub(k.filled).Seconds()*s.rate())
+		k.tokens = min(s.burst(), k.tokens+max(0, now.Sub(k.filled).Seconds())*s.rate())
 	}
 	k.filled = now
 	// A client that paces itself exactly must not fail on the last bit of a sum of fractions.

@@ -74,7 +74,9 @@ func requestTarget(r *http.Request) string {
 // rawConn follows the framing of the requests on a connection and rewrites request lines that net/http would refuse.
 type rawConn struct {
 	net.Conn
+	buffer  []byte
 	in, out []byte // read but not looked at, and ready to be read
+	sent    int    // how much of out was read
 	state   framing
 	left    int64 // bytes until the state ends, in body and chunk
 	length  int64 // Content-Length of the present request
@@ -98,22 +100,29 @@ const (
 const maxLine = 2 << 20
 
 func (c *rawConn) Read(p []byte) (int, error) {
-	for len(c.out) == 0 {
-		buffer := make([]byte, max(len(p), 4096))
-		n, err := c.Conn.Read(buffer)
-		c.in = append(c.in, buffer[:n]...)
+	for c.sent == len(c.out) {
+		if c.buffer == nil {
+			c.buffer = make([]byte, 4096)
+		}
+		n, err := c.Conn.Read(c.buffer)
+		c.out, c.sent = c.out[:0], 0
+		c.in = append(c.in, c.buffer[:n]...)
 		c.advance()
 		if len(c.out) == 0 && err != nil {
 			return 0, err
 		}
 	}
-	n := copy(p, c.out)
-	c.out = c.out[n:]
+	n := copy(p, c.out[c.sent:])
+	c.sent += n
 	return n, nil
 }
 
 // advance moves what can be judged from in to out.
 func (c *rawConn) advance() {
+	whole := c.in
+	defer func() {
+		c.in = whole[:copy(whole, c.in)]
+	}()
 	for len(c.in) > 0 {
 		switch c.state {
 		case opaque:

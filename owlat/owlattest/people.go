@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -174,7 +175,8 @@ func (s *Server) DeleteTopic(nameOrID string) error {
 	}
 	s.changed()
 	now := time.Now()
-	for c := range t.members {
+	members := slices.SortedFunc(maps.Keys(t.members), func(a, b *contact) int { return cmp.Compare(a.seq, b.seq) })
+	for _, c := range members {
 		s.unsubscribe(c, t, TopicDeleted, ByDashboard, now)
 	}
 	t.deleted = true

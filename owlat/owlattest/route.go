@@ -43,6 +43,9 @@ func find(method, path string) (endpoint, bool) {
 	if !found {
 		return endpoint{}, false
 	}
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
 	options := method == http.MethodOptions
 	switch {
 	case rest == "health" && method == http.MethodGet:

@@ -111,7 +111,7 @@ func (t *contactTable) readdress(c *contact, lower string) {
 	t.index(c)
 }
 
-// retire takes a contact out of all look-ups but the one by id.
+// retire takes a contact that is live no more out of all look-ups but the one by id.
 func (t *contactTable) retire(c *contact) {
 	t.unindex(c)
 	if c.identity != "" {
