@@ -96,7 +96,7 @@ func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Repo
 	return e.within(ctx, &s, "run", func(run *Run, _ *[]func()) error {
 		p := e.planner(&s, e.emit)
 		err := p.plan(ctx, run.ID)
-		run.Report.Rows = p.summary.Rows
+		run.Report.Rows = p.scan.rows
 		for outcome, n := range p.ended {
 			run.Report.Outcomes[outcome] += n
 		}
@@ -142,6 +142,9 @@ func (e *Engine) within(ctx context.Context, s *Sync, mode string, work func(*Ru
 		f()
 	}
 
+	if workErr != nil {
+		run.Report.Outcomes[owlatsync.Skipped] += untold(run.Report)
+	}
 	run.Finished = time.Now()
 	run.Report.Seconds = run.Finished.Sub(run.Started).Seconds()
 	run.Report.Requests = since(e.meter.Counts(), before)
@@ -154,6 +157,15 @@ func (e *Engine) within(ctx context.Context, s *Sync, mode string, work func(*Ru
 	e.log.Info("run ended", "sync", s.Name, "run", run.ID, "mode", mode, "status", run.Status, "rows", run.Report.Rows,
 		"requests", run.Report.Requests.Total, "seconds", run.Report.Seconds)
 	return run.Report, errors.Join(workErr, endErr)
+}
+
+// untold is how many rows were read and came to nothing, because the run ended before they were planned or applied.
+func untold(r *owlatsync.Report) int {
+	n := r.Rows + r.Outcomes[owlatsync.Removed]
+	for _, count := range r.Outcomes {
+		n -= count
+	}
+	return n
 }
 
 func status(err error, r *owlatsync.Report) (status, message string) {

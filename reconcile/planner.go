@@ -35,6 +35,12 @@ type planner struct {
 }
 
 func (p *planner) plan(ctx context.Context, run int64) error {
+	p.scan = &scan{
+		run:     run,
+		fresh:   make(map[uint64]uint64),
+		count:   make(map[uint64]uint32),
+		unknown: make(map[uint64]struct{}),
+	}
 	standing, err := p.ledger.Standing(ctx, p.sync.Name)
 	if err != nil {
 		return fmt.Errorf("read the ledger: %w", err)
@@ -47,12 +53,7 @@ func (p *planner) plan(ctx context.Context, run int64) error {
 	p.winners = make(map[uint64]string)
 	p.ended = make(map[owlatsync.Outcome]int)
 	p.summary = Summary{Sync: p.sync.Name, Run: run, FirstRun: !standing.Adopted, Outcomes: make(map[owlatsync.Outcome]int)}
-	p.scan = &scan{
-		run: run, ix: ix,
-		fresh:   make(map[uint64]uint64),
-		count:   make(map[uint64]uint32),
-		unknown: make(map[uint64]struct{}),
-	}
+	p.scan.ix = ix
 	for _, o := range owlatsync.Outcomes {
 		p.summary.Outcomes[o] = 0
 	}
@@ -193,9 +194,9 @@ func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders 
 	}
 	it := planRow(p.sync.Topics, d, e, p.now)
 	it.OldKey = oldKey
-	if oldKey != "" && it.Outcome == owlatsync.Unchanged {
+	if oldKey != "" && (it.Outcome == owlatsync.Unchanged || it.Outcome == owlatsync.Updated) {
 		it.Outcome = owlatsync.Adopted
-		it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.AdoptContact})
+		it.Changes = slices.Insert(it.Changes, 0, owlatsync.Change{Kind: owlatsync.AdoptContact})
 	}
 	if it.Outcome == owlatsync.Skipped || it.Outcome == owlatsync.Failed && !it.Unsure {
 		p.end(it.decision())

@@ -50,7 +50,7 @@ func (a *applier) apply(ctx context.Context, it *item) {
 // steps sends what the item needs: what was withdrawn first, then the contact, then what was consented to.
 func (r *rowRun) steps(ctx context.Context) error {
 	for _, c := range r.it.Changes {
-		if c.Kind == owlatsync.RemoveTopic {
+		if c.Kind == owlatsync.RemoveTopic && !r.it.Reread { // else the earlier item did
 			if err := r.removeTopic(ctx, c.Topic); err != nil {
 				return err
 			}

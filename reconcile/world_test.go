@@ -1,0 +1,228 @@
+package reconcile_test
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	_ "modernc.org/sqlite"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/owlat/owlattest"
+	"owlatsync/reconcile"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// rows is a source in memory that may break off with an error.
+type rows struct {
+	list []owlatsync.Row
+	err  error
+}
+
+func (s rows) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
+	return func(yield func(*owlatsync.Row, error) bool) {
+		for i := range s.list {
+			if err := ctx.Err(); err != nil {
+				yield(nil, err)
+				return
+			}
+			row := s.list[i]
+			row.Position = fmt.Sprintf("row %d", i+1)
+			if !yield(&row, nil) {
+				return
+			}
+		}
+		if s.err != nil {
+			yield(nil, s.err)
+		}
+	}
+}
+
+// user is a row with names and one consent per topic.
+func user(key, email, first string, consents ...bool) owlatsync.Row {
+	return owlatsync.Row{Key: key, Email: owlatsync.Some(email), FirstName: owlatsync.Some(first), Consents: consents}
+}
+
+// world is an emulator without limits, a ledger in a file and what happens between them.
+type world struct {
+	t       testing.TB
+	server  *owlattest.Server
+	key     string
+	path    string
+	ledger  *ledger.SQLite
+	options []owlat.Option
+	sync    reconcile.Sync
+	workers int
+
+	mu     sync.Mutex
+	events []reconcile.Event
+}
+
+func newWorld(t testing.TB, topics ...reconcile.Topic) *world {
+	t.Helper()
+	w := &world{t: t, server: &owlattest.Server{NoLimit: true, BasePath: "/base"}, path: filepath.Join(t.TempDir(), "ledger.db")}
+	w.key = w.server.AddKey()
+	w.options = []owlat.Option{owlat.WithoutLimiter()}
+	w.sync = reconcile.Sync{Name: "users"}
+	for _, topic := range topics {
+		topic.ID = w.server.AddTopic(topic.ID, false)
+		w.sync.Topics = append(w.sync.Topics, topic)
+	}
+	w.open()
+	return w
+}
+
+// open opens the ledger, again after a close.
+func (w *world) open() {
+	w.t.Helper()
+	l, err := ledger.OpenSQLite(context.Background(), "sqlite", w.path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.ledger = l
+	w.t.Cleanup(func() { _ = l.Close() })
+}
+
+// loseLedger begins with an empty one.
+func (w *world) loseLedger() {
+	w.t.Helper()
+	if err := w.ledger.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.path = filepath.Join(w.t.TempDir(), "ledger.db")
+	w.open()
+}
+
+func (w *world) engine() (*reconcile.Engine, *owlat.Client) {
+	w.t.Helper()
+	meter := new(reconcile.Meter)
+	client, err := owlat.NewClient("https://owlat.example/base", w.key,
+		append([]owlat.Option{owlat.WithTransport(w.server.Transport()), owlat.WithObserver(meter.Observe)}, w.options...)...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return reconcile.New(client, w.ledger, reconcile.Options{Meter: meter, Workers: w.workers, Observe: func(ev reconcile.Event) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.events = append(w.events, ev)
+	}}), client
+}
+
+// run runs the sync over the rows and checks that the report's numbers hold together.
+func (w *world) run(list ...owlatsync.Row) *owlatsync.Report {
+	w.t.Helper()
+	report, err := w.try(context.Background(), reconcile.RunOptions{}, rows{list: list})
+	if err != nil {
+		w.t.Fatalf("run: %v", err)
+	}
+	return report
+}
+
+func (w *world) try(ctx context.Context, o reconcile.RunOptions, source reconcile.Source) (*owlatsync.Report, error) {
+	w.t.Helper()
+	w.events = nil
+	before := w.server.Stats().Total
+	e, client := w.engine()
+	defer client.CloseIdleConnections()
+	s := w.sync
+	s.Source = source
+	report, err := e.Run(ctx, s, o)
+	if report != nil {
+		if sent := w.server.Stats().Total - before; report.Requests.Total != sent && ctx.Err() == nil {
+			w.t.Errorf("the report counts %d requests, the server %d", report.Requests.Total, sent)
+		}
+		if !report.Balanced() {
+			w.t.Errorf("the outcomes %v do not add up to %d rows", report.Outcomes, report.Rows)
+		}
+	}
+	return report, err
+}
+
+// expect compares the outcomes that are not zero, written "created 2, invalid 1".
+func expect(t testing.TB, report *owlatsync.Report, want string) {
+	t.Helper()
+	var got []string
+	for _, o := range owlatsync.Outcomes {
+		if n := report.Outcomes[o]; n > 0 {
+			got = append(got, fmt.Sprintf("%s %d", o, n))
+		}
+	}
+	if s := strings.Join(got, ", "); s != want {
+		t.Errorf("outcomes %q, want %q", s, want)
+	}
+}
+
+// sent compares the requests since the last mark, written "POST /contacts 2".
+func (w *world) sent(since map[string]int, want ...string) {
+	w.t.Helper()
+	var got []string
+	now := w.requests()
+	for _, what := range slices.Sorted(maps.Keys(now)) {
+		if n := now[what] - since[what]; n > 0 {
+			got = append(got, fmt.Sprintf("%s %d", what, n))
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		w.t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+func (w *world) requests() map[string]int {
+	counts := make(map[string]int)
+	for _, r := range w.server.Stats().Requests {
+		counts[r.Method+" "+r.Route] += r.Count
+	}
+	return counts
+}
+
+// done returns the told outcome of a row.
+func (w *world) done(key string) reconcile.RowDone {
+	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, ev := range w.events {
+		if d, ok := ev.(reconcile.RowDone); ok && d.Key == key {
+			return d
+		}
+	}
+	w.t.Fatalf("nothing was told of row %s", key)
+	return reconcile.RowDone{}
+}
+
+// contact returns the contact with the address.
+func (w *world) contact(email string) owlattest.ContactState {
+	w.t.Helper()
+	c, ok := w.server.Contact(email)
+	if !ok {
+		w.t.Fatalf("Owlat has no contact %s", email)
+	}
+	return c
+}
+
+// call uses the API as somebody else would.
+func (w *world) call(method, path, body string) *http.Response {
+	w.t.Helper()
+	req, err := http.NewRequest(method, "https://owlat.example/base/api/v1"+path, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+w.key)
+	resp, err := w.server.Transport().RoundTrip(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	return resp
+}
