@@ -149,6 +149,7 @@ func TestReportBalances(t *testing.T) {
 	r.Outcomes[owlatsync.Created] = 2
 	r.Outcomes[owlatsync.Invalid] = 1
 	r.Outcomes[owlatsync.Removed] = 4
+	r.Missing = 4
 	if !r.Balanced() {
 		t.Error("the outcomes add up to the rows plus the removed, and the report says they do not")
 	}

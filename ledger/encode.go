@@ -106,6 +106,18 @@ func encodeEntry(e *reconcile.Entry, now time.Time) ([]any, error) {
 		}
 		failure = string(text)
 	}
+	var events any
+	if len(e.Events) > 0 {
+		marks := slices.Clone(e.Events)
+		for i := range marks {
+			marks[i].At = marks[i].At.UTC()
+		}
+		text, err := json.Marshal(marks)
+		if err != nil {
+			return nil, fmt.Errorf("encode events: %w", err)
+		}
+		events = string(text)
+	}
 	var identity any
 	if e.Identity != e.Email {
 		identity = e.Identity
@@ -116,24 +128,24 @@ func encodeEntry(e *reconcile.Entry, now time.Time) ([]any, error) {
 	}
 	return []any{
 		e.Key, textOrNull(e.ContactID), textOrNull(e.Email), identity, e.FirstName, e.LastName, string(e.Origin),
-		memberships, timeOrNull(e.Intent.Create), failure, stateOf(e), timeOrNull(e.FirstSeen), timeOrNull(changed),
+		memberships, timeOrNull(e.Intent.Create), failure, stateOf(e), timeOrNull(e.FirstSeen), timeOrNull(changed), events,
 	}, nil
 }
 
 // entryColumns are what scanEntry reads, of entries e and marks m.
 const entryColumns = `e.id, e.key, e.contact_id, e.email, e.identity, e.first_name, e.last_name, e.origin,
-	e.memberships, e.intent, e.failure, e.first_seen, e.changed_at, m.mark`
+	e.memberships, e.intent, e.failure, e.first_seen, e.changed_at, e.events, m.mark`
 
 // scanEntry reads entryColumns, after the columns that go into before.
 func scanEntry(rows *sql.Rows, before ...any) (id int64, e *reconcile.Entry, err error) {
 	var (
-		contact, email, identity, memberships, failure sql.NullString
-		intent, firstSeen, changedAt                   sql.NullInt64
-		mark                                           sql.RawBytes
+		contact, email, identity, memberships, failure, events sql.NullString
+		intent, firstSeen, changedAt                           sql.NullInt64
+		mark                                                   sql.RawBytes
 	)
 	e = new(reconcile.Entry)
 	err = rows.Scan(append(before, &id, &e.Key, &contact, &email, &identity, &e.FirstName, &e.LastName, &e.Origin,
-		&memberships, &intent, &failure, &firstSeen, &changedAt, &mark)...)
+		&memberships, &intent, &failure, &firstSeen, &changedAt, &events, &mark)...)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -149,6 +161,11 @@ func scanEntry(rows *sql.Rows, before ...any) (id int64, e *reconcile.Entry, err
 	if memberships.Valid {
 		if err := json.Unmarshal([]byte(memberships.String), &e.Memberships); err != nil {
 			return 0, nil, fmt.Errorf("%w (the memberships of an entry cannot be read)", ErrCorrupt)
+		}
+	}
+	if events.Valid {
+		if err := json.Unmarshal([]byte(events.String), &e.Events); err != nil {
+			return 0, nil, fmt.Errorf("%w (the events of an entry cannot be read)", ErrCorrupt)
 		}
 	}
 	if failure.Valid {

@@ -98,7 +98,7 @@ func mine(sent time.Time, c owlat.Contact) bool {
 
 // entryOf returns what the ledger keeps of a contact.
 func entryOf(key string, c owlat.Contact, origin Origin, base *Entry) *Entry {
-	e := &Entry{Key: key, FirstSeen: base.FirstSeen, Memberships: base.Memberships, Failure: base.Failure}
+	e := &Entry{Key: key, FirstSeen: base.FirstSeen, Memberships: base.Memberships, Failure: base.Failure, Events: base.Events}
 	e.ContactID, e.Origin = c.ID, origin
 	e.Email = owlatsync.LowerAddress(c.Email)
 	e.Identity, e.FirstName, e.LastName = e.Email, c.FirstName, c.LastName

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,7 +14,13 @@ import (
 // outage is after how many rows that failed in a row, none in between succeeding, a run gives up on a deployment.
 const outage = 25
 
+// reasonErred is why what follows from absence waits (Invariant 4).
+const reasonErred = "nothing is removed in a run in which rows failed"
+
 const reasonStopped = "the run ended before the row's turn; the next run takes it up"
+
+// categoryUnsure is the category of a row with an add that can no longer be repeated.
+const categoryUnsure = "unsure"
 
 // applier carries out a plan: phase by phase, several rows at once, each step recorded when Owlat has confirmed it.
 type applier struct {
@@ -21,10 +28,15 @@ type applier struct {
 	sync   *Sync
 	run    int64
 	stop   <-chan struct{}
+	only   []string // keys of the rows to apply; empty: all
+	limit  int      // how many rows to apply; 0: all
+
+	applied int // rows taken on, of a limited run
 
 	mu        sync.Mutex
 	report    *owlatsync.Report
 	ended     error                // why no more work is taken
+	errors    int                  // rows that failed in this run
 	failing   int                  // rows in a row that met no working server
 	withdrawn map[string]*rowError // rows whose withdrawal failed, by key
 	badTopics map[string]string    // topics that Owlat does not have
@@ -74,6 +86,10 @@ func (a *applier) applyPhase(ctx context.Context, phase int) error {
 		switch {
 		case a.stopping(ctx):
 			a.done(it, owlatsync.Skipped, reasonStopped, "")
+		case !a.chosen(it):
+			a.done(it, owlatsync.Skipped, "not among the rows asked for", "")
+		case phase == phaseRemove && a.erred():
+			a.done(it, owlatsync.Skipped, reasonErred, "")
 		case phase == phaseSettle:
 			if settled = append(settled, it); len(settled) == spoolBatch {
 				a.settle(ctx, settled)
@@ -103,6 +119,24 @@ func (a *applier) stopping(ctx context.Context) bool {
 	default:
 	}
 	return a.ended != nil
+}
+
+// chosen reports whether the run is to apply the item. Only applyPhase calls it, one item after the other.
+func (a *applier) chosen(it *item) bool {
+	if len(a.only) > 0 && !slices.Contains(a.only, it.Row.Key) {
+		return false
+	}
+	if a.limit <= 0 || it.Partial {
+		return true
+	}
+	a.applied++
+	return a.applied <= a.limit
+}
+
+func (a *applier) erred() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.errors > 0
 }
 
 // end makes the run take no more work.
@@ -144,7 +178,7 @@ func (a *applier) settle(ctx context.Context, items []*item) {
 		a.skip(it.Skipped)
 		category := ""
 		if it.Unsure {
-			category = "unsure"
+			category = categoryUnsure
 		}
 		a.done(it, it.Outcome, it.Reason, category)
 	}
@@ -175,6 +209,12 @@ func (a *applier) done(it *item, outcome owlatsync.Outcome, reason, category str
 	d.Outcome, d.Reason = outcome, reason
 	a.mu.Lock()
 	a.report.Outcomes[outcome]++
+	if it.Missing {
+		a.report.Missing++
+	}
+	if outcome == owlatsync.Failed {
+		a.errors++
+	}
 	a.mu.Unlock()
 	if outcome == owlatsync.Failed {
 		a.engine.log.Warn("row failed", "sync", a.sync.Name, "key", it.Row.Key, "address", d.AddressHash(), "category", category, "reason", reason)

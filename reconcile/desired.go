@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"encoding/binary"
+	"encoding/json"
 
 	"github.com/zeebo/xxh3"
 
@@ -13,19 +14,21 @@ const fingerprintVersion = 1
 
 // desired is what Owlat should hold for a row: normalised, valid, and with the NULL policy applied.
 type desired struct {
-	Key         string      `json:"key"`
-	Position    string      `json:"pos,omitempty"`
-	Email       string      `json:"email"`
-	FirstName   *string     `json:"first,omitempty"` // nil: leave what Owlat holds
-	LastName    *string     `json:"last,omitempty"`
-	Consents    []bool      `json:"consents,omitempty"`
-	Fingerprint Fingerprint `json:"fp"`
+	Key         string                     `json:"key"`
+	Position    string                     `json:"pos,omitempty"`
+	Email       string                     `json:"email"`
+	FirstName   *string                    `json:"first,omitempty"` // nil: leave what Owlat holds
+	LastName    *string                    `json:"last,omitempty"`
+	Consents    []bool                     `json:"consents,omitempty"`
+	Properties  map[string]json.RawMessage `json:"props,omitempty"` // of events; no part of the fingerprint
+	Fingerprint Fingerprint                `json:"fp"`
 }
 
 // reader turns the rows of one sync into what they ask for. It is not safe for concurrent use: its buffers are reused.
 type reader struct {
 	keyIsAddress bool
 	clearNulls   bool
+	events       bool
 	seed         uint64 // of the settings that change what a row asks for
 	buf          []byte
 	out          desired
@@ -33,7 +36,7 @@ type reader struct {
 }
 
 func newReader(s *Sync) *reader {
-	r := &reader{keyIsAddress: s.KeyIsAddress, clearNulls: s.Nulls == NullsClear}
+	r := &reader{keyIsAddress: s.KeyIsAddress, clearNulls: s.Nulls == NullsClear, events: len(s.Events) > 0}
 	h := xxh3.New()
 	for _, t := range s.Topics {
 		h.WriteString(t.ID)
@@ -72,6 +75,11 @@ func (r *reader) read(row *owlatsync.Row) (d *desired, key, invalid string) {
 	}
 	if d.LastName = r.name(row.LastName, &r.last); tooLong(d.LastName) {
 		return nil, d.Key, "the last name is longer than Owlat's 200 characters"
+	}
+	if r.events {
+		if d.Properties, err = properties(row); err != nil {
+			return nil, d.Key, err.Error()
+		}
 	}
 	d.Fingerprint = r.fingerprint(d)
 	return d, d.Key, ""
@@ -123,17 +131,4 @@ func appendText(b []byte, s *string) []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(len(*s))+1)
 	return append(b, *s...)
-}
-
-// clone returns a copy that stays valid.
-func (d *desired) clone() *desired {
-	c := *d
-	if d.FirstName != nil {
-		c.FirstName = new(*d.FirstName)
-	}
-	if d.LastName != nil {
-		c.LastName = new(*d.LastName)
-	}
-	c.Consents = append([]bool(nil), d.Consents...)
-	return &c
 }

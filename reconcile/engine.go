@@ -66,8 +66,16 @@ func New(client *owlat.Client, ledger Ledger, o Options) *Engine {
 type RunOptions struct {
 	// Stop, when closed, makes the run take no more work, finish what is in flight and record it.
 	Stop <-chan struct{}
-	// Confirm is called after planning and before the first write; an error ends the run with it.
-	Confirm func(Summary) error
+	// Confirm is asked before the first write of a first run, which creates contacts and fires automations. Without it, or
+	// when it says no, such a run is held.
+	Confirm func(Summary) (bool, error)
+	// Approve is the number of a held run whose plan is to be applied although guards hold it. It is applied only if it is
+	// still exactly what would be done.
+	Approve int64
+	// Only, if not empty, are the keys of the rows to apply. The others are skipped, and nothing is removed.
+	Only []string
+	// Limit, if above 0, is how many rows at most are applied. The others are skipped, and nothing is removed.
+	Limit int
 }
 
 // Plan reads the source, compares it with the ledger and, on a first run, with Owlat's contacts, and tells each what would
@@ -88,13 +96,19 @@ func (e *Engine) Plan(ctx context.Context, s Sync, each func(Decision) error) (S
 }
 
 // Run brings Owlat in step with the source. The report is returned with an error too, as far as the run came, unless the
-// run could not begin. Cancelling ctx aborts: requests in flight are given up and their outcomes found out by the next run.
+// run could not begin. Guards are asked before the first write. Cancelling ctx aborts: requests in flight are given up and their outcomes found out by the next run.
 //
 // Errors: *LockedError, *DeploymentError, *SourceError (nothing was applied), *StoppedError, ErrUnavailable, ErrInterrupted,
-// the context's error, that of Confirm, or the ledger's. Rows that failed are no error: the report counts them.
+// *HeldError, *MovedError, the context's error, that of Confirm, or the ledger's. Rows that failed are no error: the report counts them.
 func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Report, error) {
 	return e.within(ctx, &s, "run", func(run *Run, _ *[]func()) error {
+		if o.Approve != 0 {
+			if _, err := e.held(ctx, &s, o.Approve); err != nil {
+				return err
+			}
+		}
 		p := e.planner(&s, e.emit)
+		p.partial = len(o.Only) > 0 || o.Limit > 0
 		err := p.plan(ctx, run.ID)
 		run.Report.Rows = p.scan.rows
 		for outcome, n := range p.ended {
@@ -104,17 +118,35 @@ func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Repo
 			return err
 		}
 		e.emit(Planned{p.summary})
-		if o.Confirm != nil {
-			if err := o.Confirm(p.summary); err != nil {
-				return err
-			}
+		if err := e.admit(ctx, &s, p.summary, o); err != nil {
+			return err
 		}
-		a := &applier{engine: e, sync: &s, run: run.ID, stop: o.Stop, report: run.Report}
-		if err := a.applyAll(ctx); err != nil {
+		a := &applier{engine: e, sync: &s, run: run.ID, stop: o.Stop, report: run.Report, only: o.Only, limit: o.Limit}
+		if err := a.applyAll(ctx); err != nil || p.partial {
+			return err
+		}
+		if err := e.settleHeld(ctx, &s, o.Approve); err != nil {
 			return err
 		}
 		return e.ledger.SetAdopted(ctx, s.Name)
 	})
+}
+
+// admit lets a plan pass that no guard holds, that is the one approved, or that somebody confirms.
+func (e *Engine) admit(ctx context.Context, s *Sync, summary Summary, o RunOptions) error {
+	if o.Approve != 0 {
+		return e.unmoved(ctx, o.Approve, summary.Run)
+	}
+	hits := s.Guards.Hits(summary)
+	if len(hits) == 0 {
+		return nil
+	}
+	if len(hits) == 1 && hits[0].Guard == GuardFirstRun && o.Confirm != nil {
+		if yes, err := o.Confirm(summary); yes || err != nil {
+			return err
+		}
+	}
+	return &HeldError{Sync: s.Name, Run: summary.Run, Hits: hits}
 }
 
 // within surrounds the work of a run: the lock, the ledger's record of it and the clearing away of the plan.
@@ -130,7 +162,7 @@ func (e *Engine) within(ctx context.Context, s *Sync, mode string, work func(*Ru
 	if err := e.ledger.Bind(ctx, e.client.BaseURL()); err != nil {
 		return nil, err
 	}
-	run := Run{Sync: s.Name, Mode: mode, Started: time.Now(), Status: "running"}
+	run := Run{Sync: s.Name, Mode: mode, Started: time.Now(), Status: StatusRunning}
 	if run.ID, err = e.ledger.BeginRun(ctx, run); err != nil {
 		return nil, fmt.Errorf("record the run: %w", err)
 	}
@@ -150,7 +182,10 @@ func (e *Engine) within(ctx context.Context, s *Sync, mode string, work func(*Ru
 	run.Report.Requests = since(e.meter.Counts(), before)
 	run.Status, run.Message = status(workErr, run.Report)
 	ctx = context.WithoutCancel(ctx) // the record is made even of an aborted run
-	endErr := errors.Join(e.ledger.Unspool(ctx, run.ID), e.ledger.EndRun(ctx, run))
+	endErr := e.ledger.EndRun(ctx, run)
+	if run.Status != StatusHeld {
+		endErr = errors.Join(endErr, e.ledger.Unspool(ctx, run.ID))
+	}
 	if endErr != nil {
 		endErr = fmt.Errorf("record the end of the run: %w", endErr)
 	}
@@ -161,7 +196,7 @@ func (e *Engine) within(ctx context.Context, s *Sync, mode string, work func(*Ru
 
 // untold is how many rows were read and came to nothing, because the run ended before they were planned or applied.
 func untold(r *owlatsync.Report) int {
-	n := r.Rows + r.Outcomes[owlatsync.Removed]
+	n := r.Rows + r.Missing
 	for _, count := range r.Outcomes {
 		n -= count
 	}
@@ -171,16 +206,18 @@ func untold(r *owlatsync.Report) int {
 func status(err error, r *owlatsync.Report) (status, message string) {
 	switch {
 	case err == nil && r.Outcomes[owlatsync.Failed] > 0:
-		return "failed rows", ""
+		return StatusFailedRows, ""
 	case err == nil:
-		return "ok", ""
+		return StatusOK, ""
+	case errors.Is(err, ErrHeld):
+		return StatusHeld, err.Error()
 	case errors.Is(err, ErrInterrupted), errors.Is(err, context.Canceled):
-		return "interrupted", ""
+		return StatusInterrupted, ""
 	}
 	if _, ok := errors.AsType[*StoppedError](err); ok || errors.Is(err, ErrUnavailable) {
-		return "stopped", err.Error()
+		return StatusStopped, err.Error()
 	}
-	return "error", err.Error()
+	return StatusError, err.Error()
 }
 
 func (e *Engine) planner(s *Sync, emit func(Event)) *planner {

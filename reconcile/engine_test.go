@@ -407,12 +407,13 @@ func TestALedgerServesOneDeployment(t *testing.T) {
 func TestConfirmHoldsTheRunBeforeTheFirstWrite(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.sync.Guards = reconcile.Guards{}
 	no := errors.New("no")
-	_, err := w.try(t.Context(), reconcile.RunOptions{Confirm: func(s reconcile.Summary) error {
+	_, err := w.try(t.Context(), reconcile.RunOptions{Confirm: func(s reconcile.Summary) (bool, error) {
 		if !s.FirstRun || s.Outcomes[owlatsync.Created] != 1 || s.Requests != 1 {
 			t.Errorf("summary %+v", s)
 		}
-		return no
+		return false, no
 	}}, rows{list: []owlatsync.Row{user("1", "a@example.com", "A")}})
 	if !errors.Is(err, no) {
 		t.Errorf("error %v", err)

@@ -16,7 +16,8 @@ const (
 	OriginNone    Origin = ""        // no contact is confirmed yet
 	OriginCreated Origin = "created" // this sync created the contact
 	OriginAdopted Origin = "adopted" // the contact was in Owlat before
-	OriginGone    Origin = "gone"    // the contact was there and is no more
+	OriginGone    Origin = "gone"    // the contact was deleted in Owlat
+	OriginDeleted Origin = "deleted" // this sync deleted the contact, because its row left the source
 )
 
 // Entry is what the ledger knows that Owlat holds for one row of one sync. Everything in it but Intent and Failure was
@@ -33,7 +34,8 @@ type Entry struct {
 	Fingerprint Fingerprint // of the row as last applied completely
 	Memberships []Membership
 	Intent      Intent
-	Failure     *Failure // why the row is not applied, nil when it is
+	Events      []EventMark // events that are due, or whose outcome is not known
+	Failure     *Failure    // why the row is not applied, nil when it is
 
 	FirstSeen time.Time // when the sync first met the row
 	ChangedAt time.Time // when the entry was last recorded
@@ -66,7 +68,25 @@ const (
 	MemberAdded   MembershipState = "added"   // Owlat confirmed the add
 	MemberSkipped MembershipState = "skipped" // the contact was there before the sync: left as it is
 	MemberOut     MembershipState = "out"     // the source does not consent; removed if it was added
+	MemberLeft    MembershipState = "left"    // taken off because the row left the source: coming back is no consent
 	MemberUnsure  MembershipState = "unsure"  // an add whose outcome stayed unknown for too long to be repeated
+)
+
+// EventMark is an event that a change of the row has made due.
+type EventMark struct {
+	Name  string     `json:"name"`
+	On    EventOn    `json:"on"`
+	State EventState `json:"state"`
+	At    time.Time  `json:"at"`
+}
+
+// EventState tells how far an event is.
+type EventState string
+
+const (
+	EventDue     EventState = "due"     // never sent
+	EventSent    EventState = "sent"    // sent, the outcome is not recorded
+	EventUnknown EventState = "unknown" // sent, and nobody knows whether it arrived; never sent again (Invariant 6)
 )
 
 // Intent is recorded before a create is sent, so that a contact found after a kill can be told from one that was there before.

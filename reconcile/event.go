@@ -61,6 +61,9 @@ type Summary struct {
 	Sync        string
 	Run         int64
 	Rows        int
+	Entries     int  // rows that the ledger knew before
+	Absent      int  // of those, rows that the source no longer has
+	Removals    int  // rows whose contact leaves a topic or is deleted
 	FirstRun    bool // the sync has never been compared with Owlat before
 	Outcomes    map[owlatsync.Outcome]int
 	Memberships owlatsync.MembershipCounts

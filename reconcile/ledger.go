@@ -26,6 +26,10 @@ type Ledger interface {
 	Entries(ctx context.Context, sync string, keys []string) (map[string]*Entry, error)
 	// Holders returns the entries of all syncs whose Email or Identity is one of the normalised addresses.
 	Holders(ctx context.Context, addresses []string) ([]Holder, error)
+	// All streams every entry of the sync, whole, in the order of their keys.
+	All(ctx context.Context, sync string) iter.Seq2[*Entry, error]
+	// Sharers returns the entries of all syncs that stand for one of the contacts.
+	Sharers(ctx context.Context, contactIDs []string) ([]Holder, error)
 	// Record makes the records durable, all or none, before it returns. Concurrent calls may share one commit.
 	Record(ctx context.Context, records ...Record) error
 	// Forget removes the sync's entries with the given keys; history stays.
@@ -93,7 +97,7 @@ type Run struct {
 	Mode     string // "run" or "plan"
 	Started  time.Time
 	Finished time.Time // zero while it runs or when its process died
-	Status   string    // "running", "ok", "failed rows", "stopped", "interrupted", "error"
+	Status   string    // "running", "ok", "failed rows", "stopped", "interrupted", "held", "approved", "superseded", "error"
 	Message  string
 	Report   *owlatsync.Report
 }

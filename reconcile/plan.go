@@ -17,7 +17,8 @@ const (
 	phaseRename   = 3
 	phaseUpdate   = 4
 	phaseCreate   = 5
-	lastPhase     = phaseCreate
+	phaseRemove   = 6 // what follows from a row's absence, last (Invariant 4)
+	lastPhase     = phaseRemove
 )
 
 // sentWindow is how long after it was sent an add of unknown outcome may be sent again. Within it nobody can have been
@@ -31,9 +32,11 @@ type item struct {
 	Changes []owlatsync.Change `json:"changes,omitempty"`
 	Outcome owlatsync.Outcome  `json:"outcome"`
 	Reason  string             `json:"reason,omitempty"`
+	Events  []EventMark        `json:"events,omitempty"`  // as they should be once the contact is in step
 	Skipped int                `json:"skipped,omitempty"` // memberships left alone on purpose
 	Unsure  bool               `json:"unsure,omitempty"`  // an add of unknown outcome is too old to be repeated
 	OldKey  string             `json:"old_key,omitempty"` // the key under which the ledger knows the row until now
+	Missing bool               `json:"missing,omitempty"` // the row has left the source
 	Partial bool               `json:"partial,omitempty"` // another item of the same row follows and tells its outcome
 	Reread  bool               `json:"reread,omitempty"`  // an earlier item of the same row changed the entry
 }
@@ -48,12 +51,22 @@ func (it *item) encode() []byte {
 
 // planRow compares what a row asks for with what is known to be in Owlat for it and returns the step to take. It is pure.
 // The entry is nil for a row never met; one with a contact id stands for a contact that exists, met before or just found.
-func planRow(topics []Topic, d *desired, entry *Entry, now time.Time) *item {
+func planRow(s *Sync, d *desired, entry *Entry, now time.Time) *item {
 	it := &item{Row: d, Entry: entry}
 	if entry == nil {
 		it.Entry = &Entry{Key: d.Key, FirstSeen: now}
 	}
 	e := it.Entry
+	if e.Origin == OriginGone && s.OnRemoteDelete == RemoteDeleteRecreate {
+		again := &Entry{Key: e.Key, Origin: OriginDeleted, FirstSeen: e.FirstSeen, Failure: e.Failure, Intent: e.Intent}
+		for _, m := range e.Memberships {
+			if m.Consent {
+				m.State = MemberLeft // the deletion may have been an opt-out
+			}
+			again.Memberships = append(again.Memberships, m)
+		}
+		e, it.Entry = again, again
+	}
 	isNew := e.ContactID == "" || e.Origin == OriginCreated && !e.Intent.Create.IsZero()
 	switch {
 	case e.Failure != nil && e.Failure.Fingerprint == d.Fingerprint && (e.Failure.Parked || now.Before(e.Failure.NextTry)):
@@ -80,11 +93,12 @@ func planRow(topics []Topic, d *desired, entry *Entry, now time.Time) *item {
 		}
 		it.Changes = append(it.Changes, setChanges(d, e)...)
 	}
-	it.planMemberships(topics, isNew, now)
+	it.fire(s.Events, now)
+	it.planMemberships(s.Topics, isNew, now)
 	switch {
 	case it.Unsure:
 		it.Outcome = owlatsync.Failed
-	case it.Outcome == owlatsync.Updated && len(it.Changes) == 0:
+	case it.Outcome == owlatsync.Updated && len(it.Changes) == 0 && it.pending() == 0:
 		it.Outcome = owlatsync.Unchanged
 	}
 	return it
@@ -93,6 +107,9 @@ func planRow(topics []Topic, d *desired, entry *Entry, now time.Time) *item {
 // phase is where the item belongs in the order of a run.
 func (it *item) phase() int {
 	p := phaseSettle
+	if it.pending() > 0 {
+		p = phaseUpdate
+	}
 	for _, c := range it.Changes {
 		switch c.Kind {
 		case owlatsync.CreateContact:
@@ -112,7 +129,7 @@ func (it *item) phase() int {
 
 // requests is how many requests the item needs if nothing fails: one to create, one for all fields, one per membership.
 func (it *item) requests() int {
-	n, fields := 0, false
+	n, fields := it.pending(), false
 	for _, c := range it.Changes {
 		switch c.Kind {
 		case owlatsync.CreateContact, owlatsync.AddTopic, owlatsync.RemoveTopic, owlatsync.DeleteContact:
@@ -166,7 +183,7 @@ func (it *item) planMemberships(topics []Topic, isNew bool, now time.Time) {
 			}
 		} else if consents {
 			it.planConsent(m, t, now)
-		} else if m.Consent && m.State != MemberWanted {
+		} else if m.Consent && m.State != MemberWanted && m.State != MemberLeft {
 			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: t.ID})
 		} else {
 			m.Consent, m.State = false, MemberOut
@@ -180,10 +197,10 @@ func (it *item) planMemberships(topics []Topic, isNew bool, now time.Time) {
 // planConsent moves a known membership whose row consents.
 func (it *item) planConsent(m *Membership, t Topic, now time.Time) {
 	switch {
-	case !m.Consent && t.When, m.State == MemberSkipped && t.Existing == ExistingAdd, !m.Consent && t.Existing == ExistingAdd:
+	case !m.Consent && t.When, t.Existing == ExistingAdd && (!m.Consent || m.State == MemberSkipped || m.State == MemberLeft):
 		m.Consent, m.State, m.At = true, MemberWanted, now
-	case !m.Consent:
-		// The configuration stopped asking for consent; the person did not give it.
+	case !m.Consent, m.State == MemberLeft:
+		// The configuration stopped asking, or the row is back: neither is a consent that the person gave.
 		m.Consent, m.State, m.At = true, MemberSkipped, now
 		it.Skipped++
 	case m.State == MemberSent && now.Sub(m.At) > sentWindow:

@@ -82,7 +82,7 @@ func TestPlanRow(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			it := planRow(nil, tt.row, tt.entry, noon)
+			it := planRow(&Sync{}, tt.row, tt.entry, noon)
 			if it.Outcome != tt.outcome {
 				t.Errorf("outcome %s, want %s", it.Outcome, tt.outcome)
 			}
@@ -150,7 +150,7 @@ func TestPlanMemberships(t *testing.T) {
 				e.Memberships = []Membership{*tt.before, {Topic: "elsewhere", Consent: true, State: MemberAdded}}
 			}
 			d := &desired{Key: "7", Email: "a@example.com", Consents: []bool{tt.consents}}
-			it := planRow([]Topic{{ID: topic, When: !tt.always, Existing: tt.existing}}, d, e, noon)
+			it := planRow(&Sync{Topics: []Topic{{ID: topic, When: !tt.always, Existing: tt.existing}}}, d, e, noon)
 			var changes []owlatsync.Change
 			for _, c := range it.Changes {
 				if c.Topic != "" {

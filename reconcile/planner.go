@@ -27,6 +27,8 @@ type planner struct {
 	listed  map[uint64]owlat.Contact // contacts of Owlat by address hash, for rows whose contact is unknown
 	winners map[uint64]string        // address hash → key of the row that has it
 	renames []*item
+	moved   map[string]bool // keys under which the ledger knew rows that now have another
+	partial bool            // not every row is wanted, so that absence says nothing
 	now     time.Time
 
 	summary Summary
@@ -52,7 +54,8 @@ func (p *planner) plan(ctx context.Context, run int64) error {
 	p.now = time.Now()
 	p.winners = make(map[uint64]string)
 	p.ended = make(map[owlatsync.Outcome]int)
-	p.summary = Summary{Sync: p.sync.Name, Run: run, FirstRun: !standing.Adopted, Outcomes: make(map[owlatsync.Outcome]int)}
+	p.moved = make(map[string]bool)
+	p.summary = Summary{Sync: p.sync.Name, Run: run, Entries: standing.Entries, FirstRun: !standing.Adopted, Outcomes: make(map[owlatsync.Outcome]int)}
 	p.scan.ix = ix
 	for _, o := range owlatsync.Outcomes {
 		p.summary.Outcomes[o] = 0
@@ -66,6 +69,9 @@ func (p *planner) plan(ctx context.Context, run int64) error {
 		return err
 	}
 	if err := p.resolve(ctx); err != nil {
+		return err
+	}
+	if err := p.planAbsent(ctx); err != nil {
 		return err
 	}
 	p.summary.Duration = p.duration(p.summary.Requests)
@@ -184,15 +190,16 @@ func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders 
 		return nil
 	}
 	var oldKey string
-	if e == nil || e.ContactID == "" && e.Origin == OriginNone {
+	if e == nil || e.ContactID == "" && e.Origin != OriginGone {
 		if known := p.known(d, e, holders, rekeyed); known != nil {
 			if rekeyed != nil {
 				oldKey = rekeyed.Key
+				p.moved[oldKey] = true
 			}
 			e = known
 		}
 	}
-	it := planRow(p.sync.Topics, d, e, p.now)
+	it := planRow(p.sync, d, e, p.now)
 	it.OldKey = oldKey
 	if oldKey != "" && (it.Outcome == owlatsync.Unchanged || it.Outcome == owlatsync.Updated) {
 		it.Outcome = owlatsync.Adopted
@@ -242,6 +249,7 @@ func (p *planner) known(d *desired, e *Entry, holders []Holder, rekeyed *Entry) 
 	known := &Entry{Key: d.Key, Email: d.Email, Identity: d.Email, Origin: OriginAdopted, FirstSeen: p.now}
 	if e != nil {
 		known.FirstSeen, known.Intent, known.Failure = e.FirstSeen, e.Intent, e.Failure
+		known.Memberships = e.Memberships
 	}
 	switch c, listed := p.listed[HashText(d.Email)]; {
 	case rekeyed != nil:
@@ -271,13 +279,18 @@ func (p *planner) add(ctx context.Context, it *item, phase int, order int64) err
 		p.tell(d)
 		p.summary.Requests += d.Requests
 		p.summary.Memberships.Skipped += it.Skipped
+		leaves := false
 		for _, c := range it.Changes {
+			leaves = leaves || c.Kind == owlatsync.RemoveTopic || c.Kind == owlatsync.DeleteContact
 			switch c.Kind {
 			case owlatsync.AddTopic:
 				p.summary.Memberships.Added++
 			case owlatsync.RemoveTopic:
 				p.summary.Memberships.Removed++
 			}
+		}
+		if leaves {
+			p.summary.Removals++
 		}
 	}
 	return p.spool(ctx, PlanItem{Phase: phase, Order: order, Key: it.Row.Key, Body: it.encode()})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,8 @@ type rowRun struct {
 	// pending are events that Owlat has confirmed and the ledger is yet to record.
 	pending []Record
 	gone    bool // the contact was deleted in Owlat
+	// category says of what kind the reason of a row is that is done and yet not certain.
+	category string
 }
 
 // apply carries out an item and tells its outcome.
@@ -49,6 +52,9 @@ func (a *applier) apply(ctx context.Context, it *item) {
 
 // steps sends what the item needs: what was withdrawn first, then the contact, then what was consented to.
 func (r *rowRun) steps(ctx context.Context) error {
+	if r.it.Missing {
+		return r.remove(ctx)
+	}
 	for _, c := range r.it.Changes {
 		if c.Kind == owlatsync.RemoveTopic && !r.it.Reread { // else the earlier item did
 			if err := r.removeTopic(ctx, c.Topic); err != nil {
@@ -64,6 +70,9 @@ func (r *rowRun) steps(ctx context.Context) error {
 	if err := r.update(ctx); err != nil || r.gone {
 		return err
 	}
+	if !r.it.Partial {
+		r.e.Events = r.it.Events
+	}
 	for _, c := range r.it.Changes {
 		if c.Kind == owlatsync.AddTopic {
 			if err := r.addTopic(ctx, c.Topic); err != nil || r.gone {
@@ -71,7 +80,10 @@ func (r *rowRun) steps(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	if r.it.Partial {
+		return nil
+	}
+	return r.notify(ctx)
 }
 
 // reread takes the entry from the ledger where an earlier item of the row has changed it.
@@ -110,7 +122,10 @@ func (r *rowRun) flush(ctx context.Context) error {
 }
 
 func (r *rowRun) finish(ctx context.Context) error {
-	outcome, reason, category := r.it.Outcome, r.it.Reason, ""
+	outcome, reason, category := r.it.Outcome, r.it.Reason, r.category
+	if r.it.Unsure && category == "" {
+		category = categoryUnsure
+	}
 	r.mu.Lock()
 	lost := r.withdrawn[r.it.Row.Key]
 	r.mu.Unlock()
@@ -119,7 +134,7 @@ func (r *rowRun) finish(ctx context.Context) error {
 		r.e.Origin, r.e.Fingerprint = OriginGone, Fingerprint{}
 		outcome, reason = owlatsync.Skipped, reasonGone
 		r.event("gone", reason)
-	case r.it.Partial:
+	case r.it.Partial, r.it.Missing:
 	case lost != nil:
 		outcome, reason, category = owlatsync.Failed, lost.reason, lost.category
 	case outcome == owlatsync.Failed && !r.it.Unsure: // only what did not have to wait was done
@@ -156,12 +171,16 @@ func (r *rowRun) failed(ctx context.Context, err error) {
 		if answer, ok := errors.AsType[*owlat.Error](err); ok {
 			status = answer.StatusCode
 		}
-		r.e.Failure = fail(r.e.Failure, r.it.Row.Fingerprint, re, status, time.Now())
+		print := r.it.Row.Fingerprint
+		if r.it.Missing {
+			print = missingPrint
+		}
+		r.e.Failure = fail(r.e.Failure, print, re, status, time.Now())
 		r.event("failed", re.reason)
 	}
 	r.e.Fingerprint = Fingerprint{}
 	if r.e.ContactID == "" {
-		r.e.Memberships = nil // what was planned for a new contact is no consent for one that turns out to be there
+		r.e.Memberships = decided(r.e.Memberships)
 	}
 	if flushErr := r.flush(ctx); flushErr != nil {
 		re = classify(flushErr)
@@ -232,6 +251,12 @@ func (r *rowRun) create(ctx context.Context) error {
 	}
 }
 
+// decided leaves out the memberships that were planned for a new contact: they are no consent for one that turns out to be
+// there already.
+func decided(planned []Membership) []Membership {
+	return slices.DeleteFunc(slices.Clone(planned), func(m Membership) bool { return m.State == MemberWanted })
+}
+
 // intend records that a create is about to be sent, unless that is recorded already.
 func (r *rowRun) intend(ctx context.Context) error {
 	if !r.e.Intent.Create.IsZero() {
@@ -239,7 +264,7 @@ func (r *rowRun) intend(ctx context.Context) error {
 	}
 	r.e.Intent.Create = time.Now()
 	bare := *r.e
-	bare.Memberships, bare.ChangedAt = nil, time.Now()
+	bare.Memberships, bare.ChangedAt = decided(bare.Memberships), time.Now()
 	return r.record(ctx, Record{Sync: r.sync.Name, Run: r.run, Entry: &bare})
 }
 
@@ -283,13 +308,13 @@ func (r *rowRun) met(ctx context.Context, refusal error, doubt time.Time) error 
 // found goes on with a contact that exists: as if just created where the create in doubt made it, else as adopted.
 func (r *rowRun) found(c owlat.Contact, doubt time.Time) error {
 	base := *r.e
-	base.Memberships = nil
+	base.Memberships = decided(base.Memberships)
 	e := entryOf(r.it.Row.Key, c, OriginAdopted, &base)
 	e.Failure = nil
 	if mine(doubt, c) {
 		e.Origin, e.Intent.Create = OriginCreated, doubt
 	}
-	planned := planRow(r.sync.Topics, r.it.Row, e, time.Now())
+	planned := planRow(r.sync, r.it.Row, e, time.Now())
 	planned.OldKey = r.it.OldKey
 	if planned.Outcome != owlatsync.Created {
 		planned.Outcome = owlatsync.Adopted
@@ -364,7 +389,10 @@ func (r *rowRun) removeTopic(ctx context.Context, topic string) error {
 		return err
 	}
 	m := r.e.Membership(topic)
-	m.Consent, m.State, m.At = false, MemberOut, time.Now()
+	m.State, m.At = MemberLeft, time.Now()
+	if !r.it.Missing {
+		m.Consent, m.State = false, MemberOut
+	}
 	if removed {
 		r.mu.Lock()
 		r.report.Memberships.Removed++

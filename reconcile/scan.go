@@ -14,10 +14,12 @@ const spoolBatch = 500
 // scan is the first half of planning: the source against the index. What is unchanged ends here; every other valid row
 // waits in the spool until all addresses of the source are known.
 type scan struct {
-	run   int64
-	ix    *index
-	rows  int
-	fresh map[uint64]uint64 // key hash → address hash of every spooled row
+	run  int64
+	ix   *index
+	rows int
+	// keyless counts rows whose key could not be told: any of the absent may be one of them.
+	keyless int
+	fresh   map[uint64]uint64 // key hash → address hash of every spooled row
 	// count is how many spooled rows have an address, by its hash.
 	count map[uint64]uint32
 	// unknown holds the address hashes of spooled rows for which the ledger has no contact.
@@ -60,7 +62,10 @@ func (p *planner) scanSource(ctx context.Context) error {
 		keyHash := HashText(key)
 		at, known := sc.ix.at[keyHash]
 		if invalid != "" {
-			if known && key != "" {
+			switch {
+			case key == "" && !p.sync.KeyIsAddress:
+				sc.keyless++
+			case known && key != "":
 				sc.ix.seen[at] = true
 			}
 			p.end(Decision{Key: key, Position: row.Position, Outcome: owlatsync.Invalid, Reason: invalid, address: row.Email.Value})

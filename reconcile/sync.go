@@ -29,6 +29,23 @@ const (
 	NullsClear NullPolicy = "clear" // empty it
 )
 
+// MissingPolicy says what becomes of a contact whose row has left the source.
+type MissingPolicy string
+
+const (
+	MissingKeep   MissingPolicy = "keep"         // nothing (the default)
+	MissingLeave  MissingPolicy = "leave_topics" // it leaves the topics of the sync
+	MissingDelete MissingPolicy = "delete"       // it is deleted, if this sync created it; else it leaves the topics
+)
+
+// RemoteDeletePolicy says what becomes of a row whose contact was deleted in Owlat.
+type RemoteDeletePolicy string
+
+const (
+	RemoteDeleteKeep     RemoteDeletePolicy = "keep"     // it stays deleted and is reported (the default)
+	RemoteDeleteRecreate RemoteDeletePolicy = "recreate" // it is created again, without its old memberships
+)
+
 // Sync is one source and what to make of it in Owlat.
 type Sync struct {
 	Name   string // unique in the ledger
@@ -38,6 +55,11 @@ type Sync struct {
 	// KeyIsAddress says that rows have no key of their own: their normalised address is the key, and a changed address is
 	// another row.
 	KeyIsAddress bool
+
+	OnMissing      MissingPolicy      // empty means MissingKeep
+	OnRemoteDelete RemoteDeletePolicy // empty means RemoteDeleteKeep
+	Guards         Guards
+	Events         []EventRule
 }
 
 func (s *Sync) validate() error {
@@ -49,6 +71,20 @@ func (s *Sync) validate() error {
 	}
 	if !slices.Contains([]NullPolicy{"", NullsKeep, NullsClear}, s.Nulls) {
 		return fmt.Errorf("sync %q: the NULL policy %q is neither %q nor %q", s.Name, s.Nulls, NullsKeep, NullsClear)
+	}
+	if !slices.Contains([]MissingPolicy{"", MissingKeep, MissingLeave, MissingDelete}, s.OnMissing) {
+		return fmt.Errorf("sync %q: on_missing is %q, none of %q, %q and %q", s.Name, s.OnMissing, MissingKeep, MissingLeave, MissingDelete)
+	}
+	if !slices.Contains([]RemoteDeletePolicy{"", RemoteDeleteKeep, RemoteDeleteRecreate}, s.OnRemoteDelete) {
+		return fmt.Errorf("sync %q: on_remote_delete is %q, neither %q nor %q", s.Name, s.OnRemoteDelete, RemoteDeleteKeep, RemoteDeleteRecreate)
+	}
+	if err := s.Guards.validate(); err != nil {
+		return fmt.Errorf("sync %q: %w", s.Name, err)
+	}
+	for _, rule := range s.Events {
+		if err := rule.validate(); err != nil {
+			return fmt.Errorf("sync %q: %w", s.Name, err)
+		}
 	}
 	seen := make(map[string]bool, len(s.Topics))
 	for _, t := range s.Topics {

@@ -70,12 +70,17 @@ type world struct {
 	events []reconcile.Event
 }
 
+// unguarded lets everything pass, for tests of what comes after the guards.
+var unguarded = reconcile.Guards{
+	Removals: reconcile.Limit{Share: 1}, Updates: reconcile.Limit{Share: 1}, EmptySource: true, FirstRun: true,
+}
+
 func newWorld(t testing.TB, topics ...reconcile.Topic) *world {
 	t.Helper()
 	w := &world{t: t, server: &owlattest.Server{NoLimit: true, BasePath: "/base"}, path: filepath.Join(t.TempDir(), "ledger.db")}
 	w.key = w.server.AddKey()
 	w.options = []owlat.Option{owlat.WithoutLimiter()}
-	w.sync = reconcile.Sync{Name: "users"}
+	w.sync = reconcile.Sync{Name: "users", Guards: unguarded}
 	for _, topic := range topics {
 		topic.ID = w.server.AddTopic(topic.ID, false)
 		w.sync.Topics = append(w.sync.Topics, topic)

@@ -1,0 +1,124 @@
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/zeebo/xxh3"
+)
+
+// Statuses of a run in the ledger.
+const (
+	StatusRunning     = "running"
+	StatusOK          = "ok"
+	StatusFailedRows  = "failed rows"
+	StatusStopped     = "stopped"
+	StatusInterrupted = "interrupted"
+	StatusHeld        = "held"       // by a guard; the plan is kept
+	StatusApproved    = "approved"   // was held, and its plan applied by another run
+	StatusSuperseded  = "superseded" // was held, and a later run made its plan moot
+	StatusError       = "error"
+)
+
+// digest is what a held plan is compared by: for every step its row, outcome and changes. Times do not count.
+func (e *Engine) digest(ctx context.Context, run int64) (map[string]uint64, error) {
+	steps := make(map[string]uint64)
+	for phase := phaseSettle; phase <= lastPhase; phase++ {
+		for spooled, err := range e.ledger.Spooled(ctx, run, phase) {
+			if err != nil {
+				return nil, fmt.Errorf("read the plan of run %d: %w", run, err)
+			}
+			it := new(item)
+			if err := json.Unmarshal(spooled.Body, it); err != nil {
+				return nil, fmt.Errorf("read the plan of run %d: %w", run, err)
+			}
+			if len(it.Changes) == 0 && it.pending() == 0 {
+				continue // the ledger alone
+			}
+			var b strings.Builder
+			fmt.Fprintf(&b, "%d\x00%d\x00%s\x00%d", phase, spooled.Order, it.Outcome, it.pending())
+			for _, c := range it.Changes {
+				fmt.Fprintf(&b, "\x00%q", c)
+			}
+			steps[fmt.Sprintf("%s\x00%v", it.Row.Key, it.Partial)] = xxh3.HashString(b.String())
+		}
+	}
+	return steps, nil
+}
+
+// unmoved checks that the plan of run is that of the held one, and returns a *MovedError if not.
+func (e *Engine) unmoved(ctx context.Context, held, run int64) error {
+	before, err := e.digest(ctx, held)
+	if err != nil {
+		return err
+	}
+	now, err := e.digest(ctx, run)
+	if err != nil {
+		return err
+	}
+	moved := &MovedError{Run: held}
+	differs := func(step string) {
+		moved.Rows++
+		if len(moved.Keys) < 5 {
+			key, _, _ := strings.Cut(step, "\x00")
+			moved.Keys = append(moved.Keys, "row "+key)
+		}
+	}
+	for step, sum := range now {
+		if was, planned := before[step]; !planned || was != sum {
+			differs(step)
+		}
+		delete(before, step)
+	}
+	for step := range before {
+		differs(step)
+	}
+	if moved.Rows > 0 {
+		return moved
+	}
+	return nil
+}
+
+// held returns the run if it is held.
+func (e *Engine) held(ctx context.Context, s *Sync, id int64) (*Run, error) {
+	runs, err := e.ledger.Runs(ctx, s.Name, 0)
+	if err != nil {
+		return nil, fmt.Errorf("read the runs: %w", err)
+	}
+	for i := range runs {
+		if runs[i].ID != id {
+			continue
+		}
+		if runs[i].Status != StatusHeld {
+			return nil, fmt.Errorf("run %d of sync %q is not held: it ended as %q", id, s.Name, runs[i].Status)
+		}
+		return &runs[i], nil
+	}
+	return nil, fmt.Errorf("sync %q has no run %d", s.Name, id)
+}
+
+// settleHeld ends what is held of the sync, because a run has done what there was to do.
+func (e *Engine) settleHeld(ctx context.Context, s *Sync, approved int64) error {
+	runs, err := e.ledger.Runs(ctx, s.Name, 0)
+	if err != nil {
+		return fmt.Errorf("read the runs: %w", err)
+	}
+	for _, run := range runs {
+		if run.Status != StatusHeld {
+			continue
+		}
+		run.Status = StatusSuperseded
+		if run.ID == approved {
+			run.Status = StatusApproved
+		}
+		if err := e.ledger.EndRun(ctx, run); err != nil {
+			return fmt.Errorf("record the run: %w", err)
+		}
+		if err := e.ledger.Unspool(ctx, run.ID); err != nil {
+			return fmt.Errorf("drop the held plan: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"owlatsync"
+)
+
+// planMissing returns the step for the entry of a row that has left the source, nil if there is none to take. Others are
+// further entries, mostly of other syncs, for the same contact, from which nothing is taken. It is pure.
+func planMissing(s *Sync, e *Entry, others []Holder, now time.Time) *item {
+	if e.ContactID == "" || e.Origin == OriginGone || s.OnMissing == MissingKeep || s.OnMissing == "" {
+		return nil
+	}
+	it := &item{Row: &desired{Key: e.Key, Email: e.Email}, Entry: e, Outcome: owlatsync.Removed, Missing: true}
+	if f := e.Failure; f != nil && f.Fingerprint == missingPrint && (f.Parked || now.Before(f.NextTry)) {
+		return nil
+	}
+	if s.OnMissing == MissingDelete {
+		switch {
+		case e.Origin != OriginCreated:
+			it.Reason = "the contact was in Owlat before the sync and is not deleted: it leaves the topics"
+		case len(others) > 0:
+			it.Reason = fmt.Sprintf("row %s of sync %q has the contact too and it is not deleted: it leaves the topics of this one", others[0].Entry.Key, others[0].Sync)
+		default:
+			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.DeleteContact, From: e.Email})
+			return it
+		}
+	}
+	for _, t := range s.Topics {
+		m := e.Membership(t.ID)
+		if m != nil && m.Consent && m.State != MemberLeft && m.State != MemberOut && !wanted(others, t.ID) {
+			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: t.ID})
+		}
+	}
+	if len(it.Changes) == 0 {
+		return nil
+	}
+	return it
+}
+
+// missingPrint marks failures of what followed from a row's absence.
+var missingPrint = Fingerprint{Hi: 1}
+
+func wanted(others []Holder, topic string) bool {
+	for _, h := range others {
+		if m := h.Entry.Membership(topic); m != nil && m.Consent && m.State != MemberLeft {
+			return true
+		}
+	}
+	return false
+}
+
+// planAbsent plans what follows from rows that left the source. It must come when every row of it is known.
+func (p *planner) planAbsent(ctx context.Context) error {
+	p.summary.Absent = -len(p.moved)
+	for i := range p.scan.ix.seen {
+		if !p.scan.ix.seen[i] {
+			p.summary.Absent++
+		}
+	}
+	if p.summary.Absent == 0 || p.sync.OnMissing == MissingKeep || p.sync.OnMissing == "" {
+		return nil
+	}
+	if p.partial || p.scan.keyless > 0 {
+		// A row that could not be told apart may be one of the absent.
+		return nil
+	}
+	batch := make([]*Entry, 0, spoolBatch)
+	for e, err := range p.ledger.All(ctx, p.sync.Name) {
+		if err != nil {
+			return fmt.Errorf("read the ledger: %w", err)
+		}
+		keyHash := HashText(e.Key)
+		at, known := p.scan.ix.at[keyHash]
+		_, fresh := p.scan.fresh[keyHash]
+		if known && p.scan.ix.seen[at] || fresh || p.moved[e.Key] {
+			continue
+		}
+		if batch = append(batch, e); len(batch) == spoolBatch {
+			if err := p.absentBatch(ctx, batch); err != nil {
+				return err
+			}
+			batch = batch[:0]
+		}
+	}
+	if err := p.absentBatch(ctx, batch); err != nil {
+		return err
+	}
+	return p.flush(ctx)
+}
+
+func (p *planner) absentBatch(ctx context.Context, batch []*Entry) error {
+	var ids []string
+	for _, e := range batch {
+		if e.ContactID != "" {
+			ids = append(ids, e.ContactID)
+		}
+	}
+	sharers, err := p.ledger.Sharers(ctx, ids)
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	others := make(map[string][]Holder)
+	for _, h := range sharers {
+		if h.Entry.Origin != OriginGone {
+			others[h.Entry.ContactID] = append(others[h.Entry.ContactID], h)
+		}
+	}
+	for _, e := range batch {
+		elsewhere := slices.DeleteFunc(others[e.ContactID], func(h Holder) bool { return h.Sync == p.sync.Name && h.Entry.Key == e.Key })
+		if it := planMissing(p.sync, e, elsewhere, p.now); it != nil {
+			if err := p.add(ctx, it, phaseRemove, 0); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// remove carries out what follows from a row's absence.
+func (r *rowRun) remove(ctx context.Context) error {
+	for _, c := range r.it.Changes {
+		switch c.Kind {
+		case owlatsync.RemoveTopic:
+			if err := r.removeTopic(ctx, c.Topic); err != nil {
+				return err
+			}
+		case owlatsync.DeleteContact:
+			if err := r.delete(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	r.e.Fingerprint, r.e.Failure = Fingerprint{}, nil
+	return nil
+}
+
+// delete removes the contact for good. That it is gone already comes to the same.
+func (r *rowRun) delete(ctx context.Context) error {
+	err := r.call(ctx, func() error { return r.engine.client.Contacts.Delete(ctx, r.e.ContactID) })
+	if err != nil && !isGone(err) {
+		return err
+	}
+	kept := &Entry{Key: r.e.Key, Origin: OriginDeleted, FirstSeen: r.e.FirstSeen, Memberships: r.e.Memberships}
+	for i := range kept.Memberships {
+		if kept.Memberships[i].Consent {
+			kept.Memberships[i].State, kept.Memberships[i].At = MemberLeft, time.Now()
+		}
+	}
+	*r.e = *kept
+	r.event("deleted", "")
+	return nil
+}

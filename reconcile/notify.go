@@ -1,0 +1,173 @@
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"time"
+
+	"owlatsync"
+	"owlatsync/owlat"
+)
+
+// EventOn is what makes an event due.
+type EventOn string
+
+const (
+	OnCreated EventOn = "created" // the contact was created
+	OnUpdated EventOn = "updated" // a name or the address of the contact was changed
+	OnAppears EventOn = "appears" // the sync met the row for the first time
+)
+
+// EventRule sends an event to Owlat after a row was applied. An event is sent at most once (Invariant 6).
+type EventRule struct {
+	Name       string
+	On         EventOn
+	Properties map[string]string // name in Owlat → name of the row's property
+}
+
+var eventName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]{0,99}$`)
+
+func (r EventRule) validate() error {
+	if !eventName.MatchString(r.Name) {
+		return fmt.Errorf("the event name %q is not a letter followed by at most 99 letters, digits, _ and -", r.Name)
+	}
+	if !slices.Contains([]EventOn{OnCreated, OnUpdated, OnAppears}, r.On) {
+		return fmt.Errorf("event %q is on %q, none of %q, %q and %q", r.Name, r.On, OnCreated, OnUpdated, OnAppears)
+	}
+	return nil
+}
+
+// properties keeps the row's properties as the JSON that will be sent.
+func properties(row *owlatsync.Row) (map[string]json.RawMessage, error) {
+	if len(row.Properties) == 0 {
+		return nil, nil
+	}
+	out := make(map[string]json.RawMessage, len(row.Properties))
+	for _, p := range row.Properties {
+		value, err := json.Marshal(p.Value)
+		if err != nil {
+			return nil, fmt.Errorf("the property %s cannot be sent: %w", p.Name, err)
+		}
+		out[p.Name] = value
+	}
+	return out, nil
+}
+
+// fire notes the events that the outcome makes due, after those that were due before.
+func (it *item) fire(rules []EventRule, now time.Time) {
+	marks := slices.Clone(it.Entry.Events)
+	for _, rule := range rules {
+		due := false
+		switch it.Outcome {
+		case owlatsync.Created:
+			due = rule.On == OnCreated || rule.On == OnAppears
+		case owlatsync.Adopted:
+			due = rule.On == OnAppears && it.OldKey == ""
+		case owlatsync.Updated, owlatsync.Renamed:
+			due = rule.On == OnUpdated && it.sets()
+		}
+		same := func(m EventMark) bool { return m.Name == rule.Name && m.On == rule.On && m.State != EventUnknown }
+		if due && !slices.ContainsFunc(marks, same) {
+			marks = append(marks, EventMark{Name: rule.Name, On: rule.On, State: EventDue, At: now})
+		}
+	}
+	it.Events = marks
+}
+
+// pending counts the events that are to be sent or to be reported.
+func (it *item) pending() (n int) {
+	for _, m := range it.Events {
+		if m.State != EventUnknown {
+			n++
+		}
+	}
+	return n
+}
+
+// sets reports whether the item changes a field of the contact.
+func (it *item) sets() bool {
+	return slices.ContainsFunc(it.Changes, func(c owlatsync.Change) bool {
+		return c.Kind == owlatsync.SetField || c.Kind == owlatsync.RenameContact
+	})
+}
+
+// notify sends the events that are due. One that was sent by an earlier run and never answered is reported, not repeated.
+func (r *rowRun) notify(ctx context.Context) error {
+	var lost []string
+	for i := 0; i < len(r.e.Events); {
+		m := &r.e.Events[i]
+		switch m.State {
+		case EventUnknown:
+			i++
+			continue
+		case EventSent:
+			m.State = EventUnknown
+			r.event("event unknown", m.Name)
+			lost = append(lost, m.Name)
+			i++
+			continue
+		}
+		rule := r.rule(*m)
+		if rule == nil { // no longer configured
+			r.e.Events = slices.Delete(r.e.Events, i, i+1)
+			continue
+		}
+		m.State, m.At = EventSent, time.Now()
+		if err := r.flush(ctx); err != nil {
+			return err
+		}
+		err := r.call(ctx, func() error {
+			_, err := r.engine.client.Events.Send(ctx, r.message(rule))
+			return err
+		})
+		switch {
+		case err == nil:
+			r.event("event sent", m.Name)
+			r.e.Events = slices.Delete(r.e.Events, i, i+1)
+		case owlat.Unknown(err):
+			m.State = EventUnknown
+			r.event("event unknown", m.Name)
+			lost = append(lost, m.Name)
+			i++
+		default:
+			m.State = EventDue
+			return err
+		}
+	}
+	if len(lost) > 0 {
+		r.unsure("event", fmt.Sprintf("it is not known whether the event %s arrived: its answer was lost, and it is not sent again", lost[0]))
+	}
+	return nil
+}
+
+func (r *rowRun) rule(m EventMark) *EventRule {
+	for i, rule := range r.sync.Events {
+		if rule.Name == m.Name && rule.On == m.On {
+			return &r.sync.Events[i]
+		}
+	}
+	return nil
+}
+
+func (r *rowRun) message(rule *EventRule) owlat.Event {
+	ev := owlat.Event{Email: r.e.Email, Name: rule.Name}
+	if len(rule.Properties) > 0 {
+		ev.Properties = make(map[string]any, len(rule.Properties))
+	}
+	for _, name := range slices.Sorted(maps.Keys(rule.Properties)) {
+		if value, ok := r.it.Row.Properties[rule.Properties[name]]; ok {
+			ev.Properties[name] = value
+		}
+	}
+	return ev
+}
+
+// unsure makes the row's outcome a failure that no later run repeats.
+func (r *rowRun) unsure(category, reason string) {
+	r.it.Unsure, r.it.Outcome, r.it.Reason = true, owlatsync.Failed, reason
+	r.category = category
+}

@@ -1,0 +1,349 @@
+package reconcile_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"owlatsync"
+	"owlatsync/owlat/owlattest"
+	"owlatsync/reconcile"
+)
+
+func people(n int, first string, consents ...bool) []owlatsync.Row {
+	list := make([]owlatsync.Row, n)
+	for i := range list {
+		list[i] = user(fmt.Sprint(i+1), fmt.Sprintf("p%d@example.com", i+1), first, consents...)
+	}
+	return list
+}
+
+func TestARowThatLeftTheSource(t *testing.T) {
+	t.Parallel()
+	both := []owlatsync.Row{user("1", "a@example.com", "A", true), user("2", "b@example.com", "B", true)}
+	for _, tt := range []struct {
+		policy   reconcile.MissingPolicy
+		outcomes string
+		requests []string
+		live     int // contacts afterwards
+		members  int
+		back     string // outcomes when the row comes back
+		after    int    // members then
+	}{
+		{"", "unchanged 1", nil, 2, 2, "unchanged 2", 2},
+		{reconcile.MissingKeep, "unchanged 1", nil, 2, 2, "unchanged 2", 2},
+		{reconcile.MissingLeave, "unchanged 1, removed 1", []string{"DELETE /topics/{topic}/contacts/{contact} 1"}, 2, 1, "unchanged 2", 1},
+		{reconcile.MissingDelete, "unchanged 1, removed 1", []string{"DELETE /contacts/{contact} 1"}, 1, 1, "created 1, unchanged 1", 1},
+	} {
+		t.Run("on_missing "+string(tt.policy), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, reconcile.Topic{ID: "all"})
+			w.sync.OnMissing = tt.policy
+			members := func() (n int) {
+				for _, c := range w.server.Contacts() {
+					n += len(c.Topics)
+				}
+				return n
+			}
+			w.run(both...)
+			before := w.requests()
+			expect(t, w.run(both[0]), tt.outcomes)
+			w.sent(before, tt.requests...)
+			if w.server.Len() != tt.live || members() != tt.members {
+				t.Errorf("%d contacts, %d members; want %d, %d", w.server.Len(), members(), tt.live, tt.members)
+			}
+			before = w.requests()
+			expect(t, w.run(both[0]), "unchanged 1")
+			w.sent(before)
+			// Coming back is no consent: who left a topic with the row stays off it.
+			expect(t, w.run(both...), tt.back)
+			if members() != tt.after {
+				t.Errorf("%d members after the row came back, want %d", members(), tt.after)
+			}
+		})
+	}
+}
+
+func TestOnlyWhatTheSyncCreatedIsDeleted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, reconcile.Topic{ID: "all", Existing: reconcile.ExistingAdd})
+	w.sync.OnMissing = reconcile.MissingDelete
+	w.call("POST", "/contacts", `{"email":"before@example.com"}`)
+	w.run(user("1", "before@example.com", "B", true), user("2", "ours@example.com", "O", true))
+	expect(t, w.run(), "removed 2")
+	if c := w.contact("before@example.com"); len(c.Topics) != 0 {
+		t.Errorf("Owlat holds %+v", c)
+	}
+	if _, there := w.server.Contact("ours@example.com"); there {
+		t.Error("what the sync created was not deleted")
+	}
+	if d := w.done("1"); !strings.Contains(d.Reason, "before the sync") {
+		t.Errorf("told %+v", d)
+	}
+}
+
+func TestASyncTakesNothingFromAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, reconcile.Topic{ID: "shared", Existing: reconcile.ExistingAdd}, reconcile.Topic{ID: "own", Existing: reconcile.ExistingAdd})
+	w.sync.OnMissing = reconcile.MissingDelete
+	w.run(user("1", "a@example.com", "A", true, true))
+	users := w.sync
+	w.sync.Name, w.sync.Topics = "orders", users.Topics[:1]
+	w.run(user("o1", "a@example.com", "A", true))
+	w.sync = users
+	before := w.requests()
+	expect(t, w.run(), "removed 1")
+	w.sent(before, "DELETE /topics/{topic}/contacts/{contact} 1")
+	if c := w.contact("a@example.com"); len(c.Topics) != 1 || c.Topics[0] != users.Topics[0].ID {
+		t.Errorf("Owlat holds %+v", c)
+	}
+}
+
+func TestNothingIsRemovedAfterAnError(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, reconcile.Topic{ID: "all"})
+		defer w.ledger.Close()
+		w.sync.OnMissing = reconcile.MissingDelete
+		list := people(3, "P", true)
+		w.run(list...)
+		if err := w.server.InjectFaults(owlattest.Fault{Kind: owlattest.StatusError, Method: "PUT"}); err != nil {
+			t.Fatal(err)
+		}
+		list[0].FirstName = owlatsync.Some("X")
+		before := w.requests()
+		expect(t, w.run(list[0], list[1]), "unchanged 1, skipped 1, failed 1")
+		w.sent(before, "PUT /contacts/{contact} 3")
+		w.server.ClearFaults()
+		expect(t, w.run(list[0], list[1]), "updated 1, unchanged 1, removed 1")
+	})
+}
+
+func TestNothingIsRemovedWhenAKeyCannotBeRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, reconcile.Topic{ID: "all"})
+	w.sync.OnMissing = reconcile.MissingDelete
+	w.run(people(2, "P", true)...)
+	before := w.requests()
+	expect(t, w.run(people(1, "P", true)[0], owlatsync.Row{Defect: `column "id" is NULL`}), "unchanged 1, invalid 1")
+	w.sent(before)
+}
+
+func TestGuards(t *testing.T) {
+	t.Parallel()
+	consent := reconcile.Topic{ID: "news", When: true}
+	for _, tt := range []struct {
+		name   string
+		first  []owlatsync.Row
+		then   []owlatsync.Row
+		policy reconcile.MissingPolicy
+		guard  reconcile.Guard
+	}{
+		{name: "first run", then: people(3, "P", true), guard: reconcile.GuardFirstRun},
+		{name: "a source without rows", first: people(3, "P", true), guard: reconcile.GuardEmptySource},
+		{name: "too many leave", first: people(200, "P", true), then: people(179, "P", true), policy: reconcile.MissingLeave, guard: reconcile.GuardRemovals},
+		{name: "too many deleted", first: people(200, "P", true), then: people(179, "P", true), policy: reconcile.MissingDelete, guard: reconcile.GuardRemovals},
+		{name: "too many withdraw", first: people(200, "P", true), then: append(people(21, "P", false), people(200, "P", true)[21:]...), guard: reconcile.GuardRemovals},
+		{name: "few enough leave", first: people(200, "P", true), then: people(180, "P", true), policy: reconcile.MissingLeave},
+		{name: "many absent and kept", first: people(200, "P", true), then: people(10, "P", true)},
+		{name: "a swapped column", first: people(180, "P", true), then: people(180, "X", true), guard: reconcile.GuardUpdates},
+		{name: "few enough updates", first: people(100, "P", true), then: people(100, "X", true)},
+		{name: "a tenth of a small table", first: people(30, "P", true), then: people(12, "P", true), policy: reconcile.MissingDelete},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, consent)
+			w.sync.OnMissing = tt.policy
+			if tt.first != nil {
+				w.run(tt.first...)
+			}
+			w.sync.Guards = reconcile.Guards{}
+			before := w.requests()
+			report, err := w.try(t.Context(), reconcile.RunOptions{}, rows{list: tt.then})
+			if tt.guard == "" {
+				if err != nil {
+					t.Errorf("held: %v", err)
+				}
+				return
+			}
+			var held *reconcile.HeldError
+			if !errors.As(err, &held) || !errors.Is(err, reconcile.ErrHeld) || len(held.Hits) != 1 || held.Hits[0].Guard != tt.guard {
+				t.Fatalf("error %v", err)
+			}
+			w.sent(before)
+			if runs, err := w.ledger.Runs(t.Context(), "users", 1); err != nil || runs[0].Status != reconcile.StatusHeld || runs[0].ID != held.Run {
+				t.Errorf("runs %+v, %v", runs, err)
+			}
+			if report.Outcomes[owlatsync.Created]+report.Outcomes[owlatsync.Updated]+report.Outcomes[owlatsync.Removed] > 0 {
+				t.Errorf("outcomes %v of a held run", report.Outcomes)
+			}
+			// Approved, exactly that plan is applied; and then there is nothing left to do.
+			if _, err := w.try(t.Context(), reconcile.RunOptions{Approve: held.Run}, rows{list: tt.then}); err != nil {
+				t.Fatalf("approve: %v", err)
+			}
+			if runs, err := w.ledger.Runs(t.Context(), "users", 2); err != nil || runs[1].Status != reconcile.StatusApproved {
+				t.Errorf("runs %+v, %v", runs, err)
+			}
+			w.sync.Guards = unguarded
+			before = w.requests()
+			w.run(tt.then...)
+			w.sent(before)
+			if _, err := w.try(t.Context(), reconcile.RunOptions{Approve: held.Run}, rows{list: tt.then}); err == nil || !strings.Contains(err.Error(), "not held") {
+				t.Errorf("approved twice: %v", err)
+			}
+		})
+	}
+}
+
+func TestAMovedPlanIsNotApproved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, reconcile.Topic{ID: "all"})
+	w.sync.Guards = reconcile.Guards{}
+	list := people(3, "P", true)
+	_, err := w.try(t.Context(), reconcile.RunOptions{}, rows{list: list})
+	var held *reconcile.HeldError
+	if !errors.As(err, &held) {
+		t.Fatalf("error %v", err)
+	}
+	list[1].FirstName = owlatsync.Some("X")
+	_, err = w.try(t.Context(), reconcile.RunOptions{Approve: held.Run}, rows{list: list})
+	var moved *reconcile.MovedError
+	if !errors.As(err, &moved) || moved.Rows != 1 || moved.Keys[0] != "row 2" {
+		t.Errorf("error %v", err)
+	}
+	if w.server.Len() != 0 {
+		t.Error("a moved plan was applied")
+	}
+	if _, err := w.try(t.Context(), reconcile.RunOptions{Approve: 999}, rows{list: list}); err == nil || !strings.Contains(err.Error(), "no run 999") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestAFirstRunAsks(t *testing.T) {
+	t.Parallel()
+	for _, yes := range []bool{true, false} {
+		w := newWorld(t, reconcile.Topic{ID: "all"})
+		w.sync.Guards = reconcile.Guards{}
+		asked := 0
+		_, err := w.try(t.Context(), reconcile.RunOptions{Confirm: func(s reconcile.Summary) (bool, error) {
+			asked++
+			if s.Outcomes[owlatsync.Created] != 3 || s.Memberships.Added != 3 || s.Requests != 6 {
+				t.Errorf("asked about %+v", s)
+			}
+			return yes, nil
+		}}, rows{list: people(3, "P", true)})
+		if asked != 1 || (err == nil) != yes || !yes && !errors.Is(err, reconcile.ErrHeld) {
+			t.Errorf("said %v, asked %d times: %v", yes, asked, err)
+		}
+	}
+}
+
+func TestOnlySomeRows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, reconcile.Topic{ID: "all"})
+	w.sync.OnMissing = reconcile.MissingDelete
+	w.run(people(10, "P", true)...)
+	changed := people(9, "X", true)
+	report, err := w.try(t.Context(), reconcile.RunOptions{Only: []string{"3", "5"}}, rows{list: changed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, report, "updated 2, skipped 7")
+	report, err = w.try(t.Context(), reconcile.RunOptions{Limit: 3}, rows{list: changed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, report, "updated 3, unchanged 2, skipped 4")
+	if w.server.Len() != 10 {
+		t.Error("a partial run removed something")
+	}
+	expect(t, w.run(changed...), "updated 4, unchanged 5, removed 1")
+}
+
+func TestADeletedContactIsRecreatedWhereAskedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, reconcile.Topic{ID: "all"})
+	w.sync.OnRemoteDelete = reconcile.RemoteDeleteRecreate
+	w.run(user("1", "a@example.com", "A", true))
+	if err := w.server.SoftDelete("a@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, w.run(user("1", "a@example.com", "Changed", true)), "skipped 1") // found out
+	expect(t, w.run(user("1", "a@example.com", "Changed", true)), "created 1")
+	if c := w.contact("a@example.com"); c.FirstName != "Changed" || len(c.Topics) != 0 {
+		t.Errorf("Owlat holds %+v: the deletion may have been an opt-out", c)
+	}
+	expect(t, w.run(user("1", "a@example.com", "Changed", true)), "unchanged 1")
+}
+
+func eventRow(key, email, first, plan string) owlatsync.Row {
+	row := user(key, email, first, true)
+	row.Properties = []owlatsync.Property{{Name: "plan", Value: plan}, {Name: "seats", Value: int64(9007199254740993)}}
+	return row
+}
+
+func TestEventsFollowWhatBecameOfARow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, reconcile.Topic{ID: "all"})
+	w.sync.Events = []reconcile.EventRule{
+		{Name: "user_created", On: reconcile.OnCreated, Properties: map[string]string{"Plan": "plan", "seats": "seats"}},
+		{Name: "user_changed", On: reconcile.OnUpdated},
+		{Name: "user_met", On: reconcile.OnAppears},
+	}
+	w.call("POST", "/contacts", `{"email":"before@example.com","firstName":"B"}`)
+	var sent []string
+	w.server.OnRequest = func(r owlattest.Request) {
+		if r.Route == owlattest.RouteEvents {
+			sent = append(sent, strings.TrimSpace(string(r.Body)))
+		}
+	}
+	want := func(what ...string) {
+		t.Helper()
+		if got := strings.Join(sent, "\n"); got != strings.Join(what, "\n") {
+			t.Errorf("events\n%s\nwant\n%s", got, strings.Join(what, "\n"))
+		}
+		sent = nil
+	}
+	w.workers = 1
+	expect(t, w.run(eventRow("1", "a@example.com", "A", "pro"), eventRow("2", "before@example.com", "B", "free")), "created 1, adopted 1")
+	want(`{"email":"a@example.com","eventName":"user_created","eventProperties":{"Plan":"pro","seats":9007199254740993}}`,
+		`{"email":"a@example.com","eventName":"user_met"}`, `{"email":"before@example.com","eventName":"user_met"}`)
+	expect(t, w.run(eventRow("1", "a@example.com", "A", "other"), eventRow("2", "before@example.com", "B", "other")), "unchanged 2")
+	want()
+	expect(t, w.run(eventRow("1", "a@example.com", "X", "pro"), eventRow("2", "c@example.com", "B", "free")), "updated 1, renamed 1")
+	want(`{"email":"c@example.com","eventName":"user_changed"}`, `{"email":"a@example.com","eventName":"user_changed"}`)
+	expect(t, w.run(eventRow("1", "a@example.com", "X", "pro"), eventRow("2", "c@example.com", "B", "free")), "unchanged 2")
+	want()
+}
+
+func TestAnEventOfUnknownOutcomeIsReportedAndNotRepeated(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]owlattest.Fault{
+		"it arrived":         {Kind: owlattest.ResetAfter, Route: owlattest.RouteEvents},
+		"it did not arrive":  {Kind: owlattest.ResetBefore, Route: owlattest.RouteEvents},
+		"a gateway answered": {Kind: owlattest.StatusError, Status: 504, HTML: true, Route: owlattest.RouteEvents},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.sync.Events = []reconcile.EventRule{{Name: "user_created", On: reconcile.OnCreated}}
+			if err := w.server.InjectFaults(fault); err != nil {
+				t.Fatal(err)
+			}
+			expect(t, w.run(user("1", "a@example.com", "A")), "failed 1")
+			if d := w.done("1"); d.Category != "event" || !strings.Contains(d.Reason, "user_created") {
+				t.Errorf("told %+v", d)
+			}
+			w.server.ClearFaults()
+			before := w.requests()
+			expect(t, w.run(user("1", "a@example.com", "A")), "unchanged 1")
+			w.sent(before)
+			entries, err := w.ledger.Entries(t.Context(), "users", []string{"1"})
+			if err != nil || len(entries["1"].Events) != 1 || entries["1"].Events[0].State != reconcile.EventUnknown {
+				t.Errorf("the ledger holds %+v, %v", entries["1"], err)
+			}
+		})
+	}
+}
