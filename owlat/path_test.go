@@ -17,7 +17,7 @@ var awkwardAddresses = []string{
 	"a+b@example.com",
 	"slash/ed@example.com",
 	"/@example.com",
-	"a/../../b@example.com",
+	"a/./b@example.com",
 	"100%@example.com",
 	"%2F@example.com",
 	"%@example.com",
