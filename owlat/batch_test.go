@@ -112,6 +112,23 @@ func TestBatchOutlasts429Storm(t *testing.T) {
 	})
 }
 
+// TestBatchCountsFailuresApartFrom429s lets an update meet more 429s than a client retries before it meets a 503.
+func TestBatchCountsFailuresApartFrom429s(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := limited(t)
+		d.create(t, "ada@example.com", "Old")
+		d.inject(t,
+			owlattest.Fault{Kind: owlattest.RateLimited, Method: "PUT", Count: 5},
+			owlattest.Fault{Kind: owlattest.StatusError, Method: "PUT", Count: 2})
+		for _, r := range d.client.Contacts.SyncBatch(t.Context(), []owlat.ContactCreate{ada}, owlat.BatchOptions{}) {
+			if r.Err != nil || r.Value.FirstName != "Ada" {
+				t.Errorf("got %+v", r)
+			}
+		}
+	})
+}
+
 func TestBatchKeepsFailuresApart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

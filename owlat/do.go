@@ -37,7 +37,7 @@ func (c *core) do(ctx context.Context, cl call) (*answer, error) {
 		return nil, err
 	}
 	var last error
-	unsure := false
+	unsure, failed := false, 0
 	ready := time.Now()
 	for try := 1; ; try++ {
 		if err := c.admit(ctx, cl); err != nil {
@@ -50,14 +50,17 @@ func (c *core) do(ctx context.Context, cl call) (*answer, error) {
 		attempt.Waited = attempt.Start.Sub(ready)
 		ans, status, err := c.attempt(ctx, cl, body)
 		attempt.Duration = time.Since(attempt.Start)
+		unsure = carry(err, unsure)
 		attempt.Status, attempt.Err = status, err
 		c.report(ctx, attempt)
 		if err == nil {
 			return ans, nil
 		}
-		ready = time.Now()
-		last, unsure = carry(err, unsure)
-		pause, again := c.next(ctx, cl, err, try)
+		last, ready = err, time.Now()
+		if !errors.Is(err, ErrRateLimited) {
+			failed++
+		}
+		pause, again := c.next(ctx, cl, err, try, failed)
 		if !again {
 			return nil, last
 		}
@@ -78,8 +81,8 @@ func (c *core) admit(ctx context.Context, cl call) error {
 	return c.limiter.Wait(ctx)
 }
 
-// carry keeps in err whether one of the attempts so far may have taken effect.
-func carry(err error, unsure bool) (error, bool) {
+// carry keeps in err, and returns, whether one of the attempts so far may have taken effect.
+func carry(err error, unsure bool) bool {
 	unsure = unsure || Unknown(err)
 	switch e := err.(type) {
 	case *Error:
@@ -87,24 +90,31 @@ func carry(err error, unsure bool) (error, bool) {
 	case *TransportError:
 		e.Sent = unsure
 	}
-	return err, unsure
+	return unsure
 }
 
-// next decides whether a failed attempt is repeated and after what pause. A 429 holds everybody back, repeated or not.
-func (c *core) next(ctx context.Context, cl call, err error, try int) (time.Duration, bool) {
+// next decides whether an attempt, the try-th and one of failed that met no 429, is repeated and after what pause. A 429
+// holds everybody back, repeated or not.
+func (c *core) next(ctx context.Context, cl call, err error, try, failed int) (time.Duration, bool) {
 	pause := c.backoff(try)
-	var refusal *Error
-	if errors.As(err, &refusal) {
-		pause = max(pause, min(refusal.RetryAfter, maxRetryAfter))
-		if refusal.StatusCode == http.StatusTooManyRequests {
-			c.pauseAll(refusal.RetryAfter, pause)
-			return pause, try <= c.patience
+	again := try <= c.patience && failed <= c.retries
+	repeatable := cl.method != http.MethodPost
+	switch e := err.(type) {
+	case *Error:
+		asked := min(e.RetryAfter, maxRetryAfter)
+		pause = max(pause, asked)
+		if e.Category == CategoryRateLimited {
+			if asked == 0 {
+				asked = pause
+			}
+			c.pauseAll(asked)
+			return pause, again
 		}
-		return pause, refusal.StatusCode >= 500 && cl.method != http.MethodPost && try <= c.retries
+		return pause, again && repeatable && e.StatusCode >= 500
+	case *TransportError:
+		return pause, again && repeatable && ctx.Err() == nil && !errors.Is(err, ErrRedirect)
 	}
-	var broken *TransportError
-	again := errors.As(err, &broken) && !errors.Is(err, ErrRedirect) && ctx.Err() == nil
-	return pause, again && cl.method != http.MethodPost && try <= c.retries
+	return 0, false
 }
 
 // backoff is the pause after the given number of failed tries: 500 ms doubling, a quarter more or less, at most 30 s.
@@ -113,14 +123,10 @@ func (c *core) backoff(tries int) time.Duration {
 	return min(time.Duration(float64(pause)*(0.75+c.jitter()/2)), maxRetryAfter)
 }
 
-func (c *core) pauseAll(asked, own time.Duration) {
-	if c.limiter == nil {
-		return
+func (c *core) pauseAll(d time.Duration) {
+	if c.limiter != nil {
+		c.limiter.Pause(time.Now().Add(d))
 	}
-	if asked <= 0 {
-		asked = own
-	}
-	c.limiter.Pause(time.Now().Add(min(asked, maxRetryAfter)))
 }
 
 // attempt sends the request once. The status is 0 without an answer.

@@ -188,12 +188,15 @@ func Example_syncDatabase() {
 		}
 	}
 
-	for _, c := range deployment.Contacts() {
-		fmt.Println(c.Email, "newsletter:", len(c.Topics) == 1)
+	for _, user := range users {
+		held, _ := deployment.Contact(user.Email)
+		fmt.Println(held.Email, "newsletter:", len(held.Topics) == 1)
 	}
+	fmt.Println(deployment.Len(), "contacts")
 	// Output:
 	// ada@example.com newsletter: true
 	// grace@example.com newsletter: false
+	// 2 contacts
 }
 
 // Iterate over all contacts of the deployment, newest first.

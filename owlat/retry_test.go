@@ -82,6 +82,7 @@ func TestRetryTimes(t *testing.T) {
 		{name: "POST and 429", call: post, steps: []roundTripper{busy, busy, good}, at: []time.Duration{0, time.Second, 2 * time.Second}},
 		{name: "POST, 429, then 5xx", call: post, steps: []roundTripper{busy, always(500, ""), good}, at: []time.Duration{0, time.Second}, want: owlat.ErrInternal},
 		{name: "429 for good", call: post, steps: []roundTripper{busy}, at: []time.Duration{0, time.Second, 2 * time.Second}, want: owlat.ErrRateLimited},
+		{name: "429s and 5xx together", call: get, steps: []roundTripper{busy, always(503, ""), busy, good}, at: []time.Duration{0, time.Second, 2 * time.Second}, want: owlat.ErrRateLimited},
 		{name: "429 without Retry-After", call: post, steps: []roundTripper{always(429, ""), good}, at: []time.Duration{0, 500 * ms}},
 		{name: "deadline before the retry", call: get, steps: []roundTripper{always(503, "", "Retry-After", "5"), good}, within: 4 * time.Second, at: []time.Duration{0}, want: owlat.ErrInternal},
 		{name: "deadline before the backoff", call: get, steps: []roundTripper{always(503, ""), good}, within: 499 * ms, at: []time.Duration{0}, want: owlat.ErrInternal},
