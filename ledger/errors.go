@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"syscall"
 )
 
 // Why a ledger cannot be used. Each says what to do; the errors of this package match them with errors.Is.
@@ -20,6 +22,7 @@ var (
 
 // Primary result codes of SQLite, the same in every driver.
 const (
+	codeError    = 1
 	codePerm     = 3
 	codeBusy     = 5
 	codeLocked   = 6
@@ -57,6 +60,12 @@ func hintFor(err error) error {
 		return ErrNotLedger
 	case codeFull:
 		return ErrFull
+	}
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return ErrFull
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return ErrReadOnly
 	}
 	return nil
 }

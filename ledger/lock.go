@@ -40,7 +40,7 @@ type heldLocks struct {
 func (l *SQLite) Acquire(ctx context.Context, purpose string) (release func() error, err error) {
 	release, err = l.acquire(ctx, purpose)
 	if err != nil && !errors.Is(err, reconcile.ErrLocked) {
-		return nil, fmt.Errorf("lock ledger %s: %w", l.path, err)
+		return nil, fmt.Errorf("lock ledger %s: %w", l.path, explain(ctx, err))
 	}
 	return release, err
 }
@@ -62,7 +62,7 @@ func (l *SQLite) acquire(ctx context.Context, purpose string) (func() error, err
 		lock := flock.New(file)
 		taken, err := lock.TryLock()
 		if err != nil {
-			return nil, fmt.Errorf("%w (%w)", ErrReadOnly, err)
+			return nil, err
 		}
 		if taken {
 			return l.hold(lock, purpose)
@@ -140,7 +140,7 @@ func createLockFile(file string) error {
 	case errors.Is(err, fs.ErrExist):
 		return nil
 	case err != nil:
-		return fmt.Errorf("%w (%w)", ErrReadOnly, err)
+		return err
 	}
 	_, err = f.WriteString("\n")
 	return errors.Join(err, f.Close())

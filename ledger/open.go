@@ -92,11 +92,13 @@ func locate(path string) (string, error) {
 	case err == nil:
 		return filepath.EvalSymlinks(abs)
 	case !errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("%w (%w)", ErrReadOnly, err)
+		return "", err
 	}
 	folder, err := filepath.EvalSymlinks(filepath.Dir(abs))
-	if err != nil {
-		return "", fmt.Errorf("%w (%w)", ErrNoFolder, err)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", ErrNoFolder
+	} else if err != nil {
+		return "", err
 	}
 	return filepath.Join(folder, filepath.Base(abs)), nil
 }
@@ -108,7 +110,7 @@ func create(file string) error {
 	case errors.Is(err, fs.ErrExist):
 		return nil
 	case err != nil:
-		return fmt.Errorf("%w (%w)", ErrReadOnly, err)
+		return err
 	}
 	return f.Close()
 }

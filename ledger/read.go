@@ -25,7 +25,7 @@ const (
 	indexBounds = `SELECT coalesce((SELECT id FROM syncs WHERE name = ?1), 0),
 		(SELECT min(entry) FROM marks WHERE sync = (SELECT id FROM syncs WHERE name = ?1)),
 		(SELECT max(entry) FROM marks WHERE sync = (SELECT id FROM syncs WHERE name = ?1))`
-	indexMarks = "SELECT group_concat(hex(mark), '') FROM marks WHERE sync = ?1 AND entry BETWEEN ?2 AND ?3"
+	indexMarks = "SELECT CAST(group_concat(hex(mark), '') AS BLOB) FROM marks WHERE sync = ?1 AND entry BETWEEN ?2 AND ?3"
 )
 
 // Index streams what the diff needs of every entry of the sync, as of one instant and in no particular order. Other methods

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -94,6 +95,7 @@ func (l *SQLite) record(ctx context.Context, records []reconcile.Record) error {
 
 func (l *SQLite) commitWaiting(ctx context.Context) {
 	defer l.leaveWriter()
+	runtime.Gosched() // lets the callers whom the last transaction answered join this one
 	batch := l.queue.takeAll()
 	for len(batch) > 0 {
 		var culprit *commit

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -19,6 +20,8 @@ const applicationID = 0x4f776c53
 // migrationPatience is how long an open waits for another process that creates or migrates the same ledger.
 const migrationPatience = 10 * time.Second
 
+// The migrations are numbered from 1 without gaps, and each sets user_version to its number.
+//
 //go:embed migrations/*.sql
 var embedded embed.FS
 
@@ -67,7 +70,11 @@ func (l *SQLite) prepare(ctx context.Context, schema fs.FS) error {
 }
 
 func (l *SQLite) inspect(ctx context.Context, newest int) (fileState, error) {
-	var id, version, tables int
+	info, err := os.Stat(l.file)
+	if err != nil {
+		return 0, err
+	}
+	var id, version, tables, pages int
 	for _, q := range []struct {
 		query string
 		into  *int
@@ -75,12 +82,18 @@ func (l *SQLite) inspect(ctx context.Context, newest int) (fileState, error) {
 		{"PRAGMA application_id", &id},
 		{"PRAGMA user_version", &version},
 		{"SELECT count(*) FROM sqlite_master", &tables},
+		{"PRAGMA page_count", &pages},
 	} {
 		if err := l.writer.db.QueryRowContext(ctx, q.query).Scan(q.into); err != nil {
+			if primaryCode(err) == codeError { // what these queries cannot fail with but for a head that makes no sense
+				err = fmt.Errorf("%w (%w)", ErrCorrupt, err)
+			}
 			return 0, err
 		}
 	}
 	switch {
+	case pages == 0 && info.Size() > 0: // too short for a page, which SQLite takes for empty
+		return 0, ErrNotLedger
 	case id == 0 && version == 0 && tables == 0:
 		return empty, nil
 	case id != applicationID:

@@ -92,12 +92,24 @@ func (s *Contacts) Delete(ctx context.Context, idOrEmail string) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.core.do(ctx, cl)
+	ans, err := s.core.do(ctx, cl)
 	var refusal *Error
 	if errors.As(err, &refusal) && refusal.unsure && isGone(err) {
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	got, err := data[struct {
+		Deleted bool `json:"deleted"`
+	}](ans)
+	if err != nil {
+		return err
+	}
+	if !got.Deleted {
+		return ans.unreadable(errors.New("it does not say that the contact was deleted"))
+	}
+	return nil
 }
 
 // isGone tells that Owlat itself said that there is no such contact.

@@ -11,16 +11,11 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 )
 
 const (
-	maxBody       = 16 << 20
-	maxErrorBody  = 64 << 10
-	maxDrain      = 4 << 10
 	maxRetryAfter = 30 * time.Second
 	firstBackoff  = 500 * time.Millisecond
 )
@@ -35,14 +30,6 @@ type call struct {
 	open   bool // needs neither key nor token
 }
 
-// answer is a 2xx.
-type answer struct {
-	call   call
-	status int
-	limit  RateLimit
-	body   []byte
-}
-
 // do sends cl until it is answered for good, and returns an answer of success or a *Error, *TransportError or *ParseError.
 func (c *core) do(ctx context.Context, cl call) (*answer, error) {
 	body, err := encode(cl)
@@ -50,7 +37,7 @@ func (c *core) do(ctx context.Context, cl call) (*answer, error) {
 		return nil, err
 	}
 	var last error
-	unsure := false
+	unsure, failed := false, 0
 	ready := time.Now()
 	for try := 1; ; try++ {
 		if err := c.admit(ctx, cl); err != nil {
@@ -63,14 +50,17 @@ func (c *core) do(ctx context.Context, cl call) (*answer, error) {
 		attempt.Waited = attempt.Start.Sub(ready)
 		ans, status, err := c.attempt(ctx, cl, body)
 		attempt.Duration = time.Since(attempt.Start)
+		unsure = carry(err, unsure)
 		attempt.Status, attempt.Err = status, err
 		c.report(ctx, attempt)
 		if err == nil {
 			return ans, nil
 		}
-		ready = time.Now()
-		last, unsure = carry(err, unsure)
-		pause, again := c.next(ctx, cl, err, try)
+		last, ready = err, time.Now()
+		if !errors.Is(err, ErrRateLimited) {
+			failed++
+		}
+		pause, again := c.next(ctx, cl, err, try, failed)
 		if !again {
 			return nil, last
 		}
@@ -91,8 +81,8 @@ func (c *core) admit(ctx context.Context, cl call) error {
 	return c.limiter.Wait(ctx)
 }
 
-// carry keeps in err whether one of the attempts so far may have taken effect.
-func carry(err error, unsure bool) (error, bool) {
+// carry keeps in err, and returns, whether one of the attempts so far may have taken effect.
+func carry(err error, unsure bool) bool {
 	unsure = unsure || Unknown(err)
 	switch e := err.(type) {
 	case *Error:
@@ -100,24 +90,31 @@ func carry(err error, unsure bool) (error, bool) {
 	case *TransportError:
 		e.Sent = unsure
 	}
-	return err, unsure
+	return unsure
 }
 
-// next decides whether a failed attempt is repeated and after what pause. A 429 holds everybody back, repeated or not.
-func (c *core) next(ctx context.Context, cl call, err error, try int) (time.Duration, bool) {
+// next decides whether an attempt, the try-th and one of failed that met no 429, is repeated and after what pause. A 429
+// holds everybody back, repeated or not.
+func (c *core) next(ctx context.Context, cl call, err error, try, failed int) (time.Duration, bool) {
 	pause := c.backoff(try)
-	var refusal *Error
-	if errors.As(err, &refusal) {
-		pause = max(pause, min(refusal.RetryAfter, maxRetryAfter))
-		if refusal.StatusCode == http.StatusTooManyRequests {
-			c.pauseAll(refusal.RetryAfter, pause)
-			return pause, try <= c.patience
+	again := try <= c.patience && failed <= c.retries
+	repeatable := cl.method != http.MethodPost
+	switch e := err.(type) {
+	case *Error:
+		asked := min(e.RetryAfter, maxRetryAfter)
+		pause = max(pause, asked)
+		if e.Category == CategoryRateLimited {
+			if asked == 0 {
+				asked = pause
+			}
+			c.pauseAll(asked)
+			return pause, again
 		}
-		return pause, refusal.StatusCode >= 500 && cl.method != http.MethodPost && try <= c.retries
+		return pause, again && repeatable && e.StatusCode >= 500
+	case *TransportError:
+		return pause, again && repeatable && ctx.Err() == nil && !errors.Is(err, ErrRedirect)
 	}
-	var broken *TransportError
-	again := errors.As(err, &broken) && !errors.Is(err, ErrRedirect) && ctx.Err() == nil
-	return pause, again && cl.method != http.MethodPost && try <= c.retries
+	return 0, false
 }
 
 // backoff is the pause after the given number of failed tries: 500 ms doubling, a quarter more or less, at most 30 s.
@@ -126,14 +123,10 @@ func (c *core) backoff(tries int) time.Duration {
 	return min(time.Duration(float64(pause)*(0.75+c.jitter()/2)), maxRetryAfter)
 }
 
-func (c *core) pauseAll(asked, own time.Duration) {
-	if c.limiter == nil {
-		return
+func (c *core) pauseAll(d time.Duration) {
+	if c.limiter != nil {
+		c.limiter.Pause(time.Now().Add(d))
 	}
-	if asked <= 0 {
-		asked = own
-	}
-	c.limiter.Pause(time.Now().Add(min(asked, maxRetryAfter)))
 }
 
 // attempt sends the request once. The status is 0 without an answer.
@@ -248,35 +241,6 @@ func (cl call) refuse(format string, args ...any) *Error {
 	return &Error{Category: CategoryInvalidInput, Message: fmt.Sprintf(format, args...), Method: cl.method, Path: cl.route}
 }
 
-func (a *answer) unreadable(err error) *ParseError {
-	return &ParseError{Method: a.call.method, Path: a.call.route, StatusCode: a.status, Err: err}
-}
-
-// unmarshal reads the whole body, which must be a JSON object.
-func (a *answer) unmarshal(into any) error {
-	if trimmed := bytes.TrimSpace(a.body); len(trimmed) == 0 || trimmed[0] != '{' {
-		return a.unreadable(errors.New("it is no JSON object"))
-	}
-	if err := json.Unmarshal(a.body, into); err != nil {
-		return a.unreadable(err)
-	}
-	return nil
-}
-
-// data reads the "data" of an answer's envelope.
-func data[T any](a *answer) (*T, error) {
-	var envelope struct {
-		Data *T `json:"data"`
-	}
-	if err := a.unmarshal(&envelope); err != nil {
-		return nil, err
-	}
-	if envelope.Data == nil {
-		return nil, a.unreadable(errors.New("it has no data"))
-	}
-	return envelope.Data, nil
-}
-
 // encode returns the JSON of the call's body, nil if it has none.
 func encode(cl call) ([]byte, error) {
 	if cl.body == nil {
@@ -307,69 +271,4 @@ func hasReplacement(b []byte) bool {
 		i++
 	}
 	return false
-}
-
-// readError maps an answer that is no success to an error. It is the only place that does. Its second result tells that
-// the body broke off.
-func readError(resp *http.Response, cl call, limit RateLimit) (*Error, error) {
-	body, readErr := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-	e := &Error{
-		StatusCode: resp.StatusCode,
-		Method:     cl.method,
-		Path:       cl.route,
-		RetryAfter: readRetryAfter(resp.Header.Get("Retry-After")),
-		RateLimit:  limit,
-	}
-	var envelope struct {
-		Error struct {
-			Category Category        `json:"category"`
-			Message  string          `json:"message"`
-			Data     json.RawMessage `json:"data"`
-		} `json:"error"`
-	}
-	if json.Unmarshal(body, &envelope) == nil && byCategory[envelope.Error.Category] != nil {
-		e.Category, e.Message, e.Data = envelope.Error.Category, envelope.Error.Message, envelope.Error.Data
-		return e, readErr
-	}
-	e.Category = categoryOf(resp.StatusCode)
-	e.Message = "the answer is not Owlat's"
-	switch {
-	case resp.StatusCode == http.StatusNotFound:
-		e.noRoute = true
-		e.Message = "the server has no such route; check the base URL"
-	case resp.StatusCode >= 500:
-		e.Message = "the deployment, or a gateway before it, is not available"
-	}
-	return e, readErr
-}
-
-func readRateLimit(h http.Header) RateLimit {
-	var r RateLimit
-	r.Limit, _ = strconv.Atoi(h.Get("X-RateLimit-Limit"))
-	r.Remaining, _ = strconv.Atoi(h.Get("X-RateLimit-Remaining"))
-	if at, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64); err == nil && at > 0 {
-		r.Reset = time.Unix(at, 0)
-	}
-	return r
-}
-
-// readRetryAfter reads both forms of the header, seconds and a date; 0 for anything else.
-func readRetryAfter(value string) time.Duration {
-	value = strings.TrimSpace(value)
-	if seconds, err := strconv.ParseFloat(value, 64); err == nil {
-		if !(seconds > 0) {
-			return 0
-		}
-		return time.Duration(min(seconds, 24*60*60) * float64(time.Second))
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(0, time.Until(at))
-	}
-	return 0
-}
-
-// drain reads the little that may be left, so that the connection can be used again.
-func drain(body io.ReadCloser) {
-	_, _ = io.CopyN(io.Discard, body, maxDrain)
-	_ = body.Close()
 }

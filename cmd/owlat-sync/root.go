@@ -58,6 +58,7 @@ func newRootCmd(a *app) *cobra.Command {
 
 	root.AddCommand(
 		newVersionCmd(a),
+		newSandboxCmd(a),
 	)
 	markStart(a, root)
 	return root

@@ -19,7 +19,7 @@ func testConcurrent(t *testing.T, open Open) {
 	folder := t.TempDir()
 	l := open(t, folder)
 	run := begin(t, l, "users")
-	const workers, each = 16, 40
+	const workers, each = 16, 24
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {

@@ -37,12 +37,12 @@ const (
 
 // Entry is one line of the consent history.
 type Entry struct {
-	Time      time.Time
-	ContactID string
-	Email     string // the contact's address at that time
-	TopicID   string // empty where the action is not about one topic
-	Action    Action
-	By        Actor
+	Time      time.Time `json:"at"`
+	ContactID string    `json:"contactId"`
+	Email     string    `json:"email"`             // the contact's address at that time
+	TopicID   string    `json:"topicId,omitempty"` // empty where the action is not about one topic
+	Action    Action    `json:"action"`
+	By        Actor     `json:"by"`
 }
 
 // history is the log of consents. It outlives the contacts, so that a test can tell that a person who had opted out was

@@ -18,13 +18,7 @@ import (
 // The recorded exchanges in testdata/wire: requests and the answers that the real code gave to them.
 
 type wireFile struct {
-	About   string     `json:"about"`
-	Cases   []wireCase `json:"cases"`
-	Vectors []struct {
-		Secret    string `json:"secret"`
-		RawBody   string `json:"rawBody"`
-		Signature string `json:"signature"`
-	} `json:"signatureVectors"`
+	Cases []wireCase `json:"cases"`
 }
 
 type wireCase struct {

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"owlatsync/owlat/owlattest"
+)
+
+// sandboxSaveEvery is how often the sandbox writes what changed to its data file.
+const sandboxSaveEvery = 2 * time.Second
+
+type sandboxFlags struct {
+	listen      string
+	allowRemote bool
+	rate        float64
+	burst       int
+	noLimit     bool
+	data        string
+}
+
+func newSandboxCmd(a *app) *cobra.Command {
+	var f sandboxFlags
+	cmd := &cobra.Command{
+		Use:   "sandbox",
+		Short: "Run an Owlat on this machine that sends no mail",
+		Long: `Run an emulator of Owlat's REST API on this machine: to try owlat-sync without touching real
+people, and to test programs in any language against it. It keeps everything in memory, knows the
+request limit, consent and double opt-in as Owlat does, and never sends mail.
+
+It prints an API key and topic ids to use. Under /__sandbox/ it has a control API for tests: reset,
+unsubscribe somebody, seed contacts, order faults, count requests. It is described in docs/sandbox.md.
+
+It stops on Ctrl-C or SIGTERM. With --data it keeps its state in a file and has it again afterwards.`,
+		Example: `  owlat-sync sandbox
+  owlat-sync sandbox --data sandbox.json
+  owlat-sync sandbox --listen 127.0.0.1:0 --no-limit --json`,
+		GroupID: groupTools,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.sandbox(cmd.Context(), f) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.listen, "listen", "127.0.0.1:4010", "`address` to listen on; port 0 takes a free one")
+	flags.BoolVar(&f.allowRemote, "allow-remote", false, "allow --listen to be reachable from other machines; the control API needs no key")
+	flags.Float64Var(&f.rate, "rate", 10, "requests per second that one key may send")
+	flags.IntVar(&f.burst, "burst", 15, "requests that one key may send at once from rest")
+	flags.BoolVar(&f.noLimit, "no-limit", false, "let every request pass, whatever --rate and --burst say")
+	flags.StringVar(&f.data, "data", "", "keep the state in this `file`; it holds the API key")
+	return cmd
+}
+
+func (f *sandboxFlags) check() error {
+	host, _, err := net.SplitHostPort(f.listen)
+	switch {
+	case err != nil:
+		return usageError(fmt.Errorf("--listen %q is not an address such as 127.0.0.1:4010", f.listen))
+	case !f.allowRemote && !isLoopback(host):
+		return usageError(withHint(
+			fmt.Errorf("--listen %s could be reached from other machines, and the sandbox's control API needs no key", f.listen),
+			"listen on 127.0.0.1, or add --allow-remote where that is wanted, such as in a container"))
+	case !(f.rate > 0 && f.rate <= 1e6):
+		return usageError(fmt.Errorf("--rate %v must be above 0; --no-limit turns the limit off", f.rate))
+	case f.burst < 1:
+		return usageError(fmt.Errorf("--burst %d must be at least 1; --no-limit turns the limit off", f.burst))
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+func (a *app) sandbox(ctx context.Context, f sandboxFlags) (err error) {
+	if err := f.check(); err != nil {
+		return err
+	}
+	server := &owlattest.Server{Rate: f.rate, Burst: f.burst, NoLimit: f.noLimit}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	store, err := openSandboxStore(f.data, server)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.close()) }()
+	furnish(server)
+	if err := store.save(); err != nil {
+		return err
+	}
+
+	listener, err := net.Listen("tcp", f.listen)
+	if err != nil {
+		return withHint(fmt.Errorf("listen on %s: %w", f.listen, err), "--listen 127.0.0.1:0 takes a free port")
+	}
+	if err := a.announceSandbox(server, "http://"+listener.Addr().String(), f); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	saved := make(chan struct{})
+	go func() {
+		defer close(saved)
+		store.saveEvery(ctx, sandboxSaveEvery, func(err error) { a.notef("owlat-sync: %s; trying again\n", err) })
+	}()
+	err = server.Serve(ctx, listener)
+	cancel()
+	<-saved
+	if err != nil {
+		return fmt.Errorf("serve the sandbox: %w", err)
+	}
+	a.notef("The sandbox has stopped.\n")
+	return nil
+}
+
+// furnish gives an empty sandbox what one needs to begin with: a key and two topics.
+func furnish(server *owlattest.Server) {
+	if len(server.Keys()) == 0 {
+		server.AddKey()
+	}
+	if len(server.Topics()) == 0 {
+		server.AddTopic("newsletter", false)
+		server.AddTopic("product-updates", true)
+	}
+}
+
+func (a *app) announceSandbox(server *owlattest.Server, url string, f sandboxFlags) error {
+	key, topics := server.Keys()[0].Value, server.Topics()
+	if a.json {
+		ids := make(map[string]string, len(topics))
+		for _, t := range topics {
+			ids[t.Name] = t.ID
+		}
+		return a.printJSON(struct {
+			Type   string            `json:"type"`
+			URL    string            `json:"url"`
+			APIKey string            `json:"api_key"`
+			Topics map[string]string `json:"topics"`
+		}{"sandbox", url, key, ids})
+	}
+	limit := fmt.Sprintf("%g requests a second and key, bursts of %d", f.rate, f.burst)
+	if f.noLimit {
+		limit = "no request limit"
+	}
+	a.printf("Owlat sandbox on %s (%s)\n\n  API key  %s\n", url, limit, key)
+	for i, t := range topics {
+		label := "topics "
+		if i > 0 {
+			label = "       "
+		}
+		note := ""
+		if t.DoubleOptIn {
+			note = ", with double opt-in"
+		}
+		a.printf("  %s  %s  %s%s\n", label, t.ID, t.Name, note)
+	}
+	a.printf("\nIn another terminal:\n\n  export OWLAT_URL=%s\n  export OWLAT_API_KEY=%s\n", url, key)
+	a.printf("  curl -H \"Authorization: Bearer $OWLAT_API_KEY\" $OWLAT_URL/api/v1/contacts\n  owlat-sync upsert ada@example.com --first-name Ada\n")
+	a.printf("\nIn owlat-sync.yaml:\n\n  owlat:\n    url: %s\n    api_key: ${OWLAT_API_KEY}\n\n", url)
+	kept := "Nothing is kept after it stops; --data FILE keeps it."
+	if f.data != "" {
+		kept = "Its state is kept in " + f.data + "."
+	}
+	a.printf("It sends no mail. %s Ctrl-C stops it.\n", kept)
+	return nil
+}

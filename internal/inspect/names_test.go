@@ -1,0 +1,119 @@
+package inspect
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+func TestSplitName(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		comma             bool
+		full, first, last string
+	}{
+		{false, "'Ada Lovelace'", "Ada", "Lovelace"},
+		{false, "'  Ada   King Lovelace '", "Ada", "King Lovelace"},
+		{false, "'Ludwig van Beethoven'", "Ludwig", "van Beethoven"},
+		{false, "'Éloïse D''Été'", "Éloïse", "D'Été"},
+		{false, "'Cher'", "Cher", "NULL"},
+		{false, "'   '", "NULL", "NULL"},
+		{false, "''", "NULL", "NULL"},
+		{false, "NULL", "NULL", "NULL"},
+		{true, "'Lovelace, Ada King'", "Ada King", "Lovelace"},
+		{true, "'van Beethoven,Ludwig'", "Ludwig", "van Beethoven"},
+		{true, "'Cher'", "NULL", "Cher"},
+		{true, "'Cher,'", "NULL", "Cher"},
+		{true, "NULL", "NULL", "NULL"},
+	}
+	for name, kind := range map[string]struct {
+		dialect Dialect
+		open    func(*testing.T) database
+	}{"PostgreSQL": {Postgres, postgres}, "MySQL": {MySQL, mysqlDatabase}, "SQLite": {SQLite, sqlite}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := kind.open(t)
+			db.exec(t, "CREATE TABLE people (n INTEGER, full_name VARCHAR(100))")
+			for i, c := range cases {
+				db.exec(t, fmt.Sprintf("INSERT INTO people VALUES (%d, %s)", i, c.full))
+			}
+			for i, c := range cases {
+				first, last := kind.dialect.splitName("full_name", c.comma)
+				_, rows := db.query(t, fmt.Sprintf("SELECT %s AS f, %s AS l FROM people WHERE n = %d", first, last, i))
+				if want := []string{c.first, c.last}; len(rows) != 1 || !slices.Equal(rows[0], want) {
+					t.Errorf("%s (comma %v) gives %q, want %q", c.full, c.comma, rows, want)
+				}
+			}
+		})
+	}
+}
+
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string][]string{
+		"email":              {"email"},
+		"userEmail_address":  {"user", "email", "address"},
+		"E-Mail":             {"e", "mail"},
+		"HTMLOptIn":          {"html", "opt", "in"},
+		"ID":                 {"id"},
+		"customerID":         {"customer", "id"},
+		"first name":         {"first", "name"},
+		"[Größe].ÄnderungAm": {"größe", "änderung", "am"},
+		"__x__":              {"x"},
+		"":                   nil,
+	} {
+		if got := tokens(name); !slices.Equal(got, want) {
+			t.Errorf("tokens(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestEmailScore(t *testing.T) {
+	t.Parallel()
+	addresses := []string{"a@example.com", "b@example.com", "c@example.com", "not one"}
+	hashes := []string{"5f4dcc3b5aa765d61d8327deb882cf99", "x", "y"}
+	for _, test := range []struct {
+		column Column
+		atMost int
+		least  int
+	}{
+		{Column{Name: "email", Kind: Text}, 100, 100},
+		{Column{Name: "email", Kind: Text, Sample: addresses}, 120, 120},
+		{Column{Name: "email", Kind: Text, Sample: hashes}, 0, 0},
+		{Column{Name: "UserEmail", Kind: Text}, 100, 100},
+		{Column{Name: "customer_mail", Kind: Text}, 82, 82},
+		{Column{Name: "backup_email", Kind: Text}, 15, 15},
+		{Column{Name: "email_hash", Kind: Text, Sample: hashes}, 0, 0},
+		{Column{Name: "login", Kind: Text, Sample: addresses}, 40, 40},
+		{Column{Name: "login", Kind: Text, Sample: addresses[:2]}, 0, 0},
+		{Column{Name: "login", Kind: Text}, 0, 0},
+		{Column{Name: "nickname", Kind: Text, Sample: []string{"ada", "a@example.com", "bob", "cy"}}, 0, 0},
+	} {
+		if got := emailScore(&test.column); got < test.least || got > test.atMost {
+			t.Errorf("%s %q scores %d, want %d to %d", test.column.Name, test.column.Sample, got, test.least, test.atMost)
+		}
+	}
+}
+
+func TestConsentWords(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"newsletter": "yes", "is_subscribed": "yes", "marketing_opt_in": "yes", "optedIn": "yes", "acceptsMarketing": "yes", "email_optin": "yes",
+		"wants_product_updates": "yes", "gdpr_consent": "yes", "subscribedToNewsletter": "yes",
+		"unsubscribed": "no", "opt_out": "no", "emailOptOut": "no", "do_not_email": "no", "no_newsletter": "no", "isUnsubscribed": "no",
+		"terms_accepted": "", "accepts_terms_and_marketing_policy": "", "sms_opt_in": "", "push_subscribed": "", "subscription_plan": "", "is_admin": "",
+		"newsletter_sent": "", "unsubscribe_token": "", "email_verified": "", "marketing_source": "", "has_paid_subscription": "", "not_before": "",
+	} {
+		table := &Table{Columns: []Column{{Name: name, Kind: Bool}}}
+		got := ""
+		if len(consentColumns(table)) > 0 {
+			got = "yes"
+		}
+		if len(refusalColumns(table)) > 0 {
+			got += "no"
+		}
+		if got != want {
+			t.Errorf("%s says %q, want %q", name, got, want)
+		}
+	}
+}

@@ -1,0 +1,142 @@
+package inspect
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// How much is looked at: rows of a table, tables that are sampled at all.
+const (
+	sampleRows   = 200
+	sampleTables = 8
+)
+
+// rows is what *sql.Rows and pgx.Rows have in common.
+type rows interface {
+	Next() bool
+	Scan(dest ...any) error
+	Err() error
+}
+
+// queryFunc runs a query in a read-only transaction of its own and hands its rows to each.
+type queryFunc func(ctx context.Context, query string, args []any, each func(rows) error) error
+
+// sqlQuery runs queries on a database/sql handle. ReadOnly asks the driver for a read-only transaction.
+func sqlQuery(db *sql.DB, readOnly bool) queryFunc {
+	return func(ctx context.Context, query string, args []any, each func(rows) error) (err error) {
+		tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: readOnly})
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if rollback := tx.Rollback(); err == nil {
+				err = rollback
+			}
+		}()
+		rs, err := tx.QueryContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		defer rs.Close()
+		return drain(rs, each)
+	}
+}
+
+func drain(rs rows, each func(rows) error) error {
+	for rs.Next() {
+		if err := each(rs); err != nil {
+			return err
+		}
+	}
+	return rs.Err()
+}
+
+// builder collects columns into tables; columns of one table come one after the other.
+type builder struct{ tables []Table }
+
+func (b *builder) column(schema, table string, view bool, c Column, keyPosition int) {
+	n := len(b.tables)
+	if n == 0 || b.tables[n-1].Schema != schema || b.tables[n-1].Name != table {
+		b.tables = append(b.tables, Table{Schema: schema, Name: table, View: view})
+		n++
+	}
+	t := &b.tables[n-1]
+	t.Columns = append(t.Columns, c)
+	if keyPosition > 0 {
+		for len(t.Key) < keyPosition {
+			t.Key = append(t.Key, "")
+		}
+		t.Key[keyPosition-1] = c.Name
+	}
+}
+
+// catalog drops what cannot be written into a query and samples the tables that may be chosen.
+func (b *builder) catalog(ctx context.Context, d Dialect, query queryFunc) (*Catalog, error) {
+	c := &Catalog{Dialect: d}
+	for _, t := range b.tables {
+		if !usable(t.Name) || !usable(t.Schema+".") {
+			continue
+		}
+		t.Columns = slices.DeleteFunc(t.Columns, func(c Column) bool { return !usable(c.Name) })
+		if slices.ContainsFunc(t.Key, func(k string) bool { return !usable(k) }) {
+			t.Key = nil
+		}
+		c.Tables = append(c.Tables, t)
+	}
+	for i, candidate := range rankByNames(c) {
+		if i == sampleTables {
+			break
+		}
+		if err := c.sample(ctx, query, candidate); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// sample reads some rows of the table. A table that cannot be read, such as a view whose base is gone, stays without a
+// sample; only the context's end is an error.
+func (c *Catalog) sample(ctx context.Context, query queryFunc, t *Table) error {
+	var columns []*Column
+	var exprs []string
+	for i := range t.Columns {
+		if col := &t.Columns[i]; col.Kind != Other && col.Kind != Binary {
+			columns = append(columns, col)
+			exprs = append(exprs, c.Dialect.asText(col))
+		}
+	}
+	from := c.Dialect.quoteTable(t)
+	values := make([]sql.NullString, len(columns))
+	dest := make([]any, len(columns))
+	for i := range values {
+		dest[i] = &values[i]
+	}
+	err := query(ctx, fmt.Sprintf("SELECT %s FROM %s LIMIT %d", strings.Join(exprs, ", "), from, sampleRows), nil, func(rs rows) error {
+		if err := rs.Scan(dest...); err != nil {
+			return err
+		}
+		for i, v := range values {
+			if v.Valid {
+				columns[i].Sample = append(columns[i].Sample, v.String)
+			} else {
+				columns[i].Nulls++
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		count := fmt.Sprintf("SELECT count(*) FROM (SELECT 1 AS one FROM %s LIMIT %d) AS counted", from, RowsCounted+1)
+		err = query(ctx, count, nil, func(rs rows) error { return rs.Scan(&t.Rows) })
+	}
+	if err != nil {
+		for _, col := range columns {
+			col.Sample, col.Nulls = nil, 0
+		}
+		return ctx.Err()
+	}
+	t.Sampled = true
+	return nil
+}

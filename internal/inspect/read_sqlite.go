@@ -1,0 +1,87 @@
+package inspect
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+)
+
+const sqliteTables = `
+SELECT name, type = 'view' FROM pragma_table_list
+WHERE schema = 'main' AND type IN ('table', 'view', 'virtual') AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name`
+
+// A hidden value of 1 marks the secret columns of virtual tables; generated columns have 2 or 3 and can be read.
+const sqliteColumns = `
+SELECT x.name, x.type, x."notnull" = 0 AND x.pk = 0,
+       EXISTS (SELECT 1 FROM pragma_index_list(?1) i WHERE i."unique" AND NOT i.partial
+               AND (SELECT count(*) FROM pragma_index_info(i.name)) = 1
+               AND (SELECT name FROM pragma_index_info(i.name)) = x.name),
+       x.pk
+FROM pragma_table_xinfo(?1) AS x WHERE x.hidden <> 1 ORDER BY x.cid`
+
+// ReadSQLite reads the catalog of an SQLite database. It only reads; the handle may be opened read-only.
+func ReadSQLite(ctx context.Context, db *sql.DB) (*Catalog, error) {
+	query := sqlQuery(db, false)
+	type name struct {
+		table string
+		view  bool
+	}
+	var names []name
+	err := query(ctx, sqliteTables, nil, func(rs rows) error {
+		var n name
+		err := rs.Scan(&n.table, &n.view)
+		names = append(names, n)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the database's tables: %w", err)
+	}
+	var b builder
+	for _, n := range names {
+		err := query(ctx, sqliteColumns, []any{n.table}, func(rs rows) error {
+			var c Column
+			var key int
+			if err := rs.Scan(&c.Name, &c.Type, &c.Nullable, &c.Unique, &key); err != nil {
+				return err
+			}
+			c.Kind = sqliteKind(strings.ToUpper(c.Type))
+			b.column("", n.table, n.view, c, key)
+			return nil
+		})
+		// A view whose table is gone and a virtual table of an unknown module cannot be described; others still can.
+		if err != nil && ctx.Err() != nil {
+			return nil, fmt.Errorf("list the database's columns: %w", ctx.Err())
+		}
+	}
+	return b.catalog(ctx, SQLite, query)
+}
+
+// sqliteKind follows SQLite's own rule of looking for parts of the declared type, which may be anything.
+func sqliteKind(declared string) Kind {
+	has := func(parts ...string) bool {
+		for _, p := range parts {
+			if strings.Contains(declared, p) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case declared == "":
+		return Any
+	case has("BOOL"):
+		return Bool
+	case has("UUID", "GUID"):
+		return UUID
+	case has("DATE", "TIME"):
+		return Time
+	case has("CHAR", "CLOB", "TEXT", "STRING", "ENUM"):
+		return Text
+	case has("BLOB", "BINARY"):
+		return Binary
+	case has("JSON"):
+		return Other
+	}
+	return Number
+}

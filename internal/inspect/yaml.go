@@ -1,0 +1,173 @@
+package inspect
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Settings are the parts of a configuration file that no catalog knows.
+type Settings struct {
+	URL string // of the deployment
+	DSN string // as it shall stand in the file: a reference such as ${DATABASE_URL}, or a DSN without a secret
+	// DSNIsReference keeps the DSN's ${…} as it is.
+	DSNIsReference bool
+	Config         string // name of the file, for the commands named in its head
+}
+
+// YAML writes the proposal as a commented configuration file.
+func (p *Proposal) YAML(s Settings) []byte {
+	w := &writer{}
+	flag := ""
+	if s.Config != "" && s.Config != "owlat-sync.yaml" {
+		flag = " --config " + s.Config
+	}
+	w.lines(0,
+		"# Written by \"owlat-sync init\". Look it through: what was guessed says so.",
+		"#",
+		"#   owlat-sync check"+flag+"   tests connections, key and topics, and shows the first rows; changes nothing",
+		"#   owlat-sync plan"+flag+"    shows what a run would do; changes nothing",
+		"#   owlat-sync run"+flag+"     does it",
+		"#",
+		"# ${NAME} is read from the environment, so that no secret has to stand here.",
+		"",
+		"owlat:",
+		"  url: "+scalar(s.URL),
+		"  api_key: ${OWLAT_API_KEY} # needs contacts:read, contacts:write and, with topics, topics:write",
+		"",
+		"# Remembers what Owlat holds. Keep this file: without it the next run compares everything with Owlat again.",
+		"ledger: owlat-sync.db",
+		"",
+		"syncs:",
+		"  "+scalar(p.Sync)+":",
+	)
+	p.source(w, s)
+	p.mapping(w)
+	p.topics(w)
+	w.lines(4,
+		"# NULL as a name keeps the name that Owlat has; \"clear\" would empty it.",
+		"nulls: keep",
+		"# A contact whose row is no longer there stays as it is.",
+		"on_missing: keep",
+	)
+	return []byte(w.String())
+}
+
+func (p *Proposal) source(w *writer, s Settings) {
+	dsn := scalar(s.DSN)
+	if s.DSNIsReference {
+		dsn = s.DSN
+	}
+	w.lines(4, "source:", "  dsn: "+dsn)
+	for _, c := range p.Where {
+		w.comment(6, fmt.Sprintf("Guessed from %s: %s.", c.Column, c.Why))
+	}
+	w.comment(6, p.QueryNotes...)
+	if query := p.Query(); query != "" {
+		w.lines(6, "query: |")
+		w.lines(8, strings.Split(escape(query), "\n")...)
+	}
+}
+
+func (p *Proposal) mapping(w *writer) {
+	w.lines(0, "")
+	w.comment(4, p.KeyNotes...)
+	switch len(p.Key) {
+	case 0:
+	case 1:
+		w.comment(4, "The key names a row for good: by it a changed address is still the same contact.")
+		w.lines(4, "key: "+scalar(p.Key[0]))
+	default:
+		w.comment(4, "These columns together name a row for good: by them a changed address is still the same contact.")
+		var names []string
+		for _, k := range p.Key {
+			names = append(names, scalar(k))
+		}
+		w.lines(4, "key: ["+strings.Join(names, ", ")+"]")
+	}
+	w.comment(4, p.FieldNotes...)
+	w.lines(4, "fields:", "  email: "+scalar(p.Email))
+	for _, f := range []struct{ key, column string }{{"firstName", p.FirstName}, {"lastName", p.LastName}} {
+		if f.column != "" {
+			w.lines(6, f.key+": "+scalar(f.column))
+		}
+	}
+	w.lines(0, "")
+}
+
+// topics writes the topics whose ids are known, and the others as comments that need nothing but an id and their # taken away.
+func (p *Proposal) topics(w *writer) {
+	known := slices.ContainsFunc(p.Topics, func(t Topic) bool { return t.ID != "" })
+	unknown := slices.ContainsFunc(p.Topics, func(t Topic) bool { return t.ID == "" })
+	w.comment(4,
+		"Topics to put the contacts on. Nobody who was in Owlat before, or left a topic, is put on it again.",
+		"\"when\" names the column that says yes; a topic without it is for every row.")
+	if unknown || len(p.Topics) == 0 {
+		w.comment(4, "The id stands on the topic's page in Owlat. To use a topic, put its id here and take away the # in front:")
+	}
+	if known {
+		w.lines(4, "topics:")
+	} else {
+		w.lines(4, "# topics:")
+	}
+	for _, t := range p.Topics {
+		prefix := ""
+		id := t.ID
+		if id == "" {
+			prefix, id = "# ", "TOPIC_ID"
+		}
+		if t.Note != "" {
+			w.comment(6, t.Note)
+		}
+		w.lines(4, prefix+"  - id: "+scalar(id))
+		if t.When != "" {
+			w.lines(4, prefix+"    when: "+scalar(t.When))
+		}
+	}
+	if len(p.Topics) == 0 {
+		w.lines(4, "#   - id: TOPIC_ID")
+	}
+	w.lines(0, "")
+}
+
+// writer puts lines together.
+type writer struct{ strings.Builder }
+
+func (w *writer) lines(indent int, lines ...string) {
+	for _, line := range lines {
+		if line != "" {
+			w.WriteString(strings.Repeat(" ", indent) + line)
+		}
+		w.WriteByte('\n')
+	}
+}
+
+func (w *writer) comment(indent int, lines ...string) {
+	for _, line := range lines {
+		w.lines(indent, "# "+line)
+	}
+}
+
+var plainScalar = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_./:-]*[A-Za-z0-9_/]$|^[A-Za-z_]$`)
+
+// scalar writes a text as a YAML value, quoted where it would be read as something else.
+func scalar(text string) string {
+	plain := plainScalar.MatchString(text) && !strings.Contains(text, ": ")
+	switch strings.ToLower(text) {
+	case "null", "true", "false", "yes", "no", "on", "off", "y", "n":
+		plain = false
+	}
+	if plain {
+		return text
+	}
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(escape(text)) // a string always encodes
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// escape keeps the ${ of a text from being read as the name of an environment variable.
+func escape(text string) string { return strings.ReplaceAll(text, "${", "$${") }

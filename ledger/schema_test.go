@@ -1,0 +1,189 @@
+package ledger
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"owlatsync/reconcile"
+)
+
+// later is the schema of a program that knows one migration more.
+func later(t *testing.T, statements string) fs.FS {
+	t.Helper()
+	files := fstest.MapFS{}
+	names, err := fs.Glob(migrations, "*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		text, err := fs.ReadFile(migrations, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = &fstest.MapFile{Data: text}
+	}
+	next := len(names) + 1
+	files[fmt.Sprintf("%04d_later.sql", next)] = &fstest.MapFile{
+		Data: fmt.Appendf(nil, "-- +goose Up\nPRAGMA user_version = %d;\n%s\n", next, statements),
+	}
+	return files
+}
+
+func TestMigrationsAreNumbered(t *testing.T) {
+	t.Parallel()
+	names, err := fs.Glob(migrations, "*.sql")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	for i, name := range names {
+		text, err := fs.ReadFile(migrations, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(name, fmt.Sprintf("%04d_", i+1)) || !strings.Contains(string(text), fmt.Sprintf("\nPRAGMA user_version = %d;\n", i+1)) {
+			t.Errorf("%s is not number %d or does not say so", name, i+1)
+		}
+	}
+}
+
+// TestFirstVersion opens a ledger that the first version of the schema wrote.
+func TestFirstVersion(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	text, err := os.ReadFile(filepath.Join("testdata", "version1.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	execFile(t, filepath.Join(folder, "ledger.db"), string(text))
+	l := openIn(t, folder)
+	defer l.Close()
+
+	at := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	address := "ada@example.com"
+	want := map[string]*reconcile.Entry{
+		"1": {
+			Key: "1", ContactID: "contact1", Email: address, Identity: address, FirstName: "Ada", LastName: "Example",
+			Origin: reconcile.OriginCreated, Fingerprint: reconcile.Fingerprint{Hi: 1, Lo: 2},
+			Memberships: []reconcile.Membership{{Topic: "topic1", Consent: true, State: reconcile.MemberAdded, At: at}},
+			FirstSeen:   at, ChangedAt: at,
+		},
+		"2": {
+			Key: "2", ContactID: "contact2", Email: "new@example.com", Identity: "old@example.com", Origin: reconcile.OriginAdopted,
+			Intent:    reconcile.Intent{Create: at},
+			Failure:   &reconcile.Failure{Class: reconcile.RetryLater, Category: "internal", Status: 500, Reason: "Owlat failed", Attempts: 1, First: at, Last: at, NextTry: at},
+			FirstSeen: at, ChangedAt: at,
+		},
+	}
+	got, err := l.Entries(t.Context(), "users", []string{"1", "2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("entries (-want +got):\n%s", diff)
+	}
+	mustHold(t, l, "1", "2")
+	standing, err := l.Standing(t.Context(), "users")
+	if diff := cmp.Diff(reconcile.Standing{Entries: 2, Applied: 1, Failing: 1, Adopted: true}, standing); err != nil || diff != "" {
+		t.Errorf("standing: %v (-want +got):\n%s", err, diff)
+	}
+	runs, err := l.Runs(t.Context(), "", 0)
+	if diff := cmp.Diff([]reconcile.Run{{ID: 1, Sync: "users", Mode: "run", Started: at, Status: "running"}}, runs); err != nil || diff != "" {
+		t.Errorf("runs: %v (-want +got):\n%s", err, diff)
+	}
+	if err := l.Bind(t.Context(), "https://other.example.com"); !errors.As(err, new(*reconcile.DeploymentError)) {
+		t.Errorf("bound to another deployment: %v", err)
+	}
+	put(t, l, "3")
+	mustHold(t, l, "1", "2", "3")
+}
+
+func TestMigration(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	file := filepath.Join(folder, "ledger.db")
+	l := openIn(t, folder)
+	put(t, l, "1", "2")
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	l, err := openSQLite(t.Context(), "sqlite", file, later(t, "ALTER TABLE entries ADD COLUMN extra TEXT;"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustHold(t, l, "1", "2")
+	if _, err := l.readers.Exec("SELECT extra FROM entries"); err != nil {
+		t.Errorf("the migration did not happen: %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	before := readFile(t, file)
+	if _, err := OpenSQLite(t.Context(), "sqlite", file); !errors.Is(err, ErrNewer) {
+		t.Errorf("an older program opened it: %v", err)
+	}
+	if !bytes.Equal(before, readFile(t, file)) {
+		t.Error("an older program changed it")
+	}
+}
+
+func TestMigrationFailsWhole(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	l := openIn(t, folder)
+	put(t, l, "1")
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	broken := later(t, "DROP TABLE history;\nALTER TABLE nothing ADD COLUMN extra TEXT;")
+	if _, err := openSQLite(t.Context(), "sqlite", filepath.Join(folder, "ledger.db"), broken); err == nil {
+		t.Fatal("a broken migration passed")
+	}
+	l = openIn(t, folder)
+	defer l.Close()
+	mustHold(t, l, "1")
+	put(t, l, "2")
+}
+
+func TestMigrationKeepsOutOfRuns(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	schema := later(t, "CREATE TABLE extra (id INTEGER);")
+	synctest.Test(t, func(t *testing.T) {
+		l := openIn(t, folder)
+		defer l.Close()
+		release, err := l.Acquire(t.Context(), "a long run")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = openSQLite(t.Context(), "sqlite", filepath.Join(folder, "ledger.db"), schema)
+		if locked, ok := errors.AsType[*reconcile.LockedError](err); !ok || locked.Purpose != "a long run" {
+			t.Fatalf("migrated under a run: %v", err)
+		}
+		go func() {
+			time.Sleep(migrationPatience / 2)
+			if err := release(); err != nil {
+				t.Errorf("release: %v", err)
+			}
+		}()
+		newer, err := openSQLite(t.Context(), "sqlite", filepath.Join(folder, "ledger.db"), schema)
+		if err != nil {
+			t.Fatalf("after the run: %v", err)
+		}
+		if err := newer.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -1,0 +1,120 @@
+package owlat
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	maxBody      = 16 << 20
+	maxErrorBody = 64 << 10
+	maxDrain     = 4 << 10
+)
+
+// answer is a 2xx.
+type answer struct {
+	call   call
+	status int
+	limit  RateLimit
+	body   []byte
+}
+
+func (a *answer) unreadable(err error) *ParseError {
+	return &ParseError{Method: a.call.method, Path: a.call.route, StatusCode: a.status, Err: err}
+}
+
+// unmarshal reads the whole body, which must be a JSON object.
+func (a *answer) unmarshal(into any) error {
+	if trimmed := bytes.TrimSpace(a.body); len(trimmed) == 0 || trimmed[0] != '{' {
+		return a.unreadable(errors.New("it is no JSON object"))
+	}
+	if err := json.Unmarshal(a.body, into); err != nil {
+		return a.unreadable(err)
+	}
+	return nil
+}
+
+// data reads the "data" of an answer's envelope.
+func data[T any](a *answer) (*T, error) {
+	var envelope struct {
+		Data *T `json:"data"`
+	}
+	if err := a.unmarshal(&envelope); err != nil {
+		return nil, err
+	}
+	if envelope.Data == nil {
+		return nil, a.unreadable(errors.New("it has no data"))
+	}
+	return envelope.Data, nil
+}
+
+// readError maps an answer that is no success to an error. It is the only place that does. Its second result tells that
+// the body broke off.
+func readError(resp *http.Response, cl call, limit RateLimit) (*Error, error) {
+	body, readErr := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	e := &Error{
+		StatusCode: resp.StatusCode,
+		Method:     cl.method,
+		Path:       cl.route,
+		RetryAfter: readRetryAfter(resp.Header.Get("Retry-After")),
+		RateLimit:  limit,
+	}
+	var envelope struct {
+		Error struct {
+			Category Category        `json:"category"`
+			Message  string          `json:"message"`
+			Data     json.RawMessage `json:"data"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(body, &envelope) == nil && byCategory[envelope.Error.Category] != nil {
+		e.Category, e.Message, e.Data = envelope.Error.Category, envelope.Error.Message, envelope.Error.Data
+		return e, readErr
+	}
+	e.Category = categoryOf(resp.StatusCode)
+	e.Message = "the answer is not Owlat's"
+	switch {
+	case resp.StatusCode == http.StatusNotFound:
+		e.noRoute = true
+		e.Message = "the server has no such route; check the base URL"
+	case resp.StatusCode >= 500:
+		e.Message = "the deployment, or a gateway before it, is not available"
+	}
+	return e, readErr
+}
+
+func readRateLimit(h http.Header) RateLimit {
+	var r RateLimit
+	r.Limit, _ = strconv.Atoi(h.Get("X-RateLimit-Limit"))
+	r.Remaining, _ = strconv.Atoi(h.Get("X-RateLimit-Remaining"))
+	if at, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64); err == nil && at > 0 {
+		r.Reset = time.Unix(at, 0)
+	}
+	return r
+}
+
+// readRetryAfter reads both forms of the header, seconds and a date; 0 for anything else.
+func readRetryAfter(value string) time.Duration {
+	value = strings.TrimSpace(value)
+	if seconds, err := strconv.ParseFloat(value, 64); err == nil {
+		if !(seconds > 0) {
+			return 0
+		}
+		return time.Duration(min(seconds, 24*60*60) * float64(time.Second))
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		return max(0, time.Until(at))
+	}
+	return 0
+}
+
+// drain reads the little that may be left, so that the connection can be used again.
+func drain(body io.ReadCloser) {
+	_, _ = io.CopyN(io.Discard, body, maxDrain)
+	_ = body.Close()
+}

@@ -1,0 +1,338 @@
+package owlat_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"strconv"
+	"time"
+
+	_ "modernc.org/sqlite"
+
+	"owlatsync/owlat"
+	"owlatsync/owlat/owlattest"
+)
+
+// sandbox is a deployment to try things on. A real program has the base URL and the key of its own instead.
+func sandbox() (client *owlat.Client, deployment *owlattest.Server, newsletter string) {
+	deployment = &owlattest.Server{}
+	newsletter = deployment.AddTopic("Newsletter", false)
+	client, err := owlat.NewClient("https://owlat.example", deployment.AddKey(), owlat.WithTransport(deployment.Transport()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	return client, deployment, newsletter
+}
+
+func Example() {
+	ctx := context.Background()
+	deployment := &owlattest.Server{} // stands in for a real one in this example
+	key := deployment.AddKey()
+
+	client, err := owlat.NewClient("https://owlat.example", key, owlat.WithTransport(deployment.Transport()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	contact, err := client.Contacts.Create(ctx, owlat.ContactCreate{Email: "Ada@Example.com", FirstName: new("Ada")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(contact.Email, contact.FirstName)
+	// Output: ada@example.com Ada
+}
+
+// Upsert one contact: it is created the first time and updated from then on.
+func ExampleContacts_Upsert() {
+	client, _, _ := sandbox()
+	ctx := context.Background()
+
+	for _, name := range []string{"Ada", "Augusta"} {
+		result, err := client.Contacts.Upsert(ctx, owlat.ContactCreate{Email: "ada@example.com", FirstName: new(name)})
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(result.Email, result.FirstName, "created:", result.Created)
+	}
+	// Output:
+	// ada@example.com Ada created: true
+	// ada@example.com Augusta created: false
+}
+
+// Sync many contacts: every input has its result, and a failure stops no other.
+func ExampleContacts_SyncBatch() {
+	client, _, _ := sandbox()
+	ctx := context.Background()
+
+	users := []owlat.ContactCreate{
+		{Email: "ada@example.com", FirstName: new("Ada")},
+		{Email: "not an address"},
+		{Email: "grace@example.com", FirstName: new("Grace")},
+	}
+	for i, result := range client.Contacts.SyncBatch(ctx, users, owlat.BatchOptions{}) {
+		if result.Err != nil {
+			fmt.Println("user", i, "failed:", result.Err)
+			continue
+		}
+		fmt.Println("user", i, "is", result.Value.Email)
+	}
+	// Output:
+	// user 0 is ada@example.com
+	// user 1 failed: owlat: POST /contacts: 400 invalid_input: Invalid email format
+	// user 2 is grace@example.com
+}
+
+// Add a contact to a topic, whose id is shown in Owlat's dashboard.
+func ExampleTopics_Add() {
+	client, deployment, newsletter := sandbox()
+	ctx := context.Background()
+
+	contact, err := client.Contacts.Upsert(ctx, owlat.ContactCreate{Email: "ada@example.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	membership, err := client.Topics.Add(ctx, newsletter, owlat.Member{ContactID: contact.ID})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("double opt-in:", membership.DOIStatus)
+
+	held, _ := deployment.Contact("ada@example.com")
+	fmt.Println("on the newsletter:", len(held.Topics) == 1 && held.Topics[0] == newsletter)
+	// Output:
+	// double opt-in: not_required
+	// on the newsletter: true
+}
+
+// Add many contacts to a topic.
+func ExampleTopics_AddBatch() {
+	client, _, newsletter := sandbox()
+	ctx := context.Background()
+
+	if _, err := client.Contacts.Upsert(ctx, owlat.ContactCreate{Email: "ada@example.com"}); err != nil {
+		log.Fatal(err)
+	}
+	members := []owlat.Member{{Email: "ada@example.com"}, {Email: "nobody@example.com"}}
+	for i, result := range client.Topics.AddBatch(ctx, newsletter, members, owlat.BatchOptions{}) {
+		switch {
+		case errors.Is(result.Err, owlat.ErrNotFound):
+			fmt.Println("member", i, "is no contact")
+		case result.Err != nil:
+			log.Fatal(result.Err)
+		default:
+			fmt.Println("member", i, "added")
+		}
+	}
+	// Output:
+	// member 0 added
+	// member 1 is no contact
+}
+
+// Sync a whole table: its users become contacts, and those who want the newsletter its members. The program owlat-sync
+// does the same and remembers, so that a second run sends only what changed and nobody who left is put back.
+func Example_syncDatabase() {
+	client, deployment, newsletter := sandbox()
+	ctx := context.Background()
+
+	db, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1) // each connection would have a database in memory of its own
+	if _, err := db.ExecContext(ctx, `
+		CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, first_name TEXT, newsletter BOOLEAN, verified BOOLEAN);
+		INSERT INTO users (email, first_name, newsletter, verified) VALUES
+			('ada@example.com', 'Ada', TRUE, TRUE),
+			('grace@example.com', NULL, FALSE, TRUE),
+			('spam@example.com', 'Spam', TRUE, FALSE)`); err != nil {
+		log.Fatal(err)
+	}
+
+	var users []owlat.ContactCreate
+	var wants []bool
+	rows, err := db.QueryContext(ctx, "SELECT email, first_name, newsletter FROM users WHERE verified ORDER BY id")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var user owlat.ContactCreate // its FirstName stays nil, and so what Owlat has, where the column is NULL
+		var newsletter bool
+		if err := rows.Scan(&user.Email, &user.FirstName, &newsletter); err != nil {
+			log.Fatal(err)
+		}
+		users = append(users, user)
+		wants = append(wants, newsletter)
+	}
+	if err := rows.Err(); err != nil {
+		log.Fatal(err)
+	}
+
+	var members []owlat.Member
+	for i, result := range client.Contacts.SyncBatch(ctx, users, owlat.BatchOptions{}) {
+		if result.Err != nil {
+			fmt.Println("user", i, "failed:", result.Err)
+			continue
+		}
+		// Only new contacts: a contact that was there before may have left the topic.
+		if wants[i] && result.Value.Created {
+			members = append(members, owlat.Member{ContactID: result.Value.ID})
+		}
+	}
+	for i, result := range client.Topics.AddBatch(ctx, newsletter, members, owlat.BatchOptions{}) {
+		if result.Err != nil {
+			fmt.Println("member", i, "failed:", result.Err)
+		}
+	}
+
+	for _, user := range users {
+		held, _ := deployment.Contact(user.Email)
+		fmt.Println(held.Email, "newsletter:", len(held.Topics) == 1)
+	}
+	fmt.Println(deployment.Len(), "contacts")
+	// Output:
+	// ada@example.com newsletter: true
+	// grace@example.com newsletter: false
+	// 2 contacts
+}
+
+// Iterate over all contacts of the deployment, newest first.
+func ExampleContacts_All() {
+	client, deployment, _ := sandbox()
+	deployment.Seed(250, "user")
+
+	read := 0
+	for contact, err := range client.Contacts.All(context.Background(), owlat.ListOptions{}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if read == 0 {
+			fmt.Println("the newest is", contact.Email)
+		}
+		read++
+	}
+	fmt.Println(read, "contacts")
+	// Output:
+	// the newest is user250@seed.example
+	// 250 contacts
+}
+
+// Leave a field, set one and empty one.
+func ExampleContacts_Update() {
+	client, _, _ := sandbox()
+	ctx := context.Background()
+
+	made, err := client.Contacts.Create(ctx, owlat.ContactCreate{Email: "ada@example.com", FirstName: new("Ada"), LastName: new("Byron")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	contact, err := client.Contacts.Update(ctx, made.ID, owlat.ContactUpdate{
+		Email:    new("lovelace@example.com"), // set
+		LastName: new(""),                     // empty
+	}) // FirstName is nil and stays
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s %q %q\n", contact.Email, contact.FirstName, contact.LastName)
+	// Output: lovelace@example.com "Ada" ""
+}
+
+// Tell an automation that something happened.
+func ExampleEvents_Send() {
+	client, _, _ := sandbox()
+
+	result, err := client.Events.Send(context.Background(), owlat.Event{
+		Email:         "ada@example.com",
+		Name:          "plan_changed",
+		Properties:    map[string]any{"plan": "pro", "seats": 3},
+		CreateContact: true,
+	})
+	if owlat.Unknown(err) {
+		log.Fatal("it may have been sent: do not send it again")
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(result.EventName, "contact created:", result.ContactCreated)
+	// Output: plan_changed contact created: true
+}
+
+// Send a mail with an attachment.
+func ExampleTransactional_Send() {
+	client, deployment, _ := sandbox()
+	deployment.AddTemplate("invoice", true)
+
+	result, err := client.Transactional.Send(context.Background(), owlat.Message{
+		Email:         "ada@example.com",
+		Slug:          "invoice",
+		DataVariables: map[string]any{"number": "2026-17"},
+		Attachments:   []owlat.Attachment{{Filename: "invoice.txt", Content: []byte("…"), ContentType: "text/plain"}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(result.Status)
+	// Output: queued
+}
+
+// Decide by the kind of an error.
+func ExampleError() {
+	client, _, _ := sandbox()
+
+	_, err := client.Contacts.Get(context.Background(), "nobody@example.com")
+	var refusal *owlat.Error
+	switch {
+	case errors.Is(err, owlat.ErrNoRoute):
+		fmt.Println("the base URL is wrong")
+	case errors.Is(err, owlat.ErrNotFound):
+		fmt.Println("there is no such contact")
+	case errors.As(err, &refusal):
+		fmt.Println("refused:", refusal.Category)
+	}
+	fmt.Println(err)
+	// Output:
+	// there is no such contact
+	// owlat: GET /contacts/{contact}: 404 not_found: Contact not found
+}
+
+// Share the budget of one key among several clients.
+func ExampleWithLimiter() {
+	limiter := owlat.NewLimiter(owlat.DefaultRate, owlat.DefaultBurst)
+	const key = "lm_live_0123456789abcdefghijklmnopqrstuvwxyz"
+
+	for _, timeout := range []time.Duration{5 * time.Second, time.Minute} {
+		client, err := owlat.NewClient("https://owlat.example", key, owlat.WithLimiter(limiter), owlat.WithTimeout(timeout))
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(client)
+	}
+	// Output:
+	// owlat.Client(https://owlat.example)
+	// owlat.Client(https://owlat.example)
+}
+
+// Verify a webhook and read what it says.
+func ExampleVerifyWebhook() {
+	// This is what Owlat sends; a real program has it in its *http.Request.
+	body := `{"event":"topic.unsubscribed","timestamp":"2026-01-02T03:04:05.678Z","data":{"contactId":"k57","email":"ada@example.com",` +
+		`"unsubscribedAt":1767323045678,"listsRemoved":"[{\"topicId\":\"k91\",\"topicName\":\"Newsletter\"}]"}}`
+	header := http.Header{}
+	header.Set("X-Signature", sign("whsec_example", body))
+	header.Set("X-Timestamp", strconv.FormatInt(time.Now().Unix(), 10))
+
+	event, err := owlat.VerifyWebhook("whsec_example", header, []byte(body))
+	if err != nil {
+		log.Fatal(err)
+	}
+	switch data := event.Payload.(type) {
+	case owlat.TopicUnsubscribed:
+		fmt.Println(data.Email, "left", data.Topics[0].Name)
+	case owlat.EmailBounced:
+		fmt.Println(data.Email, "bounced")
+	}
+	// Output: ada@example.com left Newsletter
+}

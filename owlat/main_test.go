@@ -1,0 +1,18 @@
+package owlat
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// SetJitter fixes the jitter of a client's pauses: 0.5 means none.
+func SetJitter(c *Client, jitter float64) { c.core.jitter = func() float64 { return jitter } }
+
+// Escape shows the external tests how a path segment is encoded.
+func Escape(s string) string { return escape(s) }
+
+// Redact shows the external tests what errors leave out.
+func Redact(s string) string { return redact(s) }
