@@ -72,6 +72,8 @@ type RunOptions struct {
 	// Approve is the number of a held run whose plan is to be applied although guards hold it. It is applied only if it is
 	// still exactly what would be done.
 	Approve int64
+	// Full lists Owlat's contacts first and corrects the ledger to what they are, so that changes made in Owlat are set right.
+	Full bool
 	// Only, if not empty, are the keys of the rows to apply. The others are skipped, and nothing is removed.
 	Only []string
 	// Limit, if above 0, is how many rows at most are applied. The others are skipped, and nothing is removed.
@@ -104,6 +106,11 @@ func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Repo
 	return e.within(ctx, &s, "run", func(run *Run, _ *[]func()) error {
 		if o.Approve != 0 {
 			if _, err := e.held(ctx, &s, o.Approve); err != nil {
+				return err
+			}
+		}
+		if o.Full {
+			if err := e.refresh(ctx, &s); err != nil {
 				return err
 			}
 		}

@@ -158,6 +158,15 @@ func (e *Engine) verifyEntries(ctx context.Context, sync string, l *listing, rep
 	return nil
 }
 
+// refresh corrects the ledger to what Owlat holds for the rows of the sync.
+func (e *Engine) refresh(ctx context.Context, s *Sync) error {
+	contacts, err := e.listAll(ctx)
+	if err != nil {
+		return err
+	}
+	return e.verifyEntries(ctx, s.Name, contacts, true, new(Verified), func(Finding) error { return nil })
+}
+
 // compare returns the differences between an entry and its contact. Pure.
 func compare(sync string, e *Entry, c owlat.Contact, there bool) []Finding {
 	f := Finding{Sync: sync, Key: e.Key, ContactID: e.ContactID, Address: e.Email}

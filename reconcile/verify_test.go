@@ -90,6 +90,22 @@ func TestRepairSendsWhatThePoliciesAllow(t *testing.T) {
 	}
 }
 
+func TestAFullRunSetsRightWhatWasChangedInOwlat(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := people(3, "P")
+	w.run(list...)
+	w.call("PUT", "/contacts/p1@example.com", `{"firstName":"Other"}`)
+	expect(t, w.run(list...), "unchanged 3")
+	before := w.requests()
+	report, err := w.try(t.Context(), reconcile.RunOptions{Full: true}, rows{list: list})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, report, "updated 1, unchanged 2")
+	w.sent(before, "GET /contacts 1", "PUT /contacts/{contact} 1")
+}
+
 func TestRetryTakesUpWhatWasGivenUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
