@@ -142,7 +142,7 @@ func (s *Server) newID() string { return s.drawText(32) }
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := readBody(r)
 	if err != nil {
-		return // the client is gone, or its body broke off: nobody is left to answer
+		panic(http.ErrAbortHandler) // the body broke off: there is nothing to judge
 	}
 	s.exchange(r.Context(), r.Method, requestTarget(r), r.Header.Get("Authorization"), body).serve(w, r)
 }
