@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"owlatsync/owlat"
 	"owlatsync/reconcile"
 )
 
@@ -84,10 +85,12 @@ func Of(err error) Code {
 		return c.code
 	}
 	switch {
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, reconcile.ErrInterrupted):
 		return Interrupted
 	case errors.Is(err, reconcile.ErrLocked):
 		return Locked
+	case errors.Is(err, owlat.ErrUnauthenticated), errors.Is(err, owlat.ErrForbidden), errors.Is(err, owlat.ErrLimitReached):
+		return Refused
 	}
 	return Error
 }
