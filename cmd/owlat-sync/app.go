@@ -163,8 +163,19 @@ func (a *app) printError(err error) {
 		}{"error", exitcode.Of(err), text, hint}))
 		return
 	}
-	_, _ = fmt.Fprintf(a.stderr, "owlat-sync: %s\n", text)
+	_, _ = fmt.Fprintf(a.stderr, "owlat-sync: %s\n", continued(text))
 	if hint != "" {
 		_, _ = fmt.Fprintf(a.stderr, "  hint: %s\n", hint)
 	}
+}
+
+// continued indents the further lines of a text, so that it is seen where the next error begins.
+func continued(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines[1:] {
+		if !strings.HasPrefix(line, "  ") {
+			lines[i+1] = "  " + line
+		}
+	}
+	return strings.Join(lines, "\n")
 }

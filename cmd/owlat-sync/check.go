@@ -138,7 +138,7 @@ func (c *checker) heading(format string, args ...any) {
 // found notes a result that is no failure.
 func (c *checker) found(f finding) {
 	c.report.Checks = append(c.report.Checks, f)
-	c.text("  %-8s %s%s\n", f.Status, f.Subject, after(": ", f.Message))
+	c.text("  %-8s %s%s\n", f.Status, f.Subject, after(": ", strings.ReplaceAll(f.Message, "\n", "\n           ")))
 }
 
 // fail notes a failure that means the exit code; a refused key or scope outweighs the others.

@@ -82,7 +82,7 @@ func (c *checker) source(ctx context.Context, s config.Sync) {
 }
 
 func (c *checker) sourceFailed(s config.Sync, subject string, err error) {
-	c.fail(exitcode.Error, finding{Area: "sync", Sync: s.Name, Subject: subject, Message: err.Error()})
+	c.fail(exitcode.Of(err), finding{Area: "sync", Sync: s.Name, Subject: subject, Message: err.Error()})
 }
 
 // sampleOf judges a row as a run would.

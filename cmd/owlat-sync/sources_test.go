@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -230,4 +231,51 @@ func lastReport(t *testing.T, stdout *bytes.Buffer) owlatsync.Report {
 		t.Fatalf("the last line is no report: %s (%v)", last, err)
 	}
 	return report.Report
+}
+
+// TestWrongPassword wants the password in no output, also not in the log, when a real server refuses it.
+func TestWrongPassword(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]struct {
+		dsn  func(testing.TB) string
+		says string
+	}{
+		"PostgreSQL": {testdb.Postgres, "password authentication failed"},
+		"MariaDB":    {testdb.MySQL, "Access denied"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dsn, err := url.Parse(start.dsn(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			dsn.User = url.UserPassword(dsn.User.Username(), dsnPassword)
+			server := &owlattest.Server{NoLimit: true}
+			listener := httptest.NewServer(server)
+			defer listener.Close()
+			dir := t.TempDir()
+			config := filepath.Join(dir, "owlat-sync.yaml")
+			if err := os.WriteFile(config, []byte(`syncs:
+  users:
+    source: {dsn: "${DATABASE_URL}", query: SELECT email FROM users}
+    fields: {email: email}
+`), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			env := []string{"OWLAT_URL=" + listener.URL, "OWLAT_API_KEY=" + server.AddKey(), "DATABASE_URL=" + dsn.String()}
+			for _, command := range []string{"check", "plan", "run"} {
+				var out bytes.Buffer
+				args := []string{command, "--config", config, "--log-level", "debug"}
+				if code := run(t.Context(), args, env, strings.NewReader(""), &out, &out); code != 1 {
+					t.Errorf("%s: exit code %d, want 1", command, code)
+				}
+				if !strings.Contains(out.String(), start.says) {
+					t.Errorf("%s does not say what is wrong:\n%s", command, out.String())
+				}
+				if strings.Contains(out.String(), dsnPassword) {
+					t.Errorf("%s prints the password:\n%s", command, out.String())
+				}
+			}
+		})
+	}
 }

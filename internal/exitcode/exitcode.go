@@ -9,6 +9,7 @@ import (
 
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
+	"owlatsync/source"
 )
 
 // Code is a process's exit code.
@@ -84,6 +85,7 @@ func Of(err error) Code {
 	if c, ok := errors.AsType[*coded](err); ok {
 		return c.code
 	}
+	_, misfit := errors.AsType[*source.ColumnError](err)
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, reconcile.ErrInterrupted):
 		return Interrupted
@@ -91,6 +93,8 @@ func Of(err error) Code {
 		return Locked
 	case errors.Is(err, owlat.ErrUnauthenticated), errors.Is(err, owlat.ErrForbidden), errors.Is(err, owlat.ErrLimitReached):
 		return Refused
+	case misfit, errors.Is(err, source.ErrNotQuery):
+		return Usage // the configuration does not fit the source
 	}
 	return Error
 }

@@ -9,6 +9,7 @@ import (
 
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
+	"owlatsync/source"
 )
 
 func TestOf(t *testing.T) {
@@ -29,6 +30,9 @@ func TestOf(t *testing.T) {
 		{refusal(owlat.CategoryLimitReached), Refused},
 		{refusal(owlat.CategoryNotFound), Error},
 		{refusal(owlat.CategoryInternal), Error},
+		{&reconcile.SourceError{Err: errors.Join(&source.ColumnError{Column: "id"})}, Usage},
+		{fmt.Errorf("open: %w", source.ErrNotQuery), Usage},
+		{&reconcile.SourceError{Err: errors.New("connection lost")}, Error},
 		{With(Usage, errors.New("x")), Usage},
 		{fmt.Errorf("outer: %w", With(FailedRows, context.Canceled)), FailedRows},
 		{With(Held, With(Usage, errors.New("x"))), Held},
