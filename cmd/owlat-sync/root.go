@@ -78,6 +78,8 @@ func newRootCmd(a *app) *cobra.Command {
 		newTopicCmd(a),
 		newSchemaCmd(a),
 		newVersionCmd(a),
+		newInitCmd(a),
+		newDemoCmd(a),
 		newSandboxCmd(a),
 	)
 	markStart(a, root)

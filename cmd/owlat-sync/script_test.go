@@ -53,7 +53,8 @@ type story struct {
 type storyKey struct{}
 
 // TestStories runs each script of testdata/script against an emulator of its own, which has no request limit. A script has
-// these variables: OWLAT_URL and OWLAT_API_KEY; READ_KEY, a key that may only read; NEWS and OFFERS, the ids of topics
+// these variables: OWLAT_URL and OWLAT_API_KEY; ALIAS, another URL of the same server;
+// READ_KEY, a key that may only read, WRITE_KEY, one that may not; NEWS and OFFERS, the ids of topics
 // without double opt-in, CONFIRM, one with it; PASSWORD. Beside testscript's own commands it has those in storyCommands.
 func TestStories(t *testing.T) {
 	t.Parallel()
@@ -82,6 +83,7 @@ func setupStory(env *testscript.Env) error {
 	}
 	s.names[listener.URL+"/owlat"] = "URL"
 	env.Setenv("OWLAT_URL", listener.URL+"/owlat")
+	env.Setenv("ALIAS", strings.Replace(listener.URL, "127.0.0.1", "localhost", 1)+"/owlat")
 	env.Setenv("OWLAT_API_KEY", s.key)
 	env.Setenv("READ_KEY", s.server.AddKey(owlattest.ScopeContactsRead))
 	env.Setenv("WRITE_KEY", s.server.AddKey(owlattest.ScopeContactsWrite, owlattest.ScopeTopicsWrite))
