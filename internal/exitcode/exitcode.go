@@ -86,6 +86,7 @@ func Of(err error) Code {
 		return c.code
 	}
 	_, misfit := errors.AsType[*source.ColumnError](err)
+	_, elsewhere := errors.AsType[*reconcile.DeploymentError](err)
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, reconcile.ErrInterrupted):
 		return Interrupted
@@ -93,8 +94,8 @@ func Of(err error) Code {
 		return Locked
 	case errors.Is(err, owlat.ErrUnauthenticated), errors.Is(err, owlat.ErrForbidden), errors.Is(err, owlat.ErrLimitReached):
 		return Refused
-	case misfit, errors.Is(err, source.ErrNotQuery):
-		return Usage // the configuration does not fit the source
+	case misfit, elsewhere, errors.Is(err, source.ErrNotQuery):
+		return Usage // the configuration does not fit the source or the ledger
 	}
 	return Error
 }

@@ -31,6 +31,7 @@ func TestOf(t *testing.T) {
 		{refusal(owlat.CategoryNotFound), Error},
 		{refusal(owlat.CategoryInternal), Error},
 		{&reconcile.SourceError{Err: errors.Join(&source.ColumnError{Column: "id"})}, Usage},
+		{&reconcile.DeploymentError{}, Usage},
 		{fmt.Errorf("open: %w", source.ErrNotQuery), Usage},
 		{&reconcile.SourceError{Err: errors.New("connection lost")}, Error},
 		{With(Usage, errors.New("x")), Usage},
