@@ -193,3 +193,17 @@ func BenchmarkPlan(b *testing.B) {
 		perSecond(b, "items", n)
 	})
 }
+
+// BenchmarkOpen opens and closes a ledger that is up to date.
+func BenchmarkOpen(b *testing.B) {
+	folder := b.TempDir()
+	if err := openIn(b, folder).Close(); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := openIn(b, folder).Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

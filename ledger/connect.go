@@ -23,7 +23,7 @@ var (
 	readerPragmas = []string{
 		"PRAGMA busy_timeout = 10000",
 		"PRAGMA query_only = ON",
-		"PRAGMA cache_size = -8192",
+		"PRAGMA cache_size = -4096",
 		"PRAGMA temp_store = MEMORY",
 	}
 )

@@ -213,3 +213,49 @@ func TestGrowthRefused(t *testing.T) {
 	put(t, l, "after")
 	mustHold(t, l, append(kept[len(kept)/2:], "after")...)
 }
+
+// TestDamagedValues damages what stands in single columns.
+func TestDamagedValues(t *testing.T) {
+	t.Parallel()
+	entries := func(t *testing.T, l *SQLite) error {
+		_, err := l.Entries(t.Context(), "users", []string{"1"})
+		return err
+	}
+	for _, c := range []struct {
+		name, statement string
+		read            func(*testing.T, *SQLite) error
+	}{
+		{"memberships", "UPDATE entries SET memberships = '[{'", entries},
+		{"failure", "UPDATE entries SET failure = '7'", entries},
+		{"mark of an entry", "UPDATE marks SET mark = x'00'", entries},
+		{"mark of the index", "UPDATE marks SET mark = x'00'", func(t *testing.T, l *SQLite) (last error) {
+			for _, err := range l.Index(t.Context(), "users") {
+				last = err
+			}
+			return last
+		}},
+		{"report", "UPDATE runs SET report = 'x'", func(t *testing.T, l *SQLite) error {
+			_, err := l.Runs(t.Context(), "users", 1)
+			return err
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			l := openIn(t, folder)
+			put(t, l, "1")
+			if _, err := l.BeginRun(t.Context(), reconcile.Run{Sync: "users"}); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			execFile(t, l.file, c.statement)
+			l = openIn(t, folder)
+			defer l.Close()
+			if err := c.read(t, l); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}

@@ -28,6 +28,9 @@ type holder struct {
 // holderAt is where the holder stands in the lock file. The byte before is the one that some systems lock against reading.
 const holderAt = 1
 
+// holderAttempts is how often Acquire looks for the name of a holder, 10 ms apart.
+const holderAttempts = 20
+
 // heldLocks are the locks of this ledger that nobody gave back yet.
 type heldLocks struct {
 	mu   sync.Mutex
@@ -72,7 +75,7 @@ func (l *SQLite) acquire(ctx context.Context, purpose string) (func() error, err
 			return nil, err
 		}
 		// A holder that has not said who it is yet, or one that was leaving: look again.
-		if h.PID != 0 || attempt == 20 {
+		if h.PID != 0 || attempt == holderAttempts {
 			return nil, &reconcile.LockedError{PID: h.PID, Host: h.Host, Since: h.Since, Purpose: h.Purpose}
 		}
 		select {
@@ -84,11 +87,7 @@ func (l *SQLite) acquire(ctx context.Context, purpose string) (func() error, err
 
 // hold writes who holds the lock and returns what gives it back.
 func (l *SQLite) hold(lock *flock.Flock, purpose string) (func() error, error) {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "this machine"
-	}
-	text, err := json.Marshal(holder{PID: os.Getpid(), Host: host, Since: time.Now().UTC().Truncate(time.Millisecond), Purpose: purpose})
+	text, err := json.Marshal(holder{PID: os.Getpid(), Host: hostname(), Since: time.Now().UTC().Truncate(time.Millisecond), Purpose: purpose})
 	if err == nil {
 		err = writeHolder(lock.Path(), append(text, '\n'))
 	}
@@ -133,6 +132,14 @@ func (h *heldLocks) releaseAll() error {
 	return errors.Join(errs...)
 }
 
+func hostname() string {
+	host, err := os.Hostname()
+	if err != nil {
+		return "this machine"
+	}
+	return host
+}
+
 // createLockFile makes the file with a first byte that stays as it is.
 func createLockFile(file string) error {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
@@ -155,7 +162,7 @@ func writeHolder(file string, text []byte) error {
 	return errors.Join(err, f.Truncate(int64(holderAt+len(text))), f.Close())
 }
 
-// readHolder returns a zero holder when the file names none or only a part of one.
+// readHolder returns a holder without PID when the file names none or only a part of one.
 func readHolder(file string) (holder, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -167,8 +174,12 @@ func readHolder(file string) (holder, error) {
 		return holder{}, err
 	}
 	var h holder
-	if json.Unmarshal(bytes.TrimSpace(text), &h) != nil {
-		return holder{}, nil
+	if json.Unmarshal(bytes.TrimSpace(text), &h) == nil && h.PID != 0 {
+		return h, nil
 	}
-	return h, nil
+	info, err := f.Stat()
+	if err != nil {
+		return holder{}, err
+	}
+	return holder{Host: hostname(), Since: info.ModTime().UTC(), Purpose: "a run that has not said which"}, nil
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // maxReaders bounds the connections that short reads share; streams have their own.
-const maxReaders = 8
+const maxReaders = 4
 
 // SQLite is a ledger in one SQLite file. Its methods are safe for concurrent use; several processes may have the same file
 // open, and Acquire keeps their runs apart. It starts no goroutine of its own.

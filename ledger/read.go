@@ -39,7 +39,7 @@ func (l *SQLite) Index(ctx context.Context, sync string) iter.Seq2[reconcile.Ind
 }
 
 func (l *SQLite) index(ctx context.Context, sync string, yield func(reconcile.IndexEntry) bool) (err error) {
-	tx, err := l.streams.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := l.streams.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}

@@ -1,18 +1,15 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"strings"
 	"sync"
-	"syscall"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"owlatsync/internal/exitcode"
@@ -34,12 +31,15 @@ type app struct {
 	logger  *slog.Logger // set before a command runs
 	started bool         // a command's own code was reached
 
+	screen screen // where logs go
+
 	mu       sync.Mutex
-	softStop chan struct{} // set while a command wants the first signal as a wish to stop, not as an abort
+	softStop *softStop // set while the first signal is a wish to stop, not an abort
 }
 
 func newApp(env []string, stdin io.Reader, stdout, stderr io.Writer) *app {
 	a := &app{env: make(map[string]string, len(env)), stdin: stdin, stdout: stdout, stderr: stderr}
+	a.screen.w = stderr
 	a.logger = slog.New(slog.DiscardHandler)
 	for _, kv := range env {
 		if name, value, ok := strings.Cut(kv, "="); ok {
@@ -55,8 +55,14 @@ func (a *app) lookupEnv(name string) (string, bool) {
 	return v, ok
 }
 
+// envConfig names the configuration file where --config does not.
+const envConfig = "OWLAT_SYNC_CONFIG"
+
 // setup follows the common flags before a command runs.
-func (a *app) setup() error {
+func (a *app) setup(cmd *cobra.Command) error {
+	if path := a.env[envConfig]; path != "" && !cmd.Flags().Changed("config") {
+		a.configPath = path
+	}
 	var level slog.Level
 	switch a.logLevel {
 	case "debug", "info", "warn", "error":
@@ -66,9 +72,9 @@ func (a *app) setup() error {
 	}
 	opts := &slog.HandlerOptions{Level: level}
 	if a.json {
-		a.logger = slog.New(slog.NewJSONHandler(a.stderr, opts))
+		a.logger = slog.New(slog.NewJSONHandler(&a.screen, opts))
 	} else {
-		a.logger = slog.New(slog.NewTextHandler(a.stderr, opts))
+		a.logger = slog.New(slog.NewTextHandler(&a.screen, opts))
 	}
 	return nil
 }
@@ -85,9 +91,7 @@ func (a *app) notef(format string, args ...any) {
 
 // printJSON writes v as one line to standard output.
 func (a *app) printJSON(v any) error {
-	enc := json.NewEncoder(a.stdout)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	if _, err := a.stdout.Write(jsonLine(v)); err != nil {
 		return fmt.Errorf("write the output: %w", err)
 	}
 	return nil
@@ -137,7 +141,13 @@ func (a *app) printError(err error) {
 	if err == nil {
 		return
 	}
-	if _, ok := errors.AsType[quietError](err); ok {
+	if several, ok := errors.AsType[severalErrors](err); ok {
+		for _, e := range several {
+			a.printError(e)
+		}
+		return
+	}
+	if _, shown := errors.AsType[quietError](err); shown {
 		return
 	}
 	text, hint := err.Error(), ""
@@ -145,68 +155,27 @@ func (a *app) printError(err error) {
 		hint = h.hint
 	}
 	if a.json {
-		_ = json.NewEncoder(a.stderr).Encode(struct {
+		_, _ = a.stderr.Write(jsonLine(struct {
 			Type     string        `json:"type"`
 			ExitCode exitcode.Code `json:"exit_code"`
 			Message  string        `json:"message"`
 			Hint     string        `json:"hint,omitempty"`
-		}{"error", exitcode.Of(err), text, hint})
+		}{"error", exitcode.Of(err), text, hint}))
 		return
 	}
-	_, _ = fmt.Fprintf(a.stderr, "owlat-sync: %s\n", text)
+	_, _ = fmt.Fprintf(a.stderr, "owlat-sync: %s\n", continued(text))
 	if hint != "" {
 		_, _ = fmt.Fprintf(a.stderr, "  hint: %s\n", hint)
 	}
 }
 
-// watchSignals returns a context that SIGINT and SIGTERM cancel: the first of them, or the second while a command runs that
-// asked for a soft stop.
-func (a *app) watchSignals(parent context.Context) (ctx context.Context, release func()) {
-	ctx, cancel := context.WithCancel(parent)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-signals:
-				if !a.tryStopSoftly() {
-					cancel()
-				}
-			}
+// continued indents the further lines of a text, so that it is seen where the next error begins.
+func continued(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines[1:] {
+		if !strings.HasPrefix(line, "  ") {
+			lines[i+1] = "  " + line
 		}
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		cancel()
-		<-done
 	}
-}
-
-// stopSoftly makes the first signal close the returned channel instead of cancelling the context, until done is called.
-func (a *app) stopSoftly() (stop <-chan struct{}, done func()) {
-	ch := make(chan struct{})
-	a.mu.Lock()
-	a.softStop = ch
-	a.mu.Unlock()
-	return ch, func() {
-		a.mu.Lock()
-		a.softStop = nil
-		a.mu.Unlock()
-	}
-}
-
-func (a *app) tryStopSoftly() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.softStop == nil {
-		return false
-	}
-	close(a.softStop)
-	a.softStop = nil
-	a.notef("\nStopping: finishing what is in flight. Press Ctrl-C again to abort.\n")
-	return true
+	return strings.Join(lines, "\n")
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"owlatsync/internal/exitcode"
@@ -17,7 +19,7 @@ const (
 const rootLong = `owlat-sync keeps the contacts of an Owlat deployment in step with the rows of your database.
 
 It reads the rows of a query, compares them with what Owlat is known to hold, and sends only the
-differences. It never changes your database, and never puts back anybody who unsubscribed.
+differences. It never changes your database, and does not put people back who unsubscribed.
 
 New here? "owlat-sync demo" shows it at work and needs nothing. Then, with your own database:
 
@@ -33,6 +35,8 @@ func newRootCmd(a *app) *cobra.Command {
 		Long:          rootLong,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE:          runGroup,
 	}
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
@@ -40,11 +44,20 @@ func newRootCmd(a *app) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = false
 
 	flags := root.PersistentFlags()
-	flags.StringVarP(&a.configPath, "config", "c", "owlat-sync.yaml", "configuration `file`")
+	flags.StringVarP(&a.configPath, "config", "c", "owlat-sync.yaml", "configuration `file`; the environment variable "+envConfig+" can name it too")
 	flags.StringSliceVar(&a.syncs, "sync", nil, "only the sync with this `name` (repeatable; default all)")
 	flags.BoolVar(&a.json, "json", false, "print JSON for machines instead of text")
 	flags.BoolVarP(&a.yes, "yes", "y", false, "answer yes to every question")
-	flags.StringVar(&a.logLevel, "log-level", "warn", "what to log to standard error: debug, info, warn or error")
+	flags.StringVar(&a.logLevel, "log-level", "warn", "log to standard error: lines of this `level` and graver: debug, info, warn or error")
+
+	_ = root.RegisterFlagCompletionFunc("sync", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		cfg, err := a.loadConfig()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		return cfg.Names(), cobra.ShellCompDirectiveNoFileComp
+	})
+	_ = root.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
 
 	root.AddGroup(
 		&cobra.Group{ID: groupStart, Title: "Get started:"},
@@ -57,11 +70,33 @@ func newRootCmd(a *app) *cobra.Command {
 	root.SetUsageTemplate(root.UsageTemplate() + "\nExit codes:\n" + exitcode.Help())
 
 	root.AddCommand(
+		newCheckCmd(a),
+		newPlanCmd(a),
+		newRunCmd(a),
+		newStatusCmd(a),
+		newUpsertCmd(a),
+		newTopicCmd(a),
+		newSchemaCmd(a),
 		newVersionCmd(a),
+		newInitCmd(a),
+		newDemoCmd(a),
 		newSandboxCmd(a),
 	)
 	markStart(a, root)
 	return root
+}
+
+// runGroup is the body of a command that only has subcommands: it shows the help, or says that a word is none of them.
+func runGroup(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	err := usageError(fmt.Errorf("%s has no command %q", cmd.CommandPath(), args[0]))
+	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+		return withHint(err, "did you mean \"%s %s\"?", cmd.CommandPath(), like[0])
+	}
+	return withHint(err, "\"%s --help\" lists the commands", cmd.CommandPath())
 }
 
 // markStart makes every command note that cobra accepted the command line and set up what the common flags ask for.
@@ -71,11 +106,21 @@ func markStart(a *app, cmd *cobra.Command) {
 	}
 	if body := cmd.RunE; body != nil {
 		cmd.RunE = func(c *cobra.Command, args []string) error {
-			if err := a.setup(); err != nil {
+			if err := a.setup(c); err != nil {
 				return err
 			}
 			a.started = true
 			return body(c, args)
 		}
+	}
+}
+
+// needArgs returns a check for the number of arguments that says what they are. A negative most means any number.
+func needArgs(least, most int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least || most >= 0 && len(args) > most {
+			return fmt.Errorf("%s needs %s; see \"%s --help\"", cmd.CommandPath(), what, cmd.CommandPath())
+		}
+		return nil
 	}
 }

@@ -35,7 +35,7 @@ people, and to test programs in any language against it. It keeps everything in 
 request limit, consent and double opt-in as Owlat does, and never sends mail.
 
 It prints an API key and topic ids to use. Under /__sandbox/ it has a control API for tests: reset,
-unsubscribe somebody, seed contacts, order faults, count requests. It is described in docs/sandbox.md.
+unsubscribe somebody, seed contacts, order faults, count requests. It is described in docs/emulator.md.
 
 It stops on Ctrl-C or SIGTERM. With --data it keeps its state in a file and has it again afterwards.`,
 		Example: `  owlat-sync sandbox

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"strings"
 
+	"owlatsync/owlat"
 	"owlatsync/reconcile"
+	"owlatsync/source"
 )
 
 // Code is a process's exit code.
@@ -83,11 +85,17 @@ func Of(err error) Code {
 	if c, ok := errors.AsType[*coded](err); ok {
 		return c.code
 	}
+	_, misfit := errors.AsType[*source.ColumnError](err)
+	_, elsewhere := errors.AsType[*reconcile.DeploymentError](err)
 	switch {
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, reconcile.ErrInterrupted):
 		return Interrupted
 	case errors.Is(err, reconcile.ErrLocked):
 		return Locked
+	case errors.Is(err, owlat.ErrUnauthenticated), errors.Is(err, owlat.ErrForbidden), errors.Is(err, owlat.ErrLimitReached):
+		return Refused
+	case misfit, elsewhere, errors.Is(err, source.ErrNotQuery):
+		return Usage // the configuration does not fit the source or the ledger
 	}
 	return Error
 }

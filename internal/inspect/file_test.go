@@ -1,6 +1,8 @@
 package inspect
 
 import (
+	"bytes"
+	"compress/gzip"
 	"slices"
 	"strings"
 	"testing"
@@ -28,6 +30,19 @@ func TestFiles(t *testing.T) {
 			name: "CSV with consents", read: csvText,
 			text:   "id,email,newsletter,opt_in\n1,ada@example.com,yes,\n1,bob@example.com,no,1\n",
 			fields: [3]string{"email", "", ""}, when: []string{"newsletter", "opt_in"},
+		},
+		{
+			name: "gzip with another delimiter",
+			read: func(s string) (*Catalog, error) {
+				var packed bytes.Buffer
+				w := gzip.NewWriter(&packed)
+				_, _ = w.Write([]byte(s)) // a buffer takes everything
+				_ = w.Close()
+				return ReadCSV(&packed, "people", ';')
+			},
+			text:   " id ; email ;newsletter\n1;ada@example.com;\n2;bob@example.com;1\n",
+			key:    []string{"id"},
+			fields: [3]string{"email", "", ""}, when: []string{"newsletter"},
 		},
 		{
 			name: "CSV with full names", read: csvText,
@@ -70,7 +85,7 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-func csvText(s string) (*Catalog, error) { return ReadCSV(strings.NewReader(s), "people") }
+func csvText(s string) (*Catalog, error) { return ReadCSV(strings.NewReader(s), "people", ',') }
 
 func TestBadFiles(t *testing.T) {
 	t.Parallel()

@@ -2,21 +2,25 @@ package inspect
 
 import (
 	"bufio"
+	"compress/gzip"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 )
 
-// ReadCSV takes a CSV file's first rows for a table of that name. The first line holds the names of the columns.
-func ReadCSV(r io.Reader, name string) (*Catalog, error) {
-	buffered := bufio.NewReader(r)
-	if bom, _ := buffered.Peek(3); string(bom) == "\ufeff" {
-		_, _ = buffered.Discard(3) // just peeked at
+// ReadCSV takes the first rows of a CSV file, plain or gzip, for a table of that name. Its first line holds the names of the
+// columns; an empty field is a NULL, as for package source.
+func ReadCSV(r io.Reader, name string, delimiter rune) (*Catalog, error) {
+	text, err := plainText(r)
+	if err != nil {
+		return nil, err
 	}
-	records := csv.NewReader(buffered)
+	records := csv.NewReader(text)
+	records.Comma = delimiter
 	header, err := records.Read()
 	if errors.Is(err, io.EOF) {
 		return nil, errors.New("the file is empty: its first line must hold the names of the columns")
@@ -26,7 +30,7 @@ func ReadCSV(r io.Reader, name string) (*Catalog, error) {
 	}
 	t := Table{Name: name, Sampled: true}
 	for _, column := range header {
-		t.Columns = append(t.Columns, Column{Name: column, Type: "text", Kind: Any})
+		t.Columns = append(t.Columns, Column{Name: strings.TrimSpace(column), Type: "text", Kind: Any})
 	}
 	for ; t.Rows < sampleRows; t.Rows++ {
 		record, err := records.Read()
@@ -37,16 +41,41 @@ func ReadCSV(r io.Reader, name string) (*Catalog, error) {
 			return nil, fmt.Errorf("read the first rows: %w", err)
 		}
 		for i, v := range record {
-			t.Columns[i].Sample = append(t.Columns[i].Sample, v)
+			if v == "" {
+				t.Columns[i].Nulls++
+			} else {
+				t.Columns[i].Sample = append(t.Columns[i].Sample, v)
+			}
 		}
 	}
 	t.dropUnusable()
 	return &Catalog{Dialect: File, Tables: []Table{t}}, nil
 }
 
-// ReadNDJSON takes a file of one JSON object per line for a table of that name; the columns are the keys of its first objects.
+// plainText unpacks gzip, known by its first bytes, and skips a byte order mark.
+func plainText(r io.Reader) (io.Reader, error) {
+	buffered := bufio.NewReader(r)
+	if magic, _ := buffered.Peek(2); string(magic) == "\x1f\x8b" {
+		unpacked, err := gzip.NewReader(buffered)
+		if err != nil {
+			return nil, fmt.Errorf("unpack the file: %w", err)
+		}
+		buffered = bufio.NewReader(unpacked)
+	}
+	if mark, _ := buffered.Peek(3); string(mark) == "\ufeff" {
+		_, _ = buffered.Discard(3) // just peeked at
+	}
+	return buffered, nil
+}
+
+// ReadNDJSON takes the first lines of a file of one JSON object per line, plain or gzip, for a table of that name; the columns
+// are the keys of those objects.
 func ReadNDJSON(r io.Reader, name string) (*Catalog, error) {
-	lines := json.NewDecoder(r)
+	text, err := plainText(r)
+	if err != nil {
+		return nil, err
+	}
+	lines := json.NewDecoder(text)
 	t := Table{Name: name, Sampled: true}
 	for ; t.Rows < sampleRows; t.Rows++ {
 		var object map[string]any

@@ -102,8 +102,8 @@ func (p *Proposal) topics(w *writer) {
 	known := slices.ContainsFunc(p.Topics, func(t Topic) bool { return t.ID != "" })
 	unknown := slices.ContainsFunc(p.Topics, func(t Topic) bool { return t.ID == "" })
 	w.comment(4,
-		"Topics to put the contacts on. Nobody who was in Owlat before, or left a topic, is put on it again.",
-		"\"when\" names the column that says yes; a topic without it is for every row.")
+		"Topics to put new contacts on. Who has left a topic is not put on it again, nor is anybody who was in",
+		"Owlat before the first run. \"when\" names the column that says yes; without it a topic is for every row.")
 	if unknown || len(p.Topics) == 0 {
 		w.comment(4, "The id stands on the topic's page in Owlat. To use a topic, put its id here and take away the # in front:")
 	}

@@ -92,7 +92,7 @@ func TestYAML(t *testing.T) {
 
 func TestYAMLWithoutTopics(t *testing.T) {
 	t.Parallel()
-	c, err := ReadCSV(strings.NewReader("mail\nada@example.com\n"), "people")
+	c, err := ReadCSV(strings.NewReader("mail\nada@example.com\n"), "people", ',')
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ var table = map[string][]string{
 	"/reconcile":         {"/", "/owlat", "github.com/zeebo/xxh3", "golang.org/x/sync"},
 	"/source":            {"/", "github.com/jackc/pgx/v5"},
 	"/source/sourcetest": {"/", "/source", "github.com/google/go-cmp"},
-	"/ledger":            {"/", "/reconcile", "github.com/pressly/goose/v3"},
+	"/ledger":            {"/", "/reconcile", "github.com/gofrs/flock", "github.com/pressly/goose/v3"},
 	"/ledger/ledgertest": {"/", "/reconcile", "/ledger", "github.com/google/go-cmp"},
 	"/internal":          {all},
 	"/cmd":               {all},

@@ -179,23 +179,20 @@ func (d *Display) left(elapsed time.Duration) time.Duration {
 	return d.estimate - elapsed
 }
 
+// withBar is how many columns a terminal must have for a bar beside the words; the bar takes a fifth of them.
+const withBar, longestBar = 60, 30
+
 // draw returns the line for a terminal that many columns wide.
 func (d *Display) draw(columns int) string {
-	const widest, narrowest = 30, 8
-	text := strings.Join(d.parts(), "  ")
-	head, fraction := d.sync+"  ", d.fraction()
-	// The last column stays free: some terminals wrap when it is written.
-	room := columns - 1 - len(head) - len(text) - len("[]  ")
-	if fraction >= 0 && room >= narrowest {
-		width := min(room, widest)
+	line := d.sync + "  "
+	if fraction := d.fraction(); fraction >= 0 && columns >= withBar {
+		width := min(columns/5, longestBar)
 		full := int(fraction * float64(width))
-		head += "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]  "
+		line += "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]  "
 	}
-	line := head + text
-	if columns > 0 && len(line) > columns-1 {
-		line = line[:columns-1]
-	}
-	return line
+	line += strings.Join(d.parts(), "  ")
+	// The last column stays free: some terminals wrap when it is written.
+	return line[:max(0, min(len(line), columns-1))]
 }
 
 // fraction is how much of the stage is done, negative when nobody can know.

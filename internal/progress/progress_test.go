@@ -67,7 +67,7 @@ func TestTerminal(t *testing.T) {
 		synctest.Wait()
 		frames := strings.Split(out.String(), "\r")
 		if got, want := frames[len(frames)-1],
-			"users  [#############.............]  50 of 100 requests  10.0/s  about 5s left  updated 50\x1b[K"; got != want {
+			"users  [#########.........]  50 of 100 requests  10.0/s  about 5s left  updated 50\x1b[K"; got != want {
 			t.Errorf("last frame:\n%q, want\n%q", got, want)
 		}
 		d.Suspend(func() { out.WriteString("a question\n") })

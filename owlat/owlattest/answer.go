@@ -93,7 +93,7 @@ func unrouted(path string) *answer {
 
 // limits sets the rate-limit headers of an authenticated answer. Remaining tells nothing of the bucket, as in Owlat.
 func (s *Server) limits(a *answer, now time.Time) {
-	limit := int(s.rate())
+	limit := int(math.Ceil(s.rate()))
 	remaining := max(0, limit-1)
 	if a.status == http.StatusTooManyRequests {
 		remaining = 0

@@ -253,6 +253,8 @@ func (s *Server) controlContacts(r *http.Request) (any, error) {
 		return nil, err
 	}
 	query := r.URL.Query()
+	// No address holds a space, so one stands for a plus sign that was not encoded.
+	email := lower(strings.ReplaceAll(query.Get("email"), " ", "+"))
 	s.lock()
 	defer s.mu.Unlock()
 	found := s.contacts.rows
@@ -263,11 +265,11 @@ func (s *Server) controlContacts(r *http.Request) (any, error) {
 			found = []*contact{c}
 		}
 	case query.Has("email"):
-		found = s.contacts.byAddress[lower(query.Get("email"))]
+		found = s.contacts.byAddress[email]
 	}
 	out := []controlContact{}
 	for _, c := range found {
-		if !c.live() || query.Has("email") && c.email != lower(query.Get("email")) {
+		if !c.live() || query.Has("email") && c.email != email {
 			continue
 		}
 		shown := controlContact{

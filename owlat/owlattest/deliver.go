@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"iter"
 	"net"
 	"net/http"
 	"os"
@@ -94,7 +95,7 @@ func resetConnection(w http.ResponseWriter) {
 func withoutEnd(body []byte) []byte { return bytes.TrimSuffix(body, []byte("}")) }
 
 // split yields the body in up to pieces parts.
-func split(body []byte) func(yield func([]byte) bool) {
+func split(body []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		size := max(1, (len(body)+pieces-1)/pieces)
 		for len(body) > 0 {

@@ -78,3 +78,20 @@ func TestListenerInAnotherServer(t *testing.T) {
 		}
 	}
 }
+
+func TestBrokenRequestBodyHasNoEffect(t *testing.T) {
+	t.Parallel()
+	var s owlattest.Server
+	base := serve(t, &s)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+	must(t, err)
+	_, err = io.WriteString(conn, "POST /api/v1/contacts HTTP/1.1\r\nHost: x\r\nAuthorization: "+s.AddKey()+"\r\nContent-Length: 99\r\n\r\n{\"email\":\"a@example.com\"}")
+	must(t, err)
+	must(t, conn.(*net.TCPConn).CloseWrite())
+	answer, err := io.ReadAll(conn)
+	must(t, err)
+	if len(answer) > 0 || s.Len() != 0 || s.Stats().Total != 0 {
+		t.Errorf("answered %q, %d contacts", answer, s.Len())
+	}
+	must(t, conn.Close())
+}

@@ -40,11 +40,13 @@ type Server struct {
 	RandomSeed uint64
 
 	// OnRequest, if set, is called for every request to the API before anything is looked at, and OnAnswer after the
-	// request took effect and before its answer is sent. Neither is called with a lock held, both on the request's goroutine.
+	// request took effect and before its answer is sent, with the status, or 0 where no answer reaches the client. Both run
+	// on the request's goroutine without a lock held.
 	OnRequest func(Request)
 	OnAnswer  func(Request, int)
 
-	// WebhookClient delivers webhooks. Nil means a client of the package's own that follows no redirect.
+	// WebhookClient delivers webhooks; nil means a client of the package's own. Whatever the client, redirects are not
+	// followed and an attempt ends after 30 s.
 	WebhookClient *http.Client
 
 	mu         sync.Mutex
@@ -142,7 +144,7 @@ func (s *Server) newID() string { return s.drawText(32) }
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := readBody(r)
 	if err != nil {
-		return // the client is gone, or its body broke off: nobody is left to answer
+		panic(http.ErrAbortHandler) // the body broke off: there is nothing to judge
 	}
 	s.exchange(r.Context(), r.Method, requestTarget(r), r.Header.Get("Authorization"), body).serve(w, r)
 }

@@ -14,7 +14,7 @@ const maxLog = 1_000_000
 type Stats struct {
 	Since       time.Time      `json:"since"`
 	Total       int            `json:"total"`
-	Writes      int            `json:"writes"`      // all but GET and OPTIONS, refused ones included
+	Writes      int            `json:"writes"`      // all but GET, HEAD and OPTIONS, refused ones included
 	RateLimited int            `json:"rateLimited"` // answered 429
 	Faults      int            `json:"faults"`      // hit by an injected fault
 	Events      int            `json:"events"`      // accepted
@@ -80,7 +80,7 @@ func (s *Server) Stats() Stats {
 	for k, n := range s.stats.counts {
 		st.Requests = append(st.Requests, RequestCount{k.method, k.route, k.status, n})
 		st.Total += n
-		if k.method != http.MethodGet && k.method != http.MethodOptions {
+		if k.method != http.MethodGet && k.method != http.MethodHead && k.method != http.MethodOptions {
 			st.Writes += n
 		}
 		if k.status == http.StatusTooManyRequests {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Events that a webhook can be told of.
+// Events that the emulator tells webhooks of. They can subscribe to Owlat's other events too.
 const (
 	EventContactCreated    = "contact.created"
 	EventTopicUnsubscribed = "topic.unsubscribed"
@@ -23,7 +23,10 @@ const (
 	EventEmailComplained   = "email.complained"
 )
 
-var webhookEvents = []string{EventContactCreated, EventTopicUnsubscribed, EventEmailBounced, EventEmailComplained}
+var webhookEvents = []string{
+	EventContactCreated, EventTopicUnsubscribed, EventEmailBounced, EventEmailComplained,
+	"email.sent", "email.delivered", "email.opened", "email.clicked", "test",
+}
 
 // webhookPauses stand before the three attempts of a delivery.
 var webhookPauses = [...]time.Duration{0, time.Minute, 5 * time.Minute}

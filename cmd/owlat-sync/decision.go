@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"owlatsync"
+	"owlatsync/reconcile"
+)
+
+// decisionJSON is one row of a plan as "plan --json" prints it.
+type decisionJSON struct {
+	Type     string             `json:"type"`
+	Sync     string             `json:"sync"`
+	Key      string             `json:"key,omitempty"`
+	Position string             `json:"position"`
+	Outcome  owlatsync.Outcome  `json:"outcome"`
+	Reason   string             `json:"reason,omitempty"`
+	Changes  []owlatsync.Change `json:"changes"`
+	Requests int                `json:"requests"`
+}
+
+func newDecisionJSON(sync string, d reconcile.Decision) decisionJSON {
+	return decisionJSON{
+		Type: "row", Sync: sync, Key: d.Key, Position: d.Position, Outcome: d.Outcome, Reason: d.Reason,
+		Changes: append([]owlatsync.Change{}, d.Changes...), Requests: d.Requests,
+	}
+}
+
+// decisionLine returns a row of a plan as one line of text.
+func decisionLine(d reconcile.Decision) string {
+	label := d.Key
+	if label == "" {
+		label = d.Position
+	}
+	what := describe(d.Changes)
+	if d.Reason != "" {
+		if what != "" {
+			what += "; "
+		}
+		what += d.Reason
+	}
+	return fmt.Sprintf("  %-9s  %-10s  %s", intention(d.Outcome), printable(label), what)
+}
+
+// intention is the word for an outcome that is still to come.
+func intention(o owlatsync.Outcome) string {
+	switch o {
+	case owlatsync.Created:
+		return "create"
+	case owlatsync.Updated:
+		return "update"
+	case owlatsync.Renamed:
+		return "rename"
+	case owlatsync.Adopted:
+		return "adopt"
+	case owlatsync.Removed:
+		return "remove"
+	case owlatsync.Skipped:
+		return "skip"
+	}
+	return string(o)
+}
+
+// describe says in words what the changes do.
+func describe(changes []owlatsync.Change) string {
+	words := make([]string, 0, len(changes))
+	creating := false
+	for _, c := range changes {
+		switch c.Kind {
+		case owlatsync.CreateContact:
+			creating = true
+			words = append(words, printable(c.To))
+		case owlatsync.AdoptContact:
+			words = append(words, "the contact exists")
+		case owlatsync.RenameContact:
+			words = append(words, fmt.Sprintf("address %s -> %s", printable(c.From), printable(c.To)))
+		case owlatsync.SetField:
+			if creating {
+				words = append(words, fmt.Sprintf("%s %q", c.Field, c.To))
+			} else {
+				words = append(words, fmt.Sprintf("%s %q -> %q", c.Field, c.From, c.To))
+			}
+		case owlatsync.AddTopic:
+			words = append(words, "add to topic "+c.Topic)
+		case owlatsync.RemoveTopic:
+			words = append(words, "remove from topic "+c.Topic)
+		case owlatsync.DeleteContact:
+			words = append(words, "delete the contact")
+		default:
+			words = append(words, string(c.Kind))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// printable returns s, quoted if it holds what a terminal would act on or not show.
+func printable(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
+		return strconv.Quote(s)
+	}
+	return s
+}

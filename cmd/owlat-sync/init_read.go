@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"owlatsync/internal/config"
+	"owlatsync/internal/inspect"
+	"owlatsync/source"
+)
+
+// readCatalog looks at the tables of a database, or at the first rows of a file.
+func (a *app) readCatalog(ctx context.Context, dsn source.DSN) (*inspect.Catalog, error) {
+	if err := probe(ctx, dsn); err != nil {
+		return nil, err
+	}
+	switch dsn.Kind() {
+	case source.KindPostgres:
+		conn, err := pgx.Connect(ctx, dsn.ConnString())
+		if err != nil {
+			return nil, fmt.Errorf("connect: %w", err)
+		}
+		defer conn.Close(context.WithoutCancel(ctx))
+		return inspect.ReadPostgres(ctx, conn)
+	case source.KindMySQL:
+		return readSQL(ctx, dsn, openMySQL, inspect.ReadMySQL)
+	case source.KindSQLite:
+		return readSQL(ctx, dsn, openSQLite, inspect.ReadSQLite)
+	}
+	file, err := os.Open(dsn.Path())
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if dsn.Kind() == source.KindCSV {
+		return inspect.ReadCSV(file, fileTitle(dsn), dsn.Delimiter())
+	}
+	return inspect.ReadNDJSON(file, fileTitle(dsn))
+}
+
+func readSQL(ctx context.Context, dsn source.DSN, open func(source.DSN) (*sql.DB, error),
+	read func(context.Context, *sql.DB) (*inspect.Catalog, error)) (*inspect.Catalog, error) {
+	db, err := open(dsn)
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	return read(ctx, db)
+}
+
+// probe connects as a run would, so that what is wrong with a DSN is told in the same words.
+func probe(ctx context.Context, dsn source.DSN) (err error) {
+	src, closeSource, err := openSource(config.Sync{Target: dsn, Query: "SELECT 1", Fields: config.Fields{Email: "email"}})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeSource()) }()
+	return src.Ping(ctx)
+}
+
+// fileTitle is the name of a file without its endings.
+func fileTitle(dsn source.DSN) string {
+	name, _, _ := strings.Cut(filepath.Base(dsn.Path()), ".")
+	return name
+}
+
+// writableDSN returns the DSN as it is written to the configuration file at path, and whether that is a reference to the
+// environment: it is where the DSN came from there, or may hold a secret.
+func writableDSN(dsn source.DSN, text, path string, fromEnv bool) (string, bool) {
+	_, options, _ := strings.Cut(text, "?")
+	if options != "" {
+		options = "?" + options
+	}
+	switch dsn.Kind() {
+	case source.KindSQLite, source.KindCSV, source.KindNDJSON:
+		return string(dsn.Kind()) + ":" + relativeTo(filepath.Dir(path), dsn.Path()) + options, false
+	}
+	secret := strings.Contains(dsn.String(), ":xxxxx@") || strings.Contains(strings.ToLower(options), "pass")
+	if fromEnv || secret {
+		return "${" + envDatabase + "}", true
+	}
+	return strings.TrimSpace(text), false
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"owlatsync"
+	"owlatsync/internal/progress"
+	"owlatsync/reconcile"
+)
+
+// printEnd prints the rows that were not applied and the summary table.
+func (r *runner) printEnd(a *app) {
+	if a.json || len(r.reports) == 0 {
+		return
+	}
+	if len(r.shown) > 0 {
+		a.printf("Not applied:\n")
+		w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+		for _, s := range r.shown {
+			_, _ = fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", s.sync, s.label, s.outcome, s.reason)
+		}
+		_ = w.Flush()
+		switch {
+		case r.failures != nil:
+			a.printf("  written to %s, with addresses: %s\n", r.failures.path, plural(len(r.shown)+r.hidden, "row"))
+		case r.hidden > 0:
+			a.printf("  and %d more; \"owlat-sync run --failures FILE\" writes all to a file\n", r.hidden)
+		}
+		a.printf("\n")
+	}
+	a.printf("%s", summaryTable(r.reports))
+	failed := 0
+	for _, report := range r.reports {
+		failed += report.Outcomes[owlatsync.Failed]
+	}
+	if failed > 0 {
+		a.printf("\n%s failed; what can pass later is tried again by the next runs.\n", plural(failed, "row"))
+	}
+}
+
+// summaryTable shows the reports side by side, a line for each number that is not 0 everywhere.
+func summaryTable(reports []*owlatsync.Report) string {
+	var lines [][]string
+	add := func(name string, always bool, value func(*owlatsync.Report) int) {
+		line := []string{name}
+		for _, r := range reports {
+			n := value(r)
+			always = always || n != 0
+			line = append(line, fmt.Sprint(n))
+		}
+		if always {
+			lines = append(lines, line)
+		}
+	}
+	head, times := []string{""}, []string{"time"}
+	for _, r := range reports {
+		head = append(head, r.Sync)
+		times = append(times, progress.Duration(time.Duration(r.Seconds*float64(time.Second))))
+	}
+	lines = append(lines, head)
+	add("rows", true, func(r *owlatsync.Report) int { return r.Rows })
+	for _, o := range owlatsync.Outcomes {
+		always := o == owlatsync.Created || o == owlatsync.Updated || o == owlatsync.Unchanged || o == owlatsync.Failed
+		add("  "+string(o), always, func(r *owlatsync.Report) int { return r.Outcomes[o] })
+	}
+	add("topics added", false, func(r *owlatsync.Report) int { return r.Memberships.Added })
+	add("topics removed", false, func(r *owlatsync.Report) int { return r.Memberships.Removed })
+	add("topics left as is", false, func(r *owlatsync.Report) int { return r.Memberships.Skipped })
+	add("requests", true, func(r *owlatsync.Report) int { return r.Requests.Total })
+	add("  writes", false, func(r *owlatsync.Report) int { return r.Requests.Writes })
+	add("  rate-limited", false, func(r *owlatsync.Report) int { return r.Requests.RateLimited })
+	lines = append(lines, times)
+	return alignRight(lines)
+}
+
+// alignRight lays out a table whose first column is aligned left and the others right.
+func alignRight(lines [][]string) string {
+	widths := make([]int, len(lines[0]))
+	for _, line := range lines {
+		for i, cell := range line {
+			widths[i] = max(widths[i], len(cell))
+		}
+	}
+	var b strings.Builder
+	for _, line := range lines {
+		fmt.Fprintf(&b, "%-*s", widths[0], line[0])
+		for i, cell := range line[1:] {
+			fmt.Fprintf(&b, "  %*s", max(widths[i+1], 6), cell)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// failureFile is the CSV of every row that was not applied. It holds addresses, so that only its owner may read it.
+type failureFile struct {
+	path string
+	file *os.File
+	csv  *csv.Writer
+}
+
+func createFailureFile(path string) (*failureFile, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, usageError(fmt.Errorf("create the file for --failures: %w", err))
+	}
+	ff := &failureFile{path: path, file: f, csv: csv.NewWriter(f)}
+	// A writing error stays in the writer and is returned by close.
+	_ = ff.csv.Write([]string{"sync", "key", "position", "email", "outcome", "category", "reason"})
+	return ff, nil
+}
+
+func (f *failureFile) write(sync string, e reconcile.RowDone) {
+	_ = f.csv.Write([]string{sync, e.Key, e.Position, e.Address(), string(e.Outcome), e.Category, e.Reason})
+}
+
+func (f *failureFile) close() error {
+	f.csv.Flush()
+	if err := errors.Join(f.csv.Error(), f.file.Close()); err != nil {
+		return fmt.Errorf("write the file for --failures: %w", err)
+	}
+	return nil
+}

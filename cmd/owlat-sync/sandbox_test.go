@@ -1,0 +1,240 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"owlatsync/owlat"
+	"owlatsync/owlat/owlattest"
+)
+
+// announced is what "sandbox --json" prints when it is ready.
+type announced struct {
+	Type   string            `json:"type"`
+	URL    string            `json:"url"`
+	APIKey string            `json:"api_key"`
+	Topics map[string]string `json:"topics"`
+}
+
+func (s announced) client(t *testing.T) *owlat.Client {
+	t.Helper()
+	c, err := owlat.NewClient(s.URL, s.APIKey, owlat.WithoutLimiter(), owlat.WithRetries(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.CloseIdleConnections)
+	return c
+}
+
+// startSandbox runs the command in this process until stop, which returns its exit code.
+func startSandbox(t *testing.T, args ...string) (got announced, stop func() int) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	reader, writer := io.Pipe()
+	code := make(chan int, 1)
+	var stderr bytes.Buffer
+	go func() {
+		defer writer.Close()
+		code <- run(ctx, append([]string{"sandbox", "--json", "--listen", "127.0.0.1:0"}, args...), nil, strings.NewReader(""), writer, &stderr)
+	}()
+	if err := json.NewDecoder(reader).Decode(&got); err != nil {
+		cancel()
+		t.Fatalf("the sandbox did not start: %v, exit code %d, %s", err, <-code, stderr.Bytes())
+	}
+	stopped := false
+	stop = func() int {
+		cancel()
+		stopped = true
+		return <-code
+	}
+	t.Cleanup(func() {
+		if !stopped {
+			stop()
+		}
+	})
+	return got, stop
+}
+
+func TestSandboxKeepsItsData(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "sandbox.json")
+	first, stop := startSandbox(t, "--data", data)
+	if first.Type != "sandbox" || len(first.Topics) != 2 {
+		t.Fatalf("announced %+v, want a key and two topics", first)
+	}
+	client := first.client(t)
+	made, err := client.Contacts.Create(t.Context(), owlat.ContactCreate{Email: "ada@example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Topics.Add(t.Context(), first.Topics["newsletter"], owlat.Member{ContactID: made.ID}); err != nil {
+		t.Fatal(err)
+	}
+	if code := stop(); code != 0 {
+		t.Fatalf("stopped with exit code %d, want 0", code)
+	}
+	info, err := os.Stat(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mode := info.Mode().Perm(); mode != 0o600 {
+		t.Errorf("the data file, which holds the key, has mode %o", mode)
+	}
+
+	second, stop := startSandbox(t, "--data", data)
+	defer stop()
+	if second.APIKey != first.APIKey || second.Topics["newsletter"] != first.Topics["newsletter"] {
+		t.Errorf("after the restart another key or topic: %+v, before %+v", second.Topics, first.Topics)
+	}
+	found, err := second.client(t).Contacts.Get(t.Context(), "ada@example.com")
+	if err != nil || found.ID != made.ID {
+		t.Errorf("after the restart found %+v, %v; want contact %s", found, err, made.ID)
+	}
+	left, err := filepath.Glob(data + ".*.tmp")
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %q, %v", left, err)
+	}
+}
+
+// TestSandboxSavesOnSIGTERM stops a real process as systemd and containers do.
+func TestSandboxSavesOnSIGTERM(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "sandbox.json")
+	cmd := exec.CommandContext(t.Context(), "owlat-sync", "sandbox", "--json", "--listen", "127.0.0.1:0", "--data", data)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(stdout).ReadBytes('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got announced
+	if err := json.Unmarshal(line, &got); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := got.client(t).Contacts.Create(t.Context(), owlat.ContactCreate{Email: "grace@example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("after SIGTERM: %v", err)
+	}
+	file, err := os.Open(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var server owlattest.Server
+	if err := server.Load(file); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := server.Contact("grace@example.com"); !ok {
+		t.Error("the contact was not saved")
+	}
+}
+
+func TestSandboxRefuses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	broken := filepath.Join(dir, "broken.json")
+	if err := os.WriteFile(broken, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	inUse := filepath.Join(dir, "used.json")
+	startSandbox(t, "--data", inUse)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for _, test := range []struct {
+		name string
+		args []string
+		code int
+		want string
+	}{
+		{"every interface", []string{"--listen", ":4010"}, 2, "--allow-remote"},
+		{"another interface", []string{"--listen", "0.0.0.0:0"}, 2, "could be reached from other machines"},
+		{"no address", []string{"--listen", "4010"}, 2, "is not an address such as 127.0.0.1:4010"},
+		{"no rate", []string{"--rate", "0"}, 2, "--rate 0 must be above 0"},
+		{"an endless rate", []string{"--rate", "+Inf"}, 2, "--rate +Inf must be above 0"},
+		{"no burst", []string{"--burst", "0"}, 2, "--burst 0 must be at least 1"},
+		{"an argument", []string{"extra"}, 2, "extra"},
+		{"a port in use", []string{"--listen", taken.Addr().String()}, 1, "--listen 127.0.0.1:0 takes a free port"},
+		{"a broken file", []string{"--listen", "127.0.0.1:0", "--data", broken}, 1, "move it away to start with an empty sandbox"},
+		{"a file in use", []string{"--listen", "127.0.0.1:0", "--data", inUse}, 1, "another sandbox keeps its state in"},
+		{"a missing folder", []string{"--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "none", "x.json")}, 1, "lock the sandbox's data file"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			code := run(t.Context(), append([]string{"sandbox"}, test.args...), nil, strings.NewReader(""), &stdout, &stderr)
+			if code != test.code || !strings.Contains(stderr.String(), test.want) {
+				t.Errorf("exit code %d, want %d, and %q in:\n%s", code, test.code, test.want, stderr.Bytes())
+			}
+		})
+	}
+	if text, err := os.ReadFile(broken); err != nil || string(text) != "{" {
+		t.Errorf("the broken file was touched: %q, %v", text, err)
+	}
+}
+
+func TestSandboxLimits(t *testing.T) {
+	t.Parallel()
+	got, _ := startSandbox(t, "--rate", "0.001", "--burst", "2")
+	client := got.client(t)
+	for i := range 3 {
+		_, err := client.Contacts.Get(t.Context(), "nobody@example.com")
+		if want := owlat.ErrNotFound; i < 2 && !errors.Is(err, want) {
+			t.Fatalf("request %d: %v, want %v", i+1, err, want)
+		}
+		if i == 2 && !errors.Is(err, owlat.ErrRateLimited) {
+			t.Errorf("request 3: %v, want %v", err, owlat.ErrRateLimited)
+		}
+	}
+}
+
+// TestSandboxSnippet reads what a person is shown and checks that it holds what one needs.
+func TestSandboxSnippet(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	reader, writer := io.Pipe()
+	code := make(chan int, 1)
+	go func() {
+		code <- run(ctx, []string{"sandbox", "--listen", "127.0.0.1:0", "--no-limit"}, nil, strings.NewReader(""), writer, io.Discard)
+		writer.Close()
+	}()
+	var text strings.Builder
+	lines := bufio.NewScanner(reader)
+	for lines.Scan() {
+		text.WriteString(lines.Text() + "\n")
+		if strings.Contains(lines.Text(), "Ctrl-C stops it") {
+			break
+		}
+	}
+	cancel()
+	if got := <-code; got != 0 {
+		t.Errorf("exit code %d", got)
+	}
+	for _, want := range []string{"export OWLAT_URL=http://127.0.0.1:", "export OWLAT_API_KEY=lm_live_", "  newsletter\n", "product-updates, with double opt-in", "no request limit"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%q is missing in:\n%s", want, text.String())
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
+
+	"owlatsync/owlat/owlattest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(leakChecked{m}, map[string]func(){"owlat-sync": main})
+}
+
+// leakChecked fails a run of the tests that passed but left goroutines behind.
+type leakChecked struct{ *testing.M }
+
+func (m leakChecked) Run() int {
+	code := m.M.Run()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return code
+}
+
+// dsnPassword is the password in DSNs of the stories; no output may hold it.
+const dsnPassword = "hunter2topsecret"
+
+// story is what a script has beside its folder: an emulator, reached over a real socket under a path.
+type story struct {
+	server *owlattest.Server
+	key    string
+	writes int // write requests when "writes" was asked last
+	names  map[string]string
+}
+
+type storyKey struct{}
+
+// TestStories runs each script of testdata/script against an emulator of its own, which has no request limit. A script has
+// these variables: OWLAT_URL and OWLAT_API_KEY; ALIAS, another URL of the same server;
+// READ_KEY, a key that may only read, WRITE_KEY, one that may not; NEWS and OFFERS, the ids of topics
+// without double opt-in, CONFIRM, one with it; PASSWORD. Beside testscript's own commands it has those in storyCommands.
+func TestStories(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                "testdata/script",
+		Setup:              setupStory,
+		Cmds:               storyCommands,
+		RequireUniqueNames: true,
+		UpdateScripts:      os.Getenv("UPDATE_SCRIPTS") != "",
+	})
+}
+
+func setupStory(env *testscript.Env) error {
+	s := &story{server: &owlattest.Server{NoLimit: true, BasePath: "/owlat"}, names: make(map[string]string)}
+	s.key = s.server.AddKey()
+	listener := httptest.NewServer(s.server)
+	env.Defer(func() {
+		listener.Close()
+		_ = s.server.Close()
+	})
+	env.Values[storyKey{}] = s
+	for name, doubleOptIn := range map[string]bool{"NEWS": false, "OFFERS": false, "CONFIRM": true} {
+		id := s.server.AddTopic(strings.ToLower(name), doubleOptIn)
+		s.names[id] = name
+		env.Setenv(name, id)
+	}
+	s.names[listener.URL+"/owlat"] = "URL"
+	env.Setenv("OWLAT_URL", listener.URL+"/owlat")
+	env.Setenv("ALIAS", strings.Replace(listener.URL, "127.0.0.1", "localhost", 1)+"/owlat")
+	env.Setenv("OWLAT_API_KEY", s.key)
+	env.Setenv("READ_KEY", s.server.AddKey(owlattest.ScopeContactsRead))
+	env.Setenv("WRITE_KEY", s.server.AddKey(owlattest.ScopeContactsWrite, owlattest.ScopeTopicsWrite))
+	env.Setenv("PASSWORD", dsnPassword)
+	env.Setenv("TZ", "UTC")
+	return nil
+}
+
+var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
+	// cli CODE ARGS... runs owlat-sync, wants that exit code, and leaves what it printed in the files out and err, in
+	// which what differs from run to run is replaced by words. It fails when a secret is printed.
+	"cli": func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) < 1 {
+			ts.Fatalf("usage: cli CODE ARGS...")
+		}
+		s := ts.Value(storyKey{}).(*story)
+		err := ts.Exec("owlat-sync", args[1:]...)
+		out, errOut := ts.ReadFile("stdout"), ts.ReadFile("stderr")
+		for _, secret := range []string{s.key, ts.Getenv("READ_KEY"), ts.Getenv("WRITE_KEY"), dsnPassword} {
+			if strings.Contains(out+errOut, secret) {
+				ts.Fatalf("a secret was printed")
+			}
+		}
+		code := 0
+		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+			code = exit.ExitCode()
+		} else if err != nil {
+			ts.Fatalf("%v", err)
+		}
+		if want := args[0]; strconv.Itoa(code) != want {
+			ts.Fatalf("exit code %d, want %s", code, want)
+		}
+		work := ts.Getenv("WORK")
+		ts.Check(os.WriteFile(ts.MkAbs("out"), []byte(s.normal(out, work)), 0o600))
+		ts.Check(os.WriteFile(ts.MkAbs("err"), []byte(s.normal(errOut, work)), 0o600))
+	},
+	// contacts FILE writes the live contacts, oldest first: address, names, topics, and "opted out".
+	"contacts": func(ts *testscript.TestScript, neg bool, args []string) {
+		s := ts.Value(storyKey{}).(*story)
+		var b strings.Builder
+		for _, c := range s.server.Contacts() {
+			topics := make([]string, len(c.Topics))
+			for i, id := range c.Topics {
+				topics[i] = s.names[id]
+			}
+			slices.Sort(topics)
+			fmt.Fprintf(&b, "%s|%s|%s|%s", c.Email, c.FirstName, c.LastName, strings.Join(topics, ","))
+			if c.Unsubscribed {
+				b.WriteString("|opted out")
+			}
+			b.WriteByte('\n')
+		}
+		lines := strings.SplitAfter(b.String(), "\n")
+		slices.Sort(lines) // several are created at once: their order is of no account
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Join(lines, "")), 0o600))
+	},
+	// writes N wants that many write requests since the last call, refused ones included.
+	"writes": func(ts *testscript.TestScript, neg bool, args []string) {
+		s := ts.Value(storyKey{}).(*story)
+		now := s.server.Stats().Writes
+		if got := strconv.Itoa(now - s.writes); got != args[0] {
+			ts.Fatalf("%s write requests, want %s", got, args[0])
+		}
+		s.writes = now
+	},
+	// owlat add EMAIL [FIRST [LAST]] | unsubscribe EMAIL [TOPIC] | delete-topic TOPIC | erase EMAIL does in Owlat what a
+	// person or a dashboard does; owlat fault KIND [METHOD [STATUS]] and owlat heal make the server fail and end it.
+	"owlat": func(ts *testscript.TestScript, neg bool, args []string) {
+		server := ts.Value(storyKey{}).(*story).server
+		at := func(i int) string {
+			if i < len(args) {
+				return args[i]
+			}
+			return ""
+		}
+		switch args[0] {
+		case "add":
+			_, err := server.AddContact(owlattest.ContactState{Email: at(1), FirstName: at(2), LastName: at(3)})
+			ts.Check(err)
+		case "unsubscribe":
+			ts.Check(server.Unsubscribe(at(1), at(2)))
+		case "delete-topic":
+			ts.Check(server.DeleteTopic(at(1)))
+		case "erase":
+			ts.Check(server.SoftDelete(at(1)))
+		case "fault":
+			status, _ := strconv.Atoi(at(3))
+			ts.Check(server.InjectFaults(owlattest.Fault{Kind: owlattest.FaultKind(at(1)), Method: at(2), Status: status}))
+		case "heal":
+			server.ClearFaults()
+		default:
+			ts.Fatalf("owlat cannot %s", args[0])
+		}
+	},
+	// hold FILE takes the ledger as a run of another process does, until the script ends.
+	"hold": func(ts *testscript.TestScript, neg bool, args []string) {
+		l, err := openLedger(context.Background(), ts.MkAbs(args[0]))
+		ts.Check(err)
+		ts.Defer(func() { _ = l.Close() })
+		_, err = l.Acquire(context.Background(), "run of sync \"users\"")
+		ts.Check(err)
+	},
+	// sql FILE STATEMENTS... makes or changes a SQLite database.
+	"sql": func(ts *testscript.TestScript, neg bool, args []string) {
+		db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+		ts.Check(err)
+		defer db.Close()
+		for _, statement := range args[1:] {
+			_, err := db.Exec(statement)
+			ts.Check(err)
+		}
+	},
+}
+
+var (
+	takes   = regexp.MustCompile(`\b(\d+h\d\dm|\d+m\d\ds|\d+s)\b|"seconds":[0-9.e-]+`)
+	holders = regexp.MustCompile(`by process \d+ on \S+ since`)
+	stamps  = regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.0-9]*Z?`)
+	ids     = regexp.MustCompile(`\b[a-z0-9]{32}\b`)
+	columns = regexp.MustCompile(`(?m)^time +TIME((?: +TIME)*)$`)
+)
+
+// normal replaces what differs from run to run.
+func (s *story) normal(text, work string) string {
+	for real, name := range s.names {
+		text = strings.ReplaceAll(text, real, name)
+	}
+	text = strings.ReplaceAll(text, filepath.Clean(work), "WORK")
+	text = holders.ReplaceAllString(text, "by process PID on HOST since")
+	text = stamps.ReplaceAllString(text, "WHEN")
+	text = takes.ReplaceAllStringFunc(text, func(m string) string {
+		if strings.HasPrefix(m, `"`) {
+			return `"seconds":TIME`
+		}
+		return "TIME"
+	})
+	text = columns.ReplaceAllString(text, "time TIME$1")
+	return ids.ReplaceAllString(text, "ID")
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"owlatsync/internal/config"
+	"owlatsync/internal/exitcode"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile"
+)
+
+// session is what the syncs of one command share: the deployment, its budget and the ledger.
+type session struct {
+	app    *app
+	cfg    *config.Config
+	client *owlat.Client
+	meter  *reconcile.Meter
+	ledger *ledger.SQLite
+}
+
+// eachSync opens what syncs need and does something for each selected one. A sync that fails does not keep the others from
+// their turn, unless they would meet the same.
+func (a *app) eachSync(ctx context.Context, do func(context.Context, *session, config.Sync) error) (err error) {
+	cfg, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	syncs, err := a.selectSyncs(cfg)
+	if err != nil {
+		return err
+	}
+	s := &session{app: a, cfg: cfg, meter: &reconcile.Meter{}}
+	if s.client, err = a.newClient(cfg.Owlat, owlat.WithObserver(s.meter.Observe)); err != nil {
+		return err
+	}
+	defer s.client.CloseIdleConnections()
+	if s.ledger, err = openLedger(ctx, cfg.Ledger); err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := s.ledger.Close(); closeErr != nil {
+			err = errors.Join(err, fmt.Errorf("close the ledger: %w", closeErr))
+		}
+	}()
+	var failed severalErrors
+	for _, sync := range syncs {
+		if err := do(ctx, s, sync); err != nil {
+			failed = append(failed, s.explain(sync.Name, err))
+			if endsAll(err) {
+				break
+			}
+		}
+	}
+	return failed.err()
+}
+
+// explain puts the name of the sync before its error, and behind it what to do.
+func (s *session) explain(sync string, err error) error {
+	if _, shown := errors.AsType[quietError](err); shown {
+		return err
+	}
+	if errors.Is(err, context.Canceled) {
+		return exitcode.With(exitcode.Interrupted,
+			fmt.Errorf("sync %q: aborted; what Owlat has confirmed is recorded, the next run goes on from there", sync))
+	}
+	return explainOwlat(fmt.Errorf("sync %q: %w", sync, err), s.cfg.Owlat)
+}
+
+// endsAll reports whether what ended a sync would end the next one too.
+func endsAll(err error) bool {
+	if _, wrong := errors.AsType[*reconcile.DeploymentError](err); wrong || errors.Is(err, reconcile.ErrUnavailable) {
+		return true
+	}
+	switch exitcode.Of(err) {
+	case exitcode.Refused, exitcode.Locked, exitcode.Interrupted:
+		return true
+	}
+	return errors.Is(err, owlat.ErrNoRoute)
+}
+
+// withEngine opens the source of a sync and hands over an engine for it.
+func (s *session) withEngine(sync config.Sync, observe func(reconcile.Event), do func(*reconcile.Engine, reconcile.Sync) error) (err error) {
+	src, closeSource, err := openSource(sync)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeSource()) }()
+	rate, burst := budget(s.cfg.Owlat)
+	engine := reconcile.New(s.client, s.ledger, reconcile.Options{
+		Logger: s.app.logger, Meter: s.meter, Observe: observe, Rate: rate, Burst: burst,
+	})
+	return do(engine, reconcile.Sync{
+		Name: sync.Name, Source: src, Topics: sync.ReconcileTopics(), Nulls: sync.Nulls, KeyIsAddress: len(sync.Key) == 0,
+	})
+}
+
+// severalErrors are the errors of several syncs, each printed on lines of its own.
+type severalErrors []error
+
+func (e severalErrors) err() error {
+	switch len(e) {
+	case 0:
+		return nil
+	case 1:
+		return e[0]
+	}
+	return exitcode.With(e.code(), e)
+}
+
+// code is the exit code of the error that a caller must know of first.
+func (e severalErrors) code() exitcode.Code {
+	for _, code := range []exitcode.Code{
+		exitcode.Interrupted, exitcode.Refused, exitcode.Locked, exitcode.Usage, exitcode.Error, exitcode.Held,
+	} {
+		for _, err := range e {
+			if exitcode.Of(err) == code {
+				return code
+			}
+		}
+	}
+	return exitcode.FailedRows
+}
+
+func (e severalErrors) Error() string { return errors.Join(e...).Error() }
+
+// Unwrap returns the errors.
+func (e severalErrors) Unwrap() []error { return e }
+
+// jsonLine encodes v, which holds nothing that cannot be encoded, as one line that is read by people too.
+func jsonLine(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"owlatsync"
+	"owlatsync/internal/progress"
+	"owlatsync/reconcile"
+)
+
+func newStatusCmd(a *app) *cobra.Command {
+	var runs int
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show how each sync stands and its latest runs, from the ledger",
+		Long: `Show what the ledger knows: how many rows of each sync are in step with Owlat, how many fail, and the
+latest runs. Neither the source nor Owlat is asked, and a run may be under way.`,
+		GroupID: groupSync,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if runs < 1 {
+				return usageError(errors.New("--runs must be at least 1"))
+			}
+			return a.status(cmd.Context(), runs)
+		},
+	}
+	cmd.Flags().IntVar(&runs, "runs", 5, "how many `runs` of each sync to show")
+	return cmd
+}
+
+// syncStatus is what "status --json" prints for each sync.
+type syncStatus struct {
+	Type    string    `json:"type"`
+	Sync    string    `json:"sync"`
+	Rows    int       `json:"rows"` // that the ledger knows
+	InStep  int       `json:"in_step"`
+	Failing int       `json:"failing"`
+	Parked  int       `json:"parked"` // of the failing: not tried again until the row changes
+	Runs    []runLine `json:"runs"`   // newest first
+}
+
+type runLine struct {
+	Run      int64             `json:"run"`
+	Mode     string            `json:"mode"`
+	Started  time.Time         `json:"started"`
+	Finished *time.Time        `json:"finished,omitempty"` // absent while it runs, or when its process died
+	Status   string            `json:"status"`
+	Message  string            `json:"message,omitempty"`
+	Report   *owlatsync.Report `json:"report,omitempty"`
+}
+
+func (a *app) status(ctx context.Context, runs int) (err error) {
+	cfg, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	syncs, err := a.selectSyncs(cfg)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(cfg.Ledger); errors.Is(err, os.ErrNotExist) {
+		for _, s := range syncs {
+			if err := a.printStatus(syncStatus{Type: "status", Sync: s.Name, Runs: []runLine{}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	l, err := openLedger(ctx, cfg.Ledger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	for _, s := range syncs {
+		standing, err := l.Standing(ctx, s.Name)
+		if err != nil {
+			return err
+		}
+		latest, err := l.Runs(ctx, s.Name, runs)
+		if err != nil {
+			return err
+		}
+		st := syncStatus{
+			Type: "status", Sync: s.Name, Rows: standing.Entries, InStep: standing.Applied,
+			Failing: standing.Failing, Parked: standing.Parked, Runs: make([]runLine, len(latest)),
+		}
+		for i, r := range latest {
+			st.Runs[i] = newRunLine(r)
+		}
+		if err := a.printStatus(st); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func newRunLine(r reconcile.Run) runLine {
+	l := runLine{Run: r.ID, Mode: r.Mode, Started: r.Started, Status: r.Status, Message: r.Message, Report: r.Report}
+	if !r.Finished.IsZero() {
+		l.Finished = &r.Finished
+	}
+	return l
+}
+
+func (a *app) printStatus(s syncStatus) error {
+	if a.json {
+		return a.printJSON(s)
+	}
+	if len(s.Runs) == 0 {
+		a.printf("%s: never run\n", s.Sync)
+		return nil
+	}
+	a.printf("%s: the ledger knows %s: %d in step, %d failing", s.Sync, plural(s.Rows, "row"), s.InStep, s.Failing)
+	if s.Parked > 0 {
+		a.printf(" (%d of them not tried again until they change)", s.Parked)
+	}
+	a.printf("\n")
+	lines := [][]string{{"  run", "started", "took", "mode", "status", "rows", "created", "updated", "unchanged", "failed", "requests"}}
+	for _, r := range s.Runs {
+		lines = append(lines, r.cells())
+	}
+	a.printf("%s", alignRight(lines))
+	if last := s.Runs[0]; last.Message != "" {
+		a.printf("  the latest ended with: %s\n", last.Message)
+	}
+	return nil
+}
+
+func (r runLine) cells() []string {
+	took := "-"
+	if r.Finished != nil {
+		took = progress.Duration(r.Finished.Sub(r.Started))
+	}
+	cells := []string{fmt.Sprintf("  %d", r.Run), r.Started.Local().Format("2006-01-02 15:04:05"), took, r.Mode, r.Status}
+	if r.Report == nil || r.Mode == "plan" {
+		return append(cells, "-", "-", "-", "-", "-", "-")
+	}
+	for _, n := range []int{
+		r.Report.Rows, r.Report.Outcomes[owlatsync.Created], r.Report.Outcomes[owlatsync.Updated],
+		r.Report.Outcomes[owlatsync.Unchanged], r.Report.Outcomes[owlatsync.Failed], r.Report.Requests.Total,
+	} {
+		cells = append(cells, fmt.Sprint(n))
+	}
+	return cells
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"owlatsync"
+	"owlatsync/internal/config"
+	"owlatsync/internal/exitcode"
+	"owlatsync/owlat"
+)
+
+func newTopicCmd(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "topic",
+		Short: "Put contacts on a topic or take them off",
+		Long: `Put contacts on a topic or take them off.
+
+Topic ids come from the topic's page in Owlat; the API cannot list topics or their members.`,
+		GroupID: groupOne,
+		Args:    cobra.ArbitraryArgs,
+		RunE:    runGroup,
+	}
+	cmd.AddCommand(newTopicAddCmd(a), newTopicRemoveCmd(a))
+	return cmd
+}
+
+func newTopicAddCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "add TOPIC CONTACT...",
+		Short: "Put contacts on a topic",
+		Long: `Put contacts, given by address or contact id, on a topic.
+
+Mind consent: this subscribes people again who have unsubscribed, and fires the topic's automations
+(such as a welcome mail) for everybody who was not on it. On a topic with double opt-in, people who
+have not confirmed yet get a mail that asks them to. Use it for people who asked for it.
+
+Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
+		Example: `  owlat-sync topic add jd7a1xp0q3w9topic0000000000000000 ada@example.com grace@example.com`,
+		Args:    needArgs(2, -1, "a topic id and at least one address or contact id"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.eachMember(cmd, args, func(ctx context.Context, client *owlat.Client, topic string, contacts []string) []memberResult {
+				members := make([]owlat.Member, len(contacts))
+				for i, c := range contacts {
+					members[i] = member(c)
+				}
+				results := make([]memberResult, len(contacts))
+				for i, r := range client.Topics.AddBatch(ctx, topic, members, owlat.BatchOptions{}) {
+					results[i] = memberResult{Contact: contacts[i], Outcome: "added", DOIStatus: r.Value.DOIStatus, err: r.Err}
+				}
+				return results
+			})
+		},
+	}
+}
+
+func newTopicRemoveCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "remove TOPIC CONTACT...",
+		Aliases: []string{"rm"},
+		Short:   "Take contacts off a topic",
+		Long: `Take contacts, given by address or contact id, off a topic. The contacts themselves stay.
+
+Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
+		Example: `  owlat-sync topic remove jd7a1xp0q3w9topic0000000000000000 ada@example.com`,
+		Args:    needArgs(2, -1, "a topic id and at least one address or contact id"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.eachMember(cmd, args, func(ctx context.Context, client *owlat.Client, topic string, contacts []string) []memberResult {
+				results := make([]memberResult, len(contacts))
+				for i, c := range contacts {
+					removed, err := client.Topics.Remove(ctx, topic, c)
+					results[i] = memberResult{Contact: c, Outcome: "removed", err: err}
+					if err == nil && !removed {
+						results[i].Outcome = "not a member"
+					}
+				}
+				return results
+			})
+		},
+	}
+}
+
+// memberResult is what became of one contact of a topic command.
+type memberResult struct {
+	Type      string `json:"type"`
+	Topic     string `json:"topic"`
+	Contact   string `json:"contact"`
+	Outcome   string `json:"outcome"`
+	DOIStatus string `json:"doi_status,omitempty"` // of the contact: not_required, pending or confirmed
+	Error     string `json:"error,omitempty"`
+
+	err error
+}
+
+// member takes what a person typed for an address if it has an "@", else for a contact id.
+func member(contact string) owlat.Member {
+	if strings.Contains(contact, "@") {
+		return owlat.Member{Email: contact}
+	}
+	return owlat.Member{ContactID: contact}
+}
+
+type memberCall func(ctx context.Context, client *owlat.Client, topic string, contacts []string) []memberResult
+
+// eachMember does what add and remove have in common: it checks the words, sends, prints, and returns one error for all.
+func (a *app) eachMember(cmd *cobra.Command, args []string, send memberCall) error {
+	topic, contacts := args[0], args[1:]
+	if !config.ValidTopicID(topic) {
+		return usageError(fmt.Errorf("%q is not a topic id: that has at least 10 letters and digits; copy it from the topic's page in Owlat", topic))
+	}
+	for i, c := range contacts {
+		if !strings.Contains(c, "@") {
+			continue
+		}
+		address, err := owlatsync.NormalizeAddress(c)
+		if err != nil {
+			return usageError(fmt.Errorf("%q: %w", c, err))
+		}
+		contacts[i] = address
+	}
+	cfg, err := a.loadOwlat(cmd)
+	if err != nil {
+		return err
+	}
+	client, err := a.newClient(cfg.Owlat)
+	if err != nil {
+		return err
+	}
+	results := send(cmd.Context(), client, topic, contacts)
+	return explainOwlat(a.printMembers(topic, results), cfg.Owlat)
+}
+
+// printMembers prints every result and returns the first error, or one that counts them.
+func (a *app) printMembers(topic string, results []memberResult) error {
+	var failed []error
+	for _, r := range results {
+		r.Type, r.Topic = "membership", topic
+		if r.err != nil {
+			failed = append(failed, r.err)
+			r.Outcome, r.Error = "failed", r.err.Error()
+		}
+		switch {
+		case a.json:
+			if err := a.printJSON(r); err != nil {
+				return err
+			}
+		case r.err != nil:
+			a.printf("%-12s  %s: %s\n", r.Outcome, r.Contact, r.Error)
+		case r.DOIStatus == "pending":
+			a.printf("%-12s  %s (waits for the person's confirmation)\n", r.Outcome, r.Contact)
+		default:
+			a.printf("%-12s  %s\n", r.Outcome, r.Contact)
+		}
+	}
+	switch {
+	case len(failed) == 0:
+		return nil
+	case len(failed) == 1 || exitcode.Of(failed[0]) != exitcode.Error:
+		return failed[0]
+	}
+	return exitcode.With(exitcode.FailedRows, errors.New(fmt.Sprintf("%d of %d contacts failed", len(failed), len(results))))
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"owlatsync"
+	"owlatsync/owlat"
+)
+
+func newUpsertCmd(a *app) *cobra.Command {
+	var first, last string
+	cmd := &cobra.Command{
+		Use:   "upsert EMAIL",
+		Short: "Create one contact, or update it if it exists",
+		Long: `Create the contact with this address, or update it if it exists.
+
+A name that is not given keeps what Owlat has; an empty one ("") empties it. The contact is put on
+no topic: see "owlat-sync topic add". The ledger and the syncs are not touched.
+
+Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
+		Example: `  owlat-sync upsert ada@example.com --first-name Ada --last-name Lovelace`,
+		GroupID: groupOne,
+		Args:    needArgs(1, 1, "an address, such as ada@example.com"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			address, err := owlatsync.NormalizeAddress(args[0])
+			if err != nil {
+				return usageError(fmt.Errorf("%q: %w", args[0], err))
+			}
+			in := owlat.ContactCreate{Email: address}
+			for flag, name := range map[string]struct {
+				given string
+				field **string
+			}{"first-name": {first, &in.FirstName}, "last-name": {last, &in.LastName}} {
+				if !cmd.Flags().Changed(flag) {
+					continue
+				}
+				trimmed := owlatsync.Trim(name.given)
+				if owlatsync.UTF16Len(trimmed) > owlatsync.MaxName {
+					return usageError(fmt.Errorf("--%s is longer than Owlat's %d characters", flag, owlatsync.MaxName))
+				}
+				*name.field = &trimmed
+			}
+			cfg, err := a.loadOwlat(cmd)
+			if err != nil {
+				return err
+			}
+			client, err := a.newClient(cfg.Owlat)
+			if err != nil {
+				return err
+			}
+			got, err := client.Contacts.Upsert(cmd.Context(), in)
+			if err != nil {
+				return explainOwlat(err, cfg.Owlat)
+			}
+			return a.printUpsert(got)
+		},
+	}
+	cmd.Flags().StringVar(&first, "first-name", "", "first `name`")
+	cmd.Flags().StringVar(&last, "last-name", "", "last `name`")
+	return cmd
+}
+
+func (a *app) printUpsert(got *owlat.UpsertResult) error {
+	if a.json {
+		return a.printJSON(struct {
+			Type string `json:"type"`
+			owlat.Contact
+			Created bool `json:"created"`
+		}{"contact", got.Contact, got.Created})
+	}
+	what := "updated"
+	if got.Created {
+		what = "created"
+	}
+	a.printf("%s %s, contact %s\n", what, got.Email, got.ID)
+	return nil
+}

@@ -1,0 +1,103 @@
+package config
+
+import (
+	"path/filepath"
+
+	"owlatsync/reconcile"
+	"owlatsync/source"
+)
+
+// DefaultFile is the name of the configuration file where none is given.
+const DefaultFile = "owlat-sync.yaml"
+
+// DefaultLedger is the ledger's file name, beside the configuration file, where the file names none.
+const DefaultLedger = "owlat-sync.db"
+
+// The environment variables that take precedence over the file.
+const (
+	EnvURL    = "OWLAT_URL"
+	EnvAPIKey = "OWLAT_API_KEY"
+)
+
+// Config is a valid configuration: every value was checked, every variable replaced, every path made absolute.
+type Config struct {
+	File   string // the file it was read from; empty for one made of the environment alone
+	Owlat  Owlat
+	Ledger string // path of the ledger's file
+	Syncs  []Sync // in the order of the file
+}
+
+// Owlat is how to reach the deployment.
+type Owlat struct {
+	URL               string
+	APIKey            Secret
+	RequestsPerSecond float64 // 0: the SDK's default
+}
+
+// Sync is one source and what to make of its rows.
+type Sync struct {
+	Name   string
+	Line   int // where it stands in the file
+	DSN    Secret
+	Target source.DSN // the DSN, parsed
+	Query  string     // empty for files
+	Key    []string   // empty: the address is the key
+	Fields Fields
+	Topics []Topic
+	Nulls  reconcile.NullPolicy
+}
+
+// Fields names the column of each field; an empty one is not mapped.
+type Fields struct{ Email, FirstName, LastName string }
+
+// Topic is a topic to whose members consenting rows are added.
+type Topic struct {
+	ID       string
+	When     string // column that holds the consent; empty: every row
+	Existing reconcile.Existing
+}
+
+// Sync returns the sync with the name, nil when there is none.
+func (c *Config) Sync(name string) *Sync {
+	for i := range c.Syncs {
+		if c.Syncs[i].Name == name {
+			return &c.Syncs[i]
+		}
+	}
+	return nil
+}
+
+// Names lists the syncs in the order of the file.
+func (c *Config) Names() []string {
+	names := make([]string, len(c.Syncs))
+	for i, s := range c.Syncs {
+		names[i] = s.Name
+	}
+	return names
+}
+
+// Dir is the folder to which relative paths in the file refer.
+func (c *Config) Dir() string { return filepath.Dir(c.File) }
+
+// Mapping tells the source which column is what.
+func (s *Sync) Mapping() source.Mapping {
+	m := source.Mapping{
+		Key:       s.Key,
+		Email:     s.Fields.Email,
+		FirstName: s.Fields.FirstName,
+		LastName:  s.Fields.LastName,
+	}
+	for _, t := range s.Topics {
+		m.Topics = append(m.Topics, t.When)
+	}
+	return m
+}
+
+// ReconcileTopics tells the engine what to do with the topics.
+func (s *Sync) ReconcileTopics() []reconcile.Topic {
+	topics := make([]reconcile.Topic, len(s.Topics))
+	for i, t := range s.Topics {
+		topics[i] = reconcile.Topic{ID: t.ID, When: t.When != "", Existing: t.Existing}
+	}
+	return topics
+}

@@ -1,0 +1,291 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"owlatsync/owlat"
+	"owlatsync/reconcile"
+	"owlatsync/source"
+)
+
+// maxFile is the size in bytes beyond which a file is taken for something else than a configuration.
+const maxFile = 1 << 20
+
+// ErrNoFile is matched by the error of Load for a file that does not exist.
+var ErrNoFile = errors.New("there is no configuration file")
+
+// Load reads and checks the configuration file. lookup gives the environment's variables. What is wrong with the file's
+// contents comes back as an *Error.
+func Load(path string, lookup func(name string) (string, bool)) (*Config, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w %s", ErrNoFile, path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the configuration file: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration file: %w", err)
+	}
+	return Parse(path, data, lookup)
+}
+
+// Parse checks the configuration in data as if it had been read from the file at path.
+func Parse(path string, data []byte, lookup func(name string) (string, bool)) (*Config, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("find the configuration file: %w", err)
+	}
+	d := &decoder{problems: problems{file: path}, dir: filepath.Dir(abs), lookup: lookup}
+	root, ok := d.parse(data)
+	if !ok {
+		return nil, d.err()
+	}
+	cfg := &Config{File: abs}
+	file := sectionOf[fileKeys](d, root, "")
+	if file.odd {
+		return nil, d.err()
+	}
+	cfg.Owlat = d.owlat(sectionOf[owlatKeys](d, file.child("owlat"), "owlat"))
+	cfg.Ledger = d.ledger(file.text("ledger"))
+	cfg.Syncs = d.syncs(file)
+	if err := d.err(); err != nil {
+		return nil, err
+	}
+	return cfg, nil
+}
+
+// FromEnvironment returns a configuration without syncs and ledger, made of OWLAT_URL and OWLAT_API_KEY alone.
+func FromEnvironment(lookup func(name string) (string, bool)) (*Config, error) {
+	d := &decoder{problems: problems{file: "environment"}, lookup: lookup}
+	cfg := &Config{Owlat: d.owlat(section{d: d, node: &node{}, path: "owlat"})}
+	if err := d.err(); err != nil {
+		return nil, err
+	}
+	return cfg, nil
+}
+
+// parse reads the YAML; ok is false when nothing can be made of it.
+func (d *decoder) parse(data []byte) (root *node, ok bool) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	switch {
+	case len(data) > maxFile:
+		d.add(0, "", "is larger than 1 MiB and so no configuration file")
+		return nil, false
+	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
+		d.add(0, "", "is UTF-16 text; save it as UTF-8")
+		return nil, false
+	case !utf8.Valid(data):
+		d.add(lineOfInvalid(data), "", "holds bytes that are not UTF-8 text; save the file as UTF-8")
+		return nil, false
+	}
+	root, err := parseYAML(data)
+	if e, bad := errors.AsType[*syntaxError](err); bad {
+		d.add(e.line, "", "%s", e.message)
+		return nil, false
+	}
+	if root == nil || root.kind == kindNull {
+		d.add(0, "", "is empty; \"owlat-sync init DSN\" writes a configuration file")
+		return nil, false
+	}
+	return root, true
+}
+
+func lineOfInvalid(data []byte) int {
+	line := 1
+	for len(data) > 0 {
+		r, n := utf8.DecodeRune(data)
+		if r == utf8.RuneError && n == 1 {
+			break
+		}
+		if r == '\n' {
+			line++
+		}
+		data = data[n:]
+	}
+	return line
+}
+
+func (d *decoder) owlat(s section) Owlat {
+	o := Owlat{URL: owlat.DefaultBaseURL}
+	if v := d.environmentOr(EnvURL, s, "url"); v.given {
+		o.URL = strings.TrimSpace(v.text)
+		// A key of the right form lets the SDK judge the URL alone.
+		if _, err := owlat.NewClient(o.URL, "lm_live_"+strings.Repeat("0", 32)); err != nil {
+			v.refuse(d, "%s", strings.TrimPrefix(err.Error(), "owlat: "))
+		}
+	}
+	v := d.environmentOr(EnvAPIKey, s, "api_key")
+	if d.required(v, "add the line \"api_key: ${%s}\" and set that variable, or only set it", EnvAPIKey) {
+		o.APIKey = Secret(strings.TrimSpace(v.text))
+		if _, err := owlat.NewClient(owlat.DefaultBaseURL, o.APIKey.Reveal()); err != nil {
+			v.refuse(d, "%s", strings.TrimPrefix(err.Error(), "owlat: "))
+		}
+	}
+	if v := s.text("requests_per_second"); v.given {
+		rate, err := strconv.ParseFloat(v.text, 64)
+		if err != nil || math.IsNaN(rate) || rate <= 0 || math.IsInf(rate, 0) {
+			v.refuse(d, "must be a number above 0, such as 5 or 0.5")
+		}
+		o.RequestsPerSecond = rate
+	}
+	return o
+}
+
+// environmentOr returns the environment's variable where it is set to something, else the file's value.
+func (d *decoder) environmentOr(name string, s section, key string) value {
+	if text, ok := d.lookup(name); ok && strings.TrimSpace(text) != "" {
+		return value{text: text, setting: "environment variable " + name, given: true}
+	}
+	return s.text(key)
+}
+
+func (d *decoder) ledger(v value) string {
+	path := DefaultLedger
+	if v.given {
+		path = v.text
+	}
+	if strings.Contains(path, "://") {
+		v.refuse(d, "must be the path of a file, not a URL")
+	}
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(d.dir, path)
+}
+
+var (
+	syncName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	topicID  = regexp.MustCompile(`^[A-Za-z0-9_-]{10,}$`)
+)
+
+// ValidTopicID reports whether id has the form of an Owlat topic id.
+func ValidTopicID(id string) bool { return topicID.MatchString(id) }
+
+func (d *decoder) syncs(file section) []Sync {
+	n := file.child("syncs")
+	if n == nil {
+		d.add(1, "", "%q is missing; it must name at least one source (\"owlat-sync init DSN\" writes an example)", "syncs")
+		return nil
+	}
+	if n.kind == kindMapping && len(n.pairs) > 0 {
+		syncs := make([]Sync, 0, len(n.pairs))
+		for _, p := range n.pairs {
+			syncs = append(syncs, d.sync(p))
+		}
+		return syncs
+	}
+	what := n.kind.String()
+	if n.kind == kindMapping {
+		what = "nothing"
+	}
+	d.add(n.line, "syncs", "must be a section with a key for each sync, its name, such as \"users:\", not %s", what)
+	return nil
+}
+
+func (d *decoder) sync(p pair) Sync {
+	path := "syncs." + p.key
+	s := sectionOf[syncKeys](d, p.value, path)
+	s.node.line = p.line
+	sync := Sync{Name: p.key, Line: p.line}
+	if !syncName.MatchString(p.key) {
+		d.add(p.line, "syncs", "%q cannot be the name of a sync: use letters, digits, \".\", \"_\" and \"-\", at most 64, and begin with a letter or digit", p.key)
+	}
+	d.source(s, &sync)
+	for _, v := range s.textOrList("key") {
+		if slices.Contains(sync.Key, v.text) {
+			v.refuse(d, "names the column %q twice", v.text)
+		}
+		sync.Key = append(sync.Key, v.text)
+	}
+	d.fields(s, &sync)
+	for i, item := range s.list("topics") {
+		d.topic(item, fmt.Sprintf("%s.topics[%d]", path, i), &sync)
+	}
+	sync.Nulls = reconcile.NullPolicy(d.oneOf(s.text("nulls"), string(reconcile.NullsKeep), string(reconcile.NullsClear)))
+	d.oneOf(s.text("on_missing"), "keep")
+	return sync
+}
+
+func (d *decoder) source(s section, sync *Sync) {
+	src := d.child(s, "source", "say where the rows come from")
+	if src == nil {
+		return
+	}
+	keys := sectionOf[sourceKeys](d, src, s.path+".source")
+	dsn, query := keys.text("dsn"), keys.text("query")
+	sync.Query = strings.TrimSpace(query.text)
+	if !d.required(dsn, "name the database or file, such as postgres://user:${PASSWORD}@host/database or csv:users.csv") {
+		return
+	}
+	sync.DSN = Secret(dsn.text)
+	target, err := source.ParseDSN(dsn.text, d.dir)
+	if err != nil {
+		dsn.refuse(d, "%s", err)
+		return
+	}
+	sync.Target = target
+	isFile := target.Kind() == source.KindCSV || target.Kind() == source.KindNDJSON
+	switch {
+	case isFile && query.given:
+		query.refuse(d, "a file has no query; remove it")
+	case !isFile:
+		d.required(query, "write the SELECT that gives one row per contact")
+	}
+}
+
+func (d *decoder) fields(s section, sync *Sync) {
+	n := d.child(s, "fields", "say which column holds the address, such as \"fields: {email: email}\"")
+	if n == nil {
+		return
+	}
+	keys := sectionOf[fieldsKeys](d, n, s.path+".fields")
+	email := keys.text("email")
+	d.required(email, "name the column that holds the address")
+	sync.Fields = Fields{Email: email.text, FirstName: keys.text("firstName").text, LastName: keys.text("lastName").text}
+}
+
+func (d *decoder) topic(n *node, path string, sync *Sync) {
+	s := sectionOf[topicKeys](d, n, path)
+	id := s.text("id")
+	if d.required(id, "copy it from the topic's page in Owlat") {
+		id.text = strings.TrimSpace(id.text)
+		switch {
+		case !ValidTopicID(id.text):
+			id.refuse(d, "%q is not a topic id: that has at least 10 letters and digits; copy it from the topic's page in Owlat", id.text)
+		case slices.ContainsFunc(sync.Topics, func(t Topic) bool { return t.ID == id.text }):
+			id.refuse(d, "the topic %s is listed twice in this sync", id.text)
+		}
+	}
+	topic := Topic{ID: id.text}
+	if when := s.child("when"); when != nil && when.kind == kindBool {
+		d.add(when.line, path+".when", "must name a column that holds the consent; leave it out to put every row on the topic")
+	} else {
+		topic.When = s.text("when").text
+	}
+	topic.Existing = reconcile.Existing(d.oneOf(s.text("existing"), string(reconcile.ExistingSkip), string(reconcile.ExistingAdd)))
+	sync.Topics = append(sync.Topics, topic)
+}
+
+// child returns the section of a key that must be there.
+func (d *decoder) child(s section, key, advice string) *node {
+	n := s.child(key)
+	if n == nil && !s.odd {
+		d.add(s.node.line, s.path, "%q is missing; %s", key, advice)
+	}
+	return n
+}

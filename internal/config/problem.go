@@ -1,0 +1,102 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Problem is one thing wrong with a configuration. It holds no secret.
+type Problem struct {
+	File    string `json:"file"`
+	Line    int    `json:"line,omitempty"` // from 1; 0 where the problem has no line
+	Setting string `json:"setting,omitempty"`
+	Message string `json:"message"`
+}
+
+// String returns the problem as "file:line: setting: message".
+func (p Problem) String() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		fmt.Fprintf(&b, ":%d", p.Line)
+	}
+	b.WriteString(": ")
+	if p.Setting != "" {
+		b.WriteString(p.Setting + ": ")
+	}
+	b.WriteString(p.Message)
+	return b.String()
+}
+
+// Error is everything that is wrong with a configuration, in the order of the file; it has at least one problem.
+type Error struct{ Problems []Problem }
+
+// Error returns one line for a single problem, else a heading and a line for each.
+func (e *Error) Error() string {
+	if len(e.Problems) == 1 {
+		return e.Problems[0].String()
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "the configuration has %d problems:", len(e.Problems))
+	for _, p := range e.Problems {
+		b.WriteString("\n  " + p.String())
+	}
+	return b.String()
+}
+
+// problems collects what is wrong.
+type problems struct {
+	file string
+	list []Problem
+}
+
+func (p *problems) add(line int, setting, format string, args ...any) {
+	p.list = append(p.list, Problem{File: p.file, Line: line, Setting: setting, Message: fmt.Sprintf(format, args...)})
+}
+
+func (p *problems) err() error {
+	if len(p.list) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(p.list, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
+	return &Error{Problems: p.list}
+}
+
+// nearest returns the word most like s, if one is like it at all.
+func nearest(s string, words []string) (string, bool) {
+	best, bestDistance := "", max(len(s)/2, 1)+1
+	for _, w := range words {
+		if d := distance(fold(s), fold(w)); d < bestDistance {
+			best, bestDistance = w, d
+		}
+	}
+	return best, best != ""
+}
+
+// fold makes api-key, apiKey and api_key alike.
+func fold(s string) string {
+	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(s))
+}
+
+// distance is the Levenshtein distance in bytes.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			substitution := diagonal
+			if a[i] != b[j] {
+				substitution++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(row[j+1]+1, row[j]+1, substitution)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,83 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+
+	"owlatsync"
+)
+
+// binding is a mapping bound to the columns of one scan, with what is reused from row to row.
+type binding struct {
+	columns    []column
+	key        []int
+	email      int
+	firstName  int
+	lastName   int
+	topics     []int // unmapped where every row is a yes
+	properties []int
+
+	current owlatsync.Row
+	buf     []byte
+	parts   []string
+}
+
+// unmapped stands for the column of a field that the mapping leaves out.
+const unmapped = -1
+
+// bind finds the mapped columns. Its error joins a [ColumnError] for each that is missing, ambiguous or binary.
+func bind(m Mapping, columns []column, in backend) (*binding, error) {
+	var wrong []error
+	told := map[string]bool{}
+	find := func(name string) int {
+		if name == "" {
+			return unmapped
+		}
+		at, count := unmapped, 0
+		for i, c := range columns {
+			if c.Name == name {
+				at = i
+				count++
+			}
+		}
+		var err *ColumnError
+		switch {
+		case count == 0:
+			plain := make([]Column, len(columns))
+			for i, c := range columns {
+				plain[i] = c.Column
+			}
+			err = missing(name, in.noun(), plain)
+		case count > 1:
+			err = &ColumnError{name, fmt.Sprintf("%s has %d columns of this name; give them different names", in.noun(), count)}
+		case columns[at].kind == binary:
+			err = binaryError(columns[at], in)
+		}
+		if err != nil && !told[name] {
+			told[name] = true
+			wrong = append(wrong, err)
+		}
+		return at
+	}
+	b := &binding{columns: columns}
+	for _, name := range m.Key {
+		b.key = append(b.key, find(name))
+	}
+	b.email, b.firstName, b.lastName = find(m.Email), find(m.FirstName), find(m.LastName)
+	for _, name := range m.Topics {
+		b.topics = append(b.topics, find(name))
+	}
+	b.current.Consents = make([]bool, len(m.Topics))
+	b.current.Properties = make([]owlatsync.Property, len(m.Properties))
+	for i, p := range m.Properties {
+		b.properties = append(b.properties, find(p.Column))
+		b.current.Properties[i].Name = p.Name
+	}
+	b.parts = make([]string, len(b.key))
+	return b, errors.Join(wrong...)
+}
+
+func binaryError(c column, in backend) *ColumnError {
+	return &ColumnError{c.Name, fmt.Sprintf("it holds binary data (%s), which cannot be mapped; make text of it in the query, such as %s",
+		c.DatabaseType, in.castHint())}
+}

@@ -1,0 +1,373 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// Kind is the kind of source that a DSN names.
+type Kind string
+
+const (
+	KindPostgres Kind = "postgres"
+	KindMySQL    Kind = "mysql" // also MariaDB
+	KindSQLite   Kind = "sqlite"
+	KindCSV      Kind = "csv"
+	KindNDJSON   Kind = "ndjson"
+)
+
+// ErrUnknownScheme is what the error of [ParseDSN] wraps where it does not know what sort of source is meant.
+var ErrUnknownScheme = errors.New("a source is named by postgres://…, mysql://…, mariadb://…, sqlite:FILE, csv:FILE or ndjson:FILE, " +
+	"or by a file name that ends in .db, .sqlite, .sqlite3, .csv, .tsv, .ndjson or .jsonl, the last four also with .gz")
+
+// DSN names a source. However it is printed, it does not show the password. The zero value names nothing.
+type DSN struct {
+	kind Kind
+	// What may hold a secret lies behind a pointer: printing a struct that holds a DSN does not follow it.
+	*parts
+}
+
+type parts struct {
+	text      string // PostgreSQL: the whole
+	shown     string
+	mysql     MySQLParts
+	path      string
+	delimiter rune
+}
+
+// MySQLParts is what a mysql:// DSN says, unescaped, for the configuration of the driver.
+type MySQLParts struct {
+	User     string
+	Password string
+	Host     string // empty with Socket
+	Port     string // 3306 unless the DSN says otherwise
+	Socket   string // the path of a Unix socket
+	Database string
+	Params   map[string]string // all other options
+}
+
+// Address is "host:port", or the path of the socket.
+func (p MySQLParts) Address() string {
+	if p.Socket != "" {
+		return p.Socket
+	}
+	return net.JoinHostPort(p.Host, p.Port)
+}
+
+// Format implements fmt.Formatter, so that no verb shows the password.
+func (p MySQLParts) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%s/%s", p.Address(), p.Database) }
+
+// Kind returns the kind of source; it is empty for the zero value.
+func (d DSN) Kind() Kind { return d.kind }
+
+// String returns the DSN without password and options.
+func (d DSN) String() string {
+	if d.parts == nil {
+		return ""
+	}
+	return d.shown
+}
+
+// Format implements fmt.Formatter, so that no verb shows the password.
+func (d DSN) Format(f fmt.State, _ rune) { fmt.Fprint(f, d.String()) }
+
+// MarshalText implements encoding.TextMarshaler with what String shows.
+func (d DSN) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// ConnString returns the DSN for [Postgres], password included.
+func (d DSN) ConnString() string {
+	if d.kind != KindPostgres {
+		return ""
+	}
+	return d.text
+}
+
+// MySQL returns what a mysql:// DSN says, password included.
+func (d DSN) MySQL() MySQLParts {
+	if d.kind != KindMySQL {
+		return MySQLParts{}
+	}
+	return d.mysql
+}
+
+// Path returns the file of a SQLite, CSV or NDJSON source; a relative one is joined to ParseDSN's folder.
+func (d DSN) Path() string {
+	if d.parts == nil {
+		return ""
+	}
+	return d.path
+}
+
+// Delimiter returns what separates the fields of a CSV source, for [Delimiter].
+func (d DSN) Delimiter() rune {
+	if d.kind != KindCSV {
+		return 0
+	}
+	return d.delimiter
+}
+
+// SQLiteURI returns the URI with which modernc.org/sqlite opens the source read-only and waits for a writer for up to five
+// seconds. It is an error if there is no such file: a source is never created.
+func (d DSN) SQLiteURI() (string, error) {
+	info, err := os.Stat(d.Path())
+	switch {
+	case d.kind != KindSQLite:
+		return "", errors.New("open the SQLite source: the DSN names none")
+	case err != nil:
+		return "", fmt.Errorf("open the SQLite source: %w", err)
+	case info.IsDir():
+		return "", fmt.Errorf("open the SQLite source: %s is a folder", d.Path())
+	}
+	path, err := filepath.Abs(d.Path())
+	if err != nil {
+		return "", fmt.Errorf("open the SQLite source: %w", err)
+	}
+	path = filepath.ToSlash(path)
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	uri := url.URL{Scheme: "file", Path: path, RawQuery: "mode=ro&_pragma=busy_timeout(5000)&_pragma=query_only(1)"}
+	return uri.String(), nil
+}
+
+// extensions are the file names that need no scheme.
+var extensions = map[string]Kind{
+	".db": KindSQLite, ".sqlite": KindSQLite, ".sqlite3": KindSQLite,
+	".csv": KindCSV, ".csv.gz": KindCSV, ".tsv": KindCSV, ".tsv.gz": KindCSV,
+	".ndjson": KindNDJSON, ".ndjson.gz": KindNDJSON, ".jsonl": KindNDJSON, ".jsonl.gz": KindNDJSON,
+}
+
+// scheme is the beginning of a URL; one letter is a Windows drive.
+var scheme = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]+):`)
+
+// ParseDSN reads a source's DSN: a URL for a database server, and "sqlite:", "csv:" or "ndjson:" with a file name for a
+// file, or just the name where its ending tells the kind. File names are not percent-decoded and relative ones are
+// relative to folder. A CSV file takes the option "?delimiter=" with one percent-encoded character or "tab".
+//
+// It looks at nothing but the text, and its errors never repeat what may be a secret.
+func ParseDSN(text, folder string) (DSN, error) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return DSN{}, fmt.Errorf("read the DSN: it is empty: %w", ErrUnknownScheme)
+	}
+	found := scheme.FindStringSubmatch(text)
+	if found == nil {
+		return fileWithoutScheme(text, folder)
+	}
+	name, rest := strings.ToLower(found[1]), text[len(found[0]):]
+	switch name {
+	case "postgres", "postgresql":
+		return parsePostgres(rest)
+	case "mysql", "mariadb":
+		return parseMySQL(rest)
+	case "sqlite", "sqlite3":
+		return parseFile(KindSQLite, rest, folder)
+	case "csv":
+		return parseFile(KindCSV, rest, folder)
+	case "ndjson", "jsonl":
+		return parseFile(KindNDJSON, rest, folder)
+	}
+	if !strings.HasPrefix(rest, "//") {
+		// What stands before the colon may be anything, such as the user of "user:password@host".
+		return DSN{}, fmt.Errorf("read the DSN: it begins with no known scheme: %w", ErrUnknownScheme)
+	}
+	return DSN{}, fmt.Errorf("read the DSN: unknown scheme %q: %w", name, ErrUnknownScheme)
+}
+
+func fileWithoutScheme(text, folder string) (DSN, error) {
+	name, _, _ := strings.Cut(text, "?")
+	name = strings.ToLower(filepath.Base(name))
+	for ending, kind := range extensions {
+		if strings.HasSuffix(name, ending) {
+			return parseFile(kind, text, folder)
+		}
+	}
+	return DSN{}, fmt.Errorf("read the DSN: it has neither a scheme nor a known ending: %w", ErrUnknownScheme)
+}
+
+func parseFile(kind Kind, rest, folder string) (DSN, error) {
+	path, options, _ := strings.Cut(strings.TrimPrefix(rest, "//"), "?")
+	if path == "" {
+		return DSN{}, fmt.Errorf("read the DSN: %s: needs the name of a file", kind)
+	}
+	if path == ":memory:" {
+		return DSN{}, errors.New("read the DSN: a database in memory has no rows to read")
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(folder, path)
+	}
+	d := DSN{kind, &parts{path: path, shown: string(kind) + ":" + path}}
+	lower := strings.ToLower(path)
+	if kind == KindCSV {
+		d.delimiter = ','
+		if strings.HasSuffix(lower, ".tsv") || strings.HasSuffix(lower, ".tsv.gz") {
+			d.delimiter = '\t'
+		}
+	}
+	given, err := parseOptions(options)
+	if err != nil {
+		return DSN{}, err
+	}
+	for name, value := range given {
+		switch {
+		case kind == KindCSV && name == "delimiter":
+			if d.delimiter, err = parseDelimiter(value); err != nil {
+				return DSN{}, err
+			}
+		case kind == KindSQLite && name == "mode" && value == "ro":
+		case kind == KindCSV:
+			return DSN{}, fmt.Errorf("read the DSN: csv: has no option %q; it takes delimiter", name)
+		default:
+			return DSN{}, fmt.Errorf("read the DSN: %s: has no option %q", kind, name)
+		}
+	}
+	return d, nil
+}
+
+func parseDelimiter(value string) (rune, error) {
+	if strings.EqualFold(value, "tab") || value == `\t` {
+		return '\t', nil
+	}
+	runes := []rune(value)
+	if len(runes) != 1 || !validDelimiter(runes[0]) {
+		return 0, errors.New(`read the DSN: the delimiter must be one character other than a quote or a line break, percent-encoded, or "tab"`)
+	}
+	return runes[0], nil
+}
+
+// parseOptions reads what follows the "?". Unlike net/url it leaves ";" alone, the delimiter that people write as it is.
+func parseOptions(text string) (map[string]string, error) {
+	options := map[string]string{}
+	for option := range strings.SplitSeq(text, "&") {
+		if option == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(option, "=")
+		name, err := url.QueryUnescape(name)
+		if err == nil {
+			value, err = url.QueryUnescape(value)
+		}
+		if err != nil {
+			return nil, errDSNForm
+		}
+		options[name] = value
+	}
+	return options, nil
+}
+
+// errDSNForm does not say what is wrong in detail, because the detail may be part of a password.
+var errDSNForm = errors.New("read the DSN: it is no valid URL of the form scheme://user:password@host:port/database; " +
+	"in user name and password, percent-encode every character that is no letter or digit (@ is %40, : is %3A, / is %2F, # is %23, ? is %3F, % is %25)")
+
+// authority is what stands between "//" and the path of a URL.
+type authority struct {
+	user, password string
+	hosts          string
+	path, options  string
+}
+
+// splitURL takes a server's URL apart by hand: url.Parse repeats parts of passwords in its errors, and refuses several hosts.
+func splitURL(rest string) (authority, error) {
+	rest, found := strings.CutPrefix(rest, "//")
+	if !found {
+		return authority{}, errDSNForm
+	}
+	var a authority
+	rest, a.options, _ = strings.Cut(rest, "?")
+	rest, a.path, _ = strings.Cut(rest, "/")
+	at := strings.IndexByte(rest, '@')
+	a.hosts = rest[at+1:]
+	if strings.Contains(a.hosts, "@") || strings.Contains(rest+a.path+a.options, "#") || at < 0 && a.hosts != "" && strings.Contains(a.path+a.options, "@") {
+		return authority{}, errDSNForm // a password with an unescaped "@", "#", "/" or "?" in it
+	}
+	if at >= 0 {
+		user, password, _ := strings.Cut(rest[:at], ":")
+		var err, err2 error
+		a.user, err = url.PathUnescape(user)
+		a.password, err2 = url.PathUnescape(password)
+		if err != nil || err2 != nil {
+			return authority{}, errDSNForm
+		}
+	}
+	path, err := url.PathUnescape(a.path)
+	if err != nil || strings.Contains(a.path, "/") {
+		return authority{}, errDSNForm
+	}
+	a.path = path
+	for host := range strings.SplitSeq(a.hosts, ",") {
+		if host != "" && !hostForm.MatchString(host) {
+			return authority{}, errDSNForm
+		}
+	}
+	return a, nil
+}
+
+// hostForm is a name or an address, then perhaps a port.
+var hostForm = regexp.MustCompile(`^([A-Za-z0-9._%/-]*|\[[0-9A-Fa-f:.%]+\])(:[0-9]{1,5})?$`)
+
+// show prints the URL without password and options.
+func (a authority) show(scheme string) string {
+	user := ""
+	if a.user != "" || a.password != "" {
+		user = url.User(a.user).String()
+		if a.password != "" {
+			user += ":xxxxx"
+		}
+		user += "@"
+	}
+	return scheme + "://" + user + a.hosts + "/" + url.PathEscape(a.path)
+}
+
+func parsePostgres(rest string) (DSN, error) {
+	a, err := splitURL(rest)
+	if err != nil {
+		return DSN{}, err
+	}
+	if _, err := parseOptions(a.options); err != nil {
+		return DSN{}, err
+	}
+	return DSN{KindPostgres, &parts{text: "postgres:" + rest, shown: a.show("postgres")}}, nil
+}
+
+func parseMySQL(rest string) (DSN, error) {
+	a, err := splitURL(rest)
+	if err != nil {
+		return DSN{}, err
+	}
+	options, err := parseOptions(a.options)
+	if err != nil {
+		return DSN{}, err
+	}
+	m := MySQLParts{User: a.user, Password: a.password, Database: a.path, Params: options, Port: "3306"}
+	if m.Socket = options["socket"]; m.Socket != "" {
+		delete(options, "socket")
+	} else {
+		host, port, _ := splitHostPort(a.hosts)
+		if strings.Contains(a.hosts, ",") {
+			return DSN{}, errors.New("read the DSN: mysql:// takes one host")
+		}
+		m.Host = host
+		if port != "" {
+			m.Port = port
+		}
+		if m.Host == "" {
+			m.Host = "127.0.0.1"
+		}
+	}
+	return DSN{KindMySQL, &parts{mysql: m, shown: a.show("mysql")}}, nil
+}
+
+func splitHostPort(s string) (host, port string, ok bool) {
+	if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasSuffix(s, "]") {
+		host, port, ok = s[:i], s[i+1:], true
+	} else {
+		host = s
+	}
+	return strings.Trim(host, "[]"), port, ok
+}

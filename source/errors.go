@@ -1,0 +1,88 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ErrNotQuery is what an error wraps when the statement of a source is empty, more than one, or none that only returns
+// rows.
+var ErrNotQuery = errors.New("a source needs one statement that returns rows and changes nothing, such as SELECT")
+
+// ColumnError says why the columns of a source do not fit its mapping.
+type ColumnError struct {
+	Column string // the column's name
+	Reason string // what is wrong with it and what to do
+}
+
+func (e *ColumnError) Error() string { return fmt.Sprintf("column %q: %s", e.Column, e.Reason) }
+
+// LineError says which line of a file cannot be read. It never contains the line's text.
+type LineError struct {
+	Line   int // from 1
+	Reason string
+}
+
+func (e *LineError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
+
+// maxListed is how many columns an error lists at most.
+const maxListed = 30
+
+// missing says that a source has no column of that name, which ones it has, and which is meant perhaps.
+func missing(name, what string, columns []Column) *ColumnError {
+	var have []string
+	for _, c := range columns {
+		have = append(have, c.Name)
+	}
+	reason := what + " has no such column"
+	switch near := nearest(name, have); {
+	case slices.ContainsFunc(have, func(h string) bool { return strings.Contains(h, "@") }):
+		// The names may be somebody's data: they are not to be shown.
+		return &ColumnError{name, reason + "; its first line looks like data, but must name the columns"}
+	case len(have) == 1 && strings.ContainsAny(have[0], ";\t|"):
+		return &ColumnError{name, reason + `; its only column looks like several: give the delimiter, as in "csv:users.csv?delimiter=%3B" for a semicolon or "delimiter=tab"`}
+	case near != "":
+		reason += fmt.Sprintf("; did you mean %q", near)
+	}
+	more := ""
+	if len(have) > maxListed {
+		have, more = have[:maxListed], fmt.Sprintf(" and %d more", len(have)-maxListed)
+	}
+	return &ColumnError{name, reason + "; it has " + strings.Join(have, ", ") + more}
+}
+
+// nearest returns the name that was most likely meant, or nothing.
+func nearest(name string, have []string) string {
+	best, least := "", max(2, len(name)/3)+1
+	for _, h := range have {
+		if d := distance(strings.ToLower(name), strings.ToLower(h)); d < least && d < len(name) {
+			best, least = h, d
+		}
+	}
+	return best
+}
+
+// distance is the number of letters to insert, delete, replace or swap with their neighbour to get from a to b.
+func distance(a, b string) int {
+	before, above, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range above {
+		above[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(above[j]+1, row[j-1]+1, above[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, above, row = above, row, before
+	}
+	return above[len(b)]
+}

@@ -1,0 +1,77 @@
+package source
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// generic is the dialect of any database behind database/sql.
+var generic = dialect{
+	name:     "the database",
+	castHint: "a CAST to a text type",
+	lexicon: lexicon{
+		brackets: true,
+		first:    []string{"SELECT", "WITH", "VALUES", "TABLE", "FROM"},
+	},
+	begin:  beginGeneric,
+	kindOf: genericKind,
+}
+
+// genericTransactions are the transactions that a scan asks the driver for, the best first. Whatever it gets is rolled
+// back, so that even where none is read-only nothing stays.
+var genericTransactions = []sql.TxOptions{
+	{ReadOnly: true, Isolation: sql.LevelRepeatableRead},
+	{ReadOnly: true, Isolation: sql.LevelSnapshot},
+	{ReadOnly: true},
+	{Isolation: sql.LevelSnapshot},
+	{Isolation: sql.LevelRepeatableRead},
+	{},
+}
+
+func beginGeneric(ctx context.Context, conn *sql.Conn, _ string) (queryFunc, func(context.Context) error, error) {
+	var refusals []error
+	for _, options := range genericTransactions {
+		tx, err := conn.BeginTx(ctx, &options)
+		if err != nil {
+			refusals = append(refusals, err)
+			continue
+		}
+		return tx.QueryContext, func(context.Context) error {
+			if err := tx.Rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
+				return err
+			}
+			return nil
+		}, nil
+	}
+	return nil, nil, fmt.Errorf("begin a transaction: %w", refusals[len(refusals)-1])
+}
+
+// genericBinary are words in the names that databases give to types of binary data.
+var genericBinary = []string{"BLOB", "BINARY", "BYTEA", "BYTES", "IMAGE", "RAW"}
+
+func genericKind(databaseType string) kind {
+	name := strings.ToUpper(databaseType)
+	switch {
+	case slices.ContainsFunc(genericBinary, func(b string) bool { return strings.Contains(name, b) }):
+		return binary
+	case name == "CHAR", name == "NCHAR", name == "BPCHAR", name == "CHARACTER":
+		return padded
+	case name == "DATE":
+		return text // Oracle's has a time of day
+	case strings.HasPrefix(name, "DECIMAL"), strings.HasPrefix(name, "NUMERIC"), name == "NUMBER", name == "MONEY":
+		return number
+	case strings.HasPrefix(name, "BOOL"):
+		return boolean
+	case strings.Contains(name, "INT") && !strings.Contains(name, "INTERVAL") && !strings.Contains(name, "POINT"):
+		return integer
+	case strings.Contains(name, "FLOAT"), strings.Contains(name, "DOUBLE"), name == "REAL":
+		return number
+	case strings.HasPrefix(name, "TIMESTAMP"), strings.HasPrefix(name, "DATETIME"):
+		return moment
+	}
+	return text
+}

@@ -1,0 +1,66 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Mapping says which columns of a source make up a row. Column names are matched exactly, letter case included.
+type Mapping struct {
+	// Key names the columns that identify a row. Without any, the address does and [owlatsync.Row.Key] stays empty.
+	Key []string
+
+	// Email is required; an empty FirstName or LastName leaves that field unmapped.
+	Email     string
+	FirstName string
+	LastName  string
+
+	// Topics has, per topic of the sync, the column that holds the row's consent: a boolean, a number (not zero is yes) or
+	// one of the texts t, f, true, false, y, n, yes, no, on, off, 1 and 0. NULL and the empty text are no. The empty column
+	// name stands for yes in every row.
+	Topics []string
+
+	// Properties are the event properties, which keep the source's types: text, number, boolean or NULL.
+	Properties []Property
+}
+
+// Property is an event property and the column it comes from.
+type Property struct {
+	Name   string
+	Column string
+}
+
+// Validate reports what is wrong with the mapping itself, before any source is looked at.
+func (m Mapping) Validate() error {
+	if m.Email == "" {
+		return errors.New("no column is mapped to the email address")
+	}
+	for i, column := range m.Key {
+		if column == "" {
+			return errors.New("a key column has no name")
+		}
+		if slices.Contains(m.Key[:i], column) {
+			return fmt.Errorf("the key names column %q twice", column)
+		}
+	}
+	for i, p := range m.Properties {
+		switch {
+		case p.Name == "":
+			return fmt.Errorf("the event property from column %q has no name", p.Column)
+		case p.Column == "":
+			return fmt.Errorf("the event property %q has no column", p.Name)
+		case slices.ContainsFunc(m.Properties[:i], func(other Property) bool { return other.Name == p.Name }):
+			return fmt.Errorf("the event property %q is mapped twice", p.Name)
+		}
+	}
+	return nil
+}
+
+// clone returns a mapping that shares nothing with m, so that a table does not change under its owner's hands.
+func (m Mapping) clone() Mapping {
+	m.Key = slices.Clone(m.Key)
+	m.Topics = slices.Clone(m.Topics)
+	m.Properties = slices.Clone(m.Properties)
+	return m
+}

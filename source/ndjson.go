@@ -1,0 +1,246 @@
+package source
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+// maxSample and maxSampleBytes bound the first lines from which the columns of an NDJSON file are known.
+const (
+	maxSample      = 100
+	maxSampleBytes = 1 << 20
+)
+
+// NDJSON returns the rows of a file with one JSON object per line (plain or gzip, UTF-8 with or without byte order mark).
+// Blank lines do not count. A field that an object lacks is NULL, but a mapped one that no object has is an error. A line
+// that is no JSON object ends the scan as incomplete, with a [LineError]; an object or array in a mapped field makes that
+// row a defect. A line may have 16 MiB.
+func NDJSON(open Opener, m Mapping) (*Table, error) {
+	m = m.clone()
+	return newTable(m, &fileBackend{open, func(in *input) (cursor, error) { return scanNDJSON(in, m) }})
+}
+
+type ndjsonCursor struct {
+	in     *input
+	cols   []column
+	unseen map[string]bool // mapped columns that no line has had yet
+	sample []numberedLine
+	ended  bool // the file is read to its end
+	read   int  // lines read from the file
+	line   int  // the current row's
+	object map[string]json.RawMessage
+	long   []byte
+	buf    []byte
+}
+
+type numberedLine struct {
+	number int
+	text   []byte
+}
+
+func scanNDJSON(in *input, m Mapping) (cursor, error) {
+	c := &ndjsonCursor{in: in, unseen: map[string]bool{}, object: map[string]json.RawMessage{}}
+	if err := c.readSample(); err != nil {
+		return nil, err
+	}
+	optional := append([]string{m.FirstName, m.LastName}, m.Topics...)
+	for _, p := range m.Properties {
+		optional = append(optional, p.Column)
+	}
+	required := append(slices.Clone(m.Key), m.Email)
+	// A file without rows names no columns; and one that few objects have may come later.
+	later := optional
+	if c.ended {
+		later = nil
+	}
+	if len(c.sample) == 0 {
+		later = append(optional, required...)
+	}
+	for _, name := range append(optional, required...) {
+		if name == "" {
+			continue
+		}
+		c.unseen[name] = len(c.sample) > 0
+		if slices.Contains(later, name) && !c.has(name) {
+			c.cols = append(c.cols, column{Column: Column{Name: name}})
+		}
+	}
+	return c, nil
+}
+
+func (c *ndjsonCursor) has(name string) bool {
+	return slices.ContainsFunc(c.cols, func(have column) bool { return have.Name == name })
+}
+
+// readSample reads the first lines ahead to learn the columns. What is wrong with them is told when they are mapped.
+func (c *ndjsonCursor) readSample() error {
+	for size := 0; len(c.sample) < maxSample && size < maxSampleBytes && !c.ended; {
+		line, err := c.readLine()
+		if err != nil {
+			return err
+		}
+		if line == nil {
+			break
+		}
+		size += len(line)
+		c.sample = append(c.sample, numberedLine{c.read, bytes.Clone(line)})
+		for _, name := range fieldNames(line) {
+			if !c.has(name) {
+				c.cols = append(c.cols, column{Column: Column{Name: name}})
+			}
+		}
+	}
+	return nil
+}
+
+// fieldNames lists the fields of an object in their order, as far as it is well-formed.
+func fieldNames(line []byte) (names []string) {
+	d := json.NewDecoder(bytes.NewReader(line))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return nil
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return names
+		}
+		var value json.RawMessage
+		if d.Decode(&value) != nil {
+			return names
+		}
+		names = append(names, name.(string))
+	}
+	return names
+}
+
+func (c *ndjsonCursor) columns() []column       { return c.cols }
+func (c *ndjsonCursor) position() (string, int) { return "line", c.line }
+func (c *ndjsonCursor) close()                  { c.in.close() }
+
+func (c *ndjsonCursor) next() (bool, error) {
+	var line []byte
+	if len(c.sample) > 0 {
+		line, c.line = c.sample[0].text, c.sample[0].number
+		c.sample = c.sample[1:]
+	} else {
+		var err error
+		if line, err = c.readLine(); err != nil {
+			return false, err
+		}
+		if line == nil {
+			return false, c.complete()
+		}
+		c.line = c.read
+	}
+	clear(c.object)
+	switch err := json.Unmarshal(line, &c.object); {
+	case err == nil && c.object != nil:
+	case errors.As(err, new(*json.SyntaxError)):
+		return false, &LineError{c.line, "it is no JSON object: " + err.Error()}
+	default:
+		return false, &LineError{c.line, "it is JSON but no object; each line must be one {…}"}
+	}
+	for name := range c.object {
+		delete(c.unseen, name)
+	}
+	return true, nil
+}
+
+// complete reports whether the scan, now at its end, saw the whole file and every mapped column.
+func (c *ndjsonCursor) complete() error {
+	var names []string
+	for name, wanted := range c.unseen {
+		if wanted {
+			names = append(names, name)
+		}
+	}
+	if len(names) > 0 {
+		return &ColumnError{slices.Min(names), "no line of the file has such a field"}
+	}
+	return c.in.complete()
+}
+
+// readLine returns the next line that is not blank, valid until the next call, or nothing at the end.
+func (c *ndjsonCursor) readLine() ([]byte, error) {
+	for !c.ended {
+		c.in.record()
+		line, err := c.in.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) {
+			c.long = c.long[:0]
+			for errors.Is(err, bufio.ErrBufferFull) {
+				c.long = append(c.long, line...)
+				line, err = c.in.ReadSlice('\n')
+			}
+			c.long = append(c.long, line...)
+			line = c.long
+		}
+		if c.ended = err == io.EOF; err != nil && !c.ended {
+			return nil, fmt.Errorf("read line %d: %w", c.read+1, err)
+		}
+		c.read++
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			return line, nil
+		}
+	}
+	return nil, nil
+}
+
+func (c *ndjsonCursor) cell(i int) (cell, error) {
+	raw := c.object[c.cols[i].Name]
+	if len(raw) == 0 {
+		return cell{null: true}, nil
+	}
+	switch raw[0] {
+	case 'n':
+		return cell{null: true}, nil
+	case 't', 'f':
+		return cell{kind: boolean, text: raw}, nil
+	case '{', '[':
+		return cell{kind: nested}, nil
+	case '"':
+		return c.stringCell(raw), nil
+	}
+	return c.numberCell(raw), nil
+}
+
+// notUTF8 stands for text that is none.
+var notUTF8 = []byte{0xFF}
+
+// stringCell unquotes a string. What encoding/json would silently replace, bytes that are no UTF-8 and halves of surrogate
+// pairs, makes the value invalid instead.
+func (c *ndjsonCursor) stringCell(raw []byte) cell {
+	var s string
+	if !utf8.Valid(raw) || json.Unmarshal(raw, &s) != nil {
+		return cell{text: notUTF8}
+	}
+	replaced := bytes.Count([]byte(s), []byte("\uFFFD"))
+	if replaced > bytes.Count(raw, []byte("\uFFFD"))+bytes.Count(bytes.ToLower(raw), []byte(`\ufffd`)) {
+		return cell{text: notUTF8}
+	}
+	c.buf = append(c.buf[:0], s...)
+	return cell{text: c.buf}
+}
+
+// numberCell writes whole numbers as digits, however the file writes them.
+func (c *ndjsonCursor) numberCell(raw []byte) cell {
+	if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
+		c.buf = strconv.AppendInt(c.buf[:0], n, 10)
+		return cell{kind: integer, text: c.buf}
+	}
+	if !bytes.ContainsAny(raw, ".eE") {
+		return cell{kind: integer, text: raw}
+	}
+	f, err := strconv.ParseFloat(string(raw), 64)
+	if err != nil {
+		return cell{kind: number, text: raw}
+	}
+	c.buf = appendFloat(c.buf[:0], f, 64)
+	return cell{kind: number, text: c.buf}
+}

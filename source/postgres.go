@@ -1,0 +1,180 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// connectTimeout bounds a connection attempt unless the DSN has a connect_timeout of its own.
+const connectTimeout = 15 * time.Second
+
+// Postgres returns the rows of a query on a PostgreSQL server, named by a URL or by libpq's "key=value" form; libpq's
+// environment variables and password file count too. The query must be a single statement that returns rows and changes
+// nothing. Each scan has a connection of its own and reads in a REPEATABLE READ READ ONLY transaction, in the UTC time zone.
+func Postgres(connString, query string, m Mapping) (*Table, error) {
+	config, err := pgconn.ParseConfig(connString)
+	if err != nil {
+		// The error's text may hold parts of the password.
+		return nil, errors.New("read the PostgreSQL DSN: it is not valid; check its form, its options and the files they name")
+	}
+	if strings.TrimSpace(query) == "" {
+		return nil, fmt.Errorf("the query is empty: %w", ErrNotQuery)
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTimeout
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "owlat-sync"
+	}
+	return newTable(m, &pgBackend{config, query})
+}
+
+type pgBackend struct {
+	config *pgconn.Config
+	query  string
+}
+
+func (b *pgBackend) noun() string     { return "the query" }
+func (b *pgBackend) castHint() string { return "encode(column, 'hex')" }
+
+func (b *pgBackend) connect(ctx context.Context) (*pgconn.PgConn, error) {
+	conn, err := pgconn.ConnectConfig(ctx, b.config.Copy())
+	if err != nil {
+		return nil, fmt.Errorf("connect to PostgreSQL: %w", explainPostgres(err, "check host and port in the DSN"))
+	}
+	return conn, nil
+}
+
+func (b *pgBackend) ping(ctx context.Context) error {
+	conn, err := b.connect(ctx)
+	if err != nil {
+		return err
+	}
+	_ = conn.Close(ctx)
+	return nil
+}
+
+// pgSession begins the scan's transaction and fixes the form in which values are printed.
+const pgSession = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL extra_float_digits = 1; SET LOCAL client_encoding = `
+
+func (b *pgBackend) open(ctx context.Context) (cursor, error) {
+	conn, err := b.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &pgCursor{conn: conn, ctx: ctx}
+	encoding := "'UTF8'"
+	if conn.ParameterStatus("server_encoding") == "SQL_ASCII" {
+		// Such a database holds any bytes. Asked for UTF-8, it would end the scan at the first that are none.
+		encoding = "'SQL_ASCII'"
+	}
+	if _, err := conn.Exec(ctx, pgSession+encoding).ReadAll(); err != nil {
+		c.close()
+		return nil, fmt.Errorf("begin a read-only transaction: %w", explainPostgres(err, ""))
+	}
+	// A statement that is prepared is described but not run, and can be only one.
+	described, err := conn.Prepare(ctx, "", b.query, nil)
+	if err != nil {
+		c.close()
+		return nil, fmt.Errorf("check the query: %w", explainPostgres(err, "correct the query"))
+	}
+	switch {
+	case len(described.Fields) == 0:
+		err = fmt.Errorf("the statement returns no columns: %w", ErrNotQuery)
+	case len(described.ParamOIDs) > 0:
+		err = errors.New("check the query: it has a parameter such as $1, and there is no value for it")
+	}
+	if err != nil {
+		c.close()
+		return nil, err
+	}
+	types := pgtype.NewMap()
+	for _, f := range described.Fields {
+		name := fmt.Sprintf("type %d", f.DataTypeOID)
+		if t, ok := types.TypeForOID(f.DataTypeOID); ok {
+			name = t.Name
+		}
+		c.cols = append(c.cols, column{Column{f.Name, name}, pgKind(f.DataTypeOID)})
+	}
+	return c, nil
+}
+
+func pgKind(oid uint32) kind {
+	switch oid {
+	case pgtype.BoolOID:
+		return boolean
+	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.OIDOID:
+		return integer
+	case pgtype.Float4OID, pgtype.Float8OID, pgtype.NumericOID:
+		return number
+	case pgtype.BPCharOID:
+		return padded
+	case pgtype.TimestampOID, pgtype.TimestamptzOID:
+		return moment
+	case pgtype.DateOID:
+		return day
+	case pgtype.ByteaOID:
+		return binary
+	}
+	return text
+}
+
+// pgCursor is a scan on a connection of its own. All values come as text, in which PostgreSQL can print every type.
+type pgCursor struct {
+	conn   *pgconn.PgConn
+	ctx    context.Context // the scan's own: a cursor lives no longer
+	reader *pgconn.ResultReader
+	cols   []column
+	values [][]byte
+	n      int
+	done   bool
+	buf    []byte
+}
+
+func (c *pgCursor) columns() []column       { return c.cols }
+func (c *pgCursor) position() (string, int) { return "row", c.n }
+
+func (c *pgCursor) next() (bool, error) {
+	if c.reader == nil {
+		c.reader = c.conn.ExecPrepared(c.ctx, "", nil, nil, nil)
+	}
+	if c.reader.NextRow() {
+		c.values = c.reader.Values()
+		c.n++
+		return true, nil
+	}
+	if _, err := c.reader.Close(); err != nil {
+		return false, explainPostgres(err, "")
+	}
+	c.done = true
+	return false, nil
+}
+
+func (c *pgCursor) cell(i int) (cell, error) {
+	v := c.values[i]
+	if v == nil {
+		return cell{null: true}, nil
+	}
+	return canonical(c.cols[i].kind, v, &c.buf), nil
+}
+
+func (c *pgCursor) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTimeout)
+	defer cancel()
+	if c.reader != nil && !c.done && !c.conn.IsClosed() {
+		// The server may still be computing rows that nobody will read.
+		_ = c.conn.CancelRequest(ctx)
+	}
+	_ = c.conn.Close(ctx)
+	select {
+	case <-c.conn.CleanupDone():
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,194 @@
+package source
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Dialect says which database a *sql.DB speaks to.
+type Dialect uint8
+
+const (
+	// Generic is any database: the scan runs in a transaction, read-only where the driver can, that is rolled back.
+	Generic Dialect = iota
+	// MySQL is MySQL or MariaDB.
+	MySQL
+	// SQLite is SQLite.
+	SQLite
+)
+
+// dialect is what differs between databases behind database/sql.
+type dialect struct {
+	name     string
+	castHint string // how a query makes text of a binary column
+	lexicon  lexicon
+	// begin makes the connection ready for one consistent read-only scan. end undoes that and may run after the scan's
+	// context is done; an error of it makes the connection unfit for further use.
+	begin func(ctx context.Context, conn *sql.Conn, query string) (run queryFunc, end func(context.Context) error, err error)
+	// kindOf tells what the values of a column are, as far as its type does.
+	kindOf func(databaseType string) kind
+	// bytesAreBinary says that a value of bytes is no text, whatever the column's type.
+	bytesAreBinary bool
+}
+
+// queryFunc runs a query within the scan's transaction.
+type queryFunc func(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+
+func (d Dialect) rules() (dialect, error) {
+	switch d {
+	case Generic:
+		return generic, nil
+	case MySQL:
+		return mySQL, nil
+	case SQLite:
+		return sqlite, nil
+	}
+	return dialect{}, fmt.Errorf("choose a dialect: %d is none", d)
+}
+
+// SQL returns the rows of a query on db, which stays the caller's. The query must be a single statement that returns rows
+// and changes nothing. Each scan takes one connection from db and gives it back, or closes it, when it ends.
+func SQL(db *sql.DB, d Dialect, query string, m Mapping) (*Table, error) {
+	rules, err := d.rules()
+	if err != nil {
+		return nil, err
+	}
+	if db == nil {
+		return nil, errors.New("choose a database: there is none")
+	}
+	if err := checkStatement(query, rules.lexicon); err != nil {
+		return nil, err
+	}
+	return newTable(m, &sqlBackend{db, rules, query})
+}
+
+// cleanUpTimeout bounds what a scan still says to the database when it ends.
+const cleanUpTimeout = 5 * time.Second
+
+type sqlBackend struct {
+	db      *sql.DB
+	dialect dialect
+	query   string
+}
+
+func (b *sqlBackend) noun() string     { return "the query" }
+func (b *sqlBackend) castHint() string { return b.dialect.castHint }
+
+func (b *sqlBackend) ping(ctx context.Context) error {
+	if err := b.db.PingContext(ctx); err != nil {
+		return b.connectError(err)
+	}
+	return nil
+}
+
+func (b *sqlBackend) connectError(err error) error {
+	return fmt.Errorf("connect to %s, as the DSN says: %w", b.dialect.name, err)
+}
+
+func (b *sqlBackend) open(ctx context.Context) (cursor, error) {
+	conn, err := b.db.Conn(ctx)
+	if err != nil {
+		return nil, b.connectError(err)
+	}
+	c := &sqlCursor{conn: conn, dialect: &b.dialect}
+	// The scan's own context ends a query that is not read to its end; else its remaining rows would all be fetched.
+	ctx, c.cancel = context.WithCancel(ctx)
+	var run queryFunc
+	if run, c.end, err = b.dialect.begin(ctx, conn, b.query); err != nil {
+		c.close()
+		return nil, err
+	}
+	if c.rows, err = run(ctx, b.query); err != nil {
+		c.close()
+		return nil, fmt.Errorf("run the query: %w", err)
+	}
+	if err := c.describe(); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// sqlCursor is a scan through database/sql.
+type sqlCursor struct {
+	dialect *dialect
+	conn    *sql.Conn
+	cancel  context.CancelFunc
+	end     func(context.Context) error
+	rows    *sql.Rows
+	cols    []column
+	values  []sqlValue
+	targets []any
+	n       int
+	done    bool
+}
+
+func (c *sqlCursor) describe() error {
+	types, err := c.rows.ColumnTypes()
+	if err != nil {
+		return fmt.Errorf("read the query's columns: %w", err)
+	}
+	if len(types) == 0 {
+		return fmt.Errorf("the statement returns no columns: %w", ErrNotQuery)
+	}
+	c.values, c.targets = make([]sqlValue, len(types)), make([]any, len(types))
+	for i, t := range types {
+		k := c.dialect.kindOf(t.DatabaseTypeName())
+		c.cols = append(c.cols, column{Column{t.Name(), t.DatabaseTypeName()}, k})
+		c.values[i] = sqlValue{declared: k, bytesAreBinary: c.dialect.bytesAreBinary}
+		c.targets[i] = &c.values[i]
+	}
+	return nil
+}
+
+func (c *sqlCursor) columns() []column       { return c.cols }
+func (c *sqlCursor) position() (string, int) { return "row", c.n }
+
+func (c *sqlCursor) next() (bool, error) {
+	if !c.rows.Next() {
+		if err := c.rows.Err(); err != nil {
+			return false, err
+		}
+		c.done = true
+		return false, nil
+	}
+	if err := c.rows.Scan(c.targets...); err != nil {
+		return false, err
+	}
+	c.n++
+	return true, nil
+}
+
+func (c *sqlCursor) cell(i int) (cell, error) {
+	v := &c.values[i]
+	if v.binary {
+		return cell{}, &ColumnError{c.cols[i].Name, fmt.Sprintf("row %d holds binary data, which cannot be mapped; make text of it in the query, such as %s",
+			c.n, c.dialect.castHint)}
+	}
+	return v.cell, nil
+}
+
+func (c *sqlCursor) close() {
+	if !c.done {
+		c.cancel()
+	}
+	// What the closing of a scan says no longer matters: its rows are read, or it has failed already.
+	fit := true
+	if c.rows != nil {
+		fit = c.rows.Close() == nil
+	}
+	if c.end != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), cleanUpTimeout)
+		fit = c.end(ctx) == nil && fit
+		cancel()
+	}
+	if !fit {
+		_ = c.conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+	_ = c.conn.Close()
+	c.cancel()
+}

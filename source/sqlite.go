@@ -1,0 +1,59 @@
+package source
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+)
+
+// sqlite is the dialect of SQLite, where a value's type is its own and the column's only a hint.
+var sqlite = dialect{
+	name:     "SQLite",
+	castHint: "CAST(column AS TEXT) or hex(column)",
+	lexicon: lexicon{
+		brackets: true,
+		first:    []string{"SELECT", "WITH", "VALUES"},
+	},
+	begin:          beginSQLite,
+	kindOf:         sqliteKind,
+	bytesAreBinary: true,
+}
+
+func beginSQLite(ctx context.Context, conn *sql.Conn, _ string) (queryFunc, func(context.Context) error, error) {
+	var queryOnly int
+	if err := conn.QueryRowContext(ctx, "PRAGMA query_only").Scan(&queryOnly); err != nil {
+		return nil, nil, fmt.Errorf("open the database: %w", err)
+	}
+	if _, err := conn.ExecContext(ctx, "PRAGMA query_only = 1"); err != nil {
+		return nil, nil, fmt.Errorf("make the connection read-only: %w", err)
+	}
+	end := func(ctx context.Context) error {
+		_, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA query_only = %d", queryOnly))
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
+		return nil, end, fmt.Errorf("begin a read-only transaction: %w", err)
+	}
+	return conn.QueryContext, func(ctx context.Context) error {
+		if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+			return err
+		}
+		return end(ctx)
+	}, nil
+}
+
+func sqliteKind(declared string) kind {
+	name, _, _ := strings.Cut(strings.ToUpper(declared), "(")
+	switch strings.TrimSpace(name) {
+	case "BOOLEAN", "BOOL":
+		return boolean
+	case "BLOB", "BINARY", "VARBINARY":
+		return binary
+	case "DATETIME", "TIMESTAMP":
+		return moment
+	case "DATE":
+		return day
+	}
+	return text
+}

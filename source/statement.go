@@ -1,0 +1,129 @@
+package source
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// lexicon is what the check of a statement must know of a dialect. The check is a first line of defence with good
+// messages; what keeps the data safe is the read-only transaction.
+type lexicon struct {
+	backslash bool     // "\" escapes inside strings
+	hash      bool     // "#" begins a comment
+	openDash  bool     // "--" begins a comment only before white space
+	executed  bool     // the content of /*! … */ is executed
+	brackets  bool     // [name] is a quoted name
+	first     []string // the words with which a query may begin
+	refused   []string // words that make a query write
+}
+
+// checkStatement reports whether the text is one statement that begins as a query does.
+func checkStatement(query string, l lexicon) error {
+	s := scanner{text: query, lexicon: l}
+	begun, ended := false, false
+	for {
+		token := s.next()
+		word := strings.ToUpper(token)
+		switch {
+		case token == "" && !begun:
+			return fmt.Errorf("the query is empty: %w", ErrNotQuery)
+		case token == "":
+			return nil
+		case token == ";":
+			ended = ended || begun
+		case ended:
+			return fmt.Errorf("the query has several statements: %w", ErrNotQuery)
+		case !begun && token == "(":
+		case !begun && !slices.Contains(l.first, word):
+			return fmt.Errorf("the query begins with %s: %w", firstWord(word), ErrNotQuery)
+		case slices.Contains(l.refused, word):
+			return fmt.Errorf("the query has the word %s, with which it would write: %w", word, ErrNotQuery)
+		default:
+			begun = true
+		}
+	}
+}
+
+// firstWord shows how a refused statement begins, if that is a word of SQL and not perhaps a value.
+func firstWord(word string) string {
+	if len(word) <= 12 && strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {
+		return word
+	}
+	return "no word of SQL"
+}
+
+// scanner splits a statement into words and single characters. Quoted strings and names count as the quote alone.
+type scanner struct {
+	lexicon
+	text string
+	at   int
+}
+
+// next returns the next token, or nothing at the end.
+func (s *scanner) next() string {
+	for s.at < len(s.text) {
+		rest := s.text[s.at:]
+		switch c := rest[0]; {
+		case strings.HasPrefix(rest, "--") && (!s.openDash || len(rest) == 2 || isBlank(rest[2])), c == '#' && s.hash:
+			s.skipPast("\n", 1)
+		case s.executed && (strings.HasPrefix(rest, "/*!") || strings.HasPrefix(rest, "/*M!")):
+			s.at += strings.IndexByte(rest, '!') + 1
+			s.at += len(s.text[s.at:]) - len(strings.TrimLeft(s.text[s.at:], "0123456789"))
+		case s.executed && strings.HasPrefix(rest, "*/"):
+			s.at += 2
+		case strings.HasPrefix(rest, "/*"):
+			s.skipPast("*/", 2)
+		case isBlank(c):
+			s.at++
+		case c == '\'' || c == '"' || c == '`':
+			s.skipQuoted(c, s.backslash && c != '`')
+			return string(c)
+		case c == '[' && s.brackets:
+			s.skipPast("]", 1)
+			return "["
+		case isWordByte(c):
+			n := 1
+			for n < len(rest) && isWordByte(rest[n]) {
+				n++
+			}
+			s.at += n
+			return rest[:n]
+		default:
+			s.at++
+			return rest[:1]
+		}
+	}
+	return ""
+}
+
+// skipPast moves behind the next end, looked for after the first n bytes, or to the end of the text.
+func (s *scanner) skipPast(end string, n int) {
+	if i := strings.Index(s.text[s.at+n:], end); i >= 0 {
+		s.at += n + i + len(end)
+		return
+	}
+	s.at = len(s.text)
+}
+
+func (s *scanner) skipQuoted(quote byte, backslash bool) {
+	for s.at++; s.at < len(s.text); s.at++ {
+		switch s.text[s.at] {
+		case '\\':
+			if backslash {
+				s.at++
+			}
+		case quote:
+			// A doubled quote is one inside the text; read as two texts side by side it comes to the same.
+			s.at++
+			return
+		}
+	}
+	s.at = min(s.at, len(s.text))
+}
+
+func isBlank(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
+
+func isWordByte(c byte) bool {
+	return c == '_' || c == '$' || c >= 0x80 || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}

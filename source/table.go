@@ -1,0 +1,127 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"owlatsync"
+)
+
+// Table is a source of rows: a query or a file, with the mapping of its columns. It holds no connection between calls and
+// is safe for concurrent use; each scan is on its own.
+type Table struct {
+	mapping Mapping
+	backend backend
+}
+
+// Column describes one column of a source.
+type Column struct {
+	Name         string
+	DatabaseType string // the database's own name of the type; empty for files
+}
+
+// backend is a kind of source.
+type backend interface {
+	// open begins a scan, up to where the columns are known.
+	open(ctx context.Context) (cursor, error)
+	ping(ctx context.Context) error
+	// noun is what the source is called in errors: "the query" or "the file".
+	noun() string
+	// castHint tells how a query makes text of a binary column.
+	castHint() string
+}
+
+// cursor is one scan.
+type cursor interface {
+	columns() []column
+	// next moves on to the next row; false without an error is the complete end.
+	next() (bool, error)
+	// cell returns a value of the current row, valid until the next call of cell or next.
+	cell(i int) (cell, error)
+	// position is the unit ("row" or "line") and number of the current row.
+	position() (string, int)
+	// close releases everything, whether or not the scan is at its end.
+	close()
+}
+
+// column is a column with what the conversion of its values needs.
+type column struct {
+	Column
+	kind kind
+}
+
+func newTable(m Mapping, b backend) (*Table, error) {
+	if err := m.Validate(); err != nil {
+		return nil, fmt.Errorf("check the mapping: %w", err)
+	}
+	return &Table{mapping: m.clone(), backend: b}, nil
+}
+
+// Rows streams the source once, in one read-only consistent snapshot. The row and its slices, though not its strings, are
+// reused: they are valid until the next iteration. An error comes alone, as the last pair, and means that the scan is
+// incomplete; it never contains a value of the source or a password. Breaking out of the loop releases everything.
+func (t *Table) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
+	return func(yield func(*owlatsync.Row, error) bool) {
+		c, err := t.backend.open(ctx)
+		if err != nil {
+			yield(nil, contextFirst(ctx, err))
+			return
+		}
+		defer c.close()
+		b, err := bind(t.mapping, c.columns(), t.backend)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for {
+			row, err := b.next(ctx, c)
+			switch {
+			case err != nil:
+				yield(nil, contextFirst(ctx, err))
+				return
+			case row == nil || !yield(row, nil):
+				return
+			}
+		}
+	}
+}
+
+// Columns describes the source's columns without reading rows. They need not fit the mapping; [Table.Check] tells.
+// Of an NDJSON file, the columns are those of its first lines.
+func (t *Table) Columns(ctx context.Context) ([]Column, error) {
+	c, err := t.backend.open(ctx)
+	if err != nil {
+		return nil, contextFirst(ctx, err)
+	}
+	defer c.close()
+	var columns []Column
+	for _, col := range c.columns() {
+		columns = append(columns, col.Column)
+	}
+	return columns, nil
+}
+
+// Check reports whether the source can be read and its columns fit the mapping, without reading rows.
+func (t *Table) Check(ctx context.Context) error {
+	c, err := t.backend.open(ctx)
+	if err != nil {
+		return contextFirst(ctx, err)
+	}
+	defer c.close()
+	_, err = bind(t.mapping, c.columns(), t.backend)
+	return err
+}
+
+// Ping reports whether the source can be reached: it connects to the database or opens the file, and runs no query.
+func (t *Table) Ping(ctx context.Context) error {
+	return contextFirst(ctx, t.backend.ping(ctx))
+}
+
+// contextFirst returns the context's error where there is one: what a driver says of its broken connection only hides it.
+func contextFirst(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	return fmt.Errorf("read the source: %w", ctx.Err())
+}

@@ -1,0 +1,175 @@
+package source
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+	"time"
+)
+
+// kind is what a value is to the mapping, whatever the database calls its type.
+type kind uint8
+
+const (
+	text    kind = iota
+	padded       // char(n): trailing blanks are the database's, not the value's
+	integer      // decimal digits
+	number       // floating or decimal
+	boolean      // "true" or "false"
+	bits         // MySQL's BIT(n): bytes, the highest first
+	moment       // date and time
+	day          // date
+	binary       // cannot be mapped
+	nested       // a JSON object or array: cannot be mapped
+)
+
+// cell is one value. Its text is canonical: integers decimal, moments RFC 3339 in UTC, booleans "true" and "false".
+type cell struct {
+	null bool
+	kind kind
+	text []byte
+}
+
+var (
+	textTrue  = []byte("true")
+	textFalse = []byte("false")
+)
+
+// canonical makes a cell of a value's text in the form in which databases print it. scratch is overwritten where needed.
+func canonical(k kind, raw []byte, scratch *[]byte) cell {
+	switch k {
+	case padded:
+		return cell{kind: text, text: bytes.TrimRight(raw, " ")}
+	case boolean:
+		return cell{kind: boolean, text: truth(len(raw) > 0 && (raw[0] == 't' || raw[0] == 'T' || raw[0] == '1'))}
+	case bits:
+		var n uint64
+		for _, b := range raw {
+			n = n<<8 | uint64(b)
+		}
+		*scratch = strconv.AppendUint((*scratch)[:0], n, 10)
+		return cell{kind: integer, text: *scratch}
+	case moment:
+		if bytes.HasPrefix(raw, []byte("0000-00-00")) {
+			return cell{null: true} // MySQL's way to write "no date" into a column without NULL
+		}
+		*scratch = appendMoment((*scratch)[:0], raw)
+		return cell{kind: moment, text: *scratch}
+	case day:
+		if bytes.Equal(raw, []byte("0000-00-00")) {
+			return cell{null: true}
+		}
+	}
+	return cell{kind: k, text: raw}
+}
+
+func truth(b bool) []byte {
+	if b {
+		return textTrue
+	}
+	return textFalse
+}
+
+// momentForm is where the parts of "2006-01-02 15:04:05" stand.
+const momentForm = len("2006-01-02 15:04:05")
+
+// appendMoment appends a database's date and time as RFC 3339 in UTC; a text without a zone is taken for UTC, and one of
+// another form, such as "infinity", stays as it is.
+func appendMoment(dst, raw []byte) []byte {
+	if len(raw) < momentForm || raw[4] != '-' || raw[7] != '-' || raw[10] != ' ' && raw[10] != 'T' || raw[13] != ':' || raw[16] != ':' {
+		return append(dst, raw...)
+	}
+	fraction, zone := raw[momentForm:], []byte(nil)
+	if i := bytes.IndexAny(fraction, "Z+-"); i >= 0 {
+		fraction, zone = fraction[:i], fraction[i:]
+	}
+	switch string(zone) {
+	case "", "Z", "+00", "+00:00", "+0000":
+	default:
+		for _, form := range []string{"-07:00", "-07", "-0700", "-07:00:00"} {
+			t, err := time.Parse("2006-01-02T15:04:05.999999999"+form, string(raw[:10])+"T"+string(raw[11:]))
+			if err == nil {
+				return t.UTC().AppendFormat(dst, time.RFC3339Nano)
+			}
+		}
+		return append(dst, raw...)
+	}
+	if len(fraction) > 0 && (fraction[0] != '.' || len(bytes.Trim(fraction[1:], "0123456789")) > 0) {
+		return append(dst, raw...) // such as "… BC"
+	}
+	dst = append(dst, raw[:10]...)
+	dst = append(dst, 'T')
+	dst = append(dst, raw[11:momentForm]...)
+	if digits := bytes.TrimRight(fraction, "0"); len(digits) > 1 {
+		dst = append(dst, digits...)
+	}
+	return append(dst, 'Z')
+}
+
+// appendFloat appends the shortest text that means f, without an exponent for the sizes that people write without one.
+func appendFloat(dst []byte, f float64, bitSize int) []byte {
+	form := byte('f')
+	if a := math.Abs(f); a != 0 && (a < 1e-6 || a >= 1e21) {
+		form = 'e'
+	}
+	return strconv.AppendFloat(dst, f, form, -1, bitSize)
+}
+
+// consent reads a yes or a no; ok is false where the value is neither.
+func (c cell) consent() (yes, ok bool) {
+	if c.null {
+		return false, true
+	}
+	switch c.kind {
+	case boolean:
+		return c.text[0] == 't', true
+	case integer, number:
+		f, err := strconv.ParseFloat(string(c.text), 64)
+		return f != 0, err == nil && !math.IsNaN(f)
+	case text:
+	default:
+		return false, false
+	}
+	switch t := bytes.TrimSpace(c.text); len(t) {
+	case 0:
+		return false, true
+	case 1:
+		switch t[0] {
+		case 't', 'T', 'y', 'Y', '1':
+			return true, true
+		case 'f', 'F', 'n', 'N', '0':
+			return false, true
+		}
+	case 2, 3, 4, 5:
+		switch string(bytes.ToLower(t)) {
+		case "true", "yes", "on":
+			return true, true
+		case "false", "no", "off":
+			return false, true
+		}
+	}
+	return false, false
+}
+
+// property returns the value as an event property; why is set where it cannot be one.
+func (c cell) property() (value any, why string) {
+	if c.null {
+		return nil, ""
+	}
+	switch c.kind {
+	case boolean:
+		return c.text[0] == 't', ""
+	case integer:
+		if n, err := strconv.ParseInt(string(c.text), 10, 64); err == nil {
+			return n, ""
+		}
+		fallthrough
+	case number:
+		f, err := strconv.ParseFloat(string(c.text), 64)
+		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+			return nil, "holds a number that JSON cannot express"
+		}
+		return f, ""
+	}
+	return string(c.text), ""
+}
