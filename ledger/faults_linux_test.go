@@ -128,9 +128,11 @@ func TestFullDisk(t *testing.T) {
 			t.Fatalf("after %d records: %v", len(kept), err)
 		}
 		for name, call := range map[string]func() error{
-			"spool":   func() error { return l.Spool(t.Context(), run, make([]reconcile.PlanItem, 5000)) },
-			"record":  func() error { return l.Record(t.Context(), rowRecord("more"), rowRecord(strings.Repeat("long", 5000))) },
-			"end run": func() error { return l.EndRun(t.Context(), reconcile.Run{ID: run, Message: strings.Repeat("x", 100_000)}) },
+			"spool":  func() error { return l.Spool(t.Context(), run, make([]reconcile.PlanItem, 5000)) },
+			"record": func() error { return l.Record(t.Context(), rowRecord("more"), rowRecord(strings.Repeat("long", 5000))) },
+			"end run": func() error {
+				return l.EndRun(t.Context(), reconcile.Run{ID: run, Message: strings.Repeat("x", 100_000)})
+			},
 		} {
 			if err := call(); !errors.Is(err, ErrFull) {
 				t.Errorf("%s: %v", name, err)
