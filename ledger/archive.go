@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"owlatsync/reconcile"
 )
+
+// pruneBatch is how many lines or runs one transaction of Prune removes, so that no run waits long for the writer.
+const pruneBatch = 1000
 
 // entryPage is how many entries All reads at a time, so that no read transaction outlives a page.
 const entryPage = 512
@@ -66,4 +70,74 @@ func (l *SQLite) Sharers(ctx context.Context, contactIDs []string) ([]reconcile.
 		}
 	}
 	return found, nil
+}
+
+// Syncs returns the names of all syncs that the ledger knows, in alphabetical order.
+func (l *SQLite) Syncs(ctx context.Context) ([]string, error) {
+	var names []string
+	err := l.query(ctx, "SELECT name FROM syncs ORDER BY name", nil, func(rows *sql.Rows) error {
+		var name string
+		err := rows.Scan(&name)
+		names = append(names, name)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read syncs of the ledger: %w", explain(ctx, err))
+	}
+	return names, nil
+}
+
+// History returns what happened to the row, in the order in which it was recorded; nothing for a row that the ledger does
+// not know. Times are those of the recording.
+func (l *SQLite) History(ctx context.Context, sync, key string) ([]reconcile.HistoryLine, error) {
+	var lines []reconcile.HistoryLine
+	err := l.query(ctx, `SELECT at, run, event, note FROM history
+		WHERE sync = (SELECT id FROM syncs WHERE name = ?1) AND key = ?2 ORDER BY id`, []any{sync, key}, func(rows *sql.Rows) error {
+		var line reconcile.HistoryLine
+		var at sql.NullInt64
+		err := rows.Scan(&at, &line.Run, &line.Event, &line.Note)
+		line.At = timeOf(at)
+		lines = append(lines, line)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read history of the ledger: %w", explain(ctx, err))
+	}
+	return lines, nil
+}
+
+// Prune removes the lines of history that were recorded before that time and the runs that began before it, with what is
+// left of their plans, and returns how many lines and runs. The latest run of each sync and held ones stay. It works in
+// small transactions, so that a run may go on meanwhile; what was removed before an error or the end of ctx stays removed.
+func (l *SQLite) Prune(ctx context.Context, before time.Time) (removed int64, err error) {
+	for _, batch := range []func(*tx) (int64, error){
+		func(t *tx) (int64, error) {
+			return t.affect("DELETE FROM history WHERE id IN (SELECT id FROM history WHERE at < ?1 ORDER BY at LIMIT ?2)",
+				before.UnixMicro(), pruneBatch)
+		},
+		func(t *tx) (int64, error) { return t.pruneRuns(before) },
+	} {
+		for n := int64(pruneBatch); n == pruneBatch; {
+			err := l.update(ctx, "prune ledger", lazy, func(t *tx) (err error) {
+				n, err = batch(t)
+				return err
+			})
+			if err != nil {
+				return removed, err
+			}
+			removed += n
+		}
+	}
+	return removed, nil
+}
+
+const oldRuns = `SELECT id FROM runs r WHERE started < ?1 AND status <> ?2
+	AND id < (SELECT max(id) FROM runs WHERE sync = r.sync) ORDER BY id LIMIT ?3`
+
+func (t *tx) pruneRuns(before time.Time) (int64, error) {
+	args := []any{before.UnixMicro(), statusHeld, pruneBatch}
+	if err := t.exec("DELETE FROM plan WHERE run IN ("+oldRuns+")", args...); err != nil {
+		return 0, err
+	}
+	return t.affect("DELETE FROM runs WHERE id IN ("+oldRuns+")", args...)
 }

@@ -33,7 +33,10 @@ type SQLite struct {
 	locks  heldLocks
 }
 
-var _ reconcile.Ledger = (*SQLite)(nil)
+var (
+	_ reconcile.Ledger  = (*SQLite)(nil)
+	_ reconcile.Archive = (*SQLite)(nil)
+)
 
 // OpenSQLite opens the ledger in the file at path with the database/sql driver registered under that name, such as "sqlite"
 // of modernc.org/sqlite. A missing file is created, readable by its owner only; a ledger of an older version is migrated.

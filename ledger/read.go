@@ -149,6 +149,10 @@ func (l *SQLite) query(ctx context.Context, query string, args []any, each func(
 	if err != nil {
 		return err
 	}
+	return eachRow(rows, each)
+}
+
+func eachRow(rows *sql.Rows, each func(*sql.Rows) error) error {
 	defer rows.Close()
 	for rows.Next() {
 		if err := each(rows); err != nil {

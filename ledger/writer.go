@@ -64,13 +64,21 @@ func (w *writer) transact(ctx context.Context, d durability, fn func(*tx) error)
 	return nil
 }
 
+func (w *writer) connect(ctx context.Context) error {
+	if w.conn != nil {
+		return nil
+	}
+	conn, err := w.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	w.conn, w.stmts, w.mode = conn, make(map[string]*sql.Stmt), durable
+	return nil
+}
+
 func (w *writer) begin(ctx context.Context, d durability) error {
-	if w.conn == nil {
-		conn, err := w.db.Conn(ctx)
-		if err != nil {
-			return err
-		}
-		w.conn, w.stmts, w.mode = conn, make(map[string]*sql.Stmt), durable
+	if err := w.connect(ctx); err != nil {
+		return err
 	}
 	if w.mode != d {
 		if _, err := w.conn.ExecContext(ctx, "PRAGMA synchronous = "+string(d)); err != nil {
@@ -133,6 +141,28 @@ func (t *tx) exec(query string, args ...any) error {
 	}
 	_, err = s.ExecContext(t.ctx, args...)
 	return err
+}
+
+// affect is exec for who wants to know how many rows it changed.
+func (t *tx) affect(query string, args ...any) (int64, error) {
+	s, err := t.stmt(query)
+	if err != nil {
+		return 0, err
+	}
+	result, err := s.ExecContext(t.ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// each calls scan for every row of a query. It must not change what the query reads.
+func (t *tx) each(query string, args []any, scan func(*sql.Rows) error) error {
+	rows, err := t.w.conn.QueryContext(t.ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	return eachRow(rows, scan)
 }
 
 // row scans the one row of a query.

@@ -34,6 +34,8 @@ type Ledger interface {
 	Record(ctx context.Context, records ...Record) error
 	// Forget removes the sync's entries with the given keys; history stays.
 	Forget(ctx context.Context, sync string, keys []string) error
+	// Forgotten tells which of the normalised addresses belong to somebody who was forgotten; the others are left out.
+	Forgotten(ctx context.Context, addresses []string) (map[string]bool, error)
 
 	Journal
 	PlanStore
@@ -66,6 +68,33 @@ type PlanStore interface {
 	Spooled(ctx context.Context, run int64, phase int) iter.Seq2[PlanItem, error]
 	// Unspool drops the run's plan.
 	Unspool(ctx context.Context, run int64) error
+}
+
+// HistoryKept is how long the history of rows and the records of runs are kept unless somebody says otherwise.
+const HistoryKept = 90 * 24 * time.Hour
+
+// Archive is the care of a ledger: what happened to rows, for how long that is kept, and what must not be kept at all. The
+// engine does without it.
+type Archive interface {
+	// Syncs returns the names of all syncs that the ledger knows, in alphabetical order.
+	Syncs(ctx context.Context) ([]string, error)
+	// History returns what happened to the row, oldest first.
+	History(ctx context.Context, sync, key string) ([]HistoryLine, error)
+	// Prune removes the lines of history and the records of runs that are older, and returns how many. The latest run of
+	// each sync and those that are held stay.
+	Prune(ctx context.Context, before time.Time) (int64, error)
+	// ForgetPerson erases what the ledger holds of the person with the address, in all syncs, beyond recovery, and keeps
+	// only keyed hashes for Forgotten. It returns how many entries there were. It takes the ledger as a run does and fails
+	// with a *LockedError while another holds it. Owlat's contact is not touched.
+	ForgetPerson(ctx context.Context, address string) (rows int, err error)
+}
+
+// HistoryLine is one thing that happened to a row.
+type HistoryLine struct {
+	At    time.Time
+	Run   int64  // zero: outside of a run
+	Event string // what happened, such as "created"
+	Note  string // more about it, for people; no address
 }
 
 // IndexEntry is what the diff holds of an entry: hashes of its key and address, and the fingerprint of the row last applied.

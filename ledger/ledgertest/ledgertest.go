@@ -16,6 +16,7 @@ import (
 // Ledger is a ledger that can be closed and opened again.
 type Ledger interface {
 	reconcile.Ledger
+	reconcile.Archive
 	io.Closer
 }
 
