@@ -27,10 +27,10 @@ func (p *planner) adopt(ctx context.Context, adopted bool) error {
 		a.Mode, a.Reason = AdoptNothing, "the contact of every row is known"
 		return nil
 	case adopted:
-		a.Mode, a.Reason = AdoptCreate, fmt.Sprintf("%d rows are new since the first run and are created without looking", unknown)
+		a.Mode, a.Reason = AdoptCreate, fmt.Sprintf("%s not met before: created without looking", counted(unknown, "row"))
 		return nil
 	case unknown < worthAsking:
-		a.Mode, a.Reason = AdoptCreate, fmt.Sprintf("creating %d rows without looking is cheaper than listing", unknown)
+		a.Mode, a.Reason = AdoptCreate, fmt.Sprintf("creating %s without looking is cheaper than listing", counted(unknown, "row"))
 		return nil
 	}
 	p.listed = make(map[uint64]owlat.Contact)
@@ -50,13 +50,13 @@ func (p *planner) adopt(ctx context.Context, adopted bool) error {
 			pages = got.Total/listPage + 1
 			if most := blindCost * unknown; pages-1 > most {
 				a.Mode = AdoptCreate
-				a.Reason = fmt.Sprintf("listing %d contacts would cost %d requests, creating %d rows without looking at most %d more",
-					got.Total, pages, unknown, most)
+				a.Reason = fmt.Sprintf("listing %s would cost %s, creating %s without looking at most %d more",
+					counted(got.Total, "contact"), counted(pages, "request"), counted(unknown, "row"), most)
 				return nil
 			}
 			a.Mode = AdoptListing
-			a.Reason = fmt.Sprintf("listing %d contacts costs %d requests, creating %d rows without looking up to %d more",
-				got.Total, pages, unknown, blindCost*unknown)
+			a.Reason = fmt.Sprintf("listing %s costs %s, creating %s without looking up to %d more",
+				counted(got.Total, "contact"), counted(pages, "request"), counted(unknown, "row"), blindCost*unknown)
 		}
 		a.Contacts += len(got.Contacts)
 		p.keep(got.Contacts, twins)
@@ -68,6 +68,13 @@ func (p *planner) adopt(ctx context.Context, adopted bool) error {
 	}
 	a.Twins = len(twins)
 	return nil
+}
+
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // keep notes the listed contacts that rows are waiting for. The listing goes from the newest to the oldest, and of several

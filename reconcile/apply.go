@@ -22,6 +22,9 @@ const reasonStopped = "the run ended before the row's turn; the next run takes i
 // categoryUnsure is the category of a row with an add that can no longer be repeated.
 const categoryUnsure = "unsure"
 
+// CategoryUnasked is the category of a row that is skipped because RunOptions asked for others.
+const CategoryUnasked = "unasked"
+
 // applier carries out a plan: phase by phase, several rows at once, each step recorded when Owlat has confirmed it.
 type applier struct {
 	engine *Engine
@@ -87,7 +90,7 @@ func (a *applier) applyPhase(ctx context.Context, phase int) error {
 		case a.stopping(ctx):
 			a.done(it, owlatsync.Skipped, reasonStopped, "")
 		case !a.chosen(it):
-			a.done(it, owlatsync.Skipped, "not among the rows asked for", "")
+			a.done(it, owlatsync.Skipped, "not among the rows asked for", CategoryUnasked)
 		case phase == phaseRemove && a.erred():
 			a.done(it, owlatsync.Skipped, reasonErred, "")
 		case phase == phaseSettle:
@@ -217,7 +220,11 @@ func (a *applier) done(it *item, outcome owlatsync.Outcome, reason, category str
 	}
 	a.mu.Unlock()
 	if outcome == owlatsync.Failed {
-		a.engine.log.Warn("row failed", "sync", a.sync.Name, "key", it.Row.Key, "address", d.AddressHash(), "category", category, "reason", reason)
+		attrs := []any{"sync", a.sync.Name, "address", d.AddressHash(), "category", category, "reason", reason}
+		if !a.sync.KeyIsAddress { // Invariant 8
+			attrs = append(attrs, "key", it.Row.Key)
+		}
+		a.engine.log.Info("row failed", attrs...)
 	}
 	if outcome != owlatsync.Unchanged {
 		a.engine.emit(RowDone{Decision: d, Category: category})

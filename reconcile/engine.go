@@ -169,6 +169,9 @@ func (e *Engine) within(ctx context.Context, s *Sync, mode string, work func(*Ru
 	if err := e.ledger.Bind(ctx, e.client.BaseURL()); err != nil {
 		return nil, err
 	}
+	if err := e.buryDead(ctx, s.Name); err != nil {
+		return nil, err
+	}
 	run := Run{Sync: s.Name, Mode: mode, Started: time.Now(), Status: StatusRunning}
 	if run.ID, err = e.ledger.BeginRun(ctx, run); err != nil {
 		return nil, fmt.Errorf("record the run: %w", err)
@@ -199,6 +202,24 @@ func (e *Engine) within(ctx context.Context, s *Sync, mode string, work func(*Ru
 	e.log.Info("run ended", "sync", s.Name, "run", run.ID, "mode", mode, "status", run.Status, "rows", run.Report.Rows,
 		"requests", run.Report.Requests.Total, "seconds", run.Report.Seconds)
 	return run.Report, errors.Join(workErr, endErr)
+}
+
+// buryDead ends in the ledger the runs whose process died: whoever holds the lock knows that none is alive.
+func (e *Engine) buryDead(ctx context.Context, sync string) error {
+	runs, err := e.ledger.Runs(ctx, sync, 5)
+	if err != nil {
+		return fmt.Errorf("read the runs: %w", err)
+	}
+	for _, run := range runs {
+		if run.Status != StatusRunning {
+			continue
+		}
+		run.Status, run.Message = StatusDied, "its process ended without a word"
+		if err := e.ledger.EndRun(ctx, run); err != nil {
+			return fmt.Errorf("record the run: %w", err)
+		}
+	}
+	return nil
 }
 
 // untold is how many rows were read and came to nothing, because the run ended before they were planned or applied.

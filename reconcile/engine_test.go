@@ -40,7 +40,7 @@ func TestFirstRunCreatesAndTheSecondSendsNothing(t *testing.T) {
 	if grace := w.contact("grace@example.com"); len(grace.Topics) != 1 || grace.Topics[0] != w.sync.Topics[1].ID {
 		t.Errorf("Owlat holds %+v", grace)
 	}
-	if d := w.done("4"); d.Outcome != owlatsync.Duplicate || !strings.Contains(d.Reason, "row 1 ") {
+	if d := w.done("4"); d.Outcome != owlatsync.Duplicate || !strings.Contains(d.Reason, "key 1 ") {
 		t.Errorf("the duplicate's reason names no winner: %q", d.Reason)
 	}
 	if d := w.done("3"); d.Position != "row 3" || strings.Contains(d.Reason, "not an address") {

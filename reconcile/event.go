@@ -40,7 +40,8 @@ type Decision struct {
 	Outcome  owlatsync.Outcome
 	Reason   string // why not, holding no address
 	Changes  []owlatsync.Change
-	Requests int // that the changes need
+	Events   []string // names of the events that are to be sent
+	Requests int      // that the changes and events need
 
 	address string
 }
@@ -67,6 +68,7 @@ type Summary struct {
 	FirstRun    bool // the sync has never been compared with Owlat before
 	Outcomes    map[owlatsync.Outcome]int
 	Memberships owlatsync.MembershipCounts
+	Events      int           // that are to be sent
 	Requests    int           // writes that are still to be sent
 	Duration    time.Duration // that they take within the budget
 	Adoption    Adoption

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"owlatsync"
@@ -33,6 +34,15 @@ func (l Limit) or(standard Limit) Limit {
 		return standard
 	}
 	return l
+}
+
+// String returns the limit for people, such as "10 % and 20 rows".
+func (l Limit) String() string {
+	share := math.Round(l.Share*1e6) / 1e4
+	if l.Rows == 1 {
+		return fmt.Sprintf("%g %% and 1 row", share)
+	}
+	return fmt.Sprintf("%g %% and %d rows", share, l.Rows)
 }
 
 func (l Limit) exceeded(rows, of int) bool {
@@ -74,11 +84,11 @@ func (g Guards) Hits(s Summary) []Hit {
 		hit(GuardEmptySource, "the source has no rows, and the ledger knows %d: is the query right, and the table not being reloaded?", s.Entries)
 	}
 	if limit := g.Removals.or(DefaultRemovals); limit.exceeded(s.Removals, s.Entries) {
-		hit(GuardRemovals, "%d of %d rows would leave a topic or be deleted: more than %.4g %%", s.Removals, s.Entries, limit.Share*100)
+		hit(GuardRemovals, "%d of %d rows would leave a topic or be deleted; the limit is %s", s.Removals, s.Entries, limit)
 	}
 	updates := s.Outcomes[owlatsync.Updated] + s.Outcomes[owlatsync.Renamed]
 	if limit := g.Updates.or(DefaultUpdates); limit.exceeded(updates, s.Entries) {
-		hit(GuardUpdates, "%d of %d rows would change: more than %.4g %%; has a column been swapped?", updates, s.Entries, limit.Share*100)
+		hit(GuardUpdates, "%d of %d rows would change; the limit is %s: has a column been swapped?", updates, s.Entries, limit)
 	}
 	created, added := s.Outcomes[owlatsync.Created], s.Memberships.Added
 	if !g.FirstRun && s.FirstRun && created+added > 0 {

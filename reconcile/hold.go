@@ -19,6 +19,7 @@ const (
 	StatusHeld        = "held"       // by a guard; the plan is kept
 	StatusApproved    = "approved"   // was held, and its plan applied by another run
 	StatusSuperseded  = "superseded" // was held, and a later run made its plan moot
+	StatusDied        = "died"       // its process was killed, or its machine stopped
 	StatusError       = "error"
 )
 
@@ -63,7 +64,7 @@ func (e *Engine) unmoved(ctx context.Context, held, run int64) error {
 		moved.Rows++
 		if len(moved.Keys) < 5 {
 			key, _, _ := strings.Cut(step, "\x00")
-			moved.Keys = append(moved.Keys, "row "+key)
+			moved.Keys = append(moved.Keys, rowName(key))
 		}
 	}
 	for step, sum := range now {

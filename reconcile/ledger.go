@@ -126,7 +126,7 @@ type Run struct {
 	Mode     string // "run" or "plan"
 	Started  time.Time
 	Finished time.Time // zero while it runs or when its process died
-	Status   string    // "running", "ok", "failed rows", "stopped", "interrupted", "held", "approved", "superseded", "error"
+	Status   string    // one of the Status constants
 	Message  string
 	Report   *owlatsync.Report
 }

@@ -24,7 +24,7 @@ func planMissing(s *Sync, e *Entry, others []Holder, now time.Time) *item {
 		case e.Origin != OriginCreated:
 			it.Reason = "the contact was in Owlat before the sync and is not deleted: it leaves the topics"
 		case len(others) > 0:
-			it.Reason = fmt.Sprintf("row %s of sync %q has the contact too and it is not deleted: it leaves the topics of this one", others[0].Entry.Key, others[0].Sync)
+			it.Reason = fmt.Sprintf("%s of sync %q has the contact too and it is not deleted: it leaves the topics of this one", rowName(others[0].Entry.Key), others[0].Sync)
 		default:
 			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.DeleteContact, From: e.Email})
 			return it

@@ -88,6 +88,16 @@ func (it *item) pending() (n int) {
 	return n
 }
 
+// due lists the events that are to be sent.
+func (it *item) due() (names []string) {
+	for _, m := range it.Events {
+		if m.State == EventDue {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
 // sets reports whether the item changes a field of the contact.
 func (it *item) sets() bool {
 	return slices.ContainsFunc(it.Changes, func(c owlatsync.Change) bool {

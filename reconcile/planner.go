@@ -184,9 +184,9 @@ func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders 
 		holders = nil // the row itself holds the contact
 	}
 	winner, rekeyed := p.contest(d, holders)
-	if winner != "" {
+	if winner != nil {
 		p.end(Decision{Key: d.Key, Position: d.Position, Outcome: owlatsync.Duplicate, address: d.Email,
-			Reason: fmt.Sprintf("row %s has the same address and counts: it holds the contact, or stands first in the source", winner)})
+			Reason: winner.reason()})
 		return nil
 	}
 	var oldKey string
@@ -216,9 +216,31 @@ func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders 
 	return p.add(ctx, it, it.phase(), 0)
 }
 
+// winner is the row that counts of several with one address.
+type winner struct {
+	key   string
+	holds bool // it has the contact already; else it stands first in the source
+}
+
+func (w *winner) reason() string {
+	row := rowName(w.key)
+	if w.holds {
+		return row + " has the same address and counts, because the contact is its own"
+	}
+	return row + " has the same address and counts, because it stands first in the source"
+}
+
+// rowName names a row by its key, unless that is an address (Invariant 8).
+func rowName(key string) string {
+	if owlatsync.ValidAddress(key) {
+		return "another row"
+	}
+	return "the row with key " + key
+}
+
 // contest says which other row of the source has d's address: the one that holds the contact and keeps it, else the first
 // in the source's order. Where the holder has left the source, its entry is d's under a new key.
-func (p *planner) contest(d *desired, holders []Holder) (winner string, rekeyed *Entry) {
+func (p *planner) contest(d *desired, holders []Holder) (won *winner, rekeyed *Entry) {
 	hash := HashText(d.Email)
 	for _, h := range holders {
 		if h.Sync != p.sync.Name || h.Entry.Key == d.Key {
@@ -230,18 +252,18 @@ func (p *planner) contest(d *desired, holders []Holder) (winner string, rekeyed 
 		moved, fresh := p.scan.fresh[keyHash]
 		switch {
 		case fresh && moved == hash, present && !fresh:
-			return h.Entry.Key, nil
+			return &winner{key: h.Entry.Key, holds: true}, nil
 		case !present && !fresh:
 			rekeyed = h.Entry
 		}
 	}
 	if first, taken := p.winners[hash]; taken && first != d.Key {
-		return first, nil
+		return &winner{key: first}, nil
 	}
 	if p.scan.count[hash] > 1 || rekeyed != nil {
 		p.winners[hash] = d.Key
 	}
-	return "", rekeyed
+	return nil, rekeyed
 }
 
 // known returns the entry for a row whose contact exists although the row has no contact yet, nil where it is not known to.
@@ -278,6 +300,7 @@ func (p *planner) add(ctx context.Context, it *item, phase int, order int64) err
 		d := it.decision()
 		p.tell(d)
 		p.summary.Requests += d.Requests
+		p.summary.Events += len(d.Events)
 		p.summary.Memberships.Skipped += it.Skipped
 		leaves := false
 		for _, c := range it.Changes {
@@ -299,7 +322,7 @@ func (p *planner) add(ctx context.Context, it *item, phase int, order int64) err
 func (it *item) decision() Decision {
 	return Decision{
 		Key: it.Row.Key, Position: it.Row.Position, Outcome: it.Outcome, Reason: it.Reason,
-		Changes: it.Changes, Requests: it.requests(), address: it.Row.Email,
+		Changes: it.Changes, Events: it.due(), Requests: it.requests(), address: it.Row.Email,
 	}
 }
 
@@ -318,9 +341,9 @@ func (p *planner) orderRenames(ctx context.Context) error {
 		if err != nil {
 			it.Outcome = owlatsync.Failed
 			it.Changes = slices.DeleteFunc(it.Changes, func(c owlatsync.Change) bool { return c.Kind != owlatsync.RemoveTopic })
-			it.Reason = fmt.Sprintf("the address belongs to the contact of row %s, which is to take another that is not free: "+
+			it.Reason = fmt.Sprintf("the address belongs to the contact of %s, which is to take another that is not free: "+
 				"rows that exchange addresses cannot be renamed by Owlat's API. Give one of them a third address, run, then its final one",
-				leaves[it.Row.Email].Row.Key)
+				rowName(leaves[it.Row.Email].Row.Key))
 			if len(it.Changes) == 0 {
 				p.end(it.decision())
 				continue

@@ -210,7 +210,7 @@ func TestAMovedPlanIsNotApproved(t *testing.T) {
 	list[1].FirstName = owlatsync.Some("X")
 	_, err = w.try(t.Context(), reconcile.RunOptions{Approve: held.Run}, rows{list: list})
 	var moved *reconcile.MovedError
-	if !errors.As(err, &moved) || moved.Rows != 1 || moved.Keys[0] != "row 2" {
+	if !errors.As(err, &moved) || moved.Rows != 1 || moved.Keys[0] != "the row with key 2" {
 		t.Errorf("error %v", err)
 	}
 	if w.server.Len() != 0 {

@@ -330,7 +330,7 @@ func (r *rowRun) holder(ctx context.Context) string {
 	if err == nil {
 		for _, h := range held {
 			if h.Entry.ContactID != "" && (h.Sync != r.sync.Name || h.Entry.Key != r.it.Row.Key) {
-				return fmt.Sprintf("it belongs to the contact %s of row %s in sync %q", h.Entry.ContactID, h.Entry.Key, h.Sync)
+				return fmt.Sprintf("it belongs to the contact %s of %s in sync %q", h.Entry.ContactID, rowName(h.Entry.Key), h.Sync)
 			}
 		}
 	}

@@ -50,7 +50,7 @@ func TestRowsThatExchangeAddressesFailWithoutARequest(t *testing.T) {
 	before := w.requests()
 	expect(t, w.run(user("1", "b@example.com", "A", true), user("2", "a@example.com", "B", false)), "failed 2")
 	w.sent(before, "DELETE /topics/{topic}/contacts/{contact} 1") // a withdrawn consent does not wait
-	if d := w.done("1"); !strings.Contains(d.Reason, "row 2") {
+	if d := w.done("1"); !strings.Contains(d.Reason, "key 2") {
 		t.Errorf("reason %q", d.Reason)
 	}
 	// The way out that the reason names.
@@ -79,7 +79,7 @@ func TestAnOldAddressTakenOverNamesItsHolder(t *testing.T) {
 	id := w.contact("new@example.com").ID
 	expect(t, w.run(user("1", "new@example.com", "A"), user("2", "old@example.com", "B")), "unchanged 1, failed 1")
 	d := w.done("2")
-	if d.Category != "drift" || !strings.Contains(d.Reason, "row 1 ") || !strings.Contains(d.Reason, id) {
+	if d.Category != "drift" || !strings.Contains(d.Reason, "key 1 ") || !strings.Contains(d.Reason, id) {
 		t.Errorf("told %+v", d)
 	}
 	w.call("DELETE", "/contacts/"+id, "")
