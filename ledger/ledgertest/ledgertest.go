@@ -27,6 +27,15 @@ type Open func(t testing.TB, folder string) Ledger
 // Run runs the suite. It starts further processes of the running test binary, so the test that calls it must come to the
 // same call when it is run alone, and must not be skipped there.
 func Run(t *testing.T, open Open) {
+	RunInProcess(t, open)
+	t.Run("Processes", func(t *testing.T) {
+		t.Parallel()
+		testProcesses(t, open)
+	})
+}
+
+// RunInProcess runs the suite without what needs further processes, for ledgers that live in one.
+func RunInProcess(t *testing.T, open Open) {
 	for _, c := range []struct {
 		name string
 		test func(*testing.T, Open)
@@ -42,7 +51,6 @@ func Run(t *testing.T, open Open) {
 		{"Plan", testPlan},
 		{"Acquire", testAcquire},
 		{"Concurrent", testConcurrent},
-		{"Processes", testProcesses},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
