@@ -32,7 +32,22 @@ func forgetPerson(t *testing.T, l Ledger, address string, rows int) {
 }
 
 func testForgetPerson(t *testing.T, open Open) {
-	t.Run("every trace of the person and none of others", func(t *testing.T) { t.Parallel(); testEveryTrace(t, open) })
+	t.Run("all entries of the person", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		renamed, stale := entry("1"), entry("2")
+		renamed.Email = "now@example.com"
+		stale.ContactID, stale.Email, stale.Identity = renamed.ContactID, "stale@example.com", "stale@example.com"
+		record(t, l, "users", renamed, entry("3"))
+		record(t, l, "others", stale, entry("3"))
+		forgetPerson(t, l, "row1@example.com", 2)
+		same(t, "users", indexOf(t, l, "users"), wantIndex(entry("3")))
+		same(t, "others", indexOf(t, l, "others"), wantIndex(entry("3")))
+		same(t, "history", len(historyOf(t, l, "users", "1"))+len(historyOf(t, l, "others", "2")), 0)
+		same(t, "history of somebody else", len(historyOf(t, l, "users", "3")), 1)
+		same(t, "forgotten", forgotten(t, l, "row1@example.com", "now@example.com", "stale@example.com", "row3@example.com"),
+			[]string{"now@example.com", "row1@example.com", "stale@example.com"})
+	})
 	t.Run("somebody unknown", func(t *testing.T) {
 		t.Parallel()
 		l := fresh(t, open)
@@ -95,7 +110,8 @@ func testForgetPerson(t *testing.T, open Open) {
 	})
 }
 
-func testEveryTrace(t *testing.T, open Open) {
+// testTraces looks for what is left of a person, and whether something of others is missing.
+func testTraces(t *testing.T, open Open) {
 	const address = "o'hara&co@example.com"
 	folder := t.TempDir()
 	l := open(t, folder)

@@ -32,9 +32,14 @@ func Run(t *testing.T, open Open) {
 		t.Parallel()
 		testProcesses(t, open)
 	})
+	t.Run("Traces", func(t *testing.T) {
+		t.Parallel()
+		testTraces(t, open)
+	})
 }
 
-// RunInProcess runs the suite without what needs further processes, for ledgers that live in one.
+// RunInProcess runs the suite for ledgers that end with the process: without what needs further processes, and without the
+// search for every trace of a forgotten person.
 func RunInProcess(t *testing.T, open Open) {
 	for _, c := range []struct {
 		name string
