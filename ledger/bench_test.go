@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -205,5 +207,50 @@ func BenchmarkOpen(b *testing.B) {
 		if err := openIn(b, folder).Close(); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func BenchmarkExport(b *testing.B) {
+	l := openFresh(b)
+	fill(b, l, 100_000)
+	b.ReportAllocs()
+	var n int64
+	for b.Loop() {
+		if err := l.Export(b.Context(), io.Discard); err != nil {
+			b.Fatal(err)
+		}
+		n += 100_000
+	}
+	perSecond(b, "entries", n)
+}
+
+func BenchmarkImport(b *testing.B) {
+	l := openFresh(b)
+	fill(b, l, 100_000)
+	var export bytes.Buffer
+	if err := l.Export(b.Context(), &export); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	var n int64
+	for b.Loop() {
+		if err := openFresh(b).Import(b.Context(), bytes.NewReader(export.Bytes())); err != nil {
+			b.Fatal(err)
+		}
+		n += 100_000
+	}
+	perSecond(b, "entries", n)
+}
+
+func BenchmarkForgetPerson(b *testing.B) {
+	l := openFresh(b)
+	fill(b, l, 200_000)
+	b.ReportAllocs()
+	var n int64
+	for b.Loop() {
+		if _, err := l.ForgetPerson(b.Context(), benchRecord(n).Entry.Email); err != nil {
+			b.Fatal(err)
+		}
+		n++
 	}
 }

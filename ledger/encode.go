@@ -22,6 +22,10 @@ func appendMark(b []byte, keyHash, addressHash uint64, f reconcile.Fingerprint) 
 	return b
 }
 
+func encodeMark(e *reconcile.Entry) []byte {
+	return appendMark(make([]byte, 0, markSize), reconcile.HashText(e.Key), reconcile.HashText(e.Email), e.Fingerprint)
+}
+
 func decodeMark(b []byte) reconcile.IndexEntry {
 	return reconcile.IndexEntry{
 		KeyHash:     binary.LittleEndian.Uint64(b),
@@ -76,9 +80,7 @@ func encodeRecords(records []reconcile.Record, now time.Time) ([]step, error) {
 		}
 		steps[i] = step{
 			sync: r.Sync, key: r.Entry.Key, entry: args,
-			mark: appendMark(make([]byte, 0, markSize),
-				reconcile.HashText(r.Entry.Key), reconcile.HashText(r.Entry.Email), r.Entry.Fingerprint),
-			run: r.Run, at: now.UnixMicro(), event: r.Event, note: r.Note,
+			mark: encodeMark(r.Entry), run: r.Run, at: now.UnixMicro(), event: r.Event, note: r.Note,
 		}
 	}
 	return steps, nil

@@ -268,3 +268,40 @@ func TestReadOnlyFile(t *testing.T) {
 		mustBeReadOnly(t, "an unreadable ledger", filepath.Join(folder, "secret.db"))
 	})
 }
+
+// TestForgettingOnAFullDisk has no place for the new file, and then for no temporary one.
+func TestForgettingOnAFullDisk(t *testing.T) {
+	apart(t, func(t *testing.T, folder string) {
+		smallDisk(t, folder, 8)
+		writerPragmas = append(writerPragmas, "PRAGMA cache_size = 10") // or the copy would fit into memory
+		l := openIn(t, folder)
+		live(t, l, "grace@example.com", "Gracenomia", "k57graceful")
+		free := occupy(t, folder)
+		rows, err := l.ForgetPerson(t.Context(), "grace@example.com")
+		if !errors.Is(err, ErrFull) {
+			t.Errorf("forgot %d rows: %v", rows, err)
+		}
+		mustHold(t, l, "0-0", "19-39")
+		mustBeSound(t, l)
+		free()
+
+		t.Chdir("/")
+		for _, place := range []string{"/", "/tmp", "/var/tmp", "/usr/tmp"} {
+			err := syscall.Mount("", place, "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_RDONLY, "")
+			if err != nil && place == "/" {
+				t.Skipf("the file system cannot be made read-only here: %v", err)
+			}
+			if f, err := os.CreateTemp(place, ""); err == nil {
+				t.Skipf("%s can still be written", f.Name())
+			}
+		}
+		if _, err := l.ForgetPerson(t.Context(), "grace@example.com"); err != nil {
+			t.Errorf("without a place for temporary files: %v", err)
+		}
+		mustHold(t, l, "0-0", "19-39")
+		mustBeSound(t, l)
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}

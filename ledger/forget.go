@@ -128,12 +128,12 @@ func (w *writer) scour(ctx context.Context) (err error) {
 		return err
 	}
 	defer w.drop() // and with it the settings
-	// The copy goes to a file for temporary data, or to memory where there is no place for one.
+	// The copy goes to a temporary file, or to memory where none can be made.
 	for _, store := range []string{"FILE", "MEMORY"} {
 		if _, err := w.conn.ExecContext(ctx, "PRAGMA temp_store = "+store); err != nil {
 			return err
 		}
-		if _, err = w.conn.ExecContext(ctx, "VACUUM"); primaryCode(err) != codeCantOpen {
+		if _, err = w.conn.ExecContext(ctx, "VACUUM"); primaryCode(err) != codeIO && primaryCode(err) != codeCantOpen {
 			break
 		}
 	}

@@ -92,33 +92,38 @@ func (l *SQLite) Runs(ctx context.Context, sync string, limit int) ([]reconcile.
 	if limit < 1 {
 		limit = -1
 	}
-	query, args := `SELECT r.id, s.name, r.mode, r.started, r.finished, r.status, r.message, r.report
-		FROM runs r JOIN syncs s ON s.id = r.sync `, []any{limit}
+	query, args := "SELECT "+runColumns+" FROM runs r JOIN syncs s ON s.id = r.sync ", []any{limit}
 	if sync != "" {
 		query, args = query+"WHERE r.sync = (SELECT id FROM syncs WHERE name = ?2) ", append(args, sync)
 	}
 	var runs []reconcile.Run
 	err := l.query(ctx, query+"ORDER BY r.id DESC LIMIT ?1", args, func(rows *sql.Rows) error {
-		var r reconcile.Run
-		var started, finished sql.NullInt64
-		var report sql.NullString
-		err := rows.Scan(&r.ID, &r.Sync, &r.Mode, &started, &finished, &r.Status, &r.Message, &report)
-		if err != nil {
-			return err
-		}
-		r.Started, r.Finished = timeOf(started), timeOf(finished)
-		if report.Valid {
-			if err := json.Unmarshal([]byte(report.String), &r.Report); err != nil {
-				return fmt.Errorf("%w (the report of run %d cannot be read)", ErrCorrupt, r.ID)
-			}
-		}
+		r, err := scanRun(rows)
 		runs = append(runs, r)
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read runs of the ledger: %w", explain(ctx, err))
 	}
 	return runs, nil
+}
+
+// runColumns are what scanRun reads, of runs r and syncs s.
+const runColumns = "r.id, s.name, r.mode, r.started, r.finished, r.status, r.message, r.report"
+
+func scanRun(rows *sql.Rows) (r reconcile.Run, err error) {
+	var started, finished sql.NullInt64
+	var report sql.NullString
+	if err := rows.Scan(&r.ID, &r.Sync, &r.Mode, &started, &finished, &r.Status, &r.Message, &report); err != nil {
+		return r, err
+	}
+	r.Started, r.Finished = timeOf(started), timeOf(finished)
+	if report.Valid {
+		if err := json.Unmarshal([]byte(report.String), &r.Report); err != nil {
+			return r, fmt.Errorf("%w (the report of run %d cannot be read)", ErrCorrupt, r.ID)
+		}
+	}
+	return r, nil
 }
 
 func encodeReport(r *owlatsync.Report) (any, error) {

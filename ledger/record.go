@@ -121,9 +121,10 @@ func (l *SQLite) commitWaiting(ctx context.Context) {
 }
 
 const (
-	upsertEntry = `INSERT INTO entries (sync, key, contact_id, email, identity, first_name, last_name, origin,
+	insertEntry = `INSERT INTO entries (sync, key, contact_id, email, identity, first_name, last_name, origin,
 		memberships, intent, failure, state, first_seen, changed_at, events)
-	VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+	VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)`
+	upsertEntry = insertEntry + `
 	ON CONFLICT (sync, key) DO UPDATE SET contact_id = excluded.contact_id, email = excluded.email,
 		identity = excluded.identity, first_name = excluded.first_name, last_name = excluded.last_name,
 		origin = excluded.origin, memberships = excluded.memberships, intent = excluded.intent,

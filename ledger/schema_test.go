@@ -101,11 +101,93 @@ func TestFirstVersion(t *testing.T) {
 	if diff := cmp.Diff([]reconcile.Run{{ID: 1, Sync: "users", Mode: "run", Started: at, Status: "running"}}, runs); err != nil || diff != "" {
 		t.Errorf("runs: %v (-want +got):\n%s", err, diff)
 	}
+	var all []*reconcile.Entry
+	for e, err := range l.All(t.Context(), "users") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, e)
+	}
+	if diff := cmp.Diff([]*reconcile.Entry{want["1"], want["2"]}, all); diff != "" {
+		t.Errorf("all entries (-want +got):\n%s", diff)
+	}
+	history, err := l.History(t.Context(), "users", "1")
+	if diff := cmp.Diff([]reconcile.HistoryLine{{At: at, Run: 1, Event: "created"}}, history); err != nil || diff != "" {
+		t.Errorf("history: %v (-want +got):\n%s", err, diff)
+	}
+	for item, err := range l.Spooled(t.Context(), 1, 1) {
+		if diff := cmp.Diff(reconcile.PlanItem{Phase: 1, Order: 1, Key: "1", Body: []byte{0}}, item); err != nil || diff != "" {
+			t.Errorf("plan: %v (-want +got):\n%s", err, diff)
+		}
+	}
 	if err := l.Bind(t.Context(), "https://other.example.com"); !errors.As(err, new(*reconcile.DeploymentError)) {
 		t.Errorf("bound to another deployment: %v", err)
 	}
 	put(t, l, "3")
 	mustHold(t, l, "1", "2", "3")
+
+	// What came with later versions works on what the first one wrote.
+	events := []reconcile.EventMark{{Name: "user_created", On: reconcile.OnCreated, State: reconcile.EventDue, At: at}}
+	want["1"].Events = events
+	if err := l.Record(t.Context(), reconcile.Record{Sync: "users", Entry: want["1"]}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = l.Entries(t.Context(), "users", []string{"1"}); err != nil || !cmp.Equal(got["1"].Events, events) {
+		t.Errorf("events %+v: %v", got["1"], err)
+	}
+	if removed, err := l.Prune(t.Context(), at.Add(time.Second)); err != nil || removed != 1 {
+		t.Errorf("pruned %d lines: %v", removed, err)
+	}
+	if rows, err := l.ForgetPerson(t.Context(), address); err != nil || rows != 1 {
+		t.Errorf("forgot %d rows: %v", rows, err)
+	}
+	if found := traces(t, folder, address); len(found) > 0 {
+		t.Errorf("a trace: %v", found)
+	}
+	mustHold(t, l, "2", "3")
+}
+
+// TestEveryVersionIsMigrated opens ledgers as each earlier version of the schema leaves them.
+func TestEveryVersionIsMigrated(t *testing.T) {
+	t.Parallel()
+	names, err := fs.Glob(migrations, "*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version := 1; version < len(names); version++ {
+		t.Run(fmt.Sprint(version), func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			file := filepath.Join(folder, "ledger.db")
+			earlier := fstest.MapFS{}
+			for _, name := range names[:version] {
+				text, err := fs.ReadFile(migrations, name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				earlier[name] = &fstest.MapFile{Data: text}
+			}
+			old, err := openSQLite(t.Context(), "sqlite", file, earlier)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := old.Close(); err != nil {
+				t.Fatal(err)
+			}
+			execFile(t, file, "INSERT INTO syncs (id, name) VALUES (1, 'users')",
+				"INSERT INTO entries (id, sync, key, first_name, last_name, origin, state) VALUES (1, 1, 'old', '', '', '', 1)",
+				fmt.Sprintf("INSERT INTO marks VALUES (1, 1, x'%x')", encodeMark(&reconcile.Entry{Key: "old"})))
+			l := openIn(t, folder)
+			defer l.Close()
+			mustHold(t, l, "old")
+			furnish(t, l)
+			copied := openFresh(t)
+			if err := copied.Import(t.Context(), bytes.NewReader(exported(t, l))); err != nil {
+				t.Error(err)
+			}
+			mustBeSound(t, l)
+		})
+	}
 }
 
 func TestMigration(t *testing.T) {

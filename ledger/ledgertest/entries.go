@@ -22,6 +22,10 @@ func fullEntry(key string) *reconcile.Entry {
 			{Topic: "topic2", State: reconcile.MemberOut},
 		},
 		Intent: reconcile.Intent{Create: at(3)},
+		Events: []reconcile.EventMark{
+			{Name: "user_created", On: reconcile.OnCreated, State: reconcile.EventSent, At: at(9)},
+			{Name: "user_met", On: reconcile.OnAppears, State: reconcile.EventDue},
+		},
 		Failure: &reconcile.Failure{
 			Class: reconcile.GiveUp, Category: "conflict", Status: 409, Reason: "held by <another> row & more", Attempts: 3,
 			First: at(4), Last: at(5), NextTry: at(6), Parked: true,
@@ -43,7 +47,7 @@ func testEntry(t *testing.T, open Open) {
 		got := entriesOf(t, reopen(t, open, folder), "users", "full")["full"]
 		same(t, "entry after reopening", got, want)
 		for _, at := range []time.Time{
-			got.FirstSeen, got.ChangedAt, got.Intent.Create, got.Memberships[0].At, got.Failure.First, got.Failure.Last, got.Failure.NextTry,
+			got.FirstSeen, got.ChangedAt, got.Intent.Create, got.Memberships[0].At, got.Events[0].At, got.Failure.First, got.Failure.Last, got.Failure.NextTry,
 		} {
 			if at.Location() != time.UTC {
 				t.Errorf("%v is not in UTC", at)
@@ -117,10 +121,10 @@ func testEntry(t *testing.T, open Open) {
 		l := fresh(t, open)
 		e := fullEntry("1")
 		record(t, l, "users", e)
-		e.FirstName, e.Memberships[0].Topic, e.Failure.Reason = "changed", "changed", "changed"
+		e.FirstName, e.Memberships[0].Topic, e.Failure.Reason, e.Events[0].Name = "changed", "changed", "changed", "changed"
 		got := entriesOf(t, l, "users", "1")["1"]
 		same(t, "after changing what was recorded", got, fullEntry("1"))
-		got.Memberships[0].Topic, got.Failure.Reason = "changed", "changed"
+		got.Memberships[0].Topic, got.Failure.Reason, got.Events[0].Name = "changed", "changed", "changed"
 		same(t, "after changing what was read", entriesOf(t, l, "users", "1")["1"], fullEntry("1"))
 	})
 }

@@ -27,6 +27,20 @@ type Open func(t testing.TB, folder string) Ledger
 // Run runs the suite. It starts further processes of the running test binary, so the test that calls it must come to the
 // same call when it is run alone, and must not be skipped there.
 func Run(t *testing.T, open Open) {
+	RunInProcess(t, open)
+	t.Run("Processes", func(t *testing.T) {
+		t.Parallel()
+		testProcesses(t, open)
+	})
+	t.Run("Traces", func(t *testing.T) {
+		t.Parallel()
+		testTraces(t, open)
+	})
+}
+
+// RunInProcess runs the suite for ledgers that end with the process: without what needs further processes, and without the
+// search for every trace of a forgotten person.
+func RunInProcess(t *testing.T, open Open) {
 	for _, c := range []struct {
 		name string
 		test func(*testing.T, Open)
@@ -34,15 +48,20 @@ func Run(t *testing.T, open Open) {
 		{"Entry", testEntry},
 		{"Record", testRecord},
 		{"Index", testIndex},
+		{"All", testAll},
 		{"Holders", testHolders},
+		{"Sharers", testSharers},
 		{"Forget", testForget},
+		{"Syncs", testSyncs},
+		{"History", testHistory},
+		{"Prune", testPrune},
+		{"ForgetPerson", testForgetPerson},
 		{"Bind", testBind},
 		{"Runs", testRuns},
 		{"Standing", testStanding},
 		{"Plan", testPlan},
 		{"Acquire", testAcquire},
 		{"Concurrent", testConcurrent},
-		{"Processes", testProcesses},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

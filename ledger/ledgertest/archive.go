@@ -1,0 +1,287 @@
+package ledgertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"owlatsync/reconcile"
+)
+
+func testAll(t *testing.T, open Open) {
+	keysOf := func(entries []*reconcile.Entry) (keys []string) {
+		for _, e := range entries {
+			keys = append(keys, e.Key)
+		}
+		return keys
+	}
+	t.Run("every entry of the sync, whole and in the order of the keys", func(t *testing.T) {
+		t.Parallel()
+		folder := t.TempDir()
+		l := open(t, folder)
+		// More than any page, and by turns with another sync.
+		want := []*reconcile.Entry{fullEntry("full"), entry("A"), entry("ä"), entry("a b"), entry("\xff")}
+		for i := range 5 {
+			some := many(i*400, 400)
+			want = append(want, some...)
+			record(t, l, "users", some...)
+			record(t, l, "others", many(i*10, 10)...)
+		}
+		record(t, l, "users", want[:5]...)
+		noError(t, l.Close())
+
+		l = reopen(t, open, folder)
+		slices.SortFunc(want, func(a, b *reconcile.Entry) int { return strings.Compare(a.Key, b.Key) })
+		same(t, "users", collect(t, l.All(t.Context(), "users")), want)
+		same(t, "others", len(collect(t, l.All(t.Context(), "others"))), 50)
+		same(t, "unknown", len(collect(t, l.All(t.Context(), "unknown"))), 0)
+	})
+	t.Run("the ledger can be used while it streams", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		var keys []string
+		var entries []*reconcile.Entry
+		for i := range 2000 {
+			keys = append(keys, fmt.Sprintf("%04d", i))
+			entries = append(entries, entry(keys[i]))
+		}
+		record(t, l, "users", entries...)
+		var seen []string
+		for e, err := range l.All(t.Context(), "users") {
+			noError(t, err)
+			seen = append(seen, e.Key)
+			if len(seen)%500 == 0 {
+				e.FirstName = "Changed"
+				record(t, l, "users", e)
+				noError(t, l.Forget(t.Context(), "users", []string{seen[len(seen)-2]}))
+				same(t, "inner", len(collect(t, l.All(t.Context(), "users"))), 2000-len(seen)/500)
+			}
+		}
+		same(t, "keys", seen, keys)
+		same(t, "keys afterwards", len(keysOf(collect(t, l.All(t.Context(), "users")))), 1996)
+	})
+	t.Run("breaking out releases it", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		record(t, l, "users", many(0, 3)...)
+		for range 50 {
+			for _, err := range l.All(t.Context(), "users") {
+				noError(t, err)
+				break
+			}
+		}
+		record(t, l, "users", entry("3"))
+		same(t, "keys", keysOf(collect(t, l.All(t.Context(), "users"))), []string{"0", "1", "2", "3"})
+	})
+	t.Run("a cancelled context ends it with an error", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		record(t, l, "users", many(0, 3000)...)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var last error
+		n := 0
+		for _, err := range l.All(ctx, "users") {
+			cancel()
+			n++
+			last = err
+		}
+		if !errors.Is(last, context.Canceled) || n > 3000 {
+			t.Errorf("after %d entries the last error is %v", n, last)
+		}
+	})
+}
+
+func testSharers(t *testing.T, open Open) {
+	l := fresh(t, open)
+	stale := entry("1")
+	stale.Email, stale.Identity = "stale@example.com", "stale@example.com"
+	gone := entry("2")
+	gone.Origin = reconcile.OriginGone
+	unconfirmed := &reconcile.Entry{Key: "3", ChangedAt: at(0)}
+	record(t, l, "users", entry("1"), gone, unconfirmed)
+	record(t, l, "others", stale)
+	filler := many(1000, 2000)
+	record(t, l, "filler", filler...)
+	var everybody []string
+	for _, e := range filler {
+		everybody = append(everybody, e.ContactID)
+	}
+	holder := func(sync string, e *reconcile.Entry) reconcile.Holder { return reconcile.Holder{Sync: sync, Entry: e} }
+	for _, c := range []struct {
+		name     string
+		contacts []string
+		want     []reconcile.Holder
+	}{
+		{"in all syncs, under any address", []string{"contact1"}, []reconcile.Holder{holder("others", stale), holder("users", entry("1"))}},
+		{"gone ones too", []string{"contact2"}, []reconcile.Holder{holder("users", gone)}},
+		{"compared as they are", []string{"Contact1", "contact", "%"}, nil},
+		{"no contact is nobody's", []string{""}, nil},
+		{"none", nil, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := l.Sharers(t.Context(), c.contacts)
+			noError(t, err)
+			slices.SortFunc(got, func(a, b reconcile.Holder) int { return strings.Compare(a.Sync, b.Sync) })
+			same(t, "sharers", got, c.want)
+		})
+	}
+	t.Run("many contacts", func(t *testing.T) {
+		got, err := l.Sharers(t.Context(), append(everybody, "contact1"))
+		noError(t, err)
+		same(t, "count", len(got), len(filler)+2)
+	})
+}
+
+func testSyncs(t *testing.T, open Open) {
+	folder := t.TempDir()
+	l := open(t, folder)
+	syncs := func() []string {
+		t.Helper()
+		names, err := l.Syncs(t.Context())
+		noError(t, err)
+		return names
+	}
+	same(t, "of a new ledger", len(syncs()), 0)
+	record(t, l, "users", entry("1"), entry("2"))
+	begin(t, l, "orders")
+	noError(t, l.SetAdopted(t.Context(), "events"))
+	if _, err := l.Entries(t.Context(), "asked for", []string{"1"}); err != nil {
+		t.Fatal(err)
+	}
+	noError(t, l.Close())
+	l = reopen(t, open, folder)
+	same(t, "syncs", syncs(), []string{"events", "orders", "users"})
+}
+
+func historyOf(t *testing.T, l Ledger, sync, key string) []reconcile.HistoryLine {
+	t.Helper()
+	lines, err := l.History(t.Context(), sync, key)
+	noError(t, err)
+	return lines
+}
+
+// told is history without its times.
+func told(lines []reconcile.HistoryLine) []reconcile.HistoryLine {
+	told := slices.Clone(lines)
+	for i := range told {
+		told[i].At = time.Time{}
+	}
+	return told
+}
+
+func testHistory(t *testing.T, open Open) {
+	folder := t.TempDir()
+	l := open(t, folder)
+	before := time.Now().Add(-time.Millisecond)
+	write := func(sync, key string, run int64, event, note string) reconcile.Record {
+		return reconcile.Record{Sync: sync, Run: run, Entry: entry(key), Event: event, Note: note}
+	}
+	noError(t, l.Record(t.Context(), write("users", "1", 1, "created", ""), write("users", "1", 1, "topic added", "topic1")))
+	noError(t, l.Record(t.Context(), write("users", "2", 1, "created", ""), write("others", "1", 2, "adopted", "")))
+	noError(t, l.Record(t.Context(), write("users", "1", 3, "", "no event, no line")))
+	noError(t, l.Record(t.Context(), write("users", "1", 0, "retry", "Zoë 😀 \x00 asked")))
+	noError(t, l.Forget(t.Context(), "users", []string{"1"}))
+	noError(t, l.Close())
+
+	l = reopen(t, open, folder)
+	got := historyOf(t, l, "users", "1")
+	same(t, "history", told(got), []reconcile.HistoryLine{
+		{Run: 1, Event: "created"}, {Run: 1, Event: "topic added", Note: "topic1"}, {Event: "retry", Note: "Zoë 😀 \x00 asked"},
+	})
+	for i, line := range got {
+		if line.At.Before(before) || line.At.After(time.Now()) || line.At.Location() != time.UTC || i > 0 && line.At.Before(got[i-1].At) {
+			t.Errorf("line %d is of %v", i, line.At)
+		}
+	}
+	same(t, "of another sync", told(historyOf(t, l, "others", "1")), []reconcile.HistoryLine{{Run: 2, Event: "adopted"}})
+	for _, none := range [][2]string{{"users", "3"}, {"unknown", "1"}, {"", ""}} {
+		same(t, fmt.Sprint(none), len(historyOf(t, l, none[0], none[1])), 0)
+	}
+}
+
+// tick waits until the ledger's clock, of milliseconds at least, has gone on.
+func tick() time.Time {
+	for from := time.Now(); ; {
+		if now := time.Now(); now.Sub(from) > 2*time.Millisecond {
+			return now
+		}
+	}
+}
+
+func testPrune(t *testing.T, open Open) {
+	prune := func(t *testing.T, l Ledger, before time.Time) int {
+		t.Helper()
+		n, err := l.Prune(t.Context(), before)
+		noError(t, err)
+		return int(n)
+	}
+	t.Run("history", func(t *testing.T) {
+		t.Parallel()
+		folder := t.TempDir()
+		l := open(t, folder)
+		same(t, "of a new ledger", prune(t, l, time.Now()), 0)
+		record(t, l, "users", many(0, 3333)...) // more than any batch
+		record(t, l, "others", entry("1"))
+		before := tick()
+		tick()
+		record(t, l, "users", entry("1"), entry("new"))
+		same(t, "what is old enough for nothing", prune(t, l, before.Add(-time.Hour)), 0)
+		same(t, "lines", prune(t, l, before), 3334)
+		same(t, "lines left", prune(t, l, before), 0)
+		noError(t, l.Close())
+		l = reopen(t, open, folder)
+		for key, lines := range map[string]int{"0": 0, "1": 1, "3332": 0, "new": 1} {
+			same(t, "lines of "+key, len(historyOf(t, l, "users", key)), lines)
+		}
+		same(t, "entries", len(collect(t, l.All(t.Context(), "users"))), 3334)
+	})
+	t.Run("runs", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		run := func(sync string, second int, status string) int64 {
+			id, err := l.BeginRun(t.Context(), reconcile.Run{Sync: sync, Mode: "run", Started: at(second)})
+			noError(t, err)
+			noError(t, l.EndRun(t.Context(), reconcile.Run{ID: id, Sync: sync, Mode: "run", Started: at(second), Finished: at(second + 1), Status: status}))
+			return id
+		}
+		run("users", 0, "ok")
+		run("users", 1, "error")
+		held := run("users", 2, "held")
+		spool(t, l, held, item(1, 1, "a"))
+		recent := run("users", 30, "ok")
+		latest := run("users", 40, "ok")
+		onlyOne := run("rare", 3, "ok")
+		dead := begin(t, l, "dead")
+		spool(t, l, dead, item(1, 1, "a"))
+		newest := run("dead", 4, "ok")
+		same(t, "removed", prune(t, l, at(20)), 3)
+		var left []int64
+		runs, err := l.Runs(t.Context(), "", 0)
+		noError(t, err)
+		for _, r := range runs {
+			left = append(left, r.ID)
+		}
+		same(t, "runs left", left, []int64{newest, onlyOne, latest, recent, held})
+		same(t, "plan that is held", len(collect(t, l.Spooled(t.Context(), held, 1))), 1)
+		same(t, "plan of a run that is gone", len(collect(t, l.Spooled(t.Context(), dead, 1))), 0)
+		if next := begin(t, l, "users"); next <= newest {
+			t.Errorf("number %d after %d", next, newest)
+		}
+	})
+	t.Run("a cancelled call removes nothing", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		record(t, l, "users", entry("1"))
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if n, err := l.Prune(ctx, tick()); n != 0 || !errors.Is(err, context.Canceled) {
+			t.Errorf("removed %d: %v", n, err)
+		}
+		same(t, "lines", len(historyOf(t, l, "users", "1")), 1)
+	})
+}

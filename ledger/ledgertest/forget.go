@@ -1,0 +1,196 @@
+package ledgertest
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"owlatsync"
+	"owlatsync/reconcile"
+)
+
+// forgotten returns those of the addresses that were forgotten, in alphabetical order.
+func forgotten(t *testing.T, l Ledger, addresses ...string) []string {
+	t.Helper()
+	found, err := l.Forgotten(t.Context(), addresses)
+	noError(t, err)
+	for address, yes := range found {
+		if !yes {
+			t.Errorf("%s is told although it was not forgotten", address)
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+func forgetPerson(t *testing.T, l Ledger, address string, rows int) {
+	t.Helper()
+	n, err := l.ForgetPerson(t.Context(), address)
+	noError(t, err)
+	same(t, "rows", n, rows)
+}
+
+func testForgetPerson(t *testing.T, open Open) {
+	t.Run("all entries of the person", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		renamed, stale := entry("1"), entry("2")
+		renamed.Email = "now@example.com"
+		stale.ContactID, stale.Email, stale.Identity = renamed.ContactID, "stale@example.com", "stale@example.com"
+		record(t, l, "users", renamed, entry("3"))
+		record(t, l, "others", stale, entry("3"))
+		forgetPerson(t, l, "row1@example.com", 2)
+		same(t, "users", indexOf(t, l, "users"), wantIndex(entry("3")))
+		same(t, "others", indexOf(t, l, "others"), wantIndex(entry("3")))
+		same(t, "history", len(historyOf(t, l, "users", "1"))+len(historyOf(t, l, "others", "2")), 0)
+		same(t, "history of somebody else", len(historyOf(t, l, "users", "3")), 1)
+		same(t, "forgotten", forgotten(t, l, "row1@example.com", "now@example.com", "stale@example.com", "row3@example.com"),
+			[]string{"now@example.com", "row1@example.com", "stale@example.com"})
+	})
+	t.Run("somebody unknown", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		record(t, l, "users", entry("1"))
+		same(t, "before", len(forgotten(t, l, "zoe@example.com", "row1@example.com")), 0)
+		forgetPerson(t, l, " Zoe@Example.COM\n", 0)
+		forgetPerson(t, l, "zoe@example.com", 0)
+		same(t, "forgotten", forgotten(t, l, "row1@example.com", "zoe@example.com", "joe@example.com", ""), []string{"zoe@example.com"})
+		same(t, "none asked for", len(forgotten(t, l)), 0)
+		same(t, "entries", len(collect(t, l.All(t.Context(), "users"))), 1)
+	})
+	t.Run("many addresses", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		var addresses []string
+		for _, e := range many(0, 1500) {
+			addresses = append(addresses, e.Email)
+		}
+		for _, address := range []string{addresses[0], addresses[700], addresses[1499]} {
+			forgetPerson(t, l, address, 0)
+		}
+		same(t, "forgotten", forgotten(t, l, addresses...), []string{"row0@example.com", "row1499@example.com", "row700@example.com"})
+	})
+	t.Run("not what is no address", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		for _, none := range []string{"", " ", "secret name"} {
+			if _, err := l.ForgetPerson(t.Context(), none); err == nil || none != "" && strings.Contains(err.Error(), "secret") {
+				t.Errorf("%q: %v", none, err)
+			}
+		}
+	})
+	t.Run("not while a run holds the ledger", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		record(t, l, "users", entry("1"))
+		release, err := l.Acquire(t.Context(), "a run")
+		noError(t, err)
+		if _, err := l.ForgetPerson(t.Context(), "row1@example.com"); !errors.Is(err, reconcile.ErrLocked) {
+			t.Errorf("forgotten under a run: %v", err)
+		}
+		same(t, "forgotten", len(forgotten(t, l, "row1@example.com")), 0)
+		same(t, "entries", len(entriesOf(t, l, "users", "1")), 1)
+		noError(t, release())
+		forgetPerson(t, l, "row1@example.com", 1)
+		release, err = l.Acquire(t.Context(), "the next run")
+		noError(t, err)
+		noError(t, release())
+	})
+	t.Run("a person who comes back is recorded anew", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		record(t, l, "users", entry("1"))
+		forgetPerson(t, l, "row1@example.com", 1)
+		record(t, l, "users", entry("1"))
+		same(t, "entry", entriesOf(t, l, "users", "1")["1"], entry("1"))
+		same(t, "index", indexOf(t, l, "users"), wantIndex(entry("1")))
+		same(t, "history", len(historyOf(t, l, "users", "1")), 1)
+		same(t, "forgotten", forgotten(t, l, "row1@example.com"), []string{"row1@example.com"})
+	})
+}
+
+// testTraces looks for what is left of a person, and whether something of others is missing.
+func testTraces(t *testing.T, open Open) {
+	const address = "o'hara&co@example.com"
+	folder := t.TempDir()
+	l := open(t, folder)
+	with := func(key string, change func(e *reconcile.Entry)) *reconcile.Entry {
+		e := entry(key)
+		change(e)
+		return e
+	}
+	theirs := []reconcile.Holder{
+		{Sync: "users", Entry: with("1", func(e *reconcile.Entry) { e.Email, e.Identity, e.ContactID = address, address, "contact-o" })},
+		{Sync: "users", Entry: with("2", func(e *reconcile.Entry) { e.Identity = address })},
+		{Sync: "orders", Entry: with("7", func(e *reconcile.Entry) {
+			e.Email, e.Identity, e.ContactID = "early@example.com", "first@example.com", "contact-o"
+		})},
+		{Sync: "plain", Entry: &reconcile.Entry{Key: address, Failure: &reconcile.Failure{Class: reconcile.GiveUp, Parked: true}}},
+		{Sync: "plain", Entry: &reconcile.Entry{Key: "O'Hara&Co@Example.com"}},
+		{Sync: "plain", Entry: with("user:"+address, func(e *reconcile.Entry) { e.Email = "" })},
+		{Sync: "pairs", Entry: &reconcile.Entry{Key: owlatsync.JoinKey("7/8", address)}},
+		{Sync: "pairs", Entry: &reconcile.Entry{Key: owlatsync.JoinKey(address, "9")}},
+	}
+	others := []reconcile.Holder{
+		{Sync: "users", Entry: with("3", func(e *reconcile.Entry) { e.Email, e.Identity = "x."+address, "x."+address })},
+		{Sync: "users", Entry: with("4", func(e *reconcile.Entry) { e.Email, e.Identity = address+".example", "x/"+address })},
+		{Sync: "users", Entry: with("5", func(e *reconcile.Entry) {
+			e.Failure = &reconcile.Failure{Class: reconcile.RetryLater, Reason: "it belongs to the contact contact-o of row O'Hara&Co@example.com"}
+		})},
+		{Sync: "plain", Entry: with("x/"+address, func(e *reconcile.Entry) { e.Email = "x/" + address })},
+		{Sync: "plain", Entry: &reconcile.Entry{Key: "x-" + address, ChangedAt: at(1)}},
+		{Sync: "plain", Entry: &reconcile.Entry{Key: address + ".example", ChangedAt: at(1)}},
+	}
+	for _, h := range slices.Concat(theirs, others) {
+		noError(t, l.Record(t.Context(), reconcile.Record{Sync: h.Sync, Run: 1, Entry: h.Entry, Event: "created"}))
+	}
+	noError(t, l.Record(t.Context(), reconcile.Record{Sync: "users", Run: 1, Entry: entry("6"), Event: "kept", Note: "was row O'HARA&co@example.com, now 6"}))
+	// Rows that the ledger only remembers.
+	record(t, l, "plain", &reconcile.Entry{Key: "it/" + address}, entry("6"))
+	noError(t, l.Forget(t.Context(), "plain", []string{"it/" + address, "6"}))
+
+	held, err := l.BeginRun(t.Context(), reconcile.Run{Sync: "users", Mode: "run", Started: at(0)})
+	noError(t, err)
+	noError(t, l.EndRun(t.Context(), reconcile.Run{ID: held, Sync: "users", Mode: "run", Started: at(0), Status: "held", Message: "such as row " + address}))
+	plan := func(key, body string) reconcile.PlanItem {
+		return reconcile.PlanItem{Phase: 1, Key: key, Body: []byte(body)}
+	}
+	spool(t, l, held, plan("1", "{}"), plan("9", `{"email":"O'HARA&co@example.com"}`), plan("10", `{"email":"o'hara\u0026co@example.com"}`),
+		plan(address, "{}"), plan("3", `{"email":"row3@example.com"}`), plan("7", "{}"))
+
+	forgetPerson(t, l, "O'Hara&Co@Example.com ", len(theirs))
+	noError(t, l.Close())
+	l = reopen(t, open, folder)
+	for _, h := range theirs {
+		same(t, h.Sync+" "+h.Entry.Key, len(entriesOf(t, l, h.Sync, h.Entry.Key)), 0)
+		same(t, "history of "+h.Sync+" "+h.Entry.Key, len(historyOf(t, l, h.Sync, h.Entry.Key)), 0)
+	}
+	for _, h := range others {
+		if h.Entry.Failure != nil {
+			h.Entry.Failure.Reason = "it belongs to the contact (forgotten) of row (forgotten)"
+		}
+		same(t, h.Sync+" "+h.Entry.Key, entriesOf(t, l, h.Sync, h.Entry.Key)[h.Entry.Key], h.Entry)
+		same(t, "history of "+h.Sync+" "+h.Entry.Key, len(historyOf(t, l, h.Sync, h.Entry.Key)), 1)
+	}
+	for sync, count := range map[string]int{"users": 4, "orders": 0, "plain": 3, "pairs": 0} {
+		same(t, "index of "+sync, len(indexOf(t, l, sync)), count)
+		same(t, "entries of "+sync, len(collect(t, l.All(t.Context(), sync))), count)
+		standing, err := l.Standing(t.Context(), sync)
+		noError(t, err)
+		same(t, "standing of "+sync, standing.Entries, count)
+	}
+	holders, err := l.Holders(t.Context(), []string{address, "early@example.com", "first@example.com", "row2@example.com"})
+	noError(t, err)
+	same(t, "holders", len(holders), 0)
+	same(t, "history of a row whose note named the person", told(historyOf(t, l, "users", "6")),
+		[]reconcile.HistoryLine{{Run: 1, Event: "kept", Note: "was row (forgotten), now 6"}})
+	same(t, "history of a key that is the person's address", len(historyOf(t, l, "plain", "it/"+address)), 0)
+	same(t, "history of a row that is gone", len(historyOf(t, l, "plain", "6")), 1)
+	same(t, "plan", collect(t, l.Spooled(t.Context(), held, 1)), []reconcile.PlanItem{plan("3", `{"email":"row3@example.com"}`), plan("7", "{}")})
+	runs, err := l.Runs(t.Context(), "users", 1)
+	noError(t, err)
+	same(t, "message of the run", runs[0].Message, "such as row (forgotten)")
+	same(t, "forgotten", forgotten(t, l, address, "early@example.com", "first@example.com", "row2@example.com", "row3@example.com", "x."+address),
+		[]string{"early@example.com", "first@example.com", address, "row2@example.com"})
+}

@@ -1,0 +1,316 @@
+package ledgertest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"owlatsync"
+	"owlatsync/reconcile"
+)
+
+// Bind implements reconcile.Journal.
+func (m *Memory) Bind(ctx context.Context, deployment string) error {
+	err := m.use(ctx, func(s *store) error {
+		switch {
+		case deployment == "":
+			return errors.New("the deployment has no name")
+		case s.deployment == "":
+			s.deployment = deployment
+		case s.deployment != deployment:
+			return &reconcile.DeploymentError{Bound: s.deployment, Configured: deployment}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("bind ledger: %w", err)
+	}
+	return nil
+}
+
+// BeginRun implements reconcile.Journal. What earlier runs of the sync left of their plans is dropped, unless they are held.
+func (m *Memory) BeginRun(ctx context.Context, run reconcile.Run) (id int64, err error) {
+	err = m.use(ctx, func(s *store) error {
+		if _, err := s.sync(run.Sync); err != nil {
+			return err
+		}
+		for _, r := range s.runs {
+			if r.Sync == run.Sync && r.Status != reconcile.StatusHeld {
+				r.plan = nil
+			}
+		}
+		id = int64(len(s.runs)) + 1
+		run.ID = id
+		s.runs = append(s.runs, &runState{Run: copyOfRun(run)})
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("begin run in ledger: %w", err)
+	}
+	return id, nil
+}
+
+// run returns the run with that number.
+func (s *store) run(id int64) (*runState, error) {
+	if id < 1 || id > int64(len(s.runs)) || s.runs[id-1].pruned {
+		return nil, fmt.Errorf("the ledger knows no run %d", id)
+	}
+	return s.runs[id-1], nil
+}
+
+// EndRun implements reconcile.Journal.
+func (m *Memory) EndRun(ctx context.Context, run reconcile.Run) error {
+	err := m.use(ctx, func(s *store) error {
+		r, err := s.run(run.ID)
+		if err != nil {
+			return err
+		}
+		run.Sync = r.Sync
+		r.Run = copyOfRun(run)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("end run in ledger: %w", err)
+	}
+	return nil
+}
+
+// Runs implements reconcile.Journal. A limit below 1 means all.
+func (m *Memory) Runs(ctx context.Context, sync string, limit int) ([]reconcile.Run, error) {
+	var runs []reconcile.Run
+	err := m.use(ctx, func(s *store) error {
+		for _, r := range slices.Backward(s.runs) {
+			if !r.pruned && (sync == "" || r.Sync == sync) && (limit < 1 || len(runs) < limit) {
+				runs = append(runs, copyOfRun(r.Run))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read runs of the ledger: %w", err)
+	}
+	return runs, nil
+}
+
+// Standing implements reconcile.Journal.
+func (m *Memory) Standing(ctx context.Context, sync string) (standing reconcile.Standing, err error) {
+	err = m.use(ctx, func(s *store) error {
+		state := s.syncs[sync]
+		if state == nil {
+			return nil
+		}
+		standing = reconcile.Standing{Entries: len(state.entries), Adopted: state.adopted}
+		for _, e := range state.entries {
+			switch {
+			case e.Failure != nil:
+				standing.Failing++
+				if e.Failure.Parked {
+					standing.Parked++
+				}
+			case !e.Fingerprint.IsZero():
+				standing.Applied++
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return reconcile.Standing{}, fmt.Errorf("count entries of the ledger: %w", err)
+	}
+	return standing, nil
+}
+
+// SetAdopted implements reconcile.Journal.
+func (m *Memory) SetAdopted(ctx context.Context, sync string) error {
+	err := m.use(ctx, func(s *store) error {
+		state, err := s.sync(sync)
+		if err == nil {
+			state.adopted = true
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("record adoption in ledger: %w", err)
+	}
+	return nil
+}
+
+// Spool implements reconcile.PlanStore.
+func (m *Memory) Spool(ctx context.Context, run int64, items []reconcile.PlanItem) error {
+	if len(items) == 0 {
+		return nil
+	}
+	err := m.use(ctx, func(s *store) error {
+		r, err := s.run(run)
+		if err != nil {
+			return err
+		}
+		for _, item := range items {
+			item.Body = bytes.Clone(item.Body)
+			r.plan = append(r.plan, item)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("spool plan in ledger: %w", err)
+	}
+	return nil
+}
+
+// Spooled implements reconcile.PlanStore. It gives what was spooled when it began.
+func (m *Memory) Spooled(ctx context.Context, run int64, phase int) iter.Seq2[reconcile.PlanItem, error] {
+	return stream(ctx, m, func(s *store) (items []reconcile.PlanItem) {
+		r, err := s.run(run)
+		if err != nil {
+			return nil
+		}
+		for _, item := range r.plan {
+			if item.Phase == phase {
+				item.Body = bytes.Clone(item.Body)
+				items = append(items, item)
+			}
+		}
+		byOrder(items)
+		return items
+	})
+}
+
+// Unspool implements reconcile.PlanStore.
+func (m *Memory) Unspool(ctx context.Context, run int64) error {
+	err := m.use(ctx, func(s *store) error {
+		if r, err := s.run(run); err == nil {
+			r.plan = nil
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("drop plan in ledger: %w", err)
+	}
+	return nil
+}
+
+// copyOfRun returns a run that shares nothing with r.
+func copyOfRun(r reconcile.Run) reconcile.Run {
+	r.Started, r.Finished = moment(r.Started), moment(r.Finished)
+	if r.Status == "" {
+		r.Status = reconcile.StatusRunning
+	}
+	if r.Report != nil {
+		report := *r.Report
+		report.Outcomes = maps.Clone(report.Outcomes)
+		r.Report = new(owlatsync.Report)
+		*r.Report = report
+	}
+	return r
+}
+
+// Syncs implements reconcile.Archive.
+func (m *Memory) Syncs(ctx context.Context) (names []string, err error) {
+	err = m.use(ctx, func(s *store) error { names = slices.Sorted(maps.Keys(s.syncs)); return nil })
+	return names, err
+}
+
+// History implements reconcile.Archive.
+func (m *Memory) History(ctx context.Context, sync, key string) (lines []reconcile.HistoryLine, err error) {
+	err = m.use(ctx, func(s *store) error {
+		if state := s.syncs[sync]; state != nil {
+			lines = slices.Clone(state.history[key])
+		}
+		return nil
+	})
+	return lines, err
+}
+
+// Prune implements reconcile.Archive.
+func (m *Memory) Prune(ctx context.Context, before time.Time) (n int64, err error) {
+	err = m.use(ctx, func(s *store) error {
+		for _, state := range s.syncs {
+			for key, lines := range state.history {
+				kept := slices.DeleteFunc(lines, func(l reconcile.HistoryLine) bool { return l.At.Before(before) })
+				n += int64(len(lines) - len(kept))
+				state.history[key] = kept
+			}
+		}
+		latest := make(map[string]*runState)
+		for _, r := range s.runs {
+			latest[r.Sync] = r
+		}
+		for _, r := range s.runs {
+			if !r.pruned && r.Started.Before(before) && r.Status != reconcile.StatusHeld && latest[r.Sync] != r {
+				r.pruned, r.plan = true, nil
+				n++
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+// Forgotten implements reconcile.Ledger.
+func (m *Memory) Forgotten(ctx context.Context, addresses []string) (map[string]bool, error) {
+	forgotten := make(map[string]bool)
+	err := m.use(ctx, func(s *store) error {
+		for _, address := range addresses {
+			if s.forgotten[address] {
+				forgotten[address] = true
+			}
+		}
+		return nil
+	})
+	return forgotten, err
+}
+
+// ForgetPerson implements reconcile.Archive, but keeps the addresses as they are for Forgotten: in memory there is nothing
+// to protect from a reader.
+func (m *Memory) ForgetPerson(ctx context.Context, address string) (rows int, err error) {
+	address = owlatsync.LowerAddress(owlatsync.Trim(address))
+	if !strings.Contains(address, "@") {
+		return 0, errors.New("forget a person in the ledger: what was given is no address")
+	}
+	release, err := m.Acquire(ctx, "forgetting a person")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	err = m.use(ctx, func(s *store) error {
+		rows = s.forget(address)
+		return nil
+	})
+	return rows, err
+}
+
+// forget removes the entries with the address or for the same contacts, and what else is known of them.
+func (s *store) forget(address string) (rows int) {
+	contacts, addresses := make(map[string]bool), map[string]bool{address: true}
+	for _, state := range s.syncs {
+		for _, e := range state.entries {
+			if e.ContactID != "" && (e.Email == address || e.Identity == address || e.Key == address) {
+				contacts[e.ContactID] = true
+			}
+		}
+	}
+	for name, state := range s.syncs {
+		for key, e := range state.entries {
+			if !contacts[e.ContactID] && e.Email != address && e.Identity != address && key != address {
+				continue
+			}
+			addresses[e.Email], addresses[e.Identity] = true, true
+			delete(state.entries, key)
+			delete(state.history, key)
+			for _, r := range s.runs {
+				if r.Sync == name {
+					r.plan = slices.DeleteFunc(r.plan, func(item reconcile.PlanItem) bool { return item.Key == key })
+				}
+			}
+			rows++
+		}
+	}
+	delete(addresses, "")
+	maps.Copy(s.forgotten, addresses)
+	return rows
+}
