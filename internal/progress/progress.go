@@ -90,7 +90,7 @@ func (d *Display) Observe(e reconcile.Event) {
 		d.stage, d.began = sending, time.Now()
 		d.expected, d.estimate = e.Summary.Requests, e.Summary.Duration
 		if d.width == nil && d.expected > 0 {
-			d.line("sending %s, %s", count(d.expected, "request"), about(d.estimate))
+			d.line("sending %s, %s", count(d.expected, "request"), About(d.estimate))
 		}
 	case reconcile.RowDone:
 		d.sent += e.Requests
@@ -161,7 +161,7 @@ func (d *Display) parts() []string {
 		parts = append(parts, fmt.Sprintf("%.1f/s", float64(d.sent)/elapsed.Seconds()))
 	}
 	if left := d.left(elapsed); d.sent < d.expected && left > 0 {
-		parts = append(parts, about(left)+" left")
+		parts = append(parts, About(left)+" left")
 	}
 	for _, o := range owlatsync.Outcomes {
 		if n := d.outcomes[o]; n > 0 {
@@ -217,12 +217,19 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// about rounds a time to what a person wants to know.
-func about(d time.Duration) string { return "about " + Duration(d) }
+// About rounds a time to what a person wants to know.
+func About(d time.Duration) string {
+	if d < time.Second {
+		return Duration(d)
+	}
+	return "about " + Duration(d)
+}
 
-// Duration returns d as "12s", "3m20s" or "2h47m": two units at most, and never nothing.
+// Duration returns d as "under 1s", "12s", "3m20s" or "2h47m": two units at most.
 func Duration(d time.Duration) string {
-	switch s := max(int(d.Round(time.Second).Seconds()), 1); {
+	switch s := int(d.Round(time.Second).Seconds()); {
+	case d < time.Second:
+		return "under 1s"
 	case s < 60:
 		return fmt.Sprintf("%ds", s)
 	case s < 3600:

@@ -110,11 +110,14 @@ func TestTimeLeftFollowsThePace(t *testing.T) {
 func TestDuration(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
-		0: "1s", 400 * time.Millisecond: "1s", 14600 * time.Millisecond: "15s", 59900 * time.Millisecond: "1m00s",
+		0: "under 1s", 400 * time.Millisecond: "under 1s", 1400 * time.Millisecond: "1s", 14600 * time.Millisecond: "15s", 59900 * time.Millisecond: "1m00s",
 		200 * time.Second: "3m20s", 167 * time.Minute: "2h47m", 3599*time.Second + 700*time.Millisecond: "1h00m",
 	} {
 		if got := Duration(d); got != want {
 			t.Errorf("Duration(%v) = %q, want %q", d, got, want)
 		}
+	}
+	if got := About(400*time.Millisecond) + ", " + About(90*time.Second); got != "under 1s, about 1m30s" {
+		t.Errorf("About says %q", got)
 	}
 }
