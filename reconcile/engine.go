@@ -128,6 +128,7 @@ func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Repo
 		if err := e.admit(ctx, &s, p.summary, o); err != nil {
 			return err
 		}
+		e.emit(Admitted{})
 		a := &applier{engine: e, sync: &s, run: run.ID, stop: o.Stop, report: run.Report, only: o.Only, limit: o.Limit}
 		if err := a.applyAll(ctx); err != nil || p.partial {
 			return err

@@ -7,7 +7,7 @@ import (
 	"owlatsync"
 )
 
-// Event is what an engine tells while it works: Scanned, Listing, Planned or RowDone.
+// Event is what an engine tells while it works: Scanned, Listing, Planned, Admitted or RowDone.
 type Event interface{ event() }
 
 // Scanned tells how far the source has been read.
@@ -19,8 +19,11 @@ type Scanned struct {
 // Listing tells how many of the contacts that Owlat already has were compared.
 type Listing struct{ Contacts, Total int }
 
-// Planned tells what the run will do, before its first write.
+// Planned tells what the run is to do, before the guards are asked.
 type Planned struct{ Summary Summary }
+
+// Admitted tells that no guard holds the plan, or that it was confirmed or approved: the writes follow.
+type Admitted struct{}
 
 // RowDone tells the outcome of a row; unchanged rows are not told.
 type RowDone struct {
@@ -28,10 +31,11 @@ type RowDone struct {
 	Category string // of a failure: Owlat's error category or a word of ours
 }
 
-func (Scanned) event() {}
-func (Listing) event() {}
-func (Planned) event() {}
-func (RowDone) event() {}
+func (Scanned) event()  {}
+func (Listing) event()  {}
+func (Planned) event()  {}
+func (Admitted) event() {}
+func (RowDone) event()  {}
 
 // Decision is what a plan holds for a row, or what became of it.
 type Decision struct {

@@ -189,6 +189,7 @@ func (c *checker) owlat(ctx context.Context) error {
 	}
 	c.writing(ctx, client)
 	c.topics(ctx, hasty)
+	c.events(ctx, client)
 	return nil
 }
 
@@ -244,6 +245,21 @@ func (c *checker) unexpected(err error, f finding) {
 		err = errors.New("Owlat took a request that it should have refused")
 	}
 	c.refused(err, f)
+}
+
+// events sends, where a sync has events, one for an address that cannot be: Owlat looks at the scope first, then refuses it.
+func (c *checker) events(ctx context.Context, client *owlat.Client) {
+	if !slices.ContainsFunc(c.syncs, func(s config.Sync) bool { return len(s.Events) > 0 }) {
+		return
+	}
+	f := finding{Area: "owlat", Subject: "scope events:write"}
+	_, err := client.Events.Send(ctx, owlat.Event{Email: "x", Name: "x"})
+	if statusOf(err) == http.StatusBadRequest {
+		f.Status = statusOK
+		c.found(f)
+		return
+	}
+	c.unexpected(err, f)
 }
 
 // topics sends, for each topic, a removal of a contact id that cannot be: Owlat looks at the scope, then for the topic, and

@@ -19,13 +19,14 @@ type decisionJSON struct {
 	Outcome  owlatsync.Outcome  `json:"outcome"`
 	Reason   string             `json:"reason,omitempty"`
 	Changes  []owlatsync.Change `json:"changes"`
+	Events   []string           `json:"events,omitempty"`
 	Requests int                `json:"requests"`
 }
 
 func newDecisionJSON(sync string, d reconcile.Decision) decisionJSON {
 	return decisionJSON{
 		Type: "row", Sync: sync, Key: d.Key, Position: d.Position, Outcome: d.Outcome, Reason: d.Reason,
-		Changes: append([]owlatsync.Change{}, d.Changes...), Requests: d.Requests,
+		Changes: append([]owlatsync.Change{}, d.Changes...), Events: d.Events, Requests: d.Requests,
 	}
 }
 
@@ -35,14 +36,23 @@ func decisionLine(d reconcile.Decision) string {
 	if label == "" {
 		label = d.Position
 	}
-	what := describe(d.Changes)
-	if d.Reason != "" {
-		if what != "" {
-			what += "; "
-		}
-		what += d.Reason
+	return fmt.Sprintf("  %-9s  %-10s  %s", intention(d.Outcome), printable(label), decisionWords(d))
+}
+
+// decisionWords says what is to be done with a row, and why not more.
+func decisionWords(d reconcile.Decision) string {
+	var words []string
+	if changes := describe(d.Changes); changes != "" {
+		words = append(words, changes)
 	}
-	return fmt.Sprintf("  %-9s  %-10s  %s", intention(d.Outcome), printable(label), what)
+	for _, name := range d.Events {
+		words = append(words, "send event "+name)
+	}
+	what := strings.Join(words, ", ")
+	if d.Reason != "" && what != "" {
+		what += "; "
+	}
+	return what + d.Reason
 }
 
 // intention is the word for an outcome that is still to come.

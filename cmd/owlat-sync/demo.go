@@ -123,7 +123,7 @@ func (s *stage) play(ctx context.Context) error {
 	if err := s.configure(ctx); err != nil {
 		return err
 	}
-	tell("4. First run: owlat-sync run\n\n")
+	tell("4. First run: owlat-sync run --yes, because a first run asks before it fires welcome mails\n\n")
 	first, err := s.run(ctx, true)
 	if err != nil {
 		return err
@@ -188,7 +188,7 @@ func (s *stage) meet(c demo.Contact) error {
 // configure writes the configuration that init proposes, and points the program at it and at the emulator.
 func (s *stage) configure(ctx context.Context) error {
 	a := s.app
-	a.configPath, a.syncs = s.path(config.DefaultFile), nil
+	a.configPath, a.syncs, a.yes = s.path(config.DefaultFile), nil, true
 	a.env[config.EnvURL], a.env[config.EnvAPIKey] = s.url, s.server.AddKey()
 	dsn, err := source.ParseDSN("sqlite:"+s.path("shop.db"), s.dir)
 	if err != nil {

@@ -77,6 +77,15 @@ func (d *display) observe(e reconcile.Event) {
 	}
 }
 
+// suspend clears what is drawn and calls f, which may write to the same terminal and ask there.
+func (d *display) suspend(f func()) {
+	if d.progress == nil {
+		f()
+		return
+	}
+	d.progress.Suspend(f)
+}
+
 func (d *display) stop() {
 	if d.progress != nil {
 		d.screen.set(nil)

@@ -263,7 +263,7 @@ func TestInitIsAccepted(t *testing.T) {
 			if got := p.contacts(); len(got) > 0 {
 				t.Fatalf("check and plan made contacts: %q", got)
 			}
-			p.cli(t, 0, "run")
+			p.cli(t, 0, "run", "--yes")
 			if got := p.contacts(); !slices.Equal(got, test.want) {
 				t.Errorf("contacts %q, want %q, with\n%s", got, test.want, written)
 			}
@@ -382,7 +382,7 @@ func TestInitFromEnvironment(t *testing.T) {
 	if !strings.Contains(out, "export DATABASE_URL=") {
 		t.Errorf("it does not say what the environment needs:\n%s", out)
 	}
-	p.cli(t, 0, "run")
+	p.cli(t, 0, "run", "--yes")
 	if got := p.contacts(); !slices.Equal(got, []string{"ada@example.com"}) {
 		t.Errorf("contacts %q", got)
 	}

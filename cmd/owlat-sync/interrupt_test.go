@@ -81,7 +81,7 @@ func (i *interrupted) write(name, text string) {
 
 // start begins a run and waits until the server holds requests back.
 func (i *interrupted) start() (cmd *exec.Cmd, stderr *bufio.Scanner) {
-	cmd = exec.CommandContext(i.t.Context(), "owlat-sync", "run")
+	cmd = exec.CommandContext(i.t.Context(), "owlat-sync", "run", "--yes")
 	cmd.Dir, cmd.Env = i.dir, i.env
 	pipe, err := cmd.StderrPipe()
 	if err != nil {
@@ -132,7 +132,7 @@ func (i *interrupted) converges() {
 	i.release()
 	for range 2 {
 		before := i.server.Stats().Writes
-		cmd := exec.CommandContext(i.t.Context(), "owlat-sync", "run")
+		cmd := exec.CommandContext(i.t.Context(), "owlat-sync", "run", "--yes")
 		cmd.Dir, cmd.Env = i.dir, i.env
 		if out, err := cmd.CombinedOutput(); err != nil {
 			i.t.Fatalf("the next run: %v\n%s", err, out)

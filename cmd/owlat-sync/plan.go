@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"math"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,8 +22,8 @@ func newPlanCmd(a *app) *cobra.Command {
 		Short: "Show every change a run would make, and how long it would take; changes nothing",
 		Long: `Show what a run would do with every row that is not in step: each contact that would be created,
 changed or put on a topic, field by field, each row that would be left out and why, and how many
-requests and how much time it takes. Nothing is sent to Owlat but, on a first run, requests that list
-the contacts it has.
+requests and how much time it takes. It also tells which guards would hold such a run, and their
+limits. Nothing is sent to Owlat but, on a first run, requests that list the contacts it has.
 
 The lines hold addresses and names.`,
 		Example: `  owlat-sync plan
@@ -71,13 +73,13 @@ func (s *session) plan(ctx context.Context, sync config.Sync, short bool) error 
 	}
 	display.stop()
 	if s.app.json {
-		_, err := out.Write(jsonLine(newSummaryJSON(summary)))
+		_, err := out.Write(jsonLine(newSummaryJSON(summary, sync)))
 		return err
 	}
 	if printed {
 		_, _ = fmt.Fprintln(out)
 	}
-	for _, line := range s.summaryLines(summary) {
+	for _, line := range s.summaryLines(summary, sync) {
 		_, _ = fmt.Fprintln(out, line)
 	}
 	return nil
@@ -88,31 +90,66 @@ type summaryJSON struct {
 	Type        string                     `json:"type"`
 	Sync        string                     `json:"sync"`
 	Rows        int                        `json:"rows"`
+	Known       int                        `json:"known"`    // rows that the ledger knew before
+	Absent      int                        `json:"absent"`   // of those, rows that the source no longer has
+	Removals    int                        `json:"removals"` // rows whose contact leaves a topic or is deleted
 	FirstRun    bool                       `json:"first_run"`
 	Outcomes    map[owlatsync.Outcome]int  `json:"outcomes"`
 	Memberships owlatsync.MembershipCounts `json:"memberships"`
+	Events      int                        `json:"events"`
 	Requests    int                        `json:"requests"` // still to be sent
 	Seconds     float64                    `json:"seconds"`  // that they take
 	Adoption    adoptionJSON               `json:"adoption"`
+	Guards      guardsJSON                 `json:"guards"`
 }
 
 type adoptionJSON struct {
 	Mode     reconcile.AdoptionMode `json:"mode"`
 	Reason   string                 `json:"reason"`
 	Contacts int                    `json:"contacts"`
+	Twins    int                    `json:"twins"` // addresses that several contacts have
 	Requests int                    `json:"requests"`
 }
 
-func newSummaryJSON(p reconcile.Summary) summaryJSON {
+type guardsJSON struct {
+	Hold        []reconcile.Hit `json:"hold"` // those that would hold a run
+	Removals    limitJSON       `json:"removals"`
+	Updates     limitJSON       `json:"updates"`
+	EmptySource string          `json:"empty_source"`
+	FirstRun    string          `json:"first_run"`
+}
+
+type limitJSON struct {
+	Share float64 `json:"share"` // 0 to 1
+	Rows  int     `json:"rows"`
+}
+
+func newSummaryJSON(p reconcile.Summary, sync config.Sync) summaryJSON {
+	g := sync.Guards
 	return summaryJSON{
-		Type: "plan", Sync: p.Sync, Rows: p.Rows, FirstRun: p.FirstRun, Outcomes: p.Outcomes, Memberships: p.Memberships,
-		Requests: p.Requests, Seconds: p.Duration.Seconds(),
-		Adoption: adoptionJSON{p.Adoption.Mode, p.Adoption.Reason, p.Adoption.Contacts, p.Adoption.Requests},
+		Type: "plan", Sync: p.Sync, Rows: p.Rows, Known: p.Entries, Absent: p.Absent, Removals: p.Removals, FirstRun: p.FirstRun,
+		Outcomes: p.Outcomes, Memberships: p.Memberships, Events: p.Events, Requests: p.Requests, Seconds: p.Duration.Seconds(),
+		Adoption: adoptionJSON{p.Adoption.Mode, p.Adoption.Reason, p.Adoption.Contacts, p.Adoption.Twins, p.Adoption.Requests},
+		Guards: guardsJSON{
+			Hold: append([]reconcile.Hit{}, g.Hits(p)...), Removals: newLimitJSON(g.Removals), Updates: newLimitJSON(g.Updates),
+			EmptySource: word(g.EmptySource, "allow", "hold"), FirstRun: word(g.FirstRun, "allow", "ask"),
+		},
 	}
 }
 
+func newLimitJSON(l reconcile.Limit) limitJSON {
+	return limitJSON{math.Round(l.Share*1e6) / 1e6, l.Rows}
+}
+
+func word(yes bool, ifYes, ifNo string) string {
+	if yes {
+		return ifYes
+	}
+	return ifNo
+}
+
 // summaryLines says a plan in numbers.
-func (s *session) summaryLines(p reconcile.Summary) []string {
+func (s *session) summaryLines(p reconcile.Summary, sync config.Sync) []string {
 	lines := []string{fmt.Sprintf("%s: %s", p.Sync, plural(p.Rows, "row"))}
 	if p.FirstRun {
 		lines[0] += ", first run"
@@ -125,17 +162,63 @@ func (s *session) summaryLines(p reconcile.Summary) []string {
 			add(intention(o), "%6d", n)
 		}
 	}
+	if p.Absent > 0 {
+		add("absent", "%6d of the %d known rows are not in the source (on_missing: %s)", p.Absent, p.Entries, sync.OnMissing)
+	}
 	if m := p.Memberships; m != (owlatsync.MembershipCounts{}) {
 		add("topics", "%6d to add, %d to remove, %d left as they are", m.Added, m.Removed, m.Skipped)
+	}
+	if p.Events > 0 {
+		add("events", "%6d to send", p.Events)
 	}
 	if p.Requests == 0 {
 		add("requests", "%6d, there is nothing to send", 0)
 	} else {
 		rate, _ := budget(s.cfg.Owlat)
-		add("requests", "%6d, about %s at %g a second", p.Requests, progress.Duration(p.Duration), rate)
+		add("requests", "%6d, %s at %g a second", p.Requests, progress.About(p.Duration), rate)
 	}
 	if p.FirstRun && p.Adoption.Mode != reconcile.AdoptNothing {
 		lines = append(lines, "  contacts that exist already: "+p.Adoption.Reason)
 	}
-	return lines
+	if p.Adoption.Twins > 0 {
+		lines = append(lines, fmt.Sprintf("  Owlat has several contacts for %s; the oldest counts, and \"owlat-sync verify\" lists them",
+			several(p.Adoption.Twins, "address", "addresses")))
+	}
+	return append(lines, guardLines(p, sync.Guards)...)
+}
+
+// guardLines says which guards would hold a run, and what would make the others do so.
+func guardLines(p reconcile.Summary, g reconcile.Guards) []string {
+	hits := g.Hits(p)
+	if len(hits) == 1 && hits[0].Guard == reconcile.GuardFirstRun {
+		return []string{"  a run asks first, or needs --yes: " + hits[0].Reason}
+	}
+	if len(hits) > 0 {
+		lines := []string{"  a run would be HELD and change nothing until it is approved:"}
+		for _, hit := range hits {
+			lines = append(lines, fmt.Sprintf("    %s: %s", hit.Guard, hit.Reason))
+		}
+		return lines
+	}
+	limits := []string{"removals " + limitWords(g.Removals), "updates " + limitWords(g.Updates)}
+	if !g.EmptySource {
+		limits = append(limits, "a source without rows")
+	}
+	return []string{"  no guard would hold a run; their limits: " + strings.Join(limits, ", ")}
+}
+
+// limitWords says a limit, or that there is none.
+func limitWords(l reconcile.Limit) string {
+	if l.Share >= 1 {
+		return "without limit"
+	}
+	return "over " + l.String()
+}
+
+// several is plural for nouns that end otherwise.
+func several(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }

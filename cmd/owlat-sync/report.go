@@ -61,7 +61,7 @@ func summaryTable(reports []*owlatsync.Report) string {
 	head, times := []string{""}, []string{"time"}
 	for _, r := range reports {
 		head = append(head, r.Sync)
-		times = append(times, progress.Duration(time.Duration(r.Seconds*float64(time.Second))))
+		times = append(times, took(time.Duration(r.Seconds*float64(time.Second))))
 	}
 	lines = append(lines, head)
 	add("rows", true, func(r *owlatsync.Report) int { return r.Rows })
@@ -77,6 +77,14 @@ func summaryTable(reports []*owlatsync.Report) string {
 	add("  rate-limited", false, func(r *owlatsync.Report) int { return r.Requests.RateLimited })
 	lines = append(lines, times)
 	return alignRight(lines)
+}
+
+// took is how long something took, for a column of a table.
+func took(d time.Duration) string {
+	if d < time.Second {
+		return "<1s"
+	}
+	return progress.Duration(d)
 }
 
 // alignRight lays out a table whose first column is aligned left and the others right.

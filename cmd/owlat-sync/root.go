@@ -12,6 +12,7 @@ import (
 const (
 	groupStart = "start"
 	groupSync  = "sync"
+	groupCare  = "care"
 	groupOne   = "one"
 	groupTools = "tools"
 )
@@ -62,6 +63,7 @@ func newRootCmd(a *app) *cobra.Command {
 	root.AddGroup(
 		&cobra.Group{ID: groupStart, Title: "Get started:"},
 		&cobra.Group{ID: groupSync, Title: "Sync:"},
+		&cobra.Group{ID: groupCare, Title: "Look closer, and set right:"},
 		&cobra.Group{ID: groupOne, Title: "A single contact:"},
 		&cobra.Group{ID: groupTools, Title: "Tools:"},
 	)
@@ -73,7 +75,13 @@ func newRootCmd(a *app) *cobra.Command {
 		newCheckCmd(a),
 		newPlanCmd(a),
 		newRunCmd(a),
+		newApproveCmd(a),
 		newStatusCmd(a),
+		newFailuresCmd(a),
+		newRetryCmd(a),
+		newExplainCmd(a),
+		newVerifyCmd(a),
+		newLedgerCmd(a),
 		newUpsertCmd(a),
 		newTopicCmd(a),
 		newSchemaCmd(a),

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,45 +20,86 @@ const shownFailures = 10
 
 func newRunCmd(a *app) *cobra.Command {
 	var failuresPath string
+	r := &runner{}
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Bring Owlat in step with the source",
 		Long: `Read the source, send Owlat what differs, and record in the ledger what Owlat has confirmed.
 
+A first run asks before it writes, because every contact it creates can set off automations such as
+welcome mails. Where nobody can be asked, it needs --yes. Later runs that look like an accident are
+held: when the source has no rows all of a sudden, or when very many rows would leave a topic, be
+deleted or change (the key "guards" of the configuration sets the limits). A held run changes nothing;
+"owlat-sync approve" applies its plan after you have looked at it.
+
+Start carefully with --limit or --only: the other rows are skipped, nothing that follows from missing
+rows happens, and the next run asks again.
+
 Ctrl-C stops softly: no more work is taken, what is in flight is finished and recorded. A second
 Ctrl-C aborts. However a run ends, the next one goes on from what is certain.
 
-With --json, each line of the output is an object; its "type" is "plan" (what the run will do), "row"
-(what became of a row that was not unchanged) or, at last for each sync, "report".`,
+With --json, each line of the output is an object; its "type" is "plan" (what the run is to do),
+"row" (what became of a row that was not unchanged), "held" (which guards hold the run) or, at last
+for each sync, "report".`,
 		Example: `  owlat-sync run
+  owlat-sync run --yes                      a first run, where nobody can be asked
+  owlat-sync run --limit 10                 a careful start: ten rows
+  owlat-sync run --only 4711 --only 4712    just these two rows, by their keys
+  owlat-sync run --full                     set right what was changed in Owlat, too
   owlat-sync run --failures failures.csv
   owlat-sync run --json | jq 'select(.type == "report")'`,
 		GroupID: groupSync,
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			r := &runner{}
-			if failuresPath != "" {
-				if r.failures, err = createFailureFile(failuresPath); err != nil {
-					return err
-				}
-				defer func() { err = errors.Join(err, r.failures.close()) }()
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("limit") && r.limit < 1 {
+				return usageError(errors.New("--limit must be at least 1"))
 			}
-			err = a.eachSync(cmd.Context(), r.run)
-			r.printEnd(a)
-			return err
+			if slices.Contains(r.only, "") {
+				return usageError(errors.New("--only needs the key of a row"))
+			}
+			return a.runSyncs(cmd.Context(), r, failuresPath)
 		},
 	}
-	cmd.Flags().StringVar(&failuresPath, "failures", "", "write a CSV `file` with every row that was not applied and why; it holds addresses")
+	flags := cmd.Flags()
+	flags.StringVar(&failuresPath, "failures", "", "write a CSV `file` with every row that was not applied and why; it holds addresses")
+	flags.BoolVar(&r.full, "full", false, "first list all contacts in Owlat, and set right what was changed there")
+	flags.StringArrayVar(&r.only, "only", nil, "apply only the row with this `key` (repeatable)")
+	flags.IntVar(&r.limit, "limit", 0, "apply at most this `number` of rows of each sync")
 	return cmd
+}
+
+// runSyncs runs the selected syncs, shows what became of them, and clears away old history.
+func (a *app) runSyncs(ctx context.Context, r *runner, failuresPath string) (err error) {
+	if failuresPath != "" {
+		if r.failures, err = createFailureFile(failuresPath); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, r.failures.close()) }()
+	}
+	err = a.withSession(ctx, func(ctx context.Context, s *session, syncs []config.Sync) error {
+		failed := s.each(ctx, syncs, r.run)
+		if len(failed) == 0 {
+			failed = append(failed, r.unmet()...)
+		}
+		return append(failed, s.prune(ctx)...).err()
+	})
+	r.printEnd(a)
+	return err
 }
 
 // runner runs syncs one after the other and keeps what the end shows.
 type runner struct {
+	full     bool
+	only     []string
+	limit    int
+	approve  int64        // number of the held run whose plan is to be applied; 0: none
 	failures *failureFile // nil: none was asked for
 
 	reports []*owlatsync.Report
 	shown   []shownRow
-	hidden  int // rows not applied beyond those shown
+	hidden  int             // rows not applied beyond those shown
+	unasked int             // rows left out by only and limit
+	met     map[string]bool // what of only was the key of a row
 }
 
 // shownRow is a row that was not applied, without personal data.
@@ -67,31 +110,48 @@ func (r *runner) run(ctx context.Context, s *session, sync config.Sync) error {
 	defer display.stop()
 	shown, stop := 0, s.app.newSoftStop()
 	defer stop.disarm()
+	var planned reconcile.Planned
 	observe := func(e reconcile.Event) {
-		display.observe(e)
 		switch e := e.(type) {
 		case reconcile.Planned:
+			planned = e
+			if s.app.json {
+				_ = s.app.printJSON(newSummaryJSON(e.Summary, sync))
+			}
+			return // whether it will be done is not known yet
+		case reconcile.Admitted:
+			display.observe(planned)
 			stop.arm() // until now nothing is lost by an abort
-			if s.app.json {
-				_ = s.app.printJSON(newSummaryJSON(e.Summary))
-			}
 		case reconcile.RowDone:
-			if s.app.json {
-				_ = s.app.printJSON(newRowJSON(sync, e))
-			}
-			if !applied(e.Outcome) {
-				r.notApplied(sync, e, &shown)
-			}
+			r.rowDone(s.app, sync, e, &shown)
 		}
+		display.observe(e)
 	}
 	var report *owlatsync.Report
 	err := s.withEngine(sync, observe, func(e *reconcile.Engine, rs reconcile.Sync) (err error) {
-		report, err = e.Run(ctx, rs, reconcile.RunOptions{Stop: stop.C()})
+		report, err = e.Run(ctx, rs, reconcile.RunOptions{
+			Stop: stop.C(), Confirm: r.confirm(ctx, s, display), Approve: r.approve, Full: r.full, Only: rowKeys(sync, r.only), Limit: r.limit,
+		})
 		return err
 	})
+	display.stop()
+	if err == nil {
+		err = r.meet(ctx, s, sync)
+	}
+	held, isHeld := errors.AsType[*reconcile.HeldError](err)
+	if isHeld {
+		err = s.explainHeld(held, planned.Summary)
+		if s.app.json {
+			_ = s.app.printJSON(s.newHeldJSON(held))
+		}
+	}
+	moved, isMoved := errors.AsType[*reconcile.MovedError](err)
+	if isMoved {
+		err = s.explainMoved(sync, moved)
+	}
 	if report != nil {
-		// A sync whose source could not be read has no numbers to show, only its error.
-		if _, unread := errors.AsType[*reconcile.SourceError](err); !unread {
+		// What changed nothing has no numbers to show, only its error.
+		if _, unread := errors.AsType[*reconcile.SourceError](err); !unread && !isHeld && !isMoved {
 			r.reports = append(r.reports, report)
 		}
 		if s.app.json {
@@ -102,6 +162,70 @@ func (r *runner) run(ctx context.Context, s *session, sync config.Sync) error {
 		return quiet(exitcode.FailedRows)
 	}
 	return err
+}
+
+// rowDone takes in what became of a row.
+func (r *runner) rowDone(a *app, sync config.Sync, e reconcile.RowDone, shown *int) {
+	if e.Category == reconcile.CategoryUnasked {
+		r.unasked++
+		return
+	}
+	if len(r.only) > 0 {
+		r.meetKey(e.Key)
+	}
+	if a.json {
+		_ = a.printJSON(newRowJSON(sync, e))
+	}
+	if !applied(e.Outcome) {
+		r.notApplied(sync, e, shown)
+	}
+}
+
+func (r *runner) meetKey(key string) {
+	if r.met == nil {
+		r.met = make(map[string]bool)
+	}
+	r.met[key] = true
+}
+
+// meet looks in the ledger for the rows of --only of which the run told nothing: they are in step.
+func (r *runner) meet(ctx context.Context, s *session, sync config.Sync) error {
+	if len(r.only) == 0 {
+		return nil
+	}
+	entries, err := s.ledger.Entries(ctx, sync.Name, rowKeys(sync, r.only))
+	if err != nil {
+		return err
+	}
+	for key := range entries {
+		r.meetKey(key)
+	}
+	return nil
+}
+
+// unmet says which keys of --only no row of any sync has.
+func (r *runner) unmet() (errs severalErrors) {
+	for _, key := range r.only {
+		if !r.met[key] && !r.met[owlatsync.LowerAddress(owlatsync.Trim(key))] {
+			errs = append(errs, fmt.Errorf("--only: no row has the key %q", key))
+		}
+	}
+	return errs
+}
+
+// prune drops the history that is older than the configuration wants it.
+func (s *session) prune(ctx context.Context) severalErrors {
+	if ctx.Err() != nil {
+		return nil
+	}
+	removed, err := s.ledger.Prune(ctx, time.Now().Add(-s.cfg.History))
+	if err != nil {
+		return severalErrors{err}
+	}
+	if removed > 0 {
+		s.app.logger.Info("old history removed", "lines", removed)
+	}
+	return nil
 }
 
 // reportJSON is the last line of a sync that "run --json" prints.
@@ -119,6 +243,7 @@ type rowJSON struct {
 	Address  string                 `json:"address_hash,omitempty"`
 	Outcome  owlatsync.Outcome      `json:"outcome"`
 	Changes  []owlatsync.ChangeKind `json:"changes"`
+	Events   []string               `json:"events,omitempty"`
 	Category string                 `json:"category,omitempty"`
 	Reason   string                 `json:"reason,omitempty"`
 }
@@ -126,7 +251,7 @@ type rowJSON struct {
 func newRowJSON(sync config.Sync, e reconcile.RowDone) rowJSON {
 	r := rowJSON{
 		Type: "row", Sync: sync.Name, Key: harmlessKey(sync, e), Position: e.Position, Address: e.AddressHash(),
-		Outcome: e.Outcome, Changes: make([]owlatsync.ChangeKind, len(e.Changes)), Category: e.Category, Reason: e.Reason,
+		Outcome: e.Outcome, Changes: make([]owlatsync.ChangeKind, len(e.Changes)), Events: e.Events, Category: e.Category, Reason: e.Reason,
 	}
 	for i, c := range e.Changes {
 		r.Changes[i] = c.Kind
@@ -136,7 +261,7 @@ func newRowJSON(sync config.Sync, e reconcile.RowDone) rowJSON {
 
 // harmlessKey is the row's key, unless that is the address (Invariant 8).
 func harmlessKey(sync config.Sync, e reconcile.RowDone) string {
-	if len(sync.Key) == 0 {
+	if sync.KeyIsAddress() {
 		return ""
 	}
 	return e.Key

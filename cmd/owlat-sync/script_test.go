@@ -199,7 +199,7 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 }
 
 var (
-	takes   = regexp.MustCompile(`\b(\d+h\d\dm|\d+m\d\ds|\d+s)\b|"seconds":[0-9.e-]+`)
+	takes   = regexp.MustCompile(`(about |under |<)?\b(\d+h\d\dm|\d+m\d\ds|\d+s)\b|"seconds":[0-9.e-]+`)
 	holders = regexp.MustCompile(`by process \d+ on \S+ since`)
 	stamps  = regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.0-9]*Z?`)
 	ids     = regexp.MustCompile(`\b[a-z0-9]{32}\b`)

@@ -23,9 +23,8 @@ type session struct {
 	ledger *ledger.SQLite
 }
 
-// eachSync opens what syncs need and does something for each selected one. A sync that fails does not keep the others from
-// their turn, unless they would meet the same.
-func (a *app) eachSync(ctx context.Context, do func(context.Context, *session, config.Sync) error) (err error) {
+// withSession opens what syncs need and does something with the selected ones.
+func (a *app) withSession(ctx context.Context, do func(context.Context, *session, []config.Sync) error) (err error) {
 	cfg, err := a.loadConfig()
 	if err != nil {
 		return err
@@ -47,6 +46,19 @@ func (a *app) eachSync(ctx context.Context, do func(context.Context, *session, c
 			err = errors.Join(err, fmt.Errorf("close the ledger: %w", closeErr))
 		}
 	}()
+	return do(ctx, s, syncs)
+}
+
+// eachSync opens what syncs need and does something for each selected one.
+func (a *app) eachSync(ctx context.Context, do func(context.Context, *session, config.Sync) error) error {
+	return a.withSession(ctx, func(ctx context.Context, s *session, syncs []config.Sync) error {
+		return s.each(ctx, syncs, do).err()
+	})
+}
+
+// each does something for each sync. One that fails does not keep the others from their turn, unless they would meet the
+// same.
+func (s *session) each(ctx context.Context, syncs []config.Sync, do func(context.Context, *session, config.Sync) error) severalErrors {
 	var failed severalErrors
 	for _, sync := range syncs {
 		if err := do(ctx, s, sync); err != nil {
@@ -56,19 +68,21 @@ func (a *app) eachSync(ctx context.Context, do func(context.Context, *session, c
 			}
 		}
 	}
-	return failed.err()
+	return failed
 }
 
-// explain puts the name of the sync before its error, and behind it what to do.
+// explain puts the name of the sync, if it is one's own, before its error, and behind it what to do.
 func (s *session) explain(sync string, err error) error {
 	if _, shown := errors.AsType[quietError](err); shown {
 		return err
 	}
 	if errors.Is(err, context.Canceled) {
-		return exitcode.With(exitcode.Interrupted,
-			fmt.Errorf("sync %q: aborted; what Owlat has confirmed is recorded, the next run goes on from there", sync))
+		err = exitcode.With(exitcode.Interrupted, errors.New("aborted; what Owlat has confirmed is recorded, the next run goes on from there"))
 	}
-	return explainOwlat(fmt.Errorf("sync %q: %w", sync, err), s.cfg.Owlat)
+	if sync != "" {
+		err = fmt.Errorf("sync %q: %w", sync, err)
+	}
+	return explainOwlat(err, s.cfg.Owlat)
 }
 
 // endsAll reports whether what ended a sync would end the next one too.
@@ -90,12 +104,14 @@ func (s *session) withEngine(sync config.Sync, observe func(reconcile.Event), do
 		return err
 	}
 	defer func() { err = errors.Join(err, closeSource()) }()
+	return do(s.engine(observe), sync.Reconcile(src))
+}
+
+// engine returns an engine that tells observe what it does.
+func (s *session) engine(observe func(reconcile.Event)) *reconcile.Engine {
 	rate, burst := budget(s.cfg.Owlat)
-	engine := reconcile.New(s.client, s.ledger, reconcile.Options{
+	return reconcile.New(s.client, s.ledger, reconcile.Options{
 		Logger: s.app.logger, Meter: s.meter, Observe: observe, Rate: rate, Burst: burst,
-	})
-	return do(engine, reconcile.Sync{
-		Name: sync.Name, Source: src, Topics: sync.ReconcileTopics(), Nulls: sync.Nulls, KeyIsAddress: len(sync.Key) == 0,
 	})
 }
 

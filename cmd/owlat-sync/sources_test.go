@@ -181,7 +181,7 @@ syncs:
 	}
 	runJSON := func() owlatsync.Report {
 		var stdout, stderr bytes.Buffer
-		if code := run(t.Context(), []string{"run", "--json", "--config", config}, env, strings.NewReader(""), &stdout, &stderr); code != 0 {
+		if code := run(t.Context(), []string{"run", "--yes", "--json", "--config", config}, env, strings.NewReader(""), &stdout, &stderr); code != 0 {
 			t.Fatalf("exit code %d: %s", code, stderr.String())
 		}
 		return lastReport(t, &stdout)

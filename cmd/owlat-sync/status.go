@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"owlatsync"
-	"owlatsync/internal/progress"
 	"owlatsync/reconcile"
 )
 
@@ -19,8 +18,9 @@ func newStatusCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show how each sync stands and its latest runs, from the ledger",
-		Long: `Show what the ledger knows: how many rows of each sync are in step with Owlat, how many fail, and the
-latest runs. Neither the source nor Owlat is asked, and a run may be under way.`,
+		Long: `Show what the ledger knows: how many rows of each sync are in step with Owlat, how many fail, which run
+is held by a guard and how to approve it, and the latest runs. Neither the source nor Owlat is asked,
+and a run may be under way.`,
 		GroupID: groupSync,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -42,7 +42,16 @@ type syncStatus struct {
 	InStep  int       `json:"in_step"`
 	Failing int       `json:"failing"`
 	Parked  int       `json:"parked"` // of the failing: not tried again until the row changes
+	Held    []heldRun `json:"held"`   // runs that wait for approval, newest first
 	Runs    []runLine `json:"runs"`   // newest first
+}
+
+// heldRun is a run that a guard holds.
+type heldRun struct {
+	Run     int64     `json:"run"`
+	Started time.Time `json:"started"`
+	Message string    `json:"message"`
+	Approve string    `json:"approve"` // the command that applies its plan
 }
 
 type runLine struct {
@@ -66,7 +75,7 @@ func (a *app) status(ctx context.Context, runs int) (err error) {
 	}
 	if _, err := os.Stat(cfg.Ledger); errors.Is(err, os.ErrNotExist) {
 		for _, s := range syncs {
-			if err := a.printStatus(syncStatus{Type: "status", Sync: s.Name, Runs: []runLine{}}); err != nil {
+			if err := a.printStatus(syncStatus{Type: "status", Sync: s.Name, Held: []heldRun{}, Runs: []runLine{}}); err != nil {
 				return err
 			}
 		}
@@ -82,16 +91,21 @@ func (a *app) status(ctx context.Context, runs int) (err error) {
 		if err != nil {
 			return err
 		}
-		latest, err := l.Runs(ctx, s.Name, runs)
+		all, err := l.Runs(ctx, s.Name, 0)
 		if err != nil {
 			return err
 		}
 		st := syncStatus{
 			Type: "status", Sync: s.Name, Rows: standing.Entries, InStep: standing.Applied,
-			Failing: standing.Failing, Parked: standing.Parked, Runs: make([]runLine, len(latest)),
+			Failing: standing.Failing, Parked: standing.Parked, Held: []heldRun{}, Runs: []runLine{},
 		}
-		for i, r := range latest {
-			st.Runs[i] = newRunLine(r)
+		for i, r := range all {
+			if i < runs {
+				st.Runs = append(st.Runs, newRunLine(r))
+			}
+			if r.Status == reconcile.StatusHeld {
+				st.Held = append(st.Held, heldRun{r.ID, r.Started, r.Message, a.command(fmt.Sprintf("approve %d", r.ID), s.Name)})
+			}
 		}
 		if err := a.printStatus(st); err != nil {
 			return err
@@ -120,24 +134,35 @@ func (a *app) printStatus(s syncStatus) error {
 	if s.Parked > 0 {
 		a.printf(" (%d of them not tried again until they change)", s.Parked)
 	}
+	if s.Failing > 0 {
+		a.printf("; \"%s\" lists them", a.command("failures", s.Sync))
+	}
 	a.printf("\n")
+	if len(s.Held) > 0 {
+		held := s.Held[0]
+		a.printf("  run %d of %s is %s\n", held.Run, clock(held.Started), held.Message)
+		a.printf("    look at it:   %s\n    apply it:     %s\n", a.command("plan", s.Sync), held.Approve)
+		if more := len(s.Held) - 1; more > 0 {
+			a.printf("    held before:  %s\n", plural(more, "run"))
+		}
+	}
 	lines := [][]string{{"  run", "started", "took", "mode", "status", "rows", "created", "updated", "unchanged", "failed", "requests"}}
 	for _, r := range s.Runs {
 		lines = append(lines, r.cells())
 	}
 	a.printf("%s", alignRight(lines))
-	if last := s.Runs[0]; last.Message != "" {
+	if last := s.Runs[0]; last.Message != "" && last.Status != reconcile.StatusHeld {
 		a.printf("  the latest ended with: %s\n", last.Message)
 	}
 	return nil
 }
 
 func (r runLine) cells() []string {
-	took := "-"
+	lasted := "-"
 	if r.Finished != nil {
-		took = progress.Duration(r.Finished.Sub(r.Started))
+		lasted = took(r.Finished.Sub(r.Started))
 	}
-	cells := []string{fmt.Sprintf("  %d", r.Run), r.Started.Local().Format("2006-01-02 15:04:05"), took, r.Mode, r.Status}
+	cells := []string{fmt.Sprintf("  %d", r.Run), clock(r.Started), lasted, r.Mode, r.Status}
 	if r.Report == nil || r.Mode == "plan" {
 		return append(cells, "-", "-", "-", "-", "-", "-")
 	}

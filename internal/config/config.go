@@ -2,6 +2,8 @@ package config
 
 import (
 	"path/filepath"
+	"slices"
+	"time"
 
 	"owlatsync/reconcile"
 	"owlatsync/source"
@@ -24,7 +26,9 @@ type Config struct {
 	File   string // the file it was read from; empty for one made of the environment alone
 	Owlat  Owlat
 	Ledger string // path of the ledger's file
-	Syncs  []Sync // in the order of the file
+	// History is how long the ledger keeps what happened to rows.
+	History time.Duration
+	Syncs   []Sync // in the order of the file
 }
 
 // Owlat is how to reach the deployment.
@@ -45,6 +49,11 @@ type Sync struct {
 	Fields Fields
 	Topics []Topic
 	Nulls  reconcile.NullPolicy
+
+	OnMissing      reconcile.MissingPolicy
+	OnRemoteDelete reconcile.RemoteDeletePolicy
+	Guards         reconcile.Guards // each limit as it counts
+	Events         []Event
 }
 
 // Fields names the column of each field; an empty one is not mapped.
@@ -90,14 +99,14 @@ func (s *Sync) Mapping() source.Mapping {
 	for _, t := range s.Topics {
 		m.Topics = append(m.Topics, t.When)
 	}
-	return m
-}
-
-// ReconcileTopics tells the engine what to do with the topics.
-func (s *Sync) ReconcileTopics() []reconcile.Topic {
-	topics := make([]reconcile.Topic, len(s.Topics))
-	for i, t := range s.Topics {
-		topics[i] = reconcile.Topic{ID: t.ID, When: t.When != "", Existing: t.Existing}
+	for _, ev := range s.Events {
+		for _, p := range ev.Properties {
+			// A row has a column once, by its own name, however many events name it.
+			column := source.Property{Name: p.Column, Column: p.Column}
+			if !slices.Contains(m.Properties, column) {
+				m.Properties = append(m.Properties, column)
+			}
+		}
 	}
-	return topics
+	return m
 }

@@ -5,16 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"owlatsync/reconcile"
+	"owlatsync/source"
 )
 
 const testKey = "lm_live_0123456789abcdefghijklmnopqrstuv"
@@ -33,6 +36,7 @@ owlat:
   api_key: ${OWLAT_KEY}
   requests_per_second: 5
 ledger: state/users.db
+history_days: 30
 syncs:
   users:
     source:
@@ -48,12 +52,25 @@ syncs:
         existing: add
       - id: k57bbbbbbbbbbbbbbbbbbbbbbbbbbbbb
     nulls: clear
-    on_missing: keep
+    on_missing: leave_topics
+    on_remote_delete: recreate
+    guards:
+      removals: {share: 2.5%, rows: 5}
+      updates: {rows: 1000}
+      empty_source: allow
+      first_run: allow
+    events:
+      - {name: user_synced, on: created, properties: {plan: plan_name, Seats used: seats}}
+      - name: user_met
+        on: appears
+        properties: {plan: plan_name}
+      - {name: user_changed, on: updated}
   leads:
     source: {dsn: "csv:leads.csv"}
     key: [country, number]
     fields:
       email: E-Mail
+    guards: {removals: allow, updates: {share: 0%, rows: 0}}
 `
 
 func TestComplete(t *testing.T) {
@@ -66,9 +83,9 @@ func TestComplete(t *testing.T) {
 	want := &Config{
 		File:   "/etc/owlat/owlat-sync.yaml",
 		Owlat:  Owlat{URL: "https://example.convex.site", APIKey: testKey, RequestsPerSecond: 5},
-		Ledger: "/etc/owlat/state/users.db",
+		Ledger: "/etc/owlat/state/users.db", History: 30 * 24 * time.Hour,
 		Syncs: []Sync{{
-			Name: "users", Line: 8, DSN: "postgres://app:pw@db.example.com/app",
+			Name: "users", Line: 9, DSN: "postgres://app:pw@db.example.com/app",
 			Query:  "SELECT id, email, first_name, last_name, newsletter\nFROM users WHERE note <> '${x}'",
 			Key:    []string{"id"},
 			Fields: Fields{Email: "email", FirstName: "first_name", LastName: "last_name"},
@@ -76,10 +93,20 @@ func TestComplete(t *testing.T) {
 				{ID: "k57aaaaaaaaaaaaaaaaaaaaaaaaaaaaa", When: "newsletter", Existing: reconcile.ExistingAdd},
 				{ID: "k57bbbbbbbbbbbbbbbbbbbbbbbbbbbbb", Existing: reconcile.ExistingSkip},
 			},
-			Nulls: reconcile.NullsClear,
+			Nulls: reconcile.NullsClear, OnMissing: reconcile.MissingLeave, OnRemoteDelete: reconcile.RemoteDeleteRecreate,
+			Guards: reconcile.Guards{
+				Removals: reconcile.Limit{Share: 0.025, Rows: 5}, Updates: reconcile.Limit{Share: 0.5, Rows: 1000},
+				EmptySource: true, FirstRun: true,
+			},
+			Events: []Event{
+				{Name: "user_synced", On: reconcile.OnCreated, Properties: []source.Property{{Name: "plan", Column: "plan_name"}, {Name: "Seats used", Column: "seats"}}},
+				{Name: "user_met", On: reconcile.OnAppears, Properties: []source.Property{{Name: "plan", Column: "plan_name"}}},
+				{Name: "user_changed", On: reconcile.OnUpdated},
+			},
 		}, {
-			Name: "leads", Line: 23, DSN: "csv:leads.csv", Key: []string{"country", "number"},
-			Fields: Fields{Email: "E-Mail"}, Nulls: reconcile.NullsKeep,
+			Name: "leads", Line: 36, DSN: "csv:leads.csv", Key: []string{"country", "number"},
+			Fields: Fields{Email: "E-Mail"}, Nulls: reconcile.NullsKeep, OnMissing: reconcile.MissingKeep, OnRemoteDelete: reconcile.RemoteDeleteKeep,
+			Guards: reconcile.Guards{Removals: reconcile.Limit{Share: 1}, Updates: reconcile.Limit{Share: math.SmallestNonzeroFloat64}},
 		}},
 	}
 	if diff := cmp.Diff(want, cfg, cmpopts.IgnoreFields(Sync{}, "Target")); diff != "" {
@@ -89,12 +116,29 @@ func TestComplete(t *testing.T) {
 	if diff := cmp.Diff([]string{"newsletter", ""}, m.Topics); diff != "" {
 		t.Errorf("mapping of topics (-want +got):\n%s", diff)
 	}
-	wantTopics := []reconcile.Topic{
-		{ID: "k57aaaaaaaaaaaaaaaaaaaaaaaaaaaaa", When: true, Existing: reconcile.ExistingAdd},
-		{ID: "k57bbbbbbbbbbbbbbbbbbbbbbbbbbbbb", Existing: reconcile.ExistingSkip},
+	wantProperties := []source.Property{{Name: "plan_name", Column: "plan_name"}, {Name: "seats", Column: "seats"}}
+	if diff := cmp.Diff(wantProperties, m.Properties); diff != "" {
+		t.Errorf("mapping of properties (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(wantTopics, cfg.Syncs[0].ReconcileTopics()); diff != "" {
-		t.Errorf("topics (-want +got):\n%s", diff)
+	if err := m.Validate(); err != nil {
+		t.Errorf("the source refuses the mapping: %v", err)
+	}
+	users := &cfg.Syncs[0]
+	wantSync := reconcile.Sync{
+		Name: "users",
+		Topics: []reconcile.Topic{
+			{ID: "k57aaaaaaaaaaaaaaaaaaaaaaaaaaaaa", When: true, Existing: reconcile.ExistingAdd},
+			{ID: "k57bbbbbbbbbbbbbbbbbbbbbbbbbbbbb", Existing: reconcile.ExistingSkip},
+		},
+		Nulls: users.Nulls, OnMissing: users.OnMissing, OnRemoteDelete: users.OnRemoteDelete, Guards: users.Guards,
+		Events: []reconcile.EventRule{
+			{Name: "user_synced", On: reconcile.OnCreated, Properties: map[string]string{"plan": "plan_name", "Seats used": "seats"}},
+			{Name: "user_met", On: reconcile.OnAppears, Properties: map[string]string{"plan": "plan_name"}},
+			{Name: "user_changed", On: reconcile.OnUpdated},
+		},
+	}
+	if diff := cmp.Diff(wantSync, users.Reconcile(nil)); diff != "" {
+		t.Errorf("sync for the engine (-want +got):\n%s", diff)
 	}
 }
 
@@ -114,6 +158,11 @@ func TestDefaultsAndPrecedence(t *testing.T) {
 	cfg, err := Parse("/srv/owlat-sync.yaml", []byte(valid), env(map[string]string{EnvAPIKey: " " + testKey + "\n"}))
 	if err != nil {
 		t.Fatal(err)
+	}
+	standard := reconcile.Guards{Removals: reconcile.DefaultRemovals, Updates: reconcile.DefaultUpdates}
+	if users := cfg.Syncs[0]; users.Guards != standard || users.OnMissing != reconcile.MissingKeep ||
+		users.OnRemoteDelete != reconcile.RemoteDeleteKeep || users.Events != nil || cfg.History != 90*24*time.Hour {
+		t.Errorf("defaults: %+v, history %v", users, cfg.History)
 	}
 	if cfg.Owlat.URL != "https://api.owlat.app" || cfg.Ledger != "/srv/owlat-sync.db" || cfg.Owlat.APIKey.Reveal() != testKey {
 		t.Errorf("defaults: url %q, ledger %q", cfg.Owlat.URL, cfg.Ledger)
@@ -192,13 +241,12 @@ func TestBadFiles(t *testing.T) {
 		{"key twice", valid + "ledger: a\nledger: b\n", `f.yaml:10: key "ledger" stands here for the second time; remove one of them`},
 		{"unclosed quote", change("sqlite:app.db", `"sqlite:app.db`), `f.yaml:6: not valid YAML: could not find end character of double-quoted text`},
 
-		{"unknown key", change("owlat:", "schedule: x\nowlat:"), `f.yaml:1: unknown key "schedule"; known here: owlat, ledger, syncs`},
+		{"unknown key", change("owlat:", "schedule: x\nowlat:"), `f.yaml:1: unknown key "schedule"; known here: owlat, ledger, history_days, syncs`},
 		{"misspelt key", change("query:", "qurey:"),
 			"the configuration has 2 problems:\n" +
 				"  f.yaml:6: syncs.users.source: \"query\" is missing; write the SELECT that gives one row per contact\n" +
 				"  f.yaml:7: syncs.users.source: unknown key \"qurey\"; did you mean \"query\"?"},
 		{"other spelling", change("api_key: ${OWLAT_API_KEY}", "apiKey: x\n  api_key: ${OWLAT_API_KEY}"), `f.yaml:2: owlat: unknown key "apiKey"; did you mean "api_key"?`},
-		{"not built", valid + "    on_missing: delete\n", `f.yaml:9: syncs.users.on_missing: "delete" is not known; it can be keep`},
 		{"bad word", valid + "    nulls: erase\n", `f.yaml:9: syncs.users.nulls: "erase" is not known; it can be keep or clear`},
 
 		{"comma in braces", change("source:\n      dsn: sqlite:app.db\n      query: SELECT * FROM users", "source: {dsn: 'sqlite:app.db', query: SELECT id, email FROM users}"), `f.yaml:5: syncs.users.source: unknown key "email FROM users"; within { } a text that holds a comma must stand in quotes`},
@@ -379,6 +427,8 @@ func TestSchemaHasTheKeysOfTheFile(t *testing.T) {
 		"source": {sync.Properties["source"], keysOf[sourceKeys](), []string{"dsn"}},
 		"fields": {sync.Properties["fields"], keysOf[fieldsKeys](), []string{"email"}},
 		"topic":  {sync.Properties["topics"].Items, keysOf[topicKeys](), []string{"id"}},
+		"guards": {sync.Properties["guards"], keysOf[guardsKeys](), nil},
+		"event":  {sync.Properties["events"].Items, keysOf[eventKeys](), []string{"name", "on"}},
 	} {
 		if section.got.AdditionalProperties != false && name != "file" {
 			t.Errorf("%s: the schema allows unknown keys", name)

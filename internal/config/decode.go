@@ -138,8 +138,8 @@ func (d *decoder) oneOf(v value, words ...string) string {
 		return words[0]
 	}
 	if !slices.Contains(words, v.text) {
-		known := strings.Join(words, " or ")
-		d.add(v.line, v.setting, "%q is not known; it can be %s", v.text, known)
+		last := len(words) - 1
+		d.add(v.line, v.setting, "%q is not known; it can be %s or %s", v.text, strings.Join(words[:last], ", "), words[last])
 		return words[0]
 	}
 	return v.text

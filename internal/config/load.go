@@ -62,6 +62,7 @@ func Parse(path string, data []byte, lookup func(name string) (string, bool)) (*
 	}
 	cfg.Owlat = d.owlat(sectionOf[owlatKeys](d, file.child("owlat"), "owlat"))
 	cfg.Ledger = d.ledger(file.text("ledger"))
+	cfg.History = d.history(file.text("history_days"))
 	cfg.Syncs = d.syncs(file)
 	if err := d.err(); err != nil {
 		return nil, err
@@ -217,7 +218,7 @@ func (d *decoder) sync(p pair) Sync {
 		d.topic(item, fmt.Sprintf("%s.topics[%d]", path, i), &sync)
 	}
 	sync.Nulls = reconcile.NullPolicy(d.oneOf(s.text("nulls"), string(reconcile.NullsKeep), string(reconcile.NullsClear)))
-	d.oneOf(s.text("on_missing"), "keep")
+	d.policies(s, &sync)
 	return sync
 }
 

@@ -11,9 +11,10 @@ import (
 // The types below are the file as written: their tags are the keys that are accepted, and what editors show about them.
 
 type fileKeys struct {
-	Owlat  owlatKeys           `json:"owlat,omitempty" jsonschema_description:"The Owlat deployment that is kept in step."`
-	Ledger string              `json:"ledger,omitempty" jsonschema:"default=owlat-sync.db" jsonschema_description:"File that remembers what Owlat holds. A relative path is relative to this file. Give each deployment a ledger of its own, and keep it: without it the next run has to compare everything with Owlat again."`
-	Syncs  map[string]syncKeys `json:"syncs" jsonschema:"minProperties=1" jsonschema_description:"The sources, by a name of your choice. The ledger knows a sync by its name: a renamed sync is a new one."`
+	Owlat       owlatKeys           `json:"owlat,omitempty" jsonschema_description:"The Owlat deployment that is kept in step."`
+	Ledger      string              `json:"ledger,omitempty" jsonschema:"default=owlat-sync.db" jsonschema_description:"File that remembers what Owlat holds. A relative path is relative to this file. Give each deployment a ledger of its own, and keep it: without it the next run has to compare everything with Owlat again."`
+	HistoryDays wholeKey            `json:"history_days,omitempty" jsonschema:"default=90" jsonschema_description:"For how many days the ledger keeps what happened to each row, for \"owlat-sync explain\", and the records of runs."`
+	Syncs       map[string]syncKeys `json:"syncs" jsonschema:"minProperties=1" jsonschema_description:"The sources, by a name of your choice. The ledger knows a sync by its name: a renamed sync is a new one."`
 }
 
 type owlatKeys struct {
@@ -23,12 +24,15 @@ type owlatKeys struct {
 }
 
 type syncKeys struct {
-	Source    sourceKeys  `json:"source" jsonschema_description:"Where the rows come from. It is only ever read."`
-	Key       columnsKey  `json:"key,omitempty" jsonschema_description:"Column, or list of columns, that names a row for good, usually the primary key: it lets a changed address be the same contact. Without it the address is the key."`
-	Fields    fieldsKeys  `json:"fields" jsonschema_description:"Which column holds which field."`
-	Topics    []topicKeys `json:"topics,omitempty" jsonschema_description:"Topics to put the contacts on."`
-	Nulls     string      `json:"nulls,omitempty" jsonschema:"enum=keep,enum=clear,default=keep" jsonschema_description:"What NULL as a name does to the name in Owlat: keep leaves it, clear empties it."`
-	OnMissing string      `json:"on_missing,omitempty" jsonschema:"enum=keep,default=keep" jsonschema_description:"What becomes of a contact whose row left the source: keep leaves it."`
+	Source         sourceKeys  `json:"source" jsonschema_description:"Where the rows come from. It is only ever read."`
+	Key            columnsKey  `json:"key,omitempty" jsonschema_description:"Column, or list of columns, that names a row for good, usually the primary key: it lets a changed address be the same contact. Without it the address is the key."`
+	Fields         fieldsKeys  `json:"fields" jsonschema_description:"Which column holds which field."`
+	Topics         []topicKeys `json:"topics,omitempty" jsonschema_description:"Topics to put the contacts on."`
+	Nulls          string      `json:"nulls,omitempty" jsonschema:"enum=keep,enum=clear,default=keep" jsonschema_description:"What NULL as a name does to the name in Owlat: keep leaves it, clear empties it."`
+	OnMissing      string      `json:"on_missing,omitempty" jsonschema:"enum=keep,enum=leave_topics,enum=delete,default=keep" jsonschema_description:"What becomes of a contact whose row left the source: keep leaves it as it is, leave_topics takes it off the topics of this sync, delete deletes it if this sync created it and takes it off the topics otherwise. Only after the source was read to its end, in a run without failures, and within the guards."`
+	OnRemoteDelete string      `json:"on_remote_delete,omitempty" jsonschema:"enum=keep,enum=recreate,default=keep" jsonschema_description:"What becomes of a row whose contact was deleted in Owlat: keep leaves it deleted, because it may have been an erasure request, recreate creates it again, on no topic."`
+	Guards         guardsKeys  `json:"guards,omitempty" jsonschema_description:"What holds a run that looks like an accident. A held run changes nothing and waits for \"owlat-sync approve\"."`
+	Events         []eventKeys `json:"events,omitempty" jsonschema_description:"Events to send to Owlat, each at most once. The key needs the scope events:write."`
 }
 
 type sourceKeys struct {
@@ -48,6 +52,24 @@ type topicKeys struct {
 	Existing string `json:"existing,omitempty" jsonschema:"enum=skip,enum=add,default=skip" jsonschema_description:"What to do with contacts that were in Owlat before this sync, or before this topic was added to the file: skip leaves them as they are, add puts those whose row consents on the topic, even if they unsubscribed from it earlier."`
 }
 
+type guardsKeys struct {
+	Removals    limitKey `json:"removals,omitempty" jsonschema_description:"Holds a run in which more rows than \"rows\" would leave a topic or be deleted, if they are also more than \"share\" of the rows that the ledger knows. allow: never."`
+	Updates     limitKey `json:"updates,omitempty" jsonschema_description:"Holds a run in which more rows than \"rows\" would change, if they are also more than \"share\" of the rows that the ledger knows, as after two columns were swapped. allow: never."`
+	EmptySource string   `json:"empty_source,omitempty" jsonschema:"enum=hold,enum=allow,default=hold" jsonschema_description:"Whether to hold a run whose source has no rows although the ledger knows some."`
+	FirstRun    string   `json:"first_run,omitempty" jsonschema:"enum=ask,enum=allow,default=ask" jsonschema_description:"Whether the first run, which fires automations for every new contact, asks before it writes (or needs --yes)."`
+}
+
+type limitKeys struct {
+	Share string   `json:"share,omitempty" jsonschema:"pattern=^[0-9]+([.][0-9]+)? ?%$" jsonschema_description:"Part of the rows that the ledger knows, as a percentage such as 10%."`
+	Rows  wholeKey `json:"rows,omitempty" jsonschema_description:"Number of rows that pass whatever their share."`
+}
+
+type eventKeys struct {
+	Name       string            `json:"name" jsonschema:"pattern=^[a-zA-Z][a-zA-Z0-9_-]{0,99}$" jsonschema_description:"The event's name, as automations in Owlat know it."`
+	On         string            `json:"on" jsonschema:"enum=created,enum=updated,enum=appears" jsonschema_description:"When it is sent: created when the contact was created, updated when its address or a name was changed, appears when the sync met the row for the first time."`
+	Properties map[string]string `json:"properties,omitempty" jsonschema_description:"Properties of the event and the columns they come from. Their values alone make no row a changed one."`
+}
+
 // numberKey is a number or a text that holds a variable.
 type numberKey struct{}
 
@@ -57,6 +79,24 @@ func (numberKey) JSONSchema() *jsonschema.Schema {
 		OneOf:   []*jsonschema.Schema{{Type: "number", ExclusiveMinimum: "0"}, {Type: "string", Pattern: `\$\{`}},
 		Default: 10,
 	}
+}
+
+// wholeKey is a whole number or a text that holds a variable.
+type wholeKey struct{}
+
+// JSONSchema describes what may stand in the file.
+func (wholeKey) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "integer", Minimum: "0"}, {Type: "string", Pattern: `\$\{`}}}
+}
+
+// limitKey is a limit of a guard, or the word that lifts it.
+type limitKey struct{}
+
+// JSONSchema describes what may stand in the file.
+func (limitKey) JSONSchema() *jsonschema.Schema {
+	limit := reflector().Reflect(&limitKeys{})
+	limit.Version = ""
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string", Enum: []any{allow}}, limit}}
 }
 
 // columnsKey is a column or a list of columns.
@@ -70,10 +110,13 @@ func (columnsKey) JSONSchema() *jsonschema.Schema {
 	}}
 }
 
+func reflector() *jsonschema.Reflector {
+	return &jsonschema.Reflector{Anonymous: true, DoNotReference: true, ExpandedStruct: true}
+}
+
 // Schema returns the JSON Schema of the configuration file.
 func Schema() ([]byte, error) {
-	r := jsonschema.Reflector{Anonymous: true, DoNotReference: true, ExpandedStruct: true}
-	s := r.Reflect(&fileKeys{})
+	s := reflector().Reflect(&fileKeys{})
 	s.Title = "owlat-sync.yaml"
 	s.Description = "Configuration of owlat-sync, which keeps the contacts of an Owlat deployment in step with the rows of a database. ${VAR} in a value is replaced by the environment variable."
 	b, err := json.MarshalIndent(s, "", "  ")

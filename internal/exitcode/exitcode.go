@@ -87,11 +87,14 @@ func Of(err error) Code {
 	}
 	_, misfit := errors.AsType[*source.ColumnError](err)
 	_, elsewhere := errors.AsType[*reconcile.DeploymentError](err)
+	_, moved := errors.AsType[*reconcile.MovedError](err)
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, reconcile.ErrInterrupted):
 		return Interrupted
 	case errors.Is(err, reconcile.ErrLocked):
 		return Locked
+	case errors.Is(err, reconcile.ErrHeld), moved:
+		return Held
 	case errors.Is(err, owlat.ErrUnauthenticated), errors.Is(err, owlat.ErrForbidden), errors.Is(err, owlat.ErrLimitReached):
 		return Refused
 	case misfit, elsewhere, errors.Is(err, source.ErrNotQuery):

@@ -25,6 +25,8 @@ func TestOf(t *testing.T) {
 		{fmt.Errorf("run: %w", context.Canceled), Interrupted},
 		{fmt.Errorf("sync: %w", reconcile.ErrInterrupted), Interrupted},
 		{&reconcile.LockedError{PID: 1}, Locked},
+		{fmt.Errorf("sync: %w", &reconcile.HeldError{Run: 1}), Held},
+		{&reconcile.MovedError{Run: 1}, Held},
 		{refusal(owlat.CategoryUnauthenticated), Refused},
 		{&reconcile.StoppedError{Err: refusal(owlat.CategoryForbidden)}, Refused},
 		{refusal(owlat.CategoryLimitReached), Refused},

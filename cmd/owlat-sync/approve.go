@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"owlatsync/internal/config"
+	"owlatsync/ledger"
+	"owlatsync/reconcile"
+)
+
+func newApproveCmd(a *app) *cobra.Command {
+	var failuresPath string
+	cmd := &cobra.Command{
+		Use:   "approve RUN",
+		Short: "Apply the plan of a run that a guard holds",
+		Long: `Apply the plan of a held run, after you have looked at it with "owlat-sync plan".
+
+The source is read again. Exactly the plan that was held is applied: if anything has moved since that
+changes it, in the source, in the ledger or in Owlat, nothing is applied, and you are told how many
+rows differ. The numbers of held runs are shown by "owlat-sync run" and "owlat-sync status".`,
+		Example: `  owlat-sync status
+  owlat-sync plan --sync users
+  owlat-sync approve 17`,
+		GroupID: groupSync,
+		Args:    needArgs(1, 1, "the number of a held run"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			run, err := strconv.ParseInt(args[0], 10, 64)
+			if err != nil || run < 1 {
+				return usageError(withHint(fmt.Errorf("%q is not the number of a run", args[0]), "\"owlat-sync status\" shows the runs that are held"))
+			}
+			return a.approve(cmd.Context(), run, failuresPath)
+		},
+	}
+	cmd.Flags().StringVar(&failuresPath, "failures", "", "write a CSV `file` with every row that was not applied and why; it holds addresses")
+	return cmd
+}
+
+func (a *app) approve(ctx context.Context, id int64, failuresPath string) error {
+	cfg, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	syncs, err := a.selectSyncs(cfg)
+	if err != nil {
+		return err
+	}
+	var sync string
+	err = a.withLedger(ctx, cfg, func(l *ledger.SQLite) (err error) {
+		sync, err = heldSync(ctx, l, id)
+		return err
+	})
+	switch {
+	case errors.Is(err, errNoLedger):
+		return usageError(fmt.Errorf("there is no run %d: nothing has ever been run here", id))
+	case err != nil:
+		return err
+	case cfg.Sync(sync) == nil:
+		return usageError(fmt.Errorf("run %d is of sync %q, which %s does not have any more", id, sync, a.configPath))
+	case !slices.ContainsFunc(syncs, func(s config.Sync) bool { return s.Name == sync }):
+		return usageError(fmt.Errorf("run %d is of sync %q, not of %s", id, sync, strings.Join(a.syncs, ", ")))
+	}
+	a.syncs = []string{sync}
+	return a.runSyncs(ctx, &runner{approve: id}, failuresPath)
+}
+
+// heldSync returns the sync of the held run.
+func heldSync(ctx context.Context, l *ledger.SQLite, id int64) (string, error) {
+	runs, err := l.Runs(ctx, "", 0)
+	if err != nil {
+		return "", err
+	}
+	var held []string
+	for _, run := range runs {
+		switch {
+		case run.ID == id && run.Status == reconcile.StatusHeld:
+			return run.Sync, nil
+		case run.ID == id:
+			return "", usageError(fmt.Errorf("run %d of sync %q is not held: %s", id, run.Sync, endWords(run)))
+		case run.Status == reconcile.StatusHeld:
+			held = append(held, fmt.Sprintf("%d of %s", run.ID, run.Sync))
+		}
+	}
+	if len(held) == 0 {
+		return "", usageError(fmt.Errorf("there is no run %d, and none is held", id))
+	}
+	return "", usageError(fmt.Errorf("there is no run %d; held are: %s", id, strings.Join(held, ", ")))
+}
+
+// endWords says how a run ended that is not held.
+func endWords(run reconcile.Run) string {
+	switch {
+	case run.Mode == "plan":
+		return "it is a plan, which needs no approval"
+	case run.Status == reconcile.StatusApproved:
+		return "it was approved already"
+	case run.Status == reconcile.StatusSuperseded:
+		return "a later run made it moot"
+	case run.Status == reconcile.StatusRunning:
+		return "it is still running, or its process died"
+	}
+	return fmt.Sprintf("it ended as %q", run.Status)
+}

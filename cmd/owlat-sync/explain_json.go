@@ -1,0 +1,106 @@
+package main
+
+import (
+	"time"
+
+	"owlatsync"
+	"owlatsync/reconcile"
+)
+
+// taleJSON is what "explain --json" prints for each row.
+type taleJSON struct {
+	Type      string          `json:"type"`
+	Sync      string          `json:"sync"`
+	Key       string          `json:"key"`
+	FirstSeen *time.Time      `json:"first_seen,omitempty"`
+	Contact   *taleContact    `json:"contact,omitempty"`
+	InStep    bool            `json:"in_step"` // as far as the ledger knows
+	Failures  []troubleJSON   `json:"failures"`
+	Topics    []taleTopic     `json:"topics"`
+	History   []taleLine      `json:"history"`
+	Owlat     *taleOwlat      `json:"owlat,omitempty"`  // absent: not asked
+	Source    *taleSource     `json:"source,omitempty"` // absent: not asked, or not there
+	Next      []decisionJSON  `json:"next"`
+	Hold      []reconcile.Hit `json:"hold"`            // guards that would hold the next run
+	Error     string          `json:"error,omitempty"` // why source and next are not known
+}
+
+type taleContact struct {
+	ID        string           `json:"id,omitempty"`
+	Origin    reconcile.Origin `json:"origin"`
+	Email     string           `json:"email,omitempty"`
+	Identity  string           `json:"identity,omitempty"`
+	FirstName string           `json:"firstName,omitempty"`
+	LastName  string           `json:"lastName,omitempty"`
+}
+
+type taleTopic struct {
+	Topic   string                    `json:"topic"`
+	State   reconcile.MembershipState `json:"state"`
+	Consent bool                      `json:"consent"`
+	At      time.Time                 `json:"at"`
+	Why     string                    `json:"why"`
+}
+
+type taleLine struct {
+	At    time.Time `json:"at"`
+	Run   int64     `json:"run,omitempty"`
+	Event string    `json:"event"`
+	Note  string    `json:"note,omitempty"`
+}
+
+type taleOwlat struct {
+	Found     bool       `json:"found"`
+	Email     string     `json:"email,omitempty"`
+	FirstName string     `json:"firstName,omitempty"`
+	LastName  string     `json:"lastName,omitempty"`
+	UpdatedAt *time.Time `json:"updatedAt,omitempty"`
+	Error     string     `json:"error,omitempty"`
+}
+
+type taleSource struct {
+	Position  string  `json:"position"`
+	Email     string  `json:"email"`
+	FirstName *string `json:"firstName,omitempty"`
+	LastName  *string `json:"lastName,omitempty"`
+	Defect    string  `json:"defect,omitempty"`
+}
+
+func newTaleJSON(t *tale) taleJSON {
+	j := taleJSON{
+		Type: "row", Sync: t.sync.Name, Key: t.key, Failures: []troubleJSON{}, Topics: []taleTopic{}, History: []taleLine{},
+		Next: []decisionJSON{}, Hold: append([]reconcile.Hit{}, t.hits...),
+	}
+	if e := t.entry; e != nil {
+		j.FirstSeen, j.InStep = &e.FirstSeen, !e.Fingerprint.IsZero()
+		j.Contact = &taleContact{e.ContactID, e.Origin, e.Email, e.Identity, e.FirstName, e.LastName}
+		for _, trouble := range e.Troubles(t.sync.Name) {
+			j.Failures = append(j.Failures, newTroubleJSON(trouble))
+		}
+		for i := range e.Memberships {
+			m := &e.Memberships[i]
+			j.Topics = append(j.Topics, taleTopic{m.Topic, m.State, m.Consent, m.At, t.membership(m)})
+		}
+	}
+	for _, h := range t.history {
+		j.History = append(j.History, taleLine{h.At, h.Run, h.Event, h.Note})
+	}
+	switch {
+	case t.remote != nil:
+		j.Owlat = &taleOwlat{Found: true, Email: t.remote.Email, FirstName: t.remote.FirstName, LastName: t.remote.LastName, UpdatedAt: &t.remote.UpdatedAt}
+	case t.deleted():
+		j.Owlat = &taleOwlat{}
+	case t.remoteErr != nil:
+		j.Owlat = &taleOwlat{Error: t.remoteErr.Error()}
+	}
+	if t.row != nil {
+		j.Source = &taleSource{t.row.Position, owlatsync.Trim(t.row.Email.Value), given(t.row.FirstName), given(t.row.LastName), t.row.Defect}
+	}
+	for _, d := range t.decisions {
+		j.Next = append(j.Next, newDecisionJSON(t.sync.Name, d))
+	}
+	if t.planErr != nil {
+		j.Error = t.planErr.Error()
+	}
+	return j
+}

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"owlatsync"
+	"owlatsync/internal/config"
+	"owlatsync/ledger"
+)
+
+func newLedgerCmd(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "ledger",
+		Short: "Back up the ledger, move it, or make it forget a person",
+		Long: `Care for the ledger, the file that remembers what Owlat holds. Without it the next run has to compare
+everything with Owlat again, and consents given before count as old ones: back it up.`,
+		GroupID: groupCare,
+		Args:    cobra.ArbitraryArgs,
+		RunE:    runGroup,
+	}
+	cmd.AddCommand(newLedgerExportCmd(a), newLedgerImportCmd(a), newLedgerForgetCmd(a))
+	return cmd
+}
+
+func newLedgerExportCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "export [FILE]",
+		Short: "Write the whole ledger as lines of JSON",
+		Long: `Write the whole ledger, as of one instant, as lines of JSON: to a new file, which only you may read, or
+to standard output. A run may be under way meanwhile. Plans that are held for approval are left out.
+
+The export holds the addresses and names of everybody in the ledger, and what it needs to recognise
+persons who were forgotten: keep it as safe as the ledger itself.`,
+		Example: `  owlat-sync ledger export backup.ndjson
+  owlat-sync ledger export | gzip > backup.ndjson.gz`,
+		Args: needArgs(0, 1, "at most one file"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := "-"
+			if len(args) > 0 {
+				path = args[0]
+			}
+			return a.exportLedger(cmd.Context(), path)
+		},
+	}
+}
+
+func (a *app) exportLedger(ctx context.Context, path string) error {
+	cfg, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	return a.withLedger(ctx, cfg, func(l *ledger.SQLite) error {
+		if path == "-" {
+			return l.Export(ctx, a.stdout)
+		}
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if errors.Is(err, os.ErrExist) {
+			return usageError(fmt.Errorf("%s is already there and is not overwritten", path))
+		}
+		if err != nil {
+			return usageError(fmt.Errorf("create the file for the export: %w", err))
+		}
+		err = errors.Join(l.Export(ctx, f), f.Sync(), f.Close())
+		if err != nil {
+			return errors.Join(err, os.Remove(path)) // a part of an export is none
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		if a.json {
+			return a.printJSON(struct {
+				Type  string `json:"type"`
+				File  string `json:"file"`
+				Bytes int64  `json:"bytes"`
+			}{"export", path, info.Size()})
+		}
+		a.printf("Wrote %s (%d bytes). It holds personal data: keep it as safe as the ledger.\n", path, info.Size())
+		return nil
+	})
+}
+
+func newLedgerImportCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "import FILE",
+		Short: "Fill a new ledger from an export",
+		Long: `Fill the ledger of the configuration from an export, all of it or nothing. The ledger must be new or
+empty: to replace one, move its file away first. FILE - is standard input.
+
+An export is as old as it is: what runs have done since is not known to the ledger afterwards. Let
+"owlat-sync verify" compare it with Owlat before the next run.`,
+		Example: `  owlat-sync ledger import backup.ndjson
+  gunzip -c backup.ndjson.gz | owlat-sync ledger import -`,
+		Args: needArgs(1, 1, "the file of an export, or - for standard input"),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.importLedger(cmd.Context(), args[0]) },
+	}
+}
+
+func (a *app) importLedger(ctx context.Context, path string) (err error) {
+	cfg, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	in := a.stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return usageError(fmt.Errorf("open the export: %w", err))
+		}
+		defer f.Close()
+		in = f
+	}
+	_, statErr := os.Stat(cfg.Ledger)
+	if err := importInto(ctx, cfg, in); err != nil {
+		if errors.Is(err, ledger.ErrNotEmpty) {
+			return usageError(withHint(err, "the ledger is %s: move that file away, or set \"ledger\" to another path", cfg.Ledger))
+		}
+		if errors.Is(statErr, os.ErrNotExist) {
+			err = errors.Join(err, removeLedger(cfg.Ledger)) // an empty one would hide that nothing was imported
+		}
+		if errors.Is(err, ledger.ErrNotExport) || errors.Is(err, ledger.ErrNewerExport) || errors.Is(err, ledger.ErrDamagedExport) {
+			return usageError(fmt.Errorf("%s: %w", path, err))
+		}
+		return err
+	}
+	return a.imported(ctx, cfg)
+}
+
+func importInto(ctx context.Context, cfg *config.Config, in io.Reader) (err error) {
+	l, err := openLedger(ctx, cfg.Ledger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	return l.Import(ctx, in)
+}
+
+// removeLedger removes a ledger that was just made, with what stands beside it.
+func removeLedger(path string) error {
+	var errs []error
+	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// imported shows what a ledger holds now.
+func (a *app) imported(ctx context.Context, cfg *config.Config) error {
+	return a.withLedger(ctx, cfg, func(l *ledger.SQLite) error {
+		names, err := l.Syncs(ctx)
+		if err != nil {
+			return err
+		}
+		rows := make(map[string]int, len(names))
+		for _, name := range names {
+			standing, err := l.Standing(ctx, name)
+			if err != nil {
+				return err
+			}
+			rows[name] = standing.Entries
+		}
+		if a.json {
+			return a.printJSON(struct {
+				Type  string         `json:"type"`
+				Syncs map[string]int `json:"syncs"` // rows by sync
+			}{"import", rows})
+		}
+		for _, name := range names {
+			a.printf("%s: %s\n", name, plural(rows[name], "row"))
+			if cfg.Sync(name) == nil {
+				a.notef("%s does not have a sync %q: its rows stay in the ledger and are not used.\n", a.configPath, name)
+			}
+		}
+		a.printf("Imported into %s. Next: %s\n", cfg.Ledger, a.command("verify", ""))
+		return nil
+	})
+}
+
+func newLedgerForgetCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "forget EMAIL",
+		Short: "Erase a person's data from ledger and history for good",
+		Long: `Erase what the ledger holds of the person with this address, in all syncs: address, names, history,
+failures. It cannot be undone. What remains is a keyed hash of the address, which tells nobody the
+address, so that the person is not put back on topics they had left, should the row return.
+
+This is the ledger's part of an erasure request only. Delete the contact in Owlat and the row in your
+database yourself: a row that is still in the source is taken up again by the next run. Backups and
+exports of the ledger are not reached either.
+
+It asks first; where nobody can be asked, it needs --yes.`,
+		Example: `  owlat-sync ledger forget ada@example.com`,
+		Args:    needArgs(1, 1, "one address"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			address, err := owlatsync.NormalizeAddress(args[0])
+			if err != nil {
+				return usageError(fmt.Errorf("%q: %w", args[0], err))
+			}
+			ask := a.asker(cmd.Context())
+			if ask == nil && !a.yes {
+				return usageError(withHint(errors.New("ledger forget asks before it erases anything, and here is nobody to ask"), "add --yes"))
+			}
+			return a.forget(cmd.Context(), address, ask)
+		},
+	}
+}
+
+func (a *app) forget(ctx context.Context, address string, ask *asker) error {
+	cfg, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	return a.withLedger(ctx, cfg, func(l *ledger.SQLite) error {
+		if !a.yes {
+			yes, err := ask.confirm(fmt.Sprintf("Erase what %s holds of %s? It cannot be undone.", cfg.Ledger, address))
+			if err != nil {
+				return err
+			}
+			if !yes {
+				a.printf("Nothing was erased.\n")
+				return nil
+			}
+		}
+		rows, err := l.ForgetPerson(ctx, address)
+		if err != nil {
+			return err
+		}
+		if a.json {
+			return a.printJSON(struct {
+				Type string `json:"type"`
+				Rows int    `json:"rows"`
+			}{"forget", rows})
+		}
+		if rows == 0 {
+			a.printf("The ledger had no row with this address. It is noted as forgotten, by a keyed hash.\n")
+		} else {
+			a.printf("%s erased. What remains is a keyed hash of the address.\n", several(rows, "row was", "rows were"))
+		}
+		a.printf("The contact in Owlat, the row in your database, and backups of the ledger are not touched.\n")
+		return nil
+	})
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"owlatsync"
+	"owlatsync/internal/config"
+)
+
+func newRetryCmd(a *app) *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "retry [KEY...]",
+		Short: "Let the next run try failed rows at once",
+		Long: `Let the next run try the rows with these keys at once, however often they failed and whatever their
+pause: also those that were given up. Nothing is sent now. Changing a row in the source does the same.
+
+What is merely unknown, an event or a topic add whose answer was lost, is not repeated. Where you are
+sure, "owlat-sync topic add" puts a contact on a topic.`,
+		Example: `  owlat-sync retry 4711
+  owlat-sync retry --all --sync users
+  owlat-sync run --only 4711`,
+		GroupID: groupCare,
+		Args: func(_ *cobra.Command, args []string) error {
+			switch {
+			case len(args) == 0 && !all:
+				return withHint(errors.New("retry needs the keys of rows, or --all"), "\"owlat-sync failures\" lists the rows that fail")
+			case len(args) > 0 && all:
+				return errors.New("retry takes either keys or --all, not both")
+			case slices.Contains(args, ""):
+				return errors.New("a key cannot be empty")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return a.retry(cmd.Context(), args) },
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "all rows that fail")
+	return cmd
+}
+
+// retryJSON is what "retry --json" prints for each sync.
+type retryJSON struct {
+	Type string `json:"type"`
+	Sync string `json:"sync"`
+	Rows int    `json:"rows"` // that the next run tries
+}
+
+// retry marks the rows with the keys, all without any.
+func (a *app) retry(ctx context.Context, keys []string) error {
+	if err := a.needLedger(); err != nil {
+		return err
+	}
+	marked := 0
+	var failing []string // those of keys that a sync's row has and that fail
+	err := a.eachSync(ctx, func(ctx context.Context, s *session, sync config.Sync) error {
+		names := rowKeys(sync, keys)
+		entries, err := s.ledger.Entries(ctx, sync.Name, names)
+		if err != nil {
+			return err
+		}
+		for i, name := range names {
+			if e := entries[name]; e != nil && e.Failure != nil {
+				failing = append(failing, keys[i])
+			}
+		}
+		n, err := s.engine(nil).Retry(ctx, sync.Name, names)
+		if err != nil {
+			return err
+		}
+		marked += n
+		if a.json {
+			return a.printJSON(retryJSON{"retry", sync.Name, n})
+		}
+		if n > 0 {
+			a.printf("%s: the next run tries %s again\n", sync.Name, plural(n, "row"))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var none []string
+	for _, key := range keys {
+		if !slices.Contains(failing, key) {
+			none = append(none, fmt.Sprintf("%q", key))
+		}
+	}
+	switch {
+	case len(none) > 0:
+		return withHint(fmt.Errorf("no row that fails has the key %s", strings.Join(none, " or ")), "\"owlat-sync failures\" lists the rows that fail")
+	case marked == 0 && !a.json:
+		a.printf("Nothing fails.\n")
+	}
+	return nil
+}
+
+// rowKeys returns keys that a person typed as the sync's rows are called.
+func rowKeys(sync config.Sync, typed []string) []string {
+	if !sync.KeyIsAddress() {
+		return typed
+	}
+	keys := make([]string, len(typed))
+	for i, key := range typed {
+		keys[i] = owlatsync.LowerAddress(owlatsync.Trim(key))
+	}
+	return keys
+}

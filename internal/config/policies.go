@@ -1,0 +1,175 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"owlatsync/reconcile"
+	"owlatsync/source"
+)
+
+// DefaultHistoryDays is for how many days the ledger keeps what happened to rows, where the file says nothing else.
+const DefaultHistoryDays = int(reconcile.HistoryKept / (24 * time.Hour))
+
+// maxHistoryDays is a hundred years, which no duration overflows.
+const maxHistoryDays = 36_500
+
+// maxProperties is how many properties of an event Owlat takes.
+const maxProperties = 1024
+
+// Event is an event that Owlat is sent for a row.
+type Event struct {
+	Name       string
+	On         reconcile.EventOn
+	Properties []source.Property // in the order of the file
+}
+
+// policies reads what becomes of rows and contacts that are gone, the guards and the events.
+func (d *decoder) policies(s section, sync *Sync) {
+	sync.OnMissing = reconcile.MissingPolicy(d.oneOf(s.text("on_missing"),
+		string(reconcile.MissingKeep), string(reconcile.MissingLeave), string(reconcile.MissingDelete)))
+	sync.OnRemoteDelete = reconcile.RemoteDeletePolicy(d.oneOf(s.text("on_remote_delete"),
+		string(reconcile.RemoteDeleteKeep), string(reconcile.RemoteDeleteRecreate)))
+	sync.Guards = d.guards(sectionOf[guardsKeys](d, s.child("guards"), setting(s.path, "guards")))
+	for i, item := range s.list("events") {
+		d.event(item, fmt.Sprintf("%s.events[%d]", s.path, i), sync)
+	}
+}
+
+const allow = "allow"
+
+func (d *decoder) guards(s section) reconcile.Guards {
+	return reconcile.Guards{
+		Removals:    d.limit(s, "removals", reconcile.DefaultRemovals),
+		Updates:     d.limit(s, "updates", reconcile.DefaultUpdates),
+		EmptySource: d.oneOf(s.text("empty_source"), "hold", allow) == allow,
+		FirstRun:    d.oneOf(s.text("first_run"), "ask", allow) == allow,
+	}
+}
+
+// limit reads a limit, of which each part that is not given is that of standard.
+func (d *decoder) limit(s section, key string, standard reconcile.Limit) reconcile.Limit {
+	n := s.child(key)
+	if n != nil && n.kind != kindMapping {
+		if v := s.text(key); v.given && v.text != allow {
+			v.refuse(d, "must be %s, or a section such as {share: %s, rows: %d}", allow, percent(standard.Share), standard.Rows)
+		}
+		return reconcile.Limit{Share: 1}
+	}
+	limit, parts := standard, sectionOf[limitKeys](d, n, setting(s.path, key))
+	if v := parts.text("share"); v.given {
+		limit.Share = d.share(v)
+	}
+	if v := parts.text("rows"); v.given {
+		rows, err := strconv.Atoi(v.text)
+		if err != nil || rows < 0 {
+			v.refuse(d, "must be a whole number of rows, 0 or more, such as %d", standard.Rows)
+		}
+		limit.Rows = rows
+	}
+	if limit == (reconcile.Limit{}) {
+		// The zero limit means the standard one; this one is exceeded by any row as well.
+		limit.Share = math.SmallestNonzeroFloat64
+	}
+	return limit
+}
+
+var shareForm = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?%$`)
+
+func (d *decoder) share(v value) float64 {
+	found := shareForm.FindStringSubmatch(strings.TrimSpace(v.text))
+	if found != nil {
+		// The form leaves nothing that could not be read but a number beyond all bounds.
+		if n, err := strconv.ParseFloat(found[1], 64); err == nil && n <= 100 {
+			return n / 100
+		}
+	}
+	v.refuse(d, "must be a percentage from 0%% to 100%%, such as 10%%")
+	return 0
+}
+
+func percent(share float64) string { return fmt.Sprintf("%.4g%%", share*100) }
+
+var (
+	eventName    = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]{0,99}$`)
+	propertyName = regexp.MustCompile(`^[ -#%-^` + "`" + `-~][ -~]*$`) // ASCII that begins with neither "$" nor "_"
+)
+
+func (d *decoder) event(n *node, path string, sync *Sync) {
+	s := sectionOf[eventKeys](d, n, path)
+	name, on := s.text("name"), s.text("on")
+	if d.required(name, "it is what automations in Owlat wait for, such as user_synced") && !eventName.MatchString(name.text) {
+		name.refuse(d, "%q cannot be the name of an event: it is a letter, then at most 99 letters, digits, \"_\" and \"-\"", name.text)
+	}
+	d.required(on, "say when it is sent: created, updated or appears")
+	ev := Event{Name: name.text, On: reconcile.EventOn(d.oneOf(on,
+		string(reconcile.OnCreated), string(reconcile.OnUpdated), string(reconcile.OnAppears)))}
+	twice := func(other Event) bool { return other.Name == ev.Name && other.On == ev.On }
+	if name.given && on.given && slices.ContainsFunc(sync.Events, twice) {
+		d.add(s.node.line, path, "the event %s on %s is listed twice in this sync", ev.Name, ev.On)
+	}
+	d.properties(s.child("properties"), setting(path, "properties"), &ev)
+	sync.Events = append(sync.Events, ev)
+}
+
+// properties reads a section whose keys are names of the user's choice.
+func (d *decoder) properties(n *node, path string, ev *Event) {
+	switch {
+	case n == nil || n.kind == kindNull:
+		return
+	case n.kind != kindMapping:
+		d.add(n.line, path, "must be a section with a column for each property, such as {plan: plan_name}, not %s", n.kind)
+		return
+	case len(n.pairs) > maxProperties:
+		d.add(n.line, path, "has %d properties; Owlat takes at most %d", len(n.pairs), maxProperties)
+	}
+	for _, p := range n.pairs {
+		if !propertyName.MatchString(p.key) {
+			d.add(p.line, path, "%q cannot be the name of a property: Owlat takes ASCII characters, of which the first is neither \"$\" nor \"_\"", p.key)
+		}
+		column := d.scalar(p.value, setting(path, p.key), p.line)
+		ev.Properties = append(ev.Properties, source.Property{Name: p.key, Column: column.text})
+	}
+}
+
+// history reads for how long the ledger keeps what happened to rows.
+func (d *decoder) history(v value) time.Duration {
+	days := DefaultHistoryDays
+	if v.given {
+		var err error
+		if days, err = strconv.Atoi(v.text); err != nil || days < 1 || days > maxHistoryDays {
+			v.refuse(d, "must be a whole number of days from 1 to %d, such as %d", maxHistoryDays, DefaultHistoryDays)
+		}
+	}
+	return time.Duration(days) * 24 * time.Hour
+}
+
+// Reconcile returns the sync for the engine, which reads src.
+func (s *Sync) Reconcile(src reconcile.Source) reconcile.Sync {
+	out := reconcile.Sync{
+		Name: s.Name, Source: src, Topics: make([]reconcile.Topic, len(s.Topics)), Nulls: s.Nulls, KeyIsAddress: s.KeyIsAddress(),
+		OnMissing: s.OnMissing, OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards,
+	}
+	for i, t := range s.Topics {
+		out.Topics[i] = reconcile.Topic{ID: t.ID, When: t.When != "", Existing: t.Existing}
+	}
+	for _, ev := range s.Events {
+		rule := reconcile.EventRule{Name: ev.Name, On: ev.On}
+		for _, p := range ev.Properties {
+			if rule.Properties == nil {
+				rule.Properties = make(map[string]string, len(ev.Properties))
+			}
+			rule.Properties[p.Name] = p.Column
+		}
+		out.Events = append(out.Events, rule)
+	}
+	return out
+}
+
+// KeyIsAddress reports whether rows have no key of their own, so that their address is the key: personal data.
+func (s *Sync) KeyIsAddress() bool { return len(s.Key) == 0 }

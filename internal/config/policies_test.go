@@ -1,0 +1,110 @@
+package config
+
+import (
+	"strings"
+	"testing"
+
+	"owlatsync/reconcile"
+)
+
+func TestBadPolicies(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, lines, want string }{
+		{"on_missing", "on_missing: remove", `on_missing: "remove" is not known; it can be keep, leave_topics or delete`},
+		{"on_remote_delete", "on_remote_delete: yes", `on_remote_delete: "yes" is not known; it can be keep or recreate`},
+
+		{"guards a word", "guards: off", `guards: must be a section of keys, such as "removals: …", not a text`},
+		{"unknown guard", "guards: {deletions: allow}", `guards: unknown key "deletions"; known here: removals, updates, empty_source, first_run`},
+		{"misspelt guard", "guards: {removal: allow}", `guards: unknown key "removal"; did you mean "removals"?`},
+		{"empty_source", "guards: {empty_source: ask}", `guards.empty_source: "ask" is not known; it can be hold or allow`},
+		{"first_run", "guards: {first_run: hold}", `guards.first_run: "hold" is not known; it can be ask or allow`},
+		{"first_run a bool", "guards: {first_run: false}", `guards.first_run: must be a text, not true or false`},
+		{"limit a word", "guards: {removals: never}", `guards.removals: must be allow, or a section such as {share: 10%, rows: 20}`},
+		{"limit a share", "guards: {updates: 10%}", `guards.updates: must be allow, or a section such as {share: 50%, rows: 100}`},
+		{"limit a list", "guards: {updates: [1]}", `guards.updates: must be a text, not a list`},
+		{"limit nothing", "guards: {updates: }", `guards.updates: has no value; give it one or remove the line`},
+		{"unknown part", "guards: {updates: {percent: 1}}", `guards.updates: unknown key "percent"; known here: share, rows`},
+		{"share without sign", "guards: {removals: {share: 10}}", `guards.removals.share: must be a percentage from 0% to 100%, such as 10%`},
+		{"share a part", "guards: {removals: {share: 0.1}}", `guards.removals.share: must be a percentage from 0% to 100%, such as 10%`},
+		{"share too large", "guards: {removals: {share: 101%}}", `guards.removals.share: must be a percentage from 0% to 100%, such as 10%`},
+		{"share negative", "guards: {removals: {share: -1%}}", `guards.removals.share: must be a percentage from 0% to 100%, such as 10%`},
+		{"share beyond all bounds", "guards: {removals: {share: " + strings.Repeat("9", 400) + "%}}", `guards.removals.share: must be a percentage from 0% to 100%, such as 10%`},
+		{"rows negative", "guards: {removals: {rows: -1}}", `guards.removals.rows: must be a whole number of rows, 0 or more, such as 20`},
+		{"rows a share", "guards: {updates: {rows: 10%}}", `guards.updates.rows: must be a whole number of rows, 0 or more, such as 100`},
+		{"rows with a point", "guards: {updates: {rows: 1.5}}", `guards.updates.rows: must be a whole number of rows, 0 or more, such as 100`},
+
+		{"events a section", "events: {name: x}", `events: must be a list, each item on a line that begins with "- ", not a section of keys`},
+		{"event a word", "events: [user_synced]", `events[0]: must be a section of keys, such as "name: …", not a text`},
+		{"event without a name", "events: [{on: created}]", `events[0]: "name" is missing; it is what automations in Owlat wait for, such as user_synced`},
+		{"event without on", "events: [{name: x}]", `events[0]: "on" is missing; say when it is sent: created, updated or appears`},
+		{"event on what", "events: [{name: x, on: deleted}]", `events[0].on: "deleted" is not known; it can be created, updated or appears`},
+		{"event with a blank", "events: [{name: user synced, on: created}]", `events[0].name: "user synced" cannot be the name of an event: it is a letter, then at most 99 letters, digits, "_" and "-"`},
+		{"event that begins with a digit", "events: [{name: 1st, on: created}]", `events[0].name: "1st" cannot be the name of an event: it is a letter, then at most 99 letters, digits, "_" and "-"`},
+		{"event twice", "events: [{name: x, on: created}, {name: x, on: updated}, {name: x, on: created}]", `events[2]: the event x on created is listed twice in this sync`},
+		{"unknown key of an event", "events: [{name: x, on: created, property: {}}]", `events[0]: unknown key "property"; did you mean "properties"?`},
+		{"properties a list", "events: [{name: x, on: created, properties: [plan]}]", `events[0].properties: must be a section with a column for each property, such as {plan: plan_name}, not a list`},
+		{"property with a dollar", "events: [{name: x, on: created, properties: {$plan: plan}}]", `events[0].properties: "$plan" cannot be the name of a property: Owlat takes ASCII characters, of which the first is neither "$" nor "_"`},
+		{"property with an underscore", "events: [{name: x, on: created, properties: {_plan: plan}}]", `events[0].properties: "_plan" cannot be the name of a property: Owlat takes ASCII characters, of which the first is neither "$" nor "_"`},
+		{"property that is not ASCII", "events: [{name: x, on: created, properties: {plän: plan}}]", `events[0].properties: "plän" cannot be the name of a property: Owlat takes ASCII characters, of which the first is neither "$" nor "_"`},
+		{"property without a column", "events: [{name: x, on: created, properties: {plan: }}]", `events[0].properties.plan: has no value; give it one or remove the line`},
+		{"property that is a section", "events: [{name: x, on: created, properties: {plan: {a: b}}}]", `events[0].properties.plan: must be a text, not a section of keys`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Parse("f.yaml", []byte(valid+"    "+test.lines+"\n"), env(map[string]string{EnvAPIKey: testKey}))
+			if want := "f.yaml:9: syncs.users." + test.want; err == nil || err.Error() != want {
+				t.Errorf("got:\n%v\nwant:\n%s", err, want)
+			}
+		})
+	}
+}
+
+func TestTooManyProperties(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString(valid + "    events:\n      - name: x\n        on: created\n        properties:\n")
+	for i := range maxProperties + 1 {
+		b.WriteString("          p" + strings.Repeat("x", i) + ": plan\n")
+	}
+	_, err := Parse("f.yaml", []byte(b.String()), env(map[string]string{EnvAPIKey: testKey}))
+	if err == nil || !strings.HasSuffix(err.Error(), "syncs.users.events[0].properties: has 1025 properties; Owlat takes at most 1024") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestBadHistory(t *testing.T) {
+	t.Parallel()
+	for _, days := range []string{"0", "-1", "1.5", "36501", "long", "99999999999999999999"} {
+		_, err := Parse("f.yaml", []byte("history_days: "+days+"\n"+valid), env(map[string]string{EnvAPIKey: testKey}))
+		if want := "f.yaml:1: history_days: must be a whole number of days from 1 to 36500, such as 90"; err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", days, err, want)
+		}
+	}
+}
+
+// TestLimitsAreWhatTheFileSays asks the engine what it makes of limits at their edges.
+func TestLimitsAreWhatTheFileSays(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		limit    string
+		removals int
+		held     bool
+		reason   string
+	}{
+		{"{share: 10 %, rows: 3}", 10, false, ""},
+		{"{share: 10 %, rows: 3}", 11, true, "11 of 100 rows would leave a topic or be deleted; the limit is 10 % and 3 rows"},
+		{"{share: 0.5%}", 21, true, "21 of 100 rows would leave a topic or be deleted; the limit is 0.5 % and 20 rows"},
+		{"{share: 0%, rows: 0}", 1, true, "1 of 100 rows would leave a topic or be deleted; the limit is 0 % and 0 rows"},
+		{"{share: 100%}", 100, false, ""},
+		{"allow", 100, false, ""},
+	} {
+		cfg, err := Parse("f.yaml", []byte(valid+"    guards: {removals: "+test.limit+"}\n"), env(map[string]string{EnvAPIKey: testKey}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		hits := cfg.Syncs[0].Reconcile(nil).Guards.Hits(reconcile.Summary{Rows: 100, Entries: 100, Removals: test.removals})
+		if held := len(hits) > 0; held != test.held || held && hits[0].Reason != test.reason {
+			t.Errorf("%s with %d removals: %+v", test.limit, test.removals, hits)
+		}
+	}
+}
