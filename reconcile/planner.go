@@ -166,10 +166,34 @@ func (p *planner) resolveBatch(ctx context.Context, batch []*desired) error {
 			holders[h.Entry.Email] = append(holders[h.Entry.Email], h)
 		}
 	}
+	if err := p.markForgotten(ctx, batch, entries); err != nil {
+		return err
+	}
 	for _, d := range batch {
 		if err := p.resolveRow(ctx, d, entries[d.Key], holders[d.Email]); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// markForgotten marks the rows whose contact would count as new although its address belongs to somebody who was forgotten.
+func (p *planner) markForgotten(ctx context.Context, batch []*desired, entries map[string]*Entry) error {
+	var addresses []string
+	for _, d := range batch {
+		if e := entries[d.Key]; e == nil || e.ContactID == "" || !e.Intent.Create.IsZero() {
+			addresses = append(addresses, d.Email)
+		}
+	}
+	if len(addresses) == 0 {
+		return nil
+	}
+	forgotten, err := p.ledger.Forgotten(ctx, addresses)
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	for _, d := range batch {
+		d.Forgotten = forgotten[d.Email]
 	}
 	return nil
 }
@@ -252,6 +276,8 @@ func (p *planner) known(d *desired, e *Entry, holders []Holder, rekeyed *Entry) 
 		known.Memberships = e.Memberships
 	}
 	switch c, listed := p.listed[HashText(d.Email)]; {
+	case rekeyed == nil && !known.Intent.Create.IsZero() && e.Identity != "" && e.Identity != d.Email:
+		return nil // a create with another address may have taken effect: that contact is looked for first
 	case rekeyed != nil:
 		moved := *rekeyed
 		moved.Key, moved.Fingerprint, moved.Failure = d.Key, Fingerprint{}, nil
