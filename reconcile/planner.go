@@ -275,14 +275,16 @@ func (p *planner) known(d *desired, e *Entry, holders []Holder, rekeyed *Entry) 
 		known.FirstSeen, known.Intent, known.Failure = e.FirstSeen, e.Intent, e.Failure
 		known.Memberships = e.Memberships
 	}
+	doubt := !known.Intent.Create.IsZero()
+	elsewhere := len(holders) > 0 && holders[0].Sync != p.sync.Name
 	switch c, listed := p.listed[HashText(d.Email)]; {
-	case rekeyed == nil && !known.Intent.Create.IsZero() && e.Identity != "" && e.Identity != d.Email:
-		return nil // a create with another address may have taken effect: that contact is looked for first
 	case rekeyed != nil:
 		moved := *rekeyed
 		moved.Key, moved.Fingerprint, moved.Failure = d.Key, Fingerprint{}, nil
 		return &moved
-	case len(holders) > 0 && holders[0].Sync != p.sync.Name:
+	case doubt && (e.Identity != d.Email && e.Identity != "" || elsewhere && holders[0].Entry.Origin != OriginCreated):
+		return nil // the contact may be the one that a create of this row made: applying it looks first
+	case elsewhere:
 		h := holders[0].Entry
 		known.ContactID, known.FirstName, known.LastName, known.Identity = h.ContactID, h.FirstName, h.LastName, h.Identity
 	case listed && owlatsync.LowerAddress(c.Email) == d.Email:
@@ -342,7 +344,7 @@ func (p *planner) orderRenames(ctx context.Context) error {
 	for _, it := range p.renames {
 		level, err := renameLevel(it, leaves, levels)
 		if err != nil {
-			it.Outcome = owlatsync.Failed
+			it.Outcome, it.Events = owlatsync.Failed, it.Entry.Events // nothing was changed that an event could tell of
 			it.Changes = slices.DeleteFunc(it.Changes, func(c owlatsync.Change) bool { return c.Kind != owlatsync.RemoveTopic })
 			it.Reason = fmt.Sprintf("the address belongs to the contact of row %s, which is to take another that is not free: "+
 				"rows that exchange addresses cannot be renamed by Owlat's API. Give one of them a third address, run, then its final one",
