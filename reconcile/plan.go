@@ -185,7 +185,7 @@ func (it *item) planMemberships(topics []Topic, isNew bool, now time.Time) {
 			}
 		} else if consents {
 			it.planConsent(m, t, now)
-		} else if m.Consent && m.State != MemberWanted && m.State != MemberLeft {
+		} else if m.Consent && m.State != MemberWanted && m.State != MemberLeft && m.State != MemberOptedOut {
 			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: t.ID})
 		} else {
 			m.Consent, m.State = false, MemberOut
@@ -199,7 +199,9 @@ func (it *item) planMemberships(topics []Topic, isNew bool, now time.Time) {
 // planConsent moves a known membership whose row consents.
 func (it *item) planConsent(m *Membership, t Topic, now time.Time) {
 	switch {
-	case !m.Consent && t.When, t.Existing == ExistingAdd && (!m.Consent || m.State == MemberSkipped || m.State == MemberLeft):
+	case !m.Consent && t.When:
+		m.Consent, m.State, m.At, m.Renewed = true, MemberWanted, now, now
+	case t.Existing == ExistingAdd && (!m.Consent || m.State == MemberSkipped || m.State == MemberLeft):
 		m.Consent, m.State, m.At = true, MemberWanted, now
 	case !m.Consent, m.State == MemberLeft:
 		// The configuration stopped asking, or the row is back: neither is a consent that the person gave.

@@ -27,8 +27,9 @@ type planner struct {
 	listed  map[uint64]owlat.Contact // contacts of Owlat by address hash, for rows whose contact is unknown
 	winners map[uint64]string        // address hash → key of the row that has it
 	renames []*item
-	moved   map[string]bool // keys under which the ledger knew rows that now have another
-	partial bool            // not every row is wanted, so that absence says nothing
+	moved   map[string]bool     // keys under which the ledger knew rows that now have another
+	optOuts map[string][]OptOut // of the batch, by contact
+	partial bool                // not every row is wanted, so that absence says nothing
 	now     time.Time
 
 	summary Summary
@@ -169,6 +170,9 @@ func (p *planner) resolveBatch(ctx context.Context, batch []*desired) error {
 	if err := p.markForgotten(ctx, batch, entries); err != nil {
 		return err
 	}
+	if p.optOuts, err = p.optOutsOf(ctx, entries, found); err != nil {
+		return err
+	}
 	for _, d := range batch {
 		if err := p.resolveRow(ctx, d, entries[d.Key], holders[d.Email]); err != nil {
 			return err
@@ -222,6 +226,9 @@ func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders 
 			}
 			e = known
 		}
+	}
+	if e != nil {
+		e.heed(p.optOuts[e.ContactID])
 	}
 	it := planRow(p.sync, d, e, p.now)
 	it.OldKey = oldKey

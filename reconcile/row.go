@@ -465,6 +465,9 @@ func (r *rowRun) removeTopic(ctx context.Context, topic string) error {
 // addTopic puts the contact on a topic. That it is about to is recorded first, so that an add of unknown outcome is not
 // repeated when it could undo an opt-out (Invariant 1).
 func (r *rowRun) addTopic(ctx context.Context, topic string) error {
+	if left, err := r.optedOut(ctx, topic); left || err != nil {
+		return err
+	}
 	m := r.e.Membership(topic)
 	r.mu.Lock()
 	bad := r.badTopics[topic]
