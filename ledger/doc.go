@@ -5,5 +5,9 @@
 // transaction, so that one flush of the disk acknowledges all that came in during the flush before it. Readers never wait
 // for the writer, nor it for them.
 //
+// What a ledger remembers of rows can be pruned, and a person forgotten: ForgetPerson leaves no trace in the ledger's files
+// but keyed hashes, by which the engine knows not to take the person for a new contact. Export and Import move a ledger as
+// lines of JSON.
+//
 // The package imports no driver: the program registers one with database/sql and hands in its name.
 package ledger

@@ -91,7 +91,7 @@ func encodeEntry(e *reconcile.Entry, now time.Time) ([]any, error) {
 	if len(e.Memberships) > 0 {
 		ms := slices.Clone(e.Memberships)
 		for i := range ms {
-			ms[i].At = ms[i].At.UTC()
+			ms[i].At, ms[i].Renewed = ms[i].At.UTC(), ms[i].Renewed.UTC()
 		}
 		text, err := json.Marshal(ms)
 		if err != nil {

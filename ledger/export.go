@@ -30,6 +30,7 @@ type exportLine struct {
 	Run       *exportRun     `json:"run,omitempty"`
 	Entry     *exportEntry   `json:"entry,omitempty"`
 	History   *exportHistory `json:"history,omitempty"`
+	OptOut    *exportOptOut  `json:"opt_out,omitempty"`
 	Forgotten string         `json:"forgotten,omitempty"` // a hash in hexadecimal
 	End       *exportEnd     `json:"end,omitempty"`       // the last line
 }
@@ -84,6 +85,12 @@ type exportHistory struct {
 	Note  text      `json:"note,omitempty"`
 }
 
+type exportOptOut struct {
+	ContactID text      `json:"contact"`
+	Topic     text      `json:"topic"`
+	At        time.Time `json:"at"`
+}
+
 type exportEnd struct {
 	Lines  int    `json:"lines"`  // before this one
 	SHA256 string `json:"sha256"` // of those lines, each with its newline
@@ -97,7 +104,7 @@ type textBytes struct {
 }
 
 // Export writes the ledger as of one instant as lines of JSON: what it is and the deployment it belongs to, its syncs, runs,
-// entries, history and forgotten persons, and at last a checksum. Plans are not exported. Other methods may be called
+// entries, history, opt-outs and forgotten persons, and at last a checksum. Plans are not exported. Other methods may be called
 // meanwhile. The export holds the personal data of everybody in the ledger, and the secret under which forgotten addresses
 // are hashed: keep it as safe as the ledger. Memory does not grow with the ledger.
 func (l *SQLite) Export(ctx context.Context, w io.Writer) error {
@@ -118,7 +125,7 @@ func (l *SQLite) export(ctx context.Context, w io.Writer) (err error) {
 		}
 	}()
 	x := &exporter{ctx: ctx, tx: tx, out: bufio.NewWriterSize(w, 1<<16), sum: sha256.New()}
-	for _, write := range []func() error{x.head, x.syncs, x.runs, x.entries, x.history, x.forgotten, x.end} {
+	for _, write := range []func() error{x.head, x.syncs, x.runs, x.entries, x.history, x.optOuts, x.forgotten, x.end} {
 		if err := write(); err != nil {
 			return err
 		}
@@ -221,6 +228,13 @@ func (x *exporter) history() error {
 			h.At = timeOf(at)
 			return exportLine{History: h}, err
 		})
+}
+
+func (x *exporter) optOuts() error {
+	return x.each("SELECT contact_id, topic, at FROM opt_outs ORDER BY contact_id, topic", func(rows *sql.Rows) (exportLine, error) {
+		o, err := scanOptOut(rows)
+		return exportLine{OptOut: &exportOptOut{text(o.ContactID), text(o.Topic), o.At}}, err
+	})
 }
 
 func (x *exporter) forgotten() error {

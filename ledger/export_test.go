@@ -418,10 +418,10 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 // TestExportStreams pipes a ledger of many megabytes into another and looks at the memory that is in use meanwhile.
 func TestExportStreams(t *testing.T) {
 	if testing.Short() {
-		t.Skip("moves a ledger of 25 MB")
+		t.Skip("moves a ledger of 12 MB")
 	}
 	from, into := openFresh(t), openFresh(t)
-	const rows, size = 2500, 10_000
+	const rows, size = 1000, 12_000
 	for i := 0; i < rows; i += 500 {
 		var records []reconcile.Record
 		for n := range 500 {
@@ -450,7 +450,7 @@ func TestExportStreams(t *testing.T) {
 	measured := readerFunc(func(p []byte) (int, error) {
 		n, err := r.Read(p)
 		if moved += n; moved >= next {
-			next += 4 << 20
+			next += 2 << 20
 			most = max(most, inUse())
 		}
 		return n, err
@@ -461,8 +461,8 @@ func TestExportStreams(t *testing.T) {
 	if err := <-exportErr; err != nil {
 		t.Fatal(err)
 	}
-	if moved < rows*size || most > before+6<<20 {
+	if moved < rows*size || most > before+4<<20 {
 		t.Errorf("to move %d MB, up to %d KB were in use, %d KB before", moved>>20, most>>10, before>>10)
 	}
-	mustHold(t, into, "0", "2499")
+	mustHold(t, into, "0", "999")
 }

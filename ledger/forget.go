@@ -83,7 +83,7 @@ func decodeSecret(text string) ([]byte, error) {
 // rows name the address, it is taken out. What remains is a keyed hash of each address of those entries, for Forgotten.
 //
 // It takes the ledger as a run does and fails with a *reconcile.LockedError while another holds it. The file is written anew,
-// which takes as long as copying it, and temporarily as much space again. After an error or a kill the person may be gone
+// which takes longer than copying it, and temporarily up to twice its space. After an error or a kill the person may be gone
 // from the tables and still be in the file: call it again. Nothing is sent to Owlat, whose contact stays, and backups and
 // exports are not reached. A row that is still in the source is recorded anew by the next run.
 func (l *SQLite) ForgetPerson(ctx context.Context, address string) (rows int, err error) {

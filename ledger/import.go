@@ -219,6 +219,12 @@ func (m *importer) add(line exportLine) error {
 	case line.History != nil:
 		return m.history(line.History)
 	}
+	if o := line.OptOut; o != nil {
+		if o.ContactID == "" || o.Topic == "" || o.At.IsZero() {
+			return fmt.Errorf("%w (an opt-out names no contact, no topic or no time)", ErrDamagedExport)
+		}
+		return m.tx.exec(upsertOptOut, string(o.ContactID), string(o.Topic), o.At.UnixMicro())
+	}
 	hash, err := hex.DecodeString(line.Forgotten)
 	if err != nil || len(hash) != sha256.Size {
 		return fmt.Errorf("%w (a hash cannot be read)", ErrDamagedExport)

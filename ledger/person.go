@@ -126,6 +126,11 @@ func (t *tx) forgetSecret() ([]byte, error) {
 }
 
 func (t *tx) eraseRows(p *person) error {
+	for _, contact := range p.contacts {
+		if err := t.exec("DELETE FROM opt_outs WHERE contact_id = ?1", contact); err != nil {
+			return err
+		}
+	}
 	for r, id := range p.rows {
 		for _, statement := range []string{
 			"DELETE FROM marks WHERE sync = ?1 AND entry = ?2",

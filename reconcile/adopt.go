@@ -95,12 +95,16 @@ func (p *planner) keep(contacts []owlat.Contact, twins map[uint64]struct{}) {
 	}
 }
 
-// creationWindow is how far Owlat's clock may be behind ours for a contact to count as made by a create of ours.
-const creationWindow = time.Minute
+const (
+	// creationSkew is how far Owlat's clock may be behind ours for a contact to count as made by a create of ours.
+	creationSkew = time.Minute
+	// creationWindow is how long after it was first sent, tries included, a create can still have taken effect.
+	creationWindow = 10 * time.Minute
+)
 
 // mine reports whether a contact that was found came from a create that was sent at the given time and never answered.
 func mine(sent time.Time, c owlat.Contact) bool {
-	return !sent.IsZero() && c.Source == "api" && !c.CreatedAt.Before(sent.Add(-creationWindow))
+	return !sent.IsZero() && c.Source == "api" && !c.CreatedAt.Before(sent.Add(-creationSkew)) && !c.CreatedAt.After(sent.Add(creationWindow))
 }
 
 // entryOf returns what the ledger keeps of a contact.

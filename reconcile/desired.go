@@ -20,7 +20,8 @@ type desired struct {
 	FirstName   *string                    `json:"first,omitempty"` // nil: leave what Owlat holds
 	LastName    *string                    `json:"last,omitempty"`
 	Consents    []bool                     `json:"consents,omitempty"`
-	Properties  map[string]json.RawMessage `json:"props,omitempty"` // of events; no part of the fingerprint
+	Properties  map[string]json.RawMessage `json:"props,omitempty"`     // of events; no part of the fingerprint
+	Forgotten   bool                       `json:"forgotten,omitempty"` // the ledger forgot the person: what they consented to before is not known
 	Fingerprint Fingerprint                `json:"fp"`
 }
 

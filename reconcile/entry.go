@@ -57,19 +57,21 @@ type Membership struct {
 	Consent bool            `json:"consent"` // the source's last word that was acted on
 	State   MembershipState `json:"state"`
 	At      time.Time       `json:"at"`
+	Renewed time.Time       `json:"renewed,omitzero"` // when the source's consent was last seen going from no to yes
 }
 
 // MembershipState tells what was done about a membership.
 type MembershipState string
 
 const (
-	MemberWanted  MembershipState = "wanted"  // to be added, the request was never sent
-	MemberSent    MembershipState = "sent"    // the add was sent, its outcome is not known
-	MemberAdded   MembershipState = "added"   // Owlat confirmed the add
-	MemberSkipped MembershipState = "skipped" // the contact was there before the sync: left as it is
-	MemberOut     MembershipState = "out"     // the source does not consent; removed if it was added
-	MemberLeft    MembershipState = "left"    // taken off because the row left the source: coming back is no consent
-	MemberUnsure  MembershipState = "unsure"  // an add whose outcome stayed unknown for too long to be repeated
+	MemberWanted   MembershipState = "wanted"    // to be added, the request was never sent
+	MemberSent     MembershipState = "sent"      // the add was sent, its outcome is not known
+	MemberAdded    MembershipState = "added"     // Owlat confirmed the add
+	MemberSkipped  MembershipState = "skipped"   // the contact was there before the sync: left as it is
+	MemberOut      MembershipState = "out"       // the source does not consent; removed if it was added
+	MemberOptedOut MembershipState = "opted out" // the person left, as a webhook told
+	MemberLeft     MembershipState = "left"      // taken off because the row left the source: coming back is no consent
+	MemberUnsure   MembershipState = "unsure"    // an add whose outcome stayed unknown for too long to be repeated
 )
 
 // EventMark is an event that a change of the row has made due.

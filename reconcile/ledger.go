@@ -34,6 +34,11 @@ type Ledger interface {
 	Record(ctx context.Context, records ...Record) error
 	// Forget removes the sync's entries with the given keys; history stays.
 	Forget(ctx context.Context, sync string, keys []string) error
+	// NoteOptOuts durably keeps that persons left topics, all or none; of several for one contact and topic the latest
+	// counts.
+	NoteOptOuts(ctx context.Context, optOuts ...OptOut) error
+	// OptOuts returns the opt-outs of the contacts that are known.
+	OptOuts(ctx context.Context, contactIDs []string) ([]OptOut, error)
 	// Forgotten tells which of the normalised addresses belong to somebody who was forgotten; the others are left out.
 	Forgotten(ctx context.Context, addresses []string) (map[string]bool, error)
 

@@ -32,7 +32,7 @@ func planMissing(s *Sync, e *Entry, others []Holder, now time.Time) *item {
 	}
 	for _, t := range s.Topics {
 		m := e.Membership(t.ID)
-		if m != nil && m.Consent && m.State != MemberLeft && m.State != MemberOut && !wanted(others, t.ID) {
+		if m != nil && m.Consent && m.State != MemberLeft && m.State != MemberOptedOut && m.State != MemberOut && !wanted(others, t.ID) {
 			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: t.ID})
 		}
 	}
@@ -47,7 +47,7 @@ var missingPrint = Fingerprint{Hi: 1}
 
 func wanted(others []Holder, topic string) bool {
 	for _, h := range others {
-		if m := h.Entry.Membership(topic); m != nil && m.Consent && m.State != MemberLeft {
+		if m := h.Entry.Membership(topic); m != nil && m.Consent && m.State != MemberLeft && m.State != MemberOptedOut {
 			return true
 		}
 	}

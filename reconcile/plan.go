@@ -88,13 +88,15 @@ func planRow(s *Sync, d *desired, entry *Entry, now time.Time) *item {
 			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.AdoptContact})
 		}
 		if e.Email != d.Email {
-			it.Outcome = owlatsync.Renamed
+			if !isNew {
+				it.Outcome = owlatsync.Renamed
+			}
 			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.RenameContact, Field: "email", From: e.Email, To: d.Email})
 		}
 		it.Changes = append(it.Changes, setChanges(d, e)...)
 	}
 	it.fire(s.Events, now)
-	it.planMemberships(s.Topics, isNew, now)
+	it.planMemberships(s.Topics, isNew && !d.Forgotten, now)
 	switch {
 	case it.Unsure:
 		it.Outcome = owlatsync.Failed
@@ -129,18 +131,17 @@ func (it *item) phase() int {
 
 // requests is how many requests the item needs if nothing fails: one to create, one for all fields, one per membership.
 func (it *item) requests() int {
-	n, fields := it.pending(), false
+	n, created, fields := it.pending(), false, false
 	for _, c := range it.Changes {
+		created = created || c.Kind == owlatsync.CreateContact
 		switch c.Kind {
 		case owlatsync.CreateContact, owlatsync.AddTopic, owlatsync.RemoveTopic, owlatsync.DeleteContact:
 			n++
-		case owlatsync.RenameContact:
+		case owlatsync.RenameContact, owlatsync.SetField:
 			fields = true
-		case owlatsync.SetField:
-			fields = fields || it.Outcome != owlatsync.Created
 		}
 	}
-	if fields {
+	if fields && !created { // else they go with the create
 		n++
 	}
 	return n
@@ -162,7 +163,8 @@ func setChanges(d *desired, e *Entry) (changes []owlatsync.Change) {
 }
 
 // planMemberships decides for each topic whether the row's consent is news (Invariant 1): a contact is added when it is
-// new, when the source's consent went from no to yes, or when the configuration says so for contacts that were there.
+// new, when the source's consent went from no to yes, or when the configuration says so for contacts that were there. The
+// contact of somebody who was forgotten is not new, even when it has to be created.
 func (it *item) planMemberships(topics []Topic, isNew bool, now time.Time) {
 	e := it.Entry
 	e.Memberships = append([]Membership(nil), e.Memberships...)
@@ -183,7 +185,7 @@ func (it *item) planMemberships(topics []Topic, isNew bool, now time.Time) {
 			}
 		} else if consents {
 			it.planConsent(m, t, now)
-		} else if m.Consent && m.State != MemberWanted && m.State != MemberLeft {
+		} else if m.Consent && m.State != MemberWanted && m.State != MemberLeft && m.State != MemberOptedOut {
 			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: t.ID})
 		} else {
 			m.Consent, m.State = false, MemberOut
@@ -197,7 +199,9 @@ func (it *item) planMemberships(topics []Topic, isNew bool, now time.Time) {
 // planConsent moves a known membership whose row consents.
 func (it *item) planConsent(m *Membership, t Topic, now time.Time) {
 	switch {
-	case !m.Consent && t.When, t.Existing == ExistingAdd && (!m.Consent || m.State == MemberSkipped || m.State == MemberLeft):
+	case !m.Consent && t.When:
+		m.Consent, m.State, m.At, m.Renewed = true, MemberWanted, now, now
+	case t.Existing == ExistingAdd && (!m.Consent || m.State == MemberSkipped || m.State == MemberLeft):
 		m.Consent, m.State, m.At = true, MemberWanted, now
 	case !m.Consent, m.State == MemberLeft:
 		// The configuration stopped asking, or the row is back: neither is a consent that the person gave.

@@ -27,8 +27,9 @@ type planner struct {
 	listed  map[uint64]owlat.Contact // contacts of Owlat by address hash, for rows whose contact is unknown
 	winners map[uint64]string        // address hash → key of the row that has it
 	renames []*item
-	moved   map[string]bool // keys under which the ledger knew rows that now have another
-	partial bool            // not every row is wanted, so that absence says nothing
+	moved   map[string]bool     // keys under which the ledger knew rows that now have another
+	optOuts map[string][]OptOut // of the batch, by contact
+	partial bool                // not every row is wanted, so that absence says nothing
 	now     time.Time
 
 	summary Summary
@@ -166,10 +167,37 @@ func (p *planner) resolveBatch(ctx context.Context, batch []*desired) error {
 			holders[h.Entry.Email] = append(holders[h.Entry.Email], h)
 		}
 	}
+	if err := p.markForgotten(ctx, batch, entries); err != nil {
+		return err
+	}
+	if p.optOuts, err = p.optOutsOf(ctx, entries, found); err != nil {
+		return err
+	}
 	for _, d := range batch {
 		if err := p.resolveRow(ctx, d, entries[d.Key], holders[d.Email]); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// markForgotten marks the rows whose contact would count as new although its address belongs to somebody who was forgotten.
+func (p *planner) markForgotten(ctx context.Context, batch []*desired, entries map[string]*Entry) error {
+	var addresses []string
+	for _, d := range batch {
+		if e := entries[d.Key]; e == nil || e.ContactID == "" || !e.Intent.Create.IsZero() {
+			addresses = append(addresses, d.Email)
+		}
+	}
+	if len(addresses) == 0 {
+		return nil
+	}
+	forgotten, err := p.ledger.Forgotten(ctx, addresses)
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	for _, d := range batch {
+		d.Forgotten = forgotten[d.Email]
 	}
 	return nil
 }
@@ -198,6 +226,9 @@ func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders 
 			}
 			e = known
 		}
+	}
+	if e != nil {
+		e.heed(p.optOuts[e.ContactID])
 	}
 	it := planRow(p.sync, d, e, p.now)
 	it.OldKey = oldKey
@@ -273,12 +304,16 @@ func (p *planner) known(d *desired, e *Entry, holders []Holder, rekeyed *Entry) 
 		known.FirstSeen, known.Intent, known.Failure = e.FirstSeen, e.Intent, e.Failure
 		known.Memberships = e.Memberships
 	}
+	doubt := !known.Intent.Create.IsZero()
+	elsewhere := len(holders) > 0 && holders[0].Sync != p.sync.Name
 	switch c, listed := p.listed[HashText(d.Email)]; {
 	case rekeyed != nil:
 		moved := *rekeyed
 		moved.Key, moved.Fingerprint, moved.Failure = d.Key, Fingerprint{}, nil
 		return &moved
-	case len(holders) > 0 && holders[0].Sync != p.sync.Name:
+	case doubt && (e.Identity != d.Email && e.Identity != "" || elsewhere && holders[0].Entry.Origin != OriginCreated):
+		return nil // the contact may be the one that a create of this row made: applying it looks first
+	case elsewhere:
 		h := holders[0].Entry
 		known.ContactID, known.FirstName, known.LastName, known.Identity = h.ContactID, h.FirstName, h.LastName, h.Identity
 	case listed && owlatsync.LowerAddress(c.Email) == d.Email:
@@ -339,7 +374,7 @@ func (p *planner) orderRenames(ctx context.Context) error {
 	for _, it := range p.renames {
 		level, err := renameLevel(it, leaves, levels)
 		if err != nil {
-			it.Outcome = owlatsync.Failed
+			it.Outcome, it.Events = owlatsync.Failed, it.Entry.Events // nothing was changed that an event could tell of
 			it.Changes = slices.DeleteFunc(it.Changes, func(c owlatsync.Change) bool { return c.Kind != owlatsync.RemoveTopic })
 			it.Reason = fmt.Sprintf("the address belongs to the contact of %s, which is to take another that is not free: "+
 				"rows that exchange addresses cannot be renamed by Owlat's API. Give one of them a third address, run, then its final one",

@@ -6,8 +6,10 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"owlatsync"
+	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
 )
@@ -346,4 +348,58 @@ func TestAnEventOfUnknownOutcomeIsReportedAndNotRepeated(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a webhook tells of an opt-out holds back every add that is due, until the source's consent is newer.
+func TestAnOptOutKnownFromAWebhookIsKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, reconcile.Topic{ID: "news", When: true, Existing: reconcile.ExistingAdd})
+		defer w.ledger.Close()
+		news := w.sync.Topics[0].ID
+		w.call("POST", "/contacts", `{"email":"a@example.com","firstName":"A"}`)
+		c := w.contact("a@example.com")
+		tell := func() {
+			e, client := w.engine()
+			defer client.CloseIdleConnections()
+			err := e.Unsubscribed(t.Context(), owlat.TopicUnsubscribed{
+				ContactID: c.ID, Email: c.Email, UnsubscribedAt: time.Now(), Topics: []owlat.RemovedTopic{{ID: news}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		members := func(want int, when string) {
+			t.Helper()
+			if got := len(w.contact("a@example.com").Topics); got != want {
+				t.Errorf("%s: on %d topics, want %d", when, got, want)
+			}
+		}
+		tell()
+		expect(t, w.run(user("1", "a@example.com", "A", true)), "adopted 1")
+		members(0, "existing: add")
+		w.run(user("1", "a@example.com", "A", false))
+		time.Sleep(time.Second)
+		w.run(user("1", "a@example.com", "A", true))
+		members(1, "the source's consent went from no to yes")
+
+		// An add that failed is due; the person leaves meanwhile by a link in an older mail.
+		w.run(user("1", "a@example.com", "A", false))
+		if err := w.server.InjectFaults(owlattest.Fault{Kind: owlattest.RateLimited, Route: owlattest.RouteTopicContacts, Method: "POST"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		expect(t, w.run(user("1", "a@example.com", "A", true)), "failed 1")
+		w.server.ClearFaults()
+		time.Sleep(time.Second)
+		tell()
+		before := w.requests()
+		w.run(user("1", "a@example.com", "A", true))
+		w.sent(before)
+		members(0, "an add was due")
+		before = w.requests()
+		expect(t, w.run(user("1", "a@example.com", "A", true)), "unchanged 1")
+		w.sent(before)
+	})
 }

@@ -71,7 +71,8 @@ func (r *rowRun) steps(ctx context.Context) error {
 		return err
 	}
 	if !r.it.Partial {
-		r.e.Events = r.it.Events
+		// With the contact the ledger now keeps what is due for it, once: the create is in doubt no more.
+		r.e.Events, r.e.Intent = r.it.Events, Intent{}
 	}
 	for _, c := range r.it.Changes {
 		if c.Kind == owlatsync.AddTopic {
@@ -213,6 +214,9 @@ func (r *rowRun) call(ctx context.Context, send func() error) error {
 // known to be ours (Invariant 3).
 func (r *rowRun) create(ctx context.Context) error {
 	d := r.it.Row
+	if done, err := r.settleDoubt(ctx); done || err != nil {
+		return err
+	}
 	doubt := r.e.Intent.Create // of an earlier create that may have taken effect
 	for try := 1; ; try++ {
 		if err := r.intend(ctx); err != nil {
@@ -234,14 +238,14 @@ func (r *rowRun) create(ctx context.Context) error {
 			return r.met(ctx, err, doubt)
 		case !owlat.Unknown(err):
 			if doubt.IsZero() {
-				r.e.Intent = Intent{}
+				r.intendNot()
 			}
 			return err
 		case try == lostTries || ctx.Err() != nil:
 			return err
 		}
 		doubt = r.e.Intent.Create
-		c, err = r.find(ctx)
+		c, err = r.find(ctx, d.Email)
 		if err == nil {
 			return r.found(*c, doubt)
 		}
@@ -249,6 +253,51 @@ func (r *rowRun) create(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// settleDoubt looks whether a create of an earlier run whose answer was lost took effect, before another is sent: after
+// that its contact could not be told from one that somebody else has made since. It reports whether the row's contact was
+// found.
+func (r *rowRun) settleDoubt(ctx context.Context) (found bool, err error) {
+	sent, address := r.e.Intent.Create, r.e.Identity
+	if sent.IsZero() {
+		return false, nil
+	}
+	if address == "" {
+		address = r.it.Row.Email
+	}
+	c, err := r.find(ctx, address)
+	there := err == nil
+	switch {
+	case errors.Is(err, owlat.ErrForbidden): // the create itself has to tell
+		return false, nil
+	case !there && !isGone(err):
+		return false, err
+	case there && mine(sent, *c):
+		elsewhere, err := r.madeElsewhere(ctx, c.ID)
+		if err != nil {
+			return false, err
+		}
+		if !elsewhere {
+			return true, r.found(*c, sent)
+		}
+	}
+	r.intendNot()
+	if there && address == r.it.Row.Email {
+		return true, r.found(*c, time.Time{})
+	}
+	return false, nil
+}
+
+// madeElsewhere reports whether the contact is known to have been created for another row.
+func (r *rowRun) madeElsewhere(ctx context.Context, contact string) (bool, error) {
+	holders, err := r.engine.ledger.Sharers(ctx, []string{contact})
+	if err != nil {
+		return false, fmt.Errorf("read the ledger: %w", err)
+	}
+	return slices.ContainsFunc(holders, func(h Holder) bool {
+		return h.Entry.Origin == OriginCreated && (h.Sync != r.sync.Name || h.Entry.Key != r.it.Row.Key)
+	}), nil
 }
 
 // decided leaves out the memberships that were planned for a new contact: they are no consent for one that turns out to be
@@ -262,11 +311,18 @@ func (r *rowRun) intend(ctx context.Context) error {
 	if !r.e.Intent.Create.IsZero() {
 		return nil
 	}
-	r.e.Intent.Create = time.Now()
+	r.e.Intent.Create, r.e.Identity = time.Now(), r.it.Row.Email
 	bare := *r.e
 	bare.Memberships, bare.ChangedAt = decided(bare.Memberships), time.Now()
-	return r.record(ctx, Record{Sync: r.sync.Name, Run: r.run, Entry: &bare})
+	err := r.record(ctx, Record{Sync: r.sync.Name, Run: r.run, Entry: &bare})
+	if err != nil {
+		r.intendNot()
+	}
+	return err
 }
+
+// intendNot notes that no create is in doubt.
+func (r *rowRun) intendNot() { r.e.Intent, r.e.Identity = Intent{}, "" }
 
 // take notes the contact as Owlat answered it.
 func (r *rowRun) take(c owlat.Contact, origin Origin) {
@@ -277,9 +333,9 @@ func (r *rowRun) take(c owlat.Contact, origin Origin) {
 	*r.e = *fresh
 }
 
-func (r *rowRun) find(ctx context.Context) (c *owlat.Contact, err error) {
+func (r *rowRun) find(ctx context.Context, address string) (c *owlat.Contact, err error) {
 	err = r.call(ctx, func() (err error) {
-		c, err = r.engine.client.Contacts.Get(ctx, r.it.Row.Email)
+		c, err = r.engine.client.Contacts.Get(ctx, address)
 		return err
 	})
 	return c, err
@@ -287,7 +343,10 @@ func (r *rowRun) find(ctx context.Context) (c *owlat.Contact, err error) {
 
 // met deals with a create that was refused because the address is held.
 func (r *rowRun) met(ctx context.Context, refusal error, doubt time.Time) error {
-	c, err := r.find(ctx)
+	if doubt.IsZero() {
+		r.intendNot() // the contact was there before
+	}
+	c, err := r.find(ctx, r.it.Row.Email)
 	if errors.Is(err, owlat.ErrForbidden) { // without contacts:read an update tells as much
 		err = r.call(ctx, func() (err error) {
 			c, err = r.engine.client.Contacts.Update(ctx, r.it.Row.Email, owlat.ContactUpdate{FirstName: r.it.Row.FirstName, LastName: r.it.Row.LastName})
@@ -295,7 +354,7 @@ func (r *rowRun) met(ctx context.Context, refusal error, doubt time.Time) error 
 		})
 	}
 	if isGone(err) {
-		r.e.Intent = Intent{}
+		r.intendNot()
 		return &rowError{class: RetryLater, category: "drift", err: refusal, reason: "Owlat refuses to create the contact although none has " +
 			"this address: " + r.holder(ctx) + ". It ends when that contact is deleted or gets its old address back"}
 	}
@@ -311,12 +370,13 @@ func (r *rowRun) found(c owlat.Contact, doubt time.Time) error {
 	base.Memberships = decided(base.Memberships)
 	e := entryOf(r.it.Row.Key, c, OriginAdopted, &base)
 	e.Failure = nil
-	if mine(doubt, c) {
+	ours := mine(doubt, c)
+	if ours {
 		e.Origin, e.Intent.Create = OriginCreated, doubt
 	}
 	planned := planRow(r.sync, r.it.Row, e, time.Now())
 	planned.OldKey = r.it.OldKey
-	if planned.Outcome != owlatsync.Created {
+	if !ours {
 		planned.Outcome = owlatsync.Adopted
 	}
 	*r.it, r.e = *planned, planned.Entry
@@ -405,6 +465,9 @@ func (r *rowRun) removeTopic(ctx context.Context, topic string) error {
 // addTopic puts the contact on a topic. That it is about to is recorded first, so that an add of unknown outcome is not
 // repeated when it could undo an opt-out (Invariant 1).
 func (r *rowRun) addTopic(ctx context.Context, topic string) error {
+	if left, err := r.optedOut(ctx, topic); left || err != nil {
+		return err
+	}
 	m := r.e.Membership(topic)
 	r.mu.Lock()
 	bad := r.badTopics[topic]

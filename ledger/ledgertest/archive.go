@@ -205,7 +205,8 @@ func testHistory(t *testing.T, open Open) {
 }
 
 // tick waits until the ledger's clock, of milliseconds at least, has gone on.
-func tick() time.Time {
+func tick(t *testing.T) time.Time {
+	t.Helper()
 	for from := time.Now(); ; {
 		if now := time.Now(); now.Sub(from) > 2*time.Millisecond {
 			return now
@@ -227,8 +228,8 @@ func testPrune(t *testing.T, open Open) {
 		same(t, "of a new ledger", prune(t, l, time.Now()), 0)
 		record(t, l, "users", many(0, 3333)...) // more than any batch
 		record(t, l, "others", entry("1"))
-		before := tick()
-		tick()
+		before := tick(t)
+		tick(t)
 		record(t, l, "users", entry("1"), entry("new"))
 		same(t, "what is old enough for nothing", prune(t, l, before.Add(-time.Hour)), 0)
 		same(t, "lines", prune(t, l, before), 3334)
@@ -279,7 +280,7 @@ func testPrune(t *testing.T, open Open) {
 		record(t, l, "users", entry("1"))
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if n, err := l.Prune(ctx, tick()); n != 0 || !errors.Is(err, context.Canceled) {
+		if n, err := l.Prune(ctx, tick(t)); n != 0 || !errors.Is(err, context.Canceled) {
 			t.Errorf("removed %d: %v", n, err)
 		}
 		same(t, "lines", len(historyOf(t, l, "users", "1")), 1)

@@ -55,6 +55,7 @@ func RunInProcess(t *testing.T, open Open) {
 		{"Syncs", testSyncs},
 		{"History", testHistory},
 		{"Prune", testPrune},
+		{"OptOuts", testOptOuts},
 		{"ForgetPerson", testForgetPerson},
 		{"Bind", testBind},
 		{"Runs", testRuns},

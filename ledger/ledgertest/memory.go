@@ -37,7 +37,8 @@ type store struct {
 	syncs      map[string]*syncState
 	runs       []*runState // by number, from 1
 	forgotten  map[string]bool
-	holder     *reconcile.LockedError // nil: nobody
+	optOuts    map[[2]string]time.Time // contact and topic
+	holder     *reconcile.LockedError  // nil: nobody
 }
 
 type syncState struct {
@@ -56,7 +57,7 @@ var errClosed = errors.New("the ledger is closed")
 
 // NewMemory returns an empty ledger.
 func NewMemory() *Memory {
-	return (&Memory{store: &store{syncs: make(map[string]*syncState), forgotten: make(map[string]bool)}}).Reopen()
+	return (&Memory{store: &store{syncs: make(map[string]*syncState), forgotten: make(map[string]bool), optOuts: make(map[[2]string]time.Time)}}).Reopen()
 }
 
 // Reopen returns another opening of the same ledger, as another process would have it.

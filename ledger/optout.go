@@ -1,0 +1,56 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"owlatsync/reconcile"
+)
+
+const upsertOptOut = `INSERT INTO opt_outs (contact_id, topic, at) VALUES (?1, ?2, ?3)
+	ON CONFLICT (contact_id, topic) DO UPDATE SET at = max(at, excluded.at)`
+
+// NoteOptOuts durably keeps that persons left topics, all or none; of several for one contact and topic the latest counts.
+func (l *SQLite) NoteOptOuts(ctx context.Context, optOuts ...reconcile.OptOut) error {
+	if len(optOuts) == 0 {
+		return nil
+	}
+	return l.update(ctx, "note opt-outs in ledger", durable, func(t *tx) error {
+		for _, o := range optOuts {
+			if o.ContactID == "" || o.Topic == "" || o.At.IsZero() {
+				return errors.New("an opt-out names no contact, no topic or no time")
+			}
+			if err := t.exec(upsertOptOut, o.ContactID, o.Topic, o.At.UnixMicro()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// OptOuts returns the opt-outs of the contacts that are known.
+func (l *SQLite) OptOuts(ctx context.Context, contactIDs []string) ([]reconcile.OptOut, error) {
+	var found []reconcile.OptOut
+	for chunk := range slices.Chunk(contactIDs, maxParameters) {
+		err := l.query(ctx, "SELECT contact_id, topic, at FROM opt_outs WHERE contact_id IN ("+places(1, len(chunk))+")", arguments(chunk),
+			func(rows *sql.Rows) error {
+				o, err := scanOptOut(rows)
+				found = append(found, o)
+				return err
+			})
+		if err != nil {
+			return nil, fmt.Errorf("read opt-outs of the ledger: %w", explain(ctx, err))
+		}
+	}
+	return found, nil
+}
+
+func scanOptOut(rows *sql.Rows) (o reconcile.OptOut, err error) {
+	var at sql.NullInt64
+	err = rows.Scan(&o.ContactID, &o.Topic, &at)
+	o.At = timeOf(at)
+	return o, err
+}

@@ -1,0 +1,87 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"owlatsync/owlat"
+)
+
+// OptOut is that a person left a topic.
+type OptOut struct {
+	ContactID string
+	Topic     string
+	At        time.Time
+}
+
+// Unsubscribed takes in what Owlat's webhook topic.unsubscribed tells (see owlat.VerifyWebhook), so that no add that is
+// still due puts the person back, not even one that `existing: add` asks for: only a consent of the source that is newer
+// does. It may be called while a run goes on.
+func (e *Engine) Unsubscribed(ctx context.Context, u owlat.TopicUnsubscribed) error {
+	at := u.UnsubscribedAt
+	if now := time.Now(); at.IsZero() || at.After(now) {
+		at = now
+	}
+	optOuts := make([]OptOut, 0, len(u.Topics))
+	for _, t := range u.Topics {
+		optOuts = append(optOuts, OptOut{ContactID: u.ContactID, Topic: t.ID, At: at})
+	}
+	if err := e.ledger.NoteOptOuts(ctx, optOuts...); err != nil {
+		return fmt.Errorf("record who left a topic: %w", err)
+	}
+	return nil
+}
+
+// heed gives the entry's memberships the state that the opt-outs of its contact leave them in, unless the source's consent
+// was renewed since.
+func (e *Entry) heed(optOuts []OptOut) {
+	for _, o := range optOuts {
+		m := e.Membership(o.Topic)
+		switch {
+		case m == nil:
+			e.Memberships = append(e.Memberships, Membership{Topic: o.Topic, Consent: true, State: MemberOptedOut, At: o.At})
+		case m.Consent && o.At.After(m.Renewed):
+			m.State = MemberOptedOut
+		}
+	}
+}
+
+// optOutsOf returns, by contact, the opt-outs that concern a batch and what was found for it elsewhere.
+func (p *planner) optOutsOf(ctx context.Context, entries map[string]*Entry, elsewhere []Holder) (map[string][]OptOut, error) {
+	var ids []string
+	for _, e := range entries {
+		if e.ContactID != "" {
+			ids = append(ids, e.ContactID)
+		}
+	}
+	for _, h := range elsewhere {
+		if h.Entry.ContactID != "" {
+			ids = append(ids, h.Entry.ContactID)
+		}
+	}
+	found, err := p.ledger.OptOuts(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger: %w", err)
+	}
+	byContact := make(map[string][]OptOut)
+	for _, o := range found {
+		byContact[o.ContactID] = append(byContact[o.ContactID], o)
+	}
+	return byContact, nil
+}
+
+// optedOut reports whether the person left the topic since the add was planned; the membership then says so.
+func (r *rowRun) optedOut(ctx context.Context, topic string) (bool, error) {
+	found, err := r.engine.ledger.OptOuts(ctx, []string{r.e.ContactID})
+	if err != nil {
+		return false, fmt.Errorf("read the ledger: %w", err)
+	}
+	r.e.heed(found)
+	if r.e.Membership(topic).State != MemberOptedOut {
+		return false, nil
+	}
+	r.event("topic left alone", "the person has left "+topic)
+	r.skip(1)
+	return true, nil
+}
