@@ -94,7 +94,8 @@ func execOn(ctx context.Context, conn driver.Conn, query string) error {
 	if s, ok := stmt.(driver.StmtExecContext); ok {
 		_, err = s.ExecContext(ctx, nil)
 	} else {
-		_, err = stmt.Exec(nil) //nolint:staticcheck // the only way for drivers without contexts
+		//lint:ignore SA1019 it is the only way for drivers without contexts
+		_, err = stmt.Exec(nil)
 	}
 	return err
 }
