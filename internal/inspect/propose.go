@@ -207,6 +207,9 @@ func (p *Proposal) names() {
 	case full == nil:
 		if first == nil && last == nil {
 			p.FieldNotes = append(p.FieldNotes, "No column of first or last names was found: names in Owlat are left as they are.")
+			if p.Dialect != File {
+				p.FieldNotes = append(p.FieldNotes, "Where another table has them, join it in the query and map its columns here.")
+			}
 		}
 		return
 	case p.Dialect == File:
