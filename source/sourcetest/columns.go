@@ -54,7 +54,7 @@ func testMissing(t *testing.T, k Kind) {
 				t.Errorf("%s: %v, want it to say %q", name, err, word)
 			}
 		}
-		if name == "emial" && !strings.Contains(err.Error(), `did you mean "email"`) {
+		if name == "emial" && !strings.Contains(err.Error(), `did you mean "email"?`) {
 			t.Errorf("%v, want it to suggest email", err)
 		}
 		if check := table.Check(t.Context()); check == nil || check.Error() != err.Error() {
