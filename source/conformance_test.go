@@ -20,9 +20,12 @@ import (
 	_ "modernc.org/sqlite"
 
 	"owlatsync/internal/testdb"
+	"owlatsync/reconcile"
 	"owlatsync/source"
 	"owlatsync/source/sourcetest"
 )
+
+var _ reconcile.Source = (*source.Table)(nil)
 
 func must[T any](value T, err error) T {
 	if err != nil {
