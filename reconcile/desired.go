@@ -124,16 +124,3 @@ func appendText(b []byte, s *string) []byte {
 	b = binary.AppendUvarint(b, uint64(len(*s))+1)
 	return append(b, *s...)
 }
-
-// clone returns a copy that stays valid.
-func (d *desired) clone() *desired {
-	c := *d
-	if d.FirstName != nil {
-		c.FirstName = new(*d.FirstName)
-	}
-	if d.LastName != nil {
-		c.LastName = new(*d.LastName)
-	}
-	c.Consents = append([]bool(nil), d.Consents...)
-	return &c
-}
