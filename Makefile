@@ -6,16 +6,19 @@ GOVULNCHECK    := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 PACKAGES       ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fmt vet staticcheck vulncheck layers
+.PHONY: help build test bench lint fmt vet staticcheck vulncheck layers
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build bin/owlat-sync, one static binary.
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/owlat-sync
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/ ./cmd/owlat-sync
 
 test: ## Run the whole suite with the race detector, beside private PostgreSQL and MariaDB servers.
 	$(GO) run ./internal/testservers -- $(GO) test -race $(PACKAGES)
+
+bench: ## Measure owlat-sync beside the documented script; writes docs/benchmarks. Takes about 3 minutes.
+	$(GO) run ./internal/bench
 
 lint: fmt vet staticcheck vulncheck layers ## Check format, vet, staticcheck, known vulnerabilities and layers.
 

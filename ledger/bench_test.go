@@ -254,3 +254,20 @@ func BenchmarkForgetPerson(b *testing.B) {
 		n++
 	}
 }
+
+// BenchmarkCreate makes a new ledger.
+func BenchmarkCreate(b *testing.B) {
+	folder := b.TempDir()
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		n++
+		l, err := OpenSQLite(b.Context(), "sqlite", fmt.Sprintf("%s/%d.db", folder, n))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := l.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -17,8 +17,8 @@ import (
 // applicationID marks an SQLite file as a ledger: "OwlS" in ASCII.
 const applicationID = 0x4f776c53
 
-// migrationPatience is how long an open waits for another process that creates or migrates the same ledger.
-const migrationPatience = 10 * time.Second
+// openPatience is how long an open waits for another process that creates or migrates the same ledger.
+const openPatience = 10 * time.Second
 
 // The migrations are numbered from 1 without gaps, and each sets user_version to its number.
 //
@@ -59,36 +59,51 @@ func (l *SQLite) prepare(ctx context.Context, schema fs.FS) error {
 			return err
 		}
 	}
-	var mode string
-	if err := l.writer.db.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
+	if err := l.useLog(ctx); err != nil {
 		return err
-	}
-	if mode != "wal" {
-		return fmt.Errorf("the file system of the ledger allows no write-ahead log (journal mode %s): keep it on a local disk", mode)
 	}
 	return l.writer.probe(ctx)
 }
 
+// useLog turns on the write-ahead log, which stays on. That needs the file for itself for a moment, and SQLite does not wait
+// for it while others read.
+func (l *SQLite) useLog(ctx context.Context) error {
+	return patiently(ctx, ErrBusy, func() error {
+		var mode string
+		if err := l.writer.db.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
+			return explain(ctx, err)
+		}
+		if mode != "wal" {
+			return fmt.Errorf("the file system of the ledger allows no write-ahead log (journal mode %s): keep it on a local disk", mode)
+		}
+		return nil
+	})
+}
+
+// inspect tells what the file is, as of one instant.
 func (l *SQLite) inspect(ctx context.Context, newest int) (fileState, error) {
 	info, err := os.Stat(l.file)
 	if err != nil {
 		return 0, err
 	}
+	// One transaction, because another process may be creating the ledger.
+	tx, err := l.writer.db.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, senseless(err)
+	}
+	defer tx.Rollback()
 	var id, version, tables, pages int
 	for _, q := range []struct {
 		query string
 		into  *int
 	}{
+		{"SELECT count(*) FROM sqlite_master", &tables},
 		{"PRAGMA application_id", &id},
 		{"PRAGMA user_version", &version},
-		{"SELECT count(*) FROM sqlite_master", &tables},
 		{"PRAGMA page_count", &pages},
 	} {
-		if err := l.writer.db.QueryRowContext(ctx, q.query).Scan(q.into); err != nil {
-			if primaryCode(err) == codeError { // what these queries cannot fail with but for a head that makes no sense
-				err = fmt.Errorf("%w (%w)", ErrCorrupt, err)
-			}
-			return 0, err
+		if err := tx.QueryRowContext(ctx, q.query).Scan(q.into); err != nil {
+			return 0, senseless(err)
 		}
 	}
 	switch {
@@ -106,10 +121,22 @@ func (l *SQLite) inspect(ctx context.Context, newest int) (fileState, error) {
 	return current, nil
 }
 
+// senseless tells a file whose head makes no sense: reading a sound one never ends in SQLite's general error.
+func senseless(err error) error {
+	if primaryCode(err) == codeError {
+		return fmt.Errorf("%w (%w)", ErrCorrupt, err)
+	}
+	return err
+}
+
 // migrate brings the schema up to date under the lock of runs, so that two processes do not do it at once and none changes
 // the tables under a run of an older program.
 func (l *SQLite) migrate(ctx context.Context, schema fs.FS, newest int) (err error) {
-	release, err := l.acquireWithin(ctx, "migration of the ledger", migrationPatience)
+	var release func() error
+	err = patiently(ctx, reconcile.ErrLocked, func() (err error) {
+		release, err = l.Acquire(ctx, "migration of the ledger")
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -133,19 +160,20 @@ func (l *SQLite) migrate(ctx context.Context, schema fs.FS, newest int) (err err
 	return nil
 }
 
-func (l *SQLite) acquireWithin(ctx context.Context, purpose string, patience time.Duration) (func() error, error) {
-	deadline := time.NewTimer(patience)
+// patiently repeats do while it fails with what may pass.
+func patiently(ctx context.Context, passing error, do func() error) error {
+	deadline := time.NewTimer(openPatience)
 	defer deadline.Stop()
 	for {
-		release, err := l.Acquire(ctx, purpose)
-		if !errors.Is(err, reconcile.ErrLocked) {
-			return release, err
+		err := do()
+		if !errors.Is(err, passing) {
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		case <-deadline.C:
-			return nil, err
+			return err
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

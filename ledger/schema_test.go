@@ -255,7 +255,7 @@ func TestMigrationKeepsOutOfRuns(t *testing.T) {
 			t.Fatalf("migrated under a run: %v", err)
 		}
 		go func() {
-			time.Sleep(migrationPatience / 2)
+			time.Sleep(openPatience / 2)
 			if err := release(); err != nil {
 				t.Errorf("release: %v", err)
 			}

@@ -41,13 +41,19 @@ func (c plainConn) Prepare(query string) (driver.Stmt, error) {
 	return plainStmt{s}, nil
 }
 
-func (c plainConn) Close() error              { return c.inner.Close() }
+func (c plainConn) Close() error { return c.inner.Close() }
+
+//lint:ignore SA1019 the driver is to be an old one
 func (c plainConn) Begin() (driver.Tx, error) { return c.inner.Begin() }
 
-func (s plainStmt) Close() error                                    { return s.inner.Close() }
-func (s plainStmt) NumInput() int                                   { return s.inner.NumInput() }
+func (s plainStmt) Close() error  { return s.inner.Close() }
+func (s plainStmt) NumInput() int { return s.inner.NumInput() }
+
+//lint:ignore SA1019 the driver is to be an old one
 func (s plainStmt) Exec(args []driver.Value) (driver.Result, error) { return s.inner.Exec(args) }
-func (s plainStmt) Query(args []driver.Value) (driver.Rows, error)  { return s.inner.Query(args) }
+
+//lint:ignore SA1019 the driver is to be an old one
+func (s plainStmt) Query(args []driver.Value) (driver.Rows, error) { return s.inner.Query(args) }
 
 // openIn opens the ledger of a folder and leaves the closing to the caller.
 func openIn(t testing.TB, folder string) *SQLite {

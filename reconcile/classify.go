@@ -92,7 +92,7 @@ func stopped(err error) error {
 var ErrInterrupted = errors.New("the run was interrupted; the next one goes on from here")
 
 // ErrUnavailable ends a run in which so many requests in a row failed that the rest would too.
-var ErrUnavailable = errors.New("Owlat does not answer")
+var ErrUnavailable = errors.New("the deployment does not answer")
 
 const (
 	maxAttempts = 8 // after which a row is parked

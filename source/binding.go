@@ -1,7 +1,6 @@
 package source
 
 import (
-	"errors"
 	"fmt"
 
 	"owlatsync"
@@ -25,10 +24,11 @@ type binding struct {
 // unmapped stands for the column of a field that the mapping leaves out.
 const unmapped = -1
 
-// bind finds the mapped columns. Its error joins a [ColumnError] for each that is missing, ambiguous or binary.
+// bind finds the mapped columns. Its error wraps a [ColumnError] for each that is missing, ambiguous or binary.
 func bind(m Mapping, columns []column, in backend) (*binding, error) {
 	var wrong []error
 	told := map[string]bool{}
+	help := ""
 	find := func(name string) int {
 		if name == "" {
 			return unmapped
@@ -43,11 +43,8 @@ func bind(m Mapping, columns []column, in backend) (*binding, error) {
 		var err *ColumnError
 		switch {
 		case count == 0:
-			plain := make([]Column, len(columns))
-			for i, c := range columns {
-				plain[i] = c.Column
-			}
-			err = missing(name, in.noun(), plain)
+			err = missing(name, in.noun(), columns)
+			help = describe(columns)
 		case count > 1:
 			err = &ColumnError{name, fmt.Sprintf("%s has %d columns of this name; give them different names", in.noun(), count)}
 		case columns[at].kind == binary:
@@ -74,7 +71,10 @@ func bind(m Mapping, columns []column, in backend) (*binding, error) {
 		b.current.Properties[i].Name = p.Name
 	}
 	b.parts = make([]string, len(b.key))
-	return b, errors.Join(wrong...)
+	if len(wrong) > 0 {
+		return nil, &bindingError{wrong, help}
+	}
+	return b, nil
 }
 
 func binaryError(c column, in backend) *ColumnError {

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // ErrNotQuery is what an error wraps when the statement of a source is empty, more than one, or none that only returns
@@ -30,35 +33,62 @@ func (e *LineError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e
 // maxListed is how many columns an error lists at most.
 const maxListed = 30
 
-// missing says that a source has no column of that name, which ones it has, and which is meant perhaps.
-func missing(name, what string, columns []Column) *ColumnError {
+// missing says that a source has no column of that name, and which is meant perhaps.
+func missing(name, what string, columns []column) *ColumnError {
+	reason := what + " has no such column"
+	if near := nearest(name, columns); near != "" {
+		reason += fmt.Sprintf(" (did you mean %q?)", near)
+	}
+	return &ColumnError{name, reason}
+}
+
+// bindingError is all that keeps a mapping from fitting, on one line, with what helps to mend it.
+type bindingError struct {
+	wrong []error
+	help  string
+}
+
+func (e *bindingError) Error() string {
+	var texts []string
+	for _, err := range e.wrong {
+		texts = append(texts, err.Error())
+	}
+	return strings.Join(texts, "; ") + e.help
+}
+
+func (e *bindingError) Unwrap() []error { return e.wrong }
+
+// describe tells what columns there are, where one is missing.
+func describe(columns []column) string {
 	var have []string
 	for _, c := range columns {
-		have = append(have, c.Name)
+		name := c.Name
+		if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) || !utf8.ValidString(name) {
+			name = strconv.Quote(name)
+		}
+		have = append(have, name)
 	}
-	reason := what + " has no such column"
-	switch near := nearest(name, have); {
-	case slices.ContainsFunc(have, func(h string) bool { return strings.Contains(h, "@") }):
+	switch {
+	case slices.ContainsFunc(have, func(name string) bool { return strings.Contains(name, "@") }):
 		// The names may be somebody's data: they are not to be shown.
-		return &ColumnError{name, reason + "; its first line looks like data, but must name the columns"}
-	case len(have) == 1 && strings.ContainsAny(have[0], ";\t|"):
-		return &ColumnError{name, reason + `; its only column looks like several: give the delimiter, as in "csv:users.csv?delimiter=%3B" for a semicolon or "delimiter=tab"`}
-	case near != "":
-		reason += fmt.Sprintf("; did you mean %q", near)
+		return "; its first line looks like data, but must name the columns"
+	case len(columns) == 1 && strings.ContainsAny(columns[0].Name, ";\t|"):
+		return `; its only column looks like several: give the delimiter, as in "csv:users.csv?delimiter=%3B" for a semicolon or "delimiter=tab"`
+	case len(have) > maxListed:
+		return fmt.Sprintf("; it has %s and %d more", strings.Join(have[:maxListed], ", "), len(have)-maxListed)
 	}
-	more := ""
-	if len(have) > maxListed {
-		have, more = have[:maxListed], fmt.Sprintf(" and %d more", len(have)-maxListed)
-	}
-	return &ColumnError{name, reason + "; it has " + strings.Join(have, ", ") + more}
+	return "; it has " + strings.Join(have, ", ")
 }
 
 // nearest returns the name that was most likely meant, or nothing.
-func nearest(name string, have []string) string {
+func nearest(name string, columns []column) string {
 	best, least := "", max(2, len(name)/3)+1
-	for _, h := range have {
-		if d := distance(strings.ToLower(name), strings.ToLower(h)); d < least && d < len(name) {
-			best, least = h, d
+	for _, c := range columns {
+		if strings.Contains(c.Name, "@") {
+			continue // somebody's data, not a name
+		}
+		if d := distance(strings.ToLower(name), strings.ToLower(c.Name)); d < least && d < len(name) {
+			best, least = c.Name, d
 		}
 	}
 	return best

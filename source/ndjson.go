@@ -142,6 +142,8 @@ func (c *ndjsonCursor) next() (bool, error) {
 	clear(c.object)
 	switch err := json.Unmarshal(line, &c.object); {
 	case err == nil && c.object != nil:
+	case line[0] == '[':
+		return false, &LineError{c.line, "it begins a JSON array; write one object per line, as with `jq -c .[]`"}
 	case errors.As(err, new(*json.SyntaxError)):
 		return false, &LineError{c.line, "it is no JSON object: " + err.Error()}
 	default:

@@ -242,7 +242,7 @@ func (c *checker) writing(ctx context.Context, client *owlat.Client) {
 
 func (c *checker) unexpected(err error, f finding) {
 	if err == nil {
-		err = errors.New("Owlat took a request that it should have refused")
+		err = errors.New("the deployment took a request that it should have refused")
 	}
 	c.refused(err, f)
 }

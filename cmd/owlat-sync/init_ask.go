@@ -48,7 +48,7 @@ func (q *asker) line(format string, args ...any) (string, error) {
 	}()
 	select {
 	case <-q.ctx.Done():
-		return "", q.ctx.Err()
+		return "", fmt.Errorf("interrupted, nothing was written: %w", q.ctx.Err())
 	case a := <-got:
 		if a.err != nil && !errors.Is(a.err, io.EOF) {
 			return "", fmt.Errorf("read the answer: %w", a.err)

@@ -52,6 +52,10 @@ type story struct {
 
 type storyKey struct{}
 
+// noExitSleep is the GORACE of processes that tests start: a program with the race detector otherwise sleeps a second
+// before it exits.
+const noExitSleep = "atexit_sleep_ms=0"
+
 // TestStories runs each script of testdata/script against an emulator of its own, which has no request limit. A script has
 // these variables: OWLAT_URL and OWLAT_API_KEY; ALIAS, another URL of the same server;
 // READ_KEY, a key that may only read, WRITE_KEY, one that may not; NEWS and OFFERS, the ids of topics
@@ -89,6 +93,7 @@ func setupStory(env *testscript.Env) error {
 	env.Setenv("WRITE_KEY", s.server.AddKey(owlattest.ScopeContactsWrite, owlattest.ScopeTopicsWrite))
 	env.Setenv("PASSWORD", dsnPassword)
 	env.Setenv("TZ", "UTC")
+	env.Setenv("GORACE", noExitSleep)
 	return nil
 }
 

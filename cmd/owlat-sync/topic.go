@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -162,5 +161,5 @@ func (a *app) printMembers(topic string, results []memberResult) error {
 	case len(failed) == 1 || exitcode.Of(failed[0]) != exitcode.Error:
 		return failed[0]
 	}
-	return exitcode.With(exitcode.FailedRows, errors.New(fmt.Sprintf("%d of %d contacts failed", len(failed), len(results))))
+	return exitcode.With(exitcode.FailedRows, fmt.Errorf("%d of %d contacts failed", len(failed), len(results)))
 }

@@ -98,7 +98,7 @@ func (p *Proposal) wide() bool {
 // column puts a column of the table into the query, once, and returns its name there.
 func (p *Proposal) column(c *Column) string {
 	sql := p.Dialect.quote(c.Name)
-	if c.Kind == Binary {
+	if c.Kind == Binary || p.Dialect == SQLite && bytesIn(c) {
 		sql = p.Dialect.hex(sql)
 	}
 	for _, item := range p.Items {
@@ -108,6 +108,11 @@ func (p *Proposal) column(c *Column) string {
 	}
 	p.Items = append(p.Items, Item{SQL: sql, Name: c.Name})
 	return c.Name
+}
+
+// bytesIn reports whether a column of SQLite, which stores anything anywhere, holds bytes that are no text.
+func bytesIn(c *Column) bool {
+	return slices.ContainsFunc(c.Sample, func(v string) bool { return v == string(bytesMark) })
 }
 
 // expression puts an expression into the query under a name that is still free.
@@ -202,6 +207,9 @@ func (p *Proposal) names() {
 	case full == nil:
 		if first == nil && last == nil {
 			p.FieldNotes = append(p.FieldNotes, "No column of first or last names was found: names in Owlat are left as they are.")
+			if p.Dialect != File {
+				p.FieldNotes = append(p.FieldNotes, "Where another table has them, join it in the query and map its columns here.")
+			}
 		}
 		return
 	case p.Dialect == File:

@@ -3,9 +3,11 @@ package inspect
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // How much is looked at: rows of a table, tables that are sampled at all.
@@ -13,6 +15,9 @@ const (
 	sampleRows   = 200
 	sampleTables = 8
 )
+
+// queryTimeout is how long one query may take: a view may have to compute for long before it gives its first row.
+const queryTimeout = 10 * time.Second
 
 // rows is what *sql.Rows and pgx.Rows have in common.
 type rows interface {
@@ -25,14 +30,16 @@ type rows interface {
 type queryFunc func(ctx context.Context, query string, args []any, each func(rows) error) error
 
 // sqlQuery runs queries on a database/sql handle. ReadOnly asks the driver for a read-only transaction.
-func sqlQuery(db *sql.DB, readOnly bool) queryFunc {
+func sqlQuery(db *sql.DB, readOnly bool, limit time.Duration) queryFunc {
 	return func(ctx context.Context, query string, args []any, each func(rows) error) (err error) {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
 		tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: readOnly})
 		if err != nil {
 			return err
 		}
 		defer func() {
-			if rollback := tx.Rollback(); err == nil {
+			if rollback := tx.Rollback(); err == nil && !errors.Is(rollback, sql.ErrTxDone) {
 				err = rollback
 			}
 		}()
@@ -97,7 +104,7 @@ func (b *builder) catalog(ctx context.Context, d Dialect, query queryFunc) (*Cat
 	return c, nil
 }
 
-// sample reads some rows of the table. A table that cannot be read, such as a view whose base is gone, stays without a
+// sample reads some rows of the table. A table that cannot be read, such as a view whose base is gone or that computes for too long, stays without a
 // sample; only the context's end is an error.
 func (c *Catalog) sample(ctx context.Context, query queryFunc, t *Table) error {
 	var columns []*Column

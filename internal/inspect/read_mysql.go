@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 const mysqlColumns = `
@@ -28,7 +29,11 @@ var ErrNoDatabase = errors.New("the DSN names no database: add it at the end, as
 // ReadMySQL reads the catalog of the handle's database, of MySQL or MariaDB. It changes nothing; every query runs in a
 // read-only transaction.
 func ReadMySQL(ctx context.Context, db *sql.DB) (*Catalog, error) {
-	query := sqlQuery(db, true)
+	return readMySQL(ctx, db, queryTimeout)
+}
+
+func readMySQL(ctx context.Context, db *sql.DB, limit time.Duration) (*Catalog, error) {
+	query := sqlQuery(db, true, limit)
 	var name sql.NullString
 	if err := query(ctx, "SELECT DATABASE()", nil, func(rs rows) error { return rs.Scan(&name) }); err != nil {
 		return nil, fmt.Errorf("ask for the database's name: %w", err)

@@ -3,6 +3,7 @@ package inspect
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -29,8 +30,16 @@ ORDER BY n.nspname, c.relname, a.attnum`
 // ReadPostgres reads the catalog of the connection's database: every table, view and foreign table that the user may read,
 // partitions apart. It changes nothing; every query runs in a read-only transaction.
 func ReadPostgres(ctx context.Context, conn *pgx.Conn) (*Catalog, error) {
+	return readPostgres(ctx, conn, queryTimeout)
+}
+
+func readPostgres(ctx context.Context, conn *pgx.Conn, limit time.Duration) (*Catalog, error) {
 	query := func(ctx context.Context, query string, args []any, each func(rows) error) error {
 		return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+			// A cancelled context would cost the connection; the server's own limit only costs the transaction.
+			if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL statement_timeout = %d", limit.Milliseconds())); err != nil {
+				return err
+			}
 			rs, err := tx.Query(ctx, query, args...)
 			if err != nil {
 				return err

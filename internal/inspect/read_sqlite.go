@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"time"
 )
 
 const sqliteTables = `
@@ -22,7 +23,11 @@ FROM pragma_table_xinfo(?1) AS x WHERE x.hidden <> 1 ORDER BY x.cid`
 
 // ReadSQLite reads the catalog of an SQLite database. It only reads; the handle may be opened read-only.
 func ReadSQLite(ctx context.Context, db *sql.DB) (*Catalog, error) {
-	query := sqlQuery(db, false)
+	return readSQLite(ctx, db, queryTimeout)
+}
+
+func readSQLite(ctx context.Context, db *sql.DB, limit time.Duration) (*Catalog, error) {
+	query := sqlQuery(db, false, limit)
 	type name struct {
 		table string
 		view  bool

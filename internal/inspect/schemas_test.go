@@ -234,6 +234,16 @@ func TestSQLiteSchemas(t *testing.T) {
 			fields: [3]string{"email", "", ""}, when: []string{"subscribed"}, rows: 2,
 		},
 		{
+			name: "bytes that the type does not tell",
+			statements: []string{
+				"CREATE TABLE users (id UUID PRIMARY KEY, email TEXT)", "INSERT INTO users VALUES (X'00FF8001', 'ada@example.com')",
+			},
+			table:  "users",
+			query:  "SELECT lower(hex(id)) AS id, email\nFROM users",
+			key:    []string{"id"},
+			fields: [3]string{"email", "", ""}, rows: 1,
+		},
+		{
 			name: "nobody there yet",
 			statements: []string{
 				"CREATE TABLE customers (id INTEGER PRIMARY KEY, email TEXT, vorname TEXT, nachname TEXT, is_active INTEGER, accepts_marketing INTEGER)",

@@ -55,6 +55,9 @@ func (d Dialect) quoteTable(t *Table) string {
 // literal writes a text as a constant. It is only used for words without a backslash, which MySQL would read differently.
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
+// bytesMark stands in a sample of SQLite for a value that is no text.
+const bytesMark = '\uFFFD'
+
 // asText turns a column into the text by which it is sampled; values are cut, as nothing that matters is longer.
 func (d Dialect) asText(c *Column) string {
 	column := d.quote(c.Name)
@@ -66,7 +69,7 @@ func (d Dialect) asText(c *Column) string {
 	case d == MySQL:
 		return fmt.Sprintf("LEFT(CAST(%s AS CHAR), 300)", column)
 	}
-	return fmt.Sprintf("substr(CAST(%s AS TEXT), 1, 300)", column)
+	return fmt.Sprintf("CASE typeof(%s) WHEN 'blob' THEN '%c' ELSE substr(CAST(%s AS TEXT), 1, 300) END", column, bytesMark, column)
 }
 
 // hex turns a quoted column of bytes into text.

@@ -56,7 +56,7 @@ var onlyFor = map[string][]string{
 }
 
 // drivers are the folders that may import database drivers: the program and what only tests and measurements use.
-var drivers = []string{"/cmd", "/examples", "/internal/bench", "/internal/deps", "/internal/testdb", "/internal/testservers"}
+var drivers = []string{"/cmd", "/examples", "/internal/bench", "/internal/testdb", "/internal/testservers"}
 
 // withoutDrivers are the packages that a program can link without getting a database driver.
 var withoutDrivers = []string{".", "./owlat/...", "./reconcile/...", "./source/...", "./ledger/..."}

@@ -1,0 +1,160 @@
+package source_test
+
+import (
+	stdcmp "cmp"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"owlatsync"
+	"owlatsync/source"
+)
+
+// plainDriver is a database that can do little: no read-only transactions, no isolation levels, and its own ideas of how
+// to hand out values. It is its own connector, connection, statement, transaction and rows.
+type plainDriver struct {
+	types    []string
+	rows     [][]driver.Value
+	noTx     error // why it begins no transaction
+	breakOff error // what happens after the last row
+
+	asked      []driver.TxOptions
+	rolledBack int
+	next       int
+}
+
+func (d *plainDriver) Connect(context.Context) (driver.Conn, error) { return d, nil }
+func (d *plainDriver) Driver() driver.Driver                        { return nil }
+func (d *plainDriver) Prepare(string) (driver.Stmt, error)          { return d, nil }
+func (d *plainDriver) Close() error                                 { return nil }
+func (d *plainDriver) Begin() (driver.Tx, error)                    { return nil, errors.ErrUnsupported }
+func (d *plainDriver) NumInput() int                                { return 0 }
+func (d *plainDriver) Exec([]driver.Value) (driver.Result, error)   { return nil, errors.ErrUnsupported }
+func (d *plainDriver) Commit() error                                { return errors.New("nothing of a scan is to be committed") }
+
+func (d *plainDriver) BeginTx(_ context.Context, o driver.TxOptions) (driver.Tx, error) {
+	d.asked = append(d.asked, o)
+	if d.noTx != nil {
+		return nil, d.noTx
+	}
+	if o != (driver.TxOptions{}) {
+		return nil, errors.ErrUnsupported
+	}
+	return d, nil
+}
+
+func (d *plainDriver) Rollback() error {
+	d.rolledBack++
+	return nil
+}
+
+func (d *plainDriver) Query([]driver.Value) (driver.Rows, error) {
+	d.next = 0
+	return d, nil
+}
+
+func (d *plainDriver) Columns() (names []string) {
+	for _, t := range d.types {
+		names = append(names, "c_"+t)
+	}
+	return names
+}
+
+func (d *plainDriver) ColumnTypeDatabaseTypeName(i int) string { return d.types[i] }
+
+func (d *plainDriver) Next(values []driver.Value) error {
+	if d.next == len(d.rows) {
+		return stdcmp.Or(d.breakOff, io.EOF)
+	}
+	copy(values, d.rows[d.next])
+	d.next++
+	return nil
+}
+
+// odd is a type that no driver should hand out, and some do.
+type odd int
+
+func (o odd) String() string { return "odd" }
+
+func TestGenericValues(t *testing.T) {
+	t.Parallel()
+	d := &plainDriver{
+		types: []string{"TEXT", "NCHAR", "INT4", "NUMBER", "BOOL", "TIMESTAMPTZ", "DATE", "FLOAT", "UNSIGNED", "UUID", "MONEY", "INTERVAL", "DOUBLE", "DATETIME2"},
+		rows: [][]driver.Value{
+			{
+				[]byte("a@example.com"), []byte("Ada  "), []byte("7"), []byte("12.50"), []byte("t"), time.Date(2026, 11, 3, 5, 6, 7, 0, time.FixedZone("", 7200)),
+				time.Date(2026, 11, 3, 0, 0, 0, 0, time.UTC), float32(0.1), uint64(1 << 63), odd(1), "3.5", []byte("1 day"), 2.5, "2026-11-03 05:06:07.1000000",
+			},
+			{nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil},
+		},
+	}
+	m := source.Mapping{Email: "c_TEXT"}
+	for _, name := range d.types {
+		m.Properties = append(m.Properties, source.Property{Name: name, Column: "c_" + name})
+	}
+	rows, err := read(t.Context(), must(source.SQL(d.open(t), source.Generic, "SELECT all", m)))
+	if err != nil || len(rows) != 2 {
+		t.Fatalf("%d rows and %v", len(rows), err)
+	}
+	values := []any{
+		"a@example.com", "Ada", int64(7), 12.5, true, "2026-11-03T03:06:07Z", "2026-11-03T00:00:00Z", 0.1, 9.223372036854775808e18, "odd", 3.5, "1 day", 2.5,
+		"2026-11-03T05:06:07.1Z",
+	}
+	var want, nulls []owlatsync.Property
+	for i, name := range d.types {
+		want = append(want, owlatsync.Property{Name: name, Value: values[i]})
+		nulls = append(nulls, owlatsync.Property{Name: name})
+	}
+	if diff := cmp.Diff(want, rows[0].Properties); diff != "" {
+		t.Errorf("row 1 (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(nulls, rows[1].Properties); diff != "" {
+		t.Errorf("row 2 (-want +got):\n%s", diff)
+	}
+}
+
+// open opens the driver as a database.
+func (d *plainDriver) open(t *testing.T) *sql.DB {
+	db := sql.OpenDB(d)
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func TestGenericTransactions(t *testing.T) {
+	t.Parallel()
+	lost := errors.New("the line is down")
+	for name, test := range map[string]struct {
+		driver     *plainDriver
+		rolledBack int
+		want       error
+		says       []string
+	}{
+		"no read-only transactions": {&plainDriver{}, 1, nil, nil},
+		"no transactions":           {&plainDriver{noTx: lost}, 0, lost, []string{"begin a transaction"}},
+		"lost after a row":          {&plainDriver{breakOff: lost}, 1, lost, []string{"read beyond row 1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := test.driver
+			d.types, d.rows = []string{"TEXT"}, [][]driver.Value{{"a@example.com"}}
+			rows, err := read(t.Context(), must(source.SQL(d.open(t), source.Generic, "SELECT 1", source.Mapping{Email: "c_TEXT"})))
+			if !errors.Is(err, test.want) || test.want == nil && (err != nil || len(rows) != 1) {
+				t.Errorf("%d rows and %v, want %v", len(rows), err, test.want)
+			} else if err != nil {
+				says(t, err, test.says...)
+			}
+			if !d.asked[0].ReadOnly {
+				t.Errorf("the first transaction asked for is %+v, want a read-only one", d.asked[0])
+			}
+			if d.rolledBack != test.rolledBack {
+				t.Errorf("rolled back %d times, want %d", d.rolledBack, test.rolledBack)
+			}
+		})
+	}
+}

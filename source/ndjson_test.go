@@ -1,0 +1,124 @@
+package source_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"owlatsync/source"
+)
+
+func TestNDJSONForms(t *testing.T) {
+	t.Parallel()
+	m := source.Mapping{Key: []string{"id"}, Email: "email", FirstName: "name"}
+	for name, test := range map[string]struct {
+		text string
+		want string // key, address, name and position of each row
+	}{
+		"plain":           {`{"id":1,"email":"a@example.com","name":"Ada"}` + "\n", "1 a@example.com Ada line 1"},
+		"no last newline": {`{"id":1,"email":"a@example.com","name":"Ada"}`, "1 a@example.com Ada line 1"},
+		"mark and CRLF":   {"\uFEFF" + `{"id":1,"email":"a@example.com","name":"Ada"}` + "\r\n", "1 a@example.com Ada line 1"},
+		"blank lines":     {"\n \n" + `{"id":1,"email":"a@example.com","name":"Ada"}` + "\n\n", "1 a@example.com Ada line 3"},
+		"escapes":         {`{"id":"\u0041\/","email":"a\u0040example.com","name":"\ud83d\ude00 \ufffd \"x\""}`, "A/ a@example.com 😀 \uFFFD \"x\" line 1"},
+		"other order":     {` { "name" : "Ada" , "more" : {"a":[1]} , "email":"a@example.com","id":-7}`, "-7 a@example.com Ada line 1"},
+		"big number":      {`{"id":123456789012345678901234567890,"email":"a@example.com","name":1.50}`, "123456789012345678901234567890 a@example.com 1.5 line 1"},
+		"whole number":    {`{"id":1.0e3,"email":"a@example.com","name":true}`, "1000 a@example.com true line 1"},
+		"empty":           {"", ""},
+		"a name comes late": {
+			strings.Repeat(`{"id":1,"email":"a@example.com"}`+"\n", 150) + `{"id":1,"email":"a@example.com","name":"Ada"}`,
+			strings.Repeat("1 a@example.com  line %d|", 150) + "1 a@example.com Ada line 151",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rows, err := read(t.Context(), must(source.NDJSON(content(test.text), m)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, r := range rows {
+				got = append(got, fmt.Sprintf("%s %s %s %s", r.Key, r.Email.Value, r.FirstName.Value, r.Position))
+			}
+			want := test.want
+			for i := 1; strings.Contains(want, "%d"); i++ {
+				want = strings.Replace(want, "%d", fmt.Sprint(i), 1)
+			}
+			if strings.Join(got, "|") != want {
+				t.Errorf("rows %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestNDJSONDefects(t *testing.T) {
+	t.Parallel()
+	m := source.Mapping{Key: []string{"id"}, Email: "email", FirstName: "name", Properties: []source.Property{{Name: "p", Column: "plan"}}}
+	for line, want := range map[string]string{
+		`{"id":1,"email":["a@example.com"],"name":"A","plan":1}`:               `column "email" holds a JSON object or array, not one value`,
+		`{"id":{"$oid":"5f"},"email":"a@example.com","name":"A","plan":1}`:     `column "id" holds a JSON object or array, not one value`,
+		`{"id":1,"email":"a@example.com","name":"A","plan":{}}`:                `column "plan" holds a JSON object or array, not one value`,
+		`{"id":null,"email":"a@example.com","name":"A","plan":1}`:              `column "id" is empty, but is part of the key`,
+		`{"email":"a@example.com","name":"A","plan":1}`:                        `column "id" is empty, but is part of the key`,
+		"{\"id\":1,\"email\":\"a\xff@example.com\",\"name\":\"A\",\"plan\":1}": `column "email" is not valid UTF-8`,
+		`{"id":1,"email":"a@example.com","name":"\ud83d","plan":1}`:            `column "name" is not valid UTF-8`,
+		`{"id":1,"email":"a@example.com","name":"A","plan":1e999}`:             `column "plan" holds a number that JSON cannot express`,
+	} {
+		text := line + "\n" + `{"id":2,"email":"b@example.com","name":"B","plan":"x"}`
+		rows, err := read(t.Context(), must(source.NDJSON(content(text), m)))
+		if err != nil || len(rows) != 2 {
+			t.Errorf("%s: %d rows and %v, want both rows", line, len(rows), err)
+			continue
+		}
+		if rows[0].Defect != want || rows[1].Defect != "" {
+			t.Errorf("%s: the defects %q and %q, want %q and none", line, rows[0].Defect, rows[1].Defect, want)
+		}
+	}
+}
+
+func TestNDJSONBadInput(t *testing.T) {
+	t.Parallel()
+	const good = `{"id":1,"email":"a@example.com","name":"Ada"}` + "\n"
+	m := source.Mapping{Key: []string{"id"}, Email: "email", FirstName: "name"}
+	for name, test := range map[string]struct {
+		text string
+		rows int
+		line int // of the LineError; 0: another error
+		want []string
+	}{
+		"cut off":           {good + `{"id":2,"email":"b@exam`, 1, 2, []string{"line 2", "no JSON object", "!b@exam"}},
+		"not JSON":          {good + "\nid: 2\n" + good, 1, 3, []string{"line 3", "no JSON object"}},
+		"two objects":       {good + strings.TrimSpace(good) + good, 1, 2, []string{"line 2"}},
+		"an array":          {good + `["a@example.com"]`, 1, 2, []string{"line 2", "JSON array"}},
+		"a string":          {good + `"a@example.com"`, 1, 2, []string{"line 2", "no object", "!a@example"}},
+		"null":              {good + "null", 1, 2, []string{"line 2", "no object"}},
+		"far down":          {strings.Repeat(good, 500) + "x", 500, 501, []string{"line 501"}},
+		"a JSON array file": {"[\n" + good + "]\n", 0, 1, []string{"line 1", "JSON array"}},
+		"no such field":     {`{"uid":1,"mail":"a@example.com"}`, 0, 0, []string{`column "email"`, "uid, mail", `did you mean "mail"`, `column "id"`}},
+		"never there": {
+			strings.Repeat(`{"id":1,"email":"a@example.com"}`+"\n", 200), 200, 0,
+			[]string{`column "name"`, "no line of the file has such a field"},
+		},
+		"key missing from the first lines": {
+			strings.Repeat(`{"email":"a@example.com"}`+"\n", 200) + good, 0, 0,
+			[]string{`column "id"`},
+		},
+		"an endless line": {good + `{"id":2,"email":"` + strings.Repeat("x", 17<<20), 0, 0, []string{"16 MiB", "line 2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rows, err := read(t.Context(), must(source.NDJSON(content(test.text), m)))
+			if err == nil {
+				t.Fatal("there is no error")
+			}
+			if len(rows) != test.rows {
+				t.Errorf("%d rows before the error, want %d", len(rows), test.rows)
+			}
+			says(t, err, test.want...)
+			var line *source.LineError
+			if is := errors.As(err, &line); is != (test.line > 0) || is && line.Line != test.line {
+				t.Errorf("%v, want a LineError of line %d", err, test.line)
+			}
+		})
+	}
+}

@@ -1,0 +1,189 @@
+package sourcetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"owlatsync"
+	"owlatsync/source"
+)
+
+func testValues(t *testing.T, k Kind) {
+	f := people()
+	f.Rows[2][2] = "Carla Maria" // a line break would move the later positions of a file
+	got := collect(t, k.Store(t, f).Open(t, nil, peopleMapping))
+	var want []owlatsync.Row
+	for i, row := range f.Rows {
+		want = append(want, owlatsync.Row{
+			Key: fmt.Sprint(row[0]), Position: k.position(i),
+			Email: owlatsync.Some(row[1].(string)), FirstName: owlatsync.Some(row[2].(string)), LastName: owlatsync.Some(row[3].(string)),
+			Consents: []bool{row[4].(bool), true},
+		})
+	}
+	if diff := cmp.Diff(want, got, emptyIsNil); diff != "" {
+		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+}
+
+// emptyIsNil makes no difference between an empty slice and none.
+var emptyIsNil = cmp.FilterValues(func(a, b []owlatsync.Property) bool { return len(a)+len(b) == 0 }, cmp.Ignore())
+
+func testNulls(t *testing.T, k Kind) {
+	f := people()
+	f.Rows = f.Rows[:2]
+	f.Rows[0][1], f.Rows[0][2], f.Rows[0][4] = nil, nil, nil
+	f.Rows[1][1], f.Rows[1][2] = "", ""
+	m := peopleMapping
+	m.LastName = ""
+	got := collect(t, k.Store(t, f).Open(t, nil, m))
+	null, empty := owlatsync.Field{State: owlatsync.Null}, owlatsync.Some("")
+	if k.Untyped {
+		empty = null
+	}
+	for i, want := range []owlatsync.Field{null, empty} {
+		if got[i].Email != want || got[i].FirstName != want {
+			t.Errorf("%s: address %+v and first name %+v, want %+v", got[i].Position, got[i].Email, got[i].FirstName, want)
+		}
+		if got[i].LastName != (owlatsync.Field{}) {
+			t.Errorf("%s: last name %+v, want it unmapped", got[i].Position, got[i].LastName)
+		}
+	}
+	if got[0].Consents[0] {
+		t.Error("NULL is taken for a consent")
+	}
+}
+
+func testKeys(t *testing.T, k Kind) {
+	f := Fixture{
+		Columns: []Column{{"n", Integer}, {"email", Text}, {"tenant", Text}, {"code", Char}},
+		Rows: [][]any{
+			{int64(-40), "d@example.com", "ü", "d d"},
+			{int64(1), "a@example.com", "a/b", "c"},
+			{int64(2), "b@example.com", "a", "b/c"},
+			{int64(3), "c@example.com", `a\`, "AB"},
+		},
+	}
+	stored := k.Store(t, f)
+	for _, test := range []struct {
+		key  []string
+		want []string
+	}{
+		{nil, []string{"", "", "", ""}},
+		{[]string{"n"}, []string{"-40", "1", "2", "3"}},
+		{[]string{"code"}, []string{"d d", "c", "b/c", "AB"}},
+		{[]string{"tenant", "code"}, []string{"ü/d d", `a\/b/c`, `a/b\/c`, `a\\/AB`}},
+		{[]string{"code", "n"}, []string{"d d/-40", "c/1", `b\/c/2`, "AB/3"}},
+		{[]string{"email"}, []string{"d@example.com", "a@example.com", "b@example.com", "c@example.com"}},
+	} {
+		var got []string
+		for _, row := range collect(t, stored.Open(t, nil, source.Mapping{Key: test.key, Email: "email"})) {
+			got = append(got, row.Key)
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("key %v: %q, want %q", test.key, got, test.want)
+		}
+	}
+}
+
+func testConsents(t *testing.T, k Kind) {
+	yes := []any{"t", "T", "true", "TRUE", "y", "Y", "yes", "Yes", "on", "ON", "1", " yes "}
+	no := []any{"f", "F", "false", "False", "n", "N", "no", "NO", "off", "Off", "0", "", nil}
+	bad := []any{"2", "maybe", "ja", "truely", "-", "-1", "2026-11-03"}
+	f := Fixture{Columns: []Column{{"id", Integer}, {"email", Text}, {"optin", Text}, {"flags", Integer}}}
+	for i, value := range slices.Concat(yes, no, bad) {
+		flags := int64(i % 2)
+		if !k.Untyped {
+			flags *= -7 // as a number, everything but zero is a yes
+		}
+		f.Rows = append(f.Rows, []any{int64(i), "a@example.com", value, flags})
+	}
+	m := source.Mapping{Key: []string{"id"}, Email: "email", Topics: []string{"optin", "flags", ""}}
+	for i, row := range collect(t, k.Store(t, f).Open(t, nil, m)) {
+		value := f.Rows[i][2]
+		if i < len(yes)+len(no) {
+			if row.Defect != "" || row.Consents[0] != (i < len(yes)) {
+				t.Errorf("%v: consent %v, defect %q", value, row.Consents[0], row.Defect)
+			}
+		} else if !strings.HasPrefix(row.Defect, `column "optin" is neither yes nor no`) || row.Consents[0] {
+			t.Errorf("%v: consent %v, defect %q", value, row.Consents[0], row.Defect)
+		}
+		if row.Consents[1] != (i%2 != 0) || !row.Consents[2] {
+			t.Errorf("number %v: consents %v", f.Rows[i][3], row.Consents[1:])
+		}
+	}
+}
+
+func testProperties(t *testing.T, k Kind) {
+	f := Fixture{
+		Columns: []Column{
+			{"id", Integer}, {"email", Text}, {"plan", Text}, {"visits", Integer}, {"score", Number}, {"active", Boolean}, {"seen", Instant},
+		},
+		Rows: [][]any{
+			{int64(1), "a@example.com", "pro", int64(9007199254740993), 1.25, true, time.Date(2026, 11, 3, 4, 5, 6, 120_000_000, time.UTC)},
+			{int64(2), "b@example.com", nil, nil, nil, nil, nil},
+			{int64(3), "c@example.com", "12", int64(-7), -3.5, false, time.Date(1999, 12, 31, 23, 59, 59, 0, time.UTC)},
+		},
+	}
+	m := source.Mapping{Key: []string{"id"}, Email: "email"}
+	for _, c := range f.Columns[2:] {
+		m.Properties = append(m.Properties, source.Property{Name: "p_" + c.Name, Column: c.Name})
+	}
+	for i, row := range collect(t, k.Store(t, f).Open(t, nil, m)) {
+		var want []owlatsync.Property
+		for j, c := range f.Columns[2:] {
+			want = append(want, owlatsync.Property{Name: "p_" + c.Name, Value: k.property(f.Rows[i][j+2])})
+		}
+		if diff := cmp.Diff(want, row.Properties); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", row.Position, diff)
+		}
+	}
+}
+
+// property is what becomes of a stored value as an event property.
+func (k Kind) property(value any) any {
+	switch v := value.(type) {
+	case nil:
+		return nil
+	case time.Time:
+		return v.Format(time.RFC3339Nano)
+	case bool:
+		if k.NoBooleans && v {
+			return int64(1)
+		} else if k.NoBooleans {
+			return int64(0)
+		}
+	}
+	if k.Untyped {
+		return fmt.Sprint(value)
+	}
+	return value
+}
+
+func testDefects(t *testing.T, k Kind) {
+	f := people()
+	f.Columns[0].Name, f.Columns[2].Name = "n", "uid"
+	f.Rows = append(f.Rows, []any{int64(4), "d@example.com", "four", "Good", true})
+	f.Rows[0][2] = nil
+	f.Rows[1][2] = "  "
+	wants := []string{`column "uid" is empty, but is part of the key`, `column "uid" is empty, but is part of the key`, "", ""}
+	keys := []string{"", "", "Carla Maria", "four"}
+	f.Rows[2][2] = "Carla Maria"
+	if !k.NoBadText {
+		f.Rows[2][3], wants[2] = NotUTF8, `column "last_name" is not valid UTF-8`
+	}
+	m := source.Mapping{Key: []string{"uid"}, Email: "email", LastName: "last_name"}
+	got := collect(t, k.Store(t, f).Open(t, nil, m))
+	if len(got) != len(wants) {
+		t.Fatalf("%d rows, want %d: a defect must not end the scan", len(got), len(wants))
+	}
+	for i, row := range got {
+		if row.Defect != wants[i] || row.Key != keys[i] || row.Position != k.position(i) {
+			t.Errorf("%s: defect %q and key %q, want %q and %q at %s", row.Position, row.Defect, row.Key, wants[i], keys[i], k.position(i))
+		}
+	}
+}
