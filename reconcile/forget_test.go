@@ -192,7 +192,7 @@ func TestAHeldPlanThatLostAForgottenPersonIsNotApproved(t *testing.T) {
 	w.forget("p2@example.com")
 	_, err = w.try(t.Context(), reconcile.RunOptions{Approve: held.Run}, rows{list: list})
 	var moved *reconcile.MovedError
-	if !errors.As(err, &moved) || moved.Rows != 1 || moved.Keys[0] != "row 2" || w.server.Len() != 0 {
+	if !errors.As(err, &moved) || moved.Rows != 1 || moved.Keys[0] != "the row with key 2" || w.server.Len() != 0 {
 		t.Errorf("error %v, %d contacts", err, w.server.Len())
 	}
 	// Without the person, the plan is what it was.
