@@ -27,7 +27,7 @@ type scan struct {
 	spooled []PlanItem
 }
 
-// SourceError says that the source could not be read to its end. Nothing of an incomplete scan is applied.
+// SourceError says that the source could not be read to its end. Nothing of an incomplete scan is applied (Invariant 4).
 type SourceError struct {
 	Rows int // read before the error
 	Err  error

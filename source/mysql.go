@@ -45,6 +45,7 @@ func beginMySQL(ctx context.Context, conn *sql.Conn, query string) (queryFunc, f
 	if err := prepared.Close(); err != nil {
 		return nil, end, fmt.Errorf("check the query: %w", err)
 	}
+	// Invariant 7.
 	if _, err := conn.ExecContext(ctx, "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"); err != nil {
 		return nil, end, fmt.Errorf("begin a read-only transaction: %w", err)
 	}

@@ -60,7 +60,7 @@ func (b *pgBackend) ping(ctx context.Context) error {
 	return nil
 }
 
-// pgSession begins the scan's transaction and fixes the form in which values are printed.
+// pgSession begins the scan's read-only transaction (Invariant 7) and fixes the form in which values are printed.
 const pgSession = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL extra_float_digits = 1; SET LOCAL client_encoding = `
 
