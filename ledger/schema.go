@@ -69,11 +69,26 @@ func (l *SQLite) prepare(ctx context.Context, schema fs.FS) error {
 	return l.writer.probe(ctx)
 }
 
-func (l *SQLite) inspect(ctx context.Context, newest int) (fileState, error) {
+// inspect looks at the file as of one instant, because another process may be creating the ledger.
+func (l *SQLite) inspect(ctx context.Context, newest int) (is fileState, err error) {
 	info, err := os.Stat(l.file)
 	if err != nil {
 		return 0, err
 	}
+	defer func() {
+		if primaryCode(err) == codeError { // what none of this can fail with but for a head that makes no sense
+			err = fmt.Errorf("%w (%w)", ErrCorrupt, err)
+		}
+	}()
+	tx, err := l.writer.db.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		if rollback := tx.Rollback(); err == nil && rollback != nil {
+			err = rollback
+		}
+	}()
 	var id, version, tables, pages int
 	for _, q := range []struct {
 		query string
@@ -84,10 +99,7 @@ func (l *SQLite) inspect(ctx context.Context, newest int) (fileState, error) {
 		{"SELECT count(*) FROM sqlite_master", &tables},
 		{"PRAGMA page_count", &pages},
 	} {
-		if err := l.writer.db.QueryRowContext(ctx, q.query).Scan(q.into); err != nil {
-			if primaryCode(err) == codeError { // what these queries cannot fail with but for a head that makes no sense
-				err = fmt.Errorf("%w (%w)", ErrCorrupt, err)
-			}
+		if err := tx.QueryRowContext(ctx, q.query).Scan(q.into); err != nil {
 			return 0, err
 		}
 	}
