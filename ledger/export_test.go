@@ -63,6 +63,9 @@ func furnish(t *testing.T, l *SQLite) {
 		must(l.EndRun(t.Context(), r))
 		must(l.Spool(t.Context(), id, []reconcile.PlanItem{{Key: "1"}}))
 	}
+	must(l.Record(t.Context(), reconcile.Record{Sync: "users", Entry: &reconcile.Entry{Key: "gone", ContactID: "contact2", Email: "gone@example.com"}}))
+	must(l.NoteOptOuts(t.Context(), reconcile.OptOut{ContactID: "contact1", Topic: "topic1", At: at},
+		reconcile.OptOut{ContactID: "contact2", Topic: "topic1", At: at}))
 	for _, address := range []string{"gone@example.com", "away@example.com"} {
 		_, err := l.ForgetPerson(t.Context(), address)
 		must(err)
@@ -98,6 +101,10 @@ func contents(t *testing.T, l *SQLite) map[string]any {
 	keep("runs", runs, err)
 	forgotten, err := l.Forgotten(t.Context(), []string{"gone@example.com", "away@example.com", "new@example.com"})
 	keep("forgotten", forgotten, err)
+	optOuts, err := l.OptOuts(t.Context(), []string{"contact1"})
+	keep("opt-outs", optOuts, err)
+	optOuts, err = l.OptOuts(t.Context(), []string{"contact2"})
+	keep("opt-outs of a forgotten person", optOuts, err)
 	keep("deployment", nil, l.Bind(t.Context(), "https://owlat.example.com"))
 	return all
 }
@@ -126,7 +133,8 @@ func mustBeEmpty(t *testing.T, l *SQLite) {
 	t.Helper()
 	var n int
 	err := l.readers.QueryRow(`SELECT (SELECT count(*) FROM syncs) + (SELECT count(*) FROM entries) + (SELECT count(*) FROM marks)
-		+ (SELECT count(*) FROM history) + (SELECT count(*) FROM runs) + (SELECT count(*) FROM forgotten) + (SELECT count(*) FROM meta)`).Scan(&n)
+		+ (SELECT count(*) FROM history) + (SELECT count(*) FROM runs) + (SELECT count(*) FROM forgotten) + (SELECT count(*) FROM opt_outs)
+		+ (SELECT count(*) FROM meta)`).Scan(&n)
 	if err != nil || n != 0 {
 		t.Errorf("%d rows are there: %v", n, err)
 	}
@@ -139,6 +147,9 @@ func TestExportAndImport(t *testing.T) {
 	export := exported(t, l)
 	want := contents(t, l)
 	runs := want["runs"].([]reconcile.Run)
+	if len(want["opt-outs"].([]reconcile.OptOut)) != 1 || len(want["opt-outs of a forgotten person"].([]reconcile.OptOut)) != 1 {
+		t.Errorf("opt-outs %v, %v", want["opt-outs"], want["opt-outs of a forgotten person"])
+	}
 	if runs[1].Status != "held" {
 		t.Fatalf("runs %+v", runs)
 	}
@@ -193,7 +204,7 @@ func TestExportIsLinesOfJSON(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff([]string{"ledger", "sync", "run", "entry", "history", "forgotten", "end"}, kinds); diff != "" {
+	if diff := cmp.Diff([]string{"ledger", "sync", "run", "entry", "history", "opt_out", "forgotten", "end"}, kinds); diff != "" {
 		t.Errorf("kinds (-want +got):\n%s", diff)
 	}
 	var head struct {
@@ -267,6 +278,9 @@ func TestImportRefuses(t *testing.T) {
 		{"a short fingerprint", signed(head, `{"entry":{"sync":"users","key":"1","fingerprint":"00"}}`), ErrDamagedExport, "fingerprint"},
 		{"a bad key", signed(head, `{"entry":{"sync":"users","key":{"base64":"!"}}}`), ErrDamagedExport, "line 2"},
 		{"a short hash", signed(head, `{"forgotten":"00"}`), ErrDamagedExport, "hash"},
+		{"an opt-out of nobody", signed(head, `{"opt_out":{"contact":"","topic":"t","at":"2026-11-23T10:00:00Z"}}`), ErrDamagedExport, "no contact"},
+		{"an opt-out twice", signed(head, `{"opt_out":{"contact":"c","topic":"t","at":"2026-11-23T10:00:00Z"}}`,
+			`{"opt_out":{"contact":"c","topic":"t","at":"2026-11-23T10:00:00Z"}}`), ErrDamagedExport, "line 3"},
 		{"a bad secret", signed(`{"ledger":{"version":1,"forget_secret":"00"}}`), ErrDamagedExport, "secret"},
 		{"an endless line", head + "\n" + strings.Repeat("x", maxLine+10), ErrDamagedExport, "longer"},
 		{"something after the end", signed(head) + "{}\n", ErrDamagedExport, "follows"},
@@ -322,8 +336,11 @@ func TestImportOnlyIntoAnEmptyLedger(t *testing.T) {
 	furnish(t, from)
 	export := exported(t, from)
 	for name, given := range map[string]func(l *SQLite) error{
-		"a row":                func(l *SQLite) error { return l.Record(t.Context(), rowRecord("1")) },
-		"a sync":               func(l *SQLite) error { return l.SetAdopted(t.Context(), "users") },
+		"a row":  func(l *SQLite) error { return l.Record(t.Context(), rowRecord("1")) },
+		"a sync": func(l *SQLite) error { return l.SetAdopted(t.Context(), "users") },
+		"an opt-out": func(l *SQLite) error {
+			return l.NoteOptOuts(t.Context(), reconcile.OptOut{ContactID: "c", Topic: "t", At: time.Now()})
+		},
 		"a forgotten person":   func(l *SQLite) error { _, err := l.ForgetPerson(t.Context(), "a@example.com"); return err },
 		"another deployment":   func(l *SQLite) error { return l.Bind(t.Context(), "https://other.example.com") },
 		"the same, once again": func(l *SQLite) error { return l.Import(t.Context(), bytes.NewReader(export)) },

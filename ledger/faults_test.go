@@ -3,10 +3,12 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"owlatsync/reconcile"
 )
@@ -65,6 +67,9 @@ func useAll(t *testing.T, path string) error {
 	if _, err := l.Standing(t.Context(), "users"); err != nil {
 		return err
 	}
+	if err := l.Export(t.Context(), io.Discard); err != nil {
+		return err
+	}
 	for _, key := range keys {
 		if err := l.Record(t.Context(), rowRecord(key)); err != nil {
 			return err
@@ -73,7 +78,14 @@ func useAll(t *testing.T, path string) error {
 			break
 		}
 	}
-	return l.Forget(t.Context(), "users", keys)
+	if err := l.Forget(t.Context(), "users", keys); err != nil {
+		return err
+	}
+	if _, err := l.Prune(t.Context(), time.Now()); err != nil {
+		return err
+	}
+	_, err = l.ForgetPerson(t.Context(), addresses[0])
+	return err
 }
 
 func TestDamagedFile(t *testing.T) {

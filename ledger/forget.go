@@ -31,16 +31,8 @@ func (l *SQLite) forgotten(ctx context.Context, addresses []string, forgotten ma
 	if len(addresses) == 0 {
 		return nil
 	}
-	var text string
-	err := l.readers.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?1", forgetSecret).Scan(&text)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil // nobody ever was
-	}
-	if err != nil {
-		return err
-	}
-	secret, err := decodeSecret(text)
-	if err != nil {
+	secret, err := l.forgetSecret(ctx)
+	if secret == nil || err != nil {
 		return err
 	}
 	for chunk := range slices.Chunk(addresses, maxParameters) {
@@ -63,10 +55,28 @@ func (l *SQLite) forgotten(ctx context.Context, addresses []string, forgotten ma
 	return nil
 }
 
+// forgetSecret returns the secret, nil where nobody ever was forgotten.
+func (l *SQLite) forgetSecret(ctx context.Context) ([]byte, error) {
+	var text string
+	err := l.readers.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?1", forgetSecret).Scan(&text)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return decodeSecret(text)
+}
+
 func hashAddress(secret []byte, address string) []byte {
 	mac := hmac.New(sha256.New, secret)
 	mac.Write([]byte(address))
 	return mac.Sum(nil)
+}
+
+// hashContact returns the name under which the opt-outs of a forgotten person's contact are kept.
+func hashContact(secret []byte, id string) string {
+	return "forgotten " + hex.EncodeToString(hashAddress(secret, "contact "+id))
 }
 
 func decodeSecret(text string) ([]byte, error) {
@@ -80,7 +90,8 @@ func decodeSecret(text string) ([]byte, error) {
 // ForgetPerson erases what the ledger's files hold of the person with the address and returns how many entries there were,
 // in all syncs: the entries with the address, present or first, or with it in their key, those for the same contacts, and
 // their history, failures and planned steps; a held plan that loses a step can no longer be approved. Where texts about other
-// rows name the address, it is taken out. What remains is a keyed hash of each address of those entries, for Forgotten.
+// rows name the address, it is taken out. What remains is a keyed hash of each address of those entries, for Forgotten, and
+// under a keyed hash of the contact the topics that the person left, for OptOuts.
 //
 // It takes the ledger as a run does and fails with a *reconcile.LockedError while another holds it. The file is written anew,
 // which takes longer than copying it, and temporarily up to twice its space. After an error or a kill the person may be gone

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"owlatsync/reconcile"
 )
@@ -38,6 +39,9 @@ func live(t *testing.T, l *SQLite, address, name, contact string) {
 			Key: "person", ContactID: contact, Email: address, Identity: address, FirstName: name, LastName: strings.Repeat("x", changes),
 			Failure: &reconcile.Failure{Class: reconcile.RetryLater, Reason: strings.Repeat("y", 300-changes)},
 		}
+	}
+	if err := l.NoteOptOuts(t.Context(), reconcile.OptOut{ContactID: contact, Topic: "topic1", At: time.Now()}); err != nil {
+		t.Fatal(err)
 	}
 	for i := range 20 {
 		records := []reconcile.Record{{Sync: "users", Run: 1, Entry: person(i), Event: "updated", Note: "address " + address}}

@@ -185,10 +185,10 @@ func (m *importer) head() error {
 
 // empty refuses a ledger that holds anything but being bound to the same deployment.
 func (m *importer) empty(deployment string) error {
-	var syncs, forgotten, others int
-	err := m.tx.row(`SELECT (SELECT count(*) FROM syncs), (SELECT count(*) FROM forgotten),
-		(SELECT count(*) FROM meta WHERE (name, value) <> ('deployment', ?1))`, []any{deployment}, &syncs, &forgotten, &others)
-	if err == nil && syncs+forgotten+others > 0 {
+	var n int
+	err := m.tx.row(`SELECT (SELECT count(*) FROM syncs) + (SELECT count(*) FROM opt_outs) + (SELECT count(*) FROM forgotten)
+		+ (SELECT count(*) FROM meta WHERE (name, value) <> ('deployment', ?1))`, []any{deployment}, &n)
+	if err == nil && n > 0 {
 		err = ErrNotEmpty
 	}
 	return err
@@ -218,12 +218,8 @@ func (m *importer) add(line exportLine) error {
 		return m.entry(line.Entry)
 	case line.History != nil:
 		return m.history(line.History)
-	}
-	if o := line.OptOut; o != nil {
-		if o.ContactID == "" || o.Topic == "" || o.At.IsZero() {
-			return fmt.Errorf("%w (an opt-out names no contact, no topic or no time)", ErrDamagedExport)
-		}
-		return m.tx.exec(upsertOptOut, string(o.ContactID), string(o.Topic), o.At.UnixMicro())
+	case line.OptOut != nil:
+		return m.optOut(line.OptOut)
 	}
 	hash, err := hex.DecodeString(line.Forgotten)
 	if err != nil || len(hash) != sha256.Size {
@@ -300,6 +296,13 @@ func (m *importer) history(h *exportHistory) error {
 		return err
 	}
 	return m.tx.exec(insertHistory, sync, string(h.Key), h.At.UnixMicro(), h.Run, string(h.Event), string(h.Note))
+}
+
+func (m *importer) optOut(o *exportOptOut) error {
+	if o.ContactID == "" || o.Topic == "" || o.At.IsZero() {
+		return fmt.Errorf("%w (an opt-out names no contact, no topic or no time)", ErrDamagedExport)
+	}
+	return m.tx.exec(insertOptOut, string(o.ContactID), string(o.Topic), o.At.UnixMicro())
 }
 
 // MarshalJSON returns a string, or an object for what is no UTF-8.

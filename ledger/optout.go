@@ -5,13 +5,16 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"owlatsync/reconcile"
 )
 
-const upsertOptOut = `INSERT INTO opt_outs (contact_id, topic, at) VALUES (?1, ?2, ?3)
-	ON CONFLICT (contact_id, topic) DO UPDATE SET at = max(at, excluded.at)`
+const (
+	insertOptOut = "INSERT INTO opt_outs (contact_id, topic, at) VALUES (?1, ?2, ?3)"
+	upsertOptOut = insertOptOut + " ON CONFLICT (contact_id, topic) DO UPDATE SET at = max(at, excluded.at)"
+)
 
 // NoteOptOuts durably keeps that persons left topics, all or none; of several for one contact and topic the latest counts.
 func (l *SQLite) NoteOptOuts(ctx context.Context, optOuts ...reconcile.OptOut) error {
@@ -31,18 +34,52 @@ func (l *SQLite) NoteOptOuts(ctx context.Context, optOuts ...reconcile.OptOut) e
 	})
 }
 
-// OptOuts returns the opt-outs of the contacts that are known.
+// OptOuts returns the opt-outs of the contacts that are known, those of forgotten persons too.
 func (l *SQLite) OptOuts(ctx context.Context, contactIDs []string) ([]reconcile.OptOut, error) {
-	var found []reconcile.OptOut
-	for chunk := range slices.Chunk(contactIDs, maxParameters) {
+	found, err := l.optOuts(ctx, contactIDs)
+	if err != nil {
+		return nil, fmt.Errorf("read opt-outs of the ledger: %w", explain(ctx, err))
+	}
+	return found, nil
+}
+
+func (l *SQLite) optOuts(ctx context.Context, contactIDs []string) (found []reconcile.OptOut, err error) {
+	if len(contactIDs) == 0 {
+		return nil, nil
+	}
+	secret, err := l.forgetSecret(ctx)
+	if err != nil {
+		return nil, err
+	}
+	contacts := make(map[string]string, len(contactIDs)) // by how they are stored
+	for _, id := range contactIDs {
+		contacts[id] = id
+		if secret != nil {
+			contacts[hashContact(secret, id)] = id
+		}
+	}
+	type place struct{ contact, topic string }
+	at := make(map[place]int)
+	for chunk := range slices.Chunk(slices.Collect(maps.Keys(contacts)), maxParameters) {
 		err := l.query(ctx, "SELECT contact_id, topic, at FROM opt_outs WHERE contact_id IN ("+places(1, len(chunk))+")", arguments(chunk),
 			func(rows *sql.Rows) error {
 				o, err := scanOptOut(rows)
-				found = append(found, o)
-				return err
+				if err != nil {
+					return err
+				}
+				o.ContactID = contacts[o.ContactID]
+				i, twice := at[place{o.ContactID, o.Topic}]
+				switch {
+				case !twice:
+					at[place{o.ContactID, o.Topic}] = len(found)
+					found = append(found, o)
+				case o.At.After(found[i].At): // left again since the person was forgotten
+					found[i] = o
+				}
+				return nil
 			})
 		if err != nil {
-			return nil, fmt.Errorf("read opt-outs of the ledger: %w", explain(ctx, err))
+			return nil, err
 		}
 	}
 	return found, nil

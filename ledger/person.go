@@ -82,7 +82,11 @@ func appendNew(list []string, s string) []string {
 	return append(list, s)
 }
 
-// erase deletes what the ledger's tables hold of the person, but for a hash of each address.
+const hashOptOuts = `INSERT INTO opt_outs (contact_id, topic, at) SELECT ?2, topic, at FROM opt_outs WHERE contact_id = ?1
+	ON CONFLICT (contact_id, topic) DO UPDATE SET at = max(at, excluded.at)`
+
+// erase deletes what the ledger's tables hold of the person, but for a hash of each address and, under a hash of the
+// contact, the topics that were left: else a topic that adds existing contacts would put the person back (Invariant 1).
 func (t *tx) erase(p *person) error {
 	if err := t.eraseRows(p); err != nil {
 		return err
@@ -96,9 +100,17 @@ func (t *tx) erase(p *person) error {
 	if err := t.eraseFromTexts(p); err != nil {
 		return err
 	}
-	secret, err := t.forgetSecret()
+	secret, err := t.ensureForgetSecret()
 	if err != nil {
 		return err
+	}
+	for _, id := range p.contacts {
+		if err := t.exec(hashOptOuts, id, hashContact(secret, id)); err != nil {
+			return err
+		}
+		if err := t.exec("DELETE FROM opt_outs WHERE contact_id = ?1", id); err != nil {
+			return err
+		}
 	}
 	for _, address := range p.addresses {
 		if err := t.exec("INSERT INTO forgotten (hash) VALUES (?1) ON CONFLICT DO NOTHING", hashAddress(secret, address)); err != nil {
@@ -108,8 +120,8 @@ func (t *tx) erase(p *person) error {
 	return nil
 }
 
-// forgetSecret returns the ledger's secret and makes it on first use.
-func (t *tx) forgetSecret() ([]byte, error) {
+// ensureForgetSecret returns the ledger's secret and makes it on first use.
+func (t *tx) ensureForgetSecret() ([]byte, error) {
 	fresh := make([]byte, sha256.Size)
 	if _, err := rand.Read(fresh); err != nil {
 		return nil, err
@@ -126,11 +138,6 @@ func (t *tx) forgetSecret() ([]byte, error) {
 }
 
 func (t *tx) eraseRows(p *person) error {
-	for _, contact := range p.contacts {
-		if err := t.exec("DELETE FROM opt_outs WHERE contact_id = ?1", contact); err != nil {
-			return err
-		}
-	}
 	for r, id := range p.rows {
 		for _, statement := range []string{
 			"DELETE FROM marks WHERE sync = ?1 AND entry = ?2",

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
 )
@@ -104,6 +105,34 @@ func TestAForgottenPersonIsNoNewContact(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestWhoLeftAndWasForgottenIsNotPutBack has a topic that existing contacts are added to.
+func TestWhoLeftAndWasForgottenIsNotPutBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, reconcile.Topic{ID: "news", When: true, Existing: reconcile.ExistingAdd})
+	w.run(people(2, "P", true)...)
+	e, client := w.engine()
+	defer client.CloseIdleConnections()
+	for _, address := range []string{"p1@example.com", "p2@example.com"} {
+		left := owlat.TopicUnsubscribed{ContactID: w.contact(address).ID, UnsubscribedAt: time.Now(), Topics: []owlat.RemovedTopic{{ID: w.sync.Topics[0].ID}}}
+		if err := e.Unsubscribed(t.Context(), left); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.server.Unsubscribe(address, w.sync.Topics[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		w.forget(address)
+	}
+	expect(t, w.run(people(2, "P", true)...), "adopted 2")
+	if n := w.members("p1@example.com") + w.members("p2@example.com"); n != 0 {
+		t.Errorf("%d were put back", n)
+	}
+	w.run(people(2, "P", false)...)
+	w.run(people(2, "P", true)...)
+	if n := w.members("p1@example.com") + w.members("p2@example.com"); n != 2 {
+		t.Errorf("after a new consent %d are on the topic", n)
 	}
 }
 

@@ -89,8 +89,8 @@ type Archive interface {
 	// each sync and those that are held stay.
 	Prune(ctx context.Context, before time.Time) (int64, error)
 	// ForgetPerson erases what the ledger holds of the person with the address, in all syncs, beyond recovery, and keeps
-	// only keyed hashes for Forgotten. It returns how many entries there were. It takes the ledger as a run does and fails
-	// with a *LockedError while another holds it. Owlat's contact is not touched.
+	// only keyed hashes for Forgotten and OptOuts. It returns how many entries there were. It takes the ledger as a run
+	// does and fails with a *LockedError while another holds it. Owlat's contact is not touched.
 	ForgetPerson(ctx context.Context, address string) (rows int, err error)
 }
 

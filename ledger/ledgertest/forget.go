@@ -40,6 +40,10 @@ func testForgetPerson(t *testing.T, open Open) {
 		stale.ContactID, stale.Email, stale.Identity = renamed.ContactID, "stale@example.com", "stale@example.com"
 		record(t, l, "users", renamed, entry("3"))
 		record(t, l, "others", stale, entry("3"))
+		left := func(contact string, second int) reconcile.OptOut {
+			return reconcile.OptOut{ContactID: contact, Topic: "topic1", At: at(second)}
+		}
+		noError(t, l.NoteOptOuts(t.Context(), left("contact1", 5), left("contact3", 5)))
 		forgetPerson(t, l, "row1@example.com", 2)
 		same(t, "users", indexOf(t, l, "users"), wantIndex(entry("3")))
 		same(t, "others", indexOf(t, l, "others"), wantIndex(entry("3")))
@@ -47,6 +51,22 @@ func testForgetPerson(t *testing.T, open Open) {
 		same(t, "history of somebody else", len(historyOf(t, l, "users", "3")), 1)
 		same(t, "forgotten", forgotten(t, l, "row1@example.com", "now@example.com", "stale@example.com", "row3@example.com"),
 			[]string{"now@example.com", "row1@example.com", "stale@example.com"})
+
+		// What somebody left stays left.
+		optOut := func(contact string) []reconcile.OptOut {
+			t.Helper()
+			found, err := l.OptOuts(t.Context(), []string{contact, "unknown"})
+			noError(t, err)
+			return found
+		}
+		same(t, "opt-outs", optOut("contact1"), []reconcile.OptOut{left("contact1", 5)})
+		same(t, "opt-outs of somebody else", optOut("contact3"), []reconcile.OptOut{left("contact3", 5)})
+		noError(t, l.NoteOptOuts(t.Context(), left("contact1", 9)))
+		same(t, "later opt-outs", optOut("contact1"), []reconcile.OptOut{left("contact1", 9)})
+		noError(t, l.NoteOptOuts(t.Context(), left("contact1", 2)))
+		record(t, l, "users", entry("1"))
+		forgetPerson(t, l, "row1@example.com", 1)
+		same(t, "opt-outs of somebody forgotten twice", optOut("contact1"), []reconcile.OptOut{left("contact1", 9)})
 	})
 	t.Run("somebody unknown", func(t *testing.T) {
 		t.Parallel()
