@@ -92,8 +92,8 @@ func (g Guards) Hits(s Summary) []Hit {
 	}
 	created, added := s.Outcomes[owlatsync.Created], s.Memberships.Added
 	if !g.FirstRun && s.FirstRun && created+added > 0 {
-		hit(GuardFirstRun, "this first run will create %d contacts and %d memberships; each fires the automations on \"contact created\" and "+
-			"\"topic subscribed\", such as welcome mails", created, added)
+		hit(GuardFirstRun, "this first run will create %s and %s; each fires the automations on \"contact created\" and "+
+			"\"topic subscribed\", such as welcome mails", counted(created, "contact"), counted(added, "membership"))
 	}
 	return hits
 }

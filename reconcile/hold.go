@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/zeebo/xxh3"
@@ -67,13 +69,13 @@ func (e *Engine) unmoved(ctx context.Context, held, run int64) error {
 			moved.Keys = append(moved.Keys, rowName(key))
 		}
 	}
-	for step, sum := range now {
-		if was, planned := before[step]; !planned || was != sum {
+	for _, step := range slices.Sorted(maps.Keys(now)) {
+		if was, planned := before[step]; !planned || was != now[step] {
 			differs(step)
 		}
 		delete(before, step)
 	}
-	for step := range before {
+	for _, step := range slices.Sorted(maps.Keys(before)) {
 		differs(step)
 	}
 	if moved.Rows > 0 {

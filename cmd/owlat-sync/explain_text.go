@@ -126,15 +126,16 @@ func (t *tale) inOwlat() []string {
 
 // topics says for each topic whether the contact was put on it, and why or why not.
 func (t *tale) topics() []string {
+	if t.entry == nil {
+		return nil
+	}
 	var lines []string
-	if t.entry != nil {
-		for i := range t.entry.Memberships {
-			m := &t.entry.Memberships[i]
-			lines = append(lines, m.Topic+": "+t.membership(m))
-		}
+	for i := range t.entry.Memberships {
+		m := &t.entry.Memberships[i]
+		lines = append(lines, m.Topic+": "+t.membership(m))
 	}
 	for _, topic := range t.sync.Topics {
-		if t.entry == nil || t.entry.Membership(topic.ID) == nil {
+		if t.entry.Membership(topic.ID) == nil {
 			lines = append(lines, topic.ID+": not decided yet; the next run that applies the row does")
 		}
 	}

@@ -25,7 +25,7 @@ func (r *runner) confirm(ctx context.Context, s *session, display *display) func
 			ask.say("This is the first run of sync %q. In Owlat at %s it will create %s and %s.\n",
 				p.Sync, s.cfg.Owlat.URL, plural(p.Outcomes[owlatsync.Created], "contact"), plural(p.Memberships.Added, "membership"))
 			ask.say("Each fires the automations on \"contact created\" and \"topic subscribed\", such as welcome mails.\n")
-			if r.limit > 0 || len(r.only) > 0 {
+			if r.partial() {
 				ask.say("Of these, only the rows asked for are applied now.\n")
 			}
 			ask.say("%s shows every change.\n", s.app.command("plan", p.Sync))
@@ -82,8 +82,8 @@ func (s *session) explainHeld(held *reconcile.HeldError, p reconcile.Summary) er
 
 // explainMoved says that a held plan is not what would be done now.
 func (s *session) explainMoved(sync config.Sync, moved *reconcile.MovedError) error {
-	text := fmt.Sprintf("run %d cannot be applied as it was planned, because the source, the ledger or Owlat moved since: %s would be treated otherwise now",
-		moved.Run, plural(moved.Rows, "row"))
+	text := fmt.Sprintf("run %d is not applied, because the source, the ledger or Owlat has moved since it was planned: %s now",
+		moved.Run, several(moved.Rows, "row is planned otherwise", "rows are planned otherwise"))
 	if !sync.KeyIsAddress() {
 		text += " (" + strings.Join(moved.Keys, ", ")
 		if moved.Rows > len(moved.Keys) {
@@ -91,7 +91,7 @@ func (s *session) explainMoved(sync config.Sync, moved *reconcile.MovedError) er
 		}
 		text += ")"
 	}
-	return withHint(&retold{moved, text + "; nothing was applied"}, "look at what would be done now with \"%s\"; \"%s\" holds that under a new number, to be approved",
+	return withHint(&retold{moved, text}, "look at what would be done now with \"%s\"; \"%s\" holds that under a new number, to be approved",
 		s.app.command("plan", sync.Name), s.app.command("run", sync.Name))
 }
 

@@ -35,6 +35,9 @@ func (r *runner) printEnd(a *app) {
 		a.printf("\n")
 	}
 	a.printf("%s", summaryTable(r.reports))
+	if r.unasked > 0 {
+		a.printf("\n%s skipped because --only or --limit asked for others.\n", several(r.unasked, "row was", "rows were"))
+	}
 	failed := 0
 	for _, report := range r.reports {
 		failed += report.Outcomes[owlatsync.Failed]

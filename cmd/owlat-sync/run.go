@@ -102,6 +102,9 @@ type runner struct {
 	met     map[string]bool // what of only was the key of a row
 }
 
+// partial reports whether not all rows are asked for.
+func (r *runner) partial() bool { return len(r.only) > 0 || r.limit > 0 }
+
 // shownRow is a row that was not applied, without personal data.
 type shownRow struct{ sync, label, outcome, reason string }
 
@@ -120,6 +123,9 @@ func (r *runner) run(ctx context.Context, s *session, sync config.Sync) error {
 			}
 			return // whether it will be done is not known yet
 		case reconcile.Admitted:
+			if r.partial() { // how much of the plan that is shows in the end
+				planned.Summary.Requests, planned.Summary.Duration = 0, 0
+			}
 			display.observe(planned)
 			stop.arm() // until now nothing is lost by an abort
 		case reconcile.RowDone:

@@ -156,7 +156,10 @@ func (d *Display) parts() []string {
 		return []string{fmt.Sprintf("comparing with Owlat: %d of %s", d.listed.Contacts, count(d.listed.Total, "contact"))}
 	}
 	elapsed := time.Since(d.began)
-	parts := []string{fmt.Sprintf("%d of %s", d.sent, count(d.expected, "request"))}
+	parts := []string{count(d.sent, "request")}
+	if d.expected > 0 {
+		parts[0] = fmt.Sprintf("%d of %s", d.sent, count(d.expected, "request"))
+	}
 	if d.sent > 0 && elapsed > 0 {
 		parts = append(parts, fmt.Sprintf("%.1f/s", float64(d.sent)/elapsed.Seconds()))
 	}
