@@ -14,9 +14,6 @@ import (
 )
 
 const (
-	// limitedTries is how often a call that only met the rate limit is repeated: it had no effect, and somebody else may
-	// be using the key.
-	limitedTries = 20
 	// lostTries is how often a create or a topic add whose answer was lost is sent in all.
 	lostTries = 3
 )
@@ -71,7 +68,8 @@ func (r *rowRun) steps(ctx context.Context) error {
 		return err
 	}
 	if !r.it.Partial {
-		r.e.Events = r.it.Events
+		// From here on the entry says what a new contact is yet to get, so that nothing of it is decided again.
+		r.e.Events, r.e.Intent = r.it.Events, Intent{}
 	}
 	for _, c := range r.it.Changes {
 		if c.Kind == owlatsync.AddTopic {
@@ -93,7 +91,7 @@ func (r *rowRun) reread(ctx context.Context) error {
 	}
 	entries, err := r.engine.ledger.Entries(ctx, r.sync.Name, []string{r.it.Row.Key})
 	if err != nil {
-		return fmt.Errorf("read the ledger: %w", err)
+		return r.ledgerFailed(fmt.Errorf("read the ledger: %w", err))
 	}
 	if e := entries[r.it.Row.Key]; e != nil {
 		r.e, r.it.Entry = e, e
@@ -113,7 +111,7 @@ func (r *rowRun) flush(ctx context.Context) error {
 		r.event("", "")
 	}
 	for i := range r.pending {
-		r.pending[i].Entry = r.e
+		r.pending[i].Entry, r.pending[i].Replaces = r.e, r.it.OldKey
 	}
 	r.e.ChangedAt = time.Now()
 	err := r.record(ctx, r.pending...)
@@ -143,11 +141,6 @@ func (r *rowRun) finish(ctx context.Context) error {
 	}
 	if err := r.flush(ctx); err != nil {
 		return err
-	}
-	if r.it.OldKey != "" {
-		if err := r.engine.ledger.Forget(context.WithoutCancel(ctx), r.sync.Name, []string{r.it.OldKey}); err != nil {
-			return fmt.Errorf("record in the ledger: %w", err)
-		}
 	}
 	r.skip(r.it.Skipped)
 	r.done(r.it, outcome, reason, category)
@@ -184,7 +177,6 @@ func (r *rowRun) failed(ctx context.Context, err error) {
 	}
 	if flushErr := r.flush(ctx); flushErr != nil {
 		re = classify(flushErr)
-		re.category = "ledger"
 	}
 	if r.it.Partial {
 		r.mu.Lock()
@@ -198,17 +190,6 @@ func (r *rowRun) failed(ctx context.Context, err error) {
 	r.done(r.it, owlatsync.Failed, re.reason, re.category)
 }
 
-// call repeats what only met the rate limit.
-func (r *rowRun) call(ctx context.Context, send func() error) error {
-	var err error
-	for range limitedTries {
-		if err = send(); !errors.Is(err, owlat.ErrRateLimited) || ctx.Err() != nil {
-			break
-		}
-	}
-	return err
-}
-
 // create makes the contact. That it is about to is recorded first: a contact found after a kill or a lost answer is then
 // known to be ours (Invariant 3).
 func (r *rowRun) create(ctx context.Context) error {
@@ -219,7 +200,7 @@ func (r *rowRun) create(ctx context.Context) error {
 			return err
 		}
 		var c *owlat.Contact
-		err := r.call(ctx, func() (err error) {
+		err := call(ctx, func() (err error) {
 			c, err = r.engine.client.Contacts.Create(ctx, owlat.ContactCreate{
 				Email: d.Email, FirstName: unlessEmpty(d.FirstName), LastName: unlessEmpty(d.LastName),
 			})
@@ -278,7 +259,7 @@ func (r *rowRun) take(c owlat.Contact, origin Origin) {
 }
 
 func (r *rowRun) find(ctx context.Context) (c *owlat.Contact, err error) {
-	err = r.call(ctx, func() (err error) {
+	err = call(ctx, func() (err error) {
 		c, err = r.engine.client.Contacts.Get(ctx, r.it.Row.Email)
 		return err
 	})
@@ -289,7 +270,7 @@ func (r *rowRun) find(ctx context.Context) (c *owlat.Contact, err error) {
 func (r *rowRun) met(ctx context.Context, refusal error, doubt time.Time) error {
 	c, err := r.find(ctx)
 	if errors.Is(err, owlat.ErrForbidden) { // without contacts:read an update tells as much
-		err = r.call(ctx, func() (err error) {
+		err = call(ctx, func() (err error) {
 			c, err = r.engine.client.Contacts.Update(ctx, r.it.Row.Email, owlat.ContactUpdate{FirstName: r.it.Row.FirstName, LastName: r.it.Row.LastName})
 			return err
 		})
@@ -358,7 +339,7 @@ func (r *rowRun) update(ctx context.Context) error {
 		return nil
 	}
 	var c *owlat.Contact
-	err := r.call(ctx, func() (err error) {
+	err := call(ctx, func() (err error) {
 		c, err = r.engine.client.Contacts.Update(ctx, r.e.ContactID, u)
 		return err
 	})
@@ -381,7 +362,7 @@ func (r *rowRun) update(ctx context.Context) error {
 // removeTopic takes the contact off a topic. That it was not on it, or is no more, comes to the same.
 func (r *rowRun) removeTopic(ctx context.Context, topic string) error {
 	removed := false
-	err := r.call(ctx, func() (err error) {
+	err := call(ctx, func() (err error) {
 		removed, err = r.engine.client.Topics.Remove(ctx, topic, r.e.ContactID)
 		return err
 	})
@@ -424,7 +405,7 @@ func (r *rowRun) addTopic(ctx context.Context, topic string) error {
 		if try > 0 && !pause(ctx, time.Second<<(try-1)) {
 			break
 		}
-		err = r.call(ctx, func() error {
+		err = call(ctx, func() error {
 			_, err := r.engine.client.Topics.Add(ctx, topic, owlat.Member{ContactID: r.e.ContactID})
 			return err
 		})
@@ -451,7 +432,7 @@ func (r *rowRun) addTopic(ctx context.Context, topic string) error {
 
 // whoIsGone tells a deleted contact from a deleted topic, which Owlat answers alike.
 func (r *rowRun) whoIsGone(ctx context.Context, topic string, notFound error) error {
-	err := r.call(ctx, func() error {
+	err := call(ctx, func() error {
 		_, err := r.engine.client.Contacts.Get(ctx, r.e.ContactID)
 		return err
 	})
