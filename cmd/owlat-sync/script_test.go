@@ -23,7 +23,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(leakChecked{m}, map[string]func(){"owlat-sync": main})
+	testscript.Main(leakChecked{m}, map[string]func(){"owlat-sync": main, crashingProgram: crashMain})
 }
 
 // leakChecked fails a run of the tests that passed but left goroutines behind.
