@@ -57,6 +57,7 @@ func stateOf(e *reconcile.Entry) int {
 // step is a record made ready for the database by its caller, so that the writer only writes.
 type step struct {
 	sync, key string
+	replaces  string
 	entry     []any // the arguments of upsertEntry after the sync
 	mark      []byte
 	run       int64
@@ -74,12 +75,15 @@ func encodeRecords(records []reconcile.Record, now time.Time) ([]step, error) {
 		if r.Sync == "" || r.Entry.Key == "" {
 			return nil, errors.New("a record names no sync or no key")
 		}
+		if r.Replaces == r.Entry.Key {
+			return nil, errors.New("a record replaces itself")
+		}
 		args, err := encodeEntry(r.Entry, now)
 		if err != nil {
 			return nil, err
 		}
 		steps[i] = step{
-			sync: r.Sync, key: r.Entry.Key, entry: args,
+			sync: r.Sync, key: r.Entry.Key, replaces: r.Replaces, entry: args,
 			mark: encodeMark(r.Entry), run: r.Run, at: now.UnixMicro(), event: r.Event, note: r.Note,
 		}
 	}

@@ -149,6 +149,11 @@ func (t *tx) record(steps []step) error {
 		if err := t.exec(upsertMark, sync, s.key, s.mark); err != nil {
 			return err
 		}
+		if s.replaces != "" {
+			if err := t.forget(sync, s.replaces); err != nil {
+				return err
+			}
+		}
 		if s.event == "" {
 			continue
 		}
@@ -173,13 +178,18 @@ func (l *SQLite) Forget(ctx context.Context, sync string, keys []string) error {
 			return err
 		}
 		for _, key := range keys {
-			if err := t.exec("DELETE FROM marks WHERE sync = ?1 AND entry = (SELECT id FROM entries WHERE sync = ?1 AND key = ?2)", id, key); err != nil {
-				return err
-			}
-			if err := t.exec("DELETE FROM entries WHERE sync = ?1 AND key = ?2", id, key); err != nil {
+			if err := t.forget(id, key); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+func (t *tx) forget(sync int64, key string) error {
+	err := t.exec("DELETE FROM marks WHERE sync = ?1 AND entry = (SELECT id FROM entries WHERE sync = ?1 AND key = ?2)", sync, key)
+	if err != nil {
+		return err
+	}
+	return t.exec("DELETE FROM entries WHERE sync = ?1 AND key = ?2", sync, key)
 }

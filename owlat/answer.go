@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -55,9 +56,12 @@ func data[T any](a *answer) (*T, error) {
 }
 
 // readError maps an answer that is no success to an error. It is the only place that does. Its second result tells that
-// the body broke off.
+// the body broke off, or that it is Owlat's by its type and does not end.
 func readError(resp *http.Response, cl call, limit RateLimit) (*Error, error) {
 	body, readErr := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	if len(body) == maxErrorBody && strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
+		readErr = fmt.Errorf("it is longer than %d bytes", maxErrorBody)
+	}
 	e := &Error{
 		StatusCode: resp.StatusCode,
 		Method:     cl.method,

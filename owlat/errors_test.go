@@ -195,6 +195,22 @@ func TestErrorBodyThatNeverEndsIsBounded(t *testing.T) {
 	}
 }
 
+// A 404 too long to be read is a wrong base URL if it is a page, and says nothing if it is of Owlat's type.
+func TestNotFoundThatNeverEnds(t *testing.T) {
+	t.Parallel()
+	for contentType, want := range map[string]bool{"text/html": true, "application/json": false, "application/json; charset=utf-8": false} {
+		client := connect(t, anyKey, roundTripper(func(*http.Request) (*http.Response, error) {
+			resp := reply(404, "", "Content-Type", contentType)
+			resp.Body = &counting{}
+			return resp, nil
+		}), owlat.WithRetries(0), owlat.WithoutLimiter())
+		err := client.Contacts.Delete(t.Context(), "k570000000")
+		if errors.Is(err, owlat.ErrNoRoute) != want || errors.Is(err, owlat.ErrNotFound) != want || owlat.Unknown(err) == want {
+			t.Errorf("%s: got %v", contentType, err)
+		}
+	}
+}
+
 type counting struct {
 	read   int
 	closed bool

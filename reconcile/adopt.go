@@ -37,7 +37,7 @@ func (p *planner) adopt(ctx context.Context, adopted bool) error {
 	twins := make(map[uint64]struct{})
 	cursor, pages := "", 1
 	for page := 1; page <= pages; page++ {
-		got, err := p.client.Contacts.List(ctx, owlat.ListOptions{Limit: listPage, Cursor: cursor})
+		got, err := listContacts(ctx, p.client, cursor)
 		if errors.Is(err, owlat.ErrForbidden) {
 			a.Mode, a.Reason = AdoptCreate, "the key may not list contacts (scope contacts:read): those that exist are met by conflict"
 			return nil
@@ -75,6 +75,15 @@ func counted(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// listContacts returns a page of Owlat's contacts.
+func listContacts(ctx context.Context, client *owlat.Client, cursor string) (page *owlat.ContactPage, err error) {
+	err = call(ctx, func() (err error) {
+		page, err = client.Contacts.List(ctx, owlat.ListOptions{Limit: listPage, Cursor: cursor})
+		return err
+	})
+	return page, err
 }
 
 // keep notes the listed contacts that rows are waiting for. The listing goes from the newest to the oldest, and of several

@@ -22,6 +22,9 @@ const reasonStopped = "the run ended before the row's turn; the next run takes i
 // categoryUnsure is the category of a row with an add that can no longer be repeated.
 const categoryUnsure = "unsure"
 
+// categoryLedger is the category of a row whose step could not be recorded.
+const categoryLedger = "ledger"
+
 // CategoryUnasked is the category of a row that is skipped because RunOptions asked for others.
 const CategoryUnasked = "unasked"
 
@@ -157,25 +160,18 @@ func (a *applier) settle(ctx context.Context, items []*item) {
 		return
 	}
 	records := make([]Record, len(items))
-	var moved []string
 	for i, it := range items {
 		it.Entry.settled(it.Row.Fingerprint)
-		records[i] = Record{Sync: a.sync.Name, Run: a.run, Entry: it.Entry}
+		records[i] = Record{Sync: a.sync.Name, Run: a.run, Entry: it.Entry, Replaces: it.OldKey}
 		if it.Outcome != owlatsync.Unchanged {
 			records[i].Event = string(it.Outcome)
 			records[i].Note = it.Reason
 		}
-		if it.OldKey != "" {
-			moved = append(moved, it.OldKey)
-		}
 	}
 	err := a.record(ctx, records...)
-	if err == nil && len(moved) > 0 {
-		err = a.engine.ledger.Forget(context.WithoutCancel(ctx), a.sync.Name, moved)
-	}
 	for _, it := range items {
 		if err != nil {
-			a.done(it, owlatsync.Failed, fmt.Sprintf("record the row: %v", err), "ledger")
+			a.done(it, owlatsync.Failed, err.Error(), categoryLedger)
 			continue
 		}
 		a.skip(it.Skipped)
@@ -195,12 +191,16 @@ func (e *Entry) settled(print Fingerprint) {
 
 // record writes to the ledger. A ledger that cannot be written ends the run: nothing more may be confirmed.
 func (a *applier) record(ctx context.Context, records ...Record) error {
-	err := a.engine.ledger.Record(context.WithoutCancel(ctx), records...)
-	if err != nil {
-		err = fmt.Errorf("record in the ledger: %w", err)
-		a.end(err)
+	if err := a.engine.ledger.Record(context.WithoutCancel(ctx), records...); err != nil {
+		return a.ledgerFailed(err)
 	}
-	return err
+	return nil
+}
+
+// ledgerFailed ends the run and returns what that means for the row.
+func (a *applier) ledgerFailed(err error) error {
+	a.end(err)
+	return &rowError{class: RetryLater, category: categoryLedger, reason: err.Error(), err: err}
 }
 
 // done counts and tells the outcome of a row.
@@ -215,8 +215,8 @@ func (a *applier) done(it *item, outcome owlatsync.Outcome, reason, category str
 	if it.Missing {
 		a.report.Missing++
 	}
-	if outcome == owlatsync.Failed {
-		a.errors++
+	if outcome == owlatsync.Failed && (!it.Unsure || it.lost) {
+		a.errors++ // what merely stays unknown from an earlier run is none
 	}
 	a.mu.Unlock()
 	if outcome == owlatsync.Failed {

@@ -49,7 +49,7 @@ func classify(err error) *rowError {
 	re := &rowError{class: RetryLater, category: "network", reason: err.Error(), err: err}
 	answer, answered := errors.AsType[*owlat.Error](err)
 	switch {
-	case errors.Is(err, owlat.ErrNoRoute):
+	case errors.Is(err, owlat.ErrNoRoute), errors.Is(err, owlat.ErrRedirect):
 		re.class, re.category = StopRun, "route"
 	case answered:
 		re.category = string(answer.Category)
@@ -93,6 +93,21 @@ var ErrInterrupted = errors.New("the run was interrupted; the next one goes on f
 
 // ErrUnavailable ends a run in which so many requests in a row failed that the rest would too.
 var ErrUnavailable = errors.New("the deployment does not answer")
+
+// limitedTries is how often a call that only met the rate limit is repeated: it had no effect, and somebody else may be
+// using the key.
+const limitedTries = 20
+
+// call repeats what only met the rate limit.
+func call(ctx context.Context, send func() error) error {
+	var err error
+	for range limitedTries {
+		if err = send(); !errors.Is(err, owlat.ErrRateLimited) || ctx.Err() != nil {
+			break
+		}
+	}
+	return err
+}
 
 const (
 	maxAttempts = 8 // after which a row is parked

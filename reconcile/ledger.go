@@ -120,8 +120,11 @@ type Record struct {
 	Sync  string
 	Run   int64
 	Entry *Entry // stored in place of the entry with the same key
-	Event string // what happened, such as "created"; empty: no line of history
-	Note  string // more about it, for people; no address
+	// Replaces is the key of another entry of the sync whose place this one takes, and which goes with the same step; empty:
+	// none. That there is none with this key is no error.
+	Replaces string
+	Event    string // what happened, such as "created"; empty: no line of history
+	Note     string // more about it, for people; no address
 }
 
 // Run is one run of one sync.

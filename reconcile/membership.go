@@ -11,7 +11,7 @@ import (
 // removeTopic takes the contact off a topic. That it was not on it, or is no more, comes to the same.
 func (r *rowRun) removeTopic(ctx context.Context, topic string) error {
 	removed := false
-	err := r.call(ctx, func() (err error) {
+	err := call(ctx, func() (err error) {
 		removed, err = r.engine.client.Topics.Remove(ctx, topic, r.e.ContactID)
 		return err
 	})
@@ -57,7 +57,7 @@ func (r *rowRun) addTopic(ctx context.Context, topic string) error {
 		if try > 0 && !pause(ctx, time.Second<<(try-1)) {
 			break
 		}
-		err = r.call(ctx, func() error {
+		err = call(ctx, func() error {
 			_, err := r.engine.client.Topics.Add(ctx, topic, owlat.Member{ContactID: r.e.ContactID})
 			return err
 		})
@@ -84,7 +84,7 @@ func (r *rowRun) addTopic(ctx context.Context, topic string) error {
 
 // whoIsGone tells a deleted contact from a deleted topic, which Owlat answers alike.
 func (r *rowRun) whoIsGone(ctx context.Context, topic string, notFound error) error {
-	err := r.call(ctx, func() error {
+	err := call(ctx, func() error {
 		_, err := r.engine.client.Contacts.Get(ctx, r.e.ContactID)
 		return err
 	})

@@ -141,7 +141,7 @@ func (r *rowRun) remove(ctx context.Context) error {
 
 // delete removes the contact for good. That it is gone already comes to the same.
 func (r *rowRun) delete(ctx context.Context) error {
-	err := r.call(ctx, func() error { return r.engine.client.Contacts.Delete(ctx, r.e.ContactID) })
+	err := call(ctx, func() error { return r.engine.client.Contacts.Delete(ctx, r.e.ContactID) })
 	if err != nil && !isGone(err) {
 		return err
 	}

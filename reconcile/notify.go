@@ -130,7 +130,7 @@ func (r *rowRun) notify(ctx context.Context) error {
 		if err := r.flush(ctx); err != nil {
 			return err
 		}
-		err := r.call(ctx, func() error {
+		err := call(ctx, func() error {
 			_, err := r.engine.client.Events.Send(ctx, r.message(rule))
 			return err
 		})
@@ -142,6 +142,7 @@ func (r *rowRun) notify(ctx context.Context) error {
 			m.State = EventUnknown
 			r.event("event unknown", m.Name)
 			lost = append(lost, m.Name)
+			r.it.lost = true
 			i++
 		default:
 			m.State = EventDue

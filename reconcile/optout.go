@@ -75,7 +75,7 @@ func (p *planner) optOutsOf(ctx context.Context, entries map[string]*Entry, else
 func (r *rowRun) optedOut(ctx context.Context, topic string) (bool, error) {
 	found, err := r.engine.ledger.OptOuts(ctx, []string{r.e.ContactID})
 	if err != nil {
-		return false, fmt.Errorf("read the ledger: %w", err)
+		return false, r.ledgerFailed(fmt.Errorf("read the ledger: %w", err))
 	}
 	r.e.heed(found)
 	if r.e.Membership(topic).State != MemberOptedOut {

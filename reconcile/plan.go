@@ -39,6 +39,8 @@ type item struct {
 	Missing bool               `json:"missing,omitempty"` // the row has left the source
 	Partial bool               `json:"partial,omitempty"` // another item of the same row follows and tells its outcome
 	Reread  bool               `json:"reread,omitempty"`  // an earlier item of the same row changed the entry
+
+	lost bool // an answer was lost in this run, and what was asked for cannot be repeated
 }
 
 func (it *item) encode() []byte {

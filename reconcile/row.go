@@ -14,9 +14,6 @@ import (
 )
 
 const (
-	// limitedTries is how often a call that only met the rate limit is repeated: it had no effect, and somebody else may
-	// be using the key.
-	limitedTries = 20
 	// lostTries is how often a create or a topic add whose answer was lost is sent in all.
 	lostTries = 3
 )
@@ -94,7 +91,7 @@ func (r *rowRun) reread(ctx context.Context) error {
 	}
 	entries, err := r.engine.ledger.Entries(ctx, r.sync.Name, []string{r.it.Row.Key})
 	if err != nil {
-		return fmt.Errorf("read the ledger: %w", err)
+		return r.ledgerFailed(fmt.Errorf("read the ledger: %w", err))
 	}
 	if e := entries[r.it.Row.Key]; e != nil {
 		r.e, r.it.Entry = e, e
@@ -114,7 +111,7 @@ func (r *rowRun) flush(ctx context.Context) error {
 		r.event("", "")
 	}
 	for i := range r.pending {
-		r.pending[i].Entry = r.e
+		r.pending[i].Entry, r.pending[i].Replaces = r.e, r.it.OldKey
 	}
 	r.e.ChangedAt = time.Now()
 	err := r.record(ctx, r.pending...)
@@ -144,11 +141,6 @@ func (r *rowRun) finish(ctx context.Context) error {
 	}
 	if err := r.flush(ctx); err != nil {
 		return err
-	}
-	if r.it.OldKey != "" {
-		if err := r.engine.ledger.Forget(context.WithoutCancel(ctx), r.sync.Name, []string{r.it.OldKey}); err != nil {
-			return fmt.Errorf("record in the ledger: %w", err)
-		}
 	}
 	r.skip(r.it.Skipped)
 	r.done(r.it, outcome, reason, category)
@@ -185,7 +177,6 @@ func (r *rowRun) failed(ctx context.Context, err error) {
 	}
 	if flushErr := r.flush(ctx); flushErr != nil {
 		re = classify(flushErr)
-		re.category = "ledger"
 	}
 	if r.it.Partial {
 		r.mu.Lock()
@@ -197,17 +188,6 @@ func (r *rowRun) failed(ctx context.Context, err error) {
 		return
 	}
 	r.done(r.it, owlatsync.Failed, re.reason, re.category)
-}
-
-// call repeats what only met the rate limit.
-func (r *rowRun) call(ctx context.Context, send func() error) error {
-	var err error
-	for range limitedTries {
-		if err = send(); !errors.Is(err, owlat.ErrRateLimited) || ctx.Err() != nil {
-			break
-		}
-	}
-	return err
 }
 
 // create makes the contact. That it is about to is recorded first: a contact found after a kill or a lost answer is then
@@ -223,7 +203,7 @@ func (r *rowRun) create(ctx context.Context) error {
 			return err
 		}
 		var c *owlat.Contact
-		err := r.call(ctx, func() (err error) {
+		err := call(ctx, func() (err error) {
 			c, err = r.engine.client.Contacts.Create(ctx, owlat.ContactCreate{
 				Email: d.Email, FirstName: unlessEmpty(d.FirstName), LastName: unlessEmpty(d.LastName),
 			})
@@ -293,7 +273,7 @@ func (r *rowRun) settleDoubt(ctx context.Context) (found bool, err error) {
 func (r *rowRun) madeElsewhere(ctx context.Context, contact string) (bool, error) {
 	holders, err := r.engine.ledger.Sharers(ctx, []string{contact})
 	if err != nil {
-		return false, fmt.Errorf("read the ledger: %w", err)
+		return false, r.ledgerFailed(fmt.Errorf("read the ledger: %w", err))
 	}
 	return slices.ContainsFunc(holders, func(h Holder) bool {
 		return h.Entry.Origin == OriginCreated && (h.Sync != r.sync.Name || h.Entry.Key != r.it.Row.Key)
@@ -334,7 +314,7 @@ func (r *rowRun) take(c owlat.Contact, origin Origin) {
 }
 
 func (r *rowRun) find(ctx context.Context, address string) (c *owlat.Contact, err error) {
-	err = r.call(ctx, func() (err error) {
+	err = call(ctx, func() (err error) {
 		c, err = r.engine.client.Contacts.Get(ctx, address)
 		return err
 	})
@@ -348,7 +328,7 @@ func (r *rowRun) met(ctx context.Context, refusal error, doubt time.Time) error 
 	}
 	c, err := r.find(ctx, r.it.Row.Email)
 	if errors.Is(err, owlat.ErrForbidden) { // without contacts:read an update tells as much
-		err = r.call(ctx, func() (err error) {
+		err = call(ctx, func() (err error) {
 			c, err = r.engine.client.Contacts.Update(ctx, r.it.Row.Email, owlat.ContactUpdate{FirstName: r.it.Row.FirstName, LastName: r.it.Row.LastName})
 			return err
 		})
@@ -418,7 +398,7 @@ func (r *rowRun) update(ctx context.Context) error {
 		return nil
 	}
 	var c *owlat.Contact
-	err := r.call(ctx, func() (err error) {
+	err := call(ctx, func() (err error) {
 		c, err = r.engine.client.Contacts.Update(ctx, r.e.ContactID, u)
 		return err
 	})

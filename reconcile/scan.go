@@ -37,7 +37,7 @@ func (e *SourceError) Error() string {
 	if e.Rows == 0 {
 		return fmt.Sprintf("read the source: %v", e.Err)
 	}
-	return fmt.Sprintf("read the source: broke off after %d rows, nothing was applied: %v", e.Rows, e.Err)
+	return fmt.Sprintf("read the source: broke off after %s, nothing was applied: %v", counted(e.Rows, "row"), e.Err)
 }
 
 // Unwrap returns the source's own error.

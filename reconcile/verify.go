@@ -114,17 +114,21 @@ type listing struct {
 
 func (e *Engine) listAll(ctx context.Context) (*listing, error) {
 	l := &listing{byID: make(map[string]owlat.Contact), known: make(map[string]bool)}
-	for c, err := range e.client.Contacts.All(ctx, owlat.ListOptions{Limit: listPage}) {
+	for cursor := ""; ; {
+		page, err := listContacts(ctx, e.client, cursor)
 		if err != nil {
 			return nil, stopped(fmt.Errorf("list the contacts that Owlat has: %w", err))
 		}
-		l.byID[c.ID] = c
-		l.order = append(l.order, c.ID)
-		if len(l.order)%listPage == 0 {
-			e.emit(Listing{Contacts: len(l.order), Total: len(l.order)})
+		for _, c := range page.Contacts {
+			l.byID[c.ID] = c
+			l.order = append(l.order, c.ID)
 		}
+		e.emit(Listing{Contacts: len(l.order), Total: page.Total})
+		if page.Done {
+			return l, nil
+		}
+		cursor = page.Cursor
 	}
-	return l, nil
 }
 
 func (e *Engine) verifyEntries(ctx context.Context, sync string, l *listing, repair bool, v *Verified, each func(Finding) error) error {

@@ -15,7 +15,8 @@ import (
 	"owlatsync/source"
 )
 
-const sqliteDriver = "sqlite"
+// sqliteDriver is a variable for the tests that put something between the program and its ledger.
+var sqliteDriver = "sqlite"
 
 // connectTimeout is how long a database may take to answer at first, where the DSN says nothing else.
 const connectTimeout = 15 * time.Second

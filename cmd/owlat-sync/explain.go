@@ -282,6 +282,10 @@ func (t *tale) next() []string {
 		return []string{"nothing, the row is in step"}
 	}
 	for _, hit := range t.hits {
+		if hit.Guard == reconcile.GuardFirstRun {
+			lines = append(lines, "as a first run it asks before it writes, or needs --yes")
+			continue
+		}
 		lines = append(lines, fmt.Sprintf("but a guard would hold the run: %s: %s", hit.Guard, hit.Reason))
 	}
 	return lines

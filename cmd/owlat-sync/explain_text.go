@@ -162,7 +162,10 @@ func (t *tale) membership(m *reconcile.Membership) string {
 	case reconcile.MemberSent:
 		text = fmt.Sprintf("an add was sent %s and its answer is not known yet; the next run sees to it", when)
 	case reconcile.MemberSkipped:
-		text = "left as it was: the contact, or the row, was there before this consent counted (existing: skip); only a new yes puts it on"
+		text = "left as it is in Owlat (existing: skip), because the contact, or the row, was there before"
+		if topic != nil && topic.When != "" {
+			text += fmt.Sprintf("; the column %q going from no to yes puts it on", topic.When)
+		}
 	case reconcile.MemberOut:
 		text = "not on it, because the row says no"
 		if topic != nil && topic.When != "" {

@@ -242,6 +242,6 @@ func (l *troubleList) printEnd(path string) {
 		a.printf(".\n")
 	}
 	if l.unknown > 0 {
-		a.printf("%s unknown and never repeated: look in Owlat whether it arrived.\n", several(l.unknown, "outcome is", "outcomes are"))
+		a.printf("%s unknown and never repeated; look in Owlat what arrived.\n", several(l.unknown, "outcome is", "outcomes are"))
 	}
 }

@@ -69,7 +69,7 @@ func shellWord(s string) string {
 }
 
 // explainHeld says which guards hold a run, what its plan is, and what to do next.
-func (s *session) explainHeld(held *reconcile.HeldError, p reconcile.Summary) error {
+func (s *session) explainHeld(held *reconcile.HeldError, p reconcile.Summary, approval string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "run %d is held by a guard, nothing was applied", held.Run)
 	for _, hit := range held.Hits {
@@ -77,7 +77,7 @@ func (s *session) explainHeld(held *reconcile.HeldError, p reconcile.Summary) er
 	}
 	fmt.Fprintf(&b, "\n  its plan: %s", s.inShort(p))
 	return withHint(&retold{held, b.String()}, "look at it with \"%s\"; if it is right, \"%s\" applies it",
-		s.app.command("plan", held.Sync), s.app.approval(held))
+		s.app.command("plan", held.Sync), approval)
 }
 
 // explainMoved says that a held plan is not what would be done now.
@@ -105,11 +105,18 @@ func (e *retold) Error() string { return e.text }
 func (e *retold) Unwrap() error { return e.error }
 
 // approval is the command that lets a held run pass.
-func (a *app) approval(held *reconcile.HeldError) string {
-	if len(held.Hits) == 1 && held.Hits[0].Guard == reconcile.GuardFirstRun {
-		return a.command("run --yes", held.Sync)
+func (r *runner) approval(a *app, held *reconcile.HeldError) string {
+	if len(held.Hits) > 1 || held.Hits[0].Guard != reconcile.GuardFirstRun {
+		return a.command(fmt.Sprintf("approve %d", held.Run), held.Sync)
 	}
-	return a.command(fmt.Sprintf("approve %d", held.Run), held.Sync)
+	words := "run --yes"
+	for _, key := range r.only {
+		words += " --only " + shellWord(key)
+	}
+	if r.limit > 0 {
+		words += fmt.Sprintf(" --limit %d", r.limit)
+	}
+	return a.command(words, held.Sync)
 }
 
 // inShort says a plan in one line.
@@ -149,6 +156,6 @@ type heldJSON struct {
 	Approve string          `json:"approve"` // the command that applies it
 }
 
-func (s *session) newHeldJSON(held *reconcile.HeldError) heldJSON {
-	return heldJSON{"held", held.Sync, held.Run, held.Hits, s.app.command("plan", held.Sync), s.app.approval(held)}
+func (s *session) newHeldJSON(held *reconcile.HeldError, approval string) heldJSON {
+	return heldJSON{"held", held.Sync, held.Run, held.Hits, s.app.command("plan", held.Sync), approval}
 }

@@ -163,7 +163,7 @@ func (s *session) summaryLines(p reconcile.Summary, sync config.Sync) []string {
 		}
 	}
 	if p.Absent > 0 {
-		add("absent", "%6d of the %d known rows are not in the source (on_missing: %s)", p.Absent, p.Entries, sync.OnMissing)
+		add("absent", "%6d of %s gone from the source (on_missing: %s)", p.Absent, plural(p.Entries, "known row"), sync.OnMissing)
 	}
 	if m := p.Memberships; m != (owlatsync.MembershipCounts{}) {
 		add("topics", "%6d to add, %d to remove, %d left as they are", m.Added, m.Removed, m.Skipped)

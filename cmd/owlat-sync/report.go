@@ -43,7 +43,7 @@ func (r *runner) printEnd(a *app) {
 		failed += report.Outcomes[owlatsync.Failed]
 	}
 	if failed > 0 {
-		a.printf("\n%s failed; what can pass later is tried again by the next runs.\n", plural(failed, "row"))
+		a.printf("\n%s failed; what can pass later is tried again by the next runs. \"owlat-sync failures\" lists them.\n", plural(failed, "row"))
 	}
 }
 

@@ -146,9 +146,10 @@ func (r *runner) run(ctx context.Context, s *session, sync config.Sync) error {
 	}
 	held, isHeld := errors.AsType[*reconcile.HeldError](err)
 	if isHeld {
-		err = s.explainHeld(held, planned.Summary)
+		approval := r.approval(s.app, held)
+		err = s.explainHeld(held, planned.Summary, approval)
 		if s.app.json {
-			_ = s.app.printJSON(s.newHeldJSON(held))
+			_ = s.app.printJSON(s.newHeldJSON(held, approval))
 		}
 	}
 	moved, isMoved := errors.AsType[*reconcile.MovedError](err)

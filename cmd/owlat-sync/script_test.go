@@ -18,11 +18,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
+	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(leakChecked{m}, map[string]func(){"owlat-sync": main})
+	testscript.Main(leakChecked{m}, map[string]func(){"owlat-sync": main, crashingProgram: crashMain})
 }
 
 // leakChecked fails a run of the tests that passed but left goroutines behind.
@@ -154,8 +155,21 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 		}
 		s.writes = now
 	},
-	// owlat add EMAIL [FIRST [LAST]] | unsubscribe EMAIL [TOPIC] | delete-topic TOPIC | erase EMAIL does in Owlat what a
-	// person or a dashboard does; owlat fault KIND [METHOD [STATUS]] and owlat heal make the server fail and end it.
+	// answers N METHOD ROUTE wants that many requests that were answered with 200 or 201, from the story's beginning.
+	"answers": func(ts *testscript.TestScript, neg bool, args []string) {
+		s := ts.Value(storyKey{}).(*story)
+		got := 0
+		for _, r := range s.server.Stats().Requests {
+			if r.Method == args[1] && r.Route == args[2] && r.Status < 300 {
+				got += r.Count
+			}
+		}
+		if strconv.Itoa(got) != args[0] {
+			ts.Fatalf("%d answers to %s %s, want %s", got, args[1], args[2], args[0])
+		}
+	},
+	// owlat add EMAIL [FIRST [LAST]] | name EMAIL FIRST | unsubscribe EMAIL [TOPIC] | delete-topic TOPIC | erase EMAIL does in Owlat what a
+	// person or a dashboard does; owlat fault KIND [METHOD [STATUS [ROUTE]]] and owlat heal make the server fail and end it.
 	"owlat": func(ts *testscript.TestScript, neg bool, args []string) {
 		server := ts.Value(storyKey{}).(*story).server
 		at := func(i int) string {
@@ -168,6 +182,11 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 		case "add":
 			_, err := server.AddContact(owlattest.ContactState{Email: at(1), FirstName: at(2), LastName: at(3)})
 			ts.Check(err)
+		case "name":
+			client, err := owlat.NewClient("https://owlat.example/owlat", ts.Value(storyKey{}).(*story).key, owlat.WithTransport(server.Transport()))
+			ts.Check(err)
+			_, err = client.Contacts.Update(context.Background(), at(1), owlat.ContactUpdate{FirstName: new(at(2))})
+			ts.Check(err)
 		case "unsubscribe":
 			ts.Check(server.Unsubscribe(at(1), at(2)))
 		case "delete-topic":
@@ -176,7 +195,7 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 			ts.Check(server.SoftDelete(at(1)))
 		case "fault":
 			status, _ := strconv.Atoi(at(3))
-			ts.Check(server.InjectFaults(owlattest.Fault{Kind: owlattest.FaultKind(at(1)), Method: at(2), Status: status}))
+			ts.Check(server.InjectFaults(owlattest.Fault{Kind: owlattest.FaultKind(at(1)), Method: at(2), Status: status, Route: at(4)}))
 		case "heal":
 			server.ClearFaults()
 		default:

@@ -90,7 +90,7 @@ func (a *app) verify(ctx context.Context, repair bool, ask *asker) error {
 		failed := append(s.each(ctx, syncs, r.run), s.prune(ctx)...)
 		if twins := result.Findings[reconcile.TwinInOwlat]; len(failed) == 0 && twins > 0 {
 			failed = append(failed, exitcode.With(exitcode.FailedRows,
-				fmt.Errorf("%s of Owlat with an address that an older one has: merge or delete them there", several(twins, "contact is left", "contacts are left"))))
+				fmt.Errorf("%s with an address that an older contact has too: merge or delete there what is wrong", several(twins, "contact is left in Owlat", "contacts are left in Owlat"))))
 		}
 		return failed.err()
 	})

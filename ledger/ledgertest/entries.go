@@ -147,6 +147,21 @@ func testRecord(t *testing.T, open Open) {
 		same(t, "users", entriesOf(t, l, "users", "1")["1"], entry("1"))
 		same(t, "others", entriesOf(t, l, "others", "1")["1"], other)
 	})
+	t.Run("an entry takes the place of another", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		noError(t, l.Record(t.Context(), reconcile.Record{Sync: "users", Entry: entry("old")}, reconcile.Record{Sync: "others", Entry: entry("old")}))
+		for range 2 { // the second time there is none to replace
+			noError(t, l.Record(t.Context(), reconcile.Record{Sync: "users", Entry: entry("new"), Replaces: "old", Event: "adopted"}))
+			same(t, "entries", entriesOf(t, l, "users", "old", "new"), map[string]*reconcile.Entry{"new": entry("new")})
+			same(t, "index", indexOf(t, l, "users"), wantIndex(entry("new")))
+		}
+		same(t, "others", len(entriesOf(t, l, "others", "old")), 1)
+		if err := l.Record(t.Context(), reconcile.Record{Sync: "users", Entry: entry("new"), Replaces: "new"}); err == nil {
+			t.Error("an entry that replaces itself was recorded")
+		}
+		same(t, "entries", len(entriesOf(t, l, "users", "new")), 1)
+	})
 	t.Run("nothing to record", func(t *testing.T) {
 		t.Parallel()
 		noError(t, fresh(t, open).Record(t.Context()))

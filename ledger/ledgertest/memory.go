@@ -210,6 +210,9 @@ func (m *Memory) Record(ctx context.Context, records ...reconcile.Record) error 
 			if r.Entry == nil || r.Sync == "" || r.Entry.Key == "" {
 				return errors.New("a record names no entry, no sync or no key")
 			}
+			if r.Replaces == r.Entry.Key {
+				return errors.New("a record replaces itself")
+			}
 		}
 		now := moment(time.Now())
 		for _, r := range records {
@@ -222,6 +225,7 @@ func (m *Memory) Record(ctx context.Context, records ...reconcile.Record) error 
 				e.ChangedAt = now
 			}
 			state.entries[e.Key] = e
+			delete(state.entries, r.Replaces) // no entry has an empty key
 			if r.Event != "" {
 				state.history[e.Key] = append(state.history[e.Key], reconcile.HistoryLine{At: now, Run: r.Run, Event: r.Event, Note: r.Note})
 			}

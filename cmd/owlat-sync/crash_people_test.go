@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"strconv"
+)
+
+// crashPerson is a row of the table that is synced while the program is killed, and what must become of it.
+type crashPerson struct {
+	key, email, first string
+	news              bool
+	plan              string
+
+	oldKey string // what the row was called before; empty: the same
+	// adopted says that the contact was in Owlat before the row: it is on no topic but the one for everybody, which takes
+	// those that were there too.
+	adopted bool
+	event   string // that the change makes due; empty: none
+	gone    bool   // the row has left the source, and its contact with it unless it was adopted
+}
+
+// crashScenario is what the killed run has to do: the rows that were in step before, and those that are to be.
+type crashScenario struct {
+	name          string
+	before, after []crashPerson
+}
+
+func crashScenarios() []crashScenario {
+	before, after := crashChanges()
+	first := crashScenario{name: "first_run"}
+	for n := 1; n <= 6; n++ { // two of whom are in Owlat already
+		p := newPerson("first", n)
+		if p.adopted = n <= 2; !p.adopted {
+			p.event = eventCreated
+		}
+		first.after = append(first.after, p)
+	}
+	return []crashScenario{{"changes", before, after}, first}
+}
+
+func newPerson(kind string, n int) crashPerson {
+	key := fmt.Sprintf("%s%02d", kind, n)
+	return crashPerson{key: key, email: key + "@example.com", first: "First " + key, plan: "plan of " + key, news: n%2 == 0}
+}
+
+// crashChanges returns 60 rows before and after changes, among which is every kind of step that the program knows.
+func crashChanges() (before, after []crashPerson) {
+	row := func(was crashPerson, change func(p *crashPerson)) {
+		is := was
+		change(&is)
+		if is.oldKey != "" {
+			was.key = is.oldKey
+		}
+		before = append(before, was)
+		after = append(after, is)
+	}
+	for n := 1; n <= 16; n++ { // two of whom are in Owlat already
+		row(newPerson("same", n), func(p *crashPerson) { p.adopted = n <= 2 })
+	}
+	for n := 1; n <= 10; n++ {
+		row(newPerson("update", n), func(p *crashPerson) {
+			p.first, p.event = "Changed "+p.key, eventUpdated
+			p.news = p.news || n == 9
+		})
+	}
+	for n := 1; n <= 8; n++ { // the first three take each other's address
+		row(newPerson("rename", n), func(p *crashPerson) {
+			p.email, p.event = "new-"+p.email, eventUpdated
+			switch n {
+			case 1, 2:
+				p.email = newPerson("rename", n+1).email
+			case 4:
+				p.news = false
+			case 5:
+				p.news, p.first = true, "Changed "+p.key
+			}
+		})
+	}
+	for n := 1; n <= 5; n++ {
+		row(newPerson("agree", 2*n-1), func(p *crashPerson) { p.news = true })
+	}
+	for n := 1; n <= 5; n++ {
+		row(newPerson("withdraw", 2*n), func(p *crashPerson) {
+			p.news = false
+			if n == 5 {
+				p.first, p.event = "Changed "+p.key, eventUpdated
+			}
+		})
+	}
+	for n := 1; n <= 2; n++ {
+		row(newPerson("rekey", n), func(p *crashPerson) {
+			p.oldKey, p.key = p.key, "other-"+p.key
+			if n == 2 {
+				p.first, p.event = "Changed "+p.oldKey, eventUpdated
+			}
+		})
+	}
+	for n := 1; n <= 6; n++ { // two of whom were in Owlat before
+		p := newPerson("gone", n)
+		before = append(before, p)
+		p.gone, p.adopted = true, n <= 2
+		after = append(after, p)
+	}
+	for n := 1; n <= 14; n++ { // two of whom came to be in Owlat meanwhile
+		p := newPerson("new", n)
+		if p.adopted = n <= 2; !p.adopted {
+			p.event = eventCreated
+		}
+		after = append(after, p)
+	}
+	return before, after
+}
+
+// crashCSV returns the rows that are in the source, as CSV.
+func crashCSV(people []crashPerson) []byte {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	_ = w.Write([]string{"id", "email", "first_name", "newsletter", "plan"})
+	for _, p := range people {
+		if !p.gone {
+			_ = w.Write([]string{p.key, p.email, p.first, strconv.FormatBool(p.news), p.plan})
+		}
+	}
+	w.Flush()
+	return b.Bytes()
+}
+
+const eventCreated, eventUpdated = "user_created", "user_updated"
+
+const crashConfig = `owlat: {requests_per_second: 100000}
+syncs:
+  users:
+    source: {dsn: "csv:users.csv"}
+    key: id
+    fields: {email: email, firstName: first_name}
+    topics:
+      - {id: %s, when: newsletter}
+      - {id: %s, existing: add}
+    on_missing: delete
+    guards: {first_run: allow}
+    events:
+      - {name: user_created, on: created, properties: {plan: plan}}
+      - {name: user_updated, on: updated}
+`

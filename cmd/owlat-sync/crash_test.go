@@ -1,0 +1,383 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"owlatsync"
+	"owlatsync/internal/exitcode"
+	"owlatsync/owlat/owlattest"
+	"owlatsync/reconcile"
+)
+
+// crashSlack is by how many more commits than a run without a kill a run may have: which of them share a transaction is
+// chance.
+const crashSlack = 12
+
+// TestCrash kills the program by SIGKILL at every request of a sync of 60 rows and of a first run, before it takes effect
+// and after it did but before its answer, and before and after every commit of its ledger. Each time a new process takes
+// over, and then Owlat and the ledger must be what the rows say: nothing lost, nothing doubled, no event sent twice, and
+// nothing left to do.
+//
+// One kill alone: go test ./cmd/owlat-sync -run 'TestCrash/changes_before_request_17$'
+func TestCrash(t *testing.T) {
+	program := os.Getenv(programVariable)
+	if program == "" {
+		t.Parallel()
+		testApart(t)
+		return
+	}
+	stations := make([]*station, 2*runtime.NumCPU())
+	for i := range stations {
+		stations[i] = newStation(t, program)
+	}
+	var points []killPoint
+	for _, scenario := range crashScenarios() {
+		first := stations[0]
+		first.furnish(scenario)
+		requests, commits := first.measure()
+		t.Logf("%s: %d requests, %d commits", scenario.name, requests, commits)
+		for _, when := range []string{"before", "after"} {
+			for n := 1; n <= requests; n++ {
+				points = append(points, killPoint{scenario, when, "request", n})
+			}
+			for n := 1; n <= commits+crashSlack; n++ {
+				points = append(points, killPoint{scenario, when, "commit", n})
+			}
+		}
+	}
+	var next, missed atomic.Int64
+	var working sync.WaitGroup
+	for _, s := range stations {
+		working.Go(func() {
+			for {
+				n := int(next.Add(1)) - 1
+				if n >= len(points) {
+					return
+				}
+				p := points[n]
+				t.Run(p.String(), func(t *testing.T) {
+					s.t = t
+					s.furnish(p.scenario)
+					if !s.kill(p) {
+						missed.Add(1)
+					}
+				})
+			}
+		})
+	}
+	working.Wait()
+	t.Logf("%d points, %d of them after the end of the process", len(points), missed.Load())
+	if n := missed.Load(); n > 8*crashSlack {
+		t.Errorf("%d of %d processes came to their end before they could be killed", n, len(points))
+	}
+}
+
+// killPoint is an instant of a run: before or after the n-th request took effect or the n-th commit was made.
+type killPoint struct {
+	scenario   crashScenario
+	when, what string
+	n          int
+}
+
+func (p killPoint) String() string {
+	return fmt.Sprintf("%s_%s_%s_%d", p.scenario.name, p.when, p.what, p.n)
+}
+
+// programVariable names the test binary without the race detector, in which alone TestCrash kills: with the detector the
+// processes would take too long to begin.
+const programVariable = "OWLAT_SYNC_CRASH_PROGRAM"
+
+// testApart builds that test binary and has it run the test, or what of it was asked for.
+func testApart(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("kills hundreds of processes; not with -short")
+	}
+	program := filepath.Join(t.TempDir(), "program.test")
+	if out, err := exec.Command("go", "test", "-c", "-race=false", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build the program: %v\n%s", err, out)
+	}
+	which := "^" + t.Name() + "$"
+	if _, point, one := strings.Cut(flag.Lookup("test.run").Value.String(), "/"); one {
+		which += "/" + point
+	}
+	cmd := exec.CommandContext(t.Context(), program, "-test.run="+which, "-test.v="+flag.Lookup("test.v").Value.String())
+	cmd.Env = append(os.Environ(), programVariable+"="+program)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	} else if testing.Verbose() {
+		t.Logf("%s", out)
+	}
+}
+
+// furnish brings the station to the state in which the killed run of the scenario begins: the rows before are in step, and
+// since then rows have changed, come and gone, and contacts came to be in Owlat by themselves.
+func (s *station) furnish(scenario crashScenario) {
+	s.t.Helper()
+	if s.crashStart = s.starts[scenario.name]; s.crashStart != nil {
+		return
+	}
+	made, err := s.server.Setup(owlattest.Given{
+		Keys:   map[string]owlattest.GivenKey{"all": {Scopes: owlattest.AllScopes()}},
+		Topics: map[string]owlattest.GivenTopic{"news": {}, "all": {}},
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.crashStart = &crashStart{people: scenario.after, key: made.Keys["all"], news: made.Topics["news"], all: made.Topics["all"]}
+	s.starts[scenario.name] = s.crashStart
+	s.clear()
+	s.write("owlat-sync.yaml", fmt.Appendf(nil, crashConfig, s.news, s.all))
+	if len(scenario.before) > 0 {
+		s.addToOwlat(func(p crashPerson) bool { return p.adopted && !p.isNew(scenario.before) })
+		s.write("users.csv", crashCSV(scenario.before))
+		if p, code := s.run("run"); code != int(exitcode.OK) {
+			s.t.Fatalf("the first run ended with code %d\n%s%s", code, &p.stdout, &p.stderr)
+		}
+	}
+	s.addToOwlat(func(p crashPerson) bool { return p.adopted && p.isNew(scenario.before) })
+	s.write("users.csv", crashCSV(scenario.after))
+	s.keep()
+}
+
+// isNew reports whether the row was not there before.
+func (p crashPerson) isNew(before []crashPerson) bool {
+	return !slices.ContainsFunc(before, func(b crashPerson) bool { return b.key == p.key || b.key == p.oldKey })
+}
+
+func (s *station) addToOwlat(which func(crashPerson) bool) {
+	s.t.Helper()
+	for _, p := range s.people {
+		if which(p) {
+			if _, err := s.server.AddContact(owlattest.ContactState{Email: p.email, FirstName: "Somebody"}); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// measure returns how many requests and commits a run has that nobody kills.
+func (s *station) measure() (requests, commits int) {
+	s.t.Helper()
+	s.reset()
+	p := s.begin(gate{paced: true}, nil, "run", "--json")
+	s.killed(p)
+	code := p.cmd.ProcessState.ExitCode()
+	if code != int(exitcode.OK) {
+		s.t.Fatalf("a run that was not killed ended with code %d\n%s%s", code, &p.stdout, &p.stderr)
+	}
+	effects, requests := s.passed()
+	s.checkOwlat(effects, nil)
+	s.checkLedger()
+	return requests, int(p.commits.Load())
+}
+
+// kill runs the program from the start, kills it at the point, lets two further processes run, and checks. It reports
+// whether there was a process to kill.
+func (s *station) kill(point killPoint) (killed bool) {
+	s.t.Helper()
+	s.reset()
+	g := gate{paced: true}
+	var env []string
+	if point.what == "request" {
+		g.at, g.after = point.n, point.when == "after"
+	} else {
+		env = []string{fmt.Sprintf("%s=%s %d", crashVariable, point.when, point.n)}
+	}
+	victim := s.begin(g, env, "run", "--json")
+	killed = s.killed(victim)
+	if !killed && victim.cmd.ProcessState.ExitCode() != int(exitcode.OK) {
+		s.t.Fatalf("the process that was not killed ended as %v\n%s%s", victim.cmd.ProcessState, &victim.stdout, &victim.stderr)
+	}
+	effects, _ := s.passed()
+
+	resumed, code := s.run("run", "--json")
+	unknown := s.unknownEvents(resumed)
+	want := exitcode.OK
+	if len(unknown) > 0 {
+		want = exitcode.FailedRows
+	}
+	if code != int(want) {
+		s.t.Errorf("the process that took over ended with code %d, want %d\n%s%s", code, want, &resumed.stdout, &resumed.stderr)
+	}
+	more, _ := s.passed()
+	s.checkOwlat(append(effects, more...), unknown)
+	s.checkLedger()
+
+	again, code := s.run("run", "--json")
+	if code != int(exitcode.OK) {
+		s.t.Errorf("the run after that ended with code %d\n%s%s", code, &again.stdout, &again.stderr)
+	}
+	if effects, n := s.passed(); n > 0 {
+		s.t.Errorf("the run after that still sent %d requests: %v", n, effects)
+	}
+	if s.t.Failed() {
+		s.t.Logf("killed; alone: go test ./cmd/owlat-sync -run 'TestCrash/%s$'\ntook effect before the kill: %v\nand after: %v\nthe killed process said:\n%s%s",
+			point, effects, more, &victim.stdout, &victim.stderr)
+	}
+	return killed
+}
+
+// unknownEvents returns the keys of the rows with an event of which the process said that nobody knows whether it arrived.
+// No other row may have failed.
+func (s *station) unknownEvents(p *process) map[string]bool {
+	s.t.Helper()
+	keys := make(map[string]bool)
+	for lines := bufio.NewScanner(bytes.NewReader(p.stdout.Bytes())); lines.Scan(); {
+		var row struct{ Type, Key, Outcome, Category, Reason string }
+		if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
+			s.t.Errorf("%v in the line %s", err, lines.Text())
+		}
+		switch {
+		case row.Type != "row" || row.Outcome != string(owlatsync.Failed):
+		case row.Category != "event":
+			s.t.Errorf("the process that took over could not do row %s: %s", row.Key, row.Reason)
+		default:
+			keys[row.Key] = true
+		}
+	}
+	return keys
+}
+
+// checkOwlat compares what Owlat holds with what the rows say, and looks in what took effect for anything done twice.
+func (s *station) checkOwlat(effects []effect, unknown map[string]bool) {
+	s.t.Helper()
+	left := make(map[string]owlattest.ContactState)
+	for _, c := range s.server.Contacts() {
+		if twin, twice := left[c.Email]; twice {
+			s.t.Errorf("two contacts have one address: %+v and %+v", twin, c)
+		}
+		left[c.Email] = c
+	}
+	sent := make(map[string]int)
+	for _, e := range effects {
+		if strings.HasSuffix(e.path, "/events") && e.status == 201 {
+			var event struct{ Email, EventName string }
+			if err := json.Unmarshal([]byte(e.body), &event); err != nil {
+				s.t.Fatal(err)
+			}
+			sent[event.EventName+" "+event.Email]++
+		}
+	}
+	for _, p := range s.people {
+		c, there := left[p.email]
+		delete(left, p.email)
+		if there != (!p.gone || p.adopted) {
+			s.t.Errorf("row %s: there is a contact: %v", p.key, there)
+		}
+		if want := s.topicsOf(p); there && (!slices.Equal(slices.Sorted(slices.Values(c.Topics)), want) || !p.gone && c.FirstName != p.first) {
+			s.t.Errorf("row %s: Owlat holds %+v, want first name %q and topics %v", p.key, c, p.first, want)
+		}
+		var due int
+		if p.event != "" {
+			due = 1
+		}
+		n := sent[p.event+" "+p.email]
+		delete(sent, p.event+" "+p.email)
+		if n > due || n < due && !unknown[p.key] {
+			s.t.Errorf("row %s: event %q was sent %d times (reported as unknown: %v)", p.key, p.event, n, unknown[p.key])
+		}
+	}
+	for _, c := range left {
+		s.t.Errorf("a contact of no row: %+v", c)
+	}
+	for event, n := range sent {
+		s.t.Errorf("an event that was not due: %s, %d times", event, n)
+	}
+	s.checkHistory()
+}
+
+// checkHistory wants that nobody was created or put on a topic twice.
+func (s *station) checkHistory() {
+	s.t.Helper()
+	times := make(map[owlattest.Entry]int)
+	for _, e := range s.server.History("") {
+		switch e.Action {
+		case owlattest.Created:
+			times[owlattest.Entry{Email: e.Email, Action: e.Action}]++
+		case owlattest.Added, owlattest.Removed:
+			times[owlattest.Entry{ContactID: e.ContactID, TopicID: e.TopicID, Action: e.Action}]++
+		}
+	}
+	for e, n := range times {
+		if n > 1 {
+			s.t.Errorf("%d times: %+v", n, e)
+		}
+	}
+}
+
+func (s *station) topicsOf(p crashPerson) []string {
+	var ids []string
+	if p.gone {
+		return ids
+	}
+	if p.news && !p.adopted {
+		ids = append(ids, s.news)
+	}
+	return slices.Sorted(slices.Values(append(ids, s.all)))
+}
+
+// checkLedger compares the ledger with the rows and with what Owlat holds.
+func (s *station) checkLedger() {
+	s.t.Helper()
+	l, err := openLedger(context.Background(), filepath.Join(s.folder, "owlat-sync.db"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer l.Close()
+	rows := make(map[string]crashPerson)
+	for _, p := range s.people {
+		rows[p.key] = p
+	}
+	for e, err := range l.All(context.Background(), "users") {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		p, known := rows[e.Key]
+		delete(rows, e.Key)
+		if !known {
+			s.t.Errorf("the ledger has an entry %s, and there is no such row", e.Key)
+			continue
+		}
+		if e.Failure != nil || !e.Intent.Create.IsZero() || !p.gone && e.Fingerprint.IsZero() {
+			s.t.Errorf("the ledger does not say that row %s is done: %+v", e.Key, e)
+		}
+		deleted := p.gone && !p.adopted
+		if deleted {
+			if e.ContactID != "" || e.Origin != reconcile.OriginDeleted {
+				s.t.Errorf("the contact of row %s was deleted, the ledger says %+v", e.Key, e)
+			}
+			continue
+		}
+		c, there := s.server.Contact(e.ContactID)
+		if !there || c.Email != e.Email || c.Email != p.email || c.FirstName != e.FirstName {
+			s.t.Errorf("row %s: the ledger says %+v, Owlat %+v", e.Key, e, c)
+		}
+		if want := map[bool]reconcile.Origin{true: reconcile.OriginAdopted, false: reconcile.OriginCreated}[p.adopted]; e.Origin != want {
+			s.t.Errorf("row %s: the contact is %s to the ledger, want %s", e.Key, e.Origin, want)
+		}
+		for _, m := range e.Memberships {
+			if (m.State == reconcile.MemberAdded) != slices.Contains(c.Topics, m.Topic) {
+				s.t.Errorf("row %s: the ledger says %+v, Owlat %v", e.Key, m, c.Topics)
+			}
+		}
+	}
+	for key := range rows {
+		s.t.Errorf("the ledger has no entry for row %s", key)
+	}
+}

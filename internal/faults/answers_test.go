@@ -1,0 +1,275 @@
+package faults
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"syscall"
+	"time"
+
+	"owlatsync/owlat/owlattest"
+)
+
+// answered is a variant in which something else than Owlat answers, or Owlat otherwise.
+func answered(name string, status int, contentType, body string, header ...string) variant {
+	return variant{name: name, answer: func(_ *world, req *http.Request) (*http.Response, error) {
+		h := http.Header{"Content-Type": {contentType}}
+		for i := 0; i+1 < len(header); i += 2 {
+			h.Set(header[i], header[i+1])
+		}
+		return &http.Response{
+			StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+			Header: h, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), Request: req,
+		}, nil
+	}}
+}
+
+// refused is a variant in which Owlat refuses in its own form.
+func refused(status int, category, message string) variant {
+	return answered(category, status, "application/json", `{"error":{"category":"`+category+`","message":"`+message+`"}}`)
+}
+
+// withKey is a variant in which the key is another one.
+func withKey(name string, key func(*world) string) variant {
+	return variant{name: name, answer: func(w *world, req *http.Request) (*http.Response, error) {
+		req = req.Clone(req.Context())
+		req.Header.Set("Authorization", "Bearer "+key(w))
+		return w.server.Transport().RoundTrip(req)
+	}}
+}
+
+// unreached is a variant in which no connection comes about.
+func unreached(name string, err error) variant {
+	return variant{name: name, answer: func(_ *world, req *http.Request) (*http.Response, error) {
+		if trace := httptrace.ContextClientTrace(req.Context()); trace != nil && trace.GetConn != nil {
+			trace.GetConn("owlat.example:443")
+		}
+		return nil, err
+	}}
+}
+
+func emulated(name string, f owlattest.Fault) variant { return variant{name: name, emulator: &f} }
+
+var (
+	errRefused = &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443}, Err: syscall.ECONNREFUSED}
+	errNoHost  = &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "owlat.example", IsNotFound: true}}
+)
+
+const gatewayPage = "<html><head><title>Sign in</title></head><body>Sign in</body></html>"
+
+// answerFaults are answers that are not what was hoped for.
+func answerFaults() []fault {
+	return []fault{
+		{
+			id: "rate-limit", title: "Too many requests (429)", everything: true,
+			means: "Something else uses the same API key: a script, or a second installation with a ledger of its own. A " +
+				"refused request has no effect. It is repeated, for a minute and longer, and each refusal makes all " +
+				"requests wait for a second. So a run among others becomes slow before it fails.",
+			todo: "Find what else uses the key and give it a key of its own: the limit is per key. Or set " +
+				"`requests_per_second` in the configuration to a part of the limit.",
+			variants: []variant{emulated("429", owlattest.Fault{Kind: owlattest.RateLimited})},
+			many:     endsSoon, took: 41 * time.Minute,
+			lines: parseLines(`
+				create | created; 0; create ×2 | failed (rate_limited); 3; create ×60 | created; 0; create
+				update | updated; 0; update ×2 | failed (rate_limited); 3; update ×60 | updated; 0; update
+				rename | renamed; 0; update ×2 | failed (rate_limited); 3; update ×60 | renamed; 0; update
+				topic add | updated; 0; topic add ×2 | failed (rate_limited); 3; topic add ×60 | updated; 0; topic add
+				topic add, next run an hour later | updated; 0; topic add ×2 | failed (rate_limited); 3; topic add ×60 | updated; 0; topic add
+				topic remove | updated; 0; topic remove ×2 | failed (rate_limited); 3; topic remove ×60 | updated; 0; topic remove
+				delete | removed; 0; delete ×2 | failed (rate_limited); 3; delete ×60 | removed; 0; delete
+				event | updated; 0; update, event ×2 | failed (rate_limited); 3; update, event ×60 | updated; 0; event
+				list | created; 0; list ×2, create ×6 | not reached; 1; list ×60 | created; 0; list, create ×6
+			`),
+		},
+		{
+			id: "server-error", title: "A server error without effect (500, 502, 503)",
+			means: "The deployment restarts, is overloaded, or a gateway before it cannot reach it. The answer does not tell " +
+				"whether the request took effect; here it did not. What may be repeated is repeated twice, within a few " +
+				"seconds.",
+			todo: "Nothing, if it passes: the next run takes up what is left. If it stays, look at the deployment.",
+			variants: []variant{
+				emulated("500 empty", owlattest.Fault{Kind: owlattest.StatusError, Status: 500}),
+				emulated("502 HTML", owlattest.Fault{Kind: owlattest.StatusError, Status: 502, HTML: true}),
+				emulated("503 empty", owlattest.Fault{Kind: owlattest.StatusError, Status: 503}),
+				emulated("503 HTML", owlattest.Fault{Kind: owlattest.StatusError, Status: 503, HTML: true}),
+			},
+			many: endsSoon, took: 11 * time.Second,
+			lines: parseLines(`
+				create | created; 0; create ×2, read | failed (internal); 3; create ×3, read ×2 | created; 0; read, create
+				update | updated; 0; update ×2 | failed (internal); 3; update ×3 | updated; 0; update
+				rename | renamed; 0; update ×2 | failed (internal); 3; update ×3 | renamed; 0; update
+				topic add | updated; 0; topic add ×2 | failed (internal); 3; topic add ×3 | updated; 0; topic add
+				topic add, next run an hour later | updated; 0; topic add ×2 | failed (internal); 3; topic add ×3 | failed (unsure); 3; nothing | the contact is not on the topic
+				topic remove | updated; 0; topic remove ×2 | failed (internal); 3; topic remove ×3 | updated; 0; topic remove
+				delete | removed; 0; delete ×2 | failed (internal); 3; delete ×3 | removed; 0; delete
+				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing | the event was never sent
+				list | created; 0; list ×2, create ×6 | not reached; 1; list ×3 | created; 0; list, create ×6
+			`),
+		},
+		{
+			id: "server-error-after", title: "A server error after the request took effect",
+			means: "Owlat did what was asked, and the answer was lost on the way back, as by a gateway that gave up waiting. " +
+				"owlat-sync cannot tell this from the fault above. So it looks whether a contact came to be, repeats what " +
+				"does no harm twice, and never repeats an event.",
+			todo: todoLost,
+			variants: []variant{
+				emulated("502 HTML", owlattest.Fault{Kind: owlattest.StatusError, Status: 502, HTML: true, After: true}),
+				emulated("500 empty", owlattest.Fault{Kind: owlattest.StatusError, Status: 500, After: true}),
+			},
+			many: endsSoon, took: 11 * time.Second,
+			lines: parseLines(`
+				create | created; 0; create, read | created; 0; create, read | unchanged; 0; nothing
+				update | updated; 0; update ×2 | failed (internal); 3; update ×3 | updated; 0; update
+				rename | renamed; 0; update ×2 | failed (internal); 3; update ×3 | renamed; 0; update
+				topic add | updated; 0; topic add ×2 | failed (internal); 3; topic add ×3 | updated; 0; topic add
+				topic add, next run an hour later | updated; 0; topic add ×2 | failed (internal); 3; topic add ×3 | failed (unsure); 3; nothing
+				topic remove | updated; 0; topic remove ×2 | failed (internal); 3; topic remove ×3 | updated; 0; topic remove
+				delete | removed; 0; delete ×2 | failed (internal); 3; delete ×3 | removed; 0; delete
+				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing
+				list | created; 0; list ×2, create ×6 | not reached; 1; list ×3 | created; 0; list, create ×6
+			`),
+		},
+		{
+			id: "bad-request", title: "A valid row is refused (400)",
+			means: "Owlat answers so to a write that lost a race against another, although nothing is wrong with the row: " +
+				"owlat-sync checks rows by Owlat's rules before it sends them.",
+			todo: "Nothing: the next runs try the row again, at growing distances, eight times in all. A row that is refused " +
+				"each time is shown by `owlat-sync failures`.",
+			variants: []variant{refused(400, "invalid_input", "Documents read from or written to the table changed while this mutation was being run")},
+			many:     goesOn,
+			lines: parseLines(`
+				create | failed (invalid_input); 3; create | failed (invalid_input); 3; create | created; 0; create
+				update | failed (invalid_input); 3; update | failed (invalid_input); 3; update | updated; 0; update
+				rename | failed (invalid_input); 3; update | failed (invalid_input); 3; update | renamed; 0; update
+				topic add | failed (invalid_input); 3; topic add | failed (invalid_input); 3; topic add | updated; 0; topic add
+				topic add, next run an hour later | failed (invalid_input); 3; topic add | failed (invalid_input); 3; topic add | updated; 0; topic add
+				topic remove | failed (invalid_input); 3; topic remove | failed (invalid_input); 3; topic remove | updated; 0; topic remove
+				delete | failed (invalid_input); 3; delete | failed (invalid_input); 3; delete | removed; 0; delete
+				event | failed (invalid_input); 3; update, event | failed (invalid_input); 3; update, event | updated; 0; event
+				list | not reached; 1; list | not reached; 1; list | created; 0; list, create ×6
+			`),
+		},
+		{
+			id: "key", title: "The API key is revoked or wrong (401)", everything: true,
+			means:    "The key was deleted, has expired, or was never right. No request would pass, so the run ends.",
+			todo:     "Make a key in Owlat's settings and set `OWLAT_API_KEY` to it. `owlat-sync check` tests it.",
+			variants: []variant{withKey("unknown", func(*world) string { return "lm_live_" + strings.Repeat("x", 40) })},
+			many:     endsAtOnce + "4",
+			lines: parseLines(`
+				create | failed (unauthenticated); 4; create | failed (unauthenticated); 4; create | created; 0; create
+				update | failed (unauthenticated); 4; update | failed (unauthenticated); 4; update | updated; 0; update
+				rename | failed (unauthenticated); 4; update | failed (unauthenticated); 4; update | renamed; 0; update
+				topic add | failed (unauthenticated); 4; topic add | failed (unauthenticated); 4; topic add | updated; 0; topic add
+				topic add, next run an hour later | failed (unauthenticated); 4; topic add | failed (unauthenticated); 4; topic add | updated; 0; topic add
+				topic remove | failed (unauthenticated); 4; topic remove | failed (unauthenticated); 4; topic remove | updated; 0; topic remove
+				delete | failed (unauthenticated); 4; delete | failed (unauthenticated); 4; delete | removed; 0; delete
+				event | failed (unauthenticated); 4; update, event | failed (unauthenticated); 4; update, event | updated; 0; event
+				list | not reached; 4; list | not reached; 4; list | created; 0; list, create ×6
+			`),
+		},
+		{
+			id: "scope", title: "The API key lacks a scope (403)",
+			means: "The key is good, but may not do this. A sync needs `contacts:write`; with topics `topics:write`; with " +
+				"events `events:write`; and on a first run better also `contacts:read`: without it contacts that exist " +
+				"already are met one by one.",
+			todo: "Give the key the scope in Owlat's settings, or make one that has it. `owlat-sync check` names the scopes " +
+				"that are missing.",
+			variants: []variant{withKey("none", func(w *world) string { return w.server.AddKey(owlattest.ScopeTransactionalSend) })},
+			many:     endsAtOnce + "4",
+			lines: parseLines(`
+				create | failed (forbidden); 4; create | failed (forbidden); 4; create | created; 0; create
+				update | failed (forbidden); 4; update | failed (forbidden); 4; update | updated; 0; update
+				rename | failed (forbidden); 4; update | failed (forbidden); 4; update | renamed; 0; update
+				topic add | failed (forbidden); 4; topic add | failed (forbidden); 4; topic add | updated; 0; topic add
+				topic add, next run an hour later | failed (forbidden); 4; topic add | failed (forbidden); 4; topic add | updated; 0; topic add
+				topic remove | failed (forbidden); 4; topic remove | failed (forbidden); 4; topic remove | updated; 0; topic remove
+				delete | failed (forbidden); 4; delete | failed (forbidden); 4; delete | removed; 0; delete
+				event | failed (forbidden); 4; update, event | failed (forbidden); 4; update, event | updated; 0; event
+				list | created; 0; list, create ×6 | created; 0; list, create ×6 | unchanged; 0; nothing
+			`),
+		},
+		{
+			id: "plan-limit", title: "The deployment's plan is exhausted (402)", everything: true,
+			means:    "The plan of the Owlat deployment allows no more contacts. What was sent before stays.",
+			todo:     "Look at the plan in Owlat's settings, or narrow the query.",
+			variants: []variant{refused(402, "limit_reached", "Contact limit reached")},
+			many:     endsAtOnce + "4",
+			lines: parseLines(`
+				create | failed (limit_reached); 4; create | failed (limit_reached); 4; create | created; 0; create
+				update | failed (limit_reached); 4; update | failed (limit_reached); 4; update | updated; 0; update
+				rename | failed (limit_reached); 4; update | failed (limit_reached); 4; update | renamed; 0; update
+				topic add | failed (limit_reached); 4; topic add | failed (limit_reached); 4; topic add | updated; 0; topic add
+				topic add, next run an hour later | failed (limit_reached); 4; topic add | failed (limit_reached); 4; topic add | updated; 0; topic add
+				topic remove | failed (limit_reached); 4; topic remove | failed (limit_reached); 4; topic remove | updated; 0; topic remove
+				delete | failed (limit_reached); 4; delete | failed (limit_reached); 4; delete | removed; 0; delete
+				event | failed (limit_reached); 4; update, event | failed (limit_reached); 4; update, event | updated; 0; event
+				list | not reached; 4; list | not reached; 4; list | created; 0; list, create ×6
+			`),
+		},
+		{
+			id: "no-route", title: "The address is not Owlat's (404 without Owlat's form)", everything: true,
+			means: "Something answers at the configured address, and it is not Owlat's API. A contact or topic that does not " +
+				"exist is told apart from this.",
+			todo: "Correct `owlat.url`: the address of the deployment, without `/api/v1`.",
+			variants: []variant{
+				answered("text", 404, "text/plain", "No matching routes found"),
+				answered("HTML", 404, "text/html", "<html><body>Not found</body></html>"),
+			},
+			many: endsAtOnce + "1",
+			lines: parseLines(`
+				create | failed (route); 1; create | failed (route); 1; create | created; 0; create
+				update | failed (route); 1; update | failed (route); 1; update | updated; 0; update
+				rename | failed (route); 1; update | failed (route); 1; update | renamed; 0; update
+				topic add | failed (route); 1; topic add | failed (route); 1; topic add | updated; 0; topic add
+				topic add, next run an hour later | failed (route); 1; topic add | failed (route); 1; topic add | updated; 0; topic add
+				topic remove | failed (route); 1; topic remove | failed (route); 1; topic remove | updated; 0; topic remove
+				delete | failed (route); 1; delete | failed (route); 1; delete | removed; 0; delete
+				event | failed (route); 1; update, event | failed (route); 1; update, event | updated; 0; event
+				list | not reached; 1; list | not reached; 1; list | created; 0; list, create ×6
+			`),
+		},
+		{
+			id: "redirect", title: "A redirect to another host", everything: true,
+			means: "The address leads elsewhere, such as to a sign-in page. It is not followed: the API key would travel " +
+				"along.",
+			todo: "If the place it leads to is your deployment, make that `owlat.url`. Else ask who runs the network.",
+			variants: []variant{
+				answered("302", 302, "text/html", "", "Location", "https://login.example/"),
+				answered("308", 308, "text/html", "", "Location", "https://login.example/"),
+			},
+			many: endsAtOnce + "1",
+			lines: parseLines(`
+				create | failed (route); 1; create | failed (route); 1; create | created; 0; create
+				update | failed (route); 1; update | failed (route); 1; update | updated; 0; update
+				rename | failed (route); 1; update | failed (route); 1; update | renamed; 0; update
+				topic add | failed (route); 1; topic add | failed (route); 1; topic add | updated; 0; topic add
+				topic add, next run an hour later | failed (route); 1; topic add | failed (route); 1; topic add | updated; 0; topic add
+				topic remove | failed (route); 1; topic remove | failed (route); 1; topic remove | updated; 0; topic remove
+				delete | failed (route); 1; delete | failed (route); 1; delete | removed; 0; delete
+				event | failed (route); 1; update, event | failed (route); 1; update, event | updated; 0; event
+				list | not reached; 1; list | not reached; 1; list | created; 0; list, create ×6
+			`),
+		},
+		{
+			id: "not-json", title: "A page instead of an answer (200)",
+			means: "Something between here and Owlat answers in its place, such as the sign-in page of a network or a " +
+				"gateway's maintenance page.",
+			todo:     "Open the address in a browser on the same machine. When Owlat answers again, the next run goes on.",
+			variants: []variant{answered("HTML", 200, "text/html", gatewayPage), answered("empty", 200, "", "")},
+			many:     endsSoon, took: 3 * time.Second,
+			lines: parseLines(`
+				create | created; 0; create ×2, read | failed (answer); 3; create ×3, read ×2 | created; 0; read, create
+				update | failed (answer); 3; update | failed (answer); 3; update | updated; 0; update
+				rename | failed (answer); 3; update | failed (answer); 3; update | renamed; 0; update
+				topic add | updated; 0; topic add ×2 | failed (answer); 3; topic add ×3 | updated; 0; topic add
+				topic add, next run an hour later | updated; 0; topic add ×2 | failed (answer); 3; topic add ×3 | failed (unsure); 3; nothing | the contact is not on the topic
+				topic remove | failed (answer); 3; topic remove | failed (answer); 3; topic remove | updated; 0; topic remove
+				delete | failed (answer); 3; delete | failed (answer); 3; delete | removed; 0; delete
+				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing | the event was never sent
+				list | not reached; 1; list | not reached; 1; list | created; 0; list, create ×6
+			`),
+		},
+	}
+}

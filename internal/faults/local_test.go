@@ -1,0 +1,90 @@
+package faults
+
+import "io"
+
+const todoLedger = "Free some space, or give the user of owlat-sync the right to write the file and its folder. The next run " +
+	"goes on from what is recorded."
+
+// localFaults are those of the source and of the ledger.
+func localFaults() []fault {
+	return []fault{
+		{
+			id: "source", title: "The source breaks off",
+			means: "The database ended the connection, or the file is cut short. Rows that were not read must not be taken " +
+				"for rows that are gone: nothing at all is sent, however many rows were read before.",
+			todo: "See that the query runs to its end in the database's own client, then run again.",
+			variants: []variant{
+				{name: "at first", source: &sourceFault{after: 0, err: io.ErrUnexpectedEOF}},
+				{name: "in the middle", source: &sourceFault{after: 1, err: io.ErrUnexpectedEOF}},
+			},
+			lines: parseLines(`
+				source read | not reached; 1; nothing | not reached; 1; nothing | removed; 0; create, topic add, delete
+			`),
+		},
+		{
+			id: "ledger-closed", title: "The ledger cannot be written",
+			means: "The disk of the ledger is full or broken, or the file is read-only. Without a ledger nothing may be sent.",
+			todo:  todoLedger,
+			variants: []variant{
+				{name: "full", commit: &commitFault{from: sinceOpen, err: errFull}},
+				{name: "disk", commit: &commitFault{from: sinceOpen, err: errDisk}},
+			},
+			lines: parseLines(`
+				update | not reached; 1; nothing | not reached; 1; nothing | updated; 0; update
+				source read | not reached; 1; nothing | not reached; 1; nothing | removed; 0; create, topic add, delete
+			`),
+		},
+		{
+			id: "ledger-before", title: "The ledger fails before a request",
+			means: "What is about to be sent is recorded first where a repetition could do harm. Where that fails, the " +
+				"request is not sent, and the run ends.",
+			todo: todoLedger,
+			variants: []variant{
+				{name: "full", commit: &commitFault{from: sincePlan, err: errFull}},
+				{name: "disk", commit: &commitFault{from: sincePlan, err: errDisk}},
+			},
+			lines: parseLines(`
+				create | failed (ledger); 1; nothing | failed (ledger); 1; nothing | created; 0; create
+				topic add | failed (ledger); 1; nothing | failed (ledger); 1; nothing | updated; 0; topic add
+				event | failed (ledger); 1; update | failed (ledger); 1; update | updated; 0; update, event
+			`),
+		},
+		{
+			id: "ledger-after", title: "The ledger fails after an answer",
+			means: "Owlat did what was asked, and that could not be recorded. The run ends, so that no more is in doubt than " +
+				"what was under way. The next run finds out or sends it again, where that does no harm.",
+			todo: todoLedger + " Rows with the category `event` or `unsure` are for you to decide: look in Owlat.",
+			variants: []variant{
+				{name: "full", commit: &commitFault{from: sinceAnswer, err: errFull}},
+				{name: "disk", commit: &commitFault{from: sinceAnswer, err: errDisk}},
+			},
+			lines: parseLines(`
+				create | failed (ledger); 1; create | failed (ledger); 1; create | created; 0; read
+				update | failed (ledger); 1; update | failed (ledger); 1; update | updated; 0; update
+				rename | failed (ledger); 1; update | failed (ledger); 1; update | renamed; 0; update
+				topic add | failed (ledger); 1; topic add | failed (ledger); 1; topic add | updated; 0; topic add
+				topic add, next run an hour later | failed (ledger); 1; topic add | failed (ledger); 1; topic add | failed (unsure); 3; nothing
+				topic remove | failed (ledger); 1; topic remove | failed (ledger); 1; topic remove | updated; 0; topic remove
+				delete | failed (ledger); 1; delete | failed (ledger); 1; delete | removed; 0; delete
+				event | failed (ledger); 1; update, event | failed (ledger); 1; update, event | failed (event); 3; nothing
+			`),
+		},
+		{
+			id: "ledger-written", title: "The ledger fails after it has written",
+			means: "The disk reported a failure for what it wrote all the same. The run ends as above; the next one finds " +
+				"everything recorded.",
+			todo:     todoLedger + " And have the disk looked at.",
+			variants: []variant{{name: "disk", commit: &commitFault{from: sinceAnswer, err: errDisk, made: true}}},
+			lines: parseLines(`
+				create | failed (ledger); 1; create | failed (ledger); 1; create | unchanged; 0; nothing
+				update | failed (ledger); 1; update | failed (ledger); 1; update | unchanged; 0; nothing
+				rename | failed (ledger); 1; update | failed (ledger); 1; update | unchanged; 0; nothing
+				topic add | failed (ledger); 1; topic add | failed (ledger); 1; topic add | unchanged; 0; nothing
+				topic add, next run an hour later | failed (ledger); 1; topic add | failed (ledger); 1; topic add | unchanged; 0; nothing
+				topic remove | failed (ledger); 1; topic remove | failed (ledger); 1; topic remove | unchanged; 0; nothing
+				delete | failed (ledger); 1; delete | failed (ledger); 1; delete | unchanged; 0; nothing
+				event | failed (ledger); 1; update, event | failed (ledger); 1; update, event | unchanged; 0; nothing
+			`),
+		},
+	}
+}

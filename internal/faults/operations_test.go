@@ -1,0 +1,83 @@
+package faults
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"owlatsync"
+	"owlatsync/owlat/owlattest"
+	"owlatsync/reconcile"
+)
+
+// operation is one thing that a run does to Owlat, with the smallest change of a source that makes it do so. The row that
+// it is about has the key "1".
+type operation struct {
+	name          string
+	method, route string // of the request that faults hit
+	before, after []owlatsync.Row
+	missing       reconcile.MissingPolicy
+	events        []reconcile.EventRule
+	pause         time.Duration // until the next run; 0: a minute
+}
+
+// subject is the key of the row that an operation is about.
+const subject = "1"
+
+// manyRows is the operation of which a run has many.
+const manyRows = "many"
+
+// row is a row with a name and a consent to the topic.
+func row(key, email, first string, consent bool) owlatsync.Row {
+	return owlatsync.Row{Key: key, Email: owlatsync.Some(email), FirstName: owlatsync.Some(first), Consents: []bool{consent}}
+}
+
+func operations() []operation {
+	bystander := row("0", "zoe@example.com", "Zoe", false)
+	ada := row(subject, "ada@example.com", "Ada", false)
+	member, renamed, updated := ada, ada, ada
+	member.Consents = []bool{true}
+	renamed.Email = owlatsync.Some("ada@example.org")
+	updated.FirstName = owlatsync.Some("Augusta")
+	both := func(r owlatsync.Row) []owlatsync.Row { return []owlatsync.Row{bystander, r} }
+	onUpdate := []reconcile.EventRule{{Name: "user_updated", On: reconcile.OnUpdated}}
+	var several, many []owlatsync.Row
+	for n := range 100 {
+		many = append(many, row(fmt.Sprint(n), fmt.Sprintf("user%d@example.com", n), "U", false))
+	}
+	several = many[:6]
+	alone := []owlatsync.Row{bystander}
+	return []operation{
+		{name: "create", method: "POST", route: owlattest.RouteContacts, before: alone, after: both(ada)},
+		{name: "update", method: "PUT", route: owlattest.RouteContact, before: both(ada), after: both(updated)},
+		{name: "rename", method: "PUT", route: owlattest.RouteContact, before: both(ada), after: both(renamed)},
+		{name: "topic add", method: "POST", route: owlattest.RouteTopicContacts, before: both(ada), after: both(member)},
+		{name: "topic add, next run an hour later", method: "POST", route: owlattest.RouteTopicContacts, before: both(ada), after: both(member), pause: time.Hour},
+		{name: "topic remove", method: "DELETE", route: owlattest.RouteTopicContact, before: both(member), after: both(ada)},
+		{name: "delete", method: "DELETE", route: owlattest.RouteContact, before: both(ada), after: alone, missing: reconcile.MissingDelete},
+		{name: "event", method: "POST", route: owlattest.RouteEvents, before: both(ada), after: both(updated), events: onUpdate},
+		{name: "list", method: "GET", route: owlattest.RouteContacts, after: several},
+		{name: "source read", before: both(member), after: []owlatsync.Row{bystander, row("2", "new@example.com", "New", true)}, missing: reconcile.MissingDelete},
+		{name: manyRows, method: "PUT", route: owlattest.RouteContact, before: many, after: changed(many)},
+	}
+}
+
+func changed(list []owlatsync.Row) []owlatsync.Row {
+	out := make([]owlatsync.Row, len(list))
+	for i, r := range list {
+		r.FirstName = owlatsync.Some("V")
+		out[i] = r
+	}
+	return out
+}
+
+func operationNamed(t *testing.T, name string) operation {
+	t.Helper()
+	for _, op := range operations() {
+		if op.name == name {
+			return op
+		}
+	}
+	t.Fatalf("there is no operation %q", name)
+	return operation{}
+}

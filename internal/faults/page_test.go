@@ -1,0 +1,112 @@
+package faults
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"owlatsync/internal/exitcode"
+)
+
+// shownOperation is the operation by which the page shows what a person sees of the fault.
+func (f fault) shownOperation() string {
+	for _, l := range f.lines {
+		if l.op == "update" {
+			return l.op
+		}
+	}
+	return f.lines[0].op
+}
+
+const introduction = "# When something goes wrong\n" + `
+What owlat-sync does when Owlat, the network, the source or the ledger fails: what you see, what it means, what to do. The
+tables are tested line by line (` + "`go test ./internal/faults`" + `, which also makes this page): a real run meets the fault, then the
+next run meets none. **After that a further run sends nothing in any of the cases**: no fault leaves owlat-sync in a state
+that it does not find its way out of.
+
+## How to read this
+
+- *Operation* is what the run was about to do for one row: create a contact, update its names, rename it (change its
+  address), put it on a topic or take it off, delete it (its row left the source, with ` + "`on_missing: delete`" + `), send an event, list
+  the contacts that Owlat has (on a first run), read the source.
+- *Met once*: one request of that kind meets the fault, and all is well again. *Met each time*: every such request of the run
+  does. *The run after*: a minute later, without the fault.
+- Each cell says what became of the row, the exit code, and the requests that were sent, such as "update ×3". "not reached"
+  is a row that the run did not come to.
+- A failed row is kept in the ledger with its category, which stands in brackets here. ` + "`owlat-sync failures`" + ` lists them,
+  ` + "`owlat-sync explain KEY`" + ` tells a row's story, and the next runs try again: the first at once, later ones after a pause that
+  grows, eight times in all. A row that changes, or ` + "`owlat-sync retry`" + `, starts anew.
+- What follows from a row's absence is not done in a run in which something failed.
+
+Two things are never repeated when nobody knows whether they took effect. An **event** would trigger its automations twice: it
+is reported once with the category ` + "`event`" + ` and then left. Putting a contact **on a topic** could undo an opt-out made since: within ten
+minutes it is repeated, later it is reported once with the category ` + "`unsure`" + `, and ` + "`owlat-sync topic add`" + ` does it if you are sure.
+
+A process that is killed, or a machine that stops, leaves the same open questions as an answer that is lost, and no others:
+the next run goes on from what is recorded (` + "`go test ./cmd/owlat-sync -run TestCrash`" + ` kills it at every request and every commit).
+
+Exit codes:
+
+`
+
+// page is docs/faults.md.
+func page(faults []fault, shown map[string]string) string {
+	var b strings.Builder
+	b.WriteString(introduction)
+	for _, c := range []exitcode.Code{exitcode.OK, exitcode.Error, exitcode.FailedRows, exitcode.Refused} {
+		fmt.Fprintf(&b, "- %d: %s\n", c, c)
+	}
+	b.WriteString("\n## All at a glance\n\n| fault | a run of 100 rows that all meet it |\n|---|---|\n")
+	for _, f := range faults {
+		fmt.Fprintf(&b, "| [%s](#%s) | %s |\n", f.title, anchor(f.title), f.glance())
+	}
+	for _, f := range faults {
+		fmt.Fprintf(&b, "\n## %s\n\n", f.title)
+		if text := shown[f.id]; text != "" {
+			fmt.Fprintf(&b, "You see:\n\n```\n%s```\n\n", text)
+		}
+		fmt.Fprintf(&b, "%s\n\n**What to do.** %s\n\n", f.means, f.todo)
+		b.WriteString("| operation | met once | met each time | the run after |\n|---|---|---|---|\n")
+		for _, l := range f.lines {
+			next := cell(l.next)
+			if l.left != "" {
+				next += "; " + l.left
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", l.op, cell(l.once), cell(l.lasting), next)
+		}
+	}
+	return b.String()
+}
+
+// glance says what becomes of a run of many rows.
+func (f fault) glance() string {
+	switch {
+	case f.many == "":
+		_, code, _ := strings.Cut(f.lines[0].lasting, "; ")
+		return "ends at once; exit code " + code[:1]
+	case f.took >= 2*time.Minute:
+		return fmt.Sprintf("%s; after about %d minutes", f.many, (f.took+30*time.Second)/time.Minute)
+	}
+	return f.many
+}
+
+// cell is a run as a cell of a table.
+func cell(run string) string {
+	parts := strings.Split(run, "; ")
+	return fmt.Sprintf("%s, exit %s: %s", parts[0], parts[1], parts[2])
+}
+
+// anchor is the name by which Markdown links to a heading.
+func anchor(title string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(title) {
+		switch {
+		case r == ' ':
+			b.WriteByte('-')
+		case r == '-' || r == '_' || slices.Contains([]rune("abcdefghijklmnopqrstuvwxyz0123456789"), r):
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
