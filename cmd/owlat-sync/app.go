@@ -6,8 +6,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -163,10 +165,27 @@ func (a *app) printError(err error) {
 		}{"error", exitcode.Of(err), text, hint}))
 		return
 	}
-	_, _ = fmt.Fprintf(a.stderr, "owlat-sync: %s\n", continued(text))
+	_, _ = fmt.Fprintf(a.stderr, "owlat-sync: %s\n", continued(harmless(text)))
 	if hint != "" {
-		_, _ = fmt.Fprintf(a.stderr, "  hint: %s\n", hint)
+		_, _ = fmt.Fprintf(a.stderr, "  hint: %s\n", harmless(hint))
 	}
+}
+
+// harmless writes out what a terminal would act on: names in files and databases may hold anything.
+func harmless(text string) string {
+	control := func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
+	if !strings.ContainsFunc(text, control) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if control(r) {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // continued indents the further lines of a text, so that it is seen where the next error begins.

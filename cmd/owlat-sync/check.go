@@ -34,7 +34,7 @@ func newCheckCmd(a *app) *cobra.Command {
 		Example: `  owlat-sync check
   owlat-sync check --sync users --rows 20`,
 		GroupID: groupSync,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if rows < 0 {
 				return usageError(errors.New("--rows must not be negative"))

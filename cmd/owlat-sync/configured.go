@@ -98,6 +98,8 @@ func explainOwlat(err error, o config.Owlat) error {
 		return withHint(err, "the plan of this Owlat deployment allows no more; see its settings")
 	case errors.Is(err, owlat.ErrNoRoute):
 		return withHint(err, "%s does not lead to Owlat's API; a deployment of your own has an address such as https://example.convex.site", o.URL)
+	case errors.Is(err, owlat.ErrParse):
+		return withHint(err, "what answers at %s does not speak as Owlat's API does: is that the address of your deployment?", o.URL)
 	case errors.As(err, &transport):
 		return withHint(err, "is %s the right address of your deployment, and can it be reached from here?", o.URL)
 	}

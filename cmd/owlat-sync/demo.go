@@ -32,7 +32,7 @@ It makes an SQLite database of invented users in a temporary folder and starts a
 mail, with Owlat's real request limit. Then it syncs, changes a few rows, syncs again, and once more
 without a change, and shows what each run sent, as counted by that Owlat.`,
 		GroupID: groupStart,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), keep) },
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "keep the folder with database, configuration and ledger")

@@ -135,7 +135,7 @@ func (s *session) unknown(ctx context.Context, word, address string) error {
 		}
 	}
 	return withHint(fmt.Errorf("neither the ledger nor the source has a row with the key or address %q", word),
-		"keys are those of the column \"key\" in the configuration, exactly as the source has them")
+		"a key is what stands in the column that \"key\" names in the configuration, exactly as the source has it")
 }
 
 // tales collects what is known of the rows of a sync that the word means. What could not be found out stands in the tale,

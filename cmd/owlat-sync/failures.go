@@ -37,7 +37,7 @@ The list holds addresses.`,
   owlat-sync failures --csv failures.csv
   owlat-sync failures --json | jq 'select(.parked)'`,
 		GroupID: groupCare,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.failures(cmd.Context(), path) },
 	}
 	cmd.Flags().StringVar(&path, "csv", "", "write the list as CSV to this `file`, - for standard output")

@@ -107,8 +107,9 @@ func (a *app) importLedger(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	in := a.stdin
+	in, name := a.stdin, "standard input"
 	if path != "-" {
+		name = path
 		f, err := os.Open(path)
 		if err != nil {
 			return usageError(fmt.Errorf("open the export: %w", err))
@@ -125,7 +126,7 @@ func (a *app) importLedger(ctx context.Context, path string) (err error) {
 			err = errors.Join(err, removeLedger(cfg.Ledger)) // an empty one would hide that nothing was imported
 		}
 		if errors.Is(err, ledger.ErrNotExport) || errors.Is(err, ledger.ErrNewerExport) || errors.Is(err, ledger.ErrDamagedExport) {
-			return usageError(fmt.Errorf("%s: %w", path, err))
+			return usageError(fmt.Errorf("%s: %w", name, err))
 		}
 		return err
 	}

@@ -30,7 +30,7 @@ The lines hold addresses and names.`,
   owlat-sync plan --summary
   owlat-sync plan --json | jq 'select(.outcome == "invalid")'`,
 		GroupID: groupSync,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.eachSync(cmd.Context(), func(ctx context.Context, s *session, sync config.Sync) error {
 				return s.plan(ctx, sync, short)

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -69,6 +72,7 @@ func newRootCmd(a *app) *cobra.Command {
 	)
 	root.SetHelpCommandGroupID(groupTools)
 	root.SetCompletionCommandGroupID(groupTools)
+	root.SetFlagErrorFunc(explainFlag)
 	root.SetUsageTemplate(root.UsageTemplate() + "\nExit codes:\n" + exitcode.Help())
 
 	root.AddCommand(
@@ -121,6 +125,24 @@ func markStart(a *app, cmd *cobra.Command) {
 			return body(c, args)
 		}
 	}
+}
+
+// explainFlag says what is wrong with a flag in words that need no knowledge of Go.
+func explainFlag(cmd *cobra.Command, err error) error {
+	text := err.Error()
+	if number, ok := errors.AsType[*strconv.NumError](err); ok {
+		text = strings.TrimSuffix(text, number.Error()) + "it takes a number"
+	}
+	return withHint(errors.New(text), "\"%s --help\" lists the flags", cmd.CommandPath())
+}
+
+// noArgs refuses arguments.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return withHint(fmt.Errorf("%s takes no argument such as %q", cmd.CommandPath(), args[0]),
+		"--sync NAME chooses one of several syncs; see \"%s --help\"", cmd.CommandPath())
 }
 
 // needArgs returns a check for the number of arguments that says what they are. A negative most means any number.

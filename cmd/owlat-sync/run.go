@@ -49,7 +49,7 @@ for each sync, "report".`,
   owlat-sync run --failures failures.csv
   owlat-sync run --json | jq 'select(.type == "report")'`,
 		GroupID: groupSync,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("limit") && r.limit < 1 {
 				return usageError(errors.New("--limit must be at least 1"))
@@ -114,6 +114,7 @@ func (r *runner) run(ctx context.Context, s *session, sync config.Sync) error {
 	shown, stop := 0, s.app.newSoftStop()
 	defer stop.disarm()
 	var planned reconcile.Planned
+	admitted := false
 	observe := func(e reconcile.Event) {
 		switch e := e.(type) {
 		case reconcile.Planned:
@@ -123,6 +124,7 @@ func (r *runner) run(ctx context.Context, s *session, sync config.Sync) error {
 			}
 			return // whether it will be done is not known yet
 		case reconcile.Admitted:
+			admitted = true
 			if r.partial() { // how much of the plan that is shows in the end
 				planned.Summary.Requests, planned.Summary.Duration = 0, 0
 			}
@@ -144,21 +146,19 @@ func (r *runner) run(ctx context.Context, s *session, sync config.Sync) error {
 	if err == nil {
 		err = r.meet(ctx, s, sync)
 	}
-	held, isHeld := errors.AsType[*reconcile.HeldError](err)
-	if isHeld {
+	if held, ok := errors.AsType[*reconcile.HeldError](err); ok {
 		approval := r.approval(s.app, held)
 		err = s.explainHeld(held, planned.Summary, approval)
 		if s.app.json {
 			_ = s.app.printJSON(s.newHeldJSON(held, approval))
 		}
 	}
-	moved, isMoved := errors.AsType[*reconcile.MovedError](err)
-	if isMoved {
+	if moved, ok := errors.AsType[*reconcile.MovedError](err); ok {
 		err = s.explainMoved(sync, moved)
 	}
 	if report != nil {
-		// What changed nothing has no numbers to show, only its error.
-		if _, unread := errors.AsType[*reconcile.SourceError](err); !unread && !isHeld && !isMoved {
+		// A run that ended before it could change anything has no numbers to show, only its error.
+		if admitted {
 			r.reports = append(r.reports, report)
 		}
 		if s.app.json {

@@ -42,7 +42,7 @@ It stops on Ctrl-C or SIGTERM. With --data it keeps its state in a file and has 
   owlat-sync sandbox --data sandbox.json
   owlat-sync sandbox --listen 127.0.0.1:0 --no-limit --json`,
 		GroupID: groupTools,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.sandbox(cmd.Context(), f) },
 	}
 	flags := cmd.Flags()

@@ -17,7 +17,7 @@ Save it beside the file, and make this the file's first line:
   # yaml-language-server: $schema=owlat-sync.schema.json`,
 		Example: `  owlat-sync schema > owlat-sync.schema.json`,
 		GroupID: groupTools,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			schema, err := config.Schema()
 			if err != nil {

@@ -22,7 +22,7 @@ func newStatusCmd(a *app) *cobra.Command {
 is held by a guard and how to approve it, and the latest runs. Neither the source nor Owlat is asked,
 and a run may be under way.`,
 		GroupID: groupSync,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if runs < 1 {
 				return usageError(errors.New("--runs must be at least 1"))

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -130,7 +131,11 @@ func (a *app) eachMember(cmd *cobra.Command, args []string, send memberCall) err
 		return err
 	}
 	results := send(cmd.Context(), client, topic, contacts)
-	return explainOwlat(a.printMembers(topic, results), cfg.Owlat)
+	err = a.printMembers(topic, results)
+	if statusOf(err) == http.StatusInternalServerError {
+		return withHint(err, "Owlat answers so to what is no topic's or contact's id: copy it from its page in Owlat")
+	}
+	return explainOwlat(err, cfg.Owlat)
 }
 
 // printMembers prints every result and returns the first error, or one that counts them.

@@ -44,7 +44,7 @@ The list holds addresses and names.`,
   owlat-sync verify --json | jq 'select(.kind == "missing")'
   owlat-sync verify --repair`,
 		GroupID: groupCare,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ask := a.asker(cmd.Context())
 			if repair && ask == nil && !a.yes {

@@ -94,6 +94,9 @@ func asSyntaxError(err error) error {
 		if strings.Contains(message, "'\t'") {
 			message = "a tab stands where YAML wants blanks; indent with blanks"
 		}
+		if strings.Contains(message, "not allowed in this context") {
+			message = "this cannot stand here; is a quote above it not closed, or the indentation wrong?"
+		}
 		return &syntaxError{line, "not valid YAML: " + message}
 	}
 	return &syntaxError{0, "not valid YAML"}

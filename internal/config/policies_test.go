@@ -1,6 +1,8 @@
 package config
 
 import (
+	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -106,5 +108,37 @@ func TestLimitsAreWhatTheFileSays(t *testing.T) {
 		if held := len(hits) > 0; held != test.held || held && hits[0].Reason != test.reason {
 			t.Errorf("%s with %d removals: %+v", test.limit, test.removals, hits)
 		}
+	}
+}
+
+// TestSchemaPatterns shows that the patterns of the schema are whole, and take what the program takes.
+func TestSchemaPatterns(t *testing.T) {
+	t.Parallel()
+	raw, err := Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := make(map[string]bool)
+	for _, m := range regexp.MustCompile(`"pattern": ("[^\n]*"),?\n`).FindAllStringSubmatch(string(raw), -1) {
+		var pattern string
+		if err := json.Unmarshal([]byte(m[1]), &pattern); err != nil {
+			t.Fatal(err)
+		}
+		compiled, err := regexp.Compile(pattern)
+		if err != nil {
+			t.Errorf("pattern %q: %v", pattern, err)
+			continue
+		}
+		for _, sample := range []string{"10%", "2.5 %", "user_synced", "${DAYS}"} {
+			if compiled.MatchString(sample) {
+				found[sample] = true
+			}
+		}
+	}
+	if len(found) != 4 {
+		t.Errorf("only %v are taken by a pattern", found)
+	}
+	if text := string(raw); !strings.Contains(text, `"default": 90`) || !strings.Contains(text, `"maximum": 36500`) {
+		t.Error("the schema does not know the days of history")
 	}
 }

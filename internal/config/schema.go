@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/invopop/jsonschema"
@@ -13,7 +14,7 @@ import (
 type fileKeys struct {
 	Owlat       owlatKeys           `json:"owlat,omitempty" jsonschema_description:"The Owlat deployment that is kept in step."`
 	Ledger      string              `json:"ledger,omitempty" jsonschema:"default=owlat-sync.db" jsonschema_description:"File that remembers what Owlat holds. A relative path is relative to this file. Give each deployment a ledger of its own, and keep it: without it the next run has to compare everything with Owlat again."`
-	HistoryDays wholeKey            `json:"history_days,omitempty" jsonschema:"default=90" jsonschema_description:"For how many days the ledger keeps what happened to each row, for \"owlat-sync explain\", and the records of runs."`
+	HistoryDays daysKey             `json:"history_days,omitempty" jsonschema_description:"For how many days the ledger keeps what happened to each row, for \"owlat-sync explain\", and the records of runs."`
 	Syncs       map[string]syncKeys `json:"syncs" jsonschema:"minProperties=1" jsonschema_description:"The sources, by a name of your choice. The ledger knows a sync by its name: a renamed sync is a new one."`
 }
 
@@ -65,7 +66,7 @@ type limitKeys struct {
 }
 
 type eventKeys struct {
-	Name       string            `json:"name" jsonschema:"pattern=^[a-zA-Z][a-zA-Z0-9_-]{0,99}$" jsonschema_description:"The event's name, as automations in Owlat know it."`
+	Name       string            `json:"name" jsonschema:"pattern=^[a-zA-Z][a-zA-Z0-9_-]*$,maxLength=100" jsonschema_description:"The event's name, as automations in Owlat know it."`
 	On         string            `json:"on" jsonschema:"enum=created,enum=updated,enum=appears" jsonschema_description:"When it is sent: created when the contact was created, updated when its address or a name was changed, appears when the sync met the row for the first time."`
 	Properties map[string]string `json:"properties,omitempty" jsonschema_description:"Properties of the event and the columns they come from. Their values alone make no row a changed one."`
 }
@@ -87,6 +88,16 @@ type wholeKey struct{}
 // JSONSchema describes what may stand in the file.
 func (wholeKey) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "integer", Minimum: "0"}, {Type: "string", Pattern: `\$\{`}}}
+}
+
+// daysKey is a number of days or a text that holds a variable.
+type daysKey struct{}
+
+// JSONSchema describes what may stand in the file.
+func (daysKey) JSONSchema() *jsonschema.Schema {
+	s := wholeKey{}.JSONSchema()
+	s.OneOf[0].Minimum, s.OneOf[0].Maximum, s.Default = "1", json.Number(strconv.Itoa(maxHistoryDays)), DefaultHistoryDays
+	return s
 }
 
 // limitKey is a limit of a guard, or the word that lifts it.
