@@ -3,6 +3,7 @@ package reconcile
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"owlatsync"
@@ -21,9 +22,9 @@ const (
 	lastPhase     = phaseRemove
 )
 
-// sentWindow is how long after it was sent an add of unknown outcome may be sent again. Within it nobody can have been
-// mailed, have opted out and be put back; later an add could undo an opt-out (Invariant 1).
-const sentWindow = 10 * time.Minute
+// sentWindow is how long after it was sent an add of unknown outcome may be sent again. Within it hardly
+// anybody can have been mailed and have opted out; later an add could undo an opt-out (Invariant 1).
+const sentWindow = 3 * time.Minute
 
 // item is one planned step of a row.
 type item struct {
@@ -170,8 +171,15 @@ func setChanges(d *desired, e *Entry) (changes []owlatsync.Change) {
 func (it *item) planMemberships(topics []Topic, isNew bool, now time.Time) {
 	e := it.Entry
 	e.Memberships = append([]Membership(nil), e.Memberships...)
+	unused := e.unused(topics)
+	if unused {
+		e.spend(topics)
+	}
 	for i, t := range topics {
-		consents := i >= len(it.Row.Consents) || it.Row.Consents[i]
+		consents := !t.When // a source that says nothing about it says no
+		if i < len(it.Row.Consents) {
+			consents = it.Row.Consents[i]
+		}
 		m := e.Membership(t.ID)
 		if m == nil {
 			e.Memberships = append(e.Memberships, Membership{Topic: t.ID, Consent: consents, At: now})
@@ -179,7 +187,7 @@ func (it *item) planMemberships(topics []Topic, isNew bool, now time.Time) {
 			switch {
 			case !consents:
 				m.State = MemberOut
-			case isNew || t.Existing == ExistingAdd:
+			case isNew || unused || t.Existing == ExistingAdd:
 				m.State = MemberWanted
 			default:
 				m.State = MemberSkipped
@@ -196,6 +204,34 @@ func (it *item) planMemberships(topics []Topic, isNew bool, now time.Time) {
 			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.AddTopic, Topic: t.ID})
 		}
 	}
+}
+
+// spend makes sure that a consent which served another topic serves no further one.
+func (e *Entry) spend(topics []Topic) {
+	for i := range e.Memberships {
+		m := &e.Memberships[i]
+		if slices.ContainsFunc(topics, func(t Topic) bool { return t.ID == m.Topic }) {
+			continue
+		}
+		switch m.State {
+		case MemberWanted:
+			m.State = MemberSkipped
+		case MemberSent:
+			m.State = MemberUnsure
+		}
+	}
+}
+
+// unused reports whether the row consented when its contact was created, but for a topic that the configuration no longer has
+// and on which the contact is not known to have been put: its id was corrected.
+func (e *Entry) unused(topics []Topic) bool {
+	if e.Origin != OriginCreated {
+		return false
+	}
+	return slices.ContainsFunc(e.Memberships, func(m Membership) bool {
+		configured := slices.ContainsFunc(topics, func(t Topic) bool { return t.ID == m.Topic })
+		return !configured && m.Consent && (m.State == MemberWanted || m.State == MemberSent)
+	})
 }
 
 // planConsent moves a known membership whose row consents.

@@ -163,7 +163,8 @@ func (p *planner) resolveBatch(ctx context.Context, batch []*desired) error {
 	}
 	holders := make(map[string][]Holder)
 	for _, h := range found {
-		if h.Entry.ContactID != "" && h.Entry.Origin != OriginGone {
+		// A contact that was deleted in Owlat still stands for its row, but tells another sync nothing.
+		if h.Entry.ContactID != "" && (h.Entry.Origin != OriginGone || h.Sync == p.sync.Name) {
 			holders[h.Entry.Email] = append(holders[h.Entry.Email], h)
 		}
 	}
@@ -305,6 +306,7 @@ func (p *planner) known(d *desired, e *Entry, holders []Holder, rekeyed *Entry) 
 		known.Memberships = e.Memberships
 	}
 	doubt := !known.Intent.Create.IsZero()
+	holders = slices.DeleteFunc(slices.Clone(holders), func(h Holder) bool { return h.Entry.Origin == OriginGone })
 	elsewhere := len(holders) > 0 && holders[0].Sync != p.sync.Name
 	switch c, listed := p.listed[HashText(d.Email)]; {
 	case rekeyed != nil:

@@ -403,3 +403,50 @@ func TestAnOptOutKnownFromAWebhookIsKept(t *testing.T) {
 		w.sent(before)
 	})
 }
+
+func TestAnErasedContactStaysErasedUnderAnotherKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, reconcile.Topic{ID: "all"})
+	w.run(user("1", "a@example.com", "A", true))
+	if err := w.server.SoftDelete("a@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, w.run(user("1", "a@example.com", "X", true)), "skipped 1")
+	before := w.requests()
+	expect(t, w.run(user("101", "a@example.com", "X", true)), "skipped 1")
+	w.sent(before)
+}
+
+// A topic id that was wrong at first costs nobody the consent that was given with the contact's creation.
+func TestACorrectedTopicGetsTheConsentOfNewContacts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, reconcile.Topic{ID: "mistaken", When: true})
+	if err := w.server.DeleteTopic(w.sync.Topics[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	w.call("POST", "/contacts", `{"email":"before@example.com","firstName":"P"}`)
+	list := []owlatsync.Row{user("1", "a@example.com", "P", true), user("2", "b@example.com", "P", false), user("3", "before@example.com", "P", true)}
+	expect(t, w.run(list...), "created 1, adopted 1, failed 1")
+	w.sync.Topics[0].ID = w.server.AddTopic("right", false)
+	report := w.run(list...)
+	if report.Memberships.Added != 1 || len(w.contact("a@example.com").Topics) != 1 {
+		t.Errorf("memberships %+v, %+v", report.Memberships, w.contact("a@example.com"))
+	}
+	// Spent once, it counts for no topic that comes later.
+	for i := range list {
+		list[i].Consents = []bool{list[i].Consents[0], true}
+	}
+	w.sync.Topics = append(w.sync.Topics, reconcile.Topic{ID: w.server.AddTopic("later", false)})
+	if report := w.run(list...); report.Memberships.Added != 0 {
+		t.Errorf("memberships %+v", report.Memberships)
+	}
+}
+
+func TestAConsentThatTheSourceDoesNotGiveIsNone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, reconcile.Topic{ID: "news", When: true}, reconcile.Topic{ID: "all"})
+	w.run(owlatsync.Row{Key: "1", Email: owlatsync.Some("a@example.com")})
+	if c := w.contact("a@example.com"); len(c.Topics) != 1 || c.Topics[0] != w.sync.Topics[1].ID {
+		t.Errorf("Owlat holds %+v", c)
+	}
+}

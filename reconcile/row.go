@@ -232,6 +232,9 @@ func (r *rowRun) create(ctx context.Context) error {
 		if !isGone(err) && !errors.Is(err, owlat.ErrForbidden) {
 			return err
 		}
+		if !pause(ctx, time.Second<<(try-1)) {
+			return ctx.Err()
+		}
 	}
 }
 

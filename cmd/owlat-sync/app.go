@@ -65,6 +65,9 @@ func (a *app) setup(cmd *cobra.Command) error {
 	if path := a.env[envConfig]; path != "" && !cmd.Flags().Changed("config") {
 		a.configPath = path
 	}
+	if cmd.Flags().Changed("sync") && len(a.syncs) == 0 {
+		return usageError(errors.New("--sync names no sync; is a variable in it empty?"))
+	}
 	var level slog.Level
 	switch a.logLevel {
 	case "debug", "info", "warn", "error":

@@ -5,8 +5,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -84,7 +82,7 @@ func (a *app) failures(ctx context.Context, path string) (err error) {
 		return err
 	}
 	list := &troubleList{app: a}
-	finish := func() error { return nil }
+	finish := func(bool) error { return nil }
 	if path != "" {
 		if finish, err = list.toCSV(path); err != nil {
 			return err
@@ -96,7 +94,7 @@ func (a *app) failures(ctx context.Context, path string) (err error) {
 	if errors.Is(err, errNoLedger) {
 		err = nil // nothing was run, nothing failed
 	}
-	if err = errors.Join(err, finish()); err != nil {
+	if err = errors.Join(err, finish(err == nil)); err != nil {
 		return err
 	}
 	list.printEnd(path)
@@ -179,32 +177,30 @@ func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") 
 func orDash(s string) string { return orElse(s, "-") }
 
 // toCSV makes the list a CSV file that only its owner may read. finish ends it.
-func (l *troubleList) toCSV(path string) (finish func() error, err error) {
-	out, closeFile := l.app.stdout, func() error { return nil }
-	if path != "-" {
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+func (l *troubleList) toCSV(path string) (finish func(keep bool) error, err error) {
+	columns := []string{"sync", "key", "email", "what", "category", "reason", "attempts", "first", "last", "next_try", "parked"}
+	var write func(...string)
+	if path == "-" {
+		w := csv.NewWriter(l.app.stdout)
+		write = func(fields ...string) { _ = w.Write(fields) } // an error stays in the writer
+		write(columns...)
+		finish = func(bool) error {
+			w.Flush()
+			return w.Error()
+		}
+	} else {
+		file, err := createReportFile("--csv", path, columns)
 		if err != nil {
-			return nil, usageError(fmt.Errorf("create the file for --csv: %w", err))
+			return nil, err
 		}
-		out, closeFile = io.Writer(f), f.Close
+		write, finish = file.write, file.close
 	}
-	w := csv.NewWriter(out)
-	// A writing error stays in the writer and is returned by finish.
-	_ = w.Write([]string{"sync", "key", "email", "what", "category", "reason", "attempts", "first", "last", "next_try", "parked"})
 	l.write = func(t reconcile.Trouble) error {
-		_ = w.Write([]string{
-			t.Sync, t.Key, t.Address, t.What, t.Category, t.Reason, strconv.Itoa(t.Attempts),
-			stamp(t.First), stamp(t.Last), stamp(t.NextTry), strconv.FormatBool(t.Parked),
-		})
+		write(t.Sync, t.Key, t.Address, t.What, t.Category, t.Reason, strconv.Itoa(t.Attempts),
+			stamp(t.First), stamp(t.Last), stamp(t.NextTry), strconv.FormatBool(t.Parked))
 		return nil
 	}
-	return func() error {
-		w.Flush()
-		if err := errors.Join(w.Error(), closeFile()); err != nil {
-			return fmt.Errorf("write the file for --csv: %w", err)
-		}
-		return nil
-	}, nil
+	return finish, nil
 }
 
 func stamp(t time.Time) string {

@@ -1,17 +1,13 @@
 package main
 
 import (
-	"encoding/csv"
-	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"owlatsync"
 	"owlatsync/internal/progress"
-	"owlatsync/reconcile"
 )
 
 // printEnd prints the rows that were not applied and the summary table.
@@ -109,32 +105,5 @@ func alignRight(lines [][]string) string {
 	return b.String()
 }
 
-// failureFile is the CSV of every row that was not applied. It holds addresses, so that only its owner may read it.
-type failureFile struct {
-	path string
-	file *os.File
-	csv  *csv.Writer
-}
-
-func createFailureFile(path string) (*failureFile, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return nil, usageError(fmt.Errorf("create the file for --failures: %w", err))
-	}
-	ff := &failureFile{path: path, file: f, csv: csv.NewWriter(f)}
-	// A writing error stays in the writer and is returned by close.
-	_ = ff.csv.Write([]string{"sync", "key", "position", "email", "outcome", "category", "reason"})
-	return ff, nil
-}
-
-func (f *failureFile) write(sync string, e reconcile.RowDone) {
-	_ = f.csv.Write([]string{sync, e.Key, e.Position, e.Address(), string(e.Outcome), e.Category, e.Reason})
-}
-
-func (f *failureFile) close() error {
-	f.csv.Flush()
-	if err := errors.Join(f.csv.Error(), f.file.Close()); err != nil {
-		return fmt.Errorf("write the file for --failures: %w", err)
-	}
-	return nil
-}
+// failureColumns head the file of --failures.
+var failureColumns = []string{"sync", "key", "position", "email", "outcome", "category", "reason"}

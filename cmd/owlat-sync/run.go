@@ -71,10 +71,10 @@ for each sync, "report".`,
 // runSyncs runs the selected syncs, shows what became of them, and clears away old history.
 func (a *app) runSyncs(ctx context.Context, r *runner, failuresPath string) (err error) {
 	if failuresPath != "" {
-		if r.failures, err = createFailureFile(failuresPath); err != nil {
+		if r.failures, err = createReportFile("--failures", failuresPath, failureColumns); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, r.failures.close()) }()
+		defer func() { err = errors.Join(err, r.failures.close(len(r.reports) > 0)) }()
 	}
 	err = a.withSession(ctx, func(ctx context.Context, s *session, syncs []config.Sync) error {
 		failed := s.each(ctx, syncs, r.run)
@@ -92,8 +92,8 @@ type runner struct {
 	full     bool
 	only     []string
 	limit    int
-	approve  int64        // number of the held run whose plan is to be applied; 0: none
-	failures *failureFile // nil: none was asked for
+	approve  int64       // number of the held run whose plan is to be applied; 0: none
+	failures *reportFile // nil: none was asked for
 
 	reports []*owlatsync.Report
 	shown   []shownRow
@@ -286,7 +286,7 @@ func applied(o owlatsync.Outcome) bool {
 // notApplied notes a row for the end of the run and for the file of --failures.
 func (r *runner) notApplied(sync config.Sync, e reconcile.RowDone, shown *int) {
 	if r.failures != nil {
-		r.failures.write(sync.Name, e)
+		r.failures.write(sync.Name, e.Key, e.Position, e.Address(), string(e.Outcome), e.Category, e.Reason)
 	}
 	if *shown == shownFailures {
 		r.hidden++

@@ -21,6 +21,9 @@ func (a *app) watchSignals(parent context.Context) (ctx context.Context, release
 				return
 			case <-signals:
 				if !a.tryStopSoftly() {
+					// From here on a further signal ends the process as if nobody listened: something may be stuck that
+					// knows no context, such as the reading of a file.
+					signal.Reset(os.Interrupt, syscall.SIGTERM)
 					cancel()
 				}
 			}

@@ -93,7 +93,9 @@ func (d *Display) Observe(e reconcile.Event) {
 			d.line("sending %s, %s", count(d.expected, "request"), About(d.estimate))
 		}
 	case reconcile.RowDone:
-		d.sent += e.Requests
+		if e.Outcome != owlatsync.Skipped { // nothing was sent for it
+			d.sent += e.Requests
+		}
 		d.outcomes[e.Outcome]++
 	}
 }
