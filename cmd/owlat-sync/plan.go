@@ -165,6 +165,9 @@ func (s *session) summaryLines(p reconcile.Summary, sync config.Sync) []string {
 	if p.Absent > 0 {
 		add("absent", "%6d of %s gone from the source (on_missing: %s)", p.Absent, plural(p.Entries, "known row"), sync.OnMissing)
 	}
+	if p.Removals > 0 {
+		add("removals", "%6d of %s to leave a topic or be deleted", p.Removals, plural(p.Entries, "known row"))
+	}
 	if m := p.Memberships; m != (owlatsync.MembershipCounts{}) {
 		add("topics", "%6d to add, %d to remove, %d left as they are", m.Added, m.Removed, m.Skipped)
 	}
