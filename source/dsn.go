@@ -3,11 +3,13 @@ package source
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -335,6 +337,13 @@ func parsePostgres(rest string) (DSN, error) {
 	return DSN{KindPostgres, &parts{text: "postgres:" + rest, shown: a.show("postgres")}}, nil
 }
 
+// mySQLOptions are the options that a MySQL DSN may have. Drivers take any other for a variable of the server to set: a
+// mistaken name would be run as a statement, with its value.
+var mySQLOptions = []string{
+	"allowCleartextPasswords", "allowFallbackToPlaintext", "allowNativePasswords", "allowOldPasswords", "charset", "collation",
+	"compress", "connectionAttributes", "loc", "maxAllowedPacket", "multiStatements", "parseTime", "readTimeout", "serverPubKey", "socket", "timeout", "tls", "writeTimeout",
+}
+
 func parseMySQL(rest string) (DSN, error) {
 	a, err := splitURL(rest)
 	if err != nil {
@@ -343,6 +352,11 @@ func parseMySQL(rest string) (DSN, error) {
 	options, err := parseOptions(a.options)
 	if err != nil {
 		return DSN{}, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(options)) {
+		if !slices.Contains(mySQLOptions, name) {
+			return DSN{}, fmt.Errorf("read the DSN: mysql: has no option %q; it takes %s", name, strings.Join(mySQLOptions, ", "))
+		}
 	}
 	m := MySQLParts{User: a.user, Password: a.password, Database: a.path, Params: options, Port: "3306"}
 	if m.Socket = options["socket"]; m.Socket != "" {

@@ -175,10 +175,21 @@ func TestParseDSNBadInput(t *testing.T) {
 	}
 }
 
+// A driver runs an option it does not know as a statement that sets a variable of the server, with its value.
+func TestMySQLOptionsAreKnown(t *testing.T) {
+	t.Parallel()
+	for _, option := range []string{"password=s3cret", "sql_log_bin=0", "PASSWORD=PASSWORD('new')"} {
+		_, err := source.ParseDSN("mysql://ada@db.example/shop?"+option, "")
+		if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "it takes") {
+			t.Errorf("%s: error %v", option, err)
+		}
+	}
+}
+
 func TestDSNKeepsItsSecret(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
-		"postgres://ada:s3cret@db.example/shop?password=s3cret&sslpassword=s3cret", "mysql://ada:s3cret@db.example/shop?password=s3cret",
+		"postgres://ada:s3cret@db.example/shop?password=s3cret&sslpassword=s3cret", "mysql://ada:s3cret@db.example/shop?serverPubKey=s3cret",
 	} {
 		d := must(source.ParseDSN(text, ""))
 		type hidden struct{ dsn source.DSN }

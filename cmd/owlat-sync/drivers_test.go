@@ -17,7 +17,7 @@ func TestMySQLConfig(t *testing.T) {
 		}
 		return d.MySQL()
 	}
-	cfg, err := mysqlConfig(parse("mysql://app:p%40ss%2Fw%3Ard%3F%25@db.example.com/shop?multiStatements=true&parseTime=true&timeout=3s&sql_mode=%27ANSI%2CA%26B%27"))
+	cfg, err := mysqlConfig(parse("mysql://app:p%40ss%2Fw%3Ard%3F%25@db.example.com/shop?multiStatements=true&parseTime=true&timeout=3s&connectionAttributes=job%3AA%26B"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,8 +27,8 @@ func TestMySQLConfig(t *testing.T) {
 	if cfg.MultiStatements || cfg.ParseTime {
 		t.Error("a source is one statement, and its values are text, whatever the DSN says")
 	}
-	if cfg.Timeout != 3*time.Second || cfg.Params["sql_mode"] != "'ANSI,A&B'" {
-		t.Errorf("options: timeout %v, %v", cfg.Timeout, cfg.Params)
+	if cfg.Timeout != 3*time.Second || cfg.ConnectionAttributes != "job:A&B" || len(cfg.Params) != 0 {
+		t.Errorf("options: timeout %v, %q, %v", cfg.Timeout, cfg.ConnectionAttributes, cfg.Params)
 	}
 	if cfg, err = mysqlConfig(parse("mariadb://app@db.example.com:3307/shop")); err != nil || cfg.Timeout != connectTimeout || cfg.Addr != "db.example.com:3307" {
 		t.Errorf("defaults: %v, timeout %v", err, cfg.Timeout)
