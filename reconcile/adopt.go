@@ -50,12 +50,12 @@ func (p *planner) adopt(ctx context.Context, adopted bool) error {
 			pages = got.Total/listPage + 1
 			if most := blindCost * unknown; pages-1 > most {
 				a.Mode = AdoptCreate
-				a.Reason = fmt.Sprintf("listing %s would cost %s, creating %s without looking at most %d more",
+				a.Reason = fmt.Sprintf("listing %s would cost %s, creating %s without looking could cost %d more",
 					counted(got.Total, "contact"), counted(pages, "request"), counted(unknown, "row"), most)
 				return nil
 			}
 			a.Mode = AdoptListing
-			a.Reason = fmt.Sprintf("listing %s costs %s, creating %s without looking up to %d more",
+			a.Reason = fmt.Sprintf("listing %s costs %s, creating %s without looking could cost %d more",
 				counted(got.Total, "contact"), counted(pages, "request"), counted(unknown, "row"), blindCost*unknown)
 		}
 		a.Contacts += len(got.Contacts)
