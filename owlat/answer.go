@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -75,6 +76,9 @@ func readError(resp *http.Response, cl call, limit RateLimit) (*Error, error) {
 	if json.Unmarshal(body, &envelope) == nil && byCategory[envelope.Error.Category] != nil {
 		e.Category, e.Message, e.Data = envelope.Error.Category, envelope.Error.Message, envelope.Error.Data
 		return e, readErr
+	}
+	if readErr == nil && len(body) == maxErrorBody && strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
+		readErr = fmt.Errorf("the answer is longer than %d bytes", maxErrorBody)
 	}
 	e.Category = categoryOf(resp.StatusCode)
 	e.Message = "the answer is not Owlat's"

@@ -156,7 +156,9 @@ func (a *applier) settle(ctx context.Context, items []*item) {
 	records := make([]Record, len(items))
 	var moved []string
 	for i, it := range items {
-		it.Entry.settled(it.Row.Fingerprint)
+		if it.Entry.ChangedAt = time.Now(); it.Outcome != owlatsync.Skipped { // else only the key is another
+			it.Entry.settled(it.Row.Fingerprint)
+		}
 		records[i] = Record{Sync: a.sync.Name, Run: a.run, Entry: it.Entry}
 		if it.Outcome != owlatsync.Unchanged {
 			records[i].Event = string(it.Outcome)
@@ -164,15 +166,17 @@ func (a *applier) settle(ctx context.Context, items []*item) {
 		}
 		if it.OldKey != "" {
 			moved = append(moved, it.OldKey)
+			records = append(records, a.vacated(it))
 		}
 	}
 	err := a.record(ctx, records...)
 	if err == nil && len(moved) > 0 {
-		err = a.engine.ledger.Forget(context.WithoutCancel(ctx), a.sync.Name, moved)
+		err = a.forget(ctx, moved...)
 	}
 	for _, it := range items {
 		if err != nil {
-			a.done(it, owlatsync.Failed, fmt.Sprintf("record the row: %v", err), "ledger")
+			re := classify(err)
+			a.done(it, owlatsync.Failed, re.reason, re.category)
 			continue
 		}
 		a.skip(it.Skipped)
@@ -192,12 +196,27 @@ func (e *Entry) settled(print Fingerprint) {
 
 // record writes to the ledger. A ledger that cannot be written ends the run: nothing more may be confirmed.
 func (a *applier) record(ctx context.Context, records ...Record) error {
-	err := a.engine.ledger.Record(context.WithoutCancel(ctx), records...)
-	if err != nil {
-		err = fmt.Errorf("record in the ledger: %w", err)
-		a.end(err)
+	return a.recorded(a.engine.ledger.Record(context.WithoutCancel(ctx), records...))
+}
+
+// vacated empties the entry of the key under which the ledger knew the row until now, with the same commit that gives the
+// contact to the new key: no two rows ever have it.
+func (a *applier) vacated(it *item) Record {
+	return Record{Sync: a.sync.Name, Run: a.run, Entry: &Entry{Key: it.OldKey, FirstSeen: it.Entry.FirstSeen}}
+}
+
+// forget drops the entries of rows that go on under another key.
+func (a *applier) forget(ctx context.Context, keys ...string) error {
+	return a.recorded(a.engine.ledger.Forget(context.WithoutCancel(ctx), a.sync.Name, keys))
+}
+
+func (a *applier) recorded(err error) error {
+	if err == nil {
+		return nil
 	}
-	return err
+	err = fmt.Errorf("record in the ledger: %w", err)
+	a.end(err)
+	return &rowError{class: RetryLater, category: "ledger", reason: err.Error(), err: err}
 }
 
 // done counts and tells the outcome of a row.

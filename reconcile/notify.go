@@ -78,6 +78,11 @@ func (it *item) fire(rules []EventRule, now time.Time) {
 	it.Events = marks
 }
 
+// again takes back what is due because a row appears: it was met before, with a contact that is no more.
+func (it *item) again() {
+	it.Events = slices.DeleteFunc(it.Events, func(m EventMark) bool { return m.On == OnAppears && m.State == EventDue })
+}
+
 // pending counts the events that are to be sent or to be reported.
 func (it *item) pending() (n int) {
 	for _, m := range it.Events {
@@ -133,6 +138,9 @@ func (r *rowRun) notify(ctx context.Context) error {
 			r.event("event unknown", m.Name)
 			lost = append(lost, m.Name)
 			i++
+		case isGone(err):
+			m.State = EventDue
+			return r.whoIsUnknown(ctx, err)
 		default:
 			m.State = EventDue
 			return err
@@ -142,6 +150,23 @@ func (r *rowRun) notify(ctx context.Context) error {
 		r.unsure("event", fmt.Sprintf("it is not known whether the event %s arrived: its answer was lost, and it is not sent again", lost[0]))
 	}
 	return nil
+}
+
+// whoIsUnknown tells a deleted contact from one whose address was changed in Owlat: events go by address.
+func (r *rowRun) whoIsUnknown(ctx context.Context, notFound error) error {
+	err := r.call(ctx, func() error {
+		_, err := r.engine.client.Contacts.Get(ctx, r.e.ContactID)
+		return err
+	})
+	switch {
+	case isGone(err):
+		r.gone = true
+		return nil
+	case err != nil:
+		return notFound
+	}
+	return &rowError{class: GiveUp, category: "address", err: notFound, reason: "the contact has another address in Owlat than was written, " +
+		"and an event goes by address: `owlat-sync verify --repair`, then run"}
 }
 
 func (r *rowRun) rule(m EventMark) *EventRule {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"owlatsync"
@@ -29,6 +27,7 @@ type rowRun struct {
 	// pending are events that Owlat has confirmed and the ledger is yet to record.
 	pending []Record
 	gone    bool // the contact was deleted in Owlat
+	moved   bool // the ledger knows the row under its new key alone
 	// category says of what kind the reason of a row is that is done and yet not certain.
 	category string
 }
@@ -37,6 +36,8 @@ type rowRun struct {
 func (a *applier) apply(ctx context.Context, it *item) {
 	r := &rowRun{applier: a, it: it, e: it.Entry}
 	err := r.reread(ctx)
+	// From here on the row is not in step: if the run ends and the row becomes what it was, that must not count as nothing to do.
+	r.e.Fingerprint = Fingerprint{}
 	if err == nil {
 		err = r.steps(ctx)
 	}
@@ -117,7 +118,11 @@ func (r *rowRun) flush(ctx context.Context) error {
 		r.pending[i].Entry = r.e
 	}
 	r.e.ChangedAt = time.Now()
+	if r.it.OldKey != "" && !r.moved {
+		r.pending = append(r.pending, r.vacated(r.it))
+	}
 	err := r.record(ctx, r.pending...)
+	r.moved = r.moved || err == nil
 	r.pending = nil
 	return err
 }
@@ -146,8 +151,8 @@ func (r *rowRun) finish(ctx context.Context) error {
 		return err
 	}
 	if r.it.OldKey != "" {
-		if err := r.engine.ledger.Forget(context.WithoutCancel(ctx), r.sync.Name, []string{r.it.OldKey}); err != nil {
-			return fmt.Errorf("record in the ledger: %w", err)
+		if err := r.forget(ctx, r.it.OldKey); err != nil {
+			return err
 		}
 	}
 	r.skip(r.it.Skipped)
@@ -179,18 +184,22 @@ func (r *rowRun) failed(ctx context.Context, err error) {
 		r.e.Failure = fail(r.e.Failure, print, re, status, time.Now())
 		r.event("failed", re.reason)
 	}
-	r.e.Fingerprint = Fingerprint{}
+	if r.e.Fingerprint != doubtPrint {
+		r.e.Fingerprint = Fingerprint{}
+	}
 	if r.e.ContactID == "" {
 		r.e.Memberships = decided(r.e.Memberships)
 	}
 	if flushErr := r.flush(ctx); flushErr != nil {
 		re = classify(flushErr)
-		re.category = "ledger"
 	}
 	if r.it.Partial {
 		r.mu.Lock()
 		r.withdrawn[r.it.Row.Key] = re
 		r.mu.Unlock()
+	}
+	if r.moved && r.it.OldKey != "" {
+		_ = r.forget(ctx, r.it.OldKey) // what failed has ended the run, and nothing but an empty entry is left behind
 	}
 	if aborted {
 		r.done(r.it, owlatsync.Skipped, reasonStopped, "")
@@ -200,337 +209,15 @@ func (r *rowRun) failed(ctx context.Context, err error) {
 }
 
 // call repeats what only met the rate limit.
-func (r *rowRun) call(ctx context.Context, send func() error) error {
-	var err error
+func (r *rowRun) call(ctx context.Context, send func() error) error { return patiently(ctx, send) }
+
+func patiently(ctx context.Context, send func() error) (err error) {
 	for range limitedTries {
 		if err = send(); !errors.Is(err, owlat.ErrRateLimited) || ctx.Err() != nil {
 			break
 		}
 	}
 	return err
-}
-
-// create makes the contact. That it is about to is recorded first: a contact found after a kill or a lost answer is then
-// known to be ours (Invariant 3).
-func (r *rowRun) create(ctx context.Context) error {
-	d := r.it.Row
-	if done, err := r.settleDoubt(ctx); done || err != nil {
-		return err
-	}
-	doubt := r.e.Intent.Create // of an earlier create that may have taken effect
-	for try := 1; ; try++ {
-		if err := r.intend(ctx); err != nil {
-			return err
-		}
-		var c *owlat.Contact
-		err := r.call(ctx, func() (err error) {
-			c, err = r.engine.client.Contacts.Create(ctx, owlat.ContactCreate{
-				Email: d.Email, FirstName: unlessEmpty(d.FirstName), LastName: unlessEmpty(d.LastName),
-			})
-			return err
-		})
-		switch {
-		case err == nil:
-			r.take(*c, OriginCreated)
-			r.event(string(owlatsync.Created), "")
-			return nil
-		case errors.Is(err, owlat.ErrConflict):
-			return r.met(ctx, err, doubt)
-		case !owlat.Unknown(err):
-			if doubt.IsZero() {
-				r.intendNot()
-			}
-			return err
-		case try == lostTries || ctx.Err() != nil:
-			return err
-		}
-		doubt = r.e.Intent.Create
-		c, err = r.find(ctx, d.Email)
-		if err == nil {
-			return r.found(*c, doubt)
-		}
-		if !isGone(err) && !errors.Is(err, owlat.ErrForbidden) {
-			return err
-		}
-	}
-}
-
-// settleDoubt looks whether a create of an earlier run whose answer was lost took effect, before another is sent: after
-// that its contact could not be told from one that somebody else has made since. It reports whether the row's contact was
-// found.
-func (r *rowRun) settleDoubt(ctx context.Context) (found bool, err error) {
-	sent, address := r.e.Intent.Create, r.e.Identity
-	if sent.IsZero() {
-		return false, nil
-	}
-	if address == "" {
-		address = r.it.Row.Email
-	}
-	c, err := r.find(ctx, address)
-	there := err == nil
-	switch {
-	case errors.Is(err, owlat.ErrForbidden): // the create itself has to tell
-		return false, nil
-	case !there && !isGone(err):
-		return false, err
-	case there && mine(sent, *c):
-		elsewhere, err := r.madeElsewhere(ctx, c.ID)
-		if err != nil {
-			return false, err
-		}
-		if !elsewhere {
-			return true, r.found(*c, sent)
-		}
-	}
-	r.intendNot()
-	if there && address == r.it.Row.Email {
-		return true, r.found(*c, time.Time{})
-	}
-	return false, nil
-}
-
-// madeElsewhere reports whether the contact is known to have been created for another row.
-func (r *rowRun) madeElsewhere(ctx context.Context, contact string) (bool, error) {
-	holders, err := r.engine.ledger.Sharers(ctx, []string{contact})
-	if err != nil {
-		return false, fmt.Errorf("read the ledger: %w", err)
-	}
-	return slices.ContainsFunc(holders, func(h Holder) bool {
-		return h.Entry.Origin == OriginCreated && (h.Sync != r.sync.Name || h.Entry.Key != r.it.Row.Key)
-	}), nil
-}
-
-// decided leaves out the memberships that were planned for a new contact: they are no consent for one that turns out to be
-// there already.
-func decided(planned []Membership) []Membership {
-	return slices.DeleteFunc(slices.Clone(planned), func(m Membership) bool { return m.State == MemberWanted })
-}
-
-// intend records that a create is about to be sent, unless that is recorded already.
-func (r *rowRun) intend(ctx context.Context) error {
-	if !r.e.Intent.Create.IsZero() {
-		return nil
-	}
-	r.e.Intent.Create, r.e.Identity = time.Now(), r.it.Row.Email
-	bare := *r.e
-	bare.Memberships, bare.ChangedAt = decided(bare.Memberships), time.Now()
-	err := r.record(ctx, Record{Sync: r.sync.Name, Run: r.run, Entry: &bare})
-	if err != nil {
-		r.intendNot()
-	}
-	return err
-}
-
-// intendNot notes that no create is in doubt.
-func (r *rowRun) intendNot() { r.e.Intent, r.e.Identity = Intent{}, "" }
-
-// take notes the contact as Owlat answered it.
-func (r *rowRun) take(c owlat.Contact, origin Origin) {
-	fresh := entryOf(r.it.Row.Key, c, origin, r.e)
-	if r.e.Identity != "" {
-		fresh.Identity = r.e.Identity
-	}
-	*r.e = *fresh
-}
-
-func (r *rowRun) find(ctx context.Context, address string) (c *owlat.Contact, err error) {
-	err = r.call(ctx, func() (err error) {
-		c, err = r.engine.client.Contacts.Get(ctx, address)
-		return err
-	})
-	return c, err
-}
-
-// met deals with a create that was refused because the address is held.
-func (r *rowRun) met(ctx context.Context, refusal error, doubt time.Time) error {
-	if doubt.IsZero() {
-		r.intendNot() // the contact was there before
-	}
-	c, err := r.find(ctx, r.it.Row.Email)
-	if errors.Is(err, owlat.ErrForbidden) { // without contacts:read an update tells as much
-		err = r.call(ctx, func() (err error) {
-			c, err = r.engine.client.Contacts.Update(ctx, r.it.Row.Email, owlat.ContactUpdate{FirstName: r.it.Row.FirstName, LastName: r.it.Row.LastName})
-			return err
-		})
-	}
-	if isGone(err) {
-		r.intendNot()
-		return &rowError{class: RetryLater, category: "drift", err: refusal, reason: "Owlat refuses to create the contact although none has " +
-			"this address: " + r.holder(ctx) + ". It ends when that contact is deleted or gets its old address back"}
-	}
-	if err != nil {
-		return err
-	}
-	return r.found(*c, doubt)
-}
-
-// found goes on with a contact that exists: as if just created where the create in doubt made it, else as adopted.
-func (r *rowRun) found(c owlat.Contact, doubt time.Time) error {
-	base := *r.e
-	base.Memberships = decided(base.Memberships)
-	e := entryOf(r.it.Row.Key, c, OriginAdopted, &base)
-	e.Failure = nil
-	ours := mine(doubt, c)
-	if ours {
-		e.Origin, e.Intent.Create = OriginCreated, doubt
-	}
-	planned := planRow(r.sync, r.it.Row, e, time.Now())
-	planned.OldKey = r.it.OldKey
-	if !ours {
-		planned.Outcome = owlatsync.Adopted
-	}
-	*r.it, r.e = *planned, planned.Entry
-	r.event(string(planned.Outcome), "the contact was found in Owlat")
-	return nil
-}
-
-// holder says who has the row's address in Owlat's identity table, as far as the ledger knows.
-func (r *rowRun) holder(ctx context.Context) string {
-	held, err := r.engine.ledger.Holders(ctx, []string{r.it.Row.Email})
-	if err == nil {
-		for _, h := range held {
-			if h.Entry.ContactID != "" && (h.Sync != r.sync.Name || h.Entry.Key != r.it.Row.Key) {
-				return fmt.Sprintf("it belongs to the contact %s of row %s in sync %q", h.Entry.ContactID, h.Entry.Key, h.Sync)
-			}
-		}
-	}
-	return "it belongs to a contact that no row of the ledger stands for"
-}
-
-// update sends exactly the fields that differ, by the contact's id.
-func (r *rowRun) update(ctx context.Context) error {
-	var u owlat.ContactUpdate
-	var what []string
-	if r.e.Email != r.it.Row.Email {
-		u.Email = &r.it.Row.Email
-		what = append(what, "email")
-	}
-	for _, c := range setChanges(r.it.Row, r.e) {
-		switch c.Field {
-		case "firstName":
-			u.FirstName = r.it.Row.FirstName
-		case "lastName":
-			u.LastName = r.it.Row.LastName
-		}
-		what = append(what, c.Field)
-	}
-	if len(what) == 0 || r.it.Partial || r.it.Outcome == owlatsync.Failed && !r.it.Unsure {
-		return nil
-	}
-	var c *owlat.Contact
-	err := r.call(ctx, func() (err error) {
-		c, err = r.engine.client.Contacts.Update(ctx, r.e.ContactID, u)
-		return err
-	})
-	switch {
-	case isGone(err):
-		r.gone = true
-		return nil
-	case errors.Is(err, owlat.ErrConflict) && u.Email != nil:
-		return &rowError{class: RetryLater, category: "taken", err: err, reason: "another contact in Owlat has the row's new address: " + r.holder(ctx)}
-	case err != nil:
-		return err
-	}
-	origin, intent := r.e.Origin, r.e.Intent
-	r.take(*c, origin)
-	r.e.Intent = intent
-	r.event("updated", strings.Join(what, ", "))
-	return nil
-}
-
-// removeTopic takes the contact off a topic. That it was not on it, or is no more, comes to the same.
-func (r *rowRun) removeTopic(ctx context.Context, topic string) error {
-	removed := false
-	err := r.call(ctx, func() (err error) {
-		removed, err = r.engine.client.Topics.Remove(ctx, topic, r.e.ContactID)
-		return err
-	})
-	if err != nil && !isGone(err) {
-		return err
-	}
-	m := r.e.Membership(topic)
-	m.State, m.At = MemberLeft, time.Now()
-	if !r.it.Missing {
-		m.Consent, m.State = false, MemberOut
-	}
-	if removed {
-		r.mu.Lock()
-		r.report.Memberships.Removed++
-		r.mu.Unlock()
-	}
-	r.event("topic removed", topic)
-	return nil
-}
-
-// addTopic puts the contact on a topic. That it is about to is recorded first, so that an add of unknown outcome is not
-// repeated when it could undo an opt-out (Invariant 1).
-func (r *rowRun) addTopic(ctx context.Context, topic string) error {
-	if left, err := r.optedOut(ctx, topic); left || err != nil {
-		return err
-	}
-	m := r.e.Membership(topic)
-	r.mu.Lock()
-	bad := r.badTopics[topic]
-	r.mu.Unlock()
-	if bad != "" {
-		m.State = MemberWanted
-		return &rowError{class: RetryLater, category: "topic", reason: bad}
-	}
-	if m.State != MemberSent {
-		m.State, m.At = MemberSent, time.Now()
-	}
-	if err := r.flush(ctx); err != nil {
-		return err
-	}
-	var err error
-	for try := range lostTries {
-		if try > 0 && !pause(ctx, time.Second<<(try-1)) {
-			break
-		}
-		err = r.call(ctx, func() error {
-			_, err := r.engine.client.Topics.Add(ctx, topic, owlat.Member{ContactID: r.e.ContactID})
-			return err
-		})
-		if !owlat.Unknown(err) {
-			break
-		}
-	}
-	switch {
-	case err == nil:
-		m.State, m.At = MemberAdded, time.Now()
-		r.mu.Lock()
-		r.report.Memberships.Added++
-		r.mu.Unlock()
-		r.event("topic added", topic)
-		return nil
-	case isGone(err):
-		m.State = MemberWanted
-		return r.whoIsGone(ctx, topic, err)
-	case !owlat.Unknown(err):
-		m.State = MemberWanted
-	}
-	return err
-}
-
-// whoIsGone tells a deleted contact from a deleted topic, which Owlat answers alike.
-func (r *rowRun) whoIsGone(ctx context.Context, topic string, notFound error) error {
-	err := r.call(ctx, func() error {
-		_, err := r.engine.client.Contacts.Get(ctx, r.e.ContactID)
-		return err
-	})
-	if isGone(err) {
-		r.gone = true
-		return nil
-	}
-	reason := fmt.Sprintf("Owlat has no topic %s: correct its id in the configuration", topic)
-	if err != nil {
-		reason = fmt.Sprintf("Owlat has either no topic %s or the contact no more", topic)
-	} else {
-		r.mu.Lock()
-		r.badTopics[topic] = reason
-		r.mu.Unlock()
-	}
-	return &rowError{class: RetryLater, category: "topic", reason: reason, err: notFound}
 }
 
 // isGone reports a 404 of Owlat's own; one of a gateway says nothing about the contact.

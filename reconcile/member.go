@@ -1,0 +1,114 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"owlatsync/owlat"
+)
+
+// removeTopic takes the contact off a topic. That it was not on it, or is no more, comes to the same. That it is about to is
+// recorded first: a consent given after a removal of unknown outcome is news.
+func (r *rowRun) removeTopic(ctx context.Context, topic string) error {
+	m := r.e.Membership(topic)
+	before := *m
+	m.State, m.Consent, m.At = MemberLeaving, r.it.Missing && m.Consent, time.Now()
+	if err := r.flush(ctx); err != nil {
+		*m = before
+		return err
+	}
+	removed := false
+	err := r.call(ctx, func() (err error) {
+		removed, err = r.engine.client.Topics.Remove(ctx, topic, r.e.ContactID)
+		return err
+	})
+	if err != nil && !isGone(err) {
+		if !owlat.Unknown(err) {
+			*m = before
+		}
+		return err
+	}
+	m.State, m.At = MemberLeft, time.Now()
+	if !r.it.Missing {
+		m.Consent, m.State = false, MemberOut
+	}
+	if removed {
+		r.mu.Lock()
+		r.report.Memberships.Removed++
+		r.mu.Unlock()
+	}
+	r.event("topic removed", topic)
+	return nil
+}
+
+// addTopic puts the contact on a topic. That it is about to is recorded first, so that an add of unknown outcome is not
+// repeated when it could undo an opt-out (Invariant 1).
+func (r *rowRun) addTopic(ctx context.Context, topic string) error {
+	if left, err := r.optedOut(ctx, topic); left || err != nil {
+		return err
+	}
+	m := r.e.Membership(topic)
+	r.mu.Lock()
+	bad := r.badTopics[topic]
+	r.mu.Unlock()
+	if bad != "" {
+		m.State = MemberWanted
+		return &rowError{class: RetryLater, category: "topic", reason: bad}
+	}
+	if m.State != MemberSent {
+		m.State, m.At = MemberSent, time.Now()
+	}
+	if err := r.flush(ctx); err != nil {
+		return err
+	}
+	var err error
+	for try := range lostTries {
+		if try > 0 && !pause(ctx, time.Second<<(try-1)) {
+			break
+		}
+		err = r.call(ctx, func() error {
+			_, err := r.engine.client.Topics.Add(ctx, topic, owlat.Member{ContactID: r.e.ContactID})
+			return err
+		})
+		if !owlat.Unknown(err) {
+			break
+		}
+	}
+	switch {
+	case err == nil:
+		m.State, m.At = MemberAdded, time.Now()
+		r.mu.Lock()
+		r.report.Memberships.Added++
+		r.mu.Unlock()
+		r.event("topic added", topic)
+		return nil
+	case isGone(err):
+		m.State = MemberWanted
+		return r.whoIsGone(ctx, topic, err)
+	case !owlat.Unknown(err):
+		m.State = MemberWanted
+	}
+	return err
+}
+
+// whoIsGone tells a deleted contact from a deleted topic, which Owlat answers alike.
+func (r *rowRun) whoIsGone(ctx context.Context, topic string, notFound error) error {
+	err := r.call(ctx, func() error {
+		_, err := r.engine.client.Contacts.Get(ctx, r.e.ContactID)
+		return err
+	})
+	if isGone(err) {
+		r.gone = true
+		return nil
+	}
+	reason := fmt.Sprintf("Owlat has no topic %s: correct its id in the configuration", topic)
+	if err != nil {
+		reason = fmt.Sprintf("Owlat has either no topic %s or the contact no more", topic)
+	} else {
+		r.mu.Lock()
+		r.badTopics[topic] = reason
+		r.mu.Unlock()
+	}
+	return &rowError{class: RetryLater, category: "topic", reason: reason, err: notFound}
+}
