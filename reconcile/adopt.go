@@ -11,7 +11,6 @@ import (
 )
 
 const (
-	listPage = 100 // contacts in a page, the most that Owlat gives
 	// blindCost is how many requests more than one a blind creation may take: the conflict, and reading or updating.
 	blindCost = 2
 	// worthAsking is how many rows without a contact make the first page of a listing worth its request.
@@ -35,39 +34,39 @@ func (p *planner) adopt(ctx context.Context, adopted bool) error {
 	}
 	p.listed = make(map[uint64]owlat.Contact)
 	twins := make(map[uint64]struct{})
-	cursor, pages := "", 1
-	for page := 1; page <= pages; page++ {
-		got, err := listContacts(ctx, p.client, cursor)
+	for page, err := range listContacts(ctx, p.client) {
 		if errors.Is(err, owlat.ErrForbidden) {
 			a.Mode, a.Reason = AdoptCreate, "the key may not list contacts (scope contacts:read): those that exist are met by conflict"
 			return nil
 		}
 		if err != nil {
-			return stopped(fmt.Errorf("list the contacts that Owlat has: %w", err))
+			return stopped(err)
 		}
 		a.Requests++
-		if page == 1 {
-			pages = got.Total/listPage + 1
-			if most := blindCost * unknown; pages-1 > most {
-				a.Mode = AdoptCreate
-				a.Reason = fmt.Sprintf("listing %s would cost %s, creating %s without looking could cost %d more",
-					counted(got.Total, "contact"), counted(pages, "request"), counted(unknown, "row"), most)
+		if a.Requests == 1 {
+			a.Mode, a.Reason = listOrCreate(unknown, page.Total)
+			if a.Mode == AdoptCreate {
 				return nil
 			}
-			a.Mode = AdoptListing
-			a.Reason = fmt.Sprintf("listing %s costs %s, creating %s without looking could cost %d more",
-				counted(got.Total, "contact"), counted(pages, "request"), counted(unknown, "row"), blindCost*unknown)
 		}
-		a.Contacts += len(got.Contacts)
-		p.keep(got.Contacts, twins)
-		p.emit(Listing{Contacts: a.Contacts, Total: got.Total})
-		if got.Done {
-			break
-		}
-		cursor, pages = got.Cursor, max(pages, page+1)
+		a.Contacts += len(page.Contacts)
+		p.keep(page.Contacts, twins)
+		p.emit(Listing{Contacts: a.Contacts, Total: page.Total})
 	}
 	a.Twins = len(twins)
 	return nil
+}
+
+// listOrCreate decides, once the first page has told how many contacts there are, whether listing the rest costs less than
+// creating the unknown rows blindly could.
+func listOrCreate(unknown, contacts int) (AdoptionMode, string) {
+	pages := listingCost(contacts)
+	if most := blindCost * unknown; pages-1 > most {
+		return AdoptCreate, fmt.Sprintf("listing %s would cost %s, creating %s without looking could cost %d more",
+			counted(contacts, "contact"), counted(pages, "request"), counted(unknown, "row"), most)
+	}
+	return AdoptListing, fmt.Sprintf("listing %s costs %s, creating %s without looking could cost %d more",
+		counted(contacts, "contact"), counted(pages, "request"), counted(unknown, "row"), blindCost*unknown)
 }
 
 func counted(n int, noun string) string {
@@ -75,15 +74,6 @@ func counted(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// listContacts returns a page of Owlat's contacts.
-func listContacts(ctx context.Context, client *owlat.Client, cursor string) (page *owlat.ContactPage, err error) {
-	err = call(ctx, func() (err error) {
-		page, err = client.Contacts.List(ctx, owlat.ListOptions{Limit: listPage, Cursor: cursor})
-		return err
-	})
-	return page, err
 }
 
 // keep notes the listed contacts that rows are waiting for. The listing goes from the newest to the oldest, and of several

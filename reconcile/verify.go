@@ -114,21 +114,17 @@ type listing struct {
 
 func (e *Engine) listAll(ctx context.Context) (*listing, error) {
 	l := &listing{byID: make(map[string]owlat.Contact), known: make(map[string]bool)}
-	for cursor := ""; ; {
-		page, err := listContacts(ctx, e.client, cursor)
+	for page, err := range listContacts(ctx, e.client) {
 		if err != nil {
-			return nil, stopped(fmt.Errorf("list the contacts that Owlat has: %w", err))
+			return nil, stopped(err)
 		}
 		for _, c := range page.Contacts {
 			l.byID[c.ID] = c
 			l.order = append(l.order, c.ID)
 		}
 		e.emit(Listing{Contacts: len(l.order), Total: page.Total})
-		if page.Done {
-			return l, nil
-		}
-		cursor = page.Cursor
 	}
+	return l, nil
 }
 
 func (e *Engine) verifyEntries(ctx context.Context, sync string, l *listing, repair bool, v *Verified, each func(Finding) error) error {
