@@ -244,16 +244,20 @@ func (m *model) grounds(log *runLog, r owlattest.Return) bool {
 			}
 		}
 	}
+	heard := m.heard[r.Added.ContactID+r.Added.TopicID]
 	for _, i := range log.rowsFor(r.Added.ContactID, r.Added.Email) {
 		row := log.rows[i]
 		if !row.Consents[at] {
 			continue
 		}
 		for _, w := range m.words {
-			if w.sync == log.sync.index && w.topic == topic && w.at.After(since) && w.at.After(m.born) && w.at.Before(log.from) &&
+			if w.sync == log.sync.index && w.topic == topic && w.at.After(since) && w.at.After(heard) && w.at.After(m.born) && w.at.Before(log.from) &&
 				(w.id == log.people[i] || row.Key != "" && w.key == row.Key || w.email == r.Added.Email) {
 				return true
 			}
+		}
+		if !heard.IsZero() {
+			continue // the engine knows that the person left: only a newer consent counts
 		}
 		if m.isNew(log, r, keyOf(&log.config, row)) || m.asConfigured(log, r, at, i) {
 			return true

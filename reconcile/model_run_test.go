@@ -125,7 +125,11 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	e, client := m.engine(f, func(ev reconcile.Event) { log.note(ev) })
 	m.tell("  %s of %d rows, source breaks %d, %s at %d (commit %v, after %v), options %+v", s.Name, len(log.rows), spec.breaks,
 		f.kind, f.at, f.commit, f.after, spec.o)
+	if f.kind != unbroken {
+		m.count(fmt.Sprintf("broken off: %s, commit %v, after %v", f.kind, f.commit, f.after))
+	}
 	for _, fault := range spec.faults {
+		m.count("fault: " + string(fault.Kind))
 		m.tell("  fault %+v", fault)
 	}
 	m.running = log
@@ -252,6 +256,11 @@ func (m *model) underWay(c owlattest.ContactState) bool {
 	if by := m.creator(c.ID); by != nil && !m.everSettled(by, c.ID) {
 		return true
 	}
+	return m.wordUnderWay(c)
+}
+
+// wordUnderWay reports it of consents that went from no to yes.
+func (m *model) wordUnderWay(c owlattest.ContactState) bool {
 	for _, s := range m.syncs {
 		theirs := m.known(s, c)
 		for _, topic := range s.topics {

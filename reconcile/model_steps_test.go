@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
 )
@@ -63,6 +64,7 @@ func (m *model) step(s step) {
 	time.Sleep(time.Second)
 	m.r = rand.New(rand.NewPCG(s.seed, 0))
 	m.tell("%s", strings.ToUpper(s.kind))
+	m.count("step: " + s.kind)
 	for _, k := range stepKinds {
 		if k.name != s.kind {
 			continue
@@ -298,6 +300,11 @@ func (m *model) reorder() {
 // contact returns a live contact, false if there is none.
 func (m *model) contact() (owlattest.ContactState, bool) {
 	m.afterAll()
+	return m.contactNow()
+}
+
+// contactNow is contact without waiting: people opt out whenever they like.
+func (m *model) contactNow() (owlattest.ContactState, bool) {
 	all := m.server.Contacts()
 	if len(all) == 0 {
 		return owlattest.ContactState{}, false
@@ -306,18 +313,37 @@ func (m *model) contact() (owlattest.ContactState, bool) {
 }
 
 func (m *model) unsubscribe() {
-	if c, ok := m.contact(); ok && len(c.Topics) > 0 && !m.underWay(c) {
+	if c, ok := m.contactNow(); ok && len(c.Topics) > 0 && !m.wordUnderWay(c) {
 		topic := pick(m.r, c.Topics...)
 		m.tell("  %s leaves topic %d", c.Email, slices.Index(m.topics, topic))
 		m.must(m.server.Unsubscribe(c.ID, topic))
+		m.hear(c, topic)
 	}
 }
 
 func (m *model) optOut() {
-	if c, ok := m.contact(); ok && !m.underWay(c) {
+	if c, ok := m.contactNow(); ok && !m.underWay(c) {
 		m.tell("  %s opts out of everything", c.Email)
 		m.must(m.server.Unsubscribe(c.ID, ""))
+		m.hear(c, c.Topics...)
 	}
+}
+
+// hear hands the webhook of an opt-out to the engine, or does not.
+func (m *model) hear(c owlattest.ContactState, topics ...string) {
+	if len(topics) == 0 || m.r.IntN(2) == 0 {
+		return
+	}
+	m.count("webhook")
+	e, client := m.engine(new(fuse), nil)
+	defer client.CloseIdleConnections()
+	u := owlat.TopicUnsubscribed{ContactID: c.ID, Email: c.Email, UnsubscribedAt: time.Now()}
+	for _, topic := range topics {
+		u.Topics = append(u.Topics, owlat.RemovedTopic{ID: topic})
+		m.heard[c.ID+topic] = time.Now()
+	}
+	m.must(e.Unsubscribed(context.Background(), u))
+	m.tell("  and the webhook says so")
 }
 
 func (m *model) confirm() {

@@ -3,12 +3,14 @@ package reconcile_test
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -59,6 +61,25 @@ func TestModel(t *testing.T) {
 func play(t *testing.T, name string, more, inFile func(i int) bool) {
 	first := rand.Uint64()
 	var next atomic.Int64
+	var mu sync.Mutex
+	counts := make(map[string]int)
+	t.Cleanup(func() {
+		for _, what := range slices.Sorted(maps.Keys(counts)) {
+			t.Logf("%s: %6d %s", name, counts[what], what)
+		}
+	})
+	told := time.Now()
+	tally := func(played int, m *model) {
+		mu.Lock()
+		defer mu.Unlock()
+		for what, n := range m.counts {
+			counts[what] += n
+		}
+		if name == "soak" && time.Since(told) >= time.Minute {
+			told = time.Now()
+			fmt.Printf("%d histories from seed %d on\n", played, first)
+		}
+	}
 	for worker := range runtime.GOMAXPROCS(0) {
 		t.Run(fmt.Sprintf("%s %d", name, worker), func(t *testing.T) {
 			t.Parallel()
@@ -70,7 +91,9 @@ func play(t *testing.T, name string, more, inFile func(i int) bool) {
 				}
 				seed := first + uint64(i)
 				h := newHistory(seed, inFile(i))
-				if m := h.play(t); len(m.failures) > 0 {
+				m := h.play(t)
+				tally(i+1, m)
+				if len(m.failures) > 0 {
 					report(t, h, m)
 				}
 			}

@@ -124,6 +124,8 @@ type model struct {
 	written map[string][]string      // values that a contact had, by id
 	foreign map[string][]string      // values that somebody else gave it, by id and field
 
+	heard    map[string]time.Time // when the engine was told of opt-outs, by contact and topic, since the ledger was lost
+	counts   map[string]int       // what happened how often
 	trace    []string
 	failures []string
 }
@@ -133,7 +135,7 @@ func newModel(t *testing.T, h *history, folder string) *model {
 	m := &model{
 		t: t, h: h, r: r, folder: folder,
 		spoken: make(map[string]map[bool]bool), written: make(map[string][]string), foreign: make(map[string][]string),
-		limiter: r.IntN(10) == 0,
+		heard: make(map[string]time.Time), counts: make(map[string]int), limiter: r.IntN(10) == 0,
 	}
 	m.server = &owlattest.Server{NoLimit: !m.limiter, BasePath: "/base", RandomSeed: h.seed | 1}
 	m.key, m.other = m.server.AddKey(), m.server.AddKey()
@@ -148,6 +150,11 @@ func newModel(t *testing.T, h *history, folder string) *model {
 	}
 	for i, name := range names {
 		m.syncs = append(m.syncs, m.newSync(i, name))
+	}
+	m.count(fmt.Sprintf("histories with %d syncs", len(m.syncs)))
+	for _, s := range m.syncs {
+		m.count(fmt.Sprintf("syncs with on_missing %s", s.OnMissing))
+		m.count(fmt.Sprintf("syncs with events: %v", len(s.Events) > 0))
 	}
 	m.tell("%d syncs, %d topics, %d workers, limiter %v", len(m.syncs), len(m.topics), h.workers, m.limiter)
 	for _, s := range m.syncs {
@@ -205,6 +212,9 @@ func (m *model) tell(format string, args ...any) {
 	m.trace = append(m.trace, time.Now().Format("02 15:04:05 ")+fmt.Sprintf(format, args...))
 }
 
+// count counts something that happened.
+func (m *model) count(what string) { m.counts[what]++ }
+
 // fail notes that something is wrong.
 func (m *model) fail(format string, args ...any) {
 	m.failures = append(m.failures, fmt.Sprintf(format, args...))
@@ -246,6 +256,7 @@ func (m *model) closeBook() {
 // loseLedger begins with an empty one.
 func (m *model) loseLedger() {
 	m.lost++
+	clear(m.heard)
 	m.memory, m.path = nil, ""
 	m.openLedger()
 	m.born, m.bornAt, m.bornRun = time.Now(), len(m.server.History("")), len(m.runs)
