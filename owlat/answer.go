@@ -80,6 +80,9 @@ func readError(resp *http.Response, cl call, limit RateLimit) (*Error, error) {
 		e.Category, e.Message, e.Data = envelope.Error.Category, envelope.Error.Message, envelope.Error.Data
 		return e, readErr
 	}
+	if readErr == nil && len(body) == maxErrorBody && strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
+		readErr = fmt.Errorf("the answer is longer than %d bytes", maxErrorBody)
+	}
 	e.Category = categoryOf(resp.StatusCode)
 	e.Message = "the answer is not Owlat's"
 	switch {

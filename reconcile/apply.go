@@ -161,7 +161,9 @@ func (a *applier) settle(ctx context.Context, items []*item) {
 	}
 	records := make([]Record, len(items))
 	for i, it := range items {
-		it.Entry.settled(it.Row.Fingerprint)
+		if it.Entry.ChangedAt = time.Now(); it.Outcome != owlatsync.Skipped { // else only the key is another
+			it.Entry.settled(it.Row.Fingerprint)
+		}
 		records[i] = Record{Sync: a.sync.Name, Run: a.run, Entry: it.Entry, Replaces: it.OldKey}
 		if it.Outcome != owlatsync.Unchanged {
 			records[i].Event = string(it.Outcome)

@@ -7,7 +7,7 @@ import "time"
 type Fingerprint struct{ Hi, Lo uint64 }
 
 // IsZero reports whether f stands for "not applied".
-func (f Fingerprint) IsZero() bool { return f == Fingerprint{} }
+func (f Fingerprint) IsZero() bool { return f == Fingerprint{} || f == doubtPrint }
 
 // Origin tells how the contact of an entry came to be.
 type Origin string
@@ -18,6 +18,8 @@ const (
 	OriginAdopted Origin = "adopted" // the contact was in Owlat before
 	OriginGone    Origin = "gone"    // the contact was deleted in Owlat
 	OriginDeleted Origin = "deleted" // this sync deleted the contact, because its row left the source
+	// OriginDeleting is OriginCreated once a delete was sent whose outcome is not known.
+	OriginDeleting Origin = "deleting"
 )
 
 // Entry is what the ledger knows that Owlat holds for one row of one sync. Everything in it but Intent and Failure was
@@ -71,6 +73,7 @@ const (
 	MemberOut      MembershipState = "out"       // the source does not consent; removed if it was added
 	MemberOptedOut MembershipState = "opted out" // the person left, as a webhook told
 	MemberLeft     MembershipState = "left"      // taken off because the row left the source: coming back is no consent
+	MemberLeaving  MembershipState = "leaving"   // the removal was sent, its outcome is not known
 	MemberUnsure   MembershipState = "unsure"    // an add whose outcome stayed unknown for too long to be repeated
 )
 
@@ -86,6 +89,7 @@ type EventMark struct {
 type EventState string
 
 const (
+	EventAwaited EventState = "awaited" // due if the update it follows took effect, which is not known
 	EventDue     EventState = "due"     // never sent
 	EventSent    EventState = "sent"    // sent, the outcome is not recorded
 	EventUnknown EventState = "unknown" // sent, and nobody knows whether it arrived; never sent again (Invariant 6)

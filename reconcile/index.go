@@ -12,6 +12,7 @@ type index struct {
 	address []uint64
 	print   []Fingerprint
 	seen    []bool
+	doubts  int // entries of which something has to be looked up
 }
 
 func loadIndex(ctx context.Context, l Ledger, sync string, size int) (*index, error) {
@@ -23,6 +24,9 @@ func loadIndex(ctx context.Context, l Ledger, sync string, size int) (*index, er
 	for e, err := range l.Index(ctx, sync) {
 		if err != nil {
 			return nil, fmt.Errorf("read the ledger's index: %w", err)
+		}
+		if e.Fingerprint == doubtPrint {
+			ix.doubts++
 		}
 		ix.at[e.KeyHash] = uint32(len(ix.print))
 		ix.address = append(ix.address, e.AddressHash)

@@ -8,17 +8,27 @@ import (
 	"owlatsync/owlat"
 )
 
-// removeTopic takes the contact off a topic. That it was not on it, or is no more, comes to the same.
+// removeTopic takes the contact off a topic. That it was not on it, or is no more, comes to the same. That it is about to is
+// recorded first: a consent given after a removal of unknown outcome is news.
 func (r *rowRun) removeTopic(ctx context.Context, topic string) error {
+	m := r.e.Membership(topic)
+	before := *m
+	m.State, m.Consent, m.At = MemberLeaving, r.it.Missing && m.Consent, time.Now()
+	if err := r.flush(ctx); err != nil {
+		*m = before
+		return err
+	}
 	removed := false
 	err := call(ctx, func() (err error) {
 		removed, err = r.engine.client.Topics.Remove(ctx, topic, r.e.ContactID)
 		return err
 	})
 	if err != nil && !isGone(err) {
+		if !owlat.Unknown(err) {
+			*m = before
+		}
 		return err
 	}
-	m := r.e.Membership(topic)
 	m.State, m.At = MemberLeft, time.Now()
 	if !r.it.Missing {
 		m.Consent, m.State = false, MemberOut
@@ -32,8 +42,8 @@ func (r *rowRun) removeTopic(ctx context.Context, topic string) error {
 	return nil
 }
 
-// addTopic puts the contact on a topic. That it is about to is recorded first, so that an add of unknown outcome is not
-// repeated when it could undo an opt-out (Invariant 1).
+// addTopic puts the contact on a topic. That it is about to is recorded first, so that no later run repeats an add of unknown
+// outcome: it could undo an opt-out (Invariant 1).
 func (r *rowRun) addTopic(ctx context.Context, topic string) error {
 	if left, err := r.optedOut(ctx, topic); left || err != nil {
 		return err
@@ -46,10 +56,9 @@ func (r *rowRun) addTopic(ctx context.Context, topic string) error {
 		m.State = MemberWanted
 		return &rowError{class: RetryLater, category: "topic", reason: bad}
 	}
-	if m.State != MemberSent {
-		m.State, m.At = MemberSent, time.Now()
-	}
+	m.State, m.At = MemberSent, time.Now()
 	if err := r.flush(ctx); err != nil {
+		m.State = MemberWanted
 		return err
 	}
 	var err error
@@ -84,10 +93,7 @@ func (r *rowRun) addTopic(ctx context.Context, topic string) error {
 
 // whoIsGone tells a deleted contact from a deleted topic, which Owlat answers alike.
 func (r *rowRun) whoIsGone(ctx context.Context, topic string, notFound error) error {
-	err := call(ctx, func() error {
-		_, err := r.engine.client.Contacts.Get(ctx, r.e.ContactID)
-		return err
-	})
+	_, err := find(ctx, r.engine.client, r.e.ContactID)
 	if isGone(err) {
 		r.gone = true
 		return nil

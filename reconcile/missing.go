@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/owlat"
 )
 
 // planMissing returns the step for the entry of a row that has left the source, nil if there is none to take. Others are
@@ -21,7 +22,7 @@ func planMissing(s *Sync, e *Entry, others []Holder, now time.Time) *item {
 	}
 	if s.OnMissing == MissingDelete {
 		switch {
-		case e.Origin != OriginCreated:
+		case e.Origin != OriginCreated && e.Origin != OriginDeleting:
 			it.Reason = "the contact was in Owlat before the sync and is not deleted: it leaves the topics"
 		case len(others) > 0:
 			it.Reason = fmt.Sprintf("%s of sync %q has the contact too and it is not deleted: it leaves the topics of this one", rowName(others[0].Entry.Key), others[0].Sync)
@@ -32,7 +33,7 @@ func planMissing(s *Sync, e *Entry, others []Holder, now time.Time) *item {
 	}
 	for _, t := range s.Topics {
 		m := e.Membership(t.ID)
-		if m != nil && m.Consent && m.State != MemberLeft && m.State != MemberOptedOut && m.State != MemberOut && !wanted(others, t.ID) {
+		if m != nil && m.removable() && m.State != MemberOut && !wanted(others, t.ID) {
 			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: t.ID})
 		}
 	}
@@ -47,7 +48,7 @@ var missingPrint = Fingerprint{Hi: 1}
 
 func wanted(others []Holder, topic string) bool {
 	for _, h := range others {
-		if m := h.Entry.Membership(topic); m != nil && m.Consent && m.State != MemberLeft && m.State != MemberOptedOut {
+		if m := h.Entry.Membership(topic); m != nil && m.Consent && !m.absent() && m.State != MemberOptedOut {
 			return true
 		}
 	}
@@ -111,7 +112,10 @@ func (p *planner) absentBatch(ctx context.Context, batch []*Entry) error {
 		}
 	}
 	for _, e := range batch {
-		elsewhere := slices.DeleteFunc(others[e.ContactID], func(h Holder) bool { return h.Sync == p.sync.Name && h.Entry.Key == e.Key })
+		if p.unsettled[e.Key] != "" {
+			continue
+		}
+		elsewhere := slices.DeleteFunc(slices.Clone(others[e.ContactID]), func(h Holder) bool { return h.Sync == p.sync.Name && h.Entry.Key == e.Key })
 		if it := planMissing(p.sync, e, elsewhere, p.now); it != nil {
 			if err := p.add(ctx, it, phaseRemove, 0); err != nil {
 				return err
@@ -123,7 +127,17 @@ func (p *planner) absentBatch(ctx context.Context, batch []*Entry) error {
 
 // remove carries out what follows from a row's absence.
 func (r *rowRun) remove(ctx context.Context) error {
+	others, err := r.others(ctx)
+	if err != nil {
+		return r.ledgerFailed(err)
+	}
 	for _, c := range r.it.Changes {
+		// Another row may have got the contact in this very run.
+		if c.Kind == owlatsync.DeleteContact && len(others) > 0 || c.Kind == owlatsync.RemoveTopic && wanted(others, c.Topic) {
+			r.it.Outcome = owlatsync.Skipped
+			r.it.Reason = fmt.Sprintf("%s of sync %q has the contact now", rowName(others[0].Entry.Key), others[0].Sync)
+			continue
+		}
 		switch c.Kind {
 		case owlatsync.RemoveTopic:
 			if err := r.removeTopic(ctx, c.Topic); err != nil {
@@ -139,19 +153,54 @@ func (r *rowRun) remove(ctx context.Context) error {
 	return nil
 }
 
-// delete removes the contact for good. That it is gone already comes to the same.
+// forgone returns what is left of an entry whose contact was deleted in Owlat and is to be created again.
+func forgone(e *Entry) *Entry {
+	again := deleted(e)
+	again.Failure = e.Failure
+	return again
+}
+
+// others returns the further entries for the contact.
+func (r *rowRun) others(ctx context.Context) ([]Holder, error) {
+	holders, err := r.engine.ledger.Sharers(ctx, []string{r.e.ContactID})
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger: %w", err)
+	}
+	return slices.DeleteFunc(holders, func(h Holder) bool {
+		return h.Entry.Origin == OriginGone || h.Sync == r.sync.Name && h.Entry.Key == r.e.Key
+	}), nil
+}
+
+// delete removes the contact for good. That it is gone already comes to the same. That it is about to is recorded first, so
+// that a row which comes back is not taken to be in step.
 func (r *rowRun) delete(ctx context.Context) error {
-	err := call(ctx, func() error { return r.engine.client.Contacts.Delete(ctx, r.e.ContactID) })
+	r.e.Origin, r.e.Fingerprint = OriginDeleting, doubtPrint
+	err := r.flush(ctx)
+	if err == nil {
+		err = call(ctx, func() error { return r.engine.client.Contacts.Delete(ctx, r.e.ContactID) })
+	}
 	if err != nil && !isGone(err) {
+		if !owlat.Unknown(err) {
+			r.e.Origin, r.e.Fingerprint = OriginCreated, Fingerprint{}
+		}
 		return err
 	}
-	kept := &Entry{Key: r.e.Key, Origin: OriginDeleted, FirstSeen: r.e.FirstSeen, Memberships: r.e.Memberships}
-	for i := range kept.Memberships {
-		if kept.Memberships[i].Consent {
-			kept.Memberships[i].State, kept.Memberships[i].At = MemberLeft, time.Now()
-		}
-	}
-	*r.e = *kept
+	r.e = deleted(r.e)
 	r.event("deleted", "")
 	return nil
+}
+
+// deleted returns what the ledger keeps of an entry whose contact is no more: that it left its topics, since the deletion may
+// have been an opt-out, and that nothing is left to take it off.
+func deleted(e *Entry) *Entry {
+	kept := &Entry{Key: e.Key, Origin: OriginDeleted, FirstSeen: e.FirstSeen, Memberships: slices.Clone(e.Memberships)}
+	for i := range kept.Memberships {
+		switch m := &kept.Memberships[i]; {
+		case !m.Consent:
+			m.State = MemberOut
+		case m.State != MemberOptedOut && m.State != MemberLeft:
+			m.State, m.At = MemberLeft, time.Now()
+		}
+	}
+	return kept
 }

@@ -59,7 +59,7 @@ func properties(row *owlatsync.Row) (map[string]json.RawMessage, error) {
 
 // fire notes the events that the outcome makes due, after those that were due before.
 func (it *item) fire(rules []EventRule, now time.Time) {
-	marks := slices.Clone(it.Entry.Events)
+	marks := slices.DeleteFunc(slices.Clone(it.Entry.Events), func(m EventMark) bool { return m.State == EventAwaited })
 	for _, rule := range rules {
 		due := false
 		switch it.Outcome {
@@ -76,6 +76,34 @@ func (it *item) fire(rules []EventRule, now time.Time) {
 		}
 	}
 	it.Events = marks
+}
+
+// awaited returns what is due already and, as awaited, what an update that is about to be sent makes due: no later run could
+// tell that the update was the cause.
+func (it *item) awaited(due []EventMark) []EventMark {
+	marks := slices.Clone(it.Events)
+	for i, m := range marks {
+		same := func(d EventMark) bool { return d.Name == m.Name && d.On == m.On && d.State == m.State }
+		if !slices.ContainsFunc(due, same) {
+			marks[i].State = EventAwaited
+		}
+	}
+	return marks
+}
+
+// settleAwaited makes due what awaited an update that took effect, and drops it otherwise.
+func (e *Entry) settleAwaited(updated bool) {
+	e.Events = slices.DeleteFunc(slices.Clone(e.Events), func(m EventMark) bool { return m.State == EventAwaited && !updated })
+	for i := range e.Events {
+		if e.Events[i].State == EventAwaited {
+			e.Events[i].State = EventDue
+		}
+	}
+}
+
+// again takes back what is due because a row appears: it was met before, with a contact that is no more.
+func (it *item) again() {
+	it.Events = slices.DeleteFunc(it.Events, func(m EventMark) bool { return m.On == OnAppears && m.State == EventDue })
 }
 
 // pending counts the events that are to be sent or to be reported.
@@ -128,6 +156,7 @@ func (r *rowRun) notify(ctx context.Context) error {
 		}
 		m.State, m.At = EventSent, time.Now()
 		if err := r.flush(ctx); err != nil {
+			m.State = EventDue
 			return err
 		}
 		err := call(ctx, func() error {
@@ -144,6 +173,9 @@ func (r *rowRun) notify(ctx context.Context) error {
 			lost = append(lost, m.Name)
 			r.it.lost = true
 			i++
+		case isGone(err):
+			m.State = EventDue
+			return r.whoIsUnknown(ctx, err)
 		default:
 			m.State = EventDue
 			return err
@@ -153,6 +185,19 @@ func (r *rowRun) notify(ctx context.Context) error {
 		r.unsure("event", fmt.Sprintf("it is not known whether the event %s arrived: its answer was lost, and it is not sent again", lost[0]))
 	}
 	return nil
+}
+
+// whoIsUnknown tells a deleted contact from one whose address was changed in Owlat: events go by address.
+func (r *rowRun) whoIsUnknown(ctx context.Context, notFound error) error {
+	switch _, err := find(ctx, r.engine.client, r.e.ContactID); {
+	case isGone(err):
+		r.gone = true
+		return nil
+	case err != nil:
+		return notFound
+	}
+	return &rowError{class: GiveUp, category: "address", err: notFound, reason: "the contact has another address in Owlat than was written, " +
+		"and an event goes by address: `owlat-sync verify --repair`, then run"}
 }
 
 func (r *rowRun) rule(m EventMark) *EventRule {

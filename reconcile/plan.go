@@ -22,10 +22,6 @@ const (
 	lastPhase     = phaseRemove
 )
 
-// sentWindow is how long after it was sent an add of unknown outcome may be sent again. Within it hardly
-// anybody can have been mailed and have opted out; later an add could undo an opt-out (Invariant 1).
-const sentWindow = 3 * time.Minute
-
 // item is one planned step of a row.
 type item struct {
 	Row     *desired           `json:"row"`
@@ -40,6 +36,7 @@ type item struct {
 	Missing bool               `json:"missing,omitempty"` // the row has left the source
 	Partial bool               `json:"partial,omitempty"` // another item of the same row follows and tells its outcome
 	Reread  bool               `json:"reread,omitempty"`  // an earlier item of the same row changed the entry
+	Awaits  bool               `json:"awaits,omitempty"`  // the address is to be freed by the rename of another row
 
 	lost bool // an answer was lost in this run, and what was asked for cannot be repeated
 }
@@ -61,14 +58,8 @@ func planRow(s *Sync, d *desired, entry *Entry, now time.Time) *item {
 	}
 	e := it.Entry
 	if e.Origin == OriginGone && s.OnRemoteDelete == RemoteDeleteRecreate {
-		again := &Entry{Key: e.Key, Origin: OriginDeleted, FirstSeen: e.FirstSeen, Failure: e.Failure, Intent: e.Intent}
-		for _, m := range e.Memberships {
-			if m.Consent {
-				m.State = MemberLeft // the deletion may have been an opt-out
-			}
-			again.Memberships = append(again.Memberships, m)
-		}
-		e, it.Entry = again, again
+		e = forgone(e)
+		it.Entry = e
 	}
 	isNew := e.ContactID == "" || e.Origin == OriginCreated && !e.Intent.Create.IsZero()
 	switch {
@@ -167,7 +158,8 @@ func setChanges(d *desired, e *Entry) (changes []owlatsync.Change) {
 
 // planMemberships decides for each topic whether the row's consent is news (Invariant 1): a contact is added when it is
 // new, when the source's consent went from no to yes, or when the configuration says so for contacts that were there. The
-// contact of somebody who was forgotten is not new, even when it has to be created.
+// contact of somebody who was forgotten is not new, even when it has to be created, nor is one that takes the place of a
+// deleted one: with that its opt-outs are gone.
 func (it *item) planMemberships(topics []Topic, isNew bool, now time.Time) {
 	e := it.Entry
 	e.Memberships = append([]Membership(nil), e.Memberships...)
@@ -187,7 +179,7 @@ func (it *item) planMemberships(topics []Topic, isNew bool, now time.Time) {
 			switch {
 			case !consents:
 				m.State = MemberOut
-			case isNew || unused || t.Existing == ExistingAdd:
+			case isNew && e.Origin != OriginDeleted || unused || t.Existing == ExistingAdd:
 				m.State = MemberWanted
 			default:
 				m.State = MemberSkipped
@@ -195,12 +187,12 @@ func (it *item) planMemberships(topics []Topic, isNew bool, now time.Time) {
 			}
 		} else if consents {
 			it.planConsent(m, t, now)
-		} else if m.Consent && m.State != MemberWanted && m.State != MemberLeft && m.State != MemberOptedOut {
+		} else if m.State != MemberWanted && m.removable() {
 			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: t.ID})
 		} else {
 			m.Consent, m.State = false, MemberOut
 		}
-		if m.State == MemberWanted || consents && m.State == MemberSent {
+		if m.State == MemberWanted {
 			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.AddTopic, Topic: t.ID})
 		}
 	}
@@ -239,17 +231,27 @@ func (it *item) planConsent(m *Membership, t Topic, now time.Time) {
 	switch {
 	case !m.Consent && t.When:
 		m.Consent, m.State, m.At, m.Renewed = true, MemberWanted, now, now
-	case t.Existing == ExistingAdd && (!m.Consent || m.State == MemberSkipped || m.State == MemberLeft):
+	case t.Existing == ExistingAdd && (!m.Consent || m.State == MemberSkipped || m.absent()):
 		m.Consent, m.State, m.At = true, MemberWanted, now
-	case !m.Consent, m.State == MemberLeft:
+	case !m.Consent, m.absent():
 		// The configuration stopped asking, or the row is back: neither is a consent that the person gave.
 		m.Consent, m.State, m.At = true, MemberSkipped, now
 		it.Skipped++
-	case m.State == MemberSent && now.Sub(m.At) > sentWindow:
-		m.State, m.At = MemberUnsure, now
+	case m.State == MemberSent: // by an earlier run: the person may have been mailed and have opted out since (Invariant 1)
+		m.State = MemberUnsure
 		it.Unsure = true
 		it.Reason = fmt.Sprintf("it is not known whether the contact was put on topic %s: the answer was lost, and adding it again could undo an opt-out; `owlat-sync topic add` does it if you are sure", t.ID)
 	}
+}
+
+// removable reports whether a removal that is called for is still to be sent.
+func (m *Membership) removable() bool {
+	return m.State == MemberLeaving || m.Consent && m.State != MemberLeft && m.State != MemberOptedOut
+}
+
+// absent reports whether the row's absence has taken the contact off the topic, or may have.
+func (m *Membership) absent() bool {
+	return m.State == MemberLeft || m.State == MemberLeaving && m.Consent
 }
 
 const reasonGone = "the contact was deleted in Owlat and is left alone: it may have been an erasure request"

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -23,14 +24,15 @@ type planner struct {
 	rate   float64
 	burst  int
 
-	scan    *scan
-	listed  map[uint64]owlat.Contact // contacts of Owlat by address hash, for rows whose contact is unknown
-	winners map[uint64]string        // address hash → key of the row that has it
-	renames []*item
-	moved   map[string]bool     // keys under which the ledger knew rows that now have another
-	optOuts map[string][]OptOut // of the batch, by contact
-	partial bool                // not every row is wanted, so that absence says nothing
-	now     time.Time
+	scan      *scan
+	listed    map[uint64]owlat.Contact // contacts of Owlat by address hash, for rows whose contact is unknown
+	winners   map[uint64]string        // address hash → key of the row that has it
+	renames   []*item
+	unsettled map[string]string   // why rows wait, by their keys and by the addresses that they may hold
+	moved     map[string]bool     // keys under which the ledger knew rows that now have another
+	optOuts   map[string][]OptOut // of the batch, by contact
+	partial   bool                // not every row is wanted, so that absence says nothing
+	now       time.Time
 
 	summary Summary
 	ended   map[owlatsync.Outcome]int // rows that need no step
@@ -49,6 +51,11 @@ func (p *planner) plan(ctx context.Context, run int64) error {
 		return fmt.Errorf("read the ledger: %w", err)
 	}
 	ix, err := loadIndex(ctx, p.ledger, p.sync.Name, standing.Entries)
+	if err == nil && ix.doubts > 0 {
+		if err = p.settleDoubts(ctx); err == nil {
+			ix, err = loadIndex(ctx, p.ledger, p.sync.Name, standing.Entries)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -171,12 +178,38 @@ func (p *planner) resolveBatch(ctx context.Context, batch []*desired) error {
 	if err := p.markForgotten(ctx, batch, entries); err != nil {
 		return err
 	}
+	if err := p.unlist(ctx, batch); err != nil {
+		return err
+	}
 	if p.optOuts, err = p.optOutsOf(ctx, entries, found); err != nil {
 		return err
 	}
 	for _, d := range batch {
 		if err := p.resolveRow(ctx, d, entries[d.Key], holders[d.Email]); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// unlist takes out of the listing the contacts that other rows of the sync have, under whatever address the ledger knows them.
+func (p *planner) unlist(ctx context.Context, batch []*desired) error {
+	listed := make(map[string]*desired)
+	for _, d := range batch {
+		if c, ok := p.listed[HashText(d.Email)]; ok {
+			listed[c.ID] = d
+		}
+	}
+	if len(listed) == 0 {
+		return nil
+	}
+	sharers, err := p.ledger.Sharers(ctx, slices.Collect(maps.Keys(listed)))
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	for _, h := range sharers {
+		if d := listed[h.Entry.ContactID]; h.Sync == p.sync.Name && h.Entry.Key != d.Key && h.Entry.Origin != OriginGone {
+			delete(p.listed, HashText(d.Email))
 		}
 	}
 	return nil
@@ -209,6 +242,12 @@ func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders 
 		p.ended[owlatsync.Unchanged]++
 		return nil
 	}
+	for _, name := range []string{d.Key, d.Email} {
+		if reason := p.unsettled[name]; reason != "" {
+			p.end(Decision{Key: d.Key, Position: d.Position, Outcome: owlatsync.Failed, Reason: reason, address: d.Email})
+			return nil
+		}
+	}
 	if e != nil && e.ContactID != "" && e.Email == d.Email {
 		holders = nil // the row itself holds the contact
 	}
@@ -219,6 +258,10 @@ func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders 
 		return nil
 	}
 	var oldKey string
+	met := e != nil && (e.Origin == OriginDeleted || e.Origin == OriginGone)
+	if e != nil && e.Origin == OriginGone && p.sync.OnRemoteDelete == RemoteDeleteRecreate {
+		e = forgone(e)
+	}
 	if e == nil || e.ContactID == "" && e.Origin != OriginGone {
 		if known := p.known(d, e, holders, rekeyed); known != nil {
 			if rekeyed != nil {
@@ -233,11 +276,15 @@ func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders 
 	}
 	it := planRow(p.sync, d, e, p.now)
 	it.OldKey = oldKey
+	if met {
+		it.again()
+	}
+	it.Awaits = rekeyed == nil && slices.ContainsFunc(holders, func(h Holder) bool { return h.Sync == p.sync.Name && h.Entry.Key != d.Key })
 	if oldKey != "" && (it.Outcome == owlatsync.Unchanged || it.Outcome == owlatsync.Updated) {
 		it.Outcome = owlatsync.Adopted
 		it.Changes = slices.Insert(it.Changes, 0, owlatsync.Change{Kind: owlatsync.AdoptContact})
 	}
-	if it.Outcome == owlatsync.Skipped || it.Outcome == owlatsync.Failed && !it.Unsure {
+	if it.Outcome == owlatsync.Skipped && oldKey == "" || it.Outcome == owlatsync.Failed && !it.Unsure {
 		p.end(it.decision())
 		return nil
 	}
@@ -271,7 +318,7 @@ func rowName(key string) string {
 }
 
 // contest says which other row of the source has d's address: the one that holds the contact and keeps it, else the first
-// in the source's order. Where the holder has left the source, its entry is d's under a new key.
+// in the source's order. Where the holder has left the source, its entry is d's under a new key, be its contact gone or not.
 func (p *planner) contest(d *desired, holders []Holder) (won *winner, rekeyed *Entry) {
 	hash := HashText(d.Email)
 	for _, h := range holders {
@@ -302,27 +349,23 @@ func (p *planner) contest(d *desired, holders []Holder) (won *winner, rekeyed *E
 func (p *planner) known(d *desired, e *Entry, holders []Holder, rekeyed *Entry) *Entry {
 	known := &Entry{Key: d.Key, Email: d.Email, Identity: d.Email, Origin: OriginAdopted, FirstSeen: p.now}
 	if e != nil {
-		known.FirstSeen, known.Intent, known.Failure = e.FirstSeen, e.Intent, e.Failure
+		known.FirstSeen, known.Failure = e.FirstSeen, e.Failure
 		known.Memberships = e.Memberships
 	}
-	doubt := !known.Intent.Create.IsZero()
 	holders = slices.DeleteFunc(slices.Clone(holders), func(h Holder) bool { return h.Entry.Origin == OriginGone })
-	elsewhere := len(holders) > 0 && holders[0].Sync != p.sync.Name
+	elsewhere := len(holders) > 0 && holders[0].Sync != p.sync.Name && holders[0].Entry.Fingerprint != doubtPrint
 	switch c, listed := p.listed[HashText(d.Email)]; {
 	case rekeyed != nil:
 		moved := *rekeyed
 		moved.Key, moved.Fingerprint, moved.Failure = d.Key, Fingerprint{}, nil
 		return &moved
-	case doubt && (e.Identity != d.Email && e.Identity != "" || elsewhere && holders[0].Entry.Origin != OriginCreated):
-		return nil // the contact may be the one that a create of this row made: applying it looks first
+	case e != nil && !e.Intent.Create.IsZero():
+		return nil // without contacts:read nothing could be looked up: the next create has to tell
 	case elsewhere:
 		h := holders[0].Entry
 		known.ContactID, known.FirstName, known.LastName, known.Identity = h.ContactID, h.FirstName, h.LastName, h.Identity
 	case listed && owlatsync.LowerAddress(c.Email) == d.Email:
 		known.ContactID, known.FirstName, known.LastName = c.ID, c.FirstName, c.LastName
-		if mine(known.Intent.Create, c) {
-			known.Origin = OriginCreated
-		}
 		p.summary.Adoption.Matched++
 	default:
 		return nil

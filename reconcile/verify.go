@@ -190,6 +190,9 @@ func compare(sync string, e *Entry, c owlat.Contact, there bool) []Finding {
 // correct returns the record that brings an entry in step with its contact, so that its row is planned anew.
 func correct(sync string, e *Entry, c owlat.Contact, there bool) Record {
 	e.Fingerprint, e.ChangedAt = Fingerprint{}, time.Now()
+	if !there && e.Origin == OriginDeleting {
+		return Record{Sync: sync, Entry: deleted(e), Event: "deleted", Note: "verify did not find the contact that was to be deleted"}
+	}
 	if !there {
 		e.Origin = OriginGone
 		return Record{Sync: sync, Entry: e, Event: "gone", Note: "verify did not find the contact in Owlat"}

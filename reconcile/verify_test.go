@@ -124,7 +124,9 @@ func TestRetryTakesUpWhatWasGivenUp(t *testing.T) {
 		w.server.ClearFaults()
 		before := w.requests()
 		expect(t, w.run(list...), "unchanged 1, failed 2") // the third waits
-		w.sent(before)
+		w.sent(before, "GET /contacts/{contact} 2")        // what became of the second is looked up, once
+		expect(t, w.run(list...), "unchanged 1, failed 2")
+		w.sent(before, "GET /contacts/{contact} 2")
 		entries, err := w.ledger.Entries(t.Context(), "users", []string{"1"})
 		if err != nil {
 			t.Fatal(err)

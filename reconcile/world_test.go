@@ -192,6 +192,19 @@ func (w *world) requests() map[string]int {
 	return counts
 }
 
+// failed returns the categories of the rows that failed, by key.
+func (w *world) failed() map[string]string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	failed := make(map[string]string)
+	for _, ev := range w.events {
+		if d, ok := ev.(reconcile.RowDone); ok && d.Outcome == owlatsync.Failed {
+			failed[d.Key] = d.Category
+		}
+	}
+	return failed
+}
+
 // done returns the told outcome of a row.
 func (w *world) done(key string) reconcile.RowDone {
 	w.t.Helper()

@@ -160,7 +160,9 @@ func (t *tale) membership(m *reconcile.Membership) string {
 	case reconcile.MemberWanted:
 		text = "to be put on it; " + consentWords(topic)
 	case reconcile.MemberSent:
-		text = fmt.Sprintf("an add was sent %s and its answer is not known yet; the next run sees to it", when)
+		text = fmt.Sprintf("an add was sent %s and its answer is not known", when)
+	case reconcile.MemberLeaving:
+		text = fmt.Sprintf("a removal was sent %s and its answer is not known; the next run sees to it", when)
 	case reconcile.MemberSkipped:
 		text = "left as it is in Owlat (existing: skip), because the contact, or the row, was there before"
 		if topic != nil && topic.When != "" {
@@ -201,6 +203,8 @@ func (t *tale) events() []string {
 		switch m.State {
 		case reconcile.EventUnknown:
 			lines = append(lines, fmt.Sprintf("%s: sent %s, and nobody knows whether it arrived; it is not sent again", m.Name, clock(m.At)))
+		case reconcile.EventAwaited:
+			lines = append(lines, fmt.Sprintf("%s: due if the update of %s took effect, which the next run looks up", m.Name, clock(m.At)))
 		case reconcile.EventSent:
 			lines = append(lines, fmt.Sprintf("%s: sent %s, the answer is not recorded", m.Name, clock(m.At)))
 		default:

@@ -76,7 +76,6 @@ func answerFaults() []fault {
 				update | updated; 0; update ×2 | failed (rate_limited); 3; update ×60 | updated; 0; update
 				rename | renamed; 0; update ×2 | failed (rate_limited); 3; update ×60 | renamed; 0; update
 				topic add | updated; 0; topic add ×2 | failed (rate_limited); 3; topic add ×60 | updated; 0; topic add
-				topic add, next run an hour later | updated; 0; topic add ×2 | failed (rate_limited); 3; topic add ×60 | updated; 0; topic add
 				topic remove | updated; 0; topic remove ×2 | failed (rate_limited); 3; topic remove ×60 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (rate_limited); 3; delete ×60 | removed; 0; delete
 				event | updated; 0; update, event ×2 | failed (rate_limited); 3; update, event ×60 | updated; 0; event
@@ -98,12 +97,11 @@ func answerFaults() []fault {
 			many: endsSoon, took: 11 * time.Second,
 			lines: parseLines(`
 				create | created; 0; create ×2, read | failed (internal); 3; create ×3, read ×2 | created; 0; read, create
-				update | updated; 0; update ×2 | failed (internal); 3; update ×3 | updated; 0; update
-				rename | renamed; 0; update ×2 | failed (internal); 3; update ×3 | renamed; 0; update
-				topic add | updated; 0; topic add ×2 | failed (internal); 3; topic add ×3 | updated; 0; topic add
-				topic add, next run an hour later | updated; 0; topic add ×2 | failed (internal); 3; topic add ×3 | failed (unsure); 3; nothing | the contact is not on the topic
+				update | updated; 0; update ×2 | failed (internal); 3; update ×3 | updated; 0; read, update
+				rename | renamed; 0; update ×2 | failed (internal); 3; update ×3 | renamed; 0; read, update
+				topic add | updated; 0; topic add ×2 | failed (internal); 3; topic add ×3 | failed (unsure); 3; nothing | the contact is not on the topic
 				topic remove | updated; 0; topic remove ×2 | failed (internal); 3; topic remove ×3 | updated; 0; topic remove
-				delete | removed; 0; delete ×2 | failed (internal); 3; delete ×3 | removed; 0; delete
+				delete | removed; 0; delete ×2 | failed (internal); 3; delete ×3 | removed; 0; read, delete
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing | the event was never sent
 				list | created; 0; list ×2, create ×6 | not reached; 1; list ×3 | created; 0; list, create ×6
 			`),
@@ -121,12 +119,11 @@ func answerFaults() []fault {
 			many: endsSoon, took: 11 * time.Second,
 			lines: parseLines(`
 				create | created; 0; create, read | created; 0; create, read | unchanged; 0; nothing
-				update | updated; 0; update ×2 | failed (internal); 3; update ×3 | updated; 0; update
-				rename | renamed; 0; update ×2 | failed (internal); 3; update ×3 | renamed; 0; update
-				topic add | updated; 0; topic add ×2 | failed (internal); 3; topic add ×3 | updated; 0; topic add
-				topic add, next run an hour later | updated; 0; topic add ×2 | failed (internal); 3; topic add ×3 | failed (unsure); 3; nothing
+				update | updated; 0; update ×2 | failed (internal); 3; update ×3 | unchanged; 0; read
+				rename | renamed; 0; update ×2 | failed (internal); 3; update ×3 | unchanged; 0; read
+				topic add | updated; 0; topic add ×2 | failed (internal); 3; topic add ×3 | failed (unsure); 3; nothing
 				topic remove | updated; 0; topic remove ×2 | failed (internal); 3; topic remove ×3 | updated; 0; topic remove
-				delete | removed; 0; delete ×2 | failed (internal); 3; delete ×3 | removed; 0; delete
+				delete | removed; 0; delete ×2 | failed (internal); 3; delete ×3 | unchanged; 0; read
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing
 				list | created; 0; list ×2, create ×6 | not reached; 1; list ×3 | created; 0; list, create ×6
 			`),
@@ -144,7 +141,6 @@ func answerFaults() []fault {
 				update | failed (invalid_input); 3; update | failed (invalid_input); 3; update | updated; 0; update
 				rename | failed (invalid_input); 3; update | failed (invalid_input); 3; update | renamed; 0; update
 				topic add | failed (invalid_input); 3; topic add | failed (invalid_input); 3; topic add | updated; 0; topic add
-				topic add, next run an hour later | failed (invalid_input); 3; topic add | failed (invalid_input); 3; topic add | updated; 0; topic add
 				topic remove | failed (invalid_input); 3; topic remove | failed (invalid_input); 3; topic remove | updated; 0; topic remove
 				delete | failed (invalid_input); 3; delete | failed (invalid_input); 3; delete | removed; 0; delete
 				event | failed (invalid_input); 3; update, event | failed (invalid_input); 3; update, event | updated; 0; event
@@ -162,7 +158,6 @@ func answerFaults() []fault {
 				update | failed (unauthenticated); 4; update | failed (unauthenticated); 4; update | updated; 0; update
 				rename | failed (unauthenticated); 4; update | failed (unauthenticated); 4; update | renamed; 0; update
 				topic add | failed (unauthenticated); 4; topic add | failed (unauthenticated); 4; topic add | updated; 0; topic add
-				topic add, next run an hour later | failed (unauthenticated); 4; topic add | failed (unauthenticated); 4; topic add | updated; 0; topic add
 				topic remove | failed (unauthenticated); 4; topic remove | failed (unauthenticated); 4; topic remove | updated; 0; topic remove
 				delete | failed (unauthenticated); 4; delete | failed (unauthenticated); 4; delete | removed; 0; delete
 				event | failed (unauthenticated); 4; update, event | failed (unauthenticated); 4; update, event | updated; 0; event
@@ -183,7 +178,6 @@ func answerFaults() []fault {
 				update | failed (forbidden); 4; update | failed (forbidden); 4; update | updated; 0; update
 				rename | failed (forbidden); 4; update | failed (forbidden); 4; update | renamed; 0; update
 				topic add | failed (forbidden); 4; topic add | failed (forbidden); 4; topic add | updated; 0; topic add
-				topic add, next run an hour later | failed (forbidden); 4; topic add | failed (forbidden); 4; topic add | updated; 0; topic add
 				topic remove | failed (forbidden); 4; topic remove | failed (forbidden); 4; topic remove | updated; 0; topic remove
 				delete | failed (forbidden); 4; delete | failed (forbidden); 4; delete | removed; 0; delete
 				event | failed (forbidden); 4; update, event | failed (forbidden); 4; update, event | updated; 0; event
@@ -201,7 +195,6 @@ func answerFaults() []fault {
 				update | failed (limit_reached); 4; update | failed (limit_reached); 4; update | updated; 0; update
 				rename | failed (limit_reached); 4; update | failed (limit_reached); 4; update | renamed; 0; update
 				topic add | failed (limit_reached); 4; topic add | failed (limit_reached); 4; topic add | updated; 0; topic add
-				topic add, next run an hour later | failed (limit_reached); 4; topic add | failed (limit_reached); 4; topic add | updated; 0; topic add
 				topic remove | failed (limit_reached); 4; topic remove | failed (limit_reached); 4; topic remove | updated; 0; topic remove
 				delete | failed (limit_reached); 4; delete | failed (limit_reached); 4; delete | removed; 0; delete
 				event | failed (limit_reached); 4; update, event | failed (limit_reached); 4; update, event | updated; 0; event
@@ -223,7 +216,6 @@ func answerFaults() []fault {
 				update | failed (route); 1; update | failed (route); 1; update | updated; 0; update
 				rename | failed (route); 1; update | failed (route); 1; update | renamed; 0; update
 				topic add | failed (route); 1; topic add | failed (route); 1; topic add | updated; 0; topic add
-				topic add, next run an hour later | failed (route); 1; topic add | failed (route); 1; topic add | updated; 0; topic add
 				topic remove | failed (route); 1; topic remove | failed (route); 1; topic remove | updated; 0; topic remove
 				delete | failed (route); 1; delete | failed (route); 1; delete | removed; 0; delete
 				event | failed (route); 1; update, event | failed (route); 1; update, event | updated; 0; event
@@ -245,7 +237,6 @@ func answerFaults() []fault {
 				update | failed (route); 1; update | failed (route); 1; update | updated; 0; update
 				rename | failed (route); 1; update | failed (route); 1; update | renamed; 0; update
 				topic add | failed (route); 1; topic add | failed (route); 1; topic add | updated; 0; topic add
-				topic add, next run an hour later | failed (route); 1; topic add | failed (route); 1; topic add | updated; 0; topic add
 				topic remove | failed (route); 1; topic remove | failed (route); 1; topic remove | updated; 0; topic remove
 				delete | failed (route); 1; delete | failed (route); 1; delete | removed; 0; delete
 				event | failed (route); 1; update, event | failed (route); 1; update, event | updated; 0; event
@@ -261,12 +252,11 @@ func answerFaults() []fault {
 			many:     endsSoon, took: 3 * time.Second,
 			lines: parseLines(`
 				create | created; 0; create ×2, read | failed (answer); 3; create ×3, read ×2 | created; 0; read, create
-				update | failed (answer); 3; update | failed (answer); 3; update | updated; 0; update
-				rename | failed (answer); 3; update | failed (answer); 3; update | renamed; 0; update
-				topic add | updated; 0; topic add ×2 | failed (answer); 3; topic add ×3 | updated; 0; topic add
-				topic add, next run an hour later | updated; 0; topic add ×2 | failed (answer); 3; topic add ×3 | failed (unsure); 3; nothing | the contact is not on the topic
+				update | failed (answer); 3; update | failed (answer); 3; update | updated; 0; read, update
+				rename | failed (answer); 3; update | failed (answer); 3; update | renamed; 0; read, update
+				topic add | updated; 0; topic add ×2 | failed (answer); 3; topic add ×3 | failed (unsure); 3; nothing | the contact is not on the topic
 				topic remove | failed (answer); 3; topic remove | failed (answer); 3; topic remove | updated; 0; topic remove
-				delete | failed (answer); 3; delete | failed (answer); 3; delete | removed; 0; delete
+				delete | failed (answer); 3; delete | failed (answer); 3; delete | removed; 0; read, delete
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing | the event was never sent
 				list | not reached; 1; list | not reached; 1; list | created; 0; list, create ×6
 			`),

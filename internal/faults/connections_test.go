@@ -20,7 +20,6 @@ func connectionFaults() []fault {
 				update | updated; 0; update ×2 | failed (network); 3; update ×3 | updated; 0; update
 				rename | renamed; 0; update ×2 | failed (network); 3; update ×3 | renamed; 0; update
 				topic add | failed (network); 3; topic add | failed (network); 3; topic add | updated; 0; topic add
-				topic add, next run an hour later | failed (network); 3; topic add | failed (network); 3; topic add | updated; 0; topic add
 				topic remove | updated; 0; topic remove ×2 | failed (network); 3; topic remove ×3 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (network); 3; delete ×3 | removed; 0; delete
 				event | failed (network); 3; update, event | failed (network); 3; update, event | updated; 0; event
@@ -36,12 +35,11 @@ func connectionFaults() []fault {
 			many:     endsSoon, took: 11 * time.Second,
 			lines: parseLines(`
 				create | created; 0; create ×2, read | failed (network); 3; create ×3, read ×2 | created; 0; read, create
-				update | updated; 0; update ×2 | failed (network); 3; update ×3 | updated; 0; update
-				rename | renamed; 0; update ×2 | failed (network); 3; update ×3 | renamed; 0; update
-				topic add | updated; 0; topic add ×2 | failed (network); 3; topic add ×3 | updated; 0; topic add
-				topic add, next run an hour later | updated; 0; topic add ×2 | failed (network); 3; topic add ×3 | failed (unsure); 3; nothing | the contact is not on the topic
+				update | updated; 0; update ×2 | failed (network); 3; update ×3 | updated; 0; read, update
+				rename | renamed; 0; update ×2 | failed (network); 3; update ×3 | renamed; 0; read, update
+				topic add | updated; 0; topic add ×2 | failed (network); 3; topic add ×3 | failed (unsure); 3; nothing | the contact is not on the topic
 				topic remove | updated; 0; topic remove ×2 | failed (network); 3; topic remove ×3 | updated; 0; topic remove
-				delete | removed; 0; delete ×2 | failed (network); 3; delete ×3 | removed; 0; delete
+				delete | removed; 0; delete ×2 | failed (network); 3; delete ×3 | removed; 0; read, delete
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing | the event was never sent
 				list | created; 0; list ×2, create ×6 | not reached; 1; list ×3 | created; 0; list, create ×6
 			`),
@@ -58,12 +56,11 @@ func connectionFaults() []fault {
 			many: endsSoon, took: 11 * time.Second,
 			lines: parseLines(`
 				create | created; 0; create, read | created; 0; create, read | unchanged; 0; nothing
-				update | updated; 0; update ×2 | failed (network); 3; update ×3 | updated; 0; update
-				rename | renamed; 0; update ×2 | failed (network); 3; update ×3 | renamed; 0; update
-				topic add | updated; 0; topic add ×2 | failed (network); 3; topic add ×3 | updated; 0; topic add
-				topic add, next run an hour later | updated; 0; topic add ×2 | failed (network); 3; topic add ×3 | failed (unsure); 3; nothing
+				update | updated; 0; update ×2 | failed (network); 3; update ×3 | unchanged; 0; read
+				rename | renamed; 0; update ×2 | failed (network); 3; update ×3 | unchanged; 0; read
+				topic add | updated; 0; topic add ×2 | failed (network); 3; topic add ×3 | failed (unsure); 3; nothing
 				topic remove | updated; 0; topic remove ×2 | failed (network); 3; topic remove ×3 | updated; 0; topic remove
-				delete | removed; 0; delete ×2 | failed (network); 3; delete ×3 | removed; 0; delete
+				delete | removed; 0; delete ×2 | failed (network); 3; delete ×3 | unchanged; 0; read
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing
 				list | created; 0; list ×2, create ×6 | not reached; 1; list ×3 | created; 0; list, create ×6
 			`),
@@ -81,12 +78,11 @@ func connectionFaults() []fault {
 			many: endsSoon, took: 275 * time.Second,
 			lines: parseLines(`
 				create | created; 0; create, read | created; 0; create, read | unchanged; 0; nothing
-				update | updated; 0; update ×2 | failed (timeout); 3; update ×3 | updated; 0; update
-				rename | renamed; 0; update ×2 | failed (timeout); 3; update ×3 | renamed; 0; update
-				topic add | updated; 0; topic add ×2 | failed (timeout); 3; topic add ×3 | updated; 0; topic add
-				topic add, next run an hour later | updated; 0; topic add ×2 | failed (timeout); 3; topic add ×3 | failed (unsure); 3; nothing
+				update | updated; 0; update ×2 | failed (timeout); 3; update ×3 | unchanged; 0; read
+				rename | renamed; 0; update ×2 | failed (timeout); 3; update ×3 | unchanged; 0; read
+				topic add | updated; 0; topic add ×2 | failed (timeout); 3; topic add ×3 | failed (unsure); 3; nothing
 				topic remove | updated; 0; topic remove ×2 | failed (timeout); 3; topic remove ×3 | updated; 0; topic remove
-				delete | removed; 0; delete ×2 | failed (timeout); 3; delete ×3 | removed; 0; delete
+				delete | removed; 0; delete ×2 | failed (timeout); 3; delete ×3 | unchanged; 0; read
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing
 				list | created; 0; list ×2, create ×6 | not reached; 1; list ×3 | created; 0; list, create ×6
 			`),
@@ -99,12 +95,11 @@ func connectionFaults() []fault {
 			many:     endsSoon, took: 275 * time.Second,
 			lines: parseLines(`
 				create | created; 0; create ×2, read | failed (timeout); 3; create ×3, read ×2 | created; 0; read, create
-				update | updated; 0; update ×2 | failed (timeout); 3; update ×3 | updated; 0; update
-				rename | renamed; 0; update ×2 | failed (timeout); 3; update ×3 | renamed; 0; update
-				topic add | updated; 0; topic add ×2 | failed (timeout); 3; topic add ×3 | updated; 0; topic add
-				topic add, next run an hour later | updated; 0; topic add ×2 | failed (timeout); 3; topic add ×3 | failed (unsure); 3; nothing | the contact is not on the topic
+				update | updated; 0; update ×2 | failed (timeout); 3; update ×3 | updated; 0; read, update
+				rename | renamed; 0; update ×2 | failed (timeout); 3; update ×3 | renamed; 0; read, update
+				topic add | updated; 0; topic add ×2 | failed (timeout); 3; topic add ×3 | failed (unsure); 3; nothing | the contact is not on the topic
 				topic remove | updated; 0; topic remove ×2 | failed (timeout); 3; topic remove ×3 | updated; 0; topic remove
-				delete | removed; 0; delete ×2 | failed (timeout); 3; delete ×3 | removed; 0; delete
+				delete | removed; 0; delete ×2 | failed (timeout); 3; delete ×3 | removed; 0; read, delete
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing | the event was never sent
 				list | created; 0; list ×2, create ×6 | not reached; 1; list ×3 | created; 0; list, create ×6
 			`),
@@ -124,7 +119,6 @@ func connectionFaults() []fault {
 				update | updated; 0; update | updated; 0; update | unchanged; 0; nothing
 				rename | renamed; 0; update | renamed; 0; update | unchanged; 0; nothing
 				topic add | updated; 0; topic add | updated; 0; topic add | unchanged; 0; nothing
-				topic add, next run an hour later | updated; 0; topic add | updated; 0; topic add | unchanged; 0; nothing
 				topic remove | updated; 0; topic remove | updated; 0; topic remove | unchanged; 0; nothing
 				delete | removed; 0; delete | removed; 0; delete | unchanged; 0; nothing
 				event | updated; 0; update, event | updated; 0; update, event | unchanged; 0; nothing

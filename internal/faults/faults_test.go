@@ -58,7 +58,7 @@ func play(t *testing.T, f fault, v variant, op operation) line {
 	w.befall(&f, &v, false)
 	got.lasting = w.run().String()
 	w.heal()
-	time.Sleep(max(op.pause, time.Minute))
+	time.Sleep(time.Minute)
 	got.next = w.run().String()
 	got.left = w.left()
 	w.settled()

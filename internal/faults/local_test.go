@@ -45,8 +45,12 @@ func localFaults() []fault {
 			},
 			lines: parseLines(`
 				create | failed (ledger); 1; nothing | failed (ledger); 1; nothing | created; 0; create
+				update | failed (ledger); 1; nothing | failed (ledger); 1; nothing | updated; 0; update
+				rename | failed (ledger); 1; nothing | failed (ledger); 1; nothing | renamed; 0; update
 				topic add | failed (ledger); 1; nothing | failed (ledger); 1; nothing | updated; 0; topic add
-				event | failed (ledger); 1; update | failed (ledger); 1; update | updated; 0; update, event
+				topic remove | failed (ledger); 1; nothing | failed (ledger); 1; nothing | updated; 0; topic remove
+				delete | failed (ledger); 1; nothing | failed (ledger); 1; nothing | removed; 0; delete
+				event | failed (ledger); 1; nothing | failed (ledger); 1; nothing | updated; 0; update, event
 			`),
 		},
 		{
@@ -60,12 +64,11 @@ func localFaults() []fault {
 			},
 			lines: parseLines(`
 				create | failed (ledger); 1; create | failed (ledger); 1; create | created; 0; read
-				update | failed (ledger); 1; update | failed (ledger); 1; update | updated; 0; update
-				rename | failed (ledger); 1; update | failed (ledger); 1; update | renamed; 0; update
-				topic add | failed (ledger); 1; topic add | failed (ledger); 1; topic add | updated; 0; topic add
-				topic add, next run an hour later | failed (ledger); 1; topic add | failed (ledger); 1; topic add | failed (unsure); 3; nothing
+				update | failed (ledger); 1; update | failed (ledger); 1; update | unchanged; 0; read
+				rename | failed (ledger); 1; update | failed (ledger); 1; update | unchanged; 0; read
+				topic add | failed (ledger); 1; topic add | failed (ledger); 1; topic add | failed (unsure); 3; nothing
 				topic remove | failed (ledger); 1; topic remove | failed (ledger); 1; topic remove | updated; 0; topic remove
-				delete | failed (ledger); 1; delete | failed (ledger); 1; delete | removed; 0; delete
+				delete | failed (ledger); 1; delete | failed (ledger); 1; delete | unchanged; 0; read
 				event | failed (ledger); 1; update, event | failed (ledger); 1; update, event | failed (event); 3; nothing
 			`),
 		},
@@ -80,7 +83,6 @@ func localFaults() []fault {
 				update | failed (ledger); 1; update | failed (ledger); 1; update | unchanged; 0; nothing
 				rename | failed (ledger); 1; update | failed (ledger); 1; update | unchanged; 0; nothing
 				topic add | failed (ledger); 1; topic add | failed (ledger); 1; topic add | unchanged; 0; nothing
-				topic add, next run an hour later | failed (ledger); 1; topic add | failed (ledger); 1; topic add | unchanged; 0; nothing
 				topic remove | failed (ledger); 1; topic remove | failed (ledger); 1; topic remove | unchanged; 0; nothing
 				delete | failed (ledger); 1; delete | failed (ledger); 1; delete | unchanged; 0; nothing
 				event | failed (ledger); 1; update, event | failed (ledger); 1; update, event | unchanged; 0; nothing

@@ -3,7 +3,6 @@ package faults
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"owlatsync"
 	"owlatsync/owlat/owlattest"
@@ -18,7 +17,6 @@ type operation struct {
 	before, after []owlatsync.Row
 	missing       reconcile.MissingPolicy
 	events        []reconcile.EventRule
-	pause         time.Duration // until the next run; 0: a minute
 }
 
 // subject is the key of the row that an operation is about.
@@ -52,7 +50,6 @@ func operations() []operation {
 		{name: "update", method: "PUT", route: owlattest.RouteContact, before: both(ada), after: both(updated)},
 		{name: "rename", method: "PUT", route: owlattest.RouteContact, before: both(ada), after: both(renamed)},
 		{name: "topic add", method: "POST", route: owlattest.RouteTopicContacts, before: both(ada), after: both(member)},
-		{name: "topic add, next run an hour later", method: "POST", route: owlattest.RouteTopicContacts, before: both(ada), after: both(member), pause: time.Hour},
 		{name: "topic remove", method: "DELETE", route: owlattest.RouteTopicContact, before: both(member), after: both(ada)},
 		{name: "delete", method: "DELETE", route: owlattest.RouteContact, before: both(ada), after: alone, missing: reconcile.MissingDelete},
 		{name: "event", method: "POST", route: owlattest.RouteEvents, before: both(ada), after: both(updated), events: onUpdate},

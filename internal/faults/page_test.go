@@ -40,8 +40,12 @@ that it does not find its way out of.
 - What follows from a row's absence is not done in a run in which something failed.
 
 Two things are never repeated when nobody knows whether they took effect. An **event** would trigger its automations twice: it
-is reported once with the category ` + "`event`" + ` and then left. Putting a contact **on a topic** could undo an opt-out made since: within ten
-minutes it is repeated, later it is reported once with the category ` + "`unsure`" + `, and ` + "`owlat-sync topic add`" + ` does it if you are sure.
+is reported once with the category ` + "`event`" + ` and then left. Putting a contact **on a topic** could undo an opt-out made since: the
+run itself repeats it within seconds, a later run reports it once with the category ` + "`unsure`" + `, and ` + "`owlat-sync topic add`" + ` does it if
+you are sure.
+
+An update, a rename or a delete of unknown outcome is looked up by the next run before it plans (the "read" in the tables): the row
+may have changed in the meantime.
 
 A process that is killed, or a machine that stops, leaves the same open questions as an answer that is lost, and no others:
 the next run goes on from what is recorded (` + "`go test ./cmd/owlat-sync -run TestCrash`" + ` kills it at every request and every commit).

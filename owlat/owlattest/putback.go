@@ -1,5 +1,7 @@
 package owlattest
 
+import "maps"
+
 // Return is somebody who had left a topic and was put on it by the API.
 type Return struct {
 	Left  Entry // the latest way out: of that topic, or of everything
@@ -25,8 +27,9 @@ func PutBack(history []Entry, consented func(Return) bool) []Return {
 	for i, e := range history {
 		s := people[e.ContactID]
 		if s == nil {
-			if s = addresses[e.Email]; s == nil || e.Action != Created || e.Email == "" {
-				s = &standing{everything: -1, left: make(map[string]int), added: make(map[string]int)}
+			s = &standing{everything: -1, left: make(map[string]int), added: make(map[string]int)}
+			if before := addresses[e.Email]; before != nil && e.Action == Created && e.Email != "" {
+				s = &standing{everything: before.everything, left: maps.Clone(before.left), added: maps.Clone(before.added)}
 			}
 			people[e.ContactID] = s
 		}

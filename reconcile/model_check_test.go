@@ -1,0 +1,458 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"owlatsync"
+	"owlatsync/owlat/owlattest"
+	"owlatsync/reconcile"
+)
+
+// checkRun checks what must hold after every run, whatever went wrong in it.
+func (m *model) checkRun(log *runLog, spec *runSpec) {
+	m.checkReport(log, spec)
+	m.checkErrors(log, spec)
+	m.checkRemovals(log, spec)
+	m.checkAdds(log)
+	m.checkLedger(log)
+	m.checkEvents(log)
+}
+
+// checkReport: every row has one outcome, and the numbers hold together.
+func (m *model) checkReport(log *runLog, spec *runSpec) {
+	if log.report == nil {
+		return
+	}
+	if !log.report.Balanced() {
+		m.fail("the outcomes %v do not add up to %d rows and %d missing", log.report.Outcomes, log.report.Rows, log.report.Missing)
+	}
+	if sent := len(log.requests()); !log.fuse.blown && log.report.Requests.Total != sent {
+		m.fail("the report counts %d requests, the emulator %d", log.report.Requests.Total, sent)
+	}
+	if log.err == nil && log.report.Rows != len(log.rows) {
+		m.fail("the report counts %d rows of %d", log.report.Rows, len(log.rows))
+	}
+	// Where the address is the key it is shown as one.
+	shown := slices.ContainsFunc(m.syncs, func(s *modelSync) bool { return s.KeyIsAddress })
+	told := make(map[owlatsync.Outcome]int)
+	positions := make(map[string]bool)
+	for _, what := range log.happened {
+		d, ok := what.(reconcile.RowDone)
+		if !ok {
+			continue
+		}
+		told[d.Outcome]++
+		if d.Position != "" && positions[d.Position] {
+			m.fail("%s was told two outcomes", d.Position)
+		}
+		positions[d.Position] = true
+		if strings.Contains(d.Reason, "@") && !shown {
+			m.fail("%s: the reason holds an address: %s", d.Position, d.Reason)
+		}
+	}
+	for outcome, n := range told {
+		if log.err == nil && outcome != owlatsync.Unchanged && log.report.Outcomes[outcome] != n {
+			m.fail("the report counts %d rows as %s, %d were told", log.report.Outcomes[outcome], outcome, n)
+		}
+	}
+	if log.err != nil && strings.Contains(log.err.Error(), "@") && !shown {
+		m.fail("the error holds an address: %v", log.err)
+	}
+	sent, _ := log.writes()
+	summary, planned := log.planned()
+	calm := !slices.ContainsFunc(log.requests(), func(r request) bool { return r.status < 200 || r.status > 299 })
+	// What somebody else, or another sync, has changed is found out by answers, and set right at once.
+	if planned && calm && m.oneSync() && len(spec.faults) == 0 && len(m.foreign) == 0 && !log.doubt && sent > summary.Requests {
+		m.fail("%d requests were planned and %d sent although nothing failed", summary.Requests, sent)
+	}
+}
+
+// checkErrors: a run ends with an error where something of its own broke and else with none, and what was not to be
+// applied was not.
+func (m *model) checkErrors(log *runLog, spec *runSpec) {
+	sent, _ := log.writes()
+	sourceErr, broke := errors.AsType[*reconcile.SourceError](log.err)
+	held := errors.Is(log.err, reconcile.ErrHeld)
+	_, moved := errors.AsType[*reconcile.MovedError](log.err)
+	switch {
+	case sent > 0 && (broke || held || moved || spec.plan || spec.breaks >= 0):
+		m.fail("%d writes were sent, but nothing was to be applied: %v", sent, log.err)
+	case broke && spec.breaks != sourceErr.Rows:
+		m.fail("the source broke after %d rows, the error says %d", spec.breaks, sourceErr.Rows)
+	case log.err == nil && spec.breaks >= 0 && !log.fuse.blown:
+		m.fail("the source broke off and the run does not say so")
+	case log.err == nil && log.fuse.refused > 0:
+		m.fail("the ledger could not be written and the run does not say so")
+	}
+	if log.err == nil || held || moved || broke || log.fuse.blown || spec.breaks >= 0 || spec.o.Approve != 0 || len(spec.faults) > 0 {
+		return
+	}
+	m.fail("the run ended with %v although nothing broke", log.err)
+}
+
+// checkRemovals: only what the sync created is deleted, only when its row is absent, the policy says so, no other sync has
+// it, and nothing failed before; a membership goes only when the row withdrew its consent or is absent and the policy says so.
+func (m *model) checkRemovals(log *runLog, spec *runSpec) {
+	absent := func(contact string) bool { return len(log.rowsFor(contact, "")) == 0 }
+	failed, applying := false, false
+	for _, what := range log.happened {
+		switch what := what.(type) {
+		case reconcile.Planned:
+			applying = true
+		case reconcile.RowDone:
+			failed = failed || applying && what.Outcome == owlatsync.Failed && what.Position != "" && !m.longUnknown(log, what)
+		case request:
+			id := what.Path[strings.LastIndex(what.Path, "/")+1:]
+			if what.Method != http.MethodDelete || what.Route == owlattest.RouteTopicContact && !absent(id) {
+				continue
+			}
+			if failed {
+				m.fail("%s %s follows from absence and was sent after a row had failed", what.Method, what.Route)
+			}
+			if !log.full {
+				m.fail("%s %s follows from absence and was sent although only some rows were asked for", what.Method, what.Route)
+			}
+			if log.config.OnMissing == reconcile.MissingKeep {
+				m.fail("%s %s follows from absence and was sent although the policy is to keep", what.Method, what.Route)
+			}
+		}
+	}
+	history := m.server.History("")
+	for _, e := range history[log.first:log.last] {
+		switch e.Action {
+		case owlattest.Deleted:
+			if log.config.OnMissing != reconcile.MissingDelete {
+				m.fail("contact %s was deleted although the policy is %q", e.Email, log.config.OnMissing)
+			}
+			if m.creator(e.ContactID) != log.sync {
+				m.fail("contact %s was deleted, which this sync did not create since the ledger was lost", e.Email)
+			}
+			if !absent(e.ContactID) {
+				m.fail("contact %s was deleted although its row is there", e.Email)
+			}
+			for _, other := range m.syncs {
+				for key, id := range m.bindings(other) {
+					if other != log.sync && id == e.ContactID {
+						m.fail("contact %s was deleted although row %s of sync %s has it", e.Email, key, other.Name)
+					}
+				}
+			}
+		case owlattest.Removed:
+			consents := false
+			for _, i := range log.rowsFor(e.ContactID, e.Email) {
+				at := slices.Index(log.topics, slices.Index(m.topics, e.TopicID))
+				counts := !slices.Contains([]owlatsync.Outcome{owlatsync.Duplicate, owlatsync.Invalid}, log.done()[i].Outcome)
+				consents = consents || counts && at >= 0 && log.rows[i].Consents[at]
+			}
+			if consents && !absent(e.ContactID) {
+				m.fail("contact %s was taken off topic %d although its row consents", e.Email, slices.Index(m.topics, e.TopicID))
+			}
+		}
+	}
+}
+
+// longUnknown reports whether the row failed only because something from before the run stays unknown.
+func (m *model) longUnknown(log *runLog, row reconcile.RowDone) bool {
+	if row.Category == "unsure" {
+		return true
+	}
+	lostNow := func(x reconcile.EventMark) bool { return x.State == reconcile.EventUnknown && !x.At.Before(log.from) }
+	return row.Category == "event" && !slices.ContainsFunc(m.entries(log.sync), func(e *reconcile.Entry) bool {
+		return e.Key == row.Key && slices.ContainsFunc(e.Events, lostNow)
+	})
+}
+
+// rowsFor returns which rows of the run's source the ledger knows the contact by, before or after the run, or if there are
+// none, which have the address.
+func (l *runLog) rowsFor(contact, address string) (found []int) {
+	for i, row := range l.rows {
+		if key := keyOf(&l.config, row); key != "" && (l.bound[key] == contact || l.after[key] == contact) {
+			found = append(found, i)
+		}
+	}
+	for i, row := range l.rows {
+		if len(found) == 0 && address != "" && normal(row.Email.Value) == address {
+			return append(found, i)
+		}
+	}
+	return found
+}
+
+// isFor reports whether the contact was the person's in the run.
+func (l *runLog) isFor(contact string, id int) bool {
+	return slices.ContainsFunc(l.rowsFor(contact, ""), func(i int) bool { return l.people[i] == id })
+}
+
+// creator returns the sync in one of whose runs since the ledger was lost the contact was created, nil if there is none.
+func (m *model) creator(contact string) *modelSync {
+	for _, log := range m.runs[m.bornRun:] {
+		for _, e := range m.server.History("")[log.first:log.last] {
+			if e.ContactID == contact && e.Action == owlattest.Created {
+				return log.sync
+			}
+		}
+	}
+	return nil
+}
+
+// checkAdds: whoever is put on a topic consents now, and either is new, or has given a new consent, or the configuration
+// says so for contacts that were there.
+func (m *model) checkAdds(log *runLog) {
+	history := m.server.History("")
+	index := make(map[owlattest.Entry]int, len(history))
+	for i, e := range history {
+		index[e] = i
+	}
+	for _, e := range history[log.first:log.last] {
+		if e.Action == owlattest.Added && !m.grounds(log, owlattest.Return{Added: e}) {
+			m.fail("%s was put on topic %d without a reason", e.Email, slices.Index(m.topics, e.TopicID))
+		}
+	}
+	for _, r := range owlattest.PutBack(history, func(r owlattest.Return) bool {
+		if i := index[r.Added]; i < log.first || i >= log.last {
+			return true // judged after its own run, or somebody else's doing
+		}
+		return m.grounds(log, r)
+	}) {
+		m.fail("%s had left topic %d (%s by the %s at %s) and was put back without a new consent", r.Added.Email,
+			slices.Index(m.topics, r.Added.TopicID), r.Left.Action, r.Left.By, r.Left.Time.Format("02 15:04:05"))
+	}
+}
+
+// grounds reports whether the run had a reason to put somebody on a topic, newer than the way out if there is one.
+func (m *model) grounds(log *runLog, r owlattest.Return) bool {
+	topic := slices.Index(m.topics, r.Added.TopicID)
+	at := slices.Index(log.topics, topic)
+	if at < 0 {
+		return false
+	}
+	if left := m.runOf(r.Left); left != nil && left.sync != log.sync {
+		return true // another sync's removal says nothing about this one's consent
+	}
+	since := r.Left.Time
+	if left := m.runOf(r.Left); left != nil { // the row's absence took them off, not a person: a consent not yet used still holds
+		since = time.Time{}
+		for _, e := range m.server.History("")[:log.first] {
+			if e.Action == owlattest.Added && e.TopicID == r.Added.TopicID && (e.ContactID == r.Left.ContactID || e.ContactID == r.Added.ContactID) {
+				since = e.Time
+			}
+		}
+	}
+	heard := m.heard[r.Added.ContactID+r.Added.TopicID]
+	for _, i := range log.rowsFor(r.Added.ContactID, r.Added.Email) {
+		row := log.rows[i]
+		if !row.Consents[at] {
+			continue
+		}
+		for _, w := range m.words {
+			if w.sync == log.sync.index && w.topic == topic && w.at.After(since) && w.at.After(heard) && w.at.After(m.born) && w.at.Before(log.from) &&
+				(w.id == log.people[i] || row.Key != "" && w.key == row.Key || w.email == r.Added.Email) {
+				return true
+			}
+		}
+		if !heard.IsZero() {
+			continue // the engine knows that the person left: only a newer consent counts
+		}
+		if m.isNew(log, r, keyOf(&log.config, row)) || m.asConfigured(log, r, at, i) {
+			return true
+		}
+	}
+	return false
+}
+
+// isNew reports whether the contact was created by the sync, after the way out, for a row that never had another. Beside a
+// live contact with the same address that is so only where nothing is known of that one's rename: after the ledger was lost,
+// or when somebody else did it.
+func (m *model) isNew(log *runLog, r owlattest.Return, key string) bool {
+	if m.creator(r.Added.ContactID) != log.sync {
+		return false
+	}
+	for _, e := range m.server.History(r.Added.ContactID) {
+		if e.ContactID == r.Added.ContactID && e.Action == owlattest.Created && e.Time.Before(r.Left.Time) {
+			return false
+		}
+	}
+	if r.Left.ContactID != r.Added.ContactID && m.addressOf(r.Left.ContactID) == r.Added.Email &&
+		m.lost == 0 && len(m.foreign[r.Left.ContactID+"email"]) == 0 {
+		return false
+	}
+	for id := range m.everBound(log.sync, key) {
+		if id != r.Added.ContactID {
+			return false
+		}
+	}
+	return true
+}
+
+// asConfigured reports whether the configuration adds those who were there, or did when a run that could not finish the row
+// planned it, and this is the first add since the row was last absent or the ledger lost.
+func (m *model) asConfigured(log *runLog, r owlattest.Return, at, i int) bool {
+	add, since := false, m.bornAt
+	for _, earlier := range m.runs[m.bornRun:] {
+		if now := slices.Index(earlier.topics, log.topics[at]); earlier.sync == log.sync && now >= 0 && slices.Contains(earlier.people, log.people[i]) {
+			add = earlier.config.Topics[now].Existing == reconcile.ExistingAdd || add && (earlier == log || !earlier.settled(log.people[i]))
+		}
+		present := slices.Contains(earlier.people, log.people[i]) && slices.ContainsFunc(earlier.rows, func(row owlatsync.Row) bool {
+			return keyOf(&earlier.config, row) == keyOf(&log.config, log.rows[i])
+		})
+		if earlier.sync == log.sync && earlier != log && !present {
+			since = earlier.last
+		}
+	}
+	if !add {
+		return false
+	}
+	for _, e := range m.server.History("")[since:log.first] {
+		if e.ContactID != r.Added.ContactID || e.TopicID != r.Added.TopicID || e.Action != owlattest.Added {
+			continue
+		}
+		if run := m.runOf(e); run != nil && run.sync == log.sync && run.isFor(e.ContactID, log.people[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// runOf returns the run that made an entry of the history, nil if somebody else did.
+func (m *model) runOf(e owlattest.Entry) *runLog {
+	for _, log := range m.runs {
+		if e.By == owlattest.ByAPI && !e.Time.Before(log.from) && !e.Time.After(log.to) {
+			return log
+		}
+	}
+	return nil
+}
+
+// checkLedger: what the ledger says was confirmed by Owlat.
+func (m *model) checkLedger(log *runLog) {
+	history := m.server.History("")
+	known := make(map[string]bool)
+	member := make(map[string]bool)
+	for _, e := range history {
+		known[e.ContactID] = known[e.ContactID] || e.Action == owlattest.Created
+		member[e.ContactID+e.TopicID] = member[e.ContactID+e.TopicID] || e.Action == owlattest.Added
+	}
+	for _, s := range m.syncs {
+		for _, e := range m.entries(s) {
+			if e.ContactID == "" {
+				continue
+			}
+			if !known[e.ContactID] {
+				m.fail("the ledger has contact %s for row %s, which never was", e.ContactID, e.Key)
+				continue
+			}
+			if values := valuesOf(e.Email, e.FirstName, e.LastName); !slices.Contains(m.written[e.ContactID], values) {
+				m.fail("the ledger says that the contact of row %s is %s, which it never was: %q", e.Key, values, m.written[e.ContactID])
+			}
+			if e.Origin == reconcile.OriginCreated && m.creator(e.ContactID) != s {
+				m.fail("the ledger says that sync %s created the contact of row %s, which it did not", s.Name, e.Key)
+			}
+			for _, x := range e.Memberships {
+				if x.State == reconcile.MemberAdded && !member[e.ContactID+x.Topic] {
+					m.fail("the ledger says that row %s was added to topic %d, which it never was", e.Key, slices.Index(m.topics, x.Topic))
+				}
+			}
+		}
+	}
+	if log.fuse.kind == killed {
+		return
+	}
+	release, err := m.book.Acquire(context.Background(), "a look whether the run gave the ledger back")
+	m.must(err)
+	m.must(release())
+}
+
+// checkEvents: each event reaches Owlat at most once per firing of its rule.
+func (m *model) checkEvents(log *runLog) {
+	type event struct{ name, address, contact string }
+	sent := make(map[event]int) // possibly delivered
+	updates := make(map[string]int)
+	for _, past := range m.runs {
+		if past.sync != log.sync {
+			continue
+		}
+		for _, r := range past.requests() {
+			switch {
+			case !r.unknown():
+			case r.Route == owlattest.RouteEvents && strings.HasSuffix(jsonField(r.Body, "eventName"), string(reconcile.OnAppears)):
+				sent[event{name: jsonField(r.Body, "eventName"), address: jsonField(r.Body, "email")}]++
+			case r.Route == owlattest.RouteEvents:
+				sent[event{name: jsonField(r.Body, "eventName"), contact: r.contact}]++
+			case r.Route == owlattest.RouteContact && r.Method == http.MethodPut:
+				updates[r.contact]++
+			}
+		}
+	}
+	for e, n := range sent {
+		due := 0
+		switch {
+		case strings.HasSuffix(e.name, string(reconcile.OnCreated)):
+			due = m.creations(log.sync, e.contact)
+		case strings.HasSuffix(e.name, string(reconcile.OnAppears)):
+			due = m.appearances(log.sync, e.address)
+		default:
+			for other, n := range updates {
+				if m.share(e.contact, other) {
+					due += n
+				}
+			}
+		}
+		if n > due {
+			m.fail("the event %s was sent %d times for %s%s, and was due at most %d times", e.name, n, e.address, e.contact, due)
+		}
+	}
+}
+
+// addressesOf returns every address that the contact ever had.
+func (m *model) addressesOf(contact string) map[string]bool {
+	addresses := map[string]bool{contact: true} // an event to nobody has but an address
+	for _, values := range m.written[contact] {
+		address, _, _ := strings.Cut(values, " ")
+		addresses[address] = true
+	}
+	return addresses
+}
+
+// share reports whether the contacts ever had an address in common, by which an event cannot tell them apart.
+func (m *model) share(a, b string) bool {
+	for address := range m.addressesOf(a) {
+		if m.addressesOf(b)[address] {
+			return true
+		}
+	}
+	return false
+}
+
+// creations counts the contacts that the sync created and that ever shared an address with this one.
+func (m *model) creations(s *modelSync, contact string) (n int) {
+	for _, log := range m.runs {
+		if log.sync != s {
+			continue
+		}
+		for _, e := range m.server.History("")[log.first:log.last] {
+			if e.Action == owlattest.Created && m.share(e.ContactID, contact) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// appearances counts the rows that ever had the address, and again after each loss of the ledger.
+func (m *model) appearances(s *modelSync, address string) int {
+	appeared := make(map[string]bool)
+	for _, log := range m.runs {
+		for i, row := range log.rows {
+			if log.sync == s && normal(row.Email.Value) == address {
+				appeared[fmt.Sprint(log.lost, log.people[i], keyOf(&log.config, row))] = true
+			}
+		}
+	}
+	return len(appeared)
+}

@@ -1,0 +1,444 @@
+package reconcile_test
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"owlatsync"
+	"owlatsync/owlat/owlattest"
+	"owlatsync/reconcile"
+)
+
+// rounds is how many runs of every sync it may take until nothing is left to do: one, and one more each for what the one
+// before found out: that a contact is gone, that an address is free now, that nothing failed and rows may be removed.
+const rounds = 5
+
+// finale lets nothing go wrong any more and checks that a run makes Owlat what rows and policies say, and that the next one
+// sends nothing.
+func (m *model) finale() {
+	time.Sleep(26 * time.Hour) // longer than any failed row waits
+	repaired := m.r.IntN(2) == 0
+	if repaired {
+		m.verifyWith(true)
+	}
+	for _, s := range m.syncs {
+		s.Guards = unguarded
+	}
+	clean := false // the round before left nothing open
+	for round := range rounds {
+		m.tell("ROUND %d", round+1)
+		logs := make(map[*modelSync]*runLog)
+		sent, granted, open := 0, 0, false
+		for _, s := range m.syncs {
+			m.retryAll(s)
+			log := m.run(s, &runSpec{breaks: -1})
+			if len(m.failures) > 0 {
+				return
+			}
+			if log.err != nil {
+				m.fail("a run without faults ended with %v", log.err)
+				return
+			}
+			logs[s] = log
+			n, g := log.writes()
+			sent, granted = sent+n, granted+g
+			open = open || log.report.Outcomes[owlatsync.Failed]+log.report.Outcomes[owlatsync.Skipped] > 0
+		}
+		if clean && sent > 0 {
+			m.fail("%d writes were sent although the run before left nothing open", sent)
+		}
+		// Of several syncs the first may have left on a topic whom only the second then took off it.
+		clean = !open && (m.oneSync() || round > 0)
+		settled := granted == 0 && (round > 0 || clean)
+		for _, log := range logs {
+			m.checkRows(log, repaired, settled)
+		}
+		if len(m.failures) > 0 {
+			return
+		}
+		if settled && round > 0 {
+			for _, log := range logs {
+				m.checkAbsent(log)
+			}
+			m.checkContacts()
+			return
+		}
+		time.Sleep(time.Hour)
+	}
+	m.fail("after %d rounds there is still something to do", rounds)
+}
+
+// checkRows compares Owlat with each row that the run says is in step, and looks for the cause where it says otherwise.
+func (m *model) checkRows(log *runLog, repaired, settled bool) {
+	entries := make(map[string]*reconcile.Entry)
+	for _, e := range m.entries(log.sync) {
+		entries[e.Key] = e
+	}
+	for i, row := range log.rows {
+		outcome := owlatsync.Unchanged
+		if done, told := log.done()[i]; told {
+			outcome = done.Outcome
+		}
+		p := m.person(log.people[i])
+		if p.invalid != (outcome == owlatsync.Invalid) {
+			m.fail("row %d (%q) is %s", i+1, p.email, outcome)
+			continue
+		}
+		e := entries[keyOf(&log.config, row)]
+		switch outcome {
+		case owlatsync.Invalid:
+		case owlatsync.Duplicate:
+			m.checkDuplicate(log, i, entries)
+		case owlatsync.Skipped:
+			if e == nil || !m.gone(e.ContactID) || m.deletedBy(e.ContactID) == log.sync {
+				m.fail("row %d was skipped, but its contact was not deleted by anybody else", i+1)
+			}
+			if settled && log.config.OnRemoteDelete == reconcile.RemoteDeleteRecreate {
+				m.fail("row %d was skipped, but its contact is to be created again", i+1)
+			}
+		case owlatsync.Failed:
+			if settled {
+				m.checkFailed(log, i, e, entries, repaired)
+			}
+		default:
+			if e == nil || e.ContactID == "" {
+				m.fail("row %d is %s without a contact", i+1, outcome)
+				continue
+			}
+			m.checkContact(log, i, e, repaired)
+		}
+	}
+}
+
+func (m *model) person(id int) *person {
+	return m.table[slices.IndexFunc(m.table, func(p *person) bool { return p.id == id })]
+}
+
+// checkDuplicate: another row of the source with the same key or address counts, or holds the contact with the address,
+// although its own is invalid now.
+func (m *model) checkDuplicate(log *runLog, i int, entries map[string]*reconcile.Entry) {
+	for j, other := range log.rows {
+		if e := entries[keyOf(&log.config, other)]; j != i && e != nil && e.Email == normal(log.rows[i].Email.Value) {
+			return
+		}
+		if j < i && keyOf(&log.config, other) == keyOf(&log.config, log.rows[i]) {
+			return
+		}
+		outcome := log.done()[j].Outcome
+		if j == i || outcome == owlatsync.Duplicate || outcome == owlatsync.Invalid {
+			continue
+		}
+		if normal(other.Email.Value) == normal(log.rows[i].Email.Value) {
+			return
+		}
+	}
+	m.fail("row %d is a duplicate of no other that counts", i+1)
+}
+
+// gone reports whether the contact is no more.
+func (m *model) gone(contact string) bool {
+	_, ok := m.server.Contact(contact)
+	return contact != "" && !ok
+}
+
+// deletedBy returns the sync that deleted the contact, nil if somebody else did.
+func (m *model) deletedBy(contact string) *modelSync {
+	for _, e := range m.server.History(contact) {
+		if e.ContactID == contact && e.Action == owlattest.Deleted {
+			if log := m.runOf(e); log != nil {
+				return log.sync
+			}
+		}
+	}
+	return nil
+}
+
+// checkFailed: a row that fails although nothing goes wrong has a cause that only a person can remove.
+func (m *model) checkFailed(log *runLog, i int, e *reconcile.Entry, entries map[string]*reconcile.Entry, repaired bool) {
+	address := normal(log.rows[i].Email.Value)
+	holder, held := m.server.Contact(address)
+	switch {
+	case e != nil && e.ContactID != "" && held && holder.ID != e.ContactID:
+		return // the new address is another contact's
+	case e != nil && len(e.Events) > 0 && slices.Contains(m.foreign[e.ContactID+"email"], m.addressOf(e.ContactID)):
+		return // an event goes by address, and somebody else has changed that
+	case (e == nil || e.ContactID == "") && held:
+		for _, other := range entries {
+			if other != e && other.ContactID != "" && m.addressOf(other.ContactID) == address {
+				return // the address is the contact's of another row, which does not get the one that it wants
+			}
+		}
+	case (e == nil || e.ContactID == "") && !held:
+		for _, c := range m.server.Contacts() {
+			if m.identity(c.ID) == address {
+				return // the address drifted
+			}
+		}
+	}
+	for _, other := range entries {
+		changed := m.gone(other.ContactID) || slices.Contains(m.foreign[other.ContactID+"email"], m.addressOf(other.ContactID))
+		if !repaired && other != e && other.Email == address && changed {
+			return // nobody could know that the contact of another row does not have the address any more
+		}
+	}
+	m.fail("row %d fails without a cause", i+1)
+}
+
+func (m *model) withAddress(address string) (contact string) {
+	c, _ := m.server.Contact(address)
+	return c.ID
+}
+
+func (m *model) addressOf(contact string) string {
+	c, _ := m.server.Contact(contact)
+	return c.Email
+}
+
+// renamedByOthers reports whether somebody else changed the contact's address, or gave its address to another contact: a
+// create in doubt then finds none or that one.
+func (m *model) renamedByOthers(c owlattest.ContactState) bool {
+	if len(m.foreign[c.ID+"email"]) > 0 {
+		return true
+	}
+	for what, values := range m.foreign {
+		if strings.HasSuffix(what, "email") && slices.Contains(values, c.Email) {
+			return true
+		}
+	}
+	return false
+}
+
+// identity is the address with which the contact was created, which Owlat keeps refusing to others.
+func (m *model) identity(contact string) string {
+	for _, e := range m.server.History(contact) {
+		if e.ContactID == contact && e.Action == owlattest.Created {
+			return e.Email
+		}
+	}
+	return ""
+}
+
+// checkContact compares the contact of a row that is in step with what the row and the policies say.
+func (m *model) checkContact(log *runLog, i int, e *reconcile.Entry, repaired bool) {
+	c, ok := m.server.Contact(e.ContactID)
+	if !ok {
+		if repaired || m.deletedBy(e.ContactID) == log.sync {
+			m.fail("row %d is in step, and its contact is gone", i+1)
+		}
+		return // nothing was to be sent, so nobody could know
+	}
+	row := log.rows[i]
+	m.checkValue(i, "email", c, c.Email, normal(row.Email.Value), repaired)
+	if want, has := wanted(log, row.FirstName); has {
+		m.checkValue(i, "first", c, c.FirstName, want, repaired)
+	}
+	if want, has := wanted(log, row.LastName); has {
+		m.checkValue(i, "last", c, c.LastName, want, repaired)
+	}
+	for at, topic := range log.topics {
+		m.checkMembership(log, i, at, topic, e, c)
+	}
+}
+
+// wanted is the name that Owlat should hold, false if the row has none and what Owlat has stays.
+func wanted(log *runLog, f owlatsync.Field) (name string, has bool) {
+	if f.State == owlatsync.Set {
+		return owlatsync.Trim(f.Value), true
+	}
+	return "", log.config.Nulls == reconcile.NullsClear
+}
+
+func (m *model) checkValue(i int, field string, c owlattest.ContactState, got, want string, repaired bool) {
+	if got == want || !repaired && slices.Contains(m.foreign[c.ID+field], got) {
+		return // as it should be, or changed by somebody else since the row last changed
+	}
+	m.fail("the %s of the contact %s of row %d is %q, want %q", field, c.ID, i+1, got, want)
+}
+
+// checkMembership checks that the contact is on the topic if a run owed it that and nobody took it off since, and not if
+// the row does not consent and a run had put it there.
+func (m *model) checkMembership(log *runLog, i, at, topic int, e *reconcile.Entry, c owlattest.ContactState) {
+	id := m.topics[topic]
+	member := slices.Contains(c.Topics, id)
+	history := m.server.History("")
+	added, out := -1, -1 // the latest of each
+	for k, x := range history {
+		if x.ContactID != c.ID || x.TopicID != id && x.TopicID != "" {
+			continue
+		}
+		switch x.Action {
+		case owlattest.Added:
+			added = k
+		case owlattest.Unsubscribed, owlattest.Removed:
+			out = k
+		}
+	}
+	by := func(k int) *runLog {
+		for _, log := range m.runs[m.bornRun:] {
+			if k >= log.first && k < log.last {
+				return log
+			}
+		}
+		return nil
+	}
+	if !log.rows[i].Consents[at] {
+		if run := by(added); member && run != nil && run.sync == log.sync {
+			m.fail("row %d does not consent to topic %d, and the contact %s that this sync put there is still on it", i+1, topic, c.ID)
+		}
+		return
+	}
+	if x := e.Membership(id); member || x != nil && x.State == reconcile.MemberUnsure {
+		return
+	}
+	if run := by(out); out > added && run != nil && run.sync == log.sync && run.isFor(c.ID, log.people[i]) {
+		m.fail("row %d consents to topic %d again, and the contact %s that was taken off it in between is not back", i+1, topic, c.ID)
+		return
+	}
+	if since := m.owed(log, i, at, topic, e, c); since >= 0 && out < since {
+		m.fail("row %d consents to topic %d, and its contact %s was never put there", i+1, topic, c.ID)
+	}
+}
+
+// owed returns since when, in the history, the row's consent was to be acted on: since the contact was created for it, or
+// since the run that last settled the row without a consent. It is negative if never.
+func (m *model) owed(log *runLog, i, at, topic int, e *reconcile.Entry, c owlattest.ContactState) int {
+	since := -1
+	id := log.people[i]
+	key := keyOf(&log.config, log.rows[i])
+	if m.creator(c.ID) == log.sync && m.onlyContact(log.sync, id, c.ID) && len(m.everBound(log.sync, key)) == 1 &&
+		!m.cameBack(log.sync, id) && !m.renamedByOthers(c) {
+		for k, x := range m.server.History("") {
+			switch {
+			case x.ContactID == c.ID && x.Action == owlattest.Created:
+				since = k
+			case since < 0 && x.Email == m.identity(c.ID) && (x.Action == owlattest.Erased || x.Action == owlattest.Deleted):
+				return -1 // it may be the same person as had the address before and was deleted
+			}
+		}
+	}
+	for _, run := range m.runs[m.bornRun:] {
+		if run.sync != log.sync || since >= run.last {
+			continue
+		}
+		where, now := slices.Index(run.people, id), slices.Index(run.topics, topic)
+		if where >= 0 && keyOf(&run.config, run.rows[where]) != key {
+			where = -1
+		}
+		switch {
+		case where >= 0 && now >= 0 && run.rows[where].Consents[now]:
+		case where >= 0 && now >= 0 && run.settled(id) && run.after[key] == c.ID && log.config.Topics[at].When && run.config.Topics[now].When:
+			since = run.last
+		default:
+			since = -1 // the topic was not configured, the row was absent, or nobody knows whether its word was acted on
+		}
+	}
+	return since
+}
+
+// cameBack reports whether the person's row was there, was absent, and is there again: that is no consent.
+func (m *model) cameBack(s *modelSync, id int) bool {
+	met, absent := false, false
+	for _, run := range m.runs[m.bornRun:] {
+		if run.sync == s {
+			there := slices.Contains(run.people, id)
+			absent = absent || met && !there
+			met = met || there
+		}
+	}
+	return absent
+}
+
+// onlyContact reports whether the contact was first known for the person's row, which never had another.
+func (m *model) onlyContact(s *modelSync, id int, contact string) bool {
+	met := false
+	first := m.identity(contact)
+	for _, run := range m.runs[m.bornRun:] {
+		if run.sync != s {
+			continue
+		}
+		for i, row := range run.rows {
+			if run.people[i] == id && normal(row.Email.Value) == first {
+				first = "" // the contact may have been created for the row
+			}
+			switch bound := run.after[keyOf(&run.config, row)]; {
+			case run.people[i] == id && bound != "" && bound != contact, run.people[i] != id && bound == contact && !met:
+				return false
+			case run.people[i] == id && bound == contact && !met:
+				if met = true; first != "" {
+					return false
+				}
+			}
+		}
+	}
+	return met
+}
+
+// checkAbsent checks what follows from the absence of rows, unless rows fail for ever.
+func (m *model) checkAbsent(log *runLog) {
+	if log.report.Outcomes[owlatsync.Failed] > 0 || log.config.OnMissing == reconcile.MissingKeep {
+		return
+	}
+	present := make(map[string]bool)
+	for _, row := range log.rows {
+		present[keyOf(&log.config, row)] = true
+	}
+	for _, e := range m.entries(log.sync) {
+		c, ok := m.server.Contact(e.ContactID)
+		if present[e.Key] || e.ContactID == "" || !ok || e.Origin == reconcile.OriginGone || m.shared(log.sync, e) {
+			continue
+		}
+		if log.config.OnMissing == reconcile.MissingDelete && m.creator(c.ID) == log.sync {
+			m.fail("row %s is absent, and its contact %s was not deleted", e.Key, c.ID)
+		}
+		for _, topic := range log.topics {
+			for k, x := range m.server.History("") {
+				if x.ContactID == c.ID && x.TopicID == m.topics[topic] && x.Action == owlattest.Added && k >= m.bornAt &&
+					m.runOf(x) != nil && m.runOf(x).sync == log.sync && slices.Contains(c.Topics, x.TopicID) {
+					m.fail("row %s is absent, and its contact %s is still on topic %d", e.Key, c.ID, topic)
+				}
+			}
+		}
+	}
+}
+
+// shared reports whether another entry has the contact.
+func (m *model) shared(s *modelSync, e *reconcile.Entry) bool {
+	for _, other := range m.syncs {
+		for key, id := range m.bindings(other) {
+			if id == e.ContactID && (other != s || key != e.Key) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// checkContacts checks that no contact was lost or doubled: what runs created since the ledger was lost is in the ledger, and
+// no two of them have one address.
+func (m *model) checkContacts() {
+	known := make(map[string]bool)
+	for _, s := range m.syncs {
+		for _, e := range m.entries(s) {
+			known[e.ContactID] = true
+			if e.ContactID == "" && !e.Intent.Create.IsZero() && s.OnMissing != reconcile.MissingDelete {
+				known[m.withAddress(e.Identity)] = true // the row left while its create was in doubt
+			}
+		}
+	}
+	byAddress := make(map[string]string)
+	for _, c := range m.server.Contacts() {
+		if m.creator(c.ID) == nil {
+			continue
+		}
+		if !known[c.ID] && !m.renamedByOthers(c) && m.withAddress(c.Email) == c.ID {
+			m.fail("contact %s (%s) was created by a run, and the ledger does not know it", c.ID, c.Email)
+		}
+		// A rename in doubt is looked up by the sync that sent it; another one may meanwhile create the address.
+		if twin := byAddress[c.Email]; twin != "" && len(m.foreign[c.ID+"email"])+len(m.foreign[twin+"email"]) == 0 &&
+			(m.oneSync() || m.identity(twin) == m.identity(c.ID)) {
+			m.fail("the contacts %s and %s were both created with the address %s", twin, c.ID, c.Email)
+		}
+		byAddress[c.Email] = c.ID
+	}
+}

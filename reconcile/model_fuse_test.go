@@ -1,0 +1,211 @@
+package reconcile_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net/http"
+	"sync"
+
+	"owlatsync/reconcile"
+)
+
+// breakKind is how a run is broken off.
+type breakKind string
+
+const (
+	unbroken   breakKind = ""
+	killed     breakKind = "kill"         // from then on nothing that the process does has an effect
+	aborted    breakKind = "abort"        // the context is cancelled
+	stopped    breakKind = "stop"         // the run is asked to take no more work
+	ledgerFull breakKind = "ledger fails" // from then on the ledger cannot be written
+	ledgerOnce breakKind = "ledger fails once"
+)
+
+// fuse breaks a run off at the at-th request or, with commit, at the at-th write to the ledger: before it takes effect, or
+// after it did and before its answer is heard.
+type fuse struct {
+	kind   breakKind
+	at     int
+	commit bool
+	after  bool
+	cancel context.CancelFunc
+	stop   chan struct{}
+
+	mu       sync.Mutex
+	requests int
+	commits  int
+	blown    bool
+	refused  int // writes to the ledger that failed while the process lived
+}
+
+var (
+	errKilled = errors.New("the process is dead")
+	errLedger = errors.New("the disk of the ledger is full")
+)
+
+// blow breaks the run off. The fuse is locked.
+func (f *fuse) blow() {
+	f.blown = true
+	switch f.kind {
+	case killed, aborted:
+		f.cancel()
+	case stopped:
+		close(f.stop)
+	}
+}
+
+func (f *fuse) dead() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.blown && f.kind == killed
+}
+
+// request lets one request through.
+func (f *fuse) request(send func() (*http.Response, error)) (*http.Response, error) {
+	f.mu.Lock()
+	f.requests++
+	due := !f.commit && !f.blown && f.requests == f.at
+	if due && !f.after {
+		f.blow()
+	}
+	f.mu.Unlock()
+	if f.dead() {
+		return nil, errKilled
+	}
+	resp, err := send()
+	f.mu.Lock()
+	if due && f.after {
+		f.blow()
+	}
+	f.mu.Unlock()
+	if f.dead() {
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		return nil, errKilled
+	}
+	return resp, err
+}
+
+// write lets one write to the ledger through.
+func (f *fuse) write(write func() error) error {
+	f.mu.Lock()
+	f.commits++
+	due := f.commit && !f.blown && f.commits == f.at
+	if due && !f.after {
+		f.blow()
+	}
+	failing := f.blown && (f.kind == ledgerFull || f.kind == ledgerOnce && due)
+	if failing {
+		f.refused++
+	}
+	f.mu.Unlock()
+	switch {
+	case f.dead():
+		return errKilled
+	case failing:
+		return errLedger
+	}
+	err := write()
+	f.mu.Lock()
+	if due && f.after {
+		f.blow()
+	}
+	f.mu.Unlock()
+	if f.dead() {
+		return errKilled
+	}
+	return err
+}
+
+// fusedTransport is a transport that ends with the process.
+type fusedTransport struct {
+	*fuse
+	http.RoundTripper
+}
+
+func (t fusedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	return t.request(func() (*http.Response, error) { return t.RoundTripper.RoundTrip(r) })
+}
+
+// fusedLedger is a ledger that ends with the process.
+type fusedLedger struct {
+	*fuse
+	reconcile.Ledger
+}
+
+func (l fusedLedger) Record(ctx context.Context, records ...reconcile.Record) error {
+	return l.write(func() error { return l.Ledger.Record(ctx, records...) })
+}
+
+func (l fusedLedger) Forget(ctx context.Context, sync string, keys []string) error {
+	return l.write(func() error { return l.Ledger.Forget(ctx, sync, keys) })
+}
+
+func (l fusedLedger) Bind(ctx context.Context, deployment string) error {
+	return l.write(func() error { return l.Ledger.Bind(ctx, deployment) })
+}
+
+func (l fusedLedger) BeginRun(ctx context.Context, run reconcile.Run) (id int64, err error) {
+	err = l.write(func() error { id, err = l.Ledger.BeginRun(ctx, run); return err })
+	return id, err
+}
+
+func (l fusedLedger) EndRun(ctx context.Context, run reconcile.Run) error {
+	return l.write(func() error { return l.Ledger.EndRun(ctx, run) })
+}
+
+func (l fusedLedger) SetAdopted(ctx context.Context, sync string) error {
+	return l.write(func() error { return l.Ledger.SetAdopted(ctx, sync) })
+}
+
+func (l fusedLedger) Spool(ctx context.Context, run int64, items []reconcile.PlanItem) error {
+	return l.write(func() error { return l.Ledger.Spool(ctx, run, items) })
+}
+
+func (l fusedLedger) Unspool(ctx context.Context, run int64) error {
+	return l.write(func() error { return l.Ledger.Unspool(ctx, run) })
+}
+
+func (l fusedLedger) Index(ctx context.Context, sync string) iter.Seq2[reconcile.IndexEntry, error] {
+	return alive(l.fuse, l.Ledger.Index(ctx, sync))
+}
+
+func (l fusedLedger) All(ctx context.Context, sync string) iter.Seq2[*reconcile.Entry, error] {
+	return alive(l.fuse, l.Ledger.All(ctx, sync))
+}
+
+func (l fusedLedger) Spooled(ctx context.Context, run int64, phase int) iter.Seq2[reconcile.PlanItem, error] {
+	return alive(l.fuse, l.Ledger.Spooled(ctx, run, phase))
+}
+
+func (l fusedLedger) Entries(ctx context.Context, sync string, keys []string) (map[string]*reconcile.Entry, error) {
+	if l.dead() {
+		return nil, errKilled
+	}
+	return l.Ledger.Entries(ctx, sync, keys)
+}
+
+// Acquire gives a lock that goes with the process.
+func (l fusedLedger) Acquire(ctx context.Context, purpose string) (func() error, error) {
+	if l.dead() {
+		return nil, errKilled
+	}
+	return l.Ledger.Acquire(ctx, purpose)
+}
+
+// alive ends a stream with the process.
+func alive[T any](f *fuse, seq iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for v, err := range seq {
+			if f.dead() {
+				yield(*new(T), errKilled)
+				return
+			}
+			if !yield(v, err) {
+				return
+			}
+		}
+	}
+}

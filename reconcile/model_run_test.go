@@ -1,0 +1,421 @@
+package reconcile_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"owlatsync"
+	"owlatsync/owlat/owlattest"
+	"owlatsync/reconcile"
+)
+
+var errSource = errors.New("the connection to the database is lost")
+
+// runSpec is how a run goes.
+type runSpec struct {
+	faults []owlattest.Fault
+	breaks int // the source breaks off after so many rows; -1: never
+	fuse   fuse
+	o      reconcile.RunOptions
+	plan   bool // look at the plan only
+}
+
+func (m *model) randomRun() {
+	s := m.randomSync()
+	spec := &runSpec{breaks: -1}
+	list, _ := m.rowsOf(s)
+	if m.r.IntN(2) == 0 {
+		for range 1 + m.r.IntN(2) {
+			spec.faults = append(spec.faults, m.randomFault())
+		}
+	}
+	if m.r.IntN(12) == 0 {
+		spec.breaks = m.r.IntN(len(list) + 1)
+	}
+	if m.r.IntN(5) < 2 {
+		spec.fuse.kind = pick(m.r, killed, killed, killed, aborted, stopped, ledgerFull, ledgerOnce)
+		spec.fuse.commit = spec.fuse.kind == ledgerFull || spec.fuse.kind == ledgerOnce || m.r.IntN(2) == 0
+		spec.fuse.after = m.r.IntN(2) == 0
+		spec.fuse.at = 1 + m.r.IntN(14)
+	}
+	switch m.r.IntN(20) {
+	case 0:
+		for _, row := range list {
+			if key := keyOf(&s.Sync, row); m.r.IntN(2) == 0 && key != "" {
+				spec.o.Only = append(spec.o.Only, key)
+			}
+		}
+	case 1:
+		spec.o.Limit = 1 + m.r.IntN(4)
+	case 2:
+		spec.o.Full = true
+	case 3:
+		spec.plan = true
+	}
+	if s.held != 0 && m.r.IntN(2) == 0 {
+		spec.o = reconcile.RunOptions{Approve: s.held}
+	}
+	if yes := m.r.IntN(3); yes > 0 {
+		spec.o.Confirm = func(reconcile.Summary) (bool, error) { return yes == 1, nil }
+	}
+	m.run(s, spec)
+}
+
+func (m *model) randomFault() owlattest.Fault {
+	f := owlattest.Fault{Kind: pick(m.r, owlattest.FaultKinds...)}
+	where := pick(m.r, []string{"", ""}, []string{"POST", owlattest.RouteContacts}, []string{"GET", owlattest.RouteContacts},
+		[]string{"", owlattest.RouteContact}, []string{"PUT", owlattest.RouteContact}, []string{"GET", owlattest.RouteContact},
+		[]string{"DELETE", owlattest.RouteContact}, []string{"", owlattest.RouteTopicContacts}, []string{"", owlattest.RouteTopicContact},
+		[]string{"", owlattest.RouteEvents})
+	f.Method, f.Route = where[0], where[1]
+	switch m.r.IntN(3) {
+	case 0:
+		f.At, f.Count = 1+m.r.IntN(6), 1+m.r.IntN(4)
+	case 1:
+		f.Rate = m.r.Float64()
+	}
+	switch f.Kind {
+	case owlattest.StatusError:
+		f.Status, f.HTML, f.After = pick(m.r, 500, 502, 503, 504), m.r.IntN(2) == 0, m.r.IntN(3) == 0
+	case owlattest.Latency:
+		f.Delay, f.After = pick(m.r, 50*time.Millisecond, 2*time.Second, 31*time.Second), m.r.IntN(2) == 0
+	case owlattest.EndlessBody:
+		f.Delay = 3 * time.Second
+	case owlattest.SlowBody:
+		f.Delay = pick(m.r, 100*time.Millisecond, 4*time.Second)
+	case owlattest.RateLimited:
+		if f.Rate == 0 && f.Count == 0 {
+			f.Count = 30
+		}
+	}
+	return f
+}
+
+func (l *runLog) note(what any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.happened = append(l.happened, what)
+}
+
+// run runs a sync and checks what it did.
+func (m *model) run(s *modelSync, spec *runSpec) *runLog {
+	time.Sleep(time.Second)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	f := &spec.fuse
+	f.cancel, f.stop = cancel, make(chan struct{})
+	spec.o.Stop = f.stop
+	log := &runLog{
+		sync: s, config: s.Sync, topics: s.topics, lost: m.lost, from: time.Now(), first: len(m.server.History("")), fuse: f,
+		full: len(spec.o.Only) == 0 && spec.o.Limit == 0, bound: m.bindings(s),
+	}
+	for _, e := range m.entries(s) {
+		log.doubt = log.doubt || !e.Intent.Create.IsZero() || e.Origin == reconcile.OriginDeleting
+	}
+	log.rows, log.people = m.rowsOf(s)
+	config := s.Sync
+	config.Source = modelRows{list: log.rows, breaks: spec.breaks}
+	m.must(m.server.InjectFaults(spec.faults...))
+	e, client := m.engine(f, func(ev reconcile.Event) { log.note(ev) })
+	m.tell("  %s of %d rows, source breaks %d, %s at %d (commit %v, after %v), options %+v", s.Name, len(log.rows), spec.breaks,
+		f.kind, f.at, f.commit, f.after, spec.o)
+	if f.kind != unbroken {
+		m.count(fmt.Sprintf("broken off: %s, commit %v, after %v", f.kind, f.commit, f.after))
+	}
+	for _, fault := range spec.faults {
+		m.count("fault: " + string(fault.Kind))
+		m.tell("  fault %+v", fault)
+	}
+	m.running = log
+	if spec.plan {
+		_, log.err = e.Plan(ctx, config, nil)
+	} else {
+		log.report, log.err = e.Run(ctx, config, spec.o)
+	}
+	m.running = nil
+	client.CloseIdleConnections()
+	m.server.ClearFaults()
+	log.to, m.quiet = time.Now(), time.Now()
+	log.last = len(m.server.History(""))
+	m.runs = append(m.runs, log)
+	if f.dead() {
+		m.openLedger()
+	}
+	m.sampleAll()
+	log.after = m.bindings(s)
+	m.tellRun(log)
+	s.held = 0
+	if held, ok := errors.AsType[*reconcile.HeldError](log.err); ok {
+		s.held = held.Run
+	}
+	m.checkRun(log, spec)
+	return log
+}
+
+func (m *model) tellRun(log *runLog) {
+	m.tell("  ended: %v", log.err)
+	if log.report != nil {
+		var counts []string
+		for _, o := range owlatsync.Outcomes {
+			if n := log.report.Outcomes[o]; n > 0 {
+				counts = append(counts, fmt.Sprintf("%s %d", o, n))
+			}
+		}
+		m.tell("  report: %d rows, %d missing, %s", log.report.Rows, log.report.Missing, strings.Join(counts, ", "))
+	}
+	for _, what := range log.happened {
+		switch what := what.(type) {
+		case request:
+			m.trace = append(m.trace, fmt.Sprintf("    %s %s %s %s -> %d", what.Time.Format("15:04:05.000"), what.Method, what.Path, strings.TrimSpace(string(what.Body)), what.status))
+		case reconcile.RowDone:
+			m.trace = append(m.trace, fmt.Sprintf("    %s %s: %s %s %s %v", what.Position, what.Key, what.Outcome, what.Category, what.Reason, what.Changes))
+		case reconcile.Planned:
+			m.trace = append(m.trace, fmt.Sprintf("    planned: %d requests, %d removals, %s", what.Summary.Requests, what.Summary.Removals, what.Summary.Adoption.Mode))
+		}
+	}
+	for _, e := range m.server.History("")[log.first:log.last] {
+		m.trace = append(m.trace, fmt.Sprintf("    %s %s %s topic %d", e.Action, e.Email, e.ContactID[:6], slices.Index(m.topics, e.TopicID)))
+	}
+	for _, e := range m.entries(log.sync) {
+		m.trace = append(m.trace, fmt.Sprintf("    ledger: %s -> %s %.6s %s/%q/%q intent %v members %v events %v failure %v", e.Key, e.Origin,
+			e.ContactID, e.Email, e.FirstName, e.LastName, !e.Intent.Create.IsZero(), m.memberships(e), e.Events, e.Failure != nil))
+	}
+}
+
+func (m *model) memberships(e *reconcile.Entry) []string {
+	var all []string
+	for _, x := range e.Memberships {
+		all = append(all, fmt.Sprintf("%d:%v:%s", slices.Index(m.topics, x.Topic), x.Consent, x.State))
+	}
+	return all
+}
+
+// entries returns the ledger's entries of a sync in the order of their keys.
+func (m *model) entries(s *modelSync) []*reconcile.Entry {
+	var all []*reconcile.Entry
+	for e, err := range m.book.All(context.Background(), s.Name) {
+		m.must(err)
+		all = append(all, e)
+	}
+	return all
+}
+
+// bindings returns the contacts that the ledger knows for the keys of a sync, "" for a key without one.
+func (m *model) bindings(s *modelSync) map[string]string {
+	bound := make(map[string]string)
+	for _, e := range m.entries(s) {
+		bound[e.Key] = e.ContactID
+	}
+	return bound
+}
+
+// sample notes what the contact with that id or address is like now, and returns its id, or what was given if it has none.
+func (m *model) sample(ref string) string {
+	c, ok := m.server.Contact(ref)
+	if !ok {
+		return ref
+	}
+	m.sampled(c)
+	return c.ID
+}
+
+func (m *model) sampled(c owlattest.ContactState) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if values := valuesOf(c.Email, c.FirstName, c.LastName); !slices.Contains(m.written[c.ID], values) {
+		m.written[c.ID] = append(m.written[c.ID], values)
+	}
+}
+
+func (m *model) sampleAll() {
+	for _, c := range m.server.Contacts() {
+		m.sampled(c)
+	}
+}
+
+func valuesOf(email, first, last string) string { return fmt.Sprintf("%s %q %q", email, first, last) }
+
+func jsonField(body []byte, name string) string {
+	var fields map[string]any
+	if json.Unmarshal(body, &fields) != nil {
+		return ""
+	}
+	text, _ := fields[name].(string)
+	return text
+}
+
+// underWay reports whether a consent for the contact has not yet reached Owlat. Nobody opts out meanwhile: a run could not
+// tell such a consent from one given later.
+func (m *model) underWay(c owlattest.ContactState) bool {
+	if by := m.creator(c.ID); by != nil && !m.everSettled(by, c.ID) {
+		return true
+	}
+	return m.wordUnderWay(c)
+}
+
+// wordUnderWay reports it of consents that went from no to yes.
+func (m *model) wordUnderWay(c owlattest.ContactState) bool {
+	for _, s := range m.syncs {
+		theirs := m.known(s, c)
+		for _, topic := range s.topics {
+			var since time.Time
+			for _, w := range m.words {
+				if w.sync == s.index && w.topic == topic && theirs(w.id, w.key, w.email) {
+					since = w.at
+				}
+			}
+			if !since.IsZero() && !m.acted(s, topic, c.ID, since, theirs) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// known returns what tells whether a row is the contact's, as the sync sees it: by its key or address, or its person.
+func (m *model) known(s *modelSync, c owlattest.ContactState) func(id int, key, email string) bool {
+	keys, addresses, people := make(map[string]bool), map[string]bool{c.Email: true, m.identity(c.ID): true}, make(map[int]bool)
+	for _, e := range m.entries(s) {
+		if e.ContactID == c.ID {
+			keys[e.Key], addresses[e.Email], addresses[e.Identity] = true, true, true
+		}
+	}
+	for _, p := range m.table {
+		if keys[p.key] || addresses[normal(p.email)] {
+			people[p.id] = true
+		}
+	}
+	return func(id int, key, email string) bool {
+		return people[id] || key != "" && keys[key] || email != "" && addresses[email]
+	}
+}
+
+// everSettled reports whether a run of the sync has brought a row in step that the ledger knows the contact by.
+func (m *model) everSettled(s *modelSync, contact string) bool {
+	for _, log := range m.runs[m.bornRun:] {
+		if log.sync == s && slices.ContainsFunc(log.rowsFor(contact, ""), func(i int) bool { return log.settled(log.people[i]) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// acted reports whether a run has acted on a consent given at that time: by an add that may have taken effect, or by finding
+// nothing to do for the row.
+func (m *model) acted(s *modelSync, topic int, contact string, since time.Time, theirs func(int, string, string) bool) bool {
+	for _, log := range m.runs {
+		if log.sync != s || log.to.Before(since) {
+			continue
+		}
+		for _, r := range log.requests() {
+			if r.Route == owlattest.RouteTopicContacts && !r.Time.Before(since) && strings.Contains(r.Path, m.topics[topic]) &&
+				r.contact == contact && r.unknown() {
+				return true
+			}
+		}
+		for i, row := range log.rows {
+			if log.from.After(since) && theirs(log.people[i], row.Key, normal(row.Email.Value)) && log.settled(log.people[i]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// unknown reports whether the request took effect, or may have.
+func (r request) unknown() bool {
+	return r.status == 0 || r.status >= 500 || r.status < 300
+}
+
+// settled reports whether the run has brought the person's row in step.
+func (l *runLog) settled(id int) bool {
+	at := slices.Index(l.people, id)
+	if at < 0 {
+		return false
+	}
+	done, told := l.done()[at]
+	if !told {
+		return l.err == nil && l.report != nil
+	}
+	return slices.Contains([]owlatsync.Outcome{owlatsync.Created, owlatsync.Updated, owlatsync.Renamed, owlatsync.Adopted, owlatsync.Unchanged}, done.Outcome)
+}
+
+// done returns what was told of rows, by where they stand in the source.
+func (l *runLog) done() map[int]reconcile.RowDone {
+	told := make(map[int]reconcile.RowDone)
+	for _, what := range l.happened {
+		if d, ok := what.(reconcile.RowDone); ok && d.Position != "" {
+			var n int
+			if _, err := fmt.Sscanf(d.Position, "row %d", &n); err == nil {
+				told[n-1] = d
+			}
+		}
+	}
+	return told
+}
+
+// requests returns the run's requests in the order of their answers.
+func (l *runLog) requests() (all []request) {
+	for _, what := range l.happened {
+		if r, ok := what.(request); ok {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// writes counts the requests that were no GETs, and those of them that were granted.
+func (l *runLog) writes() (sent, granted int) {
+	for _, r := range l.requests() {
+		if r.Method == http.MethodGet {
+			continue
+		}
+		sent++
+		if r.status >= 200 && r.status < 300 {
+			granted++
+		}
+	}
+	return sent, granted
+}
+
+// planned returns the plan's summary, false if the run did not come so far.
+func (l *runLog) planned() (reconcile.Summary, bool) {
+	for _, what := range l.happened {
+		if p, ok := what.(reconcile.Planned); ok {
+			return p.Summary, true
+		}
+	}
+	return reconcile.Summary{}, false
+}
+
+// everBound returns the contacts that the ledger had for the key of the sync since it first met it, or met it again after
+// the row's entry went on under another key.
+func (m *model) everBound(s *modelSync, key string) map[string]bool {
+	ever := make(map[string]bool)
+	for _, log := range m.runs[m.bornRun:] {
+		if log.sync != s {
+			continue
+		}
+		for _, bound := range []map[string]string{log.bound, log.after} {
+			id, known := bound[key]
+			if !known {
+				clear(ever)
+			}
+			for other, theirs := range bound {
+				if other != key && id != theirs {
+					delete(ever, theirs)
+				}
+			}
+			if id != "" {
+				ever[id] = true
+			}
+		}
+	}
+	return ever
+}

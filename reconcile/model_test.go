@@ -1,0 +1,237 @@
+package reconcile_test
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+const (
+	// seedVariable replays one history: OWLATSYNC_SEED=123 go test -run TestModel ./reconcile
+	seedVariable = "OWLATSYNC_SEED"
+	// soakVariable lets TestModel go on for that long, such as 2h.
+	soakVariable = "OWLATSYNC_SOAK"
+
+	histories       = 2000 // with the ledger in memory
+	sqliteHistories = 100  // with the ledger in a file
+	shortly         = 10   // what these are divided by with -short
+)
+
+// TestModel runs random histories of sources, people, faults and kills against the emulator and checks the invariants after
+// every run, and at the end of each that Owlat holds what rows and policies say.
+func TestModel(t *testing.T) {
+	t.Parallel()
+	if seed, ok := os.LookupEnv(seedVariable); ok {
+		n, err := strconv.ParseUint(seed, 10, 64)
+		if err != nil {
+			t.Fatalf("%s=%s is no seed: %v", seedVariable, seed, err)
+		}
+		replay(t, n)
+		return
+	}
+	if soak, ok := os.LookupEnv(soakVariable); ok {
+		d, err := time.ParseDuration(soak)
+		if err != nil {
+			t.Fatalf("%s=%s is no duration: %v", soakVariable, soak, err)
+		}
+		end := time.Now().Add(d)
+		play(t, "soak", func(i int) bool { return time.Now().Before(end) }, func(i int) bool { return i%20 == 19 })
+		return
+	}
+	share := 1
+	if testing.Short() {
+		share = shortly
+	}
+	play(t, "memory", func(i int) bool { return i < histories/share }, func(int) bool { return false })
+	play(t, "sqlite", func(i int) bool { return i < sqliteHistories/share }, func(int) bool { return true })
+}
+
+// play runs histories with fresh seeds on all processors for as long as more says.
+func play(t *testing.T, name string, more, inFile func(i int) bool) {
+	first := rand.Uint64()
+	var next atomic.Int64
+	var mu sync.Mutex
+	counts := make(map[string]int)
+	t.Cleanup(func() {
+		for _, what := range slices.Sorted(maps.Keys(counts)) {
+			t.Logf("%s: %6d %s", name, counts[what], what)
+		}
+	})
+	told := time.Now()
+	tally := func(played int, m *model) {
+		mu.Lock()
+		defer mu.Unlock()
+		for what, n := range m.counts {
+			counts[what] += n
+		}
+		if name == "soak" && time.Since(told) >= time.Minute {
+			told = time.Now()
+			fmt.Printf("%d histories from seed %d on\n", played, first)
+		}
+	}
+	for worker := range runtime.GOMAXPROCS(0) {
+		t.Run(fmt.Sprintf("%s %d", name, worker), func(t *testing.T) {
+			t.Parallel()
+			for !t.Failed() {
+				i := int(next.Add(1)) - 1
+				if !more(i) {
+					t.Logf("%d histories from seed %d on", i, first)
+					return
+				}
+				seed := first + uint64(i)
+				h := newHistory(seed, inFile(i))
+				m := h.play(t)
+				tally(i+1, m)
+				if len(m.failures) > 0 {
+					report(t, h, m)
+				}
+			}
+		})
+	}
+}
+
+// replay plays the history of a seed with both ledgers, more often if it has several workers, whose order differs each time.
+func replay(t *testing.T, seed uint64) {
+	for _, inFile := range []bool{false, true} {
+		h := newHistory(seed, inFile)
+		for range h.times() {
+			m := h.play(t)
+			if testing.Verbose() {
+				t.Log(strings.Join(m.trace, "\n"))
+			}
+			if len(m.failures) > 0 {
+				report(t, h, m)
+				return
+			}
+		}
+	}
+}
+
+// report shows the shortest history that still fails which leaving out steps finds.
+func report(t *testing.T, h *history, failed *model) {
+	t.Helper()
+	shorter := func(without *history) bool {
+		for range without.times() {
+			if m := without.play(t); len(m.failures) > 0 {
+				h, failed = without, m
+				return true
+			}
+		}
+		return false
+	}
+	if h.workers > 1 {
+		alone := *h
+		alone.workers = 1
+		shorter(&alone)
+	}
+	steps := len(h.steps)
+	for size := cmp.Or(steps/2, 1); size > 0; size /= 2 {
+		for i := 0; i+size <= len(h.steps); {
+			without := *h
+			without.steps = slices.Delete(slices.Clone(h.steps), i, i+size)
+			if !shorter(&without) {
+				i += size
+			}
+		}
+	}
+	for i := range h.steps {
+		if h.steps[i].plain {
+			continue
+		}
+		calm := *h
+		calm.steps = slices.Clone(h.steps)
+		calm.steps[i].plain = true
+		shorter(&calm)
+	}
+	t.Errorf("%s=%d (%d of %d steps remain) fails:\n%s\n\nhistory:\n%s", seedVariable, h.seed, len(h.steps), steps,
+		strings.Join(failed.failures, "\n"), strings.Join(failed.trace, "\n"))
+}
+
+// history is everything that a seed decides.
+type history struct {
+	seed    uint64
+	inFile  bool
+	workers int
+	steps   []step
+}
+
+// step is one thing that happens. What exactly follows from its own seed and from how things stand, so that a history from
+// which steps were left out makes sense too.
+type step struct {
+	kind  string
+	seed  uint64
+	plain bool // without anything that goes wrong
+}
+
+// times is how often a history is played to see whether it fails: with several workers each time is different.
+func (h *history) times() int {
+	if h.workers > 1 {
+		return 10
+	}
+	return 1
+}
+
+// newHistory makes the history of a seed.
+func newHistory(seed uint64, inFile bool) *history {
+	r := rand.New(rand.NewPCG(seed, 0))
+	h := &history{seed: seed, inFile: inFile, workers: 1}
+	if r.IntN(5) == 0 {
+		h.workers = 16
+	}
+	total := 0
+	for _, k := range stepKinds {
+		total += k.weight
+	}
+	people := r.IntN(7)
+	if r.IntN(50) == 0 {
+		people = 40
+	}
+	for range people {
+		h.steps = append(h.steps, step{kind: "somebody joins", seed: r.Uint64()})
+		if r.IntN(4) == 0 {
+			h.steps = append(h.steps, step{kind: "somebody was there", seed: r.Uint64()})
+		}
+	}
+	for range 5 + r.IntN(20) {
+		at := r.IntN(total)
+		for _, k := range stepKinds {
+			if at -= k.weight; at < 0 {
+				h.steps = append(h.steps, step{kind: k.name, seed: r.Uint64()})
+				break
+			}
+		}
+	}
+	return h
+}
+
+// play plays the history in a bubble of its own and returns what became of it.
+func (h *history) play(t *testing.T) (m *model) {
+	t.Helper()
+	folder := ""
+	if h.inFile {
+		folder = t.TempDir()
+	}
+	synctest.Test(t, func(t *testing.T) {
+		m = newModel(t, h, folder)
+		defer m.close()
+		for _, s := range h.steps {
+			if m.step(s); len(m.failures) > 0 {
+				return
+			}
+		}
+		m.r = rand.New(rand.NewPCG(h.seed, 2))
+		m.finale()
+	})
+	return m
+}

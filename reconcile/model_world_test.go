@@ -1,0 +1,423 @@
+package reconcile_test
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/ledger/ledgertest"
+	"owlatsync/owlat"
+	"owlatsync/owlat/owlattest"
+	"owlatsync/reconcile"
+)
+
+// reaction is how long after a run nobody else acts in Owlat: within it an add or a create whose answer was lost may be
+// sent again, or taken for ours.
+const reaction = 11 * time.Minute
+
+// clockSkew is how long after somebody else created a contact no run begins: Owlat's clock may be a minute behind ours, so
+// that a contact made just before a create of unknown outcome is taken for that create's.
+const clockSkew = 2 * time.Minute
+
+// person is a row of the one table that all sources of a model query.
+type person struct {
+	id          int // the model's own; keys and addresses change
+	key         string
+	email       string // as it stands in the table, perhaps in capitals
+	invalid     bool   // Owlat would refuse the address
+	first, last owlatsync.Field
+	consents    []bool // by topic of the model
+	in          []bool // by sync
+}
+
+// modelSync is a sync with what the model remembers of it.
+type modelSync struct {
+	reconcile.Sync
+	index  int
+	topics []int // the model's topics that are configured, in the order of Sync.Topics
+	held   int64 // the run that is held, 0 if none
+}
+
+// runLog is a run and all that happened during it.
+type runLog struct {
+	noteMu
+	sync     *modelSync
+	config   reconcile.Sync // as it was
+	topics   []int
+	lost     int // how often the ledger had been lost
+	from, to time.Time
+	// first and last bound the run's part of the emulator's history.
+	first, last int
+	rows        []owlatsync.Row
+	people      []int // by row
+	bound       map[string]string
+	full        bool // neither Only nor Limit
+	doubt       bool // an earlier run left something of unknown outcome, which this one had to look up
+	happened    []any
+	report      *owlatsync.Report
+	err         error
+	fuse        *fuse
+	after       map[string]string // key → contact id, as the ledger had it afterwards
+}
+
+// noteMu is around what happened during a run.
+type noteMu struct{ mu sync.Mutex }
+
+// request is a request of a run as the emulator saw it. The other happenings of a run are the engine's own events.
+type request struct {
+	owlattest.Request
+	status  int
+	contact string // the id of whom it concerned, where there is one
+}
+
+// wordLog is the source's consent going from no to yes.
+type wordLog struct {
+	at    time.Time
+	sync  int
+	topic int
+	id    int
+	key   string
+	email string
+}
+
+// model is one history being played.
+type model struct {
+	mu      sync.Mutex // around written, which grows during runs
+	t       *testing.T
+	h       *history
+	r       *rand.Rand // of the step
+	server  *owlattest.Server
+	key     string // of the syncs
+	other   string // of somebody else
+	limiter bool
+
+	book    reconcile.Ledger
+	memory  *ledgertest.Memory
+	path    string
+	folder  string
+	lost    int // how often the ledger was lost
+	born    time.Time
+	bornAt  int // in the emulator's history
+	bornRun int // in runs
+
+	table  []*person
+	topics []string // ids of all topics
+	syncs  []*modelSync
+	serial int
+
+	running *runLog
+	runs    []*runLog
+	quiet   time.Time // end of the latest run
+	words   []wordLog
+	spoken  map[string]map[bool]bool // what the source said last, by sync, topic and person, key or address
+	written map[string][]string      // values that a contact had, by id
+	foreign map[string][]string      // values that somebody else gave it, by id and field
+
+	heard    map[string]time.Time // when the engine was told of opt-outs, by contact and topic, since the ledger was lost
+	counts   map[string]int       // what happened how often
+	trace    []string
+	failures []string
+}
+
+func newModel(t *testing.T, h *history, folder string) *model {
+	r := rand.New(rand.NewPCG(h.seed, 1))
+	m := &model{
+		t: t, h: h, r: r, folder: folder,
+		spoken: make(map[string]map[bool]bool), written: make(map[string][]string), foreign: make(map[string][]string),
+		heard: make(map[string]time.Time), counts: make(map[string]int), limiter: r.IntN(10) == 0,
+	}
+	m.server = &owlattest.Server{NoLimit: !m.limiter, BasePath: "/base", RandomSeed: h.seed | 1}
+	m.key, m.other = m.server.AddKey(), m.server.AddKey()
+	m.server.OnAnswer = m.answered
+	m.openLedger()
+	for i := range 1 + r.IntN(3) {
+		m.topics = append(m.topics, m.server.AddTopic(fmt.Sprintf("topic %d", i), r.IntN(3) == 0))
+	}
+	names := []string{"users"}
+	if r.IntN(10) < 3 {
+		names = append(names, "orders")
+	}
+	for i, name := range names {
+		m.syncs = append(m.syncs, m.newSync(i, name))
+	}
+	m.count(fmt.Sprintf("histories with %d syncs", len(m.syncs)))
+	for _, s := range m.syncs {
+		m.count(fmt.Sprintf("syncs with on_missing %s", s.OnMissing))
+		m.count(fmt.Sprintf("syncs with events: %v", len(s.Events) > 0))
+	}
+	m.tell("%d syncs, %d topics, %d workers, limiter %v", len(m.syncs), len(m.topics), h.workers, m.limiter)
+	for _, s := range m.syncs {
+		m.tell("sync %s: topics %v, missing %q, remote %q, nulls %q, key is address %v, guards %+v, %d events", s.Name, m.topicNames(&s.Sync),
+			s.OnMissing, s.OnRemoteDelete, s.Nulls, s.KeyIsAddress, s.Guards, len(s.Events))
+	}
+	return m
+}
+
+func (m *model) newSync(index int, name string) *modelSync {
+	s := &modelSync{index: index}
+	s.Name = name
+	s.Guards = unguarded
+	if m.r.IntN(6) == 0 {
+		s.Guards = reconcile.Guards{Removals: reconcile.Limit{Share: 0.3, Rows: 1}, Updates: reconcile.Limit{Share: 0.5, Rows: 1}}
+	}
+	s.OnMissing = pick(m.r, reconcile.MissingKeep, reconcile.MissingLeave, reconcile.MissingDelete)
+	s.OnRemoteDelete = pick(m.r, reconcile.RemoteDeleteKeep, reconcile.RemoteDeleteKeep, reconcile.RemoteDeleteRecreate)
+	s.Nulls = pick(m.r, reconcile.NullsKeep, reconcile.NullsClear)
+	s.KeyIsAddress = m.r.IntN(8) == 0
+	if m.r.IntN(3) == 0 {
+		for _, on := range []reconcile.EventOn{reconcile.OnCreated, reconcile.OnUpdated, reconcile.OnAppears} {
+			s.Events = append(s.Events, reconcile.EventRule{Name: name + "_" + string(on), On: on, Properties: map[string]string{"plan": "plan"}})
+		}
+	}
+	for topic := range m.topics {
+		if m.r.IntN(4) > 0 {
+			m.configure(s, topic)
+		}
+	}
+	return s
+}
+
+// configure adds a topic to a sync.
+func (m *model) configure(s *modelSync, topic int) {
+	s.topics = append(slices.Clone(s.topics), topic)
+	s.Topics = append(slices.Clone(s.Topics), reconcile.Topic{
+		ID: m.topics[topic], When: m.r.IntN(4) > 0,
+		Existing: pick(m.r, reconcile.ExistingSkip, reconcile.ExistingSkip, reconcile.ExistingSkip, reconcile.ExistingAdd),
+	})
+}
+
+func (m *model) topicNames(s *reconcile.Sync) []string {
+	var names []string
+	for _, t := range s.Topics {
+		names = append(names, fmt.Sprintf("%d(when %v, existing %s)", slices.Index(m.topics, t.ID), t.When, t.Existing))
+	}
+	return names
+}
+
+func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
+
+// tell adds a line to the trace.
+func (m *model) tell(format string, args ...any) {
+	m.trace = append(m.trace, time.Now().Format("02 15:04:05 ")+fmt.Sprintf(format, args...))
+}
+
+// count counts something that happened.
+func (m *model) count(what string) { m.counts[what]++ }
+
+// fail notes that something is wrong.
+func (m *model) fail(format string, args ...any) {
+	m.failures = append(m.failures, fmt.Sprintf(format, args...))
+}
+
+// must ends the test on errors of the model's own.
+func (m *model) must(err error) {
+	if err != nil {
+		m.t.Fatalf("%s=%d: the model itself failed: %v", seedVariable, m.h.seed, err)
+	}
+}
+
+func (m *model) openLedger() {
+	switch {
+	case !m.h.inFile && m.memory == nil:
+		m.memory = ledgertest.NewMemory()
+		m.book = m.memory
+	case !m.h.inFile:
+		m.must(m.memory.Close())
+		m.memory = m.memory.Reopen()
+		m.book = m.memory
+	default:
+		if m.path == "" {
+			m.path = filepath.Join(m.folder, fmt.Sprintf("ledger%d.db", m.lost))
+		}
+		m.closeBook()
+		l, err := ledger.OpenSQLite(context.Background(), "sqlite", m.path)
+		m.must(err)
+		m.book = l
+	}
+}
+
+func (m *model) closeBook() {
+	if l, ok := m.book.(*ledger.SQLite); ok {
+		m.must(l.Close())
+	}
+}
+
+// loseLedger begins with an empty one.
+func (m *model) loseLedger() {
+	m.lost++
+	clear(m.heard)
+	m.memory, m.path = nil, ""
+	m.openLedger()
+	m.born, m.bornAt, m.bornRun = time.Now(), len(m.server.History("")), len(m.runs)
+	for _, s := range m.syncs {
+		s.held = 0
+	}
+	time.Sleep(clockSkew) // else what was created before could be taken for what is now
+}
+
+func (m *model) close() {
+	m.closeBook()
+	if m.folder != "" {
+		_ = os.RemoveAll(m.folder) // a soak would fill the disk before the test's end tidies up
+	}
+}
+
+// engine returns an engine that the fuse can break off.
+func (m *model) engine(f *fuse, observe func(reconcile.Event)) (*reconcile.Engine, *owlat.Client) {
+	meter := new(reconcile.Meter)
+	options := []owlat.Option{owlat.WithTransport(fusedTransport{f, m.server.Transport()}), owlat.WithObserver(meter.Observe)}
+	if !m.limiter {
+		options = append(options, owlat.WithoutLimiter())
+	}
+	client, err := owlat.NewClient("https://owlat.example/base", m.key, options...)
+	m.must(err)
+	return reconcile.New(client, fusedLedger{f, m.book}, reconcile.Options{Meter: meter, Workers: m.h.workers, Observe: observe}), client
+}
+
+// rowsOf queries the sync's source: its rows, and whose they are.
+func (m *model) rowsOf(s *modelSync) (list []owlatsync.Row, people []int) {
+	for _, p := range m.table {
+		if !p.in[s.index] {
+			continue
+		}
+		row := owlatsync.Row{
+			Key: p.key, Email: owlatsync.Some(p.email), FirstName: p.first, LastName: p.last,
+			Properties: []owlatsync.Property{{Name: "plan", Value: "free"}},
+		}
+		if s.KeyIsAddress {
+			row.Key = ""
+		}
+		for i := range s.Topics {
+			row.Consents = append(row.Consents, m.word(s, i, p))
+		}
+		list, people = append(list, row), append(people, p.id)
+	}
+	return list, people
+}
+
+// word is what the source of the sync says of a person and the i-th topic of the sync.
+func (m *model) word(s *modelSync, i int, p *person) bool {
+	return !s.Topics[i].When || p.consents[s.topics[i]]
+}
+
+// normal is the address as Owlat keeps it, "" for none.
+func normal(raw string) string {
+	address, err := owlatsync.NormalizeAddress(raw)
+	if err != nil {
+		return ""
+	}
+	return address
+}
+
+// keyOf is the key by which the ledger knows the row of a sync, "" for none.
+func keyOf(s *reconcile.Sync, row owlatsync.Row) string {
+	if s.KeyIsAddress {
+		return normal(row.Email.Value)
+	}
+	return row.Key
+}
+
+// sourceChanged notes every consent that went from no to yes: of a person, of a row's key, or of an address, whoever's it is.
+func (m *model) sourceChanged() {
+	for _, s := range m.syncs {
+		for i, topic := range s.topics {
+			if !s.Topics[i].When {
+				continue
+			}
+			now := make(map[string]map[bool]bool)
+			first := make(map[string]*person) // of several rows with one key the first counts
+			key := func(p *person) string {
+				return keyOf(&s.Sync, owlatsync.Row{Key: p.key, Email: owlatsync.Some(p.email)})
+			}
+			for _, p := range slices.Backward(m.table) {
+				if p.in[s.index] {
+					first[key(p)] = p
+				}
+			}
+			names := func(p *person) []string {
+				names := []string{fmt.Sprint("person ", p.id), "address " + normal(p.email)}
+				if first[key(p)] == p {
+					names = append(names, "key "+key(p))
+				}
+				for j := range names {
+					names[j] = fmt.Sprintf("%d %d %s", s.index, topic, names[j])
+				}
+				return names
+			}
+			for _, p := range m.table {
+				if !p.in[s.index] {
+					continue
+				}
+				for _, name := range names(p) {
+					if now[name] == nil {
+						now[name] = make(map[bool]bool)
+					}
+					now[name][m.word(s, i, p)] = true
+				}
+			}
+			for _, p := range m.table {
+				if !p.in[s.index] || !m.word(s, i, p) {
+					continue
+				}
+				for _, name := range names(p) {
+					if was := m.spoken[name]; was[false] && (!was[true] || !now[name][false]) {
+						m.words = append(m.words, wordLog{time.Now(), s.index, topic, p.id, p.key, normal(p.email)})
+						break
+					}
+				}
+			}
+			for name, words := range now {
+				m.spoken[name] = words
+			}
+		}
+	}
+}
+
+// modelRows is the source of a run, which may break off.
+type modelRows struct {
+	list   []owlatsync.Row
+	breaks int // after so many rows; -1: never
+}
+
+func (s modelRows) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
+	return func(yield func(*owlatsync.Row, error) bool) {
+		list := rows{list: s.list}
+		if s.breaks >= 0 {
+			list = rows{list: s.list[:s.breaks], err: errSource}
+		}
+		for row, err := range list.Rows(ctx) {
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
+// answered notes a request of the run under way, and what the contact it concerned is like now.
+func (m *model) answered(r owlattest.Request, status int) {
+	run := m.running
+	if run == nil {
+		return
+	}
+	contact := ""
+	switch {
+	case r.Route == owlattest.RouteContact, r.Route == owlattest.RouteTopicContact:
+		contact = m.sample(r.Path[strings.LastIndex(r.Path, "/")+1:])
+	case r.Route == owlattest.RouteTopicContacts:
+		contact = jsonField(r.Body, "contactId")
+	case r.Method == http.MethodPost:
+		contact = m.sample(jsonField(r.Body, "email"))
+	}
+	run.note(request{r, status, contact})
+}
