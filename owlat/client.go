@@ -78,7 +78,7 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	cfg := config{
 		timeout:   DefaultTimeout,
 		retries:   DefaultRetries,
-		limiter:   NewLimiter(DefaultRate, DefaultBurst),
+		limiter:   NewAutoLimiter(),
 		userAgent: "owlat-go",
 	}
 	for _, opt := range opts {
