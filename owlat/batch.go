@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 )
 
 // BatchOptions set how a batch is sent.
 type BatchOptions struct {
-	// Concurrency is how many inputs are in flight at once; 0 means 8. The limiter sets the pace, so that more only helps
-	// where an answer takes longer than 800 ms.
+	// Concurrency is how many inputs are worked on at once at most; 0 means as many as a [Pool] allows. Up to that their
+	// number follows by itself from the pace and from how long answers take.
 	Concurrency int
 }
 
@@ -21,11 +20,9 @@ type BatchResult[T any] struct {
 	Err   error
 }
 
-const (
-	defaultConcurrency = 8
-	// A 429 never has an effect and a batch has time, so it outlasts others that use the same key.
-	batchPatience = 20
-)
+// batchPatience is how often a batch repeats after a 429, which never has an effect: it outlasts others that use the same
+// key.
+const batchPatience = 20
 
 // SyncBatch upserts any number of contacts and returns one result per input, in the order of the inputs. A failure stops
 // no other; one that every further request would meet ([ErrUnauthenticated], [ErrLimitReached], [ErrForbidden],
@@ -34,7 +31,7 @@ const (
 func (s *Contacts) SyncBatch(ctx context.Context, in []ContactCreate, opts BatchOptions) []BatchResult[UpsertResult] {
 	patient := &Contacts{s.core.patient()}
 	key := func(c ContactCreate) string { return "email " + strings.ToLower(c.Email) }
-	return runBatch(ctx, in, opts, key, patient.Upsert)
+	return runBatch(ctx, s.core, in, opts, key, patient.Upsert)
 }
 
 // AddBatch puts any number of contacts on a topic and returns one result per input, as [Contacts.SyncBatch] does. Mind
@@ -47,7 +44,7 @@ func (s *Topics) AddBatch(ctx context.Context, topicID string, in []Member, opts
 		}
 		return "email " + strings.ToLower(m.Email)
 	}
-	return runBatch(ctx, in, opts, key, func(ctx context.Context, m Member) (*Membership, error) {
+	return runBatch(ctx, s.core, in, opts, key, func(ctx context.Context, m Member) (*Membership, error) {
 		return patient.Add(ctx, topicID, m)
 	})
 }
@@ -60,42 +57,31 @@ func (c *core) patient() *core {
 }
 
 // runBatch sends every input and returns when all are done. Inputs with one key are sent in their order.
-func runBatch[In, Out any](ctx context.Context, in []In, opts BatchOptions, key func(In) string,
+func runBatch[In, Out any](ctx context.Context, c *core, in []In, opts BatchOptions, key func(In) string,
 	send func(context.Context, In) (*Out, error),
 ) []BatchResult[Out] {
 	results := make([]BatchResult[Out], len(in))
-	next := make(chan []int)
-	stop := &stopper{}
-	var workers sync.WaitGroup
-	groups := groupByKey(in, key)
-	concurrency := opts.Concurrency
-	if concurrency <= 0 {
-		concurrency = defaultConcurrency
-	}
-	for range min(concurrency, len(groups)) {
-		workers.Go(func() {
-			for group := range next {
-				for _, i := range group {
-					if err := stop.reason(ctx); err != nil {
-						results[i].Err = fmt.Errorf("not sent: %w", err)
-						continue
-					}
-					value, err := send(ctx, in[i])
-					if err != nil {
-						results[i].Err = err
-						stop.consider(err)
-						continue
-					}
-					results[i].Value = *value
+	pool := c.newPool(opts.Concurrency)
+	for _, group := range groupByKey(in, key) {
+		pool.Go(ctx, func(ctx context.Context) {
+			for _, i := range group {
+				if err := pool.over(ctx); err != nil {
+					results[i].Err = fmt.Errorf("not sent: %w", err)
+					continue
 				}
+				value, err := send(ctx, in[i])
+				if err != nil {
+					results[i].Err = err
+					if endsBatch(err) {
+						pool.Close(err)
+					}
+					continue
+				}
+				results[i].Value = *value
 			}
 		})
 	}
-	for _, group := range groups {
-		next <- group
-	}
-	close(next)
-	workers.Wait()
+	pool.Wait()
 	return results
 }
 
@@ -115,30 +101,12 @@ func groupByKey[In any](in []In, key func(In) string) [][]int {
 	return groups
 }
 
-// stopper remembers the first error that every further request would meet too.
-type stopper struct {
-	mu  sync.Mutex
-	err error
-}
-
-func (s *stopper) consider(err error) {
+// endsBatch reports whether every further request would meet the same.
+func endsBatch(err error) bool {
 	for _, final := range []error{ErrUnauthenticated, ErrLimitReached, ErrForbidden, ErrNoRoute} {
 		if errors.Is(err, final) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			if s.err == nil {
-				s.err = err
-			}
-			return
+			return true
 		}
 	}
-}
-
-func (s *stopper) reason(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err
+	return false
 }

@@ -78,7 +78,7 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	cfg := config{
 		timeout:   DefaultTimeout,
 		retries:   DefaultRetries,
-		limiter:   NewLimiter(DefaultRate, DefaultBurst),
+		limiter:   NewAutoLimiter(),
 		userAgent: "owlat-go",
 	}
 	for _, opt := range opts {
@@ -186,6 +186,15 @@ func (c *Client) RateLimit() RateLimit {
 		return *last
 	}
 	return RateLimit{}
+}
+
+// Rate returns how many requests a second the client sends at most as things stand, and how many at once after a rest;
+// 0 without a limiter.
+func (c *Client) Rate() (perSecond float64, burst int) {
+	if c.core.limiter == nil {
+		return 0, 0
+	}
+	return c.core.limiter.Rate()
 }
 
 // CloseIdleConnections closes the connections that the client keeps for later requests.

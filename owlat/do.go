@@ -18,6 +18,8 @@ import (
 const (
 	maxRetryAfter = 30 * time.Second
 	firstBackoff  = 500 * time.Millisecond
+	// owlatAsks is what Owlat's own 429 asks for, always, though the next token comes within 100 ms: it is no measure.
+	owlatAsks = time.Second
 )
 
 // call is one request of the API, whatever number of attempts it takes.
@@ -38,34 +40,50 @@ func (c *core) do(ctx context.Context, cl call) (*answer, error) {
 	}
 	var last error
 	unsure, failed := false, 0
-	ready := time.Now()
+	ready, pool := time.Now(), poolOf(ctx)
 	for try := 1; ; try++ {
-		if err := c.admit(ctx, cl); err != nil {
+		start, err := c.admit(ctx, cl, pool)
+		if err != nil {
 			if last != nil && ctx.Err() == nil {
 				return nil, last
 			}
+			if errors.Is(err, errShut) {
+				err = pool.reason()
+			}
 			return nil, cl.transportError(unsure, err)
 		}
-		attempt := Attempt{Method: cl.method, Route: cl.route, Start: time.Now(), Try: try}
+		attempt := Attempt{Method: cl.method, Route: cl.route, Start: start, Try: try}
 		attempt.Waited = attempt.Start.Sub(ready)
+		pool.count(0, 1)
 		ans, status, err := c.attempt(ctx, cl, body)
+		c.answered(ctx, cl, start, status, err)
 		attempt.Duration = time.Since(attempt.Start)
 		unsure = carry(err, unsure)
 		attempt.Status, attempt.Err = status, err
 		c.report(ctx, attempt)
+		limited := errors.Is(err, ErrRateLimited)
+		if !limited {
+			pool.count(0, -1)
+		}
 		if err == nil {
 			return ans, nil
 		}
 		last, ready = err, time.Now()
-		if !errors.Is(err, ErrRateLimited) {
+		if !limited {
 			failed++
 		}
 		pause, again := c.next(ctx, cl, err, try, failed)
+		if again {
+			err = sleep(ctx, pool.closed(), pause)
+		}
+		if limited { // until here: who only waits for the budget does not keep others from being begun
+			pool.count(0, -1)
+		}
 		if !again {
 			return nil, last
 		}
-		if err := sleep(ctx, pause); err != nil {
-			if ctx.Err() == nil { // the deadline would pass first
+		if err != nil {
+			if ctx.Err() == nil { // the deadline would pass first, or the pool was closed
 				return nil, last
 			}
 			return nil, cl.transportError(unsure, err)
@@ -73,12 +91,37 @@ func (c *core) do(ctx context.Context, cl call) (*answer, error) {
 	}
 }
 
-// admit waits until the call may be sent.
-func (c *core) admit(ctx context.Context, cl call) error {
-	if c.limiter == nil || cl.open {
-		return ctx.Err()
+// admit waits until the call may be sent, and tells when that was.
+func (c *core) admit(ctx context.Context, cl call, pool *Pool) (time.Time, error) {
+	if c.limiter != nil && !cl.open {
+		return c.limiter.enter(ctx, pool.closed(), true, 2*c.jitter()-1)
 	}
-	return c.limiter.Wait(ctx)
+	select {
+	case <-pool.closed():
+		return time.Time{}, errShut
+	default:
+		return time.Now(), ctx.Err()
+	}
+}
+
+// answered tells the limiter how an attempt ended.
+func (c *core) answered(ctx context.Context, cl call, start time.Time, status int, err error) {
+	if c.limiter == nil || cl.open {
+		return
+	}
+	told, v := 0, passed
+	if last := c.lastLimit.Load(); last != nil && status > 0 {
+		told = last.Limit
+	}
+	switch {
+	case errors.Is(err, ErrRateLimited):
+		v = refused
+	case status >= 500, status == 0 && ctx.Err() == nil:
+		v = failed
+	case status == 0, status == http.StatusUnauthorized:
+		v = silent
+	}
+	c.limiter.leave(start, v, told)
 }
 
 // carry keeps in err, and returns, whether one of the attempts so far may have taken effect.
@@ -94,7 +137,7 @@ func carry(err error, unsure bool) bool {
 }
 
 // next decides whether an attempt, the try-th and one of failed that met no 429, is repeated and after what pause. A 429
-// holds everybody back, repeated or not.
+// that asks for longer than Owlat's do holds everybody back, repeated or not.
 func (c *core) next(ctx context.Context, cl call, err error, try, failed int) (time.Duration, bool) {
 	pause := c.backoff(try)
 	again := try <= c.patience && failed <= c.retries
@@ -104,10 +147,9 @@ func (c *core) next(ctx context.Context, cl call, err error, try, failed int) (t
 		asked := min(e.RetryAfter, maxRetryAfter)
 		pause = max(pause, asked)
 		if e.Category == CategoryRateLimited {
-			if asked == 0 {
-				asked = pause
+			if asked > owlatAsks {
+				c.pauseAll(asked)
 			}
-			c.pauseAll(asked)
 			return pause, again
 		}
 		return pause, again && repeatable && e.StatusCode >= 500

@@ -2,60 +2,165 @@ package owlat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
-// Limiter paces requests: a token bucket, and a time before which nothing is sent. It serves its callers in the order in
-// which they came. It is safe for concurrent use and shared by all that send with one API key.
+const (
+	// firstInFlight is how many requests are sent before anything is known of the server: a connection that is yet to be
+	// made would bunch them, and a key that is refused would be refused as often.
+	firstInFlight = 3
+	// growth is by how many every answer lets their number grow.
+	growth = 3
+	// maxInFlight is how many requests wait for answers at most, however slow these are.
+	maxInFlight = 256
+)
+
+// Limiter paces requests. It serves its callers in the order in which they came. It is safe for concurrent use and shared
+// by all that send with one API key (Invariant 5); the package documentation tells how it finds its pace.
 type Limiter struct {
-	bucket *rate.Limiter
-	turn   chan struct{} // held by the caller that is next; Go serves the others in their order
+	turn chan struct{} // held by the caller that is next; Go serves the others in their order
+	room chan struct{} // told that a request in flight has ended
 
 	mu        sync.Mutex
+	pacer     pacer
 	notBefore time.Time
+	inFlight  int
+	window    int       // how many may be in flight
+	shrunk    time.Time // when a failure last made it smaller
 }
 
-// NewLimiter returns a limiter of perSecond tokens a second that holds at most burst and starts full. It panics unless
-// both are positive.
+// NewLimiter returns a limiter of at most perSecond requests a second, and at most burst at once after a rest. It slows
+// down below that by itself when the server refuses. It panics unless both are positive.
 func NewLimiter(perSecond float64, burst int) *Limiter {
 	if !(perSecond > 0) || burst < 1 {
 		panic(fmt.Sprintf("owlat: a limiter needs a positive rate and burst, not %v and %d", perSecond, burst))
 	}
+	return makeLimiter(perSecond, burst)
+}
+
+// NewAutoLimiter returns the limiter that a client has without options: it begins with [DefaultRate] and [DefaultBurst] and
+// goes as fast as the server says that it may.
+func NewAutoLimiter() *Limiter { return makeLimiter(0, DefaultBurst) }
+
+func makeLimiter(own float64, burst int) *Limiter {
 	return &Limiter{
-		bucket: rate.NewLimiter(rate.Limit(perSecond), burst),
 		turn:   make(chan struct{}, 1),
+		room:   make(chan struct{}, 1),
+		pacer:  newPacer(own, burst),
+		window: firstInFlight,
 	}
+}
+
+// Rate returns how many requests a second are sent at most as things stand, and how many at once after a rest.
+func (l *Limiter) Rate() (perSecond float64, burst int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pacer.pace(time.Now()), l.pacer.burst
 }
 
 // Wait returns nil when a request may be sent, and the context's error, having used no token, when ctx ends first. It
 // fails at once, matching context.DeadlineExceeded, when the caller is next and ctx would end before its token is there.
 func (l *Limiter) Wait(ctx context.Context) error {
+	_, err := l.enter(ctx, nil, false, 0)
+	return err
+}
+
+// errShut ends the wait of a caller whose pool was closed.
+var errShut = errors.New("not sent")
+
+// enter waits as Wait does, and no longer than shut is open. A request that is counted as in flight is ended by leave; its
+// number is bounded.
+func (l *Limiter) enter(ctx context.Context, shut <-chan struct{}, counted bool, dither float64) (time.Time, error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return time.Time{}, err
 	}
 	select {
 	case l.turn <- struct{}{}:
 		defer func() { <-l.turn }()
 	case <-ctx.Done():
-		return ctx.Err()
+		return time.Time{}, ctx.Err()
+	case <-shut:
+		return time.Time{}, errShut
 	}
-	if err := l.waitPause(ctx); err != nil {
-		return err
+	for {
+		select {
+		case <-shut:
+			return time.Time{}, errShut
+		default:
+		}
+		l.mu.Lock()
+		now := time.Now()
+		crowded := counted && l.inFlight >= l.window
+		wait := max(l.notBefore.Sub(now), l.pacer.wait(now))
+		if wait > 0 && dither > 0 {
+			wait += time.Duration(dither * float64(l.pacer.every(now)))
+			dither = 0
+		}
+		if !crowded && wait <= 0 {
+			l.pacer.take(now)
+			if counted {
+				l.inFlight++
+			}
+			l.mu.Unlock()
+			return now, nil
+		}
+		l.mu.Unlock()
+		if !crowded {
+			if err := sleep(ctx, shut, wait); err != nil {
+				return time.Time{}, err
+			}
+			continue
+		}
+		select {
+		case <-l.room:
+		case <-ctx.Done():
+			return time.Time{}, ctx.Err()
+		case <-shut:
+			return time.Time{}, errShut
+		}
 	}
-	token := l.bucket.Reserve()
-	if err := sleep(ctx, token.Delay()); err != nil {
-		token.Cancel()
-		return err
-	}
-	return l.waitPause(ctx) // one may have begun meanwhile
 }
 
-// Pause holds everybody back until the given time, also those that wait already. It never shortens a pause. After it the
-// bucket holds at most one token, so that what was held back does not come all at once.
+// verdict is what the end of a request says of the server.
+type verdict int
+
+const (
+	silent  verdict = iota // nothing
+	passed                 // it works, and the budget had room
+	refused                // 429
+	failed                 // it does not work: a 5xx, a broken connection, no answer in time
+)
+
+// leave ends a request that was sent at the given time. told is the limit that the answer named, 0 if none.
+func (l *Limiter) leave(sent time.Time, v verdict, told int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	l.inFlight--
+	lower := l.pacer.limit(told, v == refused, now)
+	switch v {
+	case passed:
+		l.window = min(l.window+growth, maxInFlight)
+		l.pacer.pass(now)
+	case refused:
+		l.pacer.refuse(sent, now, lower)
+	case failed:
+		if !sent.Before(l.shrunk) {
+			l.window, l.shrunk = max(min(l.window, l.inFlight+1)/2, 1), now
+		}
+		l.pacer.falter(now, now)
+	}
+	select {
+	case l.room <- struct{}{}:
+	default:
+	}
+}
+
+// Pause holds everybody back until the given time, also those that wait already. It never shortens a pause. After it one
+// request may go at once, so that what was held back does not come all together.
 func (l *Limiter) Pause(until time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -63,27 +168,11 @@ func (l *Limiter) Pause(until time.Time) {
 		return
 	}
 	l.notBefore = until
-	if surplus := int(l.bucket.TokensAt(until)) - 1; surplus > 0 {
-		l.bucket.AllowN(until, surplus)
-	}
-}
-
-func (l *Limiter) waitPause(ctx context.Context) error {
-	for {
-		l.mu.Lock()
-		d := time.Until(l.notBefore)
-		l.mu.Unlock()
-		if d <= 0 {
-			return nil
-		}
-		if err := sleep(ctx, d); err != nil {
-			return err
-		}
-	}
+	l.pacer.spend(until)
 }
 
 // sleep waits d. It fails with the context's error when ctx ends meanwhile, and at once when its deadline would.
-func sleep(ctx context.Context, d time.Duration) error {
+func sleep(ctx context.Context, shut <-chan struct{}, d time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -100,5 +189,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-shut:
+		return errShut
 	}
 }

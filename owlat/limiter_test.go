@@ -88,9 +88,9 @@ func TestLimiterPause(t *testing.T) {
 		time.Sleep(1900 * ms)
 		l.Pause(begin.Add(3 * time.Second)) // also for those that wait
 		time.Sleep(1150 * ms)
-		l.Pause(begin.Add(5 * time.Second)) // and for one that has its token on order
+		l.Pause(begin.Add(5 * time.Second)) // and for one that waits for its token
 		wg.Wait()
-		want := []time.Duration{3000 * ms, 5000 * ms, 5000 * ms, 5100 * ms}
+		want := []time.Duration{3000 * ms, 5000 * ms, 5100 * ms, 5200 * ms}
 		if !slices.Equal(passed, want) {
 			t.Errorf("passed at %v, want %v", passed, want)
 		}

@@ -1,6 +1,7 @@
 package owlat
 
 import (
+	"math/rand/v2"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -16,3 +17,5 @@ func Escape(s string) string { return escape(s) }
 
 // Redact shows the external tests what errors leave out.
 func Redact(s string) string { return redact(s) }
+
+func SetRandom(c *Client) { c.core.jitter = rand.Float64 }

@@ -14,8 +14,8 @@ import (
 const (
 	DefaultTimeout = 30 * time.Second // per attempt
 	DefaultRetries = 2
-	DefaultRate    = 10 // requests a second, what Owlat allows one key
-	DefaultBurst   = 10
+	DefaultRate    = 10 // requests a second, what Owlat allows one key, until its answers say otherwise
+	DefaultBurst   = 8  // at once after a rest; see the package documentation
 )
 
 // Option sets one thing of a [Client] while it is made. Of options that exclude each other the last one counts.

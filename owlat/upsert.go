@@ -43,7 +43,7 @@ func (s *Contacts) Upsert(ctx context.Context, in ContactCreate) (*UpsertResult,
 		case round > s.core.retries:
 			return nil, err
 		}
-		if pauseErr := sleep(ctx, s.core.backoff(round)); pauseErr != nil {
+		if pauseErr := sleep(ctx, poolOf(ctx).closed(), s.core.backoff(round)); pauseErr != nil {
 			return nil, err
 		}
 	}

@@ -3,12 +3,14 @@ package reconcile
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"owlatsync"
+	"owlatsync/owlat"
 )
 
 // outage is after how many rows that failed in a row, none in between succeeding, a run gives up on a deployment.
@@ -36,6 +38,7 @@ type applier struct {
 	stop   <-chan struct{}
 	only   []string // keys of the rows to apply; empty: all
 	limit  int      // how many rows to apply; 0: all
+	pool   *owlat.Pool
 
 	applied int // rows taken on, of a limited run
 
@@ -50,6 +53,7 @@ type applier struct {
 
 // applyAll applies every phase. The items that are not reached are told as skipped, so that the outcomes add up.
 func (a *applier) applyAll(ctx context.Context) error {
+	a.pool = a.engine.client.NewPool(a.engine.workers)
 	a.withdrawn, a.badTopics = make(map[string]*rowError), make(map[string]string)
 	for phase := phaseSettle; phase <= lastPhase; phase++ {
 		if err := a.applyPhase(ctx, phase); err != nil {
@@ -62,19 +66,7 @@ func (a *applier) applyAll(ctx context.Context) error {
 }
 
 func (a *applier) applyPhase(ctx context.Context, phase int) error {
-	work := make(chan *item)
-	var workers, inFlight sync.WaitGroup
-	for range a.engine.workers {
-		workers.Go(func() {
-			for it := range work {
-				a.apply(ctx, it)
-				inFlight.Done()
-			}
-		})
-	}
-	defer workers.Wait()
-	defer close(work)
-
+	defer a.pool.Wait()
 	var settled []*item
 	order := int64(0)
 	for spooled, err := range a.engine.ledger.Spooled(context.WithoutCancel(ctx), a.run, phase) {
@@ -86,7 +78,7 @@ func (a *applier) applyPhase(ctx context.Context, phase int) error {
 			return fmt.Errorf("read the plan: %w", err)
 		}
 		if spooled.Order != order { // a rename that needs an address which an earlier one frees
-			inFlight.Wait()
+			a.pool.Wait()
 			order = spooled.Order
 		}
 		switch {
@@ -102,8 +94,7 @@ func (a *applier) applyPhase(ctx context.Context, phase int) error {
 				settled = settled[:0]
 			}
 		default:
-			inFlight.Add(1)
-			work <- it
+			a.pool.Go(ctx, func(ctx context.Context) { a.apply(ctx, it) })
 		}
 	}
 	a.settle(ctx, settled)
@@ -145,13 +136,17 @@ func (a *applier) erred() bool {
 	return a.errors > 0
 }
 
-// end makes the run take no more work.
+// errEnded is why calls that had not been sent when the run ended are not sent any more.
+var errEnded = errors.New("the run has ended")
+
+// end makes the run take no more work and send nothing more: what waits for the limiter would meet the same.
 func (a *applier) end(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.ended == nil {
 		a.ended = err
 	}
+	a.pool.Close(errEnded)
 }
 
 // settle records rows that need no request.
@@ -249,5 +244,6 @@ func (a *applier) health(err error) {
 	}
 	if a.failing++; a.failing >= outage && a.ended == nil {
 		a.ended = fmt.Errorf("%w: %d rows in a row failed, the last with: %w", ErrUnavailable, a.failing, err)
+		a.pool.Close(errEnded)
 	}
 }

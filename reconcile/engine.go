@@ -21,8 +21,6 @@ type Engine struct {
 	observe func(Event)
 	mu      sync.Mutex // around observe
 	workers int
-	rate    float64
-	burst   int
 }
 
 // Options of an engine; the zero value is usable.
@@ -31,33 +29,22 @@ type Options struct {
 	Meter   *Meter       // counts the requests of the client; without one reports count none
 	Observe func(Event)  // called one at a time, from any goroutine; must be quick
 
-	// Workers is how many rows are worked on at once, 16 if 0. It bounds the requests in flight.
+	// Workers is how many rows are worked on at once at most; 0 means what an owlat.Pool allows. Up to that their number
+	// follows from the pace and from how long Owlat takes to answer.
 	Workers int
-	// Rate and Burst are the client's budget, for estimates; 10 a second and 10 if 0.
-	Rate  float64
-	Burst int
 }
 
 // New returns an engine. The client's limiter is the budget (Invariant 5): share one client among all engines of a key.
 func New(client *owlat.Client, ledger Ledger, o Options) *Engine {
 	e := &Engine{
 		client: client, ledger: ledger, log: o.Logger, meter: o.Meter, observe: o.Observe,
-		workers: o.Workers, rate: o.Rate, burst: o.Burst,
+		workers: o.Workers,
 	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
 	if e.meter == nil {
 		e.meter = &Meter{}
-	}
-	if e.workers <= 0 {
-		e.workers = 16
-	}
-	if e.rate <= 0 {
-		e.rate = 10
-	}
-	if e.burst <= 0 {
-		e.burst = 10
 	}
 	return e
 }
@@ -250,7 +237,7 @@ func status(err error, r *owlatsync.Report) (status, message string) {
 }
 
 func (e *Engine) planner(s *Sync, emit func(Event)) *planner {
-	return &planner{ledger: e.ledger, client: e.client, sync: s, emit: emit, rate: e.rate, burst: e.burst}
+	return &planner{ledger: e.ledger, client: e.client, sync: s, emit: emit}
 }
 
 func (e *Engine) emit(ev Event) {

@@ -62,6 +62,7 @@ func (r *rowRun) addTopic(ctx context.Context, topic string) error {
 		return err
 	}
 	var err error
+	lost := false
 	for try := range lostTries {
 		if try > 0 && !pause(ctx, time.Second<<(try-1)) {
 			break
@@ -73,6 +74,7 @@ func (r *rowRun) addTopic(ctx context.Context, topic string) error {
 		if !owlat.Unknown(err) {
 			break
 		}
+		lost = true
 	}
 	switch {
 	case err == nil:
@@ -85,7 +87,7 @@ func (r *rowRun) addTopic(ctx context.Context, topic string) error {
 	case isGone(err):
 		m.State = MemberWanted
 		return r.whoIsGone(ctx, topic, err)
-	case !owlat.Unknown(err):
+	case !lost:
 		m.State = MemberWanted
 	}
 	return err

@@ -21,8 +21,6 @@ type planner struct {
 	sync   *Sync
 	emit   func(Event)
 	each   func(Decision) error // told every decision but unchanged; may be nil
-	rate   float64
-	burst  int
 
 	scan      *scan
 	listed    map[uint64]owlat.Contact // contacts of Owlat by address hash, for rows whose contact is unknown
@@ -88,10 +86,11 @@ func (p *planner) plan(ctx context.Context, run int64) error {
 
 // duration is how long the budget makes n requests take.
 func (p *planner) duration(n int) time.Duration {
-	if n <= p.burst || p.rate <= 0 {
+	rate, burst := p.client.Rate()
+	if n <= burst || rate <= 0 {
 		return 0
 	}
-	return time.Duration(float64(n-p.burst) / p.rate * float64(time.Second))
+	return time.Duration(float64(n-burst) / rate * float64(time.Second))
 }
 
 // end counts and tells the outcome of a row that needs no step.

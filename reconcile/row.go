@@ -150,7 +150,7 @@ func (r *rowRun) finish(ctx context.Context) error {
 // failed keeps a failure for later runs and tells it.
 func (r *rowRun) failed(ctx context.Context, err error) {
 	re := classify(err)
-	aborted := ctx.Err() != nil && !owlat.Unknown(err)
+	aborted := (ctx.Err() != nil || errors.Is(err, owlat.ErrPoolClosed)) && !owlat.Unknown(err)
 	switch {
 	case re.class == StopRun:
 		r.end(&StoppedError{Err: err})

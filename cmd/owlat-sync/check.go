@@ -167,7 +167,7 @@ func plural(n int, noun string) string {
 
 // owlat tests the deployment, the key, the scopes and the topics.
 func (c *checker) owlat(ctx context.Context) error {
-	limiter := owlat.NewLimiter(budget(c.cfg.Owlat))
+	limiter := newLimiter(c.cfg.Owlat)
 	client, err := c.app.newClient(c.cfg.Owlat, owlat.WithLimiter(limiter))
 	if err != nil {
 		return err

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -61,19 +60,19 @@ func (a *app) selectSyncs(cfg *config.Config) ([]config.Sync, error) {
 	return selected, nil
 }
 
-// budget is how many requests a second may be sent, and how many at once after a pause.
-func budget(o config.Owlat) (rate float64, burst int) {
+// newLimiter returns the limiter of the configured budget: what Owlat allows, or less if the configuration says so.
+func newLimiter(o config.Owlat) *owlat.Limiter {
 	if o.RequestsPerSecond == 0 {
-		return owlat.DefaultRate, owlat.DefaultBurst
+		return owlat.NewAutoLimiter()
 	}
-	return o.RequestsPerSecond, max(1, int(math.Floor(o.RequestsPerSecond)))
+	const seconds = float64(owlat.DefaultBurst) / owlat.DefaultRate
+	return owlat.NewLimiter(o.RequestsPerSecond, max(1, int(seconds*o.RequestsPerSecond)))
 }
 
 // newClient returns a client of the configured deployment. It sends nothing.
 func (a *app) newClient(o config.Owlat, opts ...owlat.Option) (*owlat.Client, error) {
-	rate, burst := budget(o)
 	all := append([]owlat.Option{
-		owlat.WithRate(rate, burst),
+		owlat.WithLimiter(newLimiter(o)),
 		owlat.WithUserAgent("owlat-sync/" + readVersion().Version),
 		owlat.WithLogger(a.logger),
 	}, opts...)

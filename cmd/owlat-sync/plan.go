@@ -177,7 +177,7 @@ func (s *session) summaryLines(p reconcile.Summary, sync config.Sync) []string {
 	if p.Requests == 0 {
 		add("requests", "%6d, there is nothing to send", 0)
 	} else {
-		rate, _ := budget(s.cfg.Owlat)
+		rate, _ := s.client.Rate()
 		add("requests", "%6d, %s at %g a second", p.Requests, progress.About(p.Duration), rate)
 	}
 	if p.FirstRun && p.Adoption.Mode != reconcile.AdoptNothing {

@@ -109,9 +109,8 @@ func (s *session) withEngine(sync config.Sync, observe func(reconcile.Event), do
 
 // engine returns an engine that tells observe what it does.
 func (s *session) engine(observe func(reconcile.Event)) *reconcile.Engine {
-	rate, burst := budget(s.cfg.Owlat)
 	return reconcile.New(s.client, s.ledger, reconcile.Options{
-		Logger: s.app.logger, Meter: s.meter, Observe: observe, Rate: rate, Burst: burst,
+		Logger: s.app.logger, Meter: s.meter, Observe: observe,
 	})
 }
 
