@@ -171,6 +171,9 @@ func TestCreatedOnFullDisk(t *testing.T) {
 		if l, err := OpenSQLite(t.Context(), "sqlite", file); !errors.Is(err, ErrFull) {
 			t.Fatalf("opened %v: %v", l, err)
 		}
+		if _, err := Examine(t.Context(), "sqlite", file); !errors.Is(err, ErrFull) {
+			t.Errorf("examined: %v", err)
+		}
 		free()
 		l := openIn(t, folder)
 		put(t, l, "1")
@@ -187,6 +190,9 @@ func mustBeReadOnly(t *testing.T, what, file string) {
 	t.Helper()
 	if l, err := OpenSQLite(context.Background(), "sqlite", file); !errors.Is(err, ErrReadOnly) {
 		t.Errorf("%s: opened %v: %v", what, l != nil, err)
+	}
+	if _, err := Examine(context.Background(), "sqlite", file); !errors.Is(err, ErrReadOnly) {
+		t.Errorf("%s: examined: %v", what, err)
 	}
 }
 

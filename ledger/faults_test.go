@@ -135,6 +135,9 @@ func TestDamagedFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.damage(t, file, size, rand.New(rand.NewPCG(1, 2)))
+			if _, err := Examine(t.Context(), "sqlite", file); !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNotLedger) {
+				t.Errorf("examined: %v", err)
+			}
 			err := useAll(t, file)
 			for _, want := range c.want {
 				if errors.Is(err, want) {

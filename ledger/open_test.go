@@ -130,6 +130,9 @@ func TestOpenRefuses(t *testing.T) {
 			if info.Mode().IsRegular() {
 				before = readFile(t, file)
 			}
+			if _, err := Examine(t.Context(), "sqlite", file); !errors.Is(err, c.want) || !strings.Contains(err.Error(), file) {
+				t.Errorf("examined: %v", err)
+			}
 			l, err := OpenSQLite(t.Context(), "sqlite", file)
 			if l != nil || !errors.Is(err, c.want) {
 				t.Fatalf("opened %v: %v", l, err)

@@ -11,6 +11,8 @@ import (
 // spoolBatch is how many items are handed to or taken from the ledger at once.
 const spoolBatch = 500
 
+const reasonSameKey = "the source has another row with this key, and the first one counts"
+
 // scan is the first half of planning: the source against the index. What is unchanged ends here; every other valid row
 // waits in the spool until all addresses of the source are known.
 type scan struct {
@@ -73,7 +75,7 @@ func (p *planner) scanSource(ctx context.Context) error {
 		}
 		if _, twice := sc.fresh[keyHash]; twice || known && sc.ix.seen[at] {
 			p.end(Decision{Key: key, Position: row.Position, Outcome: owlatsync.Duplicate, address: d.Email,
-				Reason: "the source has another row with this key, and the first one counts"})
+				Reason: reasonSameKey})
 			continue
 		}
 		if known {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -108,6 +109,23 @@ func badFiles() []badInput {
 	}
 	const header, good = "id,email,first,last,news,plan\n", "1,ann@example.com,Ann,Lee,yes,pro\n"
 	const object = `{"id":1,"email":"ann@example.com","first":"Ann","last":"Lee","news":true,"plan":"pro"}` + "\n"
+	checked := func(name string, code exitcode.Code, setup func(t *testing.T, dir string)) badInput {
+		return badInput{name: name + ", for check", code: code, args: []string{"check", "--rows", "0", "--sync", "users"}, setup: setup, writes: 3}
+	}
+	newer := func(t *testing.T, dir string) {
+		fillDatabase(t, filepath.Join(dir, "owlat-sync.db"), "PRAGMA user_version = 4711")
+	}
+	short := func(t *testing.T, dir string) {
+		if err := os.Truncate(filepath.Join(dir, "owlat-sync.db"), 5000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	folder := func(t *testing.T, dir string) {
+		path := filepath.Join(dir, "owlat-sync.db")
+		if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o700)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return []badInput{
 		{name: "a file that is not there", code: exitcode.Error, remove: "users.csv"},
 		{name: "a folder for a file", code: exitcode.Error, files: map[string]string{"users.csv/": ""}},
@@ -140,14 +158,15 @@ func badFiles() []badInput {
 				t.Fatal(err)
 			}
 		}),
-		ledger("a ledger that a newer version wrote", exitcode.Error, func(t *testing.T, dir string) {
-			fillDatabase(t, filepath.Join(dir, "owlat-sync.db"), "PRAGMA user_version = 4711")
-		}),
-		ledger("a ledger cut short", exitcode.Error, func(t *testing.T, dir string) {
-			if err := os.Truncate(filepath.Join(dir, "owlat-sync.db"), 5000); err != nil {
-				t.Fatal(err)
-			}
-		}),
+		ledger("a ledger that a newer version wrote", exitcode.Error, newer),
+		checked("a ledger that a newer version wrote", exitcode.Error, newer),
+		ledger("a ledger cut short", exitcode.Error, short),
+		checked("a ledger cut short", exitcode.Error, short),
+		checked("a folder for a ledger", exitcode.Error, folder),
+		{name: "a ledger of another deployment, for check", code: exitcode.Usage, args: []string{"check", "--rows", "0", "--sync", "users"},
+			env: map[string]string{"OWLAT_URL": "URL/"}, change: []string{"ledger: owlat-sync.db", "ledger: other.db"}, setup: boundElsewhere, writes: 3},
+		{name: "rows of which none can be sent, for check", code: exitcode.Usage, args: []string{"check", "--sync", "users"},
+			files: map[string]string{"users.csv": strings.ReplaceAll(strings.ReplaceAll(workingUsers, ",yes,", ",perhaps,"), ",no,", ",never,")}, writes: 3},
 		{name: "a ledger in a folder that is not there", code: exitcode.Error, change: []string{"ledger: owlat-sync.db", "ledger: state/owlat-sync.db"}},
 		{name: "a folder for a ledger", code: exitcode.Error, change: []string{"ledger: owlat-sync.db", "ledger: state"}, files: map[string]string{"state/": ""}},
 		{name: "a ledger of another deployment", code: exitcode.Usage, env: map[string]string{"OWLAT_URL": "URL/other"}},
@@ -161,6 +180,17 @@ func badFiles() []badInput {
 				t.Fatal(err)
 			}
 		}),
+	}
+}
+
+// boundElsewhere makes a ledger that another deployment has used.
+func boundElsewhere(t *testing.T, dir string) {
+	l, err := openLedger(t.Context(), filepath.Join(dir, "other.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(l.Bind(t.Context(), "https://other.example.com"), l.Close()); err != nil {
+		t.Fatal(err)
 	}
 }
 

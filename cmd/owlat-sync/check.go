@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -28,9 +26,11 @@ func newCheckCmd(a *app) *cobra.Command {
   - that the Owlat deployment answers and accepts the API key
   - that the key has the scopes the syncs need, and that the topics exist
     (with requests that Owlat refuses after it has looked at the scope)
-  - the ledger
-  - each source: it is connected to, its columns are listed, and the first rows
-    are shown as they would be sent, or with the reason why they would not`,
+  - the ledger: its file and folder can be written, it is whole, and it belongs to
+    this deployment; a first run would create it
+  - each source: it is connected to, its columns are listed, its first 10000 rows
+    are judged as a run would, and the first of them are shown as they would be
+    sent, or with the reason why they would not`,
 		Example: `  owlat-sync check
   owlat-sync check --sync users --rows 20`,
 		GroupID: groupSync,
@@ -87,9 +87,10 @@ type checker struct {
 	syncs []config.Sync
 	rows  int
 
-	report checkReport
-	code   exitcode.Code // of the gravest failure
-	failed int
+	report   checkReport
+	code     exitcode.Code // of the gravest failure
+	failed   int
+	warnings int
 }
 
 func (c *checker) check(ctx context.Context) error {
@@ -120,6 +121,10 @@ func (c *checker) check(ctx context.Context) error {
 		c.text("%s found.\n", plural(c.failed, "problem"))
 		return quiet(c.code)
 	}
+	if c.warnings > 0 {
+		c.text("Nothing keeps a run from going through, but mind what is warned of above. \"owlat-sync plan\" shows what it would do.\n")
+		return nil
+	}
 	c.text("Everything is in order. \"owlat-sync plan\" shows what a run would do.\n")
 	return nil
 }
@@ -137,6 +142,9 @@ func (c *checker) heading(format string, args ...any) {
 
 // found notes a result that is no failure.
 func (c *checker) found(f finding) {
+	if f.Status == statusWarning {
+		c.warnings++
+	}
 	c.report.Checks = append(c.report.Checks, f)
 	c.text("  %-8s %s%s\n", f.Status, f.Subject, after(": ", strings.ReplaceAll(f.Message, "\n", "\n           ")))
 }
@@ -307,39 +315,4 @@ func statusOf(err error) int {
 		return answer.StatusCode
 	}
 	return 0
-}
-
-// ledger opens a ledger that exists and looks for the folder of one that does not: the first run creates it.
-func (c *checker) ledger(ctx context.Context) {
-	f := finding{Area: "ledger", Subject: "file", Status: statusOK}
-	if _, err := os.Stat(c.cfg.Ledger); errors.Is(err, os.ErrNotExist) {
-		dir := filepath.Dir(c.cfg.Ledger)
-		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-			f.Message = fmt.Sprintf("there is no folder %s; make it, or set \"ledger\" to another path", dir)
-			c.fail(exitcode.Usage, f)
-			return
-		}
-		f.Message = "new, the first run creates it"
-		c.found(f)
-		return
-	}
-	l, err := openLedger(ctx, c.cfg.Ledger)
-	if err != nil {
-		f.Message = err.Error()
-		c.fail(exitcode.Error, f)
-		return
-	}
-	defer l.Close()
-	var standing []string
-	for _, s := range c.syncs {
-		st, err := l.Standing(ctx, s.Name)
-		if err != nil {
-			f.Message = err.Error()
-			c.fail(exitcode.Error, f)
-			return
-		}
-		standing = append(standing, fmt.Sprintf("%s has %s", s.Name, plural(st.Entries, "row")))
-	}
-	f.Message = strings.Join(slices.Compact(standing), ", ")
-	c.found(f)
 }

@@ -2,9 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"owlatsync"
@@ -38,6 +37,7 @@ type sampleRow struct {
 	Topics    map[string]bool `json:"topics,omitempty"`
 	Valid     bool            `json:"valid"`
 	Reason    string          `json:"reason,omitempty"`
+	outcome   owlatsync.Outcome
 }
 
 // source connects to the source of a sync, lists its columns and shows its first rows.
@@ -68,113 +68,30 @@ func (c *checker) source(ctx context.Context, s config.Sync) {
 		c.sourceFailed(s, "mapping", err)
 		return
 	}
+	t := newTally(s.Reconcile(src))
 	for row, err := range src.Rows(ctx) {
+		if errors.Is(err, context.DeadlineExceeded) && t.rows > 0 {
+			t.more = true // what was read in the time tells enough
+			break
+		}
 		if err != nil {
 			c.sourceFailed(s, "rows", err)
 			return
 		}
-		if len(sample.Rows) >= c.rows {
+		if t.rows >= max(judgedRows, c.rows) {
+			t.more = true
 			break
 		}
-		sample.Rows = append(sample.Rows, sampleOf(row, &s))
+		if r := t.judge(row, &s); len(sample.Rows) < c.rows {
+			sample.Rows = append(sample.Rows, r)
+		}
 	}
-	c.samples(s, sample.Rows)
+	c.judged(s, t)
+	if len(sample.Rows) > 0 && !c.app.json {
+		c.samples(s, sample.Rows)
+	}
 }
 
 func (c *checker) sourceFailed(s config.Sync, subject string, err error) {
 	c.fail(exitcode.Of(err), finding{Area: "sync", Sync: s.Name, Subject: subject, Message: err.Error()})
-}
-
-// sampleOf judges a row as a run would.
-func sampleOf(row *owlatsync.Row, s *config.Sync) sampleRow {
-	r := sampleRow{Key: row.Key, Position: row.Position, Reason: row.Defect}
-	address, err := owlatsync.NormalizeAddress(row.Email.Value)
-	if r.Email = address; err != nil {
-		r.Email = owlatsync.Trim(row.Email.Value)
-		if r.Reason == "" {
-			r.Reason = err.Error()
-		}
-	}
-	r.FirstName = sampleName(row.FirstName, "first", &r)
-	r.LastName = sampleName(row.LastName, "last", &r)
-	if r.Key == "" && len(s.Key) == 0 {
-		r.Key = address
-	}
-	if len(s.Topics) > 0 {
-		r.Topics = make(map[string]bool, len(s.Topics))
-		for i, t := range s.Topics {
-			r.Topics[t.ID] = i < len(row.Consents) && row.Consents[i]
-		}
-	}
-	r.Valid = r.Reason == ""
-	return r
-}
-
-func sampleName(f owlatsync.Field, which string, r *sampleRow) *string {
-	if f.State != owlatsync.Set {
-		return nil
-	}
-	name := owlatsync.Trim(f.Value)
-	if owlatsync.UTF16Len(name) > owlatsync.MaxName && r.Reason == "" {
-		r.Reason = fmt.Sprintf("the %s name is longer than Owlat's %d characters", which, owlatsync.MaxName)
-	}
-	return &name
-}
-
-// samples prints the rows as a table.
-func (c *checker) samples(s config.Sync, rows []sampleRow) {
-	f := finding{Area: "sync", Sync: s.Name, Subject: "first rows", Status: statusOK}
-	switch {
-	case c.rows == 0:
-		return
-	case len(rows) == 0:
-		f.Status, f.Message = statusWarning, "the source has no rows"
-		c.found(f)
-		return
-	}
-	invalid := 0
-	for _, r := range rows {
-		if !r.Valid {
-			invalid++
-		}
-	}
-	if invalid > 0 {
-		f.Status, f.Message = statusWarning, fmt.Sprintf("%d of %d would not be sent", invalid, len(rows))
-	}
-	c.found(f)
-	if c.app.json {
-		return
-	}
-	w := tabwriter.NewWriter(c.app.stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprint(w, "           KEY\tADDRESS\tFIRST NAME\tLAST NAME")
-	for i := range s.Topics {
-		_, _ = fmt.Fprintf(w, "\tTOPIC %d", i+1)
-	}
-	_, _ = fmt.Fprintln(w, "\tVERDICT")
-	for _, r := range rows {
-		_, _ = fmt.Fprintf(w, "           %s\t%s\t%s\t%s", printable(r.Key), printable(r.Email), orNull(r.FirstName), orNull(r.LastName))
-		for _, t := range s.Topics {
-			_, _ = fmt.Fprintf(w, "\t%s", yesNo(r.Topics[t.ID]))
-		}
-		verdict := "ok"
-		if !r.Valid {
-			verdict = "invalid: " + r.Reason
-		}
-		_, _ = fmt.Fprintf(w, "\t%s\n", verdict)
-	}
-	_ = w.Flush()
-}
-
-func orNull(s *string) string {
-	if s == nil {
-		return "-"
-	}
-	return printable(*s)
-}
-
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
 }

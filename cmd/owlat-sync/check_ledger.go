@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"owlatsync/internal/exitcode"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile"
+)
+
+// ledger looks whether runs can use the ledger, or create it, and whether it is that of the deployment.
+func (c *checker) ledger(ctx context.Context) {
+	f := finding{Area: "ledger", Subject: "file", Status: statusOK}
+	is, err := ledger.Examine(ctx, sqliteDriver, c.cfg.Ledger)
+	if err == nil {
+		err = c.sameDeployment(is.Deployment)
+	}
+	switch {
+	case err != nil:
+	case is.Missing:
+		f.Message = "new, the first run creates it"
+	case is.Outdated:
+		f.Message = "an older version wrote it, the next run brings it up to date"
+	default:
+		f.Message, err = c.standings(ctx)
+	}
+	if err != nil {
+		f.Message = err.Error()
+		code := exitcode.Of(err)
+		if errors.Is(err, ledger.ErrNoFolder) {
+			code = exitcode.Usage
+		}
+		c.fail(code, f)
+		return
+	}
+	c.found(f)
+}
+
+// sameDeployment compares what the ledger is bound to, if anything, with the configuration.
+func (c *checker) sameDeployment(bound string) error {
+	client, err := c.app.newClient(c.cfg.Owlat, owlat.WithRetries(0))
+	if err != nil || bound == "" || bound == client.BaseURL() {
+		return err
+	}
+	return &reconcile.DeploymentError{Bound: bound, Configured: client.BaseURL()}
+}
+
+// standings says how many rows the ledger has of each sync.
+func (c *checker) standings(ctx context.Context) (string, error) {
+	l, err := openLedger(ctx, c.cfg.Ledger)
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	var standing []string
+	for _, s := range c.syncs {
+		st, err := l.Standing(ctx, s.Name)
+		if err != nil {
+			return "", err
+		}
+		standing = append(standing, fmt.Sprintf("%s has %s", s.Name, plural(st.Entries, "row")))
+	}
+	return strings.Join(slices.Compact(standing), ", "), nil
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"unicode/utf8"
+
+	"owlatsync"
+	"owlatsync/internal/config"
+	"owlatsync/internal/exitcode"
+	"owlatsync/reconcile"
+)
+
+// judgedRows is how many rows of a source check judges: enough to tell a wrong column from some bad rows.
+const judgedRows = 10_000
+
+// shownReasons is how many reasons check names for rows that would not be sent.
+const shownReasons = 3
+
+// tally counts what would become of the rows of a source.
+type tally struct {
+	judging *reconcile.Judge
+	rows    int
+	reasons map[string]int // of rows that would not be sent
+	more    bool           // the source has rows that were not read
+}
+
+func newTally(s reconcile.Sync) *tally {
+	return &tally{judging: reconcile.NewJudge(s), reasons: make(map[string]int)}
+}
+
+// judge counts the row and returns it as it would be sent, or with the reason why it would not be.
+func (t *tally) judge(row *owlatsync.Row, s *config.Sync) sampleRow {
+	t.rows++
+	outcome, why := t.judging.Row(row)
+	if why != "" {
+		t.reasons[why]++
+	}
+	r := sampleOf(row, s)
+	r.Valid, r.Reason, r.outcome = why == "", why, outcome
+	return r
+}
+
+// unsent counts the rows that would not be sent and says why, the most frequent reason first.
+func (t *tally) unsent() (rows int, why string) {
+	reasons := slices.SortedFunc(maps.Keys(t.reasons), func(a, b string) int {
+		return cmp.Or(t.reasons[b]-t.reasons[a], strings.Compare(a, b))
+	})
+	var lines []string
+	for i, reason := range reasons {
+		rows += t.reasons[reason]
+		if i < shownReasons {
+			lines = append(lines, fmt.Sprintf("%d: %s", t.reasons[reason], reason))
+		}
+	}
+	if others := len(reasons) - shownReasons; others > 0 {
+		lines = append(lines, several(others, "other reason", "other reasons"))
+	}
+	return rows, strings.Join(lines, "\n")
+}
+
+// judged tells how many of the rows would be sent. A source none of whose rows would be is a failure: a column is wrong.
+func (c *checker) judged(s config.Sync, t *tally) {
+	f := finding{Area: "sync", Sync: s.Name, Subject: "rows", Status: statusOK}
+	first := ""
+	if t.more {
+		first = "the first "
+	}
+	switch unsent, why := t.unsent(); {
+	case t.rows == 0:
+		f.Status, f.Message = statusWarning, "the source has no rows"
+	case unsent == 0:
+		f.Message = fmt.Sprintf("%s%s would be sent", first, several(t.rows, "row", "rows"))
+	case unsent == t.rows:
+		f.Message = fmt.Sprintf("none of %s%s would be sent\n%s", first, several(t.rows, "row", "rows"), why)
+		c.fail(exitcode.Usage, f)
+		return
+	default:
+		f.Status = statusWarning
+		f.Message = fmt.Sprintf("%d of %s%s would not be sent\n%s", unsent, first, several(t.rows, "row", "rows"), why)
+	}
+	c.found(f)
+}
+
+// sampleOf shows a row as a run would send it.
+func sampleOf(row *owlatsync.Row, s *config.Sync) sampleRow {
+	r := sampleRow{Key: row.Key, Position: row.Position, FirstName: sampleName(row.FirstName), LastName: sampleName(row.LastName)}
+	address, err := owlatsync.NormalizeAddress(row.Email.Value)
+	if r.Email = address; err != nil {
+		r.Email = owlatsync.Trim(row.Email.Value)
+	}
+	if s.KeyIsAddress() {
+		r.Key = address
+	}
+	if len(s.Topics) > 0 {
+		r.Topics = make(map[string]bool, len(s.Topics))
+		for i, t := range s.Topics {
+			r.Topics[t.ID] = i < len(row.Consents) && row.Consents[i]
+		}
+	}
+	return r
+}
+
+func sampleName(f owlatsync.Field) *string {
+	if f.State != owlatsync.Set {
+		return nil
+	}
+	return new(owlatsync.Trim(f.Value))
+}
+
+// samples prints the rows as a table.
+func (c *checker) samples(s config.Sync, rows []sampleRow) {
+	w := tabwriter.NewWriter(c.app.stdout, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprint(w, "           KEY\tADDRESS\tFIRST NAME\tLAST NAME")
+	for i := range s.Topics {
+		_, _ = fmt.Fprintf(w, "\tTOPIC %d", i+1)
+	}
+	_, _ = fmt.Fprintln(w, "\tVERDICT")
+	for _, r := range rows {
+		_, _ = fmt.Fprintf(w, "           %s\t%s\t%s\t%s", short(r.Key), short(r.Email), orNull(r.FirstName), orNull(r.LastName))
+		for _, t := range s.Topics {
+			_, _ = fmt.Fprintf(w, "\t%s", yesNo(r.Topics[t.ID]))
+		}
+		verdict := "ok"
+		if !r.Valid {
+			verdict = string(r.outcome) + ": " + r.Reason
+		}
+		_, _ = fmt.Fprintf(w, "\t%s\n", verdict)
+	}
+	_ = w.Flush()
+}
+
+// shownWidth is how many characters of a value the table shows.
+const shownWidth = 60
+
+// short returns what a table shows of a value.
+func short(s string) string {
+	if utf8.RuneCountInString(s) > shownWidth {
+		s = string([]rune(s)[:shownWidth-3]) + "..."
+	}
+	return printable(s)
+}
+
+func orNull(s *string) string {
+	if s == nil {
+		return "-"
+	}
+	return short(*s)
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
