@@ -84,8 +84,10 @@ func (e *Engine) Plan(ctx context.Context, s Sync, each func(Decision) error) (S
 	return summary, err
 }
 
-// Run brings Owlat in step with the source. The report is returned with an error too, as far as the run came, unless the
-// run could not begin. Guards are asked before the first write. Cancelling ctx aborts: requests in flight are given up and their outcomes found out by the next run.
+// Run brings Owlat in step with the source. Every row read but the unchanged ones is told in a RowDone, also those that the
+// run does not come to. The report is returned with an error too, as far as the run came, unless it could not begin. Guards
+// are asked before the first write; of several held runs of a sync only the latest keeps its plan. Cancelling ctx aborts:
+// requests in flight are given up and their outcomes found out by the next run.
 //
 // Errors: *LockedError, *DeploymentError, *SourceError (nothing was applied), *StoppedError, ErrUnavailable, ErrInterrupted,
 // *HeldError, *MovedError, the context's error, that of Confirm, or the ledger's. Rows that failed are no error: the report counts them.
@@ -109,11 +111,14 @@ func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Repo
 			run.Report.Outcomes[outcome] += n
 		}
 		if err != nil {
-			return err
+			return p.leave(ctx, err)
 		}
 		e.emit(Planned{p.summary})
 		if err := e.admit(ctx, &s, p.summary, o); err != nil {
-			return err
+			if errors.Is(err, ErrHeld) && !p.partial { // of several plans that wait, the latest is how things stand
+				err = also(err, e.settleHeld(ctx, &s, 0))
+			}
+			return p.leave(ctx, err)
 		}
 		e.emit(Admitted{})
 		a := &applier{engine: e, sync: &s, run: run.ID, stop: o.Stop, report: run.Report, only: o.Only, limit: o.Limit}
@@ -190,6 +195,14 @@ func (e *Engine) within(ctx context.Context, s *Sync, mode string, work func(*Ru
 	e.log.Info("run ended", "sync", s.Name, "run", run.ID, "mode", mode, "status", run.Status, "rows", run.Report.Rows,
 		"requests", run.Report.Requests.Total, "seconds", run.Report.Seconds)
 	return run.Report, errors.Join(workErr, endErr)
+}
+
+// also returns err, and with it what else went wrong, if anything did.
+func also(err, other error) error {
+	if other == nil {
+		return err
+	}
+	return errors.Join(err, other)
 }
 
 // buryDead ends in the ledger the runs whose process died: whoever holds the lock knows that none is alive.

@@ -102,7 +102,7 @@ func (e *Engine) held(ctx context.Context, s *Sync, id int64) (*Run, error) {
 	return nil, fmt.Errorf("sync %q has no run %d", s.Name, id)
 }
 
-// settleHeld ends what is held of the sync, because a run has done what there was to do.
+// settleHeld ends what is held of the sync, because a run has done what there was to do, or is held itself.
 func (e *Engine) settleHeld(ctx context.Context, s *Sync, approved int64) error {
 	runs, err := e.ledger.Runs(ctx, s.Name, 0)
 	if err != nil {

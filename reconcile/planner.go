@@ -32,6 +32,8 @@ type planner struct {
 	partial   bool                // not every row is wanted, so that absence says nothing
 	now       time.Time
 
+	resolved int // spooled rows that were planned
+
 	summary Summary
 	ended   map[owlatsync.Outcome]int // rows that need no step
 	err     error                     // of each
@@ -236,6 +238,7 @@ func (p *planner) markForgotten(ctx context.Context, batch []*desired, entries m
 }
 
 func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders []Holder) error {
+	p.resolved++
 	if e != nil && e.Fingerprint == d.Fingerprint { // two keys share a hash, and the index held the other one
 		p.summary.Outcomes[owlatsync.Unchanged]++
 		p.ended[owlatsync.Unchanged]++

@@ -151,6 +151,17 @@ func (w *world) try(ctx context.Context, o reconcile.RunOptions, source reconcil
 		if !report.Balanced() {
 			w.t.Errorf("the outcomes %v do not add up to %d rows", report.Outcomes, report.Rows)
 		}
+		told := make(map[owlatsync.Outcome]int)
+		for _, ev := range w.events {
+			if d, ok := ev.(reconcile.RowDone); ok {
+				told[d.Outcome]++
+			}
+		}
+		for _, o := range owlatsync.Outcomes {
+			if n := report.Outcomes[o]; o != owlatsync.Unchanged && told[o] != n {
+				w.t.Errorf("the report counts %d rows %s, and %d were told", n, o, told[o])
+			}
+		}
 	}
 	return report, err
 }

@@ -53,7 +53,7 @@ func (a *app) approve(ctx context.Context, id int64, failuresPath string) error 
 	}
 	var sync string
 	err = a.withLedger(ctx, cfg, func(l *ledger.SQLite) (err error) {
-		sync, err = heldSync(ctx, l, id)
+		sync, err = a.heldSync(ctx, l, id)
 		return err
 	})
 	switch {
@@ -71,26 +71,37 @@ func (a *app) approve(ctx context.Context, id int64, failuresPath string) error 
 }
 
 // heldSync returns the sync of the held run.
-func heldSync(ctx context.Context, l *ledger.SQLite, id int64) (string, error) {
+func (a *app) heldSync(ctx context.Context, l *ledger.SQLite, id int64) (string, error) {
 	runs, err := l.Runs(ctx, "", 0)
 	if err != nil {
 		return "", err
 	}
+	var asked *reconcile.Run
 	var held []string
-	for _, run := range runs {
-		switch {
-		case run.ID == id && run.Status == reconcile.StatusHeld:
-			return run.Sync, nil
-		case run.ID == id:
-			return "", usageError(fmt.Errorf("run %d of sync %q is not held: %s", id, run.Sync, endWords(run)))
-		case run.Status == reconcile.StatusHeld:
+	latest := make(map[string]int64) // held run of a sync
+	for i, run := range runs {
+		if run.ID == id {
+			asked = &runs[i]
+		}
+		if run.Status == reconcile.StatusHeld {
 			held = append(held, fmt.Sprintf("%d of %s", run.ID, run.Sync))
+			latest[run.Sync] = max(latest[run.Sync], run.ID)
 		}
 	}
-	if len(held) == 0 {
+	switch {
+	case asked == nil && len(held) == 0:
 		return "", usageError(fmt.Errorf("there is no run %d, and none is held", id))
+	case asked == nil:
+		return "", usageError(fmt.Errorf("there is no run %d; held are: %s", id, strings.Join(held, ", ")))
+	case asked.Status == reconcile.StatusHeld:
+		return asked.Sync, nil
 	}
-	return "", usageError(fmt.Errorf("there is no run %d; held are: %s", id, strings.Join(held, ", ")))
+	err = fmt.Errorf("run %d of sync %q is not held: %s", id, asked.Sync, endWords(*asked))
+	if now := latest[asked.Sync]; now > id {
+		err = withHint(err, "run %d is the one that waits now: \"%s\" applies it, after you have looked at \"%s\"",
+			now, a.command(fmt.Sprintf("approve %d", now), asked.Sync), a.command("plan", asked.Sync))
+	}
+	return "", usageError(err)
 }
 
 // endWords says how a run ended that is not held.

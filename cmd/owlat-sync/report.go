@@ -12,7 +12,13 @@ import (
 
 // printEnd prints the rows that were not applied and the summary table.
 func (r *runner) printEnd(a *app) {
-	if a.json || len(r.reports) == 0 {
+	if a.json {
+		return
+	}
+	if len(r.reports) == 0 {
+		if r.failures != nil && len(r.shown) > 0 {
+			a.printf("Not applied, written to %s, with addresses: %s\n", r.failures.path, plural(len(r.shown)+r.hidden, "row"))
+		}
 		return
 	}
 	if len(r.shown) > 0 {

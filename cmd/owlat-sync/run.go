@@ -74,7 +74,7 @@ func (a *app) runSyncs(ctx context.Context, r *runner, failuresPath string) (err
 		if r.failures, err = createReportFile("--failures", failuresPath, failureColumns); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, r.failures.close(len(r.reports) > 0)) }()
+		defer func() { err = errors.Join(err, r.failures.close(r.read)) }()
 	}
 	err = a.withSession(ctx, func(ctx context.Context, s *session, syncs []config.Sync) error {
 		failed := s.each(ctx, syncs, r.run)
@@ -96,6 +96,7 @@ type runner struct {
 	failures *reportFile // nil: none was asked for
 
 	reports []*owlatsync.Report
+	read    bool // that there are rows to report of
 	shown   []shownRow
 	hidden  int             // rows not applied beyond those shown
 	unasked int             // rows left out by only and limit
@@ -161,6 +162,7 @@ func (r *runner) run(ctx context.Context, s *session, sync config.Sync) error {
 		if admitted {
 			r.reports = append(r.reports, report)
 		}
+		r.read = r.read || admitted || report.Rows > 0
 		if s.app.json {
 			err = errors.Join(err, s.app.printJSON(reportJSON{"report", report}))
 		}

@@ -1,0 +1,83 @@
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"owlatsync"
+)
+
+// Categories of rows that a run did not come to.
+const (
+	categoryUnreached = "unreached" // it ended before their turn
+	categoryHeld      = "held"      // it applied nothing
+)
+
+// leave tells of every row that was read and planned, or was to be, that the run ends without it: err is why. Rows that
+// left the source are none of them. It returns err, and with it what kept it from telling.
+func (p *planner) leave(ctx context.Context, err error) error {
+	reason, category := reasonStopped, categoryUnreached
+	if _, ok := errors.AsType[*SourceError](err); ok {
+		reason = "the source could not be read to its end, so that nothing was applied"
+	} else if _, moved := errors.AsType[*MovedError](err); moved {
+		reason, category = "the plan to be approved is not what would be done now, so that nothing was applied", categoryHeld
+	} else if errors.Is(err, ErrHeld) {
+		reason, category = "a guard holds the run, so that nothing was applied", categoryHeld
+	}
+	ctx = context.WithoutCancel(ctx) // it is told even of an aborted run
+	return also(err, p.tellRest(ctx, Decision{Outcome: owlatsync.Skipped, Reason: reason}, category))
+}
+
+// tellRest tells the decision of every row whose own was not told yet.
+func (p *planner) tellRest(ctx context.Context, d Decision, category string) error {
+	tell := func(row *desired) {
+		d.Key, d.Position, d.address = row.Key, row.Position, row.Email
+		p.emit(RowDone{Decision: d, Category: category})
+	}
+	waiting := 0
+	one := func(spooled PlanItem) error {
+		if spooled.Phase == phaseScan {
+			if waiting++; waiting <= p.resolved {
+				return nil // it was planned
+			}
+			row := new(desired)
+			if err := json.Unmarshal(spooled.Body, row); err != nil {
+				return err
+			}
+			tell(row)
+			return nil
+		}
+		it := new(item)
+		if err := json.Unmarshal(spooled.Body, it); err != nil {
+			return err
+		}
+		if !it.Partial && !it.Missing {
+			tell(it.Row)
+		}
+		return nil
+	}
+	for phase := phaseScan; phase <= lastPhase; phase++ {
+		for spooled, err := range p.ledger.Spooled(ctx, p.scan.run, phase) {
+			if err == nil {
+				spooled.Phase = phase
+				err = one(spooled)
+			}
+			if err != nil {
+				return fmt.Errorf("read the plan: %w", err)
+			}
+		}
+		if phase == phaseScan {
+			for _, spooled := range p.scan.spooled { // not kept yet
+				if err := one(spooled); err != nil {
+					return fmt.Errorf("read the plan: %w", err)
+				}
+			}
+		}
+	}
+	for _, it := range p.renames { // not ordered yet
+		tell(it.Row)
+	}
+	return nil
+}
