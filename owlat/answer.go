@@ -92,6 +92,7 @@ func readError(resp *http.Response, cl call, limit RateLimit) (*Error, error) {
 	case resp.StatusCode >= 500:
 		e.Message = "the deployment, or a gateway before it, is not available"
 	}
+	e.foreign = true
 	return e, readErr
 }
 

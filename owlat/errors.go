@@ -88,8 +88,12 @@ type Error struct {
 	RateLimit RateLimit
 
 	noRoute bool
+	foreign bool
 	unsure  bool // an earlier attempt of the same call may have taken effect
 }
+
+// FromOwlat reports whether the answer has Owlat's form. One that has not may come from a gateway, or from another server.
+func (e *Error) FromOwlat() bool { return e.StatusCode != 0 && !e.foreign }
 
 // Error returns one line without addresses.
 func (e *Error) Error() string {

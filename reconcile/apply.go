@@ -48,13 +48,14 @@ type applier struct {
 	errors    int                  // rows that failed in this run
 	failing   int                  // rows in a row that met no working server
 	withdrawn map[string]*rowError // rows whose withdrawal failed, by key
-	badTopics map[string]string    // topics that Owlat does not have
+	badTopics map[string]bool      // topics that Owlat is known not to have, or to have
+	doubt     sync.Mutex           // around finding out about a topic
 }
 
 // applyAll applies every phase. The items that are not reached are told as skipped, so that the outcomes add up.
 func (a *applier) applyAll(ctx context.Context) error {
 	a.pool = a.engine.client.NewPool(a.engine.workers)
-	a.withdrawn, a.badTopics = make(map[string]*rowError), make(map[string]string)
+	a.withdrawn, a.badTopics = make(map[string]*rowError), make(map[string]bool)
 	for phase := phaseSettle; phase <= lastPhase; phase++ {
 		if err := a.applyPhase(ctx, phase); err != nil {
 			return err

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,7 +25,8 @@ func (r *rowRun) removeTopic(ctx context.Context, topic string) error {
 		return err
 	})
 	if err != nil && !isGone(err) {
-		if !owlat.Unknown(err) {
+		err = r.aboutTopic(ctx, topic, err)
+		if !owlat.Unknown(err) || errors.Is(err, errNoTopic) {
 			*m = before
 		}
 		return err
@@ -52,9 +54,9 @@ func (r *rowRun) addTopic(ctx context.Context, topic string) error {
 	r.mu.Lock()
 	bad := r.badTopics[topic]
 	r.mu.Unlock()
-	if bad != "" {
+	if bad {
 		m.State = MemberWanted
-		return &rowError{class: RetryLater, category: "topic", reason: bad}
+		return r.noTopic(topic, errNoTopic)
 	}
 	m.State, m.At = MemberSent, time.Now()
 	if err := r.flush(ctx); err != nil {
@@ -71,7 +73,7 @@ func (r *rowRun) addTopic(ctx context.Context, topic string) error {
 			_, err := r.engine.client.Topics.Add(ctx, topic, owlat.Member{ContactID: r.e.ContactID})
 			return err
 		})
-		if !owlat.Unknown(err) {
+		if err = r.aboutTopic(ctx, topic, err); !owlat.Unknown(err) || errors.Is(err, errNoTopic) {
 			break
 		}
 		lost = true
@@ -87,7 +89,7 @@ func (r *rowRun) addTopic(ctx context.Context, topic string) error {
 	case isGone(err):
 		m.State = MemberWanted
 		return r.whoIsGone(ctx, topic, err)
-	case !lost:
+	case !lost, errors.Is(err, errNoTopic):
 		m.State = MemberWanted
 	}
 	return err
@@ -100,15 +102,10 @@ func (r *rowRun) whoIsGone(ctx context.Context, topic string, notFound error) er
 		r.gone = true
 		return nil
 	}
-	reason := fmt.Sprintf("Owlat has no topic %s: correct its id in the configuration", topic)
-	if err != nil {
-		reason = fmt.Sprintf("Owlat has either no topic %s or the contact no more", topic)
-	} else {
-		r.mu.Lock()
-		r.badTopics[topic] = reason
-		r.mu.Unlock()
+	if err == nil {
+		return r.noTopic(topic, notFound)
 	}
-	return &rowError{class: RetryLater, category: "topic", reason: reason, err: notFound}
+	return &rowError{class: RetryLater, category: "topic", reason: fmt.Sprintf("Owlat has either no topic %s or the contact no more", topic), err: notFound}
 }
 
 // pause waits, and reports false when the context ended first.
