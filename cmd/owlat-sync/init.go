@@ -85,6 +85,9 @@ func (a *app) initialize(ctx context.Context, f initFlags, args []string) error 
 	if err != nil {
 		return usageError(err)
 	}
+	if dsn, text, err = guessDelimiter(dsn, text); err != nil {
+		return fmt.Errorf("look at %s: %w", dsn, err)
+	}
 	reading, cancel := context.WithTimeout(ctx, initTimeout)
 	defer cancel()
 	catalog, err := a.readCatalog(reading, dsn)

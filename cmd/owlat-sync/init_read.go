@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,6 +44,30 @@ func (a *app) readCatalog(ctx context.Context, dsn source.DSN) (*inspect.Catalog
 		return inspect.ReadCSV(file, fileTitle(dsn), dsn.Delimiter())
 	}
 	return inspect.ReadNDJSON(file, fileTitle(dsn))
+}
+
+// guessDelimiter returns the DSN of a CSV file with the delimiter that the file seems to have, where it names none.
+func guessDelimiter(dsn source.DSN, text string) (source.DSN, string, error) {
+	path, options, _ := strings.Cut(text, "?")
+	if dsn.Kind() != source.KindCSV || strings.Contains(options, "delimiter=") {
+		return dsn, text, nil
+	}
+	file, err := os.Open(dsn.Path())
+	if err != nil {
+		return dsn, text, nil // reading it will say so, in the words of a run
+	}
+	defer file.Close()
+	delimiter, err := inspect.GuessDelimiter(file)
+	if err != nil || delimiter == dsn.Delimiter() {
+		return dsn, text, err
+	}
+	name := url.QueryEscape(string(delimiter))
+	if delimiter == '\t' {
+		name = "tab"
+	}
+	text = path + "?" + strings.Trim(options+"&delimiter="+name, "&")
+	dsn, err = source.ParseDSN(text, ".")
+	return dsn, text, err
 }
 
 func readSQL(ctx context.Context, dsn source.DSN, open func(source.DSN) (*sql.DB, error),

@@ -223,6 +223,26 @@ func TestInitIsAccepted(t *testing.T) {
 			want: []string{"ada@example.com"},
 		},
 		{
+			name: "CSV with semicolons that nobody told of",
+			source: func(t *testing.T, p *place) string {
+				return "csv:" + p.write(t, "people.csv", "id;email;name\n1;ada@example.com;Lovelace, Ada\n2;bob@example.com;\"Builder; Bob\"\n")
+			},
+			want: []string{"ada@example.com", "bob@example.com"},
+		},
+		{
+			name: "packed CSV with tabs",
+			source: func(t *testing.T, p *place) string {
+				var packed bytes.Buffer
+				w := gzip.NewWriter(&packed)
+				_, err := io.WriteString(w, "email\tfirst_name\nada@example.com\tAda\n")
+				if err := errors.Join(err, w.Close()); err != nil {
+					t.Fatal(err)
+				}
+				return p.write(t, "people.csv.gz", packed.String())
+			},
+			want: []string{"ada@example.com Ada"},
+		},
+		{
 			name: "packed NDJSON",
 			source: func(t *testing.T, p *place) string {
 				var packed bytes.Buffer

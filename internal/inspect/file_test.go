@@ -139,3 +139,27 @@ func TestFind(t *testing.T) {
 		}
 	}
 }
+
+func TestGuessDelimiter(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", guessedBytes)
+	for text, want := range map[string]rune{
+		"":                                   ',',
+		"email\na@example.com\n":             ',',
+		"id,email\n1,a@example.com\n":        ',',
+		"id;email\n1;a@example.com\n":        ';',
+		"\ufeffid;email\n1;a@example.com\n":  ';',
+		"id\temail\r\n1\ta@example.com\r\n":  '\t',
+		"id|email|name\n1|a@example.com|A\n": '|',
+		"Name, first;Email\nAda, Countess;a@example.com\nBob;b@example.com\n": ';',
+		"id,note\n1,\"a;b;c\"\n2,d;e;f\n":                                     ',',
+		"id;note\n1;\"a,b\n,c\"\n2;d\n":                                       ';',
+		"id;email":                                                            ';',
+		"id;note\n1;a\n2;\"" + long + "\"\n":                                  ';',
+		"id;email\n1\n":                                                       ',',
+	} {
+		if got, err := GuessDelimiter(strings.NewReader(text)); err != nil || got != want {
+			t.Errorf("%.60q: %q, %v, want %q", text, got, err, want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"encoding/csv"
 	"encoding/json"
@@ -127,4 +128,47 @@ func (t *Table) addObject(object map[string]any) {
 
 func (t *Table) dropUnusable() {
 	t.Columns = slices.DeleteFunc(t.Columns, func(c Column) bool { return !usable(c.Name) })
+}
+
+// delimiters are what separates the fields of CSV files, the likeliest first.
+var delimiters = []rune{',', ';', '\t', '|'}
+
+// GuessDelimiter returns what separates the fields of a CSV file, plain or gzip: that which gives its first lines most fields,
+// the same number in each; the comma where nothing does.
+func GuessDelimiter(r io.Reader) (rune, error) {
+	text, err := plainText(r)
+	if err != nil {
+		return 0, err
+	}
+	head, err := io.ReadAll(io.LimitReader(text, guessedBytes))
+	if err != nil {
+		return 0, fmt.Errorf("read the first lines: %w", err)
+	}
+	best, most := delimiters[0], 1
+	for _, d := range delimiters {
+		if n := fieldsBy(head, d); n > most {
+			best, most = d, n
+		}
+	}
+	return best, nil
+}
+
+const guessedBytes, guessedLines = 64 << 10, 10
+
+// fieldsBy is how many fields the delimiter gives each of the first lines, 0 where not all have as many.
+func fieldsBy(head []byte, delimiter rune) int {
+	records := csv.NewReader(bytes.NewReader(head))
+	records.Comma = delimiter
+	fields := 0
+	for range guessedLines {
+		record, err := records.Read()
+		if err == io.EOF || err != nil && fields > 0 && len(head) == guessedBytes && records.InputOffset() == guessedBytes {
+			break // the last line is cut
+		}
+		if err != nil {
+			return 0
+		}
+		fields = len(record)
+	}
+	return fields
 }
