@@ -95,6 +95,8 @@ func explainOwlat(err error, o config.Owlat) error {
 		return withHint(err, "give the key this scope in Owlat's settings, or make a key that has it")
 	case errors.Is(err, owlat.ErrLimitReached):
 		return withHint(err, "the plan of this Owlat deployment allows no more; see its settings")
+	case errors.Is(err, owlat.ErrRateLimited):
+		return withHint(err, "something else seems to use this API key: give it a key of its own, or set \"requests_per_second\" to a part of the limit")
 	case errors.Is(err, owlat.ErrNoRoute):
 		return withHint(err, "%s does not lead to Owlat's API; a deployment of your own has an address such as https://example.convex.site", o.URL)
 	case errors.Is(err, owlat.ErrParse):

@@ -71,6 +71,15 @@ func (a *app) startDisplay(sync string, plain bool) *display {
 	return d
 }
 
+// startDisplay shows progress, and how many requests of the session meet the rate limit from now on.
+func (s *session) startDisplay(sync string, plain bool) *display {
+	d, before := s.app.startDisplay(sync, plain), s.meter.Counts().RateLimited
+	if d.progress != nil {
+		d.progress.Refused(func() int { return s.meter.Counts().RateLimited - before })
+	}
+	return d
+}
+
 func (d *display) observe(e reconcile.Event) {
 	if d.progress != nil {
 		d.progress.Observe(e)

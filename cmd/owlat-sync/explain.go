@@ -182,7 +182,7 @@ func (s *session) tales(ctx context.Context, sync config.Sync, word, address str
 
 // seek plans the sync and keeps what concerns the rows sought.
 func (s *session) seek(ctx context.Context, sync config.Sync, found *sought) error {
-	display := s.app.startDisplay(sync.Name, false)
+	display := s.startDisplay(sync.Name, false)
 	defer display.stop()
 	return s.withEngine(sync, display.observe, func(e *reconcile.Engine, rs reconcile.Sync) error {
 		rs.Source = watched{rs.Source, found.see}

@@ -45,7 +45,7 @@ The lines hold addresses and names.`,
 func (s *session) plan(ctx context.Context, sync config.Sync, short bool) error {
 	out := bufio.NewWriter(s.app.stdout)
 	defer out.Flush()
-	display := s.app.startDisplay(sync.Name, false)
+	display := s.startDisplay(sync.Name, false)
 	defer display.stop()
 	printed := false
 	var summary reconcile.Summary

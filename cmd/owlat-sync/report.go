@@ -10,6 +10,9 @@ import (
 	"owlatsync/internal/progress"
 )
 
+// A run that met the rate limit so often, and with more than one in so many requests, says so.
+const notedRefusals, notedShare = 10, 20
+
 // printEnd prints the rows that were not applied and the summary table.
 func (r *runner) printEnd(a *app) {
 	if a.json {
@@ -40,9 +43,15 @@ func (r *runner) printEnd(a *app) {
 	if r.unasked > 0 {
 		a.printf("\n%s skipped because --only or --limit asked for others.\n", several(r.unasked, "row was", "rows were"))
 	}
-	failed := 0
+	failed, limited, requests := 0, 0, 0
 	for _, report := range r.reports {
 		failed += report.Outcomes[owlatsync.Failed]
+		limited += report.Requests.RateLimited
+		requests += report.Requests.Total
+	}
+	if limited >= notedRefusals && limited*notedShare > requests {
+		a.printf("\n%d of %d requests were refused (429): something else seems to use this API key. Give it a key of its own, or set\n"+
+			"\"requests_per_second\" to a part of the limit.\n", limited, requests)
 	}
 	if failed > 0 {
 		a.printf("\n%s failed; what can pass later is tried again by the next runs. \"owlat-sync failures\" lists them.\n", plural(failed, "row"))

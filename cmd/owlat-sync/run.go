@@ -110,7 +110,7 @@ func (r *runner) partial() bool { return len(r.only) > 0 || r.limit > 0 }
 type shownRow struct{ sync, label, outcome, reason string }
 
 func (r *runner) run(ctx context.Context, s *session, sync config.Sync) error {
-	display := s.app.startDisplay(sync.Name, true)
+	display := s.startDisplay(sync.Name, true)
 	defer display.stop()
 	shown, stop := 0, s.app.newSoftStop()
 	defer stop.disarm()

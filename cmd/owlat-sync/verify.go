@@ -115,7 +115,7 @@ func (v *verifier) compare(ctx context.Context, repair bool, each func(reconcile
 		defer func() { err = errors.Join(err, closeSource()) }()
 		syncs = append(syncs, sync.Reconcile(src))
 	}
-	display := v.app.startDisplay("verify", false)
+	display := v.startDisplay("verify", false)
 	defer display.stop()
 	return v.engine(display.observe).Verify(ctx, syncs, repair, func(f reconcile.Finding) error {
 		var err error

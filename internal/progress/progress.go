@@ -42,7 +42,8 @@ type Display struct {
 	sent     int           // requests of the rows that are done
 	began    time.Time     // of sending
 	outcomes map[owlatsync.Outcome]int
-	drawn    bool // a line stands on the terminal
+	refused  func() int // requests that met the rate limit; nil: nobody counts
+	drawn    bool       // a line stands on the terminal
 }
 
 type stage int
@@ -100,6 +101,13 @@ func (d *Display) Observe(e reconcile.Event) {
 	}
 }
 
+// Refused has the display tell how many requests met the rate limit, where any did.
+func (d *Display) Refused(count func() int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refused = count
+}
+
 // Suspend clears the line, calls f, which may write to the same output, and goes on.
 func (d *Display) Suspend(f func()) {
 	d.mu.Lock()
@@ -151,11 +159,15 @@ func (d *Display) clear() {
 
 // parts says in words where the run stands.
 func (d *Display) parts() []string {
+	var refused []string
+	if d.refused != nil && d.refused() > 0 {
+		refused = []string{fmt.Sprintf("%d refused (429)", d.refused())}
+	}
 	switch d.stage {
-	case reading:
-		return []string{fmt.Sprintf("reading the source: %s", count(d.rows, "row"))}
+	case reading: // and the first request of a listing, which may be refused
+		return append([]string{fmt.Sprintf("reading the source: %s", count(d.rows, "row"))}, refused...)
 	case listing:
-		return []string{fmt.Sprintf("comparing with Owlat: %d of %s", d.listed.Contacts, count(d.listed.Total, "contact"))}
+		return append([]string{fmt.Sprintf("comparing with Owlat: %d of %s", d.listed.Contacts, count(d.listed.Total, "contact"))}, refused...)
 	}
 	elapsed := time.Since(d.began)
 	parts := []string{count(d.sent, "request")}
@@ -168,6 +180,7 @@ func (d *Display) parts() []string {
 	if left := d.left(elapsed); d.sent < d.expected && left > 0 {
 		parts = append(parts, About(left)+" left")
 	}
+	parts = append(parts, refused...)
 	for _, o := range owlatsync.Outcomes {
 		if n := d.outcomes[o]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%s %d", o, n))

@@ -42,12 +42,22 @@ func TestPlainLines(t *testing.T) {
 		d.Observe(done(owlatsync.Invalid, 0))
 		time.Sleep(lineEvery)
 		synctest.Wait()
+		refused := 0
+		d.Refused(func() int { return refused })
+		d.Observe(done(owlatsync.Created, 0))
+		time.Sleep(lineEvery)
+		synctest.Wait()
+		refused = 12
+		time.Sleep(lineEvery)
+		synctest.Wait()
 		d.Stop()
 		want := "users: reading the source: 1000 rows\n" +
 			"users: read 1200 rows\n" +
 			"users: comparing with Owlat: 100 of 300 contacts\n" +
 			"users: sending 400 requests, about 40s\n" +
-			"users: 100 of 400 requests, 10.0/s, about 30s left, created 100, invalid 1\n"
+			"users: 100 of 400 requests, 10.0/s, about 30s left, created 100, invalid 1\n" +
+			"users: 100 of 400 requests, 5.0/s, about 1m00s left, created 101, invalid 1\n" +
+			"users: 100 of 400 requests, 3.3/s, about 1m30s left, 12 refused (429), created 101, invalid 1\n"
 		if got := out.String(); got != want {
 			t.Errorf("got:\n%swant:\n%s", got, want)
 		}
