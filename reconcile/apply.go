@@ -219,7 +219,7 @@ func (a *applier) done(it *item, outcome owlatsync.Outcome, reason, category str
 	a.mu.Unlock()
 	if outcome == owlatsync.Failed {
 		attrs := []any{"sync", a.sync.Name, "address", d.AddressHash(), "category", category, "reason", reason}
-		if !a.sync.KeyIsAddress { // Invariant 8
+		if !a.sync.KeyIsAddress && !PrivateKey(it.Row.Key) { // Invariant 8
 			attrs = append(attrs, "key", it.Row.Key)
 		}
 		a.engine.log.Info("row failed", attrs...)

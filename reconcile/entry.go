@@ -1,6 +1,9 @@
 package reconcile
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Fingerprint is a 128-bit hash of exactly the mapped values of a row under a sync's settings. The zero value stands for a
 // row that has never been applied completely.
@@ -42,6 +45,9 @@ type Entry struct {
 	FirstSeen time.Time // when the sync first met the row
 	ChangedAt time.Time // when the entry was last recorded
 }
+
+// PrivateKey reports whether a row's key is an address or holds one: personal data that logs and errors leave out.
+func PrivateKey(key string) bool { return strings.Contains(key, "@") }
 
 // Membership returns the entry's membership in the topic, nil when the ledger has none.
 func (e *Entry) Membership(topic string) *Membership {

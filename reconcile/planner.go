@@ -311,9 +311,9 @@ func (w *winner) reason() string {
 	return row + " has the same address and counts, because it stands first in the source"
 }
 
-// rowName names a row by its key, unless that is an address (Invariant 8).
+// rowName names a row by its key, unless that may be an address (Invariant 8).
 func rowName(key string) string {
-	if owlatsync.ValidAddress(key) {
+	if PrivateKey(key) {
 		return "another row"
 	}
 	return "the row with key " + key

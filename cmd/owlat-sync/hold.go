@@ -84,7 +84,7 @@ func (s *session) explainHeld(held *reconcile.HeldError, p reconcile.Summary, ap
 func (s *session) explainMoved(sync config.Sync, moved *reconcile.MovedError) error {
 	text := fmt.Sprintf("run %d is not applied, because the source, the ledger or Owlat has moved since it was planned: %s now",
 		moved.Run, several(moved.Rows, "row is planned otherwise", "rows are planned otherwise"))
-	if !sync.KeyIsAddress() {
+	if !sync.KeyIsPersonal() {
 		text += " (" + strings.Join(moved.Keys, ", ")
 		if moved.Rows > len(moved.Keys) {
 			text += ", ..."

@@ -40,6 +40,9 @@ func (r *runner) printEnd(a *app) {
 		a.printf("\n")
 	}
 	a.printf("%s", summaryTable(r.reports))
+	if r.twins > 0 {
+		a.printf("\nOwlat has several contacts for %s; the oldest counts, and \"owlat-sync verify\" lists them.\n", several(r.twins, "address", "addresses"))
+	}
 	if r.unasked > 0 {
 		a.printf("\n%s skipped because --only or --limit asked for others.\n", several(r.unasked, "row was", "rows were"))
 	}

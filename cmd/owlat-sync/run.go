@@ -101,6 +101,7 @@ type runner struct {
 	hidden  int             // rows not applied beyond those shown
 	unasked int             // rows left out by only and limit
 	met     map[string]bool // what of only was the key of a row
+	twins   int             // addresses that several contacts in Owlat have
 }
 
 // partial reports whether not all rows are asked for.
@@ -126,6 +127,7 @@ func (r *runner) run(ctx context.Context, s *session, sync config.Sync) error {
 			return // whether it will be done is not known yet
 		case reconcile.Admitted:
 			admitted = true
+			r.twins += planned.Summary.Adoption.Twins
 			if r.partial() { // how much of the plan that is shows in the end
 				planned.Summary.Requests, planned.Summary.Duration = 0, 0
 			}
@@ -268,9 +270,9 @@ func newRowJSON(sync config.Sync, e reconcile.RowDone) rowJSON {
 	return r
 }
 
-// harmlessKey is the row's key, unless that is the address (Invariant 8).
+// harmlessKey is the row's key, unless that may be an address (Invariant 8).
 func harmlessKey(sync config.Sync, e reconcile.RowDone) string {
-	if sync.KeyIsAddress() {
+	if sync.KeyIsPersonal() || reconcile.PrivateKey(e.Key) {
 		return ""
 	}
 	return e.Key

@@ -219,8 +219,11 @@ func (v *verifier) printEnd(result reconcile.Verified, repair bool) error {
 	switch {
 	case result.Repaired > 0:
 		a.printf("%s of the ledger corrected; the run follows.\n\n", several(result.Repaired, "row", "rows"))
-	case !repair:
+	case !repair && result.Differences() > result.Findings[reconcile.TwinInOwlat]:
 		a.printf("\"owlat-sync verify --repair\" corrects the ledger to what Owlat holds and runs the syncs.\n")
+	}
+	if !repair && result.Findings[reconcile.TwinInOwlat] > 0 {
+		a.printf("Of contacts with one address merge or delete in Owlat what is wrong: no run does.\n")
 	}
 	return nil
 }

@@ -173,3 +173,6 @@ func (s *Sync) Reconcile(src reconcile.Source) reconcile.Sync {
 
 // KeyIsAddress reports whether rows have no key of their own, so that their address is the key: personal data.
 func (s *Sync) KeyIsAddress() bool { return len(s.Key) == 0 }
+
+// KeyIsPersonal reports whether the address is the key, or a column of it.
+func (s *Sync) KeyIsPersonal() bool { return s.KeyIsAddress() || slices.Contains(s.Key, s.Fields.Email) }
