@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/spf13/cobra"
 
 	"owlatsync/internal/config"
@@ -128,4 +130,69 @@ func schemaKeys(node any) []string {
 		}
 	}
 	return keys
+}
+
+// TestReadmeShowsWhatIsPrinted compares the output that the README shows with what the story "readme" prints, to the letter
+// but for ids, times and what the README leaves out: lines before it, and a word for it in place of a topic's id.
+func TestReadmeShowsWhatIsPrinted(t *testing.T) {
+	t.Parallel()
+	printed, err := txtar.ParseFile("testdata/script/readme.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := codeBlocks(readDoc(t, "README.md"))
+	names := &story{names: map[string]string{"k57...": "NEWS"}}
+	for name, from := range map[string]string{ // the line with which each begins
+		"check.txt":   "  warning  rows:",
+		"plan.txt":    "  invalid    3 ",
+		"held.txt":    "owlat-sync: sync ",
+		"changes.txt": "  update     1 ",
+		"explain.txt": "users, row 1",
+		"report.txt":  `{"type":"report"`,
+	} {
+		want := ""
+		for _, f := range printed.Files {
+			if f.Name == name {
+				want = string(f.Data)
+			}
+		}
+		at := strings.Index("\n"+want, "\n"+from)
+		if at < 0 {
+			t.Errorf("%s has no line that begins with %q", name, from)
+			continue
+		}
+		want = strings.TrimSuffix(want[at:], "\n")
+		if name == "check.txt" { // the README ends with the table
+			want = want[:strings.LastIndex(want, "\n")]
+		}
+		var got string
+		for _, block := range blocks {
+			text := names.normal(block, "/nowhere")
+			if at := strings.Index("\n"+text, "\n"+from); at >= 0 {
+				got, _, _ = strings.Cut(text[at:], "\n\n$ ") // the next command
+				break
+			}
+		}
+		if diff := gocmp.Diff(want, got); diff != "" {
+			t.Errorf("README.md does not show what is printed (%s, -printed +README.md):\n%s", name, diff)
+		}
+	}
+}
+
+// codeBlocks returns what stands between fences, without the indentation of a list that the fences have too.
+func codeBlocks(markdown string) (blocks []string) {
+	var block []string
+	inside, indent := false, ""
+	for line := range strings.Lines(markdown) {
+		line = strings.TrimSuffix(line, "\n")
+		if text := strings.TrimLeft(line, " "); strings.HasPrefix(text, "```") {
+			if inside {
+				blocks = append(blocks, strings.Join(block, "\n"))
+			}
+			inside, indent, block = !inside, line[:len(line)-len(text)], nil
+			continue
+		}
+		block = append(block, strings.TrimPrefix(line, indent))
+	}
+	return blocks
 }
