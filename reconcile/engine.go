@@ -121,6 +121,9 @@ func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Repo
 			return p.leave(ctx, err)
 		}
 		e.emit(Admitted{})
+		if err := e.keepRefused(ctx, p); err != nil {
+			return p.leave(ctx, err)
+		}
 		a := &applier{engine: e, sync: &s, run: run.ID, stop: o.Stop, report: run.Report, only: o.Only, limit: o.Limit}
 		if err := a.applyAll(ctx); err != nil || p.partial {
 			return err

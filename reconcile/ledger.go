@@ -168,6 +168,10 @@ type LockedError struct {
 var ErrLocked = errors.New("another run holds the ledger")
 
 func (e *LockedError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("another program holds the ledger, without saying which, on %s since %s; wait for it to end, or stop it",
+			e.Host, e.Since.Local().Format("2006-01-02 15:04:05"))
+	}
 	return fmt.Sprintf("another run holds the ledger: %s by process %d on %s since %s; wait for it to end, or stop it",
 		e.Purpose, e.PID, e.Host, e.Since.Local().Format("2006-01-02 15:04:05"))
 }

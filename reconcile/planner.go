@@ -26,6 +26,7 @@ type planner struct {
 	listed    map[uint64]owlat.Contact // contacts of Owlat by address hash, for rows whose contact is unknown
 	winners   map[uint64]string        // address hash → key of the row that has it
 	renames   []*item
+	refused   []*item             // renames that have no order, and nothing else to do
 	unsettled map[string]string   // why rows wait, by their keys and by the addresses that they may hold
 	moved     map[string]bool     // keys under which the ledger knew rows that now have another
 	optOuts   map[string][]OptOut // of the batch, by contact
@@ -96,10 +97,12 @@ func (p *planner) duration(n int) time.Duration {
 }
 
 // end counts and tells the outcome of a row that needs no step.
-func (p *planner) end(d Decision) {
+func (p *planner) end(d Decision) { p.endAs(d, categoryPlanned(d.Outcome)) }
+
+func (p *planner) endAs(d Decision, category string) {
 	p.summary.Outcomes[d.Outcome]++
 	p.ended[d.Outcome]++
-	p.emit(RowDone{Decision: d, Category: categoryPlanned(d.Outcome)})
+	p.emit(RowDone{Decision: d, Category: category})
 	p.tell(d)
 }
 
@@ -426,8 +429,8 @@ func (p *planner) orderRenames(ctx context.Context) error {
 			it.Reason = fmt.Sprintf("the address belongs to the contact of %s, which is to take another that is not free: "+
 				"rows that exchange addresses cannot be renamed by Owlat's API. Give one of them a third address, run, then its final one",
 				rowName(leaves[it.Row.Email].Row.Key))
+			p.refuse(it)
 			if len(it.Changes) == 0 {
-				p.end(it.decision())
 				continue
 			}
 			if err := p.add(ctx, it, phaseWithdraw, 0); err != nil {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/google/go-cmp/cmp"
+
 	"owlatsync"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
@@ -49,12 +51,42 @@ func TestRowsThatExchangeAddressesFailWithoutARequest(t *testing.T) {
 	before := w.requests()
 	expect(t, w.run(user("1", "b@example.com", "A", true), user("2", "a@example.com", "B", false)), "failed 2")
 	w.sent(before, "DELETE /topics/{topic}/contacts/{contact} 1") // a withdrawn consent does not wait
-	if d := w.done("1"); !strings.Contains(d.Reason, "key 2") {
-		t.Errorf("reason %q", d.Reason)
+	if d := w.done("1"); !strings.Contains(d.Reason, "key 2") || d.Category != "exchange" {
+		t.Errorf("category %q, reason %q", d.Category, d.Reason)
+	}
+	failing := func() (keys []string) {
+		for e, err := range w.ledger.All(t.Context(), "users") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, trouble := range e.Troubles("users") {
+				keys = append(keys, trouble.Key+" "+trouble.Category)
+			}
+		}
+		return keys
+	}
+	if diff := cmp.Diff([]string{"1 exchange", "2 exchange"}, failing()); diff != "" {
+		t.Errorf("the ledger lists (-want +got):\n%s", diff)
+	}
+	// However long it lasts, it is looked at anew, and told once in the rows' history.
+	for range 10 {
+		expect(t, w.run(user("1", "b@example.com", "A", true), user("2", "a@example.com", "B", false)), "failed 2")
+	}
+	if history, err := w.ledger.History(t.Context(), "users", "1"); err != nil || len(history) != 3 { // created, topic, failed
+		t.Errorf("history %+v, %v", history, err)
 	}
 	// The way out that the reason names.
 	expect(t, w.run(user("1", "third@example.com", "A", true), user("2", "a@example.com", "B", false)), "renamed 2")
 	expect(t, w.run(user("1", "b@example.com", "A", true), user("2", "a@example.com", "B", false)), "renamed 1, unchanged 1")
+	if left := failing(); left != nil {
+		t.Errorf("the ledger lists %q", left)
+	}
+	// Another is to think better of it.
+	expect(t, w.run(user("1", "a@example.com", "A", true), user("2", "b@example.com", "B", false)), "failed 2")
+	expect(t, w.run(user("1", "b@example.com", "A", true), user("2", "a@example.com", "B", false)), "unchanged 2")
+	if left := failing(); left != nil {
+		t.Errorf("the ledger lists %q", left)
+	}
 }
 
 func TestANewAddressThatIsHeldFails(t *testing.T) {

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"owlatsync/internal/exitcode"
 )
 
 // badRows are rows that Owlat would refuse, or that cannot count, behind rows that are in step. Each costs no request, and
@@ -69,9 +67,6 @@ func badRows() []badInput {
 		typed("an object for a consent", `{"id":9,"email":"eve@example.com","first":"Eve","last":"Doe","news":{"yes":true},"plan":"free"}`),
 		typed("a list for a property", `{"id":9,"email":"eve@example.com","first":"Eve","last":"Doe","news":true,"plan":["free"]}`),
 		{name: "a row that was good", files: map[string]string{"users.csv": strings.Replace(workingUsers, "ann@example.com", "ann at example.com", 1)}, also: oneRowLeftOut},
-		{name: "two rows that exchange their addresses", code: exitcode.FailedRows, files: map[string]string{
-			"users.csv": strings.NewReplacer("ann@", "bob@", "bob@", "ann@").Replace(workingUsers),
-		}},
 	}
 }
 

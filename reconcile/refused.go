@@ -1,0 +1,58 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"owlatsync"
+)
+
+// categoryExchange is the category of rows that exchange addresses.
+const categoryExchange = "exchange"
+
+// refuse ends a rename that cannot be sent as failed. The failure stands in the ledger until it passes; every run looks at it
+// anew, as that costs nothing and other rows decide when it passes.
+func (p *planner) refuse(it *item) {
+	re := &rowError{class: RetryLater, category: categoryExchange, reason: it.Reason}
+	f := fail(nil, it.Row.Fingerprint, re, 0, p.now)
+	known := it.Entry.Failure
+	told := known != nil && known.Category == f.Category && known.Reason == f.Reason && known.Fingerprint == f.Fingerprint
+	if !told {
+		it.Entry.Failure, it.Entry.Fingerprint = f, Fingerprint{}
+	}
+	if len(it.Changes) > 0 { // applying those records it
+		return
+	}
+	p.endAs(it.decision(), categoryExchange)
+	if !told {
+		p.refused = append(p.refused, it)
+	}
+}
+
+// keepRefused records the failures of renames for whose rows the plan has no step. Nothing else of their entries changes.
+func (e *Engine) keepRefused(ctx context.Context, p *planner) error {
+	ctx = context.WithoutCancel(ctx)
+	for batch := range slices.Chunk(p.refused, spoolBatch) {
+		keys := make([]string, len(batch))
+		for i, it := range batch {
+			keys[i] = it.Row.Key
+		}
+		entries, err := e.ledger.Entries(ctx, p.sync.Name, keys)
+		if err != nil {
+			return fmt.Errorf("read the ledger: %w", err)
+		}
+		var records []Record
+		for _, it := range batch {
+			if entry := entries[it.Row.Key]; entry != nil {
+				entry.Failure, entry.Fingerprint, entry.ChangedAt = it.Entry.Failure, Fingerprint{}, time.Now()
+				records = append(records, Record{Sync: p.sync.Name, Run: p.scan.run, Entry: entry, Event: string(owlatsync.Failed), Note: it.Reason})
+			}
+		}
+		if err := e.ledger.Record(ctx, records...); err != nil {
+			return fmt.Errorf("record the rows that exchange addresses: %w", err)
+		}
+	}
+	return nil
+}
