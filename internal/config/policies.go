@@ -175,4 +175,6 @@ func (s *Sync) Reconcile(src reconcile.Source) reconcile.Sync {
 func (s *Sync) KeyIsAddress() bool { return len(s.Key) == 0 }
 
 // KeyIsPersonal reports whether the address is the key, or a column of it.
-func (s *Sync) KeyIsPersonal() bool { return s.KeyIsAddress() || slices.Contains(s.Key, s.Fields.Email) }
+func (s *Sync) KeyIsPersonal() bool {
+	return s.KeyIsAddress() || slices.Contains(s.Key, s.Fields.Email)
+}
