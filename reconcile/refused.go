@@ -20,7 +20,7 @@ func (p *planner) refuse(it *item) {
 	known := it.Entry.Failure
 	told := known != nil && known.Category == f.Category && known.Reason == f.Reason && known.Fingerprint == f.Fingerprint
 	if !told {
-		it.Entry.Failure, it.Entry.Fingerprint = f, Fingerprint{}
+		it.Entry.failing(f)
 	}
 	if len(it.Changes) > 0 { // applying those records it
 		return
@@ -46,7 +46,8 @@ func (e *Engine) keepRefused(ctx context.Context, p *planner) error {
 		var records []Record
 		for _, it := range batch {
 			if entry := entries[it.Row.Key]; entry != nil {
-				entry.Failure, entry.Fingerprint, entry.ChangedAt = it.Entry.Failure, Fingerprint{}, time.Now()
+				entry.failing(it.Entry.Failure)
+				entry.ChangedAt = time.Now()
 				records = append(records, Record{Sync: p.sync.Name, Run: p.scan.run, Entry: entry, Event: string(owlatsync.Failed), Note: it.Reason})
 			}
 		}
@@ -55,4 +56,12 @@ func (e *Engine) keepRefused(ctx context.Context, p *planner) error {
 		}
 	}
 	return nil
+}
+
+// failing notes the failure, and that the row is not applied, be it that it changes back.
+func (e *Entry) failing(f *Failure) {
+	e.Failure = f
+	if !e.Fingerprint.IsZero() { // which may also tell of a doubt
+		e.Fingerprint = Fingerprint{}
+	}
 }
