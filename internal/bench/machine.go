@@ -21,6 +21,9 @@ func machine(ctx context.Context) (string, error) {
 		time.Now().UTC().Format("2006-01-02"), fmt.Sprintf("%d cores", runtime.NumCPU()),
 		runtime.GOOS + "/" + runtime.GOARCH, "Go " + strings.TrimPrefix(runtime.Version(), "go"),
 	}
+	if load := loadAverage(); load > float64(runtime.NumCPU()) {
+		facts = append(facts, fmt.Sprintf("busy with other work besides (load %.0f)", load))
+	}
 	if dsn := os.Getenv(testdb.PostgresVariable); dsn != "" {
 		version, err := postgresVersion(ctx, dsn)
 		if err != nil {
@@ -73,4 +76,17 @@ func mysqlVersion(ctx context.Context, dsn string) (string, error) {
 func firstWord(s string) string {
 	word, _, _ := strings.Cut(s, " ")
 	return word
+}
+
+// loadAverage is how many processes wanted to run during the last minute, 0 where the system does not say.
+func loadAverage() float64 {
+	var load float64
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0
+	}
+	if _, err := fmt.Sscan(string(text), &load); err != nil {
+		return 0
+	}
+	return load
 }
