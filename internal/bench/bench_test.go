@@ -110,3 +110,60 @@ func TestFigures(t *testing.T) {
 		}
 	}
 }
+
+func TestAPartMeasuredAnewLeavesTheOthers(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	folder := filepath.Join(root, "docs", "benchmarks")
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	frame := "# x\n"
+	for _, e := range excerpts {
+		frame += "<!-- " + e.name + " from docs/benchmarks -->\n<!-- end of " + e.name + " -->\n"
+	}
+	if err := os.WriteFile(filepath.Join(root, "README.md"), []byte(frame), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	save := func(part, cell string) {
+		t.Helper()
+		s := section{Title: part, Tables: []table{{Columns: []string{"a"}, Rows: [][]string{{cell}}}},
+			Charts: []chart{{File: part + ".svg", Series: []string{ours}, Labels: []string{cell}, Values: [][]float64{{1}}}}}
+		if err := (result{Part: part, Section: s}).save(folder); err != nil {
+			t.Fatal(err)
+		}
+		if err := run(t.Context(), root, []string{onlyPage}, t.Output()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	save(comparePart, "first")
+	save("start", "second")
+	save("start", "third")
+	written := read(t, folder, "README.md")
+	if !strings.Contains(written, "| first |") || !strings.Contains(written, "| third |") || strings.Contains(written, "second") {
+		t.Errorf("the page is\n%s", written)
+	}
+	if readme := read(t, root, "README.md"); !strings.Contains(readme, "| first |") {
+		t.Errorf("the README is\n%s", readme)
+	}
+	if !strings.Contains(read(t, folder, "start.svg"), "third") {
+		t.Error("the picture is not drawn anew")
+	}
+}
+
+func TestResultsThatDoNotFitAreNotKept(t *testing.T) {
+	t.Parallel()
+	for _, s := range []section{
+		{Tables: []table{{Columns: []string{"a", "b"}, Rows: [][]string{{"1"}}}}},
+		{Charts: []chart{{Labels: []string{"a"}}}},
+		{Charts: []chart{{Series: []string{"x", "y"}, Labels: []string{"a"}, Values: [][]float64{{1}}}}},
+	} {
+		folder := t.TempDir()
+		if err := (result{Part: "start", Section: s}).save(folder); err == nil {
+			t.Errorf("kept %+v", s)
+		}
+		if _, err := os.Stat(resultFile(folder, "start")); err == nil {
+			t.Errorf("wrote %+v", s)
+		}
+	}
+}

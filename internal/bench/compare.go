@@ -153,16 +153,17 @@ func compareGoals(shown []compared, live, faked compared) []goal {
 		none("Requests of the runs in which nothing had changed", idle),
 		none("Requests refused (429)", refused),
 		none("People lost, put back, or with a wrong contact", lost),
-		{"Fake time beside real time: the largest difference in requests or seconds", "at most 2 %",
-			fmt.Sprintf("%.1f %%", 100*apart), apart > 0.02},
+		{"Fake time beside real time: the largest difference in requests or seconds", "at most 5 %",
+			fmt.Sprintf("%.1f %%", 100*apart), apart > 0.05},
 	}
 }
 
-// distance is by what share two runs differ in requests or in time. A tenth of a second is no difference: it is one request.
+// distance is by what share two runs differ in requests or in time. Less than a second is no difference: the runs in which
+// little happens last no longer.
 func distance(a, b figures) float64 {
 	apart := math.Abs(float64(a.Requests-b.Requests)) / max(1, float64(b.Requests))
-	if d := (a.Elapsed - b.Elapsed).Abs(); d > 100*time.Millisecond {
-		apart = max(apart, d.Seconds()/b.Elapsed.Seconds())
+	if d := (a.Elapsed - b.Elapsed).Abs(); d > time.Second {
+		apart = max(apart, d.Seconds()/max(1, b.Elapsed.Seconds()))
 	}
 	return apart
 }

@@ -1,6 +1,8 @@
 // Command bench measures owlat-sync and writes what it found to docs/benchmarks: a page, a picture for each chart, and the
-// figures themselves. Arguments name the parts to measure; the others keep the figures that they had. The parts that read
-// from database servers find them as the tests do: go run ./internal/testservers -- go run ./internal/bench.
+// figures themselves. Arguments name the parts to measure; the others keep the figures that they had. The word "page" alone
+// measures nothing and writes the documents anew. The parts that read from database servers find them as the tests do:
+//
+//	go run ./internal/testservers -- go run ./internal/bench
 package main
 
 import (
@@ -14,6 +16,9 @@ import (
 	"strings"
 	"time"
 )
+
+// onlyPage is the argument that measures nothing.
+const onlyPage = "page"
 
 // comparePart is the part whose table stands in the README.
 const comparePart = "compare"
@@ -35,6 +40,10 @@ func main() {
 
 // run measures the parts with those names, or all, and writes the documents of the repository at root.
 func run(ctx context.Context, root string, names []string, out io.Writer) error {
+	folder := filepath.Join(root, "docs", "benchmarks")
+	if slices.Equal(names, []string{onlyPage}) {
+		return write(root, folder)
+	}
 	chosen, err := choose(names)
 	if err != nil {
 		return err
@@ -43,7 +52,6 @@ func run(ctx context.Context, root string, names []string, out io.Writer) error 
 	if err != nil {
 		return err
 	}
-	folder := filepath.Join(root, "docs", "benchmarks")
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
@@ -84,14 +92,22 @@ func choose(names []string) ([]part, error) {
 	return chosen, nil
 }
 
-// write makes the page and the README's excerpts from all results that are kept.
+// write makes the page, the pictures and the README's excerpts from all results that are kept.
 func write(root, folder string) error {
 	results, err := load(folder, parts)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(folder, "README.md"), []byte(page(results)), 0o644); err != nil {
-		return err
+	files := map[string]string{"README.md": page(results)}
+	for _, r := range results {
+		for _, c := range r.Section.Charts {
+			files[c.File] = plot(c)
+		}
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
+			return err
+		}
 	}
 	file := filepath.Join(root, "README.md")
 	readme, err := os.ReadFile(file)

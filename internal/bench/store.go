@@ -19,7 +19,7 @@ type result struct {
 
 func resultFile(folder, part string) string { return filepath.Join(folder, part+".json") }
 
-// save keeps the result and draws its charts.
+// save keeps the result.
 func (r result) save(folder string) error {
 	if err := r.Section.check(); err != nil {
 		return err
@@ -28,15 +28,7 @@ func (r result) save(folder string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(resultFile(folder, r.Part), append(text, '\n'), 0o644); err != nil {
-		return err
-	}
-	for _, c := range r.Section.Charts {
-		if err := os.WriteFile(filepath.Join(folder, c.File), []byte(plot(c)), 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
+	return os.WriteFile(resultFile(folder, r.Part), append(text, '\n'), 0o644)
 }
 
 // load returns the kept results of the parts, in their order; parts that were never measured are left out.
