@@ -24,7 +24,8 @@ follows a change of name of every hundredth.
 %d users were synced in real time, over sockets, both sides at once. That is not possible with many more: at 10 requests a second
 a run of the script for %s users takes ten minutes, and three for %s take a day. Those ran against the same emulator in fake
 time ([testing/synctest](https://pkg.go.dev/testing/synctest)): its clock jumps to the next moment at which somebody wants something, so that every wait is exact and none
-is waited for. The second table has the %[3]d users in both, which shows that fake time tells the truth.`
+is waited for. The second table has the %[3]d users in both, to show how far fake time tells the truth. A machine that is
+busy with other work delays both sides in real time, and never in fake time.`
 
 // compared is the story of both sides with so many users.
 type compared struct {
