@@ -29,10 +29,18 @@ type EventRule struct {
 	Properties map[string]string // name in Owlat → name of the row's property
 }
 
-var eventName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]{0,99}$`)
+const maxEventName = 100
+
+// Without a length in it: compiling repetitions that are counted costs every start of the program.
+var eventName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]*$`)
+
+// ValidEventName reports whether Owlat accepts name as the name of an event.
+func ValidEventName(name string) bool {
+	return len(name) <= maxEventName && eventName.MatchString(name)
+}
 
 func (r EventRule) validate() error {
-	if !eventName.MatchString(r.Name) {
+	if !ValidEventName(r.Name) {
 		return fmt.Errorf("the event name %q is not a letter followed by at most 99 letters, digits, _ and -", r.Name)
 	}
 	if !slices.Contains([]EventOn{OnCreated, OnUpdated, OnAppears}, r.On) {

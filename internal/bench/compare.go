@@ -3,203 +3,183 @@ package main
 import (
 	"context"
 	"fmt"
-	"iter"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
-	"sync"
+	"io"
+	"math"
 	"time"
 
-	_ "modernc.org/sqlite"
-
-	"owlatsync"
-	"owlatsync/internal/baseline"
-	"owlatsync/ledger"
-	"owlatsync/owlat"
-	"owlatsync/owlat/owlattest"
-	"owlatsync/reconcile"
+	"golang.org/x/sync/errgroup"
 )
 
-// latency is what every answer of the emulators waits, as over a network.
-const latency = 30 * time.Millisecond
+// The numbers of users of the comparison. In real time the script would need an hour for ten times the first.
+const realUsers = 300
 
-// optOuts is how many people opt out of everything between the first and the second run.
-const optOuts = 10
+var fakeUsers = []int{realUsers, 3_000, 100_000}
 
-// figures are what one run of one side did, counted at the emulator.
-type figures struct {
-	Requests    int
-	RateLimited int
-	Seconds     float64
-	Contacts    int // of the users, how many Owlat holds with the right name afterwards
-	Members     int // of the users who had not opted out, how many are on the topic afterwards
-	PutBack     int // of the users who opted out, how many are on the topic afterwards
+const compareIntro = `Owlat's documentation shows a script: for every user create the contact, on a conflict update it, five at a time; then add
+everybody to a topic at once. Here it is, rewritten in Go over the same SDK ([internal/baseline](../../internal/baseline)), beside
+a run of owlat-sync's engine with its ledger in a file. Each has an emulator of its own with Owlat's real limits (10 requests a second,
+bursts of 15) and %v latency. Between the first and the second run the first %d people opted out of everything; the third run
+follows a change of name of every hundredth.
+
+%d users were synced in real time, over sockets, both sides at once. That is not possible with many more: at 10 requests a second
+a run of the script for %s users takes ten minutes, and three for %s take a day. Those ran against the same emulator in fake
+time ([testing/synctest](https://pkg.go.dev/testing/synctest)): its clock jumps to the next moment at which somebody wants something, so that every wait is exact and none
+is waited for. The second table has the %[3]d users in both, to show how far fake time tells the truth. A machine that is
+busy with other work delays both sides in real time, and never in fake time.`
+
+// compared is the story of both sides with so many users.
+type compared struct {
+	users          int
+	script, synced []figures
 }
 
-// scenario is one run of both sides.
-type scenario struct {
-	Name           string
-	Users          int
-	Script, Synced figures
-}
-
-// side is one way of syncing, with an emulator of its own.
-type side struct {
-	server *owlattest.Server
-	http   *httptest.Server
-	key    string
-	topic  string
-	sync   func(context.Context, []baseline.User) error
-	close  func() error
-}
-
-func newSide() *side {
-	s := &side{server: &owlattest.Server{}}
-	s.key, s.topic = s.server.AddKey(), s.server.AddTopic("newsletter", false)
-	s.http = httptest.NewServer(s.server)
-	s.close = func() error { s.http.Close(); return nil }
-	return s
-}
-
-func newScript() (*side, error) {
-	s := newSide()
-	client, err := baseline.NewClient(s.http.URL, s.key)
-	if err != nil {
-		return nil, err
-	}
-	s.sync = func(ctx context.Context, users []baseline.User) error {
-		baseline.Run(ctx, client, users, s.topic)
-		return ctx.Err()
-	}
-	return s, nil
-}
-
-func newSynced(ctx context.Context) (*side, error) {
-	s := newSide()
-	folder, err := os.MkdirTemp("", "owlat-sync-bench-")
-	if err != nil {
-		return nil, err
-	}
-	book, err := ledger.OpenSQLite(ctx, "sqlite", filepath.Join(folder, "ledger.db"))
-	if err != nil {
-		return nil, err
-	}
-	client, err := owlat.NewClient(s.http.URL, s.key)
-	if err != nil {
-		return nil, err
-	}
-	engine := reconcile.New(client, book, reconcile.Options{})
-	s.sync = func(ctx context.Context, users []baseline.User) error {
-		_, err := engine.Run(ctx, reconcile.Sync{
-			Name: "users", Source: rows(users), Topics: []reconcile.Topic{{ID: s.topic}}, Guards: reconcile.Guards{FirstRun: true},
-		}, reconcile.RunOptions{})
-		return err
-	}
-	s.close = func() error {
-		s.http.Close()
-		if err := book.Close(); err != nil {
+// compare tells the story of both sides at the same time, each against an emulator of its own, in real or in fake time.
+func compare(ctx context.Context, n int, fake bool) (c compared, err error) {
+	c.users = n
+	tell := func(ctx context.Context, name string, runs *[]figures, begin beginning) (err error) {
+		if !fake {
+			*runs, err = story(ctx, n, liveWorld(), begin)
 			return err
 		}
-		return os.RemoveAll(folder)
+		return inBubble(ctx, name, func(ctx context.Context) (err error) {
+			*runs, err = story(ctx, n, fakeWorld(), begin)
+			return err
+		})
 	}
-	return s, nil
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error { return tell(ctx, "documented script", &c.script, newScript) })
+	both.Go(func() error { return tell(ctx, ours, &c.synced, newSynced) })
+	err = both.Wait() // before c is read
+	return c, err
 }
 
-// rows makes a source of users; their number is the key.
-type rows []baseline.User
+func measureCompare(ctx context.Context, log io.Writer) (section, error) {
+	var live compared
+	faked := make([]compared, len(fakeUsers))
+	// What runs in real time mostly waits, and what runs in fake time does not notice how fast the machine is.
+	all, ctx := errgroup.WithContext(ctx)
+	all.Go(func() (err error) {
+		live, err = compare(ctx, realUsers, false)
+		return err
+	})
+	all.Go(func() (err error) {
+		for i, n := range fakeUsers {
+			start := time.Now()
+			if faked[i], err = compare(ctx, n, true); err != nil {
+				return err
+			}
+			fmt.Fprintf(log, "compared %s users in fake time in %.0f s\n", count(n), time.Since(start).Seconds())
+		}
+		return nil
+	})
+	if err := all.Wait(); err != nil {
+		return section{}, err
+	}
+	shown := append([]compared{live}, faked[1:]...)
+	return section{
+		Title:  "Beside the documented script",
+		Intro:  fmt.Sprintf(compareIntro, latency, optOuts, realUsers, count(fakeUsers[1]), count(fakeUsers[2])),
+		Tables: []table{comparison(shown), realBesideFake(live, faked[0])},
+		Charts: []chart{
+			compareChart("requests.svg", "Requests that reached Owlat", "", shown, func(f figures, _ int) float64 { return float64(f.Requests) }),
+			compareChart("topic.svg", "People who consented and are not on the topic", "%", shown, func(f figures, users int) float64 {
+				return 100 * float64(f.Off) / float64(users)
+			}),
+		},
+		Goals: compareGoals(shown, live, faked[0]),
+	}, nil
+}
 
-func (list rows) Rows(context.Context) iter.Seq2[*owlatsync.Row, error] {
-	return func(yield func(*owlatsync.Row, error) bool) {
-		for i, u := range list {
-			row := owlatsync.Row{Key: fmt.Sprint(i), Email: owlatsync.Some(u.Email), FirstName: owlatsync.Some(u.FirstName),
-				LastName: owlatsync.Some(u.LastName), Consents: []bool{true}}
-			if !yield(&row, nil) {
-				return
+// comparison is the table that the README shows too.
+func comparison(shown []compared) table {
+	t := table{Columns: []string{"users", "run", "", "requests", "of them refused (429)", "time", "contacts wrong", "not on the topic", "opted out and put back"}}
+	for _, c := range shown {
+		for i, run := range runNames {
+			c.sides(i, func(name string, f figures) {
+				t.Rows = append(t.Rows, []string{count(c.users), run, name, count(f.Requests), count(f.Refused), span(f.Elapsed),
+					count(f.Wrong), count(f.Off), count(f.PutBack)})
+			})
+		}
+	}
+	return t
+}
+
+// sides calls do for both sides of one run.
+func (c compared) sides(run int, do func(name string, f figures)) {
+	do("documented script", c.script[run])
+	do(ours, c.synced[run])
+}
+
+func realBesideFake(live, faked compared) table {
+	t := table{Columns: []string{"run", "", "requests, real time", "fake time", "seconds, real time", "fake time"}}
+	for i, run := range runNames {
+		var fakes []figures
+		faked.sides(i, func(_ string, f figures) { fakes = append(fakes, f) })
+		live.sides(i, func(name string, f figures) {
+			t.Rows = append(t.Rows, []string{run, name, count(f.Requests), count(fakes[0].Requests), seconds(f.Elapsed), seconds(fakes[0].Elapsed)})
+			fakes = fakes[1:]
+		})
+	}
+	return t
+}
+
+func compareChart(file, title, unit string, shown []compared, value func(f figures, users int) float64) chart {
+	c := chart{File: file, Title: title, Unit: unit, Series: []string{"documented script", ours}}
+	for _, s := range shown {
+		for i, run := range runNames {
+			c.Labels = append(c.Labels, count(s.users)+" users, "+run)
+			c.Values = append(c.Values, []float64{value(s.script[i], s.users), value(s.synced[i], s.users)})
+		}
+	}
+	return c
+}
+
+func compareGoals(shown []compared, live, faked compared) []goal {
+	var refused, lost, idle int
+	apart := 0.0
+	for _, c := range shown {
+		for i, f := range c.synced {
+			refused += f.Refused
+			lost += f.Wrong + f.Off + f.PutBack
+			if i == 1 {
+				idle += f.Requests
 			}
 		}
 	}
+	for i := range runNames {
+		apart = max(apart, distance(live.synced[i], faked.synced[i]), distance(live.script[i], faked.script[i]))
+	}
+	none := func(what string, n int) goal { return goal{What: what, Want: "0", Got: count(n), Missed: n > 0} }
+	return []goal{
+		none("Requests of the runs in which nothing had changed", idle),
+		none("Requests refused (429)", refused),
+		none("People lost, put back, or with a wrong contact", lost),
+		{"Fake time beside real time: the largest difference in requests or seconds", "at most 5 %",
+			fmt.Sprintf("%.1f %%", 100*apart), apart > 0.05},
+	}
 }
 
-// run syncs once and tells what that did.
-func (s *side) run(ctx context.Context, users []baseline.User, left map[string]bool) (figures, error) {
-	before, start := s.server.Stats(), time.Now()
-	if err := s.sync(ctx, users); err != nil {
-		return figures{}, err
+// distance is by what share two runs differ in requests or in time. Less than a second is no difference: the runs in which
+// little happens last no longer.
+func distance(a, b figures) float64 {
+	apart := math.Abs(float64(a.Requests-b.Requests)) / max(1, float64(b.Requests))
+	if d := (a.Elapsed - b.Elapsed).Abs(); d > time.Second {
+		apart = max(apart, d.Seconds()/max(1, b.Elapsed.Seconds()))
 	}
-	f := figures{Seconds: time.Since(start).Seconds()}
-	after := s.server.Stats()
-	f.Requests, f.RateLimited = after.Total-before.Total, after.RateLimited-before.RateLimited
-	for _, u := range users {
-		c, there := s.server.Contact(u.Email)
-		if there && c.FirstName == u.FirstName {
-			f.Contacts++
-		}
-		switch member := len(c.Topics) > 0; {
-		case member && left[u.Email]:
-			f.PutBack++
-		case member:
-			f.Members++
-		}
-	}
-	return f, nil
+	return apart
 }
 
-// compare runs both sides at the same time, each against an emulator of its own, through three runs.
-func compare(ctx context.Context, n int) ([]scenario, error) {
-	script, err := newScript()
-	if err != nil {
-		return nil, err
+// span writes a duration for a person.
+func span(d time.Duration) string {
+	switch {
+	case d < 100*time.Second:
+		return seconds(d) + " s"
+	case d < 100*time.Minute:
+		d = d.Round(time.Second)
+		return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
 	}
-	synced, err := newSynced(ctx)
-	if err != nil {
-		return nil, err
-	}
-	sides := []*side{script, synced}
-	for _, s := range sides {
-		if err := s.server.InjectFaults(owlattest.Fault{Kind: owlattest.Latency, Delay: latency}); err != nil {
-			return nil, err
-		}
-	}
-	users := make([]baseline.User, n)
-	for i := range users {
-		users[i] = baseline.User{Email: fmt.Sprintf("user%d@example.com", i), FirstName: "First", LastName: fmt.Sprint("Last", i)}
-	}
-	left := make(map[string]bool)
-	var results []scenario
-	for _, name := range []string{"first run", "second run, nothing changed", "third run, 1 % changed"} {
-		switch len(results) {
-		case 1:
-			for _, u := range users[:optOuts] {
-				left[u.Email] = true
-				for _, s := range sides {
-					if err := s.server.Unsubscribe(u.Email, ""); err != nil {
-						return nil, err
-					}
-				}
-			}
-		case 2:
-			for i := range n / 100 {
-				users[n-1-i].FirstName = "Changed"
-			}
-		}
-		figures := make([]figures, len(sides))
-		errs := make([]error, len(sides))
-		var both sync.WaitGroup
-		for i, s := range sides {
-			both.Go(func() { figures[i], errs[i] = s.run(ctx, users, left) })
-		}
-		both.Wait()
-		for _, err := range errs {
-			if err != nil {
-				return nil, err
-			}
-		}
-		results = append(results, scenario{Name: name, Users: n, Script: figures[0], Synced: figures[1]})
-	}
-	for _, s := range sides {
-		if err := s.close(); err != nil {
-			return nil, err
-		}
-	}
-	return results, nil
+	d = d.Round(time.Minute)
+	return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
 }
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f", d.Seconds()) }

@@ -1,36 +1,122 @@
-// Command bench measures owlat-sync against the script that Owlat documents, both in the same call against emulators with
-// Owlat's real limits, and writes what it measured to docs/benchmarks. Requests are counted at the emulator.
+// Command bench measures owlat-sync and writes what it found to docs/benchmarks: a page, a picture for each chart, and the
+// figures themselves. Arguments name the parts to measure; the others keep the figures that they had. The word "page" alone
+// measures nothing and writes the documents anew. The parts that read from database servers find them as the tests do:
+//
+//	go run ./internal/testservers -- go run ./internal/bench
 package main
 
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
+	"time"
 )
+
+// onlyPage is the argument that measures nothing.
+const onlyPage = "page"
+
+// comparePart is the part whose table stands in the README.
+const comparePart = "compare"
+
+// parts in the order of the page.
+var parts = []part{
+	{comparePart, measureCompare},
+	{"start", measureStart},
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, filepath.Join("docs", "benchmarks")); err != nil {
+	if err := run(ctx, ".", os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, folder string) error {
-	results, err := compare(ctx, 300)
+// run measures the parts with those names, or all, and writes the documents of the repository at root.
+func run(ctx context.Context, root string, names []string, out io.Writer) error {
+	folder := filepath.Join(root, "docs", "benchmarks")
+	if slices.Equal(names, []string{onlyPage}) {
+		return write(root, folder)
+	}
+	chosen, err := choose(names)
+	if err != nil {
+		return err
+	}
+	facts, err := machine(ctx)
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	page := page(results)
-	fmt.Print(page)
-	if err := os.WriteFile(filepath.Join(folder, "README.md"), []byte(page), 0o644); err != nil {
+	for _, p := range chosen {
+		start := time.Now()
+		fmt.Fprintf(out, "measuring %s\n", p.name)
+		found, err := p.run(ctx, out)
+		if err != nil {
+			return fmt.Errorf("measure %s: %w", p.name, err)
+		}
+		if err := (result{p.name, facts, found}).save(folder); err != nil {
+			return fmt.Errorf("keep the result of %s: %w", p.name, err)
+		}
+		if err := found.print(out); err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "\n%s took %.0f s\n\n", p.name, time.Since(start).Seconds())
+	}
+	return write(root, folder)
+}
+
+func choose(names []string) ([]part, error) {
+	if len(names) == 0 {
+		return parts, nil
+	}
+	var chosen []part
+	for _, name := range names {
+		at := slices.IndexFunc(parts, func(p part) bool { return p.name == name })
+		if at < 0 {
+			var known []string
+			for _, p := range parts {
+				known = append(known, p.name)
+			}
+			return nil, fmt.Errorf("there is no part %q; there are: %s", name, strings.Join(known, ", "))
+		}
+		chosen = append(chosen, parts[at])
+	}
+	return chosen, nil
+}
+
+// write makes the page, the pictures and the README's excerpts from all results that are kept.
+func write(root, folder string) error {
+	results, err := load(folder, parts)
+	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, "requests.svg"), []byte(plot(results)), 0o644)
+	files := map[string]string{"README.md": page(results)}
+	for _, r := range results {
+		for _, c := range r.Section.Charts {
+			files[c.File] = plot(c)
+		}
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	file := filepath.Join(root, "README.md")
+	readme, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	filled, err := fillIn(string(readme), results)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, []byte(filled), 0o644)
 }

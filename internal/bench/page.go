@@ -2,69 +2,110 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
-	"time"
+	"text/tabwriter"
 )
 
+const pageIntro = "# Benchmarks\n\n" +
+	"`make bench` measures all of this anew, in under ten minutes, and writes this page; `go run ./internal/bench NAME` measures\n" +
+	"one part. Requests are counted at the emulator of Owlat, and both sides of every comparison run in the same call.\n" +
+	"[performance.md](../performance.md) says what limits there are and what was slow.\n"
+
 // page writes the results as a page of Markdown.
-func page(results []scenario) string {
+func page(results []result) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, `# owlat-sync beside the documented script
-
-Owlat's documentation shows a script: for every user create the contact, on a conflict update it, five at a time; then add
-everybody to a topic at once. Here it is, rewritten in Go over the same SDK ([internal/baseline](../../internal/baseline)),
-beside a run of owlat-sync's engine. Both ran at the same time, each against an emulator of its own with Owlat's real limits
-(10 requests a second, bursts of 15) and %v latency. Requests are counted at the emulator. `+"`make bench`"+` makes this page.
-
-Between the first and the second run %d people opted out of everything.
-
-| run | users | | requests | of them refused (429) | seconds | contacts right | on the topic | opted out and put back |
-|---|---|---|---|---|---|---|---|---|
-`, latency, optOuts)
-	for i, r := range results {
-		wanted := r.Users
-		if i > 0 {
-			wanted -= optOuts
-		}
-		for _, side := range []struct {
-			name string
-			figures
-		}{{"documented script", r.Script}, {"owlat-sync", r.Synced}} {
-			fmt.Fprintf(&b, "| %s | %d | %s | %d | %d | %.1f | %d of %d | %d of %d | %d |\n", r.Name, r.Users, side.name,
-				side.Requests, side.RateLimited, side.Seconds, side.Contacts, r.Users, side.Members, wanted, side.PutBack)
-		}
+	b.WriteString(pageIntro)
+	if goals := goalsTable(results); len(goals.Rows) > 0 {
+		b.WriteString("\n## What was to be reached\n\n" + goals.markdown())
 	}
-	fmt.Fprintf(&b, "\n![Requests per run](requests.svg)\n\nMeasured on %s.\n", time.Now().UTC().Format("2006-01-02"))
+	for _, r := range results {
+		s := r.Section
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n", s.Title, strings.TrimSpace(s.Intro))
+		for _, t := range s.Tables {
+			b.WriteString("\n" + t.markdown())
+		}
+		for _, c := range s.Charts {
+			fmt.Fprintf(&b, "\n![%s](%s)\n", c.Title, c.File)
+		}
+		fmt.Fprintf(&b, "\nMeasured %s.\n", r.Machine)
+	}
 	return b.String()
 }
 
-// plot draws the requests of each run as bars.
-func plot(results []scenario) string {
-	const left, width, bar, gap = 230, 420, 16, 14
-	most := 1
+// goalsTable lists the goals of all parts.
+func goalsTable(results []result) table {
+	t := table{Columns: []string{"", "wanted", "measured", ""}}
 	for _, r := range results {
-		most = max(most, r.Script.Requests, r.Synced.Requests)
-	}
-	var b strings.Builder
-	height := 40 + len(results)*(2*bar+gap)
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="12">`+"\n", left+width+70, height)
-	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="#fff"/><text x="10" y="20" font-weight="bold">Requests sent for %d users</text>`+"\n", results[0].Users)
-	fmt.Fprint(&b, `<rect x="330" y="10" width="12" height="12" fill="#c2410c"/><text x="346" y="20">documented script</text>`+"\n")
-	fmt.Fprint(&b, `<rect x="470" y="10" width="12" height="12" fill="#0f766e"/><text x="486" y="20">owlat-sync</text>`+"\n")
-	y := 40
-	for _, r := range results {
-		fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="end">%s</text>`+"\n", left-10, y+bar+4, r.Name)
-		for _, side := range []struct {
-			n      int
-			colour string
-		}{{r.Script.Requests, "#c2410c"}, {r.Synced.Requests, "#0f766e"}} {
-			w := max(1, side.n*width/most)
-			fmt.Fprintf(&b, `<rect x="%d" y="%d" width="%d" height="%d" fill="%s"/><text x="%d" y="%d">%d</text>`+"\n",
-				left, y, w, bar-2, side.colour, left+w+6, y+bar-4, side.n)
-			y += bar
+		for _, g := range r.Section.Goals {
+			mark := "held"
+			if g.Missed {
+				mark = "**missed**"
+			}
+			t.Rows = append(t.Rows, []string{g.What, g.Want, g.Got, mark})
 		}
-		y += gap
 	}
-	b.WriteString("</svg>\n")
+	return t
+}
+
+func (t table) markdown() string {
+	var b strings.Builder
+	line := func(cells []string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }
+	line(t.Columns)
+	fmt.Fprintf(&b, "|%s\n", strings.Repeat("---|", len(t.Columns)))
+	for _, row := range t.Rows {
+		line(row)
+	}
 	return b.String()
+}
+
+// print shows a section on a terminal.
+func (s section) print(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(tw, "\n%s\n", s.Title)
+	for _, t := range s.Tables {
+		fmt.Fprintln(tw, "\n"+strings.Join(t.Columns, "\t"))
+		for _, row := range t.Rows {
+			fmt.Fprintln(tw, strings.Join(row, "\t"))
+		}
+	}
+	if goals := goalsTable([]result{{Section: s}}); len(goals.Rows) > 0 {
+		fmt.Fprintln(tw)
+		for _, row := range goals.Rows {
+			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", strings.Trim(row[3], "*"), row[0], row[1], row[2])
+		}
+	}
+	return tw.Flush()
+}
+
+// excerpt is a piece of the README that is taken from the results.
+type excerpt struct {
+	name string
+	text func([]result) string
+}
+
+var excerpts = []excerpt{
+	{"comparison", func(results []result) string {
+		for _, r := range results {
+			if r.Part == comparePart {
+				return r.Section.Tables[0].markdown()
+			}
+		}
+		return ""
+	}},
+	{"goals", func(results []result) string { return goalsTable(results).markdown() }},
+}
+
+// fillIn replaces the excerpts in the text of the README, each between two comments that name it.
+func fillIn(readme string, results []result) (string, error) {
+	for _, e := range excerpts {
+		begin, end := "<!-- "+e.name+" from docs/benchmarks -->\n", "<!-- end of "+e.name+" -->"
+		before, rest, found := strings.Cut(readme, begin)
+		_, after, closed := strings.Cut(rest, end)
+		if !found || !closed {
+			return "", fmt.Errorf("the README has no place for the excerpt %q", e.name)
+		}
+		readme = before + begin + "\n" + e.text(results) + "\n" + end + after
+	}
+	return readme, nil
 }

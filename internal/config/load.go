@@ -169,8 +169,10 @@ func (d *decoder) ledger(v value) string {
 	return filepath.Join(d.dir, path)
 }
 
+const maxSyncName = 64
+
 var (
-	syncName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	syncName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 	topicID  = regexp.MustCompile(`^[A-Za-z0-9_-]{10,}$`)
 )
 
@@ -203,7 +205,7 @@ func (d *decoder) sync(p pair) Sync {
 	s := sectionOf[syncKeys](d, p.value, path)
 	s.node.line = p.line
 	sync := Sync{Name: p.key, Line: p.line}
-	if !syncName.MatchString(p.key) {
+	if len(p.key) > maxSyncName || !syncName.MatchString(p.key) {
 		d.add(p.line, "syncs", "%q cannot be the name of a sync: use letters, digits, \".\", \"_\" and \"-\", at most 64, and begin with a letter or digit", p.key)
 	}
 	d.source(s, &sync)

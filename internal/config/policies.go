@@ -95,15 +95,13 @@ func (d *decoder) share(v value) float64 {
 
 func percent(share float64) string { return fmt.Sprintf("%.4g%%", share*100) }
 
-var (
-	eventName    = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]{0,99}$`)
-	propertyName = regexp.MustCompile(`^[ -#%-^` + "`" + `-~][ -~]*$`) // ASCII that begins with neither "$" nor "_"
-)
+// propertyName is ASCII that begins with neither "$" nor "_".
+var propertyName = regexp.MustCompile(`^[ -#%-^` + "`" + `-~][ -~]*$`)
 
 func (d *decoder) event(n *node, path string, sync *Sync) {
 	s := sectionOf[eventKeys](d, n, path)
 	name, on := s.text("name"), s.text("on")
-	if d.required(name, "it is what automations in Owlat wait for, such as user_synced") && !eventName.MatchString(name.text) {
+	if d.required(name, "it is what automations in Owlat wait for, such as user_synced") && !reconcile.ValidEventName(name.text) {
 		name.refuse(d, "%q cannot be the name of an event: it is a letter, then at most 99 letters, digits, \"_\" and \"-\"", name.text)
 	}
 	d.required(on, "say when it is sent: created, updated or appears")

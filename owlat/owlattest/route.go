@@ -124,8 +124,10 @@ func (s *Server) exchange(ctx context.Context, method, target, authorization str
 	}
 	if !d.gone && d.kind != ResetBefore {
 		if d.answer = s.instead(m, false, c.now); d.answer == nil {
-			if d.answer = unrouted(full); routed {
+			if routed {
 				d.answer = s.handle(e, c, authorization)
+			} else {
+				d.answer = unrouted(full)
 			}
 			if late := s.instead(m, true, c.now); late != nil {
 				d.answer = late
