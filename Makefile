@@ -4,9 +4,10 @@ GO             ?= go
 STATICCHECK    := honnef.co/go/tools/cmd/staticcheck@v0.8.1
 GOVULNCHECK    := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 PACKAGES       ?= ./...
+FOR            ?= 1h
 
 .DEFAULT_GOAL := help
-.PHONY: help build test bench lint fmt vet staticcheck vulncheck layers
+.PHONY: help build test soak bench lint fmt vet staticcheck vulncheck layers
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +17,9 @@ build: ## Build bin/owlat-sync, one static binary.
 
 test: ## Run the whole suite with the race detector, beside private PostgreSQL and MariaDB servers.
 	$(GO) run ./internal/testservers -- $(GO) test -race $(PACKAGES)
+
+soak: ## Play random histories against the engine for FOR=1h or longer, and print the seed of one that fails.
+	OWLATSYNC_SOAK=$(FOR) $(GO) test -race -timeout 0 -v -run '^TestModel$$' ./reconcile
 
 # Built as the program itself is, so that nothing is compiled twice.
 bench: ## Measure what docs/benchmarks shows anew, beside private database servers; PARTS="diff start" measures only those.

@@ -225,9 +225,11 @@ func (r *rowRun) updateOnce(ctx context.Context) (sent bool, err error) {
 	// The row may be as before when the next run comes, and the contact as it was now to become.
 	due := r.e.Events
 	r.e.Fingerprint, r.e.Events = doubtPrint, r.it.awaited(due)
-	if err := r.flush(ctx); err != nil {
-		r.e.Fingerprint, r.e.Events = Fingerprint{}, due
-		return true, err
+	if !r.e.ChangedAt.IsZero() { // else the ledger does not know the contact, and the next run looks for it anew
+		if err := r.flush(ctx); err != nil {
+			r.e.Fingerprint, r.e.Events = Fingerprint{}, due
+			return true, err
+		}
 	}
 	var c *owlat.Contact
 	err = call(ctx, func() (err error) {

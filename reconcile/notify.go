@@ -92,7 +92,7 @@ func (it *item) awaited(due []EventMark) []EventMark {
 	marks := slices.Clone(it.Events)
 	for i, m := range marks {
 		same := func(d EventMark) bool { return d.Name == m.Name && d.On == m.On && d.State == m.State }
-		if !slices.ContainsFunc(due, same) {
+		if m.On == OnUpdated && !slices.ContainsFunc(due, same) {
 			marks[i].State = EventAwaited
 		}
 	}
