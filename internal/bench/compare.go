@@ -25,7 +25,8 @@ follows a change of name of every hundredth.
 a run of the script for %s users takes ten minutes, and three for %s take a day. Those ran against the same emulator in fake
 time ([testing/synctest](https://pkg.go.dev/testing/synctest)): its clock jumps to the next moment at which somebody wants something, so that every wait is exact and none
 is waited for. The second table has the %[3]d users in both, to show how far fake time tells the truth. A machine that is
-busy with other work delays both sides in real time, and never in fake time.`
+busy with other work delays both sides in real time, and never in fake time. The third table has what owlat-sync's plans said that
+their writes would take.`
 
 // compared is the story of both sides with so many users.
 type compared struct {
@@ -79,7 +80,7 @@ func measureCompare(ctx context.Context, log io.Writer) (section, error) {
 	return section{
 		Title:  "Beside the documented script",
 		Intro:  fmt.Sprintf(compareIntro, latency, optOuts, realUsers, count(fakeUsers[1]), count(fakeUsers[2])),
-		Tables: []table{comparison(shown), realBesideFake(live, faked[0])},
+		Tables: []table{comparison(shown), realBesideFake(live, faked[0]), estimates(shown)},
 		Charts: []chart{
 			compareChart("requests.svg", "Requests that reached Owlat", "", shown, func(f figures, _ int) float64 { return float64(f.Requests) }),
 			compareChart("topic.svg", "People who consented and are not on the topic", "%", shown, func(f figures, users int) float64 {
@@ -123,6 +124,32 @@ func realBesideFake(live, faked compared) table {
 	return t
 }
 
+// estimates compares what the plans said with what the writes took.
+func estimates(shown []compared) table {
+	t := table{Columns: []string{"users", "run", "seconds, as planned", "in truth"}}
+	for _, c := range shown {
+		for i, run := range runNames {
+			f := c.synced[i]
+			t.Rows = append(t.Rows, []string{count(c.users), run, seconds(f.Estimated), seconds(f.Sending)})
+		}
+	}
+	return t
+}
+
+// astray is by what share a plan's estimate was wrong, at most, where the writes took longer than a second: what is shorter is
+// called "under 1s".
+func astray(shown []compared) float64 {
+	most := 0.0
+	for _, c := range shown {
+		for _, f := range c.synced {
+			if d := (f.Estimated - f.Sending).Abs(); f.Sending > time.Second {
+				most = max(most, d.Seconds()/f.Sending.Seconds())
+			}
+		}
+	}
+	return most
+}
+
 func compareChart(file, title, unit string, shown []compared, value func(f figures, users int) float64) chart {
 	c := chart{File: file, Title: title, Unit: unit, Series: []string{"documented script", ours}}
 	for _, s := range shown {
@@ -154,6 +181,7 @@ func compareGoals(shown []compared, live, faked compared) []goal {
 		none("Requests of the runs in which nothing had changed", idle),
 		none("Requests refused (429)", refused),
 		none("People lost, put back, or with a wrong contact", lost),
+		{"The plan's estimate of the time beside the truth, at worst", "at most 10 %", fmt.Sprintf("%.1f %%", 100*astray(shown)), astray(shown) > 0.1},
 		{"Fake time beside real time: the largest difference in requests or seconds", "at most 5 %",
 			fmt.Sprintf("%.1f %%", 100*apart), apart > 0.05},
 	}

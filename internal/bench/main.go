@@ -26,6 +26,7 @@ const comparePart = "compare"
 // parts in the order of the page.
 var parts = []part{
 	{comparePart, measureCompare},
+	{"requests", measureRequests},
 	{"start", measureStart},
 }
 

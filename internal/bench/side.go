@@ -38,6 +38,9 @@ type figures struct {
 	Wrong    int // people whose contact is missing or has another name than the database
 	Off      int // people who consented, did not opt out, and are not on the topic
 	PutBack  int // people who opted out and are on the topic
+
+	// What the plan said the writes would take, and what they took; zero for the script, which does not say.
+	Estimated, Sending time.Duration
 }
 
 // side is one way of syncing, with an emulator of its own.
@@ -46,6 +49,9 @@ type side struct {
 	topic  string
 	sync   func(context.Context, []baseline.User) error
 	close  func() error
+
+	estimated time.Duration // of the last run, by its plan
+	planned   time.Time     // when that was made
 }
 
 // world is where a story takes place: how a client reaches an emulator, and where the ledger lies.
@@ -128,10 +134,14 @@ func newSynced(ctx context.Context, w world) (*side, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine := reconcile.New(client, book, reconcile.Options{Meter: meter})
+	engine := reconcile.New(client, book, reconcile.Options{Meter: meter, Observe: func(e reconcile.Event) {
+		if p, ok := e.(reconcile.Planned); ok {
+			s.estimated, s.planned = p.Summary.Duration, time.Now()
+		}
+	}})
 	s.sync = func(ctx context.Context, users []baseline.User) error {
 		_, err := engine.Run(ctx, reconcile.Sync{
-			Name: "users", Source: rows(users), Topics: []reconcile.Topic{{ID: s.topic}}, Guards: reconcile.Guards{FirstRun: true},
+			Name: "users", Source: rowsOf(users), Topics: []reconcile.Topic{{ID: s.topic}}, Guards: reconcile.Guards{FirstRun: true},
 		}, reconcile.RunOptions{})
 		return err
 	}
@@ -143,19 +153,28 @@ func newSynced(ctx context.Context, w world) (*side, error) {
 	return s, nil
 }
 
-// rows makes a source of users; their number is the key.
-type rows []baseline.User
+// rowList is a source in memory.
+type rowList []owlatsync.Row
 
-func (list rows) Rows(context.Context) iter.Seq2[*owlatsync.Row, error] {
+func (list rowList) Rows(context.Context) iter.Seq2[*owlatsync.Row, error] {
 	return func(yield func(*owlatsync.Row, error) bool) {
-		for i, u := range list {
-			row := owlatsync.Row{Key: fmt.Sprint(i), Email: owlatsync.Some(u.Email), FirstName: owlatsync.Some(u.FirstName),
-				LastName: owlatsync.Some(u.LastName), Consents: []bool{true}}
+		for i := range list {
+			row := list[i]
 			if !yield(&row, nil) {
 				return
 			}
 		}
 	}
+}
+
+// rowsOf makes rows of users; their number is the key.
+func rowsOf(users []baseline.User) rowList {
+	list := make(rowList, len(users))
+	for i, u := range users {
+		list[i] = owlatsync.Row{Key: fmt.Sprint(i), Email: owlatsync.Some(u.Email), FirstName: owlatsync.Some(u.FirstName),
+			LastName: owlatsync.Some(u.LastName), Consents: []bool{true}}
+	}
+	return list
 }
 
 // story is the three runs of one side: the first, one with nothing changed after some people opted out, and one with a
@@ -221,6 +240,9 @@ func (s *side) run(ctx context.Context, users []baseline.User, left int) (figure
 		return figures{}, err
 	}
 	f := figures{Elapsed: time.Since(start)}
+	if !s.planned.IsZero() {
+		f.Estimated, f.Sending = s.estimated, time.Since(s.planned)
+	}
 	after := s.server.Stats()
 	f.Requests, f.Refused = after.Total-before.Total, after.RateLimited-before.RateLimited
 	for i, u := range users {
