@@ -53,7 +53,7 @@ type core struct {
 	userAgent string
 	observe   func(Attempt)
 	logger    *slog.Logger
-	jitter    func() float64 // in [0, 1)
+	random    func() float64 // in [0, 1)
 	lastLimit *atomic.Pointer[RateLimit]
 }
 
@@ -80,6 +80,7 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 		retries:   DefaultRetries,
 		limiter:   NewAutoLimiter(),
 		userAgent: "owlat-go",
+		random:    rand.Float64,
 	}
 	for _, opt := range opts {
 		if err := opt(&cfg); err != nil {
@@ -99,7 +100,7 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 		userAgent: cfg.userAgent,
 		observe:   cfg.observe,
 		logger:    cfg.logger,
-		jitter:    rand.Float64,
+		random:    cfg.random,
 		lastLimit: new(atomic.Pointer[RateLimit]),
 	}), nil
 }

@@ -94,7 +94,7 @@ func (c *core) do(ctx context.Context, cl call) (*answer, error) {
 // admit waits until the call may be sent, and tells when that was.
 func (c *core) admit(ctx context.Context, cl call, pool *Pool) (time.Time, error) {
 	if c.limiter != nil && !cl.open {
-		return c.limiter.enter(ctx, pool.closed(), true, 2*c.jitter()-1)
+		return c.limiter.enter(ctx, pool.closed(), true, 2*c.random()-1)
 	}
 	select {
 	case <-pool.closed():
@@ -162,7 +162,7 @@ func (c *core) next(ctx context.Context, cl call, err error, try, failed int) (t
 // backoff is the pause after the given number of failed tries: 500 ms doubling, a quarter more or less, at most 30 s.
 func (c *core) backoff(tries int) time.Duration {
 	pause := firstBackoff << min(tries-1, 6)
-	return min(time.Duration(float64(pause)*(0.75+c.jitter()/2)), maxRetryAfter)
+	return min(time.Duration(float64(pause)*(0.75+c.random()/2)), maxRetryAfter)
 }
 
 func (c *core) pauseAll(d time.Duration) {

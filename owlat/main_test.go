@@ -1,7 +1,6 @@
 package owlat
 
 import (
-	"math/rand/v2"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -10,12 +9,10 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // SetJitter fixes the jitter of a client's pauses: 0.5 means none.
-func SetJitter(c *Client, jitter float64) { c.core.jitter = func() float64 { return jitter } }
+func SetJitter(c *Client, jitter float64) { c.core.random = func() float64 { return jitter } }
 
 // Escape shows the external tests how a path segment is encoded.
 func Escape(s string) string { return escape(s) }
 
 // Redact shows the external tests what errors leave out.
 func Redact(s string) string { return redact(s) }
-
-func SetRandom(c *Client) { c.core.jitter = rand.Float64 }

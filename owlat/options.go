@@ -28,6 +28,7 @@ type config struct {
 	retries    int
 	limiter    *Limiter
 	userAgent  string
+	random     func() float64
 	observe    func(Attempt)
 	logger     *slog.Logger
 }
@@ -108,6 +109,18 @@ func WithLimiter(l *Limiter) Option {
 func WithoutLimiter() Option {
 	return func(c *config) error {
 		c.limiter = nil
+		return nil
+	}
+}
+
+// WithRandom makes the client take its random numbers, at least 0 and below 1, from f, which several goroutines may call at
+// once. They spread its pauses and its pace; with 0.5 for ever both are exact.
+func WithRandom(f func() float64) Option {
+	return func(c *config) error {
+		if f == nil {
+			return errors.New("the source of random numbers is nil")
+		}
+		c.random = f
 		return nil
 	}
 }

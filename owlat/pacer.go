@@ -29,6 +29,8 @@ const (
 	// lot is for how long after a cut further refusals say nothing new, and memory how long a refusal says something.
 	lot    = time.Second
 	memory = 30 * time.Second
+	// calm is for how long after trouble nothing is saved.
+	calm = 5 * time.Second
 	// lowest is the part of the limit below which no refusal pushes the pace.
 	lowest = 1.0 / 16
 )
@@ -41,9 +43,10 @@ type pacer struct {
 	ceiling float64 // the limit in force
 
 	// The bucket is kept as the time at which it will be full, in whole nanoseconds, so that the pace is exact.
-	full  time.Time
-	burst int       // what it holds for now
-	saved time.Time // when a request last used more than the pace allows, from what a rest had saved
+	full    time.Time
+	burst   int       // what it holds for now
+	trouble time.Time // when a request last met some
+	saved   time.Time // when a request last used more than the pace allows, from what a rest had saved
 
 	rate   float64   // requests a second that are known to pass
 	cut    time.Time // when a refusal last changed something: the server's bucket was empty then
@@ -145,10 +148,14 @@ func (p *pacer) limit(told int, refused bool, now time.Time) (lower bool) {
 		return false
 	}
 	lower = ceiling < p.ceiling
+	before := p.every(now)
 	if p.rate >= p.ceiling || p.rate > ceiling {
 		p.rate = ceiling
 	}
 	p.ceiling = ceiling
+	if used := p.full.Sub(now); used > 0 { // as many tokens as before
+		p.full = now.Add(time.Duration(float64(used) / float64(before) * float64(p.every(now))))
+	}
 	if p.burst > 1 {
 		p.hold(p.capacity(), now)
 	}
@@ -160,8 +167,9 @@ func (p *pacer) pass(now time.Time) {
 	p.passed++
 	p.probed++
 	switch {
-	case p.rate >= p.ceiling:
+	case p.rate >= p.ceiling && now.Sub(p.trouble) > calm:
 		p.hold(p.capacity(), now)
+	case p.rate >= p.ceiling:
 	case p.owed == 1:
 		p.probe, p.probed = now, 0
 		p.owed = 0
@@ -172,6 +180,7 @@ func (p *pacer) pass(now time.Time) {
 
 // falter hears of a request that met trouble: what was saved is not spent at once after it.
 func (p *pacer) falter(until time.Time, now time.Time) {
+	p.trouble = now
 	p.hold(1, now)
 	p.spend(until)
 }
@@ -186,7 +195,7 @@ func (p *pacer) refuse(sent, now time.Time, lower bool) {
 		return
 	}
 	// A request that used what was saved says that the bucket was not full, not that somebody else uses the key.
-	saved := p.burst > 1 && sent.Sub(p.saved) < lot
+	saved := sent.Sub(p.saved) < lot
 	if !lower && !saved {
 		p.slow(now)
 	}

@@ -172,3 +172,25 @@ func TestTimeoutOverASocket(t *testing.T) {
 		t.Errorf("got %v, unknown %v", err, owlat.Unknown(err))
 	}
 }
+
+// TestTheBudgetOverASocket sends more than a bucket holds over real connections, whose making bunches the first requests.
+func TestTheBudgetOverASocket(t *testing.T) {
+	t.Parallel()
+	s := &owlattest.Server{BasePath: basePath, RandomSeed: 1}
+	if err := s.InjectFaults(owlattest.Fault{Kind: owlattest.Latency, Delay: 5 * ms, Jitter: 50 * ms}); err != nil {
+		t.Fatal(err)
+	}
+	client, _ := overSocket(t, s.AddKey(), s, owlat.WithLimiter(owlat.NewAutoLimiter()))
+	pool := client.NewPool(0)
+	for range 40 {
+		pool.Go(t.Context(), func(ctx context.Context) {
+			if _, err := client.Contacts.List(ctx, owlat.ListOptions{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	pool.Wait()
+	if stats := s.Stats(); stats.Total != 40 || stats.RateLimited != 0 {
+		t.Errorf("%d requests, %d answered 429; want 40 and 0", stats.Total, stats.RateLimited)
+	}
+}

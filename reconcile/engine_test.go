@@ -305,6 +305,36 @@ func TestARefusedKeyStopsTheRun(t *testing.T) {
 	}
 }
 
+// A refusal that every request would meet ends the run at once: what waits for the limiter by then is not sent.
+func TestNothingIsSentAfterARefusedScope(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.ledger.Close()
+		w.server.NoLimit = false
+		w.options = nil
+		w.key = w.server.AddKey(owlattest.ScopeContactsRead)
+		if err := w.server.InjectFaults(owlattest.Fault{Kind: owlattest.Latency, Delay: 80 * time.Millisecond}); err != nil {
+			t.Fatal(err)
+		}
+		var list []owlatsync.Row
+		for i := range 200 {
+			list = append(list, user(fmt.Sprint(i), fmt.Sprintf("p%d@example.com", i), "P"))
+		}
+		report, err := w.try(context.Background(), reconcile.RunOptions{}, rows{list: list})
+		if !errors.Is(err, owlat.ErrForbidden) {
+			t.Errorf("error %v", err)
+		}
+		failed := report.Outcomes[owlatsync.Failed]
+		if sent := w.server.Stats().Count("POST", "", 0); sent != failed || sent < 1 || sent > 6 {
+			t.Errorf("%d requests for %d failed rows; want only those that were on their way, at most 6", sent, failed)
+		}
+		if report.Outcomes[owlatsync.Skipped] != 200-failed {
+			t.Errorf("outcomes %v", report.Outcomes)
+		}
+	})
+}
+
 func TestADeadDeploymentEndsTheRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -35,7 +35,7 @@ type Config struct {
 type Owlat struct {
 	URL               string
 	APIKey            Secret
-	RequestsPerSecond float64 // 0: the SDK's default
+	RequestsPerSecond float64 // 0: as many as Owlat says
 }
 
 // Sync is one source and what to make of its rows.

@@ -21,7 +21,7 @@ type fileKeys struct {
 type owlatKeys struct {
 	URL               string    `json:"url,omitempty" jsonschema:"default=https://api.owlat.app" jsonschema_description:"Address of the deployment, such as https://example.convex.site. The environment variable OWLAT_URL takes precedence."`
 	APIKey            string    `json:"api_key,omitempty" jsonschema_description:"API key from Owlat's settings, best as ${OWLAT_API_KEY}. It needs the scopes contacts:read and contacts:write, and topics:write where topics are used. The environment variable OWLAT_API_KEY takes precedence."`
-	RequestsPerSecond numberKey `json:"requests_per_second,omitempty" jsonschema_description:"Most requests per second to send with the key. Owlat allows 10, the default; lower it where other programs use the same key."`
+	RequestsPerSecond numberKey `json:"requests_per_second,omitempty" jsonschema_description:"Most requests per second to send with the key. Without it the sync goes as fast as Owlat says that the key may (10, unless the deployment has another limit), and gives way to other programs that use the key."`
 }
 
 type syncKeys struct {

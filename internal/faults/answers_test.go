@@ -65,8 +65,8 @@ func answerFaults() []fault {
 		{
 			id: "rate-limit", title: "Too many requests (429)", everything: true,
 			means: "Something else uses the same API key: a script, or a second installation with a ledger of its own. A " +
-				"refused request has no effect. It is repeated, for a minute and longer, and each refusal makes all " +
-				"requests wait for a second. So a run among others becomes slow before it fails.",
+				"refused request has no effect. It is repeated, for a minute and longer, and refusals make all " +
+				"requests slower. So a run among others takes longer before it fails.",
 			todo: "Find what else uses the key and give it a key of its own: the limit is per key. Or set " +
 				"`requests_per_second` in the configuration to a part of the limit.",
 			variants: []variant{emulated("429", owlattest.Fault{Kind: owlattest.RateLimited})},

@@ -32,7 +32,7 @@ const (
 // counts. Folders of the module begin with "/", and "/" is the root package alone; others are modules.
 var table = map[string][]string{
 	"/":                  {},
-	"/owlat":             {"golang.org/x/time"},
+	"/owlat":             {},
 	"/owlat/owlattest":   {"/", "/owlat"},
 	"/reconcile":         {"/", "/owlat", "github.com/zeebo/xxh3", "golang.org/x/sync"},
 	"/source":            {"/", "github.com/jackc/pgx/v5"},
@@ -99,8 +99,8 @@ func TestRules(t *testing.T) {
 		{"/", "strings", true},
 		{"/", "owlatsync/owlat", false},
 		{"/", "golang.org/x/text/cases", false},
-		{"/owlat", "golang.org/x/time/rate", true},
-		{"/owlat", "golang.org/x/timeout", false},
+		{"/owlat", "golang.org/x/time/rate", false},
+		{"/reconcile", "golang.org/x/syncopate", false},
 		{"/owlat", "owlatsync", false},
 		{"/owlat", "owlatsync/owlat/owlattest", false},
 		{"/owlat/owlattest", "owlatsync/owlat", true},
