@@ -27,6 +27,9 @@ var (
 // as Owlat does it, without Unicode or IDN normalisation. The error is one of ErrAddressEmpty, ErrAddressForm and
 // ErrAddressTooLong and means that Owlat would refuse to create a contact with it.
 func NormalizeAddress(raw string) (string, error) {
+	if plainAddress(raw) {
+		return raw, nil
+	}
 	trimmed := Trim(raw)
 	switch {
 	case trimmed == "":
@@ -38,6 +41,64 @@ func NormalizeAddress(raw string) (string, error) {
 	}
 	return LowerAddress(trimmed), nil
 }
+
+// plainAddress reports whether s is an address that is its own normal form, as nearly all are: valid, short enough, of ASCII
+// and without capitals. One that it does not recognise may still be.
+func plainAddress(s string) bool {
+	if len(s) > MaxAddress {
+		return false
+	}
+	at := -1        // where the "@" is
+	part := 0       // where the present atom or label begins
+	letters := true // the present label has nothing but letters
+	for i := range len(s) {
+		c := addressBytes[s[i]]
+		switch {
+		case c == ofNone:
+			return false
+		case c == ofDot, c == ofAt:
+			if i == part || at >= 0 && (c == ofAt || s[i-1] == '-') {
+				return false
+			}
+			if c == ofAt {
+				at = i
+			}
+			part, letters = i+1, true
+			continue
+		case at < 0:
+			continue
+		case c == ofAtom, i == part && s[i] == '-':
+			return false
+		}
+		letters = letters && c == ofLetter
+	}
+	// The last label is the whole domain where there is no dot.
+	return at >= 0 && part > at+1 && letters && len(s)-part >= 2
+}
+
+// What a byte may be in an address that is its own normal form.
+const (
+	ofNone   = iota
+	ofAtom   // only in an atom before the "@"
+	ofDomain // a digit or "-"
+	ofLetter // a small one
+	ofDot
+	ofAt
+)
+
+var addressBytes = func() (of [256]uint8) {
+	for _, c := range []byte("!#$%&'*+/=?^_`{|}~") {
+		of[c] = ofAtom
+	}
+	for _, c := range []byte("0123456789-") {
+		of[c] = ofDomain
+	}
+	for c := 'a'; c <= 'z'; c++ {
+		of[c] = ofLetter
+	}
+	of['.'], of['@'] = ofDot, ofAt
+	return of
+}()
 
 // ValidAddress reports whether s, as it is and untrimmed, has the form that Owlat's API accepts as an address:
 // a dot-atom, "@" and at least two labels, at most 254 UTF-16 units in all.
@@ -110,7 +171,15 @@ func UTF16Len(s string) int {
 }
 
 // Trim removes the white space that Owlat removes around a name: that of ECMAScript, which counts U+FEFF and not U+0085.
-func Trim(s string) string { return strings.TrimFunc(s, isECMASpace) }
+func Trim(s string) string {
+	if s == "" || isPrinted(s[0]) && isPrinted(s[len(s)-1]) {
+		return s
+	}
+	return strings.TrimFunc(s, isECMASpace)
+}
+
+// isPrinted reports whether b is an ASCII character that leaves ink.
+func isPrinted(b byte) bool { return b > ' ' && b < 0x7F }
 
 func isECMASpace(r rune) bool {
 	switch r {

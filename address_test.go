@@ -159,6 +159,64 @@ func TestReportBalances(t *testing.T) {
 	}
 }
 
+// sameAsStepByStep checks what is done at once for most addresses against the rules themselves.
+func sameAsStepByStep(t *testing.T, in string) {
+	t.Helper()
+	trimmed := strings.TrimFunc(in, func(r rune) bool { return owlatsync.Trim(string(r)) == "" })
+	var want string
+	var wantErr error
+	switch {
+	case trimmed == "":
+		wantErr = owlatsync.ErrAddressEmpty
+	case !owlatsync.ValidAddress(trimmed):
+		wantErr = owlatsync.ErrAddressForm
+	case owlatsync.UTF16Len(trimmed) > owlatsync.MaxAddress:
+		wantErr = owlatsync.ErrAddressTooLong
+	default:
+		want = owlatsync.LowerAddress(trimmed)
+	}
+	if got, err := owlatsync.NormalizeAddress(in); got != want || err != wantErr {
+		t.Errorf("NormalizeAddress(%q) = %q, %v; want %q, %v", in, got, err, want, wantErr)
+	}
+}
+
+func TestNormalizeAddressAgreesWithItsRules(t *testing.T) {
+	t.Parallel()
+	// Every text of up to three of these, which are of all the kinds that the rules know, in all parts of an address.
+	pieces := []string{"a", "Z", "0", "-", ".", "@", "+", "_", " ", "ü"}
+	var texts []string
+	for begin := []string{""}; len(begin[0]) < 3; {
+		var longer []string
+		for _, b := range begin {
+			for _, p := range pieces {
+				longer = append(longer, b+p)
+			}
+		}
+		texts, begin = append(texts, longer...), longer
+	}
+	for _, text := range texts {
+		for _, in := range []string{text, text + "@a.bc", "a@" + text, "a@b." + text, "a@" + text + ".bc", "a@b" + text + "c.de"} {
+			sameAsStepByStep(t, in)
+		}
+	}
+	for n := 190; n < 210; n++ {
+		sameAsStepByStep(t, strings.Repeat("l", n-len("@example.com"))+"@example.com")
+	}
+}
+
+func BenchmarkNormalizeAddress(b *testing.B) {
+	for name, address := range map[string]string{"plain": "ada.lovelace@example.com", "capitals": "Ada.Lovelace@Example.com", "foreign": "ada@bücher.example"} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := owlatsync.NormalizeAddress(address); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func FuzzNormalizeAddress(f *testing.F) {
 	for email := range recordedVerdicts(f) {
 		f.Add(email)
@@ -166,6 +224,7 @@ func FuzzNormalizeAddress(f *testing.F) {
 	f.Add("ΑΣ.İ@ΕΞ.example")
 	f.Fuzz(func(t *testing.T, in string) {
 		out, err := owlatsync.NormalizeAddress(in)
+		sameAsStepByStep(t, in)
 		if err != nil {
 			if out != "" {
 				t.Errorf("an error and %q", out)

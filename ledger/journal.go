@@ -155,6 +155,16 @@ func (l *SQLite) Standing(ctx context.Context, sync string) (reconcile.Standing,
 	return s, nil
 }
 
+// SyncState tells what a run must know of the sync before it reads the index, in a time that does not grow with the entries.
+func (l *SQLite) SyncState(ctx context.Context, sync string) (s reconcile.SyncState, err error) {
+	err = l.readers.QueryRowContext(ctx, `SELECT s.adopted, EXISTS (SELECT 1 FROM entries WHERE sync = s.id AND state <> 0)
+		FROM syncs s WHERE s.name = ?1`, sync).Scan(&s.Adopted, &s.Open)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return reconcile.SyncState{}, fmt.Errorf("read the ledger's syncs: %w", explain(ctx, err))
+	}
+	return s, nil
+}
+
 // SetAdopted durably records that the sync has compared its rows with the contacts that Owlat already had.
 func (l *SQLite) SetAdopted(ctx context.Context, sync string) error {
 	return l.update(ctx, "record adoption in ledger", durable, func(t *tx) error {

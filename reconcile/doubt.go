@@ -21,6 +21,19 @@ const unanswered = 3
 // reasonDoubt begins the reason why a row waits whose contact could not be looked up.
 const reasonDoubt = "an earlier run sent a change whose answer was lost, and what became of it could not be looked up: "
 
+// settle waits for the index, and where entries of it are in doubt settles those and begins to read it anew.
+func (p *planner) settle(ctx context.Context) error {
+	if err := p.scan.ix.complete(); err != nil || p.scan.ix.doubts == 0 {
+		return err
+	}
+	if err := p.settleDoubts(ctx); err != nil {
+		return err
+	}
+	p.scan.ix.stop()
+	p.scan.ix = loadIndex(ctx, p.ledger, p.sync.Name)
+	return nil
+}
+
 // settleDoubts looks up what became of the requests that earlier runs sent without hearing of their end, and corrects the
 // ledger to it. Rows for which that fails wait.
 func (p *planner) settleDoubts(ctx context.Context) error {

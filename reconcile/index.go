@@ -3,35 +3,199 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"math/bits"
 )
 
-// index is the ledger's side of the diff: for every entry of a sync the hashes of its key and address and the fingerprint
-// of its row, about 50 bytes each. Entries whose keys share a hash are told apart by the fingerprint, which covers the key.
+// index is the ledger's side of the diff: for every entry of a sync the hash of its key and the fingerprint of its row, about
+// 24 bytes each, and up to 16 more once entries must be looked up by hash. Entries whose keys share a hash are told apart by
+// the fingerprint, which covers the key.
+//
+// A goroutine reads it from the ledger while the source is read. Most sources give their rows in the order in which the
+// ledger met them: so a row is first compared with the entry after the last row's, which needs no search and no more of the
+// index than is there already. Only one that is not there waits for the whole.
 type index struct {
-	at      map[uint64]uint32 // key hash → position in the slices
-	address []uint64
-	print   []Fingerprint
-	seen    []bool
-	doubts  int // entries of which something has to be looked up
+	pages  []*indexPage
+	size   int // entries in pages
+	doubts int // of those, entries of which something has to be looked up
+	coming <-chan *indexPage
+	failed error // why coming ended early; read after it is closed
+	cancel context.CancelFunc
+
+	next  int      // position of the entry that the next row is likely to have
+	slots []uint32 // positions + 1 by hash, open addressing; made when first needed
 }
 
-func loadIndex(ctx context.Context, l Ledger, sync string, size int) (*index, error) {
-	ix := &index{
-		at:      make(map[uint64]uint32, size),
-		address: make([]uint64, 0, size),
-		print:   make([]Fingerprint, 0, size),
+const (
+	pageBits = 13
+	pageSize = 1 << pageBits
+)
+
+// indexPage is a piece of the index that is never copied or moved.
+type indexPage struct {
+	n      int
+	doubts int
+	marks  [pageSize]indexMark
+	blank  bitSet // no address is confirmed
+	seen   bitSet // the source has the row
+}
+
+type indexMark struct {
+	key   uint64
+	print Fingerprint
+}
+
+type bitSet [pageSize / 64]uint64
+
+func (b *bitSet) set(i int)      { b[i/64] |= 1 << (i % 64) }
+func (b *bitSet) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
+
+// indexAhead is how many pages may wait to be taken in: room for 8 million entries, so that the reading hardly ever waits.
+const indexAhead = 1024
+
+// loadIndex begins to read the index. stop must be called when the index is no longer needed.
+func loadIndex(ctx context.Context, l Ledger, sync string) *index {
+	ctx, cancel := context.WithCancel(ctx)
+	coming := make(chan *indexPage, indexAhead)
+	ix := &index{coming: coming, cancel: cancel}
+	go func() {
+		defer close(coming)
+		ix.failed = readIndex(ctx, l, sync, coming)
+	}()
+	return ix
+}
+
+func readIndex(ctx context.Context, l Ledger, sync string, to chan<- *indexPage) error {
+	send := func(p *indexPage) error {
+		select {
+		case to <- p:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
+	noAddress := HashText("")
+	page := new(indexPage)
 	for e, err := range l.Index(ctx, sync) {
 		if err != nil {
-			return nil, fmt.Errorf("read the ledger's index: %w", err)
+			return fmt.Errorf("read the ledger's index: %w", err)
 		}
+		page.marks[page.n] = indexMark{e.KeyHash, e.Fingerprint}
 		if e.Fingerprint == doubtPrint {
-			ix.doubts++
+			page.doubts++
 		}
-		ix.at[e.KeyHash] = uint32(len(ix.print))
-		ix.address = append(ix.address, e.AddressHash)
-		ix.print = append(ix.print, e.Fingerprint)
+		if e.AddressHash == noAddress {
+			page.blank.set(page.n)
+		}
+		if page.n++; page.n < pageSize {
+			continue
+		}
+		if err := send(page); err != nil {
+			return err
+		}
+		page = new(indexPage)
 	}
-	ix.seen = make([]bool, len(ix.print))
-	return ix, nil
+	if page.n == 0 {
+		return nil
+	}
+	return send(page)
+}
+
+// stop ends the reading and waits until the ledger is free of it.
+func (ix *index) stop() {
+	ix.cancel()
+	for range ix.coming {
+	}
+}
+
+// more takes in another page; false is the end.
+func (ix *index) more() (bool, error) {
+	page, ok := <-ix.coming
+	if !ok {
+		return false, ix.failed
+	}
+	ix.pages = append(ix.pages, page)
+	ix.size, ix.doubts = ix.size+page.n, ix.doubts+page.doubts
+	return true, nil
+}
+
+// complete waits for the whole index.
+func (ix *index) complete() error {
+	for {
+		if ok, err := ix.more(); !ok {
+			return err
+		}
+	}
+}
+
+func (ix *index) mark(at int) *indexMark { return &ix.pages[at>>pageBits].marks[at%pageSize] }
+func (ix *index) see(at int)             { ix.pages[at>>pageBits].seen.set(at % pageSize) }
+func (ix *index) saw(at int) bool        { return ix.pages[at>>pageBits].seen.has(at % pageSize) }
+func (ix *index) blank(at int) bool      { return ix.pages[at>>pageBits].blank.has(at % pageSize) }
+
+// unseen counts the entries whose rows the source does not have.
+func (ix *index) unseen() int {
+	n := ix.size
+	for _, p := range ix.pages {
+		for _, word := range p.seen {
+			n -= bits.OnesCount64(word)
+		}
+	}
+	return n
+}
+
+// unknown is the position of no entry.
+const unknown = -1
+
+// locate returns the position of the entry for a key's hash, that with the given fingerprint if several have it, waiting for
+// as much of the index as that takes.
+func (ix *index) locate(key uint64, print Fingerprint) (int, error) {
+	if ix.next == ix.size {
+		if _, err := ix.more(); err != nil {
+			return unknown, err
+		}
+	}
+	if at := ix.next; at < ix.size && ix.mark(at).key == key {
+		ix.next++
+		return at, nil
+	}
+	if err := ix.complete(); err != nil {
+		return unknown, err
+	}
+	at := ix.find(key, print)
+	if at != unknown {
+		ix.next = at + 1
+	}
+	return at, nil
+}
+
+// find is locate in an index that is complete.
+func (ix *index) find(key uint64, print Fingerprint) int {
+	if ix.slots == nil {
+		ix.hash()
+	}
+	first, mask := unknown, uint64(len(ix.slots)-1)
+	for slot := key & mask; ix.slots[slot] != 0; slot = (slot + 1) & mask {
+		at := int(ix.slots[slot] - 1)
+		switch m := ix.mark(at); {
+		case m.key != key:
+		case m.print == print:
+			return at
+		case first == unknown:
+			first = at
+		}
+	}
+	return first
+}
+
+// hash makes the slots, of which at least a quarter stay free.
+func (ix *index) hash() {
+	ix.slots = make([]uint32, 1<<bits.Len(uint(ix.size+ix.size/3)))
+	mask := uint64(len(ix.slots) - 1)
+	for at := range ix.size {
+		slot := ix.mark(at).key & mask
+		for ix.slots[slot] != 0 {
+			slot = (slot + 1) & mask
+		}
+		ix.slots[slot] = uint32(at + 1)
+	}
 }

@@ -60,6 +60,8 @@ type Journal interface {
 	Runs(ctx context.Context, sync string, limit int) ([]Run, error)
 	// Standing counts the sync's entries.
 	Standing(ctx context.Context, sync string) (Standing, error)
+	// SyncState tells the part of Standing that does not take longer for many entries.
+	SyncState(ctx context.Context, sync string) (SyncState, error)
 	// SetAdopted records that the sync has compared its rows with the contacts that Owlat already had.
 	SetAdopted(ctx context.Context, sync string) error
 }
@@ -146,6 +148,12 @@ type Standing struct {
 	Failing int  // with a failure
 	Parked  int  // of those, given up until the row changes or somebody says retry
 	Adopted bool // SetAdopted was called
+}
+
+// SyncState is what a run must know of a sync before it reads the index.
+type SyncState struct {
+	Adopted bool // SetAdopted was called
+	Open    bool // not every entry is in step with its row as last seen
 }
 
 // PlanItem is one item of a plan; Body is the engine's own encoding.

@@ -57,12 +57,7 @@ func wanted(others []Holder, topic string) bool {
 
 // planAbsent plans what follows from rows that left the source. It must come when every row of it is known.
 func (p *planner) planAbsent(ctx context.Context) error {
-	p.summary.Absent = -len(p.moved)
-	for i := range p.scan.ix.seen {
-		if !p.scan.ix.seen[i] {
-			p.summary.Absent++
-		}
-	}
+	p.summary.Absent = p.scan.ix.unseen() - len(p.moved)
 	if p.summary.Absent == 0 || p.sync.OnMissing == MissingKeep || p.sync.OnMissing == "" {
 		return nil
 	}
@@ -76,9 +71,9 @@ func (p *planner) planAbsent(ctx context.Context) error {
 			return fmt.Errorf("read the ledger: %w", err)
 		}
 		keyHash := HashText(e.Key)
-		at, known := p.scan.ix.at[keyHash]
+		at := p.scan.ix.find(keyHash, e.Fingerprint)
 		_, fresh := p.scan.fresh[keyHash]
-		if known && p.scan.ix.seen[at] || fresh || p.moved[e.Key] {
+		if at != unknown && p.scan.ix.saw(at) || fresh || p.moved[e.Key] {
 			continue
 		}
 		if batch = append(batch, e); len(batch) == spoolBatch {

@@ -47,34 +47,31 @@ func (p *planner) plan(ctx context.Context, run int64) error {
 		count:   make(map[uint64]uint32),
 		unknown: make(map[uint64]struct{}),
 	}
-	standing, err := p.ledger.Standing(ctx, p.sync.Name)
+	state, err := p.ledger.SyncState(ctx, p.sync.Name)
 	if err != nil {
 		return fmt.Errorf("read the ledger: %w", err)
 	}
-	ix, err := loadIndex(ctx, p.ledger, p.sync.Name, standing.Entries)
-	if err == nil && ix.doubts > 0 {
-		if err = p.settleDoubts(ctx); err == nil {
-			ix, err = loadIndex(ctx, p.ledger, p.sync.Name, standing.Entries)
+	p.scan.ix = loadIndex(ctx, p.ledger, p.sync.Name)
+	defer func() { p.scan.ix.stop() }()
+	if state.Open {
+		if err := p.settle(ctx); err != nil {
+			return err
 		}
-	}
-	if err != nil {
-		return err
 	}
 	p.now = time.Now()
 	p.winners = make(map[uint64]string)
 	p.ended = make(map[owlatsync.Outcome]int)
 	p.moved = make(map[string]bool)
-	p.summary = Summary{Sync: p.sync.Name, Run: run, Entries: standing.Entries, FirstRun: !standing.Adopted, Outcomes: make(map[owlatsync.Outcome]int)}
-	p.scan.ix = ix
+	p.summary = Summary{Sync: p.sync.Name, Run: run, FirstRun: !state.Adopted, Outcomes: make(map[owlatsync.Outcome]int)}
 	for _, o := range owlatsync.Outcomes {
 		p.summary.Outcomes[o] = 0
 	}
 	if err := p.scanSource(ctx); err != nil {
 		return err
 	}
-	p.summary.Rows = p.scan.rows
+	p.summary.Rows, p.summary.Entries = p.scan.rows, p.scan.ix.size
 	p.ended[owlatsync.Unchanged] = p.summary.Outcomes[owlatsync.Unchanged]
-	if err := p.adopt(ctx, standing.Adopted); err != nil {
+	if err := p.adopt(ctx, state.Adopted); err != nil {
 		return err
 	}
 	if err := p.resolve(ctx); err != nil {
@@ -331,8 +328,8 @@ func (p *planner) contest(d *desired, holders []Holder) (won *winner, rekeyed *E
 			continue
 		}
 		keyHash := HashText(h.Entry.Key)
-		at, known := p.scan.ix.at[keyHash]
-		present := known && p.scan.ix.seen[at]
+		at := p.scan.ix.find(keyHash, h.Entry.Fingerprint)
+		present := at != unknown && p.scan.ix.saw(at)
 		moved, fresh := p.scan.fresh[keyHash]
 		switch {
 		case fresh && moved == hash, present && !fresh:

@@ -48,7 +48,6 @@ func (e *SourceError) Unwrap() error { return e.Err }
 func (p *planner) scanSource(ctx context.Context) error {
 	sc := p.scan
 	rd := newReader(p.sync)
-	noAddress := HashText("")
 	for row, err := range p.sync.Source.Rows(ctx) {
 		if err != nil {
 			if ctx.Err() != nil {
@@ -62,25 +61,36 @@ func (p *planner) scanSource(ctx context.Context) error {
 		}
 		d, key, invalid := rd.read(row)
 		keyHash := HashText(key)
-		at, known := sc.ix.at[keyHash]
+		var print Fingerprint
+		if d != nil {
+			print = d.Fingerprint
+		}
+		at := unknown
+		if key != "" {
+			if at, err = sc.ix.locate(keyHash, print); err != nil {
+				return err
+			}
+		}
+		known := at != unknown
 		if invalid != "" {
 			switch {
 			case key == "" && !p.sync.KeyIsAddress:
 				sc.keyless++
-			case known && key != "":
-				sc.ix.seen[at] = true
+			case known:
+				sc.ix.see(at)
 			}
 			p.end(Decision{Key: key, Position: row.Position, Outcome: owlatsync.Invalid, Reason: invalid, address: row.Email.Value})
 			continue
 		}
-		if _, twice := sc.fresh[keyHash]; twice || known && sc.ix.seen[at] {
+		same := known && sc.ix.mark(at).print == print
+		if _, twice := sc.fresh[keyHash]; known && sc.ix.saw(at) || twice && !same {
 			p.end(Decision{Key: key, Position: row.Position, Outcome: owlatsync.Duplicate, address: d.Email,
 				Reason: reasonSameKey})
 			continue
 		}
 		if known {
-			sc.ix.seen[at] = true
-			if sc.ix.print[at] == d.Fingerprint {
+			sc.ix.see(at)
+			if same {
 				p.summary.Outcomes[owlatsync.Unchanged]++
 				continue
 			}
@@ -88,7 +98,7 @@ func (p *planner) scanSource(ctx context.Context) error {
 		addressHash := HashText(d.Email)
 		sc.fresh[keyHash] = addressHash
 		sc.count[addressHash]++
-		if !known || sc.ix.address[at] == noAddress {
+		if !known || sc.ix.blank(at) {
 			sc.unknown[addressHash] = struct{}{}
 		}
 		body, err := json.Marshal(d)
@@ -100,6 +110,9 @@ func (p *planner) scanSource(ctx context.Context) error {
 		}
 	}
 	p.emit(Scanned{Rows: sc.rows, Done: true})
+	if err := sc.ix.complete(); err != nil {
+		return err
+	}
 	return p.flush(ctx)
 }
 

@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"strings"
 
 	"owlatsync"
 )
@@ -17,7 +18,8 @@ type binding struct {
 	properties []int
 
 	current owlatsync.Row
-	buf     []byte
+	buf     []byte          // of the row's texts
+	texts   strings.Builder // the block in which they are kept
 	parts   []string
 }
 

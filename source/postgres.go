@@ -1,13 +1,16 @@
 package source
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
@@ -32,8 +35,14 @@ func Postgres(connString, query string, m Mapping) (*Table, error) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "owlat-sync"
 	}
+	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		return pgproto3.NewFrontend(bufio.NewReaderSize(r, pgReadSize), w)
+	}
 	return newTable(m, &pgBackend{config, query})
 }
+
+// pgReadSize is how much is read from the server at once; pgx itself reads 8 KiB.
+const pgReadSize = 64 << 10
 
 type pgBackend struct {
 	config *pgconn.Config

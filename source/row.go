@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"owlatsync"
@@ -56,7 +57,22 @@ func (s span) field(all string) owlatsync.Field {
 	return owlatsync.Some(all[s.start:s.end])
 }
 
-// row maps the cursor's current row. The texts of a row share one string, so that a row costs one allocation.
+// textBlock is how many bytes of text one allocation holds; whoever keeps a string of a row keeps all of its block.
+const textBlock = 8 << 10
+
+// keep returns the text in buf as a string. Strings share blocks, so that most rows cost no allocation.
+func (b *binding) keep() string {
+	start := b.texts.Len()
+	if start+len(b.buf) > b.texts.Cap() {
+		start = 0
+		b.texts = strings.Builder{}
+		b.texts.Grow(max(textBlock, len(b.buf)))
+	}
+	b.texts.Write(b.buf)
+	return b.texts.String()[start:]
+}
+
+// row maps the cursor's current row.
 func (b *binding) row(c cursor) (*owlatsync.Row, error) {
 	r := &b.current
 	r.Defect = ""
@@ -88,7 +104,7 @@ func (b *binding) row(c cursor) (*owlatsync.Row, error) {
 		return nil, err
 	}
 
-	all := string(b.buf)
+	all := b.keep()
 	r.Position = all[:position]
 	r.Key = all[key.start:key.end]
 	r.Email, r.FirstName, r.LastName = email.field(all), first.field(all), last.field(all)

@@ -99,6 +99,9 @@ func testStanding(t *testing.T, open Open) {
 		t.Helper()
 		s, err := l.Standing(t.Context(), sync)
 		noError(t, err)
+		state, err := l.SyncState(t.Context(), sync)
+		noError(t, err)
+		same(t, "state of "+sync, state, reconcile.SyncState{Adopted: s.Adopted, Open: s.Applied < s.Entries})
 		return s
 	}
 	same(t, "unknown sync", standing("users"), reconcile.Standing{})

@@ -125,6 +125,12 @@ func (m *Memory) Standing(ctx context.Context, sync string) (standing reconcile.
 	return standing, nil
 }
 
+// SyncState implements reconcile.Journal.
+func (m *Memory) SyncState(ctx context.Context, sync string) (reconcile.SyncState, error) {
+	s, err := m.Standing(ctx, sync)
+	return reconcile.SyncState{Adopted: s.Adopted, Open: s.Applied < s.Entries}, err
+}
+
 // SetAdopted implements reconcile.Journal.
 func (m *Memory) SetAdopted(ctx context.Context, sync string) error {
 	err := m.use(ctx, func(s *store) error {

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"owlatsync"
+	"owlatsync/owlat/owlattest"
+)
+
+// diffBench is what the races share.
+type diffBench struct {
+	folder   string
+	log      io.Writer
+	program  string
+	emulator *owlattest.Server
+	http     *httptest.Server
+	key      string
+	cleanUp  []func() error
+}
+
+// diffRun is how the program is run for one race.
+type diffRun struct {
+	ledger string
+	dsn    string
+	table  string // empty for a file, which has no query
+	memory bool   // its peak memory is measured too
+}
+
+func (b *diffBench) close() error {
+	var errs []error
+	for _, f := range b.cleanUp {
+		errs = append(errs, f())
+	}
+	return errors.Join(errs...)
+}
+
+// build makes the program as a release is made, and an emulator that it would send its requests to.
+func (b *diffBench) build(ctx context.Context) error {
+	b.program = filepath.Join(b.folder, "owlat-sync")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.program, "./cmd/owlat-sync")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the program: %w\n%s", err, out)
+	}
+	b.emulator = &owlattest.Server{}
+	b.key = b.emulator.AddKey()
+	b.http = httptest.NewServer(b.emulator)
+	b.cleanUp = append(b.cleanUp, func() error { b.http.Close(); return nil })
+	return nil
+}
+
+// runOnce runs the program and checks that it found every row unchanged. watch is given the process while it runs.
+func (b *diffBench) runOnce(ctx context.Context, r *race, watch func(pid int)) (took, cpu time.Duration, err error) {
+	config := filepath.Join(b.folder, "owlat-sync.yaml")
+	if err := os.WriteFile(config, b.config(r.run), 0o600); err != nil {
+		return 0, 0, err
+	}
+	before := b.emulator.Stats().Total
+	var out, errOut bytes.Buffer
+	cmd := exec.CommandContext(ctx, b.program, "run", "--json", "--config", config)
+	cmd.Env = append(os.Environ(), "DIFF_DSN="+r.run.dsn, "DIFF_KEY="+b.key)
+	cmd.Stdout, cmd.Stderr = &out, &errOut
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		return 0, 0, err
+	}
+	if watch != nil {
+		go watch(cmd.Process.Pid)
+	}
+	err = cmd.Wait()
+	took = time.Since(start)
+	if err != nil {
+		return 0, 0, fmt.Errorf("owlat-sync run: %w\n%s", err, errOut.Bytes())
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	var report owlatsync.Report
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &report); err != nil {
+		return 0, 0, fmt.Errorf("read the report of the run: %w", err)
+	}
+	if n := report.Outcomes[owlatsync.Unchanged]; report.Rows != r.rows || n != r.rows {
+		return 0, 0, fmt.Errorf("the run found %d of %d rows unchanged, not %d", n, report.Rows, r.rows)
+	}
+	if sent := b.emulator.Stats().Total - before; sent != 0 || report.Requests.Total != 0 {
+		return 0, 0, fmt.Errorf("the run sent %d requests and counted %d", sent, report.Requests.Total)
+	}
+	return took, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), nil
+}
+
+func (b *diffBench) config(run diffRun) []byte {
+	query := ""
+	if run.table != "" {
+		query = "\n      query: " + fmt.Sprintf(diffQuery, run.table)
+	}
+	return fmt.Appendf(nil, `owlat:
+  url: %s
+  api_key: ${DIFF_KEY}
+ledger: %s
+syncs:
+  users:
+    source:
+      dsn: ${DIFF_DSN}%s
+    key: id
+    fields: {email: email, firstName: first_name, lastName: last_name}
+`, b.http.URL, run.ledger, query)
+}
+
+// peakMemory returns the largest resident memory, in KB, of a run that is made only for that. The kernel's own account of an
+// ended process would not do: it counts what its parent had when it was started.
+func (b *diffBench) peakMemory(ctx context.Context, r *race) (kb int64, err error) {
+	done, result := make(chan struct{}), make(chan int64, 1)
+	watch := func(pid int) {
+		var peak int64
+		tick := time.NewTicker(2 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				peak = max(peak, highWater(pid))
+			case <-done:
+				result <- peak
+				return
+			}
+		}
+	}
+	_, _, err = b.runOnce(ctx, r, watch)
+	close(done)
+	if err != nil {
+		return 0, err
+	}
+	if kb = <-result; kb == 0 {
+		return 0, errors.New("the process's peak memory could not be read from /proc")
+	}
+	b.say("%s, %d rows: peak memory %d MB", r.name, r.rows, kb>>10)
+	return kb, nil
+}
+
+// highWater returns VmHWM of a process in KB, 0 where it cannot be read.
+func highWater(pid int) int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if value, found := strings.CutPrefix(line, "VmHWM:"); found {
+			kb, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+			return kb
+		}
+	}
+	return 0
+}
