@@ -26,6 +26,13 @@ var (
 		"PRAGMA cache_size = -4096",
 		"PRAGMA temp_store = MEMORY",
 	}
+	// Streams read everything once: what they keep is of no use, and making room for it takes longer than reading.
+	streamPragmas = []string{
+		"PRAGMA busy_timeout = 10000",
+		"PRAGMA query_only = ON",
+		"PRAGMA cache_size = -256",
+		"PRAGMA temp_store = MEMORY",
+	}
 )
 
 // connector opens connections of any SQLite driver with the pragmas already in force.

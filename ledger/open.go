@@ -70,9 +70,9 @@ func (l *SQLite) open(ctx context.Context, driver string, schema fs.FS) error {
 	if err := l.prepare(ctx, schema); err != nil {
 		return err
 	}
-	reading := *writing
-	reading.pragmas = readerPragmas
-	l.readers, l.streams = sql.OpenDB(&reading), sql.OpenDB(&reading)
+	reading, streaming := *writing, *writing
+	reading.pragmas, streaming.pragmas = readerPragmas, streamPragmas
+	l.readers, l.streams = sql.OpenDB(&reading), sql.OpenDB(&streaming)
 	l.readers.SetMaxOpenConns(maxReaders)
 	l.readers.SetMaxIdleConns(maxReaders)
 	l.streams.SetMaxIdleConns(1)

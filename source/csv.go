@@ -1,6 +1,8 @@
 package source
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -46,26 +48,37 @@ func (f csvFormat) scan(in *input) (cursor, error) {
 	r := csv.NewReader(in.Reader)
 	r.Comma, r.ReuseRecord = f.delimiter, true
 	c := &csvCursor{in: in, reader: r}
+	if f.delimiter < utf8.RuneSelf {
+		c.delimiter = byte(f.delimiter)
+	}
 	header, err := r.Read()
 	switch {
 	case err == io.EOF:
 		return nil, errors.New("read the header: the file is empty, but its first line must name the columns")
 	case err != nil:
-		return nil, fmt.Errorf("read the header: %w", explain(err, 0, 0))
+		return nil, fmt.Errorf("read the header: %w", c.explain(err, 0))
 	}
+	c.took(header)
 	for _, name := range header {
 		c.cols = append(c.cols, column{Column: Column{Name: strings.TrimSpace(name)}})
 	}
 	return c, nil
 }
 
+// csvCursor reads most lines itself: those without a quote, of which encoding/csv would make just the same. It gets the
+// others from there; both take from one buffer, and what one has read the other has not.
 type csvCursor struct {
-	in     *input
-	reader *csv.Reader
-	cols   []column
-	record []string
-	line   int
-	buf    []byte
+	in        *input
+	reader    *csv.Reader
+	delimiter byte // 0 where it has more than one
+	cols      []column
+	record    []string
+	fields    [][]byte // of a line without quotes
+	plain     bool     // the row is in fields, not in record
+	line      int
+	own       int // lines that were read without the reader
+	others    int // lines that the reader has read
+	buf       []byte
 }
 
 func (c *csvCursor) columns() []column       { return c.cols }
@@ -74,19 +87,85 @@ func (c *csvCursor) close()                  { c.in.close() }
 
 func (c *csvCursor) next() (bool, error) {
 	c.in.record()
+	var err error
+	if c.plain, err = c.plainLine(); c.plain || err != nil {
+		return c.plain, err
+	}
 	record, err := c.reader.Read()
 	if err == io.EOF {
 		return false, c.in.complete()
 	}
 	if err != nil {
-		return false, explain(err, len(record), len(c.cols))
+		return false, c.explain(err, len(record))
 	}
-	c.record = record
-	c.line, _ = c.reader.FieldPos(0)
+	c.took(record)
 	return true, nil
 }
 
+// took notes a record of the reader's.
+func (c *csvCursor) took(record []string) {
+	c.record = record
+	line, _ := c.reader.FieldPos(0)
+	c.line, c.others = c.own+line, line
+	for _, field := range record {
+		c.others += strings.Count(field, "\n")
+	}
+}
+
+// plainLine takes the next line's fields out of the buffer if nothing about the line is special; else it has taken nothing
+// but blank lines.
+func (c *csvCursor) plainLine() (bool, error) {
+	for {
+		end, err := c.lineEnd()
+		if end < 0 {
+			return false, err
+		}
+		ahead, _ := c.in.Peek(end)
+		line := bytes.TrimSuffix(ahead, []byte{'\r'})
+		if c.delimiter == 0 || bytes.IndexByte(line, '"') >= 0 || len(line) > 0 && !c.split(line) {
+			return false, nil
+		}
+		_, _ = c.in.Discard(end + 1) // of what is in the buffer, and stays there until more is read
+		c.own++
+		c.line = c.own + c.others
+		if len(line) > 0 {
+			return true, nil
+		}
+	}
+}
+
+// lineEnd returns how many bytes before the end of the next line are in the buffer, negative where it holds no whole line.
+func (c *csvCursor) lineEnd() (int, error) {
+	for fetched := false; ; fetched = true {
+		ahead, _ := c.in.Peek(c.in.Buffered())
+		end := bytes.IndexByte(ahead, '\n')
+		if end >= 0 || fetched {
+			return end, nil
+		}
+		_, err := c.in.Peek(len(ahead) + 1)
+		if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
+			return end, err
+		}
+	}
+}
+
+// split cuts a line into fields and reports whether they are as many as the header has.
+func (c *csvCursor) split(line []byte) bool {
+	c.fields = c.fields[:0]
+	for {
+		i := bytes.IndexByte(line, c.delimiter)
+		if i < 0 {
+			c.fields = append(c.fields, line)
+			return len(c.fields) == len(c.cols)
+		}
+		c.fields, line = append(c.fields, line[:i]), line[i+1:]
+	}
+}
+
 func (c *csvCursor) cell(i int) (cell, error) {
+	if c.plain {
+		return cell{null: len(c.fields[i]) == 0, text: c.fields[i]}, nil
+	}
 	if c.record[i] == "" {
 		return cell{null: true}, nil
 	}
@@ -94,8 +173,8 @@ func (c *csvCursor) cell(i int) (cell, error) {
 	return cell{text: c.buf}, nil
 }
 
-// explain makes a LineError of what the reader says of a line, which has so many fields under a header of so many.
-func explain(err error, fields, header int) error {
+// explain makes a LineError of what the reader says of a line, which has so many fields.
+func (c *csvCursor) explain(err error, fields int) error {
 	var parse *csv.ParseError
 	if !errors.As(err, &parse) {
 		return err
@@ -103,11 +182,11 @@ func explain(err error, fields, header int) error {
 	reason := parse.Err.Error()
 	switch {
 	case errors.Is(parse.Err, csv.ErrFieldCount):
-		reason = fmt.Sprintf("it has %d fields, but the header has %d", fields, header)
+		reason = fmt.Sprintf("it has %d fields, but the header has %d", fields, len(c.cols))
 	case errors.Is(parse.Err, csv.ErrQuote):
 		reason = "a quoted field is not closed, or has a quote inside that is not doubled"
 	case errors.Is(parse.Err, csv.ErrBareQuote):
 		reason = "a field has a quote inside but is not quoted; quote it and double the quote"
 	}
-	return &LineError{parse.StartLine, reason}
+	return &LineError{c.own + parse.StartLine, reason}
 }

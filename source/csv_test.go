@@ -222,3 +222,73 @@ func unpacked(file []byte) []byte {
 	text, _ := io.ReadAll(io.LimitReader(r, 1<<20))
 	return text
 }
+
+// sameAsEncodingCSV checks that a file of the columns a and b gives the rows, lines and errors that encoding/csv gives.
+func sameAsEncodingCSV(t *testing.T, body string) {
+	t.Helper()
+	text := "a,b\n" + body
+	var want []string
+	reader := csv.NewReader(strings.NewReader(text))
+	_, err := reader.Read()
+	for err == nil {
+		var record []string
+		if record, err = reader.Read(); err == nil {
+			line, _ := reader.FieldPos(0)
+			want = append(want, fmt.Sprintf("%q line %d", record, line))
+		}
+	}
+	rows, got := read(t.Context(), must(source.CSV(content(text), source.Mapping{Email: "a", FirstName: "b"})))
+	if (got == nil) != (err == io.EOF) {
+		t.Fatalf("%q: error %v, want %v", text, got, err)
+	}
+	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
+		if line, ok := errors.AsType[*source.LineError](got); !ok || line.Line != parse.StartLine {
+			t.Errorf("%q: error %v, want one of line %d", text, got, parse.StartLine)
+		}
+	}
+	var have []string
+	for _, r := range rows {
+		if r.Defect == "" {
+			have = append(have, fmt.Sprintf("%q %s", []string{r.Email.Value, r.FirstName.Value}, r.Position))
+		} else {
+			have = append(have, r.Position)
+		}
+	}
+	for i := range want {
+		if i >= len(have) || have[i] != want[i] && (rows[i].Defect == "" || !strings.HasSuffix(want[i], " "+have[i])) {
+			t.Fatalf("%q: rows %q, want %q", text, have, want)
+		}
+	}
+	if len(have) != len(want) {
+		t.Errorf("%q: rows %q, want %q", text, have, want)
+	}
+}
+
+func TestCSVIsReadAsEncodingCSVReadsIt(t *testing.T) {
+	t.Parallel()
+	texts := []string{""}
+	for range 5 {
+		var longer []string
+		for _, text := range texts {
+			for _, piece := range []string{"1", ",", "\"", "\n", "\r\n"} {
+				longer = append(longer, text+piece)
+			}
+		}
+		for _, text := range longer {
+			sameAsEncodingCSV(t, text)
+		}
+		texts = longer
+	}
+}
+
+func FuzzCSVIsReadAsEncodingCSVReadsIt(f *testing.F) {
+	long := strings.Repeat("x", 70_000) // beyond the buffer
+	for _, body := range []string{
+		"", "1,2", "1,2\n", "1,2\r\n\r\n3,4\r\n", "\n\n1,2\n", "1,\"2\n3\"\n4,5\n", "\"1\",2\n3,4\n\"5\",6\n7,8", "1\n", "1,2,3\n", "1,2\n3\n",
+		"1,2\"\n", "1,\"2\n", "1,2\r", "\r1,2\r\r\n", ",\n", "1,\xff\n", long + ",2\n3,4\n", "1,2\n\"" + long + "\n\"," + long + "\n3,4\n5\n",
+		strings.Repeat("1,2\n\n\"3\n\",4\r\n", 9_000),
+	} {
+		f.Add(body)
+	}
+	f.Fuzz(sameAsEncodingCSV)
+}
