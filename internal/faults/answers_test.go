@@ -79,7 +79,7 @@ func answerFaults() []fault {
 				topic remove | updated; 0; topic remove ×2 | failed (rate_limited); 3; topic remove ×60 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (rate_limited); 3; delete ×60 | removed; 0; delete
 				event | updated; 0; update, event ×2 | failed (rate_limited); 3; update, event ×60 | updated; 0; event
-				list | created; 0; list ×2, create ×6 | not reached; 1; list ×60 | created; 0; list, create ×6
+				list | created; 0; list ×2, create ×6 | skipped; 1; list ×60 | created; 0; list, create ×6
 			`),
 		},
 		{
@@ -103,7 +103,7 @@ func answerFaults() []fault {
 				topic remove | updated; 0; topic remove ×2 | failed (internal); 3; topic remove ×3 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (internal); 3; delete ×3 | removed; 0; read, delete
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing | the event was never sent
-				list | created; 0; list ×2, create ×6 | not reached; 1; list ×3 | created; 0; list, create ×6
+				list | created; 0; list ×2, create ×6 | skipped; 1; list ×3 | created; 0; list, create ×6
 			`),
 		},
 		{
@@ -125,7 +125,7 @@ func answerFaults() []fault {
 				topic remove | updated; 0; topic remove ×2 | failed (internal); 3; topic remove ×3 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (internal); 3; delete ×3 | unchanged; 0; read
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing
-				list | created; 0; list ×2, create ×6 | not reached; 1; list ×3 | created; 0; list, create ×6
+				list | created; 0; list ×2, create ×6 | skipped; 1; list ×3 | created; 0; list, create ×6
 			`),
 		},
 		{
@@ -144,7 +144,7 @@ func answerFaults() []fault {
 				topic remove | failed (invalid_input); 3; topic remove | failed (invalid_input); 3; topic remove | updated; 0; topic remove
 				delete | failed (invalid_input); 3; delete | failed (invalid_input); 3; delete | removed; 0; delete
 				event | failed (invalid_input); 3; update, event | failed (invalid_input); 3; update, event | updated; 0; event
-				list | not reached; 1; list | not reached; 1; list | created; 0; list, create ×6
+				list | skipped; 1; list | skipped; 1; list | created; 0; list, create ×6
 			`),
 		},
 		{
@@ -161,7 +161,7 @@ func answerFaults() []fault {
 				topic remove | failed (unauthenticated); 4; topic remove | failed (unauthenticated); 4; topic remove | updated; 0; topic remove
 				delete | failed (unauthenticated); 4; delete | failed (unauthenticated); 4; delete | removed; 0; delete
 				event | failed (unauthenticated); 4; update, event | failed (unauthenticated); 4; update, event | updated; 0; event
-				list | not reached; 4; list | not reached; 4; list | created; 0; list, create ×6
+				list | skipped; 4; list | skipped; 4; list | created; 0; list, create ×6
 			`),
 		},
 		{
@@ -198,7 +198,7 @@ func answerFaults() []fault {
 				topic remove | failed (limit_reached); 4; topic remove | failed (limit_reached); 4; topic remove | updated; 0; topic remove
 				delete | failed (limit_reached); 4; delete | failed (limit_reached); 4; delete | removed; 0; delete
 				event | failed (limit_reached); 4; update, event | failed (limit_reached); 4; update, event | updated; 0; event
-				list | not reached; 4; list | not reached; 4; list | created; 0; list, create ×6
+				list | skipped; 4; list | skipped; 4; list | created; 0; list, create ×6
 			`),
 		},
 		{
@@ -219,7 +219,7 @@ func answerFaults() []fault {
 				topic remove | failed (route); 1; topic remove | failed (route); 1; topic remove | updated; 0; topic remove
 				delete | failed (route); 1; delete | failed (route); 1; delete | removed; 0; delete
 				event | failed (route); 1; update, event | failed (route); 1; update, event | updated; 0; event
-				list | not reached; 1; list | not reached; 1; list | created; 0; list, create ×6
+				list | skipped; 1; list | skipped; 1; list | created; 0; list, create ×6
 			`),
 		},
 		{
@@ -240,7 +240,7 @@ func answerFaults() []fault {
 				topic remove | failed (route); 1; topic remove | failed (route); 1; topic remove | updated; 0; topic remove
 				delete | failed (route); 1; delete | failed (route); 1; delete | removed; 0; delete
 				event | failed (route); 1; update, event | failed (route); 1; update, event | updated; 0; event
-				list | not reached; 1; list | not reached; 1; list | created; 0; list, create ×6
+				list | skipped; 1; list | skipped; 1; list | created; 0; list, create ×6
 			`),
 		},
 		{
@@ -258,7 +258,7 @@ func answerFaults() []fault {
 				topic remove | failed (answer); 3; topic remove | failed (answer); 3; topic remove | updated; 0; topic remove
 				delete | failed (answer); 3; delete | failed (answer); 3; delete | removed; 0; read, delete
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing | the event was never sent
-				list | not reached; 1; list | not reached; 1; list | created; 0; list, create ×6
+				list | skipped; 1; list | skipped; 1; list | created; 0; list, create ×6
 			`),
 		},
 	}

@@ -23,7 +23,7 @@ func connectionFaults() []fault {
 				topic remove | updated; 0; topic remove ×2 | failed (network); 3; topic remove ×3 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (network); 3; delete ×3 | removed; 0; delete
 				event | failed (network); 3; update, event | failed (network); 3; update, event | updated; 0; event
-				list | created; 0; list ×2, create ×6 | not reached; 1; list ×3 | created; 0; list, create ×6
+				list | created; 0; list ×2, create ×6 | skipped; 1; list ×3 | created; 0; list, create ×6
 			`),
 		},
 		{
@@ -41,7 +41,7 @@ func connectionFaults() []fault {
 				topic remove | updated; 0; topic remove ×2 | failed (network); 3; topic remove ×3 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (network); 3; delete ×3 | removed; 0; read, delete
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing | the event was never sent
-				list | created; 0; list ×2, create ×6 | not reached; 1; list ×3 | created; 0; list, create ×6
+				list | created; 0; list ×2, create ×6 | skipped; 1; list ×3 | created; 0; list, create ×6
 			`),
 		},
 		{
@@ -62,7 +62,7 @@ func connectionFaults() []fault {
 				topic remove | updated; 0; topic remove ×2 | failed (network); 3; topic remove ×3 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (network); 3; delete ×3 | unchanged; 0; read
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing
-				list | created; 0; list ×2, create ×6 | not reached; 1; list ×3 | created; 0; list, create ×6
+				list | created; 0; list ×2, create ×6 | skipped; 1; list ×3 | created; 0; list, create ×6
 			`),
 		},
 		{
@@ -84,7 +84,7 @@ func connectionFaults() []fault {
 				topic remove | updated; 0; topic remove ×2 | failed (timeout); 3; topic remove ×3 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (timeout); 3; delete ×3 | unchanged; 0; read
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing
-				list | created; 0; list ×2, create ×6 | not reached; 1; list ×3 | created; 0; list, create ×6
+				list | created; 0; list ×2, create ×6 | skipped; 1; list ×3 | created; 0; list, create ×6
 			`),
 		},
 		{
@@ -101,7 +101,7 @@ func connectionFaults() []fault {
 				topic remove | updated; 0; topic remove ×2 | failed (timeout); 3; topic remove ×3 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (timeout); 3; delete ×3 | removed; 0; read, delete
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing | the event was never sent
-				list | created; 0; list ×2, create ×6 | not reached; 1; list ×3 | created; 0; list, create ×6
+				list | created; 0; list ×2, create ×6 | skipped; 1; list ×3 | created; 0; list, create ×6
 			`),
 		},
 		{

@@ -32,8 +32,8 @@ that it does not find its way out of.
   the contacts that Owlat has (on a first run), read the source.
 - *Met once*: one request of that kind meets the fault, and all is well again. *Met each time*: every such request of the run
   does. *The run after*: a minute later, without the fault.
-- Each cell says what became of the row, the exit code, and the requests that were sent, such as "update ×3". "not reached"
-  is a row that the run did not come to.
+- Each cell says what became of the row, the exit code, and the requests that were sent, such as "update ×3". "skipped"
+  is a row that was read and that the run did not come to, "not reached" one that was not even read.
 - A failed row is kept in the ledger with its category, which stands in brackets here. ` + "`owlat-sync failures`" + ` lists them,
   ` + "`owlat-sync explain KEY`" + ` tells a row's story, and the next runs try again: the first at once, later ones after a pause that
   grows, eight times in all. A row that changes, or ` + "`owlat-sync retry`" + `, starts anew.
