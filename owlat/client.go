@@ -198,6 +198,14 @@ func (c *Client) Rate() (perSecond float64, burst int) {
 	return c.core.limiter.Rate()
 }
 
+// Estimate returns how long n more requests take as things stand (see [Limiter.Estimate]); 0 without a limiter.
+func (c *Client) Estimate(n int) time.Duration {
+	if c.core.limiter == nil {
+		return 0
+	}
+	return c.core.limiter.Estimate(n)
+}
+
 // CloseIdleConnections closes the connections that the client keeps for later requests.
 func (c *Client) CloseIdleConnections() { c.core.http.CloseIdleConnections() }
 

@@ -28,8 +28,9 @@ type Limiter struct {
 	pacer     pacer
 	notBefore time.Time
 	inFlight  int
-	window    int       // how many may be in flight
-	shrunk    time.Time // when a failure last made it smaller
+	window    int           // how many may be in flight
+	shrunk    time.Time     // when a failure last made it smaller
+	latency   time.Duration // of late
 }
 
 // NewLimiter returns a limiter of at most perSecond requests a second, and at most burst at once after a rest. It slows
@@ -59,6 +60,20 @@ func (l *Limiter) Rate() (perSecond float64, burst int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.pacer.pace(time.Now()), l.pacer.burst
+}
+
+// Estimate returns how long it takes from now until n more requests are answered, if nothing else is sent, and the pace and the
+// time that answers take stay as they are. Before the first answer that time is not known and counts as nothing.
+func (l *Limiter) Estimate(n int) time.Duration {
+	if n <= 0 {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	last := max(0, l.pacer.wait(now)+time.Duration(float64(n-1)*float64(l.pacer.every(now))))
+	slow := time.Duration(float64(n) / defaultWork * float64(l.latency)) // where answers take longer than the pace allows for
+	return max(last+l.latency, slow)
 }
 
 // Wait returns nil when a request may be sent, and the context's error, having used no token, when ctx ends first. It
@@ -143,6 +158,11 @@ func (l *Limiter) leave(sent time.Time, v verdict, told int) {
 	lower := l.pacer.limit(told, v == refused, now)
 	switch v {
 	case passed:
+		if took := now.Sub(sent); l.latency == 0 {
+			l.latency = took
+		} else {
+			l.latency += (took - l.latency) / 8
+		}
 		l.window = min(l.window+growth, maxInFlight)
 		l.pacer.pass(now)
 	case refused:

@@ -78,7 +78,10 @@ func (e *Engine) Plan(ctx context.Context, s Sync, each func(Decision) error) (S
 			}
 		})
 		p.each = each
-		*quit = append(*quit, func() { summary = p.summary })
+		*quit = append(*quit, func() {
+			summary = p.summary
+			summary.Duration = e.client.Estimate(summary.Requests + summary.Adoption.Requests) // a run lists again
+		})
 		return p.plan(ctx, run.ID)
 	})
 	return summary, err

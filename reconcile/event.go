@@ -74,7 +74,7 @@ type Summary struct {
 	Memberships owlatsync.MembershipCounts
 	Events      int           // that are to be sent
 	Requests    int           // writes that are still to be sent
-	Duration    time.Duration // that they take within the budget
+	Duration    time.Duration // that they take within the budget; of a plan alone, with the listing that its run needs
 	Adoption    Adoption
 }
 

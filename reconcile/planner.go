@@ -80,17 +80,8 @@ func (p *planner) plan(ctx context.Context, run int64) error {
 	if err := p.planAbsent(ctx); err != nil {
 		return err
 	}
-	p.summary.Duration = p.duration(p.summary.Requests)
+	p.summary.Duration = p.client.Estimate(p.summary.Requests)
 	return p.err
-}
-
-// duration is how long the budget makes n requests take.
-func (p *planner) duration(n int) time.Duration {
-	rate, burst := p.client.Rate()
-	if n <= burst || rate <= 0 {
-		return 0
-	}
-	return time.Duration(float64(n-burst) / rate * float64(time.Second))
 }
 
 // end counts and tells the outcome of a row that needs no step.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
@@ -68,6 +69,8 @@ type world struct {
 
 	mu     sync.Mutex
 	events []reconcile.Event
+	// plannedAt is when the plan of the latest run was made.
+	plannedAt time.Time
 }
 
 // unguarded lets everything pass, for tests of what comes after the guards.
@@ -122,6 +125,9 @@ func (w *world) engine() (*reconcile.Engine, *owlat.Client) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.events = append(w.events, ev)
+		if _, ok := ev.(reconcile.Planned); ok {
+			w.plannedAt = time.Now()
+		}
 	}}), client
 }
 

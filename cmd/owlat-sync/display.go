@@ -76,6 +76,7 @@ func (s *session) startDisplay(sync string, plain bool) *display {
 	d, before := s.app.startDisplay(sync, plain), s.meter.Counts().RateLimited
 	if d.progress != nil {
 		d.progress.Refused(func() int { return s.meter.Counts().RateLimited - before })
+		d.progress.Budget(s.client.Estimate)
 	}
 	return d
 }

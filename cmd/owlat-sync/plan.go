@@ -98,7 +98,7 @@ type summaryJSON struct {
 	Memberships owlatsync.MembershipCounts `json:"memberships"`
 	Events      int                        `json:"events"`
 	Requests    int                        `json:"requests"` // still to be sent
-	Seconds     float64                    `json:"seconds"`  // that they take
+	Seconds     float64                    `json:"seconds"`  // that they take, with the listing in "plan"
 	Adoption    adoptionJSON               `json:"adoption"`
 	Guards      guardsJSON                 `json:"guards"`
 }
@@ -178,7 +178,11 @@ func (s *session) summaryLines(p reconcile.Summary, sync config.Sync) []string {
 		add("requests", "%6d, there is nothing to send", 0)
 	} else {
 		rate, _ := s.client.Rate()
-		add("requests", "%6d, %s at %g a second", p.Requests, progress.About(p.Duration), rate)
+		listing := ""
+		if p.Adoption.Requests > 0 {
+			listing = fmt.Sprintf(" and %d to list the contacts", p.Adoption.Requests)
+		}
+		add("requests", "%6d%s, %s at %g a second", p.Requests, listing, progress.About(p.Duration), rate)
 	}
 	if p.FirstRun && p.Adoption.Mode != reconcile.AdoptNothing {
 		lines = append(lines, "  contacts that exist already: "+p.Adoption.Reason)

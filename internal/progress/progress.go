@@ -42,8 +42,9 @@ type Display struct {
 	sent     int           // requests of the rows that are done
 	began    time.Time     // of sending
 	outcomes map[owlatsync.Outcome]int
-	refused  func() int // requests that met the rate limit; nil: nobody counts
-	drawn    bool       // a line stands on the terminal
+	refused  func() int              // requests that met the rate limit; nil: nobody counts
+	budget   func(int) time.Duration // how long so many requests take; nil: nobody knows
+	drawn    bool                    // a line stands on the terminal
 }
 
 type stage int
@@ -106,6 +107,13 @@ func (d *Display) Refused(count func() int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.refused = count
+}
+
+// Budget has the display ask how long so many requests take within the budget.
+func (d *Display) Budget(take func(requests int) time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.budget = take
 }
 
 // Suspend clears the line, calls f, which may write to the same output, and goes on.
@@ -189,12 +197,18 @@ func (d *Display) parts() []string {
 	return parts
 }
 
-// left is the time that the rest of the requests takes at the pace so far, at first at that of the plan.
+// left is the time that the rest of the requests takes: at first by the plan, then at the pace so far, or by the budget if that
+// says longer. The pace of the beginning is too high, because what a rest has saved goes at once.
 func (d *Display) left(elapsed time.Duration) time.Duration {
-	if elapsed >= settled && d.sent > 0 {
-		return time.Duration(float64(elapsed) / float64(d.sent) * float64(d.expected-d.sent))
+	if elapsed < settled || d.sent == 0 {
+		return d.estimate - elapsed
 	}
-	return d.estimate - elapsed
+	rest := d.expected - d.sent
+	byPace := time.Duration(float64(elapsed) / float64(d.sent) * float64(rest))
+	if d.budget == nil {
+		return byPace
+	}
+	return max(byPace, d.budget(rest))
 }
 
 // withBar is how many columns a terminal must have for a bar beside the words; the bar takes a fifth of them.

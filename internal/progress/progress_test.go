@@ -117,6 +117,22 @@ func TestTimeLeftFollowsThePace(t *testing.T) {
 	})
 }
 
+func TestTimeLeftHeedsTheBudget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &Display{expected: 100, estimate: 10 * time.Second, began: time.Now(), sent: 50}
+		d.Budget(func(n int) time.Duration { return time.Duration(n) * 100 * time.Millisecond })
+		time.Sleep(4 * time.Second)
+		if got := d.left(time.Since(d.began)); got != 5*time.Second {
+			t.Errorf("ahead of the budget: %v left, want the budget's 5s", got)
+		}
+		time.Sleep(6 * time.Second)
+		if got := d.left(time.Since(d.began)); got != 10*time.Second {
+			t.Errorf("slower than the budget: %v left, want 10s at the pace so far", got)
+		}
+	})
+}
+
 func TestDuration(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{
