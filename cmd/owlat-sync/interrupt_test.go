@@ -63,7 +63,7 @@ func newInterrupted(t *testing.T, method string, n int) *interrupted {
 		fmt.Fprintf(&rows, "%d,user%d@example.com\n", n, n)
 	}
 	i.write("users.csv", rows.String())
-	i.write("owlat-sync.yaml", `owlat: {requests_per_second: 1000}
+	i.write("owlat-sync.yaml", `owlat: {requests_per_second: 100}
 syncs:
   users:
     source: {dsn: "csv:users.csv"}
