@@ -11,8 +11,9 @@ const (
 	// defaultWork is how many pieces of work a pool has begun at most: a second's requests at Owlat's limit, answered after
 	// twelve seconds.
 	defaultWork = 128
-	// freeWork is the same for a client without a limiter, which knows no pace.
-	freeWork = 16
+	// freeWork is the same for a client without a limiter, which knows no pace: enough for a ledger to put many answers on the
+	// disk at once.
+	freeWork = 64
 	// ahead is how many pieces of work a pool has begun beyond those that await an answer, and aheadRatio the seconds'
 	// worth of requests that come on top, for the time that work takes between its requests.
 	ahead      = 3
@@ -38,7 +39,7 @@ type Pool struct {
 	cause error
 }
 
-// NewPool returns a pool of at most so many pieces of work; 0 means 128, and 16 for a client without a limiter.
+// NewPool returns a pool of at most so many pieces of work; 0 means 128, and 64 for a client without a limiter.
 func (c *Client) NewPool(most int) *Pool { return c.core.newPool(most) }
 
 func (c *core) newPool(most int) *Pool {

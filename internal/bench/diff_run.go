@@ -61,7 +61,7 @@ func (b *diffBench) build(ctx context.Context) error {
 	return nil
 }
 
-// runOnce runs the program and checks that it found every row unchanged. watch is given the process while it runs.
+// runOnce runs the program and checks that it found every row unchanged. watch is given the process when it has begun.
 func (b *diffBench) runOnce(ctx context.Context, r *race, watch func(pid int)) (took, cpu time.Duration, err error) {
 	config := filepath.Join(b.folder, "owlat-sync.yaml")
 	if err := os.WriteFile(config, b.config(r.run), 0o600); err != nil {
@@ -77,7 +77,7 @@ func (b *diffBench) runOnce(ctx context.Context, r *race, watch func(pid int)) (
 		return 0, 0, err
 	}
 	if watch != nil {
-		go watch(cmd.Process.Pid)
+		watch(cmd.Process.Pid)
 	}
 	err = cmd.Wait()
 	took = time.Since(start)
@@ -116,11 +116,29 @@ syncs:
 `, b.http.URL, run.ledger, query)
 }
 
-// peakMemory returns the largest resident memory, in KB, of a run that is made only for that. The kernel's own account of an
-// ended process would not do: it counts what its parent had when it was started.
+// peakMemory returns the largest resident memory, in KB, of a run that is made only for that.
 func (b *diffBench) peakMemory(ctx context.Context, r *race) (kb int64, err error) {
+	var watched func() int64
+	_, _, err = b.runOnce(ctx, r, func(pid int) { watched = watchMemory(pid) })
+	if watched != nil {
+		kb = watched()
+	}
+	if err != nil {
+		return 0, err
+	}
+	if kb == 0 {
+		return 0, errors.New("the process's peak memory could not be read from /proc")
+	}
+	b.say("%s, %d rows: peak memory %d MB", r.name, r.rows, kb>>10)
+	return kb, nil
+}
+
+// watchMemory looks at the memory of a process again and again until the function that it returns is called, which tells the
+// most that was resident, in KB. The kernel's own account of an ended process would not do: it counts what its parent had when
+// it was started.
+func watchMemory(pid int) func() int64 {
 	done, result := make(chan struct{}), make(chan int64, 1)
-	watch := func(pid int) {
+	go func() {
 		var peak int64
 		tick := time.NewTicker(2 * time.Millisecond)
 		defer tick.Stop()
@@ -133,17 +151,11 @@ func (b *diffBench) peakMemory(ctx context.Context, r *race) (kb int64, err erro
 				return
 			}
 		}
+	}()
+	return func() int64 {
+		close(done)
+		return <-result
 	}
-	_, _, err = b.runOnce(ctx, r, watch)
-	close(done)
-	if err != nil {
-		return 0, err
-	}
-	if kb = <-result; kb == 0 {
-		return 0, errors.New("the process's peak memory could not be read from /proc")
-	}
-	b.say("%s, %d rows: peak memory %d MB", r.name, r.rows, kb>>10)
-	return kb, nil
 }
 
 // highWater returns VmHWM of a process in KB, 0 where it cannot be read.

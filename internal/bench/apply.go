@@ -1,0 +1,213 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/owlat/owlattest"
+	"owlatsync/reconcile"
+)
+
+const (
+	applyRows     = 40_000
+	applyRepeats  = 3
+	applyWanted   = 5_000 // contacts a second
+	applyFewRows  = 20_000
+	applyManyRows = 100_000
+)
+
+const applyIntro = `How fast the engine is where nothing holds it back: a first run that creates %s contacts, with an emulator without limits
+in the same process and a ledger on the disk. Every create is preceded by a durable record that it is about to be sent and
+followed by a durable record of its answer, before the row counts as done; many rows share a commit. Beside it is the same client sending
+the same creates with as many in flight and no engine, no ledger and nothing durable. The best of %d runs of each counts, in turns.
+
+The second table is the whole program, in a process of its own and over loopback, whose budget was set too high to matter: what it takes of
+memory does not depend on how much there is to do, but for the hashes by which it knows the rows of a plan apart.`
+
+// applied is one way of creating contacts.
+type applied struct {
+	name string
+	run  func(ctx context.Context, rows int) (time.Duration, error)
+	took []time.Duration
+}
+
+func measureApply(ctx context.Context, log io.Writer) (section, error) {
+	ways := []*applied{{name: ours, run: applyEngine}, {name: "the client alone", run: applyClient}}
+	for range applyRepeats {
+		for _, w := range ways {
+			took, err := w.run(ctx, applyRows)
+			if err != nil {
+				return section{}, fmt.Errorf("%s: %w", w.name, err)
+			}
+			w.took = append(w.took, took)
+			fmt.Fprintf(log, "%s: %d contacts in %.2f s\n", w.name, applyRows, took.Seconds())
+		}
+	}
+	t := table{Columns: []string{"", "contacts", "best, s", "median, s", "contacts a second"}}
+	c := chart{File: "apply.svg", Title: "Contacts created a second, without limits", Series: []string{"contacts a second"}}
+	for _, w := range ways {
+		t.Rows = append(t.Rows, []string{w.name, count(applyRows), fmt.Sprintf("%.2f", best(w.took)), fmt.Sprintf("%.2f", median(w.took)), count(perSecond(w.took))})
+		c.Labels, c.Values = append(c.Labels, w.name), append(c.Values, []float64{float64(perSecond(w.took))})
+	}
+	memory, growth, err := applyMemory(ctx, log)
+	if err != nil {
+		return section{}, err
+	}
+	rate := perSecond(ways[0].took)
+	return section{
+		Title: "Applying", Intro: fmt.Sprintf(applyIntro, count(applyRows), applyRepeats),
+		Tables: []table{t, memory}, Charts: []chart{c},
+		Goals: []goal{
+			{"Contacts created a second without limits, every answer durable", "at least " + count(applyWanted), count(rate), rate < applyWanted},
+			{fmt.Sprintf("Peak memory of a run that creates %s contacts, beside one of %s", count(applyManyRows), count(applyFewRows)),
+				"at most 1.5 times", fmt.Sprintf("%.2f times", growth), growth > 1.5},
+		},
+	}, nil
+}
+
+func perSecond(took []time.Duration) int { return int(applyRows / best(took)) }
+
+// freeClient returns a client of a new emulator in this process that lets everything pass.
+func freeClient() (*owlattest.Server, *owlat.Client, error) {
+	server := &owlattest.Server{NoLimit: true}
+	client, err := owlat.NewClient("https://owlat.example", server.AddKey(), owlat.WithTransport(server.Transport()), owlat.WithoutLimiter())
+	return server, client, err
+}
+
+func applyEngine(ctx context.Context, n int) (took time.Duration, err error) {
+	folder, err := os.MkdirTemp("", "owlat-sync-bench-")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	book, err := ledger.OpenSQLite(ctx, "sqlite", filepath.Join(folder, "ledger.db"))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, book.Close()) }()
+	server, client, err := freeClient()
+	if err != nil {
+		return 0, err
+	}
+	s := reconcile.Sync{Name: "users", Source: rowsOf(newUsers(n)), Guards: reconcile.Guards{FirstRun: true}}
+	start := time.Now()
+	if _, err := reconcile.New(client, book, reconcile.Options{}).Run(ctx, s, reconcile.RunOptions{}); err != nil {
+		return 0, err
+	}
+	took = time.Since(start)
+	standing, err := book.Standing(ctx, s.Name)
+	if err != nil {
+		return 0, err
+	}
+	if standing.Applied != n || server.Len() != n {
+		return 0, fmt.Errorf("the ledger has %d rows applied and the emulator %d contacts, not %d", standing.Applied, server.Len(), n)
+	}
+	return took, nil
+}
+
+func applyClient(ctx context.Context, n int) (time.Duration, error) {
+	server, client, err := freeClient()
+	if err != nil {
+		return 0, err
+	}
+	start := time.Now()
+	pool := client.NewPool(0)
+	for _, u := range newUsers(n) {
+		pool.Go(ctx, func(ctx context.Context) {
+			_, _ = client.Contacts.Create(ctx, owlat.ContactCreate{Email: u.Email, FirstName: &u.FirstName, LastName: &u.LastName})
+		})
+	}
+	pool.Wait()
+	took := time.Since(start)
+	if server.Len() != n {
+		return 0, fmt.Errorf("the emulator has %d contacts, not %d", server.Len(), n)
+	}
+	return took, nil
+}
+
+// applyMemory runs the program for two numbers of contacts, and returns by how much its peak memory grows.
+func applyMemory(ctx context.Context, log io.Writer) (t table, growth float64, err error) {
+	t.Columns = []string{"contacts created by the program", "seconds", "contacts a second", "peak memory"}
+	folder, err := os.MkdirTemp("", "owlat-sync-bench-")
+	if err != nil {
+		return t, 0, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	program, _, err := buildPrograms(ctx, folder)
+	if err != nil {
+		return t, 0, err
+	}
+	var peaks []int64
+	for _, n := range []int{applyFewRows, applyManyRows} {
+		took, peak, err := applyProgram(ctx, folder, program, n)
+		if err != nil {
+			return t, 0, fmt.Errorf("the program with %d rows: %w", n, err)
+		}
+		peaks = append(peaks, peak)
+		t.Rows = append(t.Rows, []string{count(n), seconds(took), count(int(float64(n) / took.Seconds())), fmt.Sprintf("%d MB", peak>>10)})
+		fmt.Fprintf(log, "the program: %d contacts in %.2f s, peak memory %d MB\n", n, took.Seconds(), peak>>10)
+	}
+	return t, float64(peaks[1]) / float64(peaks[0]), nil
+}
+
+func applyProgram(ctx context.Context, folder, program string, n int) (took time.Duration, peak int64, err error) {
+	work, err := os.MkdirTemp(folder, "run-")
+	if err != nil {
+		return 0, 0, err
+	}
+	server := &owlattest.Server{NoLimit: true}
+	listener := httptest.NewServer(server)
+	defer listener.Close()
+	var people bytes.Buffer
+	people.WriteString("id,email,first_name\n")
+	for i, u := range newUsers(n) {
+		fmt.Fprintf(&people, "%d,%s,%s\n", i, u.Email, u.FirstName)
+	}
+	config := `owlat: {requests_per_second: 100000}
+syncs:
+  users:
+    source: {dsn: "csv:people.csv"}
+    key: id
+    fields: {email: email, firstName: first_name}
+`
+	if err := errors.Join(os.WriteFile(filepath.Join(work, "people.csv"), people.Bytes(), 0o600),
+		os.WriteFile(filepath.Join(work, "owlat-sync.yaml"), []byte(config), 0o600)); err != nil {
+		return 0, 0, err
+	}
+	var out, errOut bytes.Buffer
+	cmd := exec.CommandContext(ctx, program, "run", "--yes", "--json")
+	cmd.Dir, cmd.Stdout, cmd.Stderr = work, &out, &errOut
+	cmd.Env = append(os.Environ(), "OWLAT_URL="+listener.URL, "OWLAT_API_KEY="+server.AddKey())
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		return 0, 0, err
+	}
+	watched := watchMemory(cmd.Process.Pid)
+	err = cmd.Wait()
+	took, peak = time.Since(start), watched()
+	if err != nil {
+		return 0, 0, fmt.Errorf("%w\n%s", err, errOut.Bytes())
+	}
+	var report owlatsync.Report
+	text := strings.TrimSpace(out.String())
+	if err := json.Unmarshal([]byte(text[strings.LastIndexByte(text, '\n')+1:]), &report); err != nil {
+		return 0, 0, fmt.Errorf("read the report of the run: %w", err)
+	}
+	if made := report.Outcomes[owlatsync.Created]; made != n || server.Len() != n {
+		return 0, 0, fmt.Errorf("the run created %d contacts and the emulator has %d, not %d", made, server.Len(), n)
+	}
+	return took, peak, nil
+}
