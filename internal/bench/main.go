@@ -27,6 +27,7 @@ const comparePart = "compare"
 var parts = []part{
 	{comparePart, measureCompare},
 	{"requests", measureRequests},
+	{"diff", measureDiff},
 	{"apply", measureApply},
 	{"start", measureStart},
 }
