@@ -33,7 +33,14 @@ func (p *planner) settleDoubts(ctx context.Context) error {
 			doubtful = append(doubtful, e)
 		}
 	}
-	p.unsettled = make(map[string]string)
+	return p.settle(ctx, doubtful)
+}
+
+// settle is settleDoubts for the given entries.
+func (p *planner) settle(ctx context.Context, doubtful []*Entry) error {
+	if p.unsettled == nil {
+		p.unsettled = make(map[string]string)
+	}
 	failing := 0
 	reason := ""
 	for _, e := range doubtful {

@@ -31,6 +31,8 @@ type planner struct {
 	moved     map[string]bool     // keys under which the ledger knew rows that now have another
 	optOuts   map[string][]OptOut // of the batch, by contact
 	partial   bool                // not every row is wanted, so that absence says nothing
+	only      []string            // keys of the rows that are wanted; empty: any
+	reading   *reading
 	now       time.Time
 
 	resolved int // spooled rows that were planned
@@ -47,16 +49,7 @@ func (p *planner) plan(ctx context.Context, run int64) error {
 		count:   make(map[uint64]uint32),
 		unknown: make(map[uint64]struct{}),
 	}
-	standing, err := p.ledger.Standing(ctx, p.sync.Name)
-	if err != nil {
-		return fmt.Errorf("read the ledger: %w", err)
-	}
-	ix, err := loadIndex(ctx, p.ledger, p.sync.Name, standing.Entries)
-	if err == nil && ix.doubts > 0 {
-		if err = p.settleDoubts(ctx); err == nil {
-			ix, err = loadIndex(ctx, p.ledger, p.sync.Name, standing.Entries)
-		}
-	}
+	standing, ix, err := p.known(ctx)
 	if err != nil {
 		return err
 	}
@@ -64,7 +57,8 @@ func (p *planner) plan(ctx context.Context, run int64) error {
 	p.winners = make(map[uint64]string)
 	p.ended = make(map[owlatsync.Outcome]int)
 	p.moved = make(map[string]bool)
-	p.summary = Summary{Sync: p.sync.Name, Run: run, Entries: standing.Entries, FirstRun: !standing.Adopted, Outcomes: make(map[owlatsync.Outcome]int)}
+	p.summary = Summary{Sync: p.sync.Name, Run: run, Entries: standing.Entries, FirstRun: !standing.Adopted, Outcomes: make(map[owlatsync.Outcome]int),
+		Reading: p.reading.told}
 	p.scan.ix = ix
 	for _, o := range owlatsync.Outcomes {
 		p.summary.Outcomes[o] = 0
@@ -100,6 +94,7 @@ func (p *planner) duration(n int) time.Duration {
 func (p *planner) end(d Decision) { p.endAs(d, categoryPlanned(d.Outcome)) }
 
 func (p *planner) endAs(d Decision, category string) {
+	p.reading.again.note(d.Key, d.Outcome)
 	p.summary.Outcomes[d.Outcome]++
 	p.ended[d.Outcome]++
 	p.emit(RowDone{Decision: d, Category: category})
@@ -268,7 +263,7 @@ func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders 
 		e = forgone(e)
 	}
 	if e == nil || e.ContactID == "" && e.Origin != OriginGone {
-		if known := p.known(d, e, holders, rekeyed); known != nil {
+		if known := p.existing(d, e, holders, rekeyed); known != nil {
 			if rekeyed != nil {
 				oldKey = rekeyed.Key
 				p.moved[oldKey] = true
@@ -350,8 +345,8 @@ func (p *planner) contest(d *desired, holders []Holder) (won *winner, rekeyed *E
 	return nil, rekeyed
 }
 
-// known returns the entry for a row whose contact exists although the row has no contact yet, nil where it is not known to.
-func (p *planner) known(d *desired, e *Entry, holders []Holder, rekeyed *Entry) *Entry {
+// existing returns the entry for a row whose contact exists although the row has no contact yet, nil where it is not known to.
+func (p *planner) existing(d *desired, e *Entry, holders []Holder, rekeyed *Entry) *Entry {
 	known := &Entry{Key: d.Key, Email: d.Email, Identity: d.Email, Origin: OriginAdopted, FirstSeen: p.now}
 	if e != nil {
 		known.FirstSeen, known.Failure = e.FirstSeen, e.Failure

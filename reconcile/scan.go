@@ -46,10 +46,12 @@ func (e *SourceError) Error() string {
 func (e *SourceError) Unwrap() error { return e.Err }
 
 func (p *planner) scanSource(ctx context.Context) error {
+	if p.reading.changes {
+		return p.scanChanges(ctx)
+	}
 	sc := p.scan
 	rd := newReader(p.sync)
-	noAddress := HashText("")
-	for row, err := range p.sync.Source.Rows(ctx) {
+	for row, err := range p.rows(ctx) {
 		if err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -61,46 +63,55 @@ func (p *planner) scanSource(ctx context.Context) error {
 			p.emit(Scanned{Rows: sc.rows})
 		}
 		d, key, invalid := rd.read(row)
-		keyHash := HashText(key)
-		at, known := sc.ix.at[keyHash]
-		if invalid != "" {
-			switch {
-			case key == "" && !p.sync.KeyIsAddress:
-				sc.keyless++
-			case known && key != "":
-				sc.ix.seen[at] = true
-			}
-			p.end(Decision{Key: key, Position: row.Position, Outcome: owlatsync.Invalid, Reason: invalid, address: row.Email.Value})
-			continue
-		}
-		if _, twice := sc.fresh[keyHash]; twice || known && sc.ix.seen[at] {
-			p.end(Decision{Key: key, Position: row.Position, Outcome: owlatsync.Duplicate, address: d.Email,
-				Reason: reasonSameKey})
-			continue
-		}
-		if known {
-			sc.ix.seen[at] = true
-			if sc.ix.print[at] == d.Fingerprint {
-				p.summary.Outcomes[owlatsync.Unchanged]++
-				continue
-			}
-		}
-		addressHash := HashText(d.Email)
-		sc.fresh[keyHash] = addressHash
-		sc.count[addressHash]++
-		if !known || sc.ix.address[at] == noAddress {
-			sc.unknown[addressHash] = struct{}{}
-		}
-		body, err := json.Marshal(d)
-		if err != nil {
-			return fmt.Errorf("spool a row: %w", err)
-		}
-		if err := p.spool(ctx, PlanItem{Phase: phaseScan, Key: d.Key, Body: body}); err != nil {
+		if err := p.sight(ctx, d, key, row.Position, row.Email.Value, invalid); err != nil {
 			return err
 		}
 	}
 	p.emit(Scanned{Rows: sc.rows, Done: true})
 	return p.flush(ctx)
+}
+
+// noAddress is the hash of an entry without an address.
+var noAddress = HashText("")
+
+// sight takes in a row of the source; d is nil where it is invalid.
+func (p *planner) sight(ctx context.Context, d *desired, key, position, address, invalid string) error {
+	sc := p.scan
+	keyHash := HashText(key)
+	at, known := sc.ix.at[keyHash]
+	if invalid != "" {
+		switch {
+		case key == "" && !p.sync.KeyIsAddress:
+			sc.keyless++
+		case known && key != "":
+			sc.ix.seen[at] = true
+		}
+		p.end(Decision{Key: key, Position: position, Outcome: owlatsync.Invalid, Reason: invalid, address: address})
+		return nil
+	}
+	if _, twice := sc.fresh[keyHash]; twice || known && sc.ix.seen[at] {
+		p.end(Decision{Key: key, Position: position, Outcome: owlatsync.Duplicate, address: d.Email,
+			Reason: reasonSameKey})
+		return nil
+	}
+	if known {
+		sc.ix.seen[at] = true
+		if sc.ix.print[at] == d.Fingerprint {
+			p.summary.Outcomes[owlatsync.Unchanged]++
+			return nil
+		}
+	}
+	addressHash := HashText(d.Email)
+	sc.fresh[keyHash] = addressHash
+	sc.count[addressHash]++
+	if !known || sc.ix.address[at] == noAddress {
+		sc.unknown[addressHash] = struct{}{}
+	}
+	body, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("spool a row: %w", err)
+	}
+	return p.spool(ctx, PlanItem{Phase: phaseScan, Key: d.Key, Body: body})
 }
 
 func (p *planner) spool(ctx context.Context, item PlanItem) error {

@@ -42,7 +42,8 @@ type store struct {
 }
 
 type syncState struct {
-	adopted bool
+	adopted  bool
+	bookmark reconcile.Bookmark
 	entries map[string]*reconcile.Entry
 	history map[string][]reconcile.HistoryLine // by key; it outlives the entries
 }

@@ -1,0 +1,210 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+
+	"owlatsync"
+)
+
+// Incremental is a Source that knows when its rows changed.
+type Incremental interface {
+	Source
+	// Settings identifies what Scan reads, without a secret: where the text differs, a mark of before says nothing. The
+	// empty text stands for a source that does not know after all.
+	Settings() string
+	// Scan streams the source as Rows does, but leaves out rows that have not changed since the mark in s, except for those
+	// that s.Again names, and notes in s how far it has read. Rows that changed without being given, because their
+	// transaction was slower than the source allows for, are found by a scan without a mark.
+	Scan(ctx context.Context, s *owlatsync.Scan) iter.Seq2[*owlatsync.Row, error]
+}
+
+// known returns how the sync stands in the ledger and the index of its entries, which is filled as rows are met where only
+// changes are read.
+func (p *planner) known(ctx context.Context) (Standing, *index, error) {
+	if p.reading.changes {
+		return Standing{Entries: p.reading.bookmark.Entries, Adopted: true}, &index{at: make(map[uint64]uint32)}, nil
+	}
+	standing, err := p.ledger.Standing(ctx, p.sync.Name)
+	if err != nil {
+		return Standing{}, nil, fmt.Errorf("read the ledger: %w", err)
+	}
+	ix, err := loadIndex(ctx, p.ledger, p.sync.Name, standing.Entries)
+	if err == nil && ix.doubts > 0 {
+		if err = p.settleDoubts(ctx); err == nil {
+			ix, err = loadIndex(ctx, p.ledger, p.sync.Name, standing.Entries)
+		}
+	}
+	return standing, ix, err
+}
+
+// rows streams the source as the run reads it.
+func (p *planner) rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
+	if p.reading.source == nil {
+		return p.sync.Source.Rows(ctx)
+	}
+	return p.reading.source.Scan(ctx, &p.reading.scan)
+}
+
+// increment is a scan of the rows that changed. The index is not loaded: what the ledger has of the rows that are met is
+// looked up, so that the cost grows with the changes. Rows that hold the address of a changed one are read as well, and
+// those that hold theirs; so what is known when the plan is made is, for these rows, all there is.
+type increment struct {
+	p     *planner
+	batch []sighting
+	asked map[string]bool // keys that were read, or asked for
+	ask   map[string]bool // keys to be asked for
+}
+
+// sighting is a row that was read.
+type sighting struct {
+	d        *desired // nil: the row is invalid
+	key      string
+	position string
+	address  string // as the source has it
+	invalid  string
+}
+
+func (p *planner) scanChanges(ctx context.Context) error {
+	in := &increment{p: p, asked: make(map[string]bool), ask: make(map[string]bool)}
+	for _, key := range slices.Concat(p.reading.bookmark.Again, p.only) {
+		in.ask[key] = true
+	}
+	p.reading.scan.Again = in.again
+	rd := newReader(p.sync)
+	for row, err := range p.rows(ctx) {
+		if err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return &SourceError{Rows: p.scan.rows, Err: err}
+		}
+		p.scan.rows++
+		if p.scan.rows%1000 == 0 {
+			p.emit(Scanned{Rows: p.scan.rows})
+		}
+		d, key, invalid := rd.read(row)
+		in.asked[key] = true
+		in.batch = append(in.batch, sighting{d: d.clone(), key: key, position: row.Position, address: row.Email.Value, invalid: invalid})
+		if len(in.batch) == spoolBatch {
+			if err := in.judge(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if err := in.judge(ctx); err != nil { // what was asked for last
+		return err
+	}
+	p.reading.told.From = p.reading.scan.From
+	p.emit(Scanned{Rows: p.scan.rows, Done: true})
+	return p.flush(ctx)
+}
+
+// again names the rows that must be known besides those that changed.
+func (in *increment) again(ctx context.Context) ([]string, error) {
+	if err := in.judge(ctx); err != nil {
+		return nil, err
+	}
+	var keys []string
+	for _, key := range slices.Sorted(maps.Keys(in.ask)) {
+		if !in.asked[key] {
+			in.asked[key] = true
+			keys = append(keys, key)
+		}
+	}
+	clear(in.ask)
+	return keys, nil
+}
+
+// judge compares the rows read with the ledger, and finds who holds the addresses of those that changed.
+func (in *increment) judge(ctx context.Context) error {
+	if len(in.batch) == 0 {
+		return nil
+	}
+	p := in.p
+	var keys []string
+	for _, s := range in.batch {
+		if s.key != "" {
+			keys = append(keys, s.key)
+		}
+	}
+	entries, err := p.ledger.Entries(ctx, p.sync.Name, keys)
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	// What an unfinished run left in doubt concerns rows that are read again, because the mark stayed.
+	var doubtful []*Entry
+	for _, e := range entries {
+		if e.Fingerprint == doubtPrint {
+			doubtful = append(doubtful, e)
+		}
+	}
+	if err := p.settle(ctx, doubtful); err != nil {
+		return err
+	}
+	if len(doubtful) > 0 {
+		if entries, err = p.ledger.Entries(ctx, p.sync.Name, keys); err != nil {
+			return fmt.Errorf("read the ledger: %w", err)
+		}
+	}
+	for _, e := range entries {
+		p.scan.ix.add(e)
+	}
+	var addresses []string
+	for _, s := range in.batch {
+		if err := p.sight(ctx, s.d, s.key, s.position, s.address, s.invalid); err != nil {
+			return err
+		}
+		if s.d == nil {
+			continue
+		}
+		if e := entries[s.key]; e == nil || e.Fingerprint != s.d.Fingerprint && (e.ContactID == "" || e.Email != s.d.Email) {
+			addresses = append(addresses, s.d.Email)
+		}
+	}
+	in.batch = in.batch[:0]
+	if len(addresses) == 0 {
+		return nil
+	}
+	holders, err := p.ledger.Holders(ctx, addresses)
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	for _, h := range holders {
+		if h.Sync == p.sync.Name {
+			in.ask[h.Entry.Key] = true
+		}
+	}
+	return nil
+}
+
+// add takes an entry into the index, unless it is there.
+func (ix *index) add(e *Entry) {
+	hash := HashText(e.Key)
+	if _, known := ix.at[hash]; known {
+		return
+	}
+	ix.at[hash] = uint32(len(ix.print))
+	ix.address = append(ix.address, HashText(e.Email))
+	ix.print = append(ix.print, e.Fingerprint)
+	ix.seen = append(ix.seen, false)
+}
+
+// clone returns a copy that outlives the reader's next row.
+func (d *desired) clone() *desired {
+	if d == nil {
+		return nil
+	}
+	c := *d
+	if d.FirstName != nil {
+		c.FirstName = new(*d.FirstName)
+	}
+	if d.LastName != nil {
+		c.LastName = new(*d.LastName)
+	}
+	c.Consents = slices.Clone(d.Consents)
+	return &c
+}
