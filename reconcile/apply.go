@@ -39,7 +39,7 @@ type applier struct {
 	only   []string // keys of the rows to apply; empty: all
 	limit  int      // how many rows to apply; 0: all
 	pool   *owlat.Pool
-	again  *again   // what is left out of step
+	again  *again // what is left out of step
 
 	applied int // rows taken on, of a limited run
 

@@ -61,8 +61,8 @@ type following interface {
 	cursor
 	// requery goes on with the rows of another query, which has the same columns. The rows before must have been read.
 	requery(ctx context.Context, query string, args []any) error
-	// one returns the only row of a query, nil where there is none. The rows before must have been read.
-	one(ctx context.Context, query string) ([]string, error)
+	// lookUp returns the few rows of a query as texts. The rows before must have been read.
+	lookUp(ctx context.Context, query string) ([][]string, error)
 }
 
 // Settings identifies what Scan reads: where it differs, a mark of before says nothing. It holds no secret.
@@ -131,7 +131,7 @@ func (t *Table) scan(ctx context.Context, s *owlatsync.Scan, yield func(*owlatsy
 			return err
 		}
 	}
-	s.Mark, err = t.mark(ctx, f, c, k, from)
+	s.Mark, err = t.mark(ctx, f, c, from)
 	if s.Mark == "" {
 		s.Mark = s.Since // nothing within the overlap
 	}
@@ -319,20 +319,54 @@ func (c *Cursor) bound(mark string) (bound, error) {
 
 // checkCursor reports whether the columns have the cursor's, and whether the query can be asked for part of its rows.
 func (t *Table) checkCursor(ctx context.Context, columns []column) error {
-	k, err := t.bindCursor(columns)
+	_, err := t.bindCursor(columns)
 	if err != nil {
 		return err
 	}
 	f := t.backend.(follower)
-	none := "SELECT r.*" + f.wrapping().rows(f.text()) + " WHERE 1 = 0"
-	c, err := f.openQuery(ctx, none)
+	c, err := t.openNone(ctx, f)
 	if err != nil {
-		return fmt.Errorf("the query cannot be asked for changed rows, as its cursor would have it; it must be one that can stand in parentheses after FROM: %w", err)
-	}
-	defer c.close()
-	if _, err := c.next(); err != nil {
 		return err
 	}
-	_, err = t.mark(ctx, f, c, k, bound{})
+	defer c.close()
+	_, err = t.mark(ctx, f, c, bound{})
 	return err
+}
+
+// openNone opens a scan of no rows, in which the query stands as it does when it is asked for changes.
+func (t *Table) openNone(ctx context.Context, f follower) (following, error) {
+	c, err := f.openQuery(ctx, "SELECT r.*"+f.wrapping().rows(f.text())+" WHERE 1 = 0")
+	if err != nil {
+		return nil, fmt.Errorf("the query cannot be asked for what changed, for which it must be one that can stand in parentheses after FROM: %w", err)
+	}
+	if _, err := c.next(); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// CursorIndexed reports whether the database finds the rows that changed by an index, as far as it says. Where it does not,
+// reading only these costs about as much as reading all.
+func (t *Table) CursorIndexed(ctx context.Context) (bool, error) {
+	if t.cursor == nil {
+		return false, errors.New("the source has no cursor")
+	}
+	f := t.backend.(follower)
+	c, err := t.openNone(ctx, f)
+	if err != nil {
+		return false, contextFirst(ctx, err)
+	}
+	defer c.close()
+	mark, err := t.mark(ctx, f, c, bound{})
+	if err != nil || mark == "" { // there is nothing to find
+		return err == nil, contextFirst(ctx, err)
+	}
+	from, err := t.cursor.bound(mark)
+	if err != nil {
+		return false, err
+	}
+	from.sql = f.wrapping().bound(from)
+	indexed, err := f.wrapping().indexed(ctx, c, t.changed(f, from), from)
+	return indexed, contextFirst(ctx, err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -19,15 +20,19 @@ type wrapping struct {
 	top map[kind]string
 	// bound makes a literal.
 	bound func(bound) string
-	// key adds what a key's text is compared with to the arguments, and returns it as SQL.
-	key func(k kind, text string, args []any) (string, []any)
+	// key adds what the text of a key in the column is compared with to the arguments, and returns it as SQL; empty where no
+	// value of the column has such a text.
+	key func(c column, text string, args []any) (string, []any)
+	// indexed reports whether the plan of a query finds rows from the bound on by an index.
+	indexed func(ctx context.Context, c following, query string, from bound) (bool, error)
 	// loose says that a column's values have types of their own; top then gives the type of the highest too.
 	loose bool
 }
 
 var (
 	wrapPostgres = &wrapping{
-		quote: `"`,
+		quote:   `"`,
+		indexed: indexedPostgres,
 		top: map[kind]string{
 			moment:  "least(m.c, now())::text", // times without a zone are in the session's, which is UTC
 			day:     "least(m.c, (now() AT TIME ZONE 'UTC')::date)::text",
@@ -39,12 +44,23 @@ var (
 			}
 			return "'" + b.text + "'"
 		},
-		key: func(_ kind, text string, args []any) (string, []any) {
-			return fmt.Sprintf("$%d", len(args)+1), append(args, text)
+		key: func(c column, text string, args []any) (string, []any) {
+			place := fmt.Sprintf("$%d", len(args)+1)
+			switch {
+			case c.kind == integer:
+				if _, err := strconv.ParseInt(text, 10, 64); err != nil {
+					return "", args
+				}
+				place += "::bigint"
+			case c.DatabaseType == "uuid" && !uuid.MatchString(text):
+				return "", args
+			}
+			return place, append(args, text)
 		},
 	}
 	wrapMySQL = &wrapping{
-		quote: "`",
+		quote:   "`",
+		indexed: indexedMySQL,
 		top: map[kind]string{
 			moment:  "CAST(LEAST(m.c, UTC_TIMESTAMP(6)) AS CHAR)",
 			day:     "CAST(LEAST(m.c, UTC_DATE()) AS CHAR)",
@@ -57,15 +73,16 @@ var (
 			return "'" + b.text + "'"
 		},
 		// Arguments would have the driver use another protocol, in which values come in other forms.
-		key: func(k kind, text string, args []any) (string, []any) {
-			if k == integer && isInteger(text) {
+		key: func(c column, text string, args []any) (string, []any) {
+			if c.kind == integer && isInteger(text) {
 				return text, args
 			}
 			return "_utf8mb4 X'" + hex.EncodeToString([]byte(text)) + "'", args
 		},
 	}
 	wrapSQLite = &wrapping{
-		quote: `"`,
+		quote:   `"`,
+		indexed: indexedSQLite,
 		bound: func(b bound) string {
 			switch b.kind {
 			case integer:
@@ -75,7 +92,7 @@ var (
 			}
 			return "'" + b.text + "'"
 		},
-		key: func(_ kind, text string, args []any) (string, []any) {
+		key: func(_ column, text string, args []any) (string, []any) {
 			args = append(args, text)
 			sql := fmt.Sprintf("?%d", len(args))
 			if n, err := strconv.ParseInt(text, 10, 64); err == nil && isInteger(text) {
@@ -87,6 +104,8 @@ var (
 		loose: true,
 	}
 )
+
+var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 // isInteger reports whether the text is how databases print a whole number.
 func isInteger(text string) bool {
@@ -113,39 +132,39 @@ func (t *Table) changed(f follower, from bound) string {
 // again is the query for rows with the given keys that changed leaves out.
 func (t *Table) again(f follower, from bound, b *binding, keys []string) (query string, args []any) {
 	w := f.wrapping()
-	var rows []string
+	which := "1 = 0"
+	var single []string // values of a key of one column
 	for _, key := range keys {
-		parts := owlatsync.SplitKey(key, len(t.mapping.Key))
-		if parts == nil {
-			continue // no row has such a key
-		}
-		if rows == nil || len(parts) > 1 {
-			rows = append(rows, "")
-		}
-		at := &rows[len(rows)-1]
-		for i, part := range parts {
+		conditions, before := make([]string, 0, len(b.key)), len(args)
+		for i, part := range owlatsync.SplitKey(key, len(b.key)) {
 			var sql string
-			sql, args = w.key(b.columns[b.key[i]].kind, part, args)
-			switch {
-			case len(parts) == 1 && *at != "":
-				*at += ", " + sql
-			case i == 0:
-				*at = w.name(t.mapping.Key[i]) + " IN (" + sql
-			default:
-				*at += ") AND " + w.name(t.mapping.Key[i]) + " IN (" + sql
+			if sql, args = w.key(b.columns[b.key[i]], part, args); sql == "" {
+				conditions, args = nil, args[:before]
+				break
 			}
+			if len(b.key) == 1 {
+				single = append(single, sql)
+				continue
+			}
+			conditions = append(conditions, w.name(t.mapping.Key[i])+" IN ("+sql+")")
+		}
+		if len(conditions) > 0 && len(conditions) == len(b.key) {
+			which += " OR " + strings.Join(conditions, " AND ")
 		}
 	}
-	which := "1 = 0"
-	if rows != nil {
-		which = strings.Join(rows, ") OR ") + ")"
+	if single != nil {
+		which = w.name(t.mapping.Key[0]) + " IN (" + strings.Join(single, ", ") + ")"
 	}
 	return "SELECT r.*" + w.rows(f.text()) + " WHERE " + w.name(t.cursor.Column) + " < " + from.sql + " AND (" + which + ")", args
 }
 
 // mark asks for the highest value that the scan has seen; empty where there is none.
-func (t *Table) mark(ctx context.Context, f follower, c following, k kind, from bound) (string, error) {
+func (t *Table) mark(ctx context.Context, f follower, c following, from bound) (string, error) {
 	w := f.wrapping()
+	k, err := t.bindCursor(c.columns())
+	if err != nil {
+		return "", err
+	}
 	column := w.name(t.cursor.Column)
 	top := w.top[k]
 	if w.loose {
@@ -155,16 +174,16 @@ func (t *Table) mark(ctx context.Context, f follower, c following, k kind, from 
 	if from.sql != "" {
 		query += " AND " + column + " >= " + from.sql
 	}
-	values, err := c.one(ctx, query+" ORDER BY "+column+" DESC LIMIT 1) AS m")
+	found, err := c.lookUp(ctx, query+" ORDER BY "+column+" DESC LIMIT 1) AS m")
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("read how far the cursor %q is: %w", t.cursor.Column, err)
-	case values == nil:
+	case len(found) == 0:
 		return "", nil
 	case w.loose:
-		return t.cursor.looseMark(values[0], values[1], time.Now())
+		return t.cursor.looseMark(found[0][0], found[0][1], time.Now())
 	}
-	return newMark(k, values[0]), nil
+	return newMark(k, found[0][0]), nil
 }
 
 // looseMark makes a mark of a value that has a type of its own.

@@ -184,19 +184,19 @@ func (c *pgCursor) requery(ctx context.Context, query string, args []any) error 
 	return nil
 }
 
-func (c *pgCursor) one(ctx context.Context, query string) ([]string, error) {
+func (c *pgCursor) lookUp(ctx context.Context, query string) (found [][]string, err error) {
 	result := c.conn.ExecParams(ctx, query, nil, nil, nil, nil).Read()
 	if result.Err != nil {
 		return nil, explainPostgres(result.Err, "")
 	}
-	if len(result.Rows) == 0 {
-		return nil, nil
+	for _, row := range result.Rows {
+		values := make([]string, len(row))
+		for i, v := range row {
+			values[i] = string(v)
+		}
+		found = append(found, values)
 	}
-	var values []string
-	for _, v := range result.Rows[0] {
-		values = append(values, string(v))
-	}
-	return values, nil
+	return found, nil
 }
 
 func (c *pgCursor) close() {

@@ -202,24 +202,31 @@ func (c *sqlCursor) requery(_ context.Context, query string, args []any) (err er
 	return nil
 }
 
-func (c *sqlCursor) one(_ context.Context, query string) ([]string, error) {
+func (c *sqlCursor) lookUp(_ context.Context, query string) (found [][]string, err error) {
 	rows, err := c.run(c.ctx, query)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	columns, err := rows.Columns()
-	if err != nil || !rows.Next() {
-		return nil, errors.Join(err, rows.Err())
-	}
-	values, targets := make([]string, len(columns)), make([]any, len(columns))
-	for i := range values {
-		targets[i] = &values[i]
-	}
-	if err := rows.Scan(targets...); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	return values, rows.Err()
+	for rows.Next() {
+		values, targets := make([]sql.NullString, len(columns)), make([]any, len(columns))
+		for i := range values {
+			targets[i] = &values[i]
+		}
+		if err := rows.Scan(targets...); err != nil {
+			return nil, err
+		}
+		texts := make([]string, len(columns))
+		for i, v := range values {
+			texts[i] = v.String
+		}
+		found = append(found, texts)
+	}
+	return found, rows.Err()
 }
 
 func (c *sqlCursor) close() {

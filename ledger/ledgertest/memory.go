@@ -44,8 +44,8 @@ type store struct {
 type syncState struct {
 	adopted  bool
 	bookmark reconcile.Bookmark
-	entries map[string]*reconcile.Entry
-	history map[string][]reconcile.HistoryLine // by key; it outlives the entries
+	entries  map[string]*reconcile.Entry
+	history  map[string][]reconcile.HistoryLine // by key; it outlives the entries
 }
 
 type runState struct {
