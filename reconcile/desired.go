@@ -3,6 +3,7 @@ package reconcile
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 
 	"github.com/zeebo/xxh3"
 
@@ -84,6 +85,16 @@ func (r *reader) read(row *owlatsync.Row) (d *desired, key, invalid string) {
 	}
 	d.Fingerprint = r.fingerprint(d)
 	return d, d.Key, ""
+}
+
+// Fingerprint returns the fingerprint that an entry has when the row is applied completely. The error says why the row is
+// invalid.
+func (s *Sync) Fingerprint(row *owlatsync.Row) (Fingerprint, error) {
+	d, _, invalid := newReader(s).read(row)
+	if invalid != "" {
+		return Fingerprint{}, errors.New(invalid)
+	}
+	return d.Fingerprint, nil
 }
 
 func (r *reader) name(f owlatsync.Field, into *string) *string {

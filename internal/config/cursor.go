@@ -8,8 +8,8 @@ import (
 	"owlatsync/reconcile"
 )
 
-// cursor reads how a run reads only what changed.
-func (d *decoder) cursor(s section, sync *Sync) {
+// cursor reads how a run reads only what changed, and returns the column that tells.
+func (d *decoder) cursor(s section, sync *Sync) value {
 	column, overlap, every := s.text("cursor"), s.text("overlap"), s.text("full_every")
 	if !column.given {
 		for _, v := range []value{overlap, every} {
@@ -17,7 +17,7 @@ func (d *decoder) cursor(s section, sync *Sync) {
 				v.refuse(d, "means nothing without \"cursor\", the column that tells when a row changed")
 			}
 		}
-		return
+		return column
 	}
 	sync.Cursor.Column, sync.FullEvery = column.text, reconcile.DefaultFullEvery
 	if len(sync.Key) == 0 {
@@ -36,6 +36,7 @@ func (d *decoder) cursor(s section, sync *Sync) {
 			every.refuse(d, "must be a duration such as 12h or 7d")
 		}
 	}
+	return column
 }
 
 var days = regexp.MustCompile(`^([0-9]{1,4})d$`)

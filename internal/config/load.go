@@ -232,7 +232,7 @@ func (d *decoder) source(s section, sync *Sync) {
 	keys := sectionOf[sourceKeys](d, src, s.path+".source")
 	dsn, query := keys.text("dsn"), keys.text("query")
 	sync.Query = strings.TrimSpace(query.text)
-	d.cursor(keys, sync)
+	cursor := d.cursor(keys, sync)
 	if !d.required(dsn, "name the database or file, such as postgres://user:${PASSWORD}@host/database or csv:users.csv") {
 		return
 	}
@@ -243,9 +243,11 @@ func (d *decoder) source(s section, sync *Sync) {
 		return
 	}
 	sync.Target = target
-	sync.Cursor.Database = target.String() // in which a password is masked
+	if sync.Cursor.Column != "" {
+		sync.Cursor.Database = target.String() // in which a password is masked
+	}
 	isFile := target.Kind() == source.KindCSV || target.Kind() == source.KindNDJSON
-	if cursor := keys.text("cursor"); isFile && cursor.given {
+	if isFile && cursor.given {
 		cursor.refuse(d, "a file is always read whole, because it cannot be asked for changed rows; remove it")
 	}
 	switch {
