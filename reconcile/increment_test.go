@@ -233,8 +233,9 @@ func TestAFailedRowIsReadAgain(t *testing.T) {
 		}
 		u.synced("changes: unchanged 1 failed 1")
 		u.synced("changes: unchanged 1 failed 1")
+		u.synced("changes: unchanged 1 failed 1") // it waits, and what the lost answer left in doubt is looked up
 		before := u.requests()
-		u.synced("changes: unchanged 1 failed 1") // it waits
+		u.synced("changes: unchanged 1 failed 1")
 		u.sent(before)
 		for range 10 {
 			time.Sleep(80 * time.Hour)

@@ -27,6 +27,7 @@ const comparePart = "compare"
 var parts = []part{
 	{comparePart, measureCompare},
 	{"start", measureStart},
+	{"cursor", measureCursor},
 }
 
 func main() {
