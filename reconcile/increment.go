@@ -73,7 +73,7 @@ func (p *planner) scanChanges(ctx context.Context) error {
 	for _, key := range slices.Concat(p.reading.bookmark.Again, p.only) {
 		in.ask[key] = true
 	}
-	p.reading.scan.Again = in.again
+	p.reading.scan.Again, p.met = in.again, make(map[string]*Entry)
 	rd := newReader(p.sync)
 	for row, err := range p.rows(ctx) {
 		if err != nil {
@@ -161,6 +161,9 @@ func (in *increment) judge(ctx context.Context) error {
 		if s.d == nil {
 			continue
 		}
+		if e := entries[s.key]; len(p.met) < metMost && (e == nil || e.Fingerprint != s.d.Fingerprint) {
+			p.met[s.key] = e
+		}
 		if e := entries[s.key]; e == nil || e.Fingerprint != s.d.Fingerprint && (e.ContactID == "" || e.Email != s.d.Email) {
 			addresses = append(addresses, s.d.Email)
 		}
@@ -179,6 +182,33 @@ func (in *increment) judge(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// metMost is how many entries of changed rows are kept between the scan and the plan.
+const metMost = 20_000
+
+// entries returns the sync's entries with the given keys. Those of changed rows are known from the scan.
+func (p *planner) entries(ctx context.Context, keys []string) (map[string]*Entry, error) {
+	found := make(map[string]*Entry, len(keys))
+	var others []string
+	for _, key := range keys {
+		e, met := p.met[key]
+		switch {
+		case !met:
+			others = append(others, key)
+		case e != nil:
+			found[key] = e
+		}
+	}
+	if len(others) == 0 {
+		return found, nil
+	}
+	rest, err := p.ledger.Entries(ctx, p.sync.Name, others)
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger: %w", err)
+	}
+	maps.Copy(found, rest)
+	return found, nil
 }
 
 // add takes an entry into the index, unless it is there.

@@ -33,6 +33,7 @@ type planner struct {
 	partial   bool                // not every row is wanted, so that absence says nothing
 	only      []string            // keys of the rows that are wanted; empty: any
 	reading   *reading
+	met       map[string]*Entry // of changed rows, nil for those that the ledger does not know
 	now       time.Time
 
 	resolved int // spooled rows that were planned
@@ -153,9 +154,9 @@ func (p *planner) resolveBatch(ctx context.Context, batch []*desired) error {
 	for i, d := range batch {
 		keys[i] = d.Key
 	}
-	entries, err := p.ledger.Entries(ctx, p.sync.Name, keys)
+	entries, err := p.entries(ctx, keys)
 	if err != nil {
-		return fmt.Errorf("read the ledger: %w", err)
+		return err
 	}
 	var addresses []string
 	for _, d := range batch {
