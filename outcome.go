@@ -29,6 +29,7 @@ type Report struct {
 	Memberships MembershipCounts `json:"memberships"`
 	Requests    RequestCounts    `json:"requests"`
 	Seconds     float64          `json:"seconds"`
+	Reading     *Reading         `json:"reading,omitempty"` // of a source that knows when its rows changed
 }
 
 // MembershipCounts counts the topic memberships a run added, removed and left alone on purpose.

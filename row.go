@@ -71,3 +71,27 @@ func JoinKey(values ...string) string {
 	}
 	return string(b)
 }
+
+// SplitKey returns the n values that JoinKey joined to the key, nil where it cannot have joined so many.
+func SplitKey(key string, n int) []string {
+	if n == 1 {
+		return []string{key}
+	}
+	values := []string{""}
+	for i := 0; i < len(key); i++ {
+		switch c := key[i]; {
+		case c == '/':
+			values = append(values, "")
+			continue
+		case c == '\\':
+			if i++; i == len(key) {
+				return nil
+			}
+		}
+		values[len(values)-1] += key[i : i+1]
+	}
+	if len(values) != n {
+		return nil
+	}
+	return values
+}

@@ -100,6 +100,9 @@ func (t *tx) erase(p *person) error {
 	if err := t.eraseFromTexts(p); err != nil {
 		return err
 	}
+	if err := t.exec("DELETE FROM bookmarks"); err != nil { // they name rows
+		return err
+	}
 	secret, err := t.ensureForgetSecret()
 	if err != nil {
 		return err

@@ -39,6 +39,7 @@ type applier struct {
 	only   []string // keys of the rows to apply; empty: all
 	limit  int      // how many rows to apply; 0: all
 	pool   *owlat.Pool
+	again  *again // what is left out of step
 
 	applied int // rows taken on, of a limited run
 
@@ -212,6 +213,9 @@ func (a *applier) done(it *item, outcome owlatsync.Outcome, reason, category str
 	a.report.Outcomes[outcome]++
 	if it.Missing {
 		a.report.Missing++
+		a.again.absent(outcome, it.Entry)
+	} else {
+		a.again.note(it.Row.Key, outcome)
 	}
 	if outcome == owlatsync.Failed && (!it.Unsure || it.lost) {
 		a.errors++ // what merely stays unknown from an earlier run is none

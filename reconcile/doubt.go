@@ -26,17 +26,6 @@ func (p *planner) settle(ctx context.Context) error {
 	if err := p.scan.ix.complete(); err != nil || p.scan.ix.doubts == 0 {
 		return err
 	}
-	if err := p.settleDoubts(ctx); err != nil {
-		return err
-	}
-	p.scan.ix.stop()
-	p.scan.ix = loadIndex(ctx, p.ledger, p.sync.Name)
-	return nil
-}
-
-// settleDoubts looks up what became of the requests that earlier runs sent without hearing of their end, and corrects the
-// ledger to it. Rows for which that fails wait.
-func (p *planner) settleDoubts(ctx context.Context) error {
 	var doubtful []*Entry
 	for e, err := range p.ledger.All(ctx, p.sync.Name) {
 		if err != nil {
@@ -46,7 +35,20 @@ func (p *planner) settleDoubts(ctx context.Context) error {
 			doubtful = append(doubtful, e)
 		}
 	}
-	p.unsettled = make(map[string]string)
+	if err := p.settleDoubts(ctx, doubtful); err != nil {
+		return err
+	}
+	p.scan.ix.stop()
+	p.scan.ix = loadIndex(ctx, p.ledger, p.sync.Name)
+	return nil
+}
+
+// settleDoubts looks up what became of the requests that earlier runs sent for the entries without hearing of their end, and
+// corrects the ledger to it. Rows for which that fails wait.
+func (p *planner) settleDoubts(ctx context.Context, doubtful []*Entry) error {
+	if p.unsettled == nil {
+		p.unsettled = make(map[string]string)
+	}
 	failing := 0
 	reason := ""
 	for _, e := range doubtful {

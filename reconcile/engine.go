@@ -70,9 +70,18 @@ type RunOptions struct {
 // Plan reads the source, compares it with the ledger and, on a first run, with Owlat's contacts, and tells each what would
 // become of every row but the unchanged ones. It writes nothing to Owlat. The error of each ends it.
 func (e *Engine) Plan(ctx context.Context, s Sync, each func(Decision) error) (Summary, error) {
+	return e.plan(ctx, s, false, each)
+}
+
+// plan makes a plan; full has all rows read.
+func (e *Engine) plan(ctx context.Context, s Sync, full bool, each func(Decision) error) (Summary, error) {
 	var summary Summary
 	_, err := e.within(ctx, &s, "plan", func(run *Run, quit *[]func()) error {
-		p := e.planner(&s, func(ev Event) {
+		reading, err := e.readingOf(ctx, &s, full, nil)
+		if err != nil {
+			return err
+		}
+		p := e.planner(&s, reading, func(ev Event) {
 			if _, row := ev.(RowDone); !row {
 				e.emit(ev)
 			}
@@ -96,19 +105,27 @@ func (e *Engine) Plan(ctx context.Context, s Sync, each func(Decision) error) (S
 // *HeldError, *MovedError, the context's error, that of Confirm, or the ledger's. Rows that failed are no error: the report counts them.
 func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Report, error) {
 	return e.within(ctx, &s, "run", func(run *Run, _ *[]func()) error {
+		var like *owlatsync.Report
 		if o.Approve != 0 {
-			if _, err := e.held(ctx, &s, o.Approve); err != nil {
+			held, err := e.held(ctx, &s, o.Approve)
+			if err != nil {
 				return err
 			}
+			like = held.Report
 		}
+		reading, err := e.readingOf(ctx, &s, o.Full, like)
+		if err != nil {
+			return err
+		}
+		run.Report.Reading = reading.told
 		if o.Full {
 			if err := e.refresh(ctx, &s); err != nil {
 				return err
 			}
 		}
-		p := e.planner(&s, e.emit)
-		p.partial = len(o.Only) > 0 || o.Limit > 0
-		err := p.plan(ctx, run.ID)
+		p := e.planner(&s, reading, e.emit)
+		p.partial, p.only = len(o.Only) > 0 || o.Limit > 0, o.Only
+		err = p.plan(ctx, run.ID)
 		run.Report.Rows = p.scan.rows
 		for outcome, n := range p.ended {
 			run.Report.Outcomes[outcome] += n
@@ -119,22 +136,30 @@ func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Repo
 		e.emit(Planned{p.summary})
 		if err := e.admit(ctx, &s, p.summary, o); err != nil {
 			if errors.Is(err, ErrHeld) && !p.partial { // of several plans that wait, the latest is how things stand
-				err = also(err, e.settleHeld(ctx, &s, 0))
+				err = also(err, e.settleHeld(ctx, &s, 0, reading.changes))
 			}
 			return p.leave(ctx, err)
 		}
 		e.emit(Admitted{})
+		if err := reading.begin(ctx, e.ledger, s.Name); err != nil {
+			return p.leave(ctx, err)
+		}
 		if err := e.keepRefused(ctx, p); err != nil {
 			return p.leave(ctx, err)
 		}
-		a := &applier{engine: e, sync: &s, run: run.ID, stop: o.Stop, report: run.Report, only: o.Only, limit: o.Limit}
+		a := &applier{
+			engine: e, sync: &s, run: run.ID, stop: o.Stop, report: run.Report, only: o.Only, limit: o.Limit, again: &reading.again,
+		}
 		if err := a.applyAll(ctx); err != nil || p.partial {
 			return err
 		}
-		if err := e.settleHeld(ctx, &s, o.Approve); err != nil {
+		if err := e.settleHeld(ctx, &s, o.Approve, reading.changes); err != nil {
 			return err
 		}
-		return e.ledger.SetAdopted(ctx, s.Name)
+		if err := e.ledger.SetAdopted(ctx, s.Name); err != nil {
+			return err
+		}
+		return reading.keep(ctx, e.ledger, p.summary, run.Started)
 	})
 }
 
@@ -255,8 +280,8 @@ func status(err error, r *owlatsync.Report) (status, message string) {
 	return StatusError, err.Error()
 }
 
-func (e *Engine) planner(s *Sync, emit func(Event)) *planner {
-	return &planner{ledger: e.ledger, client: e.client, sync: s, emit: emit}
+func (e *Engine) planner(s *Sync, r *reading, emit func(Event)) *planner {
+	return &planner{ledger: e.ledger, client: e.client, sync: s, reading: r, emit: emit}
 }
 
 func (e *Engine) emit(ev Event) {

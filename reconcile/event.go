@@ -76,7 +76,11 @@ type Summary struct {
 	Requests    int           // writes that are still to be sent
 	Duration    time.Duration // that they take within the budget; of a plan alone, with the listing that its run needs
 	Adoption    Adoption
+	Reading     *owlatsync.Reading // nil: the source does not know when its rows changed, and all are always read
 }
+
+// changes reports whether the plan is of changed rows only.
+func (s Summary) changes() bool { return s.Reading != nil && s.Reading.Mode == owlatsync.ReadChanges }
 
 // Adoption tells how contacts that were in Owlat before are found.
 type Adoption struct {

@@ -80,7 +80,7 @@ func (g Guards) Hits(s Summary) []Hit {
 	hit := func(guard Guard, format string, args ...any) {
 		hits = append(hits, Hit{Guard: guard, Reason: fmt.Sprintf(format, args...)})
 	}
-	if !g.EmptySource && s.Rows == 0 && s.Entries > 0 {
+	if !g.EmptySource && s.Rows == 0 && s.Entries > 0 && !s.changes() {
 		hit(GuardEmptySource, "the source has no rows, and the ledger knows %d: is the query right, and the table not being reloaded?", s.Entries)
 	}
 	if limit := g.Removals.or(DefaultRemovals); limit.exceeded(s.Removals, s.Entries) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/zeebo/xxh3"
+
+	"owlatsync"
 )
 
 // Statuses of a run in the ledger.
@@ -102,14 +104,15 @@ func (e *Engine) held(ctx context.Context, s *Sync, id int64) (*Run, error) {
 	return nil, fmt.Errorf("sync %q has no run %d", s.Name, id)
 }
 
-// settleHeld ends what is held of the sync, because a run has done what there was to do, or is held itself.
-func (e *Engine) settleHeld(ctx context.Context, s *Sync, approved int64) error {
+// settleHeld ends what is held of the sync, because a run has done what there was to do, or is held itself. One that reads
+// only changes does not do what a run that read everything was held for.
+func (e *Engine) settleHeld(ctx context.Context, s *Sync, approved int64, changes bool) error {
 	runs, err := e.ledger.Runs(ctx, s.Name, 0)
 	if err != nil {
 		return fmt.Errorf("read the runs: %w", err)
 	}
 	for _, run := range runs {
-		if run.Status != StatusHeld {
+		if run.Status != StatusHeld || changes && run.ID != approved && run.Report != nil && run.Report.Reading != nil && run.Report.Reading.Mode == owlatsync.ReadAll {
 			continue
 		}
 		run.Status = StatusSuperseded

@@ -64,6 +64,46 @@ func loadIndex(ctx context.Context, l Ledger, sync string) *index {
 	return ix
 }
 
+// newIndex returns an index without entries, to which add adds some.
+func newIndex() *index {
+	none := make(chan *indexPage)
+	close(none)
+	return &index{coming: none, cancel: func() {}}
+}
+
+// add takes in entries whose keys' hashes the index does not have.
+func (ix *index) add(entries map[string]*Entry) {
+	var fresh []*Entry
+	for _, e := range entries {
+		if ix.find(HashText(e.Key), e.Fingerprint) == unknown {
+			fresh = append(fresh, e)
+		}
+	}
+	for _, e := range fresh {
+		if ix.size%pageSize == 0 {
+			ix.pages = append(ix.pages, new(indexPage))
+		}
+		page := ix.pages[len(ix.pages)-1]
+		page.put(IndexEntry{KeyHash: HashText(e.Key), AddressHash: HashText(e.Email), Fingerprint: e.Fingerprint})
+		ix.size++
+	}
+	if len(fresh) > 0 {
+		ix.slots = nil
+	}
+}
+
+// put appends an entry to a page that has room.
+func (p *indexPage) put(e IndexEntry) {
+	p.marks[p.n] = indexMark{e.KeyHash, e.Fingerprint}
+	if e.AddressHash == noAddress {
+		p.blank.set(p.n)
+	}
+	p.n++
+}
+
+// noAddress is the hash of an entry without an address.
+var noAddress = HashText("")
+
 func readIndex(ctx context.Context, l Ledger, sync string, to chan<- *indexPage) error {
 	send := func(p *indexPage) error {
 		select {
@@ -73,20 +113,15 @@ func readIndex(ctx context.Context, l Ledger, sync string, to chan<- *indexPage)
 			return context.Cause(ctx)
 		}
 	}
-	noAddress := HashText("")
 	page := new(indexPage)
 	for e, err := range l.Index(ctx, sync) {
 		if err != nil {
 			return fmt.Errorf("read the ledger's index: %w", err)
 		}
-		page.marks[page.n] = indexMark{e.KeyHash, e.Fingerprint}
 		if e.Fingerprint == doubtPrint {
 			page.doubts++
 		}
-		if e.AddressHash == noAddress {
-			page.blank.set(page.n)
-		}
-		if page.n++; page.n < pageSize {
+		if page.put(e); page.n < pageSize {
 			continue
 		}
 		if err := send(page); err != nil {
@@ -102,6 +137,9 @@ func readIndex(ctx context.Context, l Ledger, sync string, to chan<- *indexPage)
 
 // stop ends the reading and waits until the ledger is free of it.
 func (ix *index) stop() {
+	if ix == nil {
+		return
+	}
 	ix.cancel()
 	for range ix.coming {
 	}

@@ -64,6 +64,11 @@ type Journal interface {
 	SyncState(ctx context.Context, sync string) (SyncState, error)
 	// SetAdopted records that the sync has compared its rows with the contacts that Owlat already had.
 	SetAdopted(ctx context.Context, sync string) error
+	// Bookmark returns how far the sync has read its source, the zero value where that is not known.
+	Bookmark(ctx context.Context, sync string) (Bookmark, error)
+	// SetBookmark durably replaces the sync's bookmark. Forgetting a person drops all bookmarks, because they name rows; an
+	// export has none.
+	SetBookmark(ctx context.Context, sync string, b Bookmark) error
 }
 
 // PlanStore keeps the items of a run's plan outside memory.

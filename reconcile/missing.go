@@ -57,6 +57,9 @@ func wanted(others []Holder, topic string) bool {
 
 // planAbsent plans what follows from rows that left the source. It must come when every row of it is known.
 func (p *planner) planAbsent(ctx context.Context) error {
+	if p.reading.changes { // absence says nothing (Invariant 4)
+		return nil
+	}
 	p.summary.Absent = p.scan.ix.unseen() - len(p.moved)
 	if p.summary.Absent == 0 || p.sync.OnMissing == MissingKeep || p.sync.OnMissing == "" {
 		return nil
@@ -111,6 +114,9 @@ func (p *planner) absentBatch(ctx context.Context, batch []*Entry) error {
 			continue
 		}
 		elsewhere := slices.DeleteFunc(slices.Clone(others[e.ContactID]), func(h Holder) bool { return h.Sync == p.sync.Name && h.Entry.Key == e.Key })
+		if f := e.Failure; f != nil && f.Fingerprint == missingPrint && !f.Parked && p.now.Before(f.NextTry) {
+			p.reading.again.waits(f.NextTry)
+		}
 		if it := planMissing(p.sync, e, elsewhere, p.now); it != nil {
 			if err := p.add(ctx, it, phaseRemove, 0); err != nil {
 				return err

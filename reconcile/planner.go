@@ -31,6 +31,9 @@ type planner struct {
 	moved     map[string]bool     // keys under which the ledger knew rows that now have another
 	optOuts   map[string][]OptOut // of the batch, by contact
 	partial   bool                // not every row is wanted, so that absence says nothing
+	only      []string            // keys of the rows that are wanted; empty: any
+	reading   *reading
+	met       map[string]*Entry // of changed rows, nil for those that the ledger does not know
 	now       time.Time
 
 	resolved int // spooled rows that were planned
@@ -47,31 +50,25 @@ func (p *planner) plan(ctx context.Context, run int64) error {
 		count:   make(map[uint64]uint32),
 		unknown: make(map[uint64]struct{}),
 	}
-	state, err := p.ledger.SyncState(ctx, p.sync.Name)
-	if err != nil {
-		return fmt.Errorf("read the ledger: %w", err)
-	}
-	p.scan.ix = loadIndex(ctx, p.ledger, p.sync.Name)
 	defer func() { p.scan.ix.stop() }()
-	if state.Open {
-		if err := p.settle(ctx); err != nil {
-			return err
-		}
+	adopted, err := p.known(ctx)
+	if err != nil {
+		return err
 	}
 	p.now = time.Now()
 	p.winners = make(map[uint64]string)
 	p.ended = make(map[owlatsync.Outcome]int)
 	p.moved = make(map[string]bool)
-	p.summary = Summary{Sync: p.sync.Name, Run: run, FirstRun: !state.Adopted, Outcomes: make(map[owlatsync.Outcome]int)}
+	p.summary = Summary{Sync: p.sync.Name, Run: run, FirstRun: !adopted, Outcomes: make(map[owlatsync.Outcome]int), Reading: p.reading.told}
 	for _, o := range owlatsync.Outcomes {
 		p.summary.Outcomes[o] = 0
 	}
 	if err := p.scanSource(ctx); err != nil {
 		return err
 	}
-	p.summary.Rows, p.summary.Entries = p.scan.rows, p.scan.ix.size
+	p.summary.Rows, p.summary.Entries = p.scan.rows, p.reading.entries(p.scan.ix)
 	p.ended[owlatsync.Unchanged] = p.summary.Outcomes[owlatsync.Unchanged]
-	if err := p.adopt(ctx, state.Adopted); err != nil {
+	if err := p.adopt(ctx, adopted); err != nil {
 		return err
 	}
 	if err := p.resolve(ctx); err != nil {
@@ -88,6 +85,7 @@ func (p *planner) plan(ctx context.Context, run int64) error {
 func (p *planner) end(d Decision) { p.endAs(d, categoryPlanned(d.Outcome)) }
 
 func (p *planner) endAs(d Decision, category string) {
+	p.reading.again.note(d.Key, d.Outcome)
 	p.summary.Outcomes[d.Outcome]++
 	p.ended[d.Outcome]++
 	p.emit(RowDone{Decision: d, Category: category})
@@ -146,9 +144,9 @@ func (p *planner) resolveBatch(ctx context.Context, batch []*desired) error {
 	for i, d := range batch {
 		keys[i] = d.Key
 	}
-	entries, err := p.ledger.Entries(ctx, p.sync.Name, keys)
+	entries, err := p.entries(ctx, keys)
 	if err != nil {
-		return fmt.Errorf("read the ledger: %w", err)
+		return err
 	}
 	var addresses []string
 	for _, d := range batch {
@@ -256,7 +254,7 @@ func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders 
 		e = forgone(e)
 	}
 	if e == nil || e.ContactID == "" && e.Origin != OriginGone {
-		if known := p.known(d, e, holders, rekeyed); known != nil {
+		if known := p.existing(d, e, holders, rekeyed); known != nil {
 			if rekeyed != nil {
 				oldKey = rekeyed.Key
 				p.moved[oldKey] = true
@@ -338,8 +336,8 @@ func (p *planner) contest(d *desired, holders []Holder) (won *winner, rekeyed *E
 	return nil, rekeyed
 }
 
-// known returns the entry for a row whose contact exists although the row has no contact yet, nil where it is not known to.
-func (p *planner) known(d *desired, e *Entry, holders []Holder, rekeyed *Entry) *Entry {
+// existing returns the entry for a row whose contact exists although the row has no contact yet, nil where it is not known to.
+func (p *planner) existing(d *desired, e *Entry, holders []Holder, rekeyed *Entry) *Entry {
 	known := &Entry{Key: d.Key, Email: d.Email, Identity: d.Email, Origin: OriginAdopted, FirstSeen: p.now}
 	if e != nil {
 		known.FirstSeen, known.Failure = e.FirstSeen, e.Failure

@@ -46,9 +46,12 @@ func (e *SourceError) Error() string {
 func (e *SourceError) Unwrap() error { return e.Err }
 
 func (p *planner) scanSource(ctx context.Context) error {
+	if p.reading.changes {
+		return p.scanChanges(ctx)
+	}
 	sc := p.scan
 	rd := newReader(p.sync)
-	for row, err := range p.sync.Source.Rows(ctx) {
+	for row, err := range p.rows(ctx) {
 		if err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -60,52 +63,7 @@ func (p *planner) scanSource(ctx context.Context) error {
 			p.emit(Scanned{Rows: sc.rows})
 		}
 		d, key, invalid := rd.read(row)
-		keyHash := HashText(key)
-		var print Fingerprint
-		if d != nil {
-			print = d.Fingerprint
-		}
-		at := unknown
-		if key != "" {
-			if at, err = sc.ix.locate(keyHash, print); err != nil {
-				return err
-			}
-		}
-		known := at != unknown
-		if invalid != "" {
-			switch {
-			case key == "" && !p.sync.KeyIsAddress:
-				sc.keyless++
-			case known:
-				sc.ix.see(at)
-			}
-			p.end(Decision{Key: key, Position: row.Position, Outcome: owlatsync.Invalid, Reason: invalid, address: row.Email.Value})
-			continue
-		}
-		same := known && sc.ix.mark(at).print == print
-		if _, twice := sc.fresh[keyHash]; known && sc.ix.saw(at) || twice && !same {
-			p.end(Decision{Key: key, Position: row.Position, Outcome: owlatsync.Duplicate, address: d.Email,
-				Reason: reasonSameKey})
-			continue
-		}
-		if known {
-			sc.ix.see(at)
-			if same {
-				p.summary.Outcomes[owlatsync.Unchanged]++
-				continue
-			}
-		}
-		addressHash := HashText(d.Email)
-		sc.fresh[keyHash] = addressHash
-		sc.count[addressHash]++
-		if !known || sc.ix.blank(at) {
-			sc.unknown[addressHash] = struct{}{}
-		}
-		body, err := json.Marshal(d)
-		if err != nil {
-			return fmt.Errorf("spool a row: %w", err)
-		}
-		if err := p.spool(ctx, PlanItem{Phase: phaseScan, Key: d.Key, Body: body}); err != nil {
+		if err := p.sight(ctx, d, key, row.Position, row.Email.Value, invalid); err != nil {
 			return err
 		}
 	}
@@ -114,6 +72,56 @@ func (p *planner) scanSource(ctx context.Context) error {
 		return err
 	}
 	return p.flush(ctx)
+}
+
+// sight takes in a row of the source; d is nil where it is invalid.
+func (p *planner) sight(ctx context.Context, d *desired, key, position, address, invalid string) (err error) {
+	sc := p.scan
+	keyHash := HashText(key)
+	var print Fingerprint
+	if d != nil {
+		print = d.Fingerprint
+	}
+	at := unknown
+	if key != "" {
+		if at, err = sc.ix.locate(keyHash, print); err != nil {
+			return err
+		}
+	}
+	known := at != unknown
+	if invalid != "" {
+		switch {
+		case key == "" && !p.sync.KeyIsAddress:
+			sc.keyless++
+		case known:
+			sc.ix.see(at)
+		}
+		p.end(Decision{Key: key, Position: position, Outcome: owlatsync.Invalid, Reason: invalid, address: address})
+		return nil
+	}
+	same := known && sc.ix.mark(at).print == print
+	if _, twice := sc.fresh[keyHash]; known && sc.ix.saw(at) || twice && !same {
+		p.end(Decision{Key: key, Position: position, Outcome: owlatsync.Duplicate, address: d.Email, Reason: reasonSameKey})
+		return nil
+	}
+	if known {
+		sc.ix.see(at)
+		if same {
+			p.summary.Outcomes[owlatsync.Unchanged]++
+			return nil
+		}
+	}
+	addressHash := HashText(d.Email)
+	sc.fresh[keyHash] = addressHash
+	sc.count[addressHash]++
+	if !known || sc.ix.blank(at) {
+		sc.unknown[addressHash] = struct{}{}
+	}
+	body, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("spool a row: %w", err)
+	}
+	return p.spool(ctx, PlanItem{Phase: phaseScan, Key: d.Key, Body: body})
 }
 
 func (p *planner) spool(ctx context.Context, item PlanItem) error {

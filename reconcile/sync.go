@@ -3,6 +3,7 @@ package reconcile
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Existing says what becomes of contacts that were in Owlat before the sync met them, and of those it knew before a topic
@@ -56,6 +57,10 @@ type Sync struct {
 	// another row.
 	KeyIsAddress bool
 
+	// FullEvery, if above 0, lets runs read only what changed where the source is Incremental, and says after which time one
+	// reads all rows again: only that finds rows that have left.
+	FullEvery time.Duration
+
 	OnMissing      MissingPolicy      // empty means MissingKeep
 	OnRemoteDelete RemoteDeletePolicy // empty means RemoteDeleteKeep
 	Guards         Guards
@@ -68,6 +73,9 @@ func (s *Sync) validate() error {
 	}
 	if s.Source == nil {
 		return fmt.Errorf("sync %q has no source", s.Name)
+	}
+	if s.FullEvery < 0 || s.FullEvery > 0 && s.KeyIsAddress {
+		return fmt.Errorf("sync %q: reading only what changed needs a key of the rows' own and a time that is not negative", s.Name)
 	}
 	if !slices.Contains([]NullPolicy{"", NullsKeep, NullsClear}, s.Nulls) {
 		return fmt.Errorf("sync %q: the NULL policy %q is neither %q nor %q", s.Name, s.Nulls, NullsKeep, NullsClear)

@@ -95,7 +95,7 @@ func (e *Engine) Verify(ctx context.Context, syncs []Sync, repair bool, each fun
 }
 
 func (e *Engine) verifySource(ctx context.Context, s Sync, each func(Finding) error) error {
-	_, err := e.Plan(ctx, s, func(d Decision) error {
+	_, err := e.plan(ctx, s, true, func(d Decision) error {
 		switch d.Outcome {
 		case owlatsync.Invalid, owlatsync.Duplicate, owlatsync.Skipped, owlatsync.Unchanged:
 			return nil
@@ -150,6 +150,11 @@ func (e *Engine) verifyEntries(ctx context.Context, sync string, l *listing, rep
 		}
 	}
 	v.Repaired += len(fixed)
+	if len(fixed) > 0 { // rows that did not change are to be planned again
+		if err := setBookmark(ctx, e.ledger, sync, Bookmark{}); err != nil {
+			return err
+		}
+	}
 	for batch := range slices.Chunk(fixed, spoolBatch) {
 		if err := e.ledger.Record(ctx, batch...); err != nil {
 			return fmt.Errorf("record what Owlat holds: %w", err)

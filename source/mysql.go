@@ -18,8 +18,9 @@ var mySQL = dialect{
 		// SELECT … INTO OUTFILE writes although the transaction is read-only.
 		refused: []string{"INTO"},
 	},
-	begin:  beginMySQL,
-	kindOf: mySQLKind,
+	begin:    beginMySQL,
+	kindOf:   mySQLKind,
+	wrapping: wrapMySQL,
 }
 
 // errSpent has a connection closed whose session was changed for a scan.

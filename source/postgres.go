@@ -73,7 +73,14 @@ func (b *pgBackend) ping(ctx context.Context) error {
 const pgSession = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL extra_float_digits = 1; SET LOCAL client_encoding = `
 
+func (b *pgBackend) wrapping() *wrapping { return wrapPostgres }
+func (b *pgBackend) text() string        { return b.query }
+
 func (b *pgBackend) open(ctx context.Context) (cursor, error) {
+	return orNil(b.openQuery(ctx, b.query))
+}
+
+func (b *pgBackend) openQuery(ctx context.Context, query string) (following, error) {
 	conn, err := b.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -89,7 +96,7 @@ func (b *pgBackend) open(ctx context.Context) (cursor, error) {
 		return nil, fmt.Errorf("begin a read-only transaction: %w", explainPostgres(err, ""))
 	}
 	// A statement that is prepared is described but not run, and can be only one.
-	described, err := conn.Prepare(ctx, "", b.query, nil)
+	described, err := conn.Prepare(ctx, "", query, nil)
 	if err != nil {
 		c.close()
 		return nil, fmt.Errorf("check the query: %w", explainPostgres(err, "correct the query"))
@@ -172,6 +179,33 @@ func (c *pgCursor) cell(i int) (cell, error) {
 		return cell{null: true}, nil
 	}
 	return canonical(c.cols[i].kind, v, &c.buf), nil
+}
+
+func (c *pgCursor) requery(ctx context.Context, query string, args []any) error {
+	if _, err := c.conn.Prepare(ctx, "", query, nil); err != nil {
+		return fmt.Errorf("run the query for single rows: %w", explainPostgres(err, ""))
+	}
+	values := make([][]byte, len(args))
+	for i, arg := range args {
+		values[i] = fmt.Append(nil, arg)
+	}
+	c.reader, c.done = c.conn.ExecPrepared(c.ctx, "", values, nil, nil), false
+	return nil
+}
+
+func (c *pgCursor) lookUp(ctx context.Context, query string) (found [][]string, err error) {
+	result := c.conn.ExecParams(ctx, query, nil, nil, nil, nil).Read()
+	if result.Err != nil {
+		return nil, explainPostgres(result.Err, "")
+	}
+	for _, row := range result.Rows {
+		values := make([]string, len(row))
+		for i, v := range row {
+			values[i] = string(v)
+		}
+		found = append(found, values)
+	}
+	return found, nil
 }
 
 func (c *pgCursor) close() {

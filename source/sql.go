@@ -33,6 +33,8 @@ type dialect struct {
 	kindOf func(databaseType string) kind
 	// bytesAreBinary says that a value of bytes is no text, whatever the column's type.
 	bytesAreBinary bool
+	// wrapping is how part of a query's rows are asked for; nil: they are not.
+	wrapping *wrapping
 }
 
 // queryFunc runs a query within the scan's transaction.
@@ -89,7 +91,22 @@ func (b *sqlBackend) connectError(err error) error {
 	return fmt.Errorf("connect to %s, as the DSN says: %w", b.dialect.name, err)
 }
 
+func (b *sqlBackend) wrapping() *wrapping { return b.dialect.wrapping }
+func (b *sqlBackend) text() string        { return b.query }
+
 func (b *sqlBackend) open(ctx context.Context) (cursor, error) {
+	return orNil(b.openQuery(ctx, b.query))
+}
+
+// orNil keeps an absent scan from being a cursor that is there.
+func orNil(c following, err error) (cursor, error) {
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (b *sqlBackend) openQuery(ctx context.Context, query string) (following, error) {
 	conn, err := b.db.Conn(ctx)
 	if err != nil {
 		return nil, b.connectError(err)
@@ -97,12 +114,12 @@ func (b *sqlBackend) open(ctx context.Context) (cursor, error) {
 	c := &sqlCursor{conn: conn, dialect: &b.dialect}
 	// The scan's own context ends a query that is not read to its end; else its remaining rows would all be fetched.
 	ctx, c.cancel = context.WithCancel(ctx)
-	var run queryFunc
-	if run, c.end, err = b.dialect.begin(ctx, conn, b.query); err != nil {
+	c.ctx = ctx
+	if c.run, c.end, err = b.dialect.begin(ctx, conn, query); err != nil {
 		c.close()
 		return nil, err
 	}
-	if c.rows, err = run(ctx, b.query); err != nil {
+	if c.rows, err = c.run(ctx, query); err != nil {
 		c.close()
 		return nil, fmt.Errorf("run the query: %w", err)
 	}
@@ -117,7 +134,9 @@ func (b *sqlBackend) open(ctx context.Context) (cursor, error) {
 type sqlCursor struct {
 	dialect *dialect
 	conn    *sql.Conn
+	ctx     context.Context // the scan's own: a cursor lives no longer
 	cancel  context.CancelFunc
+	run     queryFunc
 	end     func(context.Context) error
 	rows    *sql.Rows
 	cols    []column
@@ -170,6 +189,44 @@ func (c *sqlCursor) cell(i int) (cell, error) {
 			c.n, c.dialect.castHint)}
 	}
 	return v.cell, nil
+}
+
+func (c *sqlCursor) requery(_ context.Context, query string, args []any) (err error) {
+	if err := c.rows.Close(); err != nil {
+		return err
+	}
+	if c.rows, err = c.run(c.ctx, query, args...); err != nil {
+		return fmt.Errorf("run the query for single rows: %w", err)
+	}
+	c.done = false
+	return nil
+}
+
+func (c *sqlCursor) lookUp(_ context.Context, query string) (found [][]string, err error) {
+	rows, err := c.run(c.ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	for rows.Next() {
+		values, targets := make([]sql.NullString, len(columns)), make([]any, len(columns))
+		for i := range values {
+			targets[i] = &values[i]
+		}
+		if err := rows.Scan(targets...); err != nil {
+			return nil, err
+		}
+		texts := make([]string, len(columns))
+		for i, v := range values {
+			texts[i] = v.String
+		}
+		found = append(found, texts)
+	}
+	return found, rows.Err()
 }
 
 func (c *sqlCursor) close() {

@@ -17,6 +17,7 @@ var sqlite = dialect{
 	},
 	begin:          beginSQLite,
 	kindOf:         sqliteKind,
+	wrapping:       wrapSQLite,
 	bytesAreBinary: true,
 }
 

@@ -13,6 +13,7 @@ import (
 type Table struct {
 	mapping Mapping
 	backend backend
+	cursor  *Cursor // nil: all rows are always read
 }
 
 // Column describes one column of a source.
@@ -109,8 +110,10 @@ func (t *Table) Check(ctx context.Context) error {
 		return contextFirst(ctx, err)
 	}
 	defer c.close()
-	_, err = bind(t.mapping, c.columns(), t.backend)
-	return err
+	if _, err := bind(t.mapping, c.columns(), t.backend); err != nil || t.cursor == nil {
+		return err
+	}
+	return t.checkCursor(ctx, c.columns())
 }
 
 // Ping reports whether the source can be reached: it connects to the database or opens the file, and runs no query.

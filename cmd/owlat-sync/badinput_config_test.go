@@ -48,6 +48,7 @@ func badConfigurations() []badInput {
 		changed("no source", "    source:\n      dsn: csv:users.csv\n", ""),
 		changed("a source that is a text", "    source:\n      dsn: csv:users.csv\n", "    source: csv:users.csv\n"),
 		changed("a query for a file", "dsn: csv:users.csv", "dsn: csv:users.csv\n      query: SELECT 1"),
+		changed("a cursor for a file", "dsn: csv:users.csv", "dsn: csv:users.csv\n      cursor: updated_at"),
 		changed("no query", "csv:users.csv", "sqlite:app.db"),
 		changed("a comma within braces", "source: {dsn: \"csv:leads.csv\"}", "source: {dsn: \"sqlite:app.db\", query: SELECT id, email FROM users}"),
 		changed("no fields", "    fields: {email: email, firstName: first, lastName: last}\n", ""),

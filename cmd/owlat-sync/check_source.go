@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
 	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
+	"owlatsync/source"
 )
 
 // sourceTimeout is how long check waits for one source.
@@ -68,6 +70,9 @@ func (c *checker) source(ctx context.Context, s config.Sync) {
 		c.sourceFailed(s, "mapping", err)
 		return
 	}
+	if s.Cursor.Column != "" {
+		c.cursor(ctx, s, src)
+	}
 	t := newTally(s.Reconcile(src))
 	for row, err := range src.Rows(ctx) {
 		if errors.Is(err, context.DeadlineExceeded) && t.rows > 0 {
@@ -90,6 +95,22 @@ func (c *checker) source(ctx context.Context, s config.Sync) {
 	if len(sample.Rows) > 0 && !c.app.json {
 		c.samples(s, sample.Rows)
 	}
+}
+
+// cursor tells how changes are read, and whether that is worth it.
+func (c *checker) cursor(ctx context.Context, s config.Sync, src *source.Table) {
+	indexed, err := src.CursorIndexed(ctx)
+	f := finding{Area: "sync", Sync: s.Name, Subject: "cursor", Status: statusOK,
+		Message: fmt.Sprintf("runs read only what changed by %s, and all rows once in %s", s.Cursor.Column, spanWords(s.FullEvery))}
+	switch {
+	case err != nil:
+		c.sourceFailed(s, "cursor", err)
+		return
+	case !indexed:
+		f.Status = statusWarning
+		f.Message = fmt.Sprintf("the database finds no index by which to look for changes of %s, and would go through whole tables: CREATE INDEX on that column of its table", s.Cursor.Column)
+	}
+	c.found(f)
 }
 
 func (c *checker) sourceFailed(s config.Sync, subject string, err error) {

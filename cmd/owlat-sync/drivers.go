@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -27,7 +28,20 @@ func openLedger(ctx context.Context, path string) (*ledger.SQLite, error) {
 }
 
 // openSource returns the source of a sync and what closes it. It connects to nothing yet.
-func openSource(s config.Sync) (table *source.Table, closeSource func() error, err error) {
+func openSource(s config.Sync) (*source.Table, func() error, error) {
+	table, closeSource, err := openRows(s)
+	if err != nil || s.Cursor.Column == "" {
+		return table, closeSource, err
+	}
+	following, err := table.WithCursor(s.Cursor)
+	if err != nil {
+		return nil, nil, errors.Join(err, closeSource())
+	}
+	return following, closeSource, nil
+}
+
+// openRows is openSource without the cursor.
+func openRows(s config.Sync) (table *source.Table, closeSource func() error, err error) {
 	closeSource = func() error { return nil }
 	switch d, m := s.Target, s.Mapping(); d.Kind() {
 	case source.KindPostgres:

@@ -101,6 +101,7 @@ type summaryJSON struct {
 	Seconds     float64                    `json:"seconds"`  // that they take, with the listing in "plan"
 	Adoption    adoptionJSON               `json:"adoption"`
 	Guards      guardsJSON                 `json:"guards"`
+	Reading     *owlatsync.Reading         `json:"reading,omitempty"` // of a sync with a cursor
 }
 
 type adoptionJSON struct {
@@ -134,6 +135,7 @@ func newSummaryJSON(p reconcile.Summary, sync config.Sync) summaryJSON {
 			Hold: append([]reconcile.Hit{}, g.Hits(p)...), Removals: newLimitJSON(g.Removals), Updates: newLimitJSON(g.Updates),
 			EmptySource: word(g.EmptySource, "allow", "hold"), FirstRun: word(g.FirstRun, "allow", "ask"),
 		},
+		Reading: p.Reading,
 	}
 }
 
@@ -156,6 +158,9 @@ func (s *session) summaryLines(p reconcile.Summary, sync config.Sync) []string {
 	}
 	add := func(name, format string, args ...any) {
 		lines = append(lines, fmt.Sprintf("  %-12s %s", name, fmt.Sprintf(format, args...)))
+	}
+	if p.Reading != nil {
+		add("reading", "%s", readingWords(p.Reading, sync.Cursor.Column))
 	}
 	for _, o := range owlatsync.Outcomes {
 		if n := p.Outcomes[o]; n > 0 {

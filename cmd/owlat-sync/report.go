@@ -40,6 +40,9 @@ func (r *runner) printEnd(a *app) {
 		a.printf("\n")
 	}
 	a.printf("%s", summaryTable(r.reports))
+	for _, words := range r.readings {
+		a.printf("%s\n", words)
+	}
 	if r.twins > 0 {
 		a.printf("\nOwlat has several contacts for %s; the oldest counts, and \"owlat-sync verify\" lists them.\n", several(r.twins, "address", "addresses"))
 	}

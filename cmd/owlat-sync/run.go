@@ -45,7 +45,7 @@ for each sync, "report".`,
   owlat-sync run --yes                      a first run, where nobody can be asked
   owlat-sync run --limit 10                 a careful start: ten rows
   owlat-sync run --only 4711 --only 4712    just these two rows, by their keys
-  owlat-sync run --full                     set right what was changed in Owlat, too
+  owlat-sync run --full                     read all rows, and set right what was changed in Owlat, too
   owlat-sync run --failures failures.csv
   owlat-sync run --json | jq 'select(.type == "report")'`,
 		GroupID: groupSync,
@@ -62,7 +62,7 @@ for each sync, "report".`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&failuresPath, "failures", "", "write a CSV `file` with every row that was not applied and why; it holds addresses")
-	flags.BoolVar(&r.full, "full", false, "first list all contacts in Owlat, and set right what was changed there")
+	flags.BoolVar(&r.full, "full", false, "read all rows, first list all contacts in Owlat, and set right what was changed there")
 	flags.StringArrayVar(&r.only, "only", nil, "apply only the row with this `key` (repeatable)")
 	flags.IntVar(&r.limit, "limit", 0, "apply at most this `number` of rows of each sync")
 	return cmd
@@ -95,13 +95,14 @@ type runner struct {
 	approve  int64       // number of the held run whose plan is to be applied; 0: none
 	failures *reportFile // nil: none was asked for
 
-	reports []*owlatsync.Report
-	read    bool // that there are rows to report of
-	shown   []shownRow
-	hidden  int             // rows not applied beyond those shown
-	unasked int             // rows left out by only and limit
-	met     map[string]bool // what of only was the key of a row
-	twins   int             // addresses that several contacts in Owlat have
+	reports  []*owlatsync.Report
+	readings []string // how each sync with a cursor was read
+	read     bool     // that there are rows to report of
+	shown    []shownRow
+	hidden   int             // rows not applied beyond those shown
+	unasked  int             // rows left out by only and limit
+	met      map[string]bool // what of only was the key of a row
+	twins    int             // addresses that several contacts in Owlat have
 }
 
 // partial reports whether not all rows are asked for.
@@ -163,6 +164,9 @@ func (r *runner) run(ctx context.Context, s *session, sync config.Sync) error {
 		// A run that ended before it could change anything has no numbers to show, only its error.
 		if admitted {
 			r.reports = append(r.reports, report)
+			if report.Reading != nil {
+				r.readings = append(r.readings, fmt.Sprintf("%s read %s.", sync.Name, readingWords(report.Reading, sync.Cursor.Column)))
+			}
 		}
 		r.read = r.read || admitted || report.Rows > 0
 		if s.app.json {

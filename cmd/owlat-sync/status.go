@@ -44,6 +44,8 @@ type syncStatus struct {
 	Parked  int       `json:"parked"` // of the failing: not tried again until the row changes
 	Held    []heldRun `json:"held"`   // runs that wait for approval, newest first
 	Runs    []runLine `json:"runs"`   // newest first
+
+	Reading *readingStatus `json:"reading,omitempty"` // of a sync with a cursor
 }
 
 // heldRun is a run that a guard holds.
@@ -95,9 +97,14 @@ func (a *app) status(ctx context.Context, runs int) (err error) {
 		if err != nil {
 			return err
 		}
+		bookmark, err := l.Bookmark(ctx, s.Name)
+		if err != nil {
+			return err
+		}
 		st := syncStatus{
 			Type: "status", Sync: s.Name, Rows: standing.Entries, InStep: standing.Applied,
 			Failing: standing.Failing, Parked: standing.Parked, Held: []heldRun{}, Runs: []runLine{},
+			Reading: newReadingStatus(s, bookmark),
 		}
 		for i, r := range all {
 			if i < runs {
@@ -138,6 +145,9 @@ func (a *app) printStatus(s syncStatus) error {
 		a.printf("; \"%s\" lists them", a.command("failures", s.Sync))
 	}
 	a.printf("\n")
+	if s.Reading != nil {
+		a.printf("  %s\n", s.Reading.words())
+	}
 	if len(s.Held) > 0 {
 		held := s.Held[0]
 		a.printf("  run %d of %s is %s\n", held.Run, clock(held.Started), held.Message)

@@ -27,7 +27,9 @@ const comparePart = "compare"
 var parts = []part{
 	{comparePart, measureCompare},
 	{"requests", measureRequests},
+	{"budget", measureBudget},
 	{"diff", measureDiff},
+	{"cursor", measureCursor},
 	{"apply", measureApply},
 	{"start", measureStart},
 }

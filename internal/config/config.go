@@ -43,12 +43,15 @@ type Sync struct {
 	Name   string
 	Line   int // where it stands in the file
 	DSN    Secret
-	Target source.DSN // the DSN, parsed
-	Query  string     // empty for files
-	Key    []string   // empty: the address is the key
-	Fields Fields
-	Topics []Topic
-	Nulls  reconcile.NullPolicy
+	Target source.DSN    // the DSN, parsed
+	Query  string        // empty for files
+	Cursor source.Cursor // without a column: every run reads all rows
+	// FullEvery is how often all rows are read although there is a cursor.
+	FullEvery time.Duration
+	Key       []string // empty: the address is the key
+	Fields    Fields
+	Topics    []Topic
+	Nulls     reconcile.NullPolicy
 
 	OnMissing      reconcile.MissingPolicy
 	OnRemoteDelete reconcile.RemoteDeletePolicy

@@ -44,6 +44,9 @@ syncs:
       query: |
         SELECT id, email, first_name, last_name, newsletter
         FROM users WHERE note <> '$${x}'
+      cursor: changed
+      overlap: 90s
+      full_every: 7d
     key: id
     fields: {email: email, firstName: first_name, lastName: last_name}
     topics:
@@ -87,6 +90,7 @@ func TestComplete(t *testing.T) {
 		Syncs: []Sync{{
 			Name: "users", Line: 9, DSN: "postgres://app:pw@db.example.com/app",
 			Query:  "SELECT id, email, first_name, last_name, newsletter\nFROM users WHERE note <> '${x}'",
+			Cursor: source.Cursor{Column: "changed", Overlap: 90 * time.Second, Database: "postgres://app:xxxxx@db.example.com/app"}, FullEvery: 7 * 24 * time.Hour,
 			Key:    []string{"id"},
 			Fields: Fields{Email: "email", FirstName: "first_name", LastName: "last_name"},
 			Topics: []Topic{
@@ -104,7 +108,7 @@ func TestComplete(t *testing.T) {
 				{Name: "user_changed", On: reconcile.OnUpdated},
 			},
 		}, {
-			Name: "leads", Line: 36, DSN: "csv:leads.csv", Key: []string{"country", "number"},
+			Name: "leads", Line: 39, DSN: "csv:leads.csv", Key: []string{"country", "number"},
 			Fields: Fields{Email: "E-Mail"}, Nulls: reconcile.NullsKeep, OnMissing: reconcile.MissingKeep, OnRemoteDelete: reconcile.RemoteDeleteKeep,
 			Guards: reconcile.Guards{Removals: reconcile.Limit{Share: 1}, Updates: reconcile.Limit{Share: math.SmallestNonzeroFloat64}},
 		}},
@@ -130,7 +134,8 @@ func TestComplete(t *testing.T) {
 			{ID: "k57aaaaaaaaaaaaaaaaaaaaaaaaaaaaa", When: true, Existing: reconcile.ExistingAdd},
 			{ID: "k57bbbbbbbbbbbbbbbbbbbbbbbbbbbbb", Existing: reconcile.ExistingSkip},
 		},
-		Nulls: users.Nulls, OnMissing: users.OnMissing, OnRemoteDelete: users.OnRemoteDelete, Guards: users.Guards,
+		FullEvery: 7 * 24 * time.Hour,
+		Nulls:     users.Nulls, OnMissing: users.OnMissing, OnRemoteDelete: users.OnRemoteDelete, Guards: users.Guards,
 		Events: []reconcile.EventRule{
 			{Name: "user_synced", On: reconcile.OnCreated, Properties: map[string]string{"plan": "plan_name", "Seats used": "seats"}},
 			{Name: "user_met", On: reconcile.OnAppears, Properties: map[string]string{"plan": "plan_name"}},

@@ -208,13 +208,13 @@ func (d *decoder) sync(p pair) Sync {
 	if len(p.key) > maxSyncName || !syncName.MatchString(p.key) {
 		d.add(p.line, "syncs", "%q cannot be the name of a sync: use letters, digits, \".\", \"_\" and \"-\", at most 64, and begin with a letter or digit", p.key)
 	}
-	d.source(s, &sync)
 	for _, v := range s.textOrList("key") {
 		if slices.Contains(sync.Key, v.text) {
 			v.refuse(d, "names the column %q twice", v.text)
 		}
 		sync.Key = append(sync.Key, v.text)
 	}
+	d.source(s, &sync)
 	d.fields(s, &sync)
 	for i, item := range s.list("topics") {
 		d.topic(item, fmt.Sprintf("%s.topics[%d]", path, i), &sync)
@@ -232,6 +232,7 @@ func (d *decoder) source(s section, sync *Sync) {
 	keys := sectionOf[sourceKeys](d, src, s.path+".source")
 	dsn, query := keys.text("dsn"), keys.text("query")
 	sync.Query = strings.TrimSpace(query.text)
+	cursor := d.cursor(keys, sync)
 	if !d.required(dsn, "name the database or file, such as postgres://user:${PASSWORD}@host/database or csv:users.csv") {
 		return
 	}
@@ -242,7 +243,13 @@ func (d *decoder) source(s section, sync *Sync) {
 		return
 	}
 	sync.Target = target
+	if sync.Cursor.Column != "" {
+		sync.Cursor.Database = target.String() // in which a password is masked
+	}
 	isFile := target.Kind() == source.KindCSV || target.Kind() == source.KindNDJSON
+	if isFile && cursor.given {
+		cursor.refuse(d, "a file is always read whole, because it cannot be asked for changed rows; remove it")
+	}
 	switch {
 	case isFile && query.given:
 		query.refuse(d, "a file has no query; remove it")

@@ -39,6 +39,10 @@ type syncKeys struct {
 type sourceKeys struct {
 	DSN   string `json:"dsn" jsonschema_description:"postgres://user:password@host/database, mysql://user:password@host/database, mariadb://…, sqlite:FILE, csv:FILE or ndjson:FILE (files may be gzipped). Relative files are relative to this file."`
 	Query string `json:"query,omitempty" jsonschema_description:"SELECT that gives one row per contact. Required for databases, not allowed for files."`
+
+	Cursor    string     `json:"cursor,omitempty" jsonschema_description:"Column of the query that grows whenever a row changes: a time, a date or a whole number. Runs then read only rows that changed since the last one. Needs an index on the column to be worth it, and a key."`
+	Overlap   overlapKey `json:"overlap,omitempty" jsonschema_description:"How far before the last row read a run begins to read: longer than any transaction that changes rows. A duration such as 10m for times and dates (the default), a number for whole numbers (without default)."`
+	FullEvery spanKey    `json:"full_every,omitempty" jsonschema_description:"How often all rows are read although there is a cursor, such as 24h or 7d: only that finds rows that are gone."`
 }
 
 type fieldsKeys struct {
@@ -98,6 +102,24 @@ func (daysKey) JSONSchema() *jsonschema.Schema {
 	s := wholeKey{}.JSONSchema()
 	s.OneOf[0].Minimum, s.OneOf[0].Maximum, s.Default = "1", json.Number(strconv.Itoa(maxHistoryDays)), DefaultHistoryDays
 	return s
+}
+
+// spanKey is a duration.
+type spanKey struct{}
+
+const spanPattern = `^([0-9]+d|([0-9]+(\.[0-9]+)?(h|m|s))+)$|\$\{`
+
+// JSONSchema describes what may stand in the file.
+func (spanKey) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{Type: "string", Pattern: spanPattern, Default: "24h"}
+}
+
+// overlapKey is a duration or a whole number.
+type overlapKey struct{}
+
+// JSONSchema describes what may stand in the file.
+func (overlapKey) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string", Pattern: spanPattern}, {Type: "integer", Minimum: "1"}}}
 }
 
 // limitKey is a limit of a guard, or the word that lifts it.

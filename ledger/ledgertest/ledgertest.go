@@ -60,6 +60,7 @@ func RunInProcess(t *testing.T, open Open) {
 		{"Bind", testBind},
 		{"Runs", testRuns},
 		{"Standing", testStanding},
+		{"Bookmark", testBookmark},
 		{"Plan", testPlan},
 		{"Acquire", testAcquire},
 		{"Concurrent", testConcurrent},

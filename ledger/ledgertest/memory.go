@@ -42,9 +42,10 @@ type store struct {
 }
 
 type syncState struct {
-	adopted bool
-	entries map[string]*reconcile.Entry
-	history map[string][]reconcile.HistoryLine // by key; it outlives the entries
+	adopted  bool
+	bookmark reconcile.Bookmark
+	entries  map[string]*reconcile.Entry
+	history  map[string][]reconcile.HistoryLine // by key; it outlives the entries
 }
 
 type runState struct {

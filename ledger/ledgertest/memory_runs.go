@@ -146,6 +146,38 @@ func (m *Memory) SetAdopted(ctx context.Context, sync string) error {
 	return nil
 }
 
+// Bookmark implements reconcile.Journal.
+func (m *Memory) Bookmark(ctx context.Context, sync string) (b reconcile.Bookmark, err error) {
+	err = m.use(ctx, func(s *store) error {
+		if state := s.syncs[sync]; state != nil {
+			b = state.bookmark
+			b.Again = slices.Clone(b.Again)
+		}
+		return nil
+	})
+	if err != nil {
+		return reconcile.Bookmark{}, fmt.Errorf("read a bookmark of the ledger: %w", err)
+	}
+	return b, nil
+}
+
+// SetBookmark implements reconcile.Journal.
+func (m *Memory) SetBookmark(ctx context.Context, sync string, b reconcile.Bookmark) error {
+	err := m.use(ctx, func(s *store) error {
+		state, err := s.sync(sync)
+		if err == nil {
+			state.bookmark = b
+			state.bookmark.Full, state.bookmark.Due = moment(b.Full), moment(b.Due)
+			state.bookmark.Again = slices.Clone(b.Again)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("record a bookmark in ledger: %w", err)
+	}
+	return nil
+}
+
 // Spool implements reconcile.PlanStore.
 func (m *Memory) Spool(ctx context.Context, run int64, items []reconcile.PlanItem) error {
 	if len(items) == 0 {
@@ -292,6 +324,9 @@ func (m *Memory) ForgetPerson(ctx context.Context, address string) (rows int, er
 
 // forget removes the entries with the address or for the same contacts, and what else is known of them.
 func (s *store) forget(address string) (rows int) {
+	for _, state := range s.syncs {
+		state.bookmark = reconcile.Bookmark{}
+	}
 	contacts, addresses := make(map[string]bool), map[string]bool{address: true}
 	for _, state := range s.syncs {
 		for _, e := range state.entries {

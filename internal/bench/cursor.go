@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"owlatsync"
+	"owlatsync/internal/testdb"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/owlat/owlattest"
+	"owlatsync/reconcile"
+	"owlatsync/source"
+)
+
+const (
+	cursorRows    = 1_000_000
+	cursorChanged = 1_000
+	cursorTimes   = 3 // each way of reading is measured so often; the median counts
+	cursorShare   = 0.05
+)
+
+// cursorBench is a table, a ledger that is in step with it, and an emulator without limits in this process.
+type cursorBench struct {
+	conn   *pgx.Conn
+	server *owlattest.Server
+	client *owlat.Client
+	path   string // of the ledger
+	sync   reconcile.Sync
+	closes []func() error
+}
+
+func (b *cursorBench) close() error {
+	var errs []error
+	for _, f := range slices.Backward(b.closes) {
+		errs = append(errs, f())
+	}
+	return errors.Join(errs...)
+}
+
+// measureCursor compares reading what changed with reading all rows of the same table.
+func measureCursor(ctx context.Context, log io.Writer) (found section, err error) {
+	b := &cursorBench{}
+	defer func() { err = errors.Join(err, b.close()) }()
+	if err := b.open(ctx, log); err != nil {
+		return section{}, err
+	}
+	var full, plan, whole []float64
+	for range cursorTimes {
+		took, _, err := b.run(ctx, owlatsync.ReadAll, 0)
+		if err != nil {
+			return section{}, err
+		}
+		full = append(full, took)
+	}
+	b.sync.FullEvery = time.Hour
+	for i := range cursorTimes {
+		if err := b.change(ctx, fmt.Sprint("Changed", i)); err != nil {
+			return section{}, err
+		}
+		took, planned, err := b.run(ctx, owlatsync.ReadChanges, cursorChanged)
+		if err != nil {
+			return section{}, err
+		}
+		whole, plan = append(whole, took), append(plan, planned)
+		fmt.Fprintf(log, "  changes read and planned in %.3f s, applied in %.3f s\n", planned, took-planned)
+	}
+	all, changes, applied := medianOfSeconds(full), medianOfSeconds(plan), medianOfSeconds(whole)
+	share := changes / all
+	return section{
+		Title: "Reading only what changed",
+		Intro: fmt.Sprintf("A PostgreSQL table of %d rows with an index on the cursor, of which %d changed between two runs, and a ledger that knows all. "+
+			"Both runs go through the same engine, from opening the ledger to closing it; the emulator is in the same process and has no limits. "+
+			"Median of %d runs each.", cursorRows, cursorChanged, cursorTimes),
+		Tables: []table{{
+			Columns: []string{"run", "rows read", "seconds", "of the full diff"},
+			Rows: [][]string{
+				{"all rows, nothing changed", fmt.Sprint(cursorRows), fmt.Sprintf("%.3f", all), "100 %"},
+				{"what changed: read and planned", fmt.Sprint(cursorChanged), fmt.Sprintf("%.3f", changes), fmt.Sprintf("%.1f %%", 100*share)},
+				{"the same, applied", fmt.Sprint(cursorChanged), fmt.Sprintf("%.3f", applied), fmt.Sprintf("%.1f %%", 100*applied/all)},
+			},
+		}},
+		Charts: []chart{{
+			File: "cursor.svg", Title: fmt.Sprintf("A run over a table of %d rows", cursorRows), Unit: "s", Series: []string{"seconds"},
+			Labels: []string{"all rows read", fmt.Sprintf("%d changed rows read", cursorChanged)}, Values: [][]float64{{all}, {changes}},
+		}},
+		Goals: []goal{{
+			What:   fmt.Sprintf("%d changed rows of %d: time to read and plan beside a full diff's", cursorChanged, cursorRows),
+			Want:   fmt.Sprintf("at most %.0f %%", 100*cursorShare),
+			Got:    fmt.Sprintf("%.1f %%", 100*share),
+			Missed: share > cursorShare,
+		}},
+	}, nil
+}
+
+// open makes the table, the emulator and the ledger.
+func (b *cursorBench) open(ctx context.Context, log io.Writer) error {
+	dsn := os.Getenv(testdb.PostgresVariable)
+	if dsn == "" {
+		return fmt.Errorf("%s is not set; `make bench` starts a server", testdb.PostgresVariable)
+	}
+	var err error
+	if b.conn, err = pgx.Connect(ctx, dsn); err != nil {
+		return err
+	}
+	last := context.WithoutCancel(ctx)
+	b.closes = append(b.closes, func() error { return b.conn.Close(last) })
+	// A schema of its own, which every connection by this DSN finds first.
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return fmt.Errorf("%s is no URL", testdb.PostgresVariable)
+	}
+	values := u.Query()
+	values.Set("search_path", cursorSchema)
+	u.RawQuery = values.Encode()
+	fmt.Fprintf(log, "  making %d rows\n", cursorRows)
+	drop := "DROP SCHEMA IF EXISTS " + cursorSchema + " CASCADE"
+	b.closes = append(b.closes, func() error { _, err := b.conn.Exec(last, drop); return err })
+	for _, statement := range []string{
+		drop, "CREATE SCHEMA " + cursorSchema, "SET search_path = " + cursorSchema,
+		fmt.Sprintf(`CREATE UNLOGGED TABLE users AS SELECT n::bigint AS id, 'user' || n || '@example.com' AS email, 'First' || n AS first_name,
+			'Last' || n AS last_name, timestamptz '2026-01-01' + n * interval '1 second' AS updated_at FROM generate_series(1, %d) AS n`, cursorRows),
+		"ALTER TABLE users ADD PRIMARY KEY (id)", "CREATE INDEX ON users (updated_at)", "VACUUM ANALYZE users",
+	} {
+		if _, err := b.conn.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("make the table of users: %w", err)
+		}
+	}
+	folder, err := os.MkdirTemp("", "owlat-sync-bench-")
+	if err != nil {
+		return err
+	}
+	b.closes = append(b.closes, func() error { return os.RemoveAll(folder) })
+	b.server = &owlattest.Server{NoLimit: true}
+	b.client, err = owlat.NewClient("https://owlat.example", b.server.AddKey(), owlat.WithTransport(b.server.Transport()), owlat.WithoutLimiter())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(log, "  making a ledger of %d entries\n", cursorRows)
+	path := filepath.Join(folder, "ledger.db")
+	if err := makeCursorLedger(ctx, path, b.client, cursorRows, cursorChanged); err != nil {
+		return err
+	}
+	b.path = path
+	table, err := source.Postgres(u.String(), "SELECT id, email, first_name, last_name, updated_at FROM users",
+		source.Mapping{Key: []string{"id"}, Email: "email", FirstName: "first_name", LastName: "last_name"})
+	if err == nil {
+		table, err = table.WithCursor(source.Cursor{Column: "updated_at", Overlap: time.Minute})
+	}
+	b.sync = reconcile.Sync{Name: cursorSync, Source: table, FullEvery: time.Nanosecond}
+	return err
+}
+
+const (
+	cursorSchema = "owlatsync_bench_cursor"
+	cursorSync   = "users"
+)
+
+// change gives rows all over the table another name, as an application does, which notes the time.
+func (b *cursorBench) change(ctx context.Context, name string) error {
+	_, err := b.conn.Exec(ctx, "UPDATE users SET first_name = $1, updated_at = greatest(now(), (SELECT max(updated_at) FROM users) + interval '2 minutes') WHERE id % $2 = 0",
+		name, cursorRows/cursorChanged)
+	return err
+}
+
+// run makes a run as a program does, which opens the ledger for it, and returns how long it took, and how long until it had
+// its plan.
+func (b *cursorBench) run(ctx context.Context, mode owlatsync.ReadingMode, updated int) (took, planned float64, err error) {
+	start := time.Now()
+	book, err := ledger.OpenSQLite(ctx, "sqlite", b.path)
+	if err != nil {
+		return 0, 0, err
+	}
+	engine := reconcile.New(b.client, book, reconcile.Options{Observe: func(ev reconcile.Event) {
+		if _, isPlan := ev.(reconcile.Planned); isPlan {
+			planned = time.Since(start).Seconds()
+		}
+	}})
+	report, err := engine.Run(ctx, b.sync, reconcile.RunOptions{})
+	err = errors.Join(err, book.Close())
+	took = time.Since(start).Seconds()
+	switch {
+	case err != nil:
+		return 0, 0, err
+	case report.Reading.Mode != mode, report.Outcomes[owlatsync.Updated] != updated, report.Outcomes[owlatsync.Unchanged] != report.Rows-updated:
+		return 0, 0, fmt.Errorf("a run read %q, and of %d rows came %v", report.Reading.Mode, report.Rows, report.Outcomes)
+	}
+	return took, planned, nil
+}
+
+func medianOfSeconds(values []float64) float64 {
+	slices.Sort(values)
+	return values[len(values)/2]
+}

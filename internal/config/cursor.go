@@ -1,0 +1,59 @@
+package config
+
+import (
+	"regexp"
+	"strconv"
+	"time"
+
+	"owlatsync/reconcile"
+)
+
+// cursor reads how a run reads only what changed, and returns the column that tells.
+func (d *decoder) cursor(s section, sync *Sync) value {
+	column, overlap, every := s.text("cursor"), s.text("overlap"), s.text("full_every")
+	if !column.given {
+		for _, v := range []value{overlap, every} {
+			if v.given && !column.wrong {
+				v.refuse(d, "means nothing without \"cursor\", the column that tells when a row changed")
+			}
+		}
+		return column
+	}
+	sync.Cursor.Column, sync.FullEvery = column.text, reconcile.DefaultFullEvery
+	if len(sync.Key) == 0 {
+		column.refuse(d, "needs a \"key\" beside the source: without one a row whose address changed cannot be told from another")
+	}
+	if overlap.given {
+		if n, err := strconv.ParseInt(overlap.text, 10, 64); err == nil && n > 0 {
+			sync.Cursor.Step = n
+		} else if sync.Cursor.Overlap, err = span(overlap.text); err != nil {
+			overlap.refuse(d, "must be a duration such as 10m or 1h, or for a cursor of whole numbers a number such as 1000")
+		}
+	}
+	if every.given {
+		var err error
+		if sync.FullEvery, err = span(every.text); err != nil {
+			every.refuse(d, "must be a duration such as 12h or 7d")
+		}
+	}
+	return column
+}
+
+var days = regexp.MustCompile(`^([0-9]{1,4})d$`)
+
+// span reads a duration above 0, which may be a number of days.
+func span(text string) (time.Duration, error) {
+	if found := days.FindStringSubmatch(text); found != nil {
+		text = found[1] + "h"
+		span, err := time.ParseDuration(text)
+		return positive(24*span, err)
+	}
+	return positive(time.ParseDuration(text))
+}
+
+func positive(span time.Duration, err error) (time.Duration, error) {
+	if err == nil && span <= 0 {
+		err = strconv.ErrRange
+	}
+	return span, err
+}

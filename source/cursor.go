@@ -1,0 +1,372 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"owlatsync"
+)
+
+// DefaultOverlap is how far before its mark a scan begins where the cursor is a time and says nothing else.
+const DefaultOverlap = 10 * time.Minute
+
+// Cursor names the column that tells when a row changed, so that a scan can leave out what has not changed since another.
+type Cursor struct {
+	// Column is one of the source's columns: a time, a date or a whole number that grows whenever a row changes. Rows in
+	// which it is NULL are given by every scan.
+	Column string
+	// Overlap is how far before the mark a scan begins, for a column of times or dates; DefaultOverlap if zero. It must be
+	// longer than any transaction that changes rows, because those that commit late bear an earlier time.
+	Overlap time.Duration
+	// Step is the same for a column of whole numbers, which has no default.
+	Step int64
+	// Database tells the database from others, without a secret: a mark says nothing about another.
+	Database string
+}
+
+// WithCursor returns a table of the same rows whose Scan can leave out those that have not changed. Only queries of
+// PostgreSQL, MySQL, MariaDB and SQLite have a cursor, and only with a key.
+func (t *Table) WithCursor(c Cursor) (*Table, error) {
+	switch {
+	case c.Column == "":
+		return nil, errors.New("choose a cursor: it names no column")
+	case c.Overlap < 0 || c.Step < 0 || c.Overlap > 0 && c.Step > 0:
+		return nil, errors.New("choose a cursor: its overlap is either a duration or a number of steps, and not negative")
+	case len(t.mapping.Key) == 0:
+		return nil, errors.New("choose a cursor: the mapping has no key, by which rows could be read again")
+	}
+	if f, ok := t.backend.(follower); !ok || f.wrapping() == nil {
+		return nil, fmt.Errorf("choose a cursor: %s is always read whole; cursors are for PostgreSQL, MySQL, MariaDB and SQLite", t.backend.noun())
+	}
+	return &Table{mapping: t.mapping, backend: t.backend, cursor: &c}, nil
+}
+
+// follower is a backend that can run other queries than its own.
+type follower interface {
+	backend
+	// wrapping is how queries are put around that of the source; nil: not at all.
+	wrapping() *wrapping
+	text() string
+	openQuery(ctx context.Context, query string) (following, error)
+}
+
+// following is a scan that can go on with further queries in the same snapshot.
+type following interface {
+	cursor
+	// requery goes on with the rows of another query, which has the same columns. The rows before must have been read.
+	requery(ctx context.Context, query string, args []any) error
+	// lookUp returns the few rows of a query as texts. The rows before must have been read.
+	lookUp(ctx context.Context, query string) ([][]string, error)
+}
+
+// Settings identifies what Scan reads: where it differs, a mark of before says nothing. It holds no secret.
+func (t *Table) Settings() string {
+	if t.cursor == nil {
+		return ""
+	}
+	return fmt.Sprintf("%q %q %q %+v", t.cursor.Column, t.cursor.Database, t.backend.(follower).text(), t.mapping)
+}
+
+// Scan reads the source once, as Rows does, and leaves out what has not changed since s.Since. It is for tables with a
+// cursor; of others it gives all rows and no mark. An error means that neither rows nor mark are complete.
+func (t *Table) Scan(ctx context.Context, s *owlatsync.Scan) iter.Seq2[*owlatsync.Row, error] {
+	s.From, s.Mark = "", ""
+	if t.cursor == nil {
+		return t.Rows(ctx)
+	}
+	return func(yield func(*owlatsync.Row, error) bool) {
+		if err := t.scan(ctx, s, yield); err != nil {
+			yield(nil, contextFirst(ctx, err))
+		}
+	}
+}
+
+// errEnough ends a scan whose reader has had enough; nobody is told.
+var errEnough = errors.New("enough")
+
+func (t *Table) scan(ctx context.Context, s *owlatsync.Scan, yield func(*owlatsync.Row, error) bool) error {
+	f := t.backend.(follower)
+	query, from := f.text(), bound{}
+	if s.Since != "" {
+		var err error
+		if from, err = t.cursor.bound(s.Since); err != nil {
+			return err
+		}
+		from.sql = f.wrapping().bound(from)
+		query, s.From = t.changed(f, from), from.text
+	}
+	c, err := f.openQuery(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	b, err := bind(t.mapping, c.columns(), f)
+	if err != nil {
+		return err
+	}
+	k, err := t.bindCursor(c.columns())
+	if err != nil {
+		return err
+	}
+	if s.Since != "" && !f.wrapping().loose && k != from.kind {
+		return &ColumnError{t.cursor.Column, fmt.Sprintf("it now holds %s, and held %s when it was last read: read all rows once, with \"run --full\"", words(k), words(from.kind))}
+	}
+	switch err := t.stream(ctx, b, c, nil, yield); {
+	case errors.Is(err, errEnough):
+		return nil
+	case err != nil:
+		return err
+	}
+	if s.Since != "" && s.Again != nil {
+		switch err := t.readAgain(ctx, s, f, from, b, c, yield); {
+		case errors.Is(err, errEnough):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+	s.Mark, err = t.mark(ctx, f, c, from)
+	if s.Mark == "" {
+		s.Mark = s.Since // nothing within the overlap
+	}
+	return err
+}
+
+// stream yields the rows of the running query, of which only those with the wanted keys count, if there are any.
+func (t *Table) stream(ctx context.Context, b *binding, c cursor, wanted []string, yield func(*owlatsync.Row, error) bool) error {
+	for {
+		row, err := b.next(ctx, c)
+		switch {
+		case err != nil:
+			return err
+		case row == nil:
+			return nil
+		case wanted != nil && !slices.Contains(wanted, row.Key): // databases may compare texts more loosely
+			continue
+		case !yield(row, nil):
+			return errEnough
+		}
+	}
+}
+
+// keysAtOnce is how many keys one query names.
+const keysAtOnce = 100
+
+func (t *Table) readAgain(ctx context.Context, s *owlatsync.Scan, f follower, from bound, b *binding, c following, yield func(*owlatsync.Row, error) bool) error {
+	for {
+		keys, err := s.Again(ctx)
+		if err != nil || len(keys) == 0 {
+			return err
+		}
+		for chunk := range slices.Chunk(keys, keysAtOnce) {
+			query, args := t.again(f, from, b, chunk)
+			if err := c.requery(ctx, query, args); err != nil {
+				return err
+			}
+			if err := t.stream(ctx, b, c, chunk, yield); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// bindCursor finds the cursor's column and tells what it holds, as far as the column's type does.
+func (t *Table) bindCursor(columns []column) (kind, error) {
+	at := -1
+	for i, c := range columns {
+		if slices.Contains(t.mapping.Key, c.Name) && (c.kind == moment || c.kind == day || c.kind == number) {
+			return 0, &ColumnError{c.Name, fmt.Sprintf("with a cursor the key is text or whole numbers, by which rows can be read again, and this holds %s (%s)",
+				words(c.kind), c.DatabaseType)}
+		}
+		if c.Name != t.cursor.Column {
+			continue
+		}
+		if at >= 0 {
+			return 0, &ColumnError{c.Name, "the query has several columns of this name; give the cursor's one of its own"}
+		}
+		at = i
+	}
+	f := t.backend.(follower)
+	if at < 0 {
+		return 0, &bindingError{[]error{missing(t.cursor.Column, "a cursor is one of the query's columns, and "+f.noun(), columns)}, describe(columns)}
+	}
+	c := columns[at]
+	if f.wrapping().loose { // values have types of their own
+		return c.kind, nil
+	}
+	return c.kind, t.cursor.fits(c.kind, c.DatabaseType)
+}
+
+// fits reports whether a column can be the cursor and the overlap is of its kind.
+func (c *Cursor) fits(k kind, databaseType string) error {
+	what := words(k)
+	if databaseType != "" {
+		what += " (" + strings.ToLower(databaseType) + ")"
+	}
+	switch k {
+	case moment, day:
+		if c.Step != 0 {
+			return &ColumnError{c.Column, fmt.Sprintf("it holds %s, so that the overlap is a duration, such as 10m", what)}
+		}
+	case integer:
+		if c.Overlap != 0 {
+			return &ColumnError{c.Column, fmt.Sprintf("it holds %s, so that the overlap is a number of them, such as 1000, and no duration", what)}
+		}
+		if c.Step == 0 {
+			return &ColumnError{c.Column, fmt.Sprintf("it holds %s, for which no overlap is right everywhere: say how many of them an unfinished transaction may be behind, such as overlap: 1000", what)}
+		}
+	default:
+		return &ColumnError{c.Column, fmt.Sprintf("a cursor is a column of times, dates or whole numbers, and this holds %s", what)}
+	}
+	return nil
+}
+
+// words says what a kind of values is.
+func words(k kind) string {
+	switch k {
+	case moment:
+		return "times"
+	case day:
+		return "dates"
+	case integer:
+		return "whole numbers"
+	case number:
+		return "numbers with a fraction"
+	case boolean, bits:
+		return "bits"
+	case binary:
+		return "binary data"
+	}
+	return "text"
+}
+
+// bound is the value of the cursor from which on rows count as changed.
+type bound struct {
+	kind kind
+	text string // as databases print it, times without a zone
+	sql  string // a literal
+}
+
+// The forms in which a cursor's values are compared.
+const (
+	momentLayout = "2006-01-02 15:04:05.999999"
+	dayLayout    = time.DateOnly
+)
+
+// markKinds are the letters with which a mark tells what it is.
+var markKinds = map[string]kind{"t": moment, "d": day, "n": integer}
+
+// newMark makes a mark of the cursor's highest value as the database printed it; empty where it is none to go on from.
+func newMark(k kind, text string) string {
+	for letter, kind := range markKinds {
+		if kind == k {
+			if _, err := parseBound(k, text); err != nil {
+				return "" // such as a time before the common era
+			}
+			return letter + " " + text
+		}
+	}
+	return ""
+}
+
+func parseBound(k kind, text string) (time.Time, error) {
+	switch k {
+	case moment:
+		return time.Parse(time.RFC3339Nano, string(appendMoment(nil, []byte(text))))
+	case day:
+		return time.Parse(dayLayout, text)
+	}
+	if _, ok := new(big.Int).SetString(text, 10); !ok {
+		return time.Time{}, errors.New("not a whole number")
+	}
+	return time.Time{}, nil
+}
+
+// bound returns from where on a scan reads that goes on from the mark.
+func (c *Cursor) bound(mark string) (bound, error) {
+	letter, text, _ := strings.Cut(mark, " ")
+	k, known := markKinds[letter]
+	at, err := parseBound(k, text)
+	if !known || err != nil {
+		return bound{}, errors.New("the mark of the last scan cannot be understood: read all rows once, with \"run --full\"")
+	}
+	if err := c.fits(k, ""); err != nil {
+		return bound{}, err
+	}
+	overlap := c.Overlap
+	if overlap == 0 {
+		overlap = DefaultOverlap
+	}
+	switch k {
+	case integer:
+		n, _ := new(big.Int).SetString(text, 10)
+		return bound{kind: k, text: n.Sub(n, big.NewInt(c.Step)).String()}, nil
+	case day:
+		return bound{kind: k, text: at.Add(-overlap).Format(dayLayout)}, nil
+	}
+	from := at.Add(-overlap).UTC().Format(momentLayout)
+	if len(text) > 10 && text[10] == 'T' {
+		from = from[:10] + "T" + from[11:]
+	}
+	return bound{kind: k, text: from}, nil
+}
+
+// checkCursor reports whether the columns have the cursor's, and whether the query can be asked for part of its rows.
+func (t *Table) checkCursor(ctx context.Context, columns []column) error {
+	_, err := t.bindCursor(columns)
+	if err != nil {
+		return err
+	}
+	f := t.backend.(follower)
+	c, err := t.openNone(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	_, err = t.mark(ctx, f, c, bound{})
+	return err
+}
+
+// openNone opens a scan of no rows, in which the query stands as it does when it is asked for changes.
+func (t *Table) openNone(ctx context.Context, f follower) (following, error) {
+	c, err := f.openQuery(ctx, "SELECT r.*"+f.wrapping().rows(f.text())+" WHERE 1 = 0")
+	if err != nil {
+		return nil, fmt.Errorf("the query cannot be asked for what changed, for which it must be one that can stand in parentheses after FROM: %w", err)
+	}
+	if _, err := c.next(); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// CursorIndexed reports whether the database finds the rows that changed by an index, as far as it says. Where it does not,
+// reading only these costs about as much as reading all.
+func (t *Table) CursorIndexed(ctx context.Context) (bool, error) {
+	if t.cursor == nil {
+		return false, errors.New("the source has no cursor")
+	}
+	f := t.backend.(follower)
+	c, err := t.openNone(ctx, f)
+	if err != nil {
+		return false, contextFirst(ctx, err)
+	}
+	defer c.close()
+	mark, err := t.mark(ctx, f, c, bound{})
+	if err != nil || mark == "" { // there is nothing to find
+		return err == nil, contextFirst(ctx, err)
+	}
+	from, err := t.cursor.bound(mark)
+	if err != nil {
+		return false, err
+	}
+	from.sql = f.wrapping().bound(from)
+	indexed, err := f.wrapping().indexed(ctx, c, t.changed(f, from), from)
+	return indexed, contextFirst(ctx, err)
+}

@@ -1,0 +1,84 @@
+package source
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// indexedPostgres looks for the bound in the condition of an index. A small table is read as a whole even where it has an
+// index, unless the server is told not to.
+func indexedPostgres(ctx context.Context, c following, query string, from bound) (bool, error) {
+	if _, err := c.lookUp(ctx, "SELECT set_config('enable_seqscan', 'off', true)"); err != nil {
+		return false, err
+	}
+	condition := regexp.MustCompile(`>= \(?'?` + regexp.QuoteMeta(from.text) + `(['+)]|$)`)
+	found := false
+	err := visitPlan(ctx, c, "EXPLAIN (FORMAT JSON, COSTS OFF) "+query, func(node map[string]any) {
+		text, _ := node["Index Cond"].(string)
+		found = found || condition.MatchString(text)
+	})
+	return found, err
+}
+
+// smallTable is up to how many rows MySQL may prefer to read all, whatever indexes there are.
+const smallTable = 10_000
+
+// indexedMySQL looks for tables that are read as a whole.
+func indexedMySQL(ctx context.Context, c following, query string, _ bound) (bool, error) {
+	whole := false
+	err := visitPlan(ctx, c, "EXPLAIN FORMAT=JSON "+query, func(node map[string]any) {
+		rows, _ := node["rows"].(float64)
+		if r, ok := node["rows_examined_per_scan"].(float64); ok {
+			rows = r
+		}
+		if access := node["access_type"]; (access == "ALL" || access == "index") && rows > smallTable {
+			whole = true
+		}
+	})
+	return !whole, err
+}
+
+// indexedSQLite looks for a search from a value on.
+func indexedSQLite(ctx context.Context, c following, query string, _ bound) (bool, error) {
+	steps, err := c.lookUp(ctx, "EXPLAIN QUERY PLAN "+query)
+	if err != nil {
+		return false, fmt.Errorf("ask how the query is carried out: %w", err)
+	}
+	for _, step := range steps {
+		if detail := step[len(step)-1]; strings.Contains(detail, "SEARCH") && strings.Contains(detail, ">?)") {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// visitPlan visits every object of a plan in JSON.
+func visitPlan(ctx context.Context, c following, query string, visit func(map[string]any)) error {
+	found, err := c.lookUp(ctx, query)
+	if err != nil || len(found) == 0 {
+		return fmt.Errorf("ask how the query is carried out: %w", err)
+	}
+	var plan any
+	if err := json.Unmarshal([]byte(found[0][0]), &plan); err != nil {
+		return fmt.Errorf("read how the query is carried out: %w", err)
+	}
+	var walk func(any)
+	walk = func(at any) {
+		switch node := at.(type) {
+		case map[string]any:
+			visit(node)
+			for _, below := range node {
+				walk(below)
+			}
+		case []any:
+			for _, below := range node {
+				walk(below)
+			}
+		}
+	}
+	walk(plan)
+	return nil
+}

@@ -1,0 +1,223 @@
+package source
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"owlatsync"
+)
+
+// wrapping is how a dialect asks for part of a query's rows.
+type wrapping struct {
+	quote string // around names, doubled inside
+	// top is the expression for the highest value m.c of the cursor as text: not beyond the server's clock, because a time
+	// in the future would have everything missed that comes before it.
+	top map[kind]string
+	// bound makes a literal.
+	bound func(bound) string
+	// key adds what the text of a key in the column is compared with to the arguments, and returns it as SQL; empty where no
+	// value of the column has such a text.
+	key func(c column, text string, args []any) (string, []any)
+	// indexed reports whether the plan of a query finds rows from the bound on by an index.
+	indexed func(ctx context.Context, c following, query string, from bound) (bool, error)
+	// loose says that a column's values have types of their own; top then gives the type of the highest too.
+	loose bool
+}
+
+var (
+	wrapPostgres = &wrapping{
+		quote:   `"`,
+		indexed: indexedPostgres,
+		top: map[kind]string{
+			moment:  "least(m.c, now())::text", // times without a zone are in the session's, which is UTC
+			day:     "least(m.c, (now() AT TIME ZONE 'UTC')::date)::text",
+			integer: "m.c::text",
+		},
+		bound: func(b bound) string {
+			if b.kind == moment {
+				return "'" + b.text + "+00'"
+			}
+			return "'" + b.text + "'"
+		},
+		key: func(c column, text string, args []any) (string, []any) {
+			place := fmt.Sprintf("$%d", len(args)+1)
+			switch {
+			case c.kind == integer:
+				if _, err := strconv.ParseInt(text, 10, 64); err != nil {
+					return "", args
+				}
+				place += "::bigint"
+			case c.DatabaseType == "uuid" && !uuid.MatchString(text):
+				return "", args
+			}
+			return place, append(args, text)
+		},
+	}
+	wrapMySQL = &wrapping{
+		quote:   "`",
+		indexed: indexedMySQL,
+		top: map[kind]string{
+			moment:  "CAST(LEAST(m.c, UTC_TIMESTAMP(6)) AS CHAR)",
+			day:     "CAST(LEAST(m.c, UTC_DATE()) AS CHAR)",
+			integer: "CAST(m.c AS CHAR)",
+		},
+		bound: func(b bound) string {
+			if b.kind == integer {
+				return b.text
+			}
+			return "'" + b.text + "'"
+		},
+		// Arguments would have the driver use another protocol, in which values come in other forms.
+		key: func(c column, text string, args []any) (string, []any) {
+			if c.kind == integer && isInteger(text) {
+				return text, args
+			}
+			return "_utf8mb4 X'" + hex.EncodeToString([]byte(text)) + "'", args
+		},
+	}
+	wrapSQLite = &wrapping{
+		quote:   `"`,
+		indexed: indexedSQLite,
+		bound: func(b bound) string {
+			switch b.kind {
+			case integer:
+				return b.text
+			case moment: // texts are compared as such: whole seconds are the beginning of all forms of a time
+				return "'" + b.text[:momentForm] + "'"
+			}
+			return "'" + b.text + "'"
+		},
+		key: func(_ column, text string, args []any) (string, []any) {
+			args = append(args, text)
+			sql := fmt.Sprintf("?%d", len(args))
+			if n, err := strconv.ParseInt(text, 10, 64); err == nil && isInteger(text) {
+				args = append(args, n)
+				sql += fmt.Sprintf(", ?%d", len(args))
+			}
+			return sql, args
+		},
+		loose: true,
+	}
+)
+
+var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// isInteger reports whether the text is how databases print a whole number.
+func isInteger(text string) bool {
+	digits := strings.TrimPrefix(text, "-")
+	return digits != "" && strings.Trim(digits, "0123456789") == "" && (digits[0] != '0' || text == "0")
+}
+
+func (w *wrapping) name(column string) string {
+	return "r." + w.quote + strings.ReplaceAll(column, w.quote, w.quote+w.quote) + w.quote
+}
+
+// rows puts the query into a FROM. The line end keeps a comment at its end from taking what follows.
+func (w *wrapping) rows(query string) string {
+	return " FROM (" + strings.TrimRight(query, "; \t\r\n") + "\n) AS r"
+}
+
+// changed is the query for the rows whose cursor is not before the bound, or not known.
+func (t *Table) changed(f follower, from bound) string {
+	w := f.wrapping()
+	column := w.name(t.cursor.Column)
+	return "SELECT r.*" + w.rows(f.text()) + " WHERE " + column + " >= " + from.sql + " OR " + column + " IS NULL"
+}
+
+// again is the query for rows with the given keys that changed leaves out.
+func (t *Table) again(f follower, from bound, b *binding, keys []string) (query string, args []any) {
+	w := f.wrapping()
+	which := "1 = 0"
+	var single []string // values of a key of one column
+	for _, key := range keys {
+		conditions, before := make([]string, 0, len(b.key)), len(args)
+		for i, part := range owlatsync.SplitKey(key, len(b.key)) {
+			var sql string
+			if sql, args = w.key(b.columns[b.key[i]], part, args); sql == "" {
+				conditions, args = nil, args[:before]
+				break
+			}
+			if len(b.key) == 1 {
+				single = append(single, sql)
+				continue
+			}
+			conditions = append(conditions, w.name(t.mapping.Key[i])+" IN ("+sql+")")
+		}
+		if len(conditions) > 0 && len(conditions) == len(b.key) {
+			which += " OR " + strings.Join(conditions, " AND ")
+		}
+	}
+	if single != nil {
+		which = w.name(t.mapping.Key[0]) + " IN (" + strings.Join(single, ", ") + ")"
+	}
+	return "SELECT r.*" + w.rows(f.text()) + " WHERE " + w.name(t.cursor.Column) + " < " + from.sql + " AND (" + which + ")", args
+}
+
+// mark asks for the highest value that the scan has seen; empty where there is none.
+func (t *Table) mark(ctx context.Context, f follower, c following, from bound) (string, error) {
+	w := f.wrapping()
+	k, err := t.bindCursor(c.columns())
+	if err != nil {
+		return "", err
+	}
+	column := w.name(t.cursor.Column)
+	top := w.top[k]
+	if w.loose {
+		top = "typeof(m.c), CAST(m.c AS TEXT)"
+	}
+	query := "SELECT " + top + " FROM (SELECT " + column + " AS c" + w.rows(f.text()) + " WHERE " + column + " IS NOT NULL"
+	if from.sql != "" {
+		query += " AND " + column + " >= " + from.sql
+	}
+	found, err := c.lookUp(ctx, query+" ORDER BY "+column+" DESC LIMIT 1) AS m")
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("read how far the cursor %q is: %w", t.cursor.Column, err)
+	case len(found) == 0:
+		return "", nil
+	case w.loose:
+		return t.cursor.looseMark(found[0][0], found[0][1], time.Now())
+	}
+	return newMark(k, found[0][0]), nil
+}
+
+// looseMark makes a mark of a value that has a type of its own.
+func (c *Cursor) looseMark(typ, text string, now time.Time) (string, error) {
+	switch {
+	case typ == "integer":
+		return newMark(integer, text), c.fits(integer, typ)
+	case typ != "text":
+		return "", c.fits(number, typ)
+	}
+	k, latest := moment, now.UTC().Format(momentLayout)
+	if len(text) == len(dayLayout) {
+		k, latest = day, now.UTC().Format(dayLayout)
+	} else if len(text) > 10 && text[10] == 'T' {
+		latest = latest[:10] + "T" + latest[11:]
+	}
+	at, err := parseBound(k, strings.Replace(text, " +0000 UTC", "", 1))
+	if err != nil || k == moment && !utc(text) {
+		return "", &ColumnError{c.Column, "its highest value is a text that is no time in UTC, such as 2006-01-02 15:04:05: texts of another form cannot be compared; make times of all, or use a column of whole numbers"}
+	}
+	if at.After(now) {
+		text = latest
+	}
+	return newMark(k, strings.Replace(text, " +0000 UTC", "", 1)), c.fits(k, typ)
+}
+
+// utc reports whether a text of a time names no other zone.
+func utc(text string) bool {
+	if len(text) < momentForm {
+		return false
+	}
+	switch zone := strings.TrimLeft(text[momentForm:], ".0123456789"); zone {
+	case "", "Z", "+00:00", " +0000 UTC":
+		return true
+	}
+	return false
+}
