@@ -145,9 +145,8 @@ func (b *cursorBench) open(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(log, "  making a ledger of %d entries\n", cursorRows)
 	path := filepath.Join(folder, "ledger.db")
-	if err := makeCursorLedger(ctx, path, b.client, cursorRows, cursorChanged); err != nil {
+	if err := makeCursorLedger(ctx, path, b.client, log, cursorRows, cursorChanged); err != nil {
 		return err
 	}
 	b.path = path
@@ -156,13 +155,12 @@ func (b *cursorBench) open(ctx context.Context, log io.Writer) error {
 	if err == nil {
 		table, err = table.WithCursor(source.Cursor{Column: "updated_at", Overlap: time.Minute})
 	}
-	b.sync = reconcile.Sync{Name: cursorSync, Source: table, FullEvery: time.Nanosecond}
+	b.sync = reconcile.Sync{Name: diffSync.Name, Source: table, FullEvery: time.Nanosecond}
 	return err
 }
 
 const (
 	cursorSchema = "owlatsync_bench_cursor"
-	cursorSync   = "users"
 )
 
 // change gives rows all over the table another name, as an application does, which notes the time.
