@@ -72,8 +72,8 @@ func TestWithoutLimiterNothingIsPaced(t *testing.T) {
 		d := deploy(t)
 		d.inject(t, owlattest.Fault{Kind: owlattest.Latency, Delay: 10 * ms})
 		busy(t, d.client, time.Second)
-		if n := d.Stats().Count("", "", http.StatusOK); n != 16*100 {
-			t.Errorf("%d requests in a second, want 16 every 10 ms", n)
+		if n := d.Stats().Count("", "", http.StatusOK); n != 64*100 {
+			t.Errorf("%d requests in a second, want 64 every 10 ms", n)
 		}
 	})
 }

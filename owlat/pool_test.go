@@ -68,7 +68,7 @@ func TestPoolFollowsTheLatency(t *testing.T) {
 
 func TestPoolIsBoundedWithoutALimiter(t *testing.T) {
 	t.Parallel()
-	for most, want := range map[int]int32{0: 16, 3: 3, 200: 100} {
+	for most, want := range map[int]int32{0: 64, 3: 3, 200: 100} {
 		synctest.Test(t, func(t *testing.T) {
 			d := deploy(t)
 			d.inject(t, owlattest.Fault{Kind: owlattest.Latency, Delay: time.Second})

@@ -3,6 +3,7 @@ package progress
 import (
 	"bytes"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,12 +43,12 @@ func TestPlainLines(t *testing.T) {
 		d.Observe(done(owlatsync.Invalid, 0))
 		time.Sleep(lineEvery)
 		synctest.Wait()
-		refused := 0
-		d.Refused(func() int { return refused })
+		var refused atomic.Int64
+		d.Refused(func() int { return int(refused.Load()) })
 		d.Observe(done(owlatsync.Created, 0))
 		time.Sleep(lineEvery)
 		synctest.Wait()
-		refused = 12
+		refused.Store(12)
 		time.Sleep(lineEvery)
 		synctest.Wait()
 		d.Stop()
