@@ -63,7 +63,9 @@ func (p *planner) plan(ctx context.Context, run int64) error {
 	for _, o := range owlatsync.Outcomes {
 		p.summary.Outcomes[o] = 0
 	}
-	if err := p.scanSource(ctx); err != nil {
+	err = p.scanSource(ctx)
+	p.summary.Outcomes[owlatsync.Unchanged] += p.scan.unchanged
+	if err != nil {
 		return err
 	}
 	p.summary.Rows, p.summary.Entries = p.scan.rows, p.reading.entries(p.scan.ix)

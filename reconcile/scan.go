@@ -19,6 +19,8 @@ type scan struct {
 	run  int64
 	ix   *index
 	rows int
+	// unchanged rows are counted here and not in a map, because nearly all are.
+	unchanged int
 	// keyless counts rows whose key could not be told: any of the absent may be one of them.
 	keyless int
 	fresh   map[uint64]uint64 // key hash → address hash of every spooled row
@@ -107,7 +109,7 @@ func (p *planner) sight(ctx context.Context, d *desired, key, position, address,
 	if known {
 		sc.ix.see(at)
 		if same {
-			p.summary.Outcomes[owlatsync.Unchanged]++
+			sc.unchanged++
 			return nil
 		}
 	}

@@ -19,6 +19,7 @@ type binding struct {
 
 	current owlatsync.Row
 	buf     []byte          // of the row's texts
+	careful bool            // each value is checked for being UTF-8
 	texts   strings.Builder // the block in which they are kept
 	parts   []string
 }

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -157,4 +158,67 @@ func TestGenericTransactions(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Rows are read ahead of whoever takes them; that shows neither in what comes before an error nor in what a scan leaves behind.
+func TestRowsAreReadAhead(t *testing.T) {
+	t.Parallel()
+	lost := errors.New("the line is down")
+	for _, n := range []int{0, 1, 1023, 1024, 1025, 5000} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			d := &plainDriver{types: []string{"TEXT"}}
+			for i := range n {
+				d.rows = append(d.rows, []driver.Value{fmt.Sprintf("user%d@example.com", i)})
+			}
+			table := must(source.SQL(d.open(t), source.Generic, "SELECT 1", source.Mapping{Email: "c_TEXT"}))
+			whole := func(want error) {
+				rows, err := read(t.Context(), table)
+				if !errors.Is(err, want) || len(rows) != n {
+					t.Fatalf("%d rows and %v, want %d and %v", len(rows), err, n, want)
+				}
+				for i, row := range rows {
+					if row.Email.Value != d.rows[i][0] || row.Position != fmt.Sprintf("row %d", i+1) {
+						t.Fatalf("%s is %q, want row %d, %q", row.Position, row.Email.Value, i+1, d.rows[i][0])
+					}
+				}
+				if want != nil && n > 0 {
+					says(t, err, fmt.Sprintf("read beyond row %d", n))
+				}
+			}
+			whole(nil)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			for _, stop := range []func(){func() {}, cancel} {
+				taken := 0
+				for _, err := range table.Rows(ctx) {
+					if err != nil {
+						t.Fatal(err)
+					}
+					if taken++; taken == 1000 {
+						stop()
+						break
+					}
+				}
+				if taken != min(n, 1000) || d.next > taken+4*1024 {
+					t.Errorf("%d rows taken and %d read", taken, d.next)
+				}
+			}
+			d.breakOff = lost
+			whole(lost)
+			if d.rolledBack != len(d.asked)-refusals(d.asked) {
+				t.Errorf("%d of %d transactions rolled back", d.rolledBack, len(d.asked)-refusals(d.asked))
+			}
+		})
+	}
+}
+
+// refusals counts the transactions that a plainDriver does not begin.
+func refusals(asked []driver.TxOptions) (n int) {
+	for _, o := range asked {
+		if o != (driver.TxOptions{}) {
+			n++
+		}
+	}
+	return n
 }

@@ -21,6 +21,7 @@ var mySQL = dialect{
 	begin:    beginMySQL,
 	kindOf:   mySQLKind,
 	wrapping: wrapMySQL,
+	direct:   true,
 }
 
 // errSpent has a connection closed whose session was changed for a scan.

@@ -72,71 +72,88 @@ func (b *binding) keep() string {
 	return b.texts.String()[start:]
 }
 
-// row maps the cursor's current row.
+// row maps the cursor's current row. Nearly all are plain: one look at the whole row tells that all of it is UTF-8. Only
+// where it is not, or something else is wrong, each value is looked at.
 func (b *binding) row(c cursor) (*owlatsync.Row, error) {
-	r := &b.current
-	r.Defect = ""
+	b.careful = false
+	spans, err := b.read(c)
+	if err == nil && (b.current.Defect != "" || !utf8.Valid(b.buf)) {
+		b.careful = true
+		spans, err = b.read(c)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, all := &b.current, b.keep()
+	r.Position = all[:spans.position]
+	r.Key = all[spans.key.start:spans.key.end]
+	r.Email, r.FirstName, r.LastName = spans.email.field(all), spans.first.field(all), spans.last.field(all)
+	return r, nil
+}
+
+// spans are the parts of a row's buffer.
+type spans struct {
+	position                int
+	key, email, first, last span
+}
+
+func (b *binding) read(c cursor) (s spans, err error) {
+	b.current.Defect = ""
 	unit, n := c.position()
 	b.buf = append(append(b.buf[:0], unit...), ' ')
 	b.buf = strconv.AppendInt(b.buf, int64(n), 10)
-	position := len(b.buf)
-
-	key, err := b.appendKey(c)
-	if err != nil {
-		return nil, err
+	s.position = len(b.buf)
+	if s.key, err = b.appendKey(c); err != nil {
+		return s, err
 	}
-	email, err := b.appendField(c, b.email)
-	if err != nil {
-		return nil, err
+	if s.email, err = b.appendField(c, b.email); err != nil {
+		return s, err
 	}
-	first, err := b.appendField(c, b.firstName)
-	if err != nil {
-		return nil, err
+	if s.first, err = b.appendField(c, b.firstName); err != nil {
+		return s, err
 	}
-	last, err := b.appendField(c, b.lastName)
-	if err != nil {
-		return nil, err
+	if s.last, err = b.appendField(c, b.lastName); err != nil {
+		return s, err
 	}
 	if err := b.readConsents(c); err != nil {
-		return nil, err
+		return s, err
 	}
-	if err := b.readProperties(c); err != nil {
-		return nil, err
-	}
-
-	all := b.keep()
-	r.Position = all[:position]
-	r.Key = all[key.start:key.end]
-	r.Email, r.FirstName, r.LastName = email.field(all), first.field(all), last.field(all)
-	return r, nil
+	return s, b.readProperties(c)
 }
 
 // appendKey appends the row's key; its span is empty where there is none or it has a defect.
 func (b *binding) appendKey(c cursor) (span, error) {
 	start := len(b.buf)
+	key := span{start: start, end: start}
 	for i, at := range b.key {
-		from := len(b.buf)
 		s, err := b.appendField(c, at)
 		if err != nil {
 			return span{}, err
 		}
-		if s.state != owlatsync.Set || len(bytes.TrimSpace(b.buf[s.start:s.end])) == 0 {
+		if s.state != owlatsync.Set || blank(b.buf[s.start:s.end]) {
 			b.defect(at, "is empty, but is part of the key")
 			b.buf = b.buf[:start]
 			return span{}, nil
 		}
-		if len(b.key) > 1 {
-			b.parts[i] = string(b.buf[from:])
-			b.buf = b.buf[:from]
+		if key = s; len(b.key) > 1 {
+			b.parts[i] = string(b.buf[s.start:])
+			b.buf = b.buf[:start]
 		}
 	}
 	if len(b.key) > 1 {
 		b.buf = append(b.buf, owlatsync.JoinKey(b.parts...)...)
+		key = span{start: start, end: len(b.buf)}
 	}
-	return span{start: start, end: len(b.buf)}, nil
+	return key, nil
 }
 
-// appendField appends the text of a column. A value that is no text leaves the field unmapped and the row a defect.
+// blank reports whether a text is nothing but white space, which its first byte nearly always tells.
+func blank(text []byte) bool {
+	return len(text) == 0 || (text[0] <= ' ' || text[0] >= utf8.RuneSelf) && len(bytes.TrimSpace(text)) == 0
+}
+
+// appendField appends the text of a column, which begins with a byte that keeps texts that are no UTF-8 from completing each
+// other. A value that is no text leaves the field unmapped and the row a defect.
 func (b *binding) appendField(c cursor, at int) (span, error) {
 	if at == unmapped {
 		return span{}, nil
@@ -150,10 +167,11 @@ func (b *binding) appendField(c cursor, at int) (span, error) {
 	case v.kind == nested:
 		b.defect(at, "holds a JSON object or array, not one value")
 		return span{}, nil
-	case !utf8.Valid(v.text):
+	case b.careful && !utf8.Valid(v.text):
 		b.defect(at, "is not valid UTF-8")
 		return span{}, nil
 	}
+	b.buf = append(b.buf, 0)
 	start := len(b.buf)
 	b.buf = append(b.buf, v.text...)
 	return span{owlatsync.Set, start, len(b.buf)}, nil

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -33,6 +34,8 @@ type dialect struct {
 	kindOf func(databaseType string) kind
 	// bytesAreBinary says that a value of bytes is no text, whatever the column's type.
 	bytesAreBinary bool
+	// direct says that a scan's query goes to the driver itself: what begin has set up is of the connection, not of database/sql.
+	direct bool
 	// wrapping is how part of a query's rows are asked for; nil: they are not.
 	wrapping *wrapping
 }
@@ -119,7 +122,7 @@ func (b *sqlBackend) openQuery(ctx context.Context, query string) (following, er
 		c.close()
 		return nil, err
 	}
-	if c.rows, err = c.run(ctx, query); err != nil {
+	if err := c.query(query); err != nil {
 		c.close()
 		return nil, fmt.Errorf("run the query: %w", err)
 	}
@@ -127,6 +130,7 @@ func (b *sqlBackend) openQuery(ctx context.Context, query string) (following, er
 		c.close()
 		return nil, err
 	}
+	c.feed = startFeed(ctx, c.rows, c.types)
 	return c, nil
 }
 
@@ -138,28 +142,44 @@ type sqlCursor struct {
 	cancel  context.CancelFunc
 	run     queryFunc
 	end     func(context.Context) error
-	rows    *sql.Rows
+	rows    typedRows
 	cols    []column
-	values  []sqlValue
-	targets []any
+	types   []sqlType
+	feed    *feed
+	batch   *sqlBatch
+	at      int // rows of the batch before the present one
 	n       int
 	done    bool
 }
 
-func (c *sqlCursor) describe() error {
-	types, err := c.rows.ColumnTypes()
-	if err != nil {
-		return fmt.Errorf("read the query's columns: %w", err)
+// query runs a query for rows to be read.
+func (c *sqlCursor) query(query string, args ...any) (err error) {
+	if c.dialect.direct && len(args) == 0 {
+		if c.rows, err = queryDirectly(c.ctx, c.conn, query); err != nil || c.rows != nil {
+			return err
+		}
 	}
-	if len(types) == 0 {
+	rows, err := c.run(c.ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	scanned, err := newScannedRows(rows)
+	if err == nil {
+		c.rows = scanned
+	}
+	return err
+}
+
+func (c *sqlCursor) describe() error {
+	names := c.rows.Columns()
+	if len(names) == 0 {
 		return fmt.Errorf("the statement returns no columns: %w", ErrNotQuery)
 	}
-	c.values, c.targets = make([]sqlValue, len(types)), make([]any, len(types))
-	for i, t := range types {
-		k := c.dialect.kindOf(t.DatabaseTypeName())
-		c.cols = append(c.cols, column{Column{t.Name(), t.DatabaseTypeName()}, k})
-		c.values[i] = sqlValue{declared: k, bytesAreBinary: c.dialect.bytesAreBinary}
-		c.targets[i] = &c.values[i]
+	for i, name := range names {
+		databaseType := c.rows.ColumnTypeDatabaseTypeName(i)
+		k := c.dialect.kindOf(databaseType)
+		c.cols = append(c.cols, column{Column{name, databaseType}, k})
+		c.types = append(c.types, sqlType{declared: k, bytesAreBinary: c.dialect.bytesAreBinary})
 	}
 	return nil
 }
@@ -168,22 +188,47 @@ func (c *sqlCursor) columns() []column       { return c.cols }
 func (c *sqlCursor) position() (string, int) { return "row", c.n }
 
 func (c *sqlCursor) next() (bool, error) {
-	if !c.rows.Next() {
-		if err := c.rows.Err(); err != nil {
-			return false, err
-		}
-		c.done = true
-		return false, nil
+	if c.batch != nil && c.at+1 < c.batch.rows {
+		c.at++
+		c.n++
+		return true, nil
 	}
-	if err := c.rows.Scan(c.targets...); err != nil {
-		return false, err
+	if c.batch != nil && c.batch.err != nil {
+		return c.ended(c.batch.err)
 	}
+	if c.batch = c.feed.next(c.batch); c.batch == nil {
+		return false, c.ctx.Err()
+	}
+	if c.batch.rows == 0 {
+		return c.ended(c.batch.err)
+	}
+	c.at = 0
 	c.n++
 	return true, nil
 }
 
+func (c *sqlCursor) ended(err error) (bool, error) {
+	if err != io.EOF {
+		return false, err
+	}
+	c.done = true
+	return false, c.closeRows()
+}
+
+// closeRows frees the connection for the next query.
+func (c *sqlCursor) closeRows() error {
+	if c.feed != nil {
+		c.feed.wait()
+	}
+	rows := c.rows
+	if c.rows = nil; rows == nil {
+		return nil
+	}
+	return rows.Close()
+}
+
 func (c *sqlCursor) cell(i int) (cell, error) {
-	v := &c.values[i]
+	v := &c.batch.cells[c.at*len(c.types)+i]
 	if v.binary {
 		return cell{}, &ColumnError{c.cols[i].Name, fmt.Sprintf("row %d holds binary data, which cannot be mapped; make text of it in the query, such as %s",
 			c.n, c.dialect.castHint)}
@@ -191,14 +236,14 @@ func (c *sqlCursor) cell(i int) (cell, error) {
 	return v.cell, nil
 }
 
-func (c *sqlCursor) requery(_ context.Context, query string, args []any) (err error) {
-	if err := c.rows.Close(); err != nil {
+func (c *sqlCursor) requery(_ context.Context, query string, args []any) error {
+	if err := c.closeRows(); err != nil {
 		return err
 	}
-	if c.rows, err = c.run(c.ctx, query, args...); err != nil {
+	if err := c.query(query, args...); err != nil {
 		return fmt.Errorf("run the query for single rows: %w", err)
 	}
-	c.done = false
+	c.feed, c.batch, c.done = startFeed(c.ctx, c.rows, c.types), nil, false
 	return nil
 }
 
@@ -234,10 +279,7 @@ func (c *sqlCursor) close() {
 		c.cancel()
 	}
 	// What the closing of a scan says no longer matters: its rows are read, or it has failed already.
-	fit := true
-	if c.rows != nil {
-		fit = c.rows.Close() == nil
-	}
+	fit := c.closeRows() == nil
 	if c.end != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), cleanUpTimeout)
 		fit = c.end(ctx) == nil && fit

@@ -19,6 +19,7 @@ var sqlite = dialect{
 	kindOf:         sqliteKind,
 	wrapping:       wrapSQLite,
 	bytesAreBinary: true,
+	direct:         true,
 }
 
 func beginSQLite(ctx context.Context, conn *sql.Conn, _ string) (queryFunc, func(context.Context) error, error) {

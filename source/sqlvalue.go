@@ -1,86 +1,88 @@
 package source
 
 import (
+	"database/sql/driver"
 	"fmt"
 	"strconv"
 	"time"
 )
 
-// sqlValue takes one value from a driver, whatever Go type the driver gives it, and keeps its memory from row to row.
-type sqlValue struct {
+// sqlType is what the values of a column are made of.
+type sqlType struct {
 	declared       kind
 	bytesAreBinary bool
-
-	cell   cell
-	binary bool
-	buf    []byte
-	spare  []byte
 }
 
-// Scan implements sql.Scanner.
-func (v *sqlValue) Scan(src any) error {
-	v.binary = false
+// sqlCell is a value as it was read.
+type sqlCell struct {
+	cell
+	binary bool // it cannot be mapped
+}
+
+// cell takes one value from a driver, whatever Go type the driver gives it, and keeps its text in the batch.
+func (t sqlType) cell(src driver.Value, b *sqlBatch) sqlCell {
+	var c cell
 	switch x := src.(type) {
 	case nil:
-		v.cell = cell{null: true}
+		return sqlCell{cell: cell{null: true}}
 	case []byte:
-		if v.binary = v.bytesAreBinary; v.binary {
-			return nil
+		if t.bytesAreBinary {
+			return sqlCell{binary: true}
 		}
-		v.buf = append(v.buf[:0], x...)
-		v.cell = canonical(v.declared, v.buf, &v.spare)
+		c = canonical(t.declared, x, &b.spare)
 	case string:
-		v.buf = append(v.buf[:0], x...)
-		v.cell = canonical(v.textKind(), v.buf, &v.spare)
+		b.raw = append(b.raw[:0], x...)
+		c = canonical(t.textKind(), b.raw, &b.spare)
 	case int64:
-		v.buf = strconv.AppendInt(v.buf[:0], x, 10)
-		v.setInteger(x == 0 || x == 1)
+		b.spare = strconv.AppendInt(b.spare[:0], x, 10)
+		c = t.integer(b.spare, x == 0 || x == 1)
 	case uint64:
-		v.buf = strconv.AppendUint(v.buf[:0], x, 10)
-		v.setInteger(x <= 1)
+		b.spare = strconv.AppendUint(b.spare[:0], x, 10)
+		c = t.integer(b.spare, x <= 1)
 	case float64:
-		v.buf = appendFloat(v.buf[:0], x, 64)
-		v.cell = cell{kind: number, text: v.buf}
+		b.spare = appendFloat(b.spare[:0], x, 64)
+		c = cell{kind: number, text: b.spare}
 	case float32:
-		v.buf = appendFloat(v.buf[:0], float64(x), 32)
-		v.cell = cell{kind: number, text: v.buf}
+		b.spare = appendFloat(b.spare[:0], float64(x), 32)
+		c = cell{kind: number, text: b.spare}
 	case bool:
-		v.cell = cell{kind: boolean, text: truth(x)}
+		c = cell{kind: boolean, text: truth(x)}
 	case time.Time:
-		v.setTime(x)
+		c = t.time(x, b)
 	default:
-		v.buf = fmt.Append(v.buf[:0], x)
-		v.cell = cell{kind: text, text: v.buf}
+		b.spare = fmt.Append(b.spare[:0], x)
+		c = cell{kind: text, text: b.spare}
 	}
-	return nil
+	c.text = b.keep(c.text)
+	return sqlCell{cell: c}
 }
 
 // textKind is the kind of a value that came as a string: what the type says, unless only the value's own Go type could
 // bear that out, as where a database lets any column hold text.
-func (v *sqlValue) textKind() kind {
-	switch v.declared {
+func (t sqlType) textKind() kind {
+	switch t.declared {
 	case boolean, binary, bits:
 		return text
 	}
-	return v.declared
+	return t.declared
 }
 
-// setInteger takes the number in buf; a database without booleans of its own keeps them as 0 and 1.
-func (v *sqlValue) setInteger(flag bool) {
-	if v.declared == boolean && flag {
-		v.cell = cell{kind: boolean, text: truth(v.buf[0] == '1')}
-		return
+// integer is a number in decimal; a database without booleans of its own keeps them as 0 and 1.
+func (t sqlType) integer(digits []byte, flag bool) cell {
+	if t.declared == boolean && flag {
+		return cell{kind: boolean, text: truth(digits[0] == '1')}
 	}
-	v.cell = cell{kind: integer, text: v.buf}
+	return cell{kind: integer, text: digits}
 }
 
-func (v *sqlValue) setTime(t time.Time) {
+func (t sqlType) time(at time.Time, b *sqlBatch) cell {
+	if at.IsZero() {
+		return cell{null: true}
+	}
 	form := time.RFC3339Nano
-	if v.declared == day {
+	if t.declared == day {
 		form = time.DateOnly
 	}
-	if v.cell = (cell{null: true}); !t.IsZero() {
-		v.buf = t.UTC().AppendFormat(v.buf[:0], form)
-		v.cell = cell{kind: moment, text: v.buf}
-	}
+	b.spare = at.UTC().AppendFormat(b.spare[:0], form)
+	return cell{kind: moment, text: b.spare}
 }

@@ -1,0 +1,104 @@
+package source
+
+import (
+	"context"
+	"database/sql/driver"
+)
+
+// A batch ends at so many rows or bytes; so that little is read of a scan that ends early, and little memory waits.
+const (
+	batchRows  = 1024
+	batchBytes = 128 << 10
+	// batchKeep is how much memory a batch keeps for the next rows.
+	batchKeep = 1 << 20
+)
+
+// feed reads the rows of a query ahead, so that the driver works on one core while the rows are mapped and compared on
+// another. Its goroutine alone uses the driver's rows until it has ended.
+type feed struct {
+	rows   driver.Rows
+	values []sqlType
+	full   chan *sqlBatch // closed at the end
+	free   chan *sqlBatch
+}
+
+// startFeed reads rows until their end, an error or the end of ctx. The caller must call wait, and close the rows after it.
+func startFeed(ctx context.Context, rows driver.Rows, values []sqlType) *feed {
+	const batches = 3 // one is filled, one waits, one is worked on
+	f := &feed{rows: rows, values: values, full: make(chan *sqlBatch, 1), free: make(chan *sqlBatch, batches)}
+	for range batches {
+		f.free <- &sqlBatch{}
+	}
+	go f.read(ctx)
+	return f
+}
+
+func (f *feed) read(ctx context.Context) {
+	defer close(f.full)
+	dest := make([]driver.Value, len(f.values))
+	for {
+		var b *sqlBatch
+		select {
+		case b = <-f.free:
+		case <-ctx.Done():
+			return
+		}
+		b.fill(f.rows, f.values, dest)
+		err := b.err // the batch is another's once it is sent
+		select {
+		case f.full <- b:
+		case <-ctx.Done():
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// next gives the last batch back and returns the next one; nil where ctx ended first.
+func (f *feed) next(last *sqlBatch) *sqlBatch {
+	if last != nil {
+		f.free <- last
+	}
+	return <-f.full
+}
+
+// wait returns when nothing is read any more.
+func (f *feed) wait() {
+	for range f.full {
+	}
+}
+
+// sqlBatch is a number of rows whose texts lie in one buffer.
+type sqlBatch struct {
+	cells []sqlCell // row by row
+	rows  int
+	err   error // what came after the rows; io.EOF is the complete end
+	texts []byte
+	raw   []byte // of one value
+	spare []byte // the same
+}
+
+func (b *sqlBatch) fill(rows driver.Rows, values []sqlType, dest []driver.Value) {
+	b.cells, b.rows, b.err = b.cells[:0], 0, nil
+	if b.texts = b.texts[:0]; cap(b.texts) > batchKeep {
+		b.texts = nil
+	}
+	for b.rows < batchRows && len(b.texts) < batchBytes {
+		if b.err = rows.Next(dest); b.err != nil {
+			return
+		}
+		for i := range values {
+			b.cells = append(b.cells, values[i].cell(dest[i], b))
+		}
+		b.rows++
+	}
+}
+
+// keep copies a text into the batch. It stays where it is when the buffer must grow.
+func (b *sqlBatch) keep(text []byte) []byte {
+	start := len(b.texts)
+	b.texts = append(b.texts, text...)
+	return b.texts[start:len(b.texts):len(b.texts)]
+}

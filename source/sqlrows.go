@@ -1,0 +1,93 @@
+package source
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+)
+
+// typedRows are a driver's rows that tell their columns' types.
+type typedRows interface {
+	driver.Rows
+	driver.RowsColumnTypeDatabaseTypeName
+}
+
+// queryDirectly runs a query without arguments past database/sql, whose locks and conversions cost a sixth of reading the rows.
+// Nothing else uses the connection while they are read, because the scan holds it. The rows are nil where the driver has no
+// such way.
+func queryDirectly(ctx context.Context, conn *sql.Conn, query string) (rows typedRows, err error) {
+	err = conn.Raw(func(c any) error {
+		queryer, ok := c.(driver.QueryerContext)
+		if !ok {
+			return nil
+		}
+		found, err := queryer.QueryContext(ctx, query, nil)
+		if err != nil {
+			if errors.Is(err, driver.ErrSkip) {
+				return nil
+			}
+			return err
+		}
+		if rows, ok = found.(typedRows); !ok {
+			return found.Close()
+		}
+		return nil
+	})
+	return rows, err
+}
+
+// scannedRows are the rows of database/sql as a driver has them.
+type scannedRows struct {
+	*sql.Rows
+	types   []*sql.ColumnType
+	values  []scanned
+	targets []any
+}
+
+// scanned takes a value as it is; of bytes, it holds the driver's until the next row.
+type scanned struct{ value driver.Value }
+
+func (s *scanned) Scan(src any) error {
+	s.value = src
+	return nil
+}
+
+func newScannedRows(rows *sql.Rows) (*scannedRows, error) {
+	types, err := rows.ColumnTypes()
+	if err != nil {
+		return nil, errors.Join(err, rows.Close())
+	}
+	r := &scannedRows{Rows: rows, types: types, values: make([]scanned, len(types)), targets: make([]any, len(types))}
+	for i := range r.values {
+		r.targets[i] = &r.values[i]
+	}
+	return r, nil
+}
+
+func (r *scannedRows) Columns() []string {
+	names := make([]string, len(r.types))
+	for i, t := range r.types {
+		names[i] = t.Name()
+	}
+	return names
+}
+
+func (r *scannedRows) ColumnTypeDatabaseTypeName(i int) string { return r.types[i].DatabaseTypeName() }
+
+func (r *scannedRows) Next(dest []driver.Value) error {
+	if !r.Rows.Next() {
+		if err := r.Err(); err != nil {
+			return err
+		}
+		return io.EOF
+	}
+	if err := r.Scan(r.targets...); err != nil {
+		return err
+	}
+	for i := range dest {
+		dest[i] = r.values[i].value
+	}
+	return nil
+}
