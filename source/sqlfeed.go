@@ -8,9 +8,9 @@ import (
 // A batch ends at so many rows or bytes; so that little is read of a scan that ends early, and little memory waits.
 const (
 	batchRows  = 1024
-	batchBytes = 128 << 10
+	batchBytes = 32 << 10
 	// batchKeep is how much memory a batch keeps for the next rows.
-	batchKeep = 1 << 20
+	batchKeep = 128 << 10
 )
 
 // feed reads the rows of a query ahead, so that the driver works on one core while the rows are mapped and compared on
@@ -82,8 +82,8 @@ type sqlBatch struct {
 
 func (b *sqlBatch) fill(rows driver.Rows, values []sqlType, dest []driver.Value) {
 	b.cells, b.rows, b.err = b.cells[:0], 0, nil
-	if b.texts = b.texts[:0]; cap(b.texts) > batchKeep {
-		b.texts = nil
+	if b.texts = b.texts[:0]; b.texts == nil || cap(b.texts) > batchKeep {
+		b.texts = make([]byte, 0, batchBytes+batchBytes/8)
 	}
 	for b.rows < batchRows && len(b.texts) < batchBytes {
 		if b.err = rows.Next(dest); b.err != nil {
