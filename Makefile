@@ -16,7 +16,7 @@ build: ## Build bin/owlat-sync, one static binary.
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/ ./cmd/owlat-sync
 
 test: ## Run the whole suite with the race detector, beside private PostgreSQL and MariaDB servers.
-	$(GO) run ./internal/testservers -- $(GO) test -race $(PACKAGES)
+	$(GO) run ./internal/testservers -- $(GO) test -race -timeout 30m $(PACKAGES)
 
 soak: ## Play random histories against the engine for FOR=1h or longer, and print the seed of one that fails.
 	OWLATSYNC_SOAK=$(FOR) $(GO) test -race -timeout 0 -v -run '^TestModel$$' ./reconcile

@@ -368,17 +368,31 @@ func (m *model) checkLedger(log *runLog) {
 	m.must(release())
 }
 
+// concerning adds up what concerns the contact or one that is known for it.
+func (m *model) concerning(contact string, counts map[string]int) (sum int) {
+	for other, n := range counts {
+		if m.share(contact, other) {
+			sum += n
+		}
+	}
+	return sum
+}
+
 // checkEvents: each event reaches Owlat at most once per firing of its rule.
 func (m *model) checkEvents(log *runLog) {
 	type event struct{ name, address, contact string }
 	sent := make(map[event]int) // possibly delivered
-	updates := make(map[string]int)
+	updates, foreign, broken := make(map[string]int), make(map[string]int), 0
 	for _, past := range m.runs {
-		if past.sync != log.sync {
-			continue
+		if past.sync == log.sync && past.fuse.blown {
+			broken++
 		}
 		for _, r := range past.requests() {
 			switch {
+			case past.sync != log.sync:
+				if r.unknown() && r.Route == owlattest.RouteContact && r.Method == http.MethodPut {
+					foreign[r.contact]++
+				}
 			case !r.unknown():
 			case r.Route == owlattest.RouteEvents && strings.HasSuffix(jsonField(r.Body, "eventName"), string(reconcile.OnAppears)):
 				sent[event{name: jsonField(r.Body, "eventName"), address: jsonField(r.Body, "email")}]++
@@ -397,11 +411,10 @@ func (m *model) checkEvents(log *runLog) {
 		case strings.HasSuffix(e.name, string(reconcile.OnAppears)):
 			due = m.appearances(log.sync, e.address)
 		default:
-			for other, n := range updates {
-				if m.share(e.contact, other) {
-					due += n
-				}
-			}
+			due = m.concerning(e.contact, updates)
+			// An update that a run was about to send when it broke off counts as made where the contact is as it was to be: nobody
+			// can tell that another sync made it so.
+			due += min(broken, m.concerning(e.contact, foreign))
 		}
 		if n > due {
 			m.fail("the event %s was sent %d times for %s%s, and was due at most %d times", e.name, n, e.address, e.contact, due)
