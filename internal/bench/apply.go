@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"owlatsync"
@@ -201,10 +199,9 @@ syncs:
 	if err != nil {
 		return 0, 0, fmt.Errorf("%w\n%s", err, errOut.Bytes())
 	}
-	var report owlatsync.Report
-	text := strings.TrimSpace(out.String())
-	if err := json.Unmarshal([]byte(text[strings.LastIndexByte(text, '\n')+1:]), &report); err != nil {
-		return 0, 0, fmt.Errorf("read the report of the run: %w", err)
+	report, err := lastReport(out.Bytes())
+	if err != nil {
+		return 0, 0, err
 	}
 	if made := report.Outcomes[owlatsync.Created]; made != n || server.Len() != n {
 		return 0, 0, fmt.Errorf("the run created %d contacts and the emulator has %d, not %d", made, server.Len(), n)

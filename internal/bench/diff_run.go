@@ -48,11 +48,9 @@ func (b *diffBench) close() error {
 
 // build makes the program as a release is made, and an emulator that it would send its requests to.
 func (b *diffBench) build(ctx context.Context) error {
-	b.program = filepath.Join(b.folder, "owlat-sync")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.program, "./cmd/owlat-sync")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the program: %w\n%s", err, out)
+	var err error
+	if b.program, _, err = buildPrograms(ctx, b.folder); err != nil {
+		return err
 	}
 	b.emulator = &owlattest.Server{}
 	b.key = b.emulator.AddKey()
@@ -84,10 +82,9 @@ func (b *diffBench) runOnce(ctx context.Context, r *race, watch func(pid int)) (
 	if err != nil {
 		return 0, 0, fmt.Errorf("owlat-sync run: %w\n%s", err, errOut.Bytes())
 	}
-	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	var report owlatsync.Report
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &report); err != nil {
-		return 0, 0, fmt.Errorf("read the report of the run: %w", err)
+	report, err := lastReport(out.Bytes())
+	if err != nil {
+		return 0, 0, err
 	}
 	if n := report.Outcomes[owlatsync.Unchanged]; report.Rows != r.rows || n != r.rows {
 		return 0, 0, fmt.Errorf("the run found %d of %d rows unchanged, not %d", n, report.Rows, r.rows)
@@ -96,6 +93,15 @@ func (b *diffBench) runOnce(ctx context.Context, r *race, watch func(pid int)) (
 		return 0, 0, fmt.Errorf("the run sent %d requests and counted %d", sent, report.Requests.Total)
 	}
 	return took, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), nil
+}
+
+// lastReport reads the report with which the output of "run --json" ends.
+func lastReport(out []byte) (report owlatsync.Report, err error) {
+	out = bytes.TrimSpace(out)
+	if err := json.Unmarshal(out[bytes.LastIndexByte(out, '\n')+1:], &report); err != nil {
+		return report, fmt.Errorf("read the report of the run: %w", err)
+	}
+	return report, nil
 }
 
 func (b *diffBench) config(run diffRun) []byte {
