@@ -106,7 +106,7 @@ func connectionFaults() []fault {
 		},
 		{
 			id: "slow", title: "Slow answers",
-			means: "Answers that take less than 30 seconds are waited for. Up to 16 rows are worked on at once, so that " +
+			means: "Answers that take less than 30 seconds are waited for. The longer they take, the more rows are worked on at once, up to 128, so that " +
 				"latency alone rarely slows a run.",
 			todo: "Nothing.",
 			variants: []variant{
