@@ -23,8 +23,9 @@ func TestCommandsAreAsTypedHere(t *testing.T) {
 			t.Errorf("with %s: %s, want %s", path, got, want)
 		}
 	}
-	if got := a.command("verify", ""); !strings.HasPrefix(got, "owlat-sync verify --config ") {
-		t.Errorf("without a sync: %s", got)
+	a.configPath = "other.yaml"
+	if got, want := a.command("verify", ""), "owlat-sync verify --config other.yaml"; got != want {
+		t.Errorf("without a sync: %s, want %s", got, want)
 	}
 }
 
