@@ -24,7 +24,7 @@ func (l *SQLite) All(ctx context.Context, sync string) iter.Seq2[*reconcile.Entr
 		after := ""
 		for {
 			page := make([]*reconcile.Entry, 0, entryPage)
-			query := "SELECT " + entryColumns + ` FROM entries e JOIN marks m ON m.sync = e.sync AND m.entry = e.id
+			query := "SELECT " + entryColumns + ` FROM entries e
 				WHERE e.sync = (SELECT id FROM syncs WHERE name = ?1) AND e.key > ?2 ORDER BY e.key LIMIT ?3`
 			err := l.query(ctx, query, []any{sync, after, entryPage}, func(rows *sql.Rows) error {
 				_, e, err := scanEntry(rows)
@@ -55,8 +55,7 @@ func (l *SQLite) Sharers(ctx context.Context, contactIDs []string) ([]reconcile.
 	var found []reconcile.Holder
 	for chunk := range slices.Chunk(contactIDs, maxParameters) {
 		query := "SELECT s.name, " + entryColumns + ` FROM entries e
-			JOIN marks m ON m.sync = e.sync AND m.entry = e.id JOIN syncs s ON s.id = e.sync
-			WHERE e.contact_id IN (` + places(1, len(chunk)) + ")"
+			JOIN syncs s ON s.id = e.sync WHERE e.contact_id IN (` + places(1, len(chunk)) + ")"
 		err := l.query(ctx, query, arguments(chunk), func(rows *sql.Rows) error {
 			var sync string
 			_, e, err := scanEntry(rows, &sync)

@@ -12,28 +12,6 @@ import (
 	"owlatsync/reconcile"
 )
 
-// markSize is the length of a mark: what the diff needs of one entry.
-const markSize = 32
-
-func appendMark(b []byte, keyHash, addressHash uint64, f reconcile.Fingerprint) []byte {
-	for _, n := range [...]uint64{keyHash, addressHash, f.Hi, f.Lo} {
-		b = binary.LittleEndian.AppendUint64(b, n)
-	}
-	return b
-}
-
-func encodeMark(e *reconcile.Entry) []byte {
-	return appendMark(make([]byte, 0, markSize), reconcile.HashText(e.Key), reconcile.HashText(e.Email), e.Fingerprint)
-}
-
-func decodeMark(b []byte) reconcile.IndexEntry {
-	return reconcile.IndexEntry{
-		KeyHash:     binary.LittleEndian.Uint64(b),
-		AddressHash: binary.LittleEndian.Uint64(b[8:]),
-		Fingerprint: reconcile.Fingerprint{Hi: binary.LittleEndian.Uint64(b[16:]), Lo: binary.LittleEndian.Uint64(b[24:])},
-	}
-}
-
 // How an entry stands, as stored; all but stateApplied have an index.
 const (
 	stateApplied = iota
@@ -59,7 +37,7 @@ type step struct {
 	sync, key string
 	replaces  string
 	entry     []any // the arguments of upsertEntry after the sync
-	mark      []byte
+	mark      [markSize]byte
 	run       int64
 	at        int64
 	event     string
@@ -135,23 +113,24 @@ func encodeEntry(e *reconcile.Entry, now time.Time) ([]any, error) {
 	return []any{
 		e.Key, textOrNull(e.ContactID), textOrNull(e.Email), identity, e.FirstName, e.LastName, string(e.Origin),
 		memberships, timeOrNull(e.Intent.Create), failure, stateOf(e), timeOrNull(e.FirstSeen), timeOrNull(changed), events,
+		fingerprintOrNull(e.Fingerprint),
 	}, nil
 }
 
-// entryColumns are what scanEntry reads, of entries e and marks m.
+// entryColumns are what scanEntry reads, of entries e.
 const entryColumns = `e.id, e.key, e.contact_id, e.email, e.identity, e.first_name, e.last_name, e.origin,
-	e.memberships, e.intent, e.failure, e.first_seen, e.changed_at, e.events, m.mark`
+	e.memberships, e.intent, e.failure, e.first_seen, e.changed_at, e.events, e.fingerprint`
 
 // scanEntry reads entryColumns, after the columns that go into before.
 func scanEntry(rows *sql.Rows, before ...any) (id int64, e *reconcile.Entry, err error) {
 	var (
 		contact, email, identity, memberships, failure, events sql.NullString
 		intent, firstSeen, changedAt                           sql.NullInt64
-		mark                                                   sql.RawBytes
+		print                                                  sql.RawBytes
 	)
 	e = new(reconcile.Entry)
 	err = rows.Scan(append(before, &id, &e.Key, &contact, &email, &identity, &e.FirstName, &e.LastName, &e.Origin,
-		&memberships, &intent, &failure, &firstSeen, &changedAt, &events, &mark)...)
+		&memberships, &intent, &failure, &firstSeen, &changedAt, &events, &print)...)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -159,10 +138,13 @@ func scanEntry(rows *sql.Rows, before ...any) (id int64, e *reconcile.Entry, err
 	if identity.Valid {
 		e.Identity = identity.String
 	}
-	if len(mark) != markSize {
-		return 0, nil, fmt.Errorf("%w (the mark of an entry is cut short)", ErrCorrupt)
+	switch len(print) {
+	case 0:
+	case fingerprintSize:
+		e.Fingerprint = decodeFingerprint(print)
+	default:
+		return 0, nil, fmt.Errorf("%w (the fingerprint of an entry is cut short)", ErrCorrupt)
 	}
-	e.Fingerprint = decodeMark(mark).Fingerprint
 	e.Intent.Create, e.FirstSeen, e.ChangedAt = timeOf(intent), timeOf(firstSeen), timeOf(changedAt)
 	if memberships.Valid {
 		if err := json.Unmarshal([]byte(memberships.String), &e.Memberships); err != nil {
@@ -180,6 +162,17 @@ func scanEntry(rows *sql.Rows, before ...any) (id int64, e *reconcile.Entry, err
 		}
 	}
 	return id, e, nil
+}
+
+// fingerprintSize is the length of a fingerprint, as stored.
+const fingerprintSize = 16
+
+func fingerprintOrNull(f reconcile.Fingerprint) any {
+	if f == (reconcile.Fingerprint{}) { // IsZero is also true of a doubt, which must be kept
+		return nil
+	}
+	b := make([]byte, 0, fingerprintSize)
+	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(b, f.Hi), f.Lo)
 }
 
 func textOrNull(s string) any {

@@ -201,7 +201,7 @@ func (x *exporter) runs() error {
 
 func (x *exporter) entries() error {
 	return x.each("SELECT s.name, "+entryColumns+` FROM entries e
-		JOIN marks m ON m.sync = e.sync AND m.entry = e.id JOIN syncs s ON s.id = e.sync ORDER BY e.id`, func(rows *sql.Rows) (exportLine, error) {
+		JOIN syncs s ON s.id = e.sync ORDER BY e.id`, func(rows *sql.Rows) (exportLine, error) {
 		var sync text
 		_, e, err := scanEntry(rows, &sync)
 		if err != nil {
@@ -212,7 +212,7 @@ func (x *exporter) entries() error {
 			FirstName: text(e.FirstName), LastName: text(e.LastName), Origin: string(e.Origin), Memberships: e.Memberships,
 			Create: e.Intent.Create, Events: e.Events, Failure: e.Failure, FirstSeen: e.FirstSeen, ChangedAt: e.ChangedAt,
 		}
-		if !e.Fingerprint.IsZero() {
+		if e.Fingerprint != (reconcile.Fingerprint{}) { // a doubt is exported too
 			line.Fingerprint = fmt.Sprintf("%016x%016x", e.Fingerprint.Hi, e.Fingerprint.Lo)
 		}
 		return exportLine{Entry: line}, nil

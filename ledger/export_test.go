@@ -50,6 +50,13 @@ func furnish(t *testing.T, l *SQLite) {
 	for _, key := range []string{"1", "2", "3"} {
 		must(l.Record(t.Context(), rowRecord(key), reconcile.Record{Sync: "orders", Entry: &reconcile.Entry{Key: key, Email: "same@example.com"}}))
 	}
+	doubtful := &reconcile.Entry{Key: "in doubt", ContactID: "contact3", Email: "doubt@example.com", Fingerprint: reconcile.Fingerprint{Hi: 2}}
+	must(l.Record(t.Context(), reconcile.Record{Sync: "users", Entry: doubtful}))
+	found, err := l.Entries(t.Context(), "users", []string{"in doubt"})
+	must(err)
+	if got := found["in doubt"]; got == nil || got.Fingerprint != doubtful.Fingerprint {
+		t.Fatalf("an entry in doubt is kept as %+v", got)
+	}
 	report := owlatsync.NewReport("users", "1")
 	report.Rows, report.Seconds = 3, 1.5
 	for _, r := range []reconcile.Run{
@@ -132,7 +139,7 @@ func exported(t *testing.T, l *SQLite) []byte {
 func mustBeEmpty(t *testing.T, l *SQLite) {
 	t.Helper()
 	var n int
-	err := l.readers.QueryRow(`SELECT (SELECT count(*) FROM syncs) + (SELECT count(*) FROM entries) + (SELECT count(*) FROM marks)
+	err := l.readers.QueryRow(`SELECT (SELECT count(*) FROM syncs) + (SELECT count(*) FROM entries) + (SELECT count(*) FROM packs)
 		+ (SELECT count(*) FROM history) + (SELECT count(*) FROM runs) + (SELECT count(*) FROM forgotten) + (SELECT count(*) FROM opt_outs)
 		+ (SELECT count(*) FROM meta)`).Scan(&n)
 	if err != nil || n != 0 {

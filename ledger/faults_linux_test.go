@@ -92,20 +92,6 @@ func occupy(t *testing.T, folder string) (release func()) {
 	}
 }
 
-func mustBeSound(t *testing.T, l *SQLite) {
-	t.Helper()
-	var verdict string
-	if err := l.readers.QueryRow("PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
-		t.Errorf("integrity check: %q, %v", verdict, err)
-	}
-	var torn int
-	err := l.readers.QueryRow(`SELECT (SELECT count(*) FROM entries WHERE id NOT IN (SELECT entry FROM marks))
-		+ (SELECT count(*) FROM marks WHERE entry NOT IN (SELECT id FROM entries))`).Scan(&torn)
-	if err != nil || torn != 0 {
-		t.Errorf("%d entries without mark or marks without entry: %v", torn, err)
-	}
-}
-
 func TestFullDisk(t *testing.T) {
 	apart(t, func(t *testing.T, folder string) {
 		smallDisk(t, folder, 4)

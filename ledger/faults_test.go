@@ -242,8 +242,8 @@ func TestDamagedValues(t *testing.T) {
 	}{
 		{"memberships", "UPDATE entries SET memberships = '[{'", entries},
 		{"failure", "UPDATE entries SET failure = '7'", entries},
-		{"mark of an entry", "UPDATE marks SET mark = x'00'", entries},
-		{"mark of the index", "UPDATE marks SET mark = x'00'", func(t *testing.T, l *SQLite) (last error) {
+		{"fingerprint", "UPDATE entries SET fingerprint = x'00'", entries},
+		{"mark of the index", "UPDATE packs SET marks = substr(marks, 2)", func(t *testing.T, l *SQLite) (last error) {
 			for _, err := range l.Index(t.Context(), "users") {
 				last = err
 			}

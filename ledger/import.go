@@ -284,10 +284,7 @@ func (m *importer) entry(x *exportEntry) error {
 	if err != nil {
 		return err
 	}
-	if err := m.tx.exec(insertEntry, append([]any{sync}, args...)...); err != nil {
-		return err
-	}
-	return m.tx.exec(upsertMark, sync, e.Key, encodeMark(e))
+	return m.tx.putEntry(insertEntry, sync, args, encodeMark(e))
 }
 
 func (m *importer) history(h *exportHistory) error {

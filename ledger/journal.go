@@ -142,7 +142,7 @@ func (l *SQLite) Standing(ctx context.Context, sync string) (reconcile.Standing,
 	var s reconcile.Standing
 	var open int
 	err := l.readers.QueryRowContext(ctx, `SELECT s.adopted,
-			(SELECT count(*) FROM marks WHERE sync = s.id),
+			(SELECT count(*) FROM entries WHERE sync = s.id),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state >= ?2),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state = ?3)

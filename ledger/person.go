@@ -142,13 +142,11 @@ func (t *tx) ensureForgetSecret() ([]byte, error) {
 
 func (t *tx) eraseRows(p *person) error {
 	for r, id := range p.rows {
-		for _, statement := range []string{
-			"DELETE FROM marks WHERE sync = ?1 AND entry = ?2",
-			"DELETE FROM entries WHERE sync = ?1 AND id = ?2",
-		} {
-			if err := t.exec(statement, r.sync, id); err != nil {
-				return err
-			}
+		if err := t.mark(r.sync, id, noMark); err != nil {
+			return err
+		}
+		if err := t.exec("DELETE FROM entries WHERE sync = ?1 AND id = ?2", r.sync, id); err != nil {
+			return err
 		}
 		if err := t.exec("DELETE FROM history WHERE sync = ?1 AND key = ?2", r.sync, r.key); err != nil {
 			return err

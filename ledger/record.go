@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"runtime"
@@ -122,17 +123,15 @@ func (l *SQLite) commitWaiting(ctx context.Context) {
 
 const (
 	insertEntry = `INSERT INTO entries (sync, key, contact_id, email, identity, first_name, last_name, origin,
-		memberships, intent, failure, state, first_seen, changed_at, events)
-	VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)`
+		memberships, intent, failure, state, first_seen, changed_at, events, fingerprint)
+	VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)`
 	upsertEntry = insertEntry + `
 	ON CONFLICT (sync, key) DO UPDATE SET contact_id = excluded.contact_id, email = excluded.email,
 		identity = excluded.identity, first_name = excluded.first_name, last_name = excluded.last_name,
 		origin = excluded.origin, memberships = excluded.memberships, intent = excluded.intent,
 		failure = excluded.failure, state = excluded.state, first_seen = excluded.first_seen,
-		changed_at = excluded.changed_at, events = excluded.events`
-	upsertMark = `INSERT INTO marks (sync, entry, mark)
-	SELECT sync, id, ?3 FROM entries WHERE sync = ?1 AND key = ?2
-	ON CONFLICT (sync, entry) DO UPDATE SET mark = excluded.mark`
+		changed_at = excluded.changed_at, events = excluded.events, fingerprint = excluded.fingerprint`
+	returningID   = " RETURNING id"
 	insertHistory = "INSERT INTO history (sync, key, at, run, event, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
 )
 
@@ -143,10 +142,7 @@ func (t *tx) record(steps []step) error {
 		if err != nil {
 			return err
 		}
-		if err := t.exec(upsertEntry, append([]any{sync}, s.entry...)...); err != nil {
-			return err
-		}
-		if err := t.exec(upsertMark, sync, s.key, s.mark); err != nil {
+		if err := t.putEntry(upsertEntry, sync, s.entry, s.mark); err != nil {
 			return err
 		}
 		if s.replaces != "" {
@@ -187,9 +183,22 @@ func (l *SQLite) Forget(ctx context.Context, sync string, keys []string) error {
 }
 
 func (t *tx) forget(sync int64, key string) error {
-	err := t.exec("DELETE FROM marks WHERE sync = ?1 AND entry = (SELECT id FROM entries WHERE sync = ?1 AND key = ?2)", sync, key)
+	var id int64
+	err := t.row("DELETE FROM entries WHERE sync = ?1 AND key = ?2"+returningID, []any{sync, key}, &id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	return t.exec("DELETE FROM entries WHERE sync = ?1 AND key = ?2", sync, key)
+	return t.mark(sync, id, noMark)
+}
+
+// putEntry stores an entry by one of the statements above, and its mark.
+func (t *tx) putEntry(statement string, sync int64, entry []any, mark [markSize]byte) error {
+	var id int64
+	if err := t.row(statement+returningID, append([]any{sync}, entry...), &id); err != nil {
+		return err
+	}
+	return t.mark(sync, id, mark)
 }

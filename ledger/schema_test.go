@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -174,12 +175,30 @@ func TestEveryVersionIsMigrated(t *testing.T) {
 			if err := old.Close(); err != nil {
 				t.Fatal(err)
 			}
-			execFile(t, file, "INSERT INTO syncs (id, name) VALUES (1, 'users')",
-				"INSERT INTO entries (id, sync, key, first_name, last_name, origin, state) VALUES (1, 1, 'old', '', '', '', 1)",
-				fmt.Sprintf("INSERT INTO marks VALUES (1, 1, x'%x')", encodeMark(&reconcile.Entry{Key: "old"})))
+			statements := []string{"INSERT INTO syncs (id, name) VALUES (1, 'users'), (2, 'orders')"}
+			for id := 1; id < 1000; id++ {
+				if id > 300 && id < 700 || id%9 == 0 {
+					continue
+				}
+				e := &reconcile.Entry{Key: fmt.Sprint("old", id), Fingerprint: reconcile.Fingerprint{Hi: uint64(id % 5), Lo: uint64(id % 5)}}
+				email := "NULL"
+				if id%4 > 0 {
+					e.Email, email = "a@example.com", "'a@example.com'"
+				}
+				var mark []byte
+				for _, part := range []uint64{reconcile.HashText(e.Key), reconcile.HashText(e.Email), e.Fingerprint.Hi, e.Fingerprint.Lo} {
+					mark = binary.LittleEndian.AppendUint64(mark, part)
+				}
+				statements = append(statements,
+					fmt.Sprintf("INSERT INTO entries (id, sync, key, email, first_name, last_name, origin, state) VALUES (%d, %d, '%s', %s, '', '', '', 1)",
+						id, 1+id%2, e.Key, email),
+					fmt.Sprintf("INSERT INTO marks VALUES (%d, %d, x'%x')", 1+id%2, id, mark))
+			}
+			execFile(t, file, statements...)
 			l := openIn(t, folder)
 			defer l.Close()
-			mustHold(t, l, "old")
+			mustHold(t, l, "old2", "old298", "old998")
+			mustBeSound(t, l)
 			furnish(t, l)
 			copied := openFresh(t)
 			if err := copied.Import(t.Context(), bytes.NewReader(exported(t, l))); err != nil {

@@ -42,6 +42,7 @@ type tx struct {
 	ctx   context.Context
 	w     *writer
 	syncs map[string]int64 // ids that came to be in it
+	packs map[int64][]byte // changed, but not written yet
 }
 
 // transact runs fn in a transaction that is committed when fn returns nil and rolled back otherwise.
@@ -50,7 +51,11 @@ func (w *writer) transact(ctx context.Context, d durability, fn func(*tx) error)
 	if err := w.begin(t.ctx, d); err != nil {
 		return err
 	}
-	if err := fn(t); err != nil {
+	err := fn(t)
+	if err == nil {
+		err = t.writePacks()
+	}
+	if err != nil {
 		w.rollback(t.ctx)
 		return err
 	}

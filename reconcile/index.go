@@ -84,7 +84,7 @@ func (ix *index) add(entries map[string]*Entry) {
 			ix.pages = append(ix.pages, new(indexPage))
 		}
 		page := ix.pages[len(ix.pages)-1]
-		page.put(IndexEntry{KeyHash: HashText(e.Key), AddressHash: HashText(e.Email), Fingerprint: e.Fingerprint})
+		page.put(IndexEntry{KeyHash: HashText(e.Key), Blank: e.Email == "", Fingerprint: e.Fingerprint})
 		ix.size++
 	}
 	if len(fresh) > 0 {
@@ -95,14 +95,11 @@ func (ix *index) add(entries map[string]*Entry) {
 // put appends an entry to a page that has room.
 func (p *indexPage) put(e IndexEntry) {
 	p.marks[p.n] = indexMark{e.KeyHash, e.Fingerprint}
-	if e.AddressHash == noAddress {
+	if e.Blank {
 		p.blank.set(p.n)
 	}
 	p.n++
 }
-
-// noAddress is the hash of an entry without an address.
-var noAddress = HashText("")
 
 func readIndex(ctx context.Context, l Ledger, sync string, to chan<- *indexPage) error {
 	send := func(p *indexPage) error {

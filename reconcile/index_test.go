@@ -48,7 +48,7 @@ func indexOf(t testing.TB, n int) *indexed {
 		if invalid != "" {
 			t.Fatal(invalid)
 		}
-		l.entries = append(l.entries, IndexEntry{HashText(d.Key), HashText(d.Email), d.Fingerprint})
+		l.entries = append(l.entries, IndexEntry{HashText(d.Key), false, d.Fingerprint})
 	}
 	return l
 }
@@ -98,9 +98,9 @@ func TestIndexTellsKeysOfOneHashApart(t *testing.T) {
 	const hash = 0xFFFF_FFFF_FFFF_FFFF // whose search goes round the end of the table
 	var l indexed
 	for i := range uint64(5) {
-		l.entries = append(l.entries, IndexEntry{KeyHash: hash, AddressHash: i, Fingerprint: Fingerprint{Lo: i + 1}})
+		l.entries = append(l.entries, IndexEntry{KeyHash: hash, Fingerprint: Fingerprint{Lo: i + 1}})
 	}
-	l.entries = append(l.entries, IndexEntry{KeyHash: hash - 1, AddressHash: HashText(""), Fingerprint: Fingerprint{Lo: 9}})
+	l.entries = append(l.entries, IndexEntry{KeyHash: hash - 1, Blank: true, Fingerprint: Fingerprint{Lo: 9}})
 	ix := loadIndex(t.Context(), &l, "users")
 	defer ix.stop()
 	if err := ix.complete(); err != nil {

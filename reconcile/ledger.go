@@ -109,10 +109,10 @@ type HistoryLine struct {
 	Note  string // more about it, for people; no address
 }
 
-// IndexEntry is what the diff holds of an entry: hashes of its key and address, and the fingerprint of the row last applied.
+// IndexEntry is what the diff needs of an entry.
 type IndexEntry struct {
 	KeyHash     uint64 // HashText(Entry.Key)
-	AddressHash uint64 // HashText(Entry.Email)
+	Blank       bool   // Entry.Email is empty
 	Fingerprint Fingerprint
 }
 

@@ -60,12 +60,16 @@ func (b *diffBench) makeLedger(ctx context.Context, name string, n int) (path st
 
 // multiplyEntry makes the one entry of a ledger into n.
 func multiplyEntry(ctx context.Context, path string, n int) (err error) {
-	const mark = "bench_diff_mark"
-	err = sqlite.RegisterDeterministicScalarFunction(mark, 1, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
-		return markOf(args[0].(int64))
-	})
-	if err != nil && !strings.Contains(err.Error(), "already registered") {
-		return err
+	for name, of := range map[string]func(int64) ([]byte, error){
+		"bench_print": printOf,
+		"bench_pack":  packOf,
+	} {
+		err := sqlite.RegisterDeterministicScalarFunction(name, 1, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+			return of(args[0].(int64))
+		})
+		if err != nil && !strings.Contains(err.Error(), "already registered") {
+			return err
+		}
 	}
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
@@ -84,7 +88,9 @@ func multiplyEntry(ctx context.Context, path string, n int) (err error) {
 		"CREATE TEMP TABLE template AS SELECT * FROM entries",
 		"BEGIN",
 		fmt.Sprintf("INSERT INTO entries (%s) "+rest+"SELECT %s FROM seq, template", columns, n, values),
-		fmt.Sprintf("INSERT INTO marks (sync, entry, mark) "+rest+"SELECT template.sync, n, %s(n) FROM seq, template", n, mark),
+		// The last pack is cut off after the last entry.
+		fmt.Sprintf("REPLACE INTO packs (id, marks) WITH RECURSIVE seq(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM seq WHERE n < %d) "+
+			"SELECT template.sync << 32 | n, substr(bench_pack(n), 1, %d * (1 + %d - n * %d)) FROM seq, template", n/packSlots, markSize, n, packSlots),
 		"COMMIT",
 		"PRAGMA journal_mode = WAL",
 	} {
@@ -100,7 +106,7 @@ func multiplyEntry(ctx context.Context, path string, n int) (err error) {
 func multiplied(ctx context.Context, db *sql.DB) (columns, values string, err error) {
 	own := map[string]string{
 		"id": "n", "key": "n", "contact_id": "printf('k57%029d', n)", "email": "'user' || n || '@example.com'",
-		"first_name": "'First' || n", "last_name": "'Last' || n",
+		"first_name": "'First' || n", "last_name": "'Last' || n", "fingerprint": "bench_print(n)",
 	}
 	rows, err := db.QueryContext(ctx, "SELECT name FROM pragma_table_info('entries')")
 	if err != nil {
@@ -122,16 +128,32 @@ func multiplied(ctx context.Context, db *sql.DB) (columns, values string, err er
 	return strings.Join(names, ", "), strings.Join(expressions, ", "), rows.Err()
 }
 
-// markOf is the mark of person n, as the ledger writes it.
-func markOf(n int64) ([]byte, error) {
+// What the ledger's table of packs is made of.
+const (
+	packSlots = 160
+	markSize  = 25
+)
+
+// printOf is the fingerprint of person n, as the ledger writes it.
+func printOf(n int64) ([]byte, error) {
 	p := person(n)
 	print, err := diffSync.Fingerprint(&p)
-	if err != nil {
-		return nil, err
-	}
+	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, print.Hi), print.Lo), err
+}
+
+// packOf is the nth pack where there is a person for each id in it but 0.
+func packOf(n int64) ([]byte, error) {
 	var b []byte
-	for _, part := range []uint64{reconcile.HashText(p.Key), reconcile.HashText(p.Email.Value), print.Hi, print.Lo} {
-		b = binary.LittleEndian.AppendUint64(b, part)
+	for id := n * packSlots; id < (n+1)*packSlots; id++ {
+		if id == 0 {
+			b = append(b, make([]byte, markSize)...)
+			continue
+		}
+		print, err := printOf(id)
+		if err != nil {
+			return nil, err
+		}
+		b = append(binary.LittleEndian.AppendUint64(append(b, 1), reconcile.HashText(fmt.Sprint(id))), print...)
 	}
 	return b, nil
 }
