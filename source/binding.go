@@ -18,9 +18,9 @@ type binding struct {
 	properties []int
 
 	current owlatsync.Row
-	buf     []byte          // of the row's texts
+	texts   strings.Builder // the block with the texts of the latest rows
 	careful bool            // each value is checked for being UTF-8
-	texts   strings.Builder // the block in which they are kept
+	place   place
 	parts   []string
 }
 

@@ -79,6 +79,10 @@ type csvCursor struct {
 	own       int // lines that were read without the reader
 	others    int // lines that the reader has read
 	buf       []byte
+
+	ahead []byte // what of the buffer is not used yet, as far as it was looked at
+	taken int    // how much ahead was at first
+	quote int    // where in ahead the first quote is, its length or more where there is none
 }
 
 func (c *csvCursor) columns() []column       { return c.cols }
@@ -113,19 +117,26 @@ func (c *csvCursor) took(record []string) {
 }
 
 // plainLine takes the next line's fields out of the buffer if nothing about the line is special; else it has taken nothing
-// but blank lines.
+// but blank lines, and the buffer begins with the line.
 func (c *csvCursor) plainLine() (bool, error) {
 	for {
-		end, err := c.lineEnd()
+		end := bytes.IndexByte(c.ahead, '\n')
 		if end < 0 {
-			return false, err
+			more, err := c.lookAhead()
+			if !more {
+				return false, err
+			}
+			continue
 		}
-		ahead, _ := c.in.Peek(end)
-		line := bytes.TrimSuffix(ahead, []byte{'\r'})
-		if c.delimiter == 0 || bytes.IndexByte(line, '"') >= 0 || len(line) > 0 && !c.split(line) {
+		line := c.ahead[:end]
+		if end > 0 && line[end-1] == '\r' {
+			line = line[:end-1]
+		}
+		if end > c.quote || len(line) > 0 && !c.split(line) {
+			c.giveBack()
 			return false, nil
 		}
-		_, _ = c.in.Discard(end + 1) // of what is in the buffer, and stays there until more is read
+		c.ahead, c.quote = c.ahead[end+1:], c.quote-end-1
 		c.own++
 		c.line = c.own + c.others
 		if len(line) > 0 {
@@ -134,19 +145,35 @@ func (c *csvCursor) plainLine() (bool, error) {
 	}
 }
 
-// lineEnd returns how many bytes before the end of the next line are in the buffer, negative where it holds no whole line.
-func (c *csvCursor) lineEnd() (int, error) {
+// lookAhead makes ahead what the buffer holds, and reads once more where that is no whole line; false: there still is none.
+func (c *csvCursor) lookAhead() (bool, error) {
+	c.giveBack()
+	if c.delimiter == 0 {
+		return false, nil
+	}
 	for fetched := false; ; fetched = true {
 		ahead, _ := c.in.Peek(c.in.Buffered())
-		end := bytes.IndexByte(ahead, '\n')
-		if end >= 0 || fetched {
-			return end, nil
+		if bytes.IndexByte(ahead, '\n') >= 0 {
+			c.ahead, c.taken = ahead, len(ahead)
+			if c.quote = bytes.IndexByte(ahead, '"'); c.quote < 0 {
+				c.quote = len(ahead)
+			}
+			return true, nil
+		}
+		if fetched {
+			return false, nil
 		}
 		_, err := c.in.Peek(len(ahead) + 1)
 		if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
-			return end, err
+			return false, err
 		}
 	}
+}
+
+// giveBack takes out of the buffer what of ahead was used. What is in the buffer stays there until more is read.
+func (c *csvCursor) giveBack() {
+	_, _ = c.in.Discard(c.taken - len(c.ahead))
+	c.ahead, c.taken = nil, 0
 }
 
 // split cuts a line into fields and reports whether they are as many as the header has.

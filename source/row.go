@@ -1,7 +1,6 @@
 package source
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -44,65 +43,61 @@ func readError(c cursor, err error) error {
 	return fmt.Errorf("read beyond %s %d: %w", unit, n, err)
 }
 
-// span is a field whose text lies in the row's buffer.
+// span is a field whose text lies in the block.
 type span struct {
 	state      owlatsync.FieldState
 	start, end int
 }
 
-func (s span) field(all string) owlatsync.Field {
+func (s span) field(block string) owlatsync.Field {
 	if s.state != owlatsync.Set {
 		return owlatsync.Field{State: s.state}
 	}
-	return owlatsync.Some(all[s.start:s.end])
+	return owlatsync.Some(block[s.start:s.end])
 }
 
-// textBlock is how many bytes of text one allocation holds; whoever keeps a string of a row keeps all of its block.
-const textBlock = 8 << 10
+const (
+	// textBlock is how many bytes of text one allocation holds; whoever keeps a string of a row keeps all of its block.
+	textBlock = 8 << 10
+	// textSpare is how many bytes a block must have left for another row. A row that needs more makes the block grow.
+	textSpare = 256
+)
 
-// keep returns the text in buf as a string. Strings share blocks, so that most rows cost no allocation.
-func (b *binding) keep() string {
-	start := b.texts.Len()
-	if start+len(b.buf) > b.texts.Cap() {
-		start = 0
-		b.texts = strings.Builder{}
-		b.texts.Grow(max(textBlock, len(b.buf)))
-	}
-	b.texts.Write(b.buf)
-	return b.texts.String()[start:]
-}
-
-// row maps the cursor's current row. Nearly all are plain: one look at the whole row tells that all of it is UTF-8. Only
-// where it is not, or something else is wrong, each value is looked at.
+// row maps the cursor's current row. Its texts go into a block that rows share, so that most of them cost no allocation.
+// Nearly all are plain: one look at the whole row tells that all of it is UTF-8. Only where it is not, or something else is
+// wrong, each value is looked at.
 func (b *binding) row(c cursor) (*owlatsync.Row, error) {
+	if size := b.texts.Cap(); size-b.texts.Len() < textSpare || size > 2*textBlock {
+		b.texts = strings.Builder{}
+		b.texts.Grow(textBlock)
+	}
 	b.careful = false
 	spans, err := b.read(c)
-	if err == nil && (b.current.Defect != "" || !utf8.Valid(b.buf)) {
+	if err == nil && (b.current.Defect != "" || !utf8.ValidString(b.texts.String()[spans.start:])) {
 		b.careful = true
 		spans, err = b.read(c)
 	}
 	if err != nil {
 		return nil, err
 	}
-	r, all := &b.current, b.keep()
-	r.Position = all[:spans.position]
-	r.Key = all[spans.key.start:spans.key.end]
-	r.Email, r.FirstName, r.LastName = spans.email.field(all), spans.first.field(all), spans.last.field(all)
+	r, block := &b.current, b.texts.String()
+	r.Position = block[spans.start:spans.position]
+	r.Key = block[spans.key.start:spans.key.end]
+	r.Email, r.FirstName, r.LastName = spans.email.field(block), spans.first.field(block), spans.last.field(block)
 	return r, nil
 }
 
-// spans are the parts of a row's buffer.
+// spans are the parts of a row's texts in the block.
 type spans struct {
-	position                int
+	start, position         int
 	key, email, first, last span
 }
 
 func (b *binding) read(c cursor) (s spans, err error) {
 	b.current.Defect = ""
-	unit, n := c.position()
-	b.buf = append(append(b.buf[:0], unit...), ' ')
-	b.buf = strconv.AppendInt(b.buf, int64(n), 10)
-	s.position = len(b.buf)
+	s.start = b.texts.Len()
+	b.texts.Write(b.place.at(c.position()))
+	s.position = b.texts.Len()
 	if s.key, err = b.appendKey(c); err != nil {
 		return s, err
 	}
@@ -121,35 +116,48 @@ func (b *binding) read(c cursor) (s spans, err error) {
 	return s, b.readProperties(c)
 }
 
+// place is the text of a position, such as "line 17". The next one differs from it in little.
+type place struct {
+	unit string
+	n    int
+	text []byte
+}
+
+func (p *place) at(unit string, n int) []byte {
+	last := len(p.text) - 1
+	if n == p.n+1 && unit == p.unit && p.text[last] < '9' {
+		p.text[last]++
+	} else {
+		p.text = strconv.AppendInt(append(append(p.text[:0], unit...), ' '), int64(n), 10)
+	}
+	p.unit, p.n = unit, n
+	return p.text
+}
+
 // appendKey appends the row's key; its span is empty where there is none or it has a defect.
-func (b *binding) appendKey(c cursor) (span, error) {
-	start := len(b.buf)
-	key := span{start: start, end: start}
+func (b *binding) appendKey(c cursor) (key span, err error) {
 	for i, at := range b.key {
-		s, err := b.appendField(c, at)
-		if err != nil {
+		if key, err = b.appendField(c, at); err != nil {
 			return span{}, err
 		}
-		if s.state != owlatsync.Set || blank(b.buf[s.start:s.end]) {
+		part := b.texts.String()[key.start:key.end]
+		if key.state != owlatsync.Set || blank(part) {
 			b.defect(at, "is empty, but is part of the key")
-			b.buf = b.buf[:start]
 			return span{}, nil
 		}
-		if key = s; len(b.key) > 1 {
-			b.parts[i] = string(b.buf[s.start:])
-			b.buf = b.buf[:start]
-		}
+		b.parts[i] = part
 	}
 	if len(b.key) > 1 {
-		b.buf = append(b.buf, owlatsync.JoinKey(b.parts...)...)
-		key = span{start: start, end: len(b.buf)}
+		start := b.texts.Len()
+		b.texts.WriteString(owlatsync.JoinKey(b.parts...))
+		key = span{start: start, end: b.texts.Len()}
 	}
 	return key, nil
 }
 
 // blank reports whether a text is nothing but white space, which its first byte nearly always tells.
-func blank(text []byte) bool {
-	return len(text) == 0 || (text[0] <= ' ' || text[0] >= utf8.RuneSelf) && len(bytes.TrimSpace(text)) == 0
+func blank(text string) bool {
+	return len(text) == 0 || (text[0] <= ' ' || text[0] >= utf8.RuneSelf) && len(strings.TrimSpace(text)) == 0
 }
 
 // appendField appends the text of a column, which begins with a byte that keeps texts that are no UTF-8 from completing each
@@ -171,10 +179,10 @@ func (b *binding) appendField(c cursor, at int) (span, error) {
 		b.defect(at, "is not valid UTF-8")
 		return span{}, nil
 	}
-	b.buf = append(b.buf, 0)
-	start := len(b.buf)
-	b.buf = append(b.buf, v.text...)
-	return span{owlatsync.Set, start, len(b.buf)}, nil
+	b.texts.WriteByte(0)
+	start := b.texts.Len()
+	b.texts.Write(v.text)
+	return span{owlatsync.Set, start, b.texts.Len()}, nil
 }
 
 func (b *binding) readConsents(c cursor) error {
