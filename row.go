@@ -1,13 +1,19 @@
 package owlatsync
 
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+)
+
 // Row is one result of a source, mapped to what Owlat can hold. Its values are as the source gave them, neither trimmed
 // nor validated.
 type Row struct {
 	// Key names the row within its sync: the text of the key column, or of several joined by JoinKey. It is empty where
 	// the sync has no key of its own; then the normalised address is the key.
 	Key string
-	// Position tells a person where the row stands in the source, such as "row 17" or "line 18".
-	Position string
+	// Position tells a person where the row stands in the source.
+	Position Position
 
 	Email     Field
 	FirstName Field
@@ -22,6 +28,38 @@ type Row struct {
 	// Defect says why the row cannot be used although it was read, such as text that is not UTF-8. It names the column and
 	// never contains a value. A row with a defect has at least a Position, and a Key where that could be read.
 	Defect string
+}
+
+// Position is where a row stands in its source, such as row 17 or line 18. The zero value is no position.
+type Position struct {
+	Unit   string // what is counted, such as "row" or "line"
+	Number int
+}
+
+// String returns the position as a person reads it, such as "line 18"; empty for none.
+func (p Position) String() string {
+	if p == (Position{}) {
+		return ""
+	}
+	return p.Unit + " " + strconv.Itoa(p.Number)
+}
+
+// MarshalText returns what String does.
+func (p Position) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText takes what MarshalText returns.
+func (p *Position) UnmarshalText(text []byte) error {
+	*p = Position{}
+	if len(text) == 0 {
+		return nil
+	}
+	i := bytes.LastIndexByte(text, ' ')
+	n, err := strconv.Atoi(string(text[i+1:]))
+	if i < 0 || err != nil {
+		return fmt.Errorf("read a position: %q is none", text)
+	}
+	*p = Position{string(text[:i]), n}
+	return nil
 }
 
 // FieldState tells what a source says of a field.

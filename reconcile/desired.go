@@ -16,7 +16,7 @@ const fingerprintVersion = 1
 // desired is what Owlat should hold for a row: normalised, valid, and with the NULL policy applied.
 type desired struct {
 	Key         string                     `json:"key"`
-	Position    string                     `json:"pos,omitempty"`
+	Position    owlatsync.Position         `json:"pos,omitzero"`
 	Email       string                     `json:"email"`
 	FirstName   *string                    `json:"first,omitempty"` // nil: leave what Owlat holds
 	LastName    *string                    `json:"last,omitempty"`

@@ -62,7 +62,7 @@ type increment struct {
 type sighting struct {
 	d        *desired // nil: the row is invalid
 	key      string
-	position string
+	position owlatsync.Position
 	address  string // as the source has it
 	invalid  string
 }

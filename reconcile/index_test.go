@@ -34,7 +34,7 @@ func (l *indexed) Index(ctx context.Context, _ string) iter.Seq2[IndexEntry, err
 // testRow is row n of a source, in buffers of its own.
 func testRow(n int) *owlatsync.Row {
 	return &owlatsync.Row{
-		Key: fmt.Sprint(n), Position: fmt.Sprint("row ", n), Email: owlatsync.Some(fmt.Sprintf("user%d@example.com", n)),
+		Key: fmt.Sprint(n), Position: owlatsync.Position{Unit: "row", Number: n}, Email: owlatsync.Some(fmt.Sprintf("user%d@example.com", n)),
 		FirstName: owlatsync.Some(fmt.Sprint("First", n)), LastName: owlatsync.Some(fmt.Sprint("Last", n)),
 	}
 }

@@ -237,7 +237,7 @@ func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders 
 	}
 	for _, name := range []string{d.Key, d.Email} {
 		if reason := p.unsettled[name]; reason != "" {
-			p.end(Decision{Key: d.Key, Position: d.Position, Outcome: owlatsync.Failed, Reason: reason, address: d.Email})
+			p.end(Decision{Key: d.Key, Position: d.Position.String(), Outcome: owlatsync.Failed, Reason: reason, address: d.Email})
 			return nil
 		}
 	}
@@ -246,7 +246,7 @@ func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders 
 	}
 	winner, rekeyed := p.contest(d, holders)
 	if winner != nil {
-		p.end(Decision{Key: d.Key, Position: d.Position, Outcome: owlatsync.Duplicate, address: d.Email,
+		p.end(Decision{Key: d.Key, Position: d.Position.String(), Outcome: owlatsync.Duplicate, address: d.Email,
 			Reason: winner.reason()})
 		return nil
 	}
@@ -394,7 +394,7 @@ func (p *planner) add(ctx context.Context, it *item, phase int, order int64) err
 
 func (it *item) decision() Decision {
 	return Decision{
-		Key: it.Row.Key, Position: it.Row.Position, Outcome: it.Outcome, Reason: it.Reason,
+		Key: it.Row.Key, Position: it.Row.Position.String(), Outcome: it.Outcome, Reason: it.Reason,
 		Changes: it.Changes, Events: it.due(), Requests: it.requests(), address: it.Row.Email,
 	}
 }

@@ -77,7 +77,7 @@ func (p *planner) scanSource(ctx context.Context) error {
 }
 
 // sight takes in a row of the source; d is nil where it is invalid.
-func (p *planner) sight(ctx context.Context, d *desired, key, position, address, invalid string) (err error) {
+func (p *planner) sight(ctx context.Context, d *desired, key string, position owlatsync.Position, address, invalid string) (err error) {
 	sc := p.scan
 	keyHash := HashText(key)
 	var print Fingerprint
@@ -98,12 +98,12 @@ func (p *planner) sight(ctx context.Context, d *desired, key, position, address,
 		case known:
 			sc.ix.see(at)
 		}
-		p.end(Decision{Key: key, Position: position, Outcome: owlatsync.Invalid, Reason: invalid, address: address})
+		p.end(Decision{Key: key, Position: position.String(), Outcome: owlatsync.Invalid, Reason: invalid, address: address})
 		return nil
 	}
 	same := known && sc.ix.mark(at).print == print
 	if _, twice := sc.fresh[keyHash]; known && sc.ix.saw(at) || twice && !same {
-		p.end(Decision{Key: key, Position: position, Outcome: owlatsync.Duplicate, address: d.Email, Reason: reasonSameKey})
+		p.end(Decision{Key: key, Position: position.String(), Outcome: owlatsync.Duplicate, address: d.Email, Reason: reasonSameKey})
 		return nil
 	}
 	if known {

@@ -33,7 +33,7 @@ func (p *planner) leave(ctx context.Context, err error) error {
 // tellRest tells the decision of every row whose own was not told yet.
 func (p *planner) tellRest(ctx context.Context, d Decision, category string) error {
 	tell := func(row *desired) {
-		d.Key, d.Position, d.address = row.Key, row.Position, row.Email
+		d.Key, d.Position, d.address = row.Key, row.Position.String(), row.Email
 		p.emit(RowDone{Decision: d, Category: category})
 	}
 	waiting := 0

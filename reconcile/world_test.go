@@ -40,7 +40,7 @@ func (s rows) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
 				return
 			}
 			row := s.list[i]
-			row.Position = fmt.Sprintf("row %d", i+1)
+			row.Position = owlatsync.Position{Unit: "row", Number: i + 1}
 			if !yield(&row, nil) {
 				return
 			}

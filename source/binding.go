@@ -20,7 +20,6 @@ type binding struct {
 	current owlatsync.Row
 	texts   strings.Builder // the block with the texts of the latest rows
 	careful bool            // each value is checked for being UTF-8
-	place   place
 	parts   []string
 }
 

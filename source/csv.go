@@ -9,6 +9,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"owlatsync"
 )
 
 // CSVOption changes how a CSV file is read.
@@ -85,9 +87,11 @@ type csvCursor struct {
 	quote int    // where in ahead the first quote is, its length or more where there is none
 }
 
-func (c *csvCursor) columns() []column       { return c.cols }
-func (c *csvCursor) position() (string, int) { return "line", c.line }
-func (c *csvCursor) close()                  { c.in.close() }
+func (c *csvCursor) columns() []column { return c.cols }
+func (c *csvCursor) position() owlatsync.Position {
+	return owlatsync.Position{Unit: "line", Number: c.line}
+}
+func (c *csvCursor) close() { c.in.close() }
 
 func (c *csvCursor) next() (bool, error) {
 	c.in.record()

@@ -192,7 +192,7 @@ func FuzzCSV(f *testing.F) {
 				break
 			}
 			var n int
-			if _, err := fmt.Sscanf(row.Position, "line %d", &n); err != nil || n <= last || n > lines {
+			if _, err := fmt.Sscanf(row.Position.String(), "line %d", &n); err != nil || n <= last || n > lines {
 				t.Fatalf("the position is %q after line %d of %d", row.Position, last, lines)
 			}
 			last = n
@@ -251,7 +251,7 @@ func sameAsEncodingCSV(t *testing.T, body string) {
 		if r.Defect == "" {
 			have = append(have, fmt.Sprintf("%q %s", []string{r.Email.Value, r.FirstName.Value}, r.Position))
 		} else {
-			have = append(have, r.Position)
+			have = append(have, r.Position.String())
 		}
 	}
 	for i := range want {

@@ -178,7 +178,7 @@ func TestRowsAreReadAhead(t *testing.T) {
 					t.Fatalf("%d rows and %v, want %d and %v", len(rows), err, n, want)
 				}
 				for i, row := range rows {
-					if row.Email.Value != d.rows[i][0] || row.Position != fmt.Sprintf("row %d", i+1) {
+					if row.Email.Value != d.rows[i][0] || row.Position.Number != i+1 {
 						t.Fatalf("%s is %q, want row %d, %q", row.Position, row.Email.Value, i+1, d.rows[i][0])
 					}
 				}

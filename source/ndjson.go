@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"unicode/utf8"
+
+	"owlatsync"
 )
 
 // maxSample and maxSampleBytes bound the first lines from which the columns of an NDJSON file are known.
@@ -120,9 +122,11 @@ func fieldNames(line []byte) (names []string) {
 	return names
 }
 
-func (c *ndjsonCursor) columns() []column       { return c.cols }
-func (c *ndjsonCursor) position() (string, int) { return "line", c.line }
-func (c *ndjsonCursor) close()                  { c.in.close() }
+func (c *ndjsonCursor) columns() []column { return c.cols }
+func (c *ndjsonCursor) position() owlatsync.Position {
+	return owlatsync.Position{Unit: "line", Number: c.line}
+}
+func (c *ndjsonCursor) close() { c.in.close() }
 
 func (c *ndjsonCursor) next() (bool, error) {
 	var line []byte

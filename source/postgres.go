@@ -12,6 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgtype"
+
+	"owlatsync"
 )
 
 // connectTimeout bounds a connection attempt unless the DSN has a connect_timeout of its own.
@@ -154,8 +156,8 @@ type pgCursor struct {
 	buf    []byte
 }
 
-func (c *pgCursor) columns() []column       { return c.cols }
-func (c *pgCursor) position() (string, int) { return "row", c.n }
+func (c *pgCursor) columns() []column            { return c.cols }
+func (c *pgCursor) position() owlatsync.Position { return owlatsync.Position{Unit: "row", Number: c.n} }
 
 func (c *pgCursor) next() (bool, error) {
 	if c.reader == nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -36,11 +35,11 @@ func readError(c cursor, err error) error {
 	if errors.As(err, &line) {
 		return err
 	}
-	unit, n := c.position()
-	if n == 0 {
+	at := c.position()
+	if at.Number == 0 {
 		return fmt.Errorf("read the first row: %w", err)
 	}
-	return fmt.Errorf("read beyond %s %d: %w", unit, n, err)
+	return fmt.Errorf("read beyond %s: %w", at, err)
 }
 
 // span is a field whose text lies in the block.
@@ -81,7 +80,7 @@ func (b *binding) row(c cursor) (*owlatsync.Row, error) {
 		return nil, err
 	}
 	r, block := &b.current, b.texts.String()
-	r.Position = block[spans.start:spans.position]
+	r.Position = c.position()
 	r.Key = block[spans.key.start:spans.key.end]
 	r.Email, r.FirstName, r.LastName = spans.email.field(block), spans.first.field(block), spans.last.field(block)
 	return r, nil
@@ -89,15 +88,13 @@ func (b *binding) row(c cursor) (*owlatsync.Row, error) {
 
 // spans are the parts of a row's texts in the block.
 type spans struct {
-	start, position         int
+	start                   int
 	key, email, first, last span
 }
 
 func (b *binding) read(c cursor) (s spans, err error) {
 	b.current.Defect = ""
 	s.start = b.texts.Len()
-	b.texts.Write(b.place.at(c.position()))
-	s.position = b.texts.Len()
 	if s.key, err = b.appendKey(c); err != nil {
 		return s, err
 	}
@@ -114,24 +111,6 @@ func (b *binding) read(c cursor) (s spans, err error) {
 		return s, err
 	}
 	return s, b.readProperties(c)
-}
-
-// place is the text of a position, such as "line 17". The next one differs from it in little.
-type place struct {
-	unit string
-	n    int
-	text []byte
-}
-
-func (p *place) at(unit string, n int) []byte {
-	last := len(p.text) - 1
-	if n == p.n+1 && unit == p.unit && p.text[last] < '9' {
-		p.text[last]++
-	} else {
-		p.text = strconv.AppendInt(append(append(p.text[:0], unit...), ' '), int64(n), 10)
-	}
-	p.unit, p.n = unit, n
-	return p.text
 }
 
 // appendKey appends the row's key; its span is empty where there is none or it has a defect.

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"owlatsync"
 )
 
 // Dialect says which database a *sql.DB speaks to.
@@ -184,8 +186,10 @@ func (c *sqlCursor) describe() error {
 	return nil
 }
 
-func (c *sqlCursor) columns() []column       { return c.cols }
-func (c *sqlCursor) position() (string, int) { return "row", c.n }
+func (c *sqlCursor) columns() []column { return c.cols }
+func (c *sqlCursor) position() owlatsync.Position {
+	return owlatsync.Position{Unit: "row", Number: c.n}
+}
 
 func (c *sqlCursor) next() (bool, error) {
 	if c.batch != nil && c.at+1 < c.batch.rows {

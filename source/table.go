@@ -40,8 +40,8 @@ type cursor interface {
 	next() (bool, error)
 	// cell returns a value of the current row, valid until the next call of cell or next.
 	cell(i int) (cell, error)
-	// position is the unit ("row" or "line") and number of the current row.
-	position() (string, int)
+	// position is that of the current row; its number is 0 before the first.
+	position() owlatsync.Position
 	// close releases everything, whether or not the scan is at its end.
 	close()
 }

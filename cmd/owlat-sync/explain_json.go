@@ -94,7 +94,7 @@ func newTaleJSON(t *tale) taleJSON {
 		j.Owlat = &taleOwlat{Error: t.remoteErr.Error()}
 	}
 	if t.row != nil {
-		j.Source = &taleSource{t.row.Position, owlatsync.Trim(t.row.Email.Value), given(t.row.FirstName), given(t.row.LastName), t.row.Defect}
+		j.Source = &taleSource{t.row.Position.String(), owlatsync.Trim(t.row.Email.Value), given(t.row.FirstName), given(t.row.LastName), t.row.Defect}
 	}
 	for _, d := range t.decisions {
 		j.Next = append(j.Next, newDecisionJSON(t.sync.Name, d))

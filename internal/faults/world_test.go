@@ -222,7 +222,7 @@ func (s *rows) Rows(context.Context) iter.Seq2[*owlatsync.Row, error] {
 				return
 			}
 			r := w.rows[i]
-			r.Position = fmt.Sprintf("row %d", i+1)
+			r.Position = owlatsync.Position{Unit: "row", Number: i + 1}
 			if !yield(&r, nil) {
 				return
 			}

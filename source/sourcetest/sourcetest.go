@@ -157,4 +157,6 @@ func keep(r *owlatsync.Row) owlatsync.Row {
 	return kept
 }
 
-func (k Kind) position(i int) string { return fmt.Sprintf("%s %d", k.Unit, k.First+i) }
+func (k Kind) position(i int) owlatsync.Position {
+	return owlatsync.Position{Unit: k.Unit, Number: k.First + i}
+}
