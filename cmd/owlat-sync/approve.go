@@ -43,7 +43,7 @@ rows differ. The numbers of held runs are shown by "owlat-sync run" and "owlat-s
 }
 
 func (a *app) approve(ctx context.Context, id int64, failuresPath string) error {
-	cfg, err := a.loadConfig()
+	cfg, err := a.loadConfig(config.UseAll)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
 )
 
@@ -55,7 +56,7 @@ func newRootCmd(a *app) *cobra.Command {
 	flags.StringVar(&a.logLevel, "log-level", "warn", "log to standard error: lines of this `level` and graver: debug, info, warn or error")
 
 	_ = root.RegisterFlagCompletionFunc("sync", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		cfg, err := a.loadConfig()
+		cfg, err := a.loadConfig(config.UseLedger)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"owlatsync"
+	"owlatsync/internal/config"
 	"owlatsync/reconcile"
 )
 
@@ -67,7 +68,7 @@ type runLine struct {
 }
 
 func (a *app) status(ctx context.Context, runs int) (err error) {
-	cfg, err := a.loadConfig()
+	cfg, err := a.loadConfig(config.UseLedger)
 	if err != nil {
 		return err
 	}
