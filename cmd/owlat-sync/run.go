@@ -152,13 +152,13 @@ func (r *runner) run(ctx context.Context, s *session, sync config.Sync) error {
 	}
 	if held, ok := errors.AsType[*reconcile.HeldError](err); ok {
 		approval := r.approval(s.app, held)
-		err = s.explainHeld(held, planned.Summary, approval)
+		err = s.explainHeld(held, planned.Summary, approval, r.partial())
 		if s.app.json {
 			_ = s.app.printJSON(s.newHeldJSON(held, approval))
 		}
 	}
 	if moved, ok := errors.AsType[*reconcile.MovedError](err); ok {
-		err = s.explainMoved(sync, moved)
+		err = r.explainMoved(s.app, sync, moved)
 	}
 	if report != nil {
 		// A run that ended before it could change anything has no numbers to show, only its error.

@@ -54,7 +54,8 @@ type heldRun struct {
 	Run     int64     `json:"run"`
 	Started time.Time `json:"started"`
 	Message string    `json:"message"`
-	Approve string    `json:"approve"` // the command that applies its plan
+	Partial bool      `json:"partial,omitempty"` // it was to apply only the rows of --only or --limit
+	Approve string    `json:"approve"`           // the command that applies its plan
 }
 
 type runLine struct {
@@ -112,7 +113,12 @@ func (a *app) status(ctx context.Context, runs int) (err error) {
 				st.Runs = append(st.Runs, newRunLine(r))
 			}
 			if r.Status == reconcile.StatusHeld {
-				st.Held = append(st.Held, heldRun{r.ID, r.Started, r.Message, a.command(fmt.Sprintf("approve %d", r.ID), s.Name)})
+				part, err := reconcile.PartOf(ctx, l, r.ID)
+				forgotten := errors.Is(err, reconcile.ErrPartForgotten)
+				if err != nil && !forgotten {
+					return err
+				}
+				st.Held = append(st.Held, heldRun{r.ID, r.Started, r.Message, forgotten || !part.Whole(), a.command(fmt.Sprintf("approve %d", r.ID), s.Name)})
 			}
 		}
 		if err := a.printStatus(st); err != nil {
@@ -152,7 +158,11 @@ func (a *app) printStatus(s syncStatus) error {
 	if len(s.Held) > 0 {
 		held := s.Held[0]
 		a.printf("  run %d of %s is %s\n", held.Run, clock(held.Started), held.Message)
-		a.printf("    look at it:   %s\n    apply it:     %s\n", a.command("plan", s.Sync), held.Approve)
+		apply := held.Approve
+		if held.Partial {
+			apply += " (only the rows that --only or --limit asked for)"
+		}
+		a.printf("    look at it:   %s\n    apply it:     %s\n", a.command("plan", s.Sync), apply)
 		if more := len(s.Held) - 1; more > 0 {
 			a.printf("    held before:  %s\n", plural(more, "run"))
 		}
