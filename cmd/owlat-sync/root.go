@@ -95,8 +95,17 @@ func newRootCmd(a *app) *cobra.Command {
 		newDemoCmd(a),
 		newSandboxCmd(a),
 	)
+	nameShells(root)
 	markStart(a, root)
 	return root
+}
+
+// nameShells has "completion" refuse a shell that it does not know.
+func nameShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd("completion")
+	if cmd, _, err := root.Find([]string{"completion"}); err == nil && cmd != root {
+		cmd.Args, cmd.RunE = cobra.ArbitraryArgs, runGroup
+	}
 }
 
 // runGroup is the body of a command that only has subcommands: it shows the help, or says that a word is none of them.

@@ -101,6 +101,7 @@ type runner struct {
 	shown    []shownRow
 	hidden   int             // rows not applied beyond those shown
 	unasked  int             // rows left out by only and limit
+	left     int             // rows to which an ended run did not come
 	met      map[string]bool // what of only was the key of a row
 	twins    int             // addresses that several contacts in Owlat have
 }
@@ -295,6 +296,10 @@ func applied(o owlatsync.Outcome) bool {
 func (r *runner) notApplied(sync config.Sync, e reconcile.RowDone, shown *int) {
 	if r.failures != nil {
 		r.failures.write(sync.Name, e.Key, e.Position, e.Address(), string(e.Outcome), e.Category, e.Reason)
+	}
+	if e.Category == reconcile.CategoryUnreached {
+		r.left++ // all of them for one reason, which would hide the others
+		return
 	}
 	if *shown == shownFailures {
 		r.hidden++

@@ -130,7 +130,23 @@ func (s *session) explain(sync string, err error) error {
 	if sync != "" {
 		err = fmt.Errorf("sync %q: %w", sync, err)
 	}
+	if _, elsewhere := errors.AsType[*reconcile.DeploymentError](err); elsewhere {
+		return s.explainElsewhere(err)
+	}
+	if broken, ok := errors.AsType[*reconcile.SourceError](err); ok && broken.Rows == 0 && s.cfg.Sync(sync) != nil {
+		return withHint(err, "look at the source of this sync in %s, from line %d on; \"%s\" tests it", s.app.configPath, s.cfg.Sync(sync).Line, s.app.command("check", sync))
+	}
 	return explainOwlat(err, s.cfg.Owlat)
+}
+
+// explainElsewhere adds what to do where the ledger is that of another deployment, such as of a sandbox that was tried first.
+func (s *session) explainElsewhere(err error) error {
+	from := ""
+	if _, set := s.app.lookupEnv(config.EnvURL); set {
+		from = fmt.Sprintf(" (the address comes from the variable %s)", config.EnvURL)
+	}
+	return withHint(err, "to go on with this deployment%s, name another file as \"ledger\" in %s, or move %s away if it was a trial's",
+		from, s.app.configPath, s.cfg.Ledger)
 }
 
 // endsAll reports whether what ended a sync would end the next one too.

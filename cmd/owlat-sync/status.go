@@ -20,8 +20,8 @@ func newStatusCmd(a *app) *cobra.Command {
 		Use:   "status",
 		Short: "Show how each sync stands and its latest runs, from the ledger",
 		Long: `Show what the ledger knows: how many rows of each sync are in step with Owlat, how many fail, which run
-is held by a guard and how to approve it, and the latest runs. Neither the source nor Owlat is asked,
-and a run may be under way.`,
+is held by a guard and how to approve it, and the latest runs; plans are none. Neither the source nor
+Owlat is asked, and a run may be under way.`,
 		GroupID: groupSync,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -108,8 +108,11 @@ func (a *app) status(ctx context.Context, runs int) (err error) {
 			Failing: standing.Failing, Parked: standing.Parked, Held: []heldRun{}, Runs: []runLine{},
 			Reading: newReadingStatus(s, bookmark),
 		}
-		for i, r := range all {
-			if i < runs {
+		for _, r := range all {
+			if r.Mode == "plan" { // of plan, explain and verify; they would hide the runs
+				continue
+			}
+			if len(st.Runs) < runs {
 				st.Runs = append(st.Runs, newRunLine(r))
 			}
 			if r.Status == reconcile.StatusHeld {
@@ -167,7 +170,7 @@ func (a *app) printStatus(s syncStatus) error {
 			a.printf("    held before:  %s\n", plural(more, "run"))
 		}
 	}
-	lines := [][]string{{"  run", "started", "took", "mode", "status", "rows", "created", "updated", "unchanged", "failed", "requests"}}
+	lines := [][]string{{"  run", "started", "took", "status", "rows", "created", "updated", "unchanged", "failed", "requests"}}
 	for _, r := range s.Runs {
 		lines = append(lines, r.cells())
 	}
@@ -183,8 +186,8 @@ func (r runLine) cells() []string {
 	if r.Finished != nil {
 		lasted = took(r.Finished.Sub(r.Started))
 	}
-	cells := []string{fmt.Sprintf("  %d", r.Run), clock(r.Started), lasted, r.Mode, r.Status}
-	if r.Report == nil || r.Mode == "plan" {
+	cells := []string{fmt.Sprintf("  %d", r.Run), clock(r.Started), lasted, r.Status}
+	if r.Report == nil {
 		return append(cells, "-", "-", "-", "-", "-", "-")
 	}
 	for _, n := range []int{
