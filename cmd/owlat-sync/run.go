@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -222,9 +223,14 @@ func (r *runner) meet(ctx context.Context, s *session, sync config.Sync) error {
 // unmet says which keys of --only no row of any sync has.
 func (r *runner) unmet() (errs severalErrors) {
 	for _, key := range r.only {
-		if !r.met[key] && !r.met[owlatsync.LowerAddress(owlatsync.Trim(key))] {
-			errs = append(errs, fmt.Errorf("--only: no row has the key %q", key))
+		if r.met[key] || r.met[owlatsync.LowerAddress(owlatsync.Trim(key))] {
+			continue
 		}
+		err := fmt.Errorf("--only: no row has the key %q", key)
+		if strings.Contains(key, "@") {
+			err = withHint(err, "\"owlat-sync explain EMAIL\" tells the key of the row with an address")
+		}
+		errs = append(errs, err)
 	}
 	return errs
 }
