@@ -111,12 +111,12 @@ func (e *Engine) held(ctx context.Context, s *Sync, id int64) (*Run, error) {
 // settleHeld ends what is held of the sync, because a run has done what there was to do, or is held itself. One that reads
 // only changes does not do what a run that read everything was held for, nor one that applies a part what a whole one was.
 func (e *Engine) settleHeld(ctx context.Context, s *Sync, approved int64, changes, partial bool) error {
-	runs, err := e.ledger.Runs(ctx, s.Name, 0)
+	runs, err := e.ledger.HeldRuns(ctx, s.Name)
 	if err != nil {
 		return fmt.Errorf("read the runs: %w", err)
 	}
 	for _, run := range runs {
-		if run.Status != StatusHeld || changes && run.ID != approved && run.Report != nil && run.Report.Reading != nil && run.Report.Reading.Mode == owlatsync.ReadAll {
+		if changes && run.ID != approved && run.Report != nil && run.Report.Reading != nil && run.Report.Reading.Mode == owlatsync.ReadAll {
 			continue
 		}
 		if partial && run.ID != approved {

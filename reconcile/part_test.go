@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
 	"owlatsync/reconcile"
 )
 
@@ -195,4 +198,39 @@ func byAddress(first string, n int) []owlatsync.Row {
 		list[i].Key = ""
 	}
 	return list
+}
+
+// fewRuns is a ledger that cannot be asked for all the runs there ever were.
+type fewRuns struct {
+	*ledger.SQLite
+	t *testing.T
+}
+
+func (l fewRuns) Runs(ctx context.Context, sync string, limit int) ([]reconcile.Run, error) {
+	if limit < 1 || limit > 10 {
+		l.t.Errorf("asked for %d runs", limit)
+	}
+	return l.SQLite.Runs(ctx, sync, limit)
+}
+
+// TestARunCostsNotWhatWasEverRun has runs that are held, that make held ones moot, and that have nothing to do.
+func TestARunCostsNotWhatWasEverRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	client, err := owlat.NewClient("https://owlat.example/base", w.key, owlat.WithTransport(w.server.Transport()), owlat.WithoutLimiter())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := reconcile.New(client, fewRuns{w.ledger, t}, reconcile.Options{})
+	s := w.sync
+	s.Source = rows{list: people(3, "P")}
+	for i, guards := range []reconcile.Guards{{}, {}, unguarded, unguarded} {
+		s.Guards = guards
+		if _, err := e.Run(t.Context(), s, reconcile.RunOptions{}); (err != nil) != (i < 2) || err != nil && !errors.Is(err, reconcile.ErrHeld) {
+			t.Errorf("run %d: %v", i+1, err)
+		}
+	}
+	if held, err := w.ledger.HeldRuns(t.Context(), "users"); err != nil || len(held) > 0 {
+		t.Errorf("held: %v, %v", held, err)
+	}
 }
