@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,5 +48,28 @@ func TestPruningReadsWhatIsOld(t *testing.T) {
 	err := l.readers.QueryRow("EXPLAIN QUERY PLAN SELECT id FROM history WHERE at < ?1 ORDER BY at LIMIT ?2", 1, 1).Scan(&id, &parent, &unused, &detail)
 	if err != nil || !strings.Contains(detail, "history_at") {
 		t.Errorf("%s: %v", detail, err)
+	}
+}
+
+// TestHeldRunsAreFoundByTheirIndex looks at how SQLite finds them, because a look through all runs would pass other tests.
+func TestHeldRunsAreFoundByTheirIndex(t *testing.T) {
+	t.Parallel()
+	l := openFresh(t)
+	rows, err := l.readers.Query("EXPLAIN QUERY PLAN "+heldRuns, "users")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var steps []string
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, detail)
+	}
+	if rows.Err() != nil || !slices.Contains(steps, "SEARCH r USING INDEX runs_held (sync=?)") {
+		t.Errorf("%q, %v", steps, rows.Err())
 	}
 }

@@ -96,8 +96,21 @@ func (l *SQLite) Runs(ctx context.Context, sync string, limit int) ([]reconcile.
 	if sync != "" {
 		query, args = query+"WHERE r.sync = (SELECT id FROM syncs WHERE name = ?2) ", append(args, sync)
 	}
+	return l.runs(ctx, query+"ORDER BY r.id DESC LIMIT ?1", args)
+}
+
+// heldRuns is spelt as the condition of the index that serves it.
+const heldRuns = "SELECT " + runColumns + ` FROM runs r JOIN syncs s ON s.id = r.sync
+	WHERE r.sync = (SELECT id FROM syncs WHERE name = ?1) AND r.status = 'held' ORDER BY r.id DESC`
+
+// HeldRuns returns the sync's runs that are held, newest first, in a time that does not grow with the others.
+func (l *SQLite) HeldRuns(ctx context.Context, sync string) ([]reconcile.Run, error) {
+	return l.runs(ctx, heldRuns, []any{sync})
+}
+
+func (l *SQLite) runs(ctx context.Context, query string, args []any) ([]reconcile.Run, error) {
 	var runs []reconcile.Run
-	err := l.query(ctx, query+"ORDER BY r.id DESC LIMIT ?1", args, func(rows *sql.Rows) error {
+	err := l.query(ctx, query, args, func(rows *sql.Rows) error {
 		r, err := scanRun(rows)
 		runs = append(runs, r)
 		return err

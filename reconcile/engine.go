@@ -57,7 +57,7 @@ type RunOptions struct {
 	// when it says no, such a run is held.
 	Confirm func(Summary) (bool, error)
 	// Approve is the number of a held run whose plan is to be applied although guards hold it. It is applied only if it is
-	// still exactly what would be done.
+	// still exactly what would be done, and as far as that run was to: its Only and Limit count, not those given here.
 	Approve int64
 	// Full lists Owlat's contacts first and corrects the ledger to what they are, so that changes made in Owlat are set right.
 	Full bool
@@ -112,7 +112,13 @@ func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Repo
 				return err
 			}
 			like = held.Report
+			part, err := PartOf(ctx, e.ledger, o.Approve)
+			if err != nil {
+				return err
+			}
+			o.Only, o.Limit = part.Only, part.Limit
 		}
+		part := Part{Only: o.Only, Limit: o.Limit}
 		reading, err := e.readingOf(ctx, &s, o.Full, like)
 		if err != nil {
 			return err
@@ -124,7 +130,7 @@ func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Repo
 			}
 		}
 		p := e.planner(&s, reading, e.emit)
-		p.partial, p.only = len(o.Only) > 0 || o.Limit > 0, o.Only
+		p.partial, p.only = !part.Whole(), o.Only
 		err = p.plan(ctx, run.ID)
 		run.Report.Rows = p.scan.rows
 		for outcome, n := range p.ended {
@@ -135,8 +141,11 @@ func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Repo
 		}
 		e.emit(Planned{p.summary})
 		if err := e.admit(ctx, &s, p.summary, o); err != nil {
-			if errors.Is(err, ErrHeld) && !p.partial { // of several plans that wait, the latest is how things stand
-				err = also(err, e.settleHeld(ctx, &s, 0, reading.changes))
+			if errors.Is(err, ErrHeld) { // of several plans that wait, the latest is how things stand
+				err = also(err, e.settleHeld(ctx, &s, 0, reading.changes, p.partial))
+				if p.partial {
+					err = also(err, e.keepPart(ctx, run.ID, part))
+				}
 			}
 			return p.leave(ctx, err)
 		}
@@ -150,10 +159,10 @@ func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Repo
 		a := &applier{
 			engine: e, sync: &s, run: run.ID, stop: o.Stop, report: run.Report, only: o.Only, limit: o.Limit, again: &reading.again,
 		}
-		if err := a.applyAll(ctx); err != nil || p.partial {
+		if err := a.applyAll(ctx); err != nil {
 			return err
 		}
-		if err := e.settleHeld(ctx, &s, o.Approve, reading.changes); err != nil {
+		if err := e.settleHeld(ctx, &s, o.Approve, reading.changes, p.partial); err != nil || p.partial {
 			return err
 		}
 		if err := e.ledger.SetAdopted(ctx, s.Name); err != nil {
@@ -166,7 +175,7 @@ func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Repo
 // admit lets a plan pass that no guard holds, that is the one approved, or that somebody confirms.
 func (e *Engine) admit(ctx context.Context, s *Sync, summary Summary, o RunOptions) error {
 	if o.Approve != 0 {
-		return e.unmoved(ctx, o.Approve, summary.Run)
+		return e.unmoved(ctx, o.Approve, summary.Run, Part{o.Only, o.Limit})
 	}
 	hits := s.Guards.Hits(summary)
 	if len(hits) == 0 {

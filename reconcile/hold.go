@@ -27,8 +27,9 @@ const (
 	StatusError       = "error"
 )
 
-// digest is what a held plan is compared by: for every step its row, outcome and changes. Times do not count.
-func (e *Engine) digest(ctx context.Context, run int64) (map[string]uint64, error) {
+// digest is what a held plan is compared by: for every step its row, outcome and changes. Times do not count. Only the rows
+// with the given keys do, if there are any.
+func (e *Engine) digest(ctx context.Context, run int64, only []string) (map[string]uint64, error) {
 	steps := make(map[string]uint64)
 	for phase := phaseSettle; phase <= lastPhase; phase++ {
 		for spooled, err := range e.ledger.Spooled(ctx, run, phase) {
@@ -42,6 +43,9 @@ func (e *Engine) digest(ctx context.Context, run int64) (map[string]uint64, erro
 			if len(it.Changes) == 0 && it.pending() == 0 {
 				continue // the ledger alone
 			}
+			if len(only) > 0 && !slices.Contains(only, it.Row.Key) {
+				continue
+			}
 			var b strings.Builder
 			fmt.Fprintf(&b, "%d\x00%d\x00%s\x00%d", phase, spooled.Order, it.Outcome, it.pending())
 			for _, c := range it.Changes {
@@ -53,13 +57,13 @@ func (e *Engine) digest(ctx context.Context, run int64) (map[string]uint64, erro
 	return steps, nil
 }
 
-// unmoved checks that the plan of run is that of the held one, and returns a *MovedError if not.
-func (e *Engine) unmoved(ctx context.Context, held, run int64) error {
-	before, err := e.digest(ctx, held)
+// unmoved checks that the plan of run is that of the held one, as far as it was asked for, and returns a *MovedError if not.
+func (e *Engine) unmoved(ctx context.Context, held, run int64, part Part) error {
+	before, err := e.digest(ctx, held, part.Only)
 	if err != nil {
 		return err
 	}
-	now, err := e.digest(ctx, run)
+	now, err := e.digest(ctx, run, part.Only)
 	if err != nil {
 		return err
 	}
@@ -105,15 +109,20 @@ func (e *Engine) held(ctx context.Context, s *Sync, id int64) (*Run, error) {
 }
 
 // settleHeld ends what is held of the sync, because a run has done what there was to do, or is held itself. One that reads
-// only changes does not do what a run that read everything was held for.
-func (e *Engine) settleHeld(ctx context.Context, s *Sync, approved int64, changes bool) error {
-	runs, err := e.ledger.Runs(ctx, s.Name, 0)
+// only changes does not do what a run that read everything was held for, nor one that applies a part what a whole one was.
+func (e *Engine) settleHeld(ctx context.Context, s *Sync, approved int64, changes, partial bool) error {
+	runs, err := e.ledger.HeldRuns(ctx, s.Name)
 	if err != nil {
 		return fmt.Errorf("read the runs: %w", err)
 	}
 	for _, run := range runs {
-		if run.Status != StatusHeld || changes && run.ID != approved && run.Report != nil && run.Report.Reading != nil && run.Report.Reading.Mode == owlatsync.ReadAll {
+		if changes && run.ID != approved && run.Report != nil && run.Report.Reading != nil && run.Report.Reading.Mode == owlatsync.ReadAll {
 			continue
+		}
+		if partial && run.ID != approved {
+			if part, err := PartOf(ctx, e.ledger, run.ID); err == nil && part.Whole() {
+				continue
+			}
 		}
 		run.Status = StatusSuperseded
 		if run.ID == approved {

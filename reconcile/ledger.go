@@ -58,6 +58,8 @@ type Journal interface {
 	EndRun(ctx context.Context, run Run) error
 	// Runs returns the sync's latest runs, newest first; an empty sync means all.
 	Runs(ctx context.Context, sync string, limit int) ([]Run, error)
+	// HeldRuns returns the sync's runs whose status is StatusHeld, newest first, in a time that does not grow with the others.
+	HeldRuns(ctx context.Context, sync string) ([]Run, error)
 	// Standing counts the sync's entries.
 	Standing(ctx context.Context, sync string) (Standing, error)
 	// SyncState tells the part of Standing that does not take longer for many entries.

@@ -9,16 +9,16 @@ import (
 	"owlatsync"
 )
 
-// Categories of rows that a run did not come to.
-const (
-	categoryUnreached = "unreached" // it ended before their turn
-	categoryHeld      = "held"      // it applied nothing
-)
+// CategoryUnreached is the category of a row to whose turn a run did not come before it ended.
+const CategoryUnreached = "unreached"
+
+// categoryHeld is the category of a row of a run that applied nothing.
+const categoryHeld = "held"
 
 // leave tells of every row that was read and planned, or was to be, that the run ends without it: err is why. Rows that
 // left the source are none of them. It returns err, and with it what kept it from telling.
 func (p *planner) leave(ctx context.Context, err error) error {
-	reason, category := reasonStopped, categoryUnreached
+	reason, category := reasonStopped, CategoryUnreached
 	if _, ok := errors.AsType[*SourceError](err); ok {
 		reason = "the source could not be read to its end, so that nothing was applied"
 	} else if _, moved := errors.AsType[*MovedError](err); moved {

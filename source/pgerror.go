@@ -3,6 +3,7 @@ package source
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -59,11 +60,12 @@ func (e *pgExplained) Error() string {
 
 func (e *pgExplained) Unwrap() error { return e.err }
 
-// oneLine joins the lines in which pgx tells of each address that it tried.
+// oneLine joins the lines in which pgx tells of each attempt, those that say the same once: it tries an address with and
+// without encryption.
 func oneLine(s string) string {
 	lines := strings.Split(s, "\n")
 	for i := range lines {
 		lines[i] = strings.TrimSpace(lines[i])
 	}
-	return strings.Join(lines, " ")
+	return strings.Join(slices.Compact(lines), " ")
 }

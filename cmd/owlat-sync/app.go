@@ -33,7 +33,8 @@ type app struct {
 	logger  *slog.Logger // set before a command runs
 	started bool         // a command's own code was reached
 
-	screen screen // where logs go
+	screen    screen // where logs go
+	unwritten error  // the first error of printf
 
 	mu       sync.Mutex
 	softStop *softStop // set while the first signal is a wish to stop, not an abort
@@ -84,8 +85,13 @@ func (a *app) setup(cmd *cobra.Command) error {
 	return nil
 }
 
-// printf writes to standard output. An output that cannot be written to is no reason to stop a command half-way.
-func (a *app) printf(format string, args ...any) { _, _ = fmt.Fprintf(a.stdout, format, args...) }
+// printf writes to standard output. An output that cannot be written to is no reason to stop a command half-way; the end
+// tells of it.
+func (a *app) printf(format string, args ...any) {
+	if _, err := fmt.Fprintf(a.stdout, format, args...); err != nil && a.unwritten == nil {
+		a.unwritten = fmt.Errorf("write the output: %w", err)
+	}
+}
 
 // notef writes a remark for a person to standard error; with --json it stays silent.
 func (a *app) notef(format string, args ...any) {

@@ -24,7 +24,8 @@ func newApproveCmd(a *app) *cobra.Command {
 
 The source is read again. Exactly the plan that was held is applied: if anything has moved since that
 changes it, in the source, in the ledger or in Owlat, nothing is applied, and you are told how many
-rows differ. The numbers of held runs are shown by "owlat-sync run" and "owlat-sync status".`,
+rows differ. Of a run with --only or --limit, the rows it was asked for are applied and no others. The
+numbers of held runs are shown by "owlat-sync run" and "owlat-sync status".`,
 		Example: `  owlat-sync status
   owlat-sync plan --sync users
   owlat-sync approve 17`,
@@ -43,7 +44,7 @@ rows differ. The numbers of held runs are shown by "owlat-sync run" and "owlat-s
 }
 
 func (a *app) approve(ctx context.Context, id int64, failuresPath string) error {
-	cfg, err := a.loadConfig()
+	cfg, err := a.loadConfig(config.UseAll)
 	if err != nil {
 		return err
 	}
@@ -52,8 +53,12 @@ func (a *app) approve(ctx context.Context, id int64, failuresPath string) error 
 		return err
 	}
 	var sync string
+	var part reconcile.Part
 	err = a.withLedger(ctx, cfg, func(l *ledger.SQLite) (err error) {
-		sync, err = a.heldSync(ctx, l, id)
+		if sync, err = a.heldSync(ctx, l, id); err != nil {
+			return err
+		}
+		part, err = reconcile.PartOf(ctx, l, id)
 		return err
 	})
 	switch {
@@ -67,7 +72,7 @@ func (a *app) approve(ctx context.Context, id int64, failuresPath string) error 
 		return usageError(fmt.Errorf("run %d is of sync %q, not of %s", id, sync, strings.Join(a.syncs, ", ")))
 	}
 	a.syncs = []string{sync}
-	return a.runSyncs(ctx, &runner{approve: id}, failuresPath)
+	return a.runSyncs(ctx, &runner{approve: id, only: part.Only, limit: part.Limit}, failuresPath)
 }
 
 // heldSync returns the sync of the held run.

@@ -39,7 +39,7 @@ func newCheckCmd(a *app) *cobra.Command {
 			if rows < 0 {
 				return usageError(errors.New("--rows must not be negative"))
 			}
-			cfg, err := a.loadConfig()
+			cfg, err := a.loadConfig(config.UseAll)
 			if err != nil {
 				return err
 			}

@@ -11,9 +11,9 @@ import (
 	"owlatsync/owlat"
 )
 
-// loadConfig reads the configuration file that --config names.
-func (a *app) loadConfig() (*config.Config, error) {
-	cfg, err := config.Load(a.configPath, a.lookupEnv)
+// loadConfig reads the configuration file that --config names, for a command that uses so much of it.
+func (a *app) loadConfig(use config.Use) (*config.Config, error) {
+	cfg, err := config.Load(a.configPath, use, a.lookupEnv)
 	switch {
 	case err == nil:
 		return cfg, nil
@@ -26,7 +26,7 @@ func (a *app) loadConfig() (*config.Config, error) {
 // loadOwlat reads how to reach the deployment, for commands that need no sync: from the configuration file, or from the
 // environment alone where there is no file and none was asked for.
 func (a *app) loadOwlat(cmd *cobra.Command) (*config.Config, error) {
-	cfg, err := config.Load(a.configPath, a.lookupEnv)
+	cfg, err := config.Load(a.configPath, config.UseKey|config.UseURL, a.lookupEnv)
 	if errors.Is(err, config.ErrNoFile) && !cmd.Flags().Changed("config") && a.env[envConfig] == "" {
 		if cfg, envErr := config.FromEnvironment(a.lookupEnv); envErr == nil {
 			return cfg, nil

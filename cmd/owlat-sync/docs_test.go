@@ -49,7 +49,7 @@ func TestExamplesLoad(t *testing.T) {
 	}
 	index := readDoc(t, "examples/README.md")
 	for _, file := range files {
-		if _, err := config.Load(file, sampleVariables); err != nil {
+		if _, err := config.Load(file, config.UseAll, sampleVariables); err != nil {
 			t.Error(err)
 		}
 		if !strings.Contains(index, "("+filepath.Base(file)+")") {

@@ -27,7 +27,7 @@ sync: when it was first seen, each change that was sent and answered, on which t
 and why (or why not), what is in the source and in Owlat now, and what the next run would do.
 
 The source is read, and Owlat is asked for the contact; nothing is changed. --offline tells only what
-the ledger knows, which takes no time and works while a run is under way.
+the ledger knows, which takes no time, needs no API key, and works while a run is under way.
 
 What was sent is kept for as long as the key "history_days" of the configuration says. The story
 holds addresses and names.`,
@@ -75,7 +75,11 @@ func (a *app) explainRow(ctx context.Context, word string, offline bool) error {
 			return err
 		}
 	}
-	return a.withSession(ctx, func(ctx context.Context, s *session, syncs []config.Sync) error {
+	use := config.UseURL | config.UseSources
+	if offline {
+		use = config.UseLedger
+	}
+	return a.withSessionFor(ctx, use, func(ctx context.Context, s *session, syncs []config.Sync) error {
 		holders, err := s.holders(ctx, address)
 		if err != nil {
 			return err
@@ -99,6 +103,9 @@ func (a *app) explainRow(ctx context.Context, word string, offline bool) error {
 			if s.cfg.Sync(name) == nil {
 				a.notef("The ledger knows the address from sync %q too, which %s does not have any more.\n", name, a.configPath)
 			}
+		}
+		if err := s.missed(); err != nil {
+			return withHint(err, "with --offline it tells what the ledger knows, and needs no key")
 		}
 		if len(failed) > 0 || told > 0 {
 			return failed.err()
@@ -170,6 +177,9 @@ func (s *session) tales(ctx context.Context, sync config.Sync, word, address str
 			t.remote, t.remoteErr = s.client.Contacts.Get(ctx, t.entry.ContactID)
 		}
 		tales = append(tales, t)
+	}
+	if s.missed() != nil {
+		return nil, nil
 	}
 	if ctx.Err() != nil {
 		return tales, ctx.Err()

@@ -73,7 +73,7 @@ func (a *app) failures(ctx context.Context, path string) (err error) {
 	if path != "" && a.json {
 		return usageError(errors.New("--csv and --json exclude each other"))
 	}
-	cfg, err := a.loadConfig()
+	cfg, err := a.loadConfig(config.UseLedger)
 	if err != nil {
 		return err
 	}

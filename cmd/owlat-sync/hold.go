@@ -69,11 +69,16 @@ func shellWord(s string) string {
 }
 
 // explainHeld says which guards hold a run, what its plan is, and what to do next.
-func (s *session) explainHeld(held *reconcile.HeldError, p reconcile.Summary, approval string) error {
+func (s *session) explainHeld(held *reconcile.HeldError, p reconcile.Summary, approval string, partial bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "run %d is held by a guard, nothing was applied", held.Run)
 	for _, hit := range held.Hits {
 		fmt.Fprintf(&b, "\n  %s: %s", hit.Guard, hit.Reason)
+	}
+	if partial {
+		fmt.Fprintf(&b, "\n  the whole plan, of which only a part was asked for: %s", s.inShort(p))
+		return withHint(&retold{held, b.String()}, "look at the whole plan with \"%s\"; if it is right, \"%s\" applies of it what was asked for and no more",
+			s.app.command("plan", held.Sync), approval)
 	}
 	fmt.Fprintf(&b, "\n  its plan: %s", s.inShort(p))
 	return withHint(&retold{held, b.String()}, "look at it with \"%s\"; if it is right, \"%s\" applies it",
@@ -81,7 +86,7 @@ func (s *session) explainHeld(held *reconcile.HeldError, p reconcile.Summary, ap
 }
 
 // explainMoved says that a held plan is not what would be done now.
-func (s *session) explainMoved(sync config.Sync, moved *reconcile.MovedError) error {
+func (r *runner) explainMoved(a *app, sync config.Sync, moved *reconcile.MovedError) error {
 	text := fmt.Sprintf("run %d is not applied, because the source, the ledger or Owlat has moved since it was planned: %s now",
 		moved.Run, several(moved.Rows, "row is planned otherwise", "rows are planned otherwise"))
 	if !sync.KeyIsPersonal() {
@@ -91,8 +96,12 @@ func (s *session) explainMoved(sync config.Sync, moved *reconcile.MovedError) er
 		}
 		text += ")"
 	}
+	again := r.words("run")
+	if sync.KeyIsPersonal() && len(r.only) > 0 {
+		again = "run --only ..."
+	}
 	return withHint(&retold{moved, text}, "look at what would be done now with \"%s\"; \"%s\" holds that under a new number, to be approved",
-		s.app.command("plan", sync.Name), s.app.command("run", sync.Name))
+		a.command("plan", sync.Name), a.command(again, sync.Name))
 }
 
 // retold is an error in other words.
@@ -109,14 +118,18 @@ func (r *runner) approval(a *app, held *reconcile.HeldError) string {
 	if len(held.Hits) > 1 || held.Hits[0].Guard != reconcile.GuardFirstRun {
 		return a.command(fmt.Sprintf("approve %d", held.Run), held.Sync)
 	}
-	words := "run --yes"
+	return a.command(r.words("run --yes"), held.Sync)
+}
+
+// words returns a command with the rows that this run is asked for.
+func (r *runner) words(command string) string {
 	for _, key := range r.only {
-		words += " --only " + shellWord(key)
+		command += " --only " + shellWord(key)
 	}
 	if r.limit > 0 {
-		words += fmt.Sprintf(" --limit %d", r.limit)
+		command += fmt.Sprintf(" --limit %d", r.limit)
 	}
-	return a.command(words, held.Sync)
+	return command
 }
 
 // inShort says a plan in one line.

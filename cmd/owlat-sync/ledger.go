@@ -51,7 +51,7 @@ persons who were forgotten: keep it as safe as the ledger itself.`,
 }
 
 func (a *app) exportLedger(ctx context.Context, path string) error {
-	cfg, err := a.loadConfig()
+	cfg, err := a.loadConfig(config.UseLedger)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ An export is as old as it is: what runs have done since is not known to the ledg
 }
 
 func (a *app) importLedger(ctx context.Context, path string) (err error) {
-	cfg, err := a.loadConfig()
+	cfg, err := a.loadConfig(config.UseLedger)
 	if err != nil {
 		return err
 	}
@@ -215,7 +215,7 @@ It asks first; where nobody can be asked, it needs --yes.`,
 }
 
 func (a *app) forget(ctx context.Context, address string, ask *asker) error {
-	cfg, err := a.loadConfig()
+	cfg, err := a.loadConfig(config.UseLedger)
 	if err != nil {
 		return err
 	}

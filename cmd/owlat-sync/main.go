@@ -34,6 +34,9 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 		// Nothing of a command ran yet: cobra refused the words or flags themselves.
 		err = usageError(err)
 	}
+	if err == nil {
+		err = a.unwritten
+	}
 	a.printError(err)
 	return int(exitcode.Of(err))
 }

@@ -19,8 +19,8 @@ func (r *runner) printEnd(a *app) {
 		return
 	}
 	if len(r.reports) == 0 {
-		if r.failures != nil && len(r.shown) > 0 {
-			a.printf("Not applied, written to %s, with addresses: %s\n", r.failures.path, plural(len(r.shown)+r.hidden, "row"))
+		if r.failures != nil && len(r.shown)+r.left > 0 {
+			a.printf("Not applied, written to %s, with addresses: %s\n", r.failures.path, plural(len(r.shown)+r.hidden+r.left, "row"))
 		}
 		return
 	}
@@ -33,7 +33,7 @@ func (r *runner) printEnd(a *app) {
 		_ = w.Flush()
 		switch {
 		case r.failures != nil:
-			a.printf("  written to %s, with addresses: %s\n", r.failures.path, plural(len(r.shown)+r.hidden, "row"))
+			a.printf("  written to %s, with addresses: %s\n", r.failures.path, plural(len(r.shown)+r.hidden+r.left, "row"))
 		case r.hidden > 0:
 			a.printf("  and %d more; \"owlat-sync run --failures FILE\" writes all to a file\n", r.hidden)
 		}
@@ -48,6 +48,9 @@ func (r *runner) printEnd(a *app) {
 	}
 	if r.unasked > 0 {
 		a.printf("\n%s skipped because --only or --limit asked for others.\n", several(r.unasked, "row was", "rows were"))
+	}
+	if r.left > 0 {
+		a.printf("\n%s left when the run ended; the next run takes them up.\n", several(r.left, "row was", "rows were"))
 	}
 	failed, limited, requests := 0, 0, 0
 	for _, report := range r.reports {

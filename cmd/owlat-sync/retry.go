@@ -58,7 +58,7 @@ func (a *app) retry(ctx context.Context, keys []string) error {
 	}
 	marked := 0
 	var failing []string // those of keys that a sync's row has and that fail
-	err := a.eachSync(ctx, func(ctx context.Context, s *session, sync config.Sync) error {
+	err := a.eachSyncFor(ctx, config.UseLedger, func(ctx context.Context, s *session, sync config.Sync) error {
 		names := rowKeys(sync, keys)
 		entries, err := s.ledger.Entries(ctx, sync.Name, names)
 		if err != nil {

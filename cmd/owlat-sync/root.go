@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
 )
 
@@ -55,7 +56,7 @@ func newRootCmd(a *app) *cobra.Command {
 	flags.StringVar(&a.logLevel, "log-level", "warn", "log to standard error: lines of this `level` and graver: debug, info, warn or error")
 
 	_ = root.RegisterFlagCompletionFunc("sync", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		cfg, err := a.loadConfig()
+		cfg, err := a.loadConfig(config.UseLedger)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}
@@ -94,8 +95,17 @@ func newRootCmd(a *app) *cobra.Command {
 		newDemoCmd(a),
 		newSandboxCmd(a),
 	)
+	nameShells(root)
 	markStart(a, root)
 	return root
+}
+
+// nameShells has "completion" refuse a shell that it does not know.
+func nameShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd("completion")
+	if cmd, _, err := root.Find([]string{"completion"}); err == nil && cmd != root {
+		cmd.Args, cmd.RunE = cobra.ArbitraryArgs, runGroup
+	}
 }
 
 // runGroup is the body of a command that only has subcommands: it shows the help, or says that a word is none of them.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -101,6 +102,7 @@ type runner struct {
 	shown    []shownRow
 	hidden   int             // rows not applied beyond those shown
 	unasked  int             // rows left out by only and limit
+	left     int             // rows to which an ended run did not come
 	met      map[string]bool // what of only was the key of a row
 	twins    int             // addresses that several contacts in Owlat have
 }
@@ -152,13 +154,13 @@ func (r *runner) run(ctx context.Context, s *session, sync config.Sync) error {
 	}
 	if held, ok := errors.AsType[*reconcile.HeldError](err); ok {
 		approval := r.approval(s.app, held)
-		err = s.explainHeld(held, planned.Summary, approval)
+		err = s.explainHeld(held, planned.Summary, approval, r.partial())
 		if s.app.json {
 			_ = s.app.printJSON(s.newHeldJSON(held, approval))
 		}
 	}
 	if moved, ok := errors.AsType[*reconcile.MovedError](err); ok {
-		err = s.explainMoved(sync, moved)
+		err = r.explainMoved(s.app, sync, moved)
 	}
 	if report != nil {
 		// A run that ended before it could change anything has no numbers to show, only its error.
@@ -221,9 +223,14 @@ func (r *runner) meet(ctx context.Context, s *session, sync config.Sync) error {
 // unmet says which keys of --only no row of any sync has.
 func (r *runner) unmet() (errs severalErrors) {
 	for _, key := range r.only {
-		if !r.met[key] && !r.met[owlatsync.LowerAddress(owlatsync.Trim(key))] {
-			errs = append(errs, fmt.Errorf("--only: no row has the key %q", key))
+		if r.met[key] || r.met[owlatsync.LowerAddress(owlatsync.Trim(key))] {
+			continue
 		}
+		err := fmt.Errorf("--only: no row has the key %q", key)
+		if strings.Contains(key, "@") {
+			err = withHint(err, "\"owlat-sync explain EMAIL\" tells the key of the row with an address")
+		}
+		errs = append(errs, err)
 	}
 	return errs
 }
@@ -295,6 +302,10 @@ func applied(o owlatsync.Outcome) bool {
 func (r *runner) notApplied(sync config.Sync, e reconcile.RowDone, shown *int) {
 	if r.failures != nil {
 		r.failures.write(sync.Name, e.Key, e.Position, e.Address(), string(e.Outcome), e.Category, e.Reason)
+	}
+	if e.Category == reconcile.CategoryUnreached {
+		r.left++ // all of them for one reason, which would hide the others
+		return
 	}
 	if *shown == shownFailures {
 		r.hidden++

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"sync/atomic"
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
@@ -21,11 +23,18 @@ type session struct {
 	client *owlat.Client
 	meter  *reconcile.Meter
 	ledger *ledger.SQLite
+	unsent *unsent // nil: there is an API key
 }
 
 // withSession opens what syncs need and does something with the selected ones.
-func (a *app) withSession(ctx context.Context, do func(context.Context, *session, []config.Sync) error) (err error) {
-	cfg, err := a.loadConfig()
+func (a *app) withSession(ctx context.Context, do func(context.Context, *session, []config.Sync) error) error {
+	return a.withSessionFor(ctx, config.UseAll, do)
+}
+
+// withSessionFor is withSession for what uses only so much of the configuration. Without the deployment there is no client;
+// with the deployment but without a key, the client sends nothing.
+func (a *app) withSessionFor(ctx context.Context, use config.Use, do func(context.Context, *session, []config.Sync) error) (err error) {
+	cfg, err := a.loadConfig(use)
 	if err != nil {
 		return err
 	}
@@ -34,10 +43,12 @@ func (a *app) withSession(ctx context.Context, do func(context.Context, *session
 		return err
 	}
 	s := &session{app: a, cfg: cfg, meter: &reconcile.Meter{}}
-	if s.client, err = a.newClient(cfg.Owlat, owlat.WithObserver(s.meter.Observe)); err != nil {
-		return err
+	if use&config.UseURL != 0 {
+		if s.client, err = s.connect(); err != nil {
+			return err
+		}
+		defer s.client.CloseIdleConnections()
 	}
-	defer s.client.CloseIdleConnections()
 	if s.ledger, err = openLedger(ctx, cfg.Ledger); err != nil {
 		return err
 	}
@@ -49,9 +60,46 @@ func (a *app) withSession(ctx context.Context, do func(context.Context, *session
 	return do(ctx, s, syncs)
 }
 
+// connect returns the client of the session.
+func (s *session) connect() (*owlat.Client, error) {
+	observe := owlat.WithObserver(s.meter.Observe)
+	if s.cfg.Owlat.NoKey == nil {
+		return s.app.newClient(s.cfg.Owlat, observe)
+	}
+	o := s.cfg.Owlat
+	o.APIKey = config.NoKey
+	s.unsent = &unsent{why: o.NoKey}
+	return s.app.newClient(o, observe, owlat.WithTransport(s.unsent), owlat.WithRetries(0))
+}
+
+// unsent is what a client sends its requests to where there is no API key.
+type unsent struct {
+	why   error
+	asked atomic.Bool // a request was to be sent
+}
+
+// RoundTrip refuses the request.
+func (u *unsent) RoundTrip(*http.Request) (*http.Response, error) {
+	u.asked.Store(true)
+	return nil, u.why
+}
+
+// missed returns why there is no API key, if a request would have needed one.
+func (s *session) missed() error {
+	if s.unsent == nil || !s.unsent.asked.Load() {
+		return nil
+	}
+	return usageError(s.unsent.why)
+}
+
 // eachSync opens what syncs need and does something for each selected one.
 func (a *app) eachSync(ctx context.Context, do func(context.Context, *session, config.Sync) error) error {
-	return a.withSession(ctx, func(ctx context.Context, s *session, syncs []config.Sync) error {
+	return a.eachSyncFor(ctx, config.UseAll, do)
+}
+
+// eachSyncFor is eachSync for what uses only so much of the configuration.
+func (a *app) eachSyncFor(ctx context.Context, use config.Use, do func(context.Context, *session, config.Sync) error) error {
+	return a.withSessionFor(ctx, use, func(ctx context.Context, s *session, syncs []config.Sync) error {
 		return s.each(ctx, syncs, do).err()
 	})
 }
@@ -82,7 +130,23 @@ func (s *session) explain(sync string, err error) error {
 	if sync != "" {
 		err = fmt.Errorf("sync %q: %w", sync, err)
 	}
+	if _, elsewhere := errors.AsType[*reconcile.DeploymentError](err); elsewhere {
+		return s.explainElsewhere(err)
+	}
+	if broken, ok := errors.AsType[*reconcile.SourceError](err); ok && broken.Rows == 0 && s.cfg.Sync(sync) != nil {
+		return withHint(err, "look at the source of this sync in %s, from line %d on; \"%s\" tests it", s.app.configPath, s.cfg.Sync(sync).Line, s.app.command("check", sync))
+	}
 	return explainOwlat(err, s.cfg.Owlat)
+}
+
+// explainElsewhere adds what to do where the ledger is that of another deployment, such as of a sandbox that was tried first.
+func (s *session) explainElsewhere(err error) error {
+	from := ""
+	if _, set := s.app.lookupEnv(config.EnvURL); set {
+		from = fmt.Sprintf(" (the address comes from the variable %s)", config.EnvURL)
+	}
+	return withHint(err, "to go on with this deployment%s, name another file as \"ledger\" in %s, or move %s away if it was a trial's",
+		from, s.app.configPath, s.cfg.Ledger)
 }
 
 // endsAll reports whether what ended a sync would end the next one too.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"owlatsync"
+	"owlatsync/internal/config"
 	"owlatsync/reconcile"
 )
 
@@ -19,8 +20,8 @@ func newStatusCmd(a *app) *cobra.Command {
 		Use:   "status",
 		Short: "Show how each sync stands and its latest runs, from the ledger",
 		Long: `Show what the ledger knows: how many rows of each sync are in step with Owlat, how many fail, which run
-is held by a guard and how to approve it, and the latest runs. Neither the source nor Owlat is asked,
-and a run may be under way.`,
+is held by a guard and how to approve it, and the latest runs; plans are none. Neither the source nor
+Owlat is asked, and a run may be under way.`,
 		GroupID: groupSync,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -53,7 +54,8 @@ type heldRun struct {
 	Run     int64     `json:"run"`
 	Started time.Time `json:"started"`
 	Message string    `json:"message"`
-	Approve string    `json:"approve"` // the command that applies its plan
+	Partial bool      `json:"partial,omitempty"` // it was to apply only the rows of --only or --limit
+	Approve string    `json:"approve"`           // the command that applies its plan
 }
 
 type runLine struct {
@@ -67,7 +69,7 @@ type runLine struct {
 }
 
 func (a *app) status(ctx context.Context, runs int) (err error) {
-	cfg, err := a.loadConfig()
+	cfg, err := a.loadConfig(config.UseLedger)
 	if err != nil {
 		return err
 	}
@@ -106,12 +108,20 @@ func (a *app) status(ctx context.Context, runs int) (err error) {
 			Failing: standing.Failing, Parked: standing.Parked, Held: []heldRun{}, Runs: []runLine{},
 			Reading: newReadingStatus(s, bookmark),
 		}
-		for i, r := range all {
-			if i < runs {
+		for _, r := range all {
+			if r.Mode == "plan" { // of plan, explain and verify; they would hide the runs
+				continue
+			}
+			if len(st.Runs) < runs {
 				st.Runs = append(st.Runs, newRunLine(r))
 			}
 			if r.Status == reconcile.StatusHeld {
-				st.Held = append(st.Held, heldRun{r.ID, r.Started, r.Message, a.command(fmt.Sprintf("approve %d", r.ID), s.Name)})
+				part, err := reconcile.PartOf(ctx, l, r.ID)
+				forgotten := errors.Is(err, reconcile.ErrPartForgotten)
+				if err != nil && !forgotten {
+					return err
+				}
+				st.Held = append(st.Held, heldRun{r.ID, r.Started, r.Message, forgotten || !part.Whole(), a.command(fmt.Sprintf("approve %d", r.ID), s.Name)})
 			}
 		}
 		if err := a.printStatus(st); err != nil {
@@ -151,12 +161,16 @@ func (a *app) printStatus(s syncStatus) error {
 	if len(s.Held) > 0 {
 		held := s.Held[0]
 		a.printf("  run %d of %s is %s\n", held.Run, clock(held.Started), held.Message)
-		a.printf("    look at it:   %s\n    apply it:     %s\n", a.command("plan", s.Sync), held.Approve)
+		apply := held.Approve
+		if held.Partial {
+			apply += " (only the rows that --only or --limit asked for)"
+		}
+		a.printf("    look at it:   %s\n    apply it:     %s\n", a.command("plan", s.Sync), apply)
 		if more := len(s.Held) - 1; more > 0 {
 			a.printf("    held before:  %s\n", plural(more, "run"))
 		}
 	}
-	lines := [][]string{{"  run", "started", "took", "mode", "status", "rows", "created", "updated", "unchanged", "failed", "requests"}}
+	lines := [][]string{{"  run", "started", "took", "status", "rows", "created", "updated", "unchanged", "failed", "requests"}}
 	for _, r := range s.Runs {
 		lines = append(lines, r.cells())
 	}
@@ -172,8 +186,8 @@ func (r runLine) cells() []string {
 	if r.Finished != nil {
 		lasted = took(r.Finished.Sub(r.Started))
 	}
-	cells := []string{fmt.Sprintf("  %d", r.Run), clock(r.Started), lasted, r.Mode, r.Status}
-	if r.Report == nil || r.Mode == "plan" {
+	cells := []string{fmt.Sprintf("  %d", r.Run), clock(r.Started), lasted, r.Status}
+	if r.Report == nil {
 		return append(cells, "-", "-", "-", "-", "-", "-")
 	}
 	for _, n := range []int{

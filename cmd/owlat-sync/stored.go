@@ -15,7 +15,7 @@ var errNoLedger = errors.New("there is no ledger yet: nothing has ever been run 
 
 // needLedger refuses where nothing has ever been run, so that no empty ledger is made.
 func (a *app) needLedger() error {
-	cfg, err := a.loadConfig()
+	cfg, err := a.loadConfig(config.UseLedger)
 	if err != nil {
 		return err
 	}

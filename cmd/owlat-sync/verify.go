@@ -219,6 +219,8 @@ func (v *verifier) printEnd(result reconcile.Verified, repair bool) error {
 	switch {
 	case result.Repaired > 0:
 		a.printf("%s of the ledger corrected; the run follows.\n\n", several(result.Repaired, "row", "rows"))
+	case !repair && result.Differences() == result.Findings[reconcile.SourceAhead]:
+		a.printf("\"%s\" does what the source asks for; Owlat is as the ledger says.\n", a.command("run", ""))
 	case !repair && result.Differences() > result.Findings[reconcile.TwinInOwlat]:
 		a.printf("\"owlat-sync verify --repair\" corrects the ledger to what Owlat holds and runs the syncs.\n")
 	}

@@ -35,6 +35,7 @@ type Config struct {
 type Owlat struct {
 	URL               string
 	APIKey            Secret
+	NoKey             error   // an *Error about the key where it was not to be used; nil: it can be
 	RequestsPerSecond float64 // 0: as many as Owlat says
 }
 

@@ -358,16 +358,16 @@ func TestLoad(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "owlat-sync.yaml")
 	lookup := env(map[string]string{EnvAPIKey: testKey})
-	if _, err := Load(path, lookup); !errors.Is(err, ErrNoFile) {
+	if _, err := Load(path, UseAll, lookup); !errors.Is(err, ErrNoFile) {
 		t.Errorf("a missing file: %v, want ErrNoFile", err)
 	}
-	if _, err := Load(dir, lookup); err == nil || errors.Is(err, ErrNoFile) {
+	if _, err := Load(dir, UseAll, lookup); err == nil || errors.Is(err, ErrNoFile) {
 		t.Errorf("a folder: %v", err)
 	}
 	if err := os.WriteFile(path, []byte("\ufeff"+strings.ReplaceAll(valid, "\n", "\r\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := Load(path, lookup)
+	cfg, err := Load(path, UseAll, lookup)
 	if err != nil {
 		t.Fatalf("a file with a byte order mark and CRLF: %v", err)
 	}

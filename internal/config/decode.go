@@ -11,6 +11,7 @@ type decoder struct {
 	problems
 	dir    string // to which relative paths refer
 	lookup func(string) (string, bool)
+	use    Use
 }
 
 // section is a mapping whose keys were checked.

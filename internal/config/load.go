@@ -26,9 +26,22 @@ const maxFile = 1 << 20
 // ErrNoFile is matched by the error of Load for a file that does not exist.
 var ErrNoFile = errors.New("there is no configuration file")
 
-// Load reads and checks the configuration file. lookup gives the environment's variables. What is wrong with the file's
-// contents comes back as an *Error.
-func Load(path string, lookup func(name string) (string, bool)) (*Config, error) {
+// Use is what a command needs of a configuration beside the ledger and the names of its syncs. What is not used may be
+// missing, or hang on a variable that is not set.
+type Use uint8
+
+const (
+	UseKey     Use = 1 << iota // the API key; without it, Owlat.NoKey says what is wrong with it
+	UseURL                     // the deployment
+	UseSources                 // the DSN of every sync; without it, Target may be nil
+
+	UseLedger Use = 0 // the ledger alone
+	UseAll        = UseKey | UseURL | UseSources
+)
+
+// Load reads and checks the configuration file for somebody who uses so much of it. lookup gives the environment's
+// variables. What is wrong with the file's contents comes back as an *Error.
+func Load(path string, use Use, lookup func(name string) (string, bool)) (*Config, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w %s", ErrNoFile, path)
@@ -41,17 +54,21 @@ func Load(path string, lookup func(name string) (string, bool)) (*Config, error)
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration file: %w", err)
 	}
-	return Parse(path, data, lookup)
+	return parse(path, data, use, lookup)
 }
 
-// Parse checks the configuration in data as if it had been read from the file at path.
+// Parse checks all of the configuration in data as if it had been read from the file at path.
 func Parse(path string, data []byte, lookup func(name string) (string, bool)) (*Config, error) {
+	return parse(path, data, UseAll, lookup)
+}
+
+func parse(path string, data []byte, use Use, lookup func(name string) (string, bool)) (*Config, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("find the configuration file: %w", err)
 	}
-	d := &decoder{problems: problems{file: path}, dir: filepath.Dir(abs), lookup: lookup}
-	root, ok := d.parse(data)
+	d := &decoder{problems: problems{file: path}, dir: filepath.Dir(abs), lookup: lookup, use: use}
+	root, ok := d.read(data)
 	if !ok {
 		return nil, d.err()
 	}
@@ -72,7 +89,7 @@ func Parse(path string, data []byte, lookup func(name string) (string, bool)) (*
 
 // FromEnvironment returns a configuration without syncs and ledger, made of OWLAT_URL and OWLAT_API_KEY alone.
 func FromEnvironment(lookup func(name string) (string, bool)) (*Config, error) {
-	d := &decoder{problems: problems{file: "environment"}, lookup: lookup}
+	d := &decoder{problems: problems{file: "environment"}, lookup: lookup, use: UseAll}
 	cfg := &Config{Owlat: d.owlat(section{d: d, node: &node{}, path: "owlat"})}
 	if err := d.err(); err != nil {
 		return nil, err
@@ -80,8 +97,8 @@ func FromEnvironment(lookup func(name string) (string, bool)) (*Config, error) {
 	return cfg, nil
 }
 
-// parse reads the YAML; ok is false when nothing can be made of it.
-func (d *decoder) parse(data []byte) (root *node, ok bool) {
+// read reads the YAML; ok is false when nothing can be made of it.
+func (d *decoder) read(data []byte) (root *node, ok bool) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	switch {
 	case len(data) > maxFile:
@@ -121,22 +138,41 @@ func lineOfInvalid(data []byte) int {
 	return line
 }
 
+// NoKey has the form of a key and is none, for a client that sends nothing.
+const NoKey Secret = "lm_live_00000000000000000000000000000000"
+
+// unlessUnused does what reads values. What is wrong with those that nobody uses is returned and not reported.
+func (d *decoder) unlessUnused(use Use, read func()) error {
+	if d.use&use != 0 {
+		read()
+		return nil
+	}
+	own := problems{file: d.file}
+	own, d.problems = d.problems, own
+	read()
+	own, d.problems = d.problems, own
+	return own.err()
+}
+
 func (d *decoder) owlat(s section) Owlat {
 	o := Owlat{URL: owlat.DefaultBaseURL}
-	if v := d.environmentOr(EnvURL, s, "url"); v.given {
-		o.URL = strings.TrimSpace(v.text)
-		// A key of the right form lets the SDK judge the URL alone.
-		if _, err := owlat.NewClient(o.URL, "lm_live_"+strings.Repeat("0", 32)); err != nil {
-			v.refuse(d, "%s", strings.TrimPrefix(err.Error(), "owlat: "))
+	_ = d.unlessUnused(UseURL, func() {
+		if v := d.environmentOr(EnvURL, s, "url"); v.given {
+			o.URL = strings.TrimSpace(v.text)
+			if _, err := owlat.NewClient(o.URL, NoKey.Reveal()); err != nil {
+				v.refuse(d, "%s", strings.TrimPrefix(err.Error(), "owlat: "))
+			}
 		}
-	}
-	v := d.environmentOr(EnvAPIKey, s, "api_key")
-	if d.required(v, "add the line \"api_key: ${%s}\" and set that variable, or only set it", EnvAPIKey) {
-		o.APIKey = Secret(strings.TrimSpace(v.text))
-		if _, err := owlat.NewClient(owlat.DefaultBaseURL, o.APIKey.Reveal()); err != nil {
-			v.refuse(d, "%s", strings.TrimPrefix(err.Error(), "owlat: "))
+	})
+	o.NoKey = d.unlessUnused(UseKey, func() {
+		v := d.environmentOr(EnvAPIKey, s, "api_key")
+		if d.required(v, "add the line \"api_key: ${%s}\" and set that variable, or only set it", EnvAPIKey) {
+			o.APIKey = Secret(strings.TrimSpace(v.text))
+			if _, err := owlat.NewClient(owlat.DefaultBaseURL, o.APIKey.Reveal()); err != nil {
+				v.refuse(d, "%s", strings.TrimPrefix(err.Error(), "owlat: "))
+			}
 		}
-	}
+	})
 	if v := s.text("requests_per_second"); v.given {
 		rate, err := strconv.ParseFloat(v.text, 64)
 		if err != nil || math.IsNaN(rate) || rate <= 0 || math.IsInf(rate, 0) {
@@ -230,7 +266,9 @@ func (d *decoder) source(s section, sync *Sync) {
 		return
 	}
 	keys := sectionOf[sourceKeys](d, src, s.path+".source")
-	dsn, query := keys.text("dsn"), keys.text("query")
+	var dsn value
+	_ = d.unlessUnused(UseSources, func() { dsn = keys.text("dsn") })
+	query := keys.text("query")
 	sync.Query = strings.TrimSpace(query.text)
 	cursor := d.cursor(keys, sync)
 	if !d.required(dsn, "name the database or file, such as postgres://user:${PASSWORD}@host/database or csv:users.csv") {

@@ -36,6 +36,7 @@ type Column struct {
 	Kind     Kind
 	Nullable bool
 	Unique   bool // by itself, through an index or a constraint
+	Indexed  bool // an index of all rows begins with it
 
 	// Sample holds the values of the sampled rows, as text and without NULLs. Nulls counts those.
 	Sample []string

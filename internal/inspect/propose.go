@@ -33,6 +33,9 @@ type Proposal struct {
 	Email, FirstName, LastName string
 	Topics                     []Topic
 
+	// Cursor is a column by which runs could read only what changed, empty when none offers itself. It is not in the query.
+	Cursor string
+
 	// Notes are remarks for the person, by what they are about.
 	QueryNotes, KeyNotes, FieldNotes []string
 }
@@ -53,6 +56,7 @@ func Propose(c *Catalog, t *Table) (*Proposal, error) {
 	p.names()
 	p.filters(email)
 	p.consents()
+	p.cursor()
 	return p, nil
 }
 

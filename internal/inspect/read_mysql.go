@@ -15,6 +15,8 @@ SELECT c.TABLE_NAME, t.TABLE_TYPE LIKE '%VIEW%', c.COLUMN_NAME, c.COLUMN_TYPE, c
                AND u.COLUMN_NAME = c.COLUMN_NAME AND u.NON_UNIQUE = 0 AND NOT EXISTS (
                  SELECT 1 FROM information_schema.STATISTICS o WHERE o.TABLE_SCHEMA = u.TABLE_SCHEMA AND o.TABLE_NAME = u.TABLE_NAME
                  AND o.INDEX_NAME = u.INDEX_NAME AND o.SEQ_IN_INDEX > 1)),
+       EXISTS (SELECT 1 FROM information_schema.STATISTICS i WHERE i.TABLE_SCHEMA = c.TABLE_SCHEMA AND i.TABLE_NAME = c.TABLE_NAME
+               AND i.COLUMN_NAME = c.COLUMN_NAME AND i.SEQ_IN_INDEX = 1),
        COALESCE(k.ORDINAL_POSITION, 0)
 FROM information_schema.COLUMNS c
 JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME
@@ -47,7 +49,7 @@ func readMySQL(ctx context.Context, db *sql.DB, limit time.Duration) (*Catalog, 
 		var c Column
 		var view bool
 		var key int
-		if err := rs.Scan(&table, &view, &c.Name, &c.Type, &base, &c.Nullable, &c.Unique, &key); err != nil {
+		if err := rs.Scan(&table, &view, &c.Name, &c.Type, &base, &c.Nullable, &c.Unique, &c.Indexed, &key); err != nil {
 			return err
 		}
 		c.Kind = mysqlKind(strings.ToLower(base), strings.ToLower(c.Type))

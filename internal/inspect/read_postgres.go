@@ -15,6 +15,7 @@ SELECT CASE WHEN pg_table_is_visible(c.oid) THEN '' ELSE n.nspname END AS schema
        NOT (a.attnotnull OR t.typnotnull),
        EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
                AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum),
+       EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = a.attnum),
        COALESCE(array_position(pk.conkey, a.attnum), 0)
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -54,7 +55,7 @@ func readPostgres(ctx context.Context, conn *pgx.Conn, limit time.Duration) (*Ca
 		var c Column
 		var view bool
 		var key int
-		if err := rs.Scan(&schema, &table, &view, &c.Name, &c.Type, &base, &c.Nullable, &c.Unique, &key); err != nil {
+		if err := rs.Scan(&schema, &table, &view, &c.Name, &c.Type, &base, &c.Nullable, &c.Unique, &c.Indexed, &key); err != nil {
 			return err
 		}
 		c.Kind = postgresKind(base)

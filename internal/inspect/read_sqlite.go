@@ -18,6 +18,8 @@ SELECT x.name, x.type, x."notnull" = 0 AND x.pk = 0,
        EXISTS (SELECT 1 FROM pragma_index_list(?1) i WHERE i."unique" AND NOT i.partial
                AND (SELECT count(*) FROM pragma_index_info(i.name)) = 1
                AND (SELECT name FROM pragma_index_info(i.name)) = x.name),
+       EXISTS (SELECT 1 FROM pragma_index_list(?1) i WHERE NOT i.partial
+               AND (SELECT name FROM pragma_index_info(i.name) WHERE seqno = 0) = x.name),
        x.pk
 FROM pragma_table_xinfo(?1) AS x WHERE x.hidden <> 1 ORDER BY x.cid`
 
@@ -47,7 +49,7 @@ func readSQLite(ctx context.Context, db *sql.DB, limit time.Duration) (*Catalog,
 		err := query(ctx, sqliteColumns, []any{n.table}, func(rs rows) error {
 			var c Column
 			var key int
-			if err := rs.Scan(&c.Name, &c.Type, &c.Nullable, &c.Unique, &key); err != nil {
+			if err := rs.Scan(&c.Name, &c.Type, &c.Nullable, &c.Unique, &c.Indexed, &key); err != nil {
 				return err
 			}
 			c.Kind = sqliteKind(strings.ToUpper(c.Type))

@@ -69,6 +69,12 @@ func (p *Proposal) source(w *writer, s Settings) {
 		w.lines(6, "query: |")
 		w.lines(8, strings.Split(escape(query), "\n")...)
 	}
+	if p.Cursor != "" {
+		w.comment(6,
+			fmt.Sprintf("If every change of a row sets %s, which has an index, runs can read only what changed. That pays for", p.Cursor),
+			"large tables; rows that are gone are then noticed once a day. Add the column to the query, and take away the # in front:",
+			"cursor: "+scalar(p.Cursor))
+	}
 }
 
 func (p *Proposal) mapping(w *writer) {

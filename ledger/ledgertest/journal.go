@@ -81,6 +81,26 @@ func testRuns(t *testing.T, open Open) {
 			}
 		}
 	}
+	held := func(id int64, sync string) reconcile.Run {
+		return reconcile.Run{ID: id, Sync: sync, Mode: "run", Started: at(0), Finished: at(2), Status: reconcile.StatusHeld, Message: "too many"}
+	}
+	latest := begin(t, l, "users")
+	for _, run := range []reconcile.Run{held(second, "users"), held(latest, "users"), held(other, "others")} {
+		noError(t, l.EndRun(t.Context(), run))
+	}
+	for sync, want := range map[string][]reconcile.Run{
+		"users": {held(latest, "users"), held(second, "users")}, "others": {held(other, "others")}, "unknown": nil,
+	} {
+		got, err := l.HeldRuns(t.Context(), sync)
+		noError(t, err)
+		same(t, "held runs of "+sync, got, want)
+	}
+	approved := held(latest, "users")
+	approved.Status = reconcile.StatusApproved
+	noError(t, l.EndRun(t.Context(), approved))
+	got, err := l.HeldRuns(t.Context(), "users")
+	noError(t, err)
+	same(t, "held runs", got, []reconcile.Run{held(second, "users")})
 	if third := begin(t, l, "users"); third <= second {
 		t.Errorf("number %d after %d", third, second)
 	}

@@ -98,6 +98,12 @@ func (m *Memory) Runs(ctx context.Context, sync string, limit int) ([]reconcile.
 	return runs, nil
 }
 
+// HeldRuns implements reconcile.Journal.
+func (m *Memory) HeldRuns(ctx context.Context, sync string) ([]reconcile.Run, error) {
+	runs, err := m.Runs(ctx, sync, 0)
+	return slices.DeleteFunc(runs, func(r reconcile.Run) bool { return r.Status != reconcile.StatusHeld }), err
+}
+
 // Standing implements reconcile.Journal.
 func (m *Memory) Standing(ctx context.Context, sync string) (standing reconcile.Standing, err error) {
 	err = m.use(ctx, func(s *store) error {

@@ -1,0 +1,21 @@
+package inspect
+
+import "slices"
+
+// changedNames are the names, squashed, of columns that say when a row was last changed, the likeliest first.
+var changedNames = []string{"updatedat", "modifiedat", "changedat", "updatedon", "modifiedon", "lastupdated", "lastmodified", "lastchanged",
+	"datemodified", "dateupdated", "updatetime", "modified", "updated"}
+
+// cursor looks for a column that tells when a row changed and by which the database finds the changed rows.
+func (p *Proposal) cursor() {
+	if p.Dialect == File || p.Table.View || len(p.Key) == 0 {
+		return
+	}
+	best := len(changedNames)
+	for _, c := range p.Table.Columns {
+		times := c.Kind == Time || p.Dialect == SQLite && c.Kind == Text
+		if i := slices.Index(changedNames, squash(tokens(c.Name))); i >= 0 && i < best && times && c.Indexed {
+			best, p.Cursor = i, c.Name
+		}
+	}
+}
