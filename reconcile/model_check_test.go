@@ -18,6 +18,7 @@ import (
 func (m *model) checkRun(log *runLog, spec *runSpec) {
 	m.checkReport(log, spec)
 	m.checkErrors(log, spec)
+	m.checkReading(log, spec)
 	m.checkRemovals(log, spec)
 	m.checkAdds(log)
 	m.checkLedger(log)
@@ -35,8 +36,8 @@ func (m *model) checkReport(log *runLog, spec *runSpec) {
 	if sent := len(log.requests()); !log.fuse.blown && log.report.Requests.Total != sent {
 		m.fail("the report counts %d requests, the emulator %d", log.report.Requests.Total, sent)
 	}
-	if log.err == nil && log.report.Rows != len(log.rows) {
-		m.fail("the report counts %d rows of %d", log.report.Rows, len(log.rows))
+	if given := log.count(); log.err == nil && log.report.Rows != given {
+		m.fail("the report counts %d rows of %d", log.report.Rows, given)
 	}
 	// Where the address is the key it is shown as one.
 	shown := slices.ContainsFunc(m.syncs, func(s *modelSync) bool { return s.KeyIsAddress })
@@ -83,8 +84,8 @@ func (m *model) checkErrors(log *runLog, spec *runSpec) {
 	switch {
 	case sent > 0 && (broke || held || moved || spec.plan || spec.breaks >= 0):
 		m.fail("%d writes were sent, but nothing was to be applied: %v", sent, log.err)
-	case broke && spec.breaks != sourceErr.Rows:
-		m.fail("the source broke after %d rows, the error says %d", spec.breaks, sourceErr.Rows)
+	case broke && log.count() != sourceErr.Rows:
+		m.fail("the source broke after %d rows, the error says %d", log.count(), sourceErr.Rows)
 	case log.err == nil && spec.breaks >= 0 && !log.fuse.blown:
 		m.fail("the source broke off and the run does not say so")
 	case log.err == nil && log.fuse.refused > 0:
@@ -117,6 +118,9 @@ func (m *model) checkRemovals(log *runLog, spec *runSpec) {
 			}
 			if !log.full {
 				m.fail("%s %s follows from absence and was sent although only some rows were asked for", what.Method, what.Route)
+			}
+			if log.changes {
+				m.fail("%s %s follows from absence and was sent although only changes were read", what.Method, what.Route)
 			}
 			if log.config.OnMissing == reconcile.MissingKeep {
 				m.fail("%s %s follows from absence and was sent although the policy is to keep", what.Method, what.Route)
@@ -247,7 +251,7 @@ func (m *model) grounds(log *runLog, r owlattest.Return) bool {
 	heard := m.heard[r.Added.ContactID+r.Added.TopicID]
 	for _, i := range log.rowsFor(r.Added.ContactID, r.Added.Email) {
 		row := log.rows[i]
-		if !row.Consents[at] {
+		if !row.Consents[at] || !log.read(log.people[i]) {
 			continue
 		}
 		for _, w := range m.words {
@@ -301,7 +305,8 @@ func (m *model) asConfigured(log *runLog, r owlattest.Return, at, i int) bool {
 		present := slices.Contains(earlier.people, log.people[i]) && slices.ContainsFunc(earlier.rows, func(row owlatsync.Row) bool {
 			return keyOf(&earlier.config, row) == keyOf(&log.config, log.rows[i])
 		})
-		if earlier.sync == log.sync && earlier != log && !present {
+		noticed := !earlier.changes || slices.Contains(earlier.people, log.people[i])
+		if earlier.sync == log.sync && earlier != log && !present && noticed {
 			since = earlier.last
 		}
 	}

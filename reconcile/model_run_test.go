@@ -113,14 +113,15 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	spec.o.Stop = f.stop
 	log := &runLog{
 		sync: s, config: s.Sync, topics: s.topics, lost: m.lost, from: time.Now(), first: len(m.server.History("")), fuse: f,
-		full: len(spec.o.Only) == 0 && spec.o.Limit == 0, bound: m.bindings(s),
+		full: len(spec.o.Only) == 0 && spec.o.Limit == 0, bound: m.bindings(s), before: m.entries(s),
 	}
-	for _, e := range m.entries(s) {
+	for _, e := range log.before {
 		log.doubt = log.doubt || !e.Intent.Create.IsZero() || e.Origin == reconcile.OriginDeleting
 	}
-	log.rows, log.people = m.rowsOf(s)
+	src, people := m.sourceOf(s, spec.breaks)
+	log.rows, log.people, log.given = src.list, people, src.given
 	config := s.Sync
-	config.Source = modelRows{list: log.rows, breaks: spec.breaks}
+	config.Source = src.as(&config)
 	m.must(m.server.InjectFaults(spec.faults...))
 	e, client := m.engine(f, func(ev reconcile.Event) { log.note(ev) })
 	m.tell("  %s of %d rows, source breaks %d, %s at %d (commit %v, after %v), options %+v", s.Name, len(log.rows), spec.breaks,
@@ -133,11 +134,15 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 		m.tell("  fault %+v", fault)
 	}
 	m.running = log
+	var reading *owlatsync.Reading
 	if spec.plan {
-		_, log.err = e.Plan(ctx, config, nil)
-	} else {
-		log.report, log.err = e.Run(ctx, config, spec.o)
+		var summary reconcile.Summary
+		summary, log.err = e.Plan(ctx, config, nil)
+		reading = summary.Reading
+	} else if log.report, log.err = e.Run(ctx, config, spec.o); log.report != nil {
+		reading = log.report.Reading
 	}
+	log.changes = reading != nil && reading.Mode == owlatsync.ReadChanges
 	m.running = nil
 	client.CloseIdleConnections()
 	m.server.ClearFaults()
@@ -167,7 +172,7 @@ func (m *model) tellRun(log *runLog) {
 				counts = append(counts, fmt.Sprintf("%s %d", o, n))
 			}
 		}
-		m.tell("  report: %d rows, %d missing, %s", log.report.Rows, log.report.Missing, strings.Join(counts, ", "))
+		m.tell("  report: %d rows, %d missing, %s; read %+v", log.report.Rows, log.report.Missing, strings.Join(counts, ", "), log.report.Reading)
 	}
 	for _, what := range log.happened {
 		switch what := what.(type) {
@@ -341,7 +346,7 @@ func (l *runLog) settled(id int) bool {
 	}
 	done, told := l.done()[at]
 	if !told {
-		return l.err == nil && l.report != nil
+		return l.err == nil && l.report != nil && l.read(id)
 	}
 	return slices.Contains([]owlatsync.Outcome{owlatsync.Created, owlatsync.Updated, owlatsync.Renamed, owlatsync.Adopted, owlatsync.Unchanged}, done.Outcome)
 }

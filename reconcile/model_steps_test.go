@@ -237,7 +237,7 @@ func (m *model) duplicate() {
 	for _, p := range m.valid(1) {
 		m.addPerson()
 		m.edit(m.table[len(m.table)-1], func(n *person) {
-			if m.r.IntN(3) == 0 {
+			if m.r.IntN(3) == 0 && m.syncs[0].FullEvery == 0 { // a cursor needs keys that differ
 				n.key = p.key
 			} else {
 				n.email, n.invalid = p.email, false
@@ -268,7 +268,7 @@ func (m *model) rekey() {
 func (m *model) inStep(p *person) bool {
 	settled := make(map[*modelSync]bool)
 	for _, log := range m.runs {
-		if slices.Contains(log.people, p.id) {
+		if log.read(p.id) {
 			settled[log.sync] = log.settled(p.id)
 		}
 	}
@@ -445,8 +445,8 @@ func (m *model) configured() []reconcile.Sync {
 	var all []reconcile.Sync
 	for _, s := range m.syncs {
 		c := s.Sync
-		list, _ := m.rowsOf(s)
-		c.Source = modelRows{list: list, breaks: -1}
+		src, _ := m.sourceOf(s, -1)
+		c.Source = src.as(&c)
 		all = append(all, c)
 	}
 	return all

@@ -3,7 +3,6 @@ package reconcile_test
 import (
 	"context"
 	"fmt"
-	"iter"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -39,6 +38,7 @@ type person struct {
 	first, last owlatsync.Field
 	consents    []bool // by topic of the model
 	in          []bool // by sync
+	stamped
 }
 
 // modelSync is a sync with what the model remembers of it.
@@ -60,8 +60,11 @@ type runLog struct {
 	// first and last bound the run's part of the emulator's history.
 	first, last int
 	rows        []owlatsync.Row
-	people      []int // by row
+	people      []int  // by row
+	given       []bool // by row: whether the source gave it
+	changes     bool   // only rows that changed were read
 	bound       map[string]string
+	before      []*reconcile.Entry
 	full        bool // neither Only nor Limit
 	doubt       bool // an earlier run left something of unknown outcome, which this one had to look up
 	happened    []any
@@ -155,11 +158,12 @@ func newModel(t *testing.T, h *history, folder string) *model {
 	for _, s := range m.syncs {
 		m.count(fmt.Sprintf("syncs with on_missing %s", s.OnMissing))
 		m.count(fmt.Sprintf("syncs with events: %v", len(s.Events) > 0))
+		m.count(fmt.Sprintf("syncs that read changes: %v", s.FullEvery > 0))
 	}
 	m.tell("%d syncs, %d topics, %d workers, limiter %v", len(m.syncs), len(m.topics), h.workers, m.limiter)
 	for _, s := range m.syncs {
-		m.tell("sync %s: topics %v, missing %q, remote %q, nulls %q, key is address %v, guards %+v, %d events", s.Name, m.topicNames(&s.Sync),
-			s.OnMissing, s.OnRemoteDelete, s.Nulls, s.KeyIsAddress, s.Guards, len(s.Events))
+		m.tell("sync %s: topics %v, missing %q, remote %q, nulls %q, key is address %v, all rows every %v, guards %+v, %d events", s.Name,
+			m.topicNames(&s.Sync), s.OnMissing, s.OnRemoteDelete, s.Nulls, s.KeyIsAddress, s.FullEvery, s.Guards, len(s.Events))
 	}
 	return m
 }
@@ -175,6 +179,9 @@ func (m *model) newSync(index int, name string) *modelSync {
 	s.OnRemoteDelete = pick(m.r, reconcile.RemoteDeleteKeep, reconcile.RemoteDeleteKeep, reconcile.RemoteDeleteRecreate)
 	s.Nulls = pick(m.r, reconcile.NullsKeep, reconcile.NullsClear)
 	s.KeyIsAddress = m.r.IntN(8) == 0
+	if !s.KeyIsAddress && m.r.IntN(5) > 1 {
+		s.FullEvery = pick(m.r, 2*time.Hour, 24*time.Hour, rarest)
+	}
 	if m.r.IntN(3) == 0 {
 		for _, on := range []reconcile.EventOn{reconcile.OnCreated, reconcile.OnUpdated, reconcile.OnAppears} {
 			s.Events = append(s.Events, reconcile.EventRule{Name: name + "_" + string(on), On: on, Properties: map[string]string{"plan": "plan"}})
@@ -328,8 +335,10 @@ func keyOf(s *reconcile.Sync, row owlatsync.Row) string {
 	return row.Key
 }
 
-// sourceChanged notes every consent that went from no to yes: of a person, of a row's key, or of an address, whoever's it is.
+// sourceChanged notes when rows changed, and every consent that went from no to yes: of a person, of a row's key, or of an
+// address, whoever's it is.
 func (m *model) sourceChanged() {
+	m.stampChanges()
 	for _, s := range m.syncs {
 		for i, topic := range s.topics {
 			if !s.Topics[i].When {
@@ -379,26 +388,6 @@ func (m *model) sourceChanged() {
 			}
 			for name, words := range now {
 				m.spoken[name] = words
-			}
-		}
-	}
-}
-
-// modelRows is the source of a run, which may break off.
-type modelRows struct {
-	list   []owlatsync.Row
-	breaks int // after so many rows; -1: never
-}
-
-func (s modelRows) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
-	return func(yield func(*owlatsync.Row, error) bool) {
-		list := rows{list: s.list}
-		if s.breaks >= 0 {
-			list = rows{list: s.list[:s.breaks], err: errSource}
-		}
-		for row, err := range list.Rows(ctx) {
-			if !yield(row, err) {
-				return
 			}
 		}
 	}
