@@ -248,20 +248,30 @@ func (m *model) grounds(log *runLog, r owlattest.Return) bool {
 			}
 		}
 	}
-	heard := m.heard[r.Added.ContactID+r.Added.TopicID]
+	heard := m.knew(r.Added)
 	for _, i := range log.rowsFor(r.Added.ContactID, r.Added.Email) {
 		row := log.rows[i]
 		if !row.Consents[at] || !log.read(log.people[i]) {
 			continue
 		}
+		theirs := func(id int, key, email string) bool {
+			return id == log.people[i] || row.Key != "" && key == row.Key || email == r.Added.Email
+		}
+		known := !heard.IsZero() // the engine knows that the person left: only a newer consent counts
 		for _, w := range m.words {
-			if w.sync == log.sync.index && w.topic == topic && w.at.After(since) && w.at.After(heard) && w.at.After(m.born) && w.at.Before(log.from) &&
-				(w.id == log.people[i] || row.Key != "" && w.key == row.Key || w.email == r.Added.Email) {
+			if w.sync != log.sync.index || w.topic != topic || !w.at.After(m.born) || !w.at.Before(log.from) || !theirs(w.id, w.key, w.email) {
+				continue
+			}
+			// A consent counts from the plan of the run that first sees it.
+			if known && !m.noticed(log, r.Added.ContactID, r.Added.TopicID, w.at).After(heard) {
+				continue
+			}
+			if known = false; w.at.After(since) || !m.acted(log.sync, topic, r.Added.ContactID, w.at, log, theirs) {
 				return true
 			}
 		}
-		if !heard.IsZero() {
-			continue // the engine knows that the person left: only a newer consent counts
+		if known {
+			continue
 		}
 		if m.isNew(log, r, keyOf(&log.config, row)) || m.asConfigured(log, r, at, i) {
 			return true
@@ -278,7 +288,7 @@ func (m *model) isNew(log *runLog, r owlattest.Return, key string) bool {
 		return false
 	}
 	for _, e := range m.server.History(r.Added.ContactID) {
-		if e.ContactID == r.Added.ContactID && e.Action == owlattest.Created && e.Time.Before(r.Left.Time) {
+		if e.ContactID == r.Added.ContactID && e.Action == owlattest.Created && e.Time.Before(r.Left.Time) && m.used(log, r.Added, m.runOf(e)) {
 			return false
 		}
 	}
@@ -292,6 +302,14 @@ func (m *model) isNew(log *runLog, r owlattest.Return, key string) bool {
 		}
 	}
 	return true
+}
+
+// used reports whether a run before this one has acted on the consent with which the contact was created.
+func (m *model) used(log *runLog, added owlattest.Entry, by *runLog) bool {
+	id := func(l *runLog) []int { return l.rowsFor(added.ContactID, "") }
+	return m.acted(log.sync, slices.Index(m.topics, added.TopicID), added.ContactID, by.from.Add(-1), log, func(person int, _, _ string) bool {
+		return slices.ContainsFunc(id(log), func(i int) bool { return log.people[i] == person })
+	})
 }
 
 // asConfigured reports whether the configuration adds those who were there, or did when a run that could not finish the row

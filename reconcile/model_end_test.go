@@ -311,7 +311,7 @@ func (m *model) checkMembership(log *runLog, i, at, topic int, e *reconcile.Entr
 	}
 	by := func(k int) *runLog {
 		for _, log := range m.runs[m.bornRun:] {
-			if k >= log.first && k < log.last {
+			if k >= log.first && k < log.last && history[k].By == owlattest.ByAPI {
 				return log
 			}
 		}

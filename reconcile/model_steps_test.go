@@ -31,6 +31,7 @@ var stepKinds = []struct {
 	{"somebody returns", 4, (*model).somebodyReturns},
 	{"name", 4, (*model).changeName},
 	{"address", 5, (*model).changeAddress},
+	{"back", 5, (*model).changeBack},
 	{"letter case", 2, (*model).changeCase},
 	{"swap", 2, (*model).swapAddresses},
 	{"chain", 2, (*model).chainAddresses},
@@ -151,7 +152,9 @@ func (m *model) valid(n int) []*person {
 
 func (m *model) edit(p *person, change func(*person)) {
 	if p != nil {
+		before := *p
 		change(p)
+		p.before, m.edited = &before, p
 		m.tellPerson(p)
 	}
 }
@@ -175,6 +178,21 @@ func (m *model) somebodyReturns() {
 
 func (m *model) changeName() {
 	m.edit(m.somebody(), func(p *person) { p.first, p.last = pick(m.r, firstNames...), pick(m.r, firstNames...) })
+}
+
+// changeBack gives who was changed last the former names and address, perhaps before a run has told Owlat of the change, or
+// after one that was broken off.
+func (m *model) changeBack() {
+	if m.edited == nil || m.edited.before == nil || !slices.Contains(m.table, m.edited) {
+		return
+	}
+	m.edit(m.edited, func(p *person) {
+		was := p.before
+		p.first, p.last = was.first, was.last
+		if !slices.ContainsFunc(m.table, func(other *person) bool { return other != p && normal(other.email) == normal(was.email) }) {
+			p.email, p.invalid = was.email, was.invalid
+		}
+	})
 }
 
 func (m *model) changeAddress() {

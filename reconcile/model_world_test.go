@@ -36,8 +36,9 @@ type person struct {
 	email       string // as it stands in the table, perhaps in capitals
 	invalid     bool   // Owlat would refuse the address
 	first, last owlatsync.Field
-	consents    []bool // by topic of the model
-	in          []bool // by sync
+	consents    []bool  // by topic of the model
+	in          []bool  // by sync
+	before      *person // as it was before its latest change
 	stamped
 }
 
@@ -59,6 +60,9 @@ type runLog struct {
 	from, to time.Time
 	// first and last bound the run's part of the emulator's history.
 	first, last int
+	plannedAt   time.Time // zero: it did not come so far
+	visits      []*visit
+	seen        struct{ requests, adds int } // by the visits
 	rows        []owlatsync.Row
 	people      []int  // by row
 	given       []bool // by row: whether the source gave it
@@ -96,7 +100,7 @@ type wordLog struct {
 
 // model is one history being played.
 type model struct {
-	mu      sync.Mutex // around written, which grows during runs
+	mu      sync.Mutex // around written, told, post and sent, which grow during runs
 	t       *testing.T
 	h       *history
 	r       *rand.Rand // of the step
@@ -115,6 +119,7 @@ type model struct {
 	bornRun int // in runs
 
 	table  []*person
+	edited *person  // whose row was changed last
 	topics []string // ids of all topics
 	syncs  []*modelSync
 	serial int
@@ -127,8 +132,11 @@ type model struct {
 	written map[string][]string      // values that a contact had, by id
 	foreign map[string][]string      // values that somebody else gave it, by id and field
 
-	heard    map[string]time.Time // when the engine was told of opt-outs, by contact and topic, since the ledger was lost
-	counts   map[string]int       // what happened how often
+	told     []optOut // what the engine was told since the ledger was lost
+	post     []optOut // what it is yet to be told
+	sent     []sentAdd
+	ticks    int            // orders told and sent
+	counts   map[string]int // what happened how often
 	trace    []string
 	failures []string
 }
@@ -138,7 +146,7 @@ func newModel(t *testing.T, h *history, folder string) *model {
 	m := &model{
 		t: t, h: h, r: r, folder: folder,
 		spoken: make(map[string]map[bool]bool), written: make(map[string][]string), foreign: make(map[string][]string),
-		heard: make(map[string]time.Time), counts: make(map[string]int), limiter: r.IntN(10) == 0,
+		counts: make(map[string]int), limiter: r.IntN(10) == 0,
 	}
 	m.server = &owlattest.Server{NoLimit: !m.limiter, BasePath: "/base", RandomSeed: h.seed | 1}
 	m.key, m.other = m.server.AddKey(), m.server.AddKey()
@@ -263,7 +271,7 @@ func (m *model) closeBook() {
 // loseLedger begins with an empty one.
 func (m *model) loseLedger() {
 	m.lost++
-	clear(m.heard)
+	m.told, m.post = nil, nil
 	m.memory, m.path = nil, ""
 	m.openLedger()
 	m.born, m.bornAt, m.bornRun = time.Now(), len(m.server.History("")), len(m.runs)
@@ -283,7 +291,7 @@ func (m *model) close() {
 // engine returns an engine that the fuse can break off.
 func (m *model) engine(f *fuse, observe func(reconcile.Event)) (*reconcile.Engine, *owlat.Client) {
 	meter := new(reconcile.Meter)
-	options := []owlat.Option{owlat.WithTransport(fusedTransport{f, m.server.Transport()}), owlat.WithObserver(meter.Observe)}
+	options := []owlat.Option{owlat.WithTransport(fusedTransport{f, visitedTransport{m, m.server.Transport()}}), owlat.WithObserver(meter.Observe)}
 	if !m.limiter {
 		options = append(options, owlat.WithoutLimiter())
 	}
