@@ -197,6 +197,10 @@ func (l fusedLedger) All(ctx context.Context, sync string) iter.Seq2[*reconcile.
 	return alive(l.fuse, l.Ledger.All(ctx, sync))
 }
 
+func (l fusedLedger) Open(ctx context.Context, sync string) iter.Seq2[*reconcile.Entry, error] {
+	return alive(l.fuse, l.Ledger.Open(ctx, sync))
+}
+
 func (l fusedLedger) Spooled(ctx context.Context, run int64, phase int) iter.Seq2[reconcile.PlanItem, error] {
 	return alive(l.fuse, l.Ledger.Spooled(ctx, run, phase))
 }
