@@ -43,6 +43,35 @@ func (m *model) optOut() {
 	}
 }
 
+// consentAgain lets somebody of whom the engine was told, or is to be, withdraw the consent in the source, and give it anew
+// once a run has seen that.
+func (m *model) consentAgain() {
+	m.hear()
+	if len(m.told) == 0 {
+		return
+	}
+	o := m.told[len(m.told)-1-m.r.IntN(min(3, len(m.told)))]
+	s, topic := m.randomSync(), slices.Index(m.topics, o.topic)
+	for _, p := range m.table {
+		if c, ok := m.server.Contact(normal(p.email)); !ok || c.ID != o.contact {
+			continue
+		}
+		for _, consents := range []bool{false, true} {
+			m.edit(p, func(p *person) { p.consents[topic] = consents })
+			m.sourceChanged()
+			spec := &runSpec{breaks: -1}
+			if consents {
+				if m.r.IntN(2) == 0 {
+					return
+				}
+				m.loseAdds(spec)
+			}
+			m.run(s, spec)
+		}
+		return
+	}
+}
+
 // leaves lets the contact leave a topic, or all with an empty one. The engine is told at once, later or not at all.
 func (m *model) leaves(c owlattest.ContactState, topic string, roll uint64) (what string) {
 	if m.server.Unsubscribe(c.ID, topic) != nil {
@@ -107,16 +136,22 @@ func (m *model) planVisits(spec *runSpec) {
 	if m.r.IntN(3) > 0 {
 		return
 	}
+	if m.r.IntN(2) == 0 {
+		m.loseAdds(spec)
+		return
+	}
 	for range 1 + m.r.IntN(2) {
 		spec.visits = append(spec.visits, &visit{adds: m.r.IntN(2) == 0, at: 1 + m.r.IntN(5), after: m.r.IntN(2) == 0, roll: m.r.Uint64()})
 	}
-	if m.r.IntN(2) == 0 { // answers to adds are lost
-		f := owlattest.Fault{Method: http.MethodPost, Route: owlattest.RouteTopicContacts, Count: 1 + m.r.IntN(2),
-			Kind: pick(m.r, owlattest.ResetAfter, owlattest.TruncatedBody, owlattest.RateLimited)}
-		if m.r.IntN(2) == 0 {
-			f.At = 1 + m.r.IntN(3)
-		}
-		spec.faults = []owlattest.Fault{f}
+}
+
+// loseAdds lets answers to adds be lost, and people leave about then.
+func (m *model) loseAdds(spec *runSpec) {
+	f := owlattest.Fault{Method: http.MethodPost, Route: owlattest.RouteTopicContacts, At: 1 + m.r.IntN(3), Count: 1 + m.r.IntN(2),
+		Kind: pick(m.r, owlattest.ResetAfter, owlattest.TruncatedBody, owlattest.RateLimited)}
+	spec.faults = []owlattest.Fault{f}
+	for i := range 1 + m.r.IntN(2) {
+		spec.visits = append(spec.visits, &visit{adds: true, at: f.At + i, after: m.r.IntN(4) > 0, roll: m.r.Uint64()})
 	}
 }
 

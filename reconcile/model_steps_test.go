@@ -45,6 +45,7 @@ var stepKinds = []struct {
 	// In Owlat.
 	{"unsubscribe", 6, (*model).unsubscribe},
 	{"opt out", 6, (*model).optOut},
+	{"consent again", 4, (*model).consentAgain},
 	{"confirm", 2, (*model).confirm},
 	{"erase", 3, (*model).erase},
 	{"somebody else creates", 3, (*model).otherCreates},
