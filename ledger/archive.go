@@ -22,32 +22,61 @@ const entryPage = 512
 func (l *SQLite) All(ctx context.Context, sync string) iter.Seq2[*reconcile.Entry, error] {
 	return func(yield func(*reconcile.Entry, error) bool) {
 		after := ""
-		for {
-			page := make([]*reconcile.Entry, 0, entryPage)
-			query := "SELECT " + entryColumns + ` FROM entries e
-				WHERE e.sync = (SELECT id FROM syncs WHERE name = ?1) AND e.key > ?2 ORDER BY e.key LIMIT ?3`
-			err := l.query(ctx, query, []any{sync, after, entryPage}, func(rows *sql.Rows) error {
-				_, e, err := scanEntry(rows)
-				if err == nil {
-					page = append(page, e)
-				}
-				return err
-			})
-			if err != nil {
-				yield(nil, fmt.Errorf("read entries of the ledger: %w", explain(ctx, err)))
-				return
+		for more := true; more; {
+			page, _, err := l.page(ctx, "e.key > ?2 ORDER BY e.key", sync, after)
+			if more = yieldAll(page, err, yield) && len(page) == entryPage; more {
+				after = page[entryPage-1].Key
 			}
-			for _, e := range page {
-				if !yield(e, nil) {
-					return
-				}
-			}
-			if len(page) < entryPage {
-				return
-			}
-			after = page[len(page)-1].Key
 		}
 	}
+}
+
+// Open streams the entries of the sync that are not in step with their rows, by how they stand. Other methods may be called
+// while it streams; an entry recorded meanwhile may be missed or appear twice.
+func (l *SQLite) Open(ctx context.Context, sync string) iter.Seq2[*reconcile.Entry, error] {
+	return func(yield func(*reconcile.Entry, error) bool) {
+		for state, after := stateOpen, int64(0); state <= stateParked; {
+			page, last, err := l.page(ctx, "e.state = ?3 AND e.state <> 0 AND e.id > ?2 ORDER BY e.id", sync, after, state)
+			if !yieldAll(page, err, yield) {
+				return
+			}
+			if after = last; len(page) < entryPage {
+				state, after = state+1, 0
+			}
+		}
+	}
+}
+
+// page reads the entries of a sync for which the condition holds, as many as a page has, and the last one's id.
+func (l *SQLite) page(ctx context.Context, condition string, args ...any) (page []*reconcile.Entry, last int64, err error) {
+	query := "SELECT " + entryColumns + ` FROM entries e
+		WHERE e.sync = (SELECT id FROM syncs WHERE name = ?1) AND ` + condition + fmt.Sprintf(" LIMIT %d", entryPage)
+	page = make([]*reconcile.Entry, 0, entryPage)
+	err = l.query(ctx, query, args, func(rows *sql.Rows) error {
+		id, e, err := scanEntry(rows)
+		if err == nil {
+			page, last = append(page, e), id
+		}
+		return err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("read entries of the ledger: %w", explain(ctx, err))
+	}
+	return page, last, nil
+}
+
+// yieldAll gives the entries of a page, or the error, and reports whether more are wanted.
+func yieldAll(page []*reconcile.Entry, err error, yield func(*reconcile.Entry, error) bool) bool {
+	if err != nil {
+		yield(nil, err)
+		return false
+	}
+	for _, e := range page {
+		if !yield(e, nil) {
+			return false
+		}
+	}
+	return true
 }
 
 // Sharers returns the entries of all syncs that stand for one of the contacts.

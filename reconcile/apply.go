@@ -216,6 +216,9 @@ func (a *applier) done(it *item, outcome owlatsync.Outcome, reason, category str
 		a.again.absent(outcome, it.Entry)
 	} else {
 		a.again.note(it.Row.Key, outcome)
+		if it.New {
+			a.again.made++
+		}
 	}
 	if outcome == owlatsync.Failed && (!it.Unsure || it.lost) {
 		a.errors++ // what merely stays unknown from an earlier run is none

@@ -25,7 +25,7 @@ type Bookmark struct {
 	Mark     string    // owlatsync.Scan.Mark of the last scan
 	Full     time.Time // when the last run began that read all rows
 	Due      time.Time // when all rows are to be read although the time has not come; zero: not before
-	Entries  int       // of the sync, about
+	Entries  int       // of the sync, about: those that a run made which came to no end are not counted
 	Again    []string  // keys of rows that are not in step, and so are read whether or not they change
 }
 
@@ -128,7 +128,7 @@ func (r *reading) keep(ctx context.Context, l Ledger, p Summary, started time.Ti
 	if r.source == nil {
 		return nil
 	}
-	b := Bookmark{Settings: r.settings, Mark: r.scan.Mark, Full: r.bookmark.Full, Due: r.bookmark.Due, Entries: r.again.created + p.Entries}
+	b := Bookmark{Settings: r.settings, Mark: r.scan.Mark, Full: r.bookmark.Full, Due: r.bookmark.Due, Entries: r.again.made + p.Entries}
 	if !r.changes {
 		b.Full, b.Due = started, r.again.due
 	}
@@ -152,15 +152,13 @@ type again struct {
 
 	failed     []string
 	duplicates []string
-	created    int       // rows that the ledger did not know
+	made       int       // entries of rows that the ledger did not know
 	due        time.Time // when what follows from absence is to be tried again
 }
 
 // note takes in what became of a row.
 func (a *again) note(key string, outcome owlatsync.Outcome) {
 	switch {
-	case outcome == owlatsync.Created, outcome == owlatsync.Adopted:
-		a.created++
 	case key == "":
 	case outcome == owlatsync.Failed, outcome == owlatsync.Skipped && a.recreate:
 		if len(a.failed) <= againMost {

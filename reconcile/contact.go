@@ -164,7 +164,7 @@ func (r *rowRun) found(ctx context.Context, c owlat.Contact, doubt time.Time) er
 		e.Origin, e.Intent.Create = OriginCreated, doubt
 	}
 	planned := planRow(r.sync, r.it.Row, e, time.Now())
-	planned.OldKey = r.it.OldKey
+	planned.OldKey, planned.New = r.it.OldKey, r.it.New
 	if r.e.Origin == OriginDeleted {
 		planned.again()
 	}

@@ -21,13 +21,10 @@ const unanswered = 3
 // reasonDoubt begins the reason why a row waits whose contact could not be looked up.
 const reasonDoubt = "an earlier run sent a change whose answer was lost, and what became of it could not be looked up: "
 
-// settle waits for the index, and where entries of it are in doubt settles those and begins to read it anew.
+// settle settles the entries of the sync that are in doubt.
 func (p *planner) settle(ctx context.Context) error {
-	if err := p.scan.ix.complete(); err != nil || p.scan.ix.doubts == 0 {
-		return err
-	}
 	var doubtful []*Entry
-	for e, err := range p.ledger.All(ctx, p.sync.Name) {
+	for e, err := range p.ledger.Open(ctx, p.sync.Name) {
 		if err != nil {
 			return fmt.Errorf("read the ledger: %w", err)
 		}
@@ -35,12 +32,7 @@ func (p *planner) settle(ctx context.Context) error {
 			doubtful = append(doubtful, e)
 		}
 	}
-	if err := p.settleDoubts(ctx, doubtful); err != nil {
-		return err
-	}
-	p.scan.ix.stop()
-	p.scan.ix = loadIndex(ctx, p.ledger, p.sync.Name)
-	return nil
+	return p.settleDoubts(ctx, doubtful)
 }
 
 // settleDoubts looks up what became of the requests that earlier runs sent for the entries without hearing of their end, and

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -129,4 +130,18 @@ type MovedError struct {
 func (e *MovedError) Error() string {
 	return fmt.Sprintf("the plan of run %d is not what would be done now: %d rows differ (such as %s). Look at a new plan, and approve that",
 		e.Run, e.Rows, strings.Join(e.Keys, ", "))
+}
+
+// recount counts the entries where a guard would hold a run that reads only changes: runs that came to no end may have made
+// some since they were last counted.
+func (p *planner) recount(ctx context.Context) error {
+	if !p.reading.changes || len(p.sync.Guards.Hits(p.summary)) == 0 {
+		return nil
+	}
+	standing, err := p.ledger.Standing(ctx, p.sync.Name)
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	p.summary.Entries = standing.Entries
+	return nil
 }

@@ -22,22 +22,24 @@ type Incremental interface {
 	Scan(ctx context.Context, s *owlatsync.Scan) iter.Seq2[*owlatsync.Row, error]
 }
 
-// known begins to read the index of the sync's entries, and tells whether the sync has compared its rows with the contacts that
-// Owlat had. Where only changes are read, the index is filled as rows are met.
+// known settles what is in doubt, begins to read the index of the sync's entries, and tells whether the sync has compared its
+// rows with the contacts that Owlat had. Where only changes are read, the index is filled as rows are met.
 func (p *planner) known(ctx context.Context) (adopted bool, err error) {
-	if p.reading.changes {
-		p.scan.ix = newIndex()
-		return true, nil
-	}
 	state, err := p.ledger.SyncState(ctx, p.sync.Name)
 	if err != nil {
 		return false, fmt.Errorf("read the ledger: %w", err)
 	}
-	p.scan.ix = loadIndex(ctx, p.ledger, p.sync.Name)
 	if state.Open {
-		err = p.settle(ctx)
+		if err := p.settle(ctx); err != nil {
+			return false, err
+		}
 	}
-	return state.Adopted, err
+	if p.reading.changes {
+		p.scan.ix = newIndex()
+		return true, nil
+	}
+	p.scan.ix = loadIndex(ctx, p.ledger, p.sync.Name)
+	return state.Adopted, nil
 }
 
 // rows streams the source as the run reads it.
@@ -133,21 +135,6 @@ func (in *increment) judge(ctx context.Context) error {
 	entries, err := p.ledger.Entries(ctx, p.sync.Name, keys)
 	if err != nil {
 		return fmt.Errorf("read the ledger: %w", err)
-	}
-	// What an unfinished run left in doubt concerns rows that are read again, because the mark stayed.
-	var doubtful []*Entry
-	for _, e := range entries {
-		if e.Fingerprint == doubtPrint {
-			doubtful = append(doubtful, e)
-		}
-	}
-	if len(doubtful) > 0 {
-		if err := p.settleDoubts(ctx, doubtful); err != nil {
-			return err
-		}
-		if entries, err = p.ledger.Entries(ctx, p.sync.Name, keys); err != nil {
-			return fmt.Errorf("read the ledger: %w", err)
-		}
 	}
 	p.scan.ix.add(entries)
 	var addresses []string

@@ -16,7 +16,6 @@ import (
 type index struct {
 	pages  []*indexPage
 	size   int // entries in pages
-	doubts int // of those, entries of which something has to be looked up
 	coming <-chan *indexPage
 	failed error // why coming ended early; read after it is closed
 	cancel context.CancelFunc
@@ -32,11 +31,10 @@ const (
 
 // indexPage is a piece of the index that is never copied or moved.
 type indexPage struct {
-	n      int
-	doubts int
-	marks  [pageSize]indexMark
-	blank  bitSet // no address is confirmed
-	seen   bitSet // the source has the row
+	n     int
+	marks [pageSize]indexMark
+	blank bitSet // no address is confirmed
+	seen  bitSet // the source has the row
 }
 
 type indexMark struct {
@@ -115,9 +113,6 @@ func readIndex(ctx context.Context, l Ledger, sync string, to chan<- *indexPage)
 		if err != nil {
 			return fmt.Errorf("read the ledger's index: %w", err)
 		}
-		if e.Fingerprint == doubtPrint {
-			page.doubts++
-		}
 		if page.put(e); page.n < pageSize {
 			continue
 		}
@@ -149,7 +144,7 @@ func (ix *index) more() (bool, error) {
 		return false, ix.failed
 	}
 	ix.pages = append(ix.pages, page)
-	ix.size, ix.doubts = ix.size+page.n, ix.doubts+page.doubts
+	ix.size += page.n
 	return true, nil
 }
 

@@ -28,6 +28,9 @@ type Ledger interface {
 	Holders(ctx context.Context, addresses []string) ([]Holder, error)
 	// All streams every entry of the sync, whole, in the order of their keys.
 	All(ctx context.Context, sync string) iter.Seq2[*Entry, error]
+	// Open streams, in no particular order, the entries of the sync that are not in step with their rows as last seen, in a time
+	// that grows with these alone.
+	Open(ctx context.Context, sync string) iter.Seq2[*Entry, error]
 	// Sharers returns the entries of all syncs that stand for one of the contacts.
 	Sharers(ctx context.Context, contactIDs []string) ([]Holder, error)
 	// Record makes the records durable, all or none, before it returns. Concurrent calls may share one commit.

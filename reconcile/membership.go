@@ -64,20 +64,30 @@ func (r *rowRun) addTopic(ctx context.Context, topic string) error {
 		return err
 	}
 	var err error
-	lost := false
+	sent, left, lost := false, false, false
 	for try := range lostTries {
 		if try > 0 && !pause(ctx, time.Second<<(try-1)) {
 			break
 		}
-		err = call(ctx, func() error {
-			_, err := r.engine.client.Topics.Add(ctx, topic, owlat.Member{ContactID: r.e.ContactID})
+		err = call(ctx, func() (err error) {
+			if sent { // the person may have left meanwhile
+				if left, err = r.optedOut(ctx, topic); left || err != nil {
+					return err
+				}
+			}
+			sent = true
+			_, err = r.engine.client.Topics.Add(ctx, topic, owlat.Member{ContactID: r.e.ContactID})
 			return err
 		})
+		if left {
+			return nil
+		}
 		if err = r.aboutTopic(ctx, topic, err); !owlat.Unknown(err) || errors.Is(err, errNoTopic) {
 			break
 		}
 		lost = true
 	}
+	m = r.e.Membership(topic) // where it is now
 	switch {
 	case err == nil:
 		m.State, m.At = MemberAdded, time.Now()

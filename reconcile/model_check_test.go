@@ -18,6 +18,7 @@ import (
 func (m *model) checkRun(log *runLog, spec *runSpec) {
 	m.checkReport(log, spec)
 	m.checkErrors(log, spec)
+	m.checkReading(log, spec)
 	m.checkRemovals(log, spec)
 	m.checkAdds(log)
 	m.checkLedger(log)
@@ -35,8 +36,8 @@ func (m *model) checkReport(log *runLog, spec *runSpec) {
 	if sent := len(log.requests()); !log.fuse.blown && log.report.Requests.Total != sent {
 		m.fail("the report counts %d requests, the emulator %d", log.report.Requests.Total, sent)
 	}
-	if log.err == nil && log.report.Rows != len(log.rows) {
-		m.fail("the report counts %d rows of %d", log.report.Rows, len(log.rows))
+	if given := log.count(); log.err == nil && log.report.Rows != given {
+		m.fail("the report counts %d rows of %d", log.report.Rows, given)
 	}
 	// Where the address is the key it is shown as one.
 	shown := slices.ContainsFunc(m.syncs, func(s *modelSync) bool { return s.KeyIsAddress })
@@ -83,8 +84,8 @@ func (m *model) checkErrors(log *runLog, spec *runSpec) {
 	switch {
 	case sent > 0 && (broke || held || moved || spec.plan || spec.breaks >= 0):
 		m.fail("%d writes were sent, but nothing was to be applied: %v", sent, log.err)
-	case broke && spec.breaks != sourceErr.Rows:
-		m.fail("the source broke after %d rows, the error says %d", spec.breaks, sourceErr.Rows)
+	case broke && log.count() != sourceErr.Rows:
+		m.fail("the source broke after %d rows, the error says %d", log.count(), sourceErr.Rows)
 	case log.err == nil && spec.breaks >= 0 && !log.fuse.blown:
 		m.fail("the source broke off and the run does not say so")
 	case log.err == nil && log.fuse.refused > 0:
@@ -117,6 +118,9 @@ func (m *model) checkRemovals(log *runLog, spec *runSpec) {
 			}
 			if !log.full {
 				m.fail("%s %s follows from absence and was sent although only some rows were asked for", what.Method, what.Route)
+			}
+			if log.changes {
+				m.fail("%s %s follows from absence and was sent although only changes were read", what.Method, what.Route)
 			}
 			if log.config.OnMissing == reconcile.MissingKeep {
 				m.fail("%s %s follows from absence and was sent although the policy is to keep", what.Method, what.Route)
@@ -244,20 +248,30 @@ func (m *model) grounds(log *runLog, r owlattest.Return) bool {
 			}
 		}
 	}
-	heard := m.heard[r.Added.ContactID+r.Added.TopicID]
+	heard := m.knew(r.Added)
 	for _, i := range log.rowsFor(r.Added.ContactID, r.Added.Email) {
 		row := log.rows[i]
-		if !row.Consents[at] {
+		if !row.Consents[at] || !log.read(log.people[i]) {
 			continue
 		}
+		theirs := func(id int, key, email string) bool {
+			return id == log.people[i] || row.Key != "" && key == row.Key || email == r.Added.Email
+		}
+		known := !heard.IsZero() // the engine knows that the person left: only a newer consent counts
 		for _, w := range m.words {
-			if w.sync == log.sync.index && w.topic == topic && w.at.After(since) && w.at.After(heard) && w.at.After(m.born) && w.at.Before(log.from) &&
-				(w.id == log.people[i] || row.Key != "" && w.key == row.Key || w.email == r.Added.Email) {
+			if w.sync != log.sync.index || w.topic != topic || !w.at.After(m.born) || !w.at.Before(log.from) || !theirs(w.id, w.key, w.email) {
+				continue
+			}
+			// A consent counts from the plan of the run that first sees it.
+			if known && !m.noticed(log, r.Added.ContactID, r.Added.TopicID, w.at).After(heard) {
+				continue
+			}
+			if known = false; w.at.After(since) || !m.acted(log.sync, topic, r.Added.ContactID, w.at, log, theirs) {
 				return true
 			}
 		}
-		if !heard.IsZero() {
-			continue // the engine knows that the person left: only a newer consent counts
+		if known {
+			continue
 		}
 		if m.isNew(log, r, keyOf(&log.config, row)) || m.asConfigured(log, r, at, i) {
 			return true
@@ -274,7 +288,7 @@ func (m *model) isNew(log *runLog, r owlattest.Return, key string) bool {
 		return false
 	}
 	for _, e := range m.server.History(r.Added.ContactID) {
-		if e.ContactID == r.Added.ContactID && e.Action == owlattest.Created && e.Time.Before(r.Left.Time) {
+		if e.ContactID == r.Added.ContactID && e.Action == owlattest.Created && e.Time.Before(r.Left.Time) && m.used(log, r.Added, m.runOf(e)) {
 			return false
 		}
 	}
@@ -290,6 +304,14 @@ func (m *model) isNew(log *runLog, r owlattest.Return, key string) bool {
 	return true
 }
 
+// used reports whether a run before this one has acted on the consent with which the contact was created.
+func (m *model) used(log *runLog, added owlattest.Entry, by *runLog) bool {
+	id := func(l *runLog) []int { return l.rowsFor(added.ContactID, "") }
+	return m.acted(log.sync, slices.Index(m.topics, added.TopicID), added.ContactID, by.from.Add(-1), log, func(person int, _, _ string) bool {
+		return slices.ContainsFunc(id(log), func(i int) bool { return log.people[i] == person })
+	})
+}
+
 // asConfigured reports whether the configuration adds those who were there, or did when a run that could not finish the row
 // planned it, and this is the first add since the row was last absent or the ledger lost.
 func (m *model) asConfigured(log *runLog, r owlattest.Return, at, i int) bool {
@@ -301,7 +323,8 @@ func (m *model) asConfigured(log *runLog, r owlattest.Return, at, i int) bool {
 		present := slices.Contains(earlier.people, log.people[i]) && slices.ContainsFunc(earlier.rows, func(row owlatsync.Row) bool {
 			return keyOf(&earlier.config, row) == keyOf(&log.config, log.rows[i])
 		})
-		if earlier.sync == log.sync && earlier != log && !present {
+		noticed := !earlier.changes || slices.Contains(earlier.people, log.people[i])
+		if earlier.sync == log.sync && earlier != log && !present && noticed {
 			since = earlier.last
 		}
 	}

@@ -36,7 +36,8 @@ type fuse struct {
 	requests int
 	commits  int
 	blown    bool
-	refused  int // writes to the ledger that failed while the process lived
+	refused  int  // writes to the ledger that failed while the process lived
+	marked   bool // how far the source was read was recorded before the run was broken off, or as it was
 }
 
 var (
@@ -160,6 +161,26 @@ func (l fusedLedger) SetAdopted(ctx context.Context, sync string) error {
 	return l.write(func() error { return l.Ledger.SetAdopted(ctx, sync) })
 }
 
+func (l fusedLedger) SetBookmark(ctx context.Context, sync string, b reconcile.Bookmark) error {
+	l.mu.Lock()
+	whole := !l.blown
+	l.mu.Unlock()
+	return l.write(func() error {
+		err := l.Ledger.SetBookmark(ctx, sync, b)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.marked = err == nil && whole && b.Mark != ""
+		return err
+	})
+}
+
+func (l fusedLedger) Bookmark(ctx context.Context, sync string) (reconcile.Bookmark, error) {
+	if l.dead() {
+		return reconcile.Bookmark{}, errKilled
+	}
+	return l.Ledger.Bookmark(ctx, sync)
+}
+
 func (l fusedLedger) Spool(ctx context.Context, run int64, items []reconcile.PlanItem) error {
 	return l.write(func() error { return l.Ledger.Spool(ctx, run, items) })
 }
@@ -174,6 +195,10 @@ func (l fusedLedger) Index(ctx context.Context, sync string) iter.Seq2[reconcile
 
 func (l fusedLedger) All(ctx context.Context, sync string) iter.Seq2[*reconcile.Entry, error] {
 	return alive(l.fuse, l.Ledger.All(ctx, sync))
+}
+
+func (l fusedLedger) Open(ctx context.Context, sync string) iter.Seq2[*reconcile.Entry, error] {
+	return alive(l.fuse, l.Ledger.Open(ctx, sync))
 }
 
 func (l fusedLedger) Spooled(ctx context.Context, run int64, phase int) iter.Seq2[reconcile.PlanItem, error] {

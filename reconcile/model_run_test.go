@@ -24,6 +24,7 @@ type runSpec struct {
 	fuse   fuse
 	o      reconcile.RunOptions
 	plan   bool // look at the plan only
+	visits []*visit
 }
 
 func (m *model) randomRun() {
@@ -44,6 +45,7 @@ func (m *model) randomRun() {
 		spec.fuse.after = m.r.IntN(2) == 0
 		spec.fuse.at = 1 + m.r.IntN(14)
 	}
+	m.planVisits(spec)
 	switch m.r.IntN(20) {
 	case 0:
 		for _, row := range list {
@@ -100,6 +102,9 @@ func (m *model) randomFault() owlattest.Fault {
 func (l *runLog) note(what any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if _, planned := what.(reconcile.Planned); planned {
+		l.plannedAt = time.Now()
+	}
 	l.happened = append(l.happened, what)
 }
 
@@ -113,14 +118,15 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	spec.o.Stop = f.stop
 	log := &runLog{
 		sync: s, config: s.Sync, topics: s.topics, lost: m.lost, from: time.Now(), first: len(m.server.History("")), fuse: f,
-		full: len(spec.o.Only) == 0 && spec.o.Limit == 0, bound: m.bindings(s),
+		full: len(spec.o.Only) == 0 && spec.o.Limit == 0, bound: m.bindings(s), before: m.entries(s), visits: spec.visits,
 	}
-	for _, e := range m.entries(s) {
+	for _, e := range log.before {
 		log.doubt = log.doubt || !e.Intent.Create.IsZero() || e.Origin == reconcile.OriginDeleting
 	}
-	log.rows, log.people = m.rowsOf(s)
+	src, people := m.sourceOf(s, spec.breaks)
+	log.rows, log.people, log.given = src.list, people, src.given
 	config := s.Sync
-	config.Source = modelRows{list: log.rows, breaks: spec.breaks}
+	config.Source = src.as(&config)
 	m.must(m.server.InjectFaults(spec.faults...))
 	e, client := m.engine(f, func(ev reconcile.Event) { log.note(ev) })
 	m.tell("  %s of %d rows, source breaks %d, %s at %d (commit %v, after %v), options %+v", s.Name, len(log.rows), spec.breaks,
@@ -133,11 +139,15 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 		m.tell("  fault %+v", fault)
 	}
 	m.running = log
+	var reading *owlatsync.Reading
 	if spec.plan {
-		_, log.err = e.Plan(ctx, config, nil)
-	} else {
-		log.report, log.err = e.Run(ctx, config, spec.o)
+		var summary reconcile.Summary
+		summary, log.err = e.Plan(ctx, config, nil)
+		reading = summary.Reading
+	} else if log.report, log.err = e.Run(ctx, config, spec.o); log.report != nil {
+		reading = log.report.Reading
 	}
+	log.changes = reading != nil && reading.Mode == owlatsync.ReadChanges
 	m.running = nil
 	client.CloseIdleConnections()
 	m.server.ClearFaults()
@@ -167,7 +177,7 @@ func (m *model) tellRun(log *runLog) {
 				counts = append(counts, fmt.Sprintf("%s %d", o, n))
 			}
 		}
-		m.tell("  report: %d rows, %d missing, %s", log.report.Rows, log.report.Missing, strings.Join(counts, ", "))
+		m.tell("  report: %d rows, %d missing, %s; read %+v", log.report.Rows, log.report.Missing, strings.Join(counts, ", "), log.report.Reading)
 	}
 	for _, what := range log.happened {
 		switch what := what.(type) {
@@ -175,6 +185,8 @@ func (m *model) tellRun(log *runLog) {
 			m.trace = append(m.trace, fmt.Sprintf("    %s %s %s %s -> %d", what.Time.Format("15:04:05.000"), what.Method, what.Path, strings.TrimSpace(string(what.Body)), what.status))
 		case reconcile.RowDone:
 			m.trace = append(m.trace, fmt.Sprintf("    %s %s: %s %s %s %v", what.Position, what.Key, what.Outcome, what.Category, what.Reason, what.Changes))
+		case string:
+			m.trace = append(m.trace, "    "+what)
 		case reconcile.Planned:
 			m.trace = append(m.trace, fmt.Sprintf("    planned: %d requests, %d removals, %s", what.Summary.Requests, what.Summary.Removals, what.Summary.Adoption.Mode))
 		}
@@ -250,84 +262,6 @@ func jsonField(body []byte, name string) string {
 	return text
 }
 
-// underWay reports whether a consent for the contact has not yet reached Owlat. Nobody opts out meanwhile: a run could not
-// tell such a consent from one given later.
-func (m *model) underWay(c owlattest.ContactState) bool {
-	if by := m.creator(c.ID); by != nil && !m.everSettled(by, c.ID) {
-		return true
-	}
-	return m.wordUnderWay(c)
-}
-
-// wordUnderWay reports it of consents that went from no to yes.
-func (m *model) wordUnderWay(c owlattest.ContactState) bool {
-	for _, s := range m.syncs {
-		theirs := m.known(s, c)
-		for _, topic := range s.topics {
-			var since time.Time
-			for _, w := range m.words {
-				if w.sync == s.index && w.topic == topic && theirs(w.id, w.key, w.email) {
-					since = w.at
-				}
-			}
-			if !since.IsZero() && !m.acted(s, topic, c.ID, since, theirs) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// known returns what tells whether a row is the contact's, as the sync sees it: by its key or address, or its person.
-func (m *model) known(s *modelSync, c owlattest.ContactState) func(id int, key, email string) bool {
-	keys, addresses, people := make(map[string]bool), map[string]bool{c.Email: true, m.identity(c.ID): true}, make(map[int]bool)
-	for _, e := range m.entries(s) {
-		if e.ContactID == c.ID {
-			keys[e.Key], addresses[e.Email], addresses[e.Identity] = true, true, true
-		}
-	}
-	for _, p := range m.table {
-		if keys[p.key] || addresses[normal(p.email)] {
-			people[p.id] = true
-		}
-	}
-	return func(id int, key, email string) bool {
-		return people[id] || key != "" && keys[key] || email != "" && addresses[email]
-	}
-}
-
-// everSettled reports whether a run of the sync has brought a row in step that the ledger knows the contact by.
-func (m *model) everSettled(s *modelSync, contact string) bool {
-	for _, log := range m.runs[m.bornRun:] {
-		if log.sync == s && slices.ContainsFunc(log.rowsFor(contact, ""), func(i int) bool { return log.settled(log.people[i]) }) {
-			return true
-		}
-	}
-	return false
-}
-
-// acted reports whether a run has acted on a consent given at that time: by an add that may have taken effect, or by finding
-// nothing to do for the row.
-func (m *model) acted(s *modelSync, topic int, contact string, since time.Time, theirs func(int, string, string) bool) bool {
-	for _, log := range m.runs {
-		if log.sync != s || log.to.Before(since) {
-			continue
-		}
-		for _, r := range log.requests() {
-			if r.Route == owlattest.RouteTopicContacts && !r.Time.Before(since) && strings.Contains(r.Path, m.topics[topic]) &&
-				r.contact == contact && r.unknown() {
-				return true
-			}
-		}
-		for i, row := range log.rows {
-			if log.from.After(since) && theirs(log.people[i], row.Key, normal(row.Email.Value)) && log.settled(log.people[i]) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // unknown reports whether the request took effect, or may have.
 func (r request) unknown() bool {
 	return r.status == 0 || r.status >= 500 || r.status < 300
@@ -341,7 +275,7 @@ func (l *runLog) settled(id int) bool {
 	}
 	done, told := l.done()[at]
 	if !told {
-		return l.err == nil && l.report != nil
+		return l.err == nil && l.report != nil && l.read(id)
 	}
 	return slices.Contains([]owlatsync.Outcome{owlatsync.Created, owlatsync.Updated, owlatsync.Renamed, owlatsync.Adopted, owlatsync.Unchanged}, done.Outcome)
 }

@@ -31,6 +31,7 @@ var stepKinds = []struct {
 	{"somebody returns", 4, (*model).somebodyReturns},
 	{"name", 4, (*model).changeName},
 	{"address", 5, (*model).changeAddress},
+	{"back", 5, (*model).changeBack},
 	{"letter case", 2, (*model).changeCase},
 	{"swap", 2, (*model).swapAddresses},
 	{"chain", 2, (*model).chainAddresses},
@@ -44,6 +45,7 @@ var stepKinds = []struct {
 	// In Owlat.
 	{"unsubscribe", 6, (*model).unsubscribe},
 	{"opt out", 6, (*model).optOut},
+	{"consent again", 4, (*model).consentAgain},
 	{"confirm", 2, (*model).confirm},
 	{"erase", 3, (*model).erase},
 	{"somebody else creates", 3, (*model).otherCreates},
@@ -151,7 +153,9 @@ func (m *model) valid(n int) []*person {
 
 func (m *model) edit(p *person, change func(*person)) {
 	if p != nil {
+		before := *p
 		change(p)
+		p.before, m.edited = &before, p
 		m.tellPerson(p)
 	}
 }
@@ -175,6 +179,21 @@ func (m *model) somebodyReturns() {
 
 func (m *model) changeName() {
 	m.edit(m.somebody(), func(p *person) { p.first, p.last = pick(m.r, firstNames...), pick(m.r, firstNames...) })
+}
+
+// changeBack gives who was changed last the former names and address, perhaps before a run has told Owlat of the change, or
+// after one that was broken off.
+func (m *model) changeBack() {
+	if m.edited == nil || m.edited.before == nil || !slices.Contains(m.table, m.edited) {
+		return
+	}
+	m.edit(m.edited, func(p *person) {
+		was := p.before
+		p.first, p.last = was.first, was.last
+		if !slices.ContainsFunc(m.table, func(other *person) bool { return other != p && normal(other.email) == normal(was.email) }) {
+			p.email, p.invalid = was.email, was.invalid
+		}
+	})
 }
 
 func (m *model) changeAddress() {
@@ -237,7 +256,7 @@ func (m *model) duplicate() {
 	for _, p := range m.valid(1) {
 		m.addPerson()
 		m.edit(m.table[len(m.table)-1], func(n *person) {
-			if m.r.IntN(3) == 0 {
+			if m.r.IntN(3) == 0 && m.syncs[0].FullEvery == 0 { // a cursor needs keys that differ
 				n.key = p.key
 			} else {
 				n.email, n.invalid = p.email, false
@@ -268,7 +287,7 @@ func (m *model) rekey() {
 func (m *model) inStep(p *person) bool {
 	settled := make(map[*modelSync]bool)
 	for _, log := range m.runs {
-		if slices.Contains(log.people, p.id) {
+		if log.read(p.id) {
 			settled[log.sync] = log.settled(p.id)
 		}
 	}
@@ -445,8 +464,8 @@ func (m *model) configured() []reconcile.Sync {
 	var all []reconcile.Sync
 	for _, s := range m.syncs {
 		c := s.Sync
-		list, _ := m.rowsOf(s)
-		c.Source = modelRows{list: list, breaks: -1}
+		src, _ := m.sourceOf(s, -1)
+		c.Source = src.as(&c)
 		all = append(all, c)
 	}
 	return all

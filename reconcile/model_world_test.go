@@ -3,7 +3,6 @@ package reconcile_test
 import (
 	"context"
 	"fmt"
-	"iter"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -37,8 +36,10 @@ type person struct {
 	email       string // as it stands in the table, perhaps in capitals
 	invalid     bool   // Owlat would refuse the address
 	first, last owlatsync.Field
-	consents    []bool // by topic of the model
-	in          []bool // by sync
+	consents    []bool  // by topic of the model
+	in          []bool  // by sync
+	before      *person // as it was before its latest change
+	stamped
 }
 
 // modelSync is a sync with what the model remembers of it.
@@ -59,9 +60,15 @@ type runLog struct {
 	from, to time.Time
 	// first and last bound the run's part of the emulator's history.
 	first, last int
+	plannedAt   time.Time // zero: it did not come so far
+	visits      []*visit
+	seen        struct{ requests, adds int } // by the visits
 	rows        []owlatsync.Row
-	people      []int // by row
+	people      []int  // by row
+	given       []bool // by row: whether the source gave it
+	changes     bool   // only rows that changed were read
 	bound       map[string]string
+	before      []*reconcile.Entry
 	full        bool // neither Only nor Limit
 	doubt       bool // an earlier run left something of unknown outcome, which this one had to look up
 	happened    []any
@@ -93,7 +100,7 @@ type wordLog struct {
 
 // model is one history being played.
 type model struct {
-	mu      sync.Mutex // around written, which grows during runs
+	mu      sync.Mutex // around written, told, post and sent, which grow during runs
 	t       *testing.T
 	h       *history
 	r       *rand.Rand // of the step
@@ -112,6 +119,7 @@ type model struct {
 	bornRun int // in runs
 
 	table  []*person
+	edited *person  // whose row was changed last
 	topics []string // ids of all topics
 	syncs  []*modelSync
 	serial int
@@ -124,8 +132,11 @@ type model struct {
 	written map[string][]string      // values that a contact had, by id
 	foreign map[string][]string      // values that somebody else gave it, by id and field
 
-	heard    map[string]time.Time // when the engine was told of opt-outs, by contact and topic, since the ledger was lost
-	counts   map[string]int       // what happened how often
+	told     []optOut // what the engine was told since the ledger was lost
+	post     []optOut // what it is yet to be told
+	sent     []sentAdd
+	ticks    int            // orders told and sent
+	counts   map[string]int // what happened how often
 	trace    []string
 	failures []string
 }
@@ -135,7 +146,7 @@ func newModel(t *testing.T, h *history, folder string) *model {
 	m := &model{
 		t: t, h: h, r: r, folder: folder,
 		spoken: make(map[string]map[bool]bool), written: make(map[string][]string), foreign: make(map[string][]string),
-		heard: make(map[string]time.Time), counts: make(map[string]int), limiter: r.IntN(10) == 0,
+		counts: make(map[string]int), limiter: r.IntN(10) == 0,
 	}
 	m.server = &owlattest.Server{NoLimit: !m.limiter, BasePath: "/base", RandomSeed: h.seed | 1}
 	m.key, m.other = m.server.AddKey(), m.server.AddKey()
@@ -155,11 +166,12 @@ func newModel(t *testing.T, h *history, folder string) *model {
 	for _, s := range m.syncs {
 		m.count(fmt.Sprintf("syncs with on_missing %s", s.OnMissing))
 		m.count(fmt.Sprintf("syncs with events: %v", len(s.Events) > 0))
+		m.count(fmt.Sprintf("syncs that read changes: %v", s.FullEvery > 0))
 	}
 	m.tell("%d syncs, %d topics, %d workers, limiter %v", len(m.syncs), len(m.topics), h.workers, m.limiter)
 	for _, s := range m.syncs {
-		m.tell("sync %s: topics %v, missing %q, remote %q, nulls %q, key is address %v, guards %+v, %d events", s.Name, m.topicNames(&s.Sync),
-			s.OnMissing, s.OnRemoteDelete, s.Nulls, s.KeyIsAddress, s.Guards, len(s.Events))
+		m.tell("sync %s: topics %v, missing %q, remote %q, nulls %q, key is address %v, all rows every %v, guards %+v, %d events", s.Name,
+			m.topicNames(&s.Sync), s.OnMissing, s.OnRemoteDelete, s.Nulls, s.KeyIsAddress, s.FullEvery, s.Guards, len(s.Events))
 	}
 	return m
 }
@@ -175,6 +187,9 @@ func (m *model) newSync(index int, name string) *modelSync {
 	s.OnRemoteDelete = pick(m.r, reconcile.RemoteDeleteKeep, reconcile.RemoteDeleteKeep, reconcile.RemoteDeleteRecreate)
 	s.Nulls = pick(m.r, reconcile.NullsKeep, reconcile.NullsClear)
 	s.KeyIsAddress = m.r.IntN(8) == 0
+	if !s.KeyIsAddress && m.r.IntN(5) > 1 {
+		s.FullEvery = pick(m.r, 2*time.Hour, 24*time.Hour, rarest)
+	}
 	if m.r.IntN(3) == 0 {
 		for _, on := range []reconcile.EventOn{reconcile.OnCreated, reconcile.OnUpdated, reconcile.OnAppears} {
 			s.Events = append(s.Events, reconcile.EventRule{Name: name + "_" + string(on), On: on, Properties: map[string]string{"plan": "plan"}})
@@ -256,7 +271,7 @@ func (m *model) closeBook() {
 // loseLedger begins with an empty one.
 func (m *model) loseLedger() {
 	m.lost++
-	clear(m.heard)
+	m.told, m.post = nil, nil
 	m.memory, m.path = nil, ""
 	m.openLedger()
 	m.born, m.bornAt, m.bornRun = time.Now(), len(m.server.History("")), len(m.runs)
@@ -276,7 +291,7 @@ func (m *model) close() {
 // engine returns an engine that the fuse can break off.
 func (m *model) engine(f *fuse, observe func(reconcile.Event)) (*reconcile.Engine, *owlat.Client) {
 	meter := new(reconcile.Meter)
-	options := []owlat.Option{owlat.WithTransport(fusedTransport{f, m.server.Transport()}), owlat.WithObserver(meter.Observe)}
+	options := []owlat.Option{owlat.WithTransport(fusedTransport{f, visitedTransport{m, m.server.Transport()}}), owlat.WithObserver(meter.Observe)}
 	if !m.limiter {
 		options = append(options, owlat.WithoutLimiter())
 	}
@@ -328,8 +343,10 @@ func keyOf(s *reconcile.Sync, row owlatsync.Row) string {
 	return row.Key
 }
 
-// sourceChanged notes every consent that went from no to yes: of a person, of a row's key, or of an address, whoever's it is.
+// sourceChanged notes when rows changed, and every consent that went from no to yes: of a person, of a row's key, or of an
+// address, whoever's it is.
 func (m *model) sourceChanged() {
+	m.stampChanges()
 	for _, s := range m.syncs {
 		for i, topic := range s.topics {
 			if !s.Topics[i].When {
@@ -379,26 +396,6 @@ func (m *model) sourceChanged() {
 			}
 			for name, words := range now {
 				m.spoken[name] = words
-			}
-		}
-	}
-}
-
-// modelRows is the source of a run, which may break off.
-type modelRows struct {
-	list   []owlatsync.Row
-	breaks int // after so many rows; -1: never
-}
-
-func (s modelRows) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
-	return func(yield func(*owlatsync.Row, error) bool) {
-		list := rows{list: s.list}
-		if s.breaks >= 0 {
-			list = rows{list: s.list[:s.breaks], err: errSource}
-		}
-		for row, err := range list.Rows(ctx) {
-			if !yield(row, err) {
-				return
 			}
 		}
 	}

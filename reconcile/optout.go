@@ -17,7 +17,7 @@ type OptOut struct {
 
 // Unsubscribed takes in what Owlat's webhook topic.unsubscribed tells (see owlat.VerifyWebhook), so that no add that is
 // still due puts the person back, not even one that `existing: add` asks for: only a consent of the source that is newer
-// does. It may be called while a run goes on.
+// does, as of when a run first saw it. It may be called while a run goes on, and keeps back what is not yet sent.
 func (e *Engine) Unsubscribed(ctx context.Context, u owlat.TopicUnsubscribed) error {
 	at := u.UnsubscribedAt
 	if now := time.Now(); at.IsZero() || at.After(now) {
@@ -41,7 +41,7 @@ func (e *Entry) heed(optOuts []OptOut) {
 		switch {
 		case m == nil:
 			e.Memberships = append(e.Memberships, Membership{Topic: o.Topic, Consent: true, State: MemberOptedOut, At: o.At})
-		case m.Consent && o.At.After(m.Renewed):
+		case m.Consent && !o.At.Before(m.Renewed.Truncate(time.Millisecond)): // Owlat tells no smaller parts
 			m.State = MemberOptedOut
 		}
 	}

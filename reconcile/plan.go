@@ -32,6 +32,7 @@ type item struct {
 	Events  []EventMark        `json:"events,omitempty"`  // as they should be once the contact is in step
 	Skipped int                `json:"skipped,omitempty"` // memberships left alone on purpose
 	Unsure  bool               `json:"unsure,omitempty"`  // an add of unknown outcome is too old to be repeated
+	New     bool               `json:"new,omitempty"`     // the ledger has no entry for the row
 	OldKey  string             `json:"old_key,omitempty"` // the key under which the ledger knows the row until now
 	Missing bool               `json:"missing,omitempty"` // the row has left the source
 	Partial bool               `json:"partial,omitempty"` // another item of the same row follows and tells its outcome

@@ -80,6 +80,9 @@ func (p *planner) plan(ctx context.Context, run int64) error {
 		return err
 	}
 	p.summary.Duration = p.client.Estimate(p.summary.Requests)
+	if err := p.recount(ctx); err != nil {
+		return err
+	}
 	return p.err
 }
 
@@ -251,24 +254,25 @@ func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders 
 		return nil
 	}
 	var oldKey string
+	known := e != nil
 	met := e != nil && (e.Origin == OriginDeleted || e.Origin == OriginGone)
 	if e != nil && e.Origin == OriginGone && p.sync.OnRemoteDelete == RemoteDeleteRecreate {
 		e = forgone(e)
 	}
 	if e == nil || e.ContactID == "" && e.Origin != OriginGone {
-		if known := p.existing(d, e, holders, rekeyed); known != nil {
+		if there := p.existing(d, e, holders, rekeyed); there != nil {
 			if rekeyed != nil {
 				oldKey = rekeyed.Key
 				p.moved[oldKey] = true
 			}
-			e = known
+			e = there
 		}
 	}
 	if e != nil {
 		e.heed(p.optOuts[e.ContactID])
 	}
 	it := planRow(p.sync, d, e, p.now)
-	it.OldKey = oldKey
+	it.OldKey, it.New = oldKey, !known && oldKey == ""
 	if met {
 		it.again()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -39,6 +40,37 @@ func testAll(t *testing.T, open Open) {
 		same(t, "users", collect(t, l.All(t.Context(), "users")), want)
 		same(t, "others", len(collect(t, l.All(t.Context(), "others"))), 50)
 		same(t, "unknown", len(collect(t, l.All(t.Context(), "unknown"))), 0)
+	})
+	t.Run("the open entries of the sync, whole", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		var want []*reconcile.Entry
+		all := many(0, 3000)
+		for i, e := range all {
+			switch i % 5 {
+			case 0:
+				e.Fingerprint = reconcile.Fingerprint{}
+			case 1:
+				e.Failure = &reconcile.Failure{Class: reconcile.RetryLater, Attempts: 1}
+			case 2:
+				e.Failure = &reconcile.Failure{Class: reconcile.GiveUp, Attempts: 8, Parked: true}
+			default:
+				continue
+			}
+			want = append(want, e)
+		}
+		record(t, l, "users", all...)
+		record(t, l, "others", many(0, 10)...)
+		sorted := func(seq iter.Seq2[*reconcile.Entry, error]) []*reconcile.Entry {
+			return slices.SortedFunc(slices.Values(collect(t, seq)), func(a, b *reconcile.Entry) int { return strings.Compare(a.Key, b.Key) })
+		}
+		slices.SortFunc(want, func(a, b *reconcile.Entry) int { return strings.Compare(a.Key, b.Key) })
+		same(t, "users", sorted(l.Open(t.Context(), "users")), want)
+		same(t, "others", len(sorted(l.Open(t.Context(), "others"))), 0)
+		same(t, "unknown", len(sorted(l.Open(t.Context(), "unknown"))), 0)
+		for range l.Open(t.Context(), "users") {
+			break
+		}
 	})
 	t.Run("the ledger can be used while it streams", func(t *testing.T) {
 		t.Parallel()

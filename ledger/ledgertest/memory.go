@@ -154,6 +154,18 @@ func (m *Memory) All(ctx context.Context, sync string) iter.Seq2[*reconcile.Entr
 	})
 }
 
+// Open implements reconcile.Ledger.
+func (m *Memory) Open(ctx context.Context, sync string) iter.Seq2[*reconcile.Entry, error] {
+	return stream(ctx, m, func(s *store) (open []*reconcile.Entry) {
+		for _, e := range s.syncs[sync].sorted() {
+			if e.Fingerprint.IsZero() || e.Failure != nil {
+				open = append(open, copyOf(e))
+			}
+		}
+		return open
+	})
+}
+
 // Entries implements reconcile.Ledger.
 func (m *Memory) Entries(ctx context.Context, sync string, keys []string) (map[string]*reconcile.Entry, error) {
 	found := make(map[string]*reconcile.Entry)

@@ -1,0 +1,75 @@
+package reconcile_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"owlatsync/owlat"
+	"owlatsync/owlat/owlattest"
+	"owlatsync/reconcile"
+)
+
+// Whoever leaves between an add whose answer was lost and its repetition is not put back, once the webhook says so.
+func TestAnOptOutBeforeAnAddIsRepeatedIsKept(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []owlattest.FaultKind{owlattest.ResetAfter, owlattest.RateLimited} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, reconcile.Topic{ID: "news", When: true}, reconcile.Topic{ID: "more", When: true})
+				defer w.ledger.Close()
+				news, more := w.sync.Topics[0].ID, w.sync.Topics[1].ID
+				w.run(user("1", "a@example.com", "A", false, false))
+				c := w.contact("a@example.com")
+				time.Sleep(time.Second + 500*time.Microsecond) // Owlat tells whole milliseconds
+				w.server.OnRequest = func(r owlattest.Request) {
+					if r.Route != owlattest.RouteTopicContacts {
+						return
+					}
+					w.server.OnRequest = nil
+					e, client := w.engine()
+					defer client.CloseIdleConnections()
+					left := time.Now().Truncate(time.Millisecond)
+					time.AfterFunc(0, func() {
+						if err := w.server.Unsubscribe(c.ID, ""); err != nil {
+							t.Error(err)
+						}
+						// It tells also of topics that the sync does not have.
+						err := e.Unsubscribed(t.Context(), owlat.TopicUnsubscribed{
+							ContactID: c.ID, Email: c.Email, UnsubscribedAt: left, Topics: []owlat.RemovedTopic{{ID: news}, {ID: "another"}},
+						})
+						if err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				fault := owlattest.Fault{Kind: kind, Route: owlattest.RouteTopicContacts, Count: 3} // as often as the client repeats by itself
+				if kind == owlattest.ResetAfter {
+					fault.Count = 1
+				}
+				if err := w.server.InjectFaults(fault); err != nil {
+					t.Fatal(err)
+				}
+				report := w.run(user("1", "a@example.com", "A", true, true))
+				expect(t, report, "updated 1")
+				if report.Memberships.Added != 1 || report.Memberships.Skipped != 1 {
+					t.Errorf("memberships %+v", report.Memberships)
+				}
+				if got := w.contact("a@example.com").Topics; len(got) != 1 || got[0] != more {
+					t.Errorf("on %q, want only %q", got, more)
+				}
+				before := w.requests()
+				expect(t, w.run(user("1", "a@example.com", "A", true, true)), "unchanged 1")
+				w.sent(before)
+				time.Sleep(time.Second)
+				w.run(user("1", "a@example.com", "A", false, true))
+				time.Sleep(time.Second)
+				w.run(user("1", "a@example.com", "A", true, true))
+				if got := w.contact("a@example.com").Topics; len(got) != 2 {
+					t.Errorf("on %q after a new consent", got)
+				}
+			})
+		})
+	}
+}
