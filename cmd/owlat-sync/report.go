@@ -24,7 +24,7 @@ func (r *runner) printEnd(a *app) {
 		}
 		return
 	}
-	if len(r.shown) > 0 {
+	if len(r.shown) > 0 || r.failures != nil && r.left > 0 {
 		a.printf("Not applied:\n")
 		w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
 		for _, s := range r.shown {

@@ -53,6 +53,16 @@ func TestRowsThatWereLeftHideNoOthers(t *testing.T) {
 	}
 }
 
+func TestRowsThatWereLeftAreInTheFile(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	r := &runner{reports: []*owlatsync.Report{owlatsync.NewReport("users", "1")}, failures: &reportFile{path: "f.csv"}, left: 12}
+	r.printEnd(newApp(nil, strings.NewReader(""), &out, io.Discard))
+	if want := "Not applied:\n  written to f.csv, with addresses: 12 rows\n\n"; !strings.HasPrefix(out.String(), want) {
+		t.Errorf("it begins otherwise than %q:\n%s", want, &out)
+	}
+}
+
 // full is an output to which nothing can be written.
 type full struct{}
 
