@@ -111,6 +111,9 @@ func (l *SQLite) index(ctx context.Context, sync string, yield func(reconcile.In
 	}
 	defer rows.Close()
 	for rows.Next() {
+		if err := ctx.Err(); err != nil { // which ends rows only later
+			return err
+		}
 		var marks sql.RawBytes
 		if err := rows.Scan(&marks); err != nil {
 			return err

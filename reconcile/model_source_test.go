@@ -67,7 +67,7 @@ func (m *model) sourceOf(s *modelSync, breaks int) (*modelRows, []int) {
 	list, people := m.rowsOf(s)
 	src := &modelRows{list: list, given: make([]bool, len(list)), breaks: breaks}
 	for i, id := range people {
-		src.list[i].Position = fmt.Sprintf("row %d", i+1)
+		src.list[i].Position = owlatsync.Position{Unit: "row", Number: i + 1}
 		src.stamps = append(src.stamps, m.person(id).stamp)
 	}
 	return src, people
