@@ -52,7 +52,7 @@ func (m *model) finale() {
 // every sync is due to read all rows.
 func (m *model) converge(repaired, whole bool) bool {
 	clean := false // the round before left nothing open
-	all := make(map[*modelSync]bool)
+	all, last := make(map[*modelSync]bool), make(map[*modelSync]*runLog)
 	for round := range rounds {
 		m.tell("ROUND %d", round+1)
 		logs := make(map[*modelSync]*runLog)
@@ -71,6 +71,10 @@ func (m *model) converge(repaired, whole bool) bool {
 				m.fail("all rows are due to be read, and were not")
 			}
 			logs[s] = log
+			if before := last[s]; before != nil && before.changes && !log.changes {
+				clean = false // only now it is known who left
+			}
+			last[s] = log
 			n, g := log.writes()
 			sent, granted = sent+n, granted+g
 			open = open || log.report.Outcomes[owlatsync.Failed]+log.report.Outcomes[owlatsync.Skipped] > 0
