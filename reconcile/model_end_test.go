@@ -27,12 +27,14 @@ func (m *model) finale() {
 	for _, s := range m.syncs {
 		s.Guards = unguarded
 	}
-	if !m.converge(repaired, false) || !slices.ContainsFunc(m.syncs, func(s *modelSync) bool { return s.FullEvery > 0 }) {
-		return
+	incremental := slices.ContainsFunc(m.syncs, func(s *modelSync) bool { return s.FullEvery > 0 })
+	ok, whole := m.converge(repaired, false)
+	if ok && !whole {
+		m.tell("ALL ROWS ARE READ")
+		time.Sleep(rarest)
+		ok, _ = m.converge(repaired, true)
 	}
-	m.tell("ALL ROWS ARE READ")
-	time.Sleep(rarest)
-	if !m.converge(repaired, true) {
+	if !ok || !incremental {
 		return
 	}
 	time.Sleep(time.Second)
@@ -48,11 +50,11 @@ func (m *model) finale() {
 	}
 }
 
-// converge runs every sync until nothing is left to do, and reports whether all is as it should be then. Whole says that
-// every sync is due to read all rows.
-func (m *model) converge(repaired, whole bool) bool {
+// converge runs every sync until nothing is left to do, and reports whether all is as it should be then, and whether
+// every sync has read all rows. Whole says that each is due to.
+func (m *model) converge(repaired, whole bool) (ok, read bool) {
 	clean := false // the round before left nothing open
-	all := make(map[*modelSync]bool)
+	all, last := make(map[*modelSync]bool), make(map[*modelSync]*runLog)
 	for round := range rounds {
 		m.tell("ROUND %d", round+1)
 		logs := make(map[*modelSync]*runLog)
@@ -61,16 +63,20 @@ func (m *model) converge(repaired, whole bool) bool {
 			m.retryAll(s)
 			log := m.run(s, &runSpec{breaks: -1})
 			if len(m.failures) > 0 {
-				return false
+				return false, false
 			}
 			if log.err != nil {
 				m.fail("a run without faults ended with %v", log.err)
-				return false
+				return false, false
 			}
 			if all[s] = all[s] || !log.changes; whole && !all[s] {
 				m.fail("all rows are due to be read, and were not")
 			}
 			logs[s] = log
+			if before := last[s]; before != nil && before.changes && !log.changes {
+				clean = false // only now it is known who left
+			}
+			last[s] = log
 			n, g := log.writes()
 			sent, granted = sent+n, granted+g
 			open = open || log.report.Outcomes[owlatsync.Failed]+log.report.Outcomes[owlatsync.Skipped] > 0
@@ -85,7 +91,7 @@ func (m *model) converge(repaired, whole bool) bool {
 			m.checkRows(log, repaired, settled)
 		}
 		if len(m.failures) > 0 {
-			return false
+			return false, false
 		}
 		if settled && round > 0 {
 			for s, log := range logs {
@@ -93,15 +99,16 @@ func (m *model) converge(repaired, whole bool) bool {
 					m.checkAbsent(log)
 				}
 			}
-			if whole || !slices.ContainsFunc(m.syncs, func(s *modelSync) bool { return !all[s] }) {
+			read = !slices.ContainsFunc(m.syncs, func(s *modelSync) bool { return !all[s] })
+			if read {
 				m.checkContacts()
 			}
-			return len(m.failures) == 0
+			return len(m.failures) == 0, read
 		}
 		time.Sleep(time.Hour)
 	}
 	m.fail("after %d rounds there is still something to do", rounds)
-	return false
+	return false, false
 }
 
 // checkRows compares Owlat with each row that the run says is in step, and looks for the cause where it says otherwise.

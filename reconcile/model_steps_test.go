@@ -182,9 +182,9 @@ func (m *model) changeName() {
 }
 
 // changeBack gives who was changed last the former names and address, perhaps before a run has told Owlat of the change, or
-// after one that was broken off.
+// after one that was broken off. Of several syncs one may see the change, and the other not.
 func (m *model) changeBack() {
-	if m.edited == nil || m.edited.before == nil || !slices.Contains(m.table, m.edited) {
+	if !m.oneSync() || m.edited == nil || m.edited.before == nil || !slices.Contains(m.table, m.edited) {
 		return
 	}
 	m.edit(m.edited, func(p *person) {

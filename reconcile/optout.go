@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"owlatsync/owlat"
@@ -41,10 +42,22 @@ func (e *Entry) heed(optOuts []OptOut) {
 		switch {
 		case m == nil:
 			e.Memberships = append(e.Memberships, Membership{Topic: o.Topic, Consent: true, State: MemberOptedOut, At: o.At})
-		case m.Consent && !o.At.Before(m.Renewed.Truncate(time.Millisecond)): // Owlat tells no smaller parts
+		case m.endedBy(o) && !m.addedAfter(o):
 			m.State = MemberOptedOut
 		}
 	}
+}
+
+// endedBy reports whether the consent is not newer than the opt-out, of which Owlat tells the millisecond.
+func (m *Membership) endedBy(o OptOut) bool {
+	return m.Consent && !o.At.Before(m.Renewed.Truncate(time.Millisecond))
+}
+
+// addedAfter reports whether an add put the person back, or may have, before anybody knew of the opt-out: when the source
+// withdraws the consent, there is something to take off.
+func (m *Membership) addedAfter(o OptOut) bool {
+	added := m.State == MemberAdded || m.State == MemberSent || m.State == MemberUnsure
+	return added && !o.At.After(m.At)
 }
 
 // optOutsOf returns, by contact, the opt-outs that concern a batch and what was found for it elsewhere.
@@ -78,9 +91,11 @@ func (r *rowRun) optedOut(ctx context.Context, topic string) (bool, error) {
 		return false, r.ledgerFailed(fmt.Errorf("read the ledger: %w", err))
 	}
 	r.e.heed(found)
-	if r.e.Membership(topic).State != MemberOptedOut {
+	m := r.e.Membership(topic)
+	if m.State != MemberOptedOut && !slices.ContainsFunc(found, func(o OptOut) bool { return o.Topic == topic && m.endedBy(o) }) {
 		return false, nil
 	}
+	m.State = MemberOptedOut
 	r.event("topic left alone", "the person has left "+topic)
 	r.skip(1)
 	return true, nil

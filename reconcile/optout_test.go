@@ -73,3 +73,29 @@ func TestAnOptOutBeforeAnAddIsRepeatedIsKept(t *testing.T) {
 		})
 	}
 }
+
+// Whom an add put back before anybody knew of the opt-out is taken off when the source withdraws the consent.
+func TestAWithdrawalTakesOffWhomAnAddPutBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, reconcile.Topic{ID: "news", When: true, Existing: reconcile.ExistingAdd})
+		defer w.ledger.Close()
+		w.call("POST", "/contacts", `{"email":"a@example.com","firstName":"A"}`)
+		c := w.contact("a@example.com")
+		left := time.Now()
+		time.Sleep(time.Second)
+		expect(t, w.run(user("1", "a@example.com", "A", true)), "adopted 1")
+		time.Sleep(time.Second)
+		e, client := w.engine()
+		defer client.CloseIdleConnections()
+		if err := e.Unsubscribed(t.Context(), owlat.TopicUnsubscribed{
+			ContactID: c.ID, Email: c.Email, UnsubscribedAt: left, Topics: []owlat.RemovedTopic{{ID: w.sync.Topics[0].ID}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, w.run(user("1", "a@example.com", "A", false)), "updated 1")
+		if got := w.contact("a@example.com").Topics; len(got) != 0 {
+			t.Errorf("on %q after the consent was withdrawn", got)
+		}
+	})
+}
