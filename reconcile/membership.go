@@ -74,6 +74,10 @@ func (r *rowRun) addTopic(ctx context.Context, topic string) error {
 				if left, err = r.optedOut(ctx, topic); left || err != nil {
 					return err
 				}
+				r.e.Membership(topic).At = time.Now()
+				if err := r.flush(ctx); err != nil {
+					return err
+				}
 			}
 			sent = true
 			_, err = r.engine.client.Topics.Add(ctx, topic, owlat.Member{ContactID: r.e.ContactID})

@@ -84,7 +84,8 @@ func (p *planner) optOutsOf(ctx context.Context, entries map[string]*Entry, else
 	return byContact, nil
 }
 
-// optedOut reports whether the person left the topic since the add was planned; the membership then says so.
+// optedOut reports whether the person left the topic since the add was planned; the membership then says so, or that it is not
+// known whether an add which was sent after that has put the person back.
 func (r *rowRun) optedOut(ctx context.Context, topic string) (bool, error) {
 	found, err := r.engine.ledger.OptOuts(ctx, []string{r.e.ContactID})
 	if err != nil {
@@ -92,10 +93,15 @@ func (r *rowRun) optedOut(ctx context.Context, topic string) (bool, error) {
 	}
 	r.e.heed(found)
 	m := r.e.Membership(topic)
-	if m.State != MemberOptedOut && !slices.ContainsFunc(found, func(o OptOut) bool { return o.Topic == topic && m.endedBy(o) }) {
+	ending := slices.DeleteFunc(found, func(o OptOut) bool { return o.Topic != topic || !m.endedBy(o) })
+	switch {
+	case slices.ContainsFunc(ending, m.addedAfter):
+		m.State = MemberUnsure
+	case len(ending) > 0:
+		m.State = MemberOptedOut
+	case m.State != MemberOptedOut:
 		return false, nil
 	}
-	m.State = MemberOptedOut
 	r.event("topic left alone", "the person has left "+topic)
 	r.skip(1)
 	return true, nil

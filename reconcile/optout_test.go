@@ -74,6 +74,52 @@ func TestAnOptOutBeforeAnAddIsRepeatedIsKept(t *testing.T) {
 	}
 }
 
+// Whoever leaves between an add whose answer was lost and its repetition, and is told of only when the repetition was lost
+// too, may have been put back by it: that is taken off when the source withdraws the consent.
+func TestAWithdrawalTakesOffWhomARepeatedAddPutBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, reconcile.Topic{ID: "news", When: true})
+		defer w.ledger.Close()
+		w.run(user("1", "a@example.com", "A", false))
+		c := w.contact("a@example.com")
+		if err := w.server.InjectFaults(owlattest.Fault{Kind: owlattest.ResetAfter, Route: owlattest.RouteTopicContacts, Count: 2}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		adds := 0
+		w.server.OnRequest = func(r owlattest.Request) {
+			if r.Route != owlattest.RouteTopicContacts {
+				return
+			}
+			if adds++; adds != 2 {
+				return
+			}
+			left := time.Now().Add(-time.Millisecond) // after the first add and before this one
+			time.AfterFunc(time.Millisecond, func() {
+				e, client := w.engine()
+				defer client.CloseIdleConnections()
+				if err := e.Unsubscribed(t.Context(), owlat.TopicUnsubscribed{
+					ContactID: c.ID, Email: c.Email, UnsubscribedAt: left, Topics: []owlat.RemovedTopic{{ID: w.sync.Topics[0].ID}},
+				}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		expect(t, w.run(user("1", "a@example.com", "A", true)), "updated 1")
+		if on := w.contact("a@example.com").Topics; adds != 2 || len(on) != 1 {
+			t.Fatalf("%d adds, on %q", adds, on)
+		}
+		before := w.requests()
+		expect(t, w.run(user("1", "a@example.com", "A", true)), "unchanged 1")
+		w.sent(before)
+		expect(t, w.run(user("1", "a@example.com", "A", false)), "updated 1")
+		if got := w.contact("a@example.com").Topics; len(got) != 0 {
+			t.Errorf("on %q after the consent was withdrawn", got)
+		}
+	})
+}
+
 // Whom an add put back before anybody knew of the opt-out is taken off when the source withdraws the consent.
 func TestAWithdrawalTakesOffWhomAnAddPutBack(t *testing.T) {
 	t.Parallel()

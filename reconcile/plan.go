@@ -188,7 +188,7 @@ func (it *item) planMemberships(topics []Topic, isNew bool, now time.Time) {
 			}
 		} else if consents {
 			it.planConsent(m, t, now)
-		} else if m.State != MemberWanted && m.removable() {
+		} else if m.State != MemberWanted && m.removable() && e.ContactID != "" { // a contact that is to be created is on no topic
 			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: t.ID})
 		} else {
 			m.Consent, m.State = false, MemberOut

@@ -124,6 +124,7 @@ func TestPlanMemberships(t *testing.T) {
 		{name: "existing contact, no, add", existing: ExistingAdd, state: MemberOut},
 		{name: "member stays", before: at(true, MemberAdded), consents: true, state: MemberAdded},
 		{name: "member withdraws", before: at(true, MemberAdded), changes: []string{"remove_topic topic1"}, state: MemberAdded},
+		{name: "skipped withdraws before the contact is made anew", isNew: true, before: at(true, MemberSkipped), state: MemberOut},
 		{name: "skipped withdraws", before: at(true, MemberSkipped), changes: []string{"remove_topic topic1"}, state: MemberSkipped},
 		{name: "no becomes yes", before: at(false, MemberOut), consents: true, changes: []string{"add_topic topic1"}, state: MemberWanted},
 		{name: "no stays no", before: at(false, MemberOut), state: MemberOut},
