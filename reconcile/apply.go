@@ -213,15 +213,17 @@ func (a *applier) done(it *item, outcome owlatsync.Outcome, reason, category str
 	a.report.Outcomes[outcome]++
 	if it.Missing {
 		a.report.Missing++
-		a.again.absent(outcome, it.Entry)
+		if !it.spared {
+			a.again.absent(outcome, it.Entry)
+		}
 	} else {
 		a.again.note(it.Row.Key, outcome)
 		if it.New {
 			a.again.made++
 		}
 	}
-	if outcome == owlatsync.Failed && (!it.Unsure || it.lost) {
-		a.errors++ // what merely stays unknown from an earlier run is none
+	if outcome == owlatsync.Failed && (!it.Unsure || it.erred) {
+		a.errors++
 	}
 	a.mu.Unlock()
 	if outcome == owlatsync.Failed {

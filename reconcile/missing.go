@@ -135,7 +135,7 @@ func (r *rowRun) remove(ctx context.Context) error {
 	for _, c := range r.it.Changes {
 		// Another row may have got the contact in this very run.
 		if c.Kind == owlatsync.DeleteContact && len(others) > 0 || c.Kind == owlatsync.RemoveTopic && wanted(others, c.Topic) {
-			r.it.Outcome = owlatsync.Skipped
+			r.it.Outcome, r.it.spared = owlatsync.Skipped, true
 			r.it.Reason = fmt.Sprintf("%s of sync %q has the contact now", rowName(others[0].Entry.Key), others[0].Sync)
 			continue
 		}

@@ -179,7 +179,7 @@ func (r *rowRun) notify(ctx context.Context) error {
 			m.State = EventUnknown
 			r.event("event unknown", m.Name)
 			lost = append(lost, m.Name)
-			r.it.lost = true
+			r.it.erred = true
 			i++
 		case isGone(err):
 			m.State = EventDue

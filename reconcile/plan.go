@@ -39,7 +39,8 @@ type item struct {
 	Reread  bool               `json:"reread,omitempty"`  // an earlier item of the same row changed the entry
 	Awaits  bool               `json:"awaits,omitempty"`  // the address is to be freed by the rename of another row
 
-	lost bool // an answer was lost in this run, and what was asked for cannot be repeated
+	erred  bool // it failed in this run, and not only because something stays unknown from an earlier one
+	spared bool // another row has the contact now: nothing is left to do about this one's absence
 }
 
 func (it *item) encode() []byte {

@@ -123,6 +123,24 @@ func TestNothingIsRemovedAfterAnError(t *testing.T) {
 	})
 }
 
+// A row that is in doubt from an earlier run may fail for another reason as well.
+func TestNothingIsRemovedAfterAnErrorOfARowInDoubt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, reconcile.Topic{ID: "news", When: true})
+		defer w.ledger.Close()
+		w.sync.OnMissing = reconcile.MissingDelete
+		w.run(user("1", "a@example.com", "A", false), user("2", "b@example.com", "B", false))
+		if err := w.server.InjectFaults(owlattest.Fault{Kind: owlattest.ResetAfter, Route: owlattest.RouteTopicContacts, Count: 3}); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, w.run(user("1", "a@example.com", "A", true), user("2", "b@example.com", "B", false)), "unchanged 1, failed 1")
+		before := w.requests()
+		expect(t, w.run(user("1", "b@example.com", "A", true)), "skipped 1, failed 1")
+		w.sent(before, "PUT /contacts/{contact} 1")
+	})
+}
+
 func TestNothingIsRemovedWhenAKeyCannotBeRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, reconcile.Topic{ID: "all"})

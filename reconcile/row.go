@@ -135,6 +135,7 @@ func (r *rowRun) finish(ctx context.Context) error {
 	case r.it.Partial, r.it.Missing:
 	case lost != nil:
 		outcome, reason, category = owlatsync.Failed, lost.reason, lost.category
+		r.it.erred = true
 	case outcome == owlatsync.Failed && !r.it.Unsure: // only what did not have to wait was done
 	default:
 		r.e.settled(r.it.Row.Fingerprint)
@@ -189,6 +190,7 @@ func (r *rowRun) failed(ctx context.Context, err error) {
 		r.done(r.it, owlatsync.Skipped, reasonStopped, "")
 		return
 	}
+	r.it.erred = true
 	r.done(r.it, owlatsync.Failed, re.reason, re.category)
 }
 
