@@ -67,6 +67,7 @@ func (m *model) consentAgain() {
 				m.loseAdds(spec)
 			}
 			m.run(s, spec)
+			time.Sleep(time.Second) // a change in the instant of a run could be before it or after
 		}
 		return
 	}
