@@ -74,18 +74,22 @@ type csvCursor struct {
 	reader    *csv.Reader
 	delimiter byte // 0 where it has more than one
 	cols      []column
-	record    []string
-	fields    [][]byte // of a line without quotes
-	plain     bool     // the row is in fields, not in record
+	isPlain   bool // the row is a plain line, not a record
 	line      int
-	own       int // lines that were read without the reader
-	others    int // lines that the reader has read
-	buf       []byte
 
-	ahead []byte // what of the buffer is not used yet, as far as it was looked at
-	taken int    // how much ahead was at first
-	quote int    // where in ahead the first quote is, its length or more where there is none
+	record []string // of the reader's
+	others int      // lines that the reader has read
+	buf    []byte
+
+	plain  []byte     // whole lines without quotes, in the buffer
+	kept   string     // the same, where they are UTF-8
+	at     int        // how much of them was read
+	fields []csvField // of the last of them
+	own    int        // lines that were read without the reader
 }
+
+// csvField is where a field lies in the plain lines.
+type csvField struct{ start, end int }
 
 func (c *csvCursor) columns() []column { return c.cols }
 func (c *csvCursor) position() owlatsync.Position {
@@ -96,8 +100,8 @@ func (c *csvCursor) close() { c.in.close() }
 func (c *csvCursor) next() (bool, error) {
 	c.in.record()
 	var err error
-	if c.plain, err = c.plainLine(); c.plain || err != nil {
-		return c.plain, err
+	if c.isPlain, err = c.plainLine(); c.isPlain || err != nil {
+		return c.isPlain, err
 	}
 	record, err := c.reader.Read()
 	if err == io.EOF {
@@ -124,32 +128,32 @@ func (c *csvCursor) took(record []string) {
 // but blank lines, and the buffer begins with the line.
 func (c *csvCursor) plainLine() (bool, error) {
 	for {
-		end := bytes.IndexByte(c.ahead, '\n')
-		if end < 0 {
-			more, err := c.lookAhead()
-			if !more {
+		size := bytes.IndexByte(c.plain[c.at:], '\n')
+		if size < 0 {
+			if more, err := c.lookAhead(); !more {
 				return false, err
 			}
 			continue
 		}
-		line := c.ahead[:end]
-		if end > 0 && line[end-1] == '\r' {
-			line = line[:end-1]
+		start, end := c.at, c.at+size
+		if size > 0 && c.plain[end-1] == '\r' {
+			end--
 		}
-		if end > c.quote || len(line) > 0 && !c.split(line) {
+		if end > start && !c.split(start, end) {
 			c.giveBack()
 			return false, nil
 		}
-		c.ahead, c.quote = c.ahead[end+1:], c.quote-end-1
+		c.at = start + size + 1
 		c.own++
 		c.line = c.own + c.others
-		if len(line) > 0 {
+		if end > start {
 			return true, nil
 		}
 	}
 }
 
-// lookAhead makes ahead what the buffer holds, and reads once more where that is no whole line; false: there still is none.
+// lookAhead makes plain the lines at the beginning of the buffer that have no quote, and reads once more where it holds no
+// whole line; false: there are none.
 func (c *csvCursor) lookAhead() (bool, error) {
 	c.giveBack()
 	if c.delimiter == 0 {
@@ -157,14 +161,18 @@ func (c *csvCursor) lookAhead() (bool, error) {
 	}
 	for fetched := false; ; fetched = true {
 		ahead, _ := c.in.Peek(c.in.Buffered())
-		if bytes.IndexByte(ahead, '\n') >= 0 {
-			c.ahead, c.taken = ahead, len(ahead)
-			if c.quote = bytes.IndexByte(ahead, '"'); c.quote < 0 {
-				c.quote = len(ahead)
+		quote := bytes.IndexByte(ahead, '"')
+		if quote >= 0 {
+			ahead = ahead[:quote]
+		}
+		if end := bytes.LastIndexByte(ahead, '\n') + 1; end > 0 {
+			c.plain = ahead[:end]
+			if utf8.Valid(c.plain) {
+				c.kept = string(c.plain)
 			}
 			return true, nil
 		}
-		if fetched {
+		if quote >= 0 || fetched {
 			return false, nil
 		}
 		_, err := c.in.Peek(len(ahead) + 1)
@@ -174,28 +182,34 @@ func (c *csvCursor) lookAhead() (bool, error) {
 	}
 }
 
-// giveBack takes out of the buffer what of ahead was used. What is in the buffer stays there until more is read.
+// giveBack takes out of the buffer what of the plain lines was used. What is in the buffer stays there until more is read.
 func (c *csvCursor) giveBack() {
-	_, _ = c.in.Discard(c.taken - len(c.ahead))
-	c.ahead, c.taken = nil, 0
+	_, _ = c.in.Discard(c.at)
+	c.plain, c.kept, c.at = nil, "", 0
 }
 
-// split cuts a line into fields and reports whether they are as many as the header has.
-func (c *csvCursor) split(line []byte) bool {
+// split cuts a plain line into fields and reports whether they are as many as the header has.
+func (c *csvCursor) split(start, end int) bool {
 	c.fields = c.fields[:0]
 	for {
-		i := bytes.IndexByte(line, c.delimiter)
-		if i < 0 {
-			c.fields = append(c.fields, line)
+		size := bytes.IndexByte(c.plain[start:end], c.delimiter)
+		if size < 0 {
+			c.fields = append(c.fields, csvField{start, end})
 			return len(c.fields) == len(c.cols)
 		}
-		c.fields, line = append(c.fields, line[:i]), line[i+1:]
+		c.fields = append(c.fields, csvField{start, start + size})
+		start += size + 1
 	}
 }
 
 func (c *csvCursor) cell(i int) (cell, error) {
-	if c.plain {
-		return cell{null: len(c.fields[i]) == 0, text: c.fields[i]}, nil
+	if c.isPlain {
+		f := c.fields[i]
+		v := cell{null: f.start == f.end, text: c.plain[f.start:f.end]}
+		if c.kept != "" {
+			v.kept = c.kept[f.start:f.end]
+		}
+		return v, nil
 	}
 	if c.record[i] == "" {
 		return cell{null: true}, nil

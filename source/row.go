@@ -42,19 +42,6 @@ func readError(c cursor, err error) error {
 	return fmt.Errorf("read beyond %s: %w", at, err)
 }
 
-// span is a field whose text lies in the block.
-type span struct {
-	state      owlatsync.FieldState
-	start, end int
-}
-
-func (s span) field(block string) owlatsync.Field {
-	if s.state != owlatsync.Set {
-		return owlatsync.Field{State: s.state}
-	}
-	return owlatsync.Some(block[s.start:s.end])
-}
-
 const (
 	// textBlock is how many bytes of text one allocation holds; whoever keeps a string of a row keeps all of its block.
 	textBlock = 8 << 10
@@ -70,68 +57,60 @@ func (b *binding) row(c cursor) (*owlatsync.Row, error) {
 		b.texts = strings.Builder{}
 		b.texts.Grow(textBlock)
 	}
+	start := b.texts.Len()
 	b.careful = false
-	spans, err := b.read(c)
-	if err == nil && (b.current.Defect != "" || !utf8.ValidString(b.texts.String()[spans.start:])) {
+	err := b.read(c)
+	if err == nil && (b.current.Defect != "" || !utf8.ValidString(b.texts.String()[start:])) {
 		b.careful = true
-		spans, err = b.read(c)
+		err = b.read(c)
 	}
 	if err != nil {
 		return nil, err
 	}
-	r, block := &b.current, b.texts.String()
-	r.Position = c.position()
-	r.Key = block[spans.key.start:spans.key.end]
-	r.Email, r.FirstName, r.LastName = spans.email.field(block), spans.first.field(block), spans.last.field(block)
-	return r, nil
+	return &b.current, nil
 }
 
-// spans are the parts of a row's texts in the block.
-type spans struct {
-	start                   int
-	key, email, first, last span
-}
-
-func (b *binding) read(c cursor) (s spans, err error) {
-	b.current.Defect = ""
-	s.start = b.texts.Len()
-	if s.key, err = b.appendKey(c); err != nil {
-		return s, err
+func (b *binding) read(c cursor) (err error) {
+	r := &b.current
+	r.Position, r.Defect = c.position(), ""
+	if r.Key, err = b.readKey(c); err != nil {
+		return err
 	}
-	if s.email, err = b.appendField(c, b.email); err != nil {
-		return s, err
+	if r.Email, err = b.field(c, b.email); err != nil {
+		return err
 	}
-	if s.first, err = b.appendField(c, b.firstName); err != nil {
-		return s, err
+	if r.FirstName, err = b.field(c, b.firstName); err != nil {
+		return err
 	}
-	if s.last, err = b.appendField(c, b.lastName); err != nil {
-		return s, err
+	if r.LastName, err = b.field(c, b.lastName); err != nil {
+		return err
 	}
 	if err := b.readConsents(c); err != nil {
-		return s, err
+		return err
 	}
-	return s, b.readProperties(c)
+	return b.readProperties(c)
 }
 
-// appendKey appends the row's key; its span is empty where there is none or it has a defect.
-func (b *binding) appendKey(c cursor) (key span, err error) {
+// readKey returns the row's key; it is empty where there is none or it has a defect.
+func (b *binding) readKey(c cursor) (string, error) {
 	for i, at := range b.key {
-		if key, err = b.appendField(c, at); err != nil {
-			return span{}, err
+		part, err := b.field(c, at)
+		if err != nil {
+			return "", err
 		}
-		part := b.texts.String()[key.start:key.end]
-		if key.state != owlatsync.Set || blank(part) {
+		if part.State != owlatsync.Set || blank(part.Value) {
 			b.defect(at, "is empty, but is part of the key")
-			return span{}, nil
+			return "", nil
 		}
-		b.parts[i] = part
+		b.parts[i] = part.Value
 	}
-	if len(b.key) > 1 {
-		start := b.texts.Len()
-		b.texts.WriteString(owlatsync.JoinKey(b.parts...))
-		key = span{start: start, end: b.texts.Len()}
+	switch len(b.key) {
+	case 0:
+		return "", nil
+	case 1:
+		return b.parts[0], nil
 	}
-	return key, nil
+	return owlatsync.JoinKey(b.parts...), nil
 }
 
 // blank reports whether a text is nothing but white space, which its first byte nearly always tells.
@@ -139,29 +118,30 @@ func blank(text string) bool {
 	return len(text) == 0 || (text[0] <= ' ' || text[0] >= utf8.RuneSelf) && len(strings.TrimSpace(text)) == 0
 }
 
-// appendField appends the text of a column, which begins with a byte that keeps texts that are no UTF-8 from completing each
-// other. A value that is no text leaves the field unmapped and the row a defect.
-func (b *binding) appendField(c cursor, at int) (span, error) {
+// field returns what the row has in a column. A value that is no text leaves the field unmapped and the row a defect.
+func (b *binding) field(c cursor, at int) (owlatsync.Field, error) {
 	if at == unmapped {
-		return span{}, nil
+		return owlatsync.Field{}, nil
 	}
 	v, err := c.cell(at)
 	switch {
 	case err != nil:
-		return span{}, err
+		return owlatsync.Field{}, err
 	case v.null:
-		return span{state: owlatsync.Null}, nil
+		return owlatsync.Field{State: owlatsync.Null}, nil
 	case v.kind == nested:
 		b.defect(at, "holds a JSON object or array, not one value")
-		return span{}, nil
+		return owlatsync.Field{}, nil
+	case v.kept != "":
+		return owlatsync.Some(v.kept), nil
 	case b.careful && !utf8.Valid(v.text):
 		b.defect(at, "is not valid UTF-8")
-		return span{}, nil
+		return owlatsync.Field{}, nil
 	}
-	b.texts.WriteByte(0)
+	b.texts.WriteByte(0) // keeps texts that are no UTF-8 from completing each other
 	start := b.texts.Len()
 	b.texts.Write(v.text)
-	return span{owlatsync.Set, start, b.texts.Len()}, nil
+	return owlatsync.Some(b.texts.String()[start:]), nil
 }
 
 func (b *binding) readConsents(c cursor) error {

@@ -28,6 +28,7 @@ type cell struct {
 	null bool
 	kind kind
 	text []byte
+	kept string // text, where it is UTF-8 and somebody keeps it anyway; or empty
 }
 
 var (
