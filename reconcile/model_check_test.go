@@ -306,9 +306,14 @@ func (m *model) isNew(log *runLog, r owlattest.Return, key string) bool {
 
 // used reports whether a run before this one has acted on the consent with which the contact was created.
 func (m *model) used(log *runLog, added owlattest.Entry, by *runLog) bool {
-	id := func(l *runLog) []int { return l.rowsFor(added.ContactID, "") }
-	return m.acted(log.sync, slices.Index(m.topics, added.TopicID), added.ContactID, by.from.Add(-1), log, func(person int, _, _ string) bool {
-		return slices.ContainsFunc(id(log), func(i int) bool { return log.people[i] == person })
+	rows := log.rowsFor(added.ContactID, "")
+	return m.acted(log.sync, slices.Index(m.topics, added.TopicID), added.ContactID, by.from.Add(-1), log, func(person int, _, email string) bool {
+		return slices.ContainsFunc(rows, func(i int) bool {
+			if log.config.KeyIsAddress { // the row is who has the address
+				return email == keyOf(&log.config, log.rows[i])
+			}
+			return person == log.people[i]
+		})
 	})
 }
 
