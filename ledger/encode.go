@@ -141,7 +141,7 @@ func scanEntry(rows *sql.Rows, before ...any) (id int64, e *reconcile.Entry, err
 	switch len(print) {
 	case 0:
 	case fingerprintSize:
-		e.Fingerprint = decodeFingerprint(print)
+		e.Fingerprint = reconcile.Fingerprint{Hi: binary.LittleEndian.Uint64(print), Lo: binary.LittleEndian.Uint64(print[8:])}
 	default:
 		return 0, nil, fmt.Errorf("%w (the fingerprint of an entry is cut short)", ErrCorrupt)
 	}

@@ -14,9 +14,9 @@ import (
 
 // What the diff needs of the entries stands apart from them and packed: see the table packs.
 const (
-	markSize = 25
+	markSize = 17
 	// packSlots is how many ids a pack covers: its bytes are the most that a page of 4 KiB holds beside what SQLite adds.
-	packSlots = 160
+	packSlots = 238
 	// packsHeld is how many changed packs a transaction keeps until it writes them.
 	packsHeld = 256
 )
@@ -37,19 +37,14 @@ func encodeMark(e *reconcile.Entry) [markSize]byte {
 		m[0] = markBlank
 	}
 	binary.LittleEndian.PutUint64(m[1:], reconcile.HashText(e.Key))
-	binary.LittleEndian.PutUint64(m[9:], e.Fingerprint.Hi)
-	binary.LittleEndian.PutUint64(m[17:], e.Fingerprint.Lo)
+	binary.LittleEndian.PutUint64(m[9:], e.Fingerprint.Lo)
 	return m
 }
 
 func decodeMark(m []byte) reconcile.IndexEntry {
 	return reconcile.IndexEntry{
-		KeyHash: binary.LittleEndian.Uint64(m[1:]), Blank: m[0] == markBlank, Fingerprint: decodeFingerprint(m[9:]),
+		KeyHash: binary.LittleEndian.Uint64(m[1:]), Print: binary.LittleEndian.Uint64(m[9:]), Blank: m[0] == markBlank,
 	}
-}
-
-func decodeFingerprint(b []byte) reconcile.Fingerprint {
-	return reconcile.Fingerprint{Hi: binary.LittleEndian.Uint64(b), Lo: binary.LittleEndian.Uint64(b[8:])}
 }
 
 // firstPack returns the id of the first pack of a sync.

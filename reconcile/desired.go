@@ -130,7 +130,7 @@ func (r *reader) fingerprint(d *desired) Fingerprint {
 	r.buf = b
 	sum := xxh3.Hash128(b)
 	f := Fingerprint{Hi: sum.Hi, Lo: sum.Lo}
-	if f.IsZero() {
+	if f.Lo == 0 { // which stands for rows that are not applied
 		f.Lo = 1
 	}
 	return f

@@ -6,8 +6,8 @@ import (
 	"math/bits"
 )
 
-// index is the ledger's side of the diff: for every entry of a sync the hash of its key and the fingerprint of its row, about
-// 24 bytes each, and up to 16 more once entries must be looked up by hash. Entries whose keys share a hash are told apart by
+// index is the ledger's side of the diff: for every entry of a sync the hash of its key and half of its fingerprint, about
+// 16 bytes each, and up to 16 more once entries must be looked up by hash. Entries whose keys share a hash are told apart by
 // the fingerprint, which covers the key.
 //
 // A goroutine reads it from the ledger while the source is read. Most sources give their rows in the order in which the
@@ -39,7 +39,7 @@ type indexPage struct {
 
 type indexMark struct {
 	key   uint64
-	print Fingerprint
+	print uint64 // Fingerprint.Lo
 }
 
 type bitSet [pageSize / 64]uint64
@@ -73,7 +73,7 @@ func newIndex() *index {
 func (ix *index) add(entries map[string]*Entry) {
 	var fresh []*Entry
 	for _, e := range entries {
-		if ix.find(HashText(e.Key), e.Fingerprint) == unknown {
+		if ix.find(HashText(e.Key), e.Fingerprint.Lo) == unknown {
 			fresh = append(fresh, e)
 		}
 	}
@@ -82,7 +82,7 @@ func (ix *index) add(entries map[string]*Entry) {
 			ix.pages = append(ix.pages, new(indexPage))
 		}
 		page := ix.pages[len(ix.pages)-1]
-		page.put(IndexEntry{KeyHash: HashText(e.Key), Blank: e.Email == "", Fingerprint: e.Fingerprint})
+		page.put(IndexEntry{KeyHash: HashText(e.Key), Print: e.Fingerprint.Lo, Blank: e.Email == ""})
 		ix.size++
 	}
 	if len(fresh) > 0 {
@@ -92,7 +92,7 @@ func (ix *index) add(entries map[string]*Entry) {
 
 // put appends an entry to a page that has room.
 func (p *indexPage) put(e IndexEntry) {
-	p.marks[p.n] = indexMark{e.KeyHash, e.Fingerprint}
+	p.marks[p.n] = indexMark{e.KeyHash, e.Print}
 	if e.Blank {
 		p.blank.set(p.n)
 	}
@@ -178,7 +178,7 @@ const unknown = -1
 
 // locate returns the position of the entry for a key's hash, that with the given fingerprint if several have it, waiting for
 // as much of the index as that takes.
-func (ix *index) locate(key uint64, print Fingerprint) (int, error) {
+func (ix *index) locate(key, print uint64) (int, error) {
 	if ix.next == ix.size {
 		if _, err := ix.more(); err != nil {
 			return unknown, err
@@ -199,7 +199,7 @@ func (ix *index) locate(key uint64, print Fingerprint) (int, error) {
 }
 
 // find is locate in an index that is complete.
-func (ix *index) find(key uint64, print Fingerprint) int {
+func (ix *index) find(key, print uint64) int {
 	if ix.slots == nil {
 		ix.hash()
 	}

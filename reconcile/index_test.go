@@ -48,7 +48,7 @@ func indexOf(t testing.TB, n int) *indexed {
 		if invalid != "" {
 			t.Fatal(invalid)
 		}
-		l.entries = append(l.entries, IndexEntry{HashText(d.Key), false, d.Fingerprint})
+		l.entries = append(l.entries, IndexEntry{KeyHash: HashText(d.Key), Print: d.Fingerprint.Lo})
 	}
 	return l
 }
@@ -71,8 +71,8 @@ func TestIndexFindsEveryEntryInAnyOrder(t *testing.T) {
 		ix := loadIndex(t.Context(), l, "users")
 		for _, i := range order {
 			e := l.entries[i]
-			at, err := ix.locate(e.KeyHash, e.Fingerprint)
-			if err != nil || at != i || ix.saw(at) || ix.mark(at).print != e.Fingerprint {
+			at, err := ix.locate(e.KeyHash, e.Print)
+			if err != nil || at != i || ix.saw(at) || ix.mark(at).print != e.Print {
 				t.Fatalf("%s: entry %d is found at %d, %v", name, i, at, err)
 			}
 			ix.see(at)
@@ -86,7 +86,7 @@ func TestIndexFindsEveryEntryInAnyOrder(t *testing.T) {
 		if name == "in order" && ix.slots != nil {
 			t.Errorf("%s: entries were looked up by hash", name)
 		}
-		if at := ix.find(HashText("stranger"), Fingerprint{}); at != unknown {
+		if at := ix.find(HashText("stranger"), 0); at != unknown {
 			t.Errorf("%s: a stranger is found at %d", name, at)
 		}
 		ix.stop()
@@ -98,23 +98,23 @@ func TestIndexTellsKeysOfOneHashApart(t *testing.T) {
 	const hash = 0xFFFF_FFFF_FFFF_FFFF // whose search goes round the end of the table
 	var l indexed
 	for i := range uint64(5) {
-		l.entries = append(l.entries, IndexEntry{KeyHash: hash, Fingerprint: Fingerprint{Lo: i + 1}})
+		l.entries = append(l.entries, IndexEntry{KeyHash: hash, Print: i + 1})
 	}
-	l.entries = append(l.entries, IndexEntry{KeyHash: hash - 1, Blank: true, Fingerprint: Fingerprint{Lo: 9}})
+	l.entries = append(l.entries, IndexEntry{KeyHash: hash - 1, Blank: true, Print: 9})
 	ix := loadIndex(t.Context(), &l, "users")
 	defer ix.stop()
 	if err := ix.complete(); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 5 {
-		if at := ix.find(hash, Fingerprint{Lo: uint64(i) + 1}); at != i {
+		if at := ix.find(hash, uint64(i)+1); at != i {
 			t.Errorf("fingerprint %d is found at %d", i+1, at)
 		}
 	}
-	if at := ix.find(hash, Fingerprint{Lo: 7}); at == unknown || ix.mark(at).key != hash {
+	if at := ix.find(hash, 7); at == unknown || ix.mark(at).key != hash {
 		t.Errorf("a changed row is found at %d", at)
 	}
-	if at := ix.find(hash-1, Fingerprint{Lo: 7}); at != 5 || !ix.blank(at) || ix.blank(4) {
+	if at := ix.find(hash-1, 7); at != 5 || !ix.blank(at) || ix.blank(4) {
 		t.Errorf("the entry without an address is found at %d", at)
 	}
 }
@@ -126,7 +126,7 @@ func TestIndexEndsWithItsError(t *testing.T) {
 	l.err = broken
 	ix := loadIndex(t.Context(), l, "users")
 	defer ix.stop()
-	if at, err := ix.locate(l.entries[0].KeyHash, l.entries[0].Fingerprint); !errors.Is(err, broken) {
+	if at, err := ix.locate(l.entries[0].KeyHash, l.entries[0].Print); !errors.Is(err, broken) {
 		t.Errorf("found at %d, %v; want the error", at, err)
 	}
 
@@ -150,8 +150,8 @@ func TestUnchangedRowsAllocateNothing(t *testing.T) {
 	rd, row := newReader(&Sync{Name: "users"}), testRow(17)
 	pass := func() {
 		d, key, _ := rd.read(row)
-		at, err := ix.locate(HashText(key), d.Fingerprint)
-		if err != nil || at != 17 || ix.mark(at).print != d.Fingerprint {
+		at, err := ix.locate(HashText(key), d.Fingerprint.Lo)
+		if err != nil || at != 17 || ix.mark(at).print != d.Fingerprint.Lo {
 			t.Fatalf("found at %d, %v", at, err)
 		}
 		ix.see(at)
@@ -204,8 +204,8 @@ func BenchmarkDiff(b *testing.B) {
 				ix := loadIndex(b.Context(), l, "users")
 				for _, row := range rows {
 					d, key, _ := rd.read(row)
-					at, err := ix.locate(HashText(key), d.Fingerprint)
-					if err != nil || at == unknown || ix.mark(at).print != d.Fingerprint {
+					at, err := ix.locate(HashText(key), d.Fingerprint.Lo)
+					if err != nil || at == unknown || ix.mark(at).print != d.Fingerprint.Lo {
 						b.Fatal(at, err)
 					}
 					ix.see(at)

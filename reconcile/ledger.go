@@ -116,9 +116,9 @@ type HistoryLine struct {
 
 // IndexEntry is what the diff needs of an entry.
 type IndexEntry struct {
-	KeyHash     uint64 // HashText(Entry.Key)
-	Blank       bool   // Entry.Email is empty
-	Fingerprint Fingerprint
+	KeyHash uint64 // HashText(Entry.Key)
+	Print   uint64 // Entry.Fingerprint.Lo
+	Blank   bool   // Entry.Email is empty
 }
 
 // Holder is an entry together with its sync.

@@ -74,7 +74,7 @@ func (p *planner) planAbsent(ctx context.Context) error {
 			return fmt.Errorf("read the ledger: %w", err)
 		}
 		keyHash := HashText(e.Key)
-		at := p.scan.ix.find(keyHash, e.Fingerprint)
+		at := p.scan.ix.find(keyHash, e.Fingerprint.Lo)
 		_, fresh := p.scan.fresh[keyHash]
 		if at != unknown && p.scan.ix.saw(at) || fresh || p.moved[e.Key] {
 			continue

@@ -323,7 +323,7 @@ func (p *planner) contest(d *desired, holders []Holder) (won *winner, rekeyed *E
 			continue
 		}
 		keyHash := HashText(h.Entry.Key)
-		at := p.scan.ix.find(keyHash, h.Entry.Fingerprint)
+		at := p.scan.ix.find(keyHash, h.Entry.Fingerprint.Lo)
 		present := at != unknown && p.scan.ix.saw(at)
 		moved, fresh := p.scan.fresh[keyHash]
 		switch {

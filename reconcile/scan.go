@@ -80,9 +80,9 @@ func (p *planner) scanSource(ctx context.Context) error {
 func (p *planner) sight(ctx context.Context, d *desired, key string, position owlatsync.Position, address, invalid string) (err error) {
 	sc := p.scan
 	keyHash := HashText(key)
-	var print Fingerprint
+	var print uint64
 	if d != nil {
-		print = d.Fingerprint
+		print = d.Fingerprint.Lo
 	}
 	at := unknown
 	if key != "" {

@@ -130,8 +130,8 @@ func multiplied(ctx context.Context, db *sql.DB) (columns, values string, err er
 
 // What the ledger's table of packs is made of.
 const (
-	packSlots = 160
-	markSize  = 25
+	packSlots = 238
+	markSize  = 17
 )
 
 // printOf is the fingerprint of person n, as the ledger writes it.
@@ -153,7 +153,7 @@ func packOf(n int64) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		b = append(binary.LittleEndian.AppendUint64(append(b, 1), reconcile.HashText(fmt.Sprint(id))), print...)
+		b = append(binary.LittleEndian.AppendUint64(append(b, 1), reconcile.HashText(fmt.Sprint(id))), print[8:]...)
 	}
 	return b, nil
 }

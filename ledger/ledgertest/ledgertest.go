@@ -170,7 +170,7 @@ func wantIndex(entries ...*reconcile.Entry) map[uint64]reconcile.IndexEntry {
 	index := make(map[uint64]reconcile.IndexEntry)
 	for _, e := range entries {
 		index[reconcile.HashText(e.Key)] = reconcile.IndexEntry{
-			KeyHash: reconcile.HashText(e.Key), Blank: e.Email == "", Fingerprint: e.Fingerprint,
+			KeyHash: reconcile.HashText(e.Key), Print: e.Fingerprint.Lo, Blank: e.Email == "",
 		}
 	}
 	return index

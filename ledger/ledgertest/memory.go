@@ -137,7 +137,7 @@ func (m *Memory) Index(ctx context.Context, sync string) iter.Seq2[reconcile.Ind
 	return stream(ctx, m, func(s *store) (all []reconcile.IndexEntry) {
 		for _, e := range s.syncs[sync].sorted() {
 			all = append(all, reconcile.IndexEntry{
-				KeyHash: reconcile.HashText(e.Key), Blank: e.Email == "", Fingerprint: e.Fingerprint,
+				KeyHash: reconcile.HashText(e.Key), Print: e.Fingerprint.Lo, Blank: e.Email == "",
 			})
 		}
 		return all
