@@ -334,7 +334,7 @@ func (m *model) checkMembership(log *runLog, i, at, topic int, e *reconcile.Entr
 		return nil
 	}
 	if !log.rows[i].Consents[at] {
-		if run := by(added); member && run != nil && run.sync == log.sync {
+		if run := by(added); member && run != nil && run.sync == log.sync && !m.keptElsewhere(log, c.ID, id) {
 			m.fail("row %d does not consent to topic %d, and the contact %s that this sync put there is still on it", i+1, topic, c.ID)
 		}
 		return
