@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -57,6 +59,24 @@ func (e *Entry) Membership(topic string) *Membership {
 		}
 	}
 	return nil
+}
+
+// lastWith returns which of two entries for one address, whose rows left the source, had it last: Owlat lets a contact have it
+// only once another's is gone. A may be nil.
+func lastWith(a, b *Entry) *Entry {
+	here := func(e *Entry) int { // the later a row left, the less was done about that
+		switch {
+		case e.Origin == OriginGone:
+			return 0
+		case slices.ContainsFunc(e.Memberships, func(m Membership) bool { return m.absent() }):
+			return 1
+		}
+		return 2
+	}
+	if a == nil || cmp.Or(cmp.Compare(here(a), here(b)), a.ChangedAt.Compare(b.ChangedAt)) < 0 {
+		return b
+	}
+	return a
 }
 
 // Membership is what the ledger knows about one row and one topic.

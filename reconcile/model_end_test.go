@@ -58,7 +58,7 @@ func (m *model) converge(repaired, whole bool) (ok, read bool) {
 	for round := range rounds {
 		m.tell("ROUND %d", round+1)
 		logs := make(map[*modelSync]*runLog)
-		sent, granted, open := 0, 0, false
+		sent, granted, open, found := 0, 0, false, false
 		for _, s := range m.syncs {
 			m.retryAll(s)
 			log := m.run(s, &runSpec{breaks: -1})
@@ -78,7 +78,7 @@ func (m *model) converge(repaired, whole bool) (ok, read bool) {
 			}
 			last[s] = log
 			n, g := log.writes()
-			sent, granted = sent+n, granted+g
+			sent, granted, found = sent+n, granted+g, found || m.foundGone(log)
 			open = open || log.report.Outcomes[owlatsync.Failed]+log.report.Outcomes[owlatsync.Skipped] > 0
 		}
 		if clean && sent > 0 {
@@ -86,7 +86,7 @@ func (m *model) converge(repaired, whole bool) (ok, read bool) {
 		}
 		// Of several syncs the first may have left on a topic whom only the second then took off it.
 		clean = !open && (m.oneSync() || round > 0)
-		settled := granted == 0 && (round > 0 || clean)
+		settled := granted == 0 && !found && (round > 0 || clean)
 		for _, log := range logs {
 			m.checkRows(log, repaired, settled)
 		}
@@ -109,6 +109,15 @@ func (m *model) converge(repaired, whole bool) (ok, read bool) {
 	}
 	m.fail("after %d rounds there is still something to do", rounds)
 	return false, false
+}
+
+// foundGone reports whether the run found out of a contact that it is gone, so that the next one is to create it again.
+func (m *model) foundGone(log *runLog) bool {
+	return log.config.OnRemoteDelete == reconcile.RemoteDeleteRecreate && slices.ContainsFunc(m.entries(log.sync), func(e *reconcile.Entry) bool {
+		return e.Origin == reconcile.OriginGone && !slices.ContainsFunc(log.before, func(b *reconcile.Entry) bool {
+			return b.Origin == reconcile.OriginGone && b.ContactID == e.ContactID && b.Key == e.Key
+		})
+	})
 }
 
 // checkRows compares Owlat with each row that the run says is in step, and looks for the cause where it says otherwise.
@@ -325,7 +334,7 @@ func (m *model) checkMembership(log *runLog, i, at, topic int, e *reconcile.Entr
 		return nil
 	}
 	if !log.rows[i].Consents[at] {
-		if run := by(added); member && run != nil && run.sync == log.sync {
+		if run := by(added); member && run != nil && run.sync == log.sync && !m.keptElsewhere(log, c.ID, id) {
 			m.fail("row %d does not consent to topic %d, and the contact %s that this sync put there is still on it", i+1, topic, c.ID)
 		}
 		return

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"owlatsync"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
@@ -349,6 +350,25 @@ func (m *model) known(s *modelSync, c owlattest.ContactState) func(id int, key, 
 	return func(id int, key, email string) bool {
 		return people[id] || key != "" && keys[key] || email != "" && addresses[email]
 	}
+}
+
+// keptElsewhere reports whether the contact is on the topic for another row of the sync, which has left the source, and for
+// another sync, from which absence takes nothing. An address that is the key makes such a row of anybody who gets another.
+func (m *model) keptElsewhere(log *runLog, contact, topic string) bool {
+	left, wanted := false, false
+	for _, s := range m.syncs {
+		for _, e := range m.entries(s) {
+			x := e.Membership(topic)
+			if e.ContactID != contact || x == nil || !x.Consent ||
+				slices.Contains([]reconcile.MembershipState{reconcile.MemberOptedOut, reconcile.MemberLeft, reconcile.MemberLeaving}, x.State) {
+				continue
+			}
+			present := slices.ContainsFunc(log.rows, func(row owlatsync.Row) bool { return keyOf(&log.config, row) == e.Key })
+			left = left || s == log.sync && !present
+			wanted = wanted || s != log.sync
+		}
+	}
+	return left && wanted
 }
 
 // everSettled reports whether a run of the sync has brought a row in step that the ledger knows the contact by.

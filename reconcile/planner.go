@@ -315,7 +315,7 @@ func rowName(key string) string {
 }
 
 // contest says which other row of the source has d's address: the one that holds the contact and keeps it, else the first
-// in the source's order. Where the holder has left the source, its entry is d's under a new key, be its contact gone or not.
+// in the source's order. Where the holder has left the source, its entry is d's under a new key, be its contact gone or not; of several the last.
 func (p *planner) contest(d *desired, holders []Holder) (won *winner, rekeyed *Entry) {
 	hash := HashText(d.Email)
 	for _, h := range holders {
@@ -330,7 +330,7 @@ func (p *planner) contest(d *desired, holders []Holder) (won *winner, rekeyed *E
 		case fresh && moved == hash, present && !fresh:
 			return &winner{key: h.Entry.Key, holds: true}, nil
 		case !present && !fresh:
-			rekeyed = h.Entry
+			rekeyed = lastWith(rekeyed, h.Entry)
 		}
 	}
 	if first, taken := p.winners[hash]; taken && first != d.Key {

@@ -350,3 +350,29 @@ func TestARunAbortedAnywhereConverges(t *testing.T) {
 		}
 	}
 }
+
+// A row with a new key keeps the contact that had its address last, not one of an earlier row that was deleted since.
+func TestARekeyedRowKeepsTheLatestContactOfItsAddress(t *testing.T) {
+	t.Parallel()
+	for _, missing := range []reconcile.MissingPolicy{reconcile.MissingKeep, reconcile.MissingLeave} {
+		for _, stays := range []string{"1", "2"} { // whichever of the two the ledger has first
+			t.Run(string(missing)+stays, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, reconcile.Topic{ID: "news", When: true})
+				w.sync.OnMissing, w.sync.OnRemoteDelete = missing, reconcile.RemoteDeleteRecreate
+				addresses := map[string]string{"1": "b@example.com", "2": "b@example.com"}
+				addresses[stays] = "a@example.com"
+				expect(t, w.run(user("1", addresses["1"], "A", true), user("2", addresses["2"], "A", true)), "created 2")
+				id := w.contact("a@example.com").ID
+				w.call("DELETE", "/contacts/"+w.contact("b@example.com").ID, "")
+				w.run(user(stays, "b@example.com", "A", true))
+				before := w.requests()
+				expect(t, w.run(user("3", "b@example.com", "C", true)), "adopted 1")
+				w.sent(before, "PUT /contacts/{contact} 1")
+				if c := w.contact("b@example.com"); c.ID != id || c.FirstName != "C" || len(c.Topics) != 1 {
+					t.Errorf("the contact is %+v, want %s", c, id)
+				}
+			})
+		}
+	}
+}
