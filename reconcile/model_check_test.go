@@ -154,7 +154,7 @@ func (m *model) checkRemovals(log *runLog, spec *runSpec) {
 				counts := !slices.Contains([]owlatsync.Outcome{owlatsync.Duplicate, owlatsync.Invalid}, log.done()[i].Outcome)
 				consents = consents || counts && at >= 0 && log.rows[i].Consents[at]
 			}
-			if consents && !absent(e.ContactID) {
+			if consents && !absent(e.ContactID) && !m.optedOutBeside(log, e) {
 				m.fail("contact %s was taken off topic %d although its row consents", e.Email, slices.Index(m.topics, e.TopicID))
 			}
 		}

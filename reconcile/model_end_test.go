@@ -342,7 +342,8 @@ func (m *model) checkMembership(log *runLog, i, at, topic int, e *reconcile.Entr
 	if x := e.Membership(id); member || x != nil && x.State == reconcile.MemberUnsure {
 		return
 	}
-	if run := by(out); out > added && run != nil && run.sync == log.sync && run.isFor(c.ID, log.people[i]) {
+	if run := by(out); out > added && run != nil && run.sync == log.sync && run.isFor(c.ID, log.people[i]) &&
+		!m.optedOutBeside(run, history[out]) {
 		m.fail("row %d consents to topic %d again, and the contact %s that was taken off it in between is not back", i+1, topic, c.ID)
 		return
 	}

@@ -371,6 +371,23 @@ func (m *model) keptElsewhere(log *runLog, contact, topic string) bool {
 	return left && wanted
 }
 
+// optedOutBeside reports whether a row of the contact has left the source, so that it leaves the topic, and another one that is
+// new to the sync keeps it nowhere: its consent may be older than the opt-out of which the engine was told.
+func (m *model) optedOutBeside(log *runLog, removed owlattest.Entry) bool {
+	present := make(map[string]bool)
+	for _, row := range log.rows {
+		present[keyOf(&log.config, row)] = true
+	}
+	left := false
+	for key, contact := range log.bound {
+		if contact == removed.ContactID && present[key] {
+			return false
+		}
+		left = left || contact == removed.ContactID
+	}
+	return left && slices.ContainsFunc(m.told, func(o optOut) bool { return o.contact == removed.ContactID && o.topic == removed.TopicID })
+}
+
 // everSettled reports whether a run of the sync has brought a row in step that the ledger knows the contact by.
 func (m *model) everSettled(s *modelSync, contact string) bool {
 	for _, log := range m.runs[m.bornRun:] {
