@@ -237,7 +237,7 @@ func (c *sqlCursor) cell(i int) (cell, error) {
 		return cell{}, &ColumnError{c.cols[i].Name, fmt.Sprintf("row %d holds binary data, which cannot be mapped; make text of it in the query, such as %s",
 			c.n, c.dialect.castHint)}
 	}
-	return v.cell, nil
+	return c.batch.cell(v), nil
 }
 
 func (c *sqlCursor) requery(_ context.Context, query string, args []any) error {

@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"database/sql/driver"
+	"unicode/utf8"
 )
 
 // A batch ends at so many rows or bytes; so that little is read of a scan that ends early, and little memory waits.
@@ -76,12 +77,14 @@ type sqlBatch struct {
 	rows  int
 	err   error // what came after the rows; io.EOF is the complete end
 	texts []byte
+	kept  string // texts, where all are UTF-8
 	raw   []byte // of one value
 	spare []byte // the same
 }
 
 func (b *sqlBatch) fill(rows driver.Rows, values []sqlType, dest []driver.Value) {
 	b.cells, b.rows, b.err = b.cells[:0], 0, nil
+	defer b.check()
 	if b.texts = b.texts[:0]; b.texts == nil || cap(b.texts) > batchKeep {
 		b.texts = make([]byte, 0, batchBytes+batchBytes/8)
 	}
@@ -96,9 +99,27 @@ func (b *sqlBatch) fill(rows driver.Rows, values []sqlType, dest []driver.Value)
 	}
 }
 
-// keep copies a text into the batch. It stays where it is when the buffer must grow.
-func (b *sqlBatch) keep(text []byte) []byte {
-	start := len(b.texts)
+// check looks at all texts at once for being UTF-8, which they nearly always are, and then makes one string of them.
+func (b *sqlBatch) check() {
+	b.kept = ""
+	if utf8.Valid(b.texts) {
+		b.kept = string(b.texts)
+	}
+}
+
+// keep copies a text into the batch and returns where it lies.
+func (b *sqlBatch) keep(text []byte) (start, end int) {
+	b.texts = append(b.texts, 0) // keeps texts that are no UTF-8 from completing each other
+	start = len(b.texts)
 	b.texts = append(b.texts, text...)
-	return b.texts[start:len(b.texts):len(b.texts)]
+	return start, len(b.texts)
+}
+
+// cell returns a value, which is valid until the batch is filled again.
+func (b *sqlBatch) cell(c *sqlCell) cell {
+	v := cell{null: c.null, kind: c.kind, text: b.texts[c.start:c.end:c.end]}
+	if b.kept != "" {
+		v.kept = b.kept[c.start:c.end]
+	}
+	return v
 }

@@ -15,8 +15,10 @@ type sqlType struct {
 
 // sqlCell is a value as it was read.
 type sqlCell struct {
-	cell
-	binary bool // it cannot be mapped
+	null       bool
+	binary     bool // it cannot be mapped
+	kind       kind
+	start, end int // of its text in the batch's
 }
 
 // cell takes one value from a driver, whatever Go type the driver gives it, and keeps its text in the batch.
@@ -24,7 +26,7 @@ func (t sqlType) cell(src driver.Value, b *sqlBatch) sqlCell {
 	var c cell
 	switch x := src.(type) {
 	case nil:
-		return sqlCell{cell: cell{null: true}}
+		return sqlCell{null: true}
 	case []byte:
 		if t.bytesAreBinary {
 			return sqlCell{binary: true}
@@ -53,8 +55,8 @@ func (t sqlType) cell(src driver.Value, b *sqlBatch) sqlCell {
 		b.spare = fmt.Append(b.spare[:0], x)
 		c = cell{kind: text, text: b.spare}
 	}
-	c.text = b.keep(c.text)
-	return sqlCell{cell: c}
+	start, end := b.keep(c.text)
+	return sqlCell{null: c.null, kind: c.kind, start: start, end: end}
 }
 
 // textKind is the kind of a value that came as a string: what the type says, unless only the value's own Go type could
