@@ -152,6 +152,9 @@ func (c *csvCursor) plainLine() (bool, error) {
 	}
 }
 
+// keptMost is how many bytes of lines become one string: what is larger is far more work to allocate.
+const keptMost = 32 << 10
+
 // lookAhead makes plain the lines at the beginning of the buffer that have no quote, and reads once more where it holds no
 // whole line; false: there are none.
 func (c *csvCursor) lookAhead() (bool, error) {
@@ -160,7 +163,7 @@ func (c *csvCursor) lookAhead() (bool, error) {
 		return false, nil
 	}
 	for fetched := false; ; fetched = true {
-		ahead, _ := c.in.Peek(c.in.Buffered())
+		ahead, _ := c.in.Peek(min(c.in.Buffered(), keptMost))
 		quote := bytes.IndexByte(ahead, '"')
 		if quote >= 0 {
 			ahead = ahead[:quote]
