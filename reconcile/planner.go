@@ -260,6 +260,9 @@ func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders 
 		e = forgone(e)
 	}
 	if e == nil || e.ContactID == "" && e.Origin != OriginGone {
+		if met {
+			holders = p.living(ctx, holders)
+		}
 		if there := p.existing(d, e, holders, rekeyed); there != nil {
 			if rekeyed != nil {
 				oldKey = rekeyed.Key
@@ -340,6 +343,18 @@ func (p *planner) contest(d *desired, holders []Holder) (won *winner, rekeyed *E
 		p.winners[hash] = d.Key
 	}
 	return nil, rekeyed
+}
+
+// living leaves out what other syncs hold of contacts that are gone, as the row's own was: to adopt one would only find that
+// out again, each time.
+func (p *planner) living(ctx context.Context, holders []Holder) []Holder {
+	return slices.DeleteFunc(slices.Clone(holders), func(h Holder) bool {
+		if h.Sync == p.sync.Name || h.Entry.ContactID == "" || h.Entry.Origin == OriginGone {
+			return false
+		}
+		_, err := find(ctx, p.client, h.Entry.ContactID)
+		return isGone(err)
+	})
 }
 
 // existing returns the entry for a row whose contact exists although the row has no contact yet, nil where it is not known to.

@@ -298,6 +298,27 @@ func TestADeletedContactIsRecreatedWhereAskedFor(t *testing.T) {
 	expect(t, w.run(user("1", "a@example.com", "Changed", true)), "unchanged 1")
 }
 
+// Another sync that has not noticed yet still knows the deleted contact, and somebody else holds the address.
+func TestADeletedContactIsNotAdoptedFromAnotherSyncAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.ledger.Close()
+		w.run(user("1", "a@example.com", "A"))
+		w.call("DELETE", "/contacts/a@example.com", "")
+		w.call("POST", "/contacts", `{"email":"a@example.com"}`)
+		w.call("PUT", "/contacts/a@example.com", `{"email":"b@example.com"}`)
+		w.sync.Name, w.sync.OnRemoteDelete = "orders", reconcile.RemoteDeleteRecreate
+		expect(t, w.run(user("1", "a@example.com", "B")), "skipped 1") // found out
+		for range 2 {
+			expect(t, w.run(user("1", "a@example.com", "B")), "failed 1")
+			if d := w.done("1"); d.Category != "drift" {
+				t.Errorf("%s: %s", d.Category, d.Reason)
+			}
+		}
+	})
+}
+
 func eventRow(key, email, first, plan string) owlatsync.Row {
 	row := user(key, email, first, true)
 	row.Properties = []owlatsync.Property{{Name: "plan", Value: plan}, {Name: "seats", Value: int64(9007199254740993)}}
