@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -16,13 +17,17 @@ import (
 // answers is a transport that gives the statuses in turn, then 200; 0 is a network error.
 type answers struct {
 	statuses []int
-	at       []time.Duration
-	bodies   []string
-	stamps   []string
-	begin    time.Time
+
+	mu     sync.Mutex // two events are delivered at once
+	at     []time.Duration
+	bodies []string
+	stamps []string
+	begin  time.Time
 }
 
 func (a *answers) RoundTrip(req *http.Request) (*http.Response, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.at = append(a.at, time.Since(a.begin))
 	body := new(strings.Builder)
 	if err := req.Write(body); err != nil {
