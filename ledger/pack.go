@@ -47,12 +47,9 @@ func decodeMark(m []byte) reconcile.IndexEntry {
 	}
 }
 
-// firstPack returns the id of the first pack of a sync.
-func firstPack(sync int64) int64 { return sync << 32 }
-
 // mark sets the mark of an entry.
 func (t *tx) mark(sync, entry int64, mark [markSize]byte) error {
-	id := firstPack(sync) | entry/packSlots
+	id := sync<<32 | entry/packSlots
 	marks, held := t.packs[id]
 	if !held {
 		if len(t.packs) == packsHeld {
@@ -89,7 +86,8 @@ func (t *tx) writePacks() error {
 	return nil
 }
 
-// Index streams what the diff needs of every entry of the sync, as of one instant and in the order of their first records. Other methods may be called while it streams.
+// Index streams what the diff needs of every entry of the sync, as of one instant and in the order of their first
+// records. Other methods may be called while it streams.
 func (l *SQLite) Index(ctx context.Context, sync string) iter.Seq2[reconcile.IndexEntry, error] {
 	return func(yield func(reconcile.IndexEntry, error) bool) {
 		if err := l.index(ctx, sync, func(e reconcile.IndexEntry) bool { return yield(e, nil) }); err != nil {

@@ -318,7 +318,8 @@ func rowName(key string) string {
 }
 
 // contest says which other row of the source has d's address: the one that holds the contact and keeps it, else the first
-// in the source's order. Where the holder has left the source, its entry is d's under a new key, be its contact gone or not; of several the last.
+// in the source's order. Where the holder has left the source, its entry is d's under a new key, be its contact gone or not; of
+// several, that of the last.
 func (p *planner) contest(d *desired, holders []Holder) (won *winner, rekeyed *Entry) {
 	hash := HashText(d.Email)
 	for _, h := range holders {
