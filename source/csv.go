@@ -81,8 +81,8 @@ type csvCursor struct {
 	others int      // lines that the reader has read
 	buf    []byte
 
-	plain  []byte     // whole lines without quotes, in the buffer
-	kept   string     // the same, where they are UTF-8
+	plain  []byte     // whole lines without quotes: in the buffer, or a string's where they are UTF-8
+	kept   bool       // they are a string's
 	at     int        // how much of them was read
 	fields []csvField // of the last of them
 	own    int        // lines that were read without the reader
@@ -171,7 +171,7 @@ func (c *csvCursor) lookAhead() (bool, error) {
 		if end := bytes.LastIndexByte(ahead, '\n') + 1; end > 0 {
 			c.plain = ahead[:end]
 			if utf8.Valid(c.plain) {
-				c.kept = string(c.plain)
+				c.plain, c.kept = bytesOf(string(c.plain)), true
 			}
 			return true, nil
 		}
@@ -188,7 +188,7 @@ func (c *csvCursor) lookAhead() (bool, error) {
 // giveBack takes out of the buffer what of the plain lines was used. What is in the buffer stays there until more is read.
 func (c *csvCursor) giveBack() {
 	_, _ = c.in.Discard(c.at)
-	c.plain, c.kept, c.at = nil, "", 0
+	c.plain, c.kept, c.at = nil, false, 0
 }
 
 // split cuts a plain line into fields and reports whether they are as many as the header has.
@@ -208,11 +208,7 @@ func (c *csvCursor) split(start, end int) bool {
 func (c *csvCursor) cell(i int) (cell, error) {
 	if c.isPlain {
 		f := c.fields[i]
-		v := cell{null: f.start == f.end, text: c.plain[f.start:f.end]}
-		if c.kept != "" {
-			v.kept = c.kept[f.start:f.end]
-		}
-		return v, nil
+		return cell{null: f.start == f.end, kept: c.kept, text: c.plain[f.start:f.end]}, nil
 	}
 	if c.record[i] == "" {
 		return cell{null: true}, nil

@@ -132,8 +132,8 @@ func (b *binding) field(c cursor, at int) (owlatsync.Field, error) {
 	case v.kind == nested:
 		b.defect(at, "holds a JSON object or array, not one value")
 		return owlatsync.Field{}, nil
-	case v.kept != "":
-		return owlatsync.Some(v.kept), nil
+	case v.kept:
+		return owlatsync.Some(v.keptText()), nil
 	case b.careful && !utf8.Valid(v.text):
 		b.defect(at, "is not valid UTF-8")
 		return owlatsync.Field{}, nil

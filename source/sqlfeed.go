@@ -117,9 +117,11 @@ func (b *sqlBatch) keep(text []byte) (start, end int) {
 
 // cell returns a value, which is valid until the batch is filled again.
 func (b *sqlBatch) cell(c *sqlCell) cell {
-	v := cell{null: c.null, kind: c.kind, text: b.texts[c.start:c.end:c.end]}
-	if b.kept != "" {
-		v.kept = b.kept[c.start:c.end]
+	v := cell{null: c.null, kind: c.kind, kept: b.kept != ""}
+	if v.kept {
+		v.text = bytesOf(b.kept)[c.start:c.end]
+	} else {
+		v.text = b.texts[c.start:c.end:c.end]
 	}
 	return v
 }

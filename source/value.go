@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"time"
+	"unsafe"
 )
 
 // kind is what a value is to the mapping, whatever the database calls its type.
@@ -23,13 +24,20 @@ const (
 	nested       // a JSON object or array: cannot be mapped
 )
 
-// cell is one value. Its text is canonical: integers decimal, moments RFC 3339 in UTC, booleans "true" and "false".
+// cell is one value. Its text is canonical: integers decimal, moments RFC 3339 in UTC, booleans "true" and "false". It is
+// small enough to be passed in registers, which every value of every row is.
 type cell struct {
 	null bool
 	kind kind
+	kept bool // the text is UTF-8 and part of a string
 	text []byte
-	kept string // text, where it is UTF-8 and somebody keeps it anyway; or empty
 }
+
+// keptText returns the text of a cell that is part of a string.
+func (c cell) keptText() string { return unsafe.String(unsafe.SliceData(c.text), len(c.text)) }
+
+// bytesOf returns the bytes of a string, to which nobody may write.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 var (
 	textTrue  = []byte("true")
