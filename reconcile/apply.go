@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -35,6 +34,7 @@ type applier struct {
 	engine *Engine
 	sync   *Sync
 	run    int64
+	plan   *spool
 	stop   <-chan struct{}
 	only   []string // keys of the rows to apply; empty: all
 	limit  int      // how many rows to apply; 0: all
@@ -71,17 +71,14 @@ func (a *applier) applyPhase(ctx context.Context, phase int) error {
 	defer a.pool.Wait()
 	var settled []*item
 	order := int64(0)
-	for spooled, err := range a.engine.ledger.Spooled(context.WithoutCancel(ctx), a.run, phase) {
+	for st, err := range a.plan.allSteps(context.WithoutCancel(ctx), phase) {
 		if err != nil {
 			return fmt.Errorf("read the plan: %w", err)
 		}
-		it := new(item)
-		if err := json.Unmarshal(spooled.Body, it); err != nil {
-			return fmt.Errorf("read the plan: %w", err)
-		}
-		if spooled.Order != order { // a rename that needs an address which an earlier one frees
+		it := st.item
+		if st.order != order { // a rename that needs an address which an earlier one frees
 			a.pool.Wait()
-			order = spooled.Order
+			order = st.order
 		}
 		switch {
 		case a.stopping(ctx):

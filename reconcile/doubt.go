@@ -76,7 +76,7 @@ func (p *planner) settleDoubts(ctx context.Context, doubtful []*Entry) error {
 func (p *planner) settleDoubt(ctx context.Context, e *Entry) (Record, error) {
 	record := func(e *Entry, event, note string) (Record, error) {
 		e.Fingerprint, e.ChangedAt = Fingerprint{}, time.Now()
-		return Record{Sync: p.sync.Name, Run: p.scan.run, Entry: e, Event: event, Note: note}, nil
+		return Record{Sync: p.sync.Name, Run: p.spool.run, Entry: e, Event: event, Note: note}, nil
 	}
 	if e.ContactID == "" {
 		c, err := p.madeInDoubt(ctx, e)

@@ -21,6 +21,8 @@ type Engine struct {
 	observe func(Event)
 	mu      sync.Mutex // around observe
 	workers int
+
+	spoolMemory int
 }
 
 // Options of an engine; the zero value is usable.
@@ -38,7 +40,7 @@ type Options struct {
 func New(client *owlat.Client, ledger Ledger, o Options) *Engine {
 	e := &Engine{
 		client: client, ledger: ledger, log: o.Logger, meter: o.Meter, observe: o.Observe,
-		workers: o.Workers,
+		workers: o.Workers, spoolMemory: spoolMemory,
 	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
@@ -81,7 +83,7 @@ func (e *Engine) plan(ctx context.Context, s Sync, full bool, each func(Decision
 		if err != nil {
 			return err
 		}
-		p := e.planner(&s, reading, func(ev Event) {
+		p := e.planner(&s, reading, run.ID, func(ev Event) {
 			if _, row := ev.(RowDone); !row {
 				e.emit(ev)
 			}
@@ -91,7 +93,7 @@ func (e *Engine) plan(ctx context.Context, s Sync, full bool, each func(Decision
 			summary = p.summary
 			summary.Duration = e.client.Estimate(summary.Requests + summary.Adoption.Requests) // a run lists again
 		})
-		return p.plan(ctx, run.ID)
+		return p.plan(ctx)
 	})
 	return summary, err
 }
@@ -129,9 +131,9 @@ func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Repo
 				return err
 			}
 		}
-		p := e.planner(&s, reading, e.emit)
+		p := e.planner(&s, reading, run.ID, e.emit)
 		p.partial, p.only = !part.Whole(), o.Only
-		err = p.plan(ctx, run.ID)
+		err = p.plan(ctx)
 		run.Report.Rows = p.scan.rows
 		for outcome, n := range p.ended {
 			run.Report.Outcomes[outcome] += n
@@ -140,8 +142,11 @@ func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Repo
 			return p.leave(ctx, err)
 		}
 		e.emit(Planned{p.summary})
-		if err := e.admit(ctx, &s, p.summary, o); err != nil {
+		if err := e.admit(ctx, p, o); err != nil {
 			if errors.Is(err, ErrHeld) { // of several plans that wait, the latest is how things stand
+				if err := p.spool.keep(ctx); err != nil {
+					return p.leave(ctx, err)
+				}
 				err = also(err, e.settleHeld(ctx, &s, 0, reading.changes, p.partial))
 				if p.partial {
 					err = also(err, e.keepPart(ctx, run.ID, part))
@@ -157,7 +162,7 @@ func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Repo
 			return p.leave(ctx, err)
 		}
 		a := &applier{
-			engine: e, sync: &s, run: run.ID, stop: o.Stop, report: run.Report, only: o.Only, limit: o.Limit, again: &reading.again,
+			engine: e, sync: &s, run: run.ID, plan: p.spool, stop: o.Stop, report: run.Report, only: o.Only, limit: o.Limit, again: &reading.again,
 		}
 		if err := a.applyAll(ctx); err != nil {
 			return err
@@ -173,20 +178,20 @@ func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Repo
 }
 
 // admit lets a plan pass that no guard holds, that is the one approved, or that somebody confirms.
-func (e *Engine) admit(ctx context.Context, s *Sync, summary Summary, o RunOptions) error {
+func (e *Engine) admit(ctx context.Context, p *planner, o RunOptions) error {
 	if o.Approve != 0 {
-		return e.unmoved(ctx, o.Approve, summary.Run, Part{o.Only, o.Limit})
+		return e.unmoved(ctx, o.Approve, p.spool, Part{o.Only, o.Limit})
 	}
-	hits := s.Guards.Hits(summary)
+	hits := p.sync.Guards.Hits(p.summary)
 	if len(hits) == 0 {
 		return nil
 	}
 	if len(hits) == 1 && hits[0].Guard == GuardFirstRun && o.Confirm != nil {
-		if yes, err := o.Confirm(summary); yes || err != nil {
+		if yes, err := o.Confirm(p.summary); yes || err != nil {
 			return err
 		}
 	}
-	return &HeldError{Sync: s.Name, Run: summary.Run, Hits: hits}
+	return &HeldError{Sync: p.sync.Name, Run: p.spool.run, Hits: hits}
 }
 
 // within surrounds the work of a run: the lock, the ledger's record of it and the clearing away of the plan.
@@ -289,8 +294,11 @@ func status(err error, r *owlatsync.Report) (status, message string) {
 	return StatusError, err.Error()
 }
 
-func (e *Engine) planner(s *Sync, r *reading, emit func(Event)) *planner {
-	return &planner{ledger: e.ledger, client: e.client, sync: s, reading: r, emit: emit}
+func (e *Engine) planner(s *Sync, r *reading, run int64, emit func(Event)) *planner {
+	return &planner{
+		ledger: e.ledger, client: e.client, sync: s, reading: r, emit: emit,
+		spool: &spool{store: e.ledger, run: run, most: e.spoolMemory},
+	}
 }
 
 func (e *Engine) emit(ev Event) {

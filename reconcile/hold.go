@@ -2,8 +2,8 @@ package reconcile
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -29,16 +29,12 @@ const (
 
 // digest is what a held plan is compared by: for every step its row, outcome and changes. Times do not count. Only the rows
 // with the given keys do, if there are any.
-func (e *Engine) digest(ctx context.Context, run int64, only []string) (map[string]uint64, error) {
-	steps := make(map[string]uint64)
+func digest(steps func(phase int) iter.Seq2[step, error], only []string) (map[string]uint64, error) {
+	found := make(map[string]uint64)
 	for phase := phaseSettle; phase <= lastPhase; phase++ {
-		for spooled, err := range e.ledger.Spooled(ctx, run, phase) {
+		for it, err := range steps(phase) {
 			if err != nil {
-				return nil, fmt.Errorf("read the plan of run %d: %w", run, err)
-			}
-			it := new(item)
-			if err := json.Unmarshal(spooled.Body, it); err != nil {
-				return nil, fmt.Errorf("read the plan of run %d: %w", run, err)
+				return nil, err
 			}
 			if len(it.Changes) == 0 && it.pending() == 0 {
 				continue // the ledger alone
@@ -47,25 +43,25 @@ func (e *Engine) digest(ctx context.Context, run int64, only []string) (map[stri
 				continue
 			}
 			var b strings.Builder
-			fmt.Fprintf(&b, "%d\x00%d\x00%s\x00%d", phase, spooled.Order, it.Outcome, it.pending())
+			fmt.Fprintf(&b, "%d\x00%d\x00%s\x00%d", phase, it.order, it.Outcome, it.pending())
 			for _, c := range it.Changes {
 				fmt.Fprintf(&b, "\x00%q", c)
 			}
-			steps[fmt.Sprintf("%s\x00%v", it.Row.Key, it.Partial)] = xxh3.HashString(b.String())
+			found[fmt.Sprintf("%s\x00%v", it.Row.Key, it.Partial)] = xxh3.HashString(b.String())
 		}
 	}
-	return steps, nil
+	return found, nil
 }
 
-// unmoved checks that the plan of run is that of the held one, as far as it was asked for, and returns a *MovedError if not.
-func (e *Engine) unmoved(ctx context.Context, held, run int64, part Part) error {
-	before, err := e.digest(ctx, held, part.Only)
+// unmoved checks that the plan is that of the held run, as far as it was asked for, and returns a *MovedError if not.
+func (e *Engine) unmoved(ctx context.Context, held int64, plan *spool, part Part) error {
+	before, err := digest(func(phase int) iter.Seq2[step, error] { return storedSteps(ctx, e.ledger, held, phase) }, part.Only)
 	if err != nil {
-		return err
+		return fmt.Errorf("read the plan of run %d: %w", held, err)
 	}
-	now, err := e.digest(ctx, run, part.Only)
+	now, err := digest(func(phase int) iter.Seq2[step, error] { return plan.allSteps(ctx, phase) }, part.Only)
 	if err != nil {
-		return err
+		return fmt.Errorf("read the plan: %w", err)
 	}
 	moved := &MovedError{Run: held}
 	differs := func(step string) {

@@ -101,7 +101,7 @@ func (p *planner) scanChanges(ctx context.Context) error {
 	}
 	p.reading.told.From = p.reading.scan.From
 	p.emit(Scanned{Rows: p.scan.rows, Done: true})
-	return p.flush(ctx)
+	return nil
 }
 
 // again names the rows that must be known besides those that changed.
@@ -193,20 +193,4 @@ func (p *planner) entries(ctx context.Context, keys []string) (map[string]*Entry
 	}
 	maps.Copy(found, rest)
 	return found, nil
-}
-
-// clone returns a copy that outlives the reader's next row.
-func (d *desired) clone() *desired {
-	if d == nil {
-		return nil
-	}
-	c := *d
-	if d.FirstName != nil {
-		c.FirstName = new(*d.FirstName)
-	}
-	if d.LastName != nil {
-		c.LastName = new(*d.LastName)
-	}
-	c.Consents = slices.Clone(d.Consents)
-	return &c
 }

@@ -86,10 +86,7 @@ func (p *planner) planAbsent(ctx context.Context) error {
 			batch = batch[:0]
 		}
 	}
-	if err := p.absentBatch(ctx, batch); err != nil {
-		return err
-	}
-	return p.flush(ctx)
+	return p.absentBatch(ctx, batch)
 }
 
 func (p *planner) absentBatch(ctx context.Context, batch []*Entry) error {

@@ -297,7 +297,11 @@ func (m *model) engine(f *fuse, observe func(reconcile.Event)) (*reconcile.Engin
 	}
 	client, err := owlat.NewClient("https://owlat.example/base", m.key, options...)
 	m.must(err)
-	return reconcile.New(client, fusedLedger{f, m.book}, reconcile.Options{Meter: meter, Workers: m.h.workers, Observe: observe}), client
+	e := reconcile.New(client, fusedLedger{f, m.book}, reconcile.Options{Meter: meter, Workers: m.h.workers, Observe: observe})
+	if memory := m.h.seed % 3; memory < 2 { // else the whole plan fits in
+		e.SetSpoolMemory(int(memory) * 2000)
+	}
+	return e, client
 }
 
 // rowsOf queries the sync's source: its rows, and whose they are.

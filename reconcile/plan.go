@@ -39,6 +39,7 @@ type item struct {
 	Reread  bool               `json:"reread,omitempty"`  // an earlier item of the same row changed the entry
 	Awaits  bool               `json:"awaits,omitempty"`  // the address is to be freed by the rename of another row
 
+	told   bool // what becomes of the row was told, or is told of the plan
 	erred  bool // it failed in this run, and not only because something stays unknown from an earlier one
 	spared bool // another row has the contact now: nothing is left to do about this one's absence
 }

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,6 +22,7 @@ type planner struct {
 	each   func(Decision) error // told every decision but unchanged; may be nil
 
 	scan      *scan
+	spool     *spool
 	listed    map[uint64]owlat.Contact // contacts of Owlat by address hash, for rows whose contact is unknown
 	winners   map[uint64]string        // address hash → key of the row that has it
 	renames   []*item
@@ -43,9 +43,8 @@ type planner struct {
 	err     error                     // of each
 }
 
-func (p *planner) plan(ctx context.Context, run int64) error {
+func (p *planner) plan(ctx context.Context) error {
 	p.scan = &scan{
-		run:     run,
 		fresh:   make(map[uint64]uint64),
 		count:   make(map[uint64]uint32),
 		unknown: make(map[uint64]struct{}),
@@ -59,7 +58,7 @@ func (p *planner) plan(ctx context.Context, run int64) error {
 	p.winners = make(map[uint64]string)
 	p.ended = make(map[owlatsync.Outcome]int)
 	p.moved = make(map[string]bool)
-	p.summary = Summary{Sync: p.sync.Name, Run: run, FirstRun: !adopted, Outcomes: make(map[owlatsync.Outcome]int), Reading: p.reading.told}
+	p.summary = Summary{Sync: p.sync.Name, Run: p.spool.run, FirstRun: !adopted, Outcomes: make(map[owlatsync.Outcome]int), Reading: p.reading.told}
 	for _, o := range owlatsync.Outcomes {
 		p.summary.Outcomes[o] = 0
 	}
@@ -77,6 +76,9 @@ func (p *planner) plan(ctx context.Context, run int64) error {
 		return err
 	}
 	if err := p.planAbsent(ctx); err != nil {
+		return err
+	}
+	if err := p.spool.complete(ctx); err != nil {
 		return err
 	}
 	p.summary.Duration = p.client.Estimate(p.summary.Requests)
@@ -116,13 +118,9 @@ func categoryPlanned(o owlatsync.Outcome) string {
 // resolve is the second half of planning: every spooled row against its entry, now that all rows are known.
 func (p *planner) resolve(ctx context.Context) error {
 	batch := make([]*desired, 0, spoolBatch)
-	for spooled, err := range p.ledger.Spooled(ctx, p.scan.run, phaseScan) {
+	for d, err := range p.spool.allRows(ctx) {
 		if err != nil {
-			return fmt.Errorf("read the spooled rows: %w", err)
-		}
-		d := new(desired)
-		if err := json.Unmarshal(spooled.Body, d); err != nil {
-			return fmt.Errorf("read a spooled row: %w", err)
+			return fmt.Errorf("read the rows to plan: %w", err)
 		}
 		batch = append(batch, d)
 		if len(batch) == spoolBatch {
@@ -135,10 +133,7 @@ func (p *planner) resolve(ctx context.Context) error {
 	if err := p.resolveBatch(ctx, batch); err != nil {
 		return err
 	}
-	if err := p.orderRenames(ctx); err != nil {
-		return err
-	}
-	return p.flush(ctx)
+	return p.orderRenames(ctx)
 }
 
 func (p *planner) resolveBatch(ctx context.Context, batch []*desired) error {
@@ -409,7 +404,8 @@ func (p *planner) add(ctx context.Context, it *item, phase int, order int64) err
 			p.summary.Removals++
 		}
 	}
-	return p.spool(ctx, PlanItem{Phase: phase, Order: order, Key: it.Row.Key, Body: it.encode()})
+	it.told = !it.Partial
+	return p.spool.addStep(ctx, it, phase, order)
 }
 
 func (it *item) decision() Decision {

@@ -25,6 +25,7 @@ func (p *planner) refuse(it *item) {
 	if len(it.Changes) > 0 { // applying those records it
 		return
 	}
+	it.told = true
 	p.endAs(it.decision(), categoryExchange)
 	if !told {
 		p.refused = append(p.refused, it)
@@ -48,7 +49,7 @@ func (e *Engine) keepRefused(ctx context.Context, p *planner) error {
 			if entry := entries[it.Row.Key]; entry != nil {
 				entry.failing(it.Entry.Failure)
 				entry.ChangedAt = time.Now()
-				records = append(records, Record{Sync: p.sync.Name, Run: p.scan.run, Entry: entry, Event: string(owlatsync.Failed), Note: it.Reason})
+				records = append(records, Record{Sync: p.sync.Name, Run: p.spool.run, Entry: entry, Event: string(owlatsync.Failed), Note: it.Reason})
 			}
 		}
 		if err := e.ledger.Record(ctx, records...); err != nil {

@@ -2,21 +2,16 @@ package reconcile
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"owlatsync"
 )
-
-// spoolBatch is how many items are handed to or taken from the ledger at once.
-const spoolBatch = 500
 
 const reasonSameKey = "the source has another row with this key, and the first one counts"
 
 // scan is the first half of planning: the source against the index. What is unchanged ends here; every other valid row
 // waits in the spool until all addresses of the source are known.
 type scan struct {
-	run  int64
 	ix   *index
 	rows int
 	// unchanged rows are counted here and not in a map, because nearly all are.
@@ -28,7 +23,6 @@ type scan struct {
 	count map[uint64]uint32
 	// unknown holds the address hashes of spooled rows for which the ledger has no contact.
 	unknown map[uint64]struct{}
-	spooled []PlanItem
 }
 
 // SourceError says that the source could not be read to its end. Nothing of an incomplete scan is applied (Invariant 4).
@@ -70,10 +64,7 @@ func (p *planner) scanSource(ctx context.Context) error {
 		}
 	}
 	p.emit(Scanned{Rows: sc.rows, Done: true})
-	if err := sc.ix.complete(); err != nil {
-		return err
-	}
-	return p.flush(ctx)
+	return sc.ix.complete()
 }
 
 // sight takes in a row of the source; d is nil where it is invalid.
@@ -119,28 +110,5 @@ func (p *planner) sight(ctx context.Context, d *desired, key string, position ow
 	if !known || sc.ix.blank(at) {
 		sc.unknown[addressHash] = struct{}{}
 	}
-	body, err := json.Marshal(d)
-	if err != nil {
-		return fmt.Errorf("spool a row: %w", err)
-	}
-	return p.spool(ctx, PlanItem{Phase: phaseScan, Key: d.Key, Body: body})
-}
-
-func (p *planner) spool(ctx context.Context, item PlanItem) error {
-	p.scan.spooled = append(p.scan.spooled, item)
-	if len(p.scan.spooled) < spoolBatch {
-		return nil
-	}
-	return p.flush(ctx)
-}
-
-func (p *planner) flush(ctx context.Context) error {
-	if len(p.scan.spooled) == 0 {
-		return nil
-	}
-	if err := p.ledger.Spool(ctx, p.scan.run, p.scan.spooled); err != nil {
-		return fmt.Errorf("keep the plan: %w", err)
-	}
-	p.scan.spooled = p.scan.spooled[:0]
-	return nil
+	return p.spool.addRow(ctx, d)
 }

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -37,47 +36,28 @@ func (p *planner) tellRest(ctx context.Context, d Decision, category string) err
 		p.emit(RowDone{Decision: d, Category: category})
 	}
 	waiting := 0
-	one := func(spooled PlanItem) error {
-		if spooled.Phase == phaseScan {
-			if waiting++; waiting <= p.resolved {
-				return nil // it was planned
-			}
-			row := new(desired)
-			if err := json.Unmarshal(spooled.Body, row); err != nil {
-				return err
-			}
+	for row, err := range p.spool.allRows(ctx) {
+		if err != nil {
+			return fmt.Errorf("read the rows to plan: %w", err)
+		}
+		if waiting++; waiting > p.resolved { // else it was planned
 			tell(row)
-			return nil
 		}
-		it := new(item)
-		if err := json.Unmarshal(spooled.Body, it); err != nil {
-			return err
-		}
-		if !it.Partial && !it.Missing {
-			tell(it.Row)
-		}
-		return nil
 	}
-	for phase := phaseScan; phase <= lastPhase; phase++ {
-		for spooled, err := range p.ledger.Spooled(ctx, p.scan.run, phase) {
-			if err == nil {
-				spooled.Phase = phase
-				err = one(spooled)
-			}
+	for phase := phaseSettle; phase <= lastPhase; phase++ {
+		for st, err := range p.spool.allSteps(ctx, phase) {
 			if err != nil {
 				return fmt.Errorf("read the plan: %w", err)
 			}
-		}
-		if phase == phaseScan {
-			for _, spooled := range p.scan.spooled { // not kept yet
-				if err := one(spooled); err != nil {
-					return fmt.Errorf("read the plan: %w", err)
-				}
+			if !st.Partial && !st.Missing {
+				tell(st.Row)
 			}
 		}
 	}
-	for _, it := range p.renames { // not ordered yet
-		tell(it.Row)
+	for _, it := range p.renames {
+		if !it.told { // not ordered yet
+			tell(it.Row)
+		}
 	}
 	return nil
 }

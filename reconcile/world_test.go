@@ -67,6 +67,9 @@ type world struct {
 	sync    reconcile.Sync
 	workers int
 
+	through     reconcile.Ledger // what the engine uses; nil: ledger
+	spoolMemory int              // 0: the engine's own
+
 	mu     sync.Mutex
 	events []reconcile.Event
 	// plannedAt is when the plan of the latest run was made.
@@ -80,7 +83,7 @@ var unguarded = reconcile.Guards{
 
 func newWorld(t testing.TB, topics ...reconcile.Topic) *world {
 	t.Helper()
-	w := &world{t: t, server: &owlattest.Server{NoLimit: true, BasePath: "/base"}, path: filepath.Join(t.TempDir(), "ledger.db")}
+	w := &world{t: t, server: &owlattest.Server{NoLimit: true, BasePath: "/base", RandomSeed: 1}, path: filepath.Join(t.TempDir(), "ledger.db")}
 	w.key = w.server.AddKey()
 	w.options = []owlat.Option{owlat.WithoutLimiter()}
 	w.sync = reconcile.Sync{Name: "users", Guards: unguarded}
@@ -121,14 +124,22 @@ func (w *world) engine() (*reconcile.Engine, *owlat.Client) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return reconcile.New(client, w.ledger, reconcile.Options{Meter: meter, Workers: w.workers, Observe: func(ev reconcile.Event) {
+	book := w.through
+	if book == nil {
+		book = w.ledger
+	}
+	e := reconcile.New(client, book, reconcile.Options{Meter: meter, Workers: w.workers, Observe: func(ev reconcile.Event) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.events = append(w.events, ev)
 		if _, ok := ev.(reconcile.Planned); ok {
 			w.plannedAt = time.Now()
 		}
-	}}), client
+	}})
+	if w.spoolMemory != 0 {
+		e.SetSpoolMemory(w.spoolMemory)
+	}
+	return e, client
 }
 
 // run runs the sync over the rows and checks that the report's numbers hold together.
