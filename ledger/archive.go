@@ -84,7 +84,7 @@ func (l *SQLite) Sharers(ctx context.Context, contactIDs []string) ([]reconcile.
 	var found []reconcile.Holder
 	for chunk := range slices.Chunk(contactIDs, maxParameters) {
 		query := "SELECT s.name, " + entryColumns + ` FROM entries e
-			JOIN syncs s ON s.id = e.sync WHERE e.contact_id IN (` + places(1, len(chunk)) + ")"
+			JOIN syncs s ON s.id = e.sync WHERE e.contact_id IN (` + places(len(chunk)) + ")"
 		err := l.query(ctx, query, arguments(chunk), func(rows *sql.Rows) error {
 			var sync string
 			_, e, err := scanEntry(rows, &sync)

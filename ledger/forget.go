@@ -42,7 +42,7 @@ func (l *SQLite) forgotten(ctx context.Context, addresses []string, forgotten ma
 			hash := hashAddress(secret, address)
 			byHash[string(hash)], hashes[i] = address, hash
 		}
-		err := l.query(ctx, "SELECT hash FROM forgotten WHERE hash IN ("+places(1, len(chunk))+")", hashes, func(rows *sql.Rows) error {
+		err := l.query(ctx, "SELECT hash FROM forgotten WHERE hash IN ("+places(len(chunk))+")", hashes, func(rows *sql.Rows) error {
 			var hash []byte
 			err := rows.Scan(&hash)
 			forgotten[byHash[string(hash)]] = true

@@ -39,9 +39,10 @@ func (l *SQLite) Bind(ctx context.Context, deployment string) error {
 	})
 }
 
-// BeginRun durably records a run and returns its number, which no other run of the ledger ever gets; run.ID is not read and
-// an empty status becomes "running". Plans that earlier runs of the same sync left are dropped, but for those whose status
-// is "held".
+// BeginRun records a run and returns its number, which no other run of the ledger ever gets; run.ID is not read and an empty
+// status becomes "running". The record is durable after the next durable write: a power failure before that takes with it a
+// run that has done nothing, and its number. Plans that earlier runs of the same sync left are dropped, but for those whose
+// status is "held".
 func (l *SQLite) BeginRun(ctx context.Context, run reconcile.Run) (id int64, err error) {
 	if run.Status == "" {
 		run.Status = statusRunning
@@ -50,7 +51,7 @@ func (l *SQLite) BeginRun(ctx context.Context, run reconcile.Run) (id int64, err
 	if err != nil {
 		return 0, fmt.Errorf("begin run in ledger: %w", err)
 	}
-	err = l.update(ctx, "begin run in ledger", durable, func(t *tx) error {
+	err = l.update(ctx, "begin run in ledger", lazy, func(t *tx) error {
 		sync, err := t.syncID(run.Sync)
 		if err != nil {
 			return err

@@ -47,6 +47,12 @@ func (l *SQLite) optOuts(ctx context.Context, contactIDs []string) (found []reco
 	if len(contactIDs) == 0 {
 		return nil, nil
 	}
+	if len(contactIDs) > 1 { // mostly there is nothing to look for
+		var some bool
+		if err := l.readers.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM opt_outs)").Scan(&some); !some {
+			return nil, err
+		}
+	}
 	secret, err := l.forgetSecret(ctx)
 	if err != nil {
 		return nil, err
@@ -61,7 +67,7 @@ func (l *SQLite) optOuts(ctx context.Context, contactIDs []string) (found []reco
 	type place struct{ contact, topic string }
 	at := make(map[place]int)
 	for chunk := range slices.Chunk(slices.Collect(maps.Keys(contacts)), maxParameters) {
-		err := l.query(ctx, "SELECT contact_id, topic, at FROM opt_outs WHERE contact_id IN ("+places(1, len(chunk))+")", arguments(chunk),
+		err := l.query(ctx, "SELECT contact_id, topic, at FROM opt_outs WHERE contact_id IN ("+places(len(chunk))+")", arguments(chunk),
 			func(rows *sql.Rows) error {
 				o, err := scanOptOut(rows)
 				if err != nil {

@@ -65,7 +65,7 @@ func (t *tx) findPerson(address string) (*person, error) {
 		return nil, err
 	}
 	for chunk := range slices.Chunk(slices.Clone(p.contacts), maxParameters) {
-		err := t.each(columns+"contact_id IN ("+places(1, len(chunk))+")", arguments(chunk), func(rows *sql.Rows) error {
+		err := t.each(columns+"contact_id IN ("+places(len(chunk))+")", arguments(chunk), func(rows *sql.Rows) error {
 			return scan(rows, func(string, string, string) bool { return true })
 		})
 		if err != nil {

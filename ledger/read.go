@@ -18,7 +18,7 @@ func (l *SQLite) Entries(ctx context.Context, sync string, keys []string) (map[s
 	found := make(map[string]*reconcile.Entry, len(keys))
 	for chunk := range slices.Chunk(keys, maxParameters) {
 		query := "SELECT " + entryColumns + ` FROM entries e
-			WHERE e.sync = (SELECT id FROM syncs WHERE name = ?1) AND e.key IN (` + places(2, len(chunk)) + ")"
+			WHERE e.sync = (SELECT id FROM syncs WHERE name = ?) AND e.key IN (` + places(len(chunk)) + ")"
 		err := l.query(ctx, query, arguments(chunk, sync), func(rows *sql.Rows) error {
 			_, e, err := scanEntry(rows)
 			if err == nil {
@@ -38,12 +38,12 @@ func (l *SQLite) Holders(ctx context.Context, addresses []string) ([]reconcile.H
 	var found []reconcile.Holder
 	seen := make(map[int64]struct{})
 	for chunk := range slices.Chunk(addresses, maxParameters) {
-		in := places(1, len(chunk))
+		in := places(len(chunk))
 		query := "SELECT s.name, " + entryColumns + ` FROM entries e
 			JOIN syncs s ON s.id = e.sync
 			WHERE e.id IN (SELECT id FROM entries WHERE email IN (` + in + `)
 				UNION ALL SELECT id FROM entries WHERE identity IN (` + in + `) AND identity <> '')`
-		err := l.query(ctx, query, arguments(chunk), func(rows *sql.Rows) error {
+		err := l.query(ctx, query, arguments(chunk, arguments(chunk)...), func(rows *sql.Rows) error {
 			var sync string
 			id, e, err := scanEntry(rows, &sync)
 			if err != nil {
@@ -81,17 +81,8 @@ func eachRow(rows *sql.Rows, each func(*sql.Rows) error) error {
 	return rows.Err()
 }
 
-// places returns n numbered parameters from first on.
-func places(first, n int) string {
-	var b strings.Builder
-	for i := range n {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(&b, "?%d", first+i)
-	}
-	return b.String()
-}
+// places returns n parameters. They have no numbers, because SQLite looks for the place of each number among all of them.
+func places(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
 
 func arguments(texts []string, before ...any) []any {
 	for _, t := range texts {

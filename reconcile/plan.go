@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -42,14 +41,6 @@ type item struct {
 	told   bool // what becomes of the row was told, or is told of the plan
 	erred  bool // it failed in this run, and not only because something stays unknown from an earlier one
 	spared bool // another row has the contact now: nothing is left to do about this one's absence
-}
-
-func (it *item) encode() []byte {
-	b, err := json.Marshal(it)
-	if err != nil {
-		panic(fmt.Sprintf("encode a plan item: %v", err)) // plain data only: cannot happen
-	}
-	return b
 }
 
 // planRow compares what a row asks for with what is known to be in Owlat for it and returns the step to take. It is pure.

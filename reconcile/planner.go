@@ -405,7 +405,7 @@ func (p *planner) add(ctx context.Context, it *item, phase int, order int64) err
 		}
 	}
 	it.told = !it.Partial
-	return p.spool.addStep(ctx, it, phase, order)
+	return p.spool.addStep(ctx, step{phase, order, it})
 }
 
 func (it *item) decision() Decision {
@@ -487,6 +487,7 @@ func (p *planner) addRename(ctx context.Context, it *item, level int64) error {
 	}
 	if len(withdraw.Changes) > 0 {
 		entry := *it.Entry
+		entry.Memberships = slices.Clone(entry.Memberships)
 		withdraw.Entry, it.Reread = &entry, true
 		if err := p.add(ctx, withdraw, phaseWithdraw, 0); err != nil {
 			return err

@@ -15,8 +15,9 @@ const (
 	spoolBatch = 500
 	// spoolMemory is how many bytes of rows, and as many of steps, a run keeps in memory: several thousand of each.
 	spoolMemory = 4 << 20
-	// spoolItem is about what an item takes besides its texts.
-	spoolItem = 200
+	// What a row and a step take, about, besides the texts of the row.
+	rowMemory  = 200
+	stepMemory = 1000
 )
 
 // spool keeps the rows that a run has yet to plan, and then its plan: in memory where they are few, as they mostly are, and in
@@ -27,7 +28,7 @@ type spool struct {
 	most  int // bytes in memory, of rows and of steps
 
 	rows  spooled[*desired]
-	steps spooled[PlanItem]
+	steps spooled[step]
 }
 
 // spooled is a sequence of which the later part is in memory: all of it, until it is too much.
@@ -38,7 +39,7 @@ type spooled[T any] struct {
 }
 
 func (s *spooled[T]) add(item T, bytes int) {
-	s.late, s.bytes = append(s.late, item), s.bytes+bytes+spoolItem
+	s.late, s.bytes = append(s.late, item), s.bytes+bytes
 }
 
 // full reports whether what is in memory is to go to the ledger.
@@ -46,16 +47,17 @@ func (s *spooled[T]) full(most int) bool {
 	return s.bytes > most || s.out && len(s.late) >= spoolBatch
 }
 
-// step is a planned item and where it stands within its phase.
+// step is a planned item and where it stands in the plan.
 type step struct {
-	order int64
+	phase int
+	order int64 // within the phase
 	*item
 }
 
 // addRow keeps a copy of a row that is to be planned.
 func (s *spool) addRow(ctx context.Context, d *desired) error {
 	d = d.clone()
-	s.rows.add(d, d.size())
+	s.rows.add(d, d.size()+rowMemory)
 	if !s.rows.full(s.most) {
 		return nil
 	}
@@ -65,10 +67,9 @@ func (s *spool) addRow(ctx context.Context, d *desired) error {
 	})
 }
 
-// addStep keeps a step of the plan as it is now.
-func (s *spool) addStep(ctx context.Context, it *item, phase int, order int64) error {
-	body := it.encode()
-	s.steps.add(PlanItem{Phase: phase, Order: order, Key: it.Row.Key, Body: body}, len(body))
+// addStep keeps a step of the plan, which nobody may change any more.
+func (s *spool) addStep(ctx context.Context, st step) error {
+	s.steps.add(st, st.Row.size()+stepMemory)
 	if !s.steps.full(s.most) {
 		return nil
 	}
@@ -77,7 +78,10 @@ func (s *spool) addStep(ctx context.Context, it *item, phase int, order int64) e
 
 // keep hands all steps to the ledger, where they outlive the run.
 func (s *spool) keep(ctx context.Context) error {
-	return give(ctx, s, &s.steps, func(p PlanItem) (PlanItem, error) { return p, nil })
+	return give(ctx, s, &s.steps, func(st step) (PlanItem, error) {
+		body, err := json.Marshal(st.item)
+		return PlanItem{Phase: st.phase, Order: st.order, Key: st.Row.Key, Body: body}, err
+	})
 }
 
 // give hands what is in memory to the ledger.
@@ -107,8 +111,8 @@ func (s *spool) complete(ctx context.Context) error {
 	if s.steps.out {
 		return s.keep(ctx)
 	}
-	slices.SortStableFunc(s.steps.late, func(a, b PlanItem) int {
-		return cmp.Or(cmp.Compare(a.Phase, b.Phase), cmp.Compare(a.Order, b.Order))
+	slices.SortStableFunc(s.steps.late, func(a, b step) int {
+		return cmp.Or(cmp.Compare(a.phase, b.phase), cmp.Compare(a.order, b.order))
 	})
 	return nil
 }
@@ -145,8 +149,8 @@ func (s *spool) allSteps(ctx context.Context, phase int) iter.Seq2[step, error] 
 				}
 			}
 		}
-		for _, p := range s.steps.late {
-			if p.Phase == phase && !yield(decodeStep(p)) {
+		for _, st := range s.steps.late {
+			if st.phase == phase && !yield(st, nil) {
 				return
 			}
 		}
@@ -157,21 +161,15 @@ func (s *spool) allSteps(ctx context.Context, phase int) iter.Seq2[step, error] 
 func storedSteps(ctx context.Context, store PlanStore, run int64, phase int) iter.Seq2[step, error] {
 	return func(yield func(step, error) bool) {
 		for kept, err := range store.Spooled(ctx, run, phase) {
-			var st step
+			st := step{phase, kept.Order, new(item)}
 			if err == nil {
-				st, err = decodeStep(kept)
+				err = json.Unmarshal(kept.Body, st.item)
 			}
 			if !yield(st, err) {
 				return
 			}
 		}
 	}
-}
-
-func decodeStep(p PlanItem) (step, error) {
-	it := new(item)
-	err := json.Unmarshal(p.Body, it)
-	return step{p.Order, it}, err
 }
 
 // size is about how many bytes of memory the row's texts take.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"time"
 
@@ -25,7 +26,7 @@ import (
 const (
 	cursorRows    = 1_000_000
 	cursorChanged = 1_000
-	cursorTimes   = 3 // each way of reading is measured so often; the median counts
+	cursorTimes   = 5 // each way of reading is measured so often, in turns; the median counts
 	cursorShare   = 0.05
 )
 
@@ -56,15 +57,14 @@ func measureCursor(ctx context.Context, log io.Writer) (found section, err error
 		return section{}, err
 	}
 	var full, bare, plan, whole []float64
-	for range cursorTimes {
+	for i := range cursorTimes {
+		b.sync.FullEvery = time.Nanosecond
 		took, _, err := b.run(ctx, owlatsync.ReadAll, 0)
 		if err != nil {
 			return section{}, err
 		}
 		full = append(full, took)
-	}
-	b.sync.FullEvery = time.Hour
-	for i := range cursorTimes {
+		b.sync.FullEvery = time.Hour
 		if err := b.change(ctx, fmt.Sprint("Changed", i)); err != nil {
 			return section{}, err
 		}
@@ -73,12 +73,12 @@ func measureCursor(ctx context.Context, log io.Writer) (found section, err error
 			return section{}, err
 		}
 		bare = append(bare, alone)
-		took, planned, err := b.run(ctx, owlatsync.ReadChanges, cursorChanged)
+		changed, planned, err := b.run(ctx, owlatsync.ReadChanges, cursorChanged)
 		if err != nil {
 			return section{}, err
 		}
-		whole, plan = append(whole, took), append(plan, planned)
-		fmt.Fprintf(log, "  changes read and planned in %.3f s, applied in %.3f s\n", planned, took-planned)
+		whole, plan = append(whole, changed), append(plan, planned)
+		fmt.Fprintf(log, "  all rows read in %.3f s; changes read and planned in %.3f s, applied in %.3f s\n", took, planned, changed-planned)
 	}
 	all, alone, changes, applied := medianOfSeconds(full), medianOfSeconds(bare), medianOfSeconds(plan), medianOfSeconds(whole)
 	share := changes / all
@@ -87,7 +87,7 @@ func measureCursor(ctx context.Context, log io.Writer) (found section, err error
 		Intro: fmt.Sprintf("A PostgreSQL table of %d rows with an index on the cursor, of which %d changed between two runs, and a ledger that knows all. "+
 			"Both runs go through the same engine, from opening the ledger to closing it; the emulator is in the same process and has no limits. "+
 			"Beside them stands what PostgreSQL alone takes: a new connection on which the bare driver reads the changed rows. "+
-			"Median of %d runs each.", cursorRows, cursorChanged, cursorTimes),
+			"Median of %d runs each, in turns.", cursorRows, cursorChanged, cursorTimes),
 		Tables: []table{{
 			Columns: []string{"run", "rows read", "seconds", "of the full diff"},
 			Rows: [][]string{
@@ -163,7 +163,7 @@ func (b *cursorBench) open(ctx context.Context, log io.Writer) error {
 	if err == nil {
 		table, err = table.WithCursor(source.Cursor{Column: "updated_at", Overlap: time.Minute})
 	}
-	b.sync = reconcile.Sync{Name: diffSync.Name, Source: table, FullEvery: time.Nanosecond}
+	b.sync = reconcile.Sync{Name: diffSync.Name, Source: table}
 	return err
 }
 
@@ -212,6 +212,7 @@ func (b *cursorBench) bare(ctx context.Context) (took float64, err error) {
 // run makes a run as a program does, which opens the ledger for it, and returns how long it took, and how long until it had
 // its plan.
 func (b *cursorBench) run(ctx context.Context, mode owlatsync.ReadingMode, updated int) (took, planned float64, err error) {
+	runtime.GC() // a program has nothing to clear away that was left by an earlier run
 	start := time.Now()
 	book, err := ledger.OpenSQLite(ctx, "sqlite", b.path)
 	if err != nil {
