@@ -26,6 +26,8 @@ type SQLite struct {
 	writer  *writer
 	readers *sql.DB
 	streams *sql.DB // connections that a caller's loop body may keep for long
+	manyMu  sync.Mutex
+	many    *sql.Stmt // of readers
 	queue   queue
 
 	closed chan struct{}
@@ -128,6 +130,11 @@ func (l *SQLite) Close() error {
 	l.close.Do(func() {
 		close(l.closed)
 		l.write <- struct{}{}
+		l.manyMu.Lock()
+		if l.many != nil {
+			errs = append(errs, l.many.Close())
+		}
+		l.manyMu.Unlock()
 		for _, db := range []*sql.DB{l.readers, l.streams} {
 			if db != nil {
 				errs = append(errs, db.Close())

@@ -13,24 +13,55 @@ import (
 // maxParameters keeps a query far below the 32 766 parameters that SQLite takes.
 const maxParameters = 500
 
+// entriesAtOnce is how many entries the statement names that is prepared only once.
+const entriesAtOnce = 250
+
 // Entries returns the sync's entries with the given keys, by key; keys without an entry are left out.
 func (l *SQLite) Entries(ctx context.Context, sync string, keys []string) (map[string]*reconcile.Entry, error) {
 	found := make(map[string]*reconcile.Entry, len(keys))
-	for chunk := range slices.Chunk(keys, maxParameters) {
-		query := "SELECT " + entryColumns + ` FROM entries e
-			WHERE e.sync = (SELECT id FROM syncs WHERE name = ?) AND e.key IN (` + places(len(chunk)) + ")"
-		err := l.query(ctx, query, arguments(chunk, sync), func(rows *sql.Rows) error {
-			_, e, err := scanEntry(rows)
-			if err == nil {
-				found[e.Key] = e
-			}
-			return err
-		})
+	for chunk := range slices.Chunk(keys, entriesAtOnce) {
+		rows, err := l.entries(ctx, sync, chunk)
+		if err == nil {
+			err = eachRow(rows, func(rows *sql.Rows) error {
+				_, e, err := scanEntry(rows)
+				if err == nil {
+					found[e.Key] = e
+				}
+				return err
+			})
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read entries of the ledger: %w", explain(ctx, err))
 		}
 	}
 	return found, nil
+}
+
+func (l *SQLite) entries(ctx context.Context, sync string, keys []string) (*sql.Rows, error) {
+	if len(keys) < entriesAtOnce {
+		return l.readers.QueryContext(ctx, entriesQuery(len(keys)), arguments(keys, sync)...)
+	}
+	many, err := l.manyEntries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return many.QueryContext(ctx, arguments(keys, sync)...)
+}
+
+// manyEntries returns the statement that reads entriesAtOnce entries.
+func (l *SQLite) manyEntries(ctx context.Context) (*sql.Stmt, error) {
+	l.manyMu.Lock()
+	defer l.manyMu.Unlock()
+	var err error
+	if l.many == nil {
+		l.many, err = l.readers.PrepareContext(ctx, entriesQuery(entriesAtOnce))
+	}
+	return l.many, err
+}
+
+func entriesQuery(n int) string {
+	return "SELECT " + entryColumns + ` FROM entries e
+		WHERE e.sync = (SELECT id FROM syncs WHERE name = ?) AND e.key IN (` + places(n) + ")"
 }
 
 // Holders returns the entries of all syncs whose Email or Identity is one of the addresses, each once.

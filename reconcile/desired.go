@@ -24,6 +24,7 @@ type desired struct {
 	Properties  map[string]json.RawMessage `json:"props,omitempty"`     // of events; no part of the fingerprint
 	Forgotten   bool                       `json:"forgotten,omitempty"` // the ledger forgot the person: what they consented to before is not known
 	Fingerprint Fingerprint                `json:"fp"`
+	Own         bool                       `json:"-"` // it outlives the reader's next row
 }
 
 // reader turns the rows of one sync into what they ask for. It is not safe for concurrent use: its buffers are reused.

@@ -204,6 +204,9 @@ func (e *Engine) within(ctx context.Context, s *Sync, mode string, work func(*Ru
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
+	if c, ok := s.Source.(Connector); ok {
+		defer c.Connect(ctx)()
+	}
 	if err := e.ledger.Bind(ctx, e.client.BaseURL()); err != nil {
 		return nil, err
 	}

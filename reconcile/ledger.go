@@ -17,6 +17,12 @@ type Source interface {
 	Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error]
 }
 
+// Connector is a Source that can connect before it is read, beside what a run does before that.
+type Connector interface {
+	// Connect begins to connect and returns at once. release gives up what no scan has used.
+	Connect(ctx context.Context) (release func())
+}
+
 // Ledger is the durable memory of what Owlat holds for the rows of every sync of one deployment. All methods are safe for
 // concurrent use. Times are stored with at least millisecond precision and come back in UTC.
 type Ledger interface {

@@ -54,9 +54,11 @@ type step struct {
 	*item
 }
 
-// addRow keeps a copy of a row that is to be planned.
+// addRow keeps a row that is to be planned.
 func (s *spool) addRow(ctx context.Context, d *desired) error {
-	d = d.clone()
+	if !d.Own {
+		d = d.clone()
+	}
 	s.rows.add(d, d.size()+rowMemory)
 	if !s.rows.full(s.most) {
 		return nil
@@ -192,6 +194,7 @@ func (d *desired) clone() *desired {
 		return nil
 	}
 	c := *d
+	c.Own = true
 	var b strings.Builder
 	b.Grow(d.size())
 	own := func(s string) string {

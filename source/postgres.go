@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -40,7 +41,7 @@ func Postgres(connString, query string, m Mapping) (*Table, error) {
 	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		return pgproto3.NewFrontend(bufio.NewReaderSize(r, pgReadSize), w)
 	}
-	return newTable(m, &pgBackend{config, query})
+	return newTable(m, &pgBackend{config: config, query: query})
 }
 
 // pgReadSize is how much is read from the server at once; pgx itself reads 8 KiB.
@@ -49,6 +50,7 @@ const pgReadSize = 64 << 10
 type pgBackend struct {
 	config *pgconn.Config
 	query  string
+	ahead  atomic.Pointer[pgAhead]
 }
 
 func (b *pgBackend) noun() string     { return "the query" }
@@ -83,7 +85,7 @@ func (b *pgBackend) open(ctx context.Context) (cursor, error) {
 }
 
 func (b *pgBackend) openQuery(ctx context.Context, query string) (following, error) {
-	conn, err := b.connect(ctx)
+	conn, err := b.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -211,15 +213,22 @@ func (c *pgCursor) lookUp(ctx context.Context, query string) (found [][]string, 
 }
 
 func (c *pgCursor) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTimeout)
-	defer cancel()
 	if c.reader != nil && !c.done && !c.conn.IsClosed() {
 		// The server may still be computing rows that nobody will read.
+		ctx, cancel := context.WithTimeout(context.Background(), cleanUpTimeout)
 		_ = c.conn.CancelRequest(ctx)
+		cancel()
 	}
-	_ = c.conn.Close(ctx)
+	closePostgres(c.conn)
+}
+
+// closePostgres returns when nothing of the connection is left.
+func closePostgres(conn *pgconn.PgConn) {
+	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTimeout)
+	defer cancel()
+	_ = conn.Close(ctx)
 	select {
-	case <-c.conn.CleanupDone():
+	case <-conn.CleanupDone():
 	case <-ctx.Done():
 	}
 }

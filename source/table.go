@@ -8,8 +8,8 @@ import (
 	"owlatsync"
 )
 
-// Table is a source of rows: a query or a file, with the mapping of its columns. It holds no connection between calls and
-// is safe for concurrent use; each scan is on its own.
+// Table is a source of rows: a query or a file, with the mapping of its columns. It holds no connection between calls but
+// for what Connect makes, and is safe for concurrent use; each scan is on its own.
 type Table struct {
 	mapping Mapping
 	backend backend
@@ -114,6 +114,21 @@ func (t *Table) Check(ctx context.Context) error {
 		return err
 	}
 	return t.checkCursor(ctx, c.columns())
+}
+
+// connecter is a backend that can connect before a scan needs it.
+type connecter interface {
+	connectAhead(ctx context.Context) (release func())
+}
+
+// Connect begins to connect to the database, so that a scan which begins soon need not wait for it; what goes wrong is that
+// scan's error. It returns at once, and does nothing for sources but PostgreSQL. release must be called when no scan is to come;
+// it gives up a connection that none has taken.
+func (t *Table) Connect(ctx context.Context) (release func()) {
+	if c, ok := t.backend.(connecter); ok {
+		return c.connectAhead(ctx)
+	}
+	return func() {}
 }
 
 // Ping reports whether the source can be reached: it connects to the database or opens the file, and runs no query.
