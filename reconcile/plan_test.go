@@ -326,3 +326,18 @@ func TestFailuresWaitLongerEachTimeAndArePutAside(t *testing.T) {
 		t.Error("a row that would be refused again is tried again")
 	}
 }
+
+// BenchmarkPlanRow plans a row with another name and a consent that is new.
+func BenchmarkPlanRow(b *testing.B) {
+	s := &Sync{Name: "users", Topics: []Topic{{ID: "news", When: true}}}
+	d := &desired{Key: "7", Email: "ada@example.com", FirstName: name("Augusta"), LastName: name("Lovelace"), Consents: []bool{true}}
+	known := Entry{Key: "7", ContactID: "c7", Email: d.Email, FirstName: "Ada", LastName: "Lovelace", Origin: OriginCreated, ChangedAt: noon,
+		Memberships: []Membership{{Topic: "news", State: MemberOut, At: noon}}}
+	b.ReportAllocs()
+	for b.Loop() {
+		e := known
+		if it := planRow(s, d, &e, noon); it.requests() != 2 {
+			b.Fatalf("planned %v", short(it.Changes))
+		}
+	}
+}
