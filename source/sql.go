@@ -132,7 +132,7 @@ func (b *sqlBackend) openQuery(ctx context.Context, query string) (following, er
 		c.close()
 		return nil, err
 	}
-	c.feed = startFeed(ctx, c.rows, c.types)
+	c.feed = sqlFeed(ctx, c.rows, c.types)
 	return c, nil
 }
 
@@ -147,7 +147,7 @@ type sqlCursor struct {
 	rows    typedRows
 	cols    []column
 	types   []sqlType
-	feed    *feed
+	feed    *feed[sqlBatch]
 	batch   *sqlBatch
 	at      int // rows of the batch before the present one
 	n       int
@@ -247,7 +247,7 @@ func (c *sqlCursor) requery(_ context.Context, query string, args []any) error {
 	if err := c.query(query, args...); err != nil {
 		return fmt.Errorf("run the query for single rows: %w", err)
 	}
-	c.feed, c.batch, c.done = startFeed(c.ctx, c.rows, c.types), nil, false
+	c.feed, c.batch, c.done = sqlFeed(c.ctx, c.rows, c.types), nil, false
 	return nil
 }
 

@@ -113,7 +113,7 @@ func (b *diffBench) postgres(ctx context.Context, ledger, many string) ([]*race,
 		name: postgresName + ", in another order than the ledger's", rows: diffRows, run: diffRun{ledger, dsn, shuffledTable, true}, repetitions: 3,
 		yardstickName: "psql", yardstick: psqlCopy(dsn, shuffledTable),
 	}
-	large := &race{name: postgresName, rows: diffManyRows, run: diffRun{many, dsn, manyTable, true}, repetitions: 3}
+	large := &race{name: postgresName, rows: diffManyRows, run: diffRun{many, dsn, manyTable, true}, repetitions: 5, smaller: one}
 	return []*race{one, shuffled, large}, nil
 }
 
@@ -204,7 +204,7 @@ func (b *diffBench) csv(_ context.Context, ledger, _ string) ([]*race, error) {
 		return nil, err
 	}
 	return []*race{{
-		name: "CSV", rows: diffRows, run: diffRun{ledger: ledger, dsn: "csv:" + path}, repetitions: 4, want: 2,
+		name: "CSV", rows: diffRows, run: diffRun{ledger: ledger, dsn: "csv:" + path}, repetitions: 7, want: 2,
 		yardstickName: "encoding/csv", yardstick: drainCSV(path),
 	}}, nil
 }

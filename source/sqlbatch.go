@@ -14,61 +14,13 @@ const (
 	batchKeep = 128 << 10
 )
 
-// feed reads the rows of a query ahead, so that the driver works on one core while the rows are mapped and compared on
-// another. Its goroutine alone uses the driver's rows until it has ended.
-type feed struct {
-	rows   driver.Rows
-	values []sqlType
-	full   chan *sqlBatch // closed at the end
-	free   chan *sqlBatch
-}
-
-// startFeed reads rows until their end, an error or the end of ctx. The caller must call wait, and close the rows after it.
-func startFeed(ctx context.Context, rows driver.Rows, values []sqlType) *feed {
-	const batches = 3 // one is filled, one waits, one is worked on
-	f := &feed{rows: rows, values: values, full: make(chan *sqlBatch, 1), free: make(chan *sqlBatch, batches)}
-	for range batches {
-		f.free <- &sqlBatch{}
-	}
-	go f.read(ctx)
-	return f
-}
-
-func (f *feed) read(ctx context.Context) {
-	defer close(f.full)
-	dest := make([]driver.Value, len(f.values))
-	for {
-		var b *sqlBatch
-		select {
-		case b = <-f.free:
-		case <-ctx.Done():
-			return
-		}
-		b.fill(f.rows, f.values, dest)
-		err := b.err // the batch is another's once it is sent
-		select {
-		case f.full <- b:
-		case <-ctx.Done():
-			return
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-// next gives the last batch back and returns the next one; nil where ctx ended first.
-func (f *feed) next(last *sqlBatch) *sqlBatch {
-	if last != nil {
-		f.free <- last
-	}
-	return <-f.full
-}
-
-// wait returns when nothing is read any more.
-func (f *feed) wait() {
-	for range f.full {
-	}
+// sqlFeed reads the rows of a query ahead.
+func sqlFeed(ctx context.Context, rows driver.Rows, values []sqlType) *feed[sqlBatch] {
+	dest := make([]driver.Value, len(values))
+	return startFeed(ctx, func(b *sqlBatch) bool {
+		b.fill(rows, values, dest)
+		return b.err != nil
+	})
 }
 
 // sqlBatch is a number of rows whose texts lie in one buffer.
