@@ -78,7 +78,7 @@ func (e *Engine) Plan(ctx context.Context, s Sync, each func(Decision) error) (S
 // plan makes a plan; full has all rows read.
 func (e *Engine) plan(ctx context.Context, s Sync, full bool, each func(Decision) error) (Summary, error) {
 	var summary Summary
-	_, err := e.within(ctx, &s, "plan", func(run *Run, quit *[]func()) error {
+	_, err := e.within(ctx, &s, "plan", true, func(run *Run, quit *[]func()) error {
 		reading, err := e.readingOf(ctx, &s, full, nil)
 		if err != nil {
 			return err
@@ -106,7 +106,7 @@ func (e *Engine) plan(ctx context.Context, s Sync, full bool, each func(Decision
 // Errors: *LockedError, *DeploymentError, *SourceError (nothing was applied), *StoppedError, ErrUnavailable, ErrInterrupted,
 // *HeldError, *MovedError, the context's error, that of Confirm, or the ledger's. Rows that failed are no error: the report counts them.
 func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Report, error) {
-	return e.within(ctx, &s, "run", func(run *Run, _ *[]func()) error {
+	return e.within(ctx, &s, "run", !o.Full, func(run *Run, _ *[]func()) error {
 		var like *owlatsync.Report
 		if o.Approve != 0 {
 			held, err := e.held(ctx, &s, o.Approve)
@@ -194,8 +194,9 @@ func (e *Engine) admit(ctx context.Context, p *planner, o RunOptions) error {
 	return &HeldError{Sync: p.sync.Name, Run: p.spool.run, Hits: hits}
 }
 
-// within surrounds the work of a run: the lock, the ledger's record of it and the clearing away of the plan.
-func (e *Engine) within(ctx context.Context, s *Sync, mode string, work func(*Run, *[]func()) error) (report *owlatsync.Report, err error) {
+// within surrounds the work of a run: the lock, the ledger's record of it and the clearing away of the plan. Soon says that the
+// source is read before anything else that takes long.
+func (e *Engine) within(ctx context.Context, s *Sync, mode string, soon bool, work func(*Run, *[]func()) error) (report *owlatsync.Report, err error) {
 	if err := s.validate(); err != nil {
 		return nil, err
 	}
@@ -204,7 +205,7 @@ func (e *Engine) within(ctx context.Context, s *Sync, mode string, work func(*Ru
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	if c, ok := s.Source.(Connector); ok {
+	if c, ok := s.Source.(Connector); ok && soon {
 		defer c.Connect(ctx)()
 	}
 	if err := e.ledger.Bind(ctx, e.client.BaseURL()); err != nil {
