@@ -9,9 +9,9 @@ import (
 )
 
 // The phases of a plan, in the order in which they are applied: what has been withdrawn first, then the renames that free
-// addresses others need. phaseScan holds rows that are yet to be planned.
+// addresses others need. The others are no phases of a plan, but where the plan store keeps what is no step.
 const (
-	phaseScan     = 0
+	phaseScan     = 0 // rows that are yet to be planned
 	phaseSettle   = 1 // the ledger alone, no request
 	phaseWithdraw = 2
 	phaseRename   = 3
@@ -19,6 +19,8 @@ const (
 	phaseCreate   = 5
 	phaseRemove   = 6 // what follows from a row's absence, last (Invariant 4)
 	lastPhase     = phaseRemove
+	phaseChain    = 7 // planned renames that are to be put in order
+	phaseRefused  = 8 // renames that have no order, whose failure is to be recorded
 )
 
 // item is one planned step of a row.
@@ -38,7 +40,6 @@ type item struct {
 	Reread  bool               `json:"reread,omitempty"`  // an earlier item of the same row changed the entry
 	Awaits  bool               `json:"awaits,omitempty"`  // the address is to be freed by the rename of another row
 
-	told   bool // what becomes of the row was told, or is told of the plan
 	erred  bool // it failed in this run, and not only because something stays unknown from an earlier one
 	spared bool // another row has the contact now: nothing is left to do about this one's absence
 }

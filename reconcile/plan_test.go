@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -275,22 +276,41 @@ func TestRenameLevels(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			var items []*item
-			leaves := make(map[string]*item)
+			p := &planner{
+				sync: &Sync{}, reading: &reading{}, emit: func(Event) {}, spool: &spool{most: 1 << 20},
+				chain: make(map[uint64]*link), ended: make(map[owlatsync.Outcome]int),
+				summary: Summary{Outcomes: make(map[owlatsync.Outcome]int)},
+			}
 			for _, r := range tt.renames {
 				from, to, _ := strings.Cut(r, ">")
-				it := &item{Row: &desired{Key: r, Email: to}, Entry: &Entry{Email: from}}
-				items = append(items, it)
-				leaves[from] = it
-			}
-			levels := make(map[*item]int64)
-			var got []string
-			for _, it := range items {
-				if level, err := renameLevel(it, leaves, levels); err != nil {
-					got = append(got, "x")
-				} else {
-					got = append(got, fmt.Sprint(level))
+				it := &item{
+					Row: &desired{Key: r, Email: to}, Entry: &Entry{Email: from},
+					Changes: []owlatsync.Change{{Kind: owlatsync.RenameContact}},
 				}
+				it.Awaits = slices.ContainsFunc(tt.renames, func(other string) bool { return strings.HasPrefix(other, to+">") })
+				if err := p.planRename(t.Context(), it); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := p.orderRenames(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			levels := make(map[string]string)
+			for st, err := range p.spool.allSteps(t.Context(), phaseRename) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				levels[st.Row.Key] = fmt.Sprint(st.order)
+			}
+			for st, err := range p.spool.allRefused(t.Context()) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				levels[st.Row.Key] = "x"
+			}
+			var got []string
+			for _, r := range tt.renames {
+				got = append(got, levels[r])
 			}
 			if strings.Join(got, " ") != tt.want {
 				t.Errorf("levels %s, want %s", strings.Join(got, " "), tt.want)

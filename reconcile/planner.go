@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -25,18 +24,18 @@ type planner struct {
 	spool     *spool
 	listed    map[uint64]owlat.Contact // contacts of Owlat by address hash, for rows whose contact is unknown
 	winners   map[uint64]string        // address hash → key of the row that has it
-	renames   []*item
-	refused   []*item             // renames that have no order, and nothing else to do
-	unsettled map[string]string   // why rows wait, by their keys and by the addresses that they may hold
-	moved     map[string]bool     // keys under which the ledger knew rows that now have another
-	optOuts   map[string][]OptOut // of the batch, by contact
-	partial   bool                // not every row is wanted, so that absence says nothing
-	only      []string            // keys of the rows that are wanted; empty: any
+	chain     map[uint64]*link         // the renames that wait for another, by the hash of the address that each leaves
+	unsettled map[string]string        // why rows wait, by their keys and by the addresses that they may hold
+	moved     map[string]bool          // keys under which the ledger knew rows that now have another
+	optOuts   map[string][]OptOut      // of the batch, by contact
+	partial   bool                     // not every row is wanted, so that absence says nothing
+	only      []string                 // keys of the rows that are wanted; empty: any
 	reading   *reading
 	met       map[string]*Entry // of changed rows, nil for those that the ledger does not know
 	now       time.Time
 
 	resolved int // spooled rows that were planned
+	ordered  int // renames of the chain that were put in order
 
 	summary Summary
 	ended   map[owlatsync.Outcome]int // rows that need no step
@@ -58,17 +57,18 @@ func (p *planner) plan(ctx context.Context) error {
 	p.winners = make(map[uint64]string)
 	p.ended = make(map[owlatsync.Outcome]int)
 	p.moved = make(map[string]bool)
+	p.chain = make(map[uint64]*link)
 	p.summary = Summary{Sync: p.sync.Name, Run: p.spool.run, FirstRun: !adopted, Outcomes: make(map[owlatsync.Outcome]int), Reading: p.reading.told}
 	for _, o := range owlatsync.Outcomes {
 		p.summary.Outcomes[o] = 0
 	}
 	err = p.scanSource(ctx)
 	p.summary.Outcomes[owlatsync.Unchanged] += p.scan.unchanged
+	p.ended[owlatsync.Unchanged] += p.scan.unchanged
 	if err != nil {
 		return err
 	}
 	p.summary.Rows, p.summary.Entries = p.scan.rows, p.reading.entries(p.scan.ix)
-	p.ended[owlatsync.Unchanged] = p.summary.Outcomes[owlatsync.Unchanged]
 	if err := p.adopt(ctx, adopted); err != nil {
 		return err
 	}
@@ -284,8 +284,7 @@ func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders 
 		return nil
 	}
 	if it.phase() == phaseRename {
-		p.renames = append(p.renames, it)
-		return nil
+		return p.planRename(ctx, it)
 	}
 	return p.add(ctx, it, it.phase(), 0)
 }
@@ -404,7 +403,6 @@ func (p *planner) add(ctx context.Context, it *item, phase int, order int64) err
 			p.summary.Removals++
 		}
 	}
-	it.told = !it.Partial
 	return p.spool.addStep(ctx, step{phase, order, it})
 }
 
@@ -413,85 +411,4 @@ func (it *item) decision() Decision {
 		Key: it.Row.Key, Position: it.Row.Position.String(), Outcome: it.Outcome, Reason: it.Reason,
 		Changes: it.Changes, Events: it.due(), Requests: it.requests(), address: it.Row.Email,
 	}
-}
-
-var errCycle = errors.New("the rows exchange addresses")
-
-// orderRenames puts the renames into an order in which each finds its address free. Rows that exchange addresses have no
-// such order: Owlat refuses an address that is held, and a made-up one in between could receive mail.
-func (p *planner) orderRenames(ctx context.Context) error {
-	leaves := make(map[string]*item, len(p.renames)) // address → the rename that frees it
-	for _, it := range p.renames {
-		leaves[it.Entry.Email] = it
-	}
-	levels := make(map[*item]int64, len(p.renames))
-	for _, it := range p.renames {
-		level, err := renameLevel(it, leaves, levels)
-		if err != nil {
-			it.Outcome, it.Events = owlatsync.Failed, it.Entry.Events // nothing was changed that an event could tell of
-			it.Changes = slices.DeleteFunc(it.Changes, func(c owlatsync.Change) bool { return c.Kind != owlatsync.RemoveTopic })
-			it.Reason = fmt.Sprintf("the address belongs to the contact of %s, which is to take another that is not free: "+
-				"rows that exchange addresses cannot be renamed by Owlat's API. Give one of them a third address, run, then its final one",
-				rowName(leaves[it.Row.Email].Row.Key))
-			p.refuse(it)
-			if len(it.Changes) == 0 {
-				continue
-			}
-			if err := p.add(ctx, it, phaseWithdraw, 0); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := p.addRename(ctx, it, level); err != nil {
-			return err
-		}
-	}
-	p.renames = nil
-	return nil
-}
-
-// renameLevel is how many renames must come before this one.
-func renameLevel(it *item, leaves map[string]*item, levels map[*item]int64) (int64, error) {
-	const visiting, cyclic = -1, -2
-	var path []*item
-	level := int64(0)
-	for at := it; at != nil; at = leaves[at.Row.Email] {
-		known, visited := levels[at]
-		if visited && known >= 0 {
-			level = known + 1
-			break
-		}
-		if visited { // on the way round, or leading into such a way
-			for _, x := range path {
-				levels[x] = cyclic
-			}
-			return 0, errCycle
-		}
-		levels[at] = visiting
-		path = append(path, at)
-	}
-	for i := len(path) - 1; i >= 0; i-- {
-		levels[path[i]] = level
-		level++
-	}
-	return levels[it], nil
-}
-
-// addRename plans a rename. Consents that the row withdrew do not wait for it.
-func (p *planner) addRename(ctx context.Context, it *item, level int64) error {
-	withdraw := &item{Row: it.Row, Partial: true}
-	for _, c := range it.Changes {
-		if c.Kind == owlatsync.RemoveTopic {
-			withdraw.Changes = append(withdraw.Changes, c)
-		}
-	}
-	if len(withdraw.Changes) > 0 {
-		entry := *it.Entry
-		entry.Memberships = slices.Clone(entry.Memberships)
-		withdraw.Entry, it.Reread = &entry, true
-		if err := p.add(ctx, withdraw, phaseWithdraw, 0); err != nil {
-			return err
-		}
-	}
-	return p.add(ctx, it, phaseRename, level)
 }

@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"owlatsync"
@@ -14,7 +13,7 @@ const categoryExchange = "exchange"
 
 // refuse ends a rename that cannot be sent as failed. The failure stands in the ledger until it passes; every run looks at it
 // anew, as that costs nothing and other rows decide when it passes.
-func (p *planner) refuse(it *item) {
+func (p *planner) refuse(ctx context.Context, it *item) error {
 	re := &rowError{class: RetryLater, category: categoryExchange, reason: it.Reason}
 	f := fail(nil, it.Row.Fingerprint, re, 0, p.now)
 	known := it.Entry.Failure
@@ -23,38 +22,55 @@ func (p *planner) refuse(it *item) {
 		it.Entry.failing(f)
 	}
 	if len(it.Changes) > 0 { // applying those records it
-		return
+		return nil
 	}
-	it.told = true
 	p.endAs(it.decision(), categoryExchange)
-	if !told {
-		p.refused = append(p.refused, it)
+	if told {
+		return nil
 	}
+	return p.spool.addRefused(ctx, it)
 }
 
 // keepRefused records the failures of renames for whose rows the plan has no step. Nothing else of their entries changes.
 func (e *Engine) keepRefused(ctx context.Context, p *planner) error {
 	ctx = context.WithoutCancel(ctx)
-	for batch := range slices.Chunk(p.refused, spoolBatch) {
-		keys := make([]string, len(batch))
-		for i, it := range batch {
-			keys[i] = it.Row.Key
-		}
-		entries, err := e.ledger.Entries(ctx, p.sync.Name, keys)
+	batch := make([]*item, 0, spoolBatch)
+	for st, err := range p.spool.allRefused(ctx) {
 		if err != nil {
-			return fmt.Errorf("read the ledger: %w", err)
+			return fmt.Errorf("read the plan: %w", err)
 		}
-		var records []Record
-		for _, it := range batch {
-			if entry := entries[it.Row.Key]; entry != nil {
-				entry.failing(it.Entry.Failure)
-				entry.ChangedAt = time.Now()
-				records = append(records, Record{Sync: p.sync.Name, Run: p.spool.run, Entry: entry, Event: string(owlatsync.Failed), Note: it.Reason})
+		if batch = append(batch, st.item); len(batch) == spoolBatch {
+			if err := e.recordRefused(ctx, p, batch); err != nil {
+				return err
 			}
+			batch = batch[:0]
 		}
-		if err := e.ledger.Record(ctx, records...); err != nil {
-			return fmt.Errorf("record the rows that exchange addresses: %w", err)
+	}
+	return e.recordRefused(ctx, p, batch)
+}
+
+func (e *Engine) recordRefused(ctx context.Context, p *planner, batch []*item) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	keys := make([]string, len(batch))
+	for i, it := range batch {
+		keys[i] = it.Row.Key
+	}
+	entries, err := e.ledger.Entries(ctx, p.sync.Name, keys)
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	var records []Record
+	for _, it := range batch {
+		if entry := entries[it.Row.Key]; entry != nil {
+			entry.failing(it.Entry.Failure)
+			entry.ChangedAt = time.Now()
+			records = append(records, Record{Sync: p.sync.Name, Run: p.spool.run, Entry: entry, Event: string(owlatsync.Failed), Note: it.Reason})
 		}
+	}
+	if err := e.ledger.Record(ctx, records...); err != nil {
+		return fmt.Errorf("record the rows that exchange addresses: %w", err)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 const (
 	// spoolBatch is how many items are handed to or taken from the ledger at once.
 	spoolBatch = 500
-	// spoolMemory is how many bytes of rows, and as many of steps, a run keeps in memory: several thousand of each.
+	// spoolMemory is how many bytes of each sequence a run keeps in memory: several thousand rows or steps.
 	spoolMemory = 4 << 20
 	// What a row and a step take, about, besides the texts of the row.
 	rowMemory  = 200
@@ -25,10 +25,12 @@ const (
 type spool struct {
 	store PlanStore
 	run   int64
-	most  int // bytes in memory, of rows and of steps
+	most  int // bytes in memory, of each sequence
 
-	rows  spooled[*desired]
-	steps spooled[step]
+	rows    spooled[*desired]
+	chain   spooled[step] // of phaseChain
+	refused spooled[step] // of phaseRefused
+	steps   spooled[step]
 }
 
 // spooled is a sequence of which the later part is in memory: all of it, until it is too much.
@@ -70,20 +72,32 @@ func (s *spool) addRow(ctx context.Context, d *desired) error {
 }
 
 // addStep keeps a step of the plan, which nobody may change any more.
-func (s *spool) addStep(ctx context.Context, st step) error {
-	s.steps.add(st, st.Row.size()+stepMemory)
-	if !s.steps.full(s.most) {
+func (s *spool) addStep(ctx context.Context, st step) error { return s.addTo(ctx, &s.steps, st) }
+
+// addChained keeps a rename that is to be put in order when all are known.
+func (s *spool) addChained(ctx context.Context, it *item) error {
+	return s.addTo(ctx, &s.chain, step{phaseChain, 0, it})
+}
+
+// addRefused keeps a rename whose failure is to be recorded when the plan is carried out.
+func (s *spool) addRefused(ctx context.Context, it *item) error {
+	return s.addTo(ctx, &s.refused, step{phaseRefused, 0, it})
+}
+
+func (s *spool) addTo(ctx context.Context, sequence *spooled[step], st step) error {
+	sequence.add(st, st.Row.size()+stepMemory)
+	if !sequence.full(s.most) {
 		return nil
 	}
-	return s.keep(ctx)
+	return give(ctx, s, sequence, stored)
 }
 
 // keep hands all steps to the ledger, where they outlive the run.
-func (s *spool) keep(ctx context.Context) error {
-	return give(ctx, s, &s.steps, func(st step) (PlanItem, error) {
-		body, err := json.Marshal(st.item)
-		return PlanItem{Phase: st.phase, Order: st.order, Key: st.Row.Key, Body: body}, err
-	})
+func (s *spool) keep(ctx context.Context) error { return give(ctx, s, &s.steps, stored) }
+
+func stored(st step) (PlanItem, error) {
+	body, err := json.Marshal(st.item)
+	return PlanItem{Phase: st.phase, Order: st.order, Key: st.Row.Key, Body: body}, err
 }
 
 // give hands what is in memory to the ledger.
@@ -109,7 +123,7 @@ func give[T any](ctx context.Context, s *spool, of *spooled[T], encode func(T) (
 
 // complete is called when the plan is made: no row is left to plan, and the steps are in their order.
 func (s *spool) complete(ctx context.Context) error {
-	s.rows = spooled[*desired]{}
+	s.rows, s.chain = spooled[*desired]{}, spooled[step]{}
 	if s.steps.out {
 		return s.keep(ctx)
 	}
@@ -143,15 +157,29 @@ func (s *spool) allRows(ctx context.Context) iter.Seq2[*desired, error] {
 
 // allSteps returns the steps of a phase, in their order once the plan is complete.
 func (s *spool) allSteps(ctx context.Context, phase int) iter.Seq2[step, error] {
+	return s.allOf(ctx, &s.steps, phase)
+}
+
+// allChained returns the renames that are to be put in order. Steps and refused ones may be added meanwhile.
+func (s *spool) allChained(ctx context.Context) iter.Seq2[step, error] {
+	return s.allOf(ctx, &s.chain, phaseChain)
+}
+
+// allRefused returns the renames whose failure is to be recorded.
+func (s *spool) allRefused(ctx context.Context) iter.Seq2[step, error] {
+	return s.allOf(ctx, &s.refused, phaseRefused)
+}
+
+func (s *spool) allOf(ctx context.Context, sequence *spooled[step], phase int) iter.Seq2[step, error] {
 	return func(yield func(step, error) bool) {
-		if s.steps.out {
+		if sequence.out {
 			for st, err := range storedSteps(ctx, s.store, s.run, phase) {
 				if !yield(st, err) {
 					return
 				}
 			}
 		}
-		for _, st := range s.steps.late {
+		for _, st := range sequence.late {
 			if st.phase == phase && !yield(st, nil) {
 				return
 			}

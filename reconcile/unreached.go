@@ -54,9 +54,13 @@ func (p *planner) tellRest(ctx context.Context, d Decision, category string) err
 			}
 		}
 	}
-	for _, it := range p.renames {
-		if !it.told { // not ordered yet
-			tell(it.Row)
+	waiting = 0
+	for st, err := range p.spool.allChained(ctx) {
+		if err != nil {
+			return fmt.Errorf("read the renames: %w", err)
+		}
+		if waiting++; waiting > p.ordered {
+			tell(st.Row)
 		}
 	}
 	return nil
