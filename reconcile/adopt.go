@@ -19,7 +19,7 @@ const (
 
 // adopt finds contacts that were in Owlat before the sync, by listing them where that is cheaper than running into them.
 func (p *planner) adopt(ctx context.Context, adopted bool) error {
-	unknown := len(p.scan.unknown)
+	unknown := p.scan.unknown
 	a := &p.summary.Adoption
 	switch {
 	case unknown == 0:
@@ -84,7 +84,7 @@ func (p *planner) keep(contacts []owlat.Contact, twins map[uint64]struct{}) {
 			continue
 		}
 		hash := HashText(c.Email)
-		if _, wanted := p.scan.unknown[hash]; !wanted {
+		if _, wanted := p.scan.addresses[hash]; !wanted {
 			continue
 		}
 		if _, twice := p.listed[hash]; twice {

@@ -88,7 +88,7 @@ func (r *reading) entries(ix *index) int {
 	if r.changes {
 		return r.bookmark.Entries
 	}
-	return ix.size
+	return ix.size - ix.fresh
 }
 
 // next is when all rows are to be read.

@@ -8,14 +8,16 @@ import (
 
 // index is the ledger's side of the diff: for every entry of a sync the hash of its key and half of its fingerprint, about
 // 16 bytes each, and up to 16 more once entries must be looked up by hash. Entries whose keys share a hash are told apart by
-// the fingerprint, which covers the key.
+// the fingerprint, which covers the key. Rows of the source that are to be planned are noted in it, and those that are new
+// join it.
 //
 // A goroutine reads it from the ledger while the source is read. Most sources give their rows in the order in which the
 // ledger met them: so a row is first compared with the entry after the last row's, which needs no search and no more of the
 // index than is there already. Only one that is not there waits for the whole.
 type index struct {
 	pages  []*indexPage
-	size   int // entries in pages
+	size   int // entries and new rows in pages
+	fresh  int // new rows
 	coming <-chan *indexPage
 	failed error // why coming ended early; read after it is closed
 	cancel context.CancelFunc
@@ -35,11 +37,12 @@ type indexPage struct {
 	marks [pageSize]indexMark
 	blank bitSet // no address is confirmed
 	seen  bitSet // the source has the row
+	plan  bitSet // and it is to be planned
 }
 
 type indexMark struct {
 	key   uint64
-	print uint64 // Fingerprint.Lo
+	print uint64 // Fingerprint.Lo; of a row that is to be planned the hash of its address
 }
 
 type bitSet [pageSize / 64]uint64
@@ -71,23 +74,43 @@ func newIndex() *index {
 
 // add takes in entries whose keys' hashes the index does not have.
 func (ix *index) add(entries map[string]*Entry) {
-	var fresh []*Entry
 	for _, e := range entries {
-		if ix.find(HashText(e.Key), e.Fingerprint.Lo) == unknown {
-			fresh = append(fresh, e)
+		if hash := HashText(e.Key); ix.find(hash, e.Fingerprint.Lo) == unknown {
+			ix.put(IndexEntry{KeyHash: hash, Print: e.Fingerprint.Lo, Blank: e.Email == ""})
 		}
 	}
-	for _, e := range fresh {
-		if ix.size%pageSize == 0 {
-			ix.pages = append(ix.pages, new(indexPage))
-		}
-		page := ix.pages[len(ix.pages)-1]
-		page.put(IndexEntry{KeyHash: HashText(e.Key), Print: e.Fingerprint.Lo, Blank: e.Email == ""})
-		ix.size++
+}
+
+// await notes that the row with the given key's hash and address is to be planned. Its entry is that at the position; where it
+// has none, the row joins the index, which must be complete.
+func (ix *index) await(at int, key, address uint64) {
+	if at == unknown {
+		at = ix.put(IndexEntry{KeyHash: key})
+		ix.fresh++
 	}
-	if len(fresh) > 0 {
-		ix.slots = nil
+	ix.mark(at).print = address
+	page := ix.pages[at>>pageBits]
+	page.seen.set(at % pageSize)
+	page.plan.set(at % pageSize)
+}
+
+// awaits reports whether the row at the position is to be planned.
+func (ix *index) awaits(at int) bool { return ix.pages[at>>pageBits].plan.has(at % pageSize) }
+
+// put appends an entry to an index that is complete.
+func (ix *index) put(e IndexEntry) (at int) {
+	if ix.size%pageSize == 0 {
+		ix.pages = append(ix.pages, new(indexPage))
 	}
+	ix.pages[len(ix.pages)-1].put(e)
+	at = ix.size
+	ix.size++
+	if 4*ix.size > 3*len(ix.slots) {
+		ix.hash()
+	} else {
+		ix.slot(at)
+	}
+	return at
 }
 
 // put appends an entry to a page that has room.
@@ -198,7 +221,8 @@ func (ix *index) locate(key, print uint64) (int, error) {
 	return at, nil
 }
 
-// find is locate in an index that is complete.
+// find is locate in an index that is complete. Of entries with the hash of which none has the fingerprint, one that is to be planned
+// comes first.
 func (ix *index) find(key, print uint64) int {
 	if ix.slots == nil {
 		ix.hash()
@@ -210,7 +234,7 @@ func (ix *index) find(key, print uint64) int {
 		case m.key != key:
 		case m.print == print:
 			return at
-		case first == unknown:
+		case first == unknown || ix.awaits(at) && !ix.awaits(first):
 			first = at
 		}
 	}
@@ -220,12 +244,17 @@ func (ix *index) find(key, print uint64) int {
 // hash makes the slots, of which at least a quarter stay free.
 func (ix *index) hash() {
 	ix.slots = make([]uint32, 1<<bits.Len(uint(ix.size+ix.size/3)))
-	mask := uint64(len(ix.slots) - 1)
 	for at := range ix.size {
-		slot := ix.mark(at).key & mask
-		for ix.slots[slot] != 0 {
-			slot = (slot + 1) & mask
-		}
-		ix.slots[slot] = uint32(at + 1)
+		ix.slot(at)
 	}
+}
+
+// slot makes an entry findable by its hash.
+func (ix *index) slot(at int) {
+	mask := uint64(len(ix.slots) - 1)
+	slot := ix.mark(at).key & mask
+	for ix.slots[slot] != 0 {
+		slot = (slot + 1) & mask
+	}
+	ix.slots[slot] = uint32(at + 1)
 }

@@ -73,10 +73,8 @@ func (p *planner) planAbsent(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read the ledger: %w", err)
 		}
-		keyHash := HashText(e.Key)
-		at := p.scan.ix.find(keyHash, e.Fingerprint.Lo)
-		_, fresh := p.scan.fresh[keyHash]
-		if at != unknown && p.scan.ix.saw(at) || fresh || p.moved[e.Key] {
+		at := p.scan.ix.find(HashText(e.Key), e.Fingerprint.Lo)
+		if at != unknown && p.scan.ix.saw(at) || p.moved[e.Key] {
 			continue
 		}
 		if batch = append(batch, e); len(batch) == spoolBatch {

@@ -43,11 +43,7 @@ type planner struct {
 }
 
 func (p *planner) plan(ctx context.Context) error {
-	p.scan = &scan{
-		fresh:   make(map[uint64]uint64),
-		count:   make(map[uint64]uint32),
-		unknown: make(map[uint64]struct{}),
-	}
+	p.scan = &scan{addresses: make(map[uint64]struct{}), shared: make(map[uint64]struct{})}
 	defer func() { p.scan.ix.stop() }()
 	adopted, err := p.known(ctx)
 	if err != nil {
@@ -320,21 +316,18 @@ func (p *planner) contest(d *desired, holders []Holder) (won *winner, rekeyed *E
 		if h.Sync != p.sync.Name || h.Entry.Key == d.Key {
 			continue
 		}
-		keyHash := HashText(h.Entry.Key)
-		at := p.scan.ix.find(keyHash, h.Entry.Fingerprint.Lo)
-		present := at != unknown && p.scan.ix.saw(at)
-		moved, fresh := p.scan.fresh[keyHash]
-		switch {
-		case fresh && moved == hash, present && !fresh:
-			return &winner{key: h.Entry.Key, holds: true}, nil
-		case !present && !fresh:
+		ix := p.scan.ix
+		switch at := ix.find(HashText(h.Entry.Key), h.Entry.Fingerprint.Lo); {
+		case at == unknown || !ix.saw(at):
 			rekeyed = lastWith(rekeyed, h.Entry)
+		case !ix.awaits(at) || ix.mark(at).print == hash:
+			return &winner{key: h.Entry.Key, holds: true}, nil
 		}
 	}
 	if first, taken := p.winners[hash]; taken && first != d.Key {
 		return &winner{key: first}, nil
 	}
-	if p.scan.count[hash] > 1 || rekeyed != nil {
+	if _, shared := p.scan.shared[hash]; shared || rekeyed != nil {
 		p.winners[hash] = d.Key
 	}
 	return nil, rekeyed

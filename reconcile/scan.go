@@ -18,11 +18,10 @@ type scan struct {
 	unchanged int
 	// keyless counts rows whose key could not be told: any of the absent may be one of them.
 	keyless int
-	fresh   map[uint64]uint64 // key hash → address hash of every spooled row
-	// count is how many spooled rows have an address, by its hash.
-	count map[uint64]uint32
-	// unknown holds the address hashes of spooled rows for which the ledger has no contact.
-	unknown map[uint64]struct{}
+	// addresses holds the hashes of the addresses of spooled rows, and shared those that several have.
+	addresses, shared map[uint64]struct{}
+	// unknown is how many addresses there are for which the ledger has no contact.
+	unknown int
 }
 
 // SourceError says that the source could not be read to its end. Nothing of an incomplete scan is applied (Invariant 4).
@@ -92,23 +91,21 @@ func (p *planner) sight(ctx context.Context, d *desired, key string, position ow
 		p.end(Decision{Key: key, Position: position.String(), Outcome: owlatsync.Invalid, Reason: invalid, address: address})
 		return nil
 	}
-	same := known && sc.ix.mark(at).print == print
-	if _, twice := sc.fresh[keyHash]; known && sc.ix.saw(at) || twice && !same {
+	switch {
+	case known && sc.ix.saw(at):
 		p.end(Decision{Key: key, Position: position.String(), Outcome: owlatsync.Duplicate, address: d.Email, Reason: reasonSameKey})
 		return nil
-	}
-	if known {
+	case known && sc.ix.mark(at).print == print:
 		sc.ix.see(at)
-		if same {
-			sc.unchanged++
-			return nil
-		}
+		sc.unchanged++
+		return nil
 	}
 	addressHash := HashText(d.Email)
-	sc.fresh[keyHash] = addressHash
-	sc.count[addressHash]++
-	if !known || sc.ix.blank(at) {
-		sc.unknown[addressHash] = struct{}{}
+	if _, taken := sc.addresses[addressHash]; taken {
+		sc.shared[addressHash] = struct{}{}
+	} else if sc.addresses[addressHash] = struct{}{}; !known || sc.ix.blank(at) {
+		sc.unknown++
 	}
+	sc.ix.await(at, keyHash, addressHash)
 	return p.spool.addRow(ctx, d)
 }
