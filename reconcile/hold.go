@@ -4,11 +4,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"maps"
 	"slices"
 	"strings"
-
-	"github.com/zeebo/xxh3"
 
 	"owlatsync"
 )
@@ -27,58 +24,64 @@ const (
 	StatusError       = "error"
 )
 
-// digest is what a held plan is compared by: for every step its row, outcome and changes. Times do not count. Only the rows
-// with the given keys do, if there are any.
-func digest(steps func(phase int) iter.Seq2[step, error], only []string) (map[string]uint64, error) {
-	found := make(map[string]uint64)
+// compared passes the steps that a plan sends, with what it is compared by: the hash of the step's name, and that of its outcome
+// and changes. Times do not count. Only the rows with the given keys do, if there are any.
+func compared(steps func(phase int) iter.Seq2[step, error], only []string, each func(st step, name, does uint64)) error {
 	for phase := phaseSettle; phase <= lastPhase; phase++ {
-		for it, err := range steps(phase) {
+		for st, err := range steps(phase) {
 			if err != nil {
-				return nil, err
+				return err
 			}
-			if len(it.Changes) == 0 && it.pending() == 0 {
+			if len(st.Changes) == 0 && st.pending() == 0 {
 				continue // the ledger alone
 			}
-			if len(only) > 0 && !slices.Contains(only, it.Row.Key) {
+			if len(only) > 0 && !slices.Contains(only, st.Row.Key) {
 				continue
 			}
 			var b strings.Builder
-			fmt.Fprintf(&b, "%d\x00%d\x00%s\x00%d", phase, it.order, it.Outcome, it.pending())
-			for _, c := range it.Changes {
+			fmt.Fprintf(&b, "%d\x00%d\x00%s\x00%d", phase, st.order, st.Outcome, st.pending())
+			for _, c := range st.Changes {
 				fmt.Fprintf(&b, "\x00%q", c)
 			}
-			found[fmt.Sprintf("%s\x00%v", it.Row.Key, it.Partial)] = xxh3.HashString(b.String())
+			each(st, HashText(fmt.Sprintf("%s\x00%v", st.Row.Key, st.Partial)), HashText(b.String()))
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // unmoved checks that the plan is that of the held run, as far as it was asked for, and returns a *MovedError if not.
 func (e *Engine) unmoved(ctx context.Context, held int64, plan *spool, part Part) error {
-	before, err := digest(func(phase int) iter.Seq2[step, error] { return storedSteps(ctx, e.ledger, held, phase) }, part.Only)
+	kept := func(phase int) iter.Seq2[step, error] { return storedSteps(ctx, e.ledger, held, phase) }
+	before := make(map[uint64]uint64)
+	err := compared(kept, part.Only, func(_ step, name, does uint64) { before[name] = does })
 	if err != nil {
 		return fmt.Errorf("read the plan of run %d: %w", held, err)
 	}
-	now, err := digest(func(phase int) iter.Seq2[step, error] { return plan.allSteps(ctx, phase) }, part.Only)
+	moved := &MovedError{Run: held}
+	differs := func(st step) {
+		moved.Rows++
+		if len(moved.Keys) < 5 {
+			moved.Keys = append(moved.Keys, rowName(st.Row.Key))
+		}
+	}
+	err = compared(func(phase int) iter.Seq2[step, error] { return plan.allSteps(ctx, phase) }, part.Only, func(st step, name, does uint64) {
+		if was, planned := before[name]; !planned || was != does {
+			differs(st)
+		}
+		delete(before, name)
+	})
 	if err != nil {
 		return fmt.Errorf("read the plan: %w", err)
 	}
-	moved := &MovedError{Run: held}
-	differs := func(step string) {
-		moved.Rows++
-		if len(moved.Keys) < 5 {
-			key, _, _ := strings.Cut(step, "\x00")
-			moved.Keys = append(moved.Keys, rowName(key))
+	if len(before) > 0 {
+		err := compared(kept, part.Only, func(st step, name, _ uint64) {
+			if _, dropped := before[name]; dropped {
+				differs(st)
+			}
+		})
+		if err != nil {
+			return fmt.Errorf("read the plan of run %d: %w", held, err)
 		}
-	}
-	for _, step := range slices.Sorted(maps.Keys(now)) {
-		if was, planned := before[step]; !planned || was != now[step] {
-			differs(step)
-		}
-		delete(before, step)
-	}
-	for _, step := range slices.Sorted(maps.Keys(before)) {
-		differs(step)
 	}
 	if moved.Rows > 0 {
 		return moved
