@@ -32,7 +32,8 @@ func (p *planner) adopt(ctx context.Context, adopted bool) error {
 		a.Mode, a.Reason = AdoptCreate, fmt.Sprintf("creating %s without looking is cheaper than listing", counted(unknown, "row"))
 		return nil
 	}
-	p.listed = make(map[uint64]owlat.Contact)
+	p.listed = &listed{at: make(map[uint64]spot)}
+	wanted := func(hash uint64) bool { _, ok := p.scan.addresses[hash]; return ok }
 	twins := make(map[uint64]struct{})
 	for page, err := range listContacts(ctx, p.client) {
 		if errors.Is(err, owlat.ErrForbidden) {
@@ -50,7 +51,7 @@ func (p *planner) adopt(ctx context.Context, adopted bool) error {
 			}
 		}
 		a.Contacts += len(page.Contacts)
-		p.keep(page.Contacts, twins)
+		p.listed.add(page.Contacts, wanted, func(hash uint64) { twins[hash] = struct{}{} })
 		p.emit(Listing{Contacts: a.Contacts, Total: page.Total})
 	}
 	a.Twins = len(twins)
@@ -74,24 +75,6 @@ func counted(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// keep notes the listed contacts that rows are waiting for. The listing goes from the newest to the oldest, and of several
-// contacts with one address calls by it reach the oldest.
-func (p *planner) keep(contacts []owlat.Contact, twins map[uint64]struct{}) {
-	for _, c := range contacts {
-		if c.Email == "" {
-			continue
-		}
-		hash := HashText(c.Email)
-		if _, wanted := p.scan.addresses[hash]; !wanted {
-			continue
-		}
-		if _, twice := p.listed[hash]; twice {
-			twins[hash] = struct{}{}
-		}
-		p.listed[hash] = c
-	}
 }
 
 const (

@@ -32,7 +32,7 @@ type Ledger interface {
 	Entries(ctx context.Context, sync string, keys []string) (map[string]*Entry, error)
 	// Holders returns the entries of all syncs whose Email or Identity is one of the normalised addresses.
 	Holders(ctx context.Context, addresses []string) ([]Holder, error)
-	// All streams every entry of the sync, whole, in the order of their keys.
+	// All streams every entry of the sync, whole, in the order of their keys. Record may be called while it streams.
 	All(ctx context.Context, sync string) iter.Seq2[*Entry, error]
 	// Open streams, in no particular order, the entries of the sync that are not in step with their rows as last seen, in a time
 	// that grows with these alone.

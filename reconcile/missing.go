@@ -73,8 +73,9 @@ func (p *planner) planAbsent(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read the ledger: %w", err)
 		}
-		at := p.scan.ix.find(HashText(e.Key), e.Fingerprint.Lo)
-		if at != unknown && p.scan.ix.saw(at) || p.moved[e.Key] {
+		keyHash := HashText(e.Key)
+		at := p.scan.ix.find(keyHash, e.Fingerprint.Lo)
+		if _, moved := p.moved[keyHash]; moved || at != unknown && p.scan.ix.saw(at) {
 			continue
 		}
 		if batch = append(batch, e); len(batch) == spoolBatch {

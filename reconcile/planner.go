@@ -22,14 +22,14 @@ type planner struct {
 
 	scan      *scan
 	spool     *spool
-	listed    map[uint64]owlat.Contact // contacts of Owlat by address hash, for rows whose contact is unknown
-	winners   map[uint64]string        // address hash → key of the row that has it
-	chain     map[uint64]*link         // the renames that wait for another, by the hash of the address that each leaves
-	unsettled map[string]string        // why rows wait, by their keys and by the addresses that they may hold
-	moved     map[string]bool          // keys under which the ledger knew rows that now have another
-	optOuts   map[string][]OptOut      // of the batch, by contact
-	partial   bool                     // not every row is wanted, so that absence says nothing
-	only      []string                 // keys of the rows that are wanted; empty: any
+	listed    *listed             // contacts of Owlat, for rows whose contact is unknown
+	winners   map[uint64]string   // address hash → key of the row that counts, of those that several rows have
+	chain     map[uint64]*link    // the renames that wait for another, by the hash of the address that each leaves
+	unsettled map[string]string   // why rows wait, by their keys and by the addresses that they may hold
+	moved     map[uint64]struct{} // hashes of the keys under which the ledger knew rows that now have another
+	optOuts   map[string][]OptOut // of the batch, by contact
+	partial   bool                // not every row is wanted, so that absence says nothing
+	only      []string            // keys of the rows that are wanted; empty: any
 	reading   *reading
 	met       map[string]*Entry // of changed rows, nil for those that the ledger does not know
 	now       time.Time
@@ -44,7 +44,7 @@ type planner struct {
 
 func (p *planner) plan(ctx context.Context) error {
 	p.scan = &scan{addresses: make(map[uint64]struct{}), shared: make(map[uint64]struct{})}
-	defer func() { p.scan.ix.stop() }()
+	defer p.release()
 	adopted, err := p.known(ctx)
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func (p *planner) plan(ctx context.Context) error {
 	p.now = time.Now()
 	p.winners = make(map[uint64]string)
 	p.ended = make(map[owlatsync.Outcome]int)
-	p.moved = make(map[string]bool)
+	p.moved = make(map[uint64]struct{})
 	p.chain = make(map[uint64]*link)
 	p.summary = Summary{Sync: p.sync.Name, Run: p.spool.run, FirstRun: !adopted, Outcomes: make(map[owlatsync.Outcome]int), Reading: p.reading.told}
 	for _, o := range owlatsync.Outcomes {
@@ -82,6 +82,13 @@ func (p *planner) plan(ctx context.Context) error {
 		return err
 	}
 	return p.err
+}
+
+// release drops what only planning needs. Applying a large plan may take days.
+func (p *planner) release() {
+	p.scan.ix.stop()
+	p.scan.ix, p.scan.addresses, p.scan.shared = nil, nil, nil
+	p.listed, p.winners, p.chain, p.unsettled, p.moved, p.met, p.optOuts = nil, nil, nil, nil, nil, nil, nil
 }
 
 // end counts and tells the outcome of a row that needs no step.
@@ -182,7 +189,7 @@ func (p *planner) resolveBatch(ctx context.Context, batch []*desired) error {
 func (p *planner) unlist(ctx context.Context, batch []*desired) error {
 	listed := make(map[string]*desired)
 	for _, d := range batch {
-		if c, ok := p.listed[HashText(d.Email)]; ok {
+		if c, ok := p.listed.find(d.Email); ok {
 			listed[c.ID] = d
 		}
 	}
@@ -195,7 +202,7 @@ func (p *planner) unlist(ctx context.Context, batch []*desired) error {
 	}
 	for _, h := range sharers {
 		if d := listed[h.Entry.ContactID]; h.Sync == p.sync.Name && h.Entry.Key != d.Key && h.Entry.Origin != OriginGone {
-			delete(p.listed, HashText(d.Email))
+			p.listed.drop(d.Email)
 		}
 	}
 	return nil
@@ -257,7 +264,7 @@ func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders 
 		if there := p.existing(d, e, holders, rekeyed); there != nil {
 			if rekeyed != nil {
 				oldKey = rekeyed.Key
-				p.moved[oldKey] = true
+				p.moved[HashText(oldKey)] = struct{}{}
 			}
 			e = there
 		}
@@ -327,7 +334,7 @@ func (p *planner) contest(d *desired, holders []Holder) (won *winner, rekeyed *E
 	if first, taken := p.winners[hash]; taken && first != d.Key {
 		return &winner{key: first}, nil
 	}
-	if _, shared := p.scan.shared[hash]; shared || rekeyed != nil {
+	if _, shared := p.scan.shared[hash]; shared {
 		p.winners[hash] = d.Key
 	}
 	return nil, rekeyed
@@ -354,7 +361,7 @@ func (p *planner) existing(d *desired, e *Entry, holders []Holder, rekeyed *Entr
 	}
 	holders = slices.DeleteFunc(slices.Clone(holders), func(h Holder) bool { return h.Entry.Origin == OriginGone })
 	elsewhere := len(holders) > 0 && holders[0].Sync != p.sync.Name && holders[0].Entry.Fingerprint != doubtPrint
-	switch c, listed := p.listed[HashText(d.Email)]; {
+	switch c, listed := p.listed.find(d.Email); {
 	case rekeyed != nil:
 		moved := *rekeyed
 		moved.Key, moved.Fingerprint, moved.Failure = d.Key, Fingerprint{}, nil

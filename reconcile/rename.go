@@ -44,7 +44,6 @@ func (p *planner) orderRenames(ctx context.Context) error {
 			return err
 		}
 	}
-	p.chain = nil
 	return nil
 }
 

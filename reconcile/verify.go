@@ -85,7 +85,7 @@ func (e *Engine) Verify(ctx context.Context, syncs []Sync, repair bool, each fun
 	if err != nil {
 		return v, err
 	}
-	v.Contacts = len(contacts.byID)
+	v.Contacts = len(contacts.spots)
 	for _, s := range syncs {
 		if err := e.verifyEntries(ctx, s.Name, contacts, repair, &v, each); err != nil {
 			return v, fmt.Errorf("sync %q: %w", s.Name, err)
@@ -107,28 +107,61 @@ func (e *Engine) verifySource(ctx context.Context, s Sync, each func(Finding) er
 
 // listing is all contacts of a deployment.
 type listing struct {
-	byID  map[string]owlat.Contact
-	order []string // ids, newest first
-	known map[string]bool
+	roll  roll
+	spots []spot           // newest first
+	known []bool           // whether a row stands for the contact
+	byID  map[string]int32 // positions in them
 }
 
 func (e *Engine) listAll(ctx context.Context) (*listing, error) {
-	l := &listing{byID: make(map[string]owlat.Contact), known: make(map[string]bool)}
+	l := &listing{byID: make(map[string]int32)}
 	for page, err := range listContacts(ctx, e.client) {
 		if err != nil {
 			return nil, stopped(err)
 		}
-		for _, c := range page.Contacts {
-			l.byID[c.ID] = c
-			l.order = append(l.order, c.ID)
+		for _, spot := range l.roll.add(page.Contacts) {
+			id := l.roll.contact(spot).ID
+			if _, twice := l.byID[id]; twice {
+				continue
+			}
+			l.byID[id] = int32(len(l.spots))
+			l.spots, l.known = append(l.spots, spot), append(l.known, false)
 		}
-		e.emit(Listing{Contacts: len(l.order), Total: page.Total})
+		e.emit(Listing{Contacts: len(l.spots), Total: page.Total})
 	}
 	return l, nil
 }
 
+// find returns the contact and notes that a row stands for it.
+func (l *listing) find(id string) (c owlat.Contact, there bool) {
+	at, there := l.byID[id]
+	if there {
+		l.known[at] = true
+		c = l.roll.contact(l.spots[at])
+	}
+	return c, there
+}
+
 func (e *Engine) verifyEntries(ctx context.Context, sync string, l *listing, repair bool, v *Verified, each func(Finding) error) error {
 	var fixed []Record
+	begun := false
+	fix := func() error {
+		if len(fixed) == 0 {
+			return nil
+		}
+		if !begun { // rows that did not change are to be planned again
+			if err := setBookmark(ctx, e.ledger, sync, Bookmark{}); err != nil {
+				return err
+			}
+			begun = true
+		}
+		if err := e.ledger.Record(ctx, fixed...); err != nil {
+			return fmt.Errorf("record what Owlat holds: %w", err)
+		}
+		v.Repaired += len(fixed)
+		fixed = fixed[:0]
+		return nil
+	}
 	for entry, err := range e.ledger.All(ctx, sync) {
 		if err != nil {
 			return err
@@ -137,30 +170,23 @@ func (e *Engine) verifyEntries(ctx context.Context, sync string, l *listing, rep
 			continue
 		}
 		v.Entries++
-		contact, there := l.byID[entry.ContactID]
-		l.known[entry.ContactID] = true
+		contact, there := l.find(entry.ContactID)
 		found := compare(sync, entry, contact, there)
 		for _, f := range found {
 			if err := each(f); err != nil {
 				return err
 			}
 		}
-		if repair && len(found) > 0 {
-			fixed = append(fixed, correct(sync, entry, contact, there))
+		if !repair || len(found) == 0 {
+			continue
+		}
+		if fixed = append(fixed, correct(sync, entry, contact, there)); len(fixed) == spoolBatch {
+			if err := fix(); err != nil {
+				return err
+			}
 		}
 	}
-	v.Repaired += len(fixed)
-	if len(fixed) > 0 { // rows that did not change are to be planned again
-		if err := setBookmark(ctx, e.ledger, sync, Bookmark{}); err != nil {
-			return err
-		}
-	}
-	for batch := range slices.Chunk(fixed, spoolBatch) {
-		if err := e.ledger.Record(ctx, batch...); err != nil {
-			return fmt.Errorf("record what Owlat holds: %w", err)
-		}
-	}
-	return nil
+	return fix()
 }
 
 // refresh corrects the ledger to what Owlat holds for the rows of the sync.
@@ -208,39 +234,55 @@ func correct(sync string, e *Entry, c owlat.Contact, there bool) Record {
 
 // verifyContacts tells the contacts that no row stands for, and those that share an address.
 func (e *Engine) verifyContacts(ctx context.Context, l *listing, each func(Finding) error) error {
-	var unknown []string
-	byAddress := make(map[string]string, len(l.order))
-	for _, id := range slices.Backward(l.order) { // the oldest first
-		c := l.byID[id]
-		if !l.known[id] {
-			unknown = append(unknown, id)
-		}
+	byAddress := make(map[string]int32, len(l.spots))
+	for at, spot := range slices.Backward(l.spots) { // the oldest first
+		c := l.roll.contact(spot)
 		if c.Email == "" {
 			continue
 		}
 		address := owlatsync.LowerAddress(c.Email)
 		if older, twin := byAddress[address]; twin {
-			if err := each(Finding{Kind: TwinInOwlat, ContactID: id, Address: address, Owlat: older}); err != nil {
+			f := Finding{Kind: TwinInOwlat, ContactID: c.ID, Address: address, Owlat: l.roll.contact(l.spots[older]).ID}
+			if err := each(f); err != nil {
 				return err
 			}
 			continue
 		}
-		byAddress[address] = id
+		byAddress[address] = int32(at)
 	}
-	sharers, err := e.ledger.Sharers(ctx, unknown)
-	if err != nil {
-		return fmt.Errorf("read the ledger: %w", err)
+	unknown := make([]owlat.Contact, 0, spoolBatch)
+	tell := func() error {
+		ids := make([]string, len(unknown))
+		for i, c := range unknown {
+			ids[i] = c.ID
+		}
+		sharers, err := e.ledger.Sharers(ctx, ids)
+		if err != nil {
+			return fmt.Errorf("read the ledger: %w", err)
+		}
+		for _, h := range sharers { // of syncs that were not asked for
+			l.find(h.Entry.ContactID)
+		}
+		for _, c := range unknown {
+			if l.known[l.byID[c.ID]] {
+				continue
+			}
+			if err := each(Finding{Kind: UnknownInOwlat, ContactID: c.ID, Address: c.Email}); err != nil {
+				return err
+			}
+		}
+		unknown = unknown[:0]
+		return nil
 	}
-	for _, h := range sharers { // of syncs that were not asked for
-		l.known[h.Entry.ContactID] = true
-	}
-	for _, id := range unknown {
-		if l.known[id] {
+	for at, spot := range slices.Backward(l.spots) {
+		if l.known[at] {
 			continue
 		}
-		if err := each(Finding{Kind: UnknownInOwlat, ContactID: id, Address: l.byID[id].Email}); err != nil {
-			return err
+		if unknown = append(unknown, l.roll.contact(spot)); len(unknown) == spoolBatch {
+			if err := tell(); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	return tell()
 }

@@ -1,18 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
-	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
@@ -20,11 +16,9 @@ import (
 )
 
 const (
-	applyRows     = 40_000
-	applyRepeats  = 3
-	applyWanted   = 5_000 // contacts a second
-	applyFewRows  = 20_000
-	applyManyRows = 100_000
+	applyRows    = 40_000
+	applyRepeats = 3
+	applyWanted  = 5_000 // contacts a second
 )
 
 const applyIntro = `How fast the engine is where nothing holds it back: a first run that creates %s contacts, with an emulator without limits
@@ -32,8 +26,9 @@ in the same process and a ledger on the disk. Every create is preceded by a dura
 followed by a durable record of its answer, before the row counts as done; many rows share a commit. Beside it is the same client sending
 the same creates with as many in flight and no engine, no ledger and nothing durable. The best of %d runs of each counts, in turns.
 
-The second table is the whole program, in a process of its own and over loopback, whose budget was set too high to matter: what it takes of
-memory does not depend on how much there is to do, but for the hashes by which it knows the rows of a plan apart.`
+The second table is the whole program, in a process of its own and over loopback, whose budget was set too high to matter. The third is its
+memory for a plan of changes to %s rows that its ledger knows, and for one of ten times as many. What it takes
+does not depend on how much there is to do, but for the hashes by which it knows the rows of a plan apart.`
 
 // applied is one way of creating contacts.
 type applied struct {
@@ -64,14 +59,20 @@ func measureApply(ctx context.Context, log io.Writer) (section, error) {
 	if err != nil {
 		return section{}, err
 	}
+	plans, planGrowth, err := planMemory(ctx, log)
+	if err != nil {
+		return section{}, err
+	}
 	rate := perSecond(ways[0].took)
 	return section{
-		Title: "Applying", Intro: fmt.Sprintf(applyIntro, count(applyRows), applyRepeats),
-		Tables: []table{t, memory}, Charts: []chart{c},
+		Title: "Applying", Intro: fmt.Sprintf(applyIntro, count(applyRows), applyRepeats, count(planFewRows)),
+		Tables: []table{t, memory, plans}, Charts: []chart{c},
 		Goals: []goal{
 			{"Contacts created a second without limits, every answer durable", "at least " + count(applyWanted), count(rate), rate < applyWanted},
 			{fmt.Sprintf("Peak memory of a run that creates %s contacts, beside one of %s", count(applyManyRows), count(applyFewRows)),
 				"at most 1.5 times", fmt.Sprintf("%.2f times", growth), growth > 1.5},
+			{fmt.Sprintf("Peak memory of a plan of %s changes, beside one of %s, at worst", count(planManyRows), count(planFewRows)),
+				"at most 2.0 times", fmt.Sprintf("%.2f times", planGrowth), planGrowth > 2},
 		},
 	}, nil
 }
@@ -134,77 +135,4 @@ func applyClient(ctx context.Context, n int) (time.Duration, error) {
 		return 0, fmt.Errorf("the emulator has %d contacts, not %d", server.Len(), n)
 	}
 	return took, nil
-}
-
-// applyMemory runs the program for two numbers of contacts, and returns by how much its peak memory grows.
-func applyMemory(ctx context.Context, log io.Writer) (t table, growth float64, err error) {
-	t.Columns = []string{"contacts created by the program", "seconds", "contacts a second", "peak memory"}
-	folder, err := os.MkdirTemp("", "owlat-sync-bench-")
-	if err != nil {
-		return t, 0, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	program, _, err := buildPrograms(ctx, folder)
-	if err != nil {
-		return t, 0, err
-	}
-	var peaks []int64
-	for _, n := range []int{applyFewRows, applyManyRows} {
-		took, peak, err := applyProgram(ctx, folder, program, n)
-		if err != nil {
-			return t, 0, fmt.Errorf("the program with %d rows: %w", n, err)
-		}
-		peaks = append(peaks, peak)
-		t.Rows = append(t.Rows, []string{count(n), seconds(took), count(int(float64(n) / took.Seconds())), fmt.Sprintf("%d MB", peak>>10)})
-		fmt.Fprintf(log, "the program: %d contacts in %.2f s, peak memory %d MB\n", n, took.Seconds(), peak>>10)
-	}
-	return t, float64(peaks[1]) / float64(peaks[0]), nil
-}
-
-func applyProgram(ctx context.Context, folder, program string, n int) (took time.Duration, peak int64, err error) {
-	work, err := os.MkdirTemp(folder, "run-")
-	if err != nil {
-		return 0, 0, err
-	}
-	server := &owlattest.Server{NoLimit: true}
-	listener := httptest.NewServer(server)
-	defer listener.Close()
-	var people bytes.Buffer
-	people.WriteString("id,email,first_name\n")
-	for i, u := range newUsers(n) {
-		fmt.Fprintf(&people, "%d,%s,%s\n", i, u.Email, u.FirstName)
-	}
-	config := `owlat: {requests_per_second: 100000}
-syncs:
-  users:
-    source: {dsn: "csv:people.csv"}
-    key: id
-    fields: {email: email, firstName: first_name}
-`
-	if err := errors.Join(os.WriteFile(filepath.Join(work, "people.csv"), people.Bytes(), 0o600),
-		os.WriteFile(filepath.Join(work, "owlat-sync.yaml"), []byte(config), 0o600)); err != nil {
-		return 0, 0, err
-	}
-	var out, errOut bytes.Buffer
-	cmd := exec.CommandContext(ctx, program, "run", "--yes", "--json")
-	cmd.Dir, cmd.Stdout, cmd.Stderr = work, &out, &errOut
-	cmd.Env = append(os.Environ(), "OWLAT_URL="+listener.URL, "OWLAT_API_KEY="+server.AddKey())
-	start := time.Now()
-	if err := cmd.Start(); err != nil {
-		return 0, 0, err
-	}
-	watched := watchMemory(cmd.Process.Pid)
-	err = cmd.Wait()
-	took, peak = time.Since(start), watched()
-	if err != nil {
-		return 0, 0, fmt.Errorf("%w\n%s", err, errOut.Bytes())
-	}
-	report, err := lastReport(out.Bytes())
-	if err != nil {
-		return 0, 0, err
-	}
-	if made := report.Outcomes[owlatsync.Created]; made != n || server.Len() != n {
-		return 0, 0, fmt.Errorf("the run created %d contacts and the emulator has %d, not %d", made, server.Len(), n)
-	}
-	return took, peak, nil
 }
