@@ -56,8 +56,8 @@ func (p *planner) rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
 type increment struct {
 	p     *planner
 	batch []sighting
-	asked map[string]bool // keys that were read, or asked for
-	ask   map[string]bool // keys to be asked for
+	asked map[uint64]struct{} // hashes of keys that were read, or asked for
+	ask   map[string]bool     // keys to be asked for
 }
 
 // sighting is a row that was read.
@@ -70,7 +70,7 @@ type sighting struct {
 }
 
 func (p *planner) scanChanges(ctx context.Context) error {
-	in := &increment{p: p, asked: make(map[string]bool), ask: make(map[string]bool)}
+	in := &increment{p: p, asked: make(map[uint64]struct{}), ask: make(map[string]bool)}
 	for _, key := range slices.Concat(p.reading.bookmark.Again, p.only) {
 		in.ask[key] = true
 	}
@@ -88,7 +88,7 @@ func (p *planner) scanChanges(ctx context.Context) error {
 			p.emit(Scanned{Rows: p.scan.rows})
 		}
 		d, key, invalid := rd.read(row)
-		in.asked[key] = true
+		in.asked[HashText(key)] = struct{}{}
 		in.batch = append(in.batch, sighting{d: d.clone(), key: key, position: row.Position, address: row.Email.Value, invalid: invalid})
 		if len(in.batch) == spoolBatch {
 			if err := in.judge(ctx); err != nil {
@@ -111,8 +111,9 @@ func (in *increment) again(ctx context.Context) ([]string, error) {
 	}
 	var keys []string
 	for _, key := range slices.Sorted(maps.Keys(in.ask)) {
-		if !in.asked[key] {
-			in.asked[key] = true
+		hash := HashText(key)
+		if _, asked := in.asked[hash]; !asked {
+			in.asked[hash] = struct{}{}
 			keys = append(keys, key)
 		}
 	}
@@ -146,7 +147,7 @@ func (in *increment) judge(ctx context.Context) error {
 			continue
 		}
 		if e := entries[s.key]; len(p.met) < metMost && (e == nil || e.Fingerprint != s.d.Fingerprint) {
-			p.met[s.key] = e
+			p.met[s.d.Key] = e // the other key is part of a larger text
 		}
 		if e := entries[s.key]; e == nil || e.Fingerprint != s.d.Fingerprint && (e.ContactID == "" || e.Email != s.d.Email) {
 			addresses = append(addresses, s.d.Email)

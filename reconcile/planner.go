@@ -365,6 +365,12 @@ func (p *planner) existing(d *desired, e *Entry, holders []Holder, rekeyed *Entr
 	case rekeyed != nil:
 		moved := *rekeyed
 		moved.Key, moved.Fingerprint, moved.Failure = d.Key, Fingerprint{}, nil
+		if e != nil { // the row stood beside the other one, whose "no" to a topic does not make its own "yes" news
+			moved.Memberships = slices.DeleteFunc(slices.Clone(moved.Memberships), func(m Membership) bool {
+				own := e.Membership(m.Topic)
+				return m.State == MemberOut && (own == nil || own.Consent)
+			})
+		}
 		return &moved
 	case e != nil && !e.Intent.Create.IsZero():
 		return nil // without contacts:read nothing could be looked up: the next create has to tell

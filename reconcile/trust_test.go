@@ -376,3 +376,36 @@ func TestARekeyedRowKeepsTheLatestContactOfItsAddress(t *testing.T) {
 		}
 	}
 }
+
+// TestTheNoOfAnotherRowMakesNoYesNews has a contact get, in Owlat, the address of a row whose creation failed, and its own row
+// a new key: the other row takes the contact over, and its consent is as old as it was.
+func TestTheNoOfAnotherRowMakesNoYesNews(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, reconcile.Topic{ID: "news", When: true})
+		defer w.ledger.Close()
+		w.run(user("1", "a@example.com", "A", false))
+		if err := w.server.InjectFaults(owlattest.Fault{Kind: owlattest.StatusError, Status: 502, Method: "POST", Route: owlattest.RouteContacts}); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, w.run(user("1", "a@example.com", "A", false), user("2", "b@example.com", "B", true)), "unchanged 1, failed 1")
+		w.server.ClearFaults()
+		w.call("PUT", "/contacts/a@example.com", `{"email":"b@example.com"}`)
+		report, err := w.try(t.Context(), reconcile.RunOptions{Full: true}, rows{list: []owlatsync.Row{
+			user("3", "c@example.com", "C", false), user("2", "b@example.com", "B", true),
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(t, report, "created 1, adopted 1")
+		if c := w.contact("b@example.com"); c.FirstName != "B" || len(c.Topics) != 0 || report.Memberships.Skipped != 1 {
+			t.Errorf("the contact is %+v, %d memberships were left as they are", c, report.Memberships.Skipped)
+		}
+		// What the row itself takes back and says again is news.
+		w.run(user("3", "c@example.com", "C", false), user("2", "b@example.com", "B", false))
+		w.run(user("3", "c@example.com", "C", false), user("2", "b@example.com", "B", true))
+		if c := w.contact("b@example.com"); len(c.Topics) != 1 {
+			t.Errorf("the contact is on the topics %v", c.Topics)
+		}
+	})
+}
