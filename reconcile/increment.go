@@ -161,7 +161,22 @@ func (in *increment) judge(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the ledger: %w", err)
 	}
+	var elsewhere []string // contacts that a row of this sync may have under another address
 	for _, h := range holders {
+		if h.Sync == p.sync.Name {
+			in.ask[h.Entry.Key] = true
+		} else if h.Entry.ContactID != "" {
+			elsewhere = append(elsewhere, h.Entry.ContactID)
+		}
+	}
+	if len(elsewhere) == 0 {
+		return nil
+	}
+	sharers, err := p.ledger.Sharers(ctx, elsewhere)
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	for _, h := range sharers {
 		if h.Sync == p.sync.Name {
 			in.ask[h.Entry.Key] = true
 		}

@@ -168,6 +168,9 @@ func (p *planner) resolveBatch(ctx context.Context, batch []*desired) error {
 			holders[h.Entry.Email] = append(holders[h.Entry.Email], h)
 		}
 	}
+	if err := p.addOwn(ctx, batch, entries, holders); err != nil {
+		return err
+	}
 	if err := p.markForgotten(ctx, batch, entries); err != nil {
 		return err
 	}
@@ -180,6 +183,40 @@ func (p *planner) resolveBatch(ctx context.Context, batch []*desired) error {
 	for _, d := range batch {
 		if err := p.resolveRow(ctx, d, entries[d.Key], holders[d.Email]); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// addOwn adds to the holders of an address the sync's own rows that have, under another address, a contact which another sync
+// holds under this one.
+func (p *planner) addOwn(ctx context.Context, batch []*desired, entries map[string]*Entry, holders map[string][]Holder) error {
+	addresses := make(map[string][]string) // by contact
+	for _, d := range batch {
+		if e := entries[d.Key]; e != nil && e.ContactID != "" {
+			continue
+		}
+		for _, h := range holders[d.Email] {
+			if h.Sync != p.sync.Name {
+				addresses[h.Entry.ContactID] = append(addresses[h.Entry.ContactID], d.Email)
+			}
+		}
+	}
+	if len(addresses) == 0 {
+		return nil
+	}
+	sharers, err := p.ledger.Sharers(ctx, slices.Collect(maps.Keys(addresses)))
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	for _, h := range sharers {
+		if h.Sync != p.sync.Name || h.Entry.Origin == OriginGone {
+			continue
+		}
+		for _, address := range addresses[h.Entry.ContactID] {
+			if h.Entry.Email != address { // else it is among them
+				holders[address] = append(holders[address], h)
+			}
 		}
 	}
 	return nil
@@ -294,12 +331,16 @@ func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders 
 
 // winner is the row that counts of several with one address.
 type winner struct {
-	key   string
-	holds bool // it has the contact already; else it stands first in the source
+	key     string
+	holds   bool // it has the contact already; else it stands first in the source
+	renamed bool // the contact, which got the address from another sync
 }
 
 func (w *winner) reason() string {
 	row := rowName(w.key)
+	if w.renamed {
+		return "the contact with this address is that of " + row + ": another sync gave it the address"
+	}
 	if w.holds {
 		return row + " has the same address and counts, because the contact is its own"
 	}
@@ -328,7 +369,7 @@ func (p *planner) contest(d *desired, holders []Holder) (won *winner, rekeyed *E
 		case at == unknown || !ix.saw(at):
 			rekeyed = lastWith(rekeyed, h.Entry)
 		case !ix.awaits(at) || ix.mark(at).print == hash:
-			return &winner{key: h.Entry.Key, holds: true}, nil
+			return &winner{key: h.Entry.Key, holds: true, renamed: h.Entry.Email != d.Email}, nil
 		}
 	}
 	if first, taken := p.winners[hash]; taken && first != d.Key {
@@ -360,7 +401,8 @@ func (p *planner) existing(d *desired, e *Entry, holders []Holder, rekeyed *Entr
 		known.Memberships = e.Memberships
 	}
 	holders = slices.DeleteFunc(slices.Clone(holders), func(h Holder) bool { return h.Entry.Origin == OriginGone })
-	elsewhere := len(holders) > 0 && holders[0].Sync != p.sync.Name && holders[0].Entry.Fingerprint != doubtPrint
+	elsewhere := len(holders) > 0 && holders[0].Sync != p.sync.Name && holders[0].Entry.Fingerprint != doubtPrint &&
+		!slices.ContainsFunc(holders, func(h Holder) bool { return h.Sync == p.sync.Name && h.Entry.ContactID == holders[0].Entry.ContactID })
 	switch c, listed := p.listed.find(d.Email); {
 	case rekeyed != nil:
 		moved := *rekeyed

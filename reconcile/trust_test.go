@@ -409,3 +409,40 @@ func TestTheNoOfAnotherRowMakesNoYesNews(t *testing.T) {
 		}
 	})
 }
+
+// TestAContactThatAnotherSyncRenamedStaysItsRows has another sync change the address of a contact that this one has too.
+func TestAContactThatAnotherSyncRenamedStaysItsRows(t *testing.T) {
+	t.Parallel()
+	start := func(t *testing.T) *world {
+		w := newWorld(t, reconcile.Topic{ID: "news", When: true})
+		users := w.sync
+		w.run(user("1", "a@example.com", "A", true))
+		w.sync.Name, w.sync.Topics = "orders", nil
+		w.run(user("o", "a@example.com", "A"))
+		expect(t, w.run(user("o", "b@example.com", "A")), "renamed 1")
+		w.sync = users
+		return w
+	}
+	t.Run("under a new key, which does not consent", func(t *testing.T) {
+		t.Parallel()
+		w := start(t)
+		before := w.requests()
+		expect(t, w.run(user("2", "b@example.com", "A", false)), "renamed 1")
+		w.sent(before, "DELETE /topics/{topic}/contacts/{contact} 1", "PUT /contacts/{contact} 1")
+		if c := w.contact("b@example.com"); len(c.Topics) != 0 || w.server.Len() != 1 {
+			t.Errorf("the contact is %+v, one of %d", c, w.server.Len())
+		}
+		expect(t, w.run(user("2", "b@example.com", "A", false)), "unchanged 1")
+	})
+	t.Run("beside a row with the address", func(t *testing.T) {
+		t.Parallel()
+		w := start(t)
+		expect(t, w.run(user("1", "a@example.com", "A", true), user("2", "b@example.com", "B", false)), "unchanged 1, duplicate 1")
+		if c := w.contact("b@example.com"); c.FirstName != "A" || len(c.Topics) != 1 || w.server.Len() != 1 {
+			t.Errorf("the contact is %+v, one of %d", c, w.server.Len())
+		}
+		if reason := w.done("2").Reason; !strings.Contains(reason, "key 1: another sync") {
+			t.Errorf("the reason is %q", reason)
+		}
+	})
+}
