@@ -192,7 +192,7 @@ func (r *rowRun) holder(ctx context.Context) string {
 // update sends exactly the fields that differ, by the contact's id, and once more what the answer shows to have been changed
 // in Owlat meanwhile.
 func (r *rowRun) update(ctx context.Context) error {
-	if r.it.Partial || r.it.Outcome == owlatsync.Failed && !r.it.Unsure {
+	if r.it.Partial || r.it.Refused {
 		return nil
 	}
 	for range 2 {

@@ -39,6 +39,7 @@ type item struct {
 	Partial bool               `json:"partial,omitempty"` // another item of the same row follows and tells its outcome
 	Reread  bool               `json:"reread,omitempty"`  // an earlier item of the same row changed the entry
 	Awaits  bool               `json:"awaits,omitempty"`  // the address is to be freed by the rename of another row
+	Refused bool               `json:"refused,omitempty"` // the rename has no order: only what need not wait for it is done
 
 	erred  bool // it failed in this run, and not only because something stays unknown from an earlier one
 	spared bool // another row has the contact now: nothing is left to do about this one's absence

@@ -77,7 +77,7 @@ func (p *planner) renameLevel(address uint64) int64 {
 
 // addCyclic plans what is left of a rename that has no order: the consents that the row withdrew.
 func (p *planner) addCyclic(ctx context.Context, it *item) error {
-	it.Outcome, it.Events = owlatsync.Failed, it.Entry.Events // nothing was changed that an event could tell of
+	it.Refused, it.Outcome, it.Events = true, owlatsync.Failed, it.Entry.Events // nothing was changed that an event could tell of
 	it.Changes = slices.DeleteFunc(it.Changes, func(c owlatsync.Change) bool { return c.Kind != owlatsync.RemoveTopic })
 	it.Reason = fmt.Sprintf("the address belongs to the contact of %s, which is to take another that is not free: "+
 		"rows that exchange addresses cannot be renamed by Owlat's API. Give one of them a third address, run, then its final one",

@@ -136,7 +136,7 @@ func (r *rowRun) finish(ctx context.Context) error {
 	case lost != nil:
 		outcome, reason, category = owlatsync.Failed, lost.reason, lost.category
 		r.it.erred = true
-	case outcome == owlatsync.Failed && !r.it.Unsure: // only what did not have to wait was done
+	case r.it.Refused:
 	default:
 		r.e.settled(r.it.Row.Fingerprint)
 	}

@@ -446,3 +446,38 @@ func TestAContactThatAnotherSyncRenamedStaysItsRows(t *testing.T) {
 		}
 	})
 }
+
+// TestAnExchangeIsNotSettledByALostEvent has the answer to an event lost that is due of a row whose address is exchanged: the
+// row is no more in step for that.
+func TestAnExchangeIsNotSettledByALostEvent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, reconcile.Topic{ID: "news", When: true})
+		defer w.ledger.Close()
+		w.sync.Events = []reconcile.EventRule{{Name: "joined", On: reconcile.OnCreated}}
+		fault := func(kind owlattest.FaultKind) {
+			w.server.ClearFaults()
+			if err := w.server.InjectFaults(owlattest.Fault{Kind: kind, Route: owlattest.RouteEvents}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fault(owlattest.RateLimited)
+		expect(t, w.run(user("1", "a@example.com", "A", true), user("2", "b@example.com", "B", true)), "failed 2")
+		exchanged := []owlatsync.Row{user("1", "b@example.com", "A", false), user("2", "a@example.com", "B", true)}
+		fault(owlattest.ResetAfter)
+		expect(t, w.run(exchanged...), "failed 2")
+		if d := w.done("1"); d.Category != "event" {
+			t.Errorf("told %+v", d)
+		}
+		if c := w.contact("a@example.com"); len(c.Topics) != 0 || c.FirstName != "A" {
+			t.Errorf("the contact is %+v", c)
+		}
+		w.server.ClearFaults()
+		for range 2 {
+			expect(t, w.run(exchanged...), "failed 2")
+			if d := w.done("1"); d.Category != "exchange" {
+				t.Errorf("told %+v", d)
+			}
+		}
+	})
+}
