@@ -257,6 +257,14 @@ func (m *model) grounds(log *runLog, r owlattest.Return) bool {
 		theirs := func(id int, key, email string) bool {
 			return id == log.people[i] || row.Key != "" && key == row.Key || email == r.Added.Email
 		}
+		// Of rows that merely had the address, one with another contact was somebody else.
+		used := func(l *runLog, k int) bool {
+			other := l.rows[k]
+			if bound := l.after[keyOf(&l.config, other)]; l.people[k] != log.people[i] && other.Key != row.Key && !l.config.KeyIsAddress {
+				return normal(other.Email.Value) == r.Added.Email && (bound == "" || bound == r.Added.ContactID)
+			}
+			return theirs(l.people[k], other.Key, normal(other.Email.Value))
+		}
 		known := !heard.IsZero() // the engine knows that the person left: only a newer consent counts
 		for _, w := range m.words {
 			if w.sync != log.sync.index || w.topic != topic || !w.at.After(m.born) || !w.at.Before(log.from) || !theirs(w.id, w.key, w.email) {
@@ -266,7 +274,7 @@ func (m *model) grounds(log *runLog, r owlattest.Return) bool {
 			if known && !m.noticed(log, r.Added.ContactID, r.Added.TopicID, w.at).After(heard) {
 				continue
 			}
-			if known = false; w.at.After(since) || !m.acted(log.sync, topic, r.Added.ContactID, w.at, log, theirs) {
+			if known = false; w.at.After(since) || !m.acted(log.sync, topic, r.Added.ContactID, w.at, log, used) {
 				return true
 			}
 		}
@@ -307,12 +315,12 @@ func (m *model) isNew(log *runLog, r owlattest.Return, key string) bool {
 // used reports whether a run before this one has acted on the consent with which the contact was created.
 func (m *model) used(log *runLog, added owlattest.Entry, by *runLog) bool {
 	rows := log.rowsFor(added.ContactID, "")
-	return m.acted(log.sync, slices.Index(m.topics, added.TopicID), added.ContactID, by.from.Add(-1), log, func(person int, _, email string) bool {
+	return m.acted(log.sync, slices.Index(m.topics, added.TopicID), added.ContactID, by.from.Add(-1), log, func(l *runLog, k int) bool {
 		return slices.ContainsFunc(rows, func(i int) bool {
 			if log.config.KeyIsAddress { // the row is who has the address
-				return email == keyOf(&log.config, log.rows[i])
+				return normal(l.rows[k].Email.Value) == keyOf(&log.config, log.rows[i])
 			}
-			return person == log.people[i]
+			return l.people[k] == log.people[i]
 		})
 	})
 }

@@ -326,7 +326,8 @@ func (m *model) wordUnderWay(c owlattest.ContactState) bool {
 					since = w.at
 				}
 			}
-			if !since.IsZero() && !m.acted(s, topic, c.ID, since, nil, theirs) {
+			used := func(l *runLog, row int) bool { return theirs(l.people[row], l.rows[row].Key, normal(l.rows[row].Email.Value)) }
+			if !since.IsZero() && !m.acted(s, topic, c.ID, since, nil, used) {
 				return true
 			}
 		}
@@ -400,7 +401,7 @@ func (m *model) everSettled(s *modelSync, contact string) bool {
 
 // acted reports whether a run, before the given one if that is not nil, has acted on a consent given at that time: by an add
 // that may have taken effect, or by finding nothing to do for the row.
-func (m *model) acted(s *modelSync, topic int, contact string, since time.Time, before *runLog, theirs func(int, string, string) bool) bool {
+func (m *model) acted(s *modelSync, topic int, contact string, since time.Time, before *runLog, theirs func(l *runLog, row int) bool) bool {
 	for _, log := range m.runs {
 		if log == before {
 			break
@@ -414,8 +415,8 @@ func (m *model) acted(s *modelSync, topic int, contact string, since time.Time, 
 				return true
 			}
 		}
-		for i, row := range log.rows {
-			if log.from.After(since) && theirs(log.people[i], row.Key, normal(row.Email.Value)) && log.settled(log.people[i]) {
+		for i := range log.rows {
+			if log.from.After(since) && theirs(log, i) && log.settled(log.people[i]) {
 				return true
 			}
 		}
