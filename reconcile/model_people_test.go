@@ -326,7 +326,9 @@ func (m *model) wordUnderWay(c owlattest.ContactState) bool {
 					since = w.at
 				}
 			}
-			used := func(l *runLog, row int) bool { return theirs(l.people[row], l.rows[row].Key, normal(l.rows[row].Email.Value)) }
+			used := func(l *runLog, row int) bool {
+				return theirs(l.people[row], l.rows[row].Key, normal(l.rows[row].Email.Value))
+			}
 			if !since.IsZero() && !m.acted(s, topic, c.ID, since, nil, used) {
 				return true
 			}
