@@ -1,58 +1,31 @@
 package ledger
 
-import (
-	"context"
-	"database/sql"
-	"encoding/json"
-	"errors"
-	"fmt"
+import "time"
 
-	"owlatsync/reconcile"
-)
-
-// Bookmark returns how far the sync has read its source, the zero value where that is not known.
-func (l *SQLite) Bookmark(ctx context.Context, sync string) (reconcile.Bookmark, error) {
-	var b reconcile.Bookmark
-	var full, due sql.NullInt64
-	var again string
-	err := l.readers.QueryRowContext(ctx, `SELECT settings, mark, full_at, due, entries, again FROM bookmarks
-		WHERE sync = (SELECT id FROM syncs WHERE name = ?1)`, sync).
-		Scan(&b.Settings, &b.Mark, &full, &due, &b.Entries, &again)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return reconcile.Bookmark{}, nil
-	case err != nil:
-		return reconcile.Bookmark{}, fmt.Errorf("read a bookmark of the ledger: %w", explain(ctx, err))
-	}
-	b.Full, b.Due = timeOf(full), timeOf(due)
-	var keys []text
-	if err := json.Unmarshal([]byte(again), &keys); err != nil {
-		return reconcile.Bookmark{}, fmt.Errorf("read a bookmark of the ledger: %w (%w)", ErrCorrupt, err)
-	}
-	for _, key := range keys {
-		b.Again = append(b.Again, string(key))
-	}
-	return b, nil
+// Bookmark is how far a sync has read its source. It is set by runs that came to their end, and only then; the zero value
+// stands for nothing known, so that the next run reads all rows.
+type Bookmark struct {
+	Settings string    // of what the source and the sync were when it was set
+	Mark     string    // owlatsync.Scan.Mark of the last scan
+	Full     time.Time // when the last run began that read all rows
+	Due      time.Time // when all rows are to be read although the time has not come; zero: not before
+	Entries  int       // of the sync, about: those that a run made which came to no end are not counted
+	Again    []string  // keys of rows that are not in step, and so are read whether or not they change
 }
 
-// SetBookmark durably replaces the sync's bookmark.
-func (l *SQLite) SetBookmark(ctx context.Context, sync string, b reconcile.Bookmark) error {
-	keys := make([]text, len(b.Again))
-	for i, key := range b.Again {
-		keys[i] = text(key)
+// Next is when all rows are to be read.
+func (b Bookmark) Next(every time.Duration) time.Time {
+	next := b.Full.Add(every)
+	if !b.Due.IsZero() && b.Due.Before(next) {
+		next = b.Due
 	}
-	again, err := json.Marshal(keys)
-	if err != nil {
-		return fmt.Errorf("record a bookmark in ledger: %w", err)
+	return next
+}
+
+// NextFull returns when a run of the sync reads all rows again; zero where the next one does.
+func (b Bookmark) NextFull(every time.Duration) time.Time {
+	if b.Mark == "" {
+		return time.Time{}
 	}
-	return l.update(ctx, "record a bookmark in ledger", durable, func(t *tx) error {
-		id, err := t.syncID(sync)
-		if err != nil {
-			return err
-		}
-		return t.exec(`INSERT INTO bookmarks (sync, settings, mark, full_at, due, entries, again) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-			ON CONFLICT (sync) DO UPDATE SET settings = excluded.settings, mark = excluded.mark, full_at = excluded.full_at,
-				due = excluded.due, entries = excluded.entries, again = excluded.again`,
-			id, b.Settings, b.Mark, timeOrNull(b.Full), timeOrNull(b.Due), b.Entries, string(again))
-	})
+	return b.Next(every)
 }

@@ -1,13 +1,7 @@
-// Package ledger keeps the ledger of a deployment in one SQLite file: what Owlat is known to hold for every row, the runs,
-// their plans and the rows' history. It implements reconcile.Ledger and decides nothing.
+// Package ledger has the words of the ledger and its contract: what is known that Owlat holds for every row (entries and their
+// memberships), the runs, how far a source was read, who left a topic, and the plans that wait for approval. The engine and
+// the stores import it; a store, such as ledger/sqlite, keeps what it is told and never knows what a policy is.
 //
-// The idea to know: one connection writes and every acknowledged write is on the disk. Concurrent calls of Record share a
-// transaction, so that one flush of the disk acknowledges all that came in during the flush before it. Readers never wait
-// for the writer, nor it for them.
-//
-// What a ledger remembers of rows can be pruned, and a person forgotten: ForgetPerson leaves no trace in the ledger's files
-// but keyed hashes, by which the engine knows not to take the person for a new contact. Export and Import move a ledger as
-// lines of JSON.
-//
-// The package imports no driver: the program registers one with database/sql and hands in its name.
+// The idea to know: the ledger is only ever behind Owlat, never ahead of it. What is recorded was confirmed by an answer, and
+// what may have happened without one is marked as in doubt.
 package ledger

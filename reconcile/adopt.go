@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 )
 
@@ -90,8 +91,8 @@ func mine(sent time.Time, c owlat.Contact) bool {
 }
 
 // entryOf returns what the ledger keeps of a contact.
-func entryOf(key string, c owlat.Contact, origin Origin, base *Entry) *Entry {
-	e := &Entry{Key: key, FirstSeen: base.FirstSeen, Memberships: base.Memberships, Failure: base.Failure, Events: base.Events}
+func entryOf(key string, c owlat.Contact, origin ledger.Origin, base *ledger.Entry) *ledger.Entry {
+	e := &ledger.Entry{Key: key, FirstSeen: base.FirstSeen, Memberships: base.Memberships, Failure: base.Failure, Events: base.Events}
 	e.ContactID, e.Origin = c.ID, origin
 	e.Email = owlatsync.LowerAddress(c.Email)
 	e.Identity, e.FirstName, e.LastName = e.Email, c.FirstName, c.LastName

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 )
 
@@ -153,12 +154,12 @@ func (a *applier) settle(ctx context.Context, items []*item) {
 	if len(items) == 0 {
 		return
 	}
-	records := make([]Record, len(items))
+	records := make([]ledger.Record, len(items))
 	for i, it := range items {
 		if it.Entry.ChangedAt = time.Now(); it.Outcome != owlatsync.Skipped { // else only the key is another
-			it.Entry.settled(it.Row.Fingerprint)
+			settled(it.Entry, it.Row.Fingerprint)
 		}
-		records[i] = Record{Sync: a.sync.Name, Run: a.run, Entry: it.Entry, Replaces: it.OldKey}
+		records[i] = ledger.Record{Sync: a.sync.Name, Run: a.run, Entry: it.Entry, Replaces: it.OldKey}
 		if it.Outcome != owlatsync.Unchanged {
 			records[i].Event = string(it.Outcome)
 			records[i].Note = it.Reason
@@ -180,13 +181,13 @@ func (a *applier) settle(ctx context.Context, items []*item) {
 }
 
 // settled marks the entry as in step with the row of that fingerprint.
-func (e *Entry) settled(print Fingerprint) {
-	e.Fingerprint, e.Failure, e.Intent = print, nil, Intent{}
+func settled(e *ledger.Entry, print ledger.Fingerprint) {
+	e.Fingerprint, e.Failure, e.Intent = print, nil, ledger.Intent{}
 	e.ChangedAt = time.Now()
 }
 
 // record writes to the ledger. A ledger that cannot be written ends the run: nothing more may be confirmed.
-func (a *applier) record(ctx context.Context, records ...Record) error {
+func (a *applier) record(ctx context.Context, records ...ledger.Record) error {
 	if err := a.engine.ledger.Record(context.WithoutCancel(ctx), records...); err != nil {
 		return a.ledgerFailed(err)
 	}
@@ -196,7 +197,7 @@ func (a *applier) record(ctx context.Context, records ...Record) error {
 // ledgerFailed ends the run and returns what that means for the row.
 func (a *applier) ledgerFailed(err error) error {
 	a.end(err)
-	return &rowError{class: RetryLater, category: categoryLedger, reason: err.Error(), err: err}
+	return &rowError{class: ledger.RetryLater, category: categoryLedger, reason: err.Error(), err: err}
 }
 
 // done counts and tells the outcome of a row.
@@ -225,7 +226,7 @@ func (a *applier) done(it *item, outcome owlatsync.Outcome, reason, category str
 	a.mu.Unlock()
 	if outcome == owlatsync.Failed {
 		attrs := []any{"sync", a.sync.Name, "address", d.AddressHash(), "category", category, "reason", reason}
-		if !a.sync.KeyIsAddress && !PrivateKey(it.Row.Key) { // Invariant 8
+		if !a.sync.KeyIsAddress && !ledger.PrivateKey(it.Row.Key) { // Invariant 8
 			attrs = append(attrs, "key", it.Row.Key)
 		}
 		a.engine.log.Info("row failed", attrs...)

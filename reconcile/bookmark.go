@@ -10,6 +10,7 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"owlatsync"
+	"owlatsync/ledger"
 )
 
 // DefaultFullEvery is how often all rows of a source are read that can tell which have changed, where nothing else is said.
@@ -18,22 +19,11 @@ const DefaultFullEvery = 24 * time.Hour
 // againMost is how many rows a run reads again although they have not changed. Where more are not in step, all are read.
 const againMost = 1000
 
-// Bookmark is how far a sync has read its source. It is set by runs that came to their end, and only then; the zero value
-// stands for nothing known, so that the next run reads all rows.
-type Bookmark struct {
-	Settings string    // of what the source and the sync were when it was set
-	Mark     string    // owlatsync.Scan.Mark of the last scan
-	Full     time.Time // when the last run began that read all rows
-	Due      time.Time // when all rows are to be read although the time has not come; zero: not before
-	Entries  int       // of the sync, about: those that a run made which came to no end are not counted
-	Again    []string  // keys of rows that are not in step, and so are read whether or not they change
-}
-
 // reading is how a run reads its source.
 type reading struct {
 	source   Incremental // nil: the source tells nothing about changes
 	settings string
-	bookmark Bookmark
+	bookmark ledger.Bookmark
 	changes  bool // only what changed since the bookmark
 	told     *owlatsync.Reading
 	scan     owlatsync.Scan
@@ -54,7 +44,7 @@ func (e *Engine) readingOf(ctx context.Context, s *Sync, full bool, like *owlats
 	}
 	r.source, r.settings = source, s.settings(source)
 	now := time.Now()
-	next := r.bookmark.next(s.FullEvery)
+	next := r.bookmark.Next(s.FullEvery)
 	why := ""
 	switch {
 	case full:
@@ -91,23 +81,6 @@ func (r *reading) entries(ix *index) int {
 	return ix.size - ix.fresh
 }
 
-// next is when all rows are to be read.
-func (b Bookmark) next(every time.Duration) time.Time {
-	next := b.Full.Add(every)
-	if !b.Due.IsZero() && b.Due.Before(next) {
-		next = b.Due
-	}
-	return next
-}
-
-// NextFull returns when a run of the sync reads all rows again; zero where the next one does.
-func (b Bookmark) NextFull(every time.Duration) time.Time {
-	if b.Mark == "" {
-		return time.Time{}
-	}
-	return b.next(every)
-}
-
 // settings is a hash of all that makes rows of before ask for something else, or be others.
 func (s *Sync) settings(source Incremental) string {
 	text := fmt.Sprintf("%d %s %+v %q %q %q %+v", fingerprintVersion, source.Settings(), s.Topics, s.Nulls, s.OnMissing, s.OnRemoteDelete, s.Events)
@@ -115,31 +88,31 @@ func (s *Sync) settings(source Incremental) string {
 }
 
 // begin makes the next run read all rows if this one, which does, comes to no end.
-func (r *reading) begin(ctx context.Context, l Ledger, sync string) error {
+func (r *reading) begin(ctx context.Context, l ledger.Store, sync string) error {
 	if r.source == nil || r.changes || r.bookmark.Mark == "" {
 		return nil
 	}
-	return setBookmark(ctx, l, sync, Bookmark{})
+	return setBookmark(ctx, l, sync, ledger.Bookmark{})
 }
 
 // keep records how far a run has read that came to its end: nothing that it left open is forgotten, because that is read
 // again by its key.
-func (r *reading) keep(ctx context.Context, l Ledger, p Summary, started time.Time) error {
+func (r *reading) keep(ctx context.Context, l ledger.Store, p Summary, started time.Time) error {
 	if r.source == nil {
 		return nil
 	}
-	b := Bookmark{Settings: r.settings, Mark: r.scan.Mark, Full: r.bookmark.Full, Due: r.bookmark.Due, Entries: r.again.made + p.Entries}
+	b := ledger.Bookmark{Settings: r.settings, Mark: r.scan.Mark, Full: r.bookmark.Full, Due: r.bookmark.Due, Entries: r.again.made + p.Entries}
 	if !r.changes {
 		b.Full, b.Due = started, r.again.due
 	}
 	var fit bool
 	if b.Again, fit = r.again.keys(); !fit {
-		b = Bookmark{} // reading everything is what finds them all
+		b = ledger.Bookmark{} // reading everything is what finds them all
 	}
 	return setBookmark(context.WithoutCancel(ctx), l, p.Sync, b)
 }
 
-func setBookmark(ctx context.Context, l Ledger, sync string, b Bookmark) error {
+func setBookmark(ctx context.Context, l ledger.Store, sync string, b ledger.Bookmark) error {
 	if err := l.SetBookmark(ctx, sync, b); err != nil {
 		return fmt.Errorf("record how far the source was read: %w", err)
 	}
@@ -179,7 +152,7 @@ func (a *again) waits(until time.Time) {
 }
 
 // absent takes in what became of a row that left the source; e is how its entry stands now.
-func (a *again) absent(outcome owlatsync.Outcome, e *Entry) {
+func (a *again) absent(outcome owlatsync.Outcome, e *ledger.Entry) {
 	switch f := e.Failure; {
 	case outcome == owlatsync.Removed, outcome == owlatsync.Failed && f != nil && f.Parked:
 	case outcome == owlatsync.Failed && f != nil:

@@ -6,24 +6,13 @@ import (
 	"fmt"
 	"time"
 
+	"owlatsync/ledger"
 	"owlatsync/owlat"
-)
-
-// Class is what a failure means for the row and the run.
-type Class string
-
-const (
-	// RetryLater means that the same request may pass later: 429, 5xx, the network, and a 400 for a row that is valid here.
-	RetryLater Class = "retry"
-	// GiveUp means that the request would be refused again until the row changes.
-	GiveUp Class = "give up"
-	// StopRun means that no request with this key or base URL would pass: 401, 402, 403, and an answer that is not Owlat's.
-	StopRun Class = "stop"
 )
 
 // rowError is a failure that the engine itself has understood.
 type rowError struct {
-	class    Class
+	class    ledger.Class
 	category string
 	reason   string
 	err      error
@@ -46,20 +35,20 @@ func classify(err error) *rowError {
 	if known, ok := errors.AsType[*rowError](err); ok {
 		return known
 	}
-	re := &rowError{class: RetryLater, category: "network", reason: err.Error(), err: err}
+	re := &rowError{class: ledger.RetryLater, category: "network", reason: err.Error(), err: err}
 	answer, answered := errors.AsType[*owlat.Error](err)
 	switch {
 	case errors.Is(err, owlat.ErrNoRoute), errors.Is(err, owlat.ErrRedirect):
-		re.class, re.category = StopRun, "route"
+		re.class, re.category = ledger.StopRun, "route"
 	case answered:
 		re.category = string(answer.Category)
 		switch {
 		case errors.Is(err, owlat.ErrUnauthenticated), errors.Is(err, owlat.ErrLimitReached), errors.Is(err, owlat.ErrForbidden):
-			re.class = StopRun
+			re.class = ledger.StopRun
 		case errors.Is(err, owlat.ErrRateLimited), errors.Is(err, owlat.ErrInvalidInput), answer.StatusCode >= 500:
-			re.class = RetryLater
+			re.class = ledger.RetryLater
 		default:
-			re.class = GiveUp
+			re.class = ledger.GiveUp
 		}
 	case errors.Is(err, owlat.ErrParse):
 		re.category = "answer"
@@ -82,7 +71,7 @@ func (e *StoppedError) Unwrap() error { return e.Err }
 
 // stopped turns an error that would meet every request into a *StoppedError and returns others as they are.
 func stopped(err error) error {
-	if classify(err).class == StopRun {
+	if classify(err).class == ledger.StopRun {
 		return &StoppedError{Err: err}
 	}
 	return err
@@ -116,8 +105,8 @@ const (
 
 // fail returns the failure of a row's further attempt. The second attempt may come at once, those after it wait twice as
 // long each.
-func fail(before *Failure, print Fingerprint, re *rowError, status int, now time.Time) *Failure {
-	f := &Failure{Class: re.class, Category: re.category, Status: status, Reason: re.reason, First: now, Last: now, Fingerprint: print}
+func fail(before *ledger.Failure, print ledger.Fingerprint, re *rowError, status int, now time.Time) *ledger.Failure {
+	f := &ledger.Failure{Class: re.class, Category: re.category, Status: status, Reason: re.reason, First: now, Last: now, Fingerprint: print}
 	if before != nil && before.Fingerprint == print {
 		f.First, f.Attempts = before.First, before.Attempts
 	}
@@ -126,6 +115,6 @@ func fail(before *Failure, print Fingerprint, re *rowError, status int, now time
 	if f.Attempts > 1 {
 		f.NextTry = now.Add(min(time.Minute<<(f.Attempts-2), longestWait))
 	}
-	f.Parked = re.class == GiveUp || f.Attempts >= maxAttempts
+	f.Parked = re.class == ledger.GiveUp || f.Attempts >= maxAttempts
 	return f
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 )
 
@@ -33,7 +34,7 @@ func (r *rowRun) create(ctx context.Context) error {
 		})
 		switch {
 		case err == nil:
-			r.take(*c, OriginCreated)
+			r.take(*c, ledger.OriginCreated)
 			r.event(string(owlatsync.Created), "")
 			return nil
 		case errors.Is(err, owlat.ErrConflict):
@@ -70,8 +71,8 @@ func (r *rowRun) freed(ctx context.Context) error {
 		return r.ledgerFailed(fmt.Errorf("read the ledger: %w", err))
 	}
 	for _, h := range held {
-		if h.Sync == r.sync.Name && h.Entry.Key != r.it.Row.Key && h.Entry.ContactID != "" && h.Entry.Email == r.it.Row.Email && h.Entry.Origin != OriginGone {
-			return &rowError{class: RetryLater, category: "taken", reason: fmt.Sprintf("another contact in Owlat has the row's address: "+
+		if h.Sync == r.sync.Name && h.Entry.Key != r.it.Row.Key && h.Entry.ContactID != "" && h.Entry.Email == r.it.Row.Email && h.Entry.Origin != ledger.OriginGone {
+			return &rowError{class: ledger.RetryLater, category: "taken", reason: fmt.Sprintf("another contact in Owlat has the row's address: "+
 				"it is the contact %s of %s, which was to get another one", h.Entry.ContactID, rowName(h.Entry.Key))}
 		}
 	}
@@ -80,8 +81,8 @@ func (r *rowRun) freed(ctx context.Context) error {
 
 // decided leaves out the memberships that were planned for a new contact: they are no consent for one that turns out to be
 // there already.
-func decided(planned []Membership) []Membership {
-	return slices.DeleteFunc(slices.Clone(planned), func(m Membership) bool { return m.State == MemberWanted })
+func decided(planned []ledger.Membership) []ledger.Membership {
+	return slices.DeleteFunc(slices.Clone(planned), func(m ledger.Membership) bool { return m.State == ledger.MemberWanted })
 }
 
 // intend records that a create is about to be sent, unless that is recorded already.
@@ -89,10 +90,10 @@ func (r *rowRun) intend(ctx context.Context) error {
 	if !r.e.Intent.Create.IsZero() {
 		return nil
 	}
-	r.e.Intent.Create, r.e.Identity, r.e.Fingerprint = time.Now(), r.it.Row.Email, doubtPrint
+	r.e.Intent.Create, r.e.Identity, r.e.Fingerprint = time.Now(), r.it.Row.Email, ledger.Doubtful
 	bare := *r.e
 	bare.Memberships, bare.ChangedAt = decided(bare.Memberships), time.Now()
-	err := r.record(ctx, Record{Sync: r.sync.Name, Run: r.run, Entry: &bare, Replaces: r.it.OldKey})
+	err := r.record(ctx, ledger.Record{Sync: r.sync.Name, Run: r.run, Entry: &bare, Replaces: r.it.OldKey})
 	if err != nil {
 		r.intendNot()
 	}
@@ -101,11 +102,11 @@ func (r *rowRun) intend(ctx context.Context) error {
 
 // intendNot notes that no create is in doubt.
 func (r *rowRun) intendNot() {
-	r.e.Intent, r.e.Identity, r.e.Fingerprint = Intent{}, "", Fingerprint{}
+	r.e.Intent, r.e.Identity, r.e.Fingerprint = ledger.Intent{}, "", ledger.Fingerprint{}
 }
 
 // take notes the contact as Owlat answered it.
-func (r *rowRun) take(c owlat.Contact, origin Origin) {
+func (r *rowRun) take(c owlat.Contact, origin ledger.Origin) {
 	fresh := entryOf(r.it.Row.Key, c, origin, r.e)
 	if r.e.Identity != "" {
 		fresh.Identity = r.e.Identity
@@ -127,7 +128,7 @@ func (r *rowRun) met(ctx context.Context, refusal error, doubt time.Time) error 
 	}
 	if isGone(err) {
 		r.intendNot()
-		return &rowError{class: RetryLater, category: "drift", err: refusal, reason: "Owlat refuses to create the contact although none has " +
+		return &rowError{class: ledger.RetryLater, category: "drift", err: refusal, reason: "Owlat refuses to create the contact although none has " +
 			"this address: " + r.holder(ctx) + ". It ends when that contact is deleted or gets its old address back"}
 	}
 	if err != nil {
@@ -145,12 +146,12 @@ func (r *rowRun) found(ctx context.Context, c owlat.Contact, doubt time.Time) er
 	}
 	if rival != "" {
 		r.intendNot()
-		return &rowError{class: RetryLater, category: "taken", reason: fmt.Sprintf("another contact in Owlat has the row's address: "+
+		return &rowError{class: ledger.RetryLater, category: "taken", reason: fmt.Sprintf("another contact in Owlat has the row's address: "+
 			"it is the contact %s of %s", c.ID, rowName(rival))}
 	}
 	base := *r.e
 	base.Memberships = decided(base.Memberships)
-	e := entryOf(r.it.Row.Key, c, OriginAdopted, &base)
+	e := entryOf(r.it.Row.Key, c, ledger.OriginAdopted, &base)
 	e.Failure = nil
 	ours := mine(doubt, c) && !elsewhere
 	if ours {
@@ -161,11 +162,11 @@ func (r *rowRun) found(ctx context.Context, c owlat.Contact, doubt time.Time) er
 		ours = !likelier
 	}
 	if ours {
-		e.Origin, e.Intent.Create = OriginCreated, doubt
+		e.Origin, e.Intent.Create = ledger.OriginCreated, doubt
 	}
 	planned := planRow(r.sync, r.it.Row, e, time.Now())
 	planned.OldKey, planned.New = r.it.OldKey, r.it.New
-	if r.e.Origin == OriginDeleted {
+	if r.e.Origin == ledger.OriginDeleted {
 		planned.again()
 	}
 	if !ours {
@@ -224,10 +225,10 @@ func (r *rowRun) updateOnce(ctx context.Context) (sent bool, err error) {
 	}
 	// The row may be as before when the next run comes, and the contact as it was now to become.
 	due := r.e.Events
-	r.e.Fingerprint, r.e.Events = doubtPrint, r.it.awaited(due)
+	r.e.Fingerprint, r.e.Events = ledger.Doubtful, r.it.awaited(due)
 	if !r.e.ChangedAt.IsZero() { // else the ledger does not know the contact, and the next run looks for it anew
 		if err := r.flush(ctx); err != nil {
-			r.e.Fingerprint, r.e.Events = Fingerprint{}, due
+			r.e.Fingerprint, r.e.Events = ledger.Fingerprint{}, due
 			return true, err
 		}
 	}
@@ -237,14 +238,14 @@ func (r *rowRun) updateOnce(ctx context.Context) (sent bool, err error) {
 		return err
 	})
 	if !owlat.Unknown(err) {
-		r.e.Fingerprint, r.e.Events = Fingerprint{}, due
+		r.e.Fingerprint, r.e.Events = ledger.Fingerprint{}, due
 	}
 	switch {
 	case isGone(err):
 		r.gone = true
 		return true, nil
 	case errors.Is(err, owlat.ErrConflict) && u.Email != nil:
-		return true, &rowError{class: RetryLater, category: "taken", err: err, reason: "another contact in Owlat has the row's new address: " + r.holder(ctx)}
+		return true, &rowError{class: ledger.RetryLater, category: "taken", err: err, reason: "another contact in Owlat has the row's new address: " + r.holder(ctx)}
 	case err != nil:
 		return true, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"owlatsync"
+	"owlatsync/ledger"
 )
 
 // fingerprintVersion changes whenever the same row would give another fingerprint.
@@ -23,7 +24,7 @@ type desired struct {
 	Consents    []bool                     `json:"consents,omitempty"`
 	Properties  map[string]json.RawMessage `json:"props,omitempty"`     // of events; no part of the fingerprint
 	Forgotten   bool                       `json:"forgotten,omitempty"` // the ledger forgot the person: what they consented to before is not known
-	Fingerprint Fingerprint                `json:"fp"`
+	Fingerprint ledger.Fingerprint         `json:"fp"`
 	Own         bool                       `json:"-"` // it outlives the reader's next row
 }
 
@@ -92,10 +93,10 @@ func (r *reader) read(row *owlatsync.Row) (d *desired, key, invalid string) {
 
 // Fingerprint returns the fingerprint that an entry has when the row is applied completely. The error says why the row is
 // invalid.
-func (s *Sync) Fingerprint(row *owlatsync.Row) (Fingerprint, error) {
+func (s *Sync) Fingerprint(row *owlatsync.Row) (ledger.Fingerprint, error) {
 	d, _, invalid := newReader(s).read(row)
 	if invalid != "" {
-		return Fingerprint{}, errors.New(invalid)
+		return ledger.Fingerprint{}, errors.New(invalid)
 	}
 	return d.Fingerprint, nil
 }
@@ -116,7 +117,7 @@ func tooLong(name *string) bool {
 	return name != nil && len(*name) > owlatsync.MaxName && owlatsync.UTF16Len(*name) > owlatsync.MaxName
 }
 
-func (r *reader) fingerprint(d *desired) Fingerprint {
+func (r *reader) fingerprint(d *desired) ledger.Fingerprint {
 	b := append(r.buf[:0], fingerprintVersion)
 	b = binary.LittleEndian.AppendUint64(b, r.seed)
 	b = appendText(b, &d.Key)
@@ -132,7 +133,7 @@ func (r *reader) fingerprint(d *desired) Fingerprint {
 	}
 	r.buf = b
 	sum := xxh3.Hash128(b)
-	f := Fingerprint{Hi: sum.Hi, Lo: sum.Lo}
+	f := ledger.Fingerprint{Hi: sum.Hi, Lo: sum.Lo}
 	if f.Lo == 0 { // which stands for rows that are not applied
 		f.Lo = 1
 	}

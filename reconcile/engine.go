@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 )
 
 // Engine runs syncs against one deployment with one ledger. It is safe for concurrent use; the ledger lets one run at a time.
 type Engine struct {
 	client  *owlat.Client
-	ledger  Ledger
+	ledger  ledger.Store
 	log     *slog.Logger
 	meter   *Meter
 	observe func(Event)
@@ -37,7 +38,7 @@ type Options struct {
 }
 
 // New returns an engine. The client's limiter is the budget (Invariant 5): share one client among all engines of a key.
-func New(client *owlat.Client, ledger Ledger, o Options) *Engine {
+func New(client *owlat.Client, ledger ledger.Store, o Options) *Engine {
 	e := &Engine{
 		client: client, ledger: ledger, log: o.Logger, meter: o.Meter, observe: o.Observe,
 		workers: o.Workers, spoolMemory: spoolMemory,
@@ -78,7 +79,7 @@ func (e *Engine) Plan(ctx context.Context, s Sync, each func(Decision) error) (S
 // plan makes a plan; full has all rows read.
 func (e *Engine) plan(ctx context.Context, s Sync, full bool, each func(Decision) error) (Summary, error) {
 	var summary Summary
-	_, err := e.within(ctx, &s, "plan", true, func(run *Run, quit *[]func()) error {
+	_, err := e.within(ctx, &s, "plan", true, func(run *ledger.Run, quit *[]func()) error {
 		reading, err := e.readingOf(ctx, &s, full, nil)
 		if err != nil {
 			return err
@@ -106,7 +107,7 @@ func (e *Engine) plan(ctx context.Context, s Sync, full bool, each func(Decision
 // Errors: *LockedError, *DeploymentError, *SourceError (nothing was applied), *StoppedError, ErrUnavailable, ErrInterrupted,
 // *HeldError, *MovedError, the context's error, that of Confirm, or the ledger's. Rows that failed are no error: the report counts them.
 func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Report, error) {
-	return e.within(ctx, &s, "run", !o.Full, func(run *Run, _ *[]func()) error {
+	return e.within(ctx, &s, "run", !o.Full, func(run *ledger.Run, _ *[]func()) error {
 		var like *owlatsync.Report
 		if o.Approve != 0 {
 			held, err := e.held(ctx, &s, o.Approve)
@@ -196,7 +197,7 @@ func (e *Engine) admit(ctx context.Context, p *planner, o RunOptions) error {
 
 // within surrounds the work of a run: the lock, the ledger's record of it and the clearing away of the plan. Soon says that the
 // source is read before anything else that takes long.
-func (e *Engine) within(ctx context.Context, s *Sync, mode string, soon bool, work func(*Run, *[]func()) error) (report *owlatsync.Report, err error) {
+func (e *Engine) within(ctx context.Context, s *Sync, mode string, soon bool, work func(*ledger.Run, *[]func()) error) (report *owlatsync.Report, err error) {
 	if err := s.validate(); err != nil {
 		return nil, err
 	}
@@ -214,7 +215,7 @@ func (e *Engine) within(ctx context.Context, s *Sync, mode string, soon bool, wo
 	if err := e.buryDead(ctx, s.Name); err != nil {
 		return nil, err
 	}
-	run := Run{Sync: s.Name, Mode: mode, Started: time.Now(), Status: StatusRunning}
+	run := ledger.Run{Sync: s.Name, Mode: mode, Started: time.Now(), Status: ledger.StatusRunning}
 	if run.ID, err = e.ledger.BeginRun(ctx, run); err != nil {
 		return nil, fmt.Errorf("record the run: %w", err)
 	}
@@ -235,7 +236,7 @@ func (e *Engine) within(ctx context.Context, s *Sync, mode string, soon bool, wo
 	run.Status, run.Message = status(workErr, run.Report)
 	ctx = context.WithoutCancel(ctx) // the record is made even of an aborted run
 	endErr := e.ledger.EndRun(ctx, run)
-	if run.Status != StatusHeld {
+	if run.Status != ledger.StatusHeld {
 		endErr = errors.Join(endErr, e.ledger.Unspool(ctx, run.ID))
 	}
 	if endErr != nil {
@@ -261,10 +262,10 @@ func (e *Engine) buryDead(ctx context.Context, sync string) error {
 		return fmt.Errorf("read the runs: %w", err)
 	}
 	for _, run := range runs {
-		if run.Status != StatusRunning {
+		if run.Status != ledger.StatusRunning {
 			continue
 		}
-		run.Status, run.Message = StatusDied, "its process ended without a word"
+		run.Status, run.Message = ledger.StatusDied, "its process ended without a word"
 		if err := e.ledger.EndRun(ctx, run); err != nil {
 			return fmt.Errorf("record the run: %w", err)
 		}
@@ -284,18 +285,18 @@ func untold(r *owlatsync.Report) int {
 func status(err error, r *owlatsync.Report) (status, message string) {
 	switch {
 	case err == nil && r.Outcomes[owlatsync.Failed] > 0:
-		return StatusFailedRows, ""
+		return ledger.StatusFailedRows, ""
 	case err == nil:
-		return StatusOK, ""
+		return ledger.StatusOK, ""
 	case errors.Is(err, ErrHeld):
-		return StatusHeld, err.Error()
+		return ledger.StatusHeld, err.Error()
 	case errors.Is(err, ErrInterrupted), errors.Is(err, context.Canceled):
-		return StatusInterrupted, ""
+		return ledger.StatusInterrupted, ""
 	}
 	if _, ok := errors.AsType[*StoppedError](err); ok || errors.Is(err, ErrUnavailable) {
-		return StatusStopped, err.Error()
+		return ledger.StatusStopped, err.Error()
 	}
-	return StatusError, err.Error()
+	return ledger.StatusError, err.Error()
 }
 
 func (e *Engine) planner(s *Sync, r *reading, run int64, emit func(Event)) *planner {

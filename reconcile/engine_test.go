@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
@@ -429,7 +430,7 @@ func TestALedgerServesOneDeployment(t *testing.T) {
 	s := w.sync
 	s.Source = rows{}
 	_, err = reconcile.New(client, w.ledger, reconcile.Options{}).Run(t.Context(), s, reconcile.RunOptions{})
-	var other *reconcile.DeploymentError
+	var other *ledger.DeploymentError
 	if !errors.As(err, &other) || !strings.Contains(err.Error(), "https://owlat.example/base") {
 		t.Errorf("error %v", err)
 	}

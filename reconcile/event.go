@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 )
 
 // Event is what an engine tells while it works: Scanned, Listing, Planned, Admitted or RowDone.
@@ -58,7 +59,7 @@ func (d Decision) AddressHash() string {
 	if d.address == "" {
 		return ""
 	}
-	return fmt.Sprintf("%08x", uint32(HashText(owlatsync.LowerAddress(owlatsync.Trim(d.address)))))
+	return fmt.Sprintf("%08x", uint32(ledger.HashText(owlatsync.LowerAddress(owlatsync.Trim(d.address)))))
 }
 
 // Summary is a plan in numbers. Before the run, its outcomes say what is expected.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
@@ -242,9 +243,9 @@ func TestAForgottenPersonIsNoNewContactAfterAKill(t *testing.T) {
 	w.forget("a@example.com")
 	w.call("POST", "/contacts", `{"email":"a@example.com","firstName":"A"}`)
 	now := time.Now()
-	err := w.ledger.Record(t.Context(), reconcile.Record{Sync: "users", Entry: &reconcile.Entry{
+	err := w.ledger.Record(t.Context(), ledger.Record{Sync: "users", Entry: &ledger.Entry{
 		Key: "1", ContactID: w.contact("a@example.com").ID, Email: "a@example.com", Identity: "a@example.com", FirstName: "A",
-		Origin: reconcile.OriginCreated, Intent: reconcile.Intent{Create: now}, FirstSeen: now,
+		Origin: ledger.OriginCreated, Intent: ledger.Intent{Create: now}, FirstSeen: now,
 	}})
 	if err != nil {
 		t.Fatal(err)

@@ -8,20 +8,7 @@ import (
 	"strings"
 
 	"owlatsync"
-)
-
-// Statuses of a run in the ledger.
-const (
-	StatusRunning     = "running"
-	StatusOK          = "ok"
-	StatusFailedRows  = "failed rows"
-	StatusStopped     = "stopped"
-	StatusInterrupted = "interrupted"
-	StatusHeld        = "held"       // by a guard; the plan is kept
-	StatusApproved    = "approved"   // was held, and its plan applied by another run
-	StatusSuperseded  = "superseded" // was held, and a later run made its plan moot
-	StatusDied        = "died"       // its process was killed, or its machine stopped
-	StatusError       = "error"
+	"owlatsync/ledger"
 )
 
 // compared passes the steps that a plan sends, with what it is compared by: the hash of the step's name, and that of its outcome
@@ -43,7 +30,7 @@ func compared(steps func(phase int) iter.Seq2[step, error], only []string, each 
 			for _, c := range st.Changes {
 				fmt.Fprintf(&b, "\x00%q", c)
 			}
-			each(st, HashText(fmt.Sprintf("%s\x00%v", st.Row.Key, st.Partial)), HashText(b.String()))
+			each(st, ledger.HashText(fmt.Sprintf("%s\x00%v", st.Row.Key, st.Partial)), ledger.HashText(b.String()))
 		}
 	}
 	return nil
@@ -90,7 +77,7 @@ func (e *Engine) unmoved(ctx context.Context, held int64, plan *spool, part Part
 }
 
 // held returns the run if it is held.
-func (e *Engine) held(ctx context.Context, s *Sync, id int64) (*Run, error) {
+func (e *Engine) held(ctx context.Context, s *Sync, id int64) (*ledger.Run, error) {
 	runs, err := e.ledger.Runs(ctx, s.Name, 0)
 	if err != nil {
 		return nil, fmt.Errorf("read the runs: %w", err)
@@ -99,7 +86,7 @@ func (e *Engine) held(ctx context.Context, s *Sync, id int64) (*Run, error) {
 		if runs[i].ID != id {
 			continue
 		}
-		if runs[i].Status != StatusHeld {
+		if runs[i].Status != ledger.StatusHeld {
 			return nil, fmt.Errorf("run %d of sync %q is not held: it ended as %q", id, s.Name, runs[i].Status)
 		}
 		return &runs[i], nil
@@ -123,9 +110,9 @@ func (e *Engine) settleHeld(ctx context.Context, s *Sync, approved int64, change
 				continue
 			}
 		}
-		run.Status = StatusSuperseded
+		run.Status = ledger.StatusSuperseded
 		if run.ID == approved {
-			run.Status = StatusApproved
+			run.Status = ledger.StatusApproved
 		}
 		if err := e.ledger.EndRun(ctx, run); err != nil {
 			return fmt.Errorf("record the run: %w", err)

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"owlatsync"
+	"owlatsync/ledger"
 )
 
 // Incremental is a Source that knows when its rows changed.
@@ -74,7 +75,7 @@ func (p *planner) scanChanges(ctx context.Context) error {
 	for _, key := range slices.Concat(p.reading.bookmark.Again, p.only) {
 		in.ask[key] = true
 	}
-	p.reading.scan.Again, p.met = in.again, make(map[string]*Entry)
+	p.reading.scan.Again, p.met = in.again, make(map[string]*ledger.Entry)
 	rd := newReader(p.sync)
 	for row, err := range p.rows(ctx) {
 		if err != nil {
@@ -88,7 +89,7 @@ func (p *planner) scanChanges(ctx context.Context) error {
 			p.emit(Scanned{Rows: p.scan.rows})
 		}
 		d, key, invalid := rd.read(row)
-		in.asked[HashText(key)] = struct{}{}
+		in.asked[ledger.HashText(key)] = struct{}{}
 		in.batch = append(in.batch, sighting{d: d.clone(), key: key, position: row.Position, address: row.Email.Value, invalid: invalid})
 		if len(in.batch) == spoolBatch {
 			if err := in.judge(ctx); err != nil {
@@ -111,7 +112,7 @@ func (in *increment) again(ctx context.Context) ([]string, error) {
 	}
 	var keys []string
 	for _, key := range slices.Sorted(maps.Keys(in.ask)) {
-		hash := HashText(key)
+		hash := ledger.HashText(key)
 		if _, asked := in.asked[hash]; !asked {
 			in.asked[hash] = struct{}{}
 			keys = append(keys, key)
@@ -188,8 +189,8 @@ func (in *increment) judge(ctx context.Context) error {
 const metMost = 20_000
 
 // entries returns the sync's entries with the given keys. Those of changed rows are known from the scan.
-func (p *planner) entries(ctx context.Context, keys []string) (map[string]*Entry, error) {
-	found := make(map[string]*Entry, len(keys))
+func (p *planner) entries(ctx context.Context, keys []string) (map[string]*ledger.Entry, error) {
+	found := make(map[string]*ledger.Entry, len(keys))
 	var others []string
 	for _, key := range keys {
 		e, met := p.met[key]

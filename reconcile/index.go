@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/bits"
+
+	"owlatsync/ledger"
 )
 
 // index is the ledger's side of the diff: for every entry of a sync the hash of its key and half of its fingerprint, about
@@ -54,7 +56,7 @@ func (b *bitSet) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
 const indexAhead = 1024
 
 // loadIndex begins to read the index. stop must be called when the index is no longer needed.
-func loadIndex(ctx context.Context, l Ledger, sync string) *index {
+func loadIndex(ctx context.Context, l ledger.Store, sync string) *index {
 	ctx, cancel := context.WithCancel(ctx)
 	coming := make(chan *indexPage, indexAhead)
 	ix := &index{coming: coming, cancel: cancel}
@@ -73,10 +75,10 @@ func newIndex() *index {
 }
 
 // add takes in entries whose keys' hashes the index does not have.
-func (ix *index) add(entries map[string]*Entry) {
+func (ix *index) add(entries map[string]*ledger.Entry) {
 	for _, e := range entries {
-		if hash := HashText(e.Key); ix.find(hash, e.Fingerprint.Lo) == unknown {
-			ix.put(IndexEntry{KeyHash: hash, Print: e.Fingerprint.Lo, Blank: e.Email == ""})
+		if hash := ledger.HashText(e.Key); ix.find(hash, e.Fingerprint.Lo) == unknown {
+			ix.put(ledger.IndexEntry{KeyHash: hash, Print: e.Fingerprint.Lo, Blank: e.Email == ""})
 		}
 	}
 }
@@ -85,7 +87,7 @@ func (ix *index) add(entries map[string]*Entry) {
 // has none, the row joins the index, which must be complete.
 func (ix *index) await(at int, key, address uint64) {
 	if at == unknown {
-		at = ix.put(IndexEntry{KeyHash: key})
+		at = ix.put(ledger.IndexEntry{KeyHash: key})
 		ix.fresh++
 	}
 	ix.mark(at).print = address
@@ -98,7 +100,7 @@ func (ix *index) await(at int, key, address uint64) {
 func (ix *index) awaits(at int) bool { return ix.pages[at>>pageBits].plan.has(at % pageSize) }
 
 // put appends an entry to an index that is complete.
-func (ix *index) put(e IndexEntry) (at int) {
+func (ix *index) put(e ledger.IndexEntry) (at int) {
 	if ix.size%pageSize == 0 {
 		ix.pages = append(ix.pages, new(indexPage))
 	}
@@ -114,7 +116,7 @@ func (ix *index) put(e IndexEntry) (at int) {
 }
 
 // put appends an entry to a page that has room.
-func (p *indexPage) put(e IndexEntry) {
+func (p *indexPage) put(e ledger.IndexEntry) {
 	p.marks[p.n] = indexMark{e.KeyHash, e.Print}
 	if e.Blank {
 		p.blank.set(p.n)
@@ -122,7 +124,7 @@ func (p *indexPage) put(e IndexEntry) {
 	p.n++
 }
 
-func readIndex(ctx context.Context, l Ledger, sync string, to chan<- *indexPage) error {
+func readIndex(ctx context.Context, l ledger.Store, sync string, to chan<- *indexPage) error {
 	send := func(p *indexPage) error {
 		select {
 		case to <- p:

@@ -9,24 +9,25 @@ import (
 	"testing"
 
 	"owlatsync"
+	"owlatsync/ledger"
 )
 
 // indexed is a ledger that has nothing but an index.
 type indexed struct {
-	Ledger
-	entries []IndexEntry
+	ledger.Store
+	entries []ledger.IndexEntry
 	err     error // after the entries
 }
 
-func (l *indexed) Index(ctx context.Context, _ string) iter.Seq2[IndexEntry, error] {
-	return func(yield func(IndexEntry, error) bool) {
+func (l *indexed) Index(ctx context.Context, _ string) iter.Seq2[ledger.IndexEntry, error] {
+	return func(yield func(ledger.IndexEntry, error) bool) {
 		for _, e := range l.entries {
 			if !yield(e, nil) {
 				return
 			}
 		}
 		if err := errors.Join(l.err, ctx.Err()); err != nil {
-			yield(IndexEntry{}, err)
+			yield(ledger.IndexEntry{}, err)
 		}
 	}
 }
@@ -48,7 +49,7 @@ func indexOf(t testing.TB, n int) *indexed {
 		if invalid != "" {
 			t.Fatal(invalid)
 		}
-		l.entries = append(l.entries, IndexEntry{KeyHash: HashText(d.Key), Print: d.Fingerprint.Lo})
+		l.entries = append(l.entries, ledger.IndexEntry{KeyHash: ledger.HashText(d.Key), Print: d.Fingerprint.Lo})
 	}
 	return l
 }
@@ -86,7 +87,7 @@ func TestIndexFindsEveryEntryInAnyOrder(t *testing.T) {
 		if name == "in order" && ix.slots != nil {
 			t.Errorf("%s: entries were looked up by hash", name)
 		}
-		if at := ix.find(HashText("stranger"), 0); at != unknown {
+		if at := ix.find(ledger.HashText("stranger"), 0); at != unknown {
 			t.Errorf("%s: a stranger is found at %d", name, at)
 		}
 		ix.stop()
@@ -98,9 +99,9 @@ func TestIndexTellsKeysOfOneHashApart(t *testing.T) {
 	const hash = 0xFFFF_FFFF_FFFF_FFFF // whose search goes round the end of the table
 	var l indexed
 	for i := range uint64(5) {
-		l.entries = append(l.entries, IndexEntry{KeyHash: hash, Print: i + 1})
+		l.entries = append(l.entries, ledger.IndexEntry{KeyHash: hash, Print: i + 1})
 	}
-	l.entries = append(l.entries, IndexEntry{KeyHash: hash - 1, Blank: true, Print: 9})
+	l.entries = append(l.entries, ledger.IndexEntry{KeyHash: hash - 1, Blank: true, Print: 9})
 	ix := loadIndex(t.Context(), &l, "users")
 	defer ix.stop()
 	if err := ix.complete(); err != nil {
@@ -150,7 +151,7 @@ func TestUnchangedRowsAllocateNothing(t *testing.T) {
 	rd, row := newReader(&Sync{Name: "users"}), testRow(17)
 	pass := func() {
 		d, key, _ := rd.read(row)
-		at, err := ix.locate(HashText(key), d.Fingerprint.Lo)
+		at, err := ix.locate(ledger.HashText(key), d.Fingerprint.Lo)
 		if err != nil || at != 17 || ix.mark(at).print != d.Fingerprint.Lo {
 			t.Fatalf("found at %d, %v", at, err)
 		}
@@ -204,7 +205,7 @@ func BenchmarkDiff(b *testing.B) {
 				ix := loadIndex(b.Context(), l, "users")
 				for _, row := range rows {
 					d, key, _ := rd.read(row)
-					at, err := ix.locate(HashText(key), d.Fingerprint.Lo)
+					at, err := ix.locate(ledger.HashText(key), d.Fingerprint.Lo)
 					if err != nil || at == unknown || ix.mark(at).print != d.Fingerprint.Lo {
 						b.Fatal(at, err)
 					}

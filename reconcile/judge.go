@@ -1,6 +1,9 @@
 package reconcile
 
-import "owlatsync"
+import (
+	"owlatsync"
+	"owlatsync/ledger"
+)
 
 // Judge tells of the rows of one scan which would not be sent. It is not safe for concurrent use and holds 16 bytes and more
 // of every row.
@@ -31,7 +34,7 @@ func (j *Judge) Row(row *owlatsync.Row) (outcome owlatsync.Outcome, why string) 
 }
 
 func first(seen map[uint64]struct{}, text string) bool {
-	hash := HashText(text)
+	hash := ledger.HashText(text)
 	_, known := seen[hash]
 	seen[hash] = struct{}{}
 	return !known

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 )
 
@@ -14,7 +15,7 @@ import (
 func (r *rowRun) removeTopic(ctx context.Context, topic string) error {
 	m := r.e.Membership(topic)
 	before := *m
-	m.State, m.Consent, m.At = MemberLeaving, r.it.Missing && m.Consent, time.Now()
+	m.State, m.Consent, m.At = ledger.MemberLeaving, r.it.Missing && m.Consent, time.Now()
 	if err := r.flush(ctx); err != nil {
 		*m = before
 		return err
@@ -31,9 +32,9 @@ func (r *rowRun) removeTopic(ctx context.Context, topic string) error {
 		}
 		return err
 	}
-	m.State, m.At = MemberLeft, time.Now()
+	m.State, m.At = ledger.MemberLeft, time.Now()
 	if !r.it.Missing {
-		m.Consent, m.State = false, MemberOut
+		m.Consent, m.State = false, ledger.MemberOut
 	}
 	if removed {
 		r.mu.Lock()
@@ -55,12 +56,12 @@ func (r *rowRun) addTopic(ctx context.Context, topic string) error {
 	bad := r.badTopics[topic]
 	r.mu.Unlock()
 	if bad {
-		m.State = MemberWanted
+		m.State = ledger.MemberWanted
 		return r.noTopic(topic, errNoTopic)
 	}
-	m.State, m.At = MemberSent, time.Now()
+	m.State, m.At = ledger.MemberSent, time.Now()
 	if err := r.flush(ctx); err != nil {
-		m.State = MemberWanted
+		m.State = ledger.MemberWanted
 		return err
 	}
 	var err error
@@ -94,17 +95,17 @@ func (r *rowRun) addTopic(ctx context.Context, topic string) error {
 	m = r.e.Membership(topic) // where it is now
 	switch {
 	case err == nil:
-		m.State, m.At = MemberAdded, time.Now()
+		m.State, m.At = ledger.MemberAdded, time.Now()
 		r.mu.Lock()
 		r.report.Memberships.Added++
 		r.mu.Unlock()
 		r.event("topic added", topic)
 		return nil
 	case isGone(err):
-		m.State = MemberWanted
+		m.State = ledger.MemberWanted
 		return r.whoIsGone(ctx, topic, err)
 	case !lost, errors.Is(err, errNoTopic):
-		m.State = MemberWanted
+		m.State = ledger.MemberWanted
 	}
 	return err
 }
@@ -119,7 +120,7 @@ func (r *rowRun) whoIsGone(ctx context.Context, topic string, notFound error) er
 	if err == nil {
 		return r.noTopic(topic, notFound)
 	}
-	return &rowError{class: RetryLater, category: "topic", reason: fmt.Sprintf("Owlat has either no topic %s or the contact no more", topic), err: notFound}
+	return &rowError{class: ledger.RetryLater, category: "topic", reason: fmt.Sprintf("Owlat has either no topic %s or the contact no more", topic), err: notFound}
 }
 
 // pause waits, and reports false when the context ended first.

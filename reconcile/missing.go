@@ -7,22 +7,23 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 )
 
 // planMissing returns the step for the entry of a row that has left the source, nil if there is none to take. Others are
 // further entries, mostly of other syncs, for the same contact, from which nothing is taken. It is pure.
-func planMissing(s *Sync, e *Entry, others []Holder, now time.Time) *item {
-	if e.ContactID == "" || e.Origin == OriginGone || s.OnMissing == MissingKeep || s.OnMissing == "" {
+func planMissing(s *Sync, e *ledger.Entry, others []ledger.Holder, now time.Time) *item {
+	if e.ContactID == "" || e.Origin == ledger.OriginGone || s.OnMissing == MissingKeep || s.OnMissing == "" {
 		return nil
 	}
 	it := &item{Row: &desired{Key: e.Key, Email: e.Email}, Entry: e, Outcome: owlatsync.Removed, Missing: true}
-	if f := e.Failure; f != nil && f.Fingerprint == missingPrint && (f.Parked || now.Before(f.NextTry)) {
+	if f := e.Failure; f != nil && f.Fingerprint == ledger.OfAbsence && (f.Parked || now.Before(f.NextTry)) {
 		return nil
 	}
 	if s.OnMissing == MissingDelete {
 		switch {
-		case e.Origin != OriginCreated && e.Origin != OriginDeleting:
+		case e.Origin != ledger.OriginCreated && e.Origin != ledger.OriginDeleting:
 			it.Reason = "the contact was in Owlat before the sync and is not deleted: it leaves the topics"
 		case len(others) > 0:
 			it.Reason = fmt.Sprintf("%s of sync %q has the contact too and it is not deleted: it leaves the topics of this one", rowName(others[0].Entry.Key), others[0].Sync)
@@ -33,7 +34,7 @@ func planMissing(s *Sync, e *Entry, others []Holder, now time.Time) *item {
 	}
 	for _, t := range s.Topics {
 		m := e.Membership(t.ID)
-		if m != nil && m.removable() && m.State != MemberOut && !wanted(others, t.ID) {
+		if m != nil && removable(m) && m.State != ledger.MemberOut && !wanted(others, t.ID) {
 			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: t.ID})
 		}
 	}
@@ -43,12 +44,9 @@ func planMissing(s *Sync, e *Entry, others []Holder, now time.Time) *item {
 	return it
 }
 
-// missingPrint marks failures of what followed from a row's absence.
-var missingPrint = Fingerprint{Hi: 1}
-
-func wanted(others []Holder, topic string) bool {
+func wanted(others []ledger.Holder, topic string) bool {
 	for _, h := range others {
-		if m := h.Entry.Membership(topic); m != nil && m.Consent && !m.absent() && m.State != MemberOptedOut {
+		if m := h.Entry.Membership(topic); m != nil && m.Consent && !absent(m) && m.State != ledger.MemberOptedOut {
 			return true
 		}
 	}
@@ -68,12 +66,12 @@ func (p *planner) planAbsent(ctx context.Context) error {
 		// A row that could not be told apart may be one of the absent.
 		return nil
 	}
-	batch := make([]*Entry, 0, spoolBatch)
+	batch := make([]*ledger.Entry, 0, spoolBatch)
 	for e, err := range p.ledger.All(ctx, p.sync.Name) {
 		if err != nil {
 			return fmt.Errorf("read the ledger: %w", err)
 		}
-		keyHash := HashText(e.Key)
+		keyHash := ledger.HashText(e.Key)
 		at := p.scan.ix.find(keyHash, e.Fingerprint.Lo)
 		if _, moved := p.moved[keyHash]; moved || at != unknown && p.scan.ix.saw(at) {
 			continue
@@ -88,7 +86,7 @@ func (p *planner) planAbsent(ctx context.Context) error {
 	return p.absentBatch(ctx, batch)
 }
 
-func (p *planner) absentBatch(ctx context.Context, batch []*Entry) error {
+func (p *planner) absentBatch(ctx context.Context, batch []*ledger.Entry) error {
 	var ids []string
 	for _, e := range batch {
 		if e.ContactID != "" {
@@ -99,9 +97,9 @@ func (p *planner) absentBatch(ctx context.Context, batch []*Entry) error {
 	if err != nil {
 		return fmt.Errorf("read the ledger: %w", err)
 	}
-	others := make(map[string][]Holder)
+	others := make(map[string][]ledger.Holder)
 	for _, h := range sharers {
-		if h.Entry.Origin != OriginGone {
+		if h.Entry.Origin != ledger.OriginGone {
 			others[h.Entry.ContactID] = append(others[h.Entry.ContactID], h)
 		}
 	}
@@ -109,8 +107,8 @@ func (p *planner) absentBatch(ctx context.Context, batch []*Entry) error {
 		if p.unsettled[e.Key] != "" {
 			continue
 		}
-		elsewhere := slices.DeleteFunc(slices.Clone(others[e.ContactID]), func(h Holder) bool { return h.Sync == p.sync.Name && h.Entry.Key == e.Key })
-		if f := e.Failure; f != nil && f.Fingerprint == missingPrint && !f.Parked && p.now.Before(f.NextTry) {
+		elsewhere := slices.DeleteFunc(slices.Clone(others[e.ContactID]), func(h ledger.Holder) bool { return h.Sync == p.sync.Name && h.Entry.Key == e.Key })
+		if f := e.Failure; f != nil && f.Fingerprint == ledger.OfAbsence && !f.Parked && p.now.Before(f.NextTry) {
 			p.reading.again.waits(f.NextTry)
 		}
 		if it := planMissing(p.sync, e, elsewhere, p.now); it != nil {
@@ -146,39 +144,39 @@ func (r *rowRun) remove(ctx context.Context) error {
 			}
 		}
 	}
-	r.e.Fingerprint, r.e.Failure = Fingerprint{}, nil
+	r.e.Fingerprint, r.e.Failure = ledger.Fingerprint{}, nil
 	return nil
 }
 
 // forgone returns what is left of an entry whose contact was deleted in Owlat and is to be created again.
-func forgone(e *Entry) *Entry {
+func forgone(e *ledger.Entry) *ledger.Entry {
 	again := deleted(e)
 	again.Failure = e.Failure
 	return again
 }
 
 // others returns the further entries for the contact.
-func (r *rowRun) others(ctx context.Context) ([]Holder, error) {
+func (r *rowRun) others(ctx context.Context) ([]ledger.Holder, error) {
 	holders, err := r.engine.ledger.Sharers(ctx, []string{r.e.ContactID})
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", err)
 	}
-	return slices.DeleteFunc(holders, func(h Holder) bool {
-		return h.Entry.Origin == OriginGone || h.Sync == r.sync.Name && h.Entry.Key == r.e.Key
+	return slices.DeleteFunc(holders, func(h ledger.Holder) bool {
+		return h.Entry.Origin == ledger.OriginGone || h.Sync == r.sync.Name && h.Entry.Key == r.e.Key
 	}), nil
 }
 
 // delete removes the contact for good. That it is gone already comes to the same. That it is about to is recorded first, so
 // that a row which comes back is not taken to be in step.
 func (r *rowRun) delete(ctx context.Context) error {
-	r.e.Origin, r.e.Fingerprint = OriginDeleting, doubtPrint
+	r.e.Origin, r.e.Fingerprint = ledger.OriginDeleting, ledger.Doubtful
 	err := r.flush(ctx)
 	if err == nil {
 		err = call(ctx, func() error { return r.engine.client.Contacts.Delete(ctx, r.e.ContactID) })
 	}
 	if err != nil && !isGone(err) {
 		if !owlat.Unknown(err) {
-			r.e.Origin, r.e.Fingerprint = OriginCreated, Fingerprint{}
+			r.e.Origin, r.e.Fingerprint = ledger.OriginCreated, ledger.Fingerprint{}
 		}
 		return err
 	}
@@ -189,14 +187,14 @@ func (r *rowRun) delete(ctx context.Context) error {
 
 // deleted returns what the ledger keeps of an entry whose contact is no more: that it left its topics, since the deletion may
 // have been an opt-out, and that nothing is left to take it off.
-func deleted(e *Entry) *Entry {
-	kept := &Entry{Key: e.Key, Origin: OriginDeleted, FirstSeen: e.FirstSeen, Memberships: slices.Clone(e.Memberships)}
+func deleted(e *ledger.Entry) *ledger.Entry {
+	kept := &ledger.Entry{Key: e.Key, Origin: ledger.OriginDeleted, FirstSeen: e.FirstSeen, Memberships: slices.Clone(e.Memberships)}
 	for i := range kept.Memberships {
 		switch m := &kept.Memberships[i]; {
 		case !m.Consent:
-			m.State = MemberOut
-		case m.State != MemberOptedOut && m.State != MemberLeft:
-			m.State, m.At = MemberLeft, time.Now()
+			m.State = ledger.MemberOut
+		case m.State != ledger.MemberOptedOut && m.State != ledger.MemberLeft:
+			m.State, m.At = ledger.MemberLeft, time.Now()
 		}
 	}
 	return kept

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
 )
@@ -166,8 +167,8 @@ func (m *model) longUnknown(log *runLog, row reconcile.RowDone) bool {
 	if row.Category == "unsure" {
 		return true
 	}
-	lostNow := func(x reconcile.EventMark) bool { return x.State == reconcile.EventUnknown && !x.At.Before(log.from) }
-	return row.Category == "event" && !slices.ContainsFunc(m.entries(log.sync), func(e *reconcile.Entry) bool {
+	lostNow := func(x ledger.EventMark) bool { return x.State == ledger.EventUnknown && !x.At.Before(log.from) }
+	return row.Category == "event" && !slices.ContainsFunc(m.entries(log.sync), func(e *ledger.Entry) bool {
 		return e.Key == row.Key && slices.ContainsFunc(e.Events, lostNow)
 	})
 }
@@ -386,11 +387,11 @@ func (m *model) checkLedger(log *runLog) {
 			if values := valuesOf(e.Email, e.FirstName, e.LastName); !slices.Contains(m.written[e.ContactID], values) {
 				m.fail("the ledger says that the contact of row %s is %s, which it never was: %q", e.Key, values, m.written[e.ContactID])
 			}
-			if e.Origin == reconcile.OriginCreated && m.creator(e.ContactID) != s {
+			if e.Origin == ledger.OriginCreated && m.creator(e.ContactID) != s {
 				m.fail("the ledger says that sync %s created the contact of row %s, which it did not", s.Name, e.Key)
 			}
 			for _, x := range e.Memberships {
-				if x.State == reconcile.MemberAdded && !member[e.ContactID+x.Topic] {
+				if x.State == ledger.MemberAdded && !member[e.ContactID+x.Topic] {
 					m.fail("the ledger says that row %s was added to topic %d, which it never was", e.Key, slices.Index(m.topics, x.Topic))
 				}
 			}
@@ -430,7 +431,7 @@ func (m *model) checkEvents(log *runLog) {
 					foreign[r.contact]++
 				}
 			case !r.unknown():
-			case r.Route == owlattest.RouteEvents && strings.HasSuffix(jsonField(r.Body, "eventName"), string(reconcile.OnAppears)):
+			case r.Route == owlattest.RouteEvents && strings.HasSuffix(jsonField(r.Body, "eventName"), string(ledger.OnAppears)):
 				sent[event{name: jsonField(r.Body, "eventName"), address: jsonField(r.Body, "email")}]++
 			case r.Route == owlattest.RouteEvents:
 				sent[event{name: jsonField(r.Body, "eventName"), contact: r.contact}]++
@@ -442,9 +443,9 @@ func (m *model) checkEvents(log *runLog) {
 	for e, n := range sent {
 		due := 0
 		switch {
-		case strings.HasSuffix(e.name, string(reconcile.OnCreated)):
+		case strings.HasSuffix(e.name, string(ledger.OnCreated)):
 			due = m.creations(log.sync, e.contact)
-		case strings.HasSuffix(e.name, string(reconcile.OnAppears)):
+		case strings.HasSuffix(e.name, string(ledger.OnAppears)):
 			due = m.appearances(log.sync, e.address)
 		default:
 			due = m.concerning(e.contact, updates)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
 )
@@ -113,16 +114,16 @@ func (m *model) converge(repaired, whole bool) (ok, read bool) {
 
 // foundGone reports whether the run found out of a contact that it is gone, so that the next one is to create it again.
 func (m *model) foundGone(log *runLog) bool {
-	return log.config.OnRemoteDelete == reconcile.RemoteDeleteRecreate && slices.ContainsFunc(m.entries(log.sync), func(e *reconcile.Entry) bool {
-		return e.Origin == reconcile.OriginGone && !slices.ContainsFunc(log.before, func(b *reconcile.Entry) bool {
-			return b.Origin == reconcile.OriginGone && b.ContactID == e.ContactID && b.Key == e.Key
+	return log.config.OnRemoteDelete == reconcile.RemoteDeleteRecreate && slices.ContainsFunc(m.entries(log.sync), func(e *ledger.Entry) bool {
+		return e.Origin == ledger.OriginGone && !slices.ContainsFunc(log.before, func(b *ledger.Entry) bool {
+			return b.Origin == ledger.OriginGone && b.ContactID == e.ContactID && b.Key == e.Key
 		})
 	})
 }
 
 // checkRows compares Owlat with each row that the run says is in step, and looks for the cause where it says otherwise.
 func (m *model) checkRows(log *runLog, repaired, settled bool) {
-	entries := make(map[string]*reconcile.Entry)
+	entries := make(map[string]*ledger.Entry)
 	for _, e := range m.entries(log.sync) {
 		entries[e.Key] = e
 	}
@@ -168,7 +169,7 @@ func (m *model) person(id int) *person {
 
 // checkDuplicate: another row of the source with the same key or address counts, or holds the contact with the address,
 // although its own is invalid now.
-func (m *model) checkDuplicate(log *runLog, i int, entries map[string]*reconcile.Entry) {
+func (m *model) checkDuplicate(log *runLog, i int, entries map[string]*ledger.Entry) {
 	for j, other := range log.rows {
 		if e := entries[keyOf(&log.config, other)]; j != i && e != nil && e.Email == normal(log.rows[i].Email.Value) {
 			return
@@ -206,7 +207,7 @@ func (m *model) deletedBy(contact string) *modelSync {
 }
 
 // checkFailed: a row that fails although nothing goes wrong has a cause that only a person can remove.
-func (m *model) checkFailed(log *runLog, i int, e *reconcile.Entry, entries map[string]*reconcile.Entry, repaired bool) {
+func (m *model) checkFailed(log *runLog, i int, e *ledger.Entry, entries map[string]*ledger.Entry, repaired bool) {
 	address := normal(log.rows[i].Email.Value)
 	holder, held := m.server.Contact(address)
 	switch {
@@ -271,7 +272,7 @@ func (m *model) identity(contact string) string {
 }
 
 // checkContact compares the contact of a row that is in step with what the row and the policies say.
-func (m *model) checkContact(log *runLog, i int, e *reconcile.Entry, repaired bool) {
+func (m *model) checkContact(log *runLog, i int, e *ledger.Entry, repaired bool) {
 	c, ok := m.server.Contact(e.ContactID)
 	if !ok {
 		if repaired || m.deletedBy(e.ContactID) == log.sync {
@@ -309,7 +310,7 @@ func (m *model) checkValue(i int, field string, c owlattest.ContactState, got, w
 
 // checkMembership checks that the contact is on the topic if a run owed it that and nobody took it off since, and not if
 // the row does not consent and a run had put it there.
-func (m *model) checkMembership(log *runLog, i, at, topic int, e *reconcile.Entry, c owlattest.ContactState) {
+func (m *model) checkMembership(log *runLog, i, at, topic int, e *ledger.Entry, c owlattest.ContactState) {
 	id := m.topics[topic]
 	member := slices.Contains(c.Topics, id)
 	history := m.server.History("")
@@ -339,7 +340,7 @@ func (m *model) checkMembership(log *runLog, i, at, topic int, e *reconcile.Entr
 		}
 		return
 	}
-	if x := e.Membership(id); member || x != nil && x.State == reconcile.MemberUnsure {
+	if x := e.Membership(id); member || x != nil && x.State == ledger.MemberUnsure {
 		return
 	}
 	if run := by(out); out > added && run != nil && run.sync == log.sync && run.isFor(c.ID, log.people[i]) &&
@@ -354,7 +355,7 @@ func (m *model) checkMembership(log *runLog, i, at, topic int, e *reconcile.Entr
 
 // owed returns since when, in the history, the row's consent was to be acted on: since the contact was created for it, or
 // since the run that last settled the row without a consent. It is negative if never.
-func (m *model) owed(log *runLog, i, at, topic int, e *reconcile.Entry, c owlattest.ContactState) int {
+func (m *model) owed(log *runLog, i, at, topic int, e *ledger.Entry, c owlattest.ContactState) int {
 	since := -1
 	id := log.people[i]
 	key := keyOf(&log.config, log.rows[i])
@@ -437,7 +438,7 @@ func (m *model) checkAbsent(log *runLog) {
 	}
 	for _, e := range m.entries(log.sync) {
 		c, ok := m.server.Contact(e.ContactID)
-		if present[e.Key] || e.ContactID == "" || !ok || e.Origin == reconcile.OriginGone || m.shared(log.sync, e) {
+		if present[e.Key] || e.ContactID == "" || !ok || e.Origin == ledger.OriginGone || m.shared(log.sync, e) {
 			continue
 		}
 		if log.config.OnMissing == reconcile.MissingDelete && m.creator(c.ID) == log.sync {
@@ -455,7 +456,7 @@ func (m *model) checkAbsent(log *runLog) {
 }
 
 // shared reports whether another entry has the contact.
-func (m *model) shared(s *modelSync, e *reconcile.Entry) bool {
+func (m *model) shared(s *modelSync, e *ledger.Entry) bool {
 	for _, other := range m.syncs {
 		for key, id := range m.bindings(other) {
 			if id == e.ContactID && (other != s || key != e.Key) {

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"sync"
 
-	"owlatsync/reconcile"
+	"owlatsync/ledger"
 )
 
 // breakKind is how a run is broken off.
@@ -133,40 +133,40 @@ func (t fusedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 // fusedLedger is a ledger that ends with the process.
 type fusedLedger struct {
 	*fuse
-	reconcile.Ledger
+	ledger.Store
 }
 
-func (l fusedLedger) Record(ctx context.Context, records ...reconcile.Record) error {
-	return l.write(func() error { return l.Ledger.Record(ctx, records...) })
+func (l fusedLedger) Record(ctx context.Context, records ...ledger.Record) error {
+	return l.write(func() error { return l.Store.Record(ctx, records...) })
 }
 
 func (l fusedLedger) Forget(ctx context.Context, sync string, keys []string) error {
-	return l.write(func() error { return l.Ledger.Forget(ctx, sync, keys) })
+	return l.write(func() error { return l.Store.Forget(ctx, sync, keys) })
 }
 
 func (l fusedLedger) Bind(ctx context.Context, deployment string) error {
-	return l.write(func() error { return l.Ledger.Bind(ctx, deployment) })
+	return l.write(func() error { return l.Store.Bind(ctx, deployment) })
 }
 
-func (l fusedLedger) BeginRun(ctx context.Context, run reconcile.Run) (id int64, err error) {
-	err = l.write(func() error { id, err = l.Ledger.BeginRun(ctx, run); return err })
+func (l fusedLedger) BeginRun(ctx context.Context, run ledger.Run) (id int64, err error) {
+	err = l.write(func() error { id, err = l.Store.BeginRun(ctx, run); return err })
 	return id, err
 }
 
-func (l fusedLedger) EndRun(ctx context.Context, run reconcile.Run) error {
-	return l.write(func() error { return l.Ledger.EndRun(ctx, run) })
+func (l fusedLedger) EndRun(ctx context.Context, run ledger.Run) error {
+	return l.write(func() error { return l.Store.EndRun(ctx, run) })
 }
 
 func (l fusedLedger) SetAdopted(ctx context.Context, sync string) error {
-	return l.write(func() error { return l.Ledger.SetAdopted(ctx, sync) })
+	return l.write(func() error { return l.Store.SetAdopted(ctx, sync) })
 }
 
-func (l fusedLedger) SetBookmark(ctx context.Context, sync string, b reconcile.Bookmark) error {
+func (l fusedLedger) SetBookmark(ctx context.Context, sync string, b ledger.Bookmark) error {
 	l.mu.Lock()
 	whole := !l.blown
 	l.mu.Unlock()
 	return l.write(func() error {
-		err := l.Ledger.SetBookmark(ctx, sync, b)
+		err := l.Store.SetBookmark(ctx, sync, b)
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.marked = err == nil && whole && b.Mark != ""
@@ -174,42 +174,42 @@ func (l fusedLedger) SetBookmark(ctx context.Context, sync string, b reconcile.B
 	})
 }
 
-func (l fusedLedger) Bookmark(ctx context.Context, sync string) (reconcile.Bookmark, error) {
+func (l fusedLedger) Bookmark(ctx context.Context, sync string) (ledger.Bookmark, error) {
 	if l.dead() {
-		return reconcile.Bookmark{}, errKilled
+		return ledger.Bookmark{}, errKilled
 	}
-	return l.Ledger.Bookmark(ctx, sync)
+	return l.Store.Bookmark(ctx, sync)
 }
 
-func (l fusedLedger) Spool(ctx context.Context, run int64, items []reconcile.PlanItem) error {
-	return l.write(func() error { return l.Ledger.Spool(ctx, run, items) })
+func (l fusedLedger) Spool(ctx context.Context, run int64, items []ledger.PlanItem) error {
+	return l.write(func() error { return l.Store.Spool(ctx, run, items) })
 }
 
 func (l fusedLedger) Unspool(ctx context.Context, run int64) error {
-	return l.write(func() error { return l.Ledger.Unspool(ctx, run) })
+	return l.write(func() error { return l.Store.Unspool(ctx, run) })
 }
 
-func (l fusedLedger) Index(ctx context.Context, sync string) iter.Seq2[reconcile.IndexEntry, error] {
-	return alive(l.fuse, l.Ledger.Index(ctx, sync))
+func (l fusedLedger) Index(ctx context.Context, sync string) iter.Seq2[ledger.IndexEntry, error] {
+	return alive(l.fuse, l.Store.Index(ctx, sync))
 }
 
-func (l fusedLedger) All(ctx context.Context, sync string) iter.Seq2[*reconcile.Entry, error] {
-	return alive(l.fuse, l.Ledger.All(ctx, sync))
+func (l fusedLedger) All(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
+	return alive(l.fuse, l.Store.All(ctx, sync))
 }
 
-func (l fusedLedger) Open(ctx context.Context, sync string) iter.Seq2[*reconcile.Entry, error] {
-	return alive(l.fuse, l.Ledger.Open(ctx, sync))
+func (l fusedLedger) Open(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
+	return alive(l.fuse, l.Store.Open(ctx, sync))
 }
 
-func (l fusedLedger) Spooled(ctx context.Context, run int64, phase int) iter.Seq2[reconcile.PlanItem, error] {
-	return alive(l.fuse, l.Ledger.Spooled(ctx, run, phase))
+func (l fusedLedger) Spooled(ctx context.Context, run int64, phase int) iter.Seq2[ledger.PlanItem, error] {
+	return alive(l.fuse, l.Store.Spooled(ctx, run, phase))
 }
 
-func (l fusedLedger) Entries(ctx context.Context, sync string, keys []string) (map[string]*reconcile.Entry, error) {
+func (l fusedLedger) Entries(ctx context.Context, sync string, keys []string) (map[string]*ledger.Entry, error) {
 	if l.dead() {
 		return nil, errKilled
 	}
-	return l.Ledger.Entries(ctx, sync, keys)
+	return l.Store.Entries(ctx, sync, keys)
 }
 
 // Acquire gives a lock that goes with the process.
@@ -217,7 +217,7 @@ func (l fusedLedger) Acquire(ctx context.Context, purpose string) (func() error,
 	if l.dead() {
 		return nil, errKilled
 	}
-	return l.Ledger.Acquire(ctx, purpose)
+	return l.Store.Acquire(ctx, purpose)
 }
 
 // alive ends a stream with the process.

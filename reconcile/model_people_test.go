@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
@@ -272,7 +273,7 @@ func (m *model) knew(added owlattest.Entry) (left time.Time) {
 // it, or of this one; zero if it was known before.
 func (m *model) noticed(log *runLog, contact, topic string, given time.Time) time.Time {
 	recorded := func(l *runLog) bool {
-		return slices.ContainsFunc(l.before, func(e *reconcile.Entry) bool {
+		return slices.ContainsFunc(l.before, func(e *ledger.Entry) bool {
 			x := e.Membership(topic)
 			return e.ContactID == contact && x != nil && x.Consent
 		})
@@ -363,7 +364,7 @@ func (m *model) keptElsewhere(log *runLog, contact, topic string) bool {
 		for _, e := range m.entries(s) {
 			x := e.Membership(topic)
 			if e.ContactID != contact || x == nil || !x.Consent ||
-				slices.Contains([]reconcile.MembershipState{reconcile.MemberOptedOut, reconcile.MemberLeft, reconcile.MemberLeaving}, x.State) {
+				slices.Contains([]ledger.MembershipState{ledger.MemberOptedOut, ledger.MemberLeft, ledger.MemberLeaving}, x.State) {
 				continue
 			}
 			present := slices.ContainsFunc(log.rows, func(row owlatsync.Row) bool { return keyOf(&log.config, row) == e.Key })

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
 )
@@ -121,7 +122,7 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 		full: len(spec.o.Only) == 0 && spec.o.Limit == 0, bound: m.bindings(s), before: m.entries(s), visits: spec.visits,
 	}
 	for _, e := range log.before {
-		log.doubt = log.doubt || !e.Intent.Create.IsZero() || e.Origin == reconcile.OriginDeleting
+		log.doubt = log.doubt || !e.Intent.Create.IsZero() || e.Origin == ledger.OriginDeleting
 	}
 	src, people := m.sourceOf(s, spec.breaks)
 	log.rows, log.people, log.given = src.list, people, src.given
@@ -200,7 +201,7 @@ func (m *model) tellRun(log *runLog) {
 	}
 }
 
-func (m *model) memberships(e *reconcile.Entry) []string {
+func (m *model) memberships(e *ledger.Entry) []string {
 	var all []string
 	for _, x := range e.Memberships {
 		all = append(all, fmt.Sprintf("%d:%v:%s", slices.Index(m.topics, x.Topic), x.Consent, x.State))
@@ -209,8 +210,8 @@ func (m *model) memberships(e *reconcile.Entry) []string {
 }
 
 // entries returns the ledger's entries of a sync in the order of their keys.
-func (m *model) entries(s *modelSync) []*reconcile.Entry {
-	var all []*reconcile.Entry
+func (m *model) entries(s *modelSync) []*ledger.Entry {
+	var all []*ledger.Entry
 	for e, err := range m.book.All(context.Background(), s.Name) {
 		m.must(err)
 		all = append(all, e)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/reconcile"
 )
 
@@ -279,7 +280,7 @@ func (m *model) checkUnread(log *runLog, i int) {
 		m.fail("row %d was left out although it is not in step: it is %s", i+1, outcome)
 	}
 	for _, e := range log.before {
-		if e.Key == keyOf(&log.config, log.rows[i]) && e.Fingerprint.IsZero() && e.Origin != reconcile.OriginGone && !p.invalid {
+		if e.Key == keyOf(&log.config, log.rows[i]) && e.Fingerprint.IsZero() && e.Origin != ledger.OriginGone && !p.invalid {
 			m.fail("row %d was left out although the ledger says that it is not in step", i+1)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/ledger/ledgertest"
+	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
@@ -68,7 +69,7 @@ type runLog struct {
 	given       []bool // by row: whether the source gave it
 	changes     bool   // only rows that changed were read
 	bound       map[string]string
-	before      []*reconcile.Entry
+	before      []*ledger.Entry
 	full        bool // neither Only nor Limit
 	doubt       bool // an earlier run left something of unknown outcome, which this one had to look up
 	happened    []any
@@ -109,7 +110,7 @@ type model struct {
 	other   string // of somebody else
 	limiter bool
 
-	book    reconcile.Ledger
+	book    ledger.Store
 	memory  *ledgertest.Memory
 	path    string
 	folder  string
@@ -191,7 +192,7 @@ func (m *model) newSync(index int, name string) *modelSync {
 		s.FullEvery = pick(m.r, 2*time.Hour, 24*time.Hour, rarest)
 	}
 	if m.r.IntN(3) == 0 {
-		for _, on := range []reconcile.EventOn{reconcile.OnCreated, reconcile.OnUpdated, reconcile.OnAppears} {
+		for _, on := range []ledger.EventOn{ledger.OnCreated, ledger.OnUpdated, ledger.OnAppears} {
 			s.Events = append(s.Events, reconcile.EventRule{Name: name + "_" + string(on), On: on, Properties: map[string]string{"plan": "plan"}})
 		}
 	}
@@ -256,14 +257,14 @@ func (m *model) openLedger() {
 			m.path = filepath.Join(m.folder, fmt.Sprintf("ledger%d.db", m.lost))
 		}
 		m.closeBook()
-		l, err := ledger.OpenSQLite(context.Background(), "sqlite", m.path)
+		l, err := sqlite.Open(context.Background(), "sqlite", m.path)
 		m.must(err)
 		m.book = l
 	}
 }
 
 func (m *model) closeBook() {
-	if l, ok := m.book.(*ledger.SQLite); ok {
+	if l, ok := m.book.(*sqlite.Ledger); ok {
 		m.must(l.Close())
 	}
 }

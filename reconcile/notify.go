@@ -10,22 +10,14 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat"
-)
-
-// EventOn is what makes an event due.
-type EventOn string
-
-const (
-	OnCreated EventOn = "created" // the contact was created
-	OnUpdated EventOn = "updated" // a name or the address of the contact was changed
-	OnAppears EventOn = "appears" // the sync met the row for the first time
 )
 
 // EventRule sends an event to Owlat after a row was applied. An event is sent at most once (Invariant 6).
 type EventRule struct {
 	Name       string
-	On         EventOn
+	On         ledger.EventOn
 	Properties map[string]string // name in Owlat → name of the row's property
 }
 
@@ -43,8 +35,8 @@ func (r EventRule) validate() error {
 	if !ValidEventName(r.Name) {
 		return fmt.Errorf("the event name %q is not a letter followed by at most 99 letters, digits, _ and -", r.Name)
 	}
-	if !slices.Contains([]EventOn{OnCreated, OnUpdated, OnAppears}, r.On) {
-		return fmt.Errorf("event %q is on %q, none of %q, %q and %q", r.Name, r.On, OnCreated, OnUpdated, OnAppears)
+	if !slices.Contains([]ledger.EventOn{ledger.OnCreated, ledger.OnUpdated, ledger.OnAppears}, r.On) {
+		return fmt.Errorf("event %q is on %q, none of %q, %q and %q", r.Name, r.On, ledger.OnCreated, ledger.OnUpdated, ledger.OnAppears)
 	}
 	return nil
 }
@@ -67,20 +59,22 @@ func properties(row *owlatsync.Row) (map[string]json.RawMessage, error) {
 
 // fire notes the events that the outcome makes due, after those that were due before.
 func (it *item) fire(rules []EventRule, now time.Time) {
-	marks := slices.DeleteFunc(slices.Clone(it.Entry.Events), func(m EventMark) bool { return m.State == EventAwaited })
+	marks := slices.DeleteFunc(slices.Clone(it.Entry.Events), func(m ledger.EventMark) bool { return m.State == ledger.EventAwaited })
 	for _, rule := range rules {
 		due := false
 		switch it.Outcome {
 		case owlatsync.Created:
-			due = rule.On == OnCreated || rule.On == OnAppears
+			due = rule.On == ledger.OnCreated || rule.On == ledger.OnAppears
 		case owlatsync.Adopted:
-			due = rule.On == OnAppears && it.OldKey == ""
+			due = rule.On == ledger.OnAppears && it.OldKey == ""
 		case owlatsync.Updated, owlatsync.Renamed:
-			due = rule.On == OnUpdated && it.sets()
+			due = rule.On == ledger.OnUpdated && it.sets()
 		}
-		same := func(m EventMark) bool { return m.Name == rule.Name && m.On == rule.On && m.State != EventUnknown }
+		same := func(m ledger.EventMark) bool {
+			return m.Name == rule.Name && m.On == rule.On && m.State != ledger.EventUnknown
+		}
 		if due && !slices.ContainsFunc(marks, same) {
-			marks = append(marks, EventMark{Name: rule.Name, On: rule.On, State: EventDue, At: now})
+			marks = append(marks, ledger.EventMark{Name: rule.Name, On: rule.On, State: ledger.EventDue, At: now})
 		}
 	}
 	it.Events = marks
@@ -88,36 +82,36 @@ func (it *item) fire(rules []EventRule, now time.Time) {
 
 // awaited returns what is due already and, as awaited, what an update that is about to be sent makes due: no later run could
 // tell that the update was the cause.
-func (it *item) awaited(due []EventMark) []EventMark {
+func (it *item) awaited(due []ledger.EventMark) []ledger.EventMark {
 	marks := slices.Clone(it.Events)
 	for i, m := range marks {
-		same := func(d EventMark) bool { return d.Name == m.Name && d.On == m.On && d.State == m.State }
-		if m.On == OnUpdated && !slices.ContainsFunc(due, same) {
-			marks[i].State = EventAwaited
+		same := func(d ledger.EventMark) bool { return d.Name == m.Name && d.On == m.On && d.State == m.State }
+		if m.On == ledger.OnUpdated && !slices.ContainsFunc(due, same) {
+			marks[i].State = ledger.EventAwaited
 		}
 	}
 	return marks
 }
 
 // settleAwaited makes due what awaited an update that took effect, and drops it otherwise.
-func (e *Entry) settleAwaited(updated bool) {
-	e.Events = slices.DeleteFunc(slices.Clone(e.Events), func(m EventMark) bool { return m.State == EventAwaited && !updated })
+func settleAwaited(e *ledger.Entry, updated bool) {
+	e.Events = slices.DeleteFunc(slices.Clone(e.Events), func(m ledger.EventMark) bool { return m.State == ledger.EventAwaited && !updated })
 	for i := range e.Events {
-		if e.Events[i].State == EventAwaited {
-			e.Events[i].State = EventDue
+		if e.Events[i].State == ledger.EventAwaited {
+			e.Events[i].State = ledger.EventDue
 		}
 	}
 }
 
 // again takes back what is due because a row appears: it was met before, with a contact that is no more.
 func (it *item) again() {
-	it.Events = slices.DeleteFunc(it.Events, func(m EventMark) bool { return m.On == OnAppears && m.State == EventDue })
+	it.Events = slices.DeleteFunc(it.Events, func(m ledger.EventMark) bool { return m.On == ledger.OnAppears && m.State == ledger.EventDue })
 }
 
 // pending counts the events that are to be sent or to be reported.
 func (it *item) pending() (n int) {
 	for _, m := range it.Events {
-		if m.State != EventUnknown {
+		if m.State != ledger.EventUnknown {
 			n++
 		}
 	}
@@ -127,7 +121,7 @@ func (it *item) pending() (n int) {
 // due lists the events that are to be sent.
 func (it *item) due() (names []string) {
 	for _, m := range it.Events {
-		if m.State == EventDue {
+		if m.State == ledger.EventDue {
 			names = append(names, m.Name)
 		}
 	}
@@ -147,11 +141,11 @@ func (r *rowRun) notify(ctx context.Context) error {
 	for i := 0; i < len(r.e.Events); {
 		m := &r.e.Events[i]
 		switch m.State {
-		case EventUnknown:
+		case ledger.EventUnknown:
 			i++
 			continue
-		case EventSent:
-			m.State = EventUnknown
+		case ledger.EventSent:
+			m.State = ledger.EventUnknown
 			r.event("event unknown", m.Name)
 			lost = append(lost, m.Name)
 			i++
@@ -162,9 +156,9 @@ func (r *rowRun) notify(ctx context.Context) error {
 			r.e.Events = slices.Delete(r.e.Events, i, i+1)
 			continue
 		}
-		m.State, m.At = EventSent, time.Now()
+		m.State, m.At = ledger.EventSent, time.Now()
 		if err := r.flush(ctx); err != nil {
-			m.State = EventDue
+			m.State = ledger.EventDue
 			return err
 		}
 		err := call(ctx, func() error {
@@ -176,16 +170,16 @@ func (r *rowRun) notify(ctx context.Context) error {
 			r.event("event sent", m.Name)
 			r.e.Events = slices.Delete(r.e.Events, i, i+1)
 		case owlat.Unknown(err):
-			m.State = EventUnknown
+			m.State = ledger.EventUnknown
 			r.event("event unknown", m.Name)
 			lost = append(lost, m.Name)
 			r.it.erred = true
 			i++
 		case isGone(err):
-			m.State = EventDue
+			m.State = ledger.EventDue
 			return r.whoIsUnknown(ctx, err)
 		default:
-			m.State = EventDue
+			m.State = ledger.EventDue
 			return err
 		}
 	}
@@ -204,11 +198,11 @@ func (r *rowRun) whoIsUnknown(ctx context.Context, notFound error) error {
 	case err != nil:
 		return notFound
 	}
-	return &rowError{class: GiveUp, category: "address", err: notFound, reason: "the contact has another address in Owlat than was written, " +
+	return &rowError{class: ledger.GiveUp, category: "address", err: notFound, reason: "the contact has another address in Owlat than was written, " +
 		"and an event goes by address: `owlat-sync verify --repair`, then run"}
 }
 
-func (r *rowRun) rule(m EventMark) *EventRule {
+func (r *rowRun) rule(m ledger.EventMark) *EventRule {
 	for i, rule := range r.sync.Events {
 		if rule.Name == m.Name && rule.On == m.On {
 			return &r.sync.Events[i]

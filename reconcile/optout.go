@@ -6,15 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 )
-
-// OptOut is that a person left a topic.
-type OptOut struct {
-	ContactID string
-	Topic     string
-	At        time.Time
-}
 
 // Unsubscribed takes in what Owlat's webhook topic.unsubscribed tells (see owlat.VerifyWebhook), so that no add that is
 // still due puts the person back, not even one that `existing: add` asks for: only a consent of the source that is newer
@@ -24,9 +18,9 @@ func (e *Engine) Unsubscribed(ctx context.Context, u owlat.TopicUnsubscribed) er
 	if now := time.Now(); at.IsZero() || at.After(now) {
 		at = now
 	}
-	optOuts := make([]OptOut, 0, len(u.Topics))
+	optOuts := make([]ledger.OptOut, 0, len(u.Topics))
 	for _, t := range u.Topics {
-		optOuts = append(optOuts, OptOut{ContactID: u.ContactID, Topic: t.ID, At: at})
+		optOuts = append(optOuts, ledger.OptOut{ContactID: u.ContactID, Topic: t.ID, At: at})
 	}
 	if err := e.ledger.NoteOptOuts(ctx, optOuts...); err != nil {
 		return fmt.Errorf("record who left a topic: %w", err)
@@ -36,32 +30,32 @@ func (e *Engine) Unsubscribed(ctx context.Context, u owlat.TopicUnsubscribed) er
 
 // heed gives the entry's memberships the state that the opt-outs of its contact leave them in, unless the source's consent
 // was renewed since.
-func (e *Entry) heed(optOuts []OptOut) {
+func heed(e *ledger.Entry, optOuts []ledger.OptOut) {
 	for _, o := range optOuts {
 		m := e.Membership(o.Topic)
 		switch {
 		case m == nil:
-			e.Memberships = append(e.Memberships, Membership{Topic: o.Topic, Consent: true, State: MemberOptedOut, At: o.At})
-		case m.endedBy(o) && !m.addedAfter(o):
-			m.State = MemberOptedOut
+			e.Memberships = append(e.Memberships, ledger.Membership{Topic: o.Topic, Consent: true, State: ledger.MemberOptedOut, At: o.At})
+		case endedBy(m, o) && !addedAfter(m, o):
+			m.State = ledger.MemberOptedOut
 		}
 	}
 }
 
 // endedBy reports whether the consent is not newer than the opt-out, of which Owlat tells the millisecond.
-func (m *Membership) endedBy(o OptOut) bool {
+func endedBy(m *ledger.Membership, o ledger.OptOut) bool {
 	return m.Consent && !o.At.Before(m.Renewed.Truncate(time.Millisecond))
 }
 
 // addedAfter reports whether an add put the person back, or may have, before anybody knew of the opt-out: when the source
 // withdraws the consent, there is something to take off.
-func (m *Membership) addedAfter(o OptOut) bool {
-	added := m.State == MemberAdded || m.State == MemberSent || m.State == MemberUnsure
+func addedAfter(m *ledger.Membership, o ledger.OptOut) bool {
+	added := m.State == ledger.MemberAdded || m.State == ledger.MemberSent || m.State == ledger.MemberUnsure
 	return added && !o.At.After(m.At)
 }
 
 // optOutsOf returns, by contact, the opt-outs that concern a batch and what was found for it elsewhere.
-func (p *planner) optOutsOf(ctx context.Context, entries map[string]*Entry, elsewhere []Holder) (map[string][]OptOut, error) {
+func (p *planner) optOutsOf(ctx context.Context, entries map[string]*ledger.Entry, elsewhere []ledger.Holder) (map[string][]ledger.OptOut, error) {
 	var ids []string
 	for _, e := range entries {
 		if e.ContactID != "" {
@@ -77,7 +71,7 @@ func (p *planner) optOutsOf(ctx context.Context, entries map[string]*Entry, else
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", err)
 	}
-	byContact := make(map[string][]OptOut)
+	byContact := make(map[string][]ledger.OptOut)
 	for _, o := range found {
 		byContact[o.ContactID] = append(byContact[o.ContactID], o)
 	}
@@ -91,15 +85,15 @@ func (r *rowRun) optedOut(ctx context.Context, topic string) (bool, error) {
 	if err != nil {
 		return false, r.ledgerFailed(fmt.Errorf("read the ledger: %w", err))
 	}
-	r.e.heed(found)
+	heed(r.e, found)
 	m := r.e.Membership(topic)
-	ending := slices.DeleteFunc(found, func(o OptOut) bool { return o.Topic != topic || !m.endedBy(o) })
+	ending := slices.DeleteFunc(found, func(o ledger.OptOut) bool { return o.Topic != topic || !endedBy(m, o) })
 	switch {
-	case slices.ContainsFunc(ending, m.addedAfter):
-		m.State = MemberUnsure
+	case slices.ContainsFunc(ending, func(o ledger.OptOut) bool { return addedAfter(m, o) }):
+		m.State = ledger.MemberUnsure
 	case len(ending) > 0:
-		m.State = MemberOptedOut
-	case m.State != MemberOptedOut:
+		m.State = ledger.MemberOptedOut
+	case m.State != ledger.MemberOptedOut:
 		return false, nil
 	}
 	r.event("topic left alone", "the person has left "+topic)

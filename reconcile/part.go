@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"owlatsync/ledger"
 )
 
 // Part is which rows a run is to apply; the zero value is all.
@@ -33,9 +35,9 @@ func (e *Engine) keepPart(ctx context.Context, run int64, p Part) error {
 	if err != nil {
 		return fmt.Errorf("keep the plan: %w", err)
 	}
-	items := []PlanItem{{Phase: phaseAsked, Body: body}}
+	items := []ledger.PlanItem{{Phase: phaseAsked, Body: body}}
 	for _, key := range p.Only {
-		items = append(items, PlanItem{Phase: phaseAsked, Order: 1, Key: key})
+		items = append(items, ledger.PlanItem{Phase: phaseAsked, Order: 1, Key: key})
 	}
 	if err := e.ledger.Spool(ctx, run, items); err != nil {
 		return fmt.Errorf("keep the plan: %w", err)
@@ -45,7 +47,7 @@ func (e *Engine) keepPart(ctx context.Context, run int64, p Part) error {
 
 // PartOf returns which rows the held run was asked to apply. Approving it applies no others. It fails with
 // ErrPartForgotten when the persons of all of them were forgotten since.
-func PartOf(ctx context.Context, plans PlanStore, run int64) (Part, error) {
+func PartOf(ctx context.Context, plans ledger.PlanStore, run int64) (Part, error) {
 	var p Part
 	var head asked
 	for item, err := range plans.Spooled(ctx, run, phaseAsked) {

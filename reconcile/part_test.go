@@ -11,6 +11,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
 )
@@ -84,7 +85,7 @@ func TestGuardsHoldAPart(t *testing.T) {
 				if report, err = w.try(t.Context(), reconcile.RunOptions{Approve: held.Run}, rows{list: tt.then}); err != nil {
 					t.Fatalf("approve: %v", err)
 				}
-				if runs, err := w.ledger.Runs(t.Context(), "users", 2); err != nil || runs[1].Status != reconcile.StatusApproved {
+				if runs, err := w.ledger.Runs(t.Context(), "users", 2); err != nil || runs[1].Status != ledger.StatusApproved {
 					t.Errorf("runs %+v, %v", runs, err)
 				}
 			} else if err != nil {
@@ -202,15 +203,15 @@ func byAddress(first string, n int) []owlatsync.Row {
 
 // fewRuns is a ledger that cannot be asked for all the runs there ever were.
 type fewRuns struct {
-	*ledger.SQLite
+	*sqlite.Ledger
 	t *testing.T
 }
 
-func (l fewRuns) Runs(ctx context.Context, sync string, limit int) ([]reconcile.Run, error) {
+func (l fewRuns) Runs(ctx context.Context, sync string, limit int) ([]ledger.Run, error) {
 	if limit < 1 || limit > 10 {
 		l.t.Errorf("asked for %d runs", limit)
 	}
-	return l.SQLite.Runs(ctx, sync, limit)
+	return l.Ledger.Runs(ctx, sync, limit)
 }
 
 // TestARunCostsNotWhatWasEverRun has runs that are held, that make held ones moot, and that have nothing to do.

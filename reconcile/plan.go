@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 )
 
 // The phases of a plan, in the order in which they are applied: what has been withdrawn first, then the renames that free
@@ -26,11 +27,11 @@ const (
 // item is one planned step of a row.
 type item struct {
 	Row     *desired           `json:"row"`
-	Entry   *Entry             `json:"entry,omitempty"` // what is known to be there, with the memberships as they should become
+	Entry   *ledger.Entry      `json:"entry,omitempty"` // what is known to be there, with the memberships as they should become
 	Changes []owlatsync.Change `json:"changes,omitempty"`
 	Outcome owlatsync.Outcome  `json:"outcome"`
 	Reason  string             `json:"reason,omitempty"`
-	Events  []EventMark        `json:"events,omitempty"`  // as they should be once the contact is in step
+	Events  []ledger.EventMark `json:"events,omitempty"`  // as they should be once the contact is in step
 	Skipped int                `json:"skipped,omitempty"` // memberships left alone on purpose
 	Unsure  bool               `json:"unsure,omitempty"`  // an add of unknown outcome is too old to be repeated
 	New     bool               `json:"new,omitempty"`     // the ledger has no entry for the row
@@ -47,22 +48,22 @@ type item struct {
 
 // planRow compares what a row asks for with what is known to be in Owlat for it and returns the step to take. It is pure.
 // The entry is nil for a row never met; one with a contact id stands for a contact that exists, met before or just found.
-func planRow(s *Sync, d *desired, entry *Entry, now time.Time) *item {
+func planRow(s *Sync, d *desired, entry *ledger.Entry, now time.Time) *item {
 	it := &item{Row: d, Entry: entry}
 	if entry == nil {
-		it.Entry = &Entry{Key: d.Key, FirstSeen: now}
+		it.Entry = &ledger.Entry{Key: d.Key, FirstSeen: now}
 	}
 	e := it.Entry
-	if e.Origin == OriginGone && s.OnRemoteDelete == RemoteDeleteRecreate {
+	if e.Origin == ledger.OriginGone && s.OnRemoteDelete == RemoteDeleteRecreate {
 		e = forgone(e)
 		it.Entry = e
 	}
-	isNew := e.ContactID == "" || e.Origin == OriginCreated && !e.Intent.Create.IsZero()
+	isNew := e.ContactID == "" || e.Origin == ledger.OriginCreated && !e.Intent.Create.IsZero()
 	switch {
 	case e.Failure != nil && e.Failure.Fingerprint == d.Fingerprint && (e.Failure.Parked || now.Before(e.Failure.NextTry)):
 		it.Outcome, it.Reason = owlatsync.Failed, waiting(e.Failure)
 		return it
-	case e.Origin == OriginGone:
+	case e.Origin == ledger.OriginGone:
 		it.Outcome, it.Reason = owlatsync.Skipped, reasonGone
 		return it
 	case e.ContactID == "":
@@ -73,7 +74,7 @@ func planRow(s *Sync, d *desired, entry *Entry, now time.Time) *item {
 		if isNew {
 			it.Outcome = owlatsync.Created // by a create whose answer was lost
 		}
-		if e.ChangedAt.IsZero() && e.Origin == OriginAdopted { // not in the ledger yet
+		if e.ChangedAt.IsZero() && e.Origin == ledger.OriginAdopted { // not in the ledger yet
 			it.Outcome = owlatsync.Adopted
 			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.AdoptContact})
 		}
@@ -139,10 +140,10 @@ func (it *item) requests() int {
 
 func createChanges(d *desired) []owlatsync.Change {
 	changes := []owlatsync.Change{{Kind: owlatsync.CreateContact, Field: "email", To: d.Email}}
-	return append(changes, setChanges(d, &Entry{})...)
+	return append(changes, setChanges(d, &ledger.Entry{})...)
 }
 
-func setChanges(d *desired, e *Entry) (changes []owlatsync.Change) {
+func setChanges(d *desired, e *ledger.Entry) (changes []owlatsync.Change) {
 	if d.FirstName != nil && *d.FirstName != e.FirstName {
 		changes = append(changes, owlatsync.Change{Kind: owlatsync.SetField, Field: "firstName", From: e.FirstName, To: *d.FirstName})
 	}
@@ -158,10 +159,10 @@ func setChanges(d *desired, e *Entry) (changes []owlatsync.Change) {
 // deleted one: with that its opt-outs are gone.
 func (it *item) planMemberships(topics []Topic, isNew bool, now time.Time) {
 	e := it.Entry
-	e.Memberships = append([]Membership(nil), e.Memberships...)
-	unused := e.unused(topics)
+	e.Memberships = append([]ledger.Membership(nil), e.Memberships...)
+	unused := unused(e, topics)
 	if unused {
-		e.spend(topics)
+		spend(e, topics)
 	}
 	for i, t := range topics {
 		consents := !t.When // a source that says nothing about it says no
@@ -170,89 +171,89 @@ func (it *item) planMemberships(topics []Topic, isNew bool, now time.Time) {
 		}
 		m := e.Membership(t.ID)
 		if m == nil {
-			e.Memberships = append(e.Memberships, Membership{Topic: t.ID, Consent: consents, At: now})
+			e.Memberships = append(e.Memberships, ledger.Membership{Topic: t.ID, Consent: consents, At: now})
 			m = e.Membership(t.ID)
 			switch {
 			case !consents:
-				m.State = MemberOut
-			case isNew && e.Origin != OriginDeleted || unused || t.Existing == ExistingAdd:
-				m.State = MemberWanted
+				m.State = ledger.MemberOut
+			case isNew && e.Origin != ledger.OriginDeleted || unused || t.Existing == ExistingAdd:
+				m.State = ledger.MemberWanted
 			default:
-				m.State = MemberSkipped
+				m.State = ledger.MemberSkipped
 				it.Skipped++
 			}
 		} else if consents {
 			it.planConsent(m, t, now)
-		} else if m.State != MemberWanted && m.removable() && e.ContactID != "" { // a contact that is to be created is on no topic
+		} else if m.State != ledger.MemberWanted && removable(m) && e.ContactID != "" { // a contact that is to be created is on no topic
 			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: t.ID})
 		} else {
-			m.Consent, m.State = false, MemberOut
+			m.Consent, m.State = false, ledger.MemberOut
 		}
-		if m.State == MemberWanted {
+		if m.State == ledger.MemberWanted {
 			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.AddTopic, Topic: t.ID})
 		}
 	}
 }
 
 // spend makes sure that a consent which served another topic serves no further one.
-func (e *Entry) spend(topics []Topic) {
+func spend(e *ledger.Entry, topics []Topic) {
 	for i := range e.Memberships {
 		m := &e.Memberships[i]
 		if slices.ContainsFunc(topics, func(t Topic) bool { return t.ID == m.Topic }) {
 			continue
 		}
 		switch m.State {
-		case MemberWanted:
-			m.State = MemberSkipped
-		case MemberSent:
-			m.State = MemberUnsure
+		case ledger.MemberWanted:
+			m.State = ledger.MemberSkipped
+		case ledger.MemberSent:
+			m.State = ledger.MemberUnsure
 		}
 	}
 }
 
 // unused reports whether the row consented when its contact was created, but for a topic that the configuration no longer has
 // and on which the contact is not known to have been put: its id was corrected.
-func (e *Entry) unused(topics []Topic) bool {
-	if e.Origin != OriginCreated {
+func unused(e *ledger.Entry, topics []Topic) bool {
+	if e.Origin != ledger.OriginCreated {
 		return false
 	}
-	return slices.ContainsFunc(e.Memberships, func(m Membership) bool {
+	return slices.ContainsFunc(e.Memberships, func(m ledger.Membership) bool {
 		configured := slices.ContainsFunc(topics, func(t Topic) bool { return t.ID == m.Topic })
-		return !configured && m.Consent && (m.State == MemberWanted || m.State == MemberSent)
+		return !configured && m.Consent && (m.State == ledger.MemberWanted || m.State == ledger.MemberSent)
 	})
 }
 
 // planConsent moves a known membership whose row consents.
-func (it *item) planConsent(m *Membership, t Topic, now time.Time) {
+func (it *item) planConsent(m *ledger.Membership, t Topic, now time.Time) {
 	switch {
 	case !m.Consent && t.When:
-		m.Consent, m.State, m.At, m.Renewed = true, MemberWanted, now, now
-	case t.Existing == ExistingAdd && (!m.Consent || m.State == MemberSkipped || m.absent()):
-		m.Consent, m.State, m.At = true, MemberWanted, now
-	case !m.Consent, m.absent():
+		m.Consent, m.State, m.At, m.Renewed = true, ledger.MemberWanted, now, now
+	case t.Existing == ExistingAdd && (!m.Consent || m.State == ledger.MemberSkipped || absent(m)):
+		m.Consent, m.State, m.At = true, ledger.MemberWanted, now
+	case !m.Consent, absent(m):
 		// The configuration stopped asking, or the row is back: neither is a consent that the person gave.
-		m.Consent, m.State, m.At = true, MemberSkipped, now
+		m.Consent, m.State, m.At = true, ledger.MemberSkipped, now
 		it.Skipped++
-	case m.State == MemberSent: // by an earlier run: the person may have been mailed and have opted out since (Invariant 1)
-		m.State = MemberUnsure
+	case m.State == ledger.MemberSent: // by an earlier run: the person may have been mailed and have opted out since (Invariant 1)
+		m.State = ledger.MemberUnsure
 		it.Unsure = true
 		it.Reason = fmt.Sprintf("it is not known whether the contact was put on topic %s: the answer was lost, and adding it again could undo an opt-out; `owlat-sync topic add` does it if you are sure", t.ID)
 	}
 }
 
 // removable reports whether a removal that is called for is still to be sent.
-func (m *Membership) removable() bool {
-	return m.State == MemberLeaving || m.Consent && m.State != MemberLeft && m.State != MemberOptedOut
+func removable(m *ledger.Membership) bool {
+	return m.State == ledger.MemberLeaving || m.Consent && m.State != ledger.MemberLeft && m.State != ledger.MemberOptedOut
 }
 
 // absent reports whether the row's absence has taken the contact off the topic, or may have.
-func (m *Membership) absent() bool {
-	return m.State == MemberLeft || m.State == MemberLeaving && m.Consent
+func absent(m *ledger.Membership) bool {
+	return m.State == ledger.MemberLeft || m.State == ledger.MemberLeaving && m.Consent
 }
 
 const reasonGone = "the contact was deleted in Owlat and is left alone: it may have been an erasure request"
 
-func waiting(f *Failure) string {
+func waiting(f *ledger.Failure) string {
 	if f.Parked {
 		return fmt.Sprintf("%s (given up after %d attempts until the row changes)", f.Reason, f.Attempts)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"owlatsync"
+	"owlatsync/ledger"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -27,10 +28,10 @@ func short(changes []owlatsync.Change) []string {
 
 func TestPlanRow(t *testing.T) {
 	t.Parallel()
-	print := Fingerprint{1, 2}
-	known := func(change func(*Entry)) *Entry {
-		e := &Entry{Key: "7", ContactID: "c7", Email: "ada@example.com", FirstName: "Ada", LastName: "Lovelace",
-			Origin: OriginCreated, Fingerprint: Fingerprint{9, 9}, ChangedAt: noon}
+	print := ledger.Fingerprint{Hi: 1, Lo: 2}
+	known := func(change func(*ledger.Entry)) *ledger.Entry {
+		e := &ledger.Entry{Key: "7", ContactID: "c7", Email: "ada@example.com", FirstName: "Ada", LastName: "Lovelace",
+			Origin: ledger.OriginCreated, Fingerprint: ledger.Fingerprint{Hi: 9, Lo: 9}, ChangedAt: noon}
 		if change != nil {
 			change(e)
 		}
@@ -46,7 +47,7 @@ func TestPlanRow(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		row      *desired
-		entry    *Entry
+		entry    *ledger.Entry
 		outcome  owlatsync.Outcome
 		changes  []string
 		phase    int
@@ -66,19 +67,23 @@ func TestPlanRow(t *testing.T) {
 			[]string{"set firstName Ada"}, phaseUpdate, 1},
 		{"rename with a name is one request", row(func(d *desired) { d.Email, d.FirstName = "al@example.com", name("A") }), known(nil), owlatsync.Renamed,
 			[]string{"rename email ada@example.com>al@example.com", "set firstName Ada>A"}, phaseRename, 1},
-		{"adopted equal", row(nil), known(func(e *Entry) { e.Origin, e.Fingerprint, e.ChangedAt = OriginAdopted, Fingerprint{}, time.Time{} }),
+		{"adopted equal", row(nil), known(func(e *ledger.Entry) {
+			e.Origin, e.Fingerprint, e.ChangedAt = ledger.OriginAdopted, ledger.Fingerprint{}, time.Time{}
+		}),
 			owlatsync.Adopted, []string{"adopt"}, phaseSettle, 0},
 		{"adopted differing", row(func(d *desired) { d.LastName = name("King") }),
-			known(func(e *Entry) { e.Origin, e.Fingerprint, e.ChangedAt = OriginAdopted, Fingerprint{}, time.Time{} }),
+			known(func(e *ledger.Entry) {
+				e.Origin, e.Fingerprint, e.ChangedAt = ledger.OriginAdopted, ledger.Fingerprint{}, time.Time{}
+			}),
 			owlatsync.Adopted, []string{"adopt", "set lastName Lovelace>King"}, phaseUpdate, 1},
-		{"deleted in Owlat", row(nil), known(func(e *Entry) { e.Origin = OriginGone }), owlatsync.Skipped, nil, phaseSettle, 0},
-		{"waiting for its next try", row(nil), known(func(e *Entry) {
-			e.Failure = &Failure{Attempts: 3, Fingerprint: print, NextTry: noon.Add(time.Second)}
+		{"deleted in Owlat", row(nil), known(func(e *ledger.Entry) { e.Origin = ledger.OriginGone }), owlatsync.Skipped, nil, phaseSettle, 0},
+		{"waiting for its next try", row(nil), known(func(e *ledger.Entry) {
+			e.Failure = &ledger.Failure{Attempts: 3, Fingerprint: print, NextTry: noon.Add(time.Second)}
 		}), owlatsync.Failed, nil, phaseSettle, 0},
-		{"parked", row(nil), known(func(e *Entry) { e.Failure = &Failure{Fingerprint: print, Parked: true} }), owlatsync.Failed, nil, phaseSettle, 0},
-		{"parked, but the row has changed", row(func(d *desired) { d.FirstName = name("A") }), known(func(e *Entry) { e.Failure = &Failure{Parked: true} }),
+		{"parked", row(nil), known(func(e *ledger.Entry) { e.Failure = &ledger.Failure{Fingerprint: print, Parked: true} }), owlatsync.Failed, nil, phaseSettle, 0},
+		{"parked, but the row has changed", row(func(d *desired) { d.FirstName = name("A") }), known(func(e *ledger.Entry) { e.Failure = &ledger.Failure{Parked: true} }),
 			owlatsync.Updated, []string{"set firstName Ada>A"}, phaseUpdate, 1},
-		{"due again", row(nil), known(func(e *Entry) { e.Failure = &Failure{Attempts: 3, Fingerprint: print, NextTry: noon} }),
+		{"due again", row(nil), known(func(e *ledger.Entry) { e.Failure = &ledger.Failure{Attempts: 3, Fingerprint: print, NextTry: noon} }),
 			owlatsync.Unchanged, nil, phaseSettle, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -101,54 +106,54 @@ func TestPlanRow(t *testing.T) {
 func TestPlanMemberships(t *testing.T) {
 	t.Parallel()
 	const topic = "topic1"
-	sent := func(ago time.Duration) *Membership {
-		return &Membership{Topic: topic, Consent: true, State: MemberSent, At: noon.Add(-ago)}
+	sent := func(ago time.Duration) *ledger.Membership {
+		return &ledger.Membership{Topic: topic, Consent: true, State: ledger.MemberSent, At: noon.Add(-ago)}
 	}
-	at := func(consent bool, s MembershipState) *Membership {
-		return &Membership{Topic: topic, Consent: consent, State: s, At: noon.Add(-time.Hour)}
+	at := func(consent bool, s ledger.MembershipState) *ledger.Membership {
+		return &ledger.Membership{Topic: topic, Consent: consent, State: s, At: noon.Add(-time.Hour)}
 	}
 	for _, tt := range []struct {
 		name     string
 		isNew    bool
-		before   *Membership
+		before   *ledger.Membership
 		consents bool
 		always   bool // no consent column
 		existing Existing
 		changes  []string
-		state    MembershipState
+		state    ledger.MembershipState
 		skipped  int
 	}{
-		{name: "new contact, yes", isNew: true, consents: true, changes: []string{"add_topic topic1"}, state: MemberWanted},
-		{name: "new contact, no", isNew: true, state: MemberOut},
-		{name: "existing contact, yes, skip", consents: true, state: MemberSkipped, skipped: 1},
-		{name: "existing contact, yes, add", consents: true, existing: ExistingAdd, changes: []string{"add_topic topic1"}, state: MemberWanted},
-		{name: "existing contact, no, add", existing: ExistingAdd, state: MemberOut},
-		{name: "member stays", before: at(true, MemberAdded), consents: true, state: MemberAdded},
-		{name: "member withdraws", before: at(true, MemberAdded), changes: []string{"remove_topic topic1"}, state: MemberAdded},
-		{name: "skipped withdraws before the contact is made anew", isNew: true, before: at(true, MemberSkipped), state: MemberOut},
-		{name: "skipped withdraws", before: at(true, MemberSkipped), changes: []string{"remove_topic topic1"}, state: MemberSkipped},
-		{name: "no becomes yes", before: at(false, MemberOut), consents: true, changes: []string{"add_topic topic1"}, state: MemberWanted},
-		{name: "no stays no", before: at(false, MemberOut), state: MemberOut},
-		{name: "skipped, now add", before: at(true, MemberSkipped), consents: true, existing: ExistingAdd, changes: []string{"add_topic topic1"}, state: MemberWanted},
-		{name: "skipped stays", before: at(true, MemberSkipped), consents: true, state: MemberSkipped},
-		{name: "wanted is tried again", before: at(true, MemberWanted), consents: true, changes: []string{"add_topic topic1"}, state: MemberWanted},
-		{name: "wanted withdraws before it was sent", before: at(true, MemberWanted), state: MemberOut},
-		{name: "sent", before: sent(time.Second), consents: true, state: MemberUnsure},
-		{name: "sent, then withdrawn", before: sent(time.Hour), changes: []string{"remove_topic topic1"}, state: MemberSent},
-		{name: "unsure stays", before: at(true, MemberUnsure), consents: true, state: MemberUnsure},
-		{name: "unsure withdraws", before: at(true, MemberUnsure), changes: []string{"remove_topic topic1"}, state: MemberUnsure},
-		{name: "the consent column went, skip", before: at(false, MemberOut), consents: true, always: true, state: MemberSkipped, skipped: 1},
-		{name: "the consent column went, add", before: at(false, MemberOut), consents: true, always: true, existing: ExistingAdd,
-			changes: []string{"add_topic topic1"}, state: MemberWanted},
+		{name: "new contact, yes", isNew: true, consents: true, changes: []string{"add_topic topic1"}, state: ledger.MemberWanted},
+		{name: "new contact, no", isNew: true, state: ledger.MemberOut},
+		{name: "existing contact, yes, skip", consents: true, state: ledger.MemberSkipped, skipped: 1},
+		{name: "existing contact, yes, add", consents: true, existing: ExistingAdd, changes: []string{"add_topic topic1"}, state: ledger.MemberWanted},
+		{name: "existing contact, no, add", existing: ExistingAdd, state: ledger.MemberOut},
+		{name: "member stays", before: at(true, ledger.MemberAdded), consents: true, state: ledger.MemberAdded},
+		{name: "member withdraws", before: at(true, ledger.MemberAdded), changes: []string{"remove_topic topic1"}, state: ledger.MemberAdded},
+		{name: "skipped withdraws before the contact is made anew", isNew: true, before: at(true, ledger.MemberSkipped), state: ledger.MemberOut},
+		{name: "skipped withdraws", before: at(true, ledger.MemberSkipped), changes: []string{"remove_topic topic1"}, state: ledger.MemberSkipped},
+		{name: "no becomes yes", before: at(false, ledger.MemberOut), consents: true, changes: []string{"add_topic topic1"}, state: ledger.MemberWanted},
+		{name: "no stays no", before: at(false, ledger.MemberOut), state: ledger.MemberOut},
+		{name: "skipped, now add", before: at(true, ledger.MemberSkipped), consents: true, existing: ExistingAdd, changes: []string{"add_topic topic1"}, state: ledger.MemberWanted},
+		{name: "skipped stays", before: at(true, ledger.MemberSkipped), consents: true, state: ledger.MemberSkipped},
+		{name: "wanted is tried again", before: at(true, ledger.MemberWanted), consents: true, changes: []string{"add_topic topic1"}, state: ledger.MemberWanted},
+		{name: "wanted withdraws before it was sent", before: at(true, ledger.MemberWanted), state: ledger.MemberOut},
+		{name: "sent", before: sent(time.Second), consents: true, state: ledger.MemberUnsure},
+		{name: "sent, then withdrawn", before: sent(time.Hour), changes: []string{"remove_topic topic1"}, state: ledger.MemberSent},
+		{name: "unsure stays", before: at(true, ledger.MemberUnsure), consents: true, state: ledger.MemberUnsure},
+		{name: "unsure withdraws", before: at(true, ledger.MemberUnsure), changes: []string{"remove_topic topic1"}, state: ledger.MemberUnsure},
+		{name: "the consent column went, skip", before: at(false, ledger.MemberOut), consents: true, always: true, state: ledger.MemberSkipped, skipped: 1},
+		{name: "the consent column went, add", before: at(false, ledger.MemberOut), consents: true, always: true, existing: ExistingAdd,
+			changes: []string{"add_topic topic1"}, state: ledger.MemberWanted},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			e := &Entry{Key: "7", ContactID: "c7", Email: "a@example.com", Origin: OriginCreated, ChangedAt: noon}
+			e := &ledger.Entry{Key: "7", ContactID: "c7", Email: "a@example.com", Origin: ledger.OriginCreated, ChangedAt: noon}
 			if tt.isNew {
 				e.ContactID = ""
 			}
 			if tt.before != nil {
-				e.Memberships = []Membership{*tt.before, {Topic: "elsewhere", Consent: true, State: MemberAdded}}
+				e.Memberships = []ledger.Membership{*tt.before, {Topic: "elsewhere", Consent: true, State: ledger.MemberAdded}}
 			}
 			d := &desired{Key: "7", Email: "a@example.com", Consents: []bool{tt.consents}}
 			it := planRow(&Sync{Topics: []Topic{{ID: topic, When: !tt.always, Existing: tt.existing}}}, d, e, noon)
@@ -164,7 +169,7 @@ func TestPlanMemberships(t *testing.T) {
 			if m := it.Entry.Membership(topic); m.State != tt.state || it.Skipped != tt.skipped {
 				t.Errorf("state %s, %d skipped; want %s, %d", m.State, it.Skipped, tt.state, tt.skipped)
 			}
-			if it.Unsure != (tt.state == MemberUnsure && tt.before.State == MemberSent) || it.Unsure && (it.Outcome != owlatsync.Failed || it.Reason == "") {
+			if it.Unsure != (tt.state == ledger.MemberUnsure && tt.before.State == ledger.MemberSent) || it.Unsure && (it.Outcome != owlatsync.Failed || it.Reason == "") {
 				t.Errorf("unsure %v with outcome %s, reason %q", it.Unsure, it.Outcome, it.Reason)
 			}
 			if tt.before != nil && it.Entry.Membership("elsewhere") == nil {
@@ -213,7 +218,7 @@ func TestReaderNormalisesAndRefuses(t *testing.T) {
 			if got.Fingerprint.IsZero() {
 				t.Error("a valid row without a fingerprint")
 			}
-			got.Fingerprint = Fingerprint{}
+			got.Fingerprint = ledger.Fingerprint{}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -227,7 +232,7 @@ func TestFingerprintTellsRowsAndSettingsApart(t *testing.T) {
 		return owlatsync.Row{Key: "1", Email: owlatsync.Some("ab@example.com"), FirstName: owlatsync.Some("c"), LastName: owlatsync.Some(""), Consents: []bool{true, false}}
 	}
 	topics := []Topic{{ID: "t1"}, {ID: "t2"}}
-	seen := make(map[Fingerprint]string)
+	seen := make(map[ledger.Fingerprint]string)
 	check := func(what string, s Sync, change func(*owlatsync.Row)) {
 		row := base()
 		change(&row)
@@ -284,7 +289,7 @@ func TestRenameLevels(t *testing.T) {
 			for _, r := range tt.renames {
 				from, to, _ := strings.Cut(r, ">")
 				it := &item{
-					Row: &desired{Key: r, Email: to}, Entry: &Entry{Email: from},
+					Row: &desired{Key: r, Email: to}, Entry: &ledger.Entry{Email: from},
 					Changes: []owlatsync.Change{{Kind: owlatsync.RenameContact}},
 				}
 				it.Awaits = slices.ContainsFunc(tt.renames, func(other string) bool { return strings.HasPrefix(other, to+">") })
@@ -321,9 +326,9 @@ func TestRenameLevels(t *testing.T) {
 
 func TestFailuresWaitLongerEachTimeAndArePutAside(t *testing.T) {
 	t.Parallel()
-	later := &rowError{class: RetryLater, category: "internal", reason: "r"}
-	print := Fingerprint{1, 1}
-	var f *Failure
+	later := &rowError{class: ledger.RetryLater, category: "internal", reason: "r"}
+	print := ledger.Fingerprint{Hi: 1, Lo: 1}
+	var f *ledger.Failure
 	var waits []time.Duration
 	for range maxAttempts {
 		f = fail(f, print, later, 500, noon)
@@ -339,10 +344,10 @@ func TestFailuresWaitLongerEachTimeAndArePutAside(t *testing.T) {
 	if !f.Parked || f.Attempts != maxAttempts {
 		t.Errorf("after %d attempts parked is %v", f.Attempts, f.Parked)
 	}
-	if again := fail(f, Fingerprint{2, 2}, later, 500, noon); again.Attempts != 1 || again.Parked {
+	if again := fail(f, ledger.Fingerprint{Hi: 2, Lo: 2}, later, 500, noon); again.Attempts != 1 || again.Parked {
 		t.Errorf("a changed row counts on: %d attempts, parked %v", again.Attempts, again.Parked)
 	}
-	if refused := fail(nil, print, &rowError{class: GiveUp}, 422, noon); !refused.Parked {
+	if refused := fail(nil, print, &rowError{class: ledger.GiveUp}, 422, noon); !refused.Parked {
 		t.Error("a row that would be refused again is tried again")
 	}
 }
@@ -351,8 +356,8 @@ func TestFailuresWaitLongerEachTimeAndArePutAside(t *testing.T) {
 func BenchmarkPlanRow(b *testing.B) {
 	s := &Sync{Name: "users", Topics: []Topic{{ID: "news", When: true}}}
 	d := &desired{Key: "7", Email: "ada@example.com", FirstName: name("Augusta"), LastName: name("Lovelace"), Consents: []bool{true}}
-	known := Entry{Key: "7", ContactID: "c7", Email: d.Email, FirstName: "Ada", LastName: "Lovelace", Origin: OriginCreated, ChangedAt: noon,
-		Memberships: []Membership{{Topic: "news", State: MemberOut, At: noon}}}
+	known := ledger.Entry{Key: "7", ContactID: "c7", Email: d.Email, FirstName: "Ada", LastName: "Lovelace", Origin: ledger.OriginCreated, ChangedAt: noon,
+		Memberships: []ledger.Membership{{Topic: "news", State: ledger.MemberOut, At: noon}}}
 	b.ReportAllocs()
 	for b.Loop() {
 		e := known

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 )
 
 // planner makes the plan of one run: it scans the source, finds the contacts that are there already, and leaves the steps to
 // take in the ledger's plan store.
 type planner struct {
-	ledger Ledger
+	ledger ledger.Store
 	client *owlat.Client
 	sync   *Sync
 	emit   func(Event)
@@ -22,16 +23,16 @@ type planner struct {
 
 	scan      *scan
 	spool     *spool
-	listed    *listed             // contacts of Owlat, for rows whose contact is unknown
-	winners   map[uint64]string   // address hash → key of the row that counts, of those that several rows have
-	chain     map[uint64]*link    // the renames that wait for another, by the hash of the address that each leaves
-	unsettled map[string]string   // why rows wait, by their keys and by the addresses that they may hold
-	moved     map[uint64]struct{} // hashes of the keys under which the ledger knew rows that now have another
-	optOuts   map[string][]OptOut // of the batch, by contact
-	partial   bool                // not every row is wanted, so that absence says nothing
-	only      []string            // keys of the rows that are wanted; empty: any
+	listed    *listed                    // contacts of Owlat, for rows whose contact is unknown
+	winners   map[uint64]string          // address hash → key of the row that counts, of those that several rows have
+	chain     map[uint64]*link           // the renames that wait for another, by the hash of the address that each leaves
+	unsettled map[string]string          // why rows wait, by their keys and by the addresses that they may hold
+	moved     map[uint64]struct{}        // hashes of the keys under which the ledger knew rows that now have another
+	optOuts   map[string][]ledger.OptOut // of the batch, by contact
+	partial   bool                       // not every row is wanted, so that absence says nothing
+	only      []string                   // keys of the rows that are wanted; empty: any
 	reading   *reading
-	met       map[string]*Entry // of changed rows, nil for those that the ledger does not know
+	met       map[string]*ledger.Entry // of changed rows, nil for those that the ledger does not know
 	now       time.Time
 
 	resolved int // spooled rows that were planned
@@ -161,10 +162,10 @@ func (p *planner) resolveBatch(ctx context.Context, batch []*desired) error {
 	if err != nil {
 		return fmt.Errorf("read the ledger: %w", err)
 	}
-	holders := make(map[string][]Holder)
+	holders := make(map[string][]ledger.Holder)
 	for _, h := range found {
 		// A contact that was deleted in Owlat still stands for its row, but tells another sync nothing.
-		if h.Entry.ContactID != "" && (h.Entry.Origin != OriginGone || h.Sync == p.sync.Name) {
+		if h.Entry.ContactID != "" && (h.Entry.Origin != ledger.OriginGone || h.Sync == p.sync.Name) {
 			holders[h.Entry.Email] = append(holders[h.Entry.Email], h)
 		}
 	}
@@ -190,7 +191,7 @@ func (p *planner) resolveBatch(ctx context.Context, batch []*desired) error {
 
 // addOwn adds to the holders of an address the sync's own rows that have, under another address, a contact which another sync
 // holds under this one.
-func (p *planner) addOwn(ctx context.Context, batch []*desired, entries map[string]*Entry, holders map[string][]Holder) error {
+func (p *planner) addOwn(ctx context.Context, batch []*desired, entries map[string]*ledger.Entry, holders map[string][]ledger.Holder) error {
 	addresses := make(map[string][]string) // by contact
 	for _, d := range batch {
 		if e := entries[d.Key]; e != nil && e.ContactID != "" {
@@ -210,7 +211,7 @@ func (p *planner) addOwn(ctx context.Context, batch []*desired, entries map[stri
 		return fmt.Errorf("read the ledger: %w", err)
 	}
 	for _, h := range sharers {
-		if h.Sync != p.sync.Name || h.Entry.Origin == OriginGone {
+		if h.Sync != p.sync.Name || h.Entry.Origin == ledger.OriginGone {
 			continue
 		}
 		for _, address := range addresses[h.Entry.ContactID] {
@@ -238,7 +239,7 @@ func (p *planner) unlist(ctx context.Context, batch []*desired) error {
 		return fmt.Errorf("read the ledger: %w", err)
 	}
 	for _, h := range sharers {
-		if d := listed[h.Entry.ContactID]; h.Sync == p.sync.Name && h.Entry.Key != d.Key && h.Entry.Origin != OriginGone {
+		if d := listed[h.Entry.ContactID]; h.Sync == p.sync.Name && h.Entry.Key != d.Key && h.Entry.Origin != ledger.OriginGone {
 			p.listed.drop(d.Email)
 		}
 	}
@@ -246,7 +247,7 @@ func (p *planner) unlist(ctx context.Context, batch []*desired) error {
 }
 
 // markForgotten marks the rows whose contact would count as new although its address belongs to somebody who was forgotten.
-func (p *planner) markForgotten(ctx context.Context, batch []*desired, entries map[string]*Entry) error {
+func (p *planner) markForgotten(ctx context.Context, batch []*desired, entries map[string]*ledger.Entry) error {
 	var addresses []string
 	for _, d := range batch {
 		if e := entries[d.Key]; e == nil || e.ContactID == "" || !e.Intent.Create.IsZero() {
@@ -266,7 +267,7 @@ func (p *planner) markForgotten(ctx context.Context, batch []*desired, entries m
 	return nil
 }
 
-func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders []Holder) error {
+func (p *planner) resolveRow(ctx context.Context, d *desired, e *ledger.Entry, holders []ledger.Holder) error {
 	p.resolved++
 	if e != nil && e.Fingerprint == d.Fingerprint { // two keys share a hash, and the index held the other one
 		p.summary.Outcomes[owlatsync.Unchanged]++
@@ -290,31 +291,31 @@ func (p *planner) resolveRow(ctx context.Context, d *desired, e *Entry, holders 
 	}
 	var oldKey string
 	known := e != nil
-	met := e != nil && (e.Origin == OriginDeleted || e.Origin == OriginGone)
-	if e != nil && e.Origin == OriginGone && p.sync.OnRemoteDelete == RemoteDeleteRecreate {
+	met := e != nil && (e.Origin == ledger.OriginDeleted || e.Origin == ledger.OriginGone)
+	if e != nil && e.Origin == ledger.OriginGone && p.sync.OnRemoteDelete == RemoteDeleteRecreate {
 		e = forgone(e)
 	}
-	if e == nil || e.ContactID == "" && e.Origin != OriginGone {
+	if e == nil || e.ContactID == "" && e.Origin != ledger.OriginGone {
 		if met {
 			holders = p.living(ctx, holders)
 		}
 		if there := p.existing(d, e, holders, rekeyed); there != nil {
 			if rekeyed != nil {
 				oldKey = rekeyed.Key
-				p.moved[HashText(oldKey)] = struct{}{}
+				p.moved[ledger.HashText(oldKey)] = struct{}{}
 			}
 			e = there
 		}
 	}
 	if e != nil {
-		e.heed(p.optOuts[e.ContactID])
+		heed(e, p.optOuts[e.ContactID])
 	}
 	it := planRow(p.sync, d, e, p.now)
 	it.OldKey, it.New = oldKey, !known && oldKey == ""
 	if met {
 		it.again()
 	}
-	it.Awaits = rekeyed == nil && slices.ContainsFunc(holders, func(h Holder) bool { return h.Sync == p.sync.Name && h.Entry.Key != d.Key })
+	it.Awaits = rekeyed == nil && slices.ContainsFunc(holders, func(h ledger.Holder) bool { return h.Sync == p.sync.Name && h.Entry.Key != d.Key })
 	if oldKey != "" && (it.Outcome == owlatsync.Unchanged || it.Outcome == owlatsync.Updated) {
 		it.Outcome = owlatsync.Adopted
 		it.Changes = slices.Insert(it.Changes, 0, owlatsync.Change{Kind: owlatsync.AdoptContact})
@@ -349,7 +350,7 @@ func (w *winner) reason() string {
 
 // rowName names a row by its key, unless that may be an address (Invariant 8).
 func rowName(key string) string {
-	if PrivateKey(key) {
+	if ledger.PrivateKey(key) {
 		return "another row"
 	}
 	return "the row with key " + key
@@ -358,14 +359,14 @@ func rowName(key string) string {
 // contest says which other row of the source has d's address: the one that holds the contact and keeps it, else the first
 // in the source's order. Where the holder has left the source, its entry is d's under a new key, be its contact gone or not; of
 // several, that of the last.
-func (p *planner) contest(d *desired, holders []Holder) (won *winner, rekeyed *Entry) {
-	hash := HashText(d.Email)
+func (p *planner) contest(d *desired, holders []ledger.Holder) (won *winner, rekeyed *ledger.Entry) {
+	hash := ledger.HashText(d.Email)
 	for _, h := range holders {
 		if h.Sync != p.sync.Name || h.Entry.Key == d.Key {
 			continue
 		}
 		ix := p.scan.ix
-		switch at := ix.find(HashText(h.Entry.Key), h.Entry.Fingerprint.Lo); {
+		switch at := ix.find(ledger.HashText(h.Entry.Key), h.Entry.Fingerprint.Lo); {
 		case at == unknown || !ix.saw(at):
 			rekeyed = lastWith(rekeyed, h.Entry)
 		case !ix.awaits(at) || ix.mark(at).print == hash:
@@ -383,9 +384,9 @@ func (p *planner) contest(d *desired, holders []Holder) (won *winner, rekeyed *E
 
 // living leaves out what other syncs hold of contacts that are gone, as the row's own was: to adopt one would only find that
 // out again, each time.
-func (p *planner) living(ctx context.Context, holders []Holder) []Holder {
-	return slices.DeleteFunc(slices.Clone(holders), func(h Holder) bool {
-		if h.Sync == p.sync.Name || h.Entry.ContactID == "" || h.Entry.Origin == OriginGone {
+func (p *planner) living(ctx context.Context, holders []ledger.Holder) []ledger.Holder {
+	return slices.DeleteFunc(slices.Clone(holders), func(h ledger.Holder) bool {
+		if h.Sync == p.sync.Name || h.Entry.ContactID == "" || h.Entry.Origin == ledger.OriginGone {
 			return false
 		}
 		_, err := find(ctx, p.client, h.Entry.ContactID)
@@ -394,23 +395,25 @@ func (p *planner) living(ctx context.Context, holders []Holder) []Holder {
 }
 
 // existing returns the entry for a row whose contact exists although the row has no contact yet, nil where it is not known to.
-func (p *planner) existing(d *desired, e *Entry, holders []Holder, rekeyed *Entry) *Entry {
-	known := &Entry{Key: d.Key, Email: d.Email, Identity: d.Email, Origin: OriginAdopted, FirstSeen: p.now}
+func (p *planner) existing(d *desired, e *ledger.Entry, holders []ledger.Holder, rekeyed *ledger.Entry) *ledger.Entry {
+	known := &ledger.Entry{Key: d.Key, Email: d.Email, Identity: d.Email, Origin: ledger.OriginAdopted, FirstSeen: p.now}
 	if e != nil {
 		known.FirstSeen, known.Failure = e.FirstSeen, e.Failure
 		known.Memberships = e.Memberships
 	}
-	holders = slices.DeleteFunc(slices.Clone(holders), func(h Holder) bool { return h.Entry.Origin == OriginGone })
-	elsewhere := len(holders) > 0 && holders[0].Sync != p.sync.Name && holders[0].Entry.Fingerprint != doubtPrint &&
-		!slices.ContainsFunc(holders, func(h Holder) bool { return h.Sync == p.sync.Name && h.Entry.ContactID == holders[0].Entry.ContactID })
+	holders = slices.DeleteFunc(slices.Clone(holders), func(h ledger.Holder) bool { return h.Entry.Origin == ledger.OriginGone })
+	elsewhere := len(holders) > 0 && holders[0].Sync != p.sync.Name && holders[0].Entry.Fingerprint != ledger.Doubtful &&
+		!slices.ContainsFunc(holders, func(h ledger.Holder) bool {
+			return h.Sync == p.sync.Name && h.Entry.ContactID == holders[0].Entry.ContactID
+		})
 	switch c, listed := p.listed.find(d.Email); {
 	case rekeyed != nil:
 		moved := *rekeyed
-		moved.Key, moved.Fingerprint, moved.Failure = d.Key, Fingerprint{}, nil
+		moved.Key, moved.Fingerprint, moved.Failure = d.Key, ledger.Fingerprint{}, nil
 		if e != nil { // the row stood beside the other one, whose "no" to a topic does not make its own "yes" news
-			moved.Memberships = slices.DeleteFunc(slices.Clone(moved.Memberships), func(m Membership) bool {
+			moved.Memberships = slices.DeleteFunc(slices.Clone(moved.Memberships), func(m ledger.Membership) bool {
 				own := e.Membership(m.Topic)
-				return m.State == MemberOut && (own == nil || own.Consent)
+				return m.State == ledger.MemberOut && (own == nil || own.Consent)
 			})
 		}
 		return &moved

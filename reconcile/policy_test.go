@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
@@ -193,7 +194,7 @@ func TestGuards(t *testing.T) {
 				t.Fatalf("error %v", err)
 			}
 			w.sent(before)
-			if runs, err := w.ledger.Runs(t.Context(), "users", 1); err != nil || runs[0].Status != reconcile.StatusHeld || runs[0].ID != held.Run {
+			if runs, err := w.ledger.Runs(t.Context(), "users", 1); err != nil || runs[0].Status != ledger.StatusHeld || runs[0].ID != held.Run {
 				t.Errorf("runs %+v, %v", runs, err)
 			}
 			if report.Outcomes[owlatsync.Created]+report.Outcomes[owlatsync.Updated]+report.Outcomes[owlatsync.Removed] > 0 {
@@ -203,7 +204,7 @@ func TestGuards(t *testing.T) {
 			if _, err := w.try(t.Context(), reconcile.RunOptions{Approve: held.Run}, rows{list: tt.then}); err != nil {
 				t.Fatalf("approve: %v", err)
 			}
-			if runs, err := w.ledger.Runs(t.Context(), "users", 2); err != nil || runs[1].Status != reconcile.StatusApproved {
+			if runs, err := w.ledger.Runs(t.Context(), "users", 2); err != nil || runs[1].Status != ledger.StatusApproved {
 				t.Errorf("runs %+v, %v", runs, err)
 			}
 			w.sync.Guards = unguarded
@@ -329,9 +330,9 @@ func TestEventsFollowWhatBecameOfARow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, reconcile.Topic{ID: "all"})
 	w.sync.Events = []reconcile.EventRule{
-		{Name: "user_created", On: reconcile.OnCreated, Properties: map[string]string{"Plan": "plan", "seats": "seats"}},
-		{Name: "user_changed", On: reconcile.OnUpdated},
-		{Name: "user_met", On: reconcile.OnAppears},
+		{Name: "user_created", On: ledger.OnCreated, Properties: map[string]string{"Plan": "plan", "seats": "seats"}},
+		{Name: "user_changed", On: ledger.OnUpdated},
+		{Name: "user_met", On: ledger.OnAppears},
 	}
 	w.call("POST", "/contacts", `{"email":"before@example.com","firstName":"B"}`)
 	var sent []string
@@ -369,7 +370,7 @@ func TestAnEventOfUnknownOutcomeIsReportedAndNotRepeated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.sync.Events = []reconcile.EventRule{{Name: "user_created", On: reconcile.OnCreated}}
+			w.sync.Events = []reconcile.EventRule{{Name: "user_created", On: ledger.OnCreated}}
 			if err := w.server.InjectFaults(fault); err != nil {
 				t.Fatal(err)
 			}
@@ -382,7 +383,7 @@ func TestAnEventOfUnknownOutcomeIsReportedAndNotRepeated(t *testing.T) {
 			expect(t, w.run(user("1", "a@example.com", "A")), "unchanged 1")
 			w.sent(before)
 			entries, err := w.ledger.Entries(t.Context(), "users", []string{"1"})
-			if err != nil || len(entries["1"].Events) != 1 || entries["1"].Events[0].State != reconcile.EventUnknown {
+			if err != nil || len(entries["1"].Events) != 1 || entries["1"].Events[0].State != ledger.EventUnknown {
 				t.Errorf("the ledger holds %+v, %v", entries["1"], err)
 			}
 		})

@@ -8,19 +8,20 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
 )
 
 // watchedLedger tells of each record, after it was made.
 type watchedLedger struct {
-	reconcile.Ledger
+	ledger.Store
 	recorded func()
 }
 
-func (l watchedLedger) Record(ctx context.Context, records ...reconcile.Record) error {
+func (l watchedLedger) Record(ctx context.Context, records ...ledger.Record) error {
 	defer l.recorded()
-	return l.Ledger.Record(ctx, records...)
+	return l.Store.Record(ctx, records...)
 }
 
 // A process may be killed after any record: at no time has a contact two entries, of which one would keep the other's
@@ -28,7 +29,7 @@ func (l watchedLedger) Record(ctx context.Context, records ...reconcile.Record) 
 func TestARowWithAnotherKeyMovesInOneStep(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, reconcile.Topic{ID: "all"})
-	w.sync.Events = []reconcile.EventRule{{Name: "user_changed", On: reconcile.OnUpdated}}
+	w.sync.Events = []reconcile.EventRule{{Name: "user_changed", On: ledger.OnUpdated}}
 	w.run(user("1", "a@example.com", "A", true), user("2", "b@example.com", "B", true))
 	_, client := w.engine()
 	defer client.CloseIdleConnections()
@@ -59,7 +60,7 @@ func TestAFoundContactGetsEachEventOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		defer w.ledger.Close()
-		w.sync.Events = []reconcile.EventRule{{Name: "user_created", On: reconcile.OnCreated}, {Name: "user_met", On: reconcile.OnAppears}}
+		w.sync.Events = []reconcile.EventRule{{Name: "user_created", On: ledger.OnCreated}, {Name: "user_met", On: ledger.OnAppears}}
 		if err := w.server.InjectFaults(
 			owlattest.Fault{Kind: owlattest.ResetAfter, Method: "POST", Route: owlattest.RouteContacts},
 			owlattest.Fault{Kind: owlattest.RateLimited, Route: owlattest.RouteEvents, At: 2, Count: 1000},
@@ -86,7 +87,7 @@ func TestAnEventUnknownSinceAnEarlierRunKeepsNothingFromBeingRemoved(t *testing.
 	t.Parallel()
 	w := newWorld(t)
 	w.sync.OnMissing = reconcile.MissingDelete
-	w.sync.Events = []reconcile.EventRule{{Name: "user_changed", On: reconcile.OnUpdated}}
+	w.sync.Events = []reconcile.EventRule{{Name: "user_changed", On: ledger.OnUpdated}}
 	w.run(user("1", "a@example.com", "A"), user("2", "b@example.com", "B"))
 	entries, err := w.ledger.Entries(t.Context(), "users", []string{"1"})
 	if err != nil {
@@ -94,9 +95,9 @@ func TestAnEventUnknownSinceAnEarlierRunKeepsNothingFromBeingRemoved(t *testing.
 	}
 	// As a process leaves it that is killed while it waits for the answer.
 	killed := entries["1"]
-	killed.Fingerprint = reconcile.Fingerprint{}
-	killed.Events = []reconcile.EventMark{{Name: "user_changed", On: reconcile.OnUpdated, State: reconcile.EventSent, At: time.Now()}}
-	if err := w.ledger.Record(t.Context(), reconcile.Record{Sync: "users", Entry: killed}); err != nil {
+	killed.Fingerprint = ledger.Fingerprint{}
+	killed.Events = []ledger.EventMark{{Name: "user_changed", On: ledger.OnUpdated, State: ledger.EventSent, At: time.Now()}}
+	if err := w.ledger.Record(t.Context(), ledger.Record{Sync: "users", Entry: killed}); err != nil {
 		t.Fatal(err)
 	}
 	before := w.requests()
@@ -115,7 +116,7 @@ func TestNothingIsRemovedAfterALostEvent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.sync.OnMissing = reconcile.MissingDelete
-	w.sync.Events = []reconcile.EventRule{{Name: "user_changed", On: reconcile.OnUpdated}}
+	w.sync.Events = []reconcile.EventRule{{Name: "user_changed", On: ledger.OnUpdated}}
 	w.run(user("1", "a@example.com", "A"), user("2", "b@example.com", "B"))
 	if err := w.server.InjectFaults(owlattest.Fault{Kind: owlattest.ResetBefore, Route: owlattest.RouteEvents, At: 1}); err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 )
 
 // categoryExchange is the category of rows that exchange addresses.
@@ -14,12 +15,12 @@ const categoryExchange = "exchange"
 // refuse ends a rename that cannot be sent as failed. The failure stands in the ledger until it passes; every run looks at it
 // anew, as that costs nothing and other rows decide when it passes.
 func (p *planner) refuse(ctx context.Context, it *item) error {
-	re := &rowError{class: RetryLater, category: categoryExchange, reason: it.Reason}
+	re := &rowError{class: ledger.RetryLater, category: categoryExchange, reason: it.Reason}
 	f := fail(nil, it.Row.Fingerprint, re, 0, p.now)
 	known := it.Entry.Failure
 	told := known != nil && known.Category == f.Category && known.Reason == f.Reason && known.Fingerprint == f.Fingerprint
 	if !told {
-		it.Entry.failing(f)
+		failing(it.Entry, f)
 	}
 	if len(it.Changes) > 0 { // applying those records it
 		return nil
@@ -61,12 +62,12 @@ func (e *Engine) recordRefused(ctx context.Context, p *planner, batch []*item) e
 	if err != nil {
 		return fmt.Errorf("read the ledger: %w", err)
 	}
-	var records []Record
+	var records []ledger.Record
 	for _, it := range batch {
 		if entry := entries[it.Row.Key]; entry != nil {
-			entry.failing(it.Entry.Failure)
+			failing(entry, it.Entry.Failure)
 			entry.ChangedAt = time.Now()
-			records = append(records, Record{Sync: p.sync.Name, Run: p.spool.run, Entry: entry, Event: string(owlatsync.Failed), Note: it.Reason})
+			records = append(records, ledger.Record{Sync: p.sync.Name, Run: p.spool.run, Entry: entry, Event: string(owlatsync.Failed), Note: it.Reason})
 		}
 	}
 	if err := e.ledger.Record(ctx, records...); err != nil {
@@ -76,9 +77,9 @@ func (e *Engine) recordRefused(ctx context.Context, p *planner, batch []*item) e
 }
 
 // failing notes the failure, and that the row is not applied, be it that it changes back.
-func (e *Entry) failing(f *Failure) {
+func failing(e *ledger.Entry, f *ledger.Failure) {
 	e.Failure = f
 	if !e.Fingerprint.IsZero() { // which may also tell of a doubt
-		e.Fingerprint = Fingerprint{}
+		e.Fingerprint = ledger.Fingerprint{}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"owlatsync"
+	"owlatsync/ledger"
 )
 
 // link is a rename that waits for the address of another row.
@@ -21,7 +22,7 @@ func (p *planner) planRename(ctx context.Context, it *item) error {
 	if !it.Awaits {
 		return p.addRename(ctx, it, 0)
 	}
-	p.chain[HashText(it.Entry.Email)] = &link{key: it.Row.Key, needs: HashText(it.Row.Email)}
+	p.chain[ledger.HashText(it.Entry.Email)] = &link{key: it.Row.Key, needs: ledger.HashText(it.Row.Email)}
 	return p.spool.addChained(ctx, it)
 }
 
@@ -34,7 +35,7 @@ func (p *planner) orderRenames(ctx context.Context) error {
 		}
 		it := st.item
 		p.ordered++
-		level := p.renameLevel(HashText(it.Row.Email))
+		level := p.renameLevel(ledger.HashText(it.Row.Email))
 		if level != cyclic {
 			err = p.addRename(ctx, it, level)
 		} else {
@@ -81,7 +82,7 @@ func (p *planner) addCyclic(ctx context.Context, it *item) error {
 	it.Changes = slices.DeleteFunc(it.Changes, func(c owlatsync.Change) bool { return c.Kind != owlatsync.RemoveTopic })
 	it.Reason = fmt.Sprintf("the address belongs to the contact of %s, which is to take another that is not free: "+
 		"rows that exchange addresses cannot be renamed by Owlat's API. Give one of them a third address, run, then its final one",
-		rowName(p.chain[HashText(it.Row.Email)].key))
+		rowName(p.chain[ledger.HashText(it.Row.Email)].key))
 	if err := p.refuse(ctx, it); err != nil || len(it.Changes) == 0 {
 		return err
 	}

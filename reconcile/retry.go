@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"owlatsync/ledger"
 )
 
 // Trouble is something about a row that was not done, or of which nobody knows whether it was.
@@ -23,7 +25,7 @@ type Trouble struct {
 }
 
 // Troubles returns what is wrong with the entry, nothing if it is in order.
-func (e *Entry) Troubles(sync string) []Trouble {
+func Troubles(e *ledger.Entry, sync string) []Trouble {
 	var out []Trouble
 	if f := e.Failure; f != nil {
 		t := Trouble{Sync: sync, Key: e.Key, Address: e.Email, What: "row", Category: f.Category, Reason: f.Reason,
@@ -34,13 +36,13 @@ func (e *Entry) Troubles(sync string) []Trouble {
 		out = append(out, t)
 	}
 	for _, m := range e.Events {
-		if m.State == EventUnknown {
+		if m.State == ledger.EventUnknown {
 			out = append(out, Trouble{Sync: sync, Key: e.Key, Address: e.Email, What: "event", Category: "event", Attempts: 1, First: m.At, Last: m.At,
 				Reason: fmt.Sprintf("it is not known whether the event %s arrived; it is not sent again", m.Name), Parked: true})
 		}
 	}
 	for _, m := range e.Memberships {
-		if m.State == MemberUnsure {
+		if m.State == ledger.MemberUnsure {
 			out = append(out, Trouble{Sync: sync, Key: e.Key, Address: e.Email, What: "topic", Category: categoryUnsure, Attempts: 1, First: m.At, Last: m.At,
 				Reason: fmt.Sprintf("it is not known whether the contact was put on topic %s; it is not added again", m.Topic), Parked: true})
 		}
@@ -60,7 +62,7 @@ func (e *Engine) Retry(ctx context.Context, sync string, keys []string) (n int, 
 			err = released
 		}
 	}()
-	var due []Record
+	var due []ledger.Record
 	for entry, err := range e.ledger.All(ctx, sync) {
 		if err != nil {
 			return 0, fmt.Errorf("read the ledger: %w", err)
@@ -69,7 +71,7 @@ func (e *Engine) Retry(ctx context.Context, sync string, keys []string) (n int, 
 			continue
 		}
 		entry.Failure.Attempts, entry.Failure.Parked, entry.Failure.NextTry = 0, false, time.Now()
-		due = append(due, Record{Sync: sync, Entry: entry, Event: "retry", Note: "asked for"})
+		due = append(due, ledger.Record{Sync: sync, Entry: entry, Event: "retry", Note: "asked for"})
 	}
 	for batch := range slices.Chunk(due, spoolBatch) {
 		if err := e.ledger.Record(ctx, batch...); err != nil {

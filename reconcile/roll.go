@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"strings"
 
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 )
 
@@ -48,12 +49,12 @@ type listed struct {
 func (l *listed) add(page []owlat.Contact, wanted func(hash uint64) bool, again func(hash uint64)) {
 	var contacts []owlat.Contact
 	for _, c := range page {
-		if c.Email != "" && wanted(HashText(c.Email)) {
+		if c.Email != "" && wanted(ledger.HashText(c.Email)) {
 			contacts = append(contacts, c)
 		}
 	}
 	for i, spot := range l.roll.add(contacts) {
-		hash := HashText(contacts[i].Email)
+		hash := ledger.HashText(contacts[i].Email)
 		if _, twice := l.at[hash]; twice {
 			again(hash)
 		}
@@ -66,7 +67,7 @@ func (l *listed) find(address string) (c owlat.Contact, ok bool) {
 	if l == nil {
 		return c, false
 	}
-	at, ok := l.at[HashText(address)]
+	at, ok := l.at[ledger.HashText(address)]
 	if !ok {
 		return c, false
 	}
@@ -78,4 +79,4 @@ func (l *listed) find(address string) (c owlat.Contact, ok bool) {
 }
 
 // drop forgets the contact with the address.
-func (l *listed) drop(address string) { delete(l.at, HashText(address)) }
+func (l *listed) drop(address string) { delete(l.at, ledger.HashText(address)) }

@@ -7,12 +7,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 )
 
 func TestListedContactsAreFoundByTheirAddress(t *testing.T) {
 	t.Parallel()
-	wanted := func(hash uint64) bool { return hash != HashText("unwanted@example.com") }
+	wanted := func(hash uint64) bool { return hash != ledger.HashText("unwanted@example.com") }
 	twins := make(map[uint64]int)
 	l := &listed{at: make(map[uint64]spot)}
 	var all []owlat.Contact
@@ -47,7 +48,7 @@ func TestListedContactsAreFoundByTheirAddress(t *testing.T) {
 			t.Errorf("%q (-want +got):\n%s", c.Email, diff)
 		}
 	}
-	if n := twins[HashText("twin@example.com")]; n != 2*5-1 || len(twins) != 1 {
+	if n := twins[ledger.HashText("twin@example.com")]; n != 2*5-1 || len(twins) != 1 {
 		t.Errorf("%d further contacts with the address of another, and %d such addresses", n, len(twins))
 	}
 }

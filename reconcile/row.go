@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 )
 
@@ -20,9 +21,9 @@ const (
 type rowRun struct {
 	*applier
 	it *item
-	e  *Entry
+	e  *ledger.Entry
 	// pending are events that Owlat has confirmed and the ledger is yet to record.
-	pending []Record
+	pending []ledger.Record
 	gone    bool // the contact was deleted in Owlat
 	// category says of what kind the reason of a row is that is done and yet not certain.
 	category string
@@ -33,7 +34,7 @@ func (a *applier) apply(ctx context.Context, it *item) {
 	r := &rowRun{applier: a, it: it, e: it.Entry}
 	err := r.reread(ctx)
 	// From here on the row is not in step: if the run ends and the row becomes what it was, that must not count as nothing to do.
-	r.e.Fingerprint = Fingerprint{}
+	r.e.Fingerprint = ledger.Fingerprint{}
 	if err == nil {
 		err = r.steps(ctx)
 	}
@@ -69,7 +70,7 @@ func (r *rowRun) steps(ctx context.Context) error {
 	}
 	if !r.it.Partial {
 		// With the contact the ledger now keeps what is due for it, once: the create is in doubt no more.
-		r.e.Events, r.e.Intent = r.it.Events, Intent{}
+		r.e.Events, r.e.Intent = r.it.Events, ledger.Intent{}
 	}
 	for _, c := range r.it.Changes {
 		if c.Kind == owlatsync.AddTopic {
@@ -101,7 +102,7 @@ func (r *rowRun) reread(ctx context.Context) error {
 
 // event notes what Owlat has confirmed; flush records it.
 func (r *rowRun) event(what, note string) {
-	r.pending = append(r.pending, Record{Sync: r.sync.Name, Run: r.run, Entry: r.e, Event: what, Note: note})
+	r.pending = append(r.pending, ledger.Record{Sync: r.sync.Name, Run: r.run, Entry: r.e, Event: what, Note: note})
 }
 
 // flush makes the entry and the events so far durable. Nothing is sent between an answer and its flush that could not be
@@ -129,7 +130,7 @@ func (r *rowRun) finish(ctx context.Context) error {
 	r.mu.Unlock()
 	switch {
 	case r.gone:
-		r.e.Origin, r.e.Fingerprint = OriginGone, Fingerprint{}
+		r.e.Origin, r.e.Fingerprint = ledger.OriginGone, ledger.Fingerprint{}
 		outcome, reason = owlatsync.Skipped, reasonGone
 		r.event("gone", reason)
 	case r.it.Partial, r.it.Missing:
@@ -138,7 +139,7 @@ func (r *rowRun) finish(ctx context.Context) error {
 		r.it.erred = true
 	case r.it.Refused:
 	default:
-		r.e.settled(r.it.Row.Fingerprint)
+		settled(r.e, r.it.Row.Fingerprint)
 	}
 	if err := r.flush(ctx); err != nil {
 		return err
@@ -153,27 +154,27 @@ func (r *rowRun) failed(ctx context.Context, err error) {
 	re := classify(err)
 	aborted := (ctx.Err() != nil || errors.Is(err, owlat.ErrPoolClosed)) && !owlat.Unknown(err)
 	switch {
-	case re.class == StopRun:
+	case re.class == ledger.StopRun:
 		r.end(&StoppedError{Err: err})
 	case aborted:
 		r.end(ctx.Err())
 	case re.outage():
 		r.health(re)
 	}
-	if re.class != StopRun && !aborted {
+	if re.class != ledger.StopRun && !aborted {
 		status := 0
 		if answer, ok := errors.AsType[*owlat.Error](err); ok {
 			status = answer.StatusCode
 		}
 		print := r.it.Row.Fingerprint
 		if r.it.Missing {
-			print = missingPrint
+			print = ledger.OfAbsence
 		}
 		r.e.Failure = fail(r.e.Failure, print, re, status, time.Now())
 		r.event("failed", re.reason)
 	}
-	if r.e.Fingerprint != doubtPrint {
-		r.e.Fingerprint = Fingerprint{}
+	if r.e.Fingerprint != ledger.Doubtful {
+		r.e.Fingerprint = ledger.Fingerprint{}
 	}
 	if r.e.ContactID == "" {
 		r.e.Memberships = decided(r.e.Memberships)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"owlatsync"
+	"owlatsync/ledger"
 )
 
 const reasonSameKey = "the source has another row with this key, and the first one counts"
@@ -69,7 +70,7 @@ func (p *planner) scanSource(ctx context.Context) error {
 // sight takes in a row of the source; d is nil where it is invalid.
 func (p *planner) sight(ctx context.Context, d *desired, key string, position owlatsync.Position, address, invalid string) (err error) {
 	sc := p.scan
-	keyHash := HashText(key)
+	keyHash := ledger.HashText(key)
 	var print uint64
 	if d != nil {
 		print = d.Fingerprint.Lo
@@ -100,7 +101,7 @@ func (p *planner) sight(ctx context.Context, d *desired, key string, position ow
 		sc.unchanged++
 		return nil
 	}
-	addressHash := HashText(d.Email)
+	addressHash := ledger.HashText(d.Email)
 	if _, taken := sc.addresses[addressHash]; taken {
 		sc.shared[addressHash] = struct{}{}
 	} else if sc.addresses[addressHash] = struct{}{}; !known || sc.ix.blank(at) {

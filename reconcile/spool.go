@@ -8,6 +8,8 @@ import (
 	"iter"
 	"slices"
 	"strings"
+
+	"owlatsync/ledger"
 )
 
 const (
@@ -23,7 +25,7 @@ const (
 // spool keeps the rows that a run has yet to plan, and then its plan: in memory where they are few, as they mostly are, and in
 // the ledger's plan store where they are many, so that memory does not grow with them. One goroutine at a time uses it.
 type spool struct {
-	store PlanStore
+	store ledger.PlanStore
 	run   int64
 	most  int // bytes in memory, of each sequence
 
@@ -65,9 +67,9 @@ func (s *spool) addRow(ctx context.Context, d *desired) error {
 	if !s.rows.full(s.most) {
 		return nil
 	}
-	return give(ctx, s, &s.rows, func(d *desired) (PlanItem, error) {
+	return give(ctx, s, &s.rows, func(d *desired) (ledger.PlanItem, error) {
 		body, err := json.Marshal(d)
-		return PlanItem{Phase: phaseScan, Key: d.Key, Body: body}, err
+		return ledger.PlanItem{Phase: phaseScan, Key: d.Key, Body: body}, err
 	})
 }
 
@@ -95,16 +97,16 @@ func (s *spool) addTo(ctx context.Context, sequence *spooled[step], st step) err
 // keep hands all steps to the ledger, where they outlive the run.
 func (s *spool) keep(ctx context.Context) error { return give(ctx, s, &s.steps, stored) }
 
-func stored(st step) (PlanItem, error) {
+func stored(st step) (ledger.PlanItem, error) {
 	body, err := json.Marshal(st.item)
-	return PlanItem{Phase: st.phase, Order: st.order, Key: st.Row.Key, Body: body}, err
+	return ledger.PlanItem{Phase: st.phase, Order: st.order, Key: st.Row.Key, Body: body}, err
 }
 
 // give hands what is in memory to the ledger.
-func give[T any](ctx context.Context, s *spool, of *spooled[T], encode func(T) (PlanItem, error)) error {
+func give[T any](ctx context.Context, s *spool, of *spooled[T], encode func(T) (ledger.PlanItem, error)) error {
 	all := of.late
 	for batch := range slices.Chunk(all, spoolBatch) {
-		items := make([]PlanItem, len(batch))
+		items := make([]ledger.PlanItem, len(batch))
 		for i := range batch {
 			var err error
 			if items[i], err = encode(batch[i]); err != nil {
@@ -188,7 +190,7 @@ func (s *spool) allOf(ctx context.Context, sequence *spooled[step], phase int) i
 }
 
 // storedSteps returns the steps of a phase that the ledger has.
-func storedSteps(ctx context.Context, store PlanStore, run int64, phase int) iter.Seq2[step, error] {
+func storedSteps(ctx context.Context, store ledger.PlanStore, run int64, phase int) iter.Seq2[step, error] {
 	return func(yield func(step, error) bool) {
 		for kept, err := range store.Spooled(ctx, run, phase) {
 			st := step{phase, kept.Order, new(item)}

@@ -12,25 +12,26 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
 )
 
 // countedPlans counts the steps and rows that go through the ledger.
 type countedPlans struct {
-	reconcile.Ledger
+	ledger.Store
 	items  int
 	failAt int // the item on which the disk is full; 0: none
 }
 
 var errFull = errors.New("the disk is full")
 
-func (c *countedPlans) Spool(ctx context.Context, run int64, items []reconcile.PlanItem) error {
+func (c *countedPlans) Spool(ctx context.Context, run int64, items []ledger.PlanItem) error {
 	if c.failAt > 0 && c.items+len(items) >= c.failAt {
 		return errFull
 	}
 	c.items += len(items)
-	return c.Ledger.Spool(ctx, run, items)
+	return c.Store.Spool(ctx, run, items)
 }
 
 // crowd is n people, of whom the second list renames some to addresses that others of them free, withdraws consents, changes
@@ -94,7 +95,7 @@ func TestALargePlanIsCarriedOutLikeASmallOne(t *testing.T) {
 	} {
 		w := newWorld(t, reconcile.Topic{ID: "news", When: true})
 		w.workers, w.spoolMemory, w.sync.OnMissing = 1, c.memory, reconcile.MissingDelete
-		plans := &countedPlans{Ledger: w.ledger}
+		plans := &countedPlans{Store: w.ledger}
 		w.through = plans
 		var sent []string
 		w.options = append(w.options, owlat.WithTransport(listening{w.server.Transport(), &sent}))
@@ -161,7 +162,7 @@ func TestEveryRowIsToldOnceWhereThePlanCannotBeKept(t *testing.T) {
 // tellsWhereTheDiskIsFull reports whether the disk was full before the run ended.
 func tellsWhereTheDiskIsFull(t *testing.T, w *world, list []owlatsync.Row, failAt int) bool {
 	t.Helper()
-	w.through = &countedPlans{Ledger: w.ledger, failAt: failAt}
+	w.through = &countedPlans{Store: w.ledger, failAt: failAt}
 	w.events = nil
 	before := w.server.Stats().Total
 	report, err := w.try(t.Context(), reconcile.RunOptions{}, rows{list: list})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 )
 
@@ -62,6 +63,6 @@ func (r *rowRun) noTopic(topic string, cause error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.badTopics[topic] = true
-	return &rowError{class: RetryLater, category: "topic", err: errors.Join(errNoTopic, cause),
+	return &rowError{class: ledger.RetryLater, category: "topic", err: errors.Join(errNoTopic, cause),
 		reason: fmt.Sprintf("Owlat has no topic %s: correct its id in the configuration", topic)}
 }

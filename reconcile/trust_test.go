@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
 )
@@ -59,7 +60,7 @@ func TestRowsThatExchangeAddressesFailWithoutARequest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, trouble := range e.Troubles("users") {
+			for _, trouble := range reconcile.Troubles(e, "users") {
 				keys = append(keys, trouble.Key+" "+trouble.Category)
 			}
 		}
@@ -454,7 +455,7 @@ func TestAnExchangeIsNotSettledByALostEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, reconcile.Topic{ID: "news", When: true})
 		defer w.ledger.Close()
-		w.sync.Events = []reconcile.EventRule{{Name: "joined", On: reconcile.OnCreated}}
+		w.sync.Events = []reconcile.EventRule{{Name: "joined", On: ledger.OnCreated}}
 		fault := func(kind owlattest.FaultKind) {
 			w.server.ClearFaults()
 			if err := w.server.InjectFaults(owlattest.Fault{Kind: kind, Route: owlattest.RouteEvents}); err != nil {

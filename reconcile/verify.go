@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 )
 
@@ -143,14 +144,14 @@ func (l *listing) find(id string) (c owlat.Contact, there bool) {
 }
 
 func (e *Engine) verifyEntries(ctx context.Context, sync string, l *listing, repair bool, v *Verified, each func(Finding) error) error {
-	var fixed []Record
+	var fixed []ledger.Record
 	begun := false
 	fix := func() error {
 		if len(fixed) == 0 {
 			return nil
 		}
 		if !begun { // rows that did not change are to be planned again
-			if err := setBookmark(ctx, e.ledger, sync, Bookmark{}); err != nil {
+			if err := setBookmark(ctx, e.ledger, sync, ledger.Bookmark{}); err != nil {
 				return err
 			}
 			begun = true
@@ -166,7 +167,7 @@ func (e *Engine) verifyEntries(ctx context.Context, sync string, l *listing, rep
 		if err != nil {
 			return err
 		}
-		if entry.ContactID == "" || entry.Origin == OriginGone {
+		if entry.ContactID == "" || entry.Origin == ledger.OriginGone {
 			continue
 		}
 		v.Entries++
@@ -199,7 +200,7 @@ func (e *Engine) refresh(ctx context.Context, s *Sync) error {
 }
 
 // compare returns the differences between an entry and its contact. Pure.
-func compare(sync string, e *Entry, c owlat.Contact, there bool) []Finding {
+func compare(sync string, e *ledger.Entry, c owlat.Contact, there bool) []Finding {
 	f := Finding{Sync: sync, Key: e.Key, ContactID: e.ContactID, Address: e.Email}
 	if !there {
 		f.Kind = MissingInOwlat
@@ -219,17 +220,17 @@ func compare(sync string, e *Entry, c owlat.Contact, there bool) []Finding {
 }
 
 // correct returns the record that brings an entry in step with its contact, so that its row is planned anew.
-func correct(sync string, e *Entry, c owlat.Contact, there bool) Record {
-	e.Fingerprint, e.ChangedAt = Fingerprint{}, time.Now()
-	if !there && e.Origin == OriginDeleting {
-		return Record{Sync: sync, Entry: deleted(e), Event: "deleted", Note: "verify did not find the contact that was to be deleted"}
+func correct(sync string, e *ledger.Entry, c owlat.Contact, there bool) ledger.Record {
+	e.Fingerprint, e.ChangedAt = ledger.Fingerprint{}, time.Now()
+	if !there && e.Origin == ledger.OriginDeleting {
+		return ledger.Record{Sync: sync, Entry: deleted(e), Event: "deleted", Note: "verify did not find the contact that was to be deleted"}
 	}
 	if !there {
-		e.Origin = OriginGone
-		return Record{Sync: sync, Entry: e, Event: "gone", Note: "verify did not find the contact in Owlat"}
+		e.Origin = ledger.OriginGone
+		return ledger.Record{Sync: sync, Entry: e, Event: "gone", Note: "verify did not find the contact in Owlat"}
 	}
 	e.Email, e.FirstName, e.LastName = owlatsync.LowerAddress(c.Email), c.FirstName, c.LastName
-	return Record{Sync: sync, Entry: e, Event: "changed in Owlat", Note: "verify found other values than were written"}
+	return ledger.Record{Sync: sync, Entry: e, Event: "changed in Owlat", Note: "verify found other values than were written"}
 }
 
 // verifyContacts tells the contacts that no row stands for, and those that share an address.

@@ -131,7 +131,7 @@ func TestRetryTakesUpWhatWasGivenUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if troubles := entries["1"].Troubles("users"); len(troubles) != 1 || troubles[0].Attempts != 2 || troubles[0].Category != "internal" {
+		if troubles := reconcile.Troubles(entries["1"], "users"); len(troubles) != 1 || troubles[0].Attempts != 2 || troubles[0].Category != "internal" {
 			t.Errorf("troubles %+v", troubles)
 		}
 		e, client := w.engine()

@@ -19,6 +19,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
@@ -62,13 +63,13 @@ type world struct {
 	server  *owlattest.Server
 	key     string
 	path    string
-	ledger  *ledger.SQLite
+	ledger  *sqlite.Ledger
 	options []owlat.Option
 	sync    reconcile.Sync
 	workers int
 
-	through     reconcile.Ledger // what the engine uses; nil: ledger
-	spoolMemory int              // 0: the engine's own
+	through     ledger.Store // what the engine uses; nil: ledger
+	spoolMemory int          // 0: the engine's own
 
 	mu     sync.Mutex
 	events []reconcile.Event
@@ -98,7 +99,7 @@ func newWorld(t testing.TB, topics ...reconcile.Topic) *world {
 // open opens the ledger, again after a close.
 func (w *world) open() {
 	w.t.Helper()
-	l, err := ledger.OpenSQLite(context.Background(), "sqlite", w.path)
+	l, err := sqlite.Open(context.Background(), "sqlite", w.path)
 	if err != nil {
 		w.t.Fatal(err)
 	}

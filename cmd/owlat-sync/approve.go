@@ -12,6 +12,7 @@ import (
 
 	"owlatsync/internal/config"
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite"
 	"owlatsync/reconcile"
 )
 
@@ -54,7 +55,7 @@ func (a *app) approve(ctx context.Context, id int64, failuresPath string) error 
 	}
 	var sync string
 	var part reconcile.Part
-	err = a.withLedger(ctx, cfg, func(l *ledger.SQLite) (err error) {
+	err = a.withLedger(ctx, cfg, func(l *sqlite.Ledger) (err error) {
 		if sync, err = a.heldSync(ctx, l, id); err != nil {
 			return err
 		}
@@ -76,19 +77,19 @@ func (a *app) approve(ctx context.Context, id int64, failuresPath string) error 
 }
 
 // heldSync returns the sync of the held run.
-func (a *app) heldSync(ctx context.Context, l *ledger.SQLite, id int64) (string, error) {
+func (a *app) heldSync(ctx context.Context, l *sqlite.Ledger, id int64) (string, error) {
 	runs, err := l.Runs(ctx, "", 0)
 	if err != nil {
 		return "", err
 	}
-	var asked *reconcile.Run
+	var asked *ledger.Run
 	var held []string
 	latest := make(map[string]int64) // held run of a sync
 	for i, run := range runs {
 		if run.ID == id {
 			asked = &runs[i]
 		}
-		if run.Status == reconcile.StatusHeld {
+		if run.Status == ledger.StatusHeld {
 			held = append(held, fmt.Sprintf("%d of %s", run.ID, run.Sync))
 			latest[run.Sync] = max(latest[run.Sync], run.ID)
 		}
@@ -98,7 +99,7 @@ func (a *app) heldSync(ctx context.Context, l *ledger.SQLite, id int64) (string,
 		return "", usageError(fmt.Errorf("there is no run %d, and none is held", id))
 	case asked == nil:
 		return "", usageError(fmt.Errorf("there is no run %d; held are: %s", id, strings.Join(held, ", ")))
-	case asked.Status == reconcile.StatusHeld:
+	case asked.Status == ledger.StatusHeld:
 		return asked.Sync, nil
 	}
 	err = fmt.Errorf("run %d of sync %q is not held: %s", id, asked.Sync, endWords(*asked))
@@ -110,15 +111,15 @@ func (a *app) heldSync(ctx context.Context, l *ledger.SQLite, id int64) (string,
 }
 
 // endWords says how a run ended that is not held.
-func endWords(run reconcile.Run) string {
+func endWords(run ledger.Run) string {
 	switch {
 	case run.Mode == "plan":
 		return "it is a plan, which needs no approval"
-	case run.Status == reconcile.StatusApproved:
+	case run.Status == ledger.StatusApproved:
 		return "it was approved already"
-	case run.Status == reconcile.StatusSuperseded:
+	case run.Status == ledger.StatusSuperseded:
 		return "a later run made it moot"
-	case run.Status == reconcile.StatusRunning:
+	case run.Status == ledger.StatusRunning:
 		return "it is still running, or its process died"
 	}
 	return fmt.Sprintf("it ended as %q", run.Status)

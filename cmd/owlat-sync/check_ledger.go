@@ -9,14 +9,14 @@ import (
 
 	"owlatsync/internal/exitcode"
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
-	"owlatsync/reconcile"
 )
 
 // ledger looks whether runs can use the ledger, or create it, and whether it is that of the deployment.
 func (c *checker) ledger(ctx context.Context) {
 	f := finding{Area: "ledger", Subject: "file", Status: statusOK}
-	is, err := ledger.Examine(ctx, sqliteDriver, c.cfg.Ledger)
+	is, err := sqlite.Examine(ctx, sqliteDriver, c.cfg.Ledger)
 	if err == nil {
 		err = c.sameDeployment(is.Deployment)
 	}
@@ -32,7 +32,7 @@ func (c *checker) ledger(ctx context.Context) {
 	if err != nil {
 		f.Message = err.Error()
 		code := exitcode.Of(err)
-		if errors.Is(err, ledger.ErrNoFolder) {
+		if errors.Is(err, sqlite.ErrNoFolder) {
 			code = exitcode.Usage
 		}
 		c.fail(code, f)
@@ -47,7 +47,7 @@ func (c *checker) sameDeployment(bound string) error {
 	if err != nil || bound == "" || bound == client.BaseURL() {
 		return err
 	}
-	return &reconcile.DeploymentError{Bound: bound, Configured: client.BaseURL()}
+	return &ledger.DeploymentError{Bound: bound, Configured: client.BaseURL()}
 }
 
 // standings says how many rows the ledger has of each sync.

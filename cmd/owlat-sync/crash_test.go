@@ -19,8 +19,8 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/exitcode"
+	"owlatsync/ledger"
 	"owlatsync/owlat/owlattest"
-	"owlatsync/reconcile"
 )
 
 // crashSlack is by how many more commits than a run without a kill a run may have: which of them share a transaction is
@@ -362,7 +362,7 @@ func (s *station) checkLedger() {
 		}
 		deleted := p.gone && !p.adopted
 		if deleted {
-			if e.ContactID != "" || e.Origin != reconcile.OriginDeleted {
+			if e.ContactID != "" || e.Origin != ledger.OriginDeleted {
 				s.t.Errorf("the contact of row %s was deleted, the ledger says %+v", e.Key, e)
 			}
 			continue
@@ -371,11 +371,11 @@ func (s *station) checkLedger() {
 		if !there || c.Email != e.Email || c.Email != p.email || c.FirstName != e.FirstName {
 			s.t.Errorf("row %s: the ledger says %+v, Owlat %+v", e.Key, e, c)
 		}
-		if want := map[bool]reconcile.Origin{true: reconcile.OriginAdopted, false: reconcile.OriginCreated}[p.adopted]; e.Origin != want {
+		if want := map[bool]ledger.Origin{true: ledger.OriginAdopted, false: ledger.OriginCreated}[p.adopted]; e.Origin != want {
 			s.t.Errorf("row %s: the contact is %s to the ledger, want %s", e.Key, e.Origin, want)
 		}
 		for _, m := range e.Memberships {
-			if m.State != reconcile.MemberUnsure && (m.State == reconcile.MemberAdded) != slices.Contains(c.Topics, m.Topic) {
+			if m.State != ledger.MemberUnsure && (m.State == ledger.MemberAdded) != slices.Contains(c.Topics, m.Topic) {
 				s.t.Errorf("row %s: the ledger says %+v, Owlat %v", e.Key, m, c.Topics)
 			}
 		}

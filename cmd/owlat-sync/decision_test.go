@@ -9,6 +9,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/exitcode"
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
 )
@@ -47,7 +48,7 @@ func TestDecisionLine(t *testing.T) {
 func TestSeveralErrorsTellTheGravestCode(t *testing.T) {
 	t.Parallel()
 	plain, failed := errors.New("x"), quiet(exitcode.FailedRows)
-	locked := fmt.Errorf("y: %w", &reconcile.LockedError{})
+	locked := fmt.Errorf("y: %w", &ledger.LockedError{})
 	refused := &reconcile.StoppedError{Err: &owlat.Error{Category: owlat.CategoryForbidden, StatusCode: 403}}
 	for _, test := range []struct {
 		errs severalErrors

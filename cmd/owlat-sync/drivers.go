@@ -12,7 +12,7 @@ import (
 	_ "modernc.org/sqlite" // registers "sqlite", for the ledger and for sources
 
 	"owlatsync/internal/config"
-	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite"
 	"owlatsync/source"
 )
 
@@ -23,8 +23,8 @@ var sqliteDriver = "sqlite"
 const connectTimeout = 15 * time.Second
 
 // openLedger opens the ledger, or creates it.
-func openLedger(ctx context.Context, path string) (*ledger.SQLite, error) {
-	return ledger.OpenSQLite(ctx, sqliteDriver, path)
+func openLedger(ctx context.Context, path string) (*sqlite.Ledger, error) {
+	return sqlite.Open(ctx, sqliteDriver, path)
 }
 
 // openSource returns the source of a sync and what closes it. It connects to nothing yet.

@@ -13,6 +13,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/config"
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
 )
@@ -52,8 +53,8 @@ holds addresses and names.`,
 type tale struct {
 	sync    config.Sync
 	key     string
-	entry   *reconcile.Entry // nil: the ledger does not know the row
-	history []reconcile.HistoryLine
+	entry   *ledger.Entry // nil: the ledger does not know the row
+	history []ledger.HistoryLine
 
 	remote    *owlat.Contact // nil: not asked for, or not there
 	remoteErr error          // why the contact could not be looked at
@@ -184,7 +185,7 @@ func (s *session) tales(ctx context.Context, sync config.Sync, word, address str
 	if ctx.Err() != nil {
 		return tales, ctx.Err()
 	}
-	if errors.Is(planErr, reconcile.ErrLocked) {
+	if errors.Is(planErr, ledger.ErrLocked) {
 		return tales, nil // a run under way is no failure of this command: the tale says so
 	}
 	return tales, planErr
@@ -266,7 +267,7 @@ func (t *tale) deleted() bool {
 // next says what the next run would do with the row.
 func (t *tale) next() []string {
 	switch {
-	case errors.Is(t.planErr, reconcile.ErrLocked):
+	case errors.Is(t.planErr, ledger.ErrLocked):
 		return []string{"not known: " + t.planErr.Error()}
 	case t.planErr != nil:
 		return []string{"not known, because the plan could not be made"}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/reconcile"
 )
 
@@ -26,20 +27,20 @@ type taleJSON struct {
 }
 
 type taleContact struct {
-	ID        string           `json:"id,omitempty"`
-	Origin    reconcile.Origin `json:"origin"`
-	Email     string           `json:"email,omitempty"`
-	Identity  string           `json:"identity,omitempty"`
-	FirstName string           `json:"firstName,omitempty"`
-	LastName  string           `json:"lastName,omitempty"`
+	ID        string        `json:"id,omitempty"`
+	Origin    ledger.Origin `json:"origin"`
+	Email     string        `json:"email,omitempty"`
+	Identity  string        `json:"identity,omitempty"`
+	FirstName string        `json:"firstName,omitempty"`
+	LastName  string        `json:"lastName,omitempty"`
 }
 
 type taleTopic struct {
-	Topic   string                    `json:"topic"`
-	State   reconcile.MembershipState `json:"state"`
-	Consent bool                      `json:"consent"`
-	At      time.Time                 `json:"at"`
-	Why     string                    `json:"why"`
+	Topic   string                 `json:"topic"`
+	State   ledger.MembershipState `json:"state"`
+	Consent bool                   `json:"consent"`
+	At      time.Time              `json:"at"`
+	Why     string                 `json:"why"`
 }
 
 type taleLine struct {
@@ -74,7 +75,7 @@ func newTaleJSON(t *tale) taleJSON {
 	if e := t.entry; e != nil {
 		j.FirstSeen, j.InStep = &e.FirstSeen, !e.Fingerprint.IsZero()
 		j.Contact = &taleContact{e.ContactID, e.Origin, e.Email, e.Identity, e.FirstName, e.LastName}
-		for _, trouble := range e.Troubles(t.sync.Name) {
+		for _, trouble := range reconcile.Troubles(e, t.sync.Name) {
 			j.Failures = append(j.Failures, newTroubleJSON(trouble))
 		}
 		for i := range e.Memberships {

@@ -6,6 +6,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/config"
+	"owlatsync/ledger"
 	"owlatsync/reconcile"
 )
 
@@ -43,9 +44,9 @@ func (t *tale) firstSeen() []string {
 func (t *tale) contact() []string {
 	e := t.entry
 	switch {
-	case e == nil || e.ContactID == "" && e.Origin == reconcile.OriginNone:
+	case e == nil || e.ContactID == "" && e.Origin == ledger.OriginNone:
 		return []string{"none yet"}
-	case e.Origin == reconcile.OriginDeleted:
+	case e.Origin == ledger.OriginDeleted:
 		return []string{"none: this sync deleted it, because the row had left the source"}
 	case e.ContactID == "":
 		return []string{"none"}
@@ -57,13 +58,13 @@ func (t *tale) contact() []string {
 	return lines
 }
 
-func originWords(o reconcile.Origin) string {
+func originWords(o ledger.Origin) string {
 	switch o {
-	case reconcile.OriginCreated:
+	case ledger.OriginCreated:
 		return "created by this sync"
-	case reconcile.OriginAdopted:
+	case ledger.OriginAdopted:
 		return "which was in Owlat before this sync met it"
-	case reconcile.OriginGone:
+	case ledger.OriginGone:
 		return "which was deleted in Owlat"
 	}
 	return string(o)
@@ -88,7 +89,7 @@ func (t *tale) standing() []string {
 		return nil
 	}
 	var lines []string
-	for _, trouble := range e.Troubles(t.sync.Name) {
+	for _, trouble := range reconcile.Troubles(e, t.sync.Name) {
 		if trouble.What != "row" {
 			continue // told with its topic or event
 		}
@@ -100,9 +101,9 @@ func (t *tale) standing() []string {
 		return lines
 	case !e.Fingerprint.IsZero():
 		return []string{"applied, last recorded " + clock(e.ChangedAt)}
-	case e.Origin == reconcile.OriginGone:
+	case e.Origin == ledger.OriginGone:
 		return []string{fmt.Sprintf("left alone, because the contact was deleted in Owlat (on_remote_delete: %s)", t.sync.OnRemoteDelete)}
-	case e.Origin == reconcile.OriginDeleted:
+	case e.Origin == ledger.OriginDeleted:
 		return []string{"removed"}
 	}
 	return []string{"not applied, or not completely; a run takes it up"}
@@ -145,7 +146,7 @@ func (t *tale) topics() []string {
 	return lines
 }
 
-func (t *tale) membership(m *reconcile.Membership) string {
+func (t *tale) membership(m *ledger.Membership) string {
 	var topic *config.Topic
 	for i := range t.sync.Topics {
 		if t.sync.Topics[i].ID == m.Topic {
@@ -155,27 +156,27 @@ func (t *tale) membership(m *reconcile.Membership) string {
 	when := clock(m.At)
 	text := ""
 	switch m.State {
-	case reconcile.MemberAdded:
+	case ledger.MemberAdded:
 		text = fmt.Sprintf("put on it %s; %s", when, consentWords(topic))
-	case reconcile.MemberWanted:
+	case ledger.MemberWanted:
 		text = "to be put on it; " + consentWords(topic)
-	case reconcile.MemberSent:
+	case ledger.MemberSent:
 		text = fmt.Sprintf("an add was sent %s and its answer is not known", when)
-	case reconcile.MemberLeaving:
+	case ledger.MemberLeaving:
 		text = fmt.Sprintf("a removal was sent %s and its answer is not known; the next run sees to it", when)
-	case reconcile.MemberSkipped:
+	case ledger.MemberSkipped:
 		text = "left as it is in Owlat (existing: skip), because the contact, or the row, was there before"
 		if topic != nil && topic.When != "" {
 			text += fmt.Sprintf("; the column %q going from no to yes puts it on", topic.When)
 		}
-	case reconcile.MemberOut:
+	case ledger.MemberOut:
 		text = "not on it, because the row says no"
 		if topic != nil && topic.When != "" {
 			text = fmt.Sprintf("not on it since %s, because the row's column %q says no", when, topic.When)
 		}
-	case reconcile.MemberLeft:
+	case ledger.MemberLeft:
 		text = fmt.Sprintf("taken off %s, because the row left the source; that it is back is no new consent", when)
-	case reconcile.MemberUnsure:
+	case ledger.MemberUnsure:
 		text = fmt.Sprintf("an add was sent %s and never answered; repeating it could undo an opt-out: \"owlat-sync topic add\" does it if you are sure", when)
 	default:
 		text = string(m.State)
@@ -201,11 +202,11 @@ func (t *tale) events() []string {
 	var lines []string
 	for _, m := range t.entry.Events {
 		switch m.State {
-		case reconcile.EventUnknown:
+		case ledger.EventUnknown:
 			lines = append(lines, fmt.Sprintf("%s: sent %s, and nobody knows whether it arrived; it is not sent again", m.Name, clock(m.At)))
-		case reconcile.EventAwaited:
+		case ledger.EventAwaited:
 			lines = append(lines, fmt.Sprintf("%s: due if the update of %s took effect, which the next run looks up", m.Name, clock(m.At)))
-		case reconcile.EventSent:
+		case ledger.EventSent:
 			lines = append(lines, fmt.Sprintf("%s: sent %s, the answer is not recorded", m.Name, clock(m.At)))
 		default:
 			lines = append(lines, fmt.Sprintf("%s: due since %s", m.Name, clock(m.At)))

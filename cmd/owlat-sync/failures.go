@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"owlatsync/internal/config"
-	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite"
 	"owlatsync/reconcile"
 )
 
@@ -90,7 +90,7 @@ func (a *app) failures(ctx context.Context, path string) (err error) {
 	} else {
 		list.toScreen()
 	}
-	err = a.withLedger(ctx, cfg, func(l *ledger.SQLite) error { return list.read(ctx, l, syncs) })
+	err = a.withLedger(ctx, cfg, func(l *sqlite.Ledger) error { return list.read(ctx, l, syncs) })
 	if errors.Is(err, errNoLedger) {
 		err = nil // nothing was run, nothing failed
 	}
@@ -111,13 +111,13 @@ type troubleList struct {
 	next                     time.Time // of the first attempt to come
 }
 
-func (l *troubleList) read(ctx context.Context, from *ledger.SQLite, syncs []config.Sync) error {
+func (l *troubleList) read(ctx context.Context, from *sqlite.Ledger, syncs []config.Sync) error {
 	for _, s := range syncs {
 		for e, err := range from.All(ctx, s.Name) {
 			if err != nil {
 				return err
 			}
-			for _, t := range e.Troubles(s.Name) {
+			for _, t := range reconcile.Troubles(e, s.Name) {
 				l.count(t)
 				if err := l.write(t); err != nil {
 					return err

@@ -11,7 +11,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/config"
-	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite"
 )
 
 func newLedgerCmd(a *app) *cobra.Command {
@@ -55,7 +55,7 @@ func (a *app) exportLedger(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	return a.withLedger(ctx, cfg, func(l *ledger.SQLite) error {
+	return a.withLedger(ctx, cfg, func(l *sqlite.Ledger) error {
 		if path == "-" {
 			return l.Export(ctx, a.stdout)
 		}
@@ -119,13 +119,13 @@ func (a *app) importLedger(ctx context.Context, path string) (err error) {
 	}
 	_, statErr := os.Stat(cfg.Ledger)
 	if err := importInto(ctx, cfg, in); err != nil {
-		if errors.Is(err, ledger.ErrNotEmpty) {
+		if errors.Is(err, sqlite.ErrNotEmpty) {
 			return usageError(withHint(err, "the ledger is %s: move that file away, or set \"ledger\" to another path", cfg.Ledger))
 		}
 		if errors.Is(statErr, os.ErrNotExist) {
 			err = errors.Join(err, removeLedger(cfg.Ledger)) // an empty one would hide that nothing was imported
 		}
-		if errors.Is(err, ledger.ErrNotExport) || errors.Is(err, ledger.ErrNewerExport) || errors.Is(err, ledger.ErrDamagedExport) {
+		if errors.Is(err, sqlite.ErrNotExport) || errors.Is(err, sqlite.ErrNewerExport) || errors.Is(err, sqlite.ErrDamagedExport) {
 			return usageError(fmt.Errorf("%s: %w", name, err))
 		}
 		return err
@@ -155,7 +155,7 @@ func removeLedger(path string) error {
 
 // imported shows what a ledger holds now.
 func (a *app) imported(ctx context.Context, cfg *config.Config) error {
-	return a.withLedger(ctx, cfg, func(l *ledger.SQLite) error {
+	return a.withLedger(ctx, cfg, func(l *sqlite.Ledger) error {
 		names, err := l.Syncs(ctx)
 		if err != nil {
 			return err
@@ -219,7 +219,7 @@ func (a *app) forget(ctx context.Context, address string, ask *asker) error {
 	if err != nil {
 		return err
 	}
-	return a.withLedger(ctx, cfg, func(l *ledger.SQLite) error {
+	return a.withLedger(ctx, cfg, func(l *sqlite.Ledger) error {
 		if !a.yes {
 			yes, err := ask.confirm(fmt.Sprintf("Erase what %s holds of %s? It cannot be undone.", cfg.Ledger, address))
 			if err != nil {

@@ -7,7 +7,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/config"
-	"owlatsync/reconcile"
+	"owlatsync/ledger"
 )
 
 // readingWords says how a run reads a source with a cursor.
@@ -26,7 +26,7 @@ type readingStatus struct {
 }
 
 // newReadingStatus returns nil for a sync without a cursor.
-func newReadingStatus(sync config.Sync, b reconcile.Bookmark) *readingStatus {
+func newReadingStatus(sync config.Sync, b ledger.Bookmark) *readingStatus {
 	if sync.Cursor.Column == "" {
 		return nil
 	}

@@ -13,6 +13,7 @@ import (
 	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
+	"owlatsync/ledger"
 	"owlatsync/reconcile"
 )
 
@@ -283,7 +284,7 @@ func newRowJSON(sync config.Sync, e reconcile.RowDone) rowJSON {
 
 // harmlessKey is the row's key, unless that may be an address (Invariant 8).
 func harmlessKey(sync config.Sync, e reconcile.RowDone) string {
-	if sync.KeyIsPersonal() || reconcile.PrivateKey(e.Key) {
+	if sync.KeyIsPersonal() || ledger.PrivateKey(e.Key) {
 		return ""
 	}
 	return e.Key

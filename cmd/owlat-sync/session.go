@@ -12,6 +12,7 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
 )
@@ -22,7 +23,7 @@ type session struct {
 	cfg    *config.Config
 	client *owlat.Client
 	meter  *reconcile.Meter
-	ledger *ledger.SQLite
+	ledger *sqlite.Ledger
 	unsent *unsent // nil: there is an API key
 }
 
@@ -130,7 +131,7 @@ func (s *session) explain(sync string, err error) error {
 	if sync != "" {
 		err = fmt.Errorf("sync %q: %w", sync, err)
 	}
-	if _, elsewhere := errors.AsType[*reconcile.DeploymentError](err); elsewhere {
+	if _, elsewhere := errors.AsType[*ledger.DeploymentError](err); elsewhere {
 		return s.explainElsewhere(err)
 	}
 	if broken, ok := errors.AsType[*reconcile.SourceError](err); ok && broken.Rows == 0 && s.cfg.Sync(sync) != nil {
@@ -151,7 +152,7 @@ func (s *session) explainElsewhere(err error) error {
 
 // endsAll reports whether what ended a sync would end the next one too.
 func endsAll(err error) bool {
-	if _, wrong := errors.AsType[*reconcile.DeploymentError](err); wrong || errors.Is(err, reconcile.ErrUnavailable) {
+	if _, wrong := errors.AsType[*ledger.DeploymentError](err); wrong || errors.Is(err, reconcile.ErrUnavailable) {
 		return true
 	}
 	switch exitcode.Of(err) {

@@ -11,6 +11,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/config"
+	"owlatsync/ledger"
 	"owlatsync/reconcile"
 )
 
@@ -115,7 +116,7 @@ func (a *app) status(ctx context.Context, runs int) (err error) {
 			if len(st.Runs) < runs {
 				st.Runs = append(st.Runs, newRunLine(r))
 			}
-			if r.Status == reconcile.StatusHeld {
+			if r.Status == ledger.StatusHeld {
 				part, err := reconcile.PartOf(ctx, l, r.ID)
 				forgotten := errors.Is(err, reconcile.ErrPartForgotten)
 				if err != nil && !forgotten {
@@ -131,7 +132,7 @@ func (a *app) status(ctx context.Context, runs int) (err error) {
 	return nil
 }
 
-func newRunLine(r reconcile.Run) runLine {
+func newRunLine(r ledger.Run) runLine {
 	l := runLine{Run: r.ID, Mode: r.Mode, Started: r.Started, Status: r.Status, Message: r.Message, Report: r.Report}
 	if !r.Finished.IsZero() {
 		l.Finished = &r.Finished
@@ -175,7 +176,7 @@ func (a *app) printStatus(s syncStatus) error {
 		lines = append(lines, r.cells())
 	}
 	a.printf("%s", alignRight(lines))
-	if last := s.Runs[0]; last.Message != "" && last.Status != reconcile.StatusHeld {
+	if last := s.Runs[0]; last.Message != "" && last.Status != ledger.StatusHeld {
 		a.printf("  the latest ended with: %s\n", last.Message)
 	}
 	return nil

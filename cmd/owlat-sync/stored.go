@@ -7,7 +7,7 @@ import (
 	"os"
 
 	"owlatsync/internal/config"
-	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite"
 )
 
 // errNoLedger says that nothing has ever been run.
@@ -30,7 +30,7 @@ func ledgerThere(cfg *config.Config) error {
 }
 
 // withLedger opens the ledger, if there is one, for commands that need neither Owlat nor a source.
-func (a *app) withLedger(ctx context.Context, cfg *config.Config, do func(*ledger.SQLite) error) (err error) {
+func (a *app) withLedger(ctx context.Context, cfg *config.Config, do func(*sqlite.Ledger) error) (err error) {
 	if err := ledgerThere(cfg); err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 	_ "modernc.org/sqlite" // registers "sqlite" for the ledger; any SQLite driver will do
 
 	"owlatsync"
-	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
 	"owlatsync/source"
@@ -63,7 +63,7 @@ func syncUsers(ctx context.Context, s settings) (report *owlatsync.Report, err e
 	}
 
 	// The ledger remembers what Owlat holds. Keep the file: a new one has to be compared with Owlat first.
-	book, err := ledger.OpenSQLite(ctx, "sqlite", s.ledger)
+	book, err := sqlite.Open(ctx, "sqlite", s.ledger)
 	if err != nil {
 		return nil, err
 	}

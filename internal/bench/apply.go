@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
@@ -92,7 +92,7 @@ func applyEngine(ctx context.Context, n int) (took time.Duration, err error) {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	book, err := ledger.OpenSQLite(ctx, "sqlite", filepath.Join(folder, "ledger.db"))
+	book, err := sqlite.Open(ctx, "sqlite", filepath.Join(folder, "ledger.db"))
 	if err != nil {
 		return 0, err
 	}

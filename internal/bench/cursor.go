@@ -16,7 +16,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/testdb"
-	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
@@ -214,7 +214,7 @@ func (b *cursorBench) bare(ctx context.Context) (took float64, err error) {
 func (b *cursorBench) run(ctx context.Context, mode owlatsync.ReadingMode, updated int) (took, planned float64, err error) {
 	runtime.GC() // a program has nothing to clear away that was left by an earlier run
 	start := time.Now()
-	book, err := ledger.OpenSQLite(ctx, "sqlite", b.path)
+	book, err := sqlite.Open(ctx, "sqlite", b.path)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
-	"owlatsync/reconcile"
 )
 
 // makeCursorLedger makes a ledger in step with people 1 to n, of whom those that are to change have contacts.
@@ -18,13 +18,13 @@ func makeCursorLedger(ctx context.Context, path string, client *owlat.Client, lo
 	if _, err := b.makeLedger(ctx, filepath.Base(path), int(n)); err != nil {
 		return err
 	}
-	l, err := ledger.OpenSQLite(ctx, "sqlite", path)
+	l, err := sqlite.Open(ctx, "sqlite", path)
 	if err != nil {
 		return err
 	}
-	var records []reconcile.Record
+	var records []ledger.Record
 	for id := n / changed; id <= n && err == nil; id += n / changed {
-		var record reconcile.Record
+		var record ledger.Record
 		record, err = withContact(ctx, client, id)
 		records = append(records, record)
 	}
@@ -35,16 +35,16 @@ func makeCursorLedger(ctx context.Context, path string, client *owlat.Client, lo
 }
 
 // withContact creates the contact of person id and returns what the ledger keeps of it.
-func withContact(ctx context.Context, client *owlat.Client, id int64) (reconcile.Record, error) {
+func withContact(ctx context.Context, client *owlat.Client, id int64) (ledger.Record, error) {
 	p := person(id)
 	c, err := client.Contacts.Create(ctx, owlat.ContactCreate{Email: p.Email.Value, FirstName: &p.FirstName.Value, LastName: &p.LastName.Value})
 	if err != nil {
-		return reconcile.Record{}, err
+		return ledger.Record{}, err
 	}
 	print, err := diffSync.Fingerprint(&p)
 	now := time.Now()
-	return reconcile.Record{Sync: diffSync.Name, Entry: &reconcile.Entry{
+	return ledger.Record{Sync: diffSync.Name, Entry: &ledger.Entry{
 		Key: p.Key, ContactID: c.ID, Email: p.Email.Value, Identity: p.Email.Value, FirstName: p.FirstName.Value, LastName: p.LastName.Value,
-		Origin: reconcile.OriginCreated, Fingerprint: print, FirstSeen: now, ChangedAt: now,
+		Origin: ledger.OriginCreated, Fingerprint: print, FirstSeen: now, ChangedAt: now,
 	}}, err
 }

@@ -15,6 +15,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	ledgersqlite "owlatsync/ledger/sqlite"
 	"owlatsync/reconcile"
 )
 
@@ -35,7 +36,7 @@ func person(n int64) owlatsync.Row {
 func (b *diffBench) makeLedger(ctx context.Context, name string, n int) (path string, err error) {
 	b.say("making a ledger of %d entries", n)
 	path = filepath.Join(b.folder, name)
-	l, err := ledger.OpenSQLite(ctx, "sqlite", path)
+	l, err := ledgersqlite.Open(ctx, "sqlite", path)
 	if err != nil {
 		return "", err
 	}
@@ -43,10 +44,10 @@ func (b *diffBench) makeLedger(ctx context.Context, name string, n int) (path st
 	print, err := diffSync.Fingerprint(&first)
 	if err == nil {
 		now := time.Now()
-		err = l.Record(ctx, reconcile.Record{Sync: diffSync.Name, Entry: &reconcile.Entry{
+		err = l.Record(ctx, ledger.Record{Sync: diffSync.Name, Entry: &ledger.Entry{
 			Key: first.Key, ContactID: "k57" + fmt.Sprintf("%029d", 1), Email: first.Email.Value, Identity: first.Email.Value,
 			FirstName: first.FirstName.Value, LastName: first.LastName.Value,
-			Origin: reconcile.OriginCreated, Fingerprint: print, FirstSeen: now, ChangedAt: now,
+			Origin: ledger.OriginCreated, Fingerprint: print, FirstSeen: now, ChangedAt: now,
 		}})
 	}
 	if err == nil {
@@ -153,7 +154,7 @@ func packOf(n int64) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		b = append(binary.LittleEndian.AppendUint64(append(b, 1), reconcile.HashText(fmt.Sprint(id))), print[8:]...)
+		b = append(binary.LittleEndian.AppendUint64(append(b, 1), ledger.HashText(fmt.Sprint(id))), print[8:]...)
 	}
 	return b, nil
 }

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 
 	"owlatsync"
-	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
@@ -84,7 +84,7 @@ func (c requestCase) count(ctx context.Context) (sent, again int, err error) {
 		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	book, err := ledger.OpenSQLite(ctx, "sqlite", filepath.Join(folder, "ledger.db"))
+	book, err := sqlite.Open(ctx, "sqlite", filepath.Join(folder, "ledger.db"))
 	if err != nil {
 		return 0, 0, err
 	}

@@ -14,7 +14,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/baseline"
-	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
@@ -124,7 +124,7 @@ func newSynced(ctx context.Context, w world) (*side, error) {
 	if err != nil {
 		return nil, err
 	}
-	book, err := ledger.OpenSQLite(ctx, "sqlite", filepath.Join(folder, "ledger.db"))
+	book, err := sqlite.Open(ctx, "sqlite", filepath.Join(folder, "ledger.db"))
 	if err != nil {
 		return nil, err
 	}

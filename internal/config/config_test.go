@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"owlatsync/ledger"
 	"owlatsync/reconcile"
 	"owlatsync/source"
 )
@@ -103,9 +104,9 @@ func TestComplete(t *testing.T) {
 				EmptySource: true, FirstRun: true,
 			},
 			Events: []Event{
-				{Name: "user_synced", On: reconcile.OnCreated, Properties: []source.Property{{Name: "plan", Column: "plan_name"}, {Name: "Seats used", Column: "seats"}}},
-				{Name: "user_met", On: reconcile.OnAppears, Properties: []source.Property{{Name: "plan", Column: "plan_name"}}},
-				{Name: "user_changed", On: reconcile.OnUpdated},
+				{Name: "user_synced", On: ledger.OnCreated, Properties: []source.Property{{Name: "plan", Column: "plan_name"}, {Name: "Seats used", Column: "seats"}}},
+				{Name: "user_met", On: ledger.OnAppears, Properties: []source.Property{{Name: "plan", Column: "plan_name"}}},
+				{Name: "user_changed", On: ledger.OnUpdated},
 			},
 		}, {
 			Name: "leads", Line: 39, DSN: "csv:leads.csv", Key: []string{"country", "number"},
@@ -137,9 +138,9 @@ func TestComplete(t *testing.T) {
 		FullEvery: 7 * 24 * time.Hour,
 		Nulls:     users.Nulls, OnMissing: users.OnMissing, OnRemoteDelete: users.OnRemoteDelete, Guards: users.Guards,
 		Events: []reconcile.EventRule{
-			{Name: "user_synced", On: reconcile.OnCreated, Properties: map[string]string{"plan": "plan_name", "Seats used": "seats"}},
-			{Name: "user_met", On: reconcile.OnAppears, Properties: map[string]string{"plan": "plan_name"}},
-			{Name: "user_changed", On: reconcile.OnUpdated},
+			{Name: "user_synced", On: ledger.OnCreated, Properties: map[string]string{"plan": "plan_name", "Seats used": "seats"}},
+			{Name: "user_met", On: ledger.OnAppears, Properties: map[string]string{"plan": "plan_name"}},
+			{Name: "user_changed", On: ledger.OnUpdated},
 		},
 	}
 	if diff := cmp.Diff(wantSync, users.Reconcile(nil)); diff != "" {

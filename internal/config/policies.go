@@ -9,12 +9,13 @@ import (
 	"strings"
 	"time"
 
+	"owlatsync/ledger"
 	"owlatsync/reconcile"
 	"owlatsync/source"
 )
 
 // DefaultHistoryDays is for how many days the ledger keeps what happened to rows, where the file says nothing else.
-const DefaultHistoryDays = int(reconcile.HistoryKept / (24 * time.Hour))
+const DefaultHistoryDays = int(ledger.HistoryKept / (24 * time.Hour))
 
 // maxHistoryDays is a hundred years, which no duration overflows.
 const maxHistoryDays = 36_500
@@ -25,7 +26,7 @@ const maxProperties = 1024
 // Event is an event that Owlat is sent for a row.
 type Event struct {
 	Name       string
-	On         reconcile.EventOn
+	On         ledger.EventOn
 	Properties []source.Property // in the order of the file
 }
 
@@ -105,8 +106,8 @@ func (d *decoder) event(n *node, path string, sync *Sync) {
 		name.refuse(d, "%q cannot be the name of an event: it is a letter, then at most 99 letters, digits, \"_\" and \"-\"", name.text)
 	}
 	d.required(on, "say when it is sent: created, updated or appears")
-	ev := Event{Name: name.text, On: reconcile.EventOn(d.oneOf(on,
-		string(reconcile.OnCreated), string(reconcile.OnUpdated), string(reconcile.OnAppears)))}
+	ev := Event{Name: name.text, On: ledger.EventOn(d.oneOf(on,
+		string(ledger.OnCreated), string(ledger.OnUpdated), string(ledger.OnAppears)))}
 	twice := func(other Event) bool { return other.Name == ev.Name && other.On == ev.On }
 	if name.given && on.given && slices.ContainsFunc(sync.Events, twice) {
 		d.add(s.node.line, path, "the event %s on %s is listed twice in this sync", ev.Name, ev.On)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
 	"owlatsync/source"
@@ -86,12 +87,12 @@ func Of(err error) Code {
 		return c.code
 	}
 	_, misfit := errors.AsType[*source.ColumnError](err)
-	_, elsewhere := errors.AsType[*reconcile.DeploymentError](err)
+	_, elsewhere := errors.AsType[*ledger.DeploymentError](err)
 	_, moved := errors.AsType[*reconcile.MovedError](err)
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, reconcile.ErrInterrupted):
 		return Interrupted
-	case errors.Is(err, reconcile.ErrLocked):
+	case errors.Is(err, ledger.ErrLocked):
 		return Locked
 	case errors.Is(err, reconcile.ErrHeld), moved:
 		return Held

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
 	"owlatsync/source"
@@ -24,7 +25,7 @@ func TestOf(t *testing.T) {
 		{context.DeadlineExceeded, Error},
 		{fmt.Errorf("run: %w", context.Canceled), Interrupted},
 		{fmt.Errorf("sync: %w", reconcile.ErrInterrupted), Interrupted},
-		{&reconcile.LockedError{PID: 1}, Locked},
+		{&ledger.LockedError{PID: 1}, Locked},
 		{fmt.Errorf("sync: %w", &reconcile.HeldError{Run: 1}), Held},
 		{&reconcile.MovedError{Run: 1}, Held},
 		{refusal(owlat.CategoryUnauthenticated), Refused},
@@ -33,7 +34,7 @@ func TestOf(t *testing.T) {
 		{refusal(owlat.CategoryNotFound), Error},
 		{refusal(owlat.CategoryInternal), Error},
 		{&reconcile.SourceError{Err: errors.Join(&source.ColumnError{Column: "id"})}, Usage},
-		{&reconcile.DeploymentError{}, Usage},
+		{&ledger.DeploymentError{}, Usage},
 		{fmt.Errorf("open: %w", source.ErrNotQuery), Usage},
 		{&reconcile.SourceError{Err: errors.New("connection lost")}, Error},
 		{With(Usage, errors.New("x")), Usage},

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
 )
@@ -38,7 +39,7 @@ func operations() []operation {
 	renamed.Email = owlatsync.Some("ada@example.org")
 	updated.FirstName = owlatsync.Some("Augusta")
 	both := func(r owlatsync.Row) []owlatsync.Row { return []owlatsync.Row{bystander, r} }
-	onUpdate := []reconcile.EventRule{{Name: "user_updated", On: reconcile.OnUpdated}}
+	onUpdate := []reconcile.EventRule{{Name: "user_updated", On: ledger.OnUpdated}}
 	var several, many []owlatsync.Row
 	for n := range 100 {
 		many = append(many, row(fmt.Sprint(n), fmt.Sprintf("user%d@example.com", n), "U", false))

@@ -17,6 +17,7 @@ import (
 	"owlatsync/internal/exitcode"
 	"owlatsync/ledger"
 	"owlatsync/ledger/ledgertest"
+	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
@@ -66,12 +67,12 @@ func newWorld(t *testing.T, op operation, v variant) *world {
 }
 
 // openLedger opens the ledger as a process does.
-func (w *world) openLedger() (reconcile.Ledger, func() error, error) {
+func (w *world) openLedger() (ledger.Store, func() error, error) {
 	if w.memory != nil {
 		l := w.memory.Reopen()
 		return l, l.Close, nil
 	}
-	l, err := ledger.OpenSQLite(w.t.Context(), failingDriver, w.path)
+	l, err := sqlite.Open(w.t.Context(), failingDriver, w.path)
 	if err != nil {
 		return nil, nil, err
 	}

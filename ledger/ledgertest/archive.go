@@ -10,11 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"owlatsync/reconcile"
+	"owlatsync/ledger"
 )
 
 func testAll(t *testing.T, open Open) {
-	keysOf := func(entries []*reconcile.Entry) (keys []string) {
+	keysOf := func(entries []*ledger.Entry) (keys []string) {
 		for _, e := range entries {
 			keys = append(keys, e.Key)
 		}
@@ -25,7 +25,7 @@ func testAll(t *testing.T, open Open) {
 		folder := t.TempDir()
 		l := open(t, folder)
 		// More than any page, and by turns with another sync.
-		want := []*reconcile.Entry{fullEntry("full"), entry("A"), entry("ä"), entry("a b"), entry("\xff")}
+		want := []*ledger.Entry{fullEntry("full"), entry("A"), entry("ä"), entry("a b"), entry("\xff")}
 		for i := range 5 {
 			some := many(i*400, 400)
 			want = append(want, some...)
@@ -36,7 +36,7 @@ func testAll(t *testing.T, open Open) {
 		noError(t, l.Close())
 
 		l = reopen(t, open, folder)
-		slices.SortFunc(want, func(a, b *reconcile.Entry) int { return strings.Compare(a.Key, b.Key) })
+		slices.SortFunc(want, func(a, b *ledger.Entry) int { return strings.Compare(a.Key, b.Key) })
 		same(t, "users", collect(t, l.All(t.Context(), "users")), want)
 		same(t, "others", len(collect(t, l.All(t.Context(), "others"))), 50)
 		same(t, "unknown", len(collect(t, l.All(t.Context(), "unknown"))), 0)
@@ -44,16 +44,16 @@ func testAll(t *testing.T, open Open) {
 	t.Run("the open entries of the sync, whole", func(t *testing.T) {
 		t.Parallel()
 		l := fresh(t, open)
-		var want []*reconcile.Entry
+		var want []*ledger.Entry
 		all := many(0, 3000)
 		for i, e := range all {
 			switch i % 5 {
 			case 0:
-				e.Fingerprint = reconcile.Fingerprint{}
+				e.Fingerprint = ledger.Fingerprint{}
 			case 1:
-				e.Failure = &reconcile.Failure{Class: reconcile.RetryLater, Attempts: 1}
+				e.Failure = &ledger.Failure{Class: ledger.RetryLater, Attempts: 1}
 			case 2:
-				e.Failure = &reconcile.Failure{Class: reconcile.GiveUp, Attempts: 8, Parked: true}
+				e.Failure = &ledger.Failure{Class: ledger.GiveUp, Attempts: 8, Parked: true}
 			default:
 				continue
 			}
@@ -61,10 +61,10 @@ func testAll(t *testing.T, open Open) {
 		}
 		record(t, l, "users", all...)
 		record(t, l, "others", many(0, 10)...)
-		sorted := func(seq iter.Seq2[*reconcile.Entry, error]) []*reconcile.Entry {
-			return slices.SortedFunc(slices.Values(collect(t, seq)), func(a, b *reconcile.Entry) int { return strings.Compare(a.Key, b.Key) })
+		sorted := func(seq iter.Seq2[*ledger.Entry, error]) []*ledger.Entry {
+			return slices.SortedFunc(slices.Values(collect(t, seq)), func(a, b *ledger.Entry) int { return strings.Compare(a.Key, b.Key) })
 		}
-		slices.SortFunc(want, func(a, b *reconcile.Entry) int { return strings.Compare(a.Key, b.Key) })
+		slices.SortFunc(want, func(a, b *ledger.Entry) int { return strings.Compare(a.Key, b.Key) })
 		same(t, "users", sorted(l.Open(t.Context(), "users")), want)
 		same(t, "others", len(sorted(l.Open(t.Context(), "others"))), 0)
 		same(t, "unknown", len(sorted(l.Open(t.Context(), "unknown"))), 0)
@@ -76,7 +76,7 @@ func testAll(t *testing.T, open Open) {
 		t.Parallel()
 		l := fresh(t, open)
 		var keys []string
-		var entries []*reconcile.Entry
+		var entries []*ledger.Entry
 		for i := range 2000 {
 			keys = append(keys, fmt.Sprintf("%04d", i))
 			entries = append(entries, entry(keys[i]))
@@ -133,8 +133,8 @@ func testSharers(t *testing.T, open Open) {
 	stale := entry("1")
 	stale.Email, stale.Identity = "stale@example.com", "stale@example.com"
 	gone := entry("2")
-	gone.Origin = reconcile.OriginGone
-	unconfirmed := &reconcile.Entry{Key: "3", ChangedAt: at(0)}
+	gone.Origin = ledger.OriginGone
+	unconfirmed := &ledger.Entry{Key: "3", ChangedAt: at(0)}
 	record(t, l, "users", entry("1"), gone, unconfirmed)
 	record(t, l, "others", stale)
 	filler := many(1000, 2000)
@@ -143,14 +143,14 @@ func testSharers(t *testing.T, open Open) {
 	for _, e := range filler {
 		everybody = append(everybody, e.ContactID)
 	}
-	holder := func(sync string, e *reconcile.Entry) reconcile.Holder { return reconcile.Holder{Sync: sync, Entry: e} }
+	holder := func(sync string, e *ledger.Entry) ledger.Holder { return ledger.Holder{Sync: sync, Entry: e} }
 	for _, c := range []struct {
 		name     string
 		contacts []string
-		want     []reconcile.Holder
+		want     []ledger.Holder
 	}{
-		{"in all syncs, under any address", []string{"contact1"}, []reconcile.Holder{holder("others", stale), holder("users", entry("1"))}},
-		{"gone ones too", []string{"contact2"}, []reconcile.Holder{holder("users", gone)}},
+		{"in all syncs, under any address", []string{"contact1"}, []ledger.Holder{holder("others", stale), holder("users", entry("1"))}},
+		{"gone ones too", []string{"contact2"}, []ledger.Holder{holder("users", gone)}},
 		{"compared as they are", []string{"Contact1", "contact", "%"}, nil},
 		{"no contact is nobody's", []string{""}, nil},
 		{"none", nil, nil},
@@ -158,7 +158,7 @@ func testSharers(t *testing.T, open Open) {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := l.Sharers(t.Context(), c.contacts)
 			noError(t, err)
-			slices.SortFunc(got, func(a, b reconcile.Holder) int { return strings.Compare(a.Sync, b.Sync) })
+			slices.SortFunc(got, func(a, b ledger.Holder) int { return strings.Compare(a.Sync, b.Sync) })
 			same(t, "sharers", got, c.want)
 		})
 	}
@@ -190,7 +190,7 @@ func testSyncs(t *testing.T, open Open) {
 	same(t, "syncs", syncs(), []string{"events", "orders", "users"})
 }
 
-func historyOf(t *testing.T, l Ledger, sync, key string) []reconcile.HistoryLine {
+func historyOf(t *testing.T, l Ledger, sync, key string) []ledger.HistoryLine {
 	t.Helper()
 	lines, err := l.History(t.Context(), sync, key)
 	noError(t, err)
@@ -198,7 +198,7 @@ func historyOf(t *testing.T, l Ledger, sync, key string) []reconcile.HistoryLine
 }
 
 // told is history without its times.
-func told(lines []reconcile.HistoryLine) []reconcile.HistoryLine {
+func told(lines []ledger.HistoryLine) []ledger.HistoryLine {
 	told := slices.Clone(lines)
 	for i := range told {
 		told[i].At = time.Time{}
@@ -210,8 +210,8 @@ func testHistory(t *testing.T, open Open) {
 	folder := t.TempDir()
 	l := open(t, folder)
 	before := time.Now().Add(-time.Millisecond)
-	write := func(sync, key string, run int64, event, note string) reconcile.Record {
-		return reconcile.Record{Sync: sync, Run: run, Entry: entry(key), Event: event, Note: note}
+	write := func(sync, key string, run int64, event, note string) ledger.Record {
+		return ledger.Record{Sync: sync, Run: run, Entry: entry(key), Event: event, Note: note}
 	}
 	noError(t, l.Record(t.Context(), write("users", "1", 1, "created", ""), write("users", "1", 1, "topic added", "topic1")))
 	noError(t, l.Record(t.Context(), write("users", "2", 1, "created", ""), write("others", "1", 2, "adopted", "")))
@@ -222,7 +222,7 @@ func testHistory(t *testing.T, open Open) {
 
 	l = reopen(t, open, folder)
 	got := historyOf(t, l, "users", "1")
-	same(t, "history", told(got), []reconcile.HistoryLine{
+	same(t, "history", told(got), []ledger.HistoryLine{
 		{Run: 1, Event: "created"}, {Run: 1, Event: "topic added", Note: "topic1"}, {Event: "retry", Note: "Zoë 😀 \x00 asked"},
 	})
 	for i, line := range got {
@@ -230,7 +230,7 @@ func testHistory(t *testing.T, open Open) {
 			t.Errorf("line %d is of %v", i, line.At)
 		}
 	}
-	same(t, "of another sync", told(historyOf(t, l, "others", "1")), []reconcile.HistoryLine{{Run: 2, Event: "adopted"}})
+	same(t, "of another sync", told(historyOf(t, l, "others", "1")), []ledger.HistoryLine{{Run: 2, Event: "adopted"}})
 	for _, none := range [][2]string{{"users", "3"}, {"unknown", "1"}, {"", ""}} {
 		same(t, fmt.Sprint(none), len(historyOf(t, l, none[0], none[1])), 0)
 	}
@@ -277,9 +277,9 @@ func testPrune(t *testing.T, open Open) {
 		t.Parallel()
 		l := fresh(t, open)
 		run := func(sync string, second int, status string) int64 {
-			id, err := l.BeginRun(t.Context(), reconcile.Run{Sync: sync, Mode: "run", Started: at(second)})
+			id, err := l.BeginRun(t.Context(), ledger.Run{Sync: sync, Mode: "run", Started: at(second)})
 			noError(t, err)
-			noError(t, l.EndRun(t.Context(), reconcile.Run{ID: id, Sync: sync, Mode: "run", Started: at(second), Finished: at(second + 1), Status: status}))
+			noError(t, l.EndRun(t.Context(), ledger.Run{ID: id, Sync: sync, Mode: "run", Started: at(second), Finished: at(second + 1), Status: status}))
 			return id
 		}
 		run("users", 0, "ok")

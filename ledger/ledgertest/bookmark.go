@@ -3,7 +3,7 @@ package ledgertest
 import (
 	"testing"
 
-	"owlatsync/reconcile"
+	"owlatsync/ledger"
 )
 
 func testBookmark(t *testing.T, open Open) {
@@ -11,16 +11,16 @@ func testBookmark(t *testing.T, open Open) {
 	l := open(t, folder)
 	got, err := l.Bookmark(t.Context(), "users")
 	noError(t, err)
-	same(t, "the bookmark of an unknown sync", got, reconcile.Bookmark{})
+	same(t, "the bookmark of an unknown sync", got, ledger.Bookmark{})
 
 	record(t, l, "users", entry("1"))
 	got, err = l.Bookmark(t.Context(), "users")
 	noError(t, err)
-	same(t, "the bookmark of a sync that has none", got, reconcile.Bookmark{})
+	same(t, "the bookmark of a sync that has none", got, ledger.Bookmark{})
 
-	users := reconcile.Bookmark{Settings: "5e771", Mark: "t 2026-03-01 12:00:00.123456", Full: at(1).UTC(), Due: at(2).UTC(), Entries: 7, Again: []string{"a/b", "c\\d"}}
-	others := reconcile.Bookmark{Settings: "x", Mark: "n 18446744073709551615", Full: at(3).UTC()}
-	noError(t, l.SetBookmark(t.Context(), "users", reconcile.Bookmark{Mark: "replaced", Due: at(9), Again: []string{"z"}}))
+	users := ledger.Bookmark{Settings: "5e771", Mark: "t 2026-03-01 12:00:00.123456", Full: at(1).UTC(), Due: at(2).UTC(), Entries: 7, Again: []string{"a/b", "c\\d"}}
+	others := ledger.Bookmark{Settings: "x", Mark: "n 18446744073709551615", Full: at(3).UTC()}
+	noError(t, l.SetBookmark(t.Context(), "users", ledger.Bookmark{Mark: "replaced", Due: at(9), Again: []string{"z"}}))
 	noError(t, l.SetBookmark(t.Context(), "users", users))
 	noError(t, l.SetBookmark(t.Context(), "others", others))
 	if err := l.SetBookmark(t.Context(), "", users); err == nil {
@@ -29,7 +29,7 @@ func testBookmark(t *testing.T, open Open) {
 	noError(t, l.Close())
 
 	l = reopen(t, open, folder)
-	for name, want := range map[string]reconcile.Bookmark{"users": users, "others": others} {
+	for name, want := range map[string]ledger.Bookmark{"users": users, "others": others} {
 		got, err := l.Bookmark(t.Context(), name)
 		noError(t, err)
 		same(t, "the bookmark of "+name+" after opening again", got, want)
@@ -41,6 +41,6 @@ func testBookmark(t *testing.T, open Open) {
 	for _, name := range []string{"users", "others"} {
 		got, err := l.Bookmark(t.Context(), name)
 		noError(t, err)
-		same(t, "the bookmark of "+name+" after somebody was forgotten", got, reconcile.Bookmark{})
+		same(t, "the bookmark of "+name+" after somebody was forgotten", got, ledger.Bookmark{})
 	}
 }

@@ -9,27 +9,27 @@ import (
 	"testing"
 	"time"
 
-	"owlatsync/reconcile"
+	"owlatsync/ledger"
 )
 
-func fullEntry(key string) *reconcile.Entry {
-	return &reconcile.Entry{
+func fullEntry(key string) *ledger.Entry {
+	return &ledger.Entry{
 		Key: key, ContactID: "k57contact", Email: "new@example.com", Identity: "old@example.com",
-		FirstName: "Zoë 😀", LastName: "O'Hara\x00\"%", Origin: reconcile.OriginAdopted,
-		Fingerprint: reconcile.Fingerprint{Hi: math.MaxUint64, Lo: 1 << 63},
-		Memberships: []reconcile.Membership{
-			{Topic: "topic1", Consent: true, State: reconcile.MemberAdded, At: at(2)},
-			{Topic: "topic2", State: reconcile.MemberOut},
+		FirstName: "Zoë 😀", LastName: "O'Hara\x00\"%", Origin: ledger.OriginAdopted,
+		Fingerprint: ledger.Fingerprint{Hi: math.MaxUint64, Lo: 1 << 63},
+		Memberships: []ledger.Membership{
+			{Topic: "topic1", Consent: true, State: ledger.MemberAdded, At: at(2)},
+			{Topic: "topic2", State: ledger.MemberOut},
 		},
-		Intent: reconcile.Intent{Create: at(3)},
-		Events: []reconcile.EventMark{
-			{Name: "user_created", On: reconcile.OnCreated, State: reconcile.EventSent, At: at(9)},
-			{Name: "user_met", On: reconcile.OnAppears, State: reconcile.EventDue},
+		Intent: ledger.Intent{Create: at(3)},
+		Events: []ledger.EventMark{
+			{Name: "user_created", On: ledger.OnCreated, State: ledger.EventSent, At: at(9)},
+			{Name: "user_met", On: ledger.OnAppears, State: ledger.EventDue},
 		},
-		Failure: &reconcile.Failure{
-			Class: reconcile.GiveUp, Category: "conflict", Status: 409, Reason: "held by <another> row & more", Attempts: 3,
+		Failure: &ledger.Failure{
+			Class: ledger.GiveUp, Category: "conflict", Status: 409, Reason: "held by <another> row & more", Attempts: 3,
 			First: at(4), Last: at(5), NextTry: at(6), Parked: true,
-			Fingerprint: reconcile.Fingerprint{Hi: 3, Lo: math.MaxUint64 - 1},
+			Fingerprint: ledger.Fingerprint{Hi: 3, Lo: math.MaxUint64 - 1},
 		},
 		FirstSeen: at(7), ChangedAt: at(8),
 	}
@@ -57,7 +57,7 @@ func testEntry(t *testing.T, open Open) {
 	t.Run("a bare entry", func(t *testing.T) {
 		t.Parallel()
 		l := fresh(t, open)
-		bare := &reconcile.Entry{Key: "bare", ChangedAt: at(0)}
+		bare := &ledger.Entry{Key: "bare", ChangedAt: at(0)}
 		record(t, l, "users", bare)
 		got := entriesOf(t, l, "users", "bare")["bare"]
 		same(t, "entry", got, bare)
@@ -68,16 +68,16 @@ func testEntry(t *testing.T, open Open) {
 	t.Run("an address without an identity and the reverse", func(t *testing.T) {
 		t.Parallel()
 		l := fresh(t, open)
-		email := &reconcile.Entry{Key: "1", Email: "one@example.com", ChangedAt: at(0)}
-		identity := &reconcile.Entry{Key: "2", Identity: "two@example.com", ChangedAt: at(0)}
+		email := &ledger.Entry{Key: "1", Email: "one@example.com", ChangedAt: at(0)}
+		identity := &ledger.Entry{Key: "2", Identity: "two@example.com", ChangedAt: at(0)}
 		record(t, l, "users", email, identity)
-		same(t, "entries", entriesOf(t, l, "users", "1", "2"), map[string]*reconcile.Entry{"1": email, "2": identity})
+		same(t, "entries", entriesOf(t, l, "users", "1", "2"), map[string]*ledger.Entry{"1": email, "2": identity})
 	})
 	t.Run("a recorded entry replaces the one before entirely", func(t *testing.T) {
 		t.Parallel()
 		l := fresh(t, open)
 		record(t, l, "users", fullEntry("x"))
-		plain := &reconcile.Entry{Key: "x", Email: "plain@example.com", Identity: "plain@example.com", ChangedAt: at(9)}
+		plain := &ledger.Entry{Key: "x", Email: "plain@example.com", Identity: "plain@example.com", ChangedAt: at(9)}
 		record(t, l, "users", plain)
 		same(t, "entry", entriesOf(t, l, "users", "x")["x"], plain)
 		same(t, "index", indexOf(t, l, "users"), wantIndex(plain))
@@ -89,7 +89,7 @@ func testEntry(t *testing.T, open Open) {
 			"a", "A", "a ", " a", "ä", "a\u0308", "a\x00", "a\x00b", "\xff", "\xfe", "%", "_", "'", `"`, "a/b", `a\/b`, "1", "01", "1.0",
 			"null", "\n", "😀", strings.Repeat("long", 5000),
 		}
-		want := make(map[string]*reconcile.Entry)
+		want := make(map[string]*ledger.Entry)
 		for _, key := range keys {
 			want[key] = entry(key)
 			record(t, l, "users", want[key])
@@ -100,7 +100,7 @@ func testEntry(t *testing.T, open Open) {
 		t.Parallel()
 		l := fresh(t, open)
 		record(t, l, "users", entry("1"))
-		same(t, "entries", entriesOf(t, l, "users", "1", "2", "1"), map[string]*reconcile.Entry{"1": entry("1")})
+		same(t, "entries", entriesOf(t, l, "users", "1", "2", "1"), map[string]*ledger.Entry{"1": entry("1")})
 		same(t, "entries of another sync", len(entriesOf(t, l, "others", "1")), 0)
 		same(t, "entries without keys", len(entriesOf(t, l, "users")), 0)
 	})
@@ -143,21 +143,21 @@ func testRecord(t *testing.T, open Open) {
 		l := fresh(t, open)
 		other := entry("1")
 		other.FirstName = "Other"
-		noError(t, l.Record(t.Context(), reconcile.Record{Sync: "users", Entry: entry("1")}, reconcile.Record{Sync: "others", Entry: other}))
+		noError(t, l.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("1")}, ledger.Record{Sync: "others", Entry: other}))
 		same(t, "users", entriesOf(t, l, "users", "1")["1"], entry("1"))
 		same(t, "others", entriesOf(t, l, "others", "1")["1"], other)
 	})
 	t.Run("an entry takes the place of another", func(t *testing.T) {
 		t.Parallel()
 		l := fresh(t, open)
-		noError(t, l.Record(t.Context(), reconcile.Record{Sync: "users", Entry: entry("old")}, reconcile.Record{Sync: "others", Entry: entry("old")}))
+		noError(t, l.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("old")}, ledger.Record{Sync: "others", Entry: entry("old")}))
 		for range 2 { // the second time there is none to replace
-			noError(t, l.Record(t.Context(), reconcile.Record{Sync: "users", Entry: entry("new"), Replaces: "old", Event: "adopted"}))
-			same(t, "entries", entriesOf(t, l, "users", "old", "new"), map[string]*reconcile.Entry{"new": entry("new")})
+			noError(t, l.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("new"), Replaces: "old", Event: "adopted"}))
+			same(t, "entries", entriesOf(t, l, "users", "old", "new"), map[string]*ledger.Entry{"new": entry("new")})
 			same(t, "index", indexOf(t, l, "users"), wantIndex(entry("new")))
 		}
 		same(t, "others", len(entriesOf(t, l, "others", "old")), 1)
-		if err := l.Record(t.Context(), reconcile.Record{Sync: "users", Entry: entry("new"), Replaces: "new"}); err == nil {
+		if err := l.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("new"), Replaces: "new"}); err == nil {
 			t.Error("an entry that replaces itself was recorded")
 		}
 		same(t, "entries", len(entriesOf(t, l, "users", "new")), 1)
@@ -169,10 +169,10 @@ func testRecord(t *testing.T, open Open) {
 	t.Run("all or none", func(t *testing.T) {
 		t.Parallel()
 		l := fresh(t, open)
-		for name, bad := range map[string]reconcile.Record{
-			"no entry": {Sync: "users"}, "no key": {Sync: "users", Entry: &reconcile.Entry{}}, "no sync": {Entry: entry("2")},
+		for name, bad := range map[string]ledger.Record{
+			"no entry": {Sync: "users"}, "no key": {Sync: "users", Entry: &ledger.Entry{}}, "no sync": {Entry: entry("2")},
 		} {
-			if err := l.Record(t.Context(), reconcile.Record{Sync: "users", Entry: entry("1")}, bad); err == nil {
+			if err := l.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("1")}, bad); err == nil {
 				t.Errorf("%s: recorded", name)
 			}
 		}
@@ -183,7 +183,7 @@ func testRecord(t *testing.T, open Open) {
 		l := fresh(t, open)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := l.Record(ctx, reconcile.Record{Sync: "users", Entry: entry("1")}); !errors.Is(err, context.Canceled) {
+		if err := l.Record(ctx, ledger.Record{Sync: "users", Entry: entry("1")}); !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v", err)
 		}
 		same(t, "index", len(indexOf(t, l, "users")), 0)
@@ -192,7 +192,7 @@ func testRecord(t *testing.T, open Open) {
 		t.Parallel()
 		l := open(t, t.TempDir())
 		noError(t, l.Close())
-		if err := l.Record(t.Context(), reconcile.Record{Sync: "users", Entry: entry("1")}); err == nil {
+		if err := l.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("1")}); err == nil {
 			t.Error("recorded in a closed ledger")
 		}
 		if _, err := l.Entries(t.Context(), "users", []string{"1"}); err == nil {
@@ -218,7 +218,7 @@ func testIndex(t *testing.T, open Open) {
 	t.Run("a row never applied has no fingerprint", func(t *testing.T) {
 		t.Parallel()
 		l := fresh(t, open)
-		e := &reconcile.Entry{Key: "1"}
+		e := &ledger.Entry{Key: "1"}
 		record(t, l, "users", e)
 		same(t, "index", indexOf(t, l, "users"), wantIndex(e))
 	})
@@ -273,12 +273,12 @@ func testHolders(t *testing.T, open Open) {
 	renamed := entry("2")
 	renamed.Email, renamed.Identity = "now@example.com", "before@example.com"
 	shared := entry("1")
-	unconfirmed := &reconcile.Entry{Key: "3", ChangedAt: at(0)}
+	unconfirmed := &ledger.Entry{Key: "3", ChangedAt: at(0)}
 	record(t, l, "users", entry("1"), renamed, unconfirmed)
 	record(t, l, "others", shared)
 	filler := many(1000, 2000)
 	record(t, l, "filler", filler...)
-	user := func(e *reconcile.Entry) reconcile.Holder { return reconcile.Holder{Sync: "users", Entry: e} }
+	user := func(e *ledger.Entry) ledger.Holder { return ledger.Holder{Sync: "users", Entry: e} }
 
 	var everybody []string
 	for _, e := range filler {
@@ -290,12 +290,12 @@ func testHolders(t *testing.T, open Open) {
 	for _, c := range []struct {
 		name      string
 		addresses []string
-		want      []reconcile.Holder
+		want      []ledger.Holder
 	}{
-		{"by address, in all syncs", []string{"row1@example.com"}, []reconcile.Holder{{Sync: "others", Entry: shared}, user(entry("1"))}},
-		{"by present address", []string{"now@example.com"}, []reconcile.Holder{user(renamed)}},
-		{"by identity", []string{"before@example.com"}, []reconcile.Holder{user(renamed)}},
-		{"each once", []string{"now@example.com", "before@example.com", "now@example.com"}, []reconcile.Holder{user(renamed)}},
+		{"by address, in all syncs", []string{"row1@example.com"}, []ledger.Holder{{Sync: "others", Entry: shared}, user(entry("1"))}},
+		{"by present address", []string{"now@example.com"}, []ledger.Holder{user(renamed)}},
+		{"by identity", []string{"before@example.com"}, []ledger.Holder{user(renamed)}},
+		{"each once", []string{"now@example.com", "before@example.com", "now@example.com"}, []ledger.Holder{user(renamed)}},
 		{"addresses are compared as they are", []string{"Now@example.com", "now@example.co", "%"}, nil},
 		{"an empty address is nobody's", []string{""}, nil},
 		{"none", nil, nil},
@@ -303,7 +303,7 @@ func testHolders(t *testing.T, open Open) {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := l.Holders(t.Context(), c.addresses)
 			noError(t, err)
-			slices.SortFunc(got, func(a, b reconcile.Holder) int { return strings.Compare(a.Sync+a.Entry.Key, b.Sync+b.Entry.Key) })
+			slices.SortFunc(got, func(a, b ledger.Holder) int { return strings.Compare(a.Sync+a.Entry.Key, b.Sync+b.Entry.Key) })
 			same(t, "holders", got, c.want)
 		})
 	}
@@ -346,7 +346,7 @@ func testForget(t *testing.T, open Open) {
 	same(t, "holders", len(holders), 0)
 	standing, err := l.Standing(t.Context(), "users")
 	noError(t, err)
-	same(t, "standing", standing, reconcile.Standing{Entries: 100, Applied: 100})
+	same(t, "standing", standing, ledger.Standing{Entries: 100, Applied: 100})
 
 	record(t, l, "users", entry("5"))
 	same(t, "recorded again", entriesOf(t, l, "users", "5")["5"], entry("5"))

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"owlatsync"
-	"owlatsync/reconcile"
+	"owlatsync/ledger"
 )
 
 // forgotten returns those of the addresses that were forgotten, in alphabetical order.
@@ -40,8 +40,8 @@ func testForgetPerson(t *testing.T, open Open) {
 		stale.ContactID, stale.Email, stale.Identity = renamed.ContactID, "stale@example.com", "stale@example.com"
 		record(t, l, "users", renamed, entry("3"))
 		record(t, l, "others", stale, entry("3"))
-		left := func(contact string, second int) reconcile.OptOut {
-			return reconcile.OptOut{ContactID: contact, Topic: "topic1", At: at(second)}
+		left := func(contact string, second int) ledger.OptOut {
+			return ledger.OptOut{ContactID: contact, Topic: "topic1", At: at(second)}
 		}
 		noError(t, l.NoteOptOuts(t.Context(), left("contact1", 5), left("contact3", 5)))
 		forgetPerson(t, l, "row1@example.com", 2)
@@ -53,20 +53,20 @@ func testForgetPerson(t *testing.T, open Open) {
 			[]string{"now@example.com", "row1@example.com", "stale@example.com"})
 
 		// What somebody left stays left.
-		optOut := func(contact string) []reconcile.OptOut {
+		optOut := func(contact string) []ledger.OptOut {
 			t.Helper()
 			found, err := l.OptOuts(t.Context(), []string{contact, "unknown"})
 			noError(t, err)
 			return found
 		}
-		same(t, "opt-outs", optOut("contact1"), []reconcile.OptOut{left("contact1", 5)})
-		same(t, "opt-outs of somebody else", optOut("contact3"), []reconcile.OptOut{left("contact3", 5)})
+		same(t, "opt-outs", optOut("contact1"), []ledger.OptOut{left("contact1", 5)})
+		same(t, "opt-outs of somebody else", optOut("contact3"), []ledger.OptOut{left("contact3", 5)})
 		noError(t, l.NoteOptOuts(t.Context(), left("contact1", 9)))
-		same(t, "later opt-outs", optOut("contact1"), []reconcile.OptOut{left("contact1", 9)})
+		same(t, "later opt-outs", optOut("contact1"), []ledger.OptOut{left("contact1", 9)})
 		noError(t, l.NoteOptOuts(t.Context(), left("contact1", 2)))
 		record(t, l, "users", entry("1"))
 		forgetPerson(t, l, "row1@example.com", 1)
-		same(t, "opt-outs of somebody forgotten twice", optOut("contact1"), []reconcile.OptOut{left("contact1", 9)})
+		same(t, "opt-outs of somebody forgotten twice", optOut("contact1"), []ledger.OptOut{left("contact1", 9)})
 	})
 	t.Run("somebody unknown", func(t *testing.T) {
 		t.Parallel()
@@ -106,7 +106,7 @@ func testForgetPerson(t *testing.T, open Open) {
 		record(t, l, "users", entry("1"))
 		release, err := l.Acquire(t.Context(), "a run")
 		noError(t, err)
-		if _, err := l.ForgetPerson(t.Context(), "row1@example.com"); !errors.Is(err, reconcile.ErrLocked) {
+		if _, err := l.ForgetPerson(t.Context(), "row1@example.com"); !errors.Is(err, ledger.ErrLocked) {
 			t.Errorf("forgotten under a run: %v", err)
 		}
 		same(t, "forgotten", len(forgotten(t, l, "row1@example.com")), 0)
@@ -135,46 +135,46 @@ func testTraces(t *testing.T, open Open) {
 	const address = "o'hara&co@example.com"
 	folder := t.TempDir()
 	l := open(t, folder)
-	with := func(key string, change func(e *reconcile.Entry)) *reconcile.Entry {
+	with := func(key string, change func(e *ledger.Entry)) *ledger.Entry {
 		e := entry(key)
 		change(e)
 		return e
 	}
-	theirs := []reconcile.Holder{
-		{Sync: "users", Entry: with("1", func(e *reconcile.Entry) { e.Email, e.Identity, e.ContactID = address, address, "contact-o" })},
-		{Sync: "users", Entry: with("2", func(e *reconcile.Entry) { e.Identity = address })},
-		{Sync: "orders", Entry: with("7", func(e *reconcile.Entry) {
+	theirs := []ledger.Holder{
+		{Sync: "users", Entry: with("1", func(e *ledger.Entry) { e.Email, e.Identity, e.ContactID = address, address, "contact-o" })},
+		{Sync: "users", Entry: with("2", func(e *ledger.Entry) { e.Identity = address })},
+		{Sync: "orders", Entry: with("7", func(e *ledger.Entry) {
 			e.Email, e.Identity, e.ContactID = "early@example.com", "first@example.com", "contact-o"
 		})},
-		{Sync: "plain", Entry: &reconcile.Entry{Key: address, Failure: &reconcile.Failure{Class: reconcile.GiveUp, Parked: true}}},
-		{Sync: "plain", Entry: &reconcile.Entry{Key: "O'Hara&Co@Example.com"}},
-		{Sync: "plain", Entry: with("user:"+address, func(e *reconcile.Entry) { e.Email = "" })},
-		{Sync: "pairs", Entry: &reconcile.Entry{Key: owlatsync.JoinKey("7/8", address)}},
-		{Sync: "pairs", Entry: &reconcile.Entry{Key: owlatsync.JoinKey(address, "9")}},
+		{Sync: "plain", Entry: &ledger.Entry{Key: address, Failure: &ledger.Failure{Class: ledger.GiveUp, Parked: true}}},
+		{Sync: "plain", Entry: &ledger.Entry{Key: "O'Hara&Co@Example.com"}},
+		{Sync: "plain", Entry: with("user:"+address, func(e *ledger.Entry) { e.Email = "" })},
+		{Sync: "pairs", Entry: &ledger.Entry{Key: owlatsync.JoinKey("7/8", address)}},
+		{Sync: "pairs", Entry: &ledger.Entry{Key: owlatsync.JoinKey(address, "9")}},
 	}
-	others := []reconcile.Holder{
-		{Sync: "users", Entry: with("3", func(e *reconcile.Entry) { e.Email, e.Identity = "x."+address, "x."+address })},
-		{Sync: "users", Entry: with("4", func(e *reconcile.Entry) { e.Email, e.Identity = address+".example", "x/"+address })},
-		{Sync: "users", Entry: with("5", func(e *reconcile.Entry) {
-			e.Failure = &reconcile.Failure{Class: reconcile.RetryLater, Reason: "it belongs to the contact contact-o of row O'Hara&Co@example.com"}
+	others := []ledger.Holder{
+		{Sync: "users", Entry: with("3", func(e *ledger.Entry) { e.Email, e.Identity = "x."+address, "x."+address })},
+		{Sync: "users", Entry: with("4", func(e *ledger.Entry) { e.Email, e.Identity = address+".example", "x/"+address })},
+		{Sync: "users", Entry: with("5", func(e *ledger.Entry) {
+			e.Failure = &ledger.Failure{Class: ledger.RetryLater, Reason: "it belongs to the contact contact-o of row O'Hara&Co@example.com"}
 		})},
-		{Sync: "plain", Entry: with("x/"+address, func(e *reconcile.Entry) { e.Email = "x/" + address })},
-		{Sync: "plain", Entry: &reconcile.Entry{Key: "x-" + address, ChangedAt: at(1)}},
-		{Sync: "plain", Entry: &reconcile.Entry{Key: address + ".example", ChangedAt: at(1)}},
+		{Sync: "plain", Entry: with("x/"+address, func(e *ledger.Entry) { e.Email = "x/" + address })},
+		{Sync: "plain", Entry: &ledger.Entry{Key: "x-" + address, ChangedAt: at(1)}},
+		{Sync: "plain", Entry: &ledger.Entry{Key: address + ".example", ChangedAt: at(1)}},
 	}
 	for _, h := range slices.Concat(theirs, others) {
-		noError(t, l.Record(t.Context(), reconcile.Record{Sync: h.Sync, Run: 1, Entry: h.Entry, Event: "created"}))
+		noError(t, l.Record(t.Context(), ledger.Record{Sync: h.Sync, Run: 1, Entry: h.Entry, Event: "created"}))
 	}
-	noError(t, l.Record(t.Context(), reconcile.Record{Sync: "users", Run: 1, Entry: entry("6"), Event: "kept", Note: "was row O'HARA&co@example.com, now 6"}))
+	noError(t, l.Record(t.Context(), ledger.Record{Sync: "users", Run: 1, Entry: entry("6"), Event: "kept", Note: "was row O'HARA&co@example.com, now 6"}))
 	// Rows that the ledger only remembers.
-	record(t, l, "plain", &reconcile.Entry{Key: "it/" + address}, entry("6"))
+	record(t, l, "plain", &ledger.Entry{Key: "it/" + address}, entry("6"))
 	noError(t, l.Forget(t.Context(), "plain", []string{"it/" + address, "6"}))
 
-	held, err := l.BeginRun(t.Context(), reconcile.Run{Sync: "users", Mode: "run", Started: at(0)})
+	held, err := l.BeginRun(t.Context(), ledger.Run{Sync: "users", Mode: "run", Started: at(0)})
 	noError(t, err)
-	noError(t, l.EndRun(t.Context(), reconcile.Run{ID: held, Sync: "users", Mode: "run", Started: at(0), Status: "held", Message: "such as row " + address}))
-	plan := func(key, body string) reconcile.PlanItem {
-		return reconcile.PlanItem{Phase: 1, Key: key, Body: []byte(body)}
+	noError(t, l.EndRun(t.Context(), ledger.Run{ID: held, Sync: "users", Mode: "run", Started: at(0), Status: "held", Message: "such as row " + address}))
+	plan := func(key, body string) ledger.PlanItem {
+		return ledger.PlanItem{Phase: 1, Key: key, Body: []byte(body)}
 	}
 	spool(t, l, held, plan("1", "{}"), plan("9", `{"email":"O'HARA&co@example.com"}`), plan("10", `{"email":"o'hara\u0026co@example.com"}`),
 		plan(address, "{}"), plan("3", `{"email":"row3@example.com"}`), plan("7", "{}"))
@@ -204,10 +204,10 @@ func testTraces(t *testing.T, open Open) {
 	noError(t, err)
 	same(t, "holders", len(holders), 0)
 	same(t, "history of a row whose note named the person", told(historyOf(t, l, "users", "6")),
-		[]reconcile.HistoryLine{{Run: 1, Event: "kept", Note: "was row (forgotten), now 6"}})
+		[]ledger.HistoryLine{{Run: 1, Event: "kept", Note: "was row (forgotten), now 6"}})
 	same(t, "history of a key that is the person's address", len(historyOf(t, l, "plain", "it/"+address)), 0)
 	same(t, "history of a row that is gone", len(historyOf(t, l, "plain", "6")), 1)
-	same(t, "plan", collect(t, l.Spooled(t.Context(), held, 1)), []reconcile.PlanItem{plan("3", `{"email":"row3@example.com"}`), plan("7", "{}")})
+	same(t, "plan", collect(t, l.Spooled(t.Context(), held, 1)), []ledger.PlanItem{plan("3", `{"email":"row3@example.com"}`), plan("7", "{}")})
 	runs, err := l.Runs(t.Context(), "users", 1)
 	noError(t, err)
 	same(t, "message of the run", runs[0].Message, "such as row (forgotten)")

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"owlatsync"
-	"owlatsync/reconcile"
+	"owlatsync/ledger"
 )
 
 func testBind(t *testing.T, open Open) {
@@ -20,20 +20,20 @@ func testBind(t *testing.T, open Open) {
 
 	l = reopen(t, open, folder)
 	err := l.Bind(t.Context(), "https://b.example.com")
-	wrong, ok := errors.AsType[*reconcile.DeploymentError](err)
+	wrong, ok := errors.AsType[*ledger.DeploymentError](err)
 	if !ok {
 		t.Fatalf("bound to two deployments: %v", err)
 	}
-	same(t, "error", wrong, &reconcile.DeploymentError{Bound: "https://a.example.com", Configured: "https://b.example.com"})
+	same(t, "error", wrong, &ledger.DeploymentError{Bound: "https://a.example.com", Configured: "https://b.example.com"})
 	noError(t, l.Bind(t.Context(), "https://a.example.com"))
 	if l.Bind(t.Context(), "") == nil {
 		t.Error("bound to no deployment")
 	}
 }
 
-func begin(t *testing.T, l reconcile.Ledger, sync string) int64 {
+func begin(t *testing.T, l ledger.Store, sync string) int64 {
 	t.Helper()
-	id, err := l.BeginRun(t.Context(), reconcile.Run{Sync: sync, Mode: "run", Started: at(0), Status: "running"})
+	id, err := l.BeginRun(t.Context(), ledger.Run{Sync: sync, Mode: "run", Started: at(0), Status: "running"})
 	noError(t, err)
 	return id
 }
@@ -49,7 +49,7 @@ func testRuns(t *testing.T, open Open) {
 	}
 	report := owlatsync.NewReport("users", "1")
 	report.Rows, report.Outcomes[owlatsync.Created], report.Requests.Total, report.Seconds = 3, 3, 5, 1.25
-	ended := reconcile.Run{
+	ended := ledger.Run{
 		ID: first, Sync: "users", Mode: "run", Started: at(0), Finished: at(1), Status: "failed rows", Message: "one row failed",
 		Report: report,
 	}
@@ -57,19 +57,19 @@ func testRuns(t *testing.T, open Open) {
 	noError(t, l.Close())
 
 	l = reopen(t, open, folder)
-	running := func(id int64, sync string) reconcile.Run {
-		return reconcile.Run{ID: id, Sync: sync, Mode: "run", Started: at(0), Status: "running"}
+	running := func(id int64, sync string) ledger.Run {
+		return ledger.Run{ID: id, Sync: sync, Mode: "run", Started: at(0), Status: "running"}
 	}
 	for _, c := range []struct {
 		sync  string
 		limit int
-		want  []reconcile.Run
+		want  []ledger.Run
 	}{
-		{"users", 10, []reconcile.Run{running(second, "users"), ended}},
-		{"users", 1, []reconcile.Run{running(second, "users")}},
-		{"others", 10, []reconcile.Run{running(other, "others")}},
-		{"", 10, []reconcile.Run{running(second, "users"), running(other, "others"), ended}},
-		{"", 2, []reconcile.Run{running(second, "users"), running(other, "others")}},
+		{"users", 10, []ledger.Run{running(second, "users"), ended}},
+		{"users", 1, []ledger.Run{running(second, "users")}},
+		{"others", 10, []ledger.Run{running(other, "others")}},
+		{"", 10, []ledger.Run{running(second, "users"), running(other, "others"), ended}},
+		{"", 2, []ledger.Run{running(second, "users"), running(other, "others")}},
 		{"unknown", 10, nil},
 	} {
 		got, err := l.Runs(t.Context(), c.sync, c.limit)
@@ -81,14 +81,14 @@ func testRuns(t *testing.T, open Open) {
 			}
 		}
 	}
-	held := func(id int64, sync string) reconcile.Run {
-		return reconcile.Run{ID: id, Sync: sync, Mode: "run", Started: at(0), Finished: at(2), Status: reconcile.StatusHeld, Message: "too many"}
+	held := func(id int64, sync string) ledger.Run {
+		return ledger.Run{ID: id, Sync: sync, Mode: "run", Started: at(0), Finished: at(2), Status: ledger.StatusHeld, Message: "too many"}
 	}
 	latest := begin(t, l, "users")
-	for _, run := range []reconcile.Run{held(second, "users"), held(latest, "users"), held(other, "others")} {
+	for _, run := range []ledger.Run{held(second, "users"), held(latest, "users"), held(other, "others")} {
 		noError(t, l.EndRun(t.Context(), run))
 	}
-	for sync, want := range map[string][]reconcile.Run{
+	for sync, want := range map[string][]ledger.Run{
 		"users": {held(latest, "users"), held(second, "users")}, "others": {held(other, "others")}, "unknown": nil,
 	} {
 		got, err := l.HeldRuns(t.Context(), sync)
@@ -96,18 +96,18 @@ func testRuns(t *testing.T, open Open) {
 		same(t, "held runs of "+sync, got, want)
 	}
 	approved := held(latest, "users")
-	approved.Status = reconcile.StatusApproved
+	approved.Status = ledger.StatusApproved
 	noError(t, l.EndRun(t.Context(), approved))
 	got, err := l.HeldRuns(t.Context(), "users")
 	noError(t, err)
-	same(t, "held runs", got, []reconcile.Run{held(second, "users")})
+	same(t, "held runs", got, []ledger.Run{held(second, "users")})
 	if third := begin(t, l, "users"); third <= second {
 		t.Errorf("number %d after %d", third, second)
 	}
-	if err := l.EndRun(t.Context(), reconcile.Run{ID: math.MaxInt32, Status: "ok"}); err == nil {
+	if err := l.EndRun(t.Context(), ledger.Run{ID: math.MaxInt32, Status: "ok"}); err == nil {
 		t.Error("ended a run that never began")
 	}
-	if _, err := l.BeginRun(t.Context(), reconcile.Run{Mode: "run"}); err == nil {
+	if _, err := l.BeginRun(t.Context(), ledger.Run{Mode: "run"}); err == nil {
 		t.Error("began a run of no sync")
 	}
 }
@@ -115,36 +115,36 @@ func testRuns(t *testing.T, open Open) {
 func testStanding(t *testing.T, open Open) {
 	folder := t.TempDir()
 	l := open(t, folder)
-	standing := func(sync string) reconcile.Standing {
+	standing := func(sync string) ledger.Standing {
 		t.Helper()
 		s, err := l.Standing(t.Context(), sync)
 		noError(t, err)
 		state, err := l.SyncState(t.Context(), sync)
 		noError(t, err)
-		same(t, "state of "+sync, state, reconcile.SyncState{Adopted: s.Adopted, Open: s.Applied < s.Entries})
+		same(t, "state of "+sync, state, ledger.SyncState{Adopted: s.Adopted, Open: s.Applied < s.Entries})
 		return s
 	}
-	same(t, "unknown sync", standing("users"), reconcile.Standing{})
+	same(t, "unknown sync", standing("users"), ledger.Standing{})
 
 	pending := entry("pending")
-	pending.Fingerprint = reconcile.Fingerprint{}
+	pending.Fingerprint = ledger.Fingerprint{}
 	failing := entry("failing")
-	failing.Failure = &reconcile.Failure{Class: reconcile.RetryLater, Attempts: 1}
+	failing.Failure = &ledger.Failure{Class: ledger.RetryLater, Attempts: 1}
 	parked := entry("parked")
-	parked.Failure = &reconcile.Failure{Class: reconcile.GiveUp, Attempts: 8, Parked: true}
+	parked.Failure = &ledger.Failure{Class: ledger.GiveUp, Attempts: 8, Parked: true}
 	record(t, l, "users", entry("1"), entry("2"), entry("3"), pending, failing, parked)
 	record(t, l, "others", entry("1"))
-	same(t, "users", standing("users"), reconcile.Standing{Entries: 6, Applied: 3, Failing: 2, Parked: 1})
-	same(t, "others", standing("others"), reconcile.Standing{Entries: 1, Applied: 1})
+	same(t, "users", standing("users"), ledger.Standing{Entries: 6, Applied: 3, Failing: 2, Parked: 1})
+	same(t, "others", standing("others"), ledger.Standing{Entries: 1, Applied: 1})
 
 	noError(t, l.SetAdopted(t.Context(), "users"))
 	noError(t, l.SetAdopted(t.Context(), "new"))
 	record(t, l, "users", entry("failing"), entry("pending"))
 	noError(t, l.Close())
 	l = reopen(t, open, folder)
-	same(t, "users later", standing("users"), reconcile.Standing{Entries: 6, Applied: 5, Failing: 1, Parked: 1, Adopted: true})
-	same(t, "others later", standing("others"), reconcile.Standing{Entries: 1, Applied: 1})
-	same(t, "a sync without entries", standing("new"), reconcile.Standing{Adopted: true})
+	same(t, "users later", standing("users"), ledger.Standing{Entries: 6, Applied: 5, Failing: 1, Parked: 1, Adopted: true})
+	same(t, "others later", standing("others"), ledger.Standing{Entries: 1, Applied: 1})
+	same(t, "a sync without entries", standing("new"), ledger.Standing{Adopted: true})
 }
 
 func testAcquire(t *testing.T, open Open) {
@@ -155,10 +155,10 @@ func testAcquire(t *testing.T, open Open) {
 	noError(t, err)
 	host, err := os.Hostname()
 	noError(t, err)
-	for name, ledger := range map[string]reconcile.Ledger{"the same ledger": l, "another opening of it": other} {
-		_, err := ledger.Acquire(t.Context(), "a second run")
-		locked, ok := errors.AsType[*reconcile.LockedError](err)
-		if !ok || !errors.Is(err, reconcile.ErrLocked) {
+	for name, store := range map[string]ledger.Store{"the same ledger": l, "another opening of it": other} {
+		_, err := store.Acquire(t.Context(), "a second run")
+		locked, ok := errors.AsType[*ledger.LockedError](err)
+		if !ok || !errors.Is(err, ledger.ErrLocked) {
 			t.Fatalf("%s: acquired twice: %v", name, err)
 		}
 		if locked.PID != os.Getpid() || locked.Host != host || locked.Purpose != "a run of users" ||
@@ -171,7 +171,7 @@ func testAcquire(t *testing.T, open Open) {
 	releaseOther, err := other.Acquire(t.Context(), "a second run")
 	noError(t, err)
 	noError(t, release())
-	if _, err := l.Acquire(t.Context(), "a third run"); !errors.Is(err, reconcile.ErrLocked) {
+	if _, err := l.Acquire(t.Context(), "a third run"); !errors.Is(err, ledger.ErrLocked) {
 		t.Errorf("a release that came late gave back the lock of another: %v", err)
 	}
 	noError(t, releaseOther())

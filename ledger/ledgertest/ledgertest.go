@@ -1,4 +1,4 @@
-// Package ledgertest checks that a ledger keeps the contracts of package reconcile. Every implementation runs it.
+// Package ledgertest checks that a ledger keeps the contracts of package ledger. Every implementation runs it.
 package ledgertest
 
 import (
@@ -10,13 +10,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"owlatsync/reconcile"
+	"owlatsync/ledger"
 )
 
 // Ledger is a ledger that can be closed and opened again.
 type Ledger interface {
-	reconcile.Ledger
-	reconcile.Archive
+	ledger.Store
+	ledger.Archive
 	io.Closer
 }
 
@@ -109,34 +109,34 @@ func at(second int) time.Time {
 }
 
 // entry is a plain applied entry.
-func entry(key string) *reconcile.Entry {
+func entry(key string) *ledger.Entry {
 	address := "row" + key + "@example.com"
-	return &reconcile.Entry{
+	return &ledger.Entry{
 		Key: key, ContactID: "contact" + key, Email: address, Identity: address,
-		FirstName: "Ada", LastName: "Example", Origin: reconcile.OriginCreated,
-		Fingerprint: reconcile.Fingerprint{Hi: reconcile.HashText(key), Lo: 7},
+		FirstName: "Ada", LastName: "Example", Origin: ledger.OriginCreated,
+		Fingerprint: ledger.Fingerprint{Hi: ledger.HashText(key), Lo: 7},
 		FirstSeen:   at(0), ChangedAt: at(1),
 	}
 }
 
-func record(t *testing.T, l reconcile.Ledger, sync string, entries ...*reconcile.Entry) {
+func record(t *testing.T, l ledger.Store, sync string, entries ...*ledger.Entry) {
 	t.Helper()
-	records := make([]reconcile.Record, len(entries))
+	records := make([]ledger.Record, len(entries))
 	for i, e := range entries {
-		records[i] = reconcile.Record{Sync: sync, Run: 1, Entry: e, Event: "created"}
+		records[i] = ledger.Record{Sync: sync, Run: 1, Entry: e, Event: "created"}
 	}
 	noError(t, l.Record(t.Context(), records...))
 }
 
-func many(first, n int) []*reconcile.Entry {
-	entries := make([]*reconcile.Entry, n)
+func many(first, n int) []*ledger.Entry {
+	entries := make([]*ledger.Entry, n)
 	for i := range entries {
 		entries[i] = entry(fmt.Sprint(first + i))
 	}
 	return entries
 }
 
-func entriesOf(t *testing.T, l reconcile.Ledger, sync string, keys ...string) map[string]*reconcile.Entry {
+func entriesOf(t *testing.T, l ledger.Store, sync string, keys ...string) map[string]*ledger.Entry {
 	t.Helper()
 	found, err := l.Entries(t.Context(), sync, keys)
 	noError(t, err)
@@ -154,9 +154,9 @@ func collect[T any](t *testing.T, seq iter.Seq2[T, error]) []T {
 }
 
 // indexOf returns the sync's index by key hash and fails on an entry that comes twice.
-func indexOf(t *testing.T, l reconcile.Ledger, sync string) map[uint64]reconcile.IndexEntry {
+func indexOf(t *testing.T, l ledger.Store, sync string) map[uint64]ledger.IndexEntry {
 	t.Helper()
-	index := make(map[uint64]reconcile.IndexEntry)
+	index := make(map[uint64]ledger.IndexEntry)
 	for _, e := range collect(t, l.Index(t.Context(), sync)) {
 		if _, twice := index[e.KeyHash]; twice {
 			t.Errorf("the entry with key hash %x comes twice", e.KeyHash)
@@ -166,11 +166,11 @@ func indexOf(t *testing.T, l reconcile.Ledger, sync string) map[uint64]reconcile
 	return index
 }
 
-func wantIndex(entries ...*reconcile.Entry) map[uint64]reconcile.IndexEntry {
-	index := make(map[uint64]reconcile.IndexEntry)
+func wantIndex(entries ...*ledger.Entry) map[uint64]ledger.IndexEntry {
+	index := make(map[uint64]ledger.IndexEntry)
 	for _, e := range entries {
-		index[reconcile.HashText(e.Key)] = reconcile.IndexEntry{
-			KeyHash: reconcile.HashText(e.Key), Print: e.Fingerprint.Lo, Blank: e.Email == "",
+		index[ledger.HashText(e.Key)] = ledger.IndexEntry{
+			KeyHash: ledger.HashText(e.Key), Print: e.Fingerprint.Lo, Blank: e.Email == "",
 		}
 	}
 	return index

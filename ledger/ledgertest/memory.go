@@ -12,7 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"owlatsync/reconcile"
+	"owlatsync/ledger"
 )
 
 // Memory is a ledger that lives as long as the process and keeps the contracts of package reconcile otherwise: for tests
@@ -22,12 +22,12 @@ type Memory struct {
 	store *store
 	// closed, and the locks of this opening that nobody gave back yet; both under the store's mutex.
 	closed bool
-	held   map[*reconcile.LockedError]struct{}
+	held   map[*ledger.LockedError]struct{}
 }
 
 var (
-	_ reconcile.Ledger  = (*Memory)(nil)
-	_ reconcile.Archive = (*Memory)(nil)
+	_ ledger.Store   = (*Memory)(nil)
+	_ ledger.Archive = (*Memory)(nil)
 )
 
 // store is what all openings of one ledger share.
@@ -38,20 +38,20 @@ type store struct {
 	runs       []*runState // by number, from 1
 	forgotten  map[string]bool
 	optOuts    map[[2]string]time.Time // contact and topic
-	holder     *reconcile.LockedError  // nil: nobody
+	holder     *ledger.LockedError     // nil: nobody
 }
 
 type syncState struct {
 	adopted  bool
-	bookmark reconcile.Bookmark
-	entries  map[string]*reconcile.Entry
-	history  map[string][]reconcile.HistoryLine // by key; it outlives the entries
+	bookmark ledger.Bookmark
+	entries  map[string]*ledger.Entry
+	history  map[string][]ledger.HistoryLine // by key; it outlives the entries
 }
 
 type runState struct {
-	reconcile.Run
+	ledger.Run
 	pruned bool
-	plan   []reconcile.PlanItem // in the sequence of their spooling
+	plan   []ledger.PlanItem // in the sequence of their spooling
 }
 
 var errClosed = errors.New("the ledger is closed")
@@ -63,7 +63,7 @@ func NewMemory() *Memory {
 
 // Reopen returns another opening of the same ledger, as another process would have it.
 func (m *Memory) Reopen() *Memory {
-	return &Memory{store: m.store, held: make(map[*reconcile.LockedError]struct{})}
+	return &Memory{store: m.store, held: make(map[*ledger.LockedError]struct{})}
 }
 
 // Close ends this opening: its lock is given back and every further call fails. What was recorded stays for Reopen.
@@ -96,7 +96,7 @@ func (s *store) sync(name string) (*syncState, error) {
 		return nil, errors.New("the sync has no name")
 	}
 	if s.syncs[name] == nil {
-		s.syncs[name] = &syncState{entries: make(map[string]*reconcile.Entry), history: make(map[string][]reconcile.HistoryLine)}
+		s.syncs[name] = &syncState{entries: make(map[string]*ledger.Entry), history: make(map[string][]ledger.HistoryLine)}
 	}
 	return s.syncs[name], nil
 }
@@ -121,32 +121,32 @@ func stream[T any](ctx context.Context, m *Memory, snapshot func(*store) []T) it
 }
 
 // sorted returns the entries in the order of their keys, not copied.
-func (s *syncState) sorted() []*reconcile.Entry {
+func (s *syncState) sorted() []*ledger.Entry {
 	if s == nil {
 		return nil
 	}
-	all := make([]*reconcile.Entry, 0, len(s.entries))
+	all := make([]*ledger.Entry, 0, len(s.entries))
 	for _, key := range slices.Sorted(maps.Keys(s.entries)) {
 		all = append(all, s.entries[key])
 	}
 	return all
 }
 
-// Index implements reconcile.Ledger.
-func (m *Memory) Index(ctx context.Context, sync string) iter.Seq2[reconcile.IndexEntry, error] {
-	return stream(ctx, m, func(s *store) (all []reconcile.IndexEntry) {
+// Index implements ledger.Store.
+func (m *Memory) Index(ctx context.Context, sync string) iter.Seq2[ledger.IndexEntry, error] {
+	return stream(ctx, m, func(s *store) (all []ledger.IndexEntry) {
 		for _, e := range s.syncs[sync].sorted() {
-			all = append(all, reconcile.IndexEntry{
-				KeyHash: reconcile.HashText(e.Key), Print: e.Fingerprint.Lo, Blank: e.Email == "",
+			all = append(all, ledger.IndexEntry{
+				KeyHash: ledger.HashText(e.Key), Print: e.Fingerprint.Lo, Blank: e.Email == "",
 			})
 		}
 		return all
 	})
 }
 
-// All implements reconcile.Ledger.
-func (m *Memory) All(ctx context.Context, sync string) iter.Seq2[*reconcile.Entry, error] {
-	return stream(ctx, m, func(s *store) (all []*reconcile.Entry) {
+// All implements ledger.Store.
+func (m *Memory) All(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
+	return stream(ctx, m, func(s *store) (all []*ledger.Entry) {
 		for _, e := range s.syncs[sync].sorted() {
 			all = append(all, copyOf(e))
 		}
@@ -154,9 +154,9 @@ func (m *Memory) All(ctx context.Context, sync string) iter.Seq2[*reconcile.Entr
 	})
 }
 
-// Open implements reconcile.Ledger.
-func (m *Memory) Open(ctx context.Context, sync string) iter.Seq2[*reconcile.Entry, error] {
-	return stream(ctx, m, func(s *store) (open []*reconcile.Entry) {
+// Open implements ledger.Store.
+func (m *Memory) Open(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
+	return stream(ctx, m, func(s *store) (open []*ledger.Entry) {
 		for _, e := range s.syncs[sync].sorted() {
 			if e.Fingerprint.IsZero() || e.Failure != nil {
 				open = append(open, copyOf(e))
@@ -166,9 +166,9 @@ func (m *Memory) Open(ctx context.Context, sync string) iter.Seq2[*reconcile.Ent
 	})
 }
 
-// Entries implements reconcile.Ledger.
-func (m *Memory) Entries(ctx context.Context, sync string, keys []string) (map[string]*reconcile.Entry, error) {
-	found := make(map[string]*reconcile.Entry)
+// Entries implements ledger.Store.
+func (m *Memory) Entries(ctx context.Context, sync string, keys []string) (map[string]*ledger.Entry, error) {
+	found := make(map[string]*ledger.Entry)
 	err := m.use(ctx, func(s *store) error {
 		if state := s.syncs[sync]; state != nil {
 			for _, key := range keys {
@@ -185,26 +185,26 @@ func (m *Memory) Entries(ctx context.Context, sync string, keys []string) (map[s
 	return found, nil
 }
 
-// Holders implements reconcile.Ledger.
-func (m *Memory) Holders(ctx context.Context, addresses []string) ([]reconcile.Holder, error) {
-	return m.holders(ctx, func(e *reconcile.Entry) bool {
+// Holders implements ledger.Store.
+func (m *Memory) Holders(ctx context.Context, addresses []string) ([]ledger.Holder, error) {
+	return m.holders(ctx, func(e *ledger.Entry) bool {
 		return e.Email != "" && slices.Contains(addresses, e.Email) || e.Identity != "" && slices.Contains(addresses, e.Identity)
 	})
 }
 
-// Sharers implements reconcile.Ledger.
-func (m *Memory) Sharers(ctx context.Context, contactIDs []string) ([]reconcile.Holder, error) {
-	return m.holders(ctx, func(e *reconcile.Entry) bool { return e.ContactID != "" && slices.Contains(contactIDs, e.ContactID) })
+// Sharers implements ledger.Store.
+func (m *Memory) Sharers(ctx context.Context, contactIDs []string) ([]ledger.Holder, error) {
+	return m.holders(ctx, func(e *ledger.Entry) bool { return e.ContactID != "" && slices.Contains(contactIDs, e.ContactID) })
 }
 
 // holders returns the entries of all syncs that are wanted, in the order of syncs and keys.
-func (m *Memory) holders(ctx context.Context, wanted func(*reconcile.Entry) bool) ([]reconcile.Holder, error) {
-	var found []reconcile.Holder
+func (m *Memory) holders(ctx context.Context, wanted func(*ledger.Entry) bool) ([]ledger.Holder, error) {
+	var found []ledger.Holder
 	err := m.use(ctx, func(s *store) error {
 		for _, name := range slices.Sorted(maps.Keys(s.syncs)) {
 			for _, e := range s.syncs[name].sorted() {
 				if wanted(e) {
-					found = append(found, reconcile.Holder{Sync: name, Entry: copyOf(e)})
+					found = append(found, ledger.Holder{Sync: name, Entry: copyOf(e)})
 				}
 			}
 		}
@@ -216,8 +216,8 @@ func (m *Memory) holders(ctx context.Context, wanted func(*reconcile.Entry) bool
 	return found, nil
 }
 
-// Record implements reconcile.Ledger. An entry needs a sync and a key; a zero ChangedAt becomes the present.
-func (m *Memory) Record(ctx context.Context, records ...reconcile.Record) error {
+// Record implements ledger.Store. An entry needs a sync and a key; a zero ChangedAt becomes the present.
+func (m *Memory) Record(ctx context.Context, records ...ledger.Record) error {
 	err := m.use(ctx, func(s *store) error {
 		for _, r := range records {
 			if r.Entry == nil || r.Sync == "" || r.Entry.Key == "" {
@@ -240,7 +240,7 @@ func (m *Memory) Record(ctx context.Context, records ...reconcile.Record) error 
 			state.entries[e.Key] = e
 			delete(state.entries, r.Replaces) // no entry has an empty key
 			if r.Event != "" {
-				state.history[e.Key] = append(state.history[e.Key], reconcile.HistoryLine{At: now, Run: r.Run, Event: r.Event, Note: r.Note})
+				state.history[e.Key] = append(state.history[e.Key], ledger.HistoryLine{At: now, Run: r.Run, Event: r.Event, Note: r.Note})
 			}
 		}
 		return nil
@@ -251,7 +251,7 @@ func (m *Memory) Record(ctx context.Context, records ...reconcile.Record) error 
 	return nil
 }
 
-// Forget implements reconcile.Ledger.
+// Forget implements ledger.Store.
 func (m *Memory) Forget(ctx context.Context, sync string, keys []string) error {
 	err := m.use(ctx, func(s *store) error {
 		state, err := s.sync(sync)
@@ -269,10 +269,10 @@ func (m *Memory) Forget(ctx context.Context, sync string, keys []string) error {
 	return nil
 }
 
-// Acquire implements reconcile.Journal within the process.
+// Acquire implements ledger.Journal within the process.
 func (m *Memory) Acquire(ctx context.Context, purpose string) (release func() error, err error) {
 	host, _ := os.Hostname() // as empty as any other name, where there is none
-	lock := &reconcile.LockedError{PID: os.Getpid(), Host: host, Since: moment(time.Now()), Purpose: purpose}
+	lock := &ledger.LockedError{PID: os.Getpid(), Host: host, Since: moment(time.Now()), Purpose: purpose}
 	err = m.use(ctx, func(s *store) error {
 		if s.holder != nil {
 			return new(*s.holder)
@@ -293,7 +293,7 @@ func (m *Memory) Acquire(ctx context.Context, purpose string) (release func() er
 }
 
 // release gives the lock back, once. The store is locked.
-func (m *Memory) release(lock *reconcile.LockedError) {
+func (m *Memory) release(lock *ledger.LockedError) {
 	delete(m.held, lock)
 	if m.store.holder == lock {
 		m.store.holder = nil
@@ -301,7 +301,7 @@ func (m *Memory) release(lock *reconcile.LockedError) {
 }
 
 // copyOf returns an entry that shares nothing with e, with its times as a ledger gives them back.
-func copyOf(e *reconcile.Entry) *reconcile.Entry {
+func copyOf(e *ledger.Entry) *ledger.Entry {
 	c := *e
 	c.Intent.Create, c.FirstSeen, c.ChangedAt = moment(e.Intent.Create), moment(e.FirstSeen), moment(e.ChangedAt)
 	c.Memberships, c.Events = nil, nil
@@ -330,6 +330,6 @@ func moment(t time.Time) time.Time {
 }
 
 // byOrder sorts plan items by Order and leaves equal ones in their sequence.
-func byOrder(items []reconcile.PlanItem) {
-	slices.SortStableFunc(items, func(a, b reconcile.PlanItem) int { return cmp.Compare(a.Order, b.Order) })
+func byOrder(items []ledger.PlanItem) {
+	slices.SortStableFunc(items, func(a, b ledger.PlanItem) int { return cmp.Compare(a.Order, b.Order) })
 }

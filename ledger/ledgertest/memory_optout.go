@@ -5,11 +5,11 @@ import (
 	"errors"
 	"slices"
 
-	"owlatsync/reconcile"
+	"owlatsync/ledger"
 )
 
-// NoteOptOuts implements reconcile.Ledger.
-func (m *Memory) NoteOptOuts(ctx context.Context, optOuts ...reconcile.OptOut) error {
+// NoteOptOuts implements ledger.Store.
+func (m *Memory) NoteOptOuts(ctx context.Context, optOuts ...ledger.OptOut) error {
 	return m.use(ctx, func(s *store) error {
 		for _, o := range optOuts {
 			if o.ContactID == "" || o.Topic == "" || o.At.IsZero() {
@@ -26,12 +26,12 @@ func (m *Memory) NoteOptOuts(ctx context.Context, optOuts ...reconcile.OptOut) e
 	})
 }
 
-// OptOuts implements reconcile.Ledger.
-func (m *Memory) OptOuts(ctx context.Context, contactIDs []string) (found []reconcile.OptOut, err error) {
+// OptOuts implements ledger.Store.
+func (m *Memory) OptOuts(ctx context.Context, contactIDs []string) (found []ledger.OptOut, err error) {
 	err = m.use(ctx, func(s *store) error {
 		for of, at := range s.optOuts {
 			if slices.Contains(contactIDs, of[0]) {
-				found = append(found, reconcile.OptOut{ContactID: of[0], Topic: of[1], At: at})
+				found = append(found, ledger.OptOut{ContactID: of[0], Topic: of[1], At: at})
 			}
 		}
 		return nil

@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"owlatsync"
-	"owlatsync/reconcile"
+	"owlatsync/ledger"
 )
 
-// Bind implements reconcile.Journal.
+// Bind implements ledger.Journal.
 func (m *Memory) Bind(ctx context.Context, deployment string) error {
 	err := m.use(ctx, func(s *store) error {
 		switch {
@@ -24,7 +24,7 @@ func (m *Memory) Bind(ctx context.Context, deployment string) error {
 		case s.deployment == "":
 			s.deployment = deployment
 		case s.deployment != deployment:
-			return &reconcile.DeploymentError{Bound: s.deployment, Configured: deployment}
+			return &ledger.DeploymentError{Bound: s.deployment, Configured: deployment}
 		}
 		return nil
 	})
@@ -34,14 +34,14 @@ func (m *Memory) Bind(ctx context.Context, deployment string) error {
 	return nil
 }
 
-// BeginRun implements reconcile.Journal. What earlier runs of the sync left of their plans is dropped, unless they are held.
-func (m *Memory) BeginRun(ctx context.Context, run reconcile.Run) (id int64, err error) {
+// BeginRun implements ledger.Journal. What earlier runs of the sync left of their plans is dropped, unless they are held.
+func (m *Memory) BeginRun(ctx context.Context, run ledger.Run) (id int64, err error) {
 	err = m.use(ctx, func(s *store) error {
 		if _, err := s.sync(run.Sync); err != nil {
 			return err
 		}
 		for _, r := range s.runs {
-			if r.Sync == run.Sync && r.Status != reconcile.StatusHeld {
+			if r.Sync == run.Sync && r.Status != ledger.StatusHeld {
 				r.plan = nil
 			}
 		}
@@ -64,8 +64,8 @@ func (s *store) run(id int64) (*runState, error) {
 	return s.runs[id-1], nil
 }
 
-// EndRun implements reconcile.Journal.
-func (m *Memory) EndRun(ctx context.Context, run reconcile.Run) error {
+// EndRun implements ledger.Journal.
+func (m *Memory) EndRun(ctx context.Context, run ledger.Run) error {
 	err := m.use(ctx, func(s *store) error {
 		r, err := s.run(run.ID)
 		if err != nil {
@@ -81,9 +81,9 @@ func (m *Memory) EndRun(ctx context.Context, run reconcile.Run) error {
 	return nil
 }
 
-// Runs implements reconcile.Journal. A limit below 1 means all.
-func (m *Memory) Runs(ctx context.Context, sync string, limit int) ([]reconcile.Run, error) {
-	var runs []reconcile.Run
+// Runs implements ledger.Journal. A limit below 1 means all.
+func (m *Memory) Runs(ctx context.Context, sync string, limit int) ([]ledger.Run, error) {
+	var runs []ledger.Run
 	err := m.use(ctx, func(s *store) error {
 		for _, r := range slices.Backward(s.runs) {
 			if !r.pruned && (sync == "" || r.Sync == sync) && (limit < 1 || len(runs) < limit) {
@@ -98,20 +98,20 @@ func (m *Memory) Runs(ctx context.Context, sync string, limit int) ([]reconcile.
 	return runs, nil
 }
 
-// HeldRuns implements reconcile.Journal.
-func (m *Memory) HeldRuns(ctx context.Context, sync string) ([]reconcile.Run, error) {
+// HeldRuns implements ledger.Journal.
+func (m *Memory) HeldRuns(ctx context.Context, sync string) ([]ledger.Run, error) {
 	runs, err := m.Runs(ctx, sync, 0)
-	return slices.DeleteFunc(runs, func(r reconcile.Run) bool { return r.Status != reconcile.StatusHeld }), err
+	return slices.DeleteFunc(runs, func(r ledger.Run) bool { return r.Status != ledger.StatusHeld }), err
 }
 
-// Standing implements reconcile.Journal.
-func (m *Memory) Standing(ctx context.Context, sync string) (standing reconcile.Standing, err error) {
+// Standing implements ledger.Journal.
+func (m *Memory) Standing(ctx context.Context, sync string) (standing ledger.Standing, err error) {
 	err = m.use(ctx, func(s *store) error {
 		state := s.syncs[sync]
 		if state == nil {
 			return nil
 		}
-		standing = reconcile.Standing{Entries: len(state.entries), Adopted: state.adopted}
+		standing = ledger.Standing{Entries: len(state.entries), Adopted: state.adopted}
 		for _, e := range state.entries {
 			switch {
 			case e.Failure != nil:
@@ -126,18 +126,18 @@ func (m *Memory) Standing(ctx context.Context, sync string) (standing reconcile.
 		return nil
 	})
 	if err != nil {
-		return reconcile.Standing{}, fmt.Errorf("count entries of the ledger: %w", err)
+		return ledger.Standing{}, fmt.Errorf("count entries of the ledger: %w", err)
 	}
 	return standing, nil
 }
 
-// SyncState implements reconcile.Journal.
-func (m *Memory) SyncState(ctx context.Context, sync string) (reconcile.SyncState, error) {
+// SyncState implements ledger.Journal.
+func (m *Memory) SyncState(ctx context.Context, sync string) (ledger.SyncState, error) {
 	s, err := m.Standing(ctx, sync)
-	return reconcile.SyncState{Adopted: s.Adopted, Open: s.Applied < s.Entries}, err
+	return ledger.SyncState{Adopted: s.Adopted, Open: s.Applied < s.Entries}, err
 }
 
-// SetAdopted implements reconcile.Journal.
+// SetAdopted implements ledger.Journal.
 func (m *Memory) SetAdopted(ctx context.Context, sync string) error {
 	err := m.use(ctx, func(s *store) error {
 		state, err := s.sync(sync)
@@ -152,8 +152,8 @@ func (m *Memory) SetAdopted(ctx context.Context, sync string) error {
 	return nil
 }
 
-// Bookmark implements reconcile.Journal.
-func (m *Memory) Bookmark(ctx context.Context, sync string) (b reconcile.Bookmark, err error) {
+// Bookmark implements ledger.Journal.
+func (m *Memory) Bookmark(ctx context.Context, sync string) (b ledger.Bookmark, err error) {
 	err = m.use(ctx, func(s *store) error {
 		if state := s.syncs[sync]; state != nil {
 			b = state.bookmark
@@ -162,13 +162,13 @@ func (m *Memory) Bookmark(ctx context.Context, sync string) (b reconcile.Bookmar
 		return nil
 	})
 	if err != nil {
-		return reconcile.Bookmark{}, fmt.Errorf("read a bookmark of the ledger: %w", err)
+		return ledger.Bookmark{}, fmt.Errorf("read a bookmark of the ledger: %w", err)
 	}
 	return b, nil
 }
 
-// SetBookmark implements reconcile.Journal.
-func (m *Memory) SetBookmark(ctx context.Context, sync string, b reconcile.Bookmark) error {
+// SetBookmark implements ledger.Journal.
+func (m *Memory) SetBookmark(ctx context.Context, sync string, b ledger.Bookmark) error {
 	err := m.use(ctx, func(s *store) error {
 		state, err := s.sync(sync)
 		if err == nil {
@@ -184,8 +184,8 @@ func (m *Memory) SetBookmark(ctx context.Context, sync string, b reconcile.Bookm
 	return nil
 }
 
-// Spool implements reconcile.PlanStore.
-func (m *Memory) Spool(ctx context.Context, run int64, items []reconcile.PlanItem) error {
+// Spool implements ledger.PlanStore.
+func (m *Memory) Spool(ctx context.Context, run int64, items []ledger.PlanItem) error {
 	if len(items) == 0 {
 		return nil
 	}
@@ -206,9 +206,9 @@ func (m *Memory) Spool(ctx context.Context, run int64, items []reconcile.PlanIte
 	return nil
 }
 
-// Spooled implements reconcile.PlanStore. It gives what was spooled when it began.
-func (m *Memory) Spooled(ctx context.Context, run int64, phase int) iter.Seq2[reconcile.PlanItem, error] {
-	return stream(ctx, m, func(s *store) (items []reconcile.PlanItem) {
+// Spooled implements ledger.PlanStore. It gives what was spooled when it began.
+func (m *Memory) Spooled(ctx context.Context, run int64, phase int) iter.Seq2[ledger.PlanItem, error] {
+	return stream(ctx, m, func(s *store) (items []ledger.PlanItem) {
 		r, err := s.run(run)
 		if err != nil {
 			return nil
@@ -224,7 +224,7 @@ func (m *Memory) Spooled(ctx context.Context, run int64, phase int) iter.Seq2[re
 	})
 }
 
-// Unspool implements reconcile.PlanStore.
+// Unspool implements ledger.PlanStore.
 func (m *Memory) Unspool(ctx context.Context, run int64) error {
 	err := m.use(ctx, func(s *store) error {
 		if r, err := s.run(run); err == nil {
@@ -239,10 +239,10 @@ func (m *Memory) Unspool(ctx context.Context, run int64) error {
 }
 
 // copyOfRun returns a run that shares nothing with r.
-func copyOfRun(r reconcile.Run) reconcile.Run {
+func copyOfRun(r ledger.Run) ledger.Run {
 	r.Started, r.Finished = moment(r.Started), moment(r.Finished)
 	if r.Status == "" {
-		r.Status = reconcile.StatusRunning
+		r.Status = ledger.StatusRunning
 	}
 	if r.Report != nil {
 		report := *r.Report
@@ -253,14 +253,14 @@ func copyOfRun(r reconcile.Run) reconcile.Run {
 	return r
 }
 
-// Syncs implements reconcile.Archive.
+// Syncs implements ledger.Archive.
 func (m *Memory) Syncs(ctx context.Context) (names []string, err error) {
 	err = m.use(ctx, func(s *store) error { names = slices.Sorted(maps.Keys(s.syncs)); return nil })
 	return names, err
 }
 
-// History implements reconcile.Archive.
-func (m *Memory) History(ctx context.Context, sync, key string) (lines []reconcile.HistoryLine, err error) {
+// History implements ledger.Archive.
+func (m *Memory) History(ctx context.Context, sync, key string) (lines []ledger.HistoryLine, err error) {
 	err = m.use(ctx, func(s *store) error {
 		if state := s.syncs[sync]; state != nil {
 			lines = slices.Clone(state.history[key])
@@ -270,12 +270,12 @@ func (m *Memory) History(ctx context.Context, sync, key string) (lines []reconci
 	return lines, err
 }
 
-// Prune implements reconcile.Archive.
+// Prune implements ledger.Archive.
 func (m *Memory) Prune(ctx context.Context, before time.Time) (n int64, err error) {
 	err = m.use(ctx, func(s *store) error {
 		for _, state := range s.syncs {
 			for key, lines := range state.history {
-				kept := slices.DeleteFunc(lines, func(l reconcile.HistoryLine) bool { return l.At.Before(before) })
+				kept := slices.DeleteFunc(lines, func(l ledger.HistoryLine) bool { return l.At.Before(before) })
 				n += int64(len(lines) - len(kept))
 				state.history[key] = kept
 			}
@@ -285,7 +285,7 @@ func (m *Memory) Prune(ctx context.Context, before time.Time) (n int64, err erro
 			latest[r.Sync] = r
 		}
 		for _, r := range s.runs {
-			if !r.pruned && r.Started.Before(before) && r.Status != reconcile.StatusHeld && latest[r.Sync] != r {
+			if !r.pruned && r.Started.Before(before) && r.Status != ledger.StatusHeld && latest[r.Sync] != r {
 				r.pruned, r.plan = true, nil
 				n++
 			}
@@ -295,7 +295,7 @@ func (m *Memory) Prune(ctx context.Context, before time.Time) (n int64, err erro
 	return n, err
 }
 
-// Forgotten implements reconcile.Ledger.
+// Forgotten implements ledger.Store.
 func (m *Memory) Forgotten(ctx context.Context, addresses []string) (map[string]bool, error) {
 	forgotten := make(map[string]bool)
 	err := m.use(ctx, func(s *store) error {
@@ -309,7 +309,7 @@ func (m *Memory) Forgotten(ctx context.Context, addresses []string) (map[string]
 	return forgotten, err
 }
 
-// ForgetPerson implements reconcile.Archive, but keeps the addresses as they are for Forgotten: in memory there is nothing
+// ForgetPerson implements ledger.Archive, but keeps the addresses as they are for Forgotten: in memory there is nothing
 // to protect from a reader.
 func (m *Memory) ForgetPerson(ctx context.Context, address string) (rows int, err error) {
 	address = owlatsync.LowerAddress(owlatsync.Trim(address))
@@ -331,7 +331,7 @@ func (m *Memory) ForgetPerson(ctx context.Context, address string) (rows int, er
 // forget removes the entries with the address or for the same contacts, and what else is known of them.
 func (s *store) forget(address string) (rows int) {
 	for _, state := range s.syncs {
-		state.bookmark = reconcile.Bookmark{}
+		state.bookmark = ledger.Bookmark{}
 	}
 	contacts, addresses := make(map[string]bool), map[string]bool{address: true}
 	for _, state := range s.syncs {
@@ -351,7 +351,7 @@ func (s *store) forget(address string) (rows int) {
 			delete(state.history, key)
 			for _, r := range s.runs {
 				if r.Sync == name {
-					r.plan = slices.DeleteFunc(r.plan, func(item reconcile.PlanItem) bool { return item.Key == key })
+					r.plan = slices.DeleteFunc(r.plan, func(item ledger.PlanItem) bool { return item.Key == key })
 				}
 			}
 			rows++

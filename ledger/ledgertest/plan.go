@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"testing"
 
-	"owlatsync/reconcile"
+	"owlatsync/ledger"
 )
 
-func item(phase int, order int64, key string) reconcile.PlanItem {
-	return reconcile.PlanItem{Phase: phase, Order: order, Key: key, Body: []byte("body of " + key + "\x00\xff")}
+func item(phase int, order int64, key string) ledger.PlanItem {
+	return ledger.PlanItem{Phase: phase, Order: order, Key: key, Body: []byte("body of " + key + "\x00\xff")}
 }
 
-func spool(t *testing.T, l reconcile.Ledger, run int64, items ...reconcile.PlanItem) {
+func spool(t *testing.T, l ledger.Store, run int64, items ...ledger.PlanItem) {
 	t.Helper()
 	noError(t, l.Spool(t.Context(), run, items))
 }
@@ -28,8 +28,8 @@ func testPlan(t *testing.T, open Open) {
 		spool(t, l, run)
 		spool(t, l, run, item(1, 5, "a"), item(1, 4, "e"))
 		same(t, "phase 1", collect(t, l.Spooled(t.Context(), run, 1)),
-			[]reconcile.PlanItem{item(1, -3, "c"), item(1, 4, "e"), item(1, 5, "a"), item(1, 5, "d"), item(1, 5, "a")})
-		same(t, "phase 2", collect(t, l.Spooled(t.Context(), run, 2)), []reconcile.PlanItem{item(2, 1, "b")})
+			[]ledger.PlanItem{item(1, -3, "c"), item(1, 4, "e"), item(1, 5, "a"), item(1, 5, "d"), item(1, 5, "a")})
+		same(t, "phase 2", collect(t, l.Spooled(t.Context(), run, 2)), []ledger.PlanItem{item(2, 1, "b")})
 		same(t, "phase 3", len(collect(t, l.Spooled(t.Context(), run, 3))), 0)
 
 		noError(t, l.Unspool(t.Context(), run))
@@ -41,7 +41,7 @@ func testPlan(t *testing.T, open Open) {
 		t.Parallel()
 		l := fresh(t, open)
 		run := begin(t, l, "users")
-		spool(t, l, run, reconcile.PlanItem{Key: "1"})
+		spool(t, l, run, ledger.PlanItem{Key: "1"})
 		got := collect(t, l.Spooled(t.Context(), run, 0))
 		if len(got) != 1 || got[0].Key != "1" || len(got[0].Body) != 0 {
 			t.Errorf("items %+v", got)
@@ -50,7 +50,7 @@ func testPlan(t *testing.T, open Open) {
 	t.Run("an unknown run", func(t *testing.T) {
 		t.Parallel()
 		l := fresh(t, open)
-		if err := l.Spool(t.Context(), 99, []reconcile.PlanItem{item(1, 1, "a")}); err == nil {
+		if err := l.Spool(t.Context(), 99, []ledger.PlanItem{item(1, 1, "a")}); err == nil {
 			t.Error("spooled for a run that never began")
 		}
 		same(t, "items", len(collect(t, l.Spooled(t.Context(), 99, 1))), 0)
@@ -60,7 +60,7 @@ func testPlan(t *testing.T, open Open) {
 		l := fresh(t, open)
 		run := begin(t, l, "users")
 		const n = 5000
-		var items []reconcile.PlanItem
+		var items []ledger.PlanItem
 		for i := range n {
 			// Equal orders stretch over the bounds of any page.
 			items = append(items, item(1, int64(n-i)/1700, fmt.Sprint(i)))
@@ -118,13 +118,13 @@ func testPlan(t *testing.T, open Open) {
 		l := open(t, folder)
 		run := begin(t, l, "users")
 		spool(t, l, run, item(1, 2, "a"), item(1, 1, "b"))
-		noError(t, l.EndRun(t.Context(), reconcile.Run{ID: run, Sync: "users", Mode: "plan", Status: "held"}))
+		noError(t, l.EndRun(t.Context(), ledger.Run{ID: run, Sync: "users", Mode: "plan", Status: "held"}))
 		noError(t, l.Close())
 		l = reopen(t, open, folder)
-		same(t, "items", collect(t, l.Spooled(t.Context(), run, 1)), []reconcile.PlanItem{item(1, 1, "b"), item(1, 2, "a")})
+		same(t, "items", collect(t, l.Spooled(t.Context(), run, 1)), []ledger.PlanItem{item(1, 1, "b"), item(1, 2, "a")})
 		spool(t, l, run, item(1, 1, "c"))
 		same(t, "items", collect(t, l.Spooled(t.Context(), run, 1)),
-			[]reconcile.PlanItem{item(1, 1, "b"), item(1, 1, "c"), item(1, 2, "a")})
+			[]ledger.PlanItem{item(1, 1, "b"), item(1, 1, "c"), item(1, 2, "a")})
 	})
 	t.Run("the next run drops what earlier ones of its sync left, unless held", func(t *testing.T) {
 		t.Parallel()
@@ -134,13 +134,13 @@ func testPlan(t *testing.T, open Open) {
 		for _, run := range []int64{dead, held, ended, other} {
 			spool(t, l, run, item(1, 1, "a"))
 		}
-		noError(t, l.EndRun(t.Context(), reconcile.Run{ID: held, Sync: "users", Mode: "run", Status: "held"}))
-		noError(t, l.EndRun(t.Context(), reconcile.Run{ID: ended, Sync: "users", Mode: "plan", Status: "ok"}))
+		noError(t, l.EndRun(t.Context(), ledger.Run{ID: held, Sync: "users", Mode: "run", Status: "held"}))
+		noError(t, l.EndRun(t.Context(), ledger.Run{ID: ended, Sync: "users", Mode: "plan", Status: "ok"}))
 		begin(t, l, "users")
 		if kept(dead) || !kept(held) || kept(ended) || !kept(other) {
 			t.Errorf("kept: dead %v, held %v, ended %v, of another sync %v", kept(dead), kept(held), kept(ended), kept(other))
 		}
-		noError(t, l.EndRun(t.Context(), reconcile.Run{ID: held, Sync: "users", Mode: "run", Status: "ok"}))
+		noError(t, l.EndRun(t.Context(), ledger.Run{ID: held, Sync: "users", Mode: "run", Status: "ok"}))
 		begin(t, l, "users")
 		if kept(held) {
 			t.Error("a plan that is no longer held was kept")

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"testing"
 
-	"owlatsync/reconcile"
+	"owlatsync/ledger"
 )
 
 func testConcurrent(t *testing.T, open Open) {
@@ -26,8 +26,8 @@ func testConcurrent(t *testing.T, open Open) {
 			for i := range each {
 				key := fmt.Sprint(w*each + i)
 				// Every worker also writes a row that all share.
-				err := l.Record(t.Context(), reconcile.Record{Sync: "users", Run: run, Entry: entry(key), Event: "created"},
-					reconcile.Record{Sync: "users", Run: run, Entry: entry("shared")})
+				err := l.Record(t.Context(), ledger.Record{Sync: "users", Run: run, Entry: entry(key), Event: "created"},
+					ledger.Record{Sync: "users", Run: run, Entry: entry("shared")})
 				if err != nil {
 					t.Errorf("record: %v", err)
 					return
@@ -38,7 +38,7 @@ func testConcurrent(t *testing.T, open Open) {
 				}
 				switch i % 8 {
 				case 0:
-					if err := l.Spool(t.Context(), run, []reconcile.PlanItem{item(1, int64(w), key)}); err != nil {
+					if err := l.Spool(t.Context(), run, []ledger.PlanItem{item(1, int64(w), key)}); err != nil {
 						t.Errorf("spool: %v", err)
 					}
 				case 1:
@@ -60,7 +60,7 @@ func testConcurrent(t *testing.T, open Open) {
 					if err := l.Forget(t.Context(), "users", []string{key}); err != nil {
 						t.Errorf("forget: %v", err)
 					}
-					if err := l.Record(t.Context(), reconcile.Record{Sync: "users", Entry: entry(key)}); err != nil {
+					if err := l.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry(key)}); err != nil {
 						t.Errorf("record again: %v", err)
 					}
 				case 4:
@@ -70,7 +70,7 @@ func testConcurrent(t *testing.T, open Open) {
 				case 5:
 					ctx, cancel := context.WithCancel(t.Context())
 					go cancel()
-					err := l.Record(ctx, reconcile.Record{Sync: "users", Entry: entry(key)})
+					err := l.Record(ctx, ledger.Record{Sync: "users", Entry: entry(key)})
 					if err != nil && !errors.Is(err, context.Canceled) {
 						t.Errorf("a record that was cancelled: %v", err)
 					}
@@ -113,9 +113,9 @@ func recordUntilKilled(t *testing.T, l Ledger) {
 		wg.Go(func() {
 			for i := 0; ; i++ {
 				group := fmt.Sprintf("%d-%d-%d", os.Getpid(), w, i)
-				var records []reconcile.Record
+				var records []ledger.Record
 				for n := range groupSize {
-					records = append(records, reconcile.Record{Sync: "users", Run: 1, Entry: entry(fmt.Sprintf("%s-%d", group, n)), Event: "created"})
+					records = append(records, ledger.Record{Sync: "users", Run: 1, Entry: entry(fmt.Sprintf("%s-%d", group, n)), Event: "created"})
 				}
 				if err := l.Record(t.Context(), records...); err != nil {
 					t.Errorf("record: %v", err)
@@ -202,7 +202,7 @@ func testKill(t *testing.T, open Open) {
 		missing := 0
 		for _, group := range acknowledged {
 			for n := range groupSize {
-				if _, ok := index[reconcile.HashText(fmt.Sprintf("%s-%d", group, n))]; !ok {
+				if _, ok := index[ledger.HashText(fmt.Sprintf("%s-%d", group, n))]; !ok {
 					missing++
 				}
 			}
@@ -223,7 +223,7 @@ func testDeadHolder(t *testing.T, open Open) {
 		t.Fatal("the other process got no lock")
 	}
 	_, err := l.Acquire(t.Context(), "a second run")
-	locked, ok := errors.AsType[*reconcile.LockedError](err)
+	locked, ok := errors.AsType[*ledger.LockedError](err)
 	if !ok {
 		t.Fatalf("the lock of another process was taken: %v", err)
 	}

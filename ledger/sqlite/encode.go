@@ -1,0 +1,197 @@
+package sqlite
+
+import (
+	"database/sql"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"owlatsync/ledger"
+)
+
+// How an entry stands, as stored; all but stateApplied have an index.
+const (
+	stateApplied = iota
+	stateOpen
+	stateFailing
+	stateParked
+)
+
+func stateOf(e *ledger.Entry) int {
+	switch {
+	case e.Failure != nil && e.Failure.Parked:
+		return stateParked
+	case e.Failure != nil:
+		return stateFailing
+	case e.Fingerprint.IsZero():
+		return stateOpen
+	}
+	return stateApplied
+}
+
+// step is a record made ready for the database by its caller, so that the writer only writes.
+type step struct {
+	sync, key string
+	replaces  string
+	entry     []any // the arguments of upsertEntry after the sync
+	mark      [markSize]byte
+	run       int64
+	at        int64
+	event     string
+	note      string
+}
+
+func encodeRecords(records []ledger.Record, now time.Time) ([]step, error) {
+	steps := make([]step, len(records))
+	for i, r := range records {
+		if r.Entry == nil {
+			return nil, errors.New("a record has no entry")
+		}
+		if r.Sync == "" || r.Entry.Key == "" {
+			return nil, errors.New("a record names no sync or no key")
+		}
+		if r.Replaces == r.Entry.Key {
+			return nil, errors.New("a record replaces itself")
+		}
+		args, err := encodeEntry(r.Entry, now)
+		if err != nil {
+			return nil, err
+		}
+		steps[i] = step{
+			sync: r.Sync, key: r.Entry.Key, replaces: r.Replaces, entry: args,
+			mark: encodeMark(r.Entry), run: r.Run, at: now.UnixMicro(), event: r.Event, note: r.Note,
+		}
+	}
+	return steps, nil
+}
+
+func encodeEntry(e *ledger.Entry, now time.Time) ([]any, error) {
+	var memberships, failure any
+	if len(e.Memberships) > 0 {
+		ms := slices.Clone(e.Memberships)
+		for i := range ms {
+			ms[i].At, ms[i].Renewed = ms[i].At.UTC(), ms[i].Renewed.UTC()
+		}
+		text, err := json.Marshal(ms)
+		if err != nil {
+			return nil, fmt.Errorf("encode memberships: %w", err)
+		}
+		memberships = string(text)
+	}
+	if e.Failure != nil {
+		f := *e.Failure
+		f.First, f.Last, f.NextTry = f.First.UTC(), f.Last.UTC(), f.NextTry.UTC()
+		text, err := json.Marshal(f)
+		if err != nil {
+			return nil, fmt.Errorf("encode failure: %w", err)
+		}
+		failure = string(text)
+	}
+	var events any
+	if len(e.Events) > 0 {
+		marks := slices.Clone(e.Events)
+		for i := range marks {
+			marks[i].At = marks[i].At.UTC()
+		}
+		text, err := json.Marshal(marks)
+		if err != nil {
+			return nil, fmt.Errorf("encode events: %w", err)
+		}
+		events = string(text)
+	}
+	var identity any
+	if e.Identity != e.Email {
+		identity = e.Identity
+	}
+	changed := e.ChangedAt
+	if changed.IsZero() {
+		changed = now
+	}
+	return []any{
+		e.Key, textOrNull(e.ContactID), textOrNull(e.Email), identity, e.FirstName, e.LastName, string(e.Origin),
+		memberships, timeOrNull(e.Intent.Create), failure, stateOf(e), timeOrNull(e.FirstSeen), timeOrNull(changed), events,
+		fingerprintOrNull(e.Fingerprint),
+	}, nil
+}
+
+// entryColumns are what scanEntry reads, of entries e.
+const entryColumns = `e.id, e.key, e.contact_id, e.email, e.identity, e.first_name, e.last_name, e.origin,
+	e.memberships, e.intent, e.failure, e.first_seen, e.changed_at, e.events, e.fingerprint`
+
+// scanEntry reads entryColumns, after the columns that go into before.
+func scanEntry(rows *sql.Rows, before ...any) (id int64, e *ledger.Entry, err error) {
+	var (
+		contact, email, identity, memberships, failure, events sql.NullString
+		intent, firstSeen, changedAt                           sql.NullInt64
+		print                                                  sql.RawBytes
+	)
+	e = new(ledger.Entry)
+	err = rows.Scan(append(before, &id, &e.Key, &contact, &email, &identity, &e.FirstName, &e.LastName, &e.Origin,
+		&memberships, &intent, &failure, &firstSeen, &changedAt, &events, &print)...)
+	if err != nil {
+		return 0, nil, err
+	}
+	e.ContactID, e.Email, e.Identity = contact.String, email.String, email.String
+	if identity.Valid {
+		e.Identity = identity.String
+	}
+	switch len(print) {
+	case 0:
+	case fingerprintSize:
+		e.Fingerprint = ledger.Fingerprint{Hi: binary.LittleEndian.Uint64(print), Lo: binary.LittleEndian.Uint64(print[8:])}
+	default:
+		return 0, nil, fmt.Errorf("%w (the fingerprint of an entry is cut short)", ErrCorrupt)
+	}
+	e.Intent.Create, e.FirstSeen, e.ChangedAt = timeOf(intent), timeOf(firstSeen), timeOf(changedAt)
+	if memberships.Valid {
+		if err := json.Unmarshal([]byte(memberships.String), &e.Memberships); err != nil {
+			return 0, nil, fmt.Errorf("%w (the memberships of an entry cannot be read)", ErrCorrupt)
+		}
+	}
+	if events.Valid {
+		if err := json.Unmarshal([]byte(events.String), &e.Events); err != nil {
+			return 0, nil, fmt.Errorf("%w (the events of an entry cannot be read)", ErrCorrupt)
+		}
+	}
+	if failure.Valid {
+		if err := json.Unmarshal([]byte(failure.String), &e.Failure); err != nil {
+			return 0, nil, fmt.Errorf("%w (the failure of an entry cannot be read)", ErrCorrupt)
+		}
+	}
+	return id, e, nil
+}
+
+// fingerprintSize is the length of a fingerprint, as stored.
+const fingerprintSize = 16
+
+func fingerprintOrNull(f ledger.Fingerprint) any {
+	if f == (ledger.Fingerprint{}) { // IsZero is also true of a doubt, which must be kept
+		return nil
+	}
+	b := make([]byte, 0, fingerprintSize)
+	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(b, f.Hi), f.Lo)
+}
+
+func textOrNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func timeOrNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+func timeOf(n sql.NullInt64) time.Time {
+	if !n.Valid {
+		return time.Time{}
+	}
+	return time.UnixMicro(n.Int64).UTC()
+}

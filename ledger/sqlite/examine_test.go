@@ -1,0 +1,96 @@
+package sqlite
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// listing returns the contents of the folder's files by their names.
+func listing(t *testing.T, folder string) map[string]string {
+	t.Helper()
+	files, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := make(map[string]string)
+	for _, f := range files {
+		found[f.Name()] = string(readFile(t, filepath.Join(folder, f.Name())))
+	}
+	return found
+}
+
+func TestExamineChangesNothing(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		given func(t *testing.T, folder string)
+		want  Condition
+	}{
+		{"no file", func(*testing.T, string) {}, Condition{Missing: true}},
+		{"an empty file", func(t *testing.T, folder string) {
+			if err := os.WriteFile(filepath.Join(folder, "ledger.db"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, Condition{}},
+		{"a ledger that nothing has used", func(t *testing.T, folder string) {
+			if err := openIn(t, folder).Close(); err != nil {
+				t.Fatal(err)
+			}
+		}, Condition{}},
+		{"a ledger of a deployment", func(t *testing.T, folder string) {
+			l := openIn(t, folder)
+			put(t, l, "1")
+			if err := l.Bind(t.Context(), "https://a.example"); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}, Condition{Deployment: "https://a.example"}},
+		{"a ledger of an older version", func(t *testing.T, folder string) {
+			text, err := os.ReadFile("testdata/version1.sql")
+			if err != nil {
+				t.Fatal(err)
+			}
+			execFile(t, filepath.Join(folder, "ledger.db"), string(text))
+		}, Condition{Outdated: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			c.given(t, folder)
+			before := listing(t, folder)
+			got, err := Examine(t.Context(), "sqlite", filepath.Join(folder, "ledger.db"))
+			if err != nil || got != c.want {
+				t.Errorf("examined: %+v, %v, want %+v", got, err, c.want)
+			}
+			if diff := cmp.Diff(before, listing(t, folder)); diff != "" {
+				t.Errorf("the folder changed:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestExamineWhileOpen looks at a ledger that somebody else uses.
+func TestExamineWhileOpen(t *testing.T) {
+	t.Parallel()
+	l := openFresh(t)
+	if err := l.Bind(t.Context(), "https://a.example"); err != nil {
+		t.Fatal(err)
+	}
+	put(t, l, "1")
+	before := readFile(t, l.file)
+	got, err := Examine(t.Context(), "sqlite", l.file)
+	if err != nil || got.Deployment != "https://a.example" {
+		t.Errorf("examined: %+v, %v", got, err)
+	}
+	if !bytes.Equal(before, readFile(t, l.file)) {
+		t.Error("the file changed")
+	}
+	put(t, l, "2")
+	mustHold(t, l, "1", "2")
+}

@@ -1,0 +1,276 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"owlatsync/ledger"
+)
+
+// filled makes a ledger of several hundred pages in a folder, closed.
+func filled(t *testing.T, folder string) (file string, size int64) {
+	t.Helper()
+	l := openIn(t, folder)
+	var records []ledger.Record
+	for i := range 2000 {
+		records = append(records, rowRecord(fmt.Sprint(i)))
+		records[i].Entry.Email = fmt.Sprintf("row%d@example.com", i)
+		records[i].Entry.ContactID = fmt.Sprintf("contact%d", i)
+	}
+	if err := l.Record(t.Context(), records...); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(l.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l.file, info.Size()
+}
+
+// useAll calls everything that reads and writes, and returns the first error.
+func useAll(t *testing.T, path string) error {
+	t.Helper()
+	l, err := Open(t.Context(), "sqlite", path)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := l.Close(); err != nil && hintFor(err) == nil {
+			t.Errorf("close: %v", err)
+		}
+	}()
+	for _, err := range l.Index(t.Context(), "users") {
+		if err != nil {
+			return err
+		}
+	}
+	var keys, addresses []string
+	for i := range 2000 {
+		keys = append(keys, fmt.Sprint(i))
+		addresses = append(addresses, fmt.Sprintf("row%d@example.com", i))
+	}
+	if _, err := l.Entries(t.Context(), "users", keys); err != nil {
+		return err
+	}
+	if _, err := l.Holders(t.Context(), addresses); err != nil {
+		return err
+	}
+	if _, err := l.Standing(t.Context(), "users"); err != nil {
+		return err
+	}
+	if err := l.Export(t.Context(), io.Discard); err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := l.Record(t.Context(), rowRecord(key)); err != nil {
+			return err
+		}
+		if len(key) > 3 {
+			break
+		}
+	}
+	if err := l.Forget(t.Context(), "users", keys); err != nil {
+		return err
+	}
+	if _, err := l.Prune(t.Context(), time.Now()); err != nil {
+		return err
+	}
+	_, err = l.ForgetPerson(t.Context(), addresses[0])
+	return err
+}
+
+func TestDamagedFile(t *testing.T) {
+	t.Parallel()
+	const page = 4096
+	original, size := filled(t, t.TempDir())
+	sound := readFile(t, original)
+	for _, c := range []struct {
+		name   string
+		damage func(t *testing.T, file string, size int64, rnd *rand.Rand)
+		want   []error
+	}{
+		{"cut in half", func(t *testing.T, file string, size int64, _ *rand.Rand) {
+			if err := os.Truncate(file, size/2); err != nil {
+				t.Fatal(err)
+			}
+		}, []error{ErrCorrupt}},
+		{"cut within the first page", func(t *testing.T, file string, _ int64, _ *rand.Rand) {
+			if err := os.Truncate(file, 100); err != nil {
+				t.Fatal(err)
+			}
+		}, []error{ErrNotLedger, ErrCorrupt}},
+		{"head overwritten", func(t *testing.T, file string, _ int64, _ *rand.Rand) {
+			overwrite(t, file, 0, []byte("not SQLite format"))
+		}, []error{ErrNotLedger}},
+		{"schema overwritten", func(t *testing.T, file string, _ int64, rnd *rand.Rand) {
+			overwrite(t, file, 100, garbage(rnd, page-100))
+		}, []error{ErrCorrupt}},
+		{"every page but the first overwritten", func(t *testing.T, file string, size int64, rnd *rand.Rand) {
+			overwrite(t, file, page, garbage(rnd, int(size-page)))
+		}, []error{ErrCorrupt}},
+		{"some pages overwritten", func(t *testing.T, file string, size int64, rnd *rand.Rand) {
+			for at := int64(page); at < size; at += 3 * page {
+				overwrite(t, file, at, garbage(rnd, page))
+			}
+		}, []error{ErrCorrupt}},
+		{"some pages emptied", func(t *testing.T, file string, size int64, _ *rand.Rand) {
+			for at := int64(page); at < size; at += 3 * page {
+				overwrite(t, file, at, make([]byte, page))
+			}
+		}, []error{ErrCorrupt}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "ledger.db")
+			if err := os.WriteFile(file, sound, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c.damage(t, file, size, rand.New(rand.NewPCG(1, 2)))
+			if _, err := Examine(t.Context(), "sqlite", file); !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNotLedger) {
+				t.Errorf("examined: %v", err)
+			}
+			err := useAll(t, file)
+			for _, want := range c.want {
+				if errors.Is(err, want) {
+					return
+				}
+			}
+			t.Errorf("error %v, not %v", err, c.want)
+		})
+	}
+}
+
+func overwrite(t *testing.T, file string, at int64, with []byte) {
+	t.Helper()
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt(with, at)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func garbage(rnd *rand.Rand, n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(rnd.Uint32())
+	}
+	return b
+}
+
+// TestRandomDamage overwrites single bytes and only asks that nothing worse than an error comes of it.
+func TestRandomDamage(t *testing.T) {
+	t.Parallel()
+	file, size := filled(t, t.TempDir())
+	sound, folder := readFile(t, file), t.TempDir()
+	damaged := 0
+	for seed := range uint64(60) {
+		rnd := rand.New(rand.NewPCG(seed, 0))
+		copied := filepath.Join(folder, fmt.Sprint(seed))
+		if err := os.WriteFile(copied, sound, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for range 40 {
+			// The head of a page is where damage does most.
+			overwrite(t, copied, rnd.Int64N(size/4096)*4096+rnd.Int64N(64), garbage(rnd, 1))
+		}
+		if err := useAll(t, copied); err != nil {
+			damaged++
+			if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNotLedger) && !errors.Is(err, ErrNewer) {
+				t.Errorf("seed %d: %v", seed, err)
+			}
+		}
+	}
+	if damaged < 30 {
+		t.Errorf("only %d of 60 damaged files were noticed", damaged)
+	}
+}
+
+// TestGrowthRefused limits the file's size, which SQLite reports as it does a full disk.
+func TestGrowthRefused(t *testing.T) {
+	t.Parallel()
+	l := openFresh(t)
+	put(t, l, "first")
+	var pages int
+	if err := l.writer.conn.QueryRowContext(t.Context(), "PRAGMA max_page_count = 40").Scan(&pages); err != nil || pages != 40 {
+		t.Fatal(pages, err)
+	}
+	var kept []string
+	var err error
+	for i := 0; err == nil && i < 10_000; i++ {
+		key := fmt.Sprint(i)
+		if err = l.Record(t.Context(), rowRecord(key), rowRecord(key+" too")); err == nil {
+			kept = append(kept, key, key+" too")
+		}
+	}
+	if !errors.Is(err, ErrFull) {
+		t.Fatalf("after %d records: %v", len(kept), err)
+	}
+	mustHold(t, l, kept...)
+	standing, err := l.Standing(t.Context(), "users")
+	if err != nil || standing.Entries != len(kept)+1 {
+		t.Errorf("%d entries, %d were acknowledged: %v", standing.Entries, len(kept)+1, err)
+	}
+	if err := l.Forget(t.Context(), "users", kept[:len(kept)/2]); err != nil {
+		t.Fatalf("nothing can be removed from a full ledger: %v", err)
+	}
+	put(t, l, "after")
+	mustHold(t, l, append(kept[len(kept)/2:], "after")...)
+}
+
+// TestDamagedValues damages what stands in single columns.
+func TestDamagedValues(t *testing.T) {
+	t.Parallel()
+	entries := func(t *testing.T, l *Ledger) error {
+		_, err := l.Entries(t.Context(), "users", []string{"1"})
+		return err
+	}
+	for _, c := range []struct {
+		name, statement string
+		read            func(*testing.T, *Ledger) error
+	}{
+		{"memberships", "UPDATE entries SET memberships = '[{'", entries},
+		{"failure", "UPDATE entries SET failure = '7'", entries},
+		{"fingerprint", "UPDATE entries SET fingerprint = x'00'", entries},
+		{"mark of the index", "UPDATE packs SET marks = substr(marks, 2)", func(t *testing.T, l *Ledger) (last error) {
+			for _, err := range l.Index(t.Context(), "users") {
+				last = err
+			}
+			return last
+		}},
+		{"report", "UPDATE runs SET report = 'x'", func(t *testing.T, l *Ledger) error {
+			_, err := l.Runs(t.Context(), "users", 1)
+			return err
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			l := openIn(t, folder)
+			put(t, l, "1")
+			if _, err := l.BeginRun(t.Context(), ledger.Run{Sync: "users"}); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			execFile(t, l.file, c.statement)
+			l = openIn(t, folder)
+			defer l.Close()
+			if err := c.read(t, l); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}

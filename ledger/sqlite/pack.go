@@ -1,0 +1,124 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"owlatsync/ledger"
+)
+
+// What the diff needs of the entries stands apart from them and packed: see the table packs.
+const (
+	markSize = 17
+	// packSlots is how many ids a pack covers: its bytes are the most that a page of 4 KiB holds beside what SQLite adds.
+	packSlots = 238
+	// packsHeld is how many changed packs a transaction keeps until it writes them.
+	packsHeld = 256
+)
+
+// The first byte of a mark.
+const (
+	markNone = iota
+	markEntry
+	markBlank // an entry of which no address is confirmed
+)
+
+var noMark [markSize]byte
+
+func encodeMark(e *ledger.Entry) [markSize]byte {
+	var m [markSize]byte
+	m[0] = markEntry
+	if e.Email == "" {
+		m[0] = markBlank
+	}
+	binary.LittleEndian.PutUint64(m[1:], ledger.HashText(e.Key))
+	binary.LittleEndian.PutUint64(m[9:], e.Fingerprint.Lo)
+	return m
+}
+
+func decodeMark(m []byte) ledger.IndexEntry {
+	return ledger.IndexEntry{
+		KeyHash: binary.LittleEndian.Uint64(m[1:]), Print: binary.LittleEndian.Uint64(m[9:]), Blank: m[0] == markBlank,
+	}
+}
+
+// mark sets the mark of an entry.
+func (t *tx) mark(sync, entry int64, mark [markSize]byte) error {
+	id := sync<<32 | entry/packSlots
+	marks, held := t.packs[id]
+	if !held {
+		if len(t.packs) == packsHeld {
+			if err := t.writePacks(); err != nil {
+				return err
+			}
+		}
+		err := t.row("SELECT marks FROM packs WHERE id = ?1", []any{id}, &marks)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if t.packs == nil {
+			t.packs = make(map[int64][]byte)
+		}
+	}
+	at := int(entry%packSlots) * markSize
+	if short := at + markSize - len(marks); short > 0 {
+		marks = append(marks, make([]byte, short)...)
+	}
+	copy(marks[at:], mark[:])
+	t.packs[id] = marks
+	return nil
+}
+
+// writePacks writes the packs that the transaction has changed so far.
+func (t *tx) writePacks() error {
+	for id, marks := range t.packs {
+		err := t.exec("INSERT INTO packs (id, marks) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET marks = excluded.marks", id, marks)
+		if err != nil {
+			return err
+		}
+	}
+	clear(t.packs)
+	return nil
+}
+
+// Index streams what the diff needs of every entry of the sync, as of one instant and in the order of their first
+// records. Other methods may be called while it streams.
+func (l *Ledger) Index(ctx context.Context, sync string) iter.Seq2[ledger.IndexEntry, error] {
+	return func(yield func(ledger.IndexEntry, error) bool) {
+		if err := l.index(ctx, sync, func(e ledger.IndexEntry) bool { return yield(e, nil) }); err != nil {
+			yield(ledger.IndexEntry{}, fmt.Errorf("read the ledger's index: %w", explain(ctx, err)))
+		}
+	}
+}
+
+func (l *Ledger) index(ctx context.Context, sync string, yield func(ledger.IndexEntry) bool) (err error) {
+	rows, err := l.streams.QueryContext(ctx, `SELECT p.marks FROM syncs s
+		CROSS JOIN packs p ON p.id >= s.id << 32 AND p.id < (s.id + 1) << 32 WHERE s.name = ?1 ORDER BY p.id`, sync)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := ctx.Err(); err != nil { // which ends rows only later
+			return err
+		}
+		var marks sql.RawBytes
+		if err := rows.Scan(&marks); err != nil {
+			return err
+		}
+		if len(marks)%markSize != 0 {
+			return fmt.Errorf("%w (the index is cut short)", ErrCorrupt)
+		}
+		for m := range slices.Chunk(marks, markSize) {
+			if m[0] != markNone && !yield(decodeMark(m)) {
+				return nil
+			}
+		}
+	}
+	return rows.Err()
+}

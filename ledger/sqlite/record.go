@@ -1,0 +1,204 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"owlatsync/ledger"
+)
+
+// commit is one call of Record on its way to the disk.
+type commit struct {
+	steps []step
+	done  chan error // gets the one result
+}
+
+// queue holds the calls that wait for the next transaction.
+type queue struct {
+	mu      sync.Mutex
+	waiting []*commit
+}
+
+func (q *queue) add(c *commit) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, c)
+}
+
+func (q *queue) takeAll() []*commit {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	all := q.waiting
+	q.waiting = nil
+	return all
+}
+
+// withdraw takes back a call and reports whether no transaction has it.
+func (q *queue) withdraw(c *commit) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	i := slices.Index(q.waiting, c)
+	if i < 0 {
+		return false
+	}
+	q.waiting = slices.Delete(q.waiting, i, i+1)
+	return true
+}
+
+// Record makes the records durable, all or none, in their order. An entry needs a sync and a key; a zero ChangedAt becomes
+// the present. Calls that come while a transaction is being written share the next one, and a call that cannot be written
+// fails alone. When ctx ends while the call waits, nothing of it is written; once its transaction has begun, the call
+// returns the transaction's true result.
+func (l *Ledger) Record(ctx context.Context, records ...ledger.Record) error {
+	if err := l.record(ctx, records); err != nil {
+		return fmt.Errorf("record in ledger: %w", err)
+	}
+	return nil
+}
+
+func (l *Ledger) record(ctx context.Context, records []ledger.Record) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if len(records) == 0 {
+		return nil
+	}
+	steps, err := encodeRecords(records, time.Now())
+	if err != nil {
+		return err
+	}
+	c := &commit{steps: steps, done: make(chan error, 1)}
+	l.queue.add(c)
+	select {
+	case err := <-c.done:
+		return err
+	case l.write <- struct{}{}:
+		// Whoever gets the writer writes for all that wait, itself included unless it was just served.
+		l.commitWaiting(context.WithoutCancel(ctx))
+		return <-c.done
+	case <-ctx.Done():
+		if l.queue.withdraw(c) {
+			return context.Cause(ctx)
+		}
+	case <-l.closed:
+		if l.queue.withdraw(c) {
+			return ErrClosed
+		}
+	}
+	return <-c.done
+}
+
+func (l *Ledger) commitWaiting(ctx context.Context) {
+	defer l.leaveWriter()
+	runtime.Gosched() // lets the callers whom the last transaction answered join this one
+	batch := l.queue.takeAll()
+	for len(batch) > 0 {
+		var culprit *commit
+		err := l.writer.transact(ctx, durable, func(t *tx) error {
+			for _, c := range batch {
+				if err := t.record(c.steps); err != nil {
+					culprit = c
+					return err
+				}
+			}
+			return nil
+		})
+		failed := batch
+		if err != nil && culprit != nil && !concernsAll(err) {
+			failed = []*commit{culprit}
+		}
+		err = explain(ctx, err)
+		for _, c := range failed {
+			c.done <- err
+		}
+		batch = slices.DeleteFunc(batch, func(c *commit) bool { return slices.Contains(failed, c) })
+	}
+}
+
+const (
+	insertEntry = `INSERT INTO entries (sync, key, contact_id, email, identity, first_name, last_name, origin,
+		memberships, intent, failure, state, first_seen, changed_at, events, fingerprint)
+	VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)`
+	upsertEntry = insertEntry + `
+	ON CONFLICT (sync, key) DO UPDATE SET contact_id = excluded.contact_id, email = excluded.email,
+		identity = excluded.identity, first_name = excluded.first_name, last_name = excluded.last_name,
+		origin = excluded.origin, memberships = excluded.memberships, intent = excluded.intent,
+		failure = excluded.failure, state = excluded.state, first_seen = excluded.first_seen,
+		changed_at = excluded.changed_at, events = excluded.events, fingerprint = excluded.fingerprint`
+	returningID   = " RETURNING id"
+	insertHistory = "INSERT INTO history (sync, key, at, run, event, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+)
+
+func (t *tx) record(steps []step) error {
+	for i := range steps {
+		s := &steps[i]
+		sync, err := t.syncID(s.sync)
+		if err != nil {
+			return err
+		}
+		if err := t.putEntry(upsertEntry, sync, s.entry, s.mark); err != nil {
+			return err
+		}
+		if s.replaces != "" {
+			if err := t.forget(sync, s.replaces); err != nil {
+				return err
+			}
+		}
+		if s.event == "" {
+			continue
+		}
+		if err := t.exec(insertHistory, sync, s.key, s.at, s.run, s.event, s.note); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Forget durably removes the sync's entries with the given keys, all or none; keys without an entry are passed over.
+func (l *Ledger) Forget(ctx context.Context, sync string, keys []string) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	return l.update(ctx, "forget in ledger", durable, func(t *tx) error {
+		if sync == "" {
+			return errors.New("the sync has no name")
+		}
+		id, err := t.syncID(sync)
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			if err := t.forget(id, key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (t *tx) forget(sync int64, key string) error {
+	var id int64
+	err := t.row("DELETE FROM entries WHERE sync = ?1 AND key = ?2"+returningID, []any{sync, key}, &id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return t.mark(sync, id, noMark)
+}
+
+// putEntry stores an entry by one of the statements above, and its mark.
+func (t *tx) putEntry(statement string, sync int64, entry []any, mark [markSize]byte) error {
+	var id int64
+	if err := t.row(statement+returningID, append([]any{sync}, entry...), &id); err != nil {
+		return err
+	}
+	return t.mark(sync, id, mark)
+}

@@ -1,0 +1,180 @@
+package sqlite
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"owlatsync/ledger"
+)
+
+// applicationID marks an SQLite file as a ledger: "OwlS" in ASCII.
+const applicationID = 0x4f776c53
+
+// openPatience is how long an open waits for another process that creates or migrates the same ledger.
+const openPatience = 10 * time.Second
+
+// The migrations are numbered from 1 without gaps, and each sets user_version to its number.
+//
+//go:embed migrations/*.sql
+var embedded embed.FS
+
+var migrations = must(fs.Sub(embedded, "migrations"))
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// fileState tells what an SQLite file is to this program.
+type fileState int
+
+const (
+	current fileState = iota
+	outdated
+	empty
+)
+
+// prepare makes sure that the file is a ledger of this version and can be written.
+func (l *Ledger) prepare(ctx context.Context, schema fs.FS) error {
+	files, err := fs.Glob(schema, "*.sql")
+	if err != nil {
+		return err
+	}
+	newest := len(files)
+	is, err := l.inspect(ctx, newest)
+	if err != nil {
+		return err
+	}
+	if is != current {
+		if err := l.migrate(ctx, schema, newest); err != nil {
+			return err
+		}
+	}
+	if err := l.useLog(ctx); err != nil {
+		return err
+	}
+	return l.writer.probe(ctx)
+}
+
+// useLog turns on the write-ahead log, which stays on. That needs the file for itself for a moment, and SQLite does not wait
+// for it while others read.
+func (l *Ledger) useLog(ctx context.Context) error {
+	return patiently(ctx, ErrBusy, func() error {
+		var mode string
+		if err := l.writer.db.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
+			return explain(ctx, err)
+		}
+		if mode != "wal" {
+			return fmt.Errorf("the file system of the ledger allows no write-ahead log (journal mode %s): keep it on a local disk", mode)
+		}
+		return nil
+	})
+}
+
+// inspect tells what the file is, as of one instant.
+func (l *Ledger) inspect(ctx context.Context, newest int) (fileState, error) {
+	info, err := os.Stat(l.file)
+	if err != nil {
+		return 0, err
+	}
+	// One transaction, because another process may be creating the ledger.
+	tx, err := l.writer.db.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, senseless(err)
+	}
+	defer tx.Rollback()
+	var id, version, tables, pages int
+	for _, q := range []struct {
+		query string
+		into  *int
+	}{
+		{"SELECT count(*) FROM sqlite_master", &tables},
+		{"PRAGMA application_id", &id},
+		{"PRAGMA user_version", &version},
+		{"PRAGMA page_count", &pages},
+	} {
+		if err := tx.QueryRowContext(ctx, q.query).Scan(q.into); err != nil {
+			return 0, senseless(err)
+		}
+	}
+	switch {
+	case pages == 0 && info.Size() > 0: // too short for a page, which SQLite takes for empty
+		return 0, ErrNotLedger
+	case id == 0 && version == 0 && tables == 0:
+		return empty, nil
+	case id != applicationID:
+		return 0, ErrNotLedger
+	case version > newest:
+		return 0, fmt.Errorf("%w (its version is %d, this program knows up to %d)", ErrNewer, version, newest)
+	case version < newest:
+		return outdated, nil
+	}
+	return current, nil
+}
+
+// senseless tells a file whose head makes no sense: reading a sound one never ends in SQLite's general error.
+func senseless(err error) error {
+	if primaryCode(err) == codeError {
+		return fmt.Errorf("%w (%w)", ErrCorrupt, err)
+	}
+	return err
+}
+
+// migrate brings the schema up to date under the lock of runs, so that two processes do not do it at once and none changes
+// the tables under a run of an older program.
+func (l *Ledger) migrate(ctx context.Context, schema fs.FS, newest int) (err error) {
+	var release func() error
+	err = patiently(ctx, ledger.ErrLocked, func() (err error) {
+		release, err = l.Acquire(ctx, "migration of the ledger")
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	is, err := l.inspect(ctx, newest)
+	if err != nil || is == current {
+		return err
+	}
+	if is == empty {
+		if _, err := l.writer.db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
+			return err
+		}
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, l.writer.db, schema, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+// patiently repeats do while it fails with what may pass.
+func patiently(ctx context.Context, passing error, do func() error) error {
+	deadline := time.NewTimer(openPatience)
+	defer deadline.Stop()
+	for {
+		err := do()
+		if !errors.Is(err, passing) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-deadline.C:
+			return err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}

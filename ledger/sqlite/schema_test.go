@@ -1,0 +1,296 @@
+package sqlite
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"owlatsync/ledger"
+)
+
+// later is the schema of a program that knows one migration more.
+func later(t *testing.T, statements string) fs.FS {
+	t.Helper()
+	files := fstest.MapFS{}
+	names, err := fs.Glob(migrations, "*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		text, err := fs.ReadFile(migrations, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = &fstest.MapFile{Data: text}
+	}
+	next := len(names) + 1
+	files[fmt.Sprintf("%04d_later.sql", next)] = &fstest.MapFile{
+		Data: fmt.Appendf(nil, "-- +goose Up\nPRAGMA user_version = %d;\n%s\n", next, statements),
+	}
+	return files
+}
+
+func TestMigrationsAreNumbered(t *testing.T) {
+	t.Parallel()
+	names, err := fs.Glob(migrations, "*.sql")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	for i, name := range names {
+		text, err := fs.ReadFile(migrations, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(name, fmt.Sprintf("%04d_", i+1)) || !strings.Contains(string(text), fmt.Sprintf("\nPRAGMA user_version = %d;\n", i+1)) {
+			t.Errorf("%s is not number %d or does not say so", name, i+1)
+		}
+	}
+}
+
+// TestFirstVersion opens a ledger that the first version of the schema wrote.
+func TestFirstVersion(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	text, err := os.ReadFile(filepath.Join("testdata", "version1.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	execFile(t, filepath.Join(folder, "ledger.db"), string(text))
+	l := openIn(t, folder)
+	defer l.Close()
+
+	at := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	address := "ada@example.com"
+	want := map[string]*ledger.Entry{
+		"1": {
+			Key: "1", ContactID: "contact1", Email: address, Identity: address, FirstName: "Ada", LastName: "Example",
+			Origin: ledger.OriginCreated, Fingerprint: ledger.Fingerprint{Hi: 1, Lo: 2},
+			Memberships: []ledger.Membership{{Topic: "topic1", Consent: true, State: ledger.MemberAdded, At: at}},
+			FirstSeen:   at, ChangedAt: at,
+		},
+		"2": {
+			Key: "2", ContactID: "contact2", Email: "new@example.com", Identity: "old@example.com", Origin: ledger.OriginAdopted,
+			Intent:    ledger.Intent{Create: at},
+			Failure:   &ledger.Failure{Class: ledger.RetryLater, Category: "internal", Status: 500, Reason: "Owlat failed", Attempts: 1, First: at, Last: at, NextTry: at},
+			FirstSeen: at, ChangedAt: at,
+		},
+	}
+	got, err := l.Entries(t.Context(), "users", []string{"1", "2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("entries (-want +got):\n%s", diff)
+	}
+	mustHold(t, l, "1", "2")
+	standing, err := l.Standing(t.Context(), "users")
+	if diff := cmp.Diff(ledger.Standing{Entries: 2, Applied: 1, Failing: 1, Adopted: true}, standing); err != nil || diff != "" {
+		t.Errorf("standing: %v (-want +got):\n%s", err, diff)
+	}
+	runs, err := l.Runs(t.Context(), "", 0)
+	if diff := cmp.Diff([]ledger.Run{{ID: 1, Sync: "users", Mode: "run", Started: at, Status: "running"}}, runs); err != nil || diff != "" {
+		t.Errorf("runs: %v (-want +got):\n%s", err, diff)
+	}
+	var all []*ledger.Entry
+	for e, err := range l.All(t.Context(), "users") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, e)
+	}
+	if diff := cmp.Diff([]*ledger.Entry{want["1"], want["2"]}, all); diff != "" {
+		t.Errorf("all entries (-want +got):\n%s", diff)
+	}
+	history, err := l.History(t.Context(), "users", "1")
+	if diff := cmp.Diff([]ledger.HistoryLine{{At: at, Run: 1, Event: "created"}}, history); err != nil || diff != "" {
+		t.Errorf("history: %v (-want +got):\n%s", err, diff)
+	}
+	for item, err := range l.Spooled(t.Context(), 1, 1) {
+		if diff := cmp.Diff(ledger.PlanItem{Phase: 1, Order: 1, Key: "1", Body: []byte{0}}, item); err != nil || diff != "" {
+			t.Errorf("plan: %v (-want +got):\n%s", err, diff)
+		}
+	}
+	if err := l.Bind(t.Context(), "https://other.example.com"); !errors.As(err, new(*ledger.DeploymentError)) {
+		t.Errorf("bound to another deployment: %v", err)
+	}
+	put(t, l, "3")
+	mustHold(t, l, "1", "2", "3")
+
+	// What came with later versions works on what the first one wrote.
+	events := []ledger.EventMark{{Name: "user_created", On: ledger.OnCreated, State: ledger.EventDue, At: at}}
+	want["1"].Events = events
+	if err := l.Record(t.Context(), ledger.Record{Sync: "users", Entry: want["1"]}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = l.Entries(t.Context(), "users", []string{"1"}); err != nil || !cmp.Equal(got["1"].Events, events) {
+		t.Errorf("events %+v: %v", got["1"], err)
+	}
+	if removed, err := l.Prune(t.Context(), at.Add(time.Second)); err != nil || removed != 1 {
+		t.Errorf("pruned %d lines: %v", removed, err)
+	}
+	if rows, err := l.ForgetPerson(t.Context(), address); err != nil || rows != 1 {
+		t.Errorf("forgot %d rows: %v", rows, err)
+	}
+	if found := traces(t, folder, address); len(found) > 0 {
+		t.Errorf("a trace: %v", found)
+	}
+	mustHold(t, l, "2", "3")
+}
+
+// TestEveryVersionIsMigrated opens ledgers as each earlier version of the schema leaves them.
+func TestEveryVersionIsMigrated(t *testing.T) {
+	t.Parallel()
+	const packed = 6 // from this version on entries are written as now
+	names, err := fs.Glob(migrations, "*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version := 1; version < len(names); version++ {
+		t.Run(fmt.Sprint(version), func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			file := filepath.Join(folder, "ledger.db")
+			earlier := fstest.MapFS{}
+			for _, name := range names[:version] {
+				text, err := fs.ReadFile(migrations, name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				earlier[name] = &fstest.MapFile{Data: text}
+			}
+			old, err := openWith(t.Context(), "sqlite", file, earlier)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if version >= packed {
+				put(t, old, "old2", "old298", "old998")
+			}
+			if err := old.Close(); err != nil {
+				t.Fatal(err)
+			}
+			statements := []string{"INSERT INTO syncs (id, name) VALUES (1, 'users'), (2, 'orders')"}
+			for id := 1; id < 1000 && version < packed; id++ {
+				if id > 300 && id < 700 || id%9 == 0 {
+					continue
+				}
+				e := &ledger.Entry{Key: fmt.Sprint("old", id), Fingerprint: ledger.Fingerprint{Hi: uint64(id % 5), Lo: uint64(id % 5)}}
+				email := "NULL"
+				if id%4 > 0 {
+					e.Email, email = "a@example.com", "'a@example.com'"
+				}
+				var mark []byte
+				for _, part := range []uint64{ledger.HashText(e.Key), ledger.HashText(e.Email), e.Fingerprint.Hi, e.Fingerprint.Lo} {
+					mark = binary.LittleEndian.AppendUint64(mark, part)
+				}
+				statements = append(statements,
+					fmt.Sprintf("INSERT INTO entries (id, sync, key, email, first_name, last_name, origin, state) VALUES (%d, %d, '%s', %s, '', '', '', 1)",
+						id, 1+id%2, e.Key, email),
+					fmt.Sprintf("INSERT INTO marks VALUES (%d, %d, x'%x')", 1+id%2, id, mark))
+			}
+			if version < packed {
+				execFile(t, file, statements...)
+			}
+			l := openIn(t, folder)
+			defer l.Close()
+			mustHold(t, l, "old2", "old298", "old998")
+			mustBeSound(t, l)
+			furnish(t, l)
+			copied := openFresh(t)
+			if err := copied.Import(t.Context(), bytes.NewReader(exported(t, l))); err != nil {
+				t.Error(err)
+			}
+			mustBeSound(t, l)
+		})
+	}
+}
+
+func TestMigration(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	file := filepath.Join(folder, "ledger.db")
+	l := openIn(t, folder)
+	put(t, l, "1", "2")
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	l, err := openWith(t.Context(), "sqlite", file, later(t, "ALTER TABLE entries ADD COLUMN extra TEXT;"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustHold(t, l, "1", "2")
+	if _, err := l.readers.Exec("SELECT extra FROM entries"); err != nil {
+		t.Errorf("the migration did not happen: %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	before := readFile(t, file)
+	if _, err := Open(t.Context(), "sqlite", file); !errors.Is(err, ErrNewer) {
+		t.Errorf("an older program opened it: %v", err)
+	}
+	if !bytes.Equal(before, readFile(t, file)) {
+		t.Error("an older program changed it")
+	}
+}
+
+func TestMigrationFailsWhole(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	l := openIn(t, folder)
+	put(t, l, "1")
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	broken := later(t, "DROP TABLE history;\nALTER TABLE nothing ADD COLUMN extra TEXT;")
+	if _, err := openWith(t.Context(), "sqlite", filepath.Join(folder, "ledger.db"), broken); err == nil {
+		t.Fatal("a broken migration passed")
+	}
+	l = openIn(t, folder)
+	defer l.Close()
+	mustHold(t, l, "1")
+	put(t, l, "2")
+}
+
+func TestMigrationKeepsOutOfRuns(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	schema := later(t, "CREATE TABLE extra (id INTEGER);")
+	synctest.Test(t, func(t *testing.T) {
+		l := openIn(t, folder)
+		defer l.Close()
+		release, err := l.Acquire(t.Context(), "a long run")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = openWith(t.Context(), "sqlite", filepath.Join(folder, "ledger.db"), schema)
+		if locked, ok := errors.AsType[*ledger.LockedError](err); !ok || locked.Purpose != "a long run" {
+			t.Fatalf("migrated under a run: %v", err)
+		}
+		go func() {
+			time.Sleep(openPatience / 2)
+			if err := release(); err != nil {
+				t.Errorf("release: %v", err)
+			}
+		}()
+		newer, err := openWith(t.Context(), "sqlite", filepath.Join(folder, "ledger.db"), schema)
+		if err != nil {
+			t.Fatalf("after the run: %v", err)
+		}
+		if err := newer.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -1,6 +1,0 @@
-package reconcile
-
-import "github.com/zeebo/xxh3"
-
-// HashText is the 64-bit hash by which the diff knows keys and addresses.
-func HashText(s string) uint64 { return xxh3.HashString(s) }
