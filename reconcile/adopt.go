@@ -24,13 +24,13 @@ func (p *planner) adopt(ctx context.Context, adopted bool) error {
 	a := &p.summary.Adoption
 	switch {
 	case unknown == 0:
-		a.Mode, a.Reason = AdoptNothing, "the contact of every row is known"
+		a.Mode, a.Reason = owlatsync.AdoptNothing, "the contact of every row is known"
 		return nil
 	case adopted:
-		a.Mode, a.Reason = AdoptCreate, fmt.Sprintf("%s not met before: created without looking", counted(unknown, "row"))
+		a.Mode, a.Reason = owlatsync.AdoptCreate, fmt.Sprintf("%s not met before: created without looking", counted(unknown, "row"))
 		return nil
 	case unknown < worthAsking:
-		a.Mode, a.Reason = AdoptCreate, fmt.Sprintf("creating %s without looking is cheaper than listing", counted(unknown, "row"))
+		a.Mode, a.Reason = owlatsync.AdoptCreate, fmt.Sprintf("creating %s without looking is cheaper than listing", counted(unknown, "row"))
 		return nil
 	}
 	p.listed = &listed{at: make(map[uint64]spot)}
@@ -38,7 +38,7 @@ func (p *planner) adopt(ctx context.Context, adopted bool) error {
 	twins := make(map[uint64]struct{})
 	for page, err := range listContacts(ctx, p.client) {
 		if errors.Is(err, owlat.ErrForbidden) {
-			a.Mode, a.Reason = AdoptCreate, "the key may not list contacts (scope contacts:read): those that exist are met by conflict"
+			a.Mode, a.Reason = owlatsync.AdoptCreate, "the key may not list contacts (scope contacts:read): those that exist are met by conflict"
 			return nil
 		}
 		if err != nil {
@@ -47,7 +47,7 @@ func (p *planner) adopt(ctx context.Context, adopted bool) error {
 		a.Requests++
 		if a.Requests == 1 {
 			a.Mode, a.Reason = listOrCreate(unknown, page.Total)
-			if a.Mode == AdoptCreate {
+			if a.Mode == owlatsync.AdoptCreate {
 				return nil
 			}
 		}
@@ -61,13 +61,13 @@ func (p *planner) adopt(ctx context.Context, adopted bool) error {
 
 // listOrCreate decides, once the first page has told how many contacts there are, whether listing the rest costs less than
 // creating the unknown rows blindly could.
-func listOrCreate(unknown, contacts int) (AdoptionMode, string) {
+func listOrCreate(unknown, contacts int) (owlatsync.AdoptionMode, string) {
 	pages := listingCost(contacts)
 	if most := blindCost * unknown; pages-1 > most {
-		return AdoptCreate, fmt.Sprintf("listing %s would cost %s, creating %s without looking could cost %d more",
+		return owlatsync.AdoptCreate, fmt.Sprintf("listing %s would cost %s, creating %s without looking could cost %d more",
 			counted(contacts, "contact"), counted(pages, "request"), counted(unknown, "row"), most)
 	}
-	return AdoptListing, fmt.Sprintf("listing %s costs %s, creating %s without looking could cost %d more",
+	return owlatsync.AdoptListing, fmt.Sprintf("listing %s costs %s, creating %s without looking could cost %d more",
 		counted(contacts, "contact"), counted(pages, "request"), counted(unknown, "row"), blindCost*unknown)
 }
 

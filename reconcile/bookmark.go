@@ -97,7 +97,7 @@ func (r *reading) begin(ctx context.Context, l ledger.Store, sync string) error 
 
 // keep records how far a run has read that came to its end: nothing that it left open is forgotten, because that is read
 // again by its key.
-func (r *reading) keep(ctx context.Context, l ledger.Store, p Summary, started time.Time) error {
+func (r *reading) keep(ctx context.Context, l ledger.Store, p owlatsync.Summary, started time.Time) error {
 	if r.source == nil {
 		return nil
 	}

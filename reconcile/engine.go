@@ -19,7 +19,7 @@ type Engine struct {
 	ledger  ledger.Store
 	log     *slog.Logger
 	meter   *Meter
-	observe func(Event)
+	observe func(Progress)
 	mu      sync.Mutex // around observe
 	workers int
 
@@ -28,9 +28,9 @@ type Engine struct {
 
 // Options of an engine; the zero value is usable.
 type Options struct {
-	Logger  *slog.Logger // nothing is logged without one; lines hold row keys and short hashes, never addresses
-	Meter   *Meter       // counts the requests of the client; without one reports count none
-	Observe func(Event)  // called one at a time, from any goroutine; must be quick
+	Logger  *slog.Logger   // nothing is logged without one; lines hold row keys and short hashes, never addresses
+	Meter   *Meter         // counts the requests of the client; without one reports count none
+	Observe func(Progress) // called one at a time, from any goroutine; must be quick
 
 	// Workers is how many rows are worked on at once at most; 0 means what an owlat.Pool allows. Up to that their number
 	// follows from the pace and from how long Owlat takes to answer.
@@ -58,7 +58,7 @@ type RunOptions struct {
 	Stop <-chan struct{}
 	// Confirm is asked before the first write of a first run, which creates contacts and fires automations. Without it, or
 	// when it says no, such a run is held.
-	Confirm func(Summary) (bool, error)
+	Confirm func(owlatsync.Summary) (bool, error)
 	// Approve is the number of a held run whose plan is to be applied although guards hold it. It is applied only if it is
 	// still exactly what would be done, and as far as that run was to: its Only and Limit count, not those given here.
 	Approve int64
@@ -72,19 +72,19 @@ type RunOptions struct {
 
 // Plan reads the source, compares it with the ledger and, on a first run, with Owlat's contacts, and tells each what would
 // become of every row but the unchanged ones. It writes nothing to Owlat. The error of each ends it.
-func (e *Engine) Plan(ctx context.Context, s Sync, each func(Decision) error) (Summary, error) {
+func (e *Engine) Plan(ctx context.Context, s Sync, each func(Decision) error) (owlatsync.Summary, error) {
 	return e.plan(ctx, s, false, each)
 }
 
 // plan makes a plan; full has all rows read.
-func (e *Engine) plan(ctx context.Context, s Sync, full bool, each func(Decision) error) (Summary, error) {
-	var summary Summary
+func (e *Engine) plan(ctx context.Context, s Sync, full bool, each func(Decision) error) (owlatsync.Summary, error) {
+	var summary owlatsync.Summary
 	_, err := e.within(ctx, &s, "plan", true, func(run *ledger.Run, quit *[]func()) error {
 		reading, err := e.readingOf(ctx, &s, full, nil)
 		if err != nil {
 			return err
 		}
-		p := e.planner(&s, reading, run.ID, func(ev Event) {
+		p := e.planner(&s, reading, run.ID, func(ev Progress) {
 			if _, row := ev.(RowDone); !row {
 				e.emit(ev)
 			}
@@ -121,7 +121,7 @@ func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Repo
 			}
 			o.Only, o.Limit = part.Only, part.Limit
 		}
-		part := Part{Only: o.Only, Limit: o.Limit}
+		part := owlatsync.Part{Only: o.Only, Limit: o.Limit}
 		reading, err := e.readingOf(ctx, &s, o.Full, like)
 		if err != nil {
 			return err
@@ -181,13 +181,13 @@ func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Repo
 // admit lets a plan pass that no guard holds, that is the one approved, or that somebody confirms.
 func (e *Engine) admit(ctx context.Context, p *planner, o RunOptions) error {
 	if o.Approve != 0 {
-		return e.unmoved(ctx, o.Approve, p.spool, Part{o.Only, o.Limit})
+		return e.unmoved(ctx, o.Approve, p.spool, owlatsync.Part{Only: o.Only, Limit: o.Limit})
 	}
 	hits := p.sync.Guards.Hits(p.summary)
 	if len(hits) == 0 {
 		return nil
 	}
-	if len(hits) == 1 && hits[0].Guard == GuardFirstRun && o.Confirm != nil {
+	if len(hits) == 1 && hits[0].Guard == owlatsync.GuardFirstRun && o.Confirm != nil {
 		if yes, err := o.Confirm(p.summary); yes || err != nil {
 			return err
 		}
@@ -299,14 +299,14 @@ func status(err error, r *owlatsync.Report) (status, message string) {
 	return ledger.StatusError, err.Error()
 }
 
-func (e *Engine) planner(s *Sync, r *reading, run int64, emit func(Event)) *planner {
+func (e *Engine) planner(s *Sync, r *reading, run int64, emit func(Progress)) *planner {
 	return &planner{
 		ledger: e.ledger, client: e.client, sync: s, reading: r, emit: emit,
 		spool: &spool{store: e.ledger, run: run, most: e.spoolMemory},
 	}
 }
 
-func (e *Engine) emit(ev Event) {
+func (e *Engine) emit(ev Progress) {
 	if e.observe == nil {
 		return
 	}

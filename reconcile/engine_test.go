@@ -165,19 +165,19 @@ func TestAdoptionTakesTheOlderOfTwins(t *testing.T) {
 	if c := w.contact(older); c.FirstName != "T" {
 		t.Errorf("the older contact holds %+v", c)
 	}
-	if a := planned(w).Adoption; a.Twins != 1 || a.Mode != reconcile.AdoptListing {
+	if a := planned(w).Adoption; a.Twins != 1 || a.Mode != owlatsync.AdoptListing {
 		t.Errorf("adoption %+v", a)
 	}
 }
 
-func planned(w *world) reconcile.Summary {
+func planned(w *world) owlatsync.Summary {
 	for _, ev := range w.events {
 		if p, ok := ev.(reconcile.Planned); ok {
 			return p.Summary
 		}
 	}
 	w.t.Fatal("no plan was told")
-	return reconcile.Summary{}
+	return owlatsync.Summary{}
 }
 
 func TestALargeDeploymentIsNotListedForFewRows(t *testing.T) {
@@ -441,7 +441,7 @@ func TestConfirmHoldsTheRunBeforeTheFirstWrite(t *testing.T) {
 	w := newWorld(t)
 	w.sync.Guards = reconcile.Guards{}
 	no := errors.New("no")
-	_, err := w.try(t.Context(), reconcile.RunOptions{Confirm: func(s reconcile.Summary) (bool, error) {
+	_, err := w.try(t.Context(), reconcile.RunOptions{Confirm: func(s owlatsync.Summary) (bool, error) {
 		if !s.FirstRun || s.Outcomes[owlatsync.Created] != 1 || s.Requests != 1 {
 			t.Errorf("summary %+v", s)
 		}

@@ -59,41 +59,25 @@ func (g Guards) validate() error {
 	return nil
 }
 
-// Guard names what holds a run.
-type Guard string
-
-const (
-	GuardFirstRun    Guard = "first run"
-	GuardEmptySource Guard = "empty source"
-	GuardRemovals    Guard = "removals"
-	GuardUpdates     Guard = "updates"
-)
-
-// Hit is a guard that holds a plan, with what it saw.
-type Hit struct {
-	Guard  Guard  `json:"guard"`
-	Reason string `json:"reason"`
-}
-
 // Hits returns the guards that hold the plan, none if it may be applied. Pure.
-func (g Guards) Hits(s Summary) []Hit {
-	var hits []Hit
-	hit := func(guard Guard, format string, args ...any) {
-		hits = append(hits, Hit{Guard: guard, Reason: fmt.Sprintf(format, args...)})
+func (g Guards) Hits(s owlatsync.Summary) []owlatsync.Hit {
+	var hits []owlatsync.Hit
+	hit := func(guard owlatsync.Guard, format string, args ...any) {
+		hits = append(hits, owlatsync.Hit{Guard: guard, Reason: fmt.Sprintf(format, args...)})
 	}
-	if !g.EmptySource && s.Rows == 0 && s.Entries > 0 && !s.changes() {
-		hit(GuardEmptySource, "the source has no rows, and the ledger knows %d: is the query right, and the table not being reloaded?", s.Entries)
+	if !g.EmptySource && s.Rows == 0 && s.Entries > 0 && !s.OfChanges() {
+		hit(owlatsync.GuardEmptySource, "the source has no rows, and the ledger knows %d: is the query right, and the table not being reloaded?", s.Entries)
 	}
 	if limit := g.Removals.or(DefaultRemovals); limit.exceeded(s.Removals, s.Entries) {
-		hit(GuardRemovals, "%d of %d rows would leave a topic or be deleted; the limit is %s", s.Removals, s.Entries, limit)
+		hit(owlatsync.GuardRemovals, "%d of %d rows would leave a topic or be deleted; the limit is %s", s.Removals, s.Entries, limit)
 	}
 	updates := s.Outcomes[owlatsync.Updated] + s.Outcomes[owlatsync.Renamed]
 	if limit := g.Updates.or(DefaultUpdates); limit.exceeded(updates, s.Entries) {
-		hit(GuardUpdates, "%d of %d rows would change; the limit is %s: has a column been swapped?", updates, s.Entries, limit)
+		hit(owlatsync.GuardUpdates, "%d of %d rows would change; the limit is %s: has a column been swapped?", updates, s.Entries, limit)
 	}
 	created, added := s.Outcomes[owlatsync.Created], s.Memberships.Added
 	if !g.FirstRun && s.FirstRun && created+added > 0 {
-		hit(GuardFirstRun, "this first run will create %s and %s; each fires the automations on \"contact created\" and "+
+		hit(owlatsync.GuardFirstRun, "this first run will create %s and %s; each fires the automations on \"contact created\" and "+
 			"\"topic subscribed\", such as welcome mails", counted(created, "contact"), counted(added, "membership"))
 	}
 	return hits
@@ -103,7 +87,7 @@ func (g Guards) Hits(s Summary) []Hit {
 type HeldError struct {
 	Sync string
 	Run  int64
-	Hits []Hit
+	Hits []owlatsync.Hit
 }
 
 // ErrHeld is matched by *HeldError.

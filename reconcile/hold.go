@@ -37,7 +37,7 @@ func compared(steps func(phase int) iter.Seq2[step, error], only []string, each 
 }
 
 // unmoved checks that the plan is that of the held run, as far as it was asked for, and returns a *MovedError if not.
-func (e *Engine) unmoved(ctx context.Context, held int64, plan *spool, part Part) error {
+func (e *Engine) unmoved(ctx context.Context, held int64, plan *spool, part owlatsync.Part) error {
 	kept := func(phase int) iter.Seq2[step, error] { return storedSteps(ctx, e.ledger, held, phase) }
 	before := make(map[uint64]uint64)
 	err := compared(kept, part.Only, func(_ step, name, does uint64) { before[name] = does })

@@ -65,7 +65,7 @@ func (m *model) randomRun() {
 		spec.o = reconcile.RunOptions{Approve: s.held}
 	}
 	if yes := m.r.IntN(3); yes > 0 {
-		spec.o.Confirm = func(reconcile.Summary) (bool, error) { return yes == 1, nil }
+		spec.o.Confirm = func(owlatsync.Summary) (bool, error) { return yes == 1, nil }
 	}
 	m.run(s, spec)
 }
@@ -129,7 +129,7 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	config := s.Sync
 	config.Source = src.as(&config)
 	m.must(m.server.InjectFaults(spec.faults...))
-	e, client := m.engine(f, func(ev reconcile.Event) { log.note(ev) })
+	e, client := m.engine(f, func(ev reconcile.Progress) { log.note(ev) })
 	m.tell("  %s of %d rows, source breaks %d, %s at %d (commit %v, after %v), options %+v", s.Name, len(log.rows), spec.breaks,
 		f.kind, f.at, f.commit, f.after, spec.o)
 	if f.kind != unbroken {
@@ -142,7 +142,7 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	m.running = log
 	var reading *owlatsync.Reading
 	if spec.plan {
-		var summary reconcile.Summary
+		var summary owlatsync.Summary
 		summary, log.err = e.Plan(ctx, config, nil)
 		reading = summary.Reading
 	} else if log.report, log.err = e.Run(ctx, config, spec.o); log.report != nil {
@@ -320,13 +320,13 @@ func (l *runLog) writes() (sent, granted int) {
 }
 
 // planned returns the plan's summary, false if the run did not come so far.
-func (l *runLog) planned() (reconcile.Summary, bool) {
+func (l *runLog) planned() (owlatsync.Summary, bool) {
 	for _, what := range l.happened {
 		if p, ok := what.(reconcile.Planned); ok {
 			return p.Summary, true
 		}
 	}
-	return reconcile.Summary{}, false
+	return owlatsync.Summary{}, false
 }
 
 // everBound returns the contacts that the ledger had for the key of the sync since it first met it, or met it again after

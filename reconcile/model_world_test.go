@@ -290,7 +290,7 @@ func (m *model) close() {
 }
 
 // engine returns an engine that the fuse can break off.
-func (m *model) engine(f *fuse, observe func(reconcile.Event)) (*reconcile.Engine, *owlat.Client) {
+func (m *model) engine(f *fuse, observe func(reconcile.Progress)) (*reconcile.Engine, *owlat.Client) {
 	meter := new(reconcile.Meter)
 	options := []owlat.Option{owlat.WithTransport(fusedTransport{f, visitedTransport{m, m.server.Transport()}}), owlat.WithObserver(meter.Observe)}
 	if !m.limiter {

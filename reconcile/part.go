@@ -6,17 +6,9 @@ import (
 	"errors"
 	"fmt"
 
+	"owlatsync"
 	"owlatsync/ledger"
 )
-
-// Part is which rows a run is to apply; the zero value is all.
-type Part struct {
-	Only  []string // keys; empty: any
-	Limit int      // how many at most; 0: any number
-}
-
-// Whole reports whether the part is everything.
-func (p Part) Whole() bool { return len(p.Only) == 0 && p.Limit <= 0 }
 
 // phaseAsked holds no step but, in the plan of a held run, what part of it was asked for: first how much, then each key.
 const phaseAsked = lastPhase + 1
@@ -30,7 +22,7 @@ type asked struct {
 var ErrPartForgotten = errors.New("the rows that the held run was asked to apply were forgotten since")
 
 // keepPart keeps with the plan of a run that only a part of it is to be applied.
-func (e *Engine) keepPart(ctx context.Context, run int64, p Part) error {
+func (e *Engine) keepPart(ctx context.Context, run int64, p owlatsync.Part) error {
 	body, err := json.Marshal(asked{p.Limit, len(p.Only)})
 	if err != nil {
 		return fmt.Errorf("keep the plan: %w", err)
@@ -47,21 +39,21 @@ func (e *Engine) keepPart(ctx context.Context, run int64, p Part) error {
 
 // PartOf returns which rows the held run was asked to apply. Approving it applies no others. It fails with
 // ErrPartForgotten when the persons of all of them were forgotten since.
-func PartOf(ctx context.Context, plans ledger.PlanStore, run int64) (Part, error) {
-	var p Part
+func PartOf(ctx context.Context, plans ledger.PlanStore, run int64) (owlatsync.Part, error) {
+	var p owlatsync.Part
 	var head asked
 	for item, err := range plans.Spooled(ctx, run, phaseAsked) {
 		if err != nil {
-			return Part{}, fmt.Errorf("read the plan of run %d: %w", run, err)
+			return owlatsync.Part{}, fmt.Errorf("read the plan of run %d: %w", run, err)
 		}
 		if item.Order > 0 {
 			p.Only = append(p.Only, item.Key)
 		} else if err := json.Unmarshal(item.Body, &head); err != nil {
-			return Part{}, fmt.Errorf("read the plan of run %d: %w", run, err)
+			return owlatsync.Part{}, fmt.Errorf("read the plan of run %d: %w", run, err)
 		}
 	}
 	if len(p.Only) == 0 && head.Only > 0 {
-		return Part{}, ErrPartForgotten
+		return owlatsync.Part{}, ErrPartForgotten
 	}
 	p.Limit = head.Limit
 	return p, nil

@@ -24,38 +24,38 @@ func TestGuardsHoldAPart(t *testing.T) {
 		name        string
 		first, then []owlatsync.Row
 		part        reconcile.RunOptions
-		guard       reconcile.Guard // empty: not held
+		guard       owlatsync.Guard // empty: not held
 		want        string          // outcomes of the approved run
 		sent        []string
 	}{
 		{
-			name: "first run, keys", then: people(3, "P", true), part: reconcile.RunOptions{Only: []string{"2"}}, guard: reconcile.GuardFirstRun,
+			name: "first run, keys", then: people(3, "P", true), part: reconcile.RunOptions{Only: []string{"2"}}, guard: owlatsync.GuardFirstRun,
 			want: "created 1, skipped 2", sent: []string{"POST /contacts 1", "POST /topics/{topic}/contacts 1"},
 		},
 		{
-			name: "first run, a number", then: people(3, "P", true), part: reconcile.RunOptions{Limit: 2}, guard: reconcile.GuardFirstRun,
+			name: "first run, a number", then: people(3, "P", true), part: reconcile.RunOptions{Limit: 2}, guard: owlatsync.GuardFirstRun,
 			want: "created 2, skipped 1", sent: []string{"POST /contacts 2", "POST /topics/{topic}/contacts 2"},
 		},
 		{
 			name: "updates, keys", first: people(180, "P", true), then: people(180, "X", true), part: reconcile.RunOptions{Only: []string{"7", "8"}},
-			guard: reconcile.GuardUpdates, want: "updated 2, skipped 178", sent: []string{"PUT /contacts/{contact} 2"},
+			guard: owlatsync.GuardUpdates, want: "updated 2, skipped 178", sent: []string{"PUT /contacts/{contact} 2"},
 		},
 		{
 			name: "updates, a number", first: people(180, "P", true), then: people(180, "X", true), part: reconcile.RunOptions{Limit: 1},
-			guard: reconcile.GuardUpdates, want: "updated 1, skipped 179", sent: []string{"PUT /contacts/{contact} 1"},
+			guard: owlatsync.GuardUpdates, want: "updated 1, skipped 179", sent: []string{"PUT /contacts/{contact} 1"},
 		},
 		{
 			name: "updates, a number of some keys", first: people(180, "P", true), then: people(180, "X", true),
-			part: reconcile.RunOptions{Only: []string{"7", "8", "9"}, Limit: 2}, guard: reconcile.GuardUpdates,
+			part: reconcile.RunOptions{Only: []string{"7", "8", "9"}, Limit: 2}, guard: owlatsync.GuardUpdates,
 			want: "updated 2, skipped 178", sent: []string{"PUT /contacts/{contact} 2"},
 		},
 		{
 			name: "consents withdrawn", first: people(200, "P", true), then: withdrawn, part: reconcile.RunOptions{Only: []string{"1"}},
-			guard: reconcile.GuardRemovals, want: "updated 1, unchanged 179, skipped 20", sent: []string{"DELETE /topics/{topic}/contacts/{contact} 1"},
+			guard: owlatsync.GuardRemovals, want: "updated 1, unchanged 179, skipped 20", sent: []string{"DELETE /topics/{topic}/contacts/{contact} 1"},
 		},
 		{
 			name: "a source without rows", first: people(3, "P", true), part: reconcile.RunOptions{Only: []string{"1"}},
-			guard: reconcile.GuardEmptySource,
+			guard: owlatsync.GuardEmptySource,
 		},
 		{ // Absence says nothing to a part, so that it does not count.
 			name: "many leave", first: people(200, "P", true), then: people(10, "P", true), part: reconcile.RunOptions{Limit: 5},
@@ -79,7 +79,7 @@ func TestGuardsHoldAPart(t *testing.T) {
 				}
 				w.sent(before)
 				part, err := reconcile.PartOf(t.Context(), w.ledger, held.Run)
-				if diff := cmp.Diff(reconcile.Part{Only: tt.part.Only, Limit: tt.part.Limit}, part); err != nil || diff != "" {
+				if diff := cmp.Diff(owlatsync.Part{Only: tt.part.Only, Limit: tt.part.Limit}, part); err != nil || diff != "" {
 					t.Errorf("%v, part (-want +got):\n%s", err, diff)
 				}
 				if report, err = w.try(t.Context(), reconcile.RunOptions{Approve: held.Run}, rows{list: tt.then}); err != nil {

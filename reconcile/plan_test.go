@@ -282,9 +282,9 @@ func TestRenameLevels(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			p := &planner{
-				sync: &Sync{}, reading: &reading{}, emit: func(Event) {}, spool: &spool{most: 1 << 20},
+				sync: &Sync{}, reading: &reading{}, emit: func(Progress) {}, spool: &spool{most: 1 << 20},
 				chain: make(map[uint64]*link), ended: make(map[owlatsync.Outcome]int),
-				summary: Summary{Outcomes: make(map[owlatsync.Outcome]int)},
+				summary: owlatsync.Summary{Outcomes: make(map[owlatsync.Outcome]int)},
 			}
 			for _, r := range tt.renames {
 				from, to, _ := strings.Cut(r, ">")

@@ -18,7 +18,7 @@ type planner struct {
 	ledger ledger.Store
 	client *owlat.Client
 	sync   *Sync
-	emit   func(Event)
+	emit   func(Progress)
 	each   func(Decision) error // told every decision but unchanged; may be nil
 
 	scan      *scan
@@ -38,7 +38,7 @@ type planner struct {
 	resolved int // spooled rows that were planned
 	ordered  int // renames of the chain that were put in order
 
-	summary Summary
+	summary owlatsync.Summary
 	ended   map[owlatsync.Outcome]int // rows that need no step
 	err     error                     // of each
 }
@@ -55,7 +55,7 @@ func (p *planner) plan(ctx context.Context) error {
 	p.ended = make(map[owlatsync.Outcome]int)
 	p.moved = make(map[uint64]struct{})
 	p.chain = make(map[uint64]*link)
-	p.summary = Summary{Sync: p.sync.Name, Run: p.spool.run, FirstRun: !adopted, Outcomes: make(map[owlatsync.Outcome]int), Reading: p.reading.told}
+	p.summary = owlatsync.Summary{Sync: p.sync.Name, Run: p.spool.run, FirstRun: !adopted, Outcomes: make(map[owlatsync.Outcome]int), Reading: p.reading.told}
 	for _, o := range owlatsync.Outcomes {
 		p.summary.Outcomes[o] = 0
 	}

@@ -160,16 +160,16 @@ func TestGuards(t *testing.T) {
 		first  []owlatsync.Row
 		then   []owlatsync.Row
 		policy reconcile.MissingPolicy
-		guard  reconcile.Guard
+		guard  owlatsync.Guard
 	}{
-		{name: "first run", then: people(3, "P", true), guard: reconcile.GuardFirstRun},
-		{name: "a source without rows", first: people(3, "P", true), guard: reconcile.GuardEmptySource},
-		{name: "too many leave", first: people(200, "P", true), then: people(179, "P", true), policy: reconcile.MissingLeave, guard: reconcile.GuardRemovals},
-		{name: "too many deleted", first: people(200, "P", true), then: people(179, "P", true), policy: reconcile.MissingDelete, guard: reconcile.GuardRemovals},
-		{name: "too many withdraw", first: people(200, "P", true), then: append(people(21, "P", false), people(200, "P", true)[21:]...), guard: reconcile.GuardRemovals},
+		{name: "first run", then: people(3, "P", true), guard: owlatsync.GuardFirstRun},
+		{name: "a source without rows", first: people(3, "P", true), guard: owlatsync.GuardEmptySource},
+		{name: "too many leave", first: people(200, "P", true), then: people(179, "P", true), policy: reconcile.MissingLeave, guard: owlatsync.GuardRemovals},
+		{name: "too many deleted", first: people(200, "P", true), then: people(179, "P", true), policy: reconcile.MissingDelete, guard: owlatsync.GuardRemovals},
+		{name: "too many withdraw", first: people(200, "P", true), then: append(people(21, "P", false), people(200, "P", true)[21:]...), guard: owlatsync.GuardRemovals},
 		{name: "few enough leave", first: people(200, "P", true), then: people(180, "P", true), policy: reconcile.MissingLeave},
 		{name: "many absent and kept", first: people(200, "P", true), then: people(10, "P", true)},
-		{name: "a swapped column", first: people(180, "P", true), then: people(180, "X", true), guard: reconcile.GuardUpdates},
+		{name: "a swapped column", first: people(180, "P", true), then: people(180, "X", true), guard: owlatsync.GuardUpdates},
 		{name: "few enough updates", first: people(100, "P", true), then: people(100, "X", true)},
 		{name: "a tenth of a small table", first: people(30, "P", true), then: people(12, "P", true), policy: reconcile.MissingDelete},
 	} {
@@ -248,7 +248,7 @@ func TestAFirstRunAsks(t *testing.T) {
 		w := newWorld(t, reconcile.Topic{ID: "all"})
 		w.sync.Guards = reconcile.Guards{}
 		asked := 0
-		_, err := w.try(t.Context(), reconcile.RunOptions{Confirm: func(s reconcile.Summary) (bool, error) {
+		_, err := w.try(t.Context(), reconcile.RunOptions{Confirm: func(s owlatsync.Summary) (bool, error) {
 			asked++
 			if s.Outcomes[owlatsync.Created] != 3 || s.Memberships.Added != 3 || s.Requests != 6 {
 				t.Errorf("asked about %+v", s)

@@ -84,7 +84,7 @@ func (f firstRun) check(t *testing.T) {
 	if want := f.fewest() + added; report.Requests.Total != want {
 		t.Errorf("a first run sent %d requests, want %d", report.Requests.Total, want)
 	}
-	if listed := summary.Adoption.Requests; f.shared == 0 || summary.Adoption.Mode == reconcile.AdoptListing {
+	if listed := summary.Adoption.Requests; f.shared == 0 || summary.Adoption.Mode == owlatsync.AdoptListing {
 		if planned := summary.Requests + listed; planned != report.Requests.Total {
 			t.Errorf("the plan says %d requests and %d to list, the run sent %d", summary.Requests, listed, report.Requests.Total)
 		}
@@ -95,7 +95,7 @@ func (f firstRun) check(t *testing.T) {
 }
 
 // plan plans the sync over the rows.
-func (w *world) plan(list ...owlatsync.Row) reconcile.Summary {
+func (w *world) plan(list ...owlatsync.Row) owlatsync.Summary {
 	w.t.Helper()
 	e, client := w.engine()
 	defer client.CloseIdleConnections()

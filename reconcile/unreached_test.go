@@ -40,7 +40,7 @@ func TestRowsThatARunDoesNotComeToAreTold(t *testing.T) {
 		{"the source breaks off", nil, errors.New("lost"), reconcile.RunOptions{}, "invalid 1, skipped 701", "unreached"},
 		{"a guard holds it", func(_ *testing.T, w *world) { w.sync.Guards.FirstRun = false }, nil, reconcile.RunOptions{}, "invalid 1, duplicate 1, skipped 700", "held"},
 		{"a question fails", func(_ *testing.T, w *world) { w.sync.Guards.FirstRun = false }, nil,
-			reconcile.RunOptions{Confirm: func(reconcile.Summary) (bool, error) { return false, errors.New("no terminal") }},
+			reconcile.RunOptions{Confirm: func(owlatsync.Summary) (bool, error) { return false, errors.New("no terminal") }},
 			"invalid 1, duplicate 1, skipped 700", "unreached"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

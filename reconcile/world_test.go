@@ -72,7 +72,7 @@ type world struct {
 	spoolMemory int          // 0: the engine's own
 
 	mu     sync.Mutex
-	events []reconcile.Event
+	events []reconcile.Progress
 	// plannedAt is when the plan of the latest run was made.
 	plannedAt time.Time
 }
@@ -129,7 +129,7 @@ func (w *world) engine() (*reconcile.Engine, *owlat.Client) {
 	if book == nil {
 		book = w.ledger
 	}
-	e := reconcile.New(client, book, reconcile.Options{Meter: meter, Workers: w.workers, Observe: func(ev reconcile.Event) {
+	e := reconcile.New(client, book, reconcile.Options{Meter: meter, Workers: w.workers, Observe: func(ev reconcile.Progress) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.events = append(w.events, ev)

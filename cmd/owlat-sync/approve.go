@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite"
@@ -54,7 +55,7 @@ func (a *app) approve(ctx context.Context, id int64, failuresPath string) error 
 		return err
 	}
 	var sync string
-	var part reconcile.Part
+	var part owlatsync.Part
 	err = a.withLedger(ctx, cfg, func(l *sqlite.Ledger) (err error) {
 		if sync, err = a.heldSync(ctx, l, id); err != nil {
 			return err

@@ -81,7 +81,7 @@ func (s *session) startDisplay(sync string, plain bool) *display {
 	return d
 }
 
-func (d *display) observe(e reconcile.Event) {
+func (d *display) observe(e reconcile.Progress) {
 	if d.progress != nil {
 		d.progress.Observe(e)
 	}

@@ -63,7 +63,7 @@ type tale struct {
 	planErr   error                // why what comes next is not known
 	row       *owlatsync.Row       // as the source has it now; nil: it has none, or was not asked
 	decisions []reconcile.Decision // none: there is nothing to do
-	hits      []reconcile.Hit      // guards that would hold the next run
+	hits      []owlatsync.Hit      // guards that would hold the next run
 }
 
 func (a *app) explainRow(ctx context.Context, word string, offline bool) error {
@@ -216,7 +216,7 @@ type sought struct {
 
 	rows      map[string]*owlatsync.Row // by key, the first of each
 	decisions []reconcile.Decision
-	hits      []reconcile.Hit
+	hits      []owlatsync.Hit
 }
 
 // see takes in a row of the source as it passes.
@@ -293,7 +293,7 @@ func (t *tale) next() []string {
 		return []string{"nothing, the row is in step"}
 	}
 	for _, hit := range t.hits {
-		if hit.Guard == reconcile.GuardFirstRun {
+		if hit.Guard == owlatsync.GuardFirstRun {
 			lines = append(lines, "as a first run it asks before it writes, or needs --yes")
 			continue
 		}

@@ -22,7 +22,7 @@ type taleJSON struct {
 	Owlat     *taleOwlat      `json:"owlat,omitempty"`  // absent: not asked
 	Source    *taleSource     `json:"source,omitempty"` // absent: not asked, or not there
 	Next      []decisionJSON  `json:"next"`
-	Hold      []reconcile.Hit `json:"hold"`            // guards that would hold the next run
+	Hold      []owlatsync.Hit `json:"hold"`            // guards that would hold the next run
 	Error     string          `json:"error,omitempty"` // why source and next are not known
 }
 
@@ -70,7 +70,7 @@ type taleSource struct {
 func newTaleJSON(t *tale) taleJSON {
 	j := taleJSON{
 		Type: "row", Sync: t.sync.Name, Key: t.key, Failures: []troubleJSON{}, Topics: []taleTopic{}, History: []taleLine{},
-		Next: []decisionJSON{}, Hold: append([]reconcile.Hit{}, t.hits...),
+		Next: []decisionJSON{}, Hold: append([]owlatsync.Hit{}, t.hits...),
 	}
 	if e := t.entry; e != nil {
 		j.FirstSeen, j.InStep = &e.FirstSeen, !e.Fingerprint.IsZero()

@@ -12,15 +12,15 @@ import (
 )
 
 // confirm returns what asks whether a first run may write: nil where nobody can be asked, so that the run is held.
-func (r *runner) confirm(ctx context.Context, s *session, display *display) func(reconcile.Summary) (bool, error) {
+func (r *runner) confirm(ctx context.Context, s *session, display *display) func(owlatsync.Summary) (bool, error) {
 	if s.app.yes {
-		return func(reconcile.Summary) (bool, error) { return true, nil }
+		return func(owlatsync.Summary) (bool, error) { return true, nil }
 	}
 	ask := s.app.asker(ctx)
 	if ask == nil {
 		return nil
 	}
-	return func(p reconcile.Summary) (yes bool, err error) {
+	return func(p owlatsync.Summary) (yes bool, err error) {
 		display.suspend(func() {
 			ask.say("This is the first run of sync %q. In Owlat at %s it will create %s and %s.\n",
 				p.Sync, s.cfg.Owlat.URL, plural(p.Outcomes[owlatsync.Created], "contact"), plural(p.Memberships.Added, "membership"))
@@ -69,7 +69,7 @@ func shellWord(s string) string {
 }
 
 // explainHeld says which guards hold a run, what its plan is, and what to do next.
-func (s *session) explainHeld(held *reconcile.HeldError, p reconcile.Summary, approval string, partial bool) error {
+func (s *session) explainHeld(held *reconcile.HeldError, p owlatsync.Summary, approval string, partial bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "run %d is held by a guard, nothing was applied", held.Run)
 	for _, hit := range held.Hits {
@@ -115,7 +115,7 @@ func (e *retold) Unwrap() error { return e.error }
 
 // approval is the command that lets a held run pass.
 func (r *runner) approval(a *app, held *reconcile.HeldError) string {
-	if len(held.Hits) > 1 || held.Hits[0].Guard != reconcile.GuardFirstRun {
+	if len(held.Hits) > 1 || held.Hits[0].Guard != owlatsync.GuardFirstRun {
 		return a.command(fmt.Sprintf("approve %d", held.Run), held.Sync)
 	}
 	return a.command(r.words("run --yes"), held.Sync)
@@ -133,7 +133,7 @@ func (r *runner) words(command string) string {
 }
 
 // inShort says a plan in one line.
-func (s *session) inShort(p reconcile.Summary) string {
+func (s *session) inShort(p owlatsync.Summary) string {
 	var parts []string
 	for _, o := range owlatsync.Outcomes {
 		switch o {
@@ -164,7 +164,7 @@ type heldJSON struct {
 	Type    string          `json:"type"`
 	Sync    string          `json:"sync"`
 	Run     int64           `json:"run"`
-	Guards  []reconcile.Hit `json:"guards"`
+	Guards  []owlatsync.Hit `json:"guards"`
 	Plan    string          `json:"plan"`    // the command that shows what would be done now
 	Approve string          `json:"approve"` // the command that applies it
 }

@@ -33,16 +33,16 @@ func TestApprovalKeepsWhatWasAskedFor(t *testing.T) {
 	t.Parallel()
 	a := newApp(nil, nil, nil, nil)
 	a.configPath = config.DefaultFile
-	first, removals := reconcile.Hit{Guard: reconcile.GuardFirstRun}, reconcile.Hit{Guard: reconcile.GuardRemovals}
+	first, removals := owlatsync.Hit{Guard: owlatsync.GuardFirstRun}, owlatsync.Hit{Guard: owlatsync.GuardRemovals}
 	for _, test := range []struct {
 		runner runner
-		hits   []reconcile.Hit
+		hits   []owlatsync.Hit
 		want   string
 	}{
-		{runner{}, []reconcile.Hit{first}, "owlat-sync run --yes --sync users"},
-		{runner{limit: 5, only: []string{"a b", "7"}}, []reconcile.Hit{first}, "owlat-sync run --yes --only 'a b' --only 7 --limit 5 --sync users"},
-		{runner{}, []reconcile.Hit{removals}, "owlat-sync approve 3 --sync users"},
-		{runner{}, []reconcile.Hit{removals, first}, "owlat-sync approve 3 --sync users"},
+		{runner{}, []owlatsync.Hit{first}, "owlat-sync run --yes --sync users"},
+		{runner{limit: 5, only: []string{"a b", "7"}}, []owlatsync.Hit{first}, "owlat-sync run --yes --only 'a b' --only 7 --limit 5 --sync users"},
+		{runner{}, []owlatsync.Hit{removals}, "owlat-sync approve 3 --sync users"},
+		{runner{}, []owlatsync.Hit{removals, first}, "owlat-sync approve 3 --sync users"},
 	} {
 		if got := test.runner.approval(a, &reconcile.HeldError{Sync: "users", Run: 3, Hits: test.hits}); got != test.want {
 			t.Errorf("%s, want %s", got, test.want)
@@ -69,15 +69,15 @@ func TestGuardLines(t *testing.T) {
 	outcomes := map[owlatsync.Outcome]int{owlatsync.Created: 2}
 	for _, test := range []struct {
 		name    string
-		summary reconcile.Summary
+		summary owlatsync.Summary
 		guards  reconcile.Guards
 		want    string
 	}{
-		{"nothing holds", reconcile.Summary{Rows: 1}, reconcile.Guards{Removals: reconcile.DefaultRemovals, Updates: reconcile.Limit{Share: 1}},
+		{"nothing holds", owlatsync.Summary{Rows: 1}, reconcile.Guards{Removals: reconcile.DefaultRemovals, Updates: reconcile.Limit{Share: 1}},
 			"  no guard would hold a run; their limits: removals over 10 % and 20 rows, updates without limit, a source without rows"},
-		{"a first run", reconcile.Summary{Rows: 2, FirstRun: true, Outcomes: outcomes}, reconcile.Guards{},
+		{"a first run", owlatsync.Summary{Rows: 2, FirstRun: true, Outcomes: outcomes}, reconcile.Guards{},
 			`  a run asks first, or needs --yes: this first run will create 2 contacts and 0 memberships; each fires the automations on "contact created" and "topic subscribed", such as welcome mails`},
-		{"two hold", reconcile.Summary{Entries: 100, Removals: 100}, reconcile.Guards{Removals: reconcile.Limit{Share: 0.005, Rows: 1}},
+		{"two hold", owlatsync.Summary{Entries: 100, Removals: 100}, reconcile.Guards{Removals: reconcile.Limit{Share: 0.005, Rows: 1}},
 			"  a run would be HELD and change nothing until it is approved:\n" +
 				"    empty source: the source has no rows, and the ledger knows 100: is the query right, and the table not being reloaded?\n" +
 				"    removals: 100 of 100 rows would leave a topic or be deleted; the limit is 0.5 % and 1 row"},

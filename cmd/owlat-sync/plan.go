@@ -48,7 +48,7 @@ func (s *session) plan(ctx context.Context, sync config.Sync, short bool) error 
 	display := s.startDisplay(sync.Name, false)
 	defer display.stop()
 	printed := false
-	var summary reconcile.Summary
+	var summary owlatsync.Summary
 	err := s.withEngine(sync, display.observe, func(e *reconcile.Engine, r reconcile.Sync) (err error) {
 		summary, err = e.Plan(ctx, r, func(d reconcile.Decision) error {
 			if short {
@@ -105,7 +105,7 @@ type summaryJSON struct {
 }
 
 type adoptionJSON struct {
-	Mode     reconcile.AdoptionMode `json:"mode"`
+	Mode     owlatsync.AdoptionMode `json:"mode"`
 	Reason   string                 `json:"reason"`
 	Contacts int                    `json:"contacts"`
 	Twins    int                    `json:"twins"` // addresses that several contacts have
@@ -113,7 +113,7 @@ type adoptionJSON struct {
 }
 
 type guardsJSON struct {
-	Hold        []reconcile.Hit `json:"hold"` // those that would hold a run
+	Hold        []owlatsync.Hit `json:"hold"` // those that would hold a run
 	Removals    limitJSON       `json:"removals"`
 	Updates     limitJSON       `json:"updates"`
 	EmptySource string          `json:"empty_source"`
@@ -125,14 +125,14 @@ type limitJSON struct {
 	Rows  int     `json:"rows"`
 }
 
-func newSummaryJSON(p reconcile.Summary, sync config.Sync) summaryJSON {
+func newSummaryJSON(p owlatsync.Summary, sync config.Sync) summaryJSON {
 	g := sync.Guards
 	return summaryJSON{
 		Type: "plan", Sync: p.Sync, Rows: p.Rows, Known: p.Entries, Absent: p.Absent, Removals: p.Removals, FirstRun: p.FirstRun,
 		Outcomes: p.Outcomes, Memberships: p.Memberships, Events: p.Events, Requests: p.Requests, Seconds: p.Duration.Seconds(),
 		Adoption: adoptionJSON{p.Adoption.Mode, p.Adoption.Reason, p.Adoption.Contacts, p.Adoption.Twins, p.Adoption.Requests},
 		Guards: guardsJSON{
-			Hold: append([]reconcile.Hit{}, g.Hits(p)...), Removals: newLimitJSON(g.Removals), Updates: newLimitJSON(g.Updates),
+			Hold: append([]owlatsync.Hit{}, g.Hits(p)...), Removals: newLimitJSON(g.Removals), Updates: newLimitJSON(g.Updates),
 			EmptySource: word(g.EmptySource, "allow", "hold"), FirstRun: word(g.FirstRun, "allow", "ask"),
 		},
 		Reading: p.Reading,
@@ -151,7 +151,7 @@ func word(yes bool, ifYes, ifNo string) string {
 }
 
 // summaryLines says a plan in numbers.
-func (s *session) summaryLines(p reconcile.Summary, sync config.Sync) []string {
+func (s *session) summaryLines(p owlatsync.Summary, sync config.Sync) []string {
 	lines := []string{fmt.Sprintf("%s: %s", p.Sync, plural(p.Rows, "row"))}
 	if p.FirstRun {
 		lines[0] += ", first run"
@@ -189,7 +189,7 @@ func (s *session) summaryLines(p reconcile.Summary, sync config.Sync) []string {
 		}
 		add("requests", "%6d%s, %s at %g a second", p.Requests, listing, progress.About(p.Duration), rate)
 	}
-	if p.FirstRun && p.Adoption.Mode != reconcile.AdoptNothing {
+	if p.FirstRun && p.Adoption.Mode != owlatsync.AdoptNothing {
 		lines = append(lines, "  contacts that exist already: "+p.Adoption.Reason)
 	}
 	if p.Adoption.Twins > 0 {
@@ -200,9 +200,9 @@ func (s *session) summaryLines(p reconcile.Summary, sync config.Sync) []string {
 }
 
 // guardLines says which guards would hold a run, and what would make the others do so.
-func guardLines(p reconcile.Summary, g reconcile.Guards) []string {
+func guardLines(p owlatsync.Summary, g reconcile.Guards) []string {
 	hits := g.Hits(p)
-	if len(hits) == 1 && hits[0].Guard == reconcile.GuardFirstRun {
+	if len(hits) == 1 && hits[0].Guard == owlatsync.GuardFirstRun {
 		return []string{"  a run asks first, or needs --yes: " + hits[0].Reason}
 	}
 	if len(hits) > 0 {

@@ -121,7 +121,7 @@ func (r *runner) run(ctx context.Context, s *session, sync config.Sync) error {
 	defer stop.disarm()
 	var planned reconcile.Planned
 	admitted := false
-	observe := func(e reconcile.Event) {
+	observe := func(e reconcile.Progress) {
 		switch e := e.(type) {
 		case reconcile.Planned:
 			planned = e

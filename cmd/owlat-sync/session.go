@@ -163,7 +163,7 @@ func endsAll(err error) bool {
 }
 
 // withEngine opens the source of a sync and hands over an engine for it.
-func (s *session) withEngine(sync config.Sync, observe func(reconcile.Event), do func(*reconcile.Engine, reconcile.Sync) error) (err error) {
+func (s *session) withEngine(sync config.Sync, observe func(reconcile.Progress), do func(*reconcile.Engine, reconcile.Sync) error) (err error) {
 	src, closeSource, err := openSource(sync)
 	if err != nil {
 		return err
@@ -173,7 +173,7 @@ func (s *session) withEngine(sync config.Sync, observe func(reconcile.Event), do
 }
 
 // engine returns an engine that tells observe what it does.
-func (s *session) engine(observe func(reconcile.Event)) *reconcile.Engine {
+func (s *session) engine(observe func(reconcile.Progress)) *reconcile.Engine {
 	return reconcile.New(s.client, s.ledger, reconcile.Options{
 		Logger: s.app.logger, Meter: s.meter, Observe: observe,
 	})

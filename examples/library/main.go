@@ -89,7 +89,7 @@ func syncUsers(ctx context.Context, s settings) (report *owlatsync.Report, err e
 	}, reconcile.RunOptions{
 		// Asked before a first run, which creates contacts and so fires automations such as welcome mails. Later plans that
 		// look like an accident, such as removals of many people, end the run with a *reconcile.HeldError.
-		Confirm: func(plan reconcile.Summary) (bool, error) {
+		Confirm: func(plan owlatsync.Summary) (bool, error) {
 			fmt.Printf("the first run sends %d requests, which takes about %s\n", plan.Requests, plan.Duration)
 			return true, nil
 		},

@@ -218,7 +218,7 @@ func (b *cursorBench) run(ctx context.Context, mode owlatsync.ReadingMode, updat
 	if err != nil {
 		return 0, 0, err
 	}
-	engine := reconcile.New(b.client, book, reconcile.Options{Observe: func(ev reconcile.Event) {
+	engine := reconcile.New(b.client, book, reconcile.Options{Observe: func(ev reconcile.Progress) {
 		if _, isPlan := ev.(reconcile.Planned); isPlan {
 			planned = time.Since(start).Seconds()
 		}

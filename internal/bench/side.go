@@ -134,7 +134,7 @@ func newSynced(ctx context.Context, w world) (*side, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine := reconcile.New(client, book, reconcile.Options{Meter: meter, Observe: func(e reconcile.Event) {
+	engine := reconcile.New(client, book, reconcile.Options{Meter: meter, Observe: func(e reconcile.Progress) {
 		if p, ok := e.(reconcile.Planned); ok {
 			s.estimated, s.planned = p.Summary.Duration, time.Now()
 		}

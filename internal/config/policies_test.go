@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"owlatsync/reconcile"
+	"owlatsync"
 )
 
 func TestBadPolicies(t *testing.T) {
@@ -104,7 +104,7 @@ func TestLimitsAreWhatTheFileSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		hits := cfg.Syncs[0].Reconcile(nil).Guards.Hits(reconcile.Summary{Rows: 100, Entries: 100, Removals: test.removals})
+		hits := cfg.Syncs[0].Reconcile(nil).Guards.Hits(owlatsync.Summary{Rows: 100, Entries: 100, Removals: test.removals})
 		if held := len(hits) > 0; held != test.held || held && hits[0].Reason != test.reason {
 			t.Errorf("%s with %d removals: %+v", test.limit, test.removals, hits)
 		}

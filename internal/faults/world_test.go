@@ -122,7 +122,7 @@ func (w *world) run() *result {
 		w.t.Fatal(err)
 	}
 	defer client.CloseIdleConnections()
-	engine := reconcile.New(client, l, reconcile.Options{Meter: meter, Observe: func(ev reconcile.Event) {
+	engine := reconcile.New(client, l, reconcile.Options{Meter: meter, Observe: func(ev reconcile.Progress) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		switch ev := ev.(type) {

@@ -77,7 +77,7 @@ func (d *Display) Stop() {
 }
 
 // Observe takes in what the engine tells.
-func (d *Display) Observe(e reconcile.Event) {
+func (d *Display) Observe(e reconcile.Progress) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch e := e.(type) {

@@ -17,7 +17,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func planned(requests int, takes time.Duration) reconcile.Planned {
-	return reconcile.Planned{Summary: reconcile.Summary{Requests: requests, Duration: takes}}
+	return reconcile.Planned{Summary: owlatsync.Summary{Requests: requests, Duration: takes}}
 }
 
 func done(outcome owlatsync.Outcome, requests int) reconcile.RowDone {

@@ -1,0 +1,68 @@
+package owlatsync
+
+import "time"
+
+// Part is which rows a run is to apply; the zero value is all.
+type Part struct {
+	Only  []string // keys; empty: any
+	Limit int      // how many at most; 0: any number
+}
+
+// Whole reports whether the part is everything.
+func (p Part) Whole() bool { return len(p.Only) == 0 && p.Limit <= 0 }
+
+// Summary is a plan in numbers. Before the run, its outcomes say what is expected.
+type Summary struct {
+	Sync        string
+	Run         int64
+	Rows        int
+	Entries     int  // rows that the ledger knew before
+	Absent      int  // of those, rows that the source no longer has
+	Removals    int  // rows whose contact leaves a topic or is deleted
+	FirstRun    bool // the sync has never been compared with Owlat before
+	Outcomes    map[Outcome]int
+	Memberships MembershipCounts
+	Events      int           // that are to be sent
+	Requests    int           // writes that are still to be sent
+	Duration    time.Duration // that they take within the budget; of a plan alone, with the listing that its run needs
+	Adoption    Adoption
+	Reading     *Reading // nil: the source does not know when its rows changed, and all are always read
+}
+
+// OfChanges reports whether the plan is of changed rows only: absence says nothing.
+func (s Summary) OfChanges() bool { return s.Reading != nil && s.Reading.Mode == ReadChanges }
+
+// Adoption tells how contacts that were in Owlat before are found.
+type Adoption struct {
+	Mode     AdoptionMode
+	Reason   string // the arithmetic, for people
+	Contacts int    // listed
+	Matched  int    // of those, contacts that rows of the source stand for
+	Twins    int    // addresses that several live contacts have; the oldest counts
+	Requests int    // spent on listing
+}
+
+// AdoptionMode is how a sync meets contacts that were there before.
+type AdoptionMode string
+
+const (
+	AdoptNothing AdoptionMode = "none"   // every row's contact is known
+	AdoptListing AdoptionMode = "list"   // all contacts were listed and compared
+	AdoptCreate  AdoptionMode = "create" // contacts are created blindly; those that exist answer with a conflict
+)
+
+// Guard names what holds a run.
+type Guard string
+
+const (
+	GuardFirstRun    Guard = "first run"
+	GuardEmptySource Guard = "empty source"
+	GuardRemovals    Guard = "removals"
+	GuardUpdates     Guard = "updates"
+)
+
+// Hit is a guard that holds a plan, with what it saw.
+type Hit struct {
+	Guard  Guard  `json:"guard"`
+	Reason string `json:"reason"`
+}
