@@ -55,6 +55,7 @@ type core struct {
 	logger    *slog.Logger
 	random    func() float64 // in [0, 1)
 	lastLimit *atomic.Pointer[RateLimit]
+	pool      *Pool // whose work the calls are, nil if none's
 }
 
 var keyForm = regexp.MustCompile(`^lm_live_[A-Za-z0-9]+$`)

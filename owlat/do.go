@@ -40,7 +40,7 @@ func (c *core) do(ctx context.Context, cl call) (*answer, error) {
 	}
 	var last error
 	unsure, failed := false, 0
-	ready, pool := time.Now(), poolOf(ctx)
+	ready, pool := time.Now(), c.pool
 	for try := 1; ; try++ {
 		start, err := c.admit(ctx, cl, pool)
 		if err != nil {
@@ -126,7 +126,7 @@ func (c *core) answered(ctx context.Context, cl call, start time.Time, status in
 
 // carry keeps in err, and returns, whether one of the attempts so far may have taken effect.
 func carry(err error, unsure bool) bool {
-	unsure = unsure || Unknown(err)
+	unsure = unsure || OutcomeUnknown(err)
 	switch e := err.(type) {
 	case *Error:
 		e.unsure = unsure
@@ -275,12 +275,12 @@ func (c *core) report(ctx context.Context, a Attempt) {
 }
 
 func (cl call) transportError(sent bool, err error) *TransportError {
-	return &TransportError{Method: cl.method, Path: cl.route, Sent: sent, Err: err}
+	return &TransportError{Method: cl.method, Route: cl.route, Sent: sent, Err: err}
 }
 
 // refuse is the error of a call that is not sent.
 func (cl call) refuse(format string, args ...any) *Error {
-	return &Error{Category: CategoryInvalidInput, Message: fmt.Sprintf(format, args...), Method: cl.method, Path: cl.route}
+	return &Error{Category: CategoryInvalidInput, Message: fmt.Sprintf(format, args...), Method: cl.method, Route: cl.route}
 }
 
 // encode returns the JSON of the call's body, nil if it has none.
