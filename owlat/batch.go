@@ -60,13 +60,6 @@ func (s *Topics) AddBatch(ctx context.Context, topicID string, in []AddMemberReq
 	})
 }
 
-// patient returns a core that differs only in how often it repeats after a 429.
-func (c *core) patient() *core {
-	p := *c
-	p.patience = max(p.patience, batchPatience)
-	return &p
-}
-
 // runBatch sends every input and returns when all are done. Inputs with one key are sent in their order.
 func runBatch[In, Out any](ctx context.Context, c *core, in []In, opts []BatchOption, key func(In) string,
 	send func(context.Context, *Client, In) (*Out, error),
@@ -77,7 +70,11 @@ func runBatch[In, Out any](ctx context.Context, c *core, in []In, opts []BatchOp
 	}
 	var cfg batchConfig
 	for _, opt := range opts {
-		if err := opt(&cfg); err != nil {
+		err := errors.New("a batch option is nil")
+		if opt != nil {
+			err = opt(&cfg)
+		}
+		if err != nil {
 			err = fmt.Errorf("owlat: %w", err)
 			for i := range results {
 				results[i].Err = err
@@ -85,7 +82,9 @@ func runBatch[In, Out any](ctx context.Context, c *core, in []In, opts []BatchOp
 			return results
 		}
 	}
-	pool := c.patient().newPool(cfg.most)
+	patient := *c
+	patient.patient = true
+	pool := patient.newPool(cfg.most)
 	for _, group := range groupByKey(in, key) {
 		pool.Go(ctx, func(ctx context.Context, client *Client) {
 			for _, i := range group {

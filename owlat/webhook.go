@@ -107,6 +107,9 @@ func WithTolerance(d time.Duration) WebhookOption {
 func VerifyWebhook(secret string, header http.Header, body []byte, opts ...WebhookOption) (*WebhookEvent, error) {
 	cfg := webhookConfig{tolerance: DefaultWebhookTolerance}
 	for _, opt := range opts {
+		if opt == nil {
+			return nil, errors.New("owlat: a webhook option is nil")
+		}
 		if err := opt(&cfg); err != nil {
 			return nil, fmt.Errorf("owlat: %w", err)
 		}
