@@ -27,7 +27,7 @@ type answer struct {
 }
 
 func (a *answer) unreadable(err error) *ParseError {
-	return &ParseError{Method: a.call.method, Path: a.call.route, StatusCode: a.status, Err: err}
+	return &ParseError{Method: a.call.method, Route: a.call.route, StatusCode: a.status, Err: err}
 }
 
 // unmarshal reads the whole body, which must be a JSON object.
@@ -65,7 +65,7 @@ func readError(resp *http.Response, cl call, limit RateLimit) (*Error, error) {
 	e := &Error{
 		StatusCode: resp.StatusCode,
 		Method:     cl.method,
-		Path:       cl.route,
+		Route:      cl.route,
 		RetryAfter: readRetryAfter(resp.Header.Get("Retry-After")),
 		RateLimit:  limit,
 	}

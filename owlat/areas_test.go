@@ -19,13 +19,13 @@ func TestTopicMembership(t *testing.T) {
 	ctx := t.Context()
 	ada := d.create(t, "ada@example.com", "Ada")
 	want := owlat.Membership{ContactID: ada.ID, TopicID: d.topic, DOIStatus: "not_required"}
-	for _, m := range []owlat.Member{{Email: "Ada@Example.com"}, {ContactID: ada.ID}, {Email: "ghost@example.com", ContactID: ada.ID}} {
+	for _, m := range []owlat.AddMemberRequest{{Email: "Ada@Example.com"}, {ContactID: ada.ID}, {Email: "ghost@example.com", ContactID: ada.ID}} {
 		if got, err := d.client.Topics.Add(ctx, d.topic, m); err != nil || *got != want {
 			t.Errorf("add: %+v, %v", got, err)
 		}
 	}
 	doi := d.AddTopic("Product news", true)
-	if got, err := d.client.Topics.Add(ctx, doi, owlat.Member{Email: ada.Email}); err != nil || got.DOIStatus != "pending" {
+	if got, err := d.client.Topics.Add(ctx, doi, owlat.AddMemberRequest{Email: ada.Email}); err != nil || got.DOIStatus != "pending" {
 		t.Errorf("add with double opt-in: %+v, %v", got, err)
 	}
 	for _, want := range []bool{true, false} {
@@ -36,7 +36,7 @@ func TestTopicMembership(t *testing.T) {
 	if err := d.DeleteTopic(d.topic); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.client.Topics.Add(ctx, d.topic, owlat.Member{Email: ada.Email}); !errors.Is(err, owlat.ErrNotFound) {
+	if _, err := d.client.Topics.Add(ctx, d.topic, owlat.AddMemberRequest{Email: ada.Email}); !errors.Is(err, owlat.ErrNotFound) {
 		t.Errorf("add to a deleted topic: %v", err)
 	}
 	if _, err := d.client.Topics.Remove(ctx, doi, "ghost@example.com"); !errors.Is(err, owlat.ErrNotFound) {
@@ -47,7 +47,7 @@ func TestTopicMembership(t *testing.T) {
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
-	event := owlat.Event{Email: "ada@example.com", Name: "signed_up", Properties: map[string]any{"plan": "pro", "seats": 3, "trial": false, "coupon": nil}}
+	event := owlat.SendEventRequest{Email: "ada@example.com", Name: "signed_up", Properties: map[string]any{"plan": "pro", "seats": 3, "trial": false, "coupon": nil}}
 	if _, err := d.client.Events.Send(t.Context(), event); !errors.Is(err, owlat.ErrNotFound) {
 		t.Errorf("event of nobody: %v", err)
 	}
@@ -69,7 +69,7 @@ func TestTransactional(t *testing.T) {
 	d := deploy(t)
 	id := d.AddTemplate("welcome", true, "en", "de")
 	d.AddTemplate("draft", false)
-	for _, m := range []owlat.Message{
+	for _, m := range []owlat.SendMessageRequest{
 		{Email: "ada@example.com", Slug: "welcome", Language: "de"},
 		{Email: "ada@example.com", TransactionalID: id, Attachments: []owlat.Attachment{
 			{Filename: "a.txt", Content: []byte("hello"), ContentType: "text/plain"}, {Filename: "b.pdf", URL: "https://files.example/b.pdf"},
@@ -83,11 +83,11 @@ func TestTransactional(t *testing.T) {
 	if d.Stats().Messages != 2 {
 		t.Errorf("%d messages were accepted, want 2", d.Stats().Messages)
 	}
-	if _, err := d.client.Transactional.Send(t.Context(), owlat.Message{Email: "ada@example.com", Slug: "draft"}); !errors.Is(err, owlat.ErrInvalidState) {
+	if _, err := d.client.Transactional.Send(t.Context(), owlat.SendMessageRequest{Email: "ada@example.com", Slug: "draft"}); !errors.Is(err, owlat.ErrInvalidState) {
 		t.Errorf("unpublished: %v", err)
 	}
 	d.BlockAddress("blocked@example.com")
-	if _, err := d.client.Transactional.Send(t.Context(), owlat.Message{Email: "blocked@example.com", Slug: "welcome"}); !errors.Is(err, owlat.ErrInvalidState) {
+	if _, err := d.client.Transactional.Send(t.Context(), owlat.SendMessageRequest{Email: "blocked@example.com", Slug: "welcome"}); !errors.Is(err, owlat.ErrInvalidState) {
 		t.Errorf("blocked: %v", err)
 	}
 }
@@ -112,7 +112,7 @@ func TestAttachmentsAtTheLimit(t *testing.T) {
 	for i := range owlat.MaxAttachments {
 		files = append(files, owlat.Attachment{Filename: fmt.Sprint(i), Content: bytes.Repeat([]byte{byte(i)}, owlat.MaxAttachmentBytes/owlat.MaxAttachments)})
 	}
-	if _, err := client.Transactional.Send(t.Context(), owlat.Message{Email: "ada@example.com", Slug: "x", Attachments: files}); err != nil {
+	if _, err := client.Transactional.Send(t.Context(), owlat.SendMessageRequest{Email: "ada@example.com", Slug: "x", Attachments: files}); err != nil {
 		t.Fatal(err)
 	}
 	if len(got.Attachments) != len(files) {
@@ -140,15 +140,15 @@ func TestBodiesAsOwlatDocumentsThem(t *testing.T) {
 			t.Errorf("%v: sent %s to %s, want %s to %s", err, body, path, wantBody, wantPath)
 		}
 	}
-	_, err := client.Topics.Add(ctx, "t/1", owlat.Member{Email: "a@example.com"})
+	_, err := client.Topics.Add(ctx, "t/1", owlat.AddMemberRequest{Email: "a@example.com"})
 	check(err, "/api/v1/topics/t%2F1/contacts", `{"email":"a@example.com"}`)
-	_, err = client.Topics.Add(ctx, "t1", owlat.Member{Email: "a@example.com", ContactID: "c1"})
+	_, err = client.Topics.Add(ctx, "t1", owlat.AddMemberRequest{Email: "a@example.com", ContactID: "c1"})
 	check(err, "/api/v1/topics/t1/contacts", `{"contactId":"c1"}`)
-	_, err = client.Events.Send(ctx, owlat.Event{Email: "a@example.com", Name: "x"})
+	_, err = client.Events.Send(ctx, owlat.SendEventRequest{Email: "a@example.com", Name: "x"})
 	check(err, "/api/v1/events", `{"email":"a@example.com","eventName":"x"}`)
-	_, err = client.Events.Send(ctx, owlat.Event{Email: "a@example.com", Name: "x", Properties: map[string]any{"n": 1}, CreateContact: true})
+	_, err = client.Events.Send(ctx, owlat.SendEventRequest{Email: "a@example.com", Name: "x", Properties: map[string]any{"n": 1}, CreateContact: true})
 	check(err, "/api/v1/events", `{"email":"a@example.com","eventName":"x","eventProperties":{"n":1},"createContactIfNotExists":true}`)
-	_, err = client.Transactional.Send(ctx, owlat.Message{Email: "a@example.com", TransactionalID: "t", DataVariables: map[string]any{"n": nil}, Language: "de",
+	_, err = client.Transactional.Send(ctx, owlat.SendMessageRequest{Email: "a@example.com", TransactionalID: "t", DataVariables: map[string]any{"n": nil}, Language: "de",
 		Attachments: []owlat.Attachment{{Filename: "f", Content: []byte("hi")}}})
 	check(err, "/api/v1/transactional", `{"email":"a@example.com","transactionalId":"t","dataVariables":{"n":null},"language":"de","attachments":[{"filename":"f","content":"aGk="}]}`)
 }

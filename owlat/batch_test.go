@@ -14,11 +14,11 @@ import (
 	"owlatsync/owlat/owlattest"
 )
 
-func users(n int) (contacts []owlat.ContactCreate, members []owlat.Member) {
+func users(n int) (contacts []owlat.CreateContactRequest, members []owlat.AddMemberRequest) {
 	for i := range n {
 		email := fmt.Sprintf("user%d@example.com", i)
-		contacts = append(contacts, owlat.ContactCreate{Email: email, FirstName: new(fmt.Sprint("User ", i))})
-		members = append(members, owlat.Member{Email: email})
+		contacts = append(contacts, owlat.CreateContactRequest{Email: email, FirstName: new(fmt.Sprint("User ", i))})
+		members = append(members, owlat.AddMemberRequest{Email: email})
 	}
 	return contacts, members
 }
@@ -44,12 +44,12 @@ func TestBatchOf300WithinOwlatsLimits(t *testing.T) {
 				}
 				contacts, members := users(300)
 				begin := time.Now()
-				for i, r := range d.client.Contacts.SyncBatch(t.Context(), contacts, owlat.BatchOptions{}) {
+				for i, r := range d.client.Contacts.UpsertBatch(t.Context(), contacts) {
 					if r.Err != nil || !r.Value.Created || r.Value.Email != contacts[i].Email {
 						t.Errorf("contact %d: %+v", i, r)
 					}
 				}
-				for i, r := range d.client.Topics.AddBatch(t.Context(), d.topic, members, owlat.BatchOptions{}) {
+				for i, r := range d.client.Topics.AddBatch(t.Context(), d.topic, members) {
 					if held, _ := d.Contact(members[i].Email); r.Err != nil || r.Value.TopicID != d.topic || r.Value.ContactID != held.ID || len(held.Topics) != 1 {
 						t.Errorf("member %d: %+v of %+v", i, r, held)
 					}
@@ -78,11 +78,11 @@ func TestBatchBesideAnotherClient(t *testing.T) {
 		go func() {
 			defer close(done)
 			for ctx.Err() == nil {
-				_, _ = theirs.Contacts.List(ctx, owlat.ListOptions{})
+				_, _ = theirs.Contacts.List(ctx, owlat.ListContactsRequest{})
 			}
 		}()
 		contacts, _ := users(300)
-		for i, r := range ours.Contacts.SyncBatch(t.Context(), contacts, owlat.BatchOptions{}) {
+		for i, r := range ours.Contacts.UpsertBatch(t.Context(), contacts) {
 			if r.Err != nil {
 				t.Errorf("contact %d: %v", i, r.Err)
 			}
@@ -101,7 +101,7 @@ func TestBatchOutlasts429Storm(t *testing.T) {
 		d := limited(t)
 		d.inject(t, owlattest.Fault{Kind: owlattest.RateLimited, Count: 60})
 		contacts, _ := users(20)
-		for i, r := range d.client.Contacts.SyncBatch(t.Context(), contacts, owlat.BatchOptions{}) {
+		for i, r := range d.client.Contacts.UpsertBatch(t.Context(), contacts) {
 			if r.Err != nil {
 				t.Errorf("contact %d: %v", i, r.Err)
 			}
@@ -121,7 +121,7 @@ func TestBatchCountsFailuresApartFrom429s(t *testing.T) {
 		d.inject(t,
 			owlattest.Fault{Kind: owlattest.RateLimited, Method: "PUT", Count: 5},
 			owlattest.Fault{Kind: owlattest.StatusError, Method: "PUT", Count: 2})
-		for _, r := range d.client.Contacts.SyncBatch(t.Context(), []owlat.ContactCreate{ada}, owlat.BatchOptions{}) {
+		for _, r := range d.client.Contacts.UpsertBatch(t.Context(), []owlat.CreateContactRequest{ada}) {
 			if r.Err != nil || r.Value.FirstName != "Ada" {
 				t.Errorf("got %+v", r)
 			}
@@ -135,14 +135,14 @@ func TestBatchKeepsFailuresApart(t *testing.T) {
 		d := deploy(t)
 		d.create(t, "here@example.com", "Old")
 		drifted := d.create(t, "drifted@example.com", "Old")
-		if _, err := d.client.Contacts.Update(t.Context(), drifted.ID, owlat.ContactUpdate{Email: new("moved@example.com")}); err != nil {
+		if _, err := d.client.Contacts.Update(t.Context(), drifted.ID, owlat.UpdateContactRequest{Email: new("moved@example.com")}); err != nil {
 			t.Fatal(err)
 		}
-		in := []owlat.ContactCreate{
+		in := []owlat.CreateContactRequest{
 			{Email: "new@example.com"}, {Email: ""}, {Email: "nope"}, {Email: "drifted@example.com"}, {Email: "here@example.com"}, {Email: "last@example.com"},
 		}
 		want := []error{nil, owlat.ErrInvalidInput, owlat.ErrInvalidInput, owlat.ErrAddressDrift, nil, nil}
-		for i, r := range d.client.Contacts.SyncBatch(t.Context(), in, owlat.BatchOptions{Concurrency: 3}) {
+		for i, r := range d.client.Contacts.UpsertBatch(t.Context(), in, owlat.WithConcurrency(3)) {
 			if !errors.Is(r.Err, want[i]) {
 				t.Errorf("%d: got %v, want %v", i, r.Err, want[i])
 			}
@@ -150,9 +150,9 @@ func TestBatchKeepsFailuresApart(t *testing.T) {
 				t.Errorf("%d: got %+v", i, r.Value)
 			}
 		}
-		members := []owlat.Member{{Email: "new@example.com"}, {}, {Email: "ghost@example.com"}, {ContactID: drifted.ID}}
+		members := []owlat.AddMemberRequest{{Email: "new@example.com"}, {}, {Email: "ghost@example.com"}, {ContactID: drifted.ID}}
 		wantAdds := []error{nil, owlat.ErrInvalidInput, owlat.ErrNotFound, nil}
-		for i, r := range d.client.Topics.AddBatch(t.Context(), d.topic, members, owlat.BatchOptions{}) {
+		for i, r := range d.client.Topics.AddBatch(t.Context(), d.topic, members) {
 			if !errors.Is(r.Err, wantAdds[i]) {
 				t.Errorf("add %d: got %v, want %v", i, r.Err, wantAdds[i])
 			}
@@ -181,8 +181,8 @@ func TestBatchStopsWhereAllWouldFail(t *testing.T) {
 					return c.answer(r)
 				}), owlat.WithoutLimiter())
 				contacts, _ := users(100)
-				for i, r := range client.Contacts.SyncBatch(t.Context(), contacts, owlat.BatchOptions{Concurrency: 4}) {
-					if !errors.Is(r.Err, c.want) || owlat.Unknown(r.Err) {
+				for i, r := range client.Contacts.UpsertBatch(t.Context(), contacts, owlat.WithConcurrency(4)) {
+					if !errors.Is(r.Err, c.want) || owlat.OutcomeUnknown(r.Err) {
 						t.Errorf("%d: got %v", i, r.Err)
 					}
 				}
@@ -202,7 +202,7 @@ func TestBatchEndsWithContext(t *testing.T) {
 		defer cancel()
 		contacts, _ := users(100)
 		done := 0
-		for i, r := range d.client.Contacts.SyncBatch(ctx, contacts, owlat.BatchOptions{}) {
+		for i, r := range d.client.Contacts.UpsertBatch(ctx, contacts) {
 			_, held := d.Contact(contacts[i].Email)
 			switch {
 			case r.Err == nil:
@@ -210,7 +210,7 @@ func TestBatchEndsWithContext(t *testing.T) {
 				if !held {
 					t.Errorf("%d: reported as done and not there", i)
 				}
-			case held || !errors.Is(r.Err, context.DeadlineExceeded) || owlat.Unknown(r.Err):
+			case held || !errors.Is(r.Err, context.DeadlineExceeded) || owlat.OutcomeUnknown(r.Err):
 				t.Errorf("%d: got %v, held %v", i, r.Err, held)
 			}
 		}
@@ -222,7 +222,7 @@ func TestBatchEndsWithContext(t *testing.T) {
 
 func TestBatchConcurrencyIsBounded(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ option, inputs, want int }{{0, 100, 64}, {3, 50, 3}, {100, 20, 20}, {-1, 100, 64}, {5, 0, 0}} {
+	for _, c := range []struct{ option, inputs, want int }{{0, 100, 64}, {3, 50, 3}, {100, 20, 20}, {5, 0, 0}} {
 		synctest.Test(t, func(t *testing.T) {
 			var now, most atomic.Int32
 			client := connect(t, anyKey, roundTripper(func(*http.Request) (*http.Response, error) {
@@ -234,11 +234,31 @@ func TestBatchConcurrencyIsBounded(t *testing.T) {
 				return reply(201, oneContact), nil
 			}), owlat.WithoutLimiter())
 			contacts, _ := users(c.inputs)
-			results := client.Contacts.SyncBatch(t.Context(), contacts, owlat.BatchOptions{Concurrency: c.option})
+			results := client.Contacts.UpsertBatch(t.Context(), contacts, owlat.WithConcurrency(c.option))
+			for i, r := range results {
+				if r.Input.Email != contacts[i].Email || r.Err != nil {
+					t.Errorf("%+v: result %d is of %q: %v", c, i, r.Input.Email, r.Err)
+				}
+			}
 			if len(results) != c.inputs || int(most.Load()) != c.want {
 				t.Errorf("%+v: %d results, %d in flight", c, len(results), most.Load())
 			}
 		})
+	}
+}
+
+func TestBatchRefusesANegativeConcurrency(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	contacts, _ := users(3)
+	results := d.client.Contacts.UpsertBatch(t.Context(), contacts, owlat.WithConcurrency(-1))
+	for i, r := range results {
+		if r.Err == nil || owlat.OutcomeUnknown(r.Err) || r.Input.Email != contacts[i].Email {
+			t.Errorf("result %d, of %q: %v", i, r.Input.Email, r.Err)
+		}
+	}
+	if len(results) != 3 || d.Stats().Total != 0 {
+		t.Errorf("%d results and %d requests, want 3 and 0", len(results), d.Stats().Total)
 	}
 }
 
@@ -247,13 +267,13 @@ func TestBatchKeepsTheOrderOfOneAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := deploy(t)
 		d.inject(t, owlattest.Fault{Kind: owlattest.Latency, Delay: ms, Jitter: time.Second})
-		var in []owlat.ContactCreate
+		var in []owlat.CreateContactRequest
 		for i := range 10 {
 			for _, email := range []string{"a@example.com", "A@Example.com", "b@example.com"} {
-				in = append(in, owlat.ContactCreate{Email: email, FirstName: new(fmt.Sprint(i))})
+				in = append(in, owlat.CreateContactRequest{Email: email, FirstName: new(fmt.Sprint(i))})
 			}
 		}
-		for i, r := range d.client.Contacts.SyncBatch(t.Context(), in, owlat.BatchOptions{}) {
+		for i, r := range d.client.Contacts.UpsertBatch(t.Context(), in) {
 			if r.Err != nil || r.Value.Created != (i == 0 || i == 2) {
 				t.Errorf("%d: %+v", i, r)
 			}
@@ -275,7 +295,7 @@ func TestBatchSurvivesLostAnswers(t *testing.T) {
 			owlattest.Fault{Kind: owlattest.ResetBefore, Method: "POST", Route: "/contacts", Rate: 0.1})
 		contacts, _ := users(300)
 		failed := 0
-		for _, r := range d.client.Contacts.SyncBatch(t.Context(), contacts, owlat.BatchOptions{}) {
+		for _, r := range d.client.Contacts.UpsertBatch(t.Context(), contacts) {
 			if r.Err != nil {
 				failed++
 				continue

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -43,18 +43,12 @@ type Transactional struct{ core *core }
 
 // core is what the areas of the API share.
 type core struct {
+	config
 	base      *url.URL // without a trailing slash
 	authorize func(*http.Request)
 	http      *http.Client
-	timeout   time.Duration
-	retries   int
-	patience  int // repeats after a 429
-	limiter   *Limiter
-	userAgent string
-	observe   func(Attempt)
-	logger    *slog.Logger
-	random    func() float64 // in [0, 1)
 	lastLimit *atomic.Pointer[RateLimit]
+	pool      *Pool // whose work the calls are, nil if none's
 }
 
 var keyForm = regexp.MustCompile(`^lm_live_[A-Za-z0-9]+$`)
@@ -82,27 +76,34 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 		userAgent: "owlat-go",
 		random:    rand.Float64,
 	}
-	for _, opt := range opts {
-		if err := opt(&cfg); err != nil {
-			return nil, fmt.Errorf("owlat: %w", err)
-		}
+	if err := cfg.apply(opts); err != nil {
+		return nil, fmt.Errorf("owlat: %w", err)
 	}
 	// The key lives in a closure, where neither fmt nor a debugger's dump of the client shows it.
 	authorize := func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+apiKey) }
 	return newClient(&core{
+		config:    cfg,
 		base:      base,
 		authorize: authorize,
 		http:      cfg.client(),
-		timeout:   cfg.timeout,
-		retries:   cfg.retries,
-		patience:  cfg.retries,
-		limiter:   cfg.limiter,
-		userAgent: cfg.userAgent,
-		observe:   cfg.observe,
-		logger:    cfg.logger,
-		random:    cfg.random,
 		lastLimit: new(atomic.Pointer[RateLimit]),
 	}), nil
+}
+
+// With returns a client that differs from c in what the options set and shares all else with it: the key, the limiter, the
+// connections, the pool whose work it is. An observer comes in addition to those that c has. c stays as it is. It is cheap:
+// make one for each run, tenant or piece of work whose requests are to be counted or logged apart. Its errors are those of
+// the options.
+func (c *Client) With(opts ...Option) (*Client, error) {
+	next := *c.core
+	next.observers = slices.Clip(next.observers) // what is added does not show in c
+	if err := next.apply(opts); err != nil {
+		return nil, fmt.Errorf("owlat: %w", err)
+	}
+	if next.sends > c.core.sends {
+		next.http = next.client()
+	}
+	return newClient(&next), nil
 }
 
 func newClient(c *core) *Client {

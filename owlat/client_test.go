@@ -55,6 +55,12 @@ func TestNewClientRefuses(t *testing.T) {
 		{"nil HTTP client", url, anyKey, []owlat.Option{owlat.WithHTTPClient(nil)}, "the HTTP client is nil"},
 		{"nil transport", url, anyKey, []owlat.Option{owlat.WithTransport(nil)}, "the transport is nil"},
 		{"nil limiter", url, anyKey, []owlat.Option{owlat.WithLimiter(nil)}, "the limiter is nil"},
+		{"transport that points to nothing", url, anyKey, []owlat.Option{owlat.WithTransport((*http.Transport)(nil))}, "the transport is nil"},
+		{"limiter made by hand", url, anyKey, []owlat.Option{owlat.WithLimiter(new(owlat.Limiter))}, "NewLimiter"},
+		{"nil observer", url, anyKey, []owlat.Option{owlat.WithObserver(nil)}, "the observer is nil"},
+		{"nil logger", url, anyKey, []owlat.Option{owlat.WithLogger(nil)}, "the logger is nil"},
+		{"nil source of random numbers", url, anyKey, []owlat.Option{owlat.WithRandom(nil)}, "random numbers is nil"},
+		{"nil option", url, anyKey, []owlat.Option{owlat.WithRetries(1), nil}, "option 2 is nil"},
 		{"negative timeout", url, anyKey, []owlat.Option{owlat.WithTimeout(-1)}, "is negative"},
 		{"negative retries", url, anyKey, []owlat.Option{owlat.WithRetries(-1)}, "is negative"},
 		{"no rate", url, anyKey, []owlat.Option{owlat.WithRate(0, 1)}, "the rate 0 is not"},
@@ -125,7 +131,7 @@ func TestRequestHeaders(t *testing.T) {
 		got = r.Header.Clone()
 		return reply(201, oneContact), nil
 	}), owlat.WithUserAgent("tester/1.0"))
-	if _, err := client.Contacts.Create(t.Context(), owlat.ContactCreate{Email: "ada@example.com"}); err != nil {
+	if _, err := client.Contacts.Create(t.Context(), owlat.CreateContactRequest{Email: "ada@example.com"}); err != nil {
 		t.Fatal(err)
 	}
 	want := http.Header{
@@ -148,7 +154,7 @@ func TestOptionalFieldsAreLeftSetOrEmptied(t *testing.T) {
 		body = strings.TrimSpace(b.String())
 		return reply(200, oneContact), nil
 	}))
-	for want, in := range map[string]owlat.ContactUpdate{
+	for want, in := range map[string]owlat.UpdateContactRequest{
 		`{}`:                              {},
 		`{"firstName":"","lastName":"L"}`: {FirstName: new(""), LastName: new("L")},
 		`{"email":"<a&b>@example.com"}`:   {Email: new("<a&b>@example.com")},
@@ -223,7 +229,7 @@ func TestKeyAndAddressesAreNeverShown(t *testing.T) {
 func TestMessageKeepsWhatErrorHides(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
-	_, err := d.client.Events.Send(t.Context(), owlat.Event{Email: "ghost@example.com", Name: "x"})
+	_, err := d.client.Events.Send(t.Context(), owlat.SendEventRequest{Email: "ghost@example.com", Name: "x"})
 	var refusal *owlat.Error
 	if !errors.As(err, &refusal) || !strings.Contains(refusal.Message, "ghost@example.com") {
 		t.Fatalf("got %#v", err)
@@ -306,14 +312,14 @@ func TestRedirects(t *testing.T) {
 				}
 				return reply(201, oneContact), nil
 			}))
-			_, err := client.Contacts.Create(t.Context(), owlat.ContactCreate{Email: "ada@example.com"})
+			_, err := client.Contacts.Create(t.Context(), owlat.CreateContactRequest{Email: "ada@example.com"})
 			if c.follow {
 				if err != nil || len(asked) != 2 || asked[1] != "POST owlat.example" {
 					t.Errorf("asked %q, error %v", asked, err)
 				}
 				return
 			}
-			if !errors.Is(err, owlat.ErrRedirect) || owlat.Unknown(err) || len(asked) != 1 {
+			if !errors.Is(err, owlat.ErrRedirect) || owlat.OutcomeUnknown(err) || len(asked) != 1 {
 				t.Errorf("asked %q, error %v", asked, err)
 			}
 		})
@@ -359,7 +365,7 @@ func TestClientIsSafeForConcurrentUse(t *testing.T) {
 	for i := range 50 {
 		wg.Go(func() {
 			email := fmt.Sprintf("user%d@example.com", i)
-			if _, err := d.client.Contacts.Upsert(context.Background(), owlat.ContactCreate{Email: email}); err != nil {
+			if _, err := d.client.Contacts.Upsert(context.Background(), owlat.CreateContactRequest{Email: email}); err != nil {
 				t.Error(err)
 			}
 			_ = d.client.RateLimit()

@@ -22,16 +22,16 @@ type Contact struct {
 	UpdatedAt time.Time `json:"updatedAt"`
 }
 
-// ContactCreate is what a contact is made of. A name that is nil is not sent; new("Ada") makes one. Owlat trims names,
+// CreateContactRequest is what a contact is made of. A name that is nil is not sent; new("Ada") makes one. Owlat trims names,
 // stores blank ones as none and takes at most 200 UTF-16 units each of names and address.
-type ContactCreate struct {
+type CreateContactRequest struct {
 	Email     string  `json:"email"`
 	FirstName *string `json:"firstName,omitempty"`
 	LastName  *string `json:"lastName,omitempty"`
 }
 
-// ContactUpdate is what changes of a contact: nil leaves a field as it is, a pointer to "" empties a name.
-type ContactUpdate struct {
+// UpdateContactRequest is what changes of a contact: nil leaves a field as it is, a pointer to "" empties a name.
+type UpdateContactRequest struct {
 	Email     *string `json:"email,omitempty"`
 	FirstName *string `json:"firstName,omitempty"`
 	LastName  *string `json:"lastName,omitempty"`
@@ -43,8 +43,8 @@ const (
 )
 
 // Create makes a contact: POST /contacts. It fails with [ErrConflict] if the address is held already. It is never sent
-// twice; see [Unknown] for a lost answer, and [Contacts.Upsert] for a call that survives one.
-func (s *Contacts) Create(ctx context.Context, in ContactCreate) (*Contact, error) {
+// twice; see [OutcomeUnknown] for a lost answer, and [Contacts.Upsert] for a call that survives one.
+func (s *Contacts) Create(ctx context.Context, in CreateContactRequest) (*Contact, error) {
 	cl := call{method: http.MethodPost, route: routeContacts, path: "/contacts", body: in}
 	if blank(in.Email) {
 		return nil, cl.refuse("the address is empty")
@@ -71,12 +71,12 @@ func (s *Contacts) get(ctx context.Context, idOrEmail string) (*Contact, *answer
 // Update changes the contact with this id or address and returns it as it is then: PUT /contacts/{contact}. It fails with
 // [ErrNotFound] if there is none and with [ErrConflict] if another contact has the new address. Prefer the id: an address
 // may be another contact's by now.
-func (s *Contacts) Update(ctx context.Context, idOrEmail string, in ContactUpdate) (*Contact, error) {
+func (s *Contacts) Update(ctx context.Context, idOrEmail string, in UpdateContactRequest) (*Contact, error) {
 	c, _, err := s.put(ctx, idOrEmail, in)
 	return c, err
 }
 
-func (s *Contacts) put(ctx context.Context, idOrEmail string, in ContactUpdate) (*Contact, *answer, error) {
+func (s *Contacts) put(ctx context.Context, idOrEmail string, in UpdateContactRequest) (*Contact, *answer, error) {
 	cl, err := contactCall(http.MethodPut, idOrEmail, in)
 	if err != nil {
 		return nil, nil, err
@@ -140,8 +140,8 @@ func (s *Contacts) one(ctx context.Context, cl call) (*Contact, *answer, error) 
 	return c, ans, nil
 }
 
-// ListOptions choose a page of contacts.
-type ListOptions struct {
+// ListContactsRequest choose a page of contacts.
+type ListContactsRequest struct {
 	Limit  int    // contacts a page, 1 to 100 (Owlat lowers larger ones); 0 means 25, and 100 for All
 	Cursor string // of the page before; "" begins at the newest
 	Search string // ranked full text: never a way to look up an address
@@ -157,7 +157,7 @@ type ContactPage struct {
 
 // List returns one page of contacts: GET /contacts. Contacts created during a walk over the pages are missed, none comes
 // twice.
-func (s *Contacts) List(ctx context.Context, opts ListOptions) (*ContactPage, error) {
+func (s *Contacts) List(ctx context.Context, opts ListContactsRequest) (*ContactPage, error) {
 	cl := call{method: http.MethodGet, route: routeContacts, path: "/contacts", query: url.Values{}}
 	if opts.Limit < 0 {
 		return nil, cl.refuse("the limit %d is negative", opts.Limit)
@@ -202,7 +202,7 @@ func (s *Contacts) List(ctx context.Context, opts ListOptions) (*ContactPage, er
 
 // All iterates over all contacts, newest first, page by page as it is read. After an error, which is the last pair, the
 // iteration is incomplete.
-func (s *Contacts) All(ctx context.Context, opts ListOptions) iter.Seq2[Contact, error] {
+func (s *Contacts) All(ctx context.Context, opts ListContactsRequest) iter.Seq2[Contact, error] {
 	if opts.Limit == 0 {
 		opts.Limit = 100
 	}

@@ -15,14 +15,14 @@ func TestContactLife(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	ctx := t.Context()
-	made, err := d.client.Contacts.Create(ctx, owlat.ContactCreate{Email: "Ada@Example.com", FirstName: new(" Ada ")})
+	made, err := d.client.Contacts.Create(ctx, owlat.CreateContactRequest{Email: "Ada@Example.com", FirstName: new(" Ada ")})
 	if err != nil || made.Email != "ada@example.com" || made.FirstName != "Ada" || made.LastName != "" || made.Source != "api" || made.CreatedAt.IsZero() {
 		t.Fatalf("create: %+v, %v", made, err)
 	}
-	if _, err := d.client.Contacts.Create(ctx, owlat.ContactCreate{Email: "ADA@example.com"}); !errors.Is(err, owlat.ErrConflict) {
+	if _, err := d.client.Contacts.Create(ctx, owlat.CreateContactRequest{Email: "ADA@example.com"}); !errors.Is(err, owlat.ErrConflict) {
 		t.Errorf("second create: %v", err)
 	}
-	renamed, err := d.client.Contacts.Update(ctx, made.ID, owlat.ContactUpdate{Email: new("lovelace@example.com"), FirstName: new("")})
+	renamed, err := d.client.Contacts.Update(ctx, made.ID, owlat.UpdateContactRequest{Email: new("lovelace@example.com"), FirstName: new("")})
 	if err != nil || renamed.ID != made.ID || renamed.Email != "lovelace@example.com" || renamed.FirstName != "" {
 		t.Errorf("update: %+v, %v", renamed, err)
 	}
@@ -30,7 +30,7 @@ func TestContactLife(t *testing.T) {
 		t.Errorf("get by the old address: %v", err)
 	}
 	d.create(t, "other@example.com", "Other")
-	if _, err := d.client.Contacts.Update(ctx, made.ID, owlat.ContactUpdate{Email: new("other@example.com")}); !errors.Is(err, owlat.ErrConflict) {
+	if _, err := d.client.Contacts.Update(ctx, made.ID, owlat.UpdateContactRequest{Email: new("other@example.com")}); !errors.Is(err, owlat.ErrConflict) {
 		t.Errorf("rename to a held address: %v", err)
 	}
 	got, err := d.client.Contacts.Get(ctx, "Lovelace@Example.com")
@@ -43,7 +43,7 @@ func TestContactLife(t *testing.T) {
 	for _, err := range []error{
 		d.client.Contacts.Delete(ctx, made.ID),
 		second(d.client.Contacts.Get(ctx, made.ID)),
-		second(d.client.Contacts.Update(ctx, made.ID, owlat.ContactUpdate{})),
+		second(d.client.Contacts.Update(ctx, made.ID, owlat.UpdateContactRequest{})),
 	} {
 		if !errors.Is(err, owlat.ErrNotFound) {
 			t.Errorf("after the delete: %v", err)
@@ -62,7 +62,7 @@ func TestAllReadsEveryContactOnce(t *testing.T) {
 				d := deploy(t)
 				d.Seed(n, "u")
 				seen := map[string]bool{}
-				for c, err := range d.client.Contacts.All(t.Context(), owlat.ListOptions{Limit: limit}) {
+				for c, err := range d.client.Contacts.All(t.Context(), owlat.ListContactsRequest{Limit: limit}) {
 					if err != nil || seen[c.ID] {
 						t.Fatalf("%+v again, or %v", c, err)
 					}
@@ -85,7 +85,7 @@ func TestAllStopsEarly(t *testing.T) {
 	d := deploy(t)
 	d.Seed(50, "u")
 	read := 0
-	all := d.client.Contacts.All(t.Context(), owlat.ListOptions{Limit: 10})
+	all := d.client.Contacts.All(t.Context(), owlat.ListContactsRequest{Limit: 10})
 	for _, err := range all {
 		if err != nil {
 			t.Fatal(err)
@@ -113,7 +113,7 @@ func TestAllEndsWithItsError(t *testing.T) {
 		d.Seed(50, "u")
 		d.inject(t, owlattest.Fault{Kind: owlattest.StatusError, At: 3, Count: 10})
 		read, failures := 0, 0
-		for _, err := range d.client.Contacts.All(t.Context(), owlat.ListOptions{Limit: 10}) {
+		for _, err := range d.client.Contacts.All(t.Context(), owlat.ListContactsRequest{Limit: 10}) {
 			if err == nil {
 				read++
 				continue
@@ -133,18 +133,18 @@ func TestListPage(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	d.Seed(30, "u")
-	page, err := d.client.Contacts.List(t.Context(), owlat.ListOptions{})
+	page, err := d.client.Contacts.List(t.Context(), owlat.ListContactsRequest{})
 	if err != nil || len(page.Contacts) != 25 || page.Total != 30 || page.Done || page.Cursor == "" {
 		t.Fatalf("first page: %+v, %v", page, err)
 	}
-	page, err = d.client.Contacts.List(t.Context(), owlat.ListOptions{Cursor: page.Cursor})
+	page, err = d.client.Contacts.List(t.Context(), owlat.ListContactsRequest{Cursor: page.Cursor})
 	if err != nil || len(page.Contacts) != 5 || !page.Done || page.Cursor != "" {
 		t.Errorf("second page: %+v, %v", page, err)
 	}
-	if page, err = d.client.Contacts.List(t.Context(), owlat.ListOptions{Search: "u17"}); err != nil || len(page.Contacts) != 1 || page.Total != 30 {
+	if page, err = d.client.Contacts.List(t.Context(), owlat.ListContactsRequest{Search: "u17"}); err != nil || len(page.Contacts) != 1 || page.Total != 30 {
 		t.Errorf("search: %+v, %v", page, err)
 	}
-	if _, err := d.connect(t, d.AddKey(), owlat.WithRetries(0)).Contacts.List(t.Context(), owlat.ListOptions{Cursor: "a&b=c d+/"}); !errors.Is(err, owlat.ErrInternal) {
+	if _, err := d.connect(t, d.AddKey(), owlat.WithRetries(0)).Contacts.List(t.Context(), owlat.ListContactsRequest{Cursor: "a&b=c d+/"}); !errors.Is(err, owlat.ErrInternal) {
 		t.Errorf("a bad cursor: %v", err)
 	}
 }
@@ -164,7 +164,7 @@ func TestListThatLeadsNowhere(t *testing.T) {
 			return reply(200, body), nil
 		}), owlat.WithoutLimiter())
 		var last error
-		for _, err := range client.Contacts.All(t.Context(), owlat.ListOptions{}) {
+		for _, err := range client.Contacts.All(t.Context(), owlat.ListContactsRequest{}) {
 			last = err
 		}
 		if !errors.Is(last, owlat.ErrParse) || requests > 2 {

@@ -40,7 +40,7 @@ func (c *core) do(ctx context.Context, cl call) (*answer, error) {
 	}
 	var last error
 	unsure, failed := false, 0
-	ready, pool := time.Now(), poolOf(ctx)
+	ready, pool := time.Now(), c.pool
 	for try := 1; ; try++ {
 		start, err := c.admit(ctx, cl, pool)
 		if err != nil {
@@ -126,7 +126,7 @@ func (c *core) answered(ctx context.Context, cl call, start time.Time, status in
 
 // carry keeps in err, and returns, whether one of the attempts so far may have taken effect.
 func carry(err error, unsure bool) bool {
-	unsure = unsure || Unknown(err)
+	unsure = unsure || OutcomeUnknown(err)
 	switch e := err.(type) {
 	case *Error:
 		e.unsure = unsure
@@ -140,7 +140,7 @@ func carry(err error, unsure bool) bool {
 // that asks for longer than Owlat's do holds everybody back, repeated or not.
 func (c *core) next(ctx context.Context, cl call, err error, try, failed int) (time.Duration, bool) {
 	pause := c.backoff(try)
-	again := try <= c.patience && failed <= c.retries
+	again := try <= c.patience() && failed <= c.retries
 	repeatable := cl.method != http.MethodPost
 	switch e := err.(type) {
 	case *Error:
@@ -157,6 +157,14 @@ func (c *core) next(ctx context.Context, cl call, err error, try, failed int) (t
 		return pause, again && repeatable && ctx.Err() == nil && !errors.Is(err, ErrRedirect)
 	}
 	return 0, false
+}
+
+// patience is how often a call is repeated after a 429.
+func (c *core) patience() int {
+	if c.patient {
+		return max(c.retries, batchPatience)
+	}
+	return c.retries
 }
 
 // backoff is the pause after the given number of failed tries: 500 ms doubling, a quarter more or less, at most 30 s.
@@ -258,8 +266,8 @@ func (c *core) request(ctx context.Context, cl call, body []byte) (*http.Request
 }
 
 func (c *core) report(ctx context.Context, a Attempt) {
-	if c.observe != nil {
-		c.observe(a)
+	for _, observe := range c.observers {
+		observe(a)
 	}
 	if c.logger == nil || !c.logger.Enabled(ctx, slog.LevelDebug) {
 		return
@@ -275,12 +283,12 @@ func (c *core) report(ctx context.Context, a Attempt) {
 }
 
 func (cl call) transportError(sent bool, err error) *TransportError {
-	return &TransportError{Method: cl.method, Path: cl.route, Sent: sent, Err: err}
+	return &TransportError{Method: cl.method, Route: cl.route, Sent: sent, Err: err}
 }
 
 // refuse is the error of a call that is not sent.
 func (cl call) refuse(format string, args ...any) *Error {
-	return &Error{Category: CategoryInvalidInput, Message: fmt.Sprintf(format, args...), Method: cl.method, Path: cl.route}
+	return &Error{Category: CategoryInvalidInput, Message: fmt.Sprintf(format, args...), Method: cl.method, Route: cl.route}
 }
 
 // encode returns the JSON of the call's body, nil if it has none.

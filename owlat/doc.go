@@ -35,7 +35,7 @@
 // # Errors
 //
 // An answer that is a refusal is an [*Error]; match it by category with errors.Is and [ErrNotFound], [ErrConflict] and so
-// on. A request without an answer is a [*TransportError], an answer that cannot be read a [*ParseError]. [Unknown] tells
+// on. A request without an answer is a [*TransportError], an answer that cannot be read a [*ParseError]. [OutcomeUnknown] tells
 // whether a failed request may have taken effect. No error text, log line or observed attempt holds the API key or an
 // address.
 //

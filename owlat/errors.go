@@ -80,8 +80,8 @@ type Error struct {
 	Data       json.RawMessage
 	StatusCode int
 	Method     string
-	// Path is the pattern of the route, such as "/contacts/{contact}".
-	Path string
+	// Route is the pattern of the route, such as "/contacts/{contact}".
+	Route string
 	// RetryAfter is what the answer asked for, 0 if nothing.
 	RetryAfter time.Duration
 	// RateLimit is zero if the answer did not tell it, as a 401 does not.
@@ -102,9 +102,9 @@ func (e *Error) Error() string {
 		what = http.StatusText(e.StatusCode)
 	}
 	if e.StatusCode == 0 {
-		return fmt.Sprintf("owlat: %s %s: refused before sending: %s", e.Method, e.Path, redact(e.Message))
+		return fmt.Sprintf("owlat: %s %s: refused before sending: %s", e.Method, e.Route, redact(e.Message))
 	}
-	return fmt.Sprintf("owlat: %s %s: %d %s: %s", e.Method, e.Path, e.StatusCode, what, redact(e.Message))
+	return fmt.Sprintf("owlat: %s %s: %d %s: %s", e.Method, e.Route, e.StatusCode, what, redact(e.Message))
 }
 
 // Is matches the sentinel of the category, and ErrNoRoute.
@@ -120,7 +120,7 @@ func (e *Error) Is(target error) bool {
 // whose error it then wraps.
 type TransportError struct {
 	Method string
-	Path   string // the pattern of the route
+	Route  string // the pattern of the route
 	// Sent tells that the request may have reached the server, so that it may have taken effect.
 	Sent bool
 	Err  error
@@ -128,7 +128,7 @@ type TransportError struct {
 
 // Error returns one line without addresses.
 func (e *TransportError) Error() string {
-	return fmt.Sprintf("owlat: %s %s: %s", e.Method, e.Path, redact(e.Err.Error()))
+	return fmt.Sprintf("owlat: %s %s: %s", e.Method, e.Route, redact(e.Err.Error()))
 }
 
 // Unwrap returns the cause.
@@ -137,14 +137,14 @@ func (e *TransportError) Unwrap() error { return e.Err }
 // ParseError is an answer of success that is not the JSON object it should be. The request most likely took effect.
 type ParseError struct {
 	Method     string
-	Path       string // the pattern of the route
+	Route      string // the pattern of the route
 	StatusCode int
 	Err        error
 }
 
 // Error returns one line without addresses.
 func (e *ParseError) Error() string {
-	return fmt.Sprintf("owlat: %s %s: unreadable answer %d: %s", e.Method, e.Path, e.StatusCode, redact(e.Err.Error()))
+	return fmt.Sprintf("owlat: %s %s: unreadable answer %d: %s", e.Method, e.Route, e.StatusCode, redact(e.Err.Error()))
 }
 
 // Is matches ErrParse.
@@ -173,10 +173,10 @@ func (e *AddressDriftError) Is(target error) bool { return target == ErrAddressD
 // Unwrap returns the 409 of the create.
 func (e *AddressDriftError) Unwrap() error { return e.Err }
 
-// Unknown reports whether the request that ended in err may have taken effect all the same: its connection broke after
+// OutcomeUnknown reports whether the request that ended in err may have taken effect all the same: its connection broke after
 // sending, its time ran out, the answer was a 5xx or unreadable. It is false for nil, for other refusals and for what was
 // never sent. It looks through wrapped and joined errors.
-func Unknown(err error) bool {
+func OutcomeUnknown(err error) bool {
 	switch e := err.(type) {
 	case *Error:
 		return e.unsure || e.StatusCode >= 500
@@ -187,10 +187,10 @@ func Unknown(err error) bool {
 	}
 	switch e := err.(type) {
 	case interface{ Unwrap() error }:
-		return Unknown(e.Unwrap())
+		return OutcomeUnknown(e.Unwrap())
 	case interface{ Unwrap() []error }:
 		for _, inner := range e.Unwrap() {
-			if Unknown(inner) {
+			if OutcomeUnknown(inner) {
 				return true
 			}
 		}

@@ -59,17 +59,17 @@ func TestAnswersBecomeTypedErrors(t *testing.T) {
 	} {
 		name := fmt.Sprintf("%d %.20s", c.status, c.body)
 		client := connect(t, anyKey, always(c.status, c.body, "X-RateLimit-Limit", "10"), owlat.WithRetries(0), owlat.WithoutLimiter())
-		_, err := client.Contacts.Update(t.Context(), "k570000000", owlat.ContactUpdate{})
+		_, err := client.Contacts.Update(t.Context(), "k570000000", owlat.UpdateContactRequest{})
 		var e *owlat.Error
 		if !errors.As(err, &e) {
 			t.Errorf("%s: got %T %v", name, err, err)
 			continue
 		}
-		if e.Category != c.category || e.StatusCode != c.status || e.Method != "PUT" || e.Path != "/contacts/{contact}" || e.RateLimit.Limit != 10 {
+		if e.Category != c.category || e.StatusCode != c.status || e.Method != "PUT" || e.Route != "/contacts/{contact}" || e.RateLimit.Limit != 10 {
 			t.Errorf("%s: got %#v", name, e)
 		}
-		if owlat.Unknown(err) != (c.status >= 500) {
-			t.Errorf("%s: Unknown = %v", name, owlat.Unknown(err))
+		if owlat.OutcomeUnknown(err) != (c.status >= 500) {
+			t.Errorf("%s: Unknown = %v", name, owlat.OutcomeUnknown(err))
 		}
 		for _, sentinel := range sentinels {
 			want := false
@@ -89,7 +89,7 @@ func TestAnswersBecomeTypedErrors(t *testing.T) {
 func TestErrorKeepsData(t *testing.T) {
 	t.Parallel()
 	client := connect(t, anyKey, always(402, `{"error":{"category":"limit_reached","message":"full","data":{"limit":5}}}`))
-	_, err := client.Contacts.Create(t.Context(), owlat.ContactCreate{Email: "ada@example.com"})
+	_, err := client.Contacts.Create(t.Context(), owlat.CreateContactRequest{Email: "ada@example.com"})
 	var e *owlat.Error
 	var data struct{ Limit int }
 	if !errors.As(err, &e) || json.Unmarshal(e.Data, &data) != nil || data.Limit != 5 || e.Message != "full" {
@@ -97,7 +97,7 @@ func TestErrorKeepsData(t *testing.T) {
 	}
 }
 
-func TestUnknown(t *testing.T) {
+func TestOutcomeUnknown(t *testing.T) {
 	t.Parallel()
 	sent := &owlat.TransportError{Sent: true, Err: io.EOF}
 	unsent := &owlat.TransportError{Err: io.EOF}
@@ -122,8 +122,8 @@ func TestUnknown(t *testing.T) {
 		{fmt.Errorf("a: %w, b: %w", unsent, &owlat.Error{StatusCode: 404}), false},
 		{&owlat.AddressDriftError{Err: &owlat.Error{StatusCode: 409}}, false},
 	} {
-		if got := owlat.Unknown(c.err); got != c.want {
-			t.Errorf("Unknown(%v) = %v", c.err, got)
+		if got := owlat.OutcomeUnknown(c.err); got != c.want {
+			t.Errorf("OutcomeUnknown(%v) = %v", c.err, got)
 		}
 	}
 }
@@ -205,7 +205,7 @@ func TestNotFoundThatNeverEnds(t *testing.T) {
 			return resp, nil
 		}), owlat.WithRetries(0), owlat.WithoutLimiter())
 		err := client.Contacts.Delete(t.Context(), "k570000000")
-		if errors.Is(err, owlat.ErrNoRoute) != want || errors.Is(err, owlat.ErrNotFound) != want || owlat.Unknown(err) == want {
+		if errors.Is(err, owlat.ErrNoRoute) != want || errors.Is(err, owlat.ErrNotFound) != want || owlat.OutcomeUnknown(err) == want {
 			t.Errorf("%s: got %v", contentType, err)
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// Event is something that happened to a contact.
-type Event struct {
+// SendEventRequest is something that happened to a contact.
+type SendEventRequest struct {
 	Email string
 	// Name is a letter and up to 99 letters, digits, "_" and "-".
 	Name string
@@ -27,9 +27,9 @@ type EventResult struct {
 }
 
 // Send reports an event: POST /events. Each call fires the automations again, so it is never repeated after a lost
-// answer, neither by this package nor, if [Unknown] is true of the error, should it be by others. It fails with
+// answer, neither by this package nor, if [OutcomeUnknown] is true of the error, should it be by others. It fails with
 // [ErrNotFound] if there is no such contact and CreateContact is not set.
-func (s *Events) Send(ctx context.Context, e Event) (*EventResult, error) {
+func (s *Events) Send(ctx context.Context, e SendEventRequest) (*EventResult, error) {
 	cl := call{method: http.MethodPost, route: "/events", path: "/events"}
 	switch {
 	case blank(e.Email):

@@ -36,7 +36,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	contact, err := client.Contacts.Create(ctx, owlat.ContactCreate{Email: "Ada@Example.com", FirstName: new("Ada")})
+	contact, err := client.Contacts.Create(ctx, owlat.CreateContactRequest{Email: "Ada@Example.com", FirstName: new("Ada")})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func ExampleContacts_Upsert() {
 	ctx := context.Background()
 
 	for _, name := range []string{"Ada", "Augusta"} {
-		result, err := client.Contacts.Upsert(ctx, owlat.ContactCreate{Email: "ada@example.com", FirstName: new(name)})
+		result, err := client.Contacts.Upsert(ctx, owlat.CreateContactRequest{Email: "ada@example.com", FirstName: new(name)})
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -62,16 +62,16 @@ func ExampleContacts_Upsert() {
 }
 
 // Sync many contacts: every input has its result, and a failure stops no other.
-func ExampleContacts_SyncBatch() {
+func ExampleContacts_UpsertBatch() {
 	client, _, _ := sandbox()
 	ctx := context.Background()
 
-	users := []owlat.ContactCreate{
+	users := []owlat.CreateContactRequest{
 		{Email: "ada@example.com", FirstName: new("Ada")},
 		{Email: "not an address"},
 		{Email: "grace@example.com", FirstName: new("Grace")},
 	}
-	for i, result := range client.Contacts.SyncBatch(ctx, users, owlat.BatchOptions{}) {
+	for i, result := range client.Contacts.UpsertBatch(ctx, users) {
 		if result.Err != nil {
 			fmt.Println("user", i, "failed:", result.Err)
 			continue
@@ -89,11 +89,11 @@ func ExampleTopics_Add() {
 	client, deployment, newsletter := sandbox()
 	ctx := context.Background()
 
-	contact, err := client.Contacts.Upsert(ctx, owlat.ContactCreate{Email: "ada@example.com"})
+	contact, err := client.Contacts.Upsert(ctx, owlat.CreateContactRequest{Email: "ada@example.com"})
 	if err != nil {
 		log.Fatal(err)
 	}
-	membership, err := client.Topics.Add(ctx, newsletter, owlat.Member{ContactID: contact.ID})
+	membership, err := client.Topics.Add(ctx, newsletter, owlat.AddMemberRequest{ContactID: contact.ID})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -111,11 +111,11 @@ func ExampleTopics_AddBatch() {
 	client, _, newsletter := sandbox()
 	ctx := context.Background()
 
-	if _, err := client.Contacts.Upsert(ctx, owlat.ContactCreate{Email: "ada@example.com"}); err != nil {
+	if _, err := client.Contacts.Upsert(ctx, owlat.CreateContactRequest{Email: "ada@example.com"}); err != nil {
 		log.Fatal(err)
 	}
-	members := []owlat.Member{{Email: "ada@example.com"}, {Email: "nobody@example.com"}}
-	for i, result := range client.Topics.AddBatch(ctx, newsletter, members, owlat.BatchOptions{}) {
+	members := []owlat.AddMemberRequest{{Email: "ada@example.com"}, {Email: "nobody@example.com"}}
+	for i, result := range client.Topics.AddBatch(ctx, newsletter, members) {
 		switch {
 		case errors.Is(result.Err, owlat.ErrNotFound):
 			fmt.Println("member", i, "is no contact")
@@ -151,7 +151,7 @@ func Example_syncDatabase() {
 		log.Fatal(err)
 	}
 
-	var users []owlat.ContactCreate
+	var users []owlat.CreateContactRequest
 	var wants []bool
 	rows, err := db.QueryContext(ctx, "SELECT email, first_name, newsletter FROM users WHERE verified ORDER BY id")
 	if err != nil {
@@ -159,7 +159,7 @@ func Example_syncDatabase() {
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var user owlat.ContactCreate // its FirstName stays nil, and so what Owlat has, where the column is NULL
+		var user owlat.CreateContactRequest // its FirstName stays nil, and so what Owlat has, where the column is NULL
 		var newsletter bool
 		if err := rows.Scan(&user.Email, &user.FirstName, &newsletter); err != nil {
 			log.Fatal(err)
@@ -171,18 +171,18 @@ func Example_syncDatabase() {
 		log.Fatal(err)
 	}
 
-	var members []owlat.Member
-	for i, result := range client.Contacts.SyncBatch(ctx, users, owlat.BatchOptions{}) {
+	var members []owlat.AddMemberRequest
+	for i, result := range client.Contacts.UpsertBatch(ctx, users) {
 		if result.Err != nil {
 			fmt.Println("user", i, "failed:", result.Err)
 			continue
 		}
 		// Only new contacts: a contact that was there before may have left the topic.
 		if wants[i] && result.Value.Created {
-			members = append(members, owlat.Member{ContactID: result.Value.ID})
+			members = append(members, owlat.AddMemberRequest{ContactID: result.Value.ID})
 		}
 	}
-	for i, result := range client.Topics.AddBatch(ctx, newsletter, members, owlat.BatchOptions{}) {
+	for i, result := range client.Topics.AddBatch(ctx, newsletter, members) {
 		if result.Err != nil {
 			fmt.Println("member", i, "failed:", result.Err)
 		}
@@ -205,7 +205,7 @@ func ExampleContacts_All() {
 	deployment.Seed(250, "user")
 
 	read := 0
-	for contact, err := range client.Contacts.All(context.Background(), owlat.ListOptions{}) {
+	for contact, err := range client.Contacts.All(context.Background(), owlat.ListContactsRequest{}) {
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -225,11 +225,11 @@ func ExampleContacts_Update() {
 	client, _, _ := sandbox()
 	ctx := context.Background()
 
-	made, err := client.Contacts.Create(ctx, owlat.ContactCreate{Email: "ada@example.com", FirstName: new("Ada"), LastName: new("Byron")})
+	made, err := client.Contacts.Create(ctx, owlat.CreateContactRequest{Email: "ada@example.com", FirstName: new("Ada"), LastName: new("Byron")})
 	if err != nil {
 		log.Fatal(err)
 	}
-	contact, err := client.Contacts.Update(ctx, made.ID, owlat.ContactUpdate{
+	contact, err := client.Contacts.Update(ctx, made.ID, owlat.UpdateContactRequest{
 		Email:    new("lovelace@example.com"), // set
 		LastName: new(""),                     // empty
 	}) // FirstName is nil and stays
@@ -244,13 +244,13 @@ func ExampleContacts_Update() {
 func ExampleEvents_Send() {
 	client, _, _ := sandbox()
 
-	result, err := client.Events.Send(context.Background(), owlat.Event{
+	result, err := client.Events.Send(context.Background(), owlat.SendEventRequest{
 		Email:         "ada@example.com",
 		Name:          "plan_changed",
 		Properties:    map[string]any{"plan": "pro", "seats": 3},
 		CreateContact: true,
 	})
-	if owlat.Unknown(err) {
+	if owlat.OutcomeUnknown(err) {
 		log.Fatal("it may have been sent: do not send it again")
 	}
 	if err != nil {
@@ -265,7 +265,7 @@ func ExampleTransactional_Send() {
 	client, deployment, _ := sandbox()
 	deployment.AddTemplate("invoice", true)
 
-	result, err := client.Transactional.Send(context.Background(), owlat.Message{
+	result, err := client.Transactional.Send(context.Background(), owlat.SendMessageRequest{
 		Email:         "ada@example.com",
 		Slug:          "invoice",
 		DataVariables: map[string]any{"number": "2026-17"},
@@ -329,9 +329,9 @@ func ExampleVerifyWebhook() {
 		log.Fatal(err)
 	}
 	switch data := event.Payload.(type) {
-	case owlat.TopicUnsubscribed:
+	case owlat.WebhookTopicUnsubscribedPayload:
 		fmt.Println(data.Email, "left", data.Topics[0].Name)
-	case owlat.EmailBounced:
+	case owlat.WebhookEmailBouncedPayload:
 		fmt.Println(data.Email, "bounced")
 	}
 	// Output: ada@example.com left Newsletter

@@ -58,7 +58,7 @@ func (d *deployment) inject(t *testing.T, faults ...owlattest.Fault) {
 
 func (d *deployment) create(t *testing.T, email, firstName string) *owlat.Contact {
 	t.Helper()
-	c, err := d.client.Contacts.Create(t.Context(), owlat.ContactCreate{Email: email, FirstName: &firstName})
+	c, err := d.client.Contacts.Create(t.Context(), owlat.CreateContactRequest{Email: email, FirstName: &firstName})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,20 +108,20 @@ func methods() []method {
 		{
 			name: "Contacts.Create", verb: "POST", route: "/contacts", scope: "contacts:write",
 			call: func(ctx ctx, c *owlat.Client, _ *deployment) error {
-				_, err := c.Contacts.Create(ctx, owlat.ContactCreate{Email: "new@example.com"})
+				_, err := c.Contacts.Create(ctx, owlat.CreateContactRequest{Email: "new@example.com"})
 				return err
 			},
 			refused: []func(ctx, *owlat.Client) error{
 				func(ctx ctx, c *owlat.Client) error {
-					_, err := c.Contacts.Create(ctx, owlat.ContactCreate{Email: " "})
+					_, err := c.Contacts.Create(ctx, owlat.CreateContactRequest{Email: " "})
 					return err
 				},
 				func(ctx ctx, c *owlat.Client) error {
-					_, err := c.Contacts.Create(ctx, owlat.ContactCreate{Email: "a\xff@example.com"})
+					_, err := c.Contacts.Create(ctx, owlat.CreateContactRequest{Email: "a\xff@example.com"})
 					return err
 				},
 				func(ctx ctx, c *owlat.Client) error {
-					_, err := c.Contacts.Create(ctx, owlat.ContactCreate{Email: ada, FirstName: new("\xc3")})
+					_, err := c.Contacts.Create(ctx, owlat.CreateContactRequest{Email: ada, FirstName: new("\xc3")})
 					return err
 				},
 			},
@@ -140,14 +140,14 @@ func methods() []method {
 		{
 			name: "Contacts.Update", verb: "PUT", route: "/contacts/{contact}", scope: "contacts:write", idempotent: true,
 			call: func(ctx ctx, c *owlat.Client, _ *deployment) error {
-				_, err := c.Contacts.Update(ctx, ada, owlat.ContactUpdate{LastName: new("Lovelace")})
+				_, err := c.Contacts.Update(ctx, ada, owlat.UpdateContactRequest{LastName: new("Lovelace")})
 				return err
 			},
 			refused: append(badIDs(func(ctx ctx, c *owlat.Client, id string) error {
-				_, err := c.Contacts.Update(ctx, id, owlat.ContactUpdate{})
+				_, err := c.Contacts.Update(ctx, id, owlat.UpdateContactRequest{})
 				return err
 			}), func(ctx ctx, c *owlat.Client) error {
-				_, err := c.Contacts.Update(ctx, ada, owlat.ContactUpdate{LastName: new("\xff")})
+				_, err := c.Contacts.Update(ctx, ada, owlat.UpdateContactRequest{LastName: new("\xff")})
 				return err
 			}),
 		},
@@ -161,18 +161,18 @@ func methods() []method {
 		{
 			name: "Contacts.List", verb: "GET", route: "/contacts", scope: "contacts:read", idempotent: true,
 			call: func(ctx ctx, c *owlat.Client, _ *deployment) error {
-				_, err := c.Contacts.List(ctx, owlat.ListOptions{Search: "ada"})
+				_, err := c.Contacts.List(ctx, owlat.ListContactsRequest{Search: "ada"})
 				return err
 			},
 			refused: []func(ctx, *owlat.Client) error{func(ctx ctx, c *owlat.Client) error {
-				_, err := c.Contacts.List(ctx, owlat.ListOptions{Limit: -1})
+				_, err := c.Contacts.List(ctx, owlat.ListContactsRequest{Limit: -1})
 				return err
 			}},
 		},
 		{
 			name: "Contacts.All", verb: "GET", route: "/contacts", scope: "contacts:read", idempotent: true,
 			call: func(ctx ctx, c *owlat.Client, _ *deployment) error {
-				for _, err := range c.Contacts.All(ctx, owlat.ListOptions{}) {
+				for _, err := range c.Contacts.All(ctx, owlat.ListContactsRequest{}) {
 					if err != nil {
 						return err
 					}
@@ -183,14 +183,14 @@ func methods() []method {
 		{
 			name: "Topics.Add", verb: "POST", route: "/topics/{topic}/contacts", scope: "topics:write",
 			call: func(ctx ctx, c *owlat.Client, d *deployment) error {
-				_, err := c.Topics.Add(ctx, d.topic, owlat.Member{Email: ada})
+				_, err := c.Topics.Add(ctx, d.topic, owlat.AddMemberRequest{Email: ada})
 				return err
 			},
 			refused: append(badIDs(func(ctx ctx, c *owlat.Client, id string) error {
-				_, err := c.Topics.Add(ctx, id, owlat.Member{Email: ada})
+				_, err := c.Topics.Add(ctx, id, owlat.AddMemberRequest{Email: ada})
 				return err
 			}), func(ctx ctx, c *owlat.Client) error {
-				_, err := c.Topics.Add(ctx, "0123456789", owlat.Member{})
+				_, err := c.Topics.Add(ctx, "0123456789", owlat.AddMemberRequest{})
 				return err
 			}),
 		},
@@ -211,7 +211,7 @@ func methods() []method {
 		{
 			name: "Events.Send", verb: "POST", route: "/events", scope: "events:write",
 			call: func(ctx ctx, c *owlat.Client, _ *deployment) error {
-				_, err := c.Events.Send(ctx, owlat.Event{Email: ada, Name: "signed_up", Properties: map[string]any{"plan": "pro"}})
+				_, err := c.Events.Send(ctx, owlat.SendEventRequest{Email: ada, Name: "signed_up", Properties: map[string]any{"plan": "pro"}})
 				return err
 			},
 			refused: badEvents(),
@@ -220,7 +220,7 @@ func methods() []method {
 			name: "Transactional.Send", verb: "POST", route: "/transactional", scope: "transactional:send",
 			call: func(ctx ctx, c *owlat.Client, d *deployment) error {
 				d.AddTemplate("welcome", true)
-				_, err := c.Transactional.Send(ctx, owlat.Message{Email: ada, Slug: "welcome"})
+				_, err := c.Transactional.Send(ctx, owlat.SendMessageRequest{Email: ada, Slug: "welcome"})
 				return err
 			},
 			refused: badMessages(),
@@ -245,7 +245,7 @@ func badIDs(call func(context.Context, *owlat.Client, string) error) []func(cont
 
 func badEvents() []func(context.Context, *owlat.Client) error {
 	var calls []func(context.Context, *owlat.Client) error
-	for _, e := range []owlat.Event{
+	for _, e := range []owlat.SendEventRequest{
 		{Name: "x"},
 		{Email: "ada@example.com"},
 		{Email: "ada@example.com", Name: "x", Properties: map[string]any{"a": func() {}}},
@@ -261,8 +261,8 @@ func badEvents() []func(context.Context, *owlat.Client) error {
 }
 
 func badMessages() []func(context.Context, *owlat.Client) error {
-	message := func(files ...owlat.Attachment) owlat.Message {
-		return owlat.Message{Email: "ada@example.com", Slug: "welcome", Attachments: files}
+	message := func(files ...owlat.Attachment) owlat.SendMessageRequest {
+		return owlat.SendMessageRequest{Email: "ada@example.com", Slug: "welcome", Attachments: files}
 	}
 	half := make([]byte, owlat.MaxAttachmentBytes/2+1)
 	eleven := make([]owlat.Attachment, owlat.MaxAttachments+1)
@@ -270,7 +270,7 @@ func badMessages() []func(context.Context, *owlat.Client) error {
 		eleven[i] = owlat.Attachment{Filename: "a.txt", Content: []byte("a")}
 	}
 	var calls []func(context.Context, *owlat.Client) error
-	for _, m := range []owlat.Message{
+	for _, m := range []owlat.SendMessageRequest{
 		{Slug: "welcome"},
 		{Email: "ada@example.com"},
 		message(owlat.Attachment{Content: []byte("a")}),

@@ -54,7 +54,7 @@ func TestMethodRefusesBadInputBeforeSending(t *testing.T) {
 				t.Errorf("bad input %d: got %v, want ErrInvalidInput", i, err)
 				continue
 			}
-			if refusal.StatusCode != 0 || refusal.Method != m.verb || refusal.Path != m.route || owlat.Unknown(err) {
+			if refusal.StatusCode != 0 || refusal.Method != m.verb || refusal.Route != m.route || owlat.OutcomeUnknown(err) {
 				t.Errorf("bad input %d: got %+v", i, refusal)
 			}
 			if !strings.Contains(err.Error(), "refused before sending") {
@@ -85,7 +85,7 @@ func TestMethodWithoutScopeOrKey(t *testing.T) {
 		}{{d.AddKey(others...), owlat.ErrForbidden}, {anyKey, owlat.ErrUnauthenticated}} {
 			before := d.sent(m)
 			err := m.call(t.Context(), d.connect(t, c.key), d)
-			if !errors.Is(err, c.want) || owlat.Unknown(err) {
+			if !errors.Is(err, c.want) || owlat.OutcomeUnknown(err) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
 			if got := d.sent(m) - before; got != 1 {
@@ -130,8 +130,8 @@ func TestMethodAgainstFailingServer(t *testing.T) {
 				if fault.want == nil && !errors.As(err, &broken) {
 					t.Errorf("got %T, want a TransportError", err)
 				}
-				if !owlat.Unknown(err) {
-					t.Errorf("Unknown(%v) = false", err)
+				if !owlat.OutcomeUnknown(err) {
+					t.Errorf("OutcomeUnknown(%v) = false", err)
 				}
 				if errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("%v looks as if the caller's context had ended", err)
@@ -179,8 +179,8 @@ func TestMethodWithEndedContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		err := m.call(ctx, d.client, d)
-		if !errors.Is(err, context.Canceled) || owlat.Unknown(err) {
-			t.Errorf("before sending: got %v, unknown %v", err, owlat.Unknown(err))
+		if !errors.Is(err, context.Canceled) || owlat.OutcomeUnknown(err) {
+			t.Errorf("before sending: got %v, unknown %v", err, owlat.OutcomeUnknown(err))
 		}
 		if got := d.sent(m) - before; got != 0 {
 			t.Errorf("%d requests were sent", got)
@@ -191,8 +191,8 @@ func TestMethodWithEndedContext(t *testing.T) {
 		defer cancel()
 		begin := time.Now()
 		err = m.call(ctx, d.client, d)
-		if !errors.Is(err, context.DeadlineExceeded) || !owlat.Unknown(err) {
-			t.Errorf("in flight: got %v, unknown %v", err, owlat.Unknown(err))
+		if !errors.Is(err, context.DeadlineExceeded) || !owlat.OutcomeUnknown(err) {
+			t.Errorf("in flight: got %v, unknown %v", err, owlat.OutcomeUnknown(err))
 		}
 		if took := time.Since(begin); took != 5*time.Second {
 			t.Errorf("returned after %v, want 5s", took)
@@ -228,11 +228,11 @@ func TestMethodWithUnreadableAnswer(t *testing.T) {
 				}), owlat.WithoutLimiter())
 				err := m.call(t.Context(), client, deploy(t))
 				var unreadable *owlat.ParseError
-				if !errors.Is(err, owlat.ErrParse) || !errors.As(err, &unreadable) || !owlat.Unknown(err) {
+				if !errors.Is(err, owlat.ErrParse) || !errors.As(err, &unreadable) || !owlat.OutcomeUnknown(err) {
 					t.Errorf("%s: got %v, want an unknown ParseError", m.name, err)
 					continue
 				}
-				if unreadable.Method != m.verb || unreadable.Path != m.route || unreadable.StatusCode != 200 {
+				if unreadable.Method != m.verb || unreadable.Route != m.route || unreadable.StatusCode != 200 {
 					t.Errorf("%s: got %+v", m.name, unreadable)
 				}
 				if strings.Contains(err.Error(), "ada@") || requests != 1 {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 )
@@ -18,19 +19,35 @@ const (
 	DefaultBurst   = 8  // at once after a rest; see the package documentation
 )
 
-// Option sets one thing of a [Client] while it is made. Of options that exclude each other the last one counts.
+// Option sets one thing of a [Client] while it is made, by [NewClient] or [Client.With]. Of options that exclude each other
+// the last one counts.
 type Option func(*config) error
 
 type config struct {
 	httpClient *http.Client
 	transport  http.RoundTripper
+	sends      int // how often one of the two was given
 	timeout    time.Duration
 	retries    int
+	patient    bool // repeats longer after a 429 than retries says
 	limiter    *Limiter
 	userAgent  string
-	random     func() float64
-	observe    func(Attempt)
+	random     func() float64 // in [0, 1)
+	observers  []func(Attempt)
 	logger     *slog.Logger
+}
+
+// apply sets what the options say.
+func (c *config) apply(opts []Option) error {
+	for i, opt := range opts {
+		if opt == nil {
+			return fmt.Errorf("option %d is nil; leave out what is not to be set", i+1)
+		}
+		if err := opt(c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // WithHTTPClient makes the client send through a copy of hc. A cookie jar, a transport and a redirect policy of hc are
@@ -41,6 +58,7 @@ func WithHTTPClient(hc *http.Client) Option {
 			return errors.New("the HTTP client is nil")
 		}
 		c.httpClient = hc
+		c.sends++
 		return nil
 	}
 }
@@ -48,10 +66,11 @@ func WithHTTPClient(hc *http.Client) Option {
 // WithTransport makes the client send through rt, also when [WithHTTPClient] is given.
 func WithTransport(rt http.RoundTripper) Option {
 	return func(c *config) error {
-		if rt == nil {
+		if v := reflect.ValueOf(rt); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 			return errors.New("the transport is nil")
 		}
 		c.transport = rt
+		c.sends++
 		return nil
 	}
 }
@@ -96,8 +115,11 @@ func WithRate(perSecond float64, burst int) Option {
 // WithLimiter makes the client wait for l, which it may share with other clients that use the same key.
 func WithLimiter(l *Limiter) Option {
 	return func(c *config) error {
-		if l == nil {
+		switch {
+		case l == nil:
 			return errors.New("the limiter is nil; use WithoutLimiter to send without one")
+		case l.turn == nil:
+			return errors.New("the limiter was not made by NewLimiter or NewAutoLimiter")
 		}
 		c.limiter = l
 		return nil
@@ -136,10 +158,15 @@ func WithUserAgent(ua string) Option {
 	}
 }
 
-// WithObserver calls f after every attempt, on the goroutine of the call and so perhaps on several at once.
+// WithObserver calls f after every attempt, on the goroutine of the call and so perhaps on several at once. Observers add
+// up: they are called in the order in which they were given. [Client.With] counts the requests of one part of a program
+// this way.
 func WithObserver(f func(Attempt)) Option {
 	return func(c *config) error {
-		c.observe = f
+		if f == nil {
+			return errors.New("the observer is nil")
+		}
+		c.observers = append(c.observers, f)
 		return nil
 	}
 }
@@ -148,6 +175,9 @@ func WithObserver(f func(Attempt)) Option {
 // key. Without it the client logs nothing.
 func WithLogger(l *slog.Logger) Option {
 	return func(c *config) error {
+		if l == nil {
+			return errors.New("the logger is nil")
+		}
 		c.logger = l
 		return nil
 	}

@@ -20,7 +20,9 @@ func busy(t *testing.T, client *owlat.Client, d time.Duration) {
 	time.AfterFunc(d, cancel)
 	pool := client.NewPool(0)
 	for ctx.Err() == nil {
-		pool.Go(ctx, func(ctx context.Context) { _, _ = client.Contacts.List(ctx, owlat.ListOptions{}) })
+		pool.Go(ctx, func(ctx context.Context, client *owlat.Client) {
+			_, _ = client.Contacts.List(ctx, owlat.ListContactsRequest{})
+		})
 	}
 	pool.Wait()
 }

@@ -63,10 +63,10 @@ func FuzzAddressNamesItsContactAndNoOther(f *testing.F) {
 		if got, err := d.client.Contacts.Get(t.Context(), address); err != nil || got.ID != made.ID {
 			t.Errorf("get: %+v, %v", got, err)
 		}
-		if got, err := d.client.Contacts.Update(t.Context(), address, owlat.ContactUpdate{LastName: new("L")}); err != nil || got.ID != made.ID {
+		if got, err := d.client.Contacts.Update(t.Context(), address, owlat.UpdateContactRequest{LastName: new("L")}); err != nil || got.ID != made.ID {
 			t.Errorf("update: %+v, %v", got, err)
 		}
-		if got, err := d.client.Topics.Add(t.Context(), d.topic, owlat.Member{Email: address}); err != nil || got.ContactID != made.ID {
+		if got, err := d.client.Topics.Add(t.Context(), d.topic, owlat.AddMemberRequest{Email: address}); err != nil || got.ContactID != made.ID {
 			t.Errorf("topic add: %+v, %v", got, err)
 		}
 		if removed, err := d.client.Topics.Remove(t.Context(), d.topic, address); err != nil || !removed {

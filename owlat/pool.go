@@ -27,6 +27,7 @@ var ErrPoolClosed = errors.New("owlat: not sent, the work was ended")
 // one only when few of those begun wait for the limiter, so that their number follows from the pace and from how long
 // answers take, and hardly anything is begun that could still be left undone.
 type Pool struct {
+	client  *Client // the work's: it counts in this pool
 	limiter *Limiter
 	most    int
 	shut    chan struct{}
@@ -49,13 +50,17 @@ func (c *core) newPool(most int) *Pool {
 			most = freeWork
 		}
 	}
-	return &Pool{limiter: c.limiter, most: most, shut: make(chan struct{}), change: make(chan struct{}, 1)}
+	p := &Pool{limiter: c.limiter, most: most, shut: make(chan struct{}), change: make(chan struct{}, 1)}
+	theirs := *c
+	theirs.pool = p
+	p.client = newClient(&theirs)
+	return p
 }
 
 // Go waits until another piece of work is worth beginning, and does it on a goroutine of its own. The work makes its calls
-// one after the other, with the context that it is given. It is done in any case: when ctx has ended or the pool is closed
-// its calls fail unsent. One goroutine at a time may call Go.
-func (p *Pool) Go(ctx context.Context, work func(context.Context)) {
+// one after the other, with ctx and with the client that it is given, which belongs to the pool. It is done in any case: when
+// ctx has ended or the pool is closed its calls fail unsent. One goroutine at a time may call Go.
+func (p *Pool) Go(ctx context.Context, work func(context.Context, *Client)) {
 	for !p.begin() {
 		select {
 		case <-p.change:
@@ -70,7 +75,7 @@ func (p *Pool) Go(ctx context.Context, work func(context.Context)) {
 	}
 	p.running.Go(func() {
 		defer p.count(-1, 0)
-		work(context.WithValue(ctx, poolKey{}, p))
+		work(ctx, p.client)
 	})
 }
 
@@ -131,14 +136,6 @@ func (p *Pool) reason() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.cause
-}
-
-type poolKey struct{}
-
-// poolOf returns the pool whose work has the context, nil if none.
-func poolOf(ctx context.Context) *Pool {
-	p, _ := ctx.Value(poolKey{}).(*Pool)
-	return p
 }
 
 func (p *Pool) closed() <-chan struct{} {

@@ -48,10 +48,10 @@ func TestPoolFollowsTheLatency(t *testing.T) {
 				var begun peak
 				pool := d.client.NewPool(0)
 				for ctx.Err() == nil {
-					pool.Go(ctx, func(ctx context.Context) {
+					pool.Go(ctx, func(ctx context.Context, client *owlat.Client) {
 						begun.enter()
 						defer begun.leave()
-						_, _ = d.client.Contacts.List(ctx, owlat.ListOptions{})
+						_, _ = client.Contacts.List(ctx, owlat.ListContactsRequest{})
 					})
 				}
 				pool.Wait()
@@ -75,10 +75,10 @@ func TestPoolIsBoundedWithoutALimiter(t *testing.T) {
 			var begun peak
 			pool := d.client.NewPool(most)
 			for range 100 {
-				pool.Go(t.Context(), func(ctx context.Context) {
+				pool.Go(t.Context(), func(ctx context.Context, client *owlat.Client) {
 					begun.enter()
 					defer begun.leave()
-					if _, err := d.client.Contacts.List(ctx, owlat.ListOptions{}); err != nil {
+					if _, err := client.Contacts.List(ctx, owlat.ListContactsRequest{}); err != nil {
 						t.Error(err)
 					}
 				})
@@ -102,14 +102,14 @@ func TestPoolSendsNothingOnceClosed(t *testing.T) {
 		unsent := 0
 		begin := time.Now()
 		for i := range 40 {
-			pool.Go(t.Context(), func(ctx context.Context) {
+			pool.Go(t.Context(), func(ctx context.Context, client *owlat.Client) {
 				if i == 20 {
 					pool.Close(why)
 				}
-				_, err := d.client.Contacts.List(ctx, owlat.ListOptions{})
+				_, err := client.Contacts.List(ctx, owlat.ListContactsRequest{})
 				switch {
 				case err == nil:
-				case !errors.Is(err, owlat.ErrPoolClosed) || !errors.Is(err, why) || owlat.Unknown(err):
+				case !errors.Is(err, owlat.ErrPoolClosed) || !errors.Is(err, why) || owlat.OutcomeUnknown(err):
 					t.Errorf("work %d: %v", i, err)
 				default:
 					mu.Lock()
@@ -126,7 +126,7 @@ func TestPoolSendsNothingOnceClosed(t *testing.T) {
 		if took > 2*time.Second {
 			t.Errorf("what waited was kept for %v", took)
 		}
-		if _, err := d.client.Contacts.List(t.Context(), owlat.ListOptions{}); err != nil {
+		if _, err := d.client.Contacts.List(t.Context(), owlat.ListContactsRequest{}); err != nil {
 			t.Errorf("the client outlives its pools: %v", err)
 		}
 	})
@@ -142,10 +142,10 @@ func TestPoolClosedDuringRetries(t *testing.T) {
 				client := connect(t, anyKey, s, opt)
 				pool := client.NewPool(0)
 				time.AfterFunc(200*ms, func() { pool.Close(errors.New("enough")) })
-				pool.Go(t.Context(), func(ctx context.Context) {
-					_, err := client.Contacts.Update(ctx, "k570000000", owlat.ContactUpdate{FirstName: new("A")})
-					if !errors.Is(err, owlat.ErrInternal) || !owlat.Unknown(err) {
-						t.Errorf("got %v, unknown %v; want the answer there was", err, owlat.Unknown(err))
+				pool.Go(t.Context(), func(ctx context.Context, client *owlat.Client) {
+					_, err := client.Contacts.Update(ctx, "k570000000", owlat.UpdateContactRequest{FirstName: new("A")})
+					if !errors.Is(err, owlat.ErrInternal) || !owlat.OutcomeUnknown(err) {
+						t.Errorf("got %v, unknown %v; want the answer there was", err, owlat.OutcomeUnknown(err))
 					}
 				})
 				pool.Wait()

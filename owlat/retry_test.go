@@ -47,7 +47,7 @@ func TestRetryTimes(t *testing.T) {
 		return err
 	}
 	post := func(ctx context.Context, c *owlat.Client) error {
-		_, err := c.Contacts.Create(ctx, owlat.ContactCreate{Email: "ada@example.com"})
+		_, err := c.Contacts.Create(ctx, owlat.CreateContactRequest{Email: "ada@example.com"})
 		return err
 	}
 	good := always(200, oneContact)
@@ -162,9 +162,9 @@ func TestCancelDuringRetryPause(t *testing.T) {
 				client := connect(t, anyKey, s)
 				ctx, cancel := context.WithCancel(t.Context())
 				time.AfterFunc(200*ms, cancel)
-				_, err := client.Contacts.Update(ctx, "k570000000", owlat.ContactUpdate{FirstName: new("A")})
-				if !errors.Is(err, context.Canceled) || owlat.Unknown(err) != c.unknown {
-					t.Errorf("got %v, unknown %v", err, owlat.Unknown(err))
+				_, err := client.Contacts.Update(ctx, "k570000000", owlat.UpdateContactRequest{FirstName: new("A")})
+				if !errors.Is(err, context.Canceled) || owlat.OutcomeUnknown(err) != c.unknown {
+					t.Errorf("got %v, unknown %v", err, owlat.OutcomeUnknown(err))
 				}
 				if got := time.Since(s.begin); got != 200*ms || len(s.at) != 1 {
 					t.Errorf("returned after %v and %d requests", got, len(s.at))
@@ -192,9 +192,9 @@ func TestRefusalAfterLostAttemptIsUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		steps := []roundTripper{broken, always(400, refusal("invalid_input", "bad"))}
 		client := connect(t, anyKey, &script{begin: time.Now(), steps: steps})
-		_, err := client.Contacts.Update(t.Context(), "k570000000", owlat.ContactUpdate{FirstName: new("A")})
-		if !errors.Is(err, owlat.ErrInvalidInput) || !owlat.Unknown(err) {
-			t.Errorf("got %v, unknown %v", err, owlat.Unknown(err))
+		_, err := client.Contacts.Update(t.Context(), "k570000000", owlat.UpdateContactRequest{FirstName: new("A")})
+		if !errors.Is(err, owlat.ErrInvalidInput) || !owlat.OutcomeUnknown(err) {
+			t.Errorf("got %v, unknown %v", err, owlat.OutcomeUnknown(err))
 		}
 	})
 }

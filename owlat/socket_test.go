@@ -45,7 +45,7 @@ func TestWholeFlowOverASocket(t *testing.T) {
 	topic := s.AddTopic("Newsletter", false)
 	client, opened := overSocket(t, s.AddKey(), s)
 	for _, address := range awkwardAddresses {
-		made, err := client.Contacts.Upsert(t.Context(), owlat.ContactCreate{Email: address})
+		made, err := client.Contacts.Upsert(t.Context(), owlat.CreateContactRequest{Email: address})
 		if err != nil {
 			t.Errorf("%s: %v", address, err)
 			continue
@@ -53,13 +53,13 @@ func TestWholeFlowOverASocket(t *testing.T) {
 		if got, err := client.Contacts.Get(t.Context(), address); err != nil || got.ID != made.ID {
 			t.Errorf("%s: got %+v, %v", address, got, err)
 		}
-		if _, err := client.Topics.Add(t.Context(), topic, owlat.Member{Email: address}); err != nil {
+		if _, err := client.Topics.Add(t.Context(), topic, owlat.AddMemberRequest{Email: address}); err != nil {
 			t.Errorf("%s: %v", address, err)
 		}
 		if removed, err := client.Topics.Remove(t.Context(), topic, address); err != nil || !removed {
 			t.Errorf("%s: removed %v, %v", address, removed, err)
 		}
-		if _, err := client.Contacts.Create(t.Context(), owlat.ContactCreate{Email: address}); !errors.Is(err, owlat.ErrConflict) {
+		if _, err := client.Contacts.Create(t.Context(), owlat.CreateContactRequest{Email: address}); !errors.Is(err, owlat.ErrConflict) {
 			t.Errorf("%s: %v", address, err)
 		}
 		if err := client.Contacts.Delete(t.Context(), address); err != nil {
@@ -77,7 +77,7 @@ func TestConcurrentCallsKeepTheirConnections(t *testing.T) {
 	s := &owlattest.Server{BasePath: basePath, NoLimit: true}
 	client, opened := overSocket(t, s.AddKey(), s)
 	contacts, _ := users(400)
-	for i, r := range client.Contacts.SyncBatch(t.Context(), contacts, owlat.BatchOptions{Concurrency: 16}) {
+	for i, r := range client.Contacts.UpsertBatch(t.Context(), contacts, owlat.WithConcurrency(16)) {
 		if r.Err != nil {
 			t.Errorf("%d: %v", i, r.Err)
 		}
@@ -109,10 +109,10 @@ func TestNothingWasSentWithoutAConnection(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = client.Contacts.Create(t.Context(), owlat.ContactCreate{Email: "ada@example.com"})
+		_, err = client.Contacts.Create(t.Context(), owlat.CreateContactRequest{Email: "ada@example.com"})
 		var broken *owlat.TransportError
-		if !errors.As(err, &broken) || broken.Sent || owlat.Unknown(err) {
-			t.Errorf("%s: got %v, unknown %v", name, err, owlat.Unknown(err))
+		if !errors.As(err, &broken) || broken.Sent || owlat.OutcomeUnknown(err) {
+			t.Errorf("%s: got %v, unknown %v", name, err, owlat.OutcomeUnknown(err))
 		}
 	}
 }
@@ -136,10 +136,10 @@ func TestConnectionThatBreaksAfterSending(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			client, _ := overSocket(t, anyKey, handler)
-			_, err := client.Contacts.Create(t.Context(), owlat.ContactCreate{Email: "ada@example.com"})
+			_, err := client.Contacts.Create(t.Context(), owlat.CreateContactRequest{Email: "ada@example.com"})
 			var broken *owlat.TransportError
-			if !errors.As(err, &broken) || !owlat.Unknown(err) {
-				t.Errorf("got %v, unknown %v", err, owlat.Unknown(err))
+			if !errors.As(err, &broken) || !owlat.OutcomeUnknown(err) {
+				t.Errorf("got %v, unknown %v", err, owlat.OutcomeUnknown(err))
 			}
 		})
 	}
@@ -153,9 +153,9 @@ func TestCancelOverASocket(t *testing.T) {
 		cancel()
 		<-r.Context().Done()
 	}))
-	_, err := client.Contacts.Create(ctx, owlat.ContactCreate{Email: "ada@example.com"})
-	if !errors.Is(err, context.Canceled) || !owlat.Unknown(err) {
-		t.Errorf("got %v, unknown %v", err, owlat.Unknown(err))
+	_, err := client.Contacts.Create(ctx, owlat.CreateContactRequest{Email: "ada@example.com"})
+	if !errors.Is(err, context.Canceled) || !owlat.OutcomeUnknown(err) {
+		t.Errorf("got %v, unknown %v", err, owlat.OutcomeUnknown(err))
 	}
 }
 
@@ -167,9 +167,9 @@ func TestTimeoutOverASocket(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	}), owlat.WithTimeout(time.Second))
-	_, err := client.Contacts.Create(t.Context(), owlat.ContactCreate{Email: "ada@example.com"})
-	if !errors.Is(err, owlat.ErrTimeout) || !owlat.Unknown(err) || errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v, unknown %v", err, owlat.Unknown(err))
+	_, err := client.Contacts.Create(t.Context(), owlat.CreateContactRequest{Email: "ada@example.com"})
+	if !errors.Is(err, owlat.ErrTimeout) || !owlat.OutcomeUnknown(err) || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, unknown %v", err, owlat.OutcomeUnknown(err))
 	}
 }
 
@@ -183,8 +183,8 @@ func TestTheBudgetOverASocket(t *testing.T) {
 	client, _ := overSocket(t, s.AddKey(), s, owlat.WithLimiter(owlat.NewAutoLimiter()))
 	pool := client.NewPool(0)
 	for range 40 {
-		pool.Go(t.Context(), func(ctx context.Context) {
-			if _, err := client.Contacts.List(ctx, owlat.ListOptions{}); err != nil {
+		pool.Go(t.Context(), func(ctx context.Context, client *owlat.Client) {
+			if _, err := client.Contacts.List(ctx, owlat.ListContactsRequest{}); err != nil {
 				t.Error(err)
 			}
 		})

@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// Member names a contact that goes on a topic: by ContactID, or by Email if that is empty.
-type Member struct {
+// AddMemberRequest names a contact that goes on a topic: by ContactID, or by Email if that is empty.
+type AddMemberRequest struct {
 	Email     string
 	ContactID string
 }
@@ -30,7 +30,7 @@ const (
 // Mind consent: an add lifts the contact's global opt-out, at once on a topic without double opt-in, and fires the
 // topic's automations (welcome mails) each time the contact was not on it. It fails with [ErrNotFound] if there is no such
 // topic or contact. It is not sent again after a lost answer; doing so is safe as long as nobody can have left meanwhile.
-func (s *Topics) Add(ctx context.Context, topicID string, m Member) (*Membership, error) {
+func (s *Topics) Add(ctx context.Context, topicID string, m AddMemberRequest) (*Membership, error) {
 	cl := call{method: http.MethodPost, route: routeMembers}
 	topic, err := cl.segment(topicID, "topic")
 	if err != nil {

@@ -13,8 +13,8 @@ const (
 	MaxAttachmentBytes = 10 << 20 // of all contents together
 )
 
-// Message is a transactional mail: a template published in Owlat, to one address.
-type Message struct {
+// SendMessageRequest is a transactional mail: a template published in Owlat, to one address.
+type SendMessageRequest struct {
 	Email string
 	// TransactionalID or Slug names the template.
 	TransactionalID string
@@ -47,7 +47,7 @@ type MessageResult struct {
 
 // Send queues a mail: POST /transactional. It fails with [ErrInvalidState] for an unverified sending domain, a blocked
 // recipient or an unpublished template. It is never repeated after a lost answer: that could send the mail twice.
-func (s *Transactional) Send(ctx context.Context, m Message) (*MessageResult, error) {
+func (s *Transactional) Send(ctx context.Context, m SendMessageRequest) (*MessageResult, error) {
 	cl := call{method: http.MethodPost, route: "/transactional", path: "/transactional"}
 	switch {
 	case blank(m.Email):

@@ -21,7 +21,7 @@ type UpsertResult struct {
 // A lost answer to the create does not end it: it reads the contact back and creates again only if it is not there, at
 // most as often as the client retries. It fails with [ErrAddressDrift] when the address can be neither created nor found,
 // and then asks for help by id.
-func (s *Contacts) Upsert(ctx context.Context, in ContactCreate) (*UpsertResult, error) {
+func (s *Contacts) Upsert(ctx context.Context, in CreateContactRequest) (*UpsertResult, error) {
 	begin := time.Now()
 	for round := 1; ; round++ {
 		created, err := s.Create(ctx, in)
@@ -31,7 +31,7 @@ func (s *Contacts) Upsert(ctx context.Context, in ContactCreate) (*UpsertResult,
 		if errors.Is(err, ErrConflict) {
 			return s.updateHolder(ctx, in, err)
 		}
-		if ctx.Err() != nil || !Unknown(err) {
+		if ctx.Err() != nil || !OutcomeUnknown(err) {
 			return nil, err
 		}
 		found, isNew, readErr := s.readBack(ctx, in, begin)
@@ -43,14 +43,14 @@ func (s *Contacts) Upsert(ctx context.Context, in ContactCreate) (*UpsertResult,
 		case round > s.core.retries:
 			return nil, err
 		}
-		if pauseErr := sleep(ctx, poolOf(ctx).closed(), s.core.backoff(round)); pauseErr != nil {
+		if pauseErr := sleep(ctx, s.core.pool.closed(), s.core.backoff(round)); pauseErr != nil {
 			return nil, err
 		}
 	}
 }
 
 // updateHolder updates the contact that has the address, after a create was told that it exists.
-func (s *Contacts) updateHolder(ctx context.Context, in ContactCreate, taken error) (*UpsertResult, error) {
+func (s *Contacts) updateHolder(ctx context.Context, in CreateContactRequest, taken error) (*UpsertResult, error) {
 	updated, err := s.Update(ctx, in.Email, in.names())
 	if err == nil {
 		return &UpsertResult{Contact: *updated}, nil
@@ -63,7 +63,7 @@ func (s *Contacts) updateHolder(ctx context.Context, in ContactCreate, taken err
 }
 
 // readBack looks for the contact of a create whose answer was lost, and guesses whether that create made it.
-func (s *Contacts) readBack(ctx context.Context, in ContactCreate, begin time.Time) (*Contact, bool, error) {
+func (s *Contacts) readBack(ctx context.Context, in CreateContactRequest, begin time.Time) (*Contact, bool, error) {
 	found, ans, err := s.get(ctx, in.Email)
 	if errors.Is(err, ErrForbidden) { // the key may not read; an update tells as much
 		found, ans, err = s.put(ctx, in.Email, in.names())
@@ -80,7 +80,7 @@ func (s *Contacts) readBack(ctx context.Context, in ContactCreate, begin time.Ti
 }
 
 // settle updates a contact that was read back, if it differs.
-func (s *Contacts) settle(ctx context.Context, in ContactCreate, found *Contact, isNew bool) (*UpsertResult, error) {
+func (s *Contacts) settle(ctx context.Context, in CreateContactRequest, found *Contact, isNew bool) (*UpsertResult, error) {
 	if same(in.FirstName, found.FirstName) && same(in.LastName, found.LastName) {
 		return &UpsertResult{Contact: *found, Created: isNew}, nil
 	}
@@ -91,8 +91,8 @@ func (s *Contacts) settle(ctx context.Context, in ContactCreate, found *Contact,
 	return &UpsertResult{Contact: *updated, Created: isNew}, nil
 }
 
-func (in ContactCreate) names() ContactUpdate {
-	return ContactUpdate{FirstName: in.FirstName, LastName: in.LastName}
+func (in CreateContactRequest) names() UpdateContactRequest {
+	return UpdateContactRequest{FirstName: in.FirstName, LastName: in.LastName}
 }
 
 func same(want *string, got string) bool {

@@ -14,7 +14,7 @@ import (
 	"owlatsync/owlat/owlattest"
 )
 
-var ada = owlat.ContactCreate{Email: "Ada@Example.com", FirstName: new("Ada"), LastName: new("Lovelace")}
+var ada = owlat.CreateContactRequest{Email: "Ada@Example.com", FirstName: new("Ada"), LastName: new("Lovelace")}
 
 func TestUpsertCreates(t *testing.T) {
 	t.Parallel()
@@ -43,11 +43,11 @@ func TestUpsertUpdates(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			d := deploy(t)
-			before, err := d.client.Contacts.Create(t.Context(), owlat.ContactCreate{Email: ada.Email, FirstName: new("Old"), LastName: new("Old")})
+			before, err := d.client.Contacts.Create(t.Context(), owlat.CreateContactRequest{Email: ada.Email, FirstName: new("Old"), LastName: new("Old")})
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := d.client.Contacts.Upsert(t.Context(), owlat.ContactCreate{Email: ada.Email, FirstName: c.first, LastName: c.last})
+			got, err := d.client.Contacts.Upsert(t.Context(), owlat.CreateContactRequest{Email: ada.Email, FirstName: c.first, LastName: c.last})
 			if err != nil || got.Created || got.ID != before.ID || [2]string{got.FirstName, got.LastName} != c.want {
 				t.Errorf("got %+v, %v", got, err)
 			}
@@ -62,17 +62,17 @@ func TestUpsertAgainstAddressDrift(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
 	holder := d.create(t, "old@example.com", "Ada")
-	if _, err := d.client.Contacts.Update(t.Context(), holder.ID, owlat.ContactUpdate{Email: new("new@example.com")}); err != nil {
+	if _, err := d.client.Contacts.Update(t.Context(), holder.ID, owlat.UpdateContactRequest{Email: new("new@example.com")}); err != nil {
 		t.Fatal(err)
 	}
 	before := d.Stats().Total
-	got, err := d.client.Contacts.Upsert(t.Context(), owlat.ContactCreate{Email: "old@example.com", FirstName: new("Eve")})
+	got, err := d.client.Contacts.Upsert(t.Context(), owlat.CreateContactRequest{Email: "old@example.com", FirstName: new("Eve")})
 	var drift *owlat.AddressDriftError
 	if got != nil || !errors.Is(err, owlat.ErrAddressDrift) || !errors.As(err, &drift) {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 	var taken *owlat.Error
-	if !errors.As(err, &taken) || taken.StatusCode != 409 || !errors.Is(err, owlat.ErrConflict) || owlat.Unknown(err) {
+	if !errors.As(err, &taken) || taken.StatusCode != 409 || !errors.Is(err, owlat.ErrConflict) || owlat.OutcomeUnknown(err) {
 		t.Errorf("it does not unwrap to the 409: %v", err)
 	}
 	if errors.Is(err, owlat.ErrNotFound) {
@@ -174,7 +174,7 @@ func TestUpsertGivesUpOnCreateThatNeverArrives(t *testing.T) {
 		d.inject(t, owlattest.Fault{Kind: owlattest.ResetBefore, Method: "POST"})
 		_, err := d.client.Contacts.Upsert(t.Context(), ada)
 		var broken *owlat.TransportError
-		if !errors.As(err, &broken) || !owlat.Unknown(err) {
+		if !errors.As(err, &broken) || !owlat.OutcomeUnknown(err) {
 			t.Errorf("got %v", err)
 		}
 		stats := d.Stats()
@@ -190,8 +190,8 @@ func TestUpsertThatCannotReadBackSaysSo(t *testing.T) {
 		d := deploy(t)
 		d.inject(t, owlattest.Fault{Kind: owlattest.ResetAfter})
 		_, err := d.client.Contacts.Upsert(t.Context(), ada)
-		if !owlat.Unknown(err) || !strings.Contains(err.Error(), "read back after a lost answer") {
-			t.Errorf("got %v, unknown %v", err, owlat.Unknown(err))
+		if !owlat.OutcomeUnknown(err) || !strings.Contains(err.Error(), "read back after a lost answer") {
+			t.Errorf("got %v, unknown %v", err, owlat.OutcomeUnknown(err))
 		}
 	})
 }
@@ -208,7 +208,7 @@ func TestUpsertDoesNotTakeForeign404ForAnAnswer(t *testing.T) {
 			return reply(404, "<html>not here</html>"), nil
 		}))
 		_, err := client.Contacts.Upsert(t.Context(), ada)
-		if !errors.Is(err, owlat.ErrNoRoute) || !owlat.Unknown(err) || creates != 1 {
+		if !errors.Is(err, owlat.ErrNoRoute) || !owlat.OutcomeUnknown(err) || creates != 1 {
 			t.Errorf("got %v after %d creates", err, creates)
 		}
 	})
@@ -222,8 +222,8 @@ func TestUpsertStopsWithContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := d.client.Contacts.Upsert(ctx, ada)
-		if !errors.Is(err, context.DeadlineExceeded) || !owlat.Unknown(err) {
-			t.Errorf("got %v, unknown %v", err, owlat.Unknown(err))
+		if !errors.Is(err, context.DeadlineExceeded) || !owlat.OutcomeUnknown(err) {
+			t.Errorf("got %v, unknown %v", err, owlat.OutcomeUnknown(err))
 		}
 		if total := d.Stats().Total; total != 1 {
 			t.Errorf("%d requests, want 1", total)
@@ -238,7 +238,7 @@ func TestUpsertRefusals(t *testing.T) {
 		email string
 		want  error
 	}{{"", owlat.ErrInvalidInput}, {"nope", owlat.ErrInvalidInput}, {" ada@example.com", owlat.ErrInvalidInput}} {
-		if _, err := d.client.Contacts.Upsert(t.Context(), owlat.ContactCreate{Email: c.email}); !errors.Is(err, c.want) || owlat.Unknown(err) {
+		if _, err := d.client.Contacts.Upsert(t.Context(), owlat.CreateContactRequest{Email: c.email}); !errors.Is(err, c.want) || owlat.OutcomeUnknown(err) {
 			t.Errorf("%q: got %v, want %v", c.email, err, c.want)
 		}
 	}

@@ -15,12 +15,12 @@ import (
 // DefaultWebhookTolerance is how far the time of a delivery may be from now, in both directions.
 const DefaultWebhookTolerance = 5 * time.Minute
 
-// The events that have a typed payload.
+// The names of the events that have a typed payload.
 const (
-	EventTopicUnsubscribed = "topic.unsubscribed"
-	EventContactCreated    = "contact.created"
-	EventEmailBounced      = "email.bounced"
-	EventEmailComplained   = "email.complained"
+	WebhookTopicUnsubscribed = "topic.unsubscribed"
+	WebhookContactCreated    = "contact.created"
+	WebhookEmailBounced      = "email.bounced"
+	WebhookEmailComplained   = "email.complained"
 )
 
 var (
@@ -37,60 +37,66 @@ var (
 // Deliveries carry no id, and Owlat repeats one up to twice when the receiver does not answer 2xx within 30 s. Handle
 // them so that a repetition does no harm; a repetition has the same body.
 type WebhookEvent struct {
-	Event     string    // such as EventTopicUnsubscribed; ignore those you do not know
+	Event     string    // such as WebhookTopicUnsubscribed; ignore those you do not know
 	Timestamp time.Time // when it happened
 	SentAt    time.Time // when this attempt was sent; not signed
 	WebhookID string    // the subscription in Owlat; not signed
 	Data      json.RawMessage
-	// Payload is a TopicUnsubscribed, ContactCreated, EmailBounced or EmailComplained, or nil for other events.
+	// Payload is a WebhookTopicUnsubscribedPayload, WebhookContactCreatedPayload, WebhookEmailBouncedPayload or WebhookEmailComplainedPayload, or nil for other events.
 	Payload any
 }
 
-// TopicUnsubscribed says that a person left topics by a mail's link or the preference page. It does not say whether that
+// WebhookTopicUnsubscribedPayload says that a person left topics by a mail's link or the preference page. It does not say whether that
 // was an opt-out from everything.
-type TopicUnsubscribed struct {
+type WebhookTopicUnsubscribedPayload struct {
 	ContactID      string
 	Email          string // "" if the contact has none
 	UnsubscribedAt time.Time
-	Topics         []RemovedTopic
+	Topics         []WebhookRemovedTopic
 }
 
-// RemovedTopic is a topic that a person left.
-type RemovedTopic struct {
+// WebhookRemovedTopic is a topic that a person left.
+type WebhookRemovedTopic struct {
 	ID   string `json:"topicId"`
 	Name string `json:"topicName"`
 }
 
-// ContactCreated says that a contact was made, be it by this program.
-type ContactCreated struct {
+// WebhookContactCreatedPayload says that a contact was made, be it by this program.
+type WebhookContactCreatedPayload struct {
 	ContactID string    `json:"contactId"`
 	Email     string    `json:"email"` // as it was typed, not lower-cased
 	Source    string    `json:"source"`
 	Timestamp time.Time `json:"timestamp"`
 }
 
-// EmailBounced says that a mail came back.
-type EmailBounced struct {
+// WebhookEmailBouncedPayload says that a mail came back.
+type WebhookEmailBouncedPayload struct {
 	Email      string    `json:"email"`
 	BounceType string    `json:"bounceType"` // hard or soft
 	Message    string    `json:"message"`
 	Timestamp  time.Time `json:"timestamp"`
 }
 
-// EmailComplained says that a person marked a mail as spam.
-type EmailComplained struct {
+// WebhookEmailComplainedPayload says that a person marked a mail as spam.
+type WebhookEmailComplainedPayload struct {
 	Email     string    `json:"email"`
 	Timestamp time.Time `json:"timestamp"`
 }
 
 // WebhookOption changes how a webhook is verified.
-type WebhookOption func(*webhookConfig)
+type WebhookOption func(*webhookConfig) error
 
 type webhookConfig struct{ tolerance time.Duration }
 
 // WithTolerance sets how far the time of a delivery may be from now, in both directions; 0 turns the check off.
 func WithTolerance(d time.Duration) WebhookOption {
-	return func(c *webhookConfig) { c.tolerance = d }
+	return func(c *webhookConfig) error {
+		if d < 0 {
+			return fmt.Errorf("the tolerance %v is negative", d)
+		}
+		c.tolerance = d
+		return nil
+	}
 }
 
 // VerifyWebhook checks the signature and the age of a delivery and returns its event. secret is the webhook's
@@ -101,7 +107,12 @@ func WithTolerance(d time.Duration) WebhookOption {
 func VerifyWebhook(secret string, header http.Header, body []byte, opts ...WebhookOption) (*WebhookEvent, error) {
 	cfg := webhookConfig{tolerance: DefaultWebhookTolerance}
 	for _, opt := range opts {
-		opt(&cfg)
+		if opt == nil {
+			return nil, errors.New("owlat: a webhook option is nil")
+		}
+		if err := opt(&cfg); err != nil {
+			return nil, fmt.Errorf("owlat: %w", err)
+		}
 	}
 	if secret == "" {
 		return nil, errors.New("owlat: the webhook secret is empty")
@@ -148,14 +159,14 @@ func (e *WebhookEvent) read(body []byte) error {
 	e.Event, e.Timestamp, e.Data = envelope.Event, envelope.Timestamp, envelope.Data
 	var err error
 	switch e.Event {
-	case EventTopicUnsubscribed:
+	case WebhookTopicUnsubscribed:
 		e.Payload, err = readUnsubscribed(e.Data)
-	case EventContactCreated:
-		e.Payload, err = readPayload[ContactCreated](e.Data)
-	case EventEmailBounced:
-		e.Payload, err = readPayload[EmailBounced](e.Data)
-	case EventEmailComplained:
-		e.Payload, err = readPayload[EmailComplained](e.Data)
+	case WebhookContactCreated:
+		e.Payload, err = readPayload[WebhookContactCreatedPayload](e.Data)
+	case WebhookEmailBounced:
+		e.Payload, err = readPayload[WebhookEmailBouncedPayload](e.Data)
+	case WebhookEmailComplained:
+		e.Payload, err = readPayload[WebhookEmailComplainedPayload](e.Data)
 	}
 	if err != nil {
 		e.Payload = nil
@@ -175,7 +186,7 @@ func readPayload[T any](raw json.RawMessage) (T, error) {
 	return *p, nil
 }
 
-func readUnsubscribed(raw json.RawMessage) (TopicUnsubscribed, error) {
+func readUnsubscribed(raw json.RawMessage) (WebhookTopicUnsubscribedPayload, error) {
 	wire, err := readPayload[struct {
 		ContactID      string `json:"contactId"`
 		Email          string `json:"email"`
@@ -183,9 +194,9 @@ func readUnsubscribed(raw json.RawMessage) (TopicUnsubscribed, error) {
 		ListsRemoved   string `json:"listsRemoved"`   // JSON in a string
 	}](raw)
 	if err != nil {
-		return TopicUnsubscribed{}, err
+		return WebhookTopicUnsubscribedPayload{}, err
 	}
-	p := TopicUnsubscribed{
+	p := WebhookTopicUnsubscribedPayload{
 		ContactID:      wire.ContactID,
 		Email:          wire.Email,
 		UnsubscribedAt: time.UnixMilli(wire.UnsubscribedAt),

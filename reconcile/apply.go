@@ -94,7 +94,7 @@ func (a *applier) applyPhase(ctx context.Context, phase int) error {
 				settled = settled[:0]
 			}
 		default:
-			a.pool.Go(ctx, func(ctx context.Context) { a.apply(ctx, it) })
+			a.pool.Go(ctx, func(ctx context.Context, client *owlat.Client) { a.apply(ctx, client, it) })
 		}
 	}
 	a.settle(ctx, settled)

@@ -27,7 +27,7 @@ func (r *rowRun) create(ctx context.Context) error {
 		}
 		var c *owlat.Contact
 		err := call(ctx, func() (err error) {
-			c, err = r.engine.client.Contacts.Create(ctx, owlat.ContactCreate{
+			c, err = r.client.Contacts.Create(ctx, owlat.CreateContactRequest{
 				Email: d.Email, FirstName: unlessEmpty(d.FirstName), LastName: unlessEmpty(d.LastName),
 			})
 			return err
@@ -39,7 +39,7 @@ func (r *rowRun) create(ctx context.Context) error {
 			return nil
 		case errors.Is(err, owlat.ErrConflict):
 			return r.met(ctx, err, doubt)
-		case !owlat.Unknown(err):
+		case !owlat.OutcomeUnknown(err):
 			if doubt.IsZero() {
 				r.intendNot()
 			}
@@ -48,7 +48,7 @@ func (r *rowRun) create(ctx context.Context) error {
 			return err
 		}
 		doubt = r.e.Intent.Create
-		c, err = find(ctx, r.engine.client, d.Email)
+		c, err = find(ctx, r.client, d.Email)
 		if err == nil {
 			return r.found(ctx, *c, doubt)
 		}
@@ -119,10 +119,10 @@ func (r *rowRun) met(ctx context.Context, refusal error, doubt time.Time) error 
 	if doubt.IsZero() {
 		r.intendNot() // the contact was there before
 	}
-	c, err := find(ctx, r.engine.client, r.it.Row.Email)
+	c, err := find(ctx, r.client, r.it.Row.Email)
 	if errors.Is(err, owlat.ErrForbidden) { // without contacts:read an update tells as much
 		err = call(ctx, func() (err error) {
-			c, err = r.engine.client.Contacts.Update(ctx, r.it.Row.Email, owlat.ContactUpdate{FirstName: r.it.Row.FirstName, LastName: r.it.Row.LastName})
+			c, err = r.client.Contacts.Update(ctx, r.it.Row.Email, owlat.UpdateContactRequest{FirstName: r.it.Row.FirstName, LastName: r.it.Row.LastName})
 			return err
 		})
 	}
@@ -205,7 +205,7 @@ func (r *rowRun) update(ctx context.Context) error {
 }
 
 func (r *rowRun) updateOnce(ctx context.Context) (sent bool, err error) {
-	var u owlat.ContactUpdate
+	var u owlat.UpdateContactRequest
 	var what []string
 	if r.e.Email != r.it.Row.Email {
 		u.Email = &r.it.Row.Email
@@ -234,10 +234,10 @@ func (r *rowRun) updateOnce(ctx context.Context) (sent bool, err error) {
 	}
 	var c *owlat.Contact
 	err = call(ctx, func() (err error) {
-		c, err = r.engine.client.Contacts.Update(ctx, r.e.ContactID, u)
+		c, err = r.client.Contacts.Update(ctx, r.e.ContactID, u)
 		return err
 	})
-	if !owlat.Unknown(err) {
+	if !owlat.OutcomeUnknown(err) {
 		r.e.Fingerprint, r.e.Events = ledger.Fingerprint{}, due
 	}
 	switch {

@@ -117,7 +117,7 @@ func TestWhoLeftAndWasForgottenIsNotPutBack(t *testing.T) {
 	e, client := w.engine()
 	defer client.CloseIdleConnections()
 	for _, address := range []string{"p1@example.com", "p2@example.com"} {
-		left := owlat.TopicUnsubscribed{ContactID: w.contact(address).ID, UnsubscribedAt: time.Now(), Topics: []owlat.RemovedTopic{{ID: w.sync.Topics[0].ID}}}
+		left := owlat.WebhookTopicUnsubscribedPayload{ContactID: w.contact(address).ID, UnsubscribedAt: time.Now(), Topics: []owlat.WebhookRemovedTopic{{ID: w.sync.Topics[0].ID}}}
 		if err := e.Unsubscribed(t.Context(), left); err != nil {
 			t.Fatal(err)
 		}

@@ -22,7 +22,7 @@ func listContacts(ctx context.Context, client *owlat.Client) iter.Seq2[*owlat.Co
 		for {
 			var page *owlat.ContactPage
 			err := call(ctx, func() (err error) {
-				page, err = client.Contacts.List(ctx, owlat.ListOptions{Limit: listPage, Cursor: cursor})
+				page, err = client.Contacts.List(ctx, owlat.ListContactsRequest{Limit: listPage, Cursor: cursor})
 				return err
 			})
 			if err != nil {

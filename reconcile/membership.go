@@ -22,12 +22,12 @@ func (r *rowRun) removeTopic(ctx context.Context, topic string) error {
 	}
 	removed := false
 	err := call(ctx, func() (err error) {
-		removed, err = r.engine.client.Topics.Remove(ctx, topic, r.e.ContactID)
+		removed, err = r.client.Topics.Remove(ctx, topic, r.e.ContactID)
 		return err
 	})
 	if err != nil && !isGone(err) {
 		err = r.aboutTopic(ctx, topic, err)
-		if !owlat.Unknown(err) || errors.Is(err, errNoTopic) {
+		if !owlat.OutcomeUnknown(err) || errors.Is(err, errNoTopic) {
 			*m = before
 		}
 		return err
@@ -81,13 +81,13 @@ func (r *rowRun) addTopic(ctx context.Context, topic string) error {
 				}
 			}
 			sent = true
-			_, err = r.engine.client.Topics.Add(ctx, topic, owlat.Member{ContactID: r.e.ContactID})
+			_, err = r.client.Topics.Add(ctx, topic, owlat.AddMemberRequest{ContactID: r.e.ContactID})
 			return err
 		})
 		if left {
 			return nil
 		}
-		if err = r.aboutTopic(ctx, topic, err); !owlat.Unknown(err) || errors.Is(err, errNoTopic) {
+		if err = r.aboutTopic(ctx, topic, err); !owlat.OutcomeUnknown(err) || errors.Is(err, errNoTopic) {
 			break
 		}
 		lost = true
@@ -112,7 +112,7 @@ func (r *rowRun) addTopic(ctx context.Context, topic string) error {
 
 // whoIsGone tells a deleted contact from a deleted topic, which Owlat answers alike.
 func (r *rowRun) whoIsGone(ctx context.Context, topic string, notFound error) error {
-	_, err := find(ctx, r.engine.client, r.e.ContactID)
+	_, err := find(ctx, r.client, r.e.ContactID)
 	if isGone(err) {
 		r.gone = true
 		return nil

@@ -172,10 +172,10 @@ func (r *rowRun) delete(ctx context.Context) error {
 	r.e.Origin, r.e.Fingerprint = ledger.OriginDeleting, ledger.Doubtful
 	err := r.flush(ctx)
 	if err == nil {
-		err = call(ctx, func() error { return r.engine.client.Contacts.Delete(ctx, r.e.ContactID) })
+		err = call(ctx, func() error { return r.client.Contacts.Delete(ctx, r.e.ContactID) })
 	}
 	if err != nil && !isGone(err) {
-		if !owlat.Unknown(err) {
+		if !owlat.OutcomeUnknown(err) {
 			r.e.Origin, r.e.Fingerprint = ledger.OriginCreated, ledger.Fingerprint{}
 		}
 		return err

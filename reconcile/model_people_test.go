@@ -115,8 +115,8 @@ func (m *model) deliver() string {
 	m.counts["webhook"]++
 	e := reconcile.New(nil, m.book, reconcile.Options{})
 	for _, o := range m.post {
-		err := e.Unsubscribed(context.Background(), owlat.TopicUnsubscribed{ContactID: o.contact, Email: o.address, UnsubscribedAt: o.left,
-			Topics: []owlat.RemovedTopic{{ID: o.topic}}})
+		err := e.Unsubscribed(context.Background(), owlat.WebhookTopicUnsubscribedPayload{ContactID: o.contact, Email: o.address, UnsubscribedAt: o.left,
+			Topics: []owlat.WebhookRemovedTopic{{ID: o.topic}}})
 		m.must(err)
 		m.ticks++
 		o.tick, o.told = m.ticks, time.Now()

@@ -162,14 +162,14 @@ func (r *rowRun) notify(ctx context.Context) error {
 			return err
 		}
 		err := call(ctx, func() error {
-			_, err := r.engine.client.Events.Send(ctx, r.message(rule))
+			_, err := r.client.Events.Send(ctx, r.message(rule))
 			return err
 		})
 		switch {
 		case err == nil:
 			r.event("event sent", m.Name)
 			r.e.Events = slices.Delete(r.e.Events, i, i+1)
-		case owlat.Unknown(err):
+		case owlat.OutcomeUnknown(err):
 			m.State = ledger.EventUnknown
 			r.event("event unknown", m.Name)
 			lost = append(lost, m.Name)
@@ -191,7 +191,7 @@ func (r *rowRun) notify(ctx context.Context) error {
 
 // whoIsUnknown tells a deleted contact from one whose address was changed in Owlat: events go by address.
 func (r *rowRun) whoIsUnknown(ctx context.Context, notFound error) error {
-	switch _, err := find(ctx, r.engine.client, r.e.ContactID); {
+	switch _, err := find(ctx, r.client, r.e.ContactID); {
 	case isGone(err):
 		r.gone = true
 		return nil
@@ -211,8 +211,8 @@ func (r *rowRun) rule(m ledger.EventMark) *EventRule {
 	return nil
 }
 
-func (r *rowRun) message(rule *EventRule) owlat.Event {
-	ev := owlat.Event{Email: r.e.Email, Name: rule.Name}
+func (r *rowRun) message(rule *EventRule) owlat.SendEventRequest {
+	ev := owlat.SendEventRequest{Email: r.e.Email, Name: rule.Name}
 	if len(rule.Properties) > 0 {
 		ev.Properties = make(map[string]any, len(rule.Properties))
 	}

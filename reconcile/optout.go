@@ -13,7 +13,7 @@ import (
 // Unsubscribed takes in what Owlat's webhook topic.unsubscribed tells (see owlat.VerifyWebhook), so that no add that is
 // still due puts the person back, not even one that `existing: add` asks for: only a consent of the source that is newer
 // does, as of when a run first saw it. It may be called while a run goes on, and keeps back what is not yet sent.
-func (e *Engine) Unsubscribed(ctx context.Context, u owlat.TopicUnsubscribed) error {
+func (e *Engine) Unsubscribed(ctx context.Context, u owlat.WebhookTopicUnsubscribedPayload) error {
 	at := u.UnsubscribedAt
 	if now := time.Now(); at.IsZero() || at.After(now) {
 		at = now

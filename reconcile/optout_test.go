@@ -36,8 +36,8 @@ func TestAnOptOutBeforeAnAddIsRepeatedIsKept(t *testing.T) {
 							t.Error(err)
 						}
 						// It tells also of topics that the sync does not have.
-						err := e.Unsubscribed(t.Context(), owlat.TopicUnsubscribed{
-							ContactID: c.ID, Email: c.Email, UnsubscribedAt: left, Topics: []owlat.RemovedTopic{{ID: news}, {ID: "another"}},
+						err := e.Unsubscribed(t.Context(), owlat.WebhookTopicUnsubscribedPayload{
+							ContactID: c.ID, Email: c.Email, UnsubscribedAt: left, Topics: []owlat.WebhookRemovedTopic{{ID: news}, {ID: "another"}},
 						})
 						if err != nil {
 							t.Error(err)
@@ -99,8 +99,8 @@ func TestAWithdrawalTakesOffWhomARepeatedAddPutBack(t *testing.T) {
 			time.AfterFunc(time.Millisecond, func() {
 				e, client := w.engine()
 				defer client.CloseIdleConnections()
-				if err := e.Unsubscribed(t.Context(), owlat.TopicUnsubscribed{
-					ContactID: c.ID, Email: c.Email, UnsubscribedAt: left, Topics: []owlat.RemovedTopic{{ID: w.sync.Topics[0].ID}},
+				if err := e.Unsubscribed(t.Context(), owlat.WebhookTopicUnsubscribedPayload{
+					ContactID: c.ID, Email: c.Email, UnsubscribedAt: left, Topics: []owlat.WebhookRemovedTopic{{ID: w.sync.Topics[0].ID}},
 				}); err != nil {
 					t.Error(err)
 				}
@@ -134,8 +134,8 @@ func TestAWithdrawalTakesOffWhomAnAddPutBack(t *testing.T) {
 		time.Sleep(time.Second)
 		e, client := w.engine()
 		defer client.CloseIdleConnections()
-		if err := e.Unsubscribed(t.Context(), owlat.TopicUnsubscribed{
-			ContactID: c.ID, Email: c.Email, UnsubscribedAt: left, Topics: []owlat.RemovedTopic{{ID: w.sync.Topics[0].ID}},
+		if err := e.Unsubscribed(t.Context(), owlat.WebhookTopicUnsubscribedPayload{
+			ContactID: c.ID, Email: c.Email, UnsubscribedAt: left, Topics: []owlat.WebhookRemovedTopic{{ID: w.sync.Topics[0].ID}},
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -402,8 +402,8 @@ func TestAnOptOutKnownFromAWebhookIsKept(t *testing.T) {
 		tell := func() {
 			e, client := w.engine()
 			defer client.CloseIdleConnections()
-			err := e.Unsubscribed(t.Context(), owlat.TopicUnsubscribed{
-				ContactID: c.ID, Email: c.Email, UnsubscribedAt: time.Now(), Topics: []owlat.RemovedTopic{{ID: news}},
+			err := e.Unsubscribed(t.Context(), owlat.WebhookTopicUnsubscribedPayload{
+				ContactID: c.ID, Email: c.Email, UnsubscribedAt: time.Now(), Topics: []owlat.WebhookRemovedTopic{{ID: news}},
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -20,8 +20,9 @@ const (
 // rowRun is the application of one item.
 type rowRun struct {
 	*applier
-	it *item
-	e  *ledger.Entry
+	client *owlat.Client // the pool's
+	it     *item
+	e      *ledger.Entry
 	// pending are events that Owlat has confirmed and the ledger is yet to record.
 	pending []ledger.Record
 	gone    bool // the contact was deleted in Owlat
@@ -30,8 +31,8 @@ type rowRun struct {
 }
 
 // apply carries out an item and tells its outcome.
-func (a *applier) apply(ctx context.Context, it *item) {
-	r := &rowRun{applier: a, it: it, e: it.Entry}
+func (a *applier) apply(ctx context.Context, client *owlat.Client, it *item) {
+	r := &rowRun{applier: a, client: client, it: it, e: it.Entry}
 	err := r.reread(ctx)
 	// From here on the row is not in step: if the run ends and the row becomes what it was, that must not count as nothing to do.
 	r.e.Fingerprint = ledger.Fingerprint{}
@@ -152,7 +153,7 @@ func (r *rowRun) finish(ctx context.Context) error {
 // failed keeps a failure for later runs and tells it.
 func (r *rowRun) failed(ctx context.Context, err error) {
 	re := classify(err)
-	aborted := (ctx.Err() != nil || errors.Is(err, owlat.ErrPoolClosed)) && !owlat.Unknown(err)
+	aborted := (ctx.Err() != nil || errors.Is(err, owlat.ErrPoolClosed)) && !owlat.OutcomeUnknown(err)
 	switch {
 	case re.class == ledger.StopRun:
 		r.end(&StoppedError{Err: err})

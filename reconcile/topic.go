@@ -41,7 +41,7 @@ func (r *rowRun) aboutTopic(ctx context.Context, topic string, err error) error 
 // exists reports whether Owlat finds the topic, true where that cannot be found out. It changes nothing in Owlat.
 func (r *rowRun) exists(ctx context.Context, topic string) bool {
 	err := call(ctx, func() error {
-		_, err := r.engine.client.Topics.Remove(ctx, topic, nobody)
+		_, err := r.client.Topics.Remove(ctx, topic, nobody)
 		return err
 	})
 	answer, answered := errors.AsType[*owlat.Error](err)
@@ -54,7 +54,7 @@ func (r *rowRun) exists(ctx context.Context, topic string) bool {
 	case !answered, answer.StatusCode != http.StatusInternalServerError && !isGone(err), !answer.FromOwlat():
 		return true
 	}
-	_, err = find(ctx, r.engine.client, r.e.ContactID)
+	_, err = find(ctx, r.client, r.e.ContactID)
 	return err != nil
 }
 

@@ -19,6 +19,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
 
+	"owlatsync/internal/sourcedsn"
 	"owlatsync/internal/testdb"
 	"owlatsync/reconcile"
 	"owlatsync/source"
@@ -156,7 +157,7 @@ func storeSQLite(dialect source.Dialect) func(testing.TB, sourcetest.Fixture) so
 		path := filepath.Join(t.TempDir(), "users #1.db")
 		db := openDB(t, "sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?_pragma=journal_mode(wal)&_pragma=synchronous(off)")
 		sqliteLanguage.fill(t, db, f)
-		reader := openDB(t, "sqlite", must(must(source.ParseDSN("sqlite:"+path, "")).SQLiteURI()))
+		reader := openDB(t, "sqlite", must(must(sourcedsn.Parse("sqlite:"+path, "")).SQLiteURI()))
 		return sourcetest.Stored{
 			Open: func(t testing.TB, names []string, m source.Mapping) *source.Table {
 				t.Helper()

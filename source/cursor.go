@@ -13,15 +13,15 @@ import (
 	"owlatsync"
 )
 
-// DefaultOverlap is how far before its mark a scan begins where the cursor is a time and says nothing else.
-const DefaultOverlap = 10 * time.Minute
+// defaultOverlap is how far before its mark a scan begins where the cursor is a time and says nothing else.
+const defaultOverlap = 10 * time.Minute
 
 // Cursor names the column that tells when a row changed, so that a scan can leave out what has not changed since another.
 type Cursor struct {
 	// Column is one of the source's columns: a time, a date or a whole number that grows whenever a row changes. Rows in
 	// which it is NULL are given by every scan.
 	Column string
-	// Overlap is how far before the mark a scan begins, for a column of times or dates; DefaultOverlap if zero. It must be
+	// Overlap is how far before the mark a scan begins, for a column of times or dates; 10 minutes if zero. It must be
 	// longer than any transaction that changes rows, because those that commit late bear an earlier time.
 	Overlap time.Duration
 	// Step is the same for a column of whole numbers, which has no default.
@@ -301,7 +301,7 @@ func (c *Cursor) bound(mark string) (bound, error) {
 	}
 	overlap := c.Overlap
 	if overlap == 0 {
-		overlap = DefaultOverlap
+		overlap = defaultOverlap
 	}
 	switch k {
 	case integer:

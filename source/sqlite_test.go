@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"owlatsync/internal/sourcedsn"
 	"owlatsync/source"
 )
 
@@ -147,7 +148,7 @@ func TestSQLiteBadInput(t *testing.T) {
 		"no such table":  {db, "SELECT id, email FROM user_accounts", []string{"run the query", "no such table: user_accounts"}},
 		"no such column": {db, "SELECT id, emial FROM users", []string{"no such column: emial"}},
 		"syntax":         {db, "SELECT id email FORM users", []string{"run the query", "FORM"}},
-		"no database":    {openDB(t, "sqlite", must(must(source.ParseDSN("damaged.db", folder)).SQLiteURI())), "SELECT 1 AS id, 2 AS email FROM users", []string{"not a database"}},
+		"no database":    {openDB(t, "sqlite", must(must(sourcedsn.Parse("damaged.db", folder)).SQLiteURI())), "SELECT 1 AS id, 2 AS email FROM users", []string{"not a database"}},
 		"parameter":      {db, "SELECT ? AS id, 'a' AS email", []string{"run the query"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -160,18 +161,18 @@ func TestSQLiteBadInput(t *testing.T) {
 func TestSQLiteNeverCreatesAFile(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	dsn := must(source.ParseDSN("sqlite:gone.db", folder))
+	dsn := must(sourcedsn.Parse("sqlite:gone.db", folder))
 	if uri, err := dsn.SQLiteURI(); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%q and %v, want fs.ErrNotExist", uri, err)
 	}
-	if _, err := must(source.ParseDSN("sqlite:.", folder)).SQLiteURI(); err == nil {
+	if _, err := must(sourcedsn.Parse("sqlite:.", folder)).SQLiteURI(); err == nil {
 		t.Error("a folder passes for a database")
 	}
 	path := filepath.Join(folder, "here.db")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	uri := must(must(source.ParseDSN("here.db", folder)).SQLiteURI())
+	uri := must(must(sourcedsn.Parse("here.db", folder)).SQLiteURI())
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +187,7 @@ func TestSQLiteNeverCreatesAFile(t *testing.T) {
 	}
 	// And what is there can only be read.
 	path, _ = sqliteFile(t, "CREATE TABLE users (id INTEGER)")
-	db = openDB(t, "sqlite", must(must(source.ParseDSN(path, "")).SQLiteURI()))
+	db = openDB(t, "sqlite", must(must(sourcedsn.Parse(path, "")).SQLiteURI()))
 	if _, err := db.Exec("INSERT INTO users VALUES (1)"); err == nil {
 		t.Error("the URI of a source lets one write")
 	}

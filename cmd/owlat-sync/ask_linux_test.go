@@ -122,7 +122,7 @@ func TestARepairAsksOnATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.CloseIdleConnections()
-	if _, err := client.Contacts.Update(t.Context(), "ann@example.com", owlat.ContactUpdate{FirstName: new("Somebody")}); err != nil {
+	if _, err := client.Contacts.Update(t.Context(), "ann@example.com", owlat.UpdateContactRequest{FirstName: new("Somebody")}); err != nil {
 		t.Fatal(err)
 	}
 	writes := p.server.Stats().Writes

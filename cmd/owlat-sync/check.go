@@ -216,7 +216,7 @@ func (c *checker) refused(err error, f finding) {
 // keyAndReading reports whether the key is accepted, so that it makes sense to go on.
 func (c *checker) keyAndReading(ctx context.Context, client *owlat.Client) bool {
 	key, scope := finding{Area: "owlat", Subject: "API key"}, finding{Area: "owlat", Subject: "scope contacts:read"}
-	page, err := client.Contacts.List(ctx, owlat.ListOptions{Limit: 1})
+	page, err := client.Contacts.List(ctx, owlat.ListContactsRequest{Limit: 1})
 	switch {
 	case err == nil:
 		key.Status, key.Message = statusOK, "accepted"
@@ -239,7 +239,7 @@ func (c *checker) keyAndReading(ctx context.Context, client *owlat.Client) bool 
 // writing sends an update of a contact id that cannot be: Owlat looks at the scope first, then refuses the id.
 func (c *checker) writing(ctx context.Context, client *owlat.Client) {
 	f := finding{Area: "owlat", Subject: "scope contacts:write"}
-	_, err := client.Contacts.Update(ctx, "x", owlat.ContactUpdate{})
+	_, err := client.Contacts.Update(ctx, "x", owlat.UpdateContactRequest{})
 	if statusOf(err) == http.StatusBadRequest {
 		f.Status = statusOK
 		c.found(f)
@@ -261,7 +261,7 @@ func (c *checker) events(ctx context.Context, client *owlat.Client) {
 		return
 	}
 	f := finding{Area: "owlat", Subject: "scope events:write"}
-	_, err := client.Events.Send(ctx, owlat.Event{Email: "x", Name: "x"})
+	_, err := client.Events.Send(ctx, owlat.SendEventRequest{Email: "x", Name: "x"})
 	if statusOf(err) == http.StatusBadRequest {
 		f.Status = statusOK
 		c.found(f)

@@ -17,8 +17,8 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/demo"
 	"owlatsync/internal/inspect"
+	"owlatsync/internal/sourcedsn"
 	"owlatsync/owlat/owlattest"
-	"owlatsync/source"
 )
 
 func newDemoCmd(a *app) *cobra.Command {
@@ -190,7 +190,7 @@ func (s *stage) configure(ctx context.Context) error {
 	a := s.app
 	a.configPath, a.syncs, a.yes = s.path(config.DefaultFile), nil, true
 	a.env[config.EnvURL], a.env[config.EnvAPIKey] = s.url, s.server.AddKey()
-	dsn, err := source.ParseDSN("sqlite:"+s.path("shop.db"), s.dir)
+	dsn, err := sourcedsn.Parse("sqlite:"+s.path("shop.db"), s.dir)
 	if err != nil {
 		return err
 	}

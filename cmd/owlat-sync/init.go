@@ -15,8 +15,8 @@ import (
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/inspect"
+	"owlatsync/internal/sourcedsn"
 	"owlatsync/owlat"
-	"owlatsync/source"
 )
 
 // initTimeout is how long init looks at a database.
@@ -81,7 +81,7 @@ func (a *app) initialize(ctx context.Context, f initFlags, args []string) error 
 		return usageError(withHint(errors.New("init needs to know where your users are"),
 			"give it a DSN, such as \"owlat-sync init postgres://user@localhost/shop\" or \"csv:users.csv\", or set %s", envDatabase))
 	}
-	dsn, err := source.ParseDSN(text, ".")
+	dsn, err := sourcedsn.Parse(text, ".")
 	if err != nil {
 		return usageError(err)
 	}

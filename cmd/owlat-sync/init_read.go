@@ -14,25 +14,25 @@ import (
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/inspect"
-	"owlatsync/source"
+	"owlatsync/internal/sourcedsn"
 )
 
 // readCatalog looks at the tables of a database, or at the first rows of a file.
-func (a *app) readCatalog(ctx context.Context, dsn source.DSN) (*inspect.Catalog, error) {
+func (a *app) readCatalog(ctx context.Context, dsn sourcedsn.DSN) (*inspect.Catalog, error) {
 	if err := probe(ctx, dsn); err != nil {
 		return nil, err
 	}
 	switch dsn.Kind() {
-	case source.KindPostgres:
+	case sourcedsn.KindPostgres:
 		conn, err := pgx.Connect(ctx, dsn.ConnString())
 		if err != nil {
 			return nil, fmt.Errorf("connect: %w", err)
 		}
 		defer conn.Close(context.WithoutCancel(ctx))
 		return inspect.ReadPostgres(ctx, conn)
-	case source.KindMySQL:
+	case sourcedsn.KindMySQL:
 		return readSQL(ctx, dsn, openMySQL, inspect.ReadMySQL)
-	case source.KindSQLite:
+	case sourcedsn.KindSQLite:
 		return readSQL(ctx, dsn, openSQLite, inspect.ReadSQLite)
 	}
 	file, err := os.Open(dsn.Path())
@@ -40,16 +40,16 @@ func (a *app) readCatalog(ctx context.Context, dsn source.DSN) (*inspect.Catalog
 		return nil, err
 	}
 	defer file.Close()
-	if dsn.Kind() == source.KindCSV {
+	if dsn.Kind() == sourcedsn.KindCSV {
 		return inspect.ReadCSV(file, fileTitle(dsn), dsn.Delimiter())
 	}
 	return inspect.ReadNDJSON(file, fileTitle(dsn))
 }
 
 // guessDelimiter returns the DSN of a CSV file with the delimiter that the file seems to have, where it names none.
-func guessDelimiter(dsn source.DSN, text string) (source.DSN, string, error) {
+func guessDelimiter(dsn sourcedsn.DSN, text string) (sourcedsn.DSN, string, error) {
 	path, options, _ := strings.Cut(text, "?")
-	if dsn.Kind() != source.KindCSV || strings.Contains(options, "delimiter=") {
+	if dsn.Kind() != sourcedsn.KindCSV || strings.Contains(options, "delimiter=") {
 		return dsn, text, nil
 	}
 	file, err := os.Open(dsn.Path())
@@ -66,11 +66,11 @@ func guessDelimiter(dsn source.DSN, text string) (source.DSN, string, error) {
 		name = "tab"
 	}
 	text = path + "?" + strings.Trim(options+"&delimiter="+name, "&")
-	dsn, err = source.ParseDSN(text, ".")
+	dsn, err = sourcedsn.Parse(text, ".")
 	return dsn, text, err
 }
 
-func readSQL(ctx context.Context, dsn source.DSN, open func(source.DSN) (*sql.DB, error),
+func readSQL(ctx context.Context, dsn sourcedsn.DSN, open func(sourcedsn.DSN) (*sql.DB, error),
 	read func(context.Context, *sql.DB) (*inspect.Catalog, error)) (*inspect.Catalog, error) {
 	db, err := open(dsn)
 	if err != nil {
@@ -81,7 +81,7 @@ func readSQL(ctx context.Context, dsn source.DSN, open func(source.DSN) (*sql.DB
 }
 
 // probe connects as a run would, so that what is wrong with a DSN is told in the same words.
-func probe(ctx context.Context, dsn source.DSN) (err error) {
+func probe(ctx context.Context, dsn sourcedsn.DSN) (err error) {
 	src, closeSource, err := openSource(config.Sync{Target: dsn, Query: "SELECT 1", Fields: config.Fields{Email: "email"}})
 	if err != nil {
 		return err
@@ -91,20 +91,20 @@ func probe(ctx context.Context, dsn source.DSN) (err error) {
 }
 
 // fileTitle is the name of a file without its endings.
-func fileTitle(dsn source.DSN) string {
+func fileTitle(dsn sourcedsn.DSN) string {
 	name, _, _ := strings.Cut(filepath.Base(dsn.Path()), ".")
 	return name
 }
 
 // writableDSN returns the DSN as it is written to the configuration file at path, and whether that is a reference to the
 // environment: it is where the DSN came from there, or may hold a secret.
-func writableDSN(dsn source.DSN, text, path string, fromEnv bool) (string, bool) {
+func writableDSN(dsn sourcedsn.DSN, text, path string, fromEnv bool) (string, bool) {
 	_, options, _ := strings.Cut(text, "?")
 	if options != "" {
 		options = "?" + options
 	}
 	switch dsn.Kind() {
-	case source.KindSQLite, source.KindCSV, source.KindNDJSON:
+	case sourcedsn.KindSQLite, sourcedsn.KindCSV, sourcedsn.KindNDJSON:
 		return string(dsn.Kind()) + ":" + relativeTo(filepath.Dir(path), dsn.Path()) + options, false
 	}
 	secret := strings.Contains(dsn.String(), ":xxxxx@") || strings.Contains(strings.ToLower(options), "pass")

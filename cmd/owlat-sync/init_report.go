@@ -6,13 +6,13 @@ import (
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/inspect"
-	"owlatsync/source"
+	"owlatsync/internal/sourcedsn"
 )
 
 // initResult is what init found and wrote.
 type initResult struct {
 	path     string
-	dsn      source.DSN
+	dsn      sourcedsn.DSN
 	settings inspect.Settings
 	catalog  *inspect.Catalog
 	proposal *inspect.Proposal

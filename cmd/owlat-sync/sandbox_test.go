@@ -74,11 +74,11 @@ func TestSandboxKeepsItsData(t *testing.T) {
 		t.Fatalf("announced %+v, want a key and two topics", first)
 	}
 	client := first.client(t)
-	made, err := client.Contacts.Create(t.Context(), owlat.ContactCreate{Email: "ada@example.com"})
+	made, err := client.Contacts.Create(t.Context(), owlat.CreateContactRequest{Email: "ada@example.com"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Topics.Add(t.Context(), first.Topics["newsletter"], owlat.Member{ContactID: made.ID}); err != nil {
+	if _, err := client.Topics.Add(t.Context(), first.Topics["newsletter"], owlat.AddMemberRequest{ContactID: made.ID}); err != nil {
 		t.Fatal(err)
 	}
 	if code := stop(); code != 0 {
@@ -127,7 +127,7 @@ func TestSandboxSavesOnSIGTERM(t *testing.T) {
 	if err := json.Unmarshal(line, &got); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := got.client(t).Contacts.Create(t.Context(), owlat.ContactCreate{Email: "grace@example.com"}); err != nil {
+	if _, err := got.client(t).Contacts.Create(t.Context(), owlat.CreateContactRequest{Email: "grace@example.com"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {

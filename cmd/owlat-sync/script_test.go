@@ -185,7 +185,7 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 		case "name":
 			client, err := owlat.NewClient("https://owlat.example/owlat", ts.Value(storyKey{}).(*story).key, owlat.WithTransport(server.Transport()))
 			ts.Check(err)
-			_, err = client.Contacts.Update(context.Background(), at(1), owlat.ContactUpdate{FirstName: new(at(2))})
+			_, err = client.Contacts.Update(context.Background(), at(1), owlat.UpdateContactRequest{FirstName: new(at(2))})
 			ts.Check(err)
 		case "unsubscribe":
 			ts.Check(server.Unsubscribe(at(1), at(2)))

@@ -44,12 +44,12 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 		Args:    needArgs(2, -1, "a topic id and at least one address or contact id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.eachMember(cmd, args, func(ctx context.Context, client *owlat.Client, topic string, contacts []string) []memberResult {
-				members := make([]owlat.Member, len(contacts))
+				members := make([]owlat.AddMemberRequest, len(contacts))
 				for i, c := range contacts {
 					members[i] = member(c)
 				}
 				results := make([]memberResult, len(contacts))
-				for i, r := range client.Topics.AddBatch(ctx, topic, members, owlat.BatchOptions{}) {
+				for i, r := range client.Topics.AddBatch(ctx, topic, members) {
 					results[i] = memberResult{Contact: contacts[i], Outcome: "added", DOIStatus: r.Value.DOIStatus, err: r.Err}
 				}
 				return results
@@ -97,11 +97,11 @@ type memberResult struct {
 }
 
 // member takes what a person typed for an address if it has an "@", else for a contact id.
-func member(contact string) owlat.Member {
+func member(contact string) owlat.AddMemberRequest {
 	if strings.Contains(contact, "@") {
-		return owlat.Member{Email: contact}
+		return owlat.AddMemberRequest{Email: contact}
 	}
-	return owlat.Member{ContactID: contact}
+	return owlat.AddMemberRequest{ContactID: contact}
 }
 
 type memberCall func(ctx context.Context, client *owlat.Client, topic string, contacts []string) []memberResult

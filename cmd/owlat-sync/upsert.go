@@ -28,7 +28,7 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 			if err != nil {
 				return usageError(fmt.Errorf("%q: %w", args[0], err))
 			}
-			in := owlat.ContactCreate{Email: address}
+			in := owlat.CreateContactRequest{Email: address}
 			for flag, name := range map[string]struct {
 				given string
 				field **string

@@ -92,7 +92,7 @@ func Run(ctx context.Context, client *Client, users []User, topicID string) Resu
 	r.Created = int(created.Load())
 	r.Topic = client.phase(func() (done, lost int) {
 		return atOnce(users, func(u User) error {
-			_, err := client.Topics.Add(ctx, topicID, owlat.Member{Email: u.Email})
+			_, err := client.Topics.Add(ctx, topicID, owlat.AddMemberRequest{Email: u.Email})
 			return err
 		})
 	})
@@ -101,9 +101,9 @@ func Run(ctx context.Context, client *Client, users []User, topicID string) Resu
 
 // sync creates the user's contact or, if there is one, updates it.
 func (c *Client) sync(ctx context.Context, u User) (created bool, err error) {
-	_, err = c.Contacts.Create(ctx, owlat.ContactCreate{Email: u.Email, FirstName: &u.FirstName, LastName: &u.LastName})
+	_, err = c.Contacts.Create(ctx, owlat.CreateContactRequest{Email: u.Email, FirstName: &u.FirstName, LastName: &u.LastName})
 	if errors.Is(err, owlat.ErrConflict) {
-		_, err = c.Contacts.Update(ctx, u.Email, owlat.ContactUpdate{FirstName: &u.FirstName, LastName: &u.LastName})
+		_, err = c.Contacts.Update(ctx, u.Email, owlat.UpdateContactRequest{FirstName: &u.FirstName, LastName: &u.LastName})
 		return false, err
 	}
 	return err == nil, err

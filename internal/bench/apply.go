@@ -125,8 +125,8 @@ func applyClient(ctx context.Context, n int) (time.Duration, error) {
 	start := time.Now()
 	pool := client.NewPool(0)
 	for _, u := range newUsers(n) {
-		pool.Go(ctx, func(ctx context.Context) {
-			_, _ = client.Contacts.Create(ctx, owlat.ContactCreate{Email: u.Email, FirstName: &u.FirstName, LastName: &u.LastName})
+		pool.Go(ctx, func(ctx context.Context, client *owlat.Client) {
+			_, _ = client.Contacts.Create(ctx, owlat.CreateContactRequest{Email: u.Email, FirstName: &u.FirstName, LastName: &u.LastName})
 		})
 	}
 	pool.Wait()

@@ -97,7 +97,7 @@ func runBudget(ctx context.Context, sc budgetScenario) (budgetResult, error) {
 	if err != nil {
 		return budgetResult{}, err
 	}
-	list := func(ctx context.Context) { _, _ = other.Contacts.List(ctx, owlat.ListOptions{}) }
+	list := func(ctx context.Context) { _, _ = other.Contacts.List(ctx, owlat.ListContactsRequest{}) }
 	for range sc.Spent {
 		list(ctx)
 	}
@@ -115,7 +115,7 @@ func runBudget(ctx context.Context, sc budgetScenario) (budgetResult, error) {
 	all.Go(func() {
 		pool := client.NewPool(0)
 		for working.Err() == nil {
-			pool.Go(working, func(ctx context.Context) { _, _ = client.Contacts.Get(ctx, contact) })
+			pool.Go(working, func(ctx context.Context, client *owlat.Client) { _, _ = client.Contacts.Get(ctx, contact) })
 		}
 		pool.Wait()
 	})

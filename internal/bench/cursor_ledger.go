@@ -37,7 +37,7 @@ func makeCursorLedger(ctx context.Context, path string, client *owlat.Client, lo
 // withContact creates the contact of person id and returns what the ledger keeps of it.
 func withContact(ctx context.Context, client *owlat.Client, id int64) (ledger.Record, error) {
 	p := person(id)
-	c, err := client.Contacts.Create(ctx, owlat.ContactCreate{Email: p.Email.Value, FirstName: &p.FirstName.Value, LastName: &p.LastName.Value})
+	c, err := client.Contacts.Create(ctx, owlat.CreateContactRequest{Email: p.Email.Value, FirstName: &p.FirstName.Value, LastName: &p.LastName.Value})
 	if err != nil {
 		return ledger.Record{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"owlatsync/internal/sourcedsn"
 	"owlatsync/reconcile"
 	"owlatsync/source"
 )
@@ -44,7 +45,7 @@ type Sync struct {
 	Name   string
 	Line   int // where it stands in the file
 	DSN    Secret
-	Target source.DSN    // the DSN, parsed
+	Target sourcedsn.DSN // the DSN, parsed
 	Query  string        // empty for files
 	Cursor source.Cursor // without a column: every run reads all rows
 	// FullEvery is how often all rows are read although there is a cursor.

@@ -15,9 +15,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"owlatsync/internal/sourcedsn"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
-	"owlatsync/source"
 )
 
 // maxFile is the size in bytes beyond which a file is taken for something else than a configuration.
@@ -275,7 +275,7 @@ func (d *decoder) source(s section, sync *Sync) {
 		return
 	}
 	sync.DSN = Secret(dsn.text)
-	target, err := source.ParseDSN(dsn.text, d.dir)
+	target, err := sourcedsn.Parse(dsn.text, d.dir)
 	if err != nil {
 		dsn.refuse(d, "%s", err)
 		return
@@ -284,7 +284,7 @@ func (d *decoder) source(s section, sync *Sync) {
 	if sync.Cursor.Column != "" {
 		sync.Cursor.Database = target.String() // in which a password is masked
 	}
-	isFile := target.Kind() == source.KindCSV || target.Kind() == source.KindNDJSON
+	isFile := target.Kind() == sourcedsn.KindCSV || target.Kind() == sourcedsn.KindNDJSON
 	if isFile && cursor.given {
 		cursor.refuse(d, "a file is always read whole, because it cannot be asked for changed rows; remove it")
 	}

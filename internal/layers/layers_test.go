@@ -56,8 +56,9 @@ var onlyFor = map[string][]string{
 	"modernc.org/sqlite":             drivers,
 }
 
-// drivers are the folders that may import database drivers: the program and what only tests and measurements use.
-var drivers = []string{"/cmd", "/examples", "/internal/bench", "/internal/testdb", "/internal/testservers"}
+// drivers are the folders that may import database drivers: the program, what only tests and measurements use, and what makes
+// a DSN into the driver's own configuration.
+var drivers = []string{"/cmd", "/examples", "/internal/bench", "/internal/sourcedsn", "/internal/testdb", "/internal/testservers"}
 
 // withoutDrivers are the packages that a program can link without getting a database driver.
 var withoutDrivers = []string{".", "./owlat/...", "./reconcile/...", "./source/...", "./ledger/..."}

@@ -17,7 +17,7 @@ func TestSaveAndLoad(t *testing.T) {
 	open, doi, gone := r.s.AddTopic("Open", false), r.s.AddTopic("Double", true), r.s.AddTopic("Gone", false)
 	r.s.AddTemplate("welcome", true, "en", "de")
 	r.s.BlockAddress("blocked@example.com")
-	_, err := r.s.AddWebhook("http://127.0.0.1:1/", "whsec_x", owlattest.EventEmailComplained)
+	_, err := r.s.AddWebhook("http://127.0.0.1:1/", "whsec_x", owlattest.WebhookEmailComplained)
 	must(t, err)
 	ada := r.made(t, `{"email":"ada@example.com","firstName":"Ada"}`)
 	drifted := r.made(t, `{"email":"old@example.com"}`)

@@ -17,14 +17,14 @@ import (
 
 // Events that the emulator tells webhooks of. They can subscribe to Owlat's other events too.
 const (
-	EventContactCreated    = "contact.created"
-	EventTopicUnsubscribed = "topic.unsubscribed"
-	EventEmailBounced      = "email.bounced"
-	EventEmailComplained   = "email.complained"
+	WebhookContactCreated    = "contact.created"
+	WebhookTopicUnsubscribed = "topic.unsubscribed"
+	WebhookEmailBounced      = "email.bounced"
+	WebhookEmailComplained   = "email.complained"
 )
 
 var webhookEvents = []string{
-	EventContactCreated, EventTopicUnsubscribed, EventEmailBounced, EventEmailComplained,
+	WebhookContactCreated, WebhookTopicUnsubscribed, WebhookEmailBounced, WebhookEmailComplained,
 	"email.sent", "email.delivered", "email.opened", "email.clicked", "test",
 }
 
@@ -108,7 +108,7 @@ func (s *Server) addWebhook(url, secret string, events []string) string {
 }
 
 func (s *Server) fireCreated(c *contact, typed string, now time.Time) {
-	s.fire(EventContactCreated, now, func(b []byte) []byte {
+	s.fire(WebhookContactCreated, now, func(b []byte) []byte {
 		b = appendText(append(b, `"contactId":`...), c.id)
 		b = appendText(append(b, `,"email":`...), typed)
 		b = appendText(append(b, `,"source":`...), c.source)
@@ -117,7 +117,7 @@ func (s *Server) fireCreated(c *contact, typed string, now time.Time) {
 }
 
 func (s *Server) fireUnsubscribed(c *contact, left []topicRef, now time.Time) {
-	s.fire(EventTopicUnsubscribed, now, func(b []byte) []byte {
+	s.fire(WebhookTopicUnsubscribed, now, func(b []byte) []byte {
 		lists := []byte("[")
 		for i, t := range left {
 			if i > 0 {
@@ -143,7 +143,7 @@ func (s *Server) Bounce(email string, hard bool, message string) {
 		s.blocked[lower(email)] = true
 		s.changed()
 	}
-	s.fire(EventEmailBounced, now, func(b []byte) []byte {
+	s.fire(WebhookEmailBounced, now, func(b []byte) []byte {
 		b = appendText(append(b, `"email":`...), email)
 		b = appendText(append(b, `,"bounceType":`...), kind)
 		b = appendText(append(b, `,"message":`...), message)
@@ -158,7 +158,7 @@ func (s *Server) Complain(email string) {
 	now := time.Now()
 	s.blocked[lower(email)] = true
 	s.changed()
-	s.fire(EventEmailComplained, now, func(b []byte) []byte {
+	s.fire(WebhookEmailComplained, now, func(b []byte) []byte {
 		b = appendText(append(b, `"email":`...), email)
 		return appendTime(append(b, `,"timestamp":`...), now)
 	})

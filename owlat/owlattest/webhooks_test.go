@@ -65,7 +65,7 @@ func TestWebhookAttempts(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				hook := &answers{statuses: c.statuses, begin: time.Now()}
 				s := &owlattest.Server{WebhookClient: &http.Client{Transport: hook}}
-				if _, err := s.AddWebhook("http://hook.example/", "whsec_x", owlattest.EventContactCreated); err != nil {
+				if _, err := s.AddWebhook("http://hook.example/", "whsec_x", owlattest.WebhookContactCreated); err != nil {
 					t.Fatal(err)
 				}
 				r := &rig{s, s.AddKey(), &http.Client{Transport: s.Transport()}, "http://owlat.example", true}
@@ -79,7 +79,7 @@ func TestWebhookAttempts(t *testing.T) {
 						t.Errorf("attempt %d at %v, body %q, timestamp %s", i+1, hook.at[i], hook.bodies[i], hook.stamps[i])
 					}
 				}
-				if d := s.Deliveries(); len(d) != len(c.want) || d[len(d)-1].Attempt != len(c.want) || d[0].Event != owlattest.EventContactCreated {
+				if d := s.Deliveries(); len(d) != len(c.want) || d[len(d)-1].Attempt != len(c.want) || d[0].Event != owlattest.WebhookContactCreated {
 					t.Errorf("deliveries %+v", d)
 				}
 			})
@@ -94,7 +94,7 @@ func TestWebhookFailures(t *testing.T) {
 		s := &owlattest.Server{WebhookClient: &http.Client{Transport: hook}}
 		r := &rig{s, s.AddKey(), &http.Client{Transport: s.Transport()}, "http://owlat.example", true}
 		given := owlattest.Given{Webhooks: map[string]owlattest.GivenWebhook{
-			"a": {URL: "http://a.example/", Secret: "whsec_a", Events: []string{owlattest.EventEmailBounced, owlattest.EventEmailComplained}},
+			"a": {URL: "http://a.example/", Secret: "whsec_a", Events: []string{owlattest.WebhookEmailBounced, owlattest.WebhookEmailComplained}},
 		}}
 		_, err := s.Setup(given)
 		must(t, err)
@@ -128,7 +128,7 @@ func TestWaitWebhooksHonoursContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &owlattest.Server{WebhookClient: &http.Client{Transport: &answers{statuses: []int{500, 500, 500}}}}
-		_, err := s.AddWebhook("http://hook.example/", "whsec_x", owlattest.EventEmailComplained)
+		_, err := s.AddWebhook("http://hook.example/", "whsec_x", owlattest.WebhookEmailComplained)
 		must(t, err)
 		s.Complain("x@example.com")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -150,7 +150,7 @@ func TestWebhookOverSocketFollowsNoRedirect(t *testing.T) {
 		http.Redirect(w, req, "/elsewhere", http.StatusTemporaryRedirect)
 	}))
 	var s owlattest.Server
-	_, err := s.AddWebhook(url, "whsec_x", owlattest.EventEmailComplained)
+	_, err := s.AddWebhook(url, "whsec_x", owlattest.WebhookEmailComplained)
 	must(t, err)
 	s.Complain("x@example.com")
 	for len(s.Deliveries()) == 0 {
@@ -168,8 +168,8 @@ func TestAddWebhookRefuses(t *testing.T) {
 	t.Parallel()
 	var s owlattest.Server
 	for _, c := range []struct{ url, event string }{
-		{"ftp://example.com", owlattest.EventContactCreated}, {"example.com/x", owlattest.EventContactCreated},
-		{"http://", owlattest.EventContactCreated}, {"http://example.com", "contact.exploded"},
+		{"ftp://example.com", owlattest.WebhookContactCreated}, {"example.com/x", owlattest.WebhookContactCreated},
+		{"http://", owlattest.WebhookContactCreated}, {"http://example.com", "contact.exploded"},
 	} {
 		if _, err := s.AddWebhook(c.url, "whsec_x", c.event); err == nil {
 			t.Errorf("%v was accepted", c)

@@ -1,4 +1,4 @@
-package source_test
+package sourcedsn_test
 
 import (
 	"encoding/json"
@@ -8,43 +8,63 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"owlatsync/internal/sourcedsn"
 	"owlatsync/source"
 )
 
-func TestParseDSNFiles(t *testing.T) {
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// says checks that an error has the words, and none of those after a "!".
+func says(t *testing.T, err error, words ...string) {
+	t.Helper()
+	for _, word := range words {
+		if not, found := strings.CutPrefix(word, "!"); found {
+			if strings.Contains(err.Error(), not) {
+				t.Errorf("the error says %q: %v", not, err)
+			}
+		} else if !strings.Contains(err.Error(), word) {
+			t.Errorf("the error does not say %q: %v", word, err)
+		}
+	}
+}
+
+func TestParseFiles(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]struct {
-		kind      source.Kind
+		kind      sourcedsn.Kind
 		path      string
 		delimiter rune
 	}{
-		"sqlite:users.db":                    {source.KindSQLite, "/base/users.db", 0},
-		"sqlite:../users.db":                 {source.KindSQLite, "/users.db", 0},
-		"sqlite:///var/lib/app.db":           {source.KindSQLite, "/var/lib/app.db", 0},
-		"sqlite:/var/lib/app.db?mode=ro":     {source.KindSQLite, "/var/lib/app.db", 0},
-		"sqlite3://users.db":                 {source.KindSQLite, "/base/users.db", 0},
-		"SQLite:users":                       {source.KindSQLite, "/base/users", 0},
-		"sqlite:50%25 off #1.db":             {source.KindSQLite, "/base/50%25 off #1.db", 0},
-		"./users.sqlite3":                    {source.KindSQLite, "/base/users.sqlite3", 0},
-		"/data/USERS.DB":                     {source.KindSQLite, "/data/USERS.DB", 0},
-		"users.sqlite":                       {source.KindSQLite, "/base/users.sqlite", 0},
-		"csv:users.csv":                      {source.KindCSV, "/base/users.csv", ','},
-		"  users.csv.gz\n":                   {source.KindCSV, "/base/users.csv.gz", ','},
-		"csv:users.csv?delimiter=%3B":        {source.KindCSV, "/base/users.csv", ';'},
-		"csv:users.csv?delimiter=;":          {source.KindCSV, "/base/users.csv", ';'},
-		"users.csv?delimiter=tab":            {source.KindCSV, "/base/users.csv", '\t'},
-		"csv:users?delimiter=%09":            {source.KindCSV, "/base/users", '\t'},
-		`csv:users?delimiter=\t`:             {source.KindCSV, "/base/users", '\t'},
-		"csv:///exports/users?delimiter=%7C": {source.KindCSV, "/exports/users", '|'},
-		"users.tsv":                          {source.KindCSV, "/base/users.tsv", '\t'},
-		"users.tsv?delimiter=%2C":            {source.KindCSV, "/base/users.tsv", ','},
-		"ndjson:users":                       {source.KindNDJSON, "/base/users", 0},
-		"users.jsonl.gz":                     {source.KindNDJSON, "/base/users.jsonl.gz", 0},
-		"users.ndjson":                       {source.KindNDJSON, "/base/users.ndjson", 0},
+		"sqlite:users.db":                    {sourcedsn.KindSQLite, "/base/users.db", 0},
+		"sqlite:../users.db":                 {sourcedsn.KindSQLite, "/users.db", 0},
+		"sqlite:///var/lib/app.db":           {sourcedsn.KindSQLite, "/var/lib/app.db", 0},
+		"sqlite:/var/lib/app.db?mode=ro":     {sourcedsn.KindSQLite, "/var/lib/app.db", 0},
+		"sqlite3://users.db":                 {sourcedsn.KindSQLite, "/base/users.db", 0},
+		"SQLite:users":                       {sourcedsn.KindSQLite, "/base/users", 0},
+		"sqlite:50%25 off #1.db":             {sourcedsn.KindSQLite, "/base/50%25 off #1.db", 0},
+		"./users.sqlite3":                    {sourcedsn.KindSQLite, "/base/users.sqlite3", 0},
+		"/data/USERS.DB":                     {sourcedsn.KindSQLite, "/data/USERS.DB", 0},
+		"users.sqlite":                       {sourcedsn.KindSQLite, "/base/users.sqlite", 0},
+		"csv:users.csv":                      {sourcedsn.KindCSV, "/base/users.csv", ','},
+		"  users.csv.gz\n":                   {sourcedsn.KindCSV, "/base/users.csv.gz", ','},
+		"csv:users.csv?delimiter=%3B":        {sourcedsn.KindCSV, "/base/users.csv", ';'},
+		"csv:users.csv?delimiter=;":          {sourcedsn.KindCSV, "/base/users.csv", ';'},
+		"users.csv?delimiter=tab":            {sourcedsn.KindCSV, "/base/users.csv", '\t'},
+		"csv:users?delimiter=%09":            {sourcedsn.KindCSV, "/base/users", '\t'},
+		`csv:users?delimiter=\t`:             {sourcedsn.KindCSV, "/base/users", '\t'},
+		"csv:///exports/users?delimiter=%7C": {sourcedsn.KindCSV, "/exports/users", '|'},
+		"users.tsv":                          {sourcedsn.KindCSV, "/base/users.tsv", '\t'},
+		"users.tsv?delimiter=%2C":            {sourcedsn.KindCSV, "/base/users.tsv", ','},
+		"ndjson:users":                       {sourcedsn.KindNDJSON, "/base/users", 0},
+		"users.jsonl.gz":                     {sourcedsn.KindNDJSON, "/base/users.jsonl.gz", 0},
+		"users.ndjson":                       {sourcedsn.KindNDJSON, "/base/users.ndjson", 0},
 	} {
-		d, err := source.ParseDSN(text, "/base")
+		d, err := sourcedsn.Parse(text, "/base")
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 			continue
@@ -55,13 +75,13 @@ func TestParseDSNFiles(t *testing.T) {
 		if got := d.String(); got != string(want.kind)+":"+want.path {
 			t.Errorf("%q prints as %q", text, got)
 		}
-		if d.ConnString() != "" || d.MySQL().Host != "" {
+		if _, err := d.MySQL(); d.ConnString() != "" || err == nil {
 			t.Errorf("%q is also a server", text)
 		}
 	}
 }
 
-func TestParseDSNServers(t *testing.T) {
+func TestParseServers(t *testing.T) {
 	t.Parallel()
 	for text, shown := range map[string]string{
 		"postgres://ada:pw@db.example:5432/shop?sslmode=require":  "postgres://ada:xxxxx@db.example:5432/shop",
@@ -75,7 +95,7 @@ func TestParseDSNServers(t *testing.T) {
 		"mysql://:pw@db.example/shop":                             "mysql://:xxxxx@db.example/shop",
 		"postgres://ada:pw@db.example/a%20b?application_name=a@b": "postgres://ada:xxxxx@db.example/a%20b",
 	} {
-		d, err := source.ParseDSN(text, "")
+		d, err := sourcedsn.Parse(text, "")
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 			continue
@@ -83,44 +103,38 @@ func TestParseDSNServers(t *testing.T) {
 		if d.String() != shown {
 			t.Errorf("%q prints as %q, want %q", text, d, shown)
 		}
-		if d.Kind() == source.KindPostgres {
+		if d.Kind() == sourcedsn.KindPostgres {
 			if got := d.ConnString(); got != "postgres:"+text[strings.Index(text, ":")+1:] {
 				t.Errorf("%q connects with %q", text, got)
 			}
-			if _, err := source.Postgres(d.ConnString(), "SELECT 1", idAndEmail); err != nil {
+			if _, err := source.Postgres(d.ConnString(), "SELECT 1", source.Mapping{Email: "email"}); err != nil {
 				t.Errorf("%q: %v", text, err)
 			}
 		}
 	}
-	for text, want := range map[string]source.MySQLParts{
-		"mysql://ada:p%40%3A%2Fw@db.example/shop?tls=true&timeout=5s": {
-			User: "ada", Password: "p@:/w", Host: "db.example", Port: "3306", Database: "shop", Params: map[string]string{"tls": "true", "timeout": "5s"},
-		},
-		"mariadb://db.example:3307":               {Host: "db.example", Port: "3307", Params: map[string]string{}},
-		"mysql://ada@[2001:db8::1]:3306/a%20b":    {User: "ada", Host: "2001:db8::1", Port: "3306", Database: "a b", Params: map[string]string{}},
-		"mysql://ada:pw@/shop":                    {User: "ada", Password: "pw", Host: "127.0.0.1", Port: "3306", Database: "shop", Params: map[string]string{}},
-		"mysql://ada@/shop?socket=%2Frun%2Fmysql": {User: "ada", Port: "3306", Socket: "/run/mysql", Database: "shop", Params: map[string]string{}},
+	type server struct{ user, password, network, address, database string }
+	for text, want := range map[string]server{
+		"mysql://ada:p%40%3A%2Fw@db.example/shop?tls=true&timeout=5s": {"ada", "p@:/w", "tcp", "db.example:3306", "shop"},
+		"mariadb://db.example:3307":                                   {"", "", "tcp", "db.example:3307", ""},
+		"mysql://db.example:1/x":                                      {"", "", "tcp", "db.example:1", "x"},
+		"mysql://ada@[2001:db8::1]/x":                                 {"ada", "", "tcp", "[2001:db8::1]:3306", "x"},
+		"mysql://ada@[2001:db8::1]:3306/a%20b":                        {"ada", "", "tcp", "[2001:db8::1]:3306", "a b"},
+		"mysql://ada:pw@/shop":                                        {"ada", "pw", "tcp", "127.0.0.1:3306", "shop"},
+		"mysql://ada@/shop?socket=%2Frun%2Fmysql":                     {"ada", "", "unix", "/run/mysql", "shop"},
 	} {
-		d, err := source.ParseDSN(text, "")
+		d, err := sourcedsn.Parse(text, "")
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 			continue
 		}
-		if diff := cmp.Diff(want, d.MySQL()); diff != "" {
-			t.Errorf("%q (-want +got):\n%s", text, diff)
-		}
-	}
-	addresses := map[string]string{
-		"mysql://ada@[2001:db8::1]/x": "[2001:db8::1]:3306", "mysql://db.example:1/x": "db.example:1", "mysql:///x?socket=/run/s": "/run/s",
-	}
-	for text, want := range addresses {
-		if got := must(source.ParseDSN(text, "")).MySQL().Address(); got != want {
-			t.Errorf("%q: the address is %q, want %q", text, got, want)
+		c := must(d.MySQL())
+		if got := (server{c.User, c.Passwd, c.Net, c.Addr, c.DBName}); got != want {
+			t.Errorf("%q: %+v, want %+v", text, got, want)
 		}
 	}
 }
 
-func TestParseDSNBadInput(t *testing.T) {
+func TestParseBadInput(t *testing.T) {
 	t.Parallel()
 	const known = "postgres://"
 	for text, want := range map[string][]string{
@@ -163,13 +177,13 @@ func TestParseDSNBadInput(t *testing.T) {
 		"csv:users.csv?delimiter=%f":             {"no valid URL"},
 		"ndjson:users?delimiter=tab":             {`no option "delimiter"`},
 	} {
-		d, err := source.ParseDSN(text, "/base")
+		d, err := sourcedsn.Parse(text, "/base")
 		if err == nil {
 			t.Errorf("%q: there is no error, but %v", text, d)
 			continue
 		}
 		t.Run(text, func(t *testing.T) { says(t, err, want...) })
-		if errors.Is(err, source.ErrUnknownScheme) != strings.Contains(err.Error(), known) {
+		if errors.Is(err, sourcedsn.ErrUnknownScheme) != strings.Contains(err.Error(), known) {
 			t.Errorf("%q: ErrUnknownScheme does not go with its words: %v", text, err)
 		}
 	}
@@ -179,7 +193,7 @@ func TestParseDSNBadInput(t *testing.T) {
 func TestMySQLOptionsAreKnown(t *testing.T) {
 	t.Parallel()
 	for _, option := range []string{"password=s3cret", "sql_log_bin=0", "PASSWORD=PASSWORD('new')"} {
-		_, err := source.ParseDSN("mysql://ada@db.example/shop?"+option, "")
+		_, err := sourcedsn.Parse("mysql://ada@db.example/shop?"+option, "")
 		if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "it takes") {
 			t.Errorf("%s: error %v", option, err)
 		}
@@ -191,21 +205,21 @@ func TestDSNKeepsItsSecret(t *testing.T) {
 	for _, text := range []string{
 		"postgres://ada:s3cret@db.example/shop?password=s3cret&sslpassword=s3cret", "mysql://ada:s3cret@db.example/shop?serverPubKey=s3cret",
 	} {
-		d := must(source.ParseDSN(text, ""))
-		type hidden struct{ dsn source.DSN }
+		d := must(sourcedsn.Parse(text, ""))
+		type hidden struct{ dsn sourcedsn.DSN }
 		var log strings.Builder
-		slog.New(slog.NewTextHandler(&log, nil)).Info("source", "dsn", d, "parts", d.MySQL(), "hidden", hidden{d})
+		slog.New(slog.NewTextHandler(&log, nil)).Info("source", "dsn", d, "hidden", hidden{d})
 		slog.New(slog.NewJSONHandler(&log, nil)).Info("source", "dsn", d)
 		for _, printed := range []string{
 			log.String(), fmt.Sprint(d), fmt.Sprintf("%v %+v %#v %s %q %d %x", d, d, d, d, d, d, d), fmt.Sprintf("%+v %#v", hidden{d}, &hidden{d}),
-			fmt.Sprintf("%v %+v %#v %s", d.MySQL(), d.MySQL(), d.MySQL(), d.MySQL()), string(must(json.Marshal(map[string]any{"dsn": d}))),
+			string(must(json.Marshal(map[string]any{"dsn": d}))),
 		} {
 			if strings.Contains(printed, "s3cret") || strings.Contains(printed, fmt.Sprintf("%x", "s3cret")) {
 				t.Errorf("the password is printed: %s", printed)
 			}
 		}
 	}
-	var zero source.DSN
+	var zero sourcedsn.DSN
 	if zero.String() != "" || zero.Path() != "" || zero.Kind() != "" || zero.ConnString() != "" || zero.Delimiter() != 0 {
 		t.Errorf("the zero value names something: %v", zero)
 	}
@@ -214,8 +228,8 @@ func TestDSNKeepsItsSecret(t *testing.T) {
 	}
 }
 
-// FuzzParseDSN checks that no password gets into an error or into what is printed.
-func FuzzParseDSN(f *testing.F) {
+// FuzzParse checks that no password gets into an error or into what is printed.
+func FuzzParse(f *testing.F) {
 	for _, seed := range []string{"postgres://u:%s@h/d", "mysql://u:%s@h:1/d?tls=%s", "%s@h", "u:%s@tcp(h)/d", "csv:%s", "mssql://%s@h", "postgres://%s"} {
 		f.Add(seed)
 	}
@@ -226,14 +240,14 @@ func FuzzParseDSN(f *testing.F) {
 		}
 		// A secret can only be known where a URL has its password.
 		text := strings.ReplaceAll(form, "%s", secret)
-		d, err := source.ParseDSN(text, "/base")
+		d, err := sourcedsn.Parse(text, "/base")
 		if err != nil {
 			if strings.Contains(err.Error(), "Zq7") && !strings.Contains(err.Error(), "scheme \"") && !strings.Contains(err.Error(), "no option") {
 				t.Errorf("%q: the error is %v", text, err)
 			}
 			return
 		}
-		if server := d.Kind() == source.KindPostgres || d.Kind() == source.KindMySQL; server && strings.Contains(text, ":"+secret+"@") && strings.Contains(d.String(), ":"+secret) {
+		if server := d.Kind() == sourcedsn.KindPostgres || d.Kind() == sourcedsn.KindMySQL; server && strings.Contains(text, ":"+secret+"@") && strings.Contains(d.String(), ":"+secret) {
 			t.Errorf("%q prints as %q", text, d)
 		}
 	})

@@ -1,16 +1,16 @@
-package source
+// Package sourcedsn reads the text with which the program names a source: a database server or a file. It opens nothing;
+// whoever opens the source finds here what its driver is to be given.
+package sourcedsn
 
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Kind is the kind of source that a DSN names.
@@ -24,7 +24,7 @@ const (
 	KindNDJSON   Kind = "ndjson"
 )
 
-// ErrUnknownScheme is what the error of [ParseDSN] wraps where it does not know what sort of source is meant.
+// ErrUnknownScheme is what the error of [Parse] wraps where it does not know what sort of source is meant.
 var ErrUnknownScheme = errors.New("a source is named by postgres://…, mysql://…, mariadb://…, sqlite:FILE, csv:FILE or ndjson:FILE, " +
 	"or by a file name that ends in .db, .sqlite, .sqlite3, .csv, .tsv, .ndjson or .jsonl, the last four also with .gz")
 
@@ -38,32 +38,10 @@ type DSN struct {
 type parts struct {
 	text      string // PostgreSQL: the whole
 	shown     string
-	mysql     MySQLParts
+	mysql     mysqlParts
 	path      string
 	delimiter rune
 }
-
-// MySQLParts is what a mysql:// DSN says, unescaped, for the configuration of the driver.
-type MySQLParts struct {
-	User     string
-	Password string
-	Host     string // empty with Socket
-	Port     string // 3306 unless the DSN says otherwise
-	Socket   string // the path of a Unix socket
-	Database string
-	Params   map[string]string // all other options
-}
-
-// Address is "host:port", or the path of the socket.
-func (p MySQLParts) Address() string {
-	if p.Socket != "" {
-		return p.Socket
-	}
-	return net.JoinHostPort(p.Host, p.Port)
-}
-
-// Format implements fmt.Formatter, so that no verb shows the password.
-func (p MySQLParts) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%s/%s", p.Address(), p.Database) }
 
 // Kind returns the kind of source; it is empty for the zero value.
 func (d DSN) Kind() Kind { return d.kind }
@@ -82,7 +60,7 @@ func (d DSN) Format(f fmt.State, _ rune) { fmt.Fprint(f, d.String()) }
 // MarshalText implements encoding.TextMarshaler with what String shows.
 func (d DSN) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// ConnString returns the DSN for [Postgres], password included.
+// ConnString returns the DSN for [source.Postgres], password included.
 func (d DSN) ConnString() string {
 	if d.kind != KindPostgres {
 		return ""
@@ -90,15 +68,7 @@ func (d DSN) ConnString() string {
 	return d.text
 }
 
-// MySQL returns what a mysql:// DSN says, password included.
-func (d DSN) MySQL() MySQLParts {
-	if d.kind != KindMySQL {
-		return MySQLParts{}
-	}
-	return d.mysql
-}
-
-// Path returns the file of a SQLite, CSV or NDJSON source; a relative one is joined to ParseDSN's folder.
+// Path returns the file of a SQLite, CSV or NDJSON source; a relative one is joined to Parse's folder.
 func (d DSN) Path() string {
 	if d.parts == nil {
 		return ""
@@ -106,7 +76,7 @@ func (d DSN) Path() string {
 	return d.path
 }
 
-// Delimiter returns what separates the fields of a CSV source, for [Delimiter].
+// Delimiter returns what separates the fields of a CSV source, for [source.Delimiter].
 func (d DSN) Delimiter() rune {
 	if d.kind != KindCSV {
 		return 0
@@ -148,12 +118,12 @@ var extensions = map[string]Kind{
 // scheme is the beginning of a URL; one letter is a Windows drive.
 var scheme = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]+):`)
 
-// ParseDSN reads a source's DSN: a URL for a database server, and "sqlite:", "csv:" or "ndjson:" with a file name for a
+// Parse reads a source's DSN: a URL for a database server, and "sqlite:", "csv:" or "ndjson:" with a file name for a
 // file, or just the name where its ending tells the kind. File names are not percent-decoded and relative ones are
 // relative to folder. A CSV file takes the option "?delimiter=" with one percent-encoded character or "tab".
 //
 // It looks at nothing but the text, and its errors never repeat what may be a secret.
-func ParseDSN(text, folder string) (DSN, error) {
+func Parse(text, folder string) (DSN, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
 		return DSN{}, fmt.Errorf("read the DSN: it is empty: %w", ErrUnknownScheme)
@@ -241,6 +211,11 @@ func parseDelimiter(value string) (rune, error) {
 		return 0, errors.New(`read the DSN: the delimiter must be one character other than a quote or a line break, percent-encoded, or "tab"`)
 	}
 	return runes[0], nil
+}
+
+// validDelimiter reports whether package source reads CSV files with the delimiter.
+func validDelimiter(r rune) bool {
+	return r != 0 && r != '"' && r != '\r' && r != '\n' && utf8.ValidRune(r) && r != utf8.RuneError
 }
 
 // parseOptions reads what follows the "?". Unlike net/url it leaves ";" alone, the delimiter that people write as it is.
@@ -335,46 +310,6 @@ func parsePostgres(rest string) (DSN, error) {
 		return DSN{}, err
 	}
 	return DSN{KindPostgres, &parts{text: "postgres:" + rest, shown: a.show("postgres")}}, nil
-}
-
-// mySQLOptions are the options that a MySQL DSN may have. Drivers take any other for a variable of the server to set: a
-// mistaken name would be run as a statement, with its value.
-var mySQLOptions = []string{
-	"allowCleartextPasswords", "allowFallbackToPlaintext", "allowNativePasswords", "allowOldPasswords", "charset", "collation",
-	"compress", "connectionAttributes", "loc", "maxAllowedPacket", "multiStatements", "parseTime", "readTimeout", "serverPubKey", "socket", "timeout", "tls", "writeTimeout",
-}
-
-func parseMySQL(rest string) (DSN, error) {
-	a, err := splitURL(rest)
-	if err != nil {
-		return DSN{}, err
-	}
-	options, err := parseOptions(a.options)
-	if err != nil {
-		return DSN{}, err
-	}
-	for _, name := range slices.Sorted(maps.Keys(options)) {
-		if !slices.Contains(mySQLOptions, name) {
-			return DSN{}, fmt.Errorf("read the DSN: mysql: has no option %q; it takes %s", name, strings.Join(mySQLOptions, ", "))
-		}
-	}
-	m := MySQLParts{User: a.user, Password: a.password, Database: a.path, Params: options, Port: "3306"}
-	if m.Socket = options["socket"]; m.Socket != "" {
-		delete(options, "socket")
-	} else {
-		host, port, _ := splitHostPort(a.hosts)
-		if strings.Contains(a.hosts, ",") {
-			return DSN{}, errors.New("read the DSN: mysql:// takes one host")
-		}
-		m.Host = host
-		if port != "" {
-			m.Port = port
-		}
-		if m.Host == "" {
-			m.Host = "127.0.0.1"
-		}
-	}
-	return DSN{KindMySQL, &parts{mysql: m, shown: a.show("mysql")}}, nil
 }
 
 func splitHostPort(s string) (host, port string, ok bool) {

@@ -1,0 +1,90 @@
+package sourcedsn
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// connectTimeout is how long a server may take to answer at first, where the DSN says nothing else.
+const connectTimeout = 15 * time.Second
+
+// mysqlParts is what a mysql:// DSN says, unescaped.
+type mysqlParts struct {
+	user, password   string
+	network, address string
+	host             string // of a TCP address
+	database         string
+	options          map[string]string // for the driver
+}
+
+// MySQL returns what the driver needs to open the source, password included. It is an error if the DSN names no such source,
+// or if the driver does not take the value of an option. The configuration is the caller's own.
+func (d DSN) MySQL() (*mysql.Config, error) {
+	if d.kind != KindMySQL {
+		return nil, errors.New("open the MySQL source: the DSN names none")
+	}
+	// The driver reads its own options. All else is put in afterwards, so that no character of a password has a meaning.
+	var options []string
+	for _, name := range slices.Sorted(maps.Keys(d.mysql.options)) {
+		options = append(options, name+"="+strings.NewReplacer("%", "%25", "&", "%26", "+", "%2B").Replace(d.mysql.options[name]))
+	}
+	c, err := mysql.ParseDSN("/?" + strings.Join(options, "&"))
+	if err != nil {
+		return nil, fmt.Errorf("read the options of the MySQL source: %w", err)
+	}
+	c.Net, c.Addr = d.mysql.network, d.mysql.address
+	if c.TLS != nil && !c.TLS.InsecureSkipVerify {
+		c.TLS.ServerName = d.mysql.host // the driver took its default host's
+	}
+	c.User, c.Passwd, c.DBName = d.mysql.user, d.mysql.password, d.mysql.database
+	c.MultiStatements, c.ParseTime = false, false // a source is one query, and its values are read as text
+	if c.Timeout == 0 {
+		c.Timeout = connectTimeout
+	}
+	c.Logger = &mysql.NopLogger{} // what it would print comes back as an error as well
+	return c, nil
+}
+
+// mySQLOptions are the options that a MySQL DSN may have. Drivers take any other for a variable of the server to set: a
+// mistaken name would be run as a statement, with its value.
+var mySQLOptions = []string{
+	"allowCleartextPasswords", "allowFallbackToPlaintext", "allowNativePasswords", "allowOldPasswords", "charset", "collation",
+	"compress", "connectionAttributes", "loc", "maxAllowedPacket", "multiStatements", "parseTime", "readTimeout", "serverPubKey", "socket", "timeout", "tls", "writeTimeout",
+}
+
+func parseMySQL(rest string) (DSN, error) {
+	a, err := splitURL(rest)
+	if err != nil {
+		return DSN{}, err
+	}
+	options, err := parseOptions(a.options)
+	if err != nil {
+		return DSN{}, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(options)) {
+		if !slices.Contains(mySQLOptions, name) {
+			return DSN{}, fmt.Errorf("read the DSN: mysql: has no option %q; it takes %s", name, strings.Join(mySQLOptions, ", "))
+		}
+	}
+	m := mysqlParts{user: a.user, password: a.password, database: a.path, options: options}
+	if m.address = options["socket"]; m.address != "" {
+		delete(options, "socket")
+		m.network = "unix"
+		return DSN{KindMySQL, &parts{mysql: m, shown: a.show("mysql")}}, nil
+	}
+	if strings.Contains(a.hosts, ",") {
+		return DSN{}, errors.New("read the DSN: mysql:// takes one host")
+	}
+	host, port, _ := splitHostPort(a.hosts)
+	m.host = cmp.Or(host, "127.0.0.1")
+	m.network, m.address = "tcp", net.JoinHostPort(m.host, cmp.Or(port, "3306"))
+	return DSN{KindMySQL, &parts{mysql: m, shown: a.show("mysql")}}, nil
+}
