@@ -1,6 +1,9 @@
 package owlatsync
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Part is which rows a run is to apply; the zero value is all.
 type Part struct {
@@ -65,4 +68,12 @@ const (
 type Hit struct {
 	Guard  Guard  `json:"guard"`
 	Reason string `json:"reason"`
+}
+
+// Counted returns a number with its noun for people, such as "1 row" and "2 rows"; the noun's plural ends in s.
+func Counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
