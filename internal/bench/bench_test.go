@@ -88,8 +88,8 @@ func TestAxis(t *testing.T) {
 
 func TestPlot(t *testing.T) {
 	t.Parallel()
-	svg := plot(chart{Title: "a < b", Unit: "s", Series: []string{"script", ours}, Labels: []string{"one & all"}, Values: [][]float64{{2.5, -1}}})
-	for _, want := range []string{"a &lt; b", "one &amp; all", ">2.5 s<", "prefers-color-scheme:dark", `class="c1"`} {
+	svg := plot(chart{Title: "a < b", Unit: "s", Series: []string{"script", ours + " run"}, Labels: []string{"one & all"}, Values: [][]float64{{2.5, -1}}})
+	for _, want := range []string{"a &lt; b", "one &amp; all", ">2.5 s<", ">2 s<", "prefers-color-scheme:dark", `class="c1" x="16.0"`, `class="c0" x=`} {
 		if !strings.Contains(svg, want) {
 			t.Errorf("the picture lacks %s:\n%s", want, svg)
 		}
