@@ -56,14 +56,76 @@ func TestCheckStatement(t *testing.T) {
 	}
 }
 
+func TestBareStatement(t *testing.T) {
+	t.Parallel()
+	pg, my, lite := wrapPostgres.lexicon, wrapMySQL.lexicon, wrapSQLite.lexicon
+	all := map[string]lexicon{"PostgreSQL": pg, "MySQL": my, "SQLite": lite, "any": generic.lexicon}
+	only := func(names ...string) map[string]lexicon {
+		some := map[string]lexicon{}
+		for _, name := range names {
+			some[name] = all[name]
+		}
+		return some
+	}
+	for _, test := range []struct {
+		query, want string
+		in          map[string]lexicon
+	}{
+		{"SELECT 1", "SELECT 1", all},
+		{" SELECT 1 ; ", "SELECT 1", all},
+		{"SELECT 1;;\n;\t", "SELECT 1", all},
+		{";; SELECT 1", "SELECT 1", all},
+		{"SELECT 1; -- note", "SELECT 1", all},
+		{"SELECT 1 -- note; more\n; -- and more\n", "SELECT 1", all},
+		{"SELECT 1 --note", "SELECT 1", only("PostgreSQL", "SQLite", "any")},
+		{"SELECT 1 --1", "SELECT 1 --1", only("MySQL")},
+		{"SELECT 1 --", "SELECT 1", all},
+		{"SELECT 1 /* a */; /* b; */ ;", "SELECT 1", all},
+		{"SELECT 1 /* not closed", "SELECT 1", all},
+		{"-- first\nSELECT 1; -- last", "-- first\nSELECT 1", all},
+		{"SELECT 1; # note", "SELECT 1", only("MySQL")},
+		{"SELECT 1 # 2", "SELECT 1 # 2", only("PostgreSQL", "SQLite", "any")},
+		{"SELECT '-- no note;'", "SELECT '-- no note;'", all},
+		{"SELECT 'it''s; -- no note' ; -- note", "SELECT 'it''s; -- no note'", all},
+		{`SELECT "a;--" FROM t;--`, `SELECT "a;--" FROM t`, all},
+		{`SELECT 'a\'; -- no note' ; -- note`, `SELECT 'a\'; -- no note'`, only("MySQL")},
+		{`SELECT 'a\'; -- note`, `SELECT 'a\'`, only("PostgreSQL", "SQLite", "any")},
+		{`SELECT E'a\'; -- no note' ; -- note`, `SELECT E'a\'; -- no note'`, only("PostgreSQL")},
+		{`SELECT type'a\'; -- note`, `SELECT type'a\'`, only("PostgreSQL")},
+		{"SELECT $$; -- no note$$; -- note", "SELECT $$; -- no note$$", only("PostgreSQL")},
+		{"SELECT $q_1$ $$; -- no note $q$ $q_1$; -- note", "SELECT $q_1$ $$; -- no note $q$ $q_1$", only("PostgreSQL")},
+		{"SELECT $1; -- note $1$", "SELECT $1", only("PostgreSQL")},
+		{"SELECT a$b$ FROM t; -- $b$ note", "SELECT a$b$ FROM t", only("PostgreSQL")},
+		{"SELECT 1 /* a /* b */ ; c */; -- note", "SELECT 1", only("PostgreSQL")},
+		{"SELECT 1 /* a /* b */; -- note", "SELECT 1", only("MySQL", "SQLite", "any")},
+		{"SELECT [a;--] FROM t; --", "SELECT [a;--] FROM t", only("SQLite", "any")},
+		{"SELECT `a;-- ` FROM t; -- note", "SELECT `a;-- ` FROM t", only("MySQL", "SQLite", "any")},
+		{"SELECT 1 /*!50000 + 1 */; -- note", "SELECT 1 /*!50000 + 1 */", only("MySQL")},
+		{"SELECT 1 /*! + 1 */ /*! */; /*! */", "SELECT 1 /*! + 1 */", only("MySQL")},
+		{"", "", all},
+		{"; -- note", "", all},
+	} {
+		for name, in := range test.in {
+			if got := bare(test.query, in); got != test.want {
+				t.Errorf("%s: %q is %q, want %q", name, test.query, got, test.want)
+			}
+		}
+	}
+}
+
 func FuzzCheckStatement(f *testing.F) {
-	for _, seed := range []string{"SELECT 1", "/*!9", "'\\", "--", "#\n;", "[", "/*M!1*/ x"} {
+	for _, seed := range []string{"SELECT 1", "/*!9", "'\\", "--", "#\n;", "[", "/*M!1*/ x", "$a$;--$a$;--", "/*/**/*/;", "E'\\';--'", "SELECT 1;-- x"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
 		for _, l := range []lexicon{generic.lexicon, mySQL.lexicon, sqlite.lexicon} {
 			if err := checkStatement(query, l); err == nil && strings.TrimSpace(query) == "" {
 				t.Errorf("%q passes", query)
+			}
+		}
+		for _, l := range []lexicon{generic.lexicon, wrapPostgres.lexicon, mySQLLexicon, sqliteLexicon} {
+			if once := bare(query, l); !strings.Contains(query, once) || bare(once, l) != once {
+				t.Errorf("of %q, %q is bare and then %q", query, once, bare(once, l))
 			}
 		}
 	})

@@ -12,16 +12,18 @@ import (
 var mySQL = dialect{
 	name:     "MySQL",
 	castHint: "HEX(column), or BIN_TO_UUID(column) for a UUID",
-	lexicon: lexicon{
-		backslash: true, hash: true, openDash: true, executed: true,
-		first: []string{"SELECT", "WITH", "VALUES", "TABLE", "SHOW"},
-		// SELECT … INTO OUTFILE writes although the transaction is read-only.
-		refused: []string{"INTO"},
-	},
+	lexicon:  mySQLLexicon,
 	begin:    beginMySQL,
 	kindOf:   mySQLKind,
 	wrapping: wrapMySQL,
 	direct:   true,
+}
+
+var mySQLLexicon = lexicon{
+	backslash: true, hash: true, openDash: true, executed: true,
+	first: []string{"SELECT", "WITH", "VALUES", "TABLE", "SHOW"},
+	// SELECT … INTO OUTFILE writes although the transaction is read-only.
+	refused: []string{"INTO"},
 }
 
 // errSpent has a connection closed whose session was changed for a scan.

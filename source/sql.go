@@ -112,6 +112,7 @@ func orNil(c following, err error) (cursor, error) {
 }
 
 func (b *sqlBackend) openQuery(ctx context.Context, query string) (following, error) {
+	query = bare(query, b.dialect.lexicon)
 	conn, err := b.db.Conn(ctx)
 	if err != nil {
 		return nil, b.connectError(err)

@@ -9,17 +9,19 @@ import (
 
 // sqlite is the dialect of SQLite, where a value's type is its own and the column's only a hint.
 var sqlite = dialect{
-	name:     "SQLite",
-	castHint: "CAST(column AS TEXT) or hex(column)",
-	lexicon: lexicon{
-		brackets: true,
-		first:    []string{"SELECT", "WITH", "VALUES"},
-	},
+	name:           "SQLite",
+	castHint:       "CAST(column AS TEXT) or hex(column)",
+	lexicon:        sqliteLexicon,
 	begin:          beginSQLite,
 	kindOf:         sqliteKind,
 	wrapping:       wrapSQLite,
 	bytesAreBinary: true,
 	direct:         true,
+}
+
+var sqliteLexicon = lexicon{
+	brackets: true,
+	first:    []string{"SELECT", "WITH", "VALUES"},
 }
 
 func beginSQLite(ctx context.Context, conn *sql.Conn, _ string) (queryFunc, func(context.Context) error, error) {
