@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // mySQL is the dialect of MySQL and MariaDB. It counts on the text protocol of go-sql-driver/mysql.
@@ -15,6 +16,7 @@ var mySQL = dialect{
 	lexicon:  mySQLLexicon,
 	begin:    beginMySQL,
 	kindOf:   mySQLKind,
+	timeOf:   mySQLTime,
 	wrapping: wrapMySQL,
 	direct:   true,
 }
@@ -74,4 +76,12 @@ func mySQLKind(databaseType string) kind {
 		return binary
 	}
 	return text
+}
+
+// mySQLTime goes by the clock alone: it is the server's, which is set to UTC, whatever zone the driver takes it for.
+func mySQLTime(at time.Time, k kind) (time.Time, string) {
+	if k == day {
+		return at.Add(12 * time.Hour), time.DateOnly // in a zone that skips midnight the driver comes near it
+	}
+	return at, "2006-01-02T15:04:05.999999999Z"
 }

@@ -34,8 +34,12 @@ type dialect struct {
 	begin func(ctx context.Context, conn *sql.Conn, query string) (run queryFunc, end func(context.Context) error, err error)
 	// kindOf tells what the values of a column are, as far as its type does.
 	kindOf func(databaseType string) kind
+	// timeOf is the moment or day that a driver's time means, in the form in which it is printed.
+	timeOf func(at time.Time, k kind) (time.Time, string)
 	// bytesAreBinary says that a value of bytes is no text, whatever the column's type.
 	bytesAreBinary bool
+	// printedBits says that the server, or one of them, prints bits as the digits 0 and 1.
+	printedBits bool
 	// direct says that a scan's query goes to the driver itself: what begin has set up is of the connection, not of database/sql.
 	direct bool
 	// wrapping is how part of a query's rows are asked for; nil: they are not.
@@ -182,7 +186,7 @@ func (c *sqlCursor) describe() error {
 		databaseType := c.rows.ColumnTypeDatabaseTypeName(i)
 		k := c.dialect.kindOf(databaseType)
 		c.cols = append(c.cols, column{Column{name, databaseType}, k})
-		c.types = append(c.types, sqlType{declared: k, bytesAreBinary: c.dialect.bytesAreBinary})
+		c.types = append(c.types, sqlType{declared: k, rules: c.dialect})
 	}
 	return nil
 }
