@@ -33,7 +33,8 @@ type Property struct {
 	Column string
 }
 
-// Validate reports what is wrong with the mapping itself, before any source is looked at.
+// Validate reports what is wrong with the mapping itself, before any source is looked at: no address, a key column without a
+// name or named twice, or an event property without a name, without a column or mapped twice. Its errors are texts for people.
 func (m Mapping) Validate() error {
 	if m.Email == "" {
 		return errors.New("no column is mapped to the email address")

@@ -22,8 +22,8 @@ const (
 
 // NDJSON returns the rows of a file with one JSON object per line (plain or gzip, UTF-8 with or without byte order mark).
 // Blank lines do not count. A field that an object lacks is NULL, but a mapped one that no object has is an error. A line
-// that is no JSON object ends the scan as incomplete, with a [LineError]; an object or array in a mapped field makes that
-// row a defect. A line may have 16 MiB.
+// that is no JSON object ends the scan as incomplete, with a [LineError]; an object, an array or half a surrogate pair in a
+// mapped field makes that row a defect. A line may have 16 MiB. NDJSON opens nothing; its error is that of [Mapping.Validate].
 func NDJSON(open Opener, m Mapping) (*Table, error) {
 	m = m.clone()
 	return newTable(m, &fileBackend{open, func(in *input) (cursor, error) { return scanNDJSON(in, m) }})

@@ -16,11 +16,14 @@ import (
 type Dialect uint8
 
 const (
-	// Generic is any database: the scan runs in a transaction, read-only where the driver can, that is rolled back.
+	// Generic is any database: the scan runs in a transaction, read-only where the driver can, that is rolled back. A time is
+	// the moment that the driver says it is; of a DATE at midnight the day counts, whatever its zone.
 	Generic Dialect = iota
-	// MySQL is MySQL or MariaDB.
+	// MySQL is MySQL or MariaDB, by github.com/go-sql-driver/mysql. Dates and times are those that the server holds, TIMESTAMPs
+	// in UTC, whatever the driver's options parseTime and loc say; but with a zone that puts its clocks forward, the driver
+	// moves a DATETIME in the hour that is left out.
 	MySQL
-	// SQLite is SQLite.
+	// SQLite is SQLite. A time without a zone is UTC unless the driver is told another zone; of a DATE the day counts.
 	SQLite
 )
 
@@ -62,7 +65,11 @@ func (d Dialect) rules() (dialect, error) {
 }
 
 // SQL returns the rows of a query on db, which stays the caller's. The query must be a single statement that returns rows
-// and changes nothing. Each scan takes one connection from db and gives it back, or closes it, when it ends.
+// and changes nothing; it may end in semicolons and comments. Each scan takes one connection from db and gives it back, or
+// closes it, when it ends.
+//
+// SQL runs nothing. Its error is that of [Mapping.Validate], wraps [ErrNotQuery] where the text is no query, or tells of a
+// dialect that is none or a db that is nil.
 func SQL(db *sql.DB, d Dialect, query string, m Mapping) (*Table, error) {
 	rules, err := d.rules()
 	if err != nil {
