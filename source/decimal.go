@@ -6,7 +6,8 @@ import (
 	"strconv"
 )
 
-// decimal is a number as it was written: zero, or 0.DIGITS × 10^exp with a first and a last digit that are not 0.
+// decimal is a number with all the digits that it was written with: 0.DIGITS × 10^exp, where neither the first digit nor the
+// last is 0. It has no digits if it is zero.
 type decimal struct {
 	negative bool
 	digits   []byte // perhaps with the point among them
@@ -14,7 +15,7 @@ type decimal struct {
 	exp      int
 }
 
-// maxExponent bounds what a decimal is: what has a greater exponent is a text to most programs.
+// maxExponent bounds the exponent, so that adding to it is safe.
 const maxExponent = 1_000_000
 
 // parseDecimal reads a number as databases and JSON write it. ok is false for all else, such as NaN.
@@ -65,8 +66,7 @@ func parseDecimal(text []byte) (d decimal, ok bool) {
 	return d, true
 }
 
-// exact reports whether f, which is not negative, is what a program that reads the number as a double and writes it again
-// writes, up to the sign.
+// exact reports whether f, the nearest double without its sign, is written with the same digits as the number.
 func (d decimal) exact(f float64) bool {
 	const always = 15 // so many digits survive whatever they are
 	if d.count <= always && d.exp > -300 && d.exp < 300 {
