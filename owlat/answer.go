@@ -123,6 +123,6 @@ func readRetryAfter(value string) time.Duration {
 
 // drain reads the little that may be left, so that the connection can be used again.
 func drain(body io.ReadCloser) {
+	defer func() { _ = body.Close() }()
 	_, _ = io.CopyN(io.Discard, body, maxDrain)
-	_ = body.Close()
 }

@@ -91,12 +91,12 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 }
 
 // With returns a client that differs from c in what the options set and shares all else with it: the key, the limiter, the
-// connections, the pool whose work it is. An observer comes in addition to those that c has. c stays as it is. It is cheap:
-// make one for each run, tenant or piece of work whose requests are to be counted or logged apart. Its errors are those of
-// the options.
+// connections, the pool whose work it is. Observers and functions of [WithBeforeSend] come in addition to those that c has.
+// c stays as it is. With is cheap and safe for concurrent use: make a client for each run, or even each call, whose requests
+// are to be counted, logged or looked at apart. Its errors are those of the options.
 func (c *Client) With(opts ...Option) (*Client, error) {
 	next := *c.core
-	next.observers = slices.Clip(next.observers) // what is added does not show in c
+	next.observers, next.looks = slices.Clip(next.observers), slices.Clip(next.looks) // what is added does not show in c
 	if err := next.apply(opts); err != nil {
 		return nil, fmt.Errorf("owlat: %w", err)
 	}

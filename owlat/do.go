@@ -32,72 +32,106 @@ type call struct {
 	open   bool // needs neither key nor token
 }
 
+// progress is how far a call has come.
+type progress struct {
+	ready       time.Time // since when it waits
+	try, failed int       // attempts, and those of them that met no 429
+	unsure      bool      // one of the attempts so far may have taken effect
+	last        error
+}
+
 // do sends cl until it is answered for good, and returns an answer of success or a *Error, *TransportError or *ParseError.
 func (c *core) do(ctx context.Context, cl call) (*answer, error) {
+	if ctx == nil {
+		return nil, cl.refuse("the context is nil")
+	}
 	body, err := encode(cl)
 	if err != nil {
 		return nil, err
 	}
-	var last error
-	unsure, failed := false, 0
-	ready, pool := time.Now(), c.pool
-	for try := 1; ; try++ {
-		start, err := c.admit(ctx, cl, pool)
+	p := progress{ready: time.Now()}
+	for {
+		start, err := c.admit(ctx, cl)
 		if err != nil {
-			if last != nil && ctx.Err() == nil {
-				return nil, last
+			if p.last != nil && ctx.Err() == nil {
+				return nil, p.last
 			}
 			if errors.Is(err, errShut) {
-				err = pool.reason()
+				err = c.pool.reason()
 			}
-			return nil, cl.transportError(unsure, err)
+			return nil, cl.transportError(p.unsure, err)
 		}
-		attempt := Attempt{Method: cl.method, Route: cl.route, Start: start, Try: try}
-		attempt.Waited = attempt.Start.Sub(ready)
-		pool.count(0, 1)
-		ans, status, err := c.attempt(ctx, cl, body)
-		c.answered(ctx, cl, start, status, err)
-		attempt.Duration = time.Since(attempt.Start)
-		unsure = carry(err, unsure)
-		attempt.Status, attempt.Err = status, err
-		c.report(ctx, attempt)
-		limited := errors.Is(err, ErrRateLimited)
-		if !limited {
-			pool.count(0, -1)
-		}
-		if err == nil {
-			return ans, nil
-		}
-		last, ready = err, time.Now()
-		if !limited {
-			failed++
-		}
-		pause, again := c.next(ctx, cl, err, try, failed)
-		if again {
-			err = sleep(ctx, pool.closed(), pause)
-		}
-		if limited { // until here: who only waits for the budget does not keep others from being begun
-			pool.count(0, -1)
-		}
+		p.try++
+		ans, again, err := c.try(ctx, cl, body, start, &p)
 		if !again {
-			return nil, last
-		}
-		if err != nil {
-			if ctx.Err() == nil { // the deadline would pass first, or the pool was closed
-				return nil, last
-			}
-			return nil, cl.transportError(unsure, err)
+			return ans, err
 		}
 	}
 }
 
+// try makes one attempt that was admitted at the given time and, when another is to follow, waits until it may. Whatever
+// panics on the way, the limiter and the pool get their places back.
+func (c *core) try(ctx context.Context, cl call, body []byte, start time.Time, p *progress) (ans *answer, again bool, err error) {
+	inFlight, away := true, false
+	defer func() {
+		if inFlight {
+			c.left(cl, start, silent, 0)
+		}
+		if away {
+			c.pool.count(0, -1)
+		}
+	}()
+	attempt := Attempt{Method: cl.method, Route: cl.route, Start: start, Waited: start.Sub(p.ready), Try: p.try}
+	if len(c.looks) > 0 {
+		for _, look := range c.looks {
+			if err := look(ctx, attempt); err != nil {
+				return nil, false, cl.transportError(p.unsure, fmt.Errorf("not sent: %w", err))
+			}
+		}
+		attempt.Start = time.Now()
+	}
+	away = true
+	c.pool.count(0, 1)
+	ans, attempt.Status, err = c.attempt(ctx, cl, body)
+	inFlight = false
+	c.answered(ctx, cl, attempt.Start, attempt.Status, err)
+	attempt.Duration = time.Since(attempt.Start)
+	p.unsure = carry(err, p.unsure)
+	attempt.Err = err
+	c.report(ctx, attempt)
+	limited := errors.Is(err, ErrRateLimited)
+	if !limited { // who only waits for the budget does not keep others from being begun
+		away = false
+		c.pool.count(0, -1)
+	}
+	if err == nil {
+		return ans, false, nil
+	}
+	p.last, p.ready = err, time.Now()
+	if !limited {
+		p.failed++
+	}
+	pause, again := c.next(ctx, cl, err, p)
+	if !again {
+		return nil, false, err
+	}
+	switch waiting := sleep(ctx, c.pool.closed(), pause); {
+	case waiting == nil:
+		return nil, true, nil
+	case ctx.Err() == nil: // the deadline would pass first, or the pool was closed
+		return nil, false, err
+	default:
+		return nil, false, cl.transportError(p.unsure, waiting)
+	}
+}
+
 // admit waits until the call may be sent, and tells when that was.
-func (c *core) admit(ctx context.Context, cl call, pool *Pool) (time.Time, error) {
+func (c *core) admit(ctx context.Context, cl call) (time.Time, error) {
 	if c.limiter != nil && !cl.open {
-		return c.limiter.enter(ctx, pool.closed(), true, 2*c.random()-1)
+		return c.limiter.enter(ctx, c.pool.closed(), true, 2*c.random()-1)
 	}
 	select {
-	case <-pool.closed():
+	case <-c.pool.closed():
 		return time.Time{}, errShut
 	default:
 		return time.Now(), ctx.Err()
@@ -106,9 +140,6 @@ func (c *core) admit(ctx context.Context, cl call, pool *Pool) (time.Time, error
 
 // answered tells the limiter how an attempt ended.
 func (c *core) answered(ctx context.Context, cl call, start time.Time, status int, err error) {
-	if c.limiter == nil || cl.open {
-		return
-	}
 	told, v := 0, passed
 	if last := c.lastLimit.Load(); last != nil && status > 0 {
 		told = last.Limit
@@ -121,7 +152,14 @@ func (c *core) answered(ctx context.Context, cl call, start time.Time, status in
 	case status == 0, status == http.StatusUnauthorized:
 		v = silent
 	}
-	c.limiter.leave(start, v, told)
+	c.left(cl, start, v, told)
+}
+
+// left gives the limiter the place of an attempt back.
+func (c *core) left(cl call, start time.Time, v verdict, told int) {
+	if c.limiter != nil && !cl.open {
+		c.limiter.leave(start, v, told)
+	}
 }
 
 // carry keeps in err, and returns, whether one of the attempts so far may have taken effect.
@@ -136,11 +174,11 @@ func carry(err error, unsure bool) bool {
 	return unsure
 }
 
-// next decides whether an attempt, the try-th and one of failed that met no 429, is repeated and after what pause. A 429
-// that asks for longer than Owlat's do holds everybody back, repeated or not.
-func (c *core) next(ctx context.Context, cl call, err error, try, failed int) (time.Duration, bool) {
-	pause := c.backoff(try)
-	again := try <= c.patience() && failed <= c.retries
+// next decides whether the attempt that ended in err is repeated and after what pause. A 429 that asks for longer than
+// Owlat's do holds everybody back, repeated or not.
+func (c *core) next(ctx context.Context, cl call, err error, p *progress) (time.Duration, bool) {
+	pause := c.backoff(p.try)
+	again := p.try <= c.patience() && p.failed <= c.retries
 	repeatable := cl.method != http.MethodPost
 	switch e := err.(type) {
 	case *Error:
@@ -198,8 +236,8 @@ func (c *core) attempt(ctx context.Context, cl call, body []byte) (*answer, int,
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		// A transport that asked for a connection and got none has sent nothing.
-		sent := (connected.Load() || !asked.Load()) && !errors.Is(err, ErrRedirect)
+		// A transport that asked for a connection and got none has sent nothing. A redirect is an answer.
+		sent := connected.Load() || !asked.Load() || errors.Is(err, ErrRedirect)
 		return nil, 0, cl.transportError(sent, c.cause(ctx, err))
 	}
 	defer drain(resp.Body)

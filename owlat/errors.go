@@ -49,7 +49,7 @@ var (
 	// ErrTimeout is matched by the *TransportError of an attempt that took longer than the client's timeout.
 	ErrTimeout = errors.New("owlat: no answer in time")
 	// ErrRedirect is matched by the *TransportError of an answer that leads to another host or changes the method. It is
-	// never followed: the API key would travel.
+	// never followed: the API key would travel. What was sent may have taken effect, as with a 303 after a POST.
 	ErrRedirect = errors.New("owlat: redirect refused")
 	// ErrAddressDrift is matched by an *AddressDriftError.
 	ErrAddressDrift = errors.New("owlat: the address is held by a contact that now has another address")
@@ -174,12 +174,12 @@ func (e *AddressDriftError) Is(target error) bool { return target == ErrAddressD
 func (e *AddressDriftError) Unwrap() error { return e.Err }
 
 // OutcomeUnknown reports whether the request that ended in err may have taken effect all the same: its connection broke after
-// sending, its time ran out, the answer was a 5xx or unreadable. It is false for nil, for other refusals and for what was
-// never sent. It looks through wrapped and joined errors.
+// sending, its time ran out, the answer was a redirect, a 5xx or unreadable. It is false for nil, for other refusals and for
+// what was never sent. It looks through wrapped and joined errors.
 func OutcomeUnknown(err error) bool {
 	switch e := err.(type) {
 	case *Error:
-		return e.unsure || e.StatusCode >= 500
+		return e.unsure || e.StatusCode >= 500 || e.StatusCode >= 300 && e.StatusCode < 400
 	case *TransportError:
 		return e.Sent
 	case *ParseError:

@@ -68,8 +68,8 @@ func TestAnswersBecomeTypedErrors(t *testing.T) {
 		if e.Category != c.category || e.StatusCode != c.status || e.Method != "PUT" || e.Route != "/contacts/{contact}" || e.RateLimit.Limit != 10 {
 			t.Errorf("%s: got %#v", name, e)
 		}
-		if owlat.OutcomeUnknown(err) != (c.status >= 500) {
-			t.Errorf("%s: Unknown = %v", name, owlat.OutcomeUnknown(err))
+		if owlat.OutcomeUnknown(err) != (c.status >= 500 || c.status < 400) {
+			t.Errorf("%s: OutcomeUnknown = %v", name, owlat.OutcomeUnknown(err))
 		}
 		for _, sentinel := range sentinels {
 			want := false
@@ -113,6 +113,7 @@ func TestOutcomeUnknown(t *testing.T) {
 		{&owlat.ParseError{Err: io.EOF}, true},
 		{&owlat.Error{StatusCode: 500}, true},
 		{&owlat.Error{StatusCode: 503}, true},
+		{&owlat.Error{StatusCode: 303}, true},
 		{&owlat.Error{StatusCode: 429}, false},
 		{&owlat.Error{StatusCode: 400}, false},
 		{&owlat.Error{}, false},
