@@ -165,14 +165,14 @@ func (cfg *config) client() *http.Client {
 	hc.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		first := via[0]
 		if req.URL.Scheme != first.URL.Scheme || req.URL.Host != first.URL.Host || req.Method != first.Method {
-			return fmt.Errorf("%w: the answer leads to %s://%s; if that is the deployment, make it the base URL",
-				ErrRedirect, req.URL.Scheme, req.URL.Host)
+			text := fmt.Sprintf("the answer leads to %s://%s; if that is the deployment, make it the base URL", req.URL.Scheme, req.URL.Host)
+			return &redirectError{status: req.Response.StatusCode, text: text}
 		}
 		if theirs != nil {
 			return theirs(req, via)
 		}
 		if len(via) >= 5 {
-			return fmt.Errorf("%w: more than 5 in a row", ErrRedirect)
+			return &redirectError{status: req.Response.StatusCode, text: "more than 5 in a row"}
 		}
 		return nil
 	}

@@ -323,14 +323,14 @@ func TestRedirects(t *testing.T) {
 				}
 				return
 			}
-			if !errors.Is(err, owlat.ErrRedirect) || !owlat.OutcomeUnknown(err) || len(asked) != 1 {
+			if !errors.Is(err, owlat.ErrRedirect) || owlat.OutcomeUnknown(err) != (c.status == 303) || len(asked) != 1 {
 				t.Errorf("asked %q, error %v, unknown %v", asked, err, owlat.OutcomeUnknown(err))
 			}
 		})
 	}
 }
 
-func TestPostThatIsAnsweredByARedirectMayHaveTakenEffect(t *testing.T) {
+func TestPostThatIsAnsweredByA303MayHaveTakenEffect(t *testing.T) {
 	t.Parallel()
 	last := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	for _, c := range []struct {
@@ -338,12 +338,12 @@ func TestPostThatIsAnsweredByARedirectMayHaveTakenEffect(t *testing.T) {
 		rt   roundTripper
 		opts []owlat.Option
 	}{
-		{"303 without a location", always(303, ""), nil},
-		{"300", always(300, ""), nil},
-		{"304", always(304, ""), nil},
-		{"a location that is none", always(307, "", "Location", "https://%zz/"), nil},
-		{"a rule that does not follow", always(307, "", "Location", basePath+"/moved"), []owlat.Option{owlat.WithHTTPClient(last)}},
-		{"redirects without end", always(307, "", "Location", basePath+"/moved"), nil},
+		{"same host", always(303, "", "Location", basePath+"/moved"), nil},
+		{"other host", always(303, "", "Location", "https://elsewhere.example/"), nil},
+		{"no location", always(303, ""), nil},
+		{"a location that is none", always(303, "", "Location", "https://%zz/"), nil},
+		{"a rule that does not follow", always(303, "", "Location", basePath+"/moved"), []owlat.Option{owlat.WithHTTPClient(last)}},
+		{"after another redirect", after(always(307, "", "Location", basePath+"/moved"), always(303, "", "Location", basePath+"/moved")), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -353,6 +353,15 @@ func TestPostThatIsAnsweredByARedirectMayHaveTakenEffect(t *testing.T) {
 				t.Errorf("got %v, unknown %v", err, owlat.OutcomeUnknown(err))
 			}
 		})
+	}
+}
+
+// after answers the first request by one and all others by the other.
+func after(first, others roundTripper) roundTripper {
+	answer := first
+	return func(r *http.Request) (*http.Response, error) {
+		defer func() { answer = others }()
+		return answer(r)
 	}
 }
 

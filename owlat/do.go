@@ -28,6 +28,7 @@ type call struct {
 	route  string // the pattern, for errors and logs
 	path   string // percent-encoded, below /api/v1
 	query  url.Values
+	header http.Header // beside the package's own
 	body   any
 	open   bool // needs neither key nor token
 }
@@ -179,7 +180,7 @@ func carry(err error, unsure bool) bool {
 func (c *core) next(ctx context.Context, cl call, err error, p *progress) (time.Duration, bool) {
 	pause := c.backoff(p.try)
 	again := p.try <= c.patience() && p.failed <= c.retries
-	repeatable := cl.method != http.MethodPost
+	repeatable := cl.method != http.MethodPost && cl.method != http.MethodPatch
 	switch e := err.(type) {
 	case *Error:
 		asked := min(e.RetryAfter, maxRetryAfter)
@@ -236,8 +237,12 @@ func (c *core) attempt(ctx context.Context, cl call, body []byte) (*answer, int,
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		// A transport that asked for a connection and got none has sent nothing. A redirect is an answer.
-		sent := connected.Load() || !asked.Load() || errors.Is(err, ErrRedirect)
+		// A transport that asked for a connection and got none has sent nothing. A redirect is an answer: 303 says that the
+		// request was done, the others that it is to be made elsewhere.
+		sent := connected.Load() || !asked.Load()
+		if moved := (*redirectError)(nil); errors.As(err, &moved) {
+			sent = moved.status == http.StatusSeeOther
+		}
 		return nil, 0, cl.transportError(sent, c.cause(ctx, err))
 	}
 	defer drain(resp.Body)
@@ -252,7 +257,7 @@ func (c *core) attempt(ctx context.Context, cl call, body []byte) (*answer, int,
 		}
 		return nil, resp.StatusCode, refusal
 	}
-	ans := &answer{call: cl, status: resp.StatusCode, limit: limit}
+	ans := &answer{call: cl, status: resp.StatusCode, header: resp.Header, limit: limit}
 	ans.body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case err != nil:
@@ -296,6 +301,9 @@ func (c *core) request(ctx context.Context, cl call, body []byte) (*http.Request
 	req.Header.Set("User-Agent", c.userAgent)
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	for name, values := range cl.header {
+		req.Header[name] = values
 	}
 	if !cl.open {
 		c.authorize(req)
