@@ -56,8 +56,12 @@ var keyForm = regexp.MustCompile(`^lm_live_[A-Za-z0-9]+$`)
 const minKey = 40
 
 // NewClient returns a client of the deployment at baseURL, below which it calls /api/v1/…; "" means [DefaultBaseURL].
-// The URL is http or https and may have a path, but no user, query or fragment. The key is one made in Owlat
-// ("lm_live_…"). NewClient sends nothing. Its errors hold neither the key nor the URL.
+// The URL is http or https and may have a path, but no user, query or fragment. The key is one made in Owlat's settings:
+// "lm_live_" and letters A to Z, a to z or digits after it, at least 40 characters in all, with nothing around them.
+//
+// NewClient sends nothing, so that a key that Owlat does not know shows at the first call, as [ErrUnauthenticated]. It fails
+// for a URL or a key of another form and for an option that is nil or has a bad value. Its errors hold neither the key nor
+// the URL.
 func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	base, err := parseBase(baseURL)
 	if err != nil {
@@ -229,7 +233,8 @@ type Health struct {
 	Timestamp time.Time `json:"timestamp"`
 }
 
-// Health asks whether the deployment runs: GET /health. It sends no key and does not wait for the limiter.
+// Health asks whether the deployment runs: GET /health. It sends no key and does not wait for the limiter. It fails with
+// [ErrNoRoute] where no deployment is at the base URL.
 func (c *Client) Health(ctx context.Context) (*Health, error) {
 	cl := call{method: http.MethodGet, route: "/health", path: "/health", open: true}
 	ans, err := c.core.do(ctx, cl)
@@ -246,7 +251,7 @@ func (c *Client) Health(ctx context.Context) (*Health, error) {
 	return &h, nil
 }
 
-// Attempt is one request as an observer sees it.
+// Attempt is one request as an observer sees it. It holds neither the key nor an address.
 type Attempt struct {
 	Method   string
 	Route    string // the pattern, such as "/contacts/{contact}"

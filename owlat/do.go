@@ -303,7 +303,7 @@ func (c *core) request(ctx context.Context, cl call, body []byte) (*http.Request
 		req.Header.Set("Content-Type", "application/json")
 	}
 	for name, values := range cl.header {
-		req.Header[name] = values
+		req.Header[http.CanonicalHeaderKey(name)] = values
 	}
 	if !cl.open {
 		c.authorize(req)

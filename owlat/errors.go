@@ -97,6 +97,9 @@ type Error struct {
 // FromOwlat reports whether the answer has Owlat's form. One that has not may come from a gateway, or from another server.
 func (e *Error) FromOwlat() bool { return e.StatusCode != 0 && !e.foreign }
 
+// RequestID is what the answer's headers call the request; see [Response.RequestID].
+func (e *Error) RequestID() string { return requestID(e.Header) }
+
 // Error returns one line without addresses.
 func (e *Error) Error() string {
 	what := string(e.Category)
@@ -154,6 +157,9 @@ type ParseError struct {
 	Header     http.Header // the answer's
 	Err        error
 }
+
+// RequestID is what the answer's headers call the request; see [Response.RequestID].
+func (e *ParseError) RequestID() string { return requestID(e.Header) }
 
 // Error returns one line without addresses.
 func (e *ParseError) Error() string {

@@ -18,8 +18,8 @@ const (
 	maxInFlight = 256
 )
 
-// Limiter paces requests. It serves its callers in the order in which they came. It is safe for concurrent use and shared
-// by all that send with one API key (Invariant 5); the package documentation tells how it finds its pace.
+// Limiter paces requests. It serves its callers in the order in which they came. It is safe for concurrent use, and is to
+// be shared by all that send with one API key; the package documentation tells how it finds its pace.
 type Limiter struct {
 	turn chan struct{} // held by the caller that is next; Go serves the others in their order
 	room chan struct{} // told that a request in flight has ended

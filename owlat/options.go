@@ -17,7 +17,7 @@ const (
 	DefaultTimeout = 30 * time.Second // per attempt
 	DefaultRetries = 2
 	DefaultRate    = 10 // requests a second, what Owlat allows one key, until its answers say otherwise
-	DefaultBurst   = 8  // at once after a rest; see the package documentation
+	DefaultBurst   = 8  // at once after a rest
 )
 
 // Option sets one thing of a [Client] while it is made, by [NewClient] or [Client.With]. Of options that exclude each other

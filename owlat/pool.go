@@ -11,8 +11,8 @@ const (
 	// defaultWork is how many pieces of work a pool has begun at most: a second's requests at Owlat's limit, answered after
 	// twelve seconds.
 	defaultWork = 128
-	// freeWork is the same for a client without a limiter, which knows no pace: enough for a ledger to put many answers on the
-	// disk at once.
+	// freeWork is the same for a client without a limiter, which knows no pace: enough for a caller to store many answers at
+	// once.
 	freeWork = 64
 	// ahead is how many pieces of work a pool has begun beyond those that await an answer, and aheadRatio the seconds'
 	// worth of requests that come on top, for the time that work takes between its requests.
