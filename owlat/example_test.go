@@ -1,13 +1,13 @@
 package owlat_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"log"
-	"net/http"
-	"strconv"
+	"net/http/httptest"
 	"time"
 
 	_ "modernc.org/sqlite"
@@ -315,24 +315,31 @@ func ExampleWithLimiter() {
 	// owlat.Client(https://owlat.example)
 }
 
-// Verify a webhook and read what it says.
-func ExampleVerifyWebhook() {
-	// This is what Owlat sends; a real program has it in its *http.Request.
-	body := `{"event":"topic.unsubscribed","timestamp":"2026-01-02T03:04:05.678Z","data":{"contactId":"k57","email":"ada@example.com",` +
-		`"unsubscribedAt":1767323045678,"listsRemoved":"[{\"topicId\":\"k91\",\"topicName\":\"Newsletter\"}]"}}`
-	header := http.Header{}
-	header.Set("X-Signature", sign("whsec_example", body))
-	header.Set("X-Timestamp", strconv.FormatInt(time.Now().Unix(), 10))
-
-	event, err := owlat.VerifyWebhook("whsec_example", header, []byte(body))
+// Handle webhooks on a server of one's own.
+func ExampleWebhookHandler() {
+	left := func(_ context.Context, event *owlat.WebhookEvent) error {
+		switch data := event.Payload.(type) {
+		case owlat.WebhookTopicUnsubscribedPayload:
+			fmt.Println(data.Email, "left", data.Topics[0].Name)
+		case owlat.WebhookEmailBouncedPayload:
+			fmt.Println(data.Email, "bounced")
+		}
+		return nil
+	}
+	handler, err := owlat.WebhookHandler([]string{"whsec_new", "whsec_old"}, left)
 	if err != nil {
 		log.Fatal(err)
 	}
-	switch data := event.Payload.(type) {
-	case owlat.WebhookTopicUnsubscribedPayload:
-		fmt.Println(data.Email, "left", data.Topics[0].Name)
-	case owlat.WebhookEmailBouncedPayload:
-		fmt.Println(data.Email, "bounced")
-	}
-	// Output: ada@example.com left Newsletter
+
+	// This is what Owlat sends. A real program gives the handler to its server instead.
+	body := []byte(`{"event":"topic.unsubscribed","timestamp":"2026-01-02T03:04:05.678Z","data":{"contactId":"k57","email":"ada@example.com",` +
+		`"unsubscribedAt":1767323045678,"listsRemoved":"[{\"topicId\":\"k91\",\"topicName\":\"Newsletter\"}]"}}`)
+	request := httptest.NewRequest("POST", "/owlat", bytes.NewReader(body))
+	request.Header = owlat.SignWebhook("whsec_old", "k77", time.Now(), body)
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, request)
+	fmt.Println(answer.Code)
+	// Output:
+	// ada@example.com left Newsletter
+	// 204
 }
