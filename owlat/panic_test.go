@@ -37,10 +37,13 @@ func (b badBody) Close() error {
 	return nil
 }
 
-type badHandler struct{ slog.Handler }
+// badHandler calls bad for every record.
+type badHandler struct{ bad func() }
 
-func (badHandler) Enabled(context.Context, slog.Level) bool  { return true }
-func (badHandler) Handle(context.Context, slog.Record) error { panic("log") }
+func (badHandler) Enabled(context.Context, slog.Level) bool    { return true }
+func (h badHandler) Handle(context.Context, slog.Record) error { h.bad(); return nil }
+func (h badHandler) WithAttrs([]slog.Attr) slog.Handler        { return h }
+func (h badHandler) WithGroup(string) slog.Handler             { return h }
 
 // trouble is a way in which code that is handed to a client does not return; it does so while on.
 type trouble struct {
@@ -89,6 +92,9 @@ func troubles() []trouble {
 		{name: "closing the answer panics", transport: answers(200, func() io.ReadCloser { return badBody{Reader: http.NoBody, closed: true} })},
 		{name: "the observer panics", option: option(func(bad func()) owlat.Option {
 			return owlat.WithObserver(func(owlat.Attempt) { bad() })
+		})},
+		{name: "the logger panics", option: option(func(bad func()) owlat.Option {
+			return owlat.WithLogger(slog.New(badHandler{bad}))
 		})},
 		{name: "the observer of a refusal panics", transport: answers(429, refused), option: option(func(bad func()) owlat.Option {
 			return owlat.WithObserver(func(owlat.Attempt) { bad() })
