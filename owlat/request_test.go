@@ -1,11 +1,8 @@
 package owlat_test
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,7 +11,6 @@ import (
 	"time"
 
 	"owlatsync/owlat"
-	"owlatsync/owlat/owlattest"
 )
 
 type oneData struct {
@@ -192,26 +188,4 @@ func TestDoTellsAnUnreadableAnswer(t *testing.T) {
 			t.Errorf("%q, not to be read: %v", body, err)
 		}
 	}
-}
-
-// Make a request that the package has no method for.
-func ExampleClient_Do() {
-	deployment := &owlattest.Server{}
-	client, err := owlat.NewClient("https://owlat.example", deployment.AddKey(), owlat.WithTransport(deployment.Transport()))
-	if err != nil {
-		log.Fatal(err)
-	}
-	var answer struct {
-		Data struct{ ID, Email string }
-	}
-	response, err := client.Do(context.Background(), owlat.Request{
-		Method: "POST",
-		Route:  "/contacts",
-		Body:   map[string]string{"email": "ada@example.com"},
-	}, &answer)
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(response.StatusCode, answer.Data.Email, response.RateLimit.Limit)
-	// Output: 201 ada@example.com 10
 }
