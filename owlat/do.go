@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -33,12 +34,16 @@ type call struct {
 	open   bool // needs neither key nor token
 }
 
-// progress is how far a call has come.
-type progress struct {
-	ready       time.Time // since when it waits
-	try, failed int       // attempts, and those of them that met no 429
-	unsure      bool      // one of the attempts so far may have taken effect
-	last        error
+// sending is a call on its way: one attempt after the other until it is answered for good.
+type sending struct {
+	*core
+	call
+	encoded []byte    // the body as JSON
+	ready   time.Time // since when it waits
+	tried   int       // attempts
+	failed  int       // those of them that met no 429
+	unsure  bool      // one of them may have taken effect
+	last    error
 }
 
 // do sends cl until it is answered for good, and returns an answer of success or a *Error, *TransportError or *ParseError.
@@ -50,20 +55,20 @@ func (c *core) do(ctx context.Context, cl call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := progress{ready: time.Now()}
+	s := sending{core: c, call: cl, encoded: body, ready: time.Now()}
 	for {
-		start, err := c.admit(ctx, cl)
+		start, err := s.admit(ctx)
 		if err != nil {
-			if p.last != nil && ctx.Err() == nil {
-				return nil, p.last
+			if s.last != nil && ctx.Err() == nil {
+				return nil, s.last
 			}
 			if errors.Is(err, errShut) {
 				err = c.pool.reason()
 			}
-			return nil, cl.transportError(p.unsure, err)
+			return nil, cl.transportError(s.unsure, err)
 		}
-		p.try++
-		ans, again, err := c.try(ctx, cl, body, start, &p)
+		s.tried++
+		ans, again, err := s.try(ctx, start)
 		if !again {
 			return ans, err
 		}
@@ -72,67 +77,67 @@ func (c *core) do(ctx context.Context, cl call) (*answer, error) {
 
 // try makes one attempt that was admitted at the given time and, when another is to follow, waits until it may. Whatever
 // panics on the way, the limiter and the pool get their places back.
-func (c *core) try(ctx context.Context, cl call, body []byte, start time.Time, p *progress) (ans *answer, again bool, err error) {
+func (s *sending) try(ctx context.Context, start time.Time) (ans *answer, again bool, err error) {
 	inFlight, away := true, false
 	defer func() {
 		if inFlight {
-			c.left(cl, start, silent, 0)
+			s.left(start, silent, 0)
 		}
 		if away {
-			c.pool.count(0, -1)
+			s.pool.count(0, -1)
 		}
 	}()
-	attempt := Attempt{Method: cl.method, Route: cl.route, Start: start, Waited: start.Sub(p.ready), Try: p.try}
-	if len(c.looks) > 0 {
-		for _, look := range c.looks {
+	attempt := Attempt{Method: s.method, Route: s.route, Start: start, Waited: start.Sub(s.ready), Try: s.tried}
+	if len(s.looks) > 0 {
+		for _, look := range s.looks {
 			if err := look(ctx, attempt); err != nil {
-				return nil, false, cl.transportError(p.unsure, fmt.Errorf("not sent: %w", err))
+				return nil, false, s.transportError(s.unsure, fmt.Errorf("not sent: %w", err))
 			}
 		}
 		attempt.Start = time.Now()
 	}
 	away = true
-	c.pool.count(0, 1)
-	ans, attempt.Status, err = c.attempt(ctx, cl, body)
+	s.pool.count(0, 1)
+	ans, attempt.Status, err = s.attempt(ctx)
 	inFlight = false
-	c.answered(ctx, cl, attempt.Start, attempt.Status, err)
+	s.answered(ctx, attempt.Start, attempt.Status, err)
 	attempt.Duration = time.Since(attempt.Start)
-	p.unsure = carry(err, p.unsure)
+	s.unsure = carry(err, s.unsure)
 	attempt.Err = err
-	c.report(ctx, attempt)
+	s.report(ctx, attempt)
 	limited := errors.Is(err, ErrRateLimited)
 	if !limited { // who only waits for the budget does not keep others from being begun
 		away = false
-		c.pool.count(0, -1)
+		s.pool.count(0, -1)
 	}
 	if err == nil {
 		return ans, false, nil
 	}
-	p.last, p.ready = err, time.Now()
+	s.last, s.ready = err, time.Now()
 	if !limited {
-		p.failed++
+		s.failed++
 	}
-	pause, again := c.next(ctx, cl, err, p)
+	pause, again := s.next(ctx, err)
 	if !again {
 		return nil, false, err
 	}
-	switch waiting := sleep(ctx, c.pool.closed(), pause); {
+	switch waiting := sleep(ctx, s.pool.closed(), pause); {
 	case waiting == nil:
 		return nil, true, nil
 	case ctx.Err() == nil: // the deadline would pass first, or the pool was closed
 		return nil, false, err
 	default:
-		return nil, false, cl.transportError(p.unsure, waiting)
+		return nil, false, s.transportError(s.unsure, waiting)
 	}
 }
 
 // admit waits until the call may be sent, and tells when that was.
-func (c *core) admit(ctx context.Context, cl call) (time.Time, error) {
-	if c.limiter != nil && !cl.open {
-		return c.limiter.enter(ctx, c.pool.closed(), true, 2*c.random()-1)
+func (s *sending) admit(ctx context.Context) (time.Time, error) {
+	if s.limiter != nil && !s.open {
+		return s.limiter.enter(ctx, s.pool.closed(), true, 2*s.random()-1)
 	}
 	select {
-	case <-c.pool.closed():
+	case <-s.pool.closed():
 		return time.Time{}, errShut
 	default:
 		return time.Now(), ctx.Err()
@@ -140,9 +145,9 @@ func (c *core) admit(ctx context.Context, cl call) (time.Time, error) {
 }
 
 // answered tells the limiter how an attempt ended.
-func (c *core) answered(ctx context.Context, cl call, start time.Time, status int, err error) {
+func (s *sending) answered(ctx context.Context, start time.Time, status int, err error) {
 	told, v := 0, passed
-	if last := c.lastLimit.Load(); last != nil && status > 0 {
+	if last := s.lastLimit.Load(); last != nil && status > 0 {
 		told = last.Limit
 	}
 	switch {
@@ -153,13 +158,13 @@ func (c *core) answered(ctx context.Context, cl call, start time.Time, status in
 	case status == 0, status == http.StatusUnauthorized:
 		v = silent
 	}
-	c.left(cl, start, v, told)
+	s.left(start, v, told)
 }
 
 // left gives the limiter the place of an attempt back.
-func (c *core) left(cl call, start time.Time, v verdict, told int) {
-	if c.limiter != nil && !cl.open {
-		c.limiter.leave(start, v, told)
+func (s *sending) left(start time.Time, v verdict, told int) {
+	if s.limiter != nil && !s.open {
+		s.limiter.leave(start, v, told)
 	}
 }
 
@@ -177,17 +182,17 @@ func carry(err error, unsure bool) bool {
 
 // next decides whether the attempt that ended in err is repeated and after what pause. A 429 that asks for longer than
 // Owlat's do holds everybody back, repeated or not.
-func (c *core) next(ctx context.Context, cl call, err error, p *progress) (time.Duration, bool) {
-	pause := c.backoff(p.try)
-	again := p.try <= c.patience() && p.failed <= c.retries
-	repeatable := cl.method != http.MethodPost && cl.method != http.MethodPatch
+func (s *sending) next(ctx context.Context, err error) (time.Duration, bool) {
+	pause := s.backoff(s.tried)
+	again := s.tried <= s.patience() && s.failed <= s.retries
+	repeatable := s.method != http.MethodPost && s.method != http.MethodPatch
 	switch e := err.(type) {
 	case *Error:
 		asked := min(e.RetryAfter, maxRetryAfter)
 		pause = max(pause, asked)
 		if e.Category == CategoryRateLimited {
 			if asked > owlatAsks {
-				c.pauseAll(asked)
+				s.pauseAll(asked)
 			}
 			return pause, again
 		}
@@ -219,10 +224,10 @@ func (c *core) pauseAll(d time.Duration) {
 }
 
 // attempt sends the request once. The status is 0 without an answer.
-func (c *core) attempt(ctx context.Context, cl call, body []byte) (*answer, int, error) {
+func (s *sending) attempt(ctx context.Context) (*answer, int, error) {
 	actx := ctx
-	if c.timeout > 0 {
-		limited, cancel := context.WithTimeout(ctx, c.timeout)
+	if s.timeout > 0 {
+		limited, cancel := context.WithTimeout(ctx, s.timeout)
 		defer cancel()
 		actx = limited
 	}
@@ -231,11 +236,11 @@ func (c *core) attempt(ctx context.Context, cl call, body []byte) (*answer, int,
 		GetConn: func(string) { asked.Store(true) },
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	}
-	req, err := c.request(httptrace.WithClientTrace(actx, trace), cl, body)
+	req, err := s.request(httptrace.WithClientTrace(actx, trace))
 	if err != nil {
 		return nil, 0, err
 	}
-	resp, err := c.http.Do(req)
+	resp, err := s.http.Do(req)
 	if err != nil {
 		// A transport that asked for a connection and got none has sent nothing. A redirect is an answer: 303 says that the
 		// request was done, the others that it is to be made elsewhere.
@@ -243,25 +248,25 @@ func (c *core) attempt(ctx context.Context, cl call, body []byte) (*answer, int,
 		if moved := (*redirectError)(nil); errors.As(err, &moved) {
 			sent = moved.status == http.StatusSeeOther
 		}
-		return nil, 0, cl.transportError(sent, c.cause(ctx, err))
+		return nil, 0, s.transportError(sent, cause(ctx, err))
 	}
 	defer drain(resp.Body)
 	limit := readRateLimit(resp.Header)
 	if limit != (RateLimit{}) {
-		c.lastLimit.Store(&limit)
+		s.lastLimit.Store(&limit)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		refusal, err := readError(resp, cl, limit)
+		refusal, err := readError(resp, s.call, limit)
 		if err != nil && (ctx.Err() != nil || refusal.noRoute) {
-			return nil, resp.StatusCode, cl.transportError(true, c.cause(ctx, err))
+			return nil, resp.StatusCode, s.transportError(true, cause(ctx, err))
 		}
 		return nil, resp.StatusCode, refusal
 	}
-	ans := &answer{call: cl, status: resp.StatusCode, header: resp.Header, limit: limit}
+	ans := &answer{call: s.call, status: resp.StatusCode, header: resp.Header, limit: limit}
 	ans.body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case err != nil:
-		return nil, resp.StatusCode, cl.transportError(true, fmt.Errorf("read the answer: %w", c.cause(ctx, err)))
+		return nil, resp.StatusCode, s.transportError(true, fmt.Errorf("read the answer: %w", cause(ctx, err)))
 	case len(ans.body) > maxBody:
 		return nil, resp.StatusCode, ans.unreadable(fmt.Errorf("it is longer than %d bytes", maxBody))
 	}
@@ -270,7 +275,7 @@ func (c *core) attempt(ctx context.Context, cl call, body []byte) (*answer, int,
 
 // cause is why sending or reading failed: the context's error if it ended, ErrTimeout if the attempt's time did, and
 // else err without the URL that net/http puts around it, which holds addresses.
-func (c *core) cause(ctx context.Context, err error) error {
+func cause(ctx context.Context, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return ended
 	}
@@ -284,38 +289,38 @@ func (c *core) cause(ctx context.Context, err error) error {
 	return err
 }
 
-func (c *core) request(ctx context.Context, cl call, body []byte) (*http.Request, error) {
-	target := c.base.String() + "/api/v1" + cl.path
-	if len(cl.query) > 0 {
-		target += "?" + cl.query.Encode()
+func (s *sending) request(ctx context.Context) (*http.Request, error) {
+	target := s.base.String() + "/api/v1" + s.path
+	if len(s.query) > 0 {
+		target += "?" + s.query.Encode()
 	}
 	var reader io.Reader
-	if body != nil {
-		reader = bytes.NewReader(body)
+	if s.encoded != nil {
+		reader = bytes.NewReader(s.encoded)
 	}
-	req, err := http.NewRequestWithContext(ctx, cl.method, target, reader)
+	req, err := http.NewRequestWithContext(ctx, s.method, target, reader)
 	if err != nil {
-		return nil, cl.refuse("the path cannot be encoded")
+		return nil, s.refuse("the path cannot be encoded")
 	}
 	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", c.userAgent)
-	if body != nil {
+	req.Header.Set("User-Agent", s.userAgent)
+	if s.encoded != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	for name, values := range cl.header {
-		req.Header[http.CanonicalHeaderKey(name)] = values
+	for name, values := range s.header {
+		req.Header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 	}
-	if !cl.open {
-		c.authorize(req)
+	if !s.open {
+		s.authorize(req)
 	}
 	return req, nil
 }
 
-func (c *core) report(ctx context.Context, a Attempt) {
-	for _, observe := range c.observers {
+func (s *sending) report(ctx context.Context, a Attempt) {
+	for _, observe := range s.observers {
 		observe(a)
 	}
-	if c.logger == nil || !c.logger.Enabled(ctx, slog.LevelDebug) {
+	if s.logger == nil || !s.logger.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
 	attrs := []slog.Attr{
@@ -325,7 +330,7 @@ func (c *core) report(ctx context.Context, a Attempt) {
 	if a.Err != nil {
 		attrs = append(attrs, slog.String("error", a.Err.Error()))
 	}
-	c.logger.LogAttrs(ctx, slog.LevelDebug, "owlat request", attrs...)
+	s.logger.LogAttrs(ctx, slog.LevelDebug, "owlat request", attrs...)
 }
 
 func (cl call) transportError(sent bool, err error) *TransportError {
