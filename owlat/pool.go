@@ -11,8 +11,8 @@ const (
 	// defaultWork is how many pieces of work a pool has begun at most: a second's requests at Owlat's limit, answered after
 	// twelve seconds.
 	defaultWork = 128
-	// freeWork is the same for a client without a limiter, which knows no pace: enough for a ledger to put many answers on the
-	// disk at once.
+	// freeWork is the same for a client without a limiter, which knows no pace: enough for a caller to store many answers at
+	// once.
 	freeWork = 64
 	// ahead is how many pieces of work a pool has begun beyond those that await an answer, and aheadRatio the seconds'
 	// worth of requests that come on top, for the time that work takes between its requests.
@@ -59,13 +59,21 @@ func (c *core) newPool(most int) *Pool {
 
 // Go waits until another piece of work is worth beginning, and does it on a goroutine of its own. The work makes its calls
 // one after the other, with ctx and with the client that it is given, which belongs to the pool. It is done in any case: when
-// ctx has ended or the pool is closed its calls fail unsent. One goroutine at a time may call Go.
+// ctx has ended or the pool is closed its calls fail unsent. A panic of the work is not caught: as on any goroutine it ends the
+// program. One goroutine at a time may call Go; it panics if work is nil.
 func (p *Pool) Go(ctx context.Context, work func(context.Context, *Client)) {
+	if work == nil {
+		panic("owlat: the work of a pool is nil")
+	}
+	var ended <-chan struct{}
+	if ctx != nil { // else the work's calls say so
+		ended = ctx.Done()
+	}
 	for !p.begin() {
 		select {
 		case <-p.change:
 			continue
-		case <-ctx.Done():
+		case <-ended:
 		case <-p.shut:
 		}
 		p.mu.Lock()

@@ -31,7 +31,7 @@ func (s *Contacts) Upsert(ctx context.Context, in CreateContactRequest) (*Upsert
 		if errors.Is(err, ErrConflict) {
 			return s.updateHolder(ctx, in, err)
 		}
-		if ctx.Err() != nil || !OutcomeUnknown(err) {
+		if !OutcomeUnknown(err) || ctx.Err() != nil {
 			return nil, err
 		}
 		found, isNew, readErr := s.readBack(ctx, in, begin)
