@@ -27,9 +27,8 @@ type EventResult struct {
 	ContactCreated       bool   `json:"contactCreated"`
 }
 
-// Send reports an event: POST /events. Each call fires the automations again, so it is never repeated after a lost
-// answer, neither by this package nor, if [OutcomeUnknown] is true of the error, should it be by others. It fails with
-// [ErrNotFound] if there is no such contact and CreateContact is not set, and with [ErrInvalidInput] for a name or
+// Send reports an event: POST /events. Each call fires the automations again. So this package never repeats it after a lost
+// answer; do not repeat it either when [OutcomeUnknown] is true of the error. It fails with [ErrNotFound] if there is no such contact and CreateContact is not set, and with [ErrInvalidInput] for a name or
 // properties that Owlat does not take.
 func (s *Events) Send(ctx context.Context, in SendEventRequest) (*EventResult, error) {
 	cl, _ := newCall(http.MethodPost, routeEvents)

@@ -415,3 +415,22 @@ func ExampleClient_Do() {
 	fmt.Println(response.StatusCode, answer.Data.Email, response.RateLimit.Limit)
 	// Output: 201 ada@example.com 10
 }
+
+// Look once more, right before a request is sent, whether it is still right.
+func ExampleWithBeforeSend() {
+	deployment := &owlattest.Server{} // stands in for a real one in this example
+	client, err := owlat.NewClient("https://owlat.example", deployment.AddKey(), owlat.WithTransport(deployment.Transport()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	withdrawn := errors.New("the consent was withdrawn")
+	careful, err := client.With(owlat.WithBeforeSend(func(context.Context, owlat.Attempt) error {
+		return withdrawn // a real program asks its database
+	}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = careful.Topics.Add(context.Background(), "k570000000", owlat.AddMemberRequest{Email: "ada@example.com"})
+	fmt.Println(errors.Is(err, withdrawn), owlat.OutcomeUnknown(err), deployment.Stats().Total)
+	// Output: true false 0
+}

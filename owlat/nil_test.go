@@ -54,6 +54,13 @@ func TestNilContextsAndOptionsOfOtherCalls(t *testing.T) {
 		})
 	}
 	pool.Wait()
+	pool.Close(nil)
+	pool.Go(t.Context(), func(ctx context.Context, c *owlat.Client) {
+		if _, err := c.Health(ctx); !errors.Is(err, owlat.ErrPoolClosed) || strings.Contains(err.Error(), "nil") {
+			t.Errorf("closed for no reason: %v", err)
+		}
+	})
+	pool.Wait()
 	if got := d.Stats().Total; got != 0 {
 		t.Errorf("%d requests were sent", got)
 	}

@@ -107,14 +107,17 @@ func (p *Pool) begin() bool {
 func (p *Pool) Wait() { p.running.Wait() }
 
 // Close lets no further call be sent, also of those that wait for the limiter: they fail with an error that matches
-// [ErrPoolClosed] and why. What is in flight is finished.
+// [ErrPoolClosed] and, unless that is nil, why. What is in flight is finished. Only the first Close counts.
 func (p *Pool) Close(why error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.cause == nil {
-		p.cause = fmt.Errorf("%w: %w", ErrPoolClosed, why)
-		close(p.shut)
+	if p.cause != nil {
+		return
 	}
+	if p.cause = ErrPoolClosed; why != nil {
+		p.cause = fmt.Errorf("%w: %w", ErrPoolClosed, why)
+	}
+	close(p.shut)
 }
 
 func (p *Pool) count(begun, away int) {

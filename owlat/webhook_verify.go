@@ -94,7 +94,7 @@ func newWebhookConfig(secrets []string, opts []WebhookOption) (*webhookConfig, e
 // VerifyWebhook checks the signature and the age of a delivery and returns its event. secrets are those of the webhook
 // ("whsec_…"): one, or while it is being replaced the old and the new one. header and body are the request's, the body
 // exactly as it came; limit its size before reading it. It fails with [ErrWebhookSignature], [ErrWebhookTime] or
-// [ErrWebhookPayload], which hold nothing of the body, and for secrets and options that are none.
+// [ErrWebhookPayload], which hold nothing of the body. It also fails without a secret, for an empty one and for a bad option.
 //
 // The time of a delivery is not signed. Its check keeps out late repetitions by honest senders, not somebody who has seen a
 // delivery and sends it again with another time: handle events so that a repetition does no harm.
@@ -120,9 +120,9 @@ func VerifyWebhookRequest(secrets []string, r *http.Request, opts ...WebhookOpti
 // hands to handle, with the request's context. It answers 204 when handle returns nil and 500 when it fails, so that Owlat
 // delivers again: after a minute and after five more. Owlat waits 30 s for the answer.
 //
-// What is not accepted never comes to handle: 405 for another method than POST, 413 for a body that is too long, 401 for a
-// signature or a time that does not do, 400 for a body that cannot be read. handle may be called by several goroutines at once.
-// WebhookHandler fails for secrets and options that are none and for a nil handle.
+// It answers 405 to another method than POST, 413 to a body that is too long, 401 to a wrong signature or time and 400 to a
+// body that cannot be read; handle does not see those. Several goroutines may call handle at once. WebhookHandler fails
+// without a secret, for an empty one, for a bad option and for a nil handle.
 //
 // The server it stands on should have a ReadTimeout: the handler does not limit how slowly a body may come.
 func WebhookHandler(secrets []string, handle func(context.Context, *WebhookEvent) error, opts ...WebhookOption) (http.Handler, error) {
