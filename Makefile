@@ -7,7 +7,7 @@ PACKAGES       ?= ./...
 FOR            ?= 1h
 
 .DEFAULT_GOAL := help
-.PHONY: help build test soak bench lint fmt vet staticcheck vulncheck layers
+.PHONY: help build test soak bench plots pictures lint fmt vet staticcheck vulncheck layers
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,12 @@ soak: ## Play random histories against the engine for FOR=1h or longer, and prin
 # Built as the program itself is, so that nothing is compiled twice.
 bench: ## Measure what docs/benchmarks shows anew, beside private database servers; PARTS="diff start" measures only those.
 	CGO_ENABLED=0 GOFLAGS="$(GOFLAGS) -trimpath" $(GO) run ./internal/testservers -- $(GO) run ./internal/bench $(PARTS)
+
+plots: ## Draw the pictures of docs/benchmarks, and write its page and the README's figures, from the results kept there; nothing is measured.
+	$(GO) run ./internal/bench page
+
+pictures: ## Draw docs/images anew: what a terminal shows of the program as it is.
+	$(GO) test -count=1 -run '^TestPictures$$' ./cmd/owlat-sync -pictures
 
 lint: fmt vet staticcheck vulncheck layers ## Check format, vet, staticcheck, known vulnerabilities and layers.
 

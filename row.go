@@ -25,8 +25,8 @@ type Row struct {
 	// Properties are the event properties of the sync, in the order of the configuration.
 	Properties []Property
 
-	// Defect says why the row cannot be used although it was read, such as text that is not UTF-8. It names the column and
-	// never contains a value. A row with a defect has at least a Position, and a Key where that could be read.
+	// Defect says why the row cannot be used although it was read, such as text that is not UTF-8 or has a NUL byte. It names
+	// the column and never contains a value. A row with a defect has at least a Position, and a Key where that could be read.
 	Defect string
 }
 
@@ -83,9 +83,12 @@ type Field struct {
 // Some returns a set field.
 func Some(value string) Field { return Field{State: Set, Value: value} }
 
-// Property is one event property of a row: a string, a float64, an int64, a bool or nil.
+// Property is one event property of a row.
 type Property struct {
-	Name  string
+	Name string
+	// Value is a string, a float64, an int64, a bool or nil, or a [encoding/json.Number] where the number has digits that a float64 and
+	// an int64 do not hold. It is sent with all its digits. Owlat keeps numbers as JavaScript does, so beyond 2⁵³ and after
+	// about 16 digits it rounds what it gets; who needs every digit in Owlat makes the value a text.
 	Value any
 }
 

@@ -2,6 +2,7 @@ package owlat
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,12 +23,13 @@ const (
 type answer struct {
 	call   call
 	status int
+	header http.Header
 	limit  RateLimit
 	body   []byte
 }
 
 func (a *answer) unreadable(err error) *ParseError {
-	return &ParseError{Method: a.call.method, Route: a.call.route, StatusCode: a.status, Err: err}
+	return &ParseError{Method: a.call.method, Route: a.call.route, StatusCode: a.status, Header: a.header, Err: err}
 }
 
 // unmarshal reads the whole body, which must be a JSON object.
@@ -41,18 +43,26 @@ func (a *answer) unmarshal(into any) error {
 	return nil
 }
 
-// data reads the "data" of an answer's envelope.
-func data[T any](a *answer) (*T, error) {
+// fetch makes the call and returns the "data" of its answer. lacks says what is missing in it, "" if nothing is. It is the
+// whole of most methods.
+func fetch[T any](ctx context.Context, c *core, cl call, lacks func(*T) string) (*T, *answer, error) {
+	ans, err := c.do(ctx, cl)
+	if err != nil {
+		return nil, nil, err
+	}
 	var envelope struct {
 		Data *T `json:"data"`
 	}
-	if err := a.unmarshal(&envelope); err != nil {
-		return nil, err
+	if err := ans.unmarshal(&envelope); err != nil {
+		return nil, nil, err
 	}
 	if envelope.Data == nil {
-		return nil, a.unreadable(errors.New("it has no data"))
+		return nil, nil, ans.unreadable(errors.New("it has no data"))
 	}
-	return envelope.Data, nil
+	if missing := lacks(envelope.Data); missing != "" {
+		return nil, nil, ans.unreadable(errors.New(missing))
+	}
+	return envelope.Data, ans, nil
 }
 
 // readError maps an answer that is no success to an error. It is the only place that does. Its second result tells that
@@ -68,6 +78,7 @@ func readError(resp *http.Response, cl call, limit RateLimit) (*Error, error) {
 		Route:      cl.route,
 		RetryAfter: readRetryAfter(resp.Header.Get("Retry-After")),
 		RateLimit:  limit,
+		Header:     resp.Header,
 	}
 	var envelope struct {
 		Error struct {
@@ -123,6 +134,6 @@ func readRetryAfter(value string) time.Duration {
 
 // drain reads the little that may be left, so that the connection can be used again.
 func drain(body io.ReadCloser) {
+	defer func() { _ = body.Close() }()
 	_, _ = io.CopyN(io.Discard, body, maxDrain)
-	_ = body.Close()
 }

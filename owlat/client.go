@@ -56,8 +56,12 @@ var keyForm = regexp.MustCompile(`^lm_live_[A-Za-z0-9]+$`)
 const minKey = 40
 
 // NewClient returns a client of the deployment at baseURL, below which it calls /api/v1/…; "" means [DefaultBaseURL].
-// The URL is http or https and may have a path, but no user, query or fragment. The key is one made in Owlat
-// ("lm_live_…"). NewClient sends nothing. Its errors hold neither the key nor the URL.
+// The URL is http or https and may have a path, but no user, query or fragment. The key is one made in Owlat's settings:
+// "lm_live_" and letters A to Z, a to z or digits after it, at least 40 characters in all, with nothing around them.
+//
+// NewClient sends nothing, so that a key that Owlat does not know shows at the first call, as [ErrUnauthenticated]. It fails
+// for a URL or a key of another form and for an option that is nil or has a bad value. Its errors hold neither the key nor
+// the URL.
 func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	base, err := parseBase(baseURL)
 	if err != nil {
@@ -91,12 +95,12 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 }
 
 // With returns a client that differs from c in what the options set and shares all else with it: the key, the limiter, the
-// connections, the pool whose work it is. An observer comes in addition to those that c has. c stays as it is. It is cheap:
-// make one for each run, tenant or piece of work whose requests are to be counted or logged apart. Its errors are those of
-// the options.
+// connections, the pool whose work it is. Observers and functions of [WithBeforeSend] come in addition to those that c has.
+// c stays as it is. With is cheap and safe for concurrent use: make a client for each run, or even each call, whose requests
+// are to be counted, logged or looked at apart. Its errors are those of the options.
 func (c *Client) With(opts ...Option) (*Client, error) {
 	next := *c.core
-	next.observers = slices.Clip(next.observers) // what is added does not show in c
+	next.observers, next.looks = slices.Clip(next.observers), slices.Clip(next.looks) // what is added does not show in c
 	if err := next.apply(opts); err != nil {
 		return nil, fmt.Errorf("owlat: %w", err)
 	}
@@ -165,14 +169,14 @@ func (cfg *config) client() *http.Client {
 	hc.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		first := via[0]
 		if req.URL.Scheme != first.URL.Scheme || req.URL.Host != first.URL.Host || req.Method != first.Method {
-			return fmt.Errorf("%w: the answer leads to %s://%s; if that is the deployment, make it the base URL",
-				ErrRedirect, req.URL.Scheme, req.URL.Host)
+			text := fmt.Sprintf("the answer leads to %s://%s; if that is the deployment, make it the base URL", req.URL.Scheme, req.URL.Host)
+			return &redirectError{status: req.Response.StatusCode, text: text}
 		}
 		if theirs != nil {
 			return theirs(req, via)
 		}
 		if len(via) >= 5 {
-			return fmt.Errorf("%w: more than 5 in a row", ErrRedirect)
+			return &redirectError{status: req.Response.StatusCode, text: "more than 5 in a row"}
 		}
 		return nil
 	}
@@ -229,7 +233,8 @@ type Health struct {
 	Timestamp time.Time `json:"timestamp"`
 }
 
-// Health asks whether the deployment runs: GET /health. It sends no key and does not wait for the limiter.
+// Health asks whether the deployment runs: GET /health. It sends no key and does not wait for the limiter. It fails with
+// [ErrNoRoute] where no deployment is at the base URL.
 func (c *Client) Health(ctx context.Context) (*Health, error) {
 	cl := call{method: http.MethodGet, route: "/health", path: "/health", open: true}
 	ans, err := c.core.do(ctx, cl)
@@ -246,7 +251,7 @@ func (c *Client) Health(ctx context.Context) (*Health, error) {
 	return &h, nil
 }
 
-// Attempt is one request as an observer sees it.
+// Attempt is one request as an observer sees it. It holds neither the key nor an address.
 type Attempt struct {
 	Method   string
 	Route    string // the pattern, such as "/contacts/{contact}"

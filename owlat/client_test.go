@@ -58,6 +58,7 @@ func TestNewClientRefuses(t *testing.T) {
 		{"transport that points to nothing", url, anyKey, []owlat.Option{owlat.WithTransport((*http.Transport)(nil))}, "the transport is nil"},
 		{"limiter made by hand", url, anyKey, []owlat.Option{owlat.WithLimiter(new(owlat.Limiter))}, "NewLimiter"},
 		{"nil observer", url, anyKey, []owlat.Option{owlat.WithObserver(nil)}, "the observer is nil"},
+		{"nil look", url, anyKey, []owlat.Option{owlat.WithBeforeSend(nil)}, "before sending is nil"},
 		{"nil logger", url, anyKey, []owlat.Option{owlat.WithLogger(nil)}, "the logger is nil"},
 		{"nil source of random numbers", url, anyKey, []owlat.Option{owlat.WithRandom(nil)}, "random numbers is nil"},
 		{"nil option", url, anyKey, []owlat.Option{owlat.WithRetries(1), nil}, "option 2 is nil"},
@@ -300,7 +301,10 @@ func TestRedirects(t *testing.T) {
 		{"other port", "https://owlat.example:444/", 308, false},
 		{"other scheme", "http://owlat.example/", 307, false},
 		{"subdomain", "https://a.owlat.example/", 307, false},
-		{"POST to GET", basePath + "/moved", 302, false},
+		{"POST to GET, 301", basePath + "/moved", 301, false},
+		{"POST to GET, 302", basePath + "/moved", 302, false},
+		{"POST to GET, 303", basePath + "/moved", 303, false},
+		{"other host, 303", "https://elsewhere.example/", 303, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -319,10 +323,45 @@ func TestRedirects(t *testing.T) {
 				}
 				return
 			}
-			if !errors.Is(err, owlat.ErrRedirect) || owlat.OutcomeUnknown(err) || len(asked) != 1 {
-				t.Errorf("asked %q, error %v", asked, err)
+			if !errors.Is(err, owlat.ErrRedirect) || owlat.OutcomeUnknown(err) != (c.status == 303) || len(asked) != 1 {
+				t.Errorf("asked %q, error %v, unknown %v", asked, err, owlat.OutcomeUnknown(err))
 			}
 		})
+	}
+}
+
+func TestPostThatIsAnsweredByA303MayHaveTakenEffect(t *testing.T) {
+	t.Parallel()
+	last := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for _, c := range []struct {
+		name string
+		rt   roundTripper
+		opts []owlat.Option
+	}{
+		{"same host", always(303, "", "Location", basePath+"/moved"), nil},
+		{"other host", always(303, "", "Location", "https://elsewhere.example/"), nil},
+		{"no location", always(303, ""), nil},
+		{"a location that is none", always(303, "", "Location", "https://%zz/"), nil},
+		{"a rule that does not follow", always(303, "", "Location", basePath+"/moved"), []owlat.Option{owlat.WithHTTPClient(last)}},
+		{"after another redirect", after(always(307, "", "Location", basePath+"/moved"), always(303, "", "Location", basePath+"/moved")), nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			client := connect(t, anyKey, c.rt, c.opts...)
+			_, err := client.Contacts.Create(t.Context(), owlat.CreateContactRequest{Email: "ada@example.com"})
+			if err == nil || !owlat.OutcomeUnknown(err) {
+				t.Errorf("got %v, unknown %v", err, owlat.OutcomeUnknown(err))
+			}
+		})
+	}
+}
+
+// after answers the first request by one and all others by the other.
+func after(first, others roundTripper) roundTripper {
+	answer := first
+	return func(r *http.Request) (*http.Response, error) {
+		defer func() { answer = others }()
+		return answer(r)
 	}
 }
 

@@ -42,105 +42,90 @@ const (
 	routeContact  = "/contacts/{contact}"
 )
 
-// Create makes a contact: POST /contacts. It fails with [ErrConflict] if the address is held already. It is never sent
-// twice; see [OutcomeUnknown] for a lost answer, and [Contacts.Upsert] for a call that survives one.
+// Create makes a contact: POST /contacts. It fails with [ErrConflict] if the address is held already and with
+// [ErrInvalidInput] if Owlat takes it for none. It is never sent twice; see [OutcomeUnknown] for a lost answer, and
+// [Contacts.Upsert] for a call that survives one.
 func (s *Contacts) Create(ctx context.Context, in CreateContactRequest) (*Contact, error) {
-	cl := call{method: http.MethodPost, route: routeContacts, path: "/contacts", body: in}
+	cl, _ := newCall(http.MethodPost, routeContacts)
 	if blank(in.Email) {
 		return nil, cl.refuse("the address is empty")
 	}
-	c, _, err := s.one(ctx, cl)
+	cl.body = in
+	c, _, err := fetch(ctx, s.core, cl, (*Contact).lacks)
 	return c, err
 }
 
 // Get returns the contact with this id or address: GET /contacts/{contact}. Of several contacts with one address Owlat
-// takes the oldest. It fails with [ErrNotFound] if there is none.
+// takes the oldest. It fails with [ErrNotFound] if there is none, and with [ErrInvalidInput] for what is neither an id nor an
+// address.
 func (s *Contacts) Get(ctx context.Context, idOrEmail string) (*Contact, error) {
 	c, _, err := s.get(ctx, idOrEmail)
 	return c, err
 }
 
 func (s *Contacts) get(ctx context.Context, idOrEmail string) (*Contact, *answer, error) {
-	cl, err := contactCall(http.MethodGet, idOrEmail, nil)
+	cl, err := newCall(http.MethodGet, routeContact, idOrEmail)
 	if err != nil {
 		return nil, nil, err
 	}
-	return s.one(ctx, cl)
+	return fetch(ctx, s.core, cl, (*Contact).lacks)
 }
 
 // Update changes the contact with this id or address and returns it as it is then: PUT /contacts/{contact}. It fails with
-// [ErrNotFound] if there is none and with [ErrConflict] if another contact has the new address. Prefer the id: an address
-// may be another contact's by now.
+// [ErrNotFound] if there is none, with [ErrConflict] if another contact has the new address and with [ErrInvalidInput] for
+// values that Owlat does not take. Prefer the id: an address may be another contact's by now.
 func (s *Contacts) Update(ctx context.Context, idOrEmail string, in UpdateContactRequest) (*Contact, error) {
 	c, _, err := s.put(ctx, idOrEmail, in)
 	return c, err
 }
 
 func (s *Contacts) put(ctx context.Context, idOrEmail string, in UpdateContactRequest) (*Contact, *answer, error) {
-	cl, err := contactCall(http.MethodPut, idOrEmail, in)
+	cl, err := newCall(http.MethodPut, routeContact, idOrEmail)
 	if err != nil {
 		return nil, nil, err
 	}
-	return s.one(ctx, cl)
+	cl.body = in
+	return fetch(ctx, s.core, cl, (*Contact).lacks)
 }
 
 // Delete removes the contact with this id or address for good, with its memberships, opt-outs and opt-in state:
 // DELETE /contacts/{contact}. It fails with [ErrNotFound] if there is none, except after an attempt whose answer was lost:
 // then the contact is gone, which is what was asked for.
 func (s *Contacts) Delete(ctx context.Context, idOrEmail string) error {
-	cl, err := contactCall(http.MethodDelete, idOrEmail, nil)
+	cl, err := newCall(http.MethodDelete, routeContact, idOrEmail)
 	if err != nil {
 		return err
 	}
-	ans, err := s.core.do(ctx, cl)
+	_, _, err = fetch(ctx, s.core, cl, (*deletion).lacks)
 	var refusal *Error
 	if errors.As(err, &refusal) && refusal.unsure && isGone(err) {
 		return nil
 	}
-	if err != nil {
-		return err
+	return err
+}
+
+type deletion struct {
+	Deleted bool `json:"deleted"`
+}
+
+func (d *deletion) lacks() string {
+	if !d.Deleted {
+		return "it does not say that the contact was deleted"
 	}
-	got, err := data[struct {
-		Deleted bool `json:"deleted"`
-	}](ans)
-	if err != nil {
-		return err
+	return ""
+}
+
+func (c *Contact) lacks() string {
+	if c.ID == "" {
+		return "the contact has no id"
 	}
-	if !got.Deleted {
-		return ans.unreadable(errors.New("it does not say that the contact was deleted"))
-	}
-	return nil
+	return ""
 }
 
 // isGone tells that Owlat itself said that there is no such contact.
 func isGone(err error) bool { return errors.Is(err, ErrNotFound) && !errors.Is(err, ErrNoRoute) }
 
-func contactCall(method, idOrEmail string, body any) (call, error) {
-	cl := call{method: method, route: routeContact, body: body}
-	segment, err := cl.segment(idOrEmail, "contact")
-	if err != nil {
-		return cl, err
-	}
-	cl.path = "/contacts/" + segment
-	return cl, nil
-}
-
-func (s *Contacts) one(ctx context.Context, cl call) (*Contact, *answer, error) {
-	ans, err := s.core.do(ctx, cl)
-	if err != nil {
-		return nil, nil, err
-	}
-	c, err := data[Contact](ans)
-	if err != nil {
-		return nil, nil, err
-	}
-	if c.ID == "" {
-		return nil, nil, ans.unreadable(errors.New("the contact has no id"))
-	}
-	return c, ans, nil
-}
-
-// ListContactsRequest choose a page of contacts.
+// ListContactsRequest chooses a page of contacts.
 type ListContactsRequest struct {
 	Limit  int    // contacts a page, 1 to 100 (Owlat lowers larger ones); 0 means 25, and 100 for All
 	Cursor string // of the page before; "" begins at the newest
@@ -156,20 +141,21 @@ type ContactPage struct {
 }
 
 // List returns one page of contacts: GET /contacts. Contacts created during a walk over the pages are missed, none comes
-// twice.
-func (s *Contacts) List(ctx context.Context, opts ListContactsRequest) (*ContactPage, error) {
-	cl := call{method: http.MethodGet, route: routeContacts, path: "/contacts", query: url.Values{}}
-	if opts.Limit < 0 {
-		return nil, cl.refuse("the limit %d is negative", opts.Limit)
+// twice. It fails with [ErrInvalidInput] for a negative limit and with [ErrInternal] for a cursor that Owlat did not give.
+func (s *Contacts) List(ctx context.Context, in ListContactsRequest) (*ContactPage, error) {
+	cl, _ := newCall(http.MethodGet, routeContacts)
+	cl.query = url.Values{}
+	if in.Limit < 0 {
+		return nil, cl.refuse("the limit %d is negative", in.Limit)
 	}
-	if opts.Limit > 0 {
-		cl.query.Set("limit", strconv.Itoa(opts.Limit))
+	if in.Limit > 0 {
+		cl.query.Set("limit", strconv.Itoa(in.Limit))
 	}
-	if opts.Cursor != "" {
-		cl.query.Set("cursor", opts.Cursor)
+	if in.Cursor != "" {
+		cl.query.Set("cursor", in.Cursor)
 	}
-	if opts.Search != "" {
-		cl.query.Set("search", opts.Search)
+	if in.Search != "" {
+		cl.query.Set("search", in.Search)
 	}
 	ans, err := s.core.do(ctx, cl)
 	if err != nil {
@@ -189,7 +175,7 @@ func (s *Contacts) List(ctx context.Context, opts ListContactsRequest) (*Contact
 	switch {
 	case body.Data == nil || body.Pagination == nil:
 		return nil, ans.unreadable(errors.New("it has no data or no pagination"))
-	case !body.Pagination.IsDone && (body.Pagination.Cursor == "" || body.Pagination.Cursor == opts.Cursor):
+	case !body.Pagination.IsDone && (body.Pagination.Cursor == "" || body.Pagination.Cursor == in.Cursor):
 		return nil, ans.unreadable(errors.New("it is not the last page and does not lead to another"))
 	}
 	return &ContactPage{
@@ -200,15 +186,19 @@ func (s *Contacts) List(ctx context.Context, opts ListContactsRequest) (*Contact
 	}, nil
 }
 
-// All iterates over all contacts, newest first, page by page as it is read. After an error, which is the last pair, the
-// iteration is incomplete.
-func (s *Contacts) All(ctx context.Context, opts ListContactsRequest) iter.Seq2[Contact, error] {
-	if opts.Limit == 0 {
-		opts.Limit = 100
+// All iterates over all contacts, newest first, page by page as it is read. Its errors are those of [Contacts.List]; after one,
+// which is the last pair, the iteration is incomplete.
+//
+// Nothing is open between two pages: other calls, and other iterations, may be made while one goes on, from its loop too. It
+// asks for a page only when the one before is used up. Each range over the result begins anew. One iteration is for one
+// goroutine.
+func (s *Contacts) All(ctx context.Context, in ListContactsRequest) iter.Seq2[Contact, error] {
+	if in.Limit == 0 {
+		in.Limit = 100
 	}
 	return func(yield func(Contact, error) bool) {
-		for opts := opts; ; {
-			page, err := s.List(ctx, opts)
+		for in := in; ; {
+			page, err := s.List(ctx, in)
 			if err != nil {
 				yield(Contact{}, err)
 				return
@@ -221,7 +211,7 @@ func (s *Contacts) All(ctx context.Context, opts ListContactsRequest) iter.Seq2[
 			if page.Done {
 				return
 			}
-			opts.Cursor = page.Cursor
+			in.Cursor = page.Cursor
 		}
 	}
 }

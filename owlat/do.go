@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -28,76 +29,115 @@ type call struct {
 	route  string // the pattern, for errors and logs
 	path   string // percent-encoded, below /api/v1
 	query  url.Values
+	header http.Header // beside the package's own
 	body   any
 	open   bool // needs neither key nor token
 }
 
+// sending is a call on its way: one attempt after the other until it is answered for good.
+type sending struct {
+	*core
+	call
+	encoded []byte    // the body as JSON
+	ready   time.Time // since when it waits
+	tried   int       // attempts
+	failed  int       // those of them that met no 429
+	unsure  bool      // one of them may have taken effect
+	last    error
+}
+
 // do sends cl until it is answered for good, and returns an answer of success or a *Error, *TransportError or *ParseError.
 func (c *core) do(ctx context.Context, cl call) (*answer, error) {
+	if ctx == nil {
+		return nil, cl.refuse("the context is nil")
+	}
 	body, err := encode(cl)
 	if err != nil {
 		return nil, err
 	}
-	var last error
-	unsure, failed := false, 0
-	ready, pool := time.Now(), c.pool
-	for try := 1; ; try++ {
-		start, err := c.admit(ctx, cl, pool)
+	s := sending{core: c, call: cl, encoded: body, ready: time.Now()}
+	for {
+		start, err := s.admit(ctx)
 		if err != nil {
-			if last != nil && ctx.Err() == nil {
-				return nil, last
+			if s.last != nil && ctx.Err() == nil {
+				return nil, s.last
 			}
 			if errors.Is(err, errShut) {
-				err = pool.reason()
+				err = c.pool.reason()
 			}
-			return nil, cl.transportError(unsure, err)
+			return nil, cl.transportError(s.unsure, err)
 		}
-		attempt := Attempt{Method: cl.method, Route: cl.route, Start: start, Try: try}
-		attempt.Waited = attempt.Start.Sub(ready)
-		pool.count(0, 1)
-		ans, status, err := c.attempt(ctx, cl, body)
-		c.answered(ctx, cl, start, status, err)
-		attempt.Duration = time.Since(attempt.Start)
-		unsure = carry(err, unsure)
-		attempt.Status, attempt.Err = status, err
-		c.report(ctx, attempt)
-		limited := errors.Is(err, ErrRateLimited)
-		if !limited {
-			pool.count(0, -1)
-		}
-		if err == nil {
-			return ans, nil
-		}
-		last, ready = err, time.Now()
-		if !limited {
-			failed++
-		}
-		pause, again := c.next(ctx, cl, err, try, failed)
-		if again {
-			err = sleep(ctx, pool.closed(), pause)
-		}
-		if limited { // until here: who only waits for the budget does not keep others from being begun
-			pool.count(0, -1)
-		}
+		s.tried++
+		ans, again, err := s.try(ctx, start)
 		if !again {
-			return nil, last
-		}
-		if err != nil {
-			if ctx.Err() == nil { // the deadline would pass first, or the pool was closed
-				return nil, last
-			}
-			return nil, cl.transportError(unsure, err)
+			return ans, err
 		}
 	}
 }
 
+// try makes one attempt that was admitted at the given time and, when another is to follow, waits until it may. Whatever
+// panics on the way, the limiter and the pool get their places back.
+func (s *sending) try(ctx context.Context, start time.Time) (ans *answer, again bool, err error) {
+	inFlight, away := true, false
+	defer func() {
+		if inFlight {
+			s.left(start, silent, 0)
+		}
+		if away {
+			s.pool.count(0, -1)
+		}
+	}()
+	attempt := Attempt{Method: s.method, Route: s.route, Start: start, Waited: start.Sub(s.ready), Try: s.tried}
+	if len(s.looks) > 0 {
+		for _, look := range s.looks {
+			if err := look(ctx, attempt); err != nil {
+				return nil, false, s.transportError(s.unsure, fmt.Errorf("not sent: %w", err))
+			}
+		}
+		attempt.Start = time.Now()
+	}
+	away = true
+	s.pool.count(0, 1)
+	ans, attempt.Status, err = s.attempt(ctx)
+	inFlight = false
+	s.answered(ctx, attempt.Start, attempt.Status, err)
+	attempt.Duration = time.Since(attempt.Start)
+	s.unsure = carry(err, s.unsure)
+	attempt.Err = err
+	s.report(ctx, attempt)
+	limited := errors.Is(err, ErrRateLimited)
+	if !limited { // who only waits for the budget does not keep others from being begun
+		away = false
+		s.pool.count(0, -1)
+	}
+	if err == nil {
+		return ans, false, nil
+	}
+	s.last, s.ready = err, time.Now()
+	if !limited {
+		s.failed++
+	}
+	pause, again := s.next(ctx, err)
+	if !again {
+		return nil, false, err
+	}
+	switch waiting := sleep(ctx, s.pool.closed(), pause); {
+	case waiting == nil:
+		return nil, true, nil
+	case ctx.Err() == nil: // the deadline would pass first, or the pool was closed
+		return nil, false, err
+	default:
+		return nil, false, s.transportError(s.unsure, waiting)
+	}
+}
+
 // admit waits until the call may be sent, and tells when that was.
-func (c *core) admit(ctx context.Context, cl call, pool *Pool) (time.Time, error) {
-	if c.limiter != nil && !cl.open {
-		return c.limiter.enter(ctx, pool.closed(), true, 2*c.random()-1)
+func (s *sending) admit(ctx context.Context) (time.Time, error) {
+	if s.limiter != nil && !s.open {
+		return s.limiter.enter(ctx, s.pool.closed(), true, 2*s.random()-1)
 	}
 	select {
-	case <-pool.closed():
+	case <-s.pool.closed():
 		return time.Time{}, errShut
 	default:
 		return time.Now(), ctx.Err()
@@ -105,12 +145,9 @@ func (c *core) admit(ctx context.Context, cl call, pool *Pool) (time.Time, error
 }
 
 // answered tells the limiter how an attempt ended.
-func (c *core) answered(ctx context.Context, cl call, start time.Time, status int, err error) {
-	if c.limiter == nil || cl.open {
-		return
-	}
+func (s *sending) answered(ctx context.Context, start time.Time, status int, err error) {
 	told, v := 0, passed
-	if last := c.lastLimit.Load(); last != nil && status > 0 {
+	if last := s.lastLimit.Load(); last != nil && status > 0 {
 		told = last.Limit
 	}
 	switch {
@@ -121,7 +158,14 @@ func (c *core) answered(ctx context.Context, cl call, start time.Time, status in
 	case status == 0, status == http.StatusUnauthorized:
 		v = silent
 	}
-	c.limiter.leave(start, v, told)
+	s.left(start, v, told)
+}
+
+// left gives the limiter the place of an attempt back.
+func (s *sending) left(start time.Time, v verdict, told int) {
+	if s.limiter != nil && !s.open {
+		s.limiter.leave(start, v, told)
+	}
 }
 
 // carry keeps in err, and returns, whether one of the attempts so far may have taken effect.
@@ -136,19 +180,19 @@ func carry(err error, unsure bool) bool {
 	return unsure
 }
 
-// next decides whether an attempt, the try-th and one of failed that met no 429, is repeated and after what pause. A 429
-// that asks for longer than Owlat's do holds everybody back, repeated or not.
-func (c *core) next(ctx context.Context, cl call, err error, try, failed int) (time.Duration, bool) {
-	pause := c.backoff(try)
-	again := try <= c.patience() && failed <= c.retries
-	repeatable := cl.method != http.MethodPost
+// next decides whether the attempt that ended in err is repeated and after what pause. A 429 that asks for longer than
+// Owlat's do holds everybody back, repeated or not.
+func (s *sending) next(ctx context.Context, err error) (time.Duration, bool) {
+	pause := s.backoff(s.tried)
+	again := s.tried <= s.patience() && s.failed <= s.retries
+	repeatable := s.method != http.MethodPost && s.method != http.MethodPatch
 	switch e := err.(type) {
 	case *Error:
 		asked := min(e.RetryAfter, maxRetryAfter)
 		pause = max(pause, asked)
 		if e.Category == CategoryRateLimited {
 			if asked > owlatAsks {
-				c.pauseAll(asked)
+				s.pauseAll(asked)
 			}
 			return pause, again
 		}
@@ -180,10 +224,10 @@ func (c *core) pauseAll(d time.Duration) {
 }
 
 // attempt sends the request once. The status is 0 without an answer.
-func (c *core) attempt(ctx context.Context, cl call, body []byte) (*answer, int, error) {
+func (s *sending) attempt(ctx context.Context) (*answer, int, error) {
 	actx := ctx
-	if c.timeout > 0 {
-		limited, cancel := context.WithTimeout(ctx, c.timeout)
+	if s.timeout > 0 {
+		limited, cancel := context.WithTimeout(ctx, s.timeout)
 		defer cancel()
 		actx = limited
 	}
@@ -192,33 +236,37 @@ func (c *core) attempt(ctx context.Context, cl call, body []byte) (*answer, int,
 		GetConn: func(string) { asked.Store(true) },
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	}
-	req, err := c.request(httptrace.WithClientTrace(actx, trace), cl, body)
+	req, err := s.request(httptrace.WithClientTrace(actx, trace))
 	if err != nil {
 		return nil, 0, err
 	}
-	resp, err := c.http.Do(req)
+	resp, err := s.http.Do(req)
 	if err != nil {
-		// A transport that asked for a connection and got none has sent nothing.
-		sent := (connected.Load() || !asked.Load()) && !errors.Is(err, ErrRedirect)
-		return nil, 0, cl.transportError(sent, c.cause(ctx, err))
+		// A transport that asked for a connection and got none has sent nothing. A redirect is an answer: 303 says that the
+		// request was done, the others that it is to be made elsewhere.
+		sent := connected.Load() || !asked.Load()
+		if moved := (*redirectError)(nil); errors.As(err, &moved) {
+			sent = moved.status == http.StatusSeeOther
+		}
+		return nil, 0, s.transportError(sent, cause(ctx, err))
 	}
 	defer drain(resp.Body)
 	limit := readRateLimit(resp.Header)
 	if limit != (RateLimit{}) {
-		c.lastLimit.Store(&limit)
+		s.lastLimit.Store(&limit)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
-		refusal, err := readError(resp, cl, limit)
+		refusal, err := readError(resp, s.call, limit)
 		if err != nil && (ctx.Err() != nil || refusal.noRoute) {
-			return nil, resp.StatusCode, cl.transportError(true, c.cause(ctx, err))
+			return nil, resp.StatusCode, s.transportError(true, cause(ctx, err))
 		}
 		return nil, resp.StatusCode, refusal
 	}
-	ans := &answer{call: cl, status: resp.StatusCode, limit: limit}
+	ans := &answer{call: s.call, status: resp.StatusCode, header: resp.Header, limit: limit}
 	ans.body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case err != nil:
-		return nil, resp.StatusCode, cl.transportError(true, fmt.Errorf("read the answer: %w", c.cause(ctx, err)))
+		return nil, resp.StatusCode, s.transportError(true, fmt.Errorf("read the answer: %w", cause(ctx, err)))
 	case len(ans.body) > maxBody:
 		return nil, resp.StatusCode, ans.unreadable(fmt.Errorf("it is longer than %d bytes", maxBody))
 	}
@@ -227,7 +275,7 @@ func (c *core) attempt(ctx context.Context, cl call, body []byte) (*answer, int,
 
 // cause is why sending or reading failed: the context's error if it ended, ErrTimeout if the attempt's time did, and
 // else err without the URL that net/http puts around it, which holds addresses.
-func (c *core) cause(ctx context.Context, err error) error {
+func cause(ctx context.Context, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return ended
 	}
@@ -241,35 +289,38 @@ func (c *core) cause(ctx context.Context, err error) error {
 	return err
 }
 
-func (c *core) request(ctx context.Context, cl call, body []byte) (*http.Request, error) {
-	target := c.base.String() + "/api/v1" + cl.path
-	if len(cl.query) > 0 {
-		target += "?" + cl.query.Encode()
+func (s *sending) request(ctx context.Context) (*http.Request, error) {
+	target := s.base.String() + "/api/v1" + s.path
+	if len(s.query) > 0 {
+		target += "?" + s.query.Encode()
 	}
 	var reader io.Reader
-	if body != nil {
-		reader = bytes.NewReader(body)
+	if s.encoded != nil {
+		reader = bytes.NewReader(s.encoded)
 	}
-	req, err := http.NewRequestWithContext(ctx, cl.method, target, reader)
+	req, err := http.NewRequestWithContext(ctx, s.method, target, reader)
 	if err != nil {
-		return nil, cl.refuse("the path cannot be encoded")
+		return nil, s.refuse("the path cannot be encoded")
 	}
 	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", c.userAgent)
-	if body != nil {
+	req.Header.Set("User-Agent", s.userAgent)
+	if s.encoded != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if !cl.open {
-		c.authorize(req)
+	for name, values := range s.header {
+		req.Header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
+	}
+	if !s.open {
+		s.authorize(req)
 	}
 	return req, nil
 }
 
-func (c *core) report(ctx context.Context, a Attempt) {
-	for _, observe := range c.observers {
+func (s *sending) report(ctx context.Context, a Attempt) {
+	for _, observe := range s.observers {
 		observe(a)
 	}
-	if c.logger == nil || !c.logger.Enabled(ctx, slog.LevelDebug) {
+	if s.logger == nil || !s.logger.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
 	attrs := []slog.Attr{
@@ -279,7 +330,7 @@ func (c *core) report(ctx context.Context, a Attempt) {
 	if a.Err != nil {
 		attrs = append(attrs, slog.String("error", a.Err.Error()))
 	}
-	c.logger.LogAttrs(ctx, slog.LevelDebug, "owlat request", attrs...)
+	s.logger.LogAttrs(ctx, slog.LevelDebug, "owlat request", attrs...)
 }
 
 func (cl call) transportError(sent bool, err error) *TransportError {

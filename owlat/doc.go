@@ -1,7 +1,7 @@
 // Package owlat is a client of Owlat's REST API, version 1: contacts, topics, events and transactional mail, and the
-// verification of the webhooks that Owlat sends. It stands alone: it imports the standard library only.
+// verification of the webhooks that Owlat sends. It imports the standard library only.
 //
-// It is not a sync. It remembers nothing between calls; packages reconcile and ledger of this module do.
+// It is not a sync: it remembers nothing between calls.
 //
 // The one idea to know is the budget: Owlat allows one API key 10 requests a second and has no call that takes several
 // contacts. A [Client] therefore holds a [Limiter] that all its goroutines share. Make one Client per key and share it; where
@@ -10,39 +10,35 @@
 //
 // # Pace
 //
-// Owlat's bucket gets a token every 100 ms and holds 15. A limiter sends at most [DefaultBurst] requests at once after a
-// rest, and then one every 100 ms. That is 98 % of what the bucket allows in the first minute and leaves 7 tokens: requests
-// that the network bunches by up to 0.7 s are not refused, nor are those of a process that follows another at once. Only 3
-// are sent before the first answer, because a connection that is yet to be made bunches them for longer. Half of the requests go
-// up to half an interval later than they could, by chance; the pace stays what it is. Two that were exact would keep the order in which
-// they happen to meet, and one of them would be refused for ever.
+// A limiter finds its pace by itself. It begins with [DefaultRate] requests a second and at most [DefaultBurst] at once after a
+// rest, and goes by the limit that the answers name from then on; that of [WithRate] is an upper bound. Only 3 requests are
+// sent before the first answer. Half of the requests go up to half an interval later than they could, by chance, so that
+// several clients do not keep in step.
 //
-// The limit is the one that the answers name. That of [WithRate] is an upper bound: it is taken at its word until a
-// request is refused, and the lower of the two counts from then on. The bucket of a deployment with a higher limit is
-// not known, so that no more than [DefaultBurst] go at once there either. Without an answer that names a limit it is [DefaultRate].
+// When others use the same key, answers of 429 show it. The limiter then rests for half a second and goes on with a little
+// less than what was left for it; now and then it probes whether the others are gone, at the cost of one or two refusals. Fewer
+// than 2 % of the requests are refused that way.
 //
-// Who else uses the key shows only in refusals: X-RateLimit-Remaining is 9 or 0 and Retry-After 1, whatever the truth. At a
-// refusal the bucket is empty. So what passed between two refusals, by the time between them, is what was left for this
-// client, and it goes on with 97 % of that after half a second of rest. When 72 requests have passed for every refused one,
-// or after 15 s, it probes: 3 % faster, an excess that doubles every 4/3 s, until a request is refused or the limit is
-// reached. A probe costs one refusal or two while the others are there; that they are gone is found within 22 s. A first refusal,
-// from full pace, says nothing of the share and halves it. One that follows a burst says that the bucket was not full, and only ends
-// the burst.
-//
-// After a 5xx, a timeout or a broken connection nothing goes at once for 5 s, and the number of requests in flight is halved; every
-// answer lets it grow by 3, up to 256.
+// After a 5xx, a timeout or a broken connection nothing goes at once for 5 s and fewer requests are in flight at a time;
+// every answer lets their number grow again, up to 256.
 //
 // # Errors
 //
-// An answer that is a refusal is an [*Error]; match it by category with errors.Is and [ErrNotFound], [ErrConflict] and so
-// on. A request without an answer is a [*TransportError], an answer that cannot be read a [*ParseError]. [OutcomeUnknown] tells
-// whether a failed request may have taken effect. No error text, log line or observed attempt holds the API key or an
-// address.
+// Every method fails with one of three. A refusal is an [*Error]; match it by category with errors.Is and [ErrNotFound],
+// [ErrConflict] and so on. Each call can meet [ErrUnauthenticated], [ErrForbidden], [ErrLimitReached], [ErrRateLimited] and
+// [ErrInternal], and a 404 of a wrong base URL, [ErrNoRoute]; its own documentation names what else it meets. What this
+// package finds wrong before sending is an [*Error] with [ErrInvalidInput] and without a status. A request without an answer is a
+// [*TransportError], an answer that cannot be read a [*ParseError]. [OutcomeUnknown] tells whether a failed request may have
+// taken effect. No error text, log line or observed attempt holds the API key or an address.
 //
 // # Retries
 //
 // A 429 is retried for every method, after the time that the server asks for (at most 30 s; more than Owlat's one second
-// holds everybody back). A 5xx or a broken connection
-// is retried only for GET, PUT and DELETE, with a growing, jittered pause. A POST is never repeated by itself, because Owlat
-// has no idempotency keys; [Contacts.Upsert] reads back instead.
+// holds everybody back). A 5xx or a broken connection is retried only for GET, PUT and DELETE, with a growing, jittered pause.
+// A POST is never repeated by itself, because Owlat has no idempotency keys; [Contacts.Upsert] reads back instead.
+//
+// # Concurrency
+//
+// A Client and its parts may be used by any number of goroutines at once. No call keeps anything open when it has returned,
+// so that calls may also be made from the loop over [Contacts.All].
 package owlat

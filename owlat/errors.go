@@ -49,7 +49,7 @@ var (
 	// ErrTimeout is matched by the *TransportError of an attempt that took longer than the client's timeout.
 	ErrTimeout = errors.New("owlat: no answer in time")
 	// ErrRedirect is matched by the *TransportError of an answer that leads to another host or changes the method. It is
-	// never followed: the API key would travel.
+	// never followed: the API key would travel. Only a 303 says that the request was done.
 	ErrRedirect = errors.New("owlat: redirect refused")
 	// ErrAddressDrift is matched by an *AddressDriftError.
 	ErrAddressDrift = errors.New("owlat: the address is held by a contact that now has another address")
@@ -82,6 +82,8 @@ type Error struct {
 	Method     string
 	// Route is the pattern of the route, such as "/contacts/{contact}".
 	Route string
+	// Header is the answer's, nil if there was none.
+	Header http.Header
 	// RetryAfter is what the answer asked for, 0 if nothing.
 	RetryAfter time.Duration
 	// RateLimit is zero if the answer did not tell it, as a 401 does not.
@@ -94,6 +96,9 @@ type Error struct {
 
 // FromOwlat reports whether the answer has Owlat's form. One that has not may come from a gateway, or from another server.
 func (e *Error) FromOwlat() bool { return e.StatusCode != 0 && !e.foreign }
+
+// RequestID is what the answer's headers call the request; see [Response.RequestID].
+func (e *Error) RequestID() string { return requestID(e.Header) }
 
 // Error returns one line without addresses.
 func (e *Error) Error() string {
@@ -134,13 +139,27 @@ func (e *TransportError) Error() string {
 // Unwrap returns the cause.
 func (e *TransportError) Unwrap() error { return e.Err }
 
+// redirectError is a redirect that is not followed.
+type redirectError struct {
+	status int
+	text   string
+}
+
+func (e *redirectError) Error() string { return ErrRedirect.Error() + ": " + e.text }
+
+func (e *redirectError) Is(target error) bool { return target == ErrRedirect }
+
 // ParseError is an answer of success that is not the JSON object it should be. The request most likely took effect.
 type ParseError struct {
 	Method     string
 	Route      string // the pattern of the route
 	StatusCode int
+	Header     http.Header // the answer's
 	Err        error
 }
+
+// RequestID is what the answer's headers call the request; see [Response.RequestID].
+func (e *ParseError) RequestID() string { return requestID(e.Header) }
 
 // Error returns one line without addresses.
 func (e *ParseError) Error() string {
@@ -174,12 +193,12 @@ func (e *AddressDriftError) Is(target error) bool { return target == ErrAddressD
 func (e *AddressDriftError) Unwrap() error { return e.Err }
 
 // OutcomeUnknown reports whether the request that ended in err may have taken effect all the same: its connection broke after
-// sending, its time ran out, the answer was a 5xx or unreadable. It is false for nil, for other refusals and for what was
-// never sent. It looks through wrapped and joined errors.
+// sending, its time ran out, the answer was a 303, a 5xx or unreadable. It is false for nil, for other refusals and for
+// what was never sent. It looks through wrapped and joined errors.
 func OutcomeUnknown(err error) bool {
 	switch e := err.(type) {
 	case *Error:
-		return e.unsure || e.StatusCode >= 500
+		return e.unsure || e.StatusCode >= 500 || e.StatusCode == http.StatusSeeOther
 	case *TransportError:
 		return e.Sent
 	case *ParseError:

@@ -55,6 +55,7 @@ func TestAnswersBecomeTypedErrors(t *testing.T) {
 		{400, `{"error":{"category":"invalid_input","message":"` + strings.Repeat("x", 70000) + `"}}`, owlat.CategoryInvalidInput, []error{owlat.ErrInvalidInput}},
 		{405, "", "", nil},
 		{413, "", "", nil},
+		{303, "", "", nil},
 		{304, "", "", nil},
 	} {
 		name := fmt.Sprintf("%d %.20s", c.status, c.body)
@@ -68,8 +69,8 @@ func TestAnswersBecomeTypedErrors(t *testing.T) {
 		if e.Category != c.category || e.StatusCode != c.status || e.Method != "PUT" || e.Route != "/contacts/{contact}" || e.RateLimit.Limit != 10 {
 			t.Errorf("%s: got %#v", name, e)
 		}
-		if owlat.OutcomeUnknown(err) != (c.status >= 500) {
-			t.Errorf("%s: Unknown = %v", name, owlat.OutcomeUnknown(err))
+		if owlat.OutcomeUnknown(err) != (c.status >= 500 || c.status == 303) {
+			t.Errorf("%s: OutcomeUnknown = %v", name, owlat.OutcomeUnknown(err))
 		}
 		for _, sentinel := range sentinels {
 			want := false
@@ -113,6 +114,7 @@ func TestOutcomeUnknown(t *testing.T) {
 		{&owlat.ParseError{Err: io.EOF}, true},
 		{&owlat.Error{StatusCode: 500}, true},
 		{&owlat.Error{StatusCode: 503}, true},
+		{&owlat.Error{StatusCode: 303}, true},
 		{&owlat.Error{StatusCode: 429}, false},
 		{&owlat.Error{StatusCode: 400}, false},
 		{&owlat.Error{}, false},

@@ -1,13 +1,13 @@
 package owlat_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"log"
-	"net/http"
-	"strconv"
+	"net/http/httptest"
 	"time"
 
 	_ "modernc.org/sqlite"
@@ -15,17 +15,6 @@ import (
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 )
-
-// sandbox is a deployment to try things on. A real program has the base URL and the key of its own instead.
-func sandbox() (client *owlat.Client, deployment *owlattest.Server, newsletter string) {
-	deployment = &owlattest.Server{}
-	newsletter = deployment.AddTopic("Newsletter", false)
-	client, err := owlat.NewClient("https://owlat.example", deployment.AddKey(), owlat.WithTransport(deployment.Transport()))
-	if err != nil {
-		log.Fatal(err)
-	}
-	return client, deployment, newsletter
-}
 
 func Example() {
 	ctx := context.Background()
@@ -46,7 +35,11 @@ func Example() {
 
 // Upsert one contact: it is created the first time and updated from then on.
 func ExampleContacts_Upsert() {
-	client, _, _ := sandbox()
+	deployment := &owlattest.Server{} // stands in for a real one in this example
+	client, err := owlat.NewClient("https://owlat.example", deployment.AddKey(), owlat.WithTransport(deployment.Transport()))
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
 
 	for _, name := range []string{"Ada", "Augusta"} {
@@ -63,7 +56,11 @@ func ExampleContacts_Upsert() {
 
 // Sync many contacts: every input has its result, and a failure stops no other.
 func ExampleContacts_UpsertBatch() {
-	client, _, _ := sandbox()
+	deployment := &owlattest.Server{} // stands in for a real one in this example
+	client, err := owlat.NewClient("https://owlat.example", deployment.AddKey(), owlat.WithTransport(deployment.Transport()))
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
 
 	users := []owlat.CreateContactRequest{
@@ -86,7 +83,12 @@ func ExampleContacts_UpsertBatch() {
 
 // Add a contact to a topic, whose id is shown in Owlat's dashboard.
 func ExampleTopics_Add() {
-	client, deployment, newsletter := sandbox()
+	deployment := &owlattest.Server{} // stands in for a real one in this example
+	newsletter := deployment.AddTopic("Newsletter", false)
+	client, err := owlat.NewClient("https://owlat.example", deployment.AddKey(), owlat.WithTransport(deployment.Transport()))
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
 
 	contact, err := client.Contacts.Upsert(ctx, owlat.CreateContactRequest{Email: "ada@example.com"})
@@ -108,7 +110,12 @@ func ExampleTopics_Add() {
 
 // Add many contacts to a topic.
 func ExampleTopics_AddBatch() {
-	client, _, newsletter := sandbox()
+	deployment := &owlattest.Server{} // stands in for a real one in this example
+	newsletter := deployment.AddTopic("Newsletter", false)
+	client, err := owlat.NewClient("https://owlat.example", deployment.AddKey(), owlat.WithTransport(deployment.Transport()))
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
 
 	if _, err := client.Contacts.Upsert(ctx, owlat.CreateContactRequest{Email: "ada@example.com"}); err != nil {
@@ -133,7 +140,12 @@ func ExampleTopics_AddBatch() {
 // Sync a whole table: its users become contacts, and those who want the newsletter its members. The program owlat-sync
 // does the same and remembers, so that a second run sends only what changed and nobody who left is put back.
 func Example_syncDatabase() {
-	client, deployment, newsletter := sandbox()
+	deployment := &owlattest.Server{} // stands in for a real one in this example
+	newsletter := deployment.AddTopic("Newsletter", false)
+	client, err := owlat.NewClient("https://owlat.example", deployment.AddKey(), owlat.WithTransport(deployment.Transport()))
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
 
 	db, err := sql.Open("sqlite", ":memory:")
@@ -201,7 +213,11 @@ func Example_syncDatabase() {
 
 // Iterate over all contacts of the deployment, newest first.
 func ExampleContacts_All() {
-	client, deployment, _ := sandbox()
+	deployment := &owlattest.Server{} // stands in for a real one in this example
+	client, err := owlat.NewClient("https://owlat.example", deployment.AddKey(), owlat.WithTransport(deployment.Transport()))
+	if err != nil {
+		log.Fatal(err)
+	}
 	deployment.Seed(250, "user")
 
 	read := 0
@@ -222,7 +238,11 @@ func ExampleContacts_All() {
 
 // Leave a field, set one and empty one.
 func ExampleContacts_Update() {
-	client, _, _ := sandbox()
+	deployment := &owlattest.Server{} // stands in for a real one in this example
+	client, err := owlat.NewClient("https://owlat.example", deployment.AddKey(), owlat.WithTransport(deployment.Transport()))
+	if err != nil {
+		log.Fatal(err)
+	}
 	ctx := context.Background()
 
 	made, err := client.Contacts.Create(ctx, owlat.CreateContactRequest{Email: "ada@example.com", FirstName: new("Ada"), LastName: new("Byron")})
@@ -242,7 +262,11 @@ func ExampleContacts_Update() {
 
 // Tell an automation that something happened.
 func ExampleEvents_Send() {
-	client, _, _ := sandbox()
+	deployment := &owlattest.Server{} // stands in for a real one in this example
+	client, err := owlat.NewClient("https://owlat.example", deployment.AddKey(), owlat.WithTransport(deployment.Transport()))
+	if err != nil {
+		log.Fatal(err)
+	}
 
 	result, err := client.Events.Send(context.Background(), owlat.SendEventRequest{
 		Email:         "ada@example.com",
@@ -262,7 +286,11 @@ func ExampleEvents_Send() {
 
 // Send a mail with an attachment.
 func ExampleTransactional_Send() {
-	client, deployment, _ := sandbox()
+	deployment := &owlattest.Server{} // stands in for a real one in this example
+	client, err := owlat.NewClient("https://owlat.example", deployment.AddKey(), owlat.WithTransport(deployment.Transport()))
+	if err != nil {
+		log.Fatal(err)
+	}
 	deployment.AddTemplate("invoice", true)
 
 	result, err := client.Transactional.Send(context.Background(), owlat.SendMessageRequest{
@@ -280,9 +308,13 @@ func ExampleTransactional_Send() {
 
 // Decide by the kind of an error.
 func ExampleError() {
-	client, _, _ := sandbox()
+	deployment := &owlattest.Server{} // stands in for a real one in this example
+	client, err := owlat.NewClient("https://owlat.example", deployment.AddKey(), owlat.WithTransport(deployment.Transport()))
+	if err != nil {
+		log.Fatal(err)
+	}
 
-	_, err := client.Contacts.Get(context.Background(), "nobody@example.com")
+	_, err = client.Contacts.Get(context.Background(), "nobody@example.com")
 	var refusal *owlat.Error
 	switch {
 	case errors.Is(err, owlat.ErrNoRoute):
@@ -315,24 +347,90 @@ func ExampleWithLimiter() {
 	// owlat.Client(https://owlat.example)
 }
 
-// Verify a webhook and read what it says.
-func ExampleVerifyWebhook() {
-	// This is what Owlat sends; a real program has it in its *http.Request.
-	body := `{"event":"topic.unsubscribed","timestamp":"2026-01-02T03:04:05.678Z","data":{"contactId":"k57","email":"ada@example.com",` +
-		`"unsubscribedAt":1767323045678,"listsRemoved":"[{\"topicId\":\"k91\",\"topicName\":\"Newsletter\"}]"}}`
-	header := http.Header{}
-	header.Set("X-Signature", sign("whsec_example", body))
-	header.Set("X-Timestamp", strconv.FormatInt(time.Now().Unix(), 10))
-
-	event, err := owlat.VerifyWebhook("whsec_example", header, []byte(body))
+// Handle webhooks on a server of one's own.
+func ExampleWebhookHandler() {
+	left := func(_ context.Context, event *owlat.WebhookEvent) error {
+		switch data := event.Payload.(type) {
+		case owlat.WebhookTopicUnsubscribedPayload:
+			fmt.Println(data.Email, "left", data.Topics[0].Name)
+		case owlat.WebhookEmailBouncedPayload:
+			fmt.Println(data.Email, "bounced")
+		}
+		return nil
+	}
+	handler, err := owlat.WebhookHandler([]string{"whsec_new", "whsec_old"}, left)
 	if err != nil {
 		log.Fatal(err)
 	}
-	switch data := event.Payload.(type) {
-	case owlat.WebhookTopicUnsubscribedPayload:
-		fmt.Println(data.Email, "left", data.Topics[0].Name)
-	case owlat.WebhookEmailBouncedPayload:
-		fmt.Println(data.Email, "bounced")
+
+	// This is what Owlat sends. A real program gives the handler to its server instead.
+	body := []byte(`{"event":"topic.unsubscribed","timestamp":"2026-01-02T03:04:05.678Z","data":{"contactId":"k57","email":"ada@example.com",` +
+		`"unsubscribedAt":1767323045678,"listsRemoved":"[{\"topicId\":\"k91\",\"topicName\":\"Newsletter\"}]"}}`)
+	request := httptest.NewRequest("POST", "/owlat", bytes.NewReader(body))
+	request.Header = owlat.SignWebhook("whsec_old", "k77", time.Now(), body)
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, request)
+	fmt.Println(answer.Code)
+	// Output:
+	// ada@example.com left Newsletter
+	// 204
+}
+
+// Count the requests of one run apart from all others.
+func ExampleClient_With() {
+	deployment := &owlattest.Server{} // stands in for a real one in this example
+	client, err := owlat.NewClient("https://owlat.example", deployment.AddKey(), owlat.WithTransport(deployment.Transport()))
+	if err != nil {
+		log.Fatal(err)
 	}
-	// Output: ada@example.com left Newsletter
+	requests := 0
+	run, err := client.With(owlat.WithObserver(func(owlat.Attempt) { requests++ }))
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, _ = client.Health(context.Background()) // not the run's
+	_, _ = run.Health(context.Background())
+	fmt.Println("requests of the run:", requests)
+	// Output: requests of the run: 1
+}
+
+// Make a request that the package has no method for.
+func ExampleClient_Do() {
+	deployment := &owlattest.Server{}
+	client, err := owlat.NewClient("https://owlat.example", deployment.AddKey(), owlat.WithTransport(deployment.Transport()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	var answer struct {
+		Data struct{ ID, Email string }
+	}
+	response, err := client.Do(context.Background(), owlat.Request{
+		Method: "POST",
+		Route:  "/contacts",
+		Body:   map[string]string{"email": "ada@example.com"},
+	}, &answer)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(response.StatusCode, answer.Data.Email, response.RateLimit.Limit)
+	// Output: 201 ada@example.com 10
+}
+
+// Look once more, right before a request is sent, whether it is still right.
+func ExampleWithBeforeSend() {
+	deployment := &owlattest.Server{} // stands in for a real one in this example
+	client, err := owlat.NewClient("https://owlat.example", deployment.AddKey(), owlat.WithTransport(deployment.Transport()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	withdrawn := errors.New("the consent was withdrawn")
+	careful, err := client.With(owlat.WithBeforeSend(func(context.Context, owlat.Attempt) error {
+		return withdrawn // a real program asks its database
+	}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = careful.Topics.Add(context.Background(), "k570000000", owlat.AddMemberRequest{Email: "ada@example.com"})
+	fmt.Println(errors.Is(err, withdrawn), owlat.OutcomeUnknown(err), deployment.Stats().Total)
+	// Output: true false 0
 }

@@ -18,8 +18,8 @@ const (
 	maxInFlight = 256
 )
 
-// Limiter paces requests. It serves its callers in the order in which they came. It is safe for concurrent use and shared
-// by all that send with one API key (Invariant 5); the package documentation tells how it finds its pace.
+// Limiter paces requests. It serves its callers in the order in which they came. It is safe for concurrent use, and is to
+// be shared by all that send with one API key; the package documentation tells how it finds its pace.
 type Limiter struct {
 	turn chan struct{} // held by the caller that is next; Go serves the others in their order
 	room chan struct{} // told that a request in flight has ended
@@ -77,11 +77,21 @@ func (l *Limiter) Estimate(n int) time.Duration {
 }
 
 // Wait returns nil when a request may be sent, and the context's error, having used no token, when ctx ends first. It
-// fails at once, matching context.DeadlineExceeded, when the caller is next and ctx would end before its token is there.
+// fails at once, matching context.DeadlineExceeded, when the caller is next and ctx would end before its token is there, and
+// for a nil ctx.
 func (l *Limiter) Wait(ctx context.Context) error {
+	switch {
+	case ctx == nil:
+		return errors.New("owlat: the context is nil")
+	case l.turn == nil:
+		return errHandMade
+	}
 	_, err := l.enter(ctx, nil, false, 0)
 	return err
 }
+
+// errHandMade is what a limiter answers that has no pace.
+var errHandMade = errors.New("owlat: the limiter was not made by NewLimiter or NewAutoLimiter")
 
 // errShut ends the wait of a caller whose pool was closed.
 var errShut = errors.New("not sent")

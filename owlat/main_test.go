@@ -1,6 +1,7 @@
 package owlat
 
 import (
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -12,7 +13,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func SetJitter(c *Client, jitter float64) { c.core.random = func() float64 { return jitter } }
 
 // Escape shows the external tests how a path segment is encoded.
-func Escape(s string) string { return escape(s) }
+func Escape(s string) string {
+	var b strings.Builder
+	escape(&b, s)
+	return b.String()
+}
 
 // Redact shows the external tests what errors leave out.
 func Redact(s string) string { return redact(s) }

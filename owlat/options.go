@@ -1,6 +1,7 @@
 package owlat
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,7 +17,7 @@ const (
 	DefaultTimeout = 30 * time.Second // per attempt
 	DefaultRetries = 2
 	DefaultRate    = 10 // requests a second, what Owlat allows one key, until its answers say otherwise
-	DefaultBurst   = 8  // at once after a rest; see the package documentation
+	DefaultBurst   = 8  // at once after a rest
 )
 
 // Option sets one thing of a [Client] while it is made, by [NewClient] or [Client.With]. Of options that exclude each other
@@ -34,6 +35,7 @@ type config struct {
 	userAgent  string
 	random     func() float64 // in [0, 1)
 	observers  []func(Attempt)
+	looks      []func(context.Context, Attempt) error // before sending
 	logger     *slog.Logger
 }
 
@@ -167,6 +169,23 @@ func WithObserver(f func(Attempt)) Option {
 			return errors.New("the observer is nil")
 		}
 		c.observers = append(c.observers, f)
+		return nil
+	}
+}
+
+// WithBeforeSend calls f before every attempt, after the wait for the limiter and right before the request is sent, on the
+// goroutine of the call. Attempt holds what is known by then: Method, Route, Try, Waited, and as Start the end of the wait. An
+// error of f keeps the request from being sent and ends the call with a [*TransportError] that wraps it; observers do not
+// see that attempt. Use it to look once more whether a request is still right that waited long. The functions add up: they
+// are called in the order in which they were given, until one fails.
+//
+// Be quick in f: the limiter has counted the request, and what takes long makes requests come together at the server.
+func WithBeforeSend(f func(context.Context, Attempt) error) Option {
+	return func(c *config) error {
+		if f == nil {
+			return errors.New("the function to call before sending is nil")
+		}
+		c.looks = append(c.looks, f)
 		return nil
 	}
 }

@@ -11,8 +11,8 @@ const (
 	// defaultWork is how many pieces of work a pool has begun at most: a second's requests at Owlat's limit, answered after
 	// twelve seconds.
 	defaultWork = 128
-	// freeWork is the same for a client without a limiter, which knows no pace: enough for a ledger to put many answers on the
-	// disk at once.
+	// freeWork is the same for a client without a limiter, which knows no pace: enough for a caller to store many answers at
+	// once.
 	freeWork = 64
 	// ahead is how many pieces of work a pool has begun beyond those that await an answer, and aheadRatio the seconds'
 	// worth of requests that come on top, for the time that work takes between its requests.
@@ -59,13 +59,21 @@ func (c *core) newPool(most int) *Pool {
 
 // Go waits until another piece of work is worth beginning, and does it on a goroutine of its own. The work makes its calls
 // one after the other, with ctx and with the client that it is given, which belongs to the pool. It is done in any case: when
-// ctx has ended or the pool is closed its calls fail unsent. One goroutine at a time may call Go.
+// ctx has ended or the pool is closed its calls fail unsent. A panic of the work is not caught: as on any goroutine it ends the
+// program. One goroutine at a time may call Go; it panics if work is nil.
 func (p *Pool) Go(ctx context.Context, work func(context.Context, *Client)) {
+	if work == nil {
+		panic("owlat: the work of a pool is nil")
+	}
+	var ended <-chan struct{}
+	if ctx != nil { // else the work's calls say so
+		ended = ctx.Done()
+	}
 	for !p.begin() {
 		select {
 		case <-p.change:
 			continue
-		case <-ctx.Done():
+		case <-ended:
 		case <-p.shut:
 		}
 		p.mu.Lock()
@@ -99,14 +107,17 @@ func (p *Pool) begin() bool {
 func (p *Pool) Wait() { p.running.Wait() }
 
 // Close lets no further call be sent, also of those that wait for the limiter: they fail with an error that matches
-// [ErrPoolClosed] and why. What is in flight is finished.
+// [ErrPoolClosed] and, unless that is nil, why. What is in flight is finished. Only the first Close counts.
 func (p *Pool) Close(why error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.cause == nil {
-		p.cause = fmt.Errorf("%w: %w", ErrPoolClosed, why)
-		close(p.shut)
+	if p.cause != nil {
+		return
 	}
+	if p.cause = ErrPoolClosed; why != nil {
+		p.cause = fmt.Errorf("%w: %w", ErrPoolClosed, why)
+	}
+	close(p.shut)
 }
 
 func (p *Pool) count(begun, away int) {

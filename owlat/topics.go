@@ -2,7 +2,6 @@ package owlat
 
 import (
 	"context"
-	"errors"
 	"net/http"
 )
 
@@ -29,66 +28,58 @@ const (
 //
 // Mind consent: an add lifts the contact's global opt-out, at once on a topic without double opt-in, and fires the
 // topic's automations (welcome mails) each time the contact was not on it. It fails with [ErrNotFound] if there is no such
-// topic or contact. It is not sent again after a lost answer; doing so is safe as long as nobody can have left meanwhile.
-func (s *Topics) Add(ctx context.Context, topicID string, m AddMemberRequest) (*Membership, error) {
-	cl := call{method: http.MethodPost, route: routeMembers}
-	topic, err := cl.segment(topicID, "topic")
+// topic or contact, with [ErrInvalidInput] for what has the form of neither, and with [ErrInternal] for an id of something
+// else. It is not sent again after a lost answer; doing so is safe as long as nobody can have left meanwhile.
+func (s *Topics) Add(ctx context.Context, topicID string, in AddMemberRequest) (*Membership, error) {
+	cl, err := newCall(http.MethodPost, routeMembers, topicID)
 	if err != nil {
 		return nil, err
 	}
-	cl.path = "/topics/" + topic + "/contacts"
 	switch {
-	case !blank(m.ContactID):
+	case !blank(in.ContactID):
 		cl.body = struct {
 			ContactID string `json:"contactId"`
-		}{m.ContactID}
-	case !blank(m.Email):
+		}{in.ContactID}
+	case !blank(in.Email):
 		cl.body = struct {
 			Email string `json:"email"`
-		}{m.Email}
+		}{in.Email}
 	default:
 		return nil, cl.refuse("the member has neither an address nor a contact id")
 	}
-	ans, err := s.core.do(ctx, cl)
-	if err != nil {
-		return nil, err
+	m, _, err := fetch(ctx, s.core, cl, (*Membership).lacks)
+	return m, err
+}
+
+func (m *Membership) lacks() string {
+	if m.ContactID == "" {
+		return "the membership has no contact id"
 	}
-	got, err := data[Membership](ans)
-	if err != nil {
-		return nil, err
-	}
-	if got.ContactID == "" {
-		return nil, ans.unreadable(errors.New("the membership has no contact id"))
-	}
-	return got, nil
+	return ""
 }
 
 // Remove takes the contact with this id or address off a topic: DELETE /topics/{topic}/contacts/{contact}. It reports
 // whether the contact was on it; after an attempt whose answer was lost, false may also mean that that attempt took it off.
-// It fails with [ErrNotFound] if there is no such topic or contact.
+// It fails with [ErrNotFound] if there is no such topic or contact, and as [Topics.Add] for what is none.
 func (s *Topics) Remove(ctx context.Context, topicID, idOrEmail string) (removed bool, err error) {
-	cl := call{method: http.MethodDelete, route: routeMember}
-	topic, err := cl.segment(topicID, "topic")
+	cl, err := newCall(http.MethodDelete, routeMember, topicID, idOrEmail)
 	if err != nil {
 		return false, err
 	}
-	contact, err := cl.segment(idOrEmail, "contact")
+	got, _, err := fetch(ctx, s.core, cl, (*removal).lacks)
 	if err != nil {
 		return false, err
-	}
-	cl.path = "/topics/" + topic + "/contacts/" + contact
-	ans, err := s.core.do(ctx, cl)
-	if err != nil {
-		return false, err
-	}
-	got, err := data[struct {
-		Removed *bool `json:"removed"`
-	}](ans)
-	if err != nil {
-		return false, err
-	}
-	if got.Removed == nil {
-		return false, ans.unreadable(errors.New("it does not say whether the contact was removed"))
 	}
 	return *got.Removed, nil
+}
+
+type removal struct {
+	Removed *bool `json:"removed"`
+}
+
+func (r *removal) lacks() string {
+	if r.Removed == nil {
+		return "it does not say whether the contact was removed"
+	}
+	return ""
 }

@@ -2,7 +2,6 @@ package owlat
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 )
@@ -15,16 +14,19 @@ const (
 
 // SendMessageRequest is a transactional mail: a template published in Owlat, to one address.
 type SendMessageRequest struct {
-	Email string
+	Email string `json:"email"`
 	// TransactionalID or Slug names the template.
-	TransactionalID string
-	Slug            string
+	TransactionalID string `json:"transactionalId,omitempty"`
+	Slug            string `json:"slug,omitempty"`
 	// DataVariables fill the template; nil sends none.
-	DataVariables map[string]any
+	DataVariables map[string]any `json:"dataVariables,omitempty"`
 	// Language is such as "de" or "pt-BR"; "" leaves it to Owlat.
-	Language    string
-	Attachments []Attachment
+	Language string `json:"language,omitempty"`
+	// Attachments are at most MaxAttachments files of together at most MaxAttachmentBytes.
+	Attachments []Attachment `json:"attachments,omitempty"`
 }
+
+const routeTransactional = "/transactional"
 
 // Attachment is a file of a message: its content, or an https URL from which Owlat fetches it.
 type Attachment struct {
@@ -46,38 +48,29 @@ type MessageResult struct {
 }
 
 // Send queues a mail: POST /transactional. It fails with [ErrInvalidState] for an unverified sending domain, a blocked
-// recipient or an unpublished template. It is never repeated after a lost answer: that could send the mail twice.
-func (s *Transactional) Send(ctx context.Context, m SendMessageRequest) (*MessageResult, error) {
-	cl := call{method: http.MethodPost, route: "/transactional", path: "/transactional"}
+// recipient or an unpublished template, with [ErrNotFound] if there is no such template, and with [ErrInvalidInput] for
+// values that Owlat does not take. It is never repeated after a lost answer: that could send the mail twice.
+func (s *Transactional) Send(ctx context.Context, in SendMessageRequest) (*MessageResult, error) {
+	cl, _ := newCall(http.MethodPost, routeTransactional)
 	switch {
-	case blank(m.Email):
+	case blank(in.Email):
 		return nil, cl.refuse("the address is empty")
-	case blank(m.TransactionalID) && blank(m.Slug):
+	case blank(in.TransactionalID) && blank(in.Slug):
 		return nil, cl.refuse("the message names no template: give its id or its slug")
 	}
-	if err := cl.checkAttachments(m.Attachments); err != nil {
+	if err := cl.checkAttachments(in.Attachments); err != nil {
 		return nil, err
 	}
-	cl.body = struct {
-		Email           string         `json:"email"`
-		TransactionalID string         `json:"transactionalId,omitempty"`
-		Slug            string         `json:"slug,omitempty"`
-		DataVariables   map[string]any `json:"dataVariables,omitempty"`
-		Language        string         `json:"language,omitempty"`
-		Attachments     []Attachment   `json:"attachments,omitempty"`
-	}{m.Email, m.TransactionalID, m.Slug, m.DataVariables, m.Language, m.Attachments}
-	ans, err := s.core.do(ctx, cl)
-	if err != nil {
-		return nil, err
+	cl.body = in
+	got, _, err := fetch(ctx, s.core, cl, (*MessageResult).lacks)
+	return got, err
+}
+
+func (r *MessageResult) lacks() string {
+	if r.Status == "" {
+		return "the message has no status"
 	}
-	got, err := data[MessageResult](ans)
-	if err != nil {
-		return nil, err
-	}
-	if got.Status == "" {
-		return nil, ans.unreadable(errors.New("the message has no status"))
-	}
-	return got, nil
+	return ""
 }
 
 func (cl call) checkAttachments(files []Attachment) error {

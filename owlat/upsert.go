@@ -19,8 +19,8 @@ type UpsertResult struct {
 // /contacts/{contact}. Names that are nil keep what Owlat has.
 //
 // A lost answer to the create does not end it: it reads the contact back and creates again only if it is not there, at
-// most as often as the client retries. It fails with [ErrAddressDrift] when the address can be neither created nor found,
-// and then asks for help by id.
+// most as often as the client retries. It fails with [ErrInvalidInput] for values that Owlat does not take, and with
+// [ErrAddressDrift] when the address can be neither created nor found: such a contact can only be reached by its id.
 func (s *Contacts) Upsert(ctx context.Context, in CreateContactRequest) (*UpsertResult, error) {
 	begin := time.Now()
 	for round := 1; ; round++ {
@@ -31,7 +31,7 @@ func (s *Contacts) Upsert(ctx context.Context, in CreateContactRequest) (*Upsert
 		if errors.Is(err, ErrConflict) {
 			return s.updateHolder(ctx, in, err)
 		}
-		if ctx.Err() != nil || !OutcomeUnknown(err) {
+		if !OutcomeUnknown(err) || ctx.Err() != nil {
 			return nil, err
 		}
 		found, isNew, readErr := s.readBack(ctx, in, begin)

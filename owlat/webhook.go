@@ -1,19 +1,11 @@
 package owlat
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"strconv"
 	"time"
 )
-
-// DefaultWebhookTolerance is how far the time of a delivery may be from now, in both directions.
-const DefaultWebhookTolerance = 5 * time.Minute
 
 // The names of the events that have a typed payload.
 const (
@@ -21,15 +13,6 @@ const (
 	WebhookContactCreated    = "contact.created"
 	WebhookEmailBounced      = "email.bounced"
 	WebhookEmailComplained   = "email.complained"
-)
-
-var (
-	// ErrWebhookSignature means that the body was not signed with the secret, or not by Owlat. Answer 401.
-	ErrWebhookSignature = errors.New("owlat: the webhook's signature does not match")
-	// ErrWebhookTime means that the delivery has no time, or one too far from now: a replay, or a wrong clock. Answer 401.
-	ErrWebhookTime = errors.New("owlat: the webhook's time is missing or too far from now")
-	// ErrWebhookPayload means that the body is signed and not what Owlat documents. Answer 400.
-	ErrWebhookPayload = errors.New("owlat: the webhook's body is not readable")
 )
 
 // WebhookEvent is a verified delivery.
@@ -81,67 +64,6 @@ type WebhookEmailBouncedPayload struct {
 type WebhookEmailComplainedPayload struct {
 	Email     string    `json:"email"`
 	Timestamp time.Time `json:"timestamp"`
-}
-
-// WebhookOption changes how a webhook is verified.
-type WebhookOption func(*webhookConfig) error
-
-type webhookConfig struct{ tolerance time.Duration }
-
-// WithTolerance sets how far the time of a delivery may be from now, in both directions; 0 turns the check off.
-func WithTolerance(d time.Duration) WebhookOption {
-	return func(c *webhookConfig) error {
-		if d < 0 {
-			return fmt.Errorf("the tolerance %v is negative", d)
-		}
-		c.tolerance = d
-		return nil
-	}
-}
-
-// VerifyWebhook checks the signature and the age of a delivery and returns its event. secret is the webhook's
-// ("whsec_…"), header and body are the request's, the body exactly as it came; limit its size before reading it. The
-// errors match [ErrWebhookSignature], [ErrWebhookTime] or [ErrWebhookPayload] and hold nothing of the body.
-//
-// The time of a delivery is not signed. Its check keeps out late repetitions by honest senders, not a forged header.
-func VerifyWebhook(secret string, header http.Header, body []byte, opts ...WebhookOption) (*WebhookEvent, error) {
-	cfg := webhookConfig{tolerance: DefaultWebhookTolerance}
-	for _, opt := range opts {
-		if opt == nil {
-			return nil, errors.New("owlat: a webhook option is nil")
-		}
-		if err := opt(&cfg); err != nil {
-			return nil, fmt.Errorf("owlat: %w", err)
-		}
-	}
-	if secret == "" {
-		return nil, errors.New("owlat: the webhook secret is empty")
-	}
-	if !signedBy(secret, header.Get("X-Signature"), body) {
-		return nil, ErrWebhookSignature
-	}
-	event := &WebhookEvent{WebhookID: header.Get("X-Webhook-Id")}
-	seconds, err := strconv.ParseInt(header.Get("X-Timestamp"), 10, 64)
-	if err == nil {
-		event.SentAt = time.Unix(seconds, 0)
-	}
-	if cfg.tolerance > 0 && (err != nil || time.Since(event.SentAt).Abs() > cfg.tolerance) {
-		return nil, ErrWebhookTime
-	}
-	if err := event.read(body); err != nil {
-		return nil, err
-	}
-	return event, nil
-}
-
-func signedBy(secret, signature string, body []byte) bool {
-	claimed, err := hex.DecodeString(signature)
-	if err != nil {
-		return false
-	}
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write(body)
-	return hmac.Equal(claimed, mac.Sum(nil))
 }
 
 func (e *WebhookEvent) read(body []byte) error {

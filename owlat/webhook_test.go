@@ -47,17 +47,21 @@ func TestRecordedSignatures(t *testing.T) {
 		t.Fatalf("%d vectors, %v", len(recorded.SignatureVectors), err)
 	}
 	for i, v := range recorded.SignatureVectors {
-		header := delivery("", time.Now())
+		header := owlat.SignWebhook(v.Secret, "wh_1", time.Now(), []byte(v.RawBody))
+		if got := header.Get("X-Signature"); got != v.Signature {
+			t.Errorf("vector %d: signed %s, want %s", i, got, v.Signature)
+		}
+		header = delivery("", time.Now())
 		header.Set("X-Signature", v.Signature)
-		event, err := owlat.VerifyWebhook(v.Secret, header, []byte(v.RawBody))
+		event, err := owlat.VerifyWebhook([]string{v.Secret}, header, []byte(v.RawBody))
 		if err != nil || event.Payload == nil || event.Timestamp.Year() != 2026 {
 			t.Errorf("vector %d: %+v, %v", i, event, err)
 		}
 		changed := strings.Replace(v.RawBody, "2026", "2027", 1)
-		if _, err := owlat.VerifyWebhook(v.Secret, header, []byte(changed)); !errors.Is(err, owlat.ErrWebhookSignature) {
+		if _, err := owlat.VerifyWebhook([]string{v.Secret}, header, []byte(changed)); !errors.Is(err, owlat.ErrWebhookSignature) {
 			t.Errorf("vector %d with another body: %v", i, err)
 		}
-		if _, err := owlat.VerifyWebhook(v.Secret+"x", header, []byte(v.RawBody)); !errors.Is(err, owlat.ErrWebhookSignature) {
+		if _, err := owlat.VerifyWebhook([]string{v.Secret + "x"}, header, []byte(v.RawBody)); !errors.Is(err, owlat.ErrWebhookSignature) {
 			t.Errorf("vector %d with another secret: %v", i, err)
 		}
 	}
@@ -97,7 +101,7 @@ func TestWebhookPayloads(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			event, err := owlat.VerifyWebhook(secret, delivery(c.body, time.Now()), []byte(c.body))
+			event, err := owlat.VerifyWebhook([]string{secret}, delivery(c.body, time.Now()), []byte(c.body))
 			if !errors.Is(err, c.wantErr) {
 				t.Fatalf("got %v, want %v", err, c.wantErr)
 			}
@@ -128,15 +132,15 @@ func TestWebhookAge(t *testing.T) {
 		{"more than five minutes ago", -5*time.Minute - time.Second, nil, false},
 		{"five minutes ahead", 5 * time.Minute, nil, true},
 		{"more than five minutes ahead", 5*time.Minute + time.Second, nil, false},
-		{"within a given tolerance", -time.Hour, []owlat.WebhookOption{owlat.WithTolerance(time.Hour)}, true},
-		{"beyond a given tolerance", -2 * time.Second, []owlat.WebhookOption{owlat.WithTolerance(time.Second)}, false},
-		{"not checked", -1000 * time.Hour, []owlat.WebhookOption{owlat.WithTolerance(0)}, true},
+		{"within a given tolerance", -time.Hour, []owlat.WebhookOption{owlat.WithWebhookTolerance(time.Hour)}, true},
+		{"beyond a given tolerance", -2 * time.Second, []owlat.WebhookOption{owlat.WithWebhookTolerance(time.Second)}, false},
+		{"not checked", -1000 * time.Hour, []owlat.WebhookOption{owlat.WithWebhookTolerance(0)}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				sent := time.Now().Add(c.away)
-				event, err := owlat.VerifyWebhook(secret, delivery(body, sent), []byte(body), c.opts...)
+				event, err := owlat.VerifyWebhook([]string{secret}, delivery(body, sent), []byte(body), c.opts...)
 				if c.ok && (err != nil || !event.SentAt.Equal(sent)) || !c.ok && !errors.Is(err, owlat.ErrWebhookTime) {
 					t.Errorf("got %+v, %v", event, err)
 				}
@@ -155,18 +159,18 @@ func TestWebhookHeaders(t *testing.T) {
 	} {
 		header := delivery(body, time.Now())
 		header.Set("X-Signature", signature)
-		if _, err := owlat.VerifyWebhook(secret, header, []byte(body)); !errors.Is(err, owlat.ErrWebhookSignature) {
+		if _, err := owlat.VerifyWebhook([]string{secret}, header, []byte(body)); !errors.Is(err, owlat.ErrWebhookSignature) {
 			t.Errorf("signature %s: %v", name, err)
 		}
 	}
 	for _, stamp := range []string{"", "now", "1e9", "99999999999999999999", "-9223372036854775808"} {
 		header := delivery(body, time.Now())
 		header.Set("X-Timestamp", stamp)
-		if _, err := owlat.VerifyWebhook(secret, header, []byte(body)); !errors.Is(err, owlat.ErrWebhookTime) {
+		if _, err := owlat.VerifyWebhook([]string{secret}, header, []byte(body)); !errors.Is(err, owlat.ErrWebhookTime) {
 			t.Errorf("timestamp %q: %v", stamp, err)
 		}
 	}
-	if _, err := owlat.VerifyWebhook("", http.Header{"X-Signature": {sign("", body)}}, []byte(body)); err == nil {
+	if _, err := owlat.VerifyWebhook([]string{""}, http.Header{"X-Signature": {sign("", body)}}, []byte(body)); err == nil {
 		t.Error("an empty secret was accepted")
 	}
 }
@@ -191,12 +195,12 @@ func FuzzVerifyWebhook(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, signature string) {
 		header := delivery(string(body), time.Now())
 		good := header.Get("X-Signature")
-		event, err := owlat.VerifyWebhook(secret, header, body)
+		event, err := owlat.VerifyWebhook([]string{secret}, header, body)
 		if (event == nil) == (err == nil) || err != nil && !errors.Is(err, owlat.ErrWebhookPayload) {
 			t.Errorf("signed: %+v, %v", event, err)
 		}
 		header.Set("X-Signature", signature)
-		if _, err := owlat.VerifyWebhook(secret, header, body); !strings.EqualFold(signature, good) && !errors.Is(err, owlat.ErrWebhookSignature) {
+		if _, err := owlat.VerifyWebhook([]string{secret}, header, body); !strings.EqualFold(signature, good) && !errors.Is(err, owlat.ErrWebhookSignature) {
 			t.Errorf("signature %q: %v", signature, err)
 		}
 	})

@@ -131,17 +131,3 @@ func TestWithChangesOnlyWhatItIsTold(t *testing.T) {
 		}
 	}
 }
-
-func ExampleClient_With() {
-	client, _, _ := sandbox()
-	requests := 0
-	run, err := client.With(owlat.WithObserver(func(owlat.Attempt) { requests++ }))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	_, _ = client.Health(context.Background()) // not the run's
-	_, _ = run.Health(context.Background())
-	fmt.Println("requests of the run:", requests)
-	// Output: requests of the run: 1
-}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -107,6 +108,29 @@ func BenchmarkCSV(b *testing.B) {
 		for {
 			if _, err := r.Read(); err == io.EOF {
 				return n - 1
+			}
+			n++
+		}
+	})
+}
+
+// BenchmarkNDJSON reads all kinds of values: a consent as text, and properties of every type.
+func BenchmarkNDJSON(b *testing.B) {
+	var text strings.Builder
+	for n := range benchRows {
+		fmt.Fprintf(&text, `{"id":%d,"email":"user%d@example.com","first_name":"Zo\u00eb","last_name":"Last%d","wants":"Yes","score":%d.25,"visits":%d,"plan":"pro"}`+"\n", n, n, n, n, n)
+	}
+	m := benchMapping
+	m.Topics = []string{"wants"}
+	for _, name := range []string{"score", "visits", "plan"} {
+		m.Properties = append(m.Properties, source.Property{Name: name, Column: name})
+	}
+	benchmark(b, must(source.NDJSON(content(text.String()), m)), func() (n int) {
+		d := json.NewDecoder(strings.NewReader(text.String()))
+		for {
+			var row map[string]json.RawMessage
+			if err := d.Decode(&row); err == io.EOF {
+				return n
 			}
 			n++
 		}

@@ -15,7 +15,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	_ "time/tzdata"
 
+	"github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
 
@@ -95,7 +97,7 @@ func storePostgres(open func(testing.TB, string, string, source.Mapping) (*sourc
 				}
 				return table
 			},
-			Change: func(t testing.TB) { change(t, db, f) },
+			Change: func(t testing.TB) { changeFixture(t, db, f) },
 			Break: func(t testing.TB) {
 				if n := queryInt(t, db, "SELECT count(pg_terminate_backend(pid))"+scans); n != 1 {
 					t.Errorf("cut %d connections, want 1", n)
@@ -111,6 +113,7 @@ var postgresKind = sourcetest.Kind{
 		return source.Postgres(dsn, query, m)
 	}),
 	Unit: "row", First: 1, Wide: serverRows,
+	NoNUL: true,
 }
 
 // genericPostgresKind is PostgreSQL through database/sql, like any database that this package does not know.
@@ -122,22 +125,24 @@ var genericPostgresKind = sourcetest.Kind{
 	}),
 	Unit: "row", First: 1, Wide: serverRows,
 	NoBadText: true, // the driver asks the server for UTF-8, and the server then ends the query
+	NoNUL:     true,
 }
 
-var mySQLKind = sourcetest.Kind{
-	Store: func(t testing.TB, f sourcetest.Fixture) sourcetest.Stored {
+// mySQL keeps a fixture in MySQL, whose driver the scans have as it was changed.
+func mySQL(change func(*mysql.Config)) sourcetest.Kind {
+	return sourcetest.Kind{Store: func(t testing.TB, f sourcetest.Fixture) sourcetest.Stored {
 		dsn := testdb.MySQL(t)
 		db := testdb.OpenMySQL(t, dsn)
 		db.SetMaxOpenConns(1)
 		mySQLLanguage.fill(t, db, f)
-		scans := testdb.OpenMySQL(t, dsn)
+		scans := openMySQL(t, dsn, change)
 		const others = " FROM information_schema.processlist WHERE db = database() AND id <> connection_id()"
 		return sourcetest.Stored{
 			Open: func(t testing.TB, names []string, m source.Mapping) *source.Table {
 				t.Helper()
 				return must(source.SQL(scans, source.MySQL, query(f, names), m))
 			},
-			Change: func(t testing.TB) { change(t, db, f) },
+			Change: func(t testing.TB) { changeFixture(t, db, f) },
 			Break: func(t testing.TB) {
 				execute(t, db, fmt.Sprintf("KILL CONNECTION %d", queryInt(t, db, "SELECT id"+others)))
 			},
@@ -146,10 +151,13 @@ var mySQLKind = sourcetest.Kind{
 			},
 		}
 	},
-	Unit: "row", First: 1, Wide: serverRows,
-	NoBooleans: true, // tinyint(1)
-	NoBadText:  true, // the server converts what it sends to UTF-8
+		Unit: "row", First: 1, Wide: serverRows,
+		NoBooleans: true, // tinyint(1)
+		NoBadText:  true, // the server converts what it sends to UTF-8
+	}
 }
+
+var mySQLKind = mySQL(func(*mysql.Config) {})
 
 // storeSQLite keeps a fixture in a SQLite file that is being written in WAL mode.
 func storeSQLite(dialect source.Dialect) func(testing.TB, sourcetest.Fixture) sourcetest.Stored {
@@ -163,15 +171,15 @@ func storeSQLite(dialect source.Dialect) func(testing.TB, sourcetest.Fixture) so
 				t.Helper()
 				return must(source.SQL(reader, dialect, query(f, names), m))
 			},
-			Change: func(t testing.TB) { change(t, db, f) },
+			Change: func(t testing.TB) { changeFixture(t, db, f) },
 			Idle:   func(testing.TB) bool { return reader.Stats().InUse == 0 },
 		}
 	}
 }
 
-var sqliteKind = sourcetest.Kind{Store: storeSQLite(source.SQLite), Unit: "row", First: 1, Wide: localRows, NoLoss: true}
+var sqliteKind = sourcetest.Kind{Store: storeSQLite(source.SQLite), Unit: "row", First: 1, Wide: localRows, NoLoss: true, Doubles: true}
 
-var genericSQLiteKind = sourcetest.Kind{Store: storeSQLite(source.Generic), Unit: "row", First: 1, Wide: localRows, NoLoss: true}
+var genericSQLiteKind = sourcetest.Kind{Store: storeSQLite(source.Generic), Unit: "row", First: 1, Wide: localRows, NoLoss: true, Doubles: true}
 
 // files keeps a fixture as the bytes of a file, and counts what is open.
 type files struct {
@@ -276,7 +284,7 @@ func ndjsonFile(f sourcetest.Fixture, names []string) []byte {
 			}
 			fmt.Fprintf(&b, "%q:", names[i])
 			if bad, ok := value.(sourcetest.BadText); ok {
-				b.WriteString(`"` + string(bad) + `"`)
+				b.WriteString(`"` + strings.ReplaceAll(string(bad), "\x00", `\u0000`) + `"`)
 				continue
 			}
 			b.Write(must(json.Marshal(value)))
@@ -307,8 +315,20 @@ var (
 	}
 )
 
-func TestPostgres(t *testing.T)        { sourcetest.Run(t, postgresKind) }
-func TestMySQL(t *testing.T)           { sourcetest.Run(t, mySQLKind) }
+func TestPostgres(t *testing.T) { sourcetest.Run(t, postgresKind) }
+func TestMySQL(t *testing.T)    { sourcetest.Run(t, mySQLKind) }
+
+// TestMySQLInZones has the driver make times, and take the server's for those of a zone.
+func TestMySQLInZones(t *testing.T) {
+	for _, zone := range []string{"UTC", "America/Sao_Paulo", "Asia/Kolkata"} {
+		t.Run(zone, func(t *testing.T) {
+			t.Parallel()
+			loc := must(time.LoadLocation(zone))
+			sourcetest.Run(t, mySQL(func(c *mysql.Config) { c.ParseTime, c.Loc = true, loc }))
+		})
+	}
+}
+
 func TestSQLite(t *testing.T)          { sourcetest.Run(t, sqliteKind) }
 func TestGenericPostgres(t *testing.T) { sourcetest.Run(t, genericPostgresKind) }
 func TestGenericSQLite(t *testing.T)   { sourcetest.Run(t, genericSQLiteKind) }

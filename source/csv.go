@@ -17,7 +17,8 @@ type CSVOption func(*csvFormat) error
 
 type csvFormat struct{ delimiter rune }
 
-// Delimiter sets what separates the fields; the comma is the default.
+// Delimiter sets what separates the fields; the comma is the default. A quote, a line break and what is no character are
+// refused.
 func Delimiter(r rune) CSVOption {
 	return func(f *csvFormat) error {
 		if !validDelimiter(r) {
@@ -33,8 +34,9 @@ func validDelimiter(r rune) bool {
 }
 
 // CSV returns the rows of a CSV file (RFC 4180, plain or gzip, UTF-8 with or without byte order mark) whose first record
-// names the columns. Blanks around a column's name do not count. A CSV file knows no NULL: an empty field is one. A line
-// that does not fit the header or the format ends the scan as incomplete, with a [LineError]. A record may have 16 MiB.
+// names the columns. Blanks around a column's name do not count. All values are texts. A CSV file knows no NULL: an empty field
+// is one. A line that does not fit the header or the format ends the scan as incomplete, with a [LineError]. A record may have
+// 16 MiB. CSV opens nothing; its error is that of an option or of [Mapping.Validate].
 func CSV(open Opener, m Mapping, options ...CSVOption) (*Table, error) {
 	format := csvFormat{delimiter: ','}
 	for _, o := range options {

@@ -292,3 +292,21 @@ func FuzzCSVIsReadAsEncodingCSVReadsIt(f *testing.F) {
 	}
 	f.Fuzz(sameAsEncodingCSV)
 }
+
+// A NUL byte is part of no text, however its line is read.
+func TestCSVNUL(t *testing.T) {
+	t.Parallel()
+	for name, line := range map[string]string{
+		"plain": "1,a@example.com,A\x00da", "quoted": "1,a@example.com,\"A\x00da\"", "not closed by UTF-8": "1,a@example.com,\xc3\x00",
+	} {
+		text := "id,email,name\n0,z@example.com,Zoë\n" + line + "\n2,b@example.com,Bob\n"
+		rows, err := read(t.Context(), must(source.CSV(content(text), source.Mapping{Key: []string{"id"}, Email: "email", FirstName: "name"})))
+		if err != nil || len(rows) != 3 || rows[0].Defect != "" || !strings.HasPrefix(rows[1].Defect, `column "name" `) || rows[2].Defect != "" {
+			t.Errorf("%s: %+v and %v, want a defect of the second row", name, rows, err)
+		}
+		rows, err = read(t.Context(), must(source.CSV(content(text), source.Mapping{Key: []string{"id"}, Email: "email"})))
+		if err != nil || len(rows) != 3 || rows[1].Defect != "" {
+			t.Errorf("%s, unmapped: %+v and %v, want no defect", name, rows, err)
+		}
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 )
 
 // csvBatch is a number of rows whose texts lie in one buffer.
@@ -16,7 +15,7 @@ type csvBatch struct {
 	lines  []int      // where the rows begin
 	fields []csvField // row by row
 	text   []byte
-	kept   bool   // text is a string's
+	kept   bool   // text is a string's and needs no look
 	buf    []byte // for text that is none
 	err    error  // what came after the rows; io.EOF is the end
 }
@@ -85,7 +84,7 @@ func (r *csvReader) plainLines() ([]byte, error) {
 // split takes plain lines out of the buffer, up to one that has not as many fields as the header, and reports whether it made
 // rows of any. Where that is the first of them, encoding/csv tells what is wrong with it.
 func (r *csvReader) split(plain []byte, b *csvBatch) bool {
-	if b.kept = utf8.Valid(plain); b.kept {
+	if b.kept = isText(plain); b.kept {
 		b.text = bytesOf(string(plain))
 	} else {
 		b.buf = append(b.buf, plain...)

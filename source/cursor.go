@@ -31,7 +31,9 @@ type Cursor struct {
 }
 
 // WithCursor returns a table of the same rows whose Scan can leave out those that have not changed. Only queries of
-// PostgreSQL, MySQL, MariaDB and SQLite have a cursor, and only with a key.
+// PostgreSQL, MySQL, MariaDB and SQLite have a cursor, and only with a key. Its error tells of another source, a mapping without
+// a key, a cursor without a column, or an overlap that is negative or given in both ways. It runs nothing: [Table.Check] tells
+// whether the column can be a cursor.
 func (t *Table) WithCursor(c Cursor) (*Table, error) {
 	switch {
 	case c.Column == "":
@@ -65,7 +67,8 @@ type following interface {
 	lookUp(ctx context.Context, query string) ([][]string, error)
 }
 
-// Settings identifies what Scan reads: where it differs, a mark of before says nothing. It holds no secret.
+// Settings identifies what Scan reads: where it differs, a mark of before says nothing. It is empty for a table without a
+// cursor, and holds no secret unless the query does.
 func (t *Table) Settings() string {
 	if t.cursor == nil {
 		return ""
@@ -73,8 +76,10 @@ func (t *Table) Settings() string {
 	return fmt.Sprintf("%q %q %q %+v", t.cursor.Column, t.cursor.Database, t.backend.(follower).text(), t.mapping)
 }
 
-// Scan reads the source once, as Rows does, and leaves out what has not changed since s.Since. It is for tables with a
-// cursor; of others it gives all rows and no mark. An error means that neither rows nor mark are complete.
+// Scan reads the source as [Table.Rows] does, and leaves out what has not changed since s.Since. It is for tables with a
+// cursor; of others it gives all rows and no mark. The result is for one loop, in which s must be left alone; s.Again is called
+// from within it. The errors are those of Rows, that of s.Again, a [ColumnError] for a column that cannot be the cursor, and one
+// for a mark that is none. With an error neither rows nor mark are complete.
 func (t *Table) Scan(ctx context.Context, s *owlatsync.Scan) iter.Seq2[*owlatsync.Row, error] {
 	s.From, s.Mark = "", ""
 	if t.cursor == nil {
@@ -347,7 +352,8 @@ func (t *Table) openNone(ctx context.Context, f follower) (following, error) {
 }
 
 // CursorIndexed reports whether the database finds the rows that changed by an index, as far as it says. Where it does not,
-// reading only these costs about as much as reading all.
+// reading only these costs about as much as reading all. It is an error for a table without a cursor; other errors are those of
+// [Table.Scan].
 func (t *Table) CursorIndexed(ctx context.Context) (bool, error) {
 	if t.cursor == nil {
 		return false, errors.New("the source has no cursor")

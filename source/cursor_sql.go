@@ -14,7 +14,8 @@ import (
 
 // wrapping is how a dialect asks for part of a query's rows.
 type wrapping struct {
-	quote string // around names, doubled inside
+	lexicon lexicon
+	quote   string // around names, doubled inside
 	// top is the expression for the highest value m.c of the cursor as text: not beyond the server's clock, because a time
 	// in the future would have everything missed that comes before it.
 	top map[kind]string
@@ -31,6 +32,7 @@ type wrapping struct {
 
 var (
 	wrapPostgres = &wrapping{
+		lexicon: lexicon{dollar: true, nested: true},
 		quote:   `"`,
 		indexed: indexedPostgres,
 		top: map[kind]string{
@@ -59,6 +61,7 @@ var (
 		},
 	}
 	wrapMySQL = &wrapping{
+		lexicon: mySQLLexicon,
 		quote:   "`",
 		indexed: indexedMySQL,
 		top: map[kind]string{
@@ -81,6 +84,7 @@ var (
 		},
 	}
 	wrapSQLite = &wrapping{
+		lexicon: sqliteLexicon,
 		quote:   `"`,
 		indexed: indexedSQLite,
 		bound: func(b bound) string {
@@ -117,10 +121,8 @@ func (w *wrapping) name(column string) string {
 	return "r." + w.quote + strings.ReplaceAll(column, w.quote, w.quote+w.quote) + w.quote
 }
 
-// rows puts the query into a FROM. The line end keeps a comment at its end from taking what follows.
-func (w *wrapping) rows(query string) string {
-	return " FROM (" + strings.TrimRight(query, "; \t\r\n") + "\n) AS r"
-}
+// rows puts the query into a FROM.
+func (w *wrapping) rows(query string) string { return " FROM (" + bare(query, w.lexicon) + "\n) AS r" }
 
 // changed is the query for the rows whose cursor is not before the bound, or not known.
 func (t *Table) changed(f follower, from bound) string {

@@ -95,6 +95,51 @@ func wantRows(t *testing.T, what string, got []string, want ...string) {
 	}
 }
 
+// TestQueryEndings reads all rows and changed ones by queries that end in all ways in which a statement may.
+func TestQueryEndings(t *testing.T) {
+	t.Parallel()
+	eachPlace(t, func(t *testing.T, p place) {
+		execute(t, p.db, "CREATE TABLE users (id int PRIMARY KEY, email varchar(100), v int)")
+		execute(t, p.db, "INSERT INTO users VALUES (1, 'a@example.com', 1), (2, 'b; -- x@example.com', 2)")
+		endings := []string{
+			"", ";", " ;; \n;\t", "; -- note", " -- note", " -- note; more\n;", "; -- note\n", ";--", "/* note */", "; /* note; */ ;", " /* a */ -- b\n; /* c */",
+			" WHERE email <> 'it''s; -- no note'; -- note", " WHERE email <> '; /* no note'",
+		}
+		switch p.name {
+		case "PostgreSQL":
+			endings = append(endings, " WHERE email <> $$; -- no note$$; -- note", " WHERE email <> $a$ $$; -- no note$a$", ` WHERE email <> E'\'; -- no note'; -- note`, "; /* a /* b */ c; */")
+		case "MySQL":
+			endings = append(endings, "; # note", " # note; more\n;", ` WHERE email <> '\'; -- no note'; # note`, " /*! WHERE id > 0 */; -- note", " WHERE v > 0 --0")
+		case "SQLite":
+			endings = append(endings, " WHERE [id] > 0 AND `id` > 0 AND \"id\" > 0; -- note")
+		}
+		for _, ending := range endings {
+			for _, beginning := range []string{"", "-- first;\n", " /* first; */ ", ";;"} {
+				if beginning == ";;" && p.name == "PostgreSQL" { // where it counts as several statements
+					continue
+				}
+				query := beginning + "SELECT id, email, v FROM users" + ending
+				if rows, err := read(t.Context(), p.open(t, query, cursorMapping)); err != nil || len(rows) != 2 {
+					t.Errorf("%q: %d rows and %v", query, len(rows), err)
+					continue
+				}
+				table := p.follow(t, query, cursorMapping, source.Cursor{Column: "v", Step: 1})
+				if err := table.Check(t.Context()); err != nil {
+					t.Errorf("%q: %v", query, err)
+					continue
+				}
+				s := &owlatsync.Scan{}
+				wantRows(t, query, scan(t, table, s), "a", "b; -- x")
+				s.Since = "n 3"
+				wantRows(t, query, scan(t, table, s, []string{"1"}), "a", "b; -- x")
+				if s.Mark != "n 2" {
+					t.Errorf("%q: mark %q, want that of the second row", query, s.Mark)
+				}
+			}
+		}
+	})
+}
+
 // TestCursorTypes reads what changed by columns of every type that can be a cursor.
 func TestCursorTypes(t *testing.T) {
 	t.Parallel()

@@ -11,10 +11,11 @@ import (
 )
 
 // ErrNotQuery is what an error wraps when the statement of a source is empty, more than one, or none that only returns
-// rows.
+// rows. [SQL] and [Postgres] tell what the text shows; the rest comes from the database, when the statement is run.
 var ErrNotQuery = errors.New("a source needs one statement that returns rows and changes nothing, such as SELECT")
 
-// ColumnError says why the columns of a source do not fit its mapping.
+// ColumnError says why the columns of a source do not fit its mapping or its [Cursor]: one is missing, there are several of its
+// name, or it holds what cannot be mapped.
 type ColumnError struct {
 	Column string // the column's name
 	Reason string // what is wrong with it and what to do

@@ -12,10 +12,11 @@ import (
 	"os"
 )
 
-// Opener opens a file for one scan from its beginning.
+// Opener opens a file for one scan from its beginning; the scan closes it. It is called by each scan, also by several at once.
 type Opener func() (io.ReadCloser, error)
 
-// File returns the opener of a file on disk. A scan of it fails if the file changes while it is read.
+// File returns the opener of a file on disk, whose errors are those of [os.Open]. A scan of it fails if the file changes while
+// it is read.
 func File(path string) Opener {
 	return func() (io.ReadCloser, error) { return os.Open(path) }
 }

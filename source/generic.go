@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // generic is the dialect of any database behind database/sql.
@@ -17,8 +18,10 @@ var generic = dialect{
 		brackets: true,
 		first:    []string{"SELECT", "WITH", "VALUES", "TABLE", "FROM"},
 	},
-	begin:  beginGeneric,
-	kindOf: genericKind,
+	begin:       beginGeneric,
+	kindOf:      genericKind,
+	timeOf:      genericTime,
+	printedBits: true,
 }
 
 // genericTransactions are the transactions that a scan asks the driver for, the best first. Whatever it gets is rolled
@@ -61,7 +64,9 @@ func genericKind(databaseType string) kind {
 	case name == "CHAR", name == "NCHAR", name == "BPCHAR", name == "CHARACTER":
 		return padded
 	case name == "DATE":
-		return text // Oracle's has a time of day
+		return day
+	case name == "BIT":
+		return bits
 	case strings.HasPrefix(name, "DECIMAL"), strings.HasPrefix(name, "NUMERIC"), name == "NUMBER", name == "MONEY":
 		return number
 	case strings.HasPrefix(name, "BOOL"):
@@ -74,4 +79,13 @@ func genericKind(databaseType string) kind {
 		return moment
 	}
 	return text
+}
+
+// genericTime takes a driver's word for what moment a time is. A day is midnight in the zone that the driver gave it, and not
+// in all databases is a DATE just that.
+func genericTime(at time.Time, k kind) (time.Time, string) {
+	if k == day && midnight(at) {
+		return at, time.DateOnly
+	}
+	return at.UTC(), time.RFC3339Nano
 }

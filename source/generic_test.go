@@ -5,9 +5,12 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,7 +107,7 @@ func TestGenericValues(t *testing.T) {
 		t.Fatalf("%d rows and %v", len(rows), err)
 	}
 	values := []any{
-		"a@example.com", "Ada", int64(7), 12.5, true, "2026-11-03T03:06:07Z", "2026-11-03T00:00:00Z", 0.1, 9.223372036854775808e18, "odd", 3.5, "1 day", 2.5,
+		"a@example.com", "Ada", int64(7), 12.5, true, "2026-11-03T03:06:07Z", "2026-11-03", 0.1, json.Number("9223372036854775808"), "odd", 3.5, "1 day", 2.5,
 		"2026-11-03T05:06:07.1Z",
 	}
 	var want, nulls []owlatsync.Property
@@ -117,6 +120,77 @@ func TestGenericValues(t *testing.T) {
 	}
 	if diff := cmp.Diff(nulls, rows[1].Properties); diff != "" {
 		t.Errorf("row 2 (-want +got):\n%s", diff)
+	}
+}
+
+func TestGenericTimes(t *testing.T) {
+	t.Parallel()
+	east, west := time.FixedZone("", 13*3600), time.FixedZone("", -11*3600)
+	for _, test := range []struct {
+		databaseType string
+		value        driver.Value
+		want         string
+	}{
+		{"DATE", time.Date(2026, 11, 3, 0, 0, 0, 0, time.UTC), "2026-11-03"},
+		{"DATE", time.Date(2026, 11, 3, 0, 0, 0, 0, east), "2026-11-03"},
+		{"DATE", time.Date(2026, 11, 3, 0, 0, 0, 0, west), "2026-11-03"},
+		{"DATE", time.Date(2026, 11, 3, 5, 6, 7, 0, time.UTC), "2026-11-03T05:06:07Z"},
+		{"DATE", []byte("2026-11-03"), "2026-11-03"},
+		{"DATE", "2026-11-03", "2026-11-03"},
+		{"TIMESTAMP", time.Date(2026, 11, 3, 0, 0, 0, 0, east), "2026-11-02T11:00:00Z"},
+		{"TIMESTAMPTZ", time.Date(2026, 11, 3, 0, 0, 0, 0, west), "2026-11-03T11:00:00Z"},
+		{"DATETIME", "2026-11-03 00:00:00", "2026-11-03T00:00:00Z"},
+		{"TIMESTAMP WITH TIME ZONE", "2026-11-03 00:00:00+13", "2026-11-02T11:00:00Z"},
+		{"TEXT", time.Date(2026, 11, 3, 0, 0, 0, 0, east), "2026-11-02T11:00:00Z"},
+	} {
+		d := &plainDriver{types: []string{test.databaseType}, rows: [][]driver.Value{{test.value}}}
+		name := "c_" + test.databaseType
+		rows, err := read(t.Context(), must(source.SQL(d.open(t), source.Generic, "SELECT all", source.Mapping{
+			Key: []string{name}, Email: name, Properties: []source.Property{{Name: "p", Column: name}},
+		})))
+		if err != nil || len(rows) != 1 || rows[0].Key != test.want || rows[0].Properties[0].Value != test.want {
+			t.Errorf("%s %v: %+v and %v, want %s", test.databaseType, test.value, rows, err, test.want)
+		}
+	}
+}
+
+// TestGenericFlags reads booleans in every form in which a driver may hand them out.
+func TestGenericFlags(t *testing.T) {
+	t.Parallel()
+	yes := []driver.Value{
+		true, int64(1), int64(-1), uint64(7), 0.5, float32(1), []byte("t"), []byte("TRUE"), []byte("yes"), []byte("Yes "), []byte("on"), []byte("y"), []byte("1"), []byte("2"), []byte("-1"),
+		[]byte("1.0"), []byte{1}, "t", "true", "YES", "on", "1", "\x01",
+	}
+	no := []driver.Value{
+		nil, false, int64(0), uint64(0), 0.0, float32(0), []byte("f"), []byte("False"), []byte("no"), []byte("off"), []byte("N"), []byte("0"), []byte("0.00"), []byte{0}, []byte(""),
+		"f", "false", "No", "off", "0", "", " ", "\x00",
+	}
+	bad := []driver.Value{[]byte("maybe"), []byte{2}, []byte("yes\x00"), "maybe", "ye\u017f", []byte("NaN"), time.Date(2026, 11, 3, 0, 0, 0, 0, time.UTC)}
+	bits := map[string][]driver.Value{ // and only as bits
+		"yes": {[]byte{0, 2}, []byte{128, 0, 0, 0, 0, 0, 0, 0}, []byte("1"), "1", true, int64(4)},
+		"no":  {[]byte{0, 0}, []byte("0"), "0", false, int64(0), []byte{}},
+		"bad": {[]byte("101"), make([]byte, 9)},
+	}
+	for _, test := range []struct {
+		databaseType string
+		values       []driver.Value
+		yes, ok      bool
+	}{
+		{"BOOL", yes, true, true}, {"BOOLEAN", no, false, true}, {"BOOL", bad, false, false},
+		{"TEXT", slices.DeleteFunc(slices.Clone(yes), func(v driver.Value) bool {
+			b, bytes := v.([]byte)
+			return bytes && strings.ContainsAny(string(b), "2-.")
+		}), true, true},
+		{"TEXT", slices.DeleteFunc(slices.Clone(no), func(v driver.Value) bool { b, bytes := v.([]byte); return bytes && strings.Contains(string(b), ".") }), false, true}, {"TEXT", bad, false, false},
+		{"BIT", bits["yes"], true, true}, {"BIT", bits["no"], false, true}, {"BIT", bits["bad"], false, false},
+	} {
+		for _, value := range test.values {
+			d := &plainDriver{types: []string{test.databaseType, "VARCHAR"}, rows: [][]driver.Value{{value, "a@example.com"}}}
+			rows, err := read(t.Context(), must(source.SQL(d.open(t), source.Generic, "SELECT all", source.Mapping{Email: "c_VARCHAR", Topics: []string{"c_" + test.databaseType}})))
+			if err != nil || len(rows) != 1 || rows[0].Consents[0] != test.yes || (rows[0].Defect == "") != test.ok {
+				t.Errorf("%s %T %q: %+v and %v, want %v, understood: %v", test.databaseType, value, fmt.Sprint(value), rows, err, test.yes, test.ok)
+			}
+		}
 	}
 }
 

@@ -16,12 +16,14 @@ type Mapping struct {
 	FirstName string
 	LastName  string
 
-	// Topics has, per topic of the sync, the column that holds the row's consent: a boolean, a number (not zero is yes) or
-	// one of the texts t, f, true, false, y, n, yes, no, on, off, 1 and 0. NULL and the empty text are no. The empty column
-	// name stands for yes in every row.
+	// Topics has, per topic of the sync, the column that holds the row's consent: a boolean or a bit, a number (not zero is
+	// yes) or one of the texts t, f, true, false, y, n, yes, no, on, off, 1 and 0 in capital or small letters, with or without
+	// blanks around. NULL and the empty text are no; anything else makes the row a defect. The empty column name stands for
+	// yes in every row.
 	Topics []string
 
-	// Properties are the event properties, which keep the source's types: text, number, boolean or NULL.
+	// Properties are the event properties, which keep the source's types: text, number, boolean or NULL. Numbers keep all
+	// their digits. Dates are texts such as 2006-01-02, times are texts in RFC 3339 in UTC.
 	Properties []Property
 }
 
@@ -31,7 +33,8 @@ type Property struct {
 	Column string
 }
 
-// Validate reports what is wrong with the mapping itself, before any source is looked at.
+// Validate reports what is wrong with the mapping itself, before any source is looked at: no address, a key column without a
+// name or named twice, or an event property without a name, without a column or mapped twice. Its errors are texts for people.
 func (m Mapping) Validate() error {
 	if m.Email == "" {
 		return errors.New("no column is mapped to the email address")

@@ -6,22 +6,26 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // mySQL is the dialect of MySQL and MariaDB. It counts on the text protocol of go-sql-driver/mysql.
 var mySQL = dialect{
 	name:     "MySQL",
 	castHint: "HEX(column), or BIN_TO_UUID(column) for a UUID",
-	lexicon: lexicon{
-		backslash: true, hash: true, openDash: true, executed: true,
-		first: []string{"SELECT", "WITH", "VALUES", "TABLE", "SHOW"},
-		// SELECT … INTO OUTFILE writes although the transaction is read-only.
-		refused: []string{"INTO"},
-	},
+	lexicon:  mySQLLexicon,
 	begin:    beginMySQL,
 	kindOf:   mySQLKind,
+	timeOf:   mySQLTime,
 	wrapping: wrapMySQL,
 	direct:   true,
+}
+
+var mySQLLexicon = lexicon{
+	backslash: true, hash: true, openDash: true, executed: true,
+	first: []string{"SELECT", "WITH", "VALUES", "TABLE", "SHOW"},
+	// SELECT … INTO OUTFILE writes although the transaction is read-only.
+	refused: []string{"INTO"},
 }
 
 // errSpent has a connection closed whose session was changed for a scan.
@@ -72,4 +76,12 @@ func mySQLKind(databaseType string) kind {
 		return binary
 	}
 	return text
+}
+
+// mySQLTime goes by the clock alone: it is the server's, which is set to UTC, whatever zone the driver takes it for.
+func mySQLTime(at time.Time, k kind) (time.Time, string) {
+	if k == day {
+		return at.Add(12 * time.Hour), time.DateOnly // in a zone that skips midnight the driver comes near it
+	}
+	return at, "2006-01-02T15:04:05.999999999Z"
 }

@@ -3,11 +3,16 @@ package source_test
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 
+	"owlatsync"
 	"owlatsync/internal/testdb"
 	"owlatsync/source"
 )
@@ -43,7 +48,8 @@ func TestMySQLTypes(t *testing.T) {
 	execute(t, db, "SET STATEMENT time_zone = '+05:00' FOR UPDATE kinds SET stamp = '2026-11-03 05:06:07'")
 	values := []typed{
 		{"tiny", "1", int64(1)},
-		{"big", "18446744073709551615", 1.8446744073709552e19},
+		{"big", "18446744073709551615", json.Number("18446744073709551615")},
+		{"CAST(big AS DECIMAL(40,15))", "18446744073709551615.000000000000000", json.Number("18446744073709551615.000000000000000")},
 		{"small", "-5", int64(-5)},
 		{"flag", "1", int64(1)},
 		{"mask", "5", int64(5)},
@@ -75,6 +81,8 @@ func TestMySQLTypes(t *testing.T) {
 	for name, change := range map[string]func(*mysql.Config){
 		"as it is":     func(*mysql.Config) {},
 		"times parsed": func(c *mysql.Config) { c.ParseTime = true },
+		"in New York":  func(c *mysql.Config) { c.ParseTime, c.Loc = true, must(time.LoadLocation("America/New_York")) },
+		"in Auckland":  func(c *mysql.Config) { c.ParseTime, c.Loc = true, must(time.LoadLocation("Pacific/Auckland")) },
 		"latin1":       func(c *mysql.Config) { c.Collation = "latin1_swedish_ci" },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -110,6 +118,60 @@ func TestMySQLConsentOfABit(t *testing.T) {
 	rows, err := read(t.Context(), table)
 	if err != nil || len(rows) != 3 || !rows[0].Consents[0] || rows[1].Consents[0] || rows[2].Consents[0] {
 		t.Errorf("rows %+v and %v, want yes, no, no", rows, err)
+	}
+}
+
+// TestMySQLFlags reads booleans in all the types that people choose for them, with the dialect and without.
+func TestMySQLFlags(t *testing.T) {
+	t.Parallel()
+	db := testdb.OpenMySQL(t, testdb.MySQL(t))
+	execute(t, db, "CREATE TABLE flags (id int PRIMARY KEY, one bit(1), more bit(9), tiny boolean, price decimal(4,2), word enum('yes','off',''), letter char(3), double_ double)")
+	execute(t, db, "INSERT INTO flags VALUES (1, b'1', 256, TRUE, 0.01, 'yes', 'On', 1e-300), (2, b'0', 0, FALSE, 0, 'off', 'N', 0), (3, NULL, NULL, NULL, NULL, '', '', NULL)")
+	columns := []string{"one", "more", "tiny", "price", "word", "letter", "double_", "CAST(one AS CHAR)", "tiny + 0", "one = 1"}
+	query := "SELECT 'a@example.com' AS email"
+	m := source.Mapping{Email: "email"}
+	for i, column := range columns {
+		name := fmt.Sprint("c", i)
+		query += ", " + column + " AS " + name
+		m.Topics = append(m.Topics, name)
+	}
+	for _, dialect := range []source.Dialect{source.MySQL, source.Generic} {
+		rows, err := read(t.Context(), must(source.SQL(db, dialect, query+" FROM flags ORDER BY id", m)))
+		if err != nil || len(rows) != 3 {
+			t.Fatalf("dialect %d: %d rows and %v", dialect, len(rows), err)
+		}
+		for i, row := range rows {
+			for j, yes := range row.Consents {
+				if row.Defect != "" || yes != (i == 0) {
+					t.Errorf("dialect %d, row %d, %s: consent %v, defect %q", dialect, i+1, columns[j], yes, row.Defect)
+				}
+			}
+		}
+	}
+}
+
+// TestMySQLCursorInAZone follows a table whose times the driver makes in a zone of its own.
+func TestMySQLCursorInAZone(t *testing.T) {
+	t.Parallel()
+	dsn := testdb.MySQL(t)
+	zone := must(time.LoadLocation("America/New_York"))
+	db := openMySQL(t, dsn, func(c *mysql.Config) { c.ParseTime, c.Loc = true, zone })
+	execute(t, db, "CREATE TABLE users (id int PRIMARY KEY, email varchar(100), at datetime, stamp timestamp NULL, noted date)")
+	execute(t, db, "SET STATEMENT time_zone = '+00:00' FOR INSERT INTO users VALUES (1, 'a@example.com', '2026-03-01 01:00:00', '2026-03-01 01:00:00', '2026-03-01'), (2, 'b@example.com', '2026-03-02 01:00:00', '2026-03-02 01:00:00', '2026-03-02')")
+	for column, mark := range map[string]string{"at": "t 2026-03-02 01:00:00.000000", "stamp": "t 2026-03-02 01:00:00.000000", "noted": "d 2026-03-02"} {
+		table := must(must(source.SQL(db, source.MySQL, "SELECT * FROM users", cursorMapping)).WithCursor(source.Cursor{Column: column, Overlap: time.Minute}))
+		s := &owlatsync.Scan{}
+		wantRows(t, column, scan(t, table, s), "a", "b")
+		if s.Mark != mark {
+			t.Errorf("%s: the mark is %q, want %q", column, s.Mark, mark)
+		}
+		execute(t, db, "SET STATEMENT time_zone = '+00:00' FOR INSERT INTO users VALUES (3, 'c@example.com', '2026-03-02 01:00:30', '2026-03-02 01:00:30', '2026-03-02')")
+		s.Since = s.Mark
+		got := scan(t, table, s)
+		if !slices.Contains(got, "c") || slices.Contains(got, "a") && column != "noted" {
+			t.Errorf("%s: %v changed, want c and not a", column, got)
+		}
+		execute(t, db, "DELETE FROM users WHERE id = 3")
 	}
 }
 

@@ -22,8 +22,8 @@ const (
 
 // NDJSON returns the rows of a file with one JSON object per line (plain or gzip, UTF-8 with or without byte order mark).
 // Blank lines do not count. A field that an object lacks is NULL, but a mapped one that no object has is an error. A line
-// that is no JSON object ends the scan as incomplete, with a [LineError]; an object or array in a mapped field makes that
-// row a defect. A line may have 16 MiB.
+// that is no JSON object ends the scan as incomplete, with a [LineError]; an object, an array or half a surrogate pair in a
+// mapped field makes that row a defect. A line may have 16 MiB. NDJSON opens nothing; its error is that of [Mapping.Validate].
 func NDJSON(open Opener, m Mapping) (*Table, error) {
 	m = m.clone()
 	return newTable(m, &fileBackend{open, func(in *input) (cursor, error) { return scanNDJSON(in, m) }})
@@ -223,15 +223,39 @@ var notUTF8 = []byte{0xFF}
 // pairs, makes the value invalid instead.
 func (c *ndjsonCursor) stringCell(raw []byte) cell {
 	var s string
-	if !utf8.Valid(raw) || json.Unmarshal(raw, &s) != nil {
-		return cell{text: notUTF8}
-	}
-	replaced := bytes.Count([]byte(s), []byte("\uFFFD"))
-	if replaced > bytes.Count(raw, []byte("\uFFFD"))+bytes.Count(bytes.ToLower(raw), []byte(`\ufffd`)) {
+	if !utf8.Valid(raw) || halfPair(raw) || json.Unmarshal(raw, &s) != nil {
 		return cell{text: notUTF8}
 	}
 	c.buf = append(c.buf[:0], s...)
 	return cell{text: c.buf}
+}
+
+// halfPair reports whether a JSON string escapes one half of a surrogate pair without the other.
+func halfPair(raw []byte) bool {
+	high := false // what came before is the first half
+	for {
+		at := bytes.IndexByte(raw, '\\')
+		if at < 0 || at+1 >= len(raw) {
+			return high
+		}
+		if high && at > 0 {
+			return true
+		}
+		if raw[at+1] != 'u' || at+6 > len(raw) {
+			if high {
+				return true
+			}
+			raw = raw[at+2:]
+			continue
+		}
+		unit, _ := strconv.ParseUint(string(raw[at+2:at+6]), 16, 16)
+		low := unit >= 0xDC00 && unit < 0xE000
+		if low != high {
+			return true
+		}
+		high = unit >= 0xD800 && unit < 0xDC00
+		raw = raw[at+6:]
+	}
 }
 
 // numberCell writes whole numbers as digits, however the file writes them.
@@ -243,10 +267,10 @@ func (c *ndjsonCursor) numberCell(raw []byte) cell {
 	if !bytes.ContainsAny(raw, ".eE") {
 		return cell{kind: integer, text: raw}
 	}
-	f, err := strconv.ParseFloat(string(raw), 64)
-	if err != nil {
+	d, ok := parseDecimal(raw)
+	if !ok {
 		return cell{kind: number, text: raw}
 	}
-	c.buf = appendFloat(c.buf[:0], f, 64)
+	c.buf = d.append(c.buf[:0])
 	return cell{kind: number, text: c.buf}
 }

@@ -1,8 +1,10 @@
 package source_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -24,6 +26,9 @@ func TestNDJSONForms(t *testing.T) {
 		"other order":     {` { "name" : "Ada" , "more" : {"a":[1]} , "email":"a@example.com","id":-7}`, "-7 a@example.com Ada line 1"},
 		"big number":      {`{"id":123456789012345678901234567890,"email":"a@example.com","name":1.50}`, "123456789012345678901234567890 a@example.com 1.5 line 1"},
 		"whole number":    {`{"id":1.0e3,"email":"a@example.com","name":true}`, "1000 a@example.com true line 1"},
+		"no halves":       {`{"id":"\\ud800","email":"a@example.com","name":"\uFFFD\uFFFD\\\ud83d\ude00\\\\udc00"}`, `\ud800 a@example.com ` + "\uFFFD\uFFFD" + `\😀\\udc00 line 1`},
+		"long decimal":    {`{"id":9007199254740993.0,"email":"a@example.com","name":0.1234567890123456789012}`, "9007199254740993 a@example.com 0.1234567890123456789012 line 1"},
+		"long exponents":  {`{"id":90071992547409930000e-4,"email":"a@example.com","name":-1.5E-9}`, "9007199254740993 a@example.com -1.5e-09 line 1"},
 		"empty":           {"", ""},
 		"a name comes late": {
 			strings.Repeat(`{"id":1,"email":"a@example.com"}`+"\n", 150) + `{"id":1,"email":"a@example.com","name":"Ada"}`,
@@ -55,14 +60,27 @@ func TestNDJSONDefects(t *testing.T) {
 	t.Parallel()
 	m := source.Mapping{Key: []string{"id"}, Email: "email", FirstName: "name", Properties: []source.Property{{Name: "p", Column: "plan"}}}
 	for line, want := range map[string]string{
-		`{"id":1,"email":["a@example.com"],"name":"A","plan":1}`:               `column "email" holds a JSON object or array, not one value`,
-		`{"id":{"$oid":"5f"},"email":"a@example.com","name":"A","plan":1}`:     `column "id" holds a JSON object or array, not one value`,
-		`{"id":1,"email":"a@example.com","name":"A","plan":{}}`:                `column "plan" holds a JSON object or array, not one value`,
-		`{"id":null,"email":"a@example.com","name":"A","plan":1}`:              `column "id" is empty, but is part of the key`,
-		`{"email":"a@example.com","name":"A","plan":1}`:                        `column "id" is empty, but is part of the key`,
-		"{\"id\":1,\"email\":\"a\xff@example.com\",\"name\":\"A\",\"plan\":1}": `column "email" is not valid UTF-8`,
-		`{"id":1,"email":"a@example.com","name":"\ud83d","plan":1}`:            `column "name" is not valid UTF-8`,
-		`{"id":1,"email":"a@example.com","name":"A","plan":1e999}`:             `column "plan" holds a number that JSON cannot express`,
+		`{"id":1,"email":["a@example.com"],"name":"A","plan":1}`:                `column "email" holds a JSON object or array, not one value`,
+		`{"id":{"$oid":"5f"},"email":"a@example.com","name":"A","plan":1}`:      `column "id" holds a JSON object or array, not one value`,
+		`{"id":1,"email":"a@example.com","name":"A","plan":{}}`:                 `column "plan" holds a JSON object or array, not one value`,
+		`{"id":null,"email":"a@example.com","name":"A","plan":1}`:               `column "id" is empty, but is part of the key`,
+		`{"email":"a@example.com","name":"A","plan":1}`:                         `column "id" is empty, but is part of the key`,
+		"{\"id\":1,\"email\":\"a\xff@example.com\",\"name\":\"A\",\"plan\":1}":  `column "email" is not valid UTF-8`,
+		`{"id":1,"email":"a@example.com","name":"\ud83d","plan":1}`:             `column "name" is not valid UTF-8`,
+		`{"id":1,"email":"a@example.com","name":"\\ufffd\ud800","plan":1}`:      `column "name" is not valid UTF-8`,
+		`{"id":1,"email":"a@example.com","name":"\ud800\ufffd","plan":1}`:       `column "name" is not valid UTF-8`,
+		`{"id":1,"email":"a@example.com","name":"\uD800\uD800","plan":1}`:       `column "name" is not valid UTF-8`,
+		`{"id":1,"email":"a@example.com","name":"\udc00\ud800","plan":1}`:       `column "name" is not valid UTF-8`,
+		`{"id":1,"email":"a@example.com","name":"\uDFFF","plan":1}`:             `column "name" is not valid UTF-8`,
+		`{"id":1,"email":"a@example.com","name":"\ud83d\ude00\ude00","plan":1}`: `column "name" is not valid UTF-8`,
+		`{"id":1,"email":"a@example.com","name":"\ud83dx\ude00","plan":1}`:      `column "name" is not valid UTF-8`,
+		`{"id":1,"email":"a@example.com","name":"\ud83d\\ude00","plan":1}`:      `column "name" is not valid UTF-8`,
+		`{"id":1,"email":"a@example.com","name":"\ud83d\n","plan":1}`:           `column "name" is not valid UTF-8`,
+		`{"id":"\udbff","email":"a@example.com","name":"A","plan":1}`:           `column "id" is not valid UTF-8`,
+		`{"id":1,"email":"a@example.com","name":"A","plan":"\ud800"}`:           `column "plan" is not valid UTF-8`,
+		`{"id":1,"email":"a@example.com","name":"A","plan":"x\u0000"}`:          `column "plan" holds a NUL byte, which is part of no text`,
+		`{"id":"\u0000","email":"a@example.com","name":"A","plan":1}`:           `column "id" holds a NUL byte, which is part of no text`,
+		`{"id":1,"email":"a@example.com","name":"A","plan":1e999}`:              `column "plan" holds a number that JSON cannot express`,
 	} {
 		text := line + "\n" + `{"id":2,"email":"b@example.com","name":"B","plan":"x"}`
 		rows, err := read(t.Context(), must(source.NDJSON(content(text), m)))
@@ -72,6 +90,31 @@ func TestNDJSONDefects(t *testing.T) {
 		}
 		if rows[0].Defect != want || rows[1].Defect != "" {
 			t.Errorf("%s: the defects %q and %q, want %q and none", line, rows[0].Defect, rows[1].Defect, want)
+		}
+	}
+}
+
+func TestNDJSONNumbers(t *testing.T) {
+	t.Parallel()
+	m := source.Mapping{Email: "email", Properties: []source.Property{{Name: "p", Column: "n"}}}
+	for number, want := range map[string]any{
+		"0": int64(0), "-0": int64(0), "9223372036854775807": int64(math.MaxInt64), "9007199254740993": int64(9007199254740993),
+		"0.1": 0.1, "1e3": 1000.0, "1.50": 1.5, "123456789.25": 123456789.25, "1e300": 1e300, "0.30000000000000004": 0.30000000000000004,
+		"9223372036854775808":         json.Number("9223372036854775808"),
+		"-18446744073709551615":       json.Number("-18446744073709551615"),
+		"9007199254740993.0":          json.Number("9007199254740993"),
+		"9007199254740992.0":          9007199254740992.0,
+		"0.1000000000000000055511151": json.Number("0.1000000000000000055511151"),
+		"12345678901234567.5":         json.Number("12345678901234567.5"),
+		"1e-400":                      json.Number("1e-400"),
+	} {
+		rows, err := read(t.Context(), must(source.NDJSON(content(`{"email":"a@example.com","n":`+number+`}`), m)))
+		if err != nil || len(rows) != 1 || rows[0].Defect != "" || rows[0].Properties[0].Value != want {
+			t.Errorf("%s: %+v and %v, want %#v", number, rows, err, want)
+			continue
+		}
+		if _, err := json.Marshal(rows[0].Properties[0].Value); err != nil {
+			t.Errorf("%s cannot be sent: %v", number, err)
 		}
 	}
 }

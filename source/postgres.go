@@ -22,7 +22,12 @@ const connectTimeout = 15 * time.Second
 
 // Postgres returns the rows of a query on a PostgreSQL server, named by a URL or by libpq's "key=value" form; libpq's
 // environment variables and password file count too. The query must be a single statement that returns rows and changes
-// nothing. Each scan has a connection of its own and reads in a REPEATABLE READ READ ONLY transaction, in the UTC time zone.
+// nothing. Each scan has a connection of its own and reads in a REPEATABLE READ READ ONLY transaction. It sets TimeZone,
+// DateStyle, extra_float_digits and client_encoding itself, whatever the connection string says. Connecting may take 15 seconds
+// unless that has a connect_timeout.
+//
+// Postgres connects to nothing. Its error is that of [Mapping.Validate], [ErrNotQuery] for an empty query, or says, without a
+// part of the connection string, that this is not valid.
 func Postgres(connString, query string, m Mapping) (*Table, error) {
 	config, err := pgconn.ParseConfig(connString)
 	if err != nil {

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -50,8 +51,8 @@ const (
 )
 
 // row maps the cursor's current row. Its texts go into a block that rows share, so that most of them cost no allocation.
-// Nearly all are plain: one look at the whole row tells that all of it is UTF-8. Only where it is not, or something else is
-// wrong, each value is looked at.
+// Nearly all are plain: one look at the whole row tells that none of its texts is wrong. Only where one is, or something else
+// is wrong, each value is looked at.
 func (b *binding) row(c cursor) (*owlatsync.Row, error) {
 	if size := b.texts.Cap(); size-b.texts.Len() < textSpare || size > 2*textBlock {
 		b.texts = strings.Builder{}
@@ -60,7 +61,7 @@ func (b *binding) row(c cursor) (*owlatsync.Row, error) {
 	start := b.texts.Len()
 	b.careful = false
 	err := b.read(c)
-	if err == nil && (b.current.Defect != "" || !utf8.ValidString(b.texts.String()[start:])) {
+	if err == nil && (b.current.Defect != "" || !isText(bytesOf(b.texts.String()[start:]))) {
 		b.careful = true
 		err = b.read(c)
 	}
@@ -134,14 +135,28 @@ func (b *binding) field(c cursor, at int) (owlatsync.Field, error) {
 		return owlatsync.Field{}, nil
 	case v.kept:
 		return owlatsync.Some(v.keptText()), nil
-	case b.careful && !utf8.Valid(v.text):
-		b.defect(at, "is not valid UTF-8")
+	case b.careful && !isText(v.text):
+		b.defect(at, wrongText(v.text))
 		return owlatsync.Field{}, nil
 	}
-	b.texts.WriteByte(0) // keeps texts that are no UTF-8 from completing each other
+	b.texts.WriteByte(separator) // keeps texts that are no UTF-8 from completing each other
 	start := b.texts.Len()
 	b.texts.Write(v.text)
 	return owlatsync.Some(b.texts.String()[start:]), nil
+}
+
+// separator stands between texts that are looked at together. It is none of the bytes for which they are looked at.
+const separator = '\n'
+
+// isText reports whether bytes are what a text can be for a database, JSON and Owlat alike: UTF-8 without NUL.
+func isText(b []byte) bool { return bytes.IndexByte(b, 0) < 0 && utf8.Valid(b) }
+
+// wrongText says why bytes are no text.
+func wrongText(b []byte) string {
+	if !utf8.Valid(b) {
+		return "is not valid UTF-8"
+	}
+	return "holds a NUL byte, which is part of no text"
 }
 
 func (b *binding) readConsents(c cursor) error {
@@ -174,8 +189,8 @@ func (b *binding) readProperties(c cursor) error {
 		case !v.null && v.kind == nested:
 			b.defect(at, "holds a JSON object or array, not one value")
 			continue
-		case !v.null && !utf8.Valid(v.text):
-			b.defect(at, "is not valid UTF-8")
+		case !v.null && !v.kept && !isText(v.text):
+			b.defect(at, wrongText(v.text))
 			continue
 		}
 		value, why := v.property()

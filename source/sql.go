@@ -16,11 +16,14 @@ import (
 type Dialect uint8
 
 const (
-	// Generic is any database: the scan runs in a transaction, read-only where the driver can, that is rolled back.
+	// Generic is any database: the scan runs in a transaction, read-only where the driver can, that is rolled back. A time is
+	// the moment that the driver says it is; of a DATE at midnight the day counts, whatever its zone.
 	Generic Dialect = iota
-	// MySQL is MySQL or MariaDB.
+	// MySQL is MySQL or MariaDB, by github.com/go-sql-driver/mysql. Dates and times are those that the server holds, TIMESTAMPs
+	// in UTC, whatever the driver's options parseTime and loc say; but with a zone that puts its clocks forward, the driver
+	// moves a DATETIME in the hour that is left out.
 	MySQL
-	// SQLite is SQLite.
+	// SQLite is SQLite. A time without a zone is UTC unless the driver is told another zone; of a DATE the day counts.
 	SQLite
 )
 
@@ -34,8 +37,12 @@ type dialect struct {
 	begin func(ctx context.Context, conn *sql.Conn, query string) (run queryFunc, end func(context.Context) error, err error)
 	// kindOf tells what the values of a column are, as far as its type does.
 	kindOf func(databaseType string) kind
+	// timeOf is the moment or day that a driver's time means, in the form in which it is printed.
+	timeOf func(at time.Time, k kind) (time.Time, string)
 	// bytesAreBinary says that a value of bytes is no text, whatever the column's type.
 	bytesAreBinary bool
+	// printedBits says that the server, or one of them, prints bits as the digits 0 and 1.
+	printedBits bool
 	// direct says that a scan's query goes to the driver itself: what begin has set up is of the connection, not of database/sql.
 	direct bool
 	// wrapping is how part of a query's rows are asked for; nil: they are not.
@@ -58,7 +65,11 @@ func (d Dialect) rules() (dialect, error) {
 }
 
 // SQL returns the rows of a query on db, which stays the caller's. The query must be a single statement that returns rows
-// and changes nothing. Each scan takes one connection from db and gives it back, or closes it, when it ends.
+// and changes nothing; it may end in semicolons and comments. Each scan takes one connection from db and gives it back, or
+// closes it, when it ends.
+//
+// SQL runs nothing. Its error is that of [Mapping.Validate], wraps [ErrNotQuery] where the text is no query, or tells of a
+// dialect that is none or a db that is nil.
 func SQL(db *sql.DB, d Dialect, query string, m Mapping) (*Table, error) {
 	rules, err := d.rules()
 	if err != nil {
@@ -112,6 +123,7 @@ func orNil(c following, err error) (cursor, error) {
 }
 
 func (b *sqlBackend) openQuery(ctx context.Context, query string) (following, error) {
+	query = bare(query, b.dialect.lexicon)
 	conn, err := b.db.Conn(ctx)
 	if err != nil {
 		return nil, b.connectError(err)
@@ -181,7 +193,7 @@ func (c *sqlCursor) describe() error {
 		databaseType := c.rows.ColumnTypeDatabaseTypeName(i)
 		k := c.dialect.kindOf(databaseType)
 		c.cols = append(c.cols, column{Column{name, databaseType}, k})
-		c.types = append(c.types, sqlType{declared: k, bytesAreBinary: c.dialect.bytesAreBinary})
+		c.types = append(c.types, sqlType{declared: k, rules: c.dialect})
 	}
 	return nil
 }

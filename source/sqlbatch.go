@@ -3,7 +3,6 @@ package source
 import (
 	"context"
 	"database/sql/driver"
-	"unicode/utf8"
 )
 
 // A batch ends at so many rows or bytes; so that little is read of a scan that ends early, and little memory waits.
@@ -29,7 +28,7 @@ type sqlBatch struct {
 	rows  int
 	err   error // what came after the rows; io.EOF is the complete end
 	texts []byte
-	kept  string // texts, where all are UTF-8
+	kept  string // texts, where none is wrong
 	raw   []byte // of one value
 	spare []byte // the same
 }
@@ -51,17 +50,17 @@ func (b *sqlBatch) fill(rows driver.Rows, values []sqlType, dest []driver.Value)
 	}
 }
 
-// check looks at all texts at once for being UTF-8, which they nearly always are, and then makes one string of them.
+// check looks at all texts at once, of which nearly always none is wrong, and then makes one string of them.
 func (b *sqlBatch) check() {
 	b.kept = ""
-	if utf8.Valid(b.texts) {
+	if isText(b.texts) {
 		b.kept = string(b.texts)
 	}
 }
 
 // keep copies a text into the batch and returns where it lies.
 func (b *sqlBatch) keep(text []byte) (start, end int) {
-	b.texts = append(b.texts, 0) // keeps texts that are no UTF-8 from completing each other
+	b.texts = append(b.texts, separator) // keeps texts that are no UTF-8 from completing each other
 	start = len(b.texts)
 	b.texts = append(b.texts, text...)
 	return start, len(b.texts)

@@ -5,21 +5,25 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // sqlite is the dialect of SQLite, where a value's type is its own and the column's only a hint.
 var sqlite = dialect{
-	name:     "SQLite",
-	castHint: "CAST(column AS TEXT) or hex(column)",
-	lexicon: lexicon{
-		brackets: true,
-		first:    []string{"SELECT", "WITH", "VALUES"},
-	},
+	name:           "SQLite",
+	castHint:       "CAST(column AS TEXT) or hex(column)",
+	lexicon:        sqliteLexicon,
 	begin:          beginSQLite,
 	kindOf:         sqliteKind,
+	timeOf:         sqliteTime,
 	wrapping:       wrapSQLite,
 	bytesAreBinary: true,
 	direct:         true,
+}
+
+var sqliteLexicon = lexicon{
+	brackets: true,
+	first:    []string{"SELECT", "WITH", "VALUES"},
 }
 
 func beginSQLite(ctx context.Context, conn *sql.Conn, _ string) (queryFunc, func(context.Context) error, error) {
@@ -58,4 +62,16 @@ func sqliteKind(declared string) kind {
 		return day
 	}
 	return text
+}
+
+// sqliteTime goes by what the driver makes of a text, of which a day is midnight in UTC or in the zone that the driver is given.
+func sqliteTime(at time.Time, k kind) (time.Time, string) {
+	switch utc := at.UTC(); {
+	case k != day:
+		return utc, time.RFC3339Nano
+	case midnight(at) && !midnight(utc):
+		return at, time.DateOnly
+	default:
+		return utc, time.DateOnly
+	}
 }

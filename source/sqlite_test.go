@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -44,6 +45,21 @@ func TestSQLiteTypes(t *testing.T) {
 	testTypes(t, values, func(query string, m source.Mapping) (*source.Table, error) {
 		return source.SQL(db, source.SQLite, query+" FROM kinds", m)
 	})
+}
+
+// TestSQLiteDatesInAZone has the driver make times of the texts, in a zone.
+func TestSQLiteDatesInAZone(t *testing.T) {
+	t.Parallel()
+	path, _ := sqliteFile(t, "CREATE TABLE users (email TEXT, born DATE)", "INSERT INTO users VALUES ('a@example.com', '2026-11-03')")
+	for _, zone := range []string{"UTC", "America/New_York", "Pacific/Auckland"} {
+		zoned := openDB(t, "sqlite", "file:"+path+"?_timezone="+url.QueryEscape(zone))
+		for _, dialect := range []source.Dialect{source.SQLite, source.Generic} {
+			rows, err := read(t.Context(), must(source.SQL(zoned, dialect, "SELECT * FROM users", source.Mapping{Key: []string{"born"}, Email: "email"})))
+			if err != nil || len(rows) != 1 || rows[0].Key != "2026-11-03" {
+				t.Errorf("%s, dialect %d: %+v and %v", zone, dialect, rows, err)
+			}
+		}
+	}
 }
 
 func TestSQLiteConsents(t *testing.T) {

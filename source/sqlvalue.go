@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"database/sql/driver"
 	"fmt"
 	"strconv"
@@ -9,8 +10,8 @@ import (
 
 // sqlType is what the values of a column are made of.
 type sqlType struct {
-	declared       kind
-	bytesAreBinary bool
+	declared kind
+	rules    *dialect
 }
 
 // sqlCell is a value as it was read.
@@ -28,10 +29,10 @@ func (t sqlType) cell(src driver.Value, b *sqlBatch) sqlCell {
 	case nil:
 		return sqlCell{null: true}
 	case []byte:
-		if t.bytesAreBinary {
+		if t.rules.bytesAreBinary {
 			return sqlCell{binary: true}
 		}
-		c = canonical(t.declared, x, &b.spare)
+		c = canonical(t.bytesKind(x), x, &b.spare)
 	case string:
 		b.raw = append(b.raw[:0], x...)
 		c = canonical(t.textKind(), b.raw, &b.spare)
@@ -59,11 +60,19 @@ func (t sqlType) cell(src driver.Value, b *sqlBatch) sqlCell {
 	return sqlCell{null: c.null, kind: c.kind, start: start, end: end}
 }
 
+// bytesKind is the kind of a value that came as bytes.
+func (t sqlType) bytesKind(raw []byte) kind {
+	if t.declared == bits && t.rules.printedBits && len(bytes.Trim(raw, "01")) == 0 {
+		return text
+	}
+	return t.declared
+}
+
 // textKind is the kind of a value that came as a string: what the type says, unless only the value's own Go type could
 // bear that out, as where a database lets any column hold text.
 func (t sqlType) textKind() kind {
-	switch t.declared {
-	case boolean, binary, bits:
+	switch {
+	case t.declared == binary, t.declared == bits, t.declared == boolean && t.rules.bytesAreBinary:
 		return text
 	}
 	return t.declared
@@ -81,10 +90,11 @@ func (t sqlType) time(at time.Time, b *sqlBatch) cell {
 	if at.IsZero() {
 		return cell{null: true}
 	}
-	form := time.RFC3339Nano
-	if t.declared == day {
-		form = time.DateOnly
-	}
-	b.spare = at.UTC().AppendFormat(b.spare[:0], form)
+	at, form := t.rules.timeOf(at, t.declared)
+	b.spare = at.AppendFormat(b.spare[:0], form)
 	return cell{kind: moment, text: b.spare}
+}
+
+func midnight(at time.Time) bool {
+	return at.Hour() == 0 && at.Minute() == 0 && at.Second() == 0 && at.Nanosecond() == 0
 }

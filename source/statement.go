@@ -14,6 +14,8 @@ type lexicon struct {
 	openDash  bool     // "--" begins a comment only before white space
 	executed  bool     // the content of /*! … */ is executed
 	brackets  bool     // [name] is a quoted name
+	dollar    bool     // $tag$ … $tag$ is a string, and E'…' one with escapes
+	nested    bool     // comments may stand inside comments
 	first     []string // the words with which a query may begin
 	refused   []string // words that make a query write
 }
@@ -45,6 +47,22 @@ func checkStatement(query string, l lexicon) error {
 	}
 }
 
+// bare returns the statement alone: without the semicolons before it, and without those and the comments after it, so that it
+// can stand inside another.
+func bare(query string, l lexicon) string {
+	s := scanner{text: query, lexicon: l}
+	start := 0
+	for token := s.next(); token != ""; token = s.next() {
+		switch {
+		case token != ";":
+			s.end = s.at
+		case s.end == 0:
+			start = s.at
+		}
+	}
+	return strings.TrimSpace(query[start:max(start, s.end)])
+}
+
 // firstWord shows how a refused statement begins, if that is a word of SQL and not perhaps a value.
 func firstWord(word string) string {
 	if len(word) <= 12 && strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {
@@ -56,8 +74,10 @@ func firstWord(word string) string {
 // scanner splits a statement into words and single characters. Quoted strings and names count as the quote alone.
 type scanner struct {
 	lexicon
-	text string
-	at   int
+	text   string
+	at     int
+	opened int // where the content of the last comment begins that is executed
+	end    int // where what bare keeps ends
 }
 
 // next returns the next token, or nothing at the end.
@@ -65,20 +85,26 @@ func (s *scanner) next() string {
 	for s.at < len(s.text) {
 		rest := s.text[s.at:]
 		switch c := rest[0]; {
-		case strings.HasPrefix(rest, "--") && (!s.openDash || len(rest) == 2 || isBlank(rest[2])), c == '#' && s.hash:
+		case strings.HasPrefix(rest, "--") && (!s.openDash || len(rest) == 2 || rest[2] <= ' '), c == '#' && s.hash:
 			s.skipPast("\n", 1)
 		case s.executed && (strings.HasPrefix(rest, "/*!") || strings.HasPrefix(rest, "/*M!")):
 			s.at += strings.IndexByte(rest, '!') + 1
 			s.at += len(s.text[s.at:]) - len(strings.TrimLeft(s.text[s.at:], "0123456789"))
+			s.opened = s.at
 		case s.executed && strings.HasPrefix(rest, "*/"):
 			s.at += 2
+			if s.opened < s.end {
+				s.end = s.at
+			}
 		case strings.HasPrefix(rest, "/*"):
-			s.skipPast("*/", 2)
+			s.skipComment()
 		case isBlank(c):
 			s.at++
-		case c == '\'' || c == '"' || c == '`':
-			s.skipQuoted(c, s.backslash && c != '`')
+		case c == '\'' || c == '"' || c == '`' && !s.dollar:
+			s.skipQuoted(c, s.backslash && c != '`' || s.dollar && s.escapes())
 			return string(c)
+		case c == '$' && s.dollar && s.skipDollar():
+			return "$"
 		case c == '[' && s.brackets:
 			s.skipPast("]", 1)
 			return "["
@@ -104,6 +130,48 @@ func (s *scanner) skipPast(end string, n int) {
 		return
 	}
 	s.at = len(s.text)
+}
+
+func (s *scanner) skipComment() {
+	for depth, n := 1, 2; ; n = 2 {
+		end := strings.Index(s.text[s.at+n:], "*/")
+		if end < 0 {
+			s.at = len(s.text)
+			return
+		}
+		if inner := strings.Index(s.text[s.at+n:], "/*"); s.nested && inner >= 0 && inner < end {
+			s.at += n + inner
+			depth++
+			continue
+		}
+		// The two bytes that end a comment begin none.
+		if s.at += n + end; depth == 1 {
+			s.at += len("*/")
+			return
+		}
+		depth--
+	}
+}
+
+// escapes reports whether the quote that comes next follows the E of a string with escapes.
+func (s *scanner) escapes() bool {
+	before := s.text[:s.at]
+	n := len(before)
+	return s.text[s.at] == '\'' && n > 0 && (before[n-1] == 'E' || before[n-1] == 'e') && (n == 1 || !isWordByte(before[n-2]))
+}
+
+// skipDollar moves behind a string in dollar quotes and reports whether there is one.
+func (s *scanner) skipDollar() bool {
+	rest := s.text[s.at:]
+	n := 1
+	for n < len(rest) && rest[n] != '$' && isWordByte(rest[n]) {
+		n++
+	}
+	if n == len(rest) || rest[n] != '$' || n > 1 && rest[1] >= '0' && rest[1] <= '9' {
+		return false
+	}
+	s.skipPast(rest[:n+1], n+1)
+	return true
 }
 
 func (s *scanner) skipQuoted(quote byte, backslash bool) {

@@ -3,6 +3,7 @@ package source_test
 import (
 	"database/sql"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -25,7 +26,7 @@ func doubled(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + 
 var postgresLanguage = language{
 	types: map[sourcetest.Type]string{
 		sourcetest.Text: "text", sourcetest.Char: "char(8)", sourcetest.Integer: "bigint", sourcetest.Boolean: "boolean",
-		sourcetest.Number: "numeric(10,2)", sourcetest.Instant: "timestamptz", sourcetest.Binary: "bytea",
+		sourcetest.Number: "numeric(10,2)", sourcetest.Exact: "numeric(30,10)", sourcetest.Instant: "timestamptz", sourcetest.Date: "date", sourcetest.Binary: "bytea",
 	},
 	quote:   doubled,
 	binary:  func(b []byte) string { return `'\x` + hex.EncodeToString(b) + `'::bytea` },
@@ -35,16 +36,17 @@ var postgresLanguage = language{
 var mySQLLanguage = language{
 	types: map[sourcetest.Type]string{
 		sourcetest.Text: "text", sourcetest.Char: "char(8)", sourcetest.Integer: "bigint", sourcetest.Boolean: "boolean",
-		sourcetest.Number: "decimal(10,2)", sourcetest.Instant: "datetime(6)", sourcetest.Binary: "varbinary(100)",
+		sourcetest.Number: "decimal(10,2)", sourcetest.Exact: "decimal(30,10)", sourcetest.Instant: "datetime(6)", sourcetest.Date: "date", sourcetest.Binary: "varbinary(100)",
 	},
-	quote:  func(s string) string { return doubled(strings.ReplaceAll(s, `\`, `\\`)) },
-	binary: func(b []byte) string { return "x'" + hex.EncodeToString(b) + "'" },
+	quote:   func(s string) string { return doubled(strings.ReplaceAll(s, `\`, `\\`)) },
+	binary:  func(b []byte) string { return "x'" + hex.EncodeToString(b) + "'" },
+	badText: func(b []byte) string { return "CONVERT(x'" + hex.EncodeToString(b) + "' USING utf8mb4)" },
 }
 
 var sqliteLanguage = language{
 	types: map[sourcetest.Type]string{
 		sourcetest.Text: "TEXT", sourcetest.Char: "CHAR(8)", sourcetest.Integer: "INTEGER", sourcetest.Boolean: "BOOLEAN",
-		sourcetest.Number: "NUMERIC", sourcetest.Instant: "DATETIME", sourcetest.Binary: "BLOB",
+		sourcetest.Number: "NUMERIC", sourcetest.Instant: "DATETIME", sourcetest.Date: "DATE", sourcetest.Binary: "BLOB",
 	},
 	quote:   doubled,
 	binary:  func(b []byte) string { return "x'" + hex.EncodeToString(b) + "'" },
@@ -61,6 +63,8 @@ func (l language) literal(value any) string {
 		return strconv.FormatInt(v, 10)
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64)
+	case json.Number:
+		return string(v)
 	case bool:
 		return strings.ToUpper(strconv.FormatBool(v))
 	case time.Time:
@@ -113,8 +117,8 @@ func query(f sourcetest.Fixture, names []string) string {
 	return "SELECT " + strings.Join(columns, ", ") + " FROM fixture ORDER BY fixture." + f.Columns[0].Name
 }
 
-// change does what a Stored's Change must, on a wide fixture.
-func change(t testing.TB, db *sql.DB, f sourcetest.Fixture) {
+// changeFixture does what a Stored's Change must, on a wide fixture.
+func changeFixture(t testing.TB, db *sql.DB, f sourcetest.Fixture) {
 	t.Helper()
 	n := len(f.Rows)
 	execute(t, db, fmt.Sprintf("DELETE FROM fixture WHERE id = %d", n))

@@ -8,15 +8,19 @@ import (
 	"owlatsync"
 )
 
-// Table is a source of rows: a query or a file, with the mapping of its columns. It holds no connection between calls but
-// for what Connect makes, and is safe for concurrent use; each scan is on its own.
+// Table is a source of rows: a query or a file, with the mapping of its columns. It is safe for concurrent use. Between calls it
+// holds nothing but what Connect makes.
+//
+// Each scan is on its own, with a connection or an opened file that it holds until its loop ends. Other scans and all methods
+// may run beside it, also from within its loop. With a [database/sql.DB] they wait while all the connections that it allows are
+// taken: one that allows a single connection must not be asked for anything within the loop of a scan.
 type Table struct {
 	mapping Mapping
 	backend backend
 	cursor  *Cursor // nil: all rows are always read
 }
 
-// Column describes one column of a source.
+// Column describes one column of a source, whether or not it is mapped.
 type Column struct {
 	Name         string
 	DatabaseType string // the database's own name of the type; empty for files
@@ -59,9 +63,14 @@ func newTable(m Mapping, b backend) (*Table, error) {
 	return &Table{mapping: m.clone(), backend: b}, nil
 }
 
-// Rows streams the source once, in one read-only consistent snapshot. The row and its slices, though not its strings, are
-// reused: they are valid until the next iteration. An error comes alone, as the last pair, and means that the scan is
-// incomplete; it never contains a value of the source or a password. Breaking out of the loop releases everything.
+// Rows streams all rows of the source, in one read-only consistent snapshot. Each loop over the result is a scan of its own,
+// which begins with the loop. The row and its slices, though not its strings, are reused: they are valid until the next
+// iteration. Breaking out of the loop releases everything.
+//
+// An error comes alone, as the last pair, and means that the scan is incomplete. It wraps the error of ctx if that has ended,
+// a [ColumnError] for each column that does not fit the mapping, a [LineError] for a line of a file that cannot be read,
+// [ErrNotQuery] for a statement that is none, or what the driver or the file says. It never contains a value of the source or a
+// password.
 func (t *Table) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
 	return func(yield func(*owlatsync.Row, error) bool) {
 		c, err := t.backend.open(ctx)
@@ -88,8 +97,8 @@ func (t *Table) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
 	}
 }
 
-// Columns describes the source's columns without reading rows. They need not fit the mapping; [Table.Check] tells.
-// Of an NDJSON file, the columns are those of its first lines.
+// Columns describes the source's columns, in their order, without giving rows. They need not fit the mapping; [Table.Check]
+// tells. Of an NDJSON file, the columns are those of its first lines. Its errors are those of [Table.Rows].
 func (t *Table) Columns(ctx context.Context) ([]Column, error) {
 	c, err := t.backend.open(ctx)
 	if err != nil {
@@ -103,7 +112,8 @@ func (t *Table) Columns(ctx context.Context) ([]Column, error) {
 	return columns, nil
 }
 
-// Check reports whether the source can be read and its columns fit the mapping, without reading rows.
+// Check reports whether the source can be read and its columns fit the mapping and the cursor, without giving rows. Its errors
+// are those of [Table.Rows].
 func (t *Table) Check(ctx context.Context) error {
 	c, err := t.backend.open(ctx)
 	if err != nil {
@@ -121,9 +131,10 @@ type connecter interface {
 	connectAhead(ctx context.Context) (release func())
 }
 
-// Connect begins to connect to the database, so that a scan which begins soon need not wait for it; what goes wrong is that
-// scan's error. It returns at once, and does nothing for sources but PostgreSQL. release must be called when no scan is to come;
-// it gives up a connection that none has taken.
+// Connect begins to connect to the database, so that a scan which begins within a few seconds need not wait for it. It returns
+// at once; what goes wrong is that scan's error. It does nothing for sources but [Postgres], and while another connection that
+// it made waits for a scan. release must be called when no scan is to come: it gives up a connection that none has taken, and
+// waits until it is closed.
 func (t *Table) Connect(ctx context.Context) (release func()) {
 	if c, ok := t.backend.(connecter); ok {
 		return c.connectAhead(ctx)
@@ -131,7 +142,8 @@ func (t *Table) Connect(ctx context.Context) (release func()) {
 	return func() {}
 }
 
-// Ping reports whether the source can be reached: it connects to the database or opens the file, and runs no query.
+// Ping reports whether the source can be reached: it connects to the database or opens the file, and runs no query. Its error
+// wraps that of ctx if that has ended, or what the driver or the file says.
 func (t *Table) Ping(ctx context.Context) error {
 	return contextFirst(ctx, t.backend.ping(ctx))
 }

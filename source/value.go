@@ -29,7 +29,7 @@ const (
 type cell struct {
 	null bool
 	kind kind
-	kept bool // the text is UTF-8 and part of a string
+	kept bool // the text is right and part of a string
 	text []byte
 }
 
@@ -50,8 +50,11 @@ func canonical(k kind, raw []byte, scratch *[]byte) cell {
 	case padded:
 		return cell{kind: text, text: bytes.TrimRight(raw, " ")}
 	case boolean:
-		return cell{kind: boolean, text: truth(len(raw) > 0 && (raw[0] == 't' || raw[0] == 'T' || raw[0] == '1'))}
+		return flag(raw)
 	case bits:
+		if len(raw) > 8 {
+			return cell{kind: text, text: raw}
+		}
 		var n uint64
 		for _, b := range raw {
 			n = n<<8 | uint64(b)
@@ -70,6 +73,39 @@ func canonical(k kind, raw []byte, scratch *[]byte) cell {
 		}
 	}
 	return cell{kind: k, text: raw}
+}
+
+// flag makes a cell of the text or the byte that stands for a boolean. What is neither yes nor no stays what it is.
+func flag(raw []byte) cell {
+	if yes, ok := yesOrNo(raw); ok {
+		return cell{kind: boolean, text: truth(yes)}
+	}
+	if _, ok := parseDecimal(raw); ok {
+		return cell{kind: number, text: raw}
+	}
+	return cell{kind: text, text: raw}
+}
+
+// yesOrNo reads one of the texts that mean yes or no, or the one byte of a bit.
+func yesOrNo(t []byte) (yes, ok bool) {
+	var low [len("false")]byte
+	t = bytes.TrimSpace(t)
+	if len(t) > len(low) {
+		return false, false
+	}
+	for i, c := range t {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		low[i] = c
+	}
+	switch string(low[:len(t)]) {
+	case "t", "true", "y", "yes", "on", "1", "\x01":
+		return true, true
+	case "f", "false", "n", "no", "off", "0", "\x00":
+		return false, true
+	}
+	return false, false
 }
 
 func truth(b bool) []byte {
@@ -133,31 +169,19 @@ func (c cell) consent() (yes, ok bool) {
 	case boolean:
 		return c.text[0] == 't', true
 	case integer, number:
+		if d, ok := parseDecimal(c.text); ok {
+			return d.count > 0, true
+		}
 		f, err := strconv.ParseFloat(string(c.text), 64)
 		return f != 0, err == nil && !math.IsNaN(f)
 	case text:
 	default:
 		return false, false
 	}
-	switch t := bytes.TrimSpace(c.text); len(t) {
-	case 0:
+	if len(bytes.TrimSpace(c.text)) == 0 {
 		return false, true
-	case 1:
-		switch t[0] {
-		case 't', 'T', 'y', 'Y', '1':
-			return true, true
-		case 'f', 'F', 'n', 'N', '0':
-			return false, true
-		}
-	case 2, 3, 4, 5:
-		switch string(bytes.ToLower(t)) {
-		case "true", "yes", "on":
-			return true, true
-		case "false", "no", "off":
-			return false, true
-		}
 	}
-	return false, false
+	return yesOrNo(c.text)
 }
 
 // property returns the value as an event property; why is set where it cannot be one.
@@ -177,6 +201,9 @@ func (c cell) property() (value any, why string) {
 		f, err := strconv.ParseFloat(string(c.text), 64)
 		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
 			return nil, "holds a number that JSON cannot express"
+		}
+		if d, ok := parseDecimal(c.text); ok && !d.exact(math.Abs(f)) {
+			return d.jsonNumber(c.text), ""
 		}
 		return f, ""
 	}

@@ -58,37 +58,75 @@ func TestExamplesLoad(t *testing.T) {
 	}
 }
 
-func TestReadmeSamplesLoad(t *testing.T) {
-	t.Parallel()
-	samples := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(readDoc(t, "README.md"), -1)
-	if len(samples) == 0 {
-		t.Fatal("README.md has no sample of a configuration")
+// documents returns the texts that people read, by their names.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	texts := make(map[string]string)
+	for _, pattern := range []string{"README.md", "CONTRIBUTING.md", "docs/*.md", "examples/*.md"} {
+		files, err := filepath.Glob(filepath.Join(repository, pattern))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: found %q, %v", pattern, files, err)
+		}
+		for _, file := range files {
+			name, err := filepath.Rel(repository, file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts[filepath.ToSlash(name)] = readDoc(t, name)
+		}
 	}
-	for i, sample := range samples {
-		if _, err := config.Parse(fmt.Sprintf("sample-%d.yaml", i+1), []byte(sample[1]), sampleVariables); err != nil {
-			t.Errorf("%v in\n%s", err, sample[1])
+	return texts
+}
+
+func TestDocumentedConfigurationsLoad(t *testing.T) {
+	t.Parallel()
+	for name, text := range documents(t) {
+		samples := 0
+		for _, block := range codeBlocks(text) {
+			if block.language != "yaml" {
+				continue
+			}
+			samples++
+			if _, err := config.Parse(name, []byte(block.text), sampleVariables); err != nil {
+				t.Errorf("%v in\n%s", err, block.text)
+			}
+		}
+		if name == "docs/configuration.md" && samples == 0 {
+			t.Errorf("%s has no sample of a configuration", name)
 		}
 	}
 }
 
-// TestReadmeIsComplete checks that the README names every command, flag, key and exit code that there is.
-func TestReadmeIsComplete(t *testing.T) {
+// TestDocumentsAreComplete checks that the pages name every command, flag, key and exit code that there is.
+func TestDocumentsAreComplete(t *testing.T) {
 	t.Parallel()
-	readme := readDoc(t, "README.md")
+	commands, keys := readDoc(t, "docs/commands.md"), readDoc(t, "docs/configuration.md")
 	root := newRootCmd(newApp(nil, strings.NewReader(""), io.Discard, io.Discard))
+	flags := func(usages string) {
+		for _, flag := range regexp.MustCompile(`(?m)^ +(?:-\w, )?--([\w-]+)`).FindAllStringSubmatch(usages, -1) {
+			if name := flag[1]; name != "help" && !regexp.MustCompile("`[^`]*--"+name+"\\b[^`]*`").MatchString(commands) {
+				t.Errorf("docs/commands.md does not name the flag --%s", name)
+			}
+		}
+	}
+	if global := root.PersistentFlags().FlagUsages(); !strings.Contains(global, "--config") {
+		t.Fatalf("the flags were not understood: %s", global)
+	}
+	flags(root.PersistentFlags().FlagUsages())
 	for _, cmd := range root.Commands() {
 		if cmd.Name() == "help" || cmd.Name() == "completion" {
 			continue
 		}
 		for _, c := range append([]*cobra.Command{cmd}, cmd.Commands()...) {
-			if name := strings.TrimPrefix(c.CommandPath(), "owlat-sync "); c.RunE != nil && len(c.Commands()) == 0 && !strings.Contains(readme, "`"+name) {
-				t.Errorf("README.md does not name the command %s", name)
+			if name := strings.TrimPrefix(c.CommandPath(), "owlat-sync "); c.RunE != nil && len(c.Commands()) == 0 && !strings.Contains(commands, "`"+name) {
+				t.Errorf("docs/commands.md does not name the command %s", name)
 			}
+			flags(c.LocalNonPersistentFlags().FlagUsages())
 		}
 	}
 	for _, code := range exitcode.All() {
-		if !strings.Contains(readme, fmt.Sprintf("| %d | %s", int(code), code)) {
-			t.Errorf("README.md does not list the exit code %d as %q", int(code), code)
+		if !strings.Contains(commands, fmt.Sprintf("| %d | %s", int(code), code)) {
+			t.Errorf("docs/commands.md does not list the exit code %d as %q", int(code), code)
 		}
 	}
 	schema, err := config.Schema()
@@ -99,15 +137,103 @@ func TestReadmeIsComplete(t *testing.T) {
 	if err := json.Unmarshal(schema, &described); err != nil {
 		t.Fatal(err)
 	}
-	keys := schemaKeys(described)
-	if !slices.Contains(keys, "existing") || !slices.Contains(keys, "api_key") {
-		t.Fatalf("the schema was not understood: %q", keys)
+	names := schemaKeys(described)
+	if !slices.Contains(names, "existing") || !slices.Contains(names, "api_key") {
+		t.Fatalf("the schema was not understood: %q", names)
 	}
-	for _, key := range keys {
-		if !regexp.MustCompile("`[^`]*\\b" + key + "\\b[^`]*`").MatchString(readme) {
-			t.Errorf("README.md does not describe the key %s", key)
+	for _, key := range names {
+		if !regexp.MustCompile("`[^`]*\\b" + key + "\\b[^`]*`").MatchString(keys) {
+			t.Errorf("docs/configuration.md does not describe the key %s", key)
 		}
 	}
+}
+
+// TestDocumentedCommandLinesParse runs no command, but has each command line of the documents and of the examples read as
+// the program reads it.
+func TestDocumentedCommandLinesParse(t *testing.T) {
+	t.Parallel()
+	texts := documents(t)
+	for _, script := range []string{"examples/cron/owlat-sync", "examples/systemd/owlat-sync.service"} {
+		texts[script] = "```sh\n" + readDoc(t, script) + "```\n"
+	}
+	for name, text := range texts {
+		lines := 0
+		for _, block := range codeBlocks(text) {
+			if block.language != "sh" && block.language != "" {
+				continue
+			}
+			for line := range strings.Lines(block.text) {
+				if block.language == "" && !strings.HasPrefix(line, "$ ") {
+					continue // output, not a command
+				}
+				for _, args := range commandLines(line) {
+					lines++
+					if err := parses(args, true); err != nil {
+						t.Errorf("%s: owlat-sync %s: %v", name, strings.Join(args, " "), err)
+					}
+				}
+			}
+		}
+		for _, span := range codeSpans(text) {
+			for _, args := range commandLines(span) {
+				if err := parses(args, false); err != nil { // a mention may leave out what a command is given
+					t.Errorf("%s: `%s`: %v", name, span, err)
+				}
+			}
+		}
+		if lines == 0 && (name == "docs/getting-started.md" || strings.HasPrefix(name, "examples/cron") || strings.HasPrefix(name, "examples/systemd")) {
+			t.Errorf("%s has no command line that was recognised", name)
+		}
+	}
+	for _, wrong := range []string{"owlat-sync plant", "owlat-sync plan --sumary", "owlat-sync approve", "owlat-sync run --limit ten"} {
+		if err := parses(commandLines(wrong)[0], true); err == nil {
+			t.Errorf("%s is taken for a good command line", wrong)
+		}
+	}
+}
+
+// program is how a command line names the program.
+var program = regexp.MustCompile(`(?:^|[\s(=/])(?:owlat-sync|go run \./cmd/owlat-sync)(?:\s|$)`)
+
+// commandLines returns the arguments of each call of the program in a line of a shell.
+func commandLines(line string) (calls [][]string) {
+	if strings.HasPrefix(line, "#") {
+		return nil
+	}
+	line, _, _ = strings.Cut(strings.TrimSpace(line), " #")
+	for _, part := range regexp.MustCompile(`\|\|?|&&|;|>|\d?>&\d|[()]`).Split(line, -1) {
+		at := program.FindStringIndex(part)
+		if at == nil || regexp.MustCompile(`\b(docker|git|go test|sudo|mkdir|mv) |^\*/`).MatchString(part) {
+			continue
+		}
+		args := strings.Fields(part[at[1]:])
+		if n := len(args); n > 0 && args[n-1] == "2" { // of 2>&1
+			args = args[:n-1]
+		}
+		calls = append(calls, args)
+	}
+	return calls
+}
+
+// parses reads a command line without running it; strict wants all that the command must be given, too.
+func parses(args []string, strict bool) error {
+	root := newRootCmd(newApp(nil, strings.NewReader(""), io.Discard, io.Discard))
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	cmd, rest, err := root.Find(args)
+	if err != nil {
+		return err
+	}
+	if err := cmd.ParseFlags(rest); err != nil {
+		return err
+	}
+	if given := cmd.Flags().Args(); cmd == root && len(given) > 0 {
+		return fmt.Errorf("there is no command %q", given[0])
+	}
+	if !strict && len(cmd.Flags().Args()) == 0 {
+		return nil
+	}
+	return cmd.ValidateArgs(cmd.Flags().Args())
 }
 
 // schemaKeys lists the names of all properties. A property may itself be called "properties".
@@ -132,23 +258,33 @@ func schemaKeys(node any) []string {
 	return keys
 }
 
-// TestReadmeShowsWhatIsPrinted compares the output that the README shows with what the story "readme" prints, to the letter
-// but for ids, times and what the README leaves out: lines before it, and a word for it in place of a topic's id.
-func TestReadmeShowsWhatIsPrinted(t *testing.T) {
+// TestDocumentsShowWhatIsPrinted compares the output that the documents show with what the story "readme" prints, to the letter
+// but for ids, times and what the documents leave out: lines before it, and a word for it in place of a topic's id.
+func TestDocumentsShowWhatIsPrinted(t *testing.T) {
 	t.Parallel()
 	printed, err := txtar.ParseFile("testdata/script/readme.txtar")
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := codeBlocks(readDoc(t, "README.md"))
+	blocks := make(map[string][]string) // by document
 	names := &story{names: map[string]string{"k57...": "NEWS"}}
-	for name, from := range map[string]string{ // the line with which each begins
-		"check.txt":   "  warning  rows:",
-		"plan.txt":    "  invalid    3 ",
-		"held.txt":    "owlat-sync: sync ",
-		"changes.txt": "  update     1 ",
-		"explain.txt": "users, row 1",
-		"report.txt":  `{"type":"report"`,
+	for name, text := range documents(t) {
+		for _, block := range codeBlocks(text) {
+			blocks[name] = append(blocks[name], names.normal(block.text, "/nowhere"))
+		}
+	}
+	for name, shown := range map[string]struct {
+		in    string // a document that must show it; others may
+		begin string // the line with which it begins
+		end   string // the line before which it ends, if not with the file
+	}{
+		"init.txt":    {"docs/getting-started.md", "  table     users", "Wrote "},
+		"check.txt":   {"docs/getting-started.md", "  warning  rows:", "Nothing keeps a run "},
+		"plan.txt":    {"docs/getting-started.md", "  invalid    3 ", ""},
+		"held.txt":    {"docs/guards.md", `owlat-sync: sync "users": run 4 is held `, ""},
+		"changes.txt": {"docs/explain.md", "  update     1 ", ""},
+		"explain.txt": {"docs/explain.md", "users, row 1", ""},
+		"report.txt":  {"docs/commands.md", `{"type":"report"`, ""},
 	} {
 		want := ""
 		for _, f := range printed.Files {
@@ -156,43 +292,66 @@ func TestReadmeShowsWhatIsPrinted(t *testing.T) {
 				want = string(f.Data)
 			}
 		}
-		at := strings.Index("\n"+want, "\n"+from)
+		at := strings.Index("\n"+want, "\n"+shown.begin)
 		if at < 0 {
-			t.Errorf("%s has no line that begins with %q", name, from)
+			t.Errorf("%s has no line that begins with %q", name, shown.begin)
 			continue
 		}
-		want = strings.TrimSuffix(want[at:], "\n")
-		if name == "check.txt" { // the README ends with the table
-			want = want[:strings.LastIndex(want, "\n")]
+		want = want[at:]
+		if shown.end != "" {
+			want, _, _ = strings.Cut(want, "\n"+shown.end)
 		}
-		var got string
-		for _, block := range blocks {
-			text := names.normal(block, "/nowhere")
-			if at := strings.Index("\n"+text, "\n"+from); at >= 0 {
-				got, _, _ = strings.Cut(text[at:], "\n\n$ ") // the next command
-				break
+		want = strings.TrimRight(want, "\n")
+		if name == "init.txt" { // the documents show PostgreSQL, whose condition is shorter
+			want = strings.Replace(want, "email_verified <> 0", "email_verified", 1)
+		}
+		found := false
+		for document, texts := range blocks {
+			for _, text := range texts {
+				at := strings.Index("\n"+text, "\n"+shown.begin)
+				if at < 0 {
+					continue
+				}
+				found = found || document == shown.in
+				got, _, _ := strings.Cut(text[at:], "\n\n$ ") // the next command
+				if diff := gocmp.Diff(want, got); diff != "" {
+					t.Errorf("%s does not show what is printed (%s, -printed +%s):\n%s", document, name, document, diff)
+				}
 			}
 		}
-		if diff := gocmp.Diff(want, got); diff != "" {
-			t.Errorf("README.md does not show what is printed (%s, -printed +README.md):\n%s", name, diff)
+		if !found {
+			t.Errorf("%s does not show what is printed in %s", shown.in, name)
 		}
 	}
 }
 
-// codeBlocks returns what stands between fences, without the indentation of a list that the fences have too.
-func codeBlocks(markdown string) (blocks []string) {
+// codeBlock is what stands between two fences.
+type codeBlock struct{ language, text string }
+
+// codeBlocks returns the blocks without the indentation of a list that the fences have too.
+func codeBlocks(markdown string) (blocks []codeBlock) {
 	var block []string
-	inside, indent := false, ""
+	inside, indent, language := false, "", ""
 	for line := range strings.Lines(markdown) {
 		line = strings.TrimSuffix(line, "\n")
 		if text := strings.TrimLeft(line, " "); strings.HasPrefix(text, "```") {
 			if inside {
-				blocks = append(blocks, strings.Join(block, "\n"))
+				blocks = append(blocks, codeBlock{language, strings.Join(block, "\n")})
 			}
 			inside, indent, block = !inside, line[:len(line)-len(text)], nil
+			language = strings.TrimPrefix(text, "```")
 			continue
 		}
 		block = append(block, strings.TrimPrefix(line, indent))
 	}
 	return blocks
+}
+
+// codeSpans returns what stands between backticks in the prose.
+func codeSpans(markdown string) (spans []string) {
+	prose := regexp.MustCompile("(?ms)^ *```.*?^ *```$").ReplaceAllString(markdown, "")
+	for _, span := range regexp.MustCompile("`([^`\n]+)`").FindAllStringSubmatch(prose, -1) {
+		spans = append(spans, span[1])
+	}
+	return spans
 }

@@ -28,7 +28,7 @@ func read(t *testing.T, path ...string) string {
 	return string(text)
 }
 
-// TestDocumentsShowWhatWasMeasured compares the page, the pictures and the README with the results.
+// TestDocumentsShowWhatWasMeasured compares the page, the pictures and the excerpts in other documents with the results.
 func TestDocumentsShowWhatWasMeasured(t *testing.T) {
 	t.Parallel()
 	folder, results := kept(t)
@@ -48,13 +48,17 @@ func TestDocumentsShowWhatWasMeasured(t *testing.T) {
 			}
 		}
 	}
-	readme := read(t, "..", "..", "README.md")
-	filled, err := fillIn(readme, results)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if filled != readme {
-		t.Error("the figures in README.md are not those of docs/benchmarks; run make bench")
+	for _, e := range excerpts {
+		text := read(t, "..", "..", e.file)
+		filled, err := e.fillIn(text, results)
+		if err != nil {
+			t.Error(err)
+		} else if filled != text {
+			t.Errorf("the %s in %s is not that of docs/benchmarks; run make bench", e.name, e.file)
+		}
+		if rows := strings.Count(e.text(results), "\n"); rows < 2+2*len(runNames) {
+			t.Errorf("the %s in %s has %d lines: it lacks runs", e.name, e.file, rows)
+		}
 	}
 }
 
@@ -88,8 +92,8 @@ func TestAxis(t *testing.T) {
 
 func TestPlot(t *testing.T) {
 	t.Parallel()
-	svg := plot(chart{Title: "a < b", Unit: "s", Series: []string{"script", ours}, Labels: []string{"one & all"}, Values: [][]float64{{2.5, -1}}})
-	for _, want := range []string{"a &lt; b", "one &amp; all", ">2.5 s<", "prefers-color-scheme:dark", `class="c1"`} {
+	svg := plot(chart{Title: "a < b", Unit: "s", Series: []string{"script", ours + " run"}, Labels: []string{"one & all"}, Values: [][]float64{{2.5, -1}}})
+	for _, want := range []string{"a &lt; b", "one &amp; all", ">2.5 s<", ">2 s<", "prefers-color-scheme:dark", `class="c1" x="16.0"`, `class="c0" x=`} {
 		if !strings.Contains(svg, want) {
 			t.Errorf("the picture lacks %s:\n%s", want, svg)
 		}
@@ -118,12 +122,11 @@ func TestAPartMeasuredAnewLeavesTheOthers(t *testing.T) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	frame := "# x\n"
 	for _, e := range excerpts {
-		frame += "<!-- " + e.name + " from docs/benchmarks -->\n<!-- end of " + e.name + " -->\n"
-	}
-	if err := os.WriteFile(filepath.Join(root, "README.md"), []byte(frame), 0o644); err != nil {
-		t.Fatal(err)
+		frame := "# x\n<!-- " + e.name + " from docs/benchmarks -->\n<!-- end of " + e.name + " -->\n"
+		if err := os.WriteFile(filepath.Join(root, e.file), []byte(frame), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	save := func(part, cell string) {
 		t.Helper()
@@ -143,8 +146,8 @@ func TestAPartMeasuredAnewLeavesTheOthers(t *testing.T) {
 	if !strings.Contains(written, "| first |") || !strings.Contains(written, "| third |") || strings.Contains(written, "second") {
 		t.Errorf("the page is\n%s", written)
 	}
-	if readme := read(t, root, "README.md"); !strings.Contains(readme, "| first |") {
-		t.Errorf("the README is\n%s", readme)
+	if page := read(t, root, "docs", "comparison.md"); !strings.Contains(page, "| first |") {
+		t.Errorf("the comparison is\n%s", page)
 	}
 	if !strings.Contains(read(t, folder, "start.svg"), "third") {
 		t.Error("the picture is not drawn anew")

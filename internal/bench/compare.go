@@ -83,7 +83,7 @@ func measureCompare(ctx context.Context, log io.Writer) (section, error) {
 	}, nil
 }
 
-// comparison is the table that the README shows too.
+// comparison is the table that other documents show too.
 func comparison(shown []compared) table {
 	t := table{Columns: []string{"users", "run", "", "requests", "of them refused (429)", "time", "contacts wrong", "not on the topic", "opted out and put back"}}
 	for _, c := range shown {

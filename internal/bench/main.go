@@ -20,7 +20,7 @@ import (
 // onlyPage is the argument that measures nothing.
 const onlyPage = "page"
 
-// comparePart is the part whose table stands in the README.
+// comparePart is the part whose table stands in other documents too.
 const comparePart = "compare"
 
 // parts in the order of the page.
@@ -97,7 +97,7 @@ func choose(names []string) ([]part, error) {
 	return chosen, nil
 }
 
-// write makes the page, the pictures and the README's excerpts from all results that are kept.
+// write makes the page, the pictures and the excerpts in other documents from all results that are kept.
 func write(root, folder string) error {
 	results, err := load(folder, parts)
 	if err != nil {
@@ -114,14 +114,19 @@ func write(root, folder string) error {
 			return err
 		}
 	}
-	file := filepath.Join(root, "README.md")
-	readme, err := os.ReadFile(file)
-	if err != nil {
-		return err
+	for _, e := range excerpts {
+		file := filepath.Join(root, e.file)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		filled, err := e.fillIn(string(text), results)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, []byte(filled), 0o644); err != nil {
+			return err
+		}
 	}
-	filled, err := fillIn(string(readme), results)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(file, []byte(filled), 0o644)
+	return nil
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -78,34 +80,66 @@ func (s section) print(w io.Writer) error {
 	return tw.Flush()
 }
 
-// excerpt is a piece of the README that is taken from the results.
+// excerpt is a piece of a document that is taken from the results.
 type excerpt struct {
+	file string // from the root of the repository
 	name string
 	text func([]result) string
 }
 
 var excerpts = []excerpt{
-	{"comparison", func(results []result) string {
-		for _, r := range results {
-			if r.Part == comparePart {
-				return r.Section.Tables[0].markdown()
-			}
-		}
-		return ""
+	{"README.md", "small comparison", func(results []result) string {
+		return comparisonOf(results).where("users", count(realUsers)).columns("run", "", "requests", "of them refused (429)", "time", "not on the topic", "opted out and put back").markdown()
 	}},
-	{"goals", func(results []result) string { return goalsTable(results).markdown() }},
+	{filepath.Join("docs", "comparison.md"), "comparison", func(results []result) string { return comparisonOf(results).markdown() }},
 }
 
-// fillIn replaces the excerpts in the text of the README, each between two comments that name it.
-func fillIn(readme string, results []result) (string, error) {
-	for _, e := range excerpts {
-		begin, end := "<!-- "+e.name+" from docs/benchmarks -->\n", "<!-- end of "+e.name+" -->"
-		before, rest, found := strings.Cut(readme, begin)
-		_, after, closed := strings.Cut(rest, end)
-		if !found || !closed {
-			return "", fmt.Errorf("the README has no place for the excerpt %q", e.name)
+// comparisonOf is the table of the two sides beside each other; without its results it is empty.
+func comparisonOf(results []result) table {
+	for _, r := range results {
+		if r.Part == comparePart {
+			return r.Section.Tables[0]
 		}
-		readme = before + begin + "\n" + e.text(results) + "\n" + end + after
 	}
-	return readme, nil
+	return table{}
+}
+
+// where keeps the rows that have the value in the column.
+func (t table) where(column, value string) table {
+	at := slices.Index(t.Columns, column)
+	kept := table{Columns: t.Columns}
+	for _, row := range t.Rows {
+		if at >= 0 && row[at] == value {
+			kept.Rows = append(kept.Rows, row)
+		}
+	}
+	return kept
+}
+
+// columns keeps the columns with these names, in the table's order.
+func (t table) columns(names ...string) table {
+	keep := func(cells []string) (kept []string) {
+		for i, cell := range cells {
+			if slices.Contains(names, t.Columns[i]) {
+				kept = append(kept, cell)
+			}
+		}
+		return kept
+	}
+	narrow := table{Columns: keep(t.Columns)}
+	for _, row := range t.Rows {
+		narrow.Rows = append(narrow.Rows, keep(row))
+	}
+	return narrow
+}
+
+// fillIn replaces the excerpt in the text of its document, between two comments that name it.
+func (e excerpt) fillIn(text string, results []result) (string, error) {
+	begin, end := "<!-- "+e.name+" from docs/benchmarks -->\n", "<!-- end of "+e.name+" -->"
+	before, rest, found := strings.Cut(text, begin)
+	_, after, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		return "", fmt.Errorf("%s has no place for the excerpt %q", e.file, e.name)
+	}
+	return before + begin + "\n" + e.text(results) + "\n" + end + after, nil
 }

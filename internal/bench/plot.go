@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/dustin/go-humanize"
 )
 
 const (
@@ -19,7 +21,7 @@ const (
 	logFrom = 100
 )
 
-// ours is the series that is drawn in the first colour, wherever it stands.
+// ours begins the name of the series that is drawn in the first colour, wherever it stands.
 const ours = "owlat-sync"
 
 // plotStyle has the colours of both of GitHub's themes; the picture brings its own background, for readers whose browser
@@ -111,7 +113,7 @@ func classes(series []string) []int {
 		return class
 	}
 	for i, name := range series {
-		if name == ours {
+		if strings.HasPrefix(name, ours) {
 			continue
 		}
 		class[i] = next % colours
@@ -153,7 +155,7 @@ func plot(c chart) string {
 	for _, v := range a.ticks() {
 		x := left + a.at(v)
 		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" x2="%[1]f" y1="%.0f" y2="%.0f"/><text class="soft" x="%.1[1]f" y="%.0[4]f" text-anchor="middle">%[5]s</text>`+"\n",
-			x, top-8, height-30, height-14, figure(v))
+			x, top-8, height-30, height-14, escape(c.label(v)))
 	}
 	y := top
 	for i, label := range c.Labels {
@@ -167,7 +169,7 @@ func plot(c chart) string {
 			if w > 0 {
 				fmt.Fprintf(&b, `<rect class="c%d" x="%.1f" y="%.1f" width="%.1f" height="%d" rx="2"/>`, class[j], left, y+1, max(w, 1), barHeight-2)
 			}
-			fmt.Fprintf(&b, `<text x="%.1f" y="%.1f">%s</text>`+"\n", left+w+6, y+barHeight-3.5, escape(strings.TrimSpace(figure(v)+" "+c.Unit)))
+			fmt.Fprintf(&b, `<text x="%.1f" y="%.1f">%s</text>`+"\n", left+w+6, y+barHeight-3.5, escape(c.label(v)))
 			y += barHeight
 		}
 		y += groupGap
@@ -179,6 +181,9 @@ func plot(c chart) string {
 	fmt.Fprintf(&b, `<text class="soft" x="%d" y="28" text-anchor="end">%s</text>`+"\n</svg>\n", plotWidth-16, scale)
 	return b.String()
 }
+
+// label writes a value with its unit.
+func (c chart) label(v float64) string { return strings.TrimSpace(figure(v) + " " + c.Unit) }
 
 // drawn is how many bars a group has.
 func drawn(group []float64) int {
@@ -203,13 +208,7 @@ func figure(v float64) string {
 }
 
 // count writes a whole number in groups of three.
-func count(n int) string {
-	digits := strconv.Itoa(n)
-	for at := len(digits) - 3; at > 0 && digits[at-1] != '-'; at -= 3 {
-		digits = digits[:at] + " " + digits[at:]
-	}
-	return digits
-}
+func count(n int) string { return strings.ReplaceAll(humanize.Comma(int64(n)), ",", " ") }
 
 func escape(text string) string {
 	var b strings.Builder

@@ -222,6 +222,18 @@ syncs:
 	}
 }
 
+// TestAliasesOfAliases has a file that would be of 10^9 values if each alias were written out.
+func TestAliasesOfAliases(t *testing.T) {
+	t.Parallel()
+	file := "a0: &a0 [x]\n"
+	for i := range 30 {
+		file += fmt.Sprintf("a%d: &a%[1]d [*a%[2]d, *a%[2]d]\n", i+1, i)
+	}
+	if _, err := Parse("f.yaml", []byte(file+valid), env(map[string]string{EnvAPIKey: testKey})); err == nil || !strings.Contains(err.Error(), `f.yaml:31: unknown key "a30"`) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestBadFiles(t *testing.T) {
 	t.Parallel()
 	change := func(old, replacement string) string {
@@ -245,7 +257,22 @@ func TestBadFiles(t *testing.T) {
 		{"a tag", change("SELECT * FROM users", "!!str SELECT 1"), `f.yaml:7: tags such as !!str are not supported; remove it`},
 		{"unknown alias", change("{email: email}", "*other"), `f.yaml:8: not valid YAML: there is no anchor &other above`},
 		{"key twice", valid + "ledger: a\nledger: b\n", `f.yaml:10: key "ledger" stands here for the second time; remove one of them`},
-		{"unclosed quote", change("sqlite:app.db", `"sqlite:app.db`), `f.yaml:6: not valid YAML: could not find end character of double-quoted text`},
+		{"unclosed quote", change("sqlite:app.db", `"sqlite:app.db`), `f.yaml:6: not valid YAML: the quote that opens here is not closed`},
+		{"unclosed quote before another document", change("sqlite:app.db", `'sqlite:app.db`) + "---\n", `f.yaml:6: not valid YAML: the quote that opens here is not closed`},
+		{"unclosed bracket", change("{email: email}", "{email: email") + "    key: id\n", `f.yaml:8: not valid YAML: the bracket that opens here is not closed, or a text within it that holds a bracket needs quotes`},
+		{"variable within braces", change("{email: email}", "{email: ${X}, firstName: name}"), `f.yaml:8: not valid YAML: the bracket that opens here is not closed, or a text within it that holds a bracket needs quotes`},
+		{"a tab before a dash", valid + "    topics:\n    - id: x\n\t- id: y\n", `f.yaml:11: not valid YAML: a tab stands where YAML wants blanks; indent with blanks`},
+		{"reserved character", change("sqlite:app.db", "@app.db"), `f.yaml:6: not valid YAML: a text cannot begin with this character; put the text in quotes`},
+		{"two values", change("sqlite:app.db", "'sqlite:app.db' x"), `f.yaml:6: not valid YAML: this cannot stand here; is a quote above it not closed, or the indentation wrong?`},
+		{"indentation", change("      query:", "     query:"), `f.yaml:7: not valid YAML: this cannot stand here; is a quote above it not closed, or the indentation wrong?`},
+		{"control character", change("sqlite:app.db", "sqlite:\x00app.db"), `f.yaml:6: not valid YAML: a control character stands here; remove it`},
+		{"an anchor within itself", change("{email: email}", "&f {email: *f}"), `f.yaml:8: not valid YAML: what the anchor &f names holds itself`},
+		{"a list for a key", change("{email: email}", "{[email]: email}"), `f.yaml:8: a key must be a text, not a list`},
+		{"a merge of a text", change("{email: email}", "{<<: email}"), `f.yaml:8: not valid YAML: <<: must be followed by a section of keys`},
+		{"a merge in quotes", change("{email: email}", "{'<<': {email: email}}"),
+			"the configuration has 2 problems:\n" +
+				"  f.yaml:8: syncs.users.fields: unknown key \"<<\"; known here: email, firstName, lastName\n" +
+				"  f.yaml:8: syncs.users.fields: \"email\" is missing; name the column that holds the address"},
 
 		{"unknown key", change("owlat:", "schedule: x\nowlat:"), `f.yaml:1: unknown key "schedule"; known here: owlat, ledger, history_days, syncs`},
 		{"misspelt key", change("query:", "qurey:"),

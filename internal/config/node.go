@@ -1,14 +1,13 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+	"go.yaml.in/yaml/v4"
 )
 
 // node is a YAML value and its line, with aliases and merge keys resolved.
@@ -52,164 +51,152 @@ func (n *node) get(key string) (*node, bool) {
 
 // syntaxError is a mistake in the YAML itself.
 type syntaxError struct {
-	line    int
+	line    int // from 1; 0 when it is unknown
 	message string
 }
 
 func (e *syntaxError) Error() string { return fmt.Sprintf("line %d: %s", e.line, e.message) }
 
-// parseYAML reads one YAML document. Its errors are *syntaxError and hold no value of the file.
+// parseYAML reads one YAML document, nil where there is none. Its errors are *syntaxError and hold no value of the file.
 func parseYAML(data []byte) (*node, error) {
-	file, err := parser.ParseBytes(data, 0)
+	var docs []yaml.Node
+	if err := yaml.Load(data, &docs, yaml.WithAllDocuments()); err != nil {
+		return nil, asSyntaxError(err, data)
+	}
+	var root *yaml.Node
+	for _, doc := range docs {
+		switch body := doc.Content[0]; {
+		case body.ShortTag() == "!!null":
+		case root != nil:
+			return nil, &syntaxError{body.Line, "a second YAML document begins here; the file must hold one"}
+		default:
+			root = body
+		}
+	}
+	if root == nil {
+		return nil, nil
+	}
+	return resolver{}.resolve(root)
+}
+
+const tabs = "a tab stands where YAML wants blanks; indent with blanks"
+
+// asSyntaxError says in words that help what the parser did not expect, and where what it belongs to begins.
+func asSyntaxError(err error, data []byte) error {
+	e, ok := errors.AsType[*yaml.LoadError](err)
+	if !ok {
+		return &syntaxError{0, "not valid YAML"}
+	}
+	line, message := e.Mark.Line, e.Message
+	says := func(text string) bool { return strings.Contains(message, text) }
+	switch {
+	case says("control characters"): // the one error that names no place
+		at := bytes.IndexFunc(data, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) })
+		line, message = 1+bytes.Count(data[:max(at, 0)], []byte("\n")), "a control character stands here; remove it"
+	case says("unknown anchor"):
+		message = "there is no anchor &" + strings.Split(message, "'")[1] + " above"
+	case says("cannot start any token"):
+		message = "a text cannot begin with this character; put the text in quotes"
+		lines := bytes.Split(data, []byte("\n"))
+		if bytes.HasPrefix(bytes.TrimLeft(lines[line-1], " "), []byte("\t")) {
+			message = tabs
+		}
+	case says("a tab character"):
+		message = tabs
+	case says("end of stream"), says("document indicator"):
+		line, message = e.ContextMark.Line, "the quote that opens here is not closed"
+	case says("expected ',' or"):
+		line, message = e.ContextMark.Line, "the bracket that opens here is not closed, or a text within it that holds a bracket needs quotes"
+	case says("not allowed in this context"), says("not find expected"):
+		message = "this cannot stand here; is a quote above it not closed, or the indentation wrong?"
+	}
+	return &syntaxError{line, "not valid YAML: " + message}
+}
+
+// resolver turns the parser's tree into nodes. It knows those that it has made, so that a file of aliases to aliases takes no
+// longer than its size, and those that it is making: nil.
+type resolver map[*yaml.Node]*node
+
+var kinds = map[string]kind{"!!null": kindNull, "!!bool": kindBool, "!!int": kindNumber, "!!float": kindNumber, "!!seq": kindList, "!!map": kindMapping}
+
+func (r resolver) resolve(n *yaml.Node) (*node, error) {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	known, met := r[n]
+	switch {
+	case n.Style&yaml.TaggedStyle != 0:
+		return nil, &syntaxError{n.Line, "tags such as " + n.Tag + " are not supported; remove it"}
+	case met && known == nil:
+		return nil, &syntaxError{n.Line, fmt.Sprintf("not valid YAML: what the anchor &%s names holds itself", n.Anchor)}
+	case met:
+		return known, nil
+	}
+	r[n] = nil
+	k, ok := kinds[n.ShortTag()]
+	if !ok {
+		k = kindText
+	}
+	made := &node{kind: k, line: n.Line, text: n.Value}
+	var err error
+	switch k {
+	case kindList:
+		made.items, err = r.items(n.Content)
+	case kindMapping:
+		made.pairs, err = r.pairs(n.Content)
+	}
+	r[n] = made
+	return made, err
+}
+
+func (r resolver) items(content []*yaml.Node) ([]*node, error) {
+	items := make([]*node, 0, len(content))
+	for _, n := range content {
+		item, err := r.resolve(n)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item)
+	}
+	return items, nil
+}
+
+// pairs returns the keys and values of a mapping, and behind them those that it merges and does not have itself.
+func (r resolver) pairs(content []*yaml.Node) ([]pair, error) {
+	nodes, err := r.items(content)
 	if err != nil {
-		return nil, asSyntaxError(err)
+		return nil, err
 	}
-	r := resolver{anchors: make(map[string]*node)}
-	var root *node
-	for _, doc := range file.Docs {
-		if doc.Body == nil {
-			continue
-		}
-		if root != nil {
-			return nil, &syntaxError{lineOf(doc.Body), "a second YAML document begins here; the file must hold one"}
-		}
-		if root, err = r.resolve(doc.Body); err != nil {
-			return nil, err
-		}
-	}
-	return root, nil
-}
-
-// asSyntaxError drops the excerpt of the file that the parser's errors print: it may hold a secret.
-func asSyntaxError(err error) error {
-	if e, ok := errors.AsType[yaml.Error](err); ok {
-		line := 0
-		if t := e.GetToken(); t != nil && t.Position != nil {
-			line = t.Position.Line
-		}
-		message, _, _ := strings.Cut(e.GetMessage(), "\n")
-		if name, _, ok := strings.Cut(message, " already defined at "); ok && strings.HasPrefix(name, "mapping key ") {
-			return &syntaxError{line, strings.TrimPrefix(name, "mapping ") + " stands here for the second time; remove one of them"}
-		}
-		if strings.Contains(message, "'\t'") {
-			message = "a tab stands where YAML wants blanks; indent with blanks"
-		}
-		if strings.Contains(message, "not allowed in this context") {
-			message = "this cannot stand here; is a quote above it not closed, or the indentation wrong?"
-		}
-		return &syntaxError{line, "not valid YAML: " + message}
-	}
-	return &syntaxError{0, "not valid YAML"}
-}
-
-// resolver turns the parser's tree into nodes.
-type resolver struct {
-	anchors map[string]*node
-}
-
-func (r *resolver) resolve(n ast.Node) (*node, error) {
-	line := lineOf(n)
-	switch n := n.(type) {
-	case nil, *ast.NullNode:
-		return &node{kind: kindNull, line: line}, nil
-	case *ast.StringNode:
-		return &node{kind: kindText, line: line, text: n.Value}, nil
-	case *ast.LiteralNode:
-		return &node{kind: kindText, line: line, text: n.Value.Value}, nil
-	case *ast.BoolNode:
-		return &node{kind: kindBool, line: line, text: n.Token.Value}, nil
-	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
-		return &node{kind: kindNumber, line: line, text: n.GetToken().Value}, nil
-	case *ast.SequenceNode:
-		list := &node{kind: kindList, line: line}
-		for _, v := range n.Values {
-			item, err := r.resolve(v)
-			if err != nil {
-				return nil, err
-			}
-			list.items = append(list.items, item)
-		}
-		return list, nil
-	case *ast.MappingNode:
-		return r.mapping(n.Values, line)
-	case *ast.MappingValueNode:
-		return r.mapping([]*ast.MappingValueNode{n}, line)
-	case *ast.AnchorNode:
-		value, err := r.resolve(n.Value)
-		if err != nil {
-			return nil, err
-		}
-		r.anchors[n.Name.GetToken().Value] = value
-		return value, nil
-	case *ast.AliasNode:
-		name := n.Value.GetToken().Value
-		value, ok := r.anchors[name]
-		if !ok {
-			return nil, &syntaxError{line, fmt.Sprintf("not valid YAML: there is no anchor &%s above", name)}
-		}
-		return value, nil
-	case *ast.TagNode:
-		return nil, &syntaxError{line, "tags such as " + n.Start.Value + " are not supported; remove it"}
-	}
-	return nil, &syntaxError{line, "not valid here: " + strings.ToLower(n.Type().String())}
-}
-
-func (r *resolver) mapping(values []*ast.MappingValueNode, line int) (*node, error) {
-	m := &node{kind: kindMapping, line: line}
-	var merged []*node
-	for _, v := range values {
-		value, err := r.resolve(v.Value)
-		if err != nil {
-			return nil, err
-		}
-		if v.Key.IsMergeKey() {
+	var pairs, merged []pair
+	has := make(map[string]bool)
+	for i := 0; i < len(nodes); i += 2 {
+		key, value := nodes[i], nodes[i+1]
+		switch {
+		case key.kind == kindList || key.kind == kindMapping:
+			return nil, &syntaxError{key.line, fmt.Sprintf("a key must be a text, not %s", key.kind)}
+		case content[i].ShortTag() == "!!merge":
+			others := []*node{value}
 			if value.kind == kindList {
-				merged = append(merged, value.items...)
-			} else {
-				merged = append(merged, value)
+				others = value.items
 			}
-			continue
-		}
-		key := v.Key.GetToken()
-		// An empty value has no place of its own.
-		if value.kind == kindNull {
-			value.line = key.Position.Line
-		}
-		if _, twice := m.get(key.Value); twice {
-			return nil, &syntaxError{key.Position.Line, fmt.Sprintf("key %q stands here for the second time; remove one of them", key.Value)}
-		}
-		m.pairs = append(m.pairs, pair{key.Value, key.Position.Line, value})
-	}
-	for _, other := range merged {
-		if other.kind != kindMapping {
-			return nil, &syntaxError{line, "not valid YAML: <<: must be followed by a section of keys"}
-		}
-		for _, p := range other.pairs {
-			if _, own := m.get(p.key); !own {
-				m.pairs = append(m.pairs, p)
+			for _, other := range others {
+				if other.kind != kindMapping {
+					return nil, &syntaxError{key.line, "not valid YAML: <<: must be followed by a section of keys"}
+				}
+				merged = append(merged, other.pairs...)
 			}
+		case has[key.text]:
+			return nil, &syntaxError{key.line, fmt.Sprintf("key %q stands here for the second time; remove one of them", key.text)}
+		default:
+			has[key.text] = true
+			pairs = append(pairs, pair{key.text, key.line, value})
 		}
 	}
-	return m, nil
-}
-
-// lineOf returns the line on which the value begins, 0 when that is unknown.
-func lineOf(n ast.Node) int {
-	if n == nil {
-		return 0
+	for _, p := range merged {
+		if !has[p.key] {
+			has[p.key] = true
+			pairs = append(pairs, p)
+		}
 	}
-	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 {
-		return lineOf(m.Values[0])
-	}
-	if m, ok := n.(*ast.MappingValueNode); ok {
-		return tokenLine(m.Key.GetToken())
-	}
-	return tokenLine(n.GetToken())
-}
-
-func tokenLine(t *token.Token) int {
-	if t == nil || t.Position == nil {
-		return 0
-	}
-	return t.Position.Line
+	return pairs, nil
 }

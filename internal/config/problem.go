@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/agnivade/levenshtein"
 )
 
 // Problem is one thing wrong with a configuration. It holds no secret.
@@ -68,7 +70,7 @@ func (p *problems) err() error {
 func nearest(s string, words []string) (string, bool) {
 	best, bestDistance := "", max(len(s)/2, 1)+1
 	for _, w := range words {
-		if d := distance(fold(s), fold(w)); d < bestDistance {
+		if d := levenshtein.ComputeDistance(fold(s), fold(w)); d < bestDistance {
 			best, bestDistance = w, d
 		}
 	}
@@ -78,25 +80,4 @@ func nearest(s string, words []string) (string, bool) {
 // fold makes api-key, apiKey and api_key alike.
 func fold(s string) string {
 	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(s))
-}
-
-// distance is the Levenshtein distance in bytes.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			substitution := diagonal
-			if a[i] != b[j] {
-				substitution++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(row[j+1]+1, row[j]+1, substitution)
-		}
-	}
-	return row[len(b)]
 }

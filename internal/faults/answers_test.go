@@ -65,8 +65,8 @@ func answerFaults() []fault {
 		{
 			id: "rate-limit", title: "Too many requests (429)", everything: true,
 			means: "Something else uses the same API key: a script, or a second installation with a ledger of its own. A " +
-				"refused request has no effect. It is repeated, for a minute and longer, and refusals make all " +
-				"requests slower. So a run among others takes longer before it fails.",
+				"refused request has no effect. The run repeats it for a minute and longer, and every refusal slows all its " +
+				"requests down. So a run takes longer before it fails.",
 			todo: "Find what else uses the key and give it a key of its own: the limit is per key. Or set " +
 				"`requests_per_second` in the configuration to a part of the limit.",
 			variants: []variant{emulated("429", owlattest.Fault{Kind: owlattest.RateLimited})},
@@ -85,7 +85,7 @@ func answerFaults() []fault {
 		{
 			id: "server-error", title: "A server error without effect (500, 502, 503)",
 			means: "The deployment restarts, is overloaded, or a gateway before it cannot reach it. The answer does not tell " +
-				"whether the request took effect; here it did not. What may be repeated is repeated twice, within a few " +
+				"whether the request took effect; here it did not. The run repeats what may be repeated twice, within a few " +
 				"seconds.",
 			todo: "Nothing, if it passes: the next run takes up what is left. If it stays, look at the deployment.",
 			variants: []variant{
@@ -108,8 +108,8 @@ func answerFaults() []fault {
 		},
 		{
 			id: "server-error-after", title: "A server error after the request took effect",
-			means: "Owlat did what was asked, and the answer was lost on the way back, as by a gateway that gave up waiting. " +
-				"owlat-sync cannot tell this from the fault above. So it looks whether a contact came to be, repeats what " +
+			means: "Owlat did what was asked, and the answer was lost on the way back, for example by a gateway that gave up waiting. " +
+				"owlat-sync cannot tell this from the fault above. So it looks whether the contact is there now, repeats what " +
 				"does no harm twice, and never repeats an event.",
 			todo: todoLost,
 			variants: []variant{
@@ -130,10 +130,10 @@ func answerFaults() []fault {
 		},
 		{
 			id: "bad-request", title: "A valid row is refused (400)",
-			means: "Owlat answers so to a write that lost a race against another, although nothing is wrong with the row: " +
+			means: "Owlat gives this answer to a write that lost a race against another. Nothing is wrong with the row: " +
 				"owlat-sync checks rows by Owlat's rules before it sends them.",
-			todo: "Nothing: the next runs try the row again, at growing distances, eight times in all. A row that is refused " +
-				"each time is shown by `owlat-sync failures`.",
+			todo: "Nothing: the next runs try the row again, after pauses that grow, eight times in all. " +
+				"`owlat-sync failures` shows a row that is refused each time.",
 			variants: []variant{refused(400, "invalid_input", "Documents read from or written to the table changed while this mutation was being run")},
 			many:     goesOn,
 			lines: parseLines(`
@@ -166,9 +166,9 @@ func answerFaults() []fault {
 		},
 		{
 			id: "scope", title: "The API key lacks a scope (403)",
-			means: "The key is good, but may not do this. A sync needs `contacts:write`; with topics `topics:write`; with " +
-				"events `events:write`; and on a first run better also `contacts:read`: without it contacts that exist " +
-				"already are met one by one.",
+			means: "The key is good, but may not do this. A sync needs `contacts:write`, with topics `topics:write`, and with " +
+				"events `events:write`. A first run should also have `contacts:read`: without it the run meets contacts that exist " +
+				"already one by one.",
 			todo: "Give the key the scope in Owlat's settings, or make one that has it. `owlat-sync check` names the scopes " +
 				"that are missing.",
 			variants: []variant{withKey("none", func(w *world) string { return w.server.AddKey(owlattest.ScopeTransactionalSend) })},
@@ -203,8 +203,8 @@ func answerFaults() []fault {
 		},
 		{
 			id: "no-route", title: "The address is not Owlat's (404 without Owlat's form)", everything: true,
-			means: "Something answers at the configured address, and it is not Owlat's API. A contact or topic that does not " +
-				"exist is told apart from this.",
+			means: "Something answers at the configured address, and it is not Owlat's API. A missing contact or topic " +
+				"looks different, and the program tells them apart.",
 			todo: "Correct `owlat.url`: the address of the deployment, without `/api/v1`.",
 			variants: []variant{
 				answered("text", 404, "text/plain", "No matching routes found"),
@@ -224,8 +224,8 @@ func answerFaults() []fault {
 		},
 		{
 			id: "redirect", title: "A redirect to another host", everything: true,
-			means: "The address leads elsewhere, such as to a sign-in page. It is not followed: the API key would travel " +
-				"along.",
+			means: "The address leads elsewhere, such as to a sign-in page. owlat-sync does not follow it, because the API key would " +
+				"travel along.",
 			todo: "If the place it leads to is your deployment, make that `owlat.url`. Else ask who runs the network.",
 			variants: []variant{
 				answered("302", 302, "text/html", "", "Location", "https://login.example/"),

@@ -11,7 +11,7 @@ func connectionFaults() []fault {
 	return []fault{
 		{
 			id: "unreached", title: "Owlat cannot be reached", everything: true,
-			means:    "The name is unknown or nothing accepts the connection. Nothing was sent, so that nothing is in doubt.",
+			means:    "The name is unknown or nothing accepts the connection. Nothing was sent, so nothing is in doubt.",
 			todo:     "Check `owlat.url`, the network and the deployment. The next run goes on.",
 			variants: []variant{unreached("refused", errRefused), unreached("no such host", errNoHost)},
 			many:     endsSoon, took: 11 * time.Second,
@@ -46,8 +46,8 @@ func connectionFaults() []fault {
 		},
 		{
 			id: "reset-after", title: "The answer is lost after the request took effect",
-			means: "Owlat did what was asked, and the connection broke before or within the answer. A contact that a lost " +
-				"create made is found and counts as created by this sync.",
+			means: "Owlat did what was asked, and the connection broke before or within the answer. The run finds a contact that a " +
+				"lost create made, and counts it as created by this sync.",
 			todo: todoLost,
 			variants: []variant{
 				emulated("reset", owlattest.Fault{Kind: owlattest.ResetAfter}),
@@ -89,7 +89,7 @@ func connectionFaults() []fault {
 		},
 		{
 			id: "timeout", title: "No answer within 30 seconds, and no effect",
-			means:    "The request was given up after 30 seconds and never took effect.",
+			means:    "owlat-sync gave the request up after 30 seconds, and it never took effect.",
 			todo:     todoLost + " If it happens often, look at the deployment's load.",
 			variants: []variant{emulated("latency", owlattest.Fault{Kind: owlattest.Latency, Delay: time.Minute})},
 			many:     endsSoon, took: 275 * time.Second,
@@ -106,7 +106,7 @@ func connectionFaults() []fault {
 		},
 		{
 			id: "slow", title: "Slow answers",
-			means: "Answers that take less than 30 seconds are waited for. The longer they take, the more rows are worked on at once, up to 128, so that " +
+			means: "owlat-sync waits up to 30 seconds for an answer. The longer answers take, the more rows it works on at once, up to 128. So " +
 				"latency alone rarely slows a run.",
 			todo: "Nothing.",
 			variants: []variant{

@@ -11,7 +11,7 @@ func localFaults() []fault {
 		{
 			id: "source", title: "The source breaks off",
 			means: "The database ended the connection, or the file is cut short. Rows that were not read must not be taken " +
-				"for rows that are gone: nothing at all is sent, however many rows were read before.",
+				"for rows that are gone. So the run sends nothing at all, however many rows it read before.",
 			todo: "See that the query runs to its end in the database's own client, then run again.",
 			variants: []variant{
 				{name: "at first", source: &sourceFault{after: 0, err: io.ErrUnexpectedEOF}},
@@ -36,8 +36,8 @@ func localFaults() []fault {
 		},
 		{
 			id: "ledger-before", title: "The ledger fails before a request",
-			means: "What is about to be sent is recorded first where a repetition could do harm. Where that fails, the " +
-				"request is not sent, and the run ends.",
+			means: "Where a repetition could do harm, the run records a request before it sends it. When that fails, it does not " +
+				"send the request, and ends.",
 			todo: todoLedger,
 			variants: []variant{
 				{name: "full", commit: &commitFault{from: sincePlan, err: errFull}},
@@ -55,8 +55,8 @@ func localFaults() []fault {
 		},
 		{
 			id: "ledger-after", title: "The ledger fails after an answer",
-			means: "Owlat did what was asked, and that could not be recorded. The run ends, so that no more is in doubt than " +
-				"what was under way. The next run finds out or sends it again, where that does no harm.",
+			means: "Owlat did what was asked, and the run could not record it. It ends, so that only what was under way is in " +
+				"doubt. The next run finds out, or sends it again where that does no harm.",
 			todo: todoLedger + " Rows with the category `event` or `unsure` are for you to decide: look in Owlat.",
 			variants: []variant{
 				{name: "full", commit: &commitFault{from: sinceAnswer, err: errFull}},
@@ -74,7 +74,7 @@ func localFaults() []fault {
 		},
 		{
 			id: "ledger-written", title: "The ledger fails after it has written",
-			means: "The disk reported a failure for what it wrote all the same. The run ends as above; the next one finds " +
+			means: "The disk reported a failure, but wrote all the same. The run ends as above. The next one finds " +
 				"everything recorded.",
 			todo:     todoLedger + " And have the disk looked at.",
 			variants: []variant{{name: "disk", commit: &commitFault{from: sinceAnswer, err: errDisk, made: true}}},

@@ -20,10 +20,9 @@ func (f fault) shownOperation() string {
 }
 
 const introduction = "# When something goes wrong\n" + `
-What owlat-sync does when Owlat, the network, the source or the ledger fails: what you see, what it means, what to do. The
-tables are tested line by line (` + "`go test ./internal/faults`" + `, which also makes this page): a real run meets the fault, then the
-next run meets none. **After that a further run sends nothing in any of the cases**: no fault leaves owlat-sync in a state
-that it does not find its way out of.
+This page says what owlat-sync does when Owlat, the network, the source or the ledger fails: what you see, what it means, what to
+do. The tables are tested line by line (` + "`go test ./internal/faults`" + `, which also makes this page): a real run meets the fault, then the
+next run meets none. **After that, one more run sends nothing in any of the cases.** owlat-sync finds its way out of every fault.
 
 ## How to read this
 
@@ -33,22 +32,22 @@ that it does not find its way out of.
 - *Met once*: one request of that kind meets the fault, and all is well again. *Met each time*: every such request of the run
   does. *The run after*: a minute later, without the fault.
 - Each cell says what became of the row, the exit code, and the requests that were sent, such as "update ×3". "skipped"
-  is a row that was read and that the run did not come to, "not reached" one that was not even read.
-- A failed row is kept in the ledger with its category, which stands in brackets here. ` + "`owlat-sync failures`" + ` lists them,
-  ` + "`owlat-sync explain KEY`" + ` tells a row's story, and the next runs try again: the first at once, later ones after a pause that
-  grows, eight times in all. A row that changes, or ` + "`owlat-sync retry`" + `, starts anew.
-- What follows from a row's absence is not done in a run in which something failed.
+  is a row that the run read and left to the next run, "not reached" one that it did not even read.
+- The ledger keeps a failed row with its category, which stands in brackets here. ` + "`owlat-sync failures`" + ` lists such rows, and
+  ` + "`owlat-sync explain KEY`" + ` tells a row's story. The next runs try again: the first at once, later ones after a pause that
+  grows, eight times in all. A row that changes starts anew, and so does one that ` + "`owlat-sync retry`" + ` names.
+- A run in which something failed does nothing that follows from a row's absence.
 
-Two things are never repeated when nobody knows whether they took effect. An **event** would trigger its automations twice: it
-is reported once with the category ` + "`event`" + ` and then left. Putting a contact **on a topic** could undo an opt-out made since: the
-run itself repeats it within seconds, a later run reports it once with the category ` + "`unsure`" + `, and ` + "`owlat-sync topic add`" + ` does it if
+Two things are never repeated when nobody knows whether they took effect. An **event** would trigger its automations twice. A run
+reports it once with the category ` + "`event`" + ` and then leaves it. Putting a contact **on a topic** could undo an opt-out made since. The
+run itself repeats it within seconds. A later run reports it once with the category ` + "`unsure`" + `, and ` + "`owlat-sync topic add`" + ` does it if
 you are sure.
 
-An update, a rename or a delete of unknown outcome is looked up by the next run before it plans (the "read" in the tables): the row
+The next run looks up an update, a rename or a delete of unknown outcome before it plans (the "read" in the tables), because the row
 may have changed in the meantime.
 
-A process that is killed, or a machine that stops, leaves the same open questions as an answer that is lost, and no others:
-the next run goes on from what is recorded (` + "`go test ./cmd/owlat-sync -run TestCrash`" + ` kills it at every request and every commit).
+A process that is killed, or a machine that stops, leaves the same open questions as a lost answer, and no others. The next run
+goes on from what is recorded (` + "`go test ./cmd/owlat-sync -run TestCrash`" + ` kills it at every request and every commit).
 
 Exit codes:
 

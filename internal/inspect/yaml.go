@@ -1,11 +1,11 @@
 package inspect
 
 import (
-	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v4"
 )
 
 // Settings are the parts of a configuration file that no catalog knows.
@@ -87,11 +87,7 @@ func (p *Proposal) mapping(w *writer) {
 		w.lines(4, "key: "+scalar(p.Key[0]))
 	default:
 		w.comment(4, "These columns together name a row for good: by them a changed address is still the same contact.")
-		var names []string
-		for _, k := range p.Key {
-			names = append(names, scalar(k))
-		}
-		w.lines(4, "key: ["+strings.Join(names, ", ")+"]")
+		w.lines(4, "key: "+list(p.Key...))
 	}
 	w.comment(4, p.FieldNotes...)
 	w.lines(4, "fields:", "  email: "+scalar(p.Email))
@@ -156,23 +152,33 @@ func (w *writer) comment(indent int, lines ...string) {
 	}
 }
 
-var plainScalar = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_./:-]*[A-Za-z0-9_/]$|^[A-Za-z_]$`)
+// scalar writes a text as a YAML value, in quotes where it would be read as something else.
+func scalar(text string) string { return dump(textNode(text)) }
 
-// scalar writes a text as a YAML value, quoted where it would be read as something else.
-func scalar(text string) string {
-	plain := plainScalar.MatchString(text) && !strings.Contains(text, ": ")
-	switch strings.ToLower(text) {
-	case "null", "true", "false", "yes", "no", "on", "off", "y", "n":
-		plain = false
+// list writes texts as a YAML list.
+func list(texts ...string) string {
+	n := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+	for _, text := range texts {
+		n.Content = append(n.Content, textNode(text))
 	}
-	if plain {
-		return text
+	return dump(n)
+}
+
+func textNode(text string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: strings.ToValidUTF8(escape(text), "\ufffd")}
+	if strings.Contains(text, "\n") {
+		n.Style = yaml.DoubleQuotedStyle // else it would take several lines
 	}
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(escape(text)) // a string always encodes
-	return strings.TrimSuffix(b.String(), "\n")
+	return n
+}
+
+// dump writes a node on one line.
+func dump(n *yaml.Node) string {
+	b, err := yaml.Dump(n, yaml.WithQuotePreference(yaml.QuoteDouble), yaml.WithLineWidth(-1))
+	if err != nil {
+		panic(err) // texts can always be written
+	}
+	return strings.TrimSuffix(string(b), "\n")
 }
 
 // escape keeps the ${ of a text from being read as the name of an environment variable.

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v4"
 )
 
 // file is what a program reads out of a written file.
@@ -29,7 +29,7 @@ type file struct {
 func parse(t *testing.T, text []byte) file {
 	t.Helper()
 	var f file
-	if err := yaml.UnmarshalWithOptions(text, &f, yaml.Strict()); err != nil {
+	if err := yaml.Load(text, &f, yaml.WithKnownFields()); err != nil {
 		t.Fatalf("%v in:\n%s", err, text)
 	}
 	return f
@@ -119,15 +119,22 @@ func TestScalar(t *testing.T) {
 	for _, text := range []string{
 		"id", "E-Mail", "first name", "on", "NO", "null", "~", "1", "1e3", "0x1F", "a: b", "a #b", "#a", "- a", "[a]", "{a}", "*a", "&a", "!a", "|", ">", "%a", "@a", "`a`",
 		`"a"`, "'a'", `a\b`, "é", "a,b", "https://example.com/x", "2026-01-01", "12:30:45", "true", "<<", "=", "a\tb", " a", "a ", ".inf", "_", "a:",
+		"", "a\nb", "\n", "a\x00b", "\u0085", "\u2028", "\ufeff", "a\r", strings.Repeat("long ", 60), "😀", "? a", "---", "y",
 	} {
 		var got map[string]any
-		line := "key: " + scalar(text) + "\nlist: [" + scalar(text) + ", x]\n"
-		if err := yaml.Unmarshal([]byte(line), &got); err != nil {
+		line := "key: " + scalar(text) + "\nlist: " + list(text, "x") + "\n"
+		if err := yaml.Load([]byte(line), &got); err != nil {
 			t.Errorf("%q is written %s: %v", text, line, err)
 			continue
+		}
+		if strings.Count(line, "\n") != 2 {
+			t.Errorf("%q takes more than a line: %s", text, line)
 		}
 		if diff := cmp.Diff(map[string]any{"key": text, "list": []any{text, "x"}}, got); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", text, diff)
 		}
+	}
+	if got := scalar("bad \xff byte"); got != "bad \ufffd byte" {
+		t.Errorf("bytes that are no text are written %s", got)
 	}
 }

@@ -24,16 +24,21 @@ const (
 // settled is how long sending must have gone on before its pace is believed more than the plan's estimate.
 const settled = 3 * time.Second
 
-// Display shows the run of one sync. Its methods are safe for concurrent use.
+// Display shows the run of one sync. Its methods are safe for concurrent use. Those that tell it something never wait for w.
 type Display struct {
-	w     io.Writer
 	sync  string
 	width func() int // nil when w is no terminal
 
+	wake chan struct{} // lines wait
 	stop chan struct{}
 	done chan struct{}
 
-	mu       sync.Mutex
+	out   sync.Mutex // taken before mu
+	w     io.Writer
+	drawn bool // a line stands on the terminal
+
+	mu       sync.Mutex // never held while something is written, which a terminal can hold up for hours
+	lines    []string   // that wait for being written
 	stage    stage
 	rows     int
 	listed   reconcile.Listing
@@ -44,7 +49,6 @@ type Display struct {
 	outcomes map[owlatsync.Outcome]int
 	refused  func() int              // requests that met the rate limit; nil: nobody counts
 	budget   func(int) time.Duration // how long so many requests take; nil: nobody knows
-	drawn    bool                    // a line stands on the terminal
 }
 
 type stage int
@@ -60,7 +64,7 @@ const (
 func Start(w io.Writer, sync string, width func() int) *Display {
 	d := &Display{
 		w: w, sync: sync, width: width,
-		stop: make(chan struct{}), done: make(chan struct{}),
+		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
 		outcomes: make(map[owlatsync.Outcome]int),
 	}
 	go d.loop()
@@ -71,9 +75,7 @@ func Start(w io.Writer, sync string, width func() int) *Display {
 func (d *Display) Stop() {
 	close(d.stop)
 	<-d.done
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.clear()
+	d.Suspend(func() {})
 }
 
 // Observe takes in what the engine tells.
@@ -118,9 +120,13 @@ func (d *Display) Budget(take func(requests int) time.Duration) {
 
 // Suspend clears the line, calls f, which may write to the same output, and goes on.
 func (d *Display) Suspend(f func()) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.clear()
+	d.out.Lock()
+	defer d.out.Unlock()
+	d.flush()
+	if d.drawn {
+		_, _ = io.WriteString(d.w, "\r\x1b[K")
+		d.drawn = false
+	}
 	f()
 }
 
@@ -136,6 +142,10 @@ func (d *Display) loop() {
 		select {
 		case <-d.stop:
 			return
+		case <-d.wake:
+			d.out.Lock()
+			d.flush()
+			d.out.Unlock()
 		case <-ticker.C:
 			d.show()
 		}
@@ -143,25 +153,38 @@ func (d *Display) loop() {
 }
 
 func (d *Display) show() {
+	d.out.Lock()
+	defer d.out.Unlock()
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	if d.width == nil {
 		d.line("%s", strings.Join(d.parts(), ", "))
+		d.mu.Unlock()
+		d.flush()
 		return
 	}
 	line := d.draw(d.width())
+	d.mu.Unlock()
 	_, _ = fmt.Fprintf(d.w, "\r%s\x1b[K", line)
 	d.drawn = true
 }
 
+// line has the loop write a line.
 func (d *Display) line(format string, args ...any) {
-	_, _ = fmt.Fprintf(d.w, "%s: %s\n", d.sync, fmt.Sprintf(format, args...))
+	d.lines = append(d.lines, fmt.Sprintf("%s: %s\n", d.sync, fmt.Sprintf(format, args...)))
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
 }
 
-func (d *Display) clear() {
-	if d.drawn {
-		_, _ = io.WriteString(d.w, "\r\x1b[K")
-		d.drawn = false
+// flush writes the lines that wait.
+func (d *Display) flush() {
+	d.mu.Lock()
+	lines := d.lines
+	d.lines = nil
+	d.mu.Unlock()
+	for _, line := range lines {
+		_, _ = io.WriteString(d.w, line)
 	}
 }
 
@@ -214,8 +237,11 @@ func (d *Display) left(elapsed time.Duration) time.Duration {
 // withBar is how many columns a terminal must have for a bar beside the words; the bar takes a fifth of them.
 const withBar, longestBar = 60, 30
 
-// draw returns the line for a terminal that many columns wide.
+// draw returns the line for a terminal that many columns wide; one of no width is a serial line or the like, whose size is unknown.
 func (d *Display) draw(columns int) string {
+	if columns <= 0 {
+		columns = 80
+	}
 	line := d.sync + "  "
 	if fraction := d.fraction(); fraction >= 0 && columns >= withBar {
 		width := min(columns/5, longestBar)

@@ -89,6 +89,73 @@ func TestTerminal(t *testing.T) {
 	})
 }
 
+// stuck is a terminal that takes nothing, as one does whose user pressed Ctrl-S, until it is let go.
+type stuck struct {
+	bytes.Buffer
+	release chan struct{}
+}
+
+func (s *stuck) Write(p []byte) (int, error) {
+	<-s.release
+	return s.Buffer.Write(p)
+}
+
+func TestAStuckTerminalHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	for name, width := range map[string]func() int{"terminal": func() int { return 90 }, "pipe": nil} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				out := &stuck{release: make(chan struct{})}
+				d := Start(out, "users", width)
+				time.Sleep(2 * lineEvery) // something is being written
+				synctest.Wait()
+				start := time.Now()
+				d.Observe(reconcile.Scanned{Rows: 7, Done: true})
+				d.Observe(planned(100, 10*time.Second))
+				d.Observe(done(owlatsync.Created, 1))
+				d.Refused(func() int { return 0 })
+				if waited := time.Since(start); waited > 0 {
+					t.Errorf("the run waited %v for the terminal", waited)
+				}
+				close(out.release)
+				time.Sleep(lineEvery)
+				synctest.Wait()
+				d.Stop()
+				for _, want := range map[string][]string{"terminal": {"1 of 100 requests"}, "pipe": {"users: read 7 rows\nusers: sending 100 requests, about 10s\n", "1 of 100 requests"}}[name] {
+					if !strings.Contains(out.String(), want) {
+						t.Errorf("%q is lost: %q", want, out.String())
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestStopShowsWhatIsLeft ends a display before its next turn.
+func TestStopShowsWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		d := Start(&out, "users", nil)
+		d.Observe(reconcile.Scanned{Rows: 1, Done: true})
+		d.Suspend(func() { out.WriteString("a question\n") })
+		d.Observe(planned(2, time.Second))
+		d.Stop()
+		if got, want := out.String(), "users: read 1 row\na question\nusers: sending 2 requests, about 1s\n"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestTerminalOfUnknownSize(t *testing.T) {
+	t.Parallel()
+	d := &Display{sync: "users", stage: sending, expected: 10, sent: 5, began: time.Now()}
+	if line := d.draw(0); !strings.Contains(line, "5 of 10 requests") || len(line) >= 80 {
+		t.Errorf("a terminal that does not tell its size, such as a serial line, shows %q", line)
+	}
+}
+
 func TestNarrowTerminal(t *testing.T) {
 	t.Parallel()
 	d := &Display{sync: "users", stage: sending, expected: 100000, sent: 1, began: time.Now(), estimate: time.Hour,

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -233,9 +234,25 @@ func parseOptions(text string) (map[string]string, error) {
 		if err != nil {
 			return nil, errDSNForm
 		}
+		if _, twice := options[name]; twice {
+			return nil, fmt.Errorf("read the DSN: %s is given twice; remove one", called(name))
+		}
 		options[name] = value
 	}
 	return options, nil
+}
+
+// called names an option, if that is what it looks like: what is not could be part of a password.
+func called(name string) string {
+	if len(name) > 40 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.") != "" {
+		return "an option"
+	}
+	return fmt.Sprintf("the option %q", name)
+}
+
+// overridden refuses an option that a scan sets itself.
+func overridden(name, why string) error {
+	return fmt.Errorf("read the DSN: %s has no effect: %s; remove it", called(name), why)
 }
 
 // errDSNForm does not say what is wrong in detail, because the detail may be part of a password.
@@ -246,10 +263,13 @@ var errDSNForm = errors.New("read the DSN: it is no valid URL of the form scheme
 type authority struct {
 	user, password string
 	hosts          string
+	hostGiven      bool // at least one
+	portGiven      bool
 	path, options  string
 }
 
-// splitURL takes a server's URL apart by hand: url.Parse repeats parts of passwords in its errors, and refuses several hosts.
+// splitURL takes a server's URL apart by hand: url.Parse refuses the folder of a socket as a host, which PostgreSQL takes, and
+// repeats parts of passwords in its errors. What the parts mean is left to the drivers.
 func splitURL(rest string) (authority, error) {
 	rest, found := strings.CutPrefix(rest, "//")
 	if !found {
@@ -281,12 +301,25 @@ func splitURL(rest string) (authority, error) {
 		if host != "" && !hostForm.MatchString(host) {
 			return authority{}, errDSNForm
 		}
+		name, port, given := splitHostPort(host)
+		if given && !validPort(port) {
+			return authority{}, errPort
+		}
+		a.hostGiven, a.portGiven = a.hostGiven || name != "", a.portGiven || given
 	}
 	return a, nil
 }
 
+// errPort does not repeat the port, which may be the password of a URL without a user.
+var errPort = errors.New("read the DSN: the port must be a number from 1 to 65535")
+
+func validPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n > 0
+}
+
 // hostForm is a name or an address, then perhaps a port.
-var hostForm = regexp.MustCompile(`^([A-Za-z0-9._%/-]*|\[[0-9A-Fa-f:.%]+\])(:[0-9]{1,5})?$`)
+var hostForm = regexp.MustCompile(`^([A-Za-z0-9._%/-]*|\[[0-9A-Fa-f:.%]+\])(:[0-9]+)?$`)
 
 // show prints the URL without password and options.
 func (a authority) show(scheme string) string {
@@ -299,17 +332,6 @@ func (a authority) show(scheme string) string {
 		user += "@"
 	}
 	return scheme + "://" + user + a.hosts + "/" + url.PathEscape(a.path)
-}
-
-func parsePostgres(rest string) (DSN, error) {
-	a, err := splitURL(rest)
-	if err != nil {
-		return DSN{}, err
-	}
-	if _, err := parseOptions(a.options); err != nil {
-		return DSN{}, err
-	}
-	return DSN{KindPostgres, &parts{text: "postgres:" + rest, shown: a.show("postgres")}}, nil
 }
 
 func splitHostPort(s string) (host, port string, ok bool) {

@@ -189,6 +189,72 @@ func TestParseBadInput(t *testing.T) {
 	}
 }
 
+// What cannot be, is said twice or is said in vain is refused, in words that name it.
+func TestParseRefusesWhatHasNoEffect(t *testing.T) {
+	t.Parallel()
+	const port = "the port must be a number from 1 to 65535"
+	for text, want := range map[string][]string{
+		"mysql://u:s3cret@db.example:99999/x":                                      {port, "!99999", "!s3cret"},
+		"mysql://u:s3cret@db.example:0/x":                                          {port},
+		"mariadb://db.example:65536":                                               {port},
+		"mysql://[2001:db8::1]:123456/x":                                           {port},
+		"postgres://u:s3cret@db.example:99999/x":                                   {port, "!s3cret"},
+		"postgres://a.example:5432,b.example:99999/x":                              {port},
+		"postgres://a.example:99999999999999999999/x":                              {port},
+		"postgres:///x?host=/run/postgresql&port=99999":                            {port},
+		"postgres:///x?host=a,b&port=5432,0":                                       {port},
+		"postgres:///x?host=a&port=abc":                                            {port},
+		"postgres://db.example/x?sslmode=require&sslmode=disable":                  {`the option "sslmode" is given twice`},
+		"postgres://db.example/x?ssl=true&sslmode=require":                         {`the option "ssl" and the option "sslmode" are the same`, "remove one"},
+		"postgres:///?dbname=a&database=b":                                         {`the option "database" and the option "dbname" are the same`},
+		"postgres:///x?password=s3cret&password=s3cret2":                           {`the option "password" is given twice`, "!s3cret"},
+		"postgres:///x?s3cret=1&s3cret=2":                                          {"an option is given twice", "!s3cret"},
+		"postgres://db.example/x?host=other.example":                               {`the option "host" says again`},
+		"postgres://a.example,b.example/x?host=other.example":                      {`the option "host" says again`},
+		"postgres://db.example:5432/x?port=5433":                                   {`the option "port" says again`},
+		"postgres://ada@db.example/x?user=bob":                                     {`the option "user" says again`},
+		"postgres://ada:s3cret@db.example/x?password=s3cret2":                      {`the option "password" says again`, "!s3cret"},
+		"postgres://db.example/x?dbname=y":                                         {`the option "dbname" says again`},
+		"postgres://db.example/x?database=y":                                       {`the option "database" says again`},
+		"postgres://db.example/x?TimeZone=Europe%2FBerlin":                         {`the option "TimeZone" has no effect`, "UTC"},
+		"postgres://db.example/x?datestyle=German":                                 {`the option "datestyle" has no effect`},
+		"postgres://db.example/x?client_encoding=latin1":                           {`the option "client_encoding" has no effect`},
+		"postgres://db.example/x?extra_float_digits=0":                             {`the option "extra_float_digits" has no effect`},
+		"postgres://db.example/x?default_transaction_read_only=off":                {`the option "default_transaction_read_only" has no effect`},
+		"postgres://db.example/x?default_transaction_isolation=serializable":       {`the option "default_transaction_isolation" has no effect`},
+		"postgres://db.example/x?options=-c%20timezone%3DEurope/Berlin":            {`the option "timezone" has no effect`},
+		"postgres://db.example/x?options=-c%20geqo=off%20--client-encoding=latin1": {`the option "client_encoding" has no effect`},
+		"mysql://db.example/x?timeout=1s&timeout=2s":                               {`the option "timeout" is given twice`},
+		"mysql://db.example/x?parseTime=true":                                      {`the option "parseTime" has no effect`, "read as texts"},
+		"mysql://db.example/x?multiStatements=true":                                {`the option "multiStatements" has no effect`, "one query"},
+		"mysql://db.example/x?charset=latin1":                                      {`the option "charset" has no effect`, "utf8mb4"},
+		"mysql://db.example/x?collation=utf8mb4_bin":                               {`the option "collation" has no effect`},
+		"mysql://db.example/x?loc=Local":                                           {`the option "loc" has no effect`, "UTC"},
+		"mysql://db.example/x?socket=/run/mysql":                                   {"a host and the option \"socket\""},
+		"mysql://localhost:3306/x?socket=/run/mysql":                               {"a host and the option \"socket\""},
+		"mysql:///x?socket=":                                                       {`the option "socket" is empty`},
+		"csv:users.csv?delimiter=tab&delimiter=%3B":                                {`the option "delimiter" is given twice`},
+		"sqlite:users.db?mode=ro&mode=ro":                                          {`the option "mode" is given twice`},
+	} {
+		d, err := sourcedsn.Parse(text, "/base")
+		if err == nil {
+			t.Errorf("%q: there is no error, but %v", text, d)
+			continue
+		}
+		t.Run(text, func(t *testing.T) { says(t, err, want...) })
+	}
+	for _, text := range []string{
+		"postgres://db.example:65535/x?sslmode=require&application_name=a", "postgres://u@/x?host=/run/postgresql&port=5433", "postgres:///x?host=a,b&port=,5433",
+		"postgres://db.example/x?timezone=UTC&client_encoding=UTF-8&datestyle=ISO,%20YMD&default_transaction_read_only=true&extra_float_digits=1",
+		"postgres://db.example/x?options=-c%20timezone=UTC%20-c%20statement_timeout=5min%20-c%20default_transaction_isolation=repeatable%5C%20read", "postgres://%2Frun%2Fpostgresql/x",
+		"mysql://db.example:1/x?charset=utf8mb4&parseTime=false&loc=UTC&multiStatements=0", "mysql://u@localhost/x?socket=/run/mysql",
+	} {
+		if _, err := sourcedsn.Parse(text, ""); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 // A driver runs an option it does not know as a statement that sets a variable of the server, with its value.
 func TestMySQLOptionsAreKnown(t *testing.T) {
 	t.Parallel()
@@ -203,7 +269,7 @@ func TestMySQLOptionsAreKnown(t *testing.T) {
 func TestDSNKeepsItsSecret(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
-		"postgres://ada:s3cret@db.example/shop?password=s3cret&sslpassword=s3cret", "mysql://ada:s3cret@db.example/shop?serverPubKey=s3cret",
+		"postgres://ada:s3cret@db.example/shop?sslpassword=s3cret", "postgres://ada@db.example/shop?password=s3cret", "mysql://ada:s3cret@db.example/shop?serverPubKey=s3cret",
 	} {
 		d := must(sourcedsn.Parse(text, ""))
 		type hidden struct{ dsn sourcedsn.DSN }

@@ -45,7 +45,6 @@ func (d DSN) MySQL() (*mysql.Config, error) {
 		c.TLS.ServerName = d.mysql.host // the driver took its default host's
 	}
 	c.User, c.Passwd, c.DBName = d.mysql.user, d.mysql.password, d.mysql.database
-	c.MultiStatements, c.ParseTime = false, false // a source is one query, and its values are read as text
 	if c.Timeout == 0 {
 		c.Timeout = connectTimeout
 	}
@@ -56,8 +55,20 @@ func (d DSN) MySQL() (*mysql.Config, error) {
 // mySQLOptions are the options that a MySQL DSN may have. Drivers take any other for a variable of the server to set: a
 // mistaken name would be run as a statement, with its value.
 var mySQLOptions = []string{
-	"allowCleartextPasswords", "allowFallbackToPlaintext", "allowNativePasswords", "allowOldPasswords", "charset", "collation",
-	"compress", "connectionAttributes", "loc", "maxAllowedPacket", "multiStatements", "parseTime", "readTimeout", "serverPubKey", "socket", "timeout", "tls", "writeTimeout",
+	"allowCleartextPasswords", "allowFallbackToPlaintext", "allowNativePasswords", "allowOldPasswords",
+	"compress", "connectionAttributes", "maxAllowedPacket", "readTimeout", "serverPubKey", "socket", "timeout", "tls", "writeTimeout",
+}
+
+// mySQLSettings are the options of the driver that a scan sets itself, to what, and why.
+var mySQLSettings = map[string]struct {
+	values []string
+	why    string
+}{
+	"charset":         {[]string{"utf8mb4"}, "texts are read as utf8mb4"},
+	"collation":       {nil, "texts are read as utf8mb4, with the server's collation for it"},
+	"loc":             {[]string{"UTC"}, "times are read as texts, in UTC"},
+	"multiStatements": {[]string{"false", "FALSE", "False", "0"}, "a source is one query"},
+	"parseTime":       {[]string{"false", "FALSE", "False", "0"}, "times are read as texts, in UTC"},
 }
 
 func parseMySQL(rest string) (DSN, error) {
@@ -70,14 +81,25 @@ func parseMySQL(rest string) (DSN, error) {
 		return DSN{}, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(options)) {
-		if !slices.Contains(mySQLOptions, name) {
+		if set, known := mySQLSettings[name]; known {
+			if !slices.Contains(set.values, options[name]) {
+				return DSN{}, overridden(name, set.why)
+			}
+			delete(options, name)
+		} else if !slices.Contains(mySQLOptions, name) {
 			return DSN{}, fmt.Errorf("read the DSN: mysql: has no option %q; it takes %s", name, strings.Join(mySQLOptions, ", "))
 		}
 	}
 	m := mysqlParts{user: a.user, password: a.password, database: a.path, options: options}
-	if m.address = options["socket"]; m.address != "" {
+	if socket, given := options["socket"]; given {
+		switch {
+		case socket == "":
+			return DSN{}, errors.New(`read the DSN: the option "socket" is empty; give the path of a socket, or remove it`)
+		case a.hosts != "" && a.hosts != "localhost":
+			return DSN{}, errors.New(`read the DSN: there is a host and the option "socket"; remove one`)
+		}
 		delete(options, "socket")
-		m.network = "unix"
+		m.network, m.address = "unix", socket
 		return DSN{KindMySQL, &parts{mysql: m, shown: a.show("mysql")}}, nil
 	}
 	if strings.Contains(a.hosts, ",") {

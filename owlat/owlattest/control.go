@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"owlatsync/owlat"
 )
 
 // maxControlBody is the most a control request may send.
@@ -42,6 +44,9 @@ func (s *Server) Control() http.Handler {
 	handle("POST /__sandbox/confirm-double-opt-in", s.controlByEmail(s.ConfirmDoubleOptIn))
 	handle("POST /__sandbox/soft-delete", s.controlByEmail(s.SoftDelete))
 	handle("POST /__sandbox/delete-topic", s.controlDeleteTopic)
+	handle("POST /__sandbox/remove-member", s.controlRemoveMember)
+	handle("POST /__sandbox/edit-contact", s.controlEditContact)
+	handle("POST /__sandbox/merge", s.controlMerge)
 	handle("POST /__sandbox/seed", s.controlSeed)
 	handle("POST /__sandbox/faults", s.controlAddFault)
 	handle("GET /__sandbox/faults", s.controlFaults)
@@ -168,6 +173,48 @@ func (s *Server) controlDeleteTopic(r *http.Request) (any, error) {
 		return nil, badRequest("topic is missing")
 	}
 	return outcome(s.DeleteTopic(in.Topic))
+}
+
+func (s *Server) controlRemoveMember(r *http.Request) (any, error) {
+	var in struct {
+		Email string `json:"email"`
+		Topic string `json:"topic"`
+	}
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	if in.Email == "" || in.Topic == "" {
+		return nil, badRequest("email or topic is missing")
+	}
+	return outcome(s.RemoveMember(in.Email, in.Topic))
+}
+
+func (s *Server) controlEditContact(r *http.Request) (any, error) {
+	var in struct {
+		Email string                     `json:"email"`
+		To    owlat.UpdateContactRequest `json:"to"`
+	}
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	if in.Email == "" {
+		return nil, badRequest("email is missing")
+	}
+	return outcome(s.EditContact(in.Email, in.To))
+}
+
+func (s *Server) controlMerge(r *http.Request) (any, error) {
+	var in struct {
+		Winner string `json:"winner"`
+		Loser  string `json:"loser"`
+	}
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	if in.Winner == "" || in.Loser == "" {
+		return nil, badRequest("winner or loser is missing")
+	}
+	return outcome(s.Merge(in.Winner, in.Loser))
 }
 
 func (s *Server) controlSeed(r *http.Request) (any, error) {

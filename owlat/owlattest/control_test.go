@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,6 +99,19 @@ func TestControlAPI(t *testing.T) {
 	if got := get("contacts"); !strings.Contains(got, `"email":"p2@seed.example","firstName":"First2","lastName":"Last2","unsubscribed":true,"doiStatus":"not_required","topics":[]`) {
 		t.Errorf("contacts: %s", got)
 	}
+	post("remove-member", `{"email":"`+one.ID+`","topic":"Product news"}`)
+	if one, _ := s.Contact(one.ID); slices.Contains(one.Topics, made.Topics["doi"]) {
+		t.Errorf("still on %v", one.Topics)
+	}
+	post("edit-contact", `{"email":"p2@seed.example","to":{"email":"p2b@seed.example","lastName":"Edited"}}`)
+	if got := get("contacts?email=p2b@seed.example"); !strings.Contains(got, `"firstName":"First2","lastName":"Edited"`) {
+		t.Errorf("edited: %s", got)
+	}
+	post("edit-contact", `{"email":"p2b@seed.example","to":{"email":"p2@seed.example"}}`)
+	post("merge", `{"winner":"`+one.ID+`","loser":"tag+one@example.com"}`)
+	if got := get("contacts?email=tag%2Bone@example.com"); got != "[]\n" {
+		t.Errorf("merged: %s", got)
+	}
 	post("delete-topic", `{"topic":"Product news"}`)
 	api("POST", "/topics/"+made.Topics["doi"]+"/contacts", `{"email":"p1@seed.example"}`, 404)
 	if one, _ := s.Contact(one.ID); len(one.Topics) != 0 {
@@ -172,6 +186,14 @@ func TestControlRefuses(t *testing.T) {
 		{"POST", "soft-delete", `{"email":"nobody@example.com"}`, 404, "no live contact"},
 		{"POST", "delete-topic", `{}`, 400, "topic is missing"},
 		{"POST", "delete-topic", `{"topic":"nope"}`, 404, "no topic"},
+		{"POST", "remove-member", `{"email":"keep1@seed.example"}`, 400, "topic is missing"},
+		{"POST", "remove-member", `{"email":"nobody@example.com","topic":"nope"}`, 404, "no live contact"},
+		{"POST", "edit-contact", `{"to":{}}`, 400, "email is missing"},
+		{"POST", "edit-contact", `{"email":"keep1@seed.example","to":{"id":"x"}}`, 400, "unknown field"},
+		{"POST", "edit-contact", `{"email":"keep1@seed.example","to":{"email":"x"}}`, 400, "not of a form"},
+		{"POST", "merge", `{"winner":"keep1@seed.example"}`, 400, "loser is missing"},
+		{"POST", "merge", `{"winner":"keep1@seed.example","loser":"nobody@example.com"}`, 404, "no live contact"},
+		{"POST", "merge", `{"winner":"keep1@seed.example","loser":"keep1@seed.example"}`, 400, "one contact"},
 		{"POST", "seed", `{}`, 400, "count must lie between"},
 		{"POST", "seed", `{"count":1000001}`, 400, "count must lie between"},
 		{"POST", "seed", `{"count":1,"prefix":"a b"}`, 400, "does not begin an address"},

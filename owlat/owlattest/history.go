@@ -18,12 +18,13 @@ const (
 	Deleted      Action = "deleted" // for good, by the API
 	Erased       Action = "erased"  // in the dashboard
 	Added        Action = "added"   // to a topic
-	Removed      Action = "removed" // from a topic, by the API
+	Removed      Action = "removed" // from a topic, by the API or in the dashboard
 	Unsubscribed Action = "unsubscribed"
 	OptedOut     Action = "opted_out"      // of everything
 	OptOutLifted Action = "opt_out_lifted" // by an add to a topic
 	Confirmed    Action = "confirmed"      // the double opt-in
 	TopicDeleted Action = "topic_deleted"  // a membership went with its topic
+	Merged       Action = "merged"         // into another contact, which has the memberships from then on
 )
 
 // Actor is who did it.

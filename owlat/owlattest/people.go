@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -149,40 +148,6 @@ func (s *Server) ConfirmDoubleOptIn(email string) error {
 	return nil
 }
 
-// SoftDelete erases the contact in the dashboard: to the API it no longer exists, and its address is free.
-func (s *Server) SoftDelete(email string) error {
-	s.lock()
-	defer s.mu.Unlock()
-	c, err := s.mustFind(email)
-	if err != nil {
-		return err
-	}
-	s.changed()
-	now := time.Now()
-	s.history.add(c, nil, Erased, ByDashboard, now)
-	c.erased = now
-	s.contacts.retire(c)
-	return nil
-}
-
-// DeleteTopic deletes a topic, given by id or name, in the dashboard, with its memberships.
-func (s *Server) DeleteTopic(nameOrID string) error {
-	s.lock()
-	defer s.mu.Unlock()
-	t, err := s.mustFindTopic(nameOrID)
-	if err != nil {
-		return err
-	}
-	s.changed()
-	now := time.Now()
-	members := slices.SortedFunc(maps.Keys(t.members), func(a, b *contact) int { return cmp.Compare(a.seq, b.seq) })
-	for _, c := range members {
-		s.unsubscribe(c, t, TopicDeleted, ByDashboard, now)
-	}
-	t.deleted = true
-	return nil
-}
-
 // MaxSeed is the most contacts that one Seed makes.
 const MaxSeed = 1_000_000
 
@@ -212,9 +177,9 @@ func (s *Server) Seed(count int, prefix string) (made int, err error) {
 	return made, nil
 }
 
-// AddContact makes a contact as the dashboard, an import or a form does: without a webhook, and with any source, by
-// default "import". Only Email, FirstName, LastName and Source count; a contact without an address is one that came by
-// another channel. The error says that the address is no address or is taken.
+// AddContact makes a contact as the dashboard, an import or a form does, with any source, by default "import". One by a form
+// is told to webhooks, the others are not. Only Email, FirstName, LastName and Source count; a contact without an address is
+// one that came by another channel. The error says that the address is no address or is taken.
 func (s *Server) AddContact(state ContactState) (id string, err error) {
 	address := lower(state.Email)
 	if state.Email != "" && !owlatsync.ValidAddress(state.Email) {
@@ -233,7 +198,11 @@ func (s *Server) AddContact(state ContactState) (id string, err error) {
 	if state.LastName != "" {
 		c.lastName = new(state.LastName)
 	}
-	s.place(c, time.Now())
+	now := time.Now()
+	s.place(c, now)
+	if c.source == "form" {
+		s.fireCreated(c, state.Email, now)
+	}
 	return c.id, nil
 }
 

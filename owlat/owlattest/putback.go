@@ -12,7 +12,7 @@ type Return struct {
 // put somebody on a topic whom a person, the dashboard or the API had taken off it since the last add, and for which there
 // was no new consent.
 //
-// Ways out are an unsubscription from the topic, a removal from it by the API, an opt-out of everything, an erasure in the
+// Ways out are an unsubscription from the topic, a removal from it by the API or in the dashboard, an opt-out of everything, an erasure in the
 // dashboard and a deletion by the API; the last three concern every topic. Somebody is a contact, and also who is created
 // with an address after the contact that last had it: one who was deleted and made again has still left. Renames make no
 // entry, so that an address counts for a contact from its next entry on.

@@ -32,11 +32,7 @@ func segmentAfter(path, name string) string {
 
 // topicID takes the topic's id out of the path.
 func topicID(path string) (string, *answer) {
-	segment := segmentAfter(path, "topics")
-	if segment == "" {
-		return "", fail(invalidInput, "Topic ID is required")
-	}
-	id, ok := decodeSegment(segment)
+	id, ok := decodeSegment(segmentAfter(path, "topics"))
 	if !ok || !validID(id) {
 		return "", fail(invalidInput, "Invalid topic ID format")
 	}
@@ -94,6 +90,8 @@ func (s *Server) member(email, contactID value) (*contact, *answer) {
 	switch {
 	case contactID.truthy() && contactID.kind != text, !contactID.truthy() && email.kind != text:
 		return nil, crash()
+	case email.kind != text && email.kind != null && email.kind != undefined: // also beside a contact id
+		return nil, crash()
 	case contactID.truthy():
 		return s.resolveID(contactID.str)
 	}
@@ -138,13 +136,13 @@ func (s *Server) unsubscribe(found *contact, t *topic, action Action, by Actor, 
 }
 
 func (s *Server) removeMember(c *call) *answer {
-	id, refused := topicID(c.path)
-	if refused != nil {
-		return refused
-	}
 	segment := segmentAfter(c.path, "contacts")
 	if segment == "" {
 		return fail(invalidInput, msgNoRef)
+	}
+	id, refused := topicID(c.path)
+	if refused != nil {
+		return refused
 	}
 	ref, ok := decodeSegment(segment)
 	if !ok {

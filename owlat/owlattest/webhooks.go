@@ -3,9 +3,6 @@ package owlattest
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"owlatsync/owlat"
 )
 
 // Events that the emulator tells webhooks of. They can subscribe to Owlat's other events too.
@@ -221,11 +220,9 @@ func (s *Server) attempt(ctx context.Context, w *webhook, body []byte, now time.
 	if err != nil {
 		return 0
 	}
+	req.Header = owlat.SignWebhook(w.secret, w.id, now, body)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", "Owlat-Webhooks/1.0")
-	req.Header.Set("X-Signature", sign(w.secret, body))
-	req.Header.Set("X-Timestamp", strconv.FormatInt(now.Unix(), 10))
-	req.Header.Set("X-Webhook-Id", w.id)
 	client := http.Client{}
 	if s.WebhookClient != nil {
 		client = *s.WebhookClient
@@ -241,13 +238,6 @@ func (s *Server) attempt(ctx context.Context, w *webhook, body []byte, now time.
 	defer func() { _ = res.Body.Close() }()
 	_, _ = io.CopyN(io.Discard, res.Body, 4<<10) // only the status counts
 	return res.StatusCode
-}
-
-// sign is the lower-case hex HMAC-SHA256 of the body.
-func sign(secret string, body []byte) string {
-	mac := hmac.New(sha256.New, []byte(secret))
-	_, _ = mac.Write(body) // never fails
-	return hex.EncodeToString(mac.Sum(nil))
 }
 
 // Deliveries returns the attempts to deliver webhooks since the last reset, in the order in which they ended.

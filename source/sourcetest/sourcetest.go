@@ -22,7 +22,9 @@ const (
 	Integer      // 64 bits
 	Boolean
 	Number  // decimal
+	Exact   // decimal of up to 30 digits, 10 of them behind the point
 	Instant // date and time
+	Date
 	Binary
 )
 
@@ -32,18 +34,23 @@ type Column struct {
 	Type Type
 }
 
-// Fixture is a table of rows. A value is nil, a string, an int64, a bool, a float64, a time.Time, a []byte for a binary
-// column, or [NotUTF8]. The first column is an integer in ascending order.
+// Fixture is a table of rows. A value is nil, a string, an int64, a bool, a float64, a [encoding/json.Number] for an exact number, a
+// time.Time in UTC, a string such as 2006-01-02 for a date, a []byte for a binary column, [NotUTF8] or [NUL]. The first column
+// is an integer in ascending order.
 type Fixture struct {
 	Columns []Column
 	Rows    [][]any
 }
 
-// BadText is the type of NotUTF8.
+// BadText is the type of NotUTF8 and NUL, which are stored byte by byte.
 type BadText string
 
-// NotUTF8 is a text that is not valid UTF-8; it is stored byte by byte.
-const NotUTF8 BadText = "Z\xff"
+const (
+	// NotUTF8 is a text that is not valid UTF-8.
+	NotUTF8 BadText = "Z\xff"
+	// NUL is a text with a NUL byte.
+	NUL BadText = "Z\x00\u00eb"
+)
 
 // Kind is a kind of source, and what it lacks.
 type Kind struct {
@@ -58,6 +65,8 @@ type Kind struct {
 	NoDuplicate bool // two columns cannot have one name
 	NoBinary    bool // there is no binary data
 	NoBadText   bool // all text is valid UTF-8
+	NoNUL       bool // no text has a NUL byte
+	Doubles     bool // decimals are kept as floating point numbers of 64 bits
 	NoSnapshot  bool // what changes during a scan may show, or fail it
 	NoLoss      bool // nothing between the source and its reader can break
 
@@ -86,7 +95,10 @@ func Run(t *testing.T, k Kind) {
 		"keys":              testKeys,
 		"consents":          testConsents,
 		"properties":        testProperties,
+		"exact numbers":     testExact,
+		"dates and times":   testTimes,
 		"defects":           testDefects,
+		"NUL":               testNUL,
 		"repeated":          testRepeated,
 		"strings stay":      testStringsStay,
 		"columns":           testColumns,

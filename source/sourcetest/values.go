@@ -1,13 +1,16 @@
 package sourcetest
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"owlatsync"
 	"owlatsync/source"
@@ -162,6 +165,100 @@ func (k Kind) property(value any) any {
 		return fmt.Sprint(value)
 	}
 	return value
+}
+
+func testExact(t *testing.T, k Kind) {
+	f := Fixture{
+		Columns: []Column{{"id", Integer}, {"email", Text}, {"amount", Exact}, {"big", Integer}},
+		Rows: [][]any{
+			{int64(1), "a@example.com", json.Number("12345678901234567890.1234567891"), int64(math.MaxInt64)},
+			{int64(2), "b@example.com", json.Number("12345678901234567890.1234567892"), int64(math.MinInt64)},
+			{int64(3), "c@example.com", json.Number("-9007199254740993.0000000001"), int64(1<<53 + 1)},
+			{int64(4), "d@example.com", json.Number("1.0000000001"), int64(-1<<53 - 1)}, // a double has all its digits
+			{int64(5), "e@example.com", 0.5, int64(0)},
+			{int64(6), "f@example.com", -1234567890.0625, int64(-1)},
+		},
+	}
+	if k.Doubles {
+		t.Skip("decimals are rounded when they are stored")
+	}
+	stored := k.Store(t, f)
+	m := source.Mapping{Key: []string{"amount"}, Email: "email", FirstName: "big", Properties: []source.Property{{Name: "amount", Column: "amount"}, {Name: "big", Column: "big"}}}
+	for i, row := range collect(t, stored.Open(t, nil, m)) {
+		want := []owlatsync.Property{{Name: "amount", Value: k.property(f.Rows[i][2])}, {Name: "big", Value: k.property(f.Rows[i][3])}}
+		if i == 3 && !k.Untyped {
+			want[0].Value = 1.0000000001
+		}
+		if diff := cmp.Diff(want, row.Properties); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", row.Position, diff)
+		}
+		if digits, exact := f.Rows[i][2].(json.Number); exact && row.Key != string(digits) {
+			t.Errorf("%s: the key is %q, want %q", row.Position, row.Key, digits)
+		}
+		if want := owlatsync.Some(fmt.Sprint(f.Rows[i][3])); row.FirstName != want {
+			t.Errorf("%s: the name is %+v, want %+v", row.Position, row.FirstName, want)
+		}
+	}
+}
+
+func testTimes(t *testing.T, k Kind) {
+	f := Fixture{Columns: []Column{{"id", Integer}, {"email", Text}, {"seen", Instant}, {"born", Date}}}
+	for i, at := range []time.Time{
+		time.Date(2026, 11, 3, 0, 0, 0, 0, time.UTC),
+		time.Date(2026, 3, 29, 1, 30, 0, 500_000_000, time.UTC), // no such time in Berlin
+		time.Date(2026, 3, 8, 2, 30, 0, 0, time.UTC).Add(24 * time.Hour),
+		time.Date(1999, 12, 31, 23, 59, 59, 0, time.UTC),
+		time.Date(2026, 11, 1, 1, 30, 0, 0, time.UTC), // twice in New York
+		time.Date(2018, 11, 4, 12, 0, 0, 0, time.UTC), // a day that has no midnight in São Paulo
+	} {
+		f.Rows = append(f.Rows, []any{int64(i), "a@example.com", at, at.Format(time.DateOnly)})
+	}
+	m := source.Mapping{Key: []string{"born", "seen"}, Email: "email", FirstName: "born", LastName: "seen",
+		Properties: []source.Property{{Name: "born", Column: "born"}, {Name: "seen", Column: "seen"}}}
+	for i, row := range collect(t, k.Store(t, f).Open(t, nil, m)) {
+		born, seen := f.Rows[i][3].(string), f.Rows[i][2].(time.Time).Format(time.RFC3339Nano)
+		want := owlatsync.Row{
+			Key: born + "/" + seen, Position: k.position(i), Email: owlatsync.Some("a@example.com"), FirstName: owlatsync.Some(born), LastName: owlatsync.Some(seen),
+			Properties: []owlatsync.Property{{Name: "born", Value: born}, {Name: "seen", Value: seen}}, Consents: []bool{},
+		}
+		if diff := cmp.Diff(want, row, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", row.Position, diff)
+		}
+	}
+}
+
+func testNUL(t *testing.T, k Kind) {
+	if k.NoNUL {
+		t.Skip("no text has a NUL byte")
+	}
+	f := people()
+	f.Columns[0].Name, f.Columns[2].Name = "n", "uid"
+	f.Rows[2][2] = "Carla Maria"
+	f.Rows = append(f.Rows, []any{int64(4), "d@example.com", "four", "Good", true})
+	mappings := map[string]source.Mapping{
+		"key":      {Key: []string{"uid"}, Email: "email"},
+		"name":     {Email: "email", LastName: "uid"},
+		"address":  {Email: "uid"},
+		"property": {Email: "email", Properties: []source.Property{{Name: "p", Column: "uid"}}},
+		"unmapped": {Key: []string{"n"}, Email: "email"},
+	}
+	f.Rows[1][2] = NUL
+	stored := k.Store(t, f)
+	for name, m := range mappings {
+		rows := collect(t, stored.Open(t, nil, m))
+		if len(rows) != len(f.Rows) {
+			t.Fatalf("%s: %d rows, want %d: a defect must not end the scan", name, len(rows), len(f.Rows))
+		}
+		for i, row := range rows {
+			want := ""
+			if i == 1 && name != "unmapped" {
+				want = `column "uid" holds a NUL byte, which is part of no text`
+			}
+			if row.Defect != want {
+				t.Errorf("%s, %s: defect %q, want %q", name, row.Position, row.Defect, want)
+			}
+		}
+	}
 }
 
 func testDefects(t *testing.T, k Kind) {

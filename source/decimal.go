@@ -1,0 +1,147 @@
+package source
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+)
+
+// decimal is a number with all the digits that it was written with: 0.DIGITS × 10^exp, where neither the first digit nor the
+// last is 0. It has no digits if it is zero.
+type decimal struct {
+	negative bool
+	digits   []byte // perhaps with the point among them
+	count    int    // of digits
+	exp      int
+}
+
+// maxExponent bounds the exponent, so that adding to it is safe.
+const maxExponent = 1_000_000
+
+// parseDecimal reads a number as databases and JSON write it. ok is false for all else, such as NaN.
+func parseDecimal(text []byte) (d decimal, ok bool) {
+	rest := text
+	if len(rest) > 0 && (rest[0] == '-' || rest[0] == '+') {
+		d.negative = rest[0] == '-'
+		rest = rest[1:]
+	}
+	mantissa := rest
+	if i := bytes.IndexAny(rest, "eE"); i >= 0 {
+		var err error
+		mantissa = rest[:i]
+		if d.exp, err = strconv.Atoi(string(rest[i+1:])); err != nil || d.exp > maxExponent || d.exp < -maxExponent {
+			return decimal{}, false
+		}
+	}
+	first, last, point, seen := -1, -1, len(mantissa), 0
+	for i, c := range mantissa {
+		switch {
+		case c == '.' && point == len(mantissa):
+			point = i
+			continue
+		case c < '0' || c > '9':
+			return decimal{}, false
+		case c != '0' && first < 0:
+			first = i
+		}
+		if seen++; c != '0' {
+			last = i
+		}
+	}
+	if seen == 0 {
+		return decimal{}, false
+	}
+	if first < 0 {
+		return decimal{}, true
+	}
+	d.digits, d.count = mantissa[first:last+1], last+1-first
+	if first < point {
+		d.exp += point - first
+		if point < last {
+			d.count--
+		}
+	} else {
+		d.exp -= first - point - 1
+	}
+	return d, true
+}
+
+// exact reports whether f, the nearest double without its sign, is written with the same digits as the number.
+func (d decimal) exact(f float64) bool {
+	const always = 15 // so many digits survive whatever they are
+	if d.count <= always && d.exp > -300 && d.exp < 300 {
+		return true
+	}
+	var buf [32]byte
+	shortest, _ := parseDecimal(strconv.AppendFloat(buf[:0], f, 'e', -1, 64))
+	if shortest.exp != d.exp || shortest.count != d.count {
+		return false
+	}
+	i := 0
+	for _, c := range d.digits {
+		if c == '.' {
+			continue
+		}
+		if shortest.digits[i] == '.' {
+			i++
+		}
+		if shortest.digits[i] != c {
+			return false
+		}
+		i++
+	}
+	return true
+}
+
+// append appends the number in the form of appendFloat, with all its digits.
+func (d decimal) append(dst []byte) []byte {
+	if d.count == 0 {
+		return append(dst, '0')
+	}
+	if d.negative {
+		dst = append(dst, '-')
+	}
+	point, exponent := d.exp, 0
+	if d.exp < -5 || d.exp > 21 {
+		point, exponent = 1, d.exp-1
+	}
+	if point <= 0 {
+		dst = append(dst, '0', '.')
+		for range -point {
+			dst = append(dst, '0')
+		}
+	}
+	n := 0
+	for _, c := range d.digits {
+		if c == '.' {
+			continue
+		}
+		if n == point && n > 0 {
+			dst = append(dst, '.')
+		}
+		dst = append(dst, c)
+		n++
+	}
+	for ; n < point; n++ {
+		dst = append(dst, '0')
+	}
+	if exponent == 0 {
+		return dst
+	}
+	sign := byte('+')
+	if exponent < 0 {
+		sign, exponent = '-', -exponent
+	}
+	if dst = append(dst, 'e', sign); exponent < 10 {
+		dst = append(dst, '0')
+	}
+	return strconv.AppendInt(dst, int64(exponent), 10)
+}
+
+// jsonNumber returns the number in JSON with all its digits, as it was written where that is JSON.
+func (d decimal) jsonNumber(text []byte) json.Number {
+	if !json.Valid(text) {
+		text = d.append(nil)
+	}
+	return json.Number(text)
+}
