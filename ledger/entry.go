@@ -39,7 +39,7 @@ type Entry struct {
 	Fingerprint Fingerprint // of the row as last applied completely
 	// Doubt says that a request which creates, changes or deletes the contact was about to be sent when the entry was last
 	// recorded: what Owlat holds has to be looked up before anything is planned, because the row may have changed meanwhile. The
-	// Fingerprint is zero then.
+	// Fingerprint is zero then: a store keeps none.
 	Doubt       bool
 	Memberships []Membership
 	Intent      Intent

@@ -74,6 +74,9 @@ var Statuses = []Status{
 	StatusRunning, StatusOK, StatusFailedRows, StatusStopped, StatusInterrupted, StatusHeld, StatusApproved, StatusSuperseded, StatusDied, StatusError,
 }
 
+// MessageDied is the message of a run with StatusDied.
+const MessageDied = "its process ended without a word"
+
 // Beat brings the record of a run that goes on up to date.
 type Beat struct {
 	Run     int64
@@ -84,14 +87,15 @@ type Beat struct {
 
 // Ending is everything that the end of a run records, all or none of it.
 type Ending struct {
-	// Run is stored whole under its ID. Its plan is kept if its status is StatusHeld and dropped otherwise.
+	// Run is stored whole under its ID, but for its Sync and Epoch, which stay as they were, and its Heartbeat, which is the present.
+	// Its plan is kept if its status is StatusHeld; otherwise it is dropped, and PlanForm is 0.
 	Run Run
 	// Adopted says that the sync has compared its rows with the contacts that Owlat already had.
 	Adopted bool
 	// Bookmark, if not nil, replaces that of the sync.
 	Bookmark *Bookmark
-	// Settled are runs that were held and no more are, by their numbers, with what they become. Their plans are dropped. One that is
-	// not held any more stays as it is.
+	// Settled are runs that were held and no more are, by their numbers, with what they become. Their plans are dropped, and their
+	// PlanForm is 0. One that is not held any more stays as it is.
 	Settled map[int64]Status
 }
 

@@ -50,26 +50,31 @@ type Reader interface {
 	Bookmark(ctx context.Context, sync string) (Bookmark, error)
 }
 
-// Writer is what a holder of the lock may change. Every method fails with ErrLockLost, and changes nothing, once the lock is lost.
+// Writer is what a holder of the lock may change. Every method fails with ErrLockLost, and changes nothing, once the lock is lost,
+// and fails too once it is given back.
 type Writer interface {
 	// Record makes the records durable, all or none, before it returns. Concurrent calls may share one commit.
 	Record(ctx context.Context, records ...Record) error
-	// Remove removes the sync's entries with the given keys; history stays.
+	// Remove durably removes the sync's entries with the given keys, all or none; history stays.
 	Remove(ctx context.Context, sync string, keys []string) error
 	// SetBookmark durably replaces the sync's bookmark. Forgetting a person drops all bookmarks, because they name rows; an
 	// export has none.
 	SetBookmark(ctx context.Context, sync string, b Bookmark) error
 
-	// BeginRun numbers and records a run that starts, with the lock's epoch; its ID and Epoch are not read. Runs that are still
-	// recorded as running become StatusDied, as whoever has the lock knows that none is alive, and the plans of runs that are not held
+	// BeginRun numbers and records a run that starts, with the lock's epoch and the present time as its heartbeat; its ID, Epoch,
+	// Heartbeat and PlanForm are not read, and an empty status is StatusRunning. Runs of all syncs that are still recorded as running
+	// become StatusDied with MessageDied, as whoever has the lock knows that none is alive, and the plans of runs that are not held
 	// are dropped. The record is durable after the next durable write: a power failure before that takes with it a run that
 	// has done nothing, and its number.
 	BeginRun(ctx context.Context, run Run) (id int64, err error)
-	// Beat brings the record of a run up to date, with the present time as its heartbeat. It need not be durable.
+	// Beat brings the record of a run that goes on up to date, with the present time as its heartbeat. It need not be durable. A run
+	// that has ended stays as it is. It fails with a *NoRunError where there is no run with the number.
 	Beat(ctx context.Context, beat Beat) error
-	// KeepPlan appends items to the plan that is kept for the run. They need not be durable before EndRun.
+	// KeepPlan appends items to the plan that is kept for the run, which goes on or is held, all or none. They are visible at once
+	// and need not be durable before EndRun. It fails with a *NoRunError where there is no run with the number.
 	KeepPlan(ctx context.Context, run int64, items []PlanItem) error
-	// EndRun durably records the end of a run, all of the ending or none.
+	// EndRun durably records the end of a run, all of the ending or none. It fails with a *NoRunError where there is no run with
+	// the number.
 	EndRun(ctx context.Context, ending Ending) error
 }
 
@@ -91,10 +96,16 @@ type Inbox interface {
 	// counts.
 	NoteOptOuts(ctx context.Context, optOuts ...OptOut) error
 	// Retry durably lets the next run try failed rows of the sync at once, parked ones too: those with the given keys, or all if
-	// there are none. Their failures get no attempts, are not parked and are due at now, and their history says so. It returns how many
-	// there are, in a time that grows with the keys, or with the failed rows.
+	// there are none. Their failures get no attempts, are not parked and are due at now, and their history gets a line with
+	// EventRetry. It returns how many there are, in a time that grows with the keys, or with the failed rows.
 	Retry(ctx context.Context, sync string, keys []string, now time.Time) (rows int, err error)
 }
+
+// EventRetry and NoteRetry are the line of history of a row that Retry made due.
+const (
+	EventRetry = "retry"
+	NoteRetry  = "asked for"
+)
 
 // HistoryKept is how long the history of rows and the records of runs are kept unless somebody says otherwise.
 const HistoryKept = 90 * 24 * time.Hour
@@ -107,7 +118,8 @@ type Archive interface {
 	// History returns what happened to the row, oldest first.
 	History(ctx context.Context, sync, key string) ([]HistoryLine, error)
 	// Changes returns what happened to rows of all syncs after the line with the number (0: from the beginning), oldest first, at
-	// most limit lines. Whoever keeps the last number it got and asks again misses nothing but what was pruned or forgotten.
+	// most limit lines; a limit below 1 means all. Whoever keeps the last number it got and asks again misses nothing but what was
+	// pruned or forgotten.
 	Changes(ctx context.Context, after int64, limit int) ([]HistoryLine, error)
 	// Prune removes the lines of history and the records of runs that are older, and returns how many. The latest run of
 	// each sync and those that are held stay. It needs no lock.
@@ -117,32 +129,41 @@ type Archive interface {
 	// does and fails with a *LockedError while another holds it. Owlat's contact is not touched.
 	ForgetPerson(ctx context.Context, address string) (rows int, err error)
 
-	// Snapshot calls read with all that the ledger holds as of one instant. Other methods may be called meanwhile.
+	// Snapshot calls read with all that the ledger holds as of one instant, and returns its error as it is. Other methods may be
+	// called meanwhile.
 	Snapshot(ctx context.Context, read func(Snapshot) error) error
 	// Load calls write with what puts a snapshot into a ledger that holds nothing but perhaps a deployment, all or none of it. It takes
-	// the lock as a run does. It fails with ErrNotEmpty where the ledger holds something already, and with the error of write.
+	// the lock as a run does. It fails with ErrNotEmpty where the ledger holds something already, another deployment included, and
+	// with the error of write as it is.
 	Load(ctx context.Context, deployment string, write func(Loader) error) error
 }
 
-// Snapshot is a ledger as of one instant, for export and examination. Each stream may be used once at a time.
+// Snapshot is a ledger as of one instant, for export and examination. It has no plans and no bookmarks. One stream is used at a
+// time.
 type Snapshot interface {
 	Deployment() string   // empty: none yet
-	ForgetSecret() []byte // under which forgotten addresses are hashed; nil: nobody was forgotten
+	ForgetSecret() []byte // under which forgotten addresses are hashed, of HashSize; nil: nobody was forgotten
+	LastNumber() int64    // of the latest line of history, though it be pruned or forgotten; 0: there never was one
 	Syncs() iter.Seq2[SyncRecord, error]
 	Runs() iter.Seq2[Run, error]            // by ascending number
 	Entries() iter.Seq2[Holder, error]      // in the order of their first records
 	History() iter.Seq2[HistoryLine, error] // oldest first
 	OptOuts() iter.Seq2[OptOut, error]      // as they are kept: contacts of forgotten persons by their hashed names
-	Forgotten() iter.Seq2[[]byte, error]    // hashes of addresses
+	Forgotten() iter.Seq2[[]byte, error]    // hashes of addresses, of HashSize
 }
 
-// Loader takes in what a Snapshot gave. A line that contradicts one before it is an error that matches ErrContradiction.
+// Loader takes in what a Snapshot gave. A line that contradicts one before it is an error that matches ErrContradiction. Syncs
+// that a line names come to be with it.
 type Loader interface {
 	SetForgetSecret(secret []byte) error
 	AddSync(s SyncRecord) error
+	// AddRun adds a run under its number. One that was held becomes StatusSuperseded, because its plan is not there.
 	AddRun(r Run) error
 	AddEntry(h Holder) error
+	// AddHistory adds a line under its number, which is larger than that of every line before, or under the next one where it is 0.
 	AddHistory(line HistoryLine) error
+	// SetLastNumber lets numbers of lines that are recorded later be larger than n. It comes after all AddHistory.
+	SetLastNumber(n int64) error
 	AddOptOut(o OptOut) error
 	AddForgotten(hash []byte) error
 }

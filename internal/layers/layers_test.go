@@ -36,6 +36,7 @@ var table = map[string][]string{
 	"/owlat/owlattest":   {"/", "/owlat"},
 	"/ledger":            {"/", "github.com/zeebo/xxh3"},
 	"/ledger/sqlite":     {"/", "/ledger", "github.com/gofrs/flock", "github.com/pressly/goose/v3"},
+	"/ledger/transfer":   {"/", "/ledger"},
 	"/ledger/ledgertest": {"/", "/ledger", "github.com/google/go-cmp"},
 	"/reconcile":         {"/", "/owlat", "/ledger", "github.com/zeebo/xxh3", "golang.org/x/sync"},
 	"/source":            {"/", "github.com/jackc/pgx/v5"},

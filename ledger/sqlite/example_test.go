@@ -23,7 +23,7 @@ func ExampleOpen() {
 
 	ctx := context.Background()
 	l, err := sqlite.Open(ctx, "sqlite", filepath.Join(folder, "owlat-sync.db"))
-	if errors.Is(err, sqlite.ErrNewer) {
+	if errors.Is(err, ledger.ErrNewer) {
 		fmt.Println("this program is too old for the ledger")
 		return
 	} else if err != nil {

@@ -359,7 +359,7 @@ func TestImportOnlyIntoAnEmptyLedger(t *testing.T) {
 				t.Fatal(err)
 			}
 			before := exported(t, l)
-			if err := l.Import(t.Context(), bytes.NewReader(export)); !errors.Is(err, ErrNotEmpty) {
+			if err := l.Import(t.Context(), bytes.NewReader(export)); !errors.Is(err, ledger.ErrNotEmpty) {
 				t.Errorf("error %v", err)
 			}
 			_, was, _ := bytes.Cut(before, []byte("\n"))

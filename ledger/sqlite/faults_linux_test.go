@@ -110,7 +110,7 @@ func TestFullDisk(t *testing.T) {
 				kept = append(kept, key, key+" too")
 			}
 		}
-		if !errors.Is(err, ErrFull) {
+		if !errors.Is(err, ledger.ErrFull) {
 			t.Fatalf("after %d records: %v", len(kept), err)
 		}
 		for name, call := range map[string]func() error{
@@ -120,7 +120,7 @@ func TestFullDisk(t *testing.T) {
 				return l.EndRun(t.Context(), ledger.Run{ID: run, Message: strings.Repeat("x", 100_000)})
 			},
 		} {
-			if err := call(); !errors.Is(err, ErrFull) {
+			if err := call(); !errors.Is(err, ledger.ErrFull) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -154,10 +154,10 @@ func TestCreatedOnFullDisk(t *testing.T) {
 		smallDisk(t, folder, 1)
 		free := occupy(t, folder)
 		file := filepath.Join(folder, "ledger.db")
-		if l, err := Open(t.Context(), "sqlite", file); !errors.Is(err, ErrFull) {
+		if l, err := Open(t.Context(), "sqlite", file); !errors.Is(err, ledger.ErrFull) {
 			t.Fatalf("opened %v: %v", l, err)
 		}
-		if _, err := Examine(t.Context(), "sqlite", file); !errors.Is(err, ErrFull) {
+		if _, err := Examine(t.Context(), "sqlite", file); !errors.Is(err, ledger.ErrFull) {
 			t.Errorf("examined: %v", err)
 		}
 		free()
@@ -174,10 +174,10 @@ func TestCreatedOnFullDisk(t *testing.T) {
 // mustBeReadOnly asserts that opening says what is wrong, and changes no file.
 func mustBeReadOnly(t *testing.T, what, file string) {
 	t.Helper()
-	if l, err := Open(context.Background(), "sqlite", file); !errors.Is(err, ErrReadOnly) {
+	if l, err := Open(context.Background(), "sqlite", file); !errors.Is(err, ledger.ErrReadOnly) {
 		t.Errorf("%s: opened %v: %v", what, l != nil, err)
 	}
-	if _, err := Examine(context.Background(), "sqlite", file); !errors.Is(err, ErrReadOnly) {
+	if _, err := Examine(context.Background(), "sqlite", file); !errors.Is(err, ledger.ErrReadOnly) {
 		t.Errorf("%s: examined: %v", what, err)
 	}
 }
@@ -270,7 +270,7 @@ func TestForgettingOnAFullDisk(t *testing.T) {
 		live(t, l, "grace@example.com", "Gracenomia", "k57graceful")
 		free := occupy(t, folder)
 		rows, err := l.ForgetPerson(t.Context(), "grace@example.com")
-		if !errors.Is(err, ErrFull) {
+		if !errors.Is(err, ledger.ErrFull) {
 			t.Errorf("forgot %d rows: %v", rows, err)
 		}
 		mustHold(t, l, "0-0", "19-39")

@@ -102,31 +102,31 @@ func TestDamagedFile(t *testing.T) {
 			if err := os.Truncate(file, size/2); err != nil {
 				t.Fatal(err)
 			}
-		}, []error{ErrCorrupt}},
+		}, []error{ledger.ErrCorrupt}},
 		{"cut within the first page", func(t *testing.T, file string, _ int64, _ *rand.Rand) {
 			if err := os.Truncate(file, 100); err != nil {
 				t.Fatal(err)
 			}
-		}, []error{ErrNotLedger, ErrCorrupt}},
+		}, []error{ledger.ErrNotLedger, ledger.ErrCorrupt}},
 		{"head overwritten", func(t *testing.T, file string, _ int64, _ *rand.Rand) {
 			overwrite(t, file, 0, []byte("not SQLite format"))
-		}, []error{ErrNotLedger}},
+		}, []error{ledger.ErrNotLedger}},
 		{"schema overwritten", func(t *testing.T, file string, _ int64, rnd *rand.Rand) {
 			overwrite(t, file, 100, garbage(rnd, page-100))
-		}, []error{ErrCorrupt}},
+		}, []error{ledger.ErrCorrupt}},
 		{"every page but the first overwritten", func(t *testing.T, file string, size int64, rnd *rand.Rand) {
 			overwrite(t, file, page, garbage(rnd, int(size-page)))
-		}, []error{ErrCorrupt}},
+		}, []error{ledger.ErrCorrupt}},
 		{"some pages overwritten", func(t *testing.T, file string, size int64, rnd *rand.Rand) {
 			for at := int64(page); at < size; at += 3 * page {
 				overwrite(t, file, at, garbage(rnd, page))
 			}
-		}, []error{ErrCorrupt}},
+		}, []error{ledger.ErrCorrupt}},
 		{"some pages emptied", func(t *testing.T, file string, size int64, _ *rand.Rand) {
 			for at := int64(page); at < size; at += 3 * page {
 				overwrite(t, file, at, make([]byte, page))
 			}
-		}, []error{ErrCorrupt}},
+		}, []error{ledger.ErrCorrupt}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -135,7 +135,7 @@ func TestDamagedFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.damage(t, file, size, rand.New(rand.NewPCG(1, 2)))
-			if _, err := Examine(t.Context(), "sqlite", file); !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNotLedger) {
+			if _, err := Examine(t.Context(), "sqlite", file); !errors.Is(err, ledger.ErrCorrupt) && !errors.Is(err, ledger.ErrNotLedger) {
 				t.Errorf("examined: %v", err)
 			}
 			err := useAll(t, file)
@@ -187,7 +187,7 @@ func TestRandomDamage(t *testing.T) {
 		}
 		if err := useAll(t, copied); err != nil {
 			damaged++
-			if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNotLedger) && !errors.Is(err, ErrNewer) {
+			if !errors.Is(err, ledger.ErrCorrupt) && !errors.Is(err, ledger.ErrNotLedger) && !errors.Is(err, ledger.ErrNewer) {
 				t.Errorf("seed %d: %v", seed, err)
 			}
 		}
@@ -214,7 +214,7 @@ func TestGrowthRefused(t *testing.T) {
 			kept = append(kept, key, key+" too")
 		}
 	}
-	if !errors.Is(err, ErrFull) {
+	if !errors.Is(err, ledger.ErrFull) {
 		t.Fatalf("after %d records: %v", len(kept), err)
 	}
 	mustHold(t, l, kept...)
@@ -268,7 +268,7 @@ func TestDamagedValues(t *testing.T) {
 			execFile(t, l.file, c.statement)
 			l = openIn(t, folder)
 			defer l.Close()
-			if err := c.read(t, l); !errors.Is(err, ErrCorrupt) {
+			if err := c.read(t, l); !errors.Is(err, ledger.ErrCorrupt) {
 				t.Errorf("error %v", err)
 			}
 		})

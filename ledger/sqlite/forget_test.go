@@ -114,7 +114,7 @@ func TestForgettingIsCompletedLater(t *testing.T) {
 				t.Fatal(err)
 			}
 			rows, err := l.ForgetPerson(t.Context(), "grace@example.com")
-			if rows != 1 || !errors.Is(err, ErrBusy) || !strings.Contains(err.Error(), "call it again") {
+			if rows != 1 || !errors.Is(err, ledger.ErrBusy) || !strings.Contains(err.Error(), "call it again") {
 				t.Errorf("while it is read: %d rows, %v", rows, err)
 			}
 			break
@@ -170,10 +170,10 @@ func TestADamagedSecretIsToldAsDamage(t *testing.T) {
 	execFile(t, filepath.Join(folder, "ledger.db"), "UPDATE meta SET value = 'short' WHERE name = '"+forgetSecret+"'")
 	l = openIn(t, folder)
 	defer l.Close()
-	if _, err := l.Forgotten(t.Context(), []string{"grace@example.com"}); !errors.Is(err, ErrCorrupt) {
+	if _, err := l.Forgotten(t.Context(), []string{"grace@example.com"}); !errors.Is(err, ledger.ErrCorrupt) {
 		t.Errorf("looked up: %v", err)
 	}
-	if _, err := l.ForgetPerson(t.Context(), "ada@example.com"); !errors.Is(err, ErrCorrupt) {
+	if _, err := l.ForgetPerson(t.Context(), "ada@example.com"); !errors.Is(err, ledger.ErrCorrupt) {
 		t.Errorf("forgot: %v", err)
 	}
 }

@@ -247,10 +247,10 @@ func TestCloseEndsWaiting(t *testing.T) {
 		synctest.Wait()
 		closed := make(chan error, 1)
 		go func() { closed <- l.Close() }()
-		if err := <-waiting; !errors.Is(err, ErrClosed) {
+		if err := <-waiting; !errors.Is(err, ledger.ErrClosed) {
 			t.Errorf("record: %v", err)
 		}
-		if err := <-bound; !errors.Is(err, ErrClosed) {
+		if err := <-bound; !errors.Is(err, ledger.ErrClosed) {
 			t.Errorf("bind: %v", err)
 		}
 		synctest.Wait()
@@ -263,7 +263,7 @@ func TestCloseEndsWaiting(t *testing.T) {
 		if err := <-closed; err != nil {
 			t.Error(err)
 		}
-		if _, err := l.Acquire(t.Context(), "a run"); !errors.Is(err, ErrClosed) {
+		if _, err := l.Acquire(t.Context(), "a run"); !errors.Is(err, ledger.ErrClosed) {
 			t.Errorf("acquire: %v", err)
 		}
 	})
@@ -283,12 +283,12 @@ func TestLockedByAnotherProgram(t *testing.T) {
 		}
 		first, second := recordLater(t.Context(), l, rowRecord("2")), recordLater(t.Context(), l, rowRecord("3"))
 		for _, r := range []<-chan error{first, second} {
-			if err := <-r; !errors.Is(err, ErrBusy) {
+			if err := <-r; !errors.Is(err, ledger.ErrBusy) {
 				t.Errorf("recorded in a locked file: %v", err)
 			}
 		}
 		mustHold(t, l, "1")
-		if _, err := Open(t.Context(), "sqlite", l.path); !errors.Is(err, ErrBusy) {
+		if _, err := Open(t.Context(), "sqlite", l.path); !errors.Is(err, ledger.ErrBusy) {
 			t.Errorf("opened a locked file: %v", err)
 		}
 		later := recordLater(t.Context(), l, rowRecord("4"))

@@ -85,38 +85,38 @@ func TestOpenRefuses(t *testing.T) {
 			if err := os.WriteFile(file, bytes.Repeat([]byte("id,email\n"), 1000), 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, ErrNotLedger},
+		}, ledger.ErrNotLedger},
 		{"a few bytes", func(t *testing.T, file string) {
 			if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, ErrNotLedger},
+		}, ledger.ErrNotLedger},
 		{"a short text", func(t *testing.T, file string) {
 			if err := os.WriteFile(file, bytes.Repeat([]byte("x"), 2000), 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, ErrNotLedger},
+		}, ledger.ErrNotLedger},
 		{"another program's database", func(t *testing.T, file string) {
 			execFile(t, file, "CREATE TABLE users (id INTEGER, email TEXT)", "INSERT INTO users VALUES (1, 'a@example.com')")
-		}, ErrNotLedger},
+		}, ledger.ErrNotLedger},
 		{"another program's marked database", func(t *testing.T, file string) {
 			execFile(t, file, "PRAGMA application_id = 7")
-		}, ErrNotLedger},
+		}, ledger.ErrNotLedger},
 		{"another program's numbered database", func(t *testing.T, file string) {
 			execFile(t, file, "PRAGMA user_version = 1")
-		}, ErrNotLedger},
+		}, ledger.ErrNotLedger},
 		{"a newer ledger", func(t *testing.T, file string) {
 			l := openIn(t, filepath.Dir(file))
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
 			}
 			execFile(t, file, "PRAGMA user_version = 1000")
-		}, ErrNewer},
+		}, ledger.ErrNewer},
 		{"a folder", func(t *testing.T, file string) {
 			if err := os.Mkdir(file, 0o700); err != nil {
 				t.Fatal(err)
 			}
-		}, ErrNotLedger},
+		}, ledger.ErrNotLedger},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -150,7 +150,7 @@ func TestOpenRefuses(t *testing.T) {
 func TestOpenWithoutPlace(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	if _, err := Open(t.Context(), "sqlite", filepath.Join(folder, "missing", "ledger.db")); !errors.Is(err, ErrNoFolder) {
+	if _, err := Open(t.Context(), "sqlite", filepath.Join(folder, "missing", "ledger.db")); !errors.Is(err, ledger.ErrNoFolder) {
 		t.Errorf("in a missing folder: %v", err)
 	}
 	if _, err := Open(t.Context(), "sqlite", ""); err == nil || !strings.Contains(err.Error(), "give the ledger a path") {

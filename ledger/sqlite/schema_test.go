@@ -238,7 +238,7 @@ func TestMigration(t *testing.T) {
 	}
 
 	before := readFile(t, file)
-	if _, err := Open(t.Context(), "sqlite", file); !errors.Is(err, ErrNewer) {
+	if _, err := Open(t.Context(), "sqlite", file); !errors.Is(err, ledger.ErrNewer) {
 		t.Errorf("an older program opened it: %v", err)
 	}
 	if !bytes.Equal(before, readFile(t, file)) {
