@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"owlatsync"
+	"owlatsync/source/internal/cell"
 )
 
 // binding is a mapping bound to the columns of one scan, with what is reused from row to row.
@@ -49,7 +50,7 @@ func bind(m Mapping, columns []column, in backend) (*binding, error) {
 			help = describe(columns)
 		case count > 1:
 			err = &ColumnError{name, fmt.Sprintf("%s has %d columns of this name; give them different names", in.noun(), count)}
-		case columns[at].kind == binary:
+		case columns[at].kind == cell.Binary:
 			err = binaryError(columns[at], in)
 		}
 		if err != nil && !told[name] {

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"owlatsync"
+	"owlatsync/source/internal/ahead"
+	"owlatsync/source/internal/cell"
 )
 
 // CSVOption changes how a CSV file is read.
@@ -75,7 +77,7 @@ type csvCursor struct {
 	reader *csvReader
 	cols   []column
 
-	feed   *feed[csvBatch]
+	feed   *ahead.Feed[csvBatch]
 	cancel context.CancelFunc
 	batch  *csvBatch
 	at     int // rows of the batch before the present one
@@ -90,7 +92,7 @@ func (c *csvCursor) position() owlatsync.Position {
 func (c *csvCursor) close() {
 	if c.feed != nil {
 		c.cancel()
-		c.feed.wait()
+		c.feed.Wait()
 	}
 	c.in.close()
 }
@@ -110,10 +112,10 @@ func (c *csvCursor) nextBatch() (bool, error) {
 	if c.feed == nil {
 		var ctx context.Context
 		ctx, c.cancel = context.WithCancel(context.Background()) // ended by close
-		c.feed = startFeed(ctx, c.reader.fill)
+		c.feed = ahead.Start(ctx, c.reader.fill)
 	}
 	for c.batch == nil || c.batch.err == nil {
-		if c.batch, c.at = c.feed.next(c.batch), 0; len(c.batch.lines) > 0 {
+		if c.batch, c.at = c.feed.Next(c.batch), 0; len(c.batch.lines) > 0 {
 			return true, nil
 		}
 	}
@@ -123,7 +125,7 @@ func (c *csvCursor) nextBatch() (bool, error) {
 	return false, c.batch.err
 }
 
-func (c *csvCursor) cell(i int) (cell, error) {
+func (c *csvCursor) cell(i int) (cell.Cell, error) {
 	f := c.batch.fields[c.at*len(c.cols)+i]
-	return cell{null: f.start == f.end, kept: c.batch.kept, text: c.batch.text[f.start:f.end]}, nil
+	return cell.Cell{Null: f.start == f.end, Kept: c.batch.kept, Text: c.batch.text[f.start:f.end]}, nil
 }

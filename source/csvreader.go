@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"owlatsync/source/internal/ahead"
+	"owlatsync/source/internal/cell"
 )
 
 // csvBatch is a number of rows whose texts lie in one buffer.
@@ -40,7 +43,7 @@ const keptMost = 32 << 10
 // fill reads the next rows, of one kind, and reports whether they are the last.
 func (r *csvReader) fill(b *csvBatch) (last bool) {
 	b.lines, b.fields, b.buf, b.kept, b.err = b.lines[:0], b.fields[:0], b.buf[:0], false, nil
-	for len(b.lines) < batchRows && len(b.buf) < keptMost && b.err == nil {
+	for len(b.lines) < ahead.BatchRows && len(b.buf) < keptMost && b.err == nil {
 		r.in.record()
 		plain, err := r.plainLines()
 		switch {
@@ -84,8 +87,8 @@ func (r *csvReader) plainLines() ([]byte, error) {
 // split takes plain lines out of the buffer, up to one that has not as many fields as the header, and reports whether it made
 // rows of any. Where that is the first of them, encoding/csv tells what is wrong with it.
 func (r *csvReader) split(plain []byte, b *csvBatch) bool {
-	if b.kept = isText(plain); b.kept {
-		b.text = bytesOf(string(plain))
+	if b.kept = cell.IsText(plain); b.kept {
+		b.text = cell.BytesOf(string(plain))
 	} else {
 		b.buf = append(b.buf, plain...)
 		b.text = b.buf

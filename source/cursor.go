@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/source/internal/cell"
 )
 
 // defaultOverlap is how far before its mark a scan begins where the cursor is a time and says nothing else.
@@ -182,10 +183,10 @@ func (t *Table) readAgain(ctx context.Context, s *owlatsync.Scan, f follower, fr
 }
 
 // bindCursor finds the cursor's column and tells what it holds, as far as the column's type does.
-func (t *Table) bindCursor(columns []column) (kind, error) {
+func (t *Table) bindCursor(columns []column) (cell.Kind, error) {
 	at := -1
 	for i, c := range columns {
-		if slices.Contains(t.mapping.Key, c.Name) && (c.kind == moment || c.kind == day || c.kind == number) {
+		if slices.Contains(t.mapping.Key, c.Name) && (c.kind == cell.Moment || c.kind == cell.Day || c.kind == cell.Number) {
 			return 0, &ColumnError{c.Name, fmt.Sprintf("with a cursor the key is text or whole numbers, by which rows can be read again, and this holds %s (%s)",
 				words(c.kind), c.DatabaseType)}
 		}
@@ -209,17 +210,17 @@ func (t *Table) bindCursor(columns []column) (kind, error) {
 }
 
 // fits reports whether a column can be the cursor and the overlap is of its kind.
-func (c *Cursor) fits(k kind, databaseType string) error {
+func (c *Cursor) fits(k cell.Kind, databaseType string) error {
 	what := words(k)
 	if databaseType != "" {
 		what += " (" + strings.ToLower(databaseType) + ")"
 	}
 	switch k {
-	case moment, day:
+	case cell.Moment, cell.Day:
 		if c.Step != 0 {
 			return &ColumnError{c.Column, fmt.Sprintf("it holds %s, so that the overlap is a duration, such as 10m", what)}
 		}
-	case integer:
+	case cell.Integer:
 		if c.Overlap != 0 {
 			return &ColumnError{c.Column, fmt.Sprintf("it holds %s, so that the overlap is a number of them, such as 1000, and no duration", what)}
 		}
@@ -233,19 +234,19 @@ func (c *Cursor) fits(k kind, databaseType string) error {
 }
 
 // words says what a kind of values is.
-func words(k kind) string {
+func words(k cell.Kind) string {
 	switch k {
-	case moment:
+	case cell.Moment:
 		return "times"
-	case day:
+	case cell.Day:
 		return "dates"
-	case integer:
+	case cell.Integer:
 		return "whole numbers"
-	case number:
+	case cell.Number:
 		return "numbers with a fraction"
-	case boolean, bits:
+	case cell.Boolean, cell.Bits:
 		return "bits"
-	case binary:
+	case cell.Binary:
 		return "binary data"
 	}
 	return "text"
@@ -253,7 +254,7 @@ func words(k kind) string {
 
 // bound is the value of the cursor from which on rows count as changed.
 type bound struct {
-	kind kind
+	kind cell.Kind
 	text string // as databases print it, times without a zone
 	sql  string // a literal
 }
@@ -265,10 +266,10 @@ const (
 )
 
 // markKinds are the letters with which a mark tells what it is.
-var markKinds = map[string]kind{"t": moment, "d": day, "n": integer}
+var markKinds = map[string]cell.Kind{"t": cell.Moment, "d": cell.Day, "n": cell.Integer}
 
 // newMark makes a mark of the cursor's highest value as the database printed it; empty where it is none to go on from.
-func newMark(k kind, text string) string {
+func newMark(k cell.Kind, text string) string {
 	for letter, kind := range markKinds {
 		if kind == k {
 			if _, err := parseBound(k, text); err != nil {
@@ -280,11 +281,11 @@ func newMark(k kind, text string) string {
 	return ""
 }
 
-func parseBound(k kind, text string) (time.Time, error) {
+func parseBound(k cell.Kind, text string) (time.Time, error) {
 	switch k {
-	case moment:
-		return time.Parse(time.RFC3339Nano, string(appendMoment(nil, []byte(text))))
-	case day:
+	case cell.Moment:
+		return time.Parse(time.RFC3339Nano, string(cell.AppendMoment(nil, []byte(text))))
+	case cell.Day:
 		return time.Parse(dayLayout, text)
 	}
 	if _, ok := new(big.Int).SetString(text, 10); !ok {
@@ -309,10 +310,10 @@ func (c *Cursor) bound(mark string) (bound, error) {
 		overlap = defaultOverlap
 	}
 	switch k {
-	case integer:
+	case cell.Integer:
 		n, _ := new(big.Int).SetString(text, 10)
 		return bound{kind: k, text: n.Sub(n, big.NewInt(c.Step)).String()}, nil
-	case day:
+	case cell.Day:
 		return bound{kind: k, text: at.Add(-overlap).Format(dayLayout)}, nil
 	}
 	from := at.Add(-overlap).UTC().Format(momentLayout)

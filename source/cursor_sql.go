@@ -10,15 +10,17 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/source/internal/cell"
+	"owlatsync/source/internal/statement"
 )
 
 // wrapping is how a dialect asks for part of a query's rows.
 type wrapping struct {
-	lexicon lexicon
+	lexicon statement.Lexicon
 	quote   string // around names, doubled inside
 	// top is the expression for the highest value m.c of the cursor as text: not beyond the server's clock, because a time
 	// in the future would have everything missed that comes before it.
-	top map[kind]string
+	top map[cell.Kind]string
 	// bound makes a literal.
 	bound func(bound) string
 	// key adds what the text of a key in the column is compared with to the arguments, and returns it as SQL; empty where no
@@ -32,16 +34,16 @@ type wrapping struct {
 
 var (
 	wrapPostgres = &wrapping{
-		lexicon: lexicon{dollar: true, nested: true},
+		lexicon: statement.Postgres,
 		quote:   `"`,
 		indexed: indexedPostgres,
-		top: map[kind]string{
-			moment:  "least(m.c, now())::text", // times without a zone are in the session's, which is UTC
-			day:     "least(m.c, (now() AT TIME ZONE 'UTC')::date)::text",
-			integer: "m.c::text",
+		top: map[cell.Kind]string{
+			cell.Moment:  "least(m.c, now())::text", // times without a zone are in the session's, which is UTC
+			cell.Day:     "least(m.c, (now() AT TIME ZONE 'UTC')::date)::text",
+			cell.Integer: "m.c::text",
 		},
 		bound: func(b bound) string {
-			if b.kind == moment {
+			if b.kind == cell.Moment {
 				return "'" + b.text + "+00'"
 			}
 			return "'" + b.text + "'"
@@ -49,7 +51,7 @@ var (
 		key: func(c column, text string, args []any) (string, []any) {
 			place := fmt.Sprintf("$%d", len(args)+1)
 			switch {
-			case c.kind == integer:
+			case c.kind == cell.Integer:
 				if _, err := strconv.ParseInt(text, 10, 64); err != nil {
 					return "", args
 				}
@@ -61,38 +63,38 @@ var (
 		},
 	}
 	wrapMySQL = &wrapping{
-		lexicon: mySQLLexicon,
+		lexicon: statement.MySQL,
 		quote:   "`",
 		indexed: indexedMySQL,
-		top: map[kind]string{
-			moment:  "CAST(LEAST(m.c, UTC_TIMESTAMP(6)) AS CHAR)",
-			day:     "CAST(LEAST(m.c, UTC_DATE()) AS CHAR)",
-			integer: "CAST(m.c AS CHAR)",
+		top: map[cell.Kind]string{
+			cell.Moment:  "CAST(LEAST(m.c, UTC_TIMESTAMP(6)) AS CHAR)",
+			cell.Day:     "CAST(LEAST(m.c, UTC_DATE()) AS CHAR)",
+			cell.Integer: "CAST(m.c AS CHAR)",
 		},
 		bound: func(b bound) string {
-			if b.kind == integer {
+			if b.kind == cell.Integer {
 				return b.text
 			}
 			return "'" + b.text + "'"
 		},
 		// Arguments would have the driver use another protocol, in which values come in other forms.
 		key: func(c column, text string, args []any) (string, []any) {
-			if c.kind == integer && isInteger(text) {
+			if c.kind == cell.Integer && isInteger(text) {
 				return text, args
 			}
 			return "_utf8mb4 X'" + hex.EncodeToString([]byte(text)) + "'", args
 		},
 	}
 	wrapSQLite = &wrapping{
-		lexicon: sqliteLexicon,
+		lexicon: statement.SQLite,
 		quote:   `"`,
 		indexed: indexedSQLite,
 		bound: func(b bound) string {
 			switch b.kind {
-			case integer:
+			case cell.Integer:
 				return b.text
-			case moment: // texts are compared as such: whole seconds are the beginning of all forms of a time
-				return "'" + b.text[:momentForm] + "'"
+			case cell.Moment: // texts are compared as such: whole seconds are the beginning of all forms of a time
+				return "'" + b.text[:cell.MomentForm] + "'"
 			}
 			return "'" + b.text + "'"
 		},
@@ -122,7 +124,9 @@ func (w *wrapping) name(column string) string {
 }
 
 // rows puts the query into a FROM.
-func (w *wrapping) rows(query string) string { return " FROM (" + bare(query, w.lexicon) + "\n) AS r" }
+func (w *wrapping) rows(query string) string {
+	return " FROM (" + statement.Bare(query, w.lexicon) + "\n) AS r"
+}
 
 // changed is the query for the rows whose cursor is not before the bound, or not known.
 func (t *Table) changed(f follower, from bound) string {
@@ -192,18 +196,18 @@ func (t *Table) mark(ctx context.Context, f follower, c following, from bound) (
 func (c *Cursor) looseMark(typ, text string, now time.Time) (string, error) {
 	switch {
 	case typ == "integer":
-		return newMark(integer, text), c.fits(integer, typ)
+		return newMark(cell.Integer, text), c.fits(cell.Integer, typ)
 	case typ != "text":
-		return "", c.fits(number, typ)
+		return "", c.fits(cell.Number, typ)
 	}
-	k, latest := moment, now.UTC().Format(momentLayout)
+	k, latest := cell.Moment, now.UTC().Format(momentLayout)
 	if len(text) == len(dayLayout) {
-		k, latest = day, now.UTC().Format(dayLayout)
+		k, latest = cell.Day, now.UTC().Format(dayLayout)
 	} else if len(text) > 10 && text[10] == 'T' {
 		latest = latest[:10] + "T" + latest[11:]
 	}
 	at, err := parseBound(k, strings.Replace(text, " +0000 UTC", "", 1))
-	if err != nil || k == moment && !utc(text) {
+	if err != nil || k == cell.Moment && !utc(text) {
 		return "", &ColumnError{c.Column, "its highest value is a text that is no time in UTC, such as 2006-01-02 15:04:05: texts of another form cannot be compared; make times of all, or use a column of whole numbers"}
 	}
 	if at.After(now) {
@@ -214,10 +218,10 @@ func (c *Cursor) looseMark(typ, text string, now time.Time) (string, error) {
 
 // utc reports whether a text of a time names no other zone.
 func utc(text string) bool {
-	if len(text) < momentForm {
+	if len(text) < cell.MomentForm {
 		return false
 	}
-	switch zone := strings.TrimLeft(text[momentForm:], ".0123456789"); zone {
+	switch zone := strings.TrimLeft(text[cell.MomentForm:], ".0123456789"); zone {
 	case "", "Z", "+00:00", " +0000 UTC":
 		return true
 	}

@@ -8,20 +8,20 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"owlatsync/source/internal/cell"
+	"owlatsync/source/internal/sqlrows"
+	"owlatsync/source/internal/statement"
 )
 
 // generic is the dialect of any database behind database/sql.
 var generic = dialect{
 	name:     "the database",
 	castHint: "a CAST to a text type",
-	lexicon: lexicon{
-		brackets: true,
-		first:    []string{"SELECT", "WITH", "VALUES", "TABLE", "FROM"},
-	},
-	begin:       beginGeneric,
-	kindOf:      genericKind,
-	timeOf:      genericTime,
-	printedBits: true,
+	lexicon:  statement.Generic,
+	begin:    beginGeneric,
+	kindOf:   genericKind,
+	values:   sqlrows.Rules{TimeOf: genericTime, PrintedBits: true},
 }
 
 // genericTransactions are the transactions that a scan asks the driver for, the best first. Whatever it gets is rolled
@@ -56,36 +56,40 @@ func beginGeneric(ctx context.Context, conn *sql.Conn, _ string) (queryFunc, fun
 // genericBinary are words in the names that databases give to types of binary data.
 var genericBinary = []string{"BLOB", "BINARY", "BYTEA", "BYTES", "IMAGE", "RAW"}
 
-func genericKind(databaseType string) kind {
+func genericKind(databaseType string) cell.Kind {
 	name := strings.ToUpper(databaseType)
 	switch {
 	case slices.ContainsFunc(genericBinary, func(b string) bool { return strings.Contains(name, b) }):
-		return binary
+		return cell.Binary
 	case name == "CHAR", name == "NCHAR", name == "BPCHAR", name == "CHARACTER":
-		return padded
+		return cell.Padded
 	case name == "DATE":
-		return day
+		return cell.Day
 	case name == "BIT":
-		return bits
+		return cell.Bits
 	case strings.HasPrefix(name, "DECIMAL"), strings.HasPrefix(name, "NUMERIC"), name == "NUMBER", name == "MONEY":
-		return number
+		return cell.Number
 	case strings.HasPrefix(name, "BOOL"):
-		return boolean
+		return cell.Boolean
 	case strings.Contains(name, "INT") && !strings.Contains(name, "INTERVAL") && !strings.Contains(name, "POINT"):
-		return integer
+		return cell.Integer
 	case strings.Contains(name, "FLOAT"), strings.Contains(name, "DOUBLE"), name == "REAL":
-		return number
+		return cell.Number
 	case strings.HasPrefix(name, "TIMESTAMP"), strings.HasPrefix(name, "DATETIME"):
-		return moment
+		return cell.Moment
 	}
-	return text
+	return cell.Text
 }
 
 // genericTime takes a driver's word for what moment a time is. A day is midnight in the zone that the driver gave it, and not
 // in all databases is a DATE just that.
-func genericTime(at time.Time, k kind) (time.Time, string) {
-	if k == day && midnight(at) {
+func genericTime(at time.Time, k cell.Kind) (time.Time, string) {
+	if k == cell.Day && midnight(at) {
 		return at, time.DateOnly
 	}
 	return at.UTC(), time.RFC3339Nano
+}
+
+func midnight(at time.Time) bool {
+	return at.Hour() == 0 && at.Minute() == 0 && at.Second() == 0 && at.Nanosecond() == 0
 }

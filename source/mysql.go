@@ -7,25 +7,22 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"owlatsync/source/internal/cell"
+	"owlatsync/source/internal/sqlrows"
+	"owlatsync/source/internal/statement"
 )
 
 // mySQL is the dialect of MySQL and MariaDB. It counts on the text protocol of go-sql-driver/mysql.
 var mySQL = dialect{
 	name:     "MySQL",
 	castHint: "HEX(column), or BIN_TO_UUID(column) for a UUID",
-	lexicon:  mySQLLexicon,
+	lexicon:  statement.MySQL,
 	begin:    beginMySQL,
 	kindOf:   mySQLKind,
-	timeOf:   mySQLTime,
+	values:   sqlrows.Rules{TimeOf: mySQLTime},
 	wrapping: wrapMySQL,
 	direct:   true,
-}
-
-var mySQLLexicon = lexicon{
-	backslash: true, hash: true, openDash: true, executed: true,
-	first: []string{"SELECT", "WITH", "VALUES", "TABLE", "SHOW"},
-	// SELECT … INTO OUTFILE writes although the transaction is read-only.
-	refused: []string{"INTO"},
 }
 
 // errSpent has a connection closed whose session was changed for a scan.
@@ -58,29 +55,29 @@ func beginMySQL(ctx context.Context, conn *sql.Conn, query string) (queryFunc, f
 	return conn.QueryContext, end, nil
 }
 
-func mySQLKind(databaseType string) kind {
+func mySQLKind(databaseType string) cell.Kind {
 	switch name := strings.TrimPrefix(databaseType, "UNSIGNED "); name {
 	case "TINYINT", "SMALLINT", "MEDIUMINT", "INT", "BIGINT", "YEAR":
-		return integer
+		return cell.Integer
 	case "FLOAT", "DOUBLE", "DECIMAL":
-		return number
+		return cell.Number
 	case "BIT":
-		return bits
+		return cell.Bits
 	case "CHAR":
-		return padded
+		return cell.Padded
 	case "DATETIME", "TIMESTAMP":
-		return moment
+		return cell.Moment
 	case "DATE":
-		return day
+		return cell.Day
 	case "BINARY", "VARBINARY", "TINYBLOB", "BLOB", "MEDIUMBLOB", "LONGBLOB", "GEOMETRY", "VECTOR":
-		return binary
+		return cell.Binary
 	}
-	return text
+	return cell.Text
 }
 
 // mySQLTime goes by the clock alone: it is the server's, which is set to UTC, whatever zone the driver takes it for.
-func mySQLTime(at time.Time, k kind) (time.Time, string) {
-	if k == day {
+func mySQLTime(at time.Time, k cell.Kind) (time.Time, string) {
+	if k == cell.Day {
 		return at.Add(12 * time.Hour), time.DateOnly // in a zone that skips midnight the driver comes near it
 	}
 	return at, "2006-01-02T15:04:05.999999999Z"

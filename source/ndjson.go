@@ -8,10 +8,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
-	"unicode/utf8"
 
 	"owlatsync"
+	"owlatsync/source/internal/cell"
 )
 
 // maxSample and maxSampleBytes bound the first lines from which the columns of an NDJSON file are known.
@@ -198,79 +197,6 @@ func (c *ndjsonCursor) readLine() ([]byte, error) {
 	return nil, nil
 }
 
-func (c *ndjsonCursor) cell(i int) (cell, error) {
-	raw := c.object[c.cols[i].Name]
-	if len(raw) == 0 {
-		return cell{null: true}, nil
-	}
-	switch raw[0] {
-	case 'n':
-		return cell{null: true}, nil
-	case 't', 'f':
-		return cell{kind: boolean, text: raw}, nil
-	case '{', '[':
-		return cell{kind: nested}, nil
-	case '"':
-		return c.stringCell(raw), nil
-	}
-	return c.numberCell(raw), nil
-}
-
-// notUTF8 stands for text that is none.
-var notUTF8 = []byte{0xFF}
-
-// stringCell unquotes a string. What encoding/json would silently replace, bytes that are no UTF-8 and halves of surrogate
-// pairs, makes the value invalid instead.
-func (c *ndjsonCursor) stringCell(raw []byte) cell {
-	var s string
-	if !utf8.Valid(raw) || halfPair(raw) || json.Unmarshal(raw, &s) != nil {
-		return cell{text: notUTF8}
-	}
-	c.buf = append(c.buf[:0], s...)
-	return cell{text: c.buf}
-}
-
-// halfPair reports whether a JSON string escapes one half of a surrogate pair without the other.
-func halfPair(raw []byte) bool {
-	high := false // what came before is the first half
-	for {
-		at := bytes.IndexByte(raw, '\\')
-		if at < 0 || at+1 >= len(raw) {
-			return high
-		}
-		if high && at > 0 {
-			return true
-		}
-		if raw[at+1] != 'u' || at+6 > len(raw) {
-			if high {
-				return true
-			}
-			raw = raw[at+2:]
-			continue
-		}
-		unit, _ := strconv.ParseUint(string(raw[at+2:at+6]), 16, 16)
-		low := unit >= 0xDC00 && unit < 0xE000
-		if low != high {
-			return true
-		}
-		high = unit >= 0xD800 && unit < 0xDC00
-		raw = raw[at+6:]
-	}
-}
-
-// numberCell writes whole numbers as digits, however the file writes them.
-func (c *ndjsonCursor) numberCell(raw []byte) cell {
-	if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
-		c.buf = strconv.AppendInt(c.buf[:0], n, 10)
-		return cell{kind: integer, text: c.buf}
-	}
-	if !bytes.ContainsAny(raw, ".eE") {
-		return cell{kind: integer, text: raw}
-	}
-	d, ok := parseDecimal(raw)
-	if !ok {
-		return cell{kind: number, text: raw}
-	}
-	c.buf = d.append(c.buf[:0])
-	return cell{kind: number, text: c.buf}
+func (c *ndjsonCursor) cell(i int) (cell.Cell, error) {
+	return cell.OfJSON(c.object[c.cols[i].Name], &c.buf), nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"owlatsync"
+	"owlatsync/source/internal/cell"
 )
 
 // connectTimeout bounds a connection attempt unless the DSN has a connect_timeout of its own.
@@ -131,24 +132,24 @@ func (b *pgBackend) openQuery(ctx context.Context, query string) (following, err
 	return c, nil
 }
 
-func pgKind(oid uint32) kind {
+func pgKind(oid uint32) cell.Kind {
 	switch oid {
 	case pgtype.BoolOID:
-		return boolean
+		return cell.Boolean
 	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.OIDOID:
-		return integer
+		return cell.Integer
 	case pgtype.Float4OID, pgtype.Float8OID, pgtype.NumericOID:
-		return number
+		return cell.Number
 	case pgtype.BPCharOID:
-		return padded
+		return cell.Padded
 	case pgtype.TimestampOID, pgtype.TimestamptzOID:
-		return moment
+		return cell.Moment
 	case pgtype.DateOID:
-		return day
+		return cell.Day
 	case pgtype.ByteaOID:
-		return binary
+		return cell.Binary
 	}
-	return text
+	return cell.Text
 }
 
 // pgCursor is a scan on a connection of its own. All values come as text, in which PostgreSQL can print every type.
@@ -182,12 +183,12 @@ func (c *pgCursor) next() (bool, error) {
 	return false, nil
 }
 
-func (c *pgCursor) cell(i int) (cell, error) {
+func (c *pgCursor) cell(i int) (cell.Cell, error) {
 	v := c.values[i]
 	if v == nil {
-		return cell{null: true}, nil
+		return cell.Cell{Null: true}, nil
 	}
-	return canonical(c.cols[i].kind, v, &c.buf), nil
+	return cell.Canonical(c.cols[i].kind, v, &c.buf), nil
 }
 
 func (c *pgCursor) requery(ctx context.Context, query string, args []any) error {

@@ -1,7 +1,6 @@
 package source
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"owlatsync"
+	"owlatsync/source/internal/cell"
 )
 
 // next reads and maps the next row; nil without an error is the complete end.
@@ -61,7 +61,7 @@ func (b *binding) row(c cursor) (*owlatsync.Row, error) {
 	start := b.texts.Len()
 	b.careful = false
 	err := b.read(c)
-	if err == nil && (b.current.Defect != "" || !isText(bytesOf(b.texts.String()[start:]))) {
+	if err == nil && (b.current.Defect != "" || !cell.IsText(cell.BytesOf(b.texts.String()[start:]))) {
 		b.careful = true
 		err = b.read(c)
 	}
@@ -128,35 +128,21 @@ func (b *binding) field(c cursor, at int) (owlatsync.Field, error) {
 	switch {
 	case err != nil:
 		return owlatsync.Field{}, err
-	case v.null:
+	case v.Null:
 		return owlatsync.Field{State: owlatsync.Null}, nil
-	case v.kind == nested:
+	case v.Kind == cell.Nested:
 		b.defect(at, "holds a JSON object or array, not one value")
 		return owlatsync.Field{}, nil
-	case v.kept:
-		return owlatsync.Some(v.keptText()), nil
-	case b.careful && !isText(v.text):
-		b.defect(at, wrongText(v.text))
+	case v.Kept:
+		return owlatsync.Some(v.KeptText()), nil
+	case b.careful && !cell.IsText(v.Text):
+		b.defect(at, cell.WrongText(v.Text))
 		return owlatsync.Field{}, nil
 	}
-	b.texts.WriteByte(separator) // keeps texts that are no UTF-8 from completing each other
+	b.texts.WriteByte(cell.Separator) // keeps texts that are no UTF-8 from completing each other
 	start := b.texts.Len()
-	b.texts.Write(v.text)
+	b.texts.Write(v.Text)
 	return owlatsync.Some(b.texts.String()[start:]), nil
-}
-
-// separator stands between texts that are looked at together. It is none of the bytes for which they are looked at.
-const separator = '\n'
-
-// isText reports whether bytes are what a text can be for a database, JSON and Owlat alike: UTF-8 without NUL.
-func isText(b []byte) bool { return bytes.IndexByte(b, 0) < 0 && utf8.Valid(b) }
-
-// wrongText says why bytes are no text.
-func wrongText(b []byte) string {
-	if !utf8.Valid(b) {
-		return "is not valid UTF-8"
-	}
-	return "holds a NUL byte, which is part of no text"
 }
 
 func (b *binding) readConsents(c cursor) error {
@@ -169,7 +155,7 @@ func (b *binding) readConsents(c cursor) error {
 		if err != nil {
 			return err
 		}
-		yes, ok := v.consent()
+		yes, ok := v.Consent()
 		if !ok {
 			b.defect(at, "is neither yes nor no; it takes booleans, numbers and the texts t, f, true, false, y, n, yes, no, on, off, 1 and 0")
 		}
@@ -186,14 +172,14 @@ func (b *binding) readProperties(c cursor) error {
 		}
 		b.current.Properties[i].Value = nil
 		switch {
-		case !v.null && v.kind == nested:
+		case !v.Null && v.Kind == cell.Nested:
 			b.defect(at, "holds a JSON object or array, not one value")
 			continue
-		case !v.null && !v.kept && !isText(v.text):
-			b.defect(at, wrongText(v.text))
+		case !v.Null && !v.Kept && !cell.IsText(v.Text):
+			b.defect(at, cell.WrongText(v.Text))
 			continue
 		}
-		value, why := v.property()
+		value, why := v.Property()
 		if why != "" {
 			b.defect(at, why)
 		}

@@ -10,6 +10,10 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/source/internal/ahead"
+	"owlatsync/source/internal/cell"
+	"owlatsync/source/internal/sqlrows"
+	"owlatsync/source/internal/statement"
 )
 
 // Dialect says which database a *sql.DB speaks to.
@@ -31,18 +35,13 @@ const (
 type dialect struct {
 	name     string
 	castHint string // how a query makes text of a binary column
-	lexicon  lexicon
+	lexicon  statement.Lexicon
 	// begin makes the connection ready for one consistent read-only scan. end undoes that and may run after the scan's
 	// context is done; an error of it makes the connection unfit for further use.
 	begin func(ctx context.Context, conn *sql.Conn, query string) (run queryFunc, end func(context.Context) error, err error)
 	// kindOf tells what the values of a column are, as far as its type does.
-	kindOf func(databaseType string) kind
-	// timeOf is the moment or day that a driver's time means, in the form in which it is printed.
-	timeOf func(at time.Time, k kind) (time.Time, string)
-	// bytesAreBinary says that a value of bytes is no text, whatever the column's type.
-	bytesAreBinary bool
-	// printedBits says that the server, or one of them, prints bits as the digits 0 and 1.
-	printedBits bool
+	kindOf func(databaseType string) cell.Kind
+	values sqlrows.Rules
 	// direct says that a scan's query goes to the driver itself: what begin has set up is of the connection, not of database/sql.
 	direct bool
 	// wrapping is how part of a query's rows are asked for; nil: they are not.
@@ -78,8 +77,8 @@ func SQL(db *sql.DB, d Dialect, query string, m Mapping) (*Table, error) {
 	if db == nil {
 		return nil, errors.New("choose a database: there is none")
 	}
-	if err := checkStatement(query, rules.lexicon); err != nil {
-		return nil, err
+	if why := statement.Check(query, rules.lexicon); why != "" {
+		return nil, fmt.Errorf("%s: %w", why, ErrNotQuery)
 	}
 	return newTable(m, &sqlBackend{db, rules, query})
 }
@@ -123,7 +122,7 @@ func orNil(c following, err error) (cursor, error) {
 }
 
 func (b *sqlBackend) openQuery(ctx context.Context, query string) (following, error) {
-	query = bare(query, b.dialect.lexicon)
+	query = statement.Bare(query, b.dialect.lexicon)
 	conn, err := b.db.Conn(ctx)
 	if err != nil {
 		return nil, b.connectError(err)
@@ -144,7 +143,7 @@ func (b *sqlBackend) openQuery(ctx context.Context, query string) (following, er
 		c.close()
 		return nil, err
 	}
-	c.feed = sqlFeed(ctx, c.rows, c.types)
+	c.feed = sqlrows.Read(ctx, c.rows, c.types)
 	return c, nil
 }
 
@@ -156,11 +155,11 @@ type sqlCursor struct {
 	cancel  context.CancelFunc
 	run     queryFunc
 	end     func(context.Context) error
-	rows    typedRows
+	rows    sqlrows.Typed
 	cols    []column
-	types   []sqlType
-	feed    *feed[sqlBatch]
-	batch   *sqlBatch
+	types   []sqlrows.Type
+	feed    *ahead.Feed[sqlrows.Batch]
+	batch   *sqlrows.Batch
 	at      int // rows of the batch before the present one
 	n       int
 	done    bool
@@ -169,7 +168,7 @@ type sqlCursor struct {
 // query runs a query for rows to be read.
 func (c *sqlCursor) query(query string, args ...any) (err error) {
 	if c.dialect.direct && len(args) == 0 {
-		if c.rows, err = queryDirectly(c.ctx, c.conn, query); err != nil || c.rows != nil {
+		if c.rows, err = sqlrows.Query(c.ctx, c.conn, query); err != nil || c.rows != nil {
 			return err
 		}
 	}
@@ -177,10 +176,7 @@ func (c *sqlCursor) query(query string, args ...any) (err error) {
 	if err != nil {
 		return err
 	}
-	scanned, err := newScannedRows(rows)
-	if err == nil {
-		c.rows = scanned
-	}
+	c.rows, err = sqlrows.Scan(rows)
 	return err
 }
 
@@ -193,7 +189,7 @@ func (c *sqlCursor) describe() error {
 		databaseType := c.rows.ColumnTypeDatabaseTypeName(i)
 		k := c.dialect.kindOf(databaseType)
 		c.cols = append(c.cols, column{Column{name, databaseType}, k})
-		c.types = append(c.types, sqlType{declared: k, rules: c.dialect})
+		c.types = append(c.types, sqlrows.Type{Declared: k, Rules: &c.dialect.values})
 	}
 	return nil
 }
@@ -204,19 +200,19 @@ func (c *sqlCursor) position() owlatsync.Position {
 }
 
 func (c *sqlCursor) next() (bool, error) {
-	if c.batch != nil && c.at+1 < c.batch.rows {
+	if c.batch != nil && c.at+1 < c.batch.Rows {
 		c.at++
 		c.n++
 		return true, nil
 	}
-	if c.batch != nil && c.batch.err != nil {
-		return c.ended(c.batch.err)
+	if c.batch != nil && c.batch.Err != nil {
+		return c.ended(c.batch.Err)
 	}
-	if c.batch = c.feed.next(c.batch); c.batch == nil {
+	if c.batch = c.feed.Next(c.batch); c.batch == nil {
 		return false, c.ctx.Err()
 	}
-	if c.batch.rows == 0 {
-		return c.ended(c.batch.err)
+	if c.batch.Rows == 0 {
+		return c.ended(c.batch.Err)
 	}
 	c.at = 0
 	c.n++
@@ -234,7 +230,7 @@ func (c *sqlCursor) ended(err error) (bool, error) {
 // closeRows frees the connection for the next query.
 func (c *sqlCursor) closeRows() error {
 	if c.feed != nil {
-		c.feed.wait()
+		c.feed.Wait()
 	}
 	rows := c.rows
 	if c.rows = nil; rows == nil {
@@ -243,13 +239,13 @@ func (c *sqlCursor) closeRows() error {
 	return rows.Close()
 }
 
-func (c *sqlCursor) cell(i int) (cell, error) {
-	v := &c.batch.cells[c.at*len(c.types)+i]
-	if v.binary {
-		return cell{}, &ColumnError{c.cols[i].Name, fmt.Sprintf("row %d holds binary data, which cannot be mapped; make text of it in the query, such as %s",
+func (c *sqlCursor) cell(i int) (cell.Cell, error) {
+	v := &c.batch.Values[c.at*len(c.types)+i]
+	if v.Binary {
+		return cell.Cell{}, &ColumnError{c.cols[i].Name, fmt.Sprintf("row %d holds binary data, which cannot be mapped; make text of it in the query, such as %s",
 			c.n, c.dialect.castHint)}
 	}
-	return c.batch.cell(v), nil
+	return c.batch.Cell(v), nil
 }
 
 func (c *sqlCursor) requery(_ context.Context, query string, args []any) error {
@@ -259,7 +255,7 @@ func (c *sqlCursor) requery(_ context.Context, query string, args []any) error {
 	if err := c.query(query, args...); err != nil {
 		return fmt.Errorf("run the query for single rows: %w", err)
 	}
-	c.feed, c.batch, c.done = sqlFeed(c.ctx, c.rows, c.types), nil, false
+	c.feed, c.batch, c.done = sqlrows.Read(c.ctx, c.rows, c.types), nil, false
 	return nil
 }
 

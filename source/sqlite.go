@@ -6,24 +6,22 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"owlatsync/source/internal/cell"
+	"owlatsync/source/internal/sqlrows"
+	"owlatsync/source/internal/statement"
 )
 
 // sqlite is the dialect of SQLite, where a value's type is its own and the column's only a hint.
 var sqlite = dialect{
-	name:           "SQLite",
-	castHint:       "CAST(column AS TEXT) or hex(column)",
-	lexicon:        sqliteLexicon,
-	begin:          beginSQLite,
-	kindOf:         sqliteKind,
-	timeOf:         sqliteTime,
-	wrapping:       wrapSQLite,
-	bytesAreBinary: true,
-	direct:         true,
-}
-
-var sqliteLexicon = lexicon{
-	brackets: true,
-	first:    []string{"SELECT", "WITH", "VALUES"},
+	name:     "SQLite",
+	castHint: "CAST(column AS TEXT) or hex(column)",
+	lexicon:  statement.SQLite,
+	begin:    beginSQLite,
+	kindOf:   sqliteKind,
+	wrapping: wrapSQLite,
+	values:   sqlrows.Rules{TimeOf: sqliteTime, BytesAreBinary: true},
+	direct:   true,
 }
 
 func beginSQLite(ctx context.Context, conn *sql.Conn, _ string) (queryFunc, func(context.Context) error, error) {
@@ -49,25 +47,25 @@ func beginSQLite(ctx context.Context, conn *sql.Conn, _ string) (queryFunc, func
 	}, nil
 }
 
-func sqliteKind(declared string) kind {
+func sqliteKind(declared string) cell.Kind {
 	name, _, _ := strings.Cut(strings.ToUpper(declared), "(")
 	switch strings.TrimSpace(name) {
 	case "BOOLEAN", "BOOL":
-		return boolean
+		return cell.Boolean
 	case "BLOB", "BINARY", "VARBINARY":
-		return binary
+		return cell.Binary
 	case "DATETIME", "TIMESTAMP":
-		return moment
+		return cell.Moment
 	case "DATE":
-		return day
+		return cell.Day
 	}
-	return text
+	return cell.Text
 }
 
 // sqliteTime goes by what the driver makes of a text, of which a day is midnight in UTC or in the zone that the driver is given.
-func sqliteTime(at time.Time, k kind) (time.Time, string) {
+func sqliteTime(at time.Time, k cell.Kind) (time.Time, string) {
 	switch utc := at.UTC(); {
-	case k != day:
+	case k != cell.Day:
 		return utc, time.RFC3339Nano
 	case midnight(at) && !midnight(utc):
 		return at, time.DateOnly

@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"owlatsync"
+	"owlatsync/source/internal/cell"
 )
 
 // Table is a source of rows: a query or a file, with the mapping of its columns. It is safe for concurrent use. Between calls it
@@ -43,7 +44,7 @@ type cursor interface {
 	// next moves on to the next row; false without an error is the complete end.
 	next() (bool, error)
 	// cell returns a value of the current row, valid until the next call of cell or next.
-	cell(i int) (cell, error)
+	cell(i int) (cell.Cell, error)
 	// position is that of the current row; its number is 0 before the first.
 	position() owlatsync.Position
 	// close releases everything, whether or not the scan is at its end.
@@ -53,7 +54,7 @@ type cursor interface {
 // column is a column with what the conversion of its values needs.
 type column struct {
 	Column
-	kind kind
+	kind cell.Kind
 }
 
 func newTable(m Mapping, b backend) (*Table, error) {

@@ -31,19 +31,29 @@ const (
 // table says what the packages under a folder may import beside the standard library: the longest folder that fits
 // counts. Folders of the module begin with "/", and "/" is the root package alone; others are modules.
 var table = map[string][]string{
-	"/":                  {},
-	"/owlat":             {},
-	"/owlat/owlattest":   {"/", "/owlat"},
+	"/":                {},
+	"/owlat":           {},
+	"/owlat/owlattest": {"/", "/owlat"},
+
 	"/ledger":            {"/", "github.com/zeebo/xxh3"},
 	"/ledger/sqlite":     {"/", "/ledger", "github.com/gofrs/flock", "github.com/pressly/goose/v3"},
 	"/ledger/transfer":   {"/", "/ledger"},
 	"/ledger/ledgertest": {"/", "/ledger", "github.com/google/go-cmp"},
-	"/reconcile":         {"/", "/owlat", "/ledger", "github.com/zeebo/xxh3", "golang.org/x/sync"},
-	"/source":            {"/", "github.com/jackc/pgx/v5"},
-	"/source/sourcetest": {"/", "/source", "github.com/google/go-cmp"},
-	"/internal":          {all},
-	"/cmd":               {all},
-	"/examples":          {all},
+
+	"/reconcile": {"/", "/owlat", "/ledger", "github.com/zeebo/xxh3", "golang.org/x/sync"},
+
+	"/source": {
+		"/", "/source/internal/ahead", "/source/internal/cell", "/source/internal/sqlrows", "/source/internal/statement", "github.com/jackc/pgx/v5",
+	},
+	"/source/internal/ahead":     {},
+	"/source/internal/cell":      {},
+	"/source/internal/sqlrows":   {"/source/internal/ahead", "/source/internal/cell"},
+	"/source/internal/statement": {},
+	"/source/sourcetest":         {"/", "/source", "github.com/google/go-cmp"},
+
+	"/internal": {all},
+	"/cmd":      {all},
+	"/examples": {all},
 }
 
 // onlyFor names what just some folders may import, whatever the table says.
@@ -113,9 +123,16 @@ func TestRules(t *testing.T) {
 		{"/source", "github.com/jackc/pgx/v5/stdlib", false},
 		{"/source", "modernc.org/sqlite", false},
 		{"/source", "owlatsync/reconcile", false},
+<<<<<<< HEAD
 		{"/ledger", "owlatsync/reconcile", false},
 		{"/ledger/sqlite", "owlatsync/ledger", true},
 		{"/ledger/sqlite", "owlatsync/reconcile", false},
+=======
+		{"/source", "owlatsync/source/internal/cell", true},
+		{"/source/internal/cell", "owlatsync/source/internal/sqlrows", false},
+		{"/source/internal/sqlrows", "owlatsync/source", false},
+		{"/ledger", "owlatsync/reconcile", true},
+>>>>>>> h-source
 		{"/ledger/ledgertest", "owlatsync/ledger", true},
 		{"/internal/config", "owlatsync/ledger", true},
 		{"/internal/config", "modernc.org/sqlite", false},

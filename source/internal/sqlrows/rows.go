@@ -1,4 +1,4 @@
-package source
+package sqlrows
 
 import (
 	"context"
@@ -8,16 +8,16 @@ import (
 	"io"
 )
 
-// typedRows are a driver's rows that tell their columns' types.
-type typedRows interface {
+// Typed are a driver's rows that tell their columns' types.
+type Typed interface {
 	driver.Rows
 	driver.RowsColumnTypeDatabaseTypeName
 }
 
-// queryDirectly runs a query without arguments past database/sql, whose locks and conversions cost a sixth of reading the rows.
+// Query runs a query without arguments past database/sql, whose locks and conversions cost a sixth of reading the rows.
 // Nothing else uses the connection while they are read, because the scan holds it. The rows are nil where the driver has no
 // such way.
-func queryDirectly(ctx context.Context, conn *sql.Conn, query string) (rows typedRows, err error) {
+func Query(ctx context.Context, conn *sql.Conn, query string) (rows Typed, err error) {
 	err = conn.Raw(func(c any) error {
 		queryer, ok := c.(driver.QueryerContext)
 		if !ok {
@@ -30,7 +30,7 @@ func queryDirectly(ctx context.Context, conn *sql.Conn, query string) (rows type
 			}
 			return err
 		}
-		if rows, ok = found.(typedRows); !ok {
+		if rows, ok = found.(Typed); !ok {
 			return found.Close()
 		}
 		return nil
@@ -54,7 +54,8 @@ func (s *scanned) Scan(src any) error {
 	return nil
 }
 
-func newScannedRows(rows *sql.Rows) (*scannedRows, error) {
+// Scan returns the rows of database/sql as Query returns a driver's.
+func Scan(rows *sql.Rows) (Typed, error) {
 	types, err := rows.ColumnTypes()
 	if err != nil {
 		return nil, errors.Join(err, rows.Close())

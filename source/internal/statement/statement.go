@@ -1,4 +1,6 @@
-package source
+// Package statement looks at the text of a query, as far as that goes without a database: whether it is one statement that begins
+// as a query does, and where it ends.
+package statement
 
 import (
 	"fmt"
@@ -6,51 +8,70 @@ import (
 	"strings"
 )
 
-// lexicon is what the check of a statement must know of a dialect. The check is a first line of defence with good
+// Lexicon is what the check of a statement must know of a dialect. The check is a first line of defence with good
 // messages; what keeps the data safe is the read-only transaction.
-type lexicon struct {
-	backslash bool     // "\" escapes inside strings
-	hash      bool     // "#" begins a comment
-	openDash  bool     // "--" begins a comment only before white space
-	executed  bool     // the content of /*! … */ is executed
-	brackets  bool     // [name] is a quoted name
-	dollar    bool     // $tag$ … $tag$ is a string, and E'…' one with escapes
-	nested    bool     // comments may stand inside comments
-	first     []string // the words with which a query may begin
-	refused   []string // words that make a query write
+type Lexicon struct {
+	Backslash bool     // "\" escapes inside strings
+	Hash      bool     // "#" begins a comment
+	OpenDash  bool     // "--" begins a comment only before white space
+	Executed  bool     // the content of /*! … */ is executed
+	Brackets  bool     // [name] is a quoted name
+	Dollar    bool     // $tag$ … $tag$ is a string, and E'…' one with escapes
+	Nested    bool     // comments may stand inside comments
+	First     []string // the words with which a query may begin
+	Refused   []string // words that make a query write
 }
 
-// checkStatement reports whether the text is one statement that begins as a query does.
-func checkStatement(query string, l lexicon) error {
-	s := scanner{text: query, lexicon: l}
+// The lexicons of the dialects. PostgreSQL's is only for what ends a statement: the server itself tells whether it is a query.
+var (
+	Generic = Lexicon{
+		Brackets: true,
+		First:    []string{"SELECT", "WITH", "VALUES", "TABLE", "FROM"},
+	}
+	Postgres = Lexicon{Dollar: true, Nested: true}
+	MySQL    = Lexicon{
+		Backslash: true, Hash: true, OpenDash: true, Executed: true,
+		First: []string{"SELECT", "WITH", "VALUES", "TABLE", "SHOW"},
+		// SELECT … INTO OUTFILE writes although the transaction is read-only.
+		Refused: []string{"INTO"},
+	}
+	SQLite = Lexicon{
+		Brackets: true,
+		First:    []string{"SELECT", "WITH", "VALUES"},
+	}
+)
+
+// Check says why the text is not one statement that begins as a query does; it returns nothing if it is.
+func Check(query string, l Lexicon) (why string) {
+	s := scanner{text: query, Lexicon: l}
 	begun, ended := false, false
 	for {
 		token := s.next()
 		word := strings.ToUpper(token)
 		switch {
 		case token == "" && !begun:
-			return fmt.Errorf("the query is empty: %w", ErrNotQuery)
+			return "the query is empty"
 		case token == "":
-			return nil
+			return ""
 		case token == ";":
 			ended = ended || begun
 		case ended:
-			return fmt.Errorf("the query has several statements: %w", ErrNotQuery)
+			return "the query has several statements"
 		case !begun && token == "(":
-		case !begun && !slices.Contains(l.first, word):
-			return fmt.Errorf("the query begins with %s: %w", firstWord(word), ErrNotQuery)
-		case slices.Contains(l.refused, word):
-			return fmt.Errorf("the query has the word %s, with which it would write: %w", word, ErrNotQuery)
+		case !begun && !slices.Contains(l.First, word):
+			return "the query begins with " + firstWord(word)
+		case slices.Contains(l.Refused, word):
+			return fmt.Sprintf("the query has the word %s, with which it would write", word)
 		default:
 			begun = true
 		}
 	}
 }
 
-// bare returns the statement alone: without the semicolons before it, and without those and the comments after it, so that it
+// Bare returns the statement alone: without the semicolons before it, and without those and the comments after it, so that it
 // can stand inside another.
-func bare(query string, l lexicon) string {
-	s := scanner{text: query, lexicon: l}
+func Bare(query string, l Lexicon) string {
+	s := scanner{text: query, Lexicon: l}
 	start := 0
 	for token := s.next(); token != ""; token = s.next() {
 		switch {
@@ -73,11 +94,11 @@ func firstWord(word string) string {
 
 // scanner splits a statement into words and single characters. Quoted strings and names count as the quote alone.
 type scanner struct {
-	lexicon
+	Lexicon
 	text   string
 	at     int
 	opened int // where the content of the last comment begins that is executed
-	end    int // where what bare keeps ends
+	end    int // where what Bare keeps ends
 }
 
 // next returns the next token, or nothing at the end.
@@ -85,13 +106,13 @@ func (s *scanner) next() string {
 	for s.at < len(s.text) {
 		rest := s.text[s.at:]
 		switch c := rest[0]; {
-		case strings.HasPrefix(rest, "--") && (!s.openDash || len(rest) == 2 || rest[2] <= ' '), c == '#' && s.hash:
+		case strings.HasPrefix(rest, "--") && (!s.OpenDash || len(rest) == 2 || rest[2] <= ' '), c == '#' && s.Hash:
 			s.skipPast("\n", 1)
-		case s.executed && (strings.HasPrefix(rest, "/*!") || strings.HasPrefix(rest, "/*M!")):
+		case s.Executed && (strings.HasPrefix(rest, "/*!") || strings.HasPrefix(rest, "/*M!")):
 			s.at += strings.IndexByte(rest, '!') + 1
 			s.at += len(s.text[s.at:]) - len(strings.TrimLeft(s.text[s.at:], "0123456789"))
 			s.opened = s.at
-		case s.executed && strings.HasPrefix(rest, "*/"):
+		case s.Executed && strings.HasPrefix(rest, "*/"):
 			s.at += 2
 			if s.opened < s.end {
 				s.end = s.at
@@ -100,12 +121,12 @@ func (s *scanner) next() string {
 			s.skipComment()
 		case isBlank(c):
 			s.at++
-		case c == '\'' || c == '"' || c == '`' && !s.dollar:
-			s.skipQuoted(c, s.backslash && c != '`' || s.dollar && s.escapes())
+		case c == '\'' || c == '"' || c == '`' && !s.Dollar:
+			s.skipQuoted(c, s.Backslash && c != '`' || s.Dollar && s.escapes())
 			return string(c)
-		case c == '$' && s.dollar && s.skipDollar():
+		case c == '$' && s.Dollar && s.skipDollar():
 			return "$"
-		case c == '[' && s.brackets:
+		case c == '[' && s.Brackets:
 			s.skipPast("]", 1)
 			return "["
 		case isWordByte(c):
@@ -139,7 +160,7 @@ func (s *scanner) skipComment() {
 			s.at = len(s.text)
 			return
 		}
-		if inner := strings.Index(s.text[s.at+n:], "/*"); s.nested && inner >= 0 && inner < end {
+		if inner := strings.Index(s.text[s.at+n:], "/*"); s.Nested && inner >= 0 && inner < end {
 			s.at += n + inner
 			depth++
 			continue

@@ -1,4 +1,4 @@
-package source
+package cell
 
 import (
 	"bytes"
@@ -6,9 +6,9 @@ import (
 	"strconv"
 )
 
-// decimal is a number with all the digits that it was written with: 0.DIGITS × 10^exp, where neither the first digit nor the
+// Decimal is a number with all the digits that it was written with: 0.DIGITS × 10^exp, where neither the first digit nor the
 // last is 0. It has no digits if it is zero.
-type decimal struct {
+type Decimal struct {
 	negative bool
 	digits   []byte // perhaps with the point among them
 	count    int    // of digits
@@ -18,8 +18,8 @@ type decimal struct {
 // maxExponent bounds the exponent, so that adding to it is safe.
 const maxExponent = 1_000_000
 
-// parseDecimal reads a number as databases and JSON write it. ok is false for all else, such as NaN.
-func parseDecimal(text []byte) (d decimal, ok bool) {
+// ParseDecimal reads a number as databases and JSON write it. ok is false for all else, such as NaN.
+func ParseDecimal(text []byte) (d Decimal, ok bool) {
 	rest := text
 	if len(rest) > 0 && (rest[0] == '-' || rest[0] == '+') {
 		d.negative = rest[0] == '-'
@@ -30,7 +30,7 @@ func parseDecimal(text []byte) (d decimal, ok bool) {
 		var err error
 		mantissa = rest[:i]
 		if d.exp, err = strconv.Atoi(string(rest[i+1:])); err != nil || d.exp > maxExponent || d.exp < -maxExponent {
-			return decimal{}, false
+			return Decimal{}, false
 		}
 	}
 	first, last, point, seen := -1, -1, len(mantissa), 0
@@ -40,7 +40,7 @@ func parseDecimal(text []byte) (d decimal, ok bool) {
 			point = i
 			continue
 		case c < '0' || c > '9':
-			return decimal{}, false
+			return Decimal{}, false
 		case c != '0' && first < 0:
 			first = i
 		}
@@ -49,10 +49,10 @@ func parseDecimal(text []byte) (d decimal, ok bool) {
 		}
 	}
 	if seen == 0 {
-		return decimal{}, false
+		return Decimal{}, false
 	}
 	if first < 0 {
-		return decimal{}, true
+		return Decimal{}, true
 	}
 	d.digits, d.count = mantissa[first:last+1], last+1-first
 	if first < point {
@@ -67,13 +67,13 @@ func parseDecimal(text []byte) (d decimal, ok bool) {
 }
 
 // exact reports whether f, the nearest double without its sign, is written with the same digits as the number.
-func (d decimal) exact(f float64) bool {
+func (d Decimal) exact(f float64) bool {
 	const always = 15 // so many digits survive whatever they are
 	if d.count <= always && d.exp > -300 && d.exp < 300 {
 		return true
 	}
 	var buf [32]byte
-	shortest, _ := parseDecimal(strconv.AppendFloat(buf[:0], f, 'e', -1, 64))
+	shortest, _ := ParseDecimal(strconv.AppendFloat(buf[:0], f, 'e', -1, 64))
 	if shortest.exp != d.exp || shortest.count != d.count {
 		return false
 	}
@@ -93,8 +93,8 @@ func (d decimal) exact(f float64) bool {
 	return true
 }
 
-// append appends the number in the form of appendFloat, with all its digits.
-func (d decimal) append(dst []byte) []byte {
+// Append appends the number in the form of AppendFloat, with all its digits.
+func (d Decimal) Append(dst []byte) []byte {
 	if d.count == 0 {
 		return append(dst, '0')
 	}
@@ -139,9 +139,9 @@ func (d decimal) append(dst []byte) []byte {
 }
 
 // jsonNumber returns the number in JSON with all its digits, as it was written where that is JSON.
-func (d decimal) jsonNumber(text []byte) json.Number {
+func (d Decimal) jsonNumber(text []byte) json.Number {
 	if !json.Valid(text) {
-		text = d.append(nil)
+		text = d.Append(nil)
 	}
 	return json.Number(text)
 }

@@ -1,0 +1,61 @@
+// Package ahead reads a source before its rows are asked for.
+package ahead
+
+import "context"
+
+// BatchRows is how many rows a batch has at most, so that little is read of a scan that ends early.
+const BatchRows = 1024
+
+// Feed makes batches of rows ahead, so that the source is read on one core while the rows are mapped and compared on another.
+// Its goroutine alone uses what fill reads from until it has ended.
+type Feed[B any] struct {
+	fill func(*B) (last bool)
+	full chan *B // closed at the end
+	free chan *B
+}
+
+// Start fills batches until the last or the end of ctx. The caller must call Wait before it touches what fill reads from.
+func Start[B any](ctx context.Context, fill func(*B) (last bool)) *Feed[B] {
+	const batches = 3 // one is filled, one waits, one is worked on
+	f := &Feed[B]{fill: fill, full: make(chan *B, 1), free: make(chan *B, batches)}
+	for range batches {
+		f.free <- new(B)
+	}
+	go f.run(ctx)
+	return f
+}
+
+func (f *Feed[B]) run(ctx context.Context) {
+	defer close(f.full)
+	for {
+		var b *B
+		select {
+		case b = <-f.free:
+		case <-ctx.Done():
+			return
+		}
+		last := f.fill(b)
+		select {
+		case f.full <- b:
+		case <-ctx.Done():
+			return
+		}
+		if last {
+			return
+		}
+	}
+}
+
+// Next gives the last batch back and returns the next one; nil where ctx ended first.
+func (f *Feed[B]) Next(last *B) *B {
+	if last != nil {
+		f.free <- last
+	}
+	return <-f.full
+}
+
+// Wait returns when nothing is read any more.
+func (f *Feed[B]) Wait() {
+	for range f.full {
+	}
+}
