@@ -123,16 +123,12 @@ func TestRules(t *testing.T) {
 		{"/source", "github.com/jackc/pgx/v5/stdlib", false},
 		{"/source", "modernc.org/sqlite", false},
 		{"/source", "owlatsync/reconcile", false},
-<<<<<<< HEAD
 		{"/ledger", "owlatsync/reconcile", false},
 		{"/ledger/sqlite", "owlatsync/ledger", true},
 		{"/ledger/sqlite", "owlatsync/reconcile", false},
-=======
 		{"/source", "owlatsync/source/internal/cell", true},
 		{"/source/internal/cell", "owlatsync/source/internal/sqlrows", false},
 		{"/source/internal/sqlrows", "owlatsync/source", false},
-		{"/ledger", "owlatsync/reconcile", true},
->>>>>>> h-source
 		{"/ledger/ledgertest", "owlatsync/ledger", true},
 		{"/internal/config", "owlatsync/ledger", true},
 		{"/internal/config", "modernc.org/sqlite", false},
