@@ -49,7 +49,7 @@ func TestGuardsOfAnIncrementCountWhatAnAbortedRunMade(t *testing.T) {
 			abort()
 		}
 	}
-	if _, err := u.try(ctx, reconcile.RunOptions{}, u.source()); !errors.Is(err, context.Canceled) {
+	if _, err := u.try(ctx, runOptions{}, u.source()); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	u.server.OnRequest = nil

@@ -10,6 +10,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/reconcile/policy"
 )
 
 // indexed is a ledger that has nothing but an index.
@@ -43,9 +44,9 @@ func testRow(n int) *owlatsync.Row {
 // indexOf makes the index of rows 0 to n, all applied.
 func indexOf(t testing.TB, n int) *indexed {
 	t.Helper()
-	l, rd := new(indexed), newReader(&Sync{Name: "users"})
+	l, rd := new(indexed), NewReader(&policy.Policies{Sync: "users"})
 	for i := range n {
-		d, _, invalid := rd.read(testRow(i))
+		d, _, invalid := rd.Read(testRow(i))
 		if invalid != "" {
 			t.Fatal(invalid)
 		}
@@ -148,9 +149,9 @@ func TestUnchangedRowsAllocateNothing(t *testing.T) {
 	if err := ix.complete(); err != nil {
 		t.Fatal(err)
 	}
-	rd, row := newReader(&Sync{Name: "users"}), testRow(17)
+	rd, row := NewReader(&policy.Policies{Sync: "users"}), testRow(17)
 	pass := func() {
-		d, key, _ := rd.read(row)
+		d, key, _ := rd.Read(row)
 		at, err := ix.locate(ledger.HashText(key), d.Fingerprint.Lo)
 		if err != nil || at != 17 || ix.mark(at).print != d.Fingerprint.Lo {
 			t.Fatalf("found at %d, %v", at, err)
@@ -164,10 +165,10 @@ func TestUnchangedRowsAllocateNothing(t *testing.T) {
 }
 
 func BenchmarkFingerprint(b *testing.B) {
-	rd, row := newReader(&Sync{Name: "users"}), testRow(123456)
+	rd, row := NewReader(&policy.Policies{Sync: "users"}), testRow(123456)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, invalid := rd.read(row); invalid != "" {
+		if _, _, invalid := rd.Read(row); invalid != "" {
 			b.Fatal(invalid)
 		}
 	}
@@ -199,12 +200,12 @@ func BenchmarkDiff(b *testing.B) {
 	}
 	for name, rows := range map[string][]*owlatsync.Row{"in order": rows, "shuffled": shuffled} {
 		b.Run(name, func(b *testing.B) {
-			rd := newReader(&Sync{Name: "users"})
+			rd := NewReader(&policy.Policies{Sync: "users"})
 			b.ReportAllocs()
 			for b.Loop() {
 				ix := loadIndex(b.Context(), l, "users")
 				for _, row := range rows {
-					d, key, _ := rd.read(row)
+					d, key, _ := rd.Read(row)
 					at, err := ix.locate(ledger.HashText(key), d.Fingerprint.Lo)
 					if err != nil || at == unknown || ix.mark(at).print != d.Fingerprint.Lo {
 						b.Fatal(at, err)
