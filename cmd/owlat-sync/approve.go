@@ -12,8 +12,10 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/config"
+	"owlatsync/internal/problem"
+	"owlatsync/internal/render"
+	"owlatsync/internal/setup"
 	"owlatsync/ledger"
-	"owlatsync/ledger/sqlite"
 	"owlatsync/reconcile"
 )
 
@@ -36,7 +38,7 @@ numbers of held runs are shown by "owlat-sync run" and "owlat-sync status".`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			run, err := strconv.ParseInt(args[0], 10, 64)
 			if err != nil || run < 1 {
-				return usageError(withHint(fmt.Errorf("%q is not the number of a run", args[0]), "\"owlat-sync status\" shows the runs that are held"))
+				return problem.Usage(problem.Hint(fmt.Errorf("%q is not the number of a run", args[0]), "\"owlat-sync status\" shows the runs that are held"))
 			}
 			return a.approve(cmd.Context(), run, failuresPath)
 		},
@@ -46,17 +48,13 @@ numbers of held runs are shown by "owlat-sync run" and "owlat-sync status".`,
 }
 
 func (a *app) approve(ctx context.Context, id int64, failuresPath string) error {
-	cfg, err := a.loadConfig(config.UseAll)
-	if err != nil {
-		return err
-	}
-	syncs, err := a.selectSyncs(cfg)
+	cfg, syncs, err := a.loadSyncs(config.UseAll)
 	if err != nil {
 		return err
 	}
 	var sync string
 	var part owlatsync.Part
-	err = a.withLedger(ctx, cfg, func(l *sqlite.Ledger) (err error) {
+	err = a.withLedger(ctx, cfg, func(l setup.Ledger) (err error) {
 		if sync, err = a.heldSync(ctx, l, id); err != nil {
 			return err
 		}
@@ -64,21 +62,21 @@ func (a *app) approve(ctx context.Context, id int64, failuresPath string) error 
 		return err
 	})
 	switch {
-	case errors.Is(err, errNoLedger):
-		return usageError(fmt.Errorf("there is no run %d: nothing has ever been run here", id))
+	case errors.Is(err, setup.ErrNoLedger):
+		return problem.Usage(fmt.Errorf("there is no run %d: nothing has ever been run here", id))
 	case err != nil:
 		return err
 	case cfg.Sync(sync) == nil:
-		return usageError(fmt.Errorf("run %d is of sync %q, which %s does not have any more", id, sync, a.configPath))
+		return problem.Usage(fmt.Errorf("run %d is of sync %q, which %s does not have any more", id, sync, a.configPath))
 	case !slices.ContainsFunc(syncs, func(s config.Sync) bool { return s.Name == sync }):
-		return usageError(fmt.Errorf("run %d is of sync %q, not of %s", id, sync, strings.Join(a.syncs, ", ")))
+		return problem.Usage(fmt.Errorf("run %d is of sync %q, not of %s", id, sync, strings.Join(a.syncs, ", ")))
 	}
 	a.syncs = []string{sync}
-	return a.runSyncs(ctx, &runner{approve: id, only: part.Only, limit: part.Limit}, failuresPath)
+	return a.runSyncs(ctx, &runner{approve: id, asked: render.Asked{Only: part.Only, Limit: part.Limit}}, failuresPath)
 }
 
 // heldSync returns the sync of the held run.
-func (a *app) heldSync(ctx context.Context, l *sqlite.Ledger, id int64) (string, error) {
+func (a *app) heldSync(ctx context.Context, l setup.Ledger, id int64) (string, error) {
 	runs, err := l.Runs(ctx, "", 0)
 	if err != nil {
 		return "", err
@@ -97,18 +95,18 @@ func (a *app) heldSync(ctx context.Context, l *sqlite.Ledger, id int64) (string,
 	}
 	switch {
 	case asked == nil && len(held) == 0:
-		return "", usageError(fmt.Errorf("there is no run %d, and none is held", id))
+		return "", problem.Usage(fmt.Errorf("there is no run %d, and none is held", id))
 	case asked == nil:
-		return "", usageError(fmt.Errorf("there is no run %d; held are: %s", id, strings.Join(held, ", ")))
+		return "", problem.Usage(fmt.Errorf("there is no run %d; held are: %s", id, strings.Join(held, ", ")))
 	case asked.Status == ledger.StatusHeld:
 		return asked.Sync, nil
 	}
 	err = fmt.Errorf("run %d of sync %q is not held: %s", id, asked.Sync, endWords(*asked))
 	if now := latest[asked.Sync]; now > id {
-		err = withHint(err, "run %d is the one that waits now: \"%s\" applies it, after you have looked at \"%s\"",
-			now, a.command(fmt.Sprintf("approve %d", now), asked.Sync), a.command("plan", asked.Sync))
+		err = problem.Hint(err, "run %d is the one that waits now: \"%s\" applies it, after you have looked at \"%s\"",
+			now, a.typed().Command(fmt.Sprintf("approve %d", now), asked.Sync), a.typed().Command("plan", asked.Sync))
 	}
-	return "", usageError(err)
+	return "", problem.Usage(err)
 }
 
 // endWords says how a run ended that is not held.

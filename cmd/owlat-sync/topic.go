@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -11,6 +12,8 @@ import (
 	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
+	"owlatsync/internal/problem"
+	"owlatsync/internal/setup"
 	"owlatsync/owlat"
 )
 
@@ -110,7 +113,7 @@ type memberCall func(ctx context.Context, client *owlat.Client, topic string, co
 func (a *app) eachMember(cmd *cobra.Command, args []string, send memberCall) error {
 	topic, contacts := args[0], args[1:]
 	if !config.ValidTopicID(topic) {
-		return usageError(fmt.Errorf("%q is not a topic id: that has at least 10 letters and digits; copy it from the topic's page in Owlat", topic))
+		return problem.Usage(fmt.Errorf("%q is not a topic id: that has at least 10 letters and digits; copy it from the topic's page in Owlat", topic))
 	}
 	for i, c := range contacts {
 		if !strings.Contains(c, "@") {
@@ -118,24 +121,20 @@ func (a *app) eachMember(cmd *cobra.Command, args []string, send memberCall) err
 		}
 		address, err := owlatsync.NormalizeAddress(c)
 		if err != nil {
-			return usageError(fmt.Errorf("%q: %w", c, err))
+			return problem.Usage(fmt.Errorf("%q: %w", c, err))
 		}
 		contacts[i] = address
 	}
-	cfg, err := a.loadOwlat(cmd)
-	if err != nil {
-		return err
-	}
-	client, err := a.newClient(cfg.Owlat)
+	client, to, err := a.openOwlat(cmd)
 	if err != nil {
 		return err
 	}
 	results := send(cmd.Context(), client, topic, contacts)
 	err = a.printMembers(topic, results)
-	if statusOf(err) == http.StatusInternalServerError {
-		return withHint(err, "Owlat answers so to what is no topic's or contact's id: copy it from its page in Owlat")
+	if answer, ok := errors.AsType[*owlat.Error](err); ok && answer.StatusCode == http.StatusInternalServerError {
+		return problem.Hint(err, "Owlat answers so to what is no topic's or contact's id: copy it from its page in Owlat")
 	}
-	return explainOwlat(err, cfg.Owlat)
+	return setup.Advise(err, to)
 }
 
 // printMembers prints every result and returns the first error, or one that counts them.
@@ -148,16 +147,16 @@ func (a *app) printMembers(topic string, results []memberResult) error {
 			r.Outcome, r.Error = "failed", r.err.Error()
 		}
 		switch {
-		case a.json:
-			if err := a.printJSON(r); err != nil {
+		case a.JSON:
+			if err := a.PrintJSON(r); err != nil {
 				return err
 			}
 		case r.err != nil:
-			a.printf("%-12s  %s: %s\n", r.Outcome, r.Contact, r.Error)
+			a.Printf("%-12s  %s: %s\n", r.Outcome, r.Contact, r.Error)
 		case r.DOIStatus == "pending":
-			a.printf("%-12s  %s (waits for the person's confirmation)\n", r.Outcome, r.Contact)
+			a.Printf("%-12s  %s (waits for the person's confirmation)\n", r.Outcome, r.Contact)
 		default:
-			a.printf("%-12s  %s\n", r.Outcome, r.Contact)
+			a.Printf("%-12s  %s\n", r.Outcome, r.Contact)
 		}
 	}
 	switch {

@@ -1,22 +1,21 @@
-package main
+package checkup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"owlatsync/internal/exitcode"
+	"owlatsync/internal/words"
 	"owlatsync/ledger"
-	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 )
 
 // ledger looks whether runs can use the ledger, or create it, and whether it is that of the deployment.
 func (c *checker) ledger(ctx context.Context) {
-	f := finding{Area: "ledger", Subject: "file", Status: statusOK}
-	is, err := sqlite.Examine(ctx, sqliteDriver, c.cfg.Ledger)
+	f := Finding{Area: AreaLedger, Subject: "file", Status: OK}
+	is, err := c.Opener.Examine(ctx, c.Config)
 	if err == nil {
 		err = c.sameDeployment(is.Deployment)
 	}
@@ -31,11 +30,7 @@ func (c *checker) ledger(ctx context.Context) {
 	}
 	if err != nil {
 		f.Message = err.Error()
-		code := exitcode.Of(err)
-		if errors.Is(err, sqlite.ErrNoFolder) {
-			code = exitcode.Usage
-		}
-		c.fail(code, f)
+		c.fail(exitcode.Of(err), f)
 		return
 	}
 	c.found(f)
@@ -43,7 +38,7 @@ func (c *checker) ledger(ctx context.Context) {
 
 // sameDeployment compares what the ledger is bound to, if anything, with the configuration.
 func (c *checker) sameDeployment(bound string) error {
-	client, err := c.app.newClient(c.cfg.Owlat, owlat.WithRetries(0))
+	client, err := c.Opener.Client(c.Config.Owlat, owlat.WithRetries(0))
 	if err != nil || bound == "" || bound == client.BaseURL() {
 		return err
 	}
@@ -52,18 +47,18 @@ func (c *checker) sameDeployment(bound string) error {
 
 // standings says how many rows the ledger has of each sync.
 func (c *checker) standings(ctx context.Context) (string, error) {
-	l, err := openLedger(ctx, c.cfg.Ledger)
+	l, err := c.Opener.Ledger(ctx, c.Config)
 	if err != nil {
 		return "", err
 	}
 	defer l.Close()
 	var standing []string
-	for _, s := range c.syncs {
+	for _, s := range c.Syncs {
 		st, err := l.Standing(ctx, s.Name)
 		if err != nil {
 			return "", err
 		}
-		standing = append(standing, fmt.Sprintf("%s has %s", s.Name, plural(st.Entries, "row")))
+		standing = append(standing, fmt.Sprintf("%s has %s", s.Name, words.Plural(st.Entries, "row")))
 	}
 	return strings.Join(slices.Compact(standing), ", "), nil
 }

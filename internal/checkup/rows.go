@@ -1,4 +1,4 @@
-package main
+package checkup
 
 import (
 	"cmp"
@@ -6,12 +6,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
-	"unicode/utf8"
 
 	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
+	"owlatsync/internal/words"
 	"owlatsync/reconcile"
 )
 
@@ -34,14 +33,14 @@ func newTally(s reconcile.Sync) *tally {
 }
 
 // judge counts the row and returns it as it would be sent, or with the reason why it would not be.
-func (t *tally) judge(row *owlatsync.Row, s *config.Sync) sampleRow {
+func (t *tally) judge(row *owlatsync.Row, s *config.Sync) Row {
 	t.rows++
 	outcome, why := t.judging.Row(row)
 	if why != "" {
 		t.reasons[why]++
 	}
 	r := sampleOf(row, s)
-	r.Valid, r.Reason, r.outcome = why == "", why, outcome
+	r.Valid, r.Reason, r.Outcome = why == "", why, outcome
 	return r
 }
 
@@ -58,37 +57,37 @@ func (t *tally) unsent() (rows int, why string) {
 		}
 	}
 	if others := len(reasons) - shownReasons; others > 0 {
-		lines = append(lines, several(others, "other reason", "other reasons"))
+		lines = append(lines, words.Several(others, "other reason", "other reasons"))
 	}
 	return rows, strings.Join(lines, "\n")
 }
 
 // judged tells how many of the rows would be sent. A source none of whose rows would be is a failure: a column is wrong.
 func (c *checker) judged(s config.Sync, t *tally) {
-	f := finding{Area: "sync", Sync: s.Name, Subject: "rows", Status: statusOK}
+	f := Finding{Area: AreaSync, Sync: s.Name, Subject: "rows", Status: OK}
 	first := ""
 	if t.more {
 		first = "the first "
 	}
 	switch unsent, why := t.unsent(); {
 	case t.rows == 0:
-		f.Status, f.Message = statusWarning, "the source has no rows"
+		f.Status, f.Message = Warning, "the source has no rows"
 	case unsent == 0:
-		f.Message = fmt.Sprintf("%s%s would be sent", first, several(t.rows, "row", "rows"))
+		f.Message = fmt.Sprintf("%s%s would be sent", first, words.Several(t.rows, "row", "rows"))
 	case unsent == t.rows:
-		f.Message = fmt.Sprintf("none of %s%s would be sent\n%s", first, several(t.rows, "row", "rows"), why)
+		f.Message = fmt.Sprintf("none of %s%s would be sent\n%s", first, words.Several(t.rows, "row", "rows"), why)
 		c.fail(exitcode.Usage, f)
 		return
 	default:
-		f.Status = statusWarning
-		f.Message = fmt.Sprintf("%d of %s%s would not be sent\n%s", unsent, first, several(t.rows, "row", "rows"), why)
+		f.Status = Warning
+		f.Message = fmt.Sprintf("%d of %s%s would not be sent\n%s", unsent, first, words.Several(t.rows, "row", "rows"), why)
 	}
 	c.found(f)
 }
 
 // sampleOf shows a row as a run would send it.
-func sampleOf(row *owlatsync.Row, s *config.Sync) sampleRow {
-	r := sampleRow{Key: row.Key, Position: row.Position.String(), FirstName: sampleName(row.FirstName), LastName: sampleName(row.LastName)}
+func sampleOf(row *owlatsync.Row, s *config.Sync) Row {
+	r := Row{Key: row.Key, Position: row.Position.String(), FirstName: sampleName(row.FirstName), LastName: sampleName(row.LastName)}
 	address, err := owlatsync.NormalizeAddress(row.Email.Value)
 	if r.Email = address; err != nil {
 		r.Email = owlatsync.Trim(row.Email.Value)
@@ -110,51 +109,4 @@ func sampleName(f owlatsync.Field) *string {
 		return nil
 	}
 	return new(owlatsync.Trim(f.Value))
-}
-
-// samples prints the rows as a table.
-func (c *checker) samples(s config.Sync, rows []sampleRow) {
-	w := tabwriter.NewWriter(c.app.stdout, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprint(w, "           KEY\tADDRESS\tFIRST NAME\tLAST NAME")
-	for i := range s.Topics {
-		_, _ = fmt.Fprintf(w, "\tTOPIC %d", i+1)
-	}
-	_, _ = fmt.Fprintln(w, "\tVERDICT")
-	for _, r := range rows {
-		_, _ = fmt.Fprintf(w, "           %s\t%s\t%s\t%s", short(r.Key), short(r.Email), orNull(r.FirstName), orNull(r.LastName))
-		for _, t := range s.Topics {
-			_, _ = fmt.Fprintf(w, "\t%s", yesNo(r.Topics[t.ID]))
-		}
-		verdict := "ok"
-		if !r.Valid {
-			verdict = string(r.outcome) + ": " + r.Reason
-		}
-		_, _ = fmt.Fprintf(w, "\t%s\n", verdict)
-	}
-	_ = w.Flush()
-}
-
-// shownWidth is how many characters of a value the table shows.
-const shownWidth = 60
-
-// short returns what a table shows of a value.
-func short(s string) string {
-	if utf8.RuneCountInString(s) > shownWidth {
-		s = string([]rune(s)[:shownWidth-3]) + "..."
-	}
-	return printable(s)
-}
-
-func orNull(s *string) string {
-	if s == nil {
-		return "-"
-	}
-	return short(*s)
-}
-
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
 }

@@ -1,209 +1,109 @@
-package main
+// Package console is the program's side of a terminal: standard output as text or as lines of JSON, remarks, errors and the
+// log on standard error beside a display that is drawn there, questions, and the signals that Ctrl-C sends. It knows no
+// command.
+package console
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"strconv"
-	"strings"
 	"sync"
-	"unicode"
 
-	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"owlatsync/internal/exitcode"
+	"owlatsync/internal/words"
 )
 
-// app is what the commands share: the process's surroundings and the common flags.
-type app struct {
-	env    map[string]string
+// Console is where one command of the program is read and shown. JSON and Yes may be set until the first use.
+type Console struct {
+	JSON bool // standard output holds JSON for machines, and nobody is asked or told on the way
+	Yes  bool // every question is answered with yes
+
 	stdin  io.Reader
-	stdout io.Writer
+	out    output
 	stderr io.Writer
-
-	configPath string
-	syncs      []string
-	json       bool
-	yes        bool
-	logLevel   string
-
-	logger  *slog.Logger // set before a command runs
-	started bool         // a command's own code was reached
-
-	screen    screen // where logs go
-	unwritten error  // the first error of printf
+	screen screen // standard error beside a display
 
 	mu       sync.Mutex
-	softStop *softStop // set while the first signal is a wish to stop, not an abort
+	softStop *SoftStop // set while the first signal is a wish to stop, not an abort
 }
 
-func newApp(env []string, stdin io.Reader, stdout, stderr io.Writer) *app {
-	a := &app{env: make(map[string]string, len(env)), stdin: stdin, stdout: stdout, stderr: stderr}
-	a.screen.w = stderr
-	a.logger = slog.New(slog.DiscardHandler)
-	for _, kv := range env {
-		if name, value, ok := strings.Cut(kv, "="); ok {
-			a.env[name] = value
+// New returns a console of the three streams.
+func New(stdin io.Reader, stdout, stderr io.Writer) *Console {
+	c := &Console{stdin: stdin, out: output{w: stdout}, stderr: stderr}
+	c.screen.w = stderr
+	return c
+}
+
+// output is standard output. It remembers the first error, because an output that cannot be written to is no reason to
+// stop a command half-way.
+type output struct {
+	w   io.Writer
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if err != nil {
+		err = fmt.Errorf("write the output: %w", err)
+		if o.err == nil {
+			o.err = err
 		}
 	}
-	return a
+	return n, err
 }
 
-// lookupEnv is os.LookupEnv for the environment that run was given.
-func (a *app) lookupEnv(name string) (string, bool) {
-	v, ok := a.env[name]
-	return v, ok
+// In is standard input.
+func (c *Console) In() io.Reader { return c.stdin }
+
+// Err is standard error, past a display that may be drawn there.
+func (c *Console) Err() io.Writer { return c.stderr }
+
+// Out is standard output. Unwritten tells of what could not be written to it. It is for one goroutine at a time.
+func (c *Console) Out() io.Writer { return &c.out }
+
+// Unwritten returns the first error of writing to standard output.
+func (c *Console) Unwritten() error { return c.out.err }
+
+// Printf writes to standard output.
+func (c *Console) Printf(format string, args ...any) { _, _ = fmt.Fprintf(&c.out, format, args...) }
+
+// Tell is Printf for text that is left out with JSON.
+func (c *Console) Tell(format string, args ...any) {
+	if !c.JSON {
+		c.Printf(format, args...)
+	}
 }
 
-// envConfig names the configuration file where --config does not.
-const envConfig = "OWLAT_SYNC_CONFIG"
+// Notef writes a remark for a person to standard error; with JSON it is left out.
+func (c *Console) Notef(format string, args ...any) {
+	if !c.JSON {
+		_, _ = fmt.Fprintf(c.stderr, format, args...)
+	}
+}
 
-// setup follows the common flags before a command runs.
-func (a *app) setup(cmd *cobra.Command) error {
-	if path := a.env[envConfig]; path != "" && !cmd.Flags().Changed("config") {
-		a.configPath = path
-	}
-	if cmd.Flags().Changed("sync") && len(a.syncs) == 0 {
-		return usageError(errors.New("--sync names no sync; is a variable in it empty?"))
-	}
-	var level slog.Level
-	switch a.logLevel {
-	case "debug", "info", "warn", "error":
-		_ = level.UnmarshalText([]byte(a.logLevel)) // these four are its own words
-	default:
-		return usageError(fmt.Errorf("--log-level %q is none of debug, info, warn, error", a.logLevel))
-	}
+// PrintJSON writes v as one line to standard output.
+func (c *Console) PrintJSON(v any) error {
+	_, err := c.out.Write(words.JSON(v))
+	return err
+}
+
+// Logger returns a log of lines of this level and graver on standard error; a display there steps aside for them.
+func (c *Console) Logger(level slog.Level) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level}
-	if a.json {
-		a.logger = slog.New(slog.NewJSONHandler(&a.screen, opts))
-	} else {
-		a.logger = slog.New(slog.NewTextHandler(&a.screen, opts))
+	if c.JSON {
+		return slog.New(slog.NewJSONHandler(&c.screen, opts))
 	}
-	return nil
+	return slog.New(slog.NewTextHandler(&c.screen, opts))
 }
 
-// printf writes to standard output. An output that cannot be written to is no reason to stop a command half-way; the end
-// tells of it.
-func (a *app) printf(format string, args ...any) {
-	if _, err := fmt.Fprintf(a.stdout, format, args...); err != nil && a.unwritten == nil {
-		a.unwritten = fmt.Errorf("write the output: %w", err)
-	}
-}
-
-// notef writes a remark for a person to standard error; with --json it stays silent.
-func (a *app) notef(format string, args ...any) {
-	if !a.json {
-		_, _ = fmt.Fprintf(a.stderr, format, args...)
-	}
-}
-
-// printJSON writes v as one line to standard output.
-func (a *app) printJSON(v any) error {
-	if _, err := a.stdout.Write(jsonLine(v)); err != nil {
-		return fmt.Errorf("write the output: %w", err)
-	}
-	return nil
-}
-
-// interactive reports whether a person can be asked: standard input and standard error are terminals and --json is off.
-func (a *app) interactive() bool {
-	return !a.json && isTerminal(a.stdin) && isTerminal(a.stderr)
+// interactive reports whether a person can be asked: standard input and standard error are terminals, and JSON is off.
+func (c *Console) interactive() bool {
+	return !c.JSON && isTerminal(c.stdin) && isTerminal(c.stderr)
 }
 
 func isTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-// hinted is an error with an advice what to do next, printed on a line of its own.
-type hinted struct {
-	error
-	hint string
-}
-
-func (e *hinted) Unwrap() error { return e.error }
-
-// withHint returns err with an advice, nil for a nil err.
-func withHint(err error, format string, args ...any) error {
-	if err == nil {
-		return nil
-	}
-	return &hinted{error: err, hint: fmt.Sprintf(format, args...)}
-}
-
-// usageError marks err as the user's mistake in the command line or configuration.
-func usageError(err error) error { return exitcode.With(exitcode.Usage, err) }
-
-// quietError is an error whose text was already shown, such as by a report: only its exit code counts.
-type quietError struct{ error }
-
-func (e quietError) Unwrap() error { return e.error }
-
-// quiet returns an error that only sets the exit code.
-func quiet(code exitcode.Code) error {
-	return exitcode.With(code, quietError{errors.New(code.String())})
-}
-
-// printError writes err once to standard error, as text or, with --json, as one JSON object.
-func (a *app) printError(err error) {
-	if err == nil {
-		return
-	}
-	if several, ok := errors.AsType[severalErrors](err); ok {
-		for _, e := range several {
-			a.printError(e)
-		}
-		return
-	}
-	if _, shown := errors.AsType[quietError](err); shown {
-		return
-	}
-	text, hint := err.Error(), ""
-	if h, ok := errors.AsType[*hinted](err); ok {
-		hint = h.hint
-	}
-	if a.json {
-		_, _ = a.stderr.Write(jsonLine(struct {
-			Type     string        `json:"type"`
-			ExitCode exitcode.Code `json:"exit_code"`
-			Message  string        `json:"message"`
-			Hint     string        `json:"hint,omitempty"`
-		}{"error", exitcode.Of(err), text, hint}))
-		return
-	}
-	_, _ = fmt.Fprintf(a.stderr, "owlat-sync: %s\n", continued(harmless(text)))
-	if hint != "" {
-		_, _ = fmt.Fprintf(a.stderr, "  hint: %s\n", harmless(hint))
-	}
-}
-
-// harmless writes out what a terminal would act on: names in files and databases may hold anything.
-func harmless(text string) string {
-	control := func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
-	if !strings.ContainsFunc(text, control) {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		if control(r) {
-			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-// continued indents the further lines of a text, so that it is seen where the next error begins.
-func continued(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines[1:] {
-		if !strings.HasPrefix(line, "  ") {
-			lines[i+1] = "  " + line
-		}
-	}
-	return strings.Join(lines, "\n")
 }

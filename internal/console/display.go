@@ -1,10 +1,11 @@
-package main
+package console
 
 import (
 	"fmt"
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/term"
 
@@ -30,12 +31,8 @@ func (s *screen) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-// note writes a remark for a person; with --json it is left out.
-func (s *screen) note(a *app, line string) {
-	if !a.json {
-		_, _ = fmt.Fprintln(s, line)
-	}
-}
+// note writes a remark for a person.
+func (s *screen) note(line string) { _, _ = fmt.Fprintln(s, line) }
 
 func (s *screen) set(d *progress.Display) {
 	s.mu.Lock()
@@ -43,20 +40,29 @@ func (s *screen) set(d *progress.Display) {
 	s.display = d
 }
 
-// display shows how a sync gets on; stop may be called more than once. Its zero value shows nothing.
-type display struct {
-	screen   *screen
-	progress *progress.Display
+// Pace is what a display asks to say how fast a sync may go on.
+type Pace interface {
+	// Refused counts the requests that met the rate limit so far.
+	Refused() int
+	// Estimate tells how long that many requests take from now on.
+	Estimate(requests int) time.Duration
 }
 
-// startDisplay shows progress on standard error: a bar on a terminal, and elsewhere lines now and then if plain is set.
-func (a *app) startDisplay(sync string, plain bool) *display {
-	f, terminal := a.stderr.(*os.File)
+// Display shows how a sync gets on.
+type Display struct {
+	screen   *screen
+	progress *progress.Display // nil: nothing is shown
+}
+
+// StartDisplay shows progress on standard error until Stop: a bar on a terminal, and elsewhere lines now and then if plain
+// is set. With JSON it shows nothing.
+func (c *Console) StartDisplay(sync string, plain bool, pace Pace) *Display {
+	f, terminal := c.stderr.(*os.File)
 	terminal = terminal && term.IsTerminal(int(f.Fd()))
 	var width func() int
 	switch {
-	case a.json, !terminal && !plain:
-		return &display{}
+	case c.JSON, !terminal && !plain:
+		return &Display{}
 	case terminal:
 		width = func() int {
 			columns, _, err := term.GetSize(int(f.Fd()))
@@ -66,29 +72,23 @@ func (a *app) startDisplay(sync string, plain bool) *display {
 			return columns
 		}
 	}
-	d := &display{screen: &a.screen, progress: progress.Start(a.stderr, sync, width)}
-	a.screen.set(d.progress)
+	d := &Display{screen: &c.screen, progress: progress.Start(c.stderr, sync, width)}
+	c.screen.set(d.progress)
+	before := pace.Refused()
+	d.progress.Refused(func() int { return pace.Refused() - before })
+	d.progress.Budget(pace.Estimate)
 	return d
 }
 
-// startDisplay shows progress, and how many requests of the session meet the rate limit from now on.
-func (s *session) startDisplay(sync string, plain bool) *display {
-	d, before := s.app.startDisplay(sync, plain), s.meter.Counts().RateLimited
-	if d.progress != nil {
-		d.progress.Refused(func() int { return s.meter.Counts().RateLimited - before })
-		d.progress.Budget(s.client.Estimate)
-	}
-	return d
-}
-
-func (d *display) observe(e reconcile.Progress) {
+// Observe takes in what the engine tells.
+func (d *Display) Observe(e reconcile.Progress) {
 	if d.progress != nil {
 		d.progress.Observe(e)
 	}
 }
 
-// suspend clears what is drawn and calls f, which may write to the same terminal and ask there.
-func (d *display) suspend(f func()) {
+// Suspend clears what is drawn and calls f, which may write to the same terminal and ask there.
+func (d *Display) Suspend(f func()) {
 	if d.progress == nil {
 		f()
 		return
@@ -96,7 +96,8 @@ func (d *display) suspend(f func()) {
 	d.progress.Suspend(f)
 }
 
-func (d *display) stop() {
+// Stop clears what is drawn. It may be called more than once.
+func (d *Display) Stop() {
 	if d.progress != nil {
 		d.screen.set(nil)
 		d.progress.Stop()

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"context"
@@ -8,8 +8,9 @@ import (
 	"syscall"
 )
 
-// watchSignals returns a context that SIGINT and SIGTERM cancel, except for the first one while a soft stop is armed.
-func (a *app) watchSignals(parent context.Context) (ctx context.Context, release func()) {
+// WatchSignals returns a context that SIGINT and SIGTERM cancel, except for the first one while a soft stop is armed.
+// release ends the watch.
+func (c *Console) WatchSignals(parent context.Context) (ctx context.Context, release func()) {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -20,7 +21,7 @@ func (a *app) watchSignals(parent context.Context) (ctx context.Context, release
 			case <-ctx.Done():
 				return
 			case <-signals:
-				if !a.tryStopSoftly() {
+				if !c.tryStopSoftly() {
 					// From here on a further signal ends the process as if nobody listened: something may be stuck that
 					// knows no context, such as the reading of a file.
 					signal.Reset(os.Interrupt, syscall.SIGTERM)
@@ -36,40 +37,45 @@ func (a *app) watchSignals(parent context.Context) (ctx context.Context, release
 	}
 }
 
-// softStop turns the first signal into a wish: C is closed instead of cancelling the command's context.
-type softStop struct {
-	app *app
-	c   chan struct{}
+// SoftStop turns the first signal into a wish: C is closed, and the command's context is not cancelled.
+type SoftStop struct {
+	console *Console
+	c       chan struct{}
 }
 
-func (a *app) newSoftStop() *softStop { return &softStop{app: a, c: make(chan struct{})} }
+// NewSoftStop returns a soft stop that is not armed.
+func (c *Console) NewSoftStop() *SoftStop { return &SoftStop{console: c, c: make(chan struct{})} }
 
 // C is closed by the first signal while the stop is armed.
-func (s *softStop) C() <-chan struct{} { return s.c }
+func (s *SoftStop) C() <-chan struct{} { return s.c }
 
-func (s *softStop) arm() {
-	s.app.mu.Lock()
-	defer s.app.mu.Unlock()
-	s.app.softStop = s
+// Arm makes the next signal close C. One stop of a console is armed at a time.
+func (s *SoftStop) Arm() {
+	s.console.mu.Lock()
+	defer s.console.mu.Unlock()
+	s.console.softStop = s
 }
 
-func (s *softStop) disarm() {
-	s.app.mu.Lock()
-	defer s.app.mu.Unlock()
-	if s.app.softStop == s {
-		s.app.softStop = nil
+// Disarm makes the next signal cancel the context again.
+func (s *SoftStop) Disarm() {
+	s.console.mu.Lock()
+	defer s.console.mu.Unlock()
+	if s.console.softStop == s {
+		s.console.softStop = nil
 	}
 }
 
-func (a *app) tryStopSoftly() bool {
-	a.mu.Lock()
-	stop := a.softStop
-	a.softStop = nil
-	a.mu.Unlock()
+func (c *Console) tryStopSoftly() bool {
+	c.mu.Lock()
+	stop := c.softStop
+	c.softStop = nil
+	c.mu.Unlock()
 	if stop == nil {
 		return false
 	}
 	close(stop.c)
-	a.screen.note(a, "Stopping: what is in flight is finished and recorded. Press Ctrl-C again to abort.")
+	if !c.JSON {
+		c.screen.note("Stopping: what is in flight is finished and recorded. Press Ctrl-C again to abort.")
+	}
 	return true
 }

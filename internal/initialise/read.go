@@ -1,4 +1,4 @@
-package main
+package initialise
 
 import (
 	"context"
@@ -14,12 +14,13 @@ import (
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/inspect"
+	"owlatsync/internal/setup"
 	"owlatsync/source"
 )
 
-// readCatalog looks at the tables of a database, or at the first rows of a file.
-func (a *app) readCatalog(ctx context.Context, dsn source.DSN) (*inspect.Catalog, error) {
-	if err := probe(ctx, dsn); err != nil {
+// ReadCatalog looks at the tables of a database, or at the first rows of a file.
+func ReadCatalog(ctx context.Context, o setup.Opener, dsn source.DSN) (*inspect.Catalog, error) {
+	if err := probe(ctx, o, dsn); err != nil {
 		return nil, err
 	}
 	switch dsn.Kind() {
@@ -31,9 +32,9 @@ func (a *app) readCatalog(ctx context.Context, dsn source.DSN) (*inspect.Catalog
 		defer conn.Close(context.WithoutCancel(ctx))
 		return inspect.ReadPostgres(ctx, conn)
 	case source.KindMySQL:
-		return readSQL(ctx, dsn, openMySQL, inspect.ReadMySQL)
+		return readSQL(ctx, dsn, o.Drivers.MySQL, inspect.ReadMySQL)
 	case source.KindSQLite:
-		return readSQL(ctx, dsn, openSQLite, inspect.ReadSQLite)
+		return readSQL(ctx, dsn, o.SQLite, inspect.ReadSQLite)
 	}
 	file, err := os.Open(dsn.Path())
 	if err != nil {
@@ -81,8 +82,8 @@ func readSQL(ctx context.Context, dsn source.DSN, open func(source.DSN) (*sql.DB
 }
 
 // probe connects as a run would, so that what is wrong with a DSN is told in the same words.
-func probe(ctx context.Context, dsn source.DSN) (err error) {
-	src, closeSource, err := openSource(config.Sync{Target: dsn, Query: "SELECT 1", Fields: config.Fields{Email: "email"}})
+func probe(ctx context.Context, o setup.Opener, dsn source.DSN) (err error) {
+	src, closeSource, err := o.Source(config.Sync{Target: dsn, Query: "SELECT 1", Fields: config.Fields{Email: "email"}})
 	if err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func writableDSN(dsn source.DSN, text, path string, fromEnv bool) (string, bool)
 	}
 	secret := strings.Contains(dsn.String(), ":xxxxx@") || strings.Contains(strings.ToLower(options), "pass")
 	if fromEnv || secret {
-		return "${" + envDatabase + "}", true
+		return "${" + EnvDatabase + "}", true
 	}
 	return strings.TrimSpace(text), false
 }

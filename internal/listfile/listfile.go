@@ -1,4 +1,6 @@
-package main
+// Package listfile writes CSV lists that somebody asked for. They hold addresses of people, so that only their owner may read
+// them. What stands at the path is replaced at the end, whole, and only if it is such a list itself.
+package listfile
 
 import (
 	"encoding/csv"
@@ -8,31 +10,33 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"owlatsync/internal/problem"
 )
 
-// reportFile is a CSV file that somebody asked for. It holds addresses, so that only its owner may read it. What stands at
-// the path is replaced at the end, whole, and only if it is such a list itself.
-type reportFile struct {
+// File is a list that is being written. It is for one goroutine at a time.
+type File struct {
 	path string
 	flag string
 	file *os.File
 	csv  *csv.Writer
 }
 
-// createReportFile begins a file with a header line. Nothing at the path is touched before close.
-func createReportFile(flag, path string, header []string) (*reportFile, error) {
+// Create begins a list with a header line. Nothing at the path is touched before Close. The errors of the file name the flag
+// that asked for it, and mean a wrong usage.
+func Create(flag, path string, header []string) (*File, error) {
 	if err := mayReplace(path, header); err != nil {
-		return nil, usageError(fmt.Errorf("create the file for %s: %w", flag, err))
+		return nil, problem.Usage(fmt.Errorf("create the file for %s: %w", flag, err))
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		if failed, ok := errors.AsType[*os.PathError](err); ok {
 			failed.Path = path // not the temporary name
 		}
-		return nil, usageError(fmt.Errorf("create the file for %s: %w", flag, err))
+		return nil, problem.Usage(fmt.Errorf("create the file for %s: %w", flag, err))
 	}
-	r := &reportFile{path: path, flag: flag, file: f, csv: csv.NewWriter(f)}
-	r.write(header...)
+	r := &File{path: path, flag: flag, file: f, csv: csv.NewWriter(f)}
+	r.Write(header...)
 	return r, nil
 }
 
@@ -63,21 +67,24 @@ func mayReplace(path string, header []string) error {
 	return fmt.Errorf("%s exists and is no such list: name another file", path)
 }
 
-// write adds a line. A writing error stays in the writer and is returned by close.
-func (r *reportFile) write(fields ...string) { _ = r.csv.Write(fields) }
+// Path is where the list will stand.
+func (f *File) Path() string { return f.path }
 
-// close puts the file in its place, or drops it where nothing came of it.
-func (r *reportFile) close(keep bool) error {
-	r.csv.Flush()
-	err := errors.Join(r.csv.Error(), r.file.Close())
+// Write adds a line. A writing error is returned by Close.
+func (f *File) Write(fields ...string) { _ = f.csv.Write(fields) }
+
+// Close puts the file in its place, or drops it if it is not to be kept.
+func (f *File) Close(keep bool) error {
+	f.csv.Flush()
+	err := errors.Join(f.csv.Error(), f.file.Close())
 	if err == nil && keep {
-		err = os.Rename(r.file.Name(), r.path)
+		err = os.Rename(f.file.Name(), f.path)
 	}
 	if err != nil || !keep {
-		err = errors.Join(err, remove(r.file.Name()))
+		err = errors.Join(err, remove(f.file.Name()))
 	}
 	if err != nil {
-		return fmt.Errorf("write the file for %s: %w", r.flag, err)
+		return fmt.Errorf("write the file for %s: %w", f.flag, err)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package listfile
 
 import (
 	"os"
@@ -13,12 +13,12 @@ func TestAReportReplacesNothingButAnOlderReport(t *testing.T) {
 	path := filepath.Join(dir, "list.csv")
 	write := func(keep bool, line string) {
 		t.Helper()
-		r, err := createReportFile("--failures", path, header)
+		r, err := Create("--failures", path, header)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.write("users", line)
-		if err := r.close(keep); err != nil {
+		r.Write("users", line)
+		if err := r.Close(keep); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -45,12 +45,12 @@ func TestAReportReplacesNothingButAnOlderReport(t *testing.T) {
 		if err := os.WriteFile(path, []byte(precious), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := createReportFile("--failures", path, header); err == nil {
+		if _, err := Create("--failures", path, header); err == nil {
 			t.Errorf("%q would be replaced", precious)
 		}
 		want(precious)
 	}
-	if _, err := createReportFile("--failures", dir, header); err == nil {
+	if _, err := Create("--failures", dir, header); err == nil {
 		t.Error("a folder would be replaced")
 	}
 }

@@ -1,12 +1,11 @@
-package main
+package render
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
-	"unicode"
 
 	"owlatsync"
+	"owlatsync/internal/words"
 	"owlatsync/reconcile"
 )
 
@@ -36,19 +35,19 @@ func decisionLine(d reconcile.Decision) string {
 	if label == "" {
 		label = d.Position
 	}
-	return fmt.Sprintf("  %-9s  %-10s  %s", intention(d.Outcome), printable(label), decisionWords(d))
+	return fmt.Sprintf("  %-9s  %-10s  %s", intention(d.Outcome), words.Printable(label), decisionWords(d))
 }
 
 // decisionWords says what is to be done with a row, and why not more.
 func decisionWords(d reconcile.Decision) string {
-	var words []string
+	var parts []string
 	if changes := describe(d.Changes); changes != "" {
-		words = append(words, changes)
+		parts = append(parts, changes)
 	}
 	for _, name := range d.Events {
-		words = append(words, "send event "+name)
+		parts = append(parts, "send event "+name)
 	}
-	what := strings.Join(words, ", ")
+	what := strings.Join(parts, ", ")
 	if d.Reason != "" && what != "" {
 		what += "; "
 	}
@@ -76,40 +75,32 @@ func intention(o owlatsync.Outcome) string {
 
 // describe says in words what the changes do.
 func describe(changes []owlatsync.Change) string {
-	words := make([]string, 0, len(changes))
+	parts := make([]string, 0, len(changes))
 	creating := false
 	for _, c := range changes {
 		switch c.Kind {
 		case owlatsync.CreateContact:
 			creating = true
-			words = append(words, printable(c.To))
+			parts = append(parts, words.Printable(c.To))
 		case owlatsync.AdoptContact:
-			words = append(words, "the contact exists")
+			parts = append(parts, "the contact exists")
 		case owlatsync.RenameContact:
-			words = append(words, fmt.Sprintf("address %s -> %s", printable(c.From), printable(c.To)))
+			parts = append(parts, fmt.Sprintf("address %s -> %s", words.Printable(c.From), words.Printable(c.To)))
 		case owlatsync.SetField:
 			if creating {
-				words = append(words, fmt.Sprintf("%s %q", c.Field, c.To))
+				parts = append(parts, fmt.Sprintf("%s %q", c.Field, c.To))
 			} else {
-				words = append(words, fmt.Sprintf("%s %q -> %q", c.Field, c.From, c.To))
+				parts = append(parts, fmt.Sprintf("%s %q -> %q", c.Field, c.From, c.To))
 			}
 		case owlatsync.AddTopic:
-			words = append(words, "add to topic "+c.Topic)
+			parts = append(parts, "add to topic "+c.Topic)
 		case owlatsync.RemoveTopic:
-			words = append(words, "remove from topic "+c.Topic)
+			parts = append(parts, "remove from topic "+c.Topic)
 		case owlatsync.DeleteContact:
-			words = append(words, "delete the contact")
+			parts = append(parts, "delete the contact")
 		default:
-			words = append(words, string(c.Kind))
+			parts = append(parts, string(c.Kind))
 		}
 	}
-	return strings.Join(words, ", ")
-}
-
-// printable returns s, quoted if it holds what a terminal would act on or not show.
-func printable(s string) string {
-	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
-		return strconv.Quote(s)
-	}
-	return s
+	return strings.Join(parts, ", ")
 }

@@ -1,16 +1,9 @@
-package main
+package render
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"strings"
 	"testing"
 
 	"owlatsync"
-	"owlatsync/internal/exitcode"
-	"owlatsync/ledger"
-	"owlatsync/owlat"
 	"owlatsync/reconcile"
 )
 
@@ -42,43 +35,5 @@ func TestDecisionLine(t *testing.T) {
 		if got := decisionLine(test.decision); got != test.want {
 			t.Errorf("got  %q\nwant %q", got, test.want)
 		}
-	}
-}
-
-func TestSeveralErrorsTellTheGravestCode(t *testing.T) {
-	t.Parallel()
-	plain, failed := errors.New("x"), quiet(exitcode.FailedRows)
-	locked := fmt.Errorf("y: %w", &ledger.LockedError{})
-	refused := &reconcile.StoppedError{Err: &owlat.Error{Category: owlat.CategoryForbidden, StatusCode: 403}}
-	for _, test := range []struct {
-		errs severalErrors
-		want exitcode.Code
-	}{
-		{nil, exitcode.OK},
-		{severalErrors{plain}, exitcode.Error},
-		{severalErrors{failed}, exitcode.FailedRows},
-		{severalErrors{failed, plain}, exitcode.Error},
-		{severalErrors{plain, locked}, exitcode.Locked},
-		{severalErrors{plain, refused}, exitcode.Refused},
-		{severalErrors{refused, failed, context.Canceled}, exitcode.Interrupted},
-	} {
-		if got := exitcode.Of(test.errs.err()); got != test.want {
-			t.Errorf("%v: code %d, want %d", test.errs, got, test.want)
-		}
-	}
-}
-
-func TestErrorsArePrintedOnceEach(t *testing.T) {
-	t.Parallel()
-	var stderr strings.Builder
-	a := newApp(nil, strings.NewReader(""), &strings.Builder{}, &stderr)
-	a.printError(severalErrors{
-		withHint(errors.New(`sync "a": no`), "do %s", "this"),
-		quiet(exitcode.FailedRows),
-		errors.New(`sync "c": not either`),
-	}.err())
-	want := "owlat-sync: sync \"a\": no\n  hint: do this\nowlat-sync: sync \"c\": not either\n"
-	if stderr.String() != want {
-		t.Errorf("got:\n%swant:\n%s", stderr.String(), want)
 	}
 }

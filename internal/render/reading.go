@@ -1,12 +1,12 @@
-package main
+package render
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"owlatsync"
 	"owlatsync/internal/config"
+	"owlatsync/internal/words"
 	"owlatsync/ledger"
 )
 
@@ -15,7 +15,7 @@ func readingWords(r *owlatsync.Reading, cursor string) string {
 	if r.Mode == owlatsync.ReadAll {
 		return "all rows: " + r.Reason
 	}
-	return fmt.Sprintf("only what changed, from %s %s on; all rows again from %s", cursor, r.From, clock(r.NextFull))
+	return fmt.Sprintf("only what changed, from %s %s on; all rows again from %s", cursor, r.From, words.Clock(r.NextFull))
 }
 
 // readingStatus is how far a sync with a cursor has read its source.
@@ -41,25 +41,9 @@ func (r *readingStatus) words() string {
 	if r.NextFull == nil || !time.Now().Before(*r.NextFull) {
 		return fmt.Sprintf("the next run reads all rows; those after it only what changed by %s", r.Cursor)
 	}
-	words := fmt.Sprintf("runs read only what changed by %s; all rows again from %s", r.Cursor, clock(*r.NextFull))
+	text := fmt.Sprintf("runs read only what changed by %s; all rows again from %s", r.Cursor, words.Clock(*r.NextFull))
 	if r.Again > 0 {
-		words += fmt.Sprintf("; %s not in step and read each time", several(r.Again, "row is", "rows are"))
-	}
-	return words
-}
-
-// spanWords says a duration as the configuration does.
-func spanWords(d time.Duration) string {
-	const day = 24 * time.Hour
-	if d > day && d%day == 0 {
-		return fmt.Sprintf("%dd", d/day)
-	}
-	text := d.String()
-	if minutes, round := strings.CutSuffix(text, "m0s"); round {
-		text = minutes + "m"
-	}
-	if hours, round := strings.CutSuffix(text, "h0m"); round {
-		text = hours + "h"
+		text += fmt.Sprintf("; %s not in step and read each time", words.Several(r.Again, "row is", "rows are"))
 	}
 	return text
 }

@@ -1,16 +1,13 @@
-package main
+package render
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 
 	"owlatsync"
 	"owlatsync/internal/config"
-	"owlatsync/internal/exitcode"
 	"owlatsync/reconcile"
 )
 
@@ -23,8 +20,8 @@ func TestManyRefusalsAreExplained(t *testing.T) {
 		var out bytes.Buffer
 		report := owlatsync.NewReport("users", "1")
 		report.Requests = owlatsync.RequestCounts{Total: c.total, RateLimited: c.limited}
-		r := &runner{reports: []*owlatsync.Report{report}}
-		r.printEnd(newApp(nil, strings.NewReader(""), &out, io.Discard))
+		r := &Runs{reports: []*owlatsync.Report{report}}
+		r.End(To{W: &out})
 		if got := strings.Contains(out.String(), "something else seems to use this API key"); got != c.want {
 			t.Errorf("%d of %d refused, said %v:\n%s", c.limited, c.total, got, &out)
 		}
@@ -35,15 +32,15 @@ func TestManyRefusalsAreExplained(t *testing.T) {
 func TestRowsThatWereLeftHideNoOthers(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	a := newApp(nil, strings.NewReader(""), &out, io.Discard)
-	r, sync, shown := &runner{reports: []*owlatsync.Report{owlatsync.NewReport("users", "1")}}, config.Sync{Name: "users", Key: []string{"id"}}, 0
+	to := To{W: &out}
+	r, sync := &Runs{reports: []*owlatsync.Report{owlatsync.NewReport("users", "1")}}, config.Sync{Name: "users", Key: []string{"id"}}
 	for key := range 12 {
-		r.rowDone(a, sync, reconcile.RowDone{Category: reconcile.CategoryUnreached, Decision: reconcile.Decision{
+		r.Row(to, sync, reconcile.RowDone{Category: reconcile.CategoryUnreached, Decision: reconcile.Decision{
 			Key: fmt.Sprint(key), Outcome: owlatsync.Skipped, Reason: "the run ended before the row's turn",
-		}}, &shown)
+		}})
 	}
-	r.rowDone(a, sync, reconcile.RowDone{Category: "source", Decision: reconcile.Decision{Key: "99", Outcome: owlatsync.Invalid, Reason: "no address"}}, &shown)
-	r.printEnd(a)
+	r.Row(to, sync, reconcile.RowDone{Category: "source", Decision: reconcile.Decision{Key: "99", Outcome: owlatsync.Invalid, Reason: "no address"}})
+	r.End(to)
 	text := out.String()
 	if want := "Not applied:\n  users  key 99  invalid  no address\n\n"; !strings.HasPrefix(text, want) {
 		t.Errorf("it begins otherwise than %q:\n%s", want, text)
@@ -53,26 +50,18 @@ func TestRowsThatWereLeftHideNoOthers(t *testing.T) {
 	}
 }
 
+// listed is a list at a path that keeps nothing.
+type listed string
+
+func (l listed) Path() string  { return string(l) }
+func (listed) Write(...string) {}
+
 func TestRowsThatWereLeftAreInTheFile(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	r := &runner{reports: []*owlatsync.Report{owlatsync.NewReport("users", "1")}, failures: &reportFile{path: "f.csv"}, left: 12}
-	r.printEnd(newApp(nil, strings.NewReader(""), &out, io.Discard))
+	r := &Runs{reports: []*owlatsync.Report{owlatsync.NewReport("users", "1")}, List: listed("f.csv"), left: 12}
+	r.End(To{W: &out})
 	if want := "Not applied:\n  written to f.csv, with addresses: 12 rows\n\n"; !strings.HasPrefix(out.String(), want) {
 		t.Errorf("it begins otherwise than %q:\n%s", want, &out)
-	}
-}
-
-// full is an output to which nothing can be written.
-type full struct{}
-
-func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
-
-func TestAnOutputThatCannotBeWrittenIsTold(t *testing.T) {
-	t.Parallel()
-	var stderr bytes.Buffer
-	code := run(t.Context(), []string{"version"}, nil, strings.NewReader(""), full{}, &stderr)
-	if want := "owlat-sync: write the output: no space left on device\n"; code != int(exitcode.Error) || stderr.String() != want {
-		t.Errorf("code %d, %q, want %q", code, &stderr, want)
 	}
 }

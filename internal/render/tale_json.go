@@ -1,4 +1,4 @@
-package main
+package render
 
 import (
 	"time"
@@ -67,15 +67,15 @@ type taleSource struct {
 	Defect    string  `json:"defect,omitempty"`
 }
 
-func newTaleJSON(t *tale) taleJSON {
+func newTaleJSON(t tale) taleJSON {
 	j := taleJSON{
-		Type: "row", Sync: t.sync.Name, Key: t.key, Failures: []troubleJSON{}, Topics: []taleTopic{}, History: []taleLine{},
-		Next: []decisionJSON{}, Hold: append([]owlatsync.Hit{}, t.hits...),
+		Type: "row", Sync: t.Sync.Name, Key: t.Key, Failures: []troubleJSON{}, Topics: []taleTopic{}, History: []taleLine{},
+		Next: []decisionJSON{}, Hold: append([]owlatsync.Hit{}, t.Hits...),
 	}
-	if e := t.entry; e != nil {
+	if e := t.Entry; e != nil {
 		j.FirstSeen, j.InStep = &e.FirstSeen, !e.Fingerprint.IsZero()
 		j.Contact = &taleContact{e.ContactID, e.Origin, e.Email, e.Identity, e.FirstName, e.LastName}
-		for _, trouble := range reconcile.Troubles(e, t.sync.Name) {
+		for _, trouble := range reconcile.Troubles(e, t.Sync.Name) {
 			j.Failures = append(j.Failures, newTroubleJSON(trouble))
 		}
 		for i := range e.Memberships {
@@ -83,25 +83,25 @@ func newTaleJSON(t *tale) taleJSON {
 			j.Topics = append(j.Topics, taleTopic{m.Topic, m.State, m.Consent, m.At, t.membership(m)})
 		}
 	}
-	for _, h := range t.history {
+	for _, h := range t.History {
 		j.History = append(j.History, taleLine{h.At, h.Run, h.Event, h.Note})
 	}
 	switch {
-	case t.remote != nil:
-		j.Owlat = &taleOwlat{Found: true, Email: t.remote.Email, FirstName: t.remote.FirstName, LastName: t.remote.LastName, UpdatedAt: &t.remote.UpdatedAt}
-	case t.deleted():
+	case t.Remote != nil:
+		j.Owlat = &taleOwlat{Found: true, Email: t.Remote.Email, FirstName: t.Remote.FirstName, LastName: t.Remote.LastName, UpdatedAt: &t.Remote.UpdatedAt}
+	case t.Deleted():
 		j.Owlat = &taleOwlat{}
-	case t.remoteErr != nil:
-		j.Owlat = &taleOwlat{Error: t.remoteErr.Error()}
+	case t.RemoteErr != nil:
+		j.Owlat = &taleOwlat{Error: t.RemoteErr.Error()}
 	}
-	if t.row != nil {
-		j.Source = &taleSource{t.row.Position.String(), owlatsync.Trim(t.row.Email.Value), given(t.row.FirstName), given(t.row.LastName), t.row.Defect}
+	if t.Row != nil {
+		j.Source = &taleSource{t.Row.Position.String(), owlatsync.Trim(t.Row.Email.Value), given(t.Row.FirstName), given(t.Row.LastName), t.Row.Defect}
 	}
-	for _, d := range t.decisions {
-		j.Next = append(j.Next, newDecisionJSON(t.sync.Name, d))
+	for _, d := range t.Decisions {
+		j.Next = append(j.Next, newDecisionJSON(t.Sync.Name, d))
 	}
-	if t.planErr != nil {
-		j.Error = t.planErr.Error()
+	if t.PlanErr != nil {
+		j.Error = t.PlanErr.Error()
 	}
 	return j
 }

@@ -1,18 +1,25 @@
-package main
+package render
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"owlatsync"
 	"owlatsync/internal/config"
+	"owlatsync/internal/explain"
+	"owlatsync/internal/words"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
 )
 
-// print tells the tale as text.
-func (t *tale) print(a *app) {
-	a.printf("%s, row %s\n", t.sync.Name, printable(t.key))
+// Tale tells the story of a row.
+func Tale(to To, story *explain.Tale) error {
+	t := tale{story}
+	if to.JSON {
+		return to.json(newTaleJSON(t))
+	}
+	to.printf("%s, row %s\n", t.Sync.Name, words.Printable(t.Key))
 	for _, part := range []struct {
 		name  string
 		lines []string
@@ -28,21 +35,25 @@ func (t *tale) print(a *app) {
 		{"next run", t.next()},
 	} {
 		for i, line := range part.lines {
-			a.printf("  %-14s %s\n", firstOnly(i, part.name), line)
+			to.printf("  %-14s %s\n", words.FirstOnly(i, part.name), line)
 		}
 	}
+	return nil
 }
 
-func (t *tale) firstSeen() []string {
-	if t.entry == nil || t.entry.FirstSeen.IsZero() {
+// tale says the parts of a story in words.
+type tale struct{ *explain.Tale }
+
+func (t tale) firstSeen() []string {
+	if t.Entry == nil || t.Entry.FirstSeen.IsZero() {
 		return []string{"not recorded: no run has applied the row yet"}
 	}
-	return []string{clock(t.entry.FirstSeen)}
+	return []string{words.Clock(t.Entry.FirstSeen)}
 }
 
 // contact says which contact the row has, and what Owlat confirmed of it last.
-func (t *tale) contact() []string {
-	e := t.entry
+func (t tale) contact() []string {
+	e := t.Entry
 	switch {
 	case e == nil || e.ContactID == "" && e.Origin == ledger.OriginNone:
 		return []string{"none yet"}
@@ -53,7 +64,7 @@ func (t *tale) contact() []string {
 	}
 	lines := []string{fmt.Sprintf("%s, %s", e.ContactID, originWords(e.Origin)), nameWords(e.Email, &e.FirstName, &e.LastName)}
 	if e.Identity != "" && e.Identity != e.Email {
-		lines = append(lines, fmt.Sprintf("once met as %s, which Owlat goes on refusing for other contacts", printable(e.Identity)))
+		lines = append(lines, fmt.Sprintf("once met as %s, which Owlat goes on refusing for other contacts", words.Printable(e.Identity)))
 	}
 	return lines
 }
@@ -72,37 +83,37 @@ func originWords(o ledger.Origin) string {
 
 // nameWords writes an address and the names that are known.
 func nameWords(email string, first, last *string) string {
-	words := []string{printable(email)}
+	parts := []string{words.Printable(email)}
 	if first != nil && *first != "" {
-		words = append(words, fmt.Sprintf("firstName %q", *first))
+		parts = append(parts, fmt.Sprintf("firstName %q", *first))
 	}
 	if last != nil && *last != "" {
-		words = append(words, fmt.Sprintf("lastName %q", *last))
+		parts = append(parts, fmt.Sprintf("lastName %q", *last))
 	}
-	return strings.Join(words, ", ")
+	return strings.Join(parts, ", ")
 }
 
 // standing says whether the ledger takes the row for applied.
-func (t *tale) standing() []string {
-	e := t.entry
+func (t tale) standing() []string {
+	e := t.Entry
 	if e == nil {
 		return nil
 	}
 	var lines []string
-	for _, trouble := range reconcile.Troubles(e, t.sync.Name) {
+	for _, trouble := range reconcile.Troubles(e, t.Sync.Name) {
 		if trouble.What != "row" {
 			continue // told with its topic or event
 		}
-		lines = append(lines, fmt.Sprintf("fails since %s: %s", clock(trouble.First), trouble.Reason),
-			fmt.Sprintf("%s, the last at %s; next try: %s", several(trouble.Attempts, "attempt", "attempts"), clock(trouble.Last), nextTry(trouble)))
+		lines = append(lines, fmt.Sprintf("fails since %s: %s", words.Clock(trouble.First), trouble.Reason),
+			fmt.Sprintf("%s, the last at %s; next try: %s", words.Several(trouble.Attempts, "attempt", "attempts"), words.Clock(trouble.Last), nextTry(trouble)))
 	}
 	switch {
 	case len(lines) > 0:
 		return lines
 	case !e.Fingerprint.IsZero():
-		return []string{"applied, last recorded " + clock(e.ChangedAt)}
+		return []string{"applied, last recorded " + words.Clock(e.ChangedAt)}
 	case e.Origin == ledger.OriginGone:
-		return []string{fmt.Sprintf("left alone, because the contact was deleted in Owlat (on_remote_delete: %s)", t.sync.OnRemoteDelete)}
+		return []string{fmt.Sprintf("left alone, because the contact was deleted in Owlat (on_remote_delete: %s)", t.Sync.OnRemoteDelete)}
 	case e.Origin == ledger.OriginDeleted:
 		return []string{"removed"}
 	}
@@ -110,33 +121,33 @@ func (t *tale) standing() []string {
 }
 
 // inOwlat says what Owlat holds now.
-func (t *tale) inOwlat() []string {
+func (t tale) inOwlat() []string {
 	switch {
-	case t.deleted():
+	case t.Deleted():
 		return []string{"the contact is not there any more"}
-	case t.remoteErr != nil:
-		return []string{"not known: " + t.remoteErr.Error()}
-	case t.remote == nil:
+	case t.RemoteErr != nil:
+		return []string{"not known: " + t.RemoteErr.Error()}
+	case t.Remote == nil:
 		return nil
 	}
 	if differs := t.remoteDiffers(); differs != "" {
 		return []string{"changed there: " + differs, "\"owlat-sync run --full\" sets it right"}
 	}
-	return []string{"as recorded here, last changed " + clock(t.remote.UpdatedAt)}
+	return []string{"as recorded here, last changed " + words.Clock(t.Remote.UpdatedAt)}
 }
 
 // topics says for each topic whether the contact was put on it, and why or why not.
-func (t *tale) topics() []string {
-	if t.entry == nil {
+func (t tale) topics() []string {
+	if t.Entry == nil {
 		return nil
 	}
 	var lines []string
-	for i := range t.entry.Memberships {
-		m := &t.entry.Memberships[i]
+	for i := range t.Entry.Memberships {
+		m := &t.Entry.Memberships[i]
 		lines = append(lines, m.Topic+": "+t.membership(m))
 	}
-	for _, topic := range t.sync.Topics {
-		if t.entry.Membership(topic.ID) == nil {
+	for _, topic := range t.Sync.Topics {
+		if t.Entry.Membership(topic.ID) == nil {
 			lines = append(lines, topic.ID+": not decided yet; the next run that applies the row does")
 		}
 	}
@@ -146,14 +157,14 @@ func (t *tale) topics() []string {
 	return lines
 }
 
-func (t *tale) membership(m *ledger.Membership) string {
+func (t tale) membership(m *ledger.Membership) string {
 	var topic *config.Topic
-	for i := range t.sync.Topics {
-		if t.sync.Topics[i].ID == m.Topic {
-			topic = &t.sync.Topics[i]
+	for i := range t.Sync.Topics {
+		if t.Sync.Topics[i].ID == m.Topic {
+			topic = &t.Sync.Topics[i]
 		}
 	}
-	when := clock(m.At)
+	when := words.Clock(m.At)
 	text := ""
 	switch m.State {
 	case ledger.MemberAdded:
@@ -195,35 +206,35 @@ func consentWords(topic *config.Topic) string {
 	return fmt.Sprintf("the row's column %q said yes", topic.When)
 }
 
-func (t *tale) events() []string {
-	if t.entry == nil {
+func (t tale) events() []string {
+	if t.Entry == nil {
 		return nil
 	}
 	var lines []string
-	for _, m := range t.entry.Events {
+	for _, m := range t.Entry.Events {
 		switch m.State {
 		case ledger.EventUnknown:
-			lines = append(lines, fmt.Sprintf("%s: sent %s, and nobody knows whether it arrived; it is not sent again", m.Name, clock(m.At)))
+			lines = append(lines, fmt.Sprintf("%s: sent %s, and nobody knows whether it arrived; it is not sent again", m.Name, words.Clock(m.At)))
 		case ledger.EventAwaited:
-			lines = append(lines, fmt.Sprintf("%s: due if the update of %s took effect, which the next run looks up", m.Name, clock(m.At)))
+			lines = append(lines, fmt.Sprintf("%s: due if the update of %s took effect, which the next run looks up", m.Name, words.Clock(m.At)))
 		case ledger.EventSent:
-			lines = append(lines, fmt.Sprintf("%s: sent %s, the answer is not recorded", m.Name, clock(m.At)))
+			lines = append(lines, fmt.Sprintf("%s: sent %s, the answer is not recorded", m.Name, words.Clock(m.At)))
 		default:
-			lines = append(lines, fmt.Sprintf("%s: due since %s", m.Name, clock(m.At)))
+			lines = append(lines, fmt.Sprintf("%s: due since %s", m.Name, words.Clock(m.At)))
 		}
 	}
 	return lines
 }
 
 // story tells what happened, oldest first.
-func (t *tale) story() []string {
-	lines := make([]string, len(t.history))
-	for i, h := range t.history {
+func (t tale) story() []string {
+	lines := make([]string, len(t.History))
+	for i, h := range t.History {
 		run := "outside of a run"
 		if h.Run > 0 {
 			run = fmt.Sprintf("run %d", h.Run)
 		}
-		lines[i] = fmt.Sprintf("%s  %s  %s", clock(h.At), run, happened(h.Event, h.Note))
+		lines[i] = fmt.Sprintf("%s  %s  %s", words.Clock(h.At), run, happened(h.Event, h.Note))
 	}
 	return lines
 }
@@ -262,21 +273,21 @@ func happened(event, note string) string {
 }
 
 // inSource says what the source has for the row.
-func (t *tale) inSource() []string {
+func (t tale) inSource() []string {
 	switch {
-	case t.row != nil:
-		line := fmt.Sprintf("%s: %s", t.row.Position, nameWords(orElse(owlatsync.Trim(t.row.Email.Value), "no address"),
-			given(t.row.FirstName), given(t.row.LastName)))
-		for i, topic := range t.sync.Topics {
-			if topic.When != "" && i < len(t.row.Consents) {
-				line += fmt.Sprintf(", %s %s", topic.When, yesNo(t.row.Consents[i]))
+	case t.Row != nil:
+		line := fmt.Sprintf("%s: %s", t.Row.Position, nameWords(words.OrElse(owlatsync.Trim(t.Row.Email.Value), "no address"),
+			given(t.Row.FirstName), given(t.Row.LastName)))
+		for i, topic := range t.Sync.Topics {
+			if topic.When != "" && i < len(t.Row.Consents) {
+				line += fmt.Sprintf(", %s %s", topic.When, words.YesNo(t.Row.Consents[i]))
 			}
 		}
-		if t.row.Defect != "" {
-			line += "; " + t.row.Defect
+		if t.Row.Defect != "" {
+			line += "; " + t.Row.Defect
 		}
 		return []string{line}
-	case t.planned:
+	case t.Planned:
 		return []string{"not there"}
 	}
 	return nil
@@ -287,4 +298,57 @@ func given(f owlatsync.Field) *string {
 		return nil
 	}
 	return new(owlatsync.Trim(f.Value))
+}
+
+// next says what the next run would do with the row.
+func (t tale) next() []string {
+	switch {
+	case errors.Is(t.PlanErr, ledger.ErrLocked):
+		return []string{"not known: " + t.PlanErr.Error()}
+	case t.PlanErr != nil:
+		return []string{"not known, because the plan could not be made"}
+	case !t.Planned:
+		return nil
+	}
+	var lines []string
+	for _, d := range t.Decisions {
+		line := intention(d.Outcome)
+		if what := decisionWords(d); what != "" {
+			line += ": " + what
+		}
+		if d.Requests > 0 {
+			line += fmt.Sprintf(" (%s)", words.Plural(d.Requests, "request"))
+		}
+		lines = append(lines, line)
+	}
+	switch {
+	case len(lines) > 0:
+	case t.Row == nil:
+		return []string{fmt.Sprintf("nothing: the row is not in the source any more (on_missing: %s)", t.Sync.OnMissing)}
+	default:
+		return []string{"nothing, the row is in step"}
+	}
+	for _, hit := range t.Hits {
+		if hit.Guard == owlatsync.GuardFirstRun {
+			lines = append(lines, "as a first run it asks before it writes, or needs --yes")
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("but a guard would hold the run: %s: %s", hit.Guard, hit.Reason))
+	}
+	return lines
+}
+
+// remoteDiffers says in what Owlat's contact is not what the ledger holds.
+func (t tale) remoteDiffers() string {
+	var parts []string
+	for _, f := range []struct{ name, ledger, owlat string }{
+		{"address", t.Entry.Email, owlatsync.LowerAddress(t.Remote.Email)},
+		{"firstName", t.Entry.FirstName, t.Remote.FirstName},
+		{"lastName", t.Entry.LastName, t.Remote.LastName},
+	} {
+		if f.ledger != f.owlat {
+			parts = append(parts, fmt.Sprintf("%s is %q and not %q", f.name, f.owlat, f.ledger))
+		}
+	}
+	return strings.Join(parts, ", ")
 }

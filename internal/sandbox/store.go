@@ -1,4 +1,4 @@
-package main
+package sandbox
 
 import (
 	"context"
@@ -11,21 +11,22 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"owlatsync/internal/problem"
 	"owlatsync/owlat/owlattest"
 )
 
-// sandboxStore keeps the state of a sandbox in a file, which is always a whole one: a new state is written beside it and
+// store keeps the state of a sandbox in a file, which is always a whole one: a new state is written beside it and
 // takes its place. An empty path keeps nothing.
-type sandboxStore struct {
+type store struct {
 	path   string
 	server *owlattest.Server
 	lock   *flock.Flock
 	saved  uint64 // the revision that the file holds
 }
 
-// openSandboxStore loads the file into the server, if there is one, and keeps other sandboxes off it.
-func openSandboxStore(path string, server *owlattest.Server) (*sandboxStore, error) {
-	s := &sandboxStore{path: path, server: server}
+// openStore loads the file into the server, if there is one, and keeps other sandboxes off it.
+func openStore(path string, server *owlattest.Server) (*store, error) {
+	s := &store{path: path, server: server}
 	if path == "" {
 		return s, nil
 	}
@@ -34,7 +35,7 @@ func openSandboxStore(path string, server *owlattest.Server) (*sandboxStore, err
 	case err != nil:
 		return nil, fmt.Errorf("lock the sandbox's data file: %w", err)
 	case !held:
-		return nil, withHint(fmt.Errorf("another sandbox keeps its state in %s", path), "stop it, or give this one another --data file")
+		return nil, problem.Hint(fmt.Errorf("another sandbox keeps its state in %s", path), "stop it, or give this one another --data file")
 	}
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -44,7 +45,7 @@ func openSandboxStore(path string, server *owlattest.Server) (*sandboxStore, err
 		err = errors.Join(server.Load(file), file.Close())
 	}
 	if err != nil {
-		err = withHint(fmt.Errorf("read the sandbox's data file %s: %w", path, err), "move it away to start with an empty sandbox")
+		err = problem.Hint(fmt.Errorf("read the sandbox's data file %s: %w", path, err), "move it away to start with an empty sandbox")
 		return nil, errors.Join(err, s.lock.Close())
 	}
 	s.saved = server.Revision()
@@ -52,7 +53,7 @@ func openSandboxStore(path string, server *owlattest.Server) (*sandboxStore, err
 }
 
 // saveEvery saves now and then until ctx ends.
-func (s *sandboxStore) saveEvery(ctx context.Context, every time.Duration, failed func(error)) {
+func (s *store) saveEvery(ctx context.Context, every time.Duration, failed func(error)) {
 	if s.path == "" {
 		return
 	}
@@ -71,7 +72,7 @@ func (s *sandboxStore) saveEvery(ctx context.Context, every time.Duration, faile
 }
 
 // save writes the state if it changed since the last time.
-func (s *sandboxStore) save() error {
+func (s *store) save() error {
 	revision := s.server.Revision()
 	if s.path == "" || s.saved == revision {
 		return nil
@@ -103,7 +104,7 @@ func replaceFile(path string, server *owlattest.Server) error {
 }
 
 // close saves what is not saved yet and lets go of the file.
-func (s *sandboxStore) close() error {
+func (s *store) close() error {
 	if s.path == "" {
 		return nil
 	}

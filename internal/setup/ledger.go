@@ -1,43 +1,116 @@
-package main
+package setup
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"owlatsync/internal/config"
+	"owlatsync/internal/problem"
+	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite"
 )
 
-// errNoLedger says that nothing has ever been run.
-var errNoLedger = errors.New("there is no ledger yet: nothing has ever been run here")
+// Ledger is a ledger of any kind with all that the program does with one.
+type Ledger interface {
+	ledger.Store
+	ledger.Archive
+	// Export writes the whole ledger as of one instant, as lines of JSON.
+	Export(ctx context.Context, w io.Writer) error
+	// Import fills an empty ledger from an export, all of it or nothing.
+	Import(ctx context.Context, r io.Reader) error
+	Close() error
+}
 
-// needLedger refuses where nothing has ever been run, so that no empty ledger is made.
-func (a *app) needLedger() error {
-	cfg, err := a.loadConfig(config.UseLedger)
+var _ Ledger = (*sqlite.Ledger)(nil)
+
+// ErrNoLedger says that nothing has ever been run.
+var ErrNoLedger = errors.New("there is no ledger yet: nothing has ever been run here")
+
+// Ledger opens the ledger of the configuration, or creates it. This is the place that knows which kinds there are.
+func (o Opener) Ledger(ctx context.Context, cfg *config.Config) (Ledger, error) {
+	l, err := sqlite.Open(ctx, o.Drivers.SQLite, cfg.Ledger)
 	if err != nil {
-		return err
+		return nil, err // not a nil *sqlite.Ledger, which would be no nil Ledger
 	}
-	return ledgerThere(cfg)
+	return l, nil
 }
 
-func ledgerThere(cfg *config.Config) error {
-	if _, err := os.Stat(cfg.Ledger); errors.Is(err, os.ErrNotExist) {
-		return withHint(fmt.Errorf("%w (%s)", errNoLedger, cfg.Ledger), "\"owlat-sync plan\" shows what a first run would do")
+// Examine tells whether runs could use the ledger of the configuration, or create it, and changes nothing. An error that is
+// about the configuration means a wrong usage.
+func (o Opener) Examine(ctx context.Context, cfg *config.Config) (sqlite.Condition, error) {
+	is, err := sqlite.Examine(ctx, o.Drivers.SQLite, cfg.Ledger)
+	if errors.Is(err, sqlite.ErrNoFolder) {
+		err = problem.Usage(err)
 	}
-	return nil
+	return is, err
 }
 
-// withLedger opens the ledger, if there is one, for commands that need neither Owlat nor a source.
-func (a *app) withLedger(ctx context.Context, cfg *config.Config, do func(*sqlite.Ledger) error) (err error) {
-	if err := ledgerThere(cfg); err != nil {
+// HasLedger reports whether the ledger of the configuration was made already.
+func HasLedger(cfg *config.Config) bool {
+	_, err := os.Stat(cfg.Ledger)
+	return !errors.Is(err, os.ErrNotExist)
+}
+
+// NeedLedger returns an error that is ErrNoLedger where nothing has ever been run, so that no empty ledger is made.
+func NeedLedger(cfg *config.Config) error {
+	if HasLedger(cfg) {
+		return nil
+	}
+	return problem.Hint(fmt.Errorf("%w (%s)", ErrNoLedger, cfg.Ledger), "\"owlat-sync plan\" shows what a first run would do")
+}
+
+// WithLedger opens the ledger that NeedLedger wants, and does something with it that needs neither Owlat nor a source.
+func (o Opener) WithLedger(ctx context.Context, cfg *config.Config, do func(Ledger) error) (err error) {
+	if err := NeedLedger(cfg); err != nil {
 		return err
 	}
-	l, err := openLedger(ctx, cfg.Ledger)
+	l, err := o.Ledger(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	return do(l)
+}
+
+// Import fills the ledger of the configuration from an export, which errors call name. A ledger that had to be made for it
+// is removed again if nothing was imported. What is wrong with the export or the ledger's place means a wrong usage.
+func (o Opener) Import(ctx context.Context, cfg *config.Config, in io.Reader, name string) error {
+	isNew := !HasLedger(cfg)
+	err := o.importInto(ctx, cfg, in)
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, sqlite.ErrNotEmpty) {
+		return problem.Usage(problem.Hint(err, "the ledger is %s: move that file away, or set \"ledger\" to another path", cfg.Ledger))
+	}
+	if isNew {
+		err = errors.Join(err, removeLedger(cfg.Ledger)) // an empty one would hide that nothing was imported
+	}
+	if errors.Is(err, sqlite.ErrNotExport) || errors.Is(err, sqlite.ErrNewerExport) || errors.Is(err, sqlite.ErrDamagedExport) {
+		return problem.Usage(fmt.Errorf("%s: %w", name, err))
+	}
+	return err
+}
+
+func (o Opener) importInto(ctx context.Context, cfg *config.Config, in io.Reader) (err error) {
+	l, err := o.Ledger(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	return l.Import(ctx, in)
+}
+
+// removeLedger removes a ledger that was just made, with what stands beside it.
+func removeLedger(path string) error {
+	var errs []error
+	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -1,157 +1,166 @@
-package main
+package setup
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"sync/atomic"
+	"iter"
+	"time"
 
+	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
+	"owlatsync/internal/problem"
 	"owlatsync/ledger"
-	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
 )
 
-// session is what the syncs of one command share: the deployment, its budget and the ledger.
-type session struct {
-	app    *app
-	cfg    *config.Config
-	client *owlat.Client
+// Session is what the syncs of one configuration share: the deployment, its budget and the ledger.
+type Session struct {
+	Config *config.Config
+	Client *owlat.Client // nil: the configuration was not read for it
+	Ledger Ledger
+
+	opener Opener
 	meter  *reconcile.Meter
-	ledger *sqlite.Ledger
 	unsent *unsent // nil: there is an API key
 }
 
-// withSession opens what syncs need and does something with the selected ones.
-func (a *app) withSession(ctx context.Context, do func(context.Context, *session, []config.Sync) error) error {
-	return a.withSessionFor(ctx, config.UseAll, do)
-}
-
-// withSessionFor is withSession for what uses only so much of the configuration. Without the deployment there is no client;
-// with the deployment but without a key, the client sends nothing.
-func (a *app) withSessionFor(ctx context.Context, use config.Use, do func(context.Context, *session, []config.Sync) error) (err error) {
-	cfg, err := a.loadConfig(use)
-	if err != nil {
-		return err
-	}
-	syncs, err := a.selectSyncs(cfg)
-	if err != nil {
-		return err
-	}
-	s := &session{app: a, cfg: cfg, meter: &reconcile.Meter{}}
+// Open opens the ledger, and the client as far as use says that the configuration was read for it. With the deployment but
+// without a key, the client sends nothing, and NoKey tells whether it would have had to. Close ends the session.
+func (o Opener) Open(ctx context.Context, cfg *config.Config, use config.Use) (*Session, error) {
+	s := &Session{Config: cfg, opener: o, meter: &reconcile.Meter{}}
+	var err error
 	if use&config.UseURL != 0 {
-		if s.client, err = s.connect(); err != nil {
-			return err
+		if s.Client, err = s.connect(); err != nil {
+			return nil, err
 		}
-		defer s.client.CloseIdleConnections()
 	}
-	if s.ledger, err = openLedger(ctx, cfg.Ledger); err != nil {
-		return err
+	if s.Ledger, err = o.Ledger(ctx, cfg); err != nil {
+		s.disconnect()
+		return nil, err
 	}
-	defer func() {
-		if closeErr := s.ledger.Close(); closeErr != nil {
-			err = errors.Join(err, fmt.Errorf("close the ledger: %w", closeErr))
-		}
-	}()
-	return do(ctx, s, syncs)
+	return s, nil
 }
 
-// connect returns the client of the session.
-func (s *session) connect() (*owlat.Client, error) {
+// Close closes the ledger and gives back the client's connections.
+func (s *Session) Close() error {
+	defer s.disconnect()
+	if err := s.Ledger.Close(); err != nil {
+		return fmt.Errorf("close the ledger: %w", err)
+	}
+	return nil
+}
+
+func (s *Session) connect() (*owlat.Client, error) {
 	observe := owlat.WithObserver(s.meter.Observe)
-	if s.cfg.Owlat.NoKey == nil {
-		return s.app.newClient(s.cfg.Owlat, observe)
+	if s.Config.Owlat.NoKey == nil {
+		return s.opener.Client(s.Config.Owlat, observe)
 	}
-	o := s.cfg.Owlat
-	o.APIKey = config.NoKey
-	s.unsent = &unsent{why: o.NoKey}
-	return s.app.newClient(o, observe, owlat.WithTransport(s.unsent), owlat.WithRetries(0))
+	to := s.Config.Owlat
+	to.APIKey = config.NoKey
+	s.unsent = &unsent{why: to.NoKey}
+	return s.opener.Client(to, observe, owlat.WithTransport(s.unsent), owlat.WithRetries(0))
 }
 
-// unsent is what a client sends its requests to where there is no API key.
-type unsent struct {
-	why   error
-	asked atomic.Bool // a request was to be sent
+func (s *Session) disconnect() {
+	if s.Client != nil {
+		s.Client.CloseIdleConnections()
+	}
 }
 
-// RoundTrip refuses the request.
-func (u *unsent) RoundTrip(*http.Request) (*http.Response, error) {
-	u.asked.Store(true)
-	return nil, u.why
-}
-
-// missed returns why there is no API key, if a request would have needed one.
-func (s *session) missed() error {
+// NoKey returns why there is no API key, if a request would have needed one.
+func (s *Session) NoKey() error {
 	if s.unsent == nil || !s.unsent.asked.Load() {
 		return nil
 	}
-	return usageError(s.unsent.why)
+	return problem.Usage(s.unsent.why)
 }
 
-// eachSync opens what syncs need and does something for each selected one.
-func (a *app) eachSync(ctx context.Context, do func(context.Context, *session, config.Sync) error) error {
-	return a.eachSyncFor(ctx, config.UseAll, do)
+// Refused counts the requests of the session that met the rate limit so far.
+func (s *Session) Refused() int { return s.meter.Counts().RateLimited }
+
+// Estimate tells how long that many requests take from now on, within the budget.
+func (s *Session) Estimate(requests int) time.Duration { return s.Client.Estimate(requests) }
+
+// Rate is how many requests a second the budget allows.
+func (s *Session) Rate() float64 {
+	rate, _ := s.Client.Rate()
+	return rate
 }
 
-// eachSyncFor is eachSync for what uses only so much of the configuration.
-func (a *app) eachSyncFor(ctx context.Context, use config.Use, do func(context.Context, *session, config.Sync) error) error {
-	return a.withSessionFor(ctx, use, func(ctx context.Context, s *session, syncs []config.Sync) error {
-		return s.each(ctx, syncs, do).err()
+// Prune drops the history that is older than the configuration wants it, and returns how many lines that were.
+func (s *Session) Prune(ctx context.Context) (int64, error) {
+	return s.Ledger.Prune(ctx, time.Now().Add(-s.Config.History))
+}
+
+// Run runs one sync. observe is told what happens.
+func (s *Session) Run(ctx context.Context, sync config.Sync, o reconcile.RunOptions, observe func(reconcile.Progress)) (report *owlatsync.Report, err error) {
+	err = s.withSource(sync, func(rs reconcile.Sync) (err error) {
+		report, err = s.engine(observe).Run(ctx, rs, o)
+		return err
 	})
+	return report, err
 }
 
-// each does something for each sync. One that fails does not keep the others from their turn, unless they would meet the
-// same.
-func (s *session) each(ctx context.Context, syncs []config.Sync, do func(context.Context, *session, config.Sync) error) severalErrors {
-	var failed severalErrors
-	for _, sync := range syncs {
-		if err := do(ctx, s, sync); err != nil {
-			failed = append(failed, s.explain(sync.Name, err))
-			if endsAll(err) {
-				break
-			}
+// Listener is told what a plan comes across. A nil function is not called.
+type Listener struct {
+	Progress func(reconcile.Progress)
+	Row      func(*owlatsync.Row)           // each row of the source as it passes; it is valid during the call
+	Decision func(reconcile.Decision) error // each decision; an error ends the plan
+}
+
+// Plan plans one sync and applies nothing.
+func (s *Session) Plan(ctx context.Context, sync config.Sync, tell Listener) (summary owlatsync.Summary, err error) {
+	err = s.withSource(sync, func(rs reconcile.Sync) (err error) {
+		if tell.Row != nil {
+			rs.Source = watched{rs.Source, tell.Row}
 		}
-	}
-	return failed
+		summary, err = s.engine(tell.Progress).Plan(ctx, rs, tell.Decision)
+		return err
+	})
+	return summary, err
 }
 
-// explain puts the name of the sync, if it is one's own, before its error, and behind it what to do.
-func (s *session) explain(sync string, err error) error {
-	if _, shown := errors.AsType[quietError](err); shown {
+// Verify compares the sources of syncs, the ledger and Owlat with each other, and tells each finding; with repair it
+// corrects the ledger.
+func (s *Session) Verify(ctx context.Context, syncs []config.Sync, repair bool, observe func(reconcile.Progress),
+	each func(reconcile.Finding) error) (result reconcile.Verified, err error) {
+	var opened []reconcile.Sync
+	for _, sync := range syncs {
+		src, closeSource, openErr := s.opener.Source(sync)
+		if openErr != nil {
+			return result, fmt.Errorf("sync %q: %w", sync.Name, openErr)
+		}
+		defer func() { err = errors.Join(err, closeSource()) }()
+		opened = append(opened, sync.Reconcile(src))
+	}
+	return s.engine(observe).Verify(ctx, opened, repair, each)
+}
+
+// Retry lets the next run try failed rows of the sync at once: those with the keys, all without any. It returns how many.
+func (s *Session) Retry(ctx context.Context, sync config.Sync, keys []string) (int, error) {
+	return s.engine(nil).Retry(ctx, sync.Name, keys)
+}
+
+// withSource opens the source of a sync and hands it over as the engine takes it.
+func (s *Session) withSource(sync config.Sync, do func(reconcile.Sync) error) (err error) {
+	src, closeSource, err := s.opener.Source(sync)
+	if err != nil {
 		return err
 	}
-	if errors.Is(err, context.Canceled) {
-		err = exitcode.With(exitcode.Interrupted, errors.New("aborted; what Owlat has confirmed is recorded, the next run goes on from there"))
-	}
-	if sync != "" {
-		err = fmt.Errorf("sync %q: %w", sync, err)
-	}
-	if _, elsewhere := errors.AsType[*ledger.DeploymentError](err); elsewhere {
-		return s.explainElsewhere(err)
-	}
-	if broken, ok := errors.AsType[*reconcile.SourceError](err); ok && broken.Rows == 0 && s.cfg.Sync(sync) != nil {
-		return withHint(err, "look at the source of this sync in %s, from line %d on; \"%s\" tests it", s.app.configPath, s.cfg.Sync(sync).Line, s.app.command("check", sync))
-	}
-	return explainOwlat(err, s.cfg.Owlat)
+	defer func() { err = errors.Join(err, closeSource()) }()
+	return do(sync.Reconcile(src))
 }
 
-// explainElsewhere adds what to do where the ledger is that of another deployment, such as of a sandbox that was tried first.
-func (s *session) explainElsewhere(err error) error {
-	from := ""
-	if _, set := s.app.lookupEnv(config.EnvURL); set {
-		from = fmt.Sprintf(" (the address comes from the variable %s)", config.EnvURL)
-	}
-	return withHint(err, "to go on with this deployment%s, name another file as \"ledger\" in %s, or move %s away if it was a trial's",
-		from, s.app.configPath, s.cfg.Ledger)
+// engine returns an engine that tells observe what it does.
+func (s *Session) engine(observe func(reconcile.Progress)) *reconcile.Engine {
+	return reconcile.New(s.Client, s.Ledger, reconcile.Options{Logger: s.opener.Logger, Meter: s.meter, Observe: observe})
 }
 
-// endsAll reports whether what ended a sync would end the next one too.
-func endsAll(err error) bool {
+// EndsAll reports whether what ended a sync would end the next one too.
+func EndsAll(err error) bool {
 	if _, wrong := errors.AsType[*ledger.DeploymentError](err); wrong || errors.Is(err, reconcile.ErrUnavailable) {
 		return true
 	}
@@ -162,62 +171,34 @@ func endsAll(err error) bool {
 	return errors.Is(err, owlat.ErrNoRoute)
 }
 
-// withEngine opens the source of a sync and hands over an engine for it.
-func (s *session) withEngine(sync config.Sync, observe func(reconcile.Progress), do func(*reconcile.Engine, reconcile.Sync) error) (err error) {
-	src, closeSource, err := openSource(sync)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closeSource()) }()
-	return do(s.engine(observe), sync.Reconcile(src))
+// watched shows the rows of a source to somebody before the engine reads them.
+type watched struct {
+	reconcile.Source
+	see func(*owlatsync.Row)
 }
 
-// engine returns an engine that tells observe what it does.
-func (s *session) engine(observe func(reconcile.Progress)) *reconcile.Engine {
-	return reconcile.New(s.client, s.ledger, reconcile.Options{
-		Logger: s.app.logger, Meter: s.meter, Observe: observe,
-	})
-}
-
-// severalErrors are the errors of several syncs, each printed on lines of its own.
-type severalErrors []error
-
-func (e severalErrors) err() error {
-	switch len(e) {
-	case 0:
-		return nil
-	case 1:
-		return e[0]
-	}
-	return exitcode.With(e.code(), e)
-}
-
-// code is the exit code of the error that a caller must know of first.
-func (e severalErrors) code() exitcode.Code {
-	for _, code := range []exitcode.Code{
-		exitcode.Interrupted, exitcode.Refused, exitcode.Locked, exitcode.Usage, exitcode.Error, exitcode.Held,
-	} {
-		for _, err := range e {
-			if exitcode.Of(err) == code {
-				return code
+// Rows streams the source once.
+func (w watched) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
+	return func(yield func(*owlatsync.Row, error) bool) {
+		for row, err := range w.Source.Rows(ctx) {
+			if err == nil {
+				w.see(row)
+			}
+			if !yield(row, err) {
+				return
 			}
 		}
 	}
-	return exitcode.FailedRows
 }
 
-func (e severalErrors) Error() string { return errors.Join(e...).Error() }
-
-// Unwrap returns the errors.
-func (e severalErrors) Unwrap() []error { return e }
-
-// jsonLine encodes v, which holds nothing that cannot be encoded, as one line that is read by people too.
-func jsonLine(v any) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		panic(err)
+// RowKeys returns keys that a person typed as the sync's rows are called.
+func RowKeys(sync config.Sync, typed []string) []string {
+	if !sync.KeyIsAddress() {
+		return typed
 	}
-	return b.Bytes()
+	keys := make([]string, len(typed))
+	for i, key := range typed {
+		keys[i] = owlatsync.LowerAddress(owlatsync.Trim(key))
+	}
+	return keys
 }

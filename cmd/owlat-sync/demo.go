@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"owlatsync"
+	"owlatsync/internal/config"
+	"owlatsync/internal/demo"
+	"owlatsync/internal/setup"
+)
+
+func newDemoCmd(a *app) *cobra.Command {
+	var keep bool
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "See it at work on invented people; needs nothing",
+		Long: `Show owlat-sync at work, in about twenty seconds and without anything of yours.
+
+It makes an SQLite database of invented users in a temporary folder and starts an Owlat that sends no
+mail, with Owlat's real request limit. Then it syncs, changes a few rows, syncs again, and once more
+without a change, and shows what each run sent, as counted by that Owlat.`,
+		GroupID: groupStart,
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), keep) },
+	}
+	cmd.Flags().BoolVar(&keep, "keep", false, "keep the folder with database, configuration and ledger")
+	return cmd
+}
+
+func (a *app) demo(ctx context.Context, keep bool) (err error) {
+	dir, err := os.MkdirTemp("", "owlat-sync-demo-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the demo: %w", err)
+	}
+	defer func() {
+		if keep {
+			a.Tell("The database, the configuration and the ledger are in %s\n", dir)
+			return
+		}
+		err = errors.Join(err, os.RemoveAll(dir))
+	}()
+	runs, err := demo.Play(ctx, dir, demo.Program{Opener: a.opener(), Tell: a.Tell, Configured: a.useDemo, Run: a.runDemo})
+	if err != nil || !a.JSON {
+		return err
+	}
+	return a.PrintJSON(struct {
+		Type string     `json:"type"`
+		Runs []demo.Act `json:"runs"`
+	}{"demo", runs})
+}
+
+// useDemo points the program at the demo's configuration and deployment, and away from those of the person.
+func (a *app) useDemo(path, url, key string) {
+	a.configPath, a.syncs, a.Yes = path, nil, true
+	a.env[config.EnvURL], a.env[config.EnvAPIKey] = url, key
+}
+
+// runDemo does what the command run does.
+func (a *app) runDemo(ctx context.Context, showRows bool) ([]*owlatsync.Report, error) {
+	r := &runner{}
+	err := a.withSession(ctx, func(s *setup.Session, syncs []config.Sync) error {
+		return a.eachSync(s, syncs, func(sync config.Sync) error { return r.run(ctx, a, s, sync) }).Err()
+	})
+	if !showRows {
+		r.end.ForgetRows()
+	}
+	r.end.End(a.to())
+	a.Tell("\n")
+	return r.end.Reports(), err
+}

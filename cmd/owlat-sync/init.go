@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"owlatsync/internal/config"
+	"owlatsync/internal/initialise"
+	"owlatsync/owlat"
+)
+
+func newInitCmd(a *app) *cobra.Command {
+	var q initialise.Question
+	cmd := &cobra.Command{
+		Use:   "init [DSN]",
+		Short: "Look at your database and write a configuration file for it",
+		Long: `Look at a database or file, find the table that most likely holds your users, and write a
+configuration file with the query, the mapping and the topics that fit it. What was guessed is
+explained in the file. The database is only read, Owlat is not called, and a file that is already
+there is never overwritten.
+
+The DSN says where the rows are. Without it, the environment variable DATABASE_URL is taken.
+
+  postgres://user:password@host/database
+  mysql://user:password@host/database      also mariadb://
+  sqlite:FILE    csv:FILE    ndjson:FILE   files may be gzipped, but for SQLite
+
+A DSN with a password is not written to the file: that says ${DATABASE_URL} in its place.
+
+On a terminal, init asks which table to take and which topics to use. Elsewhere the likeliest table
+is taken, and topics stay commented out unless --topic names them: their ids cannot be looked up,
+they stand on the topic's page in Owlat.`,
+		Example: `  owlat-sync init postgres://app@localhost/shop
+  owlat-sync init csv:members.csv --config members.yaml
+  owlat-sync init --table crm.customers --topic jd7a1xp0q3w9topic0000000000000000=newsletter`,
+		GroupID: groupStart,
+		Args:    needArgs(0, 1, "at most one DSN"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.initialize(cmd.Context(), q, args)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&q.Table, "table", "", "take this `table`, not the likeliest one")
+	flags.StringVar(&q.URL, "url", "", "address of the Owlat deployment (default: $"+config.EnvURL+", else "+owlat.DefaultBaseURL+")")
+	flags.StringArrayVar(&q.Topics, "topic", nil, "put rows on the topic with this `ID=column` when the column says yes; ID alone takes every row (repeatable)")
+	return cmd
+}
+
+func (a *app) initialize(ctx context.Context, q initialise.Question, args []string) error {
+	q.Path, q.DSN, q.FromEnvironment = a.configPath, a.env[initialise.EnvDatabase], true
+	if len(args) > 0 {
+		q.DSN, q.FromEnvironment = args[0], false
+	}
+	if q.URL == "" {
+		q.URL = a.env[config.EnvURL]
+	}
+	result, err := initialise.Write(ctx, a.opener(), q, a.Asker(ctx))
+	if err != nil {
+		return err
+	}
+	if a.JSON {
+		return a.PrintJSON(result.JSON())
+	}
+	result.Print(a.Out())
+	return nil
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"owlatsync/internal/config"
+	"owlatsync/internal/exitcode"
+	"owlatsync/internal/problem"
+	"owlatsync/internal/setup"
+	"owlatsync/ledger"
+	"owlatsync/reconcile"
+)
+
+// opener opens what configurations name, with the drivers of this program.
+func (a *app) opener() setup.Opener {
+	return setup.Opener{Drivers: drivers(), UserAgent: "owlat-sync/" + readVersion().Version, Logger: a.logger}
+}
+
+// withLedger does something with the ledger, if there is one, for commands that need neither Owlat nor a source.
+func (a *app) withLedger(ctx context.Context, cfg *config.Config, do func(setup.Ledger) error) error {
+	return a.opener().WithLedger(ctx, cfg, do)
+}
+
+// needLedger refuses where nothing has ever been run.
+func (a *app) needLedger() error {
+	cfg, err := a.loadConfig(config.UseLedger)
+	if err != nil {
+		return err
+	}
+	return setup.NeedLedger(cfg)
+}
+
+// withSession opens what syncs need and does something with the selected ones.
+func (a *app) withSession(ctx context.Context, do func(*setup.Session, []config.Sync) error) error {
+	return a.withSessionFor(ctx, config.UseAll, do)
+}
+
+// withSessionFor is withSession for what uses only so much of the configuration.
+func (a *app) withSessionFor(ctx context.Context, use config.Use, do func(*setup.Session, []config.Sync) error) (err error) {
+	cfg, syncs, err := a.loadSyncs(use)
+	if err != nil {
+		return err
+	}
+	s, err := a.opener().Open(ctx, cfg, use)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return do(s, syncs)
+}
+
+// eachSync does something for each sync of a session. One that fails does not keep the others from their turn, unless they
+// would meet the same.
+func (a *app) eachSync(s *setup.Session, syncs []config.Sync, do func(config.Sync) error) problem.Several {
+	var failed problem.Several
+	for _, sync := range syncs {
+		if err := do(sync); err != nil {
+			failed = append(failed, a.explainError(s.Config, sync.Name, err))
+			if setup.EndsAll(err) {
+				break
+			}
+		}
+	}
+	return failed
+}
+
+// explainError puts the name of the sync, if the error is that of one, before it, and behind it what to do.
+func (a *app) explainError(cfg *config.Config, sync string, err error) error {
+	if problem.WasTold(err) {
+		return err
+	}
+	if errors.Is(err, context.Canceled) {
+		err = exitcode.With(exitcode.Interrupted, errors.New("aborted; what Owlat has confirmed is recorded, the next run goes on from there"))
+	}
+	if sync != "" {
+		err = fmt.Errorf("sync %q: %w", sync, err)
+	}
+	if _, elsewhere := errors.AsType[*ledger.DeploymentError](err); elsewhere {
+		return a.explainElsewhere(cfg, err)
+	}
+	if broken, ok := errors.AsType[*reconcile.SourceError](err); ok && broken.Rows == 0 && cfg.Sync(sync) != nil {
+		return problem.Hint(err, "look at the source of this sync in %s, from line %d on; \"%s\" tests it", a.configPath, cfg.Sync(sync).Line, a.typed().Command("check", sync))
+	}
+	return setup.Advise(err, cfg.Owlat)
+}
+
+// explainElsewhere adds what to do where the ledger is that of another deployment, such as of a sandbox that was tried first.
+func (a *app) explainElsewhere(cfg *config.Config, err error) error {
+	from := ""
+	if _, set := a.lookupEnv(config.EnvURL); set {
+		from = fmt.Sprintf(" (the address comes from the variable %s)", config.EnvURL)
+	}
+	return problem.Hint(err, "to go on with this deployment%s, name another file as \"ledger\" in %s, or move %s away if it was a trial's",
+		from, a.configPath, cfg.Ledger)
+}

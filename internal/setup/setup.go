@@ -1,0 +1,43 @@
+// Package setup opens what a configuration names: the client of the deployment, the ledger, the sources, and engines that
+// share them for all syncs. It has no flags, prints nothing and asks nobody, so that a command that ends and a service that
+// stays use it alike. What is wrong with a configuration is an error with a hint and an exit code.
+//
+// The one idea to know: an Opener knows how to open, a Session is what is open.
+package setup
+
+import (
+	"database/sql"
+	"log/slog"
+
+	"owlatsync/internal/config"
+	"owlatsync/internal/problem"
+	"owlatsync/owlat"
+	"owlatsync/source"
+)
+
+// Drivers open databases, which no package but the program chooses drivers for.
+type Drivers struct {
+	SQLite string                            // name under which the driver for SQLite is registered with database/sql
+	MySQL  func(source.DSN) (*sql.DB, error) // opens MySQL and MariaDB; it connects to nothing yet
+}
+
+// Opener opens what configurations name. It is safe for concurrent use.
+type Opener struct {
+	Drivers   Drivers
+	UserAgent string       // of every request
+	Logger    *slog.Logger // of clients and engines
+}
+
+// Client returns a client of the configured deployment, within the configured budget. It sends nothing.
+func (o Opener) Client(to config.Owlat, opts ...owlat.Option) (*owlat.Client, error) {
+	all := append([]owlat.Option{
+		owlat.WithLimiter(Limiter(to)),
+		owlat.WithUserAgent(o.UserAgent),
+		owlat.WithLogger(o.Logger),
+	}, opts...)
+	client, err := owlat.NewClient(to.URL, to.APIKey.Reveal(), all...)
+	if err != nil {
+		return nil, problem.Usage(err)
+	}
+	return client, nil
+}

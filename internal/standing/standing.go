@@ -1,0 +1,88 @@
+// Package standing reads, from a ledger alone, how a sync stands: how many rows are in step, the latest runs, those that are
+// held, how far the source was read, and what fails. Neither Owlat nor a source is asked, and a run may be under way.
+package standing
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"owlatsync/internal/config"
+	"owlatsync/ledger"
+	"owlatsync/reconcile"
+)
+
+// Ledger is what is read.
+type Ledger interface {
+	ledger.Journal
+	ledger.PlanStore
+	All(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error]
+}
+
+// Sync is how one sync stands.
+type Sync struct {
+	Sync     config.Sync
+	Known    bool // there is a ledger
+	Rows     ledger.Standing
+	Runs     []ledger.Run // the latest, newest first, but no plans
+	Held     []HeldRun    // all that wait for approval, newest first
+	Bookmark ledger.Bookmark
+}
+
+// HeldRun is a run that a guard holds.
+type HeldRun struct {
+	ledger.Run
+	Partial bool // it was to apply only a part of the rows
+}
+
+// Of returns how the sync stands, with at most that many runs. A nil Ledger is one that was never made.
+func Of(ctx context.Context, l Ledger, sync config.Sync, runs int) (st Sync, err error) {
+	st.Sync = sync
+	if st.Known = l != nil; !st.Known {
+		return st, nil
+	}
+	if st.Rows, err = l.Standing(ctx, sync.Name); err != nil {
+		return st, err
+	}
+	all, err := l.Runs(ctx, sync.Name, 0)
+	if err != nil {
+		return st, err
+	}
+	if st.Bookmark, err = l.Bookmark(ctx, sync.Name); err != nil {
+		return st, err
+	}
+	for _, r := range all {
+		if r.Mode == "plan" { // of plan, explain and verify; they would hide the runs
+			continue
+		}
+		if len(st.Runs) < runs {
+			st.Runs = append(st.Runs, r)
+		}
+		if r.Status == ledger.StatusHeld {
+			part, err := reconcile.PartOf(ctx, l, r.ID)
+			forgotten := errors.Is(err, reconcile.ErrPartForgotten)
+			if err != nil && !forgotten {
+				return st, err
+			}
+			st.Held = append(st.Held, HeldRun{r, forgotten || !part.Whole()})
+		}
+	}
+	return st, nil
+}
+
+// Troubles streams what is wrong with the rows of the sync, in the order of their keys.
+func Troubles(ctx context.Context, l Ledger, sync string) iter.Seq2[reconcile.Trouble, error] {
+	return func(yield func(reconcile.Trouble, error) bool) {
+		for e, err := range l.All(ctx, sync) {
+			if err != nil {
+				yield(reconcile.Trouble{}, err)
+				return
+			}
+			for _, t := range reconcile.Troubles(e, sync) {
+				if !yield(t, nil) {
+					return
+				}
+			}
+		}
+	}
+}
