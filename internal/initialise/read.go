@@ -32,7 +32,7 @@ func ReadCatalog(ctx context.Context, o setup.Opener, dsn source.DSN) (*inspect.
 		defer conn.Close(context.WithoutCancel(ctx))
 		return inspect.ReadPostgres(ctx, conn)
 	case source.KindMySQL:
-		return readSQL(ctx, dsn, o.Drivers.MySQL, inspect.ReadMySQL)
+		return readSQL(ctx, dsn, o.MySQL, inspect.ReadMySQL)
 	case source.KindSQLite:
 		return readSQL(ctx, dsn, o.SQLite, inspect.ReadSQLite)
 	}

@@ -24,18 +24,20 @@ type Drivers struct {
 // Opener opens what configurations name. It is safe for concurrent use.
 type Opener struct {
 	Drivers   Drivers
-	UserAgent string       // of every request
-	Logger    *slog.Logger // of clients and engines
+	UserAgent string       // of every request; empty: the SDK's
+	Logger    *slog.Logger // of clients and engines; nil: they are silent
 }
 
 // Client returns a client of the configured deployment, within the configured budget. It sends nothing.
 func (o Opener) Client(to config.Owlat, opts ...owlat.Option) (*owlat.Client, error) {
-	all := append([]owlat.Option{
-		owlat.WithLimiter(Limiter(to)),
-		owlat.WithUserAgent(o.UserAgent),
-		owlat.WithLogger(o.Logger),
-	}, opts...)
-	client, err := owlat.NewClient(to.URL, to.APIKey.Reveal(), all...)
+	all := []owlat.Option{owlat.WithLimiter(Limiter(to))}
+	if o.UserAgent != "" {
+		all = append(all, owlat.WithUserAgent(o.UserAgent))
+	}
+	if o.Logger != nil {
+		all = append(all, owlat.WithLogger(o.Logger))
+	}
+	client, err := owlat.NewClient(to.URL, to.APIKey.Reveal(), append(all, opts...)...)
 	if err != nil {
 		return nil, problem.Usage(err)
 	}

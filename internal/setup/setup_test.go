@@ -172,6 +172,12 @@ func TestWhatCannotBeOpened(t *testing.T) {
 	if _, _, err := opener.Source(sync); !errors.Is(err, source.ErrNotQuery) {
 		t.Errorf("a source that would change the database: %v", err)
 	}
+	if sync.Target, err = source.ParseDSN("mysql://app@localhost/shop", p.dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := opener.Source(sync); err == nil || !strings.Contains(err.Error(), "without a driver for MySQL") {
+		t.Errorf("a source without a driver: %v", err)
+	}
 }
 
 func TestNobodyNeedsALedgerThatWasNeverMade(t *testing.T) {

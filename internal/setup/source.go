@@ -29,7 +29,7 @@ func (o Opener) rows(s config.Sync) (table *source.Table, closeSource func() err
 	case source.KindPostgres:
 		table, err = source.Postgres(d.ConnString(), s.Query, m)
 	case source.KindMySQL:
-		return openSQL(o.Drivers.MySQL, source.MySQL, s)
+		return openSQL(o.MySQL, source.MySQL, s)
 	case source.KindSQLite:
 		return openSQL(o.SQLite, source.SQLite, s)
 	case source.KindCSV:
@@ -63,4 +63,12 @@ func (o Opener) SQLite(d source.DSN) (*sql.DB, error) {
 		return nil, err
 	}
 	return sql.Open(o.Drivers.SQLite, uri)
+}
+
+// MySQL opens a database of MySQL or MariaDB. It connects to nothing yet.
+func (o Opener) MySQL(d source.DSN) (*sql.DB, error) {
+	if o.Drivers.MySQL == nil {
+		return nil, errors.New("this program was built without a driver for MySQL and MariaDB")
+	}
+	return o.Drivers.MySQL(d)
 }
