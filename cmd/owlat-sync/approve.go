@@ -40,14 +40,14 @@ numbers of held runs are shown by "owlat-sync run" and "owlat-sync status".`,
 			if err != nil || run < 1 {
 				return problem.Usage(problem.Hint(fmt.Errorf("%q is not the number of a run", args[0]), "\"owlat-sync status\" shows the runs that are held"))
 			}
-			return a.approve(cmd.Context(), run, failuresPath)
+			return approve(cmd.Context(), a, run, failuresPath)
 		},
 	}
 	cmd.Flags().StringVar(&failuresPath, "failures", "", "write a CSV `file` with every row that was not applied and why; it holds addresses")
 	return cmd
 }
 
-func (a *app) approve(ctx context.Context, id int64, failuresPath string) error {
+func approve(ctx context.Context, a *app, id int64, failuresPath string) error {
 	cfg, syncs, err := a.loadSyncs(config.UseAll)
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func (a *app) approve(ctx context.Context, id int64, failuresPath string) error 
 	var sync string
 	var part owlatsync.Part
 	err = a.withLedger(ctx, cfg, func(l setup.Ledger) (err error) {
-		if sync, err = a.heldSync(ctx, l, id); err != nil {
+		if sync, err = heldSync(ctx, a, l, id); err != nil {
 			return err
 		}
 		part, err = reconcile.PartOf(ctx, l, id)
@@ -72,11 +72,11 @@ func (a *app) approve(ctx context.Context, id int64, failuresPath string) error 
 		return problem.Usage(fmt.Errorf("run %d is of sync %q, not of %s", id, sync, strings.Join(a.syncs, ", ")))
 	}
 	a.syncs = []string{sync}
-	return a.runSyncs(ctx, &runner{approve: id, asked: render.Asked{Only: part.Only, Limit: part.Limit}}, failuresPath)
+	return runSyncs(ctx, a, &runner{approve: id, asked: render.Asked{Only: part.Only, Limit: part.Limit}}, failuresPath)
 }
 
 // heldSync returns the sync of the held run.
-func (a *app) heldSync(ctx context.Context, l setup.Ledger, id int64) (string, error) {
+func heldSync(ctx context.Context, a *app, l setup.Ledger, id int64) (string, error) {
 	runs, err := l.Runs(ctx, "", 0)
 	if err != nil {
 		return "", err

@@ -37,14 +37,14 @@ func newCheckCmd(a *app) *cobra.Command {
 			if rows < 0 {
 				return problem.Usage(errors.New("--rows must not be negative"))
 			}
-			return a.check(cmd.Context(), rows)
+			return check(cmd.Context(), a, rows)
 		},
 	}
 	cmd.Flags().IntVar(&rows, "rows", 5, "how many `rows` of each source to show")
 	return cmd
 }
 
-func (a *app) check(ctx context.Context, rows int) error {
+func check(ctx context.Context, a *app, rows int) error {
 	cfg, syncs, err := a.loadSyncs(config.UseAll)
 	if err != nil {
 		return err

@@ -26,13 +26,13 @@ mail, with Owlat's real request limit. Then it syncs, changes a few rows, syncs 
 without a change, and shows what each run sent, as counted by that Owlat.`,
 		GroupID: groupStart,
 		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), keep) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return playDemo(cmd.Context(), a, keep) },
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "keep the folder with database, configuration and ledger")
 	return cmd
 }
 
-func (a *app) demo(ctx context.Context, keep bool) (err error) {
+func playDemo(ctx context.Context, a *app, keep bool) (err error) {
 	dir, err := os.MkdirTemp("", "owlat-sync-demo-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the demo: %w", err)
@@ -44,7 +44,13 @@ func (a *app) demo(ctx context.Context, keep bool) (err error) {
 		}
 		err = errors.Join(err, os.RemoveAll(dir))
 	}()
-	runs, err := demo.Play(ctx, dir, demo.Program{Opener: a.opener(), Tell: a.Tell, Configured: a.useDemo, Run: a.runDemo})
+	runs, err := demo.Play(ctx, dir, demo.Program{
+		Opener: a.opener(), Tell: a.Tell,
+		Configured: func(path, url, key string) { useDemo(a, path, url, key) },
+		Run: func(ctx context.Context, showRows bool) ([]*owlatsync.Report, error) {
+			return runForDemo(ctx, a, showRows)
+		},
+	})
 	if err != nil || !a.JSON {
 		return err
 	}
@@ -55,13 +61,13 @@ func (a *app) demo(ctx context.Context, keep bool) (err error) {
 }
 
 // useDemo points the program at the demo's configuration and deployment, and away from those of the person.
-func (a *app) useDemo(path, url, key string) {
+func useDemo(a *app, path, url, key string) {
 	a.configPath, a.syncs, a.Yes = path, nil, true
 	a.env[config.EnvURL], a.env[config.EnvAPIKey] = url, key
 }
 
 // runDemo does what the command run does.
-func (a *app) runDemo(ctx context.Context, showRows bool) ([]*owlatsync.Report, error) {
+func runForDemo(ctx context.Context, a *app, showRows bool) ([]*owlatsync.Report, error) {
 	r := &runner{}
 	err := a.withSession(ctx, func(s *setup.Session, syncs []config.Sync) error {
 		return a.eachSync(s, syncs, func(sync config.Sync) error { return r.run(ctx, a, s, sync) }).Err()

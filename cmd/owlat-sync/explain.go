@@ -40,14 +40,14 @@ holds addresses and names.`,
 			if word == "" {
 				return problem.Usage(errors.New("what is to be explained needs a key or an address"))
 			}
-			return a.explainRow(cmd.Context(), word, offline)
+			return explainRow(cmd.Context(), a, word, offline)
 		},
 	}
 	cmd.Flags().BoolVar(&offline, "offline", false, "ask neither the source nor Owlat")
 	return cmd
 }
 
-func (a *app) explainRow(ctx context.Context, word string, offline bool) error {
+func explainRow(ctx context.Context, a *app, word string, offline bool) error {
 	use := config.UseURL | config.UseSources
 	if offline {
 		if err := a.needLedger(); err != nil {

@@ -34,13 +34,13 @@ The list holds addresses.`,
   owlat-sync failures --json | jq 'select(.parked)'`,
 		GroupID: groupCare,
 		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.failures(cmd.Context(), path) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return listFailures(cmd.Context(), a, path) },
 	}
 	cmd.Flags().StringVar(&path, "csv", "", "write the list as CSV to this `file`, - for standard output")
 	return cmd
 }
 
-func (a *app) failures(ctx context.Context, path string) error {
+func listFailures(ctx context.Context, a *app, path string) error {
 	if path != "" && a.JSON {
 		return problem.Usage(errors.New("--csv and --json exclude each other"))
 	}
@@ -51,20 +51,20 @@ func (a *app) failures(ctx context.Context, path string) error {
 	switch path {
 	case "":
 		list := render.NewTroubles(a.to())
-		if err := a.listFailures(ctx, cfg, syncs, list); err != nil {
+		if err := eachFailure(ctx, a, cfg, syncs, list); err != nil {
 			return err
 		}
 		return list.End()
 	case "-":
 		list := render.NewTroublesCSV(a.to())
-		return errors.Join(a.listFailures(ctx, cfg, syncs, list), list.End())
+		return errors.Join(eachFailure(ctx, a, cfg, syncs, list), list.End())
 	}
 	file, err := listfile.Create("--csv", path, render.TroubleColumns)
 	if err != nil {
 		return err
 	}
 	list := render.NewTroublesIn(a.to(), file)
-	err = a.listFailures(ctx, cfg, syncs, list)
+	err = eachFailure(ctx, a, cfg, syncs, list)
 	if err = errors.Join(err, file.Close(err == nil)); err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (a *app) failures(ctx context.Context, path string) error {
 }
 
 // listFailures puts on the list what fails. Where nothing was run, nothing failed.
-func (a *app) listFailures(ctx context.Context, cfg *config.Config, syncs []config.Sync, list *render.Troubles) error {
+func eachFailure(ctx context.Context, a *app, cfg *config.Config, syncs []config.Sync, list *render.Troubles) error {
 	err := a.withLedger(ctx, cfg, func(l setup.Ledger) error {
 		for _, sync := range syncs {
 			for t, err := range standing.Troubles(ctx, l, sync.Name) {

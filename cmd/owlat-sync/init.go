@@ -37,7 +37,7 @@ they stand on the topic's page in Owlat.`,
 		GroupID: groupStart,
 		Args:    needArgs(0, 1, "at most one DSN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.initialize(cmd.Context(), q, args)
+			return initialize(cmd.Context(), a, q, args)
 		},
 	}
 	flags := cmd.Flags()
@@ -47,7 +47,7 @@ they stand on the topic's page in Owlat.`,
 	return cmd
 }
 
-func (a *app) initialize(ctx context.Context, q initialise.Question, args []string) error {
+func initialize(ctx context.Context, a *app, q initialise.Question, args []string) error {
 	q.Path, q.DSN, q.FromEnvironment = a.configPath, a.env[initialise.EnvDatabase], true
 	if len(args) > 0 {
 		q.DSN, q.FromEnvironment = args[0], false

@@ -47,12 +47,12 @@ persons who were forgotten: keep it as safe as the ledger itself.`,
 			if len(args) > 0 {
 				path = args[0]
 			}
-			return a.exportLedger(cmd.Context(), path)
+			return exportLedger(cmd.Context(), a, path)
 		},
 	}
 }
 
-func (a *app) exportLedger(ctx context.Context, path string) error {
+func exportLedger(ctx context.Context, a *app, path string) error {
 	cfg, err := a.loadConfig(config.UseLedger)
 	if err != nil {
 		return err
@@ -100,11 +100,11 @@ An export is as old as it is: what runs have done since is not known to the ledg
 		Example: `  owlat-sync ledger import backup.ndjson
   gunzip -c backup.ndjson.gz | owlat-sync ledger import -`,
 		Args: needArgs(1, 1, "the file of an export, or - for standard input"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.importLedger(cmd.Context(), args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error { return importLedger(cmd.Context(), a, args[0]) },
 	}
 }
 
-func (a *app) importLedger(ctx context.Context, path string) (err error) {
+func importLedger(ctx context.Context, a *app, path string) (err error) {
 	cfg, err := a.loadConfig(config.UseLedger)
 	if err != nil {
 		return err
@@ -122,11 +122,11 @@ func (a *app) importLedger(ctx context.Context, path string) (err error) {
 	if err := a.opener().Import(ctx, cfg, in, name); err != nil {
 		return err
 	}
-	return a.imported(ctx, cfg)
+	return showImported(ctx, a, cfg)
 }
 
 // imported shows what a ledger holds now.
-func (a *app) imported(ctx context.Context, cfg *config.Config) error {
+func showImported(ctx context.Context, a *app, cfg *config.Config) error {
 	return a.withLedger(ctx, cfg, func(l setup.Ledger) error {
 		names, err := l.Syncs(ctx)
 		if err != nil {
@@ -181,12 +181,12 @@ It asks first; where nobody can be asked, it needs --yes.`,
 			if ask == nil && !a.Yes {
 				return problem.Usage(problem.Hint(errors.New("ledger forget asks before it erases anything, and here is nobody to ask"), "add --yes"))
 			}
-			return a.forget(cmd.Context(), address, ask)
+			return forget(cmd.Context(), a, address, ask)
 		},
 	}
 }
 
-func (a *app) forget(ctx context.Context, address string, ask *console.Asker) error {
+func forget(ctx context.Context, a *app, address string, ask *console.Asker) error {
 	cfg, err := a.loadConfig(config.UseLedger)
 	if err != nil {
 		return err

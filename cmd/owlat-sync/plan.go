@@ -30,7 +30,7 @@ The lines hold addresses and names.`,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withSession(cmd.Context(), func(s *setup.Session, syncs []config.Sync) error {
-				return a.eachSync(s, syncs, func(sync config.Sync) error { return a.plan(cmd.Context(), s, sync, short) }).Err()
+				return a.eachSync(s, syncs, func(sync config.Sync) error { return plan(cmd.Context(), a, s, sync, short) }).Err()
 			})
 		},
 	}
@@ -39,7 +39,7 @@ The lines hold addresses and names.`,
 }
 
 // plan shows the plan of one sync.
-func (a *app) plan(ctx context.Context, s *setup.Session, sync config.Sync, short bool) error {
+func plan(ctx context.Context, a *app, s *setup.Session, sync config.Sync, short bool) error {
 	out := bufio.NewWriter(a.Out())
 	defer out.Flush()
 	display := a.StartDisplay(sync.Name, false, s)

@@ -40,7 +40,7 @@ sure, "owlat-sync topic add" puts a contact on a topic.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return a.retry(cmd.Context(), args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return retry(cmd.Context(), a, args) },
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "all rows that fail")
 	return cmd
@@ -54,7 +54,7 @@ type retryJSON struct {
 }
 
 // retry marks the rows with the keys, all without any.
-func (a *app) retry(ctx context.Context, keys []string) error {
+func retry(ctx context.Context, a *app, keys []string) error {
 	if err := a.needLedger(); err != nil {
 		return err
 	}

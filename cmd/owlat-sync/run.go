@@ -59,7 +59,7 @@ for each sync, "report".`,
 			if slices.Contains(r.asked.Only, "") {
 				return problem.Usage(errors.New("--only needs the key of a row"))
 			}
-			return a.runSyncs(cmd.Context(), r, failuresPath)
+			return runSyncs(cmd.Context(), a, r, failuresPath)
 		},
 	}
 	flags := cmd.Flags()
@@ -71,7 +71,7 @@ for each sync, "report".`,
 }
 
 // runSyncs runs the selected syncs, shows what became of them, and clears away old history.
-func (a *app) runSyncs(ctx context.Context, r *runner, failuresPath string) (err error) {
+func runSyncs(ctx context.Context, a *app, r *runner, failuresPath string) (err error) {
 	if failuresPath != "" {
 		list, err := listfile.Create("--failures", failuresPath, render.FailureColumns)
 		if err != nil {
@@ -85,7 +85,7 @@ func (a *app) runSyncs(ctx context.Context, r *runner, failuresPath string) (err
 		if len(failed) == 0 {
 			failed = append(failed, r.unmet()...)
 		}
-		return append(failed, a.prune(ctx, s)...).Err()
+		return append(failed, prune(ctx, a, s)...).Err()
 	})
 	r.end.End(a.to())
 	return err
@@ -216,7 +216,7 @@ func (r *runner) unmet() (errs problem.Several) {
 }
 
 // prune drops the history that is older than the configuration wants it.
-func (a *app) prune(ctx context.Context, s *setup.Session) problem.Several {
+func prune(ctx context.Context, a *app, s *setup.Session) problem.Several {
 	if ctx.Err() != nil {
 		return nil
 	}

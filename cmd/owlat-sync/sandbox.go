@@ -41,7 +41,7 @@ It stops on Ctrl-C or SIGTERM. With --data it keeps its state in a file and has 
   owlat-sync sandbox --listen 127.0.0.1:0 --no-limit --json`,
 		GroupID: groupTools,
 		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.sandbox(cmd.Context(), f) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return serveSandbox(cmd.Context(), a, f) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:4010", "`address` to listen on; port 0 takes a free one")
@@ -75,7 +75,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-func (a *app) sandbox(ctx context.Context, f sandboxFlags) (err error) {
+func serveSandbox(ctx context.Context, a *app, f sandboxFlags) (err error) {
 	if err := f.check(); err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (a *app) sandbox(ctx context.Context, f sandboxFlags) (err error) {
 	if err != nil {
 		return problem.Hint(fmt.Errorf("listen on %s: %w", f.listen, err), "--listen 127.0.0.1:0 takes a free port")
 	}
-	if err := a.announceSandbox(server, "http://"+listener.Addr().String(), f); err != nil {
+	if err := announceSandbox(a, server, "http://"+listener.Addr().String(), f); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	err = s.Serve(ctx, listener, func(err error) { a.Notef("owlat-sync: %s; trying again\n", err) })
@@ -100,7 +100,7 @@ func (a *app) sandbox(ctx context.Context, f sandboxFlags) (err error) {
 	return nil
 }
 
-func (a *app) announceSandbox(server *owlattest.Server, url string, f sandboxFlags) error {
+func announceSandbox(a *app, server *owlattest.Server, url string, f sandboxFlags) error {
 	key, topics := server.Keys()[0].Value, server.Topics()
 	if a.JSON {
 		ids := make(map[string]string, len(topics))

@@ -27,14 +27,14 @@ Owlat is asked, and a run may be under way.`,
 			if runs < 1 {
 				return problem.Usage(errors.New("--runs must be at least 1"))
 			}
-			return a.status(cmd.Context(), runs)
+			return status(cmd.Context(), a, runs)
 		},
 	}
 	cmd.Flags().IntVar(&runs, "runs", 5, "how many `runs` of each sync to show")
 	return cmd
 }
 
-func (a *app) status(ctx context.Context, runs int) (err error) {
+func status(ctx context.Context, a *app, runs int) (err error) {
 	cfg, syncs, err := a.loadSyncs(config.UseLedger)
 	if err != nil {
 		return err

@@ -46,7 +46,7 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 		Example: `  owlat-sync topic add jd7a1xp0q3w9topic0000000000000000 ada@example.com grace@example.com`,
 		Args:    needArgs(2, -1, "a topic id and at least one address or contact id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.eachMember(cmd, args, func(ctx context.Context, client *owlat.Client, topic string, contacts []string) []memberResult {
+			return eachMember(a, cmd, args, func(ctx context.Context, client *owlat.Client, topic string, contacts []string) []memberResult {
 				members := make([]owlat.Member, len(contacts))
 				for i, c := range contacts {
 					members[i] = member(c)
@@ -72,7 +72,7 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 		Example: `  owlat-sync topic remove jd7a1xp0q3w9topic0000000000000000 ada@example.com`,
 		Args:    needArgs(2, -1, "a topic id and at least one address or contact id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.eachMember(cmd, args, func(ctx context.Context, client *owlat.Client, topic string, contacts []string) []memberResult {
+			return eachMember(a, cmd, args, func(ctx context.Context, client *owlat.Client, topic string, contacts []string) []memberResult {
 				results := make([]memberResult, len(contacts))
 				for i, c := range contacts {
 					removed, err := client.Topics.Remove(ctx, topic, c)
@@ -110,7 +110,7 @@ func member(contact string) owlat.Member {
 type memberCall func(ctx context.Context, client *owlat.Client, topic string, contacts []string) []memberResult
 
 // eachMember does what add and remove have in common: it checks the words, sends, prints, and returns one error for all.
-func (a *app) eachMember(cmd *cobra.Command, args []string, send memberCall) error {
+func eachMember(a *app, cmd *cobra.Command, args []string, send memberCall) error {
 	topic, contacts := args[0], args[1:]
 	if !config.ValidTopicID(topic) {
 		return problem.Usage(fmt.Errorf("%q is not a topic id: that has at least 10 letters and digits; copy it from the topic's page in Owlat", topic))
@@ -130,7 +130,7 @@ func (a *app) eachMember(cmd *cobra.Command, args []string, send memberCall) err
 		return err
 	}
 	results := send(cmd.Context(), client, topic, contacts)
-	err = a.printMembers(topic, results)
+	err = printMembers(a, topic, results)
 	if answer, ok := errors.AsType[*owlat.Error](err); ok && answer.StatusCode == http.StatusInternalServerError {
 		return problem.Hint(err, "Owlat answers so to what is no topic's or contact's id: copy it from its page in Owlat")
 	}
@@ -138,7 +138,7 @@ func (a *app) eachMember(cmd *cobra.Command, args []string, send memberCall) err
 }
 
 // printMembers prints every result and returns the first error, or one that counts them.
-func (a *app) printMembers(topic string, results []memberResult) error {
+func printMembers(a *app, topic string, results []memberResult) error {
 	var failed []error
 	for _, r := range results {
 		r.Type, r.Topic = "membership", topic

@@ -52,7 +52,7 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 			if err != nil {
 				return setup.Advise(err, to)
 			}
-			return a.printUpsert(got)
+			return printUpsert(a, got)
 		},
 	}
 	cmd.Flags().StringVar(&first, "first-name", "", "first `name`")
@@ -60,7 +60,7 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 	return cmd
 }
 
-func (a *app) printUpsert(got *owlat.UpsertResult) error {
+func printUpsert(a *app, got *owlat.UpsertResult) error {
 	if a.JSON {
 		return a.PrintJSON(struct {
 			Type string `json:"type"`

@@ -52,19 +52,19 @@ The list holds addresses and names.`,
 				return problem.Usage(problem.Hint(errors.New("verify --repair asks before it changes anything, and here is nobody to ask"),
 					"\"owlat-sync verify\" shows the differences; with --yes as well they are repaired unasked"))
 			}
-			return a.verify(cmd.Context(), repair, ask)
+			return verify(cmd.Context(), a, repair, ask)
 		},
 	}
 	cmd.Flags().BoolVar(&repair, "repair", false, "correct the ledger to what Owlat holds, and run the syncs")
 	return cmd
 }
 
-func (a *app) verify(ctx context.Context, repair bool, ask *console.Asker) error {
+func verify(ctx context.Context, a *app, repair bool, ask *console.Asker) error {
 	r := &runner{}
 	err := a.withSession(ctx, func(s *setup.Session, syncs []config.Sync) error {
 		found := render.NewFindings(a.to())
 		// Asked, the ledger is only compared at first: a no must leave everything as it is.
-		result, err := a.compare(ctx, s, syncs, repair && a.Yes, found.Row)
+		result, err := compare(ctx, a, s, syncs, repair && a.Yes, found.Row)
 		if err != nil {
 			return err
 		}
@@ -84,12 +84,12 @@ func (a *app) verify(ctx context.Context, repair bool, ask *console.Asker) error
 			if !yes {
 				return problem.Told(exitcode.FailedRows)
 			}
-			if _, err := a.compare(ctx, s, syncs, true, func(reconcile.Finding) error { return nil }); err != nil {
+			if _, err := compare(ctx, a, s, syncs, true, func(reconcile.Finding) error { return nil }); err != nil {
 				return err
 			}
 		}
 		failed := a.eachSync(s, syncs, func(sync config.Sync) error { return r.run(ctx, a, s, sync) })
-		failed = append(failed, a.prune(ctx, s)...)
+		failed = append(failed, prune(ctx, a, s)...)
 		if twins := result.Findings[reconcile.TwinInOwlat]; len(failed) == 0 && twins > 0 {
 			failed = append(failed, exitcode.With(exitcode.FailedRows,
 				fmt.Errorf("%s with an address that an older contact has too: merge or delete there what is wrong", words.Several(twins, "contact is left in Owlat", "contacts are left in Owlat"))))
@@ -101,7 +101,7 @@ func (a *app) verify(ctx context.Context, repair bool, ask *console.Asker) error
 }
 
 // compare tells each difference between the sources of the syncs, the ledger and Owlat.
-func (a *app) compare(ctx context.Context, s *setup.Session, syncs []config.Sync, repair bool, each func(reconcile.Finding) error) (reconcile.Verified, error) {
+func compare(ctx context.Context, a *app, s *setup.Session, syncs []config.Sync, repair bool, each func(reconcile.Finding) error) (reconcile.Verified, error) {
 	display := a.StartDisplay("verify", false, s)
 	defer display.Stop()
 	result, err := s.Verify(ctx, syncs, repair, display.Observe, func(f reconcile.Finding) error {

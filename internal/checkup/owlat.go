@@ -15,8 +15,11 @@ import (
 	"owlatsync/owlat"
 )
 
-// owlat tests the deployment, the key, the scopes and the topics.
-func (c *checker) owlat(ctx context.Context) error {
+// deployment checks what a run needs of Owlat.
+type deployment struct{ *checker }
+
+// check tests the deployment, the key, the scopes and the topics.
+func (c deployment) check(ctx context.Context) error {
 	limiter := setup.Limiter(c.Config.Owlat)
 	client, err := c.Opener.Client(c.Config.Owlat, owlat.WithLimiter(limiter))
 	if err != nil {
@@ -44,7 +47,7 @@ func (c *checker) owlat(ctx context.Context) error {
 }
 
 // refused notes a failure of a request, with what to do about it.
-func (c *checker) refused(err error, f Finding) {
+func (c deployment) refused(err error, f Finding) {
 	f.Message = err.Error()
 	if errors.Is(err, owlat.ErrForbidden) {
 		f.Message = "the key lacks it"
@@ -56,7 +59,7 @@ func (c *checker) refused(err error, f Finding) {
 }
 
 // keyAndReading reports whether the key is accepted, so that it makes sense to go on.
-func (c *checker) keyAndReading(ctx context.Context, client *owlat.Client) bool {
+func (c deployment) keyAndReading(ctx context.Context, client *owlat.Client) bool {
 	key, scope := Finding{Area: AreaOwlat, Subject: "API key"}, Finding{Area: AreaOwlat, Subject: "scope contacts:read"}
 	page, err := client.Contacts.List(ctx, owlat.ListOptions{Limit: 1})
 	switch {
@@ -79,7 +82,7 @@ func (c *checker) keyAndReading(ctx context.Context, client *owlat.Client) bool 
 }
 
 // writing sends an update of a contact id that cannot be: Owlat looks at the scope first, then refuses the id.
-func (c *checker) writing(ctx context.Context, client *owlat.Client) {
+func (c deployment) writing(ctx context.Context, client *owlat.Client) {
 	f := Finding{Area: AreaOwlat, Subject: "scope contacts:write"}
 	_, err := client.Contacts.Update(ctx, "x", owlat.ContactUpdate{})
 	if statusOf(err) == http.StatusBadRequest {
@@ -90,7 +93,7 @@ func (c *checker) writing(ctx context.Context, client *owlat.Client) {
 	c.unexpected(err, f)
 }
 
-func (c *checker) unexpected(err error, f Finding) {
+func (c deployment) unexpected(err error, f Finding) {
 	if err == nil {
 		err = errors.New("the deployment took a request that it should have refused")
 	}
@@ -98,7 +101,7 @@ func (c *checker) unexpected(err error, f Finding) {
 }
 
 // events sends, where a sync has events, one for an address that cannot be: Owlat looks at the scope first, then refuses it.
-func (c *checker) events(ctx context.Context, client *owlat.Client) {
+func (c deployment) events(ctx context.Context, client *owlat.Client) {
 	if !slices.ContainsFunc(c.Syncs, func(s config.Sync) bool { return len(s.Events) > 0 }) {
 		return
 	}
@@ -114,7 +117,7 @@ func (c *checker) events(ctx context.Context, client *owlat.Client) {
 
 // topics sends, for each topic, a removal of a contact id that cannot be: Owlat looks at the scope, then for the topic, and
 // then refuses the id.
-func (c *checker) topics(ctx context.Context, client *owlat.Client) {
+func (c deployment) topics(ctx context.Context, client *owlat.Client) {
 	users := make(map[string][]string)
 	var ids []string
 	for _, s := range c.Syncs {

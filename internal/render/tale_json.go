@@ -80,7 +80,7 @@ func newTaleJSON(t tale) taleJSON {
 		}
 		for i := range e.Memberships {
 			m := &e.Memberships[i]
-			j.Topics = append(j.Topics, taleTopic{m.Topic, m.State, m.Consent, m.At, t.membership(m)})
+			j.Topics = append(j.Topics, taleTopic{m.Topic, m.State, m.Consent, m.At, membershipWords(t.Sync, m)})
 		}
 	}
 	for _, h := range t.History {

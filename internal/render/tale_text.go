@@ -144,7 +144,7 @@ func (t tale) topics() []string {
 	var lines []string
 	for i := range t.Entry.Memberships {
 		m := &t.Entry.Memberships[i]
-		lines = append(lines, m.Topic+": "+t.membership(m))
+		lines = append(lines, m.Topic+": "+membershipWords(t.Sync, m))
 	}
 	for _, topic := range t.Sync.Topics {
 		if t.Entry.Membership(topic.ID) == nil {
@@ -157,11 +157,12 @@ func (t tale) topics() []string {
 	return lines
 }
 
-func (t tale) membership(m *ledger.Membership) string {
+// membershipWords says whether the contact was put on a topic of the sync, and why or why not.
+func membershipWords(sync config.Sync, m *ledger.Membership) string {
 	var topic *config.Topic
-	for i := range t.Sync.Topics {
-		if t.Sync.Topics[i].ID == m.Topic {
-			topic = &t.Sync.Topics[i]
+	for i := range sync.Topics {
+		if sync.Topics[i].ID == m.Topic {
+			topic = &sync.Topics[i]
 		}
 	}
 	when := words.Clock(m.At)
