@@ -109,7 +109,7 @@ func heldSync(ctx context.Context, a *app, l setup.Ledger, id int64) (string, er
 	return "", problem.Usage(err)
 }
 
-// endWords says how a run ended that is not held.
+// endWords says how a run that is not held ended.
 func endWords(run ledger.Run) string {
 	switch {
 	case run.Mode == "plan":

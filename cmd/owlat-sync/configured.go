@@ -13,7 +13,7 @@ import (
 	"owlatsync/owlat"
 )
 
-// loadConfig reads the configuration file that --config names, for a command that uses so much of it.
+// loadConfig reads the configuration file that --config names, for a command that uses this part of it.
 func (a *app) loadConfig(use config.Use) (*config.Config, error) {
 	cfg, err := config.Load(a.configPath, use, a.lookupEnv)
 	switch {
@@ -81,7 +81,7 @@ func (a *app) loadOwlat(cmd *cobra.Command) (*config.Config, error) {
 	return cfg, nil
 }
 
-// typed is the command line as it is typed here, for advice.
+// typed says how a person here types commands, for advice.
 func (a *app) typed() render.Typed {
 	if a.configPath == config.DefaultFile || a.configPath == a.env[envConfig] {
 		return render.Typed{}

@@ -66,7 +66,7 @@ func useDemo(a *app, path, url, key string) {
 	a.env[config.EnvURL], a.env[config.EnvAPIKey] = url, key
 }
 
-// runDemo does what the command run does.
+// runForDemo does what the command run does.
 func runForDemo(ctx context.Context, a *app, showRows bool) ([]*owlatsync.Report, error) {
 	r := &runner{}
 	err := a.withSession(ctx, func(s *setup.Session, syncs []config.Sync) error {

@@ -34,7 +34,7 @@ func openMySQL(d source.DSN) (*sql.DB, error) {
 	return sql.OpenDB(connector), nil
 }
 
-// mysqlConfig has the driver read its own options, and puts the rest in afterwards: so no character of a password has a
+// mysqlConfig lets the driver read its own options and sets the rest afterwards, so that no character of a password has a
 // meaning.
 func mysqlConfig(p source.MySQLParts) (*mysql.Config, error) {
 	options := make([]string, 0, len(p.Params))

@@ -125,7 +125,7 @@ func importLedger(ctx context.Context, a *app, path string) (err error) {
 	return showImported(ctx, a, cfg)
 }
 
-// imported shows what a ledger holds now.
+// showImported shows what a ledger holds now.
 func showImported(ctx context.Context, a *app, cfg *config.Config) error {
 	return a.withLedger(ctx, cfg, func(l setup.Ledger) error {
 		names, err := l.Syncs(ctx)

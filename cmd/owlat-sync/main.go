@@ -1,7 +1,8 @@
 // Command owlat-sync keeps the contacts of an Owlat deployment in step with the rows of a database.
 //
-// Each command has a file of its own with a constructor new…Cmd; root.go puts them together. Only drivers.go knows
-// database drivers.
+// Each command has a file of its own, with its flags, its call and its words, and a constructor new…Cmd; root.go puts them
+// together. What a command does stands in internal packages: setup opens what the configuration names, console is the
+// terminal, render shows. Only drivers.go knows database drivers.
 package main
 
 import (

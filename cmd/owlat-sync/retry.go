@@ -53,13 +53,13 @@ type retryJSON struct {
 	Rows int    `json:"rows"` // that the next run tries
 }
 
-// retry marks the rows with the keys, all without any.
+// retry marks the rows with these keys, or all rows that fail if there are no keys.
 func retry(ctx context.Context, a *app, keys []string) error {
 	if err := a.needLedger(); err != nil {
 		return err
 	}
 	marked := 0
-	var failing []string // those of keys that a sync's row has and that fail
+	var failing []string // the keys of rows that fail
 	err := a.withSessionFor(ctx, config.UseLedger, func(s *setup.Session, syncs []config.Sync) error {
 		return a.eachSync(s, syncs, func(sync config.Sync) error {
 			n, found, err := retrySync(ctx, s, sync, keys)
@@ -94,7 +94,7 @@ func retry(ctx context.Context, a *app, keys []string) error {
 	return nil
 }
 
-// retrySync returns how many rows of the sync the next run tries, and which of the keys are those of rows that fail.
+// retrySync returns how many rows of the sync the next run tries, and which of the keys belong to rows that fail.
 func retrySync(ctx context.Context, s *setup.Session, sync config.Sync, keys []string) (marked int, failing []string, err error) {
 	names := setup.RowKeys(sync, keys)
 	entries, err := s.Ledger.Entries(ctx, sync.Name, names)

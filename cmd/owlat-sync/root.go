@@ -101,7 +101,7 @@ func newRootCmd(a *app) *cobra.Command {
 	return root
 }
 
-// nameShells has "completion" refuse a shell that it does not know.
+// nameShells makes "completion" refuse a shell that it does not know.
 func nameShells(root *cobra.Command) {
 	root.InitDefaultCompletionCmd("completion")
 	if cmd, _, err := root.Find([]string{"completion"}); err == nil && cmd != root {
@@ -109,7 +109,7 @@ func nameShells(root *cobra.Command) {
 	}
 }
 
-// runGroup is the body of a command that only has subcommands: it shows the help, or says that a word is none of them.
+// runGroup is the body of a command that only has subcommands: it shows the help, or says that a word is not one of them.
 func runGroup(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cmd.Help()
@@ -122,7 +122,7 @@ func runGroup(cmd *cobra.Command, args []string) error {
 	return problem.Hint(err, "\"%s --help\" lists the commands", cmd.CommandPath())
 }
 
-// markStart makes every command note that cobra accepted the command line and set up what the common flags ask for.
+// markStart makes every command note that cobra accepted the command line, and follow the common flags.
 func markStart(a *app, cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		markStart(a, sub)
@@ -156,7 +156,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		"--sync NAME chooses one of several syncs; see \"%s --help\"", cmd.CommandPath())
 }
 
-// needArgs returns a check for the number of arguments that says what they are. A negative most means any number.
+// needArgs returns a check of how many arguments there are; its error says what they are. A negative most means any number.
 func needArgs(least, most int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < least || most >= 0 && len(args) > most {

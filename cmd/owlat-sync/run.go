@@ -98,7 +98,7 @@ type runner struct {
 	approve int64 // number of the held run whose plan is to be applied; 0: none
 
 	end render.Runs     // what the end shows
-	met map[string]bool // what of asked.Only was the key of a row
+	met map[string]bool // keys of asked.Only that a row has
 }
 
 func (r *runner) run(ctx context.Context, a *app, s *setup.Session, sync config.Sync) error {
@@ -153,7 +153,8 @@ func (r *runner) run(ctx context.Context, a *app, s *setup.Session, sync config.
 	return err
 }
 
-// confirm returns what asks whether a first run may write: nil where nobody can be asked, so that the run is held.
+// confirm returns a function that asks whether a first run may write. It returns nil where nobody can be asked: the run is
+// then held.
 func (r *runner) confirm(ctx context.Context, a *app, s *setup.Session, display *console.Display) func(owlatsync.Summary) (bool, error) {
 	if a.Yes {
 		return func(owlatsync.Summary) (bool, error) { return true, nil }
@@ -185,7 +186,7 @@ func (r *runner) note(key string) {
 	r.met[key] = true
 }
 
-// meet looks in the ledger for the rows of --only of which the run told nothing: they are in step.
+// meet looks in the ledger for rows of --only that the run did not mention: they are in step.
 func (r *runner) meet(ctx context.Context, s *setup.Session, sync config.Sync) error {
 	if len(r.asked.Only) == 0 {
 		return nil
@@ -200,7 +201,7 @@ func (r *runner) meet(ctx context.Context, s *setup.Session, sync config.Sync) e
 	return nil
 }
 
-// unmet says which keys of --only no row of any sync has.
+// unmet names the keys of --only that no row of any sync has.
 func (r *runner) unmet() (errs problem.Several) {
 	for _, key := range r.asked.Only {
 		if r.met[key] || r.met[owlatsync.LowerAddress(owlatsync.Trim(key))] {
@@ -215,7 +216,7 @@ func (r *runner) unmet() (errs problem.Several) {
 	return errs
 }
 
-// prune drops the history that is older than the configuration wants it.
+// prune drops history that is older than the configuration keeps it.
 func prune(ctx context.Context, a *app, s *setup.Session) problem.Several {
 	if ctx.Err() != nil {
 		return nil

@@ -37,7 +37,7 @@ func (a *app) withSession(ctx context.Context, do func(*setup.Session, []config.
 	return a.withSessionFor(ctx, config.UseAll, do)
 }
 
-// withSessionFor is withSession for what uses only so much of the configuration.
+// withSessionFor is withSession for commands that use only this part of the configuration.
 func (a *app) withSessionFor(ctx context.Context, use config.Use, do func(*setup.Session, []config.Sync) error) (err error) {
 	cfg, syncs, err := a.loadSyncs(use)
 	if err != nil {
@@ -51,8 +51,8 @@ func (a *app) withSessionFor(ctx context.Context, use config.Use, do func(*setup
 	return do(s, syncs)
 }
 
-// eachSync does something for each sync of a session. One that fails does not keep the others from their turn, unless they
-// would meet the same.
+// eachSync does something for each sync of a session. After one fails the others still have their turn, unless the same would
+// happen to them.
 func (a *app) eachSync(s *setup.Session, syncs []config.Sync, do func(config.Sync) error) problem.Several {
 	var failed problem.Several
 	for _, sync := range syncs {
@@ -66,7 +66,7 @@ func (a *app) eachSync(s *setup.Session, syncs []config.Sync, do func(config.Syn
 	return failed
 }
 
-// explainError puts the name of the sync, if the error is that of one, before it, and behind it what to do.
+// explainError puts the name of the sync before an error, if the error belongs to one, and adds what to do.
 func (a *app) explainError(cfg *config.Config, sync string, err error) error {
 	if problem.WasTold(err) {
 		return err
@@ -86,7 +86,7 @@ func (a *app) explainError(cfg *config.Config, sync string, err error) error {
 	return setup.Advise(err, cfg.Owlat)
 }
 
-// explainElsewhere adds what to do where the ledger is that of another deployment, such as of a sandbox that was tried first.
+// explainElsewhere adds what to do when the ledger belongs to another deployment, such as a sandbox that was tried first.
 func (a *app) explainElsewhere(cfg *config.Config, err error) error {
 	from := ""
 	if _, set := a.lookupEnv(config.EnvURL); set {

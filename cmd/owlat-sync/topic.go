@@ -99,7 +99,7 @@ type memberResult struct {
 	err error
 }
 
-// member takes what a person typed for an address if it has an "@", else for a contact id.
+// member reads what a person typed: an address if it has an "@", otherwise a contact id.
 func member(contact string) owlat.Member {
 	if strings.Contains(contact, "@") {
 		return owlat.Member{Email: contact}

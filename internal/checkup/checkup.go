@@ -1,5 +1,5 @@
 // Package checkup tests everything that a run needs and changes nothing: the deployment, the key, its scopes and topics, the
-// ledger, and each source with its first rows. It tells each finding as it comes; how that is shown is another's.
+// ledger, and each source with its first rows. It tells each finding as it comes and shows nothing itself.
 package checkup
 
 import (
@@ -13,7 +13,7 @@ import (
 // Status is how a check came out.
 type Status string
 
-// What checks come to.
+// The results of a check.
 const (
 	OK      Status = "ok"
 	Warning Status = "warning"
@@ -53,7 +53,7 @@ type Report struct {
 
 // Listener is told of the checks while they are made.
 type Listener interface {
-	// Owlat, Ledger and Source tell what the checks that follow look at.
+	// Owlat, Ledger and Source say what the next checks look at.
 	Owlat(config.Owlat)
 	Ledger(path string)
 	Source(config.Sync)
@@ -63,7 +63,7 @@ type Listener interface {
 	Rows(config.Sync, []Row)
 }
 
-// Question is what is to be checked.
+// Question says what to check.
 type Question struct {
 	Opener   setup.Opener
 	Config   *config.Config
@@ -72,8 +72,8 @@ type Question struct {
 	Listener Listener
 }
 
-// Check makes all checks. What it finds is no error; the error is that of the context, or of a configuration of which not
-// even a client can be made.
+// Check makes all checks. A check that fails is not an error; Check fails with the context's error, or if no client can be made
+// of the configuration.
 func Check(ctx context.Context, q Question) (Report, error) {
 	c := &checker{Question: q}
 	q.Listener.Owlat(q.Config.Owlat)

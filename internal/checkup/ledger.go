@@ -12,7 +12,7 @@ import (
 	"owlatsync/owlat"
 )
 
-// ledger looks whether runs can use the ledger, or create it, and whether it is that of the deployment.
+// ledger checks whether runs can use or create the ledger, and whether it belongs to the deployment.
 func (c *checker) ledger(ctx context.Context) {
 	f := Finding{Area: AreaLedger, Subject: "file", Status: OK}
 	is, err := c.Opener.Examine(ctx, c.Config)

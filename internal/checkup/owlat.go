@@ -26,7 +26,7 @@ func (c deployment) check(ctx context.Context) error {
 		return err
 	}
 	defer client.CloseIdleConnections()
-	// Owlat answers 500 to what is no topic id: repeating that would only take time.
+	// Owlat answers 500 to something that is no topic id: repeating that would only take time.
 	hasty, err := c.Opener.Client(c.Config.Owlat, owlat.WithLimiter(limiter), owlat.WithRetries(0))
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func (c deployment) check(ctx context.Context) error {
 	return nil
 }
 
-// refused notes a failure of a request, with what to do about it.
+// refused notes a request that failed, and what to do about it.
 func (c deployment) refused(err error, f Finding) {
 	f.Message = err.Error()
 	if errors.Is(err, owlat.ErrForbidden) {
@@ -81,7 +81,7 @@ func (c deployment) keyAndReading(ctx context.Context, client *owlat.Client) boo
 	return true
 }
 
-// writing sends an update of a contact id that cannot be: Owlat looks at the scope first, then refuses the id.
+// writing sends an update of an impossible contact id: Owlat checks the scope first, then refuses the id.
 func (c deployment) writing(ctx context.Context, client *owlat.Client) {
 	f := Finding{Area: AreaOwlat, Subject: "scope contacts:write"}
 	_, err := client.Contacts.Update(ctx, "x", owlat.ContactUpdate{})
@@ -100,7 +100,7 @@ func (c deployment) unexpected(err error, f Finding) {
 	c.refused(err, f)
 }
 
-// events sends, where a sync has events, one for an address that cannot be: Owlat looks at the scope first, then refuses it.
+// events sends an event for an impossible address if a sync has events: Owlat checks the scope first, then refuses the address.
 func (c deployment) events(ctx context.Context, client *owlat.Client) {
 	if !slices.ContainsFunc(c.Syncs, func(s config.Sync) bool { return len(s.Events) > 0 }) {
 		return
@@ -115,8 +115,8 @@ func (c deployment) events(ctx context.Context, client *owlat.Client) {
 	c.unexpected(err, f)
 }
 
-// topics sends, for each topic, a removal of a contact id that cannot be: Owlat looks at the scope, then for the topic, and
-// then refuses the id.
+// topics sends a removal of an impossible contact id for each topic: Owlat checks the scope, looks for the topic, and then
+// refuses the id.
 func (c deployment) topics(ctx context.Context, client *owlat.Client) {
 	users := make(map[string][]string)
 	var ids []string
@@ -154,7 +154,7 @@ func (c deployment) topics(ctx context.Context, client *owlat.Client) {
 	}
 }
 
-// statusOf is the status of an answer that is an error, 0 without an answer.
+// statusOf returns the status of an error answer, 0 without an answer.
 func statusOf(err error) int {
 	if answer, ok := errors.AsType[*owlat.Error](err); ok {
 		return answer.StatusCode

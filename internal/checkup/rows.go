@@ -32,7 +32,7 @@ func newTally(s reconcile.Sync) *tally {
 	return &tally{judging: reconcile.NewJudge(s), reasons: make(map[string]int)}
 }
 
-// judge counts the row and returns it as it would be sent, or with the reason why it would not be.
+// judge counts the row. It returns the row as it would be sent, with the reason if it would not be.
 func (t *tally) judge(row *owlatsync.Row, s *config.Sync) Row {
 	t.rows++
 	outcome, why := t.judging.Row(row)
@@ -62,7 +62,7 @@ func (t *tally) unsent() (rows int, why string) {
 	return rows, strings.Join(lines, "\n")
 }
 
-// judged tells how many of the rows would be sent. A source none of whose rows would be is a failure: a column is wrong.
+// judged tells how many of the rows would be sent. It is a failure if none would be: then a column is wrong.
 func (c *checker) judged(s config.Sync, t *tally) {
 	f := Finding{Area: AreaSync, Sync: s.Name, Subject: "rows", Status: OK}
 	first := ""

@@ -78,7 +78,7 @@ func (c *checker) source(ctx context.Context, s config.Sync) {
 	t := newTally(s.Reconcile(src))
 	for row, err := range src.Rows(ctx) {
 		if errors.Is(err, context.DeadlineExceeded) && t.rows > 0 {
-			t.more = true // what was read in the time tells enough
+			t.more = true // the rows read so far tell enough
 			break
 		}
 		if err != nil {
@@ -99,7 +99,7 @@ func (c *checker) source(ctx context.Context, s config.Sync) {
 	}
 }
 
-// cursor tells how changes are read, and whether that is worth it.
+// cursor tells how changes are read, and whether an index makes that fast.
 func (c *checker) cursor(ctx context.Context, s config.Sync, src *source.Table) {
 	indexed, err := src.CursorIndexed(ctx)
 	f := Finding{Area: AreaSync, Sync: s.Name, Subject: "cursor", Status: OK,

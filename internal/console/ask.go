@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Asker asks a person on a terminal. A nil Asker stands for nobody to ask.
+// Asker asks a person on a terminal. A nil Asker means that there is nobody to ask.
 type Asker struct {
 	ctx context.Context
 	in  *bufio.Reader
@@ -57,7 +57,7 @@ func (q *Asker) Line(format string, args ...any) (string, error) {
 // Say tells the person something.
 func (q *Asker) Say(format string, args ...any) { _, _ = fmt.Fprintf(q.out, format, args...) }
 
-// Confirm asks a question to which everything but a yes is a no.
+// Confirm asks a question. Every answer but a yes is a no.
 func (q *Asker) Confirm(question string) (bool, error) {
 	answer, err := q.Line("%s [y/N] ", question)
 	if err != nil {

@@ -57,7 +57,7 @@ func (o *output) Write(p []byte) (int, error) {
 // In is standard input.
 func (c *Console) In() io.Reader { return c.stdin }
 
-// Err is standard error, past a display that may be drawn there.
+// Err is standard error. A display that is drawn there does not step aside for it.
 func (c *Console) Err() io.Writer { return c.stderr }
 
 // Out is standard output. Unwritten tells of what could not be written to it. It is for one goroutine at a time.
@@ -89,7 +89,7 @@ func (c *Console) PrintJSON(v any) error {
 	return err
 }
 
-// Logger returns a log of lines of this level and graver on standard error; a display there steps aside for them.
+// Logger returns a log on standard error, of this level and graver. A display there steps aside for its lines.
 func (c *Console) Logger(level slog.Level) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level}
 	if c.JSON {
@@ -98,7 +98,7 @@ func (c *Console) Logger(level slog.Level) *slog.Logger {
 	return slog.New(slog.NewTextHandler(&c.screen, opts))
 }
 
-// interactive reports whether a person can be asked: standard input and standard error are terminals, and JSON is off.
+// interactive reports whether a person can be asked: standard input and standard error are terminals and JSON is off.
 func (c *Console) interactive() bool {
 	return !c.JSON && isTerminal(c.stdin) && isTerminal(c.stderr)
 }

@@ -13,7 +13,7 @@ import (
 	"owlatsync/reconcile"
 )
 
-// screen is standard error for what is written while a display may draw there: it makes the display step aside.
+// screen is standard error beside a display: the display steps aside for what is written.
 type screen struct {
 	w       io.Writer
 	mu      sync.Mutex
@@ -40,7 +40,7 @@ func (s *screen) set(d *progress.Display) {
 	s.display = d
 }
 
-// Pace is what a display asks to say how fast a sync may go on.
+// Pace tells a display how fast a sync may go on.
 type Pace interface {
 	// Refused counts the requests that met the rate limit so far.
 	Refused() int

@@ -19,7 +19,7 @@ import (
 	"owlatsync/source"
 )
 
-// Program is what plays the
+// Program is what plays the demo.
 type Program struct {
 	Opener     setup.Opener
 	Tell       func(format string, args ...any)                                      // tells a part of the story
@@ -37,8 +37,8 @@ type stage struct {
 	topic  string
 }
 
-// Play makes a database and a deployment in the folder, syncs three times, and returns what each run did. The error is also
-// that the story did not go as it is told.
+// Play makes a database and a deployment in the folder, syncs three times, and returns what each run did. It fails if the story
+// does not go as it is told.
 func Play(ctx context.Context, dir string, p Program) (runs []Act, err error) {
 	s := &stage{Program: p, dir: dir, server: &owlattest.Server{}}
 	stop, err := s.open(ctx)

@@ -1,6 +1,6 @@
 // Package explain collects all there is to know about one row: what the ledger and its history hold, what is in the source
 // and in Owlat now, and what the next run would do. What could not be found out stands in the story, so that the rest is told
-// all the same. How it is shown is another's.
+// all the same. It shows nothing itself.
 package explain
 
 import (
@@ -39,7 +39,7 @@ func (t *Tale) Deleted() bool {
 	return errors.Is(t.RemoteErr, owlat.ErrNotFound) && !errors.Is(t.RemoteErr, owlat.ErrNoRoute)
 }
 
-// Question is what is to be explained.
+// Question says what to explain.
 type Question struct {
 	Word    string                                                           // a key, or an address
 	Offline bool                                                             // ask neither the source nor Owlat
@@ -49,7 +49,7 @@ type Question struct {
 	holders map[string][]string // rows of the ledger that have, or once had, the address, by sync
 }
 
-// Ask looks up in the ledger whose row the word may mean.
+// Ask looks up which rows of the ledger have the word as their address.
 func Ask(ctx context.Context, s *setup.Session, q Question) (*Question, error) {
 	if address, err := owlatsync.NormalizeAddress(q.Word); err == nil {
 		q.address = address
@@ -65,8 +65,8 @@ func Ask(ctx context.Context, s *setup.Session, q Question) (*Question, error) {
 	return &q, nil
 }
 
-// Syncs returns, in alphabetical order, the syncs of which the ledger has rows with the address, also those that the
-// configuration does not have any more.
+// Syncs returns the syncs in which the ledger has rows with the address, in alphabetical order. Some may be missing in the
+// configuration.
 func (q *Question) Syncs() []string { return slices.Sorted(maps.Keys(q.holders)) }
 
 // Forgotten reports whether the ledger was asked to forget the person with the address.
@@ -78,8 +78,8 @@ func (q *Question) Forgotten(ctx context.Context, s *setup.Session) (bool, error
 	return forgotten[q.address], err
 }
 
-// Tales collects what is known of the rows of a sync that are meant. The tales are returned with an error too; a run under
-// way is none, the tale says so. Where a request would have needed an API key that is not there, there are no tales.
+// Tales collects what is known of the rows that the question means in one sync. It may return tales together with an error. A
+// run under way is not an error: the tale says so. If a request needed an API key that is missing, there are no tales.
 func (q *Question) Tales(ctx context.Context, s *setup.Session, sync config.Sync) ([]*Tale, error) {
 	keys := append([]string{setup.RowKeys(sync, []string{q.Word})[0]}, q.holders[sync.Name]...)
 	found := &sought{keys: keys, address: q.address, keyIsAddress: sync.KeyIsAddress(), rows: make(map[string]*owlatsync.Row)}

@@ -34,8 +34,8 @@ type Question struct {
 	Path            string   // the file to write
 	DSN             string   // of the source
 	FromEnvironment bool     // the DSN comes from EnvDatabase
-	Table           string   // the table to take; empty: the likeliest, or that which the person chooses
-	URL             string   // of the deployment; empty: Owlat's own, or that which the person names
+	Table           string   // the table to take; empty: the likeliest, or the one that the person chooses
+	URL             string   // of the deployment; empty: Owlat's own, or the one that the person names
 	Topics          []string // each "ID=column", or the ID alone for every row
 }
 

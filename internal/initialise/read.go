@@ -47,7 +47,7 @@ func ReadCatalog(ctx context.Context, o setup.Opener, dsn source.DSN) (*inspect.
 	return inspect.ReadNDJSON(file, fileTitle(dsn))
 }
 
-// guessDelimiter returns the DSN of a CSV file with the delimiter that the file seems to have, where it names none.
+// guessDelimiter adds the delimiter that a CSV file seems to have to a DSN that names none.
 func guessDelimiter(dsn source.DSN, text string) (source.DSN, string, error) {
 	path, options, _ := strings.Cut(text, "?")
 	if dsn.Kind() != source.KindCSV || strings.Contains(options, "delimiter=") {
@@ -81,7 +81,7 @@ func readSQL(ctx context.Context, dsn source.DSN, open func(source.DSN) (*sql.DB
 	return read(ctx, db)
 }
 
-// probe connects as a run would, so that what is wrong with a DSN is told in the same words.
+// probe connects as a run would, so that a bad DSN is told in the same words.
 func probe(ctx context.Context, o setup.Opener, dsn source.DSN) (err error) {
 	src, closeSource, err := o.Source(config.Sync{Target: dsn, Query: "SELECT 1", Fields: config.Fields{Email: "email"}})
 	if err != nil {
@@ -97,8 +97,8 @@ func fileTitle(dsn source.DSN) string {
 	return name
 }
 
-// writableDSN returns the DSN as it is written to the configuration file at path, and whether that is a reference to the
-// environment: it is where the DSN came from there, or may hold a secret.
+// writableDSN returns the DSN as it is written to the configuration file at path, and whether it is a reference to the
+// environment. It is one if the DSN came from there or may hold a secret.
 func writableDSN(dsn source.DSN, text, path string, fromEnv bool) (string, bool) {
 	_, options, _ := strings.Cut(text, "?")
 	if options != "" {

@@ -1,5 +1,5 @@
-// Package listfile writes CSV lists that somebody asked for. They hold addresses of people, so that only their owner may read
-// them. What stands at the path is replaced at the end, whole, and only if it is such a list itself.
+// Package listfile writes CSV lists that somebody asked for. The lists hold addresses of people, so only
+// their owner may read them. A file at the path is replaced at the end, as a whole, and only if it is such a list itself.
 package listfile
 
 import (
@@ -22,8 +22,8 @@ type File struct {
 	csv  *csv.Writer
 }
 
-// Create begins a list with a header line. Nothing at the path is touched before Close. The errors of the file name the flag
-// that asked for it, and mean a wrong usage.
+// Create begins a list with a header line. It touches nothing at the path before Close. Its errors name the flag that asked
+// for the list, and mean a wrong usage.
 func Create(flag, path string, header []string) (*File, error) {
 	if err := mayReplace(path, header); err != nil {
 		return nil, problem.Usage(fmt.Errorf("create the file for %s: %w", flag, err))

@@ -1,4 +1,4 @@
-// Package problem holds what an error carries on its way to a person beside its text: a hint what to do next, the mark
+// Package problem holds what an error carries on its way to a person beside its text: a hint about what to do next, the mark
 // that it was told already, and several errors of which each is told. What it means for the process is in exitcode.
 package problem
 
@@ -9,7 +9,7 @@ import (
 	"owlatsync/internal/exitcode"
 )
 
-// hinted is an error with an advice what to do next.
+// hinted is an error with advice about what to do next.
 type hinted struct {
 	error
 	hint string
@@ -17,7 +17,7 @@ type hinted struct {
 
 func (e *hinted) Unwrap() error { return e.error }
 
-// Hint returns err with an advice what to do next, which is no part of its text; nil for a nil err.
+// Hint returns err with advice about what to do next, which is not part of its text; nil for a nil err.
 func Hint(err error, format string, args ...any) error {
 	if err == nil {
 		return nil

@@ -6,11 +6,11 @@ import (
 	"owlatsync/internal/exitcode"
 )
 
-// Several are errors of which each is told on lines of its own, such as those of several syncs.
+// Several are errors that are each told on lines of their own, such as those of several syncs.
 type Several []error
 
-// Err returns nil for no error, the error itself for one, and for more an error that holds all of them and means the exit
-// code of which a caller must know first.
+// Err returns nil for no error and the error itself for one. For more it returns an error that holds all of them and means the
+// gravest of their exit codes.
 func (e Several) Err() error {
 	switch len(e) {
 	case 0:

@@ -14,12 +14,12 @@ import (
 // Check shows checks as text while they are made. As JSON it shows nothing: the report has all.
 type Check struct {
 	to      To
-	urlFrom string // the variable that the deployment's address comes from
+	urlFrom string // the variable that the deployment's address comes from; empty: the file
 }
 
 var _ checkup.Listener = (*Check)(nil)
 
-// NewCheck returns what shows checks. urlFrom names the variable that the deployment's address comes from, if it is one.
+// NewCheck returns a Check. urlFrom names the variable that the deployment's address comes from; empty: it comes from the file.
 func NewCheck(to To, urlFrom string) *Check { return &Check{to, urlFrom} }
 
 func (c *Check) text(format string, args ...any) {

@@ -54,7 +54,7 @@ func decisionWords(d reconcile.Decision) string {
 	return what + d.Reason
 }
 
-// intention is the word for an outcome that is still to come.
+// intention is the word for an outcome in a plan.
 func intention(o owlatsync.Outcome) string {
 	switch o {
 	case owlatsync.Created:

@@ -32,7 +32,7 @@ func (p Asked) Words(command string) string {
 	return command
 }
 
-// FirstRun says what a first run will do in the deployment at url, for the question whether it may.
+// FirstRun says what a first run will do in the deployment at url, before the question whether it may.
 func FirstRun(s owlatsync.Summary, url string, part Asked, typed Typed) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "This is the first run of sync %q. In Owlat at %s it will create %s and %s.\n",
@@ -45,7 +45,8 @@ func FirstRun(s owlatsync.Summary, url string, part Asked, typed Typed) string {
 	return b.String()
 }
 
-// Held says which guards hold a run, what its plan is, and what to do next; as JSON it is shown at once, too.
+// Held returns the error of a held run with the guards that hold it, its plan, and what to do next. With JSON it also shows
+// them at once.
 func Held(to To, held *reconcile.HeldError, s owlatsync.Summary, part Asked, typed Typed) error {
 	approval := approval(held, part, typed)
 	if to.JSON {
@@ -74,7 +75,7 @@ func approval(held *reconcile.HeldError, part Asked, typed Typed) string {
 	return typed.Command(part.Words("run --yes"), held.Sync)
 }
 
-// Moved says that a held plan is not what would be done now, and what to do next.
+// Moved returns the error of a held plan that is out of date, with what to do next.
 func Moved(moved *reconcile.MovedError, sync config.Sync, part Asked, typed Typed) error {
 	text := fmt.Sprintf("run %d is not applied, because the source, the ledger or Owlat has moved since it was planned: %s now",
 		moved.Run, words.Several(moved.Rows, "row is planned otherwise", "rows are planned otherwise"))

@@ -19,7 +19,7 @@ type Plan struct {
 	headed bool // the name of the sync stands above its rows
 }
 
-// NewPlan returns a plan of which nothing is shown yet.
+// NewPlan returns a Plan that has shown nothing yet.
 func NewPlan(to To, sync config.Sync) *Plan { return &Plan{to: to, sync: sync} }
 
 // Row shows what is to be done with a row.
@@ -167,7 +167,7 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	return append(lines, guardLines(p, sync.Guards)...)
 }
 
-// guardLines says which guards would hold a run, and what would make the others do so.
+// guardLines says which guards would hold a run, and otherwise what their limits are.
 func guardLines(p owlatsync.Summary, g reconcile.Guards) []string {
 	hits := g.Hits(p)
 	if len(hits) == 1 && hits[0].Guard == owlatsync.GuardFirstRun {

@@ -13,7 +13,7 @@ import (
 
 // To is where something is shown.
 type To struct {
-	W    io.Writer // its errors are its own to tell
+	W    io.Writer // it remembers its errors itself
 	JSON bool      // lines of JSON and no text
 }
 
@@ -24,7 +24,7 @@ func (t To) json(v any) error {
 	return err
 }
 
-// Typed is how the commands of this program are typed here, for advice.
+// Typed is how a person here types the commands of this program; advice shows them so.
 type Typed struct {
 	Config string // the configuration file that must be named; empty: it is found without
 }

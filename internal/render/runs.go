@@ -13,7 +13,7 @@ import (
 // shownFailures is how many rows of each sync that were not applied are shown at the end; a list has all.
 const shownFailures = 10
 
-// A run that met the rate limit so often, and with more than one in so many requests, says so.
+// A run says so if it met the rate limit at least notedRefusals times, and with more than one in notedShare requests.
 const notedRefusals, notedShare = 10, 20
 
 // FailureColumns head a list of rows that were not applied.
@@ -25,17 +25,17 @@ type List interface {
 	Write(fields ...string)
 }
 
-// Runs keeps what the end of the runs of several syncs, one after the other, shows.
+// Runs collects what is shown at the end of the runs of several syncs.
 type Runs struct {
 	List List // nil: no list was asked for
 
 	reports  []*owlatsync.Report
 	readings []string // how each sync with a cursor was read
-	read     bool     // that there are rows to tell of
+	read     bool     // rows were read
 	shown    []shownRow
 	count    map[string]int // of shown, by sync
 	hidden   int            // rows not applied beyond those shown
-	unasked  int            // rows left out by what was asked for
+	unasked  int            // rows skipped because others were asked for
 	left     int            // rows that an ended run did not reach
 	twins    int            // addresses that several contacts in Owlat have
 }
@@ -43,10 +43,10 @@ type Runs struct {
 // shownRow is a row that was not applied, without personal data.
 type shownRow struct{ sync, label, outcome, reason string }
 
-// Admitted takes in that the run of a sync will do what its plan says.
+// Admitted notes that the guards let the run of a sync pass.
 func (r *Runs) Admitted(plan owlatsync.Summary) { r.twins += plan.Adoption.Twins }
 
-// Row takes in what became of a row, and shows it at once as JSON.
+// Row notes what became of a row. As JSON it shows that at once.
 func (r *Runs) Row(to To, sync config.Sync, e reconcile.RowDone) {
 	if e.Category == reconcile.CategoryUnasked {
 		r.unasked++
@@ -84,7 +84,7 @@ func (r *Runs) notApplied(sync config.Sync, e reconcile.RowDone) {
 	r.shown = append(r.shown, shownRow{sync.Name, label, string(e.Outcome), e.Reason})
 }
 
-// Report takes in the report of a run, and shows it at once as JSON. One that ended before it could change anything is not
+// Report notes the report of a run. As JSON it shows that at once. A run that ended before it could change anything was not
 // admitted: it has no numbers to show, only its error.
 func (r *Runs) Report(to To, sync config.Sync, report *owlatsync.Report, admitted bool) error {
 	if admitted {
@@ -106,7 +106,7 @@ func (r *Runs) Reports() []*owlatsync.Report { return r.reports }
 // Read reports whether rows were read, so that the list has something to say even if it is empty.
 func (r *Runs) Read() bool { return r.read }
 
-// ForgetRows leaves out of the end the rows that were not applied.
+// ForgetRows keeps End from showing the rows that were not applied.
 func (r *Runs) ForgetRows() { r.shown = nil }
 
 // notAppliedRows counts all rows that were not applied.
@@ -151,7 +151,7 @@ func (r *Runs) rows(to To) {
 	to.printf("\n")
 }
 
-// remarks says what the numbers alone do not.
+// remarks adds what the numbers alone do not say.
 func (r *Runs) remarks(to To) {
 	if r.twins > 0 {
 		to.printf("\nOwlat has several contacts for %s; the oldest counts, and \"owlat-sync verify\" lists them.\n", words.Several(r.twins, "address", "addresses"))

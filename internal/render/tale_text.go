@@ -93,7 +93,7 @@ func nameWords(email string, first, last *string) string {
 	return strings.Join(parts, ", ")
 }
 
-// standing says whether the ledger takes the row for applied.
+// standing says whether the row is applied, as the ledger knows it.
 func (t tale) standing() []string {
 	e := t.Entry
 	if e == nil {
@@ -199,7 +199,7 @@ func membershipWords(sync config.Sync, m *ledger.Membership) string {
 	return text
 }
 
-// consentWords says on what ground a row is put on a topic.
+// consentWords says why a row is put on a topic.
 func consentWords(topic *config.Topic) string {
 	if topic == nil || topic.When == "" {
 		return "every row is"
@@ -339,7 +339,7 @@ func (t tale) next() []string {
 	return lines
 }
 
-// remoteDiffers says in what Owlat's contact is not what the ledger holds.
+// remoteDiffers says how Owlat's contact differs from what the ledger holds.
 func (t tale) remoteDiffers() string {
 	var parts []string
 	for _, f := range []struct{ name, ledger, owlat string }{

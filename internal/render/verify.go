@@ -17,7 +17,7 @@ type Findings struct {
 	shown map[reconcile.FindingKind]int
 }
 
-// NewFindings returns findings of which none is shown yet.
+// NewFindings returns Findings that have shown nothing yet.
 func NewFindings(to To) *Findings {
 	return &Findings{to: to, shown: make(map[reconcile.FindingKind]int)}
 }
@@ -87,7 +87,7 @@ func findingWords(f reconcile.Finding) string {
 	return string(f.Kind)
 }
 
-// End says how much was compared and found, and what to do; repair tells that it is set right now.
+// End says how much was compared and found, and what to do. With repair it does not advise a repair, which follows.
 func (v *Findings) End(result reconcile.Verified, repair bool, typed Typed) error {
 	if v.to.JSON {
 		return v.to.json(verifiedJSON{"verified", result.Contacts, result.Entries, result.Differences(), result.Findings, result.Repaired})

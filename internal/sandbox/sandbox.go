@@ -1,5 +1,5 @@
-// Package sandbox is an emulated Owlat that stays: it begins with a key and two topics, and keeps its state in a file if it
-// is given one. What it emulates is owlattest's.
+// Package sandbox runs the emulator of Owlat, owlattest, as a service: it begins with a key and two topics, and keeps its state
+// in a file if it is given one.
 package sandbox
 
 import (
@@ -15,14 +15,14 @@ import (
 // saveEvery is how often a sandbox writes what changed to its file.
 const saveEvery = 2 * time.Second
 
-// Sandbox is an emulator and where its state is kept.
+// Sandbox is an emulator and the place where its state is kept.
 type Sandbox struct {
 	server *owlattest.Server
 	store  *store
 }
 
-// Open loads the state of the file at path into the server, furnishes it where that is empty, and keeps other sandboxes off
-// the file. An empty path keeps nothing. The sandbox closes the server.
+// Open loads the file at path into the server, adds a key and topics if there are none, and keeps other sandboxes off the file.
+// With an empty path nothing is kept. The sandbox closes the server.
 func Open(server *owlattest.Server, path string) (*Sandbox, error) {
 	store, err := openStore(path, server)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"owlatsync/ledger/sqlite"
 )
 
-// Ledger is a ledger of any kind with all that the program does with one.
+// Ledger is a ledger of any kind, with everything that the program needs of one.
 type Ledger interface {
 	ledger.Store
 	ledger.Archive
@@ -38,8 +38,8 @@ func (o Opener) Ledger(ctx context.Context, cfg *config.Config) (Ledger, error) 
 	return l, nil
 }
 
-// Examine tells whether runs could use the ledger of the configuration, or create it, and changes nothing. An error that is
-// about the configuration means a wrong usage.
+// Examine tells whether runs could use the ledger of the configuration, or create it. It changes nothing. A folder that does
+// not exist means a wrong usage.
 func (o Opener) Examine(ctx context.Context, cfg *config.Config) (sqlite.Condition, error) {
 	is, err := sqlite.Examine(ctx, o.Drivers.SQLite, cfg.Ledger)
 	if errors.Is(err, sqlite.ErrNoFolder) {
@@ -54,7 +54,7 @@ func HasLedger(cfg *config.Config) bool {
 	return !errors.Is(err, os.ErrNotExist)
 }
 
-// NeedLedger returns an error that is ErrNoLedger where nothing has ever been run, so that no empty ledger is made.
+// NeedLedger returns an error that is ErrNoLedger if nothing has ever been run, so that no empty ledger is made.
 func NeedLedger(cfg *config.Config) error {
 	if HasLedger(cfg) {
 		return nil
@@ -62,7 +62,7 @@ func NeedLedger(cfg *config.Config) error {
 	return problem.Hint(fmt.Errorf("%w (%s)", ErrNoLedger, cfg.Ledger), "\"owlat-sync plan\" shows what a first run would do")
 }
 
-// WithLedger opens the ledger that NeedLedger wants, and does something with it that needs neither Owlat nor a source.
+// WithLedger opens the ledger, does something with it and closes it. Without a ledger it returns the error of NeedLedger.
 func (o Opener) WithLedger(ctx context.Context, cfg *config.Config, do func(Ledger) error) (err error) {
 	if err := NeedLedger(cfg); err != nil {
 		return err
@@ -75,8 +75,8 @@ func (o Opener) WithLedger(ctx context.Context, cfg *config.Config, do func(Ledg
 	return do(l)
 }
 
-// Import fills the ledger of the configuration from an export, which errors call name. A ledger that had to be made for it
-// is removed again if nothing was imported. What is wrong with the export or the ledger's place means a wrong usage.
+// Import fills the ledger of the configuration from an export; errors call the export name. If nothing was imported, a ledger
+// that was made for it is removed again. A bad export and a ledger that is not empty mean a wrong usage.
 func (o Opener) Import(ctx context.Context, cfg *config.Config, in io.Reader, name string) error {
 	isNew := !HasLedger(cfg)
 	err := o.importInto(ctx, cfg, in)

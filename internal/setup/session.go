@@ -19,7 +19,7 @@ import (
 // Session is what the syncs of one configuration share: the deployment, its budget and the ledger.
 type Session struct {
 	Config *config.Config
-	Client *owlat.Client // nil: the configuration was not read for it
+	Client *owlat.Client // nil: the configuration was read without the deployment
 	Ledger Ledger
 
 	opener Opener
@@ -27,8 +27,8 @@ type Session struct {
 	unsent *unsent // nil: there is an API key
 }
 
-// Open opens the ledger, and the client as far as use says that the configuration was read for it. With the deployment but
-// without a key, the client sends nothing, and NoKey tells whether it would have had to. Close ends the session.
+// Open opens the ledger, and a client if use, with which the configuration was read, has the deployment. Without an API key
+// the client sends nothing, and NoKey tells whether a request would have been sent. Close ends the session.
 func (o Opener) Open(ctx context.Context, cfg *config.Config, use config.Use) (*Session, error) {
 	s := &Session{Config: cfg, opener: o, meter: &reconcile.Meter{}}
 	var err error
@@ -90,7 +90,7 @@ func (s *Session) Rate() float64 {
 	return rate
 }
 
-// Prune drops the history that is older than the configuration wants it, and returns how many lines that were.
+// Prune drops history that is older than the configuration keeps it, and returns how many lines that were.
 func (s *Session) Prune(ctx context.Context) (int64, error) {
 	return s.Ledger.Prune(ctx, time.Now().Add(-s.Config.History))
 }
@@ -104,7 +104,7 @@ func (s *Session) Run(ctx context.Context, sync config.Sync, o reconcile.RunOpti
 	return report, err
 }
 
-// Listener is told what a plan comes across. A nil function is not called.
+// Listener is told what planning finds. Functions may be nil, but for Decision.
 type Listener struct {
 	Progress func(reconcile.Progress)
 	Row      func(*owlatsync.Row)           // each row of the source as it passes; it is valid during the call
@@ -159,7 +159,7 @@ func (s *Session) engine(observe func(reconcile.Progress)) *reconcile.Engine {
 	return reconcile.New(s.Client, s.Ledger, reconcile.Options{Logger: s.opener.Logger, Meter: s.meter, Observe: observe})
 }
 
-// EndsAll reports whether what ended a sync would end the next one too.
+// EndsAll reports whether the error that ended a sync would end the next one too.
 func EndsAll(err error) bool {
 	if _, wrong := errors.AsType[*ledger.DeploymentError](err); wrong || errors.Is(err, reconcile.ErrUnavailable) {
 		return true
@@ -171,7 +171,7 @@ func EndsAll(err error) bool {
 	return errors.Is(err, owlat.ErrNoRoute)
 }
 
-// watched shows the rows of a source to somebody before the engine reads them.
+// watched shows each row of a source to a function before the engine reads it.
 type watched struct {
 	reconcile.Source
 	see func(*owlatsync.Row)

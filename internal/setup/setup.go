@@ -15,7 +15,7 @@ import (
 	"owlatsync/source"
 )
 
-// Drivers open databases, which no package but the program chooses drivers for.
+// Drivers open databases. Only the program chooses and links them.
 type Drivers struct {
 	SQLite string                            // name under which the driver for SQLite is registered with database/sql
 	MySQL  func(source.DSN) (*sql.DB, error) // opens MySQL and MariaDB; it connects to nothing yet

@@ -56,7 +56,7 @@ func openSQL(open func(source.DSN) (*sql.DB, error), d source.Dialect, s config.
 	return table, db.Close, nil
 }
 
-// SQLite opens a database in a file that must be there. It connects to nothing yet.
+// SQLite opens a database in a file that must exist. It connects to nothing yet.
 func (o Opener) SQLite(d source.DSN) (*sql.DB, error) {
 	uri, err := d.SQLiteURI()
 	if err != nil {

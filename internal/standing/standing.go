@@ -35,7 +35,7 @@ type HeldRun struct {
 	Partial bool // it was to apply only a part of the rows
 }
 
-// Of returns how the sync stands, with at most that many runs. A nil Ledger is one that was never made.
+// Of returns how the sync stands, with at most this many runs. A nil Ledger means that none was ever made.
 func Of(ctx context.Context, l Ledger, sync config.Sync, runs int) (st Sync, err error) {
 	st.Sync = sync
 	if st.Known = l != nil; !st.Known {
