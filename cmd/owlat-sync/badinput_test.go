@@ -88,17 +88,17 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// words holds what the program must say in the cases of an area.
-type words struct {
+// wordBook holds what the program must say in the cases of an area.
+type wordBook struct {
 	path string
 	want map[string]string
 	mu   sync.Mutex
 	got  map[string]string
 }
 
-func readWords(t *testing.T, area string) *words {
+func readWords(t *testing.T, area string) *wordBook {
 	t.Helper()
-	w := &words{path: filepath.Join("testdata", "badinput", area+".txt"), want: make(map[string]string), got: make(map[string]string)}
+	w := &wordBook{path: filepath.Join("testdata", "badinput", area+".txt"), want: make(map[string]string), got: make(map[string]string)}
 	archive, err := txtar.ParseFile(w.path)
 	if err != nil && !(errors.Is(err, os.ErrNotExist) && updating()) {
 		t.Fatal(err)
@@ -113,7 +113,7 @@ func readWords(t *testing.T, area string) *words {
 
 func updating() bool { return os.Getenv("UPDATE_SCRIPTS") != "" }
 
-func (w *words) compare(t *testing.T, name, got string) {
+func (w *wordBook) compare(t *testing.T, name, got string) {
 	t.Helper()
 	w.mu.Lock()
 	_, twice := w.got[name]
@@ -128,7 +128,7 @@ func (w *words) compare(t *testing.T, name, got string) {
 }
 
 // end rewrites the file if asked to, and wants that it has nothing but the cases.
-func (w *words) end(t *testing.T, cases []badInput) {
+func (w *wordBook) end(t *testing.T, cases []badInput) {
 	if !updating() {
 		for name := range w.want {
 			if !slices.ContainsFunc(cases, func(c badInput) bool { return c.name == name }) {

@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
+	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 )
@@ -38,6 +39,11 @@ func (m leakChecked) Run() int {
 		}
 	}
 	return code
+}
+
+// openLedger opens a ledger as the program does.
+func openLedger(ctx context.Context, path string) (*sqlite.Ledger, error) {
+	return sqlite.Open(ctx, sqliteDriver, path)
 }
 
 // dsnPassword is the password in DSNs of the stories; no output may hold it.

@@ -21,6 +21,7 @@ import (
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/progress"
 )
 
 const baseURL = "https://owlat.example"
@@ -122,13 +123,13 @@ func (w *world) run() *result {
 		w.t.Fatal(err)
 	}
 	defer client.CloseIdleConnections()
-	engine := reconcile.New(client, l, reconcile.Options{Meter: meter, Observe: func(ev reconcile.Progress) {
+	engine := reconcile.New(client, l, reconcile.Options{Meter: meter, Observe: func(ev progress.Value) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		switch ev := ev.(type) {
-		case reconcile.Planned:
+		case progress.Planned:
 			w.planned = true
-		case reconcile.RowDone:
+		case progress.RowDone:
 			if ev.Key != subject {
 				return
 			}
