@@ -70,12 +70,14 @@ func (m memoryJournal) Plan(ctx context.Context, run int64) iter.Seq2[ledger.Pla
 // memoryInbox implements ledger.Inbox.
 type memoryInbox struct{ *opening }
 
+var errNoOptOut = errors.New("an opt-out names no contact, no topic or no time")
+
 // NoteOptOuts implements ledger.Inbox.
 func (m memoryInbox) NoteOptOuts(ctx context.Context, optOuts ...ledger.OptOut) error {
 	return m.use(ctx, "note opt-outs in ledger", func(s *store) error {
 		for _, o := range optOuts {
 			if o.ContactID == "" || o.Topic == "" || o.At.IsZero() {
-				return errors.New("an opt-out names no contact, no topic or no time")
+				return errNoOptOut
 			}
 		}
 		for _, o := range optOuts {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -128,6 +129,12 @@ type memoryLoader struct{ *store }
 
 // SetForgetSecret implements ledger.Loader.
 func (l *memoryLoader) SetForgetSecret(secret []byte) error {
+	switch {
+	case len(secret) != ledger.HashSize:
+		return fmt.Errorf("a secret for forgotten addresses has %d bytes", len(secret))
+	case l.secret != nil:
+		return ledger.ErrContradiction
+	}
 	l.secret = bytes.Clone(secret)
 	return nil
 }
@@ -160,6 +167,9 @@ func (l *memoryLoader) AddRun(r ledger.Run) error {
 
 // AddEntry implements ledger.Loader.
 func (l *memoryLoader) AddEntry(h ledger.Holder) error {
+	if h.Entry == nil || h.Entry.Key == "" {
+		return errors.New("an entry has no key")
+	}
 	state, err := l.sync(h.Sync)
 	if err != nil {
 		return err
@@ -196,6 +206,9 @@ func (l *memoryLoader) SetLastNumber(n int64) error {
 
 // AddOptOut implements ledger.Loader.
 func (l *memoryLoader) AddOptOut(o ledger.OptOut) error {
+	if o.ContactID == "" || o.Topic == "" || o.At.IsZero() {
+		return errNoOptOut
+	}
 	if _, twice := l.optOuts[optOutPlace{o.ContactID, o.Topic}]; twice {
 		return ledger.ErrContradiction
 	}
@@ -205,6 +218,9 @@ func (l *memoryLoader) AddOptOut(o ledger.OptOut) error {
 
 // AddForgotten implements ledger.Loader.
 func (l *memoryLoader) AddForgotten(hash []byte) error {
+	if len(hash) != ledger.HashSize {
+		return fmt.Errorf("the hash of an address has %d bytes", len(hash))
+	}
 	if l.forgotten[string(hash)] {
 		return ledger.ErrContradiction
 	}
