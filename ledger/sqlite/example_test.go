@@ -32,7 +32,13 @@ func ExampleOpen() {
 	}
 	defer l.Close()
 
-	err = l.Record(ctx, ledger.Record{
+	lock, err := l.Acquire(ctx, ledger.Claim{Purpose: "an example", Deployment: "https://owlat.example.com"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer lock.Release()
+	err = lock.Record(ctx, ledger.Record{
 		Sync:  "users",
 		Event: "created",
 		Entry: &ledger.Entry{
