@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"owlatsync"
@@ -20,15 +21,20 @@ type Run struct {
 	Finished  time.Time // zero while it runs or when its process died
 	Stage     Stage     // what it does now, or did when it ended
 	Status    Status
-	Message   string         // why it ended as it did; no address
-	Part      owlatsync.Part // which rows it was asked to apply
-	// PartForgotten says that all the rows which Part named belong to persons who were forgotten since.
-	PartForgotten bool
-	Report        *owlatsync.Report  // counts so far
-	Summary       *owlatsync.Summary // of its plan; nil: none was made
-	Guards        []owlatsync.Hit    // that hold it
+	Message   string             // why it ended as it did; no address
+	Part      owlatsync.Part     // which rows it was asked to apply
+	Report    *owlatsync.Report  // counts so far
+	Summary   *owlatsync.Summary // of its plan; nil: none was made
+	Guards    []owlatsync.Hit    // that hold it
 	// PlanForm is the version of the encoding of the plan that is kept for a held run; 0: none is kept.
 	PlanForm int
+}
+
+// Known returns which rows the run was asked to apply, without those of persons who were forgotten since; ok is false if that are all.
+func (r *Run) Known() (part owlatsync.Part, ok bool) {
+	part = r.Part
+	part.Only = slices.DeleteFunc(slices.Clone(part.Only), func(key string) bool { return key == ForgottenText })
+	return part, len(part.Only) > 0 || len(r.Part.Only) == 0
 }
 
 // Mode is what a run is for.

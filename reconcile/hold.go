@@ -86,9 +86,12 @@ func (e *Engine) held(ctx context.Context, sync string, id int64) (*ledger.Run, 
 		return nil, &NotHeldError{Sync: sync, Run: id, Status: r.Status}
 	case r.PlanForm != step.Form:
 		return nil, ErrOldPlan
-	case r.PartForgotten:
+	}
+	part, ok := r.Known()
+	if !ok {
 		return nil, ErrPartForgotten
 	}
+	r.Part = part
 	return r, nil
 }
 

@@ -62,15 +62,17 @@ func approve(ctx context.Context, a *app, id int64, failuresPath string) error {
 		return problem.Usage(fmt.Errorf("there is no run %d: nothing has ever been run here", id))
 	case err != nil:
 		return err
-	case held.PartForgotten:
-		return reconcile.ErrPartForgotten
 	case cfg.Sync(held.Sync) == nil:
 		return problem.Usage(fmt.Errorf("run %d is of sync %q, which %s does not have any more", id, held.Sync, a.configPath))
 	case !slices.ContainsFunc(syncs, func(s config.Sync) bool { return s.Name == held.Sync }):
 		return problem.Usage(fmt.Errorf("run %d is of sync %q, not of %s", id, held.Sync, strings.Join(a.syncs, ", ")))
 	}
 	a.syncs = []string{held.Sync}
-	return runSyncs(ctx, a, &runner{approve: id, asked: render.Asked{Only: held.Part.Only, Limit: held.Part.Limit}}, failuresPath)
+	part, ok := held.Known()
+	if !ok {
+		return reconcile.ErrPartForgotten
+	}
+	return runSyncs(ctx, a, &runner{approve: id, asked: render.Asked{Only: part.Only, Limit: part.Limit}}, failuresPath)
 }
 
 // heldRun returns the run if it is held.

@@ -132,10 +132,17 @@ func (r *runner) run(ctx context.Context, a *app, s *setup.Session, sync config.
 		}
 		display.Observe(e)
 	}
-	report, err := s.Run(ctx, sync, r.approve, reconcile.RunOptions{
+	options := reconcile.RunOptions{
 		Stop: stop.C(), Confirm: r.confirm(ctx, a, s, display), Full: r.full,
 		Part: owlatsync.Part{Only: setup.RowKeys(sync, r.asked.Only), Limit: r.asked.Limit},
-	}, observe)
+	}
+	var report *owlatsync.Report
+	var err error
+	if r.approve != 0 {
+		report, err = s.Approve(ctx, sync, r.approve, options, observe)
+	} else {
+		report, err = s.Run(ctx, sync, options, observe)
+	}
 	display.Stop()
 	if err == nil {
 		err = r.meet(ctx, s, sync)

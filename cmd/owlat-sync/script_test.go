@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
+	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
@@ -213,7 +214,7 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 		l, err := openLedger(context.Background(), ts.MkAbs(args[0]))
 		ts.Check(err)
 		ts.Defer(func() { _ = l.Close() })
-		_, err = l.Acquire(context.Background(), "run of sync \"users\"")
+		_, err = l.Acquire(context.Background(), ledger.Claim{Purpose: "run of sync \"users\""})
 		ts.Check(err)
 	},
 	// sql FILE STATEMENTS... makes or changes a SQLite database.

@@ -112,8 +112,6 @@ func (q *Question) Tales(ctx context.Context, s *setup.Session, sync config.Sync
 		return nil, nil
 	case ctx.Err() != nil:
 		return tales, ctx.Err()
-	case errors.Is(planErr, ledger.ErrLocked):
-		return tales, nil
 	}
 	return tales, planErr
 }

@@ -117,13 +117,13 @@ func (w *world) run() *result {
 			w.t.Errorf("close the ledger: %v", err)
 		}
 	}()
-	meter := new(reconcile.Meter)
-	client, err := owlat.NewClient(baseURL, w.key, owlat.WithTransport(w), owlat.WithObserver(meter.Observe))
+	client, err := owlat.NewClient(baseURL, w.key, owlat.WithTransport(w))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	defer client.CloseIdleConnections()
-	engine := reconcile.New(client, l, reconcile.Options{Meter: meter, Observe: func(ev progress.Value) {
+	engine := reconcile.New(client, l, reconcile.Options{})
+	observe := func(ev progress.Value) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		switch ev := ev.(type) {
@@ -135,14 +135,14 @@ func (w *world) run() *result {
 			}
 			got.outcome, got.reason = string(ev.Outcome), ev.Reason
 			if ev.Outcome == owlatsync.Failed {
-				got.outcome += " (" + ev.Category + ")"
+				got.outcome += " (" + string(ev.Category) + ")"
 			}
 		}
-	}})
+	}
 	got.report, got.err = engine.Run(w.t.Context(), reconcile.Sync{
 		Name: "users", Source: &rows{w}, Topics: []reconcile.Topic{{ID: w.topic, When: true}},
 		OnMissing: w.op.missing, Events: w.op.events, Guards: reconcile.Guards{FirstRun: true},
-	}, reconcile.RunOptions{})
+	}, reconcile.RunOptions{Observers: []progress.Observer{{Each: observe, Complete: true}}})
 	if got.report != nil {
 		got.failed = got.report.Outcomes[owlatsync.Failed]
 		if !got.report.Balanced() {

@@ -6,6 +6,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/policy"
 )
 
 func TestGuardLines(t *testing.T) {
@@ -17,7 +18,7 @@ func TestGuardLines(t *testing.T) {
 		guards  reconcile.Guards
 		want    string
 	}{
-		{"nothing holds", owlatsync.Summary{Rows: 1}, reconcile.Guards{Removals: reconcile.DefaultRemovals, Updates: reconcile.Limit{Share: 1}},
+		{"nothing holds", owlatsync.Summary{Rows: 1}, reconcile.Guards{Removals: policy.DefaultRemovals, Updates: reconcile.Limit{Share: 1}},
 			"  no guard would hold a run; their limits: removals over 10 % and 20 rows, updates without limit, a source without rows"},
 		{"a first run", owlatsync.Summary{Rows: 2, FirstRun: true, Outcomes: outcomes}, reconcile.Guards{},
 			`  a run asks first, or needs --yes: this first run will create 2 contacts and 0 memberships; each fires the automations on "contact created" and "topic subscribed", such as welcome mails`},

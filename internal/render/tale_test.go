@@ -3,7 +3,6 @@ package render
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -60,10 +59,10 @@ func TestTale(t *testing.T) {
 			"in the source  not there",
 			"next run       nothing: the row is not in the source any more (on_missing: ignore)",
 		}},
-		{"while another run goes on, offline", explain.Tale{PlanErr: fmt.Errorf("plan: %w", &ledger.LockedError{})}, []string{
+		{"when the plan cannot be made", explain.Tale{PlanErr: errors.New("read the source: broken")}, []string{
 			"first seen     not recorded: no run has applied the row yet",
 			"contact        none yet",
-			"next run       not known: plan: " + (&ledger.LockedError{}).Error(),
+			"next run       not known, because the plan could not be made",
 		}},
 	} {
 		tale := test.tale

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -304,8 +303,6 @@ func given(f owlatsync.Field) *string {
 // next says what the next run would do with the row.
 func (t tale) next() []string {
 	switch {
-	case errors.Is(t.PlanErr, ledger.ErrLocked):
-		return []string{"not known: " + t.PlanErr.Error()}
 	case t.PlanErr != nil:
 		return []string{"not known, because the plan could not be made"}
 	case !t.Planned:

@@ -111,15 +111,21 @@ func (s *Session) Prune(ctx context.Context) (int64, error) {
 	return s.Ledger.Prune(ctx, time.Now().Add(-s.Config.History))
 }
 
-// Run runs one sync, or approves its run with the number held if that is not 0. observe is told everything that happens.
-func (s *Session) Run(ctx context.Context, sync config.Sync, held int64, o reconcile.RunOptions, observe func(progress.Value)) (report *owlatsync.Report, err error) {
+// Run runs one sync. observe is told everything that happens.
+func (s *Session) Run(ctx context.Context, sync config.Sync, o reconcile.RunOptions, observe func(progress.Value)) (report *owlatsync.Report, err error) {
 	o.Observers = append(o.Observers, complete(observe)...)
 	err = s.withSource(sync, func(rs reconcile.Sync) (err error) {
-		if held != 0 {
-			report, err = s.engine.Approve(ctx, rs, held, o)
-		} else {
-			report, err = s.engine.Run(ctx, rs, o)
-		}
+		report, err = s.engine.Run(ctx, rs, o)
+		return err
+	})
+	return report, err
+}
+
+// Approve applies the plan of a run of the sync that a guard holds. observe is told everything that happens.
+func (s *Session) Approve(ctx context.Context, sync config.Sync, held int64, o reconcile.RunOptions, observe func(progress.Value)) (report *owlatsync.Report, err error) {
+	o.Observers = append(o.Observers, complete(observe)...)
+	err = s.withSource(sync, func(rs reconcile.Sync) (err error) {
+		report, err = s.engine.Approve(ctx, rs, held, o)
 		return err
 	})
 	return report, err

@@ -23,6 +23,7 @@ import (
 	"owlatsync/internal/setup"
 	"owlatsync/internal/sourcedsn"
 	"owlatsync/ledger"
+	"owlatsync/ledger/transfer"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
@@ -212,7 +213,7 @@ func TestImport(t *testing.T) {
 		t.Fatal(err)
 	}
 	var export strings.Builder
-	if err := full.Ledger.Export(t.Context(), &export); err != nil {
+	if err := transfer.Export(t.Context(), full.Ledger, &export); err != nil {
 		t.Fatal(err)
 	}
 	if err := opener.Import(t.Context(), cfg, strings.NewReader(export.String()), "-"); err != nil {

@@ -51,7 +51,7 @@ func Of(ctx context.Context, l Ledger, sync config.Sync, runs int) (st Sync, err
 	}
 	held, err := l.HeldRuns(ctx, sync.Name)
 	for _, r := range held {
-		st.Held = append(st.Held, HeldRun{r, r.PartForgotten || !r.Part.Whole()})
+		st.Held = append(st.Held, HeldRun{r, !r.Part.Whole()})
 	}
 	return st, err
 }

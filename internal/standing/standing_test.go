@@ -35,10 +35,20 @@ func TestALedgerThatWasNeverMade(t *testing.T) {
 	}
 }
 
+func acquire(t *testing.T, l ledger.Store) ledger.Lock {
+	t.Helper()
+	lock, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "a test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lock
+}
+
 // TestRuns shows the latest runs and every held one, but neither plans nor the runs of other syncs.
 func TestRuns(t *testing.T) {
 	t.Parallel()
 	l := newLedger(t)
+	lock := acquire(t, l)
 	var ids []int64
 	for _, run := range []ledger.Run{
 		{Sync: "users", Mode: "run", Status: ledger.StatusOK},
@@ -49,12 +59,12 @@ func TestRuns(t *testing.T) {
 		{Sync: "users", Mode: "run", Status: ledger.StatusOK},
 	} {
 		run.Started = time.Now()
-		id, err := l.BeginRun(t.Context(), run)
+		id, err := lock.BeginRun(t.Context(), run)
 		if err != nil {
 			t.Fatal(err)
 		}
 		run.ID, run.Finished = id, time.Now()
-		if err := l.EndRun(t.Context(), run); err != nil {
+		if err := lock.EndRun(t.Context(), ledger.Ending{Run: run}); err != nil {
 			t.Fatal(err)
 		}
 		ids = append(ids, id)
@@ -79,8 +89,9 @@ func TestTroubles(t *testing.T) {
 	lost := &ledger.Entry{Key: "1", Email: "ann@example.com", ContactID: "c1", Fingerprint: ledger.Fingerprint{Hi: 1, Lo: 2},
 		Events: []ledger.EventMark{{Name: "user_changed", State: ledger.EventUnknown, At: at}}}
 	fine := &ledger.Entry{Key: "3", Email: "cy@example.com", ContactID: "c3", Fingerprint: ledger.Fingerprint{Hi: 1, Lo: 3}}
+	lock := acquire(t, l)
 	for _, e := range []*ledger.Entry{failing, lost, fine} {
-		if err := l.Record(t.Context(), ledger.Record{Sync: "users", Entry: e, Event: "created"}); err != nil {
+		if err := lock.Record(t.Context(), ledger.Record{Sync: "users", Entry: e, Event: "created"}); err != nil {
 			t.Fatal(err)
 		}
 	}
