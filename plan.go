@@ -1,11 +1,14 @@
 package owlatsync
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Part is which rows a run is to apply; the zero value is all.
 type Part struct {
-	Only  []string // keys; empty: any
-	Limit int      // how many at most; 0: any number
+	Only  []string `json:"only,omitempty"`  // keys; empty: any
+	Limit int      `json:"limit,omitempty"` // how many at most; 0: any number
 }
 
 // Whole reports whether the part is everything.
@@ -13,20 +16,20 @@ func (p Part) Whole() bool { return len(p.Only) == 0 && p.Limit <= 0 }
 
 // Summary is a plan in numbers. Before the run, its outcomes say what is expected.
 type Summary struct {
-	Sync        string
-	Run         int64
-	Rows        int
-	Entries     int  // rows that the ledger knew before
-	Absent      int  // of those, rows that the source no longer has
-	Removals    int  // rows whose contact leaves a topic or is deleted
-	FirstRun    bool // the sync has never been compared with Owlat before
-	Outcomes    map[Outcome]int
-	Memberships MembershipCounts
-	Events      int           // that are to be sent
-	Requests    int           // writes that are still to be sent
-	Duration    time.Duration // that they take within the budget; of a plan alone, with the listing that its run needs
-	Adoption    Adoption
-	Reading     *Reading // nil: the source does not know when its rows changed, and all are always read
+	Sync        string           `json:"sync"`
+	Run         int64            `json:"run"`
+	Rows        int              `json:"rows"`
+	Entries     int              `json:"entries"`   // rows that the ledger knew before
+	Absent      int              `json:"absent"`    // of those, rows that the source no longer has
+	Removals    int              `json:"removals"`  // rows whose contact leaves a topic or is deleted
+	FirstRun    bool             `json:"first_run"` // the sync has never been compared with Owlat before
+	Outcomes    map[Outcome]int  `json:"outcomes"`
+	Memberships MembershipCounts `json:"memberships"`
+	Events      int              `json:"events"`   // that are to be sent
+	Requests    int              `json:"requests"` // writes that are still to be sent
+	Duration    time.Duration    `json:"duration"` // that they take within the budget, in JSON nanoseconds; of a plan alone, with the listing that its run needs
+	Adoption    Adoption         `json:"adoption"`
+	Reading     *Reading         `json:"reading,omitempty"` // nil: the source does not know when its rows changed, and all are always read
 }
 
 // OfChanges reports whether the plan is of changed rows only: absence says nothing.
@@ -34,12 +37,12 @@ func (s Summary) OfChanges() bool { return s.Reading != nil && s.Reading.Mode ==
 
 // Adoption tells how contacts that were in Owlat before are found.
 type Adoption struct {
-	Mode     AdoptionMode
-	Reason   string // the arithmetic, for people
-	Contacts int    // listed
-	Matched  int    // of those, contacts that rows of the source stand for
-	Twins    int    // addresses that several live contacts have; the oldest counts
-	Requests int    // spent on listing
+	Mode     AdoptionMode `json:"mode"`
+	Reason   string       `json:"reason"`   // the arithmetic, for people
+	Contacts int          `json:"contacts"` // listed
+	Matched  int          `json:"matched"`  // of those, contacts that rows of the source stand for
+	Twins    int          `json:"twins"`    // addresses that several live contacts have; the oldest counts
+	Requests int          `json:"requests"` // spent on listing
 }
 
 // AdoptionMode is how a sync meets contacts that were there before.
@@ -65,4 +68,12 @@ const (
 type Hit struct {
 	Guard  Guard  `json:"guard"`
 	Reason string `json:"reason"`
+}
+
+// Counted returns a number with its noun for people, such as "1 row" and "2 rows"; the noun's plural ends in s.
+func Counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -10,14 +10,7 @@ import (
 type Fingerprint struct{ Hi, Lo uint64 }
 
 // IsZero reports whether f stands for "not applied".
-func (f Fingerprint) IsZero() bool { return f == Fingerprint{} || f == Doubtful }
-
-// Doubtful marks an entry whose contact was about to be created, changed or deleted when it was last recorded: what Owlat
-// holds for it has to be looked up before anything is planned, because the row may have changed in the meantime.
-var Doubtful = Fingerprint{Hi: 2}
-
-// OfAbsence marks failures of what followed from a row's absence.
-var OfAbsence = Fingerprint{Hi: 1}
+func (f Fingerprint) IsZero() bool { return f == Fingerprint{} }
 
 // Origin tells how the contact of an entry came to be.
 type Origin string
@@ -44,6 +37,10 @@ type Entry struct {
 	Origin    Origin
 
 	Fingerprint Fingerprint // of the row as last applied completely
+	// Doubt says that a request which creates, changes or deletes the contact was about to be sent when the entry was last
+	// recorded: what Owlat holds has to be looked up before anything is planned, because the row may have changed meanwhile. The
+	// Fingerprint is zero then: a store keeps none.
+	Doubt       bool
 	Memberships []Membership
 	Intent      Intent
 	Events      []EventMark // events that are due, or whose outcome is not known
@@ -137,7 +134,7 @@ const (
 // Failure is why a row is not applied.
 type Failure struct {
 	Class       Class       `json:"class"`
-	Category    string      `json:"category"` // Owlat's error category, or a word of ours such as "drift"
+	Category    Category    `json:"category"`
 	Status      int         `json:"status,omitempty"`
 	Reason      string      `json:"reason"` // for people; holds no address
 	Attempts    int         `json:"attempts"`
@@ -145,5 +142,6 @@ type Failure struct {
 	Last        time.Time   `json:"last"`
 	NextTry     time.Time   `json:"next_try"`
 	Parked      bool        `json:"parked"`
-	Fingerprint Fingerprint `json:"fingerprint"` // of the row that failed: another one is tried at once
+	Fingerprint Fingerprint `json:"fingerprint"`       // of the row that failed: another one is tried at once
+	Absence     bool        `json:"absence,omitempty"` // what failed follows from the row's absence
 }

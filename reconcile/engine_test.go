@@ -16,6 +16,7 @@ import (
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/progress"
 )
 
 func TestFirstRunCreatesAndTheSecondSendsNothing(t *testing.T) {
@@ -172,7 +173,7 @@ func TestAdoptionTakesTheOlderOfTwins(t *testing.T) {
 
 func planned(w *world) owlatsync.Summary {
 	for _, ev := range w.events {
-		if p, ok := ev.(reconcile.Planned); ok {
+		if p, ok := ev.(progress.Planned); ok {
 			return p.Summary
 		}
 	}
@@ -242,7 +243,7 @@ func TestASourceThatBreaksOffAppliesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	broken := errors.New("connection lost")
-	_, err := w.try(context.Background(), reconcile.RunOptions{}, rows{list: []owlatsync.Row{user("1", "ada@example.com", "Ada")}, err: broken})
+	_, err := w.try(context.Background(), runOptions{}, rows{list: []owlatsync.Row{user("1", "ada@example.com", "Ada")}, err: broken})
 	var source *reconcile.SourceError
 	if !errors.As(err, &source) || !errors.Is(err, broken) || source.Rows != 1 {
 		t.Errorf("error %v", err)
@@ -265,7 +266,7 @@ func TestAStoppedRunGoesOnWhereItWas(t *testing.T) {
 			close(stop)
 		}
 	}
-	report, err := w.try(context.Background(), reconcile.RunOptions{Stop: stop}, rows{list: list})
+	report, err := w.try(context.Background(), runOptions{Stop: stop}, rows{list: list})
 	if !errors.Is(err, reconcile.ErrInterrupted) {
 		t.Errorf("error %v", err)
 	}
@@ -289,7 +290,7 @@ func TestARefusedKeyStopsTheRun(t *testing.T) {
 	w.key = w.server.AddKey(owlattest.ScopeContactsRead, owlattest.ScopeContactsWrite)
 	w.workers = 1
 	list := []owlatsync.Row{user("1", "a@example.com", "A", true), user("2", "b@example.com", "B", true), user("3", "c@example.com", "C", true)}
-	report, err := w.try(context.Background(), reconcile.RunOptions{}, rows{list: list})
+	report, err := w.try(context.Background(), runOptions{}, rows{list: list})
 	var stopped *reconcile.StoppedError
 	if !errors.As(err, &stopped) || !errors.Is(err, owlat.ErrForbidden) {
 		t.Errorf("error %v", err)
@@ -322,7 +323,7 @@ func TestNothingIsSentAfterARefusedScope(t *testing.T) {
 		for i := range 200 {
 			list = append(list, user(fmt.Sprint(i), fmt.Sprintf("p%d@example.com", i), "P"))
 		}
-		report, err := w.try(context.Background(), reconcile.RunOptions{}, rows{list: list})
+		report, err := w.try(context.Background(), runOptions{}, rows{list: list})
 		if !errors.Is(err, owlat.ErrForbidden) {
 			t.Errorf("error %v", err)
 		}
@@ -349,7 +350,7 @@ func TestADeadDeploymentEndsTheRun(t *testing.T) {
 		for i := range 200 {
 			list = append(list, user(fmt.Sprint(i), fmt.Sprintf("p%d@example.com", i), "P"))
 		}
-		report, err := w.try(context.Background(), reconcile.RunOptions{}, rows{list: list})
+		report, err := w.try(context.Background(), runOptions{}, rows{list: list})
 		if !errors.Is(err, reconcile.ErrUnavailable) {
 			t.Errorf("error %v", err)
 		}
@@ -395,10 +396,10 @@ func TestPlanWritesNothingAndTellsEverything(t *testing.T) {
 	s.Source = rows{list: []owlatsync.Row{user("1", "a@example.com", "Anna", true), user("2", "b@example.com", "B", true), user("3", "c@example.com", "C", false), {Key: "4"}}}
 	before := w.requests()
 	told := make(map[string]reconcile.Decision)
-	summary, err := e.Plan(t.Context(), s, func(d reconcile.Decision) error {
+	summary, err := e.Plan(t.Context(), s, reconcile.PlanOptions{Each: func(d reconcile.Decision) error {
 		told[d.Key] = d
 		return nil
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -414,7 +415,7 @@ func TestPlanWritesNothingAndTellsEverything(t *testing.T) {
 		t.Errorf("told %+v", told)
 	}
 	failure := errors.New("no room")
-	if _, err := e.Plan(t.Context(), s, func(reconcile.Decision) error { return failure }); !errors.Is(err, failure) {
+	if _, err := e.Plan(t.Context(), s, reconcile.PlanOptions{Each: func(reconcile.Decision) error { return failure }}); !errors.Is(err, failure) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -441,7 +442,7 @@ func TestConfirmHoldsTheRunBeforeTheFirstWrite(t *testing.T) {
 	w := newWorld(t)
 	w.sync.Guards = reconcile.Guards{}
 	no := errors.New("no")
-	_, err := w.try(t.Context(), reconcile.RunOptions{Confirm: func(s owlatsync.Summary) (bool, error) {
+	_, err := w.try(t.Context(), runOptions{Confirm: func(s owlatsync.Summary) (bool, error) {
 		if !s.FirstRun || s.Outcomes[owlatsync.Created] != 1 || s.Requests != 1 {
 			t.Errorf("summary %+v", s)
 		}

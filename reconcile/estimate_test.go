@@ -10,6 +10,7 @@ import (
 	"owlatsync"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/progress"
 )
 
 // What a plan says that its writes take is within a tenth of the truth, whether contacts have to be listed first, whatever the
@@ -47,17 +48,17 @@ func TestThePlansEstimateIsTheTruth(t *testing.T) {
 				defer client.CloseIdleConnections()
 				s := w.sync
 				s.Source = rows{list: list}
-				before, err := e.Plan(context.Background(), s, func(reconcile.Decision) error { return nil })
+				before, err := e.Plan(context.Background(), s, reconcile.PlanOptions{})
 				if err != nil {
 					t.Fatal(err)
 				}
 				began := time.Now()
-				if _, err := e.Run(context.Background(), s, reconcile.RunOptions{}); err != nil {
+				if _, err := (runOptions{}).start(context.Background(), e, s, w.note); err != nil {
 					t.Fatal(err)
 				}
 				all, sending := time.Since(began), time.Duration(0)
 				for _, ev := range w.events {
-					if p, ok := ev.(reconcile.Planned); ok {
+					if p, ok := ev.(progress.Planned); ok {
 						sending = p.Summary.Duration
 						near(t, "the plan of the run", sending, time.Since(w.plannedAt))
 					}

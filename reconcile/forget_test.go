@@ -11,6 +11,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/ledger/transfer"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
@@ -114,11 +115,9 @@ func TestWhoLeftAndWasForgottenIsNotPutBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, reconcile.Topic{ID: "news", When: true, Existing: reconcile.ExistingAdd})
 	w.run(people(2, "P", true)...)
-	e, client := w.engine()
-	defer client.CloseIdleConnections()
 	for _, address := range []string{"p1@example.com", "p2@example.com"} {
 		left := owlat.WebhookTopicUnsubscribedPayload{ContactID: w.contact(address).ID, UnsubscribedAt: time.Now(), Topics: []owlat.WebhookRemovedTopic{{ID: w.sync.Topics[0].ID}}}
-		if err := e.Unsubscribed(t.Context(), left); err != nil {
+		if err := reconcile.Unsubscribed(t.Context(), w.ledger, left); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.server.Unsubscribe(address, w.sync.Topics[0].ID); err != nil {
@@ -193,14 +192,14 @@ func TestAMovedLedgerRemembersWhomItForgot(t *testing.T) {
 	w.forget("p2@example.com")
 	w.call("DELETE", "/contacts/p2@example.com", "")
 	var export bytes.Buffer
-	if err := w.ledger.Export(t.Context(), &export); err != nil {
+	if err := transfer.Export(t.Context(), w.ledger, &export); err != nil {
 		t.Fatal(err)
 	}
 	if bytes.Contains(export.Bytes(), []byte("p2@example.com")) {
 		t.Error("the export holds the address")
 	}
 	w.loseLedger()
-	if err := w.ledger.Import(t.Context(), &export); err != nil {
+	if err := transfer.Import(t.Context(), w.ledger, &export); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, w.run(people(3, "P", true)...), "created 1, unchanged 2")
@@ -214,20 +213,20 @@ func TestAHeldPlanThatLostAForgottenPersonIsNotApproved(t *testing.T) {
 	w := newWorld(t, reconcile.Topic{ID: "news"})
 	w.sync.Guards = reconcile.Guards{}
 	list := people(3, "P", true)
-	_, err := w.try(t.Context(), reconcile.RunOptions{}, rows{list: list})
+	_, err := w.try(t.Context(), runOptions{}, rows{list: list})
 	var held *reconcile.HeldError
 	if !errors.As(err, &held) {
 		t.Fatalf("error %v", err)
 	}
 	w.forget("p2@example.com")
-	_, err = w.try(t.Context(), reconcile.RunOptions{Approve: held.Run}, rows{list: list})
+	_, err = w.try(t.Context(), runOptions{Approve: held.Run}, rows{list: list})
 	var moved *reconcile.MovedError
 	if !errors.As(err, &moved) || moved.Rows != 1 || moved.Keys[0] != "the row with key 2" || w.server.Len() != 0 {
 		t.Errorf("error %v, %d contacts", err, w.server.Len())
 	}
 	// Without the person, the plan is what it was.
 	without := []owlatsync.Row{list[0], list[2]}
-	if _, err := w.try(t.Context(), reconcile.RunOptions{Approve: held.Run}, rows{list: without}); err != nil {
+	if _, err := w.try(t.Context(), runOptions{Approve: held.Run}, rows{list: without}); err != nil {
 		t.Error(err)
 	}
 	if w.server.Len() != 2 {
@@ -243,13 +242,10 @@ func TestAForgottenPersonIsNoNewContactAfterAKill(t *testing.T) {
 	w.forget("a@example.com")
 	w.call("POST", "/contacts", `{"email":"a@example.com","firstName":"A"}`)
 	now := time.Now()
-	err := w.ledger.Record(t.Context(), ledger.Record{Sync: "users", Entry: &ledger.Entry{
+	w.record(ledger.Record{Sync: "users", Entry: &ledger.Entry{
 		Key: "1", ContactID: w.contact("a@example.com").ID, Email: "a@example.com", Identity: "a@example.com", FirstName: "A",
 		Origin: ledger.OriginCreated, Intent: ledger.Intent{Create: now}, FirstSeen: now,
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
 	expect(t, w.run(user("1", "a@example.com", "A", true), user("2", "b@example.com", "B", true)), "created 1, unchanged 1")
 	if n := w.members("a@example.com"); n != 0 {
 		t.Errorf("on %d topics", n)

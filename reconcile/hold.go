@@ -2,6 +2,8 @@ package reconcile
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -9,66 +11,188 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/reconcile/plan"
+	"owlatsync/reconcile/step"
 )
 
-// compared passes the steps that a plan sends, with what it is compared by: the hash of the step's name, and that of its outcome
-// and changes. Times do not count. Only the rows with the given keys do, if there are any.
-func compared(steps func(phase int) iter.Seq2[step, error], only []string, each func(st step, name, does uint64)) error {
-	for phase := phaseSettle; phase <= lastPhase; phase++ {
-		for st, err := range steps(phase) {
+// HeldError says that guards hold a run: nothing was applied, and the plan is kept for approval under the run's number.
+type HeldError struct {
+	Sync string
+	Run  int64
+	Hits []owlatsync.Hit
+}
+
+// ErrHeld is matched by *HeldError.
+var ErrHeld = errors.New("held by a guard")
+
+func (e *HeldError) Error() string {
+	reasons := make([]string, len(e.Hits))
+	for i, h := range e.Hits {
+		reasons[i] = h.Reason
+	}
+	return fmt.Sprintf("held by a guard, nothing was applied: %s", strings.Join(reasons, "; "))
+}
+
+// Is matches ErrHeld.
+func (e *HeldError) Is(target error) bool { return target == ErrHeld }
+
+// NotHeldError says that a run cannot be approved because it is not held.
+type NotHeldError struct {
+	Sync   string
+	Run    int64
+	Status ledger.Status
+}
+
+// ErrNotHeld is matched by *NotHeldError.
+var ErrNotHeld = errors.New("the run is not held")
+
+func (e *NotHeldError) Error() string {
+	return fmt.Sprintf("run %d of sync %q is not held: it ended as %q", e.Run, e.Sync, e.Status)
+}
+
+// Is matches ErrNotHeld.
+func (e *NotHeldError) Is(target error) bool { return target == ErrNotHeld }
+
+// Why a held run cannot be approved any more.
+var (
+	// ErrPartForgotten says that the rows for which a run was held are not known any more.
+	ErrPartForgotten = errors.New("the rows that the held run was asked to apply were forgotten since")
+	// ErrOldPlan says that the plan of a held run is of another version of the program.
+	ErrOldPlan = errors.New("the plan of the held run was kept by another version of owlat-sync; run again, and approve what that holds")
+)
+
+// MovedError says that a held plan can no longer be applied as it was, because the source, the ledger or Owlat moved since.
+type MovedError struct {
+	Run  int64
+	Rows int      // whose step differs now
+	Keys []string // of the first of them
+}
+
+func (e *MovedError) Error() string {
+	return fmt.Sprintf("the plan of run %d is not what would be done now: %d rows differ (such as %s). Look at a new plan, and approve that",
+		e.Run, e.Rows, strings.Join(e.Keys, ", "))
+}
+
+// held returns the run if it can be approved.
+func (e *Engine) held(ctx context.Context, sync string, id int64) (*ledger.Run, error) {
+	r, err := e.ledger.Run(ctx, id)
+	if errors.Is(err, ledger.ErrNoRun) || err == nil && r.Sync != sync {
+		return nil, &ledger.NoRunError{Sync: sync, Run: id}
+	}
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read the runs: %w", err)
+	case r.Status != ledger.StatusHeld:
+		return nil, &NotHeldError{Sync: sync, Run: id, Status: r.Status}
+	case r.PlanForm != step.Form:
+		return nil, ErrOldPlan
+	}
+	part, ok := r.Known()
+	if !ok {
+		return nil, ErrPartForgotten
+	}
+	r.Part = part
+	return r, nil
+}
+
+// hold keeps the plan of a run that a guard holds, and returns what its end is to record: of several plans that wait, the latest is
+// how things stand. Why it applies nothing may be another error too.
+func (w *work) hold(ctx context.Context, p *plan.Plan, why error) (ending ledger.Ending, err error) {
+	held, ok := errors.AsType[*HeldError](why)
+	if !ok {
+		return ending, w.leave(p, why)
+	}
+	w.run.Guards, w.run.PlanForm = held.Hits, step.Form
+	w.tell.Held(held.Hits)
+	err = inBatches(p.All(), func(batch []*step.Step) error {
+		items := make([]ledger.PlanItem, len(batch))
+		for i, s := range batch {
+			body, err := json.Marshal(s)
 			if err != nil {
 				return err
 			}
-			if len(st.Changes) == 0 && st.pending() == 0 {
-				continue // the ledger alone
-			}
-			if len(only) > 0 && !slices.Contains(only, st.Row.Key) {
-				continue
-			}
-			var b strings.Builder
-			fmt.Fprintf(&b, "%d\x00%d\x00%s\x00%d", phase, st.order, st.Outcome, st.pending())
-			for _, c := range st.Changes {
-				fmt.Fprintf(&b, "\x00%q", c)
-			}
-			each(st, ledger.HashText(fmt.Sprintf("%s\x00%v", st.Row.Key, st.Partial)), ledger.HashText(b.String()))
+			items[i] = ledger.PlanItem{Phase: int(s.Phase), Order: s.Order, Key: s.Row.Key, Body: body}
 		}
+		return w.lock.KeepPlan(ctx, w.run.ID, items)
+	})
+	if err != nil {
+		return ending, w.leave(p, fmt.Errorf("keep the plan: %w", err))
+	}
+	ending.Settled, err = w.settleHeld(ctx, nil, !w.run.Part.Whole())
+	return ending, w.leave(p, also(why, err))
+}
+
+// kept returns the steps of a held plan in their order.
+func (w *work) kept(ctx context.Context, run int64) iter.Seq2[*step.Step, error] {
+	return func(yield func(*step.Step, error) bool) {
+		for item, err := range w.engine.ledger.Plan(ctx, run) {
+			s := &step.Step{Phase: step.Phase(item.Phase), Order: item.Order}
+			if err == nil {
+				err = json.Unmarshal(item.Body, s)
+			}
+			if err != nil {
+				yield(nil, fmt.Errorf("read the plan of run %d: %w", run, err))
+				return
+			}
+			if !yield(s, nil) {
+				return
+			}
+		}
+	}
+}
+
+// compared passes the steps that send something, with what they are compared by: the hash of the row's key, and that of the outcome
+// and changes. Times do not count. Only the rows with the given keys do, if there are any.
+func compared(steps iter.Seq2[*step.Step, error], only []string, each func(s *step.Step, name, does uint64)) error {
+	for s, err := range steps {
+		if err != nil {
+			return err
+		}
+		if len(s.Changes) == 0 && s.Pending() == 0 {
+			continue // the ledger alone
+		}
+		if len(only) > 0 && !slices.Contains(only, s.Row.Key) {
+			continue
+		}
+		var b strings.Builder
+		fmt.Fprintf(&b, "%d\x00%d\x00%s\x00%d", s.Phase, s.Order, s.Outcome, s.Pending())
+		for _, c := range s.Changes {
+			fmt.Fprintf(&b, "\x00%q", c)
+		}
+		each(s, ledger.HashText(s.Row.Key), ledger.HashText(b.String()))
 	}
 	return nil
 }
 
 // unmoved checks that the plan is that of the held run, as far as it was asked for, and returns a *MovedError if not.
-func (e *Engine) unmoved(ctx context.Context, held int64, plan *spool, part owlatsync.Part) error {
-	kept := func(phase int) iter.Seq2[step, error] { return storedSteps(ctx, e.ledger, held, phase) }
+func (w *work) unmoved(ctx context.Context, held int64, p *plan.Plan, part owlatsync.Part) error {
 	before := make(map[uint64]uint64)
-	err := compared(kept, part.Only, func(_ step, name, does uint64) { before[name] = does })
+	err := compared(w.kept(ctx, held), part.Only, func(_ *step.Step, name, does uint64) { before[name] = does })
 	if err != nil {
-		return fmt.Errorf("read the plan of run %d: %w", held, err)
+		return err
 	}
 	moved := &MovedError{Run: held}
-	differs := func(st step) {
+	differs := func(s *step.Step) {
 		moved.Rows++
 		if len(moved.Keys) < 5 {
-			moved.Keys = append(moved.Keys, rowName(st.Row.Key))
+			moved.Keys = append(moved.Keys, step.RowName(s.Row.Key))
 		}
 	}
-	err = compared(func(phase int) iter.Seq2[step, error] { return plan.allSteps(ctx, phase) }, part.Only, func(st step, name, does uint64) {
+	err = compared(p.All(), part.Only, func(s *step.Step, name, does uint64) {
 		if was, planned := before[name]; !planned || was != does {
-			differs(st)
+			differs(s)
 		}
 		delete(before, name)
 	})
-	if err != nil {
-		return fmt.Errorf("read the plan: %w", err)
-	}
-	if len(before) > 0 {
-		err := compared(kept, part.Only, func(st step, name, _ uint64) {
+	if err == nil && len(before) > 0 {
+		err = compared(w.kept(ctx, held), part.Only, func(s *step.Step, name, _ uint64) {
 			if _, dropped := before[name]; dropped {
-				differs(st)
+				differs(s)
 			}
 		})
-		if err != nil {
-			return fmt.Errorf("read the plan of run %d: %w", held, err)
-		}
+	}
+	if err != nil {
+		return err
 	}
 	if moved.Rows > 0 {
 		return moved
@@ -76,50 +200,24 @@ func (e *Engine) unmoved(ctx context.Context, held int64, plan *spool, part owla
 	return nil
 }
 
-// held returns the run if it is held.
-func (e *Engine) held(ctx context.Context, s *Sync, id int64) (*ledger.Run, error) {
-	runs, err := e.ledger.Runs(ctx, s.Name, 0)
+// settleHeld returns what becomes of the runs of the sync that are held, because this one has done what there was to do, or is held
+// itself. One that reads only changes does not do what a run that read everything was held for, nor one that applies a part what a
+// whole one was.
+func (w *work) settleHeld(ctx context.Context, approved *ledger.Run, partial bool) (map[int64]ledger.Status, error) {
+	runs, err := w.engine.ledger.HeldRuns(ctx, w.sync.Name)
 	if err != nil {
 		return nil, fmt.Errorf("read the runs: %w", err)
 	}
-	for i := range runs {
-		if runs[i].ID != id {
-			continue
-		}
-		if runs[i].Status != ledger.StatusHeld {
-			return nil, fmt.Errorf("run %d of sync %q is not held: it ended as %q", id, s.Name, runs[i].Status)
-		}
-		return &runs[i], nil
-	}
-	return nil, fmt.Errorf("sync %q has no run %d", s.Name, id)
-}
-
-// settleHeld ends what is held of the sync, because a run has done what there was to do, or is held itself. One that reads
-// only changes does not do what a run that read everything was held for, nor one that applies a part what a whole one was.
-func (e *Engine) settleHeld(ctx context.Context, s *Sync, approved int64, changes, partial bool) error {
-	runs, err := e.ledger.HeldRuns(ctx, s.Name)
-	if err != nil {
-		return fmt.Errorf("read the runs: %w", err)
-	}
-	for _, run := range runs {
-		if changes && run.ID != approved && run.Report != nil && run.Report.Reading != nil && run.Report.Reading.Mode == owlatsync.ReadAll {
-			continue
-		}
-		if partial && run.ID != approved {
-			if part, err := PartOf(ctx, e.ledger, run.ID); err == nil && part.Whole() {
-				continue
-			}
-		}
-		run.Status = ledger.StatusSuperseded
-		if run.ID == approved {
-			run.Status = ledger.StatusApproved
-		}
-		if err := e.ledger.EndRun(ctx, run); err != nil {
-			return fmt.Errorf("record the run: %w", err)
-		}
-		if err := e.ledger.Unspool(ctx, run.ID); err != nil {
-			return fmt.Errorf("drop the held plan: %w", err)
+	settled := make(map[int64]ledger.Status)
+	for _, r := range runs {
+		readAll := r.Report != nil && r.Report.Reading != nil && r.Report.Reading.Mode == owlatsync.ReadAll
+		switch {
+		case approved != nil && r.ID == approved.ID:
+			settled[r.ID] = ledger.StatusApproved
+		case w.reading.changes && readAll, partial && r.Part.Whole():
+		default:
+			settled[r.ID] = ledger.StatusSuperseded
 		}
 	}
-	return nil
+	return settled, nil
 }

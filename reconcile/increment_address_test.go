@@ -119,7 +119,7 @@ func (u *users) elsewhere(address, other string) {
 func (u *users) syncedWithNoWrite(before map[string]int) {
 	u.t.Helper()
 	u.query += " "
-	report, err := u.try(context.Background(), reconcile.RunOptions{}, u.source())
+	report, err := u.try(context.Background(), runOptions{}, u.source())
 	if err != nil {
 		u.t.Fatal(err)
 	}

@@ -81,10 +81,10 @@ func (u *users) source() *source.Table {
 // synced runs and compares how the source was read and what came of it, written "changes: updated 1".
 func (u *users) synced(want string) {
 	u.t.Helper()
-	u.syncedWith(reconcile.RunOptions{}, want)
+	u.syncedWith(runOptions{}, want)
 }
 
-func (u *users) syncedWith(o reconcile.RunOptions, want string) {
+func (u *users) syncedWith(o runOptions, want string) {
 	u.t.Helper()
 	report, err := u.try(context.Background(), o, u.source())
 	if err != nil {
@@ -113,7 +113,7 @@ func (u *users) ahead(want string) {
 	defer client.CloseIdleConnections()
 	s := u.sync
 	s.Source = u.source()
-	summary, err := e.Plan(context.Background(), s, nil)
+	summary, err := e.Plan(context.Background(), s, reconcile.PlanOptions{})
 	if err != nil {
 		u.t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestWhatHasAllRowsRead(t *testing.T) {
 		defer client.CloseIdleConnections()
 		s := u.sync
 		s.Source = u.source()
-		if _, err := e.Verify(t.Context(), []reconcile.Sync{s}, true, func(reconcile.Finding) error { return nil }); err != nil {
+		if _, err := e.Verify(t.Context(), []reconcile.Sync{s}, reconcile.VerifyOptions{Repair: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -210,7 +210,7 @@ func TestWhatHasAllRowsRead(t *testing.T) {
 		u.synced("full: created 1")
 		u.call("PUT", "/contacts/"+u.contact("a@example.com").ID, `{"firstName":"Else"}`)
 		u.synced("changes: unchanged 1")
-		u.syncedWith(reconcile.RunOptions{Full: true}, "full: updated 1")
+		u.syncedWith(runOptions{Full: true}, "full: updated 1")
 	})
 }
 
@@ -244,9 +244,7 @@ func TestAFailedRowIsReadAgain(t *testing.T) {
 		u.server.ClearFaults()
 		time.Sleep(80 * time.Hour)
 		u.synced("changes: unchanged 1 failed 1") // it was given up, and is still told of
-		e, client := u.engine()
-		defer client.CloseIdleConnections()
-		if n, err := e.Retry(t.Context(), "users", []string{"1"}); n != 1 || err != nil {
+		if n, err := u.ledger.Retry(t.Context(), "users", []string{"1"}, time.Now()); n != 1 || err != nil {
 			t.Fatal(n, err)
 		}
 		u.synced("changes: updated 1 unchanged 1")
@@ -296,12 +294,12 @@ func TestAnAbortedIncrementConverges(t *testing.T) {
 					abort()
 				}
 			}
-			report, err := u.try(ctx, reconcile.RunOptions{}, u.source())
+			report, err := u.try(ctx, runOptions{}, u.source())
 			if !errors.Is(err, context.Canceled) || report.Reading.Mode != owlatsync.ReadChanges {
 				t.Fatalf("%v, read %v", err, report.Reading)
 			}
 			u.server.OnRequest = nil
-			report, err = u.try(t.Context(), reconcile.RunOptions{}, u.source())
+			report, err = u.try(t.Context(), runOptions{}, u.source())
 			if err != nil || report.Rows != 6 || report.Outcomes[owlatsync.Failed] > 0 {
 				t.Errorf("then %v: %v", report, err)
 			}
@@ -336,11 +334,11 @@ func TestAnAbortedFullScanIsMadeAgain(t *testing.T) {
 			}
 		}
 	}
-	if _, err := u.try(ctx, reconcile.RunOptions{Full: true}, u.source()); !errors.Is(err, context.Canceled) {
+	if _, err := u.try(ctx, runOptions{Full: true}, u.source()); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	u.server.OnRequest = nil
-	report, err := u.try(t.Context(), reconcile.RunOptions{}, u.source())
+	report, err := u.try(t.Context(), runOptions{}, u.source())
 	if err != nil || report.Reading.Mode != owlatsync.ReadAll {
 		t.Errorf("then %v, read %v", err, report.Reading)
 	}
@@ -361,8 +359,8 @@ func TestAPartialRunKeepsTheMark(t *testing.T) {
 		u.put(id+1, fmt.Sprintf("p%d@example.com", id+1), "B")
 		u.far()
 	}
-	u.syncedWith(reconcile.RunOptions{Limit: 1}, "changes: updated 1 unchanged 1 skipped 2")
-	u.syncedWith(reconcile.RunOptions{Only: []string{"3", "0"}}, "changes: updated 2 unchanged 2 skipped 1")
+	u.syncedWith(runOptions{Limit: 1}, "changes: updated 1 unchanged 1 skipped 2")
+	u.syncedWith(runOptions{Only: []string{"3", "0"}}, "changes: updated 2 unchanged 2 skipped 1")
 	u.synced("changes: updated 1 unchanged 3")
 	u.synced("changes: unchanged 1")
 }
@@ -384,21 +382,21 @@ func TestAHeldPlanIsApprovedAsItWasRead(t *testing.T) {
 		held := u.held("changes")
 		u.exec("DELETE FROM users WHERE id > 30")
 		time.Sleep(time.Hour) // a run would now read all rows
-		u.syncedWith(reconcile.RunOptions{Approve: held}, "changes: updated 10")
+		u.syncedWith(runOptions{Approve: held}, "changes: updated 10")
 
 		held = u.held("full")
 		u.sync.Guards.Removals = reconcile.Limit{Share: 1}
 		u.put(5, "p5@example.com", "B")
 		time.Sleep(time.Minute)
 		u.exec("UPDATE users SET name = 'A' WHERE id = 5")
-		u.syncedWith(reconcile.RunOptions{Approve: held}, "full: unchanged 31 removed 9")
+		u.syncedWith(runOptions{Approve: held}, "full: unchanged 31 removed 9")
 	})
 }
 
 // held makes a run that a guard holds and returns its number.
 func (u *users) held(mode owlatsync.ReadingMode) int64 {
 	u.t.Helper()
-	report, err := u.try(context.Background(), reconcile.RunOptions{}, u.source())
+	report, err := u.try(context.Background(), runOptions{}, u.source())
 	held, ok := errors.AsType[*reconcile.HeldError](err)
 	if !ok || report.Reading.Mode != mode {
 		u.t.Fatalf("%v, read %v", err, report.Reading)
@@ -417,13 +415,13 @@ func TestAHeldFullPlanOutlivesIncrements(t *testing.T) {
 	u.synced("full: created 40")
 	u.sync.Guards = reconcile.Guards{Updates: reconcile.Limit{Share: 1}}
 	u.exec("DELETE FROM users WHERE id < 39")
-	report, err := u.try(t.Context(), reconcile.RunOptions{Full: true}, u.source())
+	report, err := u.try(t.Context(), runOptions{Full: true}, u.source())
 	held, ok := errors.AsType[*reconcile.HeldError](err)
 	if !ok || report.Reading.Mode != owlatsync.ReadAll {
 		t.Fatal(err)
 	}
 	u.synced("changes: unchanged 1")
-	u.syncedWith(reconcile.RunOptions{Approve: held.Run}, "full: unchanged 1 removed 39")
+	u.syncedWith(runOptions{Approve: held.Run}, "full: unchanged 1 removed 39")
 }
 
 // What follows from absence and could not be done has all rows read again, no sooner than it may be tried.
@@ -440,7 +438,7 @@ func TestARemovalThatFailedIsMadeUpFor(t *testing.T) {
 		if err := u.server.InjectFaults(owlattest.Fault{Kind: owlattest.StatusError, Status: 500, Method: "DELETE"}); err != nil {
 			t.Fatal(err)
 		}
-		u.syncedWith(reconcile.RunOptions{Full: true}, "full: unchanged 1 failed 1")
+		u.syncedWith(runOptions{Full: true}, "full: unchanged 1 failed 1")
 		u.synced("full: unchanged 1 failed 1") // at once, as of any failure
 		u.synced("changes: unchanged 1")
 		time.Sleep(time.Hour)
@@ -455,7 +453,7 @@ func TestARemovalThatFailedIsMadeUpFor(t *testing.T) {
 		if err := u.server.InjectFaults(owlattest.Fault{Kind: owlattest.StatusError, Status: 500, Method: "PUT"}); err != nil {
 			t.Fatal(err)
 		}
-		u.syncedWith(reconcile.RunOptions{Full: true}, "full: skipped 1 failed 1")
+		u.syncedWith(runOptions{Full: true}, "full: skipped 1 failed 1")
 		u.synced("full: skipped 1 failed 1")
 		u.synced("full: removed 1 failed 1") // the row waits, and nothing fails
 		u.synced("changes: failed 1")

@@ -13,6 +13,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/progress"
 )
 
 // checkRun checks what must hold after every run, whatever went wrong in it.
@@ -45,7 +46,7 @@ func (m *model) checkReport(log *runLog, spec *runSpec) {
 	told := make(map[owlatsync.Outcome]int)
 	positions := make(map[string]bool)
 	for _, what := range log.happened {
-		d, ok := what.(reconcile.RowDone)
+		d, ok := what.(progress.RowDone)
 		if !ok {
 			continue
 		}
@@ -105,9 +106,9 @@ func (m *model) checkRemovals(log *runLog, spec *runSpec) {
 	failed, applying := false, false
 	for _, what := range log.happened {
 		switch what := what.(type) {
-		case reconcile.Planned:
+		case progress.Planned:
 			applying = true
-		case reconcile.RowDone:
+		case progress.RowDone:
 			failed = failed || applying && what.Outcome == owlatsync.Failed && what.Position != "" && !m.longUnknown(log, what)
 		case request:
 			id := what.Path[strings.LastIndex(what.Path, "/")+1:]
@@ -163,7 +164,7 @@ func (m *model) checkRemovals(log *runLog, spec *runSpec) {
 }
 
 // longUnknown reports whether the row failed only because something from before the run stays unknown.
-func (m *model) longUnknown(log *runLog, row reconcile.RowDone) bool {
+func (m *model) longUnknown(log *runLog, row progress.RowDone) bool {
 	if row.Category == "unsure" {
 		return true
 	}
@@ -400,9 +401,9 @@ func (m *model) checkLedger(log *runLog) {
 	if log.fuse.kind == killed {
 		return
 	}
-	release, err := m.book.Acquire(context.Background(), "a look whether the run gave the ledger back")
+	lock, err := m.book.Acquire(context.Background(), ledger.Claim{Purpose: "a look whether the run gave the ledger back"})
 	m.must(err)
-	m.must(release())
+	m.must(lock.Release())
 }
 
 // concerning adds up what concerns the contact or one that is known for it.

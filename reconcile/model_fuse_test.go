@@ -136,42 +136,16 @@ type fusedLedger struct {
 	ledger.Store
 }
 
-func (l fusedLedger) Record(ctx context.Context, records ...ledger.Record) error {
-	return l.write(func() error { return l.Store.Record(ctx, records...) })
-}
-
-func (l fusedLedger) Forget(ctx context.Context, sync string, keys []string) error {
-	return l.write(func() error { return l.Store.Forget(ctx, sync, keys) })
-}
-
-func (l fusedLedger) Bind(ctx context.Context, deployment string) error {
-	return l.write(func() error { return l.Store.Bind(ctx, deployment) })
-}
-
-func (l fusedLedger) BeginRun(ctx context.Context, run ledger.Run) (id int64, err error) {
-	err = l.write(func() error { id, err = l.Store.BeginRun(ctx, run); return err })
-	return id, err
-}
-
-func (l fusedLedger) EndRun(ctx context.Context, run ledger.Run) error {
-	return l.write(func() error { return l.Store.EndRun(ctx, run) })
-}
-
-func (l fusedLedger) SetAdopted(ctx context.Context, sync string) error {
-	return l.write(func() error { return l.Store.SetAdopted(ctx, sync) })
-}
-
-func (l fusedLedger) SetBookmark(ctx context.Context, sync string, b ledger.Bookmark) error {
-	l.mu.Lock()
-	whole := !l.blown
-	l.mu.Unlock()
-	return l.write(func() error {
-		err := l.Store.SetBookmark(ctx, sync, b)
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.marked = err == nil && whole && b.Mark != ""
-		return err
-	})
+// Acquire gives a lock that goes with the process.
+func (l fusedLedger) Acquire(ctx context.Context, claim ledger.Claim) (ledger.Lock, error) {
+	if l.dead() {
+		return nil, errKilled
+	}
+	lock, err := l.Store.Acquire(ctx, claim)
+	if err != nil {
+		return nil, err
+	}
+	return fusedLock{l.fuse, lock}, nil
 }
 
 func (l fusedLedger) Bookmark(ctx context.Context, sync string) (ledger.Bookmark, error) {
@@ -179,14 +153,6 @@ func (l fusedLedger) Bookmark(ctx context.Context, sync string) (ledger.Bookmark
 		return ledger.Bookmark{}, errKilled
 	}
 	return l.Store.Bookmark(ctx, sync)
-}
-
-func (l fusedLedger) Spool(ctx context.Context, run int64, items []ledger.PlanItem) error {
-	return l.write(func() error { return l.Store.Spool(ctx, run, items) })
-}
-
-func (l fusedLedger) Unspool(ctx context.Context, run int64) error {
-	return l.write(func() error { return l.Store.Unspool(ctx, run) })
 }
 
 func (l fusedLedger) Index(ctx context.Context, sync string) iter.Seq2[ledger.IndexEntry, error] {
@@ -201,8 +167,8 @@ func (l fusedLedger) Open(ctx context.Context, sync string) iter.Seq2[*ledger.En
 	return alive(l.fuse, l.Store.Open(ctx, sync))
 }
 
-func (l fusedLedger) Spooled(ctx context.Context, run int64, phase int) iter.Seq2[ledger.PlanItem, error] {
-	return alive(l.fuse, l.Store.Spooled(ctx, run, phase))
+func (l fusedLedger) Plan(ctx context.Context, run int64) iter.Seq2[ledger.PlanItem, error] {
+	return alive(l.fuse, l.Store.Plan(ctx, run))
 }
 
 func (l fusedLedger) Entries(ctx context.Context, sync string, keys []string) (map[string]*ledger.Entry, error) {
@@ -212,12 +178,52 @@ func (l fusedLedger) Entries(ctx context.Context, sync string, keys []string) (m
 	return l.Store.Entries(ctx, sync, keys)
 }
 
-// Acquire gives a lock that goes with the process.
-func (l fusedLedger) Acquire(ctx context.Context, purpose string) (func() error, error) {
+// fusedLock is a lock whose writes end with the process.
+type fusedLock struct {
+	*fuse
+	ledger.Lock
+}
+
+func (l fusedLock) Record(ctx context.Context, records ...ledger.Record) error {
+	return l.write(func() error { return l.Lock.Record(ctx, records...) })
+}
+
+func (l fusedLock) Remove(ctx context.Context, sync string, keys []string) error {
+	return l.write(func() error { return l.Lock.Remove(ctx, sync, keys) })
+}
+
+func (l fusedLock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err error) {
+	err = l.write(func() error { id, err = l.Lock.BeginRun(ctx, run); return err })
+	return id, err
+}
+
+// Beat is no write that matters: how often it comes hangs on the clock.
+func (l fusedLock) Beat(ctx context.Context, beat ledger.Beat) error {
 	if l.dead() {
-		return nil, errKilled
+		return errKilled
 	}
-	return l.Store.Acquire(ctx, purpose)
+	return l.Lock.Beat(ctx, beat)
+}
+
+func (l fusedLock) KeepPlan(ctx context.Context, run int64, items []ledger.PlanItem) error {
+	return l.write(func() error { return l.Lock.KeepPlan(ctx, run, items) })
+}
+
+func (l fusedLock) SetBookmark(ctx context.Context, sync string, b ledger.Bookmark) error {
+	return l.write(func() error { return l.Lock.SetBookmark(ctx, sync, b) })
+}
+
+func (l fusedLock) EndRun(ctx context.Context, ending ledger.Ending) error {
+	l.mu.Lock()
+	whole := !l.blown
+	l.mu.Unlock()
+	return l.write(func() error {
+		err := l.Lock.EndRun(ctx, ending)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.marked = err == nil && whole && ending.Bookmark != nil && ending.Bookmark.Mark != ""
+		return err
+	})
 }
 
 // alive ends a stream with the process.

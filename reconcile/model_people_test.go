@@ -113,9 +113,8 @@ func (m *model) deliver() string {
 		return ""
 	}
 	m.counts["webhook"]++
-	e := reconcile.New(nil, m.book, reconcile.Options{})
 	for _, o := range m.post {
-		err := e.Unsubscribed(context.Background(), owlat.WebhookTopicUnsubscribedPayload{ContactID: o.contact, Email: o.address, UnsubscribedAt: o.left,
+		err := reconcile.Unsubscribed(context.Background(), m.book, owlat.WebhookTopicUnsubscribedPayload{ContactID: o.contact, Email: o.address, UnsubscribedAt: o.left,
 			Topics: []owlat.WebhookRemovedTopic{{ID: o.topic}}})
 		m.must(err)
 		m.ticks++

@@ -14,6 +14,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/progress"
 )
 
 var errSource = errors.New("the connection to the database is lost")
@@ -23,7 +24,7 @@ type runSpec struct {
 	faults []owlattest.Fault
 	breaks int // the source breaks off after so many rows; -1: never
 	fuse   fuse
-	o      reconcile.RunOptions
+	o      runOptions
 	plan   bool // look at the plan only
 	visits []*visit
 }
@@ -62,7 +63,7 @@ func (m *model) randomRun() {
 		spec.plan = true
 	}
 	if s.held != 0 && m.r.IntN(2) == 0 {
-		spec.o = reconcile.RunOptions{Approve: s.held}
+		spec.o = runOptions{Approve: s.held}
 	}
 	if yes := m.r.IntN(3); yes > 0 {
 		spec.o.Confirm = func(owlatsync.Summary) (bool, error) { return yes == 1, nil }
@@ -103,7 +104,7 @@ func (m *model) randomFault() owlattest.Fault {
 func (l *runLog) note(what any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, planned := what.(reconcile.Planned); planned {
+	if _, planned := what.(progress.Planned); planned {
 		l.plannedAt = time.Now()
 	}
 	l.happened = append(l.happened, what)
@@ -129,7 +130,7 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	config := s.Sync
 	config.Source = src.as(&config)
 	m.must(m.server.InjectFaults(spec.faults...))
-	e, client := m.engine(f, func(ev reconcile.Progress) { log.note(ev) })
+	e, client := m.engine(f)
 	m.tell("  %s of %d rows, source breaks %d, %s at %d (commit %v, after %v), options %+v", s.Name, len(log.rows), spec.breaks,
 		f.kind, f.at, f.commit, f.after, spec.o)
 	if f.kind != unbroken {
@@ -143,9 +144,9 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	var reading *owlatsync.Reading
 	if spec.plan {
 		var summary owlatsync.Summary
-		summary, log.err = e.Plan(ctx, config, nil)
+		summary, log.err = e.Plan(ctx, config, reconcile.PlanOptions{Observers: []progress.Observer{{Each: func(v progress.Value) { log.note(v) }, Complete: true}}})
 		reading = summary.Reading
-	} else if log.report, log.err = e.Run(ctx, config, spec.o); log.report != nil {
+	} else if log.report, log.err = spec.o.start(ctx, e, config, func(v progress.Value) { log.note(v) }); log.report != nil {
 		reading = log.report.Reading
 	}
 	log.changes = reading != nil && reading.Mode == owlatsync.ReadChanges
@@ -184,11 +185,11 @@ func (m *model) tellRun(log *runLog) {
 		switch what := what.(type) {
 		case request:
 			m.trace = append(m.trace, fmt.Sprintf("    %s %s %s %s -> %d", what.Time.Format("15:04:05.000"), what.Method, what.Path, strings.TrimSpace(string(what.Body)), what.status))
-		case reconcile.RowDone:
+		case progress.RowDone:
 			m.trace = append(m.trace, fmt.Sprintf("    %s %s: %s %s %s %v", what.Position, what.Key, what.Outcome, what.Category, what.Reason, what.Changes))
 		case string:
 			m.trace = append(m.trace, "    "+what)
-		case reconcile.Planned:
+		case progress.Planned:
 			m.trace = append(m.trace, fmt.Sprintf("    planned: %d requests, %d removals, %s", what.Summary.Requests, what.Summary.Removals, what.Summary.Adoption.Mode))
 		}
 	}
@@ -282,10 +283,10 @@ func (l *runLog) settled(id int) bool {
 }
 
 // done returns what was told of rows, by where they stand in the source.
-func (l *runLog) done() map[int]reconcile.RowDone {
-	told := make(map[int]reconcile.RowDone)
+func (l *runLog) done() map[int]progress.RowDone {
+	told := make(map[int]progress.RowDone)
 	for _, what := range l.happened {
-		if d, ok := what.(reconcile.RowDone); ok && d.Position != "" {
+		if d, ok := what.(progress.RowDone); ok && d.Position != "" {
 			var n int
 			if _, err := fmt.Sscanf(d.Position, "row %d", &n); err == nil {
 				told[n-1] = d
@@ -322,7 +323,7 @@ func (l *runLog) writes() (sent, granted int) {
 // planned returns the plan's summary, false if the run did not come so far.
 func (l *runLog) planned() (owlatsync.Summary, bool) {
 	for _, what := range l.happened {
-		if p, ok := what.(reconcile.Planned); ok {
+		if p, ok := what.(progress.Planned); ok {
 			return p.Summary, true
 		}
 	}

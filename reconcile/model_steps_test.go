@@ -438,9 +438,7 @@ func (m *model) changePolicy() {
 func (m *model) retry() { m.retryAll(m.randomSync()) }
 
 func (m *model) retryAll(s *modelSync) {
-	e, client := m.engine(new(fuse), nil)
-	defer client.CloseIdleConnections()
-	n, err := e.Retry(context.Background(), s.Name, nil)
+	n, err := m.book.Retry(context.Background(), s.Name, nil, time.Now())
 	m.must(err)
 	m.tell("  %d rows of %s are tried again", n, s.Name)
 }
@@ -448,10 +446,10 @@ func (m *model) retryAll(s *modelSync) {
 func (m *model) verify() { m.verifyWith(m.r.IntN(2) == 0) }
 
 func (m *model) verifyWith(repair bool) {
-	e, client := m.engine(new(fuse), nil)
+	e, client := m.engine(new(fuse))
 	defer client.CloseIdleConnections()
 	before := m.server.Stats().Writes
-	v, err := e.Verify(context.Background(), m.configured(), repair, func(reconcile.Finding) error { return nil })
+	v, err := e.Verify(context.Background(), m.configured(), reconcile.VerifyOptions{Repair: repair})
 	m.must(err)
 	m.tell("  repair %v: %v, %d repaired", repair, v.Findings, v.Repaired)
 	if m.server.Stats().Writes != before {

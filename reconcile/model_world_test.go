@@ -290,19 +290,21 @@ func (m *model) close() {
 }
 
 // engine returns an engine that the fuse can break off.
-func (m *model) engine(f *fuse, observe func(reconcile.Progress)) (*reconcile.Engine, *owlat.Client) {
-	meter := new(reconcile.Meter)
-	options := []owlat.Option{owlat.WithTransport(fusedTransport{f, visitedTransport{m, m.server.Transport()}}), owlat.WithObserver(meter.Observe)}
+func (m *model) engine(f *fuse) (*reconcile.Engine, *owlat.Client) {
+	options := []owlat.Option{owlat.WithTransport(fusedTransport{f, visitedTransport{m, m.server.Transport()}})}
 	if !m.limiter {
 		options = append(options, owlat.WithoutLimiter())
 	}
 	client, err := owlat.NewClient("https://owlat.example/base", m.key, options...)
 	m.must(err)
-	e := reconcile.New(client, fusedLedger{f, m.book}, reconcile.Options{Meter: meter, Workers: m.h.workers, Observe: observe})
-	if memory := m.h.seed % 3; memory < 2 { // else the whole plan fits in
-		e.SetSpoolMemory(int(memory) * 2000)
+	memory := 0 // the whole plan fits in
+	switch m.h.seed % 3 {
+	case 0:
+		memory = -1
+	case 1:
+		memory = 2000
 	}
-	return e, client
+	return reconcile.New(client, fusedLedger{f, m.book}, reconcile.Options{Workers: m.h.workers, Memory: memory}), client
 }
 
 // rowsOf queries the sync's source: its rows, and whose they are.

@@ -28,15 +28,13 @@ func TestAnOptOutBeforeAnAddIsRepeatedIsKept(t *testing.T) {
 						return
 					}
 					w.server.OnRequest = nil
-					e, client := w.engine()
-					defer client.CloseIdleConnections()
 					left := time.Now().Truncate(time.Millisecond)
 					time.AfterFunc(0, func() {
 						if err := w.server.Unsubscribe(c.ID, ""); err != nil {
 							t.Error(err)
 						}
 						// It tells also of topics that the sync does not have.
-						err := e.Unsubscribed(t.Context(), owlat.WebhookTopicUnsubscribedPayload{
+						err := reconcile.Unsubscribed(t.Context(), w.ledger, owlat.WebhookTopicUnsubscribedPayload{
 							ContactID: c.ID, Email: c.Email, UnsubscribedAt: left, Topics: []owlat.WebhookRemovedTopic{{ID: news}, {ID: "another"}},
 						})
 						if err != nil {
@@ -97,9 +95,7 @@ func TestAWithdrawalTakesOffWhomARepeatedAddPutBack(t *testing.T) {
 			}
 			left := time.Now().Add(-time.Millisecond) // after the first add and before this one
 			time.AfterFunc(time.Millisecond, func() {
-				e, client := w.engine()
-				defer client.CloseIdleConnections()
-				if err := e.Unsubscribed(t.Context(), owlat.WebhookTopicUnsubscribedPayload{
+				if err := reconcile.Unsubscribed(t.Context(), w.ledger, owlat.WebhookTopicUnsubscribedPayload{
 					ContactID: c.ID, Email: c.Email, UnsubscribedAt: left, Topics: []owlat.WebhookRemovedTopic{{ID: w.sync.Topics[0].ID}},
 				}); err != nil {
 					t.Error(err)
@@ -132,9 +128,7 @@ func TestAWithdrawalTakesOffWhomAnAddPutBack(t *testing.T) {
 		time.Sleep(time.Second)
 		expect(t, w.run(user("1", "a@example.com", "A", true)), "adopted 1")
 		time.Sleep(time.Second)
-		e, client := w.engine()
-		defer client.CloseIdleConnections()
-		if err := e.Unsubscribed(t.Context(), owlat.WebhookTopicUnsubscribedPayload{
+		if err := reconcile.Unsubscribed(t.Context(), w.ledger, owlat.WebhookTopicUnsubscribedPayload{
 			ContactID: c.ID, Email: c.Email, UnsubscribedAt: left, Topics: []owlat.WebhookRemovedTopic{{ID: w.sync.Topics[0].ID}},
 		}); err != nil {
 			t.Fatal(err)

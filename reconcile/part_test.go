@@ -23,42 +23,42 @@ func TestGuardsHoldAPart(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
 		first, then []owlatsync.Row
-		part        reconcile.RunOptions
+		part        runOptions
 		guard       owlatsync.Guard // empty: not held
 		want        string          // outcomes of the approved run
 		sent        []string
 	}{
 		{
-			name: "first run, keys", then: people(3, "P", true), part: reconcile.RunOptions{Only: []string{"2"}}, guard: owlatsync.GuardFirstRun,
+			name: "first run, keys", then: people(3, "P", true), part: runOptions{Only: []string{"2"}}, guard: owlatsync.GuardFirstRun,
 			want: "created 1, skipped 2", sent: []string{"POST /contacts 1", "POST /topics/{topic}/contacts 1"},
 		},
 		{
-			name: "first run, a number", then: people(3, "P", true), part: reconcile.RunOptions{Limit: 2}, guard: owlatsync.GuardFirstRun,
+			name: "first run, a number", then: people(3, "P", true), part: runOptions{Limit: 2}, guard: owlatsync.GuardFirstRun,
 			want: "created 2, skipped 1", sent: []string{"POST /contacts 2", "POST /topics/{topic}/contacts 2"},
 		},
 		{
-			name: "updates, keys", first: people(180, "P", true), then: people(180, "X", true), part: reconcile.RunOptions{Only: []string{"7", "8"}},
+			name: "updates, keys", first: people(180, "P", true), then: people(180, "X", true), part: runOptions{Only: []string{"7", "8"}},
 			guard: owlatsync.GuardUpdates, want: "updated 2, skipped 178", sent: []string{"PUT /contacts/{contact} 2"},
 		},
 		{
-			name: "updates, a number", first: people(180, "P", true), then: people(180, "X", true), part: reconcile.RunOptions{Limit: 1},
+			name: "updates, a number", first: people(180, "P", true), then: people(180, "X", true), part: runOptions{Limit: 1},
 			guard: owlatsync.GuardUpdates, want: "updated 1, skipped 179", sent: []string{"PUT /contacts/{contact} 1"},
 		},
 		{
 			name: "updates, a number of some keys", first: people(180, "P", true), then: people(180, "X", true),
-			part: reconcile.RunOptions{Only: []string{"7", "8", "9"}, Limit: 2}, guard: owlatsync.GuardUpdates,
+			part: runOptions{Only: []string{"7", "8", "9"}, Limit: 2}, guard: owlatsync.GuardUpdates,
 			want: "updated 2, skipped 178", sent: []string{"PUT /contacts/{contact} 2"},
 		},
 		{
-			name: "consents withdrawn", first: people(200, "P", true), then: withdrawn, part: reconcile.RunOptions{Only: []string{"1"}},
+			name: "consents withdrawn", first: people(200, "P", true), then: withdrawn, part: runOptions{Only: []string{"1"}},
 			guard: owlatsync.GuardRemovals, want: "updated 1, unchanged 179, skipped 20", sent: []string{"DELETE /topics/{topic}/contacts/{contact} 1"},
 		},
 		{
-			name: "a source without rows", first: people(3, "P", true), part: reconcile.RunOptions{Only: []string{"1"}},
+			name: "a source without rows", first: people(3, "P", true), part: runOptions{Only: []string{"1"}},
 			guard: owlatsync.GuardEmptySource,
 		},
 		{ // Absence says nothing to a part, so that it does not count.
-			name: "many leave", first: people(200, "P", true), then: people(10, "P", true), part: reconcile.RunOptions{Limit: 5},
+			name: "many leave", first: people(200, "P", true), then: people(10, "P", true), part: runOptions{Limit: 5},
 			want: "unchanged 10",
 		},
 	} {
@@ -78,11 +78,14 @@ func TestGuardsHoldAPart(t *testing.T) {
 					t.Fatalf("error %v", err)
 				}
 				w.sent(before)
-				part, err := reconcile.PartOf(t.Context(), w.ledger, held.Run)
-				if diff := cmp.Diff(owlatsync.Part{Only: tt.part.Only, Limit: tt.part.Limit}, part); err != nil || diff != "" {
+				kept, err := w.ledger.Run(t.Context(), held.Run)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(owlatsync.Part{Only: tt.part.Only, Limit: tt.part.Limit}, kept.Part); diff != "" {
 					t.Errorf("%v, part (-want +got):\n%s", err, diff)
 				}
-				if report, err = w.try(t.Context(), reconcile.RunOptions{Approve: held.Run}, rows{list: tt.then}); err != nil {
+				if report, err = w.try(t.Context(), runOptions{Approve: held.Run}, rows{list: tt.then}); err != nil {
 					t.Fatalf("approve: %v", err)
 				}
 				if runs, err := w.ledger.Runs(t.Context(), "users", 2); err != nil || runs[1].Status != ledger.StatusApproved {
@@ -106,7 +109,7 @@ func TestAPartIsNotApprovedWhenItMoved(t *testing.T) {
 	list := people(180, "X")
 	hold := func() int64 {
 		t.Helper()
-		_, err := w.try(t.Context(), reconcile.RunOptions{Only: []string{"7"}}, rows{list: list})
+		_, err := w.try(t.Context(), runOptions{Only: []string{"7"}}, rows{list: list})
 		held, ok := errors.AsType[*reconcile.HeldError](err)
 		if !ok {
 			t.Fatal(err)
@@ -115,13 +118,13 @@ func TestAPartIsNotApprovedWhenItMoved(t *testing.T) {
 	}
 	run := hold()
 	list[6].FirstName, list[7].FirstName = owlatsync.Some("Y"), owlatsync.Some("Y")
-	_, err := w.try(t.Context(), reconcile.RunOptions{Approve: run}, rows{list: list})
+	_, err := w.try(t.Context(), runOptions{Approve: run}, rows{list: list})
 	if moved, ok := errors.AsType[*reconcile.MovedError](err); !ok || !slices.Equal(moved.Keys, []string{"the row with key 7"}) {
 		t.Errorf("error %v", err)
 	}
 	run = hold()
 	list[7].FirstName = owlatsync.Some("Z")
-	report, err := w.try(t.Context(), reconcile.RunOptions{Approve: run}, rows{list: list})
+	report, err := w.try(t.Context(), runOptions{Approve: run}, rows{list: list})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +138,7 @@ func TestOnlyThePartThatWaitsIsMoot(t *testing.T) {
 	w.run(people(180, "P")...)
 	w.sync.Guards = reconcile.Guards{}
 	list := people(180, "X")
-	try := func(o reconcile.RunOptions) {
+	try := func(o runOptions) {
 		t.Helper()
 		if _, err := w.try(t.Context(), o, rows{list: list}); err != nil && !errors.Is(err, reconcile.ErrHeld) {
 			t.Fatal(err)
@@ -148,20 +151,20 @@ func TestOnlyThePartThatWaitsIsMoot(t *testing.T) {
 		}
 		var all []string
 		for _, run := range slices.Backward(runs[:len(runs)-1]) {
-			all = append(all, run.Status)
+			all = append(all, string(run.Status))
 		}
 		return strings.Join(all, ", ")
 	}
 	for _, step := range []struct {
-		options reconcile.RunOptions
+		options runOptions
 		want    string
 	}{
-		{reconcile.RunOptions{}, "held"},
-		{reconcile.RunOptions{Limit: 1}, "held, held"},
-		{reconcile.RunOptions{Only: []string{"7"}}, "held, superseded, held"},
-		{reconcile.RunOptions{Approve: 4}, "held, superseded, approved, ok"},
-		{reconcile.RunOptions{Limit: 1}, "held, superseded, approved, ok, held"},
-		{reconcile.RunOptions{}, "superseded, superseded, approved, ok, superseded, held"},
+		{runOptions{}, "held"},
+		{runOptions{Limit: 1}, "held, held"},
+		{runOptions{Only: []string{"7"}}, "held, superseded, held"},
+		{runOptions{Approve: 4}, "held, superseded, approved, ok"},
+		{runOptions{Limit: 1}, "held, superseded, approved, ok, held"},
+		{runOptions{}, "superseded, superseded, approved, ok, superseded, held"},
 	} {
 		if try(step.options); statuses() != step.want {
 			t.Errorf("%+v: %s, want %s", step.options, statuses(), step.want)
@@ -177,7 +180,7 @@ func TestAPartIsForgotten(t *testing.T) {
 	w.run(byAddress("P", 180)...)
 	w.sync.Guards = reconcile.Guards{}
 	list := byAddress("X", 180)
-	_, err := w.try(t.Context(), reconcile.RunOptions{Only: []string{list[6].Email.Value}}, rows{list: list})
+	_, err := w.try(t.Context(), runOptions{Only: []string{list[6].Email.Value}}, rows{list: list})
 	held, ok := errors.AsType[*reconcile.HeldError](err)
 	if !ok {
 		t.Fatal(err)
@@ -186,7 +189,7 @@ func TestAPartIsForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := w.requests()
-	if _, err := w.try(t.Context(), reconcile.RunOptions{Approve: held.Run}, rows{list: list}); !errors.Is(err, reconcile.ErrPartForgotten) {
+	if _, err := w.try(t.Context(), runOptions{Approve: held.Run}, rows{list: list}); !errors.Is(err, reconcile.ErrPartForgotten) {
 		t.Errorf("error %v", err)
 	}
 	w.sent(before)

@@ -1,261 +1,136 @@
 package reconcile
 
 import (
-	"fmt"
-	"slices"
-	"time"
+	"context"
+	"iter"
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/reconcile/ask"
+	"owlatsync/reconcile/plan"
+	"owlatsync/reconcile/progress"
+	"owlatsync/reconcile/scan"
+	"owlatsync/reconcile/step"
 )
 
-// The phases of a plan, in the order in which they are applied: what has been withdrawn first, then the renames that free
-// addresses others need. The others are no phases of a plan, but where the plan store keeps what is no step.
-const (
-	phaseScan     = 0 // rows that are yet to be planned
-	phaseSettle   = 1 // the ledger alone, no request
-	phaseWithdraw = 2
-	phaseRename   = 3
-	phaseUpdate   = 4
-	phaseCreate   = 5
-	phaseRemove   = 6 // what follows from a row's absence, last (Invariant 4)
-	lastPhase     = phaseRemove
-	phaseChain    = 7 // planned renames that are to be put in order
-	phaseRefused  = 8 // renames that have no order, whose failure is to be recorded
-)
-
-// item is one planned step of a row.
-type item struct {
-	Row     *desired           `json:"row"`
-	Entry   *ledger.Entry      `json:"entry,omitempty"` // what is known to be there, with the memberships as they should become
-	Changes []owlatsync.Change `json:"changes,omitempty"`
-	Outcome owlatsync.Outcome  `json:"outcome"`
-	Reason  string             `json:"reason,omitempty"`
-	Events  []ledger.EventMark `json:"events,omitempty"`  // as they should be once the contact is in step
-	Skipped int                `json:"skipped,omitempty"` // memberships left alone on purpose
-	Unsure  bool               `json:"unsure,omitempty"`  // an add of unknown outcome is too old to be repeated
-	New     bool               `json:"new,omitempty"`     // the ledger has no entry for the row
-	OldKey  string             `json:"old_key,omitempty"` // the key under which the ledger knows the row until now
-	Missing bool               `json:"missing,omitempty"` // the row has left the source
-	Partial bool               `json:"partial,omitempty"` // another item of the same row follows and tells its outcome
-	Reread  bool               `json:"reread,omitempty"`  // an earlier item of the same row changed the entry
-	Awaits  bool               `json:"awaits,omitempty"`  // the address is to be freed by the rename of another row
-	Refused bool               `json:"refused,omitempty"` // the rename has no order: only what need not wait for it is done
-
-	erred  bool // it failed in this run, and not only because something stays unknown from an earlier one
-	spared bool // another row has the contact now: nothing is left to do about this one's absence
+// Plan reads the source, compares it with the ledger and, on a first run, with Owlat's contacts, and tells what would become of the
+// rows. It writes nothing, to Owlat or to the ledger, and needs no lock: it may go on beside a run.
+//
+// Errors: *ledger.DeploymentError, *SourceError, *StoppedError, the context's cause, that of Each, or the ledger's.
+func (e *Engine) Plan(ctx context.Context, s Sync, o PlanOptions) (owlatsync.Summary, error) {
+	if err := s.validate(); err != nil {
+		return owlatsync.Summary{}, err
+	}
+	if c, ok := s.Source.(Connector); ok {
+		defer c.Connect(ctx)()
+	}
+	bound, err := e.ledger.Deployment(ctx)
+	if err != nil {
+		return owlatsync.Summary{}, err
+	}
+	if url := e.client.BaseURL(); bound != "" && bound != url {
+		return owlatsync.Summary{}, &ledger.DeploymentError{Bound: bound, Configured: url}
+	}
+	settled := newOverlay(e.ledger)
+	return e.planOnly(ctx, &s, settled, o, false, settled.put)
 }
 
-// planRow compares what a row asks for with what is known to be in Owlat for it and returns the step to take. It is pure.
-// The entry is nil for a row never met; one with a contact id stands for a contact that exists, met before or just found.
-func planRow(s *Sync, d *desired, entry *ledger.Entry, now time.Time) *item {
-	it := &item{Row: d, Entry: entry}
-	if entry == nil {
-		it.Entry = &ledger.Entry{Key: d.Key, FirstSeen: now}
+// planOnly makes a plan and drops it. Full has all rows read; record takes what became of doubts.
+func (e *Engine) planOnly(ctx context.Context, s *Sync, reader ledger.Reader, o PlanOptions, full bool, record func(ledger.Record) error) (summary owlatsync.Summary, err error) {
+	w, err := e.begin(s, reader)
+	if err != nil {
+		return summary, err
 	}
-	e := it.Entry
-	if e.Origin == ledger.OriginGone && s.OnRemoteDelete == RemoteDeleteRecreate {
-		e = forgone(e)
-		it.Entry = e
-	}
-	isNew := e.ContactID == "" || e.Origin == ledger.OriginCreated && !e.Intent.Create.IsZero()
-	switch {
-	case e.Failure != nil && e.Failure.Fingerprint == d.Fingerprint && (e.Failure.Parked || now.Before(e.Failure.NextTry)):
-		it.Outcome, it.Reason = owlatsync.Failed, waiting(e.Failure)
-		return it
-	case e.Origin == ledger.OriginGone:
-		it.Outcome, it.Reason = owlatsync.Skipped, reasonGone
-		return it
-	case e.ContactID == "":
-		it.Outcome = owlatsync.Created
-		it.Changes = append(it.Changes, createChanges(d)...)
-	default:
-		it.Outcome = owlatsync.Updated
-		if isNew {
-			it.Outcome = owlatsync.Created // by a create whose answer was lost
-		}
-		if e.ChangedAt.IsZero() && e.Origin == ledger.OriginAdopted { // not in the ledger yet
-			it.Outcome = owlatsync.Adopted
-			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.AdoptContact})
-		}
-		if e.Email != d.Email {
-			if !isNew {
-				it.Outcome = owlatsync.Renamed
+	var observers []progress.Observer
+	for _, o := range o.Observers {
+		observers = append(observers, progress.Observer{Complete: o.Complete, Each: func(v progress.Value) {
+			if _, row := v.(progress.RowDone); !row {
+				o.Each(v)
 			}
-			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.RenameContact, Field: "email", From: e.Email, To: d.Email})
-		}
-		it.Changes = append(it.Changes, setChanges(d, e)...)
+		}})
 	}
-	it.fire(s.Events, now)
-	it.planMemberships(s.Topics, isNew && !d.Forgotten, now)
-	switch {
-	case it.Unsure:
-		it.Outcome = owlatsync.Failed
-	case it.Outcome == owlatsync.Updated && len(it.Changes) == 0 && it.pending() == 0:
-		it.Outcome = owlatsync.Unchanged
+	w.tell = progress.NewTeller(progress.About{Sync: s.Name}, observers, w.counter.Counts, e.client.Estimate)
+	if w.reading, err = e.readingOf(ctx, s, full, nil); err == nil {
+		var p *plan.Plan
+		p, err = w.plan(ctx, owlatsync.Part{}, o.Each, record)
+		summary = p.Summary
+		summary.Duration = e.client.Estimate(summary.Requests + summary.Adoption.Requests) // a run lists again
+		err = also(err, p.Close())
 	}
-	return it
+	ended, message := status(err, w.tell.Report())
+	w.tell.Ended(ended, message, w.tell.Report())
+	return summary, err
 }
 
-// phase is where the item belongs in the order of a run.
-func (it *item) phase() int {
-	p := phaseSettle
-	if it.pending() > 0 {
-		p = phaseUpdate
+// plan settles what is in doubt, reads the source and plans every row that changed. The plan is returned with an error too, as far as
+// it came, and must be closed in any case.
+func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision) error, record func(ledger.Record) error) (*plan.Plan, error) {
+	asker := &ask.Asker{Client: w.client, Ledger: w.reader, Sync: w.sync.Name, Run: w.run.ID}
+	needs := plan.Needs{
+		Policies: w.policies, Ledger: w.reader, Contacts: asker, Place: &w.engine.place, Tell: w.tell, Notes: &w.reading.again, Each: each,
+		Adopted: true, Partial: !part.Whole(), Reading: w.reading.told, Entries: w.reading.bookmark.Entries,
 	}
-	for _, c := range it.Changes {
-		switch c.Kind {
-		case owlatsync.CreateContact:
-			return phaseCreate
-		case owlatsync.RenameContact:
-			return phaseRename
-		case owlatsync.RemoveTopic:
-			p = phaseWithdraw
-		case owlatsync.SetField, owlatsync.AddTopic:
-			if p == phaseSettle {
-				p = phaseUpdate
+	state, err := w.reader.SyncState(ctx, w.sync.Name)
+	if err != nil {
+		return plan.New(needs).Make(ctx, nil, readLedger(err))
+	}
+	if state.Open {
+		if needs.Unsettled, err = asker.Settle(ctx, record); err != nil {
+			return plan.New(needs).Make(ctx, nil, err)
+		}
+	}
+	if !w.reading.changes {
+		needs.Adopted = state.Adopted
+	}
+	w.tell.Stage(ledger.StageReading)
+	planner := plan.New(needs)
+	scanned, err := w.scan(ctx, part, planner.End)
+	if err == nil {
+		w.tell.Stage(ledger.StagePlanning)
+	}
+	p, err := planner.Make(ctx, scanned, err)
+	p.Summary.Duration = w.client.Estimate(p.Summary.Requests)
+	return p, err
+}
+
+// scan reads the source as the run reads it.
+func (w *work) scan(ctx context.Context, part owlatsync.Part, end func(step.Decision)) (*scan.Scan, error) {
+	needs := scan.Needs{Policies: w.policies, Ledger: w.reader, Place: &w.engine.place, Tell: w.tell, End: end, Rows: w.rows(ctx)}
+	if !w.reading.changes {
+		return scan.Full(ctx, needs)
+	}
+	scanned, err := scan.Changes(ctx, needs, &w.reading.scan, append(w.reading.bookmark.Again, part.Only...))
+	w.reading.told.From = w.reading.scan.From
+	return scanned, err
+}
+
+// rows streams the source as the run reads it.
+func (w *work) rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
+	if w.reading.source == nil {
+		return w.sync.Source.Rows(ctx)
+	}
+	return w.reading.source.Scan(ctx, &w.reading.scan)
+}
+
+// batchSize is how many steps or records are handed to the ledger at once.
+const batchSize = 500
+
+// inBatches hands over the values of a sequence in batches, each valid until the next.
+func inBatches[T any](all iter.Seq2[T, error], do func([]T) error) error {
+	batch := make([]T, 0, batchSize)
+	for v, err := range all {
+		if err != nil {
+			return err
+		}
+		if batch = append(batch, v); len(batch) == batchSize {
+			if err := do(batch); err != nil {
+				return err
 			}
+			batch = batch[:0]
 		}
 	}
-	return p
-}
-
-// requests is how many requests the item needs if nothing fails: one to create, one for all fields, one per membership.
-func (it *item) requests() int {
-	n, created, fields := it.pending(), false, false
-	for _, c := range it.Changes {
-		created = created || c.Kind == owlatsync.CreateContact
-		switch c.Kind {
-		case owlatsync.CreateContact, owlatsync.AddTopic, owlatsync.RemoveTopic, owlatsync.DeleteContact:
-			n++
-		case owlatsync.RenameContact, owlatsync.SetField:
-			fields = true
-		}
+	if len(batch) == 0 {
+		return nil
 	}
-	if fields && !created { // else they go with the create
-		n++
-	}
-	return n
-}
-
-func createChanges(d *desired) []owlatsync.Change {
-	changes := []owlatsync.Change{{Kind: owlatsync.CreateContact, Field: "email", To: d.Email}}
-	return append(changes, setChanges(d, &ledger.Entry{})...)
-}
-
-func setChanges(d *desired, e *ledger.Entry) (changes []owlatsync.Change) {
-	if d.FirstName != nil && *d.FirstName != e.FirstName {
-		changes = append(changes, owlatsync.Change{Kind: owlatsync.SetField, Field: "firstName", From: e.FirstName, To: *d.FirstName})
-	}
-	if d.LastName != nil && *d.LastName != e.LastName {
-		changes = append(changes, owlatsync.Change{Kind: owlatsync.SetField, Field: "lastName", From: e.LastName, To: *d.LastName})
-	}
-	return changes
-}
-
-// planMemberships decides for each topic whether the row's consent is news (Invariant 1): a contact is added when it is
-// new, when the source's consent went from no to yes, or when the configuration says so for contacts that were there. The
-// contact of somebody who was forgotten is not new, even when it has to be created, nor is one that takes the place of a
-// deleted one: with that its opt-outs are gone.
-func (it *item) planMemberships(topics []Topic, isNew bool, now time.Time) {
-	e := it.Entry
-	e.Memberships = append([]ledger.Membership(nil), e.Memberships...)
-	unused := unused(e, topics)
-	if unused {
-		spend(e, topics)
-	}
-	for i, t := range topics {
-		consents := !t.When // a source that says nothing about it says no
-		if i < len(it.Row.Consents) {
-			consents = it.Row.Consents[i]
-		}
-		m := e.Membership(t.ID)
-		if m == nil {
-			e.Memberships = append(e.Memberships, ledger.Membership{Topic: t.ID, Consent: consents, At: now})
-			m = e.Membership(t.ID)
-			switch {
-			case !consents:
-				m.State = ledger.MemberOut
-			case isNew && e.Origin != ledger.OriginDeleted || unused || t.Existing == ExistingAdd:
-				m.State = ledger.MemberWanted
-			default:
-				m.State = ledger.MemberSkipped
-				it.Skipped++
-			}
-		} else if consents {
-			it.planConsent(m, t, now)
-		} else if m.State != ledger.MemberWanted && removable(m) && e.ContactID != "" { // a contact that is to be created is on no topic
-			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: t.ID})
-		} else {
-			m.Consent, m.State = false, ledger.MemberOut
-		}
-		if m.State == ledger.MemberWanted {
-			it.Changes = append(it.Changes, owlatsync.Change{Kind: owlatsync.AddTopic, Topic: t.ID})
-		}
-	}
-}
-
-// spend makes sure that a consent which served another topic serves no further one.
-func spend(e *ledger.Entry, topics []Topic) {
-	for i := range e.Memberships {
-		m := &e.Memberships[i]
-		if slices.ContainsFunc(topics, func(t Topic) bool { return t.ID == m.Topic }) {
-			continue
-		}
-		switch m.State {
-		case ledger.MemberWanted:
-			m.State = ledger.MemberSkipped
-		case ledger.MemberSent:
-			m.State = ledger.MemberUnsure
-		}
-	}
-}
-
-// unused reports whether the row consented when its contact was created, but for a topic that the configuration no longer has
-// and on which the contact is not known to have been put: its id was corrected.
-func unused(e *ledger.Entry, topics []Topic) bool {
-	if e.Origin != ledger.OriginCreated {
-		return false
-	}
-	return slices.ContainsFunc(e.Memberships, func(m ledger.Membership) bool {
-		configured := slices.ContainsFunc(topics, func(t Topic) bool { return t.ID == m.Topic })
-		return !configured && m.Consent && (m.State == ledger.MemberWanted || m.State == ledger.MemberSent)
-	})
-}
-
-// planConsent moves a known membership whose row consents.
-func (it *item) planConsent(m *ledger.Membership, t Topic, now time.Time) {
-	switch {
-	case !m.Consent && t.When:
-		m.Consent, m.State, m.At, m.Renewed = true, ledger.MemberWanted, now, now
-	case t.Existing == ExistingAdd && (!m.Consent || m.State == ledger.MemberSkipped || absent(m)):
-		m.Consent, m.State, m.At = true, ledger.MemberWanted, now
-	case !m.Consent, absent(m):
-		// The configuration stopped asking, or the row is back: neither is a consent that the person gave.
-		m.Consent, m.State, m.At = true, ledger.MemberSkipped, now
-		it.Skipped++
-	case m.State == ledger.MemberSent: // by an earlier run: the person may have been mailed and have opted out since (Invariant 1)
-		m.State = ledger.MemberUnsure
-		it.Unsure = true
-		it.Reason = fmt.Sprintf("it is not known whether the contact was put on topic %s: the answer was lost, and adding it again could undo an opt-out; `owlat-sync topic add` does it if you are sure", t.ID)
-	}
-}
-
-// removable reports whether a removal that is called for is still to be sent.
-func removable(m *ledger.Membership) bool {
-	return m.State == ledger.MemberLeaving || m.Consent && m.State != ledger.MemberLeft && m.State != ledger.MemberOptedOut
-}
-
-// absent reports whether the row's absence has taken the contact off the topic, or may have.
-func absent(m *ledger.Membership) bool {
-	return m.State == ledger.MemberLeft || m.State == ledger.MemberLeaving && m.Consent
-}
-
-const reasonGone = "the contact was deleted in Owlat and is left alone: it may have been an erasure request"
-
-func waiting(f *ledger.Failure) string {
-	if f.Parked {
-		return fmt.Sprintf("%s (given up after %d attempts until the row changes)", f.Reason, f.Attempts)
-	}
-	return fmt.Sprintf("%s (attempt %d failed; next try after %s)", f.Reason, f.Attempts, f.NextTry.UTC().Format(time.RFC3339))
+	return do(batch)
 }

@@ -182,7 +182,7 @@ func TestGuards(t *testing.T) {
 			}
 			w.sync.Guards = reconcile.Guards{}
 			before := w.requests()
-			report, err := w.try(t.Context(), reconcile.RunOptions{}, rows{list: tt.then})
+			report, err := w.try(t.Context(), runOptions{}, rows{list: tt.then})
 			if tt.guard == "" {
 				if err != nil {
 					t.Errorf("held: %v", err)
@@ -201,7 +201,7 @@ func TestGuards(t *testing.T) {
 				t.Errorf("outcomes %v of a held run", report.Outcomes)
 			}
 			// Approved, exactly that plan is applied; and then there is nothing left to do.
-			if _, err := w.try(t.Context(), reconcile.RunOptions{Approve: held.Run}, rows{list: tt.then}); err != nil {
+			if _, err := w.try(t.Context(), runOptions{Approve: held.Run}, rows{list: tt.then}); err != nil {
 				t.Fatalf("approve: %v", err)
 			}
 			if runs, err := w.ledger.Runs(t.Context(), "users", 2); err != nil || runs[1].Status != ledger.StatusApproved {
@@ -211,7 +211,7 @@ func TestGuards(t *testing.T) {
 			before = w.requests()
 			w.run(tt.then...)
 			w.sent(before)
-			if _, err := w.try(t.Context(), reconcile.RunOptions{Approve: held.Run}, rows{list: tt.then}); err == nil || !strings.Contains(err.Error(), "not held") {
+			if _, err := w.try(t.Context(), runOptions{Approve: held.Run}, rows{list: tt.then}); err == nil || !strings.Contains(err.Error(), "not held") {
 				t.Errorf("approved twice: %v", err)
 			}
 		})
@@ -223,13 +223,13 @@ func TestAMovedPlanIsNotApproved(t *testing.T) {
 	w := newWorld(t, reconcile.Topic{ID: "all"})
 	w.sync.Guards = reconcile.Guards{}
 	list := people(3, "P", true)
-	_, err := w.try(t.Context(), reconcile.RunOptions{}, rows{list: list})
+	_, err := w.try(t.Context(), runOptions{}, rows{list: list})
 	var held *reconcile.HeldError
 	if !errors.As(err, &held) {
 		t.Fatalf("error %v", err)
 	}
 	list[1].FirstName = owlatsync.Some("X")
-	_, err = w.try(t.Context(), reconcile.RunOptions{Approve: held.Run}, rows{list: list})
+	_, err = w.try(t.Context(), runOptions{Approve: held.Run}, rows{list: list})
 	var moved *reconcile.MovedError
 	if !errors.As(err, &moved) || moved.Rows != 1 || moved.Keys[0] != "the row with key 2" {
 		t.Errorf("error %v", err)
@@ -237,7 +237,7 @@ func TestAMovedPlanIsNotApproved(t *testing.T) {
 	if w.server.Len() != 0 {
 		t.Error("a moved plan was applied")
 	}
-	if _, err := w.try(t.Context(), reconcile.RunOptions{Approve: 999}, rows{list: list}); err == nil || !strings.Contains(err.Error(), "no run 999") {
+	if _, err := w.try(t.Context(), runOptions{Approve: 999}, rows{list: list}); err == nil || !strings.Contains(err.Error(), "no run 999") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -248,7 +248,7 @@ func TestAFirstRunAsks(t *testing.T) {
 		w := newWorld(t, reconcile.Topic{ID: "all"})
 		w.sync.Guards = reconcile.Guards{}
 		asked := 0
-		_, err := w.try(t.Context(), reconcile.RunOptions{Confirm: func(s owlatsync.Summary) (bool, error) {
+		_, err := w.try(t.Context(), runOptions{Confirm: func(s owlatsync.Summary) (bool, error) {
 			asked++
 			if s.Outcomes[owlatsync.Created] != 3 || s.Memberships.Added != 3 || s.Requests != 6 {
 				t.Errorf("asked about %+v", s)
@@ -267,12 +267,12 @@ func TestOnlySomeRows(t *testing.T) {
 	w.sync.OnMissing = reconcile.MissingDelete
 	w.run(people(10, "P", true)...)
 	changed := people(9, "X", true)
-	report, err := w.try(t.Context(), reconcile.RunOptions{Only: []string{"3", "5"}}, rows{list: changed})
+	report, err := w.try(t.Context(), runOptions{Only: []string{"3", "5"}}, rows{list: changed})
 	if err != nil {
 		t.Fatal(err)
 	}
 	expect(t, report, "updated 2, skipped 7")
-	report, err = w.try(t.Context(), reconcile.RunOptions{Limit: 3}, rows{list: changed})
+	report, err = w.try(t.Context(), runOptions{Limit: 3}, rows{list: changed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -400,9 +400,7 @@ func TestAnOptOutKnownFromAWebhookIsKept(t *testing.T) {
 		w.call("POST", "/contacts", `{"email":"a@example.com","firstName":"A"}`)
 		c := w.contact("a@example.com")
 		tell := func() {
-			e, client := w.engine()
-			defer client.CloseIdleConnections()
-			err := e.Unsubscribed(t.Context(), owlat.WebhookTopicUnsubscribedPayload{
+			err := reconcile.Unsubscribed(t.Context(), w.ledger, owlat.WebhookTopicUnsubscribedPayload{
 				ContactID: c.ID, Email: c.Email, UnsubscribedAt: time.Now(), Topics: []owlat.WebhookRemovedTopic{{ID: news}},
 			})
 			if err != nil {

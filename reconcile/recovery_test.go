@@ -19,9 +19,19 @@ type watchedLedger struct {
 	recorded func()
 }
 
-func (l watchedLedger) Record(ctx context.Context, records ...ledger.Record) error {
+func (l watchedLedger) Acquire(ctx context.Context, claim ledger.Claim) (ledger.Lock, error) {
+	lock, err := l.Store.Acquire(ctx, claim)
+	return watchedLock{lock, l.recorded}, err
+}
+
+type watchedLock struct {
+	ledger.Lock
+	recorded func()
+}
+
+func (l watchedLock) Record(ctx context.Context, records ...ledger.Record) error {
 	defer l.recorded()
-	return l.Store.Record(ctx, records...)
+	return l.Lock.Record(ctx, records...)
 }
 
 // A process may be killed after any record: at no time has a contact two entries, of which one would keep the other's
@@ -97,9 +107,7 @@ func TestAnEventUnknownSinceAnEarlierRunKeepsNothingFromBeingRemoved(t *testing.
 	killed := entries["1"]
 	killed.Fingerprint = ledger.Fingerprint{}
 	killed.Events = []ledger.EventMark{{Name: "user_changed", On: ledger.OnUpdated, State: ledger.EventSent, At: time.Now()}}
-	if err := w.ledger.Record(t.Context(), ledger.Record{Sync: "users", Entry: killed}); err != nil {
-		t.Fatal(err)
-	}
+	w.record(ledger.Record{Sync: "users", Entry: killed})
 	before := w.requests()
 	expect(t, w.run(user("1", "a@example.com", "A")), "removed 1, failed 1")
 	if d := w.done("1"); d.Category != "event" {

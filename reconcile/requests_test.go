@@ -101,7 +101,7 @@ func (w *world) plan(list ...owlatsync.Row) owlatsync.Summary {
 	defer client.CloseIdleConnections()
 	s := w.sync
 	s.Source = rows{list: list}
-	summary, err := e.Plan(context.Background(), s, func(reconcile.Decision) error { return nil })
+	summary, err := e.Plan(context.Background(), s, reconcile.PlanOptions{})
 	if err != nil {
 		w.t.Fatalf("plan: %v", err)
 	}

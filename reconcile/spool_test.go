@@ -1,38 +1,22 @@
 package reconcile_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"owlatsync"
-	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/progress"
 )
-
-// countedPlans counts the steps and rows that go through the ledger.
-type countedPlans struct {
-	ledger.Store
-	items  int
-	failAt int // the item on which the disk is full; 0: none
-}
-
-var errFull = errors.New("the disk is full")
-
-func (c *countedPlans) Spool(ctx context.Context, run int64, items []ledger.PlanItem) error {
-	if c.failAt > 0 && c.items+len(items) >= c.failAt {
-		return errFull
-	}
-	c.items += len(items)
-	return c.Store.Spool(ctx, run, items)
-}
 
 // crowd is n people, of whom the second list renames some to addresses that others of them free, withdraws consents, changes
 // names, adds and removes rows.
@@ -87,16 +71,13 @@ func TestALargePlanIsCarriedOutLikeASmallOne(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		memory int
-		spools bool
 	}{
-		{"in memory", math.MaxInt, false},
-		{"through the ledger", 1, true},
-		{"midway", 100_000, true},
+		{"in memory", math.MaxInt},
+		{"through files", -1},
+		{"midway", 100_000},
 	} {
 		w := newWorld(t, reconcile.Topic{ID: "news", When: true})
-		w.workers, w.spoolMemory, w.sync.OnMissing = 1, c.memory, reconcile.MissingDelete
-		plans := &countedPlans{Store: w.ledger}
-		w.through = plans
+		w.workers, w.memory, w.sync.OnMissing = 1, c.memory, reconcile.MissingDelete
 		var sent []string
 		w.options = append(w.options, owlat.WithTransport(listening{w.server.Transport(), &sent}))
 		for _, list := range [][]owlatsync.Row{before, after, after, exchanged(after), exchanged(after)} {
@@ -111,9 +92,6 @@ func TestALargePlanIsCarriedOutLikeASmallOne(t *testing.T) {
 				sent = append(sent, e.Key+" "+e.Failure.Reason)
 			}
 		}
-		if spools := plans.items > 0; spools != c.spools {
-			t.Errorf("%s: %d items went through the ledger", c.name, plans.items)
-		}
 		if want == nil {
 			want = sent
 		}
@@ -126,68 +104,66 @@ func TestALargePlanIsCarriedOutLikeASmallOne(t *testing.T) {
 	}
 }
 
-// TestEveryRowIsToldOnceWhereThePlanCannotBeKept lets the disk of the ledger fill up while the rows or their steps go there.
+// TestEveryRowIsToldOnceWhereThePlanCannotBeKept has nowhere to put what is too much, be that found out while the rows are read or
+// while their steps are planned.
 func TestEveryRowIsToldOnceWhereThePlanCannotBeKept(t *testing.T) {
 	t.Parallel()
 	before, after := crowd(1200)
 	for _, c := range []struct {
 		name        string
 		first, then []owlatsync.Row
-		atMost      int // items that the plan has
+		enough      int // bytes of memory for all that is to be done
 	}{
-		{"a first run", nil, before, 2 * len(before)},
-		{"changes", before, after, 3 * len(after)},
-		{"exchanges", before, exchanged(before), 3 * len(before)},
+		{"a first run", nil, before, 1200 * 1200},
+		{"changes", before, after, 1200 * 1200},
+		{"exchanges", before, exchanged(before), 1200 * 1200},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, reconcile.Topic{ID: "news", When: true})
-			if err := w.ledger.SetAdopted(t.Context(), w.sync.Name); err != nil { // so that nothing need be listed
-				t.Fatal(err)
-			}
+			w.run(user("known", "known@example.com", "K", false)) // so that nothing need be listed
 			if c.first != nil {
 				w.run(c.first...)
 			}
-			w.spoolMemory = 60_000
-			fullAt := 1
-			for ; tellsWhereTheDiskIsFull(t, w, c.then, fullAt); fullAt += 97 {
+			w.scratch = filepath.Join(t.TempDir(), "missing")
+			tries := 0
+			for w.memory = 30_000; tellsWhereNothingCanBeKept(t, w, c.then); w.memory += w.memory / 4 {
+				tries++
 			}
-			if fullAt < len(c.then) || fullAt > c.atMost {
-				t.Errorf("the plan had about %d items", fullAt)
+			if tries < 5 || w.memory > c.enough {
+				t.Errorf("it took %d tries, the last with %d bytes", tries, w.memory)
 			}
 		})
 	}
 }
 
-// tellsWhereTheDiskIsFull reports whether the disk was full before the run ended.
-func tellsWhereTheDiskIsFull(t *testing.T, w *world, list []owlatsync.Row, failAt int) bool {
+// tellsWhereNothingCanBeKept reports whether the run ended for want of room.
+func tellsWhereNothingCanBeKept(t *testing.T, w *world, list []owlatsync.Row) bool {
 	t.Helper()
-	w.through = &countedPlans{Store: w.ledger, failAt: failAt}
-	w.events = nil
 	before := w.server.Stats().Total
-	report, err := w.try(t.Context(), reconcile.RunOptions{}, rows{list: list})
+	report, err := w.try(t.Context(), runOptions{}, rows{list: list})
 	if err == nil {
 		return false
 	}
-	if !errors.Is(err, errFull) {
-		t.Fatalf("item %d: %v", failAt, err)
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("with %d bytes: %v", w.memory, err)
 	}
 	told := make(map[string]int)
 	for _, ev := range w.events {
-		if d, ok := ev.(reconcile.RowDone); ok {
+		if d, ok := ev.(progress.RowDone); ok {
 			told[d.Key]++
 		}
 	}
 	if len(told) != report.Rows-report.Outcomes[owlatsync.Unchanged] {
-		t.Errorf("item %d: of %d rows, %d of them unchanged, %d were told", failAt, report.Rows, report.Outcomes[owlatsync.Unchanged], len(told))
+		t.Errorf("with %d bytes: of %d rows, %d of them unchanged, %d were told", w.memory, report.Rows, report.Outcomes[owlatsync.Unchanged], len(told))
 	}
 	for key, n := range told {
 		if n != 1 {
-			t.Errorf("item %d: row %s was told %d times", failAt, key, n)
+			t.Errorf("with %d bytes: row %s was told %d times", w.memory, key, n)
 		}
 	}
 	if n := w.server.Stats().Total - before; n != 0 {
-		t.Errorf("item %d: %d requests were sent", failAt, n)
+		t.Errorf("with %d bytes: %d requests were sent", w.memory, n)
 	}
 	return true
 }

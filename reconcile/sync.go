@@ -1,50 +1,46 @@
 package reconcile
 
 import (
+	"errors"
 	"fmt"
-	"slices"
 	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/reconcile/policy"
+	"owlatsync/reconcile/scan"
 )
 
-// Existing says what becomes of contacts that were in Owlat before the sync met them, and of those it knew before a topic
-// was added to the configuration.
-type Existing string
-
-const (
-	ExistingSkip Existing = "skip" // leave their memberships as they are (the default)
-	ExistingAdd  Existing = "add"  // put those whose row consents on the topic
+// Source gives the rows of one sync. A source may also be a Connector, or Incremental.
+type (
+	Source      = scan.Source
+	Connector   = scan.Connector
+	Incremental = scan.Incremental
 )
 
-// Topic is a topic to whose members a sync adds the contacts of consenting rows.
-type Topic struct {
-	ID       string   // from Owlat's dashboard
-	When     bool     // the source has a consent column for it; without one every row consents
-	Existing Existing // empty means ExistingSkip
-}
-
-// NullPolicy says what a NULL name in the source does to the name in Owlat.
-type NullPolicy string
-
-const (
-	NullsKeep  NullPolicy = "keep"  // leave Owlat's value (the default)
-	NullsClear NullPolicy = "clear" // empty it
+// What is decided about a sync; package policy has the words and their values.
+type (
+	Topic              = policy.Topic
+	Existing           = policy.Existing
+	NullPolicy         = policy.NullPolicy
+	MissingPolicy      = policy.MissingPolicy
+	RemoteDeletePolicy = policy.RemoteDeletePolicy
+	EventRule          = policy.EventRule
+	Guards             = policy.Guards
+	Limit              = policy.Limit
 )
 
-// MissingPolicy says what becomes of a contact whose row has left the source.
-type MissingPolicy string
-
+// The values of policies.
 const (
-	MissingKeep   MissingPolicy = "keep"         // nothing (the default)
-	MissingLeave  MissingPolicy = "leave_topics" // it leaves the topics of the sync
-	MissingDelete MissingPolicy = "delete"       // it is deleted, if this sync created it; else it leaves the topics
-)
-
-// RemoteDeletePolicy says what becomes of a row whose contact was deleted in Owlat.
-type RemoteDeletePolicy string
-
-const (
-	RemoteDeleteKeep     RemoteDeletePolicy = "keep"     // it stays deleted and is reported (the default)
-	RemoteDeleteRecreate RemoteDeletePolicy = "recreate" // it is created again, without its old memberships
+	ExistingSkip         = policy.ExistingSkip
+	ExistingAdd          = policy.ExistingAdd
+	NullsKeep            = policy.NullsKeep
+	NullsClear           = policy.NullsClear
+	MissingKeep          = policy.MissingKeep
+	MissingLeave         = policy.MissingLeave
+	MissingDelete        = policy.MissingDelete
+	RemoteDeleteKeep     = policy.RemoteDeleteKeep
+	RemoteDeleteRecreate = policy.RemoteDeleteRecreate
 )
 
 // Sync is one source and what to make of it in Owlat.
@@ -67,6 +63,24 @@ type Sync struct {
 	Events         []EventRule
 }
 
+// Policies returns what is decided about the sync.
+func (s *Sync) Policies() *policy.Policies {
+	return &policy.Policies{
+		Sync: s.Name, Topics: s.Topics, Nulls: s.Nulls, KeyIsAddress: s.KeyIsAddress, OnMissing: s.OnMissing,
+		OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards, Events: s.Events,
+	}
+}
+
+// Fingerprint returns the fingerprint that an entry has when the row is applied completely. The error says why the row is
+// invalid.
+func (s *Sync) Fingerprint(row *owlatsync.Row) (ledger.Fingerprint, error) {
+	r, _, invalid := scan.NewReader(s.Policies()).Read(row)
+	if invalid != "" {
+		return ledger.Fingerprint{}, errors.New(invalid)
+	}
+	return r.Fingerprint, nil
+}
+
 func (s *Sync) validate() error {
 	if s.Name == "" {
 		return fmt.Errorf("the sync has no name")
@@ -77,34 +91,5 @@ func (s *Sync) validate() error {
 	if s.FullEvery < 0 || s.FullEvery > 0 && s.KeyIsAddress {
 		return fmt.Errorf("sync %q: reading only what changed needs a key of the rows' own and a time that is not negative", s.Name)
 	}
-	if !slices.Contains([]NullPolicy{"", NullsKeep, NullsClear}, s.Nulls) {
-		return fmt.Errorf("sync %q: the NULL policy %q is neither %q nor %q", s.Name, s.Nulls, NullsKeep, NullsClear)
-	}
-	if !slices.Contains([]MissingPolicy{"", MissingKeep, MissingLeave, MissingDelete}, s.OnMissing) {
-		return fmt.Errorf("sync %q: on_missing is %q, none of %q, %q and %q", s.Name, s.OnMissing, MissingKeep, MissingLeave, MissingDelete)
-	}
-	if !slices.Contains([]RemoteDeletePolicy{"", RemoteDeleteKeep, RemoteDeleteRecreate}, s.OnRemoteDelete) {
-		return fmt.Errorf("sync %q: on_remote_delete is %q, neither %q nor %q", s.Name, s.OnRemoteDelete, RemoteDeleteKeep, RemoteDeleteRecreate)
-	}
-	if err := s.Guards.validate(); err != nil {
-		return fmt.Errorf("sync %q: %w", s.Name, err)
-	}
-	for _, rule := range s.Events {
-		if err := rule.validate(); err != nil {
-			return fmt.Errorf("sync %q: %w", s.Name, err)
-		}
-	}
-	seen := make(map[string]bool, len(s.Topics))
-	for _, t := range s.Topics {
-		switch {
-		case t.ID == "":
-			return fmt.Errorf("sync %q has a topic without an id", s.Name)
-		case seen[t.ID]:
-			return fmt.Errorf("sync %q names topic %s twice", s.Name, t.ID)
-		case !slices.Contains([]Existing{"", ExistingSkip, ExistingAdd}, t.Existing):
-			return fmt.Errorf("sync %q, topic %s: existing is %q, neither %q nor %q", s.Name, t.ID, t.Existing, ExistingSkip, ExistingAdd)
-		}
-		seen[t.ID] = true
-	}
-	return nil
+	return s.Policies().Validate()
 }

@@ -34,7 +34,7 @@ func TestATopicIDThatIsNone(t *testing.T) {
 			for i := range 60 {
 				list = append(list, user(fmt.Sprint(i), fmt.Sprintf("row%d@example.com", i), "Row", i%2 == 0))
 			}
-			report, err := w.try(context.Background(), reconcile.RunOptions{}, rows{list: list})
+			report, err := w.try(context.Background(), runOptions{}, rows{list: list})
 			if err != nil {
 				t.Fatal(err)
 			}

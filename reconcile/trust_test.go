@@ -61,7 +61,7 @@ func TestRowsThatExchangeAddressesFailWithoutARequest(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, trouble := range reconcile.Troubles(e, "users") {
-				keys = append(keys, trouble.Key+" "+trouble.Category)
+				keys = append(keys, trouble.Key+" "+string(trouble.Category))
 			}
 		}
 		return keys
@@ -311,7 +311,7 @@ func TestARunAbortedAnywhereConverges(t *testing.T) {
 					} else {
 						w.server.OnRequest = func(owlattest.Request) { meet() }
 					}
-					_, err := w.try(ctx, reconcile.RunOptions{}, rows{list: stage.second})
+					_, err := w.try(ctx, runOptions{}, rows{list: stage.second})
 					if !errors.Is(err, context.Canceled) {
 						t.Errorf("%s, request %d: error %v", stage.name, at, err)
 					}
@@ -392,7 +392,7 @@ func TestTheNoOfAnotherRowMakesNoYesNews(t *testing.T) {
 		expect(t, w.run(user("1", "a@example.com", "A", false), user("2", "b@example.com", "B", true)), "unchanged 1, failed 1")
 		w.server.ClearFaults()
 		w.call("PUT", "/contacts/a@example.com", `{"email":"b@example.com"}`)
-		report, err := w.try(t.Context(), reconcile.RunOptions{Full: true}, rows{list: []owlatsync.Row{
+		report, err := w.try(t.Context(), runOptions{Full: true}, rows{list: []owlatsync.Row{
 			user("3", "c@example.com", "C", false), user("2", "b@example.com", "B", true),
 		}})
 		if err != nil {

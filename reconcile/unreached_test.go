@@ -9,7 +9,6 @@ import (
 
 	"owlatsync"
 	"owlatsync/owlat/owlattest"
-	"owlatsync/reconcile"
 )
 
 // TestRowsThatARunDoesNotComeToAreTold ends runs between reading and applying: each row is told with the reason, and try
@@ -30,17 +29,17 @@ func TestRowsThatARunDoesNotComeToAreTold(t *testing.T) {
 		name     string
 		given    func(t *testing.T, w *world)
 		source   error
-		options  reconcile.RunOptions
+		options  runOptions
 		want     string
 		category string
 	}{
-		{"the first listing fails", refusing, nil, reconcile.RunOptions{}, "invalid 1, skipped 701", "unreached"},
+		{"the first listing fails", refusing, nil, runOptions{}, "invalid 1, skipped 701", "unreached"},
 		{"the key is refused", func(_ *testing.T, w *world) { w.key = "lm_live_" + "0000000000000000000000000000000000000000" }, nil,
-			reconcile.RunOptions{}, "invalid 1, skipped 701", "unreached"},
-		{"the source breaks off", nil, errors.New("lost"), reconcile.RunOptions{}, "invalid 1, skipped 701", "unreached"},
-		{"a guard holds it", func(_ *testing.T, w *world) { w.sync.Guards.FirstRun = false }, nil, reconcile.RunOptions{}, "invalid 1, duplicate 1, skipped 700", "held"},
+			runOptions{}, "invalid 1, skipped 701", "unreached"},
+		{"the source breaks off", nil, errors.New("lost"), runOptions{}, "invalid 1, skipped 701", "unreached"},
+		{"a guard holds it", func(_ *testing.T, w *world) { w.sync.Guards.FirstRun = false }, nil, runOptions{}, "invalid 1, duplicate 1, skipped 700", "held"},
 		{"a question fails", func(_ *testing.T, w *world) { w.sync.Guards.FirstRun = false }, nil,
-			reconcile.RunOptions{Confirm: func(owlatsync.Summary) (bool, error) { return false, errors.New("no terminal") }},
+			runOptions{Confirm: func(owlatsync.Summary) (bool, error) { return false, errors.New("no terminal") }},
 			"invalid 1, duplicate 1, skipped 700", "unreached"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -54,7 +53,7 @@ func TestRowsThatARunDoesNotComeToAreTold(t *testing.T) {
 				t.Fatal("the run did not end early")
 			}
 			expect(t, report, c.want)
-			if d := w.done("699"); d.Category != c.category || d.Reason == "" || d.Address() != "row699@example.com" {
+			if d := w.done("699"); string(d.Category) != c.category || d.Reason == "" || d.Address() != "row699@example.com" {
 				t.Errorf("row 699 was told as %+v", d)
 			}
 		})

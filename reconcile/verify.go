@@ -9,6 +9,8 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/progress"
+	"owlatsync/reconcile/remote"
 )
 
 // FindingKind is in what source, ledger and Owlat disagree.
@@ -58,77 +60,98 @@ func (v Verified) Differences() int {
 	return n
 }
 
+// VerifyOptions of one verification; the zero value is usable.
+type VerifyOptions struct {
+	// Repair corrects the ledger to what Owlat holds, so that the next run sends what the policies allow.
+	Repair bool
+	// Each is told each difference. Its error ends the verification.
+	Each func(Finding) error
+	// Observers are told how far the sources are read and the contacts listed.
+	Observers []progress.Observer
+}
+
 // Verify compares the sources of the syncs, the ledger and one listing of Owlat's contacts, and tells each difference. It
-// writes nothing to Owlat. With repair it corrects the ledger to what Owlat holds, so that the next run sends what the
-// policies allow. The listing is held in memory, about 300 bytes a contact.
-func (e *Engine) Verify(ctx context.Context, syncs []Sync, repair bool, each func(Finding) error) (v Verified, err error) {
+// writes nothing to Owlat. It holds the ledger's lock throughout. The listing is held in memory, about 300 bytes a contact.
+//
+// Errors: *ledger.LockedError, *ledger.DeploymentError, ledger.ErrLockLost, and those of Plan, with the name of the sync.
+func (e *Engine) Verify(ctx context.Context, syncs []Sync, o VerifyOptions) (v Verified, err error) {
 	v.Findings = make(map[FindingKind]int)
-	told := each
-	each = func(f Finding) error {
+	each := func(f Finding) error {
 		v.Findings[f.Kind]++
-		return told(f)
-	}
-	for _, s := range syncs {
-		if err := e.verifySource(ctx, s, each); err != nil {
-			return v, fmt.Errorf("sync %q: %w", s.Name, err)
+		if o.Each == nil {
+			return nil
 		}
+		return o.Each(f)
 	}
-	release, err := e.ledger.Acquire(ctx, "verify")
+	lock, err := e.ledger.Acquire(ctx, ledger.Claim{Purpose: "verify", Deployment: e.client.BaseURL()})
 	if err != nil {
 		return v, err
 	}
-	defer func() {
-		if released := release(); err == nil {
-			err = released
+	defer func() { err = also(err, lock.Release()) }()
+	ctx = lock.Context()
+	for _, s := range syncs {
+		if err := e.verifySource(ctx, s, o, lock, each); err != nil {
+			return v, fmt.Errorf("sync %q: %w", s.Name, err)
 		}
-	}()
-	contacts, err := e.listAll(ctx)
+	}
+	tell := progress.NewTeller(progress.About{}, o.Observers, func() owlatsync.RequestCounts { return owlatsync.RequestCounts{} }, e.client.Estimate)
+	defer func() { tell.Ended("", "", nil) }()
+	contacts, err := listAll(ctx, e.client, tell)
 	if err != nil {
 		return v, err
 	}
 	v.Contacts = len(contacts.spots)
 	for _, s := range syncs {
-		if err := e.verifyEntries(ctx, s.Name, contacts, repair, &v, each); err != nil {
+		c := &comparison{ledger: e.ledger, lock: lock, sync: s.Name, contacts: contacts, repair: o.Repair, each: each}
+		err := c.compare(ctx)
+		v.Entries, v.Repaired = v.Entries+c.entries, v.Repaired+c.repaired
+		if err != nil {
 			return v, fmt.Errorf("sync %q: %w", s.Name, err)
 		}
 	}
 	return v, e.verifyContacts(ctx, contacts, each)
 }
 
-func (e *Engine) verifySource(ctx context.Context, s Sync, each func(Finding) error) error {
-	_, err := e.plan(ctx, s, true, func(d Decision) error {
+func (e *Engine) verifySource(ctx context.Context, s Sync, o VerifyOptions, lock ledger.Lock, each func(Finding) error) error {
+	if err := s.validate(); err != nil {
+		return err
+	}
+	found := func(d Decision) error {
 		switch d.Outcome {
 		case owlatsync.Invalid, owlatsync.Duplicate, owlatsync.Skipped, owlatsync.Unchanged:
 			return nil
 		}
 		return each(Finding{Kind: SourceAhead, Sync: s.Name, Key: d.Key, Address: d.Address(), Decision: &d})
-	})
+	}
+	record := func(r ledger.Record) error { return lock.Record(ctx, r) }
+	_, err := e.planOnly(ctx, &s, e.ledger, PlanOptions{Each: found, Observers: o.Observers}, true, record)
 	return err
 }
 
 // listing is all contacts of a deployment.
 type listing struct {
-	roll  roll
-	spots []spot           // newest first
+	roll  remote.Roll
+	spots []remote.Spot    // newest first
 	known []bool           // whether a row stands for the contact
 	byID  map[string]int32 // positions in them
 }
 
-func (e *Engine) listAll(ctx context.Context) (*listing, error) {
+// listAll lists all contacts and tells how far it is.
+func listAll(ctx context.Context, client *owlat.Client, tell *progress.Teller) (*listing, error) {
 	l := &listing{byID: make(map[string]int32)}
-	for page, err := range listContacts(ctx, e.client) {
+	for page, err := range remote.List(ctx, client) {
 		if err != nil {
-			return nil, stopped(err)
+			return nil, remote.Stopped(err)
 		}
-		for _, spot := range l.roll.add(page.Contacts) {
-			id := l.roll.contact(spot).ID
+		for _, spot := range l.roll.Add(page.Contacts) {
+			id := l.roll.Contact(spot).ID
 			if _, twice := l.byID[id]; twice {
 				continue
 			}
 			l.byID[id] = int32(len(l.spots))
 			l.spots, l.known = append(l.spots, spot), append(l.known, false)
 		}
-		e.emit(Listing{Contacts: len(l.spots), Total: page.Total})
+		tell.Listed(len(l.spots), page.Total)
 	}
 	return l, nil
 }
@@ -138,65 +161,79 @@ func (l *listing) find(id string) (c owlat.Contact, there bool) {
 	at, there := l.byID[id]
 	if there {
 		l.known[at] = true
-		c = l.roll.contact(l.spots[at])
+		c = l.roll.Contact(l.spots[at])
 	}
 	return c, there
 }
 
-func (e *Engine) verifyEntries(ctx context.Context, sync string, l *listing, repair bool, v *Verified, each func(Finding) error) error {
-	var fixed []ledger.Record
-	begun := false
-	fix := func() error {
-		if len(fixed) == 0 {
-			return nil
-		}
-		if !begun { // rows that did not change are to be planned again
-			if err := setBookmark(ctx, e.ledger, sync, ledger.Bookmark{}); err != nil {
-				return err
-			}
-			begun = true
-		}
-		if err := e.ledger.Record(ctx, fixed...); err != nil {
-			return fmt.Errorf("record what Owlat holds: %w", err)
-		}
-		v.Repaired += len(fixed)
-		fixed = fixed[:0]
-		return nil
-	}
-	for entry, err := range e.ledger.All(ctx, sync) {
+// comparison compares the entries of one sync with the contacts.
+type comparison struct {
+	ledger   ledger.Reader
+	lock     ledger.Writer
+	sync     string
+	contacts *listing
+	repair   bool
+	each     func(Finding) error
+
+	entries  int // compared
+	repaired int
+	fixed    []ledger.Record // yet to be made
+}
+
+func (c *comparison) compare(ctx context.Context) error {
+	for entry, err := range c.ledger.All(ctx, c.sync) {
 		if err != nil {
 			return err
 		}
 		if entry.ContactID == "" || entry.Origin == ledger.OriginGone {
 			continue
 		}
-		v.Entries++
-		contact, there := l.find(entry.ContactID)
-		found := compare(sync, entry, contact, there)
+		c.entries++
+		contact, there := c.contacts.find(entry.ContactID)
+		found := compare(c.sync, entry, contact, there)
 		for _, f := range found {
-			if err := each(f); err != nil {
+			if err := c.each(f); err != nil {
 				return err
 			}
 		}
-		if !repair || len(found) == 0 {
+		if !c.repair || len(found) == 0 {
 			continue
 		}
-		if fixed = append(fixed, correct(sync, entry, contact, there)); len(fixed) == spoolBatch {
-			if err := fix(); err != nil {
+		if c.fixed = append(c.fixed, correct(c.sync, entry, contact, there)); len(c.fixed) == batchSize {
+			if err := c.fix(ctx); err != nil {
 				return err
 			}
 		}
 	}
-	return fix()
+	return c.fix(ctx)
+}
+
+// fix records what was found.
+func (c *comparison) fix(ctx context.Context) error {
+	if len(c.fixed) == 0 {
+		return nil
+	}
+	if c.repaired == 0 { // rows that did not change are to be planned again
+		if err := setBookmark(ctx, c.lock, c.sync, ledger.Bookmark{}); err != nil {
+			return err
+		}
+	}
+	if err := c.lock.Record(ctx, c.fixed...); err != nil {
+		return fmt.Errorf("record what Owlat holds: %w", err)
+	}
+	c.repaired += len(c.fixed)
+	c.fixed = c.fixed[:0]
+	return nil
 }
 
 // refresh corrects the ledger to what Owlat holds for the rows of the sync.
-func (e *Engine) refresh(ctx context.Context, s *Sync) error {
-	contacts, err := e.listAll(ctx)
+func (w *work) refresh(ctx context.Context) error {
+	contacts, err := listAll(ctx, w.client, w.tell)
 	if err != nil {
 		return err
 	}
-	return e.verifyEntries(ctx, s.Name, contacts, true, new(Verified), func(Finding) error { return nil })
+	c := &comparison{ledger: w.reader, lock: w.lock, sync: w.sync.Name, contacts: contacts, repair: true, each: func(Finding) error { return nil }}
+	return c.compare(ctx)
 }
 
 // compare returns the differences between an entry and its contact. Pure.
@@ -221,9 +258,9 @@ func compare(sync string, e *ledger.Entry, c owlat.Contact, there bool) []Findin
 
 // correct returns the record that brings an entry in step with its contact, so that its row is planned anew.
 func correct(sync string, e *ledger.Entry, c owlat.Contact, there bool) ledger.Record {
-	e.Fingerprint, e.ChangedAt = ledger.Fingerprint{}, time.Now()
+	e.Fingerprint, e.Doubt, e.ChangedAt = ledger.Fingerprint{}, false, time.Now()
 	if !there && e.Origin == ledger.OriginDeleting {
-		return ledger.Record{Sync: sync, Entry: deleted(e), Event: "deleted", Note: "verify did not find the contact that was to be deleted"}
+		return ledger.Record{Sync: sync, Entry: remote.Deleted(e), Event: "deleted", Note: "verify did not find the contact that was to be deleted"}
 	}
 	if !there {
 		e.Origin = ledger.OriginGone
@@ -237,13 +274,13 @@ func correct(sync string, e *ledger.Entry, c owlat.Contact, there bool) ledger.R
 func (e *Engine) verifyContacts(ctx context.Context, l *listing, each func(Finding) error) error {
 	byAddress := make(map[string]int32, len(l.spots))
 	for at, spot := range slices.Backward(l.spots) { // the oldest first
-		c := l.roll.contact(spot)
+		c := l.roll.Contact(spot)
 		if c.Email == "" {
 			continue
 		}
 		address := owlatsync.LowerAddress(c.Email)
 		if older, twin := byAddress[address]; twin {
-			f := Finding{Kind: TwinInOwlat, ContactID: c.ID, Address: address, Owlat: l.roll.contact(l.spots[older]).ID}
+			f := Finding{Kind: TwinInOwlat, ContactID: c.ID, Address: address, Owlat: l.roll.Contact(l.spots[older]).ID}
 			if err := each(f); err != nil {
 				return err
 			}
@@ -251,7 +288,7 @@ func (e *Engine) verifyContacts(ctx context.Context, l *listing, each func(Findi
 		}
 		byAddress[address] = int32(at)
 	}
-	unknown := make([]owlat.Contact, 0, spoolBatch)
+	unknown := make([]owlat.Contact, 0, batchSize)
 	tell := func() error {
 		ids := make([]string, len(unknown))
 		for i, c := range unknown {
@@ -279,7 +316,7 @@ func (e *Engine) verifyContacts(ctx context.Context, l *listing, each func(Findi
 		if l.known[at] {
 			continue
 		}
-		if unknown = append(unknown, l.roll.contact(spot)); len(unknown) == spoolBatch {
+		if unknown = append(unknown, l.roll.Contact(spot)); len(unknown) == batchSize {
 			if err := tell(); err != nil {
 				return err
 			}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -21,10 +22,10 @@ func (w *world) verify(repair bool, list ...owlatsync.Row) (reconcile.Verified, 
 	s := w.sync
 	s.Source = rows{list: list}
 	var told []string
-	v, err := e.Verify(w.t.Context(), []reconcile.Sync{s}, repair, func(f reconcile.Finding) error {
+	v, err := e.Verify(w.t.Context(), []reconcile.Sync{s}, reconcile.VerifyOptions{Repair: repair, Each: func(f reconcile.Finding) error {
 		told = append(told, strings.Trim(fmt.Sprintf("%s %s %s %s>%s", f.Kind, f.Key, f.Field, f.Ledger, f.Owlat), "> "))
 		return nil
-	})
+	}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -98,7 +99,7 @@ func TestAFullRunSetsRightWhatWasChangedInOwlat(t *testing.T) {
 	w.call("PUT", "/contacts/p1@example.com", `{"firstName":"Other"}`)
 	expect(t, w.run(list...), "unchanged 3")
 	before := w.requests()
-	report, err := w.try(t.Context(), reconcile.RunOptions{Full: true}, rows{list: list})
+	report, err := w.try(t.Context(), runOptions{Full: true}, rows{list: list})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,13 +135,11 @@ func TestRetryTakesUpWhatWasGivenUp(t *testing.T) {
 		if troubles := reconcile.Troubles(entries["1"], "users"); len(troubles) != 1 || troubles[0].Attempts != 2 || troubles[0].Category != "internal" {
 			t.Errorf("troubles %+v", troubles)
 		}
-		e, client := w.engine()
-		defer client.CloseIdleConnections()
-		if n, err := e.Retry(t.Context(), "users", []string{"1"}); n != 1 || err != nil {
+		if n, err := w.ledger.Retry(t.Context(), "users", []string{"1"}, time.Now()); n != 1 || err != nil {
 			t.Errorf("retry: %d, %v", n, err)
 		}
 		expect(t, w.run(list...), "updated 1, unchanged 1, failed 1")
-		if n, err := e.Retry(t.Context(), "users", nil); n != 1 || err != nil {
+		if n, err := w.ledger.Retry(t.Context(), "users", nil, time.Now()); n != 1 || err != nil {
 			t.Errorf("retry: %d, %v", n, err)
 		}
 		expect(t, w.run(list...), "updated 1, unchanged 2")

@@ -23,6 +23,7 @@ import (
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/progress"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -68,11 +69,12 @@ type world struct {
 	sync    reconcile.Sync
 	workers int
 
-	through     ledger.Store // what the engine uses; nil: ledger
-	spoolMemory int          // 0: the engine's own
+	through ledger.Store // what the engine uses; nil: ledger
+	memory  int          // 0: the engine's own
+	scratch string       // folder of temporary files
 
 	mu     sync.Mutex
-	events []reconcile.Progress
+	events []progress.Value
 	// plannedAt is when the plan of the latest run was made.
 	plannedAt time.Time
 }
@@ -119,9 +121,8 @@ func (w *world) loseLedger() {
 
 func (w *world) engine() (*reconcile.Engine, *owlat.Client) {
 	w.t.Helper()
-	meter := new(reconcile.Meter)
 	client, err := owlat.NewClient("https://owlat.example/base", w.key,
-		append([]owlat.Option{owlat.WithTransport(w.server.Transport()), owlat.WithObserver(meter.Observe)}, w.options...)...)
+		append([]owlat.Option{owlat.WithTransport(w.server.Transport())}, w.options...)...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -129,31 +130,52 @@ func (w *world) engine() (*reconcile.Engine, *owlat.Client) {
 	if book == nil {
 		book = w.ledger
 	}
-	e := reconcile.New(client, book, reconcile.Options{Meter: meter, Workers: w.workers, Observe: func(ev reconcile.Progress) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.events = append(w.events, ev)
-		if _, ok := ev.(reconcile.Planned); ok {
-			w.plannedAt = time.Now()
-		}
-	}})
-	if w.spoolMemory != 0 {
-		e.SetSpoolMemory(w.spoolMemory)
+	return reconcile.New(client, book, reconcile.Options{Workers: w.workers, Memory: w.memory, Scratch: w.scratch}), client
+}
+
+// note takes in what happens in a run.
+func (w *world) note(v progress.Value) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.events = append(w.events, v)
+	if _, ok := v.(progress.Planned); ok {
+		w.plannedAt = time.Now()
 	}
-	return e, client
+}
+
+// runOptions are the options of a run or, with a number to approve, of an approval.
+type runOptions struct {
+	Approve int64
+	Only    []string
+	Limit   int
+	Full    bool
+	Stop    <-chan struct{}
+	Confirm func(owlatsync.Summary) (bool, error)
+}
+
+// start runs the sync or approves a run of it.
+func (o runOptions) start(ctx context.Context, e *reconcile.Engine, s reconcile.Sync, each func(progress.Value)) (*owlatsync.Report, error) {
+	options := reconcile.RunOptions{
+		Stop: o.Stop, Confirm: o.Confirm, Full: o.Full, Part: owlatsync.Part{Only: o.Only, Limit: o.Limit},
+		Observers: []progress.Observer{{Each: each, Complete: true}},
+	}
+	if o.Approve != 0 {
+		return e.Approve(ctx, s, o.Approve, options)
+	}
+	return e.Run(ctx, s, options)
 }
 
 // run runs the sync over the rows and checks that the report's numbers hold together.
 func (w *world) run(list ...owlatsync.Row) *owlatsync.Report {
 	w.t.Helper()
-	report, err := w.try(context.Background(), reconcile.RunOptions{}, rows{list: list})
+	report, err := w.try(context.Background(), runOptions{}, rows{list: list})
 	if err != nil {
 		w.t.Fatalf("run: %v", err)
 	}
 	return report
 }
 
-func (w *world) try(ctx context.Context, o reconcile.RunOptions, source reconcile.Source) (*owlatsync.Report, error) {
+func (w *world) try(ctx context.Context, o runOptions, source reconcile.Source) (*owlatsync.Report, error) {
 	w.t.Helper()
 	w.events = nil
 	before := w.server.Stats().Total
@@ -161,7 +183,7 @@ func (w *world) try(ctx context.Context, o reconcile.RunOptions, source reconcil
 	defer client.CloseIdleConnections()
 	s := w.sync
 	s.Source = source
-	report, err := e.Run(ctx, s, o)
+	report, err := o.start(ctx, e, s, w.note)
 	if report != nil {
 		if sent := w.server.Stats().Total - before; report.Requests.Total != sent && ctx.Err() == nil {
 			w.t.Errorf("the report counts %d requests, the server %d", report.Requests.Total, sent)
@@ -171,7 +193,7 @@ func (w *world) try(ctx context.Context, o reconcile.RunOptions, source reconcil
 		}
 		told := make(map[owlatsync.Outcome]int)
 		for _, ev := range w.events {
-			if d, ok := ev.(reconcile.RowDone); ok {
+			if d, ok := ev.(progress.RowDone); ok {
 				told[d.Outcome]++
 			}
 		}
@@ -227,25 +249,25 @@ func (w *world) failed() map[string]string {
 	defer w.mu.Unlock()
 	failed := make(map[string]string)
 	for _, ev := range w.events {
-		if d, ok := ev.(reconcile.RowDone); ok && d.Outcome == owlatsync.Failed {
-			failed[d.Key] = d.Category
+		if d, ok := ev.(progress.RowDone); ok && d.Outcome == owlatsync.Failed {
+			failed[d.Key] = string(d.Category)
 		}
 	}
 	return failed
 }
 
 // done returns the told outcome of a row.
-func (w *world) done(key string) reconcile.RowDone {
+func (w *world) done(key string) progress.RowDone {
 	w.t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, ev := range w.events {
-		if d, ok := ev.(reconcile.RowDone); ok && d.Key == key {
+		if d, ok := ev.(progress.RowDone); ok && d.Key == key {
 			return d
 		}
 	}
 	w.t.Fatalf("nothing was told of row %s", key)
-	return reconcile.RowDone{}
+	return progress.RowDone{}
 }
 
 // contact returns the contact with the address.
@@ -272,4 +294,19 @@ func (w *world) call(method, path, body string) *http.Response {
 	}
 	_ = resp.Body.Close()
 	return resp
+}
+
+// record records in the ledger as a run would.
+func (w *world) record(records ...ledger.Record) {
+	w.t.Helper()
+	lock, err := w.ledger.Acquire(w.t.Context(), ledger.Claim{Purpose: "a test"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := lock.Record(w.t.Context(), records...); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := lock.Release(); err != nil {
+		w.t.Fatal(err)
+	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,10 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"owlatsync"
 	"owlatsync/internal/config"
+	"owlatsync/internal/problem"
+	"owlatsync/internal/render"
+	"owlatsync/internal/setup"
 	"owlatsync/ledger"
-	"owlatsync/ledger/sqlite"
 	"owlatsync/reconcile"
 )
 
@@ -36,85 +38,96 @@ numbers of held runs are shown by "owlat-sync run" and "owlat-sync status".`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			run, err := strconv.ParseInt(args[0], 10, 64)
 			if err != nil || run < 1 {
-				return usageError(withHint(fmt.Errorf("%q is not the number of a run", args[0]), "\"owlat-sync status\" shows the runs that are held"))
+				return problem.Usage(problem.Hint(fmt.Errorf("%q is not the number of a run", args[0]), "\"owlat-sync status\" shows the runs that are held"))
 			}
-			return a.approve(cmd.Context(), run, failuresPath)
+			return approve(cmd.Context(), a, run, failuresPath)
 		},
 	}
 	cmd.Flags().StringVar(&failuresPath, "failures", "", "write a CSV `file` with every row that was not applied and why; it holds addresses")
 	return cmd
 }
 
-func (a *app) approve(ctx context.Context, id int64, failuresPath string) error {
-	cfg, err := a.loadConfig(config.UseAll)
+func approve(ctx context.Context, a *app, id int64, failuresPath string) error {
+	cfg, syncs, err := a.loadSyncs(config.UseAll)
 	if err != nil {
 		return err
 	}
-	syncs, err := a.selectSyncs(cfg)
-	if err != nil {
-		return err
-	}
-	var sync string
-	var part owlatsync.Part
-	err = a.withLedger(ctx, cfg, func(l *sqlite.Ledger) (err error) {
-		if sync, err = a.heldSync(ctx, l, id); err != nil {
-			return err
-		}
-		part, err = reconcile.PartOf(ctx, l, id)
+	var held *ledger.Run
+	err = a.withLedger(ctx, cfg, func(l setup.Ledger) (err error) {
+		held, err = heldRun(ctx, a, l, id)
 		return err
 	})
 	switch {
-	case errors.Is(err, errNoLedger):
-		return usageError(fmt.Errorf("there is no run %d: nothing has ever been run here", id))
+	case errors.Is(err, setup.ErrNoLedger):
+		return problem.Usage(fmt.Errorf("there is no run %d: nothing has ever been run here", id))
 	case err != nil:
 		return err
-	case cfg.Sync(sync) == nil:
-		return usageError(fmt.Errorf("run %d is of sync %q, which %s does not have any more", id, sync, a.configPath))
-	case !slices.ContainsFunc(syncs, func(s config.Sync) bool { return s.Name == sync }):
-		return usageError(fmt.Errorf("run %d is of sync %q, not of %s", id, sync, strings.Join(a.syncs, ", ")))
+	case cfg.Sync(held.Sync) == nil:
+		return problem.Usage(fmt.Errorf("run %d is of sync %q, which %s does not have any more", id, held.Sync, a.configPath))
+	case !slices.ContainsFunc(syncs, func(s config.Sync) bool { return s.Name == held.Sync }):
+		return problem.Usage(fmt.Errorf("run %d is of sync %q, not of %s", id, held.Sync, strings.Join(a.syncs, ", ")))
 	}
-	a.syncs = []string{sync}
-	return a.runSyncs(ctx, &runner{approve: id, only: part.Only, limit: part.Limit}, failuresPath)
+	a.syncs = []string{held.Sync}
+	part, ok := held.Known()
+	if !ok {
+		return reconcile.ErrPartForgotten
+	}
+	return runSyncs(ctx, a, &runner{approve: id, asked: render.Asked{Only: part.Only, Limit: part.Limit}}, failuresPath)
 }
 
-// heldSync returns the sync of the held run.
-func (a *app) heldSync(ctx context.Context, l *sqlite.Ledger, id int64) (string, error) {
-	runs, err := l.Runs(ctx, "", 0)
-	if err != nil {
-		return "", err
+// heldRun returns the run if it is held.
+func heldRun(ctx context.Context, a *app, l setup.Ledger, id int64) (*ledger.Run, error) {
+	run, err := l.Run(ctx, id)
+	if err == nil && run.Status == ledger.StatusHeld {
+		return run, nil
 	}
-	var asked *ledger.Run
-	var held []string
-	latest := make(map[string]int64) // held run of a sync
-	for i, run := range runs {
-		if run.ID == id {
-			asked = &runs[i]
-		}
-		if run.Status == ledger.StatusHeld {
-			held = append(held, fmt.Sprintf("%d of %s", run.ID, run.Sync))
-			latest[run.Sync] = max(latest[run.Sync], run.ID)
-		}
+	if err != nil && !errors.Is(err, ledger.ErrNoRun) {
+		return nil, err
 	}
+	waiting, listErr := heldRuns(ctx, l)
 	switch {
-	case asked == nil && len(held) == 0:
-		return "", usageError(fmt.Errorf("there is no run %d, and none is held", id))
-	case asked == nil:
-		return "", usageError(fmt.Errorf("there is no run %d; held are: %s", id, strings.Join(held, ", ")))
-	case asked.Status == ledger.StatusHeld:
-		return asked.Sync, nil
+	case listErr != nil:
+		return nil, listErr
+	case err != nil && len(waiting) == 0:
+		return nil, problem.Usage(fmt.Errorf("there is no run %d, and none is held", id))
+	case err != nil:
+		names := make([]string, len(waiting))
+		for i, r := range waiting {
+			names[i] = fmt.Sprintf("%d of %s", r.ID, r.Sync)
+		}
+		return nil, problem.Usage(fmt.Errorf("there is no run %d; held are: %s", id, strings.Join(names, ", ")))
 	}
-	err = fmt.Errorf("run %d of sync %q is not held: %s", id, asked.Sync, endWords(*asked))
-	if now := latest[asked.Sync]; now > id {
-		err = withHint(err, "run %d is the one that waits now: \"%s\" applies it, after you have looked at \"%s\"",
-			now, a.command(fmt.Sprintf("approve %d", now), asked.Sync), a.command("plan", asked.Sync))
+	err = fmt.Errorf("run %d of sync %q is not held: %s", id, run.Sync, endWords(*run))
+	now := slices.IndexFunc(waiting, func(r ledger.Run) bool { return r.Sync == run.Sync && r.ID > id })
+	if now >= 0 {
+		approve := fmt.Sprintf("approve %d", waiting[now].ID)
+		err = problem.Hint(err, "run %d is the one that waits now: \"%s\" applies it, after you have looked at \"%s\"",
+			waiting[now].ID, a.typed().Command(approve, run.Sync), a.typed().Command("plan", run.Sync))
 	}
-	return "", usageError(err)
+	return nil, problem.Usage(err)
 }
 
-// endWords says how a run ended that is not held.
+// heldRuns returns the runs of all syncs that are held, newest first.
+func heldRuns(ctx context.Context, l setup.Ledger) (all []ledger.Run, err error) {
+	syncs, err := l.Syncs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, sync := range syncs {
+		held, err := l.HeldRuns(ctx, sync)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, held...)
+	}
+	slices.SortFunc(all, func(a, b ledger.Run) int { return cmp.Compare(b.ID, a.ID) })
+	return all, nil
+}
+
+// endWords says how a run that is not held ended.
 func endWords(run ledger.Run) string {
 	switch {
-	case run.Mode == "plan":
+	case run.Mode == ledger.ModePlan:
 		return "it is a plan, which needs no approval"
 	case run.Status == ledger.StatusApproved:
 		return "it was approved already"

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"owlatsync/internal/exitcode"
+	"owlatsync/ledger/transfer"
 )
 
 // badFlags are mistakes on the command line of every command.
@@ -44,7 +45,7 @@ func badFlags() []badInput {
 		typed("approve a negative number", "approve", "--", "-1"),
 		typed("approve a run that is not there", "approve", "4711"),
 		typed("approve a run that is not held", "approve", "1"),
-		typed("approve a plan", "approve", "2"),
+		typed("approve a run that there is not", "approve", "2"),
 		typed("approve a run of another sync", "approve", "1", "--sync", "leads"),
 		typed("retry without a key", "retry"),
 		typed("retry a key and all", "retry", "1", "--all"),
@@ -113,7 +114,7 @@ func exported(t *testing.T, dir string) {
 	}
 	defer l.Close()
 	var export bytes.Buffer
-	if err := l.Export(t.Context(), &export); err != nil {
+	if err := transfer.Export(t.Context(), l, &export); err != nil {
 		t.Fatal(err)
 	}
 	writeFile(t, filepath.Join(dir, "export.ndjson"), export.String())

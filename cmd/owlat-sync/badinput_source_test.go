@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"owlatsync/internal/exitcode"
+	"owlatsync/ledger"
 )
 
 // badDSNs are sources that cannot be found or reached. A password in them must not be printed.
@@ -104,7 +105,7 @@ func badFiles() []badInput {
 	lines := func(name string, code exitcode.Code, text string) badInput {
 		return badInput{name: name, code: code, change: []string{"csv:users.csv", "ndjson:users.ndjson"}, files: map[string]string{"users.ndjson": text}}
 	}
-	ledger := func(name string, code exitcode.Code, setup func(t *testing.T, dir string)) badInput {
+	book := func(name string, code exitcode.Code, setup func(t *testing.T, dir string)) badInput {
 		return badInput{name: name, code: code, setup: setup}
 	}
 	const header, good = "id,email,first,last,news,plan\n", "1,ann@example.com,Ann,Lee,yes,pro\n"
@@ -150,17 +151,17 @@ func badFiles() []badInput {
 		lines("an object without a column", exitcode.Usage, strings.Replace(object, `"plan"`, `"tariff"`, 1)),
 		lines("an empty NDJSON file", exitcode.Held, ""),
 
-		ledger("a ledger that is a text", exitcode.Error, func(t *testing.T, dir string) {
+		book("a ledger that is a text", exitcode.Error, func(t *testing.T, dir string) {
 			writeFile(t, filepath.Join(dir, "owlat-sync.db"), "This is no ledger, and must not become one.\n")
 		}),
-		ledger("a ledger of another program", exitcode.Error, func(t *testing.T, dir string) {
+		book("a ledger of another program", exitcode.Error, func(t *testing.T, dir string) {
 			if err := os.Rename(filepath.Join(dir, "app.db"), filepath.Join(dir, "owlat-sync.db")); err != nil {
 				t.Fatal(err)
 			}
 		}),
-		ledger("a ledger that a newer version wrote", exitcode.Error, newer),
+		book("a ledger that a newer version wrote", exitcode.Error, newer),
 		checked("a ledger that a newer version wrote", exitcode.Error, newer),
-		ledger("a ledger cut short", exitcode.Error, short),
+		book("a ledger cut short", exitcode.Error, short),
 		checked("a ledger cut short", exitcode.Error, short),
 		checked("a folder for a ledger", exitcode.Error, folder),
 		{name: "a ledger of another deployment, for check", code: exitcode.Usage, args: []string{"check", "--rows", "0", "--sync", "users"},
@@ -170,13 +171,13 @@ func badFiles() []badInput {
 		{name: "a ledger in a folder that is not there", code: exitcode.Error, change: []string{"ledger: owlat-sync.db", "ledger: state/owlat-sync.db"}},
 		{name: "a folder for a ledger", code: exitcode.Error, change: []string{"ledger: owlat-sync.db", "ledger: state"}, files: map[string]string{"state/": ""}},
 		{name: "a ledger of another deployment", code: exitcode.Usage, env: map[string]string{"OWLAT_URL": "URL/other"}},
-		ledger("a ledger that a run holds", exitcode.Locked, func(t *testing.T, dir string) {
+		book("a ledger that a run holds", exitcode.Locked, func(t *testing.T, dir string) {
 			l, err := openLedger(context.Background(), filepath.Join(dir, "owlat-sync.db"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = l.Close() })
-			if _, err := l.Acquire(context.Background(), "run of sync \"users\""); err != nil {
+			if _, err := l.Acquire(context.Background(), ledger.Claim{Purpose: "run of sync \"users\""}); err != nil {
 				t.Fatal(err)
 			}
 		}),
@@ -189,7 +190,11 @@ func boundElsewhere(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(l.Bind(t.Context(), "https://other.example.com"), l.Close()); err != nil {
+	lock, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "a test", Deployment: "https://other.example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(lock.Release(), l.Close()); err != nil {
 		t.Fatal(err)
 	}
 }

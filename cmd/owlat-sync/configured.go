@@ -8,35 +8,31 @@ import (
 	"github.com/spf13/cobra"
 
 	"owlatsync/internal/config"
+	"owlatsync/internal/problem"
+	"owlatsync/internal/render"
 	"owlatsync/owlat"
 )
 
-// loadConfig reads the configuration file that --config names, for a command that uses so much of it.
+// loadConfig reads the configuration file that --config names, for a command that uses this part of it.
 func (a *app) loadConfig(use config.Use) (*config.Config, error) {
 	cfg, err := config.Load(a.configPath, use, a.lookupEnv)
 	switch {
 	case err == nil:
 		return cfg, nil
 	case errors.Is(err, config.ErrNoFile):
-		err = withHint(err, "\"owlat-sync init DSN\" looks at your database and writes one; --config FILE names another")
+		err = problem.Hint(err, "\"owlat-sync init DSN\" looks at your database and writes one; --config FILE names another")
 	}
-	return nil, usageError(err)
+	return nil, problem.Usage(err)
 }
 
-// loadOwlat reads how to reach the deployment, for commands that need no sync: from the configuration file, or from the
-// environment alone where there is no file and none was asked for.
-func (a *app) loadOwlat(cmd *cobra.Command) (*config.Config, error) {
-	cfg, err := config.Load(a.configPath, config.UseKey|config.UseURL, a.lookupEnv)
-	if errors.Is(err, config.ErrNoFile) && !cmd.Flags().Changed("config") && a.env[envConfig] == "" {
-		if cfg, envErr := config.FromEnvironment(a.lookupEnv); envErr == nil {
-			return cfg, nil
-		}
-		err = withHint(err, "set %s and %s, or name a configuration file with --config", config.EnvURL, config.EnvAPIKey)
-	}
+// loadSyncs is loadConfig with the syncs that --sync names.
+func (a *app) loadSyncs(use config.Use) (*config.Config, []config.Sync, error) {
+	cfg, err := a.loadConfig(use)
 	if err != nil {
-		return nil, usageError(err)
+		return nil, nil, err
 	}
-	return cfg, nil
+	syncs, err := a.selectSyncs(cfg)
+	return cfg, syncs, err
 }
 
 // selectSyncs returns the syncs that --sync names, in the order of the file; all when it names none.
@@ -47,7 +43,7 @@ func (a *app) selectSyncs(cfg *config.Config) ([]config.Sync, error) {
 	wanted := make(map[string]bool, len(a.syncs))
 	for _, name := range a.syncs {
 		if cfg.Sync(name) == nil {
-			return nil, usageError(fmt.Errorf("there is no sync %q in %s; it has: %s", name, a.configPath, strings.Join(cfg.Names(), ", ")))
+			return nil, problem.Usage(fmt.Errorf("there is no sync %q in %s; it has: %s", name, a.configPath, strings.Join(cfg.Names(), ", ")))
 		}
 		wanted[name] = true
 	}
@@ -60,49 +56,35 @@ func (a *app) selectSyncs(cfg *config.Config) ([]config.Sync, error) {
 	return selected, nil
 }
 
-// newLimiter returns the limiter of the configured budget: what Owlat allows, or less if the configuration says so.
-func newLimiter(o config.Owlat) *owlat.Limiter {
-	if o.RequestsPerSecond == 0 {
-		return owlat.NewAutoLimiter()
-	}
-	const seconds = float64(owlat.DefaultBurst) / owlat.DefaultRate
-	return owlat.NewLimiter(o.RequestsPerSecond, max(1, int(seconds*o.RequestsPerSecond)))
-}
-
-// newClient returns a client of the configured deployment. It sends nothing.
-func (a *app) newClient(o config.Owlat, opts ...owlat.Option) (*owlat.Client, error) {
-	all := append([]owlat.Option{
-		owlat.WithLimiter(newLimiter(o)),
-		owlat.WithUserAgent("owlat-sync/" + readVersion().Version),
-		owlat.WithLogger(a.logger),
-	}, opts...)
-	client, err := owlat.NewClient(o.URL, o.APIKey.Reveal(), all...)
+// openOwlat returns a client for commands that need no sync, and how it reaches the deployment: by the configuration file,
+// or by the environment alone where there is no file and none was asked for.
+func (a *app) openOwlat(cmd *cobra.Command) (*owlat.Client, config.Owlat, error) {
+	cfg, err := a.loadOwlat(cmd)
 	if err != nil {
-		return nil, usageError(err)
+		return nil, config.Owlat{}, err
 	}
-	return client, nil
+	client, err := a.opener().Client(cfg.Owlat)
+	return client, cfg.Owlat, err
 }
 
-// explainOwlat adds to an error of the SDK what to do about it.
-func explainOwlat(err error, o config.Owlat) error {
-	var transport *owlat.TransportError
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, owlat.ErrUnauthenticated):
-		return withHint(err, "make an API key in Owlat's settings and set %s to it", config.EnvAPIKey)
-	case errors.Is(err, owlat.ErrForbidden):
-		return withHint(err, "give the key this scope in Owlat's settings, or make a key that has it")
-	case errors.Is(err, owlat.ErrLimitReached):
-		return withHint(err, "the plan of this Owlat deployment allows no more; see its settings")
-	case errors.Is(err, owlat.ErrRateLimited):
-		return withHint(err, "something else seems to use this API key: give it a key of its own, or set \"requests_per_second\" to a part of the limit")
-	case errors.Is(err, owlat.ErrNoRoute):
-		return withHint(err, "%s does not lead to Owlat's API; a deployment of your own has an address such as https://example.convex.site", o.URL)
-	case errors.Is(err, owlat.ErrParse):
-		return withHint(err, "what answers at %s does not speak as Owlat's API does: is that the address of your deployment?", o.URL)
-	case errors.As(err, &transport):
-		return withHint(err, "is %s the right address of your deployment, and can it be reached from here?", o.URL)
+func (a *app) loadOwlat(cmd *cobra.Command) (*config.Config, error) {
+	cfg, err := config.Load(a.configPath, config.UseKey|config.UseURL, a.lookupEnv)
+	if errors.Is(err, config.ErrNoFile) && !cmd.Flags().Changed("config") && a.env[envConfig] == "" {
+		if cfg, envErr := config.FromEnvironment(a.lookupEnv); envErr == nil {
+			return cfg, nil
+		}
+		err = problem.Hint(err, "set %s and %s, or name a configuration file with --config", config.EnvURL, config.EnvAPIKey)
 	}
-	return err
+	if err != nil {
+		return nil, problem.Usage(err)
+	}
+	return cfg, nil
+}
+
+// typed says how a person here types commands, for advice.
+func (a *app) typed() render.Typed {
+	if a.configPath == config.DefaultFile || a.configPath == a.env[envConfig] {
+		return render.Typed{}
+	}
+	return render.Typed{Config: a.configPath}
 }

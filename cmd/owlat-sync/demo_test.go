@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"owlatsync/internal/demo"
 )
 
 // TestDemo plays the whole demo with Owlat's real limit, which takes as long as it does for a person.
@@ -21,8 +23,8 @@ func TestDemo(t *testing.T) {
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	var got struct {
-		Type string `json:"type"`
-		Runs []act  `json:"runs"`
+		Type string     `json:"type"`
+		Runs []demo.Act `json:"runs"`
 	}
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &got); err != nil {
 		t.Fatalf("%v: %s", err, lines[len(lines)-1])
@@ -35,14 +37,14 @@ func TestDemo(t *testing.T) {
 		t.Errorf("requests were refused for being too fast: %+v", got.Runs)
 	}
 	// One page of what Owlat has, 120 creations, 43 topic adds, and one contact that gets its name.
-	if want := (act{Requests: 165, Writes: 164, Changed: 123}); first != want {
+	if want := (demo.Act{Requests: 165, Writes: 164, Changed: 123}); first != want {
 		t.Errorf("the first run: %+v, want %+v", first, want)
 	}
 	// Three updates of which one only leaves the topic, a rename, three creations, two topic adds: each one request.
-	if want := (act{Requests: 9, Writes: 9, Changed: 7, Unchanged: 119}); second != want {
+	if want := (demo.Act{Requests: 9, Writes: 9, Changed: 7, Unchanged: 119}); second != want {
 		t.Errorf("the second run: %+v, want %+v", second, want)
 	}
-	if want := (act{Unchanged: 126}); third != want {
+	if want := (demo.Act{Unchanged: 126}); third != want {
 		t.Errorf("the third run: %+v, want %+v", third, want)
 	}
 }

@@ -281,7 +281,7 @@ func TestDocumentsShowWhatIsPrinted(t *testing.T) {
 		"init.txt":    {"docs/getting-started.md", "  table     users", "Wrote "},
 		"check.txt":   {"docs/getting-started.md", "  warning  rows:", "Nothing keeps a run "},
 		"plan.txt":    {"docs/getting-started.md", "  invalid    3 ", ""},
-		"held.txt":    {"docs/guards.md", `owlat-sync: sync "users": run 4 is held `, ""},
+		"held.txt":    {"docs/guards.md", `owlat-sync: sync "users": run 3 is held `, ""},
 		"changes.txt": {"docs/explain.md", "  update     1 ", ""},
 		"explain.txt": {"docs/explain.md", "users, row 1", ""},
 		"report.txt":  {"docs/commands.md", `{"type":"report"`, ""},

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -17,7 +16,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"owlatsync/internal/inspect"
+	"owlatsync/internal/initialise"
 	"owlatsync/internal/testdb"
 	"owlatsync/owlat/owlattest"
 )
@@ -355,14 +354,6 @@ func TestInitNeverOverwrites(t *testing.T) {
 	if text, err := os.ReadFile(filepath.Join(p.dir, "owlat-sync.yaml")); err != nil || string(text) != "mine" {
 		t.Errorf("the file holds %q, %v", text, err)
 	}
-	// A link to nowhere is not followed either.
-	link := filepath.Join(p.dir, "link.yaml")
-	if err := os.Symlink(filepath.Join(p.dir, "elsewhere.yaml"), link); err != nil {
-		t.Fatal(err)
-	}
-	if err := writeNew(link, []byte("x")); err == nil {
-		t.Error("a symbolic link was followed")
-	}
 }
 
 func TestInitJSON(t *testing.T) {
@@ -373,14 +364,14 @@ func TestInitJSON(t *testing.T) {
 	if errOut != "" {
 		t.Errorf("standard error holds %s", errOut)
 	}
-	var got initJSON
+	var got initialise.ResultJSON
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	if got.Type != "init" || got.Table != "users" || !slices.Equal(got.Key, []string{"id"}) || got.Fields["email"] != "email" || got.Fields["firstName"] != "first_name" || len(got.Fields) != 2 {
 		t.Errorf("got %+v", got)
 	}
-	if want := []initTopicJSON{{p.topic, "newsletter"}, {"", "offers_opt_in"}, {"k57everybody0000", ""}}; !slices.Equal(got.Topics, want) {
+	if want := []initialise.TopicJSON{{ID: p.topic, When: "newsletter"}, {When: "offers_opt_in"}, {ID: "k57everybody0000"}}; !slices.Equal(got.Topics, want) {
 		t.Errorf("topics %+v, want %+v", got.Topics, want)
 	}
 	if !slices.Equal(got.Candidates, []string{"users", "leads"}) || !slices.Equal(got.Environment, []string{"OWLAT_API_KEY"}) {
@@ -405,66 +396,5 @@ func TestInitFromEnvironment(t *testing.T) {
 	p.cli(t, 0, "run", "--yes")
 	if got := p.contacts(); !slices.Equal(got, []string{"ada@example.com"}) {
 		t.Errorf("contacts %q", got)
-	}
-}
-
-func TestInitAsks(t *testing.T) {
-	t.Parallel()
-	catalog := &inspect.Catalog{Dialect: inspect.SQLite, Tables: []inspect.Table{
-		{Name: "leads", Columns: []inspect.Column{{Name: "mail", Kind: inspect.Text}}},
-		{Name: "users", Columns: []inspect.Column{{Name: "email", Kind: inspect.Text}, {Name: "newsletter", Kind: inspect.Bool}, {Name: "offers_opt_in", Kind: inspect.Bool}}, Sampled: true, Rows: 1},
-	}}
-	for _, test := range []struct {
-		name, input, table, url string
-		ids                     []string
-	}{
-		{"Enter takes what is proposed", "\n\n\n\n", "users", "", []string{"", ""}},
-		{"the input ends", "", "users", "", []string{"", ""}},
-		{"a number, an address and ids", "1\nhttps://example.convex.site\nk57news000000000\nk57offers0000000\n", "users", "https://example.convex.site", []string{"k57news000000000", "k57offers0000000"}},
-		{"mistakes are asked again", "7\nnone\n users \n\nshort\nk57news000000000\n\n", "users", "", []string{"k57news000000000", ""}},
-		{"another table", "2\n\n", "leads", "", nil},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			var shown strings.Builder
-			ask := newAsker(t.Context(), strings.NewReader(test.input), &shown)
-			table, err := chooseTable(catalog, "", ask)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if table.Name != test.table {
-				t.Errorf("chose %s, want %s", table.Name, test.table)
-			}
-			proposal, err := inspect.Propose(catalog, table)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var settings inspect.Settings
-			if err := ask.settings(&settings, proposal); err != nil {
-				t.Fatal(err)
-			}
-			var ids []string
-			for _, topic := range proposal.Topics {
-				ids = append(ids, topic.ID)
-			}
-			if settings.URL != test.url || !slices.Equal(ids, test.ids) {
-				t.Errorf("address %q, ids %q; want %q, %q\n%s", settings.URL, ids, test.url, test.ids, shown.String())
-			}
-			if !strings.Contains(shown.String(), "1  users  (addresses in email, 1 row)") {
-				t.Errorf("the tables are not shown:\n%s", shown.String())
-			}
-		})
-	}
-}
-
-// TestInitInterruptedWhileAsking shows that Ctrl-C ends a question that nobody answers.
-func TestInitInterruptedWhileAsking(t *testing.T) {
-	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	silent, writer := io.Pipe()
-	defer writer.Close()
-	cancel()
-	if _, err := newAsker(ctx, silent, io.Discard).line("? "); !errors.Is(err, context.Canceled) {
-		t.Errorf("the question ended with %v", err)
 	}
 }

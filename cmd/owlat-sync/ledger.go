@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"owlatsync"
 	"owlatsync/internal/config"
-	"owlatsync/ledger/sqlite"
+	"owlatsync/internal/console"
+	"owlatsync/internal/problem"
+	"owlatsync/internal/setup"
+	"owlatsync/internal/words"
+	"owlatsync/ledger/transfer"
 )
 
 func newLedgerCmd(a *app) *cobra.Command {
@@ -45,28 +48,28 @@ persons who were forgotten: keep it as safe as the ledger itself.`,
 			if len(args) > 0 {
 				path = args[0]
 			}
-			return a.exportLedger(cmd.Context(), path)
+			return exportLedger(cmd.Context(), a, path)
 		},
 	}
 }
 
-func (a *app) exportLedger(ctx context.Context, path string) error {
+func exportLedger(ctx context.Context, a *app, path string) error {
 	cfg, err := a.loadConfig(config.UseLedger)
 	if err != nil {
 		return err
 	}
-	return a.withLedger(ctx, cfg, func(l *sqlite.Ledger) error {
+	return a.withLedger(ctx, cfg, func(l setup.Ledger) error {
 		if path == "-" {
-			return l.Export(ctx, a.stdout)
+			return transfer.Export(ctx, l, a.Out())
 		}
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 		if errors.Is(err, os.ErrExist) {
-			return usageError(fmt.Errorf("%s is already there and is not overwritten", path))
+			return problem.Usage(fmt.Errorf("%s is already there and is not overwritten", path))
 		}
 		if err != nil {
-			return usageError(fmt.Errorf("create the file for the export: %w", err))
+			return problem.Usage(fmt.Errorf("create the file for the export: %w", err))
 		}
-		err = errors.Join(l.Export(ctx, f), f.Sync(), f.Close())
+		err = errors.Join(transfer.Export(ctx, l, f), f.Sync(), f.Close())
 		if err != nil {
 			return errors.Join(err, os.Remove(path)) // a part of an export is none
 		}
@@ -74,14 +77,14 @@ func (a *app) exportLedger(ctx context.Context, path string) error {
 		if err != nil {
 			return err
 		}
-		if a.json {
-			return a.printJSON(struct {
+		if a.JSON {
+			return a.PrintJSON(struct {
 				Type  string `json:"type"`
 				File  string `json:"file"`
 				Bytes int64  `json:"bytes"`
 			}{"export", path, info.Size()})
 		}
-		a.printf("Wrote %s (%d bytes). It holds personal data: keep it as safe as the ledger.\n", path, info.Size())
+		a.Printf("Wrote %s (%d bytes). It holds personal data: keep it as safe as the ledger.\n", path, info.Size())
 		return nil
 	})
 }
@@ -98,64 +101,34 @@ An export is as old as it is: what runs have done since is not known to the ledg
 		Example: `  owlat-sync ledger import backup.ndjson
   gunzip -c backup.ndjson.gz | owlat-sync ledger import -`,
 		Args: needArgs(1, 1, "the file of an export, or - for standard input"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.importLedger(cmd.Context(), args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error { return importLedger(cmd.Context(), a, args[0]) },
 	}
 }
 
-func (a *app) importLedger(ctx context.Context, path string) (err error) {
+func importLedger(ctx context.Context, a *app, path string) (err error) {
 	cfg, err := a.loadConfig(config.UseLedger)
 	if err != nil {
 		return err
 	}
-	in, name := a.stdin, "standard input"
+	in, name := a.In(), "standard input"
 	if path != "-" {
 		name = path
 		f, err := os.Open(path)
 		if err != nil {
-			return usageError(fmt.Errorf("open the export: %w", err))
+			return problem.Usage(fmt.Errorf("open the export: %w", err))
 		}
 		defer f.Close()
 		in = f
 	}
-	_, statErr := os.Stat(cfg.Ledger)
-	if err := importInto(ctx, cfg, in); err != nil {
-		if errors.Is(err, sqlite.ErrNotEmpty) {
-			return usageError(withHint(err, "the ledger is %s: move that file away, or set \"ledger\" to another path", cfg.Ledger))
-		}
-		if errors.Is(statErr, os.ErrNotExist) {
-			err = errors.Join(err, removeLedger(cfg.Ledger)) // an empty one would hide that nothing was imported
-		}
-		if errors.Is(err, sqlite.ErrNotExport) || errors.Is(err, sqlite.ErrNewerExport) || errors.Is(err, sqlite.ErrDamagedExport) {
-			return usageError(fmt.Errorf("%s: %w", name, err))
-		}
+	if err := a.opener().Import(ctx, cfg, in, name); err != nil {
 		return err
 	}
-	return a.imported(ctx, cfg)
+	return showImported(ctx, a, cfg)
 }
 
-func importInto(ctx context.Context, cfg *config.Config, in io.Reader) (err error) {
-	l, err := openLedger(ctx, cfg.Ledger)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, l.Close()) }()
-	return l.Import(ctx, in)
-}
-
-// removeLedger removes a ledger that was just made, with what stands beside it.
-func removeLedger(path string) error {
-	var errs []error
-	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
-		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// imported shows what a ledger holds now.
-func (a *app) imported(ctx context.Context, cfg *config.Config) error {
-	return a.withLedger(ctx, cfg, func(l *sqlite.Ledger) error {
+// showImported shows what a ledger holds now.
+func showImported(ctx context.Context, a *app, cfg *config.Config) error {
+	return a.withLedger(ctx, cfg, func(l setup.Ledger) error {
 		names, err := l.Syncs(ctx)
 		if err != nil {
 			return err
@@ -168,19 +141,19 @@ func (a *app) imported(ctx context.Context, cfg *config.Config) error {
 			}
 			rows[name] = standing.Entries
 		}
-		if a.json {
-			return a.printJSON(struct {
+		if a.JSON {
+			return a.PrintJSON(struct {
 				Type  string         `json:"type"`
 				Syncs map[string]int `json:"syncs"` // rows by sync
 			}{"import", rows})
 		}
 		for _, name := range names {
-			a.printf("%s: %s\n", name, plural(rows[name], "row"))
+			a.Printf("%s: %s\n", name, words.Plural(rows[name], "row"))
 			if cfg.Sync(name) == nil {
-				a.notef("%s does not have a sync %q: its rows stay in the ledger and are not used.\n", a.configPath, name)
+				a.Notef("%s does not have a sync %q: its rows stay in the ledger and are not used.\n", a.configPath, name)
 			}
 		}
-		a.printf("Imported into %s. Next: %s\n", cfg.Ledger, a.command("verify", ""))
+		a.Printf("Imported into %s. Next: %s\n", cfg.Ledger, a.typed().Command("verify", ""))
 		return nil
 	})
 }
@@ -203,30 +176,30 @@ It asks first; where nobody can be asked, it needs --yes.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			address, err := owlatsync.NormalizeAddress(args[0])
 			if err != nil {
-				return usageError(fmt.Errorf("%q: %w", args[0], err))
+				return problem.Usage(fmt.Errorf("%q: %w", args[0], err))
 			}
-			ask := a.asker(cmd.Context())
-			if ask == nil && !a.yes {
-				return usageError(withHint(errors.New("ledger forget asks before it erases anything, and here is nobody to ask"), "add --yes"))
+			ask := a.Asker(cmd.Context())
+			if ask == nil && !a.Yes {
+				return problem.Usage(problem.Hint(errors.New("ledger forget asks before it erases anything, and here is nobody to ask"), "add --yes"))
 			}
-			return a.forget(cmd.Context(), address, ask)
+			return forget(cmd.Context(), a, address, ask)
 		},
 	}
 }
 
-func (a *app) forget(ctx context.Context, address string, ask *asker) error {
+func forget(ctx context.Context, a *app, address string, ask *console.Asker) error {
 	cfg, err := a.loadConfig(config.UseLedger)
 	if err != nil {
 		return err
 	}
-	return a.withLedger(ctx, cfg, func(l *sqlite.Ledger) error {
-		if !a.yes {
-			yes, err := ask.confirm(fmt.Sprintf("Erase what %s holds of %s? It cannot be undone.", cfg.Ledger, address))
+	return a.withLedger(ctx, cfg, func(l setup.Ledger) error {
+		if !a.Yes {
+			yes, err := ask.Confirm(fmt.Sprintf("Erase what %s holds of %s? It cannot be undone.", cfg.Ledger, address))
 			if err != nil {
 				return err
 			}
 			if !yes {
-				a.printf("Nothing was erased.\n")
+				a.Printf("Nothing was erased.\n")
 				return nil
 			}
 		}
@@ -234,18 +207,18 @@ func (a *app) forget(ctx context.Context, address string, ask *asker) error {
 		if err != nil {
 			return err
 		}
-		if a.json {
-			return a.printJSON(struct {
+		if a.JSON {
+			return a.PrintJSON(struct {
 				Type string `json:"type"`
 				Rows int    `json:"rows"`
 			}{"forget", rows})
 		}
 		if rows == 0 {
-			a.printf("The ledger had no row with this address. It is noted as forgotten, by a keyed hash.\n")
+			a.Printf("The ledger had no row with this address. It is noted as forgotten, by a keyed hash.\n")
 		} else {
-			a.printf("%s erased. What remains is a keyed hash of the address.\n", several(rows, "row was", "rows were"))
+			a.Printf("%s erased. What remains is a keyed hash of the address.\n", words.Several(rows, "row was", "rows were"))
 		}
-		a.printf("The contact in Owlat, the row in your database, and backups of the ledger are not touched.\n")
+		a.Printf("The contact in Owlat, the row in your database, and backups of the ledger are not touched.\n")
 		return nil
 	})
 }

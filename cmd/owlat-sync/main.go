@@ -1,7 +1,8 @@
 // Command owlat-sync keeps the contacts of an Owlat deployment in step with the rows of a database.
 //
-// Each command has a file of its own with a constructor new…Cmd; root.go puts them together. Only drivers.go knows
-// database drivers.
+// Each command has a file of its own, with its flags, its call and its words, and a constructor new…Cmd; root.go puts them
+// together. What a command does stands in internal packages: setup opens what the configuration names, console is the
+// terminal, render shows. Only drivers.go knows database drivers.
 package main
 
 import (
@@ -10,6 +11,7 @@ import (
 	"os"
 
 	"owlatsync/internal/exitcode"
+	"owlatsync/internal/problem"
 )
 
 func main() {
@@ -19,7 +21,7 @@ func main() {
 // run executes one command line and returns the exit code. Cancelling ctx aborts it; SIGINT and SIGTERM are handled here.
 func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := newApp(env, stdin, stdout, stderr)
-	ctx, release := a.watchSignals(ctx)
+	ctx, release := a.WatchSignals(ctx)
 	defer release()
 
 	root := newRootCmd(a)
@@ -27,11 +29,11 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 	err := root.ExecuteContext(ctx)
 	if err != nil && !a.started {
 		// Nothing of a command ran yet: cobra refused the words or flags themselves.
-		err = usageError(err)
+		err = problem.Usage(err)
 	}
 	if err == nil {
-		err = a.unwritten
+		err = a.Unwritten()
 	}
-	a.printError(err)
+	a.PrintError(err)
 	return int(exitcode.Of(err))
 }

@@ -3,15 +3,12 @@ package main
 import (
 	"bufio"
 	"context"
-	"fmt"
-	"math"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"owlatsync"
 	"owlatsync/internal/config"
-	"owlatsync/internal/progress"
+	"owlatsync/internal/render"
+	"owlatsync/internal/setup"
 	"owlatsync/reconcile"
 )
 
@@ -32,8 +29,8 @@ The lines hold addresses and names.`,
 		GroupID: groupSync,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.eachSync(cmd.Context(), func(ctx context.Context, s *session, sync config.Sync) error {
-				return s.plan(ctx, sync, short)
+			return a.withSession(cmd.Context(), func(s *setup.Session, syncs []config.Sync) error {
+				return a.eachSync(s, syncs, func(sync config.Sync) error { return plan(cmd.Context(), a, s, sync, short) }).Err()
 			})
 		},
 	}
@@ -41,196 +38,23 @@ The lines hold addresses and names.`,
 	return cmd
 }
 
-// plan prints the plan of one sync.
-func (s *session) plan(ctx context.Context, sync config.Sync, short bool) error {
-	out := bufio.NewWriter(s.app.stdout)
+// plan shows the plan of one sync.
+func plan(ctx context.Context, a *app, s *setup.Session, sync config.Sync, short bool) error {
+	out := bufio.NewWriter(a.Out())
 	defer out.Flush()
-	display := s.startDisplay(sync.Name, false)
-	defer display.stop()
-	printed := false
-	var summary owlatsync.Summary
-	err := s.withEngine(sync, display.observe, func(e *reconcile.Engine, r reconcile.Sync) (err error) {
-		summary, err = e.Plan(ctx, r, func(d reconcile.Decision) error {
-			if short {
-				return nil
-			}
-			display.stop()
-			if s.app.json {
-				_, err := out.Write(jsonLine(newDecisionJSON(sync.Name, d)))
-				return err
-			}
-			if !printed {
-				printed = true
-				_, _ = fmt.Fprintf(out, "%s\n", sync.Name)
-			}
-			_, err := fmt.Fprintln(out, decisionLine(d))
-			return err
-		})
-		return err
-	})
+	display := a.StartDisplay(sync.Name, false, s)
+	defer display.Stop()
+	shown := render.NewPlan(render.To{W: out, JSON: a.JSON}, sync)
+	summary, err := s.Plan(ctx, sync, setup.Listener{Progress: display.Observe, Decision: func(d reconcile.Decision) error {
+		if short {
+			return nil
+		}
+		display.Stop()
+		return shown.Row(d)
+	}})
 	if err != nil {
 		return err
 	}
-	display.stop()
-	if s.app.json {
-		_, err := out.Write(jsonLine(newSummaryJSON(summary, sync)))
-		return err
-	}
-	if printed {
-		_, _ = fmt.Fprintln(out)
-	}
-	for _, line := range s.summaryLines(summary, sync) {
-		_, _ = fmt.Fprintln(out, line)
-	}
-	return nil
-}
-
-// summaryJSON is a plan in numbers as "plan --json" and "run --json" print it.
-type summaryJSON struct {
-	Type        string                     `json:"type"`
-	Sync        string                     `json:"sync"`
-	Rows        int                        `json:"rows"`
-	Known       int                        `json:"known"`    // rows that the ledger knew before
-	Absent      int                        `json:"absent"`   // of those, rows that the source no longer has
-	Removals    int                        `json:"removals"` // rows whose contact leaves a topic or is deleted
-	FirstRun    bool                       `json:"first_run"`
-	Outcomes    map[owlatsync.Outcome]int  `json:"outcomes"`
-	Memberships owlatsync.MembershipCounts `json:"memberships"`
-	Events      int                        `json:"events"`
-	Requests    int                        `json:"requests"` // still to be sent
-	Seconds     float64                    `json:"seconds"`  // that they take, with the listing in "plan"
-	Adoption    adoptionJSON               `json:"adoption"`
-	Guards      guardsJSON                 `json:"guards"`
-	Reading     *owlatsync.Reading         `json:"reading,omitempty"` // of a sync with a cursor
-}
-
-type adoptionJSON struct {
-	Mode     owlatsync.AdoptionMode `json:"mode"`
-	Reason   string                 `json:"reason"`
-	Contacts int                    `json:"contacts"`
-	Twins    int                    `json:"twins"` // addresses that several contacts have
-	Requests int                    `json:"requests"`
-}
-
-type guardsJSON struct {
-	Hold        []owlatsync.Hit `json:"hold"` // those that would hold a run
-	Removals    limitJSON       `json:"removals"`
-	Updates     limitJSON       `json:"updates"`
-	EmptySource string          `json:"empty_source"`
-	FirstRun    string          `json:"first_run"`
-}
-
-type limitJSON struct {
-	Share float64 `json:"share"` // 0 to 1
-	Rows  int     `json:"rows"`
-}
-
-func newSummaryJSON(p owlatsync.Summary, sync config.Sync) summaryJSON {
-	g := sync.Guards
-	return summaryJSON{
-		Type: "plan", Sync: p.Sync, Rows: p.Rows, Known: p.Entries, Absent: p.Absent, Removals: p.Removals, FirstRun: p.FirstRun,
-		Outcomes: p.Outcomes, Memberships: p.Memberships, Events: p.Events, Requests: p.Requests, Seconds: p.Duration.Seconds(),
-		Adoption: adoptionJSON{p.Adoption.Mode, p.Adoption.Reason, p.Adoption.Contacts, p.Adoption.Twins, p.Adoption.Requests},
-		Guards: guardsJSON{
-			Hold: append([]owlatsync.Hit{}, g.Hits(p)...), Removals: newLimitJSON(g.Removals), Updates: newLimitJSON(g.Updates),
-			EmptySource: word(g.EmptySource, "allow", "hold"), FirstRun: word(g.FirstRun, "allow", "ask"),
-		},
-		Reading: p.Reading,
-	}
-}
-
-func newLimitJSON(l reconcile.Limit) limitJSON {
-	return limitJSON{math.Round(l.Share*1e6) / 1e6, l.Rows}
-}
-
-func word(yes bool, ifYes, ifNo string) string {
-	if yes {
-		return ifYes
-	}
-	return ifNo
-}
-
-// summaryLines says a plan in numbers.
-func (s *session) summaryLines(p owlatsync.Summary, sync config.Sync) []string {
-	lines := []string{fmt.Sprintf("%s: %s", p.Sync, plural(p.Rows, "row"))}
-	if p.FirstRun {
-		lines[0] += ", first run"
-	}
-	add := func(name, format string, args ...any) {
-		lines = append(lines, fmt.Sprintf("  %-12s %s", name, fmt.Sprintf(format, args...)))
-	}
-	if p.Reading != nil {
-		add("reading", "%s", readingWords(p.Reading, sync.Cursor.Column))
-	}
-	for _, o := range owlatsync.Outcomes {
-		if n := p.Outcomes[o]; n > 0 {
-			add(intention(o), "%6d", n)
-		}
-	}
-	if p.Absent > 0 {
-		add("absent", "%6d of %s gone from the source (on_missing: %s)", p.Absent, plural(p.Entries, "known row"), sync.OnMissing)
-	}
-	if p.Removals > 0 {
-		add("removals", "%6d of %s to leave a topic or be deleted", p.Removals, plural(p.Entries, "known row"))
-	}
-	if m := p.Memberships; m != (owlatsync.MembershipCounts{}) {
-		add("topics", "%6d to add, %d to remove, %d left as they are", m.Added, m.Removed, m.Skipped)
-	}
-	if p.Events > 0 {
-		add("events", "%6d to send", p.Events)
-	}
-	if p.Requests == 0 {
-		add("requests", "%6d, there is nothing to send", 0)
-	} else {
-		rate, _ := s.client.Rate()
-		listing := ""
-		if p.Adoption.Requests > 0 {
-			listing = fmt.Sprintf(" and %d to list the contacts", p.Adoption.Requests)
-		}
-		add("requests", "%6d%s, %s at %g a second", p.Requests, listing, progress.About(p.Duration), rate)
-	}
-	if p.FirstRun && p.Adoption.Mode != owlatsync.AdoptNothing {
-		lines = append(lines, "  contacts that exist already: "+p.Adoption.Reason)
-	}
-	if p.Adoption.Twins > 0 {
-		lines = append(lines, fmt.Sprintf("  Owlat has several contacts for %s; the oldest counts, and \"owlat-sync verify\" lists them",
-			several(p.Adoption.Twins, "address", "addresses")))
-	}
-	return append(lines, guardLines(p, sync.Guards)...)
-}
-
-// guardLines says which guards would hold a run, and what would make the others do so.
-func guardLines(p owlatsync.Summary, g reconcile.Guards) []string {
-	hits := g.Hits(p)
-	if len(hits) == 1 && hits[0].Guard == owlatsync.GuardFirstRun {
-		return []string{"  a run asks first, or needs --yes: " + hits[0].Reason}
-	}
-	if len(hits) > 0 {
-		lines := []string{"  a run would be HELD and change nothing until it is approved:"}
-		for _, hit := range hits {
-			lines = append(lines, fmt.Sprintf("    %s: %s", hit.Guard, hit.Reason))
-		}
-		return lines
-	}
-	limits := []string{"removals " + limitWords(g.Removals), "updates " + limitWords(g.Updates)}
-	if !g.EmptySource {
-		limits = append(limits, "a source without rows")
-	}
-	return []string{"  no guard would hold a run; their limits: " + strings.Join(limits, ", ")}
-}
-
-// limitWords says a limit, or that there is none.
-func limitWords(l reconcile.Limit) string {
-	if l.Share >= 1 {
-		return "without limit"
-	}
-	return "over " + l.String()
-}
-
-// several is plural for nouns that end otherwise.
-func several(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
+	display.Stop()
+	return shown.End(summary, s.Rate())
 }

@@ -9,8 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"owlatsync"
 	"owlatsync/internal/config"
+	"owlatsync/internal/problem"
+	"owlatsync/internal/setup"
+	"owlatsync/internal/words"
 )
 
 func newRetryCmd(a *app) *cobra.Command {
@@ -30,7 +32,7 @@ sure, "owlat-sync topic add" puts a contact on a topic.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0 && !all:
-				return withHint(errors.New("retry needs the keys of rows, or --all"), "\"owlat-sync failures\" lists the rows that fail")
+				return problem.Hint(errors.New("retry needs the keys of rows, or --all"), "\"owlat-sync failures\" lists the rows that fail")
 			case len(args) > 0 && all:
 				return errors.New("retry takes either keys or --all, not both")
 			case slices.Contains(args, ""):
@@ -38,7 +40,7 @@ sure, "owlat-sync topic add" puts a contact on a topic.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return a.retry(cmd.Context(), args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return retry(cmd.Context(), a, args) },
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "all rows that fail")
 	return cmd
@@ -51,36 +53,28 @@ type retryJSON struct {
 	Rows int    `json:"rows"` // that the next run tries
 }
 
-// retry marks the rows with the keys, all without any.
-func (a *app) retry(ctx context.Context, keys []string) error {
+// retry marks the rows with these keys, or all rows that fail if there are no keys.
+func retry(ctx context.Context, a *app, keys []string) error {
 	if err := a.needLedger(); err != nil {
 		return err
 	}
 	marked := 0
-	var failing []string // those of keys that a sync's row has and that fail
-	err := a.eachSyncFor(ctx, config.UseLedger, func(ctx context.Context, s *session, sync config.Sync) error {
-		names := rowKeys(sync, keys)
-		entries, err := s.ledger.Entries(ctx, sync.Name, names)
-		if err != nil {
-			return err
-		}
-		for i, name := range names {
-			if e := entries[name]; e != nil && e.Failure != nil {
-				failing = append(failing, keys[i])
+	var failing []string // the keys of rows that fail
+	err := a.withSessionFor(ctx, config.UseLedger, func(s *setup.Session, syncs []config.Sync) error {
+		return a.eachSync(s, syncs, func(sync config.Sync) error {
+			n, found, err := retrySync(ctx, s, sync, keys)
+			if err != nil {
+				return err
 			}
-		}
-		n, err := s.engine(nil).Retry(ctx, sync.Name, names)
-		if err != nil {
-			return err
-		}
-		marked += n
-		if a.json {
-			return a.printJSON(retryJSON{"retry", sync.Name, n})
-		}
-		if n > 0 {
-			a.printf("%s: the next run tries %s again\n", sync.Name, plural(n, "row"))
-		}
-		return nil
+			marked, failing = marked+n, append(failing, found...)
+			if a.JSON {
+				return a.PrintJSON(retryJSON{"retry", sync.Name, n})
+			}
+			if n > 0 {
+				a.Printf("%s: the next run tries %s again\n", sync.Name, words.Plural(n, "row"))
+			}
+			return nil
+		}).Err()
 	})
 	if err != nil {
 		return err
@@ -93,21 +87,25 @@ func (a *app) retry(ctx context.Context, keys []string) error {
 	}
 	switch {
 	case len(none) > 0:
-		return withHint(fmt.Errorf("no row that fails has the key %s", strings.Join(none, " or ")), "\"owlat-sync failures\" lists the rows that fail")
-	case marked == 0 && !a.json:
-		a.printf("Nothing fails.\n")
+		return problem.Hint(fmt.Errorf("no row that fails has the key %s", strings.Join(none, " or ")), "\"owlat-sync failures\" lists the rows that fail")
+	case marked == 0 && !a.JSON:
+		a.Printf("Nothing fails.\n")
 	}
 	return nil
 }
 
-// rowKeys returns keys that a person typed as the sync's rows are called.
-func rowKeys(sync config.Sync, typed []string) []string {
-	if !sync.KeyIsAddress() {
-		return typed
+// retrySync returns how many rows of the sync the next run tries, and which of the keys belong to rows that fail.
+func retrySync(ctx context.Context, s *setup.Session, sync config.Sync, keys []string) (marked int, failing []string, err error) {
+	names := setup.RowKeys(sync, keys)
+	entries, err := s.Ledger.Entries(ctx, sync.Name, names)
+	if err != nil {
+		return 0, nil, err
 	}
-	keys := make([]string, len(typed))
-	for i, key := range typed {
-		keys[i] = owlatsync.LowerAddress(owlatsync.Trim(key))
+	for i, name := range names {
+		if e := entries[name]; e != nil && e.Failure != nil {
+			failing = append(failing, keys[i])
+		}
 	}
-	return keys
+	marked, err = s.Retry(ctx, sync, names)
+	return marked, failing, err
 }

@@ -10,6 +10,7 @@ import (
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
+	"owlatsync/internal/problem"
 )
 
 // The groups in which the help of the root shows the commands; a command sets one as its GroupID.
@@ -43,16 +44,16 @@ func newRootCmd(a *app) *cobra.Command {
 		Args:          cobra.ArbitraryArgs,
 		RunE:          runGroup,
 	}
-	root.SetIn(a.stdin)
-	root.SetOut(a.stdout)
-	root.SetErr(a.stderr)
+	root.SetIn(a.In())
+	root.SetOut(a.Out())
+	root.SetErr(a.Err())
 	root.CompletionOptions.HiddenDefaultCmd = false
 
 	flags := root.PersistentFlags()
 	flags.StringVarP(&a.configPath, "config", "c", "owlat-sync.yaml", "configuration `file`; the environment variable "+envConfig+" can name it too")
 	flags.StringSliceVar(&a.syncs, "sync", nil, "only the sync with this `name` (repeatable; default all)")
-	flags.BoolVar(&a.json, "json", false, "print JSON for machines instead of text")
-	flags.BoolVarP(&a.yes, "yes", "y", false, "answer yes to every question")
+	flags.BoolVar(&a.JSON, "json", false, "print JSON for machines instead of text")
+	flags.BoolVarP(&a.Yes, "yes", "y", false, "answer yes to every question")
 	flags.StringVar(&a.logLevel, "log-level", "warn", "log to standard error: lines of this `level` and graver: debug, info, warn or error")
 
 	_ = root.RegisterFlagCompletionFunc("sync", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -100,7 +101,7 @@ func newRootCmd(a *app) *cobra.Command {
 	return root
 }
 
-// nameShells has "completion" refuse a shell that it does not know.
+// nameShells makes "completion" refuse a shell that it does not know.
 func nameShells(root *cobra.Command) {
 	root.InitDefaultCompletionCmd("completion")
 	if cmd, _, err := root.Find([]string{"completion"}); err == nil && cmd != root {
@@ -108,20 +109,20 @@ func nameShells(root *cobra.Command) {
 	}
 }
 
-// runGroup is the body of a command that only has subcommands: it shows the help, or says that a word is none of them.
+// runGroup is the body of a command that only has subcommands: it shows the help, or says that a word is not one of them.
 func runGroup(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cmd.Help()
 	}
 	cmd.SuggestionsMinimumDistance = 2
-	err := usageError(fmt.Errorf("%s has no command %q", cmd.CommandPath(), args[0]))
+	err := problem.Usage(fmt.Errorf("%s has no command %q", cmd.CommandPath(), args[0]))
 	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
-		return withHint(err, "did you mean \"%s %s\"?", cmd.CommandPath(), like[0])
+		return problem.Hint(err, "did you mean \"%s %s\"?", cmd.CommandPath(), like[0])
 	}
-	return withHint(err, "\"%s --help\" lists the commands", cmd.CommandPath())
+	return problem.Hint(err, "\"%s --help\" lists the commands", cmd.CommandPath())
 }
 
-// markStart makes every command note that cobra accepted the command line and set up what the common flags ask for.
+// markStart makes every command note that cobra accepted the command line, and follow the common flags.
 func markStart(a *app, cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		markStart(a, sub)
@@ -143,7 +144,7 @@ func explainFlag(cmd *cobra.Command, err error) error {
 	if number, ok := errors.AsType[*strconv.NumError](err); ok {
 		text = strings.TrimSuffix(text, number.Error()) + "it takes a number"
 	}
-	return withHint(errors.New(text), "\"%s --help\" lists the flags", cmd.CommandPath())
+	return problem.Hint(errors.New(text), "\"%s --help\" lists the flags", cmd.CommandPath())
 }
 
 // noArgs refuses arguments.
@@ -151,11 +152,11 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return withHint(fmt.Errorf("%s takes no argument such as %q", cmd.CommandPath(), args[0]),
+	return problem.Hint(fmt.Errorf("%s takes no argument such as %q", cmd.CommandPath(), args[0]),
 		"--sync NAME chooses one of several syncs; see \"%s --help\"", cmd.CommandPath())
 }
 
-// needArgs returns a check for the number of arguments that says what they are. A negative most means any number.
+// needArgs returns a check of how many arguments there are; its error says what they are. A negative most means any number.
 func needArgs(least, most int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < least || most >= 0 && len(args) > most {

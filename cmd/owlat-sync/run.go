@@ -6,19 +6,21 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"owlatsync"
 	"owlatsync/internal/config"
+	"owlatsync/internal/console"
 	"owlatsync/internal/exitcode"
+	"owlatsync/internal/listfile"
+	"owlatsync/internal/problem"
+	"owlatsync/internal/render"
+	"owlatsync/internal/setup"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/progress"
 )
-
-// shownFailures is how many rows that were not applied a run shows by itself; the file of --failures has all.
-const shownFailures = 10
 
 func newRunCmd(a *app) *cobra.Command {
 	var failuresPath string
@@ -53,269 +55,187 @@ for each sync, "report".`,
 		GroupID: groupSync,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if cmd.Flags().Changed("limit") && r.limit < 1 {
-				return usageError(errors.New("--limit must be at least 1"))
+			if cmd.Flags().Changed("limit") && r.asked.Limit < 1 {
+				return problem.Usage(errors.New("--limit must be at least 1"))
 			}
-			if slices.Contains(r.only, "") {
-				return usageError(errors.New("--only needs the key of a row"))
+			if slices.Contains(r.asked.Only, "") {
+				return problem.Usage(errors.New("--only needs the key of a row"))
 			}
-			return a.runSyncs(cmd.Context(), r, failuresPath)
+			return runSyncs(cmd.Context(), a, r, failuresPath)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&failuresPath, "failures", "", "write a CSV `file` with every row that was not applied and why; it holds addresses")
 	flags.BoolVar(&r.full, "full", false, "read all rows, first list all contacts in Owlat, and set right what was changed there")
-	flags.StringArrayVar(&r.only, "only", nil, "apply only the row with this `key` (repeatable)")
-	flags.IntVar(&r.limit, "limit", 0, "apply at most this `number` of rows of each sync")
+	flags.StringArrayVar(&r.asked.Only, "only", nil, "apply only the row with this `key` (repeatable)")
+	flags.IntVar(&r.asked.Limit, "limit", 0, "apply at most this `number` of rows of each sync")
 	return cmd
 }
 
 // runSyncs runs the selected syncs, shows what became of them, and clears away old history.
-func (a *app) runSyncs(ctx context.Context, r *runner, failuresPath string) (err error) {
+func runSyncs(ctx context.Context, a *app, r *runner, failuresPath string) (err error) {
 	if failuresPath != "" {
-		if r.failures, err = createReportFile("--failures", failuresPath, failureColumns); err != nil {
+		list, err := listfile.Create("--failures", failuresPath, render.FailureColumns)
+		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, r.failures.close(r.read)) }()
+		r.end.List = list
+		defer func() { err = errors.Join(err, list.Close(r.end.Read())) }()
 	}
-	err = a.withSession(ctx, func(ctx context.Context, s *session, syncs []config.Sync) error {
-		failed := s.each(ctx, syncs, r.run)
+	err = a.withSession(ctx, func(s *setup.Session, syncs []config.Sync) error {
+		failed := a.eachSync(s, syncs, func(sync config.Sync) error { return r.run(ctx, a, s, sync) })
 		if len(failed) == 0 {
 			failed = append(failed, r.unmet()...)
 		}
-		return append(failed, s.prune(ctx)...).err()
+		return append(failed, prune(ctx, a, s)...).Err()
 	})
-	r.printEnd(a)
+	r.end.End(a.to())
 	return err
 }
 
-// runner runs syncs one after the other and keeps what the end shows.
+// runner runs syncs one after the other.
 type runner struct {
-	full     bool
-	only     []string
-	limit    int
-	approve  int64       // number of the held run whose plan is to be applied; 0: none
-	failures *reportFile // nil: none was asked for
+	full    bool
+	asked   render.Asked
+	approve int64 // number of the held run whose plan is to be applied; 0: none
 
-	reports  []*owlatsync.Report
-	readings []string // how each sync with a cursor was read
-	read     bool     // that there are rows to report of
-	shown    []shownRow
-	hidden   int             // rows not applied beyond those shown
-	unasked  int             // rows left out by only and limit
-	left     int             // rows to which an ended run did not come
-	met      map[string]bool // what of only was the key of a row
-	twins    int             // addresses that several contacts in Owlat have
+	end render.Runs     // what the end shows
+	met map[string]bool // keys of asked.Only that a row has
 }
 
-// partial reports whether not all rows are asked for.
-func (r *runner) partial() bool { return len(r.only) > 0 || r.limit > 0 }
-
-// shownRow is a row that was not applied, without personal data.
-type shownRow struct{ sync, label, outcome, reason string }
-
-func (r *runner) run(ctx context.Context, s *session, sync config.Sync) error {
-	display := s.startDisplay(sync.Name, true)
-	defer display.stop()
-	shown, stop := 0, s.app.newSoftStop()
-	defer stop.disarm()
-	var planned reconcile.Planned
+func (r *runner) run(ctx context.Context, a *app, s *setup.Session, sync config.Sync) error {
+	display := a.StartDisplay(sync.Name, true, s)
+	defer display.Stop()
+	stop := a.NewSoftStop()
+	defer stop.Disarm()
+	var planned progress.Planned
 	admitted := false
-	observe := func(e reconcile.Progress) {
+	observe := func(e progress.Value) {
 		switch e := e.(type) {
-		case reconcile.Planned:
+		case progress.Planned:
 			planned = e
-			if s.app.json {
-				_ = s.app.printJSON(newSummaryJSON(e.Summary, sync))
+			if a.JSON {
+				_ = render.Summary(a.to(), e.Summary, sync)
 			}
 			return // whether it will be done is not known yet
-		case reconcile.Admitted:
+		case progress.Admitted:
 			admitted = true
-			r.twins += planned.Summary.Adoption.Twins
-			if r.partial() { // how much of the plan that is shows in the end
+			r.end.Admitted(planned.Summary)
+			if r.asked.Partial() { // how much of the plan that is shows in the end
 				planned.Summary.Requests, planned.Summary.Duration = 0, 0
 			}
-			display.observe(planned)
-			stop.arm() // until now nothing is lost by an abort
-		case reconcile.RowDone:
-			r.rowDone(s.app, sync, e, &shown)
+			display.Observe(planned)
+			stop.Arm() // until now nothing is lost by an abort
+		case progress.RowDone:
+			r.meetKey(e)
+			r.end.Row(a.to(), sync, e)
 		}
-		display.observe(e)
+		display.Observe(e)
+	}
+	options := reconcile.RunOptions{
+		Stop: stop.C(), Confirm: r.confirm(ctx, a, s, display), Full: r.full,
+		Part: owlatsync.Part{Only: setup.RowKeys(sync, r.asked.Only), Limit: r.asked.Limit},
 	}
 	var report *owlatsync.Report
-	err := s.withEngine(sync, observe, func(e *reconcile.Engine, rs reconcile.Sync) (err error) {
-		report, err = e.Run(ctx, rs, reconcile.RunOptions{
-			Stop: stop.C(), Confirm: r.confirm(ctx, s, display), Approve: r.approve, Full: r.full, Only: rowKeys(sync, r.only), Limit: r.limit,
-		})
-		return err
-	})
-	display.stop()
+	var err error
+	if r.approve != 0 {
+		report, err = s.Approve(ctx, sync, r.approve, options, observe)
+	} else {
+		report, err = s.Run(ctx, sync, options, observe)
+	}
+	display.Stop()
 	if err == nil {
 		err = r.meet(ctx, s, sync)
 	}
 	if held, ok := errors.AsType[*reconcile.HeldError](err); ok {
-		approval := r.approval(s.app, held)
-		err = s.explainHeld(held, planned.Summary, approval, r.partial())
-		if s.app.json {
-			_ = s.app.printJSON(s.newHeldJSON(held, approval))
-		}
+		err = render.Held(a.to(), held, planned.Summary, r.asked, a.typed())
 	}
 	if moved, ok := errors.AsType[*reconcile.MovedError](err); ok {
-		err = r.explainMoved(s.app, sync, moved)
+		err = render.Moved(moved, sync, r.asked, a.typed())
 	}
 	if report != nil {
-		// A run that ended before it could change anything has no numbers to show, only its error.
-		if admitted {
-			r.reports = append(r.reports, report)
-			if report.Reading != nil {
-				r.readings = append(r.readings, fmt.Sprintf("%s read %s.", sync.Name, readingWords(report.Reading, sync.Cursor.Column)))
-			}
-		}
-		r.read = r.read || admitted || report.Rows > 0
-		if s.app.json {
-			err = errors.Join(err, s.app.printJSON(reportJSON{"report", report}))
-		}
+		err = errors.Join(err, r.end.Report(a.to(), sync, report, admitted))
 	}
 	if err == nil && report.Outcomes[owlatsync.Failed] > 0 {
-		return quiet(exitcode.FailedRows)
+		return problem.Told(exitcode.FailedRows)
 	}
 	return err
 }
 
-// rowDone takes in what became of a row.
-func (r *runner) rowDone(a *app, sync config.Sync, e reconcile.RowDone, shown *int) {
-	if e.Category == reconcile.CategoryUnasked {
-		r.unasked++
-		return
+// confirm returns a function that asks whether a first run may write. It returns nil where nobody can be asked: the run is
+// then held.
+func (r *runner) confirm(ctx context.Context, a *app, s *setup.Session, display *console.Display) func(owlatsync.Summary) (bool, error) {
+	if a.Yes {
+		return func(owlatsync.Summary) (bool, error) { return true, nil }
 	}
-	if len(r.only) > 0 {
-		r.meetKey(e.Key)
+	ask := a.Asker(ctx)
+	if ask == nil {
+		return nil
 	}
-	if a.json {
-		_ = a.printJSON(newRowJSON(sync, e))
-	}
-	if !applied(e.Outcome) {
-		r.notApplied(sync, e, shown)
+	return func(p owlatsync.Summary) (yes bool, err error) {
+		display.Suspend(func() {
+			ask.Say("%s", render.FirstRun(p, s.Config.Owlat.URL, r.asked, a.typed()))
+			yes, err = ask.Confirm("Go on?")
+		})
+		return yes, err
 	}
 }
 
-func (r *runner) meetKey(key string) {
+// meetKey notes that a row has one of the keys that were asked for.
+func (r *runner) meetKey(e progress.RowDone) {
+	if len(r.asked.Only) > 0 && e.Category != ledger.CategoryUnasked {
+		r.note(e.Key)
+	}
+}
+
+func (r *runner) note(key string) {
 	if r.met == nil {
 		r.met = make(map[string]bool)
 	}
 	r.met[key] = true
 }
 
-// meet looks in the ledger for the rows of --only of which the run told nothing: they are in step.
-func (r *runner) meet(ctx context.Context, s *session, sync config.Sync) error {
-	if len(r.only) == 0 {
+// meet looks in the ledger for rows of --only that the run did not mention: they are in step.
+func (r *runner) meet(ctx context.Context, s *setup.Session, sync config.Sync) error {
+	if len(r.asked.Only) == 0 {
 		return nil
 	}
-	entries, err := s.ledger.Entries(ctx, sync.Name, rowKeys(sync, r.only))
+	entries, err := s.Ledger.Entries(ctx, sync.Name, setup.RowKeys(sync, r.asked.Only))
 	if err != nil {
 		return err
 	}
 	for key := range entries {
-		r.meetKey(key)
+		r.note(key)
 	}
 	return nil
 }
 
-// unmet says which keys of --only no row of any sync has.
-func (r *runner) unmet() (errs severalErrors) {
-	for _, key := range r.only {
+// unmet names the keys of --only that no row of any sync has.
+func (r *runner) unmet() (errs problem.Several) {
+	for _, key := range r.asked.Only {
 		if r.met[key] || r.met[owlatsync.LowerAddress(owlatsync.Trim(key))] {
 			continue
 		}
 		err := fmt.Errorf("--only: no row has the key %q", key)
 		if strings.Contains(key, "@") {
-			err = withHint(err, "\"owlat-sync explain EMAIL\" tells the key of the row with an address")
+			err = problem.Hint(err, "\"owlat-sync explain EMAIL\" tells the key of the row with an address")
 		}
 		errs = append(errs, err)
 	}
 	return errs
 }
 
-// prune drops the history that is older than the configuration wants it.
-func (s *session) prune(ctx context.Context) severalErrors {
+// prune drops history that is older than the configuration keeps it.
+func prune(ctx context.Context, a *app, s *setup.Session) problem.Several {
 	if ctx.Err() != nil {
 		return nil
 	}
-	removed, err := s.ledger.Prune(ctx, time.Now().Add(-s.cfg.History))
+	removed, err := s.Prune(ctx)
 	if err != nil {
-		return severalErrors{err}
+		return problem.Several{err}
 	}
 	if removed > 0 {
-		s.app.logger.Info("old history removed", "lines", removed)
+		a.logger.Info("old history removed", "lines", removed)
 	}
 	return nil
-}
-
-// reportJSON is the last line of a sync that "run --json" prints.
-type reportJSON struct {
-	Type string `json:"type"`
-	*owlatsync.Report
-}
-
-// rowJSON is what became of a row as "run --json" prints it: without addresses and names, because such output is kept.
-type rowJSON struct {
-	Type     string                 `json:"type"`
-	Sync     string                 `json:"sync"`
-	Key      string                 `json:"key,omitempty"`
-	Position string                 `json:"position"`
-	Address  string                 `json:"address_hash,omitempty"`
-	Outcome  owlatsync.Outcome      `json:"outcome"`
-	Changes  []owlatsync.ChangeKind `json:"changes"`
-	Events   []string               `json:"events,omitempty"`
-	Category string                 `json:"category,omitempty"`
-	Reason   string                 `json:"reason,omitempty"`
-}
-
-func newRowJSON(sync config.Sync, e reconcile.RowDone) rowJSON {
-	r := rowJSON{
-		Type: "row", Sync: sync.Name, Key: harmlessKey(sync, e), Position: e.Position, Address: e.AddressHash(),
-		Outcome: e.Outcome, Changes: make([]owlatsync.ChangeKind, len(e.Changes)), Events: e.Events, Category: e.Category, Reason: e.Reason,
-	}
-	for i, c := range e.Changes {
-		r.Changes[i] = c.Kind
-	}
-	return r
-}
-
-// harmlessKey is the row's key, unless that may be an address (Invariant 8).
-func harmlessKey(sync config.Sync, e reconcile.RowDone) string {
-	if sync.KeyIsPersonal() || ledger.PrivateKey(e.Key) {
-		return ""
-	}
-	return e.Key
-}
-
-// applied reports whether Owlat is in step with a row of this outcome.
-func applied(o owlatsync.Outcome) bool {
-	switch o {
-	case owlatsync.Invalid, owlatsync.Duplicate, owlatsync.Skipped, owlatsync.Failed:
-		return false
-	}
-	return true
-}
-
-// notApplied notes a row for the end of the run and for the file of --failures.
-func (r *runner) notApplied(sync config.Sync, e reconcile.RowDone, shown *int) {
-	if r.failures != nil {
-		r.failures.write(sync.Name, e.Key, e.Position, e.Address(), string(e.Outcome), e.Category, e.Reason)
-	}
-	if e.Category == reconcile.CategoryUnreached {
-		r.left++ // all of them for one reason, which would hide the others
-		return
-	}
-	if *shown == shownFailures {
-		r.hidden++
-		return
-	}
-	*shown++
-	label := e.Position
-	if key := harmlessKey(sync, e); key != "" {
-		label = fmt.Sprintf("key %s", printable(key))
-	}
-	r.shown = append(r.shown, shownRow{sync.Name, label, string(e.Outcome), e.Reason})
 }

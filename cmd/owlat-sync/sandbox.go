@@ -6,15 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"owlatsync/internal/problem"
+	"owlatsync/internal/sandbox"
 	"owlatsync/owlat/owlattest"
 )
-
-// sandboxSaveEvery is how often the sandbox writes what changed to its data file.
-const sandboxSaveEvery = 2 * time.Second
 
 type sandboxFlags struct {
 	listen      string
@@ -43,7 +41,7 @@ It stops on Ctrl-C or SIGTERM. With --data it keeps its state in a file and has 
   owlat-sync sandbox --listen 127.0.0.1:0 --no-limit --json`,
 		GroupID: groupTools,
 		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.sandbox(cmd.Context(), f) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return serveSandbox(cmd.Context(), a, f) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:4010", "`address` to listen on; port 0 takes a free one")
@@ -59,15 +57,15 @@ func (f *sandboxFlags) check() error {
 	host, _, err := net.SplitHostPort(f.listen)
 	switch {
 	case err != nil:
-		return usageError(fmt.Errorf("--listen %q is not an address such as 127.0.0.1:4010", f.listen))
+		return problem.Usage(fmt.Errorf("--listen %q is not an address such as 127.0.0.1:4010", f.listen))
 	case !f.allowRemote && !isLoopback(host):
-		return usageError(withHint(
+		return problem.Usage(problem.Hint(
 			fmt.Errorf("--listen %s could be reached from other machines, and the sandbox's control API needs no key", f.listen),
 			"listen on 127.0.0.1, or add --allow-remote where that is wanted, such as in a container"))
 	case !(f.rate > 0 && f.rate <= 1e6):
-		return usageError(fmt.Errorf("--rate %v must be above 0; --no-limit turns the limit off", f.rate))
+		return problem.Usage(fmt.Errorf("--rate %v must be above 0; --no-limit turns the limit off", f.rate))
 	case f.burst < 1:
-		return usageError(fmt.Errorf("--burst %d must be at least 1; --no-limit turns the limit off", f.burst))
+		return problem.Usage(fmt.Errorf("--burst %d must be at least 1; --no-limit turns the limit off", f.burst))
 	}
 	return nil
 }
@@ -77,64 +75,39 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-func (a *app) sandbox(ctx context.Context, f sandboxFlags) (err error) {
+func serveSandbox(ctx context.Context, a *app, f sandboxFlags) (err error) {
 	if err := f.check(); err != nil {
 		return err
 	}
 	server := &owlattest.Server{Rate: f.rate, Burst: f.burst, NoLimit: f.noLimit}
-	defer func() { err = errors.Join(err, server.Close()) }()
-	store, err := openSandboxStore(f.data, server)
+	s, err := sandbox.Open(server, f.data)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.close()) }()
-	furnish(server)
-	if err := store.save(); err != nil {
-		return err
-	}
-
+	defer func() { err = errors.Join(err, s.Close()) }()
 	listener, err := net.Listen("tcp", f.listen)
 	if err != nil {
-		return withHint(fmt.Errorf("listen on %s: %w", f.listen, err), "--listen 127.0.0.1:0 takes a free port")
+		return problem.Hint(fmt.Errorf("listen on %s: %w", f.listen, err), "--listen 127.0.0.1:0 takes a free port")
 	}
-	if err := a.announceSandbox(server, "http://"+listener.Addr().String(), f); err != nil {
+	if err := announceSandbox(a, server, "http://"+listener.Addr().String(), f); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	saved := make(chan struct{})
-	go func() {
-		defer close(saved)
-		store.saveEvery(ctx, sandboxSaveEvery, func(err error) { a.notef("owlat-sync: %s; trying again\n", err) })
-	}()
-	err = server.Serve(ctx, listener)
-	cancel()
-	<-saved
+	err = s.Serve(ctx, listener, func(err error) { a.Notef("owlat-sync: %s; trying again\n", err) })
 	if err != nil {
-		return fmt.Errorf("serve the sandbox: %w", err)
+		return err
 	}
-	a.notef("The sandbox has stopped.\n")
+	a.Notef("The sandbox has stopped.\n")
 	return nil
 }
 
-// furnish gives an empty sandbox what one needs to begin with: a key and two topics.
-func furnish(server *owlattest.Server) {
-	if len(server.Keys()) == 0 {
-		server.AddKey()
-	}
-	if len(server.Topics()) == 0 {
-		server.AddTopic("newsletter", false)
-		server.AddTopic("product-updates", true)
-	}
-}
-
-func (a *app) announceSandbox(server *owlattest.Server, url string, f sandboxFlags) error {
+func announceSandbox(a *app, server *owlattest.Server, url string, f sandboxFlags) error {
 	key, topics := server.Keys()[0].Value, server.Topics()
-	if a.json {
+	if a.JSON {
 		ids := make(map[string]string, len(topics))
 		for _, t := range topics {
 			ids[t.Name] = t.ID
 		}
-		return a.printJSON(struct {
+		return a.PrintJSON(struct {
 			Type   string            `json:"type"`
 			URL    string            `json:"url"`
 			APIKey string            `json:"api_key"`
@@ -145,7 +118,7 @@ func (a *app) announceSandbox(server *owlattest.Server, url string, f sandboxFla
 	if f.noLimit {
 		limit = "no request limit"
 	}
-	a.printf("Owlat sandbox on %s (%s)\n\n  API key  %s\n", url, limit, key)
+	a.Printf("Owlat sandbox on %s (%s)\n\n  API key  %s\n", url, limit, key)
 	for i, t := range topics {
 		label := "topics "
 		if i > 0 {
@@ -155,15 +128,15 @@ func (a *app) announceSandbox(server *owlattest.Server, url string, f sandboxFla
 		if t.DoubleOptIn {
 			note = ", with double opt-in"
 		}
-		a.printf("  %s  %s  %s%s\n", label, t.ID, t.Name, note)
+		a.Printf("  %s  %s  %s%s\n", label, t.ID, t.Name, note)
 	}
-	a.printf("\nIn another terminal:\n\n  export OWLAT_URL=%s\n  export OWLAT_API_KEY=%s\n", url, key)
-	a.printf("  curl -H \"Authorization: Bearer $OWLAT_API_KEY\" $OWLAT_URL/api/v1/contacts\n  owlat-sync upsert ada@example.com --first-name Ada\n")
-	a.printf("\nIn owlat-sync.yaml:\n\n  owlat:\n    url: %s\n    api_key: ${OWLAT_API_KEY}\n\n", url)
+	a.Printf("\nIn another terminal:\n\n  export OWLAT_URL=%s\n  export OWLAT_API_KEY=%s\n", url, key)
+	a.Printf("  curl -H \"Authorization: Bearer $OWLAT_API_KEY\" $OWLAT_URL/api/v1/contacts\n  owlat-sync upsert ada@example.com --first-name Ada\n")
+	a.Printf("\nIn owlat-sync.yaml:\n\n  owlat:\n    url: %s\n    api_key: ${OWLAT_API_KEY}\n\n", url)
 	kept := "Nothing is kept after it stops; --data FILE keeps it."
 	if f.data != "" {
 		kept = "Its state is kept in " + f.data + "."
 	}
-	a.printf("It sends no mail. %s Ctrl-C stops it.\n", kept)
+	a.Printf("It sends no mail. %s Ctrl-C stops it.\n", kept)
 	return nil
 }

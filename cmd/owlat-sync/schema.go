@@ -23,7 +23,7 @@ Save it beside the file, and make this the file's first line:
 			if err != nil {
 				return err
 			}
-			a.printf("%s", schema)
+			a.Printf("%s", schema)
 			return nil
 		},
 	}

@@ -18,6 +18,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
+	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 )
@@ -38,6 +40,11 @@ func (m leakChecked) Run() int {
 		}
 	}
 	return code
+}
+
+// openLedger opens a ledger as the program does.
+func openLedger(ctx context.Context, path string) (*sqlite.Ledger, error) {
+	return sqlite.Open(ctx, sqliteDriver, path)
 }
 
 // dsnPassword is the password in DSNs of the stories; no output may hold it.
@@ -207,7 +214,7 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 		l, err := openLedger(context.Background(), ts.MkAbs(args[0]))
 		ts.Check(err)
 		ts.Defer(func() { _ = l.Close() })
-		_, err = l.Acquire(context.Background(), "run of sync \"users\"")
+		_, err = l.Acquire(context.Background(), ledger.Claim{Purpose: "run of sync \"users\""})
 		ts.Check(err)
 	},
 	// sql FILE STATEMENTS... makes or changes a SQLite database.

@@ -19,6 +19,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/testdb"
+	"owlatsync/internal/words"
 	"owlatsync/owlat/owlattest"
 )
 
@@ -139,7 +140,7 @@ func TestFullSync(t *testing.T) {
 			w := csv.NewWriter(&b)
 			records := [][]string{{"id", "email", "first_name", "last_name", "newsletter"}}
 			for _, p := range people {
-				records = append(records, []string{fmt.Sprint(p.id), p.email, p.first, p.last, yesNo(p.newsletter)})
+				records = append(records, []string{fmt.Sprint(p.id), p.email, p.first, p.last, words.YesNo(p.newsletter)})
 			}
 			if err := w.WriteAll(records); err != nil {
 				t.Fatal(err)

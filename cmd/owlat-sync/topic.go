@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -11,6 +12,8 @@ import (
 	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
+	"owlatsync/internal/problem"
+	"owlatsync/internal/setup"
 	"owlatsync/owlat"
 )
 
@@ -43,7 +46,7 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 		Example: `  owlat-sync topic add jd7a1xp0q3w9topic0000000000000000 ada@example.com grace@example.com`,
 		Args:    needArgs(2, -1, "a topic id and at least one address or contact id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.eachMember(cmd, args, func(ctx context.Context, client *owlat.Client, topic string, contacts []string) []memberResult {
+			return eachMember(a, cmd, args, func(ctx context.Context, client *owlat.Client, topic string, contacts []string) []memberResult {
 				members := make([]owlat.AddMemberRequest, len(contacts))
 				for i, c := range contacts {
 					members[i] = member(c)
@@ -69,7 +72,7 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 		Example: `  owlat-sync topic remove jd7a1xp0q3w9topic0000000000000000 ada@example.com`,
 		Args:    needArgs(2, -1, "a topic id and at least one address or contact id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.eachMember(cmd, args, func(ctx context.Context, client *owlat.Client, topic string, contacts []string) []memberResult {
+			return eachMember(a, cmd, args, func(ctx context.Context, client *owlat.Client, topic string, contacts []string) []memberResult {
 				results := make([]memberResult, len(contacts))
 				for i, c := range contacts {
 					removed, err := client.Topics.Remove(ctx, topic, c)
@@ -96,7 +99,7 @@ type memberResult struct {
 	err error
 }
 
-// member takes what a person typed for an address if it has an "@", else for a contact id.
+// member reads what a person typed: an address if it has an "@", otherwise a contact id.
 func member(contact string) owlat.AddMemberRequest {
 	if strings.Contains(contact, "@") {
 		return owlat.AddMemberRequest{Email: contact}
@@ -107,10 +110,10 @@ func member(contact string) owlat.AddMemberRequest {
 type memberCall func(ctx context.Context, client *owlat.Client, topic string, contacts []string) []memberResult
 
 // eachMember does what add and remove have in common: it checks the words, sends, prints, and returns one error for all.
-func (a *app) eachMember(cmd *cobra.Command, args []string, send memberCall) error {
+func eachMember(a *app, cmd *cobra.Command, args []string, send memberCall) error {
 	topic, contacts := args[0], args[1:]
 	if !config.ValidTopicID(topic) {
-		return usageError(fmt.Errorf("%q is not a topic id: that has at least 10 letters and digits; copy it from the topic's page in Owlat", topic))
+		return problem.Usage(fmt.Errorf("%q is not a topic id: that has at least 10 letters and digits; copy it from the topic's page in Owlat", topic))
 	}
 	for i, c := range contacts {
 		if !strings.Contains(c, "@") {
@@ -118,28 +121,24 @@ func (a *app) eachMember(cmd *cobra.Command, args []string, send memberCall) err
 		}
 		address, err := owlatsync.NormalizeAddress(c)
 		if err != nil {
-			return usageError(fmt.Errorf("%q: %w", c, err))
+			return problem.Usage(fmt.Errorf("%q: %w", c, err))
 		}
 		contacts[i] = address
 	}
-	cfg, err := a.loadOwlat(cmd)
-	if err != nil {
-		return err
-	}
-	client, err := a.newClient(cfg.Owlat)
+	client, to, err := a.openOwlat(cmd)
 	if err != nil {
 		return err
 	}
 	results := send(cmd.Context(), client, topic, contacts)
-	err = a.printMembers(topic, results)
-	if statusOf(err) == http.StatusInternalServerError {
-		return withHint(err, "Owlat answers so to what is no topic's or contact's id: copy it from its page in Owlat")
+	err = printMembers(a, topic, results)
+	if answer, ok := errors.AsType[*owlat.Error](err); ok && answer.StatusCode == http.StatusInternalServerError {
+		return problem.Hint(err, "Owlat answers so to what is no topic's or contact's id: copy it from its page in Owlat")
 	}
-	return explainOwlat(err, cfg.Owlat)
+	return setup.Advise(err, to)
 }
 
 // printMembers prints every result and returns the first error, or one that counts them.
-func (a *app) printMembers(topic string, results []memberResult) error {
+func printMembers(a *app, topic string, results []memberResult) error {
 	var failed []error
 	for _, r := range results {
 		r.Type, r.Topic = "membership", topic
@@ -148,16 +147,16 @@ func (a *app) printMembers(topic string, results []memberResult) error {
 			r.Outcome, r.Error = "failed", r.err.Error()
 		}
 		switch {
-		case a.json:
-			if err := a.printJSON(r); err != nil {
+		case a.JSON:
+			if err := a.PrintJSON(r); err != nil {
 				return err
 			}
 		case r.err != nil:
-			a.printf("%-12s  %s: %s\n", r.Outcome, r.Contact, r.Error)
+			a.Printf("%-12s  %s: %s\n", r.Outcome, r.Contact, r.Error)
 		case r.DOIStatus == "pending":
-			a.printf("%-12s  %s (waits for the person's confirmation)\n", r.Outcome, r.Contact)
+			a.Printf("%-12s  %s (waits for the person's confirmation)\n", r.Outcome, r.Contact)
 		default:
-			a.printf("%-12s  %s\n", r.Outcome, r.Contact)
+			a.Printf("%-12s  %s\n", r.Outcome, r.Contact)
 		}
 	}
 	switch {

@@ -6,6 +6,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"owlatsync"
+	"owlatsync/internal/problem"
+	"owlatsync/internal/setup"
 	"owlatsync/owlat"
 )
 
@@ -26,7 +28,7 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			address, err := owlatsync.NormalizeAddress(args[0])
 			if err != nil {
-				return usageError(fmt.Errorf("%q: %w", args[0], err))
+				return problem.Usage(fmt.Errorf("%q: %w", args[0], err))
 			}
 			in := owlat.CreateContactRequest{Email: address}
 			for flag, name := range map[string]struct {
@@ -38,23 +40,19 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 				}
 				trimmed := owlatsync.Trim(name.given)
 				if owlatsync.UTF16Len(trimmed) > owlatsync.MaxName {
-					return usageError(fmt.Errorf("--%s is longer than Owlat's %d characters", flag, owlatsync.MaxName))
+					return problem.Usage(fmt.Errorf("--%s is longer than Owlat's %d characters", flag, owlatsync.MaxName))
 				}
 				*name.field = &trimmed
 			}
-			cfg, err := a.loadOwlat(cmd)
-			if err != nil {
-				return err
-			}
-			client, err := a.newClient(cfg.Owlat)
+			client, to, err := a.openOwlat(cmd)
 			if err != nil {
 				return err
 			}
 			got, err := client.Contacts.Upsert(cmd.Context(), in)
 			if err != nil {
-				return explainOwlat(err, cfg.Owlat)
+				return setup.Advise(err, to)
 			}
-			return a.printUpsert(got)
+			return printUpsert(a, got)
 		},
 	}
 	cmd.Flags().StringVar(&first, "first-name", "", "first `name`")
@@ -62,9 +60,9 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 	return cmd
 }
 
-func (a *app) printUpsert(got *owlat.UpsertResult) error {
-	if a.json {
-		return a.printJSON(struct {
+func printUpsert(a *app, got *owlat.UpsertResult) error {
+	if a.JSON {
+		return a.PrintJSON(struct {
 			Type string `json:"type"`
 			owlat.Contact
 			Created bool `json:"created"`
@@ -74,6 +72,6 @@ func (a *app) printUpsert(got *owlat.UpsertResult) error {
 	if got.Created {
 		what = "created"
 	}
-	a.printf("%s %s, contact %s\n", what, got.Email, got.ID)
+	a.Printf("%s %s, contact %s\n", what, got.Email, got.ID)
 	return nil
 }

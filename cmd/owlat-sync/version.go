@@ -24,14 +24,14 @@ func newVersionCmd(a *app) *cobra.Command {
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			v := readVersion()
-			if a.json {
-				return a.printJSON(v)
+			if a.JSON {
+				return a.PrintJSON(v)
 			}
-			a.printf("owlat-sync %s", v.Version)
+			a.Printf("owlat-sync %s", v.Version)
 			if v.Revision != "" {
-				a.printf(" (%.12s)", v.Revision)
+				a.Printf(" (%.12s)", v.Revision)
 			}
-			a.printf(" %s %s\n", v.Go, v.Platform)
+			a.Printf(" %s %s\n", v.Go, v.Platform)
 			return nil
 		},
 	}

@@ -74,14 +74,13 @@ func syncUsers(ctx context.Context, s settings) (report *owlatsync.Report, err e
 	}()
 
 	// One client per API key: its limiter is what keeps all work within the 10 requests a second that Owlat allows.
-	meter := &reconcile.Meter{}
-	client, err := owlat.NewClient(s.url, s.key, owlat.WithObserver(meter.Observe))
+	client, err := owlat.NewClient(s.url, s.key)
 	if err != nil {
 		return nil, err
 	}
 	defer client.CloseIdleConnections()
 
-	engine := reconcile.New(client, book, reconcile.Options{Meter: meter})
+	engine := reconcile.New(client, book, reconcile.Options{})
 	return engine.Run(ctx, reconcile.Sync{
 		Name:   "users",
 		Source: users,

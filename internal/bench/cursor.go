@@ -20,6 +20,7 @@ import (
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/progress"
 	"owlatsync/source"
 )
 
@@ -218,12 +219,12 @@ func (b *cursorBench) run(ctx context.Context, mode owlatsync.ReadingMode, updat
 	if err != nil {
 		return 0, 0, err
 	}
-	engine := reconcile.New(b.client, book, reconcile.Options{Observe: func(ev reconcile.Progress) {
-		if _, isPlan := ev.(reconcile.Planned); isPlan {
+	watch := progress.Observer{Complete: true, Each: func(v progress.Value) {
+		if _, isPlan := v.(progress.Planned); isPlan {
 			planned = time.Since(start).Seconds()
 		}
-	}})
-	report, err := engine.Run(ctx, b.sync, reconcile.RunOptions{})
+	}}
+	report, err := reconcile.New(b.client, book, reconcile.Options{}).Run(ctx, b.sync, reconcile.RunOptions{Observers: []progress.Observer{watch}})
 	err = errors.Join(err, book.Close())
 	took = time.Since(start).Seconds()
 	switch {

@@ -29,7 +29,7 @@ func makeCursorLedger(ctx context.Context, path string, client *owlat.Client, lo
 		records = append(records, record)
 	}
 	if err == nil {
-		err = l.Record(ctx, records...)
+		err = record(ctx, l, records...)
 	}
 	return errors.Join(err, l.Close())
 }

@@ -44,19 +44,32 @@ func (b *diffBench) makeLedger(ctx context.Context, name string, n int) (path st
 	print, err := diffSync.Fingerprint(&first)
 	if err == nil {
 		now := time.Now()
-		err = l.Record(ctx, ledger.Record{Sync: diffSync.Name, Entry: &ledger.Entry{
+		err = record(ctx, l, ledger.Record{Sync: diffSync.Name, Entry: &ledger.Entry{
 			Key: first.Key, ContactID: "k57" + fmt.Sprintf("%029d", 1), Email: first.Email.Value, Identity: first.Email.Value,
 			FirstName: first.FirstName.Value, LastName: first.LastName.Value,
 			Origin: ledger.OriginCreated, Fingerprint: print, FirstSeen: now, ChangedAt: now,
 		}})
 	}
-	if err == nil {
-		err = l.SetAdopted(ctx, diffSync.Name)
-	}
 	if err := errors.Join(err, l.Close()); err != nil {
 		return "", err
 	}
 	return path, multiplyEntry(ctx, path, n)
+}
+
+// record records as a first run does that comes to its end.
+func record(ctx context.Context, l ledger.Store, records ...ledger.Record) error {
+	lock, err := l.Acquire(ctx, ledger.Claim{Purpose: "bench"})
+	if err != nil {
+		return err
+	}
+	run := ledger.Run{Sync: diffSync.Name, Mode: ledger.ModeRun, Started: time.Now(), Status: ledger.StatusOK}
+	if run.ID, err = lock.BeginRun(ctx, run); err == nil {
+		err = lock.Record(ctx, records...)
+	}
+	if err == nil {
+		err = lock.EndRun(ctx, ledger.Ending{Run: run, Adopted: true})
+	}
+	return errors.Join(err, lock.Release())
 }
 
 // multiplyEntry makes the one entry of a ledger into n.

@@ -18,6 +18,7 @@ import (
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/progress"
 )
 
 const (
@@ -129,20 +130,20 @@ func newSynced(ctx context.Context, w world) (*side, error) {
 		return nil, err
 	}
 	url, options, closeWire := w.wire(s.server)
-	meter := &reconcile.Meter{}
-	client, err := owlat.NewClient(url, key, append(options, owlat.WithObserver(meter.Observe))...)
+	client, err := owlat.NewClient(url, key, options...)
 	if err != nil {
 		return nil, err
 	}
-	engine := reconcile.New(client, book, reconcile.Options{Meter: meter, Observe: func(e reconcile.Progress) {
-		if p, ok := e.(reconcile.Planned); ok {
+	engine := reconcile.New(client, book, reconcile.Options{})
+	watch := progress.Observer{Complete: true, Each: func(v progress.Value) {
+		if p, ok := v.(progress.Planned); ok {
 			s.estimated, s.planned = p.Summary.Duration, time.Now()
 		}
-	}})
+	}}
 	s.sync = func(ctx context.Context, users []baseline.User) error {
 		_, err := engine.Run(ctx, reconcile.Sync{
 			Name: "users", Source: rowsOf(users), Topics: []reconcile.Topic{{ID: s.topic}}, Guards: reconcile.Guards{FirstRun: true},
-		}, reconcile.RunOptions{})
+		}, reconcile.RunOptions{Observers: []progress.Observer{watch}})
 		return err
 	}
 	s.close = func() error {

@@ -18,6 +18,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/policy"
 	"owlatsync/source"
 )
 
@@ -165,7 +166,7 @@ func TestDefaultsAndPrecedence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	standard := reconcile.Guards{Removals: reconcile.DefaultRemovals, Updates: reconcile.DefaultUpdates}
+	standard := reconcile.Guards{Removals: policy.DefaultRemovals, Updates: policy.DefaultUpdates}
 	if users := cfg.Syncs[0]; users.Guards != standard || users.OnMissing != reconcile.MissingKeep ||
 		users.OnRemoteDelete != reconcile.RemoteDeleteKeep || users.Events != nil || cfg.History != 90*24*time.Hour {
 		t.Errorf("defaults: %+v, history %v", users, cfg.History)

@@ -11,6 +11,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/policy"
 	"owlatsync/source"
 )
 
@@ -46,8 +47,8 @@ const allow = "allow"
 
 func (d *decoder) guards(s section) reconcile.Guards {
 	return reconcile.Guards{
-		Removals:    d.limit(s, "removals", reconcile.DefaultRemovals),
-		Updates:     d.limit(s, "updates", reconcile.DefaultUpdates),
+		Removals:    d.limit(s, "removals", policy.DefaultRemovals),
+		Updates:     d.limit(s, "updates", policy.DefaultUpdates),
 		EmptySource: d.oneOf(s.text("empty_source"), "hold", allow) == allow,
 		FirstRun:    d.oneOf(s.text("first_run"), "ask", allow) == allow,
 	}
@@ -102,7 +103,7 @@ var propertyName = regexp.MustCompile(`^[ -#%-^` + "`" + `-~][ -~]*$`)
 func (d *decoder) event(n *node, path string, sync *Sync) {
 	s := sectionOf[eventKeys](d, n, path)
 	name, on := s.text("name"), s.text("on")
-	if d.required(name, "it is what automations in Owlat wait for, such as user_synced") && !reconcile.ValidEventName(name.text) {
+	if d.required(name, "it is what automations in Owlat wait for, such as user_synced") && !policy.ValidEventName(name.text) {
 		name.refuse(d, "%q cannot be the name of an event: it is a letter, then at most 99 letters, digits, \"_\" and \"-\"", name.text)
 	}
 	d.required(on, "say when it is sent: created, updated or appears")

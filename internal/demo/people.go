@@ -67,7 +67,7 @@ func users() []user {
 	return all
 }
 
-// address writes an address in the ways in which people do.
+// address writes an address as people do.
 func address(id int, first, last string) string {
 	name := func(s string) string {
 		plain := strings.NewReplacer("ë", "e", "ø", "o", "Ł", "l", "é", "e", "ü", "u", "í", "i", "É", "e", "ı", "i", "'", "")

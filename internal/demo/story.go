@@ -5,7 +5,7 @@ import (
 	"database/sql"
 )
 
-// Contact is somebody whom Owlat has before the first run.
+// Contact is a person in Owlat before the first run.
 type Contact struct {
 	Email, FirstName, LastName string
 	Unsubscribed               bool // from everything

@@ -25,7 +25,7 @@ func TestOf(t *testing.T) {
 		{context.DeadlineExceeded, Error},
 		{fmt.Errorf("run: %w", context.Canceled), Interrupted},
 		{fmt.Errorf("sync: %w", reconcile.ErrInterrupted), Interrupted},
-		{&ledger.LockedError{PID: 1}, Locked},
+		{&ledger.LockedError{Owner: ledger.Owner{PID: 1}}, Locked},
 		{fmt.Errorf("sync: %w", &reconcile.HeldError{Run: 1}), Held},
 		{&reconcile.MovedError{Run: 1}, Held},
 		{refusal(owlat.CategoryUnauthenticated), Refused},

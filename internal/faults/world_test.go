@@ -21,6 +21,7 @@ import (
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/progress"
 )
 
 const baseURL = "https://owlat.example"
@@ -116,32 +117,32 @@ func (w *world) run() *result {
 			w.t.Errorf("close the ledger: %v", err)
 		}
 	}()
-	meter := new(reconcile.Meter)
-	client, err := owlat.NewClient(baseURL, w.key, owlat.WithTransport(w), owlat.WithObserver(meter.Observe))
+	client, err := owlat.NewClient(baseURL, w.key, owlat.WithTransport(w))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	defer client.CloseIdleConnections()
-	engine := reconcile.New(client, l, reconcile.Options{Meter: meter, Observe: func(ev reconcile.Progress) {
+	engine := reconcile.New(client, l, reconcile.Options{})
+	observe := func(ev progress.Value) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		switch ev := ev.(type) {
-		case reconcile.Planned:
+		case progress.Planned:
 			w.planned = true
-		case reconcile.RowDone:
+		case progress.RowDone:
 			if ev.Key != subject {
 				return
 			}
 			got.outcome, got.reason = string(ev.Outcome), ev.Reason
 			if ev.Outcome == owlatsync.Failed {
-				got.outcome += " (" + ev.Category + ")"
+				got.outcome += " (" + string(ev.Category) + ")"
 			}
 		}
-	}})
+	}
 	got.report, got.err = engine.Run(w.t.Context(), reconcile.Sync{
 		Name: "users", Source: &rows{w}, Topics: []reconcile.Topic{{ID: w.topic, When: true}},
 		OnMissing: w.op.missing, Events: w.op.events, Guards: reconcile.Guards{FirstRun: true},
-	}, reconcile.RunOptions{})
+	}, reconcile.RunOptions{Observers: []progress.Observer{{Each: observe, Complete: true}}})
 	if got.report != nil {
 		got.failed = got.report.Outcomes[owlatsync.Failed]
 		if !got.report.Balanced() {

@@ -24,6 +24,9 @@ const (
 	// maxLines is the longest a file of the program may be; tests may be longer.
 	maxLines = 500
 
+	// maxPackage is how many lines a package of the program may have, its tests not counted.
+	maxPackage = 3000
+
 	// all stands for every package, of this module or not.
 	all = "*"
 )
@@ -37,9 +40,30 @@ var table = map[string][]string{
 
 	"/ledger":            {"/", "github.com/zeebo/xxh3"},
 	"/ledger/sqlite":     {"/", "/ledger", "github.com/gofrs/flock", "github.com/pressly/goose/v3"},
+	"/ledger/transfer":   {"/", "/ledger"},
 	"/ledger/ledgertest": {"/", "/ledger", "github.com/google/go-cmp"},
 
-	"/reconcile": {"/", "/owlat", "/ledger", "github.com/zeebo/xxh3", "golang.org/x/sync"},
+	// The engine: words below, then what decides, asks and sends, and at the top what its users call. Planning and applying know
+	// nothing of each other, and applying knows no policy.
+	"/reconcile/policy":   {"/", "/ledger"},
+	"/reconcile/step":     {"/", "/ledger"},
+	"/reconcile/scratch":  {},
+	"/reconcile/progress": {"/", "/ledger", "/reconcile/step"},
+	"/reconcile/consent":  {"/", "/ledger", "/reconcile/policy"},
+	"/reconcile/remote":   {"/", "/ledger", "/owlat", "/reconcile/consent"},
+	"/reconcile/scan": {
+		"/", "/ledger", "/reconcile/policy", "/reconcile/progress", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
+	},
+	"/reconcile/ask": {"/", "/ledger", "/owlat", "/reconcile/remote", "/reconcile/step"},
+	"/reconcile/plan": {
+		"/", "/ledger", "/owlat", "/reconcile/ask", "/reconcile/consent", "/reconcile/policy", "/reconcile/progress", "/reconcile/remote",
+		"/reconcile/scan", "/reconcile/scratch", "/reconcile/step",
+	},
+	"/reconcile/apply": {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/progress", "/reconcile/remote", "/reconcile/step"},
+	"/reconcile": {
+		"/", "/ledger", "/owlat", "/reconcile/apply", "/reconcile/ask", "/reconcile/plan", "/reconcile/policy", "/reconcile/progress",
+		"/reconcile/remote", "/reconcile/scan", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
+	},
 
 	"/source": {
 		"/", "/source/internal/ahead", "/source/internal/cell", "/source/internal/sqlrows", "/source/internal/statement", "github.com/jackc/pgx/v5",
@@ -53,11 +77,32 @@ var table = map[string][]string{
 	"/internal": {all},
 	"/cmd":      {all},
 	"/examples": {all},
+
+	// The program: words and errors below, then what is open, what is found out with it, and how that is shown. What shows
+	// opens nothing, and what opens neither shows nor asks, so that a service can stand on it as well as a command.
+	"/internal/words":      {},
+	"/internal/exitcode":   {"/owlat", "/ledger", "/reconcile", "/source"},
+	"/internal/problem":    {"/internal/exitcode"},
+	"/internal/listfile":   {"/internal/problem"},
+	"/internal/console":    {"/reconcile/progress", "/internal/exitcode", "/internal/problem", "/internal/bar", "/internal/words", "golang.org/x/term"},
+	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn"},
+	"/internal/standing":   {"/ledger", "/reconcile", "/internal/config"},
+	"/internal/explain":    {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/setup"},
+	"/internal/checkup":    {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/scan", "/source", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/setup", "/internal/words"},
+	"/internal/render":     {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/checkup", "/internal/config", "/internal/explain", "/internal/problem", "/internal/bar", "/internal/standing", "/internal/words"},
+	"/internal/initialise": {"/owlat", "/source", "/internal/config", "/internal/console", "/internal/inspect", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words", "github.com/jackc/pgx/v5"},
+	"/internal/sandbox":    {"/owlat/owlattest", "/internal/problem", "github.com/gofrs/flock"},
+	"/internal/demo":       {"/", "/owlat/owlattest", "/source", "/internal/config", "/internal/initialise", "/internal/inspect", "/internal/setup", "/internal/sourcedsn"},
 }
 
 // onlyFor names what just some folders may import, whatever the table says.
 var onlyFor = map[string][]string{
 	"/cmd": {"/cmd"},
+	// Flags are the commands' alone.
+	"github.com/spf13/cobra": {"/cmd"},
+	"github.com/spf13/pflag": {"/cmd"},
+	// Which kinds of ledger there are, the program knows in one place.
+	"/ledger/sqlite": {"/ledger/sqlite", "/internal/setup", "/internal/bench", "/examples"},
 	// The database drivers: a library must leave their choice to the program.
 	"github.com/go-sql-driver/mysql": drivers,
 	"github.com/jackc/pgx/v5/stdlib": drivers,
@@ -132,6 +177,21 @@ func TestRules(t *testing.T) {
 		{"/internal/config", "owlatsync/ledger", true},
 		{"/internal/config", "modernc.org/sqlite", false},
 		{"/internal/config", "owlatsync/cmd/owlat-sync", false},
+		{"/internal/setup", "owlatsync/cmd/owlat-sync", false},
+		{"/internal/setup", "owlatsync/internal/config", true},
+		{"/internal/setup", "owlatsync/internal/render", false},
+		{"/internal/setup", "owlatsync/internal/console", false},
+		{"/internal/setup", "owlatsync/ledger/sqlite", true},
+		{"/internal/setup", "modernc.org/sqlite", false},
+		{"/internal/setup", "github.com/spf13/cobra", false},
+		{"/internal/render", "owlatsync/internal/explain", true},
+		{"/internal/render", "owlatsync/internal/setup", false},
+		{"/internal/render", "owlatsync/internal/console", false},
+		{"/internal/standing", "owlatsync/ledger/sqlite", false},
+		{"/internal/bar", "github.com/spf13/cobra", false},
+		{"/internal/words", "owlatsync/ledger", false},
+		{"/cmd/owlat-sync", "owlatsync/ledger/sqlite", false},
+		{"/cmd/owlat-sync", "github.com/spf13/cobra", true},
 		{"/internal/testdb", "github.com/go-sql-driver/mysql", true},
 		{"/cmd/owlat-sync", "modernc.org/sqlite", true},
 		{"/unheard-of", "strings", false},
@@ -178,6 +238,31 @@ func TestFilesAreShort(t *testing.T) {
 		}
 		if lines := bytes.Count(text, []byte("\n")); lines > maxLines {
 			t.Errorf("%s has %d lines, more than %d; give each concern a file", file, lines, maxLines)
+		}
+	}
+}
+
+func TestPackagesOfTheProgramAreSmall(t *testing.T) {
+	t.Parallel()
+	lines := map[string]int{}
+	for _, file := range goFiles(t) {
+		folder := folderOf(file)
+		ofProgram := within(folder, "/cmd") || within(folder, "/internal") && !within(folder, "/internal/bench") // which measures, and is no part of it
+		if strings.HasSuffix(file, "_test.go") || !ofProgram {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines[folder] += bytes.Count(text, []byte("\n"))
+	}
+	if lines["/cmd/owlat-sync"] == 0 {
+		t.Error("the program was not counted")
+	}
+	for folder, n := range lines {
+		if n > maxPackage {
+			t.Errorf("%s has %d lines, more than %d; carve a package out of it", folder, n, maxPackage)
 		}
 	}
 }

@@ -89,7 +89,7 @@ func testAll(t *testing.T, open Open) {
 			if len(seen)%500 == 0 {
 				e.FirstName = "Changed"
 				record(t, l, "users", e)
-				noError(t, l.Forget(t.Context(), "users", []string{seen[len(seen)-2]}))
+				remove(t, l, "users", seen[len(seen)-2])
 				same(t, "inner", len(collect(t, l.All(t.Context(), "users"))), 2000-len(seen)/500)
 			}
 		}
@@ -180,8 +180,9 @@ func testSyncs(t *testing.T, open Open) {
 	}
 	same(t, "of a new ledger", len(syncs()), 0)
 	record(t, l, "users", entry("1"), entry("2"))
-	begin(t, l, "orders")
-	noError(t, l.SetAdopted(t.Context(), "events"))
+	k := hold(t, l)
+	begin(t, k, "orders")
+	noError(t, k.SetBookmark(t.Context(), "events", ledger.Bookmark{}))
 	if _, err := l.Entries(t.Context(), "asked for", []string{"1"}); err != nil {
 		t.Fatal(err)
 	}
@@ -197,11 +198,15 @@ func historyOf(t *testing.T, l Ledger, sync, key string) []ledger.HistoryLine {
 	return lines
 }
 
-// told is history without its times.
-func told(lines []ledger.HistoryLine) []ledger.HistoryLine {
+// told is the history of a row without its times and numbers, which are told to ascend.
+func told(t *testing.T, lines []ledger.HistoryLine) []ledger.HistoryLine {
+	t.Helper()
 	told := slices.Clone(lines)
 	for i := range told {
-		told[i].At = time.Time{}
+		if told[i].Number < 1 || i > 0 && lines[i].Number <= lines[i-1].Number {
+			t.Errorf("line %d has the number %d", i, lines[i].Number)
+		}
+		told[i].At, told[i].Number = time.Time{}, 0
 	}
 	return told
 }
@@ -209,28 +214,30 @@ func told(lines []ledger.HistoryLine) []ledger.HistoryLine {
 func testHistory(t *testing.T, open Open) {
 	folder := t.TempDir()
 	l := open(t, folder)
+	k := hold(t, l)
 	before := time.Now().Add(-time.Millisecond)
 	write := func(sync, key string, run int64, event, note string) ledger.Record {
 		return ledger.Record{Sync: sync, Run: run, Entry: entry(key), Event: event, Note: note}
 	}
-	noError(t, l.Record(t.Context(), write("users", "1", 1, "created", ""), write("users", "1", 1, "topic added", "topic1")))
-	noError(t, l.Record(t.Context(), write("users", "2", 1, "created", ""), write("others", "1", 2, "adopted", "")))
-	noError(t, l.Record(t.Context(), write("users", "1", 3, "", "no event, no line")))
-	noError(t, l.Record(t.Context(), write("users", "1", 0, "retry", "Zoë 😀 \x00 asked")))
-	noError(t, l.Forget(t.Context(), "users", []string{"1"}))
+	noError(t, k.Record(t.Context(), write("users", "1", 1, "created", ""), write("users", "1", 1, "topic added", "topic1")))
+	noError(t, k.Record(t.Context(), write("users", "2", 1, "created", ""), write("others", "1", 2, "adopted", "")))
+	noError(t, k.Record(t.Context(), write("users", "1", 3, "", "no event, no line")))
+	noError(t, k.Record(t.Context(), write("users", "1", 0, "retry", "Zoë 😀 \x00 asked")))
+	noError(t, k.Remove(t.Context(), "users", []string{"1"}))
 	noError(t, l.Close())
 
 	l = reopen(t, open, folder)
 	got := historyOf(t, l, "users", "1")
-	same(t, "history", told(got), []ledger.HistoryLine{
-		{Run: 1, Event: "created"}, {Run: 1, Event: "topic added", Note: "topic1"}, {Event: "retry", Note: "Zoë 😀 \x00 asked"},
+	same(t, "history", told(t, got), []ledger.HistoryLine{
+		{Sync: "users", Key: "1", Run: 1, Event: "created"}, {Sync: "users", Key: "1", Run: 1, Event: "topic added", Note: "topic1"},
+		{Sync: "users", Key: "1", Event: "retry", Note: "Zoë 😀 \x00 asked"},
 	})
 	for i, line := range got {
 		if line.At.Before(before) || line.At.After(time.Now()) || line.At.Location() != time.UTC || i > 0 && line.At.Before(got[i-1].At) {
 			t.Errorf("line %d is of %v", i, line.At)
 		}
 	}
-	same(t, "of another sync", told(historyOf(t, l, "others", "1")), []ledger.HistoryLine{{Run: 2, Event: "adopted"}})
+	same(t, "of another sync", told(t, historyOf(t, l, "others", "1")), []ledger.HistoryLine{{Sync: "others", Key: "1", Run: 2, Event: "adopted"}})
 	for _, none := range [][2]string{{"users", "3"}, {"unknown", "1"}, {"", ""}} {
 		same(t, fmt.Sprint(none), len(historyOf(t, l, none[0], none[1])), 0)
 	}
@@ -276,21 +283,24 @@ func testPrune(t *testing.T, open Open) {
 	t.Run("runs", func(t *testing.T) {
 		t.Parallel()
 		l := fresh(t, open)
-		run := func(sync string, second int, status string) int64 {
-			id, err := l.BeginRun(t.Context(), ledger.Run{Sync: sync, Mode: "run", Started: at(second)})
+		k := hold(t, l)
+		run := func(sync string, second int, status ledger.Status) int64 {
+			id, err := k.BeginRun(t.Context(), ledger.Run{Sync: sync, Mode: ledger.ModeRun, Started: at(second)})
 			noError(t, err)
-			noError(t, l.EndRun(t.Context(), ledger.Run{ID: id, Sync: sync, Mode: "run", Started: at(second), Finished: at(second + 1), Status: status}))
+			if status == ledger.StatusHeld {
+				keep(t, k, id, item(1, 1, "a"))
+			}
+			end(t, k, ledger.Run{ID: id, Mode: ledger.ModeRun, Started: at(second), Finished: at(second + 1), Status: status})
 			return id
 		}
 		run("users", 0, "ok")
 		run("users", 1, "error")
 		held := run("users", 2, "held")
-		spool(t, l, held, item(1, 1, "a"))
 		recent := run("users", 30, "ok")
 		latest := run("users", 40, "ok")
 		onlyOne := run("rare", 3, "ok")
-		dead := begin(t, l, "dead")
-		spool(t, l, dead, item(1, 1, "a"))
+		dead := begin(t, k, "dead")
+		keep(t, k, dead, item(1, 1, "a"))
 		newest := run("dead", 4, "ok")
 		same(t, "removed", prune(t, l, at(20)), 3)
 		var left []int64
@@ -300,9 +310,9 @@ func testPrune(t *testing.T, open Open) {
 			left = append(left, r.ID)
 		}
 		same(t, "runs left", left, []int64{newest, onlyOne, latest, recent, held})
-		same(t, "plan that is held", len(collect(t, l.Spooled(t.Context(), held, 1))), 1)
-		same(t, "plan of a run that is gone", len(collect(t, l.Spooled(t.Context(), dead, 1))), 0)
-		if next := begin(t, l, "users"); next <= newest {
+		same(t, "plan that is held", len(collect(t, l.Plan(t.Context(), held))), 1)
+		same(t, "plan of a run that is gone", len(collect(t, l.Plan(t.Context(), dead))), 0)
+		if next := begin(t, k, "users"); next <= newest {
 			t.Errorf("number %d after %d", next, newest)
 		}
 	})

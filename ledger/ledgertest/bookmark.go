@@ -13,17 +13,18 @@ func testBookmark(t *testing.T, open Open) {
 	noError(t, err)
 	same(t, "the bookmark of an unknown sync", got, ledger.Bookmark{})
 
-	record(t, l, "users", entry("1"))
+	k := hold(t, l)
+	recordUnder(t, k, "users", entry("1"))
 	got, err = l.Bookmark(t.Context(), "users")
 	noError(t, err)
 	same(t, "the bookmark of a sync that has none", got, ledger.Bookmark{})
 
 	users := ledger.Bookmark{Settings: "5e771", Mark: "t 2026-03-01 12:00:00.123456", Full: at(1).UTC(), Due: at(2).UTC(), Entries: 7, Again: []string{"a/b", "c\\d"}}
 	others := ledger.Bookmark{Settings: "x", Mark: "n 18446744073709551615", Full: at(3).UTC()}
-	noError(t, l.SetBookmark(t.Context(), "users", ledger.Bookmark{Mark: "replaced", Due: at(9), Again: []string{"z"}}))
-	noError(t, l.SetBookmark(t.Context(), "users", users))
-	noError(t, l.SetBookmark(t.Context(), "others", others))
-	if err := l.SetBookmark(t.Context(), "", users); err == nil {
+	noError(t, k.SetBookmark(t.Context(), "users", ledger.Bookmark{Mark: "replaced", Due: at(9), Again: []string{"z"}}))
+	noError(t, k.SetBookmark(t.Context(), "users", users))
+	noError(t, k.SetBookmark(t.Context(), "others", others))
+	if err := k.SetBookmark(t.Context(), "", users); err == nil {
 		t.Error("a bookmark was set for a sync without a name")
 	}
 	noError(t, l.Close())

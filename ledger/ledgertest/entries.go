@@ -18,7 +18,7 @@ func fullEntry(key string) *ledger.Entry {
 		FirstName: "Zoë 😀", LastName: "O'Hara\x00\"%", Origin: ledger.OriginAdopted,
 		Fingerprint: ledger.Fingerprint{Hi: math.MaxUint64, Lo: 1 << 63},
 		Memberships: []ledger.Membership{
-			{Topic: "topic1", Consent: true, State: ledger.MemberAdded, At: at(2)},
+			{Topic: "topic1", Consent: true, State: ledger.MemberAdded, At: at(2), Renewed: at(1)},
 			{Topic: "topic2", State: ledger.MemberOut},
 		},
 		Intent: ledger.Intent{Create: at(3)},
@@ -29,7 +29,7 @@ func fullEntry(key string) *ledger.Entry {
 		Failure: &ledger.Failure{
 			Class: ledger.GiveUp, Category: "conflict", Status: 409, Reason: "held by <another> row & more", Attempts: 3,
 			First: at(4), Last: at(5), NextTry: at(6), Parked: true,
-			Fingerprint: ledger.Fingerprint{Hi: 3, Lo: math.MaxUint64 - 1},
+			Fingerprint: ledger.Fingerprint{Hi: 3, Lo: math.MaxUint64 - 1}, Absence: true,
 		},
 		FirstSeen: at(7), ChangedAt: at(8),
 	}
@@ -47,7 +47,7 @@ func testEntry(t *testing.T, open Open) {
 		got := entriesOf(t, reopen(t, open, folder), "users", "full")["full"]
 		same(t, "entry after reopening", got, want)
 		for _, at := range []time.Time{
-			got.FirstSeen, got.ChangedAt, got.Intent.Create, got.Memberships[0].At, got.Events[0].At, got.Failure.First, got.Failure.Last, got.Failure.NextTry,
+			got.FirstSeen, got.ChangedAt, got.Intent.Create, got.Memberships[0].At, got.Memberships[0].Renewed, got.Events[0].At, got.Failure.First, got.Failure.Last, got.Failure.NextTry,
 		} {
 			if at.Location() != time.UTC {
 				t.Errorf("%v is not in UTC", at)
@@ -64,6 +64,10 @@ func testEntry(t *testing.T, open Open) {
 		if !got.FirstSeen.IsZero() || !got.Intent.Create.IsZero() {
 			t.Error("a zero time came back as another")
 		}
+	})
+	t.Run("an entry in doubt", func(t *testing.T) {
+		t.Parallel()
+		testDoubt(t, fresh(t, open))
 	})
 	t.Run("an address without an identity and the reverse", func(t *testing.T) {
 		t.Parallel()
@@ -143,36 +147,38 @@ func testRecord(t *testing.T, open Open) {
 		l := fresh(t, open)
 		other := entry("1")
 		other.FirstName = "Other"
-		noError(t, l.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("1")}, ledger.Record{Sync: "others", Entry: other}))
+		noError(t, hold(t, l).Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("1")}, ledger.Record{Sync: "others", Entry: other}))
 		same(t, "users", entriesOf(t, l, "users", "1")["1"], entry("1"))
 		same(t, "others", entriesOf(t, l, "others", "1")["1"], other)
 	})
 	t.Run("an entry takes the place of another", func(t *testing.T) {
 		t.Parallel()
 		l := fresh(t, open)
-		noError(t, l.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("old")}, ledger.Record{Sync: "others", Entry: entry("old")}))
+		k := hold(t, l)
+		noError(t, k.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("old")}, ledger.Record{Sync: "others", Entry: entry("old")}))
 		for range 2 { // the second time there is none to replace
-			noError(t, l.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("new"), Replaces: "old", Event: "adopted"}))
+			noError(t, k.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("new"), Replaces: "old", Event: "adopted"}))
 			same(t, "entries", entriesOf(t, l, "users", "old", "new"), map[string]*ledger.Entry{"new": entry("new")})
 			same(t, "index", indexOf(t, l, "users"), wantIndex(entry("new")))
 		}
 		same(t, "others", len(entriesOf(t, l, "others", "old")), 1)
-		if err := l.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("new"), Replaces: "new"}); err == nil {
+		if err := k.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("new"), Replaces: "new"}); err == nil {
 			t.Error("an entry that replaces itself was recorded")
 		}
 		same(t, "entries", len(entriesOf(t, l, "users", "new")), 1)
 	})
 	t.Run("nothing to record", func(t *testing.T) {
 		t.Parallel()
-		noError(t, fresh(t, open).Record(t.Context()))
+		noError(t, hold(t, fresh(t, open)).Record(t.Context()))
 	})
 	t.Run("all or none", func(t *testing.T) {
 		t.Parallel()
 		l := fresh(t, open)
+		k := hold(t, l)
 		for name, bad := range map[string]ledger.Record{
 			"no entry": {Sync: "users"}, "no key": {Sync: "users", Entry: &ledger.Entry{}}, "no sync": {Entry: entry("2")},
 		} {
-			if err := l.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("1")}, bad); err == nil {
+			if err := k.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("1")}, bad); err == nil {
 				t.Errorf("%s: recorded", name)
 			}
 		}
@@ -181,9 +187,10 @@ func testRecord(t *testing.T, open Open) {
 	t.Run("a cancelled call writes nothing", func(t *testing.T) {
 		t.Parallel()
 		l := fresh(t, open)
+		k := hold(t, l)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := l.Record(ctx, ledger.Record{Sync: "users", Entry: entry("1")}); !errors.Is(err, context.Canceled) {
+		if err := k.Record(ctx, ledger.Record{Sync: "users", Entry: entry("1")}); !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v", err)
 		}
 		same(t, "index", len(indexOf(t, l, "users")), 0)
@@ -191,15 +198,41 @@ func testRecord(t *testing.T, open Open) {
 	t.Run("a closed ledger says so", func(t *testing.T) {
 		t.Parallel()
 		l := open(t, t.TempDir())
+		k := hold(t, l)
 		noError(t, l.Close())
-		if err := l.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("1")}); err == nil {
+		if err := k.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("1")}); err == nil {
 			t.Error("recorded in a closed ledger")
 		}
 		if _, err := l.Entries(t.Context(), "users", []string{"1"}); err == nil {
 			t.Error("read from a closed ledger")
 		}
+		if _, err := l.Acquire(t.Context(), ledger.Claim{}); !errors.Is(err, ledger.ErrClosed) {
+			t.Errorf("acquired in a closed ledger: %v", err)
+		}
 		noError(t, l.Close())
 	})
+}
+
+// testDoubt records entries in doubt, with and without a fingerprint of before.
+func testDoubt(t *testing.T, l Ledger) {
+	doubtful, before := entry("1"), entry("2")
+	doubtful.Doubt, doubtful.Fingerprint = true, ledger.Fingerprint{}
+	before.Doubt = true
+	record(t, l, "users", doubtful, before, entry("3"))
+	before.Fingerprint = ledger.Fingerprint{} // a store keeps none
+	same(t, "entries", entriesOf(t, l, "users", "1", "2", "3"), map[string]*ledger.Entry{"1": doubtful, "2": before, "3": entry("3")})
+	same(t, "index", indexOf(t, l, "users"), wantIndex(doubtful, before, entry("3")))
+	var open []string
+	for _, e := range collect(t, l.Open(t.Context(), "users")) {
+		open = append(open, e.Key)
+	}
+	slices.Sort(open)
+	same(t, "open entries", open, []string{"1", "2"})
+	standing, err := l.Standing(t.Context(), "users")
+	noError(t, err)
+	same(t, "standing", standing, ledger.Standing{Entries: 3, Applied: 1})
+	record(t, l, "users", entry("1"))
+	same(t, "no more in doubt", entriesOf(t, l, "users", "1")["1"], entry("1"))
 }
 
 func testIndex(t *testing.T, open Open) {
@@ -323,18 +356,18 @@ func testHolders(t *testing.T, open Open) {
 	})
 }
 
-func testForget(t *testing.T, open Open) {
+func testRemove(t *testing.T, open Open) {
 	folder := t.TempDir()
 	l := open(t, folder)
 	record(t, l, "users", many(0, 1500)...)
 	record(t, l, "others", entry("1"))
-	forgotten := []string{"unknown"}
+	removed := []string{"unknown"}
 	for _, e := range many(0, 1400) {
-		forgotten = append(forgotten, e.Key)
+		removed = append(removed, e.Key)
 	}
-	noError(t, l.Forget(t.Context(), "users", forgotten))
-	noError(t, l.Forget(t.Context(), "users", nil))
-	noError(t, l.Forget(t.Context(), "unknown", []string{"1"}))
+	remove(t, l, "users", removed...)
+	remove(t, l, "users")
+	remove(t, l, "unknown", "1")
 	noError(t, l.Close())
 
 	l = reopen(t, open, folder)

@@ -104,18 +104,15 @@ func testForgetPerson(t *testing.T, open Open) {
 		t.Parallel()
 		l := fresh(t, open)
 		record(t, l, "users", entry("1"))
-		release, err := l.Acquire(t.Context(), "a run")
-		noError(t, err)
+		k := hold(t, l)
 		if _, err := l.ForgetPerson(t.Context(), "row1@example.com"); !errors.Is(err, ledger.ErrLocked) {
 			t.Errorf("forgotten under a run: %v", err)
 		}
 		same(t, "forgotten", len(forgotten(t, l, "row1@example.com")), 0)
 		same(t, "entries", len(entriesOf(t, l, "users", "1")), 1)
-		noError(t, release())
+		noError(t, k.Release())
 		forgetPerson(t, l, "row1@example.com", 1)
-		release, err = l.Acquire(t.Context(), "the next run")
-		noError(t, err)
-		noError(t, release())
+		hold(t, l)
 	})
 	t.Run("a person who comes back is recorded anew", func(t *testing.T) {
 		t.Parallel()
@@ -162,22 +159,25 @@ func testTraces(t *testing.T, open Open) {
 		{Sync: "plain", Entry: &ledger.Entry{Key: "x-" + address, ChangedAt: at(1)}},
 		{Sync: "plain", Entry: &ledger.Entry{Key: address + ".example", ChangedAt: at(1)}},
 	}
+	k := hold(t, l)
 	for _, h := range slices.Concat(theirs, others) {
-		noError(t, l.Record(t.Context(), ledger.Record{Sync: h.Sync, Run: 1, Entry: h.Entry, Event: "created"}))
+		noError(t, k.Record(t.Context(), ledger.Record{Sync: h.Sync, Run: 1, Entry: h.Entry, Event: "created"}))
 	}
-	noError(t, l.Record(t.Context(), ledger.Record{Sync: "users", Run: 1, Entry: entry("6"), Event: "kept", Note: "was row O'HARA&co@example.com, now 6"}))
+	noError(t, k.Record(t.Context(), ledger.Record{Sync: "users", Run: 1, Entry: entry("6"), Event: "kept", Note: "was row O'HARA&co@example.com, now 6"}))
 	// Rows that the ledger only remembers.
-	record(t, l, "plain", &ledger.Entry{Key: "it/" + address}, entry("6"))
-	noError(t, l.Forget(t.Context(), "plain", []string{"it/" + address, "6"}))
+	recordUnder(t, k, "plain", entry("6"), &ledger.Entry{Key: "it/" + address})
+	noError(t, k.Remove(t.Context(), "plain", []string{"it/" + address, "6"}))
 
-	held, err := l.BeginRun(t.Context(), ledger.Run{Sync: "users", Mode: "run", Started: at(0)})
-	noError(t, err)
-	noError(t, l.EndRun(t.Context(), ledger.Run{ID: held, Sync: "users", Mode: "run", Started: at(0), Status: "held", Message: "such as row " + address}))
+	held := begin(t, k, "users")
+	hit := owlatsync.Hit{Guard: owlatsync.GuardRemovals, Reason: "such as of " + address}
+	end(t, k, ledger.Run{ID: held, Started: at(0), Status: ledger.StatusHeld, Message: "such as row " + address, Guards: []owlatsync.Hit{hit},
+		Part: owlatsync.Part{Only: []string{"1", "3", address, "7"}}})
 	plan := func(key, body string) ledger.PlanItem {
 		return ledger.PlanItem{Phase: 1, Key: key, Body: []byte(body)}
 	}
-	spool(t, l, held, plan("1", "{}"), plan("9", `{"email":"O'HARA&co@example.com"}`), plan("10", `{"email":"o'hara\u0026co@example.com"}`),
+	keep(t, k, held, plan("1", "{}"), plan("9", `{"email":"O'HARA&co@example.com"}`), plan("10", `{"email":"o'hara\u0026co@example.com"}`),
 		plan(address, "{}"), plan("3", `{"email":"row3@example.com"}`), plan("7", "{}"))
+	noError(t, k.Release())
 
 	forgetPerson(t, l, "O'Hara&Co@Example.com ", len(theirs))
 	noError(t, l.Close())
@@ -203,14 +203,16 @@ func testTraces(t *testing.T, open Open) {
 	holders, err := l.Holders(t.Context(), []string{address, "early@example.com", "first@example.com", "row2@example.com"})
 	noError(t, err)
 	same(t, "holders", len(holders), 0)
-	same(t, "history of a row whose note named the person", told(historyOf(t, l, "users", "6")),
-		[]ledger.HistoryLine{{Run: 1, Event: "kept", Note: "was row (forgotten), now 6"}})
+	same(t, "history of a row whose note named the person", told(t, historyOf(t, l, "users", "6")),
+		[]ledger.HistoryLine{{Sync: "users", Key: "6", Run: 1, Event: "kept", Note: "was row (forgotten), now 6"}})
 	same(t, "history of a key that is the person's address", len(historyOf(t, l, "plain", "it/"+address)), 0)
 	same(t, "history of a row that is gone", len(historyOf(t, l, "plain", "6")), 1)
-	same(t, "plan", collect(t, l.Spooled(t.Context(), held, 1)), []ledger.PlanItem{plan("3", `{"email":"row3@example.com"}`), plan("7", "{}")})
+	same(t, "plan", collect(t, l.Plan(t.Context(), held)), []ledger.PlanItem{plan("3", `{"email":"row3@example.com"}`), plan("7", "{}")})
 	runs, err := l.Runs(t.Context(), "users", 1)
 	noError(t, err)
 	same(t, "message of the run", runs[0].Message, "such as row (forgotten)")
+	same(t, "guards of the run", runs[0].Guards, []owlatsync.Hit{{Guard: owlatsync.GuardRemovals, Reason: "such as of (forgotten)"}})
+	same(t, "part of the run", runs[0].Part, owlatsync.Part{Only: []string{ledger.ForgottenText, "3", ledger.ForgottenText, "7"}})
 	same(t, "forgotten", forgotten(t, l, address, "early@example.com", "first@example.com", "row2@example.com", "row3@example.com", "x."+address),
 		[]string{"early@example.com", "first@example.com", address, "row2@example.com"})
 }

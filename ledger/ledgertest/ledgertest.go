@@ -13,11 +13,12 @@ import (
 	"owlatsync/ledger"
 )
 
-// Ledger is a ledger that can be closed and opened again.
+// Ledger is a ledger that can be closed and opened again, and whose lock can be lost.
 type Ledger interface {
 	ledger.Store
-	ledger.Archive
 	io.Closer
+	// LoseLock takes the lock from whoever has it, who is not told: as a lease that runs out while its holder is frozen.
+	LoseLock() error
 }
 
 // Open opens the ledger that belongs to a folder and fails the test if it cannot. The same folder means the same ledger, in
@@ -51,18 +52,27 @@ func RunInProcess(t *testing.T, open Open) {
 		{"All", testAll},
 		{"Holders", testHolders},
 		{"Sharers", testSharers},
-		{"Forget", testForget},
+		{"Remove", testRemove},
 		{"Syncs", testSyncs},
 		{"History", testHistory},
+		{"Changes", testChanges},
 		{"Prune", testPrune},
 		{"OptOuts", testOptOuts},
+		{"Retry", testRetry},
 		{"ForgetPerson", testForgetPerson},
-		{"Bind", testBind},
+		{"Snapshot", testSnapshot},
+		{"Load", testLoad},
+		{"Deployment", testDeployment},
 		{"Runs", testRuns},
+		{"BeginRun", testBeginRun},
+		{"Beat", testBeat},
+		{"EndRun", testEndRun},
 		{"Standing", testStanding},
 		{"Bookmark", testBookmark},
 		{"Plan", testPlan},
 		{"Acquire", testAcquire},
+		{"Wait", testWait},
+		{"LostLock", testLostLock},
 		{"Concurrent", testConcurrent},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -119,13 +129,46 @@ func entry(key string) *ledger.Entry {
 	}
 }
 
+// hold takes the lock until the test ends or gives it back.
+func hold(t *testing.T, l ledger.Store) ledger.Lock {
+	t.Helper()
+	k, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "a run"})
+	noError(t, err)
+	t.Cleanup(func() {
+		if err := k.Release(); err != nil {
+			t.Errorf("release: %v", err)
+		}
+	})
+	return k
+}
+
+// under calls do with the lock and gives it back.
+func under(t *testing.T, l ledger.Store, do func(k ledger.Lock)) {
+	t.Helper()
+	k, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "a write"})
+	noError(t, err)
+	do(k)
+	noError(t, k.Release())
+}
+
 func record(t *testing.T, l ledger.Store, sync string, entries ...*ledger.Entry) {
+	t.Helper()
+	under(t, l, func(k ledger.Lock) { t.Helper(); recordUnder(t, k, sync, entries...) })
+}
+
+func recordUnder(t *testing.T, k ledger.Writer, sync string, entries ...*ledger.Entry) {
 	t.Helper()
 	records := make([]ledger.Record, len(entries))
 	for i, e := range entries {
 		records[i] = ledger.Record{Sync: sync, Run: 1, Entry: e, Event: "created"}
 	}
-	noError(t, l.Record(t.Context(), records...))
+	noError(t, k.Record(t.Context(), records...))
+}
+
+// remove removes entries under a lock of its own.
+func remove(t *testing.T, l ledger.Store, sync string, keys ...string) {
+	t.Helper()
+	under(t, l, func(k ledger.Lock) { t.Helper(); noError(t, k.Remove(t.Context(), sync, keys)) })
 }
 
 func many(first, n int) []*ledger.Entry {

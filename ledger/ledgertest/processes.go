@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"owlatsync/ledger"
 )
@@ -18,7 +19,8 @@ import (
 func testConcurrent(t *testing.T, open Open) {
 	folder := t.TempDir()
 	l := open(t, folder)
-	run := begin(t, l, "users")
+	k := hold(t, l)
+	run := begin(t, k, "users")
 	const workers, each = 16, 24
 	var wg sync.WaitGroup
 	for w := range workers {
@@ -26,7 +28,7 @@ func testConcurrent(t *testing.T, open Open) {
 			for i := range each {
 				key := fmt.Sprint(w*each + i)
 				// Every worker also writes a row that all share.
-				err := l.Record(t.Context(), ledger.Record{Sync: "users", Run: run, Entry: entry(key), Event: "created"},
+				err := k.Record(t.Context(), ledger.Record{Sync: "users", Run: run, Entry: entry(key), Event: "created"},
 					ledger.Record{Sync: "users", Run: run, Entry: entry("shared")})
 				if err != nil {
 					t.Errorf("record: %v", err)
@@ -38,8 +40,8 @@ func testConcurrent(t *testing.T, open Open) {
 				}
 				switch i % 8 {
 				case 0:
-					if err := l.Spool(t.Context(), run, []ledger.PlanItem{item(1, int64(w), key)}); err != nil {
-						t.Errorf("spool: %v", err)
+					if err := k.KeepPlan(t.Context(), run, []ledger.PlanItem{item(1, int64(w), key)}); err != nil {
+						t.Errorf("keep plan: %v", err)
 					}
 				case 1:
 					if h, err := l.Holders(t.Context(), []string{entry(key).Email}); err != nil || len(h) != 1 {
@@ -57,10 +59,10 @@ func testConcurrent(t *testing.T, open Open) {
 						t.Errorf("the index has %d entries when this worker alone recorded %d", seen, i)
 					}
 				case 3:
-					if err := l.Forget(t.Context(), "users", []string{key}); err != nil {
-						t.Errorf("forget: %v", err)
+					if err := k.Remove(t.Context(), "users", []string{key}); err != nil {
+						t.Errorf("remove: %v", err)
 					}
-					if err := l.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry(key)}); err != nil {
+					if err := k.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry(key)}); err != nil {
 						t.Errorf("record again: %v", err)
 					}
 				case 4:
@@ -70,9 +72,17 @@ func testConcurrent(t *testing.T, open Open) {
 				case 5:
 					ctx, cancel := context.WithCancel(t.Context())
 					go cancel()
-					err := l.Record(ctx, ledger.Record{Sync: "users", Entry: entry(key)})
+					err := k.Record(ctx, ledger.Record{Sync: "users", Entry: entry(key)})
 					if err != nil && !errors.Is(err, context.Canceled) {
 						t.Errorf("a record that was cancelled: %v", err)
+					}
+				case 6:
+					if err := k.Beat(t.Context(), ledger.Beat{Run: run, Stage: ledger.StageApplying}); err != nil {
+						t.Errorf("beat: %v", err)
+					}
+				case 7:
+					if n, err := l.Retry(t.Context(), "users", nil, time.Now()); n != 0 || err != nil {
+						t.Errorf("retry of %d rows: %v", n, err)
 					}
 				}
 			}
@@ -82,7 +92,7 @@ func testConcurrent(t *testing.T, open Open) {
 	noError(t, l.Close())
 	l = reopen(t, open, folder)
 	same(t, "index", indexOf(t, l, "users"), wantIndex(append(many(0, workers*each), entry("shared"))...))
-	same(t, "plan", len(collect(t, l.Spooled(t.Context(), run, 1))), workers*each/8)
+	same(t, "plan", len(collect(t, l.Plan(t.Context(), run))), workers*each/8)
 }
 
 const (
@@ -97,8 +107,11 @@ func testProcesses(t *testing.T, open Open) {
 		recordUntilKilled(t, open(t, os.Getenv(folderVariable)))
 	case "hold":
 		holdUntilKilled(t, open(t, os.Getenv(folderVariable)))
+	case "end":
+		endUntilKilled(t, open(t, os.Getenv(folderVariable)))
 	default:
 		t.Run("what was acknowledged survives a kill", func(t *testing.T) { t.Parallel(); testKill(t, open) })
+		t.Run("a run's end is whole or not at all", func(t *testing.T) { t.Parallel(); testKilledEnd(t, open) })
 		t.Run("a lock dies with its process", func(t *testing.T) { t.Parallel(); testDeadHolder(t, open) })
 	}
 }
@@ -107,6 +120,7 @@ func testProcesses(t *testing.T, open Open) {
 const groupSize = 3
 
 func recordUntilKilled(t *testing.T, l Ledger) {
+	k := acquire(t, l, "a run to be killed")
 	var out sync.Mutex
 	var wg sync.WaitGroup
 	for w := range 8 {
@@ -117,7 +131,7 @@ func recordUntilKilled(t *testing.T, l Ledger) {
 				for n := range groupSize {
 					records = append(records, ledger.Record{Sync: "users", Run: 1, Entry: entry(fmt.Sprintf("%s-%d", group, n)), Event: "created"})
 				}
-				if err := l.Record(t.Context(), records...); err != nil {
+				if err := k.Record(t.Context(), records...); err != nil {
 					t.Errorf("record: %v", err)
 					return
 				}
@@ -131,9 +145,8 @@ func recordUntilKilled(t *testing.T, l Ledger) {
 }
 
 func holdUntilKilled(t *testing.T, l Ledger) {
-	_, err := l.Acquire(t.Context(), "a run to be killed")
-	noError(t, err)
-	fmt.Println("acknowledged lock")
+	k := acquire(t, l, "a run to be killed")
+	fmt.Println("acknowledged", k.Epoch(), begin(t, k, "users"))
 	select {}
 }
 
@@ -218,11 +231,17 @@ func testKill(t *testing.T, open Open) {
 func testDeadHolder(t *testing.T, open Open) {
 	folder := t.TempDir()
 	l := reopen(t, open, folder)
+	before := acquire(t, l, "a run before")
+	noError(t, before.Release())
 	c := startChild(t, "hold", folder)
-	if _, ok := c.acknowledged(); !ok {
+	said, ok := c.acknowledged()
+	if !ok {
 		t.Fatal("the other process got no lock")
 	}
-	_, err := l.Acquire(t.Context(), "a second run")
+	var epoch, dead int64
+	_, err := fmt.Sscan(said, &epoch, &dead)
+	noError(t, err)
+	_, err = l.Acquire(t.Context(), ledger.Claim{Purpose: "a second run"})
 	locked, ok := errors.AsType[*ledger.LockedError](err)
 	if !ok {
 		t.Fatalf("the lock of another process was taken: %v", err)
@@ -230,9 +249,95 @@ func testDeadHolder(t *testing.T, open Open) {
 	if locked.PID != c.cmd.Process.Pid || locked.Purpose != "a run to be killed" {
 		t.Errorf("the holder is given as %+v", locked)
 	}
-	record(t, l, "users", entry("1"))
+	same(t, "run", runOf(t, l, dead).Status, ledger.StatusRunning)
+	waited := make(chan ledger.Lock)
+	go func() {
+		defer close(waited)
+		k, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "a run that waits for the end", Wait: true})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		waited <- k
+	}()
 	c.kill()
-	release, err := l.Acquire(t.Context(), "a run after a kill")
-	noError(t, err)
-	noError(t, release())
+	k, ok := <-waited
+	if !ok {
+		t.FailNow()
+	}
+	if before.Epoch() >= epoch || epoch >= k.Epoch() {
+		t.Errorf("epochs %d, %d in another process, %d", before.Epoch(), epoch, k.Epoch())
+	}
+	begin(t, k, "users")
+	same(t, "run", runOf(t, l, dead).Status, ledger.StatusDied)
+	same(t, "epoch of the run", runOf(t, l, dead).Epoch, epoch)
+	noError(t, k.Release())
+}
+
+// endUntilKilled ends runs, each with everything that an end has.
+func endUntilKilled(t *testing.T, l Ledger) {
+	k := acquire(t, l, "runs to be killed")
+	var held int64
+	for i := 1; ; i++ {
+		run := begin(t, k, "users")
+		items := make([]ledger.PlanItem, 300)
+		for n := range items {
+			items[n] = item(1, int64(n), fmt.Sprint(n))
+		}
+		keep(t, k, run, items...)
+		ending := ledger.Ending{
+			Run: ledger.Run{ID: run, Status: ledger.StatusHeld, PlanForm: 1}, Bookmark: &ledger.Bookmark{Mark: fmt.Sprint(run)}, Adopted: true,
+		}
+		if held != 0 {
+			ending.Settled = map[int64]ledger.Status{held: ledger.StatusSuperseded}
+		}
+		noError(t, k.EndRun(t.Context(), ending))
+		held = run
+		fmt.Println("acknowledged", run)
+	}
+}
+
+// testKilledEnd kills a process that ends runs and looks for halves.
+func testKilledEnd(t *testing.T, open Open) {
+	folder := t.TempDir()
+	for round := range 4 {
+		c := startChild(t, "end", folder)
+		var last string
+		for range 3 + 7*round {
+			said, ok := c.acknowledged()
+			if !ok {
+				t.Fatal("the other process ended by itself")
+			}
+			last = said
+		}
+		if said := c.kill(); len(said) > 0 {
+			last = said[len(said)-1]
+		}
+		l := open(t, folder)
+		held, err := l.HeldRuns(t.Context(), "users")
+		noError(t, err)
+		mark, err := l.Bookmark(t.Context(), "users")
+		noError(t, err)
+		state, err := l.SyncState(t.Context(), "users")
+		noError(t, err)
+		// Every earlier process left one held run that the next one knew nothing of.
+		if len(held) != round+1 || mark.Mark != fmt.Sprint(held[0].ID) || !state.Adopted {
+			t.Fatalf("round %d: %d held runs, the latest %d, bookmark %q, adopted %v", round, len(held), held[0].ID, mark.Mark, state.Adopted)
+		}
+		var acknowledged int64
+		_, err = fmt.Sscan(last, &acknowledged)
+		noError(t, err)
+		if held[0].ID < acknowledged {
+			t.Errorf("round %d: the end of run %d was acknowledged, and %d is the latest that is held", round, acknowledged, held[0].ID)
+		}
+		runs, err := l.Runs(t.Context(), "users", 0)
+		noError(t, err)
+		for _, r := range runs {
+			items := len(collect(t, l.Plan(t.Context(), r.ID)))
+			if whole := items == 300 && r.PlanForm == 1; r.Status == ledger.StatusHeld && !whole || r.Status == ledger.StatusSuperseded && (items != 0 || r.PlanForm != 0) {
+				t.Errorf("round %d: run %d is %q and keeps %d items of form %d", round, r.ID, r.Status, items, r.PlanForm)
+			}
+		}
+		noError(t, l.Close())
+	}
 }

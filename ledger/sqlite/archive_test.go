@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,14 +15,15 @@ func TestPruningLetsOthersWrite(t *testing.T) {
 	for i := range records {
 		records[i] = rowRecord("1")
 	}
-	if err := l.Record(t.Context(), records...); err != nil {
+	k := takeLock(t, l)
+	if err := k.Record(t.Context(), records...); err != nil {
 		t.Fatal(err)
 	}
 	commits := 0
 	var later <-chan error
 	onCommit(t, l, func() bool {
 		if commits++; commits == 2 {
-			later = recordLater(t.Context(), l, rowRecord("2"))
+			later = recordLater(t.Context(), k, rowRecord("2"))
 		}
 		return true
 	})
@@ -39,28 +39,14 @@ func TestPruningLetsOthersWrite(t *testing.T) {
 	}
 }
 
-// TestPruningReadsWhatIsOld looks at how SQLite finds the lines, because a look through all of them would pass other tests.
-func TestPruningReadsWhatIsOld(t *testing.T) {
-	t.Parallel()
-	l := openFresh(t)
-	var id, parent, unused int
-	var detail string
-	err := l.readers.QueryRow("EXPLAIN QUERY PLAN SELECT id FROM history WHERE at < ?1 ORDER BY at LIMIT ?2", 1, 1).Scan(&id, &parent, &unused, &detail)
-	if err != nil || !strings.Contains(detail, "history_at") {
-		t.Errorf("%s: %v", detail, err)
-	}
-}
-
-// TestHeldRunsAreFoundByTheirIndex looks at how SQLite finds them, because a look through all runs would pass other tests.
-func TestHeldRunsAreFoundByTheirIndex(t *testing.T) {
-	t.Parallel()
-	l := openFresh(t)
-	rows, err := l.readers.Query("EXPLAIN QUERY PLAN "+heldRuns, "users")
+// steps tells how SQLite carries out a query.
+func steps(t *testing.T, l *Ledger, query string, args ...any) (steps []string) {
+	t.Helper()
+	rows, err := l.readers.Query("EXPLAIN QUERY PLAN "+query, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer rows.Close()
-	var steps []string
 	for rows.Next() {
 		var id, parent, unused int
 		var detail string
@@ -69,7 +55,34 @@ func TestHeldRunsAreFoundByTheirIndex(t *testing.T) {
 		}
 		steps = append(steps, detail)
 	}
-	if rows.Err() != nil || !slices.Contains(steps, "SEARCH r USING INDEX runs_held (sync=?)") {
-		t.Errorf("%q, %v", steps, rows.Err())
+	if rows.Err() != nil {
+		t.Fatal(rows.Err())
+	}
+	return steps
+}
+
+// TestQueriesUseTheirIndexes looks at how SQLite finds rows, because a look through all of them would pass other tests.
+func TestQueriesUseTheirIndexes(t *testing.T) {
+	t.Parallel()
+	l := openFresh(t)
+	for name, c := range map[string]struct {
+		query string
+		args  []any
+		step  string
+	}{
+		"old lines":     {oldLines, []any{1, 1}, "SEARCH history USING COVERING INDEX history_at (at<?)"},
+		"held runs":     {heldRuns, []any{"users"}, "SEARCH r USING INDEX runs_held (sync=?)"},
+		"latest runs":   {latestRuns, []any{1, "users"}, "SEARCH r USING INDEX runs_sync (sync=?)"},
+		"one run":       {"SELECT " + runColumns + fromRuns + "WHERE r.id = ?1", []any{1}, "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)"},
+		"running runs":  {"SELECT id FROM runs WHERE status = 'running'", nil, "SCAN runs USING COVERING INDEX runs_running"},
+		"failed rows":   {failedRows, []any{"users", stateFailing}, "SEARCH entries USING COVERING INDEX entries_open (sync=? AND state>?)"},
+		"changes":       {"SELECT " + historyColumns + fromHistory + changesAfter, []any{1, 1}, "SEARCH h USING INTEGER PRIMARY KEY (rowid>?)"},
+		"a held plan":   {"SELECT key FROM plan WHERE run = ?1 ORDER BY phase, ord, seq LIMIT ?2", []any{1, 1}, "SEARCH plan USING PRIMARY KEY (run=?)"},
+		"the blank one": {"SELECT id FROM history WHERE sync = 0 AND id < (SELECT max(id) FROM history)", nil, "SEARCH history USING COVERING INDEX history_key (sync=?)"},
+	} {
+		found := steps(t, l, c.query, c.args...)
+		if !slices.Contains(found, c.step) || slices.Contains(found, "USE TEMP B-TREE FOR ORDER BY") {
+			t.Errorf("%s: %q", name, found)
+		}
 	}
 }

@@ -1,9 +1,7 @@
 package sqlite
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -27,14 +25,18 @@ func benchRecord(n int64) ledger.Record {
 // fill records n entries in large transactions.
 func fill(b *testing.B, l *Ledger, n int64) {
 	b.Helper()
+	k := takeLock(b, l)
 	for from := int64(0); from < n; from += 5000 {
 		records := make([]ledger.Record, 0, 5000)
 		for i := from; i < min(from+5000, n); i++ {
 			records = append(records, benchRecord(i))
 		}
-		if err := l.Record(b.Context(), records...); err != nil {
+		if err := k.Record(b.Context(), records...); err != nil {
 			b.Fatal(err)
 		}
+	}
+	if err := k.Release(); err != nil {
+		b.Fatal(err)
 	}
 }
 
@@ -45,7 +47,7 @@ func perSecond(b *testing.B, what string, n int64) {
 func BenchmarkRecord(b *testing.B) {
 	for _, callers := range []int{1, 8, 64} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			l := openFresh(b)
+			k := takeLock(b, openFresh(b))
 			b.ReportAllocs()
 			// RunParallel starts SetParallelism times GOMAXPROCS goroutines, so the callers take turns on channels instead.
 			next := make(chan int64)
@@ -55,7 +57,7 @@ func BenchmarkRecord(b *testing.B) {
 					var err error
 					for n := range next {
 						if err == nil {
-							err = l.Record(b.Context(), benchRecord(n))
+							err = k.Record(b.Context(), benchRecord(n))
 						}
 					}
 					done <- err
@@ -81,13 +83,14 @@ func BenchmarkRecord(b *testing.B) {
 func BenchmarkRecordAgain(b *testing.B) {
 	l := openFresh(b)
 	fill(b, l, 200_000)
+	k := takeLock(b, l)
 	b.ReportAllocs()
 	b.SetParallelism(32)
 	b.ResetTimer()
 	var n atomic.Int64
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if err := l.Record(b.Context(), benchRecord(n.Add(1)*7919%200_000)); err != nil {
+			if err := k.Record(b.Context(), benchRecord(n.Add(1)*7919%200_000)); err != nil {
 				b.Error(err)
 			}
 		}
@@ -156,19 +159,20 @@ func BenchmarkPlan(b *testing.B) {
 	for i := range items {
 		items[i] = ledger.PlanItem{Phase: 1, Key: fmt.Sprint(i), Body: make([]byte, 200)}
 	}
+	k := takeLock(b, l)
 	run := func() int64 {
-		id, err := l.BeginRun(b.Context(), ledger.Run{Sync: "users"})
+		id, err := k.BeginRun(b.Context(), ledger.Run{Sync: "users"})
 		if err != nil {
 			b.Fatal(err)
 		}
 		return id
 	}
-	b.Run("spool", func(b *testing.B) {
+	b.Run("keep", func(b *testing.B) {
 		id := run()
 		b.ReportAllocs()
 		var n int64
 		for b.Loop() {
-			if err := l.Spool(b.Context(), id, items); err != nil {
+			if err := k.KeepPlan(b.Context(), id, items); err != nil {
 				b.Fatal(err)
 			}
 			n += int64(len(items))
@@ -178,14 +182,14 @@ func BenchmarkPlan(b *testing.B) {
 	b.Run("read", func(b *testing.B) {
 		id := run()
 		for range 100 {
-			if err := l.Spool(b.Context(), id, items); err != nil {
+			if err := k.KeepPlan(b.Context(), id, items); err != nil {
 				b.Fatal(err)
 			}
 		}
 		b.ReportAllocs()
 		var n int64
 		for b.Loop() {
-			for _, err := range l.Spooled(b.Context(), id, 1) {
+			for _, err := range l.Plan(b.Context(), id) {
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -194,6 +198,29 @@ func BenchmarkPlan(b *testing.B) {
 		}
 		perSecond(b, "items", n)
 	})
+}
+
+// BenchmarkRun takes the lock, records a run that does nothing and gives the lock back.
+func BenchmarkRun(b *testing.B) {
+	l := openFresh(b)
+	fill(b, l, 1000)
+	b.ReportAllocs()
+	for b.Loop() {
+		k, err := l.Acquire(b.Context(), ledger.Claim{Purpose: "a run", Deployment: "https://owlat.example.com"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		id, err := k.BeginRun(b.Context(), ledger.Run{Sync: "users"})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := k.EndRun(b.Context(), ledger.Ending{Run: ledger.Run{ID: id, Status: ledger.StatusOK}}); err != nil {
+			b.Fatal(err)
+		}
+		if err := k.Release(); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 // BenchmarkOpen opens and closes a ledger that is up to date.
@@ -208,38 +235,6 @@ func BenchmarkOpen(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-}
-
-func BenchmarkExport(b *testing.B) {
-	l := openFresh(b)
-	fill(b, l, 100_000)
-	b.ReportAllocs()
-	var n int64
-	for b.Loop() {
-		if err := l.Export(b.Context(), io.Discard); err != nil {
-			b.Fatal(err)
-		}
-		n += 100_000
-	}
-	perSecond(b, "entries", n)
-}
-
-func BenchmarkImport(b *testing.B) {
-	l := openFresh(b)
-	fill(b, l, 100_000)
-	var export bytes.Buffer
-	if err := l.Export(b.Context(), &export); err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	var n int64
-	for b.Loop() {
-		if err := openFresh(b).Import(b.Context(), bytes.NewReader(export.Bytes())); err != nil {
-			b.Fatal(err)
-		}
-		n += 100_000
-	}
-	perSecond(b, "entries", n)
 }
 
 func BenchmarkForgetPerson(b *testing.B) {

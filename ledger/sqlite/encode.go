@@ -26,7 +26,7 @@ func stateOf(e *ledger.Entry) int {
 		return stateParked
 	case e.Failure != nil:
 		return stateFailing
-	case e.Fingerprint.IsZero():
+	case e.Doubt, e.Fingerprint.IsZero():
 		return stateOpen
 	}
 	return stateApplied
@@ -69,7 +69,7 @@ func encodeRecords(records []ledger.Record, now time.Time) ([]step, error) {
 }
 
 func encodeEntry(e *ledger.Entry, now time.Time) ([]any, error) {
-	var memberships, failure any
+	var memberships any
 	if len(e.Memberships) > 0 {
 		ms := slices.Clone(e.Memberships)
 		for i := range ms {
@@ -81,14 +81,9 @@ func encodeEntry(e *ledger.Entry, now time.Time) ([]any, error) {
 		}
 		memberships = string(text)
 	}
-	if e.Failure != nil {
-		f := *e.Failure
-		f.First, f.Last, f.NextTry = f.First.UTC(), f.Last.UTC(), f.NextTry.UTC()
-		text, err := json.Marshal(f)
-		if err != nil {
-			return nil, fmt.Errorf("encode failure: %w", err)
-		}
-		failure = string(text)
+	failure, err := encodeFailure(e.Failure)
+	if err != nil {
+		return nil, err
 	}
 	var events any
 	if len(e.Events) > 0 {
@@ -113,13 +108,26 @@ func encodeEntry(e *ledger.Entry, now time.Time) ([]any, error) {
 	return []any{
 		e.Key, textOrNull(e.ContactID), textOrNull(e.Email), identity, e.FirstName, e.LastName, string(e.Origin),
 		memberships, timeOrNull(e.Intent.Create), failure, stateOf(e), timeOrNull(e.FirstSeen), timeOrNull(changed), events,
-		fingerprintOrNull(e.Fingerprint),
+		fingerprintOrNull(e), e.Doubt,
 	}, nil
+}
+
+func encodeFailure(f *ledger.Failure) (any, error) {
+	if f == nil {
+		return nil, nil
+	}
+	c := *f
+	c.First, c.Last, c.NextTry = c.First.UTC(), c.Last.UTC(), c.NextTry.UTC()
+	text, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("encode failure: %w", err)
+	}
+	return string(text), nil
 }
 
 // entryColumns are what scanEntry reads, of entries e.
 const entryColumns = `e.id, e.key, e.contact_id, e.email, e.identity, e.first_name, e.last_name, e.origin,
-	e.memberships, e.intent, e.failure, e.first_seen, e.changed_at, e.events, e.fingerprint`
+	e.memberships, e.intent, e.failure, e.first_seen, e.changed_at, e.events, e.fingerprint, e.doubt`
 
 // scanEntry reads entryColumns, after the columns that go into before.
 func scanEntry(rows *sql.Rows, before ...any) (id int64, e *ledger.Entry, err error) {
@@ -130,7 +138,7 @@ func scanEntry(rows *sql.Rows, before ...any) (id int64, e *ledger.Entry, err er
 	)
 	e = new(ledger.Entry)
 	err = rows.Scan(append(before, &id, &e.Key, &contact, &email, &identity, &e.FirstName, &e.LastName, &e.Origin,
-		&memberships, &intent, &failure, &firstSeen, &changedAt, &events, &print)...)
+		&memberships, &intent, &failure, &firstSeen, &changedAt, &events, &print, &e.Doubt)...)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -143,22 +151,22 @@ func scanEntry(rows *sql.Rows, before ...any) (id int64, e *ledger.Entry, err er
 	case fingerprintSize:
 		e.Fingerprint = ledger.Fingerprint{Hi: binary.LittleEndian.Uint64(print), Lo: binary.LittleEndian.Uint64(print[8:])}
 	default:
-		return 0, nil, fmt.Errorf("%w (the fingerprint of an entry is cut short)", ErrCorrupt)
+		return 0, nil, fmt.Errorf("%w (the fingerprint of an entry is cut short)", ledger.ErrCorrupt)
 	}
 	e.Intent.Create, e.FirstSeen, e.ChangedAt = timeOf(intent), timeOf(firstSeen), timeOf(changedAt)
 	if memberships.Valid {
 		if err := json.Unmarshal([]byte(memberships.String), &e.Memberships); err != nil {
-			return 0, nil, fmt.Errorf("%w (the memberships of an entry cannot be read)", ErrCorrupt)
+			return 0, nil, fmt.Errorf("%w (the memberships of an entry cannot be read)", ledger.ErrCorrupt)
 		}
 	}
 	if events.Valid {
 		if err := json.Unmarshal([]byte(events.String), &e.Events); err != nil {
-			return 0, nil, fmt.Errorf("%w (the events of an entry cannot be read)", ErrCorrupt)
+			return 0, nil, fmt.Errorf("%w (the events of an entry cannot be read)", ledger.ErrCorrupt)
 		}
 	}
 	if failure.Valid {
 		if err := json.Unmarshal([]byte(failure.String), &e.Failure); err != nil {
-			return 0, nil, fmt.Errorf("%w (the failure of an entry cannot be read)", ErrCorrupt)
+			return 0, nil, fmt.Errorf("%w (the failure of an entry cannot be read)", ledger.ErrCorrupt)
 		}
 	}
 	return id, e, nil
@@ -167,8 +175,9 @@ func scanEntry(rows *sql.Rows, before ...any) (id int64, e *ledger.Entry, err er
 // fingerprintSize is the length of a fingerprint, as stored.
 const fingerprintSize = 16
 
-func fingerprintOrNull(f ledger.Fingerprint) any {
-	if f == (ledger.Fingerprint{}) { // IsZero is also true of a doubt, which must be kept
+func fingerprintOrNull(e *ledger.Entry) any {
+	f := e.Fingerprint
+	if e.Doubt || f.IsZero() {
 		return nil
 	}
 	b := make([]byte, 0, fingerprintSize)

@@ -6,18 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"syscall"
-)
 
-// Why a ledger cannot be used. Each says what to do; the errors of this package match them with errors.Is.
-var (
-	ErrNoFolder  = errors.New("the folder of the ledger does not exist: create it, or name another place")
-	ErrNotLedger = errors.New("the file is no ledger of owlat-sync: name another file, or restore the ledger from a backup")
-	ErrCorrupt   = errors.New("the ledger is damaged: restore it from a backup, or move it away and let the next run compare with Owlat")
-	ErrNewer     = errors.New("the ledger was written by a newer owlat-sync: use that version or a later one")
-	ErrReadOnly  = errors.New("the ledger cannot be written: allow this user to write the file and its folder")
-	ErrBusy      = errors.New("another program keeps the ledger file locked: let it end, or close it")
-	ErrFull      = errors.New("the disk of the ledger is full: free some space, nothing recorded is lost")
-	ErrClosed    = errors.New("the ledger is closed")
+	"owlatsync/ledger"
 )
 
 // Primary result codes of SQLite, the same in every driver.
@@ -52,21 +42,21 @@ func explain(ctx context.Context, err error) error {
 func hintFor(err error) error {
 	switch primaryCode(err) {
 	case codeBusy, codeLocked:
-		return ErrBusy
+		return ledger.ErrBusy
 	case codePerm, codeReadOnly, codeCantOpen:
-		return ErrReadOnly
+		return ledger.ErrReadOnly
 	case codeCorrupt:
-		return ErrCorrupt
+		return ledger.ErrCorrupt
 	case codeNotADB:
-		return ErrNotLedger
+		return ledger.ErrNotLedger
 	case codeFull:
-		return ErrFull
+		return ledger.ErrFull
 	}
 	switch {
 	case errors.Is(err, syscall.ENOSPC):
-		return ErrFull
+		return ledger.ErrFull
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return ErrReadOnly
+		return ledger.ErrReadOnly
 	}
 	return nil
 }

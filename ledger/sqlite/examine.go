@@ -8,27 +8,22 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-)
 
-// Condition is what Examine found a ledger to be.
-type Condition struct {
-	Missing    bool   // there is no file yet: opening creates it
-	Outdated   bool   // an older version wrote it: opening migrates it
-	Deployment string // that the ledger belongs to; empty: none yet, or not known of an outdated one
-}
+	"owlatsync/ledger"
+)
 
 // Examine tells whether Open and a run would accept the ledger at path, without creating, migrating or changing it. It
 // reads the whole file to find damage, and tries with a file that it removes again whether the folder can be written. The
 // error matches the same sentinels as that of Open.
-func Examine(ctx context.Context, driver, path string) (Condition, error) {
+func Examine(ctx context.Context, driver, path string) (ledger.Condition, error) {
 	c, err := examine(ctx, driver, path)
 	if err != nil {
-		return Condition{}, fmt.Errorf("examine ledger %s: %w", path, explain(ctx, err))
+		return ledger.Condition{}, fmt.Errorf("examine ledger %s: %w", path, explain(ctx, err))
 	}
 	return c, nil
 }
 
-func examine(ctx context.Context, driver, path string) (c Condition, err error) {
+func examine(ctx context.Context, driver, path string) (c ledger.Condition, err error) {
 	file, err := locate(path)
 	if err != nil {
 		return c, err
@@ -51,13 +46,13 @@ func examine(ctx context.Context, driver, path string) (c Condition, err error) 
 	if err != nil {
 		return c, err
 	}
-	l := &Ledger{path: path, file: file, writer: newWriter(reading)}
-	defer func() { err = errors.Join(err, l.writer.close()) }()
+	b := &base{path: path, file: file, writer: newWriter(reading)}
+	defer func() { err = errors.Join(err, b.writer.close()) }()
 	newest, err := fs.Glob(migrations, "*.sql")
 	if err != nil {
 		return c, err
 	}
-	is, err := l.inspect(ctx, len(newest))
+	is, err := b.inspect(ctx, len(newest))
 	if err != nil {
 		return c, err
 	}
@@ -66,14 +61,14 @@ func examine(ctx context.Context, driver, path string) (c Condition, err error) 
 		return c, nil
 	}
 	var verdict string
-	if err := l.writer.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+	if err := b.writer.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
 		return c, senseless(err)
 	}
 	if verdict != "ok" {
-		return c, fmt.Errorf("%w (%s)", ErrCorrupt, verdict)
+		return c, fmt.Errorf("%w (%s)", ledger.ErrCorrupt, verdict)
 	}
 	if is == current {
-		err = l.writer.db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'deployment'").Scan(&c.Deployment)
+		err = b.writer.db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'deployment'").Scan(&c.Deployment)
 		if errors.Is(err, sql.ErrNoRows) {
 			err = nil
 		}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"owlatsync/ledger"
 )
 
 // listing returns the contents of the folder's files by their names.
@@ -23,41 +25,51 @@ func listing(t *testing.T, folder string) map[string]string {
 	return found
 }
 
+// bind ties the ledger to the deployment.
+func bind(t *testing.T, l *Ledger, deployment string) {
+	t.Helper()
+	k, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "a run", Deployment: deployment})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Release(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestExamineChangesNothing(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		given func(t *testing.T, folder string)
-		want  Condition
+		want  ledger.Condition
 	}{
-		{"no file", func(*testing.T, string) {}, Condition{Missing: true}},
+		{"no file", func(*testing.T, string) {}, ledger.Condition{Missing: true}},
 		{"an empty file", func(t *testing.T, folder string) {
 			if err := os.WriteFile(filepath.Join(folder, "ledger.db"), nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, Condition{}},
+		}, ledger.Condition{}},
 		{"a ledger that nothing has used", func(t *testing.T, folder string) {
 			if err := openIn(t, folder).Close(); err != nil {
 				t.Fatal(err)
 			}
-		}, Condition{}},
+		}, ledger.Condition{}},
 		{"a ledger of a deployment", func(t *testing.T, folder string) {
 			l := openIn(t, folder)
 			put(t, l, "1")
-			if err := l.Bind(t.Context(), "https://a.example"); err != nil {
-				t.Fatal(err)
-			}
+			bind(t, l, "https://a.example")
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
 			}
-		}, Condition{Deployment: "https://a.example"}},
+		}, ledger.Condition{Deployment: "https://a.example"}},
 		{"a ledger of an older version", func(t *testing.T, folder string) {
 			text, err := os.ReadFile("testdata/version1.sql")
 			if err != nil {
 				t.Fatal(err)
 			}
 			execFile(t, filepath.Join(folder, "ledger.db"), string(text))
-		}, Condition{Outdated: true}},
+		}, ledger.Condition{Outdated: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -79,9 +91,7 @@ func TestExamineChangesNothing(t *testing.T) {
 func TestExamineWhileOpen(t *testing.T) {
 	t.Parallel()
 	l := openFresh(t)
-	if err := l.Bind(t.Context(), "https://a.example"); err != nil {
-		t.Fatal(err)
-	}
+	bind(t, l, "https://a.example")
 	put(t, l, "1")
 	before := readFile(t, l.file)
 	got, err := Examine(t.Context(), "sqlite", l.file)

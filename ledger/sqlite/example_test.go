@@ -23,7 +23,7 @@ func ExampleOpen() {
 
 	ctx := context.Background()
 	l, err := sqlite.Open(ctx, "sqlite", filepath.Join(folder, "owlat-sync.db"))
-	if errors.Is(err, sqlite.ErrNewer) {
+	if errors.Is(err, ledger.ErrNewer) {
 		fmt.Println("this program is too old for the ledger")
 		return
 	} else if err != nil {
@@ -32,7 +32,13 @@ func ExampleOpen() {
 	}
 	defer l.Close()
 
-	err = l.Record(ctx, ledger.Record{
+	lock, err := l.Acquire(ctx, ledger.Claim{Purpose: "an example", Deployment: "https://owlat.example.com"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer lock.Release()
+	err = lock.Record(ctx, ledger.Record{
 		Sync:  "users",
 		Event: "created",
 		Entry: &ledger.Entry{

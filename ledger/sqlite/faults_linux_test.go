@@ -96,40 +96,66 @@ func TestFullDisk(t *testing.T) {
 	apart(t, func(t *testing.T, folder string) {
 		smallDisk(t, folder, 4)
 		l := openIn(t, folder)
-		run, err := l.BeginRun(t.Context(), ledger.Run{Sync: "users"})
+		put(t, l, "first")
+		k := takeLock(t, l)
+		held, err := k.BeginRun(t.Context(), ledger.Run{Sync: "users"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		put(t, l, "first")
+		if err := k.EndRun(t.Context(), ledger.Ending{Run: ledger.Run{ID: held, Status: ledger.StatusHeld}}); err != nil {
+			t.Fatal(err)
+		}
+		run, err := k.BeginRun(t.Context(), ledger.Run{Sync: "users"})
+		if err != nil {
+			t.Fatal(err)
+		}
 		free := occupy(t, folder)
 		kept := []string{"first"}
 		err = nil
 		for i := 0; err == nil && i < 100_000; i++ {
 			key := fmt.Sprint(i)
-			if err = l.Record(t.Context(), rowRecord(key), rowRecord(key+" too")); err == nil {
+			if err = k.Record(t.Context(), rowRecord(key), rowRecord(key+" too")); err == nil {
 				kept = append(kept, key, key+" too")
 			}
 		}
-		if !errors.Is(err, ErrFull) {
+		if !errors.Is(err, ledger.ErrFull) {
 			t.Fatalf("after %d records: %v", len(kept), err)
 		}
+		large := make([]ledger.PlanItem, 5000)
+		for i := range large {
+			large[i].Body = make([]byte, 1000)
+		}
 		for name, call := range map[string]func() error{
-			"spool":  func() error { return l.Spool(t.Context(), run, make([]ledger.PlanItem, 5000)) },
-			"record": func() error { return l.Record(t.Context(), rowRecord("more"), rowRecord(strings.Repeat("long", 5000))) },
+			"keep plan": func() error { return k.KeepPlan(t.Context(), run, large) },
+			"record":    func() error { return k.Record(t.Context(), rowRecord("more"), rowRecord(strings.Repeat("long", 5000))) },
 			"end run": func() error {
-				return l.EndRun(t.Context(), ledger.Run{ID: run, Message: strings.Repeat("x", 100_000)})
+				return k.EndRun(t.Context(), ledger.Ending{
+					Run: ledger.Run{ID: run, Status: ledger.StatusOK}, Adopted: true, Settled: map[int64]ledger.Status{held: ledger.StatusSuperseded},
+					Bookmark: &ledger.Bookmark{Mark: strings.Repeat("x", 5_000_000)},
+				})
 			},
 		} {
-			if err := call(); !errors.Is(err, ErrFull) {
+			if err := call(); !errors.Is(err, ledger.ErrFull) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 		mustHold(t, l, kept...)
+		for id, want := range map[int64]ledger.Status{run: ledger.StatusRunning, held: ledger.StatusHeld} {
+			if r, err := l.Run(t.Context(), id); err != nil || r.Status != want {
+				t.Errorf("after an end that was refused run %d is %+v: %v", id, r, err)
+			}
+		}
+		if s, err := l.SyncState(t.Context(), "users"); err != nil || s.Adopted {
+			t.Errorf("after an end that was refused: %+v, %v", s, err)
+		}
 		free()
+		if err := k.Release(); err != nil {
+			t.Fatal(err)
+		}
 		put(t, l, "after")
 		kept = append(kept, "after")
 		mustHold(t, l, kept...)
-		for range l.Spooled(t.Context(), run, 0) {
+		for range l.Plan(t.Context(), run) {
 			t.Fatal("a part of a plan that was refused is there")
 		}
 		mustBeSound(t, l)
@@ -154,10 +180,10 @@ func TestCreatedOnFullDisk(t *testing.T) {
 		smallDisk(t, folder, 1)
 		free := occupy(t, folder)
 		file := filepath.Join(folder, "ledger.db")
-		if l, err := Open(t.Context(), "sqlite", file); !errors.Is(err, ErrFull) {
+		if l, err := Open(t.Context(), "sqlite", file); !errors.Is(err, ledger.ErrFull) {
 			t.Fatalf("opened %v: %v", l, err)
 		}
-		if _, err := Examine(t.Context(), "sqlite", file); !errors.Is(err, ErrFull) {
+		if _, err := Examine(t.Context(), "sqlite", file); !errors.Is(err, ledger.ErrFull) {
 			t.Errorf("examined: %v", err)
 		}
 		free()
@@ -174,10 +200,10 @@ func TestCreatedOnFullDisk(t *testing.T) {
 // mustBeReadOnly asserts that opening says what is wrong, and changes no file.
 func mustBeReadOnly(t *testing.T, what, file string) {
 	t.Helper()
-	if l, err := Open(context.Background(), "sqlite", file); !errors.Is(err, ErrReadOnly) {
+	if l, err := Open(context.Background(), "sqlite", file); !errors.Is(err, ledger.ErrReadOnly) {
 		t.Errorf("%s: opened %v: %v", what, l != nil, err)
 	}
-	if _, err := Examine(context.Background(), "sqlite", file); !errors.Is(err, ErrReadOnly) {
+	if _, err := Examine(context.Background(), "sqlite", file); !errors.Is(err, ledger.ErrReadOnly) {
 		t.Errorf("%s: examined: %v", what, err)
 	}
 }
@@ -270,7 +296,7 @@ func TestForgettingOnAFullDisk(t *testing.T) {
 		live(t, l, "grace@example.com", "Gracenomia", "k57graceful")
 		free := occupy(t, folder)
 		rows, err := l.ForgetPerson(t.Context(), "grace@example.com")
-		if !errors.Is(err, ErrFull) {
+		if !errors.Is(err, ledger.ErrFull) {
 			t.Errorf("forgot %d rows: %v", rows, err)
 		}
 		mustHold(t, l, "0-0", "19-39")

@@ -3,7 +3,7 @@ package sqlite
 import (
 	"errors"
 	"fmt"
-	"io"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -23,9 +23,7 @@ func filled(t *testing.T, folder string) (file string, size int64) {
 		records[i].Entry.Email = fmt.Sprintf("row%d@example.com", i)
 		records[i].Entry.ContactID = fmt.Sprintf("contact%d", i)
 	}
-	if err := l.Record(t.Context(), records...); err != nil {
-		t.Fatal(err)
-	}
+	under(t, l, func(k *lock) error { return k.Record(t.Context(), records...) })
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -67,18 +65,25 @@ func useAll(t *testing.T, path string) error {
 	if _, err := l.Standing(t.Context(), "users"); err != nil {
 		return err
 	}
-	if err := l.Export(t.Context(), io.Discard); err != nil {
+	if err := readAll(t, l); err != nil {
+		return err
+	}
+	k, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "everything"})
+	if err != nil {
 		return err
 	}
 	for _, key := range keys {
-		if err := l.Record(t.Context(), rowRecord(key)); err != nil {
+		if err := k.Record(t.Context(), rowRecord(key)); err != nil {
 			return err
 		}
 		if len(key) > 3 {
 			break
 		}
 	}
-	if err := l.Forget(t.Context(), "users", keys); err != nil {
+	if err := k.Remove(t.Context(), "users", keys); err != nil {
+		return err
+	}
+	if err := k.Release(); err != nil {
 		return err
 	}
 	if _, err := l.Prune(t.Context(), time.Now()); err != nil {
@@ -86,6 +91,30 @@ func useAll(t *testing.T, path string) error {
 	}
 	_, err = l.ForgetPerson(t.Context(), addresses[0])
 	return err
+}
+
+// readAll reads a snapshot, and returns the first error.
+func readAll(t *testing.T, l *Ledger) error {
+	t.Helper()
+	return l.Snapshot(t.Context(), func(s ledger.Snapshot) error {
+		_, err1 := collect(s.Syncs())
+		_, err2 := collect(s.Runs())
+		_, err3 := collect(s.Entries())
+		_, err4 := collect(s.History())
+		_, err5 := collect(s.OptOuts())
+		_, err6 := collect(s.Forgotten())
+		return errors.Join(err1, err2, err3, err4, err5, err6)
+	})
+}
+
+func collect[T any](seq iter.Seq2[T, error]) (all []T, err error) {
+	for v, err := range seq {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, nil
 }
 
 func TestDamagedFile(t *testing.T) {
@@ -102,31 +131,31 @@ func TestDamagedFile(t *testing.T) {
 			if err := os.Truncate(file, size/2); err != nil {
 				t.Fatal(err)
 			}
-		}, []error{ErrCorrupt}},
+		}, []error{ledger.ErrCorrupt}},
 		{"cut within the first page", func(t *testing.T, file string, _ int64, _ *rand.Rand) {
 			if err := os.Truncate(file, 100); err != nil {
 				t.Fatal(err)
 			}
-		}, []error{ErrNotLedger, ErrCorrupt}},
+		}, []error{ledger.ErrNotLedger, ledger.ErrCorrupt}},
 		{"head overwritten", func(t *testing.T, file string, _ int64, _ *rand.Rand) {
 			overwrite(t, file, 0, []byte("not SQLite format"))
-		}, []error{ErrNotLedger}},
+		}, []error{ledger.ErrNotLedger}},
 		{"schema overwritten", func(t *testing.T, file string, _ int64, rnd *rand.Rand) {
 			overwrite(t, file, 100, garbage(rnd, page-100))
-		}, []error{ErrCorrupt}},
+		}, []error{ledger.ErrCorrupt}},
 		{"every page but the first overwritten", func(t *testing.T, file string, size int64, rnd *rand.Rand) {
 			overwrite(t, file, page, garbage(rnd, int(size-page)))
-		}, []error{ErrCorrupt}},
+		}, []error{ledger.ErrCorrupt}},
 		{"some pages overwritten", func(t *testing.T, file string, size int64, rnd *rand.Rand) {
 			for at := int64(page); at < size; at += 3 * page {
 				overwrite(t, file, at, garbage(rnd, page))
 			}
-		}, []error{ErrCorrupt}},
+		}, []error{ledger.ErrCorrupt}},
 		{"some pages emptied", func(t *testing.T, file string, size int64, _ *rand.Rand) {
 			for at := int64(page); at < size; at += 3 * page {
 				overwrite(t, file, at, make([]byte, page))
 			}
-		}, []error{ErrCorrupt}},
+		}, []error{ledger.ErrCorrupt}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -135,7 +164,7 @@ func TestDamagedFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.damage(t, file, size, rand.New(rand.NewPCG(1, 2)))
-			if _, err := Examine(t.Context(), "sqlite", file); !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNotLedger) {
+			if _, err := Examine(t.Context(), "sqlite", file); !errors.Is(err, ledger.ErrCorrupt) && !errors.Is(err, ledger.ErrNotLedger) {
 				t.Errorf("examined: %v", err)
 			}
 			err := useAll(t, file)
@@ -187,7 +216,7 @@ func TestRandomDamage(t *testing.T) {
 		}
 		if err := useAll(t, copied); err != nil {
 			damaged++
-			if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNotLedger) && !errors.Is(err, ErrNewer) {
+			if !errors.Is(err, ledger.ErrCorrupt) && !errors.Is(err, ledger.ErrNotLedger) && !errors.Is(err, ledger.ErrNewer) {
 				t.Errorf("seed %d: %v", seed, err)
 			}
 		}
@@ -202,6 +231,7 @@ func TestGrowthRefused(t *testing.T) {
 	t.Parallel()
 	l := openFresh(t)
 	put(t, l, "first")
+	k := takeLock(t, l)
 	var pages int
 	if err := l.writer.conn.QueryRowContext(t.Context(), "PRAGMA max_page_count = 40").Scan(&pages); err != nil || pages != 40 {
 		t.Fatal(pages, err)
@@ -210,11 +240,11 @@ func TestGrowthRefused(t *testing.T) {
 	var err error
 	for i := 0; err == nil && i < 10_000; i++ {
 		key := fmt.Sprint(i)
-		if err = l.Record(t.Context(), rowRecord(key), rowRecord(key+" too")); err == nil {
+		if err = k.Record(t.Context(), rowRecord(key), rowRecord(key+" too")); err == nil {
 			kept = append(kept, key, key+" too")
 		}
 	}
-	if !errors.Is(err, ErrFull) {
+	if !errors.Is(err, ledger.ErrFull) {
 		t.Fatalf("after %d records: %v", len(kept), err)
 	}
 	mustHold(t, l, kept...)
@@ -222,10 +252,12 @@ func TestGrowthRefused(t *testing.T) {
 	if err != nil || standing.Entries != len(kept)+1 {
 		t.Errorf("%d entries, %d were acknowledged: %v", standing.Entries, len(kept)+1, err)
 	}
-	if err := l.Forget(t.Context(), "users", kept[:len(kept)/2]); err != nil {
+	if err := k.Remove(t.Context(), "users", kept[:len(kept)/2]); err != nil {
 		t.Fatalf("nothing can be removed from a full ledger: %v", err)
 	}
-	put(t, l, "after")
+	if err := k.Record(t.Context(), rowRecord("after")); err != nil {
+		t.Fatal(err)
+	}
 	mustHold(t, l, append(kept[len(kept)/2:], "after")...)
 }
 
@@ -234,6 +266,10 @@ func TestDamagedValues(t *testing.T) {
 	t.Parallel()
 	entries := func(t *testing.T, l *Ledger) error {
 		_, err := l.Entries(t.Context(), "users", []string{"1"})
+		return err
+	}
+	runs := func(t *testing.T, l *Ledger) error {
+		_, err := l.Runs(t.Context(), "users", 1)
 		return err
 	}
 	for _, c := range []struct {
@@ -249,8 +285,13 @@ func TestDamagedValues(t *testing.T) {
 			}
 			return last
 		}},
-		{"report", "UPDATE runs SET report = 'x'", func(t *testing.T, l *Ledger) error {
-			_, err := l.Runs(t.Context(), "users", 1)
+		{"report", "UPDATE runs SET report = 'x'", runs},
+		{"owner", "UPDATE runs SET owner = '7'", runs},
+		{"part", "UPDATE runs SET part = '{'", runs},
+		{"summary", "UPDATE runs SET summary = '[]'", runs},
+		{"guards", "UPDATE runs SET guards = '{}'", runs},
+		{"failure to retry", "UPDATE entries SET failure = '7', state = 2", func(t *testing.T, l *Ledger) error {
+			_, err := l.Retry(t.Context(), "users", nil, time.Now())
 			return err
 		}},
 	} {
@@ -259,16 +300,17 @@ func TestDamagedValues(t *testing.T) {
 			folder := t.TempDir()
 			l := openIn(t, folder)
 			put(t, l, "1")
-			if _, err := l.BeginRun(t.Context(), ledger.Run{Sync: "users"}); err != nil {
-				t.Fatal(err)
-			}
+			under(t, l, func(k *lock) error {
+				_, err := k.BeginRun(t.Context(), ledger.Run{Sync: "users"})
+				return err
+			})
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
 			}
 			execFile(t, l.file, c.statement)
 			l = openIn(t, folder)
 			defer l.Close()
-			if err := c.read(t, l); !errors.Is(err, ErrCorrupt) {
+			if err := c.read(t, l); !errors.Is(err, ledger.ErrCorrupt) {
 				t.Errorf("error %v", err)
 			}
 		})

@@ -2,87 +2,22 @@ package sqlite
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"owlatsync"
+	"owlatsync/ledger"
 )
 
 // forgetSecret is the name in meta of the secret under which the addresses of forgotten persons are hashed, in hexadecimal.
 const forgetSecret = "forget secret"
 
-// Forgotten tells which of the normalised addresses ForgetPerson was asked to forget or found together with one that it was;
-// the others are left out.
-func (l *Ledger) Forgotten(ctx context.Context, addresses []string) (map[string]bool, error) {
-	forgotten := make(map[string]bool)
-	if err := l.forgotten(ctx, addresses, forgotten); err != nil {
-		return nil, fmt.Errorf("look up who was forgotten in the ledger: %w", explain(ctx, err))
-	}
-	return forgotten, nil
-}
-
-func (l *Ledger) forgotten(ctx context.Context, addresses []string, forgotten map[string]bool) error {
-	if len(addresses) == 0 {
-		return nil
-	}
-	secret, err := l.forgetSecret(ctx)
-	if secret == nil || err != nil {
-		return err
-	}
-	for chunk := range slices.Chunk(addresses, maxParameters) {
-		byHash := make(map[string]string, len(chunk))
-		hashes := make([]any, len(chunk))
-		for i, address := range chunk {
-			hash := hashAddress(secret, address)
-			byHash[string(hash)], hashes[i] = address, hash
-		}
-		err := l.query(ctx, "SELECT hash FROM forgotten WHERE hash IN ("+places(len(chunk))+")", hashes, func(rows *sql.Rows) error {
-			var hash []byte
-			err := rows.Scan(&hash)
-			forgotten[byHash[string(hash)]] = true
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// forgetSecret returns the secret, nil where nobody ever was forgotten.
-func (l *Ledger) forgetSecret(ctx context.Context) ([]byte, error) {
-	var text string
-	err := l.readers.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?1", forgetSecret).Scan(&text)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return nil, nil
-	case err != nil:
-		return nil, err
-	}
-	return decodeSecret(text)
-}
-
-func hashAddress(secret []byte, address string) []byte {
-	mac := hmac.New(sha256.New, secret)
-	mac.Write([]byte(address))
-	return mac.Sum(nil)
-}
-
-// hashContact returns the name under which the opt-outs of a forgotten person's contact are kept.
-func hashContact(secret []byte, id string) string {
-	return "forgotten " + hex.EncodeToString(hashAddress(secret, "contact "+id))
-}
-
 func decodeSecret(text string) ([]byte, error) {
 	secret, err := hex.DecodeString(text)
-	if err != nil || len(secret) != sha256.Size {
-		return nil, fmt.Errorf("%w (the secret for forgotten addresses cannot be read)", ErrCorrupt)
+	if err != nil || len(secret) != ledger.HashSize {
+		return nil, fmt.Errorf("%w (the secret for forgotten addresses cannot be read)", ledger.ErrCorrupt)
 	}
 	return secret, nil
 }
@@ -97,41 +32,41 @@ func decodeSecret(text string) ([]byte, error) {
 // which takes longer than copying it, and temporarily up to twice its space. After an error or a kill the person may be gone
 // from the tables and still be in the file: call it again. Nothing is sent to Owlat, whose contact stays, and backups and
 // exports are not reached. A row that is still in the source is recorded anew by the next run.
-func (l *Ledger) ForgetPerson(ctx context.Context, address string) (rows int, err error) {
+func (a archive) ForgetPerson(ctx context.Context, address string) (rows int, err error) {
 	address = owlatsync.LowerAddress(owlatsync.Trim(address))
 	if !strings.Contains(address, "@") {
 		return 0, errors.New("forget a person in the ledger: what was given is no address")
 	}
-	release, err := l.Acquire(ctx, "forgetting a person")
+	k, err := a.locker.acquire(ctx, ledger.Claim{Purpose: "forgetting a person"})
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, release()) }()
+	defer func() { err = errors.Join(err, k.Release()) }()
 	const doing = "forget a person in the ledger"
-	err = l.update(ctx, doing, durable, func(t *tx) error {
-		p, err := t.findPerson(address)
+	err = k.update(ctx, doing, durable, func(t *tx) error {
+		e, err := findPerson(t, address)
 		if err != nil {
 			return err
 		}
-		rows = len(p.rows)
-		return t.erase(p)
+		rows = len(e.rows)
+		return e.erase()
 	})
 	if err != nil {
 		return 0, err
 	}
-	if err := l.scour(ctx); err != nil {
+	if err := a.scour(ctx); err != nil {
 		return rows, fmt.Errorf("%s: its file could not be written anew, call it again: %w", doing, explain(context.WithoutCancel(ctx), err))
 	}
 	return rows, nil
 }
 
 // scour writes the file anew, without what was deleted from it, and empties the log of changes.
-func (l *Ledger) scour(ctx context.Context) error {
-	if err := l.takeWriter(ctx); err != nil {
+func (a archive) scour(ctx context.Context) error {
+	if err := a.takeWriter(ctx); err != nil {
 		return err
 	}
-	defer l.leaveWriter()
-	return l.writer.scour(context.WithoutCancel(ctx))
+	defer a.leaveWriter()
+	return a.writer.scour(context.WithoutCancel(ctx))
 }
 
 func (w *writer) scour(ctx context.Context) (err error) {
@@ -156,7 +91,7 @@ func (w *writer) scour(ctx context.Context) (err error) {
 		return err
 	}
 	if busy != 0 {
-		return ErrBusy
+		return ledger.ErrBusy
 	}
 	return nil
 }

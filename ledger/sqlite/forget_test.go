@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"owlatsync"
 	"owlatsync/ledger"
 )
 
@@ -43,16 +44,19 @@ func live(t *testing.T, l *Ledger, address, name, contact string) {
 	if err := l.NoteOptOuts(t.Context(), ledger.OptOut{ContactID: contact, Topic: "topic1", At: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
+	k := takeLock(t, l)
 	for i := range 20 {
 		records := []ledger.Record{{Sync: "users", Run: 1, Entry: person(i), Event: "updated", Note: "address " + address}}
 		for n := range 40 {
 			key := fmt.Sprintf("%d-%d", i, n)
 			records = append(records, ledger.Record{Sync: "users", Run: 1, Event: "created", Entry: &ledger.Entry{Key: key, Email: key + "@example.com"}})
 		}
-		if err := l.Record(t.Context(), records...); err != nil {
+		if err := k.Record(t.Context(), records...); err != nil {
 			t.Fatal(err)
 		}
-		run, err := l.BeginRun(t.Context(), ledger.Run{Sync: "users", Mode: "run"})
+		run, err := k.BeginRun(t.Context(), ledger.Run{
+			Sync: "users", Part: owlatsync.Part{Only: []string{address, "person"}}, Guards: []owlatsync.Hit{{Reason: "of " + address}},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,14 +64,18 @@ func live(t *testing.T, l *Ledger, address, name, contact string) {
 		for n := range items {
 			items[n] = ledger.PlanItem{Phase: n % 3, Key: "person", Body: fmt.Appendf(nil, `{"email":%q,"first":%q}`, address, name)}
 		}
-		if err := l.Spool(t.Context(), run, items); err != nil {
+		if err := k.KeepPlan(t.Context(), run, items); err != nil {
 			t.Fatal(err)
 		}
-		if i%2 == 0 {
-			if err := l.Unspool(t.Context(), run); err != nil {
-				t.Fatal(err)
-			}
+		status := []ledger.Status{ledger.StatusOK, ledger.StatusHeld}[i%2]
+		ended := ledger.Run{ID: run, Status: status, Message: "such as " + address, Part: owlatsync.Part{Only: []string{address, "person"}},
+			Guards: []owlatsync.Hit{{Reason: "of " + address}}}
+		if err := k.EndRun(t.Context(), ledger.Ending{Run: ended, Bookmark: &ledger.Bookmark{Again: []string{address}}}); err != nil {
+			t.Fatal(err)
 		}
+	}
+	if err := k.Release(); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -114,7 +122,7 @@ func TestForgettingIsCompletedLater(t *testing.T) {
 				t.Fatal(err)
 			}
 			rows, err := l.ForgetPerson(t.Context(), "grace@example.com")
-			if rows != 1 || !errors.Is(err, ErrBusy) || !strings.Contains(err.Error(), "call it again") {
+			if rows != 1 || !errors.Is(err, ledger.ErrBusy) || !strings.Contains(err.Error(), "call it again") {
 				t.Errorf("while it is read: %d rows, %v", rows, err)
 			}
 			break
@@ -147,7 +155,7 @@ func TestHashesOfForgottenPersonsAreKeyed(t *testing.T) {
 			t.Fatal(err)
 		}
 		key, err := hex.DecodeString(secret)
-		if err != nil || len(key) != 32 || !bytes.Equal(hash, hashAddress(key, "grace@example.com")) {
+		if err != nil || len(key) != 32 || !bytes.Equal(hash, ledger.HashAddress(key, "grace@example.com")) {
 			t.Errorf("hash %x under %q: %v", hash, secret, err)
 		}
 		secrets[secret], hashes[string(hash)] = true, true
@@ -170,10 +178,10 @@ func TestADamagedSecretIsToldAsDamage(t *testing.T) {
 	execFile(t, filepath.Join(folder, "ledger.db"), "UPDATE meta SET value = 'short' WHERE name = '"+forgetSecret+"'")
 	l = openIn(t, folder)
 	defer l.Close()
-	if _, err := l.Forgotten(t.Context(), []string{"grace@example.com"}); !errors.Is(err, ErrCorrupt) {
+	if _, err := l.Forgotten(t.Context(), []string{"grace@example.com"}); !errors.Is(err, ledger.ErrCorrupt) {
 		t.Errorf("looked up: %v", err)
 	}
-	if _, err := l.ForgetPerson(t.Context(), "ada@example.com"); !errors.Is(err, ErrCorrupt) {
+	if _, err := l.ForgetPerson(t.Context(), "ada@example.com"); !errors.Is(err, ledger.ErrCorrupt) {
 		t.Errorf("forgot: %v", err)
 	}
 }

@@ -33,24 +33,21 @@ func rowRecord(key string) ledger.Record {
 }
 
 // recordLater records in a goroutine and gives the result when it is there.
-func recordLater(ctx context.Context, l *Ledger, records ...ledger.Record) <-chan error {
+func recordLater(ctx context.Context, k *lock, records ...ledger.Record) <-chan error {
 	done := make(chan error, 1)
-	go func() { done <- l.Record(ctx, records...) }()
+	go func() { done <- k.Record(ctx, records...) }()
 	return done
 }
 
 func TestFakeTime(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, l *Ledger) {
-		release, err := l.Acquire(t.Context(), "a run")
-		if err != nil {
-			t.Fatal(err)
-		}
+		k := takeLock(t, l)
 		start := time.Now()
 		var results []<-chan error
 		for i := range 20 {
 			time.Sleep(time.Minute)
-			results = append(results, recordLater(t.Context(), l, rowRecord(fmt.Sprint(i))))
+			results = append(results, recordLater(t.Context(), k, rowRecord(fmt.Sprint(i))))
 		}
 		for _, r := range results {
 			if err := <-r; err != nil {
@@ -66,9 +63,6 @@ func TestFakeTime(t *testing.T) {
 		}
 		if passed := time.Since(start); passed != 20*time.Minute {
 			t.Errorf("%v passed", passed)
-		}
-		if err := release(); err != nil {
-			t.Error(err)
 		}
 	})
 }
@@ -94,6 +88,7 @@ func TestWaitingRecordsShareATransaction(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, l *Ledger) {
 		put(t, l, "first")
+		k := takeLock(t, l)
 		commits := 0
 		onCommit(t, l, func() bool { commits++; return true })
 		l.write <- struct{}{}
@@ -101,7 +96,7 @@ func TestWaitingRecordsShareATransaction(t *testing.T) {
 		var results []<-chan error
 		for i := range 50 {
 			keys = append(keys, fmt.Sprint(i), fmt.Sprintf("%d again", i))
-			results = append(results, recordLater(t.Context(), l, rowRecord(keys[2*i]), rowRecord(keys[2*i+1])))
+			results = append(results, recordLater(t.Context(), k, rowRecord(keys[2*i]), rowRecord(keys[2*i+1])))
 		}
 		synctest.Wait()
 		l.leaveWriter()
@@ -121,10 +116,11 @@ func TestFailedCommit(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, l *Ledger) {
 		put(t, l, "first")
+		k := takeLock(t, l)
 		fail := true
 		onCommit(t, l, func() bool { return !fail })
 		l.write <- struct{}{}
-		first, second := recordLater(t.Context(), l, rowRecord("1")), recordLater(t.Context(), l, ledger.Record{Sync: "new", Entry: &ledger.Entry{Key: "1"}})
+		first, second := recordLater(t.Context(), k, rowRecord("1")), recordLater(t.Context(), k, ledger.Record{Sync: "new", Entry: &ledger.Entry{Key: "1"}})
 		synctest.Wait()
 		l.leaveWriter()
 		for _, r := range []<-chan error{first, second} {
@@ -138,7 +134,7 @@ func TestFailedCommit(t *testing.T) {
 		}
 		fail = false
 		// The sync "new" got its number in the transaction that failed.
-		if err := l.Record(t.Context(), ledger.Record{Sync: "new", Entry: &ledger.Entry{Key: "1"}}); err != nil {
+		if err := k.Record(t.Context(), ledger.Record{Sync: "new", Entry: &ledger.Entry{Key: "1"}}); err != nil {
 			t.Fatal(err)
 		}
 		if s, err := l.Standing(t.Context(), "new"); err != nil || s.Entries != 1 {
@@ -152,6 +148,7 @@ func TestOneBadRecordFailsAlone(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, l *Ledger) {
 		put(t, l, "first")
+		k := takeLock(t, l)
 		const limitLength = 0
 		if _, err := sqlite.Limit(l.writer.conn, limitLength, 10_000); err != nil {
 			t.Fatal(err)
@@ -159,11 +156,11 @@ func TestOneBadRecordFailsAlone(t *testing.T) {
 		large := rowRecord("large")
 		large.Note = strings.Repeat("x", 20_000)
 		l.write <- struct{}{}
-		good1 := recordLater(t.Context(), l, rowRecord("good1"))
+		good1 := recordLater(t.Context(), k, rowRecord("good1"))
 		synctest.Wait()
-		bad := recordLater(t.Context(), l, rowRecord("beside large"), large)
+		bad := recordLater(t.Context(), k, rowRecord("beside large"), large)
 		synctest.Wait()
-		good2 := recordLater(t.Context(), l, rowRecord("good2"))
+		good2 := recordLater(t.Context(), k, rowRecord("good2"))
 		synctest.Wait()
 		l.leaveWriter()
 		if err := <-good1; err != nil {
@@ -186,19 +183,20 @@ func TestOneBadRecordFailsAlone(t *testing.T) {
 func TestCancelledWhileWaiting(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, l *Ledger) {
+		k := takeLock(t, l)
 		l.write <- struct{}{}
 		ctx, cancel := context.WithCancel(t.Context())
-		cancelled := recordLater(ctx, l, rowRecord("cancelled"))
-		other := recordLater(t.Context(), l, rowRecord("other"))
-		forgets := make(chan error, 1)
-		go func() { forgets <- l.Forget(ctx, "users", []string{"other"}) }()
+		cancelled := recordLater(ctx, k, rowRecord("cancelled"))
+		other := recordLater(t.Context(), k, rowRecord("other"))
+		removes := make(chan error, 1)
+		go func() { removes <- k.Remove(ctx, "users", []string{"other"}) }()
 		synctest.Wait()
 		cancel()
 		if err := <-cancelled; !errors.Is(err, context.Canceled) {
 			t.Errorf("record: %v", err)
 		}
-		if err := <-forgets; !errors.Is(err, context.Canceled) {
-			t.Errorf("forget: %v", err)
+		if err := <-removes; !errors.Is(err, context.Canceled) {
+			t.Errorf("remove: %v", err)
 		}
 		l.leaveWriter()
 		if err := <-other; err != nil {
@@ -215,9 +213,10 @@ func TestCancelledWhileWaiting(t *testing.T) {
 func TestCancelledWhileWriting(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, l *Ledger) {
+		k := takeLock(t, l)
 		l.write <- struct{}{}
 		ctx, cancel := context.WithCancel(t.Context())
-		result := recordLater(ctx, l, rowRecord("1"))
+		result := recordLater(ctx, k, rowRecord("1"))
 		synctest.Wait()
 		taken := l.queue.takeAll()
 		cancel()
@@ -240,18 +239,19 @@ func TestCloseEndsWaiting(t *testing.T) {
 	folder := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		l := openIn(t, folder)
+		k := takeLock(t, l)
 		l.write <- struct{}{}
-		waiting := recordLater(t.Context(), l, rowRecord("waiting"))
+		waiting := recordLater(t.Context(), k, rowRecord("waiting"))
 		bound := make(chan error, 1)
-		go func() { bound <- l.Bind(t.Context(), "https://owlat.example.com") }()
+		go func() { bound <- k.SetBookmark(t.Context(), "users", ledger.Bookmark{}) }()
 		synctest.Wait()
 		closed := make(chan error, 1)
 		go func() { closed <- l.Close() }()
-		if err := <-waiting; !errors.Is(err, ErrClosed) {
+		if err := <-waiting; !errors.Is(err, ledger.ErrClosed) {
 			t.Errorf("record: %v", err)
 		}
-		if err := <-bound; !errors.Is(err, ErrClosed) {
-			t.Errorf("bind: %v", err)
+		if err := <-bound; !errors.Is(err, ledger.ErrClosed) {
+			t.Errorf("set bookmark: %v", err)
 		}
 		synctest.Wait()
 		select {
@@ -263,7 +263,7 @@ func TestCloseEndsWaiting(t *testing.T) {
 		if err := <-closed; err != nil {
 			t.Error(err)
 		}
-		if _, err := l.Acquire(t.Context(), "a run"); !errors.Is(err, ErrClosed) {
+		if _, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "a run"}); !errors.Is(err, ledger.ErrClosed) {
 			t.Errorf("acquire: %v", err)
 		}
 	})
@@ -273,6 +273,7 @@ func TestLockedByAnotherProgram(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, l *Ledger) {
 		put(t, l, "1")
+		k := takeLock(t, l)
 		db, err := sql.Open("sqlite", fileURI(l.file))
 		if err != nil {
 			t.Fatal(err)
@@ -281,17 +282,17 @@ func TestLockedByAnotherProgram(t *testing.T) {
 		if _, err := db.Exec("BEGIN EXCLUSIVE"); err != nil {
 			t.Fatal(err)
 		}
-		first, second := recordLater(t.Context(), l, rowRecord("2")), recordLater(t.Context(), l, rowRecord("3"))
+		first, second := recordLater(t.Context(), k, rowRecord("2")), recordLater(t.Context(), k, rowRecord("3"))
 		for _, r := range []<-chan error{first, second} {
-			if err := <-r; !errors.Is(err, ErrBusy) {
+			if err := <-r; !errors.Is(err, ledger.ErrBusy) {
 				t.Errorf("recorded in a locked file: %v", err)
 			}
 		}
 		mustHold(t, l, "1")
-		if _, err := Open(t.Context(), "sqlite", l.path); !errors.Is(err, ErrBusy) {
+		if _, err := Open(t.Context(), "sqlite", l.path); !errors.Is(err, ledger.ErrBusy) {
 			t.Errorf("opened a locked file: %v", err)
 		}
-		later := recordLater(t.Context(), l, rowRecord("4"))
+		later := recordLater(t.Context(), k, rowRecord("4"))
 		time.Sleep(time.Second)
 		if _, err := db.Exec("ROLLBACK"); err != nil {
 			t.Fatal(err)
@@ -309,17 +310,18 @@ func TestLockedByAnotherProgram(t *testing.T) {
 func TestHistory(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, l *Ledger) {
+		k := takeLock(t, l)
 		start := time.Now()
 		for _, r := range []ledger.Record{
 			{Event: "intent", Note: "about to create"}, {Event: "created"}, {}, {Event: "updated", Note: "first name"},
 		} {
 			r.Sync, r.Run, r.Entry = "users", 7, &ledger.Entry{Key: "1"}
-			if err := l.Record(t.Context(), r, rowRecord("2")); err != nil {
+			if err := k.Record(t.Context(), r, rowRecord("2")); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second)
 		}
-		if err := l.Forget(t.Context(), "users", []string{"1"}); err != nil {
+		if err := k.Remove(t.Context(), "users", []string{"1"}); err != nil {
 			t.Fatal(err)
 		}
 		rows, err := l.readers.Query(`SELECT at, run, event, note FROM history

@@ -4,114 +4,53 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"iter"
 
-	"owlatsync"
 	"owlatsync/ledger"
 )
 
-// Statuses that the ledger itself knows.
-const (
-	statusRunning = "running"
-	// statusHeld keeps a run's plan until somebody approves or drops it.
-	statusHeld = "held"
-)
+// journal implements ledger.Journal.
+type journal struct{ *base }
 
-// Bind ties the ledger to the deployment on first use and fails with a *ledger.DeploymentError if it is tied to another.
-func (l *Ledger) Bind(ctx context.Context, deployment string) error {
-	if deployment == "" {
-		return errors.New("bind ledger: the deployment has no name")
+// Run returns the run with the number.
+func (j journal) Run(ctx context.Context, id int64) (*ledger.Run, error) {
+	runs, err := j.runs(ctx, "SELECT "+runColumns+fromRuns+"WHERE r.id = ?1", []any{id})
+	if err == nil && len(runs) == 0 {
+		err = fmt.Errorf("read runs of the ledger: %w", &ledger.NoRunError{Run: id})
 	}
-	return l.update(ctx, "bind ledger", durable, func(t *tx) error {
-		err := t.exec("INSERT INTO meta (name, value) VALUES ('deployment', ?1) ON CONFLICT DO NOTHING", deployment)
-		if err != nil {
-			return err
-		}
-		var bound string
-		if err := t.row("SELECT value FROM meta WHERE name = 'deployment'", nil, &bound); err != nil {
-			return err
-		}
-		if bound != deployment {
-			return &ledger.DeploymentError{Bound: bound, Configured: deployment}
-		}
-		return nil
-	})
-}
-
-// BeginRun records a run and returns its number, which no other run of the ledger ever gets; run.ID is not read and an empty
-// status becomes "running". The record is durable after the next durable write: a power failure before that takes with it a
-// run that has done nothing, and its number. Plans that earlier runs of the same sync left are dropped, but for those whose
-// status is "held".
-func (l *Ledger) BeginRun(ctx context.Context, run ledger.Run) (id int64, err error) {
-	if run.Status == "" {
-		run.Status = statusRunning
-	}
-	report, err := encodeReport(run.Report)
 	if err != nil {
-		return 0, fmt.Errorf("begin run in ledger: %w", err)
+		return nil, err
 	}
-	err = l.update(ctx, "begin run in ledger", lazy, func(t *tx) error {
-		sync, err := t.syncID(run.Sync)
-		if err != nil {
-			return err
-		}
-		err = t.exec("DELETE FROM plan WHERE run IN (SELECT id FROM runs WHERE sync = ?1 AND status <> ?2)", sync, statusHeld)
-		if err != nil {
-			return err
-		}
-		return t.row(`INSERT INTO runs (sync, mode, started, finished, status, message, report)
-			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id`,
-			[]any{sync, run.Mode, timeOrNull(run.Started), timeOrNull(run.Finished), run.Status, run.Message, report}, &id)
-	})
-	return id, err
-}
-
-// EndRun durably stores the run's mode, times, status, message and report under run.ID, and with it all that was spooled.
-func (l *Ledger) EndRun(ctx context.Context, run ledger.Run) error {
-	report, err := encodeReport(run.Report)
-	if err != nil {
-		return fmt.Errorf("end run in ledger: %w", err)
-	}
-	return l.update(ctx, "end run in ledger", durable, func(t *tx) error {
-		err := t.row(`UPDATE runs SET mode = ?2, started = ?3, finished = ?4, status = ?5, message = ?6, report = ?7
-			WHERE id = ?1 RETURNING id`,
-			[]any{run.ID, run.Mode, timeOrNull(run.Started), timeOrNull(run.Finished), run.Status, run.Message, report}, &run.ID)
-		return unknownRun(err, run.ID)
-	})
-}
-
-func unknownRun(err error, id int64) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("the ledger knows no run %d", id)
-	}
-	return err
+	return &runs[0], nil
 }
 
 // Runs returns the latest runs of the sync, or of all if it is empty, newest first; a limit below 1 means all of them.
-func (l *Ledger) Runs(ctx context.Context, sync string, limit int) ([]ledger.Run, error) {
+func (j journal) Runs(ctx context.Context, sync string, limit int) ([]ledger.Run, error) {
 	if limit < 1 {
 		limit = -1
 	}
-	query, args := "SELECT "+runColumns+" FROM runs r JOIN syncs s ON s.id = r.sync ", []any{limit}
-	if sync != "" {
-		query, args = query+"WHERE r.sync = (SELECT id FROM syncs WHERE name = ?2) ", append(args, sync)
+	if sync == "" {
+		return j.runs(ctx, "SELECT "+runColumns+fromRuns+"ORDER BY r.id DESC LIMIT ?1", []any{limit})
 	}
-	return l.runs(ctx, query+"ORDER BY r.id DESC LIMIT ?1", args)
+	return j.runs(ctx, latestRuns, []any{limit, sync})
 }
 
-// heldRuns is spelt as the condition of the index that serves it.
-const heldRuns = "SELECT " + runColumns + ` FROM runs r JOIN syncs s ON s.id = r.sync
-	WHERE r.sync = (SELECT id FROM syncs WHERE name = ?1) AND r.status = 'held' ORDER BY r.id DESC`
+const (
+	fromRuns   = " FROM runs r JOIN syncs s ON s.id = r.sync "
+	latestRuns = "SELECT " + runColumns + fromRuns + `WHERE r.sync = (SELECT id FROM syncs WHERE name = ?2) ORDER BY r.id DESC LIMIT ?1`
+	// heldRuns is spelt as the condition of the index that serves it.
+	heldRuns = "SELECT " + runColumns + fromRuns + `WHERE r.sync = (SELECT id FROM syncs WHERE name = ?1) AND r.status = 'held' ORDER BY r.id DESC`
+)
 
 // HeldRuns returns the sync's runs that are held, newest first, in a time that does not grow with the others.
-func (l *Ledger) HeldRuns(ctx context.Context, sync string) ([]ledger.Run, error) {
-	return l.runs(ctx, heldRuns, []any{sync})
+func (j journal) HeldRuns(ctx context.Context, sync string) ([]ledger.Run, error) {
+	return j.runs(ctx, heldRuns, []any{sync})
 }
 
-func (l *Ledger) runs(ctx context.Context, query string, args []any) ([]ledger.Run, error) {
+func (j journal) runs(ctx context.Context, query string, args []any) ([]ledger.Run, error) {
 	var runs []ledger.Run
-	err := l.query(ctx, query, args, func(rows *sql.Rows) error {
+	err := j.query(ctx, query, args, func(rows *sql.Rows) error {
 		r, err := scanRun(rows)
 		runs = append(runs, r)
 		return err
@@ -123,69 +62,84 @@ func (l *Ledger) runs(ctx context.Context, query string, args []any) ([]ledger.R
 }
 
 // runColumns are what scanRun reads, of runs r and syncs s.
-const runColumns = "r.id, s.name, r.mode, r.started, r.finished, r.status, r.message, r.report"
+const runColumns = `r.id, s.name, r.mode, r.epoch, r.started, r.heartbeat, r.finished, r.stage, r.status, r.message, r.plan_form,
+	r.owner, r.part, r.report, r.summary, r.guards`
 
 func scanRun(rows *sql.Rows) (r ledger.Run, err error) {
-	var started, finished sql.NullInt64
-	var report sql.NullString
-	if err := rows.Scan(&r.ID, &r.Sync, &r.Mode, &started, &finished, &r.Status, &r.Message, &report); err != nil {
+	var started, heartbeat, finished sql.NullInt64
+	var owner, asked, report, summary, guards sql.NullString
+	if err := rows.Scan(&r.ID, &r.Sync, &r.Mode, &r.Epoch, &started, &heartbeat, &finished, &r.Stage, &r.Status, &r.Message, &r.PlanForm,
+		&owner, &asked, &report, &summary, &guards); err != nil {
 		return r, err
 	}
-	r.Started, r.Finished = timeOf(started), timeOf(finished)
-	if report.Valid {
-		if err := json.Unmarshal([]byte(report.String), &r.Report); err != nil {
-			return r, fmt.Errorf("%w (the report of run %d cannot be read)", ErrCorrupt, r.ID)
+	r.Started, r.Heartbeat, r.Finished = timeOf(started), timeOf(heartbeat), timeOf(finished)
+	var part partText
+	for _, column := range []struct {
+		name string
+		text sql.NullString
+		into any
+	}{
+		{"owner", owner, &r.Owner}, {"part", asked, &part}, {"report", report, &r.Report}, {"summary", summary, &r.Summary}, {"guards", guards, &r.Guards},
+	} {
+		if !column.text.Valid {
+			continue
 		}
+		if err := json.Unmarshal([]byte(column.text.String), column.into); err != nil {
+			return r, fmt.Errorf("%w (the %s of run %d cannot be read)", ledger.ErrCorrupt, column.name, r.ID)
+		}
+	}
+	r.Part.Limit = part.Limit
+	for _, key := range part.Only {
+		r.Part.Only = append(r.Part.Only, string(key))
 	}
 	return r, nil
 }
 
-func encodeReport(r *owlatsync.Report) (any, error) {
-	if r == nil {
-		return nil, nil
+// planPage is how many items Plan reads at a time, so that no read transaction keeps the log from being recycled while
+// a long run applies its plan.
+const planPage = 512
+
+// Plan streams the items that are kept for a held run by ascending Phase and Order, then in the sequence of their keeping. All
+// methods may be called while it streams; an item kept meanwhile appears if its place is still to come.
+func (j journal) Plan(ctx context.Context, run int64) iter.Seq2[ledger.PlanItem, error] {
+	return func(yield func(ledger.PlanItem, error) bool) {
+		var after *place
+		for {
+			items, last, err := j.planPage(ctx, run, after)
+			if err != nil {
+				yield(ledger.PlanItem{}, fmt.Errorf("read plan of the ledger: %w", explain(ctx, err)))
+				return
+			}
+			for _, item := range items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if len(items) < planPage {
+				return
+			}
+			after = last
+		}
 	}
-	text, err := json.Marshal(r)
-	if err != nil {
-		return nil, fmt.Errorf("encode report: %w", err)
-	}
-	return string(text), nil
 }
 
-// Standing counts the sync's entries as of one instant. It is zero for a sync that the ledger does not know.
-func (l *Ledger) Standing(ctx context.Context, sync string) (ledger.Standing, error) {
-	var s ledger.Standing
-	var open int
-	err := l.readers.QueryRowContext(ctx, `SELECT s.adopted,
-			(SELECT count(*) FROM entries WHERE sync = s.id),
-			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0),
-			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state >= ?2),
-			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state = ?3)
-		FROM syncs s WHERE s.name = ?1`, sync, stateFailing, stateParked).
-		Scan(&s.Adopted, &s.Entries, &open, &s.Failing, &s.Parked)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return ledger.Standing{}, fmt.Errorf("count entries of the ledger: %w", explain(ctx, err))
-	}
-	s.Applied = s.Entries - open
-	return s, nil
-}
+// place is where an item stands within its plan.
+type place struct{ phase, order, seq int64 }
 
-// SyncState tells what a run must know of the sync before it reads the index, in a time that does not grow with the entries.
-func (l *Ledger) SyncState(ctx context.Context, sync string) (s ledger.SyncState, err error) {
-	err = l.readers.QueryRowContext(ctx, `SELECT s.adopted, EXISTS (SELECT 1 FROM entries WHERE sync = s.id AND state <> 0)
-		FROM syncs s WHERE s.name = ?1`, sync).Scan(&s.Adopted, &s.Open)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return ledger.SyncState{}, fmt.Errorf("read the ledger's syncs: %w", explain(ctx, err))
+func (j journal) planPage(ctx context.Context, run int64, after *place) ([]ledger.PlanItem, *place, error) {
+	query, args := "SELECT phase, ord, seq, key, body FROM plan WHERE run = ?1 ", []any{run, planPage}
+	if after != nil {
+		query, args = query+"AND (phase, ord, seq) > (?3, ?4, ?5) ", append(args, after.phase, after.order, after.seq)
 	}
-	return s, nil
-}
-
-// SetAdopted durably records that the sync has compared its rows with the contacts that Owlat already had.
-func (l *Ledger) SetAdopted(ctx context.Context, sync string) error {
-	return l.update(ctx, "record adoption in ledger", durable, func(t *tx) error {
-		id, err := t.syncID(sync)
-		if err != nil {
+	items, last := make([]ledger.PlanItem, 0, planPage), new(place)
+	err := j.query(ctx, query+"ORDER BY phase, ord, seq LIMIT ?2", args, func(rows *sql.Rows) error {
+		var item ledger.PlanItem
+		if err := rows.Scan(&last.phase, &last.order, &last.seq, &item.Key, &item.Body); err != nil {
 			return err
 		}
-		return t.exec("UPDATE syncs SET adopted = 1 WHERE id = ?1", id)
+		item.Phase, item.Order = int(last.phase), last.order
+		items = append(items, item)
+		return nil
 	})
+	return items, last, err
 }

@@ -1,185 +1,186 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
+	"database/sql"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"sync"
-	"time"
-
-	"github.com/gofrs/flock"
+	"sync/atomic"
 
 	"owlatsync/ledger"
 )
 
-// holder is what the lock file says about the process that holds it.
-type holder struct {
-	PID     int       `json:"pid"`
-	Host    string    `json:"host"`
-	Since   time.Time `json:"since"`
-	Purpose string    `json:"purpose"`
+// locker gives out the lock.
+type locker struct {
+	*base
+	locks *heldLocks
 }
 
-// holderAt is where the holder stands in the lock file. The byte before is the one that some systems lock against reading.
-const holderAt = 1
-
-// holderAttempts is how often Acquire looks for the name of a holder, 10 ms apart.
-const holderAttempts = 20
-
-// heldLocks are the locks of this ledger that nobody gave back yet.
-type heldLocks struct {
-	mu   sync.Mutex
-	held map[*flock.Flock]struct{}
-}
-
-// Acquire takes the lock file beside the ledger, whose name ends in ".lock", without waiting. The operating system gives it
-// back when the process dies, whatever the file says. While it is held by this or another process the error is a
-// *ledger.LockedError. The release may be called more than once.
-func (l *Ledger) Acquire(ctx context.Context, purpose string) (release func() error, err error) {
-	release, err = l.acquire(ctx, purpose)
-	if err != nil && !errors.Is(err, ledger.ErrLocked) {
-		return nil, fmt.Errorf("lock ledger %s: %w", l.path, explain(ctx, err))
-	}
-	return release, err
-}
-
-func (l *Ledger) acquire(ctx context.Context, purpose string) (func() error, error) {
-	select {
-	case <-l.closed:
-		return nil, ErrClosed
-	default:
-	}
-	file := l.file + ".lock"
-	if err := createLockFile(file); err != nil {
+// Acquire takes the lock file beside the ledger, whose name ends in ".lock", and gives the lock its epoch, which is kept in the
+// ledger. While the file is held by this or another process the error is a *ledger.LockedError, or Acquire waits if the claim
+// says so. That the lock was lost, because somebody removed the file and another took it, is noticed by the next write.
+func (l locker) Acquire(ctx context.Context, claim ledger.Claim) (ledger.Lock, error) {
+	k, err := l.acquire(ctx, claim)
+	if err != nil {
 		return nil, err
 	}
-	for attempt := 0; ; attempt++ {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		lock := flock.New(file)
-		taken, err := lock.TryLock()
-		if err != nil {
-			return nil, err
-		}
-		if taken {
-			return l.hold(lock, purpose)
-		}
-		h, err := readHolder(file)
-		if err != nil {
-			return nil, err
-		}
-		// A holder that has not said who it is yet, or one that was leaving: look again.
-		if h.PID != 0 || attempt == holderAttempts {
-			return nil, &ledger.LockedError{PID: h.PID, Host: h.Host, Since: h.Since, Purpose: h.Purpose}
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+	return k, nil
 }
 
-// hold writes who holds the lock and returns what gives it back.
-func (l *Ledger) hold(lock *flock.Flock, purpose string) (func() error, error) {
-	text, err := json.Marshal(holder{PID: os.Getpid(), Host: hostname(), Since: time.Now().UTC().Truncate(time.Millisecond), Purpose: purpose})
-	if err == nil {
-		err = writeHolder(lock.Path(), append(text, '\n'))
+func (l locker) acquire(ctx context.Context, claim ledger.Claim) (*lock, error) {
+	file, err := l.takeLockFile(ctx, claim.Purpose, claim.Wait)
+	if errors.Is(err, ledger.ErrLocked) {
+		return nil, err
+	} else if err != nil {
+		return nil, fmt.Errorf("lock ledger %s: %w", l.path, explain(ctx, err))
 	}
+	k := &lock{base: l.base, file: file, locks: l.locks}
+	// A power failure may take the number with it, and then everything that was recorded under it.
+	err = l.update(ctx, "bind ledger", lazy, func(t *tx) (err error) {
+		if claim.Deployment != "" {
+			if err := t.bind(claim.Deployment); err != nil {
+				return err
+			}
+		}
+		return t.row("UPDATE lock SET epoch = epoch + 1 RETURNING epoch", nil, &k.epoch)
+	})
 	if err != nil {
-		return nil, errors.Join(err, lock.Unlock())
+		return nil, errors.Join(err, file.release())
 	}
-	l.locks.mu.Lock()
-	defer l.locks.mu.Unlock()
-	if l.locks.held == nil {
-		l.locks.held = make(map[*flock.Flock]struct{})
-	}
-	l.locks.held[lock] = struct{}{}
-	return func() error {
-		if err := l.locks.release(lock); err != nil {
-			return fmt.Errorf("unlock ledger %s: %w", l.path, err)
-		}
-		return nil
-	}, nil
+	k.ctx, k.cancel = context.WithCancelCause(ctx)
+	l.locks.add(k)
+	return k, nil
 }
 
-func (h *heldLocks) release(lock *flock.Flock) error {
+// bind ties the ledger to the deployment on first use.
+func (t *tx) bind(deployment string) error {
+	var bound string
+	err := t.row("SELECT value FROM meta WHERE name = 'deployment'", nil, &bound)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return t.exec("INSERT INTO meta (name, value) VALUES ('deployment', ?1)", deployment)
+	case err == nil && bound != deployment:
+		return &ledger.DeploymentError{Bound: bound, Configured: deployment}
+	}
+	return err
+}
+
+// heldLocks are the locks of a ledger that nobody gave back yet.
+type heldLocks struct {
+	mu   sync.Mutex
+	held map[*lock]struct{}
+}
+
+func (h *heldLocks) add(k *lock) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if _, ok := h.held[lock]; !ok {
+	if h.held == nil {
+		h.held = make(map[*lock]struct{})
+	}
+	h.held[k] = struct{}{}
+}
+
+func (h *heldLocks) release(k *lock) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, ok := h.held[k]; !ok {
 		return nil
 	}
-	delete(h.held, lock)
-	return errors.Join(writeHolder(lock.Path(), nil), lock.Unlock())
+	delete(h.held, k)
+	k.released.Store(true)
+	k.cancel(nil)
+	return k.file.release()
 }
 
 func (h *heldLocks) releaseAll() error {
 	h.mu.Lock()
-	locks := make([]*flock.Flock, 0, len(h.held))
-	for lock := range h.held {
-		locks = append(locks, lock)
+	locks := make([]*lock, 0, len(h.held))
+	for k := range h.held {
+		locks = append(locks, k)
 	}
 	h.mu.Unlock()
 	var errs []error
-	for _, lock := range locks {
-		errs = append(errs, h.release(lock))
+	for _, k := range locks {
+		errs = append(errs, h.release(k))
 	}
 	return errors.Join(errs...)
 }
 
-func hostname() string {
-	host, err := os.Hostname()
-	if err != nil {
-		return "this machine"
-	}
-	return host
+// lock implements ledger.Lock.
+type lock struct {
+	*base
+	file     *lockFile
+	locks    *heldLocks
+	epoch    int64
+	ctx      context.Context // of the lock, which is a value of its time
+	cancel   context.CancelCauseFunc
+	lost     atomic.Bool
+	released atomic.Bool
 }
 
-// createLockFile makes the file with a first byte that stays as it is.
-func createLockFile(file string) error {
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+var errReleased = errors.New("the lock on the ledger was given back before")
+
+// Context implements ledger.Lock.
+func (k *lock) Context() context.Context { return k.ctx }
+
+// Epoch implements ledger.Lock.
+func (k *lock) Epoch() int64 { return k.epoch }
+
+// Release implements ledger.Lock.
+func (k *lock) Release() error {
+	if err := k.locks.release(k); err != nil {
+		return fmt.Errorf("unlock ledger %s: %w", k.path, err)
+	}
+	return nil
+}
+
+// usable tells what is known without looking.
+func (k *lock) usable() error {
 	switch {
-	case errors.Is(err, fs.ErrExist):
-		return nil
-	case err != nil:
-		return err
+	case k.isClosed():
+		return ledger.ErrClosed
+	case k.released.Load():
+		return errReleased
+	case k.lost.Load():
+		return ledger.ErrLockLost
 	}
-	_, err = f.WriteString("\n")
-	return errors.Join(err, f.Close())
+	return nil
 }
 
-func writeHolder(file string, text []byte) error {
-	f, err := os.OpenFile(file, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(text, holderAt)
-	return errors.Join(err, f.Truncate(int64(holderAt+len(text))), f.Close())
+// lose notes that the lock is lost.
+func (k *lock) lose() error {
+	k.lost.Store(true)
+	k.cancel(ledger.ErrLockLost)
+	return ledger.ErrLockLost
 }
 
-// readHolder returns a holder without PID when the file names none or only a part of one.
-func readHolder(file string) (holder, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return holder{}, err
+// update runs fn in one transaction, unless the lock is lost.
+func (k *lock) update(ctx context.Context, doing string, d durability, fn func(*tx) error) error {
+	if err := k.transact(ctx, d, fn); err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.NewSectionReader(f, holderAt, 1<<16))
-	if err != nil {
-		return holder{}, err
+	return nil
+}
+
+func (k *lock) transact(ctx context.Context, d durability, fn func(*tx) error) error {
+	if err := k.usable(); err != nil {
+		return err
 	}
-	var h holder
-	if json.Unmarshal(bytes.TrimSpace(text), &h) == nil && h.PID != 0 {
-		return h, nil
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return holder{}, err
-	}
-	return holder{Host: hostname(), Since: info.ModTime().UTC(), Purpose: "a run that has not said which"}, nil
+	return k.base.transact(ctx, d, func(t *tx) error {
+		epoch, err := t.epoch()
+		if err != nil {
+			return err
+		}
+		if epoch != k.epoch {
+			return k.lose()
+		}
+		return fn(t)
+	})
+}
+
+// epoch returns the number of the latest lock.
+func (t *tx) epoch() (epoch int64, err error) {
+	err = t.row("SELECT epoch FROM lock", nil, &epoch)
+	return epoch, err
 }

@@ -1,10 +1,13 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -28,7 +31,7 @@ func TestUnnamedHolder(t *testing.T) {
 					t.Fatal(ok, err)
 				}
 				start := time.Now()
-				_, err := l.Acquire(t.Context(), "a run")
+				_, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "a run"})
 				locked, ok := errors.AsType[*ledger.LockedError](err)
 				if !ok || locked.PID != 0 || locked.Host == "" || locked.Since.IsZero() || locked.Purpose == "" {
 					t.Errorf("error %v", err)
@@ -39,14 +42,11 @@ func TestUnnamedHolder(t *testing.T) {
 				if err := other.Unlock(); err != nil {
 					t.Fatal(err)
 				}
-				release, err := l.Acquire(t.Context(), "a run")
-				if err != nil {
-					t.Fatal(err)
-				}
+				k := takeLock(t, l)
 				if text := string(readFile(t, lockFile)); !strings.Contains(text, `"purpose":"a run"`) {
 					t.Errorf("the lock file says %q", text)
 				}
-				if err := release(); err != nil {
+				if err := k.Release(); err != nil {
 					t.Fatal(err)
 				}
 				if text := readFile(t, lockFile); len(text) != holderAt {
@@ -72,7 +72,7 @@ func TestHolderNamesItselfLate(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		_, err := l.Acquire(t.Context(), "a run")
+		_, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "a run"})
 		if locked, ok := errors.AsType[*ledger.LockedError](err); !ok || locked.PID != 42 || locked.Host != "db1" || locked.Purpose != "late" {
 			t.Errorf("error %v", err)
 		}
@@ -80,4 +80,136 @@ func TestHolderNamesItselfLate(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestALostLockFailsAlone lets calls under a lock that was lost share a transaction with one under the lock that is held.
+func TestALostLockFailsAlone(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, l *Ledger) {
+		old := takeLock(t, l)
+		if err := os.Remove(l.file + ".lock"); err != nil {
+			t.Fatal(err)
+		}
+		k := takeLock(t, l)
+		commits := 0
+		onCommit(t, l, func() bool { commits++; return true })
+		l.write <- struct{}{}
+		var lost, kept []<-chan error
+		for i := range 5 {
+			lost = append(lost, recordLater(t.Context(), old, rowRecord(fmt.Sprint("lost", i))))
+			synctest.Wait()
+			kept = append(kept, recordLater(t.Context(), k, rowRecord(fmt.Sprint("kept", i))))
+			synctest.Wait()
+		}
+		l.leaveWriter()
+		for i := range lost {
+			if err := <-lost[i]; !errors.Is(err, ledger.ErrLockLost) {
+				t.Errorf("under the lock that was lost: %v", err)
+			}
+			if err := <-kept[i]; err != nil {
+				t.Errorf("under the lock that is held: %v", err)
+			}
+		}
+		if cause := context.Cause(old.Context()); !errors.Is(cause, ledger.ErrLockLost) {
+			t.Errorf("the context ended with %v", cause)
+		}
+		if commits != 1 {
+			t.Errorf("%d commits", commits)
+		}
+		mustHold(t, l, "kept0", "kept4")
+		if found, err := l.Entries(t.Context(), "users", []string{"lost0", "lost4"}); err != nil || len(found) != 0 {
+			t.Errorf("%d entries that were refused: %v", len(found), err)
+		}
+	})
+}
+
+// TestAWaiterLooksAgain gives the lock back while somebody waits for it.
+func TestAWaiterLooksAgain(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, l *Ledger) {
+		first := takeLock(t, l)
+		start := time.Now()
+		time.AfterFunc(time.Hour+time.Millisecond, func() {
+			if err := first.Release(); err != nil {
+				t.Error(err)
+			}
+		})
+		k, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "one who waits", Wait: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if waited := time.Since(start); waited < time.Hour || waited > time.Hour+2*waitPause {
+			t.Errorf("waited %v", waited)
+		}
+		if err := k.Release(); err != nil {
+			t.Error(err)
+		}
+
+		held := takeLock(t, l)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		start = time.Now()
+		if _, err := l.Acquire(ctx, ledger.Claim{Purpose: "one who waits in vain", Wait: true}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+		if waited := time.Since(start); waited != time.Minute {
+			t.Errorf("waited %v", waited)
+		}
+		if err := held.Release(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestBeginningARunWaitsForNoDisk looks at how transactions are committed: what a power failure may take is not worth a flush.
+func TestBeginningARunWaitsForNoDisk(t *testing.T) {
+	t.Parallel()
+	l := openFresh(t)
+	put(t, l, "1")
+	k, err := l.acquire(t.Context(), ledger.Claim{Purpose: "a run", Deployment: "https://owlat.example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lazily := func(what string, want durability, err error) {
+		t.Helper()
+		if err != nil || l.writer.mode != want {
+			t.Errorf("%s is committed as %s: %v", what, l.writer.mode, err)
+		}
+	}
+	lazily("the lock", lazy, nil)
+	id, err := k.BeginRun(t.Context(), ledger.Run{Sync: "users"})
+	lazily("a run's beginning", lazy, err)
+	lazily("a beat", lazy, k.Beat(t.Context(), ledger.Beat{Run: id}))
+	lazily("a plan", lazy, k.KeepPlan(t.Context(), id, []ledger.PlanItem{{}}))
+	lazily("a record", durable, k.Record(t.Context(), rowRecord("2")))
+	lazily("a plan", lazy, k.KeepPlan(t.Context(), id, []ledger.PlanItem{{}}))
+	lazily("a run's end", durable, k.EndRun(t.Context(), ledger.Ending{Run: ledger.Run{ID: id, Status: ledger.StatusOK}}))
+	if err := k.Release(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestAReplacedLockFileIsNobodys has the file of the lock removed between opening and locking it.
+func TestAReplacedLockFileIsNobodys(t *testing.T) {
+	t.Parallel()
+	l := openFresh(t)
+	k := takeLock(t, l)
+	if err := os.Remove(l.file + ".lock"); err != nil {
+		t.Fatal(err)
+	}
+	if k.file.inPlace() {
+		t.Error("a file that is gone is in its place")
+	}
+	if err := os.WriteFile(l.file+".lock", []byte("\n{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if k.file.inPlace() {
+		t.Error("another file is in its place")
+	}
+	if err := k.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if text := string(readFile(t, l.file+".lock")); text != "\n{}" {
+		t.Errorf("whoever lost the lock wrote into the file of another: %q", text)
+	}
 }

@@ -42,15 +42,18 @@ func readFile(t *testing.T, file string) []byte {
 
 func put(t *testing.T, l *Ledger, keys ...string) {
 	t.Helper()
-	for _, key := range keys {
-		address := key + "@example.com"
-		err := l.Record(t.Context(), ledger.Record{Sync: "users", Run: 1, Event: "created", Note: "as planned", Entry: &ledger.Entry{
-			Key: key, ContactID: "contact " + key, Email: address, Identity: address, Fingerprint: ledger.Fingerprint{Hi: 1, Lo: 2},
-		}})
-		if err != nil {
-			t.Fatal(err)
+	under(t, l, func(k *lock) error {
+		for _, key := range keys {
+			address := key + "@example.com"
+			err := k.Record(t.Context(), ledger.Record{Sync: "users", Run: 1, Event: "created", Note: "as planned", Entry: &ledger.Entry{
+				Key: key, ContactID: "contact " + key, Email: address, Identity: address, Fingerprint: ledger.Fingerprint{Hi: 1, Lo: 2},
+			}})
+			if err != nil {
+				return err
+			}
 		}
-	}
+		return nil
+	})
 }
 
 // keysOf returns how many of the keys have an entry, by way of the index and of the entries.
@@ -85,38 +88,38 @@ func TestOpenRefuses(t *testing.T) {
 			if err := os.WriteFile(file, bytes.Repeat([]byte("id,email\n"), 1000), 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, ErrNotLedger},
+		}, ledger.ErrNotLedger},
 		{"a few bytes", func(t *testing.T, file string) {
 			if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, ErrNotLedger},
+		}, ledger.ErrNotLedger},
 		{"a short text", func(t *testing.T, file string) {
 			if err := os.WriteFile(file, bytes.Repeat([]byte("x"), 2000), 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, ErrNotLedger},
+		}, ledger.ErrNotLedger},
 		{"another program's database", func(t *testing.T, file string) {
 			execFile(t, file, "CREATE TABLE users (id INTEGER, email TEXT)", "INSERT INTO users VALUES (1, 'a@example.com')")
-		}, ErrNotLedger},
+		}, ledger.ErrNotLedger},
 		{"another program's marked database", func(t *testing.T, file string) {
 			execFile(t, file, "PRAGMA application_id = 7")
-		}, ErrNotLedger},
+		}, ledger.ErrNotLedger},
 		{"another program's numbered database", func(t *testing.T, file string) {
 			execFile(t, file, "PRAGMA user_version = 1")
-		}, ErrNotLedger},
+		}, ledger.ErrNotLedger},
 		{"a newer ledger", func(t *testing.T, file string) {
 			l := openIn(t, filepath.Dir(file))
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
 			}
 			execFile(t, file, "PRAGMA user_version = 1000")
-		}, ErrNewer},
+		}, ledger.ErrNewer},
 		{"a folder", func(t *testing.T, file string) {
 			if err := os.Mkdir(file, 0o700); err != nil {
 				t.Fatal(err)
 			}
-		}, ErrNotLedger},
+		}, ledger.ErrNotLedger},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -150,7 +153,7 @@ func TestOpenRefuses(t *testing.T) {
 func TestOpenWithoutPlace(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	if _, err := Open(t.Context(), "sqlite", filepath.Join(folder, "missing", "ledger.db")); !errors.Is(err, ErrNoFolder) {
+	if _, err := Open(t.Context(), "sqlite", filepath.Join(folder, "missing", "ledger.db")); !errors.Is(err, ledger.ErrNoFolder) {
 		t.Errorf("in a missing folder: %v", err)
 	}
 	if _, err := Open(t.Context(), "sqlite", ""); err == nil || !strings.Contains(err.Error(), "give the ledger a path") {
@@ -215,11 +218,7 @@ func TestFilesAreTheOwners(t *testing.T) {
 	l := openIn(t, folder)
 	defer l.Close()
 	put(t, l, "1")
-	release, err := l.Acquire(t.Context(), "a run")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer release()
+	takeLock(t, l)
 	files, err := os.ReadDir(folder)
 	if err != nil || len(files) < 3 {
 		t.Fatalf("%d files: %v", len(files), err)
@@ -245,15 +244,9 @@ func TestOneLockForAllNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	release, err := l.Acquire(t.Context(), "a run")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := other.Acquire(t.Context(), "a second run"); !errors.Is(err, ledger.ErrLocked) {
+	takeLock(t, l)
+	if _, err := other.Acquire(t.Context(), ledger.Claim{Purpose: "a second run"}); !errors.Is(err, ledger.ErrLocked) {
 		t.Errorf("two runs on one file: %v", err)
-	}
-	if err := release(); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -268,7 +261,14 @@ func TestOpenedAtOnceByMany(t *testing.T) {
 				t.Errorf("open: %v", err)
 				return
 			}
-			put(t, l, string(rune('a'+i)))
+			k, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "one of many", Wait: true})
+			if err != nil {
+				t.Errorf("acquire: %v", err)
+				return
+			}
+			if err := k.Record(t.Context(), rowRecord(string(rune('a'+i)))); err != nil {
+				t.Errorf("record: %v", err)
+			}
 			if err := l.Close(); err != nil {
 				t.Errorf("close: %v", err)
 			}

@@ -37,7 +37,9 @@ func encodeMark(e *ledger.Entry) [markSize]byte {
 		m[0] = markBlank
 	}
 	binary.LittleEndian.PutUint64(m[1:], ledger.HashText(e.Key))
-	binary.LittleEndian.PutUint64(m[9:], e.Fingerprint.Lo)
+	if !e.Doubt {
+		binary.LittleEndian.PutUint64(m[9:], e.Fingerprint.Lo)
+	}
 	return m
 }
 
@@ -88,16 +90,16 @@ func (t *tx) writePacks() error {
 
 // Index streams what the diff needs of every entry of the sync, as of one instant and in the order of their first
 // records. Other methods may be called while it streams.
-func (l *Ledger) Index(ctx context.Context, sync string) iter.Seq2[ledger.IndexEntry, error] {
+func (r entryReader) Index(ctx context.Context, sync string) iter.Seq2[ledger.IndexEntry, error] {
 	return func(yield func(ledger.IndexEntry, error) bool) {
-		if err := l.index(ctx, sync, func(e ledger.IndexEntry) bool { return yield(e, nil) }); err != nil {
+		if err := r.index(ctx, sync, func(e ledger.IndexEntry) bool { return yield(e, nil) }); err != nil {
 			yield(ledger.IndexEntry{}, fmt.Errorf("read the ledger's index: %w", explain(ctx, err)))
 		}
 	}
 }
 
-func (l *Ledger) index(ctx context.Context, sync string, yield func(ledger.IndexEntry) bool) (err error) {
-	rows, err := l.streams.QueryContext(ctx, `SELECT p.marks FROM syncs s
+func (r entryReader) index(ctx context.Context, sync string, yield func(ledger.IndexEntry) bool) (err error) {
+	rows, err := r.streams.QueryContext(ctx, `SELECT p.marks FROM syncs s
 		CROSS JOIN packs p ON p.id >= s.id << 32 AND p.id < (s.id + 1) << 32 WHERE s.name = ?1 ORDER BY p.id`, sync)
 	if err != nil {
 		return err
@@ -112,7 +114,7 @@ func (l *Ledger) index(ctx context.Context, sync string, yield func(ledger.Index
 			return err
 		}
 		if len(marks)%markSize != 0 {
-			return fmt.Errorf("%w (the index is cut short)", ErrCorrupt)
+			return fmt.Errorf("%w (the index is cut short)", ledger.ErrCorrupt)
 		}
 		for m := range slices.Chunk(marks, markSize) {
 			if m[0] != markNone && !yield(decodeMark(m)) {

@@ -61,9 +61,10 @@ func TestPacksFollowTheEntries(t *testing.T) {
 	for key := range n {
 		all = append(all, record(key, uint64(key), "a@example.com")...)
 	}
+	k := takeLock(t, l)
 	mustRecord := func(records []ledger.Record) {
 		t.Helper()
-		if err := l.Record(t.Context(), records...); err != nil {
+		if err := k.Record(t.Context(), records...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -78,7 +79,7 @@ func TestPacksFollowTheEntries(t *testing.T) {
 	for key := 3; key < n; key += 11 {
 		gone = append(gone, fmt.Sprint(key))
 	}
-	if err := l.Forget(t.Context(), "orders", append(gone, "none of its keys", fmt.Sprint(n-1))); err != nil {
+	if err := k.Remove(t.Context(), "orders", append(gone, "none of its keys", fmt.Sprint(n-1))); err != nil {
 		t.Fatal(err)
 	}
 	mustRecord([]ledger.Record{{Sync: "users", Replaces: "5", Entry: &ledger.Entry{Key: "new"}}})
@@ -101,9 +102,7 @@ func TestAPackIsAPage(t *testing.T) {
 	for key := range 20*packSlots - 1 {
 		records = append(records, ledger.Record{Sync: "users", Entry: &ledger.Entry{Key: fmt.Sprint(key)}})
 	}
-	if err := l.Record(t.Context(), records...); err != nil {
-		t.Fatal(err)
-	}
+	under(t, l, func(k *lock) error { return k.Record(t.Context(), records...) })
 	var leaves, overflowing int
 	err := l.readers.QueryRow("SELECT count(*) FILTER (WHERE pagetype = 'leaf'), count(*) FILTER (WHERE pagetype = 'overflow') FROM dbstat WHERE name = 'packs'").
 		Scan(&leaves, &overflowing)

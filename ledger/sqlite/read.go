@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"owlatsync/ledger"
 )
@@ -13,14 +14,45 @@ import (
 // maxParameters keeps a query far below the 32 766 parameters that SQLite takes.
 const maxParameters = 500
 
+// entryReader reads entries.
+type entryReader struct {
+	*base
+	many *manyStatement
+}
+
+// manyStatement is the statement that reads entriesAtOnce entries, prepared on first use.
+type manyStatement struct {
+	mu   sync.Mutex
+	stmt *sql.Stmt
+}
+
+func (m *manyStatement) prepare(ctx context.Context, db *sql.DB) (*sql.Stmt, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var err error
+	if m.stmt == nil {
+		m.stmt, err = db.PrepareContext(ctx, entriesQuery(entriesAtOnce))
+	}
+	return m.stmt, err
+}
+
+func (m *manyStatement) close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stmt == nil {
+		return nil
+	}
+	return m.stmt.Close()
+}
+
 // entriesAtOnce is how many entries the statement names that is prepared only once.
 const entriesAtOnce = 250
 
 // Entries returns the sync's entries with the given keys, by key; keys without an entry are left out.
-func (l *Ledger) Entries(ctx context.Context, sync string, keys []string) (map[string]*ledger.Entry, error) {
+func (r entryReader) Entries(ctx context.Context, sync string, keys []string) (map[string]*ledger.Entry, error) {
 	found := make(map[string]*ledger.Entry, len(keys))
 	for chunk := range slices.Chunk(keys, entriesAtOnce) {
-		rows, err := l.entries(ctx, sync, chunk)
+		rows, err := r.entries(ctx, sync, chunk)
 		if err == nil {
 			err = eachRow(rows, func(rows *sql.Rows) error {
 				_, e, err := scanEntry(rows)
@@ -37,26 +69,15 @@ func (l *Ledger) Entries(ctx context.Context, sync string, keys []string) (map[s
 	return found, nil
 }
 
-func (l *Ledger) entries(ctx context.Context, sync string, keys []string) (*sql.Rows, error) {
+func (r entryReader) entries(ctx context.Context, sync string, keys []string) (*sql.Rows, error) {
 	if len(keys) < entriesAtOnce {
-		return l.readers.QueryContext(ctx, entriesQuery(len(keys)), arguments(keys, sync)...)
+		return r.readers.QueryContext(ctx, entriesQuery(len(keys)), arguments(keys, sync)...)
 	}
-	many, err := l.manyEntries(ctx)
+	many, err := r.many.prepare(ctx, r.readers)
 	if err != nil {
 		return nil, err
 	}
 	return many.QueryContext(ctx, arguments(keys, sync)...)
-}
-
-// manyEntries returns the statement that reads entriesAtOnce entries.
-func (l *Ledger) manyEntries(ctx context.Context) (*sql.Stmt, error) {
-	l.manyMu.Lock()
-	defer l.manyMu.Unlock()
-	var err error
-	if l.many == nil {
-		l.many, err = l.readers.PrepareContext(ctx, entriesQuery(entriesAtOnce))
-	}
-	return l.many, err
 }
 
 func entriesQuery(n int) string {
@@ -65,7 +86,7 @@ func entriesQuery(n int) string {
 }
 
 // Holders returns the entries of all syncs whose Email or Identity is one of the addresses, each once.
-func (l *Ledger) Holders(ctx context.Context, addresses []string) ([]ledger.Holder, error) {
+func (r entryReader) Holders(ctx context.Context, addresses []string) ([]ledger.Holder, error) {
 	var found []ledger.Holder
 	seen := make(map[int64]struct{})
 	for chunk := range slices.Chunk(addresses, maxParameters) {
@@ -74,7 +95,7 @@ func (l *Ledger) Holders(ctx context.Context, addresses []string) ([]ledger.Hold
 			JOIN syncs s ON s.id = e.sync
 			WHERE e.id IN (SELECT id FROM entries WHERE email IN (` + in + `)
 				UNION ALL SELECT id FROM entries WHERE identity IN (` + in + `) AND identity <> '')`
-		err := l.query(ctx, query, arguments(chunk, arguments(chunk)...), func(rows *sql.Rows) error {
+		err := r.query(ctx, query, arguments(chunk, arguments(chunk)...), func(rows *sql.Rows) error {
 			var sync string
 			id, e, err := scanEntry(rows, &sync)
 			if err != nil {
@@ -91,25 +112,6 @@ func (l *Ledger) Holders(ctx context.Context, addresses []string) ([]ledger.Hold
 		}
 	}
 	return found, nil
-}
-
-// query calls each for every row of a short read.
-func (l *Ledger) query(ctx context.Context, query string, args []any, each func(*sql.Rows) error) error {
-	rows, err := l.readers.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	return eachRow(rows, each)
-}
-
-func eachRow(rows *sql.Rows, each func(*sql.Rows) error) error {
-	defer rows.Close()
-	for rows.Next() {
-		if err := each(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
 
 // places returns n parameters. They have no numbers, because SQLite looks for the place of each number among all of them.

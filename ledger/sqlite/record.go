@@ -15,6 +15,7 @@ import (
 
 // commit is one call of Record on its way to the disk.
 type commit struct {
+	lock  *lock
 	steps []step
 	done  chan error // gets the one result
 }
@@ -52,63 +53,74 @@ func (q *queue) withdraw(c *commit) bool {
 }
 
 // Record makes the records durable, all or none, in their order. An entry needs a sync and a key; a zero ChangedAt becomes
-// the present. Calls that come while a transaction is being written share the next one, and a call that cannot be written
-// fails alone. When ctx ends while the call waits, nothing of it is written; once its transaction has begun, the call
-// returns the transaction's true result.
-func (l *Ledger) Record(ctx context.Context, records ...ledger.Record) error {
-	if err := l.record(ctx, records); err != nil {
+// the present. Calls that come while a transaction is being written share the next one, and a call that cannot be written, or
+// whose lock is lost, fails alone. When ctx ends while the call waits, nothing of it is written; once its transaction has begun,
+// the call returns the transaction's true result.
+func (k *lock) Record(ctx context.Context, records ...ledger.Record) error {
+	if err := k.record(ctx, records); err != nil {
 		return fmt.Errorf("record in ledger: %w", err)
 	}
 	return nil
 }
 
-func (l *Ledger) record(ctx context.Context, records []ledger.Record) error {
+func (k *lock) record(ctx context.Context, records []ledger.Record) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if len(records) == 0 {
-		return nil
+	if err := k.usable(); err != nil || len(records) == 0 {
+		return err
 	}
 	steps, err := encodeRecords(records, time.Now())
 	if err != nil {
 		return err
 	}
-	c := &commit{steps: steps, done: make(chan error, 1)}
-	l.queue.add(c)
+	c := &commit{lock: k, steps: steps, done: make(chan error, 1)}
+	k.queue.add(c)
 	select {
 	case err := <-c.done:
 		return err
-	case l.write <- struct{}{}:
+	case k.write <- struct{}{}:
 		// Whoever gets the writer writes for all that wait, itself included unless it was just served.
-		l.commitWaiting(context.WithoutCancel(ctx))
+		k.commitWaiting(context.WithoutCancel(ctx))
 		return <-c.done
 	case <-ctx.Done():
-		if l.queue.withdraw(c) {
+		if k.queue.withdraw(c) {
 			return context.Cause(ctx)
 		}
-	case <-l.closed:
-		if l.queue.withdraw(c) {
-			return ErrClosed
+	case <-k.closed:
+		if k.queue.withdraw(c) {
+			return ledger.ErrClosed
 		}
 	}
 	return <-c.done
 }
 
-func (l *Ledger) commitWaiting(ctx context.Context) {
-	defer l.leaveWriter()
+func (b *base) commitWaiting(ctx context.Context) {
+	defer b.leaveWriter()
 	runtime.Gosched() // lets the callers whom the last transaction answered join this one
-	batch := l.queue.takeAll()
+	batch := b.queue.takeAll()
 	for len(batch) > 0 {
 		var culprit *commit
-		err := l.writer.transact(ctx, durable, func(t *tx) error {
+		var lost []*commit
+		err := b.writer.transact(ctx, durable, func(t *tx) error {
+			epoch, err := t.epoch()
+			if err != nil {
+				return err
+			}
 			for _, c := range batch {
-				if err := t.record(c.steps); err != nil {
+				if c.lock.epoch != epoch {
+					lost = append(lost, c)
+				} else if err := t.record(c.steps); err != nil {
 					culprit = c
 					return err
 				}
 			}
 			return nil
 		})
+		for _, c := range lost {
+			c.done <- c.lock.lose()
+		}
+		batch = without(batch, lost)
 		failed := batch
 		if err != nil && culprit != nil && !concernsAll(err) {
 			failed = []*commit{culprit}
@@ -117,20 +129,24 @@ func (l *Ledger) commitWaiting(ctx context.Context) {
 		for _, c := range failed {
 			c.done <- err
 		}
-		batch = slices.DeleteFunc(batch, func(c *commit) bool { return slices.Contains(failed, c) })
+		batch = without(batch, failed)
 	}
+}
+
+func without(all, some []*commit) []*commit {
+	return slices.DeleteFunc(all, func(c *commit) bool { return slices.Contains(some, c) })
 }
 
 const (
 	insertEntry = `INSERT INTO entries (sync, key, contact_id, email, identity, first_name, last_name, origin,
-		memberships, intent, failure, state, first_seen, changed_at, events, fingerprint)
-	VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)`
+		memberships, intent, failure, state, first_seen, changed_at, events, fingerprint, doubt)
+	VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)`
 	upsertEntry = insertEntry + `
 	ON CONFLICT (sync, key) DO UPDATE SET contact_id = excluded.contact_id, email = excluded.email,
 		identity = excluded.identity, first_name = excluded.first_name, last_name = excluded.last_name,
 		origin = excluded.origin, memberships = excluded.memberships, intent = excluded.intent,
 		failure = excluded.failure, state = excluded.state, first_seen = excluded.first_seen,
-		changed_at = excluded.changed_at, events = excluded.events, fingerprint = excluded.fingerprint`
+		changed_at = excluded.changed_at, events = excluded.events, fingerprint = excluded.fingerprint, doubt = excluded.doubt`
 	returningID   = " RETURNING id"
 	insertHistory = "INSERT INTO history (sync, key, at, run, event, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
 )
@@ -146,7 +162,7 @@ func (t *tx) record(steps []step) error {
 			return err
 		}
 		if s.replaces != "" {
-			if err := t.forget(sync, s.replaces); err != nil {
+			if err := t.remove(sync, s.replaces); err != nil {
 				return err
 			}
 		}
@@ -160,21 +176,22 @@ func (t *tx) record(steps []step) error {
 	return nil
 }
 
-// Forget durably removes the sync's entries with the given keys, all or none; keys without an entry are passed over.
-func (l *Ledger) Forget(ctx context.Context, sync string, keys []string) error {
+// Remove implements ledger.Writer. Keys without an entry are passed over.
+func (k *lock) Remove(ctx context.Context, sync string, keys []string) error {
+	const doing = "remove from ledger"
 	if len(keys) == 0 {
+		if err := k.usable(); err != nil {
+			return fmt.Errorf("%s: %w", doing, err)
+		}
 		return nil
 	}
-	return l.update(ctx, "forget in ledger", durable, func(t *tx) error {
-		if sync == "" {
-			return errors.New("the sync has no name")
-		}
+	return k.update(ctx, doing, durable, func(t *tx) error {
 		id, err := t.syncID(sync)
 		if err != nil {
 			return err
 		}
 		for _, key := range keys {
-			if err := t.forget(id, key); err != nil {
+			if err := t.remove(id, key); err != nil {
 				return err
 			}
 		}
@@ -182,7 +199,7 @@ func (l *Ledger) Forget(ctx context.Context, sync string, keys []string) error {
 	})
 }
 
-func (t *tx) forget(sync int64, key string) error {
+func (t *tx) remove(sync int64, key string) error {
 	var id int64
 	err := t.row("DELETE FROM entries WHERE sync = ?1 AND key = ?2"+returningID, []any{sync, key}, &id)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -44,33 +44,33 @@ const (
 )
 
 // prepare makes sure that the file is a ledger of this version and can be written.
-func (l *Ledger) prepare(ctx context.Context, schema fs.FS) error {
+func (b *base) prepare(ctx context.Context, schema fs.FS) error {
 	files, err := fs.Glob(schema, "*.sql")
 	if err != nil {
 		return err
 	}
 	newest := len(files)
-	is, err := l.inspect(ctx, newest)
+	is, err := b.inspect(ctx, newest)
 	if err != nil {
 		return err
 	}
 	if is != current {
-		if err := l.migrate(ctx, schema, newest); err != nil {
+		if err := b.migrate(ctx, schema, newest); err != nil {
 			return err
 		}
 	}
-	if err := l.useLog(ctx); err != nil {
+	if err := b.useLog(ctx); err != nil {
 		return err
 	}
-	return l.writer.probe(ctx)
+	return b.writer.probe(ctx)
 }
 
 // useLog turns on the write-ahead log, which stays on. That needs the file for itself for a moment, and SQLite does not wait
 // for it while others read.
-func (l *Ledger) useLog(ctx context.Context) error {
-	return patiently(ctx, ErrBusy, func() error {
+func (b *base) useLog(ctx context.Context) error {
+	return patiently(ctx, ledger.ErrBusy, func() error {
 		var mode string
-		if err := l.writer.db.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
+		if err := b.writer.db.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
 			return explain(ctx, err)
 		}
 		if mode != "wal" {
@@ -81,13 +81,13 @@ func (l *Ledger) useLog(ctx context.Context) error {
 }
 
 // inspect tells what the file is, as of one instant.
-func (l *Ledger) inspect(ctx context.Context, newest int) (fileState, error) {
-	info, err := os.Stat(l.file)
+func (b *base) inspect(ctx context.Context, newest int) (fileState, error) {
+	info, err := os.Stat(b.file)
 	if err != nil {
 		return 0, err
 	}
 	// One transaction, because another process may be creating the ledger.
-	tx, err := l.writer.db.BeginTx(ctx, nil)
+	tx, err := b.writer.db.BeginTx(ctx, nil)
 	if err != nil {
 		return 0, senseless(err)
 	}
@@ -108,13 +108,13 @@ func (l *Ledger) inspect(ctx context.Context, newest int) (fileState, error) {
 	}
 	switch {
 	case pages == 0 && info.Size() > 0: // too short for a page, which SQLite takes for empty
-		return 0, ErrNotLedger
+		return 0, ledger.ErrNotLedger
 	case id == 0 && version == 0 && tables == 0:
 		return empty, nil
 	case id != applicationID:
-		return 0, ErrNotLedger
+		return 0, ledger.ErrNotLedger
 	case version > newest:
-		return 0, fmt.Errorf("%w (its version is %d, this program knows up to %d)", ErrNewer, version, newest)
+		return 0, fmt.Errorf("%w (its version is %d, this program knows up to %d)", ledger.ErrNewer, version, newest)
 	case version < newest:
 		return outdated, nil
 	}
@@ -124,33 +124,33 @@ func (l *Ledger) inspect(ctx context.Context, newest int) (fileState, error) {
 // senseless tells a file whose head makes no sense: reading a sound one never ends in SQLite's general error.
 func senseless(err error) error {
 	if primaryCode(err) == codeError {
-		return fmt.Errorf("%w (%w)", ErrCorrupt, err)
+		return fmt.Errorf("%w (%w)", ledger.ErrCorrupt, err)
 	}
 	return err
 }
 
 // migrate brings the schema up to date under the lock of runs, so that two processes do not do it at once and none changes
 // the tables under a run of an older program.
-func (l *Ledger) migrate(ctx context.Context, schema fs.FS, newest int) (err error) {
-	var release func() error
+func (b *base) migrate(ctx context.Context, schema fs.FS, newest int) (err error) {
+	var lock *lockFile
 	err = patiently(ctx, ledger.ErrLocked, func() (err error) {
-		release, err = l.Acquire(ctx, "migration of the ledger")
+		lock, err = b.takeLockFile(ctx, "migration of the ledger", false)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, release()) }()
-	is, err := l.inspect(ctx, newest)
+	defer func() { err = errors.Join(err, lock.release()) }()
+	is, err := b.inspect(ctx, newest)
 	if err != nil || is == current {
 		return err
 	}
 	if is == empty {
-		if _, err := l.writer.db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
+		if _, err := b.writer.db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
 			return err
 		}
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, l.writer.db, schema, goose.WithDisableGlobalRegistry(true))
+	provider, err := goose.NewProvider(goose.DialectSQLite3, b.writer.db, schema, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}

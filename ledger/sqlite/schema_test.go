@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"owlatsync"
 	"owlatsync/ledger"
 )
 
@@ -113,15 +114,13 @@ func TestFirstVersion(t *testing.T) {
 		t.Errorf("all entries (-want +got):\n%s", diff)
 	}
 	history, err := l.History(t.Context(), "users", "1")
-	if diff := cmp.Diff([]ledger.HistoryLine{{At: at, Run: 1, Event: "created"}}, history); err != nil || diff != "" {
+	if diff := cmp.Diff([]ledger.HistoryLine{{Number: 1, Sync: "users", Key: "1", At: at, Run: 1, Event: "created"}}, history); err != nil || diff != "" {
 		t.Errorf("history: %v (-want +got):\n%s", err, diff)
 	}
-	for item, err := range l.Spooled(t.Context(), 1, 1) {
-		if diff := cmp.Diff(ledger.PlanItem{Phase: 1, Order: 1, Key: "1", Body: []byte{0}}, item); err != nil || diff != "" {
-			t.Errorf("plan: %v (-want +got):\n%s", err, diff)
-		}
+	if items, err := collect(l.Plan(t.Context(), 1)); err != nil || len(items) > 0 {
+		t.Errorf("the plan of a run that is not held: %v, %v", items, err)
 	}
-	if err := l.Bind(t.Context(), "https://other.example.com"); !errors.As(err, new(*ledger.DeploymentError)) {
+	if _, err := l.Acquire(t.Context(), ledger.Claim{Deployment: "https://other.example.com"}); !errors.As(err, new(*ledger.DeploymentError)) {
 		t.Errorf("bound to another deployment: %v", err)
 	}
 	put(t, l, "3")
@@ -130,9 +129,7 @@ func TestFirstVersion(t *testing.T) {
 	// What came with later versions works on what the first one wrote.
 	events := []ledger.EventMark{{Name: "user_created", On: ledger.OnCreated, State: ledger.EventDue, At: at}}
 	want["1"].Events = events
-	if err := l.Record(t.Context(), ledger.Record{Sync: "users", Entry: want["1"]}); err != nil {
-		t.Fatal(err)
-	}
+	under(t, l, func(k *lock) error { return k.Record(t.Context(), ledger.Record{Sync: "users", Entry: want["1"]}) })
 	if got, err = l.Entries(t.Context(), "users", []string{"1"}); err != nil || !cmp.Equal(got["1"].Events, events) {
 		t.Errorf("events %+v: %v", got["1"], err)
 	}
@@ -148,10 +145,105 @@ func TestFirstVersion(t *testing.T) {
 	mustHold(t, l, "2", "3")
 }
 
-// TestEveryVersionIsMigrated opens ledgers as each earlier version of the schema leaves them.
+// TestSeventhVersion opens a ledger that the seventh version of the schema wrote.
+func TestSeventhVersion(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	text, err := os.ReadFile(filepath.Join("testdata", "version7.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	execFile(t, filepath.Join(folder, "ledger.db"), string(text))
+	l := openIn(t, folder)
+	defer l.Close()
+	mustBeSound(t, l)
+
+	at := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	entry := func(key string, change func(e *ledger.Entry)) *ledger.Entry {
+		address := "row" + key + "@example.com"
+		e := &ledger.Entry{
+			Key: key, ContactID: "contact" + key, Email: address, Identity: address, Origin: ledger.OriginCreated, FirstSeen: at, ChangedAt: at,
+		}
+		change(e)
+		return e
+	}
+	want := []*ledger.Entry{
+		entry("1", func(e *ledger.Entry) { e.Fingerprint = ledger.Fingerprint{Hi: 1 << 63, Lo: 7} }),
+		entry("2", func(e *ledger.Entry) { e.Doubt, e.Intent.Create = true, at }),
+		entry("3", func(e *ledger.Entry) {
+			e.Doubt = true
+			e.Failure = &ledger.Failure{Class: ledger.RetryLater, Category: "internal", Status: 500, Reason: "Owlat failed", Attempts: 2,
+				First: at, Last: at, NextTry: at, Fingerprint: ledger.Fingerprint{Hi: 1<<64 - 1, Lo: 1<<63 + 1}}
+		}),
+		entry("4", func(e *ledger.Entry) {
+			e.Fingerprint = ledger.Fingerprint{Hi: 9, Lo: 8}
+			e.Failure = &ledger.Failure{Class: ledger.GiveUp, Category: "forbidden", Status: 403, Reason: `refused: "fingerprint":{"Hi":1,"Lo":0}`,
+				Attempts: 8, First: at, Last: at, NextTry: at, Parked: true, Absence: true}
+		}),
+		entry("5", func(e *ledger.Entry) {
+			e.Failure = &ledger.Failure{Class: ledger.RetryLater, Category: ledger.CategoryNetwork, Reason: `"fingerprint":{"Hi":1,"Lo":0}`,
+				Attempts: 1, First: at, Last: at, NextTry: at, Fingerprint: ledger.Fingerprint{Hi: 1, Lo: 5}}
+		}),
+		entry("6", func(*ledger.Entry) {}),
+	}
+	got, err := collect(l.All(t.Context(), "users"))
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("entries: %v (-want +got):\n%s", err, diff)
+	}
+	open, err := collect(l.Open(t.Context(), "users"))
+	if err != nil || len(open) != 5 {
+		t.Errorf("%d open entries: %v", len(open), err)
+	}
+
+	report := owlatsync.NewReport("users", "1")
+	report.Rows = 3
+	run := func(id int64, mode ledger.Mode, status ledger.Status, message string) ledger.Run {
+		r := ledger.Run{ID: id, Sync: "users", Mode: mode, Started: at, Status: status, Message: message}
+		if status != ledger.StatusRunning {
+			r.Finished, r.Report = at.Add(time.Second), report
+		}
+		return r
+	}
+	runs, err := l.Runs(t.Context(), "users", 0)
+	if diff := cmp.Diff([]ledger.Run{
+		run(4, ledger.ModeRun, ledger.StatusRunning, ""), run(3, ledger.ModeRun, ledger.StatusHeld, "too many removals"),
+		run(2, ledger.ModeRun, ledger.StatusFailedRows, "one row failed"), run(1, ledger.ModePlan, ledger.StatusOK, ""),
+	}, runs); err != nil || diff != "" {
+		t.Errorf("runs: %v (-want +got):\n%s", err, diff)
+	}
+	for id, want := range map[int64]int{1: 0, 2: 0, 3: 2, 4: 0} {
+		if items, err := collect(l.Plan(t.Context(), id)); err != nil || len(items) != want {
+			t.Errorf("%d items of run %d: %v", len(items), id, err)
+		}
+	}
+
+	under(t, l, func(k *lock) error {
+		if k.Epoch() != 1 {
+			t.Errorf("the first epoch is %d", k.Epoch())
+		}
+		id, err := k.BeginRun(t.Context(), ledger.Run{Sync: "users"})
+		if err == nil {
+			err = k.EndRun(t.Context(), ledger.Ending{
+				Run: ledger.Run{ID: id, Status: ledger.StatusOK}, Settled: map[int64]ledger.Status{3: ledger.StatusSuperseded},
+			})
+		}
+		return err
+	})
+	for id, want := range map[int64]ledger.Status{3: ledger.StatusSuperseded, 4: ledger.StatusDied} {
+		if r, err := l.Run(t.Context(), id); err != nil || r.Status != want {
+			t.Errorf("run %d: %+v, %v", id, r, err)
+		}
+	}
+	if b, err := l.Bookmark(t.Context(), "users"); err != nil || b.Mark != "n 7" {
+		t.Errorf("bookmark %+v: %v", b, err)
+	}
+}
+
+// TestEveryVersionIsMigrated opens ledgers as each earlier version of the schema leaves them. What later versions than the fifth
+// leave is what they make of it, because they write entries otherwise.
 func TestEveryVersionIsMigrated(t *testing.T) {
 	t.Parallel()
-	const packed = 6 // from this version on entries are written as now
+	const marked = 5
 	names, err := fs.Glob(migrations, "*.sql")
 	if err != nil {
 		t.Fatal(err)
@@ -161,58 +253,80 @@ func TestEveryVersionIsMigrated(t *testing.T) {
 			t.Parallel()
 			folder := t.TempDir()
 			file := filepath.Join(folder, "ledger.db")
-			earlier := fstest.MapFS{}
-			for _, name := range names[:version] {
-				text, err := fs.ReadFile(migrations, name)
+			openAs := func(version int) {
+				t.Helper()
+				earlier := fstest.MapFS{}
+				for _, name := range names[:version] {
+					text, err := fs.ReadFile(migrations, name)
+					if err != nil {
+						t.Fatal(err)
+					}
+					earlier[name] = &fstest.MapFile{Data: text}
+				}
+				old, err := openWith(t.Context(), "sqlite", file, earlier)
 				if err != nil {
 					t.Fatal(err)
 				}
-				earlier[name] = &fstest.MapFile{Data: text}
-			}
-			old, err := openWith(t.Context(), "sqlite", file, earlier)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if version >= packed {
-				put(t, old, "old2", "old298", "old998")
-			}
-			if err := old.Close(); err != nil {
-				t.Fatal(err)
-			}
-			statements := []string{"INSERT INTO syncs (id, name) VALUES (1, 'users'), (2, 'orders')"}
-			for id := 1; id < 1000 && version < packed; id++ {
-				if id > 300 && id < 700 || id%9 == 0 {
-					continue
+				if err := old.Close(); err != nil {
+					t.Fatal(err)
 				}
-				e := &ledger.Entry{Key: fmt.Sprint("old", id), Fingerprint: ledger.Fingerprint{Hi: uint64(id % 5), Lo: uint64(id % 5)}}
-				email := "NULL"
-				if id%4 > 0 {
-					e.Email, email = "a@example.com", "'a@example.com'"
-				}
-				var mark []byte
-				for _, part := range []uint64{ledger.HashText(e.Key), ledger.HashText(e.Email), e.Fingerprint.Hi, e.Fingerprint.Lo} {
-					mark = binary.LittleEndian.AppendUint64(mark, part)
-				}
-				statements = append(statements,
-					fmt.Sprintf("INSERT INTO entries (id, sync, key, email, first_name, last_name, origin, state) VALUES (%d, %d, '%s', %s, '', '', '', 1)",
-						id, 1+id%2, e.Key, email),
-					fmt.Sprintf("INSERT INTO marks VALUES (%d, %d, x'%x')", 1+id%2, id, mark))
 			}
-			if version < packed {
-				execFile(t, file, statements...)
-			}
+			openAs(min(version, marked))
+			doubtful := markedEntries(t, file)
+			openAs(version)
+
 			l := openIn(t, folder)
 			defer l.Close()
 			mustHold(t, l, "old2", "old298", "old998")
 			mustBeSound(t, l)
-			furnish(t, l)
+			for e, err := range l.All(t.Context(), "users") {
+				if err != nil || e.Doubt != doubtful[e.Key] || e.Doubt && !e.Fingerprint.IsZero() {
+					t.Errorf("%+v: %v", e, err)
+				}
+			}
 			copied := openFresh(t)
-			if err := copied.Import(t.Context(), bytes.NewReader(exported(t, l))); err != nil {
+			if err := pour(t, l, copied); err != nil {
 				t.Error(err)
 			}
+			mustBeSound(t, copied)
+			live(t, l, "grace@example.com", "Gracenomia", "k57graceful")
 			mustBeSound(t, l)
 		})
 	}
+}
+
+// markedEntries writes entries as the first versions of the schema have them, and tells which are in doubt.
+func markedEntries(t *testing.T, file string) (doubtful map[string]bool) {
+	t.Helper()
+	doubtful = make(map[string]bool)
+	statements := []string{"INSERT INTO syncs (id, name) VALUES (1, 'users'), (2, 'orders')"}
+	for id := 1; id < 1000; id++ {
+		if id > 300 && id < 700 || id%9 == 0 {
+			continue
+		}
+		e := &ledger.Entry{Key: fmt.Sprint("old", id), Fingerprint: ledger.Fingerprint{Hi: uint64(id % 5), Lo: uint64(id % 5)}}
+		state := 0
+		switch id % 5 {
+		case 0:
+			state = 1
+		case 2:
+			e.Fingerprint.Lo, doubtful[e.Key], state = 0, true, 1
+		}
+		email := "NULL"
+		if id%4 > 0 {
+			e.Email, email = "a@example.com", "'a@example.com'"
+		}
+		var mark []byte
+		for _, part := range []uint64{ledger.HashText(e.Key), ledger.HashText(e.Email), e.Fingerprint.Hi, e.Fingerprint.Lo} {
+			mark = binary.LittleEndian.AppendUint64(mark, part)
+		}
+		statements = append(statements,
+			fmt.Sprintf("INSERT INTO entries (id, sync, key, email, first_name, last_name, origin, state) VALUES (%d, %d, '%s', %s, '', '', '', %d)",
+				id, 1+id%2, e.Key, email, state),
+			fmt.Sprintf("INSERT INTO marks VALUES (%d, %d, x'%x')", 1+id%2, id, mark))
+	}
+	execFile(t, file, statements...)
+	return doubtful
 }
 
 func TestMigration(t *testing.T) {
@@ -238,7 +352,7 @@ func TestMigration(t *testing.T) {
 	}
 
 	before := readFile(t, file)
-	if _, err := Open(t.Context(), "sqlite", file); !errors.Is(err, ErrNewer) {
+	if _, err := Open(t.Context(), "sqlite", file); !errors.Is(err, ledger.ErrNewer) {
 		t.Errorf("an older program opened it: %v", err)
 	}
 	if !bytes.Equal(before, readFile(t, file)) {
@@ -271,7 +385,7 @@ func TestMigrationKeepsOutOfRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := openIn(t, folder)
 		defer l.Close()
-		release, err := l.Acquire(t.Context(), "a long run")
+		k, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "a long run"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -281,7 +395,7 @@ func TestMigrationKeepsOutOfRuns(t *testing.T) {
 		}
 		go func() {
 			time.Sleep(openPatience / 2)
-			if err := release(); err != nil {
+			if err := k.Release(); err != nil {
 				t.Errorf("release: %v", err)
 			}
 		}()

@@ -3,12 +3,15 @@ package sqlite
 import (
 	"database/sql"
 	"database/sql/driver"
+	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 
 	"go.uber.org/goleak"
 	"modernc.org/sqlite"
 
+	"owlatsync/ledger"
 	"owlatsync/ledger/ledgertest"
 )
 
@@ -77,9 +80,41 @@ func openFresh(t testing.TB) *Ledger {
 	return l
 }
 
+// takeLock takes the lock until the test ends or gives it back.
+func takeLock(t testing.TB, l *Ledger) *lock {
+	t.Helper()
+	k, err := l.acquire(t.Context(), ledger.Claim{Purpose: "a run"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := k.Release(); err != nil {
+			t.Errorf("release: %v", err)
+		}
+	})
+	return k
+}
+
+// under calls do with the lock and gives it back.
+func under(t testing.TB, l *Ledger, do func(k *lock) error) {
+	t.Helper()
+	k, err := l.acquire(t.Context(), ledger.Claim{Purpose: "a write"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(do(k), k.Release()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// losing is a ledger whose lock is lost as it may be: somebody removes the file.
+type losing struct{ *Ledger }
+
+func (l losing) LoseLock() error { return os.Remove(l.file + ".lock") }
+
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	ledgertest.Run(t, func(t testing.TB, folder string) ledgertest.Ledger { return openIn(t, folder) })
+	ledgertest.Run(t, func(t testing.TB, folder string) ledgertest.Ledger { return losing{openIn(t, folder)} })
 }
 
 func TestPlainDriver(t *testing.T) {

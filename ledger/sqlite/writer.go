@@ -5,7 +5,8 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"fmt"
+
+	"owlatsync/ledger"
 )
 
 // durability says whether a transaction must be on the disk when it is committed.
@@ -93,7 +94,7 @@ func (w *writer) begin(ctx context.Context, d durability) error {
 		w.mode = d
 	}
 	err := (&tx{ctx: ctx, w: w}).exec("BEGIN IMMEDIATE")
-	if err != nil && hintFor(err) != ErrBusy {
+	if err != nil && hintFor(err) != ledger.ErrBusy {
 		w.drop()
 	}
 	return err
@@ -203,37 +204,3 @@ func (t *tx) syncID(name string) (int64, error) {
 	t.syncs[name] = id
 	return id, nil
 }
-
-// update waits for the writer and runs fn in one transaction.
-func (l *Ledger) update(ctx context.Context, doing string, d durability, fn func(*tx) error) error {
-	err := l.takeWriter(ctx)
-	if err == nil {
-		defer l.leaveWriter()
-		err = explain(context.WithoutCancel(ctx), l.writer.transact(ctx, d, fn))
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	return nil
-}
-
-func (l *Ledger) takeWriter(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	select {
-	case <-l.closed:
-		return ErrClosed
-	default:
-	}
-	select {
-	case l.write <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-l.closed:
-		return ErrClosed
-	}
-}
-
-func (l *Ledger) leaveWriter() { <-l.write }

@@ -1,0 +1,299 @@
+// Package bar shows a person how a run gets on: one line that is drawn again and again on a terminal, or a new line
+// now and then where the output is a file or a pipe. It knows counts and times only, no address and no name.
+//
+// The bar counts requests, not rows: what a run takes is the requests it has to send, and so the time left is honest.
+package bar
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"owlatsync"
+	"owlatsync/reconcile/progress"
+)
+
+// How often the state is shown.
+const (
+	redrawEvery = 200 * time.Millisecond // on a terminal
+	lineEvery   = 10 * time.Second       // elsewhere
+)
+
+// settled is how long sending must have gone on before its pace is believed more than the plan's estimate.
+const settled = 3 * time.Second
+
+// Display shows the run of one sync. Its methods are safe for concurrent use. Those that tell it something never wait for w.
+type Display struct {
+	sync  string
+	width func() int // nil when w is no terminal
+
+	wake chan struct{} // lines wait
+	stop chan struct{}
+	done chan struct{}
+
+	out   sync.Mutex // taken before mu
+	w     io.Writer
+	drawn bool // a line stands on the terminal
+
+	mu       sync.Mutex // never held while something is written, which a terminal can hold up for hours
+	lines    []string   // that wait for being written
+	stage    stage
+	rows     int
+	listed   progress.Listed
+	expected int           // requests to send
+	estimate time.Duration // that they take
+	sent     int           // requests of the rows that are done
+	began    time.Time     // of sending
+	outcomes map[owlatsync.Outcome]int
+	refused  func() int              // requests that met the rate limit; nil: nobody counts
+	budget   func(int) time.Duration // how long so many requests take; nil: nobody knows
+}
+
+type stage int
+
+const (
+	reading stage = iota
+	listing
+	sending
+)
+
+// Start begins to show the run of a sync on w. width gives the columns of the terminal that w is; nil means that it is none.
+// The display has a goroutine until Stop.
+func Start(w io.Writer, sync string, width func() int) *Display {
+	d := &Display{
+		w: w, sync: sync, width: width,
+		wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+		outcomes: make(map[owlatsync.Outcome]int),
+	}
+	go d.loop()
+	return d
+}
+
+// Stop ends the display and clears its line. It must be called once.
+func (d *Display) Stop() {
+	close(d.stop)
+	<-d.done
+	d.Suspend(func() {})
+}
+
+// Observe takes in what the engine tells.
+func (d *Display) Observe(e progress.Value) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch e := e.(type) {
+	case progress.Scanned:
+		d.stage, d.rows = reading, e.Rows
+		if e.Done && d.width == nil {
+			d.line("read %s", count(e.Rows, "row"))
+		}
+	case progress.Listed:
+		d.stage, d.listed = listing, e
+	case progress.Planned:
+		d.stage, d.began = sending, time.Now()
+		d.expected, d.estimate = e.Summary.Requests, e.Summary.Duration
+		if d.width == nil && d.expected > 0 {
+			d.line("sending %s, %s", count(d.expected, "request"), About(d.estimate))
+		}
+	case progress.RowDone:
+		if e.Outcome != owlatsync.Skipped { // nothing was sent for it
+			d.sent += e.Requests
+		}
+		d.outcomes[e.Outcome]++
+	}
+}
+
+// Refused has the display tell how many requests met the rate limit, where any did.
+func (d *Display) Refused(count func() int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refused = count
+}
+
+// Budget has the display ask how long so many requests take within the budget.
+func (d *Display) Budget(take func(requests int) time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.budget = take
+}
+
+// Suspend clears the line, calls f, which may write to the same output, and goes on.
+func (d *Display) Suspend(f func()) {
+	d.out.Lock()
+	defer d.out.Unlock()
+	d.flush()
+	if d.drawn {
+		_, _ = io.WriteString(d.w, "\r\x1b[K")
+		d.drawn = false
+	}
+	f()
+}
+
+func (d *Display) loop() {
+	defer close(d.done)
+	every := lineEvery
+	if d.width != nil {
+		every = redrawEvery
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-d.stop:
+			return
+		case <-d.wake:
+			d.out.Lock()
+			d.flush()
+			d.out.Unlock()
+		case <-ticker.C:
+			d.show()
+		}
+	}
+}
+
+func (d *Display) show() {
+	d.out.Lock()
+	defer d.out.Unlock()
+	d.mu.Lock()
+	if d.width == nil {
+		d.line("%s", strings.Join(d.parts(), ", "))
+		d.mu.Unlock()
+		d.flush()
+		return
+	}
+	line := d.draw(d.width())
+	d.mu.Unlock()
+	_, _ = fmt.Fprintf(d.w, "\r%s\x1b[K", line)
+	d.drawn = true
+}
+
+// line has the loop write a line.
+func (d *Display) line(format string, args ...any) {
+	d.lines = append(d.lines, fmt.Sprintf("%s: %s\n", d.sync, fmt.Sprintf(format, args...)))
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// flush writes the lines that wait.
+func (d *Display) flush() {
+	d.mu.Lock()
+	lines := d.lines
+	d.lines = nil
+	d.mu.Unlock()
+	for _, line := range lines {
+		_, _ = io.WriteString(d.w, line)
+	}
+}
+
+// parts says in words where the run stands.
+func (d *Display) parts() []string {
+	var refused []string
+	if d.refused != nil && d.refused() > 0 {
+		refused = []string{fmt.Sprintf("%d refused (429)", d.refused())}
+	}
+	switch d.stage {
+	case reading: // and the first request of a listing, which may be refused
+		return append([]string{fmt.Sprintf("reading the source: %s", count(d.rows, "row"))}, refused...)
+	case listing:
+		return append([]string{fmt.Sprintf("comparing with Owlat: %d of %s", d.listed.Contacts, count(d.listed.Total, "contact"))}, refused...)
+	}
+	elapsed := time.Since(d.began)
+	parts := []string{count(d.sent, "request")}
+	if d.expected > 0 {
+		parts[0] = fmt.Sprintf("%d of %s", d.sent, count(d.expected, "request"))
+	}
+	if d.sent > 0 && elapsed > 0 {
+		parts = append(parts, fmt.Sprintf("%.1f/s", float64(d.sent)/elapsed.Seconds()))
+	}
+	if left := d.left(elapsed); d.sent < d.expected && left > 0 {
+		parts = append(parts, About(left)+" left")
+	}
+	parts = append(parts, refused...)
+	for _, o := range owlatsync.Outcomes {
+		if n := d.outcomes[o]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", o, n))
+		}
+	}
+	return parts
+}
+
+// left is the time that the rest of the requests takes: at first by the plan, then at the pace so far, or by the budget if that
+// says longer. The pace of the beginning is too high, because what a rest has saved goes at once.
+func (d *Display) left(elapsed time.Duration) time.Duration {
+	if elapsed < settled || d.sent == 0 {
+		return d.estimate - elapsed
+	}
+	rest := d.expected - d.sent
+	byPace := time.Duration(float64(elapsed) / float64(d.sent) * float64(rest))
+	if d.budget == nil {
+		return byPace
+	}
+	return max(byPace, d.budget(rest))
+}
+
+// withBar is how many columns a terminal must have for a bar beside the words; the bar takes a fifth of them.
+const withBar, longestBar = 60, 30
+
+// draw returns the line for a terminal that many columns wide; one of no width is a serial line or the like, whose size is unknown.
+func (d *Display) draw(columns int) string {
+	if columns <= 0 {
+		columns = 80
+	}
+	line := d.sync + "  "
+	if fraction := d.fraction(); fraction >= 0 && columns >= withBar {
+		width := min(columns/5, longestBar)
+		full := int(fraction * float64(width))
+		line += "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]  "
+	}
+	line += strings.Join(d.parts(), "  ")
+	// The last column stays free: some terminals wrap when it is written.
+	return line[:max(0, min(len(line), columns-1))]
+}
+
+// fraction is how much of the stage is done, negative when nobody can know.
+func (d *Display) fraction() float64 {
+	done, all := d.sent, d.expected
+	switch d.stage {
+	case reading:
+		return -1
+	case listing:
+		done, all = d.listed.Contacts, d.listed.Total
+	}
+	if all <= 0 {
+		return -1
+	}
+	return min(float64(done)/float64(all), 1)
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// About rounds a time to what a person wants to know.
+func About(d time.Duration) string {
+	if d < time.Second {
+		return Duration(d)
+	}
+	return "about " + Duration(d)
+}
+
+// Duration returns d as "under 1s", "12s", "3m20s" or "2h47m": two units at most.
+func Duration(d time.Duration) string {
+	switch s := int(d.Round(time.Second).Seconds()); {
+	case d < time.Second:
+		return "under 1s"
+	case s < 60:
+		return fmt.Sprintf("%ds", s)
+	case s < 3600:
+		return fmt.Sprintf("%dm%02ds", s/60, s%60)
+	default:
+		m := (s + 30) / 60
+		return fmt.Sprintf("%dh%02dm", m/60, m%60)
+	}
+}

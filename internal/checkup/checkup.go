@@ -1,0 +1,116 @@
+// Package checkup tests everything that a run needs and changes nothing: the deployment, the key, its scopes and topics, the
+// ledger, and each source with its first rows. It tells each finding as it comes and shows nothing itself.
+package checkup
+
+import (
+	"context"
+
+	"owlatsync/internal/config"
+	"owlatsync/internal/exitcode"
+	"owlatsync/internal/setup"
+)
+
+// Status is how a check came out.
+type Status string
+
+// The results of a check.
+const (
+	OK      Status = "ok"
+	Warning Status = "warning"
+	Failed  Status = "failed"
+)
+
+// Area is what a check looks at.
+type Area string
+
+// The areas in the order of the checks.
+const (
+	AreaOwlat  Area = "owlat"
+	AreaLedger Area = "ledger"
+	AreaSync   Area = "sync"
+)
+
+// Finding is the result of one check.
+type Finding struct {
+	Area    Area   `json:"area"`
+	Sync    string `json:"sync,omitempty"`
+	Subject string `json:"subject"`
+	Status  Status `json:"status"`
+	Message string `json:"message,omitempty"`
+}
+
+// Report is the result of all checks. As JSON it is what "check --json" prints.
+type Report struct {
+	Type   string    `json:"type"`
+	OK     bool      `json:"ok"`
+	Checks []Finding `json:"checks"`
+	Syncs  []Sample  `json:"syncs"`
+
+	Failed   int           `json:"-"` // checks
+	Warnings int           `json:"-"`
+	Code     exitcode.Code `json:"-"` // of the gravest failure
+}
+
+// Listener is told of the checks while they are made.
+type Listener interface {
+	// Owlat, Ledger and Source say what the next checks look at.
+	Owlat(config.Owlat)
+	Ledger(path string)
+	Source(config.Sync)
+	// Found tells the result of a check.
+	Found(Finding)
+	// Rows tells the first rows of a source, if there are any.
+	Rows(config.Sync, []Row)
+}
+
+// Question says what to check.
+type Question struct {
+	Opener   setup.Opener
+	Config   *config.Config
+	Syncs    []config.Sync
+	Rows     int // how many rows of each source are told
+	Listener Listener
+}
+
+// Check makes all checks. A check that fails is not an error; Check fails with the context's error, or if no client can be made
+// of the configuration.
+func Check(ctx context.Context, q Question) (Report, error) {
+	c := &checker{Question: q}
+	q.Listener.Owlat(q.Config.Owlat)
+	if err := (deployment{c}).check(ctx); err != nil {
+		return c.report, err
+	}
+	q.Listener.Ledger(q.Config.Ledger)
+	c.ledger(ctx)
+	for _, s := range q.Syncs {
+		q.Listener.Source(s)
+		c.source(ctx, s)
+	}
+	c.report.Type, c.report.OK = "check", c.report.Failed == 0
+	return c.report, ctx.Err()
+}
+
+// checker makes the checks and tells them as they come.
+type checker struct {
+	Question
+	report Report
+}
+
+// found notes a result that is no failure.
+func (c *checker) found(f Finding) {
+	if f.Status == Warning {
+		c.report.Warnings++
+	}
+	c.report.Checks = append(c.report.Checks, f)
+	c.Listener.Found(f)
+}
+
+// fail notes a failure that means the exit code; a refused key or scope outweighs the others.
+func (c *checker) fail(code exitcode.Code, f Finding) {
+	f.Status = Failed
+	c.found(f)
+	c.report.Failed++
+	if c.report.Code == exitcode.OK || code == exitcode.Refused {
+		c.report.Code = code
+	}
+}

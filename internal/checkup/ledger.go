@@ -1,0 +1,64 @@
+package checkup
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"owlatsync/internal/exitcode"
+	"owlatsync/internal/words"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+)
+
+// ledger checks whether runs can use or create the ledger, and whether it belongs to the deployment.
+func (c *checker) ledger(ctx context.Context) {
+	f := Finding{Area: AreaLedger, Subject: "file", Status: OK}
+	is, err := c.Opener.Examine(ctx, c.Config)
+	if err == nil {
+		err = c.sameDeployment(is.Deployment)
+	}
+	switch {
+	case err != nil:
+	case is.Missing:
+		f.Message = "new, the first run creates it"
+	case is.Outdated:
+		f.Message = "an older version wrote it, the next run brings it up to date"
+	default:
+		f.Message, err = c.standings(ctx)
+	}
+	if err != nil {
+		f.Message = err.Error()
+		c.fail(exitcode.Of(err), f)
+		return
+	}
+	c.found(f)
+}
+
+// sameDeployment compares what the ledger is bound to, if anything, with the configuration.
+func (c *checker) sameDeployment(bound string) error {
+	client, err := c.Opener.Client(c.Config.Owlat, owlat.WithRetries(0))
+	if err != nil || bound == "" || bound == client.BaseURL() {
+		return err
+	}
+	return &ledger.DeploymentError{Bound: bound, Configured: client.BaseURL()}
+}
+
+// standings says how many rows the ledger has of each sync.
+func (c *checker) standings(ctx context.Context) (string, error) {
+	l, err := c.Opener.Ledger(ctx, c.Config)
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	var standing []string
+	for _, s := range c.Syncs {
+		st, err := l.Standing(ctx, s.Name)
+		if err != nil {
+			return "", err
+		}
+		standing = append(standing, fmt.Sprintf("%s has %s", s.Name, words.Plural(st.Entries, "row")))
+	}
+	return strings.Join(slices.Compact(standing), ", "), nil
+}

@@ -1,0 +1,163 @@
+package checkup
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"owlatsync/internal/config"
+	"owlatsync/internal/exitcode"
+	"owlatsync/internal/problem"
+	"owlatsync/internal/setup"
+	"owlatsync/internal/words"
+	"owlatsync/owlat"
+)
+
+// deployment checks what a run needs of Owlat.
+type deployment struct{ *checker }
+
+// check tests the deployment, the key, the scopes and the topics.
+func (c deployment) check(ctx context.Context) error {
+	limiter := setup.Limiter(c.Config.Owlat)
+	client, err := c.Opener.Client(c.Config.Owlat, owlat.WithLimiter(limiter))
+	if err != nil {
+		return err
+	}
+	defer client.CloseIdleConnections()
+	// Owlat answers 500 to something that is no topic id: repeating that would only take time.
+	hasty, err := c.Opener.Client(c.Config.Owlat, owlat.WithLimiter(limiter), owlat.WithRetries(0))
+	if err != nil {
+		return err
+	}
+	defer hasty.CloseIdleConnections()
+	if _, err := client.Health(ctx); err != nil {
+		c.refused(err, Finding{Area: AreaOwlat, Subject: "deployment"})
+		return nil
+	}
+	c.found(Finding{Area: AreaOwlat, Subject: "deployment", Status: OK, Message: "it answers"})
+	if !c.keyAndReading(ctx, client) {
+		return nil
+	}
+	c.writing(ctx, client)
+	c.topics(ctx, hasty)
+	c.events(ctx, client)
+	return nil
+}
+
+// refused notes a request that failed, and what to do about it.
+func (c deployment) refused(err error, f Finding) {
+	f.Message = err.Error()
+	if errors.Is(err, owlat.ErrForbidden) {
+		f.Message = "the key lacks it"
+	}
+	if hint := problem.HintOf(setup.Advise(err, c.Config.Owlat)); hint != "" {
+		f.Message += "; " + hint
+	}
+	c.fail(exitcode.Of(err), f)
+}
+
+// keyAndReading reports whether the key is accepted, so that it makes sense to go on.
+func (c deployment) keyAndReading(ctx context.Context, client *owlat.Client) bool {
+	key, scope := Finding{Area: AreaOwlat, Subject: "API key"}, Finding{Area: AreaOwlat, Subject: "scope contacts:read"}
+	page, err := client.Contacts.List(ctx, owlat.ListContactsRequest{Limit: 1})
+	switch {
+	case err == nil:
+		key.Status, key.Message = OK, "accepted"
+		c.found(key)
+		scope.Status, scope.Message = OK, "Owlat has "+words.Plural(page.Total, "contact")
+		c.found(scope)
+	case errors.Is(err, owlat.ErrForbidden):
+		key.Status, key.Message = OK, "accepted"
+		c.found(key)
+		scope.Status = Warning
+		scope.Message = "the key lacks it: existing contacts cannot be compared, so that the first run sends more requests"
+		c.found(scope)
+	default:
+		c.refused(err, key)
+		return false
+	}
+	return true
+}
+
+// writing sends an update of an impossible contact id: Owlat checks the scope first, then refuses the id.
+func (c deployment) writing(ctx context.Context, client *owlat.Client) {
+	f := Finding{Area: AreaOwlat, Subject: "scope contacts:write"}
+	_, err := client.Contacts.Update(ctx, "x", owlat.UpdateContactRequest{})
+	if statusOf(err) == http.StatusBadRequest {
+		f.Status = OK
+		c.found(f)
+		return
+	}
+	c.unexpected(err, f)
+}
+
+func (c deployment) unexpected(err error, f Finding) {
+	if err == nil {
+		err = errors.New("the deployment took a request that it should have refused")
+	}
+	c.refused(err, f)
+}
+
+// events sends an event for an impossible address if a sync has events: Owlat checks the scope first, then refuses the address.
+func (c deployment) events(ctx context.Context, client *owlat.Client) {
+	if !slices.ContainsFunc(c.Syncs, func(s config.Sync) bool { return len(s.Events) > 0 }) {
+		return
+	}
+	f := Finding{Area: AreaOwlat, Subject: "scope events:write"}
+	_, err := client.Events.Send(ctx, owlat.SendEventRequest{Email: "x", Name: "x"})
+	if statusOf(err) == http.StatusBadRequest {
+		f.Status = OK
+		c.found(f)
+		return
+	}
+	c.unexpected(err, f)
+}
+
+// topics sends a removal of an impossible contact id for each topic: Owlat checks the scope, looks for the topic, and then
+// refuses the id.
+func (c deployment) topics(ctx context.Context, client *owlat.Client) {
+	users := make(map[string][]string)
+	var ids []string
+	for _, s := range c.Syncs {
+		for _, t := range s.Topics {
+			if users[t.ID] == nil {
+				ids = append(ids, t.ID)
+			}
+			users[t.ID] = append(users[t.ID], s.Name)
+		}
+	}
+	scope := Finding{Area: AreaOwlat, Subject: "scope topics:write"}
+	known := false // that the key has the scope
+	for _, id := range ids {
+		_, err := client.Topics.Remove(ctx, id, "x")
+		if errors.Is(err, owlat.ErrForbidden) || exitcode.Of(err) == exitcode.Refused {
+			c.refused(err, scope)
+			return
+		}
+		if !known && statusOf(err) != 0 {
+			known, scope.Status = true, OK
+			c.found(scope)
+		}
+		f := Finding{Area: AreaOwlat, Subject: "topic " + id, Message: "of sync " + strings.Join(users[id], ", ")}
+		switch {
+		case statusOf(err) == http.StatusBadRequest:
+			f.Status = OK
+			c.found(f)
+		case errors.Is(err, owlat.ErrNotFound) && !errors.Is(err, owlat.ErrNoRoute), statusOf(err) == http.StatusInternalServerError:
+			f.Message += ": Owlat has no topic with this id; copy it from the topic's page in Owlat"
+			c.fail(exitcode.Usage, f)
+		default:
+			c.unexpected(err, f)
+		}
+	}
+}
+
+// statusOf returns the status of an error answer, 0 without an answer.
+func statusOf(err error) int {
+	if answer, ok := errors.AsType[*owlat.Error](err); ok {
+		return answer.StatusCode
+	}
+	return 0
+}

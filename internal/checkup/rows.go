@@ -1,0 +1,113 @@
+package checkup
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"owlatsync"
+	"owlatsync/internal/config"
+	"owlatsync/internal/exitcode"
+	"owlatsync/internal/words"
+	"owlatsync/reconcile"
+	"owlatsync/reconcile/scan"
+)
+
+// judgedRows is how many rows of a source check judges: enough to tell a wrong column from some bad rows.
+const judgedRows = 10_000
+
+// shownReasons is how many reasons check names for rows that would not be sent.
+const shownReasons = 3
+
+// tally counts what would become of the rows of a source.
+type tally struct {
+	judging *scan.Judge
+	rows    int
+	reasons map[string]int // of rows that would not be sent
+	more    bool           // the source has rows that were not read
+}
+
+func newTally(s reconcile.Sync) *tally {
+	return &tally{judging: reconcile.NewJudge(s), reasons: make(map[string]int)}
+}
+
+// judge counts the row. It returns the row as it would be sent, with the reason if it would not be.
+func (t *tally) judge(row *owlatsync.Row, s *config.Sync) Row {
+	t.rows++
+	outcome, why := t.judging.Row(row)
+	if why != "" {
+		t.reasons[why]++
+	}
+	r := sampleOf(row, s)
+	r.Valid, r.Reason, r.Outcome = why == "", why, outcome
+	return r
+}
+
+// unsent counts the rows that would not be sent and says why, the most frequent reason first.
+func (t *tally) unsent() (rows int, why string) {
+	reasons := slices.SortedFunc(maps.Keys(t.reasons), func(a, b string) int {
+		return cmp.Or(t.reasons[b]-t.reasons[a], strings.Compare(a, b))
+	})
+	var lines []string
+	for i, reason := range reasons {
+		rows += t.reasons[reason]
+		if i < shownReasons {
+			lines = append(lines, fmt.Sprintf("%d: %s", t.reasons[reason], reason))
+		}
+	}
+	if others := len(reasons) - shownReasons; others > 0 {
+		lines = append(lines, words.Several(others, "other reason", "other reasons"))
+	}
+	return rows, strings.Join(lines, "\n")
+}
+
+// judged tells how many of the rows would be sent. It is a failure if none would be: then a column is wrong.
+func (c *checker) judged(s config.Sync, t *tally) {
+	f := Finding{Area: AreaSync, Sync: s.Name, Subject: "rows", Status: OK}
+	first := ""
+	if t.more {
+		first = "the first "
+	}
+	switch unsent, why := t.unsent(); {
+	case t.rows == 0:
+		f.Status, f.Message = Warning, "the source has no rows"
+	case unsent == 0:
+		f.Message = fmt.Sprintf("%s%s would be sent", first, words.Several(t.rows, "row", "rows"))
+	case unsent == t.rows:
+		f.Message = fmt.Sprintf("none of %s%s would be sent\n%s", first, words.Several(t.rows, "row", "rows"), why)
+		c.fail(exitcode.Usage, f)
+		return
+	default:
+		f.Status = Warning
+		f.Message = fmt.Sprintf("%d of %s%s would not be sent\n%s", unsent, first, words.Several(t.rows, "row", "rows"), why)
+	}
+	c.found(f)
+}
+
+// sampleOf shows a row as a run would send it.
+func sampleOf(row *owlatsync.Row, s *config.Sync) Row {
+	r := Row{Key: row.Key, Position: row.Position.String(), FirstName: sampleName(row.FirstName), LastName: sampleName(row.LastName)}
+	address, err := owlatsync.NormalizeAddress(row.Email.Value)
+	if r.Email = address; err != nil {
+		r.Email = owlatsync.Trim(row.Email.Value)
+	}
+	if s.KeyIsAddress() {
+		r.Key = address
+	}
+	if len(s.Topics) > 0 {
+		r.Topics = make(map[string]bool, len(s.Topics))
+		for i, t := range s.Topics {
+			r.Topics[t.ID] = i < len(row.Consents) && row.Consents[i]
+		}
+	}
+	return r
+}
+
+func sampleName(f owlatsync.Field) *string {
+	if f.State != owlatsync.Set {
+		return nil
+	}
+	return new(owlatsync.Trim(f.Value))
+}

@@ -1,0 +1,173 @@
+// Package explain collects all there is to know about one row: what the ledger and its history hold, what is in the source
+// and in Owlat now, and what the next run would do. What could not be found out stands in the story, so that the rest is told
+// all the same. It shows nothing itself.
+package explain
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"owlatsync"
+	"owlatsync/internal/config"
+	"owlatsync/internal/setup"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile"
+	"owlatsync/reconcile/progress"
+)
+
+// Tale is all there is to know about one row.
+type Tale struct {
+	Sync    config.Sync
+	Key     string
+	Entry   *ledger.Entry // nil: the ledger does not know the row
+	History []ledger.HistoryLine
+
+	Remote    *owlat.Contact // nil: not asked for, or not there
+	RemoteErr error          // why the contact could not be looked at
+
+	Planned   bool                 // the source was read to its end
+	PlanErr   error                // why what comes next is not known
+	Row       *owlatsync.Row       // as the source has it now; nil: it has none, or was not asked
+	Decisions []reconcile.Decision // none: there is nothing to do
+	Hits      []owlatsync.Hit      // guards that would hold the next run
+}
+
+// Deleted reports whether Owlat says that the contact is no more.
+func (t *Tale) Deleted() bool {
+	return errors.Is(t.RemoteErr, owlat.ErrNotFound) && !errors.Is(t.RemoteErr, owlat.ErrNoRoute)
+}
+
+// Question says what to explain.
+type Question struct {
+	Word    string                                                       // a key, or an address
+	Offline bool                                                         // ask neither the source nor Owlat
+	Watch   func(sync string) (observe func(progress.Value), end func()) // called around the reading of each source
+
+	address string              // normalised; empty: the word is a key
+	holders map[string][]string // rows of the ledger that have, or once had, the address, by sync
+}
+
+// Ask looks up which rows of the ledger have the word as their address.
+func Ask(ctx context.Context, s *setup.Session, q Question) (*Question, error) {
+	if address, err := owlatsync.NormalizeAddress(q.Word); err == nil {
+		q.address = address
+		found, err := s.Ledger.Holders(ctx, []string{address})
+		if err != nil {
+			return nil, err
+		}
+		q.holders = make(map[string][]string)
+		for _, h := range found {
+			q.holders[h.Sync] = append(q.holders[h.Sync], h.Entry.Key)
+		}
+	}
+	return &q, nil
+}
+
+// Syncs returns the syncs in which the ledger has rows with the address, in alphabetical order. Some may be missing in the
+// configuration.
+func (q *Question) Syncs() []string { return slices.Sorted(maps.Keys(q.holders)) }
+
+// Forgotten reports whether the ledger was asked to forget the person with the address.
+func (q *Question) Forgotten(ctx context.Context, s *setup.Session) (bool, error) {
+	if q.address == "" {
+		return false, nil
+	}
+	forgotten, err := s.Ledger.Forgotten(ctx, []string{q.address})
+	return forgotten[q.address], err
+}
+
+// Tales collects what is known of the rows that the question means in one sync. It may return tales together with an error. A
+// run under way is not an error: the tale says so. If a request needed an API key that is missing, there are no tales.
+func (q *Question) Tales(ctx context.Context, s *setup.Session, sync config.Sync) ([]*Tale, error) {
+	keys := append([]string{setup.RowKeys(sync, []string{q.Word})[0]}, q.holders[sync.Name]...)
+	found := &sought{keys: keys, address: q.address, keyIsAddress: sync.KeyIsAddress(), rows: make(map[string]*owlatsync.Row)}
+	var planErr error
+	if !q.Offline {
+		planErr = q.seek(ctx, s, sync, found)
+	}
+	entries, err := s.Ledger.Entries(ctx, sync.Name, found.keys)
+	if err != nil {
+		return nil, err
+	}
+	var tales []*Tale
+	for _, key := range found.keys {
+		t := found.tale(sync, key)
+		t.Entry, t.PlanErr, t.Planned = entries[key], planErr, !q.Offline && planErr == nil
+		if t.History, err = s.Ledger.History(ctx, sync.Name, key); err != nil {
+			return nil, err
+		}
+		if t.Entry == nil && t.Row == nil && len(t.History) == 0 && len(t.Decisions) == 0 {
+			continue
+		}
+		if !q.Offline && t.Entry != nil && t.Entry.ContactID != "" {
+			t.Remote, t.RemoteErr = s.Client.Contacts.Get(ctx, t.Entry.ContactID)
+		}
+		tales = append(tales, t)
+	}
+	switch {
+	case s.NoKey() != nil:
+		return nil, nil
+	case ctx.Err() != nil:
+		return tales, ctx.Err()
+	}
+	return tales, planErr
+}
+
+// seek plans the sync and keeps what concerns the rows sought.
+func (q *Question) seek(ctx context.Context, s *setup.Session, sync config.Sync, found *sought) error {
+	observe, end := q.Watch(sync.Name)
+	defer end()
+	summary, err := s.Plan(ctx, sync, setup.Listener{Progress: observe, Row: found.see, Decision: func(d reconcile.Decision) error {
+		if slices.Contains(found.keys, d.Key) {
+			found.decisions = append(found.decisions, d)
+		}
+		return nil
+	}})
+	found.hits = sync.Guards.Hits(summary)
+	return err
+}
+
+// sought are the rows that are looked for in a source, and those that were found.
+type sought struct {
+	keys         []string
+	address      string // normalised; empty: only the keys count
+	keyIsAddress bool
+
+	rows      map[string]*owlatsync.Row // by key, the first of each
+	decisions []reconcile.Decision
+	hits      []owlatsync.Hit
+}
+
+// tale begins the tale of the row with the key.
+func (f *sought) tale(sync config.Sync, key string) *Tale {
+	t := &Tale{Sync: sync, Key: key, Row: f.rows[key], Hits: f.hits}
+	for _, d := range f.decisions {
+		if d.Key == key {
+			t.Decisions = append(t.Decisions, d)
+		}
+	}
+	return t
+}
+
+// see takes in a row of the source as it passes.
+func (f *sought) see(row *owlatsync.Row) {
+	key, address := row.Key, ""
+	if f.keyIsAddress || f.address != "" {
+		address, _ = owlatsync.NormalizeAddress(row.Email.Value)
+	}
+	if f.keyIsAddress {
+		key = address
+	}
+	wanted := slices.Contains(f.keys, key)
+	if !wanted && f.address != "" && address == f.address {
+		f.keys, wanted = append(f.keys, key), true
+	}
+	if wanted && f.rows[key] == nil {
+		kept := *row
+		kept.Consents, kept.Properties = slices.Clone(row.Consents), slices.Clone(row.Properties)
+		f.rows[key] = &kept
+	}
+}

@@ -1,0 +1,147 @@
+package explain_test
+
+import (
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	_ "modernc.org/sqlite" // the driver of ledgers
+
+	"owlatsync"
+	"owlatsync/internal/config"
+	"owlatsync/internal/explain"
+	"owlatsync/internal/setup"
+	"owlatsync/owlat/owlattest"
+	"owlatsync/reconcile"
+	"owlatsync/reconcile/progress"
+)
+
+// open returns a session of a sync with two rows that were applied, and the path of its source.
+func open(t *testing.T, server *owlattest.Server) (s *setup.Session, users string) {
+	t.Helper()
+	dir := t.TempDir()
+	listener := httptest.NewServer(server)
+	t.Cleanup(listener.Close)
+	env := map[string]string{config.EnvURL: listener.URL, config.EnvAPIKey: server.AddKey()}
+	users = filepath.Join(dir, "users.csv")
+	for path, text := range map[string]string{
+		users: "id,email\n1,ann@example.com\n2,bob@example.com\n",
+		filepath.Join(dir, "owlat-sync.yaml"): `owlat: {requests_per_second: 1000}
+syncs:
+  users:
+    source: {dsn: "csv:users.csv"}
+    key: id
+    fields: {email: email}
+`,
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg, err := config.Load(filepath.Join(dir, "owlat-sync.yaml"), config.UseAll, func(name string) (string, bool) {
+		value, ok := env[name]
+		return value, ok
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	opener := setup.Opener{Drivers: setup.Drivers{SQLite: "sqlite"}}
+	if s, err = opener.Open(t.Context(), cfg, config.UseAll); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	yes := func(owlatsync.Summary) (bool, error) { return true, nil }
+	if _, err := s.Run(t.Context(), cfg.Syncs[0], reconcile.RunOptions{Confirm: yes}, nil); err != nil {
+		t.Fatal(err)
+	}
+	return s, users
+}
+
+func tales(t *testing.T, s *setup.Session, q explain.Question) (*explain.Question, []*explain.Tale) {
+	t.Helper()
+	q.Watch = func(string) (func(progress.Value), func()) { return nil, func() {} }
+	asked, err := explain.Ask(t.Context(), s, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, err := asked.Tales(t.Context(), s, s.Config.Syncs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return asked, told
+}
+
+// TestARowIsFoundByAnyOfItsNames asks by key, by the address that the ledger has, and by one that only the source has yet.
+func TestARowIsFoundByAnyOfItsNames(t *testing.T) {
+	t.Parallel()
+	server := &owlattest.Server{NoLimit: true}
+	s, users := open(t, server)
+	if err := os.WriteFile(users, []byte("id,email\n1,anne@example.com\n2,bob@example.com\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	writes := server.Stats().Writes
+	for _, word := range []string{"1", "Ann@Example.com", "anne@example.com"} {
+		_, told := tales(t, s, explain.Question{Word: word})
+		if len(told) != 1 {
+			t.Fatalf("%s: %d tales", word, len(told))
+		}
+		tale := told[0]
+		if tale.Key != "1" || tale.Entry == nil || tale.Entry.Email != "ann@example.com" || tale.Row == nil || tale.Row.Email.Value != "anne@example.com" ||
+			tale.Remote == nil || tale.Remote.Email != "ann@example.com" || len(tale.History) == 0 || !tale.Planned {
+			t.Errorf("%s: %+v", word, tale)
+		}
+		if len(tale.Decisions) != 1 || tale.Decisions[0].Outcome != owlatsync.Renamed {
+			t.Errorf("%s: decisions %+v", word, tale.Decisions)
+		}
+	}
+	if server.Stats().Writes != writes {
+		t.Error("something was written")
+	}
+}
+
+func TestOfflineNobodyIsAsked(t *testing.T) {
+	t.Parallel()
+	server := &owlattest.Server{NoLimit: true}
+	s, users := open(t, server)
+	if err := os.Remove(users); err != nil {
+		t.Fatal(err)
+	}
+	requests := server.Stats().Total
+	asked, told := tales(t, s, explain.Question{Word: "bob@example.com", Offline: true})
+	if len(told) != 1 || told[0].Key != "2" || told[0].Planned || told[0].Remote != nil || !slices.Equal(asked.Syncs(), []string{"users"}) {
+		t.Errorf("%+v, syncs %q", told, asked.Syncs())
+	}
+	if server.Stats().Total != requests {
+		t.Error("Owlat was asked")
+	}
+}
+
+func TestWhoIsGoneInOwlatAndWhoWasForgotten(t *testing.T) {
+	t.Parallel()
+	server := &owlattest.Server{NoLimit: true}
+	s, _ := open(t, server)
+	if err := server.SoftDelete("ann@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	if _, told := tales(t, s, explain.Question{Word: "1"}); len(told) != 1 || !told[0].Deleted() {
+		t.Errorf("a contact that is gone: %+v", told)
+	}
+	if _, err := s.Ledger.ForgetPerson(t.Context(), "bob@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	for word, want := range map[string]bool{"bob@example.com": true, "nobody@example.com": false, "4711": false} {
+		asked, _ := tales(t, s, explain.Question{Word: word, Offline: true})
+		if got, err := asked.Forgotten(t.Context(), s); got != want || err != nil {
+			t.Errorf("%s was forgotten: %v, %v", word, got, err)
+		}
+	}
+	if _, told := tales(t, s, explain.Question{Word: "4711"}); len(told) != 0 {
+		t.Errorf("a key that nobody has: %+v", told)
+	}
+}

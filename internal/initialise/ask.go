@@ -1,0 +1,110 @@
+package initialise
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"owlatsync/internal/config"
+	"owlatsync/internal/console"
+	"owlatsync/internal/inspect"
+	"owlatsync/owlat"
+)
+
+// dialogue asks a person what no database knows. Without an asker it asks nobody: every question has an answer for that.
+type dialogue struct{ *console.Asker }
+
+// maxAsked is how many tables are shown to choose from.
+const maxAsked = 9
+
+// table asks which of the tables holds the people; the first is the answer for an empty line.
+func (d dialogue) table(ranked []inspect.Candidate) (*inspect.Table, error) {
+	if d.Asker == nil || len(ranked) == 1 {
+		return ranked[0].Table, nil
+	}
+	d.Say("These tables have addresses, the likeliest first:\n\n")
+	shown := ranked[:min(len(ranked), maxAsked)]
+	for i, c := range shown {
+		d.Say("  %d  %s  (%s)\n", i+1, c.Table.Title(), tableFacts(c))
+	}
+	for {
+		answer, err := d.Line("\nWhich one holds the people? [1] ")
+		if err != nil {
+			return nil, err
+		}
+		if answer == "" {
+			return shown[0].Table, nil
+		}
+		if n, err := strconv.Atoi(answer); err == nil && n >= 1 && n <= len(shown) {
+			return shown[n-1].Table, nil
+		}
+		for _, c := range ranked {
+			if strings.EqualFold(answer, c.Table.Title()) {
+				return c.Table, nil
+			}
+		}
+		d.Say("Answer with a number from 1 to %d, or Enter for 1.", len(shown))
+	}
+}
+
+func tableFacts(c inspect.Candidate) string {
+	facts := []string{"addresses in " + c.Email}
+	if c.Table.Sampled {
+		facts = append(facts, rowCount(c.Table.Rows))
+	}
+	return strings.Join(facts, ", ")
+}
+
+func rowCount(n int) string {
+	switch {
+	case n > inspect.RowsCounted:
+		return fmt.Sprintf("more than %d rows", inspect.RowsCounted)
+	case n == 1:
+		return "1 row"
+	}
+	return fmt.Sprintf("%d rows", n)
+}
+
+// settings asks for what no database knows: the deployment and the ids of the topics.
+func (d dialogue) settings(s *inspect.Settings, p *inspect.Proposal) error {
+	if d.Asker == nil {
+		return nil
+	}
+	if s.URL == "" {
+		answer, err := d.Line("Address of your Owlat deployment? [%s] ", owlat.DefaultBaseURL)
+		if err != nil {
+			return err
+		}
+		s.URL = answer
+	}
+	asked := false
+	for i := range p.Topics {
+		t := &p.Topics[i]
+		if t.ID != "" {
+			continue
+		}
+		if !asked {
+			d.Say("\nThe id of a topic stands on its page in Owlat. Leave it empty to fill it in later.\n")
+			asked = true
+		}
+		id, err := d.topicID(t.When)
+		if err != nil {
+			return err
+		}
+		t.ID = id
+	}
+	return nil
+}
+
+func (d dialogue) topicID(column string) (string, error) {
+	for {
+		answer, err := d.Line("Topic for those whose %q says yes? [later] ", column)
+		if err != nil || answer == "" {
+			return "", err
+		}
+		if config.ValidTopicID(answer) {
+			return answer, nil
+		}
+		d.Say("A topic id has at least 10 letters and digits.\n")
+	}
+}

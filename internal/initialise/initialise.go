@@ -1,0 +1,199 @@
+// Package initialise writes a configuration file for a database that it looks at: it reads the tables, takes the one that
+// most likely holds people, asks a person where there is one, and says what was found. The database is only read, Owlat is not
+// called, and a file that is already there is never overwritten. What is guessed, and how, is package inspect's.
+package initialise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"owlatsync/internal/config"
+	"owlatsync/internal/console"
+	"owlatsync/internal/inspect"
+	"owlatsync/internal/problem"
+	"owlatsync/internal/setup"
+	"owlatsync/internal/sourcedsn"
+	"owlatsync/owlat"
+)
+
+// timeout is how long a database is looked at.
+const timeout = time.Minute
+
+// EnvDatabase is the variable that holds the DSN of the source where the file must not.
+const EnvDatabase = "DATABASE_URL"
+
+// Question is what a configuration is wanted for.
+type Question struct {
+	Path            string   // the file to write
+	DSN             string   // of the source
+	FromEnvironment bool     // the DSN comes from EnvDatabase
+	Table           string   // the table to take; empty: the likeliest, or the one that the person chooses
+	URL             string   // of the deployment; empty: Owlat's own, or the one that the person names
+	Topics          []string // each "ID=column", or the ID alone for every row
+}
+
+// Write looks at the source, asks what no database knows unless ask is nil, and writes the file.
+func Write(ctx context.Context, o setup.Opener, q Question, ask *console.Asker) (*Result, error) {
+	if _, err := os.Lstat(q.Path); err == nil {
+		return nil, alreadyThere(q.Path)
+	}
+	if q.DSN == "" {
+		return nil, problem.Usage(problem.Hint(errors.New("init needs to know where your users are"),
+			"give it a DSN, such as \"owlat-sync init postgres://user@localhost/shop\" or \"csv:users.csv\", or set %s", EnvDatabase))
+	}
+	dsn, err := sourcedsn.Parse(q.DSN, ".")
+	if err != nil {
+		return nil, problem.Usage(err)
+	}
+	text := q.DSN
+	if dsn, text, err = guessDelimiter(dsn, text); err != nil {
+		return nil, fmt.Errorf("look at %s: %w", dsn, err)
+	}
+	reading, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	catalog, err := ReadCatalog(reading, o, dsn)
+	if err != nil {
+		return nil, fmt.Errorf("look at %s: %w", dsn, err)
+	}
+	d := dialogue{ask}
+	table, err := chooseTable(catalog, q.Table, d)
+	if err != nil {
+		return nil, err
+	}
+	proposal, err := inspect.Propose(catalog, table)
+	if err != nil {
+		return nil, problem.Usage(fmt.Errorf("table %s: %w; see \"owlat-sync init --help\" for --table", table.Title(), err))
+	}
+	if err := UseTopics(proposal, q.Topics); err != nil {
+		return nil, err
+	}
+	settings := inspect.Settings{URL: q.URL, Config: q.Path}
+	settings.DSN, settings.DSNIsReference = writableDSN(dsn, text, q.Path, q.FromEnvironment)
+	if err := d.settings(&settings, proposal); err != nil {
+		return nil, err
+	}
+	if settings.URL == "" {
+		settings.URL = owlat.DefaultBaseURL
+	}
+	if _, err := owlat.NewClient(settings.URL, "lm_live_"+strings.Repeat("0", 40)); err != nil {
+		return nil, problem.Usage(fmt.Errorf("the address of the deployment: %w", err))
+	}
+	if err := WriteNew(q.Path, proposal.YAML(settings)); err != nil {
+		return nil, err
+	}
+	return &Result{path: q.Path, dsn: dsn, settings: settings, catalog: catalog, proposal: proposal}, nil
+}
+
+func alreadyThere(path string) error {
+	return problem.Usage(problem.Hint(fmt.Errorf("%s is already there and is not overwritten", path), "--config FILE writes another file; or move this one away"))
+}
+
+// WriteNew writes a file that must not be there yet, whole or not at all.
+func WriteNew(path string, text []byte) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return alreadyThere(path)
+	}
+	if err != nil {
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	_, err = file.Write(text)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("write the configuration: %w", errors.Join(err, os.Remove(path)))
+	}
+	return nil
+}
+
+// chooseTable returns the table that the person names or chooses, or the likeliest one.
+func chooseTable(c *inspect.Catalog, name string, ask dialogue) (*inspect.Table, error) {
+	ranked := inspect.Rank(c)
+	if name != "" {
+		table := c.Find(name)
+		if table == nil {
+			return nil, problem.Usage(fmt.Errorf("there is no table %q, or several: write it as one of: %s", name, titles(c, ranked)))
+		}
+		return table, nil
+	}
+	if len(ranked) == 0 {
+		return nil, problem.Hint(fmt.Errorf("none of the %d tables has a column that looks like e-mail addresses: %s", len(c.Tables), titles(c, nil)),
+			"give another DSN or schema, or write the query by hand: the folder examples shows how")
+	}
+	return ask.table(ranked)
+}
+
+// titles lists tables for an error: the likely ones, else the first of all.
+func titles(c *inspect.Catalog, ranked []inspect.Candidate) string {
+	const most = 12
+	var names []string
+	for _, r := range ranked {
+		names = append(names, r.Table.Title())
+	}
+	for i := range c.Tables {
+		if title := c.Tables[i].Title(); !slices.Contains(names, title) {
+			names = append(names, title)
+		}
+	}
+	if len(names) == 0 {
+		return "it has no tables that can be read"
+	}
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+// UseTopics gives the proposal topics, each as in Question.Topics.
+func UseTopics(p *inspect.Proposal, topics []string) error {
+	for _, text := range topics {
+		id, column, _ := strings.Cut(text, "=")
+		if !config.ValidTopicID(id) {
+			return problem.Usage(fmt.Errorf("--topic %q: %q is not a topic id; that has at least 10 letters and digits and stands on the topic's page in Owlat", text, id))
+		}
+		if column != "" && !p.AddColumn(column) {
+			return problem.Usage(fmt.Errorf("--topic %q: table %s has no column %q; it has: %s", text, p.Table.Title(), column, columnNames(p)))
+		}
+		at := slices.IndexFunc(p.Topics, func(t inspect.Topic) bool { return t.When == column && t.ID == "" })
+		if at < 0 {
+			p.Topics = append(p.Topics, inspect.Topic{ID: id, When: column})
+		} else {
+			p.Topics[at].ID = id
+		}
+	}
+	return nil
+}
+
+func columnNames(p *inspect.Proposal) string {
+	var names []string
+	for _, item := range p.Items {
+		names = append(names, item.Name)
+	}
+	for _, c := range p.Table.Columns {
+		if !slices.Contains(names, c.Name) {
+			names = append(names, c.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// relativeTo returns path as it is best written in a file of the folder dir.
+func relativeTo(dir, path string) string {
+	base, err := filepath.Abs(dir)
+	if err != nil {
+		return path
+	}
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(base, full); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return full
+}

@@ -1,0 +1,97 @@
+// Package listfile writes CSV lists that somebody asked for. The lists hold addresses of people, so only
+// their owner may read them. A file at the path is replaced at the end, as a whole, and only if it is such a list itself.
+package listfile
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"owlatsync/internal/problem"
+)
+
+// File is a list that is being written. It is for one goroutine at a time.
+type File struct {
+	path string
+	flag string
+	file *os.File
+	csv  *csv.Writer
+}
+
+// Create begins a list with a header line. It touches nothing at the path before Close. Its errors name the flag that asked
+// for the list, and mean a wrong usage.
+func Create(flag, path string, header []string) (*File, error) {
+	if err := mayReplace(path, header); err != nil {
+		return nil, problem.Usage(fmt.Errorf("create the file for %s: %w", flag, err))
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		if failed, ok := errors.AsType[*os.PathError](err); ok {
+			failed.Path = path // not the temporary name
+		}
+		return nil, problem.Usage(fmt.Errorf("create the file for %s: %w", flag, err))
+	}
+	r := &File{path: path, flag: flag, file: f, csv: csv.NewWriter(f)}
+	r.Write(header...)
+	return r, nil
+}
+
+// mayReplace refuses to put a list in the place of anything but an older list or an empty file: the path may be that of
+// the ledger, the source or the configuration by mistake.
+func mayReplace(path string, header []string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	first := strings.Join(header, ",") + "\n"
+	begins := make([]byte, len(first))
+	n, err := io.ReadFull(f, begins)
+	if n == 0 && errors.Is(err, io.EOF) || string(begins[:n]) == first {
+		return nil
+	}
+	return fmt.Errorf("%s exists and is no such list: name another file", path)
+}
+
+// Path is where the list will stand.
+func (f *File) Path() string { return f.path }
+
+// Write adds a line. A writing error is returned by Close.
+func (f *File) Write(fields ...string) { _ = f.csv.Write(fields) }
+
+// Close puts the file in its place, or drops it if it is not to be kept.
+func (f *File) Close(keep bool) error {
+	f.csv.Flush()
+	err := errors.Join(f.csv.Error(), f.file.Close())
+	if err == nil && keep {
+		err = os.Rename(f.file.Name(), f.path)
+	}
+	if err != nil || !keep {
+		err = errors.Join(err, remove(f.file.Name()))
+	}
+	if err != nil {
+		return fmt.Errorf("write the file for %s: %w", f.flag, err)
+	}
+	return nil
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"owlatsync"
+	"owlatsync/internal/words"
+	"owlatsync/reconcile"
+)
+
+// decisionJSON is one row of a plan as "plan --json" prints it.
+type decisionJSON struct {
+	Type     string             `json:"type"`
+	Sync     string             `json:"sync"`
+	Key      string             `json:"key,omitempty"`
+	Position string             `json:"position"`
+	Outcome  owlatsync.Outcome  `json:"outcome"`
+	Reason   string             `json:"reason,omitempty"`
+	Changes  []owlatsync.Change `json:"changes"`
+	Events   []string           `json:"events,omitempty"`
+	Requests int                `json:"requests"`
+}
+
+func newDecisionJSON(sync string, d reconcile.Decision) decisionJSON {
+	return decisionJSON{
+		Type: "row", Sync: sync, Key: d.Key, Position: d.Position, Outcome: d.Outcome, Reason: d.Reason,
+		Changes: append([]owlatsync.Change{}, d.Changes...), Events: d.Events, Requests: d.Requests,
+	}
+}
+
+// decisionLine returns a row of a plan as one line of text.
+func decisionLine(d reconcile.Decision) string {
+	label := d.Key
+	if label == "" {
+		label = d.Position
+	}
+	return fmt.Sprintf("  %-9s  %-10s  %s", intention(d.Outcome), words.Printable(label), decisionWords(d))
+}
+
+// decisionWords says what is to be done with a row, and why not more.
+func decisionWords(d reconcile.Decision) string {
+	var parts []string
+	if changes := describe(d.Changes); changes != "" {
+		parts = append(parts, changes)
+	}
+	for _, name := range d.Events {
+		parts = append(parts, "send event "+name)
+	}
+	what := strings.Join(parts, ", ")
+	if d.Reason != "" && what != "" {
+		what += "; "
+	}
+	return what + d.Reason
+}
+
+// intention is the word for an outcome in a plan.
+func intention(o owlatsync.Outcome) string {
+	switch o {
+	case owlatsync.Created:
+		return "create"
+	case owlatsync.Updated:
+		return "update"
+	case owlatsync.Renamed:
+		return "rename"
+	case owlatsync.Adopted:
+		return "adopt"
+	case owlatsync.Removed:
+		return "remove"
+	case owlatsync.Skipped:
+		return "skip"
+	}
+	return string(o)
+}
+
+// describe says in words what the changes do.
+func describe(changes []owlatsync.Change) string {
+	parts := make([]string, 0, len(changes))
+	creating := false
+	for _, c := range changes {
+		switch c.Kind {
+		case owlatsync.CreateContact:
+			creating = true
+			parts = append(parts, words.Printable(c.To))
+		case owlatsync.AdoptContact:
+			parts = append(parts, "the contact exists")
+		case owlatsync.RenameContact:
+			parts = append(parts, fmt.Sprintf("address %s -> %s", words.Printable(c.From), words.Printable(c.To)))
+		case owlatsync.SetField:
+			if creating {
+				parts = append(parts, fmt.Sprintf("%s %q", c.Field, c.To))
+			} else {
+				parts = append(parts, fmt.Sprintf("%s %q -> %q", c.Field, c.From, c.To))
+			}
+		case owlatsync.AddTopic:
+			parts = append(parts, "add to topic "+c.Topic)
+		case owlatsync.RemoveTopic:
+			parts = append(parts, "remove from topic "+c.Topic)
+		case owlatsync.DeleteContact:
+			parts = append(parts, "delete the contact")
+		default:
+			parts = append(parts, string(c.Kind))
+		}
+	}
+	return strings.Join(parts, ", ")
+}

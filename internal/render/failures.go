@@ -1,0 +1,172 @@
+package render
+
+import (
+	"encoding/csv"
+	"fmt"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"owlatsync/internal/words"
+	"owlatsync/reconcile"
+)
+
+// troubleJSON is what "failures --json" prints for each line of the list.
+type troubleJSON struct {
+	Type     string     `json:"type"`
+	Sync     string     `json:"sync"`
+	Key      string     `json:"key"`
+	Email    string     `json:"email,omitempty"`
+	What     string     `json:"what"` // "row", "event" or "topic"
+	Category string     `json:"category"`
+	Reason   string     `json:"reason"`
+	Attempts int        `json:"attempts"`
+	First    time.Time  `json:"first"`
+	Last     time.Time  `json:"last"`
+	NextTry  *time.Time `json:"next_try,omitempty"` // absent: never by itself
+	Parked   bool       `json:"parked"`
+}
+
+func newTroubleJSON(t reconcile.Trouble) troubleJSON {
+	j := troubleJSON{
+		Type: "failure", Sync: t.Sync, Key: t.Key, Email: t.Address, What: t.What, Category: string(t.Category), Reason: t.Reason,
+		Attempts: t.Attempts, First: t.First, Last: t.Last, Parked: t.Parked,
+	}
+	if !t.NextTry.IsZero() {
+		j.NextTry = &t.NextTry
+	}
+	return j
+}
+
+// TroubleColumns head a list of what fails.
+var TroubleColumns = []string{"sync", "key", "email", "what", "category", "reason", "attempts", "first", "last", "next_try", "parked"}
+
+// Troubles shows what fails as it comes, and counts it.
+type Troubles struct {
+	to    To
+	list  List              // nil: none was asked for
+	csv   *csv.Writer       // to W in place of text; nil for none
+	table *tabwriter.Writer // nil: nothing but the end is text
+
+	failing, parked, unknown int
+	next                     time.Time // of the first attempt to come
+}
+
+// NewTroubles shows what fails as text or JSON.
+func NewTroubles(to To) *Troubles {
+	t := &Troubles{to: to}
+	if !to.JSON {
+		t.table = tabwriter.NewWriter(to.W, 0, 0, 2, ' ', 0)
+	}
+	return t
+}
+
+// NewTroublesCSV shows what fails as CSV.
+func NewTroublesCSV(to To) *Troubles {
+	t := &Troubles{to: to, csv: csv.NewWriter(to.W)}
+	_ = t.csv.Write(TroubleColumns) // an error stays in the writer
+	return t
+}
+
+// NewTroublesIn puts what fails on a list, and shows only its end.
+func NewTroublesIn(to To, list List) *Troubles { return &Troubles{to: to, list: list} }
+
+// Row shows what is wrong with a row.
+func (l *Troubles) Row(t reconcile.Trouble) error {
+	l.count(t)
+	switch {
+	case l.csv != nil:
+		_ = l.csv.Write(troubleFields(t))
+	case l.list != nil:
+		l.list.Write(troubleFields(t)...)
+	case l.to.JSON:
+		return l.to.json(newTroubleJSON(t))
+	default:
+		if l.failing+l.unknown == 1 {
+			_, _ = fmt.Fprintln(l.table, "SYNC\tKEY\tADDRESS\tWHAT\tATTEMPTS\tNEXT TRY\tREASON")
+		}
+		_, _ = fmt.Fprintf(l.table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", t.Sync, words.Printable(t.Key), words.OrElse(words.Printable(t.Address), "-"), t.What, t.Attempts, nextTry(t), t.Reason)
+	}
+	return nil
+}
+
+func troubleFields(t reconcile.Trouble) []string {
+	return []string{t.Sync, t.Key, t.Address, t.What, string(t.Category), t.Reason, strconv.Itoa(t.Attempts),
+		stamp(t.First), stamp(t.Last), stamp(t.NextTry), strconv.FormatBool(t.Parked)}
+}
+
+func (l *Troubles) count(t reconcile.Trouble) {
+	switch {
+	case t.What != "row":
+		l.unknown++
+	case t.Parked:
+		l.failing++
+		l.parked++
+	default:
+		l.failing++
+		if l.next.IsZero() || t.NextTry.Before(l.next) {
+			l.next = t.NextTry
+		}
+	}
+}
+
+func nextTry(t reconcile.Trouble) string {
+	switch {
+	case t.What != "row":
+		return "never"
+	case t.Parked:
+		return "when it changes"
+	case !t.NextTry.After(time.Now()):
+		return "next run"
+	}
+	return "after " + words.Clock(t.NextTry)
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// End says how much there is on the list and what can be done. The error is that of writing.
+func (l *Troubles) End() error {
+	switch {
+	case l.csv != nil:
+		l.csv.Flush()
+		return l.csv.Error()
+	case l.to.JSON:
+		return nil
+	case l.list != nil:
+		l.to.printf("written to %s, with addresses: %s\n", l.list.Path(), words.Plural(l.failing+l.unknown, "line"))
+		return nil
+	case l.failing+l.unknown == 0:
+		l.to.printf("Nothing fails.\n")
+		return nil
+	}
+	if err := l.table.Flush(); err != nil {
+		return err
+	}
+	l.to.printf("\n")
+	if l.failing > 0 {
+		l.to.printf("%s%s.\n", words.Several(l.failing, "row fails", "rows fail"), l.tries())
+	}
+	if l.unknown > 0 {
+		l.to.printf("%s unknown and never repeated; look in Owlat what arrived.\n", words.Several(l.unknown, "outcome is", "outcomes are"))
+	}
+	return nil
+}
+
+// tries says when the rows that fail are tried again.
+func (l *Troubles) tries() string {
+	text := ""
+	if waiting := l.failing - l.parked; waiting > 0 && l.next.After(time.Now()) {
+		text += fmt.Sprintf("; %s tried again by runs after %s", words.Several(waiting, "is", "are"), words.Clock(l.next))
+	} else if waiting > 0 {
+		text += fmt.Sprintf("; %s tried again by the next run", words.Several(waiting, "is", "are"))
+	}
+	if l.parked > 0 {
+		text += fmt.Sprintf("; %s left alone until the row changes, or \"owlat-sync retry KEY\" asks for it", words.Several(l.parked, "is", "are"))
+	}
+	return text
+}

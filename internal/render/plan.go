@@ -1,0 +1,196 @@
+package render
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"owlatsync"
+	"owlatsync/internal/bar"
+	"owlatsync/internal/config"
+	"owlatsync/internal/words"
+	"owlatsync/reconcile"
+)
+
+// Plan shows the plan of one sync, row by row, and then in numbers.
+type Plan struct {
+	to     To
+	sync   config.Sync
+	headed bool // the name of the sync stands above its rows
+}
+
+// NewPlan returns a Plan that has shown nothing yet.
+func NewPlan(to To, sync config.Sync) *Plan { return &Plan{to: to, sync: sync} }
+
+// Row shows what is to be done with a row.
+func (p *Plan) Row(d reconcile.Decision) error {
+	if p.to.JSON {
+		return p.to.json(newDecisionJSON(p.sync.Name, d))
+	}
+	if !p.headed {
+		p.headed = true
+		p.to.printf("%s\n", p.sync.Name)
+	}
+	_, err := fmt.Fprintln(p.to.W, decisionLine(d))
+	return err
+}
+
+// End shows the plan in numbers. rate is how many requests a second the budget allows.
+func (p *Plan) End(s owlatsync.Summary, rate float64) error {
+	if p.to.JSON {
+		return Summary(p.to, s, p.sync)
+	}
+	if p.headed {
+		p.to.printf("\n")
+	}
+	for _, line := range summaryLines(s, p.sync, rate) {
+		p.to.printf("%s\n", line)
+	}
+	return nil
+}
+
+// Summary shows a plan in numbers as JSON.
+func Summary(to To, s owlatsync.Summary, sync config.Sync) error {
+	return to.json(newSummaryJSON(s, sync))
+}
+
+// summaryJSON is a plan in numbers as "plan --json" and "run --json" print it.
+type summaryJSON struct {
+	Type        string                     `json:"type"`
+	Sync        string                     `json:"sync"`
+	Rows        int                        `json:"rows"`
+	Known       int                        `json:"known"`    // rows that the ledger knew before
+	Absent      int                        `json:"absent"`   // of those, rows that the source no longer has
+	Removals    int                        `json:"removals"` // rows whose contact leaves a topic or is deleted
+	FirstRun    bool                       `json:"first_run"`
+	Outcomes    map[owlatsync.Outcome]int  `json:"outcomes"`
+	Memberships owlatsync.MembershipCounts `json:"memberships"`
+	Events      int                        `json:"events"`
+	Requests    int                        `json:"requests"` // still to be sent
+	Seconds     float64                    `json:"seconds"`  // that they take, with the listing in "plan"
+	Adoption    adoptionJSON               `json:"adoption"`
+	Guards      guardsJSON                 `json:"guards"`
+	Reading     *owlatsync.Reading         `json:"reading,omitempty"` // of a sync with a cursor
+}
+
+type adoptionJSON struct {
+	Mode     owlatsync.AdoptionMode `json:"mode"`
+	Reason   string                 `json:"reason"`
+	Contacts int                    `json:"contacts"`
+	Twins    int                    `json:"twins"` // addresses that several contacts have
+	Requests int                    `json:"requests"`
+}
+
+type guardsJSON struct {
+	Hold        []owlatsync.Hit `json:"hold"` // those that would hold a run
+	Removals    limitJSON       `json:"removals"`
+	Updates     limitJSON       `json:"updates"`
+	EmptySource string          `json:"empty_source"`
+	FirstRun    string          `json:"first_run"`
+}
+
+type limitJSON struct {
+	Share float64 `json:"share"` // 0 to 1
+	Rows  int     `json:"rows"`
+}
+
+func newSummaryJSON(p owlatsync.Summary, sync config.Sync) summaryJSON {
+	g := sync.Guards
+	return summaryJSON{
+		Type: "plan", Sync: p.Sync, Rows: p.Rows, Known: p.Entries, Absent: p.Absent, Removals: p.Removals, FirstRun: p.FirstRun,
+		Outcomes: p.Outcomes, Memberships: p.Memberships, Events: p.Events, Requests: p.Requests, Seconds: p.Duration.Seconds(),
+		Adoption: adoptionJSON{p.Adoption.Mode, p.Adoption.Reason, p.Adoption.Contacts, p.Adoption.Twins, p.Adoption.Requests},
+		Guards: guardsJSON{
+			Hold: append([]owlatsync.Hit{}, g.Hits(p)...), Removals: newLimitJSON(g.Removals), Updates: newLimitJSON(g.Updates),
+			EmptySource: word(g.EmptySource, "allow", "hold"), FirstRun: word(g.FirstRun, "allow", "ask"),
+		},
+		Reading: p.Reading,
+	}
+}
+
+func newLimitJSON(l reconcile.Limit) limitJSON {
+	return limitJSON{math.Round(l.Share*1e6) / 1e6, l.Rows}
+}
+
+func word(yes bool, ifYes, ifNo string) string {
+	if yes {
+		return ifYes
+	}
+	return ifNo
+}
+
+// summaryLines says a plan in numbers.
+func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string {
+	lines := []string{fmt.Sprintf("%s: %s", p.Sync, words.Plural(p.Rows, "row"))}
+	if p.FirstRun {
+		lines[0] += ", first run"
+	}
+	add := func(name, format string, args ...any) {
+		lines = append(lines, fmt.Sprintf("  %-12s %s", name, fmt.Sprintf(format, args...)))
+	}
+	if p.Reading != nil {
+		add("reading", "%s", readingWords(p.Reading, sync.Cursor.Column))
+	}
+	for _, o := range owlatsync.Outcomes {
+		if n := p.Outcomes[o]; n > 0 {
+			add(intention(o), "%6d", n)
+		}
+	}
+	if p.Absent > 0 {
+		add("absent", "%6d of %s gone from the source (on_missing: %s)", p.Absent, words.Plural(p.Entries, "known row"), sync.OnMissing)
+	}
+	if p.Removals > 0 {
+		add("removals", "%6d of %s to leave a topic or be deleted", p.Removals, words.Plural(p.Entries, "known row"))
+	}
+	if m := p.Memberships; m != (owlatsync.MembershipCounts{}) {
+		add("topics", "%6d to add, %d to remove, %d left as they are", m.Added, m.Removed, m.Skipped)
+	}
+	if p.Events > 0 {
+		add("events", "%6d to send", p.Events)
+	}
+	if p.Requests == 0 {
+		add("requests", "%6d, there is nothing to send", 0)
+	} else {
+		listing := ""
+		if p.Adoption.Requests > 0 {
+			listing = fmt.Sprintf(" and %d to list the contacts", p.Adoption.Requests)
+		}
+		add("requests", "%6d%s, %s at %g a second", p.Requests, listing, bar.About(p.Duration), rate)
+	}
+	if p.FirstRun && p.Adoption.Mode != owlatsync.AdoptNothing {
+		lines = append(lines, "  contacts that exist already: "+p.Adoption.Reason)
+	}
+	if p.Adoption.Twins > 0 {
+		lines = append(lines, fmt.Sprintf("  Owlat has several contacts for %s; the oldest counts, and \"owlat-sync verify\" lists them",
+			words.Several(p.Adoption.Twins, "address", "addresses")))
+	}
+	return append(lines, guardLines(p, sync.Guards)...)
+}
+
+// guardLines says which guards would hold a run, and otherwise what their limits are.
+func guardLines(p owlatsync.Summary, g reconcile.Guards) []string {
+	hits := g.Hits(p)
+	if len(hits) == 1 && hits[0].Guard == owlatsync.GuardFirstRun {
+		return []string{"  a run asks first, or needs --yes: " + hits[0].Reason}
+	}
+	if len(hits) > 0 {
+		lines := []string{"  a run would be HELD and change nothing until it is approved:"}
+		for _, hit := range hits {
+			lines = append(lines, fmt.Sprintf("    %s: %s", hit.Guard, hit.Reason))
+		}
+		return lines
+	}
+	limits := []string{"removals " + limitWords(g.Removals), "updates " + limitWords(g.Updates)}
+	if !g.EmptySource {
+		limits = append(limits, "a source without rows")
+	}
+	return []string{"  no guard would hold a run; their limits: " + strings.Join(limits, ", ")}
+}
+
+// limitWords says a limit, or that there is none.
+func limitWords(l reconcile.Limit) string {
+	if l.Share >= 1 {
+		return "without limit"
+	}
+	return "over " + l.String()
+}

@@ -1,0 +1,56 @@
+package render
+
+import (
+	"owlatsync"
+	"owlatsync/internal/config"
+	"owlatsync/ledger"
+	"owlatsync/reconcile/progress"
+)
+
+// rowJSON is what became of a row as "run --json" prints it: without addresses and names, because such output is kept.
+type rowJSON struct {
+	Type     string                 `json:"type"`
+	Sync     string                 `json:"sync"`
+	Key      string                 `json:"key,omitempty"`
+	Position string                 `json:"position"`
+	Address  string                 `json:"address_hash,omitempty"`
+	Outcome  owlatsync.Outcome      `json:"outcome"`
+	Changes  []owlatsync.ChangeKind `json:"changes"`
+	Events   []string               `json:"events,omitempty"`
+	Category string                 `json:"category,omitempty"`
+	Reason   string                 `json:"reason,omitempty"`
+}
+
+func newRowJSON(sync config.Sync, e progress.RowDone) rowJSON {
+	r := rowJSON{
+		Type: "row", Sync: sync.Name, Key: harmlessKey(sync, e), Position: e.Position, Address: e.AddressHash(),
+		Outcome: e.Outcome, Changes: make([]owlatsync.ChangeKind, len(e.Changes)), Events: e.Events, Category: string(e.Category), Reason: e.Reason,
+	}
+	for i, c := range e.Changes {
+		r.Changes[i] = c.Kind
+	}
+	return r
+}
+
+// harmlessKey is the row's key, unless that may be an address (Invariant 8).
+func harmlessKey(sync config.Sync, e progress.RowDone) string {
+	if sync.KeyIsPersonal() || ledger.PrivateKey(e.Key) {
+		return ""
+	}
+	return e.Key
+}
+
+// applied reports whether Owlat is in step with a row of this outcome.
+func applied(o owlatsync.Outcome) bool {
+	switch o {
+	case owlatsync.Invalid, owlatsync.Duplicate, owlatsync.Skipped, owlatsync.Failed:
+		return false
+	}
+	return true
+}
+
+// reportJSON is the last line of a sync that "run --json" prints.
+type reportJSON struct {
+	Type string `json:"type"`
+	*owlatsync.Report
+}

@@ -1,0 +1,179 @@
+package render
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"owlatsync"
+	"owlatsync/internal/config"
+	"owlatsync/internal/words"
+	"owlatsync/ledger"
+	"owlatsync/reconcile/progress"
+)
+
+// shownFailures is how many rows of each sync that were not applied are shown at the end; a list has all.
+const shownFailures = 10
+
+// A run says so if it met the rate limit at least notedRefusals times, and with more than one in notedShare requests.
+const notedRefusals, notedShare = 10, 20
+
+// FailureColumns head a list of rows that were not applied.
+var FailureColumns = []string{"sync", "key", "position", "email", "outcome", "category", "reason"}
+
+// List is a list of people beside what is shown.
+type List interface {
+	Path() string
+	Write(fields ...string)
+}
+
+// Runs collects what is shown at the end of the runs of several syncs.
+type Runs struct {
+	List List // nil: no list was asked for
+
+	reports  []*owlatsync.Report
+	readings []string // how each sync with a cursor was read
+	read     bool     // rows were read
+	shown    []shownRow
+	count    map[string]int // of shown, by sync
+	hidden   int            // rows not applied beyond those shown
+	unasked  int            // rows skipped because others were asked for
+	left     int            // rows that an ended run did not reach
+	twins    int            // addresses that several contacts in Owlat have
+}
+
+// shownRow is a row that was not applied, without personal data.
+type shownRow struct{ sync, label, outcome, reason string }
+
+// Admitted notes that the guards let the run of a sync pass.
+func (r *Runs) Admitted(plan owlatsync.Summary) { r.twins += plan.Adoption.Twins }
+
+// Row notes what became of a row. As JSON it shows that at once.
+func (r *Runs) Row(to To, sync config.Sync, e progress.RowDone) {
+	if e.Category == ledger.CategoryUnasked {
+		r.unasked++
+		return
+	}
+	if to.JSON {
+		_ = to.json(newRowJSON(sync, e))
+	}
+	if !applied(e.Outcome) {
+		r.notApplied(sync, e)
+	}
+}
+
+// notApplied notes a row for the end of the run and for the list.
+func (r *Runs) notApplied(sync config.Sync, e progress.RowDone) {
+	if r.List != nil {
+		r.List.Write(sync.Name, e.Key, e.Position, e.Address(), string(e.Outcome), string(e.Category), e.Reason)
+	}
+	if e.Category == ledger.CategoryUnreached {
+		r.left++ // all of them for one reason, which would hide the others
+		return
+	}
+	if r.count[sync.Name] == shownFailures {
+		r.hidden++
+		return
+	}
+	if r.count == nil {
+		r.count = make(map[string]int)
+	}
+	r.count[sync.Name]++
+	label := e.Position
+	if key := harmlessKey(sync, e); key != "" {
+		label = fmt.Sprintf("key %s", words.Printable(key))
+	}
+	r.shown = append(r.shown, shownRow{sync.Name, label, string(e.Outcome), e.Reason})
+}
+
+// Report notes the report of a run. As JSON it shows that at once. A run that ended before it could change anything was not
+// admitted: it has no numbers to show, only its error.
+func (r *Runs) Report(to To, sync config.Sync, report *owlatsync.Report, admitted bool) error {
+	if admitted {
+		r.reports = append(r.reports, report)
+		if report.Reading != nil {
+			r.readings = append(r.readings, fmt.Sprintf("%s read %s.", sync.Name, readingWords(report.Reading, sync.Cursor.Column)))
+		}
+	}
+	r.read = r.read || admitted || report.Rows > 0
+	if to.JSON {
+		return to.json(reportJSON{"report", report})
+	}
+	return nil
+}
+
+// Reports returns the reports of the runs that were admitted.
+func (r *Runs) Reports() []*owlatsync.Report { return r.reports }
+
+// Read reports whether rows were read, so that the list has something to say even if it is empty.
+func (r *Runs) Read() bool { return r.read }
+
+// ForgetRows keeps End from showing the rows that were not applied.
+func (r *Runs) ForgetRows() { r.shown = nil }
+
+// notAppliedRows counts all rows that were not applied.
+func (r *Runs) notAppliedRows() int { return len(r.shown) + r.hidden + r.left }
+
+// End shows the rows that were not applied and the summary table, as text.
+func (r *Runs) End(to To) {
+	if to.JSON {
+		return
+	}
+	if len(r.reports) == 0 {
+		if r.List != nil && len(r.shown)+r.left > 0 {
+			to.printf("Not applied, written to %s, with addresses: %s\n", r.List.Path(), words.Plural(r.notAppliedRows(), "row"))
+		}
+		return
+	}
+	r.rows(to)
+	to.printf("%s", summaryTable(r.reports))
+	for _, text := range r.readings {
+		to.printf("%s\n", text)
+	}
+	r.remarks(to)
+}
+
+// rows shows the rows that were not applied.
+func (r *Runs) rows(to To) {
+	if len(r.shown) == 0 && (r.List == nil || r.left == 0) {
+		return
+	}
+	to.printf("Not applied:\n")
+	w := tabwriter.NewWriter(to.W, 0, 0, 2, ' ', 0)
+	for _, s := range r.shown {
+		_, _ = fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", s.sync, s.label, s.outcome, s.reason)
+	}
+	_ = w.Flush()
+	switch {
+	case r.List != nil:
+		to.printf("  written to %s, with addresses: %s\n", r.List.Path(), words.Plural(r.notAppliedRows(), "row"))
+	case r.hidden > 0:
+		to.printf("  and %d more; \"owlat-sync run --failures FILE\" writes all to a file\n", r.hidden)
+	}
+	to.printf("\n")
+}
+
+// remarks adds what the numbers alone do not say.
+func (r *Runs) remarks(to To) {
+	if r.twins > 0 {
+		to.printf("\nOwlat has several contacts for %s; the oldest counts, and \"owlat-sync verify\" lists them.\n", words.Several(r.twins, "address", "addresses"))
+	}
+	if r.unasked > 0 {
+		to.printf("\n%s skipped because --only or --limit asked for others.\n", words.Several(r.unasked, "row was", "rows were"))
+	}
+	if r.left > 0 {
+		to.printf("\n%s left when the run ended; the next run takes them up.\n", words.Several(r.left, "row was", "rows were"))
+	}
+	failed, limited, requests := 0, 0, 0
+	for _, report := range r.reports {
+		failed += report.Outcomes[owlatsync.Failed]
+		limited += report.Requests.RateLimited
+		requests += report.Requests.Total
+	}
+	if limited >= notedRefusals && limited*notedShare > requests {
+		to.printf("\n%d of %d requests were refused (429): something else seems to use this API key. Give it a key of its own, or set\n"+
+			"\"requests_per_second\" to a part of the limit.\n", limited, requests)
+	}
+	if failed > 0 {
+		to.printf("\n%s failed; what can pass later is tried again by the next runs. \"owlat-sync failures\" lists them.\n", words.Plural(failed, "row"))
+	}
+}

@@ -1,0 +1,131 @@
+package render
+
+import (
+	"fmt"
+	"time"
+
+	"owlatsync"
+	"owlatsync/internal/standing"
+	"owlatsync/internal/words"
+	"owlatsync/ledger"
+)
+
+// syncStatus is what "status --json" prints for each sync.
+type syncStatus struct {
+	Type    string    `json:"type"`
+	Sync    string    `json:"sync"`
+	Rows    int       `json:"rows"` // that the ledger knows
+	InStep  int       `json:"in_step"`
+	Failing int       `json:"failing"`
+	Parked  int       `json:"parked"` // of the failing: not tried again until the row changes
+	Held    []heldRun `json:"held"`   // runs that wait for approval, newest first
+	Runs    []runLine `json:"runs"`   // newest first
+
+	Reading *readingStatus `json:"reading,omitempty"` // of a sync with a cursor
+}
+
+// heldRun is a run that a guard holds.
+type heldRun struct {
+	Run     int64     `json:"run"`
+	Started time.Time `json:"started"`
+	Message string    `json:"message"`
+	Partial bool      `json:"partial,omitempty"` // it was to apply only the rows of --only or --limit
+	Approve string    `json:"approve"`           // the command that applies its plan
+}
+
+type runLine struct {
+	Run      int64             `json:"run"`
+	Mode     string            `json:"mode"`
+	Started  time.Time         `json:"started"`
+	Finished *time.Time        `json:"finished,omitempty"` // absent while it runs, or when its process died
+	Status   string            `json:"status"`
+	Message  string            `json:"message,omitempty"`
+	Report   *owlatsync.Report `json:"report,omitempty"`
+}
+
+func newSyncStatus(st standing.Sync, typed Typed) syncStatus {
+	s := syncStatus{
+		Type: "status", Sync: st.Sync.Name, Rows: st.Rows.Entries, InStep: st.Rows.Applied, Failing: st.Rows.Failing, Parked: st.Rows.Parked,
+		Held: make([]heldRun, len(st.Held)), Runs: make([]runLine, len(st.Runs)),
+	}
+	for i, r := range st.Held {
+		s.Held[i] = heldRun{r.ID, r.Started, r.Message, r.Partial, typed.Command(fmt.Sprintf("approve %d", r.ID), s.Sync)}
+	}
+	for i, r := range st.Runs {
+		s.Runs[i] = newRunLine(r)
+	}
+	if st.Known {
+		s.Reading = newReadingStatus(st.Sync, st.Bookmark)
+	}
+	return s
+}
+
+func newRunLine(r ledger.Run) runLine {
+	l := runLine{Run: r.ID, Mode: string(r.Mode), Started: r.Started, Status: string(r.Status), Message: r.Message, Report: r.Report}
+	if !r.Finished.IsZero() {
+		l.Finished = &r.Finished
+	}
+	return l
+}
+
+// Status shows how a sync stands.
+func Status(to To, st standing.Sync, typed Typed) error {
+	s := newSyncStatus(st, typed)
+	if to.JSON {
+		return to.json(s)
+	}
+	if len(s.Runs) == 0 {
+		to.printf("%s: never run\n", s.Sync)
+		return nil
+	}
+	to.printf("%s: the ledger knows %s: %d in step, %d failing", s.Sync, words.Plural(s.Rows, "row"), s.InStep, s.Failing)
+	if s.Parked > 0 {
+		to.printf(" (%d of them not tried again until they change)", s.Parked)
+	}
+	if s.Failing > 0 {
+		to.printf("; \"%s\" lists them", typed.Command("failures", s.Sync))
+	}
+	to.printf("\n")
+	if s.Reading != nil {
+		to.printf("  %s\n", s.Reading.words())
+	}
+	if len(s.Held) > 0 {
+		held := s.Held[0]
+		to.printf("  run %d of %s is %s\n", held.Run, words.Clock(held.Started), held.Message)
+		apply := held.Approve
+		if held.Partial {
+			apply += " (only the rows that --only or --limit asked for)"
+		}
+		to.printf("    look at it:   %s\n    apply it:     %s\n", typed.Command("plan", s.Sync), apply)
+		if more := len(s.Held) - 1; more > 0 {
+			to.printf("    held before:  %s\n", words.Plural(more, "run"))
+		}
+	}
+	lines := [][]string{{"  run", "started", "took", "status", "rows", "created", "updated", "unchanged", "failed", "requests"}}
+	for _, r := range s.Runs {
+		lines = append(lines, r.cells())
+	}
+	to.printf("%s", words.AlignRight(lines))
+	if last := s.Runs[0]; last.Message != "" && last.Status != string(ledger.StatusHeld) {
+		to.printf("  the latest ended with: %s\n", last.Message)
+	}
+	return nil
+}
+
+func (r runLine) cells() []string {
+	lasted := "-"
+	if r.Finished != nil {
+		lasted = took(r.Finished.Sub(r.Started))
+	}
+	cells := []string{fmt.Sprintf("  %d", r.Run), words.Clock(r.Started), lasted, r.Status}
+	if r.Report == nil {
+		return append(cells, "-", "-", "-", "-", "-", "-")
+	}
+	for _, n := range []int{
+		r.Report.Rows, r.Report.Outcomes[owlatsync.Created], r.Report.Outcomes[owlatsync.Updated],
+		r.Report.Outcomes[owlatsync.Unchanged], r.Report.Outcomes[owlatsync.Failed], r.Report.Requests.Total,
+	} {
+		cells = append(cells, fmt.Sprint(n))
+	}
+	return cells
+}

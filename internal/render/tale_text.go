@@ -1,0 +1,352 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"owlatsync"
+	"owlatsync/internal/config"
+	"owlatsync/internal/explain"
+	"owlatsync/internal/words"
+	"owlatsync/ledger"
+	"owlatsync/reconcile"
+)
+
+// Tale tells the story of a row.
+func Tale(to To, story *explain.Tale) error {
+	t := tale{story}
+	if to.JSON {
+		return to.json(newTaleJSON(t))
+	}
+	to.printf("%s, row %s\n", t.Sync.Name, words.Printable(t.Key))
+	for _, part := range []struct {
+		name  string
+		lines []string
+	}{
+		{"first seen", t.firstSeen()},
+		{"contact", t.contact()},
+		{"standing", t.standing()},
+		{"in Owlat", t.inOwlat()},
+		{"topics", t.topics()},
+		{"events", t.events()},
+		{"history", t.story()},
+		{"in the source", t.inSource()},
+		{"next run", t.next()},
+	} {
+		for i, line := range part.lines {
+			to.printf("  %-14s %s\n", words.FirstOnly(i, part.name), line)
+		}
+	}
+	return nil
+}
+
+// tale says the parts of a story in words.
+type tale struct{ *explain.Tale }
+
+func (t tale) firstSeen() []string {
+	if t.Entry == nil || t.Entry.FirstSeen.IsZero() {
+		return []string{"not recorded: no run has applied the row yet"}
+	}
+	return []string{words.Clock(t.Entry.FirstSeen)}
+}
+
+// contact says which contact the row has, and what Owlat confirmed of it last.
+func (t tale) contact() []string {
+	e := t.Entry
+	switch {
+	case e == nil || e.ContactID == "" && e.Origin == ledger.OriginNone:
+		return []string{"none yet"}
+	case e.Origin == ledger.OriginDeleted:
+		return []string{"none: this sync deleted it, because the row had left the source"}
+	case e.ContactID == "":
+		return []string{"none"}
+	}
+	lines := []string{fmt.Sprintf("%s, %s", e.ContactID, originWords(e.Origin)), nameWords(e.Email, &e.FirstName, &e.LastName)}
+	if e.Identity != "" && e.Identity != e.Email {
+		lines = append(lines, fmt.Sprintf("once met as %s, which Owlat goes on refusing for other contacts", words.Printable(e.Identity)))
+	}
+	return lines
+}
+
+func originWords(o ledger.Origin) string {
+	switch o {
+	case ledger.OriginCreated:
+		return "created by this sync"
+	case ledger.OriginAdopted:
+		return "which was in Owlat before this sync met it"
+	case ledger.OriginGone:
+		return "which was deleted in Owlat"
+	}
+	return string(o)
+}
+
+// nameWords writes an address and the names that are known.
+func nameWords(email string, first, last *string) string {
+	parts := []string{words.Printable(email)}
+	if first != nil && *first != "" {
+		parts = append(parts, fmt.Sprintf("firstName %q", *first))
+	}
+	if last != nil && *last != "" {
+		parts = append(parts, fmt.Sprintf("lastName %q", *last))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// standing says whether the row is applied, as the ledger knows it.
+func (t tale) standing() []string {
+	e := t.Entry
+	if e == nil {
+		return nil
+	}
+	var lines []string
+	for _, trouble := range reconcile.Troubles(e, t.Sync.Name) {
+		if trouble.What != "row" {
+			continue // told with its topic or event
+		}
+		lines = append(lines, fmt.Sprintf("fails since %s: %s", words.Clock(trouble.First), trouble.Reason),
+			fmt.Sprintf("%s, the last at %s; next try: %s", words.Several(trouble.Attempts, "attempt", "attempts"), words.Clock(trouble.Last), nextTry(trouble)))
+	}
+	switch {
+	case len(lines) > 0:
+		return lines
+	case !e.Fingerprint.IsZero():
+		return []string{"applied, last recorded " + words.Clock(e.ChangedAt)}
+	case e.Origin == ledger.OriginGone:
+		return []string{fmt.Sprintf("left alone, because the contact was deleted in Owlat (on_remote_delete: %s)", t.Sync.OnRemoteDelete)}
+	case e.Origin == ledger.OriginDeleted:
+		return []string{"removed"}
+	}
+	return []string{"not applied, or not completely; a run takes it up"}
+}
+
+// inOwlat says what Owlat holds now.
+func (t tale) inOwlat() []string {
+	switch {
+	case t.Deleted():
+		return []string{"the contact is not there any more"}
+	case t.RemoteErr != nil:
+		return []string{"not known: " + t.RemoteErr.Error()}
+	case t.Remote == nil:
+		return nil
+	}
+	if differs := t.remoteDiffers(); differs != "" {
+		return []string{"changed there: " + differs, "\"owlat-sync run --full\" sets it right"}
+	}
+	return []string{"as recorded here, last changed " + words.Clock(t.Remote.UpdatedAt)}
+}
+
+// topics says for each topic whether the contact was put on it, and why or why not.
+func (t tale) topics() []string {
+	if t.Entry == nil {
+		return nil
+	}
+	var lines []string
+	for i := range t.Entry.Memberships {
+		m := &t.Entry.Memberships[i]
+		lines = append(lines, m.Topic+": "+membershipWords(t.Sync, m))
+	}
+	for _, topic := range t.Sync.Topics {
+		if t.Entry.Membership(topic.ID) == nil {
+			lines = append(lines, topic.ID+": not decided yet; the next run that applies the row does")
+		}
+	}
+	if len(lines) > 0 {
+		lines = append(lines, "(Owlat tells nobody who is on a topic now: who has left it since is not known here)")
+	}
+	return lines
+}
+
+// membershipWords says whether the contact was put on a topic of the sync, and why or why not.
+func membershipWords(sync config.Sync, m *ledger.Membership) string {
+	var topic *config.Topic
+	for i := range sync.Topics {
+		if sync.Topics[i].ID == m.Topic {
+			topic = &sync.Topics[i]
+		}
+	}
+	when := words.Clock(m.At)
+	text := ""
+	switch m.State {
+	case ledger.MemberAdded:
+		text = fmt.Sprintf("put on it %s; %s", when, consentWords(topic))
+	case ledger.MemberWanted:
+		text = "to be put on it; " + consentWords(topic)
+	case ledger.MemberSent:
+		text = fmt.Sprintf("an add was sent %s and its answer is not known", when)
+	case ledger.MemberLeaving:
+		text = fmt.Sprintf("a removal was sent %s and its answer is not known; the next run sees to it", when)
+	case ledger.MemberSkipped:
+		text = "left as it is in Owlat (existing: skip), because the contact, or the row, was there before"
+		if topic != nil && topic.When != "" {
+			text += fmt.Sprintf("; the column %q going from no to yes puts it on", topic.When)
+		}
+	case ledger.MemberOut:
+		text = "not on it, because the row says no"
+		if topic != nil && topic.When != "" {
+			text = fmt.Sprintf("not on it since %s, because the row's column %q says no", when, topic.When)
+		}
+	case ledger.MemberLeft:
+		text = fmt.Sprintf("taken off %s, because the row left the source; that it is back is no new consent", when)
+	case ledger.MemberUnsure:
+		text = fmt.Sprintf("an add was sent %s and never answered; repeating it could undo an opt-out: \"owlat-sync topic add\" does it if you are sure", when)
+	default:
+		text = string(m.State)
+	}
+	if topic == nil {
+		text += " (the configuration does not have this topic any more)"
+	}
+	return text
+}
+
+// consentWords says why a row is put on a topic.
+func consentWords(topic *config.Topic) string {
+	if topic == nil || topic.When == "" {
+		return "every row is"
+	}
+	return fmt.Sprintf("the row's column %q said yes", topic.When)
+}
+
+func (t tale) events() []string {
+	if t.Entry == nil {
+		return nil
+	}
+	var lines []string
+	for _, m := range t.Entry.Events {
+		switch m.State {
+		case ledger.EventUnknown:
+			lines = append(lines, fmt.Sprintf("%s: sent %s, and nobody knows whether it arrived; it is not sent again", m.Name, words.Clock(m.At)))
+		case ledger.EventAwaited:
+			lines = append(lines, fmt.Sprintf("%s: due if the update of %s took effect, which the next run looks up", m.Name, words.Clock(m.At)))
+		case ledger.EventSent:
+			lines = append(lines, fmt.Sprintf("%s: sent %s, the answer is not recorded", m.Name, words.Clock(m.At)))
+		default:
+			lines = append(lines, fmt.Sprintf("%s: due since %s", m.Name, words.Clock(m.At)))
+		}
+	}
+	return lines
+}
+
+// story tells what happened, oldest first.
+func (t tale) story() []string {
+	lines := make([]string, len(t.History))
+	for i, h := range t.History {
+		run := "outside of a run"
+		if h.Run > 0 {
+			run = fmt.Sprintf("run %d", h.Run)
+		}
+		lines[i] = fmt.Sprintf("%s  %s  %s", words.Clock(h.At), run, happened(h.Event, h.Note))
+	}
+	return lines
+}
+
+// happened says a line of history in words.
+func happened(event, note string) string {
+	switch event {
+	case string(owlatsync.Created):
+		return "created the contact"
+	case string(owlatsync.Adopted):
+		return "took the contact over as it was in Owlat"
+	case string(owlatsync.Updated):
+		if note == "" {
+			return "recorded a change that needed no request"
+		}
+		return "changed " + strings.ReplaceAll(note, "email", "the address")
+	case "topic added":
+		return "put it on topic " + note
+	case "topic removed":
+		return "took it off topic " + note
+	case "gone":
+		return "found the contact deleted in Owlat"
+	case "deleted":
+		return "deleted the contact"
+	case "retry":
+		return "asked to try again"
+	case "event sent":
+		return "sent event " + note
+	case "event unknown":
+		return "lost the answer to event " + note
+	}
+	if note == "" {
+		return event
+	}
+	return event + ": " + note
+}
+
+// inSource says what the source has for the row.
+func (t tale) inSource() []string {
+	switch {
+	case t.Row != nil:
+		line := fmt.Sprintf("%s: %s", t.Row.Position, nameWords(words.OrElse(owlatsync.Trim(t.Row.Email.Value), "no address"),
+			given(t.Row.FirstName), given(t.Row.LastName)))
+		for i, topic := range t.Sync.Topics {
+			if topic.When != "" && i < len(t.Row.Consents) {
+				line += fmt.Sprintf(", %s %s", topic.When, words.YesNo(t.Row.Consents[i]))
+			}
+		}
+		if t.Row.Defect != "" {
+			line += "; " + t.Row.Defect
+		}
+		return []string{line}
+	case t.Planned:
+		return []string{"not there"}
+	}
+	return nil
+}
+
+func given(f owlatsync.Field) *string {
+	if f.State != owlatsync.Set {
+		return nil
+	}
+	return new(owlatsync.Trim(f.Value))
+}
+
+// next says what the next run would do with the row.
+func (t tale) next() []string {
+	switch {
+	case t.PlanErr != nil:
+		return []string{"not known, because the plan could not be made"}
+	case !t.Planned:
+		return nil
+	}
+	var lines []string
+	for _, d := range t.Decisions {
+		line := intention(d.Outcome)
+		if what := decisionWords(d); what != "" {
+			line += ": " + what
+		}
+		if d.Requests > 0 {
+			line += fmt.Sprintf(" (%s)", words.Plural(d.Requests, "request"))
+		}
+		lines = append(lines, line)
+	}
+	switch {
+	case len(lines) > 0:
+	case t.Row == nil:
+		return []string{fmt.Sprintf("nothing: the row is not in the source any more (on_missing: %s)", t.Sync.OnMissing)}
+	default:
+		return []string{"nothing, the row is in step"}
+	}
+	for _, hit := range t.Hits {
+		if hit.Guard == owlatsync.GuardFirstRun {
+			lines = append(lines, "as a first run it asks before it writes, or needs --yes")
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("but a guard would hold the run: %s: %s", hit.Guard, hit.Reason))
+	}
+	return lines
+}
+
+// remoteDiffers says how Owlat's contact differs from what the ledger holds.
+func (t tale) remoteDiffers() string {
+	var parts []string
+	for _, f := range []struct{ name, ledger, owlat string }{
+		{"address", t.Entry.Email, owlatsync.LowerAddress(t.Remote.Email)},
+		{"firstName", t.Entry.FirstName, t.Remote.FirstName},
+		{"lastName", t.Entry.LastName, t.Remote.LastName},
+	} {
+		if f.ledger != f.owlat {
+			parts = append(parts, fmt.Sprintf("%s is %q and not %q", f.name, f.owlat, f.ledger))
+		}
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,68 @@
+// Package sandbox runs the emulator of Owlat, owlattest, as a service: it begins with a key and two topics, and keeps its state
+// in a file if it is given one.
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"owlatsync/owlat/owlattest"
+)
+
+// saveEvery is how often a sandbox writes what changed to its file.
+const saveEvery = 2 * time.Second
+
+// Sandbox is an emulator and the place where its state is kept.
+type Sandbox struct {
+	server *owlattest.Server
+	store  *store
+}
+
+// Open loads the file at path into the server, adds a key and topics if there are none, and keeps other sandboxes off the file.
+// With an empty path nothing is kept. The sandbox closes the server.
+func Open(server *owlattest.Server, path string) (*Sandbox, error) {
+	store, err := openStore(path, server)
+	if err != nil {
+		return nil, errors.Join(err, server.Close())
+	}
+	furnish(server)
+	s := &Sandbox{server: server, store: store}
+	if err := store.save(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Serve serves the sandbox until ctx ends, and saves what changes meanwhile. A failure to save is told and tried again.
+func (s *Sandbox) Serve(ctx context.Context, listener net.Listener, failed func(error)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	saved := make(chan struct{})
+	go func() {
+		defer close(saved)
+		s.store.saveEvery(ctx, saveEvery, failed)
+	}()
+	err := s.server.Serve(ctx, listener)
+	cancel()
+	<-saved
+	if err != nil {
+		return fmt.Errorf("serve the sandbox: %w", err)
+	}
+	return nil
+}
+
+// Close saves what is not saved yet, lets go of the file and closes the server.
+func (s *Sandbox) Close() error { return errors.Join(s.store.close(), s.server.Close()) }
+
+// furnish gives an empty sandbox what one needs to begin with: a key and two topics.
+func furnish(server *owlattest.Server) {
+	if len(server.Keys()) == 0 {
+		server.AddKey()
+	}
+	if len(server.Topics()) == 0 {
+		server.AddTopic("newsletter", false)
+		server.AddTopic("product-updates", true)
+	}
+}

@@ -1,0 +1,110 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"owlatsync/internal/config"
+	"owlatsync/internal/problem"
+	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite"
+	"owlatsync/ledger/transfer"
+)
+
+// Ledger is a ledger of any kind.
+type Ledger interface {
+	ledger.Store
+	Close() error
+}
+
+// ErrNoLedger says that nothing has ever been run.
+var ErrNoLedger = errors.New("there is no ledger yet: nothing has ever been run here")
+
+// Ledger opens the ledger of the configuration, or creates it. This is the place that knows which kinds there are.
+func (o Opener) Ledger(ctx context.Context, cfg *config.Config) (Ledger, error) {
+	l, err := sqlite.Open(ctx, o.Drivers.SQLite, cfg.Ledger)
+	if err != nil {
+		return nil, err // not a nil *sqlite.Ledger, which would be no nil Ledger
+	}
+	return l, nil
+}
+
+// Examine tells whether runs could use the ledger of the configuration, or create it. It changes nothing. A folder that does
+// not exist means a wrong usage.
+func (o Opener) Examine(ctx context.Context, cfg *config.Config) (ledger.Condition, error) {
+	is, err := sqlite.Examine(ctx, o.Drivers.SQLite, cfg.Ledger)
+	if errors.Is(err, ledger.ErrNoFolder) {
+		err = problem.Usage(err)
+	}
+	return is, err
+}
+
+// HasLedger reports whether the ledger of the configuration was made already.
+func HasLedger(cfg *config.Config) bool {
+	_, err := os.Stat(cfg.Ledger)
+	return !errors.Is(err, os.ErrNotExist)
+}
+
+// NeedLedger returns an error that is ErrNoLedger if nothing has ever been run, so that no empty ledger is made.
+func NeedLedger(cfg *config.Config) error {
+	if HasLedger(cfg) {
+		return nil
+	}
+	return problem.Hint(fmt.Errorf("%w (%s)", ErrNoLedger, cfg.Ledger), "\"owlat-sync plan\" shows what a first run would do")
+}
+
+// WithLedger opens the ledger, does something with it and closes it. Without a ledger it returns the error of NeedLedger.
+func (o Opener) WithLedger(ctx context.Context, cfg *config.Config, do func(Ledger) error) (err error) {
+	if err := NeedLedger(cfg); err != nil {
+		return err
+	}
+	l, err := o.Ledger(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	return do(l)
+}
+
+// Import fills the ledger of the configuration from an export; errors call the export name. If nothing was imported, a ledger
+// that was made for it is removed again. A bad export and a ledger that is not empty mean a wrong usage.
+func (o Opener) Import(ctx context.Context, cfg *config.Config, in io.Reader, name string) error {
+	isNew := !HasLedger(cfg)
+	err := o.importInto(ctx, cfg, in)
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, ledger.ErrNotEmpty) {
+		return problem.Usage(problem.Hint(err, "the ledger is %s: move that file away, or set \"ledger\" to another path", cfg.Ledger))
+	}
+	if isNew {
+		err = errors.Join(err, removeLedger(cfg.Ledger)) // an empty one would hide that nothing was imported
+	}
+	if errors.Is(err, transfer.ErrNotExport) || errors.Is(err, transfer.ErrNewerExport) || errors.Is(err, transfer.ErrDamagedExport) {
+		return problem.Usage(fmt.Errorf("%s: %w", name, err))
+	}
+	return err
+}
+
+func (o Opener) importInto(ctx context.Context, cfg *config.Config, in io.Reader) (err error) {
+	l, err := o.Ledger(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	return transfer.Import(ctx, l, in)
+}
+
+// removeLedger removes a ledger that was just made, with what stands beside it.
+func removeLedger(path string) error {
+	var errs []error
+	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,234 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"owlatsync"
+	"owlatsync/internal/config"
+	"owlatsync/internal/exitcode"
+	"owlatsync/internal/problem"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile"
+	"owlatsync/reconcile/progress"
+)
+
+// Session is what the syncs of one configuration share: the deployment, its budget and the ledger.
+type Session struct {
+	Config *config.Config
+	Client *owlat.Client // nil: the configuration was read without the deployment
+	Ledger Ledger
+
+	opener  Opener
+	engine  *reconcile.Engine
+	limited atomic.Int64 // requests that met the rate limit
+	unsent  *unsent      // nil: there is an API key
+}
+
+// Open opens the ledger, and a client if use, with which the configuration was read, has the deployment. Without an API key
+// the client sends nothing, and NoKey tells whether a request would have been sent. Close ends the session.
+func (o Opener) Open(ctx context.Context, cfg *config.Config, use config.Use) (*Session, error) {
+	s := &Session{Config: cfg, opener: o}
+	var err error
+	if use&config.UseURL != 0 {
+		if s.Client, err = s.connect(); err != nil {
+			return nil, err
+		}
+	}
+	if s.Ledger, err = o.Ledger(ctx, cfg); err != nil {
+		s.disconnect()
+		return nil, err
+	}
+	// Temporary files hold what the ledger holds: they belong beside it.
+	s.engine = reconcile.New(s.Client, s.Ledger, reconcile.Options{Logger: o.Logger, Scratch: filepath.Dir(cfg.Ledger)})
+	return s, nil
+}
+
+// Close closes the ledger and gives back the client's connections.
+func (s *Session) Close() error {
+	defer s.disconnect()
+	if err := s.Ledger.Close(); err != nil {
+		return fmt.Errorf("close the ledger: %w", err)
+	}
+	return nil
+}
+
+func (s *Session) connect() (*owlat.Client, error) {
+	observe := owlat.WithObserver(s.count)
+	if s.Config.Owlat.NoKey == nil {
+		return s.opener.Client(s.Config.Owlat, observe)
+	}
+	to := s.Config.Owlat
+	to.APIKey = config.NoKey
+	s.unsent = &unsent{why: to.NoKey}
+	return s.opener.Client(to, observe, owlat.WithTransport(s.unsent), owlat.WithRetries(0))
+}
+
+func (s *Session) disconnect() {
+	if s.Client != nil {
+		s.Client.CloseIdleConnections()
+	}
+}
+
+// NoKey returns why there is no API key, if a request would have needed one.
+func (s *Session) NoKey() error {
+	if s.unsent == nil || !s.unsent.asked.Load() {
+		return nil
+	}
+	return problem.Usage(s.unsent.why)
+}
+
+func (s *Session) count(a owlat.Attempt) {
+	if a.Status == http.StatusTooManyRequests {
+		s.limited.Add(1)
+	}
+}
+
+// Refused counts the requests of the session that met the rate limit so far.
+func (s *Session) Refused() int { return int(s.limited.Load()) }
+
+// Engine returns the engine of the session, which all its syncs share.
+func (s *Session) Engine() *reconcile.Engine { return s.engine }
+
+// Estimate tells how long that many requests take from now on, within the budget.
+func (s *Session) Estimate(requests int) time.Duration { return s.Client.Estimate(requests) }
+
+// Rate is how many requests a second the budget allows.
+func (s *Session) Rate() float64 {
+	rate, _ := s.Client.Rate()
+	return rate
+}
+
+// Prune drops history that is older than the configuration keeps it, and returns how many lines that were.
+func (s *Session) Prune(ctx context.Context) (int64, error) {
+	return s.Ledger.Prune(ctx, time.Now().Add(-s.Config.History))
+}
+
+// Run runs one sync. observe is told everything that happens.
+func (s *Session) Run(ctx context.Context, sync config.Sync, o reconcile.RunOptions, observe func(progress.Value)) (report *owlatsync.Report, err error) {
+	o.Observers = append(o.Observers, complete(observe)...)
+	err = s.withSource(sync, func(rs reconcile.Sync) (err error) {
+		report, err = s.engine.Run(ctx, rs, o)
+		return err
+	})
+	return report, err
+}
+
+// Approve applies the plan of a run of the sync that a guard holds. observe is told everything that happens.
+func (s *Session) Approve(ctx context.Context, sync config.Sync, held int64, o reconcile.RunOptions, observe func(progress.Value)) (report *owlatsync.Report, err error) {
+	o.Observers = append(o.Observers, complete(observe)...)
+	err = s.withSource(sync, func(rs reconcile.Sync) (err error) {
+		report, err = s.engine.Approve(ctx, rs, held, o)
+		return err
+	})
+	return report, err
+}
+
+// Listener is told what planning finds. Functions may be nil.
+type Listener struct {
+	Progress func(progress.Value)
+	Row      func(*owlatsync.Row)           // each row of the source as it passes; it is valid during the call
+	Decision func(reconcile.Decision) error // each decision; an error ends the plan
+}
+
+// Plan plans one sync and applies nothing.
+func (s *Session) Plan(ctx context.Context, sync config.Sync, tell Listener) (summary owlatsync.Summary, err error) {
+	err = s.withSource(sync, func(rs reconcile.Sync) (err error) {
+		if tell.Row != nil {
+			rs.Source = watched{rs.Source, tell.Row}
+		}
+		summary, err = s.engine.Plan(ctx, rs, reconcile.PlanOptions{Each: tell.Decision, Observers: complete(tell.Progress)})
+		return err
+	})
+	return summary, err
+}
+
+// Verify compares the sources of syncs, the ledger and Owlat with each other, and tells each finding; with repair it
+// corrects the ledger.
+func (s *Session) Verify(ctx context.Context, syncs []config.Sync, repair bool, observe func(progress.Value),
+	each func(reconcile.Finding) error) (result reconcile.Verified, err error) {
+	var opened []reconcile.Sync
+	for _, sync := range syncs {
+		src, closeSource, openErr := s.opener.Source(sync)
+		if openErr != nil {
+			return result, fmt.Errorf("sync %q: %w", sync.Name, openErr)
+		}
+		defer func() { err = errors.Join(err, closeSource()) }()
+		opened = append(opened, sync.Reconcile(src))
+	}
+	return s.engine.Verify(ctx, opened, reconcile.VerifyOptions{Repair: repair, Each: each, Observers: complete(observe)})
+}
+
+// complete returns an observer that is told everything, none for a nil function.
+func complete(observe func(progress.Value)) []progress.Observer {
+	if observe == nil {
+		return nil
+	}
+	return []progress.Observer{{Each: observe, Complete: true}}
+}
+
+// Retry lets the next run try failed rows of the sync at once: those with the keys, all without any. It returns how many.
+func (s *Session) Retry(ctx context.Context, sync config.Sync, keys []string) (int, error) {
+	return s.Ledger.Retry(ctx, sync.Name, keys, time.Now())
+}
+
+// withSource opens the source of a sync and hands it over as the engine takes it.
+func (s *Session) withSource(sync config.Sync, do func(reconcile.Sync) error) (err error) {
+	src, closeSource, err := s.opener.Source(sync)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeSource()) }()
+	return do(sync.Reconcile(src))
+}
+
+// EndsAll reports whether the error that ended a sync would end the next one too.
+func EndsAll(err error) bool {
+	if _, wrong := errors.AsType[*ledger.DeploymentError](err); wrong || errors.Is(err, reconcile.ErrUnavailable) {
+		return true
+	}
+	switch exitcode.Of(err) {
+	case exitcode.Refused, exitcode.Locked, exitcode.Interrupted:
+		return true
+	}
+	return errors.Is(err, owlat.ErrNoRoute)
+}
+
+// watched shows each row of a source to a function before the engine reads it.
+type watched struct {
+	reconcile.Source
+	see func(*owlatsync.Row)
+}
+
+// Rows streams the source once.
+func (w watched) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
+	return func(yield func(*owlatsync.Row, error) bool) {
+		for row, err := range w.Source.Rows(ctx) {
+			if err == nil {
+				w.see(row)
+			}
+			if !yield(row, err) {
+				return
+			}
+		}
+	}
+}
+
+// RowKeys returns keys that a person typed as the sync's rows are called.
+func RowKeys(sync config.Sync, typed []string) []string {
+	if !sync.KeyIsAddress() {
+		return typed
+	}
+	keys := make([]string, len(typed))
+	for i, key := range typed {
+		keys[i] = owlatsync.LowerAddress(owlatsync.Trim(key))
+	}
+	return keys
+}

@@ -1,0 +1,45 @@
+// Package setup opens what a configuration names: the client of the deployment, the ledger, the sources, and engines that
+// share them for all syncs. It has no flags, prints nothing and asks nobody, so that a command that ends and a service that
+// stays use it alike. What is wrong with a configuration is an error with a hint and an exit code.
+//
+// The one idea to know: an Opener knows how to open, a Session is what is open.
+package setup
+
+import (
+	"database/sql"
+	"log/slog"
+
+	"owlatsync/internal/config"
+	"owlatsync/internal/problem"
+	"owlatsync/internal/sourcedsn"
+	"owlatsync/owlat"
+)
+
+// Drivers open databases. Only the program chooses and links them.
+type Drivers struct {
+	SQLite string                               // name under which the driver for SQLite is registered with database/sql
+	MySQL  func(sourcedsn.DSN) (*sql.DB, error) // opens MySQL and MariaDB; it connects to nothing yet
+}
+
+// Opener opens what configurations name. It is safe for concurrent use.
+type Opener struct {
+	Drivers   Drivers
+	UserAgent string       // of every request; empty: the SDK's
+	Logger    *slog.Logger // of clients and engines; nil: they are silent
+}
+
+// Client returns a client of the configured deployment, within the configured budget. It sends nothing.
+func (o Opener) Client(to config.Owlat, opts ...owlat.Option) (*owlat.Client, error) {
+	all := []owlat.Option{owlat.WithLimiter(Limiter(to))}
+	if o.UserAgent != "" {
+		all = append(all, owlat.WithUserAgent(o.UserAgent))
+	}
+	if o.Logger != nil {
+		all = append(all, owlat.WithLogger(o.Logger))
+	}
+	client, err := owlat.NewClient(to.URL, to.APIKey.Reveal(), append(all, opts...)...)
+	if err != nil {
+		return nil, problem.Usage(err)
+	}
+	return client, nil
+}

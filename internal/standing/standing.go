@@ -1,0 +1,89 @@
+// Package standing reads, from a ledger alone, how a sync stands: how many rows are in step, the latest runs, those that are
+// held, how far the source was read, and what fails. Neither Owlat nor a source is asked, and a run may be under way.
+package standing
+
+import (
+	"context"
+	"iter"
+	"slices"
+
+	"owlatsync/internal/config"
+	"owlatsync/ledger"
+	"owlatsync/reconcile"
+)
+
+// Ledger is what is read.
+type Ledger interface {
+	ledger.Reader
+	ledger.Journal
+}
+
+// Sync is how one sync stands.
+type Sync struct {
+	Sync     config.Sync
+	Known    bool // there is a ledger
+	Rows     ledger.Standing
+	Runs     []ledger.Run // the latest, newest first, but no plans
+	Held     []HeldRun    // all that wait for approval, newest first
+	Bookmark ledger.Bookmark
+}
+
+// HeldRun is a run that a guard holds.
+type HeldRun struct {
+	ledger.Run
+	Partial bool // it was to apply only a part of the rows
+}
+
+// Of returns how the sync stands, with at most this many runs. A nil Ledger means that none was ever made.
+func Of(ctx context.Context, l Ledger, sync config.Sync, runs int) (st Sync, err error) {
+	st.Sync = sync
+	if st.Known = l != nil; !st.Known {
+		return st, nil
+	}
+	if st.Rows, err = l.Standing(ctx, sync.Name); err != nil {
+		return st, err
+	}
+	if st.Bookmark, err = l.Bookmark(ctx, sync.Name); err != nil {
+		return st, err
+	}
+	if st.Runs, err = latest(ctx, l, sync.Name, runs); err != nil {
+		return st, err
+	}
+	held, err := l.HeldRuns(ctx, sync.Name)
+	for _, r := range held {
+		st.Held = append(st.Held, HeldRun{r, !r.Part.Whole()})
+	}
+	return st, err
+}
+
+// latest returns the latest runs of the sync, newest first. Plans are none, of which earlier versions kept a record.
+func latest(ctx context.Context, l Ledger, sync string, n int) (runs []ledger.Run, err error) {
+	for limit := n; n > 0; limit *= 4 {
+		all, err := l.Runs(ctx, sync, limit)
+		if err != nil {
+			return nil, err
+		}
+		runs = slices.DeleteFunc(slices.Clone(all), func(r ledger.Run) bool { return r.Mode == ledger.ModePlan })
+		if len(runs) >= n || len(all) < limit {
+			break
+		}
+	}
+	return runs[:min(n, len(runs))], nil
+}
+
+// Troubles streams what is wrong with the rows of the sync, in the order of their keys.
+func Troubles(ctx context.Context, l Ledger, sync string) iter.Seq2[reconcile.Trouble, error] {
+	return func(yield func(reconcile.Trouble, error) bool) {
+		for e, err := range l.All(ctx, sync) {
+			if err != nil {
+				yield(reconcile.Trouble{}, err)
+				return
+			}
+			for _, t := range reconcile.Troubles(e, sync) {
+				if !yield(t, nil) {
+					return
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package standing_test
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver of ledgers
+
+	"owlatsync/internal/config"
+	"owlatsync/internal/standing"
+	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite"
+)
+
+func newLedger(t *testing.T) *sqlite.Ledger {
+	t.Helper()
+	l, err := sqlite.Open(t.Context(), "sqlite", filepath.Join(t.TempDir(), "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+func TestALedgerThatWasNeverMade(t *testing.T) {
+	t.Parallel()
+	st, err := standing.Of(t.Context(), nil, config.Sync{Name: "users"}, 5)
+	if err != nil || st.Known || st.Sync.Name != "users" || len(st.Runs)+len(st.Held) > 0 {
+		t.Errorf("%+v, %v", st, err)
+	}
+}
+
+func acquire(t *testing.T, l ledger.Store) ledger.Lock {
+	t.Helper()
+	lock, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "a test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lock
+}
+
+// TestRuns shows the latest runs and every held one, but neither plans nor the runs of other syncs.
+func TestRuns(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	lock := acquire(t, l)
+	var ids []int64
+	for _, run := range []ledger.Run{
+		{Sync: "users", Mode: "run", Status: ledger.StatusOK},
+		{Sync: "users", Mode: "run", Status: ledger.StatusHeld, Message: "held by a guard"},
+		{Sync: "leads", Mode: "run", Status: ledger.StatusHeld},
+		{Sync: "users", Mode: "run", Status: ledger.StatusStopped},
+		{Sync: "users", Mode: "plan", Status: ledger.StatusOK},
+		{Sync: "users", Mode: "run", Status: ledger.StatusOK},
+	} {
+		run.Started = time.Now()
+		id, err := lock.BeginRun(t.Context(), run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run.ID, run.Finished = id, time.Now()
+		if err := lock.EndRun(t.Context(), ledger.Ending{Run: run}); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	st, err := standing.Of(t.Context(), l, config.Sync{Name: "users"}, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !st.Known || len(st.Runs) != 2 || st.Runs[0].ID != ids[5] || st.Runs[1].ID != ids[3] {
+		t.Errorf("runs %+v, want %d and %d", st.Runs, ids[5], ids[3])
+	}
+	if len(st.Held) != 1 || st.Held[0].ID != ids[1] || st.Held[0].Message != "held by a guard" || st.Held[0].Partial {
+		t.Errorf("held %+v, want %d", st.Held, ids[1])
+	}
+}
+
+func TestTroubles(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	at := time.Now()
+	failing := &ledger.Entry{Key: "2", Email: "bob@example.com", Failure: &ledger.Failure{Category: "internal", Reason: "no", Attempts: 1, First: at, Last: at, NextTry: at}}
+	lost := &ledger.Entry{Key: "1", Email: "ann@example.com", ContactID: "c1", Fingerprint: ledger.Fingerprint{Hi: 1, Lo: 2},
+		Events: []ledger.EventMark{{Name: "user_changed", State: ledger.EventUnknown, At: at}}}
+	fine := &ledger.Entry{Key: "3", Email: "cy@example.com", ContactID: "c3", Fingerprint: ledger.Fingerprint{Hi: 1, Lo: 3}}
+	lock := acquire(t, l)
+	for _, e := range []*ledger.Entry{failing, lost, fine} {
+		if err := lock.Record(t.Context(), ledger.Record{Sync: "users", Entry: e, Event: "created"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for trouble, err := range standing.Troubles(t.Context(), l, "users") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, trouble.Key+" "+trouble.What)
+	}
+	if len(got) != 2 || got[0] != "1 event" || got[1] != "2 row" {
+		t.Errorf("troubles %q", got)
+	}
+	for range standing.Troubles(t.Context(), l, "users") {
+		break // whoever has seen enough may leave
+	}
+}

@@ -1,0 +1,94 @@
+// Package words puts numbers, times, names and errors into the words that a person reads on a terminal. It knows nothing
+// of syncs, and what it returns holds no character that a terminal acts on.
+package words
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Plural returns n with the noun, which takes an s for all numbers but 1.
+func Plural(n int, noun string) string { return Several(n, noun, noun+"s") }
+
+// Several is Plural for nouns that end otherwise.
+func Several(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// Clock returns a time as a person here reads it, to the second.
+func Clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+
+// Span returns a duration as the configuration writes it: 90m, 12h, 2d.
+func Span(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d > day && d%day == 0 {
+		return fmt.Sprintf("%dd", d/day)
+	}
+	text := d.String()
+	if minutes, round := strings.CutSuffix(text, "m0s"); round {
+		text = minutes + "m"
+	}
+	if hours, round := strings.CutSuffix(text, "h0m"); round {
+		text = hours + "h"
+	}
+	return text
+}
+
+// YesNo returns "yes" or "no".
+func YesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// OrElse returns the text, or the other one where it is empty.
+func OrElse(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+// Printable returns s, quoted if it holds what a terminal would act on or not show.
+func Printable(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+// Harmless returns a text of several lines in which what a terminal would act on is written out: names in files and
+// databases may hold anything.
+func Harmless(text string) string {
+	control := func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
+	if !strings.ContainsFunc(text, control) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if control(r) {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// ShellWord returns s as a shell takes it for one word, quoted where it must be.
+func ShellWord(s string) string {
+	odd := func(r rune) bool {
+		return !strings.ContainsRune("_-./:=@%+,", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}
+	if s != "" && !strings.ContainsFunc(s, odd) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

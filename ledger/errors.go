@@ -1,0 +1,21 @@
+package ledger
+
+import "errors"
+
+// Why a ledger cannot be used. Each says what to do; the errors of every store match them with errors.Is where they apply.
+var (
+	ErrNoFolder  = errors.New("the folder of the ledger does not exist: create it, or name another place")
+	ErrNotLedger = errors.New("the file is no ledger of owlat-sync: name another file, or restore the ledger from a backup")
+	ErrCorrupt   = errors.New("the ledger is damaged: restore it from a backup, or move it away and let the next run compare with Owlat")
+	ErrNewer     = errors.New("the ledger was written by a newer owlat-sync: use that version or a later one")
+	ErrReadOnly  = errors.New("the ledger cannot be written: allow this user to write the file and its folder")
+	ErrBusy      = errors.New("another program keeps the ledger file locked: let it end, or close it")
+	ErrFull      = errors.New("the disk of the ledger is full: free some space, nothing recorded is lost")
+	ErrClosed    = errors.New("the ledger is closed")
+)
+
+// Why a ledger takes in no snapshot.
+var (
+	ErrNotEmpty      = errors.New("the ledger holds something already: import into a new file")
+	ErrContradiction = errors.New("a line contradicts one before it")
+)

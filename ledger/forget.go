@@ -1,0 +1,25 @@
+package ledger
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+)
+
+// HashSize is the length of a ledger's secret for forgotten persons and of the hashes under it, in bytes.
+const HashSize = sha256.Size
+
+// HashAddress returns what a ledger keeps of the normalised address of a forgotten person: HMAC-SHA256 under its secret.
+func HashAddress(secret []byte, address string) []byte {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(address))
+	return mac.Sum(nil)
+}
+
+// HashContact returns the name under which a ledger keeps the opt-outs of a forgotten person's contact.
+func HashContact(secret []byte, contactID string) string {
+	return "forgotten " + hex.EncodeToString(HashAddress(secret, "contact "+contactID))
+}
+
+// ForgottenText stands where a ledger named a forgotten person: in texts, and for the key of a row that a run was asked for.
+const ForgottenText = "(forgotten)"

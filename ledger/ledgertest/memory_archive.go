@@ -1,0 +1,145 @@
+package ledgertest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+)
+
+// memoryArchive implements ledger.Archive.
+type memoryArchive struct{ *opening }
+
+// Syncs implements ledger.Archive.
+func (m memoryArchive) Syncs(ctx context.Context) (names []string, err error) {
+	err = m.use(ctx, "read syncs of the ledger", func(s *store) error { names = slices.Sorted(maps.Keys(s.syncs)); return nil })
+	return names, err
+}
+
+// History implements ledger.Archive.
+func (m memoryArchive) History(ctx context.Context, sync, key string) (lines []ledger.HistoryLine, err error) {
+	err = m.use(ctx, "read history of the ledger", func(s *store) error {
+		if state := s.syncs[sync]; state != nil {
+			lines = slices.Clone(state.history[key])
+		}
+		return nil
+	})
+	return lines, err
+}
+
+// Changes implements ledger.Archive.
+func (m memoryArchive) Changes(ctx context.Context, after int64, limit int) (lines []ledger.HistoryLine, err error) {
+	err = m.use(ctx, "read history of the ledger", func(s *store) error {
+		lines = slices.DeleteFunc(s.lines(), func(l ledger.HistoryLine) bool { return l.Number <= after })
+		if limit > 0 && len(lines) > limit {
+			lines = lines[:limit]
+		}
+		return nil
+	})
+	return lines, err
+}
+
+// Prune implements ledger.Archive.
+func (m memoryArchive) Prune(ctx context.Context, before time.Time) (n int64, err error) {
+	err = m.use(ctx, "prune ledger", func(s *store) error {
+		for _, state := range s.syncs {
+			for key, lines := range state.history {
+				kept := slices.DeleteFunc(lines, func(l ledger.HistoryLine) bool { return l.At.Before(before) })
+				n += int64(len(lines) - len(kept))
+				state.history[key] = kept
+			}
+		}
+		latest := make(map[string]*runState)
+		for _, r := range s.runs {
+			latest[r.Sync] = r
+		}
+		had := len(s.runs)
+		s.runs = slices.DeleteFunc(s.runs, func(r *runState) bool {
+			return r.Started.Before(before) && r.Status != ledger.StatusHeld && latest[r.Sync] != r
+		})
+		n += int64(had - len(s.runs))
+		return nil
+	})
+	return n, err
+}
+
+// ForgetPerson implements ledger.Archive.
+func (m memoryArchive) ForgetPerson(ctx context.Context, address string) (rows int, err error) {
+	address = owlatsync.LowerAddress(owlatsync.Trim(address))
+	if !strings.Contains(address, "@") {
+		return 0, errors.New("forget a person in the ledger: what was given is no address")
+	}
+	lock, err := memoryLocker(m).acquire(ctx, ledger.Claim{Purpose: "forgetting a person"})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, lock.Release()) }()
+	err = lock.use(ctx, "forget a person in the ledger", func(s *store) error {
+		if s.secret == nil {
+			s.secret = make([]byte, ledger.HashSize)
+			if _, err := rand.Read(s.secret); err != nil {
+				return err
+			}
+		}
+		rows = s.forget(address)
+		return nil
+	})
+	return rows, err
+}
+
+// forget removes the entries with the address or for the same contacts, and what else is known of them.
+func (s *store) forget(address string) (rows int) {
+	contacts, addresses := make(map[string]bool), map[string]bool{address: true}
+	for _, state := range s.syncs {
+		state.bookmark = ledger.Bookmark{}
+		for _, e := range state.entries {
+			if e.ContactID != "" && (e.Email == address || e.Identity == address || e.Key == address) {
+				contacts[e.ContactID] = true
+			}
+		}
+	}
+	for name, state := range s.syncs {
+		for key, e := range state.entries {
+			if !contacts[e.ContactID] && e.Email != address && e.Identity != address && key != address {
+				continue
+			}
+			addresses[e.Email], addresses[e.Identity] = true, true
+			state.remove(key)
+			delete(state.history, key)
+			s.forgetInRuns(name, key)
+			rows++
+		}
+	}
+	delete(addresses, "")
+	for address := range addresses {
+		s.forgotten[string(ledger.HashAddress(s.secret, address))] = true
+	}
+	for of, at := range s.optOuts {
+		if contacts[of.contact] {
+			delete(s.optOuts, of)
+			s.leave(ledger.OptOut{ContactID: ledger.HashContact(s.secret, of.contact), Topic: of.topic, At: at})
+		}
+	}
+	return rows
+}
+
+// forgetInRuns takes a row out of plans and out of what runs were asked for.
+func (s *store) forgetInRuns(sync, key string) {
+	for _, r := range s.runs {
+		if r.Sync != sync {
+			continue
+		}
+		r.plan = slices.DeleteFunc(r.plan, func(item ledger.PlanItem) bool { return item.Key == key })
+		for i, only := range r.Part.Only {
+			if only == key {
+				r.Part.Only[i] = ledger.ForgottenText // and not none, which would be all rows
+			}
+		}
+	}
+}

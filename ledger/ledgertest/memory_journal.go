@@ -1,0 +1,113 @@
+package ledgertest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"time"
+
+	"owlatsync/ledger"
+)
+
+// memoryJournal implements ledger.Journal.
+type memoryJournal struct{ *opening }
+
+// Run implements ledger.Journal.
+func (m memoryJournal) Run(ctx context.Context, id int64) (run *ledger.Run, err error) {
+	err = m.use(ctx, "read runs of the ledger", func(s *store) error {
+		r, err := s.run(id)
+		if err == nil {
+			run = new(copyOfRun(r.Run))
+		}
+		return err
+	})
+	return run, err
+}
+
+// Runs implements ledger.Journal.
+func (m memoryJournal) Runs(ctx context.Context, sync string, limit int) ([]ledger.Run, error) {
+	return m.runs(ctx, limit, func(r *runState) bool { return sync == "" || r.Sync == sync })
+}
+
+// HeldRuns implements ledger.Journal.
+func (m memoryJournal) HeldRuns(ctx context.Context, sync string) ([]ledger.Run, error) {
+	return m.runs(ctx, 0, func(r *runState) bool { return r.Sync == sync && r.Status == ledger.StatusHeld })
+}
+
+func (m memoryJournal) runs(ctx context.Context, limit int, wanted func(*runState) bool) (runs []ledger.Run, err error) {
+	err = m.use(ctx, "read runs of the ledger", func(s *store) error {
+		for _, r := range slices.Backward(s.runs) {
+			if wanted(r) && (limit < 1 || len(runs) < limit) {
+				runs = append(runs, copyOfRun(r.Run))
+			}
+		}
+		return nil
+	})
+	return runs, err
+}
+
+// Plan implements ledger.Journal. It gives what was kept when it began.
+func (m memoryJournal) Plan(ctx context.Context, run int64) iter.Seq2[ledger.PlanItem, error] {
+	return stream(ctx, m.opening, func(s *store) (items []ledger.PlanItem) {
+		r, err := s.run(run)
+		if err != nil {
+			return nil
+		}
+		for _, item := range r.plan {
+			item.Body = bytes.Clone(item.Body)
+			items = append(items, item)
+		}
+		slices.SortStableFunc(items, func(a, b ledger.PlanItem) int {
+			return cmp.Or(cmp.Compare(a.Phase, b.Phase), cmp.Compare(a.Order, b.Order))
+		})
+		return items
+	})
+}
+
+// memoryInbox implements ledger.Inbox.
+type memoryInbox struct{ *opening }
+
+var errNoOptOut = errors.New("an opt-out names no contact, no topic or no time")
+
+// NoteOptOuts implements ledger.Inbox.
+func (m memoryInbox) NoteOptOuts(ctx context.Context, optOuts ...ledger.OptOut) error {
+	return m.use(ctx, "note opt-outs in ledger", func(s *store) error {
+		for _, o := range optOuts {
+			if o.ContactID == "" || o.Topic == "" || o.At.IsZero() {
+				return errNoOptOut
+			}
+		}
+		for _, o := range optOuts {
+			s.leave(o)
+		}
+		return nil
+	})
+}
+
+// leave keeps an opt-out unless a later one is known.
+func (s *store) leave(o ledger.OptOut) {
+	of := optOutPlace{o.ContactID, o.Topic}
+	if o.At.After(s.optOuts[of]) {
+		s.optOuts[of] = moment(o.At)
+	}
+}
+
+// Retry implements ledger.Inbox.
+func (m memoryInbox) Retry(ctx context.Context, sync string, keys []string, now time.Time) (rows int, err error) {
+	err = m.use(ctx, "let failed rows of the ledger be tried", func(s *store) error {
+		state := s.syncs[sync]
+		for _, e := range state.sorted() {
+			if e.Failure == nil || len(keys) > 0 && !slices.Contains(keys, e.Key) {
+				continue
+			}
+			e.Failure.Attempts, e.Failure.Parked, e.Failure.NextTry = 0, false, moment(now)
+			s.note(state, ledger.HistoryLine{Key: e.Key, At: moment(time.Now()), Event: ledger.EventRetry, Note: ledger.NoteRetry})
+			rows++
+		}
+		return nil
+	})
+	return rows, err
+}

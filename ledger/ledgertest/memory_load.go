@@ -1,0 +1,229 @@
+package ledgertest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+
+	"owlatsync/ledger"
+)
+
+// Snapshot implements ledger.Archive.
+func (m memoryArchive) Snapshot(ctx context.Context, read func(ledger.Snapshot) error) error {
+	var snapshot *memorySnapshot
+	err := m.use(ctx, "read ledger", func(s *store) error { snapshot = s.snapshot(); return nil })
+	if err != nil {
+		return err
+	}
+	snapshot.ctx = ctx
+	return read(snapshot)
+}
+
+// memorySnapshot is a copy of a store.
+type memorySnapshot struct {
+	ctx        context.Context // of the one call of Snapshot that it lives in
+	deployment string
+	secret     []byte
+	lastLine   int64
+	syncs      []ledger.SyncRecord
+	runs       []ledger.Run
+	entries    []ledger.Holder
+	history    []ledger.HistoryLine
+	optOuts    []ledger.OptOut
+	forgotten  [][]byte
+}
+
+func (s *store) snapshot() *memorySnapshot {
+	c := &memorySnapshot{deployment: s.deployment, secret: bytes.Clone(s.secret), lastLine: s.lastLine, history: s.lines()}
+	for _, name := range slices.Sorted(maps.Keys(s.syncs)) {
+		state := s.syncs[name]
+		c.syncs = append(c.syncs, ledger.SyncRecord{Name: name, Adopted: state.adopted})
+		for _, e := range state.entries {
+			c.entries = append(c.entries, ledger.Holder{Sync: name, Entry: copyOf(e)})
+		}
+	}
+	slices.SortFunc(c.entries, func(a, b ledger.Holder) int {
+		return cmp.Compare(s.syncs[a.Sync].first[a.Entry.Key], s.syncs[b.Sync].first[b.Entry.Key])
+	})
+	for _, r := range s.runs {
+		c.runs = append(c.runs, copyOfRun(r.Run))
+	}
+	for of, at := range s.optOuts {
+		c.optOuts = append(c.optOuts, ledger.OptOut{ContactID: of.contact, Topic: of.topic, At: at})
+	}
+	slices.SortFunc(c.optOuts, func(a, b ledger.OptOut) int {
+		return cmp.Or(cmp.Compare(a.ContactID, b.ContactID), cmp.Compare(a.Topic, b.Topic))
+	})
+	for _, hash := range slices.Sorted(maps.Keys(s.forgotten)) {
+		c.forgotten = append(c.forgotten, []byte(hash))
+	}
+	return c
+}
+
+// each yields what a snapshot has, unless its context ends.
+func each[T any](ctx context.Context, all []T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for _, v := range all {
+			if ctx.Err() != nil {
+				yield(*new(T), context.Cause(ctx))
+				return
+			}
+			if !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (c *memorySnapshot) Deployment() string                         { return c.deployment }
+func (c *memorySnapshot) ForgetSecret() []byte                       { return c.secret }
+func (c *memorySnapshot) LastNumber() int64                          { return c.lastLine }
+func (c *memorySnapshot) Syncs() iter.Seq2[ledger.SyncRecord, error] { return each(c.ctx, c.syncs) }
+func (c *memorySnapshot) Runs() iter.Seq2[ledger.Run, error]         { return each(c.ctx, c.runs) }
+func (c *memorySnapshot) Entries() iter.Seq2[ledger.Holder, error]   { return each(c.ctx, c.entries) }
+func (c *memorySnapshot) History() iter.Seq2[ledger.HistoryLine, error] {
+	return each(c.ctx, c.history)
+}
+func (c *memorySnapshot) OptOuts() iter.Seq2[ledger.OptOut, error] { return each(c.ctx, c.optOuts) }
+func (c *memorySnapshot) Forgotten() iter.Seq2[[]byte, error]      { return each(c.ctx, c.forgotten) }
+
+// Load implements ledger.Archive.
+func (m memoryArchive) Load(ctx context.Context, deployment string, write func(ledger.Loader) error) (err error) {
+	lock, err := memoryLocker(m).acquire(ctx, ledger.Claim{Purpose: "import into the ledger"})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Release()) }()
+	empty := func(s *store) error {
+		if len(s.syncs)+len(s.optOuts)+len(s.forgotten)+len(s.secret) > 0 || s.deployment != "" && s.deployment != deployment {
+			return ledger.ErrNotEmpty
+		}
+		return nil
+	}
+	const doing = "import ledger"
+	if err := lock.use(ctx, doing, empty); err != nil {
+		return err
+	}
+	loaded := newStore()
+	if err := write(&memoryLoader{loaded}); err != nil {
+		return err
+	}
+	return lock.use(ctx, doing, func(s *store) error {
+		if err := empty(s); err != nil {
+			return err
+		}
+		s.deployment = deployment
+		s.syncs, s.runs, s.optOuts, s.forgotten, s.secret = loaded.syncs, loaded.runs, loaded.optOuts, loaded.forgotten, loaded.secret
+		s.lastRun, s.lastLine, s.lastEntry = loaded.lastRun, loaded.lastLine, loaded.lastEntry
+		return nil
+	})
+}
+
+// memoryLoader fills a store that nobody else sees yet.
+type memoryLoader struct{ *store }
+
+// SetForgetSecret implements ledger.Loader.
+func (l *memoryLoader) SetForgetSecret(secret []byte) error {
+	switch {
+	case len(secret) != ledger.HashSize:
+		return fmt.Errorf("a secret for forgotten addresses has %d bytes", len(secret))
+	case l.secret != nil:
+		return ledger.ErrContradiction
+	}
+	l.secret = bytes.Clone(secret)
+	return nil
+}
+
+// AddSync implements ledger.Loader.
+func (l *memoryLoader) AddSync(s ledger.SyncRecord) error {
+	state, err := l.sync(s.Name)
+	if err == nil {
+		state.adopted = state.adopted || s.Adopted
+	}
+	return err
+}
+
+// AddRun implements ledger.Loader.
+func (l *memoryLoader) AddRun(r ledger.Run) error {
+	if _, err := l.sync(r.Sync); err != nil {
+		return err
+	}
+	if r.ID <= l.lastRun {
+		return ledger.ErrContradiction
+	}
+	if r.Status == ledger.StatusHeld {
+		r.Status = ledger.StatusSuperseded
+	}
+	r.PlanForm = 0
+	l.lastRun = r.ID
+	l.runs = append(l.runs, &runState{Run: copyOfRun(r)})
+	return nil
+}
+
+// AddEntry implements ledger.Loader.
+func (l *memoryLoader) AddEntry(h ledger.Holder) error {
+	if h.Entry == nil || h.Entry.Key == "" {
+		return errors.New("an entry has no key")
+	}
+	state, err := l.sync(h.Sync)
+	if err != nil {
+		return err
+	}
+	if state.entries[h.Entry.Key] != nil {
+		return ledger.ErrContradiction
+	}
+	l.put(state, h.Entry)
+	return nil
+}
+
+// AddHistory implements ledger.Loader.
+func (l *memoryLoader) AddHistory(line ledger.HistoryLine) error {
+	state, err := l.sync(line.Sync)
+	if err != nil {
+		return err
+	}
+	if line.Number != 0 {
+		if line.Number <= l.lastLine {
+			return ledger.ErrContradiction
+		}
+		l.lastLine = line.Number - 1
+	}
+	line.At = moment(line.At)
+	l.note(state, line)
+	return nil
+}
+
+// SetLastNumber implements ledger.Loader.
+func (l *memoryLoader) SetLastNumber(n int64) error {
+	l.lastLine = max(l.lastLine, n)
+	return nil
+}
+
+// AddOptOut implements ledger.Loader.
+func (l *memoryLoader) AddOptOut(o ledger.OptOut) error {
+	if o.ContactID == "" || o.Topic == "" || o.At.IsZero() {
+		return errNoOptOut
+	}
+	if _, twice := l.optOuts[optOutPlace{o.ContactID, o.Topic}]; twice {
+		return ledger.ErrContradiction
+	}
+	l.leave(o)
+	return nil
+}
+
+// AddForgotten implements ledger.Loader.
+func (l *memoryLoader) AddForgotten(hash []byte) error {
+	if len(hash) != ledger.HashSize {
+		return fmt.Errorf("the hash of an address has %d bytes", len(hash))
+	}
+	if l.forgotten[string(hash)] {
+		return ledger.ErrContradiction
+	}
+	l.forgotten[string(hash)] = true
+	return nil
+}

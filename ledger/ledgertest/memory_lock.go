@@ -1,0 +1,127 @@
+package ledgertest
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"owlatsync/ledger"
+)
+
+// memoryLocker gives out locks within the process.
+type memoryLocker struct{ *opening }
+
+// Acquire implements ledger.Store.
+func (m memoryLocker) Acquire(ctx context.Context, claim ledger.Claim) (ledger.Lock, error) {
+	lock, err := m.acquire(ctx, claim)
+	if err != nil {
+		return nil, err
+	}
+	return lock, nil
+}
+
+func (m memoryLocker) acquire(ctx context.Context, claim ledger.Claim) (*memoryLock, error) {
+	for {
+		var lock *memoryLock
+		var free chan struct{}
+		err := m.use(ctx, "lock ledger", func(s *store) error {
+			switch {
+			case s.holder != nil && claim.Wait:
+				free = make(chan struct{})
+				s.waiting = append(s.waiting, free)
+				return nil
+			case s.holder != nil:
+				return new(s.holder.who)
+			case s.deployment != "" && claim.Deployment != "" && s.deployment != claim.Deployment:
+				return &ledger.DeploymentError{Bound: s.deployment, Configured: claim.Deployment}
+			case claim.Deployment != "":
+				s.deployment = claim.Deployment
+			}
+			lock = m.give(ctx, claim)
+			return nil
+		})
+		if locked, ok := errors.AsType[*ledger.LockedError](err); ok {
+			return nil, locked
+		}
+		if lock != nil || err != nil {
+			return lock, err
+		}
+		select {
+		case <-free:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// give makes the next lock. The store is locked.
+func (m memoryLocker) give(ctx context.Context, claim ledger.Claim) *memoryLock {
+	host, _ := os.Hostname() // as empty as any other name, where there is none
+	m.store.epoch++
+	lock := &memoryLock{opening: m.opening, epoch: m.store.epoch, who: ledger.LockedError{
+		Owner: ledger.Owner{Host: host, PID: os.Getpid()}, Since: moment(time.Now()), Purpose: claim.Purpose,
+	}}
+	lock.ctx, lock.cancel = context.WithCancelCause(ctx)
+	m.store.holder = lock
+	m.held[lock] = struct{}{}
+	return lock
+}
+
+// free takes the lock from its holder and lets those who wait try again. The store is locked.
+func (s *store) free() {
+	s.holder = nil
+	for _, waiting := range s.waiting {
+		close(waiting)
+	}
+	s.waiting = nil
+}
+
+// memoryLock implements ledger.Lock.
+type memoryLock struct {
+	*opening
+	epoch    int64
+	who      ledger.LockedError
+	ctx      context.Context // of the lock, which is a value of its time
+	cancel   context.CancelCauseFunc
+	released bool // under the store's mutex
+}
+
+var errReleased = errors.New("the lock on the ledger was given back before")
+
+// Context implements ledger.Lock.
+func (k *memoryLock) Context() context.Context { return k.ctx }
+
+// Epoch implements ledger.Lock.
+func (k *memoryLock) Epoch() int64 { return k.epoch }
+
+// Release implements ledger.Lock.
+func (k *memoryLock) Release() error {
+	k.store.mu.Lock()
+	defer k.store.mu.Unlock()
+	k.release()
+	return nil
+}
+
+// release gives the lock back, once. The store is locked.
+func (k *memoryLock) release() {
+	k.released = true
+	k.cancel(nil)
+	delete(k.held, k)
+	if k.store.holder == k {
+		k.store.free()
+	}
+}
+
+// use calls fn with the store locked, unless the lock is no longer the latest.
+func (k *memoryLock) use(ctx context.Context, doing string, fn func(*store) error) error {
+	return k.opening.use(ctx, doing, func(s *store) error {
+		switch {
+		case k.released:
+			return errReleased
+		case s.epoch != k.epoch:
+			k.cancel(ledger.ErrLockLost)
+			return ledger.ErrLockLost
+		}
+		return fn(s)
+	})
+}

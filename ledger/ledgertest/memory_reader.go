@@ -1,0 +1,177 @@
+package ledgertest
+
+import (
+	"context"
+	"iter"
+	"maps"
+	"slices"
+
+	"owlatsync/ledger"
+)
+
+// memoryReader implements ledger.Reader.
+type memoryReader struct{ *opening }
+
+// Deployment implements ledger.Reader.
+func (m memoryReader) Deployment(ctx context.Context) (deployment string, err error) {
+	err = m.use(ctx, "read the ledger's deployment", func(s *store) error { deployment = s.deployment; return nil })
+	return deployment, err
+}
+
+// Index implements ledger.Reader.
+func (m memoryReader) Index(ctx context.Context, sync string) iter.Seq2[ledger.IndexEntry, error] {
+	return stream(ctx, m.opening, func(s *store) (all []ledger.IndexEntry) {
+		for _, e := range s.syncs[sync].sorted() {
+			all = append(all, ledger.IndexEntry{KeyHash: ledger.HashText(e.Key), Print: e.Fingerprint.Lo, Blank: e.Email == ""})
+		}
+		return all
+	})
+}
+
+// All implements ledger.Reader.
+func (m memoryReader) All(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
+	return stream(ctx, m.opening, func(s *store) (all []*ledger.Entry) {
+		for _, e := range s.syncs[sync].sorted() {
+			all = append(all, copyOf(e))
+		}
+		return all
+	})
+}
+
+// Open implements ledger.Reader.
+func (m memoryReader) Open(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
+	return stream(ctx, m.opening, func(s *store) (open []*ledger.Entry) {
+		for _, e := range s.syncs[sync].sorted() {
+			if e.Fingerprint.IsZero() || e.Failure != nil {
+				open = append(open, copyOf(e))
+			}
+		}
+		return open
+	})
+}
+
+// Entries implements ledger.Reader.
+func (m memoryReader) Entries(ctx context.Context, sync string, keys []string) (map[string]*ledger.Entry, error) {
+	found := make(map[string]*ledger.Entry)
+	err := m.use(ctx, "read entries of the ledger", func(s *store) error {
+		if state := s.syncs[sync]; state != nil {
+			for _, key := range keys {
+				if e := state.entries[key]; e != nil {
+					found[key] = copyOf(e)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// Holders implements ledger.Reader.
+func (m memoryReader) Holders(ctx context.Context, addresses []string) ([]ledger.Holder, error) {
+	return m.holders(ctx, func(e *ledger.Entry) bool {
+		return e.Email != "" && slices.Contains(addresses, e.Email) || e.Identity != "" && slices.Contains(addresses, e.Identity)
+	})
+}
+
+// Sharers implements ledger.Reader.
+func (m memoryReader) Sharers(ctx context.Context, contactIDs []string) ([]ledger.Holder, error) {
+	return m.holders(ctx, func(e *ledger.Entry) bool { return e.ContactID != "" && slices.Contains(contactIDs, e.ContactID) })
+}
+
+// holders returns the entries of all syncs that are wanted, in the order of syncs and keys.
+func (m memoryReader) holders(ctx context.Context, wanted func(*ledger.Entry) bool) (found []ledger.Holder, err error) {
+	err = m.use(ctx, "look up holders in the ledger", func(s *store) error {
+		for _, name := range slices.Sorted(maps.Keys(s.syncs)) {
+			for _, e := range s.syncs[name].sorted() {
+				if wanted(e) {
+					found = append(found, ledger.Holder{Sync: name, Entry: copyOf(e)})
+				}
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// OptOuts implements ledger.Reader.
+func (m memoryReader) OptOuts(ctx context.Context, contactIDs []string) (found []ledger.OptOut, err error) {
+	err = m.use(ctx, "read opt-outs of the ledger", func(s *store) error {
+		contacts := make(map[string]string, len(contactIDs)) // by how they are stored
+		for _, id := range contactIDs {
+			contacts[id] = id
+			if s.secret != nil {
+				contacts[ledger.HashContact(s.secret, id)] = id
+			}
+		}
+		latest := make(map[optOutPlace]ledger.OptOut)
+		for of, at := range s.optOuts {
+			id, wanted := contacts[of.contact]
+			place := optOutPlace{id, of.topic}
+			if wanted && at.After(latest[place].At) {
+				latest[place] = ledger.OptOut{ContactID: id, Topic: of.topic, At: at}
+			}
+		}
+		found = slices.Collect(maps.Values(latest))
+		return nil
+	})
+	return found, err
+}
+
+// Forgotten implements ledger.Reader.
+func (m memoryReader) Forgotten(ctx context.Context, addresses []string) (map[string]bool, error) {
+	forgotten := make(map[string]bool)
+	err := m.use(ctx, "look up who was forgotten in the ledger", func(s *store) error {
+		for _, address := range addresses {
+			if s.secret != nil && s.forgotten[string(ledger.HashAddress(s.secret, address))] {
+				forgotten[address] = true
+			}
+		}
+		return nil
+	})
+	return forgotten, err
+}
+
+// Standing implements ledger.Reader.
+func (m memoryReader) Standing(ctx context.Context, sync string) (standing ledger.Standing, err error) {
+	err = m.use(ctx, "count entries of the ledger", func(s *store) error {
+		state := s.syncs[sync]
+		if state == nil {
+			return nil
+		}
+		standing = ledger.Standing{Entries: len(state.entries), Adopted: state.adopted}
+		for _, e := range state.entries {
+			switch {
+			case e.Failure != nil:
+				standing.Failing++
+				if e.Failure.Parked {
+					standing.Parked++
+				}
+			case !e.Fingerprint.IsZero():
+				standing.Applied++
+			}
+		}
+		return nil
+	})
+	return standing, err
+}
+
+// SyncState implements ledger.Reader.
+func (m memoryReader) SyncState(ctx context.Context, sync string) (ledger.SyncState, error) {
+	s, err := m.Standing(ctx, sync)
+	return ledger.SyncState{Adopted: s.Adopted, Open: s.Applied < s.Entries}, err
+}
+
+// Bookmark implements ledger.Reader.
+func (m memoryReader) Bookmark(ctx context.Context, sync string) (b ledger.Bookmark, err error) {
+	err = m.use(ctx, "read a bookmark of the ledger", func(s *store) error {
+		if state := s.syncs[sync]; state != nil {
+			b = state.bookmark
+			b.Again = slices.Clone(b.Again)
+		}
+		return nil
+	})
+	return b, err
+}

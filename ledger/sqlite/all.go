@@ -1,0 +1,97 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"iter"
+	"slices"
+
+	"owlatsync/ledger"
+)
+
+// entryPage is how many entries All reads at a time, so that no read transaction outlives a page.
+const entryPage = 512
+
+// All streams every entry of the sync, whole, in the order of their keys. Other methods may be called while it streams; an
+// entry recorded meanwhile appears if its place is still to come.
+func (r entryReader) All(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
+	return func(yield func(*ledger.Entry, error) bool) {
+		after := ""
+		for more := true; more; {
+			page, _, err := r.page(ctx, "e.key > ?2 ORDER BY e.key", sync, after)
+			if more = yieldAll(page, err, yield) && len(page) == entryPage; more {
+				after = page[entryPage-1].Key
+			}
+		}
+	}
+}
+
+// Open streams the entries of the sync that are not in step with their rows, by how they stand. Other methods may be called
+// while it streams; an entry recorded meanwhile may be missed or appear twice.
+func (r entryReader) Open(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
+	return func(yield func(*ledger.Entry, error) bool) {
+		for state, after := stateOpen, int64(0); state <= stateParked; {
+			page, last, err := r.page(ctx, "e.state = ?3 AND e.state <> 0 AND e.id > ?2 ORDER BY e.id", sync, after, state)
+			if !yieldAll(page, err, yield) {
+				return
+			}
+			if after = last; len(page) < entryPage {
+				state, after = state+1, 0
+			}
+		}
+	}
+}
+
+// page reads the entries of a sync for which the condition holds, as many as a page has, and the last one's id.
+func (r entryReader) page(ctx context.Context, condition string, args ...any) (page []*ledger.Entry, last int64, err error) {
+	query := "SELECT " + entryColumns + ` FROM entries e
+		WHERE e.sync = (SELECT id FROM syncs WHERE name = ?1) AND ` + condition + fmt.Sprintf(" LIMIT %d", entryPage)
+	page = make([]*ledger.Entry, 0, entryPage)
+	err = r.query(ctx, query, args, func(rows *sql.Rows) error {
+		id, e, err := scanEntry(rows)
+		if err == nil {
+			page, last = append(page, e), id
+		}
+		return err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("read entries of the ledger: %w", explain(ctx, err))
+	}
+	return page, last, nil
+}
+
+// yieldAll gives the entries of a page, or the error, and reports whether more are wanted.
+func yieldAll(page []*ledger.Entry, err error, yield func(*ledger.Entry, error) bool) bool {
+	if err != nil {
+		yield(nil, err)
+		return false
+	}
+	for _, e := range page {
+		if !yield(e, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// Sharers returns the entries of all syncs that stand for one of the contacts.
+func (r entryReader) Sharers(ctx context.Context, contactIDs []string) ([]ledger.Holder, error) {
+	var found []ledger.Holder
+	for chunk := range slices.Chunk(contactIDs, maxParameters) {
+		query := "SELECT s.name, " + entryColumns + ` FROM entries e
+			JOIN syncs s ON s.id = e.sync WHERE e.contact_id IN (` + places(len(chunk)) + ")"
+		err := r.query(ctx, query, arguments(chunk), func(rows *sql.Rows) error {
+			var sync string
+			_, e, err := scanEntry(rows, &sync)
+			if err == nil {
+				found = append(found, ledger.Holder{Sync: sync, Entry: e})
+			}
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("look up contacts in the ledger: %w", explain(ctx, err))
+		}
+	}
+	return found, nil
+}

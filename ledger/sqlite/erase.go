@@ -1,0 +1,316 @@
+package sqlite
+
+import (
+	"bytes"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"owlatsync"
+	"owlatsync/ledger"
+)
+
+// erasure takes a person out of a ledger, in one transaction.
+type erasure struct {
+	*tx
+	person
+}
+
+// findPerson finds the entries that hold the address, and those that stand for the same contacts under another.
+func findPerson(t *tx, address string) (*erasure, error) {
+	p := person{addresses: []string{address}, rows: make(map[row]int64)}
+	keep := func(id int64, r row, contact, email, identity sql.NullString) {
+		p.rows[r] = id
+		p.contacts = appendNew(p.contacts, contact.String)
+		p.addresses = appendNew(p.addresses, email.String)
+		p.addresses = appendNew(p.addresses, identity.String)
+	}
+	scan := func(rows *sql.Rows, wanted func(key, email, identity string) bool) error {
+		var id int64
+		var r row
+		var contact, email, identity sql.NullString
+		if err := rows.Scan(&id, &r.sync, &r.key, &contact, &email, &identity); err != nil {
+			return err
+		}
+		if wanted(r.key, email.String, identity.String) {
+			keep(id, r, contact, email, identity)
+		}
+		return nil
+	}
+	const columns = "SELECT id, sync, key, contact_id, email, identity FROM entries WHERE "
+	err := t.each(columns+"email = ?1 OR identity = ?1 OR instr(key, '@')", []any{address}, func(rows *sql.Rows) error {
+		return scan(rows, func(key, email, identity string) bool {
+			return email == address || identity == address || fold(key) != fold(email) && keyNames(key, address)
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	for chunk := range slices.Chunk(slices.Clone(p.contacts), maxParameters) {
+		err := t.each(columns+"contact_id IN ("+places(len(chunk))+")", arguments(chunk), func(rows *sql.Rows) error {
+			return scan(rows, func(string, string, string) bool { return true })
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return &erasure{tx: t, person: p}, nil
+}
+
+const hashOptOuts = `INSERT INTO opt_outs (contact_id, topic, at) SELECT ?2, topic, at FROM opt_outs WHERE contact_id = ?1
+	ON CONFLICT (contact_id, topic) DO UPDATE SET at = max(at, excluded.at)`
+
+// erase deletes what the ledger's tables hold of the person, but for a hash of each address and, under a hash of the
+// contact, the topics that were left: else a topic that adds existing contacts would put the person back (Invariant 1).
+func (x *erasure) erase() error {
+	if err := x.eraseRows(); err != nil {
+		return err
+	}
+	if err := x.eraseHistory(); err != nil {
+		return err
+	}
+	if err := x.erasePlans(); err != nil {
+		return err
+	}
+	if err := x.eraseFromParts(); err != nil {
+		return err
+	}
+	if err := x.eraseFromTexts(); err != nil {
+		return err
+	}
+	if err := x.exec("DELETE FROM bookmarks"); err != nil { // they name rows
+		return err
+	}
+	secret, err := x.ensureForgetSecret()
+	if err != nil {
+		return err
+	}
+	for _, id := range x.contacts {
+		if err := x.exec(hashOptOuts, id, ledger.HashContact(secret, id)); err != nil {
+			return err
+		}
+		if err := x.exec("DELETE FROM opt_outs WHERE contact_id = ?1", id); err != nil {
+			return err
+		}
+	}
+	for _, address := range x.addresses {
+		if err := x.exec("INSERT INTO forgotten (hash) VALUES (?1) ON CONFLICT DO NOTHING", ledger.HashAddress(secret, address)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ensureForgetSecret returns the ledger's secret and makes it on first use.
+func (x *erasure) ensureForgetSecret() ([]byte, error) {
+	fresh := make([]byte, ledger.HashSize)
+	if _, err := rand.Read(fresh); err != nil {
+		return nil, err
+	}
+	err := x.exec("INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING", forgetSecret, hex.EncodeToString(fresh))
+	if err != nil {
+		return nil, err
+	}
+	var text string
+	if err := x.row("SELECT value FROM meta WHERE name = ?1", []any{forgetSecret}, &text); err != nil {
+		return nil, err
+	}
+	return decodeSecret(text)
+}
+
+func (x *erasure) eraseRows() error {
+	for r, id := range x.rows {
+		if err := x.mark(r.sync, id, noMark); err != nil {
+			return err
+		}
+		if err := x.exec("DELETE FROM entries WHERE sync = ?1 AND id = ?2", r.sync, id); err != nil {
+			return err
+		}
+		if err := x.exec(blankLast+"sync = ?1 AND key = ?2", r.sync, r.key); err != nil {
+			return err
+		}
+		if err := x.exec("DELETE FROM history WHERE sync = ?1 AND key = ?2", r.sync, r.key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eraseHistory deletes the lines of rows that the ledger has no entry of any more and whose key is the person's address.
+func (x *erasure) eraseHistory() error {
+	var ids []int64
+	err := x.each(`SELECT id, key FROM history h WHERE instr(key, '@')
+		AND NOT EXISTS (SELECT 1 FROM entries WHERE sync = h.sync AND key = h.key)`, nil, func(rows *sql.Rows) error {
+		var id int64
+		var key string
+		err := rows.Scan(&id, &key)
+		if err == nil && x.inKey(key) {
+			ids = append(ids, id)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := x.exec(blankLast+"id = ?1", id); err != nil {
+			return err
+		}
+		if err := x.exec("DELETE FROM history WHERE id = ?1 AND sync <> 0", id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// erasePlans deletes the planned steps of the person's rows, known to the ledger or not.
+func (x *erasure) erasePlans() error {
+	var steps [][]any
+	var texts []string // as they stand in JSON
+	for _, address := range x.addresses {
+		quoted, err := json.Marshal(address)
+		if err != nil {
+			return err
+		}
+		texts = appendNew(appendNew(texts, fold(address)), fold(strings.Trim(string(quoted), `"`)))
+	}
+	err := x.each("SELECT p.run, p.phase, p.ord, p.seq, r.sync, p.key, p.body FROM plan p LEFT JOIN runs r ON r.id = p.run", nil,
+		func(rows *sql.Rows) error {
+			var run, phase, order, seq int64
+			var sync sql.NullInt64
+			var key string
+			var body sql.RawBytes
+			if err := rows.Scan(&run, &phase, &order, &seq, &sync, &key, &body); err != nil {
+				return err
+			}
+			_, theirs := x.rows[row{sync.Int64, key}]
+			if !theirs && bytes.ContainsRune(body, '@') {
+				folded := fold(string(body))
+				theirs = slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(folded, s) })
+			}
+			if theirs || x.inKey(key) {
+				steps = append(steps, []any{run, phase, order, seq})
+			}
+			return nil
+		})
+	if err != nil {
+		return err
+	}
+	for _, step := range steps {
+		if err := x.exec("DELETE FROM plan WHERE run = ?1 AND phase = ?2 AND ord = ?3 AND seq = ?4", step...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eraseFromParts takes the person's rows out of what runs were asked for. Another text stands for each, because a run of no rows
+// would be one of all.
+func (x *erasure) eraseFromParts() error {
+	changed := make(map[int64]partText)
+	err := x.each("SELECT id, sync, part FROM runs WHERE part IS NOT NULL", nil, func(rows *sql.Rows) error {
+		var id, sync int64
+		var text string
+		if err := rows.Scan(&id, &sync, &text); err != nil {
+			return err
+		}
+		var part partText
+		if err := json.Unmarshal([]byte(text), &part); err != nil {
+			return fmt.Errorf("%w (the part of a run cannot be read)", ledger.ErrCorrupt)
+		}
+		for i, key := range part.Only {
+			if _, theirs := x.rows[row{sync, string(key)}]; theirs || x.inKey(string(key)) {
+				part.Only[i], changed[id] = ledger.ForgottenText, part
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for id, part := range changed {
+		text, err := json.Marshal(part)
+		if err != nil {
+			return err
+		}
+		if err := x.exec("UPDATE runs SET part = ?2 WHERE id = ?1", id, string(text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eraseFromTexts takes the person's addresses and contacts out of what is said about other rows, and about runs.
+func (x *erasure) eraseFromTexts() error {
+	blot, err := x.blotter()
+	if err != nil {
+		return err
+	}
+	for _, column := range []struct{ read, write string }{
+		{"SELECT id, note FROM history WHERE note <> ''", "UPDATE history SET note = ?2 WHERE id = ?1"},
+		{"SELECT id, message FROM runs WHERE message <> ''", "UPDATE runs SET message = ?2 WHERE id = ?1"},
+	} {
+		if err := x.rewrite(column.read, column.write, func(text string) (string, error) { return blot(text), nil }); err != nil {
+			return err
+		}
+	}
+	err = x.rewrite("SELECT id, guards FROM runs WHERE guards IS NOT NULL", "UPDATE runs SET guards = ?2 WHERE id = ?1",
+		func(text string) (string, error) {
+			var hits []owlatsync.Hit
+			if err := json.Unmarshal([]byte(text), &hits); err != nil {
+				return "", fmt.Errorf("%w (the guards of a run cannot be read)", ledger.ErrCorrupt)
+			}
+			for i := range hits {
+				hits[i].Reason = blot(hits[i].Reason)
+			}
+			again, err := json.Marshal(hits)
+			return string(again), err
+		})
+	if err != nil {
+		return err
+	}
+	return x.rewrite("SELECT id, failure FROM entries WHERE failure IS NOT NULL", "UPDATE entries SET failure = ?2 WHERE id = ?1",
+		func(text string) (string, error) {
+			var f ledger.Failure
+			if err := json.Unmarshal([]byte(text), &f); err != nil {
+				return "", fmt.Errorf("%w (the failure of an entry cannot be read)", ledger.ErrCorrupt)
+			}
+			reason := blot(f.Reason)
+			if reason == f.Reason {
+				return text, nil
+			}
+			f.Reason = reason
+			again, err := json.Marshal(f)
+			return string(again), err
+		})
+}
+
+// rewrite puts every text of a column, read with the id of its row, through change.
+func (x *erasure) rewrite(read, write string, change func(string) (string, error)) error {
+	changed := make(map[int64]string)
+	err := x.each(read, nil, func(rows *sql.Rows) error {
+		var id int64
+		var text string
+		if err := rows.Scan(&id, &text); err != nil {
+			return err
+		}
+		again, err := change(text)
+		if err == nil && again != text {
+			changed[id] = again
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for id, text := range changed {
+		if err := x.exec(write, id, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}

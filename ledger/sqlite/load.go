@@ -1,0 +1,148 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"owlatsync/ledger"
+)
+
+// Load calls write with what puts a snapshot into the ledger, which holds nothing, all or none of it. It takes the lock as a run does
+// and fails with a *ledger.LockedError while another holds it. Others who write wait until it has ended.
+func (a archive) Load(ctx context.Context, deployment string, write func(ledger.Loader) error) (err error) {
+	k, err := a.locker.acquire(ctx, ledger.Claim{Purpose: "import into the ledger"})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, k.Release()) }()
+	return k.transact(ctx, durable, func(t *tx) error {
+		if err := t.mustBeEmpty(deployment); err != nil {
+			return err
+		}
+		if deployment != "" {
+			if err := t.bind(deployment); err != nil {
+				return err
+			}
+		}
+		return write(&loader{t: t, now: time.Now()})
+	})
+}
+
+// mustBeEmpty refuses a ledger that holds anything but being bound to the same deployment.
+func (t *tx) mustBeEmpty(deployment string) error {
+	var n int
+	err := t.row(`SELECT (SELECT count(*) FROM syncs) + (SELECT count(*) FROM opt_outs) + (SELECT count(*) FROM forgotten)
+		+ (SELECT count(*) FROM meta WHERE (name, value) <> ('deployment', ?1))`, []any{deployment}, &n)
+	if err == nil && n > 0 {
+		err = ledger.ErrNotEmpty
+	}
+	return err
+}
+
+// loader implements ledger.Loader.
+type loader struct {
+	t   *tx
+	now time.Time
+}
+
+// contradicting tells what SQLite refuses because of a line before.
+func contradicting(err error) error {
+	if primaryCode(err) == codeConstraint {
+		return fmt.Errorf("%w (%w)", ledger.ErrContradiction, err)
+	}
+	return err
+}
+
+// SetForgetSecret implements ledger.Loader.
+func (l *loader) SetForgetSecret(secret []byte) error {
+	if len(secret) != ledger.HashSize {
+		return fmt.Errorf("a secret for forgotten addresses has %d bytes", len(secret))
+	}
+	return contradicting(l.t.exec("INSERT INTO meta (name, value) VALUES (?1, ?2)", forgetSecret, hex.EncodeToString(secret)))
+}
+
+// AddSync implements ledger.Loader.
+func (l *loader) AddSync(s ledger.SyncRecord) error {
+	id, err := l.t.syncID(s.Name)
+	if err == nil && s.Adopted {
+		err = l.t.exec("UPDATE syncs SET adopted = 1 WHERE id = ?1", id)
+	}
+	return err
+}
+
+// AddRun implements ledger.Loader. Later locks have larger epochs than the run.
+func (l *loader) AddRun(r ledger.Run) error {
+	sync, err := l.t.syncID(r.Sync)
+	if err != nil {
+		return err
+	}
+	if r.Status == ledger.StatusHeld {
+		r.Status = ledger.StatusSuperseded
+	}
+	args, err := encodeRun(&r, r.Heartbeat)
+	if err != nil {
+		return err
+	}
+	if err := l.t.exec(insertRun, append(args, r.Epoch, sync, r.ID)...); err != nil {
+		return contradicting(err)
+	}
+	return l.t.exec("UPDATE lock SET epoch = max(epoch, ?1)", r.Epoch)
+}
+
+// AddEntry implements ledger.Loader.
+func (l *loader) AddEntry(h ledger.Holder) error {
+	if h.Entry == nil || h.Entry.Key == "" {
+		return errors.New("an entry has no key")
+	}
+	sync, err := l.t.syncID(h.Sync)
+	if err != nil {
+		return err
+	}
+	args, err := encodeEntry(h.Entry, l.now)
+	if err != nil {
+		return err
+	}
+	return contradicting(l.t.putEntry(insertEntry, sync, args, encodeMark(h.Entry)))
+}
+
+// AddHistory implements ledger.Loader.
+func (l *loader) AddHistory(line ledger.HistoryLine) error {
+	sync, err := l.t.syncID(line.Sync)
+	if err != nil {
+		return err
+	}
+	if line.Number == 0 {
+		return l.t.exec(insertHistory, sync, line.Key, line.At.UnixMicro(), line.Run, line.Event, line.Note)
+	}
+	n, err := l.t.affect(`INSERT INTO history (sync, key, at, run, event, note, id) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+		WHERE ?7 > coalesce((SELECT max(id) FROM history), 0)`, sync, line.Key, line.At.UnixMicro(), line.Run, line.Event, line.Note, line.Number)
+	if err == nil && n == 0 {
+		err = ledger.ErrContradiction
+	}
+	return err
+}
+
+// SetLastNumber implements ledger.Loader.
+func (l *loader) SetLastNumber(n int64) error {
+	return l.t.exec(`INSERT INTO history (id, sync, key, at, run, event, note) SELECT ?1, 0, '', 0, 0, '', ''
+		WHERE ?1 > coalesce((SELECT max(id) FROM history), 0)`, n)
+}
+
+// AddOptOut implements ledger.Loader.
+func (l *loader) AddOptOut(o ledger.OptOut) error {
+	if o.ContactID == "" || o.Topic == "" || o.At.IsZero() {
+		return errNoOptOut
+	}
+	return contradicting(l.t.exec(insertOptOut, o.ContactID, o.Topic, o.At.UnixMicro()))
+}
+
+// AddForgotten implements ledger.Loader.
+func (l *loader) AddForgotten(hash []byte) error {
+	if len(hash) != ledger.HashSize {
+		return fmt.Errorf("the hash of an address has %d bytes", len(hash))
+	}
+	return contradicting(l.t.exec("INSERT INTO forgotten (hash) VALUES (?1)", hash))
+}

@@ -1,0 +1,178 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"owlatsync/ledger"
+)
+
+// holder is what the lock file says about the process that holds it.
+type holder struct {
+	PID     int       `json:"pid"`
+	Host    string    `json:"host"`
+	Since   time.Time `json:"since"`
+	Purpose string    `json:"purpose"`
+}
+
+const (
+	// holderAt is where the holder stands in the lock file. The byte before is the one that some systems lock against reading.
+	holderAt = 1
+	// holderAttempts is how often the name of a holder is looked for, holderPause apart.
+	holderAttempts = 20
+	holderPause    = 10 * time.Millisecond
+	// waitPause is how often whoever waits for the lock tries again.
+	waitPause = 100 * time.Millisecond
+)
+
+// lockFile is the lock on the file beside the ledger, whose name ends in ".lock". The operating system gives it back when the
+// process dies, whatever the file says.
+type lockFile struct {
+	path string
+	lock *flock.Flock
+}
+
+// takeLockFile takes the lock of the ledger's file, or waits for it. While it is held by this or another process the error is a
+// *ledger.LockedError.
+func (b *base) takeLockFile(ctx context.Context, purpose string, wait bool) (*lockFile, error) {
+	f := &lockFile{path: b.file + ".lock"}
+	for attempt := 0; ; attempt++ {
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case b.isClosed():
+			return nil, ledger.ErrClosed
+		}
+		taken, err := f.try()
+		if err != nil {
+			return nil, err
+		}
+		if taken {
+			return f, f.name(purpose)
+		}
+		pause := waitPause
+		if !wait {
+			h, err := readHolder(f.path)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
+			}
+			// A holder that has not said who it is yet, or one that was leaving: look again.
+			if h.PID != 0 || attempt == holderAttempts {
+				return nil, &ledger.LockedError{Owner: ledger.Owner{PID: h.PID, Host: h.Host}, Since: h.Since, Purpose: h.Purpose}
+			}
+			pause = holderPause
+		}
+		select {
+		case <-ctx.Done():
+		case <-b.closed:
+		case <-time.After(pause):
+		}
+	}
+}
+
+// try takes the lock unless another has it.
+func (f *lockFile) try() (bool, error) {
+	if err := createLockFile(f.path); err != nil {
+		return false, err
+	}
+	lock := flock.New(f.path)
+	taken, err := lock.TryLock()
+	if err != nil || !taken {
+		return false, err
+	}
+	f.lock = lock
+	if !f.inPlace() { // somebody removed the file meanwhile
+		return false, lock.Unlock()
+	}
+	return true, nil
+}
+
+// name writes who holds the lock, or gives it back.
+func (f *lockFile) name(purpose string) error {
+	text, err := json.Marshal(holder{PID: os.Getpid(), Host: hostname(), Since: time.Now().UTC().Truncate(time.Millisecond), Purpose: purpose})
+	if err == nil {
+		err = writeHolder(f.path, append(text, '\n'))
+	}
+	if err != nil {
+		return errors.Join(err, f.lock.Unlock())
+	}
+	return nil
+}
+
+// inPlace reports whether the file under the lock's name is the one that is locked, and not another holder's.
+func (f *lockFile) inPlace() bool {
+	locked, err := f.lock.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := os.Stat(f.path)
+	return err == nil && os.SameFile(locked, there)
+}
+
+func (f *lockFile) release() error {
+	var err error
+	if f.inPlace() {
+		err = writeHolder(f.path, nil)
+	}
+	return errors.Join(err, f.lock.Unlock())
+}
+
+func hostname() string {
+	host, err := os.Hostname()
+	if err != nil {
+		return "this machine"
+	}
+	return host
+}
+
+// createLockFile makes the file with a first byte that stays as it is.
+func createLockFile(file string) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	_, err = f.WriteString("\n")
+	return errors.Join(err, f.Close())
+}
+
+func writeHolder(file string, text []byte) error {
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(text, holderAt)
+	return errors.Join(err, f.Truncate(int64(holderAt+len(text))), f.Close())
+}
+
+// readHolder returns a holder without PID when the file names none or only a part of one.
+func readHolder(file string) (holder, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return holder{}, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.NewSectionReader(f, holderAt, 1<<16))
+	if err != nil {
+		return holder{}, err
+	}
+	var h holder
+	if json.Unmarshal(bytes.TrimSpace(text), &h) == nil && h.PID != 0 {
+		return h, nil
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return holder{}, err
+	}
+	return holder{Host: hostname(), Since: info.ModTime().UTC(), Purpose: "a run that has not said which"}, nil
+}

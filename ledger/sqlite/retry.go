@@ -1,0 +1,107 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"owlatsync/ledger"
+)
+
+// inbox implements ledger.Inbox.
+type inbox struct{ *base }
+
+// retryBatch is how many failed rows one transaction of Retry changes, so that no run waits long for the writer.
+const retryBatch = maxParameters
+
+// failedRows finds the failed rows of a sync by the index on how entries stand.
+const failedRows = "SELECT id FROM entries WHERE sync = (SELECT id FROM syncs WHERE name = ?1) AND state <> 0 AND state >= ?2"
+
+// Retry durably lets the next run try the failed rows with the given keys, or all of the sync. It works in small transactions, so
+// that a run may go on meanwhile; what was changed before an error or the end of ctx stays changed.
+func (i inbox) Retry(ctx context.Context, sync string, keys []string, now time.Time) (rows int, err error) {
+	if len(keys) > 0 {
+		return retryEach(ctx, i, sync, "e.key", slices.Compact(slices.Sorted(slices.Values(keys))), now)
+	}
+	var ids []int64
+	err = i.query(ctx, failedRows, []any{sync, stateFailing}, func(rows *sql.Rows) error {
+		var id int64
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", retrying, explain(ctx, err))
+	}
+	return retryEach(ctx, i, sync, "e.id", ids, now)
+}
+
+const retrying = "let failed rows of the ledger be tried"
+
+// retryEach makes the failed rows due whose column has one of the values.
+func retryEach[T any](ctx context.Context, i inbox, sync, column string, values []T, now time.Time) (rows int, err error) {
+	for chunk := range slices.Chunk(values, retryBatch) {
+		args := []any{sync}
+		for _, v := range chunk {
+			args = append(args, v)
+		}
+		var failed []failedRow
+		err := i.update(ctx, retrying, durable, func(t *tx) (err error) {
+			if failed, err = t.failedRows(column+" IN ("+places(len(chunk))+")", args); err != nil {
+				return err
+			}
+			return t.retry(failed, now)
+		})
+		if err != nil {
+			return rows, err
+		}
+		rows += len(failed)
+	}
+	return rows, nil
+}
+
+// failedRow is an entry with a failure.
+type failedRow struct {
+	id, sync int64
+	key      string
+	failure  ledger.Failure
+}
+
+func (t *tx) failedRows(condition string, args []any) (failed []failedRow, err error) {
+	const query = "SELECT e.id, e.sync, e.key, e.failure FROM entries e WHERE e.sync = (SELECT id FROM syncs WHERE name = ?) AND e.failure IS NOT NULL AND "
+	err = t.each(query+condition, args, func(rows *sql.Rows) error {
+		var f failedRow
+		var text string
+		if err := rows.Scan(&f.id, &f.sync, &f.key, &text); err != nil {
+			return err
+		}
+		if err := json.Unmarshal([]byte(text), &f.failure); err != nil {
+			return fmt.Errorf("%w (the failure of an entry cannot be read)", ledger.ErrCorrupt)
+		}
+		failed = append(failed, f)
+		return nil
+	})
+	return failed, err
+}
+
+// retry makes failed rows due and says so in their history.
+func (t *tx) retry(failed []failedRow, now time.Time) error {
+	at := time.Now().UnixMicro()
+	for _, f := range failed {
+		f.failure.Attempts, f.failure.Parked, f.failure.NextTry = 0, false, now
+		text, err := encodeFailure(&f.failure)
+		if err != nil {
+			return err
+		}
+		if err := t.exec("UPDATE entries SET failure = ?2, state = ?3 WHERE id = ?1", f.id, text, stateFailing); err != nil {
+			return err
+		}
+		if err := t.exec(insertHistory, f.sync, f.key, at, 0, ledger.EventRetry, ledger.NoteRetry); err != nil {
+			return err
+		}
+	}
+	return nil
+}

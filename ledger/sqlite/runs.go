@@ -1,0 +1,223 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"owlatsync/ledger"
+)
+
+const insertRun = `INSERT INTO runs (mode, started, heartbeat, finished, stage, status, message, owner, part, report, summary, guards,
+	plan_form, epoch, sync, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)`
+
+// encodeRun returns the columns of a run that its end replaces, in the order of insertRun.
+func encodeRun(r *ledger.Run, heartbeat time.Time) ([]any, error) {
+	status := r.Status
+	if status == "" {
+		status = ledger.StatusRunning
+	}
+	form := r.PlanForm
+	if status != ledger.StatusHeld {
+		form = 0
+	}
+	args := []any{
+		string(r.Mode), timeOrNull(r.Started), timeOrNull(heartbeat), timeOrNull(r.Finished), string(r.Stage), string(status), r.Message,
+	}
+	for _, part := range []struct {
+		value any
+		none  bool
+	}{
+		{r.Owner, r.Owner == ledger.Owner{}}, {encodePart(r), r.Part.Whole()}, {r.Report, r.Report == nil}, {r.Summary, r.Summary == nil},
+		{r.Guards, len(r.Guards) == 0},
+	} {
+		text, err := jsonOrNull(part.value, part.none)
+		if err != nil {
+			return nil, fmt.Errorf("encode run: %w", err)
+		}
+		args = append(args, text)
+	}
+	return append(args, form), nil
+}
+
+func jsonOrNull(value any, none bool) (any, error) {
+	if none {
+		return nil, nil
+	}
+	text, err := json.Marshal(value)
+	return string(text), err
+}
+
+// partText is which rows a run was asked for, as stored.
+type partText struct {
+	Only  []ledger.Text `json:"only,omitempty"`
+	Limit int           `json:"limit,omitempty"`
+}
+
+func encodePart(r *ledger.Run) partText {
+	p := partText{Limit: r.Part.Limit}
+	for _, key := range r.Part.Only {
+		p.Only = append(p.Only, ledger.Text(key))
+	}
+	return p
+}
+
+// BeginRun implements ledger.Writer.
+func (k *lock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err error) {
+	const doing = "begin run in ledger"
+	args, err := encodeRun(&run, time.Now())
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", doing, err)
+	}
+	err = k.update(ctx, doing, lazy, func(t *tx) error {
+		sync, err := t.syncID(run.Sync)
+		if err != nil {
+			return err
+		}
+		if err := t.exec("DELETE FROM plan WHERE run IN (SELECT id FROM runs WHERE status = 'running')"); err != nil {
+			return err
+		}
+		if err := t.exec("UPDATE runs SET status = ?1, message = ?2 WHERE status = 'running'", string(ledger.StatusDied), ledger.MessageDied); err != nil {
+			return err
+		}
+		return t.row(insertRun+returningID, append(args, k.epoch, sync, nil), &id)
+	})
+	return id, err
+}
+
+// Beat implements ledger.Writer.
+func (k *lock) Beat(ctx context.Context, beat ledger.Beat) error {
+	const doing = "note in ledger how far a run is"
+	report, err := jsonOrNull(beat.Report, beat.Report == nil)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	summary, err := jsonOrNull(beat.Summary, beat.Summary == nil)
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return k.update(ctx, doing, lazy, func(t *tx) error {
+		n, err := t.affect(`UPDATE runs SET heartbeat = ?2, stage = ?3, report = coalesce(?4, report), summary = coalesce(?5, summary)
+			WHERE id = ?1 AND status = 'running'`, beat.Run, time.Now().UnixMicro(), string(beat.Stage), report, summary)
+		if err == nil && n == 0 {
+			_, err = t.statusOf(beat.Run)
+		}
+		return err
+	})
+}
+
+// statusOf fails with a *ledger.NoRunError where there is no run with the number.
+func (t *tx) statusOf(run int64) (status ledger.Status, err error) {
+	err = t.row("SELECT status FROM runs WHERE id = ?1", []any{run}, &status)
+	return status, unknownRun(err, run)
+}
+
+func unknownRun(err error, id int64) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return &ledger.NoRunError{Run: id}
+	}
+	return err
+}
+
+// KeepPlan implements ledger.Writer.
+func (k *lock) KeepPlan(ctx context.Context, run int64, items []ledger.PlanItem) error {
+	return k.update(ctx, "keep plan in ledger", lazy, func(t *tx) error {
+		status, err := t.statusOf(run)
+		if err != nil || len(items) == 0 {
+			return err
+		}
+		if status != ledger.StatusRunning && status != ledger.StatusHeld {
+			return fmt.Errorf("run %d has ended as %q and keeps no plan", run, status)
+		}
+		var next int64
+		err = t.row("UPDATE runs SET spooled = spooled + ?2 WHERE id = ?1 RETURNING spooled", []any{run, len(items)}, &next)
+		if err != nil {
+			return err
+		}
+		seq := next - int64(len(items))
+		for i := range items {
+			body := items[i].Body
+			if body == nil {
+				body = []byte{}
+			}
+			err := t.exec("INSERT INTO plan (run, phase, ord, seq, key, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+				run, items[i].Phase, items[i].Order, seq+int64(i), items[i].Key, body)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// EndRun implements ledger.Writer.
+func (k *lock) EndRun(ctx context.Context, ending ledger.Ending) error {
+	const doing = "end run in ledger"
+	run := ending.Run
+	args, err := encodeRun(&run, time.Now())
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	var mark []any
+	if ending.Bookmark != nil {
+		if mark, err = encodeBookmark(*ending.Bookmark); err != nil {
+			return fmt.Errorf("%s: %w", doing, err)
+		}
+	}
+	settled := make([]int64, 0, len(ending.Settled))
+	for id, status := range ending.Settled {
+		if status == ledger.StatusHeld || status == "" {
+			return fmt.Errorf("%s: run %d is to be settled as %q", doing, id, status)
+		}
+		settled = append(settled, id)
+	}
+	slices.Sort(settled)
+	return k.update(ctx, doing, durable, func(t *tx) error {
+		sync, err := t.endRun(&run, args)
+		if err != nil {
+			return err
+		}
+		if ending.Adopted {
+			if err := t.exec("UPDATE syncs SET adopted = 1 WHERE id = ?1", sync); err != nil {
+				return err
+			}
+		}
+		if mark != nil {
+			if err := t.exec(upsertBookmark, append([]any{sync}, mark...)...); err != nil {
+				return err
+			}
+		}
+		for _, id := range settled {
+			if err := t.settle(id, ending.Settled[id]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// endRun stores a run under its number and returns its sync.
+func (t *tx) endRun(run *ledger.Run, args []any) (sync int64, err error) {
+	err = t.row(`UPDATE runs SET mode = ?2, started = ?3, heartbeat = ?4, finished = ?5, stage = ?6, status = ?7, message = ?8, owner = ?9,
+		part = ?10, report = ?11, summary = ?12, guards = ?13, plan_form = ?14 WHERE id = ?1 RETURNING sync`,
+		append([]any{run.ID}, args...), &sync)
+	if err != nil || run.Status == ledger.StatusHeld {
+		return sync, unknownRun(err, run.ID)
+	}
+	return sync, t.exec(deletePlan, run.ID)
+}
+
+const deletePlan = "DELETE FROM plan WHERE run = ?1"
+
+// settle ends that a run is held.
+func (t *tx) settle(id int64, status ledger.Status) error {
+	n, err := t.affect("UPDATE runs SET status = ?2, plan_form = 0 WHERE id = ?1 AND status = 'held'", id, string(status))
+	if err != nil || n == 0 {
+		return err
+	}
+	return t.exec(deletePlan, id)
+}

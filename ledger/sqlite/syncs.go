@@ -1,0 +1,180 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"owlatsync/ledger"
+)
+
+// syncReader reads what the ledger knows of syncs and persons beside their entries.
+type syncReader struct{ *base }
+
+// Deployment returns the base URL of the deployment that the ledger is tied to, empty where it is not tied yet.
+func (r syncReader) Deployment(ctx context.Context) (deployment string, err error) {
+	err = r.readers.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'deployment'").Scan(&deployment)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("read the ledger's deployment: %w", explain(ctx, err))
+	}
+	return deployment, nil
+}
+
+// Standing counts the sync's entries as of one instant. It is zero for a sync that the ledger does not know.
+func (r syncReader) Standing(ctx context.Context, sync string) (ledger.Standing, error) {
+	var s ledger.Standing
+	var open int
+	err := r.readers.QueryRowContext(ctx, `SELECT s.adopted,
+			(SELECT count(*) FROM entries WHERE sync = s.id),
+			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0),
+			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state >= ?2),
+			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state = ?3)
+		FROM syncs s WHERE s.name = ?1`, sync, stateFailing, stateParked).
+		Scan(&s.Adopted, &s.Entries, &open, &s.Failing, &s.Parked)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return ledger.Standing{}, fmt.Errorf("count entries of the ledger: %w", explain(ctx, err))
+	}
+	s.Applied = s.Entries - open
+	return s, nil
+}
+
+// SyncState tells what a run must know of the sync before it reads the index, in a time that does not grow with the entries.
+func (r syncReader) SyncState(ctx context.Context, sync string) (s ledger.SyncState, err error) {
+	err = r.readers.QueryRowContext(ctx, `SELECT s.adopted, EXISTS (SELECT 1 FROM entries WHERE sync = s.id AND state <> 0)
+		FROM syncs s WHERE s.name = ?1`, sync).Scan(&s.Adopted, &s.Open)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return ledger.SyncState{}, fmt.Errorf("read the ledger's syncs: %w", explain(ctx, err))
+	}
+	return s, nil
+}
+
+// Bookmark returns how far the sync has read its source, the zero value where that is not known.
+func (r syncReader) Bookmark(ctx context.Context, sync string) (ledger.Bookmark, error) {
+	var b ledger.Bookmark
+	var full, due sql.NullInt64
+	var again string
+	err := r.readers.QueryRowContext(ctx, `SELECT settings, mark, full_at, due, entries, again FROM bookmarks
+		WHERE sync = (SELECT id FROM syncs WHERE name = ?1)`, sync).
+		Scan(&b.Settings, &b.Mark, &full, &due, &b.Entries, &again)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return ledger.Bookmark{}, nil
+	case err != nil:
+		return ledger.Bookmark{}, fmt.Errorf("read a bookmark of the ledger: %w", explain(ctx, err))
+	}
+	b.Full, b.Due = timeOf(full), timeOf(due)
+	var keys []ledger.Text
+	if err := json.Unmarshal([]byte(again), &keys); err != nil {
+		return ledger.Bookmark{}, fmt.Errorf("read a bookmark of the ledger: %w (%w)", ledger.ErrCorrupt, err)
+	}
+	for _, key := range keys {
+		b.Again = append(b.Again, string(key))
+	}
+	return b, nil
+}
+
+// OptOuts returns the opt-outs of the contacts that are known, those of forgotten persons too.
+func (r syncReader) OptOuts(ctx context.Context, contactIDs []string) ([]ledger.OptOut, error) {
+	found, err := r.optOuts(ctx, contactIDs)
+	if err != nil {
+		return nil, fmt.Errorf("read opt-outs of the ledger: %w", explain(ctx, err))
+	}
+	return found, nil
+}
+
+func (r syncReader) optOuts(ctx context.Context, contactIDs []string) (found []ledger.OptOut, err error) {
+	if len(contactIDs) == 0 {
+		return nil, nil
+	}
+	if len(contactIDs) > 1 { // mostly there is nothing to look for
+		var some bool
+		if err := r.readers.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM opt_outs)").Scan(&some); !some {
+			return nil, err
+		}
+	}
+	secret, err := r.forgetSecret(ctx)
+	if err != nil {
+		return nil, err
+	}
+	contacts := make(map[string]string, len(contactIDs)) // by how they are stored
+	for _, id := range contactIDs {
+		contacts[id] = id
+		if secret != nil {
+			contacts[ledger.HashContact(secret, id)] = id
+		}
+	}
+	type place struct{ contact, topic string }
+	at := make(map[place]int)
+	for chunk := range slices.Chunk(slices.Collect(maps.Keys(contacts)), maxParameters) {
+		err := r.query(ctx, "SELECT contact_id, topic, at FROM opt_outs WHERE contact_id IN ("+places(len(chunk))+")", arguments(chunk),
+			func(rows *sql.Rows) error {
+				o, err := scanOptOut(rows)
+				if err != nil {
+					return err
+				}
+				o.ContactID = contacts[o.ContactID]
+				i, twice := at[place{o.ContactID, o.Topic}]
+				switch {
+				case !twice:
+					at[place{o.ContactID, o.Topic}] = len(found)
+					found = append(found, o)
+				case o.At.After(found[i].At): // left again since the person was forgotten
+					found[i] = o
+				}
+				return nil
+			})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+func scanOptOut(rows *sql.Rows) (o ledger.OptOut, err error) {
+	var at sql.NullInt64
+	err = rows.Scan(&o.ContactID, &o.Topic, &at)
+	o.At = timeOf(at)
+	return o, err
+}
+
+// Forgotten tells which of the normalised addresses ForgetPerson was asked to forget or found together with one that it was;
+// the others are left out.
+func (r syncReader) Forgotten(ctx context.Context, addresses []string) (map[string]bool, error) {
+	forgotten := make(map[string]bool)
+	if err := r.forgotten(ctx, addresses, forgotten); err != nil {
+		return nil, fmt.Errorf("look up who was forgotten in the ledger: %w", explain(ctx, err))
+	}
+	return forgotten, nil
+}
+
+func (r syncReader) forgotten(ctx context.Context, addresses []string, forgotten map[string]bool) error {
+	if len(addresses) == 0 {
+		return nil
+	}
+	secret, err := r.forgetSecret(ctx)
+	if secret == nil || err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(addresses, maxParameters) {
+		byHash := make(map[string]string, len(chunk))
+		hashes := make([]any, len(chunk))
+		for i, address := range chunk {
+			hash := ledger.HashAddress(secret, address)
+			byHash[string(hash)], hashes[i] = address, hash
+		}
+		err := r.query(ctx, "SELECT hash FROM forgotten WHERE hash IN ("+places(len(chunk))+")", hashes, func(rows *sql.Rows) error {
+			var hash []byte
+			err := rows.Scan(&hash)
+			forgotten[byHash[string(hash)]] = true
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package transfer
+
+import (
+	"errors"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+)
+
+// version is the version of the format that Export writes and the latest that Import reads. Version 1 tells of a doubt and of a
+// failure that follows from absence by fingerprints that no row has, and of a run only how it ended.
+const version = 2
+
+// The fingerprints of version 1 that are none.
+var (
+	doubtful  = ledger.Fingerprint{Hi: 2}
+	ofAbsence = ledger.Fingerprint{Hi: 1}
+)
+
+// maxLine is the longest line of an export, so that one which is no export is not read into memory.
+const maxLine = 16 << 20
+
+// Why an export is not imported.
+var (
+	ErrNotExport     = errors.New("this is no export of a ledger: give a file that `owlat-sync ledger export` wrote")
+	ErrNewerExport   = errors.New("the export was written by a newer owlat-sync: use that version or a later one")
+	ErrDamagedExport = errors.New("the export is damaged or cut short and nothing was imported: take another copy, or export again")
+)
+
+// A line of an export has exactly one of these.
+type line struct {
+	Ledger    *headLine    `json:"ledger,omitempty"` // the first line
+	Sync      *syncLine    `json:"sync,omitempty"`
+	Run       *runLine     `json:"run,omitempty"`
+	Entry     *entryLine   `json:"entry,omitempty"`
+	History   *historyLine `json:"history,omitempty"`
+	OptOut    *optOutLine  `json:"opt_out,omitempty"`
+	Forgotten string       `json:"forgotten,omitempty"` // a hash in hexadecimal
+	End       *endLine     `json:"end,omitempty"`       // the last line
+}
+
+type headLine struct {
+	Version      int       `json:"version"`
+	Deployment   string    `json:"deployment,omitempty"`
+	Time         time.Time `json:"time"`
+	ForgetSecret string    `json:"forget_secret,omitempty"` // in hexadecimal
+	LastNumber   int64     `json:"last_number,omitempty"`   // of a line of history, though it be gone
+}
+
+type syncLine struct {
+	Name    ledger.Text `json:"name"`
+	Adopted bool        `json:"adopted,omitempty"`
+}
+
+type runLine struct {
+	ID        int64              `json:"id"`
+	Sync      ledger.Text        `json:"sync"`
+	Mode      ledger.Mode        `json:"mode"`
+	Epoch     int64              `json:"epoch,omitempty"`
+	Owner     ledger.Owner       `json:"owner,omitzero"`
+	Started   time.Time          `json:"started,omitzero"`
+	Heartbeat time.Time          `json:"heartbeat,omitzero"`
+	Finished  time.Time          `json:"finished,omitzero"`
+	Stage     ledger.Stage       `json:"stage,omitempty"`
+	Status    ledger.Status      `json:"status"`
+	Message   ledger.Text        `json:"message,omitempty"`
+	Only      []ledger.Text      `json:"only,omitempty"`
+	Limit     int                `json:"limit,omitempty"`
+	Report    *owlatsync.Report  `json:"report,omitempty"`
+	Summary   *owlatsync.Summary `json:"summary,omitempty"`
+	Guards    []owlatsync.Hit    `json:"guards,omitempty"`
+}
+
+type entryLine struct {
+	Sync        ledger.Text         `json:"sync"`
+	Key         ledger.Text         `json:"key"`
+	ContactID   ledger.Text         `json:"contact,omitempty"`
+	Email       ledger.Text         `json:"email,omitempty"`
+	Identity    ledger.Text         `json:"identity,omitempty"`
+	FirstName   ledger.Text         `json:"first_name,omitempty"`
+	LastName    ledger.Text         `json:"last_name,omitempty"`
+	Origin      ledger.Origin       `json:"origin,omitempty"`
+	Fingerprint string              `json:"fingerprint,omitempty"` // Hi and Lo in hexadecimal, 16 digits each
+	Doubt       bool                `json:"doubt,omitempty"`
+	Memberships []ledger.Membership `json:"memberships,omitempty"`
+	Create      time.Time           `json:"create,omitzero"`
+	Events      []ledger.EventMark  `json:"events,omitempty"`
+	Failure     *ledger.Failure     `json:"failure,omitempty"`
+	FirstSeen   time.Time           `json:"first_seen,omitzero"`
+	ChangedAt   time.Time           `json:"changed,omitzero"`
+}
+
+type historyLine struct {
+	Number int64       `json:"number,omitempty"`
+	Sync   ledger.Text `json:"sync"`
+	Key    ledger.Text `json:"key"`
+	At     time.Time   `json:"at"`
+	Run    int64       `json:"run,omitempty"`
+	Event  ledger.Text `json:"event"`
+	Note   ledger.Text `json:"note,omitempty"`
+}
+
+type optOutLine struct {
+	ContactID ledger.Text `json:"contact"`
+	Topic     ledger.Text `json:"topic"`
+	At        time.Time   `json:"at"`
+}
+
+type endLine struct {
+	Lines  int    `json:"lines"`  // before this one
+	SHA256 string `json:"sha256"` // of those lines, each with its newline
+}

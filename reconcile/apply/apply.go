@@ -1,0 +1,257 @@
+// Package apply carries out a plan: phase by phase, several rows at once, each step recorded when Owlat has confirmed it. It
+// knows no policy: what is to be done, and what instead if a contact turns out to have been there, stands in the steps.
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile/progress"
+	"owlatsync/reconcile/remote"
+	"owlatsync/reconcile/step"
+)
+
+// outage is after how many rows that failed in a row, none in between succeeding, a run gives up on a deployment.
+const outage = 25
+
+// ReasonStopped is why a row is left that an ended run did not take up.
+const ReasonStopped = "the run ended before the row's turn; the next run takes it up"
+
+// reasonErred is why what follows from absence waits (Invariant 4).
+const reasonErred = "nothing is removed in a run in which rows failed"
+
+// ErrInterrupted ends a run that was asked to stop; what was in flight is finished and recorded.
+var ErrInterrupted = errors.New("the run was interrupted; the next one goes on from here")
+
+// ErrUnavailable ends a run in which so many requests in a row failed that the rest would too.
+var ErrUnavailable = errors.New("the deployment does not answer")
+
+// Plan is what is to be done.
+type Plan interface {
+	// Steps returns the steps of a phase in their order.
+	Steps(step.Phase) iter.Seq2[*step.Step, error]
+	// Early returns the steps that withdraw consents before their turn comes.
+	Early() iter.Seq2[*step.Step, error]
+}
+
+// Notes takes in what a later run must know of rows that this one leaves as they are. Calls come one at a time.
+type Notes interface {
+	// Note is told the outcome of a row; made says that the ledger did not know it before.
+	Note(key string, outcome owlatsync.Outcome)
+	Made()
+	// Absent is told the outcome of a row that left the source, and how its entry stands now.
+	Absent(outcome owlatsync.Outcome, e *ledger.Entry)
+}
+
+// Needs is what applying works with.
+type Needs struct {
+	Client *owlat.Client
+	Ledger ledger.Reader
+	Writer ledger.Writer
+	Tell   *progress.Teller
+	Notes  Notes
+	Log    *slog.Logger
+
+	Sync       string
+	Run        int64
+	PrivateKey bool // rows' keys are personal data
+
+	Stop    <-chan struct{} // when closed, no more work is taken
+	Part    owlatsync.Part
+	Workers int // most rows at once; 0: what a pool allows
+}
+
+// run is the application of one plan.
+type run struct {
+	Needs
+	plan   Plan
+	pool   *owlat.Pool
+	topics *topics
+
+	chosen int // rows taken on, of a limited run
+
+	mu        sync.Mutex
+	ended     error                      // why no more work is taken
+	errors    int                        // rows that failed in this run
+	failing   int                        // rows in a row that met no working server
+	withdrawn map[string]*remote.Failure // rows whose early withdrawal failed, by key
+}
+
+// Apply carries out every step. Steps that are not reached are told as skipped, so that the outcomes add up. It returns why
+// it ended early: ErrInterrupted, ErrUnavailable, a *remote.StoppedError, the context's cause, or the ledger's error.
+func Apply(ctx context.Context, n Needs, plan Plan) error {
+	a := &run{
+		Needs: n, plan: plan, pool: n.Client.NewPool(n.Workers), topics: newTopics(), withdrawn: make(map[string]*remote.Failure),
+	}
+	for _, phase := range step.Phases {
+		if err := a.phase(ctx, phase); err != nil {
+			return err
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.ended
+}
+
+// settleBatch is how many rows that need no request are recorded at once.
+const settleBatch = 500
+
+func (a *run) phase(ctx context.Context, phase step.Phase) error {
+	defer a.pool.Wait()
+	var settled []*step.Step
+	order := int64(0)
+	for s, err := range a.plan.Steps(phase) {
+		if err != nil {
+			return err
+		}
+		if s.Order != order { // a rename that needs an address which an earlier one frees
+			a.pool.Wait()
+			order = s.Order
+		}
+		switch {
+		case a.stopping(ctx):
+			a.done(s, result{outcome: owlatsync.Skipped, reason: ReasonStopped})
+		case !a.asked(s) || !a.within():
+			a.done(s, result{outcome: owlatsync.Skipped, reason: "not among the rows asked for", category: ledger.CategoryUnasked})
+		case phase == step.Remove && a.erred():
+			a.done(s, result{outcome: owlatsync.Skipped, reason: reasonErred})
+		case phase == step.Settle:
+			if settled = append(settled, s); len(settled) == settleBatch {
+				a.settle(ctx, settled)
+				settled = settled[:0]
+			}
+		default:
+			a.pool.Go(ctx, func(ctx context.Context, client *owlat.Client) { a.apply(ctx, client, s) })
+		}
+	}
+	a.settle(ctx, settled)
+	if phase == step.Withdraw {
+		return a.withdrawEarly(ctx)
+	}
+	return nil
+}
+
+// withdrawEarly takes contacts off the topics that rows with a later turn withdraw.
+func (a *run) withdrawEarly(ctx context.Context) error {
+	for s, err := range a.plan.Early() {
+		if err != nil {
+			return err
+		}
+		if a.stopping(ctx) {
+			return nil
+		}
+		if a.asked(s) {
+			a.pool.Go(ctx, func(ctx context.Context, client *owlat.Client) { a.withdraw(ctx, client, s) })
+		}
+	}
+	return nil
+}
+
+// stopping reports whether no more work is to be taken, and keeps the reason.
+func (a *run) stopping(ctx context.Context) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended != nil {
+		return true
+	}
+	select {
+	case <-ctx.Done():
+		a.ended = context.Cause(ctx)
+	case <-a.Stop:
+		a.ended = ErrInterrupted
+	default:
+	}
+	return a.ended != nil
+}
+
+// asked reports whether the run is asked to apply the row.
+func (a *run) asked(s *step.Step) bool {
+	return len(a.Part.Only) == 0 || slices.Contains(a.Part.Only, s.Row.Key)
+}
+
+// within takes on another row, and reports whether a limited run may. Only phase calls it, one step after the other.
+func (a *run) within() bool {
+	a.chosen++
+	return a.Part.Limit <= 0 || a.chosen <= a.Part.Limit
+}
+
+func (a *run) erred() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.errors > 0
+}
+
+// errEnded is why calls that had not been sent when the run ended are not sent any more.
+var errEnded = errors.New("the run has ended")
+
+// end makes the run take no more work and send nothing more: what waits for the limiter would meet the same.
+func (a *run) end(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended == nil {
+		a.ended = err
+	}
+	a.pool.Close(errEnded)
+}
+
+// health notes whether the server worked for a row, and ends the run when it has not for many in a row.
+func (a *run) health(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err == nil {
+		a.failing = 0
+		return
+	}
+	if a.failing++; a.failing >= outage && a.ended == nil {
+		a.ended = fmt.Errorf("%w: %d rows in a row failed, the last with: %w", ErrUnavailable, a.failing, err)
+		a.pool.Close(errEnded)
+	}
+}
+
+// settle records rows that need no request.
+func (a *run) settle(ctx context.Context, steps []*step.Step) {
+	if len(steps) == 0 {
+		return
+	}
+	records := make([]ledger.Record, len(steps))
+	for i, s := range steps {
+		e := *s.Entry
+		if e.ChangedAt = time.Now(); s.Outcome != owlatsync.Skipped { // else only the key is another
+			e.Events = s.Events
+			settled(&e, s.Row.Fingerprint)
+		}
+		records[i] = ledger.Record{Sync: a.Sync, Run: a.Run, Entry: &e, Replaces: s.OldKey}
+		if s.Outcome != owlatsync.Unchanged {
+			records[i].Event = string(s.Outcome)
+			records[i].Note = s.Reason
+		}
+	}
+	err := a.record(ctx, records...)
+	for _, s := range steps {
+		if err != nil {
+			a.done(s, result{outcome: owlatsync.Failed, reason: err.Error(), category: ledger.CategoryLedger, erred: true})
+			continue
+		}
+		a.leftAlone(s.Skipped)
+		r := result{outcome: s.Outcome, reason: s.Reason}
+		if s.Unsure {
+			r.category = ledger.CategoryUnsure
+		}
+		a.done(s, r)
+	}
+}
+
+// settled marks the entry as in step with the row of that fingerprint.
+func settled(e *ledger.Entry, print ledger.Fingerprint) {
+	e.Fingerprint, e.Doubt, e.Failure, e.Intent = print, false, nil, ledger.Intent{}
+	e.ChangedAt = time.Now()
+}

@@ -1,0 +1,228 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile/consent"
+	"owlatsync/reconcile/remote"
+	"owlatsync/reconcile/step"
+)
+
+// create makes the contact. That it is about to is recorded first: a contact found after a kill or a lost answer is then
+// known to be ours (Invariant 3).
+func (r *row) create(ctx context.Context) error {
+	if err := r.freed(ctx); err != nil {
+		return err
+	}
+	doubt := r.e.Intent.Create // of an earlier create that may have taken effect
+	for try := 1; ; try++ {
+		if err := r.intend(ctx); err != nil {
+			return err
+		}
+		c, err := r.createOnce(ctx)
+		switch {
+		case err == nil:
+			r.take(*c, ledger.OriginCreated)
+			r.event(string(owlatsync.Created), "")
+			return nil
+		case errors.Is(err, owlat.ErrConflict):
+			return r.met(ctx, err, doubt)
+		case !owlat.OutcomeUnknown(err):
+			if doubt.IsZero() {
+				r.intendNot()
+			}
+			return err
+		case try == lostTries || ctx.Err() != nil:
+			return err
+		}
+		doubt = r.e.Intent.Create
+		c, err = remote.Find(ctx, r.client, r.s.Row.Email)
+		if err == nil {
+			return r.found(ctx, *c, doubt)
+		}
+		if !remote.IsGone(err) && !errors.Is(err, owlat.ErrForbidden) {
+			return err
+		}
+		if !pause(ctx, time.Second<<(try-1)) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (r *row) createOnce(ctx context.Context) (c *owlat.Contact, err error) {
+	err = remote.Call(ctx, func() (err error) {
+		c, err = r.client.Contacts.Create(ctx, owlat.CreateContactRequest{
+			Email: r.s.Row.Email, FirstName: unlessEmpty(r.s.Row.FirstName), LastName: unlessEmpty(r.s.Row.LastName),
+		})
+		return err
+	})
+	return c, err
+}
+
+func unlessEmpty(s *string) *string {
+	if s == nil || *s == "" {
+		return nil
+	}
+	return s
+}
+
+// freed reports an error if another row was to free the address and has not: Owlat would let a second contact have it.
+func (r *row) freed(ctx context.Context) error {
+	if !r.s.Awaits {
+		return nil
+	}
+	email := r.s.Row.Email
+	held, err := r.Ledger.Holders(ctx, []string{email})
+	if err != nil {
+		return r.readFailed(err)
+	}
+	for _, h := range held {
+		if h.Sync == r.Sync && h.Entry.Key != r.s.Row.Key && h.Entry.ContactID != "" && h.Entry.Email == email && h.Entry.Origin != ledger.OriginGone {
+			return taken("it is the contact %s of %s, which was to get another one", h.Entry.ContactID, step.RowName(h.Entry.Key))
+		}
+	}
+	return nil
+}
+
+func taken(format string, args ...any) error {
+	return &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryTaken,
+		Reason: "another contact in Owlat has the row's address: " + fmt.Sprintf(format, args...)}
+}
+
+// intend records that a create is about to be sent, unless that is recorded already.
+func (r *row) intend(ctx context.Context) error {
+	if !r.e.Intent.Create.IsZero() {
+		return nil
+	}
+	r.e.Intent.Create, r.e.Identity, r.e.Doubt = time.Now(), r.s.Row.Email, true
+	bare := *r.e
+	bare.Memberships, bare.ChangedAt = consent.Acted(bare.Memberships), time.Now()
+	err := r.record(ctx, ledger.Record{Sync: r.Sync, Run: r.Run, Entry: &bare, Replaces: r.s.OldKey})
+	if err != nil {
+		r.intendNot()
+	}
+	return err
+}
+
+// intendNot notes that no create is in doubt.
+func (r *row) intendNot() { r.e.Intent, r.e.Identity, r.e.Doubt = ledger.Intent{}, "", false }
+
+// forgetUnsent drops the adds of a row that has no contact: what it consents to is decided anew when it gets one.
+func (r *row) forgetUnsent() {
+	if r.e.ContactID == "" {
+		r.e.Memberships = consent.Acted(r.e.Memberships)
+	}
+}
+
+// take notes the contact as Owlat answered it.
+func (r *row) take(c owlat.Contact, origin ledger.Origin) {
+	fresh := remote.EntryOf(r.s.Row.Key, c, origin, r.e)
+	if r.e.Identity != "" {
+		fresh.Identity = r.e.Identity
+	}
+	*r.e = *fresh
+}
+
+// met deals with a create that was refused because the address is held.
+func (r *row) met(ctx context.Context, refusal error, doubt time.Time) error {
+	if doubt.IsZero() {
+		r.intendNot() // the contact was there before
+	}
+	c, err := remote.Find(ctx, r.client, r.s.Row.Email)
+	if errors.Is(err, owlat.ErrForbidden) { // without contacts:read an update tells as much
+		err = remote.Call(ctx, func() (err error) {
+			c, err = r.client.Contacts.Update(ctx, r.s.Row.Email, owlat.UpdateContactRequest{FirstName: r.s.Row.FirstName, LastName: r.s.Row.LastName})
+			return err
+		})
+	}
+	if remote.IsGone(err) {
+		r.intendNot()
+		return &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryDrift, Err: refusal, Reason: "Owlat refuses to create the contact although none has " +
+			"this address: " + r.holder(ctx) + ". It ends when that contact is deleted or gets its old address back"}
+	}
+	if err != nil {
+		return err
+	}
+	return r.found(ctx, *c, doubt)
+}
+
+// found goes on with a contact that exists: as if just created where the create in doubt made it, else as adopted. One that
+// another row has is not taken from it.
+func (r *row) found(ctx context.Context, c owlat.Contact, doubt time.Time) error {
+	rival, elsewhere, err := remote.Rivals(ctx, r.Ledger, r.Sync, []string{r.s.Row.Key, r.s.OldKey}, c.ID)
+	if err != nil {
+		return r.ledgerFailed(err)
+	}
+	if rival != "" {
+		r.intendNot()
+		return taken("it is the contact %s of %s", c.ID, step.RowName(rival))
+	}
+	ours := remote.Mine(doubt, c) && !elsewhere
+	if ours {
+		likelier, err := remote.LikelierElsewhere(ctx, r.Ledger, r.Sync, r.e, c.CreatedAt)
+		if err != nil {
+			return r.ledgerFailed(err)
+		}
+		ours = !likelier
+	}
+	if ours {
+		r.goOn(remote.EntryOf(r.s.Row.Key, c, ledger.OriginCreated, r.e), owlatsync.Created, r.s.Changes)
+		r.e.Intent.Create = doubt
+	} else {
+		r.adopt(c)
+	}
+	r.event(string(r.result.outcome), "the contact was found in Owlat")
+	return nil
+}
+
+// adopt goes on with a contact that was there before.
+func (r *row) adopt(c owlat.Contact) {
+	e := remote.EntryOf(r.s.Row.Key, c, ledger.OriginAdopted, r.e)
+	changes := r.s.Changes
+	if met := r.s.Met; met != nil {
+		e.Memberships, changes = slices.Clone(met.Memberships), met.Changes
+		r.s.Events, r.s.Messages, r.s.Skipped, r.s.Unsure = met.Events, met.Messages, met.Skipped, false
+	}
+	r.goOn(e, owlatsync.Adopted, changes)
+}
+
+// goOn goes on with an entry for a contact that was found, whose fields may differ, and with what is planned for its topics.
+func (r *row) goOn(e *ledger.Entry, outcome owlatsync.Outcome, planned []owlatsync.Change) {
+	e.Failure = nil
+	r.e = e
+	var changes []owlatsync.Change
+	if outcome == owlatsync.Adopted {
+		changes = append(changes, owlatsync.Change{Kind: owlatsync.AdoptContact})
+	}
+	if e.Email != r.s.Row.Email {
+		changes = append(changes, owlatsync.Change{Kind: owlatsync.RenameContact, Field: "email", From: e.Email, To: r.s.Row.Email})
+	}
+	changes = append(changes, step.FieldsToSet(r.s.Row, e)...)
+	for _, c := range planned {
+		if c.Kind == owlatsync.AddTopic || c.Kind == owlatsync.RemoveTopic {
+			changes = append(changes, c)
+		}
+	}
+	r.s.Changes, r.s.Outcome, r.s.Phase = changes, outcome, step.Update
+	r.result.outcome, r.result.reason = outcome, r.s.Reason
+}
+
+// holder says who has the row's address in Owlat's identity table, as far as the ledger knows.
+func (r *row) holder(ctx context.Context) string {
+	held, err := r.Ledger.Holders(ctx, []string{r.s.Row.Email})
+	if err == nil {
+		for _, h := range held {
+			if h.Entry.ContactID != "" && (h.Sync != r.Sync || h.Entry.Key != r.s.Row.Key) {
+				return fmt.Sprintf("it belongs to the contact %s of %s in sync %q", h.Entry.ContactID, step.RowName(h.Entry.Key), h.Sync)
+			}
+		}
+	}
+	return "it belongs to a contact that no row of the ledger stands for"
+}

@@ -1,0 +1,109 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile/remote"
+	"owlatsync/reconcile/step"
+)
+
+// notify sends the events that are due. One that was sent by an earlier run and never answered is reported, not repeated
+// (Invariant 6).
+func (r *row) notify(ctx context.Context) error {
+	lost := ""
+	for i := 0; i < len(r.e.Events); {
+		m := &r.e.Events[i]
+		switch m.State {
+		case ledger.EventUnknown:
+			i++
+			continue
+		case ledger.EventSent:
+			lost = r.lose(m, lost)
+			i++
+			continue
+		}
+		message := r.message(*m)
+		if message == nil { // no longer configured
+			r.e.Events = slices.Delete(r.e.Events, i, i+1)
+			continue
+		}
+		m.State, m.At = ledger.EventSent, time.Now()
+		if err := r.flush(ctx); err != nil {
+			m.State = ledger.EventDue
+			return err
+		}
+		err := remote.Call(ctx, func() error {
+			_, err := r.client.Events.Send(ctx, r.request(message))
+			return err
+		})
+		switch {
+		case err == nil:
+			r.event("event sent", m.Name)
+			r.e.Events = slices.Delete(r.e.Events, i, i+1)
+		case owlat.OutcomeUnknown(err):
+			lost = r.lose(m, lost)
+			r.result.erred = true
+			i++
+		case remote.IsGone(err):
+			m.State = ledger.EventDue
+			return r.whoIsUnknown(ctx, err)
+		default:
+			m.State = ledger.EventDue
+			return err
+		}
+	}
+	if lost != "" { // a failure that no later run repeats
+		r.result.outcome, r.result.category = owlatsync.Failed, ledger.CategoryEvent
+		r.result.reason = fmt.Sprintf("it is not known whether the event %s arrived: its answer was lost, and it is not sent again", lost)
+	}
+	return nil
+}
+
+// lose notes that nobody knows whether an event arrived, and returns the name of the first.
+func (r *row) lose(m *ledger.EventMark, first string) string {
+	m.State = ledger.EventUnknown
+	r.event("event unknown", m.Name)
+	if first == "" {
+		return m.Name
+	}
+	return first
+}
+
+// whoIsUnknown tells a deleted contact from one whose address was changed in Owlat: events go by address.
+func (r *row) whoIsUnknown(ctx context.Context, notFound error) error {
+	switch _, err := remote.Find(ctx, r.client, r.e.ContactID); {
+	case remote.IsGone(err):
+		r.gone = true
+		return nil
+	case err != nil:
+		return notFound
+	}
+	return &remote.Failure{Class: ledger.GiveUp, Category: ledger.CategoryAddress, Err: notFound, Reason: "the contact has another address in Owlat than was written, " +
+		"and an event goes by address: `owlat-sync verify --repair`, then run"}
+}
+
+func (r *row) message(m ledger.EventMark) *step.Message {
+	for i := range r.s.Messages {
+		if r.s.Messages[i].Name == m.Name && r.s.Messages[i].On == m.On {
+			return &r.s.Messages[i]
+		}
+	}
+	return nil
+}
+
+func (r *row) request(m *step.Message) owlat.SendEventRequest {
+	request := owlat.SendEventRequest{Email: r.e.Email, Name: m.Name}
+	if len(m.Properties) > 0 {
+		request.Properties = make(map[string]any, len(m.Properties))
+	}
+	for name, value := range m.Properties {
+		request.Properties[name] = value
+	}
+	return request
+}

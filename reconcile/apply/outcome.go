@@ -1,0 +1,66 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/reconcile/remote"
+	"owlatsync/reconcile/step"
+)
+
+// result is what became of a step.
+type result struct {
+	outcome  owlatsync.Outcome
+	reason   string
+	category ledger.Category
+	erred    bool          // it failed in this run, and not only because something stays unknown from an earlier one
+	spared   bool          // another row has the contact now: nothing is left to do about this one's absence
+	entry    *ledger.Entry // as it stands now; nil: as planned
+}
+
+// done counts and tells the outcome of a row.
+func (a *run) done(s *step.Step, r result) {
+	d := s.Decision()
+	d.Outcome, d.Reason = r.outcome, r.reason
+	a.mu.Lock()
+	switch {
+	case s.Missing && !r.spared:
+		a.Notes.Absent(r.outcome, cmp.Or(r.entry, s.Entry))
+	case !s.Missing:
+		a.Notes.Note(s.Row.Key, r.outcome)
+		if s.New {
+			a.Notes.Made()
+		}
+	}
+	if r.erred {
+		a.errors++
+	}
+	a.mu.Unlock()
+	if r.outcome == owlatsync.Failed {
+		attrs := []any{"sync", a.Sync, "run", a.Run, "address", d.AddressHash(), "category", r.category, "reason", r.reason}
+		if key := d.PublicKey(); key != "" && !a.PrivateKey { // Invariant 8
+			attrs = append(attrs, "key", key)
+		}
+		a.Log.Info("row failed", attrs...)
+	}
+	a.Tell.Row(d, r.category, s.Missing)
+}
+
+// leftAlone counts memberships that were left alone on purpose.
+func (a *run) leftAlone(n int) { a.Tell.Memberships(owlatsync.MembershipCounts{Skipped: n}) }
+
+// record writes to the ledger. A ledger that cannot be written ends the run: nothing more may be confirmed.
+func (a *run) record(ctx context.Context, records ...ledger.Record) error {
+	if err := a.Writer.Record(context.WithoutCancel(ctx), records...); err != nil {
+		return a.ledgerFailed(err)
+	}
+	return nil
+}
+
+// ledgerFailed ends the run and returns what that means for the row.
+func (a *run) ledgerFailed(err error) error {
+	a.end(err)
+	return &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryLedger, Reason: err.Error(), Err: err}
+}

@@ -1,0 +1,211 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile/remote"
+	"owlatsync/reconcile/step"
+)
+
+// lostTries is how often a create or a topic add whose answer was lost is sent in all.
+const lostTries = 3
+
+// row is the application of one step.
+type row struct {
+	*run
+	client *owlat.Client // the pool's
+	s      *step.Step    // of its own
+	e      *ledger.Entry // of its own: as it stands now
+	// pending are events that Owlat has confirmed and the ledger is yet to record.
+	pending []ledger.Record
+	gone    bool // the contact was deleted in Owlat
+	result  result
+}
+
+func (a *run) row(client *owlat.Client, planned *step.Step) *row {
+	s, e := *planned, *planned.Entry
+	e.Memberships = slices.Clone(e.Memberships)
+	return &row{run: a, client: client, s: &s, e: &e, result: result{outcome: s.Outcome, reason: s.Reason}}
+}
+
+// apply carries out a step and tells its outcome.
+func (a *run) apply(ctx context.Context, client *owlat.Client, planned *step.Step) {
+	r := a.row(client, planned)
+	err := r.reread(ctx)
+	// From here on the row is not in step: if the run ends and the row becomes what it was, that must not count as nothing to do.
+	r.e.Fingerprint, r.e.Doubt = ledger.Fingerprint{}, false
+	if err == nil {
+		err = r.send(ctx)
+	}
+	if err == nil {
+		err = r.finish(ctx)
+	}
+	if err != nil {
+		r.failed(ctx, err)
+		return
+	}
+	a.health(nil)
+}
+
+// withdraw carries out the part of a step that comes before its turn.
+func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.Step) {
+	r := a.row(client, planned)
+	r.e.Fingerprint, r.e.Doubt = ledger.Fingerprint{}, false
+	err := r.removeTopics(ctx)
+	if err == nil {
+		err = r.flush(ctx)
+	}
+	if err == nil {
+		a.health(nil)
+		return
+	}
+	f, _ := r.keepFailure(ctx, err)
+	a.mu.Lock()
+	a.withdrawn[r.s.Row.Key] = f
+	a.mu.Unlock()
+}
+
+// send sends what the step needs: what was withdrawn first, then the contact, then what was consented to.
+func (r *row) send(ctx context.Context) error {
+	if r.s.Missing {
+		return r.remove(ctx)
+	}
+	if !r.s.WithdrawsEarly() { // else that is done
+		if err := r.removeTopics(ctx); err != nil {
+			return err
+		}
+	}
+	if r.e.ContactID == "" {
+		if err := r.create(ctx); err != nil {
+			return err
+		}
+	}
+	if err := r.update(ctx); err != nil || r.gone {
+		return err
+	}
+	// With the contact the ledger now keeps what is due for it, once: the create is in doubt no more.
+	r.e.Events, r.e.Intent = slices.Clone(r.s.Events), ledger.Intent{}
+	for _, c := range r.s.Changes {
+		if c.Kind == owlatsync.AddTopic {
+			if err := r.addTopic(ctx, c.Topic); err != nil || r.gone {
+				return err
+			}
+		}
+	}
+	return r.notify(ctx)
+}
+
+// reread takes the entry from the ledger where the row's early withdrawal has changed it.
+func (r *row) reread(ctx context.Context) error {
+	if !r.s.WithdrawsEarly() {
+		return nil
+	}
+	entries, err := r.Ledger.Entries(ctx, r.Sync, []string{r.s.Row.Key})
+	if err != nil {
+		return r.readFailed(err)
+	}
+	if e := entries[r.s.Row.Key]; e != nil {
+		r.e = e
+	}
+	return nil
+}
+
+// finish records the end of the step and tells its outcome.
+func (r *row) finish(ctx context.Context) error {
+	r.mu.Lock()
+	lost := r.withdrawn[r.s.Row.Key]
+	r.mu.Unlock()
+	if r.s.Unsure && r.result.category == "" {
+		r.result.category = ledger.CategoryUnsure
+	}
+	switch {
+	case r.gone:
+		r.e.Origin, r.e.Fingerprint = ledger.OriginGone, ledger.Fingerprint{}
+		r.result = result{outcome: owlatsync.Skipped, reason: step.ReasonGone}
+		r.event("gone", step.ReasonGone)
+	case r.s.Missing:
+	case lost != nil:
+		r.result = result{outcome: owlatsync.Failed, reason: lost.Reason, category: lost.Category, erred: true}
+	case r.s.Refused:
+		r.result.erred = true
+	default:
+		settled(r.e, r.s.Row.Fingerprint)
+	}
+	if err := r.flush(ctx); err != nil {
+		return err
+	}
+	r.leftAlone(r.s.Skipped)
+	r.tell()
+	return nil
+}
+
+func (r *row) tell() {
+	r.result.entry = r.e
+	r.done(r.s, r.result)
+}
+
+// failed keeps a failure for later runs and tells it.
+func (r *row) failed(ctx context.Context, err error) {
+	f, aborted := r.keepFailure(ctx, err)
+	if aborted {
+		r.result = result{outcome: owlatsync.Skipped, reason: ReasonStopped}
+	} else {
+		r.result = result{outcome: owlatsync.Failed, reason: f.Reason, category: f.Category, erred: true}
+	}
+	r.tell()
+}
+
+// keepFailure records a failure and lets the run end if it would meet every row. Aborted says that the run ended before the
+// request was sent, which is none.
+func (r *row) keepFailure(ctx context.Context, err error) (f *remote.Failure, aborted bool) {
+	f = remote.Classify(err)
+	aborted = (ctx.Err() != nil || errors.Is(err, owlat.ErrPoolClosed)) && !owlat.OutcomeUnknown(err)
+	switch {
+	case f.Class == ledger.StopRun:
+		r.end(&remote.StoppedError{Err: err})
+	case aborted:
+		r.end(context.Cause(ctx))
+	case f.Outage():
+		r.health(f)
+	}
+	if f.Class != ledger.StopRun && !aborted {
+		of := remote.Attempt{Fingerprint: r.s.Row.Fingerprint, Absence: r.s.Missing}
+		r.e.Failure = f.Again(r.e.Failure, of, time.Now())
+		r.event("failed", f.Reason)
+	}
+	r.e.Fingerprint = ledger.Fingerprint{}
+	r.forgetUnsent()
+	if flushErr := r.flush(ctx); flushErr != nil {
+		f = remote.Classify(flushErr)
+	}
+	return f, aborted
+}
+
+// event notes what Owlat has confirmed; flush records it.
+func (r *row) event(what, note string) {
+	r.pending = append(r.pending, ledger.Record{Sync: r.Sync, Run: r.Run, Entry: r.e, Event: what, Note: note})
+}
+
+// flush makes the entry and the events so far durable. Nothing is sent between an answer and its flush that could not be
+// sent again.
+func (r *row) flush(ctx context.Context) error {
+	if len(r.pending) == 0 {
+		r.event("", "")
+	}
+	for i := range r.pending {
+		r.pending[i].Entry, r.pending[i].Replaces = r.e, r.s.OldKey
+	}
+	r.e.ChangedAt = time.Now()
+	err := r.record(ctx, r.pending...)
+	r.pending = nil
+	return err
+}
+
+// readFailed is ledgerFailed for what could not be read.
+func (r *row) readFailed(err error) error { return r.ledgerFailed(readLedger(err)) }

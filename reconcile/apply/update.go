@@ -1,0 +1,84 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile/remote"
+	"owlatsync/reconcile/step"
+)
+
+// update sends exactly the fields that differ, by the contact's id, and once more what the answer shows to have been changed
+// in Owlat meanwhile.
+func (r *row) update(ctx context.Context) error {
+	if r.s.Refused {
+		return nil
+	}
+	for range 2 {
+		if sent, err := r.updateOnce(ctx); !sent || err != nil || r.gone {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *row) updateOnce(ctx context.Context) (sent bool, err error) {
+	u, what := r.differing()
+	if len(what) == 0 {
+		return false, nil
+	}
+	// The row may be as before when the next run comes, and the contact as it was now to become.
+	due := r.e.Events
+	r.e.Doubt, r.e.Events = true, r.s.Awaited(due)
+	if !r.e.ChangedAt.IsZero() { // else the ledger does not know the contact, and the next run looks for it anew
+		if err := r.flush(ctx); err != nil {
+			r.e.Doubt, r.e.Events = false, due
+			return true, err
+		}
+	}
+	var c *owlat.Contact
+	err = remote.Call(ctx, func() (err error) {
+		c, err = r.client.Contacts.Update(ctx, r.e.ContactID, u)
+		return err
+	})
+	if !owlat.OutcomeUnknown(err) {
+		r.e.Doubt, r.e.Events = false, due
+	}
+	switch {
+	case remote.IsGone(err):
+		r.gone = true
+		return true, nil
+	case errors.Is(err, owlat.ErrConflict) && u.Email != nil:
+		return true, &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryTaken, Err: err,
+			Reason: "another contact in Owlat has the row's new address: " + r.holder(ctx)}
+	case err != nil:
+		return true, err
+	}
+	origin, intent := r.e.Origin, r.e.Intent
+	r.take(*c, origin)
+	r.e.Intent, r.e.Events = intent, slices.Clone(r.s.Events)
+	r.event("updated", strings.Join(what, ", "))
+	return true, nil
+}
+
+// differing returns what the contact lacks to be as the row asks, and the names of those fields.
+func (r *row) differing() (u owlat.UpdateContactRequest, what []string) {
+	if r.e.Email != r.s.Row.Email {
+		u.Email = &r.s.Row.Email
+		what = append(what, "email")
+	}
+	for _, c := range step.FieldsToSet(r.s.Row, r.e) {
+		switch c.Field {
+		case "firstName":
+			u.FirstName = r.s.Row.FirstName
+		case "lastName":
+			u.LastName = r.s.Row.LastName
+		}
+		what = append(what, c.Field)
+	}
+	return u, what
+}

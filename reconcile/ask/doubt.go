@@ -1,0 +1,169 @@
+// Package ask is what must ask Owlat before a plan can be made: what became of requests whose answers were lost, and which contacts
+// are there already. It sends nothing that changes anything.
+package ask
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile/remote"
+	"owlatsync/reconcile/step"
+)
+
+// unanswered is after how many look-ups in a row that failed the others are not tried.
+const unanswered = 3
+
+// reasonDoubt begins the reason why a row waits whose contact could not be looked up.
+const reasonDoubt = "an earlier run sent a change whose answer was lost, and what became of it could not be looked up: "
+
+// Asker asks one deployment for one run.
+type Asker struct {
+	Client *owlat.Client
+	Ledger ledger.Reader
+	Sync   string
+	Run    int64
+}
+
+// Settle looks up what became of the requests that earlier runs sent for entries of the sync without hearing of their end. Each
+// record that corrects the ledger to it is handed to record before the next is looked up.
+func (a *Asker) Settle(ctx context.Context, record func(ledger.Record) error) (unsettled map[string]string, err error) {
+	var doubtful []*ledger.Entry
+	for e, err := range a.Ledger.Open(ctx, a.Sync) {
+		if err != nil {
+			return nil, fmt.Errorf("read the ledger: %w", err)
+		}
+		if e.Doubt {
+			doubtful = append(doubtful, e)
+		}
+	}
+	unsettled = make(map[string]string)
+	failing := 0
+	reason := ""
+	for _, e := range doubtful {
+		if failing < unanswered {
+			settled, err := a.settle(ctx, e)
+			switch {
+			case ctx.Err() != nil:
+				return nil, context.Cause(ctx)
+			case errors.Is(err, owlat.ErrForbidden):
+				continue // without contacts:read the next create or update has to tell
+			case err == nil:
+				if err := record(settled); err != nil {
+					return nil, fmt.Errorf("record in the ledger: %w", err)
+				}
+				failing = 0
+				continue
+			}
+			if err := remote.Stopped(err); remote.Classify(err).Class == ledger.StopRun {
+				return nil, err
+			}
+			failing++
+			reason = reasonDoubt + remote.Classify(err).Reason
+		}
+		for _, name := range []string{e.Key, e.Email, e.Identity} {
+			unsettled[name] = reason
+		}
+	}
+	delete(unsettled, "")
+	return unsettled, nil
+}
+
+// settle returns the record of what Owlat holds for the entry.
+func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, error) {
+	record := func(e *ledger.Entry, event, note string) (ledger.Record, error) {
+		e.Fingerprint, e.Doubt, e.ChangedAt = ledger.Fingerprint{}, false, time.Now()
+		return ledger.Record{Sync: a.Sync, Run: a.Run, Entry: e, Event: event, Note: note}, nil
+	}
+	if e.ContactID == "" {
+		c, err := a.madeInDoubt(ctx, e)
+		switch {
+		case err != nil:
+			return ledger.Record{}, err
+		case c == nil:
+			e.Intent, e.Identity = ledger.Intent{}, ""
+			return record(e, "", "")
+		}
+		made := remote.EntryOf(e.Key, *c, ledger.OriginCreated, e)
+		if made.Identity = e.Identity; e.Origin != ledger.OriginDeleted { // else it is not new
+			made.Intent = e.Intent
+		}
+		return record(made, "found", "a create whose answer was lost had taken effect")
+	}
+	c, err := remote.Find(ctx, a.Client, e.ContactID)
+	switch {
+	case remote.IsGone(err) && e.Origin == ledger.OriginDeleting:
+		return record(remote.Deleted(e), "deleted", "a delete whose answer was lost had taken effect")
+	case remote.IsGone(err):
+		e.Origin = ledger.OriginGone
+		step.SettleAwaited(e, false)
+		return record(e, "gone", step.ReasonGone)
+	case err != nil:
+		return ledger.Record{}, err
+	}
+	if e.Origin == ledger.OriginDeleting {
+		e.Origin = ledger.OriginCreated
+	}
+	before := [...]string{e.Email, e.FirstName, e.LastName}
+	e.Email, e.FirstName, e.LastName = owlatsync.LowerAddress(c.Email), c.FirstName, c.LastName
+	step.SettleAwaited(e, before != [...]string{e.Email, e.FirstName, e.LastName})
+	return record(e, "", "")
+}
+
+// madeInDoubt returns the contact that a create whose answer was lost made, nil if it made none: looked for by its address,
+// and by the contacts that another sync has met under it and perhaps renamed since.
+func (a *Asker) madeInDoubt(ctx context.Context, e *ledger.Entry) (*owlat.Contact, error) {
+	c, err := remote.Find(ctx, a.Client, e.Identity)
+	if err == nil && remote.Mine(e.Intent.Create, *c) {
+		return a.unclaimed(ctx, e, c)
+	}
+	if err != nil && !remote.IsGone(err) {
+		return nil, err
+	}
+	holders, err := a.Ledger.Holders(ctx, []string{e.Identity})
+	if err != nil {
+		return nil, fmt.Errorf("read the ledger: %w", err)
+	}
+	for _, h := range holders {
+		if h.Sync == a.Sync || h.Entry.ContactID == "" || h.Entry.Origin == ledger.OriginGone {
+			continue
+		}
+		c, err := remote.Find(ctx, a.Client, h.Entry.ContactID)
+		if err == nil && remote.Mine(e.Intent.Create, *c) {
+			return a.unclaimed(ctx, e, c)
+		}
+		if err != nil && !remote.IsGone(err) {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+// unclaimed returns the contact unless it is known to have been created for another row, or to be another row's of this
+// sync, or more likely comes from another create of the same address that is in doubt too.
+func (a *Asker) unclaimed(ctx context.Context, e *ledger.Entry, c *owlat.Contact) (*owlat.Contact, error) {
+	rival, elsewhere, err := remote.Rivals(ctx, a.Ledger, a.Sync, []string{e.Key}, c.ID)
+	if err != nil || rival != "" || elsewhere {
+		return nil, err
+	}
+	if likelier, err := remote.LikelierElsewhere(ctx, a.Ledger, a.Sync, e, c.CreatedAt); err != nil || likelier {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Living tells which of the contacts are gone. One that cannot be looked up counts as there.
+func (a *Asker) Living(ctx context.Context, contacts []string) (gone map[string]bool) {
+	gone = make(map[string]bool)
+	for _, id := range contacts {
+		if _, asked := gone[id]; !asked {
+			_, err := remote.Find(ctx, a.Client, id)
+			gone[id] = remote.IsGone(err)
+		}
+	}
+	return gone
+}

@@ -1,0 +1,150 @@
+package consent
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/reconcile/policy"
+)
+
+// Row is a row with the contact that is known for it.
+type Row struct {
+	Says        []bool // the row's consents, in the order of the topics; a source that says nothing about one says no
+	Memberships []ledger.Membership
+	Origin      ledger.Origin // of the contact
+	HasContact  bool
+	// New says that the contact is new by this sync: that of somebody who was forgotten is not, even when it has to be created.
+	New bool
+}
+
+// Verdict is what follows for the topics of a row.
+type Verdict struct {
+	Memberships []ledger.Membership // as they are recorded before anything is sent
+	Changes     []owlatsync.Change  // AddTopic and RemoveTopic, in the order of the topics
+	Skipped     int                 // memberships left alone on purpose
+	Unsure      bool                // of one nobody knows
+	Reason      string              // why, if unsure
+}
+
+// Plan decides about every topic of a row. What it is given stays as it is.
+func Plan(topics []policy.Topic, r Row, now time.Time) (v Verdict) {
+	v.Memberships = slices.Clone(r.Memberships)
+	unspent := unspent(topics, r)
+	if unspent {
+		spend(v.Memberships, topics)
+	}
+	for i, t := range topics {
+		says := No
+		if i < len(r.Says) && r.Says[i] || i >= len(r.Says) && !t.When {
+			says = Yes
+		}
+		m := find(v.Memberships, t.ID)
+		line := Decide(Case{Says: says, Recorded: RecordedOf(m), Holds: Facts{
+			NewContact: r.New && r.Origin != ledger.OriginDeleted, Unspent: unspent, HasColumn: t.When,
+			AddExisting: t.Existing == policy.ExistingAdd, HasContact: r.HasContact,
+		}})
+		v.take(line, t.ID, m, now)
+	}
+	return v
+}
+
+// take notes what the line says of a topic.
+func (v *Verdict) take(line Line, topic string, m *ledger.Membership, now time.Time) {
+	recorded := RecordedOf(m)
+	if m == nil {
+		v.Memberships = append(v.Memberships, ledger.Membership{Topic: topic, At: now})
+		m = &v.Memberships[len(v.Memberships)-1]
+	}
+	if line.Becomes != "" {
+		if line.Says == Yes && line.Becomes != ledger.MemberUnsure {
+			m.At = now
+		}
+		m.Consent, m.State = line.Says == Yes, line.Becomes
+	}
+	switch line.Does {
+	case Add:
+		if line.If == HasColumn && recorded != Nothing {
+			m.Renewed = now
+		}
+		v.Changes = append(v.Changes, owlatsync.Change{Kind: owlatsync.AddTopic, Topic: topic})
+	case Remove:
+		v.Changes = append(v.Changes, owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: topic})
+	case LeaveIt:
+		v.Skipped++
+	case Report:
+		v.Unsure = true
+		v.Reason = fmt.Sprintf("it is not known whether the contact was put on topic %s: the answer was lost, and adding it again could undo an opt-out; `owlat-sync topic add` does it if you are sure", topic)
+	}
+}
+
+// unspent reports whether the row consented when its contact was created, but for a topic that the configuration no longer has
+// and on which the contact is not known to have been put: its id was corrected.
+func unspent(topics []policy.Topic, r Row) bool {
+	if r.Origin != ledger.OriginCreated {
+		return false
+	}
+	return slices.ContainsFunc(r.Memberships, func(m ledger.Membership) bool {
+		return !configured(topics, m.Topic) && m.Consent && (m.State == ledger.MemberWanted || m.State == ledger.MemberSent)
+	})
+}
+
+// spend makes sure that a consent which served another topic serves no further one.
+func spend(memberships []ledger.Membership, topics []policy.Topic) {
+	for i := range memberships {
+		m := &memberships[i]
+		if configured(topics, m.Topic) {
+			continue
+		}
+		switch m.State {
+		case ledger.MemberWanted:
+			m.State = ledger.MemberSkipped
+		case ledger.MemberSent:
+			m.State = ledger.MemberUnsure
+		}
+	}
+}
+
+func configured(topics []policy.Topic, id string) bool {
+	return slices.ContainsFunc(topics, func(t policy.Topic) bool { return t.ID == id })
+}
+
+// Acted returns the memberships without the adds that were only planned.
+func Acted(memberships []ledger.Membership) []ledger.Membership {
+	return slices.DeleteFunc(slices.Clone(memberships), func(m ledger.Membership) bool { return m.State == ledger.MemberWanted })
+}
+
+// Removable reports whether the contact may be on the topic although it is to be on it no more.
+func Removable(m *ledger.Membership) bool {
+	return m.State == ledger.MemberLeaving || m.Consent && m.State != ledger.MemberLeft && m.State != ledger.MemberOptedOut
+}
+
+// GoneWithRow reports whether the row's absence has taken the contact off the topic, or may have.
+func GoneWithRow(m ledger.Membership) bool {
+	return m.State == ledger.MemberLeft || m.State == ledger.MemberLeaving && m.Consent
+}
+
+// WantedBy reports whether one of the entries, for the same contact, wants it on the topic.
+func WantedBy(others []ledger.Holder, topic string) bool {
+	return slices.ContainsFunc(others, func(h ledger.Holder) bool {
+		m := h.Entry.Membership(topic)
+		return m != nil && m.Consent && !GoneWithRow(*m) && m.State != ledger.MemberOptedOut
+	})
+}
+
+// AfterDeletion returns what is kept of the memberships of a contact that is no more: that it left its topics, since the deletion
+// may have been an opt-out, and that nothing is left to take it off.
+func AfterDeletion(memberships []ledger.Membership, now time.Time) []ledger.Membership {
+	kept := slices.Clone(memberships)
+	for i := range kept {
+		switch m := &kept[i]; {
+		case !m.Consent:
+			m.State = ledger.MemberOut
+		case m.State != ledger.MemberOptedOut && m.State != ledger.MemberLeft:
+			m.State, m.At = ledger.MemberLeft, now
+		}
+	}
+	return kept
+}

@@ -1,0 +1,118 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"maps"
+	"slices"
+
+	"owlatsync/ledger"
+)
+
+// overlay is a ledger as it would be with some records that are not made: a plan settles doubts for itself alone.
+type overlay struct {
+	ledger.Reader
+	entries map[place]*ledger.Entry
+}
+
+// place names an entry.
+type place struct{ sync, key string }
+
+func newOverlay(l ledger.Reader) *overlay {
+	return &overlay{Reader: l, entries: make(map[place]*ledger.Entry)}
+}
+
+// put lays a record over the ledger.
+func (o *overlay) put(r ledger.Record) error {
+	o.entries[place{r.Sync, r.Entry.Key}] = r.Entry
+	return nil
+}
+
+// Index streams the index with the changed entries as they are.
+func (o *overlay) Index(ctx context.Context, sync string) iter.Seq2[ledger.IndexEntry, error] {
+	changed := make(map[uint64]*ledger.Entry)
+	for at, e := range o.entries {
+		if at.sync == sync {
+			changed[ledger.HashText(at.key)] = e
+		}
+	}
+	if len(changed) == 0 {
+		return o.Reader.Index(ctx, sync)
+	}
+	return func(yield func(ledger.IndexEntry, error) bool) {
+		for ie, err := range o.Reader.Index(ctx, sync) {
+			// Another entry with the hash is one that is in step: its print is not zero.
+			if e := changed[ie.KeyHash]; e != nil && ie.Print == 0 {
+				ie.Print, ie.Blank = e.Fingerprint.Lo, e.Email == ""
+			}
+			if !yield(ie, err) {
+				return
+			}
+		}
+	}
+}
+
+// Entries returns entries by key.
+func (o *overlay) Entries(ctx context.Context, sync string, keys []string) (map[string]*ledger.Entry, error) {
+	found, err := o.Reader.Entries(ctx, sync, keys)
+	if err != nil || len(o.entries) == 0 {
+		return found, err
+	}
+	for key := range found {
+		if e := o.entries[place{sync, key}]; e != nil {
+			found[key] = copyOf(e)
+		}
+	}
+	return found, nil
+}
+
+// All streams the entries of a sync.
+func (o *overlay) All(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
+	return func(yield func(*ledger.Entry, error) bool) {
+		for e, err := range o.Reader.All(ctx, sync) {
+			if err == nil {
+				if changed := o.entries[place{sync, e.Key}]; changed != nil {
+					e = copyOf(changed)
+				}
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// Holders returns the entries with one of the addresses.
+func (o *overlay) Holders(ctx context.Context, addresses []string) ([]ledger.Holder, error) {
+	found, err := o.Reader.Holders(ctx, addresses)
+	return o.changed(found, err, func(e *ledger.Entry) bool {
+		return e.Email != "" && slices.Contains(addresses, e.Email) || e.Identity != "" && slices.Contains(addresses, e.Identity)
+	})
+}
+
+// Sharers returns the entries for one of the contacts.
+func (o *overlay) Sharers(ctx context.Context, contacts []string) ([]ledger.Holder, error) {
+	found, err := o.Reader.Sharers(ctx, contacts)
+	return o.changed(found, err, func(e *ledger.Entry) bool { return e.ContactID != "" && slices.Contains(contacts, e.ContactID) })
+}
+
+// changed replaces what was found by what is laid over it, as far as that belongs to it.
+func (o *overlay) changed(found []ledger.Holder, err error, belongs func(*ledger.Entry) bool) ([]ledger.Holder, error) {
+	if err != nil || len(o.entries) == 0 {
+		return found, err
+	}
+	found = slices.DeleteFunc(found, func(h ledger.Holder) bool { return o.entries[place{h.Sync, h.Entry.Key}] != nil })
+	for _, at := range slices.SortedFunc(maps.Keys(o.entries), func(a, b place) int { return cmp.Or(cmp.Compare(a.sync, b.sync), cmp.Compare(a.key, b.key)) }) {
+		if e := o.entries[at]; belongs(e) {
+			found = append(found, ledger.Holder{Sync: at.sync, Entry: copyOf(e)})
+		}
+	}
+	return found, nil
+}
+
+func copyOf(e *ledger.Entry) *ledger.Entry {
+	c := *e
+	c.Memberships, c.Events = slices.Clone(e.Memberships), slices.Clone(e.Events)
+	return &c
+}

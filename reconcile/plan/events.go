@@ -1,0 +1,76 @@
+package plan
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/reconcile/policy"
+	"owlatsync/reconcile/step"
+)
+
+// due returns the events as they should be once a row is in step: those of before, and those that the step's outcome makes due. Again
+// says that the row was met before with a contact that is no more: it does not appear.
+func due(rules []policy.EventRule, before []ledger.EventMark, s *step.Step, again bool, now time.Time) []ledger.EventMark {
+	marks := slices.DeleteFunc(slices.Clone(before), func(m ledger.EventMark) bool {
+		return m.State == ledger.EventAwaited || m.State == ledger.EventDue && ruleOf(rules, m) == nil
+	})
+	for _, rule := range rules {
+		same := func(m ledger.EventMark) bool {
+			return m.Name == rule.Name && m.On == rule.On && m.State != ledger.EventUnknown
+		}
+		if makesDue(s, rule.On) && !slices.ContainsFunc(marks, same) {
+			marks = append(marks, ledger.EventMark{Name: rule.Name, On: rule.On, State: ledger.EventDue, At: now})
+		}
+	}
+	if again {
+		marks = slices.DeleteFunc(marks, func(m ledger.EventMark) bool { return m.On == ledger.OnAppears && m.State == ledger.EventDue })
+	}
+	return marks
+}
+
+func makesDue(s *step.Step, on ledger.EventOn) bool {
+	switch s.Outcome {
+	case owlatsync.Created:
+		return on == ledger.OnCreated || on == ledger.OnAppears
+	case owlatsync.Adopted:
+		return on == ledger.OnAppears
+	case owlatsync.Updated, owlatsync.Renamed:
+		return on == ledger.OnUpdated && s.Sets()
+	}
+	return false
+}
+
+func ruleOf(rules []policy.EventRule, m ledger.EventMark) *policy.EventRule {
+	for i := range rules {
+		if rules[i].Name == m.Name && rules[i].On == m.On {
+			return &rules[i]
+		}
+	}
+	return nil
+}
+
+// messages returns what the events that are due say.
+func messages(rules []policy.EventRule, marks []ledger.EventMark, r *step.Row) (all []step.Message) {
+	for _, m := range marks {
+		rule := ruleOf(rules, m)
+		if m.State != ledger.EventDue || rule == nil {
+			continue
+		}
+		message := step.Message{Name: m.Name, On: m.On}
+		for name, column := range rule.Properties {
+			value, ok := r.Properties[column]
+			if !ok {
+				continue
+			}
+			if message.Properties == nil {
+				message.Properties = make(map[string]json.RawMessage, len(rule.Properties))
+			}
+			message.Properties[name] = value
+		}
+		all = append(all, message)
+	}
+	return all
+}

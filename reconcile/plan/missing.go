@@ -1,0 +1,115 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/reconcile/consent"
+	"owlatsync/reconcile/policy"
+	"owlatsync/reconcile/step"
+)
+
+// Missing returns the step for the entry of a row that has left the source, nil if there is none to take. Others are
+// further entries, mostly of other syncs, for the same contact, from which nothing is taken.
+func Missing(p *policy.Policies, e *ledger.Entry, others []ledger.Holder, now time.Time) *step.Step {
+	if e.ContactID == "" || e.Origin == ledger.OriginGone || p.KeepsMissing() {
+		return nil
+	}
+	s := &step.Step{Phase: step.Remove, Row: &step.Row{Key: e.Key, Email: e.Email}, Entry: e, Outcome: owlatsync.Removed, Missing: true}
+	if f := e.Failure; f != nil && f.Absence && (f.Parked || now.Before(f.NextTry)) {
+		return nil
+	}
+	if p.OnMissing == policy.MissingDelete {
+		switch {
+		case e.Origin != ledger.OriginCreated && e.Origin != ledger.OriginDeleting:
+			s.Reason = "the contact was in Owlat before the sync and is not deleted: it leaves the topics"
+		case len(others) > 0:
+			s.Reason = fmt.Sprintf("%s of sync %q has the contact too and it is not deleted: it leaves the topics of this one", step.RowName(others[0].Entry.Key), others[0].Sync)
+		default:
+			s.Changes = append(s.Changes, owlatsync.Change{Kind: owlatsync.DeleteContact, From: e.Email})
+			return s
+		}
+	}
+	for _, t := range p.Topics {
+		m := e.Membership(t.ID)
+		if m != nil && consent.Removable(m) && m.State != ledger.MemberOut && !consent.WantedBy(others, t.ID) {
+			s.Changes = append(s.Changes, owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: t.ID})
+		}
+	}
+	if len(s.Changes) == 0 {
+		return nil
+	}
+	return s
+}
+
+// planAbsent plans what follows from rows that left the source. It must come when every row of it is known.
+func (p *Planner) planAbsent(ctx context.Context) error {
+	sum := &p.plan.Summary
+	if sum.OfChanges() { // absence says nothing (Invariant 4)
+		return nil
+	}
+	if sum.Absent = p.scan.Absent() - len(p.moved); sum.Absent == 0 || p.Policies.KeepsMissing() {
+		return nil
+	}
+	if p.Partial || p.scan.Keyless > 0 {
+		// A row that could not be told apart may be one of the absent.
+		return nil
+	}
+	batch := make([]*ledger.Entry, 0, batchSize)
+	for e, err := range p.Ledger.All(ctx, p.Policies.Sync) {
+		if err != nil {
+			return readLedger(err)
+		}
+		_, moved := p.moved[ledger.HashText(e.Key)]
+		if there, _, _ := p.scan.Whereabouts(e); moved || there {
+			continue
+		}
+		if batch = append(batch, e); len(batch) == batchSize {
+			if err := p.absentBatch(ctx, batch); err != nil {
+				return err
+			}
+			batch = batch[:0]
+		}
+	}
+	return p.absentBatch(ctx, batch)
+}
+
+func (p *Planner) absentBatch(ctx context.Context, batch []*ledger.Entry) error {
+	var ids []string
+	for _, e := range batch {
+		if e.ContactID != "" {
+			ids = append(ids, e.ContactID)
+		}
+	}
+	sharers, err := p.Ledger.Sharers(ctx, ids)
+	if err != nil {
+		return readLedger(err)
+	}
+	others := make(map[string][]ledger.Holder)
+	for _, h := range sharers {
+		if h.Entry.Origin != ledger.OriginGone {
+			others[h.Entry.ContactID] = append(others[h.Entry.ContactID], h)
+		}
+	}
+	for _, e := range batch {
+		if p.Unsettled[e.Key] != "" {
+			continue
+		}
+		elsewhere := slices.DeleteFunc(slices.Clone(others[e.ContactID]), func(h ledger.Holder) bool {
+			return h.Sync == p.Policies.Sync && h.Entry.Key == e.Key
+		})
+		if f := e.Failure; f != nil && f.Absence && !f.Parked && p.now.Before(f.NextTry) {
+			p.Notes.Waits(f.NextTry)
+		}
+		if s := Missing(p.Policies, e, elsewhere, p.now); s != nil {
+			if err := p.add(s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

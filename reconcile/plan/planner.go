@@ -1,0 +1,223 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/reconcile/ask"
+	"owlatsync/reconcile/scan"
+	"owlatsync/reconcile/step"
+)
+
+// Planner makes the plan of one run.
+type Planner struct {
+	Needs
+	plan  *Plan
+	scan  *scan.Scan
+	moved map[uint64]struct{} // hashes of the keys under which the ledger knew rows that now have another
+	now   time.Time
+	err   error // of Each
+}
+
+// New returns a planner. The scan that comes first tells it the rows that need no step, by End.
+func New(n Needs) *Planner {
+	return &Planner{Needs: n, plan: newPlan(n), moved: make(map[uint64]struct{}), now: time.Now()}
+}
+
+// End counts and tells the outcome of a row that needs no step.
+func (p *Planner) End(d step.Decision) { p.endAs(d, categoryOf(d.Outcome)) }
+
+func (p *Planner) endAs(d step.Decision, category ledger.Category) {
+	p.Notes.Note(d.Key, d.Outcome)
+	p.plan.Summary.Outcomes[d.Outcome]++
+	p.Tell.Row(d, category, false)
+	p.tell(d)
+}
+
+func (p *Planner) tell(d step.Decision) {
+	if p.Each != nil && p.err == nil {
+		p.err = p.Each(d)
+	}
+}
+
+func (p *Planner) unchanged(rows int) {
+	p.plan.Summary.Outcomes[owlatsync.Unchanged] += rows
+	p.Tell.Unchanged(rows)
+}
+
+func categoryOf(o owlatsync.Outcome) ledger.Category {
+	switch o {
+	case owlatsync.Invalid, owlatsync.Duplicate:
+		return ledger.CategorySource
+	case owlatsync.Failed:
+		return ledger.CategoryWaiting
+	}
+	return ""
+}
+
+// Make plans every row that waits. Scanned is what was read, whole or not, nil for nothing, and scanErr why not. The plan is returned
+// with an error too, as far as it came, and must be closed in any case.
+func (p *Planner) Make(ctx context.Context, scanned *scan.Scan, scanErr error) (*Plan, error) {
+	if scanned == nil {
+		return p.plan, scanErr
+	}
+	p.scan = scanned
+	p.plan.waiting = scanned.Waiting
+	defer scanned.Release()
+	p.unchanged(scanned.Unchanged)
+	if scanErr != nil {
+		return p.plan, scanErr
+	}
+	return p.plan, p.make(ctx)
+}
+
+func (p *Planner) make(ctx context.Context) error {
+	sum := &p.plan.Summary
+	if sum.Rows, sum.Entries = p.scan.Read, p.Entries; !sum.OfChanges() {
+		sum.Entries = p.scan.Entries()
+	}
+	rows := ask.Rows{Unknown: p.scan.Unknown, Wants: p.scan.Wants, Adopted: p.Adopted}
+	listed, how, err := p.Contacts.Adopt(ctx, rows, p.Tell.Listed)
+	sum.Adoption = how
+	if err != nil {
+		return err
+	}
+	g := newGatherer(p.Needs, p.scan, listed, p.now)
+	for batch, err := range p.batches() {
+		if err != nil {
+			return fmt.Errorf("read the rows to plan: %w", err)
+		}
+		if err := p.planBatch(ctx, g, batch); err != nil {
+			return err
+		}
+	}
+	if err := p.orderRenames(); err != nil {
+		return err
+	}
+	if err := p.planAbsent(ctx); err != nil {
+		return err
+	}
+	if err := p.plan.complete(); err != nil {
+		return err
+	}
+	if err := p.recount(ctx); err != nil {
+		return err
+	}
+	return p.err
+}
+
+// batchSize is how many rows are looked up in the ledger at once.
+const batchSize = 500
+
+// batches returns the waiting rows in their sequence. Each batch is valid until the next.
+func (p *Planner) batches() func(yield func([]*step.Row, error) bool) {
+	return func(yield func([]*step.Row, error) bool) {
+		batch := make([]*step.Row, 0, batchSize)
+		for r, err := range p.plan.waiting.All() {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if batch = append(batch, r); len(batch) < batchSize {
+				continue
+			}
+			if !yield(batch, nil) {
+				return
+			}
+			batch = batch[:0]
+		}
+		if len(batch) > 0 {
+			yield(batch, nil)
+		}
+	}
+}
+
+func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row) error {
+	known, err := g.gather(ctx, batch)
+	if err != nil {
+		return err
+	}
+	for i, r := range batch {
+		p.plan.planned++
+		if err := p.planRow(r, &known[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// planRow ends a row that needs no step, and puts that of another into the plan.
+func (p *Planner) planRow(r *step.Row, k *known) error {
+	switch {
+	case k.unchanged:
+		p.unchanged(1)
+		return nil
+	case k.waits != "":
+		p.End(step.NewDecision(r.Key, r.Position, r.Email, owlatsync.Failed, k.waits))
+		return nil
+	case k.winner != nil:
+		p.End(step.NewDecision(r.Key, r.Position, r.Email, owlatsync.Duplicate, k.winner.reason()))
+		return nil
+	}
+	s := Row(p.Policies, r, k.Known, p.now)
+	if s.OldKey != "" {
+		p.moved[ledger.HashText(s.OldKey)] = struct{}{}
+	}
+	if k.matched {
+		p.plan.Summary.Adoption.Matched++
+	}
+	s.Awaits = k.awaits
+	if s.Outcome == owlatsync.Skipped && s.OldKey == "" || s.Outcome == owlatsync.Failed && !s.Unsure {
+		p.End(s.Decision())
+		return nil
+	}
+	if s.Phase = s.PhaseOf(); s.Phase == step.Rename && s.Awaits {
+		return p.plan.renames.add(s)
+	}
+	return p.add(s)
+}
+
+// add counts a step and puts it into the plan.
+func (p *Planner) add(s *step.Step) error {
+	p.count(s)
+	return p.plan.add(s)
+}
+
+// count takes a step into the plan's sums and tells it.
+func (p *Planner) count(s *step.Step) {
+	d, sum := s.Decision(), &p.plan.Summary
+	p.tell(d)
+	sum.Outcomes[s.Outcome]++
+	sum.Requests += d.Requests
+	sum.Events += len(d.Events)
+	sum.Memberships.Skipped += s.Skipped
+	for _, c := range s.Changes {
+		switch c.Kind {
+		case owlatsync.AddTopic:
+			sum.Memberships.Added++
+		case owlatsync.RemoveTopic:
+			sum.Memberships.Removed++
+		}
+	}
+	if s.Leaves() {
+		sum.Removals++
+	}
+}
+
+// recount counts the entries where a guard would hold a run that reads only changes: runs that came to no end may have made
+// some since they were last counted.
+func (p *Planner) recount(ctx context.Context) error {
+	sum := &p.plan.Summary
+	if !sum.OfChanges() || len(p.Policies.Guards.Hits(*sum)) == 0 {
+		return nil
+	}
+	standing, err := p.Ledger.Standing(ctx, p.Policies.Sync)
+	if err != nil {
+		return fmt.Errorf("read the ledger: %w", err)
+	}
+	sum.Entries = standing.Entries
+	return nil
+}

@@ -1,0 +1,180 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"slices"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/reconcile/remote"
+	"owlatsync/reconcile/scratch"
+	"owlatsync/reconcile/step"
+)
+
+// chain has the renames that wait for the address of another row of the sync, until all are known and put in order.
+type chain struct {
+	steps *scratch.Sequence[*step.Step] // in the sequence of their rows
+	links map[uint64]*link              // by the hash of the address that each leaves; nil when all are in order
+	order []turn
+	done  int // of steps: put in order, or refused
+}
+
+// link is a rename that waits.
+type link struct {
+	key   string
+	needs uint64 // the hash of the address that it waits for
+	level int64  // how many renames come before it, of which one frees the address; 0: not known yet
+}
+
+// turn is when a rename comes.
+type turn struct {
+	level int64
+	at    int // in the sequence
+}
+
+func newChain(place *scratch.Place) *chain {
+	return &chain{steps: scratch.NewIndexed(place, stepSize), links: make(map[uint64]*link)}
+}
+
+func (c *chain) add(s *step.Step) error {
+	dropProperties(s)
+	c.links[ledger.HashText(s.Entry.Email)] = &link{key: s.Row.Key, needs: ledger.HashText(s.Row.Email)}
+	return c.steps.Add(s)
+}
+
+// ordered hands over the renames in the order in which each finds its address free.
+func (c *chain) ordered(yield func(*step.Step, error) bool) {
+	for _, t := range c.order {
+		s, err := c.steps.At(t.at)
+		if err != nil {
+			yield(nil, fmt.Errorf("read the renames: %w", err))
+			return
+		}
+		s.Phase, s.Order = step.Rename, t.level
+		if !yield(s, nil) {
+			return
+		}
+	}
+}
+
+// waiting returns the renames that are not in order yet.
+func (c *chain) waiting() iter.Seq2[*step.Step, error] {
+	return func(yield func(*step.Step, error) bool) {
+		at := 0
+		for s, err := range c.steps.All() {
+			if at++; err == nil && at <= c.done {
+				continue
+			}
+			if !yield(s, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (c *chain) close() error {
+	err := c.steps.Close()
+	c.links, c.order, c.done = nil, nil, 0
+	return err
+}
+
+// cyclic is the level of a rename that is part of a circle, or waits for one.
+const cyclic = -1
+
+// level is how many renames must come before one that needs an address, of which one at least frees it.
+func (c *chain) level(address uint64) int64 {
+	const visiting = -2
+	var path []*link
+	level := int64(1) // of whoever needs what no rename of the chain frees
+	for at := c.links[address]; at != nil; at = c.links[at.needs] {
+		if at.level == visiting || at.level == cyclic {
+			level = cyclic
+			break
+		}
+		if at.level > 0 {
+			level = at.level + 1
+			break
+		}
+		at.level = visiting
+		path = append(path, at)
+	}
+	for _, at := range slices.Backward(path) {
+		if at.level = level; level != cyclic {
+			level++
+		}
+	}
+	return level
+}
+
+// orderRenames puts the renames that wait for others into an order in which each finds its address free. Rows that exchange
+// addresses have no such order: Owlat refuses an address that is held, and a made-up one in between could receive mail.
+func (p *Planner) orderRenames() error {
+	c := p.plan.renames
+	for s, err := range c.steps.All() {
+		if err != nil {
+			return fmt.Errorf("read the renames: %w", err)
+		}
+		at := c.done
+		c.done++
+		level := c.level(ledger.HashText(s.Row.Email))
+		if level == cyclic {
+			if err := p.refuse(s, c.links[ledger.HashText(s.Row.Email)].key); err != nil {
+				return err
+			}
+			continue
+		}
+		p.count(s)
+		if s.Phase = step.Rename; s.WithdrawsEarly() {
+			p.plan.early++
+		}
+		c.order = append(c.order, turn{level, at})
+	}
+	slices.SortStableFunc(c.order, func(a, b turn) int { return cmp.Compare(a.level, b.level) })
+	c.links = nil
+	return nil
+}
+
+// refuse ends a rename that has no order as failed, but for the consents that the row withdrew. The failure stands in the ledger
+// until it passes; every run looks at it anew, as that costs nothing and other rows decide when it passes. Holder is the key of the
+// row whose address it waits for.
+func (p *Planner) refuse(s *step.Step, holder string) error {
+	refusal := &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryExchange}
+	refusal.Reason = fmt.Sprintf("the address belongs to the contact of %s, which is to take another that is not free: "+
+		"rows that exchange addresses cannot be renamed by Owlat's API. Give one of them a third address, run, then its final one",
+		step.RowName(holder))
+	s = refused(s, refusal.Reason)
+	f := refusal.Again(nil, remote.Attempt{Fingerprint: s.Row.Fingerprint}, p.now)
+	known := s.Entry.Failure
+	told := known != nil && known.Category == f.Category && known.Reason == f.Reason && known.Fingerprint == f.Fingerprint
+	if !told {
+		Failing(s.Entry, f)
+	}
+	if len(s.Changes) > 0 { // applying those records it
+		s.Phase = step.Withdraw
+		return p.add(s)
+	}
+	p.endAs(s.Decision(), ledger.CategoryExchange)
+	if told {
+		return nil
+	}
+	return p.plan.refused.Add(s)
+}
+
+// refused returns what is left of a rename that has no order.
+func refused(s *step.Step, reason string) *step.Step {
+	left, entry := *s, *s.Entry
+	left.Entry, left.Refused, left.Outcome, left.Reason = &entry, true, owlatsync.Failed, reason
+	left.Events = entry.Events // nothing was changed that a further one could tell of
+	left.Messages = slices.DeleteFunc(slices.Clone(s.Messages), func(m step.Message) bool {
+		return !slices.ContainsFunc(entry.Events, func(e ledger.EventMark) bool { return e.Name == m.Name && e.On == m.On })
+	})
+	left.Changes = slices.DeleteFunc(slices.Clone(s.Changes), func(c owlatsync.Change) bool { return c.Kind != owlatsync.RemoveTopic })
+	return &left
+}
+
+// Failing notes the failure, and that the row is not applied, be it that it changes back.
+func Failing(e *ledger.Entry, f *ledger.Failure) {
+	e.Failure, e.Fingerprint = f, ledger.Fingerprint{}
+}

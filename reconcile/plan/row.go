@@ -1,0 +1,127 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/reconcile/consent"
+	"owlatsync/reconcile/policy"
+	"owlatsync/reconcile/remote"
+	"owlatsync/reconcile/step"
+)
+
+// Known is what is known to be in Owlat for a row.
+type Known struct {
+	// Entry stands for the row; nil: it was never met. One with a contact id stands for a contact that exists, met before or just
+	// found.
+	Entry     *ledger.Entry
+	OptOuts   []ledger.OptOut // of the contact
+	Forgotten bool            // the ledger forgot a person with the address: what they consented to before is not known
+	Again     bool            // the row was met before, with a contact that is no more
+	New       bool            // the ledger has no entry for the row
+	OldKey    string          // the key under which the ledger knows the row until now
+}
+
+// Row compares what a row asks for with what is known to be in Owlat for it and returns the step to take. What it is given stays as
+// it is.
+func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
+	e := &ledger.Entry{Key: r.Key, FirstSeen: now}
+	if k.Entry != nil {
+		*e = *k.Entry
+	}
+	e.Memberships = consent.Heed(e.Memberships, k.OptOuts)
+	if e.Origin == ledger.OriginGone && p.Recreates() {
+		e = forgone(e)
+	}
+	s := &step.Step{Row: r, Entry: e, New: k.New, OldKey: k.OldKey}
+	isNew := e.ContactID == "" || e.Origin == ledger.OriginCreated && !e.Intent.Create.IsZero()
+	switch {
+	case e.Failure != nil && !e.Failure.Absence && e.Failure.Fingerprint == r.Fingerprint && (e.Failure.Parked || now.Before(e.Failure.NextTry)):
+		s.Outcome, s.Reason = owlatsync.Failed, waiting(e.Failure)
+		return s
+	case e.Origin == ledger.OriginGone:
+		s.Outcome, s.Reason = owlatsync.Skipped, step.ReasonGone
+		return s
+	case e.ContactID == "":
+		s.Outcome = owlatsync.Created
+		s.Changes = append(s.Changes, owlatsync.Change{Kind: owlatsync.CreateContact, Field: "email", To: r.Email})
+		s.Changes = append(s.Changes, step.FieldsToSet(r, &ledger.Entry{})...)
+	default:
+		s.Outcome = outcomeOf(e, isNew)
+		if s.Outcome == owlatsync.Adopted {
+			s.Changes = append(s.Changes, owlatsync.Change{Kind: owlatsync.AdoptContact})
+		}
+		if e.Email != r.Email {
+			if !isNew {
+				s.Outcome = owlatsync.Renamed
+			}
+			s.Changes = append(s.Changes, owlatsync.Change{Kind: owlatsync.RenameContact, Field: "email", From: e.Email, To: r.Email})
+		}
+		s.Changes = append(s.Changes, step.FieldsToSet(r, e)...)
+	}
+	s.Events = due(p.Events, e.Events, s, k.Again, now)
+	s.Messages = messages(p.Events, s.Events, r)
+	v := consent.Plan(p.Topics, consent.Row{
+		Says: r.Consents, Memberships: e.Memberships, Origin: e.Origin, HasContact: e.ContactID != "", New: isNew && !k.Forgotten,
+	}, now)
+	e.Memberships, s.Skipped, s.Unsure = v.Memberships, v.Skipped, v.Unsure
+	s.Changes = append(s.Changes, v.Changes...)
+	if s.Unsure {
+		s.Reason = v.Reason
+	}
+	switch {
+	case s.Unsure:
+		s.Outcome = owlatsync.Failed
+	case s.Outcome == owlatsync.Updated && len(s.Changes) == 0 && s.Pending() == 0:
+		s.Outcome = owlatsync.Unchanged
+	}
+	if s.OldKey != "" && (s.Outcome == owlatsync.Unchanged || s.Outcome == owlatsync.Updated) {
+		s.Outcome = owlatsync.Adopted
+		s.Changes = slices.Insert(s.Changes, 0, owlatsync.Change{Kind: owlatsync.AdoptContact})
+	}
+	if e.ContactID == "" {
+		s.Met = met(p, s, k.Again, now)
+	}
+	return s
+}
+
+// outcomeOf says what becomes of a row whose contact exists, if nothing but fields or topics change.
+func outcomeOf(e *ledger.Entry, isNew bool) owlatsync.Outcome {
+	switch {
+	case e.ChangedAt.IsZero() && e.Origin == ledger.OriginAdopted: // not in the ledger yet
+		return owlatsync.Adopted
+	case isNew: // by a create whose answer was lost
+		return owlatsync.Created
+	}
+	return owlatsync.Updated
+}
+
+// met returns how things are if the contact that a step is to create turns out to have been there before the sync.
+func met(p *policy.Policies, s *step.Step, again bool, now time.Time) *step.Met {
+	if len(p.Topics) == 0 && len(p.Events) == 0 {
+		return nil
+	}
+	v := consent.Plan(p.Topics, consent.Row{
+		Says: s.Row.Consents, Memberships: consent.Acted(s.Entry.Memberships), Origin: ledger.OriginAdopted, HasContact: true,
+	}, now)
+	adopted := &step.Step{Outcome: owlatsync.Adopted}
+	events := due(p.Events, s.Entry.Events, adopted, again, now)
+	return &step.Met{Memberships: v.Memberships, Changes: v.Changes, Events: events, Messages: messages(p.Events, events, s.Row), Skipped: v.Skipped}
+}
+
+// forgone returns what is left of an entry whose contact was deleted in Owlat and is to be created again.
+func forgone(e *ledger.Entry) *ledger.Entry {
+	again := remote.Deleted(e)
+	again.Failure = e.Failure
+	return again
+}
+
+func waiting(f *ledger.Failure) string {
+	if f.Parked {
+		return fmt.Sprintf("%s (given up after %d attempts until the row changes)", f.Reason, f.Attempts)
+	}
+	return fmt.Sprintf("%s (attempt %d failed; next try after %s)", f.Reason, f.Attempts, f.NextTry.UTC().Format(time.RFC3339))
+}

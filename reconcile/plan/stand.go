@@ -1,0 +1,64 @@
+package plan
+
+import (
+	"slices"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile/step"
+)
+
+// Candidates are what may stand for a row that has no contact yet.
+type Candidates struct {
+	Sync     string
+	Entry    *ledger.Entry   // of the row; nil: it was never met
+	Rekeyed  *ledger.Entry   // of a row that left the source, which had the address; nil: none
+	Holders  []ledger.Holder // entries with contacts that have the address
+	Listed   owlat.Contact   // with the address
+	IsListed bool
+	Now      time.Time
+}
+
+// Stands returns the entry for a row whose contact exists although the row has no contact yet, nil where it is not known to. Listed
+// says that it is that of the listing.
+func Stands(c Candidates, r *step.Row) (there *ledger.Entry, listed bool) {
+	e := c.Entry
+	known := &ledger.Entry{Key: r.Key, Email: r.Email, Identity: r.Email, Origin: ledger.OriginAdopted, FirstSeen: c.Now}
+	if e != nil {
+		known.FirstSeen, known.Failure = e.FirstSeen, e.Failure
+		known.Memberships = e.Memberships
+	}
+	holders := slices.DeleteFunc(slices.Clone(c.Holders), func(h ledger.Holder) bool { return h.Entry.Origin == ledger.OriginGone })
+	elsewhere := len(holders) > 0 && holders[0].Sync != c.Sync && !holders[0].Entry.Doubt &&
+		!slices.ContainsFunc(holders, func(h ledger.Holder) bool { return h.Sync == c.Sync && h.Entry.ContactID == holders[0].Entry.ContactID })
+	switch {
+	case c.Rekeyed != nil:
+		return underNewKey(r.Key, c.Rekeyed, e), false
+	case e != nil && !e.Intent.Create.IsZero():
+		return nil, false // without contacts:read nothing could be looked up: the next create has to tell
+	case elsewhere:
+		h := holders[0].Entry
+		known.ContactID, known.FirstName, known.LastName, known.Identity = h.ContactID, h.FirstName, h.LastName, h.Identity
+		return known, false
+	case c.IsListed && owlatsync.LowerAddress(c.Listed.Email) == r.Email:
+		known.ContactID, known.FirstName, known.LastName = c.Listed.ID, c.Listed.FirstName, c.Listed.LastName
+		return known, true
+	}
+	return nil, false
+}
+
+// underNewKey returns the entry of a row that has another key now. If the row stood beside the other one, whose "no" to a topic does
+// not make its own "yes" news, own is its entry.
+func underNewKey(key string, rekeyed, own *ledger.Entry) *ledger.Entry {
+	moved := *rekeyed
+	moved.Key, moved.Fingerprint, moved.Doubt, moved.Failure = key, ledger.Fingerprint{}, false, nil
+	if own != nil {
+		moved.Memberships = slices.DeleteFunc(slices.Clone(moved.Memberships), func(m ledger.Membership) bool {
+			its := own.Membership(m.Topic)
+			return m.State == ledger.MemberOut && (its == nil || its.Consent)
+		})
+	}
+	return &moved
+}

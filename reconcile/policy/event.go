@@ -1,0 +1,36 @@
+package policy
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+
+	"owlatsync/ledger"
+)
+
+// EventRule sends an event to Owlat after a row was applied. An event is sent at most once (Invariant 6).
+type EventRule struct {
+	Name       string
+	On         ledger.EventOn
+	Properties map[string]string // name in Owlat → name of the row's property
+}
+
+const maxEventName = 100
+
+// Without a length in it: compiling repetitions that are counted costs every start of the program.
+var eventName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]*$`)
+
+// ValidEventName reports whether Owlat accepts name as the name of an event.
+func ValidEventName(name string) bool {
+	return len(name) <= maxEventName && eventName.MatchString(name)
+}
+
+func (r EventRule) Validate() error {
+	if !ValidEventName(r.Name) {
+		return fmt.Errorf("the event name %q is not a letter followed by at most 99 letters, digits, _ and -", r.Name)
+	}
+	if !slices.Contains([]ledger.EventOn{ledger.OnCreated, ledger.OnUpdated, ledger.OnAppears}, r.On) {
+		return fmt.Errorf("event %q is on %q, none of %q, %q and %q", r.Name, r.On, ledger.OnCreated, ledger.OnUpdated, ledger.OnAppears)
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+// Package policy has what a user can decide about a sync: the topics and who is put on them, what NULL, a missing row and a
+// deleted contact mean, which events are sent, and the guards that hold a run. They are values; what follows from them
+// is decided in packages consent and plan.
+package policy
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Existing says what becomes of contacts that were in Owlat before the sync met them, and of those it knew before a topic
+// was added to the configuration.
+type Existing string
+
+const (
+	ExistingSkip Existing = "skip" // leave their memberships as they are (the default)
+	ExistingAdd  Existing = "add"  // put those whose row consents on the topic
+)
+
+// Topic is a topic to whose members a sync adds the contacts of consenting rows.
+type Topic struct {
+	ID       string   // from Owlat's dashboard
+	When     bool     // the source has a consent column for it; without one every row consents
+	Existing Existing // empty means ExistingSkip
+}
+
+// NullPolicy says what a NULL name in the source does to the name in Owlat.
+type NullPolicy string
+
+const (
+	NullsKeep  NullPolicy = "keep"  // leave Owlat's value (the default)
+	NullsClear NullPolicy = "clear" // empty it
+)
+
+// MissingPolicy says what becomes of a contact whose row has left the source.
+type MissingPolicy string
+
+const (
+	MissingKeep   MissingPolicy = "keep"         // nothing (the default)
+	MissingLeave  MissingPolicy = "leave_topics" // it leaves the topics of the sync
+	MissingDelete MissingPolicy = "delete"       // it is deleted, if this sync created it; else it leaves the topics
+)
+
+// RemoteDeletePolicy says what becomes of a row whose contact was deleted in Owlat.
+type RemoteDeletePolicy string
+
+const (
+	RemoteDeleteKeep     RemoteDeletePolicy = "keep"     // it stays deleted and is reported (the default)
+	RemoteDeleteRecreate RemoteDeletePolicy = "recreate" // it is created again, without its old memberships
+)
+
+// Policies are what is decided about one sync.
+type Policies struct {
+	Sync   string  // the sync's name
+	Topics []Topic // in the order of Row.Consents
+	Nulls  NullPolicy
+	// KeyIsAddress says that rows have no key of their own: their normalised address is the key, and a changed address is
+	// another row.
+	KeyIsAddress bool
+
+	OnMissing      MissingPolicy      // empty means MissingKeep
+	OnRemoteDelete RemoteDeletePolicy // empty means RemoteDeleteKeep
+	Guards         Guards
+	Events         []EventRule
+}
+
+// Validate says what is wrong with the policies, naming the sync.
+func (p *Policies) Validate() error {
+	if !slices.Contains([]NullPolicy{"", NullsKeep, NullsClear}, p.Nulls) {
+		return fmt.Errorf("sync %q: the NULL policy %q is neither %q nor %q", p.Sync, p.Nulls, NullsKeep, NullsClear)
+	}
+	if !slices.Contains([]MissingPolicy{"", MissingKeep, MissingLeave, MissingDelete}, p.OnMissing) {
+		return fmt.Errorf("sync %q: on_missing is %q, none of %q, %q and %q", p.Sync, p.OnMissing, MissingKeep, MissingLeave, MissingDelete)
+	}
+	if !slices.Contains([]RemoteDeletePolicy{"", RemoteDeleteKeep, RemoteDeleteRecreate}, p.OnRemoteDelete) {
+		return fmt.Errorf("sync %q: on_remote_delete is %q, neither %q nor %q", p.Sync, p.OnRemoteDelete, RemoteDeleteKeep, RemoteDeleteRecreate)
+	}
+	if err := p.Guards.Validate(); err != nil {
+		return fmt.Errorf("sync %q: %w", p.Sync, err)
+	}
+	for _, rule := range p.Events {
+		if err := rule.Validate(); err != nil {
+			return fmt.Errorf("sync %q: %w", p.Sync, err)
+		}
+	}
+	seen := make(map[string]bool, len(p.Topics))
+	for _, t := range p.Topics {
+		switch {
+		case t.ID == "":
+			return fmt.Errorf("sync %q has a topic without an id", p.Sync)
+		case seen[t.ID]:
+			return fmt.Errorf("sync %q names topic %s twice", p.Sync, t.ID)
+		case !slices.Contains([]Existing{"", ExistingSkip, ExistingAdd}, t.Existing):
+			return fmt.Errorf("sync %q, topic %s: existing is %q, neither %q nor %q", p.Sync, t.ID, t.Existing, ExistingSkip, ExistingAdd)
+		}
+		seen[t.ID] = true
+	}
+	return nil
+}
+
+// Recreates reports whether a contact that was deleted in Owlat is to be created again.
+func (p *Policies) Recreates() bool { return p.OnRemoteDelete == RemoteDeleteRecreate }
+
+// KeepsMissing reports whether nothing follows from a row's absence.
+func (p *Policies) KeepsMissing() bool { return p.OnMissing == MissingKeep || p.OnMissing == "" }

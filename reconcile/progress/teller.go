@@ -1,0 +1,192 @@
+package progress
+
+import (
+	"maps"
+	"strconv"
+	"sync"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/reconcile/step"
+)
+
+// Teller tells what happens in one run and counts it: each row's outcome in one place, so that they add up (Invariant 2). It is safe
+// for concurrent use.
+type Teller struct {
+	about     About
+	listeners []*listener
+	requests  func() owlatsync.RequestCounts
+	estimate  func(requests int) time.Duration
+
+	mu     sync.Mutex
+	state  State
+	report *owlatsync.Report
+	ended  bool
+}
+
+// State is how a run stands.
+type State struct {
+	About
+	Started time.Time
+	Stage   ledger.Stage
+	Rows    int               // read so far
+	Report  *owlatsync.Report // counts so far
+	// Summary is the plan; nil: it is not made yet.
+	Summary *owlatsync.Summary
+	// Left is about how long what is still to be sent takes, 0 while that is not known.
+	Left time.Duration
+}
+
+// NewTeller returns the teller of a run that starts now. Requests tells how many it has sent, estimate how long some take.
+func NewTeller(about About, observers []Observer, requests func() owlatsync.RequestCounts, estimate func(int) time.Duration) *Teller {
+	run := ""
+	if about.Run != 0 {
+		run = strconv.FormatInt(about.Run, 10)
+	}
+	t := &Teller{
+		about: about, requests: requests, estimate: estimate, report: owlatsync.NewReport(about.Sync, run),
+		state: State{About: about, Started: time.Now(), Stage: ledger.StageStarting},
+	}
+	for _, o := range observers {
+		if o.Each != nil {
+			t.listeners = append(t.listeners, listen(o))
+		}
+	}
+	t.tell(Started{about, t.state.Started})
+	return t
+}
+
+func (t *Teller) tell(v Value) {
+	for _, l := range t.listeners {
+		l.tell(v, t.about)
+	}
+}
+
+// Stage tells what the run does from now on.
+func (t *Teller) Stage(s ledger.Stage) {
+	t.mu.Lock()
+	same := t.state.Stage == s
+	t.state.Stage = s
+	t.mu.Unlock()
+	if !same {
+		t.tell(Staged{t.about, s})
+	}
+}
+
+// Scanned tells how many rows of the source have been read; done is its end. It need not be called for each.
+func (t *Teller) Scanned(rows int, done bool) {
+	t.Read(rows)
+	t.tell(Scanned{t.about, rows, done})
+}
+
+// Read notes how many rows of the source have been read.
+func (t *Teller) Read(rows int) {
+	t.mu.Lock()
+	t.report.Rows, t.state.Rows = rows, rows
+	t.mu.Unlock()
+}
+
+// Listed tells how many contacts of Owlat were compared.
+func (t *Teller) Listed(contacts, total int) { t.tell(Listed{t.about, contacts, total}) }
+
+// Planned tells what the run is to do.
+func (t *Teller) Planned(s owlatsync.Summary) {
+	t.mu.Lock()
+	t.state.Summary = &s
+	t.mu.Unlock()
+	t.tell(Planned{t.about, s})
+}
+
+// Held tells that guards hold the run.
+func (t *Teller) Held(hits []owlatsync.Hit) { t.tell(Held{t.about, hits}) }
+
+// Admitted tells that the writes follow.
+func (t *Teller) Admitted() { t.tell(Admitted{t.about}) }
+
+// Reading notes how the source is read.
+func (t *Teller) Reading(r *owlatsync.Reading) {
+	t.mu.Lock()
+	t.report.Reading = r
+	t.mu.Unlock()
+}
+
+// Unchanged counts rows for which nothing is to be done.
+func (t *Teller) Unchanged(rows int) {
+	t.mu.Lock()
+	t.report.Outcomes[owlatsync.Unchanged] += rows
+	t.mu.Unlock()
+}
+
+// Row counts and tells what became of a row; missing says that it left the source.
+func (t *Teller) Row(d step.Decision, category ledger.Category, missing bool) {
+	t.mu.Lock()
+	t.report.Outcomes[d.Outcome]++
+	if missing {
+		t.report.Missing++
+	}
+	t.mu.Unlock()
+	if d.Outcome != owlatsync.Unchanged {
+		t.tell(RowDone{t.about, d, category})
+	}
+}
+
+// Memberships counts memberships that were added, removed and left alone.
+func (t *Teller) Memberships(n owlatsync.MembershipCounts) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	m := &t.report.Memberships
+	m.Added, m.Removed, m.Skipped = m.Added+n.Added, m.Removed+n.Removed, m.Skipped+n.Skipped
+}
+
+// Report returns the counts so far.
+func (t *Teller) Report() *owlatsync.Report {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.reported()
+}
+
+func (t *Teller) reported() *owlatsync.Report {
+	r := *t.report
+	r.Outcomes = maps.Clone(r.Outcomes)
+	r.Requests = t.requests()
+	r.Seconds = time.Since(t.state.Started).Seconds()
+	return &r
+}
+
+// State returns how the run stands.
+func (t *Teller) State() State {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.state
+	s.Report = t.reported()
+	if s.Summary != nil {
+		s.Left = t.estimate(max(0, s.Summary.Requests-s.Report.Requests.Writes))
+	}
+	return s
+}
+
+// Complete counts the rows that were read and are yet without an outcome as skipped: the run ended before their turn.
+func (t *Teller) Complete() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	rest := t.report.Rows + t.report.Missing
+	for _, n := range t.report.Outcomes {
+		rest -= n
+	}
+	t.report.Outcomes[owlatsync.Skipped] += rest
+}
+
+// Ended tells how the run ended; nothing may be told after it. Further calls do nothing.
+func (t *Teller) Ended(status ledger.Status, message string, report *owlatsync.Report) {
+	t.mu.Lock()
+	again := t.ended
+	t.ended = true
+	t.mu.Unlock()
+	if again {
+		return
+	}
+	for _, l := range t.listeners {
+		l.end(Ended{t.about, status, message, report}, t.about)
+	}
+}

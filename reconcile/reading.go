@@ -1,0 +1,171 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/zeebo/xxh3"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/reconcile/scan"
+)
+
+// DefaultFullEvery is how often all rows of a source are read that can tell which have changed, where nothing else is said.
+const DefaultFullEvery = 24 * time.Hour
+
+// againMost is how many rows a run reads again although they have not changed. Where more are not in step, all are read.
+const againMost = 1000
+
+// reading is how a run reads its source.
+type reading struct {
+	source   Incremental // nil: the source tells nothing about changes
+	settings string
+	bookmark ledger.Bookmark
+	changes  bool // only what changed since the bookmark
+	told     *owlatsync.Reading
+	scan     owlatsync.Scan
+	again    again
+}
+
+// readingOf decides how much of the source a run reads. Full demands all; like, if it is not nil, is how the held run read
+// whose plan is to be made again.
+func (e *Engine) readingOf(ctx context.Context, s *Sync, full bool, like *owlatsync.Report) (*reading, error) {
+	r := &reading{again: again{recreate: s.OnRemoteDelete == RemoteDeleteRecreate}}
+	source, ok := s.Source.(Incremental)
+	if !ok || s.FullEvery <= 0 || source.Settings() == "" {
+		return r, nil
+	}
+	var err error
+	if r.bookmark, err = e.ledger.Bookmark(ctx, s.Name); err != nil {
+		return nil, fmt.Errorf("read the ledger: %w", err)
+	}
+	r.source, r.settings = source, s.settings(source)
+	now := time.Now()
+	next := r.bookmark.Next(s.FullEvery)
+	why := ""
+	switch {
+	case full:
+		why = "asked for"
+	case like != nil && like.Reading != nil && like.Reading.Mode == owlatsync.ReadAll:
+		why = "the held run did"
+	case r.bookmark.Mark == "":
+		why = "no earlier scan is known"
+	case r.bookmark.Settings != r.settings:
+		why = "the configuration of the sync has changed"
+	case like != nil: // the plan is the same only if the same is read
+	case r.bookmark.Full.After(now):
+		why = "the last scan of all rows lies in the future: the clock was set back"
+	case !now.Before(next) && !r.bookmark.Due.IsZero():
+		why = "what follows from rows that left the source is still to be done"
+	case !now.Before(next):
+		why = fmt.Sprintf("the last scan of all rows began %s", r.bookmark.Full.UTC().Format(time.RFC3339))
+	}
+	if why != "" {
+		r.told = &owlatsync.Reading{Mode: owlatsync.ReadAll, Reason: why, NextFull: now.Add(s.FullEvery)}
+		return r, nil
+	}
+	r.changes = true
+	r.told = &owlatsync.Reading{Mode: owlatsync.ReadChanges, NextFull: next}
+	r.scan.Since = r.bookmark.Mark
+	return r, nil
+}
+
+// settings is a hash of all that makes rows of before ask for something else, or be others.
+func (s *Sync) settings(source Incremental) string {
+	text := fmt.Sprintf("%d %s %+v %q %q %q %+v", scan.FingerprintVersion, source.Settings(), s.Topics, s.Nulls, s.OnMissing, s.OnRemoteDelete, s.Events)
+	return strconv.FormatUint(xxh3.HashString(text), 16)
+}
+
+// begin makes the next run read all rows if this one, which does, comes to no end.
+func (r *reading) begin(ctx context.Context, w ledger.Writer, sync string) error {
+	if r.source == nil || r.changes || r.bookmark.Mark == "" {
+		return nil
+	}
+	return setBookmark(ctx, w, sync, ledger.Bookmark{})
+}
+
+// keep returns how far a run has read that came to its end, nil where that is not known: nothing that it left open is forgotten,
+// because that is read again by its key.
+func (r *reading) keep(p owlatsync.Summary, started time.Time) *ledger.Bookmark {
+	if r.source == nil {
+		return nil
+	}
+	b := ledger.Bookmark{Settings: r.settings, Mark: r.scan.Mark, Full: r.bookmark.Full, Due: r.bookmark.Due, Entries: r.again.made + p.Entries}
+	if !r.changes {
+		b.Full, b.Due = started, r.again.due
+	}
+	var fit bool
+	if b.Again, fit = r.again.keys(); !fit {
+		b = ledger.Bookmark{} // reading everything is what finds them all
+	}
+	return &b
+}
+
+func setBookmark(ctx context.Context, w ledger.Writer, sync string, b ledger.Bookmark) error {
+	if err := w.SetBookmark(ctx, sync, b); err != nil {
+		return fmt.Errorf("record how far the source was read: %w", err)
+	}
+	return nil
+}
+
+// again gathers the rows that a run leaves out of step. It is used by one goroutine at a time.
+type again struct {
+	recreate bool // contacts that were deleted in Owlat are made again by the next run
+
+	failed     []string
+	duplicates []string
+	made       int       // entries of rows that the ledger did not know
+	due        time.Time // when what follows from absence is to be tried again
+}
+
+// Note takes in what became of a row.
+func (a *again) Note(key string, outcome owlatsync.Outcome) {
+	switch {
+	case key == "":
+	case outcome == owlatsync.Failed, outcome == owlatsync.Skipped && a.recreate:
+		if len(a.failed) <= againMost {
+			a.failed = append(a.failed, key)
+		}
+	case outcome == owlatsync.Duplicate:
+		if len(a.duplicates) < againMost {
+			a.duplicates = append(a.duplicates, key)
+		}
+	}
+}
+
+// Waits notes that what follows from a row's absence was not done, and when it is to be tried.
+func (a *again) Waits(until time.Time) {
+	if a.due.IsZero() || until.Before(a.due) {
+		a.due = until
+	}
+}
+
+// Absent takes in what became of a row that left the source; e is how its entry stands now.
+func (a *again) Absent(outcome owlatsync.Outcome, e *ledger.Entry) {
+	switch f := e.Failure; {
+	case outcome == owlatsync.Removed, outcome == owlatsync.Failed && f != nil && f.Parked:
+	case outcome == owlatsync.Failed && f != nil:
+		a.Waits(f.NextTry)
+	default:
+		a.Waits(time.Now())
+	}
+}
+
+// Made counts an entry of a row that the ledger did not know.
+func (a *again) Made() { a.made++ }
+
+// keys returns the rows to read again; fit is false where there are too many to name. Rows that another with their address
+// keeps out come last: those that are too many wait for a scan of all rows.
+func (a *again) keys() (keys []string, fit bool) {
+	if len(a.failed) > againMost {
+		return nil, false
+	}
+	keys = append(keys, a.failed...)
+	keys = append(keys, a.duplicates[:min(len(a.duplicates), againMost-len(keys))]...)
+	slices.Sort(keys)
+	return slices.Compact(keys), true
+}

@@ -1,0 +1,152 @@
+// Package remote has what the engine knows of calls to Owlat: what a failed one means for a row and for the run, when one is
+// repeated, and how contacts are read and listed.
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+)
+
+// Failure is a failed call that is understood.
+type Failure struct {
+	Class    ledger.Class
+	Category ledger.Category
+	Reason   string // for people; holds no address
+	Err      error  // nil: no call was made
+}
+
+func (f *Failure) Error() string { return f.Reason }
+
+// Unwrap returns what failed.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Outage reports whether the failure speaks of the deployment rather than of the row.
+func (f *Failure) Outage() bool {
+	switch f.Category {
+	case ledger.CategoryNetwork, ledger.CategoryTimeout, ledger.CategoryAnswer, ledger.Category(owlat.CategoryInternal), ledger.Category(owlat.CategoryRateLimited):
+		return true
+	}
+	return false
+}
+
+// Status returns the status of the answer, 0 where there was none.
+func (f *Failure) Status() int {
+	if answer, ok := errors.AsType[*owlat.Error](f.Err); ok {
+		return answer.StatusCode
+	}
+	return 0
+}
+
+// Classify is the one place that decides what a failed call means.
+func Classify(err error) *Failure {
+	if known, ok := errors.AsType[*Failure](err); ok {
+		return known
+	}
+	f := &Failure{Class: ledger.RetryLater, Category: ledger.CategoryNetwork, Reason: err.Error(), Err: err}
+	answer, answered := errors.AsType[*owlat.Error](err)
+	switch {
+	case errors.Is(err, owlat.ErrNoRoute), errors.Is(err, owlat.ErrRedirect):
+		f.Class, f.Category = ledger.StopRun, ledger.CategoryRoute
+	case answered:
+		f.Category = ledger.Category(answer.Category)
+		switch {
+		case errors.Is(err, owlat.ErrUnauthenticated), errors.Is(err, owlat.ErrLimitReached), errors.Is(err, owlat.ErrForbidden):
+			f.Class = ledger.StopRun
+		case errors.Is(err, owlat.ErrRateLimited), errors.Is(err, owlat.ErrInvalidInput), answer.StatusCode >= 500:
+			f.Class = ledger.RetryLater
+		default:
+			f.Class = ledger.GiveUp
+		}
+	case errors.Is(err, owlat.ErrParse):
+		f.Category = ledger.CategoryAnswer
+	case errors.Is(err, owlat.ErrTimeout):
+		f.Category = ledger.CategoryTimeout
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		f.Category = ledger.CategoryInterrupted
+	}
+	return f
+}
+
+// StoppedError says that a run was ended because no request would pass: the key or a scope was refused, or the base URL
+// does not lead to Owlat.
+type StoppedError struct{ Err error }
+
+func (e *StoppedError) Error() string { return fmt.Sprintf("the run was stopped: %v", e.Err) }
+
+// Unwrap returns the refusal, an *owlat.Error.
+func (e *StoppedError) Unwrap() error { return e.Err }
+
+// Stopped turns an error that would meet every request into a *StoppedError and returns others as they are.
+func Stopped(err error) error {
+	if Classify(err).Class == ledger.StopRun {
+		return &StoppedError{Err: err}
+	}
+	return err
+}
+
+// IsGone reports a 404 of Owlat's own; one of a gateway says nothing about the contact.
+func IsGone(err error) bool {
+	answer, ok := errors.AsType[*owlat.Error](err)
+	return ok && answer.StatusCode == http.StatusNotFound && errors.Is(err, owlat.ErrNotFound) && !errors.Is(err, owlat.ErrNoRoute)
+}
+
+// limitedTries is how often a call that only met the rate limit is repeated: it had no effect, and somebody else may be
+// using the key.
+const limitedTries = 20
+
+// Call repeats what only met the rate limit.
+func Call(ctx context.Context, send func() error) error {
+	var err error
+	for range limitedTries {
+		if err = send(); !errors.Is(err, owlat.ErrRateLimited) || ctx.Err() != nil {
+			break
+		}
+	}
+	return err
+}
+
+// Find reads a contact by its address or id.
+func Find(ctx context.Context, client *owlat.Client, ref string) (c *owlat.Contact, err error) {
+	err = Call(ctx, func() (err error) {
+		c, err = client.Contacts.Get(ctx, ref)
+		return err
+	})
+	return c, err
+}
+
+const (
+	// MaxAttempts is after how many attempts a row is parked.
+	MaxAttempts = 8
+	longestWait = 24 * time.Hour
+)
+
+// Again returns the failure of a row's further attempt, for the ledger. The second attempt may come at once, those after it wait
+// twice as long each. Of is what failed: the fingerprint of the row, or its absence.
+func (f *Failure) Again(before *ledger.Failure, of Attempt, now time.Time) *ledger.Failure {
+	again := &ledger.Failure{
+		Class: f.Class, Category: f.Category, Status: f.Status(), Reason: f.Reason, First: now, Last: now,
+		Fingerprint: of.Fingerprint, Absence: of.Absence,
+	}
+	if before != nil && before.Fingerprint == of.Fingerprint && before.Absence == of.Absence {
+		again.First, again.Attempts = before.First, before.Attempts
+	}
+	again.Attempts++
+	again.NextTry = now
+	if again.Attempts > 1 {
+		again.NextTry = now.Add(min(time.Minute<<(again.Attempts-2), longestWait))
+	}
+	again.Parked = f.Class == ledger.GiveUp || again.Attempts >= MaxAttempts
+	return again
+}
+
+// Attempt is what was attempted.
+type Attempt struct {
+	Fingerprint ledger.Fingerprint // of the row
+	Absence     bool               // what follows from the row's absence; the fingerprint is zero
+}

@@ -1,0 +1,72 @@
+package remote
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile/consent"
+)
+
+const (
+	// creationSkew is how far Owlat's clock may be behind ours for a contact to count as made by a create of ours.
+	creationSkew = time.Minute
+	// creationWindow is how long after it was first sent, tries included, a create can still have taken effect.
+	creationWindow = 10 * time.Minute
+)
+
+// Mine reports whether a contact that was found came from a create that was sent at the given time and never answered.
+func Mine(sent time.Time, c owlat.Contact) bool {
+	return !sent.IsZero() && c.Source == "api" && !c.CreatedAt.Before(sent.Add(-creationSkew)) && !c.CreatedAt.After(sent.Add(creationWindow))
+}
+
+// EntryOf returns what the ledger keeps of a contact.
+func EntryOf(key string, c owlat.Contact, origin ledger.Origin, base *ledger.Entry) *ledger.Entry {
+	e := &ledger.Entry{Key: key, FirstSeen: base.FirstSeen, Memberships: base.Memberships, Failure: base.Failure, Events: base.Events}
+	e.ContactID, e.Origin = c.ID, origin
+	e.Email = owlatsync.LowerAddress(c.Email)
+	e.Identity, e.FirstName, e.LastName = e.Email, c.FirstName, c.LastName
+	return e
+}
+
+// LikelierElsewhere reports whether another row's create of the address is in doubt too and was sent at a time that is nearer
+// to when the contact was made.
+func LikelierElsewhere(ctx context.Context, l ledger.Reader, sync string, e *ledger.Entry, made time.Time) (bool, error) {
+	held, err := l.Holders(ctx, []string{e.Identity})
+	if err != nil {
+		return false, fmt.Errorf("read the ledger: %w", err)
+	}
+	return slices.ContainsFunc(held, func(h ledger.Holder) bool {
+		sent, own := h.Entry.Intent.Create, h.Sync == sync && h.Entry.Key == e.Key
+		return !own && h.Entry.ContactID == "" && !sent.IsZero() && made.Sub(sent).Abs() < made.Sub(e.Intent.Create).Abs()
+	}), nil
+}
+
+// Rivals tells the key of another row of the sync than those with the given keys that has the contact, "" if none has, and
+// whether another sync is known to have created it.
+func Rivals(ctx context.Context, l ledger.Reader, sync string, keys []string, contact string) (key string, elsewhere bool, err error) {
+	holders, err := l.Sharers(ctx, []string{contact})
+	if err != nil {
+		return "", false, fmt.Errorf("read the ledger: %w", err)
+	}
+	for _, h := range holders {
+		switch own := h.Sync == sync; {
+		case own && !slices.Contains(keys, h.Entry.Key) && h.Entry.Origin != ledger.OriginGone:
+			key = h.Entry.Key
+		case !own && h.Entry.Origin == ledger.OriginCreated:
+			elsewhere = true
+		}
+	}
+	return key, elsewhere, nil
+}
+
+// Deleted returns what the ledger keeps of an entry whose contact is no more.
+func Deleted(e *ledger.Entry) *ledger.Entry {
+	return &ledger.Entry{
+		Key: e.Key, Origin: ledger.OriginDeleted, FirstSeen: e.FirstSeen, Memberships: consent.AfterDeletion(e.Memberships, time.Now()),
+	}
+}

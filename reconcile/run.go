@@ -1,0 +1,278 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile/apply"
+	"owlatsync/reconcile/plan"
+	"owlatsync/reconcile/policy"
+	"owlatsync/reconcile/progress"
+	"owlatsync/reconcile/remote"
+	"owlatsync/reconcile/step"
+)
+
+// beatEvery is how often the record of a run is brought up to date.
+const beatEvery = 10 * time.Second
+
+// work is what a run, or a plan alone, works with.
+type work struct {
+	engine   *Engine
+	sync     *Sync
+	policies *policy.Policies
+	client   *owlat.Client   // whose requests count as the run's
+	counter  *remote.Counter // of them
+	tell     *progress.Teller
+	reader   ledger.Reader
+	lock     ledger.Lock // nil: of a plan, which writes nothing
+	reading  *reading
+	run      ledger.Run
+}
+
+func (e *Engine) begin(s *Sync, reader ledger.Reader) (*work, error) {
+	w := &work{engine: e, sync: s, policies: s.Policies(), counter: new(remote.Counter), reader: reader}
+	var err error
+	if w.client, err = e.client.With(owlat.WithObserver(w.counter.Observe)); err != nil {
+		return nil, fmt.Errorf("count the requests of the run: %w", err)
+	}
+	return w, nil
+}
+
+// run makes a run, or applies the plan of one that is held.
+func (e *Engine) run(ctx context.Context, s *Sync, o RunOptions, held int64) (report *owlatsync.Report, err error) {
+	if err := s.validate(); err != nil {
+		return nil, err
+	}
+	lock, err := e.ledger.Acquire(ctx, ledger.Claim{Purpose: fmt.Sprintf("run of sync %q", s.Name), Deployment: e.client.BaseURL()})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = also(err, lock.Release()) }()
+	ctx = lock.Context()
+	if c, ok := s.Source.(Connector); ok && !o.Full {
+		defer c.Connect(ctx)()
+	}
+	w, err := e.begin(s, e.ledger)
+	if err != nil {
+		return nil, err
+	}
+	w.lock = lock
+	var approved *ledger.Run
+	if held != 0 {
+		if approved, err = e.held(ctx, s.Name, held); err != nil {
+			return nil, err
+		}
+		o.Part = approved.Part
+	}
+	now := time.Now()
+	w.run = ledger.Run{
+		Sync: s.Name, Mode: ledger.ModeRun, Owner: e.owner, Started: now, Heartbeat: now, Stage: ledger.StageStarting,
+		Status: ledger.StatusRunning, Part: o.Part,
+	}
+	if w.run.ID, err = lock.BeginRun(ctx, w.run); err != nil {
+		return nil, fmt.Errorf("record the run: %w", err)
+	}
+	w.tell = progress.NewTeller(progress.About{Sync: s.Name, Run: w.run.ID}, o.Observers, w.counter.Counts, e.client.Estimate)
+	e.goesOn(s.Name, w.tell)
+	defer e.goesOn(s.Name, nil)
+	return w.whole(ctx, o, approved)
+}
+
+// whole does the work of a run and records its end, all at once.
+func (w *work) whole(ctx context.Context, o RunOptions, approved *ledger.Run) (*owlatsync.Report, error) {
+	rest := w.beat(ctx)
+	ending, workErr := w.apply(ctx, o, approved)
+	rest()
+	r := &w.run
+	r.Stage = w.tell.State().Stage
+	w.tell.Stage(ledger.StageEnding)
+	w.tell.Complete()
+	r.Report = w.tell.Report()
+	r.Finished = time.Now()
+	r.Heartbeat = r.Finished
+	r.Status, r.Message = status(workErr, r.Report)
+	ending.Run = *r
+	endErr := w.lock.EndRun(context.WithoutCancel(ctx), ending) // also of an aborted run
+	if endErr != nil {
+		endErr = fmt.Errorf("record the end of the run: %w", endErr)
+	}
+	w.engine.log.Info("run ended", "sync", w.sync.Name, "run", r.ID, "mode", r.Mode, "status", r.Status, "rows", r.Report.Rows,
+		"requests", r.Report.Requests.Total, "seconds", r.Report.Seconds)
+	w.tell.Ended(r.Status, r.Message, r.Report)
+	return r.Report, also(workErr, endErr)
+}
+
+// beat keeps the record of the run up to date until what it returns is called.
+func (w *work) beat(ctx context.Context) (rest func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := time.NewTicker(beatEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			s := w.tell.State()
+			err := w.lock.Beat(ctx, ledger.Beat{Run: w.run.ID, Stage: s.Stage, Report: s.Report, Summary: s.Summary})
+			if err != nil && ctx.Err() == nil { // what matters meets the same error
+				w.engine.log.Warn("the record of the run is not up to date", "sync", w.sync.Name, "run", w.run.ID, "error", err)
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// apply plans and applies, and returns what the end of the run is to record besides the run itself.
+func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (ending ledger.Ending, err error) {
+	var like *owlatsync.Report
+	if approved != nil {
+		like = approved.Report
+	}
+	if w.reading, err = w.engine.readingOf(ctx, w.sync, o.Full, like); err != nil {
+		return ending, err
+	}
+	w.tell.Reading(w.reading.told)
+	if o.Full {
+		if err := w.refresh(ctx); err != nil {
+			return ending, err
+		}
+	}
+	p, err := w.plan(ctx, o.Part, nil, func(r ledger.Record) error { return w.lock.Record(ctx, r) })
+	defer func() { err = also(err, p.Close()) }()
+	if err != nil {
+		return ending, w.leave(p, err)
+	}
+	p.Summary.Run = w.run.ID
+	w.run.Summary = &p.Summary
+	w.tell.Planned(p.Summary)
+	if err := w.admit(ctx, p, o, approved); err != nil {
+		return w.hold(ctx, p, err)
+	}
+	w.tell.Admitted()
+	w.tell.Stage(ledger.StageApplying)
+	if err := w.reading.begin(ctx, w.lock, w.sync.Name); err != nil {
+		return ending, w.leave(p, err)
+	}
+	if err := w.keepRefused(ctx, p); err != nil {
+		return ending, w.leave(p, err)
+	}
+	err = apply.Apply(ctx, apply.Needs{
+		Client: w.client, Ledger: w.reader, Writer: w.lock, Tell: w.tell, Notes: &w.reading.again, Log: w.engine.log, Sync: w.sync.Name,
+		Run: w.run.ID, PrivateKey: w.sync.KeyIsAddress, Stop: o.Stop, Part: o.Part, Workers: w.engine.workers,
+	}, p)
+	if err != nil {
+		return ending, err
+	}
+	if ending.Settled, err = w.settleHeld(ctx, approved, !o.Part.Whole()); err != nil || !o.Part.Whole() {
+		return ending, err
+	}
+	ending.Adopted, ending.Bookmark = true, w.reading.keep(p.Summary, w.run.Started)
+	return ending, nil
+}
+
+// admit lets a plan pass that no guard holds, that is the one approved, or that somebody confirms.
+func (w *work) admit(ctx context.Context, p *plan.Plan, o RunOptions, approved *ledger.Run) error {
+	if approved != nil {
+		return w.unmoved(ctx, approved.ID, p, o.Part)
+	}
+	hits := w.policies.Guards.Hits(p.Summary)
+	if len(hits) == 0 {
+		return nil
+	}
+	if len(hits) == 1 && hits[0].Guard == owlatsync.GuardFirstRun && o.Confirm != nil {
+		if yes, err := o.Confirm(p.Summary); yes || err != nil {
+			return err
+		}
+	}
+	return &HeldError{Sync: w.sync.Name, Run: w.run.ID, Hits: hits}
+}
+
+// leave tells of every row that was read and has no outcome that the run ends without it: err is why. Rows that left the source are
+// none of them. It returns err, and with it what kept it from telling.
+func (w *work) leave(p *plan.Plan, err error) error {
+	reason, category := apply.ReasonStopped, ledger.CategoryUnreached
+	if _, ok := errors.AsType[*SourceError](err); ok {
+		reason = "the source could not be read to its end, so that nothing was applied"
+	} else if _, moved := errors.AsType[*MovedError](err); moved {
+		reason, category = "the plan to be approved is not what would be done now, so that nothing was applied", ledger.CategoryHeld
+	} else if errors.Is(err, ErrHeld) {
+		reason, category = "a guard holds the run, so that nothing was applied", ledger.CategoryHeld
+	}
+	for r, readErr := range p.Rest() {
+		if readErr != nil {
+			return also(err, readErr)
+		}
+		w.tell.Row(step.NewDecision(r.Key, r.Position, r.Email, owlatsync.Skipped, reason), category, false)
+	}
+	return err
+}
+
+// keepRefused records the failures of renames for whose rows the plan has no step. Nothing else of their entries changes.
+func (w *work) keepRefused(ctx context.Context, p *plan.Plan) error {
+	ctx = context.WithoutCancel(ctx)
+	return inBatches(p.Refused(), func(batch []*step.Step) error {
+		keys := make([]string, len(batch))
+		for i, s := range batch {
+			keys[i] = s.Row.Key
+		}
+		entries, err := w.reader.Entries(ctx, w.sync.Name, keys)
+		if err != nil {
+			return readLedger(err)
+		}
+		var records []ledger.Record
+		for _, s := range batch {
+			if entry := entries[s.Row.Key]; entry != nil {
+				doubt := entry.Doubt
+				plan.Failing(entry, s.Entry.Failure)
+				entry.Doubt, entry.ChangedAt = doubt, time.Now()
+				records = append(records, ledger.Record{Sync: w.sync.Name, Run: w.run.ID, Entry: entry, Event: string(owlatsync.Failed), Note: s.Reason})
+			}
+		}
+		if err := w.lock.Record(ctx, records...); err != nil {
+			return fmt.Errorf("record the rows that exchange addresses: %w", err)
+		}
+		return nil
+	})
+}
+
+func status(err error, r *owlatsync.Report) (status ledger.Status, message string) {
+	switch {
+	case err == nil && r.Outcomes[owlatsync.Failed] > 0:
+		return ledger.StatusFailedRows, ""
+	case err == nil:
+		return ledger.StatusOK, ""
+	case errors.Is(err, ErrHeld):
+		return ledger.StatusHeld, err.Error()
+	case errors.Is(err, ErrInterrupted), errors.Is(err, context.Canceled):
+		return ledger.StatusInterrupted, ""
+	}
+	if _, ok := errors.AsType[*StoppedError](err); ok || errors.Is(err, ErrUnavailable) {
+		return ledger.StatusStopped, err.Error()
+	}
+	return ledger.StatusError, err.Error()
+}
+
+// also returns err, and with it what else went wrong, if anything did.
+func also(err, other error) error {
+	switch {
+	case other == nil:
+		return err
+	case err == nil:
+		return other
+	}
+	return errors.Join(err, other)
+}
+
+func readLedger(err error) error { return fmt.Errorf("read the ledger: %w", err) }

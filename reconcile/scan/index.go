@@ -1,0 +1,262 @@
+package scan
+
+import (
+	"context"
+	"fmt"
+	"math/bits"
+
+	"owlatsync/ledger"
+)
+
+// index is the ledger's side of the diff: for every entry of a sync the hash of its key and half of its fingerprint, about
+// 16 bytes each, and up to 16 more once entries must be looked up by hash. Entries whose keys share a hash are told apart by
+// the fingerprint, which covers the key. Rows of the source that are to be planned are noted in it, and those that are new
+// join it.
+//
+// A goroutine reads it from the ledger while the source is read. Most sources give their rows in the order in which the
+// ledger met them: so a row is first compared with the entry after the last row's, which needs no search and no more of the
+// index than is there already. Only one that is not there waits for the whole.
+type index struct {
+	pages  []*indexPage
+	size   int // entries and new rows in pages
+	fresh  int // new rows
+	coming <-chan *indexPage
+	failed error // why coming ended early; read after it is closed
+	cancel context.CancelFunc
+
+	next  int      // position of the entry that the next row is likely to have
+	slots []uint32 // positions + 1 by hash, open addressing; made when first needed
+}
+
+const (
+	pageBits = 13
+	pageSize = 1 << pageBits
+)
+
+// indexPage is a piece of the index that is never copied or moved.
+type indexPage struct {
+	n     int
+	marks [pageSize]indexMark
+	blank bitSet // no address is confirmed
+	seen  bitSet // the source has the row
+	plan  bitSet // and it is to be planned
+}
+
+type indexMark struct {
+	key   uint64
+	print uint64 // Fingerprint.Lo; of a row that is to be planned the hash of its address
+}
+
+type bitSet [pageSize / 64]uint64
+
+func (b *bitSet) set(i int)      { b[i/64] |= 1 << (i % 64) }
+func (b *bitSet) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
+
+// indexAhead is how many pages may wait to be taken in: room for 8 million entries, so that the reading hardly ever waits.
+const indexAhead = 1024
+
+// loadIndex begins to read the index. stop must be called when the index is no longer needed.
+func loadIndex(ctx context.Context, l ledger.Reader, sync string) *index {
+	ctx, cancel := context.WithCancel(ctx)
+	coming := make(chan *indexPage, indexAhead)
+	ix := &index{coming: coming, cancel: cancel}
+	go func() {
+		defer close(coming)
+		ix.failed = readIndex(ctx, l, sync, coming)
+	}()
+	return ix
+}
+
+// newIndex returns an index without entries, to which add adds some.
+func newIndex() *index {
+	none := make(chan *indexPage)
+	close(none)
+	return &index{coming: none, cancel: func() {}}
+}
+
+// add takes in entries whose keys' hashes the index does not have.
+func (ix *index) add(entries map[string]*ledger.Entry) {
+	for _, e := range entries {
+		if hash := ledger.HashText(e.Key); ix.find(hash, e.Fingerprint.Lo) == unknown {
+			ix.put(ledger.IndexEntry{KeyHash: hash, Print: e.Fingerprint.Lo, Blank: e.Email == ""})
+		}
+	}
+}
+
+// await notes that the row with the given key's hash and address is to be planned. Its entry is that at the position; where it
+// has none, the row joins the index, which must be complete.
+func (ix *index) await(at int, key, address uint64) {
+	if at == unknown {
+		at = ix.put(ledger.IndexEntry{KeyHash: key})
+		ix.fresh++
+	}
+	ix.mark(at).print = address
+	page := ix.pages[at>>pageBits]
+	page.seen.set(at % pageSize)
+	page.plan.set(at % pageSize)
+}
+
+// awaits reports whether the row at the position is to be planned.
+func (ix *index) awaits(at int) bool { return ix.pages[at>>pageBits].plan.has(at % pageSize) }
+
+// put appends an entry to an index that is complete.
+func (ix *index) put(e ledger.IndexEntry) (at int) {
+	if ix.size%pageSize == 0 {
+		ix.pages = append(ix.pages, new(indexPage))
+	}
+	ix.pages[len(ix.pages)-1].put(e)
+	at = ix.size
+	ix.size++
+	if 4*ix.size > 3*len(ix.slots) {
+		ix.hash()
+	} else {
+		ix.slot(at)
+	}
+	return at
+}
+
+// put appends an entry to a page that has room.
+func (p *indexPage) put(e ledger.IndexEntry) {
+	p.marks[p.n] = indexMark{e.KeyHash, e.Print}
+	if e.Blank {
+		p.blank.set(p.n)
+	}
+	p.n++
+}
+
+func readIndex(ctx context.Context, l ledger.Reader, sync string, to chan<- *indexPage) error {
+	send := func(p *indexPage) error {
+		select {
+		case to <- p:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	page := new(indexPage)
+	for e, err := range l.Index(ctx, sync) {
+		if err != nil {
+			return fmt.Errorf("read the ledger's index: %w", err)
+		}
+		if page.put(e); page.n < pageSize {
+			continue
+		}
+		if err := send(page); err != nil {
+			return err
+		}
+		page = new(indexPage)
+	}
+	if page.n == 0 {
+		return nil
+	}
+	return send(page)
+}
+
+// stop ends the reading and waits until the ledger is free of it.
+func (ix *index) stop() {
+	if ix == nil {
+		return
+	}
+	ix.cancel()
+	for range ix.coming {
+	}
+}
+
+// more takes in another page; false is the end.
+func (ix *index) more() (bool, error) {
+	page, ok := <-ix.coming
+	if !ok {
+		return false, ix.failed
+	}
+	ix.pages = append(ix.pages, page)
+	ix.size += page.n
+	return true, nil
+}
+
+// complete waits for the whole index.
+func (ix *index) complete() error {
+	for {
+		if ok, err := ix.more(); !ok {
+			return err
+		}
+	}
+}
+
+func (ix *index) mark(at int) *indexMark { return &ix.pages[at>>pageBits].marks[at%pageSize] }
+func (ix *index) see(at int)             { ix.pages[at>>pageBits].seen.set(at % pageSize) }
+func (ix *index) saw(at int) bool        { return ix.pages[at>>pageBits].seen.has(at % pageSize) }
+func (ix *index) blank(at int) bool      { return ix.pages[at>>pageBits].blank.has(at % pageSize) }
+
+// unseen counts the entries whose rows the source does not have.
+func (ix *index) unseen() int {
+	n := ix.size
+	for _, p := range ix.pages {
+		for _, word := range p.seen {
+			n -= bits.OnesCount64(word)
+		}
+	}
+	return n
+}
+
+// unknown is the position of no entry.
+const unknown = -1
+
+// locate returns the position of the entry for a key's hash, that with the given fingerprint if several have it, waiting for
+// as much of the index as that takes.
+func (ix *index) locate(key, print uint64) (int, error) {
+	if ix.next == ix.size {
+		if _, err := ix.more(); err != nil {
+			return unknown, err
+		}
+	}
+	if at := ix.next; at < ix.size && ix.mark(at).key == key {
+		ix.next++
+		return at, nil
+	}
+	if err := ix.complete(); err != nil {
+		return unknown, err
+	}
+	at := ix.find(key, print)
+	if at != unknown {
+		ix.next = at + 1
+	}
+	return at, nil
+}
+
+// find is locate in an index that is complete. Of entries with the hash of which none has the fingerprint, one that is to be planned
+// comes first.
+func (ix *index) find(key, print uint64) int {
+	if ix.slots == nil {
+		ix.hash()
+	}
+	first, mask := unknown, uint64(len(ix.slots)-1)
+	for slot := key & mask; ix.slots[slot] != 0; slot = (slot + 1) & mask {
+		at := int(ix.slots[slot] - 1)
+		switch m := ix.mark(at); {
+		case m.key != key:
+		case m.print == print:
+			return at
+		case first == unknown || ix.awaits(at) && !ix.awaits(first):
+			first = at
+		}
+	}
+	return first
+}
+
+// hash makes the slots, of which at least a quarter stay free.
+func (ix *index) hash() {
+	ix.slots = make([]uint32, 1<<bits.Len(uint(ix.size+ix.size/3)))
+	for at := range ix.size {
+		ix.slot(at)
+	}
+}
+
+// slot makes an entry findable by its hash.
+func (ix *index) slot(at int) {
+	mask := uint64(len(ix.slots) - 1)
+	slot := ix.mark(at).key & mask
+	for ix.slots[slot] != 0 {
+		slot = (slot + 1) & mask
+	}
+	ix.slots[slot] = uint32(at + 1)
+}

@@ -1,0 +1,145 @@
+package scan
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+
+	"github.com/zeebo/xxh3"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/reconcile/policy"
+	"owlatsync/reconcile/step"
+)
+
+// FingerprintVersion changes whenever the same row would give another fingerprint.
+const FingerprintVersion = 1
+
+// Reader turns the rows of one sync into what they ask for. It is not safe for concurrent use: its buffers are reused.
+type Reader struct {
+	keyIsAddress bool
+	clearNulls   bool
+	events       bool
+	seed         uint64 // of the settings that change what a row asks for
+	buf          []byte
+	out          step.Row
+	first, last  string
+}
+
+// NewReader returns a reader of the rows of a sync.
+func NewReader(p *policy.Policies) *Reader {
+	r := &Reader{keyIsAddress: p.KeyIsAddress, clearNulls: p.Nulls == policy.NullsClear, events: len(p.Events) > 0}
+	h := xxh3.New()
+	for _, t := range p.Topics {
+		h.WriteString(t.ID)
+		if t.Existing == policy.ExistingAdd {
+			h.WriteString("\x01")
+		}
+		h.WriteString("\x00")
+	}
+	r.seed = h.Sum64()
+	return r
+}
+
+// Read returns what the row asks for, valid until the next call, or why it is invalid. The key is returned in either case,
+// where the row has one.
+func (r *Reader) Read(row *owlatsync.Row) (d *step.Row, key, invalid string) {
+	if row.Defect != "" {
+		return nil, row.Key, row.Defect
+	}
+	email, err := owlatsync.NormalizeAddress(row.Email.Value)
+	if row.Email.State != owlatsync.Set {
+		err = owlatsync.ErrAddressEmpty
+	}
+	if err != nil {
+		return nil, row.Key, err.Error()
+	}
+	d = &r.out
+	// One after the other: making a new one and copying it takes several times as long.
+	d.Key, d.Position, d.Email, d.Consents = row.Key, row.Position, email, row.Consents
+	d.Properties = nil
+	if r.keyIsAddress {
+		d.Key = email
+	}
+	if d.Key == "" {
+		return nil, "", "the row has no key"
+	}
+	if d.FirstName = r.name(row.FirstName, &r.first); tooLong(d.FirstName) {
+		return nil, d.Key, "the first name is longer than Owlat's 200 characters"
+	}
+	if d.LastName = r.name(row.LastName, &r.last); tooLong(d.LastName) {
+		return nil, d.Key, "the last name is longer than Owlat's 200 characters"
+	}
+	if r.events {
+		if d.Properties, err = properties(row); err != nil {
+			return nil, d.Key, err.Error()
+		}
+	}
+	d.Fingerprint = r.fingerprint(d)
+	return d, d.Key, ""
+}
+
+func (r *Reader) name(f owlatsync.Field, into *string) *string {
+	switch {
+	case f.State == owlatsync.Set:
+		*into = owlatsync.Trim(f.Value)
+		return into
+	case f.State == owlatsync.Null && r.clearNulls:
+		*into = ""
+		return into
+	}
+	return nil
+}
+
+func tooLong(name *string) bool {
+	return name != nil && len(*name) > owlatsync.MaxName && owlatsync.UTF16Len(*name) > owlatsync.MaxName
+}
+
+func (r *Reader) fingerprint(d *step.Row) ledger.Fingerprint {
+	b := append(r.buf[:0], FingerprintVersion)
+	b = binary.LittleEndian.AppendUint64(b, r.seed)
+	b = appendText(b, &d.Key)
+	b = appendText(b, &d.Email)
+	b = appendText(b, d.FirstName)
+	b = appendText(b, d.LastName)
+	for _, c := range d.Consents {
+		if c {
+			b = append(b, 1)
+		} else {
+			b = append(b, 0)
+		}
+	}
+	r.buf = b
+	sum := xxh3.Hash128(b)
+	f := ledger.Fingerprint{Hi: sum.Hi, Lo: sum.Lo}
+	if f.Lo == 0 { // which stands for rows that are not applied
+		f.Lo = 1
+	}
+	return f
+}
+
+// appendText writes the length first, so that no two sequences of texts look alike.
+func appendText(b []byte, s *string) []byte {
+	if s == nil {
+		return binary.AppendUvarint(b, 0)
+	}
+	b = binary.AppendUvarint(b, uint64(len(*s))+1)
+	return append(b, *s...)
+}
+
+// properties keeps the row's properties as the JSON that will be sent.
+func properties(row *owlatsync.Row) (map[string]json.RawMessage, error) {
+	if len(row.Properties) == 0 {
+		return nil, nil
+	}
+	out := make(map[string]json.RawMessage, len(row.Properties))
+	for _, p := range row.Properties {
+		value, err := json.Marshal(p.Value)
+		if err != nil {
+			return nil, fmt.Errorf("the property %s cannot be sent: %w", p.Name, err)
+		}
+		out[p.Name] = value
+	}
+	return out, nil
+}

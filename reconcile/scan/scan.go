@@ -1,0 +1,192 @@
+package scan
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/reconcile/policy"
+	"owlatsync/reconcile/progress"
+	"owlatsync/reconcile/scratch"
+	"owlatsync/reconcile/step"
+)
+
+const reasonSameKey = "the source has another row with this key, and the first one counts"
+
+// Needs is what a scan works with.
+type Needs struct {
+	Policies *policy.Policies
+	Ledger   ledger.Reader
+	Place    *scratch.Place
+	Tell     *progress.Teller
+	// End is told of every row that needs no step and is not unchanged.
+	End func(step.Decision)
+	// Rows streams the source as the run reads it.
+	Rows iter.Seq2[*owlatsync.Row, error]
+}
+
+// Scan is what is known of the rows when the source has been read.
+type Scan struct {
+	Needs
+	// Waiting are the rows that are to be planned, in the sequence of the source.
+	Waiting *scratch.Sequence[*step.Row]
+	// Rows is how many were read. Unchanged ones are counted and not kept, because nearly all are.
+	Read, Unchanged int
+	// Keyless counts rows whose key could not be told: any of the absent may be one of them.
+	Keyless int
+	// Unknown is how many addresses there are for which the ledger has no contact.
+	Unknown int
+	// Met are entries of changed rows that are known already, nil for rows that the ledger does not know.
+	Met map[string]*ledger.Entry
+
+	ix *index
+	// addresses holds the hashes of the addresses of waiting rows, and shared those that several have.
+	addresses, shared map[uint64]struct{}
+}
+
+// SourceError says that the source could not be read to its end. Nothing of an incomplete scan is applied (Invariant 4).
+type SourceError struct {
+	Rows int // read before the error
+	Err  error
+}
+
+func (e *SourceError) Error() string {
+	if e.Rows == 0 {
+		return fmt.Sprintf("read the source: %v", e.Err)
+	}
+	return fmt.Sprintf("read the source: broke off after %s, nothing was applied: %v", owlatsync.Counted(e.Rows, "row"), e.Err)
+}
+
+// Unwrap returns the source's own error.
+func (e *SourceError) Unwrap() error { return e.Err }
+
+// rowMemory is what a waiting row takes, about, besides its texts.
+const rowMemory = 200
+
+func begin(n Needs) *Scan {
+	return &Scan{
+		Needs: n, addresses: make(map[uint64]struct{}), shared: make(map[uint64]struct{}),
+		Waiting: scratch.New(n.Place, func(r *step.Row) int { return r.Size() + rowMemory }),
+	}
+}
+
+// Full reads all rows, beside the ledger's index. What was read is returned with an error too; Release must be called in any case.
+func Full(ctx context.Context, n Needs) (*Scan, error) {
+	s := begin(n)
+	s.ix = loadIndex(ctx, n.Ledger, n.Policies.Sync)
+	rd := NewReader(n.Policies)
+	err := s.each(ctx, func(row *owlatsync.Row) error {
+		d, key, invalid := rd.Read(row)
+		return s.sight(d, key, row.Position, row.Email.Value, invalid)
+	})
+	if err != nil {
+		return s, err
+	}
+	s.Tell.Scanned(s.Read, true)
+	return s, s.ix.complete()
+}
+
+// each counts and hands over every row of the source.
+func (s *Scan) each(ctx context.Context, do func(*owlatsync.Row) error) error {
+	defer func() { s.Tell.Read(s.Read) }()
+	for row, err := range s.Rows {
+		if err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return &SourceError{Rows: s.Read, Err: err}
+		}
+		s.Read++
+		if s.Read%1000 == 0 {
+			s.Tell.Scanned(s.Read, false)
+		}
+		if err := do(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sight takes in a row of the source; d is nil where it is invalid.
+func (s *Scan) sight(d *step.Row, key string, position owlatsync.Position, address, invalid string) (err error) {
+	keyHash := ledger.HashText(key)
+	var print uint64
+	if d != nil {
+		print = d.Fingerprint.Lo
+	}
+	at := unknown
+	if key != "" {
+		if at, err = s.ix.locate(keyHash, print); err != nil {
+			return err
+		}
+	}
+	known := at != unknown
+	if invalid != "" {
+		switch {
+		case key == "" && !s.Policies.KeyIsAddress:
+			s.Keyless++
+		case known:
+			s.ix.see(at)
+		}
+		s.End(step.NewDecision(key, position, address, owlatsync.Invalid, invalid))
+		return nil
+	}
+	switch {
+	case known && s.ix.saw(at):
+		s.End(step.NewDecision(key, position, d.Email, owlatsync.Duplicate, reasonSameKey))
+		return nil
+	case known && s.ix.mark(at).print == print:
+		s.ix.see(at)
+		s.Unchanged++
+		return nil
+	}
+	addressHash := ledger.HashText(d.Email)
+	if _, taken := s.addresses[addressHash]; taken {
+		s.shared[addressHash] = struct{}{}
+	} else if s.addresses[addressHash] = struct{}{}; !known || s.ix.blank(at) {
+		s.Unknown++
+	}
+	s.ix.await(at, keyHash, addressHash)
+	return s.wait(d)
+}
+
+// wait keeps a row until it is planned.
+func (s *Scan) wait(d *step.Row) error {
+	if !d.Own {
+		d = d.Clone()
+	}
+	return s.Waiting.Add(d)
+}
+
+// Wants reports whether a waiting row has the address of that hash.
+func (s *Scan) Wants(address uint64) bool { _, ok := s.addresses[address]; return ok }
+
+// Shared reports whether several waiting rows have the address of that hash.
+func (s *Scan) Shared(address uint64) bool { _, ok := s.shared[address]; return ok }
+
+// Whereabouts tells of the row of an entry whether the source has it and, if that row waits to be planned, the hash of the
+// address that it wants.
+func (s *Scan) Whereabouts(e *ledger.Entry) (there, waits bool, wants uint64) {
+	at := s.ix.find(ledger.HashText(e.Key), e.Fingerprint.Lo)
+	if at == unknown || !s.ix.saw(at) {
+		return false, false, 0
+	}
+	if !s.ix.awaits(at) {
+		return true, false, 0
+	}
+	return true, true, s.ix.mark(at).print
+}
+
+// Absent counts the entries whose rows the source does not have.
+func (s *Scan) Absent() int { return s.ix.unseen() }
+
+// Entries counts the sync's entries, as far as they were looked at.
+func (s *Scan) Entries() int { return s.ix.size - s.ix.fresh }
+
+// Release drops all but the waiting rows, which planning has to do with: applying a large plan may take days.
+func (s *Scan) Release() {
+	s.ix.stop()
+	s.ix, s.addresses, s.shared, s.Met = nil, nil, nil, nil
+}

@@ -1,0 +1,224 @@
+// Package scratch keeps what a run needs only while it goes on outside memory once it is too much: in temporary files, which hold
+// personal data, are readable by their owner only, and are gone when the process is, however it ends.
+package scratch
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+)
+
+// Place is where the sequences of a run keep what is too much.
+type Place struct {
+	// Folder is where temporary files are made; empty: where the system makes them.
+	Folder string
+	// Most is how many bytes of each sequence stay in memory, about.
+	Most int
+}
+
+// batch is how many values at least are written at once.
+const batch = 500
+
+// Sequence keeps values in the order in which they are added: the later ones in memory, all of them until they are too many. One
+// goroutine at a time uses it, but several may read while nobody adds. Values in memory are handed out as they are.
+type Sequence[T any] struct {
+	place *Place
+	size  func(T) int // bytes that a value takes, about
+
+	late  []T
+	bytes int // of them
+	file  *file
+	len   int
+
+	indexed bool
+	starts  []int64 // of the values in the file, if indexed
+}
+
+// New returns an empty sequence.
+func New[T any](place *Place, size func(T) int) *Sequence[T] {
+	return &Sequence[T]{place: place, size: size}
+}
+
+// NewIndexed returns an empty sequence whose values can be read one by one, for which it keeps 8 bytes of each in memory.
+func NewIndexed[T any](place *Place, size func(T) int) *Sequence[T] {
+	return &Sequence[T]{place: place, size: size, indexed: true}
+}
+
+// Len returns how many values there are.
+func (s *Sequence[T]) Len() int { return s.len }
+
+// Add keeps another value. After an error the sequence is of no use.
+func (s *Sequence[T]) Add(value T) error {
+	s.late, s.bytes, s.len = append(s.late, value), s.bytes+s.size(value), s.len+1
+	if full := s.bytes > s.place.Most || s.file != nil && len(s.late) >= batch; !full {
+		return nil
+	}
+	return s.spill()
+}
+
+// spill writes what is in memory to the file.
+func (s *Sequence[T]) spill() (err error) {
+	if s.file == nil {
+		if s.file, err = create(s.place.Folder); err != nil {
+			return err
+		}
+	}
+	for _, value := range s.late {
+		body, err := json.Marshal(value)
+		if err != nil {
+			return fmt.Errorf("keep what is to be done: %w", err)
+		}
+		if s.indexed {
+			s.starts = append(s.starts, s.file.end)
+		}
+		if err := s.file.write(body); err != nil {
+			return err
+		}
+	}
+	clear(s.late)
+	s.late, s.bytes = s.late[:0], 0
+	return s.file.flush()
+}
+
+// All returns the values in their order, none of a nil sequence. Values that are added meanwhile may be left out.
+func (s *Sequence[T]) All() iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		if s == nil {
+			return
+		}
+		late := s.late
+		if s.file != nil {
+			for body, err := range s.file.all() {
+				var value T
+				if err == nil {
+					err = json.Unmarshal(body, &value)
+				}
+				if !yield(value, err) || err != nil {
+					return
+				}
+			}
+		}
+		for _, value := range late {
+			if !yield(value, nil) {
+				return
+			}
+		}
+	}
+}
+
+// At returns the value at a position of an indexed sequence, from 0 on.
+func (s *Sequence[T]) At(i int) (value T, err error) {
+	if i >= len(s.starts) {
+		return s.late[i-len(s.starts)], nil
+	}
+	for body, err := range s.file.from(s.starts[i], 1<<11) {
+		if err == nil {
+			err = json.Unmarshal(body, &value)
+		}
+		return value, err
+	}
+	return value, fmt.Errorf("read what is to be done from a temporary file: %w", io.ErrUnexpectedEOF)
+}
+
+// Close drops the values. A nil sequence has none.
+func (s *Sequence[T]) Close() error {
+	if s == nil {
+		return nil
+	}
+	f := s.file
+	s.late, s.bytes, s.len, s.file, s.starts = nil, 0, 0, nil, nil
+	if f == nil {
+		return nil
+	}
+	return f.close()
+}
+
+// file is a temporary file of bodies, each after its length.
+type file struct {
+	f    *os.File
+	w    *bufio.Writer
+	end  int64 // of what is written
+	size int64 // of that, flushed
+	path string
+}
+
+func create(folder string) (*file, error) {
+	f, err := os.CreateTemp(folder, ".owlat-sync-plan-*") // readable by its owner only
+	if err != nil {
+		return nil, fmt.Errorf("make a temporary file for what is to be done: %w", err)
+	}
+	path := f.Name()
+	if err := os.Remove(path); err == nil { // elsewhere than on Unix only close can
+		path = ""
+	}
+	return &file{f: f, w: bufio.NewWriterSize(f, 1<<16), path: path}, nil
+}
+
+func (f *file) write(body []byte) error {
+	var length [binary.MaxVarintLen64]byte
+	n := binary.PutUvarint(length[:], uint64(len(body)))
+	_, err := f.w.Write(length[:n])
+	if err == nil {
+		_, err = f.w.Write(body)
+	}
+	f.end += int64(n + len(body))
+	if err != nil {
+		return fmt.Errorf("write what is to be done to a temporary file: %w", err)
+	}
+	return nil
+}
+
+func (f *file) flush() error {
+	if err := f.w.Flush(); err != nil {
+		return fmt.Errorf("write what is to be done to a temporary file: %w", err)
+	}
+	f.size = f.end
+	return nil
+}
+
+// all returns the bodies; each is valid until the next.
+func (f *file) all() iter.Seq2[[]byte, error] { return f.from(0, 1<<16) }
+
+// from returns the bodies from a place on, reading so many bytes at once.
+func (f *file) from(start int64, ahead int) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		r := bufio.NewReaderSize(io.NewSectionReader(f.f, start, f.size-start), ahead)
+		var body []byte
+		for {
+			length, err := binary.ReadUvarint(r)
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err == nil {
+				if uint64(cap(body)) < length {
+					body = make([]byte, length)
+				}
+				body = body[:length]
+				_, err = io.ReadFull(r, body)
+			}
+			if err != nil {
+				yield(nil, fmt.Errorf("read what is to be done from a temporary file: %w", err))
+				return
+			}
+			if !yield(body, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (f *file) close() error {
+	err := f.f.Close()
+	if f.path != "" {
+		err = errors.Join(err, os.Remove(f.path))
+	}
+	if err != nil {
+		return fmt.Errorf("close a temporary file: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package step
+
+import (
+	"fmt"
+	"strings"
+
+	"owlatsync"
+	"owlatsync/ledger"
+)
+
+// Decision is what a plan holds for a row, or what became of it.
+type Decision struct {
+	Key      string // empty for a row without one
+	Position string
+	Outcome  owlatsync.Outcome
+	Reason   string // why not, holding no address
+	Changes  []owlatsync.Change
+	Events   []string // names of the events that are to be sent
+	Requests int      // that the changes and events need
+
+	address string
+}
+
+// NewDecision returns the decision about a row that needs no step.
+func NewDecision(key string, position owlatsync.Position, address string, outcome owlatsync.Outcome, reason string) Decision {
+	return Decision{Key: key, Position: position.String(), Outcome: outcome, Reason: reason, address: address}
+}
+
+// Address returns the row's address: personal data, for reports that somebody asked for.
+func (d Decision) Address() string { return d.address }
+
+// AddressHash returns a short hash of the row's address for logs, empty when the row has none.
+func (d Decision) AddressHash() string {
+	if d.address == "" {
+		return ""
+	}
+	return fmt.Sprintf("%08x", uint32(ledger.HashText(owlatsync.LowerAddress(owlatsync.Trim(d.address)))))
+}
+
+// PublicKey returns the row's key for logs and errors, empty where it is or holds an address (Invariant 8).
+func (d Decision) PublicKey() string {
+	if private(d.Key) {
+		return ""
+	}
+	return d.Key
+}
+
+// RowName names another row in a reason by its key, unless that may be an address (Invariant 8).
+func RowName(key string) string {
+	if private(key) {
+		return "another row"
+	}
+	return "the row with key " + key
+}
+
+// private reports whether a key is an address or holds one.
+func private(key string) bool { return strings.Contains(key, "@") }

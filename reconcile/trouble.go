@@ -1,0 +1,49 @@
+package reconcile
+
+import (
+	"fmt"
+	"time"
+
+	"owlatsync/ledger"
+)
+
+// Trouble is something about a row that was not done, or of which nobody knows whether it was.
+type Trouble struct {
+	Sync     string
+	Key      string
+	Address  string // personal data, as far as the ledger has it
+	What     string // "row", "event" or "topic"
+	Category ledger.Category
+	Reason   string
+	Attempts int
+	First    time.Time
+	Last     time.Time
+	NextTry  time.Time // zero: never by itself
+	Parked   bool
+}
+
+// Troubles returns what is wrong with the entry, nothing if it is in order.
+func Troubles(e *ledger.Entry, sync string) []Trouble {
+	var out []Trouble
+	if f := e.Failure; f != nil {
+		t := Trouble{Sync: sync, Key: e.Key, Address: e.Email, What: "row", Category: f.Category, Reason: f.Reason,
+			Attempts: f.Attempts, First: f.First, Last: f.Last, NextTry: f.NextTry, Parked: f.Parked}
+		if f.Parked {
+			t.NextTry = time.Time{}
+		}
+		out = append(out, t)
+	}
+	for _, m := range e.Events {
+		if m.State == ledger.EventUnknown {
+			out = append(out, Trouble{Sync: sync, Key: e.Key, Address: e.Email, What: "event", Category: ledger.CategoryEvent, Attempts: 1, First: m.At, Last: m.At,
+				Reason: fmt.Sprintf("it is not known whether the event %s arrived; it is not sent again", m.Name), Parked: true})
+		}
+	}
+	for _, m := range e.Memberships {
+		if m.State == ledger.MemberUnsure {
+			out = append(out, Trouble{Sync: sync, Key: e.Key, Address: e.Email, What: "topic", Category: ledger.CategoryUnsure, Attempts: 1, First: m.At, Last: m.At,
+				Reason: fmt.Sprintf("it is not known whether the contact was put on topic %s; it is not added again", m.Topic), Parked: true})
+		}
+	}
+	return out
+}
