@@ -15,9 +15,8 @@ type Row struct {
 	// Position tells a person where the row stands in the source.
 	Position Position
 
-	Email     Field
-	FirstName Field
-	LastName  Field
+	Email  Field
+	Fields Fields // the contact's other fields, such as Fields[FirstName]
 
 	// Consents has one value per topic of the sync, in the order of the configuration.
 	Consents []bool

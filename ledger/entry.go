@@ -3,6 +3,8 @@ package ledger
 import (
 	"strings"
 	"time"
+
+	"owlatsync"
 )
 
 // Fingerprint is a 128-bit hash of exactly the mapped values of a row under a sync's settings. The zero value stands for a
@@ -29,11 +31,10 @@ const (
 // confirmed by an answer of Owlat.
 type Entry struct {
 	Key       string
-	ContactID string // empty while no contact is confirmed
-	Email     string // the contact's present address, normalised
-	Identity  string // the address the contact was created or first met with, which Owlat keeps refusing for others
-	FirstName string // empty stands for null too
-	LastName  string
+	ContactID string          // empty while no contact is confirmed
+	Email     string          // the contact's present address, normalised
+	Identity  string          // the address the contact was created or first met with, which Owlat keeps refusing for others
+	Fields    owlatsync.Texts // the contact's other fields; empty stands for null too
 	Origin    Origin
 
 	Fingerprint Fingerprint // of the row as last applied completely

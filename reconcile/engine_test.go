@@ -58,13 +58,13 @@ func TestUpdateSendsExactlyWhatChanged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	row := user("1", "ada@example.com", "Ada")
-	row.LastName = owlatsync.Some("Lovelace")
+	row.Fields[owlatsync.LastName] = owlatsync.Some("Lovelace")
 	w.run(row)
 	var bodies []string
 	w.server.OnRequest = func(r owlattest.Request) { bodies = append(bodies, r.Method+" "+strings.TrimSpace(string(r.Body))) }
-	row.LastName = owlatsync.Some("King")
+	row.Fields[owlatsync.LastName] = owlatsync.Some("King")
 	expect(t, w.run(row), "updated 1")
-	row.FirstName = owlatsync.Some("")
+	row.Fields[owlatsync.FirstName] = owlatsync.Some("")
 	expect(t, w.run(row), "updated 1")
 	expect(t, w.run(row), "unchanged 1")
 	if diff := cmp.Diff([]string{`PUT {"lastName":"King"}`, `PUT {"firstName":""}`}, bodies); diff != "" {
@@ -80,7 +80,7 @@ func TestNullPolicy(t *testing.T) {
 			w := newWorld(t)
 			w.sync.Nulls = policy
 			w.run(user("1", "ada@example.com", "Ada"))
-			w.run(owlatsync.Row{Key: "1", Email: owlatsync.Some("ada@example.com"), FirstName: owlatsync.Field{State: owlatsync.Null}})
+			w.run(owlatsync.Row{Key: "1", Email: owlatsync.Some("ada@example.com"), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Field{State: owlatsync.Null}}})
 			if got := w.contact("ada@example.com").FirstName; got != want {
 				t.Errorf("Owlat holds the first name %q, want %q", got, want)
 			}
@@ -100,7 +100,7 @@ func TestAdoptionByListing(t *testing.T) {
 				email := fmt.Sprintf("p%d@seed.example", i+1)
 				row := owlatsync.Row{Key: fmt.Sprint(i), Email: owlatsync.Some(email), Consents: []bool{true}}
 				if i < 5 {
-					row.FirstName = owlatsync.Some("Changed")
+					row.Fields[owlatsync.FirstName] = owlatsync.Some("Changed")
 				}
 				list = append(list, row)
 			}
@@ -371,7 +371,7 @@ func TestOneFailureDoesNotStopTheOthers(t *testing.T) {
 		list := []owlatsync.Row{user("1", "a@example.com", "A"), user("2", "b@example.com", "B"), user("3", "c@example.com", "C")}
 		w.run(list...)
 		for i := range list {
-			list[i].FirstName = owlatsync.Some("X")
+			list[i].Fields[owlatsync.FirstName] = owlatsync.Some("X")
 		}
 		if err := w.server.InjectFaults(owlattest.Fault{Kind: owlattest.StatusError, Method: "PUT", At: 1, Count: 3}); err != nil {
 			t.Fatal(err)

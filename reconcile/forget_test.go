@@ -243,7 +243,7 @@ func TestAForgottenPersonIsNoNewContactAfterAKill(t *testing.T) {
 	w.call("POST", "/contacts", `{"email":"a@example.com","firstName":"A"}`)
 	now := time.Now()
 	w.record(ledger.Record{Sync: "users", Entry: &ledger.Entry{
-		Key: "1", ContactID: w.contact("a@example.com").ID, Email: "a@example.com", Identity: "a@example.com", FirstName: "A",
+		Key: "1", ContactID: w.contact("a@example.com").ID, Email: "a@example.com", Identity: "a@example.com", Fields: owlatsync.Texts{owlatsync.FirstName: "A"},
 		Origin: ledger.OriginCreated, Intent: ledger.Intent{Create: now}, FirstSeen: now,
 	}})
 	expect(t, w.run(user("1", "a@example.com", "A", true), user("2", "b@example.com", "B", true)), "created 1, unchanged 1")

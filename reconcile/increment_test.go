@@ -64,7 +64,7 @@ func (u *users) far() { u.version += 10 }
 
 func (u *users) source() *source.Table {
 	u.t.Helper()
-	m := source.Mapping{Key: []string{"id"}, Email: "email", FirstName: "name"}
+	m := source.Mapping{Key: []string{"id"}, Email: "email", Fields: owlatsync.Texts{owlatsync.FirstName: "name"}}
 	for range u.sync.Topics {
 		m.Topics = append(m.Topics, "news")
 	}

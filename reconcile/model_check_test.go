@@ -385,7 +385,7 @@ func (m *model) checkLedger(log *runLog) {
 				m.fail("the ledger has contact %s for row %s, which never was", e.ContactID, e.Key)
 				continue
 			}
-			if values := valuesOf(e.Email, e.FirstName, e.LastName); !slices.Contains(m.written[e.ContactID], values) {
+			if values := valuesOf(e.Email, e.Fields[owlatsync.FirstName], e.Fields[owlatsync.LastName]); !slices.Contains(m.written[e.ContactID], values) {
 				m.fail("the ledger says that the contact of row %s is %s, which it never was: %q", e.Key, values, m.written[e.ContactID])
 			}
 			if e.Origin == ledger.OriginCreated && m.creator(e.ContactID) != s {

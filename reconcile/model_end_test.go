@@ -282,10 +282,10 @@ func (m *model) checkContact(log *runLog, i int, e *ledger.Entry, repaired bool)
 	}
 	row := log.rows[i]
 	m.checkValue(i, "email", c, c.Email, normal(row.Email.Value), repaired)
-	if want, has := wanted(log, row.FirstName); has {
+	if want, has := wanted(log, row.Fields[owlatsync.FirstName]); has {
 		m.checkValue(i, "first", c, c.FirstName, want, repaired)
 	}
-	if want, has := wanted(log, row.LastName); has {
+	if want, has := wanted(log, row.Fields[owlatsync.LastName]); has {
 		m.checkValue(i, "last", c, c.LastName, want, repaired)
 	}
 	for at, topic := range log.topics {

@@ -198,7 +198,7 @@ func (m *model) tellRun(log *runLog) {
 	}
 	for _, e := range m.entries(log.sync) {
 		m.trace = append(m.trace, fmt.Sprintf("    ledger: %s -> %s %.6s %s/%q/%q intent %v members %v events %v failure %v", e.Key, e.Origin,
-			e.ContactID, e.Email, e.FirstName, e.LastName, !e.Intent.Create.IsZero(), m.memberships(e), e.Events, e.Failure != nil))
+			e.ContactID, e.Email, e.Fields[owlatsync.FirstName], e.Fields[owlatsync.LastName], !e.Intent.Create.IsZero(), m.memberships(e), e.Events, e.Failure != nil))
 	}
 }
 

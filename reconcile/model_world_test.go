@@ -314,7 +314,7 @@ func (m *model) rowsOf(s *modelSync) (list []owlatsync.Row, people []int) {
 			continue
 		}
 		row := owlatsync.Row{
-			Key: p.key, Email: owlatsync.Some(p.email), FirstName: p.first, LastName: p.last,
+			Key: p.key, Email: owlatsync.Some(p.email), Fields: owlatsync.Fields{owlatsync.FirstName: p.first, owlatsync.LastName: p.last},
 			Properties: []owlatsync.Property{{Name: "plan", Value: "free"}},
 		}
 		if s.KeyIsAddress {

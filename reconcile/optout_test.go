@@ -29,7 +29,7 @@ func TestAnOptOutBeforeAnAddIsRepeatedIsKept(t *testing.T) {
 					}
 					w.server.OnRequest = nil
 					left := time.Now().Truncate(time.Millisecond)
-					time.AfterFunc(0, func() {
+					time.AfterFunc(time.Millisecond, func() { // when the add has taken effect
 						if err := w.server.Unsubscribe(c.ID, ""); err != nil {
 							t.Error(err)
 						}

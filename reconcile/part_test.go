@@ -117,13 +117,13 @@ func TestAPartIsNotApprovedWhenItMoved(t *testing.T) {
 		return held.Run
 	}
 	run := hold()
-	list[6].FirstName, list[7].FirstName = owlatsync.Some("Y"), owlatsync.Some("Y")
+	list[6].Fields[owlatsync.FirstName], list[7].Fields[owlatsync.FirstName] = owlatsync.Some("Y"), owlatsync.Some("Y")
 	_, err := w.try(t.Context(), runOptions{Approve: run}, rows{list: list})
 	if moved, ok := errors.AsType[*reconcile.MovedError](err); !ok || !slices.Equal(moved.Keys, []string{"the row with key 7"}) {
 		t.Errorf("error %v", err)
 	}
 	run = hold()
-	list[7].FirstName = owlatsync.Some("Z")
+	list[7].Fields[owlatsync.FirstName] = owlatsync.Some("Z")
 	report, err := w.try(t.Context(), runOptions{Approve: run}, rows{list: list})
 	if err != nil {
 		t.Fatal(err)

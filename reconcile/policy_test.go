@@ -115,7 +115,7 @@ func TestNothingIsRemovedAfterAnError(t *testing.T) {
 		if err := w.server.InjectFaults(owlattest.Fault{Kind: owlattest.StatusError, Method: "PUT"}); err != nil {
 			t.Fatal(err)
 		}
-		list[0].FirstName = owlatsync.Some("X")
+		list[0].Fields[owlatsync.FirstName] = owlatsync.Some("X")
 		before := w.requests()
 		expect(t, w.run(list[0], list[1]), "unchanged 1, skipped 1, failed 1")
 		w.sent(before, "PUT /contacts/{contact} 3")
@@ -228,7 +228,7 @@ func TestAMovedPlanIsNotApproved(t *testing.T) {
 	if !errors.As(err, &held) {
 		t.Fatalf("error %v", err)
 	}
-	list[1].FirstName = owlatsync.Some("X")
+	list[1].Fields[owlatsync.FirstName] = owlatsync.Some("X")
 	_, err = w.try(t.Context(), runOptions{Approve: held.Run}, rows{list: list})
 	var moved *reconcile.MovedError
 	if !errors.As(err, &moved) || moved.Rows != 1 || moved.Keys[0] != "the row with key 2" {

@@ -116,7 +116,7 @@ type edit struct {
 }
 
 func edits() []edit {
-	name := func(r *owlatsync.Row, s string) { r.FirstName = owlatsync.Some(s) }
+	name := func(r *owlatsync.Row, s string) { r.Fields[owlatsync.FirstName] = owlatsync.Some(s) }
 	rename := func(r *owlatsync.Row) { r.Email = owlatsync.Some("new-" + r.Email.Value) }
 	return []edit{
 		{"unchanged", 0, func(r owlatsync.Row) *owlatsync.Row { return &r }},
@@ -128,7 +128,7 @@ func edits() []edit {
 		{"a name", 1, func(r owlatsync.Row) *owlatsync.Row { name(&r, "Changed"); return &r }},
 		{"both names", 1, func(r owlatsync.Row) *owlatsync.Row {
 			name(&r, "Changed")
-			r.LastName = owlatsync.Some("Changed")
+			r.Fields[owlatsync.LastName] = owlatsync.Some("Changed")
 			return &r
 		}},
 		{"address", 1, func(r owlatsync.Row) *owlatsync.Row { rename(&r); return &r }},

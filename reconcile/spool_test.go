@@ -35,7 +35,7 @@ func crowd(n int) (before, after []owlatsync.Row) {
 		case 1:
 			row.Consents = []bool{false}
 		case 2:
-			row.FirstName = owlatsync.Some("Bea")
+			row.Fields[owlatsync.FirstName] = owlatsync.Some("Bea")
 		}
 		after = append(after, row)
 	}

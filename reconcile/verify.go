@@ -251,8 +251,10 @@ func compare(sync string, e *ledger.Entry, c owlat.Contact, there bool) []Findin
 		}
 	}
 	differ(AddressDiffers, "email", e.Email, owlatsync.LowerAddress(c.Email))
-	differ(ChangedInOwlat, "firstName", e.FirstName, c.FirstName)
-	differ(ChangedInOwlat, "lastName", e.LastName, c.LastName)
+	fields := remote.FieldsOf(&c)
+	for _, f := range owlatsync.ContactFields {
+		differ(ChangedInOwlat, f.Name(), e.Fields[f], fields[f])
+	}
 	return found
 }
 
@@ -266,7 +268,7 @@ func correct(sync string, e *ledger.Entry, c owlat.Contact, there bool) ledger.R
 		e.Origin = ledger.OriginGone
 		return ledger.Record{Sync: sync, Entry: e, Event: "gone", Note: "verify did not find the contact in Owlat"}
 	}
-	e.Email, e.FirstName, e.LastName = owlatsync.LowerAddress(c.Email), c.FirstName, c.LastName
+	e.Email, e.Fields = owlatsync.LowerAddress(c.Email), remote.FieldsOf(&c)
 	return ledger.Record{Sync: sync, Entry: e, Event: "changed in Owlat", Note: "verify found other values than were written"}
 }
 

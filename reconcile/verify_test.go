@@ -47,7 +47,7 @@ func TestVerifyFindsEveryDifferenceAndWritesNothing(t *testing.T) {
 	w.call("POST", "/contacts", `{"email":"stranger@example.com"}`)
 	w.call("POST", "/contacts", `{"email":"moved@example.com"}`) // a second contact with the address
 	older := w.contact("moved@example.com").ID
-	list[3].FirstName = owlatsync.Some("Changed")
+	list[3].Fields[owlatsync.FirstName] = owlatsync.Some("Changed")
 	before := w.requests()
 	v, told := w.verify(false, list...)
 	w.sent(before, "GET /contacts 1")
@@ -115,7 +115,7 @@ func TestRetryTakesUpWhatWasGivenUp(t *testing.T) {
 		list := people(3, "P")
 		w.run(list...)
 		for i := range 2 {
-			list[i].FirstName = owlatsync.Some("X")
+			list[i].Fields[owlatsync.FirstName] = owlatsync.Some("X")
 		}
 		if err := w.server.InjectFaults(owlattest.Fault{Kind: owlattest.StatusError, Status: 503, Method: "PUT"}); err != nil {
 			t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"owlatsync"
 	"owlatsync/internal/testdb"
 	"owlatsync/source"
 )
@@ -19,7 +20,7 @@ import (
 // benchRows is how many rows of a key, an address and two names one iteration reads.
 const benchRows = 100_000
 
-var benchMapping = source.Mapping{Key: []string{"id"}, Email: "email", FirstName: "first_name", LastName: "last_name"}
+var benchMapping = source.Mapping{Key: []string{"id"}, Email: "email", Fields: owlatsync.Texts{owlatsync.FirstName: "first_name", owlatsync.LastName: "last_name"}}
 
 // benchmark compares a source with what the bare driver or reader takes for the same rows.
 func benchmark(b *testing.B, table *source.Table, bare func() int) {

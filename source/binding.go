@@ -13,8 +13,7 @@ type binding struct {
 	columns    []column
 	key        []int
 	email      int
-	firstName  int
-	lastName   int
+	fields     [owlatsync.NumContactFields]int
 	topics     []int // unmapped where every row is a yes
 	properties []int
 
@@ -63,7 +62,10 @@ func bind(m Mapping, columns []column, in backend) (*binding, error) {
 	for _, name := range m.Key {
 		b.key = append(b.key, find(name))
 	}
-	b.email, b.firstName, b.lastName = find(m.Email), find(m.FirstName), find(m.LastName)
+	b.email = find(m.Email)
+	for i, name := range m.Fields {
+		b.fields[i] = find(name)
+	}
 	for _, name := range m.Topics {
 		b.topics = append(b.topics, find(name))
 	}

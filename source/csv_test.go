@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"owlatsync"
 	"owlatsync/source"
 )
 
@@ -22,7 +23,7 @@ func content(s string) source.Opener {
 
 func TestCSVForms(t *testing.T) {
 	t.Parallel()
-	m := source.Mapping{Key: []string{"id"}, Email: "email", FirstName: "name"}
+	m := source.Mapping{Key: []string{"id"}, Email: "email", Fields: owlatsync.Texts{owlatsync.FirstName: "name"}}
 	for name, test := range map[string]struct {
 		text    string
 		options []source.CSVOption
@@ -52,7 +53,7 @@ func TestCSVForms(t *testing.T) {
 			}
 			var got []string
 			for _, r := range rows {
-				got = append(got, fmt.Sprintf("%s %s %s %s", r.Key, r.Email.Value, r.FirstName.Value, r.Position))
+				got = append(got, fmt.Sprintf("%s %s %s %s", r.Key, r.Email.Value, r.Fields[owlatsync.FirstName].Value, r.Position))
 			}
 			if strings.Join(got, "|") != strings.Join(test.want, "|") {
 				t.Errorf("rows %q, want %q", got, test.want)
@@ -237,7 +238,7 @@ func sameAsEncodingCSV(t *testing.T, body string) {
 			want = append(want, fmt.Sprintf("%q line %d", record, line))
 		}
 	}
-	rows, got := read(t.Context(), must(source.CSV(content(text), source.Mapping{Email: "a", FirstName: "b"})))
+	rows, got := read(t.Context(), must(source.CSV(content(text), source.Mapping{Email: "a", Fields: owlatsync.Texts{owlatsync.FirstName: "b"}})))
 	if (got == nil) != (err == io.EOF) {
 		t.Fatalf("%q: error %v, want %v", text, got, err)
 	}
@@ -249,7 +250,7 @@ func sameAsEncodingCSV(t *testing.T, body string) {
 	var have []string
 	for _, r := range rows {
 		if r.Defect == "" {
-			have = append(have, fmt.Sprintf("%q %s", []string{r.Email.Value, r.FirstName.Value}, r.Position))
+			have = append(have, fmt.Sprintf("%q %s", []string{r.Email.Value, r.Fields[owlatsync.FirstName].Value}, r.Position))
 		} else {
 			have = append(have, r.Position.String())
 		}
@@ -300,7 +301,7 @@ func TestCSVNUL(t *testing.T) {
 		"plain": "1,a@example.com,A\x00da", "quoted": "1,a@example.com,\"A\x00da\"", "not closed by UTF-8": "1,a@example.com,\xc3\x00",
 	} {
 		text := "id,email,name\n0,z@example.com,Zoë\n" + line + "\n2,b@example.com,Bob\n"
-		rows, err := read(t.Context(), must(source.CSV(content(text), source.Mapping{Key: []string{"id"}, Email: "email", FirstName: "name"})))
+		rows, err := read(t.Context(), must(source.CSV(content(text), source.Mapping{Key: []string{"id"}, Email: "email", Fields: owlatsync.Texts{owlatsync.FirstName: "name"}})))
 		if err != nil || len(rows) != 3 || rows[0].Defect != "" || !strings.HasPrefix(rows[1].Defect, `column "name" `) || rows[2].Defect != "" {
 			t.Errorf("%s: %+v and %v, want a defect of the second row", name, rows, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"owlatsync"
 	"owlatsync/source"
 )
 
@@ -15,7 +16,7 @@ func Example() {
 	open := func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(file)), nil }
 
 	users, err := source.CSV(open, source.Mapping{
-		Key: []string{"id"}, Email: "email", FirstName: "first", Topics: []string{"newsletter"},
+		Key: []string{"id"}, Email: "email", Fields: owlatsync.Texts{owlatsync.FirstName: "first"}, Topics: []string{"newsletter"},
 	})
 	if err != nil {
 		fmt.Println(err)

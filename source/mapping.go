@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"owlatsync"
 )
 
 // Mapping says which columns of a source make up a row. Column names are matched exactly, letter case included.
@@ -11,10 +13,10 @@ type Mapping struct {
 	// Key names the columns that identify a row. Without any, the address does and [owlatsync.Row.Key] stays empty.
 	Key []string
 
-	// Email is required; an empty FirstName or LastName leaves that field unmapped.
-	Email     string
-	FirstName string
-	LastName  string
+	// Email is required. Fields has the columns of the contact's other fields, such as Fields[owlatsync.FirstName]; an empty one
+	// leaves its field unmapped.
+	Email  string
+	Fields owlatsync.Texts
 
 	// Topics has, per topic of the sync, the column that holds the row's consent: a boolean or a bit, a number (not zero is
 	// yes) or one of the texts t, f, true, false, y, n, yes, no, on, off, 1 and 0 in capital or small letters, with or without

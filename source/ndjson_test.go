@@ -8,12 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"owlatsync"
 	"owlatsync/source"
 )
 
 func TestNDJSONForms(t *testing.T) {
 	t.Parallel()
-	m := source.Mapping{Key: []string{"id"}, Email: "email", FirstName: "name"}
+	m := source.Mapping{Key: []string{"id"}, Email: "email", Fields: owlatsync.Texts{owlatsync.FirstName: "name"}}
 	for name, test := range map[string]struct {
 		text string
 		want string // key, address, name and position of each row
@@ -43,7 +44,7 @@ func TestNDJSONForms(t *testing.T) {
 			}
 			var got []string
 			for _, r := range rows {
-				got = append(got, fmt.Sprintf("%s %s %s %s", r.Key, r.Email.Value, r.FirstName.Value, r.Position))
+				got = append(got, fmt.Sprintf("%s %s %s %s", r.Key, r.Email.Value, r.Fields[owlatsync.FirstName].Value, r.Position))
 			}
 			want := test.want
 			for i := 1; strings.Contains(want, "%d"); i++ {
@@ -58,7 +59,7 @@ func TestNDJSONForms(t *testing.T) {
 
 func TestNDJSONDefects(t *testing.T) {
 	t.Parallel()
-	m := source.Mapping{Key: []string{"id"}, Email: "email", FirstName: "name", Properties: []source.Property{{Name: "p", Column: "plan"}}}
+	m := source.Mapping{Key: []string{"id"}, Email: "email", Fields: owlatsync.Texts{owlatsync.FirstName: "name"}, Properties: []source.Property{{Name: "p", Column: "plan"}}}
 	for line, want := range map[string]string{
 		`{"id":1,"email":["a@example.com"],"name":"A","plan":1}`:                `column "email" holds a JSON object or array, not one value`,
 		`{"id":{"$oid":"5f"},"email":"a@example.com","name":"A","plan":1}`:      `column "id" holds a JSON object or array, not one value`,
@@ -122,7 +123,7 @@ func TestNDJSONNumbers(t *testing.T) {
 func TestNDJSONBadInput(t *testing.T) {
 	t.Parallel()
 	const good = `{"id":1,"email":"a@example.com","name":"Ada"}` + "\n"
-	m := source.Mapping{Key: []string{"id"}, Email: "email", FirstName: "name"}
+	m := source.Mapping{Key: []string{"id"}, Email: "email", Fields: owlatsync.Texts{owlatsync.FirstName: "name"}}
 	for name, test := range map[string]struct {
 		text string
 		rows int

@@ -73,7 +73,7 @@ type typed struct {
 // testTypes maps each value as a name and as a property.
 func testTypes(t *testing.T, values []typed, open func(query string, m source.Mapping) (*source.Table, error)) {
 	t.Helper()
-	m := source.Mapping{Email: "v", FirstName: "v", Properties: []source.Property{{Name: "p", Column: "v"}}}
+	m := source.Mapping{Email: "v", Fields: owlatsync.Texts{owlatsync.FirstName: "v"}, Properties: []source.Property{{Name: "p", Column: "v"}}}
 	for _, v := range values {
 		table, err := open("SELECT "+v.expression+" AS v", m)
 		if err != nil {
@@ -89,7 +89,7 @@ func testTypes(t *testing.T, values []typed, open func(query string, m source.Ma
 		if v.text != nil {
 			want = owlatsync.Some(v.text.(string))
 		}
-		if got := rows[0].FirstName; got != want {
+		if got := rows[0].Fields[owlatsync.FirstName]; got != want {
 			t.Errorf("%s is the text %+v, want %+v", v.expression, got, want)
 		}
 		if got := rows[0].Properties[0].Value; got != v.property {

@@ -80,11 +80,10 @@ func (b *binding) read(c cursor) (err error) {
 	if r.Email, err = b.field(c, b.email); err != nil {
 		return err
 	}
-	if r.FirstName, err = b.field(c, b.firstName); err != nil {
-		return err
-	}
-	if r.LastName, err = b.field(c, b.lastName); err != nil {
-		return err
+	for i, at := range b.fields {
+		if r.Fields[i], err = b.field(c, at); err != nil {
+			return err
+		}
 	}
 	if err := b.readConsents(c); err != nil {
 		return err

@@ -368,7 +368,7 @@ func (s *station) checkLedger() {
 			continue
 		}
 		c, there := s.server.Contact(e.ContactID)
-		if !there || c.Email != e.Email || c.Email != p.email || c.FirstName != e.FirstName {
+		if !there || c.Email != e.Email || c.Email != p.email || c.FirstName != e.Fields[owlatsync.FirstName] {
 			s.t.Errorf("row %s: the ledger says %+v, Owlat %+v", e.Key, e, c)
 		}
 		if want := map[bool]ledger.Origin{true: ledger.OriginAdopted, false: ledger.OriginCreated}[p.adopted]; e.Origin != want {

@@ -52,11 +52,10 @@ type settings struct{ database, url, key, topic, ledger string }
 // request.
 func syncUsers(ctx context.Context, s settings) (report *owlatsync.Report, err error) {
 	users, err := source.Postgres(s.database, query, source.Mapping{
-		Key:       []string{"id"},
-		Email:     "email",
-		FirstName: "first_name",
-		LastName:  "last_name",
-		Topics:    []string{"newsletter"}, // the consent column of each topic below
+		Key:    []string{"id"},
+		Email:  "email",
+		Fields: owlatsync.Texts{owlatsync.FirstName: "first_name", owlatsync.LastName: "last_name"},
+		Topics: []string{"newsletter"}, // the consent column of each topic below
 	})
 	if err != nil {
 		return nil, err

@@ -160,7 +160,7 @@ func (b *cursorBench) open(ctx context.Context, log io.Writer) error {
 	}
 	b.path, b.dsn = path, u.String()
 	table, err := source.Postgres(b.dsn, "SELECT id, email, first_name, last_name, updated_at FROM users",
-		source.Mapping{Key: []string{"id"}, Email: "email", FirstName: "first_name", LastName: "last_name"})
+		source.Mapping{Key: []string{"id"}, Email: "email", Fields: owlatsync.Texts{owlatsync.FirstName: "first_name", owlatsync.LastName: "last_name"}})
 	if err == nil {
 		table, err = table.WithCursor(source.Cursor{Column: "updated_at", Overlap: time.Minute})
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
@@ -37,14 +38,14 @@ func makeCursorLedger(ctx context.Context, path string, client *owlat.Client, lo
 // withContact creates the contact of person id and returns what the ledger keeps of it.
 func withContact(ctx context.Context, client *owlat.Client, id int64) (ledger.Record, error) {
 	p := person(id)
-	c, err := client.Contacts.Create(ctx, owlat.CreateContactRequest{Email: p.Email.Value, FirstName: &p.FirstName.Value, LastName: &p.LastName.Value})
+	c, err := client.Contacts.Create(ctx, owlat.CreateContactRequest{Email: p.Email.Value, FirstName: &p.Fields[owlatsync.FirstName].Value, LastName: &p.Fields[owlatsync.LastName].Value})
 	if err != nil {
 		return ledger.Record{}, err
 	}
 	print, err := diffSync.Fingerprint(&p)
 	now := time.Now()
 	return ledger.Record{Sync: diffSync.Name, Entry: &ledger.Entry{
-		Key: p.Key, ContactID: c.ID, Email: p.Email.Value, Identity: p.Email.Value, FirstName: p.FirstName.Value, LastName: p.LastName.Value,
+		Key: p.Key, ContactID: c.ID, Email: p.Email.Value, Identity: p.Email.Value, Fields: owlatsync.Texts{owlatsync.FirstName: p.Fields[owlatsync.FirstName].Value, owlatsync.LastName: p.Fields[owlatsync.LastName].Value},
 		Origin: ledger.OriginCreated, Fingerprint: print, FirstSeen: now, ChangedAt: now,
 	}}, err
 }

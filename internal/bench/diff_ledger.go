@@ -27,7 +27,7 @@ func person(n int64) owlatsync.Row {
 	number := fmt.Sprint(n)
 	return owlatsync.Row{
 		Key: number, Email: owlatsync.Some("user" + number + "@example.com"),
-		FirstName: owlatsync.Some("First" + number), LastName: owlatsync.Some("Last" + number),
+		Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some("First" + number), owlatsync.LastName: owlatsync.Some("Last" + number)},
 	}
 }
 
@@ -46,7 +46,7 @@ func (b *diffBench) makeLedger(ctx context.Context, name string, n int) (path st
 		now := time.Now()
 		err = record(ctx, l, ledger.Record{Sync: diffSync.Name, Entry: &ledger.Entry{
 			Key: first.Key, ContactID: "k57" + fmt.Sprintf("%029d", 1), Email: first.Email.Value, Identity: first.Email.Value,
-			FirstName: first.FirstName.Value, LastName: first.LastName.Value,
+			Fields: owlatsync.Texts{owlatsync.FirstName: first.Fields[owlatsync.FirstName].Value, owlatsync.LastName: first.Fields[owlatsync.LastName].Value},
 			Origin: ledger.OriginCreated, Fingerprint: print, FirstSeen: now, ChangedAt: now,
 		}})
 	}

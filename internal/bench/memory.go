@@ -105,7 +105,9 @@ var planned = []struct {
 	as     owlatsync.Outcome
 }{
 	{"another address", func(p *owlatsync.Row) { p.Email.Value = "new-" + p.Email.Value }, owlatsync.Renamed},
-	{"another name", func(p *owlatsync.Row) { p.FirstName.Value = "New" + p.FirstName.Value }, owlatsync.Updated},
+	{"another name", func(p *owlatsync.Row) {
+		p.Fields[owlatsync.FirstName].Value = "New" + p.Fields[owlatsync.FirstName].Value
+	}, owlatsync.Updated},
 	{"another person", func(p *owlatsync.Row) { p.Key, p.Email.Value = "new-"+p.Key, "new-"+p.Email.Value }, owlatsync.Created},
 }
 
@@ -160,7 +162,7 @@ func writePeople(file string, changed int, change func(*owlatsync.Row)) (err err
 		if i < changed {
 			change(&p)
 		}
-		fmt.Fprintf(w, "%s,%s,%s,%s\n", p.Key, p.Email.Value, p.FirstName.Value, p.LastName.Value)
+		fmt.Fprintf(w, "%s,%s,%s,%s\n", p.Key, p.Email.Value, p.Fields[owlatsync.FirstName].Value, p.Fields[owlatsync.LastName].Value)
 	}
 	return w.Flush()
 }

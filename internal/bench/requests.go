@@ -31,7 +31,10 @@ type requestCase struct {
 }
 
 func requestCases() []requestCase {
-	named := func(r owlatsync.Row) owlatsync.Row { r.FirstName = owlatsync.Some("Changed"); return r }
+	named := func(r owlatsync.Row) owlatsync.Row {
+		r.Fields[owlatsync.FirstName] = owlatsync.Some("Changed")
+		return r
+	}
 	moved := func(r owlatsync.Row) owlatsync.Row { r.Email = owlatsync.Some("new-" + r.Email.Value); return r }
 	const n = requestRows
 	return []requestCase{
@@ -99,7 +102,7 @@ func (c requestCase) count(ctx context.Context) (sent, again int, err error) {
 	list := make(rowList, requestRows)
 	for i := range list {
 		list[i] = owlatsync.Row{Key: fmt.Sprint(i), Email: owlatsync.Some(fmt.Sprintf("user%d@example.com", i)),
-			FirstName: owlatsync.Some("First"), Consents: []bool{true}}
+			Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some("First")}, Consents: []bool{true}}
 		if i >= c.contacts {
 			continue
 		}

@@ -172,8 +172,8 @@ func (list rowList) Rows(context.Context) iter.Seq2[*owlatsync.Row, error] {
 func rowsOf(users []baseline.User) rowList {
 	list := make(rowList, len(users))
 	for i, u := range users {
-		list[i] = owlatsync.Row{Key: fmt.Sprint(i), Email: owlatsync.Some(u.Email), FirstName: owlatsync.Some(u.FirstName),
-			LastName: owlatsync.Some(u.LastName), Consents: []bool{true}}
+		list[i] = owlatsync.Row{Key: fmt.Sprint(i), Email: owlatsync.Some(u.Email), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some(u.FirstName),
+			owlatsync.LastName: owlatsync.Some(u.LastName)}, Consents: []bool{true}}
 	}
 	return list
 }

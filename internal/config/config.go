@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"owlatsync"
 	"owlatsync/internal/sourcedsn"
 	"owlatsync/reconcile"
 	"owlatsync/source"
@@ -62,7 +63,10 @@ type Sync struct {
 }
 
 // Fields names the column of each field; an empty one is not mapped.
-type Fields struct{ Email, FirstName, LastName string }
+type Fields struct {
+	Email  string
+	Others owlatsync.Texts
+}
 
 // Topic is a topic to whose members consenting rows are added.
 type Topic struct {
@@ -96,10 +100,9 @@ func (c *Config) Dir() string { return filepath.Dir(c.File) }
 // Mapping tells the source which column is what.
 func (s *Sync) Mapping() source.Mapping {
 	m := source.Mapping{
-		Key:       s.Key,
-		Email:     s.Fields.Email,
-		FirstName: s.Fields.FirstName,
-		LastName:  s.Fields.LastName,
+		Key:    s.Key,
+		Email:  s.Fields.Email,
+		Fields: s.Fields.Others,
 	}
 	for _, t := range s.Topics {
 		m.Topics = append(m.Topics, t.When)

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/policy"
@@ -94,7 +95,7 @@ func TestComplete(t *testing.T) {
 			Query:  "SELECT id, email, first_name, last_name, newsletter\nFROM users WHERE note <> '${x}'",
 			Cursor: source.Cursor{Column: "changed", Overlap: 90 * time.Second, Database: "postgres://app:xxxxx@db.example.com/app"}, FullEvery: 7 * 24 * time.Hour,
 			Key:    []string{"id"},
-			Fields: Fields{Email: "email", FirstName: "first_name", LastName: "last_name"},
+			Fields: Fields{Email: "email", Others: owlatsync.Texts{owlatsync.FirstName: "first_name", owlatsync.LastName: "last_name"}},
 			Topics: []Topic{
 				{ID: "k57aaaaaaaaaaaaaaaaaaaaaaaaaaaaa", When: "newsletter", Existing: reconcile.ExistingAdd},
 				{ID: "k57bbbbbbbbbbbbbbbbbbbbbbbbbbbbb", Existing: reconcile.ExistingSkip},
@@ -498,4 +499,15 @@ func FuzzParse(f *testing.F) {
 			t.Error("a configuration without syncs is accepted")
 		}
 	})
+}
+
+func TestEveryFieldOfAContactHasAKey(t *testing.T) {
+	t.Parallel()
+	want := []string{"email"}
+	for _, f := range owlatsync.ContactFields {
+		want = append(want, f.Name())
+	}
+	if diff := cmp.Diff(want, keysOf[fieldsKeys]()); diff != "" {
+		t.Errorf("keys of fields (-want +got):\n%s", diff)
+	}
 }

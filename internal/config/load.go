@@ -15,6 +15,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"owlatsync"
 	"owlatsync/internal/sourcedsn"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
@@ -304,7 +305,10 @@ func (d *decoder) fields(s section, sync *Sync) {
 	keys := sectionOf[fieldsKeys](d, n, s.path+".fields")
 	email := keys.text("email")
 	d.required(email, "name the column that holds the address")
-	sync.Fields = Fields{Email: email.text, FirstName: keys.text("firstName").text, LastName: keys.text("lastName").text}
+	sync.Fields.Email = email.text
+	for _, f := range owlatsync.ContactFields {
+		sync.Fields.Others[f] = keys.text(f.Name()).text
+	}
 }
 
 func (d *decoder) topic(n *node, path string, sync *Sync) {

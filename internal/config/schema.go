@@ -45,6 +45,7 @@ type sourceKeys struct {
 	FullEvery spanKey    `json:"full_every,omitempty" jsonschema_description:"How often all rows are read although there is a cursor, such as 24h or 7d: only that finds rows that are gone."`
 }
 
+// fieldsKeys has a key for the address and for each of owlatsync.ContactFields.
 type fieldsKeys struct {
 	Email     string `json:"email" jsonschema_description:"Column with the e-mail address."`
 	FirstName string `json:"firstName,omitempty" jsonschema_description:"Column with the first name. Not mapped: the name in Owlat is left alone."`

@@ -28,7 +28,7 @@ const manyRows = "many"
 
 // row is a row with a name and a consent to the topic.
 func row(key, email, first string, consent bool) owlatsync.Row {
-	return owlatsync.Row{Key: key, Email: owlatsync.Some(email), FirstName: owlatsync.Some(first), Consents: []bool{consent}}
+	return owlatsync.Row{Key: key, Email: owlatsync.Some(email), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some(first)}, Consents: []bool{consent}}
 }
 
 func operations() []operation {
@@ -37,7 +37,7 @@ func operations() []operation {
 	member, renamed, updated := ada, ada, ada
 	member.Consents = []bool{true}
 	renamed.Email = owlatsync.Some("ada@example.org")
-	updated.FirstName = owlatsync.Some("Augusta")
+	updated.Fields[owlatsync.FirstName] = owlatsync.Some("Augusta")
 	both := func(r owlatsync.Row) []owlatsync.Row { return []owlatsync.Row{bystander, r} }
 	onUpdate := []reconcile.EventRule{{Name: "user_updated", On: ledger.OnUpdated}}
 	var several, many []owlatsync.Row
@@ -63,7 +63,7 @@ func operations() []operation {
 func changed(list []owlatsync.Row) []owlatsync.Row {
 	out := make([]owlatsync.Row, len(list))
 	for i, r := range list {
-		r.FirstName = owlatsync.Some("V")
+		r.Fields[owlatsync.FirstName] = owlatsync.Some("V")
 		out[i] = r
 	}
 	return out

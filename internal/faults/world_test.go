@@ -294,7 +294,7 @@ func (w *world) left() string {
 		switch {
 		case !there:
 			differs = append(differs, "the contact is not there")
-		case c.FirstName != r.FirstName.Value:
+		case c.FirstName != r.Fields[owlatsync.FirstName].Value:
 			differs = append(differs, "the name is another")
 		case r.Consents[0] && len(c.Topics) == 0:
 			differs = append(differs, "the contact is not on the topic")

@@ -50,7 +50,7 @@ var table = map[string][]string{
 	"/reconcile/scratch":  {},
 	"/reconcile/progress": {"/", "/ledger", "/reconcile/step"},
 	"/reconcile/consent":  {"/", "/ledger", "/reconcile/policy"},
-	"/reconcile/remote":   {"/", "/ledger", "/owlat", "/reconcile/consent"},
+	"/reconcile/remote":   {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/step"},
 	"/reconcile/scan": {
 		"/", "/ledger", "/reconcile/policy", "/reconcile/progress", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
 	},

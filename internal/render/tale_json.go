@@ -74,7 +74,7 @@ func newTaleJSON(t tale) taleJSON {
 	}
 	if e := t.Entry; e != nil {
 		j.FirstSeen, j.InStep = &e.FirstSeen, !e.Fingerprint.IsZero()
-		j.Contact = &taleContact{e.ContactID, e.Origin, e.Email, e.Identity, e.FirstName, e.LastName}
+		j.Contact = &taleContact{e.ContactID, e.Origin, e.Email, e.Identity, e.Fields[owlatsync.FirstName], e.Fields[owlatsync.LastName]}
 		for _, trouble := range reconcile.Troubles(e, t.Sync.Name) {
 			j.Failures = append(j.Failures, newTroubleJSON(trouble))
 		}
@@ -95,7 +95,7 @@ func newTaleJSON(t tale) taleJSON {
 		j.Owlat = &taleOwlat{Error: t.RemoteErr.Error()}
 	}
 	if t.Row != nil {
-		j.Source = &taleSource{t.Row.Position.String(), owlatsync.Trim(t.Row.Email.Value), given(t.Row.FirstName), given(t.Row.LastName), t.Row.Defect}
+		j.Source = &taleSource{t.Row.Position.String(), owlatsync.Trim(t.Row.Email.Value), given(t.Row.Fields[owlatsync.FirstName]), given(t.Row.Fields[owlatsync.LastName]), t.Row.Defect}
 	}
 	for _, d := range t.Decisions {
 		j.Next = append(j.Next, newDecisionJSON(t.Sync.Name, d))

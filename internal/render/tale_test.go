@@ -22,7 +22,7 @@ func TestTale(t *testing.T) {
 	when := words.Clock(at)
 	sync := config.Sync{Name: "users", Topics: []config.Topic{{ID: "k57news", When: "news"}, {ID: "k57offers"}}, OnMissing: reconcile.MissingPolicy("ignore")}
 	entry := &ledger.Entry{
-		Key: "7", ContactID: "c7", Origin: ledger.OriginCreated, Email: "ann@example.com", FirstName: "Ann", Fingerprint: ledger.Fingerprint{Hi: 1, Lo: 2},
+		Key: "7", ContactID: "c7", Origin: ledger.OriginCreated, Email: "ann@example.com", Fields: owlatsync.Texts{owlatsync.FirstName: "Ann"}, Fingerprint: ledger.Fingerprint{Hi: 1, Lo: 2},
 		FirstSeen: at, ChangedAt: at,
 		Memberships: []ledger.Membership{{Topic: "k57news", State: ledger.MemberAdded, Consent: true, At: at}},
 	}

@@ -61,7 +61,7 @@ func (t tale) contact() []string {
 	case e.ContactID == "":
 		return []string{"none"}
 	}
-	lines := []string{fmt.Sprintf("%s, %s", e.ContactID, originWords(e.Origin)), nameWords(e.Email, &e.FirstName, &e.LastName)}
+	lines := []string{fmt.Sprintf("%s, %s", e.ContactID, originWords(e.Origin)), nameWords(e.Email, &e.Fields[owlatsync.FirstName], &e.Fields[owlatsync.LastName])}
 	if e.Identity != "" && e.Identity != e.Email {
 		lines = append(lines, fmt.Sprintf("once met as %s, which Owlat goes on refusing for other contacts", words.Printable(e.Identity)))
 	}
@@ -277,7 +277,7 @@ func (t tale) inSource() []string {
 	switch {
 	case t.Row != nil:
 		line := fmt.Sprintf("%s: %s", t.Row.Position, nameWords(words.OrElse(owlatsync.Trim(t.Row.Email.Value), "no address"),
-			given(t.Row.FirstName), given(t.Row.LastName)))
+			given(t.Row.Fields[owlatsync.FirstName]), given(t.Row.Fields[owlatsync.LastName])))
 		for i, topic := range t.Sync.Topics {
 			if topic.When != "" && i < len(t.Row.Consents) {
 				line += fmt.Sprintf(", %s %s", topic.When, words.YesNo(t.Row.Consents[i]))
@@ -341,8 +341,8 @@ func (t tale) remoteDiffers() string {
 	var parts []string
 	for _, f := range []struct{ name, ledger, owlat string }{
 		{"address", t.Entry.Email, owlatsync.LowerAddress(t.Remote.Email)},
-		{"firstName", t.Entry.FirstName, t.Remote.FirstName},
-		{"lastName", t.Entry.LastName, t.Remote.LastName},
+		{"firstName", t.Entry.Fields[owlatsync.FirstName], t.Remote.FirstName},
+		{"lastName", t.Entry.Fields[owlatsync.LastName], t.Remote.LastName},
 	} {
 		if f.ledger != f.owlat {
 			parts = append(parts, fmt.Sprintf("%s is %q and not %q", f.name, f.owlat, f.ledger))

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"owlatsync"
 	"owlatsync/ledger"
 )
 
@@ -87,7 +88,7 @@ func testAll(t *testing.T, open Open) {
 			noError(t, err)
 			seen = append(seen, e.Key)
 			if len(seen)%500 == 0 {
-				e.FirstName = "Changed"
+				e.Fields[owlatsync.FirstName] = "Changed"
 				record(t, l, "users", e)
 				remove(t, l, "users", seen[len(seen)-2])
 				same(t, "inner", len(collect(t, l.All(t.Context(), "users"))), 2000-len(seen)/500)

@@ -9,13 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"owlatsync"
 	"owlatsync/ledger"
 )
 
 func fullEntry(key string) *ledger.Entry {
 	return &ledger.Entry{
 		Key: key, ContactID: "k57contact", Email: "new@example.com", Identity: "old@example.com",
-		FirstName: "Zoë 😀", LastName: "O'Hara\x00\"%", Origin: ledger.OriginAdopted,
+		Fields: owlatsync.Texts{owlatsync.FirstName: "Zoë 😀", owlatsync.LastName: "O'Hara\x00\"%"}, Origin: ledger.OriginAdopted,
 		Fingerprint: ledger.Fingerprint{Hi: math.MaxUint64, Lo: 1 << 63},
 		Memberships: []ledger.Membership{
 			{Topic: "topic1", Consent: true, State: ledger.MemberAdded, At: at(2), Renewed: at(1)},
@@ -125,7 +126,7 @@ func testEntry(t *testing.T, open Open) {
 		l := fresh(t, open)
 		e := fullEntry("1")
 		record(t, l, "users", e)
-		e.FirstName, e.Memberships[0].Topic, e.Failure.Reason, e.Events[0].Name = "changed", "changed", "changed", "changed"
+		e.Fields[owlatsync.FirstName], e.Memberships[0].Topic, e.Failure.Reason, e.Events[0].Name = "changed", "changed", "changed", "changed"
 		got := entriesOf(t, l, "users", "1")["1"]
 		same(t, "after changing what was recorded", got, fullEntry("1"))
 		got.Memberships[0].Topic, got.Failure.Reason, got.Events[0].Name = "changed", "changed", "changed"
@@ -138,7 +139,7 @@ func testRecord(t *testing.T, open Open) {
 		t.Parallel()
 		l := fresh(t, open)
 		first, second := entry("1"), entry("1")
-		second.FirstName = "Later"
+		second.Fields[owlatsync.FirstName] = "Later"
 		record(t, l, "users", first, second)
 		same(t, "entry", entriesOf(t, l, "users", "1")["1"], second)
 	})
@@ -146,7 +147,7 @@ func testRecord(t *testing.T, open Open) {
 		t.Parallel()
 		l := fresh(t, open)
 		other := entry("1")
-		other.FirstName = "Other"
+		other.Fields[owlatsync.FirstName] = "Other"
 		noError(t, hold(t, l).Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("1")}, ledger.Record{Sync: "others", Entry: other}))
 		same(t, "users", entriesOf(t, l, "users", "1")["1"], entry("1"))
 		same(t, "others", entriesOf(t, l, "others", "1")["1"], other)

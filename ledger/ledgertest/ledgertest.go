@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"owlatsync"
 	"owlatsync/ledger"
 )
 
@@ -123,7 +124,7 @@ func entry(key string) *ledger.Entry {
 	address := "row" + key + "@example.com"
 	return &ledger.Entry{
 		Key: key, ContactID: "contact" + key, Email: address, Identity: address,
-		FirstName: "Ada", LastName: "Example", Origin: ledger.OriginCreated,
+		Fields: owlatsync.Texts{owlatsync.FirstName: "Ada", owlatsync.LastName: "Example"}, Origin: ledger.OriginCreated,
 		Fingerprint: ledger.Fingerprint{Hi: ledger.HashText(key), Lo: 7},
 		FirstSeen:   at(0), ChangedAt: at(1),
 	}

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"owlatsync"
 	"owlatsync/ledger"
 )
 
@@ -105,11 +107,15 @@ func encodeEntry(e *ledger.Entry, now time.Time) ([]any, error) {
 	if changed.IsZero() {
 		changed = now
 	}
-	return []any{
-		e.Key, textOrNull(e.ContactID), textOrNull(e.Email), identity, e.FirstName, e.LastName, string(e.Origin),
+	args := make([]any, 0, entryArguments)
+	args = append(args,
+		e.Key, textOrNull(e.ContactID), textOrNull(e.Email), identity, string(e.Origin),
 		memberships, timeOrNull(e.Intent.Create), failure, stateOf(e), timeOrNull(e.FirstSeen), timeOrNull(changed), events,
-		fingerprintOrNull(e), e.Doubt,
-	}, nil
+		fingerprintOrNull(e), e.Doubt)
+	for _, text := range e.Fields {
+		args = append(args, text)
+	}
+	return args, nil
 }
 
 func encodeFailure(f *ledger.Failure) (any, error) {
@@ -126,8 +132,17 @@ func encodeFailure(f *ledger.Failure) (any, error) {
 }
 
 // entryColumns are what scanEntry reads, of entries e.
-const entryColumns = `e.id, e.key, e.contact_id, e.email, e.identity, e.first_name, e.last_name, e.origin,
-	e.memberships, e.intent, e.failure, e.first_seen, e.changed_at, e.events, e.fingerprint, e.doubt`
+var entryColumns = `e.id, e.key, e.contact_id, e.email, e.identity, e.origin,
+	e.memberships, e.intent, e.failure, e.first_seen, e.changed_at, e.events, e.fingerprint, e.doubt` + forEachField(", e.%[1]s")
+
+// forEachField writes the pattern for every field of a contact, by the name of its column.
+func forEachField(pattern string) string {
+	var b strings.Builder
+	for _, f := range owlatsync.ContactFields {
+		fmt.Fprintf(&b, pattern, f.Column())
+	}
+	return b.String()
+}
 
 // scanEntry reads entryColumns, after the columns that go into before.
 func scanEntry(rows *sql.Rows, before ...any) (id int64, e *ledger.Entry, err error) {
@@ -137,8 +152,13 @@ func scanEntry(rows *sql.Rows, before ...any) (id int64, e *ledger.Entry, err er
 		print                                                  sql.RawBytes
 	)
 	e = new(ledger.Entry)
-	err = rows.Scan(append(before, &id, &e.Key, &contact, &email, &identity, &e.FirstName, &e.LastName, &e.Origin,
-		&memberships, &intent, &failure, &firstSeen, &changedAt, &events, &print, &e.Doubt)...)
+	into := append(make([]any, 0, len(before)+entryArguments+1), before...)
+	into = append(into, &id, &e.Key, &contact, &email, &identity, &e.Origin,
+		&memberships, &intent, &failure, &firstSeen, &changedAt, &events, &print, &e.Doubt)
+	for i := range e.Fields {
+		into = append(into, &e.Fields[i])
+	}
+	err = rows.Scan(into...)
 	if err != nil {
 		return 0, nil, err
 	}

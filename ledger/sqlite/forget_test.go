@@ -37,7 +37,7 @@ func live(t *testing.T, l *Ledger, address, name, contact string) {
 	t.Helper()
 	person := func(changes int) *ledger.Entry {
 		return &ledger.Entry{
-			Key: "person", ContactID: contact, Email: address, Identity: address, FirstName: name, LastName: strings.Repeat("x", changes),
+			Key: "person", ContactID: contact, Email: address, Identity: address, Fields: owlatsync.Texts{owlatsync.FirstName: name, owlatsync.LastName: strings.Repeat("x", changes)},
 			Failure: &ledger.Failure{Class: ledger.RetryLater, Reason: strings.Repeat("y", 300-changes)},
 		}
 	}

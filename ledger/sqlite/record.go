@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"owlatsync"
 	"owlatsync/ledger"
 )
 
@@ -137,16 +138,22 @@ func without(all, some []*commit) []*commit {
 	return slices.DeleteFunc(all, func(c *commit) bool { return slices.Contains(some, c) })
 }
 
-const (
-	insertEntry = `INSERT INTO entries (sync, key, contact_id, email, identity, first_name, last_name, origin,
-		memberships, intent, failure, state, first_seen, changed_at, events, fingerprint, doubt)
-	VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)`
+// entryArguments is how many values an entry has, besides its sync.
+const entryArguments = 14 + owlatsync.NumContactFields
+
+var (
+	insertEntry = `INSERT INTO entries (sync, key, contact_id, email, identity, origin,
+		memberships, intent, failure, state, first_seen, changed_at, events, fingerprint, doubt` + forEachField(", %[1]s") + `)
+	VALUES (` + places(1+entryArguments) + `)`
 	upsertEntry = insertEntry + `
 	ON CONFLICT (sync, key) DO UPDATE SET contact_id = excluded.contact_id, email = excluded.email,
-		identity = excluded.identity, first_name = excluded.first_name, last_name = excluded.last_name,
-		origin = excluded.origin, memberships = excluded.memberships, intent = excluded.intent,
+		identity = excluded.identity, origin = excluded.origin, memberships = excluded.memberships, intent = excluded.intent,
 		failure = excluded.failure, state = excluded.state, first_seen = excluded.first_seen,
-		changed_at = excluded.changed_at, events = excluded.events, fingerprint = excluded.fingerprint, doubt = excluded.doubt`
+		changed_at = excluded.changed_at, events = excluded.events, fingerprint = excluded.fingerprint, doubt = excluded.doubt` +
+		forEachField(", %[1]s = excluded.%[1]s")
+)
+
+const (
 	returningID   = " RETURNING id"
 	insertHistory = "INSERT INTO history (sync, key, at, run, event, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
 )

@@ -75,7 +75,7 @@ func TestFirstVersion(t *testing.T) {
 	address := "ada@example.com"
 	want := map[string]*ledger.Entry{
 		"1": {
-			Key: "1", ContactID: "contact1", Email: address, Identity: address, FirstName: "Ada", LastName: "Example",
+			Key: "1", ContactID: "contact1", Email: address, Identity: address, Fields: owlatsync.Texts{owlatsync.FirstName: "Ada", owlatsync.LastName: "Example"},
 			Origin: ledger.OriginCreated, Fingerprint: ledger.Fingerprint{Hi: 1, Lo: 2},
 			Memberships: []ledger.Membership{{Topic: "topic1", Consent: true, State: ledger.MemberAdded, At: at}},
 			FirstSeen:   at, ChangedAt: at,

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"owlatsync"
 	"owlatsync/ledger"
 )
 
@@ -16,7 +17,7 @@ func benchRecord(n int64) ledger.Record {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	return ledger.Record{Sync: "users", Run: 1, Event: "created", Entry: &ledger.Entry{
 		Key: key, ContactID: "k57" + fmt.Sprintf("%029d", n), Email: address, Identity: address,
-		FirstName: "Ada", LastName: "Example", Origin: ledger.OriginCreated,
+		Fields: owlatsync.Texts{owlatsync.FirstName: "Ada", owlatsync.LastName: "Example"}, Origin: ledger.OriginCreated,
 		Fingerprint: ledger.Fingerprint{Hi: ledger.HashText(key), Lo: 7},
 		Memberships: []ledger.Membership{{Topic: "k57topic", Consent: true, State: ledger.MemberAdded, At: now}},
 		FirstSeen:   now, ChangedAt: now,

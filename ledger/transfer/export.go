@@ -101,7 +101,7 @@ func (x *exporter) entries() error {
 		e := h.Entry
 		l := &entryLine{
 			Sync: ledger.Text(h.Sync), Key: ledger.Text(e.Key), ContactID: ledger.Text(e.ContactID), Email: ledger.Text(e.Email),
-			Identity: ledger.Text(e.Identity), FirstName: ledger.Text(e.FirstName), LastName: ledger.Text(e.LastName), Origin: e.Origin,
+			Identity: ledger.Text(e.Identity), Fields: fieldsOf(e.Fields), Origin: e.Origin,
 			Doubt: e.Doubt, Memberships: e.Memberships, Create: e.Intent.Create, Events: e.Events, Failure: e.Failure,
 			FirstSeen: e.FirstSeen, ChangedAt: e.ChangedAt,
 		}

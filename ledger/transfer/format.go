@@ -78,8 +78,9 @@ type entryLine struct {
 	ContactID   ledger.Text         `json:"contact,omitempty"`
 	Email       ledger.Text         `json:"email,omitempty"`
 	Identity    ledger.Text         `json:"identity,omitempty"`
-	FirstName   ledger.Text         `json:"first_name,omitempty"`
-	LastName    ledger.Text         `json:"last_name,omitempty"`
+	Fields      fieldTexts          `json:"fields,omitempty"`     // by their columns' names
+	FirstName   ledger.Text         `json:"first_name,omitempty"` // of version 1
+	LastName    ledger.Text         `json:"last_name,omitempty"`  // of version 1
 	Origin      ledger.Origin       `json:"origin,omitempty"`
 	Fingerprint string              `json:"fingerprint,omitempty"` // Hi and Lo in hexadecimal, 16 digits each
 	Doubt       bool                `json:"doubt,omitempty"`
@@ -89,6 +90,32 @@ type entryLine struct {
 	Failure     *ledger.Failure     `json:"failure,omitempty"`
 	FirstSeen   time.Time           `json:"first_seen,omitzero"`
 	ChangedAt   time.Time           `json:"changed,omitzero"`
+}
+
+// fieldTexts has the fields of a contact that are not empty, by the names of their columns.
+type fieldTexts map[string]ledger.Text
+
+func fieldsOf(texts owlatsync.Texts) fieldTexts {
+	fields := make(fieldTexts)
+	for _, f := range owlatsync.ContactFields {
+		if texts[f] != "" {
+			fields[f.Column()] = ledger.Text(texts[f])
+		}
+	}
+	return fields
+}
+
+// texts returns the fields; ok is false where one is not known.
+func (fields fieldTexts) texts() (texts owlatsync.Texts, ok bool) {
+	known := 0
+	for _, f := range owlatsync.ContactFields {
+		text, has := fields[f.Column()]
+		if has {
+			known++
+		}
+		texts[f] = string(text)
+	}
+	return texts, known == len(fields)
 }
 
 type historyLine struct {

@@ -74,9 +74,16 @@ func (t taker) entry(x *entryLine) error {
 	if err := named(x.Sync); err != nil {
 		return err
 	}
+	fields, known := x.Fields.texts()
+	if !known {
+		return fmt.Errorf("%w (an entry has a field that no contact has)", ErrDamagedExport)
+	}
+	if t.version == 1 {
+		fields[owlatsync.FirstName], fields[owlatsync.LastName] = string(x.FirstName), string(x.LastName)
+	}
 	e := &ledger.Entry{
 		Key: string(x.Key), ContactID: string(x.ContactID), Email: string(x.Email), Identity: string(x.Identity),
-		FirstName: string(x.FirstName), LastName: string(x.LastName), Origin: x.Origin, Doubt: x.Doubt, Memberships: x.Memberships,
+		Fields: fields, Origin: x.Origin, Doubt: x.Doubt, Memberships: x.Memberships,
 		Intent: ledger.Intent{Create: x.Create}, Events: x.Events, Failure: x.Failure, FirstSeen: x.FirstSeen, ChangedAt: x.ChangedAt,
 	}
 	if x.Fingerprint != "" {

@@ -98,7 +98,7 @@ func furnish(t *testing.T, l ledger.Store) {
 	must(err)
 	full := &ledger.Entry{
 		Key: "full \xff\x00\u2028", ContactID: "contact1", Email: "new@example.com", Identity: "old@example.com",
-		FirstName: "Zoë <😀>", LastName: "O'Hara\x00\"%", Origin: ledger.OriginAdopted,
+		Fields: owlatsync.Texts{owlatsync.FirstName: "Zoë <😀>", owlatsync.LastName: "O'Hara\x00\"%"}, Origin: ledger.OriginAdopted,
 		Fingerprint: ledger.Fingerprint{Hi: 1<<64 - 1, Lo: 1},
 		Memberships: []ledger.Membership{{Topic: "topic1", Consent: true, State: ledger.MemberAdded, At: at}},
 		Intent:      ledger.Intent{Create: at},

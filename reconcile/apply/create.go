@@ -58,19 +58,10 @@ func (r *row) create(ctx context.Context) error {
 
 func (r *row) createOnce(ctx context.Context) (c *owlat.Contact, err error) {
 	err = remote.Call(ctx, func() (err error) {
-		c, err = r.client.Contacts.Create(ctx, owlat.CreateContactRequest{
-			Email: r.s.Row.Email, FirstName: unlessEmpty(r.s.Row.FirstName), LastName: unlessEmpty(r.s.Row.LastName),
-		})
+		c, err = r.client.Contacts.Create(ctx, remote.Creation(r.s.Row))
 		return err
 	})
 	return c, err
-}
-
-func unlessEmpty(s *string) *string {
-	if s == nil || *s == "" {
-		return nil
-	}
-	return s
 }
 
 // freed reports an error if another row was to free the address and has not: Owlat would let a second contact have it.
@@ -138,7 +129,7 @@ func (r *row) met(ctx context.Context, refusal error, doubt time.Time) error {
 	c, err := remote.Find(ctx, r.client, r.s.Row.Email)
 	if errors.Is(err, owlat.ErrForbidden) { // without contacts:read an update tells as much
 		err = remote.Call(ctx, func() (err error) {
-			c, err = r.client.Contacts.Update(ctx, r.s.Row.Email, owlat.UpdateContactRequest{FirstName: r.s.Row.FirstName, LastName: r.s.Row.LastName})
+			c, err = r.client.Contacts.Update(ctx, r.s.Row.Email, remote.Update(r.s.Row.Fields))
 			return err
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile/remote"
@@ -67,18 +68,17 @@ func (r *row) updateOnce(ctx context.Context) (sent bool, err error) {
 
 // differing returns what the contact lacks to be as the row asks, and the names of those fields.
 func (r *row) differing() (u owlat.UpdateContactRequest, what []string) {
+	var fields step.Wanted
+	for _, f := range owlatsync.ContactFields {
+		if wanted := r.s.Row.Fields[f]; wanted != nil && *wanted != r.e.Fields[f] {
+			fields[f] = wanted
+			what = append(what, f.Name())
+		}
+	}
+	u = remote.Update(fields)
 	if r.e.Email != r.s.Row.Email {
 		u.Email = &r.s.Row.Email
-		what = append(what, "email")
-	}
-	for _, c := range step.FieldsToSet(r.s.Row, r.e) {
-		switch c.Field {
-		case "firstName":
-			u.FirstName = r.s.Row.FirstName
-		case "lastName":
-			u.LastName = r.s.Row.LastName
-		}
-		what = append(what, c.Field)
+		what = append([]string{"email"}, what...)
 	}
 	return u, what
 }

@@ -108,9 +108,9 @@ func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, err
 	if e.Origin == ledger.OriginDeleting {
 		e.Origin = ledger.OriginCreated
 	}
-	before := [...]string{e.Email, e.FirstName, e.LastName}
-	e.Email, e.FirstName, e.LastName = owlatsync.LowerAddress(c.Email), c.FirstName, c.LastName
-	step.SettleAwaited(e, before != [...]string{e.Email, e.FirstName, e.LastName})
+	email, fields := e.Email, e.Fields
+	e.Email, e.Fields = owlatsync.LowerAddress(c.Email), remote.FieldsOf(c)
+	step.SettleAwaited(e, email != e.Email || fields != e.Fields)
 	return record(e, "", "")
 }
 

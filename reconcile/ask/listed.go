@@ -42,7 +42,7 @@ func (l *Listed) Find(address string) (c owlat.Contact, ok bool) {
 		return c, false
 	}
 	c = l.roll.Contact(at)
-	for _, text := range []*string{&c.ID, &c.Email, &c.FirstName, &c.LastName} {
+	for _, text := range remote.Texts(&c) {
 		*text = strings.Clone(*text) // what is kept of it must not keep its whole page
 	}
 	return c, true

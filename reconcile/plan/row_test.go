@@ -31,7 +31,7 @@ func TestPlanRow(t *testing.T) {
 	t.Parallel()
 	print := ledger.Fingerprint{Hi: 1, Lo: 2}
 	known := func(change func(*ledger.Entry)) *ledger.Entry {
-		e := &ledger.Entry{Key: "7", ContactID: "c7", Email: "ada@example.com", FirstName: "Ada", LastName: "Lovelace",
+		e := &ledger.Entry{Key: "7", ContactID: "c7", Email: "ada@example.com", Fields: owlatsync.Texts{owlatsync.FirstName: "Ada", owlatsync.LastName: "Lovelace"},
 			Origin: ledger.OriginCreated, Fingerprint: ledger.Fingerprint{Hi: 9, Lo: 9}, ChangedAt: noon}
 		if change != nil {
 			change(e)
@@ -39,7 +39,7 @@ func TestPlanRow(t *testing.T) {
 		return e
 	}
 	row := func(change func(*step.Row)) *step.Row {
-		d := &step.Row{Key: "7", Email: "ada@example.com", FirstName: name("Ada"), LastName: name("Lovelace"), Fingerprint: print}
+		d := &step.Row{Key: "7", Email: "ada@example.com", Fields: step.Wanted{owlatsync.FirstName: name("Ada"), owlatsync.LastName: name("Lovelace")}, Fingerprint: print}
 		if change != nil {
 			change(d)
 		}
@@ -56,23 +56,23 @@ func TestPlanRow(t *testing.T) {
 	}{
 		{"new", row(nil), nil, owlatsync.Created,
 			[]string{"create email >ada@example.com", "set firstName >Ada", "set lastName >Lovelace"}, step.Create, 1},
-		{"new without names", row(func(d *step.Row) { d.FirstName, d.LastName = nil, name("") }), nil, owlatsync.Created,
+		{"new without names", row(func(d *step.Row) { d.Fields[owlatsync.FirstName], d.Fields[owlatsync.LastName] = nil, name("") }), nil, owlatsync.Created,
 			[]string{"create email >ada@example.com"}, step.Create, 1},
 		{"equal after a change of settings", row(nil), known(nil), owlatsync.Unchanged, nil, step.Settle, 0},
-		{"one name", row(func(d *step.Row) { d.FirstName = name("Augusta") }), known(nil), owlatsync.Updated,
+		{"one name", row(func(d *step.Row) { d.Fields[owlatsync.FirstName] = name("Augusta") }), known(nil), owlatsync.Updated,
 			[]string{"set firstName Ada>Augusta"}, step.Update, 1},
-		{"both names are one request", row(func(d *step.Row) { d.FirstName, d.LastName = name("A"), name("L") }), known(nil), owlatsync.Updated,
+		{"both names are one request", row(func(d *step.Row) { d.Fields[owlatsync.FirstName], d.Fields[owlatsync.LastName] = name("A"), name("L") }), known(nil), owlatsync.Updated,
 			[]string{"set firstName Ada>A", "set lastName Lovelace>L"}, step.Update, 1},
-		{"NULL kept", row(func(d *step.Row) { d.FirstName = nil }), known(nil), owlatsync.Unchanged, nil, step.Settle, 0},
-		{"NULL cleared", row(func(d *step.Row) { d.FirstName = name("") }), known(nil), owlatsync.Updated,
+		{"NULL kept", row(func(d *step.Row) { d.Fields[owlatsync.FirstName] = nil }), known(nil), owlatsync.Unchanged, nil, step.Settle, 0},
+		{"NULL cleared", row(func(d *step.Row) { d.Fields[owlatsync.FirstName] = name("") }), known(nil), owlatsync.Updated,
 			[]string{"set firstName Ada"}, step.Update, 1},
-		{"rename with a name is one request", row(func(d *step.Row) { d.Email, d.FirstName = "al@example.com", name("A") }), known(nil), owlatsync.Renamed,
+		{"rename with a name is one request", row(func(d *step.Row) { d.Email, d.Fields[owlatsync.FirstName] = "al@example.com", name("A") }), known(nil), owlatsync.Renamed,
 			[]string{"rename email ada@example.com>al@example.com", "set firstName Ada>A"}, step.Rename, 1},
 		{"adopted equal", row(nil), known(func(e *ledger.Entry) {
 			e.Origin, e.Fingerprint, e.ChangedAt = ledger.OriginAdopted, ledger.Fingerprint{}, time.Time{}
 		}),
 			owlatsync.Adopted, []string{"adopt"}, step.Settle, 0},
-		{"adopted differing", row(func(d *step.Row) { d.LastName = name("King") }),
+		{"adopted differing", row(func(d *step.Row) { d.Fields[owlatsync.LastName] = name("King") }),
 			known(func(e *ledger.Entry) {
 				e.Origin, e.Fingerprint, e.ChangedAt = ledger.OriginAdopted, ledger.Fingerprint{}, time.Time{}
 			}),
@@ -82,7 +82,7 @@ func TestPlanRow(t *testing.T) {
 			e.Failure = &ledger.Failure{Attempts: 3, Fingerprint: print, NextTry: noon.Add(time.Second)}
 		}), owlatsync.Failed, nil, step.Settle, 0},
 		{"parked", row(nil), known(func(e *ledger.Entry) { e.Failure = &ledger.Failure{Fingerprint: print, Parked: true} }), owlatsync.Failed, nil, step.Settle, 0},
-		{"parked, but the row has changed", row(func(d *step.Row) { d.FirstName = name("A") }), known(func(e *ledger.Entry) { e.Failure = &ledger.Failure{Parked: true} }),
+		{"parked, but the row has changed", row(func(d *step.Row) { d.Fields[owlatsync.FirstName] = name("A") }), known(func(e *ledger.Entry) { e.Failure = &ledger.Failure{Parked: true} }),
 			owlatsync.Updated, []string{"set firstName Ada>A"}, step.Update, 1},
 		{"due again", row(nil), known(func(e *ledger.Entry) { e.Failure = &ledger.Failure{Attempts: 3, Fingerprint: print, NextTry: noon} }),
 			owlatsync.Unchanged, nil, step.Settle, 0},
@@ -183,8 +183,8 @@ func TestPlanMemberships(t *testing.T) {
 // BenchmarkPlanRow plans a row with another name and a consent that is new.
 func BenchmarkPlanRow(b *testing.B) {
 	s := &policy.Policies{Sync: "users", Topics: []policy.Topic{{ID: "news", When: true}}}
-	d := &step.Row{Key: "7", Email: "ada@example.com", FirstName: name("Augusta"), LastName: name("Lovelace"), Consents: []bool{true}}
-	known := ledger.Entry{Key: "7", ContactID: "c7", Email: d.Email, FirstName: "Ada", LastName: "Lovelace", Origin: ledger.OriginCreated, ChangedAt: noon,
+	d := &step.Row{Key: "7", Email: "ada@example.com", Fields: step.Wanted{owlatsync.FirstName: name("Augusta"), owlatsync.LastName: name("Lovelace")}, Consents: []bool{true}}
+	known := ledger.Entry{Key: "7", ContactID: "c7", Email: d.Email, Fields: owlatsync.Texts{owlatsync.FirstName: "Ada", owlatsync.LastName: "Lovelace"}, Origin: ledger.OriginCreated, ChangedAt: noon,
 		Memberships: []ledger.Membership{{Topic: "news", State: ledger.MemberOut, At: noon}}}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -7,6 +7,7 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
 )
 
@@ -40,10 +41,10 @@ func Stands(c Candidates, r *step.Row) (there *ledger.Entry, listed bool) {
 		return nil, false // without contacts:read nothing could be looked up: the next create has to tell
 	case elsewhere:
 		h := holders[0].Entry
-		known.ContactID, known.FirstName, known.LastName, known.Identity = h.ContactID, h.FirstName, h.LastName, h.Identity
+		known.ContactID, known.Fields, known.Identity = h.ContactID, h.Fields, h.Identity
 		return known, false
 	case c.IsListed && owlatsync.LowerAddress(c.Listed.Email) == r.Email:
-		known.ContactID, known.FirstName, known.LastName = c.Listed.ID, c.Listed.FirstName, c.Listed.LastName
+		known.ContactID, known.Fields = c.Listed.ID, remote.FieldsOf(&c.Listed)
 		return known, true
 	}
 	return nil, false

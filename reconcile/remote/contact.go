@@ -29,7 +29,7 @@ func EntryOf(key string, c owlat.Contact, origin ledger.Origin, base *ledger.Ent
 	e := &ledger.Entry{Key: key, FirstSeen: base.FirstSeen, Memberships: base.Memberships, Failure: base.Failure, Events: base.Events}
 	e.ContactID, e.Origin = c.ID, origin
 	e.Email = owlatsync.LowerAddress(c.Email)
-	e.Identity, e.FirstName, e.LastName = e.Email, c.FirstName, c.LastName
+	e.Identity, e.Fields = e.Email, FieldsOf(&c)
 	return e
 }
 

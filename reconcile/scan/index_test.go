@@ -37,7 +37,7 @@ func (l *indexed) Index(ctx context.Context, _ string) iter.Seq2[ledger.IndexEnt
 func testRow(n int) *owlatsync.Row {
 	return &owlatsync.Row{
 		Key: fmt.Sprint(n), Position: owlatsync.Position{Unit: "row", Number: n}, Email: owlatsync.Some(fmt.Sprintf("user%d@example.com", n)),
-		FirstName: owlatsync.Some(fmt.Sprint("First", n)), LastName: owlatsync.Some(fmt.Sprint("Last", n)),
+		Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some(fmt.Sprint("First", n)), owlatsync.LastName: owlatsync.Some(fmt.Sprint("Last", n))},
 	}
 }
 

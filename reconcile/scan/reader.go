@@ -24,7 +24,7 @@ type Reader struct {
 	seed         uint64 // of the settings that change what a row asks for
 	buf          []byte
 	out          step.Row
-	first, last  string
+	texts        owlatsync.Texts
 }
 
 // NewReader returns a reader of the rows of a sync.
@@ -65,11 +65,10 @@ func (r *Reader) Read(row *owlatsync.Row) (d *step.Row, key, invalid string) {
 	if d.Key == "" {
 		return nil, "", "the row has no key"
 	}
-	if d.FirstName = r.name(row.FirstName, &r.first); tooLong(d.FirstName) {
-		return nil, d.Key, "the first name is longer than Owlat's 200 characters"
-	}
-	if d.LastName = r.name(row.LastName, &r.last); tooLong(d.LastName) {
-		return nil, d.Key, "the last name is longer than Owlat's 200 characters"
+	for _, f := range owlatsync.ContactFields {
+		if d.Fields[f] = r.text(row.Fields[f], &r.texts[f]); tooLong(d.Fields[f]) {
+			return nil, d.Key, "the " + f.Label() + " is longer than Owlat's 200 characters"
+		}
 	}
 	if r.events {
 		if d.Properties, err = properties(row); err != nil {
@@ -80,7 +79,7 @@ func (r *Reader) Read(row *owlatsync.Row) (d *step.Row, key, invalid string) {
 	return d, d.Key, ""
 }
 
-func (r *Reader) name(f owlatsync.Field, into *string) *string {
+func (r *Reader) text(f owlatsync.Field, into *string) *string {
 	switch {
 	case f.State == owlatsync.Set:
 		*into = owlatsync.Trim(f.Value)
@@ -101,8 +100,9 @@ func (r *Reader) fingerprint(d *step.Row) ledger.Fingerprint {
 	b = binary.LittleEndian.AppendUint64(b, r.seed)
 	b = appendText(b, &d.Key)
 	b = appendText(b, &d.Email)
-	b = appendText(b, d.FirstName)
-	b = appendText(b, d.LastName)
+	for _, text := range d.Fields {
+		b = appendText(b, text)
+	}
 	for _, c := range d.Consents {
 		if c {
 			b = append(b, 1)

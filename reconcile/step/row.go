@@ -14,8 +14,7 @@ type Row struct {
 	Key         string                     `json:"key"`
 	Position    owlatsync.Position         `json:"pos,omitzero"`
 	Email       string                     `json:"email"`
-	FirstName   *string                    `json:"first,omitempty"` // nil: leave what Owlat holds
-	LastName    *string                    `json:"last,omitempty"`
+	Fields      Wanted                     `json:"fields,omitzero"`
 	Consents    []bool                     `json:"consents,omitempty"`
 	Properties  map[string]json.RawMessage `json:"props,omitempty"` // of events; no part of the fingerprint
 	Fingerprint ledger.Fingerprint         `json:"fp"`
@@ -23,12 +22,15 @@ type Row struct {
 	Own bool `json:"-"`
 }
 
+// Wanted is what Owlat should hold in each field of a contact; nil leaves what it holds.
+type Wanted [owlatsync.NumContactFields]*string
+
 // Size is about how many bytes of memory the row's texts take.
 func (r *Row) Size() int {
 	n := len(r.Key) + len(r.Email) + len(r.Consents)
-	for _, name := range []*string{r.FirstName, r.LastName} {
-		if name != nil {
-			n += len(*name)
+	for _, text := range r.Fields {
+		if text != nil {
+			n += len(*text)
 		}
 	}
 	for name, value := range r.Properties {
@@ -52,23 +54,21 @@ func (r *Row) Clone() *Row {
 		return b.String()[start:]
 	}
 	c.Key, c.Email = own(r.Key), own(r.Email)
-	if r.FirstName != nil {
-		c.FirstName = new(own(*r.FirstName))
-	}
-	if r.LastName != nil {
-		c.LastName = new(own(*r.LastName))
+	for f, text := range r.Fields {
+		if text != nil {
+			c.Fields[f] = new(own(*text))
+		}
 	}
 	c.Consents = slices.Clone(r.Consents)
 	return &c
 }
 
-// FieldsToSet returns the changes that bring the contact of an entry to the names that the row asks for.
+// FieldsToSet returns the changes that bring the contact of an entry to the fields that the row asks for.
 func FieldsToSet(r *Row, e *ledger.Entry) (changes []owlatsync.Change) {
-	if r.FirstName != nil && *r.FirstName != e.FirstName {
-		changes = append(changes, owlatsync.Change{Kind: owlatsync.SetField, Field: "firstName", From: e.FirstName, To: *r.FirstName})
-	}
-	if r.LastName != nil && *r.LastName != e.LastName {
-		changes = append(changes, owlatsync.Change{Kind: owlatsync.SetField, Field: "lastName", From: e.LastName, To: *r.LastName})
+	for _, f := range owlatsync.ContactFields {
+		if wanted := r.Fields[f]; wanted != nil && *wanted != e.Fields[f] {
+			changes = append(changes, owlatsync.Change{Kind: owlatsync.SetField, Field: f.Name(), From: e.Fields[f], To: *wanted})
+		}
 	}
 	return changes
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"owlatsync"
 	"owlatsync/source"
 )
 
@@ -37,8 +38,8 @@ func testMissing(t *testing.T, k Kind) {
 	for name, m := range map[string]source.Mapping{
 		"emial":     {Key: []string{"id"}, Email: "emial"},
 		"uid":       {Key: []string{"uid"}, Email: "email"},
-		"fristname": {Email: "email", FirstName: "fristname"},
-		"surname":   {Email: "email", LastName: "surname"},
+		"fristname": {Email: "email", Fields: owlatsync.Texts{owlatsync.FirstName: "fristname"}},
+		"surname":   {Email: "email", Fields: owlatsync.Texts{owlatsync.LastName: "surname"}},
 		"consent":   {Email: "email", Topics: []string{"", "consent"}},
 		"plan":      {Email: "email", Properties: []source.Property{{Name: "plan", Column: "plan"}}},
 	} {
@@ -109,7 +110,7 @@ func testBinary(t *testing.T, k Kind) {
 	for name, m := range map[string]source.Mapping{
 		"key":      {Key: []string{"raw"}, Email: "email"},
 		"email":    {Email: "raw"},
-		"name":     {Email: "email", FirstName: "raw"},
+		"name":     {Email: "email", Fields: owlatsync.Texts{owlatsync.FirstName: "raw"}},
 		"topic":    {Email: "email", Topics: []string{"raw"}},
 		"property": {Email: "email", Properties: []source.Property{{Name: "raw", Column: "raw"}}},
 	} {

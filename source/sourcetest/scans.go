@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"owlatsync"
 	"owlatsync/source"
 )
 
@@ -31,7 +32,7 @@ func testStringsStay(t *testing.T, k Kind) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		names = append(names, row.FirstName.Value)
+		names = append(names, row.Fields[owlatsync.FirstName].Value)
 	}
 	for i, name := range names {
 		if name != f.Rows[i][2] {

@@ -134,7 +134,7 @@ func people() Fixture {
 }
 
 var peopleMapping = source.Mapping{
-	Key: []string{"id"}, Email: "email", FirstName: "first_name", LastName: "last_name", Topics: []string{"newsletter", ""},
+	Key: []string{"id"}, Email: "email", Fields: owlatsync.Texts{owlatsync.FirstName: "first_name", owlatsync.LastName: "last_name"}, Topics: []string{"newsletter", ""},
 }
 
 // wide is a table of rows of 2 kB.
@@ -147,7 +147,7 @@ func wide(rows int) Fixture {
 	return f
 }
 
-var wideMapping = source.Mapping{Key: []string{"id"}, Email: "email", FirstName: "filler"}
+var wideMapping = source.Mapping{Key: []string{"id"}, Email: "email", Fields: owlatsync.Texts{owlatsync.FirstName: "filler"}}
 
 // collect reads a scan that must succeed, with copies of its rows.
 func collect(t *testing.T, table *source.Table) []owlatsync.Row {

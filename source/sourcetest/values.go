@@ -24,7 +24,7 @@ func testValues(t *testing.T, k Kind) {
 	for i, row := range f.Rows {
 		want = append(want, owlatsync.Row{
 			Key: fmt.Sprint(row[0]), Position: k.position(i),
-			Email: owlatsync.Some(row[1].(string)), FirstName: owlatsync.Some(row[2].(string)), LastName: owlatsync.Some(row[3].(string)),
+			Email: owlatsync.Some(row[1].(string)), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some(row[2].(string)), owlatsync.LastName: owlatsync.Some(row[3].(string))},
 			Consents: []bool{row[4].(bool), true},
 		})
 	}
@@ -42,18 +42,18 @@ func testNulls(t *testing.T, k Kind) {
 	f.Rows[0][1], f.Rows[0][2], f.Rows[0][4] = nil, nil, nil
 	f.Rows[1][1], f.Rows[1][2] = "", ""
 	m := peopleMapping
-	m.LastName = ""
+	m.Fields[owlatsync.LastName] = ""
 	got := collect(t, k.Store(t, f).Open(t, nil, m))
 	null, empty := owlatsync.Field{State: owlatsync.Null}, owlatsync.Some("")
 	if k.Untyped {
 		empty = null
 	}
 	for i, want := range []owlatsync.Field{null, empty} {
-		if got[i].Email != want || got[i].FirstName != want {
-			t.Errorf("%s: address %+v and first name %+v, want %+v", got[i].Position, got[i].Email, got[i].FirstName, want)
+		if got[i].Email != want || got[i].Fields[owlatsync.FirstName] != want {
+			t.Errorf("%s: address %+v and first name %+v, want %+v", got[i].Position, got[i].Email, got[i].Fields[owlatsync.FirstName], want)
 		}
-		if got[i].LastName != (owlatsync.Field{}) {
-			t.Errorf("%s: last name %+v, want it unmapped", got[i].Position, got[i].LastName)
+		if got[i].Fields[owlatsync.LastName] != (owlatsync.Field{}) {
+			t.Errorf("%s: last name %+v, want it unmapped", got[i].Position, got[i].Fields[owlatsync.LastName])
 		}
 	}
 	if got[0].Consents[0] {
@@ -183,7 +183,7 @@ func testExact(t *testing.T, k Kind) {
 		t.Skip("decimals are rounded when they are stored")
 	}
 	stored := k.Store(t, f)
-	m := source.Mapping{Key: []string{"amount"}, Email: "email", FirstName: "big", Properties: []source.Property{{Name: "amount", Column: "amount"}, {Name: "big", Column: "big"}}}
+	m := source.Mapping{Key: []string{"amount"}, Email: "email", Fields: owlatsync.Texts{owlatsync.FirstName: "big"}, Properties: []source.Property{{Name: "amount", Column: "amount"}, {Name: "big", Column: "big"}}}
 	for i, row := range collect(t, stored.Open(t, nil, m)) {
 		want := []owlatsync.Property{{Name: "amount", Value: k.property(f.Rows[i][2])}, {Name: "big", Value: k.property(f.Rows[i][3])}}
 		if i == 3 && !k.Untyped {
@@ -195,8 +195,8 @@ func testExact(t *testing.T, k Kind) {
 		if digits, exact := f.Rows[i][2].(json.Number); exact && row.Key != string(digits) {
 			t.Errorf("%s: the key is %q, want %q", row.Position, row.Key, digits)
 		}
-		if want := owlatsync.Some(fmt.Sprint(f.Rows[i][3])); row.FirstName != want {
-			t.Errorf("%s: the name is %+v, want %+v", row.Position, row.FirstName, want)
+		if want := owlatsync.Some(fmt.Sprint(f.Rows[i][3])); row.Fields[owlatsync.FirstName] != want {
+			t.Errorf("%s: the name is %+v, want %+v", row.Position, row.Fields[owlatsync.FirstName], want)
 		}
 	}
 }
@@ -213,12 +213,12 @@ func testTimes(t *testing.T, k Kind) {
 	} {
 		f.Rows = append(f.Rows, []any{int64(i), "a@example.com", at, at.Format(time.DateOnly)})
 	}
-	m := source.Mapping{Key: []string{"born", "seen"}, Email: "email", FirstName: "born", LastName: "seen",
+	m := source.Mapping{Key: []string{"born", "seen"}, Email: "email", Fields: owlatsync.Texts{owlatsync.FirstName: "born", owlatsync.LastName: "seen"},
 		Properties: []source.Property{{Name: "born", Column: "born"}, {Name: "seen", Column: "seen"}}}
 	for i, row := range collect(t, k.Store(t, f).Open(t, nil, m)) {
 		born, seen := f.Rows[i][3].(string), f.Rows[i][2].(time.Time).Format(time.RFC3339Nano)
 		want := owlatsync.Row{
-			Key: born + "/" + seen, Position: k.position(i), Email: owlatsync.Some("a@example.com"), FirstName: owlatsync.Some(born), LastName: owlatsync.Some(seen),
+			Key: born + "/" + seen, Position: k.position(i), Email: owlatsync.Some("a@example.com"), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some(born), owlatsync.LastName: owlatsync.Some(seen)},
 			Properties: []owlatsync.Property{{Name: "born", Value: born}, {Name: "seen", Value: seen}}, Consents: []bool{},
 		}
 		if diff := cmp.Diff(want, row, cmpopts.EquateEmpty()); diff != "" {
@@ -237,7 +237,7 @@ func testNUL(t *testing.T, k Kind) {
 	f.Rows = append(f.Rows, []any{int64(4), "d@example.com", "four", "Good", true})
 	mappings := map[string]source.Mapping{
 		"key":      {Key: []string{"uid"}, Email: "email"},
-		"name":     {Email: "email", LastName: "uid"},
+		"name":     {Email: "email", Fields: owlatsync.Texts{owlatsync.LastName: "uid"}},
 		"address":  {Email: "uid"},
 		"property": {Email: "email", Properties: []source.Property{{Name: "p", Column: "uid"}}},
 		"unmapped": {Key: []string{"n"}, Email: "email"},
@@ -273,7 +273,7 @@ func testDefects(t *testing.T, k Kind) {
 	if !k.NoBadText {
 		f.Rows[2][3], wants[2] = NotUTF8, `column "last_name" is not valid UTF-8`
 	}
-	m := source.Mapping{Key: []string{"uid"}, Email: "email", LastName: "last_name"}
+	m := source.Mapping{Key: []string{"uid"}, Email: "email", Fields: owlatsync.Texts{owlatsync.LastName: "last_name"}}
 	got := collect(t, k.Store(t, f).Open(t, nil, m))
 	if len(got) != len(wants) {
 		t.Fatalf("%d rows, want %d: a defect must not end the scan", len(got), len(wants))

@@ -1,0 +1,38 @@
+package owlatsync
+
+// ContactField is a field of a contact that rows can set beside its address.
+type ContactField int
+
+// The fields, in the order in which everything that has one value for each keeps them.
+const (
+	FirstName ContactField = iota
+	LastName
+
+	// NumContactFields is how many fields there are.
+	NumContactFields = iota
+)
+
+// contactFields has what is known of each field. A new field needs its line here, its part of the SDK's types and of the
+// engine's package remote, a column of the ledger and the words by which init finds it.
+var contactFields = [NumContactFields]struct{ name, column, label string }{
+	FirstName: {"firstName", "first_name", "first name"},
+	LastName:  {"lastName", "last_name", "last name"},
+}
+
+// ContactFields lists all fields in their order.
+var ContactFields = [NumContactFields]ContactField{FirstName, LastName}
+
+// Name returns the field's name in Owlat's API and in the configuration, such as "firstName".
+func (f ContactField) Name() string { return contactFields[f].name }
+
+// Column returns the field's name as a column, such as "first_name".
+func (f ContactField) Column() string { return contactFields[f].column }
+
+// Label returns the field's name for people, such as "first name".
+func (f ContactField) Label() string { return contactFields[f].label }
+
+// Fields has what a source says of each field of a contact.
+type Fields [NumContactFields]Field
+
+// Texts has a text for each field of a contact.
+type Texts [NumContactFields]string

@@ -1,0 +1,41 @@
+package remote
+
+import (
+	"owlatsync"
+	"owlatsync/owlat"
+	"owlatsync/reconcile/step"
+)
+
+// FieldsOf returns the fields of a contact as the SDK has it.
+func FieldsOf(c *owlat.Contact) owlatsync.Texts {
+	return owlatsync.Texts{owlatsync.FirstName: c.FirstName, owlatsync.LastName: c.LastName}
+}
+
+// field returns where the SDK has a field of a contact.
+func field(c *owlat.Contact, f owlatsync.ContactField) *string {
+	switch f {
+	case owlatsync.FirstName:
+		return &c.FirstName
+	default:
+		return &c.LastName
+	}
+}
+
+// Creation returns the request that creates the contact of a row. Empty fields are left out.
+func Creation(r *step.Row) owlat.CreateContactRequest {
+	return owlat.CreateContactRequest{
+		Email: r.Email, FirstName: unlessEmpty(r.Fields[owlatsync.FirstName]), LastName: unlessEmpty(r.Fields[owlatsync.LastName]),
+	}
+}
+
+// Update returns the request that sets the fields of a contact that are not nil.
+func Update(fields step.Wanted) owlat.UpdateContactRequest {
+	return owlat.UpdateContactRequest{FirstName: fields[owlatsync.FirstName], LastName: fields[owlatsync.LastName]}
+}
+
+func unlessEmpty(s *string) *string {
+	if s == nil || *s == "" {
+		return nil
+	}
+	return s
+}
