@@ -36,7 +36,7 @@ func stateOf(e *ledger.Entry) int {
 type step struct {
 	sync, key string
 	replaces  string
-	entry     []any // the arguments of upsertEntry after the sync
+	entry     []any // the arguments of upsertEntry; the first is set by putEntry
 	mark      [markSize]byte
 	run       int64
 	at        int64
@@ -106,7 +106,7 @@ func encodeEntry(e *ledger.Entry, now time.Time) ([]any, error) {
 		changed = now
 	}
 	return []any{
-		e.Key, textOrNull(e.ContactID), textOrNull(e.Email), identity, e.FirstName, e.LastName, string(e.Origin),
+		nil, e.Key, textOrNull(e.ContactID), textOrNull(e.Email), identity, e.FirstName, e.LastName, string(e.Origin),
 		memberships, timeOrNull(e.Intent.Create), failure, stateOf(e), timeOrNull(e.FirstSeen), timeOrNull(changed), events,
 		fingerprintOrNull(e), e.Doubt,
 	}, nil

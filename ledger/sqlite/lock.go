@@ -168,19 +168,24 @@ func (k *lock) transact(ctx context.Context, d durability, fn func(*tx) error) e
 		return err
 	}
 	return k.base.transact(ctx, d, func(t *tx) error {
-		epoch, err := t.epoch()
-		if err != nil {
+		if held, err := t.holds(k); err != nil {
 			return err
-		}
-		if epoch != k.epoch {
+		} else if !held {
 			return k.lose()
 		}
 		return fn(t)
 	})
 }
 
-// epoch returns the number of the latest lock.
-func (t *tx) epoch() (epoch int64, err error) {
-	err = t.row("SELECT epoch FROM lock", nil, &epoch)
-	return epoch, err
+// holds reports whether the lock is the latest. It changes nothing where it is, and allocates less than a query.
+func (t *tx) holds(k *lock) (bool, error) {
+	if t.latest == k.epoch {
+		return true, nil
+	}
+	later, err := t.affect("UPDATE lock SET epoch = epoch WHERE epoch <> ?1", k.epoch)
+	if err != nil || later > 0 {
+		return false, err
+	}
+	t.latest = k.epoch
+	return true, nil
 }

@@ -103,12 +103,10 @@ func (b *base) commitWaiting(ctx context.Context) {
 		var culprit *commit
 		var lost []*commit
 		err := b.writer.transact(ctx, durable, func(t *tx) error {
-			epoch, err := t.epoch()
-			if err != nil {
-				return err
-			}
 			for _, c := range batch {
-				if c.lock.epoch != epoch {
+				if held, err := t.holds(c.lock); err != nil {
+					return err
+				} else if !held {
 					lost = append(lost, c)
 				} else if err := t.record(c.steps); err != nil {
 					culprit = c
@@ -211,10 +209,11 @@ func (t *tx) remove(sync int64, key string) error {
 	return t.mark(sync, id, noMark)
 }
 
-// putEntry stores an entry by one of the statements above, and its mark.
+// putEntry stores an entry by one of the statements above, whose first argument it sets, and its mark.
 func (t *tx) putEntry(statement string, sync int64, entry []any, mark [markSize]byte) error {
 	var id int64
-	if err := t.row(statement+returningID, append([]any{sync}, entry...), &id); err != nil {
+	entry[0] = sync
+	if err := t.row(statement+returningID, entry, &id); err != nil {
 		return err
 	}
 	return t.mark(sync, id, mark)

@@ -44,6 +44,8 @@ type tx struct {
 	w     *writer
 	syncs map[string]int64 // ids that came to be in it
 	packs map[int64][]byte // changed, but not written yet
+	// latest is the epoch of the lock that is known to be the latest, 0: not known yet.
+	latest int64
 }
 
 // transact runs fn in a transaction that is committed when fn returns nil and rolled back otherwise.
