@@ -35,7 +35,7 @@ var table = map[string][]string{
 	"/owlat":             {},
 	"/owlat/owlattest":   {"/", "/owlat"},
 	"/ledger":            {"/", "github.com/zeebo/xxh3"},
-	"/ledger/sqlite":     {"/", "/ledger", "github.com/gofrs/flock", "github.com/pressly/goose/v3"},
+	"/ledger/sqlite":     {"/", "/ledger", "/ledger/sqlite/internal/dbfile"},
 	"/ledger/transfer":   {"/", "/ledger"},
 	"/ledger/ledgertest": {"/", "/ledger", "github.com/google/go-cmp"},
 	"/reconcile":         {"/", "/owlat", "/ledger", "github.com/zeebo/xxh3", "golang.org/x/sync"},
@@ -44,6 +44,8 @@ var table = map[string][]string{
 	"/internal":          {all},
 	"/cmd":               {all},
 	"/examples":          {all},
+
+	"/ledger/sqlite/internal/dbfile": {"/ledger", "github.com/gofrs/flock", "github.com/pressly/goose/v3"},
 }
 
 // onlyFor names what just some folders may import, whatever the table says.

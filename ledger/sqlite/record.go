@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // commit is one call of Record on its way to the disk.
@@ -52,7 +53,7 @@ func (q *queue) withdraw(c *commit) bool {
 	return true
 }
 
-// Record makes the records durable, all or none, in their order. An entry needs a sync and a key; a zero ChangedAt becomes
+// Record makes the records dbfile.Durable, all or none, in their order. An entry needs a sync and a key; a zero ChangedAt becomes
 // the present. Calls that come while a transaction is being written share the next one, and a call that cannot be written, or
 // whose lock is lost, fails alone. When ctx ends while the call waits, nothing of it is written; once its transaction has begun,
 // the call returns the transaction's true result.
@@ -79,7 +80,7 @@ func (k *lock) record(ctx context.Context, records []ledger.Record) error {
 	select {
 	case err := <-c.done:
 		return err
-	case k.write <- struct{}{}:
+	case k.f.Token() <- struct{}{}:
 		// Whoever gets the writer writes for all that wait, itself included unless it was just served.
 		k.commitWaiting(context.WithoutCancel(ctx))
 		return <-c.done
@@ -87,7 +88,7 @@ func (k *lock) record(ctx context.Context, records []ledger.Record) error {
 		if k.queue.withdraw(c) {
 			return context.Cause(ctx)
 		}
-	case <-k.closed:
+	case <-k.f.Closed():
 		if k.queue.withdraw(c) {
 			return ledger.ErrClosed
 		}
@@ -96,13 +97,13 @@ func (k *lock) record(ctx context.Context, records []ledger.Record) error {
 }
 
 func (b *base) commitWaiting(ctx context.Context) {
-	defer b.leaveWriter()
+	defer b.f.LeaveWriter()
 	runtime.Gosched() // lets the callers whom the last transaction answered join this one
 	batch := b.queue.takeAll()
 	for len(batch) > 0 {
 		var culprit *commit
 		var lost []*commit
-		err := b.writer.transact(ctx, durable, func(t *tx) error {
+		err := b.write(ctx, dbfile.Durable, func(t *tx) error {
 			for _, c := range batch {
 				if held, err := t.holds(c.lock); err != nil {
 					return err
@@ -120,10 +121,10 @@ func (b *base) commitWaiting(ctx context.Context) {
 		}
 		batch = without(batch, lost)
 		failed := batch
-		if err != nil && culprit != nil && !concernsAll(err) {
+		if err != nil && culprit != nil && !dbfile.ConcernsAll(err) {
 			failed = []*commit{culprit}
 		}
-		err = explain(ctx, err)
+		err = dbfile.Explain(ctx, err)
 		for _, c := range failed {
 			c.done <- err
 		}
@@ -167,7 +168,7 @@ func (t *tx) record(steps []step) error {
 		if s.event == "" {
 			continue
 		}
-		if err := t.exec(insertHistory, sync, s.key, s.at, s.run, s.event, s.note); err != nil {
+		if err := t.Exec(insertHistory, sync, s.key, s.at, s.run, s.event, s.note); err != nil {
 			return err
 		}
 	}
@@ -183,7 +184,7 @@ func (k *lock) Remove(ctx context.Context, sync string, keys []string) error {
 		}
 		return nil
 	}
-	return k.update(ctx, doing, durable, func(t *tx) error {
+	return k.update(ctx, doing, dbfile.Durable, func(t *tx) error {
 		id, err := t.syncID(sync)
 		if err != nil {
 			return err
@@ -199,7 +200,7 @@ func (k *lock) Remove(ctx context.Context, sync string, keys []string) error {
 
 func (t *tx) remove(sync int64, key string) error {
 	var id int64
-	err := t.row("DELETE FROM entries WHERE sync = ?1 AND key = ?2"+returningID, []any{sync, key}, &id)
+	err := t.Row("DELETE FROM entries WHERE sync = ?1 AND key = ?2"+returningID, []any{sync, key}, &id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -213,7 +214,7 @@ func (t *tx) remove(sync int64, key string) error {
 func (t *tx) putEntry(statement string, sync int64, entry []any, mark [markSize]byte) error {
 	var id int64
 	entry[0] = sync
-	if err := t.row(statement+returningID, entry, &id); err != nil {
+	if err := t.Row(statement+returningID, entry, &id); err != nil {
 		return err
 	}
 	return t.mark(sync, id, mark)
