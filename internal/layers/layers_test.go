@@ -38,10 +38,11 @@ var table = map[string][]string{
 	"/owlat":           {},
 	"/owlat/owlattest": {"/", "/owlat"},
 
-	"/ledger":            {"/", "github.com/zeebo/xxh3"},
-	"/ledger/sqlite":     {"/", "/ledger", "github.com/gofrs/flock", "github.com/pressly/goose/v3"},
-	"/ledger/transfer":   {"/", "/ledger"},
-	"/ledger/ledgertest": {"/", "/ledger", "github.com/google/go-cmp"},
+	"/ledger":                        {"/", "github.com/zeebo/xxh3"},
+	"/ledger/sqlite":                 {"/", "/ledger", "/ledger/sqlite/internal/dbfile"},
+	"/ledger/sqlite/internal/dbfile": {"/ledger", "github.com/gofrs/flock", "github.com/pressly/goose/v3"},
+	"/ledger/transfer":               {"/", "/ledger"},
+	"/ledger/ledgertest":             {"/", "/ledger", "github.com/google/go-cmp"},
 
 	// The engine: words below, then what decides, asks and sends, and at the top what its users call. Planning and applying know
 	// nothing of each other, and applying knows no policy.

@@ -153,15 +153,10 @@ func testWait(t *testing.T, open Open) {
 		t.Parallel()
 		l := fresh(t, open)
 		k := hold(t, l)
-		ctx, cancel := context.WithCancelCause(t.Context())
 		enough := errors.New("enough")
-		result := make(chan error, 1)
-		go func() {
-			_, err := l.Acquire(ctx, ledger.Claim{Purpose: "one who waits", Wait: true})
-			result <- err
-		}()
-		cancel(enough)
-		if err := <-result; !errors.Is(err, enough) {
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Millisecond, enough)
+		defer cancel()
+		if _, err := l.Acquire(ctx, ledger.Claim{Purpose: "one who waits", Wait: true}); !errors.Is(err, enough) {
 			t.Errorf("error %v", err)
 		}
 		recordUnder(t, k, "users", entry("1"))

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // entryPage is how many entries All reads at a time, so that no read transaction outlives a page.
@@ -56,7 +57,7 @@ func (r entryReader) page(ctx context.Context, condition string, args ...any) (p
 		return err
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("read entries of the ledger: %w", explain(ctx, err))
+		return nil, 0, fmt.Errorf("read entries of the ledger: %w", dbfile.Explain(ctx, err))
 	}
 	return page, last, nil
 }
@@ -90,7 +91,7 @@ func (r entryReader) Sharers(ctx context.Context, contactIDs []string) ([]ledger
 			return err
 		})
 		if err != nil {
-			return nil, fmt.Errorf("look up contacts in the ledger: %w", explain(ctx, err))
+			return nil, fmt.Errorf("look up contacts in the ledger: %w", dbfile.Explain(ctx, err))
 		}
 	}
 	return found, nil

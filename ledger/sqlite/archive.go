@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // archive implements ledger.Archive.
@@ -28,7 +29,7 @@ func (a archive) Syncs(ctx context.Context) ([]string, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read syncs of the ledger: %w", explain(ctx, err))
+		return nil, fmt.Errorf("read syncs of the ledger: %w", dbfile.Explain(ctx, err))
 	}
 	return names, nil
 }
@@ -70,7 +71,7 @@ func (a archive) lines(ctx context.Context, condition string, args ...any) (line
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read history of the ledger: %w", explain(ctx, err))
+		return nil, fmt.Errorf("read history of the ledger: %w", dbfile.Explain(ctx, err))
 	}
 	return lines, nil
 }
@@ -82,7 +83,7 @@ func (a archive) Prune(ctx context.Context, before time.Time) (removed int64, er
 	for _, batch := range []func(*tx, time.Time) (n int64, more bool, err error){(*tx).pruneHistory, (*tx).pruneRuns} {
 		for more := true; more; {
 			var n int64
-			err := a.update(ctx, "prune ledger", lazy, func(t *tx) (err error) {
+			err := a.update(ctx, "prune ledger", dbfile.Lazy, func(t *tx) (err error) {
 				n, more, err = batch(t, before)
 				return err
 			})
@@ -105,14 +106,14 @@ const (
 )
 
 func (t *tx) pruneHistory(before time.Time) (n int64, more bool, err error) {
-	last, err := t.affect(blankLast+"at < ?1", before.UnixMicro())
+	last, err := t.Affect(blankLast+"at < ?1", before.UnixMicro())
 	if err != nil {
 		return 0, false, err
 	}
-	if err := t.exec(dropBlank); err != nil {
+	if err := t.Exec(dropBlank); err != nil {
 		return 0, false, err
 	}
-	n, err = t.affect(dropHistory, before.UnixMicro(), pruneBatch)
+	n, err = t.Affect(dropHistory, before.UnixMicro(), pruneBatch)
 	return n + last, n == pruneBatch, err
 }
 
@@ -121,9 +122,9 @@ const oldRuns = `SELECT id FROM runs r WHERE started < ?1 AND status <> 'held'
 
 func (t *tx) pruneRuns(before time.Time) (n int64, more bool, err error) {
 	args := []any{before.UnixMicro(), pruneBatch}
-	if err := t.exec("DELETE FROM plan WHERE run IN ("+oldRuns+")", args...); err != nil {
+	if err := t.Exec("DELETE FROM plan WHERE run IN ("+oldRuns+")", args...); err != nil {
 		return 0, false, err
 	}
-	n, err = t.affect("DELETE FROM runs WHERE id IN ("+oldRuns+")", args...)
+	n, err = t.Affect("DELETE FROM runs WHERE id IN ("+oldRuns+")", args...)
 	return n, n == pruneBatch, err
 }

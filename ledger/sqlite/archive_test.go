@@ -42,7 +42,7 @@ func TestPruningLetsOthersWrite(t *testing.T) {
 // steps tells how SQLite carries out a query.
 func steps(t *testing.T, l *Ledger, query string, args ...any) (steps []string) {
 	t.Helper()
-	rows, err := l.readers.Query("EXPLAIN QUERY PLAN "+query, args...)
+	rows, err := l.f.Readers.Query("EXPLAIN QUERY PLAN "+query, args...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,75 +5,26 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"sync"
 
-	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
-// maxReaders bounds the connections that short reads share; streams have their own.
-const maxReaders = 4
-
-// base is the file and the connections to it.
+// base is what all parts of a ledger share: the file, and what waits to be written to it.
 type base struct {
-	path string // as given, for messages
-	file string // absolute and without symbolic links, so that one file has one lock
-
-	write   chan struct{} // holds one token while somebody uses writer
-	writer  *writer
-	readers *sql.DB
-	streams *sql.DB // connections that a caller's loop body may keep for long
-	queue   queue
-
-	closed chan struct{}
-	close  sync.Once
-}
-
-// openReaders opens connections like the writer's for reading.
-func (b *base) openReaders(writing *connector) {
-	reading, streaming := *writing, *writing
-	reading.pragmas, streaming.pragmas = readerPragmas, streamPragmas
-	b.readers, b.streams = sql.OpenDB(&reading), sql.OpenDB(&streaming)
-	b.readers.SetMaxOpenConns(maxReaders)
-	b.readers.SetMaxIdleConns(maxReaders)
-	b.streams.SetMaxIdleConns(1)
-}
-
-func (b *base) closeConnections() error {
-	var errs []error
-	for _, db := range []*sql.DB{b.readers, b.streams} {
-		if db != nil {
-			errs = append(errs, db.Close())
-		}
-	}
-	if b.writer != nil {
-		errs = append(errs, b.writer.close())
-	}
-	return errors.Join(errs...)
+	f     *dbfile.File
+	queue queue
+	ids   map[string]int64 // of syncs, committed; of whoever holds the write token
 }
 
 // query calls each for every row of a short read.
 func (b *base) query(ctx context.Context, query string, args []any, each func(*sql.Rows) error) error {
-	rows, err := b.readers.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	return eachRow(rows, each)
-}
-
-func eachRow(rows *sql.Rows, each func(*sql.Rows) error) error {
-	defer rows.Close()
-	for rows.Next() {
-		if err := each(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return b.f.Query(ctx, query, args, each)
 }
 
 // forgetSecret returns the secret, nil where nobody ever was forgotten.
 func (b *base) forgetSecret(ctx context.Context) ([]byte, error) {
 	var text string
-	err := b.readers.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?1", forgetSecret).Scan(&text)
+	err := b.f.Readers.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?1", forgetSecret).Scan(&text)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, nil
@@ -84,45 +35,76 @@ func (b *base) forgetSecret(ctx context.Context) ([]byte, error) {
 }
 
 // update waits for the writer and runs fn in one transaction.
-func (b *base) update(ctx context.Context, doing string, d durability, fn func(*tx) error) error {
+func (b *base) update(ctx context.Context, doing string, d dbfile.Durability, fn func(*tx) error) error {
 	if err := b.transact(ctx, d, fn); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return nil
 }
 
-func (b *base) transact(ctx context.Context, d durability, fn func(*tx) error) error {
-	if err := b.takeWriter(ctx); err != nil {
+func (b *base) transact(ctx context.Context, d dbfile.Durability, fn func(*tx) error) error {
+	if err := b.f.TakeWriter(ctx); err != nil {
 		return err
 	}
-	defer b.leaveWriter()
-	return explain(context.WithoutCancel(ctx), b.writer.transact(ctx, d, fn))
+	defer b.f.LeaveWriter()
+	return dbfile.Explain(context.WithoutCancel(ctx), b.write(ctx, d, fn))
 }
 
-func (b *base) takeWriter(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if b.isClosed() {
-		return ledger.ErrClosed
-	}
-	select {
-	case b.write <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-b.closed:
-		return ledger.ErrClosed
-	}
+// tx is a transaction on the tables of the ledger.
+type tx struct {
+	dbfile.Tx
+	ids   map[string]int64 // of syncs, committed
+	fresh map[string]int64 // of syncs that came to be in it
+	packs map[int64][]byte // changed, but not written yet
+	// latest is the epoch of the lock that is known to be the latest, 0: not known yet.
+	latest int64
 }
 
-func (b *base) leaveWriter() { <-b.write }
-
-func (b *base) isClosed() bool {
-	select {
-	case <-b.closed:
-		return true
-	default:
-		return false
+// write runs fn in a transaction that is committed when fn returns nil and rolled back otherwise. The caller holds the write token.
+func (b *base) write(ctx context.Context, d dbfile.Durability, fn func(*tx) error) error {
+	raw, err := b.f.Writer.Begin(ctx, d)
+	if err != nil {
+		return err
 	}
+	t := &tx{Tx: raw, ids: b.ids}
+	err = fn(t)
+	if err == nil {
+		err = t.writePacks()
+	}
+	if err != nil {
+		t.Rollback()
+		return err
+	}
+	if err := t.Commit(); err != nil {
+		return err
+	}
+	for name, id := range t.fresh {
+		b.ids[name] = id
+	}
+	return nil
+}
+
+// syncID returns the id of a sync and gives it one if it is new.
+func (t *tx) syncID(name string) (int64, error) {
+	if id, ok := t.ids[name]; ok {
+		return id, nil
+	}
+	if id, ok := t.fresh[name]; ok {
+		return id, nil
+	}
+	if name == "" {
+		return 0, errors.New("the sync has no name")
+	}
+	if err := t.Exec("INSERT INTO syncs (name) VALUES (?1) ON CONFLICT DO NOTHING", name); err != nil {
+		return 0, err
+	}
+	var id int64
+	if err := t.Row("SELECT id FROM syncs WHERE name = ?1", []any{name}, &id); err != nil {
+		return 0, err
+	}
+	if t.fresh == nil {
+		t.fresh = make(map[string]int64)
+	}
+	t.fresh[name] = id
+	return id, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 const upsertBookmark = `INSERT INTO bookmarks (sync, settings, mark, full_at, due, entries, again) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -29,11 +30,11 @@ func (k *lock) SetBookmark(ctx context.Context, sync string, b ledger.Bookmark) 
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	return k.update(ctx, doing, durable, func(t *tx) error {
+	return k.update(ctx, doing, dbfile.Durable, func(t *tx) error {
 		id, err := t.syncID(sync)
 		if err != nil {
 			return err
 		}
-		return t.exec(upsertBookmark, append([]any{id}, args...)...)
+		return t.Exec(upsertBookmark, append([]any{id}, args...)...)
 	})
 }

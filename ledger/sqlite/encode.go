@@ -38,7 +38,7 @@ func stateOf(e *ledger.Entry) int {
 type step struct {
 	sync, key string
 	replaces  string
-	entry     []any // the arguments of upsertEntry after the sync
+	entry     []any // the arguments of upsertEntry; the first is set by putEntry
 	mark      [markSize]byte
 	run       int64
 	at        int64
@@ -109,7 +109,7 @@ func encodeEntry(e *ledger.Entry, now time.Time) ([]any, error) {
 	}
 	args := make([]any, 0, entryArguments)
 	args = append(args,
-		e.Key, textOrNull(e.ContactID), textOrNull(e.Email), identity, string(e.Origin),
+		nil, e.Key, textOrNull(e.ContactID), textOrNull(e.Email), identity, string(e.Origin),
 		memberships, timeOrNull(e.Intent.Create), failure, stateOf(e), timeOrNull(e.FirstSeen), timeOrNull(changed), events,
 		fingerprintOrNull(e), e.Doubt)
 	for _, text := range e.Fields {

@@ -42,7 +42,7 @@ func findPerson(t *tx, address string) (*erasure, error) {
 		return nil
 	}
 	const columns = "SELECT id, sync, key, contact_id, email, identity FROM entries WHERE "
-	err := t.each(columns+"email = ?1 OR identity = ?1 OR instr(key, '@')", []any{address}, func(rows *sql.Rows) error {
+	err := t.Each(columns+"email = ?1 OR identity = ?1 OR instr(key, '@')", []any{address}, func(rows *sql.Rows) error {
 		return scan(rows, func(key, email, identity string) bool {
 			return email == address || identity == address || fold(key) != fold(email) && keyNames(key, address)
 		})
@@ -51,7 +51,7 @@ func findPerson(t *tx, address string) (*erasure, error) {
 		return nil, err
 	}
 	for chunk := range slices.Chunk(slices.Clone(p.contacts), maxParameters) {
-		err := t.each(columns+"contact_id IN ("+places(len(chunk))+")", arguments(chunk), func(rows *sql.Rows) error {
+		err := t.Each(columns+"contact_id IN ("+places(len(chunk))+")", arguments(chunk), func(rows *sql.Rows) error {
 			return scan(rows, func(string, string, string) bool { return true })
 		})
 		if err != nil {
@@ -82,23 +82,23 @@ func (x *erasure) erase() error {
 	if err := x.eraseFromTexts(); err != nil {
 		return err
 	}
-	if err := x.exec("DELETE FROM bookmarks"); err != nil { // they name rows
+	if err := x.Exec("DELETE FROM bookmarks"); err != nil { // they name rows
 		return err
 	}
-	secret, err := x.ensureForgetSecret()
+	secret, err := ensureForgetSecret(x.tx)
 	if err != nil {
 		return err
 	}
 	for _, id := range x.contacts {
-		if err := x.exec(hashOptOuts, id, ledger.HashContact(secret, id)); err != nil {
+		if err := x.Exec(hashOptOuts, id, ledger.HashContact(secret, id)); err != nil {
 			return err
 		}
-		if err := x.exec("DELETE FROM opt_outs WHERE contact_id = ?1", id); err != nil {
+		if err := x.Exec("DELETE FROM opt_outs WHERE contact_id = ?1", id); err != nil {
 			return err
 		}
 	}
 	for _, address := range x.addresses {
-		if err := x.exec("INSERT INTO forgotten (hash) VALUES (?1) ON CONFLICT DO NOTHING", ledger.HashAddress(secret, address)); err != nil {
+		if err := x.Exec("INSERT INTO forgotten (hash) VALUES (?1) ON CONFLICT DO NOTHING", ledger.HashAddress(secret, address)); err != nil {
 			return err
 		}
 	}
@@ -106,17 +106,17 @@ func (x *erasure) erase() error {
 }
 
 // ensureForgetSecret returns the ledger's secret and makes it on first use.
-func (x *erasure) ensureForgetSecret() ([]byte, error) {
+func ensureForgetSecret(t *tx) ([]byte, error) {
 	fresh := make([]byte, ledger.HashSize)
 	if _, err := rand.Read(fresh); err != nil {
 		return nil, err
 	}
-	err := x.exec("INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING", forgetSecret, hex.EncodeToString(fresh))
+	err := t.Exec("INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING", forgetSecret, hex.EncodeToString(fresh))
 	if err != nil {
 		return nil, err
 	}
 	var text string
-	if err := x.row("SELECT value FROM meta WHERE name = ?1", []any{forgetSecret}, &text); err != nil {
+	if err := t.Row("SELECT value FROM meta WHERE name = ?1", []any{forgetSecret}, &text); err != nil {
 		return nil, err
 	}
 	return decodeSecret(text)
@@ -127,13 +127,13 @@ func (x *erasure) eraseRows() error {
 		if err := x.mark(r.sync, id, noMark); err != nil {
 			return err
 		}
-		if err := x.exec("DELETE FROM entries WHERE sync = ?1 AND id = ?2", r.sync, id); err != nil {
+		if err := x.Exec("DELETE FROM entries WHERE sync = ?1 AND id = ?2", r.sync, id); err != nil {
 			return err
 		}
-		if err := x.exec(blankLast+"sync = ?1 AND key = ?2", r.sync, r.key); err != nil {
+		if err := x.Exec(blankLast+"sync = ?1 AND key = ?2", r.sync, r.key); err != nil {
 			return err
 		}
-		if err := x.exec("DELETE FROM history WHERE sync = ?1 AND key = ?2", r.sync, r.key); err != nil {
+		if err := x.Exec("DELETE FROM history WHERE sync = ?1 AND key = ?2", r.sync, r.key); err != nil {
 			return err
 		}
 	}
@@ -143,7 +143,7 @@ func (x *erasure) eraseRows() error {
 // eraseHistory deletes the lines of rows that the ledger has no entry of any more and whose key is the person's address.
 func (x *erasure) eraseHistory() error {
 	var ids []int64
-	err := x.each(`SELECT id, key FROM history h WHERE instr(key, '@')
+	err := x.Each(`SELECT id, key FROM history h WHERE instr(key, '@')
 		AND NOT EXISTS (SELECT 1 FROM entries WHERE sync = h.sync AND key = h.key)`, nil, func(rows *sql.Rows) error {
 		var id int64
 		var key string
@@ -157,10 +157,10 @@ func (x *erasure) eraseHistory() error {
 		return err
 	}
 	for _, id := range ids {
-		if err := x.exec(blankLast+"id = ?1", id); err != nil {
+		if err := x.Exec(blankLast+"id = ?1", id); err != nil {
 			return err
 		}
-		if err := x.exec("DELETE FROM history WHERE id = ?1 AND sync <> 0", id); err != nil {
+		if err := x.Exec("DELETE FROM history WHERE id = ?1 AND sync <> 0", id); err != nil {
 			return err
 		}
 	}
@@ -178,7 +178,7 @@ func (x *erasure) erasePlans() error {
 		}
 		texts = appendNew(appendNew(texts, fold(address)), fold(strings.Trim(string(quoted), `"`)))
 	}
-	err := x.each("SELECT p.run, p.phase, p.ord, p.seq, r.sync, p.key, p.body FROM plan p LEFT JOIN runs r ON r.id = p.run", nil,
+	err := x.Each("SELECT p.run, p.phase, p.ord, p.seq, r.sync, p.key, p.body FROM plan p LEFT JOIN runs r ON r.id = p.run", nil,
 		func(rows *sql.Rows) error {
 			var run, phase, order, seq int64
 			var sync sql.NullInt64
@@ -201,7 +201,7 @@ func (x *erasure) erasePlans() error {
 		return err
 	}
 	for _, step := range steps {
-		if err := x.exec("DELETE FROM plan WHERE run = ?1 AND phase = ?2 AND ord = ?3 AND seq = ?4", step...); err != nil {
+		if err := x.Exec("DELETE FROM plan WHERE run = ?1 AND phase = ?2 AND ord = ?3 AND seq = ?4", step...); err != nil {
 			return err
 		}
 	}
@@ -212,7 +212,7 @@ func (x *erasure) erasePlans() error {
 // would be one of all.
 func (x *erasure) eraseFromParts() error {
 	changed := make(map[int64]partText)
-	err := x.each("SELECT id, sync, part FROM runs WHERE part IS NOT NULL", nil, func(rows *sql.Rows) error {
+	err := x.Each("SELECT id, sync, part FROM runs WHERE part IS NOT NULL", nil, func(rows *sql.Rows) error {
 		var id, sync int64
 		var text string
 		if err := rows.Scan(&id, &sync, &text); err != nil {
@@ -237,7 +237,7 @@ func (x *erasure) eraseFromParts() error {
 		if err != nil {
 			return err
 		}
-		if err := x.exec("UPDATE runs SET part = ?2 WHERE id = ?1", id, string(text)); err != nil {
+		if err := x.Exec("UPDATE runs SET part = ?2 WHERE id = ?1", id, string(text)); err != nil {
 			return err
 		}
 	}
@@ -254,11 +254,11 @@ func (x *erasure) eraseFromTexts() error {
 		{"SELECT id, note FROM history WHERE note <> ''", "UPDATE history SET note = ?2 WHERE id = ?1"},
 		{"SELECT id, message FROM runs WHERE message <> ''", "UPDATE runs SET message = ?2 WHERE id = ?1"},
 	} {
-		if err := x.rewrite(column.read, column.write, func(text string) (string, error) { return blot(text), nil }); err != nil {
+		if err := rewrite(x.tx, column.read, column.write, func(text string) (string, error) { return blot(text), nil }); err != nil {
 			return err
 		}
 	}
-	err = x.rewrite("SELECT id, guards FROM runs WHERE guards IS NOT NULL", "UPDATE runs SET guards = ?2 WHERE id = ?1",
+	err = rewrite(x.tx, "SELECT id, guards FROM runs WHERE guards IS NOT NULL", "UPDATE runs SET guards = ?2 WHERE id = ?1",
 		func(text string) (string, error) {
 			var hits []owlatsync.Hit
 			if err := json.Unmarshal([]byte(text), &hits); err != nil {
@@ -273,7 +273,7 @@ func (x *erasure) eraseFromTexts() error {
 	if err != nil {
 		return err
 	}
-	return x.rewrite("SELECT id, failure FROM entries WHERE failure IS NOT NULL", "UPDATE entries SET failure = ?2 WHERE id = ?1",
+	return rewrite(x.tx, "SELECT id, failure FROM entries WHERE failure IS NOT NULL", "UPDATE entries SET failure = ?2 WHERE id = ?1",
 		func(text string) (string, error) {
 			var f ledger.Failure
 			if err := json.Unmarshal([]byte(text), &f); err != nil {
@@ -290,9 +290,9 @@ func (x *erasure) eraseFromTexts() error {
 }
 
 // rewrite puts every text of a column, read with the id of its row, through change.
-func (x *erasure) rewrite(read, write string, change func(string) (string, error)) error {
+func rewrite(t *tx, read, write string, change func(string) (string, error)) error {
 	changed := make(map[int64]string)
-	err := x.each(read, nil, func(rows *sql.Rows) error {
+	err := t.Each(read, nil, func(rows *sql.Rows) error {
 		var id int64
 		var text string
 		if err := rows.Scan(&id, &text); err != nil {
@@ -308,7 +308,7 @@ func (x *erasure) rewrite(read, write string, change func(string) (string, error
 		return err
 	}
 	for id, text := range changed {
-		if err := x.exec(write, id, text); err != nil {
+		if err := t.Exec(write, id, text); err != nil {
 			return err
 		}
 	}

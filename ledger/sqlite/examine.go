@@ -2,89 +2,14 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // Examine tells whether Open and a run would accept the ledger at path, without creating, migrating or changing it. It
 // reads the whole file to find damage, and tries with a file that it removes again whether the folder can be written. The
 // error matches the same sentinels as that of Open.
 func Examine(ctx context.Context, driver, path string) (ledger.Condition, error) {
-	c, err := examine(ctx, driver, path)
-	if err != nil {
-		return ledger.Condition{}, fmt.Errorf("examine ledger %s: %w", path, explain(ctx, err))
-	}
-	return c, nil
-}
-
-func examine(ctx context.Context, driver, path string) (c ledger.Condition, err error) {
-	file, err := locate(path)
-	if err != nil {
-		return c, err
-	}
-	if err := writable(filepath.Dir(file)); err != nil {
-		return c, err
-	}
-	f, err := os.OpenFile(file, os.O_RDWR, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		c.Missing = true
-		return c, nil
-	}
-	if err != nil {
-		return c, err
-	}
-	if err := f.Close(); err != nil {
-		return c, err
-	}
-	reading, err := newConnector(driver, file, readerPragmas)
-	if err != nil {
-		return c, err
-	}
-	b := &base{path: path, file: file, writer: newWriter(reading)}
-	defer func() { err = errors.Join(err, b.writer.close()) }()
-	newest, err := fs.Glob(migrations, "*.sql")
-	if err != nil {
-		return c, err
-	}
-	is, err := b.inspect(ctx, len(newest))
-	if err != nil {
-		return c, err
-	}
-	c.Outdated = is == outdated
-	if is == empty {
-		return c, nil
-	}
-	var verdict string
-	if err := b.writer.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
-		return c, senseless(err)
-	}
-	if verdict != "ok" {
-		return c, fmt.Errorf("%w (%s)", ledger.ErrCorrupt, verdict)
-	}
-	if is == current {
-		err = b.writer.db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'deployment'").Scan(&c.Deployment)
-		if errors.Is(err, sql.ErrNoRows) {
-			err = nil
-		}
-	}
-	return c, err
-}
-
-// writable tries whether a file can be made in the folder and written: nothing else tells for all users and file systems.
-func writable(folder string) error {
-	f, err := os.CreateTemp(folder, ".owlat-sync-*")
-	if err != nil {
-		if failed, ok := errors.AsType[*fs.PathError](err); ok {
-			failed.Path = folder // not the temporary name
-		}
-		return err
-	}
-	_, err = f.Write(make([]byte, 4096))
-	return errors.Join(err, f.Close(), os.Remove(f.Name()))
+	return dbfile.Examine(ctx, driver, path, migrations)
 }

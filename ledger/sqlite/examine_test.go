@@ -93,12 +93,12 @@ func TestExamineWhileOpen(t *testing.T) {
 	l := openFresh(t)
 	bind(t, l, "https://a.example")
 	put(t, l, "1")
-	before := readFile(t, l.file)
-	got, err := Examine(t.Context(), "sqlite", l.file)
+	before := readFile(t, l.f.Name())
+	got, err := Examine(t.Context(), "sqlite", l.f.Name())
 	if err != nil || got.Deployment != "https://a.example" {
 		t.Errorf("examined: %+v, %v", got, err)
 	}
-	if !bytes.Equal(before, readFile(t, l.file)) {
+	if !bytes.Equal(before, readFile(t, l.f.Name())) {
 		t.Error("the file changed")
 	}
 	put(t, l, "2")

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // apartVariable names the folder of a test that runs apart: in a process of its own, with its own view of the file systems.
@@ -219,7 +220,7 @@ func TestReadOnlyDisk(t *testing.T) {
 		if err := syscall.Mount("", folder, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
 			t.Skipf("the file system cannot be made read-only: %v", err)
 		}
-		mustBeReadOnly(t, "a ledger on a read-only disk", l.file)
+		mustBeReadOnly(t, "a ledger on a read-only disk", l.f.Name())
 		mustBeReadOnly(t, "no ledger on a read-only disk", filepath.Join(folder, "new.db"))
 	})
 }
@@ -241,8 +242,8 @@ func TestReadOnlyFolder(t *testing.T) {
 		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
-		open(0o666, l.file)
-		open(0o666, l.file+".lock")
+		open(0o666, l.f.Name())
+		open(0o666, l.f.Name()+".lock")
 		open(0o755, folder)
 		open(0o755, parent)
 		open(0o755, filepath.Dir(parent))
@@ -250,7 +251,7 @@ func TestReadOnlyFolder(t *testing.T) {
 		if err := syscall.Setuid(nobody); err != nil {
 			t.Skipf("this process cannot give up its rights: %v", err)
 		}
-		mustBeReadOnly(t, "a ledger in a read-only folder", l.file)
+		mustBeReadOnly(t, "a ledger in a read-only folder", l.f.Name())
 		mustBeReadOnly(t, "no ledger in a read-only folder", filepath.Join(folder, "new.db"))
 		if files, err := os.ReadDir(folder); err != nil || len(files) != 2 {
 			t.Errorf("%d files in the folder: %v", len(files), err)
@@ -271,7 +272,7 @@ func TestReadOnlyFile(t *testing.T) {
 		}
 		moved := filepath.Join(folder, "ledger.db")
 		for _, err := range []error{
-			os.Rename(l.file, moved), os.Chmod(moved, 0o444), os.Chmod(folder, 0o777), os.Chmod(parent, 0o755), os.Chmod(filepath.Dir(parent), 0o755),
+			os.Rename(l.f.Name(), moved), os.Chmod(moved, 0o444), os.Chmod(folder, 0o777), os.Chmod(parent, 0o755), os.Chmod(filepath.Dir(parent), 0o755),
 			os.WriteFile(filepath.Join(folder, "secret.db"), nil, 0o600),
 			syscall.Setuid(65534),
 		} {
@@ -291,7 +292,7 @@ func TestReadOnlyFile(t *testing.T) {
 func TestForgettingOnAFullDisk(t *testing.T) {
 	apart(t, func(t *testing.T, folder string) {
 		smallDisk(t, folder, 8)
-		writerPragmas = append(writerPragmas, "PRAGMA cache_size = 10") // or the copy would fit into memory
+		dbfile.WriterPragmas = append(dbfile.WriterPragmas, "PRAGMA cache_size = 10") // or the copy would fit into memory
 		l := openIn(t, folder)
 		live(t, l, "grace@example.com", "Gracenomia", "k57graceful")
 		free := occupy(t, folder)

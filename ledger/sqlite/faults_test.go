@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // filled makes a ledger of several hundred pages in a folder, closed.
@@ -27,11 +28,11 @@ func filled(t *testing.T, folder string) (file string, size int64) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	info, err := os.Stat(l.file)
+	info, err := os.Stat(l.f.Name())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return l.file, info.Size()
+	return l.f.Name(), info.Size()
 }
 
 // useAll calls everything that reads and writes, and returns the first error.
@@ -42,7 +43,7 @@ func useAll(t *testing.T, path string) error {
 		return err
 	}
 	defer func() {
-		if err := l.Close(); err != nil && hintFor(err) == nil {
+		if err := l.Close(); err != nil && dbfile.HintFor(err) == nil {
 			t.Errorf("close: %v", err)
 		}
 	}()
@@ -233,7 +234,7 @@ func TestGrowthRefused(t *testing.T) {
 	put(t, l, "first")
 	k := takeLock(t, l)
 	var pages int
-	if err := l.writer.conn.QueryRowContext(t.Context(), "PRAGMA max_page_count = 40").Scan(&pages); err != nil || pages != 40 {
+	if err := l.f.Writer.Conn().QueryRowContext(t.Context(), "PRAGMA max_page_count = 40").Scan(&pages); err != nil || pages != 40 {
 		t.Fatal(pages, err)
 	}
 	var kept []string
@@ -307,7 +308,7 @@ func TestDamagedValues(t *testing.T) {
 			if err := l.Close(); err != nil {
 				t.Fatal(err)
 			}
-			execFile(t, l.file, c.statement)
+			execFile(t, l.f.Name(), c.statement)
 			l = openIn(t, folder)
 			defer l.Close()
 			if err := c.read(t, l); !errors.Is(err, ledger.ErrCorrupt) {

@@ -9,6 +9,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // forgetSecret is the name in meta of the secret under which the addresses of forgotten persons are hashed, in hexadecimal.
@@ -43,7 +44,7 @@ func (a archive) ForgetPerson(ctx context.Context, address string) (rows int, er
 	}
 	defer func() { err = errors.Join(err, k.Release()) }()
 	const doing = "forget a person in the ledger"
-	err = k.update(ctx, doing, durable, func(t *tx) error {
+	err = k.update(ctx, doing, dbfile.Durable, func(t *tx) error {
 		e, err := findPerson(t, address)
 		if err != nil {
 			return err
@@ -54,44 +55,8 @@ func (a archive) ForgetPerson(ctx context.Context, address string) (rows int, er
 	if err != nil {
 		return 0, err
 	}
-	if err := a.scour(ctx); err != nil {
-		return rows, fmt.Errorf("%s: its file could not be written anew, call it again: %w", doing, explain(context.WithoutCancel(ctx), err))
+	if err := a.f.Scour(ctx); err != nil {
+		return rows, fmt.Errorf("%s: its file could not be written anew, call it again: %w", doing, dbfile.Explain(context.WithoutCancel(ctx), err))
 	}
 	return rows, nil
-}
-
-// scour writes the file anew, without what was deleted from it, and empties the log of changes.
-func (a archive) scour(ctx context.Context) error {
-	if err := a.takeWriter(ctx); err != nil {
-		return err
-	}
-	defer a.leaveWriter()
-	return a.writer.scour(context.WithoutCancel(ctx))
-}
-
-func (w *writer) scour(ctx context.Context) (err error) {
-	if err := w.connect(ctx); err != nil {
-		return err
-	}
-	defer w.drop() // and with it the settings
-	// The copy goes to a temporary file, or to memory where none can be made.
-	for _, store := range []string{"FILE", "MEMORY"} {
-		if _, err := w.conn.ExecContext(ctx, "PRAGMA temp_store = "+store); err != nil {
-			return err
-		}
-		if _, err = w.conn.ExecContext(ctx, "VACUUM"); primaryCode(err) != codeIO && primaryCode(err) != codeCantOpen {
-			break
-		}
-	}
-	if err != nil {
-		return err
-	}
-	var busy, frames, moved int
-	if err := w.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved); err != nil {
-		return err
-	}
-	if busy != 0 {
-		return ledger.ErrBusy
-	}
-	return nil
 }

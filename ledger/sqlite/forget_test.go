@@ -131,7 +131,7 @@ func TestForgettingIsCompletedLater(t *testing.T) {
 		if rows, err := l.ForgetPerson(t.Context(), "grace@example.com"); err != nil || rows != 0 {
 			t.Errorf("again: %d rows, %v", rows, err)
 		}
-		if found := traces(t, filepath.Dir(l.file), "grace@example.com", "Gracenomia"); len(found) > 0 {
+		if found := traces(t, filepath.Dir(l.f.Name()), "grace@example.com", "Gracenomia"); len(found) > 0 {
 			t.Errorf("afterwards: %v", found)
 		}
 		mustHold(t, l, "0-0", "after")
@@ -151,7 +151,7 @@ func TestHashesOfForgottenPersonsAreKeyed(t *testing.T) {
 		}
 		var secret string
 		var hash []byte
-		if err := l.readers.QueryRow("SELECT (SELECT value FROM meta WHERE name = ?1), hash FROM forgotten", forgetSecret).Scan(&secret, &hash); err != nil {
+		if err := l.f.Readers.QueryRow("SELECT (SELECT value FROM meta WHERE name = ?1), hash FROM forgotten", forgetSecret).Scan(&secret, &hash); err != nil {
 			t.Fatal(err)
 		}
 		key, err := hex.DecodeString(secret)

@@ -13,6 +13,7 @@ import (
 	"modernc.org/sqlite"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // bubble runs a test on a ledger of its own in fake time.
@@ -70,7 +71,7 @@ func TestFakeTime(t *testing.T) {
 // onCommit has the writer's connection call hook before each commit; a hook that returns false makes the commit fail.
 func onCommit(t *testing.T, l *Ledger, hook func() bool) {
 	t.Helper()
-	err := l.writer.conn.Raw(func(conn any) error {
+	err := l.f.Writer.Conn().Raw(func(conn any) error {
 		conn.(sqlite.HookRegisterer).RegisterCommitHook(func() int32 {
 			if hook() {
 				return 0
@@ -91,7 +92,7 @@ func TestWaitingRecordsShareATransaction(t *testing.T) {
 		k := takeLock(t, l)
 		commits := 0
 		onCommit(t, l, func() bool { commits++; return true })
-		l.write <- struct{}{}
+		l.f.Token() <- struct{}{}
 		var keys []string
 		var results []<-chan error
 		for i := range 50 {
@@ -99,7 +100,7 @@ func TestWaitingRecordsShareATransaction(t *testing.T) {
 			results = append(results, recordLater(t.Context(), k, rowRecord(keys[2*i]), rowRecord(keys[2*i+1])))
 		}
 		synctest.Wait()
-		l.leaveWriter()
+		l.f.LeaveWriter()
 		for _, r := range results {
 			if err := <-r; err != nil {
 				t.Error(err)
@@ -119,10 +120,10 @@ func TestFailedCommit(t *testing.T) {
 		k := takeLock(t, l)
 		fail := true
 		onCommit(t, l, func() bool { return !fail })
-		l.write <- struct{}{}
+		l.f.Token() <- struct{}{}
 		first, second := recordLater(t.Context(), k, rowRecord("1")), recordLater(t.Context(), k, ledger.Record{Sync: "new", Entry: &ledger.Entry{Key: "1"}})
 		synctest.Wait()
-		l.leaveWriter()
+		l.f.LeaveWriter()
 		for _, r := range []<-chan error{first, second} {
 			if err := <-r; err == nil {
 				t.Error("acknowledged what was not committed")
@@ -150,19 +151,19 @@ func TestOneBadRecordFailsAlone(t *testing.T) {
 		put(t, l, "first")
 		k := takeLock(t, l)
 		const limitLength = 0
-		if _, err := sqlite.Limit(l.writer.conn, limitLength, 10_000); err != nil {
+		if _, err := sqlite.Limit(l.f.Writer.Conn(), limitLength, 10_000); err != nil {
 			t.Fatal(err)
 		}
 		large := rowRecord("large")
 		large.Note = strings.Repeat("x", 20_000)
-		l.write <- struct{}{}
+		l.f.Token() <- struct{}{}
 		good1 := recordLater(t.Context(), k, rowRecord("good1"))
 		synctest.Wait()
 		bad := recordLater(t.Context(), k, rowRecord("beside large"), large)
 		synctest.Wait()
 		good2 := recordLater(t.Context(), k, rowRecord("good2"))
 		synctest.Wait()
-		l.leaveWriter()
+		l.f.LeaveWriter()
 		if err := <-good1; err != nil {
 			t.Errorf("a good record failed: %v", err)
 		}
@@ -184,7 +185,7 @@ func TestCancelledWhileWaiting(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, l *Ledger) {
 		k := takeLock(t, l)
-		l.write <- struct{}{}
+		l.f.Token() <- struct{}{}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancelled := recordLater(ctx, k, rowRecord("cancelled"))
 		other := recordLater(t.Context(), k, rowRecord("other"))
@@ -198,7 +199,7 @@ func TestCancelledWhileWaiting(t *testing.T) {
 		if err := <-removes; !errors.Is(err, context.Canceled) {
 			t.Errorf("remove: %v", err)
 		}
-		l.leaveWriter()
+		l.f.LeaveWriter()
 		if err := <-other; err != nil {
 			t.Errorf("the other record: %v", err)
 		}
@@ -214,7 +215,7 @@ func TestCancelledWhileWriting(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, l *Ledger) {
 		k := takeLock(t, l)
-		l.write <- struct{}{}
+		l.f.Token() <- struct{}{}
 		ctx, cancel := context.WithCancel(t.Context())
 		result := recordLater(ctx, k, rowRecord("1"))
 		synctest.Wait()
@@ -230,7 +231,7 @@ func TestCancelledWhileWriting(t *testing.T) {
 		if err := <-result; err != nil {
 			t.Errorf("returned %v for what was written", err)
 		}
-		l.leaveWriter()
+		l.f.LeaveWriter()
 	})
 }
 
@@ -240,7 +241,7 @@ func TestCloseEndsWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := openIn(t, folder)
 		k := takeLock(t, l)
-		l.write <- struct{}{}
+		l.f.Token() <- struct{}{}
 		waiting := recordLater(t.Context(), k, rowRecord("waiting"))
 		bound := make(chan error, 1)
 		go func() { bound <- k.SetBookmark(t.Context(), "users", ledger.Bookmark{}) }()
@@ -259,7 +260,7 @@ func TestCloseEndsWaiting(t *testing.T) {
 			t.Error("closed under a writer")
 		default:
 		}
-		l.leaveWriter()
+		l.f.LeaveWriter()
 		if err := <-closed; err != nil {
 			t.Error(err)
 		}
@@ -274,7 +275,7 @@ func TestLockedByAnotherProgram(t *testing.T) {
 	bubble(t, func(t *testing.T, l *Ledger) {
 		put(t, l, "1")
 		k := takeLock(t, l)
-		db, err := sql.Open("sqlite", fileURI(l.file))
+		db, err := sql.Open("sqlite", dbfile.URI(l.f.Name()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -289,7 +290,7 @@ func TestLockedByAnotherProgram(t *testing.T) {
 			}
 		}
 		mustHold(t, l, "1")
-		if _, err := Open(t.Context(), "sqlite", l.path); !errors.Is(err, ledger.ErrBusy) {
+		if _, err := Open(t.Context(), "sqlite", l.f.Path()); !errors.Is(err, ledger.ErrBusy) {
 			t.Errorf("opened a locked file: %v", err)
 		}
 		later := recordLater(t.Context(), k, rowRecord("4"))
@@ -324,7 +325,7 @@ func TestHistory(t *testing.T) {
 		if err := k.Remove(t.Context(), "users", []string{"1"}); err != nil {
 			t.Fatal(err)
 		}
-		rows, err := l.readers.Query(`SELECT at, run, event, note FROM history
+		rows, err := l.f.Readers.Query(`SELECT at, run, event, note FROM history
 			WHERE sync = (SELECT id FROM syncs WHERE name = 'users') AND key = '1' ORDER BY id`)
 		if err != nil {
 			t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"iter"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // journal implements ledger.Journal.
@@ -56,7 +57,7 @@ func (j journal) runs(ctx context.Context, query string, args []any) ([]ledger.R
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read runs of the ledger: %w", explain(ctx, err))
+		return nil, fmt.Errorf("read runs of the ledger: %w", dbfile.Explain(ctx, err))
 	}
 	return runs, nil
 }
@@ -107,7 +108,7 @@ func (j journal) Plan(ctx context.Context, run int64) iter.Seq2[ledger.PlanItem,
 		for {
 			items, last, err := j.planPage(ctx, run, after)
 			if err != nil {
-				yield(ledger.PlanItem{}, fmt.Errorf("read plan of the ledger: %w", explain(ctx, err)))
+				yield(ledger.PlanItem{}, fmt.Errorf("read plan of the ledger: %w", dbfile.Explain(ctx, err)))
 				return
 			}
 			for _, item := range items {

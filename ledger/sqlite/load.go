@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // Load calls write with what puts a snapshot into the ledger, which holds nothing, all or none of it. It takes the lock as a run does
@@ -18,7 +19,7 @@ func (a archive) Load(ctx context.Context, deployment string, write func(ledger.
 		return err
 	}
 	defer func() { err = errors.Join(err, k.Release()) }()
-	return k.transact(ctx, durable, func(t *tx) error {
+	return k.transact(ctx, dbfile.Durable, func(t *tx) error {
 		if err := t.mustBeEmpty(deployment); err != nil {
 			return err
 		}
@@ -34,7 +35,7 @@ func (a archive) Load(ctx context.Context, deployment string, write func(ledger.
 // mustBeEmpty refuses a ledger that holds anything but being bound to the same deployment.
 func (t *tx) mustBeEmpty(deployment string) error {
 	var n int
-	err := t.row(`SELECT (SELECT count(*) FROM syncs) + (SELECT count(*) FROM opt_outs) + (SELECT count(*) FROM forgotten)
+	err := t.Row(`SELECT (SELECT count(*) FROM syncs) + (SELECT count(*) FROM opt_outs) + (SELECT count(*) FROM forgotten)
 		+ (SELECT count(*) FROM meta WHERE (name, value) <> ('deployment', ?1))`, []any{deployment}, &n)
 	if err == nil && n > 0 {
 		err = ledger.ErrNotEmpty
@@ -50,7 +51,7 @@ type loader struct {
 
 // contradicting tells what SQLite refuses because of a line before.
 func contradicting(err error) error {
-	if primaryCode(err) == codeConstraint {
+	if dbfile.PrimaryCode(err) == dbfile.CodeConstraint {
 		return fmt.Errorf("%w (%w)", ledger.ErrContradiction, err)
 	}
 	return err
@@ -61,14 +62,14 @@ func (l *loader) SetForgetSecret(secret []byte) error {
 	if len(secret) != ledger.HashSize {
 		return fmt.Errorf("a secret for forgotten addresses has %d bytes", len(secret))
 	}
-	return contradicting(l.t.exec("INSERT INTO meta (name, value) VALUES (?1, ?2)", forgetSecret, hex.EncodeToString(secret)))
+	return contradicting(l.t.Exec("INSERT INTO meta (name, value) VALUES (?1, ?2)", forgetSecret, hex.EncodeToString(secret)))
 }
 
 // AddSync implements ledger.Loader.
 func (l *loader) AddSync(s ledger.SyncRecord) error {
 	id, err := l.t.syncID(s.Name)
 	if err == nil && s.Adopted {
-		err = l.t.exec("UPDATE syncs SET adopted = 1 WHERE id = ?1", id)
+		err = l.t.Exec("UPDATE syncs SET adopted = 1 WHERE id = ?1", id)
 	}
 	return err
 }
@@ -86,10 +87,10 @@ func (l *loader) AddRun(r ledger.Run) error {
 	if err != nil {
 		return err
 	}
-	if err := l.t.exec(insertRun, append(args, r.Epoch, sync, r.ID)...); err != nil {
+	if err := l.t.Exec(insertRun, append(args, r.Epoch, sync, r.ID)...); err != nil {
 		return contradicting(err)
 	}
-	return l.t.exec("UPDATE lock SET epoch = max(epoch, ?1)", r.Epoch)
+	return l.t.Exec("UPDATE lock SET epoch = max(epoch, ?1)", r.Epoch)
 }
 
 // AddEntry implements ledger.Loader.
@@ -115,9 +116,9 @@ func (l *loader) AddHistory(line ledger.HistoryLine) error {
 		return err
 	}
 	if line.Number == 0 {
-		return l.t.exec(insertHistory, sync, line.Key, line.At.UnixMicro(), line.Run, line.Event, line.Note)
+		return l.t.Exec(insertHistory, sync, line.Key, line.At.UnixMicro(), line.Run, line.Event, line.Note)
 	}
-	n, err := l.t.affect(`INSERT INTO history (sync, key, at, run, event, note, id) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+	n, err := l.t.Affect(`INSERT INTO history (sync, key, at, run, event, note, id) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
 		WHERE ?7 > coalesce((SELECT max(id) FROM history), 0)`, sync, line.Key, line.At.UnixMicro(), line.Run, line.Event, line.Note, line.Number)
 	if err == nil && n == 0 {
 		err = ledger.ErrContradiction
@@ -127,7 +128,7 @@ func (l *loader) AddHistory(line ledger.HistoryLine) error {
 
 // SetLastNumber implements ledger.Loader.
 func (l *loader) SetLastNumber(n int64) error {
-	return l.t.exec(`INSERT INTO history (id, sync, key, at, run, event, note) SELECT ?1, 0, '', 0, 0, '', ''
+	return l.t.Exec(`INSERT INTO history (id, sync, key, at, run, event, note) SELECT ?1, 0, '', 0, 0, '', ''
 		WHERE ?1 > coalesce((SELECT max(id) FROM history), 0)`, n)
 }
 
@@ -136,7 +137,7 @@ func (l *loader) AddOptOut(o ledger.OptOut) error {
 	if o.ContactID == "" || o.Topic == "" || o.At.IsZero() {
 		return errNoOptOut
 	}
-	return contradicting(l.t.exec(insertOptOut, o.ContactID, o.Topic, o.At.UnixMicro()))
+	return contradicting(l.t.Exec(insertOptOut, o.ContactID, o.Topic, o.At.UnixMicro()))
 }
 
 // AddForgotten implements ledger.Loader.
@@ -144,5 +145,5 @@ func (l *loader) AddForgotten(hash []byte) error {
 	if len(hash) != ledger.HashSize {
 		return fmt.Errorf("the hash of an address has %d bytes", len(hash))
 	}
-	return contradicting(l.t.exec("INSERT INTO forgotten (hash) VALUES (?1)", hash))
+	return contradicting(l.t.Exec("INSERT INTO forgotten (hash) VALUES (?1)", hash))
 }

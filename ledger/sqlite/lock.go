@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // locker gives out the lock.
@@ -29,24 +30,24 @@ func (l locker) Acquire(ctx context.Context, claim ledger.Claim) (ledger.Lock, e
 }
 
 func (l locker) acquire(ctx context.Context, claim ledger.Claim) (*lock, error) {
-	file, err := l.takeLockFile(ctx, claim.Purpose, claim.Wait)
+	file, err := l.f.TakeLock(ctx, claim.Purpose, claim.Wait)
 	if errors.Is(err, ledger.ErrLocked) {
 		return nil, err
 	} else if err != nil {
-		return nil, fmt.Errorf("lock ledger %s: %w", l.path, explain(ctx, err))
+		return nil, fmt.Errorf("lock ledger %s: %w", l.f.Path(), dbfile.Explain(ctx, err))
 	}
 	k := &lock{base: l.base, file: file, locks: l.locks}
 	// A power failure may take the number with it, and then everything that was recorded under it.
-	err = l.update(ctx, "bind ledger", lazy, func(t *tx) (err error) {
+	err = l.update(ctx, "bind ledger", dbfile.Lazy, func(t *tx) (err error) {
 		if claim.Deployment != "" {
 			if err := t.bind(claim.Deployment); err != nil {
 				return err
 			}
 		}
-		return t.row("UPDATE lock SET epoch = epoch + 1 RETURNING epoch", nil, &k.epoch)
+		return t.Row("UPDATE lock SET epoch = epoch + 1 RETURNING epoch", nil, &k.epoch)
 	})
 	if err != nil {
-		return nil, errors.Join(err, file.release())
+		return nil, errors.Join(err, file.Release())
 	}
 	k.ctx, k.cancel = context.WithCancelCause(ctx)
 	l.locks.add(k)
@@ -56,10 +57,10 @@ func (l locker) acquire(ctx context.Context, claim ledger.Claim) (*lock, error) 
 // bind ties the ledger to the deployment on first use.
 func (t *tx) bind(deployment string) error {
 	var bound string
-	err := t.row("SELECT value FROM meta WHERE name = 'deployment'", nil, &bound)
+	err := t.Row("SELECT value FROM meta WHERE name = 'deployment'", nil, &bound)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return t.exec("INSERT INTO meta (name, value) VALUES ('deployment', ?1)", deployment)
+		return t.Exec("INSERT INTO meta (name, value) VALUES ('deployment', ?1)", deployment)
 	case err == nil && bound != deployment:
 		return &ledger.DeploymentError{Bound: bound, Configured: deployment}
 	}
@@ -90,7 +91,7 @@ func (h *heldLocks) release(k *lock) error {
 	delete(h.held, k)
 	k.released.Store(true)
 	k.cancel(nil)
-	return k.file.release()
+	return k.file.Release()
 }
 
 func (h *heldLocks) releaseAll() error {
@@ -110,7 +111,7 @@ func (h *heldLocks) releaseAll() error {
 // lock implements ledger.Lock.
 type lock struct {
 	*base
-	file     *lockFile
+	file     *dbfile.Lock
 	locks    *heldLocks
 	epoch    int64
 	ctx      context.Context // of the lock, which is a value of its time
@@ -130,7 +131,7 @@ func (k *lock) Epoch() int64 { return k.epoch }
 // Release implements ledger.Lock.
 func (k *lock) Release() error {
 	if err := k.locks.release(k); err != nil {
-		return fmt.Errorf("unlock ledger %s: %w", k.path, err)
+		return fmt.Errorf("unlock ledger %s: %w", k.f.Path(), err)
 	}
 	return nil
 }
@@ -138,7 +139,7 @@ func (k *lock) Release() error {
 // usable tells what is known without looking.
 func (k *lock) usable() error {
 	switch {
-	case k.isClosed():
+	case k.f.IsClosed():
 		return ledger.ErrClosed
 	case k.released.Load():
 		return errReleased
@@ -156,31 +157,36 @@ func (k *lock) lose() error {
 }
 
 // update runs fn in one transaction, unless the lock is lost.
-func (k *lock) update(ctx context.Context, doing string, d durability, fn func(*tx) error) error {
+func (k *lock) update(ctx context.Context, doing string, d dbfile.Durability, fn func(*tx) error) error {
 	if err := k.transact(ctx, d, fn); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return nil
 }
 
-func (k *lock) transact(ctx context.Context, d durability, fn func(*tx) error) error {
+func (k *lock) transact(ctx context.Context, d dbfile.Durability, fn func(*tx) error) error {
 	if err := k.usable(); err != nil {
 		return err
 	}
 	return k.base.transact(ctx, d, func(t *tx) error {
-		epoch, err := t.epoch()
-		if err != nil {
+		if held, err := t.holds(k); err != nil {
 			return err
-		}
-		if epoch != k.epoch {
+		} else if !held {
 			return k.lose()
 		}
 		return fn(t)
 	})
 }
 
-// epoch returns the number of the latest lock.
-func (t *tx) epoch() (epoch int64, err error) {
-	err = t.row("SELECT epoch FROM lock", nil, &epoch)
-	return epoch, err
+// holds reports whether the lock is the latest. It changes nothing where it is, and allocates less than a query.
+func (t *tx) holds(k *lock) (bool, error) {
+	if t.latest == k.epoch {
+		return true, nil
+	}
+	later, err := t.Affect("UPDATE lock SET epoch = epoch WHERE epoch <> ?1", k.epoch)
+	if err != nil || later > 0 {
+		return false, err
+	}
+	t.latest = k.epoch
+	return true, nil
 }

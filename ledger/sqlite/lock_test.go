@@ -13,6 +13,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // TestUnnamedHolder holds the lock without saying who does.
@@ -22,7 +23,7 @@ func TestUnnamedHolder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bubble(t, func(t *testing.T, l *Ledger) {
-				lockFile := l.file + ".lock"
+				lockFile := l.f.Name() + ".lock"
 				if err := os.WriteFile(lockFile, []byte(content), 0o600); err != nil {
 					t.Fatal(err)
 				}
@@ -36,7 +37,7 @@ func TestUnnamedHolder(t *testing.T) {
 				if !ok || locked.PID != 0 || locked.Host == "" || locked.Since.IsZero() || locked.Purpose == "" {
 					t.Errorf("error %v", err)
 				}
-				if waited := time.Since(start); waited != holderAttempts*10*time.Millisecond {
+				if waited := time.Since(start); waited != dbfile.NamePatience {
 					t.Errorf("waited %v", waited)
 				}
 				if err := other.Unlock(); err != nil {
@@ -49,7 +50,7 @@ func TestUnnamedHolder(t *testing.T) {
 				if err := k.Release(); err != nil {
 					t.Fatal(err)
 				}
-				if text := readFile(t, lockFile); len(text) != holderAt {
+				if text := readFile(t, lockFile); len(text) != dbfile.HolderAt {
 					t.Errorf("after the release the lock file says %q", text)
 				}
 			})
@@ -61,14 +62,14 @@ func TestUnnamedHolder(t *testing.T) {
 func TestHolderNamesItselfLate(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, l *Ledger) {
-		lockFile := l.file + ".lock"
+		lockFile := l.f.Name() + ".lock"
 		other := flock.New(lockFile)
 		if ok, err := other.TryLock(); !ok || err != nil {
 			t.Fatal(ok, err)
 		}
 		go func() {
 			time.Sleep(50 * time.Millisecond)
-			if err := writeHolder(lockFile, []byte(`{"pid":42,"host":"db1","purpose":"late"}`)); err != nil {
+			if err := dbfile.WriteHolder(lockFile, []byte(`{"pid":42,"host":"db1","purpose":"late"}`)); err != nil {
 				t.Error(err)
 			}
 		}()
@@ -87,13 +88,13 @@ func TestALostLockFailsAlone(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, l *Ledger) {
 		old := takeLock(t, l)
-		if err := os.Remove(l.file + ".lock"); err != nil {
+		if err := os.Remove(l.f.Name() + ".lock"); err != nil {
 			t.Fatal(err)
 		}
 		k := takeLock(t, l)
 		commits := 0
 		onCommit(t, l, func() bool { commits++; return true })
-		l.write <- struct{}{}
+		l.f.Token() <- struct{}{}
 		var lost, kept []<-chan error
 		for i := range 5 {
 			lost = append(lost, recordLater(t.Context(), old, rowRecord(fmt.Sprint("lost", i))))
@@ -101,7 +102,7 @@ func TestALostLockFailsAlone(t *testing.T) {
 			kept = append(kept, recordLater(t.Context(), k, rowRecord(fmt.Sprint("kept", i))))
 			synctest.Wait()
 		}
-		l.leaveWriter()
+		l.f.LeaveWriter()
 		for i := range lost {
 			if err := <-lost[i]; !errors.Is(err, ledger.ErrLockLost) {
 				t.Errorf("under the lock that was lost: %v", err)
@@ -138,7 +139,7 @@ func TestAWaiterLooksAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if waited := time.Since(start); waited < time.Hour || waited > time.Hour+2*waitPause {
+		if waited := time.Since(start); waited < time.Hour || waited > time.Hour+2*dbfile.WaitPause {
 			t.Errorf("waited %v", waited)
 		}
 		if err := k.Release(); err != nil {
@@ -170,20 +171,20 @@ func TestBeginningARunWaitsForNoDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lazily := func(what string, want durability, err error) {
+	lazily := func(what string, want dbfile.Durability, err error) {
 		t.Helper()
-		if err != nil || l.writer.mode != want {
-			t.Errorf("%s is committed as %s: %v", what, l.writer.mode, err)
+		if err != nil || l.f.Writer.Mode() != want {
+			t.Errorf("%s is committed as %s: %v", what, l.f.Writer.Mode(), err)
 		}
 	}
-	lazily("the lock", lazy, nil)
+	lazily("the lock", dbfile.Lazy, nil)
 	id, err := k.BeginRun(t.Context(), ledger.Run{Sync: "users"})
-	lazily("a run's beginning", lazy, err)
-	lazily("a beat", lazy, k.Beat(t.Context(), ledger.Beat{Run: id}))
-	lazily("a plan", lazy, k.KeepPlan(t.Context(), id, []ledger.PlanItem{{}}))
-	lazily("a record", durable, k.Record(t.Context(), rowRecord("2")))
-	lazily("a plan", lazy, k.KeepPlan(t.Context(), id, []ledger.PlanItem{{}}))
-	lazily("a run's end", durable, k.EndRun(t.Context(), ledger.Ending{Run: ledger.Run{ID: id, Status: ledger.StatusOK}}))
+	lazily("a run's beginning", dbfile.Lazy, err)
+	lazily("a beat", dbfile.Lazy, k.Beat(t.Context(), ledger.Beat{Run: id}))
+	lazily("a plan", dbfile.Lazy, k.KeepPlan(t.Context(), id, []ledger.PlanItem{{}}))
+	lazily("a record", dbfile.Durable, k.Record(t.Context(), rowRecord("2")))
+	lazily("a plan", dbfile.Lazy, k.KeepPlan(t.Context(), id, []ledger.PlanItem{{}}))
+	lazily("a run's end", dbfile.Durable, k.EndRun(t.Context(), ledger.Ending{Run: ledger.Run{ID: id, Status: ledger.StatusOK}}))
 	if err := k.Release(); err != nil {
 		t.Fatal(err)
 	}
@@ -194,22 +195,22 @@ func TestAReplacedLockFileIsNobodys(t *testing.T) {
 	t.Parallel()
 	l := openFresh(t)
 	k := takeLock(t, l)
-	if err := os.Remove(l.file + ".lock"); err != nil {
+	if err := os.Remove(l.f.Name() + ".lock"); err != nil {
 		t.Fatal(err)
 	}
-	if k.file.inPlace() {
+	if k.file.InPlace() {
 		t.Error("a file that is gone is in its place")
 	}
-	if err := os.WriteFile(l.file+".lock", []byte("\n{}"), 0o600); err != nil {
+	if err := os.WriteFile(l.f.Name()+".lock", []byte("\n{}"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if k.file.inPlace() {
+	if k.file.InPlace() {
 		t.Error("another file is in its place")
 	}
 	if err := k.Release(); err != nil {
 		t.Fatal(err)
 	}
-	if text := string(readFile(t, l.file+".lock")); text != "\n{}" {
+	if text := string(readFile(t, l.f.Name()+".lock")); text != "\n{}" {
 		t.Errorf("whoever lost the lock wrote into the file of another: %q", text)
 	}
 }

@@ -12,12 +12,13 @@ import (
 	"testing"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // execFile runs statements on a file without this package.
 func execFile(t *testing.T, file string, statements ...string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", fileURI(file))
+	db, err := sql.Open("sqlite", dbfile.URI(file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +292,7 @@ func TestConnectionsHaveTheirSettings(t *testing.T) {
 		return value
 	}
 	for range 3 {
-		tx, err := l.streams.Begin()
+		tx, err := l.f.Streams.Begin()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -301,10 +302,10 @@ func TestConnectionsHaveTheirSettings(t *testing.T) {
 		}
 	}
 	var sync string
-	if err := l.writer.conn.QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&sync); err != nil || sync != "2" {
+	if err := l.f.Writer.Conn().QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&sync); err != nil || sync != "2" {
 		t.Errorf("after a record synchronous is %s: %v", sync, err)
 	}
-	if _, err := l.readers.Exec("DELETE FROM entries"); err == nil {
+	if _, err := l.f.Readers.Exec("DELETE FROM entries"); err == nil {
 		t.Error("a reader wrote")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 const (
@@ -19,12 +20,12 @@ func (i inbox) NoteOptOuts(ctx context.Context, optOuts ...ledger.OptOut) error 
 	if len(optOuts) == 0 {
 		return nil
 	}
-	return i.update(ctx, "note opt-outs in ledger", durable, func(t *tx) error {
+	return i.update(ctx, "note opt-outs in ledger", dbfile.Durable, func(t *tx) error {
 		for _, o := range optOuts {
 			if o.ContactID == "" || o.Topic == "" || o.At.IsZero() {
 				return errNoOptOut
 			}
-			if err := t.exec(upsertOptOut, o.ContactID, o.Topic, o.At.UnixMicro()); err != nil {
+			if err := t.Exec(upsertOptOut, o.ContactID, o.Topic, o.At.UnixMicro()); err != nil {
 				return err
 			}
 		}

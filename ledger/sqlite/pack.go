@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // What the diff needs of the entries stands apart from them and packed: see the table packs.
@@ -59,7 +60,7 @@ func (t *tx) mark(sync, entry int64, mark [markSize]byte) error {
 				return err
 			}
 		}
-		err := t.row("SELECT marks FROM packs WHERE id = ?1", []any{id}, &marks)
+		err := t.Row("SELECT marks FROM packs WHERE id = ?1", []any{id}, &marks)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
@@ -79,7 +80,7 @@ func (t *tx) mark(sync, entry int64, mark [markSize]byte) error {
 // writePacks writes the packs that the transaction has changed so far.
 func (t *tx) writePacks() error {
 	for id, marks := range t.packs {
-		err := t.exec("INSERT INTO packs (id, marks) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET marks = excluded.marks", id, marks)
+		err := t.Exec("INSERT INTO packs (id, marks) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET marks = excluded.marks", id, marks)
 		if err != nil {
 			return err
 		}
@@ -93,13 +94,13 @@ func (t *tx) writePacks() error {
 func (r entryReader) Index(ctx context.Context, sync string) iter.Seq2[ledger.IndexEntry, error] {
 	return func(yield func(ledger.IndexEntry, error) bool) {
 		if err := r.index(ctx, sync, func(e ledger.IndexEntry) bool { return yield(e, nil) }); err != nil {
-			yield(ledger.IndexEntry{}, fmt.Errorf("read the ledger's index: %w", explain(ctx, err)))
+			yield(ledger.IndexEntry{}, fmt.Errorf("read the ledger's index: %w", dbfile.Explain(ctx, err)))
 		}
 	}
 }
 
 func (r entryReader) index(ctx context.Context, sync string, yield func(ledger.IndexEntry) bool) (err error) {
-	rows, err := r.streams.QueryContext(ctx, `SELECT p.marks FROM syncs s
+	rows, err := r.f.Streams.QueryContext(ctx, `SELECT p.marks FROM syncs s
 		CROSS JOIN packs p ON p.id >= s.id << 32 AND p.id < (s.id + 1) << 32 WHERE s.name = ?1 ORDER BY p.id`, sync)
 	if err != nil {
 		return err

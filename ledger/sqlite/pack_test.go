@@ -13,7 +13,7 @@ import (
 func mustBeSound(t *testing.T, l *Ledger) {
 	t.Helper()
 	var verdict string
-	if err := l.readers.QueryRow("PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
+	if err := l.f.Readers.QueryRow("PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
 		t.Errorf("integrity check: %q, %v", verdict, err)
 	}
 	syncs, err := l.Syncs(t.Context())
@@ -86,7 +86,7 @@ func TestPacksFollowTheEntries(t *testing.T) {
 	mustRecord(record(n, 7, "b@example.com")) // ids may come again
 	mustBeSound(t, l)
 	var size, most int
-	if err := l.readers.QueryRow("SELECT count(*), max(length(marks)) FROM packs").Scan(&size, &most); err != nil {
+	if err := l.f.Readers.QueryRow("SELECT count(*), max(length(marks)) FROM packs").Scan(&size, &most); err != nil {
 		t.Fatal(err)
 	}
 	if fewest := 2 * n / packSlots; size < fewest || size > 2*fewest+4 || most != packSlots*markSize {
@@ -104,7 +104,7 @@ func TestAPackIsAPage(t *testing.T) {
 	}
 	under(t, l, func(k *lock) error { return k.Record(t.Context(), records...) })
 	var leaves, overflowing int
-	err := l.readers.QueryRow("SELECT count(*) FILTER (WHERE pagetype = 'leaf'), count(*) FILTER (WHERE pagetype = 'overflow') FROM dbstat WHERE name = 'packs'").
+	err := l.f.Readers.QueryRow("SELECT count(*) FILTER (WHERE pagetype = 'leaf'), count(*) FILTER (WHERE pagetype = 'overflow') FROM dbstat WHERE name = 'packs'").
 		Scan(&leaves, &overflowing)
 	if err != nil || leaves != 20 || overflowing != 0 {
 		t.Errorf("20 packs take %d pages and %d more that overflow: %v", leaves, overflowing, err)

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // maxParameters keeps a query far below the 32 766 parameters that SQLite takes.
@@ -54,7 +55,7 @@ func (r entryReader) Entries(ctx context.Context, sync string, keys []string) (m
 	for chunk := range slices.Chunk(keys, entriesAtOnce) {
 		rows, err := r.entries(ctx, sync, chunk)
 		if err == nil {
-			err = eachRow(rows, func(rows *sql.Rows) error {
+			err = dbfile.EachRow(rows, func(rows *sql.Rows) error {
 				_, e, err := scanEntry(rows)
 				if err == nil {
 					found[e.Key] = e
@@ -63,7 +64,7 @@ func (r entryReader) Entries(ctx context.Context, sync string, keys []string) (m
 			})
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read entries of the ledger: %w", explain(ctx, err))
+			return nil, fmt.Errorf("read entries of the ledger: %w", dbfile.Explain(ctx, err))
 		}
 	}
 	return found, nil
@@ -71,9 +72,9 @@ func (r entryReader) Entries(ctx context.Context, sync string, keys []string) (m
 
 func (r entryReader) entries(ctx context.Context, sync string, keys []string) (*sql.Rows, error) {
 	if len(keys) < entriesAtOnce {
-		return r.readers.QueryContext(ctx, entriesQuery(len(keys)), arguments(keys, sync)...)
+		return r.f.Readers.QueryContext(ctx, entriesQuery(len(keys)), arguments(keys, sync)...)
 	}
-	many, err := r.many.prepare(ctx, r.readers)
+	many, err := r.many.prepare(ctx, r.f.Readers)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +109,7 @@ func (r entryReader) Holders(ctx context.Context, addresses []string) ([]ledger.
 			return nil
 		})
 		if err != nil {
-			return nil, fmt.Errorf("look up holders in the ledger: %w", explain(ctx, err))
+			return nil, fmt.Errorf("look up holders in the ledger: %w", dbfile.Explain(ctx, err))
 		}
 	}
 	return found, nil

@@ -12,6 +12,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // commit is one call of Record on its way to the disk.
@@ -53,7 +54,7 @@ func (q *queue) withdraw(c *commit) bool {
 	return true
 }
 
-// Record makes the records durable, all or none, in their order. An entry needs a sync and a key; a zero ChangedAt becomes
+// Record makes the records dbfile.Durable, all or none, in their order. An entry needs a sync and a key; a zero ChangedAt becomes
 // the present. Calls that come while a transaction is being written share the next one, and a call that cannot be written, or
 // whose lock is lost, fails alone. When ctx ends while the call waits, nothing of it is written; once its transaction has begun,
 // the call returns the transaction's true result.
@@ -80,7 +81,7 @@ func (k *lock) record(ctx context.Context, records []ledger.Record) error {
 	select {
 	case err := <-c.done:
 		return err
-	case k.write <- struct{}{}:
+	case k.f.Token() <- struct{}{}:
 		// Whoever gets the writer writes for all that wait, itself included unless it was just served.
 		k.commitWaiting(context.WithoutCancel(ctx))
 		return <-c.done
@@ -88,7 +89,7 @@ func (k *lock) record(ctx context.Context, records []ledger.Record) error {
 		if k.queue.withdraw(c) {
 			return context.Cause(ctx)
 		}
-	case <-k.closed:
+	case <-k.f.Closed():
 		if k.queue.withdraw(c) {
 			return ledger.ErrClosed
 		}
@@ -97,19 +98,17 @@ func (k *lock) record(ctx context.Context, records []ledger.Record) error {
 }
 
 func (b *base) commitWaiting(ctx context.Context) {
-	defer b.leaveWriter()
+	defer b.f.LeaveWriter()
 	runtime.Gosched() // lets the callers whom the last transaction answered join this one
 	batch := b.queue.takeAll()
 	for len(batch) > 0 {
 		var culprit *commit
 		var lost []*commit
-		err := b.writer.transact(ctx, durable, func(t *tx) error {
-			epoch, err := t.epoch()
-			if err != nil {
-				return err
-			}
+		err := b.write(ctx, dbfile.Durable, func(t *tx) error {
 			for _, c := range batch {
-				if c.lock.epoch != epoch {
+				if held, err := t.holds(c.lock); err != nil {
+					return err
+				} else if !held {
 					lost = append(lost, c)
 				} else if err := t.record(c.steps); err != nil {
 					culprit = c
@@ -123,10 +122,10 @@ func (b *base) commitWaiting(ctx context.Context) {
 		}
 		batch = without(batch, lost)
 		failed := batch
-		if err != nil && culprit != nil && !concernsAll(err) {
+		if err != nil && culprit != nil && !dbfile.ConcernsAll(err) {
 			failed = []*commit{culprit}
 		}
-		err = explain(ctx, err)
+		err = dbfile.Explain(ctx, err)
 		for _, c := range failed {
 			c.done <- err
 		}
@@ -138,13 +137,13 @@ func without(all, some []*commit) []*commit {
 	return slices.DeleteFunc(all, func(c *commit) bool { return slices.Contains(some, c) })
 }
 
-// entryArguments is how many values an entry has, besides its sync.
-const entryArguments = 14 + owlatsync.NumContactFields
+// entryArguments is how many values an entry has, its sync among them.
+const entryArguments = 15 + owlatsync.NumContactFields
 
 var (
 	insertEntry = `INSERT INTO entries (sync, key, contact_id, email, identity, origin,
 		memberships, intent, failure, state, first_seen, changed_at, events, fingerprint, doubt` + forEachField(", %[1]s") + `)
-	VALUES (` + places(1+entryArguments) + `)`
+	VALUES (` + places(entryArguments) + `)`
 	upsertEntry = insertEntry + `
 	ON CONFLICT (sync, key) DO UPDATE SET contact_id = excluded.contact_id, email = excluded.email,
 		identity = excluded.identity, origin = excluded.origin, memberships = excluded.memberships, intent = excluded.intent,
@@ -176,7 +175,7 @@ func (t *tx) record(steps []step) error {
 		if s.event == "" {
 			continue
 		}
-		if err := t.exec(insertHistory, sync, s.key, s.at, s.run, s.event, s.note); err != nil {
+		if err := t.Exec(insertHistory, sync, s.key, s.at, s.run, s.event, s.note); err != nil {
 			return err
 		}
 	}
@@ -192,7 +191,7 @@ func (k *lock) Remove(ctx context.Context, sync string, keys []string) error {
 		}
 		return nil
 	}
-	return k.update(ctx, doing, durable, func(t *tx) error {
+	return k.update(ctx, doing, dbfile.Durable, func(t *tx) error {
 		id, err := t.syncID(sync)
 		if err != nil {
 			return err
@@ -208,7 +207,7 @@ func (k *lock) Remove(ctx context.Context, sync string, keys []string) error {
 
 func (t *tx) remove(sync int64, key string) error {
 	var id int64
-	err := t.row("DELETE FROM entries WHERE sync = ?1 AND key = ?2"+returningID, []any{sync, key}, &id)
+	err := t.Row("DELETE FROM entries WHERE sync = ?1 AND key = ?2"+returningID, []any{sync, key}, &id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -218,10 +217,11 @@ func (t *tx) remove(sync int64, key string) error {
 	return t.mark(sync, id, noMark)
 }
 
-// putEntry stores an entry by one of the statements above, and its mark.
+// putEntry stores an entry by one of the statements above, whose first argument it sets, and its mark.
 func (t *tx) putEntry(statement string, sync int64, entry []any, mark [markSize]byte) error {
 	var id int64
-	if err := t.row(statement+returningID, append([]any{sync}, entry...), &id); err != nil {
+	entry[0] = sync
+	if err := t.Row(statement+returningID, entry, &id); err != nil {
 		return err
 	}
 	return t.mark(sync, id, mark)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // inbox implements ledger.Inbox.
@@ -34,7 +35,7 @@ func (i inbox) Retry(ctx context.Context, sync string, keys []string, now time.T
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w", retrying, explain(ctx, err))
+		return 0, fmt.Errorf("%s: %w", retrying, dbfile.Explain(ctx, err))
 	}
 	return retryEach(ctx, i, sync, "e.id", ids, now)
 }
@@ -49,11 +50,11 @@ func retryEach[T any](ctx context.Context, i inbox, sync, column string, values 
 			args = append(args, v)
 		}
 		var failed []failedRow
-		err := i.update(ctx, retrying, durable, func(t *tx) (err error) {
-			if failed, err = t.failedRows(column+" IN ("+places(len(chunk))+")", args); err != nil {
+		err := i.update(ctx, retrying, dbfile.Durable, func(t *tx) (err error) {
+			if failed, err = findFailed(t, column+" IN ("+places(len(chunk))+")", args); err != nil {
 				return err
 			}
-			return t.retry(failed, now)
+			return makeDue(t, failed, now)
 		})
 		if err != nil {
 			return rows, err
@@ -70,9 +71,9 @@ type failedRow struct {
 	failure  ledger.Failure
 }
 
-func (t *tx) failedRows(condition string, args []any) (failed []failedRow, err error) {
+func findFailed(t *tx, condition string, args []any) (failed []failedRow, err error) {
 	const query = "SELECT e.id, e.sync, e.key, e.failure FROM entries e WHERE e.sync = (SELECT id FROM syncs WHERE name = ?) AND e.failure IS NOT NULL AND "
-	err = t.each(query+condition, args, func(rows *sql.Rows) error {
+	err = t.Each(query+condition, args, func(rows *sql.Rows) error {
 		var f failedRow
 		var text string
 		if err := rows.Scan(&f.id, &f.sync, &f.key, &text); err != nil {
@@ -88,7 +89,7 @@ func (t *tx) failedRows(condition string, args []any) (failed []failedRow, err e
 }
 
 // retry makes failed rows due and says so in their history.
-func (t *tx) retry(failed []failedRow, now time.Time) error {
+func makeDue(t *tx, failed []failedRow, now time.Time) error {
 	at := time.Now().UnixMicro()
 	for _, f := range failed {
 		f.failure.Attempts, f.failure.Parked, f.failure.NextTry = 0, false, now
@@ -96,10 +97,10 @@ func (t *tx) retry(failed []failedRow, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		if err := t.exec("UPDATE entries SET failure = ?2, state = ?3 WHERE id = ?1", f.id, text, stateFailing); err != nil {
+		if err := t.Exec("UPDATE entries SET failure = ?2, state = ?3 WHERE id = ?1", f.id, text, stateFailing); err != nil {
 			return err
 		}
-		if err := t.exec(insertHistory, f.sync, f.key, at, 0, ledger.EventRetry, ledger.NoteRetry); err != nil {
+		if err := t.Exec(insertHistory, f.sync, f.key, at, 0, ledger.EventRetry, ledger.NoteRetry); err != nil {
 			return err
 		}
 	}

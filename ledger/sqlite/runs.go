@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 const insertRun = `INSERT INTO runs (mode, started, heartbeat, finished, stage, status, message, owner, part, report, summary, guards,
@@ -73,18 +75,18 @@ func (k *lock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err erro
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", doing, err)
 	}
-	err = k.update(ctx, doing, lazy, func(t *tx) error {
+	err = k.update(ctx, doing, dbfile.Lazy, func(t *tx) error {
 		sync, err := t.syncID(run.Sync)
 		if err != nil {
 			return err
 		}
-		if err := t.exec("DELETE FROM plan WHERE run IN (SELECT id FROM runs WHERE status = 'running')"); err != nil {
+		if err := t.Exec("DELETE FROM plan WHERE run IN (SELECT id FROM runs WHERE status = 'running')"); err != nil {
 			return err
 		}
-		if err := t.exec("UPDATE runs SET status = ?1, message = ?2 WHERE status = 'running'", string(ledger.StatusDied), ledger.MessageDied); err != nil {
+		if err := t.Exec("UPDATE runs SET status = ?1, message = ?2 WHERE status = 'running'", string(ledger.StatusDied), ledger.MessageDied); err != nil {
 			return err
 		}
-		return t.row(insertRun+returningID, append(args, k.epoch, sync, nil), &id)
+		return t.Row(insertRun+returningID, append(args, k.epoch, sync, nil), &id)
 	})
 	return id, err
 }
@@ -100,8 +102,8 @@ func (k *lock) Beat(ctx context.Context, beat ledger.Beat) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	return k.update(ctx, doing, lazy, func(t *tx) error {
-		n, err := t.affect(`UPDATE runs SET heartbeat = ?2, stage = ?3, report = coalesce(?4, report), summary = coalesce(?5, summary)
+	return k.update(ctx, doing, dbfile.Lazy, func(t *tx) error {
+		n, err := t.Affect(`UPDATE runs SET heartbeat = ?2, stage = ?3, report = coalesce(?4, report), summary = coalesce(?5, summary)
 			WHERE id = ?1 AND status = 'running'`, beat.Run, time.Now().UnixMicro(), string(beat.Stage), report, summary)
 		if err == nil && n == 0 {
 			_, err = t.statusOf(beat.Run)
@@ -112,7 +114,7 @@ func (k *lock) Beat(ctx context.Context, beat ledger.Beat) error {
 
 // statusOf fails with a *ledger.NoRunError where there is no run with the number.
 func (t *tx) statusOf(run int64) (status ledger.Status, err error) {
-	err = t.row("SELECT status FROM runs WHERE id = ?1", []any{run}, &status)
+	err = t.Row("SELECT status FROM runs WHERE id = ?1", []any{run}, &status)
 	return status, unknownRun(err, run)
 }
 
@@ -125,7 +127,7 @@ func unknownRun(err error, id int64) error {
 
 // KeepPlan implements ledger.Writer.
 func (k *lock) KeepPlan(ctx context.Context, run int64, items []ledger.PlanItem) error {
-	return k.update(ctx, "keep plan in ledger", lazy, func(t *tx) error {
+	return k.update(ctx, "keep plan in ledger", dbfile.Lazy, func(t *tx) error {
 		status, err := t.statusOf(run)
 		if err != nil || len(items) == 0 {
 			return err
@@ -134,7 +136,7 @@ func (k *lock) KeepPlan(ctx context.Context, run int64, items []ledger.PlanItem)
 			return fmt.Errorf("run %d has ended as %q and keeps no plan", run, status)
 		}
 		var next int64
-		err = t.row("UPDATE runs SET spooled = spooled + ?2 WHERE id = ?1 RETURNING spooled", []any{run, len(items)}, &next)
+		err = t.Row("UPDATE runs SET spooled = spooled + ?2 WHERE id = ?1 RETURNING spooled", []any{run, len(items)}, &next)
 		if err != nil {
 			return err
 		}
@@ -144,7 +146,7 @@ func (k *lock) KeepPlan(ctx context.Context, run int64, items []ledger.PlanItem)
 			if body == nil {
 				body = []byte{}
 			}
-			err := t.exec("INSERT INTO plan (run, phase, ord, seq, key, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+			err := t.Exec("INSERT INTO plan (run, phase, ord, seq, key, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 				run, items[i].Phase, items[i].Order, seq+int64(i), items[i].Key, body)
 			if err != nil {
 				return err
@@ -157,41 +159,26 @@ func (k *lock) KeepPlan(ctx context.Context, run int64, items []ledger.PlanItem)
 // EndRun implements ledger.Writer.
 func (k *lock) EndRun(ctx context.Context, ending ledger.Ending) error {
 	const doing = "end run in ledger"
-	run := ending.Run
-	args, err := encodeRun(&run, time.Now())
+	args, mark, err := encodeEnding(&ending)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	var mark []any
-	if ending.Bookmark != nil {
-		if mark, err = encodeBookmark(*ending.Bookmark); err != nil {
-			return fmt.Errorf("%s: %w", doing, err)
-		}
-	}
-	settled := make([]int64, 0, len(ending.Settled))
-	for id, status := range ending.Settled {
-		if status == ledger.StatusHeld || status == "" {
-			return fmt.Errorf("%s: run %d is to be settled as %q", doing, id, status)
-		}
-		settled = append(settled, id)
-	}
-	slices.Sort(settled)
-	return k.update(ctx, doing, durable, func(t *tx) error {
-		sync, err := t.endRun(&run, args)
+	return k.update(ctx, doing, dbfile.Durable, func(t *tx) error {
+		sync, err := t.endRun(&ending.Run, args)
 		if err != nil {
 			return err
 		}
 		if ending.Adopted {
-			if err := t.exec("UPDATE syncs SET adopted = 1 WHERE id = ?1", sync); err != nil {
+			if err := t.Exec("UPDATE syncs SET adopted = 1 WHERE id = ?1", sync); err != nil {
 				return err
 			}
 		}
 		if mark != nil {
-			if err := t.exec(upsertBookmark, append([]any{sync}, mark...)...); err != nil {
+			if err := t.Exec(upsertBookmark, append([]any{sync}, mark...)...); err != nil {
 				return err
 			}
 		}
-		for _, id := range settled {
+		for _, id := range slices.Sorted(maps.Keys(ending.Settled)) {
 			if err := t.settle(id, ending.Settled[id]); err != nil {
 				return err
 			}
@@ -200,24 +187,37 @@ func (k *lock) EndRun(ctx context.Context, ending ledger.Ending) error {
 	})
 }
 
+// encodeEnding returns the columns of the run and those of the bookmark, nil where there is none.
+func encodeEnding(ending *ledger.Ending) (run, mark []any, err error) {
+	for id, status := range ending.Settled {
+		if status == ledger.StatusHeld || status == "" {
+			return nil, nil, fmt.Errorf("run %d is to be settled as %q", id, status)
+		}
+	}
+	if run, err = encodeRun(&ending.Run, time.Now()); err == nil && ending.Bookmark != nil {
+		mark, err = encodeBookmark(*ending.Bookmark)
+	}
+	return run, mark, err
+}
+
 // endRun stores a run under its number and returns its sync.
 func (t *tx) endRun(run *ledger.Run, args []any) (sync int64, err error) {
-	err = t.row(`UPDATE runs SET mode = ?2, started = ?3, heartbeat = ?4, finished = ?5, stage = ?6, status = ?7, message = ?8, owner = ?9,
+	err = t.Row(`UPDATE runs SET mode = ?2, started = ?3, heartbeat = ?4, finished = ?5, stage = ?6, status = ?7, message = ?8, owner = ?9,
 		part = ?10, report = ?11, summary = ?12, guards = ?13, plan_form = ?14 WHERE id = ?1 RETURNING sync`,
 		append([]any{run.ID}, args...), &sync)
 	if err != nil || run.Status == ledger.StatusHeld {
 		return sync, unknownRun(err, run.ID)
 	}
-	return sync, t.exec(deletePlan, run.ID)
+	return sync, t.Exec(deletePlan, run.ID)
 }
 
 const deletePlan = "DELETE FROM plan WHERE run = ?1"
 
 // settle ends that a run is held.
 func (t *tx) settle(id int64, status ledger.Status) error {
-	n, err := t.affect("UPDATE runs SET status = ?2, plan_form = 0 WHERE id = ?1 AND status = 'held'", id, string(status))
+	n, err := t.Affect("UPDATE runs SET status = ?2, plan_form = 0 WHERE id = ?1 AND status = 'held'", id, string(status))
 	if err != nil || n == 0 {
 		return err
 	}
-	return t.exec(deletePlan, id)
+	return t.Exec(deletePlan, id)
 }

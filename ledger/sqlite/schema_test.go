@@ -18,6 +18,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // later is the schema of a program that knows one migration more.
@@ -344,7 +345,7 @@ func TestMigration(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustHold(t, l, "1", "2")
-	if _, err := l.readers.Exec("SELECT extra FROM entries"); err != nil {
+	if _, err := l.f.Readers.Exec("SELECT extra FROM entries"); err != nil {
 		t.Errorf("the migration did not happen: %v", err)
 	}
 	if err := l.Close(); err != nil {
@@ -394,7 +395,7 @@ func TestMigrationKeepsOutOfRuns(t *testing.T) {
 			t.Fatalf("migrated under a run: %v", err)
 		}
 		go func() {
-			time.Sleep(openPatience / 2)
+			time.Sleep(dbfile.OpenPatience / 2)
 			if err := k.Release(); err != nil {
 				t.Errorf("release: %v", err)
 			}

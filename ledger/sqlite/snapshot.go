@@ -8,14 +8,15 @@ import (
 	"iter"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // Snapshot calls read with all that the ledger holds as of one instant. A read transaction stays open for as long as read takes, so
 // that the log of changes grows meanwhile.
 func (a archive) Snapshot(ctx context.Context, read func(ledger.Snapshot) error) (err error) {
-	tx, err := a.streams.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := a.f.Streams.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
-		return fmt.Errorf("read ledger: %w", explain(ctx, err))
+		return fmt.Errorf("read ledger: %w", dbfile.Explain(ctx, err))
 	}
 	defer func() {
 		if rollback := tx.Rollback(); !errors.Is(rollback, sql.ErrTxDone) {
@@ -24,7 +25,7 @@ func (a archive) Snapshot(ctx context.Context, read func(ledger.Snapshot) error)
 	}()
 	s := &snapshot{ctx: ctx, tx: tx}
 	if err := s.load(); err != nil {
-		return fmt.Errorf("read ledger: %w", explain(ctx, err))
+		return fmt.Errorf("read ledger: %w", dbfile.Explain(ctx, err))
 	}
 	return read(s)
 }
@@ -52,7 +53,7 @@ func (s *snapshot) load() error {
 // rowsOf streams the rows of a query.
 func rowsOf[T any](s *snapshot, query string, scan func(*sql.Rows) (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		fail := func(err error) { yield(*new(T), fmt.Errorf("read ledger: %w", explain(s.ctx, err))) }
+		fail := func(err error) { yield(*new(T), fmt.Errorf("read ledger: %w", dbfile.Explain(s.ctx, err))) }
 		rows, err := s.tx.QueryContext(s.ctx, query)
 		if err != nil {
 			fail(err)

@@ -110,7 +110,7 @@ func under(t testing.TB, l *Ledger, do func(k *lock) error) {
 // losing is a ledger whose lock is lost as it may be: somebody removes the file.
 type losing struct{ *Ledger }
 
-func (l losing) LoseLock() error { return os.Remove(l.file + ".lock") }
+func (l losing) LoseLock() error { return os.Remove(l.f.Name() + ".lock") }
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
@@ -131,7 +131,7 @@ func TestPlainDriver(t *testing.T) {
 			t.Errorf("standing %+v: %v", s, err)
 		}
 		var synchronous string
-		if err := l.writer.conn.QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&synchronous); err != nil || synchronous != "2" {
+		if err := l.f.Writer.Conn().QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&synchronous); err != nil || synchronous != "2" {
 			t.Errorf("synchronous is %s: %v", synchronous, err)
 		}
 		if err := l.Close(); err != nil {

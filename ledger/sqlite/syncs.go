@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // syncReader reads what the ledger knows of syncs and persons beside their entries.
@@ -17,9 +18,9 @@ type syncReader struct{ *base }
 
 // Deployment returns the base URL of the deployment that the ledger is tied to, empty where it is not tied yet.
 func (r syncReader) Deployment(ctx context.Context) (deployment string, err error) {
-	err = r.readers.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'deployment'").Scan(&deployment)
+	err = r.f.Readers.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'deployment'").Scan(&deployment)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return "", fmt.Errorf("read the ledger's deployment: %w", explain(ctx, err))
+		return "", fmt.Errorf("read the ledger's deployment: %w", dbfile.Explain(ctx, err))
 	}
 	return deployment, nil
 }
@@ -28,7 +29,7 @@ func (r syncReader) Deployment(ctx context.Context) (deployment string, err erro
 func (r syncReader) Standing(ctx context.Context, sync string) (ledger.Standing, error) {
 	var s ledger.Standing
 	var open int
-	err := r.readers.QueryRowContext(ctx, `SELECT s.adopted,
+	err := r.f.Readers.QueryRowContext(ctx, `SELECT s.adopted,
 			(SELECT count(*) FROM entries WHERE sync = s.id),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state >= ?2),
@@ -36,7 +37,7 @@ func (r syncReader) Standing(ctx context.Context, sync string) (ledger.Standing,
 		FROM syncs s WHERE s.name = ?1`, sync, stateFailing, stateParked).
 		Scan(&s.Adopted, &s.Entries, &open, &s.Failing, &s.Parked)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return ledger.Standing{}, fmt.Errorf("count entries of the ledger: %w", explain(ctx, err))
+		return ledger.Standing{}, fmt.Errorf("count entries of the ledger: %w", dbfile.Explain(ctx, err))
 	}
 	s.Applied = s.Entries - open
 	return s, nil
@@ -44,10 +45,10 @@ func (r syncReader) Standing(ctx context.Context, sync string) (ledger.Standing,
 
 // SyncState tells what a run must know of the sync before it reads the index, in a time that does not grow with the entries.
 func (r syncReader) SyncState(ctx context.Context, sync string) (s ledger.SyncState, err error) {
-	err = r.readers.QueryRowContext(ctx, `SELECT s.adopted, EXISTS (SELECT 1 FROM entries WHERE sync = s.id AND state <> 0)
+	err = r.f.Readers.QueryRowContext(ctx, `SELECT s.adopted, EXISTS (SELECT 1 FROM entries WHERE sync = s.id AND state <> 0)
 		FROM syncs s WHERE s.name = ?1`, sync).Scan(&s.Adopted, &s.Open)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return ledger.SyncState{}, fmt.Errorf("read the ledger's syncs: %w", explain(ctx, err))
+		return ledger.SyncState{}, fmt.Errorf("read the ledger's syncs: %w", dbfile.Explain(ctx, err))
 	}
 	return s, nil
 }
@@ -57,14 +58,14 @@ func (r syncReader) Bookmark(ctx context.Context, sync string) (ledger.Bookmark,
 	var b ledger.Bookmark
 	var full, due sql.NullInt64
 	var again string
-	err := r.readers.QueryRowContext(ctx, `SELECT settings, mark, full_at, due, entries, again FROM bookmarks
+	err := r.f.Readers.QueryRowContext(ctx, `SELECT settings, mark, full_at, due, entries, again FROM bookmarks
 		WHERE sync = (SELECT id FROM syncs WHERE name = ?1)`, sync).
 		Scan(&b.Settings, &b.Mark, &full, &due, &b.Entries, &again)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return ledger.Bookmark{}, nil
 	case err != nil:
-		return ledger.Bookmark{}, fmt.Errorf("read a bookmark of the ledger: %w", explain(ctx, err))
+		return ledger.Bookmark{}, fmt.Errorf("read a bookmark of the ledger: %w", dbfile.Explain(ctx, err))
 	}
 	b.Full, b.Due = timeOf(full), timeOf(due)
 	var keys []ledger.Text
@@ -81,7 +82,7 @@ func (r syncReader) Bookmark(ctx context.Context, sync string) (ledger.Bookmark,
 func (r syncReader) OptOuts(ctx context.Context, contactIDs []string) ([]ledger.OptOut, error) {
 	found, err := r.optOuts(ctx, contactIDs)
 	if err != nil {
-		return nil, fmt.Errorf("read opt-outs of the ledger: %w", explain(ctx, err))
+		return nil, fmt.Errorf("read opt-outs of the ledger: %w", dbfile.Explain(ctx, err))
 	}
 	return found, nil
 }
@@ -92,7 +93,7 @@ func (r syncReader) optOuts(ctx context.Context, contactIDs []string) (found []l
 	}
 	if len(contactIDs) > 1 { // mostly there is nothing to look for
 		var some bool
-		if err := r.readers.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM opt_outs)").Scan(&some); !some {
+		if err := r.f.Readers.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM opt_outs)").Scan(&some); !some {
 			return nil, err
 		}
 	}
@@ -146,7 +147,7 @@ func scanOptOut(rows *sql.Rows) (o ledger.OptOut, err error) {
 func (r syncReader) Forgotten(ctx context.Context, addresses []string) (map[string]bool, error) {
 	forgotten := make(map[string]bool)
 	if err := r.forgotten(ctx, addresses, forgotten); err != nil {
-		return nil, fmt.Errorf("look up who was forgotten in the ledger: %w", explain(ctx, err))
+		return nil, fmt.Errorf("look up who was forgotten in the ledger: %w", dbfile.Explain(ctx, err))
 	}
 	return forgotten, nil
 }

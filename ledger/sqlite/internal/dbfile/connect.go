@@ -1,4 +1,4 @@
-package sqlite
+package dbfile
 
 import (
 	"context"
@@ -12,7 +12,8 @@ import (
 
 // Settings of every connection; they are not stored in the file.
 var (
-	writerPragmas = []string{
+	// WriterPragmas are those of the connection that writes.
+	WriterPragmas = []string{
 		"PRAGMA busy_timeout = 10000",
 		"PRAGMA synchronous = FULL",
 		"PRAGMA cache_size = -32768",
@@ -44,7 +45,7 @@ type connector struct {
 }
 
 func newConnector(name, path string, pragmas []string) (*connector, error) {
-	dsn := fileURI(path)
+	dsn := URI(path)
 	probe, err := sql.Open(name, dsn)
 	if err != nil {
 		return nil, fmt.Errorf("find the driver %q: %w", name, err)
@@ -64,8 +65,8 @@ func newConnector(name, path string, pragmas []string) (*connector, error) {
 	return c, nil
 }
 
-// fileURI escapes what would otherwise be read as parameters.
-func fileURI(path string) string {
+// URI returns the name of the file at the path for a driver. It escapes what would otherwise be read as parameters.
+func URI(path string) string {
 	path = filepath.ToSlash(path)
 	if path[0] != '/' {
 		path = "/" + path

@@ -1,4 +1,4 @@
-package sqlite
+package dbfile
 
 import (
 	"context"
@@ -17,33 +17,34 @@ const (
 	codeBusy       = 5
 	codeLocked     = 6
 	codeReadOnly   = 8
-	codeIO         = 10
+	CodeIO         = 10
 	codeCorrupt    = 11
 	codeFull       = 13
-	codeCantOpen   = 14
-	codeConstraint = 19
+	CodeCantOpen   = 14
+	CodeConstraint = 19
 	codeNotADB     = 26
 )
 
-// explain adds what a person can do to an error of the database. The context's own error wins over what it caused.
-func explain(ctx context.Context, err error) error {
+// Explain adds what a person can do to an error of the database. The context's own error wins over what it caused.
+func Explain(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if hint := hintFor(err); hint != nil && !errors.Is(err, hint) {
+	if hint := HintFor(err); hint != nil && !errors.Is(err, hint) {
 		return fmt.Errorf("%w (%w)", hint, err)
 	}
 	return err
 }
 
-func hintFor(err error) error {
-	switch primaryCode(err) {
+// HintFor returns the sentinel of package ledger for an error of the database, nil where nobody can do anything.
+func HintFor(err error) error {
+	switch PrimaryCode(err) {
 	case codeBusy, codeLocked:
 		return ledger.ErrBusy
-	case codePerm, codeReadOnly, codeCantOpen:
+	case codePerm, codeReadOnly, CodeCantOpen:
 		return ledger.ErrReadOnly
 	case codeCorrupt:
 		return ledger.ErrCorrupt
@@ -61,8 +62,8 @@ func hintFor(err error) error {
 	return nil
 }
 
-// primaryCode returns SQLite's primary result code for drivers whose errors tell it by a method Code, else 0.
-func primaryCode(err error) int {
+// PrimaryCode returns SQLite's primary result code for drivers whose errors tell it by a method Code, else 0.
+func PrimaryCode(err error) int {
 	if coded, ok := errors.AsType[interface {
 		error
 		Code() int
@@ -72,5 +73,5 @@ func primaryCode(err error) int {
 	return 0
 }
 
-// concernsAll reports whether an error is about the file rather than about what was to be written.
-func concernsAll(err error) bool { return hintFor(err) != nil || primaryCode(err) == codeIO }
+// ConcernsAll reports whether an error is about the file rather than about what was to be written.
+func ConcernsAll(err error) bool { return HintFor(err) != nil || PrimaryCode(err) == CodeIO }

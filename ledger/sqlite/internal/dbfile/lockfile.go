@@ -1,4 +1,4 @@
-package sqlite
+package dbfile
 
 import (
 	"bytes"
@@ -24,31 +24,33 @@ type holder struct {
 }
 
 const (
-	// holderAt is where the holder stands in the lock file. The byte before is the one that some systems lock against reading.
-	holderAt = 1
+	// HolderAt is where the holder stands in the lock file. The byte before is the one that some systems lock against reading.
+	HolderAt = 1
 	// holderAttempts is how often the name of a holder is looked for, holderPause apart.
 	holderAttempts = 20
 	holderPause    = 10 * time.Millisecond
-	// waitPause is how often whoever waits for the lock tries again.
-	waitPause = 100 * time.Millisecond
+	// NamePatience is how long TakeLock looks for the name of a holder.
+	NamePatience = holderAttempts * holderPause
+	// WaitPause is how often whoever waits for the lock tries again.
+	WaitPause = 100 * time.Millisecond
 )
 
-// lockFile is the lock on the file beside the ledger, whose name ends in ".lock". The operating system gives it back when the
+// Lock is the lock on the file beside the ledger, whose name ends in ".lock". The operating system gives it back when the
 // process dies, whatever the file says.
-type lockFile struct {
+type Lock struct {
 	path string
 	lock *flock.Flock
 }
 
-// takeLockFile takes the lock of the ledger's file, or waits for it. While it is held by this or another process the error is a
+// TakeLock takes the lock of the ledger's file, or waits for it. While it is held by this or another process the error is a
 // *ledger.LockedError.
-func (b *base) takeLockFile(ctx context.Context, purpose string, wait bool) (*lockFile, error) {
-	f := &lockFile{path: b.file + ".lock"}
+func (l *File) TakeLock(ctx context.Context, purpose string, wait bool) (*Lock, error) {
+	f := &Lock{path: l.LockPath()}
 	for attempt := 0; ; attempt++ {
 		switch {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
-		case b.isClosed():
+		case l.IsClosed():
 			return nil, ledger.ErrClosed
 		}
 		taken, err := f.try()
@@ -58,7 +60,7 @@ func (b *base) takeLockFile(ctx context.Context, purpose string, wait bool) (*lo
 		if taken {
 			return f, f.name(purpose)
 		}
-		pause := waitPause
+		pause := WaitPause
 		if !wait {
 			h, err := readHolder(f.path)
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -72,14 +74,14 @@ func (b *base) takeLockFile(ctx context.Context, purpose string, wait bool) (*lo
 		}
 		select {
 		case <-ctx.Done():
-		case <-b.closed:
+		case <-l.closed:
 		case <-time.After(pause):
 		}
 	}
 }
 
 // try takes the lock unless another has it.
-func (f *lockFile) try() (bool, error) {
+func (f *Lock) try() (bool, error) {
 	if err := createLockFile(f.path); err != nil {
 		return false, err
 	}
@@ -89,17 +91,17 @@ func (f *lockFile) try() (bool, error) {
 		return false, err
 	}
 	f.lock = lock
-	if !f.inPlace() { // somebody removed the file meanwhile
+	if !f.InPlace() { // somebody removed the file meanwhile
 		return false, lock.Unlock()
 	}
 	return true, nil
 }
 
 // name writes who holds the lock, or gives it back.
-func (f *lockFile) name(purpose string) error {
+func (f *Lock) name(purpose string) error {
 	text, err := json.Marshal(holder{PID: os.Getpid(), Host: hostname(), Since: time.Now().UTC().Truncate(time.Millisecond), Purpose: purpose})
 	if err == nil {
-		err = writeHolder(f.path, append(text, '\n'))
+		err = WriteHolder(f.path, append(text, '\n'))
 	}
 	if err != nil {
 		return errors.Join(err, f.lock.Unlock())
@@ -107,8 +109,8 @@ func (f *lockFile) name(purpose string) error {
 	return nil
 }
 
-// inPlace reports whether the file under the lock's name is the one that is locked, and not another holder's.
-func (f *lockFile) inPlace() bool {
+// InPlace reports whether the file under the lock's name is the one that is locked, and not another holder's.
+func (f *Lock) InPlace() bool {
 	locked, err := f.lock.Stat()
 	if err != nil {
 		return false
@@ -117,10 +119,11 @@ func (f *lockFile) inPlace() bool {
 	return err == nil && os.SameFile(locked, there)
 }
 
-func (f *lockFile) release() error {
+// Release gives the lock back. Who lost it leaves the file of the next holder as it is.
+func (f *Lock) Release() error {
 	var err error
-	if f.inPlace() {
-		err = writeHolder(f.path, nil)
+	if f.InPlace() {
+		err = WriteHolder(f.path, nil)
 	}
 	return errors.Join(err, f.lock.Unlock())
 }
@@ -146,13 +149,14 @@ func createLockFile(file string) error {
 	return errors.Join(err, f.Close())
 }
 
-func writeHolder(file string, text []byte) error {
+// WriteHolder lets the lock file say who holds it.
+func WriteHolder(file string, text []byte) error {
 	f, err := os.OpenFile(file, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteAt(text, holderAt)
-	return errors.Join(err, f.Truncate(int64(holderAt+len(text))), f.Close())
+	_, err = f.WriteAt(text, HolderAt)
+	return errors.Join(err, f.Truncate(int64(HolderAt+len(text))), f.Close())
 }
 
 // readHolder returns a holder without PID when the file names none or only a part of one.
@@ -162,7 +166,7 @@ func readHolder(file string) (holder, error) {
 		return holder{}, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.NewSectionReader(f, holderAt, 1<<16))
+	text, err := io.ReadAll(io.NewSectionReader(f, HolderAt, 1<<16))
 	if err != nil {
 		return holder{}, err
 	}

@@ -1,0 +1,89 @@
+package dbfile
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"owlatsync/ledger"
+)
+
+// Examine tells whether Open would accept the ledger at path, without creating, migrating or changing it. It reads the whole file to
+// find damage.
+func Examine(ctx context.Context, driver, path string, schema fs.FS) (ledger.Condition, error) {
+	c, err := examine(ctx, driver, path, schema)
+	if err != nil {
+		return ledger.Condition{}, fmt.Errorf("examine ledger %s: %w", path, Explain(ctx, err))
+	}
+	return c, nil
+}
+
+func examine(ctx context.Context, driver, path string, schema fs.FS) (c ledger.Condition, err error) {
+	file, err := locate(path)
+	if err != nil {
+		return c, err
+	}
+	if err := writable(filepath.Dir(file)); err != nil {
+		return c, err
+	}
+	f, err := os.OpenFile(file, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		c.Missing = true
+		return c, nil
+	}
+	if err != nil {
+		return c, err
+	}
+	if err := f.Close(); err != nil {
+		return c, err
+	}
+	reading, err := newConnector(driver, file, readerPragmas)
+	if err != nil {
+		return c, err
+	}
+	w := newWriter(reading)
+	defer func() { err = errors.Join(err, w.close()) }()
+	newest, err := fs.Glob(schema, "*.sql")
+	if err != nil {
+		return c, err
+	}
+	is, err := inspect(ctx, file, w.db, len(newest))
+	if err != nil {
+		return c, err
+	}
+	c.Outdated = is == outdated
+	if is == empty {
+		return c, nil
+	}
+	var verdict string
+	if err := w.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+		return c, senseless(err)
+	}
+	if verdict != "ok" {
+		return c, fmt.Errorf("%w (%s)", ledger.ErrCorrupt, verdict)
+	}
+	if is == current {
+		err = w.db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'deployment'").Scan(&c.Deployment)
+		if errors.Is(err, sql.ErrNoRows) {
+			err = nil
+		}
+	}
+	return c, err
+}
+
+// writable tries whether a file can be made in the folder and written: nothing else tells for all users and file systems.
+func writable(folder string) error {
+	f, err := os.CreateTemp(folder, ".owlat-sync-*")
+	if err != nil {
+		if failed, ok := errors.AsType[*fs.PathError](err); ok {
+			failed.Path = folder // not the temporary name
+		}
+		return err
+	}
+	_, err = f.Write(make([]byte, 4096))
+	return errors.Join(err, f.Close(), os.Remove(f.Name()))
+}

@@ -1,0 +1,166 @@
+package dbfile
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"owlatsync/ledger"
+)
+
+// applicationID marks an SQLite file as a ledger: "OwlS" in ASCII.
+const applicationID = 0x4f776c53
+
+// OpenPatience is how long an open waits for another process that creates or migrates the same ledger.
+const OpenPatience = 10 * time.Second
+
+// fileState tells what an SQLite file is to this program.
+type fileState int
+
+const (
+	current fileState = iota
+	outdated
+	empty
+)
+
+// prepare makes sure that the file is a ledger of this version and can be written.
+func (f *File) prepare(ctx context.Context, schema fs.FS) error {
+	files, err := fs.Glob(schema, "*.sql")
+	if err != nil {
+		return err
+	}
+	newest := len(files)
+	is, err := inspect(ctx, f.name, f.Writer.db, newest)
+	if err != nil {
+		return err
+	}
+	if is != current {
+		if err := f.migrate(ctx, schema, newest); err != nil {
+			return err
+		}
+	}
+	if err := f.useLog(ctx); err != nil {
+		return err
+	}
+	return f.Writer.probe(ctx)
+}
+
+// useLog turns on the write-ahead log, which stays on. That needs the file for itself for a moment, and SQLite does not wait
+// for it while others read.
+func (f *File) useLog(ctx context.Context) error {
+	return patiently(ctx, ledger.ErrBusy, func() error {
+		var mode string
+		if err := f.Writer.db.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
+			return Explain(ctx, err)
+		}
+		if mode != "wal" {
+			return fmt.Errorf("the file system of the ledger allows no write-ahead log (journal mode %s): keep it on a local disk", mode)
+		}
+		return nil
+	})
+}
+
+// inspect tells what the file is, as of one instant.
+func inspect(ctx context.Context, file string, db *sql.DB, newest int) (fileState, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return 0, err
+	}
+	// One transaction, because another process may be creating the ledger.
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, senseless(err)
+	}
+	defer tx.Rollback()
+	var id, version, tables, pages int
+	for _, q := range []struct {
+		query string
+		into  *int
+	}{
+		{"SELECT count(*) FROM sqlite_master", &tables},
+		{"PRAGMA application_id", &id},
+		{"PRAGMA user_version", &version},
+		{"PRAGMA page_count", &pages},
+	} {
+		if err := tx.QueryRowContext(ctx, q.query).Scan(q.into); err != nil {
+			return 0, senseless(err)
+		}
+	}
+	switch {
+	case pages == 0 && info.Size() > 0: // too short for a page, which SQLite takes for empty
+		return 0, ledger.ErrNotLedger
+	case id == 0 && version == 0 && tables == 0:
+		return empty, nil
+	case id != applicationID:
+		return 0, ledger.ErrNotLedger
+	case version > newest:
+		return 0, fmt.Errorf("%w (its version is %d, this program knows up to %d)", ledger.ErrNewer, version, newest)
+	case version < newest:
+		return outdated, nil
+	}
+	return current, nil
+}
+
+// senseless tells a file whose head makes no sense: reading a sound one never ends in SQLite's general error.
+func senseless(err error) error {
+	if PrimaryCode(err) == codeError {
+		return fmt.Errorf("%w (%w)", ledger.ErrCorrupt, err)
+	}
+	return err
+}
+
+// migrate brings the schema up to date under the lock of runs, so that two processes do not do it at once and none changes
+// the tables under a run of an older program.
+func (f *File) migrate(ctx context.Context, schema fs.FS, newest int) (err error) {
+	var lock *Lock
+	err = patiently(ctx, ledger.ErrLocked, func() (err error) {
+		lock, err = f.TakeLock(ctx, "migration of the ledger", false)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Release()) }()
+	is, err := inspect(ctx, f.name, f.Writer.db, newest)
+	if err != nil || is == current {
+		return err
+	}
+	if is == empty {
+		if _, err := f.Writer.db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
+			return err
+		}
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, f.Writer.db, schema, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+// patiently repeats do while it fails with what may pass.
+func patiently(ctx context.Context, passing error, do func() error) error {
+	deadline := time.NewTimer(OpenPatience)
+	defer deadline.Stop()
+	for {
+		err := do()
+		if !errors.Is(err, passing) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-deadline.C:
+			return err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
