@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"strings"
 	"time"
 
 	"owlatsync"
@@ -50,9 +49,6 @@ type Entry struct {
 	FirstSeen time.Time // when the sync first met the row
 	ChangedAt time.Time // when the entry was last recorded
 }
-
-// PrivateKey reports whether a row's key is an address or holds one: personal data that logs and errors leave out.
-func PrivateKey(key string) bool { return strings.Contains(key, "@") }
 
 // Membership returns the entry's membership in the topic, nil when the ledger has none.
 func (e *Entry) Membership(topic string) *Membership {

@@ -15,7 +15,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
-	"owlatsync/ledger/ledgertest"
+	"owlatsync/ledger/memory"
 	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
@@ -111,7 +111,7 @@ type model struct {
 	limiter bool
 
 	book    ledger.Store
-	memory  *ledgertest.Memory
+	memory  *memory.Ledger
 	path    string
 	folder  string
 	lost    int // how often the ledger was lost
@@ -246,7 +246,7 @@ func (m *model) must(err error) {
 func (m *model) openLedger() {
 	switch {
 	case !m.h.inFile && m.memory == nil:
-		m.memory = ledgertest.NewMemory()
+		m.memory = memory.New()
 		m.book = m.memory
 	case !m.h.inFile:
 		m.must(m.memory.Close())

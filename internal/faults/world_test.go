@@ -16,7 +16,7 @@ import (
 	"owlatsync"
 	"owlatsync/internal/exitcode"
 	"owlatsync/ledger"
-	"owlatsync/ledger/ledgertest"
+	"owlatsync/ledger/memory"
 	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
@@ -32,8 +32,8 @@ type world struct {
 	op         operation
 	server     *owlattest.Server
 	key, topic string
-	path       string             // of the ledger's file
-	memory     *ledgertest.Memory // in place of a file where that is not what fails
+	path       string         // of the ledger's file
+	memory     *memory.Ledger // in place of a file where that is not what fails
 	rows       []owlatsync.Row
 
 	fault   *fault // nil: none
@@ -54,7 +54,7 @@ func newWorld(t *testing.T, op operation, v variant) *world {
 	w := &world{t: t, op: op, server: &owlattest.Server{}, path: filepath.Join(t.TempDir(), "ledger.db")}
 	w.key, w.topic = w.server.AddKey(), w.server.AddTopic("news", false)
 	if v.commit == nil {
-		w.memory = ledgertest.NewMemory()
+		w.memory = memory.New()
 	}
 	if len(op.before) > 0 {
 		w.rows = op.before

@@ -42,6 +42,7 @@ var table = map[string][]string{
 	"/ledger/sqlite":                 {"/", "/ledger", "/ledger/sqlite/internal/dbfile"},
 	"/ledger/sqlite/internal/dbfile": {"/ledger", "github.com/gofrs/flock", "github.com/pressly/goose/v3"},
 	"/ledger/transfer":               {"/", "/ledger"},
+	"/ledger/memory":     {"/", "/ledger"},
 	"/ledger/ledgertest":             {"/", "/ledger", "github.com/google/go-cmp"},
 
 	// The engine: words below, then what decides, asks and sends, and at the top what its users call. Planning and applying know

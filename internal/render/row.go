@@ -3,7 +3,6 @@ package render
 import (
 	"owlatsync"
 	"owlatsync/internal/config"
-	"owlatsync/ledger"
 	"owlatsync/reconcile/progress"
 )
 
@@ -34,10 +33,10 @@ func newRowJSON(sync config.Sync, e progress.RowDone) rowJSON {
 
 // harmlessKey is the row's key, unless that may be an address (Invariant 8).
 func harmlessKey(sync config.Sync, e progress.RowDone) string {
-	if sync.KeyIsPersonal() || ledger.PrivateKey(e.Key) {
+	if sync.KeyIsPersonal() {
 		return ""
 	}
-	return e.Key
+	return e.PublicKey()
 }
 
 // applied reports whether Owlat is in step with a row of this outcome.

@@ -154,7 +154,7 @@ func testWait(t *testing.T, open Open) {
 		l := fresh(t, open)
 		k := hold(t, l)
 		enough := errors.New("enough")
-		ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Millisecond, enough)
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, enough) // enough for one who does not wait to be seen
 		defer cancel()
 		if _, err := l.Acquire(ctx, ledger.Claim{Purpose: "one who waits", Wait: true}); !errors.Is(err, enough) {
 			t.Errorf("error %v", err)

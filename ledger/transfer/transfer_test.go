@@ -23,7 +23,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
-	"owlatsync/ledger/ledgertest"
+	"owlatsync/ledger/memory"
 	"owlatsync/ledger/sqlite"
 )
 
@@ -50,7 +50,7 @@ func openFile(t testing.TB) ledger.Store {
 func everywhere(t *testing.T, test func(t *testing.T, openFresh opener)) {
 	t.Helper()
 	t.Parallel()
-	for name, open := range map[string]opener{"file": openFile, "memory": func(testing.TB) ledger.Store { return ledgertest.NewMemory() }} {
+	for name, open := range map[string]opener{"file": openFile, "memory": func(testing.TB) ledger.Store { return memory.New() }} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, open)

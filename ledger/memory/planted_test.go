@@ -1,4 +1,4 @@
-package ledgertest
+package memory
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/ledgertest"
 )
 
 const faultVariable = "LEDGERTEST_FAULT"
@@ -41,19 +42,21 @@ func TestPlantedFaultsAreNoticed(t *testing.T) {
 	t.Parallel()
 	if fault := os.Getenv(faultVariable); fault != "" {
 		var mu sync.Mutex
-		ledgers := make(map[string]*Memory)
-		RunInProcess(t, func(_ testing.TB, folder string) Ledger {
+		ledgers := make(map[string]*Ledger)
+		ledgertest.RunInProcess(t, func(_ testing.TB, folder string) ledgertest.Ledger {
 			mu.Lock()
 			defer mu.Unlock()
 			if ledgers[folder] == nil {
-				ledgers[folder] = NewMemory()
+				ledgers[folder] = New()
 			}
 			return faulty{ledgers[folder].Reopen(), fault}
 		})
 		return
 	}
 	program, err := os.Executable()
-	noError(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for fault, part := range faults {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
@@ -69,7 +72,7 @@ func TestPlantedFaultsAreNoticed(t *testing.T) {
 
 // faulty is a ledger with one fault.
 type faulty struct {
-	*Memory
+	*Ledger
 	fault string
 }
 
@@ -108,11 +111,11 @@ func (f faulty) Retry(ctx context.Context, sync string, keys []string, now time.
 		}
 		return rows, nil
 	}
-	return f.Memory.Retry(ctx, sync, keys, now)
+	return f.Ledger.Retry(ctx, sync, keys, now)
 }
 
 func (f faulty) ForgetPerson(ctx context.Context, address string) (int, error) {
-	n, err := f.Memory.ForgetPerson(ctx, address)
+	n, err := f.Ledger.ForgetPerson(ctx, address)
 	if f.fault == "the feed begins anew" {
 		f.store.mu.Lock()
 		defer f.store.mu.Unlock()
@@ -126,24 +129,24 @@ func (f faulty) ForgetPerson(ctx context.Context, address string) (int, error) {
 
 func (f faulty) Snapshot(ctx context.Context, read func(ledger.Snapshot) error) error {
 	if f.fault != "a snapshot goes on" {
-		return f.Memory.Snapshot(ctx, read)
+		return f.Ledger.Snapshot(ctx, read)
 	}
-	return f.Memory.Snapshot(ctx, func(s ledger.Snapshot) error {
+	return f.Ledger.Snapshot(ctx, func(s ledger.Snapshot) error {
 		err := read(s)
-		return errors.Join(err, f.Memory.Snapshot(ctx, read))
+		return errors.Join(err, f.Ledger.Snapshot(ctx, read))
 	})
 }
 
 func (f faulty) Load(ctx context.Context, deployment string, write func(ledger.Loader) error) error {
 	if f.fault == "a load is half" {
-		return f.Memory.Load(ctx, deployment, func(l ledger.Loader) error { _ = write(l); return nil })
+		return f.Ledger.Load(ctx, deployment, func(l ledger.Loader) error { _ = write(l); return nil })
 	}
-	return f.Memory.Load(ctx, deployment, write)
+	return f.Ledger.Load(ctx, deployment, write)
 }
 
 // faultyLock is a lock of a ledger with one fault.
 type faultyLock struct {
-	*memoryLock
+	*lock
 	f faulty
 }
 
@@ -151,7 +154,7 @@ func (k faultyLock) Epoch() int64 {
 	if k.f.fault == "epochs stand still" {
 		return 1
 	}
-	return k.memoryLock.Epoch()
+	return k.lock.Epoch()
 }
 
 func (k faultyLock) Context() context.Context {
@@ -160,7 +163,7 @@ func (k faultyLock) Context() context.Context {
 		cancel()
 		return ctx
 	}
-	return k.memoryLock.Context()
+	return k.lock.Context()
 }
 
 func (k faultyLock) Record(ctx context.Context, records ...ledger.Record) error {
@@ -176,7 +179,7 @@ func (k faultyLock) Record(ctx context.Context, records ...ledger.Record) error 
 		k.epoch = k.store.epoch
 		k.store.mu.Unlock()
 	}
-	return k.memoryLock.Record(ctx, records...)
+	return k.lock.Record(ctx, records...)
 }
 
 func (k faultyLock) BeginRun(ctx context.Context, run ledger.Run) (int64, error) {
@@ -190,7 +193,7 @@ func (k faultyLock) BeginRun(ctx context.Context, run ledger.Run) (int64, error)
 		}
 		k.store.mu.Unlock()
 	}
-	id, err := k.memoryLock.BeginRun(ctx, run)
+	id, err := k.lock.BeginRun(ctx, run)
 	k.store.mu.Lock()
 	defer k.store.mu.Unlock()
 	for _, r := range spared {
@@ -207,7 +210,7 @@ func (k faultyLock) Beat(ctx context.Context, beat ledger.Beat) error {
 		was = r.Heartbeat
 	}
 	k.store.mu.Unlock()
-	err = k.memoryLock.Beat(ctx, beat)
+	err = k.lock.Beat(ctx, beat)
 	if k.f.fault == "the heartbeat stands still" && err == nil {
 		k.store.mu.Lock()
 		defer k.store.mu.Unlock()
@@ -240,7 +243,7 @@ func (k faultyLock) EndRun(ctx context.Context, ending ledger.Ending) error {
 		plans[r] = r.plan
 	}
 	k.store.mu.Unlock()
-	err := k.memoryLock.EndRun(ctx, ending)
+	err := k.lock.EndRun(ctx, ending)
 	k.store.mu.Lock()
 	defer k.store.mu.Unlock()
 	for r, plan := range plans {

@@ -1,4 +1,4 @@
-package ledgertest
+package memory
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 )
 
 // Record implements ledger.Writer. An entry needs a sync and a key; a zero ChangedAt becomes the present.
-func (k *memoryLock) Record(ctx context.Context, records ...ledger.Record) error {
+func (k *lock) Record(ctx context.Context, records ...ledger.Record) error {
 	return k.use(ctx, "record in ledger", func(s *store) error {
 		for _, r := range records {
 			if r.Entry == nil || r.Sync == "" || r.Entry.Key == "" {
@@ -42,7 +42,7 @@ func (k *memoryLock) Record(ctx context.Context, records ...ledger.Record) error
 }
 
 // Remove implements ledger.Writer.
-func (k *memoryLock) Remove(ctx context.Context, sync string, keys []string) error {
+func (k *lock) Remove(ctx context.Context, sync string, keys []string) error {
 	return k.use(ctx, "remove from ledger", func(s *store) error {
 		if len(keys) == 0 {
 			return nil
@@ -59,7 +59,7 @@ func (k *memoryLock) Remove(ctx context.Context, sync string, keys []string) err
 }
 
 // SetBookmark implements ledger.Writer.
-func (k *memoryLock) SetBookmark(ctx context.Context, sync string, b ledger.Bookmark) error {
+func (k *lock) SetBookmark(ctx context.Context, sync string, b ledger.Bookmark) error {
 	return k.use(ctx, "record a bookmark in ledger", func(s *store) error {
 		state, err := s.sync(sync)
 		if err == nil {
@@ -75,7 +75,7 @@ func (s *syncState) mark(b ledger.Bookmark) {
 }
 
 // BeginRun implements ledger.Writer.
-func (k *memoryLock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err error) {
+func (k *lock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err error) {
 	err = k.use(ctx, "begin run in ledger", func(s *store) error {
 		if _, err := s.sync(run.Sync); err != nil {
 			return err
@@ -99,7 +99,7 @@ func (k *memoryLock) BeginRun(ctx context.Context, run ledger.Run) (id int64, er
 func (r *runState) drop() { r.plan, r.PlanForm = nil, 0 }
 
 // Beat implements ledger.Writer.
-func (k *memoryLock) Beat(ctx context.Context, beat ledger.Beat) error {
+func (k *lock) Beat(ctx context.Context, beat ledger.Beat) error {
 	return k.use(ctx, "note in ledger how far a run is", func(s *store) error {
 		r, err := s.run(beat.Run)
 		if err != nil || r.Status != ledger.StatusRunning {
@@ -117,7 +117,7 @@ func (k *memoryLock) Beat(ctx context.Context, beat ledger.Beat) error {
 }
 
 // KeepPlan implements ledger.Writer.
-func (k *memoryLock) KeepPlan(ctx context.Context, run int64, items []ledger.PlanItem) error {
+func (k *lock) KeepPlan(ctx context.Context, run int64, items []ledger.PlanItem) error {
 	return k.use(ctx, "keep plan in ledger", func(s *store) error {
 		r, err := s.run(run)
 		if err != nil || len(items) == 0 {
@@ -135,7 +135,7 @@ func (k *memoryLock) KeepPlan(ctx context.Context, run int64, items []ledger.Pla
 }
 
 // EndRun implements ledger.Writer.
-func (k *memoryLock) EndRun(ctx context.Context, ending ledger.Ending) error {
+func (k *lock) EndRun(ctx context.Context, ending ledger.Ending) error {
 	return k.use(ctx, "end run in ledger", func(s *store) error {
 		r, err := s.run(ending.Run.ID)
 		if err != nil {

@@ -1,4 +1,4 @@
-package ledgertest
+package memory
 
 import (
 	"bytes"
@@ -14,8 +14,8 @@ import (
 )
 
 // Snapshot implements ledger.Archive.
-func (m memoryArchive) Snapshot(ctx context.Context, read func(ledger.Snapshot) error) error {
-	var snapshot *memorySnapshot
+func (m archive) Snapshot(ctx context.Context, read func(ledger.Snapshot) error) error {
+	var snapshot *snapshot
 	err := m.use(ctx, "read ledger", func(s *store) error { snapshot = s.snapshot(); return nil })
 	if err != nil {
 		return err
@@ -24,8 +24,8 @@ func (m memoryArchive) Snapshot(ctx context.Context, read func(ledger.Snapshot) 
 	return read(snapshot)
 }
 
-// memorySnapshot is a copy of a store.
-type memorySnapshot struct {
+// snapshot is a copy of a store.
+type snapshot struct {
 	ctx        context.Context // of the one call of Snapshot that it lives in
 	deployment string
 	secret     []byte
@@ -38,8 +38,8 @@ type memorySnapshot struct {
 	forgotten  [][]byte
 }
 
-func (s *store) snapshot() *memorySnapshot {
-	c := &memorySnapshot{deployment: s.deployment, secret: bytes.Clone(s.secret), lastLine: s.lastLine, history: s.lines()}
+func (s *store) snapshot() *snapshot {
+	c := &snapshot{deployment: s.deployment, secret: bytes.Clone(s.secret), lastLine: s.lastLine, history: s.lines()}
 	for _, name := range slices.Sorted(maps.Keys(s.syncs)) {
 		state := s.syncs[name]
 		c.syncs = append(c.syncs, ledger.SyncRecord{Name: name, Adopted: state.adopted})
@@ -80,21 +80,21 @@ func each[T any](ctx context.Context, all []T) iter.Seq2[T, error] {
 	}
 }
 
-func (c *memorySnapshot) Deployment() string                         { return c.deployment }
-func (c *memorySnapshot) ForgetSecret() []byte                       { return c.secret }
-func (c *memorySnapshot) LastNumber() int64                          { return c.lastLine }
-func (c *memorySnapshot) Syncs() iter.Seq2[ledger.SyncRecord, error] { return each(c.ctx, c.syncs) }
-func (c *memorySnapshot) Runs() iter.Seq2[ledger.Run, error]         { return each(c.ctx, c.runs) }
-func (c *memorySnapshot) Entries() iter.Seq2[ledger.Holder, error]   { return each(c.ctx, c.entries) }
-func (c *memorySnapshot) History() iter.Seq2[ledger.HistoryLine, error] {
+func (c *snapshot) Deployment() string                         { return c.deployment }
+func (c *snapshot) ForgetSecret() []byte                       { return c.secret }
+func (c *snapshot) LastNumber() int64                          { return c.lastLine }
+func (c *snapshot) Syncs() iter.Seq2[ledger.SyncRecord, error] { return each(c.ctx, c.syncs) }
+func (c *snapshot) Runs() iter.Seq2[ledger.Run, error]         { return each(c.ctx, c.runs) }
+func (c *snapshot) Entries() iter.Seq2[ledger.Holder, error]   { return each(c.ctx, c.entries) }
+func (c *snapshot) History() iter.Seq2[ledger.HistoryLine, error] {
 	return each(c.ctx, c.history)
 }
-func (c *memorySnapshot) OptOuts() iter.Seq2[ledger.OptOut, error] { return each(c.ctx, c.optOuts) }
-func (c *memorySnapshot) Forgotten() iter.Seq2[[]byte, error]      { return each(c.ctx, c.forgotten) }
+func (c *snapshot) OptOuts() iter.Seq2[ledger.OptOut, error] { return each(c.ctx, c.optOuts) }
+func (c *snapshot) Forgotten() iter.Seq2[[]byte, error]      { return each(c.ctx, c.forgotten) }
 
 // Load implements ledger.Archive.
-func (m memoryArchive) Load(ctx context.Context, deployment string, write func(ledger.Loader) error) (err error) {
-	lock, err := memoryLocker(m).acquire(ctx, ledger.Claim{Purpose: "import into the ledger"})
+func (m archive) Load(ctx context.Context, deployment string, write func(ledger.Loader) error) (err error) {
+	lock, err := locker(m).acquire(ctx, ledger.Claim{Purpose: "import into the ledger"})
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (m memoryArchive) Load(ctx context.Context, deployment string, write func(l
 		return err
 	}
 	loaded := newStore()
-	if err := write(&memoryLoader{loaded}); err != nil {
+	if err := write(&loader{loaded}); err != nil {
 		return err
 	}
 	return lock.use(ctx, doing, func(s *store) error {
@@ -124,11 +124,11 @@ func (m memoryArchive) Load(ctx context.Context, deployment string, write func(l
 	})
 }
 
-// memoryLoader fills a store that nobody else sees yet.
-type memoryLoader struct{ *store }
+// loader fills a store that nobody else sees yet.
+type loader struct{ *store }
 
 // SetForgetSecret implements ledger.Loader.
-func (l *memoryLoader) SetForgetSecret(secret []byte) error {
+func (l *loader) SetForgetSecret(secret []byte) error {
 	switch {
 	case len(secret) != ledger.HashSize:
 		return fmt.Errorf("a secret for forgotten addresses has %d bytes", len(secret))
@@ -140,7 +140,7 @@ func (l *memoryLoader) SetForgetSecret(secret []byte) error {
 }
 
 // AddSync implements ledger.Loader.
-func (l *memoryLoader) AddSync(s ledger.SyncRecord) error {
+func (l *loader) AddSync(s ledger.SyncRecord) error {
 	state, err := l.sync(s.Name)
 	if err == nil {
 		state.adopted = state.adopted || s.Adopted
@@ -149,7 +149,7 @@ func (l *memoryLoader) AddSync(s ledger.SyncRecord) error {
 }
 
 // AddRun implements ledger.Loader.
-func (l *memoryLoader) AddRun(r ledger.Run) error {
+func (l *loader) AddRun(r ledger.Run) error {
 	if _, err := l.sync(r.Sync); err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func (l *memoryLoader) AddRun(r ledger.Run) error {
 }
 
 // AddEntry implements ledger.Loader.
-func (l *memoryLoader) AddEntry(h ledger.Holder) error {
+func (l *loader) AddEntry(h ledger.Holder) error {
 	if h.Entry == nil || h.Entry.Key == "" {
 		return errors.New("an entry has no key")
 	}
@@ -182,7 +182,7 @@ func (l *memoryLoader) AddEntry(h ledger.Holder) error {
 }
 
 // AddHistory implements ledger.Loader.
-func (l *memoryLoader) AddHistory(line ledger.HistoryLine) error {
+func (l *loader) AddHistory(line ledger.HistoryLine) error {
 	state, err := l.sync(line.Sync)
 	if err != nil {
 		return err
@@ -199,13 +199,13 @@ func (l *memoryLoader) AddHistory(line ledger.HistoryLine) error {
 }
 
 // SetLastNumber implements ledger.Loader.
-func (l *memoryLoader) SetLastNumber(n int64) error {
+func (l *loader) SetLastNumber(n int64) error {
 	l.lastLine = max(l.lastLine, n)
 	return nil
 }
 
 // AddOptOut implements ledger.Loader.
-func (l *memoryLoader) AddOptOut(o ledger.OptOut) error {
+func (l *loader) AddOptOut(o ledger.OptOut) error {
 	if o.ContactID == "" || o.Topic == "" || o.At.IsZero() {
 		return errNoOptOut
 	}
@@ -217,7 +217,7 @@ func (l *memoryLoader) AddOptOut(o ledger.OptOut) error {
 }
 
 // AddForgotten implements ledger.Loader.
-func (l *memoryLoader) AddForgotten(hash []byte) error {
+func (l *loader) AddForgotten(hash []byte) error {
 	if len(hash) != ledger.HashSize {
 		return fmt.Errorf("the hash of an address has %d bytes", len(hash))
 	}

@@ -1,4 +1,4 @@
-package ledgertest
+package memory
 
 import (
 	"context"
@@ -9,11 +9,11 @@ import (
 	"owlatsync/ledger"
 )
 
-// memoryLocker gives out locks within the process.
-type memoryLocker struct{ *opening }
+// locker gives out locks within the process.
+type locker struct{ *opening }
 
 // Acquire implements ledger.Store.
-func (m memoryLocker) Acquire(ctx context.Context, claim ledger.Claim) (ledger.Lock, error) {
+func (m locker) Acquire(ctx context.Context, claim ledger.Claim) (ledger.Lock, error) {
 	lock, err := m.acquire(ctx, claim)
 	if err != nil {
 		return nil, err
@@ -21,9 +21,9 @@ func (m memoryLocker) Acquire(ctx context.Context, claim ledger.Claim) (ledger.L
 	return lock, nil
 }
 
-func (m memoryLocker) acquire(ctx context.Context, claim ledger.Claim) (*memoryLock, error) {
+func (m locker) acquire(ctx context.Context, claim ledger.Claim) (*lock, error) {
 	for {
-		var lock *memoryLock
+		var lock *lock
 		var free chan struct{}
 		err := m.use(ctx, "lock ledger", func(s *store) error {
 			switch {
@@ -55,10 +55,10 @@ func (m memoryLocker) acquire(ctx context.Context, claim ledger.Claim) (*memoryL
 }
 
 // give makes the next lock. The store is locked.
-func (m memoryLocker) give(ctx context.Context, claim ledger.Claim) *memoryLock {
+func (m locker) give(ctx context.Context, claim ledger.Claim) *lock {
 	host, _ := os.Hostname() // as empty as any other name, where there is none
 	m.store.epoch++
-	lock := &memoryLock{opening: m.opening, epoch: m.store.epoch, who: ledger.LockedError{
+	lock := &lock{opening: m.opening, epoch: m.store.epoch, who: ledger.LockedError{
 		Owner: ledger.Owner{Host: host, PID: os.Getpid()}, Since: moment(time.Now()), Purpose: claim.Purpose,
 	}}
 	lock.ctx, lock.cancel = context.WithCancelCause(ctx)
@@ -76,8 +76,8 @@ func (s *store) free() {
 	s.waiting = nil
 }
 
-// memoryLock implements ledger.Lock.
-type memoryLock struct {
+// lock implements ledger.Lock.
+type lock struct {
 	*opening
 	epoch    int64
 	who      ledger.LockedError
@@ -89,13 +89,13 @@ type memoryLock struct {
 var errReleased = errors.New("the lock on the ledger was given back before")
 
 // Context implements ledger.Lock.
-func (k *memoryLock) Context() context.Context { return k.ctx }
+func (k *lock) Context() context.Context { return k.ctx }
 
 // Epoch implements ledger.Lock.
-func (k *memoryLock) Epoch() int64 { return k.epoch }
+func (k *lock) Epoch() int64 { return k.epoch }
 
 // Release implements ledger.Lock.
-func (k *memoryLock) Release() error {
+func (k *lock) Release() error {
 	k.store.mu.Lock()
 	defer k.store.mu.Unlock()
 	k.release()
@@ -103,7 +103,7 @@ func (k *memoryLock) Release() error {
 }
 
 // release gives the lock back, once. The store is locked.
-func (k *memoryLock) release() {
+func (k *lock) release() {
 	k.released = true
 	k.cancel(nil)
 	delete(k.held, k)
@@ -113,7 +113,7 @@ func (k *memoryLock) release() {
 }
 
 // use calls fn with the store locked, unless the lock is no longer the latest.
-func (k *memoryLock) use(ctx context.Context, doing string, fn func(*store) error) error {
+func (k *lock) use(ctx context.Context, doing string, fn func(*store) error) error {
 	return k.opening.use(ctx, doing, func(s *store) error {
 		switch {
 		case k.released:

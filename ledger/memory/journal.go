@@ -1,4 +1,4 @@
-package ledgertest
+package memory
 
 import (
 	"bytes"
@@ -12,11 +12,11 @@ import (
 	"owlatsync/ledger"
 )
 
-// memoryJournal implements ledger.Journal.
-type memoryJournal struct{ *opening }
+// journal implements ledger.Journal.
+type journal struct{ *opening }
 
 // Run implements ledger.Journal.
-func (m memoryJournal) Run(ctx context.Context, id int64) (run *ledger.Run, err error) {
+func (m journal) Run(ctx context.Context, id int64) (run *ledger.Run, err error) {
 	err = m.use(ctx, "read runs of the ledger", func(s *store) error {
 		r, err := s.run(id)
 		if err == nil {
@@ -28,16 +28,16 @@ func (m memoryJournal) Run(ctx context.Context, id int64) (run *ledger.Run, err 
 }
 
 // Runs implements ledger.Journal.
-func (m memoryJournal) Runs(ctx context.Context, sync string, limit int) ([]ledger.Run, error) {
+func (m journal) Runs(ctx context.Context, sync string, limit int) ([]ledger.Run, error) {
 	return m.runs(ctx, limit, func(r *runState) bool { return sync == "" || r.Sync == sync })
 }
 
 // HeldRuns implements ledger.Journal.
-func (m memoryJournal) HeldRuns(ctx context.Context, sync string) ([]ledger.Run, error) {
+func (m journal) HeldRuns(ctx context.Context, sync string) ([]ledger.Run, error) {
 	return m.runs(ctx, 0, func(r *runState) bool { return r.Sync == sync && r.Status == ledger.StatusHeld })
 }
 
-func (m memoryJournal) runs(ctx context.Context, limit int, wanted func(*runState) bool) (runs []ledger.Run, err error) {
+func (m journal) runs(ctx context.Context, limit int, wanted func(*runState) bool) (runs []ledger.Run, err error) {
 	err = m.use(ctx, "read runs of the ledger", func(s *store) error {
 		for _, r := range slices.Backward(s.runs) {
 			if wanted(r) && (limit < 1 || len(runs) < limit) {
@@ -50,7 +50,7 @@ func (m memoryJournal) runs(ctx context.Context, limit int, wanted func(*runStat
 }
 
 // Plan implements ledger.Journal. It gives what was kept when it began.
-func (m memoryJournal) Plan(ctx context.Context, run int64) iter.Seq2[ledger.PlanItem, error] {
+func (m journal) Plan(ctx context.Context, run int64) iter.Seq2[ledger.PlanItem, error] {
 	return stream(ctx, m.opening, func(s *store) (items []ledger.PlanItem) {
 		r, err := s.run(run)
 		if err != nil {
@@ -67,13 +67,13 @@ func (m memoryJournal) Plan(ctx context.Context, run int64) iter.Seq2[ledger.Pla
 	})
 }
 
-// memoryInbox implements ledger.Inbox.
-type memoryInbox struct{ *opening }
+// inbox implements ledger.Inbox.
+type inbox struct{ *opening }
 
 var errNoOptOut = errors.New("an opt-out names no contact, no topic or no time")
 
 // NoteOptOuts implements ledger.Inbox.
-func (m memoryInbox) NoteOptOuts(ctx context.Context, optOuts ...ledger.OptOut) error {
+func (m inbox) NoteOptOuts(ctx context.Context, optOuts ...ledger.OptOut) error {
 	return m.use(ctx, "note opt-outs in ledger", func(s *store) error {
 		for _, o := range optOuts {
 			if o.ContactID == "" || o.Topic == "" || o.At.IsZero() {
@@ -96,7 +96,7 @@ func (s *store) leave(o ledger.OptOut) {
 }
 
 // Retry implements ledger.Inbox.
-func (m memoryInbox) Retry(ctx context.Context, sync string, keys []string, now time.Time) (rows int, err error) {
+func (m inbox) Retry(ctx context.Context, sync string, keys []string, now time.Time) (rows int, err error) {
 	err = m.use(ctx, "let failed rows of the ledger be tried", func(s *store) error {
 		state := s.syncs[sync]
 		for _, e := range state.sorted() {

@@ -1,4 +1,4 @@
-package ledgertest
+package memory
 
 import (
 	"context"
@@ -9,17 +9,17 @@ import (
 	"owlatsync/ledger"
 )
 
-// memoryReader implements ledger.Reader.
-type memoryReader struct{ *opening }
+// reader implements ledger.Reader.
+type reader struct{ *opening }
 
 // Deployment implements ledger.Reader.
-func (m memoryReader) Deployment(ctx context.Context) (deployment string, err error) {
+func (m reader) Deployment(ctx context.Context) (deployment string, err error) {
 	err = m.use(ctx, "read the ledger's deployment", func(s *store) error { deployment = s.deployment; return nil })
 	return deployment, err
 }
 
 // Index implements ledger.Reader.
-func (m memoryReader) Index(ctx context.Context, sync string) iter.Seq2[ledger.IndexEntry, error] {
+func (m reader) Index(ctx context.Context, sync string) iter.Seq2[ledger.IndexEntry, error] {
 	return stream(ctx, m.opening, func(s *store) (all []ledger.IndexEntry) {
 		for _, e := range s.syncs[sync].sorted() {
 			all = append(all, ledger.IndexEntry{KeyHash: ledger.HashText(e.Key), Print: e.Fingerprint.Lo, Blank: e.Email == ""})
@@ -29,7 +29,7 @@ func (m memoryReader) Index(ctx context.Context, sync string) iter.Seq2[ledger.I
 }
 
 // All implements ledger.Reader.
-func (m memoryReader) All(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
+func (m reader) All(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
 	return stream(ctx, m.opening, func(s *store) (all []*ledger.Entry) {
 		for _, e := range s.syncs[sync].sorted() {
 			all = append(all, copyOf(e))
@@ -39,7 +39,7 @@ func (m memoryReader) All(ctx context.Context, sync string) iter.Seq2[*ledger.En
 }
 
 // Open implements ledger.Reader.
-func (m memoryReader) Open(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
+func (m reader) Open(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
 	return stream(ctx, m.opening, func(s *store) (open []*ledger.Entry) {
 		for _, e := range s.syncs[sync].sorted() {
 			if e.Fingerprint.IsZero() || e.Failure != nil {
@@ -51,7 +51,7 @@ func (m memoryReader) Open(ctx context.Context, sync string) iter.Seq2[*ledger.E
 }
 
 // Entries implements ledger.Reader.
-func (m memoryReader) Entries(ctx context.Context, sync string, keys []string) (map[string]*ledger.Entry, error) {
+func (m reader) Entries(ctx context.Context, sync string, keys []string) (map[string]*ledger.Entry, error) {
 	found := make(map[string]*ledger.Entry)
 	err := m.use(ctx, "read entries of the ledger", func(s *store) error {
 		if state := s.syncs[sync]; state != nil {
@@ -70,19 +70,19 @@ func (m memoryReader) Entries(ctx context.Context, sync string, keys []string) (
 }
 
 // Holders implements ledger.Reader.
-func (m memoryReader) Holders(ctx context.Context, addresses []string) ([]ledger.Holder, error) {
+func (m reader) Holders(ctx context.Context, addresses []string) ([]ledger.Holder, error) {
 	return m.holders(ctx, func(e *ledger.Entry) bool {
 		return e.Email != "" && slices.Contains(addresses, e.Email) || e.Identity != "" && slices.Contains(addresses, e.Identity)
 	})
 }
 
 // Sharers implements ledger.Reader.
-func (m memoryReader) Sharers(ctx context.Context, contactIDs []string) ([]ledger.Holder, error) {
+func (m reader) Sharers(ctx context.Context, contactIDs []string) ([]ledger.Holder, error) {
 	return m.holders(ctx, func(e *ledger.Entry) bool { return e.ContactID != "" && slices.Contains(contactIDs, e.ContactID) })
 }
 
 // holders returns the entries of all syncs that are wanted, in the order of syncs and keys.
-func (m memoryReader) holders(ctx context.Context, wanted func(*ledger.Entry) bool) (found []ledger.Holder, err error) {
+func (m reader) holders(ctx context.Context, wanted func(*ledger.Entry) bool) (found []ledger.Holder, err error) {
 	err = m.use(ctx, "look up holders in the ledger", func(s *store) error {
 		for _, name := range slices.Sorted(maps.Keys(s.syncs)) {
 			for _, e := range s.syncs[name].sorted() {
@@ -97,7 +97,7 @@ func (m memoryReader) holders(ctx context.Context, wanted func(*ledger.Entry) bo
 }
 
 // OptOuts implements ledger.Reader.
-func (m memoryReader) OptOuts(ctx context.Context, contactIDs []string) (found []ledger.OptOut, err error) {
+func (m reader) OptOuts(ctx context.Context, contactIDs []string) (found []ledger.OptOut, err error) {
 	err = m.use(ctx, "read opt-outs of the ledger", func(s *store) error {
 		contacts := make(map[string]string, len(contactIDs)) // by how they are stored
 		for _, id := range contactIDs {
@@ -121,7 +121,7 @@ func (m memoryReader) OptOuts(ctx context.Context, contactIDs []string) (found [
 }
 
 // Forgotten implements ledger.Reader.
-func (m memoryReader) Forgotten(ctx context.Context, addresses []string) (map[string]bool, error) {
+func (m reader) Forgotten(ctx context.Context, addresses []string) (map[string]bool, error) {
 	forgotten := make(map[string]bool)
 	err := m.use(ctx, "look up who was forgotten in the ledger", func(s *store) error {
 		for _, address := range addresses {
@@ -135,7 +135,7 @@ func (m memoryReader) Forgotten(ctx context.Context, addresses []string) (map[st
 }
 
 // Standing implements ledger.Reader.
-func (m memoryReader) Standing(ctx context.Context, sync string) (standing ledger.Standing, err error) {
+func (m reader) Standing(ctx context.Context, sync string) (standing ledger.Standing, err error) {
 	err = m.use(ctx, "count entries of the ledger", func(s *store) error {
 		state := s.syncs[sync]
 		if state == nil {
@@ -159,13 +159,13 @@ func (m memoryReader) Standing(ctx context.Context, sync string) (standing ledge
 }
 
 // SyncState implements ledger.Reader.
-func (m memoryReader) SyncState(ctx context.Context, sync string) (ledger.SyncState, error) {
+func (m reader) SyncState(ctx context.Context, sync string) (ledger.SyncState, error) {
 	s, err := m.Standing(ctx, sync)
 	return ledger.SyncState{Adopted: s.Adopted, Open: s.Applied < s.Entries}, err
 }
 
 // Bookmark implements ledger.Reader.
-func (m memoryReader) Bookmark(ctx context.Context, sync string) (b ledger.Bookmark, err error) {
+func (m reader) Bookmark(ctx context.Context, sync string) (b ledger.Bookmark, err error) {
 	err = m.use(ctx, "read a bookmark of the ledger", func(s *store) error {
 		if state := s.syncs[sync]; state != nil {
 			b = state.bookmark

@@ -1,4 +1,4 @@
-package ledgertest
+package memory
 
 import (
 	"context"
@@ -10,42 +10,42 @@ import (
 	"owlatsync/ledger"
 )
 
-// Memory is a ledger that lives as long as the process and keeps the contracts of package ledger otherwise: for tests
-// that need thousands of ledgers, where a file would cost more than what is tested. NewMemory makes one; Reopen stands for
+// Ledger is a ledger that lives as long as the process and keeps the contracts of package ledger otherwise: for tests
+// that need thousands of ledgers, where a file would cost more than what is tested. New makes one; Reopen stands for
 // opening the same ledger again. It is safe for concurrent use.
-type Memory struct {
+type Ledger struct {
 	*opening
-	memoryReader
-	memoryJournal
-	memoryInbox
-	memoryArchive
-	memoryLocker
+	reader
+	journal
+	inbox
+	archive
+	locker
 }
 
-var _ ledger.Store = (*Memory)(nil)
+var _ ledger.Store = (*Ledger)(nil)
 
 // opening is one opening of a store.
 type opening struct {
 	store *store
 	// closed, and the locks of this opening that nobody gave back yet; both under the store's mutex.
 	closed bool
-	held   map[*memoryLock]struct{}
+	held   map[*lock]struct{}
 }
 
-// NewMemory returns an empty ledger.
-func NewMemory() *Memory { return (&Memory{opening: &opening{store: newStore()}}).Reopen() }
+// New returns an empty ledger.
+func New() *Ledger { return (&Ledger{opening: &opening{store: newStore()}}).Reopen() }
 
 // Reopen returns another opening of the same ledger, as another process would have it.
-func (m *Memory) Reopen() *Memory {
-	o := &opening{store: m.store, held: make(map[*memoryLock]struct{})}
-	return &Memory{
-		opening: o, memoryReader: memoryReader{o}, memoryJournal: memoryJournal{o}, memoryInbox: memoryInbox{o},
-		memoryArchive: memoryArchive{o}, memoryLocker: memoryLocker{o},
+func (m *Ledger) Reopen() *Ledger {
+	o := &opening{store: m.store, held: make(map[*lock]struct{})}
+	return &Ledger{
+		opening: o, reader: reader{o}, journal: journal{o}, inbox: inbox{o},
+		archive: archive{o}, locker: locker{o},
 	}
 }
 
 // Close ends this opening: its lock is given back and every further call fails. What was recorded stays for Reopen.
-func (m *Memory) Close() error {
+func (m *Ledger) Close() error {
 	m.store.mu.Lock()
 	defer m.store.mu.Unlock()
 	m.closed = true
@@ -56,7 +56,7 @@ func (m *Memory) Close() error {
 }
 
 // LoseLock takes the lock from whoever has it, who is not told: as a lease that runs out while its holder is frozen.
-func (m *Memory) LoseLock() error {
+func (m *Ledger) LoseLock() error {
 	m.store.mu.Lock()
 	defer m.store.mu.Unlock()
 	m.store.free()
@@ -114,7 +114,7 @@ type store struct {
 	forgotten  map[string]bool
 	optOuts    map[optOutPlace]time.Time
 	epoch      int64
-	holder     *memoryLock // nil: nobody
+	holder     *lock // nil: nobody
 	waiting    []chan struct{}
 }
 

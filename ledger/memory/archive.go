@@ -1,4 +1,4 @@
-package ledgertest
+package memory
 
 import (
 	"context"
@@ -13,17 +13,17 @@ import (
 	"owlatsync/ledger"
 )
 
-// memoryArchive implements ledger.Archive.
-type memoryArchive struct{ *opening }
+// archive implements ledger.Archive.
+type archive struct{ *opening }
 
 // Syncs implements ledger.Archive.
-func (m memoryArchive) Syncs(ctx context.Context) (names []string, err error) {
+func (m archive) Syncs(ctx context.Context) (names []string, err error) {
 	err = m.use(ctx, "read syncs of the ledger", func(s *store) error { names = slices.Sorted(maps.Keys(s.syncs)); return nil })
 	return names, err
 }
 
 // History implements ledger.Archive.
-func (m memoryArchive) History(ctx context.Context, sync, key string) (lines []ledger.HistoryLine, err error) {
+func (m archive) History(ctx context.Context, sync, key string) (lines []ledger.HistoryLine, err error) {
 	err = m.use(ctx, "read history of the ledger", func(s *store) error {
 		if state := s.syncs[sync]; state != nil {
 			lines = slices.Clone(state.history[key])
@@ -34,7 +34,7 @@ func (m memoryArchive) History(ctx context.Context, sync, key string) (lines []l
 }
 
 // Changes implements ledger.Archive.
-func (m memoryArchive) Changes(ctx context.Context, after int64, limit int) (lines []ledger.HistoryLine, err error) {
+func (m archive) Changes(ctx context.Context, after int64, limit int) (lines []ledger.HistoryLine, err error) {
 	err = m.use(ctx, "read history of the ledger", func(s *store) error {
 		lines = slices.DeleteFunc(s.lines(), func(l ledger.HistoryLine) bool { return l.Number <= after })
 		if limit > 0 && len(lines) > limit {
@@ -46,7 +46,7 @@ func (m memoryArchive) Changes(ctx context.Context, after int64, limit int) (lin
 }
 
 // Prune implements ledger.Archive.
-func (m memoryArchive) Prune(ctx context.Context, before time.Time) (n int64, err error) {
+func (m archive) Prune(ctx context.Context, before time.Time) (n int64, err error) {
 	err = m.use(ctx, "prune ledger", func(s *store) error {
 		for _, state := range s.syncs {
 			for key, lines := range state.history {
@@ -70,12 +70,12 @@ func (m memoryArchive) Prune(ctx context.Context, before time.Time) (n int64, er
 }
 
 // ForgetPerson implements ledger.Archive.
-func (m memoryArchive) ForgetPerson(ctx context.Context, address string) (rows int, err error) {
+func (m archive) ForgetPerson(ctx context.Context, address string) (rows int, err error) {
 	address = owlatsync.LowerAddress(owlatsync.Trim(address))
 	if !strings.Contains(address, "@") {
 		return 0, errors.New("forget a person in the ledger: what was given is no address")
 	}
-	lock, err := memoryLocker(m).acquire(ctx, ledger.Claim{Purpose: "forgetting a person"})
+	lock, err := locker(m).acquire(ctx, ledger.Claim{Purpose: "forgetting a person"})
 	if err != nil {
 		return 0, err
 	}
