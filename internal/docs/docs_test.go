@@ -294,21 +294,21 @@ func TestGoSamplesCompile(t *testing.T) {
 
 // packages are those that a sample may use without importing them.
 var packages = map[string]string{
-	"os": "os", "context": "context", "http": "net/http", "slices": "slices", "testing": "testing",
-	"owlat": "owlatsync/owlat", "owlattest": "owlatsync/owlat/owlattest", "reconcile": "owlatsync/reconcile", "source": "owlatsync/source", "ledger": "owlatsync/ledger",
+	"os": "os", "context": "context", "http": "net/http", "slices": "slices", "testing": "testing", "fmt": "fmt",
+	"owlat": "owlatsync/owlat", "owlattest": "owlatsync/owlat/owlattest", "reconcile": "owlatsync/reconcile", "source": "owlatsync/source", "ledger": "owlatsync/ledger", "sqlite": "owlatsync/ledger/sqlite", "progress": "owlatsync/reconcile/progress",
 }
 
 // program makes a file of a sample. What the sample takes as given, such as ctx, is a parameter, and what it makes and does
 // not use is used.
 func program(sample string) (string, error) {
-	body := "package samples\n\nfunc sample(ctx context.Context, t testing.TB, topicID string, signUp func(context.Context, *owlat.Client, string, string) error) error {\n" + sample + "}\n"
+	body := "package samples\n\nfunc sample(ctx context.Context, t testing.TB, topicID string, signUp func(context.Context, *owlat.Client, string, string) error, users reconcile.Sync, given *owlat.Client) error {\n\tclient := given\n\t_ = client\n\n" + sample + "}\n"
 	parsed, err := parser.ParseFile(token.NewFileSet(), "sample.go", body, 0)
 	if err != nil {
 		return "", err
 	}
 	var imports, uses strings.Builder
 	seen := make(map[string]bool)
-	for _, given := range []string{"context", "testing", "owlat"} {
+	for _, given := range []string{"context", "testing", "owlat", "reconcile"} {
 		seen[given] = true
 		fmt.Fprintf(&imports, "import %q\n", packages[given])
 	}
