@@ -17,7 +17,7 @@ const (
 // request each, but for the fields set together with a rename or with each other; adopt is none.
 type Change struct {
 	Kind  ChangeKind `json:"kind"`
-	Field string     `json:"field,omitempty"` // "email", "firstName" or "lastName"
+	Field string     `json:"field,omitempty"` // "email" or the name of a ContactField
 	From  string     `json:"from,omitempty"`
 	To    string     `json:"to,omitempty"`
 	Topic string     `json:"topic,omitempty"`

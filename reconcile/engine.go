@@ -114,6 +114,14 @@ var (
 	ErrUnavailable = apply.ErrUnavailable
 )
 
+// FieldsOf returns the fields of a contact of Owlat.
+func FieldsOf(c *owlat.Contact) owlatsync.Texts { return remote.FieldsOf(c) }
+
+// ContactRequest returns the request that creates a contact with the fields that are not nil.
+func ContactRequest(email string, fields [owlatsync.NumContactFields]*string) owlat.CreateContactRequest {
+	return remote.Request(email, fields)
+}
+
 // NewJudge returns a judge of the rows of the sync, for those who want to know before a plan which ones would not be sent.
 func NewJudge(s Sync) *scan.Judge { return scan.NewJudge(s.Policies()) }
 

@@ -34,7 +34,7 @@ type Finding struct {
 	Sync      string // empty for what no row stands for
 	Key       string
 	ContactID string
-	Field     string // "email", "firstName" or "lastName"
+	Field     string // "email" or the name of a ContactField
 	Ledger    string // what was written
 	Owlat     string // what is there
 	Address   string

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -9,10 +10,11 @@ import (
 	"owlatsync/internal/problem"
 	"owlatsync/internal/setup"
 	"owlatsync/owlat"
+	"owlatsync/reconcile"
 )
 
 func newUpsertCmd(a *app) *cobra.Command {
-	var first, last string
+	var given owlatsync.Texts
 	cmd := &cobra.Command{
 		Use:   "upsert EMAIL",
 		Short: "Create one contact, or update it if it exists",
@@ -30,35 +32,37 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 			if err != nil {
 				return problem.Usage(fmt.Errorf("%q: %w", args[0], err))
 			}
-			in := owlat.CreateContactRequest{Email: address}
-			for flag, name := range map[string]struct {
-				given string
-				field **string
-			}{"first-name": {first, &in.FirstName}, "last-name": {last, &in.LastName}} {
-				if !cmd.Flags().Changed(flag) {
+			var fields [owlatsync.NumContactFields]*string
+			for _, f := range owlatsync.ContactFields {
+				if !cmd.Flags().Changed(flagOf(f)) {
 					continue
 				}
-				trimmed := owlatsync.Trim(name.given)
+				trimmed := owlatsync.Trim(given[f])
 				if owlatsync.UTF16Len(trimmed) > owlatsync.MaxName {
-					return problem.Usage(fmt.Errorf("--%s is longer than Owlat's %d characters", flag, owlatsync.MaxName))
+					return problem.Usage(fmt.Errorf("--%s is longer than Owlat's %d characters", flagOf(f), owlatsync.MaxName))
 				}
-				*name.field = &trimmed
+				fields[f] = &trimmed
 			}
 			client, to, err := a.openOwlat(cmd)
 			if err != nil {
 				return err
 			}
-			got, err := client.Contacts.Upsert(cmd.Context(), in)
+			got, err := client.Contacts.Upsert(cmd.Context(), reconcile.ContactRequest(address, fields))
 			if err != nil {
 				return setup.Advise(err, to)
 			}
 			return printUpsert(a, got)
 		},
 	}
-	cmd.Flags().StringVar(&first, "first-name", "", "first `name`")
-	cmd.Flags().StringVar(&last, "last-name", "", "last `name`")
+	for _, f := range owlatsync.ContactFields {
+		label, word, _ := strings.Cut(f.Label(), " ")
+		cmd.Flags().StringVar(&given[f], flagOf(f), "", fmt.Sprintf("%s `%s`", label, word))
+	}
 	return cmd
 }
+
+// flagOf is the name of a field's flag, such as "first-name".
+func flagOf(f owlatsync.ContactField) string { return strings.ReplaceAll(f.Column(), "_", "-") }
 
 func printUpsert(a *app, got *owlat.UpsertResult) error {
 	if a.JSON {

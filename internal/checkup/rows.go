@@ -88,7 +88,10 @@ func (c *checker) judged(s config.Sync, t *tally) {
 
 // sampleOf shows a row as a run would send it.
 func sampleOf(row *owlatsync.Row, s *config.Sync) Row {
-	r := Row{Key: row.Key, Position: row.Position.String(), FirstName: sampleName(row.Fields[owlatsync.FirstName]), LastName: sampleName(row.Fields[owlatsync.LastName])}
+	r := Row{Key: row.Key, Position: row.Position.String()}
+	for f, field := range row.Fields {
+		r.Fields[f] = sampleName(field)
+	}
 	address, err := owlatsync.NormalizeAddress(row.Email.Value)
 	if r.Email = address; err != nil {
 		r.Email = owlatsync.Trim(row.Email.Value)

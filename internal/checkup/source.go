@@ -33,15 +33,28 @@ type Column struct {
 
 // Row is a row as it would be sent: personal data that the user asked for.
 type Row struct {
-	Key       string            `json:"key"`
-	Position  string            `json:"position"`
-	Email     string            `json:"email"`
-	FirstName *string           `json:"firstName,omitempty"`
-	LastName  *string           `json:"lastName,omitempty"`
-	Topics    map[string]bool   `json:"topics,omitempty"`
-	Valid     bool              `json:"valid"`
-	Reason    string            `json:"reason,omitempty"`
-	Outcome   owlatsync.Outcome `json:"-"`
+	Key      string
+	Position string
+	Email    string
+	Fields   [owlatsync.NumContactFields]*string
+	Topics   map[string]bool
+	Valid    bool
+	Reason   string
+	Outcome  owlatsync.Outcome
+}
+
+// MarshalJSON writes the row with its fields by their names.
+func (r Row) MarshalJSON() ([]byte, error) {
+	o := words.Object{{Name: "key", Value: r.Key}, {Name: "position", Value: r.Position}, {Name: "email", Value: r.Email}}
+	for _, f := range owlatsync.ContactFields {
+		if text := r.Fields[f]; text != nil {
+			o = append(o, words.Member{Name: f.Name(), Value: *text})
+		}
+	}
+	if len(r.Topics) > 0 {
+		o = append(o, words.Member{Name: "topics", Value: r.Topics})
+	}
+	return append(o, words.Member{Name: "valid", Value: r.Valid}, words.Text("reason", r.Reason)).MarshalJSON()
 }
 
 // source connects to the source of a sync, lists its columns and shows its first rows.

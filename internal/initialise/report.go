@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/inspect"
 	"owlatsync/internal/sourcedsn"
@@ -55,9 +56,9 @@ func (r *Result) JSON() ResultJSON {
 		Type: "init", File: r.path, Table: p.Table.Title(), Query: p.Query(), Key: append([]string{}, p.Key...),
 		Fields: map[string]string{"email": p.Email}, Topics: []TopicJSON{}, Candidates: candidates, Environment: []string{config.EnvAPIKey},
 	}
-	for field, column := range map[string]string{"firstName": p.FirstName, "lastName": p.LastName} {
-		if column != "" {
-			out.Fields[field] = column
+	for _, f := range owlatsync.ContactFields {
+		if column := p.Fields[f]; column != "" {
+			out.Fields[f.Name()] = column
 		}
 	}
 	for _, t := range p.Topics {
@@ -77,7 +78,7 @@ func (r *Result) Print(w io.Writer) {
 	say("  %-9s %s\n", "table", p.Table.Title()+sampledRows(p))
 	say("  %-9s %s\n", "address", p.Email)
 	say("  %-9s %s\n", "key", words.OrElse(strings.Join(p.Key, ", "), "none: the address is the key"))
-	say("  %-9s %s\n", "names", words.OrElse(strings.Join(filled(p.FirstName, p.LastName), ", "), "none"))
+	say("  %-9s %s\n", "names", words.OrElse(strings.Join(filled(p.Fields[:]...), ", "), "none"))
 	for i, c := range p.Where {
 		say("  %-9s %s (%s)\n", words.FirstOnly(i, "only"), c.SQL, c.Why)
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"owlatsync"
 )
 
 func TestFiles(t *testing.T) {
@@ -75,7 +77,7 @@ func TestFiles(t *testing.T) {
 			for _, topic := range p.Topics {
 				when = append(when, topic.When)
 			}
-			if got := [3]string{p.Email, p.FirstName, p.LastName}; !slices.Equal(p.Key, test.key) || got != test.fields || !slices.Equal(when, test.when) {
+			if got := [3]string{p.Email, p.Fields[owlatsync.FirstName], p.Fields[owlatsync.LastName]}; !slices.Equal(p.Key, test.key) || got != test.fields || !slices.Equal(when, test.when) {
 				t.Errorf("key %q, fields %q, topics by %q; want %q, %q, %q", p.Key, got, when, test.key, test.fields, test.when)
 			}
 			if notes := strings.Join(slices.Concat(p.QueryNotes, p.FieldNotes), " "); !strings.Contains(notes, test.notes) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"owlatsync"
 )
 
 // Item is one column of a proposed query.
@@ -29,9 +31,10 @@ type Proposal struct {
 	Items []Item
 	Where []Condition
 
-	Key                        []string
-	Email, FirstName, LastName string
-	Topics                     []Topic
+	Key    []string
+	Email  string
+	Fields owlatsync.Texts // columns of the contact's other fields
+	Topics []Topic
 
 	// Cursor is a column by which runs could read only what changed, empty when none offers itself. It is not in the query.
 	Cursor string
@@ -200,10 +203,10 @@ func distinct(sample []string) bool {
 func (p *Proposal) names() {
 	first, last, full := nameColumns(p.Table)
 	if first != nil {
-		p.FirstName = p.column(first)
+		p.Fields[owlatsync.FirstName] = p.column(first)
 	}
 	if last != nil {
-		p.LastName = p.column(last)
+		p.Fields[owlatsync.LastName] = p.column(last)
 	}
 	switch {
 	case first != nil && last != nil:
@@ -231,10 +234,10 @@ func (p *Proposal) names() {
 	isComma := len(full.Sample) > 0 && comma*2 > len(full.Sample)
 	firstSQL, lastSQL := p.Dialect.splitName(p.Dialect.quote(full.Name), isComma)
 	if first == nil {
-		p.FirstName = p.expression(firstSQL, "first_name")
+		p.Fields[owlatsync.FirstName] = p.expression(firstSQL, "first_name")
 	}
 	if last == nil {
-		p.LastName = p.expression(lastSQL, "last_name")
+		p.Fields[owlatsync.LastName] = p.expression(lastSQL, "last_name")
 	}
 	how := "the first word is the first name, the rest the last name"
 	if isComma {

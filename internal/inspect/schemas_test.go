@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"owlatsync"
 )
 
 // schema is a database as somebody might have it, and what is proposed for it.
@@ -282,7 +284,7 @@ func (s schema) check(t *testing.T, db database) {
 	if !slices.Equal(p.Key, s.key) {
 		t.Errorf("key %q, want %q", p.Key, s.key)
 	}
-	if got := [3]string{p.Email, p.FirstName, p.LastName}; got != s.fields {
+	if got := [3]string{p.Email, p.Fields[owlatsync.FirstName], p.Fields[owlatsync.LastName]}; got != s.fields {
 		t.Errorf("fields %q, want %q", got, s.fields)
 	}
 	var when []string
@@ -293,7 +295,7 @@ func (s schema) check(t *testing.T, db database) {
 		t.Errorf("topics by %q, want %q", when, s.when)
 	}
 	names, rows := db.query(t, p.Query())
-	for _, name := range slices.Concat(p.Key, when, []string{p.Email, p.FirstName, p.LastName}) {
+	for _, name := range slices.Concat(p.Key, when, []string{p.Email, p.Fields[owlatsync.FirstName], p.Fields[owlatsync.LastName]}) {
 		if name != "" && !slices.Contains(names, name) {
 			t.Errorf("the query has no column %q; it has %q", name, names)
 		}

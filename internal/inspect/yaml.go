@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"owlatsync"
 )
 
 // Settings are the parts of a configuration file that no catalog knows.
@@ -91,9 +93,9 @@ func (p *Proposal) mapping(w *writer) {
 	}
 	w.comment(4, p.FieldNotes...)
 	w.lines(4, "fields:", "  email: "+scalar(p.Email))
-	for _, f := range []struct{ key, column string }{{"firstName", p.FirstName}, {"lastName", p.LastName}} {
-		if f.column != "" {
-			w.lines(6, f.key+": "+scalar(f.column))
+	for _, f := range owlatsync.ContactFields {
+		if column := p.Fields[f]; column != "" {
+			w.lines(6, f.Name()+": "+scalar(column))
 		}
 	}
 	w.lines(0, "")

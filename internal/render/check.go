@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 	"unicode/utf8"
 
+	"owlatsync"
 	"owlatsync/internal/checkup"
 	"owlatsync/internal/config"
 	"owlatsync/internal/words"
@@ -58,13 +59,19 @@ func (c *Check) Rows(s config.Sync, rows []checkup.Row) {
 		return
 	}
 	w := tabwriter.NewWriter(c.to.W, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprint(w, "           KEY\tADDRESS\tFIRST NAME\tLAST NAME")
+	_, _ = fmt.Fprint(w, "           KEY\tADDRESS")
+	for _, f := range owlatsync.ContactFields {
+		_, _ = fmt.Fprintf(w, "\t%s", strings.ToUpper(f.Label()))
+	}
 	for i := range s.Topics {
 		_, _ = fmt.Fprintf(w, "\tTOPIC %d", i+1)
 	}
 	_, _ = fmt.Fprintln(w, "\tVERDICT")
 	for _, r := range rows {
-		_, _ = fmt.Fprintf(w, "           %s\t%s\t%s\t%s", short(r.Key), short(r.Email), orNull(r.FirstName), orNull(r.LastName))
+		_, _ = fmt.Fprintf(w, "           %s\t%s", short(r.Key), short(r.Email))
+		for _, text := range r.Fields {
+			_, _ = fmt.Fprintf(w, "\t%s", orNull(text))
+		}
 		for _, t := range s.Topics {
 			_, _ = fmt.Fprintf(w, "\t%s", words.YesNo(r.Topics[t.ID]))
 		}

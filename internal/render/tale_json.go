@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/internal/words"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
 )
@@ -14,25 +15,16 @@ type taleJSON struct {
 	Sync      string          `json:"sync"`
 	Key       string          `json:"key"`
 	FirstSeen *time.Time      `json:"first_seen,omitempty"`
-	Contact   *taleContact    `json:"contact,omitempty"`
+	Contact   words.Object    `json:"contact,omitempty"`
 	InStep    bool            `json:"in_step"` // as far as the ledger knows
 	Failures  []troubleJSON   `json:"failures"`
 	Topics    []taleTopic     `json:"topics"`
 	History   []taleLine      `json:"history"`
-	Owlat     *taleOwlat      `json:"owlat,omitempty"`  // absent: not asked
-	Source    *taleSource     `json:"source,omitempty"` // absent: not asked, or not there
+	Owlat     words.Object    `json:"owlat,omitempty"`  // absent: not asked
+	Source    words.Object    `json:"source,omitempty"` // absent: not asked, or not there
 	Next      []decisionJSON  `json:"next"`
 	Hold      []owlatsync.Hit `json:"hold"`            // guards that would hold the next run
 	Error     string          `json:"error,omitempty"` // why source and next are not known
-}
-
-type taleContact struct {
-	ID        string        `json:"id,omitempty"`
-	Origin    ledger.Origin `json:"origin"`
-	Email     string        `json:"email,omitempty"`
-	Identity  string        `json:"identity,omitempty"`
-	FirstName string        `json:"firstName,omitempty"`
-	LastName  string        `json:"lastName,omitempty"`
 }
 
 type taleTopic struct {
@@ -50,23 +42,6 @@ type taleLine struct {
 	Note  string    `json:"note,omitempty"`
 }
 
-type taleOwlat struct {
-	Found     bool       `json:"found"`
-	Email     string     `json:"email,omitempty"`
-	FirstName string     `json:"firstName,omitempty"`
-	LastName  string     `json:"lastName,omitempty"`
-	UpdatedAt *time.Time `json:"updatedAt,omitempty"`
-	Error     string     `json:"error,omitempty"`
-}
-
-type taleSource struct {
-	Position  string  `json:"position"`
-	Email     string  `json:"email"`
-	FirstName *string `json:"firstName,omitempty"`
-	LastName  *string `json:"lastName,omitempty"`
-	Defect    string  `json:"defect,omitempty"`
-}
-
 func newTaleJSON(t tale) taleJSON {
 	j := taleJSON{
 		Type: "row", Sync: t.Sync.Name, Key: t.Key, Failures: []troubleJSON{}, Topics: []taleTopic{}, History: []taleLine{},
@@ -74,7 +49,9 @@ func newTaleJSON(t tale) taleJSON {
 	}
 	if e := t.Entry; e != nil {
 		j.FirstSeen, j.InStep = &e.FirstSeen, !e.Fingerprint.IsZero()
-		j.Contact = &taleContact{e.ContactID, e.Origin, e.Email, e.Identity, e.Fields[owlatsync.FirstName], e.Fields[owlatsync.LastName]}
+		j.Contact = append(words.Object{
+			words.Text("id", e.ContactID), {Name: "origin", Value: e.Origin}, words.Text("email", e.Email), words.Text("identity", e.Identity),
+		}, fieldTexts(e.Fields)...)
 		for _, trouble := range reconcile.Troubles(e, t.Sync.Name) {
 			j.Failures = append(j.Failures, newTroubleJSON(trouble))
 		}
@@ -88,14 +65,21 @@ func newTaleJSON(t tale) taleJSON {
 	}
 	switch {
 	case t.Remote != nil:
-		j.Owlat = &taleOwlat{Found: true, Email: t.Remote.Email, FirstName: t.Remote.FirstName, LastName: t.Remote.LastName, UpdatedAt: &t.Remote.UpdatedAt}
+		j.Owlat = append(words.Object{{Name: "found", Value: true}, words.Text("email", t.Remote.Email)}, fieldTexts(reconcile.FieldsOf(t.Remote))...)
+		j.Owlat = append(j.Owlat, words.Member{Name: "updatedAt", Value: t.Remote.UpdatedAt})
 	case t.Deleted():
-		j.Owlat = &taleOwlat{}
+		j.Owlat = words.Object{{Name: "found", Value: false}}
 	case t.RemoteErr != nil:
-		j.Owlat = &taleOwlat{Error: t.RemoteErr.Error()}
+		j.Owlat = words.Object{{Name: "found", Value: false}, words.Text("error", t.RemoteErr.Error())}
 	}
 	if t.Row != nil {
-		j.Source = &taleSource{t.Row.Position.String(), owlatsync.Trim(t.Row.Email.Value), given(t.Row.Fields[owlatsync.FirstName]), given(t.Row.Fields[owlatsync.LastName]), t.Row.Defect}
+		j.Source = words.Object{{Name: "position", Value: t.Row.Position.String()}, {Name: "email", Value: owlatsync.Trim(t.Row.Email.Value)}}
+		for _, f := range owlatsync.ContactFields {
+			if text := given(t.Row.Fields[f]); text != nil {
+				j.Source = append(j.Source, words.Member{Name: f.Name(), Value: *text})
+			}
+		}
+		j.Source = append(j.Source, words.Text("defect", t.Row.Defect))
 	}
 	for _, d := range t.Decisions {
 		j.Next = append(j.Next, newDecisionJSON(t.Sync.Name, d))
@@ -104,4 +88,12 @@ func newTaleJSON(t tale) taleJSON {
 		j.Error = t.PlanErr.Error()
 	}
 	return j
+}
+
+// fieldTexts returns the fields of a contact that are not empty.
+func fieldTexts(texts owlatsync.Texts) (members words.Object) {
+	for _, f := range owlatsync.ContactFields {
+		members = append(members, words.Text(f.Name(), texts[f]))
+	}
+	return members
 }

@@ -61,7 +61,7 @@ func (t tale) contact() []string {
 	case e.ContactID == "":
 		return []string{"none"}
 	}
-	lines := []string{fmt.Sprintf("%s, %s", e.ContactID, originWords(e.Origin)), nameWords(e.Email, &e.Fields[owlatsync.FirstName], &e.Fields[owlatsync.LastName])}
+	lines := []string{fmt.Sprintf("%s, %s", e.ContactID, originWords(e.Origin)), nameWords(e.Email, e.Fields)}
 	if e.Identity != "" && e.Identity != e.Email {
 		lines = append(lines, fmt.Sprintf("once met as %s, which Owlat goes on refusing for other contacts", words.Printable(e.Identity)))
 	}
@@ -80,14 +80,13 @@ func originWords(o ledger.Origin) string {
 	return string(o)
 }
 
-// nameWords writes an address and the names that are known.
-func nameWords(email string, first, last *string) string {
+// nameWords writes an address and the fields that are known.
+func nameWords(email string, fields owlatsync.Texts) string {
 	parts := []string{words.Printable(email)}
-	if first != nil && *first != "" {
-		parts = append(parts, fmt.Sprintf("firstName %q", *first))
-	}
-	if last != nil && *last != "" {
-		parts = append(parts, fmt.Sprintf("lastName %q", *last))
+	for _, f := range owlatsync.ContactFields {
+		if fields[f] != "" {
+			parts = append(parts, fmt.Sprintf("%s %q", f.Name(), fields[f]))
+		}
 	}
 	return strings.Join(parts, ", ")
 }
@@ -276,8 +275,13 @@ func happened(event, note string) string {
 func (t tale) inSource() []string {
 	switch {
 	case t.Row != nil:
-		line := fmt.Sprintf("%s: %s", t.Row.Position, nameWords(words.OrElse(owlatsync.Trim(t.Row.Email.Value), "no address"),
-			given(t.Row.Fields[owlatsync.FirstName]), given(t.Row.Fields[owlatsync.LastName])))
+		var fields owlatsync.Texts
+		for f, field := range t.Row.Fields {
+			if text := given(field); text != nil {
+				fields[f] = *text
+			}
+		}
+		line := fmt.Sprintf("%s: %s", t.Row.Position, nameWords(words.OrElse(owlatsync.Trim(t.Row.Email.Value), "no address"), fields))
 		for i, topic := range t.Sync.Topics {
 			if topic.When != "" && i < len(t.Row.Consents) {
 				line += fmt.Sprintf(", %s %s", topic.When, words.YesNo(t.Row.Consents[i]))
@@ -339,14 +343,15 @@ func (t tale) next() []string {
 // remoteDiffers says how Owlat's contact differs from what the ledger holds.
 func (t tale) remoteDiffers() string {
 	var parts []string
-	for _, f := range []struct{ name, ledger, owlat string }{
-		{"address", t.Entry.Email, owlatsync.LowerAddress(t.Remote.Email)},
-		{"firstName", t.Entry.Fields[owlatsync.FirstName], t.Remote.FirstName},
-		{"lastName", t.Entry.Fields[owlatsync.LastName], t.Remote.LastName},
-	} {
-		if f.ledger != f.owlat {
-			parts = append(parts, fmt.Sprintf("%s is %q and not %q", f.name, f.owlat, f.ledger))
+	differ := func(name, ledger, owlat string) {
+		if ledger != owlat {
+			parts = append(parts, fmt.Sprintf("%s is %q and not %q", name, owlat, ledger))
 		}
+	}
+	differ("address", t.Entry.Email, owlatsync.LowerAddress(t.Remote.Email))
+	there := reconcile.FieldsOf(t.Remote)
+	for _, f := range owlatsync.ContactFields {
+		differ(f.Name(), t.Entry.Fields[f], there[f])
 	}
 	return strings.Join(parts, ", ")
 }

@@ -18,12 +18,14 @@ type Row struct {
 	HasContact  bool
 	// New says that the contact is new by this sync: that of somebody who was forgotten is not, even when it has to be created.
 	New bool
+	// Changes are those that come before the topics'.
+	Changes []owlatsync.Change
 }
 
 // Verdict is what follows for the topics of a row.
 type Verdict struct {
 	Memberships []ledger.Membership // as they are recorded before anything is sent
-	Changes     []owlatsync.Change  // AddTopic and RemoveTopic, in the order of the topics
+	Changes     []owlatsync.Change  // the row's, and then AddTopic and RemoveTopic in the order of the topics
 	Skipped     int                 // memberships left alone on purpose
 	Unsure      bool                // of one nobody knows
 	Reason      string              // why, if unsure
@@ -31,7 +33,7 @@ type Verdict struct {
 
 // Plan decides about every topic of a row. What it is given stays as it is.
 func Plan(topics []policy.Topic, r Row, now time.Time) (v Verdict) {
-	v.Memberships = slices.Clone(r.Memberships)
+	v.Memberships, v.Changes = slices.Clone(r.Memberships), r.Changes
 	unspent := unspent(topics, r)
 	if unspent {
 		spend(v.Memberships, topics)

@@ -28,15 +28,19 @@ type Known struct {
 // Row compares what a row asks for with what is known to be in Owlat for it and returns the step to take. What it is given stays as
 // it is.
 func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
-	e := &ledger.Entry{Key: r.Key, FirstSeen: now}
-	if k.Entry != nil {
+	made := new(struct {
+		s step.Step
+		e ledger.Entry
+	})
+	s, e := &made.s, &made.e
+	if *e = (ledger.Entry{Key: r.Key, FirstSeen: now}); k.Entry != nil {
 		*e = *k.Entry
 	}
 	e.Memberships = consent.Heed(e.Memberships, k.OptOuts)
 	if e.Origin == ledger.OriginGone && p.Recreates() {
 		e = forgone(e)
 	}
-	s := &step.Step{Row: r, Entry: e, New: k.New, OldKey: k.OldKey}
+	s.Row, s.Entry, s.New, s.OldKey = r, e, k.New, k.OldKey
 	isNew := e.ContactID == "" || e.Origin == ledger.OriginCreated && !e.Intent.Create.IsZero()
 	switch {
 	case e.Failure != nil && !e.Failure.Absence && e.Failure.Fingerprint == r.Fingerprint && (e.Failure.Parked || now.Before(e.Failure.NextTry)):
@@ -66,9 +70,9 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	s.Messages = messages(p.Events, s.Events, r)
 	v := consent.Plan(p.Topics, consent.Row{
 		Says: r.Consents, Memberships: e.Memberships, Origin: e.Origin, HasContact: e.ContactID != "", New: isNew && !k.Forgotten,
+		Changes: s.Changes,
 	}, now)
-	e.Memberships, s.Skipped, s.Unsure = v.Memberships, v.Skipped, v.Unsure
-	s.Changes = append(s.Changes, v.Changes...)
+	e.Memberships, s.Changes, s.Skipped, s.Unsure = v.Memberships, v.Changes, v.Skipped, v.Unsure
 	if s.Unsure {
 		s.Reason = v.Reason
 	}

@@ -21,21 +21,23 @@ func field(c *owlat.Contact, f owlatsync.ContactField) *string {
 	}
 }
 
+// Request returns the request that creates a contact with the fields that are not nil.
+func Request(email string, fields step.Wanted) owlat.CreateContactRequest {
+	return owlat.CreateContactRequest{Email: email, FirstName: fields[owlatsync.FirstName], LastName: fields[owlatsync.LastName]}
+}
+
 // Creation returns the request that creates the contact of a row. Empty fields are left out.
 func Creation(r *step.Row) owlat.CreateContactRequest {
-	return owlat.CreateContactRequest{
-		Email: r.Email, FirstName: unlessEmpty(r.Fields[owlatsync.FirstName]), LastName: unlessEmpty(r.Fields[owlatsync.LastName]),
+	fields := r.Fields
+	for i, text := range fields {
+		if text != nil && *text == "" {
+			fields[i] = nil
+		}
 	}
+	return Request(r.Email, fields)
 }
 
 // Update returns the request that sets the fields of a contact that are not nil.
 func Update(fields step.Wanted) owlat.UpdateContactRequest {
 	return owlat.UpdateContactRequest{FirstName: fields[owlatsync.FirstName], LastName: fields[owlatsync.LastName]}
-}
-
-func unlessEmpty(s *string) *string {
-	if s == nil || *s == "" {
-		return nil
-	}
-	return s
 }
