@@ -16,7 +16,7 @@ var (
 	WriterPragmas = []string{
 		"PRAGMA busy_timeout = 10000",
 		"PRAGMA synchronous = FULL",
-		"PRAGMA cache_size = -32768",
+		"PRAGMA cache_size = -8192",
 		"PRAGMA wal_autocheckpoint = 4096",
 		"PRAGMA journal_size_limit = 67108864",
 		"PRAGMA temp_store = MEMORY",
