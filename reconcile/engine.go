@@ -136,14 +136,19 @@ func (e *Engine) State(sync string) (s progress.State, ok bool) {
 	return t.State(), true
 }
 
-func (e *Engine) goesOn(sync string, t *progress.Teller) {
+// goesOn notes that a run of the sync goes on, until what it returns is called. One that has lost its lock may end after its successor
+// began.
+func (e *Engine) goesOn(sync string, t *progress.Teller) (rest func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if t == nil {
-		delete(e.running, sync)
-		return
-	}
 	e.running[sync] = t
+	return func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if e.running[sync] == t {
+			delete(e.running, sync)
+		}
+	}
 }
 
 // Run brings Owlat in step with the source. Every row read but the unchanged ones is told in a progress.RowDone, also those that the

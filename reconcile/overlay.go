@@ -10,7 +10,8 @@ import (
 	"owlatsync/ledger"
 )
 
-// overlay is a ledger as it would be with some records that are not made: a plan settles doubts for itself alone.
+// overlay is a ledger as it would be with some records that are not made: a plan settles doubts for itself alone. An entry that is in
+// doubt no more, because a run beside the plan has settled it, stays as it is.
 type overlay struct {
 	ledger.Reader
 	entries map[place]*ledger.Entry
@@ -23,10 +24,18 @@ func newOverlay(l ledger.Reader) *overlay {
 	return &overlay{Reader: l, entries: make(map[place]*ledger.Entry)}
 }
 
-// put lays a record over the ledger.
+// put lays over the ledger what became of an entry in doubt.
 func (o *overlay) put(r ledger.Record) error {
 	o.entries[place{r.Sync, r.Entry.Key}] = r.Entry
 	return nil
+}
+
+// over returns what lies over an entry of the ledger, else the entry.
+func (o *overlay) over(sync string, e *ledger.Entry) *ledger.Entry {
+	if settled := o.entries[place{sync, e.Key}]; settled != nil && e.Doubt {
+		return copyOf(settled)
+	}
+	return e
 }
 
 // Index streams the index with the changed entries as they are.
@@ -59,10 +68,8 @@ func (o *overlay) Entries(ctx context.Context, sync string, keys []string) (map[
 	if err != nil || len(o.entries) == 0 {
 		return found, err
 	}
-	for key := range found {
-		if e := o.entries[place{sync, key}]; e != nil {
-			found[key] = copyOf(e)
-		}
+	for key, e := range found {
+		found[key] = o.over(sync, e)
 	}
 	return found, nil
 }
@@ -72,9 +79,7 @@ func (o *overlay) All(ctx context.Context, sync string) iter.Seq2[*ledger.Entry,
 	return func(yield func(*ledger.Entry, error) bool) {
 		for e, err := range o.Reader.All(ctx, sync) {
 			if err == nil {
-				if changed := o.entries[place{sync, e.Key}]; changed != nil {
-					e = copyOf(changed)
-				}
+				e = o.over(sync, e)
 			}
 			if !yield(e, err) {
 				return
@@ -102,13 +107,20 @@ func (o *overlay) changed(found []ledger.Holder, err error, belongs func(*ledger
 	if err != nil || len(o.entries) == 0 {
 		return found, err
 	}
-	found = slices.DeleteFunc(found, func(h ledger.Holder) bool { return o.entries[place{h.Sync, h.Entry.Key}] != nil })
-	for _, at := range slices.SortedFunc(maps.Keys(o.entries), func(a, b place) int { return cmp.Or(cmp.Compare(a.sync, b.sync), cmp.Compare(a.key, b.key)) }) {
-		if e := o.entries[at]; belongs(e) {
-			found = append(found, ledger.Holder{Sync: at.sync, Entry: copyOf(e)})
+	seen := make(map[place]bool, len(found))
+	all := make([]ledger.Holder, 0, len(found))
+	for _, h := range found {
+		seen[place{h.Sync, h.Entry.Key}] = true
+		if h.Entry = o.over(h.Sync, h.Entry); belongs(h.Entry) {
+			all = append(all, h)
 		}
 	}
-	return found, nil
+	for _, at := range slices.SortedFunc(maps.Keys(o.entries), func(a, b place) int { return cmp.Or(cmp.Compare(a.sync, b.sync), cmp.Compare(a.key, b.key)) }) {
+		if e := o.entries[at]; !seen[at] && belongs(e) {
+			all = append(all, ledger.Holder{Sync: at.sync, Entry: copyOf(e)})
+		}
+	}
+	return all, nil
 }
 
 func copyOf(e *ledger.Entry) *ledger.Entry {

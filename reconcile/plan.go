@@ -43,6 +43,9 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, reader ledger.Reader, o 
 	}
 	var observers []progress.Observer
 	for _, o := range o.Observers {
+		if o.Each == nil {
+			continue
+		}
 		observers = append(observers, progress.Observer{Complete: o.Complete, Each: func(v progress.Value) {
 			if _, row := v.(progress.RowDone); !row {
 				o.Each(v)

@@ -78,8 +78,7 @@ func (e *Engine) run(ctx context.Context, s *Sync, o RunOptions, held int64) (re
 		return nil, fmt.Errorf("record the run: %w", err)
 	}
 	w.tell = progress.NewTeller(progress.About{Sync: s.Name, Run: w.run.ID}, o.Observers, w.counter.Counts, e.client.Estimate)
-	e.goesOn(s.Name, w.tell)
-	defer e.goesOn(s.Name, nil)
+	defer e.goesOn(s.Name, w.tell)()
 	return w.whole(ctx, o, approved)
 }
 
@@ -88,6 +87,9 @@ func (w *work) whole(ctx context.Context, o RunOptions, approved *ledger.Run) (*
 	rest := w.beat(ctx)
 	ending, workErr := w.apply(ctx, o, approved)
 	rest()
+	if errors.Is(workErr, context.Canceled) && errors.Is(context.Cause(ctx), ledger.ErrLockLost) {
+		workErr = ledger.ErrLockLost
+	}
 	r := &w.run
 	r.Stage = w.tell.State().Stage
 	w.tell.Stage(ledger.StageEnding)
@@ -98,8 +100,12 @@ func (w *work) whole(ctx context.Context, o RunOptions, approved *ledger.Run) (*
 	r.Status, r.Message = status(workErr, r.Report)
 	ending.Run = *r
 	endErr := w.lock.EndRun(context.WithoutCancel(ctx), ending) // also of an aborted run
-	if endErr != nil {
+	if errors.Is(endErr, ledger.ErrLockLost) && errors.Is(workErr, ledger.ErrLockLost) {
+		endErr = nil // it says the same
+	}
+	if endErr != nil { // so that it has not ended as it would say
 		endErr = fmt.Errorf("record the end of the run: %w", endErr)
+		r.Status, r.Message = ledger.StatusError, also(workErr, endErr).Error()
 	}
 	w.engine.log.Info("run ended", "sync", w.sync.Name, "run", r.ID, "mode", r.Mode, "status", r.Status, "rows", r.Report.Rows,
 		"requests", r.Report.Requests.Total, "seconds", r.Report.Seconds)

@@ -24,6 +24,7 @@ type row struct {
 	e      *ledger.Entry // of its own: as it stands now
 	// pending are events that Owlat has confirmed and the ledger is yet to record.
 	pending []ledger.Record
+	lost    bool // something that Owlat has confirmed could not be recorded
 	gone    bool // the contact was deleted in Owlat
 	result  result
 }
@@ -165,7 +166,7 @@ func (r *row) failed(ctx context.Context, err error) {
 // request was sent, which is none.
 func (r *row) keepFailure(ctx context.Context, err error) (f *remote.Failure, aborted bool) {
 	f = remote.Classify(err)
-	aborted = (ctx.Err() != nil || errors.Is(err, owlat.ErrPoolClosed)) && !owlat.OutcomeUnknown(err)
+	aborted = (ctx.Err() != nil || errors.Is(err, owlat.ErrPoolClosed)) && !owlat.OutcomeUnknown(err) && !r.lost
 	switch {
 	case f.Class == ledger.StopRun:
 		r.end(&remote.StoppedError{Err: err})
@@ -203,6 +204,7 @@ func (r *row) flush(ctx context.Context) error {
 	}
 	r.e.ChangedAt = time.Now()
 	err := r.record(ctx, r.pending...)
+	r.lost = r.lost || err != nil && slices.ContainsFunc(r.pending, func(p ledger.Record) bool { return p.Event != "" })
 	r.pending = nil
 	return err
 }

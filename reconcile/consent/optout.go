@@ -7,39 +7,42 @@ import (
 	"owlatsync/ledger"
 )
 
-// Timing is how an opt-out and what is recorded follow each other.
+// Timing is how an opt-out and what is recorded follow each other, in words for the documents.
 type Timing string
 
 const (
 	AnyTime      Timing = ""
 	NewerConsent Timing = "the yes is newer than the opt-out"
-	AddedSince   Timing = "the add is not older than the opt-out"
+	NewerAdd     Timing = "the add is not older than the opt-out"
 )
 
 // OptOutLine is one line of the table of opt-outs.
 type OptOutLine struct {
-	Recorded []Recorded // one of these
-	If       Timing
+	Has []Recorded // the ledger has one of these
+	If  Timing
 	// Becomes is what is recorded from then on; empty: what was.
 	Becomes ledger.MembershipState
-	// BeforeAdd is what is recorded instead if an add was about to be sent, which then is not.
-	BeforeAdd ledger.MembershipState
-	Why       string
+	// Instead is what is recorded if an add was about to be sent, which then is not; empty: it is sent.
+	Instead ledger.MembershipState
+	Why     string
 }
 
-// OptOutTable is what an opt-out that Owlat tells of means, by what is recorded. Each line is tried in turn.
+// OptOutTable says what follows when Owlat tells that a person has left a topic. The first line that fits decides.
 var OptOutTable = []OptOutLine{
-	{[]Recorded{Nothing}, AnyTime, ledger.MemberOptedOut, "", "a later yes that nobody saw change is no news"},
-	{[]Recorded{SaidNo, TakingOff}, AnyTime, "", "", "there is no yes that it could end"},
-	{All, NewerConsent, "", "", "the person said yes again"},
-	{[]Recorded{Sent, Added, Unsure}, AddedSince, "", ledger.MemberUnsure, "the add put the person back before anybody knew: a later no has something to take off"},
-	{All, AnyTime, ledger.MemberOptedOut, ledger.MemberOptedOut, "the person left: only a new yes counts"},
+	{has{SaidNo, TakingOff}, AnyTime, "", "",
+		"there is no yes to end"},
+	{All, NewerConsent, "", "",
+		"the person said yes again"},
+	{has{Sent, Added, Unsure}, NewerAdd, "", ledger.MemberUnsure,
+		"the add put the person back before anybody knew, so that a later no has something to take off"},
+	{All, AnyTime, ledger.MemberOptedOut, ledger.MemberOptedOut,
+		"only a new yes counts"},
 }
 
 func optOutLine(m *ledger.Membership, o ledger.OptOut) OptOutLine {
 	recorded := RecordedOf(m)
 	for _, l := range OptOutTable {
-		if slices.Contains(l.Recorded, recorded) && (l.If == AnyTime || follows(m, o, l.If)) {
+		if slices.Contains(l.Has, recorded) && (l.If == AnyTime || follows(m, o, l.If)) {
 			return l
 		}
 	}
@@ -81,7 +84,7 @@ func HeedBeforeAdd(m ledger.Membership, optOuts []ledger.OptOut) (_ ledger.Membe
 		if o.Topic != m.Topic {
 			continue
 		}
-		if becomes := optOutLine(&m, o).BeforeAdd; becomes != "" && state != ledger.MemberUnsure {
+		if becomes := optOutLine(&m, o).Instead; becomes != "" && state != ledger.MemberUnsure {
 			state = becomes
 		}
 	}

@@ -44,7 +44,7 @@ func Plan(topics []policy.Topic, r Row, now time.Time) (v Verdict) {
 			says = Yes
 		}
 		m := find(v.Memberships, t.ID)
-		line := Decide(Case{Says: says, Recorded: RecordedOf(m), Holds: Facts{
+		line := Decide(Case{Says: says, Has: RecordedOf(m), Holds: Facts{
 			NewContact: r.New && r.Origin != ledger.OriginDeleted, Unspent: unspent, HasColumn: t.When,
 			AddExisting: t.Existing == policy.ExistingAdd, HasContact: r.HasContact,
 		}})
@@ -55,7 +55,6 @@ func Plan(topics []policy.Topic, r Row, now time.Time) (v Verdict) {
 
 // take notes what the line says of a topic.
 func (v *Verdict) take(line Line, topic string, m *ledger.Membership, now time.Time) {
-	recorded := RecordedOf(m)
 	if m == nil {
 		v.Memberships = append(v.Memberships, ledger.Membership{Topic: topic, At: now})
 		m = &v.Memberships[len(v.Memberships)-1]
@@ -68,7 +67,7 @@ func (v *Verdict) take(line Line, topic string, m *ledger.Membership, now time.T
 	}
 	switch line.Does {
 	case Add:
-		if line.If == HasColumn && recorded != Nothing {
+		if line.If == HasColumn {
 			m.Renewed = now
 		}
 		v.Changes = append(v.Changes, owlatsync.Change{Kind: owlatsync.AddTopic, Topic: topic})

@@ -3,7 +3,11 @@
 // pure: values in, values out.
 package consent
 
-import "owlatsync/ledger"
+import (
+	"slices"
+
+	"owlatsync/ledger"
+)
 
 // Answer is what the source says now of a row and a topic.
 type Answer string
@@ -13,85 +17,105 @@ const (
 	No  Answer = "no"
 )
 
-// Recorded is what the ledger has about a row and a topic.
+// Recorded is what the ledger has about a row and a topic, in words for the documents.
 type Recorded string
 
 const (
 	Nothing     Recorded = "nothing"
 	SaidNo      Recorded = "a no"
-	TakingOff   Recorded = "a removal after a no, its answer lost"
-	LeavingGone Recorded = "a removal while the row was gone, its answer lost"
-	LeftGone    Recorded = "taken off while the row was gone"
-	Wanted      Recorded = "an add that was not sent"
-	Sent        Recorded = "an add whose answer was lost"
-	Added       Recorded = "added"
-	LeftAlone   Recorded = "left alone"
-	OptedOut    Recorded = "the person left"
-	Unsure      Recorded = "an add that nobody knows about"
+	TakingOff   Recorded = "a no, its removal unanswered"
+	LeavingGone Recorded = "row gone, its removal unanswered"
+	LeftGone    Recorded = "row gone, contact removed"
+	Wanted      Recorded = "an add not sent yet"
+	Sent        Recorded = "an add, unanswered"
+	Added       Recorded = "an add"
+	LeftAlone   Recorded = "a yes left alone"
+	OptedOut    Recorded = "an opt-out"
+	Unsure      Recorded = "an unsure add" // reported before
 )
 
 // All lists everything that can be recorded.
 var All = []Recorded{Nothing, SaidNo, TakingOff, LeavingGone, LeftGone, Wanted, Sent, Added, LeftAlone, OptedOut, Unsure}
 
-// Condition is what else must hold for a line to fit.
+// Condition is what else must hold for a line to fit, in words for the documents.
 type Condition string
 
 const (
 	Always      Condition = ""
-	NewContact  Condition = "the contact is new by this sync"
-	Unspent     Condition = "the yes was for a topic id that was corrected since"
+	NewContact  Condition = "this sync creates the contact"
+	Unspent     Condition = "the yes was for a topic id corrected since"
 	HasColumn   Condition = "the topic has a `when` column"
 	AddExisting Condition = "`existing: add`"
 	HasContact  Condition = "there is a contact"
 )
 
-// Action is what a run does about it.
+// Action is what a run does, in words for the documents.
 type Action string
 
 const (
-	DoNothing Action = "nothing"
-	Add       Action = "adds"
-	Remove    Action = "removes"
-	LeaveIt   Action = "leaves it alone" // counted as skipped
-	Report    Action = "reports it"      // the row fails, because nobody knows
+	DoNothing Action = "does nothing"
+	Add       Action = "adds the contact"
+	Remove    Action = "removes the contact"
+	LeaveIt   Action = "leaves it alone" // and counts a skipped membership
+	Report    Action = "reports it"      // the row fails as unsure
 )
+
+// has are the records that a line is about.
+type has = []Recorded
 
 // Line is one line of the table.
 type Line struct {
-	Says     Answer
-	Recorded []Recorded // one of these
-	If       Condition
-	Does     Action
+	Says Answer
+	Has  []Recorded // the ledger has one of these
+	If   Condition
+	Does Action
 	// Becomes is what is recorded before anything is sent; empty: what was.
 	Becomes ledger.MembershipState
 	Why     string
 }
 
-// Table is what a plan does about a topic, by what the row says and what is recorded. Each line is tried in turn.
+// Table says what a run does about a row and a topic. The first line that fits decides.
 var Table = []Line{
-	{Yes, []Recorded{Nothing}, NewContact, Add, ledger.MemberWanted, "nobody can have left before there was a contact"},
-	{Yes, []Recorded{Nothing}, Unspent, Add, ledger.MemberWanted, "the yes has put nobody on a topic yet"},
-	{Yes, []Recorded{Nothing}, AddExisting, Add, ledger.MemberWanted, "the configuration asks for it, even if the person had left"},
-	{Yes, []Recorded{Nothing}, Always, LeaveIt, ledger.MemberSkipped, "the person may have left before the sync, or before the topic was configured"},
+	// The row says yes, and the ledger has nothing.
+	{Yes, has{Nothing}, NewContact, Add, ledger.MemberWanted,
+		"nobody can leave before there is a contact"},
+	{Yes, has{Nothing}, Unspent, Add, ledger.MemberWanted,
+		"that yes has put nobody on a topic yet"},
+	{Yes, has{Nothing}, AddExisting, Add, ledger.MemberWanted,
+		"the configuration asks for it, even for people who left earlier"},
+	{Yes, has{Nothing}, Always, LeaveIt, ledger.MemberSkipped,
+		"the person may have left before the sync or the topic was set up"},
 
-	{Yes, []Recorded{SaidNo, TakingOff}, HasColumn, Add, ledger.MemberWanted, "the source's no became a yes: a new consent"},
-	{Yes, []Recorded{SaidNo, TakingOff, LeavingGone, LeftGone, LeftAlone}, AddExisting, Add, ledger.MemberWanted, "the configuration asks for it"},
-	{Yes, []Recorded{SaidNo, TakingOff}, Always, LeaveIt, ledger.MemberSkipped, "the configuration stopped asking, which is no consent"},
-	{Yes, []Recorded{LeavingGone, LeftGone}, Always, LeaveIt, ledger.MemberSkipped, "the row is back, which is no consent"},
+	// The row says yes, and the ledger has a no, or the row was gone.
+	{Yes, has{SaidNo, TakingOff}, HasColumn, Add, ledger.MemberWanted,
+		"the column went from no to yes: a new consent"},
+	{Yes, has{SaidNo, TakingOff, LeavingGone, LeftGone, LeftAlone}, AddExisting, Add, ledger.MemberWanted,
+		"the configuration asks for it"},
+	{Yes, has{SaidNo, TakingOff}, Always, LeaveIt, ledger.MemberSkipped,
+		"a `when` column that was taken out of the configuration is no consent"},
+	{Yes, has{LeavingGone, LeftGone}, Always, LeaveIt, ledger.MemberSkipped,
+		"a row that comes back is no consent"},
 
-	{Yes, []Recorded{Wanted}, Always, Add, "", "the add is still due"},
-	{Yes, []Recorded{Sent}, Always, Report, ledger.MemberUnsure, "the person may have been added and have left since"},
-	{Yes, []Recorded{Added, LeftAlone, OptedOut, Unsure}, Always, DoNothing, "", "the yes is no news"},
+	// The row says yes, and the ledger has a yes.
+	{Yes, has{Wanted}, Always, Add, "",
+		"the add is still due"},
+	{Yes, has{Sent}, Always, Report, ledger.MemberUnsure,
+		"the add may have worked, and the person may have left since"},
+	{Yes, has{Added, LeftAlone, OptedOut, Unsure}, Always, DoNothing, "",
+		"the yes is not new"},
 
-	{No, []Recorded{TakingOff, LeavingGone, Sent, Added, LeftAlone, Unsure}, HasContact, Remove, "", "the source's yes became a no, and the person may be on the topic"},
-	{No, All, Always, DoNothing, ledger.MemberOut, "there is nothing to take off"},
+	// The row says no.
+	{No, has{TakingOff, LeavingGone, Sent, Added, LeftAlone, Unsure}, HasContact, Remove, "",
+		"the person may be on the topic"},
+	{No, All, Always, DoNothing, ledger.MemberOut,
+		"there is nothing to take off"},
 }
 
 // Case is one row and one topic.
 type Case struct {
-	Says     Answer
-	Recorded Recorded
-	Holds    Facts
+	Says  Answer
+	Has   Recorded
+	Holds Facts
 }
 
 // Facts are the conditions that hold.
@@ -124,15 +148,7 @@ func Decide(c Case) Line {
 }
 
 func (l Line) fits(c Case) bool {
-	if l.Says != c.Says || !c.Holds.hold(l.If) {
-		return false
-	}
-	for _, r := range l.Recorded {
-		if r == c.Recorded {
-			return true
-		}
-	}
-	return false
+	return l.Says == c.Says && slices.Contains(l.Has, c.Has) && c.Holds.hold(l.If)
 }
 
 // RecordedOf reads what is recorded in a membership; nil is Nothing.
@@ -163,5 +179,5 @@ func RecordedOf(m *ledger.Membership) Recorded {
 	case ledger.MemberUnsure:
 		return Unsure
 	}
-	return SaidNo // of MemberOut with a consent, which nothing records
+	return Unsure // of a yes with a state that nothing records: it adds nobody
 }

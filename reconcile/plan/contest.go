@@ -35,27 +35,45 @@ func (w *winner) reason() string {
 	return row + " has the same address and counts, because it stands first in the source"
 }
 
-// judge says which other row of the source has r's address: the one that holds the contact and keeps it, else the first
-// in the source's order. Where the holder has left the source, its entry is r's under a new key, be its contact gone or not; of
-// several, that of the last.
+// rival is an entry of the sync for another row's contact that has the address, and what the source says of that row.
+type rival struct {
+	entry *ledger.Entry
+	there bool // the source has the row
+	keeps bool // and it is to keep the address
+}
+
+// judge says which other row of the source has r's address and counts instead, or which entry of a row that left is r's. Rows must come
+// in the order of the source.
 func (c *contest) judge(r *step.Row, holders []ledger.Holder) (won *winner, rekeyed *ledger.Entry) {
 	hash := ledger.HashText(r.Email)
+	var rivals []rival
 	for _, h := range holders {
-		if h.Sync != c.sync || h.Entry.Key == r.Key {
-			continue
-		}
-		switch there, waits, wants := c.scan.Whereabouts(h.Entry); {
-		case !there:
-			rekeyed = lastWith(rekeyed, h.Entry)
-		case !waits || wants == hash:
-			return &winner{key: h.Entry.Key, holds: true, renamed: h.Entry.Email != r.Email}, nil
+		if h.Sync == c.sync && h.Entry.Key != r.Key {
+			there, waits, wants := c.scan.Whereabouts(h.Entry)
+			rivals = append(rivals, rival{h.Entry, there, !waits || wants == hash})
 		}
 	}
-	if first, taken := c.winners[hash]; taken && first != r.Key {
-		return &winner{key: first}, nil
-	}
-	if c.scan.Shared(hash) {
+	first := c.winners[hash]
+	if won, rekeyed = counts(r, rivals, first); won == nil && c.scan.Shared(hash) {
 		c.winners[hash] = r.Key
+	}
+	return won, rekeyed
+}
+
+// counts says which row counts instead of r, nil if r does: the one that holds the contact and keeps it, else the first in the
+// source's order with the address, whose key is known as soon as there is one. Where the holder has left the source, its entry is
+// r's under a new key, be its contact gone or not; of several, that of the last.
+func counts(r *step.Row, rivals []rival, first string) (won *winner, rekeyed *ledger.Entry) {
+	for _, other := range rivals {
+		switch {
+		case !other.there:
+			rekeyed = lastWith(rekeyed, other.entry)
+		case other.keeps:
+			return &winner{key: other.entry.Key, holds: true, renamed: other.entry.Email != r.Email}, nil
+		}
+	}
+	if first != "" && first != r.Key {
+		return &winner{key: first}, nil
 	}
 	return nil, rekeyed
 }

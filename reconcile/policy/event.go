@@ -25,6 +25,7 @@ func ValidEventName(name string) bool {
 	return len(name) <= maxEventName && eventName.MatchString(name)
 }
 
+// Validate says what is wrong with the rule.
 func (r EventRule) Validate() error {
 	if !ValidEventName(r.Name) {
 		return fmt.Errorf("the event name %q is not a letter followed by at most 99 letters, digits, _ and -", r.Name)

@@ -27,6 +27,7 @@ var (
 	DefaultUpdates  = Limit{Share: 0.50, Rows: 100}
 )
 
+// Or returns the limit, or the standard one if it is zero.
 func (l Limit) Or(standard Limit) Limit {
 	if l == (Limit{}) {
 		return standard
@@ -43,14 +44,20 @@ func (l Limit) String() string {
 	return fmt.Sprintf("%g %% and %d rows", share, l.Rows)
 }
 
+// Exceeded reports whether rows are too many of those that the ledger knows. Exactly the limit is not. The share counts to a millionth, as
+// products of fractions such as 0.29 are not exact.
 func (l Limit) Exceeded(rows, of int) bool {
-	return rows > l.Rows && float64(rows) > l.Share*float64(of)
+	return rows > l.Rows && float64(rows)*1e6 > math.Round(l.Share*1e6)*float64(of)
 }
 
+// Validate says which limit makes no sense.
 func (g Guards) Validate() error {
-	for name, l := range map[string]Limit{"removals": g.Removals, "updates": g.Updates} {
-		if l.Share < 0 || l.Share > 1 || l.Rows < 0 {
-			return fmt.Errorf("the guard %s: the share is between 0 and 1 and the number of rows not negative", name)
+	for _, of := range []struct {
+		name string
+		Limit
+	}{{"removals", g.Removals}, {"updates", g.Updates}} {
+		if !(of.Share >= 0 && of.Share <= 1) || of.Rows < 0 { // nor is it no number
+			return fmt.Errorf("the guard %s: the share is between 0 and 1 and the number of rows not negative", of.name)
 		}
 	}
 	return nil
