@@ -13,14 +13,14 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
-	"owlatsync/ledger/ledgertest"
+	"owlatsync/ledger/memory"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/progress"
 )
 
 // takeOver takes the lock from whoever has it and keeps it, as another run does after a lease has run out.
-func takeOver(t *testing.T, memory *ledgertest.Memory) ledger.Lock {
+func takeOver(t *testing.T, memory *memory.Ledger) ledger.Lock {
 	t.Helper()
 	if err := memory.LoseLock(); err != nil {
 		t.Fatal(err)
@@ -279,7 +279,7 @@ func (endlessLock) EndRun(context.Context, ledger.Ending) error { return errFull
 func TestTheEndOfARunIsOneAct(t *testing.T) {
 	t.Parallel()
 	u := newUsers(t)
-	memory := ledgertest.NewMemory()
+	memory := memory.New()
 	state := func() string {
 		t.Helper()
 		sync, err := memory.SyncState(t.Context(), "users")

@@ -12,8 +12,9 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"owlatsync"
 	"owlatsync/ledger"
-	"owlatsync/ledger/ledgertest"
+	"owlatsync/ledger/memory"
 )
 
 // pick returns one of several.
@@ -24,7 +25,7 @@ func randomEntry(r *rand.Rand, key string) *ledger.Entry {
 	address := func() string { return pick(r, "", "a@example.com", "b@example.com", "c@example.com", "d@example.com") }
 	at := time.Date(2026, 3, 1, 12, 0, r.IntN(60), 0, time.UTC)
 	e := &ledger.Entry{
-		Key: key, ContactID: pick(r, "", "c1", "c2", "c3"), Email: address(), Identity: address(), FirstName: pick(r, "", "Ada", "Bob"),
+		Key: key, ContactID: pick(r, "", "c1", "c2", "c3"), Email: address(), Identity: address(), Fields: owlatsync.Texts{owlatsync.FirstName: pick(r, "", "Ada", "Bob")},
 		Origin:    pick(r, ledger.OriginNone, ledger.OriginCreated, ledger.OriginAdopted, ledger.OriginGone, ledger.OriginDeleting),
 		FirstSeen: at, ChangedAt: at, Memberships: []ledger.Membership{{Topic: "news", Consent: true, State: ledger.MemberAdded, At: at}},
 	}
@@ -46,7 +47,7 @@ func TestAnOverlayIsALedgerWithItsRecords(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 1))
 			ctx := t.Context()
-			plain, recorded := ledgertest.NewMemory(), ledgertest.NewMemory()
+			plain, recorded := memory.New(), memory.New()
 			var records, settled []ledger.Record
 			for _, sync := range []string{"users", "customers"} {
 				for i := range 4 + r.IntN(8) {
@@ -108,7 +109,7 @@ func TestAnOverlayIsALedgerWithItsRecords(t *testing.T) {
 func TestAnOverlayKeepsWhatIsNewer(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	store := ledgertest.NewMemory()
+	store := memory.New()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	doubtful := &ledger.Entry{Key: "1", Identity: "a@example.com", Doubt: true, Intent: ledger.Intent{Create: at}, ChangedAt: at}
 	applied := &ledger.Entry{Key: "1", ContactID: "c1", Email: "a@example.com", Origin: ledger.OriginCreated, Fingerprint: ledger.Fingerprint{Hi: 1, Lo: 2}, ChangedAt: at}
@@ -139,7 +140,7 @@ func sorted(holders []ledger.Holder) []ledger.Holder {
 	})
 }
 
-func recordIn(t *testing.T, store *ledgertest.Memory, records ...ledger.Record) {
+func recordIn(t *testing.T, store *memory.Ledger, records ...ledger.Record) {
 	t.Helper()
 	lock, err := store.Acquire(t.Context(), ledger.Claim{Purpose: "a test"})
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
-	"owlatsync/ledger/ledgertest"
+	"owlatsync/ledger/memory"
 	"owlatsync/ledger/transfer"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
@@ -24,11 +24,11 @@ import (
 )
 
 // inMemory is a world whose ledger is in memory, which tests in fake time and of the lock need.
-func inMemory(t *testing.T, topics ...reconcile.Topic) (*world, *ledgertest.Memory) {
+func inMemory(t *testing.T, topics ...reconcile.Topic) (*world, *memory.Ledger) {
 	t.Helper()
 	w := newWorld(t, topics...)
 	_ = w.ledger.Close()
-	memory := ledgertest.NewMemory()
+	memory := memory.New()
 	w.through = memory
 	return w, memory
 }
@@ -77,7 +77,7 @@ func edited(r *rand.Rand, list []owlatsync.Row, next *int) (after []owlatsync.Ro
 	for _, row := range list {
 		switch r.IntN(8) {
 		case 0, 1:
-			row.FirstName = owlatsync.Some(fmt.Sprint("Name", r.IntN(1000)))
+			row.Fields[owlatsync.FirstName] = owlatsync.Some(fmt.Sprint("Name", r.IntN(1000)))
 		case 2:
 			row.Email = owlatsync.Some(fmt.Sprintf("new%d@example.com", r.IntN(1000)))
 		case 3:

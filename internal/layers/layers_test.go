@@ -42,7 +42,7 @@ var table = map[string][]string{
 	"/ledger/sqlite":                 {"/", "/ledger", "/ledger/sqlite/internal/dbfile"},
 	"/ledger/sqlite/internal/dbfile": {"/ledger", "github.com/gofrs/flock", "github.com/pressly/goose/v3"},
 	"/ledger/transfer":               {"/", "/ledger"},
-	"/ledger/memory":     {"/", "/ledger"},
+	"/ledger/memory":                 {"/", "/ledger"},
 	"/ledger/ledgertest":             {"/", "/ledger", "github.com/google/go-cmp"},
 
 	// The engine: words below, then what decides, asks and sends, and at the top what its users call. Planning and applying know
@@ -92,7 +92,7 @@ var table = map[string][]string{
 	"/internal/explain":    {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/setup"},
 	"/internal/checkup":    {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/scan", "/source", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/setup", "/internal/words"},
 	"/internal/render":     {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/checkup", "/internal/config", "/internal/explain", "/internal/problem", "/internal/bar", "/internal/standing", "/internal/words"},
-	"/internal/initialise": {"/owlat", "/source", "/internal/config", "/internal/console", "/internal/inspect", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words", "github.com/jackc/pgx/v5"},
+	"/internal/initialise": {"/", "/owlat", "/source", "/internal/config", "/internal/console", "/internal/inspect", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words", "github.com/jackc/pgx/v5"},
 	"/internal/sandbox":    {"/owlat/owlattest", "/internal/problem", "github.com/gofrs/flock"},
 	"/internal/demo":       {"/", "/owlat/owlattest", "/source", "/internal/config", "/internal/initialise", "/internal/inspect", "/internal/setup", "/internal/sourcedsn"},
 }

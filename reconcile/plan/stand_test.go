@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile/step"
@@ -18,7 +19,7 @@ func TestStands(t *testing.T) {
 	hour := func(n int) time.Time { return noon.Add(time.Duration(n) * time.Hour) }
 	print := ledger.Fingerprint{Hi: 3, Lo: 4}
 	holder := func(sync string, change func(*ledger.Entry)) ledger.Holder {
-		e := &ledger.Entry{Key: "9", ContactID: "c9", Email: address, Identity: "born@example.com", FirstName: "Ada", LastName: "King", Origin: ledger.OriginCreated,
+		e := &ledger.Entry{Key: "9", ContactID: "c9", Email: address, Identity: "born@example.com", Fields: owlatsync.Texts{owlatsync.FirstName: "Ada", owlatsync.LastName: "King"}, Origin: ledger.OriginCreated,
 			Fingerprint: print, FirstSeen: hour(-9), ChangedAt: hour(-8), Failure: &ledger.Failure{Attempts: 2},
 			Memberships: []ledger.Membership{{Topic: "theirs", Consent: true, State: ledger.MemberAdded}}}
 		if change != nil {
@@ -35,10 +36,12 @@ func TestStands(t *testing.T) {
 		return e
 	}
 	ofHolder := adopted(func(e *ledger.Entry) {
-		e.ContactID, e.Identity, e.FirstName, e.LastName = "c9", "born@example.com", "Ada", "King"
+		e.ContactID, e.Identity, e.Fields[owlatsync.FirstName], e.Fields[owlatsync.LastName] = "c9", "born@example.com", "Ada", "King"
 	})
 	listed := owlat.Contact{ID: "c5", Email: "Ada@Example.com", FirstName: "Listed", LastName: "Name"}
-	ofListed := adopted(func(e *ledger.Entry) { e.ContactID, e.FirstName, e.LastName = "c5", "Listed", "Name" })
+	ofListed := adopted(func(e *ledger.Entry) {
+		e.ContactID, e.Fields[owlatsync.FirstName], e.Fields[owlatsync.LastName] = "c5", "Listed", "Name"
+	})
 	rekeyed := holder("users", func(e *ledger.Entry) {
 		e.Memberships = []ledger.Membership{{Topic: "news", State: ledger.MemberOut}, {Topic: "offers", Consent: true, State: ledger.MemberAdded}}
 	}).Entry
