@@ -95,9 +95,12 @@ func (e *Engine) held(ctx context.Context, sync string, id int64) (*ledger.Run, 
 	return r, nil
 }
 
+// holding keeps the plans that guards hold, and compares them.
+type holding struct{ *work }
+
 // hold keeps the plan of a run that a guard holds, and returns what its end is to record: of several plans that wait, the latest is
 // how things stand. Why it applies nothing may be another error too.
-func (w *work) hold(ctx context.Context, p *plan.Plan, why error) (ending ledger.Ending, err error) {
+func (w holding) hold(ctx context.Context, p *plan.Plan, why error) (ending ledger.Ending, err error) {
 	held, ok := errors.AsType[*HeldError](why)
 	if !ok {
 		return ending, w.leave(p, why)
@@ -123,7 +126,7 @@ func (w *work) hold(ctx context.Context, p *plan.Plan, why error) (ending ledger
 }
 
 // kept returns the steps of a held plan in their order.
-func (w *work) kept(ctx context.Context, run int64) iter.Seq2[*step.Step, error] {
+func (w holding) kept(ctx context.Context, run int64) iter.Seq2[*step.Step, error] {
 	return func(yield func(*step.Step, error) bool) {
 		for item, err := range w.engine.ledger.Plan(ctx, run) {
 			s := &step.Step{Phase: step.Phase(item.Phase), Order: item.Order}
@@ -165,7 +168,7 @@ func compared(steps iter.Seq2[*step.Step, error], only []string, each func(s *st
 }
 
 // unmoved checks that the plan is that of the held run, as far as it was asked for, and returns a *MovedError if not.
-func (w *work) unmoved(ctx context.Context, held int64, p *plan.Plan, part owlatsync.Part) error {
+func (w holding) unmoved(ctx context.Context, held int64, p *plan.Plan, part owlatsync.Part) error {
 	before := make(map[uint64]uint64)
 	err := compared(w.kept(ctx, held), part.Only, func(_ *step.Step, name, does uint64) { before[name] = does })
 	if err != nil {
@@ -203,7 +206,7 @@ func (w *work) unmoved(ctx context.Context, held int64, p *plan.Plan, part owlat
 // settleHeld returns what becomes of the runs of the sync that are held, because this one has done what there was to do, or is held
 // itself. One that reads only changes does not do what a run that read everything was held for, nor one that applies a part what a
 // whole one was.
-func (w *work) settleHeld(ctx context.Context, approved *ledger.Run, partial bool) (map[int64]ledger.Status, error) {
+func (w holding) settleHeld(ctx context.Context, approved *ledger.Run, partial bool) (map[int64]ledger.Status, error) {
 	runs, err := w.engine.ledger.HeldRuns(ctx, w.sync.Name)
 	if err != nil {
 		return nil, fmt.Errorf("read the runs: %w", err)

@@ -164,7 +164,7 @@ func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (e
 	w.run.Summary = &p.Summary
 	w.tell.Planned(p.Summary)
 	if err := w.admit(ctx, p, o, approved); err != nil {
-		return w.hold(ctx, p, err)
+		return holding{w}.hold(ctx, p, err)
 	}
 	w.tell.Admitted()
 	w.tell.Stage(ledger.StageApplying)
@@ -181,7 +181,7 @@ func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (e
 	if err != nil {
 		return ending, err
 	}
-	if ending.Settled, err = w.settleHeld(ctx, approved, !o.Part.Whole()); err != nil || !o.Part.Whole() {
+	if ending.Settled, err = (holding{w}).settleHeld(ctx, approved, !o.Part.Whole()); err != nil || !o.Part.Whole() {
 		return ending, err
 	}
 	ending.Adopted, ending.Bookmark = true, w.reading.keep(p.Summary, w.run.Started)
@@ -191,7 +191,7 @@ func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (e
 // admit lets a plan pass that no guard holds, that is the one approved, or that somebody confirms.
 func (w *work) admit(ctx context.Context, p *plan.Plan, o RunOptions, approved *ledger.Run) error {
 	if approved != nil {
-		return w.unmoved(ctx, approved.ID, p, o.Part)
+		return holding{w}.unmoved(ctx, approved.ID, p, o.Part)
 	}
 	hits := w.policies.Guards.Hits(p.Summary)
 	if len(hits) == 0 {

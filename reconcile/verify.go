@@ -90,7 +90,7 @@ func (e *Engine) Verify(ctx context.Context, syncs []Sync, o VerifyOptions) (v V
 	defer func() { err = also(err, lock.Release()) }()
 	ctx = lock.Context()
 	for _, s := range syncs {
-		if err := e.verifySource(ctx, s, o, lock, each); err != nil {
+		if err := (verification{e}).verifySource(ctx, s, o, lock, each); err != nil {
 			return v, fmt.Errorf("sync %q: %w", s.Name, err)
 		}
 	}
@@ -109,10 +109,13 @@ func (e *Engine) Verify(ctx context.Context, syncs []Sync, o VerifyOptions) (v V
 			return v, fmt.Errorf("sync %q: %w", s.Name, err)
 		}
 	}
-	return v, e.verifyContacts(ctx, contacts, each)
+	return v, verification{e}.verifyContacts(ctx, contacts, each)
 }
 
-func (e *Engine) verifySource(ctx context.Context, s Sync, o VerifyOptions, lock ledger.Lock, each func(Finding) error) error {
+// verification compares the sources, the ledger and Owlat's contacts.
+type verification struct{ *Engine }
+
+func (e verification) verifySource(ctx context.Context, s Sync, o VerifyOptions, lock ledger.Lock, each func(Finding) error) error {
 	if err := s.validate(); err != nil {
 		return err
 	}
@@ -273,7 +276,7 @@ func correct(sync string, e *ledger.Entry, c owlat.Contact, there bool) ledger.R
 }
 
 // verifyContacts tells the contacts that no row stands for, and those that share an address.
-func (e *Engine) verifyContacts(ctx context.Context, l *listing, each func(Finding) error) error {
+func (e verification) verifyContacts(ctx context.Context, l *listing, each func(Finding) error) error {
 	byAddress := make(map[string]int32, len(l.spots))
 	for at, spot := range slices.Backward(l.spots) { // the oldest first
 		c := l.roll.Contact(spot)

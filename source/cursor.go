@@ -87,7 +87,7 @@ func (t *Table) Scan(ctx context.Context, s *owlatsync.Scan) iter.Seq2[*owlatsyn
 		return t.Rows(ctx)
 	}
 	return func(yield func(*owlatsync.Row, error) bool) {
-		if err := t.scan(ctx, s, yield); err != nil {
+		if err := (increment{t}).scan(ctx, s, yield); err != nil {
 			yield(nil, contextFirst(ctx, err))
 		}
 	}
@@ -96,7 +96,10 @@ func (t *Table) Scan(ctx context.Context, s *owlatsync.Scan) iter.Seq2[*owlatsyn
 // errEnough ends a scan whose reader has had enough; nobody is told.
 var errEnough = errors.New("enough")
 
-func (t *Table) scan(ctx context.Context, s *owlatsync.Scan, yield func(*owlatsync.Row, error) bool) error {
+// increment reads what changed.
+type increment struct{ *Table }
+
+func (t increment) scan(ctx context.Context, s *owlatsync.Scan, yield func(*owlatsync.Row, error) bool) error {
 	f := t.backend.(follower)
 	query, from := f.text(), bound{}
 	if s.Since != "" {
@@ -145,7 +148,7 @@ func (t *Table) scan(ctx context.Context, s *owlatsync.Scan, yield func(*owlatsy
 }
 
 // stream yields the rows of the running query, of which only those with the wanted keys count, if there are any.
-func (t *Table) stream(ctx context.Context, b *binding, c cursor, wanted []string, yield func(*owlatsync.Row, error) bool) error {
+func (t increment) stream(ctx context.Context, b *binding, c cursor, wanted []string, yield func(*owlatsync.Row, error) bool) error {
 	for {
 		row, err := b.next(ctx, c)
 		switch {
@@ -164,7 +167,7 @@ func (t *Table) stream(ctx context.Context, b *binding, c cursor, wanted []strin
 // keysAtOnce is how many keys one query names.
 const keysAtOnce = 100
 
-func (t *Table) readAgain(ctx context.Context, s *owlatsync.Scan, f follower, from bound, b *binding, c following, yield func(*owlatsync.Row, error) bool) error {
+func (t increment) readAgain(ctx context.Context, s *owlatsync.Scan, f follower, from bound, b *binding, c following, yield func(*owlatsync.Row, error) bool) error {
 	for {
 		keys, err := s.Again(ctx)
 		if err != nil || len(keys) == 0 {
@@ -183,7 +186,7 @@ func (t *Table) readAgain(ctx context.Context, s *owlatsync.Scan, f follower, fr
 }
 
 // bindCursor finds the cursor's column and tells what it holds, as far as the column's type does.
-func (t *Table) bindCursor(columns []column) (cell.Kind, error) {
+func (t increment) bindCursor(columns []column) (cell.Kind, error) {
 	at := -1
 	for i, c := range columns {
 		if slices.Contains(t.mapping.Key, c.Name) && (c.kind == cell.Moment || c.kind == cell.Day || c.kind == cell.Number) {
@@ -324,7 +327,7 @@ func (c *Cursor) bound(mark string) (bound, error) {
 }
 
 // checkCursor reports whether the columns have the cursor's, and whether the query can be asked for part of its rows.
-func (t *Table) checkCursor(ctx context.Context, columns []column) error {
+func (t increment) checkCursor(ctx context.Context, columns []column) error {
 	_, err := t.bindCursor(columns)
 	if err != nil {
 		return err
@@ -340,7 +343,7 @@ func (t *Table) checkCursor(ctx context.Context, columns []column) error {
 }
 
 // openNone opens a scan of no rows, in which the query stands as it does when it is asked for changes.
-func (t *Table) openNone(ctx context.Context, f follower) (following, error) {
+func (t increment) openNone(ctx context.Context, f follower) (following, error) {
 	c, err := f.openQuery(ctx, "SELECT r.*"+f.wrapping().rows(f.text())+" WHERE 1 = 0")
 	if err != nil {
 		return nil, fmt.Errorf("the query cannot be asked for what changed, for which it must be one that can stand in parentheses after FROM: %w", err)
@@ -360,12 +363,12 @@ func (t *Table) CursorIndexed(ctx context.Context) (bool, error) {
 		return false, errors.New("the source has no cursor")
 	}
 	f := t.backend.(follower)
-	c, err := t.openNone(ctx, f)
+	c, err := increment{t}.openNone(ctx, f)
 	if err != nil {
 		return false, contextFirst(ctx, err)
 	}
 	defer c.close()
-	mark, err := t.mark(ctx, f, c, bound{})
+	mark, err := increment{t}.mark(ctx, f, c, bound{})
 	if err != nil || mark == "" { // there is nothing to find
 		return err == nil, contextFirst(ctx, err)
 	}
@@ -374,6 +377,6 @@ func (t *Table) CursorIndexed(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	from.sql = f.wrapping().bound(from)
-	indexed, err := f.wrapping().indexed(ctx, c, t.changed(f, from), from)
+	indexed, err := f.wrapping().indexed(ctx, c, increment{t}.changed(f, from), from)
 	return indexed, contextFirst(ctx, err)
 }

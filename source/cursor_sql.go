@@ -129,14 +129,14 @@ func (w *wrapping) rows(query string) string {
 }
 
 // changed is the query for the rows whose cursor is not before the bound, or not known.
-func (t *Table) changed(f follower, from bound) string {
+func (t increment) changed(f follower, from bound) string {
 	w := f.wrapping()
 	column := w.name(t.cursor.Column)
 	return "SELECT r.*" + w.rows(f.text()) + " WHERE " + column + " >= " + from.sql + " OR " + column + " IS NULL"
 }
 
 // again is the query for rows with the given keys that changed leaves out.
-func (t *Table) again(f follower, from bound, b *binding, keys []string) (query string, args []any) {
+func (t increment) again(f follower, from bound, b *binding, keys []string) (query string, args []any) {
 	w := f.wrapping()
 	which := "1 = 0"
 	var single []string // values of a key of one column
@@ -165,7 +165,7 @@ func (t *Table) again(f follower, from bound, b *binding, keys []string) (query 
 }
 
 // mark asks for the highest value that the scan has seen; empty where there is none.
-func (t *Table) mark(ctx context.Context, f follower, c following, from bound) (string, error) {
+func (t increment) mark(ctx context.Context, f follower, c following, from bound) (string, error) {
 	w := f.wrapping()
 	k, err := t.bindCursor(c.columns())
 	if err != nil {

@@ -124,7 +124,7 @@ func (t *Table) Check(ctx context.Context) error {
 	if _, err := bind(t.mapping, c.columns(), t.backend); err != nil || t.cursor == nil {
 		return err
 	}
-	return t.checkCursor(ctx, c.columns())
+	return increment{t}.checkCursor(ctx, c.columns())
 }
 
 // connecter is a backend that can connect before a scan needs it.

@@ -8,32 +8,35 @@ import (
 	"owlatsync/reconcile"
 )
 
+// syncDecoder reads the syncs.
+type syncDecoder struct{ *decoder }
+
 // cursor reads how a run reads only what changed, and returns the column that tells.
-func (d *decoder) cursor(s section, sync *Sync) value {
+func (d syncDecoder) cursor(s section, sync *Sync) value {
 	column, overlap, every := s.text("cursor"), s.text("overlap"), s.text("full_every")
 	if !column.given {
 		for _, v := range []value{overlap, every} {
 			if v.given && !column.wrong {
-				v.refuse(d, "means nothing without \"cursor\", the column that tells when a row changed")
+				v.refuse(d.decoder, "means nothing without \"cursor\", the column that tells when a row changed")
 			}
 		}
 		return column
 	}
 	sync.Cursor.Column, sync.FullEvery = column.text, reconcile.DefaultFullEvery
 	if len(sync.Key) == 0 {
-		column.refuse(d, "needs a \"key\" beside the source: without one a row whose address changed cannot be told from another")
+		column.refuse(d.decoder, "needs a \"key\" beside the source: without one a row whose address changed cannot be told from another")
 	}
 	if overlap.given {
 		if n, err := strconv.ParseInt(overlap.text, 10, 64); err == nil && n > 0 {
 			sync.Cursor.Step = n
 		} else if sync.Cursor.Overlap, err = span(overlap.text); err != nil {
-			overlap.refuse(d, "must be a duration such as 10m or 1h, or for a cursor of whole numbers a number such as 1000")
+			overlap.refuse(d.decoder, "must be a duration such as 10m or 1h, or for a cursor of whole numbers a number such as 1000")
 		}
 	}
 	if every.given {
 		var err error
 		if sync.FullEvery, err = span(every.text); err != nil {
-			every.refuse(d, "must be a duration such as 12h or 7d")
+			every.refuse(d.decoder, "must be a duration such as 12h or 7d")
 		}
 	}
 	return column

@@ -80,8 +80,8 @@ func parse(path string, data []byte, use Use, lookup func(name string) (string, 
 	}
 	cfg.Owlat = d.owlat(sectionOf[owlatKeys](d, file.child("owlat"), "owlat"))
 	cfg.Ledger = d.ledger(file.text("ledger"))
-	cfg.History = d.history(file.text("history_days"))
-	cfg.Syncs = d.syncs(file)
+	cfg.History = policyDecoder{d}.history(file.text("history_days"))
+	cfg.Syncs = syncDecoder{d}.syncs(file)
 	if err := d.err(); err != nil {
 		return nil, err
 	}
@@ -216,7 +216,7 @@ var (
 // ValidTopicID reports whether id has the form of an Owlat topic id.
 func ValidTopicID(id string) bool { return topicID.MatchString(id) }
 
-func (d *decoder) syncs(file section) []Sync {
+func (d syncDecoder) syncs(file section) []Sync {
 	n := file.child("syncs")
 	if n == nil {
 		d.add(1, "", "%q is missing; it must name at least one source (\"owlat-sync init DSN\" writes an example)", "syncs")
@@ -237,9 +237,9 @@ func (d *decoder) syncs(file section) []Sync {
 	return nil
 }
 
-func (d *decoder) sync(p pair) Sync {
+func (d syncDecoder) sync(p pair) Sync {
 	path := "syncs." + p.key
-	s := sectionOf[syncKeys](d, p.value, path)
+	s := sectionOf[syncKeys](d.decoder, p.value, path)
 	s.node.line = p.line
 	sync := Sync{Name: p.key, Line: p.line}
 	if len(p.key) > maxSyncName || !syncName.MatchString(p.key) {
@@ -247,7 +247,7 @@ func (d *decoder) sync(p pair) Sync {
 	}
 	for _, v := range s.textOrList("key") {
 		if slices.Contains(sync.Key, v.text) {
-			v.refuse(d, "names the column %q twice", v.text)
+			v.refuse(d.decoder, "names the column %q twice", v.text)
 		}
 		sync.Key = append(sync.Key, v.text)
 	}
@@ -257,16 +257,16 @@ func (d *decoder) sync(p pair) Sync {
 		d.topic(item, fmt.Sprintf("%s.topics[%d]", path, i), &sync)
 	}
 	sync.Nulls = reconcile.NullPolicy(d.oneOf(s.text("nulls"), string(reconcile.NullsKeep), string(reconcile.NullsClear)))
-	d.policies(s, &sync)
+	policyDecoder{d.decoder}.policies(s, &sync)
 	return sync
 }
 
-func (d *decoder) source(s section, sync *Sync) {
+func (d syncDecoder) source(s section, sync *Sync) {
 	src := d.child(s, "source", "say where the rows come from")
 	if src == nil {
 		return
 	}
-	keys := sectionOf[sourceKeys](d, src, s.path+".source")
+	keys := sectionOf[sourceKeys](d.decoder, src, s.path+".source")
 	var dsn value
 	_ = d.unlessUnused(UseSources, func() { dsn = keys.text("dsn") })
 	query := keys.text("query")
@@ -278,7 +278,7 @@ func (d *decoder) source(s section, sync *Sync) {
 	sync.DSN = Secret(dsn.text)
 	target, err := sourcedsn.Parse(dsn.text, d.dir)
 	if err != nil {
-		dsn.refuse(d, "%s", err)
+		dsn.refuse(d.decoder, "%s", err)
 		return
 	}
 	sync.Target = target
@@ -287,22 +287,22 @@ func (d *decoder) source(s section, sync *Sync) {
 	}
 	isFile := target.Kind() == sourcedsn.KindCSV || target.Kind() == sourcedsn.KindNDJSON
 	if isFile && cursor.given {
-		cursor.refuse(d, "a file is always read whole, because it cannot be asked for changed rows; remove it")
+		cursor.refuse(d.decoder, "a file is always read whole, because it cannot be asked for changed rows; remove it")
 	}
 	switch {
 	case isFile && query.given:
-		query.refuse(d, "a file has no query; remove it")
+		query.refuse(d.decoder, "a file has no query; remove it")
 	case !isFile:
 		d.required(query, "write the SELECT that gives one row per contact")
 	}
 }
 
-func (d *decoder) fields(s section, sync *Sync) {
+func (d syncDecoder) fields(s section, sync *Sync) {
 	n := d.child(s, "fields", "say which column holds the address, such as \"fields: {email: email}\"")
 	if n == nil {
 		return
 	}
-	keys := sectionOf[fieldsKeys](d, n, s.path+".fields")
+	keys := sectionOf[fieldsKeys](d.decoder, n, s.path+".fields")
 	email := keys.text("email")
 	d.required(email, "name the column that holds the address")
 	sync.Fields.Email = email.text
@@ -311,16 +311,16 @@ func (d *decoder) fields(s section, sync *Sync) {
 	}
 }
 
-func (d *decoder) topic(n *node, path string, sync *Sync) {
-	s := sectionOf[topicKeys](d, n, path)
+func (d syncDecoder) topic(n *node, path string, sync *Sync) {
+	s := sectionOf[topicKeys](d.decoder, n, path)
 	id := s.text("id")
 	if d.required(id, "copy it from the topic's page in Owlat") {
 		id.text = strings.TrimSpace(id.text)
 		switch {
 		case !ValidTopicID(id.text):
-			id.refuse(d, "%q is not a topic id: that has at least 10 letters and digits; copy it from the topic's page in Owlat", id.text)
+			id.refuse(d.decoder, "%q is not a topic id: that has at least 10 letters and digits; copy it from the topic's page in Owlat", id.text)
 		case slices.ContainsFunc(sync.Topics, func(t Topic) bool { return t.ID == id.text }):
-			id.refuse(d, "the topic %s is listed twice in this sync", id.text)
+			id.refuse(d.decoder, "the topic %s is listed twice in this sync", id.text)
 		}
 	}
 	topic := Topic{ID: id.text}

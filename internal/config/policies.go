@@ -31,13 +31,16 @@ type Event struct {
 	Properties []source.Property // in the order of the file
 }
 
+// policyDecoder reads what is decided about a sync.
+type policyDecoder struct{ *decoder }
+
 // policies reads what becomes of rows and contacts that are gone, the guards and the events.
-func (d *decoder) policies(s section, sync *Sync) {
+func (d policyDecoder) policies(s section, sync *Sync) {
 	sync.OnMissing = reconcile.MissingPolicy(d.oneOf(s.text("on_missing"),
 		string(reconcile.MissingKeep), string(reconcile.MissingLeave), string(reconcile.MissingDelete)))
 	sync.OnRemoteDelete = reconcile.RemoteDeletePolicy(d.oneOf(s.text("on_remote_delete"),
 		string(reconcile.RemoteDeleteKeep), string(reconcile.RemoteDeleteRecreate)))
-	sync.Guards = d.guards(sectionOf[guardsKeys](d, s.child("guards"), setting(s.path, "guards")))
+	sync.Guards = d.guards(sectionOf[guardsKeys](d.decoder, s.child("guards"), setting(s.path, "guards")))
 	for i, item := range s.list("events") {
 		d.event(item, fmt.Sprintf("%s.events[%d]", s.path, i), sync)
 	}
@@ -45,7 +48,7 @@ func (d *decoder) policies(s section, sync *Sync) {
 
 const allow = "allow"
 
-func (d *decoder) guards(s section) reconcile.Guards {
+func (d policyDecoder) guards(s section) reconcile.Guards {
 	return reconcile.Guards{
 		Removals:    d.limit(s, "removals", policy.DefaultRemovals),
 		Updates:     d.limit(s, "updates", policy.DefaultUpdates),
@@ -55,22 +58,22 @@ func (d *decoder) guards(s section) reconcile.Guards {
 }
 
 // limit reads a limit, of which each part that is not given is that of standard.
-func (d *decoder) limit(s section, key string, standard reconcile.Limit) reconcile.Limit {
+func (d policyDecoder) limit(s section, key string, standard reconcile.Limit) reconcile.Limit {
 	n := s.child(key)
 	if n != nil && n.kind != kindMapping {
 		if v := s.text(key); v.given && v.text != allow {
-			v.refuse(d, "must be %s, or a section such as {share: %s, rows: %d}", allow, percent(standard.Share), standard.Rows)
+			v.refuse(d.decoder, "must be %s, or a section such as {share: %s, rows: %d}", allow, percent(standard.Share), standard.Rows)
 		}
 		return reconcile.Limit{Share: 1}
 	}
-	limit, parts := standard, sectionOf[limitKeys](d, n, setting(s.path, key))
+	limit, parts := standard, sectionOf[limitKeys](d.decoder, n, setting(s.path, key))
 	if v := parts.text("share"); v.given {
 		limit.Share = d.share(v)
 	}
 	if v := parts.text("rows"); v.given {
 		rows, err := strconv.Atoi(v.text)
 		if err != nil || rows < 0 {
-			v.refuse(d, "must be a whole number of rows, 0 or more, such as %d", standard.Rows)
+			v.refuse(d.decoder, "must be a whole number of rows, 0 or more, such as %d", standard.Rows)
 		}
 		limit.Rows = rows
 	}
@@ -83,7 +86,7 @@ func (d *decoder) limit(s section, key string, standard reconcile.Limit) reconci
 
 var shareForm = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?%$`)
 
-func (d *decoder) share(v value) float64 {
+func (d policyDecoder) share(v value) float64 {
 	found := shareForm.FindStringSubmatch(strings.TrimSpace(v.text))
 	if found != nil {
 		// The form leaves nothing that could not be read but a number beyond all bounds.
@@ -91,7 +94,7 @@ func (d *decoder) share(v value) float64 {
 			return n / 100
 		}
 	}
-	v.refuse(d, "must be a percentage from 0%% to 100%%, such as 10%%")
+	v.refuse(d.decoder, "must be a percentage from 0%% to 100%%, such as 10%%")
 	return 0
 }
 
@@ -100,11 +103,11 @@ func percent(share float64) string { return fmt.Sprintf("%.4g%%", share*100) }
 // propertyName is ASCII that begins with neither "$" nor "_".
 var propertyName = regexp.MustCompile(`^[ -#%-^` + "`" + `-~][ -~]*$`)
 
-func (d *decoder) event(n *node, path string, sync *Sync) {
-	s := sectionOf[eventKeys](d, n, path)
+func (d policyDecoder) event(n *node, path string, sync *Sync) {
+	s := sectionOf[eventKeys](d.decoder, n, path)
 	name, on := s.text("name"), s.text("on")
 	if d.required(name, "it is what automations in Owlat wait for, such as user_synced") && !policy.ValidEventName(name.text) {
-		name.refuse(d, "%q cannot be the name of an event: it is a letter, then at most 99 letters, digits, \"_\" and \"-\"", name.text)
+		name.refuse(d.decoder, "%q cannot be the name of an event: it is a letter, then at most 99 letters, digits, \"_\" and \"-\"", name.text)
 	}
 	d.required(on, "say when it is sent: created, updated or appears")
 	ev := Event{Name: name.text, On: ledger.EventOn(d.oneOf(on,
@@ -118,7 +121,7 @@ func (d *decoder) event(n *node, path string, sync *Sync) {
 }
 
 // properties reads a section whose keys are names of the user's choice.
-func (d *decoder) properties(n *node, path string, ev *Event) {
+func (d policyDecoder) properties(n *node, path string, ev *Event) {
 	switch {
 	case n == nil || n.kind == kindNull:
 		return
@@ -138,12 +141,12 @@ func (d *decoder) properties(n *node, path string, ev *Event) {
 }
 
 // history reads for how long the ledger keeps what happened to rows.
-func (d *decoder) history(v value) time.Duration {
+func (d policyDecoder) history(v value) time.Duration {
 	days := DefaultHistoryDays
 	if v.given {
 		var err error
 		if days, err = strconv.Atoi(v.text); err != nil || days < 1 || days > maxHistoryDays {
-			v.refuse(d, "must be a whole number of days from 1 to %d, such as %d", maxHistoryDays, DefaultHistoryDays)
+			v.refuse(d.decoder, "must be a whole number of days from 1 to %d, such as %d", maxHistoryDays, DefaultHistoryDays)
 		}
 	}
 	return time.Duration(days) * 24 * time.Hour

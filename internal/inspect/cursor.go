@@ -6,8 +6,11 @@ import "slices"
 var changedNames = []string{"updatedat", "modifiedat", "changedat", "updatedon", "modifiedon", "lastupdated", "lastmodified", "lastchanged",
 	"datemodified", "dateupdated", "updatetime", "modified", "updated"}
 
+// guess finds what a table's columns stand for.
+type guess struct{ *Proposal }
+
 // cursor looks for a column that tells when a row changed and by which the database finds the changed rows.
-func (p *Proposal) cursor() {
+func (p guess) cursor() {
 	if p.Dialect == File || p.Table.View || len(p.Key) == 0 {
 		return
 	}

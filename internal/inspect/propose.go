@@ -54,12 +54,12 @@ func Propose(c *Catalog, t *Table) (*Proposal, error) {
 		return nil, ErrNoAddresses
 	}
 	p := &Proposal{Dialect: c.Dialect, Table: t, Sync: syncName(t.Name)}
-	p.key(email)
+	guess{p}.key(email)
 	p.Email = p.column(email)
-	p.names()
-	p.filters(email)
-	p.consents()
-	p.cursor()
+	guess{p}.names()
+	guess{p}.filters(email)
+	guess{p}.consents()
+	guess{p}.cursor()
 	return p, nil
 }
 
@@ -149,7 +149,7 @@ func (p *Proposal) AddColumn(name string) bool {
 	return true
 }
 
-func (p *Proposal) key(email *Column) {
+func (p guess) key(email *Column) {
 	key := p.Table.Key
 	if len(key) == 0 {
 		key = guessKey(p.Table)
@@ -200,7 +200,7 @@ func distinct(sample []string) bool {
 	return len(slices.Compact(sorted)) == len(sample)
 }
 
-func (p *Proposal) names() {
+func (p guess) names() {
 	first, last, full := nameColumns(p.Table)
 	if first != nil {
 		p.Fields[owlatsync.FirstName] = p.column(first)
@@ -246,7 +246,7 @@ func (p *Proposal) names() {
 	p.QueryNotes = append(p.QueryNotes, fmt.Sprintf("%s holds first and last name together, the query splits it: %s.", full.Name, how))
 }
 
-func (p *Proposal) filters(email *Column) {
+func (p guess) filters(email *Column) {
 	conditions := filters(p.Dialect, p.Table)
 	if p.Dialect == File {
 		for _, c := range conditions {
@@ -268,7 +268,7 @@ func (p *Proposal) filters(email *Column) {
 }
 
 // consents proposes a topic for every column that says who wants mail.
-func (p *Proposal) consents() {
+func (p guess) consents() {
 	refusals := refusalColumns(p.Table)
 	agreed := consentColumns(p.Table)
 	if p.Dialect == File {
@@ -294,7 +294,7 @@ func (p *Proposal) consents() {
 	}
 }
 
-func (p *Proposal) consent(c consentColumn, not []string) Topic {
+func (p guess) consent(c consentColumn, not []string) Topic {
 	if c.word == "" && formOf(c.Column) == truth && len(not) == 0 {
 		return Topic{When: p.column(c.Column)}
 	}

@@ -45,9 +45,9 @@ func (p *Proposal) YAML(s Settings) []byte {
 		"syncs:",
 		"  "+scalar(p.Sync)+":",
 	)
-	p.source(w, s)
-	p.mapping(w)
-	p.topics(w)
+	page{p}.source(w, s)
+	page{p}.mapping(w)
+	page{p}.topics(w)
 	w.lines(4,
 		"# NULL as a name keeps the name that Owlat has; \"clear\" would empty it.",
 		"nulls: keep",
@@ -57,7 +57,10 @@ func (p *Proposal) YAML(s Settings) []byte {
 	return []byte(w.String())
 }
 
-func (p *Proposal) source(w *writer, s Settings) {
+// page writes a proposal as a configuration.
+type page struct{ *Proposal }
+
+func (p page) source(w *writer, s Settings) {
 	dsn := scalar(s.DSN)
 	if s.DSNIsReference {
 		dsn = s.DSN
@@ -79,7 +82,7 @@ func (p *Proposal) source(w *writer, s Settings) {
 	}
 }
 
-func (p *Proposal) mapping(w *writer) {
+func (p page) mapping(w *writer) {
 	w.lines(0, "")
 	w.comment(4, p.KeyNotes...)
 	switch len(p.Key) {
@@ -102,7 +105,7 @@ func (p *Proposal) mapping(w *writer) {
 }
 
 // topics writes the topics whose ids are known, and the others as comments that need nothing but an id and their # taken away.
-func (p *Proposal) topics(w *writer) {
+func (p page) topics(w *writer) {
 	known := slices.ContainsFunc(p.Topics, func(t Topic) bool { return t.ID != "" })
 	unknown := slices.ContainsFunc(p.Topics, func(t Topic) bool { return t.ID == "" })
 	w.comment(4,

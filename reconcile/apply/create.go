@@ -15,9 +15,12 @@ import (
 	"owlatsync/reconcile/step"
 )
 
+// creation creates the contact of a row, or goes on with one that is there.
+type creation struct{ *row }
+
 // create makes the contact. That it is about to is recorded first: a contact found after a kill or a lost answer is then
 // known to be ours (Invariant 3).
-func (r *row) create(ctx context.Context) error {
+func (r creation) create(ctx context.Context) error {
 	if err := r.freed(ctx); err != nil {
 		return err
 	}
@@ -56,7 +59,7 @@ func (r *row) create(ctx context.Context) error {
 	}
 }
 
-func (r *row) createOnce(ctx context.Context) (c *owlat.Contact, err error) {
+func (r creation) createOnce(ctx context.Context) (c *owlat.Contact, err error) {
 	err = remote.Call(ctx, func() (err error) {
 		c, err = r.client.Contacts.Create(ctx, remote.Creation(r.s.Row))
 		return err
@@ -65,7 +68,7 @@ func (r *row) createOnce(ctx context.Context) (c *owlat.Contact, err error) {
 }
 
 // freed reports an error if another row was to free the address and has not: Owlat would let a second contact have it.
-func (r *row) freed(ctx context.Context) error {
+func (r creation) freed(ctx context.Context) error {
 	if !r.s.Awaits {
 		return nil
 	}
@@ -88,7 +91,7 @@ func taken(format string, args ...any) error {
 }
 
 // intend records that a create is about to be sent, unless that is recorded already.
-func (r *row) intend(ctx context.Context) error {
+func (r creation) intend(ctx context.Context) error {
 	if !r.e.Intent.Create.IsZero() {
 		return nil
 	}
@@ -122,7 +125,7 @@ func (r *row) take(c owlat.Contact, origin ledger.Origin) {
 }
 
 // met deals with a create that was refused because the address is held.
-func (r *row) met(ctx context.Context, refusal error, doubt time.Time) error {
+func (r creation) met(ctx context.Context, refusal error, doubt time.Time) error {
 	if doubt.IsZero() {
 		r.intendNot() // the contact was there before
 	}
@@ -146,7 +149,7 @@ func (r *row) met(ctx context.Context, refusal error, doubt time.Time) error {
 
 // found goes on with a contact that exists: as if just created where the create in doubt made it, else as adopted. One that
 // another row has is not taken from it.
-func (r *row) found(ctx context.Context, c owlat.Contact, doubt time.Time) error {
+func (r creation) found(ctx context.Context, c owlat.Contact, doubt time.Time) error {
 	rival, elsewhere, err := remote.Rivals(ctx, r.Ledger, r.Sync, []string{r.s.Row.Key, r.s.OldKey}, c.ID)
 	if err != nil {
 		return r.ledgerFailed(err)
@@ -174,7 +177,7 @@ func (r *row) found(ctx context.Context, c owlat.Contact, doubt time.Time) error
 }
 
 // adopt goes on with a contact that was there before.
-func (r *row) adopt(c owlat.Contact) {
+func (r creation) adopt(c owlat.Contact) {
 	e := remote.EntryOf(r.s.Row.Key, c, ledger.OriginAdopted, r.e)
 	changes := r.s.Changes
 	if met := r.s.Met; met != nil {
@@ -185,7 +188,7 @@ func (r *row) adopt(c owlat.Contact) {
 }
 
 // goOn goes on with an entry for a contact that was found, whose fields may differ, and with what is planned for its topics.
-func (r *row) goOn(e *ledger.Entry, outcome owlatsync.Outcome, planned []owlatsync.Change) {
+func (r creation) goOn(e *ledger.Entry, outcome owlatsync.Outcome, planned []owlatsync.Change) {
 	e.Failure = nil
 	r.e = e
 	var changes []owlatsync.Change

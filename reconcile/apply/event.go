@@ -13,9 +13,12 @@ import (
 	"owlatsync/reconcile/step"
 )
 
+// notice sends the events of a row.
+type notice struct{ *row }
+
 // notify sends the events that are due. One that was sent by an earlier run and never answered is reported, not repeated
 // (Invariant 6).
-func (r *row) notify(ctx context.Context) error {
+func (r notice) notify(ctx context.Context) error {
 	lost := ""
 	for i := 0; i < len(r.e.Events); {
 		m := &r.e.Events[i]
@@ -66,7 +69,7 @@ func (r *row) notify(ctx context.Context) error {
 }
 
 // lose notes that nobody knows whether an event arrived, and returns the name of the first.
-func (r *row) lose(m *ledger.EventMark, first string) string {
+func (r notice) lose(m *ledger.EventMark, first string) string {
 	m.State = ledger.EventUnknown
 	r.event("event unknown", m.Name)
 	if first == "" {
@@ -76,7 +79,7 @@ func (r *row) lose(m *ledger.EventMark, first string) string {
 }
 
 // whoIsUnknown tells a deleted contact from one whose address was changed in Owlat: events go by address.
-func (r *row) whoIsUnknown(ctx context.Context, notFound error) error {
+func (r notice) whoIsUnknown(ctx context.Context, notFound error) error {
 	switch _, err := remote.Find(ctx, r.client, r.e.ContactID); {
 	case remote.IsGone(err):
 		r.gone = true
@@ -88,7 +91,7 @@ func (r *row) whoIsUnknown(ctx context.Context, notFound error) error {
 		"and an event goes by address: `owlat-sync verify --repair`, then run"}
 }
 
-func (r *row) message(m ledger.EventMark) *step.Message {
+func (r notice) message(m ledger.EventMark) *step.Message {
 	for i := range r.s.Messages {
 		if r.s.Messages[i].Name == m.Name && r.s.Messages[i].On == m.On {
 			return &r.s.Messages[i]
@@ -97,7 +100,7 @@ func (r *row) message(m ledger.EventMark) *step.Message {
 	return nil
 }
 
-func (r *row) request(m *step.Message) owlat.SendEventRequest {
+func (r notice) request(m *step.Message) owlat.SendEventRequest {
 	request := owlat.SendEventRequest{Email: r.e.Email, Name: m.Name}
 	if len(m.Properties) > 0 {
 		request.Properties = make(map[string]any, len(m.Properties))

@@ -13,8 +13,11 @@ import (
 	"owlatsync/reconcile/remote"
 )
 
+// membership puts the contact of a row on topics and takes it off.
+type membership struct{ *row }
+
 // removeTopics takes the contact off the topics that the step names.
-func (r *row) removeTopics(ctx context.Context) error {
+func (r membership) removeTopics(ctx context.Context) error {
 	for _, c := range r.s.Changes {
 		if c.Kind == owlatsync.RemoveTopic {
 			if err := r.removeTopic(ctx, c.Topic); err != nil {
@@ -27,7 +30,7 @@ func (r *row) removeTopics(ctx context.Context) error {
 
 // removeTopic takes the contact off a topic. That it was not on it, or is no more, comes to the same. That it is about to is
 // recorded first: a consent given after a removal of unknown outcome is news.
-func (r *row) removeTopic(ctx context.Context, topic string) error {
+func (r membership) removeTopic(ctx context.Context, topic string) error {
 	m := r.e.Membership(topic)
 	before := *m
 	m.State, m.Consent, m.At = ledger.MemberLeaving, r.s.Missing && m.Consent, time.Now()
@@ -60,7 +63,7 @@ func (r *row) removeTopic(ctx context.Context, topic string) error {
 
 // addTopic puts the contact on a topic. That it is about to is recorded first, so that no later run repeats an add of unknown
 // outcome: it could undo an opt-out (Invariant 1).
-func (r *row) addTopic(ctx context.Context, topic string) error {
+func (r membership) addTopic(ctx context.Context, topic string) error {
 	if left, err := r.hasLeft(ctx, topic); left || err != nil {
 		return err
 	}
@@ -95,7 +98,7 @@ func (r *row) addTopic(ctx context.Context, topic string) error {
 
 // sendAdd sends the add, again where its answer is lost: within seconds, and never to somebody who has left meanwhile. Lost says that
 // one that was sent may have taken effect.
-func (r *row) sendAdd(ctx context.Context, topic string) (left, lost bool, err error) {
+func (r membership) sendAdd(ctx context.Context, topic string) (left, lost bool, err error) {
 	sent := false
 	for try := range lostTries {
 		if try > 0 && !pause(ctx, time.Second<<(try-1)) {
@@ -127,7 +130,7 @@ func (r *row) sendAdd(ctx context.Context, topic string) (left, lost bool, err e
 }
 
 // set notes the state of a membership.
-func (r *row) set(topic string, state ledger.MembershipState) *ledger.Membership {
+func (r membership) set(topic string, state ledger.MembershipState) *ledger.Membership {
 	m := r.e.Membership(topic)
 	m.State = state
 	return m
@@ -135,7 +138,7 @@ func (r *row) set(topic string, state ledger.MembershipState) *ledger.Membership
 
 // hasLeft reports whether the person left the topic since the add was planned; the membership then says so, or that it is not
 // known whether an add which was sent after that has put the person back.
-func (r *row) hasLeft(ctx context.Context, topic string) (bool, error) {
+func (r membership) hasLeft(ctx context.Context, topic string) (bool, error) {
 	found, err := r.Ledger.OptOuts(ctx, []string{r.e.ContactID})
 	if err != nil {
 		return false, r.readFailed(err)
@@ -155,7 +158,7 @@ func (r *row) hasLeft(ctx context.Context, topic string) (bool, error) {
 }
 
 // whoIsGone tells a deleted contact from a deleted topic, which Owlat answers alike.
-func (r *row) whoIsGone(ctx context.Context, topic string, notFound error) error {
+func (r membership) whoIsGone(ctx context.Context, topic string, notFound error) error {
 	_, err := remote.Find(ctx, r.client, r.e.ContactID)
 	if remote.IsGone(err) {
 		r.gone = true

@@ -15,8 +15,11 @@ import (
 
 func readLedger(err error) error { return fmt.Errorf("read the ledger: %w", err) }
 
+// absence carries out what follows from the absence of a row.
+type absence struct{ *row }
+
 // remove carries out what follows from a row's absence.
-func (r *row) remove(ctx context.Context) error {
+func (r absence) remove(ctx context.Context) error {
 	others, err := r.others(ctx)
 	if err != nil {
 		return err
@@ -30,7 +33,7 @@ func (r *row) remove(ctx context.Context) error {
 		}
 		switch c.Kind {
 		case owlatsync.RemoveTopic:
-			err = r.removeTopic(ctx, c.Topic)
+			err = membership{r.row}.removeTopic(ctx, c.Topic)
 		case owlatsync.DeleteContact:
 			err = r.delete(ctx)
 		}
@@ -43,7 +46,7 @@ func (r *row) remove(ctx context.Context) error {
 }
 
 // others returns the further entries for the contact.
-func (r *row) others(ctx context.Context) ([]ledger.Holder, error) {
+func (r absence) others(ctx context.Context) ([]ledger.Holder, error) {
 	holders, err := r.Ledger.Sharers(ctx, []string{r.e.ContactID})
 	if err != nil {
 		return nil, r.readFailed(err)
@@ -55,7 +58,7 @@ func (r *row) others(ctx context.Context) ([]ledger.Holder, error) {
 
 // delete removes the contact for good. That it is gone already comes to the same. That it is about to is recorded first, so
 // that a row which comes back is not taken to be in step.
-func (r *row) delete(ctx context.Context) error {
+func (r absence) delete(ctx context.Context) error {
 	r.e.Origin, r.e.Doubt = ledger.OriginDeleting, true
 	err := r.flush(ctx)
 	if err == nil {

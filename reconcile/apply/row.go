@@ -58,7 +58,7 @@ func (a *run) apply(ctx context.Context, client *owlat.Client, planned *step.Ste
 func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.Step) {
 	r := a.row(client, planned)
 	r.e.Fingerprint, r.e.Doubt = ledger.Fingerprint{}, false
-	err := r.removeTopics(ctx)
+	err := membership{r}.removeTopics(ctx)
 	if err == nil {
 		err = r.flush(ctx)
 	}
@@ -75,31 +75,31 @@ func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.
 // send sends what the step needs: what was withdrawn first, then the contact, then what was consented to.
 func (r *row) send(ctx context.Context) error {
 	if r.s.Missing {
-		return r.remove(ctx)
+		return absence{r}.remove(ctx)
 	}
 	if !r.s.WithdrawsEarly() { // else that is done
-		if err := r.removeTopics(ctx); err != nil {
+		if err := (membership{r}).removeTopics(ctx); err != nil {
 			return err
 		}
 	}
 	if r.e.ContactID == "" {
-		if err := r.create(ctx); err != nil {
+		if err := (creation{r}).create(ctx); err != nil {
 			return err
 		}
 	}
-	if err := r.update(ctx); err != nil || r.gone {
+	if err := (alteration{r}).update(ctx); err != nil || r.gone {
 		return err
 	}
 	// With the contact the ledger now keeps what is due for it, once: the create is in doubt no more.
 	r.e.Events, r.e.Intent = slices.Clone(r.s.Events), ledger.Intent{}
 	for _, c := range r.s.Changes {
 		if c.Kind == owlatsync.AddTopic {
-			if err := r.addTopic(ctx, c.Topic); err != nil || r.gone {
+			if err := (membership{r}).addTopic(ctx, c.Topic); err != nil || r.gone {
 				return err
 			}
 		}
 	}
-	return r.notify(ctx)
+	return notice{r}.notify(ctx)
 }
 
 // reread takes the entry from the ledger where the row's early withdrawal has changed it.

@@ -13,9 +13,12 @@ import (
 	"owlatsync/reconcile/step"
 )
 
+// alteration brings the fields of a row's contact in step.
+type alteration struct{ *row }
+
 // update sends exactly the fields that differ, by the contact's id, and once more what the answer shows to have been changed
 // in Owlat meanwhile.
-func (r *row) update(ctx context.Context) error {
+func (r alteration) update(ctx context.Context) error {
 	if r.s.Refused {
 		return nil
 	}
@@ -27,7 +30,7 @@ func (r *row) update(ctx context.Context) error {
 	return nil
 }
 
-func (r *row) updateOnce(ctx context.Context) (sent bool, err error) {
+func (r alteration) updateOnce(ctx context.Context) (sent bool, err error) {
 	u, what := r.differing()
 	if len(what) == 0 {
 		return false, nil
@@ -67,7 +70,7 @@ func (r *row) updateOnce(ctx context.Context) (sent bool, err error) {
 }
 
 // differing returns what the contact lacks to be as the row asks, and the names of those fields.
-func (r *row) differing() (u owlat.UpdateContactRequest, what []string) {
+func (r alteration) differing() (u owlat.UpdateContactRequest, what []string) {
 	var fields step.Wanted
 	for _, f := range owlatsync.ContactFields {
 		if wanted := r.s.Row.Fields[f]; wanted != nil && *wanted != r.e.Fields[f] {

@@ -78,7 +78,7 @@ func TestEarlyWithdrawals(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := p.orderRenames(); err != nil {
+			if err := (ordering{p}).orderRenames(); err != nil {
 				t.Fatal(err)
 			}
 			for _, phase := range []struct {
@@ -157,7 +157,7 @@ func TestAnExchangeIsRecordedOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := p.orderRenames(); err != nil {
+		if err := (ordering{p}).orderRenames(); err != nil {
 			t.Fatal(err)
 		}
 		got := 0

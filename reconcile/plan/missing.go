@@ -46,8 +46,11 @@ func Missing(p *policy.Policies, e *ledger.Entry, others []ledger.Holder, now ti
 	return s
 }
 
+// absence plans what follows from rows that left the source.
+type absence struct{ *Planner }
+
 // planAbsent plans what follows from rows that left the source. It must come when every row of it is known.
-func (p *Planner) planAbsent(ctx context.Context) error {
+func (p absence) planAbsent(ctx context.Context) error {
 	sum := &p.plan.Summary
 	if sum.OfChanges() { // absence says nothing (Invariant 4)
 		return nil
@@ -78,7 +81,7 @@ func (p *Planner) planAbsent(ctx context.Context) error {
 	return p.absentBatch(ctx, batch)
 }
 
-func (p *Planner) absentBatch(ctx context.Context, batch []*ledger.Entry) error {
+func (p absence) absentBatch(ctx context.Context, batch []*ledger.Entry) error {
 	var ids []string
 	for _, e := range batch {
 		if e.ContactID != "" {

@@ -94,10 +94,10 @@ func (p *Planner) make(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := p.orderRenames(); err != nil {
+	if err := (ordering{p}).orderRenames(); err != nil {
 		return err
 	}
-	if err := p.planAbsent(ctx); err != nil {
+	if err := (absence{p}).planAbsent(ctx); err != nil {
 		return err
 	}
 	if err := p.plan.complete(); err != nil {

@@ -108,9 +108,12 @@ func (c *chain) level(address uint64) int64 {
 	return level
 }
 
+// ordering puts the renames in their order.
+type ordering struct{ *Planner }
+
 // orderRenames puts the renames that wait for others into an order in which each finds its address free. Rows that exchange
 // addresses have no such order: Owlat refuses an address that is held, and a made-up one in between could receive mail.
-func (p *Planner) orderRenames() error {
+func (p ordering) orderRenames() error {
 	c := p.plan.renames
 	for s, err := range c.steps.All() {
 		if err != nil {
@@ -139,7 +142,7 @@ func (p *Planner) orderRenames() error {
 // refuse ends a rename that has no order as failed, but for the consents that the row withdrew. The failure stands in the ledger
 // until it passes; every run looks at it anew, as that costs nothing and other rows decide when it passes. Holder is the key of the
 // row whose address it waits for.
-func (p *Planner) refuse(s *step.Step, holder string) error {
+func (p ordering) refuse(s *step.Step, holder string) error {
 	refusal := &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryExchange}
 	refusal.Reason = fmt.Sprintf("the address belongs to the contact of %s, which is to take another that is not free: "+
 		"rows that exchange addresses cannot be renamed by Owlat's API. Give one of them a third address, run, then its final one",

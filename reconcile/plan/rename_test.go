@@ -62,7 +62,7 @@ func TestRenameLevels(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				if err := p.orderRenames(); err != nil {
+				if err := (ordering{p}).orderRenames(); err != nil {
 					t.Fatal(err)
 				}
 				levels := make(map[string]string)
