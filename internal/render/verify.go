@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"owlatsync"
 	"owlatsync/internal/words"
 	"owlatsync/reconcile"
 )
@@ -71,6 +72,9 @@ func findingWords(f reconcile.Finding) string {
 	switch f.Kind {
 	case reconcile.SourceAhead:
 		words := intention(f.Decision.Outcome)
+		if f.Decision.Outcome == owlatsync.Failed {
+			words = "fail"
+		}
 		if what := decisionWords(*f.Decision); what != "" {
 			words += ": " + what
 		}

@@ -54,6 +54,14 @@ Of contacts with one address merge or delete in Owlat what is wrong: no run does
 	}
 }
 
+func TestARowThatWouldFailIsTold(t *testing.T) {
+	t.Parallel()
+	failing := reconcile.Finding{Kind: reconcile.SourceAhead, Sync: "users", Key: "1", Decision: &reconcile.Decision{Outcome: owlatsync.Failed, Reason: "the answer was lost"}}
+	if got, want := findingWords(failing), "the next run would fail: the answer was lost"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestManyFindingsAreCounted(t *testing.T) {
 	t.Parallel()
 	const n = shownFindings + 3

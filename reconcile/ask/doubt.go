@@ -54,7 +54,7 @@ func (a *Asker) Settle(ctx context.Context, record func(ledger.Record) error) (u
 				continue // without contacts:read the next create or update has to tell
 			case err == nil:
 				if err := record(settled); err != nil {
-					return nil, fmt.Errorf("record in the ledger: %w", err)
+					return nil, err
 				}
 				failing = 0
 				continue

@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
+	"syscall"
 )
 
 // Place is where the sequences of a run keep what is too much.
@@ -140,23 +142,42 @@ func (s *Sequence[T]) Close() error {
 
 // file is a temporary file of bodies, each after its length.
 type file struct {
-	f    *os.File
-	w    *bufio.Writer
-	end  int64 // of what is written
-	size int64 // of that, flushed
-	path string
+	f      *os.File
+	w      *bufio.Writer
+	end    int64 // of what is written
+	size   int64 // of that, flushed
+	path   string
+	folder string
 }
 
 func create(folder string) (*file, error) {
 	f, err := os.CreateTemp(folder, ".owlat-sync-plan-*") // readable by its owner only
 	if err != nil {
-		return nil, fmt.Errorf("make a temporary file for what is to be done: %w", err)
+		return nil, trouble("make a temporary file for what is to be done", folder, err)
 	}
 	path := f.Name()
 	if err := os.Remove(path); err == nil { // elsewhere than on Unix only close can
 		path = ""
 	}
-	return &file{f: f, w: bufio.NewWriterSize(f, 1<<16), path: path}, nil
+	return &file{f: f, w: bufio.NewWriterSize(f, 1<<16), path: path, folder: folder}, nil
+}
+
+// trouble names the folder, in place of a file that it does not show, and what to do.
+func trouble(what, folder string, err error) error {
+	if at, ok := errors.AsType[*fs.PathError](err); ok {
+		err = at.Err
+	}
+	if folder == "" {
+		folder = os.TempDir()
+	}
+	advice := ""
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		advice = ": free some space there"
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		advice = ": allow this user to write there"
+	}
+	return fmt.Errorf("%s in %s: %w%s", what, folder, err, advice)
 }
 
 func (f *file) write(body []byte) error {
@@ -168,14 +189,14 @@ func (f *file) write(body []byte) error {
 	}
 	f.end += int64(n + len(body))
 	if err != nil {
-		return fmt.Errorf("write what is to be done to a temporary file: %w", err)
+		return trouble("write what is to be done to a temporary file", f.folder, err)
 	}
 	return nil
 }
 
 func (f *file) flush() error {
 	if err := f.w.Flush(); err != nil {
-		return fmt.Errorf("write what is to be done to a temporary file: %w", err)
+		return trouble("write what is to be done to a temporary file", f.folder, err)
 	}
 	f.size = f.end
 	return nil
