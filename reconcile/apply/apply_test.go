@@ -17,7 +17,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
-	"owlatsync/ledger/ledgertest"
+	"owlatsync/ledger/memory"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile/progress"
@@ -64,7 +64,7 @@ type bench struct {
 	t      *testing.T
 	server *owlattest.Server
 	client *owlat.Client
-	ledger *ledgertest.Memory
+	ledger *memory.Ledger
 	notes  notes
 
 	mu       sync.Mutex
@@ -75,7 +75,7 @@ type bench struct {
 // newBench is for a bubble of fake time.
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{t: t, server: &owlattest.Server{NoLimit: true, RandomSeed: 1}, ledger: ledgertest.NewMemory(), told: make(map[string]progress.RowDone)}
+	b := &bench{t: t, server: &owlattest.Server{NoLimit: true, RandomSeed: 1}, ledger: memory.New(), told: make(map[string]progress.RowDone)}
 	client, err := owlat.NewClient("https://owlat.example", b.server.AddKey(), owlat.WithTransport(b.server.Transport()), owlat.WithoutLimiter(),
 		owlat.WithObserver(func(a owlat.Attempt) {
 			b.mu.Lock()
