@@ -31,9 +31,25 @@ const (
 // table says what the packages under a folder may import beside the standard library: the longest folder that fits
 // counts. Folders of the module begin with "/", and "/" is the root package alone; others are modules.
 var table = map[string][]string{
-	"/":                {},
-	"/owlat":           {},
-	"/owlat/owlattest": {"/", "/owlat"},
+	"/":      {},
+	"/owlat": {},
+
+	"/owlat/owlattest": {
+		"/", "/owlat", "/owlat/owlattest/internal/answer", "/owlat/owlattest/internal/connection", "/owlat/owlattest/internal/control",
+		"/owlat/owlattest/internal/faults", "/owlat/owlattest/internal/js", "/owlat/owlattest/internal/model",
+		"/owlat/owlattest/internal/persist", "/owlat/owlattest/internal/routes", "/owlat/owlattest/internal/webhooks",
+	},
+	"/owlat/owlattest/internal/js":     {},
+	"/owlat/owlattest/internal/answer": {"/owlat/owlattest/internal/js"},
+	"/owlat/owlattest/internal/model":  {"/"},
+	"/owlat/owlattest/internal/routes": {
+		"/", "/owlat/owlattest/internal/answer", "/owlat/owlattest/internal/js", "/owlat/owlattest/internal/model",
+	},
+	"/owlat/owlattest/internal/faults":     {"/owlat/owlattest/internal/answer", "/owlat/owlattest/internal/routes"},
+	"/owlat/owlattest/internal/connection": {"/owlat/owlattest/internal/answer", "/owlat/owlattest/internal/faults"},
+	"/owlat/owlattest/internal/webhooks":   {"/owlat", "/owlat/owlattest/internal/js", "/owlat/owlattest/internal/model"},
+	"/owlat/owlattest/internal/persist":    {"/owlat/owlattest/internal/model", "/owlat/owlattest/internal/webhooks"},
+	"/owlat/owlattest/internal/control":    {"/owlat/owlattest/internal/answer", "/owlat/owlattest/internal/connection"},
 
 	"/ledger":            {"/", "github.com/zeebo/xxh3"},
 	"/ledger/sqlite":     {"/", "/ledger", "github.com/gofrs/flock", "github.com/pressly/goose/v3"},
@@ -116,6 +132,8 @@ func TestRules(t *testing.T) {
 		{"/owlat", "owlatsync", false},
 		{"/owlat", "owlatsync/owlat/owlattest", false},
 		{"/owlat/owlattest", "owlatsync/owlat", true},
+		{"/owlat/owlattest/internal/model", "owlatsync/owlat/owlattest/internal/routes", false},
+		{"/owlat/owlattest/internal/routes", "owlatsync/owlat/owlattest/internal/faults", false},
 		{"/reconcile", "owlatsync/source", false},
 		{"/reconcile", "owlatsync/owlat/owlattest", false},
 		{"/source", "github.com/jackc/pgx/v5/pgconn", true},

@@ -1,4 +1,4 @@
-package owlattest
+package js
 
 import (
 	"strconv"
@@ -6,10 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// splitTarget cuts a request target into path and query as the WHATWG URL parser does that Owlat's handlers use: a
+// SplitTarget cuts a request target into path and query as the WHATWG URL parser does that Owlat's handlers use: a
 // scheme and host are dropped, "#" ends the target, "\" is "/" in the path, and dot segments are resolved, also
 // percent-encoded ones. Percent-encoding is otherwise left alone.
-func splitTarget(target string) (path, query string) {
+func SplitTarget(target string) (path, query string) {
 	target, _, _ = strings.Cut(target, "#")
 	if scheme, rest, found := strings.Cut(target, "://"); found && (scheme == "http" || scheme == "https") {
 		if slash := strings.IndexAny(rest, "/?"); slash >= 0 {
@@ -51,9 +51,9 @@ func resolveDots(path string) string {
 	return "/" + strings.Join(kept, "/")
 }
 
-// decodeSegment is JavaScript's decodeURIComponent; false stands for the exception it throws on a malformed escape and
+// DecodeSegment is JavaScript's decodeURIComponent; false stands for the exception it throws on a malformed escape and
 // on escaped bytes that are not UTF-8.
-func decodeSegment(s string) (string, bool) {
+func DecodeSegment(s string) (string, bool) {
 	if !strings.Contains(s, "%") {
 		return s, true
 	}
@@ -81,8 +81,8 @@ func hexByte(s string) (byte, bool) {
 	return byte(n), err == nil
 }
 
-// queryValue is JavaScript's URLSearchParams.get: the first value of that name; malformed escapes stay as they are.
-func queryValue(query, name string) (string, bool) {
+// QueryValue is JavaScript's URLSearchParams.get: the first value of that name; malformed escapes stay as they are.
+func QueryValue(query, name string) (string, bool) {
 	for pair := range strings.SplitSeq(query, "&") {
 		key, val, _ := strings.Cut(pair, "=")
 		if pair != "" && decodeQuery(key) == name {
@@ -109,8 +109,8 @@ func decodeQuery(s string) string {
 	return strings.ToValidUTF8(string(out), "\uFFFD")
 }
 
-// parseInt is JavaScript's parseInt(s, 10); false stands for NaN. Numbers beyond a billion are cut to it.
-func parseInt(s string) (int, bool) {
+// ParseInt is JavaScript's ParseInt(s, 10); false stands for NaN. Numbers beyond a billion are cut to it.
+func ParseInt(s string) (int, bool) {
 	const enough = 1_000_000_000
 	s = strings.TrimLeft(s, " \t\n\v\f\r\u00a0\u2028\u2029\ufeff")
 	negative := strings.HasPrefix(s, "-")

@@ -1,4 +1,4 @@
-package owlattest
+package js
 
 import (
 	"encoding/json"
@@ -57,10 +57,10 @@ func TestParseJSON(t *testing.T) {
 		`{"a":"\"\\\b\f\r\t\u0000"}`:     "\"\\\b\f\r\t\x00",
 		`{"a":` + strings.Repeat(" ", 9) + `"b"}`: "b",
 	} {
-		v, err := parseJSON([]byte(in))
+		v, err := ParseJSON([]byte(in))
 		got := "error"
 		if err == nil {
-			got = v.get("a").String()
+			got = v.Get("a").String()
 		}
 		if got != want {
 			t.Errorf("%.40q: %q, want %q", in, got, want)
@@ -71,9 +71,9 @@ func TestParseJSON(t *testing.T) {
 func TestLoneSurrogatesAreNoUTF8(t *testing.T) {
 	t.Parallel()
 	for _, in := range []string{`"\ud83e"`, `"\udd89"`, `"\udd89\ud83e"`, `"\ud83ex"`, `"\ud83e\u0041"`} {
-		v, err := parseJSON([]byte(in))
-		if err != nil || utf8.ValidString(v.str) {
-			t.Errorf("%s: %q, %v", in, v.str, err)
+		v, err := ParseJSON([]byte(in))
+		if err != nil || utf8.ValidString(v.Str) {
+			t.Errorf("%s: %q, %v", in, v.Str, err)
 		}
 	}
 }
@@ -84,12 +84,12 @@ func TestTruthy(t *testing.T) {
 		`null`: false, `false`: false, `0`: false, `-0`: false, `1e-999`: false, `""`: false,
 		`true`: true, `1`: true, `"0"`: true, `[]`: true, `{}`: true,
 	} {
-		v, err := parseJSON([]byte(in))
-		if err != nil || v.truthy() != want {
-			t.Errorf("%s: %v %v, want %v", in, v.truthy(), err, want)
+		v, err := ParseJSON([]byte(in))
+		if err != nil || v.Truthy() != want {
+			t.Errorf("%s: %v %v, want %v", in, v.Truthy(), err, want)
 		}
 	}
-	if (value{}).truthy() || (value{kind: number, num: math.NaN()}).truthy() {
+	if (Value{}).Truthy() || (Value{Kind: Number, Num: math.NaN()}).Truthy() {
 		t.Error("undefined and NaN are not truthy")
 	}
 }
@@ -98,7 +98,7 @@ func TestAppendTextIsJSON(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{"", "a\"b\\c", "\x00\x01\b\f\n\r\t\x1f", "é🦉<>&\u2028", strings.Repeat("x", 300)} {
 		var back string
-		if err := json.Unmarshal(appendText(nil, s), &back); err != nil || back != s {
+		if err := json.Unmarshal(AppendText(nil, s), &back); err != nil || back != s {
 			t.Errorf("%q became %q: %v", s, back, err)
 		}
 	}
@@ -113,7 +113,7 @@ func FuzzParseJSON(f *testing.F) {
 		if !utf8.Valid(body) || strings.HasPrefix(string(body), "\ufeff") {
 			return
 		}
-		got, err := parseJSON(body)
+		got, err := ParseJSON(body)
 		var want any
 		decoder := json.NewDecoder(strings.NewReader(string(body)))
 		decoder.UseNumber()
@@ -136,32 +136,32 @@ func FuzzParseJSON(f *testing.F) {
 	})
 }
 
-func same(v value, want any) bool {
+func same(v Value, want any) bool {
 	switch want := want.(type) {
 	case nil:
-		return v.kind == null
+		return v.Kind == Null
 	case bool:
-		return v.kind == boolean && v.truth == want
+		return v.Kind == Boolean && v.Truth == want
 	case json.Number:
 		f, _ := want.Float64() // out of range is infinite
-		return v.kind == number && v.num == f
+		return v.Kind == Number && v.Num == f
 	case string:
-		return v.kind == text && (v.str == want || !utf8.ValidString(v.str))
+		return v.Kind == Text && (v.Str == want || !utf8.ValidString(v.Str))
 	case []any:
-		if v.kind != array || len(v.list) != len(want) {
+		if v.Kind != Array || len(v.List) != len(want) {
 			return false
 		}
 		for i := range want {
-			if !same(v.list[i], want[i]) {
+			if !same(v.List[i], want[i]) {
 				return false
 			}
 		}
 		return true
 	case map[string]any:
-		if v.kind != object {
+		if v.Kind != Object {
 			return false
 		}
-		for name, field := range v.fields {
+		for name, field := range v.Fields {
 			other, known := want[name]
 			if utf8.ValidString(name) && (!known || !same(field, other)) {
 				return false

@@ -1,4 +1,4 @@
-package owlattest
+package routes
 
 import (
 	"encoding/base64"
@@ -8,6 +8,10 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"owlatsync/owlat/owlattest/internal/answer"
+	"owlatsync/owlat/owlattest/internal/js"
+	"owlatsync/owlat/owlattest/internal/model"
 )
 
 const (
@@ -15,24 +19,24 @@ const (
 	maxPage     = 100
 )
 
-func (s *Server) listContacts(c *call) *answer {
+func listContacts(c *call) *answer.Answer {
 	limit := defaultPage
-	if given, _ := queryValue(c.query, "limit"); given != "" {
-		n, ok := parseInt(given)
+	if given, _ := js.QueryValue(c.Query, "limit"); given != "" {
+		n, ok := js.ParseInt(given)
 		if !ok || n < 1 {
-			return fail(invalidInput, "Invalid limit")
+			return answer.Fail(answer.InvalidInput, "Invalid limit")
 		}
 		limit = min(n, maxPage)
 	}
-	search, _ := queryValue(c.query, "search")
+	search, _ := js.QueryValue(c.Query, "search")
 	position := uint64(0)
-	if given, found := queryValue(c.query, "cursor"); found {
+	if given, found := js.QueryValue(c.Query, "cursor"); found {
 		var ok bool
 		if position, ok = decodeCursor(given, search); !ok {
-			return crash()
+			return answer.Crash()
 		}
 	}
-	page, next := s.page(limit, position, search)
+	page, next := c.page(limit, position, search)
 
 	b := append(make([]byte, 0, 256*len(page)+128), `{"data":[`...)
 	for i, found := range page {
@@ -44,53 +48,53 @@ func (s *Server) listContacts(c *call) *answer {
 	b = append(b, `],"pagination":{"limit":`...)
 	b = strconv.AppendInt(b, int64(limit), 10)
 	b = append(b, `,"totalItems":`...)
-	b = strconv.AppendInt(b, int64(s.contacts.live), 10)
+	b = strconv.AppendInt(b, int64(c.d.Contacts.Live()), 10)
 	b = append(b, `,"cursor":`...)
 	// A full page never knows that it is the last.
 	if len(page) == limit {
-		b = appendText(b, encodeCursor(next, search))
+		b = js.AppendText(b, encodeCursor(next, search))
 		b = append(b, `,"isDone":false}}`...)
 	} else {
 		b = append(b, `null,"isDone":true}}`...)
 	}
-	return jsonAnswer(http.StatusOK, b)
+	return answer.JSON(http.StatusOK, b)
 }
 
 // page returns up to limit contacts from position on, and the position after them. Without a search the position is the
 // place of a contact in the order of creation, so that a walk is stable; with one it is a number of hits to skip.
-func (s *Server) page(limit int, position uint64, search string) ([]*contact, uint64) {
+func (c *call) page(limit int, position uint64, search string) ([]*model.Contact, uint64) {
 	if search != "" {
-		hits := s.search(search)
+		hits := c.search(search)
 		hits = hits[min(position, uint64(len(hits))):]
 		hits = hits[:min(limit, len(hits))]
 		return hits, position + uint64(len(hits))
 	}
 	if position == 0 {
-		position = s.contacts.seq + 1
+		position = c.d.Contacts.Seq + 1
 	}
-	page := make([]*contact, 0, limit)
-	for found := range s.contacts.before(position) {
+	page := make([]*model.Contact, 0, limit)
+	for found := range c.d.Contacts.Before(position) {
 		if page = append(page, found); len(page) == limit {
 			break
 		}
 	}
 	if len(page) > 0 {
-		position = page[len(page)-1].seq
+		position = page[len(page)-1].Seq
 	}
 	return page, position
 }
 
 // search returns the contacts that hold a word beginning with one of the searched ones, those with the most hits first.
-func (s *Server) search(terms string) []*contact {
+func (c *call) search(terms string) []*model.Contact {
 	wanted := words(terms)
 	type hit struct {
-		found *contact
+		found *model.Contact
 		count int
 	}
 	var hits []hit
-	for found := range s.contacts.before(s.contacts.seq + 1) {
-		held := words(found.email)
-		for _, name := range []*string{found.firstName, found.lastName} {
+	for found := range c.d.Contacts.Before(c.d.Contacts.Seq + 1) {
+		held := words(found.Email)
+		for _, name := range []*string{found.FirstName, found.LastName} {
 			if name != nil {
 				held = append(held, words(*name)...)
 			}
@@ -106,7 +110,7 @@ func (s *Server) search(terms string) []*contact {
 		}
 	}
 	slices.SortStableFunc(hits, func(a, b hit) int { return b.count - a.count })
-	found := make([]*contact, len(hits))
+	found := make([]*model.Contact, len(hits))
 	for i, h := range hits {
 		found[i] = h.found
 	}

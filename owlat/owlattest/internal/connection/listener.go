@@ -1,23 +1,19 @@
-package owlattest
+package connection
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // rawTargetHeader carries a request target that net/http would refuse from the connection to the handler.
 const rawTargetHeader = "X-Owlattest-Target"
 
-// Listener returns a listener whose connections let odd request targets through to the server, such as those with a
-// malformed percent-encoding, which net/http by itself answers with a 400 of its own. It belongs to servers that serve
-// a Server or its Sandbox; all else passes unchanged.
+// Listener returns a listener whose connections let odd request targets through, such as those with a malformed
+// percent-encoding, to a handler that calls Serve; all else passes unchanged.
 func Listener(l net.Listener) net.Listener { return rawListener{l} }
 
 type rawListener struct{ net.Listener }
@@ -28,34 +24,6 @@ func (l rawListener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	return &rawConn{Conn: conn}, nil
-}
-
-// Serve serves the sandbox on l until ctx ends, then gives requests under way a second to finish. It closes l.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	server := &http.Server{
-		Handler: s.Sandbox(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		DisableGeneralOptionsHandler: true,
-		BaseContext:                  func(net.Listener) context.Context { return ctx },
-	}
-	stopped := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(stopped)
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		if server.Shutdown(grace) != nil {
-			_ = server.Close() // only reports what closing a listener twice reports
-		}
-	})
-	err := server.Serve(Listener(l))
-	if stop() {
-		_ = server.Close()
-		return err
-	}
-	<-stopped
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
 }
 
 // requestTarget returns the request target as it stood on the request line, without a prefix that an http.StripPrefix
@@ -70,6 +38,9 @@ func requestTarget(r *http.Request) string {
 	}
 	return target
 }
+
+// Odd reports whether the request's target is one that net/http would refuse.
+func Odd(r *http.Request) bool { return r.Header.Get(rawTargetHeader) != "" }
 
 // rawConn follows the framing of the requests on a connection and rewrites request lines that net/http would refuse.
 type rawConn struct {

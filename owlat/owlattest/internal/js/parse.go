@@ -1,105 +1,18 @@
-package owlattest
+package js
 
 import (
 	"errors"
-	"math"
 	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// kind is the type of a JavaScript value as JSON.parse makes them, or undefined for a key that is not there.
-type kind uint8
-
-const (
-	undefined kind = iota
-	null
-	boolean
-	number
-	text
-	array
-	object
-)
-
-// value is a JavaScript value. A text may hold a lone surrogate, in the three bytes that UTF-8 would give it; such a
-// text is not valid UTF-8.
-type value struct {
-	kind   kind
-	truth  bool
-	num    float64
-	str    string
-	list   []value
-	fields map[string]value
-}
-
-// get returns the property of an object; other values have none of the names the API asks for.
-func (v value) get(name string) value { return v.fields[name] }
-
-// truthy is JavaScript's Boolean(v).
-func (v value) truthy() bool {
-	switch v.kind {
-	case boolean:
-		return v.truth
-	case number:
-		return v.num != 0 && !math.IsNaN(v.num)
-	case text:
-		return v.str != ""
-	case array, object:
-		return true
-	default:
-		return false
-	}
-}
-
-// String is JavaScript's String(v).
-func (v value) String() string {
-	switch v.kind {
-	case undefined:
-		return "undefined"
-	case null:
-		return "null"
-	case boolean:
-		return strconv.FormatBool(v.truth)
-	case number:
-		return formatNumber(v.num)
-	case text:
-		return v.str
-	case array:
-		parts := make([]string, len(v.list))
-		for i, item := range v.list {
-			if item.kind != null {
-				parts[i] = item.String()
-			}
-		}
-		return strings.Join(parts, ",")
-	default:
-		return "[object Object]"
-	}
-}
-
-// formatNumber writes f as JavaScript does.
-func formatNumber(f float64) string {
-	switch abs := math.Abs(f); {
-	case math.IsInf(f, 1):
-		return "Infinity"
-	case math.IsInf(f, -1):
-		return "-Infinity"
-	case f == 0:
-		return "0"
-	case abs >= 1e-6 && abs < 1e21:
-		return strconv.FormatFloat(f, 'f', -1, 64)
-	default:
-		mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(f, 'e', -1, 64), "e")
-		return mantissa + "e" + exponent[:1] + strings.TrimLeft(exponent[1:], "0")
-	}
-}
-
 var errNotJSON = errors.New("the text is not JSON")
 
-// parseJSON reads body as fetch's Request.json does: as UTF-8 with replacement and without a byte order mark, then by
+// ParseJSON reads body as fetch's Request.json does: as UTF-8 with replacement and without a byte order mark, then by
 // JSON.parse, of two equal keys the last one counting.
-func parseJSON(body []byte) (value, error) {
+func ParseJSON(body []byte) (Value, error) {
 	s := strings.TrimPrefix(string(body), "\uFEFF")
 	if !utf8.ValidString(s) {
 		s = string([]rune(s))
@@ -107,10 +20,10 @@ func parseJSON(body []byte) (value, error) {
 	p := parser{rest: s}
 	v, err := p.value(0)
 	if err != nil {
-		return value{}, err
+		return Value{}, err
 	}
 	if p.space(); p.rest != "" {
-		return value{}, errNotJSON
+		return Value{}, errNotJSON
 	}
 	return v, nil
 }
@@ -128,91 +41,91 @@ func (p *parser) take(token string) bool {
 	return found
 }
 
-func (p *parser) value(depth int) (value, error) {
+func (p *parser) value(depth int) (Value, error) {
 	p.space()
 	switch {
 	case depth > maxDepth || p.rest == "":
-		return value{}, errNotJSON
+		return Value{}, errNotJSON
 	case p.rest[0] == '"':
 		s, err := p.text()
-		return value{kind: text, str: s}, err
+		return Value{Kind: Text, Str: s}, err
 	case p.take("{"):
 		return p.object(depth)
 	case p.take("["):
 		return p.array(depth)
 	case p.take("true"):
-		return value{kind: boolean, truth: true}, nil
+		return Value{Kind: Boolean, Truth: true}, nil
 	case p.take("false"):
-		return value{kind: boolean}, nil
+		return Value{Kind: Boolean}, nil
 	case p.take("null"):
-		return value{kind: null}, nil
+		return Value{Kind: Null}, nil
 	default:
 		return p.number()
 	}
 }
 
-func (p *parser) object(depth int) (value, error) {
-	v := value{kind: object, fields: map[string]value{}}
+func (p *parser) object(depth int) (Value, error) {
+	v := Value{Kind: Object, Fields: map[string]Value{}}
 	if p.space(); p.take("}") {
 		return v, nil
 	}
 	for {
 		p.space()
 		if !strings.HasPrefix(p.rest, `"`) {
-			return value{}, errNotJSON
+			return Value{}, errNotJSON
 		}
 		name, err := p.text()
 		if err != nil {
-			return value{}, err
+			return Value{}, err
 		}
 		if p.space(); !p.take(":") {
-			return value{}, errNotJSON
+			return Value{}, errNotJSON
 		}
 		field, err := p.value(depth + 1)
 		if err != nil {
-			return value{}, err
+			return Value{}, err
 		}
-		v.fields[name] = field
+		v.Fields[name] = field
 		p.space()
 		if p.take("}") {
 			return v, nil
 		}
 		if !p.take(",") {
-			return value{}, errNotJSON
+			return Value{}, errNotJSON
 		}
 	}
 }
 
-func (p *parser) array(depth int) (value, error) {
-	v := value{kind: array}
+func (p *parser) array(depth int) (Value, error) {
+	v := Value{Kind: Array}
 	if p.space(); p.take("]") {
 		return v, nil
 	}
 	for {
 		item, err := p.value(depth + 1)
 		if err != nil {
-			return value{}, err
+			return Value{}, err
 		}
-		v.list = append(v.list, item)
+		v.List = append(v.List, item)
 		p.space()
 		if p.take("]") {
 			return v, nil
 		}
 		if !p.take(",") {
-			return value{}, errNotJSON
+			return Value{}, errNotJSON
 		}
 	}
 }
 
-func (p *parser) number() (value, error) {
+func (p *parser) number() (Value, error) {
 	n := numberLen(p.rest)
 	if n == 0 {
-		return value{}, errNotJSON
+		return Value{}, errNotJSON
 	}
 	// Out of range is no error: JavaScript reads such a number as infinite or as zero, and so does ParseFloat.
 	f, _ := strconv.ParseFloat(p.rest[:n], 64)
 	p.rest = p.rest[n:]
-	return value{kind: number, num: f}, nil
+	return Value{Kind: Number, Num: f}, nil
 }
 
 // numberLen returns the length of the JSON number at the start of s, or 0.
@@ -330,27 +243,4 @@ func lowUnit(s string) (rune, bool) {
 	}
 	unit, ok := hexUnit(s[2:])
 	return unit, ok && unit >= 0xDC00 && unit <= 0xDFFF
-}
-
-// appendText appends s as JSON.stringify writes it.
-func appendText(b []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	b = append(b, '"')
-	for i := 0; i < len(s); {
-		c := s[i]
-		switch {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c >= ' ':
-			b = append(b, c)
-		default:
-			if at := strings.IndexByte("\b\f\n\r\t", c); at >= 0 {
-				b = append(b, '\\', "bfnrt"[at])
-			} else {
-				b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-			}
-		}
-		i++
-	}
-	return append(b, '"')
 }
