@@ -1,28 +1,4 @@
-package owlat
-
-// Why the pace is what it is:
-//
-// Owlat's bucket gets a token every 100 ms and holds 15. A limiter sends at most [DefaultBurst] requests at once after a
-// rest, and then one every 100 ms. That is 98 % of what the bucket allows in the first minute and leaves 7 tokens: requests
-// that the network bunches by up to 0.7 s are not refused, nor are those of a process that follows another at once. Only 3
-// are sent before the first answer, because a connection that is yet to be made bunches them for longer. Half of the requests go
-// up to half an interval later than they could, by chance; the pace stays what it is. Two that were exact would keep the order in which
-// they happen to meet, and one of them would be refused for ever.
-//
-// The limit is the one that the answers name. That of [WithRate] is an upper bound: it is taken at its word until a
-// request is refused, and the lower of the two counts from then on. The bucket of a deployment with a higher limit is
-// not known, so that no more than [DefaultBurst] go at once there either. Without an answer that names a limit it is [DefaultRate].
-//
-// Who else uses the key shows only in refusals: X-RateLimit-Remaining is 9 or 0 and Retry-After 1, whatever the truth. At a
-// refusal the bucket is empty. So what passed between two refusals, by the time between them, is what was left for this
-// client, and it goes on with 97 % of that after half a second of rest. When 72 requests have passed for every refused one,
-// or after 15 s, it probes: 3 % faster, an excess that doubles every 4/3 s, until a request is refused or the limit is
-// reached. A probe costs one refusal or two while the others are there; that they are gone is found within 22 s. A first refusal,
-// from full pace, says nothing of the share and halves it. One that follows a burst says that the bucket was not full, and only ends
-// the burst.
-//
-// After a 5xx, a timeout or a broken connection nothing goes at once for 5 s, and the number of requests in flight is halved; every
-// answer lets it grow by 3, up to 256.
+package pace
 
 import (
 	"math"
@@ -32,7 +8,7 @@ import (
 const (
 	// bucketRatio is the capacity of Owlat's bucket in seconds' worth of its limit.
 	bucketRatio = 1.5
-	// burstRatio is how many seconds' worth may go at once after a rest, if that is less than DefaultBurst. What Owlat's
+	// burstRatio is how many seconds' worth may go at once after a rest, if that is less than the burst. What Owlat's
 	// bucket holds beyond it (7 of 15) is for requests that the network bunches, by up to 0.7 s, and for a process that
 	// ended just before this one.
 	burstRatio = 0.8
@@ -59,8 +35,8 @@ const (
 	lowest = 1.0 / 16
 )
 
-// pacer decides how fast to send, for the reasons given above. It is the arithmetic of a [Limiter], which guards it.
-type pacer struct {
+// Pacer decides how fast to send, for the reasons that the package documentation gives. [NewPacer] makes one.
+type Pacer struct {
 	own     float64 // the caller's limit; 0: the server's word counts
 	most    int     // requests at once after a rest
 	ceiling float64 // the limit in force
@@ -80,16 +56,18 @@ type pacer struct {
 	probed int       // requests since probe
 }
 
-func newPacer(own float64, burst int) pacer {
+// NewPacer returns a pacer of at most own requests a second, or, for 0, of as many as the server says, beginning with first;
+// burst is how many go at once after a rest.
+func NewPacer(own, first float64, burst int) Pacer {
 	ceiling := own
 	if own == 0 {
-		ceiling = DefaultRate
+		ceiling = first
 	}
-	return pacer{own: own, most: burst, burst: burst, ceiling: ceiling, rate: ceiling, full: time.Now()}
+	return Pacer{own: own, most: burst, burst: burst, ceiling: ceiling, rate: ceiling, full: time.Now()}
 }
 
-// pace is how many requests a second may be sent now.
-func (p *pacer) pace(now time.Time) float64 {
+// Pace returns how many requests a second may be sent now.
+func (p *Pacer) Pace(now time.Time) float64 {
 	if p.rate >= p.ceiling {
 		return p.ceiling
 	}
@@ -107,20 +85,20 @@ func (p *pacer) pace(now time.Time) float64 {
 	return p.ceiling
 }
 
-// every is the time between two requests.
-func (p *pacer) every(now time.Time) time.Duration {
-	return time.Duration(float64(time.Second) / p.pace(now))
+// Every returns the time between two requests.
+func (p *Pacer) Every(now time.Time) time.Duration {
+	return time.Duration(float64(time.Second) / p.Pace(now))
 }
 
-// wait is how long the next request has to wait; less than 0 if longer ago it could have gone.
-func (p *pacer) wait(now time.Time) time.Duration {
-	return max(p.full.Sub(now), 0) - time.Duration(p.burst-1)*p.every(now)
+// Wait returns how long the next request has to wait; less than 0 if longer ago it could have gone.
+func (p *Pacer) Wait(now time.Time) time.Duration {
+	return max(p.full.Sub(now), 0) - time.Duration(p.burst-1)*p.Every(now)
 }
 
-// take takes the token of a request that has waited.
-func (p *pacer) take(now time.Time) {
-	every := p.every(now)
-	if p.wait(now) <= -every {
+// Take takes the token of a request that has waited.
+func (p *Pacer) Take(now time.Time) {
+	every := p.Every(now)
+	if p.Wait(now) <= -every {
 		p.saved = now
 	}
 	if now.Sub(p.full) > every { // who is only a little late does not make everybody late
@@ -129,18 +107,21 @@ func (p *pacer) take(now time.Time) {
 	p.full = p.full.Add(every)
 }
 
+// Burst returns how many requests may go at once after a rest, as things stand.
+func (p *Pacer) Burst() int { return p.burst }
+
 // hold changes how many tokens the bucket holds. It gets none for it.
-func (p *pacer) hold(burst int, now time.Time) {
+func (p *Pacer) hold(burst int, now time.Time) {
 	if burst == p.burst {
 		return
 	}
-	p.full = later(p.full, now).Add(time.Duration(burst-p.burst) * p.every(now))
+	p.full = later(p.full, now).Add(time.Duration(burst-p.burst) * p.Every(now))
 	p.burst = burst
 }
 
-// spend leaves, at the given time, one token.
-func (p *pacer) spend(until time.Time) {
-	p.full = later(p.full, until.Add(time.Duration(p.burst-1)*p.every(until)))
+// Spend leaves, at the given time, one token.
+func (p *Pacer) Spend(until time.Time) {
+	p.full = later(p.full, until.Add(time.Duration(p.burst-1)*p.Every(until)))
 }
 
 func later(a, b time.Time) time.Time {
@@ -151,15 +132,15 @@ func later(a, b time.Time) time.Time {
 }
 
 // capacity is how many tokens the bucket holds when all is well. That of a server with a higher limit is not known.
-func (p *pacer) capacity() int {
+func (p *Pacer) capacity() int {
 	if p.ceiling == p.own {
 		return p.most
 	}
 	return max(1, min(p.most, int(burstRatio*p.ceiling)))
 }
 
-// limit hears what an answer calls the limit. The caller's own is taken at its word until the server refuses.
-func (p *pacer) limit(told int, refused bool, now time.Time) (lower bool) {
+// Limit hears what an answer calls the limit. The caller's own is taken at its word until the server refuses.
+func (p *Pacer) Limit(told int, refused bool, now time.Time) (lower bool) {
 	if told <= 0 || p.own > 0 && p.own == p.ceiling && !refused {
 		return false
 	}
@@ -171,13 +152,13 @@ func (p *pacer) limit(told int, refused bool, now time.Time) (lower bool) {
 		return false
 	}
 	lower = ceiling < p.ceiling
-	before := p.every(now)
+	before := p.Every(now)
 	if p.rate >= p.ceiling || p.rate > ceiling {
 		p.rate = ceiling
 	}
 	p.ceiling = ceiling
 	if used := p.full.Sub(now); used > 0 { // as many tokens as before
-		p.full = now.Add(time.Duration(float64(used) / float64(before) * float64(p.every(now))))
+		p.full = now.Add(time.Duration(float64(used) / float64(before) * float64(p.Every(now))))
 	}
 	if p.burst > 1 {
 		p.hold(p.capacity(), now)
@@ -185,8 +166,8 @@ func (p *pacer) limit(told int, refused bool, now time.Time) (lower bool) {
 	return lower
 }
 
-// pass hears of a request for which the server's bucket had a token.
-func (p *pacer) pass(now time.Time) {
+// Pass hears of a request for which the server's bucket had a token.
+func (p *Pacer) Pass(now time.Time) {
 	p.passed++
 	p.probed++
 	switch {
@@ -201,16 +182,16 @@ func (p *pacer) pass(now time.Time) {
 	}
 }
 
-// falter hears of a request that met trouble: what was saved is not spent at once after it.
-func (p *pacer) falter(until time.Time, now time.Time) {
+// Falter hears of a request that met trouble: what was saved is not spent at once after it.
+func (p *Pacer) Falter(until time.Time, now time.Time) {
 	p.trouble = now
 	p.hold(1, now)
-	p.spend(until)
+	p.Spend(until)
 }
 
-// refuse hears of a 429 to a request that was sent at the given time. lower tells that the limit in force was just found to
+// Refuse hears of a 429 to a request that was sent at the given time. lower tells that the limit in force was just found to
 // be too high.
-func (p *pacer) refuse(sent, now time.Time, lower bool) {
+func (p *Pacer) Refuse(sent, now time.Time, lower bool) {
 	if sent.Before(p.cut.Add(lot)) {
 		if p.rate < p.ceiling {
 			p.owed += price
@@ -223,12 +204,12 @@ func (p *pacer) refuse(sent, now time.Time, lower bool) {
 		p.slow(now)
 	}
 	p.cut, p.passed = now, 0
-	p.falter(now.Add(rest), now)
+	p.Falter(now.Add(rest), now)
 }
 
 // slow finds the share of the budget that is left, and goes on with a little less.
-func (p *pacer) slow(now time.Time) {
-	pace := p.pace(now)
+func (p *Pacer) slow(now time.Time) {
+	pace := p.Pace(now)
 	share := pace / 2
 	if since := now.Sub(p.cut); since < memory {
 		// The bucket was empty then and is empty now: what passed in between is what it got, unless it was full meanwhile. If
