@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/internal/bench/made"
 	"owlatsync/owlat/owlattest"
 )
 
@@ -49,7 +50,7 @@ func (b *diffBench) close() error {
 // build makes the program as a release is made, and an emulator that it would send its requests to.
 func (b *diffBench) build(ctx context.Context) error {
 	var err error
-	if b.program, _, err = buildPrograms(ctx, b.folder); err != nil {
+	if b.program, _, err = made.Programs(ctx, b.folder); err != nil {
 		return err
 	}
 	b.emulator = &owlattest.Server{}

@@ -1,4 +1,4 @@
-package main
+package findings
 
 import (
 	"encoding/json"
@@ -9,50 +9,51 @@ import (
 	"path/filepath"
 )
 
-// result is what one part found and on what machine. Each is kept in a file of its own, so that a part can be measured
+// Result is what one part found and on what machine. Each is kept in a file of its own, so that a part can be measured
 // anew without the others.
-type result struct {
+type Result struct {
 	Part    string
 	Machine string
-	Section section
+	Section Section
 }
 
-func resultFile(folder, part string) string { return filepath.Join(folder, part+".json") }
+// ResultFile is where the result of a part is kept in a folder.
+func ResultFile(folder, part string) string { return filepath.Join(folder, part+".json") }
 
-// save keeps the result.
-func (r result) save(folder string) error {
-	if err := r.Section.check(); err != nil {
+// Save keeps the result.
+func (r Result) Save(folder string) error {
+	if err := r.Section.Check(); err != nil {
 		return err
 	}
 	text, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(resultFile(folder, r.Part), append(text, '\n'), 0o644)
+	return os.WriteFile(ResultFile(folder, r.Part), append(text, '\n'), 0o644)
 }
 
-// load returns the kept results of the parts, in their order; parts that were never measured are left out.
-func load(folder string, parts []part) ([]result, error) {
-	var results []result
+// Load returns the kept results of the parts, in their order; parts that were never measured are left out.
+func Load(folder string, parts []string) ([]Result, error) {
+	var results []Result
 	for _, p := range parts {
-		text, err := os.ReadFile(resultFile(folder, p.name))
+		text, err := os.ReadFile(ResultFile(folder, p))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		var r result
+		var r Result
 		if err := json.Unmarshal(text, &r); err != nil {
-			return nil, fmt.Errorf("read the kept result of %s: %w", p.name, err)
+			return nil, fmt.Errorf("read the kept result of %s: %w", p, err)
 		}
 		results = append(results, r)
 	}
 	return results, nil
 }
 
-// check finds tables and charts whose parts do not fit together.
-func (s section) check() error {
+// Check finds tables and charts whose parts do not fit together.
+func (s Section) Check() error {
 	for _, t := range s.Tables {
 		for _, row := range t.Rows {
 			if len(row) != len(t.Columns) {

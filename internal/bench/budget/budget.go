@@ -1,4 +1,6 @@
-package main
+// Package budget measures what a client makes of the requests that its key may send, in the situations that a deployment
+// and others with the same key bring about.
+package budget
 
 import (
 	"context"
@@ -9,19 +11,21 @@ import (
 	"sync"
 	"time"
 
+	"owlatsync/internal/bench/bubble"
+	"owlatsync/internal/bench/findings"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 )
 
 const (
-	// budgetTime is how long each scenario is measured.
-	budgetTime = time.Minute
-	ms         = time.Millisecond
+	// playTime is how long each scenario is measured.
+	playTime = time.Minute
+	ms       = time.Millisecond
 )
 
-// budgetScenario is a way in which an Owlat, and perhaps somebody else with the same key, treat a client that always has
+// scenario is a way in which an Owlat, and perhaps somebody else with the same key, treat a client that always has
 // work to do.
-type budgetScenario struct {
+type scenario struct {
 	Name    string
 	Faults  []owlattest.Fault
 	Limit   float64 // requests a second that the server allows a key; 0: Owlat's 10
@@ -38,8 +42,8 @@ type rival struct {
 	Every time.Duration
 }
 
-// budgetResult is what came of it, counted at the emulator.
-type budgetResult struct {
+// outcome is what came of it, counted at the emulator.
+type outcome struct {
 	Allowed  float64 // what the bucket had for the client
 	Passed   int
 	Refused  int
@@ -48,8 +52,8 @@ type budgetResult struct {
 	Recovery time.Duration
 }
 
-func (r budgetResult) share() float64   { return float64(r.Passed) / r.Allowed }
-func (r budgetResult) refused() float64 { return float64(r.Refused) / float64(r.Passed+r.Refused) }
+func (r outcome) share() float64   { return float64(r.Passed) / r.Allowed }
+func (r outcome) refused() float64 { return float64(r.Refused) / float64(r.Passed+r.Refused) }
 
 func oneWay(delay, jitter time.Duration) []owlattest.Fault {
 	return []owlattest.Fault{
@@ -61,10 +65,10 @@ func oneWay(delay, jitter time.Duration) []owlattest.Fault {
 // roundTrip lets half of the latency pass before a request takes effect and half after.
 func roundTrip(latency time.Duration) []owlattest.Fault { return oneWay(latency/2, 0) }
 
-// budgetScenarios are the rows of the table.
-func budgetScenarios() []budgetScenario {
+// scenarios are the rows of the table.
+func scenarios() []scenario {
 	polite, bursts := rival{1, 200 * ms}, rival{10, 2 * time.Second}
-	return []budgetScenario{
+	return []scenario{
 		{Name: "alone, 1 ms", Faults: roundTrip(ms)},
 		{Name: "alone, 50 ms", Faults: roundTrip(50 * ms)},
 		{Name: "alone, 300 ms", Faults: roundTrip(300 * ms)},
@@ -80,29 +84,29 @@ func budgetScenarios() []budgetScenario {
 	}
 }
 
-// runBudget plays one scenario. It takes minutes, and is meant for a bubble of testing/synctest, in which they cost nothing.
-func runBudget(ctx context.Context, sc budgetScenario) (budgetResult, error) {
+// play plays one scenario. It takes minutes, and is meant for a bubble of testing/synctest, in which they cost nothing.
+func play(ctx context.Context, sc scenario) (outcome, error) {
 	s := &owlattest.Server{Rate: sc.Limit, Burst: int(1.5 * sc.Limit), RandomSeed: sc.Seed + 1}
 	key := s.AddKey()
 	contact, err := s.AddContact(owlattest.ContactState{Email: "ada@example.com"})
 	if err != nil {
-		return budgetResult{}, err
+		return outcome{}, err
 	}
 	flights := &flightCounter{next: s.Transport()}
 	client, err := owlat.NewClient("https://owlat.example", key, owlat.WithTransport(flights), owlat.WithRandom(seeded(sc.Seed)))
 	if err != nil {
-		return budgetResult{}, err
+		return outcome{}, err
 	}
 	other, err := owlat.NewClient("https://owlat.example", key, owlat.WithTransport(s.Transport()), owlat.WithoutLimiter(), owlat.WithRetries(0))
 	if err != nil {
-		return budgetResult{}, err
+		return outcome{}, err
 	}
 	list := func(ctx context.Context) { _, _ = other.Contacts.List(ctx, owlat.ListContactsRequest{}) }
 	for range sc.Spent {
 		list(ctx)
 	}
 	if err := s.InjectFaults(sc.Faults...); err != nil {
-		return budgetResult{}, err
+		return outcome{}, err
 	}
 
 	var all sync.WaitGroup
@@ -132,16 +136,16 @@ func runBudget(ctx context.Context, sc budgetScenario) (budgetResult, error) {
 	}
 	if sc.Outage {
 		if err := s.InjectFaults(owlattest.Fault{Kind: owlattest.StatusError}); err != nil {
-			return budgetResult{}, err
+			return outcome{}, err
 		}
 		time.Sleep(10 * time.Second)
 		s.ClearFaults()
 		if err := s.InjectFaults(sc.Faults...); err != nil {
-			return budgetResult{}, err
+			return outcome{}, err
 		}
 		from = time.Now()
 	}
-	time.Sleep(budgetTime)
+	time.Sleep(playTime)
 	stopRival()
 	until := time.Now()
 	if sc.Rival.Burst > 0 {
@@ -156,13 +160,13 @@ func runBudget(ctx context.Context, sc budgetScenario) (budgetResult, error) {
 	if limit == 0 {
 		limit = 10
 	}
-	result.Allowed += limit*budgetTime.Seconds() + 1.5*limit
+	result.Allowed += limit*playTime.Seconds() + 1.5*limit
 	return result, nil
 }
 
 // weigh counts what the emulator saw between two times, and how long after them the full rate was back. Allowed is, for
 // now, what others took of it.
-func weigh(log []owlattest.Arrival, from, until time.Time) (r budgetResult) {
+func weigh(log []owlattest.Arrival, from, until time.Time) (r outcome) {
 	var ours []time.Time
 	for _, a := range log {
 		during := !a.Time.Before(from) && a.Time.Before(until)
@@ -230,25 +234,24 @@ func (f *flightCounter) RoundTrip(req *http.Request) (*http.Response, error) {
 	return f.next.RoundTrip(req)
 }
 
-// measureBudget plays every scenario for a minute of fake time.
-func measureBudget(ctx context.Context, log io.Writer) (section, error) {
-	scenarios := budgetScenarios()
-	found := section{
+// Measure plays every scenario for a minute of fake time.
+func Measure(ctx context.Context, log io.Writer) (findings.Section, error) {
+	found := findings.Section{
 		Title: "The budget",
 		Intro: "A client that always has work to do, for a minute each: how many requests Owlat's token bucket (10 a second, holding 15) " +
 			"would have let it send, beyond what others with the key took, and how many it sent. In fake time, counted at the emulator. " +
 			"The last column is how long after the other client stopped the full rate was back.",
-		Tables: []table{{Columns: []string{"scenario", "allowed", "passed", "share", "429s", "refused", "most in a second", "most in flight", "full rate after"}}},
+		Tables: []findings.Table{{Columns: []string{"scenario", "allowed", "passed", "share", "429s", "refused", "most in a second", "most in flight", "full rate after"}}},
 	}
-	share := chart{File: "budget.svg", Title: "Share of the allowed requests that were sent", Unit: "%", Series: []string{"share"}}
-	for _, sc := range scenarios {
-		var r budgetResult
-		err := inBubble(ctx, sc.Name, func(ctx context.Context) (err error) {
-			r, err = runBudget(ctx, sc)
+	share := findings.Chart{File: "budget.svg", Title: "Share of the allowed requests that were sent", Unit: "%", Series: []string{"share"}}
+	for _, sc := range scenarios() {
+		var r outcome
+		err := bubble.Run(ctx, sc.Name, func(ctx context.Context) (err error) {
+			r, err = play(ctx, sc)
 			return err
 		})
 		if err != nil {
-			return section{}, err
+			return findings.Section{}, err
 		}
 		_, _ = fmt.Fprintf(log, "budget: %s: %.1f %% of %.0f\n", sc.Name, 100*r.share(), r.Allowed)
 		recovery := "–"
@@ -263,12 +266,12 @@ func measureBudget(ctx context.Context, log io.Writer) (section, error) {
 		share.Values = append(share.Values, []float64{100 * r.share()})
 		found.Goals = append(found.Goals, sc.goals(r)...)
 	}
-	found.Charts = []chart{share}
+	found.Charts = []findings.Chart{share}
 	return found, nil
 }
 
 // goals are what a scenario is to reach.
-func (sc budgetScenario) goals(r budgetResult) []goal {
+func (sc scenario) goals(r outcome) []findings.Goal {
 	least, most, refused := 0.98, 0.0, "no 429"
 	switch {
 	case sc.Rival.Burst > 0:
@@ -276,12 +279,12 @@ func (sc budgetScenario) goals(r budgetResult) []goal {
 	case sc.Limit > 10, sc.Outage, sc.Faults[0].Delay >= time.Second:
 		least = 0 // the bucket of an unknown limit, the wait for the first answer and the ramp have no goal of their own
 	}
-	goals := []goal{{
+	goals := []findings.Goal{{
 		What: "budget, " + sc.Name + ": 429s", Want: refused, Got: fmt.Sprintf("%d of %d", r.Refused, r.Passed+r.Refused),
 		Missed: r.refused() > most || most > 0 && r.refused() == most,
 	}}
 	if least > 0 {
-		goals = append(goals, goal{
+		goals = append(goals, findings.Goal{
 			What: "budget, " + sc.Name + ": share sent", Want: fmt.Sprintf("at least %.0f %%", 100*least),
 			Got: fmt.Sprintf("%.1f %%", 100*r.share()), Missed: r.share() < least,
 		})

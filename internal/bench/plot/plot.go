@@ -1,17 +1,17 @@
-package main
+// Package plot draws the charts of the benchmarks as SVG.
+package plot
 
 import (
 	"encoding/xml"
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 
-	"github.com/dustin/go-humanize"
+	"owlatsync/internal/bench/findings"
 )
 
 const (
-	plotWidth  = 760
+	pageWidth  = 760
 	barHeight  = 15
 	groupGap   = 13
 	valueSpace = 105 // right of the longest bar, for its value
@@ -21,12 +21,9 @@ const (
 	logFrom = 100
 )
 
-// ours begins the name of the series that is drawn in the first colour, wherever it stands.
-const ours = "owlat-sync"
-
-// plotStyle has the colours of both of GitHub's themes; the picture brings its own background, for readers whose browser
+// style has the colours of both of GitHub's themes; the picture brings its own background, for readers whose browser
 // and page do not agree on one.
-const plotStyle = `<style>
+const style = `<style>
 text{font:12px system-ui,-apple-system,"Segoe UI",sans-serif;fill:#1f2328}
 .title{font-size:14px;font-weight:600}
 .soft{fill:#59636e}
@@ -43,7 +40,7 @@ text{fill:#e6edf3}
 </style>
 `
 
-// colours is how many classes plotStyle has for bars.
+// colours is how many classes style has for bars.
 const colours = 5
 
 // axis turns values into widths.
@@ -113,7 +110,7 @@ func classes(series []string) []int {
 		return class
 	}
 	for i, name := range series {
-		if strings.HasPrefix(name, ours) {
+		if strings.HasPrefix(name, findings.Ours) {
 			continue
 		}
 		class[i] = next % colours
@@ -122,14 +119,14 @@ func classes(series []string) []int {
 	return class
 }
 
-// plot draws a chart as SVG.
-func plot(c chart) string {
+// SVG draws a chart. The series whose name begins with findings.Ours is drawn in the first colour, wherever it stands.
+func SVG(c findings.Chart) string {
 	longest := 0
 	for _, label := range c.Labels {
 		longest = max(longest, len([]rune(label)))
 	}
 	left := 24 + charWidth*float64(longest)
-	a := newAxis(c.Values, plotWidth-left-valueSpace)
+	a := newAxis(c.Values, pageWidth-left-valueSpace)
 	class := classes(c.Series)
 	top := 52.0
 	if len(c.Series) > 1 {
@@ -141,9 +138,9 @@ func plot(c chart) string {
 	}
 
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%[1]d" height="%[2]d" role="img">`+"\n", plotWidth, int(height))
-	fmt.Fprintf(&b, "<title>%s</title>\n%s", escape(c.Title), plotStyle)
-	fmt.Fprintf(&b, `<rect class="card" x="0.5" y="0.5" width="%d" height="%.0f" rx="8"/>`+"\n", plotWidth-1, height-1)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%[1]d" height="%[2]d" role="img">`+"\n", pageWidth, int(height))
+	fmt.Fprintf(&b, "<title>%s</title>\n%s", escape(c.Title), style)
+	fmt.Fprintf(&b, `<rect class="card" x="0.5" y="0.5" width="%d" height="%.0f" rx="8"/>`+"\n", pageWidth-1, height-1)
 	fmt.Fprintf(&b, `<text class="title" x="16" y="28">%s</text>`+"\n", escape(c.Title))
 	if len(c.Series) > 1 {
 		x := 16.0
@@ -155,7 +152,7 @@ func plot(c chart) string {
 	for _, v := range a.ticks() {
 		x := left + a.at(v)
 		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" x2="%[1]f" y1="%.0f" y2="%.0f"/><text class="soft" x="%.1[1]f" y="%.0[4]f" text-anchor="middle">%[5]s</text>`+"\n",
-			x, top-8, height-30, height-14, escape(c.label(v)))
+			x, top-8, height-30, height-14, escape(valueOf(c, v)))
 	}
 	y := top
 	for i, label := range c.Labels {
@@ -169,7 +166,7 @@ func plot(c chart) string {
 			if w > 0 {
 				fmt.Fprintf(&b, `<rect class="c%d" x="%.1f" y="%.1f" width="%.1f" height="%d" rx="2"/>`, class[j], left, y+1, max(w, 1), barHeight-2)
 			}
-			fmt.Fprintf(&b, `<text x="%.1f" y="%.1f">%s</text>`+"\n", left+w+6, y+barHeight-3.5, escape(c.label(v)))
+			fmt.Fprintf(&b, `<text x="%.1f" y="%.1f">%s</text>`+"\n", left+w+6, y+barHeight-3.5, escape(valueOf(c, v)))
 			y += barHeight
 		}
 		y += groupGap
@@ -178,12 +175,14 @@ func plot(c chart) string {
 	if a.log {
 		scale = "logarithmic scale"
 	}
-	fmt.Fprintf(&b, `<text class="soft" x="%d" y="28" text-anchor="end">%s</text>`+"\n</svg>\n", plotWidth-16, scale)
+	fmt.Fprintf(&b, `<text class="soft" x="%d" y="28" text-anchor="end">%s</text>`+"\n</svg>\n", pageWidth-16, scale)
 	return b.String()
 }
 
-// label writes a value with its unit.
-func (c chart) label(v float64) string { return strings.TrimSpace(figure(v) + " " + c.Unit) }
+// valueOf writes a value with its unit.
+func valueOf(c findings.Chart, v float64) string {
+	return strings.TrimSpace(findings.Figure(v) + " " + c.Unit)
+}
 
 // drawn is how many bars a group has.
 func drawn(group []float64) int {
@@ -195,20 +194,6 @@ func drawn(group []float64) int {
 	}
 	return n
 }
-
-// figure writes a number with three digits that count, or all of a whole number, in groups of three.
-func figure(v float64) string {
-	switch {
-	case v == math.Trunc(v) || v >= 1000:
-		return count(int(math.Round(v)))
-	case v >= 100:
-		return strconv.FormatFloat(v, 'f', 0, 64)
-	}
-	return strconv.FormatFloat(v, 'g', 3, 64)
-}
-
-// count writes a whole number in groups of three.
-func count(n int) string { return strings.ReplaceAll(humanize.Comma(int64(n)), ",", " ") }
 
 func escape(text string) string {
 	var b strings.Builder

@@ -1,4 +1,5 @@
-package main
+// Package bubble lets fake time pass in a program that is no test.
+package bubble
 
 import (
 	"context"
@@ -19,10 +20,10 @@ var host = sync.OnceValue(func() *testing.T {
 	return <-found
 })
 
-// inBubble runs f in a testing/synctest bubble, in which time passes only while all wait: sockets must not be used there.
+// Run runs f in a testing/synctest bubble, in which time passes only while all wait: sockets must not be used there.
 // Everything that f uses must be made within it, and its goroutines must have ended when it returns. Its context ends
 // when ctx does. The name is for the error.
-func inBubble(ctx context.Context, name string, f func(context.Context) error) error {
+func Run(ctx context.Context, name string, f func(context.Context) error) error {
 	var err error
 	ended := make(chan struct{})
 	// On a goroutine of its own, because package testing ends the one on which a bubble fails.

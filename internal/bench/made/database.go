@@ -1,4 +1,4 @@
-package main
+package made
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 	"owlatsync/internal/testdb"
 )
 
-// peopleDatabase makes a PostgreSQL database with a table of n users and returns its DSN and what drops it.
-func peopleDatabase(ctx context.Context, n int) (dsn string, drop func() error, err error) {
+// Database makes a PostgreSQL database with a table of n users and returns its DSN and what drops it.
+func Database(ctx context.Context, n int) (dsn string, drop func() error, err error) {
 	server := os.Getenv(testdb.PostgresVariable)
 	if server == "" {
 		return "", nil, fmt.Errorf("%s is not set; `make bench` starts a server", testdb.PostgresVariable)

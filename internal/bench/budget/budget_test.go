@@ -1,4 +1,4 @@
-package main
+package budget
 
 import (
 	"testing"
@@ -9,11 +9,11 @@ import (
 // TestBudget plays every scenario and holds it to its goals.
 func TestBudget(t *testing.T) {
 	t.Parallel()
-	for _, sc := range budgetScenarios() {
+	for _, sc := range scenarios() {
 		t.Run(sc.Name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r, err := runBudget(t.Context(), sc)
+				r, err := play(t.Context(), sc)
 				if err != nil {
 					t.Fatal(err)
 				}
