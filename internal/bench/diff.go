@@ -48,7 +48,7 @@ func measureDiff(ctx context.Context, log io.Writer) (s findings.Section, err er
 		return findings.Section{}, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	b := &diffBench{folder: folder, log: log}
+	b := &diffBench{diffData: diffData{folder: folder, log: log}}
 	defer func() { err = errors.Join(err, b.close()) }()
 	races, err := b.prepare(ctx)
 	if err != nil {
@@ -120,10 +120,6 @@ func best(times []time.Duration) float64 { return slices.Min(times).Seconds() }
 func median(times []time.Duration) float64 {
 	sorted := slices.Sorted(slices.Values(times))
 	return sorted[len(sorted)/2].Seconds()
-}
-
-func (b *diffBench) say(format string, args ...any) {
-	fmt.Fprintf(b.log, "diff: "+format+"\n", args...)
 }
 
 const (

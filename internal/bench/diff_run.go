@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -22,13 +21,11 @@ import (
 
 // diffBench is what the races share.
 type diffBench struct {
-	folder   string
-	log      io.Writer
+	diffData
 	program  string
 	emulator *owlattest.Server
 	http     *httptest.Server
 	key      string
-	cleanUp  []func() error
 }
 
 // diffRun is how the program is run for one race.
@@ -37,14 +34,6 @@ type diffRun struct {
 	dsn    string
 	table  string // empty for a file, which has no query
 	memory bool   // its peak memory is measured too
-}
-
-func (b *diffBench) close() error {
-	var errs []error
-	for _, f := range b.cleanUp {
-		errs = append(errs, f())
-	}
-	return errors.Join(errs...)
 }
 
 // build makes the program as a release is made, and an emulator that it would send its requests to.

@@ -115,7 +115,7 @@ var planned = []struct {
 // at most.
 func planMemory(ctx context.Context, log io.Writer) (t findings.Table, growth float64, err error) {
 	t.Columns = []string{"what changed", "rows", "peak memory", "rows", "peak memory"}
-	b := &diffBench{log: log}
+	b := &diffBench{diffData: diffData{log: log}}
 	if b.folder, err = os.MkdirTemp("", "owlat-sync-bench-"); err != nil {
 		return t, 0, err
 	}

@@ -9,6 +9,7 @@ import (
 	"owlatsync/owlat/owlattest/internal/connection"
 	"owlatsync/owlat/owlattest/internal/faults"
 	"owlatsync/owlat/owlattest/internal/js"
+	"owlatsync/owlat/owlattest/internal/model"
 	"owlatsync/owlat/owlattest/internal/routes"
 )
 
@@ -70,7 +71,7 @@ func (g gate) arrive(r routes.Request, path, route string) (Request, faults.Mish
 // answer answers a request that gets through, or in its place as a fault does, before or after it took effect.
 func (g gate) answer(e routes.Endpoint, r routes.Request, m faults.Mishap, path string) *answer.Answer {
 	if m.Kind == faults.RateLimited {
-		return routes.TooMany(g.server.limit(), r.Time)
+		return routes.TooMany(g.limit(), r.Time)
 	}
 	if early := m.Gateway(false); early != nil {
 		return early
@@ -91,7 +92,7 @@ func (g gate) answer(e routes.Endpoint, r routes.Request, m faults.Mishap, path 
 func (g gate) effect(e routes.Endpoint, r routes.Request) *answer.Answer {
 	g.server.hold()
 	defer g.server.mu.Unlock()
-	return e.Answer(g.server.model, g.server.limit(), r)
+	return e.Answer(g.server.model, g.limit(), r)
 }
 
 // book counts how the request ended.
@@ -99,4 +100,16 @@ func (g gate) book(r Request, status int) {
 	g.server.hold()
 	defer g.server.mu.Unlock()
 	g.server.stats.book(r, status)
+}
+
+// limit is what a key may send.
+func (g gate) limit() model.Limit {
+	limit := model.Limit{Rate: 10, Burst: 15, Off: g.server.NoLimit}
+	if g.server.Rate > 0 {
+		limit.Rate = g.server.Rate
+	}
+	if g.server.Burst > 0 {
+		limit.Burst = float64(g.server.Burst)
+	}
+	return limit
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/owlat/owlattest/internal/model"
 )
 
 // Action is what became of a contact or of one of its memberships.
@@ -46,9 +47,13 @@ type Entry struct {
 // address, deleted ones included; with an empty argument everything.
 func (s *Server) History(emailOrID string) []Entry {
 	defer s.lock()()
+	return entriesOf(s.model, emailOrID)
+}
+
+func entriesOf(d *model.Deployment, emailOrID string) []Entry {
 	address := owlatsync.LowerAddress(emailOrID)
 	var found []Entry
-	for _, e := range s.model.History {
+	for _, e := range d.History {
 		if emailOrID == "" || e.ContactID == emailOrID || e.Email == address {
 			found = append(found, Entry{e.Time, e.ContactID, e.Email, e.TopicID, Action(e.Action), Actor(e.By)})
 		}

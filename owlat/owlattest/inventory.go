@@ -23,8 +23,12 @@ type TopicState struct {
 // Keys returns the keys that work, those with the most scopes first.
 func (s *Server) Keys() []KeyState {
 	defer s.lock()()
+	return keysOf(s.model)
+}
+
+func keysOf(d *model.Deployment) []KeyState {
 	var out []KeyState
-	for _, k := range model.Ordered(s.model.Keys) {
+	for _, k := range model.Ordered(d.Keys) {
 		if k.Works() {
 			out = append(out, KeyState{k.Value, slices.Clone(k.Scopes)})
 		}
@@ -36,8 +40,12 @@ func (s *Server) Keys() []KeyState {
 // Topics returns the topics by name.
 func (s *Server) Topics() []TopicState {
 	defer s.lock()()
+	return topicsOf(s.model)
+}
+
+func topicsOf(d *model.Deployment) []TopicState {
 	var out []TopicState
-	for _, t := range model.Ordered(s.model.Topics) {
+	for _, t := range model.Ordered(d.Topics) {
 		if !t.Deleted {
 			out = append(out, TopicState{t.ID, t.Name, t.DoubleOptIn})
 		}

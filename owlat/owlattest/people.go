@@ -46,8 +46,12 @@ func (s *Server) Contact(emailOrID string) (ContactState, bool) {
 // Contacts returns all live contacts, oldest first.
 func (s *Server) Contacts() []ContactState {
 	defer s.lock()()
-	all := make([]ContactState, 0, s.model.Contacts.Live())
-	for c := range s.model.Contacts.All() {
+	return statesOf(s.model)
+}
+
+func statesOf(d *model.Deployment) []ContactState {
+	all := make([]ContactState, 0, d.Contacts.Live())
+	for c := range d.Contacts.All() {
 		all = append(all, stateOf(c))
 	}
 	return all

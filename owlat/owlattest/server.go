@@ -106,18 +106,6 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // a Server or its Sandbox; all else passes unchanged.
 func Listener(l net.Listener) net.Listener { return connection.Listener(l) }
 
-// limit is what a key may send.
-func (s *Server) limit() model.Limit {
-	limit := model.Limit{Rate: 10, Burst: 15, Off: s.NoLimit}
-	if s.Rate > 0 {
-		limit.Rate = s.Rate
-	}
-	if s.Burst > 0 {
-		limit.Burst = float64(s.Burst)
-	}
-	return limit
-}
-
 // basePath is BasePath with one slash in front and none at the end, or empty.
 func (s *Server) basePath() string {
 	if base := strings.Trim(s.BasePath, "/"); base != "" {

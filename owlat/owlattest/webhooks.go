@@ -40,9 +40,11 @@ func (s *Server) AddWebhook(url, secret string, events ...string) (id string, er
 }
 
 // Deliveries returns the attempts to deliver webhooks since the last reset, in the order in which they ended.
-func (s *Server) Deliveries() []Delivery {
+func (s *Server) Deliveries() []Delivery { return deliveriesOf(s.hooks.Attempts()) }
+
+func deliveriesOf(attempts []webhooks.Attempt) []Delivery {
 	var out []Delivery
-	for _, a := range s.hooks.Attempts() {
+	for _, a := range attempts {
 		out = append(out, Delivery(a))
 	}
 	return out
