@@ -1,5 +1,5 @@
 // Package layers keeps the table of which package may import which: imports only point down, so that each part can be
-// used and understood without those above it.
+// used and understood without those above it. It also keeps files, types and packages small.
 package layers
 
 import (
