@@ -5,7 +5,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,20 +14,7 @@ import (
 	"owlatsync/owlat/owlattest"
 )
 
-// The functions here are printed in the documents: TestPrintedCodeCompiles finds their lines.
-
-func subscribeAda(ctx context.Context, topicID string) error {
-	client, err := owlat.NewClient("https://example.convex.site", os.Getenv("OWLAT_API_KEY"))
-	if err != nil {
-		return err
-	}
-	ada, err := client.Contacts.Upsert(ctx, owlat.CreateContactRequest{Email: "ada@example.com", FirstName: new("Ada")})
-	if err != nil {
-		return err
-	}
-	_, err = client.Topics.Add(ctx, topicID, owlat.AddMemberRequest{ContactID: ada.ID})
-	return err
-}
+// The tests here run what docs/emulator.md prints.
 
 func signUp(ctx context.Context, client *owlat.Client, topic, email string) error {
 	if _, err := client.Contacts.Upsert(ctx, owlat.CreateContactRequest{Email: email}); err != nil {
@@ -71,56 +57,6 @@ func TestKeyWithOneScope(t *testing.T) {
 	}
 }
 
-func TestPrintedFunctionRefusesWithoutAKey(t *testing.T) {
-	t.Setenv("OWLAT_API_KEY", "")
-	if err := subscribeAda(t.Context(), "k570000000"); err == nil {
-		t.Error("it went on without a key")
-	}
-}
-
-// TestPrintedCodeCompiles looks for the Go code of the documents that uses the SDK or the emulator in files that are compiled.
-func TestPrintedCodeCompiles(t *testing.T) {
-	t.Parallel()
-	compiled := ""
-	for _, pattern := range []string{"*_test.go", "owlattest/*_test.go", "../examples/*/*.go"} {
-		for _, file := range glob(t, pattern) {
-			compiled += plain(read(t, file)) + "\n"
-		}
-	}
-	found := 0
-	for _, document := range append(glob(t, "../docs/*.md"), "../README.md") {
-		text := read(t, document)
-		for {
-			_, after, more := strings.Cut(text, "```go\n")
-			if !more {
-				break
-			}
-			var block string
-			block, text, _ = strings.Cut(after, "```")
-			if !strings.Contains(block, "owlat.") && !strings.Contains(block, "owlattest.") {
-				continue
-			}
-			if found++; !strings.Contains(compiled, plain(block)) {
-				t.Errorf("%s prints code that no file has which is compiled:\n%s", document, block)
-			}
-		}
-	}
-	if found < 3 {
-		t.Errorf("found only %d pieces of code", found)
-	}
-}
-
-// plain is the text without what only places it on the page.
-func plain(text string) string {
-	var lines []string
-	for line := range strings.Lines(text) {
-		if line = strings.Join(strings.Fields(line), " "); line != "" {
-			lines = append(lines, line)
-		}
-	}
-	return strings.Join(lines, "\n")
-}
-
 func glob(t *testing.T, pattern string) []string {
 	t.Helper()
 	files, err := filepath.Glob(pattern)
@@ -128,15 +64,6 @@ func glob(t *testing.T, pattern string) []string {
 		t.Fatalf("%s: %d files, %v", pattern, len(files), err)
 	}
 	return files
-}
-
-func read(t *testing.T, file string) string {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }
 
 // TestExamplesStandAlone checks that what documentation prints of an example, its body, needs nothing else of its file.

@@ -6,16 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
-)
 
-const (
-	// firstInFlight is how many requests are sent before anything is known of the server: a connection that is yet to be
-	// made would bunch them, and a key that is refused would be refused as often.
-	firstInFlight = 3
-	// growth is by how many every answer lets their number grow.
-	growth = 3
-	// maxInFlight is how many requests wait for answers at most, however slow these are.
-	maxInFlight = 256
+	"owlatsync/owlat/internal/pace"
 )
 
 // Limiter paces requests. It serves its callers in the order in which they came. It is safe for concurrent use, and is to
@@ -25,12 +17,9 @@ type Limiter struct {
 	room chan struct{} // told that a request in flight has ended
 
 	mu        sync.Mutex
-	pacer     pacer
+	pacer     pace.Pacer
+	window    pace.Window
 	notBefore time.Time
-	inFlight  int
-	window    int           // how many may be in flight
-	shrunk    time.Time     // when a failure last made it smaller
-	latency   time.Duration // of late
 }
 
 // NewLimiter returns a limiter of at most perSecond requests a second, and at most burst at once after a rest. It slows
@@ -50,8 +39,8 @@ func makeLimiter(own float64, burst int) *Limiter {
 	return &Limiter{
 		turn:   make(chan struct{}, 1),
 		room:   make(chan struct{}, 1),
-		pacer:  newPacer(own, burst),
-		window: firstInFlight,
+		pacer:  pace.NewPacer(own, DefaultRate, burst),
+		window: pace.NewWindow(),
 	}
 }
 
@@ -59,7 +48,7 @@ func makeLimiter(own float64, burst int) *Limiter {
 func (l *Limiter) Rate() (perSecond float64, burst int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.pacer.pace(time.Now()), l.pacer.burst
+	return l.pacer.Pace(time.Now()), l.pacer.Burst()
 }
 
 // Estimate returns how long it takes from now until n more requests are answered, if nothing else is sent, and the pace and the
@@ -71,9 +60,10 @@ func (l *Limiter) Estimate(n int) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	last := max(0, l.pacer.wait(now)+time.Duration(float64(n-1)*float64(l.pacer.every(now))))
-	slow := time.Duration(float64(n) / defaultWork * float64(l.latency)) // where answers take longer than the pace allows for
-	return max(last+l.latency, slow)
+	latency := l.window.Latency()
+	last := max(0, l.pacer.Wait(now)+time.Duration(float64(n-1)*float64(l.pacer.Every(now))))
+	slow := time.Duration(float64(n) / defaultWork * float64(latency)) // where answers take longer than the pace allows for
+	return max(last+latency, slow)
 }
 
 // Wait returns nil when a request may be sent, and the context's error, having used no token, when ctx ends first. It
@@ -118,16 +108,16 @@ func (l *Limiter) enter(ctx context.Context, shut <-chan struct{}, counted bool,
 		}
 		l.mu.Lock()
 		now := time.Now()
-		crowded := counted && l.inFlight >= l.window
-		wait := max(l.notBefore.Sub(now), l.pacer.wait(now))
+		crowded := counted && l.window.Full()
+		wait := max(l.notBefore.Sub(now), l.pacer.Wait(now))
 		if wait > 0 && dither > 0 {
-			wait += time.Duration(dither * float64(l.pacer.every(now)))
+			wait += time.Duration(dither * float64(l.pacer.Every(now)))
 			dither = 0
 		}
 		if !crowded && wait <= 0 {
-			l.pacer.take(now)
+			l.pacer.Take(now)
 			if counted {
-				l.inFlight++
+				l.window.Enter()
 			}
 			l.mu.Unlock()
 			return now, nil
@@ -164,24 +154,17 @@ func (l *Limiter) leave(sent time.Time, v verdict, told int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	l.inFlight--
-	lower := l.pacer.limit(told, v == refused, now)
+	l.window.Leave()
+	lower := l.pacer.Limit(told, v == refused, now)
 	switch v {
 	case passed:
-		if took := now.Sub(sent); l.latency == 0 {
-			l.latency = took
-		} else {
-			l.latency += (took - l.latency) / 8
-		}
-		l.window = min(l.window+growth, maxInFlight)
-		l.pacer.pass(now)
+		l.window.Grow(now.Sub(sent))
+		l.pacer.Pass(now)
 	case refused:
-		l.pacer.refuse(sent, now, lower)
+		l.pacer.Refuse(sent, now, lower)
 	case failed:
-		if !sent.Before(l.shrunk) {
-			l.window, l.shrunk = max(min(l.window, l.inFlight+1)/2, 1), now
-		}
-		l.pacer.falter(now, now)
+		l.window.Shrink(sent, now)
+		l.pacer.Falter(now, now)
 	}
 	select {
 	case l.room <- struct{}{}:
@@ -198,7 +181,7 @@ func (l *Limiter) Pause(until time.Time) {
 		return
 	}
 	l.notBefore = until
-	l.pacer.spend(until)
+	l.pacer.Spend(until)
 }
 
 // sleep waits d. It fails with the context's error when ctx ends meanwhile, and at once when its deadline would.

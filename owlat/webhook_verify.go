@@ -2,9 +2,6 @@ package owlat
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +9,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"owlatsync/owlat/internal/signature"
 )
 
 const (
@@ -171,7 +170,7 @@ func (c *webhookConfig) verifyRequest(r *http.Request) (*WebhookEvent, error) {
 		return nil, errors.New("owlat: the request is nil")
 	case r.ContentLength > MaxWebhookBytes:
 		return nil, ErrWebhookSize
-	case len(r.Header.Get(headerSignature)) != hex.EncodedLen(sha256.Size): // before anything is read
+	case len(r.Header.Get(headerSignature)) != signature.Length: // before anything is read
 		return nil, ErrWebhookSignature
 	}
 	var body []byte
@@ -188,7 +187,7 @@ func (c *webhookConfig) verifyRequest(r *http.Request) (*WebhookEvent, error) {
 }
 
 func (c *webhookConfig) verify(header http.Header, body []byte) (*WebhookEvent, error) {
-	if !signedByOne(c.secrets, header.Get(headerSignature), body) {
+	if !signature.ByOne(c.secrets, header.Get(headerSignature), body) {
 		return nil, ErrWebhookSignature
 	}
 	event := &WebhookEvent{WebhookID: header.Get(headerWebhookID)}
@@ -205,32 +204,11 @@ func (c *webhookConfig) verify(header http.Header, body []byte) (*WebhookEvent, 
 	return event, nil
 }
 
-// signedByOne compares in constant time, and with every secret whichever matches.
-func signedByOne(secrets []string, signature string, body []byte) bool {
-	claimed, err := hex.DecodeString(signature)
-	if err != nil {
-		return false
-	}
-	signed := false
-	for _, secret := range secrets {
-		if hmac.Equal(claimed, webhookMAC(secret, body)) {
-			signed = true
-		}
-	}
-	return signed
-}
-
-func webhookMAC(secret string, body []byte) []byte {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write(body)
-	return mac.Sum(nil)
-}
-
 // SignWebhook returns the headers of a delivery of the body as Owlat sends it: X-Signature, X-Timestamp and X-Webhook-Id. It is
 // for the tests of receivers; the emulator in package owlattest delivers whole webhooks.
 func SignWebhook(secret, webhookID string, sent time.Time, body []byte) http.Header {
 	h := make(http.Header, 3)
-	h.Set(headerSignature, hex.EncodeToString(webhookMAC(secret, body)))
+	h.Set(headerSignature, signature.Of(secret, body))
 	h.Set(headerTimestamp, strconv.FormatInt(sent.Unix(), 10))
 	h.Set(headerWebhookID, webhookID)
 	return h

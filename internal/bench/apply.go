@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"owlatsync/internal/bench/findings"
+	"owlatsync/internal/bench/made"
 	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
@@ -37,42 +39,42 @@ type applied struct {
 	took []time.Duration
 }
 
-func measureApply(ctx context.Context, log io.Writer) (section, error) {
-	ways := []*applied{{name: ours, run: applyEngine}, {name: "the client alone", run: applyClient}}
+func measureApply(ctx context.Context, log io.Writer) (findings.Section, error) {
+	ways := []*applied{{name: findings.Ours, run: applyEngine}, {name: "the client alone", run: applyClient}}
 	for range applyRepeats {
 		for _, w := range ways {
 			took, err := w.run(ctx, applyRows)
 			if err != nil {
-				return section{}, fmt.Errorf("%s: %w", w.name, err)
+				return findings.Section{}, fmt.Errorf("%s: %w", w.name, err)
 			}
 			w.took = append(w.took, took)
 			fmt.Fprintf(log, "%s: %d contacts in %.2f s\n", w.name, applyRows, took.Seconds())
 		}
 	}
-	t := table{Columns: []string{"", "contacts", "best, s", "median, s", "contacts a second"}}
-	c := chart{File: "apply.svg", Title: "Contacts created a second, without limits", Series: []string{"contacts a second"}}
+	t := findings.Table{Columns: []string{"", "contacts", "best, s", "median, s", "contacts a second"}}
+	c := findings.Chart{File: "apply.svg", Title: "Contacts created a second, without limits", Series: []string{"contacts a second"}}
 	for _, w := range ways {
-		t.Rows = append(t.Rows, []string{w.name, count(applyRows), fmt.Sprintf("%.2f", best(w.took)), fmt.Sprintf("%.2f", median(w.took)), count(perSecond(w.took))})
+		t.Rows = append(t.Rows, []string{w.name, findings.Count(applyRows), fmt.Sprintf("%.2f", best(w.took)), fmt.Sprintf("%.2f", median(w.took)), findings.Count(perSecond(w.took))})
 		c.Labels, c.Values = append(c.Labels, w.name), append(c.Values, []float64{float64(perSecond(w.took))})
 	}
 	memory, growth, err := applyMemory(ctx, log)
 	if err != nil {
-		return section{}, err
+		return findings.Section{}, err
 	}
 	plans, planGrowth, err := planMemory(ctx, log)
 	if err != nil {
-		return section{}, err
+		return findings.Section{}, err
 	}
 	rate := perSecond(ways[0].took)
-	return section{
-		Title: "Applying", Intro: fmt.Sprintf(applyIntro, count(applyRows), applyRepeats, count(planFewRows)),
-		Tables: []table{t, memory, plans}, Charts: []chart{c},
-		Goals: []goal{
-			{"Contacts created a second without limits, every answer durable", "at least " + count(applyWanted), count(rate), rate < applyWanted},
-			{fmt.Sprintf("Peak memory of a run that creates %s contacts, beside one of %s", count(applyManyRows), count(applyFewRows)),
-				"at most 1.5 times", fmt.Sprintf("%.2f times", growth), growth > 1.5},
-			{fmt.Sprintf("Peak memory of a plan of %s changes, beside one of %s, at worst", count(planManyRows), count(planFewRows)),
-				"at most 2.0 times", fmt.Sprintf("%.2f times", planGrowth), planGrowth > 2},
+	return findings.Section{
+		Title: "Applying", Intro: fmt.Sprintf(applyIntro, findings.Count(applyRows), applyRepeats, findings.Count(planFewRows)),
+		Tables: []findings.Table{t, memory, plans}, Charts: []findings.Chart{c},
+		Goals: []findings.Goal{
+			{What: "Contacts created a second without limits, every answer durable", Want: "at least " + findings.Count(applyWanted), Got: findings.Count(rate), Missed: rate < applyWanted},
+			{What: fmt.Sprintf("Peak memory of a run that creates %s contacts, beside one of %s", findings.Count(applyManyRows), findings.Count(applyFewRows)),
+				Want: "at most 1.5 times", Got: fmt.Sprintf("%.2f times", growth), Missed: growth > 1.5},
+			{What: fmt.Sprintf("Peak memory of a plan of %s changes, beside one of %s, at worst", findings.Count(planManyRows), findings.Count(planFewRows)),
+				Want: "at most 2.0 times", Got: fmt.Sprintf("%.2f times", planGrowth), Missed: planGrowth > 2},
 		},
 	}, nil
 }
@@ -101,7 +103,7 @@ func applyEngine(ctx context.Context, n int) (took time.Duration, err error) {
 	if err != nil {
 		return 0, err
 	}
-	s := reconcile.Sync{Name: "users", Source: rowsOf(newUsers(n)), Guards: reconcile.Guards{FirstRun: true}}
+	s := reconcile.Sync{Name: "users", Source: made.RowsOf(made.Users(n)), Guards: reconcile.Guards{FirstRun: true}}
 	start := time.Now()
 	if _, err := reconcile.New(client, book, reconcile.Options{}).Run(ctx, s, reconcile.RunOptions{}); err != nil {
 		return 0, err
@@ -124,7 +126,7 @@ func applyClient(ctx context.Context, n int) (time.Duration, error) {
 	}
 	start := time.Now()
 	pool := client.NewPool(0)
-	for _, u := range newUsers(n) {
+	for _, u := range made.Users(n) {
 		pool.Go(ctx, func(ctx context.Context, client *owlat.Client) {
 			_, _ = client.Contacts.Create(ctx, owlat.CreateContactRequest{Email: u.Email, FirstName: &u.FirstName, LastName: &u.LastName})
 		})

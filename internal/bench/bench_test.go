@@ -5,14 +5,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"owlatsync/internal/bench/findings"
+	"owlatsync/internal/bench/plot"
 )
 
 // kept are the results in docs/benchmarks.
-func kept(t *testing.T) (folder string, results []result) {
+func kept(t *testing.T) (folder string, results []findings.Result) {
 	t.Helper()
 	folder = filepath.Join("..", "..", "docs", "benchmarks")
-	results, err := load(folder, parts)
+	results, err := findings.Load(folder, partNames())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,15 +37,15 @@ func TestDocumentsShowWhatWasMeasured(t *testing.T) {
 	if len(results) != len(parts) {
 		t.Errorf("docs/benchmarks has results of %d of the %d parts; run make bench", len(results), len(parts))
 	}
-	if got := page(results); got != read(t, folder, "README.md") {
+	if got := findings.Page(results); got != read(t, folder, "README.md") {
 		t.Error("docs/benchmarks/README.md is not the page of the results beside it; run make bench")
 	}
 	for _, r := range results {
-		if err := r.Section.check(); err != nil {
+		if err := r.Section.Check(); err != nil {
 			t.Error(err)
 		}
 		for _, c := range r.Section.Charts {
-			if plot(c) != read(t, folder, c.File) {
+			if plot.SVG(c) != read(t, folder, c.File) {
 				t.Errorf("%s is not the picture of the results of %s; run make bench", c.File, r.Part)
 			}
 		}
@@ -75,46 +77,6 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-func TestAxis(t *testing.T) {
-	t.Parallel()
-	even := newAxis([][]float64{{50, 100}, {0, -1}}, 200)
-	if even.log || even.at(50) != 100 || even.at(0) != 0 {
-		t.Errorf("%+v, 50 is at %v", even, even.at(50))
-	}
-	wide := newAxis([][]float64{{1, 1000}}, 300)
-	if !wide.log || wide.at(1) <= 0 || wide.at(1000) != 300 || wide.at(0) != 0 {
-		t.Errorf("%+v, 1 is at %v, 1000 at %v", wide, wide.at(1), wide.at(1000))
-	}
-	if nothing := newAxis([][]float64{{0}}, 300); nothing.log || nothing.at(0) != 0 {
-		t.Errorf("%+v", nothing)
-	}
-}
-
-func TestPlot(t *testing.T) {
-	t.Parallel()
-	svg := plot(chart{Title: "a < b", Unit: "s", Series: []string{"script", ours + " run"}, Labels: []string{"one & all"}, Values: [][]float64{{2.5, -1}}})
-	for _, want := range []string{"a &lt; b", "one &amp; all", ">2.5 s<", ">2 s<", "prefers-color-scheme:dark", `class="c1" x="16.0"`, `class="c0" x=`} {
-		if !strings.Contains(svg, want) {
-			t.Errorf("the picture lacks %s:\n%s", want, svg)
-		}
-	}
-	if strings.Contains(svg, ">-1") {
-		t.Error("a value that is none is drawn")
-	}
-}
-
-func TestFigures(t *testing.T) {
-	t.Parallel()
-	for want, got := range map[string]string{
-		"1 565 000": count(1565000), "-1 000": count(-1000), "999": count(999), "0": figure(0), "2.46": figure(2.456), "123": figure(123.4),
-		"59.2 s": span(59200 * time.Millisecond), "10 min 2 s": span(602 * time.Second), "11 h 8 min": span(40080 * time.Second),
-	} {
-		if got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}
-
 func TestAPartMeasuredAnewLeavesTheOthers(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -130,9 +92,9 @@ func TestAPartMeasuredAnewLeavesTheOthers(t *testing.T) {
 	}
 	save := func(part, cell string) {
 		t.Helper()
-		s := section{Title: part, Tables: []table{{Columns: []string{"a"}, Rows: [][]string{{cell}}}},
-			Charts: []chart{{File: part + ".svg", Series: []string{ours}, Labels: []string{cell}, Values: [][]float64{{1}}}}}
-		if err := (result{Part: part, Section: s}).save(folder); err != nil {
+		s := findings.Section{Title: part, Tables: []findings.Table{{Columns: []string{"a"}, Rows: [][]string{{cell}}}},
+			Charts: []findings.Chart{{File: part + ".svg", Series: []string{findings.Ours}, Labels: []string{cell}, Values: [][]float64{{1}}}}}
+		if err := (findings.Result{Part: part, Section: s}).Save(folder); err != nil {
 			t.Fatal(err)
 		}
 		if err := run(t.Context(), root, []string{onlyPage}, t.Output()); err != nil {
@@ -151,22 +113,5 @@ func TestAPartMeasuredAnewLeavesTheOthers(t *testing.T) {
 	}
 	if !strings.Contains(read(t, folder, "start.svg"), "third") {
 		t.Error("the picture is not drawn anew")
-	}
-}
-
-func TestResultsThatDoNotFitAreNotKept(t *testing.T) {
-	t.Parallel()
-	for _, s := range []section{
-		{Tables: []table{{Columns: []string{"a", "b"}, Rows: [][]string{{"1"}}}}},
-		{Charts: []chart{{Labels: []string{"a"}}}},
-		{Charts: []chart{{Series: []string{"x", "y"}, Labels: []string{"a"}, Values: [][]float64{{1}}}}},
-	} {
-		folder := t.TempDir()
-		if err := (result{Part: "start", Section: s}).save(folder); err == nil {
-			t.Errorf("kept %+v", s)
-		}
-		if _, err := os.Stat(resultFile(folder, "start")); err == nil {
-			t.Errorf("wrote %+v", s)
-		}
 	}
 }

@@ -7,6 +7,9 @@ import (
 	"math"
 	"time"
 
+	"owlatsync/internal/bench/bubble"
+	"owlatsync/internal/bench/findings"
+
 	"golang.org/x/sync/errgroup"
 )
 
@@ -42,38 +45,38 @@ func compare(ctx context.Context, n int, fake bool) (c compared, err error) {
 			*runs, err = story(ctx, n, liveWorld(), begin)
 			return err
 		}
-		return inBubble(ctx, name, func(ctx context.Context) (err error) {
+		return bubble.Run(ctx, name, func(ctx context.Context) (err error) {
 			*runs, err = story(ctx, n, fakeWorld(), begin)
 			return err
 		})
 	}
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() error { return tell(ctx, "documented script", &c.script, newScript) })
-	both.Go(func() error { return tell(ctx, ours, &c.synced, newSynced) })
+	both.Go(func() error { return tell(ctx, findings.Ours, &c.synced, newSynced) })
 	err = both.Wait() // before c is read
 	return c, err
 }
 
-func measureCompare(ctx context.Context, log io.Writer) (section, error) {
+func measureCompare(ctx context.Context, log io.Writer) (findings.Section, error) {
 	// First what runs in real time, alone: what runs in fake time takes all of the machine, and does not notice how fast it is.
 	live, err := compare(ctx, realUsers, false)
 	if err != nil {
-		return section{}, err
+		return findings.Section{}, err
 	}
 	faked := make([]compared, len(fakeUsers))
 	for i, n := range fakeUsers {
 		start := time.Now()
 		if faked[i], err = compare(ctx, n, true); err != nil {
-			return section{}, err
+			return findings.Section{}, err
 		}
-		fmt.Fprintf(log, "compared %s users in fake time in %.0f s\n", count(n), time.Since(start).Seconds())
+		fmt.Fprintf(log, "compared %s users in fake time in %.0f s\n", findings.Count(n), time.Since(start).Seconds())
 	}
 	shown := append([]compared{live}, faked[1:]...)
-	return section{
+	return findings.Section{
 		Title:  "Beside the documented script",
-		Intro:  fmt.Sprintf(compareIntro, latency, optOuts, realUsers, count(fakeUsers[1]), count(fakeUsers[2])),
-		Tables: []table{comparison(shown), realBesideFake(live, faked[0]), estimates(shown)},
-		Charts: []chart{
+		Intro:  fmt.Sprintf(compareIntro, latency, optOuts, realUsers, findings.Count(fakeUsers[1]), findings.Count(fakeUsers[2])),
+		Tables: []findings.Table{comparison(shown), realBesideFake(live, faked[0]), estimates(shown)},
+		Charts: []findings.Chart{
 			compareChart("requests.svg", "Requests that reached Owlat", "", shown, func(f figures, _ int) float64 { return float64(f.Requests) }),
 			compareChart("topic.svg", "People who consented and are not on the topic", "%", shown, func(f figures, users int) float64 {
 				return 100 * float64(f.Off) / float64(users)
@@ -84,13 +87,13 @@ func measureCompare(ctx context.Context, log io.Writer) (section, error) {
 }
 
 // comparison is the table that other documents show too.
-func comparison(shown []compared) table {
-	t := table{Columns: []string{"users", "run", "", "requests", "of them refused (429)", "time", "contacts wrong", "not on the topic", "opted out and put back"}}
+func comparison(shown []compared) findings.Table {
+	t := findings.Table{Columns: []string{"users", "run", "", "requests", "of them refused (429)", "time", "contacts wrong", "not on the topic", "opted out and put back"}}
 	for _, c := range shown {
 		for i, run := range runNames {
 			c.sides(i, func(name string, f figures) {
-				t.Rows = append(t.Rows, []string{count(c.users), run, name, count(f.Requests), count(f.Refused), span(f.Elapsed),
-					count(f.Wrong), count(f.Off), count(f.PutBack)})
+				t.Rows = append(t.Rows, []string{findings.Count(c.users), run, name, findings.Count(f.Requests), findings.Count(f.Refused), findings.Span(f.Elapsed),
+					findings.Count(f.Wrong), findings.Count(f.Off), findings.Count(f.PutBack)})
 			})
 		}
 	}
@@ -100,16 +103,16 @@ func comparison(shown []compared) table {
 // sides calls do for both sides of one run.
 func (c compared) sides(run int, do func(name string, f figures)) {
 	do("documented script", c.script[run])
-	do(ours, c.synced[run])
+	do(findings.Ours, c.synced[run])
 }
 
-func realBesideFake(live, faked compared) table {
-	t := table{Columns: []string{"run", "", "requests, real time", "fake time", "seconds, real time", "fake time"}}
+func realBesideFake(live, faked compared) findings.Table {
+	t := findings.Table{Columns: []string{"run", "", "requests, real time", "fake time", "seconds, real time", "fake time"}}
 	for i, run := range runNames {
 		var fakes []figures
 		faked.sides(i, func(_ string, f figures) { fakes = append(fakes, f) })
 		live.sides(i, func(name string, f figures) {
-			t.Rows = append(t.Rows, []string{run, name, count(f.Requests), count(fakes[0].Requests), seconds(f.Elapsed), seconds(fakes[0].Elapsed)})
+			t.Rows = append(t.Rows, []string{run, name, findings.Count(f.Requests), findings.Count(fakes[0].Requests), findings.Seconds(f.Elapsed), findings.Seconds(fakes[0].Elapsed)})
 			fakes = fakes[1:]
 		})
 	}
@@ -117,12 +120,12 @@ func realBesideFake(live, faked compared) table {
 }
 
 // estimates compares what the plans said with what the writes took.
-func estimates(shown []compared) table {
-	t := table{Columns: []string{"users", "run", "seconds, as planned", "in truth"}}
+func estimates(shown []compared) findings.Table {
+	t := findings.Table{Columns: []string{"users", "run", "seconds, as planned", "in truth"}}
 	for _, c := range shown {
 		for i, run := range runNames {
 			f := c.synced[i]
-			t.Rows = append(t.Rows, []string{count(c.users), run, seconds(f.Estimated), seconds(f.Sending)})
+			t.Rows = append(t.Rows, []string{findings.Count(c.users), run, findings.Seconds(f.Estimated), findings.Seconds(f.Sending)})
 		}
 	}
 	return t
@@ -142,18 +145,18 @@ func astray(shown []compared) float64 {
 	return most
 }
 
-func compareChart(file, title, unit string, shown []compared, value func(f figures, users int) float64) chart {
-	c := chart{File: file, Title: title, Unit: unit, Series: []string{"documented script", ours}}
+func compareChart(file, title, unit string, shown []compared, value func(f figures, users int) float64) findings.Chart {
+	c := findings.Chart{File: file, Title: title, Unit: unit, Series: []string{"documented script", findings.Ours}}
 	for _, s := range shown {
 		for i, run := range runNames {
-			c.Labels = append(c.Labels, count(s.users)+" users, "+run)
+			c.Labels = append(c.Labels, findings.Count(s.users)+" users, "+run)
 			c.Values = append(c.Values, []float64{value(s.script[i], s.users), value(s.synced[i], s.users)})
 		}
 	}
 	return c
 }
 
-func compareGoals(shown []compared, live, faked compared) []goal {
+func compareGoals(shown []compared, live, faked compared) []findings.Goal {
 	var refused, lost, idle int
 	apart := 0.0
 	for _, c := range shown {
@@ -168,14 +171,16 @@ func compareGoals(shown []compared, live, faked compared) []goal {
 	for i := range runNames {
 		apart = max(apart, distance(live.synced[i], faked.synced[i]), distance(live.script[i], faked.script[i]))
 	}
-	none := func(what string, n int) goal { return goal{What: what, Want: "0", Got: count(n), Missed: n > 0} }
-	return []goal{
+	none := func(what string, n int) findings.Goal {
+		return findings.Goal{What: what, Want: "0", Got: findings.Count(n), Missed: n > 0}
+	}
+	return []findings.Goal{
 		none("Requests of the runs in which nothing had changed", idle),
 		none("Requests refused (429)", refused),
 		none("People lost, put back, or with a wrong contact", lost),
-		{"The plan's estimate of the time beside the truth, at worst", "at most 10 %", fmt.Sprintf("%.1f %%", 100*astray(shown)), astray(shown) > 0.1},
-		{"Fake time beside real time: the largest difference in requests or seconds", "at most 5 %",
-			fmt.Sprintf("%.1f %%", 100*apart), apart > 0.05},
+		{What: "The plan's estimate of the time beside the truth, at worst", Want: "at most 10 %", Got: fmt.Sprintf("%.1f %%", 100*astray(shown)), Missed: astray(shown) > 0.1},
+		{What: "Fake time beside real time: the largest difference in requests or seconds", Want: "at most 5 %",
+			Got: fmt.Sprintf("%.1f %%", 100*apart), Missed: apart > 0.05},
 	}
 }
 
@@ -188,18 +193,3 @@ func distance(a, b figures) float64 {
 	}
 	return apart
 }
-
-// span writes a duration for a person.
-func span(d time.Duration) string {
-	switch {
-	case d < 100*time.Second:
-		return seconds(d) + " s"
-	case d < 100*time.Minute:
-		d = d.Round(time.Second)
-		return fmt.Sprintf("%d min %d s", d/time.Minute, d%time.Minute/time.Second)
-	}
-	d = d.Round(time.Minute)
-	return fmt.Sprintf("%d h %d min", d/time.Hour, d%time.Hour/time.Minute)
-}
-
-func seconds(d time.Duration) string { return fmt.Sprintf("%.1f", d.Seconds()) }

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"owlatsync"
+	"owlatsync/internal/bench/findings"
 	"owlatsync/internal/testdb"
 	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
@@ -51,45 +52,45 @@ func (b *cursorBench) close() error {
 }
 
 // measureCursor compares reading what changed with reading all rows of the same table.
-func measureCursor(ctx context.Context, log io.Writer) (found section, err error) {
+func measureCursor(ctx context.Context, log io.Writer) (found findings.Section, err error) {
 	b := &cursorBench{}
 	defer func() { err = errors.Join(err, b.close()) }()
 	if err := b.open(ctx, log); err != nil {
-		return section{}, err
+		return findings.Section{}, err
 	}
 	var full, bare, plan, whole, shares []float64
 	for i := range cursorTimes {
 		b.sync.FullEvery = time.Nanosecond
 		took, _, err := b.run(ctx, owlatsync.ReadAll, 0)
 		if err != nil {
-			return section{}, err
+			return findings.Section{}, err
 		}
 		full = append(full, took)
 		b.sync.FullEvery = time.Hour
 		if err := b.change(ctx, fmt.Sprint("Changed", i)); err != nil {
-			return section{}, err
+			return findings.Section{}, err
 		}
 		alone, err := b.bare(ctx)
 		if err != nil {
-			return section{}, err
+			return findings.Section{}, err
 		}
 		bare = append(bare, alone)
 		changed, planned, err := b.run(ctx, owlatsync.ReadChanges, cursorChanged)
 		if err != nil {
-			return section{}, err
+			return findings.Section{}, err
 		}
 		whole, plan, shares = append(whole, changed), append(plan, planned), append(shares, planned/took)
 		fmt.Fprintf(log, "  all rows read in %.3f s; changes read and planned in %.3f s, applied in %.3f s\n", took, planned, changed-planned)
 	}
 	all, alone, changes, applied := medianOfSeconds(full), medianOfSeconds(bare), medianOfSeconds(plan), medianOfSeconds(whole)
 	share := medianOfSeconds(shares) // what disturbs the machine for a while meets both of a turn
-	return section{
+	return findings.Section{
 		Title: "Reading only what changed",
 		Intro: fmt.Sprintf("A PostgreSQL table of %d rows with an index on the cursor, of which %d changed between two runs, and a ledger that knows all. "+
 			"Both runs go through the same engine, from opening the ledger to closing it; the emulator is in the same process and has no limits. "+
 			"Beside them stands what PostgreSQL alone takes: a new connection on which the bare driver reads the changed rows. "+
 			"Median of %d turns; the goal is for the median of what the turns' own figures say of each other.", cursorRows, cursorChanged, cursorTimes),
-		Tables: []table{{
+		Tables: []findings.Table{{
 			Columns: []string{"run", "rows read", "seconds", "of the full diff"},
 			Rows: [][]string{
 				{"all rows, nothing changed", fmt.Sprint(cursorRows), fmt.Sprintf("%.3f", all), "100 %"},
@@ -98,11 +99,11 @@ func measureCursor(ctx context.Context, log io.Writer) (found section, err error
 				{"the same, applied", fmt.Sprint(cursorChanged), fmt.Sprintf("%.3f", applied), fmt.Sprintf("%.1f %%", 100*applied/all)},
 			},
 		}},
-		Charts: []chart{{
+		Charts: []findings.Chart{{
 			File: "cursor.svg", Title: fmt.Sprintf("A run over a table of %d rows", cursorRows), Unit: "s", Series: []string{"seconds"},
 			Labels: []string{"all rows read", fmt.Sprintf("%d changed rows read", cursorChanged)}, Values: [][]float64{{all}, {changes}},
 		}},
-		Goals: []goal{{
+		Goals: []findings.Goal{{
 			What:   fmt.Sprintf("%d changed rows of %d: time to read and plan beside a full diff's", cursorChanged, cursorRows),
 			Want:   fmt.Sprintf("at most %.0f %%", 100*cursorShare),
 			Got:    fmt.Sprintf("%.1f %%", 100*share),

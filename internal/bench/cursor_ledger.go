@@ -15,7 +15,7 @@ import (
 
 // makeCursorLedger makes a ledger in step with people 1 to n, of whom those that are to change have contacts.
 func makeCursorLedger(ctx context.Context, path string, client *owlat.Client, log io.Writer, n, changed int64) error {
-	b := &diffBench{folder: filepath.Dir(path), log: log}
+	b := &diffData{folder: filepath.Dir(path), log: log}
 	if _, err := b.makeLedger(ctx, filepath.Base(path), int(n)); err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"owlatsync/internal/bench/findings"
 )
 
 // How many rows the comparisons have, and the size that shows how the time grows.
@@ -40,21 +42,21 @@ type race struct {
 // measureDiff measures a run in which nothing changed beside what merely reads the same rows. Every run is the real program,
 // from its start to its end, with a ledger that knows every row; that it found all of them unchanged and sent nothing is
 // checked each time.
-func measureDiff(ctx context.Context, log io.Writer) (s section, err error) {
+func measureDiff(ctx context.Context, log io.Writer) (s findings.Section, err error) {
 	folder, err := os.MkdirTemp("", "owlat-sync-diff-")
 	if err != nil {
-		return section{}, err
+		return findings.Section{}, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	b := &diffBench{folder: folder, log: log}
+	b := &diffBench{diffData: diffData{folder: folder, log: log}}
 	defer func() { err = errors.Join(err, b.close()) }()
 	races, err := b.prepare(ctx)
 	if err != nil {
-		return section{}, fmt.Errorf("prepare the diff: %w", err)
+		return findings.Section{}, fmt.Errorf("prepare the diff: %w", err)
 	}
 	for _, r := range races {
 		if err := b.measure(ctx, r); err != nil {
-			return section{}, fmt.Errorf("%s: %w", r.name, err)
+			return findings.Section{}, fmt.Errorf("%s: %w", r.name, err)
 		}
 	}
 	b.say("measuring memory")
@@ -62,7 +64,7 @@ func measureDiff(ctx context.Context, log io.Writer) (s section, err error) {
 	for _, r := range races {
 		if r.run.memory {
 			if memory[r], err = b.peakMemory(ctx, r); err != nil {
-				return section{}, fmt.Errorf("%s: %w", r.name, err)
+				return findings.Section{}, fmt.Errorf("%s: %w", r.name, err)
 			}
 		}
 	}
@@ -120,17 +122,13 @@ func median(times []time.Duration) float64 {
 	return sorted[len(sorted)/2].Seconds()
 }
 
-func (b *diffBench) say(format string, args ...any) {
-	fmt.Fprintf(b.log, "diff: "+format+"\n", args...)
-}
-
 const (
 	memoryLimit = 150 // MB, of a run over diffRows
 	growthLimit = 5.5 // times the time of diffRows, for diffManyRows
 )
 
-func diffSection(races []*race, memory map[*race]int64) section {
-	s := section{
+func diffSection(races []*race, memory map[*race]int64) findings.Section {
+	s := findings.Section{
 		Title: "The diff: a run in which nothing changed",
 		Intro: `A run of the program, from its start to its end, over rows of a key, an address and two names that its ledger knows and that
 have not changed: it reads all of them, finds every one unchanged, sends no request and writes nothing but the record of the run.
@@ -138,8 +136,8 @@ Beside it is what merely reads the same rows: psql's ` + "`\\copy`" + ` of the s
 values nobody looks at. The sides take turns; the best time of each counts. How the time grows with the table is the median of the turns
 in which a run over the larger one followed a run over the smaller.`,
 	}
-	t := table{Columns: []string{"source", "rows", "run, best (median)", "CPU", "read only", "best (median)", "times as long", "peak memory"}}
-	c := chart{File: "diff.svg", Title: "A run in which nothing changed, beside reading the same rows", Unit: "s", Series: []string{"owlat-sync run", "reading only"}}
+	t := findings.Table{Columns: []string{"source", "rows", "run, best (median)", "CPU", "read only", "best (median)", "times as long", "peak memory"}}
+	c := findings.Chart{File: "diff.svg", Title: "A run in which nothing changed, beside reading the same rows", Unit: "s", Series: []string{"owlat-sync run", "reading only"}}
 	for _, r := range races {
 		theirs, times, peak := "", "", ""
 		values := []float64{best(r.ours), -1}
@@ -148,7 +146,7 @@ in which a run over the larger one followed a run over the smaller.`,
 			values[1] = best(r.theirs)
 		}
 		if r.want > 0 {
-			s.Goals = append(s.Goals, goal{
+			s.Goals = append(s.Goals, findings.Goal{
 				What: fmt.Sprintf("%s, %d rows: time beside %s", r.name, r.rows, r.yardstickName),
 				Want: fmt.Sprintf("at most %.1f times", r.want), Got: fmt.Sprintf("%.2f times", r.ratio()), Missed: r.ratio() > r.want,
 			})
@@ -156,7 +154,7 @@ in which a run over the larger one followed a run over the smaller.`,
 		if kb, known := memory[r]; known {
 			peak = fmt.Sprintf("%d MB", kb>>10)
 			if r.rows == diffRows {
-				s.Goals = append(s.Goals, goal{
+				s.Goals = append(s.Goals, findings.Goal{
 					What: fmt.Sprintf("%s, %d rows: peak memory", r.name, r.rows),
 					Want: fmt.Sprintf("at most %d MB", memoryLimit), Got: peak, Missed: kb > memoryLimit<<10,
 				})
@@ -169,13 +167,13 @@ in which a run over the larger one followed a run over the smaller.`,
 		c.Labels, c.Values = append(c.Labels, r.label()), append(c.Values, values)
 		if r.smaller != nil {
 			growth := medianOfSeconds(r.growth) // a run of the larger table is too long for the best of few
-			s.Goals = append(s.Goals, goal{
+			s.Goals = append(s.Goals, findings.Goal{
 				What: fmt.Sprintf("%s, %d rows: time beside %d rows", r.name, r.rows, r.smaller.rows),
 				Want: fmt.Sprintf("at most %.1f times", growthLimit), Got: fmt.Sprintf("%.2f times", growth), Missed: growth > growthLimit,
 			})
 		}
 	}
-	s.Tables, s.Charts = []table{t}, []chart{c}
+	s.Tables, s.Charts = []findings.Table{t}, []findings.Chart{c}
 	return s
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -36,6 +37,25 @@ const (
 	mariaDBPerson  = "seq AS id, concat('user', seq, '@example.com') AS email, concat('First', seq) AS first_name, concat('Last', seq) AS last_name"
 )
 
+// diffData makes the tables, files and ledgers that the races read.
+type diffData struct {
+	folder  string
+	log     io.Writer
+	cleanUp []func() error
+}
+
+func (b *diffData) close() error {
+	var errs []error
+	for _, f := range b.cleanUp {
+		errs = append(errs, f())
+	}
+	return errors.Join(errs...)
+}
+
+func (b *diffData) say(format string, args ...any) {
+	fmt.Fprintf(b.log, "diff: "+format+"\n", args...)
+}
+
 // prepare makes the program, the people and the ledgers that know them.
 func (b *diffBench) prepare(ctx context.Context) ([]*race, error) {
 	if err := b.build(ctx); err != nil {
@@ -60,7 +80,7 @@ func (b *diffBench) prepare(ctx context.Context) ([]*race, error) {
 	return races, together.Wait()
 }
 
-func (b *diffBench) makeTables(ctx context.Context, ledger, many string) ([]*race, error) {
+func (b *diffData) makeTables(ctx context.Context, ledger, many string) ([]*race, error) {
 	var races []*race
 	for _, make := range []func(context.Context, string, string) ([]*race, error){b.postgres, b.mariaDB, b.sqlite, b.csv} {
 		made, err := make(ctx, ledger, many)
@@ -79,7 +99,7 @@ func serverOf(variable string) (string, error) {
 	return "", fmt.Errorf("%s is not set; `make bench` starts the server", variable)
 }
 
-func (b *diffBench) postgres(ctx context.Context, ledger, many string) ([]*race, error) {
+func (b *diffData) postgres(ctx context.Context, ledger, many string) ([]*race, error) {
 	dsn, err := serverOf(testdb.PostgresVariable)
 	if err != nil {
 		return nil, err
@@ -136,7 +156,7 @@ func psqlCopy(dsn, table string) func(context.Context) (int, error) {
 	}
 }
 
-func (b *diffBench) mariaDB(ctx context.Context, ledger, _ string) ([]*race, error) {
+func (b *diffData) mariaDB(ctx context.Context, ledger, _ string) ([]*race, error) {
 	dsn, err := serverOf(testdb.MySQLVariable)
 	if err != nil {
 		return nil, err
@@ -164,7 +184,7 @@ func (b *diffBench) mariaDB(ctx context.Context, ledger, _ string) ([]*race, err
 	}}, nil
 }
 
-func (b *diffBench) sqlite(ctx context.Context, ledger, _ string) ([]*race, error) {
+func (b *diffData) sqlite(ctx context.Context, ledger, _ string) ([]*race, error) {
 	path := filepath.Join(b.folder, "people.db")
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
@@ -185,7 +205,7 @@ func (b *diffBench) sqlite(ctx context.Context, ledger, _ string) ([]*race, erro
 	}}, nil
 }
 
-func (b *diffBench) csv(_ context.Context, ledger, _ string) ([]*race, error) {
+func (b *diffData) csv(_ context.Context, ledger, _ string) ([]*race, error) {
 	path := filepath.Join(b.folder, "people.csv")
 	b.say("making %d rows of CSV", diffRows)
 	f, err := os.Create(path)
@@ -209,7 +229,7 @@ func (b *diffBench) csv(_ context.Context, ledger, _ string) ([]*race, error) {
 	}}, nil
 }
 
-func (b *diffBench) fill(ctx context.Context, db *sql.DB, table string, statements ...string) error {
+func (b *diffData) fill(ctx context.Context, db *sql.DB, table string, statements ...string) error {
 	for _, statement := range append([]string{"DROP TABLE IF EXISTS " + table}, statements...) {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("make %s: %w", table, err)

@@ -33,7 +33,7 @@ func person(n int64) owlatsync.Row {
 
 // makeLedger makes a ledger that knows people 1 to n as applied. The first is recorded as a run would; the others are put into
 // its file beside it, because recording so many would take longer than all measurements.
-func (b *diffBench) makeLedger(ctx context.Context, name string, n int) (path string, err error) {
+func (b *diffData) makeLedger(ctx context.Context, name string, n int) (path string, err error) {
 	b.say("making a ledger of %d entries", n)
 	path = filepath.Join(b.folder, name)
 	l, err := ledgersqlite.Open(ctx, "sqlite", path)

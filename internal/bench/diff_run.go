@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -16,18 +15,17 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/internal/bench/made"
 	"owlatsync/owlat/owlattest"
 )
 
 // diffBench is what the races share.
 type diffBench struct {
-	folder   string
-	log      io.Writer
+	diffData
 	program  string
 	emulator *owlattest.Server
 	http     *httptest.Server
 	key      string
-	cleanUp  []func() error
 }
 
 // diffRun is how the program is run for one race.
@@ -38,18 +36,10 @@ type diffRun struct {
 	memory bool   // its peak memory is measured too
 }
 
-func (b *diffBench) close() error {
-	var errs []error
-	for _, f := range b.cleanUp {
-		errs = append(errs, f())
-	}
-	return errors.Join(errs...)
-}
-
 // build makes the program as a release is made, and an emulator that it would send its requests to.
 func (b *diffBench) build(ctx context.Context) error {
 	var err error
-	if b.program, _, err = buildPrograms(ctx, b.folder); err != nil {
+	if b.program, _, err = made.Programs(ctx, b.folder); err != nil {
 		return err
 	}
 	b.emulator = &owlattest.Server{}

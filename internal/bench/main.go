@@ -15,6 +15,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"owlatsync/internal/bench/budget"
+	"owlatsync/internal/bench/findings"
+	"owlatsync/internal/bench/plot"
 )
 
 // onlyPage is the argument that measures nothing.
@@ -23,11 +27,17 @@ const onlyPage = "page"
 // comparePart is the part whose table stands in other documents too.
 const comparePart = "compare"
 
+// part is one measurement. Parts run one after the other; each tells its progress to log and returns what it found.
+type part struct {
+	name string // a word for the command line, such as "diff"
+	run  func(ctx context.Context, log io.Writer) (findings.Section, error)
+}
+
 // parts in the order of the page.
 var parts = []part{
 	{comparePart, measureCompare},
 	{"requests", measureRequests},
-	{"budget", measureBudget},
+	{"budget", budget.Measure},
 	{"diff", measureDiff},
 	{"cursor", measureCursor},
 	{"apply", measureApply},
@@ -67,15 +77,23 @@ func run(ctx context.Context, root string, names []string, out io.Writer) error 
 		if err != nil {
 			return fmt.Errorf("measure %s: %w", p.name, err)
 		}
-		if err := (result{p.name, facts, found}).save(folder); err != nil {
+		if err := (findings.Result{Part: p.name, Machine: facts, Section: found}).Save(folder); err != nil {
 			return fmt.Errorf("keep the result of %s: %w", p.name, err)
 		}
-		if err := found.print(out); err != nil {
+		if err := found.Print(out); err != nil {
 			return err
 		}
 		fmt.Fprintf(out, "\n%s took %.0f s\n\n", p.name, time.Since(start).Seconds())
 	}
 	return write(root, folder)
+}
+
+func partNames() []string {
+	names := make([]string, len(parts))
+	for i, p := range parts {
+		names[i] = p.name
+	}
+	return names
 }
 
 func choose(names []string) ([]part, error) {
@@ -86,11 +104,7 @@ func choose(names []string) ([]part, error) {
 	for _, name := range names {
 		at := slices.IndexFunc(parts, func(p part) bool { return p.name == name })
 		if at < 0 {
-			var known []string
-			for _, p := range parts {
-				known = append(known, p.name)
-			}
-			return nil, fmt.Errorf("there is no part %q; there are: %s", name, strings.Join(known, ", "))
+			return nil, fmt.Errorf("there is no part %q; there are: %s", name, strings.Join(partNames(), ", "))
 		}
 		chosen = append(chosen, parts[at])
 	}
@@ -99,14 +113,14 @@ func choose(names []string) ([]part, error) {
 
 // write makes the page, the pictures and the excerpts in other documents from all results that are kept.
 func write(root, folder string) error {
-	results, err := load(folder, parts)
+	results, err := findings.Load(folder, partNames())
 	if err != nil {
 		return err
 	}
-	files := map[string]string{"README.md": page(results)}
+	files := map[string]string{"README.md": findings.Page(results)}
 	for _, r := range results {
 		for _, c := range r.Section.Charts {
-			files[c.File] = plot(c)
+			files[c.File] = plot.SVG(c)
 		}
 	}
 	for name, text := range files {

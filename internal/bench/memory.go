@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/internal/bench/findings"
+	"owlatsync/internal/bench/made"
 	"owlatsync/owlat/owlattest"
 )
 
@@ -26,14 +28,14 @@ const (
 )
 
 // applyMemory runs the program for two numbers of contacts, and returns by how much its peak memory grows.
-func applyMemory(ctx context.Context, log io.Writer) (t table, growth float64, err error) {
+func applyMemory(ctx context.Context, log io.Writer) (t findings.Table, growth float64, err error) {
 	t.Columns = []string{"contacts created by the program", "seconds", "contacts a second", "peak memory"}
 	folder, err := os.MkdirTemp("", "owlat-sync-bench-")
 	if err != nil {
 		return t, 0, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	program, _, err := buildPrograms(ctx, folder)
+	program, _, err := made.Programs(ctx, folder)
 	if err != nil {
 		return t, 0, err
 	}
@@ -44,7 +46,7 @@ func applyMemory(ctx context.Context, log io.Writer) (t table, growth float64, e
 			return t, 0, fmt.Errorf("the program with %d rows: %w", n, err)
 		}
 		peaks = append(peaks, peak)
-		t.Rows = append(t.Rows, []string{count(n), seconds(took), count(int(float64(n) / took.Seconds())), fmt.Sprintf("%d MB", peak>>10)})
+		t.Rows = append(t.Rows, []string{findings.Count(n), findings.Seconds(took), findings.Count(int(float64(n) / took.Seconds())), fmt.Sprintf("%d MB", peak>>10)})
 		fmt.Fprintf(log, "the program: %d contacts in %.2f s, peak memory %d MB\n", n, took.Seconds(), peak>>10)
 	}
 	return t, float64(peaks[1]) / float64(peaks[0]), nil
@@ -60,7 +62,7 @@ func applyProgram(ctx context.Context, folder, program string, n int) (took time
 	defer listener.Close()
 	var people bytes.Buffer
 	people.WriteString("id,email,first_name\n")
-	for i, u := range newUsers(n) {
+	for i, u := range made.Users(n) {
 		fmt.Fprintf(&people, "%d,%s,%s\n", i, u.Email, u.FirstName)
 	}
 	config := `owlat: {requests_per_second: 100000}
@@ -113,9 +115,9 @@ var planned = []struct {
 
 // planMemory has the program plan changes to few and to many rows of a table, and returns by how much its peak memory grows
 // at most.
-func planMemory(ctx context.Context, log io.Writer) (t table, growth float64, err error) {
+func planMemory(ctx context.Context, log io.Writer) (t findings.Table, growth float64, err error) {
 	t.Columns = []string{"what changed", "rows", "peak memory", "rows", "peak memory"}
-	b := &diffBench{log: log}
+	b := &diffBench{diffData: diffData{log: log}}
 	if b.folder, err = os.MkdirTemp("", "owlat-sync-bench-"); err != nil {
 		return t, 0, err
 	}
@@ -140,7 +142,7 @@ func planMemory(ctx context.Context, log io.Writer) (t table, growth float64, er
 				return t, 0, fmt.Errorf("%s, %d rows: %w", kind.name, n, err)
 			}
 			fmt.Fprintf(log, "a plan of %d rows with %s: peak memory %d MB\n", n, kind.name, peak>>10)
-			row, peaks = append(row, count(n), fmt.Sprintf("%d MB", peak>>10)), append(peaks, peak)
+			row, peaks = append(row, findings.Count(n), fmt.Sprintf("%d MB", peak>>10)), append(peaks, peak)
 		}
 		t.Rows = append(t.Rows, row)
 		growth = max(growth, float64(peaks[1])/float64(peaks[0]))

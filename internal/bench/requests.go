@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"owlatsync"
+	"owlatsync/internal/bench/findings"
+	"owlatsync/internal/bench/made"
 	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
@@ -60,23 +62,23 @@ func requestCases() []requestCase {
 	}
 }
 
-func measureRequests(ctx context.Context, log io.Writer) (section, error) {
-	t := table{Columns: []string{"run", "needs at least", "requests", "sent", "a run more"}}
+func measureRequests(ctx context.Context, log io.Writer) (findings.Section, error) {
+	t := findings.Table{Columns: []string{"run", "needs at least", "requests", "sent", "a run more"}}
 	most := 0
 	for _, c := range requestCases() {
 		sent, again, err := c.count(ctx)
 		if err != nil {
-			return section{}, fmt.Errorf("%s: %w", c.what, err)
+			return findings.Section{}, fmt.Errorf("%s: %w", c.what, err)
 		}
 		most = max(most, sent-c.fewest, again)
-		t.Rows = append(t.Rows, []string{c.what, c.sum, count(c.fewest), count(sent), count(again)})
+		t.Rows = append(t.Rows, []string{c.what, c.sum, findings.Count(c.fewest), findings.Count(sent), findings.Count(again)})
 		fmt.Fprintf(log, "%s: %d requests\n", c.what, sent)
 	}
-	return section{
+	return findings.Section{
 		Title:  "Requests",
-		Intro:  fmt.Sprintf(requestsIntro, count(requestRows)),
-		Tables: []table{t},
-		Goals:  []goal{{"Requests sent beyond the fewest that Owlat's API permits", "0", count(most), most > 0}},
+		Intro:  fmt.Sprintf(requestsIntro, findings.Count(requestRows)),
+		Tables: []findings.Table{t},
+		Goals:  []findings.Goal{{What: "Requests sent beyond the fewest that Owlat's API permits", Want: "0", Got: findings.Count(most), Missed: most > 0}},
 	}, nil
 }
 
@@ -99,7 +101,7 @@ func (c requestCase) count(ctx context.Context) (sent, again int, err error) {
 	}
 	everything := reconcile.Guards{Updates: reconcile.Limit{Share: 1}, Removals: reconcile.Limit{Share: 1}, FirstRun: true}
 	s := reconcile.Sync{Name: "users", Guards: everything, Topics: []reconcile.Topic{{ID: server.AddTopic("newsletter", false), When: true}}}
-	list := make(rowList, requestRows)
+	list := make(made.List, requestRows)
 	for i := range list {
 		list[i] = owlatsync.Row{Key: fmt.Sprint(i), Email: owlatsync.Some(fmt.Sprintf("user%d@example.com", i)),
 			Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some("First")}, Consents: []bool{true}}

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"iter"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -12,8 +10,8 @@ import (
 
 	_ "modernc.org/sqlite"
 
-	"owlatsync"
 	"owlatsync/internal/baseline"
+	"owlatsync/internal/bench/made"
 	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
@@ -142,7 +140,7 @@ func newSynced(ctx context.Context, w world) (*side, error) {
 	}}
 	s.sync = func(ctx context.Context, users []baseline.User) error {
 		_, err := engine.Run(ctx, reconcile.Sync{
-			Name: "users", Source: rowsOf(users), Topics: []reconcile.Topic{{ID: s.topic}}, Guards: reconcile.Guards{FirstRun: true},
+			Name: "users", Source: made.RowsOf(users), Topics: []reconcile.Topic{{ID: s.topic}}, Guards: reconcile.Guards{FirstRun: true},
 		}, reconcile.RunOptions{Observers: []progress.Observer{watch}})
 		return err
 	}
@@ -154,30 +152,6 @@ func newSynced(ctx context.Context, w world) (*side, error) {
 	return s, nil
 }
 
-// rowList is a source in memory.
-type rowList []owlatsync.Row
-
-func (list rowList) Rows(context.Context) iter.Seq2[*owlatsync.Row, error] {
-	return func(yield func(*owlatsync.Row, error) bool) {
-		for i := range list {
-			row := list[i]
-			if !yield(&row, nil) {
-				return
-			}
-		}
-	}
-}
-
-// rowsOf makes rows of users; their number is the key.
-func rowsOf(users []baseline.User) rowList {
-	list := make(rowList, len(users))
-	for i, u := range users {
-		list[i] = owlatsync.Row{Key: fmt.Sprint(i), Email: owlatsync.Some(u.Email), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some(u.FirstName),
-			owlatsync.LastName: owlatsync.Some(u.LastName)}, Consents: []bool{true}}
-	}
-	return list
-}
-
 // story is the three runs of one side: the first, one with nothing changed after some people opted out, and one with a
 // hundredth of the names changed.
 func story(ctx context.Context, n int, w world, begin beginning) (runs []figures, err error) {
@@ -186,7 +160,7 @@ func story(ctx context.Context, n int, w world, begin beginning) (runs []figures
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	users := newUsers(n)
+	users := made.Users(n)
 	for i := range runNames {
 		if err := rest(ctx); err != nil {
 			return nil, err
@@ -224,14 +198,6 @@ func rest(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-func newUsers(n int) []baseline.User {
-	users := make([]baseline.User, n)
-	for i := range users {
-		users[i] = baseline.User{Email: fmt.Sprintf("user%d@example.com", i), FirstName: "First", LastName: fmt.Sprint("Last", i)}
-	}
-	return users
 }
 
 // run syncs once and tells what that did. The first users, as many as left, have opted out.

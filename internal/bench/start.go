@@ -15,6 +15,8 @@ import (
 	"sync"
 	"time"
 
+	"owlatsync/internal/bench/findings"
+	"owlatsync/internal/bench/made"
 	"owlatsync/owlat/owlattest"
 )
 
@@ -41,73 +43,56 @@ syncs:
     topics: [{id: %s, when: newsletter}]
 `
 
-func measureStart(ctx context.Context, log io.Writer) (_ section, err error) {
+func measureStart(ctx context.Context, log io.Writer) (_ findings.Section, err error) {
 	folder, err := os.MkdirTemp("", "owlat-sync-bench-")
 	if err != nil {
-		return section{}, err
+		return findings.Section{}, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	program, empty, err := buildPrograms(ctx, folder)
+	program, empty, err := made.Programs(ctx, folder)
 	if err != nil {
-		return section{}, err
+		return findings.Section{}, err
 	}
 	info, err := os.Stat(program)
 	if err != nil {
-		return section{}, err
+		return findings.Section{}, err
 	}
 	fmt.Fprintf(log, "built the program, %s\n", megabytes(info.Size()))
 
 	bare, err := starts(ctx, versionStarts, folder, empty)
 	if err != nil {
-		return section{}, err
+		return findings.Section{}, err
 	}
 	version, err := starts(ctx, versionStarts, folder, program, "version")
 	if err != nil {
-		return section{}, err
+		return findings.Section{}, err
 	}
 	check, err := measureCheck(ctx, folder, program)
 	if err != nil {
-		return section{}, err
+		return findings.Section{}, err
 	}
 	return startSection(info.Size(), bare, version, check), nil
 }
 
 // startSection shows what was found; the times of check are without the API's answers.
-func startSection(size int64, bare, version, check []started) section {
-	t := table{Columns: []string{"", "starts", "shortest, ms", "median, ms", "processor time, median, ms"}}
+func startSection(size int64, bare, version, check []started) findings.Section {
+	t := findings.Table{Columns: []string{"", "starts", "shortest, ms", "median, ms", "processor time, median, ms"}}
 	for _, line := range []struct {
 		name string
 		runs []started
 	}{{"an empty Go program", bare}, {"`owlat-sync version`", version}, {"`owlat-sync check`, without the API's answers", check}} {
 		least := slices.MinFunc(line.runs, func(a, b started) int { return cmp.Compare(a.took, b.took) })
-		t.Rows = append(t.Rows, []string{line.name, count(len(line.runs)), millis(least.took), millis(medianTook(line.runs)), millis(medianProcessor(line.runs))})
+		t.Rows = append(t.Rows, []string{line.name, findings.Count(len(line.runs)), millis(least.took), millis(medianTook(line.runs)), millis(medianProcessor(line.runs))})
 	}
-	return section{
+	return findings.Section{
 		Title:  "Start",
-		Intro:  fmt.Sprintf(startIntro, count(checkRows), megabytes(size)),
-		Tables: []table{t},
-		Goals: []goal{
-			{"`owlat-sync version`, median", "under 30 ms", millis(medianTook(version)) + " ms", medianTook(version) >= 30*time.Millisecond},
-			{"`owlat-sync check` beyond the API's answers, median", "under 300 ms", millis(medianTook(check)) + " ms", medianTook(check) >= 300*time.Millisecond},
+		Intro:  fmt.Sprintf(startIntro, findings.Count(checkRows), megabytes(size)),
+		Tables: []findings.Table{t},
+		Goals: []findings.Goal{
+			{What: "`owlat-sync version`, median", Want: "under 30 ms", Got: millis(medianTook(version)) + " ms", Missed: medianTook(version) >= 30*time.Millisecond},
+			{What: "`owlat-sync check` beyond the API's answers, median", Want: "under 300 ms", Got: millis(medianTook(check)) + " ms", Missed: medianTook(check) >= 300*time.Millisecond},
 		},
 	}
-}
-
-// buildPrograms builds owlat-sync as the Makefile does, and a program that does nothing.
-func buildPrograms(ctx context.Context, folder string) (program, empty string, err error) {
-	program, empty = filepath.Join(folder, "owlat-sync"), filepath.Join(folder, "empty")
-	source := filepath.Join(folder, "empty.go")
-	if err := os.WriteFile(source, []byte("package main\n\nfunc main() {}\n"), 0o644); err != nil {
-		return "", "", err
-	}
-	for output, what := range map[string]string{program: "./cmd/owlat-sync", empty: source} {
-		cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", output, what)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return "", "", fmt.Errorf("build %s: %w\n%s", what, err, out)
-		}
-	}
-	return program, empty, nil
 }
 
 // started is what one start of a program took.
@@ -146,7 +131,7 @@ func startOnce(ctx context.Context, folder, program string, args ...string) (sta
 
 // measureCheck starts check several times and leaves out of each time what the emulator took for its answers.
 func measureCheck(ctx context.Context, folder, program string) (runs []started, err error) {
-	database, drop, err := peopleDatabase(ctx, checkRows)
+	database, drop, err := made.Database(ctx, checkRows)
 	if err != nil {
 		return nil, err
 	}

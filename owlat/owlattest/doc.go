@@ -1,12 +1,14 @@
 // Package owlattest is an emulator of Owlat: an in-memory deployment that answers Owlat's public REST API, version 1, as
 // Owlat 0.4.4 answers it, odd answers included.
 //
-// [Start] gives a test a ready client and its server. The zero [Server] works too. It is an [http.Handler]; [Server.Transport] reaches it without sockets, also inside a
-// testing/synctest bubble; [Server.Sandbox] adds the control API under /__sandbox/ for tests of programs in any
-// language. What the API hides (memberships, opt-outs, double opt-in) is read with [Server.Contact] and
-// [Server.History]; what people do with their mails is done with [Server.Unsubscribe] and [Server.ConfirmDoubleOptIn],
-// what is done in the dashboard with [Server.RemoveMember], [Server.EditContact], [Server.Merge], [Server.SoftDelete] and
-// [Server.DeleteTopic]; what goes wrong on the way is ordered with [Server.InjectFaults].
+// [Start] gives a test a ready client and its server. The zero [Server] works too: it is an [http.Handler], and
+// [Server.Transport] reaches it without sockets, also inside a testing/synctest bubble. [Server.Sandbox] adds the control
+// API under /__sandbox/ for tests of programs in any language.
+//
+// A test reads what the API hides (memberships, opt-outs, double opt-in) with [Server.Contact] and [Server.History]. It plays
+// a person with [Server.Unsubscribe] and [Server.ConfirmDoubleOptIn]. It plays the dashboard with [Server.RemoveMember],
+// [Server.EditContact], [Server.Merge], [Server.SoftDelete] and [Server.DeleteTopic]. It orders trouble on the way with
+// [Server.InjectFaults].
 //
 // The one idea to know: the emulator keeps the same tables as Owlat, with the address of a contact in two of them, and
 // looks an address up where Owlat does. The address drift and the other surprises follow from that by themselves.

@@ -1,13 +1,10 @@
 package owlattest
 
 import (
-	"errors"
 	"time"
-)
 
-var (
-	errNoContact = errors.New("no live contact has this address or id")
-	errNoTopic   = errors.New("no topic has this id or name")
+	"owlatsync"
+	"owlatsync/owlat/owlattest/internal/model"
 )
 
 // Action is what became of a contact or of one of its memberships.
@@ -46,28 +43,19 @@ type Entry struct {
 	By        Actor     `json:"by"`
 }
 
-// history is the log of consents. It outlives the contacts, so that a test can tell that a person who had opted out was
-// deleted, made again and put back.
-type history struct{ entries []Entry }
-
-func (h *history) add(c *contact, t *topic, action Action, by Actor, now time.Time) {
-	e := Entry{Time: now, ContactID: c.id, Email: c.email, Action: action, By: by}
-	if t != nil {
-		e.TopicID = t.id
-	}
-	h.entries = append(h.entries, e)
-}
-
 // History returns, oldest first, what happened to the contact with that id and to every contact while it had that
 // address, deleted ones included; with an empty argument everything.
 func (s *Server) History(emailOrID string) []Entry {
-	s.lock()
-	defer s.mu.Unlock()
-	address := lower(emailOrID)
+	defer s.lock()()
+	return entriesOf(s.model, emailOrID)
+}
+
+func entriesOf(d *model.Deployment, emailOrID string) []Entry {
+	address := owlatsync.LowerAddress(emailOrID)
 	var found []Entry
-	for _, e := range s.history.entries {
+	for _, e := range d.History {
 		if emailOrID == "" || e.ContactID == emailOrID || e.Email == address {
-			found = append(found, e)
+			found = append(found, Entry{e.Time, e.ContactID, e.Email, e.TopicID, Action(e.Action), Actor(e.By)})
 		}
 	}
 	return found

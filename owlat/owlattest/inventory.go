@@ -3,6 +3,8 @@ package owlattest
 import (
 	"cmp"
 	"slices"
+
+	"owlatsync/owlat/owlattest/internal/model"
 )
 
 // KeyState is an API key that works.
@@ -20,12 +22,15 @@ type TopicState struct {
 
 // Keys returns the keys that work, those with the most scopes first.
 func (s *Server) Keys() []KeyState {
-	s.lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
+	return keysOf(s.model)
+}
+
+func keysOf(d *model.Deployment) []KeyState {
 	var out []KeyState
-	for _, k := range ordered(s.keys) {
-		if !k.off && !k.late {
-			out = append(out, KeyState{k.value, slices.Clone(k.scopes)})
+	for _, k := range model.Ordered(d.Keys) {
+		if k.Works() {
+			out = append(out, KeyState{k.Value, slices.Clone(k.Scopes)})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b KeyState) int { return cmp.Compare(len(b.Scopes), len(a.Scopes)) })
@@ -34,12 +39,15 @@ func (s *Server) Keys() []KeyState {
 
 // Topics returns the topics by name.
 func (s *Server) Topics() []TopicState {
-	s.lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
+	return topicsOf(s.model)
+}
+
+func topicsOf(d *model.Deployment) []TopicState {
 	var out []TopicState
-	for _, t := range ordered(s.topics) {
-		if !t.deleted {
-			out = append(out, TopicState{t.id, t.name, t.doubleOptIn})
+	for _, t := range model.Ordered(d.Topics) {
+		if !t.Deleted {
+			out = append(out, TopicState{t.ID, t.Name, t.DoubleOptIn})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b TopicState) int { return cmp.Compare(a.Name, b.Name) })

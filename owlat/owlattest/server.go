@@ -1,28 +1,19 @@
 package owlattest
 
 import (
-	"crypto/rand"
-	"encoding/binary"
-	"io"
+	"context"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
-)
 
-// Scopes an API key can have.
-const (
-	ScopeContactsRead      = "contacts:read"
-	ScopeContactsWrite     = "contacts:write"
-	ScopeTopicsWrite       = "topics:write"
-	ScopeEventsWrite       = "events:write"
-	ScopeTransactionalSend = "transactional:send"
+	"owlatsync/owlat/owlattest/internal/connection"
+	"owlatsync/owlat/owlattest/internal/control"
+	"owlatsync/owlat/owlattest/internal/faults"
+	"owlatsync/owlat/owlattest/internal/model"
+	"owlatsync/owlat/owlattest/internal/webhooks"
 )
-
-// AllScopes returns the five scopes.
-func AllScopes() []string {
-	return []string{ScopeContactsRead, ScopeContactsWrite, ScopeTopicsWrite, ScopeEventsWrite, ScopeTransactionalSend}
-}
 
 // Server is an Owlat deployment in memory. The zero value is ready, with no key, topic or contact. All methods may be
 // called at any time from any goroutine; the exported fields are set before the first request.
@@ -49,21 +40,11 @@ type Server struct {
 	// followed and an attempt ends after 30 s.
 	WebhookClient *http.Client
 
-	mu         sync.Mutex
-	ready      bool
-	random     uint64
-	drawn      uint64
-	revision   uint64
-	contacts   contactTable
-	topics     map[string]*topic
-	keys       map[string]*apiKey
-	templates  map[string]*template
-	blocked    map[string]bool
-	unverified bool
-	history    history
-	stats      recorder
-	faults     faultTable
-	hooks      hookTable
+	mu     sync.Mutex        // guards all below but hooks, which have a lock of their own
+	model  *model.Deployment // nil until the first lock
+	stats  recorder
+	faults faults.Table
+	hooks  webhooks.Sender
 }
 
 // Request describes a request to a hook.
@@ -76,99 +57,54 @@ type Request struct {
 	Body   []byte // not to be changed
 }
 
-func (s *Server) lock() {
+// lock takes the lock and returns what lets it go.
+func (s *Server) lock() (unlock func()) {
+	s.hold()
+	return s.mu.Unlock
+}
+
+// hold takes the lock and makes the deployment at the first call. Requests use it because lock allocates.
+func (s *Server) hold() {
 	s.mu.Lock()
-	if !s.ready {
-		s.ready = true
-		s.random = s.RandomSeed
-		if s.random == 0 {
-			var seed [8]byte
-			_, _ = rand.Read(seed[:]) // never fails
-			s.random = binary.LittleEndian.Uint64(seed[:])
-		}
-		s.clear()
+	if s.model == nil {
+		s.hooks.Client = func() *http.Client { return s.WebhookClient }
+		s.model = model.New(model.NewRandom(s.RandomSeed), &s.hooks)
+		s.stats.reset()
 	}
 }
 
-// clear empties every table but keeps the seed, so that ids of before the reset are never given out again.
+// clear forgets everything but the sequence of ids.
 func (s *Server) clear() {
-	s.contacts = contactTable{}
-	s.contacts.init()
-	s.topics = map[string]*topic{}
-	s.keys = map[string]*apiKey{}
-	s.templates = map[string]*template{}
-	s.blocked = map[string]bool{}
-	s.unverified = false
-	s.history = history{}
+	s.model.Clear()
 	s.stats.reset()
-	s.faults.clear()
-	s.hooks.clear()
+	s.faults.Clear()
+	s.hooks.Clear()
 }
-
-// changed marks that there is something new to save.
-func (s *Server) changed() { s.revision++ }
-
-// Revision grows with every change that Save would show.
-func (s *Server) Revision() uint64 {
-	s.lock()
-	defer s.mu.Unlock()
-	return s.revision
-}
-
-// draw returns the next number of a splitmix64 sequence.
-func (s *Server) draw() uint64 {
-	s.drawn++
-	z := s.random + s.drawn*0x9E3779B97F4A7C15
-	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
-	z = (z ^ z>>27) * 0x94D049BB133111EB
-	return z ^ z>>31
-}
-
-// drawText returns n random lower-case letters and digits.
-func (s *Server) drawText(n int) string {
-	const alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
-	b := make([]byte, n)
-	for i := 0; i < n; {
-		for bits, k := s.draw(), 0; k < 12 && i < n; k++ {
-			b[i] = alphabet[bits%36]
-			bits /= 36
-			i++
-		}
-	}
-	return string(b)
-}
-
-func (s *Server) newID() string { return s.drawText(32) }
 
 // ServeHTTP answers one request to the API.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := readBody(r)
-	if err != nil {
-		panic(http.ErrAbortHandler) // the body broke off: there is nothing to judge
-	}
-	s.exchange(r.Context(), r.Method, requestTarget(r), r.Header.Get("Authorization"), body).serve(w, r)
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { connection.Serve(gate{s}, w, r) }
+
+// Transport returns a RoundTripper that reaches the server in process, whatever the host: without sockets and without
+// goroutines, so that it works in a testing/synctest bubble. It honours the request's context and shows faults as a
+// client of a socket sees them.
+func (s *Server) Transport() http.RoundTripper { return connection.InProcess{Exchanger: gate{s}} }
+
+// Control returns the handler of the control API. Its paths begin with /__sandbox/; it needs no key, so that it belongs
+// on a loopback address only.
+func (s *Server) Control() http.Handler { return controlAPI(s) }
+
+// Sandbox returns a handler for the API, the control API under /__sandbox/ and a welcome page at /.
+func (s *Server) Sandbox() http.Handler { return control.Sandbox(s, s.Control(), s.basePath) }
+
+// Serve serves the sandbox on l until ctx ends, then gives requests under way a second to finish. It closes l.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	return connection.ServeUntil(ctx, l, s.Sandbox())
 }
 
-func readBody(r *http.Request) ([]byte, error) {
-	if r.Body == nil || r.Body == http.NoBody {
-		return nil, nil
-	}
-	return io.ReadAll(r.Body)
-}
-
-func (s *Server) rate() float64 {
-	if s.Rate > 0 {
-		return s.Rate
-	}
-	return 10
-}
-
-func (s *Server) burst() float64 {
-	if s.Burst > 0 {
-		return float64(s.Burst)
-	}
-	return 15
-}
+// Listener returns a listener whose connections let odd request targets through to the server, such as those with a
+// malformed percent-encoding, which net/http by itself answers with a 400 of its own. It belongs to servers that serve
+// a Server or its Sandbox; all else passes unchanged.
+func Listener(l net.Listener) net.Listener { return connection.Listener(l) }
 
 // basePath is BasePath with one slash in front and none at the end, or empty.
 func (s *Server) basePath() string {

@@ -3,10 +3,25 @@ package owlattest
 import (
 	"cmp"
 	"fmt"
-	"iter"
-	"maps"
 	"slices"
+
+	"owlatsync/owlat/owlattest/internal/model"
+	"owlatsync/owlat/owlattest/internal/webhooks"
 )
+
+// Scopes an API key can have.
+const (
+	ScopeContactsRead      = "contacts:read"
+	ScopeContactsWrite     = "contacts:write"
+	ScopeTopicsWrite       = "topics:write"
+	ScopeEventsWrite       = "events:write"
+	ScopeTransactionalSend = "transactional:send"
+)
+
+// AllScopes returns the five scopes.
+func AllScopes() []string {
+	return []string{ScopeContactsRead, ScopeContactsWrite, ScopeTopicsWrite, ScopeEventsWrite, ScopeTransactionalSend}
+}
 
 // Given is a state to start from: the given of a recorded exchange and the body of POST /__sandbox/reset.
 type Given struct {
@@ -59,31 +74,35 @@ func (s *Server) Setup(g Given) (Made, error) {
 	if err := g.check(); err != nil {
 		return Made{}, fmt.Errorf("set up: %w", err)
 	}
-	s.lock()
-	defer s.mu.Unlock()
+	defer s.lock()()
 	s.clear()
-	s.changed()
+	s.model.Changed()
+	return g.make(s.model, &s.hooks), nil
+}
+
+func (g Given) make(d *model.Deployment, hooks *webhooks.Sender) Made {
 	made := Made{
 		Keys: map[string]string{}, Topics: map[string]string{}, Webhooks: map[string]string{}, Templates: map[string]string{},
 	}
-	for name, k := range ordered(g.Keys) {
-		made.Keys[name] = s.addKey(k.Value, k.Scopes, k.Active == nil || *k.Active, k.Expired).value
+	for name, k := range model.Ordered(g.Keys) {
+		made.Keys[name] = d.AddKey(model.Key{Value: k.Value, Scopes: k.Scopes, Inactive: k.Active != nil && !*k.Active, Expired: k.Expired}).Value
 	}
-	for name, t := range ordered(g.Topics) {
-		made.Topics[name] = s.addTopic(cmp.Or(t.Name, name), t.DoubleOptIn).id
+	for name, t := range model.Ordered(g.Topics) {
+		made.Topics[name] = d.AddTopic(cmp.Or(t.Name, name), t.DoubleOptIn).ID
 	}
-	for name, w := range ordered(g.Webhooks) {
-		made.Webhooks[name] = s.addWebhook(w.URL, w.Secret, w.Events)
+	for name, w := range model.Ordered(g.Webhooks) {
+		made.Webhooks[name] = d.Random.ID()
+		hooks.Add(webhooks.Subscription{ID: made.Webhooks[name], URL: w.URL, Secret: w.Secret, Events: slices.Clone(w.Events)})
 	}
-	for name, t := range ordered(g.Templates) {
-		made.Templates[name] = s.addTemplate(cmp.Or(t.Slug, name), t.Published == nil || *t.Published, t.Languages)
+	for name, t := range model.Ordered(g.Templates) {
+		made.Templates[name] = d.AddTemplate(cmp.Or(t.Slug, name), t.Published == nil || *t.Published, t.Languages).ID
 	}
-	return made, nil
+	return made
 }
 
 func (g Given) check() error {
 	values := map[string]string{}
-	for name, k := range ordered(g.Keys) {
+	for name, k := range model.Ordered(g.Keys) {
 		for _, scope := range k.Scopes {
 			if !slices.Contains(AllScopes(), scope) {
 				return fmt.Errorf("key %q: unknown scope %q; known are %q", name, scope, AllScopes())
@@ -92,7 +111,7 @@ func (g Given) check() error {
 		if k.Value == "" {
 			continue
 		}
-		if !validKey(k.Value) {
+		if !model.ValidKey(k.Value) {
 			return fmt.Errorf("key %q: the value must be lm_live_ and at least 32 letters and digits", name)
 		}
 		if other, taken := values[k.Value]; taken {
@@ -100,8 +119,8 @@ func (g Given) check() error {
 		}
 		values[k.Value] = name
 	}
-	for name, w := range ordered(g.Webhooks) {
-		if err := checkWebhook(w.URL, w.Events); err != nil {
+	for name, w := range model.Ordered(g.Webhooks) {
+		if err := webhooks.Check(w.URL, w.Events); err != nil {
 			return fmt.Errorf("webhook %q: %w", name, err)
 		}
 		if w.Secret == "" {
@@ -111,13 +130,27 @@ func (g Given) check() error {
 	return nil
 }
 
-// ordered yields m by its keys' order, so that the same seed gives the same ids.
-func ordered[T any](m map[string]T) iter.Seq2[string, T] {
-	return func(yield func(string, T) bool) {
-		for _, name := range slices.Sorted(maps.Keys(m)) {
-			if !yield(name, m[name]) {
-				return
-			}
-		}
+// AddKey makes an active key with the given scopes, or with all five, and returns its value.
+func (s *Server) AddKey(scopes ...string) string {
+	defer s.lock()()
+	if len(scopes) == 0 {
+		scopes = AllScopes()
 	}
+	s.model.Changed()
+	return s.model.AddKey(model.Key{Scopes: scopes}).Value
+}
+
+// AddTopic makes a topic and returns its id.
+func (s *Server) AddTopic(name string, doubleOptIn bool) (id string) {
+	defer s.lock()()
+	s.model.Changed()
+	return s.model.AddTopic(name, doubleOptIn).ID
+}
+
+// AddTemplate makes a transactional mail that can be sent by its slug or by the id returned. The languages are the ones
+// it exists in, the first being its default; none means English. An unpublished mail is refused.
+func (s *Server) AddTemplate(slug string, published bool, languages ...string) (id string) {
+	defer s.lock()()
+	s.model.Changed()
+	return s.model.AddTemplate(slug, published, languages).ID
 }

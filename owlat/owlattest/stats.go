@@ -46,12 +46,11 @@ type requestKind struct {
 }
 
 type recorder struct {
-	since            time.Time
-	arrived          int
-	faults           int
-	events, messages int
-	counts           map[requestKind]int
-	log              []Arrival
+	since   time.Time
+	arrived int
+	faults  int
+	counts  map[requestKind]int
+	log     []Arrival
 }
 
 func (r *recorder) reset() { *r = recorder{since: time.Now(), counts: map[requestKind]int{}} }
@@ -69,15 +68,12 @@ func (r *recorder) book(q Request, status int) {
 	r.log = append(r.log, Arrival{q.Time, q.Method, q.Route, status})
 }
 
-// Stats returns the counts since the last reset.
-func (s *Server) Stats() Stats {
-	s.lock()
-	defer s.mu.Unlock()
+// stats returns the counts, without events and messages.
+func (r *recorder) stats() Stats {
 	st := Stats{
-		Since: s.stats.since, Faults: s.stats.faults, Events: s.stats.events, Messages: s.stats.messages,
-		Requests: make([]RequestCount, 0, len(s.stats.counts)), Log: slices.Clone(s.stats.log),
+		Since: r.since, Faults: r.faults, Requests: make([]RequestCount, 0, len(r.counts)), Log: slices.Clone(r.log),
 	}
-	for k, n := range s.stats.counts {
+	for k, n := range r.counts {
 		st.Requests = append(st.Requests, RequestCount{k.method, k.route, k.status, n})
 		st.Total += n
 		if k.method != http.MethodGet && k.method != http.MethodHead && k.method != http.MethodOptions {
@@ -90,6 +86,14 @@ func (s *Server) Stats() Stats {
 	slices.SortFunc(st.Requests, func(a, b RequestCount) int {
 		return cmp.Or(cmp.Compare(a.Route, b.Route), cmp.Compare(a.Method, b.Method), cmp.Compare(a.Status, b.Status))
 	})
+	return st
+}
+
+// Stats returns the counts since the last reset.
+func (s *Server) Stats() Stats {
+	defer s.lock()()
+	st := s.stats.stats()
+	st.Events, st.Messages = s.model.Events, s.model.Messages
 	return st
 }
 
