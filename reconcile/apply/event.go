@@ -13,8 +13,8 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// notify sends the events that are due. One that was sent by an earlier run and never answered is reported, not repeated
-// (Invariant 6).
+// notify sends the events that are due. An event that an earlier run sent without an answer is reported, not repeated (Invariant
+// 6).
 func (r *row) notify(ctx context.Context) error {
 	lost := ""
 	for i := 0; i < len(r.e.Events); {
@@ -29,7 +29,7 @@ func (r *row) notify(ctx context.Context) error {
 			continue
 		}
 		message := r.message(*m)
-		if message == nil { // no longer configured
+		if message == nil { // the event is no longer configured
 			r.e.Events = slices.Delete(r.e.Events, i, i+1)
 			continue
 		}
@@ -58,14 +58,14 @@ func (r *row) notify(ctx context.Context) error {
 			return err
 		}
 	}
-	if lost != "" { // a failure that no later run repeats
+	if lost != "" { // no later run repeats this failure
 		r.result.outcome, r.result.category = owlatsync.Failed, ledger.CategoryEvent
 		r.result.reason = fmt.Sprintf("it is not known whether the event %s arrived: its answer was lost, and it is not sent again", lost)
 	}
 	return nil
 }
 
-// lose notes that nobody knows whether an event arrived, and returns the name of the first.
+// lose notes that it is unknown whether an event arrived, and returns the name of the first such event.
 func (r *row) lose(m *ledger.EventMark, first string) string {
 	m.State = ledger.EventUnknown
 	r.event("event unknown", m.Name)
@@ -75,7 +75,7 @@ func (r *row) lose(m *ledger.EventMark, first string) string {
 	return first
 }
 
-// whoIsUnknown tells a deleted contact from one whose address was changed in Owlat: events go by address.
+// whoIsUnknown tells a deleted contact from one whose address was changed in Owlat, because events go by address.
 func (r *row) whoIsUnknown(ctx context.Context, notFound error) error {
 	switch _, err := remote.Find(ctx, r.client, r.e.ContactID); {
 	case remote.IsGone(err):
