@@ -129,8 +129,8 @@ type Archive interface {
 	// Snapshot calls read with everything that the ledger holds as of one instant, and returns its error as it is. Other methods
 	// may be called meanwhile.
 	Snapshot(ctx context.Context, read func(Snapshot) error) error
-	// Load calls write to put a snapshot into an empty ledger, all or nothing. The ledger may be tied to the same deployment, but
-	// fails with ErrNotEmpty if it holds anything else. Load takes the lock as a run does. It returns the error of write as it is.
+	// Load calls write to put a snapshot into an empty ledger, all or nothing. It fails with ErrNotEmpty if the ledger holds
+	// anything but a tie to the same deployment. It takes the lock as a run does. It returns the error of write as it is.
 	Load(ctx context.Context, deployment string, write func(Loader) error) error
 }
 
@@ -206,7 +206,7 @@ type Record struct {
 	Note     string // more about it, for people; no address
 }
 
-// Standing counts the entries of a sync by how they stand.
+// Standing counts the entries of a sync by their state.
 type Standing struct {
 	Entries int  // all entries
 	Applied int  // in step with their rows as last seen
