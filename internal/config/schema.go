@@ -9,7 +9,7 @@ import (
 	"github.com/invopop/jsonschema"
 )
 
-// The types below are the file as written: their tags are the keys that are accepted, and what editors show about them.
+// The types below are the file as written. Their tags are the accepted keys and what editors show about them.
 
 type fileKeys struct {
 	Owlat       owlatKeys           `json:"owlat,omitempty" jsonschema_description:"The Owlat deployment that is kept in step."`
