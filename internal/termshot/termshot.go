@@ -17,7 +17,7 @@ const (
 	charWidth  = 7.8
 	lineHeight = 18
 	margin     = 16
-	bar        = 34 // of the window's head
+	bar        = 34 // height of the window's head
 )
 
 const style = `<style>

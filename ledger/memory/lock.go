@@ -81,7 +81,7 @@ type lock struct {
 	*opening
 	epoch    int64
 	who      ledger.LockedError
-	ctx      context.Context // of the lock, which is a value of its time
+	ctx      context.Context // ends with the lock
 	cancel   context.CancelCauseFunc
 	released bool // guarded by the store's mutex
 }

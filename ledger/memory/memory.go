@@ -1,3 +1,6 @@
+// Package memory keeps a ledger in memory, for tests. It implements ledger.Store, decides nothing, and writes no file.
+//
+// The idea to know: a Ledger is one opening of a store. Other openings of the same store stand for other processes.
 package memory
 
 import (

@@ -114,7 +114,7 @@ type lock struct {
 	file     *dbfile.Lock
 	locks    *heldLocks
 	epoch    int64
-	ctx      context.Context // of the lock, which is a value of its time
+	ctx      context.Context // ends with the lock
 	cancel   context.CancelCauseFunc
 	lost     atomic.Bool
 	released atomic.Bool

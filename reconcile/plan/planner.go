@@ -19,7 +19,7 @@ type Planner struct {
 	scan  *scan.Scan
 	moved map[uint64]struct{} // hashes of the old keys of rows that now have another
 	now   time.Time
-	err   error // of Each
+	err   error // the error of Each
 }
 
 // New returns a planner. The scan hands it the rows that need no step, through End.

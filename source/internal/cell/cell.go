@@ -110,6 +110,7 @@ func yesOrNo(t []byte) (yes, ok bool) {
 	return false, false
 }
 
+// Truth returns the canonical text of a boolean. Nobody may write to it.
 func Truth(b bool) []byte {
 	if b {
 		return textTrue
