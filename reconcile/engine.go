@@ -30,7 +30,7 @@ type Engine struct {
 	running map[string]*progress.Teller // by sync
 }
 
-// Options of an engine; the zero value is usable.
+// Options are the options of an engine. The zero value is usable.
 type Options struct {
 	Logger *slog.Logger // nil: nothing is logged; lines hold row keys and short hashes, never addresses
 
@@ -74,7 +74,7 @@ func hostname() string {
 	return name
 }
 
-// RunOptions of one run; the zero value runs everything.
+// RunOptions are the options of one run. The zero value runs everything.
 type RunOptions struct {
 	// Stop ends the run when it is closed: the run takes no more work, finishes what is in flight and records it.
 	Stop <-chan struct{}
@@ -90,7 +90,7 @@ type RunOptions struct {
 	Observers []progress.Observer
 }
 
-// PlanOptions of one plan; the zero value is usable.
+// PlanOptions are the options of one plan. The zero value is usable.
 type PlanOptions struct {
 	// Each is told every decision but unchanged ones, in the order of the source. Its error ends the plan.
 	Each func(Decision) error

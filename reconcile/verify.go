@@ -60,7 +60,7 @@ func (v Verified) Differences() int {
 	return n
 }
 
-// VerifyOptions of one verification; the zero value is usable.
+// VerifyOptions are the options of one verification. The zero value is usable.
 type VerifyOptions struct {
 	// Repair corrects the ledger to what Owlat holds. The next run then sends what the policies allow.
 	Repair bool
