@@ -120,15 +120,11 @@ func Find(ctx context.Context, client *owlat.Client, ref string) (c *owlat.Conta
 	return c, err
 }
 
-const (
-	// MaxAttempts is the number of attempts after which a row is parked.
-	MaxAttempts = 8
-	longestWait = 24 * time.Hour
-)
+// MaxAttempts is the number of attempts after which a row is parked.
+const MaxAttempts = 8
 
 // Again returns the failure after a further attempt, for the ledger. The second attempt may come at once; each later one waits
-// twice as long as the one before, a minute at first and a day at most. Before is the earlier failure or nil; it counts if it is of
-// the same attempt.
+// twice as long as the one before, a minute at first. Before is the earlier failure or nil; it counts if it is of the same attempt.
 func (f *Failure) Again(before *ledger.Failure, of Attempt, now time.Time) *ledger.Failure {
 	again := &ledger.Failure{
 		Class: f.Class, Category: f.Category, Status: f.Status(), Reason: f.Reason, First: now, Last: now,
@@ -140,7 +136,7 @@ func (f *Failure) Again(before *ledger.Failure, of Attempt, now time.Time) *ledg
 	again.Attempts++
 	again.NextTry = now
 	if again.Attempts > 1 {
-		again.NextTry = now.Add(min(time.Minute<<(again.Attempts-2), longestWait))
+		again.NextTry = now.Add(time.Minute << (again.Attempts - 2))
 	}
 	again.Parked = f.Class == ledger.GiveUp || again.Attempts >= MaxAttempts
 	return again
