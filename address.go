@@ -16,16 +16,16 @@ const MaxName = 200
 // maxAddressForm is the longest text, in UTF-16 units, that Owlat's address form itself accepts.
 const maxAddressForm = 254
 
-// Reasons why a text is not an address that Owlat would take. They never contain the text itself.
+// Why a text is not an address that Owlat takes. The errors never contain the text.
 var (
 	ErrAddressEmpty   = errors.New("the address is empty")
 	ErrAddressForm    = errors.New("the address is not of a form that Owlat accepts")
 	ErrAddressTooLong = errors.New("the address is longer than Owlat's 200 characters")
 )
 
-// NormalizeAddress returns the address under which Owlat keeps raw: without surrounding white space and lower-cased
-// as Owlat does it, without Unicode or IDN normalisation. The error is one of ErrAddressEmpty, ErrAddressForm and
-// ErrAddressTooLong and means that Owlat would refuse to create a contact with it.
+// NormalizeAddress returns the address under which Owlat keeps raw: without surrounding white space and lower-cased as Owlat does
+// it, without Unicode or IDN normalisation. The error is one of ErrAddressEmpty, ErrAddressForm and ErrAddressTooLong, and means
+// that Owlat would refuse to create a contact with the address.
 func NormalizeAddress(raw string) (string, error) {
 	if plainAddress(raw) {
 		return raw, nil
@@ -42,15 +42,15 @@ func NormalizeAddress(raw string) (string, error) {
 	return LowerAddress(trimmed), nil
 }
 
-// plainAddress reports whether s is an address that is its own normal form, as nearly all are: valid, short enough, of ASCII
-// and without capitals. One that it does not recognise may still be.
+// plainAddress reports whether s is a valid address in normal form: short enough, ASCII only and without capitals. Nearly all
+// addresses are. An address that it does not recognise may still be valid.
 func plainAddress(s string) bool {
 	if len(s) > MaxAddress {
 		return false
 	}
 	at := -1        // where the "@" is
-	part := 0       // where the present atom or label begins
-	letters := true // the present label has nothing but letters
+	part := 0       // where the current atom or label begins
+	letters := true // the current label has only letters
 	for i := range len(s) {
 		c := addressBytes[s[i]]
 		switch {
@@ -72,16 +72,16 @@ func plainAddress(s string) bool {
 		}
 		letters = letters && c == ofLetter
 	}
-	// The last label is the whole domain where there is no dot.
+	// Without a dot, the last label is the whole domain.
 	return at >= 0 && part > at+1 && letters && len(s)-part >= 2
 }
 
-// What a byte may be in an address that is its own normal form.
+// What a byte can be in an address in normal form.
 const (
 	ofNone   = iota
 	ofAtom   // only in an atom before the "@"
 	ofDomain // a digit or "-"
-	ofLetter // a small one
+	ofLetter // a small letter
 	ofDot
 	ofAt
 )
@@ -100,8 +100,8 @@ var addressBytes = func() (of [256]uint8) {
 	return of
 }()
 
-// ValidAddress reports whether s, as it is and untrimmed, has the form that Owlat's API accepts as an address:
-// a dot-atom, "@" and at least two labels, at most 254 UTF-16 units in all.
+// ValidAddress reports whether s, untrimmed, has the form that Owlat's API accepts as an address: a dot-atom, "@" and at least two
+// labels, at most 254 UTF-16 units in all.
 func ValidAddress(s string) bool {
 	local, domain, found := strings.Cut(s, "@")
 	if !found || UTF16Len(s) > maxAddressForm || !utf8.ValidString(s) {
@@ -152,8 +152,8 @@ func validDomain(domain string) bool {
 func isLetter(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }
 func isAlnum(r rune) bool  { return isLetter(r) || r >= '0' && r <= '9' }
 
-// isForeign reports whether r lies beyond ASCII and is neither a separator nor a control, format, private,
-// surrogate or unassigned code point.
+// isForeign reports whether r is beyond ASCII and is no separator and no control, format, private, surrogate or unassigned code
+// point.
 func isForeign(r rune) bool {
 	return r >= 0x80 && unicode.In(r, unicode.L, unicode.M, unicode.N, unicode.P, unicode.S)
 }
@@ -170,7 +170,7 @@ func UTF16Len(s string) int {
 	return n
 }
 
-// Trim removes the white space that Owlat removes around a name: that of ECMAScript, which counts U+FEFF and not U+0085.
+// Trim removes the white space that Owlat removes around a name. ECMAScript defines it: U+FEFF counts, U+0085 does not.
 func Trim(s string) string {
 	if s == "" || isPrinted(s[0]) && isPrinted(s[len(s)-1]) {
 		return s
@@ -178,7 +178,7 @@ func Trim(s string) string {
 	return strings.TrimFunc(s, isECMASpace)
 }
 
-// isPrinted reports whether b is an ASCII character that leaves ink.
+// isPrinted reports whether b is a visible ASCII character.
 func isPrinted(b byte) bool { return b > ' ' && b < 0x7F }
 
 func isECMASpace(r rune) bool {
@@ -189,8 +189,8 @@ func isECMASpace(r rune) bool {
 	return r >= 0x2000 && r <= 0x200A
 }
 
-// LowerAddress lower-cases s as ECMAScript's toLowerCase does: one rune at a time, but for U+0130, which becomes two,
-// and for a capital sigma at the end of a word.
+// LowerAddress lower-cases s as ECMAScript's toLowerCase does: rune by rune, except U+0130, which becomes two runes, and a capital
+// sigma at the end of a word.
 func LowerAddress(s string) string {
 	ascii, lower := true, true
 	for i := range len(s) {

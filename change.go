@@ -13,8 +13,8 @@ const (
 	DeleteContact ChangeKind = "delete"
 )
 
-// Change is one step that brings a contact in step with its row. Create, rename, set, add, remove and delete are one
-// request each, but for the fields set together with a rename or with each other; adopt is none.
+// Change is one part of a step that brings a contact in step with its row. Each kind is one request, except that all fields that
+// are set, and a rename, share one, and adopt needs none.
 type Change struct {
 	Kind  ChangeKind `json:"kind"`
 	Field string     `json:"field,omitempty"` // "email" or the name of a ContactField

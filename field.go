@@ -1,19 +1,19 @@
 package owlatsync
 
-// ContactField is a field of a contact that rows can set beside its address.
+// ContactField is a field of a contact, besides its address, that rows can set.
 type ContactField int
 
-// The fields, in the order in which everything that has one value for each keeps them.
+// The fields, in the order of every array that has one value for each.
 const (
 	FirstName ContactField = iota
 	LastName
 
-	// NumContactFields is how many fields there are.
+	// NumContactFields is the number of fields.
 	NumContactFields = iota
 )
 
-// contactFields has what is known of each field. A new field needs its line here, its part of the SDK's types and of the
-// engine's package remote, a column of the ledger and the words by which init finds it.
+// contactFields names each field. A new field also needs its part of the SDK's types and of package reconcile/remote, a column of
+// the ledger, and the words by which init finds it.
 var contactFields = [NumContactFields]struct{ name, column, label string }{
 	FirstName: {"firstName", "first_name", "first name"},
 	LastName:  {"lastName", "last_name", "last name"},
@@ -31,7 +31,7 @@ func (f ContactField) Column() string { return contactFields[f].column }
 // Label returns the field's name for people, such as "first name".
 func (f ContactField) Label() string { return contactFields[f].label }
 
-// Fields has what a source says of each field of a contact.
+// Fields has what a source says about each field of a contact.
 type Fields [NumContactFields]Field
 
 // Texts has a text for each field of a contact.

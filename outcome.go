@@ -13,7 +13,7 @@ const (
 	Invalid   Outcome = "invalid"   // Owlat would refuse the row; no request sent
 	Duplicate Outcome = "duplicate" // another row of the source has the same address and won
 	Skipped   Outcome = "skipped"   // left alone on purpose; the reason says why
-	Failed    Outcome = "failed"    // something is still to be done that could not be; the reason says why
+	Failed    Outcome = "failed"    // something could not be done yet; the reason says why
 )
 
 // Outcomes lists all outcomes in the order in which reports show them.
@@ -24,12 +24,12 @@ type Report struct {
 	Sync        string           `json:"sync"`
 	Run         string           `json:"run"`
 	Rows        int              `json:"rows"`
-	Missing     int              `json:"missing"` // rows that left the source and that the run dealt with
+	Missing     int              `json:"missing"` // rows that left the source and that the run acted on
 	Outcomes    map[Outcome]int  `json:"outcomes"`
 	Memberships MembershipCounts `json:"memberships"`
 	Requests    RequestCounts    `json:"requests"`
 	Seconds     float64          `json:"seconds"`
-	Reading     *Reading         `json:"reading,omitempty"` // of a source that knows when its rows changed
+	Reading     *Reading         `json:"reading,omitempty"` // nil if the source does not know when its rows changed
 }
 
 // MembershipCounts counts the topic memberships a run added, removed and left alone on purpose.
@@ -39,14 +39,14 @@ type MembershipCounts struct {
 	Skipped int `json:"skipped"`
 }
 
-// RequestCounts counts the requests a run sent, retries included; Writes are all but GETs.
+// RequestCounts counts the requests that a run sent, including retries. Writes are all but GETs.
 type RequestCounts struct {
 	Total       int `json:"total"`
 	Writes      int `json:"writes"`
 	RateLimited int `json:"rate_limited"`
 }
 
-// NewReport returns an empty report in which every outcome is present.
+// NewReport returns an empty report with every outcome present.
 func NewReport(sync, run string) *Report {
 	r := &Report{Sync: sync, Run: run, Outcomes: make(map[Outcome]int, len(Outcomes))}
 	for _, o := range Outcomes {
@@ -55,7 +55,7 @@ func NewReport(sync, run string) *Report {
 	return r
 }
 
-// Balanced reports whether the outcomes add up to the rows read plus the missing ones dealt with (Invariant 2).
+// Balanced reports whether the outcomes add up to the rows read plus Missing (Invariant 2).
 func (r *Report) Balanced() bool {
 	sum := 0
 	for _, n := range r.Outcomes {

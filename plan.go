@@ -5,47 +5,47 @@ import (
 	"time"
 )
 
-// Part is which rows a run is to apply; the zero value is all.
+// Part says which rows a run applies; the zero value means all rows.
 type Part struct {
-	Only  []string `json:"only,omitempty"`  // keys; empty: any
-	Limit int      `json:"limit,omitempty"` // how many at most; 0: any number
+	Only  []string `json:"only,omitempty"`  // keys; empty: any key
+	Limit int      `json:"limit,omitempty"` // the most rows; 0: no limit
 }
 
-// Whole reports whether the part is everything.
+// Whole reports whether the part is all rows.
 func (p Part) Whole() bool { return len(p.Only) == 0 && p.Limit <= 0 }
 
-// Summary is a plan in numbers. Before the run, its outcomes say what is expected.
+// Summary is a plan in numbers. Its outcomes are what is expected.
 type Summary struct {
 	Sync        string           `json:"sync"`
 	Run         int64            `json:"run"`
 	Rows        int              `json:"rows"`
 	Entries     int              `json:"entries"`   // rows that the ledger knew before
-	Absent      int              `json:"absent"`    // of those, rows that the source no longer has
+	Absent      int              `json:"absent"`    // rows of Entries that the source no longer has
 	Removals    int              `json:"removals"`  // rows whose contact leaves a topic or is deleted
 	FirstRun    bool             `json:"first_run"` // the sync has never been compared with Owlat before
 	Outcomes    map[Outcome]int  `json:"outcomes"`
 	Memberships MembershipCounts `json:"memberships"`
-	Events      int              `json:"events"`   // that are to be sent
-	Requests    int              `json:"requests"` // writes that are still to be sent
-	Duration    time.Duration    `json:"duration"` // that they take within the budget, in JSON nanoseconds; of a plan alone, with the listing that its run needs
+	Events      int              `json:"events"`   // events to be sent
+	Requests    int              `json:"requests"` // writes to be sent
+	Duration    time.Duration    `json:"duration"` // time that the requests take within the budget, in JSON as nanoseconds; a plan alone includes the listing that its run needs
 	Adoption    Adoption         `json:"adoption"`
-	Reading     *Reading         `json:"reading,omitempty"` // nil: the source does not know when its rows changed, and all are always read
+	Reading     *Reading         `json:"reading,omitempty"` // nil: the source does not know when its rows changed, so all are always read
 }
 
-// OfChanges reports whether the plan is of changed rows only: absence says nothing.
+// OfChanges reports whether only changed rows were read, so that absence says nothing.
 func (s Summary) OfChanges() bool { return s.Reading != nil && s.Reading.Mode == ReadChanges }
 
-// Adoption tells how contacts that were in Owlat before are found.
+// Adoption tells how a sync finds contacts that were in Owlat before.
 type Adoption struct {
 	Mode     AdoptionMode `json:"mode"`
 	Reason   string       `json:"reason"`   // the arithmetic, for people
-	Contacts int          `json:"contacts"` // listed
-	Matched  int          `json:"matched"`  // of those, contacts that rows of the source stand for
+	Contacts int          `json:"contacts"` // contacts listed
+	Matched  int          `json:"matched"`  // listed contacts that rows of the source adopt
 	Twins    int          `json:"twins"`    // addresses that several live contacts have; the oldest counts
-	Requests int          `json:"requests"` // spent on listing
+	Requests int          `json:"requests"` // requests spent on listing
 }
 
-// AdoptionMode is how a sync meets contacts that were there before.
+// AdoptionMode is how a sync finds contacts that were there before.
 type AdoptionMode string
 
 const (
@@ -54,7 +54,7 @@ const (
 	AdoptCreate  AdoptionMode = "create" // contacts are created blindly; those that exist answer with a conflict
 )
 
-// Guard names what holds a run.
+// Guard names a guard that holds a run.
 type Guard string
 
 const (
@@ -64,13 +64,13 @@ const (
 	GuardUpdates     Guard = "updates"
 )
 
-// Hit is a guard that holds a plan, with what it saw.
+// Hit is a guard that holds a plan, and the reason.
 type Hit struct {
 	Guard  Guard  `json:"guard"`
 	Reason string `json:"reason"`
 }
 
-// Counted returns a number with its noun for people, such as "1 row" and "2 rows"; the noun's plural ends in s.
+// Counted returns a number with its noun for people, such as "1 row" and "2 rows". The plural of the noun must end in s.
 func Counted(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

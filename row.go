@@ -6,13 +6,13 @@ import (
 	"strconv"
 )
 
-// Row is one result of a source, mapped to what Owlat can hold. Its values are as the source gave them, neither trimmed
-// nor validated.
+// Row is one result of a source, mapped to what Owlat can hold. Its values are as the source gave them, neither trimmed nor
+// validated.
 type Row struct {
-	// Key names the row within its sync: the text of the key column, or of several joined by JoinKey. It is empty where
-	// the sync has no key of its own; then the normalised address is the key.
+	// Key names the row within its sync: the text of the key column, or of several columns joined by JoinKey. It is empty if the
+	// sync has no key of its own; then the normalised address is the key.
 	Key string
-	// Position tells a person where the row stands in the source.
+	// Position tells a person where the row is in the source.
 	Position Position
 
 	Email  Field
@@ -21,21 +21,21 @@ type Row struct {
 	// Consents has one value per topic of the sync, in the order of the configuration.
 	Consents []bool
 
-	// Properties are the event properties of the sync, in the order of the configuration.
+	// Properties are the values for event properties, in the order of the configuration.
 	Properties []Property
 
-	// Defect says why the row cannot be used although it was read, such as text that is not UTF-8 or has a NUL byte. It names
-	// the column and never contains a value. A row with a defect has at least a Position, and a Key where that could be read.
+	// Defect says why the row cannot be used although it was read, such as text that is not UTF-8 or has a NUL byte. It names the
+	// column and never contains a value. A row with a defect has at least a Position, and a Key if that could be read.
 	Defect string
 }
 
-// Position is where a row stands in its source, such as row 17 or line 18. The zero value is no position.
+// Position is the place of a row in its source, such as row 17 or line 18. The zero value means no position.
 type Position struct {
 	Unit   string // what is counted, such as "row" or "line"
 	Number int
 }
 
-// String returns the position as a person reads it, such as "line 18"; empty for none.
+// String returns the position for people, such as "line 18", empty for the zero value.
 func (p Position) String() string {
 	if p == (Position{}) {
 		return ""
@@ -43,10 +43,10 @@ func (p Position) String() string {
 	return p.Unit + " " + strconv.Itoa(p.Number)
 }
 
-// MarshalText returns what String does.
+// MarshalText returns the text of String.
 func (p Position) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// UnmarshalText takes what MarshalText returns.
+// UnmarshalText reads the text of MarshalText.
 func (p *Position) UnmarshalText(text []byte) error {
 	*p = Position{}
 	if len(text) == 0 {
@@ -61,15 +61,15 @@ func (p *Position) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// FieldState tells what a source says of a field.
+// FieldState tells what a source says about a field.
 type FieldState uint8
 
 const (
-	// Unmapped means that the sync does not map the field: what Owlat holds is left alone.
+	// Unmapped means that the sync does not map the field: Owlat keeps its value.
 	Unmapped FieldState = iota
 	// Null means that the source has no value: the sync's NULL policy decides.
 	Null
-	// Set means that Value is the source's value, be it empty.
+	// Set means that Value is the source's value, which may be empty.
 	Set
 )
 
@@ -85,14 +85,14 @@ func Some(value string) Field { return Field{State: Set, Value: value} }
 // Property is one event property of a row.
 type Property struct {
 	Name string
-	// Value is a string, a float64, an int64, a bool or nil, or a [encoding/json.Number] where the number has digits that a float64 and
-	// an int64 do not hold. It is sent with all its digits. Owlat keeps numbers as JavaScript does, so beyond 2⁵³ and after
-	// about 16 digits it rounds what it gets; who needs every digit in Owlat makes the value a text.
+	// Value is a string, a float64, an int64, a bool or nil, or a [encoding/json.Number] if neither a float64 nor an int64 holds
+	// all digits of the number. It is sent with all its digits. Owlat keeps numbers as JavaScript does, and rounds beyond 2⁵³ and
+	// after about 16 digits. To keep every digit in Owlat, make the value a text.
 	Value any
 }
 
-// JoinKey returns the row key for the values of several key columns: they are joined by "/", and a "/" or "\" inside a
-// value is escaped by "\", so that different values never give the same key.
+// JoinKey returns the row key for the values of several key columns. It joins them by "/", and escapes "/" and "\" inside a value
+// by "\", so that different values never give the same key.
 func JoinKey(values ...string) string {
 	if len(values) == 1 {
 		return values[0]
@@ -112,7 +112,7 @@ func JoinKey(values ...string) string {
 	return string(b)
 }
 
-// SplitKey returns the n values that JoinKey joined to the key, nil where it cannot have joined so many.
+// SplitKey returns the n values that JoinKey joined to the key, nil if the key does not have that many.
 func SplitKey(key string, n int) []string {
 	if n == 1 {
 		return []string{key}

@@ -2,18 +2,18 @@ package ledger
 
 import "time"
 
-// Bookmark is how far a sync has read its source. It is set by runs that came to their end, and only then; the zero value
-// stands for nothing known, so that the next run reads all rows.
+// Bookmark is how far a sync has read its source. Only a run that came to its end sets it. The zero value means that nothing is
+// known: the next run reads all rows.
 type Bookmark struct {
-	Settings string    // of what the source and the sync were when it was set
+	Settings string    // hash of the source and the sync when it was set
 	Mark     string    // owlatsync.Scan.Mark of the last scan
-	Full     time.Time // when the last run began that read all rows
-	Due      time.Time // when all rows are to be read although the time has not come; zero: not before
-	Entries  int       // of the sync, about: those that a run made which came to no end are not counted
-	Again    []string  // keys of rows that are not in step, and so are read whether or not they change
+	Full     time.Time // when the last run of all rows began
+	Due      time.Time // when a run must read all rows before their time has come; zero: never
+	Entries  int       // about how many entries the sync has: those of runs that did not end are not counted
+	Again    []string  // keys of rows that are out of step: the next run reads them even if they do not change
 }
 
-// Next is when all rows are to be read.
+// Next returns when a run must read all rows; every is the time between such runs.
 func (b Bookmark) Next(every time.Duration) time.Time {
 	next := b.Full.Add(every)
 	if !b.Due.IsZero() && b.Due.Before(next) {
@@ -22,7 +22,7 @@ func (b Bookmark) Next(every time.Duration) time.Time {
 	return next
 }
 
-// NextFull returns when a run of the sync reads all rows again; zero where the next one does.
+// NextFull returns when a run of the sync must read all rows again; zero means the next run.
 func (b Bookmark) NextFull(every time.Duration) time.Time {
 	if b.Mark == "" {
 		return time.Time{}

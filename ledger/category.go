@@ -1,7 +1,7 @@
 package ledger
 
-// Category says of what kind the reason is why a row was not applied: one of Owlat's error categories as its answers name them,
-// or one of the words below.
+// Category is the kind of reason why a row was not applied: one of Owlat's error categories as its answers name them, or one of the
+// words below.
 type Category string
 
 const (
@@ -15,8 +15,8 @@ const (
 	CategoryExchange    Category = "exchange"    // rows exchange addresses
 	CategoryAddress     Category = "address"     // the contact has another address than was written
 	CategoryTopic       Category = "topic"       // Owlat does not have the topic
-	CategoryUnsure      Category = "unsure"      // nobody knows whether an add took effect
-	CategoryEvent       Category = "event"       // nobody knows whether an event arrived
+	CategoryUnsure      Category = "unsure"      // it is not known whether an add took effect
+	CategoryEvent       Category = "event"       // it is not known whether an event arrived
 	CategoryLedger      Category = "ledger"      // the step could not be recorded
 	CategorySource      Category = "source"      // the row itself cannot be sent, or another one counts
 	CategoryWaiting     Category = "waiting"     // it failed before and is not tried yet

@@ -1,8 +1,8 @@
 package ledger
 
-// Condition is what a ledger was found to be without opening it.
+// Condition is the state of a ledger that was examined without opening it.
 type Condition struct {
-	Missing    bool   // there is none yet: opening creates it
+	Missing    bool   // there is no ledger yet: opening creates it
 	Outdated   bool   // an older version wrote it: opening migrates it
-	Deployment string // that the ledger belongs to; empty: none yet, or not known of an outdated one
+	Deployment string // the deployment that the ledger belongs to; empty: none yet, or the ledger is outdated
 }

@@ -2,7 +2,7 @@ package ledger
 
 import "errors"
 
-// Why a ledger cannot be used. Each says what to do; the errors of every store match them with errors.Is where they apply.
+// Why a ledger cannot be used. Each error says what to do. The errors of every store match them with errors.Is.
 var (
 	ErrNoFolder  = errors.New("the folder of the ledger does not exist: create it, or name another place")
 	ErrNotLedger = errors.New("the file is no ledger of owlat-sync: name another file, or restore the ledger from a backup")
@@ -14,7 +14,7 @@ var (
 	ErrClosed    = errors.New("the ledger is closed")
 )
 
-// Why a ledger takes in no snapshot.
+// Why a ledger does not take in a snapshot.
 var (
 	ErrNotEmpty      = errors.New("the ledger holds something already: import into a new file")
 	ErrContradiction = errors.New("a line contradicts one before it")

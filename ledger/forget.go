@@ -6,10 +6,10 @@ import (
 	"encoding/hex"
 )
 
-// HashSize is the length of a ledger's secret for forgotten persons and of the hashes under it, in bytes.
+// HashSize is the length, in bytes, of a ledger's secret for forgotten persons and of the hashes under it.
 const HashSize = sha256.Size
 
-// HashAddress returns what a ledger keeps of the normalised address of a forgotten person: HMAC-SHA256 under its secret.
+// HashAddress returns what a ledger keeps of a forgotten person's normalised address: its HMAC-SHA256 under the ledger's secret.
 func HashAddress(secret []byte, address string) []byte {
 	mac := hmac.New(sha256.New, secret)
 	mac.Write([]byte(address))
@@ -21,5 +21,5 @@ func HashContact(secret []byte, contactID string) string {
 	return "forgotten " + hex.EncodeToString(HashAddress(secret, "contact "+contactID))
 }
 
-// ForgottenText stands where a ledger named a forgotten person: in texts, and for the key of a row that a run was asked for.
+// ForgottenText replaces what named a forgotten person: in texts, and as the key of a row that a run was asked for.
 const ForgottenText = "(forgotten)"

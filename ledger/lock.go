@@ -7,36 +7,37 @@ import (
 	"time"
 )
 
-// Claim is what somebody wants the lock for.
+// Claim says what the lock is wanted for.
 type Claim struct {
-	// Purpose tells people what the lock is taken for, such as `run of sync "users"`.
+	// Purpose tells people what the lock is for, such as `run of sync "users"`.
 	Purpose string
-	// Deployment is the base URL of the deployment. It ties the ledger to it on first use; empty: whatever it is tied to.
+	// Deployment is the base URL of the deployment. The first claim that names one ties the ledger to it. Empty means any
+	// deployment.
 	Deployment string
-	// Wait makes Acquire wait for the lock, for as long as its context allows.
+	// Wait makes Acquire wait for the lock until its context ends.
 	Wait bool
 }
 
-// Lock is the right to change what the ledger says of rows and runs: one at a time has it, across goroutines, processes and
-// machines. A store keeps it as it can: as a lock on a file that the operating system gives back when the process dies, or as a
-// lease that must be renewed and may run out while its holder is frozen.
+// Lock is the right to change what the ledger says about rows and runs. Only one holder at a time has it, across goroutines,
+// processes and machines. It may be a lock on a file, which the operating system gives back when the process dies, or a lease,
+// which must be renewed and may run out while its holder is frozen.
 //
-// Therefore each lock has an epoch, a number larger than that of every lock before it on the same ledger (a fencing token). Every
-// write under the lock carries it, and fails with ErrLockLost, changing nothing, once a lock with a larger one was given out. So
-// somebody who comes back after losing the lock cannot write any more. All methods are safe for concurrent use.
+// So each lock has an epoch, a number larger than that of every earlier lock on the same ledger (a fencing token). Every write
+// under the lock carries its epoch. Once a lock with a larger epoch was given out, the write fails with ErrLockLost and changes
+// nothing. So a holder that lost its lock can no longer write. All methods are safe for concurrent use.
 type Lock interface {
 	Writer
 
-	// Context ends when the lock is known to be lost, with ErrLockLost as its cause, when it is released, or with the context that
-	// Acquire was given. Work under the lock runs under it.
+	// Context ends when the lock is known to be lost, with ErrLockLost as its cause, when the lock is released, or when the context
+	// given to Acquire ends. Work under the lock runs under this context.
 	Context() context.Context
 	// Epoch returns the lock's number, above 0.
 	Epoch() int64
-	// Release gives the lock back. Further calls do nothing. That the lock was lost before is no error.
+	// Release gives the lock back. Further calls do nothing. It is no error if the lock was lost before.
 	Release() error
 }
 
-// ErrLockLost says that the lock was lost, and nothing was written: another holder has taken over.
+// ErrLockLost says that another holder has taken the lock over, and that nothing was written.
 var ErrLockLost = errors.New("the lock on the ledger was lost to another run, and nothing more is recorded by this one; look at \"owlat-sync status\"")
 
 // Owner is the process that holds a lock or makes a run.
@@ -45,7 +46,7 @@ type Owner struct {
 	PID  int    `json:"pid"` // 0: not known
 }
 
-// LockedError says who holds the ledger.
+// LockedError says who holds the lock.
 type LockedError struct {
 	Owner
 	Since   time.Time

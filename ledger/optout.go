@@ -2,7 +2,7 @@ package ledger
 
 import "time"
 
-// OptOut is that a person left a topic.
+// OptOut says that a person left a topic.
 type OptOut struct {
 	ContactID string
 	Topic     string

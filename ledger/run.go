@@ -9,28 +9,28 @@ import (
 	"owlatsync"
 )
 
-// Run is one run of one sync, as the ledger keeps it. What it says while the run goes on is as of its Heartbeat.
+// Run is the record of one run of one sync. While the run goes on, the record is as of its Heartbeat.
 type Run struct {
 	ID        int64
 	Sync      string
 	Mode      Mode
-	Epoch     int64 // of the lock under which it runs; 0: not known
-	Owner     Owner // who makes it
+	Epoch     int64 // epoch of the run's lock; 0: not known
+	Owner     Owner // the process that makes the run
 	Started   time.Time
 	Heartbeat time.Time // when its record was last brought up to date
-	Finished  time.Time // zero while it runs or when its process died
-	Stage     Stage     // what it does now, or did when it ended
+	Finished  time.Time // zero while it runs or if its process died
+	Stage     Stage     // the stage now, or when the run ended
 	Status    Status
-	Message   string             // why it ended as it did; no address
-	Part      owlatsync.Part     // which rows it was asked to apply
+	Message   string             // why the run ended so; holds no address
+	Part      owlatsync.Part     // the rows that the run was asked to apply
 	Report    *owlatsync.Report  // counts so far
-	Summary   *owlatsync.Summary // of its plan; nil: none was made
-	Guards    []owlatsync.Hit    // that hold it
-	// PlanForm is the version of the encoding of the plan that is kept for a held run; 0: none is kept.
+	Summary   *owlatsync.Summary // the plan in numbers; nil: none was made
+	Guards    []owlatsync.Hit    // the guards that hold the run
+	// PlanForm is the version of the encoding of a held run's plan; 0: no plan is kept.
 	PlanForm int
 }
 
-// Known returns which rows the run was asked to apply, without those of persons who were forgotten since; ok is false if that are all.
+// Known returns the part without the rows of persons who were forgotten since; ok is false if no row is left.
 func (r *Run) Known() (part owlatsync.Part, ok bool) {
 	part = r.Part
 	part.Only = slices.DeleteFunc(slices.Clone(part.Only), func(key string) bool { return key == ForgottenText })
@@ -42,24 +42,24 @@ type Mode string
 
 const (
 	ModeRun  Mode = "run"
-	ModePlan Mode = "plan" // of ledgers of earlier versions: plans are not recorded
+	ModePlan Mode = "plan" // only in ledgers of earlier versions: plans are no longer recorded
 )
 
 // Stage is what a run does, in this order.
 type Stage string
 
 const (
-	StageStarting Stage = "starting" // what earlier runs left in doubt is settled
-	StageReading  Stage = "reading"  // the source is read
-	StagePlanning Stage = "planning" // contacts that are there already are looked for, and the changes worked out
-	StageApplying Stage = "applying" // changes are sent
+	StageStarting Stage = "starting" // the run settles doubts of earlier runs
+	StageReading  Stage = "reading"  // the run reads the source
+	StagePlanning Stage = "planning" // the run looks for existing contacts and makes its plan
+	StageApplying Stage = "applying" // the run sends changes
 	StageEnding   Stage = "ending"
 )
 
 // Stages lists all stages in their order.
 var Stages = []Stage{StageStarting, StageReading, StagePlanning, StageApplying, StageEnding}
 
-// Status is how a run stands or ended.
+// Status says how a run ended, or that it goes on.
 type Status string
 
 const (
@@ -68,9 +68,9 @@ const (
 	StatusFailedRows  Status = "failed rows"
 	StatusStopped     Status = "stopped"
 	StatusInterrupted Status = "interrupted"
-	StatusHeld        Status = "held"       // by a guard; the plan is kept
-	StatusApproved    Status = "approved"   // was held, and its plan applied by another run
-	StatusSuperseded  Status = "superseded" // was held, and a later run made its plan moot
+	StatusHeld        Status = "held"       // a guard holds the run; its plan is kept
+	StatusApproved    Status = "approved"   // was held; another run applied its plan
+	StatusSuperseded  Status = "superseded" // was held; a later run made its plan moot
 	StatusDied        Status = "died"       // its process was killed, or its machine stopped
 	StatusError       Status = "error"
 )
@@ -83,29 +83,29 @@ var Statuses = []Status{
 // MessageDied is the message of a run with StatusDied.
 const MessageDied = "its process ended without a word"
 
-// Beat brings the record of a run that goes on up to date.
+// Beat is the present state of a run that goes on.
 type Beat struct {
 	Run     int64
 	Stage   Stage
-	Report  *owlatsync.Report  // counts so far; nil: as before
-	Summary *owlatsync.Summary // nil: as before
+	Report  *owlatsync.Report  // counts so far; nil: unchanged
+	Summary *owlatsync.Summary // nil: unchanged
 }
 
-// Ending is everything that the end of a run records, all or none of it.
+// Ending is everything that the end of a run records, all or nothing.
 type Ending struct {
-	// Run is stored whole under its ID, but for its Sync and Epoch, which stay as they were, and its Heartbeat, which is the present.
-	// Its plan is kept if its status is StatusHeld; otherwise it is dropped, and PlanForm is 0.
+	// Run replaces the record with its ID, except Sync and Epoch, which stay, and Heartbeat, which becomes the present time. The
+	// plan is kept if the status is StatusHeld. Otherwise it is dropped, and PlanForm becomes 0.
 	Run Run
-	// Adopted says that the sync has compared its rows with the contacts that Owlat already had.
+	// Adopted says that the sync has compared its rows with Owlat's existing contacts.
 	Adopted bool
-	// Bookmark, if not nil, replaces that of the sync.
+	// Bookmark replaces that of the sync; nil leaves it.
 	Bookmark *Bookmark
-	// Settled are runs that were held and no more are, by their numbers, with what they become. Their plans are dropped, and their
-	// PlanForm is 0. One that is not held any more stays as it is.
+	// Settled gives held runs, by number, their new status. Their plans are dropped, and their PlanForm becomes 0. A run that is no
+	// longer held stays as it is.
 	Settled map[int64]Status
 }
 
-// NoRunError says that the ledger has no run with the number, or none of that sync.
+// NoRunError says that the ledger has no run with the number, or that the run is of another sync.
 type NoRunError struct {
 	Sync string // empty: any
 	Run  int64

@@ -6,14 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// Text is a string for JSON that may be no UTF-8, which JSON cannot hold: then it is an object with the bytes in base64.
+// Text is a string for JSON that need not be UTF-8. JSON cannot hold other bytes, so they become an object with base64.
 type Text string
 
 type textBytes struct {
 	Base64 []byte `json:"base64"`
 }
 
-// MarshalJSON returns a string, or an object for what is no UTF-8.
+// MarshalJSON returns a string, or an object if the text is not UTF-8.
 func (s Text) MarshalJSON() ([]byte, error) {
 	if !utf8.ValidString(string(s)) {
 		return json.Marshal(textBytes{[]byte(s)})

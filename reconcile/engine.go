@@ -17,7 +17,7 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// Engine runs syncs against one deployment with one ledger. It is safe for concurrent use; the ledger lets one run at a time.
+// Engine runs syncs against one deployment with one ledger. It is safe for concurrent use; the ledger allows one run at a time.
 type Engine struct {
 	client  *owlat.Client
 	ledger  ledger.Store
@@ -30,25 +30,25 @@ type Engine struct {
 	running map[string]*progress.Teller // by sync
 }
 
-// Options of an engine; the zero value is usable.
+// Options are the options of an engine. The zero value is usable.
 type Options struct {
-	Logger *slog.Logger // nothing is logged without one; lines hold row keys and short hashes, never addresses
+	Logger *slog.Logger // nil: nothing is logged; lines hold row keys and short hashes, never addresses
 
-	// Workers is how many rows are worked on at once at most; 0 means what an owlat.Pool allows. Up to that their number
-	// follows from the pace and from how long Owlat takes to answer.
+	// Workers is the most rows that are worked on at once; 0 means what an owlat.Pool allows. Below that limit the number follows
+	// the pace and the time that Owlat takes to answer.
 	Workers int
-	// Scratch is the folder for temporary files, which a run makes when it has very much to do; they hold personal data and are gone
-	// when the process is. Empty: where the system makes them.
+	// Scratch is the folder for temporary files; empty means the system's. A run makes them when its plan is too large for Memory.
+	// They hold personal data, and end with the process.
 	Scratch string
-	// Memory is how many bytes of each thing that is to be done stay in memory before temporary files are made, about; 0 means 4 MiB, a
-	// negative number none.
+	// Memory is about how many bytes of each kind of work stay in memory before temporary files are made; 0 means 4 MiB, a negative
+	// number none.
 	Memory int
 }
 
-// scratchMemory is several thousand rows or steps.
+// scratchMemory has room for several thousand rows or steps.
 const scratchMemory = 4 << 20
 
-// New returns an engine. The client's limiter is the budget (Invariant 5): share one client among all engines of a key.
+// New returns an engine. The client's limiter is the budget (Invariant 5): all engines of a key must share one client.
 func New(client *owlat.Client, store ledger.Store, o Options) *Engine {
 	e := &Engine{
 		client: client, ledger: store, log: o.Logger, workers: o.Workers, place: scratch.Place{Folder: o.Scratch, Most: o.Memory},
@@ -74,37 +74,38 @@ func hostname() string {
 	return name
 }
 
-// RunOptions of one run; the zero value runs everything.
+// RunOptions are the options of one run. The zero value runs everything.
 type RunOptions struct {
-	// Stop, when closed, makes the run take no more work, finish what is in flight and record it.
+	// Stop ends the run when it is closed: the run takes no more work, finishes what is in flight and records it.
 	Stop <-chan struct{}
-	// Confirm is asked before the first write of a first run, which creates contacts and fires automations. Without it, or
-	// when it says no, such a run is held.
+	// Confirm is asked before the first write of a first run, which creates contacts and fires automations. If it is nil or says
+	// no, such a run is held.
 	Confirm func(owlatsync.Summary) (bool, error)
-	// Full lists Owlat's contacts first and corrects the ledger to what they are, so that changes made in Owlat are set right.
+	// Full lists Owlat's contacts first and corrects the ledger to them, so that the run sets right what was changed in Owlat.
 	Full bool
-	// Part is which rows are applied. The others are skipped, and nothing is removed. Approve does not read it.
+	// Part says which rows are applied. The others are skipped, and nothing is removed. Approve ignores it: it takes the part of
+	// the held run.
 	Part owlatsync.Part
 	// Observers are told what happens.
 	Observers []progress.Observer
 }
 
-// PlanOptions of one plan; the zero value is usable.
+// PlanOptions are the options of one plan. The zero value is usable.
 type PlanOptions struct {
-	// Each is told what would become of every row but the unchanged ones, in the order of the source. Its error ends the plan.
+	// Each is told every decision but unchanged ones, in the order of the source. Its error ends the plan.
 	Each func(Decision) error
-	// Observers are told what happens, but for the rows.
+	// Observers are told what happens, except for the outcomes of rows.
 	Observers []progress.Observer
 }
 
-// Decision is what a plan holds for a row, or what became of it.
+// Decision is what a plan says about a row, or what became of it.
 type Decision = step.Decision
 
 // Why a run ended as it did.
 type (
-	// SourceError says that the source could not be read to its end.
+	// SourceError says that the source could not be read to the end.
 	SourceError = scan.SourceError
-	// StoppedError says that no request would pass.
+	// StoppedError says that Owlat would refuse every request.
 	StoppedError = remote.StoppedError
 )
 
@@ -114,7 +115,7 @@ var (
 	ErrUnavailable = apply.ErrUnavailable
 )
 
-// FieldsOf returns the fields of a contact of Owlat.
+// FieldsOf returns the synced fields of a contact.
 func FieldsOf(c *owlat.Contact) owlatsync.Texts { return remote.FieldsOf(c) }
 
 // ContactRequest returns the request that creates a contact with the fields that are not nil.
@@ -122,10 +123,10 @@ func ContactRequest(email string, fields [owlatsync.NumContactFields]*string) ow
 	return remote.Request(email, fields)
 }
 
-// NewJudge returns a judge of the rows of the sync, for those who want to know before a plan which ones would not be sent.
+// NewJudge returns a judge that tells, without a plan, which rows of the sync would not be sent.
 func NewJudge(s Sync) *scan.Judge { return scan.NewJudge(s.Policies()) }
 
-// State returns how the sync's run stands that goes on in this engine; ok is false where there is none. It may be called at any time.
+// State returns the state of the sync's run in this engine; ok is false if none goes on. It may be called at any time.
 func (e *Engine) State(sync string) (s progress.State, ok bool) {
 	e.mu.Lock()
 	t := e.running[sync]
@@ -136,8 +137,7 @@ func (e *Engine) State(sync string) (s progress.State, ok bool) {
 	return t.State(), true
 }
 
-// goesOn notes that a run of the sync goes on, until what it returns is called. One that has lost its lock may end after its successor
-// began.
+// goesOn registers the run of a sync until rest is called. A run that has lost its lock may end after its successor began.
 func (e *Engine) goesOn(sync string, t *progress.Teller) (rest func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -151,20 +151,20 @@ func (e *Engine) goesOn(sync string, t *progress.Teller) (rest func()) {
 	}
 }
 
-// Run brings Owlat in step with the source. Every row read but the unchanged ones is told in a progress.RowDone, also those that the
-// run does not reach. The report is returned with an error too, as far as the run came, unless it could not begin. Guards
-// are asked before the first write; of several held runs of a sync only the latest keeps its plan. Cancelling ctx aborts:
-// requests in flight are given up and their outcomes found out by the next run.
+// Run brings Owlat in step with the source. It tells the outcome of every row but unchanged ones in a progress.RowDone, also of
+// rows that it does not reach. The guards are asked before the first write; only the latest held run of a sync keeps its plan. Run
+// returns the report so far with an error too, unless the run could not begin. Cancelling ctx aborts the run: requests in flight
+// are given up, and the next run finds out their outcomes.
 //
 // Errors: *ledger.LockedError, *ledger.DeploymentError, ledger.ErrLockLost, *SourceError (nothing was applied), *StoppedError,
-// ErrUnavailable, ErrInterrupted, *HeldError, the context's cause, that of Confirm, or the ledger's. Rows that failed are no error:
+// ErrUnavailable, ErrInterrupted, *HeldError, the context's cause, the error of Confirm, or the ledger's. Failed rows are no error:
 // the report counts them.
 func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Report, error) {
 	return e.run(ctx, &s, o, 0)
 }
 
-// Approve applies the plan of the held run with the number although guards hold it. The source is read again, and the plan is applied
-// only if it is still exactly what would be done, and as far as that run was to.
+// Approve applies the plan of the held run with that number although guards hold it. It reads the source again, and applies the
+// plan only if that is still exactly what would be done. It applies the part that the held run was asked for.
 //
 // Errors: those of Run, and *ledger.NoRunError, *NotHeldError, ErrPartForgotten, ErrOldPlan (nothing was done) and *MovedError
 // (nothing was applied).

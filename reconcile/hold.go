@@ -15,7 +15,7 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// HeldError says that guards hold a run: nothing was applied, and the plan is kept for approval under the run's number.
+// HeldError says that guards hold a run: nothing was applied, and the ledger keeps the plan for approval under the run's number.
 type HeldError struct {
 	Sync string
 	Run  int64
@@ -53,19 +53,19 @@ func (e *NotHeldError) Error() string {
 // Is matches ErrNotHeld.
 func (e *NotHeldError) Is(target error) bool { return target == ErrNotHeld }
 
-// Why a held run cannot be approved any more.
+// Why a held run can no longer be approved.
 var (
-	// ErrPartForgotten says that the rows for which a run was held are not known any more.
+	// ErrPartForgotten says that the part of the held run is no longer known.
 	ErrPartForgotten = errors.New("the rows that the held run was asked to apply were forgotten since")
-	// ErrOldPlan says that the plan of a held run is of another version of the program.
+	// ErrOldPlan says that another version of the program made the plan of the held run.
 	ErrOldPlan = errors.New("the plan of the held run was kept by another version of owlat-sync; run again, and approve what that holds")
 )
 
-// MovedError says that a held plan can no longer be applied as it was, because the source, the ledger or Owlat moved since.
+// MovedError says that a held plan can no longer be applied because the source, the ledger or Owlat has changed since.
 type MovedError struct {
 	Run  int64
-	Rows int      // whose step differs now
-	Keys []string // of the first of them
+	Rows int      // rows whose step differs now
+	Keys []string // names of the first few of them
 }
 
 func (e *MovedError) Error() string {
@@ -73,7 +73,7 @@ func (e *MovedError) Error() string {
 		e.Run, e.Rows, strings.Join(e.Keys, ", "))
 }
 
-// held returns the run if it can be approved.
+// held returns the run if it can be approved, with the part that it was asked for.
 func (e *Engine) held(ctx context.Context, sync string, id int64) (*ledger.Run, error) {
 	r, err := e.ledger.Run(ctx, id)
 	if errors.Is(err, ledger.ErrNoRun) || err == nil && r.Sync != sync {
@@ -98,8 +98,8 @@ func (e *Engine) held(ctx context.Context, sync string, id int64) (*ledger.Run, 
 // holding keeps the plans that guards hold, and compares them.
 type holding struct{ *work }
 
-// hold keeps the plan of a run that a guard holds, and returns what its end is to record: of several plans that wait, the latest is
-// how things stand. Why it applies nothing may be another error too.
+// hold keeps the plan of a run that a guard holds, and returns what the end of the run records: older held plans are superseded. If
+// why is another error, nothing is kept.
 func (w holding) hold(ctx context.Context, p *plan.Plan, why error) (ending ledger.Ending, err error) {
 	held, ok := errors.AsType[*HeldError](why)
 	if !ok {
@@ -144,8 +144,8 @@ func (w holding) kept(ctx context.Context, run int64) iter.Seq2[*step.Step, erro
 	}
 }
 
-// compared passes the steps that send something, with what they are compared by: the hash of the row's key, and that of the outcome
-// and changes. Times do not count. Only the rows with the given keys do, if there are any.
+// compared hands over every step that sends something, with the hash of its row's key and a hash of what it does. Times do not
+// count. If only names keys, other rows are left out.
 func compared(steps iter.Seq2[*step.Step, error], only []string, each func(s *step.Step, name, does uint64)) error {
 	for s, err := range steps {
 		if err != nil {
@@ -167,7 +167,7 @@ func compared(steps iter.Seq2[*step.Step, error], only []string, each func(s *st
 	return nil
 }
 
-// unmoved checks that the plan is that of the held run, as far as it was asked for, and returns a *MovedError if not.
+// unmoved checks that the plan is that of the held run within the part, and returns a *MovedError if not.
 func (w holding) unmoved(ctx context.Context, held int64, p *plan.Plan, part owlatsync.Part) error {
 	before := make(map[uint64]uint64)
 	err := compared(w.kept(ctx, held), part.Only, func(_ *step.Step, name, does uint64) { before[name] = does })
@@ -203,9 +203,8 @@ func (w holding) unmoved(ctx context.Context, held int64, p *plan.Plan, part owl
 	return nil
 }
 
-// settleHeld returns what becomes of the runs of the sync that are held, because this one has done what there was to do, or is held
-// itself. One that reads only changes does not do what a run that read everything was held for, nor one that applies a part what a
-// whole one was.
+// settleHeld returns the new statuses of the sync's held runs, now that this run is done or held itself. A run of changes does not
+// stand for a held run that read everything, nor a part for a whole.
 func (w holding) settleHeld(ctx context.Context, approved *ledger.Run, partial bool) (map[int64]ledger.Status, error) {
 	runs, err := w.engine.ledger.HeldRuns(ctx, w.sync.Name)
 	if err != nil {

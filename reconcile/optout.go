@@ -9,9 +9,9 @@ import (
 	"owlatsync/owlat"
 )
 
-// Unsubscribed records what Owlat's webhook topic.unsubscribed tells (see owlat.VerifyWebhook), so that no add that is
-// still due puts the person back, not even one that `existing: add` asks for: only a consent of the source that is newer
-// does, as of when a run first saw it. It may be called while a run goes on, and keeps back what is not yet sent.
+// Unsubscribed records the opt-outs of Owlat's webhook topic.unsubscribed (see owlat.VerifyWebhook). No add that is still due puts
+// the person back, not even with `existing: add`. Only a consent that a run first saw after the opt-out does. It may be called
+// while a run goes on: the run then holds back adds that are not sent yet.
 func Unsubscribed(ctx context.Context, inbox ledger.Inbox, u owlat.WebhookTopicUnsubscribedPayload) error {
 	at := u.UnsubscribedAt
 	if now := time.Now(); at.IsZero() || at.After(now) {

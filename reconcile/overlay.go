@@ -10,8 +10,8 @@ import (
 	"owlatsync/ledger"
 )
 
-// overlay is a ledger as it would be with some records that are not made: a plan settles doubts for itself alone. An entry that is in
-// doubt no more, because a run beside the plan has settled it, stays as it is.
+// overlay is a ledger with records laid over it that are never written: a plan settles doubts for itself alone. If a run beside the
+// plan has settled an entry, the ledger's own version counts.
 type overlay struct {
 	ledger.Reader
 	entries map[place]*ledger.Entry
@@ -24,13 +24,13 @@ func newOverlay(l ledger.Reader) *overlay {
 	return &overlay{Reader: l, entries: make(map[place]*ledger.Entry)}
 }
 
-// put lays over the ledger what became of an entry in doubt.
+// put lays the record of a settled entry over the ledger.
 func (o *overlay) put(r ledger.Record) error {
 	o.entries[place{r.Sync, r.Entry.Key}] = r.Entry
 	return nil
 }
 
-// over returns what lies over an entry of the ledger, else the entry.
+// over returns what is laid over an entry, or the entry itself.
 func (o *overlay) over(sync string, e *ledger.Entry) *ledger.Entry {
 	if settled := o.entries[place{sync, e.Key}]; settled != nil && e.Doubt {
 		return copyOf(settled)
@@ -38,7 +38,7 @@ func (o *overlay) over(sync string, e *ledger.Entry) *ledger.Entry {
 	return e
 }
 
-// Index streams the index with the changed entries as they are.
+// Index streams the index, with the settled entries as they became.
 func (o *overlay) Index(ctx context.Context, sync string) iter.Seq2[ledger.IndexEntry, error] {
 	changed := make(map[uint64]*ledger.Entry)
 	for at, e := range o.entries {
@@ -51,7 +51,7 @@ func (o *overlay) Index(ctx context.Context, sync string) iter.Seq2[ledger.Index
 	}
 	return func(yield func(ledger.IndexEntry, error) bool) {
 		for ie, err := range o.Reader.Index(ctx, sync) {
-			// Another entry with the hash is one that is in step: its print is not zero.
+			// An entry in doubt has no print; one with a print is in step and only shares the hash.
 			if e := changed[ie.KeyHash]; e != nil && ie.Print == 0 {
 				ie.Print, ie.Blank = e.Fingerprint.Lo, e.Email == ""
 			}
@@ -102,7 +102,7 @@ func (o *overlay) Sharers(ctx context.Context, contacts []string) ([]ledger.Hold
 	return o.changed(found, err, func(e *ledger.Entry) bool { return e.ContactID != "" && slices.Contains(contacts, e.ContactID) })
 }
 
-// changed replaces what was found by what is laid over it, as far as that belongs to it.
+// changed replaces entries that were found by what is laid over them, and adds laid ones that belong to the result.
 func (o *overlay) changed(found []ledger.Holder, err error, belongs func(*ledger.Entry) bool) ([]ledger.Holder, error) {
 	if err != nil || len(o.entries) == 0 {
 		return found, err

@@ -14,9 +14,9 @@ import (
 )
 
 // Plan reads the source, compares it with the ledger and, on a first run, with Owlat's contacts, and tells what would become of the
-// rows. It writes nothing, to Owlat or to the ledger, and needs no lock: it may go on beside a run.
+// rows. It writes nothing to Owlat or to the ledger. It needs no lock and may go on beside a run.
 //
-// Errors: *ledger.DeploymentError, *SourceError, *StoppedError, the context's cause, that of Each, or the ledger's.
+// Errors: *ledger.DeploymentError, *SourceError, *StoppedError, the context's cause, the error of Each, or the ledger's.
 func (e *Engine) Plan(ctx context.Context, s Sync, o PlanOptions) (owlatsync.Summary, error) {
 	if err := s.validate(); err != nil {
 		return owlatsync.Summary{}, err
@@ -35,7 +35,7 @@ func (e *Engine) Plan(ctx context.Context, s Sync, o PlanOptions) (owlatsync.Sum
 	return e.planOnly(ctx, &s, settled, o, false, settled.put)
 }
 
-// planOnly makes a plan and drops it. Full has all rows read; record takes what became of doubts.
+// planOnly makes a plan and drops it. Full reads all rows; record takes the entries whose doubts are settled.
 func (e *Engine) planOnly(ctx context.Context, s *Sync, reader ledger.Reader, o PlanOptions, full bool, record func(ledger.Record) error) (summary owlatsync.Summary, err error) {
 	w, err := e.begin(s, reader)
 	if err != nil {
@@ -57,7 +57,7 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, reader ledger.Reader, o 
 		var p *plan.Plan
 		p, err = w.plan(ctx, owlatsync.Part{}, o.Each, record)
 		summary = p.Summary
-		summary.Duration = e.client.Estimate(summary.Requests + summary.Adoption.Requests) // a run lists again
+		summary.Duration = e.client.Estimate(summary.Requests + summary.Adoption.Requests) // a run would list again
 		err = also(err, p.Close())
 	}
 	ended, message := status(err, w.tell.Report())
@@ -65,8 +65,8 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, reader ledger.Reader, o 
 	return summary, err
 }
 
-// plan settles what is in doubt, reads the source and plans every row that changed. The plan is returned with an error too, as far as
-// it came, and must be closed in any case.
+// plan settles doubts, reads the source and plans every row that changed. It returns the plan so far with an error too; the caller
+// must close it in any case.
 func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision) error, record func(ledger.Record) error) (*plan.Plan, error) {
 	asker := &ask.Asker{Client: w.client, Ledger: w.reader, Sync: w.sync.Name, Run: w.run.ID}
 	needs := plan.Needs{
@@ -96,7 +96,7 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 	return p, err
 }
 
-// scan reads the source as the run reads it.
+// scan reads all rows or only the changed ones, as decided in w.reading.
 func (w *work) scan(ctx context.Context, part owlatsync.Part, end func(step.Decision)) (*scan.Scan, error) {
 	needs := scan.Needs{Policies: w.policies, Ledger: w.reader, Place: &w.engine.place, Tell: w.tell, End: end, Rows: w.rows(ctx)}
 	if !w.reading.changes {
@@ -107,7 +107,7 @@ func (w *work) scan(ctx context.Context, part owlatsync.Part, end func(step.Deci
 	return scanned, err
 }
 
-// rows streams the source as the run reads it.
+// rows streams the rows that this run reads.
 func (w *work) rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
 	if w.reading.source == nil {
 		return w.sync.Source.Rows(ctx)
@@ -118,7 +118,7 @@ func (w *work) rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
 // batchSize is how many steps or records are handed to the ledger at once.
 const batchSize = 500
 
-// inBatches hands over the values of a sequence in batches, each valid until the next.
+// inBatches hands over the values in batches. A batch is valid until the next one.
 func inBatches[T any](all iter.Seq2[T, error], do func([]T) error) error {
 	batch := make([]T, 0, batchSize)
 	for v, err := range all {

@@ -14,25 +14,25 @@ import (
 	"owlatsync/reconcile/scan"
 )
 
-// DefaultFullEvery is how often all rows of a source are read that can tell which have changed, where nothing else is said.
+// DefaultFullEvery is how often a run reads all rows of an Incremental source if the sync does not say.
 const DefaultFullEvery = 24 * time.Hour
 
-// againMost is how many rows a run reads again although they have not changed. Where more are not in step, all are read.
+// againMost is the most unchanged rows that a run reads again by key. If more are out of step, the next run reads all rows.
 const againMost = 1000
 
 // reading is how a run reads its source.
 type reading struct {
-	source   Incremental // nil: the source tells nothing about changes
+	source   Incremental // nil: all rows are read
 	settings string
 	bookmark ledger.Bookmark
-	changes  bool // only what changed since the bookmark
+	changes  bool // only rows that changed since the bookmark are read
 	told     *owlatsync.Reading
 	scan     owlatsync.Scan
 	again    again
 }
 
-// readingOf decides how much of the source a run reads. Full demands all; like, if it is not nil, is how the held run read
-// whose plan is to be made again.
+// readingOf decides how much of the source a run reads. Full demands all rows. Like is the report of the held run whose plan is
+// made again, or nil.
 func (e *Engine) readingOf(ctx context.Context, s *Sync, full bool, like *owlatsync.Report) (*reading, error) {
 	r := &reading{again: again{recreate: s.OnRemoteDelete == RemoteDeleteRecreate}}
 	source, ok := s.Source.(Incremental)
@@ -56,7 +56,7 @@ func (e *Engine) readingOf(ctx context.Context, s *Sync, full bool, like *owlats
 		why = "no earlier scan is known"
 	case r.bookmark.Settings != r.settings:
 		why = "the configuration of the sync has changed"
-	case like != nil: // the plan is the same only if the same is read
+	case like != nil: // the plan can only be the same if the same rows are read
 	case r.bookmark.Full.After(now):
 		why = "the last scan of all rows lies in the future: the clock was set back"
 	case !now.Before(next) && !r.bookmark.Due.IsZero():
@@ -74,13 +74,13 @@ func (e *Engine) readingOf(ctx context.Context, s *Sync, full bool, like *owlats
 	return r, nil
 }
 
-// settings is a hash of all that makes rows of before ask for something else, or be others.
+// settings hashes everything that makes an unchanged row ask for something else, or that selects other rows.
 func (s *Sync) settings(source Incremental) string {
 	text := fmt.Sprintf("%d %s %+v %q %q %q %+v", scan.FingerprintVersion, source.Settings(), s.Topics, s.Nulls, s.OnMissing, s.OnRemoteDelete, s.Events)
 	return strconv.FormatUint(xxh3.HashString(text), 16)
 }
 
-// begin makes the next run read all rows if this one, which does, comes to no end.
+// begin drops the bookmark before a run of all rows writes anything, so that the next run reads all rows if this one does not end.
 func (r *reading) begin(ctx context.Context, w ledger.Writer, sync string) error {
 	if r.source == nil || r.changes || r.bookmark.Mark == "" {
 		return nil
@@ -88,8 +88,8 @@ func (r *reading) begin(ctx context.Context, w ledger.Writer, sync string) error
 	return setBookmark(ctx, w, sync, ledger.Bookmark{})
 }
 
-// keep returns how far a run has read that came to its end, nil where that is not known: nothing that it left open is forgotten,
-// because that is read again by its key.
+// keep returns the bookmark of a run that came to its end, nil if the source has none. It names the rows that the run left out of
+// step: the next run reads them again by key.
 func (r *reading) keep(p owlatsync.Summary, started time.Time) *ledger.Bookmark {
 	if r.source == nil {
 		return nil
@@ -100,7 +100,7 @@ func (r *reading) keep(p owlatsync.Summary, started time.Time) *ledger.Bookmark 
 	}
 	var fit bool
 	if b.Again, fit = r.again.keys(); !fit {
-		b = ledger.Bookmark{} // reading everything is what finds them all
+		b = ledger.Bookmark{} // only a scan of all rows finds them all
 	}
 	return &b
 }
@@ -114,15 +114,15 @@ func setBookmark(ctx context.Context, w ledger.Writer, sync string, b ledger.Boo
 
 // again gathers the rows that a run leaves out of step. It is used by one goroutine at a time.
 type again struct {
-	recreate bool // contacts that were deleted in Owlat are made again by the next run
+	recreate bool // the next run creates deleted contacts again
 
 	failed     []string
 	duplicates []string
-	made       int       // entries of rows that the ledger did not know
-	due        time.Time // when what follows from absence is to be tried again
+	made       int       // rows that the ledger did not know
+	due        time.Time // when absences are tried again; zero: never
 }
 
-// Note takes in what became of a row.
+// Note takes in the outcome of a row.
 func (a *again) Note(key string, outcome owlatsync.Outcome) {
 	switch {
 	case key == "":
@@ -137,14 +137,14 @@ func (a *again) Note(key string, outcome owlatsync.Outcome) {
 	}
 }
 
-// Waits notes that what follows from a row's absence was not done, and when it is to be tried.
+// Waits notes that the consequence of an absence was put off until that time.
 func (a *again) Waits(until time.Time) {
 	if a.due.IsZero() || until.Before(a.due) {
 		a.due = until
 	}
 }
 
-// Absent takes in what became of a row that left the source; e is how its entry stands now.
+// Absent takes in the outcome of a row that left the source; e is its entry now.
 func (a *again) Absent(outcome owlatsync.Outcome, e *ledger.Entry) {
 	switch f := e.Failure; {
 	case outcome == owlatsync.Removed, outcome == owlatsync.Failed && f != nil && f.Parked:
@@ -155,11 +155,11 @@ func (a *again) Absent(outcome owlatsync.Outcome, e *ledger.Entry) {
 	}
 }
 
-// Made counts an entry of a row that the ledger did not know.
+// Made counts a row that the ledger did not know.
 func (a *again) Made() { a.made++ }
 
-// keys returns the rows to read again; fit is false where there are too many to name. Rows that another with their address
-// keeps out come last: those that are too many wait for a scan of all rows.
+// keys returns the rows to read again; fit is false if more failed than fit. Duplicates come last: those that do not fit wait for a
+// scan of all rows.
 func (a *again) keys() (keys []string, fit bool) {
 	if len(a.failed) > againMost {
 		return nil, false

@@ -17,19 +17,19 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// beatEvery is how often the record of a run is brought up to date.
+// beatEvery is how often a run brings its record up to date.
 const beatEvery = 10 * time.Second
 
-// work is what a run, or a plan alone, works with.
+// work is the state of one run, or of one plan.
 type work struct {
 	engine   *Engine
 	sync     *Sync
 	policies *policy.Policies
-	client   *owlat.Client   // whose requests count as the run's
-	counter  *remote.Counter // of them
+	client   *owlat.Client // counts its requests in counter
+	counter  *remote.Counter
 	tell     *progress.Teller
 	reader   ledger.Reader
-	lock     ledger.Lock // nil: of a plan, which writes nothing
+	lock     ledger.Lock // nil: a plan, which writes nothing
 	reading  *reading
 	run      ledger.Run
 }
@@ -82,7 +82,7 @@ func (e *Engine) run(ctx context.Context, s *Sync, o RunOptions, held int64) (re
 	return w.whole(ctx, o, approved)
 }
 
-// whole does the work of a run and records its end, all at once.
+// whole does the work of a run and records its end in one commit.
 func (w *work) whole(ctx context.Context, o RunOptions, approved *ledger.Run) (*owlatsync.Report, error) {
 	rest := w.beat(ctx)
 	ending, workErr := w.apply(ctx, o, approved)
@@ -99,11 +99,11 @@ func (w *work) whole(ctx context.Context, o RunOptions, approved *ledger.Run) (*
 	r.Heartbeat = r.Finished
 	r.Status, r.Message = status(workErr, r.Report)
 	ending.Run = *r
-	endErr := w.lock.EndRun(context.WithoutCancel(ctx), ending) // also of an aborted run
+	endErr := w.lock.EndRun(context.WithoutCancel(ctx), ending) // an aborted run is recorded too
 	if errors.Is(endErr, ledger.ErrLockLost) && errors.Is(workErr, ledger.ErrLockLost) {
-		endErr = nil // it says the same
+		endErr = nil // both say the same
 	}
-	if endErr != nil { // so that it has not ended as it would say
+	if endErr != nil { // the status that was meant is not recorded
 		endErr = fmt.Errorf("record the end of the run: %w", endErr)
 		r.Status, r.Message = ledger.StatusError, also(workErr, endErr).Error()
 	}
@@ -113,7 +113,7 @@ func (w *work) whole(ctx context.Context, o RunOptions, approved *ledger.Run) (*
 	return r.Report, also(workErr, endErr)
 }
 
-// beat keeps the record of the run up to date until what it returns is called.
+// beat keeps the record of the run up to date until rest is called.
 func (w *work) beat(ctx context.Context) (rest func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
@@ -129,7 +129,7 @@ func (w *work) beat(ctx context.Context) (rest func()) {
 			}
 			s := w.tell.State()
 			err := w.lock.Beat(ctx, ledger.Beat{Run: w.run.ID, Stage: s.Stage, Report: s.Report, Summary: s.Summary})
-			if err != nil && ctx.Err() == nil { // what matters meets the same error
+			if err != nil && ctx.Err() == nil { // if the ledger is broken, the next real write says so
 				w.engine.log.Warn("the record of the run is not up to date", "sync", w.sync.Name, "run", w.run.ID, "error", err)
 			}
 		}
@@ -140,7 +140,7 @@ func (w *work) beat(ctx context.Context) (rest func()) {
 	}
 }
 
-// apply plans and applies, and returns what the end of the run is to record besides the run itself.
+// apply plans and applies, and returns what the end of the run records besides the run itself.
 func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (ending ledger.Ending, err error) {
 	var like *owlatsync.Report
 	if approved != nil {
@@ -188,7 +188,7 @@ func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (e
 	return ending, nil
 }
 
-// admit lets a plan pass that no guard holds, that is the one approved, or that somebody confirms.
+// admit passes a plan that is the approved one, that no guard holds, or that the user confirms.
 func (w *work) admit(ctx context.Context, p *plan.Plan, o RunOptions, approved *ledger.Run) error {
 	if approved != nil {
 		return holding{w}.unmoved(ctx, approved.ID, p, o.Part)
@@ -205,8 +205,8 @@ func (w *work) admit(ctx context.Context, p *plan.Plan, o RunOptions, approved *
 	return &HeldError{Sync: w.sync.Name, Run: w.run.ID, Hits: hits}
 }
 
-// leave tells of every row that was read and has no outcome that the run ends without it: err is why. Rows that left the source are
-// none of them. It returns err, and with it what kept it from telling.
+// leave tells every row without an outcome as skipped because of err. It leaves out rows that left the source. It returns err,
+// joined with its own error.
 func (w *work) leave(p *plan.Plan, err error) error {
 	reason, category := apply.ReasonStopped, ledger.CategoryUnreached
 	if _, ok := errors.AsType[*SourceError](err); ok {
@@ -225,7 +225,7 @@ func (w *work) leave(p *plan.Plan, err error) error {
 	return err
 }
 
-// keepRefused records the failures of renames for whose rows the plan has no step. Nothing else of their entries changes.
+// keepRefused records the failures of renames that have no step in the plan. Everything else of their entries stays.
 func (w *work) keepRefused(ctx context.Context, p *plan.Plan) error {
 	ctx = context.WithoutCancel(ctx)
 	return inBatches(p.Refused(), func(batch []*step.Step) error {
@@ -270,7 +270,7 @@ func status(err error, r *owlatsync.Report) (status ledger.Status, message strin
 	return ledger.StatusError, err.Error()
 }
 
-// also returns err, and with it what else went wrong, if anything did.
+// also joins two errors of which either may be nil.
 func also(err, other error) error {
 	switch {
 	case other == nil:

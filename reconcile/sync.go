@@ -18,7 +18,7 @@ type (
 	Incremental = scan.Incremental
 )
 
-// What is decided about a sync; package policy has the words and their values.
+// What a user decides about a sync; package policy explains the types and their values.
 type (
 	Topic              = policy.Topic
 	Existing           = policy.Existing
@@ -43,18 +43,18 @@ const (
 	RemoteDeleteRecreate = policy.RemoteDeleteRecreate
 )
 
-// Sync is one source and what to make of it in Owlat.
+// Sync is one source with its policies.
 type Sync struct {
 	Name   string // unique in the ledger
 	Source Source
 	Topics []Topic // in the order of Row.Consents
 	Nulls  NullPolicy
-	// KeyIsAddress says that rows have no key of their own: their normalised address is the key, and a changed address is
-	// another row.
+	// KeyIsAddress says that rows have no key of their own: the normalised address is the key, and a changed address makes another
+	// row.
 	KeyIsAddress bool
 
-	// FullEvery, if above 0, lets runs read only what changed where the source is Incremental, and says after which time one
-	// reads all rows again: only that finds rows that have left.
+	// FullEvery, if above 0, lets runs read only the changed rows of an Incremental source. It is the time after which a run reads
+	// all rows again: only such a run finds rows that have left.
 	FullEvery time.Duration
 
 	OnMissing      MissingPolicy      // empty means MissingKeep
@@ -63,7 +63,7 @@ type Sync struct {
 	Events         []EventRule
 }
 
-// Policies returns what is decided about the sync.
+// Policies returns the policies of the sync.
 func (s *Sync) Policies() *policy.Policies {
 	return &policy.Policies{
 		Sync: s.Name, Topics: s.Topics, Nulls: s.Nulls, KeyIsAddress: s.KeyIsAddress, OnMissing: s.OnMissing,
@@ -71,7 +71,7 @@ func (s *Sync) Policies() *policy.Policies {
 	}
 }
 
-// Fingerprint returns the fingerprint that an entry has when the row is applied completely. The error says why the row is
+// Fingerprint returns the fingerprint that the ledger has once the row is applied completely. The error says why the row is
 // invalid.
 func (s *Sync) Fingerprint(row *owlatsync.Row) (ledger.Fingerprint, error) {
 	r, _, invalid := scan.NewReader(s.Policies()).Read(row)

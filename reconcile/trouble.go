@@ -7,22 +7,22 @@ import (
 	"owlatsync/ledger"
 )
 
-// Trouble is something about a row that was not done, or of which nobody knows whether it was.
+// Trouble is something about a row that was not done, or that may have been done.
 type Trouble struct {
 	Sync     string
 	Key      string
-	Address  string // personal data, as far as the ledger has it
+	Address  string // personal data; empty if the ledger has none
 	What     string // "row", "event" or "topic"
 	Category ledger.Category
 	Reason   string
 	Attempts int
 	First    time.Time
 	Last     time.Time
-	NextTry  time.Time // zero: never by itself
+	NextTry  time.Time // zero: no run tries it again by itself
 	Parked   bool
 }
 
-// Troubles returns what is wrong with the entry, nothing if it is in order.
+// Troubles returns what is wrong with an entry of the sync, nil if it is in order.
 func Troubles(e *ledger.Entry, sync string) []Trouble {
 	var out []Trouble
 	if f := e.Failure; f != nil {

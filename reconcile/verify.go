@@ -13,15 +13,15 @@ import (
 	"owlatsync/reconcile/remote"
 )
 
-// FindingKind is in what source, ledger and Owlat disagree.
+// FindingKind says how source, ledger and Owlat disagree.
 type FindingKind string
 
 const (
-	SourceAhead    FindingKind = "source"  // the next run has something to do for the row
-	ChangedInOwlat FindingKind = "changed" // a name is not what was written
-	AddressDiffers FindingKind = "address" // the contact has another address than was written
-	MissingInOwlat FindingKind = "missing" // the contact of a row is not there
-	UnknownInOwlat FindingKind = "unknown" // a contact that no row of the ledger stands for
+	SourceAhead    FindingKind = "source"  // the next run would change something for the row
+	ChangedInOwlat FindingKind = "changed" // a field is not what the ledger says was written
+	AddressDiffers FindingKind = "address" // the contact's address is not what was written
+	MissingInOwlat FindingKind = "missing" // the contact of a row does not exist
+	UnknownInOwlat FindingKind = "unknown" // no entry of the ledger stands for the contact
 	TwinInOwlat    FindingKind = "twin"    // two live contacts have one address; calls by address reach the older
 )
 
@@ -31,25 +31,25 @@ var FindingKinds = []FindingKind{SourceAhead, ChangedInOwlat, AddressDiffers, Mi
 // Finding is one difference. Values are personal data that somebody asked for.
 type Finding struct {
 	Kind      FindingKind
-	Sync      string // empty for what no row stands for
+	Sync      string // empty if no row stands for the contact
 	Key       string
 	ContactID string
 	Field     string // "email" or the name of a ContactField
-	Ledger    string // what was written
-	Owlat     string // what is there
+	Ledger    string // the value that was written
+	Owlat     string // the value in Owlat; of a twin the id of the older contact
 	Address   string
-	Decision  *Decision // of SourceAhead
+	Decision  *Decision // for SourceAhead, else nil
 }
 
 // Verified is the result of a verification in numbers.
 type Verified struct {
-	Contacts int // that Owlat has
-	Entries  int // of the ledger that were compared
+	Contacts int // contacts in Owlat
+	Entries  int // entries of the ledger that were compared
 	Findings map[FindingKind]int
-	Repaired int // entries corrected to what Owlat has, for the next run to act on
+	Repaired int // entries corrected to what Owlat holds; the next run acts on them
 }
 
-// Differences is how many findings there are that a person should look at: all but contacts that are no row's.
+// Differences returns how many findings need a person's attention: all except contacts that no row stands for.
 func (v Verified) Differences() int {
 	n := 0
 	for kind, count := range v.Findings {
@@ -60,20 +60,20 @@ func (v Verified) Differences() int {
 	return n
 }
 
-// VerifyOptions of one verification; the zero value is usable.
+// VerifyOptions are the options of one verification. The zero value is usable.
 type VerifyOptions struct {
-	// Repair corrects the ledger to what Owlat holds, so that the next run sends what the policies allow.
+	// Repair corrects the ledger to what Owlat holds. The next run then sends what the policies allow.
 	Repair bool
-	// Each is told each difference. Its error ends the verification.
+	// Each is told every difference. Its error ends the verification.
 	Each func(Finding) error
 	// Observers are told how far the sources are read and the contacts listed.
 	Observers []progress.Observer
 }
 
-// Verify compares the sources of the syncs, the ledger and one listing of Owlat's contacts, and tells each difference. It
-// writes nothing to Owlat. It holds the ledger's lock throughout. The listing is held in memory, about 300 bytes a contact.
+// Verify compares the sources of the syncs, the ledger and one listing of Owlat's contacts, and tells every difference. It writes
+// nothing to Owlat. It holds the ledger's lock throughout, and the listing in memory: about 300 bytes a contact.
 //
-// Errors: *ledger.LockedError, *ledger.DeploymentError, ledger.ErrLockLost, and those of Plan, with the name of the sync.
+// Errors: *ledger.LockedError, *ledger.DeploymentError, ledger.ErrLockLost, and the errors of Plan, which name the sync.
 func (e *Engine) Verify(ctx context.Context, syncs []Sync, o VerifyOptions) (v Verified, err error) {
 	v.Findings = make(map[FindingKind]int)
 	each := func(f Finding) error {
@@ -131,15 +131,15 @@ func (e verification) verifySource(ctx context.Context, s Sync, o VerifyOptions,
 	return err
 }
 
-// listing is all contacts of a deployment.
+// listing has all contacts of a deployment.
 type listing struct {
 	roll  remote.Roll
 	spots []remote.Spot    // newest first
 	known []bool           // whether a row stands for the contact
-	byID  map[string]int32 // positions in them
+	byID  map[string]int32 // positions in spots
 }
 
-// listAll lists all contacts and tells how far it is.
+// listAll lists all contacts and tells its progress.
 func listAll(ctx context.Context, client *owlat.Client, tell *progress.Teller) (*listing, error) {
 	l := &listing{byID: make(map[string]int32)}
 	for page, err := range remote.List(ctx, client) {
@@ -178,9 +178,9 @@ type comparison struct {
 	repair   bool
 	each     func(Finding) error
 
-	entries  int // compared
+	entries  int // entries compared so far
 	repaired int
-	fixed    []ledger.Record // yet to be made
+	fixed    []ledger.Record // corrections to be recorded
 }
 
 func (c *comparison) compare(ctx context.Context) error {
@@ -211,12 +211,12 @@ func (c *comparison) compare(ctx context.Context) error {
 	return c.fix(ctx)
 }
 
-// fix records what was found.
+// fix records the corrections.
 func (c *comparison) fix(ctx context.Context) error {
 	if len(c.fixed) == 0 {
 		return nil
 	}
-	if c.repaired == 0 { // rows that did not change are to be planned again
+	if c.repaired == 0 { // the next run must plan unchanged rows too
 		if err := setBookmark(ctx, c.lock, c.sync, ledger.Bookmark{}); err != nil {
 			return err
 		}
@@ -229,7 +229,7 @@ func (c *comparison) fix(ctx context.Context) error {
 	return nil
 }
 
-// refresh corrects the ledger to what Owlat holds for the rows of the sync.
+// refresh corrects the sync's entries to what Owlat holds.
 func (w *work) refresh(ctx context.Context) error {
 	contacts, err := listAll(ctx, w.client, w.tell)
 	if err != nil {
@@ -261,7 +261,7 @@ func compare(sync string, e *ledger.Entry, c owlat.Contact, there bool) []Findin
 	return found
 }
 
-// correct returns the record that brings an entry in step with its contact, so that its row is planned anew.
+// correct returns the record that corrects an entry to its contact, so that the next run plans the row again.
 func correct(sync string, e *ledger.Entry, c owlat.Contact, there bool) ledger.Record {
 	e.Fingerprint, e.Doubt, e.ChangedAt = ledger.Fingerprint{}, false, time.Now()
 	if !there && e.Origin == ledger.OriginDeleting {
@@ -275,7 +275,7 @@ func correct(sync string, e *ledger.Entry, c owlat.Contact, there bool) ledger.R
 	return ledger.Record{Sync: sync, Entry: e, Event: "changed in Owlat", Note: "verify found other values than were written"}
 }
 
-// verifyContacts tells the contacts that no row stands for, and those that share an address.
+// verifyContacts tells the contacts that no row stands for, and contacts that share an address.
 func (e verification) verifyContacts(ctx context.Context, l *listing, each func(Finding) error) error {
 	byAddress := make(map[string]int32, len(l.spots))
 	for at, spot := range slices.Backward(l.spots) { // the oldest first
@@ -303,7 +303,7 @@ func (e verification) verifyContacts(ctx context.Context, l *listing, each func(
 		if err != nil {
 			return fmt.Errorf("read the ledger: %w", err)
 		}
-		for _, h := range sharers { // of syncs that were not asked for
+		for _, h := range sharers { // rows of syncs that are not verified count too
 			l.find(h.Entry.ContactID)
 		}
 		for _, c := range unknown {

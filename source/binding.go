@@ -8,25 +8,25 @@ import (
 	"owlatsync/source/internal/cell"
 )
 
-// binding is a mapping bound to the columns of one scan, with what is reused from row to row.
+// binding is a mapping bound to the columns of one scan, with buffers that rows reuse.
 type binding struct {
 	columns    []column
 	key        []int
 	email      int
 	fields     [owlatsync.NumContactFields]int
-	topics     []int // unmapped where every row is a yes
+	topics     []int // unmapped if every row consents
 	properties []int
 
 	current owlatsync.Row
-	texts   strings.Builder // the block with the texts of the latest rows
-	careful bool            // each value is checked for being UTF-8
+	texts   strings.Builder // block with the texts of the latest rows
+	careful bool            // each value is checked, not only the whole row
 	parts   []string
 }
 
-// unmapped stands for the column of a field that the mapping leaves out.
+// unmapped is the column of a field that the mapping leaves out.
 const unmapped = -1
 
-// bind finds the mapped columns. Its error wraps a [ColumnError] for each that is missing, ambiguous or binary.
+// bind finds the mapped columns. Its error wraps a [ColumnError] for each column that is missing, ambiguous or binary.
 func bind(m Mapping, columns []column, in backend) (*binding, error) {
 	var wrong []error
 	told := map[string]bool{}

@@ -19,8 +19,8 @@ type CSVOption func(*csvFormat) error
 
 type csvFormat struct{ delimiter rune }
 
-// Delimiter sets what separates the fields; the comma is the default. A quote, a line break and what is no character are
-// refused.
+// Delimiter sets the character that separates the fields; the default is the comma. It fails for a quote, a line break and an
+// invalid character.
 func Delimiter(r rune) CSVOption {
 	return func(f *csvFormat) error {
 		if !validDelimiter(r) {
@@ -35,10 +35,10 @@ func validDelimiter(r rune) bool {
 	return r != 0 && r != '"' && r != '\r' && r != '\n' && utf8.ValidRune(r) && r != utf8.RuneError
 }
 
-// CSV returns the rows of a CSV file (RFC 4180, plain or gzip, UTF-8 with or without byte order mark) whose first record
-// names the columns. Blanks around a column's name do not count. All values are texts. A CSV file knows no NULL: an empty field
-// is one. A line that does not fit the header or the format ends the scan as incomplete, with a [LineError]. A record may have
-// 16 MiB. CSV opens nothing; its error is that of an option or of [Mapping.Validate].
+// CSV returns the rows of a CSV file (RFC 4180, plain or gzip, UTF-8 with or without byte order mark). Its first record names the
+// columns; blanks around a name do not count. All values are texts, and an empty field is NULL. A line that does not fit the header
+// or the format ends the scan as incomplete with a [LineError]. A record has at most 16 MiB. CSV opens nothing; its error comes
+// from an option or from [Mapping.Validate].
 func CSV(open Opener, m Mapping, options ...CSVOption) (*Table, error) {
 	format := csvFormat{delimiter: ','}
 	for _, o := range options {
@@ -71,7 +71,7 @@ func (f csvFormat) scan(in *input) (cursor, error) {
 	return c, nil
 }
 
-// csvCursor is a scan of a CSV file, which is read ahead once the first row is asked for.
+// csvCursor is a scan of a CSV file. It reads ahead after the first row was asked for.
 type csvCursor struct {
 	in     *input
 	reader *csvReader
@@ -80,7 +80,7 @@ type csvCursor struct {
 	feed   *ahead.Feed[csvBatch]
 	cancel context.CancelFunc
 	batch  *csvBatch
-	at     int // rows of the batch before the present one
+	at     int // rows of the batch before the current one
 	line   int
 }
 
@@ -107,11 +107,11 @@ func (c *csvCursor) next() (bool, error) {
 	return true, nil
 }
 
-// nextBatch goes on to a batch that has rows; false without an error is the complete end.
+// nextBatch moves on to a batch that has rows; false without an error is the complete end.
 func (c *csvCursor) nextBatch() (bool, error) {
 	if c.feed == nil {
 		var ctx context.Context
-		ctx, c.cancel = context.WithCancel(context.Background()) // ended by close
+		ctx, c.cancel = context.WithCancel(context.Background()) // close ends it
 		c.feed = ahead.Start(ctx, c.reader.fill)
 	}
 	for c.batch == nil || c.batch.err == nil {

@@ -15,32 +15,32 @@ import (
 
 // csvBatch is a number of rows whose texts lie in one buffer.
 type csvBatch struct {
-	lines  []int      // where the rows begin
+	lines  []int      // line numbers of the rows
 	fields []csvField // row by row
 	text   []byte
-	kept   bool   // text is a string's and needs no look
-	buf    []byte // for text that is none
-	err    error  // what came after the rows; io.EOF is the end
+	kept   bool   // text is valid and part of a string
+	buf    []byte // memory for text otherwise
+	err    error  // the error after the rows; io.EOF is the end
 }
 
-// csvField is where a field lies in the batch's text.
+// csvField is the place of a field in the batch's text.
 type csvField struct{ start, end uint32 }
 
-// csvReader reads most lines itself: those without a quote, of which encoding/csv would make just the same. It gets the
-// others from there; both take from one buffer, and what one has read the other has not.
+// csvReader reads most lines itself: those without a quote, for which encoding/csv would give the same. encoding/csv reads the
+// others. Both read from one buffer, so that each line goes to only one of them.
 type csvReader struct {
 	in        *input
 	records   *csv.Reader
-	delimiter byte // 0 where it has more than one
-	width     int  // how many fields the header has
-	own       int  // lines that were read without encoding/csv
-	others    int  // lines that it has read
+	delimiter byte // 0 if it has more than one byte
+	width     int  // number of fields in the header
+	own       int  // lines read without encoding/csv
+	others    int  // lines read by encoding/csv
 }
 
-// keptMost is how many bytes of lines become one string: what is larger is far more work to allocate.
+// keptMost is the most bytes of lines that become one string: larger strings take far longer to allocate.
 const keptMost = 32 << 10
 
-// fill reads the next rows, of one kind, and reports whether they are the last.
+// fill reads the next rows of one kind, and reports whether they are the last.
 func (r *csvReader) fill(b *csvBatch) (last bool) {
 	b.lines, b.fields, b.buf, b.kept, b.err = b.lines[:0], b.fields[:0], b.buf[:0], false, nil
 	for len(b.lines) < ahead.BatchRows && len(b.buf) < keptMost && b.err == nil {
@@ -51,7 +51,7 @@ func (r *csvReader) fill(b *csvBatch) (last bool) {
 			b.err = err
 		case len(plain) == 0:
 			b.err = r.record(b)
-		case len(b.lines) > 0: // they get a batch of their own
+		case len(b.lines) > 0: // quoted lines get their own batch
 			b.text = b.buf
 			return false
 		case r.split(plain, b):
@@ -62,8 +62,8 @@ func (r *csvReader) fill(b *csvBatch) (last bool) {
 	return b.err != nil
 }
 
-// plainLines returns the lines at the beginning of the buffer that have no quote, and reads once more where it holds no whole
-// line. They stay in the buffer.
+// plainLines returns the lines at the beginning of the buffer that have no quote, without consuming them. It reads once more if the
+// buffer holds no whole line.
 func (r *csvReader) plainLines() ([]byte, error) {
 	if r.delimiter == 0 {
 		return nil, nil
@@ -84,8 +84,8 @@ func (r *csvReader) plainLines() ([]byte, error) {
 	}
 }
 
-// split takes plain lines out of the buffer, up to one that has not as many fields as the header, and reports whether it made
-// rows of any. Where that is the first of them, encoding/csv tells what is wrong with it.
+// split takes plain lines out of the buffer, up to one with another number of fields than the header, and reports whether it made
+// rows. If that line is the first, encoding/csv says what is wrong with it.
 func (r *csvReader) split(plain []byte, b *csvBatch) bool {
 	if b.kept = cell.IsText(plain); b.kept {
 		b.text = cell.BytesOf(string(plain))
@@ -100,7 +100,7 @@ func (r *csvReader) split(plain []byte, b *csvBatch) bool {
 		if size > 0 && b.text[end-1] == '\r' {
 			end--
 		}
-		if end > at { // else it is blank
+		if end > at { // a blank line is no row
 			known := len(b.fields)
 			b.split(at, end, r.delimiter)
 			if len(b.fields)-known != r.width {
@@ -136,7 +136,7 @@ func (b *csvBatch) split(start, end int, delimiter byte) {
 	}
 }
 
-// record takes a record of encoding/csv's into the batch.
+// record adds a record of encoding/csv to the batch.
 func (r *csvReader) record(b *csvBatch) error {
 	record, err := r.records.Read()
 	if err == io.EOF {
@@ -154,7 +154,7 @@ func (r *csvReader) record(b *csvBatch) error {
 	return nil
 }
 
-// count counts the lines of a record of encoding/csv's and returns the first of them.
+// count counts the lines of a record of encoding/csv, and returns its first line.
 func (r *csvReader) count(record []string) int {
 	line, _ := r.records.FieldPos(0)
 	r.others = line
@@ -164,7 +164,7 @@ func (r *csvReader) count(record []string) int {
 	return r.own + line
 }
 
-// explain makes a LineError of what encoding/csv says of a line, which has so many fields.
+// explain makes a LineError of an error of encoding/csv. Fields is the number of fields in the line.
 func (r *csvReader) explain(err error, fields int) error {
 	var parse *csv.ParseError
 	if !errors.As(err, &parse) {

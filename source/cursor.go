@@ -14,27 +14,27 @@ import (
 	"owlatsync/source/internal/cell"
 )
 
-// defaultOverlap is how far before its mark a scan begins where the cursor is a time and says nothing else.
+// defaultOverlap is how far before its mark a scan begins if the cursor is a time and sets no overlap.
 const defaultOverlap = 10 * time.Minute
 
-// Cursor names the column that tells when a row changed, so that a scan can leave out what has not changed since another.
+// Cursor names the column that tells when a row changed, so that a scan can leave out rows that have not changed since an earlier
+// one.
 type Cursor struct {
-	// Column is one of the source's columns: a time, a date or a whole number that grows whenever a row changes. Rows in
-	// which it is NULL are given by every scan.
+	// Column is one of the source's columns: a time, a date or a whole number that grows whenever a row changes. Every scan gives
+	// the rows in which it is NULL.
 	Column string
-	// Overlap is how far before the mark a scan begins, for a column of times or dates; 10 minutes if zero. It must be
-	// longer than any transaction that changes rows, because those that commit late bear an earlier time.
+	// Overlap is how far before the mark a scan begins, for a column of times or dates; 0 means 10 minutes. It must be longer than
+	// any transaction that changes rows, because late commits have an earlier time.
 	Overlap time.Duration
-	// Step is the same for a column of whole numbers, which has no default.
+	// Step is the overlap for a column of whole numbers. It has no default.
 	Step int64
-	// Database tells the database from others, without a secret: a mark says nothing about another.
+	// Database identifies the database without a secret: a mark of one database says nothing about another.
 	Database string
 }
 
-// WithCursor returns a table of the same rows whose Scan can leave out those that have not changed. Only queries of
-// PostgreSQL, MySQL, MariaDB and SQLite have a cursor, and only with a key. Its error tells of another source, a mapping without
-// a key, a cursor without a column, or an overlap that is negative or given in both ways. It runs nothing: [Table.Check] tells
-// whether the column can be a cursor.
+// WithCursor returns a table of the same rows whose Scan can leave out unchanged ones. Only queries of PostgreSQL, MySQL, MariaDB
+// and SQLite with a key can have a cursor. It fails for another source, a mapping without a key, a cursor without a column, and an
+// overlap that is negative or given in both ways. It runs nothing: [Table.Check] tells whether the column can be a cursor.
 func (t *Table) WithCursor(c Cursor) (*Table, error) {
 	switch {
 	case c.Column == "":
@@ -53,7 +53,7 @@ func (t *Table) WithCursor(c Cursor) (*Table, error) {
 // follower is a backend that can run other queries than its own.
 type follower interface {
 	backend
-	// wrapping is how queries are put around that of the source; nil: not at all.
+	// wrapping says how to put queries around the source's query; nil: that is not possible.
 	wrapping() *wrapping
 	text() string
 	openQuery(ctx context.Context, query string) (following, error)
@@ -62,14 +62,14 @@ type follower interface {
 // following is a scan that can go on with further queries in the same snapshot.
 type following interface {
 	cursor
-	// requery goes on with the rows of another query, which has the same columns. The rows before must have been read.
+	// requery goes on with the rows of another query with the same columns. All earlier rows must have been read.
 	requery(ctx context.Context, query string, args []any) error
-	// lookUp returns the few rows of a query as texts. The rows before must have been read.
+	// lookUp returns the few rows of a query as texts. All earlier rows must have been read.
 	lookUp(ctx context.Context, query string) ([][]string, error)
 }
 
-// Settings identifies what Scan reads: where it differs, a mark of before says nothing. It is empty for a table without a
-// cursor, and holds no secret unless the query does.
+// Settings identifies what Scan reads: if it differs, an earlier mark says nothing. It is empty for a table without a cursor. It
+// holds no secret unless the query does.
 func (t *Table) Settings() string {
 	if t.cursor == nil {
 		return ""
@@ -77,10 +77,10 @@ func (t *Table) Settings() string {
 	return fmt.Sprintf("%q %q %q %+v", t.cursor.Column, t.cursor.Database, t.backend.(follower).text(), t.mapping)
 }
 
-// Scan reads the source as [Table.Rows] does, and leaves out what has not changed since s.Since. It is for tables with a
-// cursor; of others it gives all rows and no mark. The result is for one loop, in which s must be left alone; s.Again is called
-// from within it. The errors are those of Rows, that of s.Again, a [ColumnError] for a column that cannot be the cursor, and one
-// for a mark that is none. With an error neither rows nor mark are complete.
+// Scan reads the source as [Table.Rows] does, and leaves out rows that have not changed since s.Since. For a table without a cursor
+// it gives all rows and no mark. The result is for one loop. The caller must not change s in the loop, and the loop calls s.Again.
+// The errors are those of Rows and of s.Again, a [ColumnError] for a column that cannot be the cursor, and one for an invalid mark.
+// After an error, neither the rows nor the mark are complete.
 func (t *Table) Scan(ctx context.Context, s *owlatsync.Scan) iter.Seq2[*owlatsync.Row, error] {
 	s.From, s.Mark = "", ""
 	if t.cursor == nil {
@@ -93,7 +93,7 @@ func (t *Table) Scan(ctx context.Context, s *owlatsync.Scan) iter.Seq2[*owlatsyn
 	}
 }
 
-// errEnough ends a scan whose reader has had enough; nobody is told.
+// errEnough ends a scan whose reader left the loop; nobody sees it.
 var errEnough = errors.New("enough")
 
 // increment reads what changed.
@@ -142,12 +142,12 @@ func (t increment) scan(ctx context.Context, s *owlatsync.Scan, yield func(*owla
 	}
 	s.Mark, err = t.mark(ctx, f, c, from)
 	if s.Mark == "" {
-		s.Mark = s.Since // nothing within the overlap
+		s.Mark = s.Since // no value is within the overlap
 	}
 	return err
 }
 
-// stream yields the rows of the running query, of which only those with the wanted keys count, if there are any.
+// stream yields the rows of the running query, or only those with the wanted keys if wanted is not nil.
 func (t increment) stream(ctx context.Context, b *binding, c cursor, wanted []string, yield func(*owlatsync.Row, error) bool) error {
 	for {
 		row, err := b.next(ctx, c)
@@ -156,7 +156,7 @@ func (t increment) stream(ctx context.Context, b *binding, c cursor, wanted []st
 			return err
 		case row == nil:
 			return nil
-		case wanted != nil && !slices.Contains(wanted, row.Key): // databases may compare texts more loosely
+		case wanted != nil && !slices.Contains(wanted, row.Key): // a database may compare texts less strictly
 			continue
 		case !yield(row, nil):
 			return errEnough
@@ -164,7 +164,7 @@ func (t increment) stream(ctx context.Context, b *binding, c cursor, wanted []st
 	}
 }
 
-// keysAtOnce is how many keys one query names.
+// keysAtOnce is the most keys that one query names.
 const keysAtOnce = 100
 
 func (t increment) readAgain(ctx context.Context, s *owlatsync.Scan, f follower, from bound, b *binding, c following, yield func(*owlatsync.Row, error) bool) error {
@@ -185,7 +185,7 @@ func (t increment) readAgain(ctx context.Context, s *owlatsync.Scan, f follower,
 	}
 }
 
-// bindCursor finds the cursor's column and tells what it holds, as far as the column's type does.
+// bindCursor finds the cursor's column and the kind of its values, if the column's type tells that.
 func (t increment) bindCursor(columns []column) (cell.Kind, error) {
 	at := -1
 	for i, c := range columns {
@@ -206,7 +206,7 @@ func (t increment) bindCursor(columns []column) (cell.Kind, error) {
 		return 0, &bindingError{[]error{missing(t.cursor.Column, "a cursor is one of the query's columns, and "+f.noun(), columns)}, describe(columns)}
 	}
 	c := columns[at]
-	if f.wrapping().loose { // values have types of their own
+	if f.wrapping().loose { // each value has its own type
 		return c.kind, nil
 	}
 	return c.kind, t.cursor.fits(c.kind, c.DatabaseType)
@@ -236,7 +236,7 @@ func (c *Cursor) fits(k cell.Kind, databaseType string) error {
 	return nil
 }
 
-// words says what a kind of values is.
+// words returns a kind of values in words.
 func words(k cell.Kind) string {
 	switch k {
 	case cell.Moment:
@@ -258,20 +258,20 @@ func words(k cell.Kind) string {
 // bound is the value of the cursor from which on rows count as changed.
 type bound struct {
 	kind cell.Kind
-	text string // as databases print it, times without a zone
-	sql  string // a literal
+	text string // as databases print it; times have no zone
+	sql  string // as an SQL literal
 }
 
-// The forms in which a cursor's values are compared.
+// The forms in which values of a cursor are compared.
 const (
 	momentLayout = "2006-01-02 15:04:05.999999"
 	dayLayout    = time.DateOnly
 )
 
-// markKinds are the letters with which a mark tells what it is.
+// markKinds are the letters that begin a mark and tell its kind.
 var markKinds = map[string]cell.Kind{"t": cell.Moment, "d": cell.Day, "n": cell.Integer}
 
-// newMark makes a mark of the cursor's highest value as the database printed it; empty where it is none to go on from.
+// newMark makes a mark of the cursor's highest value as the database printed it, empty if no scan can go on from that value.
 func newMark(k cell.Kind, text string) string {
 	for letter, kind := range markKinds {
 		if kind == k {
@@ -297,7 +297,7 @@ func parseBound(k cell.Kind, text string) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// bound returns from where on a scan reads that goes on from the mark.
+// bound returns the value from which on a scan reads that goes on from the mark.
 func (c *Cursor) bound(mark string) (bound, error) {
 	letter, text, _ := strings.Cut(mark, " ")
 	k, known := markKinds[letter]
@@ -326,7 +326,7 @@ func (c *Cursor) bound(mark string) (bound, error) {
 	return bound{kind: k, text: from}, nil
 }
 
-// checkCursor reports whether the columns have the cursor's, and whether the query can be asked for part of its rows.
+// checkCursor reports whether the columns have the cursor's, and whether part of the query's rows can be asked for.
 func (t increment) checkCursor(ctx context.Context, columns []column) error {
 	_, err := t.bindCursor(columns)
 	if err != nil {
@@ -342,7 +342,7 @@ func (t increment) checkCursor(ctx context.Context, columns []column) error {
 	return err
 }
 
-// openNone opens a scan of no rows, in which the query stands as it does when it is asked for changes.
+// openNone opens a scan of no rows that puts the query in the same place as a scan of changes does.
 func (t increment) openNone(ctx context.Context, f follower) (following, error) {
 	c, err := f.openQuery(ctx, "SELECT r.*"+f.wrapping().rows(f.text())+" WHERE 1 = 0")
 	if err != nil {
@@ -355,9 +355,8 @@ func (t increment) openNone(ctx context.Context, f follower) (following, error) 
 	return c, nil
 }
 
-// CursorIndexed reports whether the database finds the rows that changed by an index, as far as it says. Where it does not,
-// reading only these costs about as much as reading all. It is an error for a table without a cursor; other errors are those of
-// [Table.Scan].
+// CursorIndexed reports whether the database, by its own account, finds changed rows by an index. Without one, reading changes
+// costs about as much as reading all rows. It fails for a table without a cursor; other errors are those of [Table.Scan].
 func (t *Table) CursorIndexed(ctx context.Context) (bool, error) {
 	if t.cursor == nil {
 		return false, errors.New("the source has no cursor")

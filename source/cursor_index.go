@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// indexedPostgres looks for the bound in the condition of an index. A small table is read as a whole even where it has an
-// index, unless the server is told not to.
+// indexedPostgres looks for the bound in the condition of an index. The server would read a small table as a whole even with an
+// index, so sequential scans are turned off.
 func indexedPostgres(ctx context.Context, c following, query string, from bound) (bool, error) {
 	if _, err := c.lookUp(ctx, "SELECT set_config('enable_seqscan', 'off', true)"); err != nil {
 		return false, err
@@ -23,7 +23,7 @@ func indexedPostgres(ctx context.Context, c following, query string, from bound)
 	return found, err
 }
 
-// smallTable is up to how many rows MySQL may prefer to read all, whatever indexes there are.
+// smallTable is the most rows of a table that MySQL may read as a whole in spite of an index.
 const smallTable = 10_000
 
 // indexedMySQL looks for tables that are read as a whole.

@@ -18,17 +18,17 @@ import (
 type wrapping struct {
 	lexicon statement.Lexicon
 	quote   string // around names, doubled inside
-	// top is the expression for the highest value m.c of the cursor as text: not beyond the server's clock, because a time
-	// in the future would have everything missed that comes before it.
+	// top is the expression for the highest value m.c of the cursor as text. It is not beyond the server's clock, because a time in
+	// the future would hide all changes before it.
 	top map[cell.Kind]string
-	// bound makes a literal.
+	// bound returns a bound as a literal.
 	bound func(bound) string
-	// key adds what the text of a key in the column is compared with to the arguments, and returns it as SQL; empty where no
+	// key returns SQL for the value that the text of a key stands for in the column, and adds its arguments. The SQL is empty if no
 	// value of the column has such a text.
 	key func(c column, text string, args []any) (string, []any)
 	// indexed reports whether the plan of a query finds rows from the bound on by an index.
 	indexed func(ctx context.Context, c following, query string, from bound) (bool, error)
-	// loose says that a column's values have types of their own; top then gives the type of the highest too.
+	// loose says that each value of a column has its own type; top then also gives the type of the highest value.
 	loose bool
 }
 
@@ -38,7 +38,7 @@ var (
 		quote:   `"`,
 		indexed: indexedPostgres,
 		top: map[cell.Kind]string{
-			cell.Moment:  "least(m.c, now())::text", // times without a zone are in the session's, which is UTC
+			cell.Moment:  "least(m.c, now())::text", // times without a zone are in the session's zone, UTC
 			cell.Day:     "least(m.c, (now() AT TIME ZONE 'UTC')::date)::text",
 			cell.Integer: "m.c::text",
 		},
@@ -77,7 +77,7 @@ var (
 			}
 			return "'" + b.text + "'"
 		},
-		// Arguments would have the driver use another protocol, in which values come in other forms.
+		// With arguments the driver would use another protocol, which has other forms of values.
 		key: func(c column, text string, args []any) (string, []any) {
 			if c.kind == cell.Integer && isInteger(text) {
 				return text, args
@@ -93,7 +93,7 @@ var (
 			switch b.kind {
 			case cell.Integer:
 				return b.text
-			case cell.Moment: // texts are compared as such: whole seconds are the beginning of all forms of a time
+			case cell.Moment: // texts are compared: all forms of a time begin with whole seconds
 				return "'" + b.text[:cell.MomentForm] + "'"
 			}
 			return "'" + b.text + "'"
@@ -113,7 +113,7 @@ var (
 
 var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// isInteger reports whether the text is how databases print a whole number.
+// isInteger reports whether databases print a whole number as the text.
 func isInteger(text string) bool {
 	digits := strings.TrimPrefix(text, "-")
 	return digits != "" && strings.Trim(digits, "0123456789") == "" && (digits[0] != '0' || text == "0")
@@ -128,14 +128,14 @@ func (w *wrapping) rows(query string) string {
 	return " FROM (" + statement.Bare(query, w.lexicon) + "\n) AS r"
 }
 
-// changed is the query for the rows whose cursor is not before the bound, or not known.
+// changed returns the query for rows whose cursor is NULL or not before the bound.
 func (t increment) changed(f follower, from bound) string {
 	w := f.wrapping()
 	column := w.name(t.cursor.Column)
 	return "SELECT r.*" + w.rows(f.text()) + " WHERE " + column + " >= " + from.sql + " OR " + column + " IS NULL"
 }
 
-// again is the query for rows with the given keys that changed leaves out.
+// again returns the query for rows with the given keys that changed leaves out.
 func (t increment) again(f follower, from bound, b *binding, keys []string) (query string, args []any) {
 	w := f.wrapping()
 	which := "1 = 0"
@@ -164,7 +164,7 @@ func (t increment) again(f follower, from bound, b *binding, keys []string) (que
 	return "SELECT r.*" + w.rows(f.text()) + " WHERE " + w.name(t.cursor.Column) + " < " + from.sql + " AND (" + which + ")", args
 }
 
-// mark asks for the highest value that the scan has seen; empty where there is none.
+// mark asks for the highest value that the scan has seen; it returns an empty mark if there is none.
 func (t increment) mark(ctx context.Context, f follower, c following, from bound) (string, error) {
 	w := f.wrapping()
 	k, err := t.bindCursor(c.columns())
@@ -192,7 +192,7 @@ func (t increment) mark(ctx context.Context, f follower, c following, from bound
 	return newMark(k, found[0][0]), nil
 }
 
-// looseMark makes a mark of a value that has a type of its own.
+// looseMark makes a mark of a value that has its own type.
 func (c *Cursor) looseMark(typ, text string, now time.Time) (string, error) {
 	switch {
 	case typ == "integer":
@@ -216,7 +216,7 @@ func (c *Cursor) looseMark(typ, text string, now time.Time) (string, error) {
 	return newMark(k, strings.Replace(text, " +0000 UTC", "", 1)), c.fits(k, typ)
 }
 
-// utc reports whether a text of a time names no other zone.
+// utc reports whether the text of a time names no zone but UTC.
 func utc(text string) bool {
 	if len(text) < cell.MomentForm {
 		return false

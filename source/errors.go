@@ -10,12 +10,12 @@ import (
 	"unicode/utf8"
 )
 
-// ErrNotQuery is what an error wraps when the statement of a source is empty, more than one, or none that only returns
-// rows. [SQL] and [Postgres] tell what the text shows; the rest comes from the database, when the statement is run.
+// ErrNotQuery is wrapped by the error for a statement that is empty, more than one, or not one that only returns rows. [SQL] and
+// [Postgres] find what the text shows; the database finds the rest when it runs the statement.
 var ErrNotQuery = errors.New("a source needs one statement that returns rows and changes nothing, such as SELECT")
 
-// ColumnError says why the columns of a source do not fit its mapping or its [Cursor]: one is missing, there are several of its
-// name, or it holds what cannot be mapped.
+// ColumnError says why the columns of a source do not fit its mapping or its [Cursor]: one is missing, ambiguous, or cannot be
+// mapped.
 type ColumnError struct {
 	Column string // the column's name
 	Reason string // what is wrong with it and what to do
@@ -31,10 +31,10 @@ type LineError struct {
 
 func (e *LineError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
 
-// maxListed is how many columns an error lists at most.
+// maxListed is the most columns that an error lists.
 const maxListed = 30
 
-// missing says that a source has no column of that name, and which is meant perhaps.
+// missing says that a source has no column of that name, and which name was perhaps meant.
 func missing(name, what string, columns []column) *ColumnError {
 	reason := what + " has no such column"
 	if near := nearest(name, columns); near != "" {
@@ -43,7 +43,7 @@ func missing(name, what string, columns []column) *ColumnError {
 	return &ColumnError{name, reason}
 }
 
-// bindingError is all that keeps a mapping from fitting, on one line, with what helps to mend it.
+// bindingError is everything that keeps a mapping from fitting, on one line, with what helps to correct it.
 type bindingError struct {
 	wrong []error
 	help  string
@@ -59,7 +59,7 @@ func (e *bindingError) Error() string {
 
 func (e *bindingError) Unwrap() []error { return e.wrong }
 
-// describe tells what columns there are, where one is missing.
+// describe lists the columns, if one is missing.
 func describe(columns []column) string {
 	var have []string
 	for _, c := range columns {
@@ -71,7 +71,7 @@ func describe(columns []column) string {
 	}
 	switch {
 	case slices.ContainsFunc(have, func(name string) bool { return strings.Contains(name, "@") }):
-		// The names may be somebody's data: they are not to be shown.
+		// The names may be somebody's data, so they are not shown.
 		return "; its first line looks like data, but must name the columns"
 	case len(columns) == 1 && strings.ContainsAny(columns[0].Name, ";\t|"):
 		return `; its only column looks like several: give the delimiter, as in "csv:users.csv?delimiter=%3B" for a semicolon or "delimiter=tab"`
@@ -95,7 +95,7 @@ func nearest(name string, columns []column) string {
 	return best
 }
 
-// distance is the number of letters to insert, delete, replace or swap with their neighbour to get from a to b.
+// distance returns how many letters to insert, delete, replace or swap with their neighbour to get from a to b.
 func distance(a, b string) int {
 	before, above, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range above {

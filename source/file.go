@@ -12,16 +12,15 @@ import (
 	"os"
 )
 
-// Opener opens a file for one scan from its beginning; the scan closes it. It is called by each scan, also by several at once.
+// Opener opens a file from its beginning for one scan, which closes it. Several scans may call it at once.
 type Opener func() (io.ReadCloser, error)
 
-// File returns the opener of a file on disk, whose errors are those of [os.Open]. A scan of it fails if the file changes while
-// it is read.
+// File returns an opener of a file on disk. Its errors are those of [os.Open]. A scan fails if the file changes while it is read.
 func File(path string) Opener {
 	return func() (io.ReadCloser, error) { return os.Open(path) }
 }
 
-// maxRecord is how many bytes one record or line of a file may have, so that a lost quote does not read it all into memory.
+// maxRecord is the most bytes of one record or line of a file. It keeps a lost quote from reading the whole file into memory.
 const maxRecord = 16 << 20
 
 var (
@@ -39,7 +38,7 @@ type input struct {
 	below  io.Reader
 }
 
-// openInput opens the file, unpacks it if it is gzip, and checks that it is no UTF-16.
+// openInput opens the file, unpacks gzip, and refuses UTF-16.
 func openInput(open Opener) (*input, error) {
 	if open == nil {
 		return nil, errors.New("open the file: there is none")
@@ -90,7 +89,7 @@ func (in *input) unpack(file io.Reader) error {
 	return nil
 }
 
-// limited refuses to read on when the current record has taken all that it may.
+// limited fails once the current record has used up its allowance.
 type limited struct{ *input }
 
 func (l limited) Read(p []byte) (int, error) {
@@ -102,10 +101,10 @@ func (l limited) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// record begins a new record, with a new allowance.
+// record begins a new record with a new allowance.
 func (in *input) record() { in.left = maxRecord }
 
-// complete reports whether the file, now read to its end, is still the one that was opened.
+// complete returns an error if the file, now read to its end, is not the one that was opened.
 func (in *input) complete() error {
 	if in.stat == nil {
 		return nil
@@ -122,7 +121,7 @@ func (in *input) complete() error {
 
 func (in *input) close() { _ = in.closer.Close() }
 
-// fileBackend is a file of either form.
+// fileBackend is a file of either format.
 type fileBackend struct {
 	opener Opener
 	scan   func(*input) (cursor, error)

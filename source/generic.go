@@ -24,8 +24,8 @@ var generic = dialect{
 	values:   sqlrows.Rules{TimeOf: genericTime, PrintedBits: true},
 }
 
-// genericTransactions are the transactions that a scan asks the driver for, the best first. Whatever it gets is rolled
-// back, so that even where none is read-only nothing stays.
+// genericTransactions are the transactions that a scan asks the driver for, the best first. Every one is rolled back, so that
+// nothing stays even if it is not read-only.
 var genericTransactions = []sql.TxOptions{
 	{ReadOnly: true, Isolation: sql.LevelRepeatableRead},
 	{ReadOnly: true, Isolation: sql.LevelSnapshot},
@@ -53,7 +53,7 @@ func beginGeneric(ctx context.Context, conn *sql.Conn, _ string) (queryFunc, fun
 	return nil, nil, fmt.Errorf("begin a transaction: %w", refusals[len(refusals)-1])
 }
 
-// genericBinary are words in the names that databases give to types of binary data.
+// genericBinary are words in database type names for binary data.
 var genericBinary = []string{"BLOB", "BINARY", "BYTEA", "BYTES", "IMAGE", "RAW"}
 
 func genericKind(databaseType string) cell.Kind {
@@ -81,8 +81,8 @@ func genericKind(databaseType string) cell.Kind {
 	return cell.Text
 }
 
-// genericTime takes a driver's word for what moment a time is. A day is midnight in the zone that the driver gave it, and not
-// in all databases is a DATE just that.
+// genericTime takes the moment that the driver gives. Midnight in the driver's zone is a day; not all databases keep only a date in
+// a DATE.
 func genericTime(at time.Time, k cell.Kind) (time.Time, string) {
 	if k == cell.Day && midnight(at) {
 		return at, time.DateOnly

@@ -8,24 +8,24 @@ import (
 	"owlatsync"
 )
 
-// Mapping says which columns of a source make up a row. Column names are matched exactly, letter case included.
+// Mapping says which columns of a source make up a row. Column names match exactly, including letter case.
 type Mapping struct {
-	// Key names the columns that identify a row. Without any, the address does and [owlatsync.Row.Key] stays empty.
+	// Key names the columns that identify a row. If it is empty, the address identifies the row and [owlatsync.Row.Key] stays
+	// empty.
 	Key []string
 
-	// Email is required. Fields has the columns of the contact's other fields, such as Fields[owlatsync.FirstName]; an empty one
-	// leaves its field unmapped.
+	// Email names the column of the address and is required. Fields names the columns of the contact's other fields, such as
+	// Fields[owlatsync.FirstName]; an empty name leaves its field unmapped.
 	Email  string
 	Fields owlatsync.Texts
 
-	// Topics has, per topic of the sync, the column that holds the row's consent: a boolean or a bit, a number (not zero is
-	// yes) or one of the texts t, f, true, false, y, n, yes, no, on, off, 1 and 0 in capital or small letters, with or without
-	// blanks around. NULL and the empty text are no; anything else makes the row a defect. The empty column name stands for
-	// yes in every row.
+	// Topics names, for each topic of the sync, the column with the row's consent: a boolean or a bit, a number (not zero is yes),
+	// or one of the texts t, f, true, false, y, n, yes, no, on, off, 1 and 0 in any letter case, with or without blanks around.
+	// NULL and the empty text are no. Anything else makes the row a defect. An empty column name means yes in every row.
 	Topics []string
 
-	// Properties are the event properties, which keep the source's types: text, number, boolean or NULL. Numbers keep all
-	// their digits. Dates are texts such as 2006-01-02, times are texts in RFC 3339 in UTC.
+	// Properties are the event properties. They keep the source's types: text, number, boolean or NULL. Numbers keep all their
+	// digits. Dates are texts such as 2006-01-02, times are texts in RFC 3339 in UTC.
 	Properties []Property
 }
 
@@ -35,8 +35,8 @@ type Property struct {
 	Column string
 }
 
-// Validate reports what is wrong with the mapping itself, before any source is looked at: no address, a key column without a
-// name or named twice, or an event property without a name, without a column or mapped twice. Its errors are texts for people.
+// Validate returns an error for a mapping that is wrong in itself: without an address, with a key column that has no name or is
+// named twice, or with an event property that has no name, no column or is mapped twice. The errors are texts for people.
 func (m Mapping) Validate() error {
 	if m.Email == "" {
 		return errors.New("no column is mapped to the email address")
@@ -62,7 +62,7 @@ func (m Mapping) Validate() error {
 	return nil
 }
 
-// clone returns a mapping that shares nothing with m, so that a table does not change under its owner's hands.
+// clone returns a mapping that shares nothing with m, so that the caller cannot change a table through it.
 func (m Mapping) clone() Mapping {
 	m.Key = slices.Clone(m.Key)
 	m.Topics = slices.Clone(m.Topics)

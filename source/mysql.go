@@ -13,7 +13,7 @@ import (
 	"owlatsync/source/internal/statement"
 )
 
-// mySQL is the dialect of MySQL and MariaDB. It counts on the text protocol of go-sql-driver/mysql.
+// mySQL is the dialect of MySQL and MariaDB. It relies on the text protocol of go-sql-driver/mysql.
 var mySQL = dialect{
 	name:     "MySQL",
 	castHint: "HEX(column), or BIN_TO_UUID(column) for a UUID",
@@ -25,14 +25,14 @@ var mySQL = dialect{
 	direct:   true,
 }
 
-// errSpent has a connection closed whose session was changed for a scan.
+// errSpent makes database/sql close a connection whose session was changed for a scan.
 var errSpent = errors.New("the connection was set up for one scan")
 
 func beginMySQL(ctx context.Context, conn *sql.Conn, query string) (queryFunc, func(context.Context) error, error) {
 	end := func(context.Context) error { return errSpent }
 	for _, set := range []string{
 		"SET NAMES utf8mb4",
-		// While a scan waits for its reader the server must not take it for dead.
+		// While a scan waits for its reader, the server must not take it for dead.
 		"SET SESSION net_write_timeout = 86400, time_zone = '+00:00'",
 		"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
 	} {
@@ -40,7 +40,7 @@ func beginMySQL(ctx context.Context, conn *sql.Conn, query string) (queryFunc, f
 			return nil, end, fmt.Errorf("prepare the session: %w", err)
 		}
 	}
-	// Preparing refuses several statements even where the connection would run them.
+	// Preparing refuses several statements even if the connection would run them.
 	prepared, err := conn.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, end, fmt.Errorf("check the query: %w", err)
@@ -75,10 +75,10 @@ func mySQLKind(databaseType string) cell.Kind {
 	return cell.Text
 }
 
-// mySQLTime goes by the clock alone: it is the server's, which is set to UTC, whatever zone the driver takes it for.
+// mySQLTime uses only the clock: it is the server's, which is set to UTC, whatever zone the driver names.
 func mySQLTime(at time.Time, k cell.Kind) (time.Time, string) {
 	if k == cell.Day {
-		return at.Add(12 * time.Hour), time.DateOnly // in a zone that skips midnight the driver comes near it
+		return at.Add(12 * time.Hour), time.DateOnly // in a zone that skips midnight the driver gives a time near it
 	}
 	return at, "2006-01-02T15:04:05.999999999Z"
 }

@@ -13,16 +13,16 @@ import (
 	"owlatsync/source/internal/cell"
 )
 
-// maxSample and maxSampleBytes bound the first lines from which the columns of an NDJSON file are known.
+// maxSample and maxSampleBytes limit the first lines that tell the columns of an NDJSON file.
 const (
 	maxSample      = 100
 	maxSampleBytes = 1 << 20
 )
 
-// NDJSON returns the rows of a file with one JSON object per line (plain or gzip, UTF-8 with or without byte order mark).
-// Blank lines do not count. A field that an object lacks is NULL, but a mapped one that no object has is an error. A line
-// that is no JSON object ends the scan as incomplete, with a [LineError]; an object, an array or half a surrogate pair in a
-// mapped field makes that row a defect. A line may have 16 MiB. NDJSON opens nothing; its error is that of [Mapping.Validate].
+// NDJSON returns the rows of a file with one JSON object per line (plain or gzip, UTF-8 with or without byte order mark). Blank
+// lines do not count. A field that an object does not have is NULL, but a mapped field that no object has is an error. A line that
+// is no JSON object ends the scan as incomplete with a [LineError]. An object, an array or half a surrogate pair in a mapped field
+// makes the row a defect. A line has at most 16 MiB. NDJSON opens nothing; its error comes from [Mapping.Validate].
 func NDJSON(open Opener, m Mapping) (*Table, error) {
 	m = m.clone()
 	return newTable(m, &fileBackend{open, func(in *input) (cursor, error) { return scanNDJSON(in, m) }})
@@ -31,11 +31,11 @@ func NDJSON(open Opener, m Mapping) (*Table, error) {
 type ndjsonCursor struct {
 	in     *input
 	cols   []column
-	unseen map[string]bool // mapped columns that no line has had yet
+	unseen map[string]bool // mapped columns that no line has had so far
 	sample []numberedLine
 	ended  bool // the file is read to its end
 	read   int  // lines read from the file
-	line   int  // the current row's
+	line   int  // line of the current row
 	object map[string]json.RawMessage
 	long   []byte
 	buf    []byte
@@ -56,7 +56,7 @@ func scanNDJSON(in *input, m Mapping) (cursor, error) {
 		optional = append(optional, p.Column)
 	}
 	required := append(slices.Clone(m.Key), m.Email)
-	// A file without rows names no columns; and one that few objects have may come later.
+	// A file without rows names no columns, and a rare column may come later.
 	later := optional
 	if c.ended {
 		later = nil
@@ -80,7 +80,7 @@ func (c *ndjsonCursor) has(name string) bool {
 	return slices.ContainsFunc(c.cols, func(have column) bool { return have.Name == name })
 }
 
-// readSample reads the first lines ahead to learn the columns. What is wrong with them is told when they are mapped.
+// readSample reads the first lines ahead to learn the columns. Their errors are told when the rows are mapped.
 func (c *ndjsonCursor) readSample() error {
 	for size := 0; len(c.sample) < maxSample && size < maxSampleBytes && !c.ended; {
 		line, err := c.readLine()
@@ -101,7 +101,7 @@ func (c *ndjsonCursor) readSample() error {
 	return nil
 }
 
-// fieldNames lists the fields of an object in their order, as far as it is well-formed.
+// fieldNames lists the fields of an object in their order, up to the first syntax error.
 func fieldNames(line []byte) (names []string) {
 	d := json.NewDecoder(bytes.NewReader(line))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {
@@ -158,7 +158,7 @@ func (c *ndjsonCursor) next() (bool, error) {
 	return true, nil
 }
 
-// complete reports whether the scan, now at its end, saw the whole file and every mapped column.
+// complete returns an error if the scan, now at its end, has not seen the whole file and every mapped column.
 func (c *ndjsonCursor) complete() error {
 	var names []string
 	for name, wanted := range c.unseen {
@@ -172,7 +172,7 @@ func (c *ndjsonCursor) complete() error {
 	return c.in.complete()
 }
 
-// readLine returns the next line that is not blank, valid until the next call, or nothing at the end.
+// readLine returns the next line that is not blank, valid until the next call, or nil at the end.
 func (c *ndjsonCursor) readLine() ([]byte, error) {
 	for !c.ended {
 		c.in.record()

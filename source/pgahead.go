@@ -8,21 +8,21 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// aheadKept is how long a connection that was made ahead is taken to be alive without a word.
+// aheadKept is how long a connection made ahead counts as alive without a check.
 const aheadKept = 10 * time.Second
 
 // pgAhead is a connection that is made before a scan needs it.
 type pgAhead struct {
-	made chan struct{} // closed when the others are set
+	made chan struct{} // closed when the other fields are set
 	at   time.Time
 	conn *pgconn.PgConn
 	err  error
 }
 
-// connectAhead begins to connect for the next scan. release gives up a connection that no scan has taken.
+// connectAhead begins to connect for the next scan. Release closes the connection if no scan has taken it.
 func (b *pgBackend) connectAhead(ctx context.Context) (release func()) {
 	a := &pgAhead{made: make(chan struct{})}
-	if !b.ahead.CompareAndSwap(nil, a) { // somebody else's is waiting
+	if !b.ahead.CompareAndSwap(nil, a) { // another connection is waiting
 		return func() {}
 	}
 	go func() {
@@ -44,7 +44,7 @@ func (b *pgBackend) connected(ctx context.Context) (*pgconn.PgConn, error) {
 		return b.connect(ctx)
 	}
 	<-a.made
-	if time.Since(a.at) > aheadKept || ctx.Err() == nil && errors.Is(a.err, context.Canceled) { // or who asked for it gave up
+	if time.Since(a.at) > aheadKept || ctx.Err() == nil && errors.Is(a.err, context.Canceled) { // or its caller gave up
 		a.discard()
 		return b.connect(ctx)
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// explainPostgres adds to an error of PostgreSQL what to do, and removes what could be somebody's data. hint is for errors
-// that did not come from the server, or for which there is nothing better to say.
+// explainPostgres adds what to do to an error of PostgreSQL, and removes what may be somebody's data. Hint is for errors that did
+// not come from the server, or that have no better hint.
 func explainPostgres(err error, hint string) error {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
@@ -19,7 +19,7 @@ func explainPostgres(err error, hint string) error {
 	message := pg.Message
 	switch {
 	case strings.HasPrefix(pg.Code, "22"):
-		// Of a value that cannot be converted, the message quotes the value.
+		// The message quotes a value that cannot be converted.
 		message, _, _ = strings.Cut(message, `: "`)
 		hint = "correct the query, or the value that it cannot convert"
 	case pg.Code == "25006":
@@ -60,8 +60,8 @@ func (e *pgExplained) Error() string {
 
 func (e *pgExplained) Unwrap() error { return e.err }
 
-// oneLine joins the lines in which pgx tells of each attempt, those that say the same once: it tries an address with and
-// without encryption.
+// oneLine joins the lines that pgx writes for its attempts, and drops repetitions: pgx tries an address with and without
+// encryption.
 func oneLine(s string) string {
 	lines := strings.Split(s, "\n")
 	for i := range lines {

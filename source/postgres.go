@@ -18,21 +18,21 @@ import (
 	"owlatsync/source/internal/cell"
 )
 
-// connectTimeout bounds a connection attempt unless the DSN has a connect_timeout of its own.
+// connectTimeout limits a connection attempt unless the DSN has a connect_timeout.
 const connectTimeout = 15 * time.Second
 
-// Postgres returns the rows of a query on a PostgreSQL server, named by a URL or by libpq's "key=value" form; libpq's
-// environment variables and password file count too. The query must be a single statement that returns rows and changes
-// nothing. Each scan has a connection of its own and reads in a REPEATABLE READ READ ONLY transaction. It sets TimeZone,
-// DateStyle, extra_float_digits and client_encoding itself, whatever the connection string says. Connecting may take 15 seconds
-// unless that has a connect_timeout.
+// Postgres returns the rows of a query on a PostgreSQL server. A URL or libpq's "key=value" form names the server; libpq's
+// environment variables and password file count too. The query must be a single statement that returns rows and changes nothing.
+// Each scan has its own connection and reads in a REPEATABLE READ READ ONLY transaction. It sets TimeZone, DateStyle,
+// extra_float_digits and client_encoding itself, whatever the connection string says. Connecting may take 15 seconds unless the
+// connection string has a connect_timeout.
 //
-// Postgres connects to nothing. Its error is that of [Mapping.Validate], [ErrNotQuery] for an empty query, or says, without a
-// part of the connection string, that this is not valid.
+// Postgres connects to nothing. Its error comes from [Mapping.Validate], is [ErrNotQuery] for an empty query, or says that the
+// connection string is not valid, without a part of it.
 func Postgres(connString, query string, m Mapping) (*Table, error) {
 	config, err := pgconn.ParseConfig(connString)
 	if err != nil {
-		// The error's text may hold parts of the password.
+		// The text of the error may hold parts of the password.
 		return nil, errors.New("read the PostgreSQL DSN: it is not valid; check its form, its options and the files they name")
 	}
 	if strings.TrimSpace(query) == "" {
@@ -50,7 +50,7 @@ func Postgres(connString, query string, m Mapping) (*Table, error) {
 	return newTable(m, &pgBackend{config: config, query: query})
 }
 
-// pgReadSize is how much is read from the server at once; pgx itself reads 8 KiB.
+// pgReadSize is how many bytes are read from the server at once; pgx itself reads 8 KiB.
 const pgReadSize = 64 << 10
 
 type pgBackend struct {
@@ -98,14 +98,14 @@ func (b *pgBackend) openQuery(ctx context.Context, query string) (following, err
 	c := &pgCursor{conn: conn, ctx: ctx}
 	encoding := "'UTF8'"
 	if conn.ParameterStatus("server_encoding") == "SQL_ASCII" {
-		// Such a database holds any bytes. Asked for UTF-8, it would end the scan at the first that are none.
+		// Such a database holds any bytes. With UTF-8 asked for, it would end the scan at the first invalid ones.
 		encoding = "'SQL_ASCII'"
 	}
 	if _, err := conn.Exec(ctx, pgSession+encoding).ReadAll(); err != nil {
 		c.close()
 		return nil, fmt.Errorf("begin a read-only transaction: %w", explainPostgres(err, ""))
 	}
-	// A statement that is prepared is described but not run, and can be only one.
+	// Preparing describes a statement without running it, and takes only one.
 	described, err := conn.Prepare(ctx, "", query, nil)
 	if err != nil {
 		c.close()
@@ -152,7 +152,7 @@ func pgKind(oid uint32) cell.Kind {
 	return cell.Text
 }
 
-// pgCursor is a scan on a connection of its own. All values come as text, in which PostgreSQL can print every type.
+// pgCursor is a scan on its own connection. All values come as text, in which PostgreSQL can print every type.
 type pgCursor struct {
 	conn   *pgconn.PgConn
 	ctx    context.Context // the scan's own: a cursor lives no longer
@@ -220,7 +220,7 @@ func (c *pgCursor) lookUp(ctx context.Context, query string) (found [][]string, 
 
 func (c *pgCursor) close() {
 	if c.reader != nil && !c.done && !c.conn.IsClosed() {
-		// The server may still be computing rows that nobody will read.
+		// The server may still compute rows that nobody will read.
 		ctx, cancel := context.WithTimeout(context.Background(), cleanUpTimeout)
 		_ = c.conn.CancelRequest(ctx)
 		cancel()
@@ -228,7 +228,7 @@ func (c *pgCursor) close() {
 	closePostgres(c.conn)
 }
 
-// closePostgres returns when nothing of the connection is left.
+// closePostgres closes the connection and waits until nothing of it is left.
 func closePostgres(conn *pgconn.PgConn) {
 	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTimeout)
 	defer cancel()

@@ -30,7 +30,7 @@ func (b *binding) next(ctx context.Context, c cursor) (*owlatsync.Row, error) {
 	return row, nil
 }
 
-// readError tells how far the scan came, where the error itself does not.
+// readError adds how far the scan came, if the error does not tell.
 func readError(c cursor, err error) error {
 	var line *LineError
 	if errors.As(err, &line) {
@@ -44,15 +44,14 @@ func readError(c cursor, err error) error {
 }
 
 const (
-	// textBlock is how many bytes of text one allocation holds; whoever keeps a string of a row keeps all of its block.
+	// textBlock is how many bytes of text one allocation holds. A kept string of a row keeps its whole block.
 	textBlock = 8 << 10
-	// textSpare is how many bytes a block must have left for another row. A row that needs more makes the block grow.
+	// textSpare is the least number of bytes left in a block for another row. A row that needs more makes the block grow.
 	textSpare = 256
 )
 
-// row maps the cursor's current row. Its texts go into a block that rows share, so that most of them cost no allocation.
-// Nearly all are plain: one look at the whole row tells that none of its texts is wrong. Only where one is, or something else
-// is wrong, each value is looked at.
+// row maps the cursor's current row. Rows share a block for their texts, so that most cost no allocation. One check of the whole
+// row shows that no text is wrong, which is nearly always so. Only otherwise each value is checked.
 func (b *binding) row(c cursor) (*owlatsync.Row, error) {
 	if size := b.texts.Cap(); size-b.texts.Len() < textSpare || size > 2*textBlock {
 		b.texts = strings.Builder{}
@@ -91,7 +90,7 @@ func (b *binding) read(c cursor) (err error) {
 	return b.readProperties(c)
 }
 
-// readKey returns the row's key; it is empty where there is none or it has a defect.
+// readKey returns the row's key, empty if there is none or it has a defect.
 func (b *binding) readKey(c cursor) (string, error) {
 	for i, at := range b.key {
 		part, err := b.field(c, at)
@@ -113,12 +112,12 @@ func (b *binding) readKey(c cursor) (string, error) {
 	return owlatsync.JoinKey(b.parts...), nil
 }
 
-// blank reports whether a text is nothing but white space, which its first byte nearly always tells.
+// blank reports whether a text is only white space; its first byte nearly always tells.
 func blank(text string) bool {
 	return len(text) == 0 || (text[0] <= ' ' || text[0] >= utf8.RuneSelf) && len(strings.TrimSpace(text)) == 0
 }
 
-// field returns what the row has in a column. A value that is no text leaves the field unmapped and the row a defect.
+// field returns the row's value in a column. A value that is no text leaves the field unmapped and makes the row a defect.
 func (b *binding) field(c cursor, at int) (owlatsync.Field, error) {
 	if at == unmapped {
 		return owlatsync.Field{}, nil
@@ -138,7 +137,7 @@ func (b *binding) field(c cursor, at int) (owlatsync.Field, error) {
 		b.defect(at, cell.WrongText(v.Text))
 		return owlatsync.Field{}, nil
 	}
-	b.texts.WriteByte(cell.Separator) // keeps texts that are no UTF-8 from completing each other
+	b.texts.WriteByte(cell.Separator) // keeps invalid texts from completing each other to valid UTF-8
 	start := b.texts.Len()
 	b.texts.Write(v.Text)
 	return owlatsync.Some(b.texts.String()[start:]), nil

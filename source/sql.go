@@ -16,35 +16,36 @@ import (
 	"owlatsync/source/internal/statement"
 )
 
-// Dialect says which database a *sql.DB speaks to.
+// Dialect says which database a *sql.DB connects to.
 type Dialect uint8
 
 const (
-	// Generic is any database: the scan runs in a transaction, read-only where the driver can, that is rolled back. A time is
-	// the moment that the driver says it is; of a DATE at midnight the day counts, whatever its zone.
+	// Generic is any database. The scan runs in a transaction that is rolled back, and is read-only if the driver supports that. A
+	// time is the moment that the driver gives; a DATE at midnight is its day, whatever its zone.
 	Generic Dialect = iota
-	// MySQL is MySQL or MariaDB, by github.com/go-sql-driver/mysql. Dates and times are those that the server holds, TIMESTAMPs
-	// in UTC, whatever the driver's options parseTime and loc say; but with a zone that puts its clocks forward, the driver
-	// moves a DATETIME in the hour that is left out.
+	// MySQL is MySQL or MariaDB, by github.com/go-sql-driver/mysql. Dates and times are as the server holds them, TIMESTAMPs in
+	// UTC, whatever the driver's options parseTime and loc say. But if loc is a zone with summer time, the driver moves a DATETIME
+	// in the hour that the zone skips.
 	MySQL
-	// SQLite is SQLite. A time without a zone is UTC unless the driver is told another zone; of a DATE the day counts.
+	// SQLite is SQLite. A time without a zone is UTC unless the driver is told another zone; a DATE is its day.
 	SQLite
 )
 
 // dialect is what differs between databases behind database/sql.
 type dialect struct {
 	name     string
-	castHint string // how a query makes text of a binary column
+	castHint string // how a query turns a binary column into text
 	lexicon  statement.Lexicon
-	// begin makes the connection ready for one consistent read-only scan. end undoes that and may run after the scan's
-	// context is done; an error of it makes the connection unfit for further use.
+	// begin prepares the connection for one consistent read-only scan. end undoes that, and may run after the scan's context has
+	// ended; an error of end makes the connection unfit for further use.
 	begin func(ctx context.Context, conn *sql.Conn, query string) (run queryFunc, end func(context.Context) error, err error)
-	// kindOf tells what the values of a column are, as far as its type does.
+	// kindOf returns the kind of a column's values, if its type tells that.
 	kindOf func(databaseType string) cell.Kind
 	values sqlrows.Rules
-	// direct says that a scan's query goes to the driver itself: what begin has set up is of the connection, not of database/sql.
+	// direct says that the query of a scan goes to the driver itself. What begin sets up then belongs to the connection, not to
+	// database/sql.
 	direct bool
-	// wrapping is how part of a query's rows are asked for; nil: they are not.
+	// wrapping says how to ask for part of a query's rows; nil: that is not possible.
 	wrapping *wrapping
 }
 
@@ -63,12 +64,12 @@ func (d Dialect) rules() (dialect, error) {
 	return dialect{}, fmt.Errorf("choose a dialect: %d is none", d)
 }
 
-// SQL returns the rows of a query on db, which stays the caller's. The query must be a single statement that returns rows
-// and changes nothing; it may end in semicolons and comments. Each scan takes one connection from db and gives it back, or
-// closes it, when it ends.
+// SQL returns the rows of a query on db, which the caller keeps and closes. The query must be a single statement that returns rows
+// and changes nothing; it may end in semicolons and comments. Each scan takes one connection from db, and gives it back or closes
+// it at its end.
 //
-// SQL runs nothing. Its error is that of [Mapping.Validate], wraps [ErrNotQuery] where the text is no query, or tells of a
-// dialect that is none or a db that is nil.
+// SQL runs nothing. Its error comes from [Mapping.Validate], wraps [ErrNotQuery] if the text is no query, or says that the dialect
+// is unknown or db is nil.
 func SQL(db *sql.DB, d Dialect, query string, m Mapping) (*Table, error) {
 	rules, err := d.rules()
 	if err != nil {
@@ -83,7 +84,7 @@ func SQL(db *sql.DB, d Dialect, query string, m Mapping) (*Table, error) {
 	return newTable(m, &sqlBackend{db, rules, query})
 }
 
-// cleanUpTimeout bounds what a scan still says to the database when it ends.
+// cleanUpTimeout limits the calls to the database at the end of a scan.
 const cleanUpTimeout = 5 * time.Second
 
 type sqlBackend struct {
@@ -113,7 +114,7 @@ func (b *sqlBackend) open(ctx context.Context) (cursor, error) {
 	return orNil(b.openQuery(ctx, b.query))
 }
 
-// orNil keeps an absent scan from being a cursor that is there.
+// orNil returns a nil cursor with an error, and not a cursor that holds a nil pointer.
 func orNil(c following, err error) (cursor, error) {
 	if err != nil {
 		return nil, err
@@ -128,7 +129,7 @@ func (b *sqlBackend) openQuery(ctx context.Context, query string) (following, er
 		return nil, b.connectError(err)
 	}
 	c := &sqlCursor{conn: conn, dialect: &b.dialect}
-	// The scan's own context ends a query that is not read to its end; else its remaining rows would all be fetched.
+	// The scan's own context ends a query that is not read to its end; otherwise all remaining rows would be fetched.
 	ctx, c.cancel = context.WithCancel(ctx)
 	c.ctx = ctx
 	if c.run, c.end, err = b.dialect.begin(ctx, conn, query); err != nil {
@@ -160,12 +161,12 @@ type sqlCursor struct {
 	types   []sqlrows.Type
 	feed    *ahead.Feed[sqlrows.Batch]
 	batch   *sqlrows.Batch
-	at      int // rows of the batch before the present one
+	at      int // rows of the batch before the current one
 	n       int
 	done    bool
 }
 
-// query runs a query for rows to be read.
+// query runs a query whose rows are to be read.
 func (c *sqlCursor) query(query string, args ...any) (err error) {
 	if c.dialect.direct && len(args) == 0 {
 		if c.rows, err = sqlrows.Query(c.ctx, c.conn, query); err != nil || c.rows != nil {
@@ -290,7 +291,7 @@ func (c *sqlCursor) close() {
 	if !c.done {
 		c.cancel()
 	}
-	// What the closing of a scan says no longer matters: its rows are read, or it has failed already.
+	// Errors of the end no longer matter: the rows are read, or the scan has already failed.
 	fit := c.closeRows() == nil
 	if c.end != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), cleanUpTimeout)

@@ -12,7 +12,7 @@ import (
 	"owlatsync/source/internal/statement"
 )
 
-// sqlite is the dialect of SQLite, where a value's type is its own and the column's only a hint.
+// sqlite is the dialect of SQLite, where each value has its own type and the column's type is only a hint.
 var sqlite = dialect{
 	name:     "SQLite",
 	castHint: "CAST(column AS TEXT) or hex(column)",
@@ -62,7 +62,7 @@ func sqliteKind(declared string) cell.Kind {
 	return cell.Text
 }
 
-// sqliteTime goes by what the driver makes of a text, of which a day is midnight in UTC or in the zone that the driver is given.
+// sqliteTime uses the time that the driver makes of a text. A day is midnight in UTC or in the driver's zone.
 func sqliteTime(at time.Time, k cell.Kind) (time.Time, string) {
 	switch utc := at.UTC(); {
 	case k != cell.Day:

@@ -10,31 +10,31 @@ import (
 )
 
 // Table is a source of rows: a query or a file, with the mapping of its columns. It is safe for concurrent use. Between calls it
-// holds nothing but what Connect makes.
+// holds only what Connect makes.
 //
-// Each scan is on its own, with a connection or an opened file that it holds until its loop ends. Other scans and all methods
-// may run beside it, also from within its loop. With a [database/sql.DB] they wait while all the connections that it allows are
-// taken: one that allows a single connection must not be asked for anything within the loop of a scan.
+// Each scan holds its own connection or open file until its loop ends. Other scans and all methods may run beside it, even from
+// within its loop. With a [database/sql.DB] they wait while all its connections are taken: if it allows a single connection, the
+// loop of a scan must not call it.
 type Table struct {
 	mapping Mapping
 	backend backend
 	cursor  *Cursor // nil: all rows are always read
 }
 
-// Column describes one column of a source, whether or not it is mapped.
+// Column describes one column of a source, mapped or not.
 type Column struct {
 	Name         string
-	DatabaseType string // the database's own name of the type; empty for files
+	DatabaseType string // the database's name of the type; empty for files
 }
 
 // backend is a kind of source.
 type backend interface {
-	// open begins a scan, up to where the columns are known.
+	// open begins a scan and reads up to where the columns are known.
 	open(ctx context.Context) (cursor, error)
 	ping(ctx context.Context) error
-	// noun is what the source is called in errors: "the query" or "the file".
+	// noun is the source's name in errors: "the query" or "the file".
 	noun() string
-	// castHint tells how a query makes text of a binary column.
+	// castHint tells how a query turns a binary column into text.
 	castHint() string
 }
 
@@ -45,7 +45,7 @@ type cursor interface {
 	next() (bool, error)
 	// cell returns a value of the current row, valid until the next call of cell or next.
 	cell(i int) (cell.Cell, error)
-	// position is that of the current row; its number is 0 before the first.
+	// position is the position of the current row; its number is 0 before the first row.
 	position() owlatsync.Position
 	// close releases everything, whether or not the scan is at its end.
 	close()
@@ -64,13 +64,13 @@ func newTable(m Mapping, b backend) (*Table, error) {
 	return &Table{mapping: m.clone(), backend: b}, nil
 }
 
-// Rows streams all rows of the source, in one read-only consistent snapshot. Each loop over the result is a scan of its own,
-// which begins with the loop. The row and its slices, though not its strings, are reused: they are valid until the next
-// iteration. Breaking out of the loop releases everything.
+// Rows streams all rows of the source in one read-only consistent snapshot. Each loop over the result is its own scan, which begins
+// with the loop. The row and its slices are reused and valid until the next iteration; its strings stay valid. Breaking out of the
+// loop releases everything.
 //
-// An error comes alone, as the last pair, and means that the scan is incomplete. It wraps the error of ctx if that has ended,
-// a [ColumnError] for each column that does not fit the mapping, a [LineError] for a line of a file that cannot be read,
-// [ErrNotQuery] for a statement that is none, or what the driver or the file says. It never contains a value of the source or a
+// An error comes alone as the last pair, and means that the scan is incomplete. It wraps the error of ctx if that has ended, a
+// [ColumnError] for each column that does not fit the mapping, a [LineError] for a line of a file that cannot be read,
+// [ErrNotQuery] for an invalid statement, or the error of the driver or the file. It never contains a value of the source or a
 // password.
 func (t *Table) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
 	return func(yield func(*owlatsync.Row, error) bool) {
@@ -98,8 +98,8 @@ func (t *Table) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
 	}
 }
 
-// Columns describes the source's columns, in their order, without giving rows. They need not fit the mapping; [Table.Check]
-// tells. Of an NDJSON file, the columns are those of its first lines. Its errors are those of [Table.Rows].
+// Columns describes the source's columns in their order without reading rows. They need not fit the mapping; [Table.Check] tells.
+// For an NDJSON file they are the columns of its first lines. Its errors are those of [Table.Rows].
 func (t *Table) Columns(ctx context.Context) ([]Column, error) {
 	c, err := t.backend.open(ctx)
 	if err != nil {
@@ -113,8 +113,8 @@ func (t *Table) Columns(ctx context.Context) ([]Column, error) {
 	return columns, nil
 }
 
-// Check reports whether the source can be read and its columns fit the mapping and the cursor, without giving rows. Its errors
-// are those of [Table.Rows].
+// Check returns an error if the source cannot be read or its columns do not fit the mapping and the cursor. It gives no rows. Its
+// errors are those of [Table.Rows].
 func (t *Table) Check(ctx context.Context) error {
 	c, err := t.backend.open(ctx)
 	if err != nil {
@@ -132,10 +132,10 @@ type connecter interface {
 	connectAhead(ctx context.Context) (release func())
 }
 
-// Connect begins to connect to the database, so that a scan which begins within a few seconds need not wait for it. It returns
-// at once; what goes wrong is that scan's error. It does nothing for sources but [Postgres], and while another connection that
-// it made waits for a scan. release must be called when no scan is to come: it gives up a connection that none has taken, and
-// waits until it is closed.
+// Connect begins to connect to the database, so that a scan that begins within a few seconds need not wait. It returns at once; a
+// failure becomes the error of that scan. It does nothing for sources other than [Postgres], or while a connection that it made
+// waits for a scan. The caller must call release when no scan is to come: it closes a connection that no scan has taken, and waits
+// until it is closed.
 func (t *Table) Connect(ctx context.Context) (release func()) {
 	if c, ok := t.backend.(connecter); ok {
 		return c.connectAhead(ctx)
@@ -143,13 +143,13 @@ func (t *Table) Connect(ctx context.Context) (release func()) {
 	return func() {}
 }
 
-// Ping reports whether the source can be reached: it connects to the database or opens the file, and runs no query. Its error
-// wraps that of ctx if that has ended, or what the driver or the file says.
+// Ping returns an error if the source cannot be reached: it connects to the database or opens the file, and runs no query. The
+// error wraps that of ctx if ctx has ended, or the error of the driver or the file.
 func (t *Table) Ping(ctx context.Context) error {
 	return contextFirst(ctx, t.backend.ping(ctx))
 }
 
-// contextFirst returns the context's error where there is one: what a driver says of its broken connection only hides it.
+// contextFirst returns the context's error if there is one, because a driver's error about its broken connection would hide it.
 func contextFirst(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil {
 		return err

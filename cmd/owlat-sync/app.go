@@ -24,7 +24,7 @@ type app struct {
 	logLevel   string
 
 	logger  *slog.Logger // set before a command runs
-	started bool         // a command's own code was reached
+	started bool         // the command's own code began
 }
 
 func newApp(env []string, stdin io.Reader, stdout, stderr io.Writer) *app {
@@ -37,16 +37,16 @@ func newApp(env []string, stdin io.Reader, stdout, stderr io.Writer) *app {
 	return a
 }
 
-// lookupEnv is os.LookupEnv for the environment that run was given.
+// lookupEnv is os.LookupEnv for the environment passed to run.
 func (a *app) lookupEnv(name string) (string, bool) {
 	v, ok := a.env[name]
 	return v, ok
 }
 
-// envConfig names the configuration file where --config does not.
+// envConfig names the configuration file if --config does not.
 const envConfig = "OWLAT_SYNC_CONFIG"
 
-// setup follows the common flags before a command runs.
+// setup applies the common flags before a command runs.
 func (a *app) setup(cmd *cobra.Command) error {
 	if path := a.env[envConfig]; path != "" && !cmd.Flags().Changed("config") {
 		a.configPath = path
@@ -57,7 +57,7 @@ func (a *app) setup(cmd *cobra.Command) error {
 	var level slog.Level
 	switch a.logLevel {
 	case "debug", "info", "warn", "error":
-		_ = level.UnmarshalText([]byte(a.logLevel)) // these four are its own words
+		_ = level.UnmarshalText([]byte(a.logLevel)) // these four words are its own
 	default:
 		return problem.Usage(fmt.Errorf("--log-level %q is none of debug, info, warn, error", a.logLevel))
 	}
@@ -65,5 +65,5 @@ func (a *app) setup(cmd *cobra.Command) error {
 	return nil
 }
 
-// to is standard output for what is rendered.
+// to returns standard output for package render.
 func (a *app) to() render.To { return render.To{W: a.Out(), JSON: a.JSON} }

@@ -107,7 +107,7 @@ func heldRun(ctx context.Context, a *app, l setup.Ledger, id int64) (*ledger.Run
 	return nil, problem.Usage(err)
 }
 
-// heldRuns returns the runs of all syncs that are held, newest first.
+// heldRuns returns the held runs of all syncs, newest first.
 func heldRuns(ctx context.Context, l setup.Ledger) (all []ledger.Run, err error) {
 	syncs, err := l.Syncs(ctx)
 	if err != nil {

@@ -25,7 +25,7 @@ func (a *app) loadConfig(use config.Use) (*config.Config, error) {
 	return nil, problem.Usage(err)
 }
 
-// loadSyncs is loadConfig with the syncs that --sync names.
+// loadSyncs reads the configuration file, and selects the syncs that --sync names.
 func (a *app) loadSyncs(use config.Use) (*config.Config, []config.Sync, error) {
 	cfg, err := a.loadConfig(use)
 	if err != nil {
@@ -35,7 +35,7 @@ func (a *app) loadSyncs(use config.Use) (*config.Config, []config.Sync, error) {
 	return cfg, syncs, err
 }
 
-// selectSyncs returns the syncs that --sync names, in the order of the file; all when it names none.
+// selectSyncs returns the syncs that --sync names in the order of the file, or all if it names none.
 func (a *app) selectSyncs(cfg *config.Config) ([]config.Sync, error) {
 	if len(a.syncs) == 0 {
 		return cfg.Syncs, nil
@@ -56,8 +56,8 @@ func (a *app) selectSyncs(cfg *config.Config) ([]config.Sync, error) {
 	return selected, nil
 }
 
-// openOwlat returns a client for commands that need no sync, and how it reaches the deployment: by the configuration file,
-// or by the environment alone where there is no file and none was asked for.
+// openOwlat returns a client for commands that need no sync, and how it reaches the deployment. If there is no file and none was
+// asked for, the environment alone is the configuration.
 func (a *app) openOwlat(cmd *cobra.Command) (*owlat.Client, config.Owlat, error) {
 	cfg, err := a.loadOwlat(cmd)
 	if err != nil {
@@ -81,7 +81,7 @@ func (a *app) loadOwlat(cmd *cobra.Command) (*config.Config, error) {
 	return cfg, nil
 }
 
-// typed says how a person here types commands, for advice.
+// typed says how the person types commands, for advice.
 func (a *app) typed() render.Typed {
 	if a.configPath == config.DefaultFile || a.configPath == a.env[envConfig] {
 		return render.Typed{}

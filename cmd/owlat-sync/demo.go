@@ -60,7 +60,7 @@ func playDemo(ctx context.Context, a *app, keep bool) (err error) {
 	}{"demo", runs})
 }
 
-// useDemo points the program at the demo's configuration and deployment, and away from those of the person.
+// useDemo points the program at the demo's configuration and deployment, and away from the person's own.
 func useDemo(a *app, path, url, key string) {
 	a.configPath, a.syncs, a.Yes = path, nil, true
 	a.env[config.EnvURL], a.env[config.EnvAPIKey] = url, key

@@ -11,7 +11,7 @@ import (
 	"owlatsync/internal/sourcedsn"
 )
 
-// sqliteDriver is a variable for the tests that put something between the program and its ledger.
+// sqliteDriver is a variable so that tests can put a tap between the program and its ledger.
 var sqliteDriver = "sqlite"
 
 // drivers are the database drivers that this program links.

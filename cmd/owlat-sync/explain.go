@@ -89,7 +89,7 @@ func explainRow(ctx context.Context, a *app, word string, offline bool) error {
 	})
 }
 
-// nothingKnown says that nothing is known, or that nothing may be known because the person was forgotten.
+// nothingKnown says that nothing is known about the row, or that the person was forgotten.
 func nothingKnown(ctx context.Context, s *setup.Session, q *explain.Question) error {
 	forgotten, err := q.Forgotten(ctx, s)
 	if err != nil {

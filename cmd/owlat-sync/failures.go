@@ -71,7 +71,7 @@ func listFailures(ctx context.Context, a *app, path string) error {
 	return list.End()
 }
 
-// eachFailure puts what fails on the list. Nothing fails where nothing was ever run.
+// eachFailure puts every failure on the list. Without a ledger there are none.
 func eachFailure(ctx context.Context, a *app, cfg *config.Config, syncs []config.Sync, list *render.Troubles) error {
 	err := a.withLedger(ctx, cfg, func(l setup.Ledger) error {
 		for _, sync := range syncs {

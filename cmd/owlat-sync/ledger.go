@@ -71,7 +71,7 @@ func exportLedger(ctx context.Context, a *app, path string) error {
 		}
 		err = errors.Join(transfer.Export(ctx, l, f), f.Sync(), f.Close())
 		if err != nil {
-			return errors.Join(err, os.Remove(path)) // a part of an export is none
+			return errors.Join(err, os.Remove(path)) // a part of an export is of no use
 		}
 		info, err := os.Stat(path)
 		if err != nil {
@@ -126,7 +126,7 @@ func importLedger(ctx context.Context, a *app, path string) (err error) {
 	return showImported(ctx, a, cfg)
 }
 
-// showImported shows what a ledger holds now.
+// showImported shows what the ledger holds now.
 func showImported(ctx context.Context, a *app, cfg *config.Config) error {
 	return a.withLedger(ctx, cfg, func(l setup.Ledger) error {
 		names, err := l.Syncs(ctx)

@@ -1,8 +1,8 @@
 // Command owlat-sync keeps the contacts of an Owlat deployment in step with the rows of a database.
 //
-// Each command has a file of its own, with its flags, its call and its words, and a constructor new…Cmd; root.go puts them
-// together. What a command does stands in internal packages: setup opens what the configuration names, console is the
-// terminal, render shows. Only drivers.go knows database drivers.
+// Each command has its own file with its flags, its call and its words, and a constructor new…Cmd; root.go puts them together.
+// Internal packages do the work: setup opens what the configuration names, console is the terminal, render shows. Only drivers.go
+// knows database drivers.
 package main
 
 import (
@@ -18,7 +18,8 @@ func main() {
 	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 
-// run executes one command line and returns the exit code. Cancelling ctx aborts it; SIGINT and SIGTERM are handled here.
+// run executes one command line and returns the exit code. Cancelling ctx aborts the command. run handles SIGINT and SIGTERM
+// itself.
 func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := newApp(env, stdin, stdout, stderr)
 	ctx, release := a.WatchSignals(ctx)
@@ -28,7 +29,7 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err != nil && !a.started {
-		// Nothing of a command ran yet: cobra refused the words or flags themselves.
+		// The command has not begun: cobra refused the words or flags themselves.
 		err = problem.Usage(err)
 	}
 	if err == nil {

@@ -50,10 +50,10 @@ sure, "owlat-sync topic add" puts a contact on a topic.`,
 type retryJSON struct {
 	Type string `json:"type"`
 	Sync string `json:"sync"`
-	Rows int    `json:"rows"` // that the next run tries
+	Rows int    `json:"rows"` // rows that the next run tries
 }
 
-// retry marks the rows with these keys, or all rows that fail if there are no keys.
+// retry marks the failing rows with these keys, or all failing rows if there are no keys.
 func retry(ctx context.Context, a *app, keys []string) error {
 	if err := a.needLedger(); err != nil {
 		return err

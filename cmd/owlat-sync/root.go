@@ -13,7 +13,7 @@ import (
 	"owlatsync/internal/problem"
 )
 
-// The groups in which the help of the root shows the commands; a command sets one as its GroupID.
+// The groups of commands in the help of the root; a command names one as its GroupID.
 const (
 	groupStart = "start"
 	groupSync  = "sync"
@@ -101,7 +101,7 @@ func newRootCmd(a *app) *cobra.Command {
 	return root
 }
 
-// nameShells makes "completion" refuse a shell that it does not know.
+// nameShells makes "completion" refuse an unknown shell.
 func nameShells(root *cobra.Command) {
 	root.InitDefaultCompletionCmd("completion")
 	if cmd, _, err := root.Find([]string{"completion"}); err == nil && cmd != root {
@@ -122,7 +122,7 @@ func runGroup(cmd *cobra.Command, args []string) error {
 	return problem.Hint(err, "\"%s --help\" lists the commands", cmd.CommandPath())
 }
 
-// markStart makes every command note that cobra accepted the command line, and follow the common flags.
+// markStart makes every command note that cobra accepted the command line, and apply the common flags.
 func markStart(a *app, cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		markStart(a, sub)
@@ -138,7 +138,7 @@ func markStart(a *app, cmd *cobra.Command) {
 	}
 }
 
-// explainFlag says what is wrong with a flag in words that need no knowledge of Go.
+// explainFlag says what is wrong with a flag, in words that need no knowledge of Go.
 func explainFlag(cmd *cobra.Command, err error) error {
 	text := err.Error()
 	if number, ok := errors.AsType[*strconv.NumError](err); ok {
@@ -156,7 +156,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		"--sync NAME chooses one of several syncs; see \"%s --help\"", cmd.CommandPath())
 }
 
-// needArgs returns a check of how many arguments there are; its error says what they are. A negative most means any number.
+// needArgs returns a check of the number of arguments; its error says what they are. A negative most means any number.
 func needArgs(least, most int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < least || most >= 0 && len(args) > most {

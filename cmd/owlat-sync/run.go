@@ -72,7 +72,7 @@ for each sync, "report".`,
 	return cmd
 }
 
-// runSyncs runs the selected syncs, shows what became of them, and clears away old history.
+// runSyncs runs the selected syncs, shows what became of them, and prunes old history.
 func runSyncs(ctx context.Context, a *app, r *runner, failuresPath string) (err error) {
 	if failuresPath != "" {
 		list, err := listfile.Create("--failures", failuresPath, render.FailureColumns)
@@ -97,10 +97,10 @@ func runSyncs(ctx context.Context, a *app, r *runner, failuresPath string) (err 
 type runner struct {
 	full    bool
 	asked   render.Asked
-	approve int64 // number of the held run whose plan is to be applied; 0: none
+	approve int64 // number of the held run to approve; 0: none
 
-	end render.Runs     // what the end shows
-	met map[string]bool // keys of asked.Only that a row has
+	end render.Runs     // what is shown at the end
+	met map[string]bool // keys of asked.Only that some row has
 }
 
 func (r *runner) run(ctx context.Context, a *app, s *setup.Session, sync config.Sync) error {
@@ -117,15 +117,15 @@ func (r *runner) run(ctx context.Context, a *app, s *setup.Session, sync config.
 			if a.JSON {
 				_ = render.Summary(a.to(), e.Summary, sync)
 			}
-			return // whether it will be done is not known yet
+			return // the guards have not passed it yet
 		case progress.Admitted:
 			admitted = true
 			r.end.Admitted(planned.Summary)
-			if r.asked.Partial() { // how much of the plan that is shows in the end
+			if r.asked.Partial() { // the size of the part is known only at the end
 				planned.Summary.Requests, planned.Summary.Duration = 0, 0
 			}
 			display.Observe(planned)
-			stop.Arm() // until now nothing is lost by an abort
+			stop.Arm() // before this an abort loses nothing
 		case progress.RowDone:
 			r.meetKey(e)
 			r.end.Row(a.to(), sync, e)
@@ -162,8 +162,7 @@ func (r *runner) run(ctx context.Context, a *app, s *setup.Session, sync config.
 	return err
 }
 
-// confirm returns a function that asks whether a first run may write. It returns nil where nobody can be asked: the run is
-// then held.
+// confirm returns a function that asks whether a first run may write. It returns nil if nobody can be asked: the run is then held.
 func (r *runner) confirm(ctx context.Context, a *app, s *setup.Session, display *console.Display) func(owlatsync.Summary) (bool, error) {
 	if a.Yes {
 		return func(owlatsync.Summary) (bool, error) { return true, nil }
@@ -195,7 +194,7 @@ func (r *runner) note(key string) {
 	r.met[key] = true
 }
 
-// meet looks in the ledger for rows of --only that the run did not mention: they are in step.
+// meet looks in the ledger for rows of --only that the run did not tell: they are in step.
 func (r *runner) meet(ctx context.Context, s *setup.Session, sync config.Sync) error {
 	if len(r.asked.Only) == 0 {
 		return nil

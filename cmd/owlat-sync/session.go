@@ -13,17 +13,17 @@ import (
 	"owlatsync/reconcile"
 )
 
-// opener opens what configurations name, with the drivers of this program.
+// opener returns the opener of this program, with its drivers.
 func (a *app) opener() setup.Opener {
 	return setup.Opener{Drivers: drivers(), UserAgent: "owlat-sync/" + readVersion().Version, Logger: a.logger}
 }
 
-// withLedger does something with the ledger, if there is one, for commands that need neither Owlat nor a source.
+// withLedger calls do with the ledger, for commands that need neither Owlat nor a source.
 func (a *app) withLedger(ctx context.Context, cfg *config.Config, do func(setup.Ledger) error) error {
 	return a.opener().WithLedger(ctx, cfg, do)
 }
 
-// needLedger refuses where nothing has ever been run.
+// needLedger returns an error if there is no ledger.
 func (a *app) needLedger() error {
 	cfg, err := a.loadConfig(config.UseLedger)
 	if err != nil {
@@ -32,12 +32,12 @@ func (a *app) needLedger() error {
 	return setup.NeedLedger(cfg)
 }
 
-// withSession opens what syncs need and does something with the selected ones.
+// withSession opens what syncs need, and calls do with the selected syncs.
 func (a *app) withSession(ctx context.Context, do func(*setup.Session, []config.Sync) error) error {
 	return a.withSessionFor(ctx, config.UseAll, do)
 }
 
-// withSessionFor is withSession for commands that use only this part of the configuration.
+// withSessionFor is withSession for commands that use only a part of the configuration.
 func (a *app) withSessionFor(ctx context.Context, use config.Use, do func(*setup.Session, []config.Sync) error) (err error) {
 	cfg, syncs, err := a.loadSyncs(use)
 	if err != nil {
@@ -51,8 +51,7 @@ func (a *app) withSessionFor(ctx context.Context, use config.Use, do func(*setup
 	return do(s, syncs)
 }
 
-// eachSync does something for each sync of a session. After one fails the others still have their turn, unless the same would
-// happen to them.
+// eachSync calls do for each sync of a session. After a failure the other syncs follow, unless they would fail in the same way.
 func (a *app) eachSync(s *setup.Session, syncs []config.Sync, do func(config.Sync) error) problem.Several {
 	var failed problem.Several
 	for _, sync := range syncs {
@@ -66,7 +65,7 @@ func (a *app) eachSync(s *setup.Session, syncs []config.Sync, do func(config.Syn
 	return failed
 }
 
-// explainError puts the name of the sync before an error, if the error belongs to one, and adds what to do.
+// explainError adds the name of the sync and a hint to an error. An error without a sync has an empty name.
 func (a *app) explainError(cfg *config.Config, sync string, err error) error {
 	if problem.WasTold(err) {
 		return err
@@ -86,7 +85,7 @@ func (a *app) explainError(cfg *config.Config, sync string, err error) error {
 	return setup.Advise(err, cfg.Owlat)
 }
 
-// explainElsewhere adds what to do when the ledger belongs to another deployment, such as a sandbox that was tried first.
+// explainElsewhere adds what to do if the ledger belongs to another deployment, such as a sandbox that was tried first.
 func (a *app) explainElsewhere(cfg *config.Config, err error) error {
 	from := ""
 	if _, set := a.lookupEnv(config.EnvURL); set {

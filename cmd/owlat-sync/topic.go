@@ -87,19 +87,19 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 	}
 }
 
-// memberResult is what became of one contact of a topic command.
+// memberResult is the result of a topic command for one contact.
 type memberResult struct {
 	Type      string `json:"type"`
 	Topic     string `json:"topic"`
 	Contact   string `json:"contact"`
 	Outcome   string `json:"outcome"`
-	DOIStatus string `json:"doi_status,omitempty"` // of the contact: not_required, pending or confirmed
+	DOIStatus string `json:"doi_status,omitempty"` // double opt-in: not_required, pending or confirmed
 	Error     string `json:"error,omitempty"`
 
 	err error
 }
 
-// member reads what a person typed: an address if it has an "@", otherwise a contact id.
+// member reads a typed contact: an address if it has an "@", else a contact id.
 func member(contact string) owlat.AddMemberRequest {
 	if strings.Contains(contact, "@") {
 		return owlat.AddMemberRequest{Email: contact}
@@ -109,7 +109,7 @@ func member(contact string) owlat.AddMemberRequest {
 
 type memberCall func(ctx context.Context, client *owlat.Client, topic string, contacts []string) []memberResult
 
-// eachMember does what add and remove have in common: it checks the words, sends, prints, and returns one error for all.
+// eachMember is what add and remove share: it checks the arguments, sends, prints, and returns one error for all contacts.
 func eachMember(a *app, cmd *cobra.Command, args []string, send memberCall) error {
 	topic, contacts := args[0], args[1:]
 	if !config.ValidTopicID(topic) {

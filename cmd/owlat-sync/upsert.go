@@ -61,7 +61,7 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 	return cmd
 }
 
-// flagOf is the name of a field's flag, such as "first-name".
+// flagOf returns the name of a field's flag, such as "first-name".
 func flagOf(f owlatsync.ContactField) string { return strings.ReplaceAll(f.Column(), "_", "-") }
 
 func printUpsert(a *app, got *owlat.UpsertResult) error {

@@ -63,7 +63,7 @@ func verify(ctx context.Context, a *app, repair bool, ask *console.Asker) error 
 	r := &runner{}
 	err := a.withSession(ctx, func(s *setup.Session, syncs []config.Sync) error {
 		found := render.NewFindings(a.to())
-		// If it asks, it only compares at first: a no must leave everything as it is.
+		// Before a question it only compares: a no must leave everything as it is.
 		result, err := compare(ctx, a, s, syncs, repair && a.Yes, found.Row)
 		if err != nil {
 			return err

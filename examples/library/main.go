@@ -48,8 +48,7 @@ func main() {
 
 type settings struct{ database, url, key, topic, ledger string }
 
-// syncUsers brings Owlat in step with the users once. It can be called as often as one likes: what did not change costs no
-// request.
+// syncUsers brings Owlat in step with the users once. It can be called any number of times: what did not change costs no request.
 func syncUsers(ctx context.Context, s settings) (report *owlatsync.Report, err error) {
 	users, err := source.Postgres(s.database, query, source.Mapping{
 		Key:    []string{"id"},
@@ -61,7 +60,7 @@ func syncUsers(ctx context.Context, s settings) (report *owlatsync.Report, err e
 		return nil, err
 	}
 
-	// The ledger remembers what Owlat holds. Keep the file: a new one has to be compared with Owlat first.
+	// The ledger remembers what Owlat holds. Keep the file: a new ledger must first be compared with Owlat.
 	book, err := sqlite.Open(ctx, "sqlite", s.ledger)
 	if err != nil {
 		return nil, err
@@ -72,7 +71,7 @@ func syncUsers(ctx context.Context, s settings) (report *owlatsync.Report, err e
 		}
 	}()
 
-	// One client per API key: its limiter is what keeps all work within the 10 requests a second that Owlat allows.
+	// One client per API key: its limiter keeps all work within the 10 requests a second that Owlat allows.
 	client, err := owlat.NewClient(s.url, s.key)
 	if err != nil {
 		return nil, err
@@ -85,8 +84,8 @@ func syncUsers(ctx context.Context, s settings) (report *owlatsync.Report, err e
 		Source: users,
 		Topics: []reconcile.Topic{{ID: s.topic, When: true}},
 	}, reconcile.RunOptions{
-		// Asked before a first run, which creates contacts and so fires automations such as welcome mails. Later plans that
-		// look like an accident, such as removals of many people, end the run with a *reconcile.HeldError.
+		// It is asked before a first run, which creates contacts and so fires automations such as welcome mails. Later plans that
+		// look like an accident, such as the removal of many people, end the run with a *reconcile.HeldError.
 		Confirm: func(plan owlatsync.Summary) (bool, error) {
 			fmt.Printf("the first run sends %d requests, which takes about %s\n", plan.Requests, plan.Duration)
 			return true, nil

@@ -1,7 +1,7 @@
-// Package bar shows a person how a run gets on: one line that is drawn again and again on a terminal, or a new line
-// now and then where the output is a file or a pipe. It knows counts and times only, no address and no name.
+// Package bar shows a person the progress of a run: one line that is redrawn on a terminal, or a new line at intervals in a file or
+// a pipe. It knows counts and times only, no address and no name.
 //
-// The bar counts requests, not rows: what a run takes is the requests it has to send, and so the time left is honest.
+// The bar counts requests, not rows: a run takes as long as its requests, so the time left is honest.
 package bar
 
 import (
@@ -21,13 +21,13 @@ const (
 	lineEvery   = 10 * time.Second       // elsewhere
 )
 
-// settled is how long sending must have gone on before its pace is believed more than the plan's estimate.
+// settled is how long sending must go on before its pace counts more than the plan's estimate.
 const settled = 3 * time.Second
 
 // Display shows the run of one sync. Its methods are safe for concurrent use. Those that tell it something never wait for w.
 type Display struct {
 	sync  string
-	width func() int // nil when w is no terminal
+	width func() int // nil if w is no terminal
 
 	wake chan struct{} // lines wait
 	stop chan struct{}
@@ -35,20 +35,20 @@ type Display struct {
 
 	out   sync.Mutex // taken before mu
 	w     io.Writer
-	drawn bool // a line stands on the terminal
+	drawn bool // the terminal shows a line
 
-	mu       sync.Mutex // never held while something is written, which a terminal can hold up for hours
-	lines    []string   // that wait for being written
+	mu       sync.Mutex // not held during a write, which a terminal can block for hours
+	lines    []string   // lines to be written
 	stage    stage
 	rows     int
 	listed   progress.Listed
 	expected int           // requests to send
-	estimate time.Duration // that they take
-	sent     int           // requests of the rows that are done
-	began    time.Time     // of sending
+	estimate time.Duration // time that they take
+	sent     int           // requests of finished rows
+	began    time.Time     // when sending began
 	outcomes map[owlatsync.Outcome]int
-	refused  func() int              // requests that met the rate limit; nil: nobody counts
-	budget   func(int) time.Duration // how long so many requests take; nil: nobody knows
+	refused  func() int              // requests that met the rate limit; nil: not counted
+	budget   func(int) time.Duration // how long so many requests take; nil: not known
 }
 
 type stage int
@@ -59,8 +59,8 @@ const (
 	sending
 )
 
-// Start begins to show the run of a sync on w. width gives the columns of the terminal that w is; nil means that it is none.
-// The display has a goroutine until Stop.
+// Start begins to show the run of a sync on w. width returns the columns of the terminal w; nil means that w is no terminal. The
+// display has a goroutine until Stop.
 func Start(w io.Writer, sync string, width func() int) *Display {
 	d := &Display{
 		w: w, sync: sync, width: width,
@@ -78,7 +78,7 @@ func (d *Display) Stop() {
 	d.Suspend(func() {})
 }
 
-// Observe takes in what the engine tells.
+// Observe takes in a value of the engine.
 func (d *Display) Observe(e progress.Value) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -104,21 +104,21 @@ func (d *Display) Observe(e progress.Value) {
 	}
 }
 
-// Refused has the display tell how many requests met the rate limit, where any did.
+// Refused makes the display tell how many requests met the rate limit, if any did.
 func (d *Display) Refused(count func() int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.refused = count
 }
 
-// Budget has the display ask how long so many requests take within the budget.
+// Budget makes the display ask how long so many requests take within the budget.
 func (d *Display) Budget(take func(requests int) time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.budget = take
 }
 
-// Suspend clears the line, calls f, which may write to the same output, and goes on.
+// Suspend clears the line, calls f, which may write to the same output, and shows the line again.
 func (d *Display) Suspend(f func()) {
 	d.out.Lock()
 	defer d.out.Unlock()
@@ -168,7 +168,7 @@ func (d *Display) show() {
 	d.drawn = true
 }
 
-// line has the loop write a line.
+// line makes the loop write a line.
 func (d *Display) line(format string, args ...any) {
 	d.lines = append(d.lines, fmt.Sprintf("%s: %s\n", d.sync, fmt.Sprintf(format, args...)))
 	select {
@@ -177,7 +177,7 @@ func (d *Display) line(format string, args ...any) {
 	}
 }
 
-// flush writes the lines that wait.
+// flush writes the waiting lines.
 func (d *Display) flush() {
 	d.mu.Lock()
 	lines := d.lines
@@ -188,14 +188,14 @@ func (d *Display) flush() {
 	}
 }
 
-// parts says in words where the run stands.
+// parts says in words how far the run is.
 func (d *Display) parts() []string {
 	var refused []string
 	if d.refused != nil && d.refused() > 0 {
 		refused = []string{fmt.Sprintf("%d refused (429)", d.refused())}
 	}
 	switch d.stage {
-	case reading: // and the first request of a listing, which may be refused
+	case reading: // the first request of a listing may be refused here too
 		return append([]string{fmt.Sprintf("reading the source: %s", count(d.rows, "row"))}, refused...)
 	case listing:
 		return append([]string{fmt.Sprintf("comparing with Owlat: %d of %s", d.listed.Contacts, count(d.listed.Total, "contact"))}, refused...)
@@ -220,8 +220,8 @@ func (d *Display) parts() []string {
 	return parts
 }
 
-// left is the time that the rest of the requests takes: at first by the plan, then at the pace so far, or by the budget if that
-// says longer. The pace of the beginning is too high, because what a rest has saved goes at once.
+// left returns the time for the remaining requests: at first by the plan, then by the pace so far, or by the budget if that is
+// longer. The first pace is too high, because the tokens saved during a rest are spent at once.
 func (d *Display) left(elapsed time.Duration) time.Duration {
 	if elapsed < settled || d.sent == 0 {
 		return d.estimate - elapsed
@@ -234,10 +234,10 @@ func (d *Display) left(elapsed time.Duration) time.Duration {
 	return max(byPace, d.budget(rest))
 }
 
-// withBar is how many columns a terminal must have for a bar beside the words; the bar takes a fifth of them.
+// withBar is how many columns a terminal needs for a bar beside the words; the bar takes a fifth of them.
 const withBar, longestBar = 60, 30
 
-// draw returns the line for a terminal that many columns wide; one of no width is a serial line or the like, whose size is unknown.
+// draw returns the line for a terminal of that width. A width of 0 is a serial line or the like, whose size is unknown.
 func (d *Display) draw(columns int) string {
 	if columns <= 0 {
 		columns = 80
@@ -253,7 +253,7 @@ func (d *Display) draw(columns int) string {
 	return line[:max(0, min(len(line), columns-1))]
 }
 
-// fraction is how much of the stage is done, negative when nobody can know.
+// fraction returns how much of the stage is done, negative if that is not known.
 func (d *Display) fraction() float64 {
 	done, all := d.sent, d.expected
 	switch d.stage {
@@ -275,7 +275,7 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// About rounds a time to what a person wants to know.
+// About rounds a duration to what a person wants to know.
 func About(d time.Duration) string {
 	if d < time.Second {
 		return Duration(d)

@@ -1,6 +1,6 @@
-// Package baseline is the script that Owlat documents for syncing a user database, in Go: for each user create, on 409
-// update, five at a time, then add everybody to a topic at once. It is what this module is measured against, so it keeps
-// the script's ways: no limiter, no memory between runs, two retries, and what fails then is lost.
+// Package baseline is the script that Owlat documents for syncing a user database, in Go: it creates each user, or updates on 409,
+// five at a time, and then adds everybody to a topic at once. This module is measured against it. So it keeps the script's ways: no
+// limiter, no memory between runs, two retries, and what fails then is lost.
 package baseline
 
 import (
@@ -51,8 +51,8 @@ func NewClient(baseURL, apiKey string, opts ...owlat.Option) (*Client, error) {
 
 // Phase is what one half of a run sent and achieved.
 type Phase struct {
-	Done        int // users for whom it succeeded
-	Lost        int // users for whom it failed for good
+	Done        int // users who succeeded
+	Lost        int // users who failed for good
 	Requests    int
 	RateLimited int // requests answered 429
 	Elapsed     time.Duration
@@ -99,7 +99,7 @@ func Run(ctx context.Context, client *Client, users []User, topicID string) Resu
 	return r
 }
 
-// sync creates the user's contact or, if there is one, updates it.
+// sync creates the user's contact, or updates it if it exists.
 func (c *Client) sync(ctx context.Context, u User) (created bool, err error) {
 	_, err = c.Contacts.Create(ctx, owlat.CreateContactRequest{Email: u.Email, FirstName: &u.FirstName, LastName: &u.LastName})
 	if errors.Is(err, owlat.ErrConflict) {

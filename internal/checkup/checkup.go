@@ -1,4 +1,4 @@
-// Package checkup tests everything that a run needs and changes nothing: the deployment, the key, its scopes and topics, the
+// Package checkup tests everything that a run needs, and changes nothing: the deployment, the key with its scopes, the topics, the
 // ledger, and each source with its first rows. It tells each finding as it comes and shows nothing itself.
 package checkup
 
@@ -10,7 +10,7 @@ import (
 	"owlatsync/internal/setup"
 )
 
-// Status is how a check came out.
+// Status is the result of a check.
 type Status string
 
 // The results of a check.
@@ -20,7 +20,7 @@ const (
 	Failed  Status = "failed"
 )
 
-// Area is what a check looks at.
+// Area is what a check is about.
 type Area string
 
 // The areas in the order of the checks.
@@ -48,12 +48,12 @@ type Report struct {
 
 	Failed   int           `json:"-"` // checks
 	Warnings int           `json:"-"`
-	Code     exitcode.Code `json:"-"` // of the gravest failure
+	Code     exitcode.Code `json:"-"` // the exit code of the gravest failure
 }
 
-// Listener is told of the checks while they are made.
+// Listener is told about the checks while they are made.
 type Listener interface {
-	// Owlat, Ledger and Source say what the next checks look at.
+	// Owlat, Ledger and Source say what the next checks are about.
 	Owlat(config.Owlat)
 	Ledger(path string)
 	Source(config.Sync)
@@ -68,12 +68,12 @@ type Question struct {
 	Opener   setup.Opener
 	Config   *config.Config
 	Syncs    []config.Sync
-	Rows     int // how many rows of each source are told
+	Rows     int // how many rows of each source to show
 	Listener Listener
 }
 
-// Check makes all checks. A check that fails is not an error; Check fails with the context's error, or if no client can be made
-// of the configuration.
+// Check makes all checks. A failed check is no error. Check fails with the context's error, or if the configuration allows no
+// client.
 func Check(ctx context.Context, q Question) (Report, error) {
 	c := &checker{Question: q}
 	q.Listener.Owlat(q.Config.Owlat)
@@ -105,7 +105,7 @@ func (c *checker) found(f Finding) {
 	c.Listener.Found(f)
 }
 
-// fail notes a failure that means the exit code; a refused key or scope outweighs the others.
+// fail notes a failure with its exit code; a refused key or scope outweighs other failures.
 func (c *checker) fail(code exitcode.Code, f Finding) {
 	f.Status = Failed
 	c.found(f)

@@ -36,7 +36,7 @@ func (c *checker) ledger(ctx context.Context) {
 	c.found(f)
 }
 
-// sameDeployment compares what the ledger is bound to, if anything, with the configuration.
+// sameDeployment returns an error if the ledger is tied to another deployment than the configured one.
 func (c *checker) sameDeployment(bound string) error {
 	client, err := c.Opener.Client(c.Config.Owlat, owlat.WithRetries(0))
 	if err != nil || bound == "" || bound == client.BaseURL() {
@@ -45,7 +45,7 @@ func (c *checker) sameDeployment(bound string) error {
 	return &ledger.DeploymentError{Bound: bound, Configured: client.BaseURL()}
 }
 
-// standings says how many rows the ledger has of each sync.
+// standings says how many rows of each sync the ledger has.
 func (c *checker) standings(ctx context.Context) (string, error) {
 	l, err := c.Opener.Ledger(ctx, c.Config)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"owlatsync/owlat"
 )
 
-// deployment checks what a run needs of Owlat.
+// deployment checks what a run needs from Owlat.
 type deployment struct{ *checker }
 
 // check tests the deployment, the key, the scopes and the topics.
@@ -26,7 +26,7 @@ func (c deployment) check(ctx context.Context) error {
 		return err
 	}
 	defer client.CloseIdleConnections()
-	// Owlat answers 500 to something that is no topic id: repeating that would only take time.
+	// Owlat answers 500 to a topic id that is no id: retries would only take time.
 	hasty, err := c.Opener.Client(c.Config.Owlat, owlat.WithLimiter(limiter), owlat.WithRetries(0))
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func (c deployment) check(ctx context.Context) error {
 	return nil
 }
 
-// refused notes a request that failed, and what to do about it.
+// refused notes a failed request and what to do about it.
 func (c deployment) refused(err error, f Finding) {
 	f.Message = err.Error()
 	if errors.Is(err, owlat.ErrForbidden) {
@@ -58,7 +58,7 @@ func (c deployment) refused(err error, f Finding) {
 	c.fail(exitcode.Of(err), f)
 }
 
-// keyAndReading reports whether the key is accepted, so that it makes sense to go on.
+// keyAndReading checks the key and the scope contacts:read, and reports whether other checks make sense.
 func (c deployment) keyAndReading(ctx context.Context, client *owlat.Client) bool {
 	key, scope := Finding{Area: AreaOwlat, Subject: "API key"}, Finding{Area: AreaOwlat, Subject: "scope contacts:read"}
 	page, err := client.Contacts.List(ctx, owlat.ListContactsRequest{Limit: 1})
@@ -129,7 +129,7 @@ func (c deployment) topics(ctx context.Context, client *owlat.Client) {
 		}
 	}
 	scope := Finding{Area: AreaOwlat, Subject: "scope topics:write"}
-	known := false // that the key has the scope
+	known := false // the key is known to have the scope
 	for _, id := range ids {
 		_, err := client.Topics.Remove(ctx, id, "x")
 		if errors.Is(err, owlat.ErrForbidden) || exitcode.Of(err) == exitcode.Refused {

@@ -15,17 +15,17 @@ import (
 	"owlatsync/reconcile/scan"
 )
 
-// judgedRows is how many rows of a source check judges: enough to tell a wrong column from some bad rows.
+// judgedRows is how many rows of a source are judged: enough to tell a wrong column from a few bad rows.
 const judgedRows = 10_000
 
-// shownReasons is how many reasons check names for rows that would not be sent.
+// shownReasons is how many reasons are named for rows that would not be sent.
 const shownReasons = 3
 
-// tally counts what would become of the rows of a source.
+// tally counts which rows of a source would be sent.
 type tally struct {
 	judging *scan.Judge
 	rows    int
-	reasons map[string]int // of rows that would not be sent
+	reasons map[string]int // reason → rows that would not be sent
 	more    bool           // the source has rows that were not read
 }
 
@@ -63,7 +63,7 @@ func (t *tally) unsent() (rows int, why string) {
 	return rows, strings.Join(lines, "\n")
 }
 
-// judged tells how many of the rows would be sent. It is a failure if none would be: then a column is wrong.
+// judged tells how many of the rows would be sent. If none would be, a column is wrong, and the check fails.
 func (c *checker) judged(s config.Sync, t *tally) {
 	f := Finding{Area: AreaSync, Sync: s.Name, Subject: "rows", Status: OK}
 	first := ""
@@ -86,7 +86,7 @@ func (c *checker) judged(s config.Sync, t *tally) {
 	c.found(f)
 }
 
-// sampleOf shows a row as a run would send it.
+// sampleOf returns a row as a run would send it.
 func sampleOf(row *owlatsync.Row, s *config.Sync) Row {
 	r := Row{Key: row.Key, Position: row.Position.String()}
 	for f, field := range row.Fields {

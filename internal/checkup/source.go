@@ -14,10 +14,10 @@ import (
 	"owlatsync/source"
 )
 
-// sourceTimeout is how long check waits for one source.
+// sourceTimeout is how long a check waits for one source.
 const sourceTimeout = 30 * time.Second
 
-// Sample is what check shows of a source.
+// Sample is what is shown of a source.
 type Sample struct {
 	Name    string   `json:"name"`
 	Source  string   `json:"source"`
@@ -25,13 +25,13 @@ type Sample struct {
 	Rows    []Row    `json:"rows"`
 }
 
-// Column is a column that the source has, and its type as the database calls it.
+// Column is a column of the source, and the database's name of its type.
 type Column struct {
 	Name string `json:"name"`
 	Type string `json:"type"`
 }
 
-// Row is a row as it would be sent: personal data that the user asked for.
+// Row is a row as it would be sent. It is personal data that the user asked for.
 type Row struct {
 	Key      string
 	Position string
@@ -43,7 +43,7 @@ type Row struct {
 	Outcome  owlatsync.Outcome
 }
 
-// MarshalJSON writes the row with its fields by their names.
+// MarshalJSON writes the row with the names of its fields.
 func (r Row) MarshalJSON() ([]byte, error) {
 	o := words.Object{{Name: "key", Value: r.Key}, {Name: "position", Value: r.Position}, {Name: "email", Value: r.Email}}
 	for _, f := range owlatsync.ContactFields {

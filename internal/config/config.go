@@ -11,10 +11,10 @@ import (
 	"owlatsync/source"
 )
 
-// DefaultFile is the name of the configuration file where none is given.
+// DefaultFile is the name of the configuration file if none is given.
 const DefaultFile = "owlat-sync.yaml"
 
-// DefaultLedger is the ledger's file name, beside the configuration file, where the file names none.
+// DefaultLedger is the file name of the ledger, beside the configuration file, if that names none.
 const DefaultLedger = "owlat-sync.db"
 
 // The environment variables that take precedence over the file.
@@ -25,10 +25,10 @@ const (
 
 // Config is a valid configuration: every value was checked, every variable replaced, every path made absolute.
 type Config struct {
-	File   string // the file it was read from; empty for one made of the environment alone
+	File   string // the file it was read from; empty: the environment alone
 	Owlat  Owlat
 	Ledger string // path of the ledger's file
-	// History is how long the ledger keeps what happened to rows.
+	// History is how long the ledger keeps the history of rows.
 	History time.Duration
 	Syncs   []Sync // in the order of the file
 }
@@ -37,19 +37,19 @@ type Config struct {
 type Owlat struct {
 	URL               string
 	APIKey            Secret
-	NoKey             error   // an *Error about the key where it was not to be used; nil: it can be
-	RequestsPerSecond float64 // 0: as many as Owlat says
+	NoKey             error   // an *Error about a key that is not used; nil: the key can be used
+	RequestsPerSecond float64 // 0: as many as Owlat allows
 }
 
-// Sync is one source and what to make of its rows.
+// Sync is one source with its policies.
 type Sync struct {
 	Name   string
-	Line   int // where it stands in the file
+	Line   int // its line in the file
 	DSN    Secret
 	Target sourcedsn.DSN // the DSN, parsed
 	Query  string        // empty for files
 	Cursor source.Cursor // without a column: every run reads all rows
-	// FullEvery is how often all rows are read although there is a cursor.
+	// FullEvery is how often a run reads all rows in spite of a cursor.
 	FullEvery time.Duration
 	Key       []string // empty: the address is the key
 	Fields    Fields
@@ -58,24 +58,24 @@ type Sync struct {
 
 	OnMissing      reconcile.MissingPolicy
 	OnRemoteDelete reconcile.RemoteDeletePolicy
-	Guards         reconcile.Guards // each limit as it counts
+	Guards         reconcile.Guards // with every limit set
 	Events         []Event
 }
 
-// Fields names the column of each field; an empty one is not mapped.
+// Fields names the column of each field; an empty name leaves the field unmapped.
 type Fields struct {
 	Email  string
 	Others owlatsync.Texts
 }
 
-// Topic is a topic to whose members consenting rows are added.
+// Topic is a topic to which the contacts of consenting rows are added.
 type Topic struct {
 	ID       string
-	When     string // column that holds the consent; empty: every row
+	When     string // column with the consent; empty: every row consents
 	Existing reconcile.Existing
 }
 
-// Sync returns the sync with the name, nil when there is none.
+// Sync returns the sync with the name, nil if there is none.
 func (c *Config) Sync(name string) *Sync {
 	for i := range c.Syncs {
 		if c.Syncs[i].Name == name {
@@ -94,10 +94,10 @@ func (c *Config) Names() []string {
 	return names
 }
 
-// Dir is the folder to which relative paths in the file refer.
+// Dir returns the folder that relative paths in the file are relative to.
 func (c *Config) Dir() string { return filepath.Dir(c.File) }
 
-// Mapping tells the source which column is what.
+// Mapping returns the mapping of the sync's columns.
 func (s *Sync) Mapping() source.Mapping {
 	m := source.Mapping{
 		Key:    s.Key,
@@ -109,7 +109,7 @@ func (s *Sync) Mapping() source.Mapping {
 	}
 	for _, ev := range s.Events {
 		for _, p := range ev.Properties {
-			// A row has a column once, by its own name, however many events name it.
+			// A row has each column once, under its own name, even if several events use it.
 			column := source.Property{Name: p.Column, Column: p.Column}
 			if !slices.Contains(m.Properties, column) {
 				m.Properties = append(m.Properties, column)

@@ -11,7 +11,7 @@ import (
 // syncDecoder reads the syncs.
 type syncDecoder struct{ *decoder }
 
-// cursor reads how a run reads only what changed, and returns the column that tells.
+// cursor reads the settings for reading only changed rows, and returns the cursor's column.
 func (d syncDecoder) cursor(s section, sync *Sync) value {
 	column, overlap, every := s.text("cursor"), s.text("overlap"), s.text("full_every")
 	if !column.given {
@@ -44,7 +44,7 @@ func (d syncDecoder) cursor(s section, sync *Sync) value {
 
 var days = regexp.MustCompile(`^([0-9]{1,4})d$`)
 
-// span reads a duration above 0, which may be a number of days.
+// span reads a duration above 0, also as a number of days.
 func span(text string) (time.Duration, error) {
 	if found := days.FindStringSubmatch(text); found != nil {
 		text = found[1] + "h"

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// decoder reads sections of the file and collects what is wrong with them.
+// decoder reads sections of the file and collects their problems.
 type decoder struct {
 	problems
-	dir    string // to which relative paths refer
+	dir    string // folder of relative paths
 	lookup func(string) (string, bool)
 	use    Use
 }
@@ -19,7 +19,7 @@ type section struct {
 	d    *decoder
 	node *node
 	path string // such as "syncs.users.source"; empty for the file itself
-	odd  bool   // something else than a section stands there, which was reported
+	odd  bool   // the value is not a section; that was reported
 }
 
 // value is a scalar with its variables replaced.
@@ -28,7 +28,7 @@ type value struct {
 	line    int
 	setting string
 	given   bool // the key is in the file, with a value
-	wrong   bool // what stands there cannot be used, which was reported
+	wrong   bool // the value cannot be used; that was reported
 }
 
 // setting returns the path of a key.
@@ -39,7 +39,7 @@ func setting(path, key string) string {
 	return path + "." + key
 }
 
-// sectionOf reads n, which stands at the path, as a section with the keys of T. An absent or empty one has no keys.
+// sectionOf reads n, the value at the path, as a section with the keys of T. An absent or empty section has no keys.
 func sectionOf[T any](d *decoder, n *node, path string) section {
 	s := section{d: d, path: path, node: n}
 	if n == nil || n.kind != kindMapping {
@@ -69,20 +69,20 @@ func sectionOf[T any](d *decoder, n *node, path string) section {
 	return s
 }
 
-// child returns the node of a key, nil when it is absent.
+// child returns the node of a key, nil if the key is absent.
 func (s section) child(key string) *node {
 	n, _ := s.node.get(key)
 	return n
 }
 
-// text returns a scalar value; the zero value with its setting where the key is absent or what stands there is wrong.
+// text returns a scalar value. If the key is absent or its value is wrong, it returns the zero value with its setting.
 func (s section) text(key string) value {
 	v := s.d.scalar(s.child(key), setting(s.path, key), s.node.line)
 	v.wrong = v.wrong || s.odd
 	return v
 }
 
-// scalar reads n as a text or number. An absent one gets the line of what surrounds it.
+// scalar reads n as a text or number. An absent value gets the line of its section.
 func (d *decoder) scalar(n *node, path string, around int) value {
 	v := value{line: around, setting: path}
 	if n == nil {
@@ -110,14 +110,14 @@ func (d *decoder) scalar(n *node, path string, around int) value {
 	}
 }
 
-// refuse reports what is wrong with the value and returns it marked so.
+// refuse reports what is wrong with the value, and returns the value marked as wrong.
 func (v value) refuse(d *decoder, format string, args ...any) value {
 	d.add(v.line, v.setting, format, args...)
 	v.given, v.wrong = false, true
 	return v
 }
 
-// required reports a value that is absent.
+// required reports whether the value is there, and adds a problem if it is absent.
 func (d *decoder) required(v value, advice string, args ...any) bool {
 	if !v.given && !v.wrong {
 		parent, key := splitSetting(v.setting)

@@ -21,14 +21,14 @@ import (
 	"owlatsync/reconcile"
 )
 
-// maxFile is the size in bytes beyond which a file is taken for something else than a configuration.
+// maxFile is the largest size, in bytes, of a file that can be a configuration.
 const maxFile = 1 << 20
 
-// ErrNoFile is matched by the error of Load for a file that does not exist.
+// ErrNoFile matches the error of Load for a file that does not exist.
 var ErrNoFile = errors.New("there is no configuration file")
 
-// Use is what a command needs of a configuration beside the ledger and the names of its syncs. What is not used may be
-// missing, or hang on a variable that is not set.
+// Use is what a command needs from a configuration besides the ledger and the names of the syncs. What is not used may be missing
+// or use a variable that is not set.
 type Use uint8
 
 const (
@@ -40,8 +40,8 @@ const (
 	UseAll        = UseKey | UseURL | UseSources
 )
 
-// Load reads and checks the configuration file for somebody who uses so much of it. lookup gives the environment's
-// variables. What is wrong with the file's contents comes back as an *Error.
+// Load reads and checks the configuration file for this use. lookup returns the environment's variables. Mistakes in the file's
+// contents are an *Error.
 func Load(path string, use Use, lookup func(name string) (string, bool)) (*Config, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -58,7 +58,7 @@ func Load(path string, use Use, lookup func(name string) (string, bool)) (*Confi
 	return parse(path, data, use, lookup)
 }
 
-// Parse checks all of the configuration in data as if it had been read from the file at path.
+// Parse checks the whole configuration in data as if it had been read from the file at path.
 func Parse(path string, data []byte, lookup func(name string) (string, bool)) (*Config, error) {
 	return parse(path, data, UseAll, lookup)
 }
@@ -88,7 +88,7 @@ func parse(path string, data []byte, use Use, lookup func(name string) (string, 
 	return cfg, nil
 }
 
-// FromEnvironment returns a configuration without syncs and ledger, made of OWLAT_URL and OWLAT_API_KEY alone.
+// FromEnvironment returns a configuration without syncs and ledger, from OWLAT_URL and OWLAT_API_KEY alone.
 func FromEnvironment(lookup func(name string) (string, bool)) (*Config, error) {
 	d := &decoder{problems: problems{file: "environment"}, lookup: lookup, use: UseAll}
 	cfg := &Config{Owlat: d.owlat(section{d: d, node: &node{}, path: "owlat"})}
@@ -98,7 +98,7 @@ func FromEnvironment(lookup func(name string) (string, bool)) (*Config, error) {
 	return cfg, nil
 }
 
-// read reads the YAML; ok is false when nothing can be made of it.
+// read reads the YAML; ok is false if it cannot be read at all.
 func (d *decoder) read(data []byte) (root *node, ok bool) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	switch {
@@ -139,10 +139,10 @@ func lineOfInvalid(data []byte) int {
 	return line
 }
 
-// NoKey has the form of a key and is none, for a client that sends nothing.
+// NoKey has the form of a key but is none. It is for a client that sends nothing.
 const NoKey Secret = "lm_live_00000000000000000000000000000000"
 
-// unlessUnused does what reads values. What is wrong with those that nobody uses is returned and not reported.
+// unlessUnused calls read, which reads values. It reports their problems if they are used, and otherwise returns them.
 func (d *decoder) unlessUnused(use Use, read func()) error {
 	if d.use&use != 0 {
 		read()
@@ -184,7 +184,7 @@ func (d *decoder) owlat(s section) Owlat {
 	return o
 }
 
-// environmentOr returns the environment's variable where it is set to something, else the file's value.
+// environmentOr returns the environment's variable if it is not empty, else the file's value.
 func (d *decoder) environmentOr(name string, s section, key string) value {
 	if text, ok := d.lookup(name); ok && strings.TrimSpace(text) != "" {
 		return value{text: text, setting: "environment variable " + name, given: true}
@@ -283,7 +283,7 @@ func (d syncDecoder) source(s section, sync *Sync) {
 	}
 	sync.Target = target
 	if sync.Cursor.Column != "" {
-		sync.Cursor.Database = target.String() // in which a password is masked
+		sync.Cursor.Database = target.String() // String masks the password
 	}
 	isFile := target.Kind() == sourcedsn.KindCSV || target.Kind() == sourcedsn.KindNDJSON
 	if isFile && cursor.given {
@@ -333,7 +333,7 @@ func (d syncDecoder) topic(n *node, path string, sync *Sync) {
 	sync.Topics = append(sync.Topics, topic)
 }
 
-// child returns the section of a key that must be there.
+// child returns the section of a key that is required.
 func (d *decoder) child(s section, key, advice string) *node {
 	n := s.child(key)
 	if n == nil && !s.odd {

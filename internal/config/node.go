@@ -14,9 +14,9 @@ import (
 type node struct {
 	kind  kind
 	line  int
-	text  string  // of a scalar
-	items []*node // of a list
-	pairs []pair  // of a mapping, in the order of the file
+	text  string  // only of a scalar
+	items []*node // only of a list
+	pairs []pair  // only of a mapping, in the order of the file
 }
 
 type pair struct {
@@ -51,13 +51,13 @@ func (n *node) get(key string) (*node, bool) {
 
 // syntaxError is a mistake in the YAML itself.
 type syntaxError struct {
-	line    int // from 1; 0 when it is unknown
+	line    int // from 1; 0: not known
 	message string
 }
 
 func (e *syntaxError) Error() string { return fmt.Sprintf("line %d: %s", e.line, e.message) }
 
-// parseYAML reads one YAML document, nil where there is none. Its errors are *syntaxError and hold no value of the file.
+// parseYAML reads one YAML document, nil if there is none. Its errors are *syntaxError and hold no value of the file.
 func parseYAML(data []byte) (*node, error) {
 	var docs []yaml.Node
 	if err := yaml.Load(data, &docs, yaml.WithAllDocuments()); err != nil {
@@ -81,7 +81,7 @@ func parseYAML(data []byte) (*node, error) {
 
 const tabs = "a tab stands where YAML wants blanks; indent with blanks"
 
-// asSyntaxError says in words that help what the parser did not expect, and where what it belongs to begins.
+// asSyntaxError says in helpful words what the parser did not expect, and where the enclosing part begins.
 func asSyntaxError(err error, data []byte) error {
 	e, ok := errors.AsType[*yaml.LoadError](err)
 	if !ok {
@@ -90,7 +90,7 @@ func asSyntaxError(err error, data []byte) error {
 	line, message := e.Mark.Line, e.Message
 	says := func(text string) bool { return strings.Contains(message, text) }
 	switch {
-	case says("control characters"): // the one error that names no place
+	case says("control characters"): // the only error without a place
 		at := bytes.IndexFunc(data, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) })
 		line, message = 1+bytes.Count(data[:max(at, 0)], []byte("\n")), "a control character stands here; remove it"
 	case says("unknown anchor"):
@@ -113,8 +113,8 @@ func asSyntaxError(err error, data []byte) error {
 	return &syntaxError{line, "not valid YAML: " + message}
 }
 
-// resolver turns the parser's tree into nodes. It knows those that it has made, so that a file of aliases to aliases takes no
-// longer than its size, and those that it is making: nil.
+// resolver turns the parser's tree into nodes. It keeps the nodes it has made, so that a file of aliases to aliases takes no longer
+// than its size. A node that is being made is nil.
 type resolver map[*yaml.Node]*node
 
 var kinds = map[string]kind{"!!null": kindNull, "!!bool": kindBool, "!!int": kindNumber, "!!float": kindNumber, "!!seq": kindList, "!!map": kindMapping}
@@ -161,7 +161,7 @@ func (r resolver) items(content []*yaml.Node) ([]*node, error) {
 	return items, nil
 }
 
-// pairs returns the keys and values of a mapping, and behind them those that it merges and does not have itself.
+// pairs returns the keys and values of a mapping, and after them those that it merges and does not have itself.
 func (r resolver) pairs(content []*yaml.Node) ([]pair, error) {
 	nodes, err := r.items(content)
 	if err != nil {

@@ -15,16 +15,16 @@ import (
 	"owlatsync/source"
 )
 
-// DefaultHistoryDays is for how many days the ledger keeps what happened to rows, where the file says nothing else.
+// DefaultHistoryDays is how many days the ledger keeps the history of rows if the file does not say.
 const DefaultHistoryDays = int(ledger.HistoryKept / (24 * time.Hour))
 
-// maxHistoryDays is a hundred years, which no duration overflows.
+// maxHistoryDays is a hundred years, which fits a duration.
 const maxHistoryDays = 36_500
 
-// maxProperties is how many properties of an event Owlat takes.
+// maxProperties is the most properties of an event that Owlat takes.
 const maxProperties = 1024
 
-// Event is an event that Owlat is sent for a row.
+// Event is an event that a row sends to Owlat.
 type Event struct {
 	Name       string
 	On         ledger.EventOn
@@ -57,7 +57,7 @@ func (d policyDecoder) guards(s section) reconcile.Guards {
 	}
 }
 
-// limit reads a limit, of which each part that is not given is that of standard.
+// limit reads a limit; parts that are not given are those of standard.
 func (d policyDecoder) limit(s section, key string, standard reconcile.Limit) reconcile.Limit {
 	n := s.child(key)
 	if n != nil && n.kind != kindMapping {
@@ -78,7 +78,7 @@ func (d policyDecoder) limit(s section, key string, standard reconcile.Limit) re
 		limit.Rows = rows
 	}
 	if limit == (reconcile.Limit{}) {
-		// The zero limit means the standard one; this one is exceeded by any row as well.
+		// The zero limit means the standard one. Any row exceeds this limit too.
 		limit.Share = math.SmallestNonzeroFloat64
 	}
 	return limit
@@ -89,7 +89,7 @@ var shareForm = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?) ?%$`)
 func (d policyDecoder) share(v value) float64 {
 	found := shareForm.FindStringSubmatch(strings.TrimSpace(v.text))
 	if found != nil {
-		// The form leaves nothing that could not be read but a number beyond all bounds.
+		// After the pattern matched, parsing fails only for a number that is too large.
 		if n, err := strconv.ParseFloat(found[1], 64); err == nil && n <= 100 {
 			return n / 100
 		}
@@ -120,7 +120,7 @@ func (d policyDecoder) event(n *node, path string, sync *Sync) {
 	sync.Events = append(sync.Events, ev)
 }
 
-// properties reads a section whose keys are names of the user's choice.
+// properties reads a section whose keys are names that the user chose.
 func (d policyDecoder) properties(n *node, path string, ev *Event) {
 	switch {
 	case n == nil || n.kind == kindNull:
@@ -140,7 +140,7 @@ func (d policyDecoder) properties(n *node, path string, ev *Event) {
 	}
 }
 
-// history reads for how long the ledger keeps what happened to rows.
+// history reads how long the ledger keeps the history of rows.
 func (d policyDecoder) history(v value) time.Duration {
 	days := DefaultHistoryDays
 	if v.given {
@@ -152,7 +152,7 @@ func (d policyDecoder) history(v value) time.Duration {
 	return time.Duration(days) * 24 * time.Hour
 }
 
-// Reconcile returns the sync for the engine, which reads src.
+// Reconcile returns the sync in the form of the engine, which reads src.
 func (s *Sync) Reconcile(src reconcile.Source) reconcile.Sync {
 	out := reconcile.Sync{
 		Name: s.Name, Source: src, Topics: make([]reconcile.Topic, len(s.Topics)), Nulls: s.Nulls, KeyIsAddress: s.KeyIsAddress(),
@@ -174,10 +174,10 @@ func (s *Sync) Reconcile(src reconcile.Source) reconcile.Sync {
 	return out
 }
 
-// KeyIsAddress reports whether rows have no key of their own, so that their address is the key: personal data.
+// KeyIsAddress reports whether rows have no key of their own. Their address is the key then, which is personal data.
 func (s *Sync) KeyIsAddress() bool { return len(s.Key) == 0 }
 
-// KeyIsPersonal reports whether the address is the key, or a column of it.
+// KeyIsPersonal reports whether the address is the key or a part of it.
 func (s *Sync) KeyIsPersonal() bool {
 	return s.KeyIsAddress() || slices.Contains(s.Key, s.Fields.Email)
 }

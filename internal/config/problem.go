@@ -9,10 +9,10 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// Problem is one thing wrong with a configuration. It holds no secret.
+// Problem is one mistake in a configuration. It holds no secret.
 type Problem struct {
 	File    string `json:"file"`
-	Line    int    `json:"line,omitempty"` // from 1; 0 where the problem has no line
+	Line    int    `json:"line,omitempty"` // from 1; 0: no line
 	Setting string `json:"setting,omitempty"`
 	Message string `json:"message"`
 }
@@ -32,10 +32,10 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// Error is everything that is wrong with a configuration, in the order of the file; it has at least one problem.
+// Error is all mistakes in a configuration, in the order of the file; there is at least one.
 type Error struct{ Problems []Problem }
 
-// Error returns one line for a single problem, else a heading and a line for each.
+// Error returns one line for a single problem, or a heading and a line for each problem.
 func (e *Error) Error() string {
 	if len(e.Problems) == 1 {
 		return e.Problems[0].String()
@@ -48,7 +48,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// problems collects what is wrong.
+// problems collects mistakes.
 type problems struct {
 	file string
 	list []Problem
@@ -66,7 +66,7 @@ func (p *problems) err() error {
 	return &Error{Problems: p.list}
 }
 
-// nearest returns the word most like s, if one is like it at all.
+// nearest returns the word most like s, if any word is like it.
 func nearest(s string, words []string) (string, bool) {
 	best, bestDistance := "", max(len(s)/2, 1)+1
 	for _, w := range words {
@@ -77,7 +77,7 @@ func nearest(s string, words []string) (string, bool) {
 	return best, best != ""
 }
 
-// fold makes api-key, apiKey and api_key alike.
+// fold makes api-key, apiKey and api_key equal.
 func fold(s string) string {
 	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(s))
 }

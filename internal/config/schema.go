@@ -9,7 +9,7 @@ import (
 	"github.com/invopop/jsonschema"
 )
 
-// The types below are the file as written: their tags are the keys that are accepted, and what editors show about them.
+// The types below are the file as written. Their tags are the accepted keys and what editors show about them.
 
 type fileKeys struct {
 	Owlat       owlatKeys           `json:"owlat,omitempty" jsonschema_description:"The Owlat deployment that is kept in step."`
@@ -79,7 +79,7 @@ type eventKeys struct {
 // numberKey is a number or a text that holds a variable.
 type numberKey struct{}
 
-// JSONSchema describes what may stand in the file.
+// JSONSchema describes the values that the file may have.
 func (numberKey) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{
 		OneOf:   []*jsonschema.Schema{{Type: "number", ExclusiveMinimum: "0"}, {Type: "string", Pattern: `\$\{`}},
@@ -90,7 +90,7 @@ func (numberKey) JSONSchema() *jsonschema.Schema {
 // wholeKey is a whole number or a text that holds a variable.
 type wholeKey struct{}
 
-// JSONSchema describes what may stand in the file.
+// JSONSchema describes the values that the file may have.
 func (wholeKey) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "integer", Minimum: "0"}, {Type: "string", Pattern: `\$\{`}}}
 }
@@ -98,7 +98,7 @@ func (wholeKey) JSONSchema() *jsonschema.Schema {
 // daysKey is a number of days or a text that holds a variable.
 type daysKey struct{}
 
-// JSONSchema describes what may stand in the file.
+// JSONSchema describes the values that the file may have.
 func (daysKey) JSONSchema() *jsonschema.Schema {
 	s := wholeKey{}.JSONSchema()
 	s.OneOf[0].Minimum, s.OneOf[0].Maximum, s.Default = "1", json.Number(strconv.Itoa(maxHistoryDays)), DefaultHistoryDays
@@ -110,7 +110,7 @@ type spanKey struct{}
 
 const spanPattern = `^([0-9]+d|([0-9]+(\.[0-9]+)?(h|m|s))+)$|\$\{`
 
-// JSONSchema describes what may stand in the file.
+// JSONSchema describes the values that the file may have.
 func (spanKey) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{Type: "string", Pattern: spanPattern, Default: "24h"}
 }
@@ -118,7 +118,7 @@ func (spanKey) JSONSchema() *jsonschema.Schema {
 // overlapKey is a duration or a whole number.
 type overlapKey struct{}
 
-// JSONSchema describes what may stand in the file.
+// JSONSchema describes the values that the file may have.
 func (overlapKey) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string", Pattern: spanPattern}, {Type: "integer", Minimum: "1"}}}
 }
@@ -126,7 +126,7 @@ func (overlapKey) JSONSchema() *jsonschema.Schema {
 // limitKey is a limit of a guard, or the word that lifts it.
 type limitKey struct{}
 
-// JSONSchema describes what may stand in the file.
+// JSONSchema describes the values that the file may have.
 func (limitKey) JSONSchema() *jsonschema.Schema {
 	limit := reflector().Reflect(&limitKeys{})
 	limit.Version = ""
@@ -136,7 +136,7 @@ func (limitKey) JSONSchema() *jsonschema.Schema {
 // columnsKey is a column or a list of columns.
 type columnsKey struct{}
 
-// JSONSchema describes what may stand in the file.
+// JSONSchema describes the values that the file may have.
 func (columnsKey) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
 		{Type: "string"},

@@ -2,12 +2,12 @@ package config
 
 import "log/slog"
 
-// Secret is a text that must not be shown. However it is printed, logged or encoded, "(secret)" appears in its place.
+// Secret is a text that must not be shown. However it is printed, logged or encoded, it appears as "(secret)".
 type Secret string
 
 const hidden = "(secret)"
 
-// Reveal returns the text itself, to be handed to what needs it and to nothing else.
+// Reveal returns the text itself. Pass it only to what needs it.
 func (s Secret) Reveal() string { return string(s) }
 
 // String hides the secret.

@@ -16,7 +16,7 @@ type Asker struct {
 	out io.Writer
 }
 
-// Asker returns nil where nobody can or wants to be asked. Its questions end with ctx.
+// Asker returns nil if nobody can be asked or the answer is always yes. Its questions end with ctx.
 func (c *Console) Asker(ctx context.Context) *Asker {
 	if c.Yes || !c.interactive() {
 		return nil
@@ -29,15 +29,15 @@ func NewAsker(ctx context.Context, in io.Reader, out io.Writer) *Asker {
 	return &Asker{ctx: ctx, in: bufio.NewReader(in), out: out}
 }
 
-// Line asks for one line and returns it without the blanks around it. The input's end is an empty answer; the end of the
-// context is an error.
+// Line asks for one line and returns it without the blanks around it. The end of the input is an empty answer; the end of ctx is an
+// error.
 func (q *Asker) Line(format string, args ...any) (string, error) {
 	_, _ = fmt.Fprintf(q.out, format, args...)
 	type answer struct {
 		text string
 		err  error
 	}
-	// A terminal's read cannot be cancelled: after Ctrl-C it is left behind for the end of the process.
+	// Reading a terminal cannot be cancelled: after Ctrl-C the goroutine stays until the process ends.
 	got := make(chan answer, 1)
 	go func() {
 		text, err := q.in.ReadString('\n')
@@ -57,7 +57,7 @@ func (q *Asker) Line(format string, args ...any) (string, error) {
 // Say tells the person something.
 func (q *Asker) Say(format string, args ...any) { _, _ = fmt.Fprintf(q.out, format, args...) }
 
-// Confirm asks a question. Every answer but a yes is a no.
+// Confirm asks a question. Every answer other than yes is a no.
 func (q *Asker) Confirm(question string) (bool, error) {
 	answer, err := q.Line("%s [y/N] ", question)
 	if err != nil {

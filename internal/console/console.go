@@ -1,6 +1,5 @@
-// Package console is the program's side of a terminal: standard output as text or as lines of JSON, remarks, errors and the
-// log on standard error beside a display that is drawn there, questions, and the signals that Ctrl-C sends. It knows no
-// command.
+// Package console is the program's side of a terminal: standard output as text or as lines of JSON, remarks, errors and the log on
+// standard error beside a display, questions, and the signals of Ctrl-C. It knows no command.
 package console
 
 import (
@@ -15,10 +14,10 @@ import (
 	"owlatsync/internal/words"
 )
 
-// Console is where one command of the program is read and shown. JSON and Yes may be set until the first use.
+// Console has the streams of one command. JSON and Yes may be set until the first use.
 type Console struct {
-	JSON bool // standard output holds JSON for machines, and nobody is asked or told on the way
-	Yes  bool // every question is answered with yes
+	JSON bool // standard output is JSON for machines; there are no questions and remarks
+	Yes  bool // the answer to every question is yes
 
 	stdin  io.Reader
 	out    output
@@ -26,7 +25,7 @@ type Console struct {
 	screen screen // standard error beside a display
 
 	mu       sync.Mutex
-	softStop *SoftStop // set while the first signal is a wish to stop, not an abort
+	softStop *SoftStop // set while the first signal asks for a stop, not an abort
 }
 
 // New returns a console of the three streams.
@@ -36,8 +35,8 @@ func New(stdin io.Reader, stdout, stderr io.Writer) *Console {
 	return c
 }
 
-// output is standard output. It remembers the first error, because an output that cannot be written to is no reason to
-// stop a command half-way.
+// output is standard output. It keeps the first error, because an output that cannot be written is no reason to stop a command
+// half-way.
 type output struct {
 	w   io.Writer
 	err error
@@ -54,13 +53,13 @@ func (o *output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// In is standard input.
+// In returns standard input.
 func (c *Console) In() io.Reader { return c.stdin }
 
-// Err is standard error. A display that is drawn there does not step aside for it.
+// Err returns standard error. A display that is drawn there does not step aside for it.
 func (c *Console) Err() io.Writer { return c.stderr }
 
-// Out is standard output. Unwritten tells of what could not be written to it. It is for one goroutine at a time.
+// Out returns standard output. Unwritten tells what could not be written to it. Only one goroutine at a time may use it.
 func (c *Console) Out() io.Writer { return &c.out }
 
 // Unwritten returns the first error of writing to standard output.
@@ -69,7 +68,7 @@ func (c *Console) Unwritten() error { return c.out.err }
 // Printf writes to standard output.
 func (c *Console) Printf(format string, args ...any) { _, _ = fmt.Fprintf(&c.out, format, args...) }
 
-// Tell is Printf for text that is left out with JSON.
+// Tell is Printf for text that JSON leaves out.
 func (c *Console) Tell(format string, args ...any) {
 	if !c.JSON {
 		c.Printf(format, args...)
@@ -89,7 +88,7 @@ func (c *Console) PrintJSON(v any) error {
 	return err
 }
 
-// Logger returns a log on standard error, of this level and graver. A display there steps aside for its lines.
+// Logger returns a log on standard error for messages of at least this level. A display there steps aside for its lines.
 func (c *Console) Logger(level slog.Level) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level}
 	if c.JSON {

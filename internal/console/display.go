@@ -17,7 +17,7 @@ import (
 type screen struct {
 	w       io.Writer
 	mu      sync.Mutex
-	display *bar.Display // that is drawn now, nil for none
+	display *bar.Display // the display drawn now; nil: none
 }
 
 // Write writes a line of the log.
@@ -42,20 +42,20 @@ func (s *screen) set(d *bar.Display) {
 
 // Pace tells a display how fast a sync may go on.
 type Pace interface {
-	// Refused counts the requests that met the rate limit so far.
+	// Refused returns how many requests have met the rate limit.
 	Refused() int
-	// Estimate tells how long that many requests take from now on.
+	// Estimate returns how long that many requests take from now on.
 	Estimate(requests int) time.Duration
 }
 
-// Display shows how a sync gets on.
+// Display shows the progress of a sync.
 type Display struct {
 	screen   *screen
 	progress *bar.Display // nil: nothing is shown
 }
 
-// StartDisplay shows progress on standard error until Stop: a bar on a terminal, and elsewhere lines now and then if plain
-// is set. With JSON it shows nothing.
+// StartDisplay shows progress on standard error until Stop: a bar on a terminal, and elsewhere lines at intervals if plain is set.
+// With JSON it shows nothing.
 func (c *Console) StartDisplay(sync string, plain bool, pace Pace) *Display {
 	f, terminal := c.stderr.(*os.File)
 	terminal = terminal && term.IsTerminal(int(f.Fd()))
@@ -80,14 +80,14 @@ func (c *Console) StartDisplay(sync string, plain bool, pace Pace) *Display {
 	return d
 }
 
-// Observe takes in what the engine tells.
+// Observe takes in a value of the engine.
 func (d *Display) Observe(e progress.Value) {
 	if d.progress != nil {
 		d.progress.Observe(e)
 	}
 }
 
-// Suspend clears what is drawn and calls f, which may write to the same terminal and ask there.
+// Suspend clears the display and calls f, which may write to the same terminal and ask there.
 func (d *Display) Suspend(f func()) {
 	if d.progress == nil {
 		f()
@@ -96,7 +96,7 @@ func (d *Display) Suspend(f func()) {
 	d.progress.Suspend(f)
 }
 
-// Stop clears what is drawn. It may be called more than once.
+// Stop clears the display. It may be called more than once.
 func (d *Display) Stop() {
 	if d.progress != nil {
 		d.screen.set(nil)

@@ -10,8 +10,8 @@ import (
 	"owlatsync/internal/words"
 )
 
-// PrintError writes err once to standard error, with its hint: as text or, with JSON, as one object. Each of several
-// errors is written by itself, and what was told already is left out.
+// PrintError writes err once to standard error with its hint: as text or, with JSON, as one object. It writes each of several
+// errors by itself, and leaves out what was already told.
 func (c *Console) PrintError(err error) {
 	if err == nil {
 		return
@@ -41,7 +41,7 @@ func (c *Console) PrintError(err error) {
 	}
 }
 
-// continued indents the further lines of a text, so that it is seen where the next error begins.
+// continued indents the further lines of a text, so that the next error is easy to see.
 func continued(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines[1:] {

@@ -22,8 +22,8 @@ func (c *Console) WatchSignals(parent context.Context) (ctx context.Context, rel
 				return
 			case <-signals:
 				if !c.tryStopSoftly() {
-					// From here on a further signal ends the process as if nobody listened: something may be stuck that
-					// knows no context, such as the reading of a file.
+					// From here on a further signal ends the process as by default: something that knows no context may be stuck,
+					// such as the reading of a file.
 					signal.Reset(os.Interrupt, syscall.SIGTERM)
 					cancel()
 				}
@@ -37,7 +37,7 @@ func (c *Console) WatchSignals(parent context.Context) (ctx context.Context, rel
 	}
 }
 
-// SoftStop turns the first signal into a wish: C is closed, and the command's context is not cancelled.
+// SoftStop turns the first signal into a request to stop: C is closed, and the command's context is not cancelled.
 type SoftStop struct {
 	console *Console
 	c       chan struct{}
@@ -49,7 +49,7 @@ func (c *Console) NewSoftStop() *SoftStop { return &SoftStop{console: c, c: make
 // C is closed by the first signal while the stop is armed.
 func (s *SoftStop) C() <-chan struct{} { return s.c }
 
-// Arm makes the next signal close C. One stop of a console is armed at a time.
+// Arm makes the next signal close C. Only one stop of a console may be armed at a time.
 func (s *SoftStop) Arm() {
 	s.console.mu.Lock()
 	defer s.console.mu.Unlock()

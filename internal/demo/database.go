@@ -38,7 +38,7 @@ func Create(ctx context.Context, db *sql.DB) error {
 	})
 }
 
-// Facts are numbers about the database, for telling the story.
+// Facts are numbers about the database that the story tells.
 type Facts struct{ Rows, Unconfirmed, Deleted, OptIns int }
 
 // Count reads the facts.
@@ -57,7 +57,7 @@ func inTx(ctx context.Context, db *sql.DB, do func(*sql.Tx) error) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	if err := do(tx); err != nil {
-		_ = tx.Rollback() // the first error is the one that counts
+		_ = tx.Rollback() // the first error counts
 		return fmt.Errorf("write the users: %w", err)
 	}
 	if err := tx.Commit(); err != nil {

@@ -1,5 +1,5 @@
-// Package demo makes the database that "owlat-sync demo" works on: invented people as a real table of users holds them, with
-// what real tables have of unconfirmed, broken, doubled and oddly written addresses. It is the same every time.
+// Package demo makes the database for "owlat-sync demo": a users table as real ones are, with invented people and with unconfirmed,
+// broken, repeated and oddly written addresses. It is the same every time.
 package demo
 
 import (
@@ -31,7 +31,7 @@ var domains = []string{"example.com", "example.org", "example.net"}
 
 // Some rows are odd on purpose.
 var (
-	broken = map[int]string{ // what Owlat would refuse
+	broken = map[int]string{ // addresses that Owlat would refuse
 		14: "no-at-sign.example.com", 37: "two@@example.org", 68: "someone@localhost", 101: "dot.@example.com", 133: "name surname@example.net",
 	}
 	doubled = map[int]int{58: 12, 96: 41, 146: 7} // a row with the address of another row
@@ -41,7 +41,7 @@ var (
 func users() []user {
 	all := make([]user, 0, Rows+1)
 	for id := 1; id <= Rows; id++ {
-		// The steps share no factor with the lengths of the lists, so that no name comes twice.
+		// The steps share no factor with the lengths of the lists, so that no name repeats.
 		first, last := firstNames[(id*7)%len(firstNames)], lastNames[(id*5)%len(lastNames)]
 		u := user{
 			id: id, first: &first, last: &last, email: address(id, first, last),
@@ -67,7 +67,7 @@ func users() []user {
 	return all
 }
 
-// address writes an address as people do.
+// address writes an address as people write it.
 func address(id int, first, last string) string {
 	name := func(s string) string {
 		plain := strings.NewReplacer("ë", "e", "ø", "o", "Ł", "l", "é", "e", "ü", "u", "í", "i", "É", "e", "ı", "i", "'", "")

@@ -23,11 +23,11 @@ import (
 type Program struct {
 	Opener     setup.Opener
 	Tell       func(format string, args ...any)                                      // tells a part of the story
-	Configured func(path, url, key string)                                           // has the program use this configuration and deployment
+	Configured func(path, url, key string)                                           // makes the program use this configuration and deployment
 	Run        func(ctx context.Context, showRows bool) ([]*owlatsync.Report, error) // runs all syncs and shows what became of them
 }
 
-// stage is where the demo plays.
+// stage is the database, the deployment and the folder of the demo.
 type stage struct {
 	Program
 	dir    string
@@ -38,7 +38,7 @@ type stage struct {
 }
 
 // Play makes a database and a deployment in the folder, syncs three times, and returns what each run did. It fails if the story
-// does not go as it is told.
+// does not go as told.
 func Play(ctx context.Context, dir string, p Program) (runs []Act, err error) {
 	s := &stage{Program: p, dir: dir, server: &owlattest.Server{}}
 	stop, err := s.open(ctx)
@@ -113,7 +113,7 @@ func (s *stage) play(ctx context.Context) ([]Act, error) {
 		return nil, err
 	}
 	tell("\n6. Second run: only what changed is sent\n\n")
-	// A day later the key has its whole allowance again; here that takes a moment.
+	// A day later the key would have its whole allowance again; here that takes a moment.
 	if err := pause(ctx, limitPause); err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func (s *stage) play(ctx context.Context) ([]Act, error) {
 	return []Act{first, second, third}, nil
 }
 
-// meet makes a contact that the emulator has before the first run.
+// meet makes a contact that exists before the first run.
 func (s *stage) meet(c Contact) error {
 	state := owlattest.ContactState{Email: c.Email, FirstName: c.FirstName, LastName: c.LastName, Source: "import"}
 	if _, err := s.server.AddContact(state); err != nil {
@@ -178,7 +178,7 @@ func (s *stage) configure(ctx context.Context) error {
 	return nil
 }
 
-// limitPause is how long the emulator's limit takes to recover from a run.
+// limitPause is how long the emulator's limit takes to recover after a run.
 const limitPause = 1500 * time.Millisecond
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -192,7 +192,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Act is what one run did; the requests are as the emulator counted them.
+// Act is what one run did; the emulator counted the requests.
 type Act struct {
 	Requests    int `json:"requests"`
 	Writes      int `json:"writes"`
@@ -201,7 +201,7 @@ type Act struct {
 	Unchanged   int `json:"unchanged"`
 }
 
-// run runs the syncs. Rows that cannot be applied are shown the first time only.
+// run runs the syncs. Rows that cannot be applied are shown only the first time.
 func (s *stage) run(ctx context.Context, showRows bool) (Act, error) {
 	before := s.server.Stats()
 	reports, err := s.Run(ctx, showRows)
@@ -219,7 +219,7 @@ func (s *stage) run(ctx context.Context, showRows bool) (Act, error) {
 	return got, nil
 }
 
-// check compares what the story says with what the emulator holds.
+// check compares the story with what the emulator holds.
 func (s *stage) check(first, second, third Act) error {
 	switch {
 	case first.RateLimited > 0:

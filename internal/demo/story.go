@@ -11,8 +11,8 @@ type Contact struct {
 	Unsubscribed               bool // from everything
 }
 
-// Before returns the contacts that Owlat has before the first run. All of them are users too, and two have agreed to the
-// newsletter: what Owlat knows of them must outlive the sync.
+// Before returns the contacts that Owlat has before the first run. All are users too, and two have agreed to the newsletter: the
+// sync must keep what Owlat knows about them.
 func Before() []Contact {
 	all := users()
 	at := func(id int) Contact {
@@ -30,14 +30,14 @@ func Leaver() string { return users()[leaverID-1].email }
 
 const leaverID = 11
 
-// Change is something that happens in the database between two runs.
+// Change is a change of the database between two runs.
 type Change struct {
 	What string // for a person
 	sql  string
 	args []any
 }
 
-// Changes returns what happens between the first run and the second.
+// Changes returns the changes between the first and the second run.
 func Changes() []Change {
 	return []Change{
 		{"user 6 has a new last name", "UPDATE users SET last_name = 'Horvat-Weber' WHERE id = 6", nil},

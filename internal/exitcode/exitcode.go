@@ -1,4 +1,4 @@
-// Package exitcode holds the exit codes of owlat-sync and decides, in one place, which one an error means.
+// Package exitcode has the exit codes of owlat-sync, and is the only place that decides which code an error means.
 package exitcode
 
 import (
@@ -16,7 +16,7 @@ import (
 // Code is a process's exit code.
 type Code int
 
-// The exit codes of every command. They are part of the program's interface: scripts depend on them.
+// The exit codes of every command. Scripts depend on them: they are part of the program's interface.
 const (
 	OK          Code = 0
 	Error       Code = 1
@@ -54,7 +54,7 @@ func (c Code) String() string {
 	return fmt.Sprintf("exit code %d", int(c))
 }
 
-// Help returns the lines that list the codes in a help text, indented by two blanks.
+// Help returns the lines that list the codes in a help text, indented by two spaces.
 func Help() string {
 	var b strings.Builder
 	for _, c := range All() {
@@ -63,7 +63,7 @@ func Help() string {
 	return b.String()
 }
 
-// With returns err so that Of says code for it, nil for a nil err. Its text and its chain stay as they are.
+// With returns err with a code, which Of returns; nil stays nil. Text and chain of err stay as they are.
 func With(code Code, err error) error {
 	if err == nil {
 		return nil
@@ -78,7 +78,7 @@ type coded struct {
 
 func (e *coded) Unwrap() error { return e.error }
 
-// Of returns the exit code that err means: the outermost one given by With, else one that follows from its kind.
+// Of returns the exit code of err: the outermost one given by With, else the one for its kind.
 func Of(err error) Code {
 	if err == nil {
 		return OK

@@ -1,6 +1,6 @@
-// Package explain collects all there is to know about one row: what the ledger and its history hold, what is in the source
-// and in Owlat now, and what the next run would do. What could not be found out stands in the story, so that the rest is told
-// all the same. It shows nothing itself.
+// Package explain collects everything known about one row: what the ledger and its history hold, what the source and Owlat have
+// now, and what the next run would do. If a part cannot be found out, the story says so and tells the rest. The package shows
+// nothing itself.
 package explain
 
 import (
@@ -18,24 +18,24 @@ import (
 	"owlatsync/reconcile/progress"
 )
 
-// Tale is all there is to know about one row.
+// Tale is everything known about one row.
 type Tale struct {
 	Sync    config.Sync
 	Key     string
 	Entry   *ledger.Entry // nil: the ledger does not know the row
 	History []ledger.HistoryLine
 
-	Remote    *owlat.Contact // nil: not asked for, or not there
-	RemoteErr error          // why the contact could not be looked at
+	Remote    *owlat.Contact // nil: not asked for, or the contact does not exist
+	RemoteErr error          // why the contact could not be read
 
 	Planned   bool                 // the source was read to its end
-	PlanErr   error                // why what comes next is not known
-	Row       *owlatsync.Row       // as the source has it now; nil: it has none, or was not asked
-	Decisions []reconcile.Decision // none: there is nothing to do
+	PlanErr   error                // why the next step is not known
+	Row       *owlatsync.Row       // the row in the source now; nil: not there, or not asked for
+	Decisions []reconcile.Decision // empty: there is nothing to do
 	Hits      []owlatsync.Hit      // guards that would hold the next run
 }
 
-// Deleted reports whether Owlat says that the contact is no more.
+// Deleted reports whether Owlat says that the contact does not exist.
 func (t *Tale) Deleted() bool {
 	return errors.Is(t.RemoteErr, owlat.ErrNotFound) && !errors.Is(t.RemoteErr, owlat.ErrNoRoute)
 }
@@ -50,7 +50,7 @@ type Question struct {
 	holders map[string][]string // rows of the ledger that have, or once had, the address, by sync
 }
 
-// Ask looks up which rows of the ledger have the word as their address.
+// Ask finds the rows of the ledger that have the word as their address.
 func Ask(ctx context.Context, s *setup.Session, q Question) (*Question, error) {
 	if address, err := owlatsync.NormalizeAddress(q.Word); err == nil {
 		q.address = address
@@ -66,11 +66,11 @@ func Ask(ctx context.Context, s *setup.Session, q Question) (*Question, error) {
 	return &q, nil
 }
 
-// Syncs returns the syncs in which the ledger has rows with the address, in alphabetical order. Some may be missing in the
-// configuration.
+// Syncs returns the syncs in which the ledger has rows with the address, in alphabetical order. The configuration may not have all
+// of them.
 func (q *Question) Syncs() []string { return slices.Sorted(maps.Keys(q.holders)) }
 
-// Forgotten reports whether the ledger was asked to forget the person with the address.
+// Forgotten reports whether the ledger forgot the person with the address.
 func (q *Question) Forgotten(ctx context.Context, s *setup.Session) (bool, error) {
 	if q.address == "" {
 		return false, nil
@@ -79,8 +79,8 @@ func (q *Question) Forgotten(ctx context.Context, s *setup.Session) (bool, error
 	return forgotten[q.address], err
 }
 
-// Tales collects what is known of the rows that the question means in one sync. It may return tales together with an error. A
-// run under way is not an error: the tale says so. If a request needed an API key that is missing, there are no tales.
+// Tales collects what is known about the rows that the question means in one sync. It may return tales together with an error. A
+// run that goes on is no error: the tale says so. If a request needed an API key that is missing, there are no tales.
 func (q *Question) Tales(ctx context.Context, s *setup.Session, sync config.Sync) ([]*Tale, error) {
 	keys := append([]string{setup.RowKeys(sync, []string{q.Word})[0]}, q.holders[sync.Name]...)
 	found := &sought{keys: keys, address: q.address, keyIsAddress: sync.KeyIsAddress(), rows: make(map[string]*owlatsync.Row)}
@@ -116,7 +116,7 @@ func (q *Question) Tales(ctx context.Context, s *setup.Session, sync config.Sync
 	return tales, planErr
 }
 
-// seek plans the sync and keeps what concerns the rows sought.
+// seek plans the sync and keeps what is about the sought rows.
 func (q *Question) seek(ctx context.Context, s *setup.Session, sync config.Sync, found *sought) error {
 	observe, end := q.Watch(sync.Name)
 	defer end()
@@ -130,7 +130,7 @@ func (q *Question) seek(ctx context.Context, s *setup.Session, sync config.Sync,
 	return err
 }
 
-// sought are the rows that are looked for in a source, and those that were found.
+// sought has the rows that are looked for in a source, and those that were found.
 type sought struct {
 	keys         []string
 	address      string // normalised; empty: only the keys count
@@ -152,7 +152,7 @@ func (f *sought) tale(sync config.Sync, key string) *Tale {
 	return t
 }
 
-// see takes in a row of the source as it passes.
+// see takes in a row of the source as it is read.
 func (f *sought) see(row *owlatsync.Row) {
 	key, address := row.Key, ""
 	if f.keyIsAddress || f.address != "" {

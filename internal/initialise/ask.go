@@ -11,13 +11,13 @@ import (
 	"owlatsync/owlat"
 )
 
-// dialogue asks a person what no database knows. Without an asker it asks nobody: every question has an answer for that.
+// dialogue asks a person for what no database knows. Without an asker every question has a default answer.
 type dialogue struct{ *console.Asker }
 
-// maxAsked is how many tables are shown to choose from.
+// maxAsked is the most tables that are shown to choose from.
 const maxAsked = 9
 
-// table asks which of the tables holds the people; the first is the answer for an empty line.
+// table asks which table holds the people; an empty line chooses the first.
 func (d dialogue) table(ranked []inspect.Candidate) (*inspect.Table, error) {
 	if d.Asker == nil || len(ranked) == 1 {
 		return ranked[0].Table, nil
@@ -65,7 +65,7 @@ func rowCount(n int) string {
 	return fmt.Sprintf("%d rows", n)
 }
 
-// settings asks for what no database knows: the deployment and the ids of the topics.
+// settings asks for the deployment and the ids of the topics.
 func (d dialogue) settings(s *inspect.Settings, p *inspect.Proposal) error {
 	if d.Asker == nil {
 		return nil

@@ -1,6 +1,6 @@
-// Package initialise writes a configuration file for a database that it looks at: it reads the tables, takes the one that
-// most likely holds people, asks a person where there is one, and says what was found. The database is only read, Owlat is not
-// called, and a file that is already there is never overwritten. What is guessed, and how, is package inspect's.
+// Package initialise writes a configuration file for a database. It reads the tables, takes the one that most likely holds people,
+// asks a person if there is one, and says what it found. It only reads the database, does not call Owlat, and never overwrites a
+// file. Package inspect does the guessing.
 package initialise
 
 import (
@@ -23,23 +23,23 @@ import (
 	"owlatsync/owlat"
 )
 
-// timeout is how long a database is looked at.
+// timeout is the most time for looking at a database.
 const timeout = time.Minute
 
-// EnvDatabase is the variable that holds the DSN of the source where the file must not.
+// EnvDatabase is the variable with the source's DSN if the file must not hold it.
 const EnvDatabase = "DATABASE_URL"
 
-// Question is what a configuration is wanted for.
+// Question says what configuration is wanted.
 type Question struct {
 	Path            string   // the file to write
 	DSN             string   // of the source
 	FromEnvironment bool     // the DSN comes from EnvDatabase
-	Table           string   // the table to take; empty: the likeliest, or the one that the person chooses
-	URL             string   // of the deployment; empty: Owlat's own, or the one that the person names
-	Topics          []string // each "ID=column", or the ID alone for every row
+	Table           string   // the table to use; empty: the likeliest, or the person's choice
+	URL             string   // of the deployment; empty: Owlat's own, or the person's choice
+	Topics          []string // each "ID=column", or only the ID if every row consents
 }
 
-// Write looks at the source, asks what no database knows unless ask is nil, and writes the file.
+// Write looks at the source, asks for what no database knows unless ask is nil, and writes the file.
 func Write(ctx context.Context, o setup.Opener, q Question, ask *console.Asker) (*Result, error) {
 	if _, err := os.Lstat(q.Path); err == nil {
 		return nil, alreadyThere(q.Path)
@@ -95,7 +95,7 @@ func alreadyThere(path string) error {
 	return problem.Usage(problem.Hint(fmt.Errorf("%s is already there and is not overwritten", path), "--config FILE writes another file; or move this one away"))
 }
 
-// WriteNew writes a file that must not be there yet, whole or not at all.
+// WriteNew writes a file that must not exist yet, completely or not at all.
 func WriteNew(path string, text []byte) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if errors.Is(err, fs.ErrExist) {
@@ -128,7 +128,7 @@ func chooseTable(c *inspect.Catalog, name string, ask dialogue) (*inspect.Table,
 	return ask.table(ranked)
 }
 
-// titles lists tables for an error: the likely ones, else the first of all.
+// titles lists tables for an error: the likely ones, or the first of all.
 func titles(c *inspect.Catalog, ranked []inspect.Candidate) string {
 	const most = 12
 	var names []string
@@ -149,7 +149,7 @@ func titles(c *inspect.Catalog, ranked []inspect.Candidate) string {
 	return strings.Join(names, ", ")
 }
 
-// UseTopics gives the proposal topics, each as in Question.Topics.
+// UseTopics sets the topics of the proposal, in the form of Question.Topics.
 func UseTopics(p *inspect.Proposal, topics []string) error {
 	for _, text := range topics {
 		id, column, _ := strings.Cut(text, "=")
@@ -182,7 +182,7 @@ func columnNames(p *inspect.Proposal) string {
 	return strings.Join(names, ", ")
 }
 
-// relativeTo returns path as it is best written in a file of the folder dir.
+// relativeTo returns path in the best form for a file in the folder dir.
 func relativeTo(dir, path string) string {
 	base, err := filepath.Abs(dir)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"owlatsync/internal/sourcedsn"
 )
 
-// ReadCatalog looks at the tables of a database, or at the first rows of a file.
+// ReadCatalog reads the tables of a database, or the first rows of a file.
 func ReadCatalog(ctx context.Context, o setup.Opener, dsn sourcedsn.DSN) (*inspect.Catalog, error) {
 	if err := probe(ctx, o, dsn); err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func ReadCatalog(ctx context.Context, o setup.Opener, dsn sourcedsn.DSN) (*inspe
 	return inspect.ReadNDJSON(file, fileTitle(dsn))
 }
 
-// guessDelimiter adds the delimiter that a CSV file seems to have to a DSN that names none.
+// guessDelimiter adds the likely delimiter of a CSV file to a DSN that names none.
 func guessDelimiter(dsn sourcedsn.DSN, text string) (sourcedsn.DSN, string, error) {
 	path, options, _ := strings.Cut(text, "?")
 	if dsn.Kind() != sourcedsn.KindCSV || strings.Contains(options, "delimiter=") {
@@ -55,7 +55,7 @@ func guessDelimiter(dsn sourcedsn.DSN, text string) (sourcedsn.DSN, string, erro
 	}
 	file, err := os.Open(dsn.Path())
 	if err != nil {
-		return dsn, text, nil // reading it will say so, in the words of a run
+		return dsn, text, nil // reading the file will fail in the words of a run
 	}
 	defer file.Close()
 	delimiter, err := inspect.GuessDelimiter(file)
@@ -81,7 +81,7 @@ func readSQL(ctx context.Context, dsn sourcedsn.DSN, open func(sourcedsn.DSN) (*
 	return read(ctx, db)
 }
 
-// probe connects as a run would, so that a bad DSN is told in the same words.
+// probe connects as a run would, so that a bad DSN gives the same error.
 func probe(ctx context.Context, o setup.Opener, dsn sourcedsn.DSN) (err error) {
 	src, closeSource, err := o.Source(config.Sync{Target: dsn, Query: "SELECT 1", Fields: config.Fields{Email: "email"}})
 	if err != nil {
@@ -91,14 +91,14 @@ func probe(ctx context.Context, o setup.Opener, dsn sourcedsn.DSN) (err error) {
 	return src.Ping(ctx)
 }
 
-// fileTitle is the name of a file without its endings.
+// fileTitle returns the name of a file without its endings.
 func fileTitle(dsn sourcedsn.DSN) string {
 	name, _, _ := strings.Cut(filepath.Base(dsn.Path()), ".")
 	return name
 }
 
-// writableDSN returns the DSN as it is written to the configuration file at path, and whether it is a reference to the
-// environment. It is one if the DSN came from there or may hold a secret.
+// writableDSN returns the DSN for the configuration file at path, and whether it is a reference to the environment. It is a
+// reference if the DSN came from there or may hold a secret.
 func writableDSN(dsn sourcedsn.DSN, text, path string, fromEnv bool) (string, bool) {
 	_, options, _ := strings.Cut(text, "?")
 	if options != "" {

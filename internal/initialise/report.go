@@ -36,11 +36,11 @@ type ResultJSON struct {
 
 // TopicJSON is a topic of a ResultJSON.
 type TopicJSON struct {
-	ID   string `json:"id,omitempty"` // left out: commented out in the file
+	ID   string `json:"id,omitempty"` // absent: commented out in the file
 	When string `json:"when,omitempty"`
 }
 
-// candidates are the titles of all tables with addresses, the likeliest first.
+// candidates returns the titles of all tables with addresses, the likeliest first.
 func (r *Result) candidates() []string {
 	var titles []string
 	for _, c := range inspect.Rank(r.catalog) {

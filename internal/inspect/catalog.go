@@ -4,29 +4,29 @@ import (
 	"strings"
 )
 
-// Dialect is the language in which a proposal is written.
+// Dialect is the SQL dialect of a proposal.
 type Dialect uint8
 
 const (
-	// File means a CSV or NDJSON file: there is no query, columns are taken as they are.
+	// File means a CSV or NDJSON file: there is no query, and columns are used as they are.
 	File Dialect = iota
 	Postgres
 	MySQL // also MariaDB
 	SQLite
 )
 
-// Kind is what a column can hold, as far as guessing cares.
+// Kind is what a column can hold, as far as guessing needs it.
 type Kind uint8
 
 const (
-	Other  Kind = iota // a type that is no use here, such as json or an array
+	Other  Kind = iota // a type of no use here, such as json or an array
 	Text               // text of any length, enumerations too
 	Number             // integers and decimals
 	Bool               // a type that the database itself calls boolean, or MySQL's tinyint(1) and bit(1)
 	Time               // dates and timestamps
 	UUID               // a native uuid
 	Binary             // bytes; can be mapped only when the query turns them into text
-	Any                // no declared type: what the sample says
+	Any                // no declared type: the sample decides
 )
 
 // Column is one column of a table, with what a sample of rows says about it.
@@ -38,34 +38,34 @@ type Column struct {
 	Unique   bool // by itself, through an index or a constraint
 	Indexed  bool // an index of all rows begins with it
 
-	// Sample holds the values of the sampled rows, as text and without NULLs. Nulls counts those.
+	// Sample has the values of the sampled rows as text, without NULLs. Nulls counts the NULLs.
 	Sample []string
 	Nulls  int
 }
 
 // Table is a table, a view or a file.
 type Table struct {
-	Schema  string // empty where the name needs none
+	Schema  string // empty if the name needs none
 	Name    string
 	View    bool
 	Columns []Column
 	Key     []string // columns of the primary key, in its order
 
-	// Sampled tells that Columns have samples; Rows is then the number of rows there are, counted up to RowsCounted.
+	// Sampled says that Columns have samples. Rows is then the number of rows, counted up to RowsCounted.
 	Sampled bool
 	Rows    int
 }
 
-// RowsCounted is where counting the rows of a table stops.
+// RowsCounted is the number at which counting the rows of a table stops.
 const RowsCounted = 10_000
 
-// Catalog is what there is to choose from.
+// Catalog is the tables to choose from.
 type Catalog struct {
 	Dialect Dialect
 	Tables  []Table
 }
 
-// Title is the table's name as a person would write it, with its schema where it needs one.
+// Title returns the table's name as a person would write it, with its schema if it needs one.
 func (t *Table) Title() string {
 	if t.Schema == "" {
 		return t.Name
@@ -73,7 +73,7 @@ func (t *Table) Title() string {
 	return t.Schema + "." + t.Name
 }
 
-// Column returns the column of that name, nil when there is none.
+// Column returns the column of that name, nil if there is none.
 func (t *Table) Column(name string) *Column {
 	for i := range t.Columns {
 		if t.Columns[i].Name == name {
@@ -83,8 +83,8 @@ func (t *Table) Column(name string) *Column {
 	return nil
 }
 
-// Find returns the table that a person means by title: with or without its schema, letter case ignored unless that is
-// ambiguous. It returns nil when none or several match.
+// Find returns the table that a person means by title, with or without its schema. It ignores letter case unless that is ambiguous.
+// It returns nil if none or several match.
 func (c *Catalog) Find(title string) *Table {
 	var exact, loose []*Table
 	for i := range c.Tables {
@@ -109,7 +109,7 @@ func (c *Catalog) Find(title string) *Table {
 	return nil
 }
 
-// usable reports whether a name can stand in a query and a configuration file.
+// usable reports whether a name can be used in a query and a configuration file.
 func usable(name string) bool {
 	return name != "" && !strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7F || r == 0xFFFD })
 }

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// consentColumn is a column that says who wants to be written to.
+// consentColumn is a column that says who wants mail.
 type consentColumn struct {
 	*Column
-	word string // for a status column: the value that says yes
+	word string // of a status column: the value that means yes
 }
 
 var (
@@ -17,7 +17,7 @@ var (
 		"announcement", "announcements", "offers", "updates", "news", "campaigns", "rundbrief", "boletin", "boletín", "infolettre", "nieuwsbrief", "werbung",
 	}
 	assentWords = []string{"subscribed", "subscribe", "subscriber", "consent", "consented", "optin", "optedin"}
-	// otherAssent are words of consents that are not about mail, and of columns beside a consent.
+	// otherAssent are words for consents that are not about mail, and for columns beside a consent.
 	otherAssent = []string{
 		"terms", "tos", "privacy", "cookie", "cookies", "sms", "push", "phone", "whatsapp", "call", "calls", "post", "policy", "agb", "age", "data", "analytics",
 		"tracking", "token", "id", "ip", "source", "url", "agent", "by", "version", "frequency", "count", "hash", "method", "form", "text", "plan", "paid",
@@ -58,7 +58,7 @@ func consentColumns(t *Table) []consentColumn {
 					continue
 				}
 			}
-			// A flag counts before the time at which it was set: it is what holds now.
+			// A flag is preferred to the time at which it was set, because it holds now.
 			subject := squash(slices.DeleteFunc(slices.Clone(words), func(w string) bool { return hasAny([]string{w}, datedWords...) }))
 			known := slices.ContainsFunc(subjects, func(s string) bool { return strings.HasPrefix(subject, s) })
 			if flag := formOf(c) != moment; flag == flags && (flag || !known) {
@@ -69,7 +69,7 @@ func consentColumns(t *Table) []consentColumn {
 	return out
 }
 
-// subscribedWord returns the value by which a status column says that somebody is subscribed.
+// subscribedWord returns the value of a status column that means subscribed.
 func subscribedWord(c *Column, words []string) string {
 	if c.Kind != Text && c.Kind != Any || !hasAny(words, "status", "state") {
 		return ""

@@ -2,14 +2,14 @@ package inspect
 
 import "slices"
 
-// changedNames are the names, squashed, of columns that say when a row was last changed, the likeliest first.
+// changedNames are squashed names of columns that say when a row was last changed, the likeliest first.
 var changedNames = []string{"updatedat", "modifiedat", "changedat", "updatedon", "modifiedon", "lastupdated", "lastmodified", "lastchanged",
 	"datemodified", "dateupdated", "updatetime", "modified", "updated"}
 
 // guess finds what a table's columns stand for.
 type guess struct{ *Proposal }
 
-// cursor looks for a column that tells when a row changed and by which the database finds the changed rows.
+// cursor looks for an indexed column that tells when a row changed.
 func (p guess) cursor() {
 	if p.Dialect == File || p.Table.View || len(p.Key) == 0 {
 		return

@@ -12,7 +12,7 @@ type Condition struct {
 	Why    string
 }
 
-// What a column means by its squashed name, owners and words such as "is" taken off. The first of a list is the surest.
+// The squashed names of columns for each meaning, without owners and words such as "is". The first of a list is the surest.
 var (
 	verifiedNames = []string{
 		"emailverified", "emailverifiedat", "emailconfirmed", "emailconfirmedat", "emailvalidated", "emailvalidatedat", "mailverified", "mailconfirmed",
@@ -33,7 +33,7 @@ var (
 	statusWords  = []string{"active", "Active", "ACTIVE", "enabled", "ENABLED", "confirmed", "verified", "aktiv", "actif", "activo"}
 )
 
-// filters returns the conditions that leave out who should not be written to: one per meaning.
+// filters returns the conditions that leave out people who should get no mail, one per meaning.
 func filters(d Dialect, t *Table) []Condition {
 	var out []Condition
 	add := func(names []string, sure bool, expr func(*Column) string, why string) {
@@ -55,7 +55,7 @@ func filters(d Dialect, t *Table) []Condition {
 	return out
 }
 
-// flagColumn returns the column whose name stands first in names; onlyTruth leaves times aside.
+// flagColumn returns the column whose name comes first in names; onlyTruth leaves out times.
 func flagColumn(t *Table, names []string, onlyTruth bool) *Column {
 	var best *Column
 	place := len(names)
@@ -77,7 +77,7 @@ func flagColumn(t *Table, names []string, onlyTruth bool) *Column {
 	return best
 }
 
-// statusColumn returns a column of few words, one of which says that the row is active.
+// statusColumn returns a column of few words, one of which means that the row is active.
 func statusColumn(t *Table) *Column {
 	for i := range t.Columns {
 		c := &t.Columns[i]

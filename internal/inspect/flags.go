@@ -45,8 +45,8 @@ func nonEmpty(sample []string) []string {
 	return slices.DeleteFunc(slices.Clone(sample), func(v string) bool { return v == "" })
 }
 
-// worded reports whether a truth column holds words, which the database itself does not take for a truth. SQLite stores
-// words in a column that is declared boolean.
+// worded reports whether a truth column holds words that the database does not take for a truth value. SQLite stores words even in
+// a boolean column.
 func (d Dialect) worded(c *Column) bool {
 	switch c.Kind {
 	case Text:
@@ -57,7 +57,7 @@ func (d Dialect) worded(c *Column) bool {
 	return false
 }
 
-// yes is the expression that is true where the column says yes; NULL says no.
+// yes returns the expression that is true if the column says yes; NULL says no.
 func (d Dialect) yes(c *Column) string {
 	q := d.quote(c.Name)
 	if formOf(c) == moment {
@@ -80,7 +80,7 @@ func (d Dialect) yes(c *Column) string {
 	return q
 }
 
-// no is the expression that is true where the column says no or nothing.
+// no returns the expression that is true if the column says no or nothing.
 func (d Dialect) no(c *Column) string {
 	q := d.quote(c.Name)
 	if formOf(c) == moment {

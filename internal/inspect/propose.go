@@ -12,14 +12,14 @@ import (
 // Item is one column of a proposed query.
 type Item struct {
 	SQL  string // an expression, or the quoted column
-	Name string // the name under which the mapping knows it
+	Name string // its name in the mapping
 }
 
 // Topic is a proposed topic: the people whose column says yes.
 type Topic struct {
-	ID   string // empty: not known, to be filled in by a person
+	ID   string // empty: not known; a person must fill it in
 	When string // name of the query's column; empty: everybody
-	Note string // for a person, empty when there is nothing to say
+	Note string // for a person; may be empty
 }
 
 // Proposal is a query with its mapping. It can be changed before it is written.
@@ -36,17 +36,17 @@ type Proposal struct {
 	Fields owlatsync.Texts // columns of the contact's other fields
 	Topics []Topic
 
-	// Cursor is a column by which runs could read only what changed, empty when none offers itself. It is not in the query.
+	// Cursor is a column by which runs could read only changed rows, empty if there is none. It is not in the query.
 	Cursor string
 
-	// Notes are remarks for the person, by what they are about.
+	// The notes are remarks for the person, by subject.
 	QueryNotes, KeyNotes, FieldNotes []string
 }
 
 // ErrNoAddresses means that a table has no column of addresses.
 var ErrNoAddresses = errors.New("no column holds e-mail addresses")
 
-// Propose writes the query and mapping for a table of the catalog. It fails with ErrNoAddresses when that has no column of
+// Propose returns a query and mapping for a table of the catalog. It fails with ErrNoAddresses if the table has no column of
 // addresses.
 func Propose(c *Catalog, t *Table) (*Proposal, error) {
 	email, _ := emailColumn(t)
@@ -93,7 +93,7 @@ func (p *Proposal) Query() string {
 	return b.String()
 }
 
-// wide reports whether the select list is better read with one column per line.
+// wide reports whether the select list is easier to read with one column per line.
 func (p *Proposal) wide() bool {
 	length := 0
 	for _, item := range p.Items {
@@ -102,7 +102,7 @@ func (p *Proposal) wide() bool {
 	return length > 90
 }
 
-// column puts a column of the table into the query, once, and returns its name there.
+// column adds a column of the table to the query once, and returns its name there.
 func (p *Proposal) column(c *Column) string {
 	sql := p.Dialect.quote(c.Name)
 	if c.Kind == Binary || p.Dialect == SQLite && bytesIn(c) {
@@ -117,12 +117,12 @@ func (p *Proposal) column(c *Column) string {
 	return c.Name
 }
 
-// bytesIn reports whether a column of SQLite, which stores anything anywhere, holds bytes that are no text.
+// bytesIn reports whether a column of SQLite, which can store any type, holds bytes that are not text.
 func bytesIn(c *Column) bool {
 	return slices.ContainsFunc(c.Sample, func(v string) bool { return v == string(bytesMark) })
 }
 
-// expression puts an expression into the query under a name that is still free.
+// expression adds an expression to the query under a free name.
 func (p *Proposal) expression(sql, name string) string {
 	taken := func(name string) bool {
 		return slices.ContainsFunc(p.Items, func(i Item) bool { return strings.EqualFold(i.Name, name) })
@@ -135,8 +135,8 @@ func (p *Proposal) expression(sql, name string) string {
 	return free
 }
 
-// AddColumn puts a column of the table into the query, for a topic that a person asked for. It reports false when neither
-// the query nor the table has it.
+// AddColumn adds a column of the table to the query, for a topic that a person asked for. It returns false if neither the query nor
+// the table has it.
 func (p *Proposal) AddColumn(name string) bool {
 	if slices.ContainsFunc(p.Items, func(i Item) bool { return i.Name == name }) {
 		return true
@@ -162,7 +162,7 @@ func (p guess) key(email *Column) {
 	}
 	for _, name := range key {
 		if c := p.Table.Column(name); c == nil || c.Kind == Other {
-			key = nil // a type that is no text, such as an array
+			key = nil // a type that is not text, such as an array
 			break
 		}
 	}
@@ -176,7 +176,7 @@ func (p guess) key(email *Column) {
 	}
 }
 
-// guessKey looks for a column that names a row where no primary key is declared.
+// guessKey looks for a column that identifies a row if there is no primary key.
 func guessKey(t *Table) []string {
 	var named []string
 	for _, c := range t.Columns {
@@ -311,12 +311,12 @@ func (p guess) consent(c consentColumn, not []string) Topic {
 	return topic
 }
 
-// truthOf joins conditions to an expression of the select list, where NULL would be taken for a no as well.
+// truthOf joins conditions to an expression of the select list, where NULL counts as no too.
 func (d Dialect) truthOf(conditions []string) string {
 	return "(" + strings.Join(conditions, " AND ") + ")"
 }
 
-// syncName makes of a table's name one that is good for a sync.
+// syncName turns a table's name into a valid name of a sync.
 func syncName(table string) string {
 	words := tokens(table)
 	for i, w := range words {

@@ -12,7 +12,7 @@ import (
 type Candidate struct {
 	Table *Table
 	Email string // its column of addresses
-	Score int    // only good for comparing
+	Score int    // only for comparison
 }
 
 // Rank returns the tables that have a column of addresses, the likeliest list of people first.
@@ -32,8 +32,8 @@ func Rank(c *Catalog) []Candidate {
 	return out
 }
 
-// rankByNames is the order in which tables are worth a look before anything has been sampled: those with a column that is
-// named like an address, then those that are named like a list of people.
+// rankByNames returns tables in the order in which they are sampled: first those with a column named like an address, then those
+// named like a list of people.
 func rankByNames(c *Catalog) []*Table {
 	var out []*Table
 	for _, candidate := range Rank(c) {
@@ -99,7 +99,7 @@ func shapeScore(t *Table, email *Column) int {
 	return score
 }
 
-// emailColumn returns the table's column of addresses and how sure that is, 0 to 120; nil when there is none.
+// emailColumn returns the table's column of addresses and how sure that is, from 0 to 120; nil if there is none.
 func emailColumn(t *Table) (*Column, int) {
 	var best *Column
 	score := 0
@@ -143,7 +143,7 @@ func emailScore(c *Column) int {
 		return 0
 	case share < 0.7:
 		return score
-	case score == 0 && len(filled) >= 3: // such as a user name that is the address
+	case score == 0 && len(filled) >= 3: // such as a user name that is an address
 		return 40
 	case score == 0:
 		return 0
@@ -151,7 +151,7 @@ func emailScore(c *Column) int {
 	return score + 20
 }
 
-// nameColumns returns the columns of the first, the last and the full name, nil where there is none.
+// nameColumns returns the columns of the first, the last and the full name, nil if there is none.
 func nameColumns(t *Table) (first, last, full *Column) {
 	rank := func(list []string) *Column {
 		var best *Column
@@ -174,7 +174,7 @@ func nameColumns(t *Table) (first, last, full *Column) {
 		return best
 	}
 	first, last, full = rank(firstNames), rank(lastNames), rank(fullNames)
-	// In French nom is the last name, and in Spanish nombre the first, only beside the other one.
+	// The French nom is the last name, and the Spanish nombre the first name, only beside the other one.
 	if last != nil && first == nil && squash(tokens(last.Name)) == "nom" {
 		return nil, nil, last
 	}

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// How much is looked at: rows of a table, tables that are sampled at all.
+// The most rows per table and the most tables that are sampled.
 const (
 	sampleRows   = 200
 	sampleTables = 8
 )
 
-// queryTimeout is how long one query may take: a view may have to compute for long before it gives its first row.
+// queryTimeout is the time limit of one query: a view may take long before its first row.
 const queryTimeout = 10 * time.Second
 
 // rows is what *sql.Rows and pgx.Rows have in common.
@@ -26,7 +26,7 @@ type rows interface {
 	Err() error
 }
 
-// queryFunc runs a query in a read-only transaction of its own and hands its rows to each.
+// queryFunc runs a query in its own read-only transaction and hands its rows to each.
 type queryFunc func(ctx context.Context, query string, args []any, each func(rows) error) error
 
 // sqlQuery runs queries on a database/sql handle. ReadOnly asks the driver for a read-only transaction.
@@ -61,7 +61,7 @@ func drain(rs rows, each func(rows) error) error {
 	return rs.Err()
 }
 
-// builder collects columns into tables; columns of one table come one after the other.
+// builder collects columns into tables. The columns of one table must come together.
 type builder struct{ tables []Table }
 
 func (b *builder) column(schema, table string, view bool, c Column, keyPosition int) {
@@ -80,7 +80,7 @@ func (b *builder) column(schema, table string, view bool, c Column, keyPosition 
 	}
 }
 
-// catalog drops what cannot be written into a query and samples the tables that may be chosen.
+// catalog drops what cannot be written into a query, and samples the likely tables.
 func (b *builder) catalog(ctx context.Context, d Dialect, query queryFunc) (*Catalog, error) {
 	c := &Catalog{Dialect: d}
 	for _, t := range b.tables {
@@ -104,8 +104,8 @@ func (b *builder) catalog(ctx context.Context, d Dialect, query queryFunc) (*Cat
 	return c, nil
 }
 
-// sample reads some rows of the table. A table that cannot be read, such as a view whose base is gone or that computes for too long, stays without a
-// sample; only the context's end is an error.
+// sample reads some rows of the table. A table that cannot be read, such as a slow view or one whose base is gone, stays without a
+// sample. Only the end of ctx is an error.
 func (c *Catalog) sample(ctx context.Context, query queryFunc, t *Table) error {
 	var columns []*Column
 	var exprs []string

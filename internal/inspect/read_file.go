@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// ReadCSV takes the first rows of a CSV file, plain or gzip, for a table of that name. Its first line holds the names of the
-// columns; an empty field is a NULL, as for package source.
+// ReadCSV reads the first rows of a CSV file, plain or gzip, as a table of that name. Its first line names the columns. An empty
+// field is NULL, as in package source.
 func ReadCSV(r io.Reader, name string, delimiter rune) (*Catalog, error) {
 	text, err := plainText(r)
 	if err != nil {
@@ -64,13 +64,13 @@ func plainText(r io.Reader) (io.Reader, error) {
 		buffered = bufio.NewReader(unpacked)
 	}
 	if mark, _ := buffered.Peek(3); string(mark) == "\ufeff" {
-		_, _ = buffered.Discard(3) // just peeked at
+		_, _ = buffered.Discard(3) // Peek has read them
 	}
 	return buffered, nil
 }
 
-// ReadNDJSON takes the first lines of a file of one JSON object per line, plain or gzip, for a table of that name; the columns
-// are the keys of those objects.
+// ReadNDJSON reads the first lines of a file with one JSON object per line, plain or gzip, as a table of that name. The columns are
+// the keys of the objects.
 func ReadNDJSON(r io.Reader, name string) (*Catalog, error) {
 	text, err := plainText(r)
 	if err != nil {
@@ -130,11 +130,11 @@ func (t *Table) dropUnusable() {
 	t.Columns = slices.DeleteFunc(t.Columns, func(c Column) bool { return !usable(c.Name) })
 }
 
-// delimiters are what separates the fields of CSV files, the likeliest first.
+// delimiters are the delimiters of CSV files, the likeliest first.
 var delimiters = []rune{',', ';', '\t', '|'}
 
-// GuessDelimiter returns what separates the fields of a CSV file, plain or gzip: that which gives its first lines most fields,
-// the same number in each; the comma where nothing does.
+// GuessDelimiter returns the likely delimiter of a CSV file, plain or gzip: the one that gives the first lines the most fields, the
+// same number in each. If there is none, it is the comma.
 func GuessDelimiter(r io.Reader) (rune, error) {
 	text, err := plainText(r)
 	if err != nil {
@@ -155,7 +155,7 @@ func GuessDelimiter(r io.Reader) (rune, error) {
 
 const guessedBytes, guessedLines = 64 << 10, 10
 
-// fieldsBy is how many fields the delimiter gives each of the first lines, 0 where not all have as many.
+// fieldsBy returns how many fields the delimiter gives each of the first lines, 0 if the numbers differ.
 func fieldsBy(head []byte, delimiter rune) int {
 	records := csv.NewReader(bytes.NewReader(head))
 	records.Comma = delimiter
@@ -163,7 +163,7 @@ func fieldsBy(head []byte, delimiter rune) int {
 	for range guessedLines {
 		record, err := records.Read()
 		if err == io.EOF || err != nil && fields > 0 && len(head) == guessedBytes && records.InputOffset() == guessedBytes {
-			break // the last line is cut
+			break // the last line is cut off
 		}
 		if err != nil {
 			return 0

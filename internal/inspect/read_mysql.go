@@ -28,8 +28,8 @@ ORDER BY c.TABLE_NAME, c.ORDINAL_POSITION`
 // ErrNoDatabase means that the connection has no database selected.
 var ErrNoDatabase = errors.New("the DSN names no database: add it at the end, as in mysql://user@host:3306/shop")
 
-// ReadMySQL reads the catalog of the handle's database, of MySQL or MariaDB. It changes nothing; every query runs in a
-// read-only transaction.
+// ReadMySQL reads the catalog of the handle's database in MySQL or MariaDB. It changes nothing; every query runs in a read-only
+// transaction.
 func ReadMySQL(ctx context.Context, db *sql.DB) (*Catalog, error) {
 	return readMySQL(ctx, db, queryTimeout)
 }

@@ -28,8 +28,8 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
   AND has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT')
 ORDER BY n.nspname, c.relname, a.attnum`
 
-// ReadPostgres reads the catalog of the connection's database: every table, view and foreign table that the user may read,
-// partitions apart. It changes nothing; every query runs in a read-only transaction.
+// ReadPostgres reads the catalog of the connection's database: every table, view and foreign table that the user may read, without
+// partitions. It changes nothing; every query runs in a read-only transaction.
 func ReadPostgres(ctx context.Context, conn *pgx.Conn) (*Catalog, error) {
 	return readPostgres(ctx, conn, queryTimeout)
 }
@@ -37,7 +37,7 @@ func ReadPostgres(ctx context.Context, conn *pgx.Conn) (*Catalog, error) {
 func readPostgres(ctx context.Context, conn *pgx.Conn, limit time.Duration) (*Catalog, error) {
 	query := func(ctx context.Context, query string, args []any, each func(rows) error) error {
 		return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-			// A cancelled context would cost the connection; the server's own limit only costs the transaction.
+			// A cancelled context would cost the connection; the server's own limit costs only the transaction.
 			if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL statement_timeout = %d", limit.Milliseconds())); err != nil {
 				return err
 			}

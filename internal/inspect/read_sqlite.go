@@ -56,7 +56,7 @@ func readSQLite(ctx context.Context, db *sql.DB, limit time.Duration) (*Catalog,
 			b.column("", n.table, n.view, c, key)
 			return nil
 		})
-		// A view whose table is gone and a virtual table of an unknown module cannot be described; others still can.
+		// A view without its table and a virtual table of an unknown module cannot be described; others still can.
 		if err != nil && ctx.Err() != nil {
 			return nil, fmt.Errorf("list the database's columns: %w", ctx.Err())
 		}
@@ -64,7 +64,7 @@ func readSQLite(ctx context.Context, db *sql.DB, limit time.Duration) (*Catalog,
 	return b.catalog(ctx, SQLite, query)
 }
 
-// sqliteKind follows SQLite's own rule of looking for parts of the declared type, which may be anything.
+// sqliteKind follows SQLite's rule: it looks for parts of the declared type, which may be any text.
 func sqliteKind(declared string) Kind {
 	has := func(parts ...string) bool {
 		for _, p := range parts {

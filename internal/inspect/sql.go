@@ -12,7 +12,7 @@ var (
 	plainMixed = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
-// reserved are the words that at least one of the databases does not take for a name without quotes.
+// reserved are words that at least one of the databases does not take for a name without quotes.
 var reserved = strings.Fields(`
 add all alter analyse analyze and any array as asc asymmetric authorization before between binary both by call cascade
 case cast change character check collate collation column condition constraint continue convert create cross cube
@@ -30,7 +30,7 @@ system_user table tablesample terminated then to trailing transaction trigger tr
 update usage use user using values varchar variadic varying verbose virtual when where while window with without write
 xor zerofill`)
 
-// quote writes a name as it must stand in a query, quoted only where that is needed.
+// quote writes a name for a query, quoted only if it must be.
 func (d Dialect) quote(name string) string {
 	plain := plainMixed
 	if d == Postgres {
@@ -52,19 +52,19 @@ func (d Dialect) quoteTable(t *Table) string {
 	return d.quote(t.Schema) + "." + d.quote(t.Name)
 }
 
-// literal writes a text as a constant. It is only used for words without a backslash, which MySQL would read differently.
+// literal writes a text as a constant. Use it only for words without a backslash, which MySQL would read differently.
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
-// bytesMark stands in a sample of SQLite for a value that is no text.
+// bytesMark replaces a value that is not text in a sample of SQLite.
 const bytesMark = '\uFFFD'
 
-// asText turns a column into the text by which it is sampled; values are cut, as nothing that matters is longer.
+// asText returns the text of a column for a sample. Values are cut, because no longer ones matter.
 func (d Dialect) asText(c *Column) string {
 	column := d.quote(c.Name)
 	switch {
 	case d == Postgres:
 		return fmt.Sprintf("left(%s::text, 300)", column)
-	case d == MySQL && c.Kind == Bool: // a bit(1) as it is would be the byte 0 or 1
+	case d == MySQL && c.Kind == Bool: // otherwise a bit(1) would be the byte 0 or 1
 		return fmt.Sprintf("CAST(%s + 0 AS CHAR)", column)
 	case d == MySQL:
 		return fmt.Sprintf("LEFT(CAST(%s AS CHAR), 300)", column)
@@ -80,8 +80,8 @@ func (d Dialect) hex(column string) string {
 	return fmt.Sprintf("lower(hex(%s))", column)
 }
 
-// splitName gives two expressions for the first and the last name in a column that holds both: the first word and the rest,
-// or, for "Last, First", what stands behind and before the comma. Both are NULL where there is nothing.
+// splitName returns two expressions for the first and the last name in a column that holds both: the first word and the rest, or
+// for "Last, First" the text after and before the comma. Both are NULL if there is nothing.
 func (d Dialect) splitName(column string, comma bool) (first, last string) {
 	switch {
 	case d == Postgres && comma:

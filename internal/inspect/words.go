@@ -37,7 +37,7 @@ func tokens(name string) []string {
 // squash joins the words of a name: "E-Mail", "e_mail" and "eMail" are all "email".
 func squash(words []string) string { return strings.Join(words, "") }
 
-// without drops leading words that only say whose column it is, such as the "user" of user_email, but never all of them.
+// without drops leading words that only say whose column it is, such as the "user" of user_email, but never all words.
 func without(words []string, owners map[string]int) []string {
 	for len(words) > 1 {
 		if _, owner := owners[singular(words[0])]; !owner && !slices.Contains(ownerWords, words[0]) {
@@ -48,7 +48,7 @@ func without(words []string, owners map[string]int) []string {
 	return words
 }
 
-// singular undoes the English plural, well enough to compare names of tables.
+// singular undoes the English plural, well enough to compare table names.
 func singular(word string) string {
 	switch {
 	case word == "people":
@@ -67,7 +67,7 @@ func hasAny(words []string, list ...string) bool {
 
 var ownerWords = []string{"primary", "main", "default", "cust", "usr", "my"}
 
-// personTables are words for tables of people, in the singular, by how surely they are that.
+// personTables are singular words for tables of people, with how sure they are.
 var personTables = map[string]int{
 	"user": 60, "customer": 60, "subscriber": 57, "member": 56, "contact": 54, "account": 48, "client": 50, "person": 50,
 	"profile": 38, "participant": 40, "attendee": 38, "donor": 42, "student": 42, "lead": 40, "registrant": 40, "patient": 36,
@@ -80,7 +80,7 @@ var personTables = map[string]int{
 	"utilizador": 60, "utilizadore": 60, "assinante": 57,
 }
 
-// sideTables are words for tables that hold addresses without being the list of people.
+// sideTables are words for tables with addresses that are not the list of people.
 var sideTables = []string{
 	"log", "logs", "history", "histories", "audit", "audits", "archive", "archived", "archives", "backup", "backups", "bak", "old",
 	"tmp", "temp", "temporary", "copy", "import", "imports", "staging", "test", "tests", "reset", "resets", "token", "tokens",
@@ -93,7 +93,7 @@ var sideTables = []string{
 	"groups", "permission", "permissions", "device", "devices", "key", "keys", "comment", "comments", "post", "posts",
 }
 
-// emailNames are squashed column names of addresses, by how surely they are the one to write to.
+// emailNames are squashed names of address columns, with how sure they are.
 var emailNames = map[string]int{
 	"email": 100, "emailaddress": 98, "emailaddr": 96, "mail": 82, "mailaddress": 84, "emailprimary": 90, "emailid": 60, "emailadresse": 98,
 	"emailadress": 92, "mailadresse": 84, "courriel": 96, "adressemail": 92, "adresseemail": 92, "correo": 90, "correoelectronico": 96, "correoelectrónico": 96,
@@ -101,7 +101,7 @@ var emailNames = map[string]int{
 	"emailcanonical": 44, "canonicalemail": 44, "emaillower": 44, "contactemail": 72, "workemail": 58, "businessemail": 58, "personalemail": 62, "homeemail": 58,
 }
 
-// notTheEmail are words that make of a column with "email" in its name something else than the address to write to.
+// notTheEmail are words that say that a column with "email" in its name is not the address to write to.
 var notTheEmail = []string{
 	"backup", "recovery", "secondary", "alternate", "alternative", "alt", "other", "old", "previous", "prev", "former", "new", "unconfirmed", "unverified",
 	"pending", "billing", "paypal", "invoice", "notification", "notifications", "cc", "bcc", "from", "to", "sender", "reply", "support", "company", "manager",
@@ -122,13 +122,13 @@ var (
 	fullNames = []string{"fullname", "name", "realname", "completename", "displayname", "fullnames", "nombrecompleto", "nomcomplet", "nomecompleto"}
 )
 
-// truthWords are the texts that a when column may hold, by what they say.
+// truthWords are the texts that a when column may hold, and what they mean.
 var truthWords = map[string]bool{
 	"t": true, "true": true, "y": true, "yes": true, "on": true, "1": true,
 	"f": false, "false": false, "n": false, "no": false, "off": false, "0": false, "": false,
 }
 
-// truthful reports whether every sampled value says yes or no, and there is one.
+// truthful reports whether there is a sampled value and every one says yes or no.
 func truthful(sample []string) bool {
 	for _, v := range sample {
 		if _, ok := truthWords[strings.ToLower(strings.TrimSpace(v))]; !ok {
@@ -138,7 +138,7 @@ func truthful(sample []string) bool {
 	return len(sample) > 0
 }
 
-// numeric reports whether every sampled truth value is written as a number, and there is one.
+// numeric reports whether there is a sampled truth value and every one is a number.
 func numeric(sample []string) bool {
 	for _, v := range sample {
 		if v != "0" && v != "1" {

@@ -13,7 +13,7 @@ import (
 // Settings are the parts of a configuration file that no catalog knows.
 type Settings struct {
 	URL string // of the deployment
-	DSN string // as it shall stand in the file: a reference such as ${DATABASE_URL}, or a DSN without a secret
+	DSN string // as written in the file: a reference such as ${DATABASE_URL}, or a DSN without a secret
 	// DSNIsReference keeps the DSN's ${…} as it is.
 	DSNIsReference bool
 	Config         string // name of the file, for the commands named in its head
@@ -104,7 +104,7 @@ func (p page) mapping(w *writer) {
 	w.lines(0, "")
 }
 
-// topics writes the topics whose ids are known, and the others as comments that need nothing but an id and their # taken away.
+// topics writes topics with known ids, and the others as comments that only need an id and the # removed.
 func (p page) topics(w *writer) {
 	known := slices.ContainsFunc(p.Topics, func(t Topic) bool { return t.ID != "" })
 	unknown := slices.ContainsFunc(p.Topics, func(t Topic) bool { return t.ID == "" })
@@ -139,7 +139,7 @@ func (p page) topics(w *writer) {
 	w.lines(0, "")
 }
 
-// writer puts lines together.
+// writer collects lines.
 type writer struct{ strings.Builder }
 
 func (w *writer) lines(indent int, lines ...string) {
@@ -157,10 +157,10 @@ func (w *writer) comment(indent int, lines ...string) {
 	}
 }
 
-// scalar writes a text as a YAML value, in quotes where it would be read as something else.
+// scalar returns a text as a YAML value, quoted if it would otherwise mean something else.
 func scalar(text string) string { return dump(textNode(text)) }
 
-// list writes texts as a YAML list.
+// list returns texts as a YAML list.
 func list(texts ...string) string {
 	n := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
 	for _, text := range texts {
@@ -172,19 +172,19 @@ func list(texts ...string) string {
 func textNode(text string) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: strings.ToValidUTF8(escape(text), "\ufffd")}
 	if strings.Contains(text, "\n") {
-		n.Style = yaml.DoubleQuotedStyle // else it would take several lines
+		n.Style = yaml.DoubleQuotedStyle // otherwise it would take several lines
 	}
 	return n
 }
 
-// dump writes a node on one line.
+// dump returns a node on one line.
 func dump(n *yaml.Node) string {
 	b, err := yaml.Dump(n, yaml.WithQuotePreference(yaml.QuoteDouble), yaml.WithLineWidth(-1))
 	if err != nil {
-		panic(err) // texts can always be written
+		panic(err) // a text can always be written
 	}
 	return strings.TrimSuffix(string(b), "\n")
 }
 
-// escape keeps the ${ of a text from being read as the name of an environment variable.
+// escape keeps the ${ of a text from being read as a variable.
 func escape(text string) string { return strings.ReplaceAll(text, "${", "$${") }

@@ -1,5 +1,5 @@
-// Package listfile writes CSV lists that somebody asked for. The lists hold addresses of people, so only
-// their owner may read them. A file at the path is replaced at the end, as a whole, and only if it is such a list itself.
+// Package listfile writes CSV lists that somebody asked for. They hold addresses of people, so only their owner may read them. A
+// list replaces the file at its path as a whole at the end, and only if that is such a list itself.
 package listfile
 
 import (
@@ -22,8 +22,8 @@ type File struct {
 	csv  *csv.Writer
 }
 
-// Create begins a list with a header line. It touches nothing at the path before Close. Its errors name the flag that asked
-// for the list, and mean a wrong usage.
+// Create begins a list with a header line. Nothing at the path changes before Close. Its errors name the flag that asked for the
+// list, and are errors of usage.
 func Create(flag, path string, header []string) (*File, error) {
 	if err := mayReplace(path, header); err != nil {
 		return nil, problem.Usage(fmt.Errorf("create the file for %s: %w", flag, err))
@@ -40,8 +40,8 @@ func Create(flag, path string, header []string) (*File, error) {
 	return r, nil
 }
 
-// mayReplace refuses to put a list in the place of anything but an older list or an empty file: the path may be that of
-// the ledger, the source or the configuration by mistake.
+// mayReplace refuses to replace anything but an older list or an empty file: the path may be that of the ledger, the source or the
+// configuration by mistake.
 func mayReplace(path string, header []string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -67,13 +67,13 @@ func mayReplace(path string, header []string) error {
 	return fmt.Errorf("%s exists and is no such list: name another file", path)
 }
 
-// Path is where the list will stand.
+// Path returns the path of the list.
 func (f *File) Path() string { return f.path }
 
-// Write adds a line. A writing error is returned by Close.
+// Write adds a line. Close returns an error of writing.
 func (f *File) Write(fields ...string) { _ = f.csv.Write(fields) }
 
-// Close puts the file in its place, or drops it if it is not to be kept.
+// Close puts the list in its place, or drops it if keep is false.
 func (f *File) Close(keep bool) error {
 	f.csv.Flush()
 	err := errors.Join(f.csv.Error(), f.file.Close())

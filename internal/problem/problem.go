@@ -1,5 +1,5 @@
-// Package problem holds what an error carries on its way to a person beside its text: a hint about what to do next, the mark
-// that it was told already, and several errors of which each is told. What it means for the process is in exitcode.
+// Package problem has what an error carries to a person besides its text: a hint about what to do next, the mark that it was told
+// already, and several errors that are each told. Package exitcode says what an error means for the process.
 package problem
 
 import (
@@ -17,7 +17,7 @@ type hinted struct {
 
 func (e *hinted) Unwrap() error { return e.error }
 
-// Hint returns err with advice about what to do next, which is not part of its text; nil for a nil err.
+// Hint returns err with advice about what to do next, which is not part of its text; nil stays nil.
 func Hint(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
@@ -25,7 +25,7 @@ func Hint(err error, format string, args ...any) error {
 	return &hinted{error: err, hint: fmt.Sprintf(format, args...)}
 }
 
-// HintOf returns the outermost advice that err carries, empty where it has none.
+// HintOf returns the outermost advice of err, empty if it has none.
 func HintOf(err error) string {
 	if h, ok := errors.AsType[*hinted](err); ok {
 		return h.hint
@@ -36,12 +36,12 @@ func HintOf(err error) string {
 // Usage marks err as the user's mistake in the command line or the configuration; nil stays nil.
 func Usage(err error) error { return exitcode.With(exitcode.Usage, err) }
 
-// told is an error whose text was already shown, such as by a report: only its exit code counts.
+// told is an error whose text was already shown, for example by a report: only its exit code counts.
 type told struct{ error }
 
 func (e told) Unwrap() error { return e.error }
 
-// Told returns an error that only sets the exit code, because what it means was shown already.
+// Told returns an error that only sets the exit code, because its meaning was already shown.
 func Told(code exitcode.Code) error {
 	return exitcode.With(code, told{errors.New(code.String())})
 }

@@ -6,11 +6,11 @@ import (
 	"owlatsync/internal/exitcode"
 )
 
-// Several are errors that are each told on lines of their own, such as those of several syncs.
+// Several are errors that are each told on their own lines, such as those of several syncs.
 type Several []error
 
-// Err returns nil for no error and the error itself for one. For more it returns an error that holds all of them and means the
-// gravest of their exit codes.
+// Err returns nil for no error, and a single error itself. For more it returns an error that holds all of them and has the gravest
+// of their exit codes.
 func (e Several) Err() error {
 	switch len(e) {
 	case 0:

@@ -12,7 +12,7 @@ import (
 	"owlatsync/internal/words"
 )
 
-// Check shows checks as text while they are made. As JSON it shows nothing: the report has all.
+// Check shows checks as text while they are made. As JSON it shows nothing, because the report has everything.
 type Check struct {
 	to      To
 	urlFrom string // the variable that the deployment's address comes from; empty: the file
@@ -29,7 +29,7 @@ func (c *Check) text(format string, args ...any) {
 	}
 }
 
-// Owlat heads the checks of the deployment.
+// Owlat writes the heading of the checks of the deployment.
 func (c *Check) Owlat(o config.Owlat) {
 	origin := ""
 	if c.urlFrom != "" {
@@ -38,10 +38,10 @@ func (c *Check) Owlat(o config.Owlat) {
 	c.text("Owlat at %s%s\n", o.URL, origin)
 }
 
-// Ledger heads the check of the ledger.
+// Ledger writes the heading of the check of the ledger.
 func (c *Check) Ledger(path string) { c.text("Ledger %s\n", path) }
 
-// Source heads the checks of a sync's source.
+// Source writes the heading of the checks of a sync's source.
 func (c *Check) Source(s config.Sync) { c.text("Sync %s from %s\n", s.Name, s.Target) }
 
 // Found shows the result of a check.
@@ -87,7 +87,7 @@ func (c *Check) Rows(s config.Sync, rows []checkup.Row) {
 // shownWidth is how many characters of a value the table shows.
 const shownWidth = 60
 
-// short returns what a table shows of a value.
+// short returns a value as the table shows it.
 func short(s string) string {
 	if utf8.RuneCountInString(s) > shownWidth {
 		s = string([]rune(s)[:shownWidth-3]) + "..."

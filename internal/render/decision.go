@@ -38,7 +38,7 @@ func decisionLine(d reconcile.Decision) string {
 	return fmt.Sprintf("  %-9s  %-10s  %s", intention(d.Outcome), words.Printable(label), decisionWords(d))
 }
 
-// decisionWords says what is to be done with a row, and why not more.
+// decisionWords says what a run would do with a row, and why not more.
 func decisionWords(d reconcile.Decision) string {
 	var parts []string
 	if changes := describe(d.Changes); changes != "" {

@@ -23,7 +23,7 @@ type troubleJSON struct {
 	Attempts int        `json:"attempts"`
 	First    time.Time  `json:"first"`
 	Last     time.Time  `json:"last"`
-	NextTry  *time.Time `json:"next_try,omitempty"` // absent: never by itself
+	NextTry  *time.Time `json:"next_try,omitempty"` // absent: no run tries it again by itself
 	Parked   bool       `json:"parked"`
 }
 
@@ -38,21 +38,21 @@ func newTroubleJSON(t reconcile.Trouble) troubleJSON {
 	return j
 }
 
-// TroubleColumns head a list of what fails.
+// TroubleColumns are the columns of a list of failures.
 var TroubleColumns = []string{"sync", "key", "email", "what", "category", "reason", "attempts", "first", "last", "next_try", "parked"}
 
-// Troubles shows what fails as it comes, and counts it.
+// Troubles shows failures as they come, and counts them.
 type Troubles struct {
 	to    To
-	list  List              // nil: none was asked for
-	csv   *csv.Writer       // to W in place of text; nil for none
-	table *tabwriter.Writer // nil: nothing but the end is text
+	list  List              // nil: no list was asked for
+	csv   *csv.Writer       // writes to W in place of text; nil: no CSV
+	table *tabwriter.Writer // nil: only the end is text
 
 	failing, parked, unknown int
-	next                     time.Time // of the first attempt to come
+	next                     time.Time // time of the next attempt
 }
 
-// NewTroubles shows what fails as text or JSON.
+// NewTroubles returns Troubles that show text or JSON.
 func NewTroubles(to To) *Troubles {
 	t := &Troubles{to: to}
 	if !to.JSON {
@@ -61,14 +61,14 @@ func NewTroubles(to To) *Troubles {
 	return t
 }
 
-// NewTroublesCSV shows what fails as CSV.
+// NewTroublesCSV returns Troubles that show CSV.
 func NewTroublesCSV(to To) *Troubles {
 	t := &Troubles{to: to, csv: csv.NewWriter(to.W)}
-	_ = t.csv.Write(TroubleColumns) // an error stays in the writer
+	_ = t.csv.Write(TroubleColumns) // the writer keeps an error
 	return t
 }
 
-// NewTroublesIn puts what fails on a list, and shows only its end.
+// NewTroublesIn returns Troubles that put failures on a list and show only the end.
 func NewTroublesIn(to To, list List) *Troubles { return &Troubles{to: to, list: list} }
 
 // Row shows what is wrong with a row.
@@ -129,7 +129,7 @@ func stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// End says how much there is on the list and what can be done. The error is that of writing.
+// End says how many failures there are and what can be done. It returns an error of writing.
 func (l *Troubles) End() error {
 	switch {
 	case l.csv != nil:
@@ -157,7 +157,7 @@ func (l *Troubles) End() error {
 	return nil
 }
 
-// tries says when the rows that fail are tried again.
+// tries says when the failing rows are tried again.
 func (l *Troubles) tries() string {
 	text := ""
 	if waiting := l.failing - l.parked; waiting > 0 && l.next.After(time.Now()) {

@@ -12,13 +12,13 @@ import (
 	"owlatsync/reconcile"
 )
 
-// Asked is the part of a sync that was asked for; the zero value is all of it.
+// Asked is the part of a sync that a person asked for; the zero value is all of it.
 type Asked struct {
 	Only  []string // keys as a person typed them
-	Limit int      // 0: none
+	Limit int      // 0: no limit
 }
 
-// Partial reports whether not all rows are asked for.
+// Partial reports whether only some rows are asked for.
 func (p Asked) Partial() bool { return len(p.Only) > 0 || p.Limit > 0 }
 
 // Words returns a command with the flags that ask for this part.
@@ -32,7 +32,7 @@ func (p Asked) Words(command string) string {
 	return command
 }
 
-// FirstRun says what a first run will do in the deployment at url, before the question whether it may.
+// FirstRun says what a first run will do in the deployment at url. It is shown before the person is asked.
 func FirstRun(s owlatsync.Summary, url string, part Asked, typed Typed) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "This is the first run of sync %q. In Owlat at %s it will create %s and %s.\n",
@@ -45,8 +45,8 @@ func FirstRun(s owlatsync.Summary, url string, part Asked, typed Typed) string {
 	return b.String()
 }
 
-// Held returns the error of a held run with the guards that hold it, its plan, and what to do next. With JSON it also shows
-// them at once.
+// Held returns the error of a held run: the guards that hold it, its plan, and what to do next. With JSON it also shows the guards
+// at once.
 func Held(to To, held *reconcile.HeldError, s owlatsync.Summary, part Asked, typed Typed) error {
 	approval := approval(held, part, typed)
 	if to.JSON {
@@ -67,7 +67,7 @@ func Held(to To, held *reconcile.HeldError, s owlatsync.Summary, part Asked, typ
 		typed.Command("plan", held.Sync), approval)
 }
 
-// approval is the command that lets a held run pass.
+// approval returns the command that lets a held run pass.
 func approval(held *reconcile.HeldError, part Asked, typed Typed) string {
 	if len(held.Hits) > 1 || held.Hits[0].Guard != owlatsync.GuardFirstRun {
 		return typed.Command(fmt.Sprintf("approve %d", held.Run), held.Sync)
@@ -94,7 +94,7 @@ func Moved(moved *reconcile.MovedError, sync config.Sync, part Asked, typed Type
 		typed.Command("plan", sync.Name), typed.Command(again, sync.Name))
 }
 
-// inShort says a plan in one line.
+// inShort returns a plan on one line.
 func inShort(p owlatsync.Summary) string {
 	var parts []string
 	for _, o := range owlatsync.Outcomes {
@@ -121,12 +121,12 @@ func inShort(p owlatsync.Summary) string {
 	return strings.Join(append(parts, words.Plural(p.Requests, "request"), bar.About(p.Duration)), ", ")
 }
 
-// heldJSON says which guards hold a run, as "run --json" prints it before the report.
+// heldJSON is what "run --json" prints about a held run before the report.
 type heldJSON struct {
 	Type    string          `json:"type"`
 	Sync    string          `json:"sync"`
 	Run     int64           `json:"run"`
 	Guards  []owlatsync.Hit `json:"guards"`
-	Plan    string          `json:"plan"`    // the command that shows what would be done now
+	Plan    string          `json:"plan"`    // the command that shows the present plan
 	Approve string          `json:"approve"` // the command that applies it
 }

@@ -16,13 +16,13 @@ import (
 type Plan struct {
 	to     To
 	sync   config.Sync
-	headed bool // the name of the sync stands above its rows
+	headed bool // the name of the sync is shown
 }
 
 // NewPlan returns a Plan that has shown nothing yet.
 func NewPlan(to To, sync config.Sync) *Plan { return &Plan{to: to, sync: sync} }
 
-// Row shows what is to be done with a row.
+// Row shows what a run would do with a row.
 func (p *Plan) Row(d reconcile.Decision) error {
 	if p.to.JSON {
 		return p.to.json(newDecisionJSON(p.sync.Name, d))
@@ -60,17 +60,17 @@ type summaryJSON struct {
 	Sync        string                     `json:"sync"`
 	Rows        int                        `json:"rows"`
 	Known       int                        `json:"known"`    // rows that the ledger knew before
-	Absent      int                        `json:"absent"`   // of those, rows that the source no longer has
+	Absent      int                        `json:"absent"`   // known rows that the source no longer has
 	Removals    int                        `json:"removals"` // rows whose contact leaves a topic or is deleted
 	FirstRun    bool                       `json:"first_run"`
 	Outcomes    map[owlatsync.Outcome]int  `json:"outcomes"`
 	Memberships owlatsync.MembershipCounts `json:"memberships"`
 	Events      int                        `json:"events"`
-	Requests    int                        `json:"requests"` // still to be sent
-	Seconds     float64                    `json:"seconds"`  // that they take, with the listing in "plan"
+	Requests    int                        `json:"requests"` // writes to be sent
+	Seconds     float64                    `json:"seconds"`  // time that they take; "plan" includes the listing
 	Adoption    adoptionJSON               `json:"adoption"`
 	Guards      guardsJSON                 `json:"guards"`
-	Reading     *owlatsync.Reading         `json:"reading,omitempty"` // of a sync with a cursor
+	Reading     *owlatsync.Reading         `json:"reading,omitempty"` // only of a sync with a cursor
 }
 
 type adoptionJSON struct {
@@ -82,7 +82,7 @@ type adoptionJSON struct {
 }
 
 type guardsJSON struct {
-	Hold        []owlatsync.Hit `json:"hold"` // those that would hold a run
+	Hold        []owlatsync.Hit `json:"hold"` // guards that would hold a run
 	Removals    limitJSON       `json:"removals"`
 	Updates     limitJSON       `json:"updates"`
 	EmptySource string          `json:"empty_source"`
@@ -119,7 +119,7 @@ func word(yes bool, ifYes, ifNo string) string {
 	return ifNo
 }
 
-// summaryLines says a plan in numbers.
+// summaryLines returns a plan in numbers.
 func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string {
 	lines := []string{fmt.Sprintf("%s: %s", p.Sync, words.Plural(p.Rows, "row"))}
 	if p.FirstRun {
@@ -167,7 +167,7 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	return append(lines, guardLines(p, sync.Guards)...)
 }
 
-// guardLines says which guards would hold a run, and otherwise what their limits are.
+// guardLines says which guards would hold a run, or else their limits.
 func guardLines(p owlatsync.Summary, g reconcile.Guards) []string {
 	hits := g.Hits(p)
 	if len(hits) == 1 && hits[0].Guard == owlatsync.GuardFirstRun {

@@ -18,14 +18,14 @@ func readingWords(r *owlatsync.Reading, cursor string) string {
 	return fmt.Sprintf("only what changed, from %s %s on; all rows again from %s", cursor, r.From, words.Clock(r.NextFull))
 }
 
-// readingStatus is how far a sync with a cursor has read its source.
+// readingStatus says how far a sync with a cursor has read its source.
 type readingStatus struct {
 	Cursor   string     `json:"cursor"`
 	NextFull *time.Time `json:"next_full,omitempty"` // absent: the next run reads all rows
-	Again    int        `json:"again"`               // rows that are read although they have not changed, because they are not in step
+	Again    int        `json:"again"`               // unchanged rows that are read again because they are out of step
 }
 
-// newReadingStatus returns nil for a sync without a cursor.
+// newReadingStatus returns how far the sync has read, nil for a sync without a cursor.
 func newReadingStatus(sync config.Sync, b ledger.Bookmark) *readingStatus {
 	if sync.Cursor.Column == "" {
 		return nil

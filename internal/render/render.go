@@ -1,6 +1,6 @@
-// Package render shows what the program has to tell, as text for a person or as lines of JSON for machines: plans and their
-// rows, runs and their end, how syncs stand, what fails, what a comparison found, the story of a row. It consumes values
-// and writes to what it is given: it opens nothing, asks nobody and knows no flags.
+// Package render shows what the program has to tell, as text for a person or as lines of JSON for machines: plans and their rows,
+// the end of runs, the state of syncs, failures, differences, and the story of a row. It takes values and writes to a given writer.
+// It opens nothing, asks nobody and knows no flags.
 package render
 
 import (
@@ -11,10 +11,10 @@ import (
 	"owlatsync/internal/words"
 )
 
-// To is where something is shown.
+// To is where something is shown, and in which form.
 type To struct {
-	W    io.Writer // it remembers its errors itself
-	JSON bool      // lines of JSON and no text
+	W    io.Writer // it keeps its errors itself
+	JSON bool      // lines of JSON in place of text
 }
 
 func (t To) printf(format string, args ...any) { _, _ = fmt.Fprintf(t.W, format, args...) }
@@ -24,12 +24,12 @@ func (t To) json(v any) error {
 	return err
 }
 
-// Typed is how a person here types the commands of this program; advice shows them so.
+// Typed is how the person types commands of this program; advice shows commands in that form.
 type Typed struct {
-	Config string // the configuration file that must be named; empty: it is found without
+	Config string // the configuration file to name; empty: it is found without a name
 }
 
-// Command returns the command line of a command, for one sync unless sync is empty.
+// Command returns a command line of the program, for one sync unless sync is empty.
 func (t Typed) Command(command, sync string) string {
 	parts := []string{"owlat-sync", command}
 	if sync != "" {

@@ -6,7 +6,7 @@ import (
 	"owlatsync/reconcile/progress"
 )
 
-// rowJSON is what became of a row as "run --json" prints it: without addresses and names, because such output is kept.
+// rowJSON is the outcome of a row in "run --json". It has no addresses and names, because such output is kept.
 type rowJSON struct {
 	Type     string                 `json:"type"`
 	Sync     string                 `json:"sync"`
@@ -31,7 +31,7 @@ func newRowJSON(sync config.Sync, e progress.RowDone) rowJSON {
 	return r
 }
 
-// harmlessKey is the row's key, unless that may be an address (Invariant 8).
+// harmlessKey returns the row's key, unless the key may be an address (Invariant 8).
 func harmlessKey(sync config.Sync, e progress.RowDone) string {
 	if sync.KeyIsPersonal() {
 		return ""
@@ -39,7 +39,7 @@ func harmlessKey(sync config.Sync, e progress.RowDone) string {
 	return e.PublicKey()
 }
 
-// applied reports whether Owlat is in step with a row of this outcome.
+// applied reports whether a row with this outcome is in step.
 func applied(o owlatsync.Outcome) bool {
 	switch o {
 	case owlatsync.Invalid, owlatsync.Duplicate, owlatsync.Skipped, owlatsync.Failed:

@@ -14,13 +14,13 @@ import (
 // shownFailures is how many rows of each sync that were not applied are shown at the end; a list has all.
 const shownFailures = 10
 
-// A run says so if it met the rate limit at least notedRefusals times, and with more than one in notedShare requests.
+// A run mentions the rate limit if it met it at least notedRefusals times, and in more than one of notedShare requests.
 const notedRefusals, notedShare = 10, 20
 
-// FailureColumns head a list of rows that were not applied.
+// FailureColumns are the columns of a list of rows that were not applied.
 var FailureColumns = []string{"sync", "key", "position", "email", "outcome", "category", "reason"}
 
-// List is a list of people beside what is shown.
+// List is a list of rows that is written beside what is shown.
 type List interface {
 	Path() string
 	Write(fields ...string)
@@ -36,7 +36,7 @@ type Runs struct {
 	shown    []shownRow
 	count    map[string]int // of shown, by sync
 	hidden   int            // rows not applied beyond those shown
-	unasked  int            // rows skipped because others were asked for
+	unasked  int            // rows skipped because only others were asked for
 	left     int            // rows that an ended run did not reach
 	twins    int            // addresses that several contacts in Owlat have
 }
@@ -44,10 +44,10 @@ type Runs struct {
 // shownRow is a row that was not applied, without personal data.
 type shownRow struct{ sync, label, outcome, reason string }
 
-// Admitted notes that the guards let the run of a sync pass.
+// Admitted notes that the guards passed the run of a sync.
 func (r *Runs) Admitted(plan owlatsync.Summary) { r.twins += plan.Adoption.Twins }
 
-// Row notes what became of a row. As JSON it shows that at once.
+// Row notes the outcome of a row. As JSON it shows it at once.
 func (r *Runs) Row(to To, sync config.Sync, e progress.RowDone) {
 	if e.Category == ledger.CategoryUnasked {
 		r.unasked++
@@ -67,7 +67,7 @@ func (r *Runs) notApplied(sync config.Sync, e progress.RowDone) {
 		r.List.Write(sync.Name, e.Key, e.Position, e.Address(), string(e.Outcome), string(e.Category), e.Reason)
 	}
 	if e.Category == ledger.CategoryUnreached {
-		r.left++ // all of them for one reason, which would hide the others
+		r.left++ // all have the same reason, which would hide other reasons
 		return
 	}
 	if r.count[sync.Name] == shownFailures {
@@ -85,8 +85,8 @@ func (r *Runs) notApplied(sync config.Sync, e progress.RowDone) {
 	r.shown = append(r.shown, shownRow{sync.Name, label, string(e.Outcome), e.Reason})
 }
 
-// Report notes the report of a run. As JSON it shows that at once. A run that ended before it could change anything was not
-// admitted: it has no numbers to show, only its error.
+// Report notes the report of a run. As JSON it shows it at once. A run that ended before it could change anything was not admitted:
+// it has only its error to show.
 func (r *Runs) Report(to To, sync config.Sync, report *owlatsync.Report, admitted bool) error {
 	if admitted {
 		r.reports = append(r.reports, report)
@@ -104,7 +104,7 @@ func (r *Runs) Report(to To, sync config.Sync, report *owlatsync.Report, admitte
 // Reports returns the reports of the runs that were admitted.
 func (r *Runs) Reports() []*owlatsync.Report { return r.reports }
 
-// Read reports whether rows were read, so that the list has something to say even if it is empty.
+// Read reports whether rows were read, so that even an empty list says something.
 func (r *Runs) Read() bool { return r.read }
 
 // ForgetRows keeps End from showing the rows that were not applied.
@@ -152,7 +152,7 @@ func (r *Runs) rows(to To) {
 	to.printf("\n")
 }
 
-// remarks adds what the numbers alone do not say.
+// remarks adds what the numbers do not say.
 func (r *Runs) remarks(to To) {
 	if r.twins > 0 {
 		to.printf("\nOwlat has several contacts for %s; the oldest counts, and \"owlat-sync verify\" lists them.\n", words.Several(r.twins, "address", "addresses"))

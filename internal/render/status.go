@@ -14,14 +14,14 @@ import (
 type syncStatus struct {
 	Type    string    `json:"type"`
 	Sync    string    `json:"sync"`
-	Rows    int       `json:"rows"` // that the ledger knows
+	Rows    int       `json:"rows"` // rows that the ledger knows
 	InStep  int       `json:"in_step"`
 	Failing int       `json:"failing"`
-	Parked  int       `json:"parked"` // of the failing: not tried again until the row changes
+	Parked  int       `json:"parked"` // failing rows that are not tried again until they change
 	Held    []heldRun `json:"held"`   // runs that wait for approval, newest first
 	Runs    []runLine `json:"runs"`   // newest first
 
-	Reading *readingStatus `json:"reading,omitempty"` // of a sync with a cursor
+	Reading *readingStatus `json:"reading,omitempty"` // only of a sync with a cursor
 }
 
 // heldRun is a run that a guard holds.
@@ -29,7 +29,7 @@ type heldRun struct {
 	Run     int64     `json:"run"`
 	Started time.Time `json:"started"`
 	Message string    `json:"message"`
-	Partial bool      `json:"partial,omitempty"` // it was to apply only the rows of --only or --limit
+	Partial bool      `json:"partial,omitempty"` // it applies only the rows of --only or --limit
 	Approve string    `json:"approve"`           // the command that applies its plan
 }
 
@@ -37,7 +37,7 @@ type runLine struct {
 	Run      int64             `json:"run"`
 	Mode     string            `json:"mode"`
 	Started  time.Time         `json:"started"`
-	Finished *time.Time        `json:"finished,omitempty"` // absent while it runs, or when its process died
+	Finished *time.Time        `json:"finished,omitempty"` // absent while it runs or if its process died
 	Status   string            `json:"status"`
 	Message  string            `json:"message,omitempty"`
 	Report   *owlatsync.Report `json:"report,omitempty"`
@@ -68,7 +68,7 @@ func newRunLine(r ledger.Run) runLine {
 	return l
 }
 
-// Status shows how a sync stands.
+// Status shows the state of a sync.
 func Status(to To, st standing.Sync, typed Typed) error {
 	s := newSyncStatus(st, typed)
 	if to.JSON {

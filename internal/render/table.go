@@ -44,7 +44,7 @@ func summaryTable(reports []*owlatsync.Report) string {
 	return words.AlignRight(lines)
 }
 
-// took is how long something took, for a column of a table.
+// took returns a duration for a column of a table.
 func took(d time.Duration) string {
 	if d < time.Second {
 		return "<1s"

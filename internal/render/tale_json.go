@@ -16,12 +16,12 @@ type taleJSON struct {
 	Key       string          `json:"key"`
 	FirstSeen *time.Time      `json:"first_seen,omitempty"`
 	Contact   words.Object    `json:"contact,omitempty"`
-	InStep    bool            `json:"in_step"` // as far as the ledger knows
+	InStep    bool            `json:"in_step"` // according to the ledger
 	Failures  []troubleJSON   `json:"failures"`
 	Topics    []taleTopic     `json:"topics"`
 	History   []taleLine      `json:"history"`
 	Owlat     words.Object    `json:"owlat,omitempty"`  // absent: not asked
-	Source    words.Object    `json:"source,omitempty"` // absent: not asked, or not there
+	Source    words.Object    `json:"source,omitempty"` // absent: not asked, or the source does not have the row
 	Next      []decisionJSON  `json:"next"`
 	Hold      []owlatsync.Hit `json:"hold"`            // guards that would hold the next run
 	Error     string          `json:"error,omitempty"` // why source and next are not known

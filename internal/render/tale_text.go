@@ -50,7 +50,7 @@ func (t tale) firstSeen() []string {
 	return []string{words.Clock(t.Entry.FirstSeen)}
 }
 
-// contact says which contact the row has, and what Owlat confirmed of it last.
+// contact says which contact the row has, and what Owlat last confirmed about it.
 func (t tale) contact() []string {
 	e := t.Entry
 	switch {
@@ -91,7 +91,7 @@ func nameWords(email string, fields owlatsync.Texts) string {
 	return strings.Join(parts, ", ")
 }
 
-// standing says whether the row is applied, as the ledger knows it.
+// standing says whether the row is applied, according to the ledger.
 func (t tale) standing() []string {
 	e := t.Entry
 	if e == nil {
@@ -100,7 +100,7 @@ func (t tale) standing() []string {
 	var lines []string
 	for _, trouble := range reconcile.Troubles(e, t.Sync.Name) {
 		if trouble.What != "row" {
-			continue // told with its topic or event
+			continue // topics and events tell it
 		}
 		lines = append(lines, fmt.Sprintf("fails since %s: %s", words.Clock(trouble.First), trouble.Reason),
 			fmt.Sprintf("%s, the last at %s; next try: %s", words.Several(trouble.Attempts, "attempt", "attempts"), words.Clock(trouble.Last), nextTry(trouble)))
@@ -238,7 +238,7 @@ func (t tale) story() []string {
 	return lines
 }
 
-// happened says a line of history in words.
+// happened returns a line of history in words.
 func happened(event, note string) string {
 	switch event {
 	case string(owlatsync.Created):

@@ -40,11 +40,11 @@ type findingJSON struct {
 // verifiedJSON is the last line of "verify --json".
 type verifiedJSON struct {
 	Type        string                        `json:"type"`
-	Contacts    int                           `json:"contacts"` // that Owlat has
-	Rows        int                           `json:"rows"`     // of the ledger that were compared
+	Contacts    int                           `json:"contacts"` // contacts in Owlat
+	Rows        int                           `json:"rows"`     // rows of the ledger that were compared
 	Differences int                           `json:"differences"`
 	Findings    map[reconcile.FindingKind]int `json:"findings"`
-	Corrected   int                           `json:"corrected"` // rows of the ledger
+	Corrected   int                           `json:"corrected"` // rows of the ledger that were corrected
 }
 
 // Row shows one difference.
@@ -91,7 +91,7 @@ func findingWords(f reconcile.Finding) string {
 	return string(f.Kind)
 }
 
-// End says how much was compared and found, and what to do. With repair it does not advise a repair, which follows.
+// End says how much was compared and found, and what to do. With repair it does not advise one, because it follows.
 func (v *Findings) End(result reconcile.Verified, repair bool, typed Typed) error {
 	if v.to.JSON {
 		return v.to.json(verifiedJSON{"verified", result.Contacts, result.Entries, result.Differences(), result.Findings, result.Repaired})

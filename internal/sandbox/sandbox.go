@@ -1,5 +1,5 @@
-// Package sandbox runs the emulator of Owlat, owlattest, as a service: it begins with a key and two topics, and keeps its state
-// in a file if it is given one.
+// Package sandbox runs the emulator of Owlat, owlattest, as a service. It begins with a key and two topics, and keeps its state in
+// a file if it has one.
 package sandbox
 
 import (
@@ -12,17 +12,17 @@ import (
 	"owlatsync/owlat/owlattest"
 )
 
-// saveEvery is how often a sandbox writes what changed to its file.
+// saveEvery is how often a sandbox writes changes to its file.
 const saveEvery = 2 * time.Second
 
-// Sandbox is an emulator and the place where its state is kept.
+// Sandbox is an emulator and the file of its state.
 type Sandbox struct {
 	server *owlattest.Server
 	store  *store
 }
 
-// Open loads the file at path into the server, adds a key and topics if there are none, and keeps other sandboxes off the file.
-// With an empty path nothing is kept. The sandbox closes the server.
+// Open loads the file at path into the server, adds a key and topics if there are none, and locks the file against other sandboxes.
+// An empty path keeps nothing. Closing the sandbox closes the server.
 func Open(server *owlattest.Server, path string) (*Sandbox, error) {
 	store, err := openStore(path, server)
 	if err != nil {
@@ -36,7 +36,7 @@ func Open(server *owlattest.Server, path string) (*Sandbox, error) {
 	return s, nil
 }
 
-// Serve serves the sandbox until ctx ends, and saves what changes meanwhile. A failure to save is told and tried again.
+// Serve serves the sandbox until ctx ends, and saves changes meanwhile. It tells a failure to save and tries again.
 func (s *Sandbox) Serve(ctx context.Context, listener net.Listener, failed func(error)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	saved := make(chan struct{})
@@ -53,10 +53,10 @@ func (s *Sandbox) Serve(ctx context.Context, listener net.Listener, failed func(
 	return nil
 }
 
-// Close saves what is not saved yet, lets go of the file and closes the server.
+// Close saves what is not saved, releases the file and closes the server.
 func (s *Sandbox) Close() error { return errors.Join(s.store.close(), s.server.Close()) }
 
-// furnish gives an empty sandbox what one needs to begin with: a key and two topics.
+// furnish gives an empty sandbox a key and two topics.
 func furnish(server *owlattest.Server) {
 	if len(server.Keys()) == 0 {
 		server.AddKey()

@@ -15,8 +15,8 @@ import (
 	"owlatsync/owlat/owlattest"
 )
 
-// store keeps the state of a sandbox in a file, which is always a whole one: a new state is written beside it and
-// takes its place. An empty path keeps nothing.
+// store keeps the state of a sandbox in a file that is always complete: a new state is written beside it and replaces it. An empty
+// path keeps nothing.
 type store struct {
 	path   string
 	server *owlattest.Server
@@ -24,7 +24,7 @@ type store struct {
 	saved  uint64 // the revision that the file holds
 }
 
-// openStore loads the file into the server, if there is one, and keeps other sandboxes off it.
+// openStore loads the file into the server if there is one, and locks it against other sandboxes.
 func openStore(path string, server *owlattest.Server) (*store, error) {
 	s := &store{path: path, server: server}
 	if path == "" {
@@ -52,7 +52,7 @@ func openStore(path string, server *owlattest.Server) (*store, error) {
 	return s, nil
 }
 
-// saveEvery saves now and then until ctx ends.
+// saveEvery saves at intervals until ctx ends.
 func (s *store) saveEvery(ctx context.Context, every time.Duration, failed func(error)) {
 	if s.path == "" {
 		return
@@ -84,7 +84,7 @@ func (s *store) save() error {
 	return nil
 }
 
-// replaceFile writes the whole state under another name and gives it the file's.
+// replaceFile writes the whole state under another name, and then renames it to the file's.
 func replaceFile(path string, server *owlattest.Server) error {
 	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp") // readable by its owner only
 	if err != nil {
@@ -103,7 +103,7 @@ func replaceFile(path string, server *owlattest.Server) error {
 	return nil
 }
 
-// close saves what is not saved yet and lets go of the file.
+// close saves what is not saved, and releases the file.
 func (s *store) close() error {
 	if s.path == "" {
 		return nil

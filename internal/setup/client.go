@@ -19,10 +19,10 @@ func Limiter(to config.Owlat) *owlat.Limiter {
 	return owlat.NewLimiter(to.RequestsPerSecond, max(1, int(seconds*to.RequestsPerSecond)))
 }
 
-// unsent is what a client sends its requests to where there is no API key.
+// unsent is the transport of a client without an API key: it sends nothing.
 type unsent struct {
 	why   error
-	asked atomic.Bool // a request was to be sent
+	asked atomic.Bool // a request would have been sent
 }
 
 // RoundTrip refuses the request.
@@ -31,7 +31,7 @@ func (u *unsent) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, u.why
 }
 
-// Advise adds to an error of the SDK what to do about it; others stay as they are.
+// Advise adds a hint to an error of the SDK; it returns other errors as they are.
 func Advise(err error, to config.Owlat) error {
 	var transport *owlat.TransportError
 	switch {

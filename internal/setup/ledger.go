@@ -20,20 +20,20 @@ type Ledger interface {
 	Close() error
 }
 
-// ErrNoLedger says that nothing has ever been run.
+// ErrNoLedger says that there is no ledger, because nothing has ever been run.
 var ErrNoLedger = errors.New("there is no ledger yet: nothing has ever been run here")
 
-// Ledger opens the ledger of the configuration, or creates it. This is the place that knows which kinds there are.
+// Ledger opens the ledger of the configuration, or creates it. It is the only place that knows the kinds of ledgers.
 func (o Opener) Ledger(ctx context.Context, cfg *config.Config) (Ledger, error) {
 	l, err := sqlite.Open(ctx, o.Drivers.SQLite, cfg.Ledger)
 	if err != nil {
-		return nil, err // not a nil *sqlite.Ledger, which would be no nil Ledger
+		return nil, err // a nil *sqlite.Ledger would not be a nil Ledger
 	}
 	return l, nil
 }
 
-// Examine tells whether runs could use the ledger of the configuration, or create it. It changes nothing. A folder that does
-// not exist means a wrong usage.
+// Examine tells whether runs could use or create the ledger of the configuration. It changes nothing. A folder that does not exist
+// is an error of usage.
 func (o Opener) Examine(ctx context.Context, cfg *config.Config) (ledger.Condition, error) {
 	is, err := sqlite.Examine(ctx, o.Drivers.SQLite, cfg.Ledger)
 	if errors.Is(err, ledger.ErrNoFolder) {
@@ -42,13 +42,13 @@ func (o Opener) Examine(ctx context.Context, cfg *config.Config) (ledger.Conditi
 	return is, err
 }
 
-// HasLedger reports whether the ledger of the configuration was made already.
+// HasLedger reports whether the ledger of the configuration exists.
 func HasLedger(cfg *config.Config) bool {
 	_, err := os.Stat(cfg.Ledger)
 	return !errors.Is(err, os.ErrNotExist)
 }
 
-// NeedLedger returns an error that is ErrNoLedger if nothing has ever been run, so that no empty ledger is made.
+// NeedLedger returns an error that matches ErrNoLedger if there is no ledger, so that no command creates an empty one.
 func NeedLedger(cfg *config.Config) error {
 	if HasLedger(cfg) {
 		return nil
@@ -56,7 +56,7 @@ func NeedLedger(cfg *config.Config) error {
 	return problem.Hint(fmt.Errorf("%w (%s)", ErrNoLedger, cfg.Ledger), "\"owlat-sync plan\" shows what a first run would do")
 }
 
-// WithLedger opens the ledger, does something with it and closes it. Without a ledger it returns the error of NeedLedger.
+// WithLedger opens the ledger, calls do and closes it. Without a ledger it returns the error of NeedLedger.
 func (o Opener) WithLedger(ctx context.Context, cfg *config.Config, do func(Ledger) error) (err error) {
 	if err := NeedLedger(cfg); err != nil {
 		return err
@@ -69,8 +69,8 @@ func (o Opener) WithLedger(ctx context.Context, cfg *config.Config, do func(Ledg
 	return do(l)
 }
 
-// Import fills the ledger of the configuration from an export; errors call the export name. If nothing was imported, a ledger
-// that was made for it is removed again. A bad export and a ledger that is not empty mean a wrong usage.
+// Import fills the ledger of the configuration from an export; errors use name for the export. If nothing was imported, Import
+// removes a ledger that it created. A bad export or a ledger that is not empty is an error of usage.
 func (o Opener) Import(ctx context.Context, cfg *config.Config, in io.Reader, name string) error {
 	isNew := !HasLedger(cfg)
 	err := o.importInto(ctx, cfg, in)
@@ -81,7 +81,7 @@ func (o Opener) Import(ctx context.Context, cfg *config.Config, in io.Reader, na
 		return problem.Usage(problem.Hint(err, "the ledger is %s: move that file away, or set \"ledger\" to another path", cfg.Ledger))
 	}
 	if isNew {
-		err = errors.Join(err, removeLedger(cfg.Ledger)) // an empty one would hide that nothing was imported
+		err = errors.Join(err, removeLedger(cfg.Ledger)) // an empty ledger would hide that nothing was imported
 	}
 	if errors.Is(err, transfer.ErrNotExport) || errors.Is(err, transfer.ErrNewerExport) || errors.Is(err, transfer.ErrDamagedExport) {
 		return problem.Usage(fmt.Errorf("%s: %w", name, err))
@@ -98,7 +98,7 @@ func (o Opener) importInto(ctx context.Context, cfg *config.Config, in io.Reader
 	return transfer.Import(ctx, l, in)
 }
 
-// removeLedger removes a ledger that was just made, with what stands beside it.
+// removeLedger removes a ledger that was just created, and the files beside it.
 func removeLedger(path string) error {
 	var errs []error
 	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {

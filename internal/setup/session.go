@@ -23,7 +23,7 @@ import (
 // Session is what the syncs of one configuration share: the deployment, its budget and the ledger.
 type Session struct {
 	Config *config.Config
-	Client *owlat.Client // nil: the configuration was read without the deployment
+	Client *owlat.Client // nil: the command does not use the deployment
 	Ledger Ledger
 
 	opener  Opener
@@ -32,8 +32,8 @@ type Session struct {
 	unsent  *unsent      // nil: there is an API key
 }
 
-// Open opens the ledger, and a client if use, with which the configuration was read, has the deployment. Without an API key
-// the client sends nothing, and NoKey tells whether a request would have been sent. Close ends the session.
+// Open opens the ledger, and a client if use includes the deployment. Use must be what the configuration was read with. Without an
+// API key the client sends nothing, and NoKey tells whether a request would have been sent. Close ends the session.
 func (o Opener) Open(ctx context.Context, cfg *config.Config, use config.Use) (*Session, error) {
 	s := &Session{Config: cfg, opener: o}
 	var err error
@@ -46,12 +46,12 @@ func (o Opener) Open(ctx context.Context, cfg *config.Config, use config.Use) (*
 		s.disconnect()
 		return nil, err
 	}
-	// Temporary files hold what the ledger holds: they belong beside it.
+	// Temporary files hold what the ledger holds, so they belong beside it.
 	s.engine = reconcile.New(s.Client, s.Ledger, reconcile.Options{Logger: o.Logger, Scratch: filepath.Dir(cfg.Ledger)})
 	return s, nil
 }
 
-// Close closes the ledger and gives back the client's connections.
+// Close closes the ledger and the client's connections.
 func (s *Session) Close() error {
 	defer s.disconnect()
 	if err := s.Ledger.Close(); err != nil {
@@ -91,22 +91,22 @@ func (s *Session) count(a owlat.Attempt) {
 	}
 }
 
-// Refused counts the requests of the session that met the rate limit so far.
+// Refused returns how many requests of the session have met the rate limit.
 func (s *Session) Refused() int { return int(s.limited.Load()) }
 
-// Engine returns the engine of the session, which all its syncs share.
+// Engine returns the engine that all syncs of the session share.
 func (s *Session) Engine() *reconcile.Engine { return s.engine }
 
-// Estimate tells how long that many requests take from now on, within the budget.
+// Estimate returns how long that many requests take from now on within the budget.
 func (s *Session) Estimate(requests int) time.Duration { return s.Client.Estimate(requests) }
 
-// Rate is how many requests a second the budget allows.
+// Rate returns how many requests a second the budget allows.
 func (s *Session) Rate() float64 {
 	rate, _ := s.Client.Rate()
 	return rate
 }
 
-// Prune drops history that is older than the configuration keeps it, and returns how many lines that were.
+// Prune drops history that is older than the configuration keeps it, and returns how many lines and runs.
 func (s *Session) Prune(ctx context.Context) (int64, error) {
 	return s.Ledger.Prune(ctx, time.Now().Add(-s.Config.History))
 }
@@ -121,7 +121,7 @@ func (s *Session) Run(ctx context.Context, sync config.Sync, o reconcile.RunOpti
 	return report, err
 }
 
-// Approve applies the plan of a run of the sync that a guard holds. observe is told everything that happens.
+// Approve applies the plan of a held run of the sync. observe is told everything that happens.
 func (s *Session) Approve(ctx context.Context, sync config.Sync, held int64, o reconcile.RunOptions, observe func(progress.Value)) (report *owlatsync.Report, err error) {
 	o.Observers = append(o.Observers, complete(observe)...)
 	err = s.withSource(sync, func(rs reconcile.Sync) (err error) {
@@ -134,7 +134,7 @@ func (s *Session) Approve(ctx context.Context, sync config.Sync, held int64, o r
 // Listener is told what planning finds. Functions may be nil.
 type Listener struct {
 	Progress func(progress.Value)
-	Row      func(*owlatsync.Row)           // each row of the source as it passes; it is valid during the call
+	Row      func(*owlatsync.Row)           // each row of the source as it is read; it is valid during the call
 	Decision func(reconcile.Decision) error // each decision; an error ends the plan
 }
 
@@ -150,8 +150,7 @@ func (s *Session) Plan(ctx context.Context, sync config.Sync, tell Listener) (su
 	return summary, err
 }
 
-// Verify compares the sources of syncs, the ledger and Owlat with each other, and tells each finding; with repair it
-// corrects the ledger.
+// Verify compares the sources of the syncs, the ledger and Owlat, and tells each finding. With repair it corrects the ledger.
 func (s *Session) Verify(ctx context.Context, syncs []config.Sync, repair bool, observe func(progress.Value),
 	each func(reconcile.Finding) error) (result reconcile.Verified, err error) {
 	var opened []reconcile.Sync
@@ -166,7 +165,7 @@ func (s *Session) Verify(ctx context.Context, syncs []config.Sync, repair bool, 
 	return s.engine.Verify(ctx, opened, reconcile.VerifyOptions{Repair: repair, Each: each, Observers: complete(observe)})
 }
 
-// complete returns an observer that is told everything, none for a nil function.
+// complete returns an observer that is told everything, none if observe is nil.
 func complete(observe func(progress.Value)) []progress.Observer {
 	if observe == nil {
 		return nil
@@ -174,12 +173,13 @@ func complete(observe func(progress.Value)) []progress.Observer {
 	return []progress.Observer{{Each: observe, Complete: true}}
 }
 
-// Retry lets the next run try failed rows of the sync at once: those with the keys, all without any. It returns how many.
+// Retry lets the next run try failed rows of the sync at once: those with the keys, or all if there are no keys. It returns their
+// number.
 func (s *Session) Retry(ctx context.Context, sync config.Sync, keys []string) (int, error) {
 	return s.Ledger.Retry(ctx, sync.Name, keys, time.Now())
 }
 
-// withSource opens the source of a sync and hands it over as the engine takes it.
+// withSource opens the source of a sync and passes the sync in the engine's form.
 func (s *Session) withSource(sync config.Sync, do func(reconcile.Sync) error) (err error) {
 	src, closeSource, err := s.opener.Source(sync)
 	if err != nil {
@@ -201,7 +201,7 @@ func EndsAll(err error) bool {
 	return errors.Is(err, owlat.ErrNoRoute)
 }
 
-// watched shows each row of a source to a function before the engine reads it.
+// watched shows each row of a source to a function before the engine gets it.
 type watched struct {
 	reconcile.Source
 	see func(*owlatsync.Row)
@@ -221,7 +221,7 @@ func (w watched) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
 	}
 }
 
-// RowKeys returns keys that a person typed as the sync's rows are called.
+// RowKeys returns the keys that a person typed in the form of the sync's row keys.
 func RowKeys(sync config.Sync, typed []string) []string {
 	if !sync.KeyIsAddress() {
 		return typed

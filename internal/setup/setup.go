@@ -1,8 +1,8 @@
-// Package setup opens what a configuration names: the client of the deployment, the ledger, the sources, and engines that
-// share them for all syncs. It has no flags, prints nothing and asks nobody, so that a command that ends and a service that
-// stays use it alike. What is wrong with a configuration is an error with a hint and an exit code.
+// Package setup opens what a configuration names: the client of the deployment, the ledger, the sources, and the engine that all
+// syncs share. It has no flags, prints nothing and asks nobody, so that a command and a service can use it alike. A mistake in a
+// configuration is an error with a hint and an exit code.
 //
-// The one idea to know: an Opener knows how to open, a Session is what is open.
+// The one idea to know: an Opener knows how to open, and a Session is what is open.
 package setup
 
 import (
@@ -15,9 +15,9 @@ import (
 	"owlatsync/owlat"
 )
 
-// Drivers open databases. Only the program chooses and links them.
+// Drivers are how databases are opened. Only the program chooses and links them.
 type Drivers struct {
-	SQLite string                               // name under which the driver for SQLite is registered with database/sql
+	SQLite string                               // the name of the SQLite driver in database/sql
 	MySQL  func(sourcedsn.DSN) (*sql.DB, error) // opens MySQL and MariaDB; it connects to nothing yet
 }
 
@@ -28,7 +28,7 @@ type Opener struct {
 	Logger    *slog.Logger // of clients and engines; nil: they are silent
 }
 
-// Client returns a client of the configured deployment, within the configured budget. It sends nothing.
+// Client returns a client of the configured deployment within the configured budget. It sends nothing.
 func (o Opener) Client(to config.Owlat, opts ...owlat.Option) (*owlat.Client, error) {
 	all := []owlat.Option{owlat.WithLimiter(Limiter(to))}
 	if o.UserAgent != "" {

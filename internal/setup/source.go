@@ -10,7 +10,7 @@ import (
 	"owlatsync/source"
 )
 
-// Source returns the source of a sync and what closes it. It connects to nothing yet.
+// Source returns the source of a sync and a function that closes it. It connects to nothing.
 func (o Opener) Source(s config.Sync) (*source.Table, func() error, error) {
 	table, closeSource, err := o.rows(s)
 	if err != nil || s.Cursor.Column == "" {
@@ -43,7 +43,7 @@ func (o Opener) rows(s config.Sync) (table *source.Table, closeSource func() err
 	return table, closeSource, err
 }
 
-// openSQL opens a database/sql source. The table does not own the database, so that closing it is the caller's.
+// openSQL opens a database/sql source. The table does not own the database: the caller must close it.
 func openSQL(open func(sourcedsn.DSN) (*sql.DB, error), d source.Dialect, s config.Sync) (*source.Table, func() error, error) {
 	db, err := open(s.Target)
 	if err != nil {
@@ -57,7 +57,7 @@ func openSQL(open func(sourcedsn.DSN) (*sql.DB, error), d source.Dialect, s conf
 	return table, db.Close, nil
 }
 
-// SQLite opens a database in a file that must exist. It connects to nothing yet.
+// SQLite opens the database in a file that must exist. It connects to nothing.
 func (o Opener) SQLite(d sourcedsn.DSN) (*sql.DB, error) {
 	uri, err := d.SQLiteURI()
 	if err != nil {
@@ -66,7 +66,7 @@ func (o Opener) SQLite(d sourcedsn.DSN) (*sql.DB, error) {
 	return sql.Open(o.Drivers.SQLite, uri)
 }
 
-// MySQL opens a database of MySQL or MariaDB. It connects to nothing yet.
+// MySQL opens a database of MySQL or MariaDB. It connects to nothing.
 func (o Opener) MySQL(d sourcedsn.DSN) (*sql.DB, error) {
 	if o.Drivers.MySQL == nil {
 		return nil, errors.New("this program was built without a driver for MySQL and MariaDB")

@@ -1,5 +1,5 @@
-// Package sourcedsn reads the text with which the program names a source: a database server or a file. It opens nothing;
-// whoever opens the source finds here what its driver is to be given.
+// Package sourcedsn reads the text by which the program names a source: a database server or a file. It opens nothing. It gives the
+// opener of a source what the driver needs.
 package sourcedsn
 
 import (
@@ -25,14 +25,14 @@ const (
 	KindNDJSON   Kind = "ndjson"
 )
 
-// ErrUnknownScheme is what the error of [Parse] wraps where it does not know what sort of source is meant.
+// ErrUnknownScheme is wrapped by the error of [Parse] for a text that names no known kind of source.
 var ErrUnknownScheme = errors.New("a source is named by postgres://…, mysql://…, mariadb://…, sqlite:FILE, csv:FILE or ndjson:FILE, " +
 	"or by a file name that ends in .db, .sqlite, .sqlite3, .csv, .tsv, .ndjson or .jsonl, the last four also with .gz")
 
 // DSN names a source. However it is printed, it does not show the password. The zero value names nothing.
 type DSN struct {
 	kind Kind
-	// What may hold a secret lies behind a pointer: printing a struct that holds a DSN does not follow it.
+	// A secret is behind a pointer: printing a struct that holds a DSN does not follow it.
 	*parts
 }
 
@@ -58,7 +58,7 @@ func (d DSN) String() string {
 // Format implements fmt.Formatter, so that no verb shows the password.
 func (d DSN) Format(f fmt.State, _ rune) { fmt.Fprint(f, d.String()) }
 
-// MarshalText implements encoding.TextMarshaler with what String shows.
+// MarshalText implements encoding.TextMarshaler with the text of String.
 func (d DSN) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 // ConnString returns the DSN for [source.Postgres], password included.
@@ -69,7 +69,7 @@ func (d DSN) ConnString() string {
 	return d.text
 }
 
-// Path returns the file of a SQLite, CSV or NDJSON source; a relative one is joined to Parse's folder.
+// Path returns the file of a SQLite, CSV or NDJSON source; a relative path is joined to Parse's folder.
 func (d DSN) Path() string {
 	if d.parts == nil {
 		return ""
@@ -77,7 +77,7 @@ func (d DSN) Path() string {
 	return d.path
 }
 
-// Delimiter returns what separates the fields of a CSV source, for [source.Delimiter].
+// Delimiter returns the character that separates the fields of a CSV source, for [source.Delimiter].
 func (d DSN) Delimiter() rune {
 	if d.kind != KindCSV {
 		return 0
@@ -85,8 +85,8 @@ func (d DSN) Delimiter() rune {
 	return d.delimiter
 }
 
-// SQLiteURI returns the URI with which modernc.org/sqlite opens the source read-only and waits for a writer for up to five
-// seconds. It is an error if there is no such file: a source is never created.
+// SQLiteURI returns the URI with which modernc.org/sqlite opens the source read-only and waits up to five seconds for a writer. It
+// fails if there is no such file: a source is never created.
 func (d DSN) SQLiteURI() (string, error) {
 	info, err := os.Stat(d.Path())
 	switch {
@@ -109,7 +109,7 @@ func (d DSN) SQLiteURI() (string, error) {
 	return uri.String(), nil
 }
 
-// extensions are the file names that need no scheme.
+// extensions are the endings of files that need no scheme.
 var extensions = map[string]Kind{
 	".db": KindSQLite, ".sqlite": KindSQLite, ".sqlite3": KindSQLite,
 	".csv": KindCSV, ".csv.gz": KindCSV, ".tsv": KindCSV, ".tsv.gz": KindCSV,
@@ -119,11 +119,11 @@ var extensions = map[string]Kind{
 // scheme is the beginning of a URL; one letter is a Windows drive.
 var scheme = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]+):`)
 
-// Parse reads a source's DSN: a URL for a database server, and "sqlite:", "csv:" or "ndjson:" with a file name for a
-// file, or just the name where its ending tells the kind. File names are not percent-decoded and relative ones are
-// relative to folder. A CSV file takes the option "?delimiter=" with one percent-encoded character or "tab".
+// Parse reads a source's DSN: a URL for a database server, and "sqlite:", "csv:" or "ndjson:" with a file name for a file. The name
+// alone is enough if its ending tells the kind. File names are not percent-decoded; relative ones are relative to folder. A CSV
+// file takes the option "?delimiter=" with one percent-encoded character or "tab".
 //
-// It looks at nothing but the text, and its errors never repeat what may be a secret.
+// It looks only at the text, and its errors never repeat what may be a secret.
 func Parse(text, folder string) (DSN, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
@@ -147,7 +147,7 @@ func Parse(text, folder string) (DSN, error) {
 		return parseFile(KindNDJSON, rest, folder)
 	}
 	if !strings.HasPrefix(rest, "//") {
-		// What stands before the colon may be anything, such as the user of "user:password@host".
+		// The text before the colon may be anything, such as the user of "user:password@host".
 		return DSN{}, fmt.Errorf("read the DSN: it begins with no known scheme: %w", ErrUnknownScheme)
 	}
 	return DSN{}, fmt.Errorf("read the DSN: unknown scheme %q: %w", name, ErrUnknownScheme)
@@ -219,7 +219,7 @@ func validDelimiter(r rune) bool {
 	return r != 0 && r != '"' && r != '\r' && r != '\n' && utf8.ValidRune(r) && r != utf8.RuneError
 }
 
-// parseOptions reads what follows the "?". Unlike net/url it leaves ";" alone, the delimiter that people write as it is.
+// parseOptions reads what follows the "?". Unlike net/url it leaves ";" alone, because people write that delimiter as it is.
 func parseOptions(text string) (map[string]string, error) {
 	options := map[string]string{}
 	for option := range strings.SplitSeq(text, "&") {
@@ -242,7 +242,7 @@ func parseOptions(text string) (map[string]string, error) {
 	return options, nil
 }
 
-// called names an option, if that is what it looks like: what is not could be part of a password.
+// called returns the name of an option if it looks like one; other text could be part of a password.
 func called(name string) string {
 	if len(name) > 40 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.") != "" {
 		return "an option"
@@ -250,16 +250,16 @@ func called(name string) string {
 	return fmt.Sprintf("the option %q", name)
 }
 
-// overridden refuses an option that a scan sets itself.
+// overridden returns the error for an option that a scan sets itself.
 func overridden(name, why string) error {
 	return fmt.Errorf("read the DSN: %s has no effect: %s; remove it", called(name), why)
 }
 
-// errDSNForm does not say what is wrong in detail, because the detail may be part of a password.
+// errDSNForm gives no details, because they may be part of a password.
 var errDSNForm = errors.New("read the DSN: it is no valid URL of the form scheme://user:password@host:port/database; " +
 	"in user name and password, percent-encode every character that is no letter or digit (@ is %40, : is %3A, / is %2F, # is %23, ? is %3F, % is %25)")
 
-// authority is what stands between "//" and the path of a URL.
+// authority is the part of a URL between "//" and the path, and what follows it.
 type authority struct {
 	user, password string
 	hosts          string
@@ -268,8 +268,8 @@ type authority struct {
 	path, options  string
 }
 
-// splitURL takes a server's URL apart by hand: url.Parse refuses the folder of a socket as a host, which PostgreSQL takes, and
-// repeats parts of passwords in its errors. What the parts mean is left to the drivers.
+// splitURL splits a server's URL by hand: url.Parse refuses the folder of a socket as a host, which PostgreSQL takes, and repeats
+// parts of passwords in its errors. The drivers interpret the parts.
 func splitURL(rest string) (authority, error) {
 	rest, found := strings.CutPrefix(rest, "//")
 	if !found {
@@ -281,7 +281,7 @@ func splitURL(rest string) (authority, error) {
 	at := strings.IndexByte(rest, '@')
 	a.hosts = rest[at+1:]
 	if strings.Contains(a.hosts, "@") || strings.Contains(rest+a.path+a.options, "#") || at < 0 && a.hosts != "" && strings.Contains(a.path+a.options, "@") {
-		return authority{}, errDSNForm // a password with an unescaped "@", "#", "/" or "?" in it
+		return authority{}, errDSNForm // the password has an unescaped "@", "#", "/" or "?"
 	}
 	if at >= 0 {
 		user, password, _ := strings.Cut(rest[:at], ":")
@@ -318,10 +318,10 @@ func validPort(text string) bool {
 	return err == nil && n > 0
 }
 
-// hostForm is a name or an address, then perhaps a port.
+// hostForm is a name or an address, with an optional port.
 var hostForm = regexp.MustCompile(`^([A-Za-z0-9._%/-]*|\[[0-9A-Fa-f:.%]+\])(:[0-9]+)?$`)
 
-// show prints the URL without password and options.
+// show returns the URL without password and options.
 func (a authority) show(scheme string) string {
 	user := ""
 	if a.user != "" || a.password != "" {

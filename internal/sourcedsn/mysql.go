@@ -13,7 +13,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// connectTimeout is how long a server may take to answer at first, where the DSN says nothing else.
+// connectTimeout is how long a connection may take if the DSN does not say.
 const connectTimeout = 15 * time.Second
 
 // mysqlParts is what a mysql:// DSN says, unescaped.
@@ -25,13 +25,13 @@ type mysqlParts struct {
 	options          map[string]string // for the driver
 }
 
-// MySQL returns what the driver needs to open the source, password included. It is an error if the DSN names no such source,
-// or if the driver does not take the value of an option. The configuration is the caller's own.
+// MySQL returns what the driver needs to open the source, including the password. It fails if the DSN names no MySQL source, or if
+// the driver refuses the value of an option. The caller may change the configuration.
 func (d DSN) MySQL() (*mysql.Config, error) {
 	if d.kind != KindMySQL {
 		return nil, errors.New("open the MySQL source: the DSN names none")
 	}
-	// The driver reads its own options. All else is put in afterwards, so that no character of a password has a meaning.
+	// The driver parses only its own options. The rest is set afterwards, so that no character of a password has a meaning.
 	var options []string
 	for _, name := range slices.Sorted(maps.Keys(d.mysql.options)) {
 		options = append(options, name+"="+strings.NewReplacer("%", "%25", "&", "%26", "+", "%2B").Replace(d.mysql.options[name]))
@@ -42,24 +42,24 @@ func (d DSN) MySQL() (*mysql.Config, error) {
 	}
 	c.Net, c.Addr = d.mysql.network, d.mysql.address
 	if c.TLS != nil && !c.TLS.InsecureSkipVerify {
-		c.TLS.ServerName = d.mysql.host // the driver took its default host's
+		c.TLS.ServerName = d.mysql.host // the driver used its default host
 	}
 	c.User, c.Passwd, c.DBName = d.mysql.user, d.mysql.password, d.mysql.database
 	if c.Timeout == 0 {
 		c.Timeout = connectTimeout
 	}
-	c.Logger = &mysql.NopLogger{} // what it would print comes back as an error as well
+	c.Logger = &mysql.NopLogger{} // what it would print is also returned as an error
 	return c, nil
 }
 
-// mySQLOptions are the options that a MySQL DSN may have. Drivers take any other for a variable of the server to set: a
-// mistaken name would be run as a statement, with its value.
+// mySQLOptions are the options that a MySQL DSN may have. Drivers take any other name for a variable of the server: a mistyped name
+// would be run as a statement with its value.
 var mySQLOptions = []string{
 	"allowCleartextPasswords", "allowFallbackToPlaintext", "allowNativePasswords", "allowOldPasswords",
 	"compress", "connectionAttributes", "maxAllowedPacket", "readTimeout", "serverPubKey", "socket", "timeout", "tls", "writeTimeout",
 }
 
-// mySQLSettings are the options of the driver that a scan sets itself, to what, and why.
+// mySQLSettings are the options that a scan sets itself, their values, and why.
 var mySQLSettings = map[string]struct {
 	values []string
 	why    string

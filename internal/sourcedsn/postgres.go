@@ -23,14 +23,14 @@ func parsePostgres(rest string) (DSN, error) {
 	return DSN{KindPostgres, &parts{text: "postgres:" + rest, shown: a.show("postgres")}}, nil
 }
 
-// postgresAliases are the options that the driver knows by two names.
+// postgresAliases are options that have two names.
 var postgresAliases = map[string]string{"database": "dbname", "ssl": "sslmode"}
 
-// checkPostgres refuses options that would say again, or say in vain, what is said elsewhere. What else they mean is between the
-// driver and the server.
+// checkPostgres refuses options that repeat what is said elsewhere or have no effect. The driver and the server interpret the
+// others.
 func checkPostgres(a authority, options map[string]string) error {
 	inURL := map[string]bool{"host": a.hostGiven, "port": a.portGiven, "user": a.user != "", "password": a.password != "", "dbname": a.path != ""}
-	given := map[string]string{} // by which name
+	given := map[string]string{} // option → the name that set it
 	for _, name := range slices.Sorted(maps.Keys(options)) {
 		value, meant := options[name], name
 		if alias, known := postgresAliases[name]; known {
@@ -64,10 +64,10 @@ func checkPostgres(a authority, options map[string]string) error {
 	return nil
 }
 
-// serverSetting is a setting within the option "options", a command line of the server.
+// serverSetting is a setting within the option "options", which is a command line of the server.
 var serverSetting = regexp.MustCompile(`(?:-c\s*|--)([A-Za-z_-]+)=((?:\\.|\S)*)`)
 
-// postgresSettings are the settings that every scan makes, to what, and why.
+// postgresSettings are the settings that every scan makes, their values, and why.
 var postgresSettings = map[string]struct{ value, why string }{
 	"timezone":                      {"utc", "times are read in UTC"},
 	"datestyle":                     {"iso,ymd", "dates are read in the form 2006-01-02"},
@@ -77,7 +77,7 @@ var postgresSettings = map[string]struct{ value, why string }{
 	"default_transaction_read_only": {"on", "a source is only read"},
 }
 
-// checkSetting refuses another value for what a scan sets.
+// checkSetting refuses another value for what a scan sets itself.
 func checkSetting(name, value string) error {
 	set, known := postgresSettings[strings.ToLower(name)]
 	value = strings.ToLower(strings.NewReplacer(" ", "", "-", "", "\\", "").Replace(value))

@@ -1,5 +1,5 @@
-// Package sqltap puts a tap between database/sql and a driver, so that tests can fail a statement, or end the process,
-// before or after it takes effect. It is for tests of what survives that.
+// Package sqltap puts a tap between database/sql and a driver. With it, tests can fail a statement, or end the process, before or
+// after the statement takes effect, and look at what survives.
 package sqltap
 
 import (
@@ -8,12 +8,12 @@ import (
 	"fmt"
 )
 
-// Tap is called in place of the execution of a statement that returns no rows, such as COMMIT. It calls run, which executes
-// it, or leaves that; what it returns is what the program sees. Connections may call it at the same time.
+// Tap is called in place of executing a statement that returns no rows, such as COMMIT. It may call run, which executes the
+// statement. The program sees the error that Tap returns. Connections may call it at the same time.
 type Tap func(query string, run func() error) error
 
-// Driver returns a driver that opens connections of inner. For each it asks which tap to use, by the data source name; nil
-// means none. The connections of inner must know contexts, as those of modernc.org/sqlite do.
+// Driver returns a driver that opens connections of inner. choose returns the tap for a data source name; nil means none. The
+// connections of inner must support contexts, as those of modernc.org/sqlite do.
 func Driver(inner driver.Driver, choose func(name string) Tap) driver.Driver {
 	return &tapped{inner, choose}
 }
@@ -55,7 +55,7 @@ type conn struct {
 	tap Tap
 }
 
-// Prepare is not used by database/sql, which prefers PrepareContext.
+// Prepare is only for the interface: database/sql uses PrepareContext.
 func (c *conn) Prepare(query string) (driver.Stmt, error) {
 	return c.PrepareContext(context.Background(), query)
 }

@@ -1,5 +1,5 @@
-// Package standing reads, from a ledger alone, how a sync stands: how many rows are in step, the latest runs, those that are
-// held, how far the source was read, and what fails. Neither Owlat nor a source is asked, and a run may be under way.
+// Package standing reads the state of a sync from a ledger alone: how many rows are in step, the latest runs, held runs, how far
+// the source was read, and what fails. It asks neither Owlat nor a source, and works while a run goes on.
 package standing
 
 import (
@@ -12,29 +12,29 @@ import (
 	"owlatsync/reconcile"
 )
 
-// Ledger is what is read.
+// Ledger is the part of a ledger that is read.
 type Ledger interface {
 	ledger.Reader
 	ledger.Journal
 }
 
-// Sync is how one sync stands.
+// Sync is the state of one sync.
 type Sync struct {
 	Sync     config.Sync
 	Known    bool // there is a ledger
 	Rows     ledger.Standing
-	Runs     []ledger.Run // the latest, newest first, but no plans
-	Held     []HeldRun    // all that wait for approval, newest first
+	Runs     []ledger.Run // the latest, newest first, without plans
+	Held     []HeldRun    // all runs that wait for approval, newest first
 	Bookmark ledger.Bookmark
 }
 
 // HeldRun is a run that a guard holds.
 type HeldRun struct {
 	ledger.Run
-	Partial bool // it was to apply only a part of the rows
+	Partial bool // it was asked to apply only a part of the rows
 }
 
-// Of returns how the sync stands, with at most this many runs. A nil Ledger means that none was ever made.
+// Of returns the state of the sync with at most this many runs. A nil Ledger means that there is none.
 func Of(ctx context.Context, l Ledger, sync config.Sync, runs int) (st Sync, err error) {
 	st.Sync = sync
 	if st.Known = l != nil; !st.Known {
@@ -56,7 +56,7 @@ func Of(ctx context.Context, l Ledger, sync config.Sync, runs int) (st Sync, err
 	return st, err
 }
 
-// latest returns the latest runs of the sync, newest first. Plans are none, of which earlier versions kept a record.
+// latest returns the latest runs of the sync, newest first. It leaves out plans, which earlier versions recorded as runs.
 func latest(ctx context.Context, l Ledger, sync string, n int) (runs []ledger.Run, err error) {
 	for limit := n; n > 0; limit *= 4 {
 		all, err := l.Runs(ctx, sync, limit)

@@ -1,5 +1,5 @@
-// Package termshot draws what a terminal shows as an SVG picture: commands, and what they printed. The picture fits a light
-// and a dark page, and holds the text as text. It knows no colours of a terminal: owlat-sync prints none.
+// Package termshot draws the contents of a terminal as an SVG picture: commands and their output. The picture suits a light and a
+// dark page, and holds the text as text. It has no terminal colours, because owlat-sync prints none.
 package termshot
 
 import (
@@ -17,7 +17,7 @@ const (
 	charWidth  = 7.8
 	lineHeight = 18
 	margin     = 16
-	bar        = 34 // of the window's head
+	bar        = 34 // height of the window's head
 )
 
 const style = `<style>
@@ -37,8 +37,8 @@ text{fill:#e6edf3}
 </style>
 `
 
-// SVG draws a terminal of so many columns with the commands one after the other. A line that is longer goes on in the next,
-// as in a terminal. The title says what the picture shows, for those who cannot see it.
+// SVG draws a terminal of that many columns with the commands one after the other. A longer line continues on the next, as in a
+// terminal. The title describes the picture for people who cannot see it.
 func SVG(title string, columns int, commands []Command) string {
 	var body strings.Builder
 	y := bar + margin
@@ -76,7 +76,7 @@ func SVG(title string, columns int, commands []Command) string {
 	return b.String() + body.String() + "</svg>\n"
 }
 
-// wrap cuts a line into pieces of at most so many columns.
+// wrap cuts a line into pieces of at most that many columns.
 func wrap(line string, columns int) (parts []string) {
 	runes := []rune(strings.TrimRight(line, " "))
 	for len(runes) > columns {

@@ -1,5 +1,5 @@
-// Package testdb gives tests a fresh, private database on a real server. `go run ./internal/testservers` starts such
-// servers; servers of one's own work too, named by the variables below with a user that may create databases.
+// Package testdb gives tests a fresh, private database on a real server. `go run ./internal/testservers` starts such servers. Other
+// servers work too: the variables below name them, with a user that may create databases.
 package testdb
 
 import (
@@ -23,11 +23,11 @@ const (
 	MySQLVariable    = "OWLATSYNC_TEST_MYSQL"    // mysql://user:password@127.0.0.1:port/db
 )
 
-// opTimeout bounds the making and the dropping of a database.
+// opTimeout is the time limit for creating or dropping a database.
 const opTimeout = 30 * time.Second
 
-// Postgres returns the DSN of a new, empty PostgreSQL database that is dropped, with whatever is connected to it, when
-// the test ends. Without a server it skips the test, or fails it when CI=true.
+// Postgres returns the DSN of a new, empty PostgreSQL database. When the test ends, the database is dropped with all its
+// connections. Without a server it skips the test, or fails it if CI=true.
 func Postgres(t testing.TB) string {
 	t.Helper()
 	server := serverDSN(t, PostgresVariable)
@@ -37,8 +37,8 @@ func Postgres(t testing.TB) string {
 	return withDatabase(t, server, name)
 }
 
-// MySQL returns the URL DSN of a new, empty MySQL or MariaDB database (utf8mb4) that is dropped when the test ends;
-// MySQLConfig turns it into the driver's form. Without a server it skips the test, or fails it when CI=true.
+// MySQL returns the URL DSN of a new, empty MySQL or MariaDB database (utf8mb4) that is dropped when the test ends. MySQLConfig
+// turns the DSN into the driver's form. Without a server it skips the test, or fails it if CI=true.
 func MySQL(t testing.TB) string {
 	t.Helper()
 	server := serverDSN(t, MySQLVariable)
@@ -59,7 +59,7 @@ func MySQLConfig(dsn string) (*mysql.Config, error) {
 	c.User = u.User.Username()
 	c.Passwd, _ = u.User.Password()
 	c.DBName = strings.TrimPrefix(u.Path, "/")
-	// Servers are stopped and connections killed by tests; the driver's own log would only be noise.
+	// Tests stop servers and kill connections; the driver's own log would only be noise.
 	c.Logger = &mysql.NopLogger{}
 	return c, nil
 }

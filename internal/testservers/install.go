@@ -17,8 +17,8 @@ import (
 // policyFile is the script that Debian's package scripts ask before they start a service.
 const policyFile = "/usr/sbin/policy-rc.d"
 
-// install fetches what the wanted servers and the command need and the machine lacks. Its error is a reason, not yet a
-// failure: whether a server is there is decided when it is started.
+// install fetches packages that the wanted servers and the command need and the machine lacks. Its error is a reason, not yet a
+// failure: starting a server decides whether it is there.
 func install(ctx context.Context, wanted []kind, args []string) error {
 	if len(missingPackages(wanted, args)) == 0 {
 		return nil
@@ -42,7 +42,7 @@ func install(ctx context.Context, wanted []kind, args []string) error {
 		return err
 	}
 	defer allow()
-	// A stale or missing package list is no reason to stop: the installation itself tells whether it mattered.
+	// A stale or missing package list is no reason to stop: the installation tells whether it mattered.
 	if err := apt(ctx, "update", "--quiet"); err != nil {
 		say("%v", err)
 	}
@@ -102,8 +102,8 @@ func lockInstall() (func(), error) {
 	return func() { f.Close() }, nil
 }
 
-// forbidServices keeps the packages from starting the machine-wide servers that nobody asked for. A policy that is
-// there already is left as it is.
+// forbidServices keeps the packages from starting machine-wide servers that nobody asked for. It leaves an existing policy as it
+// is.
 func forbidServices() (allow func(), err error) {
 	f, err := os.OpenFile(policyFile, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
 	if errors.Is(err, os.ErrExist) {
@@ -122,7 +122,7 @@ func forbidServices() (allow func(), err error) {
 
 func apt(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, "apt-get", append([]string{"-o", "DPkg::Lock::Timeout=300"}, args...)...)
-	// dpkg must be allowed to end in order, or the machine keeps half-installed packages.
+	// dpkg must end in order, or the machine keeps half-installed packages.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr

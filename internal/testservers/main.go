@@ -4,10 +4,10 @@
 //
 //	go run ./internal/testservers -- go test -race ./...
 //
-// The servers listen on free loopback ports, keep their data in a temporary folder, run as an unprivileged user and are
-// gone when the command ends. The command finds them through OWLATSYNC_TEST_POSTGRES and OWLATSYNC_TEST_MYSQL; a variable
-// that is already set is kept and no server started for it. As root on Debian, missing packages are installed. Where a
-// server cannot be had, the reason is printed and the command runs without its variable, except with CI=true: that fails.
+// The servers listen on free loopback ports, keep their data in a temporary folder, run as an unprivileged user, and end with the
+// command. The command finds them through OWLATSYNC_TEST_POSTGRES and OWLATSYNC_TEST_MYSQL. If a variable is already set, it is
+// kept and no server is started for it. As root on Debian, missing packages are installed. If a server cannot be started, the
+// reason is printed and the command runs without its variable; with CI=true that is a failure.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 	"syscall"
 )
 
-// exitSetup is the exit code when the servers or the command could not be started.
+// exitSetup is the exit code if the servers or the command could not be started.
 const exitSetup = 1
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -60,7 +60,7 @@ func run(args []string) int {
 	return runCommand(args, env, signals)
 }
 
-// setUp starts the servers that are wanted and returns them with the variables to hand on. A signal cuts it short.
+// setUp starts the wanted servers and returns them with their variables. A signal cuts it short.
 func setUp(signals <-chan os.Signal, dir string, args []string) ([]*process, []string, error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
@@ -134,7 +134,7 @@ func stopAll(servers []*process) {
 	group.Wait()
 }
 
-// runCommand runs the command to its end, hands signals on to it and returns its exit code.
+// runCommand runs the command to its end, passes signals on to it and returns its exit code.
 func runCommand(args, env []string, signals <-chan os.Signal) int {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), env...)
@@ -148,7 +148,7 @@ func runCommand(args, env []string, signals <-chan os.Signal) int {
 	for {
 		select {
 		case s := <-signals:
-			// The command may have ended in this very moment; then there is nobody left to tell.
+			// The command may have just ended; then nobody gets the signal.
 			_ = cmd.Process.Signal(s)
 		case err := <-ended:
 			return exitCode(err)
@@ -156,7 +156,7 @@ func runCommand(args, env []string, signals <-chan os.Signal) int {
 	}
 }
 
-// exitCode is the command's own code, or 128 plus the signal that ended it, as shells have it.
+// exitCode returns the command's exit code, or 128 plus the signal that ended it, as shells do.
 func exitCode(err error) int {
 	if err == nil {
 		return 0

@@ -19,7 +19,7 @@ import (
 // account is the unprivileged user that a server runs as; nil means the user that runs this program.
 type account struct{ uid, gid int }
 
-// unprivileged returns the first of the named users that exists, or nil when this program is not root itself.
+// unprivileged returns the first of the named users that exists, nil if this program is not root.
 func unprivileged(names ...string) (*account, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -42,7 +42,7 @@ func unprivileged(names ...string) (*account, error) {
 	return nil, fmt.Errorf("none of the users %s exists to run it as", strings.Join(names, ", "))
 }
 
-// folder makes a new folder that belongs to the account.
+// folder creates a folder that belongs to the account.
 func (a *account) folder(parent, pattern string) (string, error) {
 	dir, err := os.MkdirTemp(parent, pattern)
 	if err != nil {
@@ -51,7 +51,7 @@ func (a *account) folder(parent, pattern string) (string, error) {
 	return dir, a.own(dir)
 }
 
-// own hands path to the account.
+// own makes the account the owner of path.
 func (a *account) own(path string) error {
 	if a == nil {
 		return nil
@@ -62,8 +62,8 @@ func (a *account) own(path string) error {
 	return nil
 }
 
-// command prepares a program that runs as the account, in dir and in a process group of its own, so that a Ctrl-C on the
-// terminal reaches the tests and not the servers under them.
+// command prepares a program that runs as the account, in dir and in its own process group, so that a Ctrl-C on the terminal
+// reaches the tests and not the servers.
 func (a *account) command(dir, program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(program, args...)
 	cmd.Dir = dir

@@ -22,8 +22,8 @@ import (
 type kind struct {
 	name     string
 	variable string
-	packages []string      // Debian's
-	program  func() string // path of the server program, "" when it is not installed
+	packages []string      // names in Debian
+	program  func() string // path of the server program, "" if it is not installed
 	start    func(ctx context.Context, dir string) (*process, string, error)
 }
 
@@ -35,7 +35,7 @@ var kinds = []kind{
 // startTimeout is how long a server may take to accept connections.
 const startTimeout = 60 * time.Second
 
-// startRetrying starts the server; another program may take its free port first, so it has more than one try.
+// startRetrying starts the server. It tries several times, because another program may take the free port first.
 func (k kind) startRetrying(ctx context.Context, dir string) (p *process, dsn string, err error) {
 	if k.program() == "" {
 		return nil, "", fmt.Errorf("its server program is not installed (Debian package %s)", k.packages[0])
@@ -179,7 +179,7 @@ func program(name, folder string) string {
 	return ""
 }
 
-// postgresProgram finds one of PostgreSQL's own programs; Debian keeps them out of the PATH, by version.
+// postgresProgram finds a program of PostgreSQL. Debian keeps them outside the PATH, by version.
 func postgresProgram(name string) string {
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
 	if err != nil || len(found) == 0 {

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 )
 
-// JSON encodes v, which holds nothing that cannot be encoded, as one line that is read by people too.
+// JSON encodes v as one line that people can read too. v must be encodable.
 func JSON(v any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

@@ -8,7 +8,7 @@ import (
 // Object is a JSON object whose members keep their order.
 type Object []Member
 
-// Member is one member of an Object. One whose value is nil is left out.
+// Member is one member of an Object. A member with a nil value is left out.
 type Member struct {
 	Name  string
 	Value any

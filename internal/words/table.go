@@ -13,11 +13,10 @@ func FirstOnly(i int, label string) string {
 	return label
 }
 
-// minColumn is how wide each column of AlignRight is at least.
+// minColumn is the least width of a column of AlignRight.
 const minColumn = 6
 
-// AlignRight lays out a table, in which every line has as many cells as the first. The first column is aligned left, the
-// others right.
+// AlignRight lays out a table. Every line must have as many cells as the first. The first column is aligned left, the others right.
 func AlignRight(lines [][]string) string {
 	widths := make([]int, len(lines[0]))
 	for _, line := range lines {

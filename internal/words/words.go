@@ -1,5 +1,5 @@
-// Package words puts numbers, times, names and errors into the words that a person reads on a terminal. It knows nothing
-// of syncs, and what it returns holds no character that a terminal acts on.
+// Package words puts numbers, times, names and errors into words that a person reads on a terminal. It knows nothing about syncs.
+// What it returns has no character that controls a terminal.
 package words
 
 import (
@@ -10,10 +10,10 @@ import (
 	"unicode"
 )
 
-// Plural returns n with the noun, which takes an s for all numbers but 1.
+// Plural returns n with the noun, which gets an s for every number but 1.
 func Plural(n int, noun string) string { return Several(n, noun, noun+"s") }
 
-// Several is Plural for nouns that end otherwise.
+// Several returns n with the noun for one or for many.
 func Several(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -21,7 +21,7 @@ func Several(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// Clock returns a time as a person here reads it, to the second.
+// Clock returns a time in the local zone, to the second.
 func Clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
 
 // Span returns a duration as the configuration writes it: 90m, 12h, 2d.
@@ -48,7 +48,7 @@ func YesNo(b bool) string {
 	return "no"
 }
 
-// OrElse returns the text, or the other one where it is empty.
+// OrElse returns the text, or otherwise if the text is empty.
 func OrElse(text, otherwise string) string {
 	if text == "" {
 		return otherwise
@@ -56,7 +56,7 @@ func OrElse(text, otherwise string) string {
 	return text
 }
 
-// Printable returns s, quoted if it holds what a terminal would act on or not show.
+// Printable returns s, quoted if it has characters that control a terminal or are not visible.
 func Printable(s string) string {
 	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
 		return strconv.Quote(s)
@@ -64,8 +64,8 @@ func Printable(s string) string {
 	return s
 }
 
-// Harmless returns a text of several lines in which what a terminal would act on is written out: names in files and
-// databases may hold anything.
+// Harmless returns a text of several lines with all characters that control a terminal escaped: names in files and databases may
+// hold anything.
 func Harmless(text string) string {
 	control := func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
 	if !strings.ContainsFunc(text, control) {
@@ -82,7 +82,7 @@ func Harmless(text string) string {
 	return b.String()
 }
 
-// ShellWord returns s as a shell takes it for one word, quoted where it must be.
+// ShellWord returns s as one word of a shell, quoted if it must be.
 func ShellWord(s string) string {
 	odd := func(r rune) bool {
 		return !strings.ContainsRune("_-./:=@%+,", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')

@@ -25,7 +25,7 @@ func testAll(t *testing.T, open Open) {
 		t.Parallel()
 		folder := t.TempDir()
 		l := open(t, folder)
-		// More than any page, and by turns with another sync.
+		// These are more than any page, and alternate with another sync.
 		want := []*ledger.Entry{fullEntry("full"), entry("A"), entry("ä"), entry("a b"), entry("\xff")}
 		for i := range 5 {
 			some := many(i*400, 400)
@@ -199,7 +199,7 @@ func historyOf(t *testing.T, l Ledger, sync, key string) []ledger.HistoryLine {
 	return lines
 }
 
-// told is the history of a row without its times and numbers, which are told to ascend.
+// told is the history of a row without its times and numbers, which must ascend.
 func told(t *testing.T, lines []ledger.HistoryLine) []ledger.HistoryLine {
 	t.Helper()
 	told := slices.Clone(lines)
@@ -244,7 +244,7 @@ func testHistory(t *testing.T, open Open) {
 	}
 }
 
-// tick waits until the ledger's clock, of milliseconds at least, has gone on.
+// tick waits until the ledger's clock, which counts milliseconds at least, has moved on.
 func tick(t *testing.T) time.Time {
 	t.Helper()
 	for from := time.Now(); ; {

@@ -36,7 +36,7 @@ func testBookmark(t *testing.T, open Open) {
 		same(t, "the bookmark of "+name+" after opening again", got, want)
 	}
 
-	// Bookmarks name rows, one perhaps of a person that is to be forgotten.
+	// Bookmarks name rows, perhaps one of a person who is forgotten.
 	_, err = l.ForgetPerson(t.Context(), entry("1").Email)
 	noError(t, err)
 	for _, name := range []string{"users", "others"} {

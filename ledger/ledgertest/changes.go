@@ -8,7 +8,7 @@ import (
 	"owlatsync/ledger"
 )
 
-// changes are what follows the line with the number, without times.
+// changes returns the lines after the number, without their times.
 func changes(t *testing.T, l Ledger, after int64, limit int) (lines []ledger.HistoryLine, last int64) {
 	t.Helper()
 	lines, err := l.Changes(t.Context(), after, limit)

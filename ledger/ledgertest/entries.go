@@ -214,7 +214,7 @@ func testRecord(t *testing.T, open Open) {
 	})
 }
 
-// testDoubt records entries in doubt, with and without a fingerprint of before.
+// testDoubt records entries in doubt, with and without an earlier fingerprint.
 func testDoubt(t *testing.T, l Ledger) {
 	doubtful, before := entry("1"), entry("2")
 	doubtful.Doubt, doubtful.Fingerprint = true, ledger.Fingerprint{}
@@ -240,7 +240,7 @@ func testIndex(t *testing.T, open Open) {
 	t.Run("every entry of the sync and no other", func(t *testing.T) {
 		t.Parallel()
 		l := fresh(t, open)
-		// Two syncs by turns, so that neither lies in one piece.
+		// The two syncs alternate, so that neither lies in one piece.
 		for i := range 10 {
 			record(t, l, "users", many(i*600, 600)...)
 			record(t, l, "others", many(i*10, 10)...)
@@ -318,7 +318,7 @@ func testHolders(t *testing.T, open Open) {
 	for _, e := range filler {
 		everybody = append(everybody, e.Email)
 	}
-	// The two addresses of one entry lie far apart, so that an implementation which asks in pieces has them in two.
+	// The two addresses of one entry are far apart, so that an implementation that asks in chunks has them in two.
 	everybody = slices.Concat([]string{"now@example.com"}, everybody, []string{"before@example.com"})
 
 	for _, c := range []struct {

@@ -11,7 +11,7 @@ import (
 	"owlatsync/ledger"
 )
 
-// forgotten returns those of the addresses that were forgotten, in alphabetical order.
+// forgotten returns the forgotten ones of the addresses, in alphabetical order.
 func forgotten(t *testing.T, l Ledger, addresses ...string) []string {
 	t.Helper()
 	found, err := l.Forgotten(t.Context(), addresses)
@@ -52,7 +52,7 @@ func testForgetPerson(t *testing.T, open Open) {
 		same(t, "forgotten", forgotten(t, l, "row1@example.com", "now@example.com", "stale@example.com", "row3@example.com"),
 			[]string{"now@example.com", "row1@example.com", "stale@example.com"})
 
-		// What somebody left stays left.
+		// Topics that a person left stay left.
 		optOut := func(contact string) []ledger.OptOut {
 			t.Helper()
 			found, err := l.OptOuts(t.Context(), []string{contact, "unknown"})
@@ -127,7 +127,7 @@ func testForgetPerson(t *testing.T, open Open) {
 	})
 }
 
-// testTraces looks for what is left of a person, and whether something of others is missing.
+// testTraces looks for traces of a person, and for missing data of others.
 func testTraces(t *testing.T, open Open) {
 	const address = "o'hara&co@example.com"
 	folder := t.TempDir()
@@ -164,7 +164,7 @@ func testTraces(t *testing.T, open Open) {
 		noError(t, k.Record(t.Context(), ledger.Record{Sync: h.Sync, Run: 1, Entry: h.Entry, Event: "created"}))
 	}
 	noError(t, k.Record(t.Context(), ledger.Record{Sync: "users", Run: 1, Entry: entry("6"), Event: "kept", Note: "was row O'HARA&co@example.com, now 6"}))
-	// Rows that the ledger only remembers.
+	// The ledger only remembers these rows.
 	recordUnder(t, k, "plain", entry("6"), &ledger.Entry{Key: "it/" + address})
 	noError(t, k.Remove(t.Context(), "plain", []string{"it/" + address, "6"}))
 

@@ -17,7 +17,7 @@ func begin(t *testing.T, k ledger.Writer, sync string) int64 {
 	return id
 }
 
-// end ends a run and nothing else.
+// end ends a run and does nothing else.
 func end(t *testing.T, k ledger.Writer, run ledger.Run) {
 	t.Helper()
 	noError(t, k.EndRun(t.Context(), ledger.Ending{Run: run}))
@@ -30,7 +30,7 @@ func runOf(t *testing.T, l ledger.Store, id int64) ledger.Run {
 	return *r
 }
 
-// settled are runs without what a ledger sets by itself.
+// settled returns the runs without what a ledger sets by itself.
 func settled(runs ...ledger.Run) []ledger.Run {
 	for i := range runs {
 		runs[i].Epoch, runs[i].Heartbeat = 0, time.Time{}
@@ -38,7 +38,7 @@ func settled(runs ...ledger.Run) []ledger.Run {
 	return runs
 }
 
-// fullRun is a run with something in every field, but for those that a ledger sets by itself.
+// fullRun is a run with a value in every field, except those that a ledger sets by itself.
 func fullRun(id int64, sync string, status ledger.Status) ledger.Run {
 	reading := &owlatsync.Reading{Mode: owlatsync.ReadChanges, Reason: "why", From: "t 2026-03-01", NextFull: at(50).UTC()}
 	report := owlatsync.NewReport(sync, "1")
@@ -89,7 +89,7 @@ func testDeployment(t *testing.T, open Open) {
 	}
 	same(t, "error", wrong, &ledger.DeploymentError{Bound: first, Configured: second})
 	tied(first)
-	noError(t, claim(first)) // whoever was refused holds nothing
+	noError(t, claim(first)) // a refused claim holds no lock
 	noError(t, claim(""))
 }
 
@@ -188,7 +188,7 @@ func testBeginRun(t *testing.T, open Open) {
 	}
 	same(t, "run", settled(got), []ledger.Run{fullRun(first, "users", ledger.StatusRunning)})
 
-	// Whoever has the lock knows that no run is alive, of whatever sync.
+	// The holder of the lock knows that no run of any sync is alive.
 	noError(t, k.KeepPlan(t.Context(), first, []ledger.PlanItem{item(1, 1, "a")}))
 	noError(t, l.Close())
 	l = reopen(t, open, folder)

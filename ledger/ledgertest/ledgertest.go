@@ -1,4 +1,4 @@
-// Package ledgertest checks that a ledger keeps the contracts of package ledger. Every implementation runs it.
+// Package ledgertest checks that a ledger keeps the contracts of package ledger. Every implementation runs it in its tests.
 package ledgertest
 
 import (
@@ -18,16 +18,16 @@ import (
 type Ledger interface {
 	ledger.Store
 	io.Closer
-	// LoseLock takes the lock from whoever has it, who is not told: as a lease that runs out while its holder is frozen.
+	// LoseLock takes the lock from its holder without telling it, like a lease that runs out while its holder is frozen.
 	LoseLock() error
 }
 
-// Open opens the ledger that belongs to a folder and fails the test if it cannot. The same folder means the same ledger, in
-// another process too, and different folders different ones; the folder exists and an implementation may keep files in it.
+// Open opens the ledger of a folder, and fails the test if it cannot. The same folder means the same ledger, in another process
+// too, and different folders mean different ledgers. The folder exists, and an implementation may keep files in it.
 type Open func(t testing.TB, folder string) Ledger
 
-// Run runs the suite. It starts further processes of the running test binary, so the test that calls it must come to the
-// same call when it is run alone, and must not be skipped there.
+// Run runs the suite. It starts further processes of the test binary. So the test that calls it must reach the same call when it
+// runs alone, and must not be skipped there.
 func Run(t *testing.T, open Open) {
 	RunInProcess(t, open)
 	t.Run("Processes", func(t *testing.T) {
@@ -40,8 +40,8 @@ func Run(t *testing.T, open Open) {
 	})
 }
 
-// RunInProcess runs the suite for ledgers that end with the process: without what needs further processes, and without the
-// search for every trace of a forgotten person.
+// RunInProcess runs the suite for ledgers that end with the process. It leaves out the tests with further processes and the search
+// for every trace of a forgotten person.
 func RunInProcess(t *testing.T, open Open) {
 	for _, c := range []struct {
 		name string
@@ -83,7 +83,7 @@ func RunInProcess(t *testing.T, open Open) {
 	}
 }
 
-// fresh opens a ledger of the test's own and closes it at the end.
+// fresh opens a new ledger and closes it at the end of the test.
 func fresh(t *testing.T, open Open) Ledger {
 	t.Helper()
 	return reopen(t, open, t.TempDir())
@@ -130,7 +130,7 @@ func entry(key string) *ledger.Entry {
 	}
 }
 
-// hold takes the lock until the test ends or gives it back.
+// hold takes the lock until the test ends or releases it.
 func hold(t *testing.T, l ledger.Store) ledger.Lock {
 	t.Helper()
 	k, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "a run"})
@@ -143,7 +143,7 @@ func hold(t *testing.T, l ledger.Store) ledger.Lock {
 	return k
 }
 
-// under calls do with the lock and gives it back.
+// under calls do with the lock, and releases it.
 func under(t *testing.T, l ledger.Store, do func(k ledger.Lock)) {
 	t.Helper()
 	k, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "a write"})
@@ -166,7 +166,7 @@ func recordUnder(t *testing.T, k ledger.Writer, sync string, entries ...*ledger.
 	noError(t, k.Record(t.Context(), records...))
 }
 
-// remove removes entries under a lock of its own.
+// remove removes entries under its own lock.
 func remove(t *testing.T, l ledger.Store, sync string, keys ...string) {
 	t.Helper()
 	under(t, l, func(k ledger.Lock) { t.Helper(); noError(t, k.Remove(t.Context(), sync, keys)) })

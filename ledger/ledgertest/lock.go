@@ -12,7 +12,7 @@ import (
 	"owlatsync/ledger"
 )
 
-// cancelledContext is a context that has ended.
+// cancelledContext returns a context that has ended.
 func cancelledContext(t *testing.T) (context.Context, context.CancelFunc) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -27,7 +27,7 @@ func acquire(t *testing.T, l ledger.Store, purpose string) ledger.Lock {
 	return k
 }
 
-// self is the process that holds locks here.
+// self is this process as an owner of locks.
 func self(t *testing.T) ledger.Owner {
 	t.Helper()
 	host, err := os.Hostname()
@@ -95,7 +95,7 @@ func testAcquire(t *testing.T, open Open) {
 	noError(t, err)
 	cancel()
 	<-ending.Context().Done()
-	noError(t, ending.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("1")})) // what happened can still be said
+	noError(t, ending.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("1")})) // what happened can still be recorded
 	noError(t, ending.Release())
 	if _, err := l.Acquire(ctx, ledger.Claim{Purpose: "a run that was interrupted before"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("acquired under a context that has ended: %v", err)
@@ -154,7 +154,7 @@ func testWait(t *testing.T, open Open) {
 		l := fresh(t, open)
 		k := hold(t, l)
 		enough := errors.New("enough")
-		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, enough) // enough for one who does not wait to be seen
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, enough) // long enough to notice a call that does not wait
 		defer cancel()
 		if _, err := l.Acquire(ctx, ledger.Claim{Purpose: "one who waits", Wait: true}); !errors.Is(err, enough) {
 			t.Errorf("error %v", err)
@@ -165,7 +165,7 @@ func testWait(t *testing.T, open Open) {
 	})
 }
 
-// underLock is everything that a holder of the lock may do, to a run that goes on.
+// underLock has every call that needs the lock, for a run that goes on.
 func underLock(t *testing.T, k ledger.Lock, run int64) map[string]func() error {
 	return map[string]func() error{
 		"record": func() error {
@@ -226,7 +226,7 @@ func testLostLock(t *testing.T, open Open) {
 			noError(t, err)
 			same(t, name+": runs", len(runs), 1)
 
-			// Whoever lost the lock takes it from nobody.
+			// A holder that lost the lock takes it from nobody.
 			noError(t, old.Release())
 			recordUnder(t, next, "users", entry("2"))
 			if _, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "a third run"}); !errors.Is(err, ledger.ErrLocked) {

@@ -73,7 +73,7 @@ func testPlan(t *testing.T, open Open) {
 		const n = 5000
 		var items []ledger.PlanItem
 		for i := range n {
-			// Equal orders stretch over the bounds of any page.
+			// Equal orders reach over the bounds of any page.
 			items = append(items, item(1, int64(n-i)/1700, fmt.Sprint(i)))
 		}
 		keep(t, k, run, items...)

@@ -100,7 +100,7 @@ const (
 	folderVariable = "LEDGERTEST_FOLDER"
 )
 
-// testProcesses runs other processes of the test binary, which come to this function again and play a role.
+// testProcesses starts processes of the test binary, which reach this function again and play a role.
 func testProcesses(t *testing.T, open Open) {
 	switch os.Getenv(roleVariable) {
 	case "record":
@@ -156,7 +156,7 @@ type child struct {
 	out *bufio.Scanner
 }
 
-// startChild runs the calling test's nearest ancestor that is testProcesses in a process of its own.
+// startChild runs the nearest enclosing testProcesses in a new process.
 func startChild(t *testing.T, role, folder string) *child {
 	t.Helper()
 	program, err := os.Executable()
@@ -176,7 +176,7 @@ func startChild(t *testing.T, role, folder string) *child {
 	return c
 }
 
-// acknowledged returns the next thing the child says is done, or false when it is dead.
+// acknowledged returns the next thing that the child says is done; false means that it is dead.
 func (c *child) acknowledged() (string, bool) {
 	for c.out.Scan() {
 		if what, ok := strings.CutPrefix(c.out.Text(), "acknowledged "); ok {
@@ -186,7 +186,7 @@ func (c *child) acknowledged() (string, bool) {
 	return "", false
 }
 
-// kill gives the process no chance to tidy up, and reads what it had still said.
+// kill ends the process without a chance to tidy up, and returns what it still said.
 func (c *child) kill() (said []string) {
 	_ = c.cmd.Process.Kill()
 	for what, ok := c.acknowledged(); ok; what, ok = c.acknowledged() {
@@ -274,7 +274,7 @@ func testDeadHolder(t *testing.T, open Open) {
 	noError(t, k.Release())
 }
 
-// endUntilKilled ends runs, each with everything that an end has.
+// endUntilKilled ends runs, each with every part of an ending.
 func endUntilKilled(t *testing.T, l Ledger) {
 	k := acquire(t, l, "runs to be killed")
 	var held int64
@@ -297,7 +297,7 @@ func endUntilKilled(t *testing.T, l Ledger) {
 	}
 }
 
-// testKilledEnd kills a process that ends runs and looks for halves.
+// testKilledEnd kills a process that ends runs, and looks for halves.
 func testKilledEnd(t *testing.T, open Open) {
 	folder := t.TempDir()
 	for round := range 4 {
@@ -320,7 +320,7 @@ func testKilledEnd(t *testing.T, open Open) {
 		noError(t, err)
 		state, err := l.SyncState(t.Context(), "users")
 		noError(t, err)
-		// Every earlier process left one held run that the next one knew nothing of.
+		// Every earlier process left one held run that the next process did not know.
 		if len(held) != round+1 || mark.Mark != fmt.Sprint(held[0].ID) || !state.Adopted {
 			t.Fatalf("round %d: %d held runs, the latest %d, bookmark %q, adopted %v", round, len(held), held[0].ID, mark.Mark, state.Adopted)
 		}

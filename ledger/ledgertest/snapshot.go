@@ -38,7 +38,7 @@ func furnish(t *testing.T, l Ledger) {
 	forgetPerson(t, l, "rowgone@example.com", 1)
 }
 
-// taken is everything that a snapshot holds.
+// taken is everything in a snapshot.
 type taken struct {
 	Deployment string
 	Secret     []byte
@@ -68,7 +68,7 @@ func take(t *testing.T, s ledger.Snapshot) taken {
 	}
 }
 
-// load gives everything to a loader.
+// load passes everything to a loader.
 func (all taken) load(l ledger.Loader) error {
 	var errs []error
 	if all.Secret != nil {
@@ -185,7 +185,7 @@ func testLoad(t *testing.T, open Open) {
 		l = reopen(t, open, folder)
 		want := all
 		want.Runs = slices.Clone(all.Runs)
-		want.Runs[1].Status, want.Runs[1].PlanForm = ledger.StatusSuperseded, 0 // without its plan
+		want.Runs[1].Status, want.Runs[1].PlanForm = ledger.StatusSuperseded, 0 // its plan is not there
 		same(t, "snapshot", snapshotOf(t, l), want)
 		same(t, "forgotten", forgotten(t, l, "rowgone@example.com", "row1@example.com"), []string{"rowgone@example.com"})
 		optOuts, err := l.OptOuts(t.Context(), []string{"contactgone"})
@@ -197,7 +197,7 @@ func testLoad(t *testing.T, open Open) {
 		same(t, "index", indexOf(t, l, "orders"), indexOf(t, from, "orders"))
 		same(t, "plan", len(collect(t, l.Plan(t.Context(), all.Runs[1].ID))), 0)
 
-		// It goes on where the other stood.
+		// Numbers go on where the other ledger stopped.
 		k := hold(t, l)
 		if id := begin(t, k, "users"); id <= all.Runs[len(all.Runs)-1].ID {
 			t.Errorf("the next run has the number %d", id)

@@ -93,7 +93,7 @@ func (m archive) ForgetPerson(ctx context.Context, address string) (rows int, er
 	return rows, err
 }
 
-// forget removes the entries with the address or for the same contacts, and what else is known of them.
+// forget removes the entries with the address or for the same contacts, and everything else about their rows.
 func (s *store) forget(address string) (rows int) {
 	contacts, addresses := make(map[string]bool), map[string]bool{address: true}
 	for _, state := range s.syncs {
@@ -129,7 +129,7 @@ func (s *store) forget(address string) (rows int) {
 	return rows
 }
 
-// forgetInRuns takes a row out of plans and out of what runs were asked for.
+// forgetInRuns removes a row from the plans and parts of runs.
 func (s *store) forgetInRuns(sync, key string) {
 	for _, r := range s.runs {
 		if r.Sync != sync {
@@ -138,7 +138,7 @@ func (s *store) forgetInRuns(sync, key string) {
 		r.plan = slices.DeleteFunc(r.plan, func(item ledger.PlanItem) bool { return item.Key == key })
 		for i, only := range r.Part.Only {
 			if only == key {
-				r.Part.Only[i] = ledger.ForgottenText // and not none, which would be all rows
+				r.Part.Only[i] = ledger.ForgottenText // a part without keys would mean all rows
 			}
 		}
 	}

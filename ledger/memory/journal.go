@@ -49,7 +49,7 @@ func (m journal) runs(ctx context.Context, limit int, wanted func(*runState) boo
 	return runs, err
 }
 
-// Plan implements ledger.Journal. It gives what was kept when it began.
+// Plan implements ledger.Journal. It streams what was kept when it began.
 func (m journal) Plan(ctx context.Context, run int64) iter.Seq2[ledger.PlanItem, error] {
 	return stream(ctx, m.opening, func(s *store) (items []ledger.PlanItem) {
 		r, err := s.run(run)

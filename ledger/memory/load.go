@@ -26,7 +26,7 @@ func (m archive) Snapshot(ctx context.Context, read func(ledger.Snapshot) error)
 
 // snapshot is a copy of a store.
 type snapshot struct {
-	ctx        context.Context // of the one call of Snapshot that it lives in
+	ctx        context.Context // the context of the one call of Snapshot
 	deployment string
 	secret     []byte
 	lastLine   int64
@@ -65,7 +65,7 @@ func (s *store) snapshot() *snapshot {
 	return c
 }
 
-// each yields what a snapshot has, unless its context ends.
+// each yields the values of a snapshot until its context ends.
 func each[T any](ctx context.Context, all []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for _, v := range all {

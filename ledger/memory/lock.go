@@ -54,9 +54,9 @@ func (m locker) acquire(ctx context.Context, claim ledger.Claim) (*lock, error) 
 	}
 }
 
-// give makes the next lock. The store is locked.
+// give makes the next lock. The caller holds the store's mutex.
 func (m locker) give(ctx context.Context, claim ledger.Claim) *lock {
-	host, _ := os.Hostname() // as empty as any other name, where there is none
+	host, _ := os.Hostname() // empty if there is none
 	m.store.epoch++
 	lock := &lock{opening: m.opening, epoch: m.store.epoch, who: ledger.LockedError{
 		Owner: ledger.Owner{Host: host, PID: os.Getpid()}, Since: moment(time.Now()), Purpose: claim.Purpose,
@@ -67,7 +67,7 @@ func (m locker) give(ctx context.Context, claim ledger.Claim) *lock {
 	return lock
 }
 
-// free takes the lock from its holder and lets those who wait try again. The store is locked.
+// free takes the lock from its holder, and lets those who wait try again. The caller holds the store's mutex.
 func (s *store) free() {
 	s.holder = nil
 	for _, waiting := range s.waiting {
@@ -81,9 +81,9 @@ type lock struct {
 	*opening
 	epoch    int64
 	who      ledger.LockedError
-	ctx      context.Context // of the lock, which is a value of its time
+	ctx      context.Context // ends with the lock
 	cancel   context.CancelCauseFunc
-	released bool // under the store's mutex
+	released bool // guarded by the store's mutex
 }
 
 var errReleased = errors.New("the lock on the ledger was given back before")
@@ -102,7 +102,7 @@ func (k *lock) Release() error {
 	return nil
 }
 
-// release gives the lock back, once. The store is locked.
+// release gives the lock back. The caller holds the store's mutex.
 func (k *lock) release() {
 	k.released = true
 	k.cancel(nil)
@@ -112,7 +112,7 @@ func (k *lock) release() {
 	}
 }
 
-// use calls fn with the store locked, unless the lock is no longer the latest.
+// use calls fn with the store's mutex held, unless the lock is no longer the latest.
 func (k *lock) use(ctx context.Context, doing string, fn func(*store) error) error {
 	return k.opening.use(ctx, doing, func(s *store) error {
 		switch {

@@ -1,3 +1,6 @@
+// Package memory keeps a ledger in memory, for tests. It implements ledger.Store, decides nothing, and writes no file.
+//
+// The idea to know: a Ledger is one opening of a store. Other openings of the same store stand for other processes.
 package memory
 
 import (
@@ -10,9 +13,9 @@ import (
 	"owlatsync/ledger"
 )
 
-// Ledger is a ledger that lives as long as the process and keeps the contracts of package ledger otherwise: for tests
-// that need thousands of ledgers, where a file would cost more than what is tested. New makes one; Reopen stands for
-// opening the same ledger again. It is safe for concurrent use.
+// Ledger is a ledger that lives as long as the process. Otherwise it keeps the contracts of package ledger. It is for tests that
+// need thousands of ledgers, where a file would cost more than the test itself. New makes one; Reopen opens the same ledger again.
+// It is safe for concurrent use.
 type Ledger struct {
 	*opening
 	reader
@@ -27,7 +30,7 @@ var _ ledger.Store = (*Ledger)(nil)
 // opening is one opening of a store.
 type opening struct {
 	store *store
-	// closed, and the locks of this opening that nobody gave back yet; both under the store's mutex.
+	// closed and held are guarded by the store's mutex. held has the locks of this opening that are not released yet.
 	closed bool
 	held   map[*lock]struct{}
 }
@@ -44,7 +47,7 @@ func (m *Ledger) Reopen() *Ledger {
 	}
 }
 
-// Close ends this opening: its lock is given back and every further call fails. What was recorded stays for Reopen.
+// Close ends this opening: it releases its lock, and every further call fails. What was recorded stays for Reopen.
 func (m *Ledger) Close() error {
 	m.store.mu.Lock()
 	defer m.store.mu.Unlock()
@@ -55,7 +58,7 @@ func (m *Ledger) Close() error {
 	return nil
 }
 
-// LoseLock takes the lock from whoever has it, who is not told: as a lease that runs out while its holder is frozen.
+// LoseLock takes the lock from its holder without telling it, like a lease that runs out while its holder is frozen.
 func (m *Ledger) LoseLock() error {
 	m.store.mu.Lock()
 	defer m.store.mu.Unlock()
@@ -63,7 +66,7 @@ func (m *Ledger) LoseLock() error {
 	return nil
 }
 
-// use calls fn with the store locked, unless the ledger is closed or ctx ended.
+// use calls fn with the store's mutex held, unless the ledger is closed or ctx has ended.
 func (o *opening) use(ctx context.Context, doing string, fn func(*store) error) error {
 	err := func() error {
 		if ctx.Err() != nil {
@@ -82,7 +85,7 @@ func (o *opening) use(ctx context.Context, doing string, fn func(*store) error) 
 	return nil
 }
 
-// stream yields what snapshot returns, which holds copies, so that the ledger can be used meanwhile.
+// stream yields the values of snapshot, which must be copies, because the ledger may be used meanwhile.
 func stream[T any](ctx context.Context, o *opening, snapshot func(*store) []T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var all []T
@@ -108,8 +111,8 @@ type store struct {
 	syncs      map[string]*syncState
 	runs       []*runState // by ascending number
 	lastRun    int64       // the latest number
-	lastLine   int64       // the latest line of history's number
-	lastEntry  int64       // the latest entry's place in the order of first records
+	lastLine   int64       // the number of the latest line of history
+	lastEntry  int64       // the latest place in the order of first records
 	secret     []byte      // nil: nobody was forgotten
 	forgotten  map[string]bool
 	optOuts    map[optOutPlace]time.Time
@@ -129,11 +132,11 @@ type syncState struct {
 	adopted  bool
 	bookmark ledger.Bookmark
 	entries  map[string]*ledger.Entry
-	first    map[string]int64                // where the entry with the key stands in the order of first records
+	first    map[string]int64                // the place of the entry with the key in the order of first records
 	history  map[string][]ledger.HistoryLine // by key; it outlives the entries
 }
 
 type runState struct {
 	ledger.Run
-	plan []ledger.PlanItem // in the sequence of their keeping
+	plan []ledger.PlanItem // in the order in which they were kept
 }

@@ -81,7 +81,7 @@ func (m reader) Sharers(ctx context.Context, contactIDs []string) ([]ledger.Hold
 	return m.holders(ctx, func(e *ledger.Entry) bool { return e.ContactID != "" && slices.Contains(contactIDs, e.ContactID) })
 }
 
-// holders returns the entries of all syncs that are wanted, in the order of syncs and keys.
+// holders returns the wanted entries of all syncs, in the order of syncs and keys.
 func (m reader) holders(ctx context.Context, wanted func(*ledger.Entry) bool) (found []ledger.Holder, err error) {
 	err = m.use(ctx, "look up holders in the ledger", func(s *store) error {
 		for _, name := range slices.Sorted(maps.Keys(s.syncs)) {
@@ -99,7 +99,7 @@ func (m reader) holders(ctx context.Context, wanted func(*ledger.Entry) bool) (f
 // OptOuts implements ledger.Reader.
 func (m reader) OptOuts(ctx context.Context, contactIDs []string) (found []ledger.OptOut, err error) {
 	err = m.use(ctx, "read opt-outs of the ledger", func(s *store) error {
-		contacts := make(map[string]string, len(contactIDs)) // by how they are stored
+		contacts := make(map[string]string, len(contactIDs)) // by their stored names
 		for _, id := range contactIDs {
 			contacts[id] = id
 			if s.secret != nil {

@@ -11,7 +11,7 @@ import (
 	"owlatsync/ledger"
 )
 
-// sync returns the state of the named sync and makes it if it is new.
+// sync returns the state of the named sync, and creates it if it is new.
 func (s *store) sync(name string) (*syncState, error) {
 	if name == "" {
 		return nil, errors.New("the sync has no name")
@@ -60,7 +60,7 @@ func (s *store) lines() (all []ledger.HistoryLine) {
 	return all
 }
 
-// sorted returns the entries in the order of their keys, not copied.
+// sorted returns the entries in the order of their keys, without copying them.
 func (s *syncState) sorted() []*ledger.Entry {
 	if s == nil {
 		return nil
@@ -77,7 +77,7 @@ func (s *syncState) remove(key string) {
 	delete(s.first, key)
 }
 
-// copyOf returns an entry that shares nothing with e, as a ledger gives it back.
+// copyOf returns a copy that shares nothing with e, in the form in which a ledger gives it back.
 func copyOf(e *ledger.Entry) *ledger.Entry {
 	c := *e
 	if c.Doubt {
@@ -101,7 +101,7 @@ func copyOf(e *ledger.Entry) *ledger.Entry {
 	return &c
 }
 
-// copyOfRun returns a run that shares nothing with r, as a ledger gives it back.
+// copyOfRun returns a copy that shares nothing with r, in the form in which a ledger gives it back.
 func copyOfRun(r ledger.Run) ledger.Run {
 	r.Started, r.Heartbeat, r.Finished = moment(r.Started), moment(r.Heartbeat), moment(r.Finished)
 	if r.Status == "" {
@@ -112,7 +112,7 @@ func copyOfRun(r ledger.Run) ledger.Run {
 	return r
 }
 
-// cloneFilled returns nil for what is empty, because that is how a ledger gives it back.
+// cloneFilled clones a slice; an empty one becomes nil, as a ledger gives it back.
 func cloneFilled[T any](s []T) []T {
 	if len(s) == 0 {
 		return nil
@@ -147,7 +147,7 @@ func copyOfReading(r *owlatsync.Reading) *owlatsync.Reading {
 	return &c
 }
 
-// moment is a time as a ledger gives it back: in UTC, with microseconds, and zero if it was.
+// moment returns a time as a ledger gives it back: in UTC and with microseconds. A zero time stays zero.
 func moment(t time.Time) time.Time {
 	if t.IsZero() {
 		return time.Time{}

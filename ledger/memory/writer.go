@@ -11,7 +11,7 @@ import (
 	"owlatsync/ledger"
 )
 
-// Record implements ledger.Writer. An entry needs a sync and a key; a zero ChangedAt becomes the present.
+// Record implements ledger.Writer. An entry needs a sync and a key; a zero ChangedAt becomes the present time.
 func (k *lock) Record(ctx context.Context, records ...ledger.Record) error {
 	return k.use(ctx, "record in ledger", func(s *store) error {
 		for _, r := range records {
@@ -95,7 +95,7 @@ func (k *lock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err erro
 	return id, err
 }
 
-// drop drops what is kept of the run's plan.
+// drop drops the plan of the run.
 func (r *runState) drop() { r.plan, r.PlanForm = nil, 0 }
 
 // Beat implements ledger.Writer.

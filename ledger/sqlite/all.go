@@ -11,11 +11,11 @@ import (
 	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
-// entryPage is how many entries All reads at a time, so that no read transaction outlives a page.
+// entryPage is how many entries All reads at once, so that no read transaction outlives a page.
 const entryPage = 512
 
-// All streams every entry of the sync, whole, in the order of their keys. Other methods may be called while it streams; an
-// entry recorded meanwhile appears if its place is still to come.
+// All streams every complete entry of the sync in the order of the keys. Other methods may be called while it streams; an entry
+// recorded meanwhile appears if its key is still to come.
 func (r entryReader) All(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
 	return func(yield func(*ledger.Entry, error) bool) {
 		after := ""
@@ -28,8 +28,8 @@ func (r entryReader) All(ctx context.Context, sync string) iter.Seq2[*ledger.Ent
 	}
 }
 
-// Open streams the entries of the sync that are not in step with their rows, by how they stand. Other methods may be called
-// while it streams; an entry recorded meanwhile may be missed or appear twice.
+// Open streams the entries of the sync that are not in step with their rows, by their state. Other methods may be called while it
+// streams; an entry recorded meanwhile may be missed or appear twice.
 func (r entryReader) Open(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
 	return func(yield func(*ledger.Entry, error) bool) {
 		for state, after := stateOpen, int64(0); state <= stateParked; {
@@ -44,7 +44,7 @@ func (r entryReader) Open(ctx context.Context, sync string) iter.Seq2[*ledger.En
 	}
 }
 
-// page reads the entries of a sync for which the condition holds, as many as a page has, and the last one's id.
+// page reads a page of the sync's entries for which the condition holds, and the id of the last one.
 func (r entryReader) page(ctx context.Context, condition string, args ...any) (page []*ledger.Entry, last int64, err error) {
 	query := "SELECT " + entryColumns + ` FROM entries e
 		WHERE e.sync = (SELECT id FROM syncs WHERE name = ?1) AND ` + condition + fmt.Sprintf(" LIMIT %d", entryPage)
@@ -62,7 +62,7 @@ func (r entryReader) page(ctx context.Context, condition string, args ...any) (p
 	return page, last, nil
 }
 
-// yieldAll gives the entries of a page, or the error, and reports whether more are wanted.
+// yieldAll yields the entries of a page, or the error, and reports whether the caller wants more.
 func yieldAll(page []*ledger.Entry, err error, yield func(*ledger.Entry, error) bool) bool {
 	if err != nil {
 		yield(nil, err)

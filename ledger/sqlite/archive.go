@@ -19,7 +19,7 @@ type archive struct {
 // pruneBatch is how many lines or runs one transaction of Prune removes, so that no run waits long for the writer.
 const pruneBatch = 1000
 
-// Syncs returns the names of all syncs that the ledger knows, in alphabetical order.
+// Syncs returns the names of all known syncs in alphabetical order.
 func (a archive) Syncs(ctx context.Context) ([]string, error) {
 	var names []string
 	err := a.query(ctx, "SELECT name FROM syncs ORDER BY name", nil, func(rows *sql.Rows) error {
@@ -34,7 +34,7 @@ func (a archive) Syncs(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// historyColumns are what scanLine reads, of history h and syncs s.
+// historyColumns are the columns that scanLine reads, of history h and syncs s.
 const (
 	historyColumns = "h.id, s.name, h.key, h.at, h.run, h.event, h.note"
 	fromHistory    = " FROM history h JOIN syncs s ON s.id = h.sync "
@@ -47,16 +47,15 @@ func scanLine(rows *sql.Rows) (line ledger.HistoryLine, err error) {
 	return line, err
 }
 
-// History returns what happened to the row, in the order in which it was recorded; nothing for a row that the ledger does
-// not know. Times are those of the recording.
+// History returns the history of the row in the order of recording, nil for an unknown row. Times are those of the recording.
 func (a archive) History(ctx context.Context, sync, key string) ([]ledger.HistoryLine, error) {
 	return a.lines(ctx, "WHERE h.sync = (SELECT id FROM syncs WHERE name = ?1) AND h.key = ?2 ORDER BY h.id", sync, key)
 }
 
-// changesAfter keeps SQLite from sorting: lines are read in the order of their numbers.
+// changesAfter reads lines in the order of their numbers, so that SQLite need not sort.
 const changesAfter = "WHERE h.id > ?1 ORDER BY h.id LIMIT ?2"
 
-// Changes returns what happened to rows of all syncs after the line with the number, in the order in which it was recorded.
+// Changes returns the history of all rows after the line with the number, in the order of recording.
 func (a archive) Changes(ctx context.Context, after int64, limit int) ([]ledger.HistoryLine, error) {
 	if limit < 1 {
 		limit = -1
@@ -76,9 +75,9 @@ func (a archive) lines(ctx context.Context, condition string, args ...any) (line
 	return lines, nil
 }
 
-// Prune removes the lines of history that were recorded before that time and the runs that began before it, with what is
-// left of their plans, and returns how many lines and runs. The latest run of each sync and held ones stay. It works in
-// small transactions, so that a run may go on meanwhile; what was removed before an error or the end of ctx stays removed.
+// Prune removes lines of history recorded before that time and runs that began before it, with the rest of their plans, and returns
+// how many lines and runs. The latest run of each sync and held runs stay. It works in small transactions, so that a run may go on
+// meanwhile. What it removed before an error or the end of ctx stays removed.
 func (a archive) Prune(ctx context.Context, before time.Time) (removed int64, err error) {
 	for _, batch := range []func(*tx, time.Time) (n int64, more bool, err error){(*tx).pruneHistory, (*tx).pruneRuns} {
 		for more := true; more; {
@@ -96,8 +95,8 @@ func (a archive) Prune(ctx context.Context, before time.Time) (removed int64, er
 	return removed, nil
 }
 
-// blankLast is for what deletes lines of history: the latest becomes a line of nothing, whose number no other line gets. It
-// belongs to no sync, so that nobody sees it.
+// blankLast goes before deletions of history: it turns the latest line into an empty one, so that no other line gets its number.
+// The empty line belongs to no sync, so nobody sees it.
 const (
 	blankLast   = "UPDATE history SET sync = 0, key = '', at = 0, run = 0, event = '', note = '' WHERE id = (SELECT max(id) FROM history) AND sync <> 0 AND "
 	dropBlank   = "DELETE FROM history WHERE sync = 0 AND id < (SELECT max(id) FROM history)"

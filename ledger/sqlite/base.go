@@ -9,11 +9,11 @@ import (
 	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
-// base is what all parts of a ledger share: the file, and what waits to be written to it.
+// base is what all parts of a ledger share: the file, and the queue of writes.
 type base struct {
 	f     *dbfile.File
 	queue queue
-	ids   map[string]int64 // of syncs, committed; of whoever holds the write token
+	ids   map[string]int64 // committed ids of syncs; only for the holder of the write token
 }
 
 // query calls each for every row of a short read.
@@ -21,7 +21,7 @@ func (b *base) query(ctx context.Context, query string, args []any, each func(*s
 	return b.f.Query(ctx, query, args, each)
 }
 
-// forgetSecret returns the secret, nil where nobody ever was forgotten.
+// forgetSecret returns the secret, nil if nobody was ever forgotten.
 func (b *base) forgetSecret(ctx context.Context) ([]byte, error) {
 	var text string
 	err := b.f.Readers.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?1", forgetSecret).Scan(&text)
@@ -53,14 +53,14 @@ func (b *base) transact(ctx context.Context, d dbfile.Durability, fn func(*tx) e
 // tx is a transaction on the tables of the ledger.
 type tx struct {
 	dbfile.Tx
-	ids   map[string]int64 // of syncs, committed
-	fresh map[string]int64 // of syncs that came to be in it
-	packs map[int64][]byte // changed, but not written yet
-	// latest is the epoch of the lock that is known to be the latest, 0: not known yet.
+	ids   map[string]int64 // committed ids of syncs
+	fresh map[string]int64 // ids of syncs that the transaction created
+	packs map[int64][]byte // changed packs that are not written yet
+	// latest is the epoch known to be the latest lock's; 0: not known yet.
 	latest int64
 }
 
-// write runs fn in a transaction that is committed when fn returns nil and rolled back otherwise. The caller holds the write token.
+// write runs fn in a transaction, commits it if fn returns nil, and rolls it back otherwise. The caller holds the write token.
 func (b *base) write(ctx context.Context, d dbfile.Durability, fn func(*tx) error) error {
 	raw, err := b.f.Writer.Begin(ctx, d)
 	if err != nil {
@@ -84,7 +84,7 @@ func (b *base) write(ctx context.Context, d dbfile.Durability, fn func(*tx) erro
 	return nil
 }
 
-// syncID returns the id of a sync and gives it one if it is new.
+// syncID returns the id of a sync, and creates the sync if it is new.
 func (t *tx) syncID(name string) (int64, error) {
 	if id, ok := t.ids[name]; ok {
 		return id, nil

@@ -14,7 +14,7 @@ import (
 	"owlatsync/ledger"
 )
 
-// How an entry stands, as stored; all but stateApplied have an index.
+// The state of an entry, as stored. All states but stateApplied have an index.
 const (
 	stateApplied = iota
 	stateOpen
@@ -34,7 +34,7 @@ func stateOf(e *ledger.Entry) int {
 	return stateApplied
 }
 
-// step is a record made ready for the database by its caller, so that the writer only writes.
+// step is a record that its caller has encoded, so that the writer only writes.
 type step struct {
 	sync, key string
 	replaces  string
@@ -131,11 +131,11 @@ func encodeFailure(f *ledger.Failure) (any, error) {
 	return string(text), nil
 }
 
-// entryColumns are what scanEntry reads, of entries e.
+// entryColumns are the columns that scanEntry reads, of entries e.
 var entryColumns = `e.id, e.key, e.contact_id, e.email, e.identity, e.origin,
 	e.memberships, e.intent, e.failure, e.first_seen, e.changed_at, e.events, e.fingerprint, e.doubt` + forEachField(", e.%[1]s")
 
-// forEachField writes the pattern for every field of a contact, by the name of its column.
+// forEachField writes the pattern for every field of a contact, with the name of its column.
 func forEachField(pattern string) string {
 	var b strings.Builder
 	for _, f := range owlatsync.ContactFields {
@@ -144,7 +144,7 @@ func forEachField(pattern string) string {
 	return b.String()
 }
 
-// scanEntry reads entryColumns, after the columns that go into before.
+// scanEntry reads entryColumns; before takes the columns in front of them.
 func scanEntry(rows *sql.Rows, before ...any) (id int64, e *ledger.Entry, err error) {
 	var (
 		contact, email, identity, memberships, failure, events sql.NullString
@@ -192,7 +192,7 @@ func scanEntry(rows *sql.Rows, before ...any) (id int64, e *ledger.Entry, err er
 	return id, e, nil
 }
 
-// fingerprintSize is the length of a fingerprint, as stored.
+// fingerprintSize is the length of a stored fingerprint.
 const fingerprintSize = 16
 
 func fingerprintOrNull(e *ledger.Entry) any {

@@ -14,13 +14,13 @@ import (
 	"owlatsync/ledger"
 )
 
-// erasure takes a person out of a ledger, in one transaction.
+// erasure erases a person from a ledger in one transaction.
 type erasure struct {
 	*tx
 	person
 }
 
-// findPerson finds the entries that hold the address, and those that stand for the same contacts under another.
+// findPerson finds the entries with the address, and entries for the same contacts under another address.
 func findPerson(t *tx, address string) (*erasure, error) {
 	p := person{addresses: []string{address}, rows: make(map[row]int64)}
 	keep := func(id int64, r row, contact, email, identity sql.NullString) {
@@ -64,8 +64,8 @@ func findPerson(t *tx, address string) (*erasure, error) {
 const hashOptOuts = `INSERT INTO opt_outs (contact_id, topic, at) SELECT ?2, topic, at FROM opt_outs WHERE contact_id = ?1
 	ON CONFLICT (contact_id, topic) DO UPDATE SET at = max(at, excluded.at)`
 
-// erase deletes what the ledger's tables hold of the person, but for a hash of each address and, under a hash of the
-// contact, the topics that were left: else a topic that adds existing contacts would put the person back (Invariant 1).
+// erase deletes everything that the tables hold about the person. It keeps a hash of each address and, under a hash of the contact,
+// the topics that the person left: otherwise a topic that adds existing contacts would put the person back (Invariant 1).
 func (x *erasure) erase() error {
 	if err := x.eraseRows(); err != nil {
 		return err
@@ -105,7 +105,7 @@ func (x *erasure) erase() error {
 	return nil
 }
 
-// ensureForgetSecret returns the ledger's secret and makes it on first use.
+// ensureForgetSecret returns the ledger's secret, and makes it on first use.
 func ensureForgetSecret(t *tx) ([]byte, error) {
 	fresh := make([]byte, ledger.HashSize)
 	if _, err := rand.Read(fresh); err != nil {
@@ -140,7 +140,7 @@ func (x *erasure) eraseRows() error {
 	return nil
 }
 
-// eraseHistory deletes the lines of rows that the ledger has no entry of any more and whose key is the person's address.
+// eraseHistory deletes lines whose row no longer has an entry and whose key names the person's address.
 func (x *erasure) eraseHistory() error {
 	var ids []int64
 	err := x.Each(`SELECT id, key FROM history h WHERE instr(key, '@')
@@ -167,10 +167,10 @@ func (x *erasure) eraseHistory() error {
 	return nil
 }
 
-// erasePlans deletes the planned steps of the person's rows, known to the ledger or not.
+// erasePlans deletes the planned steps of the person's rows, even of rows that the ledger does not know.
 func (x *erasure) erasePlans() error {
 	var steps [][]any
-	var texts []string // as they stand in JSON
+	var texts []string // the addresses, plain and as JSON escapes them
 	for _, address := range x.addresses {
 		quoted, err := json.Marshal(address)
 		if err != nil {
@@ -208,8 +208,8 @@ func (x *erasure) erasePlans() error {
 	return nil
 }
 
-// eraseFromParts takes the person's rows out of what runs were asked for. Another text stands for each, because a run of no rows
-// would be one of all.
+// eraseFromParts replaces the keys of the person's rows in the parts of runs. It must not remove them: a part without keys means
+// all rows.
 func (x *erasure) eraseFromParts() error {
 	changed := make(map[int64]partText)
 	err := x.Each("SELECT id, sync, part FROM runs WHERE part IS NOT NULL", nil, func(rows *sql.Rows) error {
@@ -244,7 +244,7 @@ func (x *erasure) eraseFromParts() error {
 	return nil
 }
 
-// eraseFromTexts takes the person's addresses and contacts out of what is said about other rows, and about runs.
+// eraseFromTexts removes the person's addresses and contacts from texts about other rows and about runs.
 func (x *erasure) eraseFromTexts() error {
 	blot, err := x.blotter()
 	if err != nil {
@@ -289,7 +289,7 @@ func (x *erasure) eraseFromTexts() error {
 		})
 }
 
-// rewrite puts every text of a column, read with the id of its row, through change.
+// rewrite replaces every text of a column by what change returns. Read selects the id of the row and the text.
 func rewrite(t *tx, read, write string, change func(string) (string, error)) error {
 	changed := make(map[int64]string)
 	err := t.Each(read, nil, func(rows *sql.Rows) error {

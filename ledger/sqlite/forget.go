@@ -12,7 +12,7 @@ import (
 	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
-// forgetSecret is the name in meta of the secret under which the addresses of forgotten persons are hashed, in hexadecimal.
+// forgetSecret is the name in meta of the secret, in hexadecimal, under which addresses of forgotten persons are hashed.
 const forgetSecret = "forget secret"
 
 func decodeSecret(text string) ([]byte, error) {
@@ -23,16 +23,16 @@ func decodeSecret(text string) ([]byte, error) {
 	return secret, nil
 }
 
-// ForgetPerson erases what the ledger's files hold of the person with the address and returns how many entries there were,
-// in all syncs: the entries with the address, present or first, or with it in their key, those for the same contacts, and
-// their history, failures and planned steps; a held plan that loses a step can no longer be approved. Where texts about other
-// rows name the address, it is taken out. What remains is a keyed hash of each address of those entries, for Forgotten, and
-// under a keyed hash of the contact the topics that the person left, for OptOuts.
+// ForgetPerson erases what the ledger's files hold about the person with the address, in all syncs, and returns the number of
+// entries. It erases the entries with the address, present or first, or with the address in their key, the entries for the same
+// contacts, and their history, failures and planned steps. A held plan that loses a step can no longer be approved. It removes the
+// address from texts about other rows. It keeps a keyed hash of each address of those entries for Forgotten, and the topics that
+// the person left under a keyed hash of the contact for OptOuts.
 //
-// It takes the ledger as a run does and fails with a *ledger.LockedError while another holds it. The file is written anew,
-// which takes longer than copying it, and temporarily up to twice its space. After an error or a kill the person may be gone
-// from the tables and still be in the file: call it again. Nothing is sent to Owlat, whose contact stays, and backups and
-// exports are not reached. A row that is still in the source is recorded anew by the next run.
+// ForgetPerson takes the lock as a run does, and fails with a *ledger.LockedError while another holds it. It rewrites the file,
+// which takes longer than a copy and up to twice its space for a time. After an error or a kill the person may be gone from the
+// tables but still be in the file: call it again. It sends nothing to Owlat, whose contact stays, and does not reach backups and
+// exports. If a row is still in the source, the next run records it again.
 func (a archive) ForgetPerson(ctx context.Context, address string) (rows int, err error) {
 	address = owlatsync.LowerAddress(owlatsync.Trim(address))
 	if !strings.Contains(address, "@") {

@@ -26,7 +26,7 @@ func (j journal) Run(ctx context.Context, id int64) (*ledger.Run, error) {
 	return &runs[0], nil
 }
 
-// Runs returns the latest runs of the sync, or of all if it is empty, newest first; a limit below 1 means all of them.
+// Runs returns the latest runs of the sync, newest first. An empty sync means all syncs, a limit below 1 all runs.
 func (j journal) Runs(ctx context.Context, sync string, limit int) ([]ledger.Run, error) {
 	if limit < 1 {
 		limit = -1
@@ -40,11 +40,11 @@ func (j journal) Runs(ctx context.Context, sync string, limit int) ([]ledger.Run
 const (
 	fromRuns   = " FROM runs r JOIN syncs s ON s.id = r.sync "
 	latestRuns = "SELECT " + runColumns + fromRuns + `WHERE r.sync = (SELECT id FROM syncs WHERE name = ?2) ORDER BY r.id DESC LIMIT ?1`
-	// heldRuns is spelt as the condition of the index that serves it.
+	// heldRuns repeats the condition of its index word for word, so that SQLite uses the index.
 	heldRuns = "SELECT " + runColumns + fromRuns + `WHERE r.sync = (SELECT id FROM syncs WHERE name = ?1) AND r.status = 'held' ORDER BY r.id DESC`
 )
 
-// HeldRuns returns the sync's runs that are held, newest first, in a time that does not grow with the others.
+// HeldRuns returns the sync's held runs, newest first. Its time does not grow with the other runs.
 func (j journal) HeldRuns(ctx context.Context, sync string) ([]ledger.Run, error) {
 	return j.runs(ctx, heldRuns, []any{sync})
 }
@@ -62,7 +62,7 @@ func (j journal) runs(ctx context.Context, query string, args []any) ([]ledger.R
 	return runs, nil
 }
 
-// runColumns are what scanRun reads, of runs r and syncs s.
+// runColumns are the columns that scanRun reads, of runs r and syncs s.
 const runColumns = `r.id, s.name, r.mode, r.epoch, r.started, r.heartbeat, r.finished, r.stage, r.status, r.message, r.plan_form,
 	r.owner, r.part, r.report, r.summary, r.guards`
 
@@ -96,12 +96,12 @@ func scanRun(rows *sql.Rows) (r ledger.Run, err error) {
 	return r, nil
 }
 
-// planPage is how many items Plan reads at a time, so that no read transaction keeps the log from being recycled while
-// a long run applies its plan.
+// planPage is how many items Plan reads at once. A longer read transaction would keep SQLite from recycling its log while a run
+// applies the plan.
 const planPage = 512
 
-// Plan streams the items that are kept for a held run by ascending Phase and Order, then in the sequence of their keeping. All
-// methods may be called while it streams; an item kept meanwhile appears if its place is still to come.
+// Plan streams the kept items of a held run by ascending Phase and Order, then in the order in which they were kept. All methods
+// may be called while it streams; an item kept meanwhile appears if its place is still to come.
 func (j journal) Plan(ctx context.Context, run int64) iter.Seq2[ledger.PlanItem, error] {
 	return func(yield func(ledger.PlanItem, error) bool) {
 		var after *place
@@ -124,7 +124,7 @@ func (j journal) Plan(ctx context.Context, run int64) iter.Seq2[ledger.PlanItem,
 	}
 }
 
-// place is where an item stands within its plan.
+// place is the place of an item in its plan.
 type place struct{ phase, order, seq int64 }
 
 func (j journal) planPage(ctx context.Context, run int64, after *place) ([]ledger.PlanItem, *place, error) {

@@ -11,8 +11,8 @@ import (
 	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
-// Load calls write with what puts a snapshot into the ledger, which holds nothing, all or none of it. It takes the lock as a run does
-// and fails with a *ledger.LockedError while another holds it. Others who write wait until it has ended.
+// Load calls write to put a snapshot into the empty ledger, all or nothing. It takes the lock as a run does, and fails with a
+// *ledger.LockedError while another holds it. Other writers wait until it ends.
 func (a archive) Load(ctx context.Context, deployment string, write func(ledger.Loader) error) (err error) {
 	k, err := a.locker.acquire(ctx, ledger.Claim{Purpose: "import into the ledger"})
 	if err != nil {
@@ -32,7 +32,7 @@ func (a archive) Load(ctx context.Context, deployment string, write func(ledger.
 	})
 }
 
-// mustBeEmpty refuses a ledger that holds anything but being bound to the same deployment.
+// mustBeEmpty returns ErrNotEmpty if the ledger holds anything but a tie to the same deployment.
 func (t *tx) mustBeEmpty(deployment string) error {
 	var n int
 	err := t.Row(`SELECT (SELECT count(*) FROM syncs) + (SELECT count(*) FROM opt_outs) + (SELECT count(*) FROM forgotten)
@@ -49,7 +49,7 @@ type loader struct {
 	now time.Time
 }
 
-// contradicting tells what SQLite refuses because of a line before.
+// contradicting marks errors that SQLite returns because of an earlier line.
 func contradicting(err error) error {
 	if dbfile.PrimaryCode(err) == dbfile.CodeConstraint {
 		return fmt.Errorf("%w (%w)", ledger.ErrContradiction, err)
@@ -74,7 +74,7 @@ func (l *loader) AddSync(s ledger.SyncRecord) error {
 	return err
 }
 
-// AddRun implements ledger.Loader. Later locks have larger epochs than the run.
+// AddRun implements ledger.Loader. It makes the epochs of later locks larger than that of the run.
 func (l *loader) AddRun(r ledger.Run) error {
 	sync, err := l.t.syncID(r.Sync)
 	if err != nil {

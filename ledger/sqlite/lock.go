@@ -19,8 +19,8 @@ type locker struct {
 }
 
 // Acquire takes the lock file beside the ledger, whose name ends in ".lock", and gives the lock its epoch, which is kept in the
-// ledger. While the file is held by this or another process the error is a *ledger.LockedError, or Acquire waits if the claim
-// says so. That the lock was lost, because somebody removed the file and another took it, is noticed by the next write.
+// ledger. If this or another process holds the file, Acquire fails with a *ledger.LockedError, or waits if the claim says so. If
+// somebody removes the file and another process takes it, the next write under the old lock notices that the lock is lost.
 func (l locker) Acquire(ctx context.Context, claim ledger.Claim) (ledger.Lock, error) {
 	k, err := l.acquire(ctx, claim)
 	if err != nil {
@@ -37,7 +37,7 @@ func (l locker) acquire(ctx context.Context, claim ledger.Claim) (*lock, error) 
 		return nil, fmt.Errorf("lock ledger %s: %w", l.f.Path(), dbfile.Explain(ctx, err))
 	}
 	k := &lock{base: l.base, file: file, locks: l.locks}
-	// A power failure may take the number with it, and then everything that was recorded under it.
+	// A power failure that loses the epoch also loses everything recorded under it.
 	err = l.update(ctx, "bind ledger", dbfile.Lazy, func(t *tx) (err error) {
 		if claim.Deployment != "" {
 			if err := t.bind(claim.Deployment); err != nil {
@@ -67,7 +67,7 @@ func (t *tx) bind(deployment string) error {
 	return err
 }
 
-// heldLocks are the locks of a ledger that nobody gave back yet.
+// heldLocks are the locks of a ledger that are not released yet.
 type heldLocks struct {
 	mu   sync.Mutex
 	held map[*lock]struct{}
@@ -114,7 +114,7 @@ type lock struct {
 	file     *dbfile.Lock
 	locks    *heldLocks
 	epoch    int64
-	ctx      context.Context // of the lock, which is a value of its time
+	ctx      context.Context // ends with the lock
 	cancel   context.CancelCauseFunc
 	lost     atomic.Bool
 	released atomic.Bool
@@ -136,7 +136,7 @@ func (k *lock) Release() error {
 	return nil
 }
 
-// usable tells what is known without looking.
+// usable returns why the lock is known to be of no use, without a look at the ledger.
 func (k *lock) usable() error {
 	switch {
 	case k.f.IsClosed():
@@ -178,7 +178,7 @@ func (k *lock) transact(ctx context.Context, d dbfile.Durability, fn func(*tx) e
 	})
 }
 
-// holds reports whether the lock is the latest. It changes nothing where it is, and allocates less than a query.
+// holds reports whether the lock is the latest. If it is, the statement changes nothing, and it allocates less than a query.
 func (t *tx) holds(k *lock) (bool, error) {
 	if t.latest == k.epoch {
 		return true, nil

@@ -10,8 +10,8 @@ import (
 	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
-// Ledger is a ledger in one SQLite file. Its methods are safe for concurrent use; several processes may have the same file
-// open, and Acquire keeps their runs apart. It starts no goroutine of its own.
+// Ledger is a ledger in one SQLite file. Its methods are safe for concurrent use. Several processes may open the same file; Acquire
+// keeps their runs apart. It starts no goroutines of its own.
 type Ledger struct {
 	*base
 	entryReader
@@ -24,10 +24,10 @@ type Ledger struct {
 
 var _ ledger.Store = (*Ledger)(nil)
 
-// Open opens the ledger in the file at path with the database/sql driver registered under that name, such as "sqlite"
-// of modernc.org/sqlite. A missing file is created, readable by its owner only; a ledger of an older version is migrated.
-// The error matches one of the sentinels of package ledger where a person can do something about it, or ledger.ErrLocked when
-// the ledger must be migrated while a run holds it. Nothing is written to a file that is no ledger.
+// Open opens the ledger in the file at path with the database/sql driver of that name, such as "sqlite" of modernc.org/sqlite. It
+// creates a missing file, readable by its owner only, and migrates a ledger of an older version. The error matches a sentinel of
+// package ledger if a person can do something about it, or ledger.ErrLocked if the ledger must be migrated while a run holds it.
+// Open writes nothing to a file that is no ledger.
 func Open(ctx context.Context, driver, path string) (*Ledger, error) {
 	return openWith(ctx, driver, path, migrations)
 }
@@ -46,11 +46,11 @@ func openWith(ctx context.Context, driver, path string, schema fs.FS) (*Ledger, 
 	return l, nil
 }
 
-// Path returns the path with which the ledger was opened.
+// Path returns the path given to Open.
 func (l *Ledger) Path() string { return l.f.Path() }
 
-// Close waits for the writes under way, refuses those still waiting with ledger.ErrClosed, gives back the lock if it is held and
-// closes the file. Streams must have ended. Further calls do nothing.
+// Close waits for running writes, refuses waiting ones with ledger.ErrClosed, releases the lock if it is held, and closes the file.
+// All streams must have ended. Further calls do nothing.
 func (l *Ledger) Close() error {
 	if err := l.f.Close(func() error { return errors.Join(l.many.close(), l.locks.releaseAll()) }); err != nil {
 		return fmt.Errorf("close ledger: %w", err)

@@ -15,7 +15,7 @@ const (
 
 var errNoOptOut = errors.New("an opt-out names no contact, no topic or no time")
 
-// NoteOptOuts durably keeps that persons left topics, all or none; of several for one contact and topic the latest counts.
+// NoteOptOuts durably records opt-outs, all or none. Of several for one contact and topic the latest counts.
 func (i inbox) NoteOptOuts(ctx context.Context, optOuts ...ledger.OptOut) error {
 	if len(optOuts) == 0 {
 		return nil

@@ -13,12 +13,12 @@ import (
 	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
-// What the diff needs of the entries stands apart from them and packed: see the table packs.
+// The marks of the entries, which the diff needs, are packed into a table of their own: packs.
 const (
 	markSize = 17
-	// packSlots is how many ids a pack covers: its bytes are the most that a page of 4 KiB holds beside what SQLite adds.
+	// packSlots is how many ids a pack covers: the most marks that fit a page of 4 KiB beside SQLite's own bytes.
 	packSlots = 238
-	// packsHeld is how many changed packs a transaction keeps until it writes them.
+	// packsHeld is how many changed packs a transaction keeps before it writes them.
 	packsHeld = 256
 )
 
@@ -26,7 +26,7 @@ const (
 const (
 	markNone = iota
 	markEntry
-	markBlank // an entry of which no address is confirmed
+	markBlank // an entry without a confirmed address
 )
 
 var noMark [markSize]byte
@@ -77,7 +77,7 @@ func (t *tx) mark(sync, entry int64, mark [markSize]byte) error {
 	return nil
 }
 
-// writePacks writes the packs that the transaction has changed so far.
+// writePacks writes the changed packs of the transaction.
 func (t *tx) writePacks() error {
 	for id, marks := range t.packs {
 		err := t.Exec("INSERT INTO packs (id, marks) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET marks = excluded.marks", id, marks)
@@ -89,8 +89,8 @@ func (t *tx) writePacks() error {
 	return nil
 }
 
-// Index streams what the diff needs of every entry of the sync, as of one instant and in the order of their first
-// records. Other methods may be called while it streams.
+// Index streams what the diff needs of every entry of the sync, as of one instant and in the order of their first records. Other
+// methods may be called while it streams.
 func (r entryReader) Index(ctx context.Context, sync string) iter.Seq2[ledger.IndexEntry, error] {
 	return func(yield func(ledger.IndexEntry, error) bool) {
 		if err := r.index(ctx, sync, func(e ledger.IndexEntry) bool { return yield(e, nil) }); err != nil {
@@ -107,7 +107,7 @@ func (r entryReader) index(ctx context.Context, sync string, yield func(ledger.I
 	}
 	defer rows.Close()
 	for rows.Next() {
-		if err := ctx.Err(); err != nil { // which ends rows only later
+		if err := ctx.Err(); err != nil { // rows notices the end of ctx only later
 			return err
 		}
 		var marks sql.RawBytes

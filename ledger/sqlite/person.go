@@ -17,7 +17,7 @@ type row struct {
 	key  string
 }
 
-// person is what the ledger knows somebody by.
+// person is what identifies a person in the ledger.
 type person struct {
 	addresses []string // normalised
 	contacts  []string // ids
@@ -31,7 +31,7 @@ func appendNew(list []string, s string) []string {
 	return append(list, s)
 }
 
-// blotter returns what takes the person's addresses, in any letter case, and contacts out of a text.
+// blotter returns a function that removes the person's contacts and addresses, in any letter case, from a text.
 func (p *person) blotter() (func(string) string, error) {
 	var patterns, folded []string
 	for _, s := range slices.Concat(p.addresses, p.contacts) {
@@ -46,7 +46,7 @@ func (p *person) blotter() (func(string) string, error) {
 		text = names.ReplaceAllLiteralString(text, ledger.ForgottenText)
 		rest := fold(text)
 		if slices.ContainsFunc(folded, func(s string) bool { return strings.Contains(rest, s) }) {
-			return ledger.ForgottenText // letter cases that the pattern does not know
+			return ledger.ForgottenText // the pattern does not know all letter cases
 		}
 		return text
 	}, nil
@@ -56,8 +56,8 @@ func (p *person) inKey(key string) bool {
 	return slices.ContainsFunc(p.addresses, func(address string) bool { return keyNames(key, address) })
 }
 
-// keyNames reports whether a row's key is or holds the address: as one of its columns, or between characters that can be no
-// part of an address.
+// keyNames reports whether a row's key is or holds the address: as one of its columns, or between characters that cannot be part of
+// an address.
 func keyNames(key, address string) bool {
 	if !strings.Contains(key, "@") {
 		return false
@@ -106,7 +106,7 @@ func inDomain(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.M, unicode.N) || r == '.' || r == '-'
 }
 
-// fold makes texts equal that differ in letter case alone.
+// fold makes texts equal that differ only in letter case.
 func fold(s string) string {
 	return strings.ReplaceAll(owlatsync.LowerAddress(s), "ς", "σ")
 }

@@ -12,7 +12,7 @@ import (
 	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
-// maxParameters keeps a query far below the 32 766 parameters that SQLite takes.
+// maxParameters keeps a query far below SQLite's limit of 32 766 parameters.
 const maxParameters = 500
 
 // entryReader reads entries.
@@ -21,7 +21,7 @@ type entryReader struct {
 	many *manyStatement
 }
 
-// manyStatement is the statement that reads entriesAtOnce entries, prepared on first use.
+// manyStatement is the statement that reads entriesAtOnce entries. It is prepared on first use.
 type manyStatement struct {
 	mu   sync.Mutex
 	stmt *sql.Stmt
@@ -46,10 +46,10 @@ func (m *manyStatement) close() error {
 	return m.stmt.Close()
 }
 
-// entriesAtOnce is how many entries the statement names that is prepared only once.
+// entriesAtOnce is how many entries the prepared statement reads.
 const entriesAtOnce = 250
 
-// Entries returns the sync's entries with the given keys, by key; keys without an entry are left out.
+// Entries returns the sync's entries with the given keys, by key. It leaves out keys without an entry.
 func (r entryReader) Entries(ctx context.Context, sync string, keys []string) (map[string]*ledger.Entry, error) {
 	found := make(map[string]*ledger.Entry, len(keys))
 	for chunk := range slices.Chunk(keys, entriesAtOnce) {
@@ -115,7 +115,7 @@ func (r entryReader) Holders(ctx context.Context, addresses []string) ([]ledger.
 	return found, nil
 }
 
-// places returns n parameters. They have no numbers, because SQLite looks for the place of each number among all of them.
+// places returns n parameters. They have no numbers: SQLite would search all parameters for each number.
 func places(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
 
 func arguments(texts []string, before ...any) []any {

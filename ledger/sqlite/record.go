@@ -19,7 +19,7 @@ import (
 type commit struct {
 	lock  *lock
 	steps []step
-	done  chan error // gets the one result
+	done  chan error // receives one result
 }
 
 // queue holds the calls that wait for the next transaction.
@@ -42,7 +42,7 @@ func (q *queue) takeAll() []*commit {
 	return all
 }
 
-// withdraw takes back a call and reports whether no transaction has it.
+// withdraw removes a call from the queue, and reports whether it was still there.
 func (q *queue) withdraw(c *commit) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -54,10 +54,10 @@ func (q *queue) withdraw(c *commit) bool {
 	return true
 }
 
-// Record makes the records dbfile.Durable, all or none, in their order. An entry needs a sync and a key; a zero ChangedAt becomes
-// the present. Calls that come while a transaction is being written share the next one, and a call that cannot be written, or
-// whose lock is lost, fails alone. When ctx ends while the call waits, nothing of it is written; once its transaction has begun,
-// the call returns the transaction's true result.
+// Record makes the records durable in their order, all or none. An entry needs a sync and a key; a zero ChangedAt becomes the
+// present time. Calls that come while a transaction is written share the next one. A call that cannot be written, or whose lock is
+// lost, fails alone. If ctx ends while the call waits, nothing of it is written. Once its transaction has begun, the call returns
+// the true result.
 func (k *lock) Record(ctx context.Context, records ...ledger.Record) error {
 	if err := k.record(ctx, records); err != nil {
 		return fmt.Errorf("record in ledger: %w", err)
@@ -82,7 +82,7 @@ func (k *lock) record(ctx context.Context, records []ledger.Record) error {
 	case err := <-c.done:
 		return err
 	case k.f.Token() <- struct{}{}:
-		// Whoever gets the writer writes for all that wait, itself included unless it was just served.
+		// The holder of the writer writes for all calls that wait, and for itself unless it was just served.
 		k.commitWaiting(context.WithoutCancel(ctx))
 		return <-c.done
 	case <-ctx.Done():
@@ -99,7 +99,7 @@ func (k *lock) record(ctx context.Context, records []ledger.Record) error {
 
 func (b *base) commitWaiting(ctx context.Context) {
 	defer b.f.LeaveWriter()
-	runtime.Gosched() // lets the callers whom the last transaction answered join this one
+	runtime.Gosched() // lets callers that the last transaction has answered join this one
 	batch := b.queue.takeAll()
 	for len(batch) > 0 {
 		var culprit *commit
@@ -137,7 +137,7 @@ func without(all, some []*commit) []*commit {
 	return slices.DeleteFunc(all, func(c *commit) bool { return slices.Contains(some, c) })
 }
 
-// entryArguments is how many values an entry has, its sync among them.
+// entryArguments is how many values an entry has, including its sync.
 const entryArguments = 15 + owlatsync.NumContactFields
 
 var (
@@ -182,7 +182,7 @@ func (t *tx) record(steps []step) error {
 	return nil
 }
 
-// Remove implements ledger.Writer. Keys without an entry are passed over.
+// Remove implements ledger.Writer. It ignores keys without an entry.
 func (k *lock) Remove(ctx context.Context, sync string, keys []string) error {
 	const doing = "remove from ledger"
 	if len(keys) == 0 {
@@ -217,7 +217,7 @@ func (t *tx) remove(sync int64, key string) error {
 	return t.mark(sync, id, noMark)
 }
 
-// putEntry stores an entry by one of the statements above, whose first argument it sets, and its mark.
+// putEntry stores an entry and its mark with one of the statements above, and sets the first argument.
 func (t *tx) putEntry(statement string, sync int64, entry []any, mark [markSize]byte) error {
 	var id int64
 	entry[0] = sync

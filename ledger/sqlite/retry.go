@@ -18,11 +18,11 @@ type inbox struct{ *base }
 // retryBatch is how many failed rows one transaction of Retry changes, so that no run waits long for the writer.
 const retryBatch = maxParameters
 
-// failedRows finds the failed rows of a sync by the index on how entries stand.
+// failedRows finds the failed rows of a sync by the index on states.
 const failedRows = "SELECT id FROM entries WHERE sync = (SELECT id FROM syncs WHERE name = ?1) AND state <> 0 AND state >= ?2"
 
 // Retry durably lets the next run try the failed rows with the given keys, or all of the sync. It works in small transactions, so
-// that a run may go on meanwhile; what was changed before an error or the end of ctx stays changed.
+// that a run may go on meanwhile. What it changed before an error or the end of ctx stays changed.
 func (i inbox) Retry(ctx context.Context, sync string, keys []string, now time.Time) (rows int, err error) {
 	if len(keys) > 0 {
 		return retryEach(ctx, i, sync, "e.key", slices.Compact(slices.Sorted(slices.Values(keys))), now)
@@ -42,7 +42,7 @@ func (i inbox) Retry(ctx context.Context, sync string, keys []string, now time.T
 
 const retrying = "let failed rows of the ledger be tried"
 
-// retryEach makes the failed rows due whose column has one of the values.
+// retryEach makes failed rows due whose column has one of the values.
 func retryEach[T any](ctx context.Context, i inbox, sync, column string, values []T, now time.Time) (rows int, err error) {
 	for chunk := range slices.Chunk(values, retryBatch) {
 		args := []any{sync}
@@ -88,7 +88,7 @@ func findFailed(t *tx, condition string, args []any) (failed []failedRow, err er
 	return failed, err
 }
 
-// retry makes failed rows due and says so in their history.
+// makeDue makes failed rows due, and notes that in their history.
 func makeDue(t *tx, failed []failedRow, now time.Time) error {
 	at := time.Now().UnixMicro()
 	for _, f := range failed {

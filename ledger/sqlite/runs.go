@@ -54,7 +54,7 @@ func jsonOrNull(value any, none bool) (any, error) {
 	return string(text), err
 }
 
-// partText is which rows a run was asked for, as stored.
+// partText is the part of a run, as stored.
 type partText struct {
 	Only  []ledger.Text `json:"only,omitempty"`
 	Limit int           `json:"limit,omitempty"`
@@ -112,7 +112,7 @@ func (k *lock) Beat(ctx context.Context, beat ledger.Beat) error {
 	})
 }
 
-// statusOf fails with a *ledger.NoRunError where there is no run with the number.
+// statusOf returns the status of a run, or a *ledger.NoRunError.
 func (t *tx) statusOf(run int64) (status ledger.Status, err error) {
 	err = t.Row("SELECT status FROM runs WHERE id = ?1", []any{run}, &status)
 	return status, unknownRun(err, run)
@@ -187,7 +187,7 @@ func (k *lock) EndRun(ctx context.Context, ending ledger.Ending) error {
 	})
 }
 
-// encodeEnding returns the columns of the run and those of the bookmark, nil where there is none.
+// encodeEnding returns the columns of the run and of the bookmark, nil if there is none.
 func encodeEnding(ending *ledger.Ending) (run, mark []any, err error) {
 	for id, status := range ending.Settled {
 		if status == ledger.StatusHeld || status == "" {
@@ -213,7 +213,7 @@ func (t *tx) endRun(run *ledger.Run, args []any) (sync int64, err error) {
 
 const deletePlan = "DELETE FROM plan WHERE run = ?1"
 
-// settle ends that a run is held.
+// settle gives a held run its new status and drops its plan.
 func (t *tx) settle(id int64, status ledger.Status) error {
 	n, err := t.Affect("UPDATE runs SET status = ?2, plan_form = 0 WHERE id = ?1 AND status = 'held'", id, string(status))
 	if err != nil || n == 0 {

@@ -11,8 +11,8 @@ import (
 	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
-// Snapshot calls read with all that the ledger holds as of one instant. A read transaction stays open for as long as read takes, so
-// that the log of changes grows meanwhile.
+// Snapshot calls read with everything that the ledger holds as of one instant. A read transaction stays open until read returns,
+// and the file's log grows meanwhile.
 func (a archive) Snapshot(ctx context.Context, read func(ledger.Snapshot) error) (err error) {
 	tx, err := a.f.Streams.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
@@ -32,7 +32,7 @@ func (a archive) Snapshot(ctx context.Context, read func(ledger.Snapshot) error)
 
 // snapshot implements ledger.Snapshot.
 type snapshot struct {
-	ctx        context.Context // of the one call of Snapshot that it lives in
+	ctx        context.Context // the context of the one call of Snapshot
 	tx         *sql.Tx
 	deployment string
 	secret     []byte

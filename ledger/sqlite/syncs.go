@@ -13,10 +13,10 @@ import (
 	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
-// syncReader reads what the ledger knows of syncs and persons beside their entries.
+// syncReader reads what the ledger knows about syncs and persons besides entries.
 type syncReader struct{ *base }
 
-// Deployment returns the base URL of the deployment that the ledger is tied to, empty where it is not tied yet.
+// Deployment returns the base URL of the deployment that the ledger is tied to, empty if it is not tied yet.
 func (r syncReader) Deployment(ctx context.Context) (deployment string, err error) {
 	err = r.f.Readers.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'deployment'").Scan(&deployment)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -25,7 +25,7 @@ func (r syncReader) Deployment(ctx context.Context) (deployment string, err erro
 	return deployment, nil
 }
 
-// Standing counts the sync's entries as of one instant. It is zero for a sync that the ledger does not know.
+// Standing counts the sync's entries as of one instant. It is zero for an unknown sync.
 func (r syncReader) Standing(ctx context.Context, sync string) (ledger.Standing, error) {
 	var s ledger.Standing
 	var open int
@@ -43,7 +43,7 @@ func (r syncReader) Standing(ctx context.Context, sync string) (ledger.Standing,
 	return s, nil
 }
 
-// SyncState tells what a run must know of the sync before it reads the index, in a time that does not grow with the entries.
+// SyncState returns what a run must know about the sync before it reads the index. Its time does not grow with the entries.
 func (r syncReader) SyncState(ctx context.Context, sync string) (s ledger.SyncState, err error) {
 	err = r.f.Readers.QueryRowContext(ctx, `SELECT s.adopted, EXISTS (SELECT 1 FROM entries WHERE sync = s.id AND state <> 0)
 		FROM syncs s WHERE s.name = ?1`, sync).Scan(&s.Adopted, &s.Open)
@@ -53,7 +53,7 @@ func (r syncReader) SyncState(ctx context.Context, sync string) (s ledger.SyncSt
 	return s, nil
 }
 
-// Bookmark returns how far the sync has read its source, the zero value where that is not known.
+// Bookmark returns how far the sync has read its source, the zero value if that is not known.
 func (r syncReader) Bookmark(ctx context.Context, sync string) (ledger.Bookmark, error) {
 	var b ledger.Bookmark
 	var full, due sql.NullInt64
@@ -78,7 +78,7 @@ func (r syncReader) Bookmark(ctx context.Context, sync string) (ledger.Bookmark,
 	return b, nil
 }
 
-// OptOuts returns the opt-outs of the contacts that are known, those of forgotten persons too.
+// OptOuts returns the known opt-outs of the contacts, including those of forgotten persons.
 func (r syncReader) OptOuts(ctx context.Context, contactIDs []string) ([]ledger.OptOut, error) {
 	found, err := r.optOuts(ctx, contactIDs)
 	if err != nil {
@@ -91,7 +91,7 @@ func (r syncReader) optOuts(ctx context.Context, contactIDs []string) (found []l
 	if len(contactIDs) == 0 {
 		return nil, nil
 	}
-	if len(contactIDs) > 1 { // mostly there is nothing to look for
+	if len(contactIDs) > 1 { // most ledgers have no opt-outs
 		var some bool
 		if err := r.f.Readers.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM opt_outs)").Scan(&some); !some {
 			return nil, err
@@ -101,7 +101,7 @@ func (r syncReader) optOuts(ctx context.Context, contactIDs []string) (found []l
 	if err != nil {
 		return nil, err
 	}
-	contacts := make(map[string]string, len(contactIDs)) // by how they are stored
+	contacts := make(map[string]string, len(contactIDs)) // by their stored names
 	for _, id := range contactIDs {
 		contacts[id] = id
 		if secret != nil {
@@ -123,7 +123,7 @@ func (r syncReader) optOuts(ctx context.Context, contactIDs []string) (found []l
 				case !twice:
 					at[place{o.ContactID, o.Topic}] = len(found)
 					found = append(found, o)
-				case o.At.After(found[i].At): // left again since the person was forgotten
+				case o.At.After(found[i].At): // the person left again after being forgotten
 					found[i] = o
 				}
 				return nil
@@ -142,8 +142,8 @@ func scanOptOut(rows *sql.Rows) (o ledger.OptOut, err error) {
 	return o, err
 }
 
-// Forgotten tells which of the normalised addresses ForgetPerson was asked to forget or found together with one that it was;
-// the others are left out.
+// Forgotten returns the normalised addresses of forgotten persons: those given to ForgetPerson, and those found with them. It
+// leaves out the others.
 func (r syncReader) Forgotten(ctx context.Context, addresses []string) (map[string]bool, error) {
 	forgotten := make(map[string]bool)
 	if err := r.forgotten(ctx, addresses, forgotten); err != nil {

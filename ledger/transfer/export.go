@@ -15,15 +15,15 @@ import (
 	"owlatsync/ledger"
 )
 
-// Snapshotter is what Export needs of a ledger.
+// Snapshotter is what Export needs from a ledger.
 type Snapshotter interface {
 	Snapshot(ctx context.Context, read func(ledger.Snapshot) error) error
 }
 
-// Export writes the ledger as of one instant as lines of JSON: what it is and the deployment it belongs to, its syncs, runs,
-// entries, history, opt-outs and forgotten persons, and at last a checksum. Plans and bookmarks are not exported. The ledger may be
-// used meanwhile. The export holds the personal data of everybody in the ledger, and the secret under which forgotten addresses
-// are hashed: keep it as safe as the ledger. Memory does not grow with the ledger where its snapshot streams.
+// Export writes the ledger as of one instant as lines of JSON: its version and deployment, its syncs, runs, entries, history,
+// opt-outs and forgotten persons, and a checksum at the end. It leaves out plans and bookmarks. The ledger may be used meanwhile.
+// The export holds the personal data of everybody in the ledger, and the secret that hashes forgotten addresses: keep it as safe as
+// the ledger. Memory does not grow with the ledger if its snapshot streams.
 func Export(ctx context.Context, from Snapshotter, w io.Writer) error {
 	err := from.Snapshot(ctx, func(s ledger.Snapshot) error {
 		x := &exporter{snapshot: s, out: bufio.NewWriterSize(w, 1<<16), sum: sha256.New()}
@@ -134,7 +134,7 @@ func (x *exporter) end() error {
 	return x.write(line{End: &endLine{Lines: x.lines, SHA256: hex.EncodeToString(x.sum.Sum(nil))}})
 }
 
-// as returns the same texts as those of another type.
+// as converts texts to another type.
 func as[To, From ~string](texts []From) (all []To) {
 	for _, t := range texts {
 		all = append(all, To(t))

@@ -8,17 +8,17 @@ import (
 	"owlatsync/ledger"
 )
 
-// version is the version of the format that Export writes and the latest that Import reads. Version 1 tells of a doubt and of a
-// failure that follows from absence by fingerprints that no row has, and of a run only how it ended.
+// version is the version of the format that Export writes, and the latest that Import reads. Version 1 marks doubts and failures of
+// absences by fingerprints that no row has, and says of a run only how it ended.
 const version = 2
 
-// The fingerprints of version 1 that are none.
+// The marks of version 1 that look like fingerprints.
 var (
 	doubtful  = ledger.Fingerprint{Hi: 2}
 	ofAbsence = ledger.Fingerprint{Hi: 1}
 )
 
-// maxLine is the longest line of an export, so that one which is no export is not read into memory.
+// maxLine is the longest line of an export, in bytes. It keeps Import from reading a file that is no export into memory.
 const maxLine = 16 << 20
 
 // Why an export is not imported.
@@ -28,7 +28,7 @@ var (
 	ErrDamagedExport = errors.New("the export is damaged or cut short and nothing was imported: take another copy, or export again")
 )
 
-// A line of an export has exactly one of these.
+// line is a line of an export. Exactly one of its fields is set.
 type line struct {
 	Ledger    *headLine    `json:"ledger,omitempty"` // the first line
 	Sync      *syncLine    `json:"sync,omitempty"`
@@ -45,7 +45,7 @@ type headLine struct {
 	Deployment   string    `json:"deployment,omitempty"`
 	Time         time.Time `json:"time"`
 	ForgetSecret string    `json:"forget_secret,omitempty"` // in hexadecimal
-	LastNumber   int64     `json:"last_number,omitempty"`   // of a line of history, though it be gone
+	LastNumber   int64     `json:"last_number,omitempty"`   // of a line of history, even if it is gone
 }
 
 type syncLine struct {
@@ -78,9 +78,9 @@ type entryLine struct {
 	ContactID   ledger.Text         `json:"contact,omitempty"`
 	Email       ledger.Text         `json:"email,omitempty"`
 	Identity    ledger.Text         `json:"identity,omitempty"`
-	Fields      fieldTexts          `json:"fields,omitempty"`     // by their columns' names
-	FirstName   ledger.Text         `json:"first_name,omitempty"` // of version 1
-	LastName    ledger.Text         `json:"last_name,omitempty"`  // of version 1
+	Fields      fieldTexts          `json:"fields,omitempty"`     // by the names of their columns
+	FirstName   ledger.Text         `json:"first_name,omitempty"` // only in version 1
+	LastName    ledger.Text         `json:"last_name,omitempty"`  // only in version 1
 	Origin      ledger.Origin       `json:"origin,omitempty"`
 	Fingerprint string              `json:"fingerprint,omitempty"` // Hi and Lo in hexadecimal, 16 digits each
 	Doubt       bool                `json:"doubt,omitempty"`
@@ -105,7 +105,7 @@ func fieldsOf(texts owlatsync.Texts) fieldTexts {
 	return fields
 }
 
-// texts returns the fields; ok is false where one is not known.
+// texts returns the fields; ok is false if a field is unknown.
 func (fields fieldTexts) texts() (texts owlatsync.Texts, ok bool) {
 	known := 0
 	for _, f := range owlatsync.ContactFields {

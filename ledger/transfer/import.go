@@ -16,15 +16,15 @@ import (
 	"owlatsync/ledger"
 )
 
-// Store is what Import needs of a ledger.
+// Store is what Import needs from a ledger.
 type Store interface {
 	Load(ctx context.Context, deployment string, write func(ledger.Loader) error) error
 }
 
-// Import reads what Export wrote, in this version or an earlier one, into a ledger that holds nothing, all or none of it; a run that
-// was held becomes superseded, because its plan was not exported. It takes the lock as a run does and fails with a
-// *ledger.LockedError while another holds it. Other errors match ledger.ErrNotEmpty, ErrNotExport, ErrNewerExport or
-// ErrDamagedExport, or are those of r or of the store. Memory does not grow with the export where the store streams.
+// Import reads an export of this version or an earlier one into an empty ledger, all or nothing. A held run becomes superseded,
+// because exports have no plans. Import takes the lock as a run does, and fails with a *ledger.LockedError while another holds it.
+// Other errors match ledger.ErrNotEmpty, ErrNotExport, ErrNewerExport or ErrDamagedExport, or come from r or the store. Memory does
+// not grow with the export if the store streams.
 func Import(ctx context.Context, into Store, r io.Reader) error {
 	m := &importer{ctx: ctx, in: bufio.NewScanner(r), sum: sha256.New()}
 	m.in.Buffer(make([]byte, 0, 1<<16), maxLine)
@@ -40,15 +40,15 @@ func Import(ctx context.Context, into Store, r io.Reader) error {
 
 // importer reads one export.
 type importer struct {
-	ctx   context.Context // of the one call of Import that it lives in
+	ctx   context.Context // the context of the one call of Import
 	in    *bufio.Scanner
 	sum   hash.Hash // of the lines before the last one read
-	lines int       // read
+	lines int       // lines read
 }
 
 func (m *importer) load(l ledger.Loader, head *headLine) error {
 	err := m.lead(l, head)
-	if err != nil && m.lines > 1 { // the first line speaks of the whole
+	if err != nil && m.lines > 1 { // an error of the first line is about the whole file
 		err = fmt.Errorf("line %d: %w", m.lines, err)
 	}
 	return err
@@ -94,7 +94,7 @@ func (m *importer) scan() ([]byte, error) {
 		m.sum.Write([]byte{'\n'})
 	}
 	more := m.in.Scan()
-	switch err := m.in.Err(); { // which may come with what was read before it
+	switch err := m.in.Err(); { // the error may come together with a line
 	case errors.Is(err, bufio.ErrTooLong):
 		return nil, fmt.Errorf("%w (a line is longer than %d bytes)", ErrDamagedExport, maxLine)
 	case err != nil:
@@ -162,7 +162,7 @@ func (m *importer) end(end *endLine) error {
 	return nil
 }
 
-// decodeStrictly tells apart what this program does not know from what is not there.
+// decodeStrictly refuses fields that this program does not know, and anything after the value.
 func decodeStrictly(b []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
@@ -175,7 +175,7 @@ func decodeStrictly(b []byte, into any) error {
 	return nil
 }
 
-// damaged tells where a line breaks off, and none of its values.
+// damaged tells where a line breaks off, and quotes none of its values.
 func damaged(err error) error {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Errorf("%w (no JSON from byte %d on)", ErrDamagedExport, syntax.Offset)

@@ -10,7 +10,7 @@ import (
 	"owlatsync/ledger"
 )
 
-// taker gives the lines of an export to a ledger.
+// taker passes the lines of an export to a ledger.
 type taker struct {
 	ledger.Loader
 	version int
@@ -44,7 +44,7 @@ func decodeHash(text string) ([]byte, error) {
 	return hash, err
 }
 
-// named refuses a line without the name of its sync.
+// named returns an error for a line without the name of its sync.
 func named(sync ledger.Text) error {
 	if sync == "" {
 		return fmt.Errorf("%w (a sync has no name)", ErrDamagedExport)
@@ -105,7 +105,7 @@ func (t taker) entry(x *entryLine) error {
 	return t.AddEntry(ledger.Holder{Sync: string(x.Sync), Entry: e})
 }
 
-// modernise tells by fields what version 1 told by fingerprints.
+// modernise turns the marks of version 1 into fields.
 func modernise(e *ledger.Entry) {
 	if e.Fingerprint == doubtful {
 		e.Fingerprint, e.Doubt = ledger.Fingerprint{}, true

@@ -1,5 +1,5 @@
-// Package apply carries out a plan: phase by phase, several rows at once, each step recorded when Owlat has confirmed it. It
-// knows no policy: what is to be done, and what instead if a contact turns out to have been there, stands in the steps.
+// Package apply carries out a plan phase by phase, several rows at once, and records each step when Owlat has confirmed it. It
+// knows no policy: each step says what to do, and what instead if its contact turns out to be there.
 package apply
 
 import (
@@ -20,22 +20,22 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// outage is after how many rows that failed in a row, none in between succeeding, a run gives up on a deployment.
+// outage is how many rows in a row must fail, with none between them succeeding, before a run gives up on a deployment.
 const outage = 25
 
-// ReasonStopped is why a row is left that an ended run did not take up.
+// ReasonStopped is the reason of a row that a run did not reach before it ended.
 const ReasonStopped = "the run ended before the row's turn; the next run takes it up"
 
-// reasonErred is why what follows from absence waits (Invariant 4).
+// reasonErred is the reason of an absence that nothing follows from yet (Invariant 4).
 const reasonErred = "nothing is removed in a run in which rows failed"
 
-// ErrInterrupted ends a run that was asked to stop; what was in flight is finished and recorded.
+// ErrInterrupted ends a run that was asked to stop. What was in flight is finished and recorded.
 var ErrInterrupted = errors.New("the run was interrupted; the next one goes on from here")
 
-// ErrUnavailable ends a run in which so many requests in a row failed that the rest would too.
+// ErrUnavailable ends a run after so many failed rows in a row that the rest would fail too.
 var ErrUnavailable = errors.New("the deployment does not answer")
 
-// Plan is what is to be done.
+// Plan is the steps to carry out.
 type Plan interface {
 	// Steps returns the steps of a phase in their order.
 	Steps(step.Phase) iter.Seq2[*step.Step, error]
@@ -43,12 +43,12 @@ type Plan interface {
 	Early() iter.Seq2[*step.Step, error]
 }
 
-// Notes takes in what a later run must know of rows that this one leaves as they are. Calls come one at a time.
+// Notes takes in what a later run must know about rows that this one leaves out of step. Calls come one at a time.
 type Notes interface {
-	// Note is told the outcome of a row; made says that the ledger did not know it before.
+	// Note is told the outcome of a row that the source has.
 	Note(key string, outcome owlatsync.Outcome)
 	Made()
-	// Absent is told the outcome of a row that left the source, and how its entry stands now.
+	// Absent is told the outcome of a row that left the source, and its entry now.
 	Absent(outcome owlatsync.Outcome, e *ledger.Entry)
 }
 
@@ -63,11 +63,11 @@ type Needs struct {
 
 	Sync       string
 	Run        int64
-	PrivateKey bool // rows' keys are personal data
+	PrivateKey bool // keys of rows are personal data and are not logged
 
-	Stop    <-chan struct{} // when closed, no more work is taken
+	Stop    <-chan struct{} // closing it ends the run: no more work is taken
 	Part    owlatsync.Part
-	Workers int // most rows at once; 0: what a pool allows
+	Workers int // the most rows at once; 0: what a pool allows
 }
 
 // run is the application of one plan.
@@ -77,16 +77,16 @@ type run struct {
 	pool   *owlat.Pool
 	topics *topics
 
-	chosen int // rows taken on, of a limited run
+	chosen int // rows taken on, for the limit of the part
 
 	mu        sync.Mutex
-	ended     error                      // why no more work is taken
+	ended     error                      // why the run takes no more work; nil: it does
 	errors    int                        // rows that failed in this run
-	failing   int                        // rows in a row that met no working server
+	failing   int                        // rows in a row that failed because of the server
 	withdrawn map[string]*remote.Failure // rows whose early withdrawal failed, by key
 }
 
-// Apply carries out every step. Steps that are not reached are told as skipped, so that the outcomes add up. It returns why
+// Apply carries out every step. It tells the steps that it does not reach as skipped, so that the outcomes add up. It returns why
 // it ended early: ErrInterrupted, ErrUnavailable, a *remote.StoppedError, the context's cause, or the ledger's error.
 func Apply(ctx context.Context, n Needs, plan Plan) error {
 	a := &run{
@@ -102,7 +102,7 @@ func Apply(ctx context.Context, n Needs, plan Plan) error {
 	return a.ended
 }
 
-// settleBatch is how many rows that need no request are recorded at once.
+// settleBatch is how many rows without a request are recorded at once.
 const settleBatch = 500
 
 func (a *run) phase(ctx context.Context, phase step.Phase) error {
@@ -113,7 +113,7 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 		if err != nil {
 			return err
 		}
-		if s.Order != order { // a rename that needs an address which an earlier one frees
+		if s.Order != order { // it needs an address that an earlier rename frees
 			a.pool.Wait()
 			order = s.Order
 		}
@@ -140,7 +140,7 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 	return nil
 }
 
-// withdrawEarly takes contacts off the topics that rows with a later turn withdraw.
+// withdrawEarly takes contacts off topics for rows whose own turn comes later.
 func (a *run) withdrawEarly(ctx context.Context) error {
 	for s, err := range a.plan.Early() {
 		if err != nil {
@@ -156,7 +156,7 @@ func (a *run) withdrawEarly(ctx context.Context) error {
 	return nil
 }
 
-// stopping reports whether no more work is to be taken, and keeps the reason.
+// stopping reports whether the run takes no more work, and keeps the reason.
 func (a *run) stopping(ctx context.Context) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -173,12 +173,12 @@ func (a *run) stopping(ctx context.Context) bool {
 	return a.ended != nil
 }
 
-// asked reports whether the run is asked to apply the row.
+// asked reports whether the row is among those asked for by Only.
 func (a *run) asked(s *step.Step) bool {
 	return len(a.Part.Only) == 0 || slices.Contains(a.Part.Only, s.Row.Key)
 }
 
-// within takes on another row, and reports whether a limited run may. Only phase calls it, one step after the other.
+// within counts another row, and reports whether the limit of the part allows it. Only phase calls it, one step after the other.
 func (a *run) within() bool {
 	a.chosen++
 	return a.Part.Limit <= 0 || a.chosen <= a.Part.Limit
@@ -190,10 +190,10 @@ func (a *run) erred() bool {
 	return a.errors > 0
 }
 
-// errEnded is why calls that had not been sent when the run ended are not sent any more.
+// errEnded is the error of calls that were not sent before the run ended.
 var errEnded = errors.New("the run has ended")
 
-// end makes the run take no more work and send nothing more: what waits for the limiter would meet the same.
+// end makes the run take no more work. Calls that wait for the limiter are not sent: they would fail in the same way.
 func (a *run) end(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -203,7 +203,7 @@ func (a *run) end(err error) {
 	a.pool.Close(errEnded)
 }
 
-// health notes whether the server worked for a row, and ends the run when it has not for many in a row.
+// health notes whether the server worked for a row. It ends the run after too many failures in a row.
 func (a *run) health(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -225,7 +225,7 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 	records := make([]ledger.Record, len(steps))
 	for i, s := range steps {
 		e := *s.Entry
-		if e.ChangedAt = time.Now(); s.Outcome != owlatsync.Skipped { // else only the key is another
+		if e.ChangedAt = time.Now(); s.Outcome != owlatsync.Skipped { // a skipped row only has another key
 			e.Events = s.Events
 			settled(&e, s.Row.Fingerprint)
 		}
@@ -250,7 +250,7 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 	}
 }
 
-// settled marks the entry as in step with the row of that fingerprint.
+// settled marks the entry as in step with a row of that fingerprint.
 func settled(e *ledger.Entry, print ledger.Fingerprint) {
 	e.Fingerprint, e.Doubt, e.Failure, e.Intent = print, false, nil, ledger.Intent{}
 	e.ChangedAt = time.Now()

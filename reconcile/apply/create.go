@@ -18,8 +18,8 @@ import (
 // creation creates the contact of a row, or goes on with one that is there.
 type creation struct{ *row }
 
-// create makes the contact. That it is about to is recorded first: a contact found after a kill or a lost answer is then
-// known to be ours (Invariant 3).
+// create creates the contact. It first records that it is about to, so that a contact found after a kill or a lost answer is known
+// to be ours (Invariant 3).
 func (r creation) create(ctx context.Context) error {
 	if err := r.freed(ctx); err != nil {
 		return err
@@ -67,7 +67,7 @@ func (r creation) createOnce(ctx context.Context) (c *owlat.Contact, err error) 
 	return c, err
 }
 
-// freed reports an error if another row was to free the address and has not: Owlat would let a second contact have it.
+// freed returns an error if another row should have freed the address and has not: Owlat would give it to a second contact.
 func (r creation) freed(ctx context.Context) error {
 	if !r.s.Awaits {
 		return nil
@@ -90,7 +90,7 @@ func taken(format string, args ...any) error {
 		Reason: "another contact in Owlat has the row's address: " + fmt.Sprintf(format, args...)}
 }
 
-// intend records that a create is about to be sent, unless that is recorded already.
+// intend records that a create is about to be sent, unless that is recorded.
 func (r creation) intend(ctx context.Context) error {
 	if !r.e.Intent.Create.IsZero() {
 		return nil
@@ -108,14 +108,14 @@ func (r creation) intend(ctx context.Context) error {
 // intendNot notes that no create is in doubt.
 func (r *row) intendNot() { r.e.Intent, r.e.Identity, r.e.Doubt = ledger.Intent{}, "", false }
 
-// forgetUnsent drops the adds of a row that has no contact: what it consents to is decided anew when it gets one.
+// forgetUnsent drops the adds of a row without a contact: its consents are decided again when it gets one.
 func (r *row) forgetUnsent() {
 	if r.e.ContactID == "" {
 		r.e.Memberships = consent.Acted(r.e.Memberships)
 	}
 }
 
-// take notes the contact as Owlat answered it.
+// take notes the contact that Owlat answered with.
 func (r *row) take(c owlat.Contact, origin ledger.Origin) {
 	fresh := remote.EntryOf(r.s.Row.Key, c, origin, r.e)
 	if r.e.Identity != "" {
@@ -124,13 +124,13 @@ func (r *row) take(c owlat.Contact, origin ledger.Origin) {
 	*r.e = *fresh
 }
 
-// met deals with a create that was refused because the address is held.
+// met handles a create that was refused because another contact holds the address.
 func (r creation) met(ctx context.Context, refusal error, doubt time.Time) error {
 	if doubt.IsZero() {
 		r.intendNot() // the contact was there before
 	}
 	c, err := remote.Find(ctx, r.client, r.s.Row.Email)
-	if errors.Is(err, owlat.ErrForbidden) { // without contacts:read an update tells as much
+	if errors.Is(err, owlat.ErrForbidden) { // without contacts:read, the answer to an update tells the same
 		err = remote.Call(ctx, func() (err error) {
 			c, err = r.client.Contacts.Update(ctx, r.s.Row.Email, remote.Update(r.s.Row.Fields))
 			return err
@@ -147,8 +147,8 @@ func (r creation) met(ctx context.Context, refusal error, doubt time.Time) error
 	return r.found(ctx, *c, doubt)
 }
 
-// found goes on with a contact that exists: as if just created where the create in doubt made it, else as adopted. One that
-// another row has is not taken from it.
+// found goes on with a contact that exists: as created if the create in doubt made it, else as adopted. It does not take a contact
+// from another row.
 func (r creation) found(ctx context.Context, c owlat.Contact, doubt time.Time) error {
 	rival, elsewhere, err := remote.Rivals(ctx, r.Ledger, r.Sync, []string{r.s.Row.Key, r.s.OldKey}, c.ID)
 	if err != nil {
@@ -187,7 +187,7 @@ func (r creation) adopt(c owlat.Contact) {
 	r.goOn(e, owlatsync.Adopted, changes)
 }
 
-// goOn goes on with an entry for a contact that was found, whose fields may differ, and with what is planned for its topics.
+// goOn plans the rest of the step for a contact that was found: fields that differ, and the planned changes of topics.
 func (r creation) goOn(e *ledger.Entry, outcome owlatsync.Outcome, planned []owlatsync.Change) {
 	e.Failure = nil
 	r.e = e
@@ -208,7 +208,7 @@ func (r creation) goOn(e *ledger.Entry, outcome owlatsync.Outcome, planned []owl
 	r.result.outcome, r.result.reason = outcome, r.s.Reason
 }
 
-// holder says who has the row's address in Owlat's identity table, as far as the ledger knows.
+// holder says who has the row's address in Owlat's identity table, if the ledger knows.
 func (r *row) holder(ctx context.Context) string {
 	held, err := r.Ledger.Holders(ctx, []string{r.s.Row.Email})
 	if err == nil {

@@ -16,8 +16,8 @@ import (
 // notice sends the events of a row.
 type notice struct{ *row }
 
-// notify sends the events that are due. One that was sent by an earlier run and never answered is reported, not repeated
-// (Invariant 6).
+// notify sends the events that are due. An event that an earlier run sent without an answer is reported, not repeated (Invariant
+// 6).
 func (r notice) notify(ctx context.Context) error {
 	lost := ""
 	for i := 0; i < len(r.e.Events); {
@@ -32,7 +32,7 @@ func (r notice) notify(ctx context.Context) error {
 			continue
 		}
 		message := r.message(*m)
-		if message == nil { // no longer configured
+		if message == nil { // the event is no longer configured
 			r.e.Events = slices.Delete(r.e.Events, i, i+1)
 			continue
 		}
@@ -61,14 +61,14 @@ func (r notice) notify(ctx context.Context) error {
 			return err
 		}
 	}
-	if lost != "" { // a failure that no later run repeats
+	if lost != "" { // no later run repeats this failure
 		r.result.outcome, r.result.category = owlatsync.Failed, ledger.CategoryEvent
 		r.result.reason = fmt.Sprintf("it is not known whether the event %s arrived: its answer was lost, and it is not sent again", lost)
 	}
 	return nil
 }
 
-// lose notes that nobody knows whether an event arrived, and returns the name of the first.
+// lose notes that it is unknown whether an event arrived, and returns the name of the first such event.
 func (r notice) lose(m *ledger.EventMark, first string) string {
 	m.State = ledger.EventUnknown
 	r.event("event unknown", m.Name)
@@ -78,7 +78,7 @@ func (r notice) lose(m *ledger.EventMark, first string) string {
 	return first
 }
 
-// whoIsUnknown tells a deleted contact from one whose address was changed in Owlat: events go by address.
+// whoIsUnknown tells a deleted contact from one whose address was changed in Owlat, because events go by address.
 func (r notice) whoIsUnknown(ctx context.Context, notFound error) error {
 	switch _, err := remote.Find(ctx, r.client, r.e.ContactID); {
 	case remote.IsGone(err):

@@ -28,8 +28,8 @@ func (r membership) removeTopics(ctx context.Context) error {
 	return nil
 }
 
-// removeTopic takes the contact off a topic. That it was not on it, or is no more, comes to the same. That it is about to is
-// recorded first: a consent given after a removal of unknown outcome is news.
+// removeTopic takes the contact off a topic. A contact that is not on it, or no longer exists, counts as removed. It first records
+// that it is about to: a consent given after a removal of unknown outcome is a new one.
 func (r membership) removeTopic(ctx context.Context, topic string) error {
 	m := r.e.Membership(topic)
 	before := *m
@@ -61,8 +61,8 @@ func (r membership) removeTopic(ctx context.Context, topic string) error {
 	return nil
 }
 
-// addTopic puts the contact on a topic. That it is about to is recorded first, so that no later run repeats an add of unknown
-// outcome: it could undo an opt-out (Invariant 1).
+// addTopic puts the contact on a topic. It first records that it is about to, so that no later run repeats an add of unknown
+// outcome, which could undo an opt-out (Invariant 1).
 func (r membership) addTopic(ctx context.Context, topic string) error {
 	if left, err := r.hasLeft(ctx, topic); left || err != nil {
 		return err
@@ -96,8 +96,8 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 	return err
 }
 
-// sendAdd sends the add, again where its answer is lost: within seconds, and never to somebody who has left meanwhile. Lost says that
-// one that was sent may have taken effect.
+// sendAdd sends the add. If the answer is lost, it sends the add again within seconds, but never to somebody who has left
+// meanwhile. Lost says that an add may have taken effect.
 func (r membership) sendAdd(ctx context.Context, topic string) (left, lost bool, err error) {
 	sent := false
 	for try := range lostTries {
@@ -136,8 +136,8 @@ func (r membership) set(topic string, state ledger.MembershipState) *ledger.Memb
 	return m
 }
 
-// hasLeft reports whether the person left the topic since the add was planned; the membership then says so, or that it is not
-// known whether an add which was sent after that has put the person back.
+// hasLeft reports whether the person left the topic since the add was planned. It notes that in the membership, or that an add sent
+// after the opt-out may have put the person back.
 func (r membership) hasLeft(ctx context.Context, topic string) (bool, error) {
 	found, err := r.Ledger.OptOuts(ctx, []string{r.e.ContactID})
 	if err != nil {
@@ -157,7 +157,7 @@ func (r membership) hasLeft(ctx context.Context, topic string) (bool, error) {
 	return true, nil
 }
 
-// whoIsGone tells a deleted contact from a deleted topic, which Owlat answers alike.
+// whoIsGone tells a deleted contact from a deleted topic: Owlat answers both alike.
 func (r membership) whoIsGone(ctx context.Context, topic string, notFound error) error {
 	_, err := remote.Find(ctx, r.client, r.e.ContactID)
 	if remote.IsGone(err) {
@@ -171,7 +171,7 @@ func (r membership) whoIsGone(ctx context.Context, topic string, notFound error)
 		Reason: fmt.Sprintf("Owlat has either no topic %s or the contact no more", topic)}
 }
 
-// pause waits, and reports false when the context ended first.
+// pause waits, and returns false if the context ended first.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

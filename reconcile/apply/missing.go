@@ -25,7 +25,7 @@ func (r absence) remove(ctx context.Context) error {
 		return err
 	}
 	for _, c := range r.s.Changes {
-		// Another row may have got the contact in this very run.
+		// Another row may have taken the contact over in this run.
 		if c.Kind == owlatsync.DeleteContact && len(others) > 0 || c.Kind == owlatsync.RemoveTopic && consent.WantedBy(others, c.Topic) {
 			r.result.outcome, r.result.spared = owlatsync.Skipped, true
 			r.result.reason = fmt.Sprintf("%s of sync %q has the contact now", step.RowName(others[0].Entry.Key), others[0].Sync)
@@ -45,7 +45,7 @@ func (r absence) remove(ctx context.Context) error {
 	return nil
 }
 
-// others returns the further entries for the contact.
+// others returns the other entries for the contact.
 func (r absence) others(ctx context.Context) ([]ledger.Holder, error) {
 	holders, err := r.Ledger.Sharers(ctx, []string{r.e.ContactID})
 	if err != nil {
@@ -56,8 +56,8 @@ func (r absence) others(ctx context.Context) ([]ledger.Holder, error) {
 	}), nil
 }
 
-// delete removes the contact for good. That it is gone already comes to the same. That it is about to is recorded first, so
-// that a row which comes back is not taken to be in step.
+// delete deletes the contact for good. A contact that is gone counts as deleted. It first records that it is about to, so that a
+// row that comes back does not count as in step.
 func (r absence) delete(ctx context.Context) error {
 	r.e.Origin, r.e.Doubt = ledger.OriginDeleting, true
 	err := r.flush(ctx)

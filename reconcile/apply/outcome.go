@@ -15,9 +15,9 @@ type result struct {
 	outcome  owlatsync.Outcome
 	reason   string
 	category ledger.Category
-	erred    bool          // it failed in this run, and not only because something stays unknown from an earlier one
-	spared   bool          // another row has the contact now: nothing is left to do about this one's absence
-	entry    *ledger.Entry // as it stands now; nil: as planned
+	erred    bool          // the row failed in this run; false if only an earlier run's doubt stays
+	spared   bool          // another row has the contact now: nothing more follows from the absence
+	entry    *ledger.Entry // the entry now; nil: as planned
 }
 
 // done counts and tells the outcome of a row.
@@ -48,10 +48,10 @@ func (a *run) done(s *step.Step, r result) {
 	a.Tell.Row(d, r.category, s.Missing)
 }
 
-// leftAlone counts memberships that were left alone on purpose.
+// leftAlone counts memberships that are left alone on purpose.
 func (a *run) leftAlone(n int) { a.Tell.Memberships(owlatsync.MembershipCounts{Skipped: n}) }
 
-// record writes to the ledger. A ledger that cannot be written ends the run: nothing more may be confirmed.
+// record writes to the ledger. If that fails, it ends the run: nothing more may be confirmed by Owlat.
 func (a *run) record(ctx context.Context, records ...ledger.Record) error {
 	if err := a.Writer.Record(context.WithoutCancel(ctx), records...); err != nil {
 		return a.ledgerFailed(err)
@@ -59,7 +59,7 @@ func (a *run) record(ctx context.Context, records ...ledger.Record) error {
 	return nil
 }
 
-// ledgerFailed ends the run and returns what that means for the row.
+// ledgerFailed ends the run and returns the failure of the row.
 func (a *run) ledgerFailed(err error) error {
 	a.end(err)
 	return &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryLedger, Reason: err.Error(), Err: err}

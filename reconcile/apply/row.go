@@ -13,16 +13,16 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// lostTries is how often a create or a topic add whose answer was lost is sent in all.
+// lostTries is how often a create or a topic add is sent in all if its answer is lost.
 const lostTries = 3
 
 // row is the application of one step.
 type row struct {
 	*run
-	client *owlat.Client // the pool's
-	s      *step.Step    // of its own
-	e      *ledger.Entry // of its own: as it stands now
-	// pending are events that Owlat has confirmed and the ledger is yet to record.
+	client *owlat.Client // from the pool
+	s      *step.Step    // a copy
+	e      *ledger.Entry // a copy: the entry now
+	// pending are events that Owlat has confirmed and that are not recorded yet.
 	pending []ledger.Record
 	lost    bool // something that Owlat has confirmed could not be recorded
 	gone    bool // the contact was deleted in Owlat
@@ -39,7 +39,7 @@ func (a *run) row(client *owlat.Client, planned *step.Step) *row {
 func (a *run) apply(ctx context.Context, client *owlat.Client, planned *step.Step) {
 	r := a.row(client, planned)
 	err := r.reread(ctx)
-	// From here on the row is not in step: if the run ends and the row becomes what it was, that must not count as nothing to do.
+	// From here on the row is not in step: if it changes back after a broken run, it must not count as unchanged.
 	r.e.Fingerprint, r.e.Doubt = ledger.Fingerprint{}, false
 	if err == nil {
 		err = r.send(ctx)
@@ -72,7 +72,7 @@ func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.
 	a.mu.Unlock()
 }
 
-// send sends what the step needs: what was withdrawn first, then the contact, then what was consented to.
+// send sends what the step needs: first withdrawals, then the contact, then consents and events.
 func (r *row) send(ctx context.Context) error {
 	if r.s.Missing {
 		return absence{r}.remove(ctx)
@@ -90,7 +90,7 @@ func (r *row) send(ctx context.Context) error {
 	if err := (alteration{r}).update(ctx); err != nil || r.gone {
 		return err
 	}
-	// With the contact the ledger now keeps what is due for it, once: the create is in doubt no more.
+	// The contact exists, so the create is no longer in doubt and the ledger keeps what is due for it.
 	r.e.Events, r.e.Intent = slices.Clone(r.s.Events), ledger.Intent{}
 	for _, c := range r.s.Changes {
 		if c.Kind == owlatsync.AddTopic {
@@ -102,7 +102,7 @@ func (r *row) send(ctx context.Context) error {
 	return notice{r}.notify(ctx)
 }
 
-// reread takes the entry from the ledger where the row's early withdrawal has changed it.
+// reread reads the entry again if the row's early withdrawal has changed it.
 func (r *row) reread(ctx context.Context) error {
 	if !r.s.WithdrawsEarly() {
 		return nil
@@ -162,8 +162,8 @@ func (r *row) failed(ctx context.Context, err error) {
 	r.tell()
 }
 
-// keepFailure records a failure and lets the run end if it would meet every row. Aborted says that the run ended before the
-// request was sent, which is none.
+// keepFailure records a failure, and ends the run if every row would meet it. Aborted says that the run ended before the request
+// was sent: that is no failure of the row.
 func (r *row) keepFailure(ctx context.Context, err error) (f *remote.Failure, aborted bool) {
 	f = remote.Classify(err)
 	aborted = (ctx.Err() != nil || errors.Is(err, owlat.ErrPoolClosed)) && !owlat.OutcomeUnknown(err) && !r.lost
@@ -193,8 +193,7 @@ func (r *row) event(what, note string) {
 	r.pending = append(r.pending, ledger.Record{Sync: r.Sync, Run: r.Run, Entry: r.e, Event: what, Note: note})
 }
 
-// flush makes the entry and the events so far durable. Nothing is sent between an answer and its flush that could not be
-// sent again.
+// flush makes the entry and its events durable. Between an answer and its flush nothing is sent that could not be sent again.
 func (r *row) flush(ctx context.Context) error {
 	if len(r.pending) == 0 {
 		r.event("", "")
@@ -209,5 +208,5 @@ func (r *row) flush(ctx context.Context) error {
 	return err
 }
 
-// readFailed is ledgerFailed for what could not be read.
+// readFailed is ledgerFailed for a failed read.
 func (r *row) readFailed(err error) error { return r.ledgerFailed(readLedger(err)) }

@@ -12,17 +12,17 @@ import (
 	"owlatsync/reconcile/remote"
 )
 
-// errNoTopic is matched by the failure of a row whose topic Owlat does not have.
+// errNoTopic matches the failure of a row whose topic Owlat does not have.
 var errNoTopic = errors.New("no such topic")
 
-// nobody is an id that no contact can have: Owlat refuses it, but only after it has looked for the topic.
+// nobody is an id that no contact can have. Owlat refuses it, but only after it has looked for the topic.
 const nobody = "x"
 
-// topics is what a run has found out about topics. It is safe for concurrent use.
+// topics keeps what a run has found out about topics. It is safe for concurrent use.
 type topics struct {
-	asking sync.Mutex // around finding out about one
+	asking sync.Mutex // one topic is asked about at a time
 	mu     sync.Mutex
-	bad    map[string]bool // topics that Owlat is known not to have, or to have
+	bad    map[string]bool // topic → Owlat does not have it; absent: not known
 }
 
 func newTopics() *topics { return &topics{bad: make(map[string]bool)} }
@@ -34,7 +34,7 @@ func (t *topics) isBad(topic string) (bad, known bool) {
 	return bad, known
 }
 
-// missing notes that Owlat does not have the topic and returns what that means for the row whose request failed so.
+// missing notes that Owlat does not have the topic, and returns the failure of the row whose request met that.
 func (t *topics) missing(topic string, cause error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -43,9 +43,9 @@ func (t *topics) missing(topic string, cause error) error {
 		Reason: fmt.Sprintf("Owlat has no topic %s: correct its id in the configuration", topic)}
 }
 
-// about returns what the failure of a request about a topic and a contact means. To an id that is none of a topic Owlat answers as to
-// a defect of its own, 500. So after such an answer it is found out, once for a topic and run, whether looking for the topic
-// is what fails, while the contact itself can be read.
+// about returns the meaning of a failed request about a topic and a contact. Owlat answers a topic id that is no id with 500, as it
+// does for its own defects. After a 500 from Owlat, about asks once per topic and run whether the look-up of the topic fails while
+// the contact can be read.
 func (t *topics) about(ctx context.Context, client *owlat.Client, topic, contact string, err error) error {
 	answer, answered := errors.AsType[*owlat.Error](err)
 	if !answered || answer.StatusCode != http.StatusInternalServerError || !answer.FromOwlat() {
@@ -60,7 +60,7 @@ func (t *topics) about(ctx context.Context, client *owlat.Client, topic, contact
 	return t.missing(topic, err)
 }
 
-// exists reports whether Owlat finds the topic, true where that cannot be found out. It changes nothing in Owlat.
+// exists reports whether Owlat finds the topic, true if that cannot be found out. It changes nothing in Owlat.
 func (t *topics) exists(ctx context.Context, client *owlat.Client, topic, contact string) bool {
 	err := remote.Call(ctx, func() error {
 		_, err := client.Topics.Remove(ctx, topic, nobody)

@@ -16,8 +16,8 @@ import (
 // alteration brings the fields of a row's contact in step.
 type alteration struct{ *row }
 
-// update sends exactly the fields that differ, by the contact's id, and once more what the answer shows to have been changed
-// in Owlat meanwhile.
+// update sends exactly the fields that differ, by the contact's id. It sends once more if the answer shows that somebody changed
+// fields in Owlat meanwhile.
 func (r alteration) update(ctx context.Context) error {
 	if r.s.Refused {
 		return nil
@@ -35,10 +35,10 @@ func (r alteration) updateOnce(ctx context.Context) (sent bool, err error) {
 	if len(what) == 0 {
 		return false, nil
 	}
-	// The row may be as before when the next run comes, and the contact as it was now to become.
+	// Without this record, a row that changes back before the next run would count as in step while the contact has changed.
 	due := r.e.Events
 	r.e.Doubt, r.e.Events = true, r.s.Awaited(due)
-	if !r.e.ChangedAt.IsZero() { // else the ledger does not know the contact, and the next run looks for it anew
+	if !r.e.ChangedAt.IsZero() { // else the ledger does not know the contact, and the next run looks for it again
 		if err := r.flush(ctx); err != nil {
 			r.e.Doubt, r.e.Events = false, due
 			return true, err
@@ -69,7 +69,7 @@ func (r alteration) updateOnce(ctx context.Context) (sent bool, err error) {
 	return true, nil
 }
 
-// differing returns what the contact lacks to be as the row asks, and the names of those fields.
+// differing returns the update that brings the contact to what the row asks for, and the names of its fields.
 func (r alteration) differing() (u owlat.UpdateContactRequest, what []string) {
 	var fields step.Wanted
 	for _, f := range owlatsync.ContactFields {

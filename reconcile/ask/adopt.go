@@ -11,21 +11,21 @@ import (
 )
 
 const (
-	// blindCost is how many requests more than one a blind creation may take: the conflict, and reading or updating.
+	// blindCost is how many extra requests a blind creation can cost: the conflict, and a read or an update.
 	blindCost = 2
-	// worthAsking is how many rows without a contact make the first page of a listing worth its request.
+	// worthAsking is the least number of rows without a contact for which the first page of a listing is worth its request.
 	worthAsking = 5
 )
 
-// Rows are the rows whose contacts are looked for.
+// Rows describes the rows whose contacts are looked for.
 type Rows struct {
-	Unknown int               // how many there are for whose address the ledger has no contact
-	Wants   func(uint64) bool // whether a row has the address of that hash
+	Unknown int               // rows for whose address the ledger has no contact
+	Wants   func(uint64) bool // reports whether a row has the address with that hash
 	Adopted bool              // the sync has compared its rows with Owlat's contacts before
 }
 
-// Adopt finds contacts that were in Owlat before the sync, by listing them where that is cheaper than running into them. It tells
-// how far it is.
+// Adopt finds contacts that were in Owlat before the sync. It lists Owlat's contacts if that costs less than conflicts would, and
+// tells its progress. Without the scope contacts:read it lists nothing.
 func (a *Asker) Adopt(ctx context.Context, r Rows, tell func(contacts, total int)) (*Listed, owlatsync.Adoption, error) {
 	listed := &Listed{at: make(map[uint64]remote.Spot)}
 	how := owlatsync.Adoption{Mode: owlatsync.AdoptCreate}
@@ -64,8 +64,8 @@ func (a *Asker) Adopt(ctx context.Context, r Rows, tell func(contacts, total int
 	return listed, how, nil
 }
 
-// listOrCreate decides, once the first page has told how many contacts there are, whether listing the rest costs less than
-// creating the unknown rows blindly could.
+// listOrCreate decides after the first page, which tells the number of contacts, whether listing the rest costs less than creating
+// the unknown rows blindly. Pure.
 func listOrCreate(unknown, contacts int) (owlatsync.AdoptionMode, string) {
 	pages := remote.ListingCost(contacts)
 	if most := blindCost * unknown; pages-1 > most {

@@ -1,5 +1,5 @@
-// Package ask is what must ask Owlat before a plan can be made: what became of requests whose answers were lost, and which contacts
-// are there already. It sends nothing that changes anything.
+// Package ask asks Owlat what a plan must know: what became of requests whose answers were lost, and which contacts exist already.
+// It changes nothing in Owlat.
 package ask
 
 import (
@@ -15,10 +15,10 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// unanswered is after how many look-ups in a row that failed the others are not tried.
+// unanswered is how many look-ups in a row must fail before the others are not tried.
 const unanswered = 3
 
-// reasonDoubt begins the reason why a row waits whose contact could not be looked up.
+// reasonDoubt begins the reason of a row that waits because its contact could not be looked up.
 const reasonDoubt = "an earlier run sent a change whose answer was lost, and what became of it could not be looked up: "
 
 // Asker asks one deployment for one run.
@@ -29,8 +29,8 @@ type Asker struct {
 	Run    int64
 }
 
-// Settle looks up what became of the requests that earlier runs sent for entries of the sync without hearing of their end. Each
-// record that corrects the ledger to it is handed to record before the next is looked up.
+// Settle looks up the outcome of every request of earlier runs that is in doubt. It hands the record that corrects an entry to
+// record before it looks up the next one. Unsettled says why rows wait, by their keys and by the addresses they may hold.
 func (a *Asker) Settle(ctx context.Context, record func(ledger.Record) error) (unsettled map[string]string, err error) {
 	var doubtful []*ledger.Entry
 	for e, err := range a.Ledger.Open(ctx, a.Sync) {
@@ -51,7 +51,7 @@ func (a *Asker) Settle(ctx context.Context, record func(ledger.Record) error) (u
 			case ctx.Err() != nil:
 				return nil, context.Cause(ctx)
 			case errors.Is(err, owlat.ErrForbidden):
-				continue // without contacts:read the next create or update has to tell
+				continue // without contacts:read the next create or update tells
 			case err == nil:
 				if err := record(settled); err != nil {
 					return nil, err
@@ -89,7 +89,7 @@ func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, err
 			return record(e, "", "")
 		}
 		made := remote.EntryOf(e.Key, *c, ledger.OriginCreated, e)
-		if made.Identity = e.Identity; e.Origin != ledger.OriginDeleted { // else it is not new
+		if made.Identity = e.Identity; e.Origin != ledger.OriginDeleted { // a contact that replaces a deleted one does not count as new
 			made.Intent = e.Intent
 		}
 		return record(made, "found", "a create whose answer was lost had taken effect")
@@ -114,8 +114,8 @@ func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, err
 	return record(e, "", "")
 }
 
-// madeInDoubt returns the contact that a create whose answer was lost made, nil if it made none: looked for by its address,
-// and by the contacts that another sync has met under it and perhaps renamed since.
+// madeInDoubt returns the contact that an unanswered create made, nil if it made none. It looks under the address, and at contacts
+// that other syncs have met under it, because they may have been renamed since.
 func (a *Asker) madeInDoubt(ctx context.Context, e *ledger.Entry) (*owlat.Contact, error) {
 	c, err := remote.Find(ctx, a.Client, e.Identity)
 	if err == nil && remote.Mine(e.Intent.Create, *c) {
@@ -143,8 +143,8 @@ func (a *Asker) madeInDoubt(ctx context.Context, e *ledger.Entry) (*owlat.Contac
 	return nil, nil
 }
 
-// unclaimed returns the contact unless it is known to have been created for another row, or to be another row's of this
-// sync, or more likely comes from another create of the same address that is in doubt too.
+// unclaimed returns the contact, or nil if another row has it or created it, or if another create of the address that is in doubt
+// is likelier to have made it.
 func (a *Asker) unclaimed(ctx context.Context, e *ledger.Entry, c *owlat.Contact) (*owlat.Contact, error) {
 	rival, elsewhere, err := remote.Rivals(ctx, a.Ledger, a.Sync, []string{e.Key}, c.ID)
 	if err != nil || rival != "" || elsewhere {
@@ -156,7 +156,7 @@ func (a *Asker) unclaimed(ctx context.Context, e *ledger.Entry, c *owlat.Contact
 	return c, nil
 }
 
-// Living tells which of the contacts are gone. One that cannot be looked up counts as there.
+// Living tells which of the contacts are gone. A contact that cannot be looked up counts as there.
 func (a *Asker) Living(ctx context.Context, contacts []string) (gone map[string]bool) {
 	gone = make(map[string]bool)
 	for _, id := range contacts {

@@ -8,14 +8,14 @@ import (
 	"owlatsync/reconcile/remote"
 )
 
-// Listed is what a listing told of the contacts that rows wait for, by the hashes of their addresses.
+// Listed keeps the listed contacts that rows may adopt, by the hashes of their addresses.
 type Listed struct {
 	roll remote.Roll
 	at   map[uint64]remote.Spot
 }
 
-// add keeps the contacts of a page that are wanted. The listing goes from the newest to the oldest, and of several contacts
-// with one address calls by it reach the oldest; again is told of every further one.
+// add keeps the wanted contacts of a page. The listing goes from the newest to the oldest; calls by an address reach the oldest
+// contact with it, so the last one counts. again is told of every further contact with an address.
 func (l *Listed) add(page []owlat.Contact, wanted func(hash uint64) bool, again func(hash uint64)) {
 	var contacts []owlat.Contact
 	for _, c := range page {
@@ -32,7 +32,7 @@ func (l *Listed) add(page []owlat.Contact, wanted func(hash uint64) bool, again 
 	}
 }
 
-// Find returns what was listed of the contact with the address.
+// Find returns the listed contact with the address. A nil Listed has none.
 func (l *Listed) Find(address string) (c owlat.Contact, ok bool) {
 	if l == nil {
 		return c, false
@@ -43,7 +43,7 @@ func (l *Listed) Find(address string) (c owlat.Contact, ok bool) {
 	}
 	c = l.roll.Contact(at)
 	for _, text := range remote.Texts(&c) {
-		*text = strings.Clone(*text) // what is kept of it must not keep its whole page
+		*text = strings.Clone(*text) // else the texts would keep the whole page in memory
 	}
 	return c, true
 }

@@ -42,7 +42,7 @@ func anyOf(all []Recorded) string {
 	return strings.Join(words, "; ")
 }
 
-// inWords returns what a yes has become in the ledger.
+// inWords returns what a yes with the state is called; empty: it stays the same.
 func inWords(s ledger.MembershipState) string {
 	if s == "" {
 		return "the same"
@@ -50,7 +50,7 @@ func inWords(s ledger.MembershipState) string {
 	return string(RecordedOf(&ledger.Membership{Consent: true, State: s}))
 }
 
-// dueAdd says what becomes of an add that a run is about to send, or to send again.
+// dueAdd says what becomes of an add that is about to be sent, or sent again.
 func (l OptOutLine) dueAdd() string {
 	switch {
 	case !slices.ContainsFunc(l.Has, func(r Recorded) bool { return r == Wanted || r == Sent || r == OptedOut }):

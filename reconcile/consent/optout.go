@@ -7,7 +7,7 @@ import (
 	"owlatsync/ledger"
 )
 
-// Timing is how an opt-out and what is recorded follow each other, in words for the documents.
+// Timing says which came first, the opt-out or what is recorded, in words for the documents.
 type Timing string
 
 const (
@@ -20,9 +20,9 @@ const (
 type OptOutLine struct {
 	Has []Recorded // the ledger has one of these
 	If  Timing
-	// Becomes is what is recorded from then on; empty: what was.
+	// Becomes is what is recorded from then on; empty: nothing changes.
 	Becomes ledger.MembershipState
-	// Instead is what is recorded if an add was about to be sent, which then is not; empty: it is sent.
+	// Instead is what is recorded in place of sending an add that was about to be sent; empty: it is sent.
 	Instead ledger.MembershipState
 	Why     string
 }
@@ -49,7 +49,7 @@ func optOutLine(m *ledger.Membership, o ledger.OptOut) OptOutLine {
 	return OptOutLine{} // not reached: the last line fits all
 }
 
-// follows tells how they follow each other. Owlat tells the millisecond of an opt-out.
+// follows reports whether the timing holds. Owlat tells opt-outs to the millisecond.
 func follows(m *ledger.Membership, o ledger.OptOut, t Timing) bool {
 	if t == NewerConsent {
 		return m != nil && o.At.Before(m.Renewed.Truncate(time.Millisecond))
@@ -57,7 +57,7 @@ func follows(m *ledger.Membership, o ledger.OptOut, t Timing) bool {
 	return m != nil && !o.At.After(m.At)
 }
 
-// Heed returns the memberships as the opt-outs of their contact leave them. What it is given stays as it is.
+// Heed returns the memberships after the opt-outs of their contact. It changes nothing it is given.
 func Heed(memberships []ledger.Membership, optOuts []ledger.OptOut) []ledger.Membership {
 	if len(optOuts) == 0 {
 		return memberships
@@ -76,8 +76,8 @@ func Heed(memberships []ledger.Membership, optOuts []ledger.OptOut) []ledger.Mem
 	return memberships
 }
 
-// HeedBeforeAdd returns the membership as it is recorded when an add is about to be sent, or sent again, and whether the person has
-// left, so that it must not be.
+// HeedBeforeAdd returns the membership as recorded when an add is about to be sent or sent again. Left says that the person has
+// left: the add must not be sent.
 func HeedBeforeAdd(m ledger.Membership, optOuts []ledger.OptOut) (_ ledger.Membership, left bool) {
 	state := m.State
 	for _, o := range optOuts {

@@ -10,28 +10,29 @@ import (
 	"owlatsync/reconcile/policy"
 )
 
-// Row is a row with the contact that is known for it.
+// Row is a row and what is known about its contact.
 type Row struct {
-	Says        []bool // the row's consents, in the order of the topics; a source that says nothing about one says no
+	Says        []bool // in the order of the topics; a topic with a consent column but no value counts as no
 	Memberships []ledger.Membership
-	Origin      ledger.Origin // of the contact
+	Origin      ledger.Origin // how the contact came to be known
 	HasContact  bool
-	// New says that the contact is new by this sync: that of somebody who was forgotten is not, even when it has to be created.
+	// New says that this sync creates the contact. The contact of a forgotten person does not count as new, even if it must be
+	// created.
 	New bool
-	// Changes are those that come before the topics'.
+	// Changes are the changes that come before those of the topics.
 	Changes []owlatsync.Change
 }
 
-// Verdict is what follows for the topics of a row.
+// Verdict is the decision about the topics of a row.
 type Verdict struct {
-	Memberships []ledger.Membership // as they are recorded before anything is sent
-	Changes     []owlatsync.Change  // the row's, and then AddTopic and RemoveTopic in the order of the topics
+	Memberships []ledger.Membership // as recorded before anything is sent
+	Changes     []owlatsync.Change  // the row's, then AddTopic and RemoveTopic in the order of the topics
 	Skipped     int                 // memberships left alone on purpose
-	Unsure      bool                // of one nobody knows
+	Unsure      bool                // it is not known whether an earlier add took effect
 	Reason      string              // why, if unsure
 }
 
-// Plan decides about every topic of a row. What it is given stays as it is.
+// Plan decides about every topic of a row. It changes nothing it is given.
 func Plan(topics []policy.Topic, r Row, now time.Time) (v Verdict) {
 	v.Memberships, v.Changes = slices.Clone(r.Memberships), r.Changes
 	unspent := unspent(topics, r)
@@ -53,7 +54,7 @@ func Plan(topics []policy.Topic, r Row, now time.Time) (v Verdict) {
 	return v
 }
 
-// take notes what the line says of a topic.
+// take applies a line to a topic.
 func (v *Verdict) take(line Line, topic string, m *ledger.Membership, now time.Time) {
 	if m == nil {
 		v.Memberships = append(v.Memberships, ledger.Membership{Topic: topic, At: now})
@@ -81,8 +82,8 @@ func (v *Verdict) take(line Line, topic string, m *ledger.Membership, now time.T
 	}
 }
 
-// unspent reports whether the row consented when its contact was created, but for a topic that the configuration no longer has
-// and on which the contact is not known to have been put: its id was corrected.
+// unspent reports whether the row consented when its contact was created, but only for a topic that is no longer configured and on
+// which the contact is not known to be. Such a topic id was corrected.
 func unspent(topics []policy.Topic, r Row) bool {
 	if r.Origin != ledger.OriginCreated {
 		return false
@@ -92,7 +93,7 @@ func unspent(topics []policy.Topic, r Row) bool {
 	})
 }
 
-// spend makes sure that a consent which served another topic serves no further one.
+// spend marks the consents for topics that are no longer configured, so that each serves one other topic only.
 func spend(memberships []ledger.Membership, topics []policy.Topic) {
 	for i := range memberships {
 		m := &memberships[i]
@@ -112,22 +113,22 @@ func configured(topics []policy.Topic, id string) bool {
 	return slices.ContainsFunc(topics, func(t policy.Topic) bool { return t.ID == id })
 }
 
-// Acted returns the memberships without the adds that were only planned.
+// Acted returns the memberships without adds that were only planned.
 func Acted(memberships []ledger.Membership) []ledger.Membership {
 	return slices.DeleteFunc(slices.Clone(memberships), func(m ledger.Membership) bool { return m.State == ledger.MemberWanted })
 }
 
-// Removable reports whether the contact may be on the topic although it is to be on it no more.
+// Removable reports whether a contact that should not be on the topic may still be on it.
 func Removable(m *ledger.Membership) bool {
 	return m.State == ledger.MemberLeaving || m.Consent && m.State != ledger.MemberLeft && m.State != ledger.MemberOptedOut
 }
 
-// GoneWithRow reports whether the row's absence has taken the contact off the topic, or may have.
+// GoneWithRow reports whether the contact left the topic, or may have left it, because its row is gone.
 func GoneWithRow(m ledger.Membership) bool {
 	return m.State == ledger.MemberLeft || m.State == ledger.MemberLeaving && m.Consent
 }
 
-// WantedBy reports whether one of the entries, for the same contact, wants it on the topic.
+// WantedBy reports whether one of the other entries for the contact wants it on the topic.
 func WantedBy(others []ledger.Holder, topic string) bool {
 	return slices.ContainsFunc(others, func(h ledger.Holder) bool {
 		m := h.Entry.Membership(topic)
@@ -135,8 +136,8 @@ func WantedBy(others []ledger.Holder, topic string) bool {
 	})
 }
 
-// AfterDeletion returns what is kept of the memberships of a contact that is no more: that it left its topics, since the deletion
-// may have been an opt-out, and that nothing is left to take it off.
+// AfterDeletion returns the memberships to keep when a contact no longer exists. They say that it left its topics, because the
+// deletion may have been an opt-out, and that nothing is left to remove.
 func AfterDeletion(memberships []ledger.Membership, now time.Time) []ledger.Membership {
 	kept := slices.Clone(memberships)
 	for i := range kept {

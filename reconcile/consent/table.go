@@ -1,6 +1,6 @@
-// Package consent decides who is put on a topic and who is taken off (Invariant 1). All ways in which what the row says, what is
-// recorded, opt-outs, doubt and policies meet are the lines of two tables; the first line that fits decides. The package is
-// pure: values in, values out.
+// Package consent decides who is put on a topic and who is taken off (Invariant 1). Two tables cover every way in which the row's
+// word, the record, opt-outs, doubts and policies meet; the first line that fits decides. The package is pure: values in, values
+// out.
 package consent
 
 import (
@@ -9,7 +9,7 @@ import (
 	"owlatsync/ledger"
 )
 
-// Answer is what the source says now of a row and a topic.
+// Answer is what the source says now about a row and a topic.
 type Answer string
 
 const (
@@ -31,7 +31,7 @@ const (
 	Added       Recorded = "an add"
 	LeftAlone   Recorded = "a yes left alone"
 	OptedOut    Recorded = "an opt-out"
-	Unsure      Recorded = "an unsure add" // reported before
+	Unsure      Recorded = "an unsure add" // it was reported
 )
 
 // All lists everything that can be recorded.
@@ -60,7 +60,7 @@ const (
 	Report    Action = "reports it"      // the row fails as unsure
 )
 
-// has are the records that a line is about.
+// has lists the records that a line applies to.
 type has = []Recorded
 
 // Line is one line of the table.
@@ -69,7 +69,7 @@ type Line struct {
 	Has  []Recorded // the ledger has one of these
 	If   Condition
 	Does Action
-	// Becomes is what is recorded before anything is sent; empty: what was.
+	// Becomes is what is recorded before anything is sent; empty: nothing changes.
 	Becomes ledger.MembershipState
 	Why     string
 }
@@ -151,7 +151,7 @@ func (l Line) fits(c Case) bool {
 	return l.Says == c.Says && slices.Contains(l.Has, c.Has) && c.Holds.hold(l.If)
 }
 
-// RecordedOf reads what is recorded in a membership; nil is Nothing.
+// RecordedOf returns what a membership records; nil is Nothing.
 func RecordedOf(m *ledger.Membership) Recorded {
 	switch {
 	case m == nil:
@@ -179,5 +179,5 @@ func RecordedOf(m *ledger.Membership) Recorded {
 	case ledger.MemberUnsure:
 		return Unsure
 	}
-	return Unsure // of a yes with a state that nothing records: it adds nobody
+	return Unsure // an unknown state of a yes: Unsure adds nobody
 }

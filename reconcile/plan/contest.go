@@ -10,18 +10,18 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// contest says which of several rows with one address counts.
+// contest decides which of several rows with one address counts.
 type contest struct {
 	sync    string
 	scan    *scan.Scan
-	winners map[uint64]string // address hash → key of the row that counts, of those that several rows have
+	winners map[uint64]string // address hash → key of the row that counts; only shared addresses
 }
 
-// winner is the row that counts of several with one address.
+// winner is the row that counts among several with one address.
 type winner struct {
 	key     string
-	holds   bool // it has the contact already; else it stands first in the source
-	renamed bool // the contact, which got the address from another sync
+	holds   bool // it has the contact already; false: it stands first in the source
+	renamed bool // another sync gave its contact the address
 }
 
 func (w *winner) reason() string {
@@ -35,15 +35,15 @@ func (w *winner) reason() string {
 	return row + " has the same address and counts, because it stands first in the source"
 }
 
-// rival is an entry of the sync for another row's contact that has the address, and what the source says of that row.
+// rival is another row's entry whose contact has the address, and what the source says about that row.
 type rival struct {
 	entry *ledger.Entry
 	there bool // the source has the row
-	keeps bool // and it is to keep the address
+	keeps bool // the row keeps the address
 }
 
-// judge says which other row of the source has r's address and counts instead, or which entry of a row that left is r's. Rows must come
-// in the order of the source.
+// judge returns the row that counts instead of r, nil if r does, and the entry that r takes over from a row that left the source.
+// Rows must come in the order of the source.
 func (c *contest) judge(r *step.Row, holders []ledger.Holder) (won *winner, rekeyed *ledger.Entry) {
 	hash := ledger.HashText(r.Email)
 	var rivals []rival
@@ -60,9 +60,9 @@ func (c *contest) judge(r *step.Row, holders []ledger.Holder) (won *winner, reke
 	return won, rekeyed
 }
 
-// counts says which row counts instead of r, nil if r does: the one that holds the contact and keeps it, else the first in the
-// source's order with the address, whose key is known as soon as there is one. Where the holder has left the source, its entry is
-// r's under a new key, be its contact gone or not; of several, that of the last.
+// counts returns the row that counts instead of r, nil if r does. The row that holds the contact and keeps it counts, else the
+// first row with the address, whose key is first if it is known. If the holder has left the source, r is that row under a new key
+// and takes its entry, even if the contact is gone. If several holders have left, r takes the entry of the last one.
 func counts(r *step.Row, rivals []rival, first string) (won *winner, rekeyed *ledger.Entry) {
 	for _, other := range rivals {
 		switch {
@@ -78,10 +78,10 @@ func counts(r *step.Row, rivals []rival, first string) (won *winner, rekeyed *le
 	return nil, rekeyed
 }
 
-// lastWith returns which of two entries for one address, whose rows left the source, had it last: Owlat lets a contact have it
-// only once another's is gone. A may be nil.
+// lastWith returns the entry that had the address last, of two whose rows left the source. Owlat gives an address to a contact only
+// after the other contact is gone. A may be nil.
 func lastWith(a, b *ledger.Entry) *ledger.Entry {
-	here := func(e *ledger.Entry) int { // the later a row left, the less was done about that
+	here := func(e *ledger.Entry) int { // the later a row left, the less has followed from its absence
 		switch {
 		case e.Origin == ledger.OriginGone:
 			return 0

@@ -11,8 +11,8 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// due returns the events as they should be once a row is in step: those of before, and those that the step's outcome makes due. Again
-// says that the row was met before with a contact that is no more: it does not appear.
+// due returns the events of a row as they are once the row is in step: those of before, and those that the step's outcome makes
+// due. Again says that the row was met before with a contact that no longer exists, so that it does not appear anew.
 func due(rules []policy.EventRule, before []ledger.EventMark, s *step.Step, again bool, now time.Time) []ledger.EventMark {
 	marks := slices.DeleteFunc(slices.Clone(before), func(m ledger.EventMark) bool {
 		return m.State == ledger.EventAwaited || m.State == ledger.EventDue && ruleOf(rules, m) == nil
@@ -52,7 +52,7 @@ func ruleOf(rules []policy.EventRule, m ledger.EventMark) *policy.EventRule {
 	return nil
 }
 
-// messages returns what the events that are due say.
+// messages returns the messages of the events that are due.
 func messages(rules []policy.EventRule, marks []ledger.EventMark, r *step.Row) (all []step.Message) {
 	for _, m := range marks {
 		rule := ruleOf(rules, m)

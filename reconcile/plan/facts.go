@@ -13,21 +13,21 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// known is all that is known of a row.
+// known is everything known about a row.
 type known struct {
 	Known
-	unchanged bool    // it is in step after all
-	waits     string  // why it cannot be planned; empty: it can
+	unchanged bool    // the row is in step after all
+	waits     string  // why the row cannot be planned yet; empty: it can
 	winner    *winner // the row that counts instead; nil: this one does
-	matched   bool    // its contact is one that was listed
-	awaits    bool    // its address is to be freed by another row
+	matched   bool    // its contact was found in the listing
+	awaits    bool    // another row must free its address
 
-	entry   *ledger.Entry // of the row itself, as the ledger has it
-	rekeyed *ledger.Entry // of a row that left the source, and that this one is under a new key
+	entry   *ledger.Entry // the row's own entry in the ledger
+	rekeyed *ledger.Entry // entry of the row that left the source and is this row under its old key
 	holders []ledger.Holder
 }
 
-// gatherer finds out what is known of rows: in the ledger, in the listing, and of Owlat where nothing else tells.
+// gatherer finds out what is known about rows: from the ledger, from the listing, and from Owlat if neither tells.
 type gatherer struct {
 	Needs
 	scan    *scan.Scan
@@ -40,7 +40,7 @@ func newGatherer(n Needs, s *scan.Scan, listed *ask.Listed, now time.Time) *gath
 	return &gatherer{Needs: n, scan: s, listed: listed, now: now, contest: contest{sync: n.Policies.Sync, scan: s, winners: make(map[uint64]string)}}
 }
 
-// gather returns what is known of each row of a batch.
+// gather returns what is known about each row of a batch.
 func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, error) {
 	entries, err := g.entries(ctx, batch)
 	if err != nil {
@@ -85,10 +85,10 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 	return all, nil
 }
 
-// judge tells of a row whether it is to be planned.
+// judge decides whether a row is planned.
 func (g *gatherer) judge(r *step.Row, e *ledger.Entry, holders []ledger.Holder) known {
 	k := known{entry: e, holders: holders}
-	if e != nil && e.Fingerprint == r.Fingerprint { // two keys share a hash, and the index held the other one
+	if e != nil && e.Fingerprint == r.Fingerprint { // two keys share a hash, and the index compared the other one
 		k.unchanged = true
 		return k
 	}
@@ -104,7 +104,7 @@ func (g *gatherer) judge(r *step.Row, e *ledger.Entry, holders []ledger.Holder) 
 	return k
 }
 
-// stand finds the entry that stands for the row.
+// stand finds the entry that stands for the row. Gone has the contacts of other syncs that no longer exist.
 func (g *gatherer) stand(r *step.Row, k *known, gone map[string]bool) {
 	e := k.entry
 	k.New, k.Again = e == nil, e != nil && (e.Origin == ledger.OriginDeleted || e.Origin == ledger.OriginGone)
@@ -130,13 +130,13 @@ func (g *gatherer) stand(r *step.Row, k *known, gone map[string]bool) {
 	k.awaits = k.rekeyed == nil && slices.ContainsFunc(k.holders, func(h ledger.Holder) bool { return h.Sync == g.Policies.Sync && h.Entry.Key != r.Key })
 }
 
-// elsewhere reports whether another sync has the contact of an entry.
+// elsewhere reports whether the entry is of another sync and has a contact.
 func (g *gatherer) elsewhere(h ledger.Holder) bool {
 	return h.Sync != g.Policies.Sync && h.Entry.ContactID != "" && h.Entry.Origin != ledger.OriginGone
 }
 
-// perhapsGone returns what other syncs hold for a row whose own contact is gone: to adopt a contact that is gone too would only
-// find that out again, each time.
+// perhapsGone returns the contacts that other syncs hold for a row whose own contact is gone. They are looked up first: adopting a
+// contact that is gone too would fail in every run.
 func (g *gatherer) perhapsGone(k *known) (contacts []string) {
 	e := k.entry
 	if e == nil || k.unchanged || k.waits != "" || k.winner != nil {
@@ -153,7 +153,7 @@ func (g *gatherer) perhapsGone(k *known) (contacts []string) {
 	return contacts
 }
 
-// entries returns the entries of the rows by their keys. Those of changed rows are known from the scan.
+// entries returns the entries of the rows by their keys. A scan of changes has already looked up most of them.
 func (g *gatherer) entries(ctx context.Context, batch []*step.Row) (map[string]*ledger.Entry, error) {
 	found := make(map[string]*ledger.Entry, len(batch))
 	var others []string
@@ -177,7 +177,7 @@ func (g *gatherer) entries(ctx context.Context, batch []*step.Row) (map[string]*
 	return found, nil
 }
 
-// holders returns the entries of all syncs with contacts that have the addresses of the rows, by address, and all that were found.
+// holders returns the entries of all syncs whose contacts have the addresses of the rows, by address, and all entries found.
 func (g *gatherer) holders(ctx context.Context, batch []*step.Row, entries map[string]*ledger.Entry) (byAddress map[string][]ledger.Holder, found []ledger.Holder, err error) {
 	var addresses []string
 	for _, r := range batch {
@@ -190,7 +190,7 @@ func (g *gatherer) holders(ctx context.Context, batch []*step.Row, entries map[s
 	}
 	byAddress = make(map[string][]ledger.Holder)
 	for _, h := range found {
-		// A contact that was deleted in Owlat still stands for its row, but tells another sync nothing.
+		// A contact that was deleted in Owlat still stands for its own row, but tells other syncs nothing.
 		if h.Entry.ContactID != "" && (h.Entry.Origin != ledger.OriginGone || h.Sync == g.Policies.Sync) {
 			byAddress[h.Entry.Email] = append(byAddress[h.Entry.Email], h)
 		}
@@ -198,8 +198,8 @@ func (g *gatherer) holders(ctx context.Context, batch []*step.Row, entries map[s
 	return byAddress, found, g.addOwn(ctx, batch, entries, byAddress)
 }
 
-// addOwn adds to the holders of an address the sync's own rows that have, under another address, a contact which another sync
-// holds under this one.
+// addOwn adds entries of this sync to the holders of an address: those whose contact another sync has under this address and this
+// sync under another one.
 func (g *gatherer) addOwn(ctx context.Context, batch []*step.Row, entries map[string]*ledger.Entry, holders map[string][]ledger.Holder) error {
 	addresses := make(map[string][]string) // by contact
 	for _, r := range batch {
@@ -224,7 +224,7 @@ func (g *gatherer) addOwn(ctx context.Context, batch []*step.Row, entries map[st
 			continue
 		}
 		for _, address := range addresses[h.Entry.ContactID] {
-			if h.Entry.Email != address { // else it is among them
+			if h.Entry.Email != address { // else it is already one of the holders
 				holders[address] = append(holders[address], h)
 			}
 		}
@@ -232,7 +232,7 @@ func (g *gatherer) addOwn(ctx context.Context, batch []*step.Row, entries map[st
 	return nil
 }
 
-// unlist takes out of the listing the contacts that other rows of the sync have, under whatever address the ledger knows them.
+// unlist drops from the listing the contacts that other rows of the sync have, whatever address the ledger knows for them.
 func (g *gatherer) unlist(ctx context.Context, batch []*step.Row) error {
 	listed := make(map[string]*step.Row)
 	for _, r := range batch {
@@ -255,7 +255,7 @@ func (g *gatherer) unlist(ctx context.Context, batch []*step.Row) error {
 	return nil
 }
 
-// forgotten tells the addresses of rows whose contact would count as new although somebody with it was forgotten.
+// forgotten returns the addresses whose contact would count as new although the ledger forgot a person with that address.
 func (g *gatherer) forgotten(ctx context.Context, batch []*step.Row, entries map[string]*ledger.Entry) (map[string]bool, error) {
 	var addresses []string
 	for _, r := range batch {
@@ -273,7 +273,7 @@ func (g *gatherer) forgotten(ctx context.Context, batch []*step.Row, entries map
 	return forgotten, nil
 }
 
-// optOuts returns, by contact, the opt-outs that concern a batch and what was found for it elsewhere.
+// optOuts returns the opt-outs that concern a batch, by contact.
 func (g *gatherer) optOuts(ctx context.Context, entries map[string]*ledger.Entry, elsewhere []ledger.Holder) (map[string][]ledger.OptOut, error) {
 	var ids []string
 	for _, e := range entries {

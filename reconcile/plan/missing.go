@@ -13,8 +13,8 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// Missing returns the step for the entry of a row that has left the source, nil if there is none to take. Others are
-// further entries, mostly of other syncs, for the same contact, from which nothing is taken.
+// Missing returns the step for the entry of a row that has left the source, nil if nothing follows. Others are the other entries
+// for the same contact, mostly of other syncs; what they still want is not taken away. Pure.
 func Missing(p *policy.Policies, e *ledger.Entry, others []ledger.Holder, now time.Time) *step.Step {
 	if e.ContactID == "" || e.Origin == ledger.OriginGone || p.KeepsMissing() {
 		return nil
@@ -49,17 +49,17 @@ func Missing(p *policy.Policies, e *ledger.Entry, others []ledger.Holder, now ti
 // absence plans what follows from rows that left the source.
 type absence struct{ *Planner }
 
-// planAbsent plans what follows from rows that left the source. It must come when every row of it is known.
+// planAbsent plans what follows from rows that left the source. All rows of the source must be planned before it.
 func (p absence) planAbsent(ctx context.Context) error {
 	sum := &p.plan.Summary
-	if sum.OfChanges() { // absence says nothing (Invariant 4)
+	if sum.OfChanges() { // a run of changes cannot tell who is absent (Invariant 4)
 		return nil
 	}
 	if sum.Absent = p.scan.Absent() - len(p.moved); sum.Absent == 0 || p.Policies.KeepsMissing() {
 		return nil
 	}
 	if p.Partial || p.scan.Keyless > 0 {
-		// A row that could not be told apart may be one of the absent.
+		// One of the absent may be among the rows without a key or outside the part.
 		return nil
 	}
 	batch := make([]*ledger.Entry, 0, batchSize)

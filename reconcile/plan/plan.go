@@ -1,6 +1,6 @@
-// Package plan is the second half of planning: every row that changed against what is known of its contact, now that all rows of the
-// source are known. What is to be done for one row is decided by pure functions, each in the file named for the question it
-// answers; the planner gathers what they need to know and puts their steps in order. It sends nothing.
+// Package plan is the second half of planning: it compares every changed row with what is known about its contact, once all rows of
+// the source are known. Pure functions decide about one row, each in the file named after the question it answers. The planner
+// gathers what they need and puts their steps in order. The package sends nothing.
 package plan
 
 import (
@@ -19,19 +19,19 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// Contacts asks Owlat what the ledger does not know.
+// Contacts asks Owlat for what the ledger does not know.
 type Contacts interface {
-	// Adopt finds contacts that were in Owlat before the sync, where that is worth it.
+	// Adopt finds contacts that were in Owlat before the sync, if that is worth its requests.
 	Adopt(ctx context.Context, rows ask.Rows, tell func(contacts, total int)) (*ask.Listed, owlatsync.Adoption, error)
 	// Living tells which of the contacts are gone.
 	Living(ctx context.Context, contacts []string) (gone map[string]bool)
 }
 
-// Notes takes in what a later run must know of rows that this one leaves as they are.
+// Notes takes in what a later run must know about rows that this one leaves out of step.
 type Notes interface {
-	// Note is told of every row that needs no step and is not unchanged.
+	// Note is told every row that needs no step and is not unchanged.
 	Note(key string, outcome owlatsync.Outcome)
-	// Waits is told when what follows from a row's absence is to be tried.
+	// Waits is told when the consequence of an absence is tried again.
 	Waits(until time.Time)
 }
 
@@ -47,26 +47,26 @@ type Needs struct {
 	Each func(step.Decision) error
 
 	Adopted   bool               // the sync has compared its rows with Owlat's contacts before
-	Partial   bool               // not every row is wanted, so that absence says nothing
+	Partial   bool               // the run applies a part, so nothing follows from absence
 	Reading   *owlatsync.Reading // how the source is read; nil: all rows, always
-	Entries   int                // of the sync, where only changes are read
-	Unsettled map[string]string  // why rows wait, by their keys and by the addresses that they may hold
+	Entries   int                // the sync's entries in the ledger, if only changes are read
+	Unsettled map[string]string  // why rows wait, by their keys and by the addresses they may hold
 }
 
-// Plan is what is to be done, in order.
+// Plan is the steps of a run in their order.
 type Plan struct {
 	Summary owlatsync.Summary
 
 	sync    string
 	waiting *scratch.Sequence[*step.Row] // rows of the scan
-	planned int                          // of them
+	planned int                          // how many of waiting are planned
 	phases  map[step.Phase]*scratch.Sequence[*step.Step]
 	renames *chain
 	early   int // steps that withdraw consents before their turn comes
 	refused *scratch.Sequence[*step.Step]
 }
 
-// stepMemory is what a step takes, about, besides the texts of its row.
+// stepMemory is about how many bytes a step takes besides the texts of its row.
 const stepMemory = 1000
 
 func stepSize(s *step.Step) int { return s.Row.Size() + stepMemory }
@@ -86,7 +86,7 @@ func newPlan(n Needs) *Plan {
 	return p
 }
 
-// add puts a step into its phase, where nobody may change it any more.
+// add puts a step into its phase. Nobody may change the step afterwards.
 func (p *Plan) add(s *step.Step) error {
 	dropProperties(s)
 	if s.WithdrawsEarly() {
@@ -95,7 +95,7 @@ func (p *Plan) add(s *step.Step) error {
 	return p.phases[s.Phase].Add(s)
 }
 
-// dropProperties drops what only the messages need, which are made.
+// dropProperties drops the properties of the row, which only the messages need, and those are made.
 func dropProperties(s *step.Step) {
 	if s.Row.Properties != nil {
 		row := *s.Row
@@ -153,10 +153,10 @@ func (p *Plan) All() iter.Seq2[*step.Step, error] {
 	}
 }
 
-// Refused returns the renames that have no order, whose failure is to be recorded.
+// Refused returns the renames that have no order and need no request. Their failures are yet to be recorded.
 func (p *Plan) Refused() iter.Seq2[*step.Step, error] { return p.refused.All() }
 
-// Rest returns the rows whose outcome was not told: those that wait to be planned, and those with a step. It is for a run that applies
+// Rest returns the rows whose outcome was not told: those not planned yet, and those with a step. It is for a run that applies
 // nothing.
 func (p *Plan) Rest() iter.Seq2[*step.Row, error] {
 	return func(yield func(*step.Row, error) bool) {
@@ -190,7 +190,7 @@ func (p *Plan) Rest() iter.Seq2[*step.Row, error] {
 	}
 }
 
-// complete drops the rows that were waiting: all have been planned.
+// complete drops the waiting rows once all are planned.
 func (p *Plan) complete() error {
 	err := p.waiting.Close()
 	p.waiting, p.planned = nil, 0

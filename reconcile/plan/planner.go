@@ -17,12 +17,12 @@ type Planner struct {
 	Needs
 	plan  *Plan
 	scan  *scan.Scan
-	moved map[uint64]struct{} // hashes of the keys under which the ledger knew rows that now have another
+	moved map[uint64]struct{} // hashes of the old keys of rows that now have another
 	now   time.Time
-	err   error // of Each
+	err   error // the error of Each
 }
 
-// New returns a planner. The scan that comes first tells it the rows that need no step, by End.
+// New returns a planner. The scan hands it the rows that need no step, through End.
 func New(n Needs) *Planner {
 	return &Planner{Needs: n, plan: newPlan(n), moved: make(map[uint64]struct{}), now: time.Now()}
 }
@@ -58,8 +58,8 @@ func categoryOf(o owlatsync.Outcome) ledger.Category {
 	return ""
 }
 
-// Make plans every row that waits. Scanned is what was read, whole or not, nil for nothing, and scanErr why not. The plan is returned
-// with an error too, as far as it came, and must be closed in any case.
+// Make plans every waiting row. Scanned is what was read, nil if nothing was; scanErr says why it is incomplete. Make returns the
+// plan so far with an error too; the caller must close it in any case.
 func (p *Planner) Make(ctx context.Context, scanned *scan.Scan, scanErr error) (*Plan, error) {
 	if scanned == nil {
 		return p.plan, scanErr
@@ -112,7 +112,7 @@ func (p *Planner) make(ctx context.Context) error {
 // batchSize is how many rows are looked up in the ledger at once.
 const batchSize = 500
 
-// batches returns the waiting rows in their sequence. Each batch is valid until the next.
+// batches returns the waiting rows in their order. A batch is valid until the next one.
 func (p *Planner) batches() func(yield func([]*step.Row, error) bool) {
 	return func(yield func([]*step.Row, error) bool) {
 		batch := make([]*step.Row, 0, batchSize)
@@ -149,7 +149,7 @@ func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row)
 	return nil
 }
 
-// planRow ends a row that needs no step, and puts that of another into the plan.
+// planRow ends a row that needs no step, and adds the step of any other row to the plan.
 func (p *Planner) planRow(r *step.Row, k *known) error {
 	switch {
 	case k.unchanged:
@@ -186,7 +186,7 @@ func (p *Planner) add(s *step.Step) error {
 	return p.plan.add(s)
 }
 
-// count takes a step into the plan's sums and tells it.
+// count adds a step to the plan's sums and tells its decision.
 func (p *Planner) count(s *step.Step) {
 	d, sum := s.Decision(), &p.plan.Summary
 	p.tell(d)
@@ -207,8 +207,8 @@ func (p *Planner) count(s *step.Step) {
 	}
 }
 
-// recount counts the entries where a guard would hold a run that reads only changes: runs that came to no end may have made
-// some since they were last counted.
+// recount counts the sync's entries if a guard would hold a run of changes: runs that did not end may have added entries since the
+// last count.
 func (p *Planner) recount(ctx context.Context) error {
 	sum := &p.plan.Summary
 	if !sum.OfChanges() || len(p.Policies.Guards.Hits(*sum)) == 0 {

@@ -13,25 +13,25 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// chain has the renames that wait for the address of another row of the sync, until all are known and put in order.
+// chain has the renames that wait for the address of another row of the sync, and puts them in order once all are known.
 type chain struct {
-	steps *scratch.Sequence[*step.Step] // in the sequence of their rows
-	links map[uint64]*link              // by the hash of the address that each leaves; nil when all are in order
+	steps *scratch.Sequence[*step.Step] // in the order of their rows
+	links map[uint64]*link              // by the hash of the address that each gives up; nil once all are in order
 	order []turn
-	done  int // of steps: put in order, or refused
+	done  int // steps put in order or refused
 }
 
-// link is a rename that waits.
+// link is a waiting rename.
 type link struct {
 	key   string
-	needs uint64 // the hash of the address that it waits for
-	level int64  // how many renames come before it, of which one frees the address; 0: not known yet
+	needs uint64 // hash of the address that it waits for
+	level int64  // 1 + the level of the rename that frees its address; 0: not known yet
 }
 
-// turn is when a rename comes.
+// turn is the place of a rename in the order.
 type turn struct {
 	level int64
-	at    int // in the sequence
+	at    int // position in steps
 }
 
 func newChain(place *scratch.Place) *chain {
@@ -80,14 +80,14 @@ func (c *chain) close() error {
 	return err
 }
 
-// cyclic is the level of a rename that is part of a circle, or waits for one.
+// cyclic is the level of a rename in a circle, or of one that waits for a circle.
 const cyclic = -1
 
-// level is how many renames must come before one that needs an address, of which one at least frees it.
+// level returns the level of a rename that needs the address, cyclic if no order frees it.
 func (c *chain) level(address uint64) int64 {
 	const visiting = -2
 	var path []*link
-	level := int64(1) // of whoever needs what no rename of the chain frees
+	level := int64(1) // no rename of the chain frees the address
 	for at := c.links[address]; at != nil; at = c.links[at.needs] {
 		if at.level == visiting || at.level == cyclic {
 			level = cyclic
@@ -111,8 +111,8 @@ func (c *chain) level(address uint64) int64 {
 // ordering puts the renames in their order.
 type ordering struct{ *Planner }
 
-// orderRenames puts the renames that wait for others into an order in which each finds its address free. Rows that exchange
-// addresses have no such order: Owlat refuses an address that is held, and a made-up one in between could receive mail.
+// orderRenames puts the waiting renames into an order in which each finds its address free. Rows that exchange addresses have no
+// such order: Owlat refuses an address that is held, and an invented one in between could receive mail.
 func (p ordering) orderRenames() error {
 	c := p.plan.renames
 	for s, err := range c.steps.All() {
@@ -139,9 +139,9 @@ func (p ordering) orderRenames() error {
 	return nil
 }
 
-// refuse ends a rename that has no order as failed, but for the consents that the row withdrew. The failure stands in the ledger
-// until it passes; every run looks at it anew, as that costs nothing and other rows decide when it passes. Holder is the key of the
-// row whose address it waits for.
+// refuse fails a rename that has no order, and keeps only the consents that the row withdraws. The ledger keeps the failure until
+// it passes. Every run checks again, because that costs nothing and other rows decide when it passes. Holder is the key of the row
+// whose address the rename waits for.
 func (p ordering) refuse(s *step.Step, holder string) error {
 	refusal := &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryExchange}
 	refusal.Reason = fmt.Sprintf("the address belongs to the contact of %s, which is to take another that is not free: "+
@@ -154,7 +154,7 @@ func (p ordering) refuse(s *step.Step, holder string) error {
 	if !told {
 		Failing(s.Entry, f)
 	}
-	if len(s.Changes) > 0 { // applying those records it
+	if len(s.Changes) > 0 { // applying the changes records the failure
 		s.Phase = step.Withdraw
 		return p.add(s)
 	}
@@ -165,11 +165,11 @@ func (p ordering) refuse(s *step.Step, holder string) error {
 	return p.plan.refused.Add(s)
 }
 
-// refused returns what is left of a rename that has no order.
+// refused returns the part of a rename without an order that is still carried out.
 func refused(s *step.Step, reason string) *step.Step {
 	left, entry := *s, *s.Entry
 	left.Entry, left.Refused, left.Outcome, left.Reason = &entry, true, owlatsync.Failed, reason
-	left.Events = entry.Events // nothing was changed that a further one could tell of
+	left.Events = entry.Events // nothing changes that a new event could tell
 	left.Messages = slices.DeleteFunc(slices.Clone(s.Messages), func(m step.Message) bool {
 		return !slices.ContainsFunc(entry.Events, func(e ledger.EventMark) bool { return e.Name == m.Name && e.On == m.On })
 	})
@@ -177,7 +177,7 @@ func refused(s *step.Step, reason string) *step.Step {
 	return &left
 }
 
-// Failing notes the failure, and that the row is not applied, be it that it changes back.
+// Failing notes the failure of a row. The entry is no longer in step, even if the row changes back.
 func Failing(e *ledger.Entry, f *ledger.Failure) {
 	e.Failure, e.Fingerprint = f, ledger.Fingerprint{}
 }

@@ -13,20 +13,18 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// Known is what is known to be in Owlat for a row.
+// Known is what is known about a row in Owlat and in the ledger.
 type Known struct {
-	// Entry stands for the row; nil: it was never met. One with a contact id stands for a contact that exists, met before or just
-	// found.
+	// Entry stands for the row; nil means that the row is new. An entry with a contact id has a contact, met before or just found.
 	Entry     *ledger.Entry
-	OptOuts   []ledger.OptOut // of the contact
-	Forgotten bool            // the ledger forgot a person with the address: what they consented to before is not known
-	Again     bool            // the row was met before, with a contact that is no more
+	OptOuts   []ledger.OptOut // the opt-outs of the contact
+	Forgotten bool            // the ledger forgot a person with the address, and with them their consents
+	Again     bool            // the row was met before, with a contact that no longer exists
 	New       bool            // the ledger has no entry for the row
-	OldKey    string          // the key under which the ledger knows the row until now
+	OldKey    string          // the key under which the ledger knows the row; empty: the same
 }
 
-// Row compares what a row asks for with what is known to be in Owlat for it and returns the step to take. What it is given stays as
-// it is.
+// Row compares what a row asks for with what is known about it, and returns the step to take. It changes nothing it is given. Pure.
 func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	made := new(struct {
 		s step.Step
@@ -92,18 +90,18 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	return s
 }
 
-// outcomeOf says what becomes of a row whose contact exists, if nothing but fields or topics change.
+// outcomeOf returns the outcome of a row whose contact exists and keeps its address.
 func outcomeOf(e *ledger.Entry, isNew bool) owlatsync.Outcome {
 	switch {
 	case e.ChangedAt.IsZero() && e.Origin == ledger.OriginAdopted: // not in the ledger yet
 		return owlatsync.Adopted
-	case isNew: // by a create whose answer was lost
+	case isNew: // a create made it whose answer was lost
 		return owlatsync.Created
 	}
 	return owlatsync.Updated
 }
 
-// met returns how things are if the contact that a step is to create turns out to have been there before the sync.
+// met returns what to do instead if the contact to be created turns out to be there. It returns nil if that makes no difference.
 func met(p *policy.Policies, s *step.Step, again bool, now time.Time) *step.Met {
 	if len(p.Topics) == 0 && len(p.Events) == 0 {
 		return nil
@@ -116,7 +114,7 @@ func met(p *policy.Policies, s *step.Step, again bool, now time.Time) *step.Met 
 	return &step.Met{Memberships: v.Memberships, Changes: v.Changes, Events: events, Messages: messages(p.Events, events, s.Row), Skipped: v.Skipped}
 }
 
-// forgone returns what is left of an entry whose contact was deleted in Owlat and is to be created again.
+// forgone returns what stays of an entry whose contact was deleted in Owlat and is created again.
 func forgone(e *ledger.Entry) *ledger.Entry {
 	again := remote.Deleted(e)
 	again.Failure = e.Failure

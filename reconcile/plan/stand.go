@@ -11,19 +11,19 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// Candidates are what may stand for a row that has no contact yet.
+// Candidates are the entries and contacts that may stand for a row without a contact.
 type Candidates struct {
 	Sync     string
-	Entry    *ledger.Entry   // of the row; nil: it was never met
-	Rekeyed  *ledger.Entry   // of a row that left the source, which had the address; nil: none
-	Holders  []ledger.Holder // entries with contacts that have the address
-	Listed   owlat.Contact   // with the address
+	Entry    *ledger.Entry   // the row's own; nil: the row is new
+	Rekeyed  *ledger.Entry   // of a row that had the address and left the source; nil: none
+	Holders  []ledger.Holder // entries whose contacts have the address
+	Listed   owlat.Contact   // the listed contact with the address, if IsListed
 	IsListed bool
 	Now      time.Time
 }
 
-// Stands returns the entry for a row whose contact exists although the row has no contact yet, nil where it is not known to. Listed
-// says that it is that of the listing.
+// Stands returns the entry for a row whose contact is known to exist although the row has none yet, nil if there is none. Listed
+// says that the contact comes from the listing. Pure.
 func Stands(c Candidates, r *step.Row) (there *ledger.Entry, listed bool) {
 	e := c.Entry
 	known := &ledger.Entry{Key: r.Key, Email: r.Email, Identity: r.Email, Origin: ledger.OriginAdopted, FirstSeen: c.Now}
@@ -38,7 +38,7 @@ func Stands(c Candidates, r *step.Row) (there *ledger.Entry, listed bool) {
 	case c.Rekeyed != nil:
 		return underNewKey(r.Key, c.Rekeyed, e), false
 	case e != nil && !e.Intent.Create.IsZero():
-		return nil, false // without contacts:read nothing could be looked up: the next create has to tell
+		return nil, false // without contacts:read nothing could be looked up: the next create tells
 	case elsewhere:
 		h := holders[0].Entry
 		known.ContactID, known.Fields, known.Identity = h.ContactID, h.Fields, h.Identity
@@ -50,8 +50,8 @@ func Stands(c Candidates, r *step.Row) (there *ledger.Entry, listed bool) {
 	return nil, false
 }
 
-// underNewKey returns the entry of a row that has another key now. If the row stood beside the other one, whose "no" to a topic does
-// not make its own "yes" news, own is its entry.
+// underNewKey returns the entry of a row whose key has changed. Own is the entry of the row if it stood beside the old one, else
+// nil: the old row's "no" to a topic does not make its own "yes" new.
 func underNewKey(key string, rekeyed, own *ledger.Entry) *ledger.Entry {
 	moved := *rekeyed
 	moved.Key, moved.Fingerprint, moved.Doubt, moved.Failure = key, ledger.Fingerprint{}, false, nil

@@ -8,7 +8,7 @@ import (
 	"owlatsync/ledger"
 )
 
-// EventRule sends an event to Owlat after a row was applied. An event is sent at most once (Invariant 6).
+// EventRule says which event a row sends to Owlat after it was applied. An event is sent at most once (Invariant 6).
 type EventRule struct {
 	Name       string
 	On         ledger.EventOn
@@ -17,7 +17,7 @@ type EventRule struct {
 
 const maxEventName = 100
 
-// Without a length in it: compiling repetitions that are counted costs every start of the program.
+// The pattern has no length: compiling a counted repetition would cost every start of the program.
 var eventName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]*$`)
 
 // ValidEventName reports whether Owlat accepts name as the name of an event.
@@ -25,7 +25,7 @@ func ValidEventName(name string) bool {
 	return len(name) <= maxEventName && eventName.MatchString(name)
 }
 
-// Validate says what is wrong with the rule.
+// Validate returns an error that says what is wrong with the rule.
 func (r EventRule) Validate() error {
 	if !ValidEventName(r.Name) {
 		return fmt.Errorf("the event name %q is not a letter followed by at most 99 letters, digits, _ and -", r.Name)

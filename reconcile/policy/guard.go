@@ -15,19 +15,19 @@ type Guards struct {
 	FirstRun    bool  // lets a first run pass unasked
 }
 
-// Limit is exceeded by more rows than Rows that are also more than Share of the rows the ledger knows.
+// Limit is exceeded by more than Rows rows that are also more than Share of the rows the ledger knows.
 type Limit struct {
 	Share float64 // 0 to 1
 	Rows  int
 }
 
-// The limits of guards that name none.
+// The limits of guards that set none.
 var (
 	DefaultRemovals = Limit{Share: 0.10, Rows: 20}
 	DefaultUpdates  = Limit{Share: 0.50, Rows: 100}
 )
 
-// Or returns the limit, or the standard one if it is zero.
+// Or returns the limit, or standard if the limit is zero.
 func (l Limit) Or(standard Limit) Limit {
 	if l == (Limit{}) {
 		return standard
@@ -44,26 +44,26 @@ func (l Limit) String() string {
 	return fmt.Sprintf("%g %% and %d rows", share, l.Rows)
 }
 
-// Exceeded reports whether rows are too many of those that the ledger knows. Exactly the limit is not. The share counts to a millionth, as
-// products of fractions such as 0.29 are not exact.
+// Exceeded reports whether rows, of the number that the ledger knows, exceed the limit. Reaching it is not exceeding it. The share
+// counts to a millionth, because products of fractions such as 0.29 are not exact.
 func (l Limit) Exceeded(rows, of int) bool {
 	return rows > l.Rows && float64(rows)*1e6 > math.Round(l.Share*1e6)*float64(of)
 }
 
-// Validate says which limit makes no sense.
+// Validate returns an error that says which limit makes no sense.
 func (g Guards) Validate() error {
 	for _, of := range []struct {
 		name string
 		Limit
 	}{{"removals", g.Removals}, {"updates", g.Updates}} {
-		if !(of.Share >= 0 && of.Share <= 1) || of.Rows < 0 { // nor is it no number
+		if !(of.Share >= 0 && of.Share <= 1) || of.Rows < 0 { // false for NaN too
 			return fmt.Errorf("the guard %s: the share is between 0 and 1 and the number of rows not negative", of.name)
 		}
 	}
 	return nil
 }
 
-// Hits returns the guards that hold the plan, none if it may be applied. Pure.
+// Hits returns the guards that hold the plan, nil if it may be applied. Pure.
 func (g Guards) Hits(s owlatsync.Summary) []owlatsync.Hit {
 	var hits []owlatsync.Hit
 	hit := func(guard owlatsync.Guard, format string, args ...any) {

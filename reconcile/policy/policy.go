@@ -1,6 +1,6 @@
-// Package policy has what a user can decide about a sync: the topics and who is put on them, what NULL, a missing row and a
-// deleted contact mean, which events are sent, and the guards that hold a run. They are values; what follows from them
-// is decided in packages consent and plan.
+// Package policy has what a user decides about a sync: the topics and who is put on them, what a NULL, a missing row and a deleted
+// contact mean, which events are sent, and the guards that hold a run. Policies are values; packages consent and plan decide what
+// follows from them.
 package policy
 
 import (
@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// Existing says what becomes of contacts that were in Owlat before the sync met them, and of those it knew before a topic
-// was added to the configuration.
+// Existing says what becomes of contacts that were in Owlat before the sync met them, and of contacts that the sync knew before a
+// topic was added to the configuration.
 type Existing string
 
 const (
@@ -17,7 +17,7 @@ const (
 	ExistingAdd  Existing = "add"  // put those whose row consents on the topic
 )
 
-// Topic is a topic to whose members a sync adds the contacts of consenting rows.
+// Topic is a topic to which a sync adds the contacts of consenting rows.
 type Topic struct {
 	ID       string   // from Owlat's dashboard
 	When     bool     // the source has a consent column for it; without one every row consents
@@ -38,7 +38,7 @@ type MissingPolicy string
 const (
 	MissingKeep   MissingPolicy = "keep"         // nothing (the default)
 	MissingLeave  MissingPolicy = "leave_topics" // it leaves the topics of the sync
-	MissingDelete MissingPolicy = "delete"       // it is deleted, if this sync created it; else it leaves the topics
+	MissingDelete MissingPolicy = "delete"       // it is deleted if this sync created it, else it leaves the topics
 )
 
 // RemoteDeletePolicy says what becomes of a row whose contact was deleted in Owlat.
@@ -49,13 +49,13 @@ const (
 	RemoteDeleteRecreate RemoteDeletePolicy = "recreate" // it is created again, without its old memberships
 )
 
-// Policies are what is decided about one sync.
+// Policies are what a user decides about one sync.
 type Policies struct {
 	Sync   string  // the sync's name
 	Topics []Topic // in the order of Row.Consents
 	Nulls  NullPolicy
-	// KeyIsAddress says that rows have no key of their own: their normalised address is the key, and a changed address is
-	// another row.
+	// KeyIsAddress says that rows have no key of their own: the normalised address is the key, and a changed address makes another
+	// row.
 	KeyIsAddress bool
 
 	OnMissing      MissingPolicy      // empty means MissingKeep
@@ -64,7 +64,7 @@ type Policies struct {
 	Events         []EventRule
 }
 
-// Validate says what is wrong with the policies, naming the sync.
+// Validate returns an error that names the sync and says what is wrong with its policies.
 func (p *Policies) Validate() error {
 	if !slices.Contains([]NullPolicy{"", NullsKeep, NullsClear}, p.Nulls) {
 		return fmt.Errorf("sync %q: the NULL policy %q is neither %q nor %q", p.Sync, p.Nulls, NullsKeep, NullsClear)

@@ -5,13 +5,13 @@ import "sync"
 // queued is how many values wait for an observer that is not complete.
 const queued = 4096
 
-// Observer is told what happens in a run, in its order, one value at a time, from goroutines that are not the caller's. What it is
-// handed must not be changed.
+// Observer is told what happens in a run, in order and one value at a time, from goroutines of the engine. It must not change the
+// values.
 type Observer struct {
 	Each func(Value)
-	// Complete makes the run wait for Each, which then is told everything: for what must not have gaps, such as a run's own output.
-	// Without it the run never waits: what comes while too many values wait is replaced by a Dropped, and values may still be
-	// told after the run has returned. Ended is the last one in either case.
+	// Complete makes the run wait for Each, so that the observer gets every value. Use it for what must have no gaps, such as a
+	// run's own output. Without it the run never waits. If too many values wait, new ones are replaced by a Dropped, and values may
+	// come after the run has returned. Ended is the last value in either case.
 	Complete bool
 }
 
@@ -20,7 +20,7 @@ type listener struct {
 	each func(Value)
 	mu   sync.Mutex
 
-	// Of an observer that is not complete:
+	// Both are for an observer that is not complete.
 	queue   chan Value
 	dropped int
 }
@@ -39,7 +39,7 @@ func listen(o Observer) *listener {
 	return l
 }
 
-// tell hands over a value; about says which run what is dropped is about.
+// tell hands over a value; about is for a Dropped.
 func (l *listener) tell(v Value, about About) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -47,7 +47,7 @@ func (l *listener) tell(v Value, about About) {
 		l.each(v)
 		return
 	}
-	if l.dropped > 0 { // it says so first, where there is room for that and the value
+	if l.dropped > 0 { // Dropped goes first, once there is room for it and the value
 		if len(l.queue)+2 > cap(l.queue) {
 			l.dropped++
 			return
@@ -62,7 +62,7 @@ func (l *listener) tell(v Value, about About) {
 	}
 }
 
-// end hands over the last value, for which there is always room in the end, and lets the listener go when it has had all.
+// end hands over the last value, for which it waits in the background, and ends the listener after it.
 func (l *listener) end(v Value, about About) {
 	if l.queue == nil {
 		l.tell(v, about)

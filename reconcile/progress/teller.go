@@ -11,8 +11,8 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// Teller tells what happens in one run and counts it: each row's outcome in one place, so that they add up (Invariant 2). It is safe
-// for concurrent use.
+// Teller tells what happens in one run, and counts it. It is the only place that counts outcomes, so that they add up (Invariant
+// 2). It is safe for concurrent use.
 type Teller struct {
 	about     About
 	listeners []*listener
@@ -25,20 +25,21 @@ type Teller struct {
 	ended  bool
 }
 
-// State is how a run stands.
+// State is the state of a run.
 type State struct {
 	About
 	Started time.Time
 	Stage   ledger.Stage
-	Rows    int               // read so far
+	Rows    int               // rows read so far
 	Report  *owlatsync.Report // counts so far
-	// Summary is the plan; nil: it is not made yet.
+	// Summary is the plan; nil while it is not made.
 	Summary *owlatsync.Summary
-	// Left is about how long what is still to be sent takes, 0 while that is not known.
+	// Left is about how long the remaining requests take; 0 while that is not known.
 	Left time.Duration
 }
 
-// NewTeller returns the teller of a run that starts now. Requests tells how many it has sent, estimate how long some take.
+// NewTeller returns the teller of a run that starts now. Requests returns the requests of the run so far; estimate returns how long
+// a number of requests takes.
 func NewTeller(about About, observers []Observer, requests func() owlatsync.RequestCounts, estimate func(int) time.Duration) *Teller {
 	run := ""
 	if about.Run != 0 {
@@ -63,7 +64,7 @@ func (t *Teller) tell(v Value) {
 	}
 }
 
-// Stage tells what the run does from now on.
+// Stage tells the stage that the run enters.
 func (t *Teller) Stage(s ledger.Stage) {
 	t.mu.Lock()
 	same := t.state.Stage == s
@@ -74,7 +75,7 @@ func (t *Teller) Stage(s ledger.Stage) {
 	}
 }
 
-// Scanned tells how many rows of the source have been read; done is its end. It need not be called for each.
+// Scanned tells how many rows of the source have been read; done says that these are all. It need not be called for every row.
 func (t *Teller) Scanned(rows int, done bool) {
 	t.Read(rows)
 	t.tell(Scanned{t.about, rows, done})
@@ -87,10 +88,10 @@ func (t *Teller) Read(rows int) {
 	t.mu.Unlock()
 }
 
-// Listed tells how many contacts of Owlat were compared.
+// Listed tells how many of Owlat's contacts have been listed.
 func (t *Teller) Listed(contacts, total int) { t.tell(Listed{t.about, contacts, total}) }
 
-// Planned tells what the run is to do.
+// Planned tells the plan.
 func (t *Teller) Planned(s owlatsync.Summary) {
 	t.mu.Lock()
 	t.state.Summary = &s
@@ -101,7 +102,7 @@ func (t *Teller) Planned(s owlatsync.Summary) {
 // Held tells that guards hold the run.
 func (t *Teller) Held(hits []owlatsync.Hit) { t.tell(Held{t.about, hits}) }
 
-// Admitted tells that the writes follow.
+// Admitted tells that the plan may be applied.
 func (t *Teller) Admitted() { t.tell(Admitted{t.about}) }
 
 // Reading notes how the source is read.
@@ -111,14 +112,14 @@ func (t *Teller) Reading(r *owlatsync.Reading) {
 	t.mu.Unlock()
 }
 
-// Unchanged counts rows for which nothing is to be done.
+// Unchanged counts unchanged rows.
 func (t *Teller) Unchanged(rows int) {
 	t.mu.Lock()
 	t.report.Outcomes[owlatsync.Unchanged] += rows
 	t.mu.Unlock()
 }
 
-// Row counts and tells what became of a row; missing says that it left the source.
+// Row counts and tells the outcome of a row; missing says that it left the source.
 func (t *Teller) Row(d step.Decision, category ledger.Category, missing bool) {
 	t.mu.Lock()
 	t.report.Outcomes[d.Outcome]++
@@ -154,7 +155,7 @@ func (t *Teller) reported() *owlatsync.Report {
 	return &r
 }
 
-// State returns how the run stands.
+// State returns the state of the run.
 func (t *Teller) State() State {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -166,7 +167,7 @@ func (t *Teller) State() State {
 	return s
 }
 
-// Complete counts the rows that were read and are yet without an outcome as skipped: the run ended before their turn.
+// Complete counts rows that were read but have no outcome as skipped: the run ended before their turn.
 func (t *Teller) Complete() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -177,7 +178,7 @@ func (t *Teller) Complete() {
 	t.report.Outcomes[owlatsync.Skipped] += rest
 }
 
-// Ended tells how the run ended; nothing may be told after it. Further calls do nothing.
+// Ended tells how the run ended. Nothing may be told after it; further calls of Ended do nothing.
 func (t *Teller) Ended(status ledger.Status, message string, report *owlatsync.Report) {
 	t.mu.Lock()
 	again := t.ended

@@ -1,5 +1,5 @@
-// Package progress is what a run tells while it goes on: one stream of values for all who look, be it a command line, a file of JSON, a
-// page or metrics. It also knows at any time how a run stands.
+// Package progress is what a run tells while it goes on: one stream of values for all observers, such as a command line, a JSON
+// file, a page or metrics. It also knows the state of a run at any time.
 package progress
 
 import (
@@ -16,35 +16,35 @@ type Value interface{ value() }
 // About says which run a value is about. It is part of every value.
 type About struct {
 	Sync string
-	Run  int64 // 0: no run but a plan or a verification
+	Run  int64 // 0: a plan or a verification
 }
 
-// Started is told first.
+// Started is the first value.
 type Started struct {
 	About
 	At time.Time
 }
 
-// Staged tells what the run does from now on.
+// Staged tells the stage that the run enters.
 type Staged struct {
 	About
 	Stage ledger.Stage
 }
 
-// Scanned tells how far the source has been read.
+// Scanned tells how many rows of the source have been read; Done says that these are all.
 type Scanned struct {
 	About
 	Rows int
 	Done bool
 }
 
-// Listed tells how many of the contacts that Owlat already has were compared.
+// Listed tells how many of Owlat's contacts have been listed, and how many there are.
 type Listed struct {
 	About
 	Contacts, Total int
 }
 
-// Planned tells what the run is to do, before the guards are asked.
+// Planned tells the plan, before the guards are asked.
 type Planned struct {
 	About
 	Summary owlatsync.Summary
@@ -56,21 +56,21 @@ type Held struct {
 	Guards []owlatsync.Hit
 }
 
-// Admitted tells that no guard holds the plan, or that it was confirmed or approved: the writes follow.
+// Admitted tells that the plan may be applied: no guard holds it, or it was confirmed or approved. The writes follow.
 type Admitted struct{ About }
 
-// RowDone tells the outcome of a row; unchanged rows are not told.
+// RowDone tells the outcome of a row. Unchanged rows are only counted.
 type RowDone struct {
 	About
 	step.Decision
-	Category ledger.Category // of a row that was not applied
+	Category ledger.Category // why the row was not applied; empty if it was
 }
 
-// Ended is told last.
+// Ended is the last value.
 type Ended struct {
 	About
 	Status  ledger.Status
-	Message string // why it ended as it did; no address
+	Message string // why the run ended so; holds no address
 	Report  *owlatsync.Report
 }
 

@@ -1,4 +1,4 @@
-// Package remote has what the engine knows of calls to Owlat: what a failed one means for a row and for the run, when one is
+// Package remote has what the engine knows about calls to Owlat: what a failed call means for a row and for the run, when a call is
 // repeated, and how contacts are read and listed.
 package remote
 
@@ -13,20 +13,20 @@ import (
 	"owlatsync/owlat"
 )
 
-// Failure is a failed call that is understood.
+// Failure is a failed call and what it means.
 type Failure struct {
 	Class    ledger.Class
 	Category ledger.Category
 	Reason   string // for people; holds no address
-	Err      error  // nil: no call was made
+	Err      error  // nil: no call failed
 }
 
 func (f *Failure) Error() string { return f.Reason }
 
-// Unwrap returns what failed.
+// Unwrap returns the error of the call.
 func (f *Failure) Unwrap() error { return f.Err }
 
-// Outage reports whether the failure speaks of the deployment rather than of the row.
+// Outage reports whether the failure is about the deployment and not about the row.
 func (f *Failure) Outage() bool {
 	switch f.Category {
 	case ledger.CategoryNetwork, ledger.CategoryTimeout, ledger.CategoryAnswer, ledger.Category(owlat.CategoryInternal), ledger.Category(owlat.CategoryRateLimited):
@@ -35,7 +35,7 @@ func (f *Failure) Outage() bool {
 	return false
 }
 
-// Status returns the status of the answer, 0 where there was none.
+// Status returns the HTTP status of the answer, 0 if there was none.
 func (f *Failure) Status() int {
 	if answer, ok := errors.AsType[*owlat.Error](f.Err); ok {
 		return answer.StatusCode
@@ -43,7 +43,7 @@ func (f *Failure) Status() int {
 	return 0
 }
 
-// Classify is the one place that decides what a failed call means.
+// Classify returns what a failed call means. It is the only place that decides that.
 func Classify(err error) *Failure {
 	if known, ok := errors.AsType[*Failure](err); ok {
 		return known
@@ -73,8 +73,8 @@ func Classify(err error) *Failure {
 	return f
 }
 
-// StoppedError says that a run was ended because no request would pass: the key or a scope was refused, or the base URL
-// does not lead to Owlat.
+// StoppedError says that a run ended because Owlat would refuse every request: it refused the key or a scope, or the base URL does
+// not lead to Owlat.
 type StoppedError struct{ Err error }
 
 func (e *StoppedError) Error() string { return fmt.Sprintf("the run was stopped: %v", e.Err) }
@@ -82,7 +82,7 @@ func (e *StoppedError) Error() string { return fmt.Sprintf("the run was stopped:
 // Unwrap returns the refusal, an *owlat.Error.
 func (e *StoppedError) Unwrap() error { return e.Err }
 
-// Stopped turns an error that would meet every request into a *StoppedError and returns others as they are.
+// Stopped turns an error that every request would meet into a *StoppedError. It returns other errors as they are.
 func Stopped(err error) error {
 	if Classify(err).Class == ledger.StopRun {
 		return &StoppedError{Err: err}
@@ -90,17 +90,17 @@ func Stopped(err error) error {
 	return err
 }
 
-// IsGone reports a 404 of Owlat's own; one of a gateway says nothing about the contact.
+// IsGone reports whether the error is a 404 of Owlat itself. A gateway's 404 says nothing about the contact.
 func IsGone(err error) bool {
 	answer, ok := errors.AsType[*owlat.Error](err)
 	return ok && answer.StatusCode == http.StatusNotFound && errors.Is(err, owlat.ErrNotFound) && !errors.Is(err, owlat.ErrNoRoute)
 }
 
-// limitedTries is how often a call that only met the rate limit is repeated: it had no effect, and somebody else may be
+// limitedTries is how often a call that met only the rate limit is sent in all. Such a call had no effect, and somebody else may be
 // using the key.
 const limitedTries = 20
 
-// Call repeats what only met the rate limit.
+// Call sends, and sends again after an answer that says only that the rate limit was met.
 func Call(ctx context.Context, send func() error) error {
 	var err error
 	for range limitedTries {
@@ -120,14 +120,11 @@ func Find(ctx context.Context, client *owlat.Client, ref string) (c *owlat.Conta
 	return c, err
 }
 
-const (
-	// MaxAttempts is after how many attempts a row is parked.
-	MaxAttempts = 8
-	longestWait = 24 * time.Hour
-)
+// MaxAttempts is the number of attempts after which a row is parked.
+const MaxAttempts = 8
 
-// Again returns the failure of a row's further attempt, for the ledger. The second attempt may come at once, those after it wait
-// twice as long each. Of is what failed: the fingerprint of the row, or its absence.
+// Again returns the failure after a further attempt, for the ledger. The second attempt may come at once; each later one waits
+// twice as long as the one before, a minute at first. Before is the earlier failure or nil; it counts if it is of the same attempt.
 func (f *Failure) Again(before *ledger.Failure, of Attempt, now time.Time) *ledger.Failure {
 	again := &ledger.Failure{
 		Class: f.Class, Category: f.Category, Status: f.Status(), Reason: f.Reason, First: now, Last: now,
@@ -139,14 +136,14 @@ func (f *Failure) Again(before *ledger.Failure, of Attempt, now time.Time) *ledg
 	again.Attempts++
 	again.NextTry = now
 	if again.Attempts > 1 {
-		again.NextTry = now.Add(min(time.Minute<<(again.Attempts-2), longestWait))
+		again.NextTry = now.Add(time.Minute << (again.Attempts - 2))
 	}
 	again.Parked = f.Class == ledger.GiveUp || again.Attempts >= MaxAttempts
 	return again
 }
 
-// Attempt is what was attempted.
+// Attempt is what a row tried: its fingerprint, or its absence.
 type Attempt struct {
-	Fingerprint ledger.Fingerprint // of the row
-	Absence     bool               // what follows from the row's absence; the fingerprint is zero
+	Fingerprint ledger.Fingerprint // of the row; zero for an absence
+	Absence     bool               // the attempt follows from the row's absence
 }

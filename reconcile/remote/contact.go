@@ -13,18 +13,18 @@ import (
 )
 
 const (
-	// creationSkew is how far Owlat's clock may be behind ours for a contact to count as made by a create of ours.
+	// creationSkew is how far Owlat's clock may be behind ours for a contact to count as created by our request.
 	creationSkew = time.Minute
-	// creationWindow is how long after it was first sent, tries included, a create can still have taken effect.
+	// creationWindow is how long after its first try a create can still take effect.
 	creationWindow = 10 * time.Minute
 )
 
-// Mine reports whether a contact that was found came from a create that was sent at the given time and never answered.
+// Mine reports whether a contact came from a create that was sent at that time and never answered.
 func Mine(sent time.Time, c owlat.Contact) bool {
 	return !sent.IsZero() && c.Source == "api" && !c.CreatedAt.Before(sent.Add(-creationSkew)) && !c.CreatedAt.After(sent.Add(creationWindow))
 }
 
-// EntryOf returns what the ledger keeps of a contact.
+// EntryOf returns the entry for a contact. It keeps memberships, events, failure and first sight of base.
 func EntryOf(key string, c owlat.Contact, origin ledger.Origin, base *ledger.Entry) *ledger.Entry {
 	e := &ledger.Entry{Key: key, FirstSeen: base.FirstSeen, Memberships: base.Memberships, Failure: base.Failure, Events: base.Events}
 	e.ContactID, e.Origin = c.ID, origin
@@ -33,8 +33,8 @@ func EntryOf(key string, c owlat.Contact, origin ledger.Origin, base *ledger.Ent
 	return e
 }
 
-// LikelierElsewhere reports whether another row's create of the address is in doubt too and was sent at a time that is nearer
-// to when the contact was made.
+// LikelierElsewhere reports whether another row's create of the same address is in doubt too and was sent nearer to the time at
+// which the contact was made.
 func LikelierElsewhere(ctx context.Context, l ledger.Reader, sync string, e *ledger.Entry, made time.Time) (bool, error) {
 	held, err := l.Holders(ctx, []string{e.Identity})
 	if err != nil {
@@ -46,8 +46,8 @@ func LikelierElsewhere(ctx context.Context, l ledger.Reader, sync string, e *led
 	}), nil
 }
 
-// Rivals tells the key of another row of the sync than those with the given keys that has the contact, "" if none has, and
-// whether another sync is known to have created it.
+// Rivals returns the key of a row of the sync that has the contact and is not one of keys, "" if there is none. Elsewhere says that
+// another sync is known to have created the contact.
 func Rivals(ctx context.Context, l ledger.Reader, sync string, keys []string, contact string) (key string, elsewhere bool, err error) {
 	holders, err := l.Sharers(ctx, []string{contact})
 	if err != nil {
@@ -64,7 +64,7 @@ func Rivals(ctx context.Context, l ledger.Reader, sync string, keys []string, co
 	return key, elsewhere, nil
 }
 
-// Deleted returns what the ledger keeps of an entry whose contact is no more.
+// Deleted returns what the ledger keeps of an entry whose contact no longer exists.
 func Deleted(e *ledger.Entry) *ledger.Entry {
 	return &ledger.Entry{
 		Key: e.Key, Origin: ledger.OriginDeleted, FirstSeen: e.FirstSeen, Memberships: consent.AfterDeletion(e.Memberships, time.Now()),

@@ -8,7 +8,7 @@ import (
 	"owlatsync/owlat"
 )
 
-// Counter counts the requests of a client; hand its Observe to owlat.WithObserver. The zero value is ready. It is safe for
+// Counter counts the requests of a client: pass its Observe to owlat.WithObserver. The zero value is ready. It is safe for
 // concurrent use.
 type Counter struct{ total, writes, limited atomic.Int64 }
 
@@ -23,7 +23,7 @@ func (c *Counter) Observe(a owlat.Attempt) {
 	}
 }
 
-// Counts returns what has been counted so far.
+// Counts returns the counts so far.
 func (c *Counter) Counts() owlatsync.RequestCounts {
 	return owlatsync.RequestCounts{
 		Total: int(c.total.Load()), Writes: int(c.writes.Load()), RateLimited: int(c.limited.Load()),

@@ -6,12 +6,12 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// FieldsOf returns the fields of a contact as the SDK has it.
+// FieldsOf returns the synced fields of a contact.
 func FieldsOf(c *owlat.Contact) owlatsync.Texts {
 	return owlatsync.Texts{owlatsync.FirstName: c.FirstName, owlatsync.LastName: c.LastName}
 }
 
-// field returns where the SDK has a field of a contact.
+// field returns a pointer to a field of a contact.
 func field(c *owlat.Contact, f owlatsync.ContactField) *string {
 	switch f {
 	case owlatsync.FirstName:

@@ -11,11 +11,11 @@ import (
 // ListPage is how many contacts a page has, the most that Owlat gives.
 const ListPage = 100
 
-// ListingCost is how many requests it takes to list that many contacts.
+// ListingCost returns how many requests a listing of that many contacts takes.
 func ListingCost(contacts int) int { return max(1, (contacts+ListPage-1)/ListPage) }
 
-// List lists the contacts that Owlat has, newest first. It ends with the last contact that was there when it began:
-// Owlat itself would show an empty page after a full one.
+// List lists the contacts that Owlat has, newest first. It ends with the last contact that was there when it began: Owlat would
+// send an empty page after a last page that is full.
 func List(ctx context.Context, client *owlat.Client) iter.Seq2[*owlat.ContactPage, error] {
 	return func(yield func(*owlat.ContactPage, error) bool) {
 		cursor, listed, total := "", 0, -1

@@ -7,13 +7,13 @@ import (
 	"owlatsync/owlat"
 )
 
-// Roll keeps the ids, addresses and names of contacts. Their texts lie together, page by page, because there may be very many.
+// Roll keeps the ids, addresses and fields of contacts. Their texts lie together, page by page, because there may be very many.
 type Roll struct{ pages []string }
 
-// Spot is where a contact stands in its roll: its texts, each after its length.
+// Spot is the place of a contact in its roll: its texts, each after its length.
 type Spot struct{ page, start uint32 }
 
-// Add keeps contacts and returns where each stands.
+// Add keeps contacts and returns the place of each.
 func (r *Roll) Add(contacts []owlat.Contact) []Spot {
 	spots := make([]Spot, len(contacts))
 	var texts []byte
@@ -27,7 +27,7 @@ func (r *Roll) Add(contacts []owlat.Contact) []Spot {
 	return spots
 }
 
-// Contact returns what the roll has of a contact. Its texts are parts of the roll's.
+// Contact returns a kept contact. Its texts share the memory of the roll.
 func (r *Roll) Contact(s Spot) (c owlat.Contact) {
 	rest := r.pages[s.page][s.start:]
 	for _, text := range Texts(&c) {
@@ -37,7 +37,7 @@ func (r *Roll) Contact(s Spot) (c owlat.Contact) {
 	return c
 }
 
-// Texts returns where a contact has what is kept of it: its id, its address and its fields.
+// Texts returns pointers to what is kept of a contact: its id, its address and its fields.
 func Texts(c *owlat.Contact) (texts [2 + owlatsync.NumContactFields]*string) {
 	texts[0], texts[1] = &c.ID, &c.Email
 	for i, f := range owlatsync.ContactFields {

@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// metMost is how many entries of changed rows are kept between the scan and the plan.
+	// metMost is the most entries of changed rows that are kept between the scan and the plan.
 	metMost = 20_000
 	// batch is how many rows are looked up in the ledger at once.
 	batch = 500
 )
 
-// increment is a scan of the rows that changed. The index is not loaded: what the ledger has of the rows that are met is
-// looked up, so that the cost grows with the changes. Rows that hold the address of a changed one are read as well, and
-// those that hold theirs; so what is known when the plan is made is, for these rows, all there is.
+// increment is a scan of the changed rows. It does not load the index. It looks up the entries of the rows that it reads, so that
+// the cost grows with the changes. It also reads the rows that hold the address of a changed row, and the rows that hold theirs. So
+// the plan knows everything about these rows.
 type increment struct {
 	*Scan
 	batch []sighting
@@ -28,17 +28,17 @@ type increment struct {
 	ask   map[string]bool     // keys to be asked for
 }
 
-// sighting is a row that was read.
+// sighting is a row that was read and is not compared yet.
 type sighting struct {
 	d        *step.Row // nil: the row is invalid
 	key      string
 	position owlatsync.Position
-	address  string // as the source has it
+	address  string // as the source gives it
 	invalid  string
 }
 
-// Changes reads the rows that changed, those with the given keys, and what holds their addresses. It sets reading.Again, which the
-// stream of rows must ask. What was read is returned with an error too; Release must be called in any case.
+// Changes reads the changed rows, the rows with the given keys, and the rows that hold their addresses. It sets reading.Again,
+// which the stream of rows must call. It returns what was read with an error too; the caller must call Release in any case.
 func Changes(ctx context.Context, n Needs, reading *owlatsync.Scan, keys []string) (*Scan, error) {
 	in := &increment{Scan: begin(n), asked: make(map[uint64]struct{}), ask: make(map[string]bool)}
 	in.ix, in.Met = newIndex(), make(map[string]*ledger.Entry)
@@ -57,7 +57,7 @@ func Changes(ctx context.Context, n Needs, reading *owlatsync.Scan, keys []strin
 		return in.judge(ctx)
 	})
 	if err == nil {
-		err = in.judge(ctx) // what was asked for last
+		err = in.judge(ctx) // rows that were asked for last
 	}
 	if err != nil {
 		return in.Scan, in.giveUp(err)
@@ -66,19 +66,19 @@ func Changes(ctx context.Context, n Needs, reading *owlatsync.Scan, keys []strin
 	return in.Scan, nil
 }
 
-// giveUp lets the rows wait that were not compared with the ledger, because the scan ends with an error.
+// giveUp takes in the rows that were not compared with the ledger, because the scan ends with an error.
 func (in *increment) giveUp(err error) error {
 	for _, s := range in.batch {
 		if s.d == nil {
 			in.End(step.NewDecision(s.key, s.position, s.address, owlatsync.Invalid, s.invalid))
 		} else if in.wait(s.d) != nil {
-			break // they are counted
+			break // the rest still count as read
 		}
 	}
 	return err
 }
 
-// again names the rows that must be known besides those that changed.
+// again returns the keys of rows to read besides those that changed.
 func (in *increment) again(ctx context.Context) ([]string, error) {
 	if err := in.judge(ctx); err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func (in *increment) again(ctx context.Context) ([]string, error) {
 	return keys, nil
 }
 
-// judge compares the rows read with the ledger, and finds who holds the addresses of those that changed.
+// judge compares the rows of the batch with the ledger, and finds the holders of the addresses of those that changed.
 func (in *increment) judge(ctx context.Context) error {
 	if len(in.batch) == 0 {
 		return nil
@@ -123,7 +123,7 @@ func (in *increment) judge(ctx context.Context) error {
 		}
 		e := entries[s.key]
 		if len(in.Met) < metMost && (e == nil || e.Fingerprint != s.d.Fingerprint) {
-			in.Met[s.d.Key] = e // the other key is part of a larger text
+			in.Met[s.d.Key] = e // s.key is part of a larger text
 		}
 		if e == nil || e.Fingerprint != s.d.Fingerprint && (e.ContactID == "" || e.Email != s.d.Email) {
 			addresses = append(addresses, s.d.Email)
@@ -133,7 +133,7 @@ func (in *increment) judge(ctx context.Context) error {
 	return in.askForHolders(ctx, addresses)
 }
 
-// askForHolders asks for the rows of the sync that have one of the addresses, or the contact that another sync has under it.
+// askForHolders asks for the rows of the sync that have one of the addresses, or a contact that another sync has under one.
 func (in *increment) askForHolders(ctx context.Context, addresses []string) error {
 	if len(addresses) == 0 {
 		return nil
@@ -142,7 +142,7 @@ func (in *increment) askForHolders(ctx context.Context, addresses []string) erro
 	if err != nil {
 		return fmt.Errorf("read the ledger: %w", err)
 	}
-	var elsewhere []string // contacts that a row of this sync may have under another address
+	var elsewhere []string // a row of this sync may have the contact under another address
 	for _, h := range holders {
 		if h.Sync == in.Policies.Sync {
 			in.ask[h.Entry.Key] = true

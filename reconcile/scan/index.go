@@ -8,24 +8,23 @@ import (
 	"owlatsync/ledger"
 )
 
-// index is the ledger's side of the diff: for every entry of a sync the hash of its key and half of its fingerprint, about
-// 16 bytes each, and up to 16 more once entries must be looked up by hash. Entries whose keys share a hash are told apart by
-// the fingerprint, which covers the key. Rows of the source that are to be planned are noted in it, and those that are new
-// join it.
+// index is the ledger's side of the diff. For every entry of a sync it has the hash of the key and half of the fingerprint: about
+// 16 bytes, and up to 16 more once entries are looked up by hash. The fingerprint covers the key, so it tells entries apart whose
+// keys share a hash. The index also notes which rows are to be planned, and new rows join it.
 //
-// A goroutine reads it from the ledger while the source is read. Most sources give their rows in the order in which the
-// ledger met them: so a row is first compared with the entry after the last row's, which needs no search and no more of the
-// index than is there already. Only one that is not there waits for the whole.
+// A goroutine reads the index from the ledger while the source is read. Most sources give their rows in the order in which the
+// ledger met them. So a row is first compared with the entry after the last row's, which needs no search and no more of the index
+// than has been read. Only a row that is not there waits for the whole index.
 type index struct {
 	pages  []*indexPage
-	size   int // entries and new rows in pages
+	size   int // entries in pages, including new rows
 	fresh  int // new rows
 	coming <-chan *indexPage
-	failed error // why coming ended early; read after it is closed
+	failed error // why coming ended early; set before it is closed
 	cancel context.CancelFunc
 
-	next  int      // position of the entry that the next row is likely to have
-	slots []uint32 // positions + 1 by hash, open addressing; made when first needed
+	next  int      // likely position of the next row's entry
+	slots []uint32 // positions + 1 by hash, open addressing; made at the first search
 }
 
 const (
@@ -37,14 +36,14 @@ const (
 type indexPage struct {
 	n     int
 	marks [pageSize]indexMark
-	blank bitSet // no address is confirmed
+	blank bitSet // Owlat has confirmed no address
 	seen  bitSet // the source has the row
-	plan  bitSet // and it is to be planned
+	plan  bitSet // the row is to be planned
 }
 
 type indexMark struct {
 	key   uint64
-	print uint64 // Fingerprint.Lo; of a row that is to be planned the hash of its address
+	print uint64 // Fingerprint.Lo; for a row to be planned, the hash of its address
 }
 
 type bitSet [pageSize / 64]uint64
@@ -52,10 +51,10 @@ type bitSet [pageSize / 64]uint64
 func (b *bitSet) set(i int)      { b[i/64] |= 1 << (i % 64) }
 func (b *bitSet) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
 
-// indexAhead is how many pages may wait to be taken in: room for 8 million entries, so that the reading hardly ever waits.
+// indexAhead is how many pages may wait to be taken in: 8 million entries, so that the reading hardly ever waits.
 const indexAhead = 1024
 
-// loadIndex begins to read the index. stop must be called when the index is no longer needed.
+// loadIndex begins to read the index. The caller must call stop when it no longer needs the index.
 func loadIndex(ctx context.Context, l ledger.Reader, sync string) *index {
 	ctx, cancel := context.WithCancel(ctx)
 	coming := make(chan *indexPage, indexAhead)
@@ -67,14 +66,14 @@ func loadIndex(ctx context.Context, l ledger.Reader, sync string) *index {
 	return ix
 }
 
-// newIndex returns an index without entries, to which add adds some.
+// newIndex returns an empty index for add.
 func newIndex() *index {
 	none := make(chan *indexPage)
 	close(none)
 	return &index{coming: none, cancel: func() {}}
 }
 
-// add takes in entries whose keys' hashes the index does not have.
+// add adds entries that the index does not have.
 func (ix *index) add(entries map[string]*ledger.Entry) {
 	for _, e := range entries {
 		if hash := ledger.HashText(e.Key); ix.find(hash, e.Fingerprint.Lo) == unknown {
@@ -83,8 +82,8 @@ func (ix *index) add(entries map[string]*ledger.Entry) {
 	}
 }
 
-// await notes that the row with the given key's hash and address is to be planned. Its entry is that at the position; where it
-// has none, the row joins the index, which must be complete.
+// await notes that the row with these hashes of key and address is to be planned. At is the position of its entry. A row without an
+// entry joins the index, which must be complete.
 func (ix *index) await(at int, key, address uint64) {
 	if at == unknown {
 		at = ix.put(ledger.IndexEntry{KeyHash: key})
@@ -99,7 +98,7 @@ func (ix *index) await(at int, key, address uint64) {
 // awaits reports whether the row at the position is to be planned.
 func (ix *index) awaits(at int) bool { return ix.pages[at>>pageBits].plan.has(at % pageSize) }
 
-// put appends an entry to an index that is complete.
+// put appends an entry to a complete index.
 func (ix *index) put(e ledger.IndexEntry) (at int) {
 	if ix.size%pageSize == 0 {
 		ix.pages = append(ix.pages, new(indexPage))
@@ -115,7 +114,7 @@ func (ix *index) put(e ledger.IndexEntry) (at int) {
 	return at
 }
 
-// put appends an entry to a page that has room.
+// put appends an entry to a page with room.
 func (p *indexPage) put(e ledger.IndexEntry) {
 	p.marks[p.n] = indexMark{e.KeyHash, e.Print}
 	if e.Blank {
@@ -162,7 +161,7 @@ func (ix *index) stop() {
 	}
 }
 
-// more takes in another page; false is the end.
+// more takes in another page; false means that there is none.
 func (ix *index) more() (bool, error) {
 	page, ok := <-ix.coming
 	if !ok {
@@ -201,8 +200,8 @@ func (ix *index) unseen() int {
 // unknown is the position of no entry.
 const unknown = -1
 
-// locate returns the position of the entry for a key's hash, that with the given fingerprint if several have it, waiting for
-// as much of the index as that takes.
+// locate returns the position of the entry with the key's hash, or unknown. If several entries have it, the fingerprint decides. It
+// waits for as much of the index as it needs.
 func (ix *index) locate(key, print uint64) (int, error) {
 	if ix.next == ix.size {
 		if _, err := ix.more(); err != nil {
@@ -223,8 +222,7 @@ func (ix *index) locate(key, print uint64) (int, error) {
 	return at, nil
 }
 
-// find is locate in an index that is complete. Of entries with the hash of which none has the fingerprint, one that is to be planned
-// comes first.
+// find is locate in a complete index. If no entry with the hash has the fingerprint, it prefers one that is to be planned.
 func (ix *index) find(key, print uint64) int {
 	if ix.slots == nil {
 		ix.hash()
@@ -243,7 +241,7 @@ func (ix *index) find(key, print uint64) int {
 	return first
 }
 
-// hash makes the slots, of which at least a quarter stay free.
+// hash makes the slots, at least a quarter of them free.
 func (ix *index) hash() {
 	ix.slots = make([]uint32, 1<<bits.Len(uint(ix.size+ix.size/3)))
 	for at := range ix.size {

@@ -6,8 +6,7 @@ import (
 	"owlatsync/reconcile/policy"
 )
 
-// Judge tells of the rows of one scan which would not be sent. It is not safe for concurrent use and holds 16 bytes and more
-// of every row.
+// Judge tells which rows of one scan would not be sent. It is not safe for concurrent use. It holds at least 16 bytes of every row.
 type Judge struct {
 	rd        *Reader
 	keys      map[uint64]struct{}
@@ -19,8 +18,8 @@ func NewJudge(p *policy.Policies) *Judge {
 	return &Judge{rd: NewReader(p), keys: make(map[uint64]struct{}), addresses: make(map[uint64]struct{})}
 }
 
-// Row returns Invalid or Duplicate, and why, for a row that would not be sent, and "" for one that would be. Which of several
-// rows with one address counts is for a run to say: it may be the one that has the contact.
+// Row returns Invalid or Duplicate and the reason for a row that would not be sent, and "" for any other. Of several rows with one
+// address it takes the first; a run may choose another, because that one has the contact.
 func (j *Judge) Row(row *owlatsync.Row) (outcome owlatsync.Outcome, why string) {
 	d, key, invalid := j.rd.Read(row)
 	switch {

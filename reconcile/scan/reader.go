@@ -13,15 +13,15 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// FingerprintVersion changes whenever the same row would give another fingerprint.
+// FingerprintVersion changes whenever the same row would get another fingerprint.
 const FingerprintVersion = 1
 
-// Reader turns the rows of one sync into what they ask for. It is not safe for concurrent use: its buffers are reused.
+// Reader turns the rows of one sync into what they ask for. It reuses its buffers and is not safe for concurrent use.
 type Reader struct {
 	keyIsAddress bool
 	clearNulls   bool
 	events       bool
-	seed         uint64 // of the settings that change what a row asks for
+	seed         uint64 // hash of the settings that change what a row asks for
 	buf          []byte
 	out          step.Row
 	texts        owlatsync.Texts
@@ -42,8 +42,8 @@ func NewReader(p *policy.Policies) *Reader {
 	return r
 }
 
-// Read returns what the row asks for, valid until the next call, or why it is invalid. The key is returned in either case,
-// where the row has one.
+// Read returns what the row asks for, valid until the next call, or says why the row is invalid. It returns the key in either case
+// if the row has one.
 func (r *Reader) Read(row *owlatsync.Row) (d *step.Row, key, invalid string) {
 	if row.Defect != "" {
 		return nil, row.Key, row.Defect
@@ -56,7 +56,7 @@ func (r *Reader) Read(row *owlatsync.Row) (d *step.Row, key, invalid string) {
 		return nil, row.Key, err.Error()
 	}
 	d = &r.out
-	// One after the other: making a new one and copying it takes several times as long.
+	// One field at a time: making a new row and copying it takes several times as long.
 	d.Key, d.Position, d.Email, d.Consents = row.Key, row.Position, email, row.Consents
 	d.Properties = nil
 	if r.keyIsAddress {
@@ -113,13 +113,13 @@ func (r *Reader) fingerprint(d *step.Row) ledger.Fingerprint {
 	r.buf = b
 	sum := xxh3.Hash128(b)
 	f := ledger.Fingerprint{Hi: sum.Hi, Lo: sum.Lo}
-	if f.Lo == 0 { // which stands for rows that are not applied
+	if f.Lo == 0 { // 0 stands for rows that are not applied
 		f.Lo = 1
 	}
 	return f
 }
 
-// appendText writes the length first, so that no two sequences of texts look alike.
+// appendText writes the length first, so that different sequences of texts give different bytes.
 func appendText(b []byte, s *string) []byte {
 	if s == nil {
 		return binary.AppendUvarint(b, 0)
@@ -128,7 +128,7 @@ func appendText(b []byte, s *string) []byte {
 	return append(b, *s...)
 }
 
-// properties keeps the row's properties as the JSON that will be sent.
+// properties returns the row's properties as the JSON that will be sent.
 func properties(row *owlatsync.Row) (map[string]json.RawMessage, error) {
 	if len(row.Properties) == 0 {
 		return nil, nil

@@ -21,34 +21,35 @@ type Needs struct {
 	Ledger   ledger.Reader
 	Place    *scratch.Place
 	Tell     *progress.Teller
-	// End is told of every row that needs no step and is not unchanged.
+	// End is told every row that needs no step and is not unchanged.
 	End func(step.Decision)
-	// Rows streams the source as the run reads it.
+	// Rows streams the rows that the run reads.
 	Rows iter.Seq2[*owlatsync.Row, error]
 }
 
-// Scan is what is known of the rows when the source has been read.
+// Scan is what is known about the rows once the source has been read.
 type Scan struct {
 	Needs
-	// Waiting are the rows that are to be planned, in the sequence of the source.
+	// Waiting are the rows that are to be planned, in the order of the source.
 	Waiting *scratch.Sequence[*step.Row]
-	// Rows is how many were read. Unchanged ones are counted and not kept, because nearly all are.
+	// Read counts the rows that were read. Unchanged counts those that need nothing; they are not kept, because nearly all rows are
+	// unchanged.
 	Read, Unchanged int
-	// Keyless counts rows whose key could not be told: any of the absent may be one of them.
+	// Keyless counts rows whose key is not known: any absent row may be one of them.
 	Keyless int
-	// Unknown is how many addresses there are for which the ledger has no contact.
+	// Unknown counts the addresses of waiting rows for which the ledger has no contact.
 	Unknown int
-	// Met are entries of changed rows that are known already, nil for rows that the ledger does not know.
+	// Met has the entries of changed rows that a scan of changes has looked up, nil for rows that the ledger does not know.
 	Met map[string]*ledger.Entry
 
 	ix *index
-	// addresses holds the hashes of the addresses of waiting rows, and shared those that several have.
+	// addresses has the hashes of the addresses of waiting rows, shared those that several of them have.
 	addresses, shared map[uint64]struct{}
 }
 
-// SourceError says that the source could not be read to its end. Nothing of an incomplete scan is applied (Invariant 4).
+// SourceError says that the source could not be read to the end. Nothing of an incomplete scan is applied (Invariant 4).
 type SourceError struct {
-	Rows int // read before the error
+	Rows int // rows read before the error
 	Err  error
 }
 
@@ -62,7 +63,7 @@ func (e *SourceError) Error() string {
 // Unwrap returns the source's own error.
 func (e *SourceError) Unwrap() error { return e.Err }
 
-// rowMemory is what a waiting row takes, about, besides its texts.
+// rowMemory is about how many bytes a waiting row takes besides its texts.
 const rowMemory = 200
 
 func begin(n Needs) *Scan {
@@ -72,7 +73,8 @@ func begin(n Needs) *Scan {
 	}
 }
 
-// Full reads all rows, beside the ledger's index. What was read is returned with an error too; Release must be called in any case.
+// Full reads all rows of the source and the ledger's index beside it. It returns what was read with an error too; the caller must
+// call Release in any case.
 func Full(ctx context.Context, n Needs) (*Scan, error) {
 	s := begin(n)
 	s.ix = loadIndex(ctx, n.Ledger, n.Policies.Sync)
@@ -88,7 +90,7 @@ func Full(ctx context.Context, n Needs) (*Scan, error) {
 	return s, s.ix.complete()
 }
 
-// each counts and hands over every row of the source.
+// each counts every row of the source and hands it over.
 func (s *Scan) each(ctx context.Context, do func(*owlatsync.Row) error) error {
 	defer func() { s.Tell.Read(s.Read) }()
 	for row, err := range s.Rows {
@@ -109,7 +111,7 @@ func (s *Scan) each(ctx context.Context, do func(*owlatsync.Row) error) error {
 	return nil
 }
 
-// sight takes in a row of the source; d is nil where it is invalid.
+// sight takes in a row of the source; d is nil if the row is invalid.
 func (s *Scan) sight(d *step.Row, key string, position owlatsync.Position, address, invalid string) (err error) {
 	keyHash := ledger.HashText(key)
 	var print uint64
@@ -160,13 +162,13 @@ func (s *Scan) wait(d *step.Row) error {
 	return s.Waiting.Add(d)
 }
 
-// Wants reports whether a waiting row has the address of that hash.
+// Wants reports whether a waiting row has the address with that hash.
 func (s *Scan) Wants(address uint64) bool { _, ok := s.addresses[address]; return ok }
 
-// Shared reports whether several waiting rows have the address of that hash.
+// Shared reports whether several waiting rows have the address with that hash.
 func (s *Scan) Shared(address uint64) bool { _, ok := s.shared[address]; return ok }
 
-// Whereabouts tells of the row of an entry whether the source has it and, if that row waits to be planned, the hash of the
+// Whereabouts tells whether the source has the row of an entry, whether that row waits to be planned, and if so the hash of the
 // address that it wants.
 func (s *Scan) Whereabouts(e *ledger.Entry) (there, waits bool, wants uint64) {
 	at := s.ix.find(ledger.HashText(e.Key), e.Fingerprint.Lo)
@@ -182,10 +184,10 @@ func (s *Scan) Whereabouts(e *ledger.Entry) (there, waits bool, wants uint64) {
 // Absent counts the entries whose rows the source does not have.
 func (s *Scan) Absent() int { return s.ix.unseen() }
 
-// Entries counts the sync's entries, as far as they were looked at.
+// Entries counts the sync's entries that the scan has looked at: all of them after Full.
 func (s *Scan) Entries() int { return s.ix.size - s.ix.fresh }
 
-// Release drops all but the waiting rows, which planning has to do with: applying a large plan may take days.
+// Release drops everything but the waiting rows, because applying a large plan may take days.
 func (s *Scan) Release() {
 	s.ix.stop()
 	s.ix, s.addresses, s.shared, s.Met = nil, nil, nil, nil

@@ -1,5 +1,5 @@
-// Package scratch keeps what a run needs only while it goes on outside memory once it is too much: in temporary files, which hold
-// personal data, are readable by their owner only, and are gone when the process is, however it ends.
+// Package scratch keeps what a run needs only while it goes on. What is too much for memory goes to temporary files. They hold
+// personal data, only their owner can read them, and on Unix they are gone when the process ends, however it ends.
 package scratch
 
 import (
@@ -15,30 +15,31 @@ import (
 	"syscall"
 )
 
-// Place is where the sequences of a run keep what is too much.
+// Place says where the sequences of a run are kept.
 type Place struct {
-	// Folder is where temporary files are made; empty: where the system makes them.
+	// Folder is where temporary files are made; empty means the system's folder.
 	Folder string
-	// Most is how many bytes of each sequence stay in memory, about.
+	// Most is about how many bytes of each sequence stay in memory.
 	Most int
 }
 
-// batch is how many values at least are written at once.
+// batch is the least number of values that are written at once.
 const batch = 500
 
-// Sequence keeps values in the order in which they are added: the later ones in memory, all of them until they are too many. One
-// goroutine at a time uses it, but several may read while nobody adds. Values in memory are handed out as they are.
+// Sequence keeps values in the order in which they are added. All stay in memory until they are too many; then the earlier ones are
+// in a file. One goroutine at a time may use it, but several may read while nobody adds. Values in memory are handed out without a
+// copy.
 type Sequence[T any] struct {
 	place *Place
-	size  func(T) int // bytes that a value takes, about
+	size  func(T) int // about how many bytes a value takes
 
 	late  []T
-	bytes int // of them
+	bytes int // size of late
 	file  *file
 	len   int
 
 	indexed bool
-	starts  []int64 // of the values in the file, if indexed
+	starts  []int64 // where the values in the file start, if indexed
 }
 
 // New returns an empty sequence.
@@ -46,7 +47,7 @@ func New[T any](place *Place, size func(T) int) *Sequence[T] {
 	return &Sequence[T]{place: place, size: size}
 }
 
-// NewIndexed returns an empty sequence whose values can be read one by one, for which it keeps 8 bytes of each in memory.
+// NewIndexed returns an empty sequence for At. It keeps 8 bytes in memory for each value in the file.
 func NewIndexed[T any](place *Place, size func(T) int) *Sequence[T] {
 	return &Sequence[T]{place: place, size: size, indexed: true}
 }
@@ -54,7 +55,7 @@ func NewIndexed[T any](place *Place, size func(T) int) *Sequence[T] {
 // Len returns how many values there are.
 func (s *Sequence[T]) Len() int { return s.len }
 
-// Add keeps another value. After an error the sequence is of no use.
+// Add adds a value. After an error the sequence is of no use.
 func (s *Sequence[T]) Add(value T) error {
 	s.late, s.bytes, s.len = append(s.late, value), s.bytes+s.size(value), s.len+1
 	if full := s.bytes > s.place.Most || s.file != nil && len(s.late) >= batch; !full {
@@ -87,7 +88,7 @@ func (s *Sequence[T]) spill() (err error) {
 	return s.file.flush()
 }
 
-// All returns the values in their order, none of a nil sequence. Values that are added meanwhile may be left out.
+// All returns the values in their order. A nil sequence has none. Values added meanwhile may be left out.
 func (s *Sequence[T]) All() iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		if s == nil {
@@ -113,7 +114,7 @@ func (s *Sequence[T]) All() iter.Seq2[T, error] {
 	}
 }
 
-// At returns the value at a position of an indexed sequence, from 0 on.
+// At returns the value at a position from 0 on. The sequence must be indexed.
 func (s *Sequence[T]) At(i int) (value T, err error) {
 	if i >= len(s.starts) {
 		return s.late[i-len(s.starts)], nil
@@ -144,8 +145,8 @@ func (s *Sequence[T]) Close() error {
 type file struct {
 	f      *os.File
 	w      *bufio.Writer
-	end    int64 // of what is written
-	size   int64 // of that, flushed
+	end    int64 // length of what is written
+	size   int64 // length of what is flushed
 	path   string
 	folder string
 }
@@ -156,7 +157,7 @@ func create(folder string) (*file, error) {
 		return nil, trouble("make a temporary file for what is to be done", folder, err)
 	}
 	path := f.Name()
-	if err := os.Remove(path); err == nil { // elsewhere than on Unix only close can
+	if err := os.Remove(path); err == nil { // outside Unix only close can remove it
 		path = ""
 	}
 	return &file{f: f, w: bufio.NewWriterSize(f, 1<<16), path: path, folder: folder}, nil
@@ -202,10 +203,10 @@ func (f *file) flush() error {
 	return nil
 }
 
-// all returns the bodies; each is valid until the next.
+// all returns the bodies; each is valid until the next one.
 func (f *file) all() iter.Seq2[[]byte, error] { return f.from(0, 1<<16) }
 
-// from returns the bodies from a place on, reading so many bytes at once.
+// from returns the bodies from a position on. It reads ahead bytes at once.
 func (f *file) from(start int64, ahead int) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		r := bufio.NewReaderSize(io.NewSectionReader(f.f, start, f.size-start), ahead)

@@ -8,15 +8,15 @@ import (
 	"owlatsync/ledger"
 )
 
-// Decision is what a plan holds for a row, or what became of it.
+// Decision is what a plan says about a row, or what became of it.
 type Decision struct {
 	Key      string // empty for a row without one
 	Position string
 	Outcome  owlatsync.Outcome
-	Reason   string // why not, holding no address
+	Reason   string // why the row is not applied; holds no address
 	Changes  []owlatsync.Change
-	Events   []string // names of the events that are to be sent
-	Requests int      // that the changes and events need
+	Events   []string // names of the events to be sent
+	Requests int      // requests that the changes and events need
 
 	address string
 }
@@ -26,10 +26,10 @@ func NewDecision(key string, position owlatsync.Position, address string, outcom
 	return Decision{Key: key, Position: position.String(), Outcome: outcome, Reason: reason, address: address}
 }
 
-// Address returns the row's address: personal data, for reports that somebody asked for.
+// Address returns the row's address. It is personal data: use it only in reports that somebody asked for.
 func (d Decision) Address() string { return d.address }
 
-// AddressHash returns a short hash of the row's address for logs, empty when the row has none.
+// AddressHash returns a short hash of the row's address for logs, empty if the row has none.
 func (d Decision) AddressHash() string {
 	if d.address == "" {
 		return ""
@@ -37,7 +37,7 @@ func (d Decision) AddressHash() string {
 	return fmt.Sprintf("%08x", uint32(ledger.HashText(owlatsync.LowerAddress(owlatsync.Trim(d.address)))))
 }
 
-// PublicKey returns the row's key for logs and errors, empty where it is or holds an address (Invariant 8).
+// PublicKey returns the row's key for logs and errors, empty if the key is or holds an address (Invariant 8).
 func (d Decision) PublicKey() string {
 	if private(d.Key) {
 		return ""
@@ -45,7 +45,7 @@ func (d Decision) PublicKey() string {
 	return d.Key
 }
 
-// RowName names another row in a reason by its key, unless that may be an address (Invariant 8).
+// RowName names another row in a reason: by its key, unless the key may hold an address (Invariant 8).
 func RowName(key string) string {
 	if private(key) {
 		return "another row"

@@ -6,11 +6,11 @@ import (
 	"owlatsync/ledger"
 )
 
-// ReasonGone is why a row is skipped whose contact was deleted in Owlat.
+// ReasonGone is the reason of a row that is skipped because its contact was deleted in Owlat.
 const ReasonGone = "the contact was deleted in Owlat and is left alone: it may have been an erasure request"
 
-// Awaited returns the events that are due already and, as awaited, what an update that is about to be sent makes due: no later run
-// could tell that the update was the cause.
+// Awaited returns the events to record before an update is sent: those that are due already, and as awaited those that the update
+// makes due. A later run could not tell that the update was the cause.
 func (s *Step) Awaited(due []ledger.EventMark) []ledger.EventMark {
 	marks := slices.Clone(s.Events)
 	for i, m := range marks {
@@ -22,7 +22,7 @@ func (s *Step) Awaited(due []ledger.EventMark) []ledger.EventMark {
 	return marks
 }
 
-// SettleAwaited makes due what awaited an update that took effect, and drops it otherwise.
+// SettleAwaited makes awaited events due if the update took effect, and drops them otherwise.
 func SettleAwaited(e *ledger.Entry, updated bool) {
 	e.Events = slices.DeleteFunc(slices.Clone(e.Events), func(m ledger.EventMark) bool { return m.State == ledger.EventAwaited && !updated })
 	for i := range e.Events {

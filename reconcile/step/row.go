@@ -16,16 +16,16 @@ type Row struct {
 	Email       string                     `json:"email"`
 	Fields      Wanted                     `json:"fields,omitzero"`
 	Consents    []bool                     `json:"consents,omitempty"`
-	Properties  map[string]json.RawMessage `json:"props,omitempty"` // of events; no part of the fingerprint
+	Properties  map[string]json.RawMessage `json:"props,omitempty"` // for events; not part of the fingerprint
 	Fingerprint ledger.Fingerprint         `json:"fp"`
-	// Own says that the row outlives the next one that its reader reads.
+	// Own says that the row stays valid when its reader reads the next one.
 	Own bool `json:"-"`
 }
 
-// Wanted is what Owlat should hold in each field of a contact; nil leaves what it holds.
+// Wanted is what Owlat should hold in each field of a contact; nil leaves the field as it is.
 type Wanted [owlatsync.NumContactFields]*string
 
-// Size is about how many bytes of memory the row's texts take.
+// Size returns about how many bytes of memory the row's texts take.
 func (r *Row) Size() int {
 	n := len(r.Key) + len(r.Email) + len(r.Consents)
 	for _, text := range r.Fields {
@@ -39,7 +39,8 @@ func (r *Row) Size() int {
 	return n
 }
 
-// Clone returns a copy that outlives the reader's next row. Its texts are its own: those of a source are parts of large ones.
+// Clone returns a copy that stays valid when the reader reads the next row. The copy has its own texts: those of a source are parts
+// of larger texts.
 func (r *Row) Clone() *Row {
 	if r == nil {
 		return nil
@@ -63,7 +64,7 @@ func (r *Row) Clone() *Row {
 	return &c
 }
 
-// FieldsToSet returns the changes that bring the contact of an entry to the fields that the row asks for.
+// FieldsToSet returns the changes that bring the contact's fields from the entry to what the row asks for.
 func FieldsToSet(r *Row, e *ledger.Entry) (changes []owlatsync.Change) {
 	for _, f := range owlatsync.ContactFields {
 		if wanted := r.Fields[f]; wanted != nil && *wanted != e.Fields[f] {

@@ -1,5 +1,5 @@
-// Package step has the words that planning and applying share: the row that asks for something, and the step that is to be done for
-// it. A step is complete: whoever applies it needs no policy, and whoever plans it sends nothing.
+// Package step has the words that planning and applying share: the row that asks for something, and the step that is done for it. A
+// step is complete: applying it needs no policy, and planning it sends nothing.
 package step
 
 import (
@@ -10,12 +10,11 @@ import (
 	"owlatsync/ledger"
 )
 
-// Form is the version of the encoding in which steps are kept in a ledger. It changes whenever steps of before would mean something
-// else.
+// Form is the version of the encoding in which the ledger keeps steps. It changes whenever an old step would mean something else.
 const Form = 2
 
-// Phase is where a step belongs in the order of a run: what is withdrawn comes first, then the renames that free addresses which
-// others need, and what follows from a row's absence last (Invariant 4).
+// Phase is the place of a step in the order of a run. Withdrawn consents come first, then renames, which free addresses that others
+// need. What follows from a row's absence comes last (Invariant 4).
 type Phase int
 
 const (
@@ -30,30 +29,30 @@ const (
 // Phases lists all phases in their order.
 var Phases = []Phase{Settle, Withdraw, Rename, Update, Create, Remove}
 
-// Step is what is to be done for one row.
+// Step is what a run does for one row.
 type Step struct {
 	Phase Phase `json:"-"`
-	Order int64 `json:"-"` // within the phase: what is to find an address free comes after what frees it
+	Order int64 `json:"-"` // within the phase: a step that needs an address comes after the one that frees it
 
 	Row      *Row               `json:"row"`
-	Entry    *ledger.Entry      `json:"entry"` // what is known to be there, with the memberships as they should become
+	Entry    *ledger.Entry      `json:"entry"` // what is known in Owlat, with the memberships as they should become
 	Changes  []owlatsync.Change `json:"changes,omitempty"`
 	Outcome  owlatsync.Outcome  `json:"outcome"`
 	Reason   string             `json:"reason,omitempty"`
 	Events   []ledger.EventMark `json:"events,omitempty"`   // as they should be once the contact is in step
-	Messages []Message          `json:"messages,omitempty"` // what the events that are due say
+	Messages []Message          `json:"messages,omitempty"` // of the events that are due
 	Skipped  int                `json:"skipped,omitempty"`  // memberships left alone on purpose
-	Unsure   bool               `json:"unsure,omitempty"`   // an add of unknown outcome is too old to be repeated
+	Unsure   bool               `json:"unsure,omitempty"`   // an add of unknown outcome is not repeated: the row fails once
 	New      bool               `json:"new,omitempty"`      // the ledger has no entry for the row
-	OldKey   string             `json:"old_key,omitempty"`  // the key under which the ledger knows the row until now
+	OldKey   string             `json:"old_key,omitempty"`  // the key under which the ledger knows the row; empty: the same
 	Missing  bool               `json:"missing,omitempty"`  // the row has left the source
-	Awaits   bool               `json:"awaits,omitempty"`   // the address is to be freed by the rename of another row
-	Refused  bool               `json:"refused,omitempty"`  // the rename has no order: only what need not wait for it is done
-	// Met is how things are if the contact that is to be created turns out to have been there before; nil: as above.
+	Awaits   bool               `json:"awaits,omitempty"`   // another row's rename must free the address
+	Refused  bool               `json:"refused,omitempty"`  // the rename has no order: only the rest of the step is done
+	// Met is what to do instead if the contact to be created turns out to be there; nil: the same.
 	Met *Met `json:"met,omitempty"`
 }
 
-// Met is what becomes of a row whose contact was in Owlat before the sync.
+// Met is what to do for a row whose contact was in Owlat before the sync.
 type Met struct {
 	Memberships []ledger.Membership `json:"memberships,omitempty"` // as they should become
 	Changes     []owlatsync.Change  `json:"changes,omitempty"`     // of topics
@@ -62,14 +61,14 @@ type Met struct {
 	Skipped     int                 `json:"skipped,omitempty"`
 }
 
-// Message is what an event that is due says.
+// Message is the content of an event that is due.
 type Message struct {
 	Name       string                     `json:"name"`
 	On         ledger.EventOn             `json:"on"`
 	Properties map[string]json.RawMessage `json:"properties,omitempty"`
 }
 
-// PhaseOf is where the step belongs.
+// PhaseOf returns the phase that the step belongs to.
 func (s *Step) PhaseOf() Phase {
 	if s.Missing {
 		return Remove
@@ -95,8 +94,8 @@ func (s *Step) PhaseOf() Phase {
 	return p
 }
 
-// WithdrawsEarly reports whether the step takes the contact off topics before its turn comes: consents that a row withdraws wait
-// for no rename.
+// WithdrawsEarly reports whether the step takes the contact off topics before its turn: consents that a row withdraws do not wait
+// for a rename.
 func (s *Step) WithdrawsEarly() bool { return s.Phase == Rename && s.changes(owlatsync.RemoveTopic) }
 
 // Leaves reports whether the contact leaves a topic or is deleted.
@@ -109,7 +108,8 @@ func (s *Step) changes(kinds ...owlatsync.ChangeKind) bool {
 	return slices.ContainsFunc(s.Changes, func(c owlatsync.Change) bool { return slices.Contains(kinds, c.Kind) })
 }
 
-// Requests is how many requests the step needs if nothing fails: one to create, one for all fields, one per membership.
+// Requests returns how many requests the step needs if nothing fails: one to create, one for all fields, one for each membership
+// and event.
 func (s *Step) Requests() int {
 	n, created, fields := s.Pending(), false, false
 	for _, c := range s.Changes {
@@ -121,13 +121,13 @@ func (s *Step) Requests() int {
 			fields = true
 		}
 	}
-	if fields && !created { // else they go with the create
+	if fields && !created { // a create sends the fields too
 		n++
 	}
 	return n
 }
 
-// Pending counts the events that are to be sent or to be reported.
+// Pending counts the events that are to be sent or reported.
 func (s *Step) Pending() (n int) {
 	for _, m := range s.Events {
 		if m.State != ledger.EventUnknown {
@@ -137,7 +137,7 @@ func (s *Step) Pending() (n int) {
 	return n
 }
 
-// Due lists the events that are to be sent.
+// Due returns the names of the events that are to be sent.
 func (s *Step) Due() (names []string) {
 	for _, m := range s.Events {
 		if m.State == ledger.EventDue {

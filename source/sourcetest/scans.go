@@ -66,7 +66,7 @@ func testBreak(t *testing.T, k Kind) {
 	becomesIdle(t, stored)
 }
 
-// becomesIdle waits until nothing is held any more; a server needs a moment to see that its client is gone.
+// becomesIdle waits until no scan holds anything; a server needs a moment to notice that its client is gone.
 func becomesIdle(t *testing.T, s Stored) {
 	t.Helper()
 	deadline, tick := time.NewTimer(20*time.Second), time.NewTicker(20*time.Millisecond)
@@ -110,7 +110,7 @@ func testCancelledBetween(t *testing.T, k Kind) {
 	becomesIdle(t, stored)
 }
 
-// count reads a scan to its end, does things after the n-th row, and checks that an error is the last that comes.
+// count reads a scan to its end, calls after[n] after the n-th row, and checks that nothing follows an error.
 func count(ctx context.Context, table *source.Table, after map[int]func()) (rows int, err error) {
 	for row, e := range table.Rows(ctx) {
 		if err != nil {

@@ -1,6 +1,6 @@
-// Package sourcetest is the conformance suite of sources: what every kind of source must do alike, tested on real rows.
+// Package sourcetest is the conformance suite of sources: it tests on real rows what every kind of source must do alike.
 //
-// A kind says how it stores a [Fixture], and what it cannot do; [Run] tests the rest. [RunMemory] goes with it.
+// A kind says how it stores a [Fixture] and what it cannot do; [Run] and [RunMemory] test the rest.
 package sourcetest
 
 import (
@@ -52,12 +52,12 @@ const (
 	NUL BadText = "Z\x00\u00eb"
 )
 
-// Kind is a kind of source, and what it lacks.
+// Kind is a kind of source, and what it cannot do.
 type Kind struct {
 	// Store keeps the fixture for the length of the test.
 	Store func(t testing.TB, f Fixture) Stored
 
-	Unit  string // of positions: "row" or "line"
+	Unit  string // unit of positions: "row" or "line"
 	First int    // number of the first row's position
 
 	Untyped     bool // all values are text, and the empty text is NULL
@@ -67,23 +67,22 @@ type Kind struct {
 	NoBadText   bool // all text is valid UTF-8
 	NoNUL       bool // no text has a NUL byte
 	Doubles     bool // decimals are kept as floating point numbers of 64 bits
-	NoSnapshot  bool // what changes during a scan may show, or fail it
+	NoSnapshot  bool // a change during a scan may show, or fail the scan
 	NoLoss      bool // nothing between the source and its reader can break
 
-	// Wide is how many rows of 2 kB are more than all buffers between the source and its reader hold.
+	// Wide is a number of rows of 2 kB that is more than all buffers between the source and its reader hold.
 	Wide int
 }
 
 // Stored is a stored fixture.
 type Stored struct {
-	// Open returns a source of all rows in their order. names are what it calls the columns; nil: as the fixture does.
+	// Open returns a source of all rows in their order. names are its names of the columns; nil: the fixture's names.
 	Open func(t testing.TB, names []string, m source.Mapping) *source.Table
-	// Change deletes the last row, changes the address of the last but one to changed@example.com and adds a row, all
-	// committed.
+	// Change deletes the last row, changes the address of the last but one to changed@example.com, and adds a row, all committed.
 	Change func(t testing.TB)
-	// Break cuts off the scans that are under way.
+	// Break cuts off the running scans.
 	Break func(t testing.TB)
-	// Idle reports whether no scan holds anything any more.
+	// Idle reports whether no scan holds anything.
 	Idle func(t testing.TB) bool
 }
 

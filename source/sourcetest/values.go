@@ -33,7 +33,7 @@ func testValues(t *testing.T, k Kind) {
 	}
 }
 
-// emptyIsNil makes no difference between an empty slice and none.
+// emptyIsNil treats an empty slice like a nil one.
 var emptyIsNil = cmp.FilterValues(func(a, b []owlatsync.Property) bool { return len(a)+len(b) == 0 }, cmp.Ignore())
 
 func testNulls(t *testing.T, k Kind) {
@@ -147,7 +147,7 @@ func testProperties(t *testing.T, k Kind) {
 	}
 }
 
-// property is what becomes of a stored value as an event property.
+// property returns a stored value as an event property.
 func (k Kind) property(value any) any {
 	switch v := value.(type) {
 	case nil:
@@ -174,7 +174,7 @@ func testExact(t *testing.T, k Kind) {
 			{int64(1), "a@example.com", json.Number("12345678901234567890.1234567891"), int64(math.MaxInt64)},
 			{int64(2), "b@example.com", json.Number("12345678901234567890.1234567892"), int64(math.MinInt64)},
 			{int64(3), "c@example.com", json.Number("-9007199254740993.0000000001"), int64(1<<53 + 1)},
-			{int64(4), "d@example.com", json.Number("1.0000000001"), int64(-1<<53 - 1)}, // a double has all its digits
+			{int64(4), "d@example.com", json.Number("1.0000000001"), int64(-1<<53 - 1)}, // a double holds all its digits
 			{int64(5), "e@example.com", 0.5, int64(0)},
 			{int64(6), "f@example.com", -1234567890.0625, int64(-1)},
 		},

@@ -3,18 +3,18 @@ package ahead
 
 import "context"
 
-// BatchRows is how many rows a batch has at most, so that little is read of a scan that ends early.
+// BatchRows is the most rows of a batch. It is small, so that a scan that ends early reads little too much.
 const BatchRows = 1024
 
-// Feed makes batches of rows ahead, so that the source is read on one core while the rows are mapped and compared on another.
-// Its goroutine alone uses what fill reads from until it has ended.
+// Feed makes batches of rows ahead: one core reads the source while another maps and compares the rows. Until it has ended, only
+// its goroutine uses what fill reads from.
 type Feed[B any] struct {
 	fill func(*B) (last bool)
 	full chan *B // closed at the end
 	free chan *B
 }
 
-// Start fills batches until the last or the end of ctx. The caller must call Wait before it touches what fill reads from.
+// Start fills batches until the last one or the end of ctx. The caller must call Wait before it touches what fill reads from.
 func Start[B any](ctx context.Context, fill func(*B) (last bool)) *Feed[B] {
 	const batches = 3 // one is filled, one waits, one is worked on
 	f := &Feed[B]{fill: fill, full: make(chan *B, 1), free: make(chan *B, batches)}
@@ -46,7 +46,7 @@ func (f *Feed[B]) run(ctx context.Context) {
 	}
 }
 
-// Next gives the last batch back and returns the next one; nil where ctx ended first.
+// Next gives the last batch back and returns the next one, nil if ctx ended first.
 func (f *Feed[B]) Next(last *B) *B {
 	if last != nil {
 		f.free <- last
@@ -54,7 +54,7 @@ func (f *Feed[B]) Next(last *B) *B {
 	return <-f.full
 }
 
-// Wait returns when nothing is read any more.
+// Wait waits until the feed no longer reads.
 func (f *Feed[B]) Wait() {
 	for range f.full {
 	}

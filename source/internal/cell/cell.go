@@ -1,4 +1,4 @@
-// Package cell holds one value of a source, in the form in which all sources give it, and tells what a row makes of it.
+// Package cell holds one value of a source, in a form that is the same for all sources, and turns it into what a row needs.
 package cell
 
 import (
@@ -10,12 +10,12 @@ import (
 	"unsafe"
 )
 
-// Kind is what a value is to the mapping, whatever the database calls its type.
+// Kind is what a value means to the mapping, whatever the database calls its type.
 type Kind uint8
 
 const (
 	Text    Kind = iota
-	Padded       // char(n): trailing blanks are the database's, not the value's
+	Padded       // char(n): the database adds trailing blanks, which are not part of the value
 	Integer      // decimal digits
 	Number       // floating or decimal
 	Boolean      // "true" or "false"
@@ -26,19 +26,19 @@ const (
 	Nested       // a JSON object or array: cannot be mapped
 )
 
-// Cell is one value. Its text is canonical: integers decimal, moments RFC 3339 in UTC, booleans "true" and "false". It is
-// small enough to be passed in registers, which every value of every row is.
+// Cell is one value. Its text is canonical: integers decimal, moments RFC 3339 in UTC, booleans "true" and "false". A cell is
+// passed for every value of every row, and is small enough to be passed in registers.
 type Cell struct {
 	Null bool
 	Kind Kind
-	Kept bool // the text is right and part of a string
+	Kept bool // the text is valid and part of a string
 	Text []byte
 }
 
 // KeptText returns the text of a cell that is part of a string.
 func (c Cell) KeptText() string { return unsafe.String(unsafe.SliceData(c.Text), len(c.Text)) }
 
-// BytesOf returns the bytes of a string, to which nobody may write.
+// BytesOf returns the bytes of a string. Nobody may write to them.
 func BytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 var (
@@ -46,7 +46,7 @@ var (
 	textFalse = []byte("false")
 )
 
-// Canonical makes a cell of a value's text in the form in which databases print it. scratch is overwritten where needed.
+// Canonical makes a cell of a value's text in the form in which databases print it. It may overwrite scratch.
 func Canonical(k Kind, raw []byte, scratch *[]byte) Cell {
 	switch k {
 	case Padded:
@@ -77,7 +77,7 @@ func Canonical(k Kind, raw []byte, scratch *[]byte) Cell {
 	return Cell{Kind: k, Text: raw}
 }
 
-// flag makes a cell of the text or the byte that stands for a boolean. What is neither yes nor no stays what it is.
+// flag makes a cell of a text or byte that means a boolean. Any other text stays as it is.
 func flag(raw []byte) Cell {
 	if yes, ok := yesOrNo(raw); ok {
 		return Cell{Kind: Boolean, Text: Truth(yes)}
@@ -110,6 +110,7 @@ func yesOrNo(t []byte) (yes, ok bool) {
 	return false, false
 }
 
+// Truth returns the canonical text of a boolean. Nobody may write to it.
 func Truth(b bool) []byte {
 	if b {
 		return textTrue
@@ -117,11 +118,11 @@ func Truth(b bool) []byte {
 	return textFalse
 }
 
-// MomentForm is where the parts of "2006-01-02 15:04:05" stand.
+// MomentForm is the length of a date and time with whole seconds.
 const MomentForm = len("2006-01-02 15:04:05")
 
-// AppendMoment appends a database's date and time as RFC 3339 in UTC; a text without a zone is taken for UTC, and one of
-// another form, such as "infinity", stays as it is.
+// AppendMoment appends a database's date and time as RFC 3339 in UTC. A text without a zone is taken as UTC. A text of another
+// form, such as "infinity", stays as it is.
 func AppendMoment(dst, raw []byte) []byte {
 	if len(raw) < MomentForm || raw[4] != '-' || raw[7] != '-' || raw[10] != ' ' && raw[10] != 'T' || raw[13] != ':' || raw[16] != ':' {
 		return append(dst, raw...)
@@ -153,7 +154,7 @@ func AppendMoment(dst, raw []byte) []byte {
 	return append(dst, 'Z')
 }
 
-// AppendFloat appends the shortest text that means f, without an exponent for the sizes that people write without one.
+// AppendFloat appends the shortest text that means f, without an exponent for sizes that people write without one.
 func AppendFloat(dst []byte, f float64, bitSize int) []byte {
 	form := byte('f')
 	if a := math.Abs(f); a != 0 && (a < 1e-6 || a >= 1e21) {
@@ -162,7 +163,7 @@ func AppendFloat(dst []byte, f float64, bitSize int) []byte {
 	return strconv.AppendFloat(dst, f, form, -1, bitSize)
 }
 
-// Consent reads a yes or a no; ok is false where the value is neither.
+// Consent reads a yes or a no; ok is false if the value is neither.
 func (c Cell) Consent() (yes, ok bool) {
 	if c.Null {
 		return false, true
@@ -186,7 +187,7 @@ func (c Cell) Consent() (yes, ok bool) {
 	return yesOrNo(c.Text)
 }
 
-// Property returns the value as an event property; why is set where it cannot be one.
+// Property returns the value as an event property; why says why it cannot be one.
 func (c Cell) Property() (value any, why string) {
 	if c.Null {
 		return nil, ""
@@ -212,13 +213,13 @@ func (c Cell) Property() (value any, why string) {
 	return string(c.Text), ""
 }
 
-// Separator stands between texts that are looked at together. It is none of the bytes for which they are looked at.
+// Separator is between texts that are checked together. It is none of the bytes that the checks look for.
 const Separator = '\n'
 
-// IsText reports whether bytes are what a text can be for a database, JSON and Owlat alike: UTF-8 without NUL.
+// IsText reports whether bytes are a text for a database, JSON and Owlat alike: UTF-8 without NUL.
 func IsText(b []byte) bool { return bytes.IndexByte(b, 0) < 0 && utf8.Valid(b) }
 
-// WrongText says why bytes are no text.
+// WrongText says why bytes are not a text.
 func WrongText(b []byte) string {
 	if !utf8.Valid(b) {
 		return "is not valid UTF-8"

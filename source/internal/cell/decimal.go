@@ -6,19 +6,19 @@ import (
 	"strconv"
 )
 
-// Decimal is a number with all the digits that it was written with: 0.DIGITS × 10^exp, where neither the first digit nor the
-// last is 0. It has no digits if it is zero.
+// Decimal is a number with all the digits it was written with: 0.DIGITS × 10^exp. Neither the first nor the last digit is 0. Zero
+// has no digits.
 type Decimal struct {
 	negative bool
-	digits   []byte // perhaps with the point among them
-	count    int    // of digits
+	digits   []byte // may include the point
+	count    int    // number of digits
 	exp      int
 }
 
-// maxExponent bounds the exponent, so that adding to it is safe.
+// maxExponent limits the exponent, so that additions to it are safe.
 const maxExponent = 1_000_000
 
-// ParseDecimal reads a number as databases and JSON write it. ok is false for all else, such as NaN.
+// ParseDecimal reads a number as databases and JSON write it. ok is false for anything else, such as NaN.
 func ParseDecimal(text []byte) (d Decimal, ok bool) {
 	rest := text
 	if len(rest) > 0 && (rest[0] == '-' || rest[0] == '+') {
@@ -66,9 +66,9 @@ func ParseDecimal(text []byte) (d Decimal, ok bool) {
 	return d, true
 }
 
-// exact reports whether f, the nearest double without its sign, is written with the same digits as the number.
+// exact reports whether f, the nearest double without a sign, has the same digits as the number.
 func (d Decimal) exact(f float64) bool {
-	const always = 15 // so many digits survive whatever they are
+	const always = 15 // a double holds any 15 digits
 	if d.count <= always && d.exp > -300 && d.exp < 300 {
 		return true
 	}
@@ -93,7 +93,7 @@ func (d Decimal) exact(f float64) bool {
 	return true
 }
 
-// Append appends the number in the form of AppendFloat, with all its digits.
+// Append appends the number with all its digits in the form of AppendFloat.
 func (d Decimal) Append(dst []byte) []byte {
 	if d.count == 0 {
 		return append(dst, '0')
@@ -138,7 +138,7 @@ func (d Decimal) Append(dst []byte) []byte {
 	return strconv.AppendInt(dst, int64(exponent), 10)
 }
 
-// jsonNumber returns the number in JSON with all its digits, as it was written where that is JSON.
+// jsonNumber returns the number in JSON with all its digits, as it was written if that is JSON.
 func (d Decimal) jsonNumber(text []byte) json.Number {
 	if !json.Valid(text) {
 		text = d.Append(nil)

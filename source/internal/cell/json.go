@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// OfJSON makes a cell of a well-formed value of JSON; none is NULL. scratch is overwritten where needed.
+// OfJSON makes a cell of a well-formed JSON value; an absent value is NULL. It may overwrite scratch.
 func OfJSON(raw []byte, scratch *[]byte) Cell {
 	if len(raw) == 0 {
 		return Cell{Null: true}
@@ -25,11 +25,11 @@ func OfJSON(raw []byte, scratch *[]byte) Cell {
 	return numberCell(raw, scratch)
 }
 
-// notUTF8 stands for text that is none.
+// notUTF8 replaces text that is not UTF-8.
 var notUTF8 = []byte{0xFF}
 
-// stringCell unquotes a string. What encoding/json would silently replace, bytes that are no UTF-8 and halves of surrogate
-// pairs, makes the value invalid instead.
+// stringCell unquotes a string. Invalid UTF-8 and halves of surrogate pairs make the value invalid; encoding/json would silently
+// replace them.
 func stringCell(raw []byte, scratch *[]byte) Cell {
 	var s string
 	if !utf8.Valid(raw) || halfPair(raw) || json.Unmarshal(raw, &s) != nil {
@@ -41,7 +41,7 @@ func stringCell(raw []byte, scratch *[]byte) Cell {
 
 // halfPair reports whether a JSON string escapes one half of a surrogate pair without the other.
 func halfPair(raw []byte) bool {
-	high := false // what came before is the first half
+	high := false // the escape before was the first half
 	for {
 		at := bytes.IndexByte(raw, '\\')
 		if at < 0 || at+1 >= len(raw) {

@@ -1,4 +1,4 @@
-// Package sqlrows takes the rows of a database/sql driver, whatever Go types it gives them, and makes batches of cells of them.
+// Package sqlrows turns the rows of a database/sql driver, whatever their Go types, into batches of cells.
 package sqlrows
 
 import (
@@ -9,10 +9,10 @@ import (
 	"owlatsync/source/internal/cell"
 )
 
-// A batch ends at so many bytes, if not before; so that little is read of a scan that ends early, and little memory waits.
+// A batch ends at this many bytes at the latest, so that an early end wastes little and little memory waits.
 const (
 	batchBytes = 32 << 10
-	// batchKeep is how much memory a batch keeps for the next rows.
+	// batchKeep is the most memory that a batch keeps for the next rows.
 	batchKeep = 128 << 10
 )
 
@@ -25,15 +25,15 @@ func Read(ctx context.Context, rows driver.Rows, values []Type) *ahead.Feed[Batc
 	})
 }
 
-// Batch is a number of rows whose texts lie in one buffer.
+// Batch is a number of rows whose texts are in one buffer.
 type Batch struct {
 	Values []Value // row by row
 	Rows   int
-	Err    error // what came after the rows; io.EOF is the complete end
+	Err    error // the error after the rows; io.EOF is the complete end
 	texts  []byte
-	kept   string // texts, where none is wrong
-	raw    []byte // of one value
-	spare  []byte // the same
+	kept   string // texts as a string, if all are valid
+	raw    []byte // buffer for one value
+	spare  []byte // second buffer for one value
 }
 
 func (b *Batch) fill(rows driver.Rows, values []Type, dest []driver.Value) {
@@ -53,7 +53,7 @@ func (b *Batch) fill(rows driver.Rows, values []Type, dest []driver.Value) {
 	}
 }
 
-// check looks at all texts at once, of which nearly always none is wrong, and then makes one string of them.
+// check checks all texts at once, which are nearly always valid, and then makes one string of them.
 func (b *Batch) check() {
 	b.kept = ""
 	if cell.IsText(b.texts) {
@@ -61,15 +61,15 @@ func (b *Batch) check() {
 	}
 }
 
-// keep copies a text into the batch and returns where it lies.
+// keep copies a text into the batch and returns its place.
 func (b *Batch) keep(text []byte) (start, end int) {
-	b.texts = append(b.texts, cell.Separator) // keeps texts that are no UTF-8 from completing each other
+	b.texts = append(b.texts, cell.Separator) // keeps invalid texts from completing each other to valid UTF-8
 	start = len(b.texts)
 	b.texts = append(b.texts, text...)
 	return start, len(b.texts)
 }
 
-// Cell returns a value, which is valid until the batch is filled again.
+// Cell returns a value, valid until the batch is filled again.
 func (b *Batch) Cell(c *Value) cell.Cell {
 	v := cell.Cell{Null: c.null, Kind: c.kind, Kept: b.kept != ""}
 	if v.Kept {

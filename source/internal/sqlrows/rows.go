@@ -8,15 +8,14 @@ import (
 	"io"
 )
 
-// Typed are a driver's rows that tell their columns' types.
+// Typed is a driver's rows that tell the types of their columns.
 type Typed interface {
 	driver.Rows
 	driver.RowsColumnTypeDatabaseTypeName
 }
 
-// Query runs a query without arguments past database/sql, whose locks and conversions cost a sixth of reading the rows.
-// Nothing else uses the connection while they are read, because the scan holds it. The rows are nil where the driver has no
-// such way.
+// Query runs a query without arguments past database/sql, whose locks and conversions cost a sixth of reading the rows. The scan
+// holds the connection, so nothing else uses it meanwhile. The rows are nil if the driver cannot do this.
 func Query(ctx context.Context, conn *sql.Conn, query string) (rows Typed, err error) {
 	err = conn.Raw(func(c any) error {
 		queryer, ok := c.(driver.QueryerContext)
@@ -38,7 +37,7 @@ func Query(ctx context.Context, conn *sql.Conn, query string) (rows Typed, err e
 	return rows, err
 }
 
-// scannedRows are the rows of database/sql as a driver has them.
+// scannedRows are the rows of database/sql in the form of a driver's.
 type scannedRows struct {
 	*sql.Rows
 	types   []*sql.ColumnType
@@ -46,7 +45,7 @@ type scannedRows struct {
 	targets []any
 }
 
-// scanned takes a value as it is; of bytes, it holds the driver's until the next row.
+// scanned takes a value as it is; bytes stay the driver's and are valid until the next row.
 type scanned struct{ value driver.Value }
 
 func (s *scanned) Scan(src any) error {
@@ -54,7 +53,7 @@ func (s *scanned) Scan(src any) error {
 	return nil
 }
 
-// Scan returns the rows of database/sql as Query returns a driver's.
+// Scan returns the rows of database/sql in the form that Query returns.
 func Scan(rows *sql.Rows) (Typed, error) {
 	types, err := rows.ColumnTypes()
 	if err != nil {

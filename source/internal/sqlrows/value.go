@@ -10,31 +10,31 @@ import (
 	"owlatsync/source/internal/cell"
 )
 
-// Type is what the values of a column are made of.
+// Type describes the values of a column.
 type Type struct {
 	Declared cell.Kind
 	Rules    *Rules
 }
 
-// Rules are what differs between databases in what a value of a driver means.
+// Rules say what a value of a driver means, where databases differ.
 type Rules struct {
-	// TimeOf is the moment or day that a time means, in the form in which it is printed.
+	// TimeOf returns the moment or day that a time means, and the form in which it is printed.
 	TimeOf func(at time.Time, k cell.Kind) (time.Time, string)
-	// BytesAreBinary says that a value of bytes is no text, whatever the column's type.
+	// BytesAreBinary says that a value of bytes is never text, whatever the column's type.
 	BytesAreBinary bool
-	// PrintedBits says that the server, or one of them, prints bits as the digits 0 and 1.
+	// PrintedBits says that some server prints bits as the digits 0 and 1.
 	PrintedBits bool
 }
 
-// Value is a value as it was read.
+// Value is a value that was read.
 type Value struct {
 	null       bool
-	Binary     bool // it cannot be mapped
+	Binary     bool // the value cannot be mapped
 	kind       cell.Kind
-	start, end int // of its text in the batch's
+	start, end int // place of its text in the batch's texts
 }
 
-// cell takes one value from a driver, whatever Go type the driver gives it, and keeps its text in the batch.
+// cell takes one value from a driver, whatever its Go type, and keeps its text in the batch.
 func (t Type) cell(src driver.Value, b *Batch) Value {
 	var c cell.Cell
 	switch x := src.(type) {
@@ -80,8 +80,8 @@ func (t Type) bytesKind(raw []byte) cell.Kind {
 	return t.Declared
 }
 
-// textKind is the kind of a value that came as a string: what the type says, unless only the value's own Go type could
-// bear that out, as where a database lets any column hold text.
+// textKind is the kind of a value that came as a string. The column's type decides, unless only the value's Go type could confirm
+// it, because the database lets any column hold text.
 func (t Type) textKind() cell.Kind {
 	switch {
 	case t.Declared == cell.Binary, t.Declared == cell.Bits, t.Declared == cell.Boolean && t.Rules.BytesAreBinary:
@@ -90,7 +90,7 @@ func (t Type) textKind() cell.Kind {
 	return t.Declared
 }
 
-// integer is a number in decimal; a database without booleans of its own keeps them as 0 and 1.
+// integer makes a cell of a number in decimal. A database without booleans keeps them as 0 and 1.
 func (t Type) integer(digits []byte, flag bool) cell.Cell {
 	if t.Declared == cell.Boolean && flag {
 		return cell.Cell{Kind: cell.Boolean, Text: cell.Truth(digits[0] == '1')}

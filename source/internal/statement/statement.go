@@ -1,5 +1,5 @@
-// Package statement looks at the text of a query, as far as that goes without a database: whether it is one statement that begins
-// as a query does, and where it ends.
+// Package statement checks the text of a query without a database: whether it is one statement that begins as a query does, and
+// where it ends.
 package statement
 
 import (
@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Lexicon is what the check of a statement must know of a dialect. The check is a first line of defence with good
-// messages; what keeps the data safe is the read-only transaction.
+// Lexicon is what the check must know about a dialect. The check is a first line of defence with good messages; the read-only
+// transaction keeps the data safe.
 type Lexicon struct {
 	Backslash bool     // "\" escapes inside strings
 	Hash      bool     // "#" begins a comment
@@ -17,12 +17,12 @@ type Lexicon struct {
 	Executed  bool     // the content of /*! … */ is executed
 	Brackets  bool     // [name] is a quoted name
 	Dollar    bool     // $tag$ … $tag$ is a string, and E'…' one with escapes
-	Nested    bool     // comments may stand inside comments
-	First     []string // the words with which a query may begin
+	Nested    bool     // comments may be nested
+	First     []string // words that a query may begin with
 	Refused   []string // words that make a query write
 }
 
-// The lexicons of the dialects. PostgreSQL's is only for what ends a statement: the server itself tells whether it is a query.
+// The lexicons of the dialects. PostgreSQL's only tells where a statement ends: the server tells whether it is a query.
 var (
 	Generic = Lexicon{
 		Brackets: true,
@@ -32,7 +32,7 @@ var (
 	MySQL    = Lexicon{
 		Backslash: true, Hash: true, OpenDash: true, Executed: true,
 		First: []string{"SELECT", "WITH", "VALUES", "TABLE", "SHOW"},
-		// SELECT … INTO OUTFILE writes although the transaction is read-only.
+		// SELECT … INTO OUTFILE writes even in a read-only transaction.
 		Refused: []string{"INTO"},
 	}
 	SQLite = Lexicon{
@@ -41,7 +41,7 @@ var (
 	}
 )
 
-// Check says why the text is not one statement that begins as a query does; it returns nothing if it is.
+// Check says why the text is not one statement that begins as a query does, or returns nothing if it is.
 func Check(query string, l Lexicon) (why string) {
 	s := scanner{text: query, Lexicon: l}
 	begun, ended := false, false
@@ -68,8 +68,8 @@ func Check(query string, l Lexicon) (why string) {
 	}
 }
 
-// Bare returns the statement alone: without the semicolons before it, and without those and the comments after it, so that it
-// can stand inside another.
+// Bare returns the statement alone, without semicolons before it and without semicolons and comments after it, so that it can be
+// put inside another.
 func Bare(query string, l Lexicon) string {
 	s := scanner{text: query, Lexicon: l}
 	start := 0
@@ -84,7 +84,7 @@ func Bare(query string, l Lexicon) string {
 	return strings.TrimSpace(query[start:max(start, s.end)])
 }
 
-// firstWord shows how a refused statement begins, if that is a word of SQL and not perhaps a value.
+// firstWord returns the first word of a refused statement, if it is a word of SQL and not perhaps a value.
 func firstWord(word string) string {
 	if len(word) <= 12 && strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {
 		return word
@@ -92,13 +92,13 @@ func firstWord(word string) string {
 	return "no word of SQL"
 }
 
-// scanner splits a statement into words and single characters. Quoted strings and names count as the quote alone.
+// scanner splits a statement into words and single characters. A quoted string or name is only its quote.
 type scanner struct {
 	Lexicon
 	text   string
 	at     int
-	opened int // where the content of the last comment begins that is executed
-	end    int // where what Bare keeps ends
+	opened int // where the content of the last executed comment begins
+	end    int // where the part that Bare keeps ends
 }
 
 // next returns the next token, or nothing at the end.
@@ -165,7 +165,7 @@ func (s *scanner) skipComment() {
 			depth++
 			continue
 		}
-		// The two bytes that end a comment begin none.
+		// The two bytes that end a comment do not begin another.
 		if s.at += n + end; depth == 1 {
 			s.at += len("*/")
 			return
@@ -203,7 +203,7 @@ func (s *scanner) skipQuoted(quote byte, backslash bool) {
 				s.at++
 			}
 		case quote:
-			// A doubled quote is one inside the text; read as two texts side by side it comes to the same.
+			// A doubled quote is a quote inside the text. Reading it as two texts side by side gives the same result.
 			s.at++
 			return
 		}

@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 )
 
-// Settings of every connection; they are not stored in the file.
+// Settings of every connection; the file does not store them.
 var (
-	// WriterPragmas are those of the connection that writes.
+	// WriterPragmas are the settings of the connection that writes.
 	WriterPragmas = []string{
 		"PRAGMA busy_timeout = 10000",
 		"PRAGMA synchronous = FULL",
@@ -21,14 +21,14 @@ var (
 		"PRAGMA journal_size_limit = 67108864",
 		"PRAGMA temp_store = MEMORY",
 	}
-	// A new connection pays for each page that its cache takes on, so that a small one is faster for a run's few look-ups.
+	// A new connection pays for each page of its cache, so a small cache is faster for the few look-ups of a run.
 	readerPragmas = []string{
 		"PRAGMA busy_timeout = 10000",
 		"PRAGMA query_only = ON",
 		"PRAGMA cache_size = -1024",
 		"PRAGMA temp_store = MEMORY",
 	}
-	// Streams read everything once: what they keep is of no use, and making room for it takes longer than reading.
+	// Streams read everything once: cached pages are of no use, and making room for them takes longer than reading.
 	streamPragmas = []string{
 		"PRAGMA busy_timeout = 10000",
 		"PRAGMA query_only = ON",
@@ -37,7 +37,7 @@ var (
 	}
 )
 
-// connector opens connections of any SQLite driver with the pragmas already in force.
+// connector opens connections of any SQLite driver and applies the pragmas.
 type connector struct {
 	open    func(context.Context) (driver.Conn, error)
 	driver  driver.Driver
@@ -65,7 +65,7 @@ func newConnector(name, path string, pragmas []string) (*connector, error) {
 	return c, nil
 }
 
-// URI returns the name of the file at the path for a driver. It escapes what would otherwise be read as parameters.
+// URI returns the URI of the file at the path. It escapes what a driver would read as parameters.
 func URI(path string) string {
 	path = filepath.ToSlash(path)
 	if path[0] != '/' {

@@ -10,7 +10,7 @@ import (
 	"owlatsync/ledger"
 )
 
-// Primary result codes of SQLite, the same in every driver.
+// Primary result codes of SQLite, which are the same in every driver.
 const (
 	codeError      = 1
 	codePerm       = 3
@@ -25,7 +25,7 @@ const (
 	codeNotADB     = 26
 )
 
-// Explain adds what a person can do to an error of the database. The context's own error wins over what it caused.
+// Explain adds what a person can do to an error of the database. If ctx has ended, Explain returns its cause instead.
 func Explain(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -39,7 +39,7 @@ func Explain(ctx context.Context, err error) error {
 	return err
 }
 
-// HintFor returns the sentinel of package ledger for an error of the database, nil where nobody can do anything.
+// HintFor returns the sentinel of package ledger for an error of the database, nil if a person can do nothing.
 func HintFor(err error) error {
 	switch PrimaryCode(err) {
 	case codeBusy, codeLocked:
@@ -62,7 +62,7 @@ func HintFor(err error) error {
 	return nil
 }
 
-// PrimaryCode returns SQLite's primary result code for drivers whose errors tell it by a method Code, else 0.
+// PrimaryCode returns SQLite's primary result code, 0 if the error of the driver has no method Code.
 func PrimaryCode(err error) int {
 	if coded, ok := errors.AsType[interface {
 		error
@@ -73,5 +73,5 @@ func PrimaryCode(err error) int {
 	return 0
 }
 
-// ConcernsAll reports whether an error is about the file rather than about what was to be written.
+// ConcernsAll reports whether an error is about the file and not about what was to be written.
 func ConcernsAll(err error) bool { return HintFor(err) != nil || PrimaryCode(err) == CodeIO }

@@ -12,7 +12,7 @@ import (
 	"owlatsync/ledger"
 )
 
-// Examine tells whether Open would accept the ledger at path, without creating, migrating or changing it. It reads the whole file to
+// Examine tells whether Open would accept the ledger at path. It does not create, migrate or change it. It reads the whole file to
 // find damage.
 func Examine(ctx context.Context, driver, path string, schema fs.FS) (ledger.Condition, error) {
 	c, err := examine(ctx, driver, path, schema)
@@ -75,7 +75,7 @@ func examine(ctx context.Context, driver, path string, schema fs.FS) (c ledger.C
 	return c, err
 }
 
-// writable tries whether a file can be made in the folder and written: nothing else tells for all users and file systems.
+// writable tests whether a file can be created in the folder and written: nothing else tells that for all users and file systems.
 func writable(folder string) error {
 	f, err := os.CreateTemp(folder, ".owlat-sync-*")
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package dbfile is the SQLite file of a ledger: how it is found, created, migrated and locked, and the connections to it: one that
-// writes, and some that read. It knows nothing of what the ledger's tables hold.
+// Package dbfile is the SQLite file of a ledger: how it is found, created, migrated and locked, and its connections, one that
+// writes and some that read. It does not know what the ledger's tables hold.
 package dbfile
 
 import (
@@ -15,24 +15,24 @@ import (
 	"owlatsync/ledger"
 )
 
-// maxReaders bounds the connections that short reads share; streams have their own.
+// maxReaders is the most connections for short reads; streams have their own.
 const maxReaders = 4
 
 // File is an open file. Its methods are safe for concurrent use.
 type File struct {
-	Writer  *Writer // of whoever holds the write token
+	Writer  *Writer // only for the holder of the write token
 	Readers *sql.DB
-	Streams *sql.DB // connections that a caller's loop body may keep for long
+	Streams *sql.DB // a caller's loop may keep these connections for long
 
 	path   string        // as given, for messages
 	name   string        // absolute and without symbolic links, so that one file has one lock
-	write  chan struct{} // holds one token while somebody uses Writer
+	write  chan struct{} // has one token while somebody uses Writer
 	closed chan struct{}
 	close  sync.Once
 }
 
-// Open opens the file at the path with the driver, creates it if it is missing and brings it to the newest version of the schema. The
-// file that it returns beside an error is to be closed too.
+// Open opens the file at the path with the driver, creates it if it is missing, and brings it to the newest version of the schema.
+// The caller must close the returned file even after an error.
 func Open(ctx context.Context, driver, path string, schema fs.FS) (*File, error) {
 	f := &File{path: path, write: make(chan struct{}, 1), closed: make(chan struct{})}
 	err := f.open(ctx, driver, schema)
@@ -64,7 +64,7 @@ func (f *File) open(ctx context.Context, driver string, schema fs.FS) error {
 	return nil
 }
 
-// locate returns the absolute path of the ledger, be the file there or not.
+// locate returns the absolute path of the ledger, whether or not the file exists.
 func locate(path string) (string, error) {
 	if path == "" {
 		return "", errors.New("no file is named: give the ledger a path")
@@ -91,7 +91,7 @@ func locate(path string) (string, error) {
 	return filepath.Join(folder, filepath.Base(abs)), nil
 }
 
-// create makes the empty file itself, because SQLite would let others read the personal data that goes into it.
+// create creates the empty file, because SQLite would let others read the personal data in it.
 func create(file string) error {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	switch {
@@ -112,7 +112,8 @@ func (f *File) Name() string { return f.name }
 // LockPath returns the path of the file whose lock keeps runs apart.
 func (f *File) LockPath() string { return f.name + ".lock" }
 
-// Close waits for whoever writes, refuses those who wait, calls first and closes the connections. Further calls do nothing.
+// Close waits for the holder of the writer, refuses those who wait for it, calls first, and closes the connections. Further calls
+// do nothing.
 func (f *File) Close(first func() error) (err error) {
 	f.close.Do(func() {
 		close(f.closed)
@@ -131,10 +132,10 @@ func (f *File) Close(first func() error) (err error) {
 	return err
 }
 
-// Closed is closed when the file is.
+// Closed returns a channel that is closed when the file is.
 func (f *File) Closed() <-chan struct{} { return f.closed }
 
-// IsClosed reports whether the file is closed, or about to be.
+// IsClosed reports whether the file is closed or about to be.
 func (f *File) IsClosed() bool {
 	select {
 	case <-f.closed:
@@ -144,7 +145,7 @@ func (f *File) IsClosed() bool {
 	}
 }
 
-// Token takes the write token of whoever can send to it; LeaveWriter gives it back.
+// Token returns the channel that gives the write token to whoever sends to it; LeaveWriter gives it back.
 func (f *File) Token() chan<- struct{} { return f.write }
 
 // TakeWriter waits for the writer.
@@ -177,7 +178,7 @@ func (f *File) Query(ctx context.Context, query string, args []any, each func(*s
 	return EachRow(rows, each)
 }
 
-// EachRow calls each for every row and closes them.
+// EachRow calls each for every row, and closes the rows.
 func EachRow(rows *sql.Rows, each func(*sql.Rows) error) error {
 	defer rows.Close()
 	for rows.Next() {

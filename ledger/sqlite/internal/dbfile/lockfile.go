@@ -24,26 +24,26 @@ type holder struct {
 }
 
 const (
-	// HolderAt is where the holder stands in the lock file. The byte before is the one that some systems lock against reading.
+	// HolderAt is where the lock file names its holder. Some systems lock the byte before it against reading.
 	HolderAt = 1
-	// holderAttempts is how often the name of a holder is looked for, holderPause apart.
+	// holderAttempts is how often TakeLock looks for the name of a holder, with holderPause between the looks.
 	holderAttempts = 20
 	holderPause    = 10 * time.Millisecond
 	// NamePatience is how long TakeLock looks for the name of a holder.
 	NamePatience = holderAttempts * holderPause
-	// WaitPause is how often whoever waits for the lock tries again.
+	// WaitPause is the pause between two tries for the lock.
 	WaitPause = 100 * time.Millisecond
 )
 
-// Lock is the lock on the file beside the ledger, whose name ends in ".lock". The operating system gives it back when the
-// process dies, whatever the file says.
+// Lock is the lock on the file beside the ledger, whose name ends in ".lock". The operating system gives it back when the process
+// dies, whatever the file says.
 type Lock struct {
 	path string
 	lock *flock.Flock
 }
 
-// TakeLock takes the lock of the ledger's file, or waits for it. While it is held by this or another process the error is a
-// *ledger.LockedError.
+// TakeLock takes the lock of the ledger's file. If this or another process holds it, TakeLock waits if wait says so, and else fails
+// with a *ledger.LockedError.
 func (l *File) TakeLock(ctx context.Context, purpose string, wait bool) (*Lock, error) {
 	f := &Lock{path: l.LockPath()}
 	for attempt := 0; ; attempt++ {
@@ -66,7 +66,7 @@ func (l *File) TakeLock(ctx context.Context, purpose string, wait bool) (*Lock, 
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return nil, err
 			}
-			// A holder that has not said who it is yet, or one that was leaving: look again.
+			// Such a holder has not written its name yet or is just leaving: look again.
 			if h.PID != 0 || attempt == holderAttempts {
 				return nil, &ledger.LockedError{Owner: ledger.Owner{PID: h.PID, Host: h.Host}, Since: h.Since, Purpose: h.Purpose}
 			}
@@ -97,7 +97,7 @@ func (f *Lock) try() (bool, error) {
 	return true, nil
 }
 
-// name writes who holds the lock, or gives it back.
+// name writes the holder into the file. If that fails, it gives the lock back.
 func (f *Lock) name(purpose string) error {
 	text, err := json.Marshal(holder{PID: os.Getpid(), Host: hostname(), Since: time.Now().UTC().Truncate(time.Millisecond), Purpose: purpose})
 	if err == nil {
@@ -109,7 +109,7 @@ func (f *Lock) name(purpose string) error {
 	return nil
 }
 
-// InPlace reports whether the file under the lock's name is the one that is locked, and not another holder's.
+// InPlace reports whether the file under the lock's name is the locked one, and not another holder's.
 func (f *Lock) InPlace() bool {
 	locked, err := f.lock.Stat()
 	if err != nil {
@@ -119,7 +119,7 @@ func (f *Lock) InPlace() bool {
 	return err == nil && os.SameFile(locked, there)
 }
 
-// Release gives the lock back. Who lost it leaves the file of the next holder as it is.
+// Release gives the lock back. If the lock was lost, it leaves the next holder's file as it is.
 func (f *Lock) Release() error {
 	var err error
 	if f.InPlace() {
@@ -136,7 +136,7 @@ func hostname() string {
 	return host
 }
 
-// createLockFile makes the file with a first byte that stays as it is.
+// createLockFile creates the file with a first byte that never changes.
 func createLockFile(file string) error {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	switch {
@@ -149,7 +149,7 @@ func createLockFile(file string) error {
 	return errors.Join(err, f.Close())
 }
 
-// WriteHolder lets the lock file say who holds it.
+// WriteHolder writes the text that names the holder into the lock file.
 func WriteHolder(file string, text []byte) error {
 	f, err := os.OpenFile(file, os.O_WRONLY, 0)
 	if err != nil {
@@ -159,7 +159,7 @@ func WriteHolder(file string, text []byte) error {
 	return errors.Join(err, f.Truncate(int64(HolderAt+len(text))), f.Close())
 }
 
-// readHolder returns a holder without PID when the file names none or only a part of one.
+// readHolder returns the holder, without a PID if the file does not name one completely.
 func readHolder(file string) (holder, error) {
 	f, err := os.Open(file)
 	if err != nil {

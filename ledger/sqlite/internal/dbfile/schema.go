@@ -17,10 +17,10 @@ import (
 // applicationID marks an SQLite file as a ledger: "OwlS" in ASCII.
 const applicationID = 0x4f776c53
 
-// OpenPatience is how long an open waits for another process that creates or migrates the same ledger.
+// OpenPatience is how long Open waits for another process that creates or migrates the same ledger.
 const OpenPatience = 10 * time.Second
 
-// fileState tells what an SQLite file is to this program.
+// fileState says what an SQLite file is to this program.
 type fileState int
 
 const (
@@ -51,8 +51,8 @@ func (f *File) prepare(ctx context.Context, schema fs.FS) error {
 	return f.Writer.probe(ctx)
 }
 
-// useLog turns on the write-ahead log, which stays on. That needs the file for itself for a moment, and SQLite does not wait
-// for it while others read.
+// useLog turns on the write-ahead log, which stays on. For a moment that needs the file alone, and SQLite does not wait for readers
+// to leave.
 func (f *File) useLog(ctx context.Context) error {
 	return patiently(ctx, ledger.ErrBusy, func() error {
 		var mode string
@@ -66,7 +66,7 @@ func (f *File) useLog(ctx context.Context) error {
 	})
 }
 
-// inspect tells what the file is, as of one instant.
+// inspect returns what the file is as of one instant.
 func inspect(ctx context.Context, file string, db *sql.DB, newest int) (fileState, error) {
 	info, err := os.Stat(file)
 	if err != nil {
@@ -93,7 +93,7 @@ func inspect(ctx context.Context, file string, db *sql.DB, newest int) (fileStat
 		}
 	}
 	switch {
-	case pages == 0 && info.Size() > 0: // too short for a page, which SQLite takes for empty
+	case pages == 0 && info.Size() > 0: // shorter than a page: SQLite takes it for empty
 		return 0, ledger.ErrNotLedger
 	case id == 0 && version == 0 && tables == 0:
 		return empty, nil
@@ -107,7 +107,7 @@ func inspect(ctx context.Context, file string, db *sql.DB, newest int) (fileStat
 	return current, nil
 }
 
-// senseless tells a file whose head makes no sense: reading a sound one never ends in SQLite's general error.
+// senseless marks a file whose head makes no sense: reading a sound file never gives SQLite's general error.
 func senseless(err error) error {
 	if PrimaryCode(err) == codeError {
 		return fmt.Errorf("%w (%w)", ledger.ErrCorrupt, err)
@@ -115,8 +115,8 @@ func senseless(err error) error {
 	return err
 }
 
-// migrate brings the schema up to date under the lock of runs, so that two processes do not do it at once and none changes
-// the tables under a run of an older program.
+// migrate brings the schema up to date under the lock of runs. So no two processes migrate at once, and none changes the tables
+// under a run of an older program.
 func (f *File) migrate(ctx context.Context, schema fs.FS, newest int) (err error) {
 	var lock *Lock
 	err = patiently(ctx, ledger.ErrLocked, func() (err error) {
@@ -146,7 +146,7 @@ func (f *File) migrate(ctx context.Context, schema fs.FS, newest int) (err error
 	return nil
 }
 
-// patiently repeats do while it fails with what may pass.
+// patiently repeats do while it fails with the passing error.
 func patiently(ctx context.Context, passing error, do func() error) error {
 	deadline := time.NewTimer(OpenPatience)
 	defer deadline.Stop()

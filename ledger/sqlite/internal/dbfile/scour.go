@@ -6,7 +6,7 @@ import (
 	"owlatsync/ledger"
 )
 
-// Scour writes the file anew, without what was deleted from it, and empties the log of changes.
+// Scour rewrites the file without what was deleted from it, and empties the write-ahead log.
 func (f *File) Scour(ctx context.Context) error {
 	if err := f.TakeWriter(ctx); err != nil {
 		return err
@@ -19,8 +19,8 @@ func (w *Writer) scour(ctx context.Context) (err error) {
 	if err := w.connect(ctx); err != nil {
 		return err
 	}
-	defer w.drop() // and with it the settings
-	// The copy goes to a temporary file, or to memory where none can be made.
+	defer w.drop() // drops the changed settings too
+	// The copy goes to a temporary file, or to memory if no file can be created.
 	for _, store := range []string{"FILE", "MEMORY"} {
 		if _, err := w.conn.ExecContext(ctx, "PRAGMA temp_store = "+store); err != nil {
 			return err

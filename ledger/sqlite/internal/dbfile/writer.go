@@ -18,10 +18,10 @@ const (
 	Lazy Durability = "NORMAL"
 )
 
-// Writer is the one connection that writes. Whoever holds the file's write token uses it.
+// Writer is the one connection that writes. Only the holder of the file's write token may use it.
 type Writer struct {
 	db    *sql.DB
-	conn  *sql.Conn // nil until needed, and after doubt
+	conn  *sql.Conn // nil before the first transaction and after drop
 	stmts map[string]*sql.Stmt
 	mode  Durability
 }
@@ -32,7 +32,7 @@ func newWriter(c driver.Connector) *Writer {
 	return &Writer{db: db}
 }
 
-// probe reports an error unless the file can be written. Beginning a transaction would not tell.
+// probe returns an error if the file cannot be written. A transaction that only begins would not tell.
 func (w *Writer) probe(ctx context.Context) error {
 	t, err := w.Begin(ctx, Durable)
 	if err != nil {
@@ -45,13 +45,13 @@ func (w *Writer) probe(ctx context.Context) error {
 	return t.Commit()
 }
 
-// Conn returns the connection, nil before the first transaction and after doubt.
+// Conn returns the connection, nil before the first transaction and after a failure that left its state unknown.
 func (w *Writer) Conn() *sql.Conn { return w.conn }
 
-// Mode returns how the last transaction was committed.
+// Mode returns the durability of the last transaction.
 func (w *Writer) Mode() Durability { return w.mode }
 
-// Tx is a transaction of the writer. Its context cannot be cancelled: what has begun is brought to an end.
+// Tx is a transaction of the writer. Its context cannot be cancelled: a transaction that has begun is brought to its end.
 type Tx struct {
 	ctx context.Context
 	w   *Writer
@@ -63,7 +63,7 @@ func (w *Writer) Begin(ctx context.Context, d Durability) (Tx, error) {
 	return t, w.begin(t.ctx, d)
 }
 
-// Commit ends the transaction; after an error nothing of it happened.
+// Commit commits the transaction. After an error nothing of it happened.
 func (t Tx) Commit() error {
 	err := t.Exec("COMMIT")
 	if err != nil {
@@ -109,7 +109,7 @@ func (w *Writer) begin(ctx context.Context, d Durability) error {
 	return err
 }
 
-// drop gives up a connection whose state is in doubt; the next transaction opens another.
+// drop gives up a connection whose state is unknown; the next transaction opens another.
 func (w *Writer) drop() {
 	for _, s := range w.stmts {
 		_ = s.Close()
@@ -143,7 +143,7 @@ func (t Tx) stmt(query string) (*sql.Stmt, error) {
 	return s, nil
 }
 
-// Exec carries out a statement, which is prepared once per connection.
+// Exec runs a statement, which is prepared once per connection.
 func (t Tx) Exec(query string, args ...any) error {
 	s, err := t.stmt(query)
 	if err != nil {
@@ -153,7 +153,7 @@ func (t Tx) Exec(query string, args ...any) error {
 	return err
 }
 
-// Affect is Exec for who wants to know how many rows it changed.
+// Affect runs a statement like Exec, and returns how many rows it changed.
 func (t Tx) Affect(query string, args ...any) (int64, error) {
 	s, err := t.stmt(query)
 	if err != nil {
@@ -166,7 +166,7 @@ func (t Tx) Affect(query string, args ...any) (int64, error) {
 	return result.RowsAffected()
 }
 
-// Each calls scan for every row of a query. It must not change what the query reads.
+// Each calls scan for every row of a query. Scan must not change what the query reads.
 func (t Tx) Each(query string, args []any, scan func(*sql.Rows) error) error {
 	rows, err := t.w.conn.QueryContext(t.ctx, query, args...)
 	if err != nil {
@@ -175,7 +175,7 @@ func (t Tx) Each(query string, args []any, scan func(*sql.Rows) error) error {
 	return EachRow(rows, scan)
 }
 
-// Row scans the one row of a query.
+// Row scans the single row of a query.
 func (t Tx) Row(query string, args []any, into ...any) error {
 	s, err := t.stmt(query)
 	if err != nil {
