@@ -257,7 +257,7 @@ func (d syncDecoder) sync(p pair) Sync {
 		d.topic(item, fmt.Sprintf("%s.topics[%d]", path, i), &sync)
 	}
 	sync.Nulls = reconcile.NullPolicy(d.oneOf(s.text("nulls"), string(reconcile.NullsKeep), string(reconcile.NullsClear)))
-	policyDecoder{d.decoder}.policies(s, &sync)
+	policyDecoder(d).policies(s, &sync)
 	return sync
 }
 
