@@ -37,6 +37,20 @@ type UpdateContactRequest struct {
 	LastName  *string `json:"lastName,omitempty"`
 }
 
+// names returns the request that sets the names of in.
+func (in CreateContactRequest) names() UpdateContactRequest {
+	return UpdateContactRequest{FirstName: in.FirstName, LastName: in.LastName}
+}
+
+// holdsIn reports whether c has all names of in already.
+func (in CreateContactRequest) holdsIn(c *Contact) bool {
+	return same(in.FirstName, c.FirstName) && same(in.LastName, c.LastName)
+}
+
+func same(want *string, got string) bool {
+	return want == nil || *want == got || blank(*want) && got == ""
+}
+
 const (
 	routeContacts = "/contacts"
 	routeContact  = "/contacts/{contact}"

@@ -81,7 +81,7 @@ func (s *Contacts) readBack(ctx context.Context, in CreateContactRequest, begin 
 
 // settle updates a contact that was read back, if it differs.
 func (s *Contacts) settle(ctx context.Context, in CreateContactRequest, found *Contact, isNew bool) (*UpsertResult, error) {
-	if same(in.FirstName, found.FirstName) && same(in.LastName, found.LastName) {
+	if in.holdsIn(found) {
 		return &UpsertResult{Contact: *found, Created: isNew}, nil
 	}
 	updated, err := s.Update(ctx, found.ID, in.names())
@@ -89,12 +89,4 @@ func (s *Contacts) settle(ctx context.Context, in CreateContactRequest, found *C
 		return nil, err
 	}
 	return &UpsertResult{Contact: *updated, Created: isNew}, nil
-}
-
-func (in CreateContactRequest) names() UpdateContactRequest {
-	return UpdateContactRequest{FirstName: in.FirstName, LastName: in.LastName}
-}
-
-func same(want *string, got string) bool {
-	return want == nil || *want == got || blank(*want) && got == ""
 }

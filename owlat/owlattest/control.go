@@ -162,10 +162,9 @@ func millis(ms float64) time.Duration { return time.Duration(ms * float64(time.M
 
 // controlContact is a contact as the control API shows it.
 type controlContact struct {
-	ID           string   `json:"id"`
-	Email        *string  `json:"email"`
-	FirstName    *string  `json:"firstName"`
-	LastName     *string  `json:"lastName"`
+	ID    string  `json:"id"`
+	Email *string `json:"email"`
+	model.Fields
 	Unsubscribed bool     `json:"unsubscribed"`
 	DOIStatus    string   `json:"doiStatus"`
 	Topics       []string `json:"topics"`
@@ -177,7 +176,7 @@ func contactsAsked(s *Server, q control.Query) []controlContact {
 	out := []controlContact{}
 	for _, c := range asked(s.model, q) {
 		shown := controlContact{
-			ID: c.ID, FirstName: c.FirstName, LastName: c.LastName, Unsubscribed: !c.OptedOut.IsZero(), DOIStatus: c.DOIStatus,
+			ID: c.ID, Fields: c.Fields, Unsubscribed: !c.OptedOut.IsZero(), DOIStatus: c.DOIStatus,
 			Topics: c.TopicIDs(),
 		}
 		if c.Email != "" {

@@ -19,20 +19,13 @@ func (s *Server) Seed(count int, prefix string) (made int, err error) {
 }
 
 // AddContact makes a contact as the dashboard, an import or a form does, with any source, by default "import". One by a form
-// is told to webhooks, the others are not. Only Email, FirstName, LastName and Source count; a contact without an address is
+// is told to webhooks, the others are not. Only the address, the names and Source count; a contact without an address is
 // one that came by another channel. The error says that the address is no address or is taken.
 func (s *Server) AddContact(state ContactState) (id string, err error) {
 	defer s.lock()()
-	c := model.Contact{Email: state.Email, FirstName: filled(state.FirstName), LastName: filled(state.LastName), Source: cmp.Or(state.Source, "import")}
+	c := model.Contact{Email: state.Email, Fields: fieldsOf(state), Source: cmp.Or(state.Source, "import")}
 	err = s.model.Dashboard().AddContact(&c, time.Now())
 	return c.ID, err
-}
-
-func filled(name string) *string {
-	if name == "" {
-		return nil
-	}
-	return &name
 }
 
 // SoftDelete erases the contact in the dashboard: to the API it no longer exists, and its address is free. Owlat purges it
@@ -60,7 +53,7 @@ func (s *Server) RemoveMember(emailOrID, topic string) error {
 // contact, or that the address is no address or another contact's.
 func (s *Server) EditContact(emailOrID string, to owlat.UpdateContactRequest) error {
 	defer s.lock()()
-	return s.model.Dashboard().EditContact(emailOrID, model.Edit(to), time.Now())
+	return s.model.Dashboard().EditContact(emailOrID, editBy(to), time.Now())
 }
 
 // Merge makes one contact of two, both given by address or id, as the dashboard and a job of Owlat do: the winner gets the

@@ -3,6 +3,7 @@ package owlattest
 import (
 	"time"
 
+	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest/internal/model"
 )
 
@@ -32,6 +33,21 @@ func stateOf(c *model.Contact) ContactState {
 		st.LastName = *c.LastName
 	}
 	return st
+}
+
+// fieldsOf returns the fields of a contact that is to be made; "" is null.
+func fieldsOf(st ContactState) model.Fields {
+	filled := func(text string) *string {
+		if text == "" {
+			return nil
+		}
+		return &text
+	}
+	return model.Fields{FirstName: filled(st.FirstName), LastName: filled(st.LastName)}
+}
+
+func editBy(to owlat.UpdateContactRequest) model.Edit {
+	return model.Edit{Email: to.Email, Fields: model.Fields{FirstName: to.FirstName, LastName: to.LastName}}
 }
 
 // Contact returns the oldest live contact with that address, in any letter case, or the one with that id.

@@ -20,9 +20,12 @@ func (d *Deployment) Create(typed, source string, now time.Time) *Contact {
 }
 
 // Edit is what an update gives; nil keeps a value.
-type Edit struct{ Email, FirstName, LastName *string }
+type Edit struct {
+	Email *string
+	Fields
+}
 
-// Update changes a contact; its address changes in the contact and not in the identity table. A blank name becomes the
+// Update changes a contact; its address changes in the contact and not in the identity table. A blank field becomes the
 // empty text. It fails with [ErrTaken], and changes nothing, if a live contact has the new address.
 func (d *Deployment) Update(c *Contact, to Edit, now time.Time) error {
 	if to.Email != nil {
@@ -33,11 +36,10 @@ func (d *Deployment) Update(c *Contact, to Edit, now time.Time) error {
 			d.Contacts.readdress(c, address)
 		}
 	}
-	if to.FirstName != nil {
-		c.FirstName = new(owlatsync.Trim(*to.FirstName))
-	}
-	if to.LastName != nil {
-		c.LastName = new(owlatsync.Trim(*to.LastName))
+	for _, f := range owlatsync.ContactFields {
+		if text := *to.At(f); text != nil {
+			*c.At(f) = new(owlatsync.Trim(*text))
+		}
 	}
 	c.Updated = now
 	return nil

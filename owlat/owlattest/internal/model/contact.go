@@ -14,12 +14,11 @@ const (
 
 // Contact is a row of Owlat's contacts table together with its identity and its memberships.
 type Contact struct {
-	ID        string
-	Seq       uint64 // order of creation
-	Email     string // the present address, by which the API looks up; empty for a contact without one
-	Identity  string // the address in the identity table, by which a create looks up; never changed by an update
-	FirstName *string
-	LastName  *string
+	ID       string
+	Seq      uint64 // order of creation
+	Email    string // the present address, by which the API looks up; empty for a contact without one
+	Identity string // the address in the identity table, by which a create looks up; never changed by an update
+	Fields
 	Source    string
 	DOIStatus string
 	Topics    []*Topic // in the order in which the memberships were made

@@ -19,7 +19,7 @@ type Dashboard struct{ d *Deployment }
 // Dashboard returns the dashboard of the deployment.
 func (d *Deployment) Dashboard() Dashboard { return Dashboard{d} }
 
-// AddContact completes and inserts a contact of which Email, as typed or empty, FirstName, LastName and Source are given. One
+// AddContact completes and inserts a contact of which Email, as typed or empty, Fields and Source are given. One
 // by a form is told to the observer. It fails if the address is none or another contact's.
 func (b Dashboard) AddContact(c *Contact, now time.Time) error {
 	typed := c.Email
@@ -60,8 +60,7 @@ func (b Dashboard) Seed(count, limit int, prefix string, now time.Time) (made in
 		if b.d.Contacts.ByIdentity(address(i)) != nil {
 			continue
 		}
-		n := strconv.Itoa(i)
-		b.place(&Contact{Email: address(i), FirstName: new("First" + n), LastName: new("Last" + n), Source: "import"}, now)
+		b.place(&Contact{Email: address(i), Fields: numbered(strconv.Itoa(i)), Source: "import"}, now)
 		made++
 	}
 	return made, nil

@@ -64,12 +64,11 @@ type savedWebhook struct {
 }
 
 type savedContact struct {
-	ID           string    `json:"id"`
-	Seq          uint64    `json:"seq"`
-	Email        string    `json:"email,omitempty"`
-	Identity     string    `json:"identity,omitempty"`
-	FirstName    *string   `json:"firstName"`
-	LastName     *string   `json:"lastName"`
+	ID       string `json:"id"`
+	Seq      uint64 `json:"seq"`
+	Email    string `json:"email,omitempty"`
+	Identity string `json:"identity,omitempty"`
+	model.Fields
 	Source       string    `json:"source"`
 	DOIStatus    string    `json:"doiStatus"`
 	Topics       []string  `json:"topics"`
@@ -103,7 +102,7 @@ func Snapshot(d *model.Deployment, hooks []webhooks.Subscription) State {
 			continue
 		}
 		state.Contacts = append(state.Contacts, savedContact{
-			ID: c.ID, Seq: c.Seq, Email: c.Email, Identity: c.Identity, FirstName: c.FirstName, LastName: c.LastName,
+			ID: c.ID, Seq: c.Seq, Email: c.Email, Identity: c.Identity, Fields: c.Fields,
 			Source: c.Source, DOIStatus: c.DOIStatus, Topics: c.TopicIDs(), Created: c.Created, Updated: c.Updated,
 			Unsubscribed: c.OptedOut, Erased: c.Erased,
 		})
@@ -160,7 +159,7 @@ func (state State) Restore(d *model.Deployment, hooks *webhooks.Sender) {
 
 func (from savedContact) restore(d *model.Deployment) {
 	c := &model.Contact{
-		ID: from.ID, Email: from.Email, Identity: from.Identity, FirstName: from.FirstName, LastName: from.LastName,
+		ID: from.ID, Email: from.Email, Identity: from.Identity, Fields: from.Fields,
 		Source: from.Source, DOIStatus: from.DOIStatus, Created: from.Created, Updated: from.Updated, OptedOut: from.Unsubscribed,
 	}
 	d.Contacts.Seq = from.Seq - 1

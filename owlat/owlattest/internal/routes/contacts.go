@@ -35,12 +35,12 @@ func createContact(c *call) *answer.Answer {
 	case !owlatsync.ValidAddress(email.Str):
 		return answer.Fail(answer.InvalidInput, msgBadEmail)
 	}
-	for _, field := range []string{"firstName", "lastName"} {
-		if refused := checkName(body.Get(field), field); refused != nil {
+	for _, f := range owlatsync.ContactFields {
+		if refused := checkField(body, f); refused != nil {
 			return refused
 		}
-		if owlatsync.UTF16Len(body.Get(field).Str) > owlatsync.MaxName {
-			return answer.Fail(answer.InvalidInput, field+" must be at most 200 characters")
+		if owlatsync.UTF16Len(body.Get(f.Name()).Str) > owlatsync.MaxName {
+			return answer.Fail(answer.InvalidInput, f.Name()+" must be at most 200 characters")
 		}
 	}
 	switch {
@@ -52,25 +52,31 @@ func createContact(c *call) *answer.Answer {
 		return answer.Fail(answer.InvalidInput, msgStore)
 	}
 	made := c.d.Create(email.Str, "api", c.Time)
-	made.FirstName = createName(body.Get("firstName"))
-	made.LastName = createName(body.Get("lastName"))
+	for _, f := range owlatsync.ContactFields {
+		*made.At(f) = filled(body.Get(f.Name()))
+	}
 	return contactAnswer(http.StatusCreated, made)
 }
 
-func checkName(v js.Value, field string) *answer.Answer {
-	if v.Kind != js.Undefined && v.Kind != js.Text {
-		return answer.Fail(answer.InvalidInput, field+" must be a string")
+func checkField(body js.Value, f owlatsync.ContactField) *answer.Answer {
+	if kind := body.Get(f.Name()).Kind; kind != js.Undefined && kind != js.Text {
+		return answer.Fail(answer.InvalidInput, f.Name()+" must be a string")
 	}
 	return nil
 }
 
-// storable reports whether the names can be stored: a lone surrogate cannot.
+// storable reports whether the fields can be stored: a lone surrogate cannot.
 func storable(body js.Value) bool {
-	return utf8.ValidString(body.Get("firstName").Str) && utf8.ValidString(body.Get("lastName").Str)
+	for _, f := range owlatsync.ContactFields {
+		if !utf8.ValidString(body.Get(f.Name()).Str) {
+			return false
+		}
+	}
+	return true
 }
 
-// createName is what a create makes of a name: nothing of a blank one.
-func createName(v js.Value) *string {
+// filled is what a create makes of a field: nothing of a blank one.
+func filled(v js.Value) *string {
 	if trimmed := owlatsync.Trim(v.Str); trimmed != "" {
 		return &trimmed
 	}
@@ -109,8 +115,8 @@ func updateContact(c *call) *answer.Answer {
 	case !owlatsync.ValidAddress(email.Str):
 		return answer.Fail(answer.InvalidInput, msgBadEmail)
 	}
-	for _, field := range []string{"firstName", "lastName"} {
-		if refused := checkName(body.Get(field), field); refused != nil {
+	for _, f := range owlatsync.ContactFields {
+		if refused := checkField(body, f); refused != nil {
 			return refused
 		}
 	}
@@ -121,7 +127,10 @@ func updateContact(c *call) *answer.Answer {
 	if !storable(body) {
 		return answer.Fail(answer.InvalidInput, msgStore)
 	}
-	to := model.Edit{Email: given(email), FirstName: given(body.Get("firstName")), LastName: given(body.Get("lastName"))}
+	to := model.Edit{Email: given(email)}
+	for _, f := range owlatsync.ContactFields {
+		*to.At(f) = given(body.Get(f.Name()))
+	}
 	if c.d.Update(found, to, c.Time) != nil {
 		return answer.Fail(answer.AlreadyExists, msgTaken)
 	}
@@ -158,10 +167,10 @@ func appendContact(b []byte, c *model.Contact) []byte {
 		b = append(b, `,"email":`...)
 		b = js.AppendText(b, c.Email)
 	}
-	b = append(b, `,"firstName":`...)
-	b = appendName(b, c.FirstName)
-	b = append(b, `,"lastName":`...)
-	b = appendName(b, c.LastName)
+	for _, f := range owlatsync.ContactFields {
+		b = append(append(append(b, `,"`...), f.Name()...), `":`...)
+		b = appendField(b, *c.At(f))
+	}
 	b = append(b, `,"source":`...)
 	b = js.AppendText(b, c.Source)
 	b = append(b, `,"createdAt":`...)
@@ -171,11 +180,11 @@ func appendContact(b []byte, c *model.Contact) []byte {
 	return append(b, '}')
 }
 
-func appendName(b []byte, name *string) []byte {
-	if name == nil {
+func appendField(b []byte, text *string) []byte {
+	if text == nil {
 		return append(b, "null"...)
 	}
-	return js.AppendText(b, *name)
+	return js.AppendText(b, *text)
 }
 
 func contactAnswer(status int, c *model.Contact) *answer.Answer {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"hash/fnv"
 	"net/http"
+	"owlatsync"
 	"slices"
 	"strconv"
 	"strings"
@@ -94,9 +95,9 @@ func (c *call) search(terms string) []*model.Contact {
 	var hits []hit
 	for found := range c.d.Contacts.Before(c.d.Contacts.Seq + 1) {
 		held := words(found.Email)
-		for _, name := range []*string{found.FirstName, found.LastName} {
-			if name != nil {
-				held = append(held, words(*name)...)
+		for _, f := range owlatsync.ContactFields {
+			if text := *found.At(f); text != nil {
+				held = append(held, words(*text)...)
 			}
 		}
 		count := 0
