@@ -95,8 +95,11 @@ func (r *reading) keep(p owlatsync.Summary, started time.Time) *ledger.Bookmark 
 		return nil
 	}
 	b := ledger.Bookmark{Settings: r.settings, Mark: r.scan.Mark, Full: r.bookmark.Full, Due: r.bookmark.Due, Entries: r.again.made + p.Entries}
-	if !r.changes {
-		b.Full, b.Due = started, r.again.due
+	switch due := r.again.due; {
+	case !r.changes:
+		b.Full, b.Due = started, due
+	case !due.IsZero() && (b.Due.IsZero() || due.Before(b.Due)):
+		b.Due = due
 	}
 	var fit bool
 	if b.Again, fit = r.again.keys(); !fit {

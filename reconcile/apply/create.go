@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -139,7 +140,7 @@ func (r creation) met(ctx context.Context, refusal error, doubt time.Time) error
 	if remote.IsGone(err) {
 		r.intendNot()
 		return &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryDrift, Err: refusal, Reason: "Owlat refuses to create the contact although none has " +
-			"this address: " + r.holder(ctx) + ". It ends when that contact is deleted or gets its old address back"}
+			"this address: " + cmp.Or(r.s.Left, r.holder(ctx)+". It ends when that contact is deleted or gets its old address back")}
 	}
 	if err != nil {
 		return err

@@ -16,15 +16,17 @@ import (
 // known is everything known about a row.
 type known struct {
 	Known
-	unchanged bool    // the row is in step after all
-	waits     string  // why the row cannot be planned yet; empty: it can
-	winner    *winner // the row that counts instead; nil: this one does
-	matched   bool    // its contact was found in the listing
-	awaits    bool    // another row must free its address
+	unchanged bool     // the row is in step after all
+	waits     string   // why the row cannot be planned yet; empty: it can
+	winner    *winner  // the row that counts instead; nil: this one does
+	matched   bool     // its contact was found in the listing
+	awaits    bool     // another row must free its address
+	left      []string // keys of rows that left the source and whose contacts have its address
 
 	entry   *ledger.Entry // the row's own entry in the ledger
 	rekeyed *ledger.Entry // entry of the row that left the source and is this row under its old key
 	holders []ledger.Holder
+	created []ledger.Holder // of this sync, whose contacts were created with the address and have another one now
 }
 
 // gatherer finds out what is known about rows: from the ledger, from the listing, and from Owlat if neither tells.
@@ -46,7 +48,7 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 	if err != nil {
 		return nil, err
 	}
-	holders, found, err := g.holders(ctx, batch, entries)
+	held, err := g.holders(ctx, batch, entries)
 	if err != nil {
 		return nil, err
 	}
@@ -57,14 +59,15 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 	if err := g.unlist(ctx, batch); err != nil {
 		return nil, err
 	}
-	optOuts, err := g.optOuts(ctx, entries, found)
+	optOuts, err := g.optOuts(ctx, entries, held.all)
 	if err != nil {
 		return nil, err
 	}
 	all := make([]known, len(batch))
 	var ask []string
 	for i, r := range batch {
-		all[i] = g.judge(r, entries[r.Key], holders[r.Email])
+		all[i] = g.judge(r, entries[r.Key], held.byAddress[r.Email])
+		all[i].created = held.byIdentity[r.Email]
 		ask = append(ask, g.perhapsGone(&all[i])...)
 	}
 	var gone map[string]bool
@@ -127,7 +130,39 @@ func (g *gatherer) stand(r *step.Row, k *known, gone map[string]bool) {
 		}
 	}
 	k.Entry = e
-	k.awaits = k.rekeyed == nil && slices.ContainsFunc(k.holders, func(h ledger.Holder) bool { return h.Sync == g.Policies.Sync && h.Entry.Key != r.Key })
+	g.occupied(r, k)
+}
+
+// occupied finds the rows of the sync whose contacts have the address that the row's contact needs: those that must give it up, and
+// those that left the source.
+func (g *gatherer) occupied(r *step.Row, k *known) {
+	e := k.Entry
+	made := e != nil && e.ContactID != ""
+	for _, h := range k.holders {
+		if h.Sync != g.Policies.Sync || h.Entry.Key == r.Key || k.rekeyed != nil && !made {
+			continue
+		}
+		if there, _, _ := g.scan.Whereabouts(h.Entry); there {
+			k.awaits = true
+		} else if made && e.Email != r.Email && k.OldKey == "" && h.Entry.Email == r.Email {
+			k.claim(h.Entry)
+		}
+	}
+	if made {
+		return
+	}
+	for _, h := range k.created { // Owlat refuses to create a contact with an address that another one was created with
+		if there, _, _ := g.scan.Whereabouts(h.Entry); !there && h.Entry.Key != r.Key {
+			k.claim(h.Entry)
+		}
+	}
+}
+
+// claim notes that the row needs the address of the contact of a row that left the source.
+func (k *known) claim(e *ledger.Entry) {
+	if e.ContactID != "" && e.Origin != ledger.OriginGone {
+		k.left, k.Claims = append(k.left, e.Key), true
+	}
 }
 
 // elsewhere reports whether the entry is of another sync and has a contact.
@@ -177,25 +212,35 @@ func (g *gatherer) entries(ctx context.Context, batch []*step.Row) (map[string]*
 	return found, nil
 }
 
-// holders returns the entries of all syncs whose contacts have the addresses of the rows, by address, and all entries found.
-func (g *gatherer) holders(ctx context.Context, batch []*step.Row, entries map[string]*ledger.Entry) (byAddress map[string][]ledger.Holder, found []ledger.Holder, err error) {
+// held is the entries whose contacts have the addresses of rows.
+type held struct {
+	all        []ledger.Holder
+	byAddress  map[string][]ledger.Holder // of all syncs, by the contact's address
+	byIdentity map[string][]ledger.Holder // of this sync, by the address with which the contact was created and that it has no more
+}
+
+// holders returns the entries whose contacts have the addresses of the rows.
+func (g *gatherer) holders(ctx context.Context, batch []*step.Row, entries map[string]*ledger.Entry) (found held, err error) {
 	var addresses []string
 	for _, r := range batch {
 		if e := entries[r.Key]; e == nil || e.ContactID == "" || e.Email != r.Email {
 			addresses = append(addresses, r.Email)
 		}
 	}
-	if found, err = g.Ledger.Holders(ctx, addresses); err != nil {
-		return nil, nil, readLedger(err)
+	if found.all, err = g.Ledger.Holders(ctx, addresses); err != nil {
+		return found, readLedger(err)
 	}
-	byAddress = make(map[string][]ledger.Holder)
-	for _, h := range found {
+	found.byAddress, found.byIdentity = make(map[string][]ledger.Holder), make(map[string][]ledger.Holder)
+	for _, h := range found.all {
 		// A contact that was deleted in Owlat still stands for its own row, but tells other syncs nothing.
 		if h.Entry.ContactID != "" && (h.Entry.Origin != ledger.OriginGone || h.Sync == g.Policies.Sync) {
-			byAddress[h.Entry.Email] = append(byAddress[h.Entry.Email], h)
+			found.byAddress[h.Entry.Email] = append(found.byAddress[h.Entry.Email], h)
+		}
+		if h.Sync == g.Policies.Sync && h.Entry.Identity != h.Entry.Email {
+			found.byIdentity[h.Entry.Identity] = append(found.byIdentity[h.Entry.Identity], h)
 		}
 	}
-	return byAddress, found, g.addOwn(ctx, batch, entries, byAddress)
+	return found, g.addOwn(ctx, batch, entries, found.byAddress)
 }
 
 // addOwn adds entries of this sync to the holders of an address: those whose contact another sync has under this address and this

@@ -68,7 +68,8 @@ func (p absence) planAbsent(ctx context.Context) error {
 			return readLedger(err)
 		}
 		_, moved := p.moved[ledger.HashText(e.Key)]
-		if there, _, _ := p.scan.Whereabouts(e); moved || there {
+		_, freed := p.plan.claims.freed[ledger.HashText(e.Key)]
+		if there, _, _ := p.scan.Whereabouts(e); moved || freed || there {
 			continue
 		}
 		if batch = append(batch, e); len(batch) == batchSize {
@@ -82,37 +83,48 @@ func (p absence) planAbsent(ctx context.Context) error {
 }
 
 func (p absence) absentBatch(ctx context.Context, batch []*ledger.Entry) error {
-	var ids []string
-	for _, e := range batch {
-		if e.ContactID != "" {
-			ids = append(ids, e.ContactID)
-		}
-	}
-	sharers, err := p.Ledger.Sharers(ctx, ids)
+	others, err := p.sharers(ctx, batch)
 	if err != nil {
-		return readLedger(err)
-	}
-	others := make(map[string][]ledger.Holder)
-	for _, h := range sharers {
-		if h.Entry.Origin != ledger.OriginGone {
-			others[h.Entry.ContactID] = append(others[h.Entry.ContactID], h)
-		}
+		return err
 	}
 	for _, e := range batch {
 		if p.Unsettled[e.Key] != "" {
 			continue
 		}
-		elsewhere := slices.DeleteFunc(slices.Clone(others[e.ContactID]), func(h ledger.Holder) bool {
-			return h.Sync == p.Policies.Sync && h.Entry.Key == e.Key
-		})
 		if f := e.Failure; f != nil && f.Absence && !f.Parked && p.now.Before(f.NextTry) {
 			p.Notes.Waits(f.NextTry)
 		}
-		if s := Missing(p.Policies, e, elsewhere, p.now); s != nil {
+		if s := Missing(p.Policies, e, apart(p.Policies.Sync, e, others[e.ContactID]), p.now); s != nil {
 			if err := p.add(s); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// sharers returns the entries that stand for the contacts of the entries, by contact. Those of contacts that are gone are left out.
+func (p *Planner) sharers(ctx context.Context, entries []*ledger.Entry) (map[string][]ledger.Holder, error) {
+	var ids []string
+	for _, e := range entries {
+		if e.ContactID != "" {
+			ids = append(ids, e.ContactID)
+		}
+	}
+	found, err := p.Ledger.Sharers(ctx, ids)
+	if err != nil {
+		return nil, readLedger(err)
+	}
+	byContact := make(map[string][]ledger.Holder)
+	for _, h := range found {
+		if h.Entry.Origin != ledger.OriginGone {
+			byContact[h.Entry.ContactID] = append(byContact[h.Entry.ContactID], h)
+		}
+	}
+	return byContact, nil
+}
+
+// apart returns the holders without the entry itself.
+func apart(sync string, e *ledger.Entry, holders []ledger.Holder) []ledger.Holder {
+	return slices.DeleteFunc(slices.Clone(holders), func(h ledger.Holder) bool { return h.Sync == sync && h.Entry.Key == e.Key })
 }

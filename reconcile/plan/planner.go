@@ -94,6 +94,9 @@ func (p *Planner) make(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := (claiming{p}).settleClaims(ctx); err != nil {
+		return err
+	}
 	if err := (ordering{p}).orderRenames(); err != nil {
 		return err
 	}
@@ -169,12 +172,20 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 	if k.matched {
 		p.plan.Summary.Adoption.Matched++
 	}
-	s.Awaits = k.awaits
+	s.Awaits, s.After = k.awaits, k.left
 	if s.Outcome == owlatsync.Skipped && s.OldKey == "" || s.Outcome == owlatsync.Failed && !s.Unsure {
 		p.End(s.Decision())
 		return nil
 	}
-	if s.Phase = s.PhaseOf(); s.Phase == step.Rename && s.Awaits {
+	if len(s.After) > 0 {
+		return p.plan.claims.add(s)
+	}
+	return p.order(s)
+}
+
+// order puts a step into its phase, or among the renames that wait for an address.
+func (p *Planner) order(s *step.Step) error {
+	if s.Phase = s.PhaseOf(); s.Phase == step.Rename && (s.Awaits || len(s.After) > 0) {
 		return p.plan.renames.add(s)
 	}
 	return p.add(s)

@@ -22,6 +22,7 @@ type Known struct {
 	Again     bool            // the row was met before, with a contact that no longer exists
 	New       bool            // the ledger has no entry for the row
 	OldKey    string          // the key under which the ledger knows the row; empty: the same
+	Claims    bool            // the row needs the address of a contact whose row left: a delete may free it, so the row does not wait
 }
 
 // Row compares what a row asks for with what is known about it, and returns the step to take. It changes nothing it is given. Pure.
@@ -41,7 +42,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	s.Row, s.Entry, s.New, s.OldKey = r, e, k.New, k.OldKey
 	isNew := e.ContactID == "" || e.Origin == ledger.OriginCreated && !e.Intent.Create.IsZero()
 	switch {
-	case e.Failure != nil && !e.Failure.Absence && e.Failure.Fingerprint == r.Fingerprint && (e.Failure.Parked || now.Before(e.Failure.NextTry)):
+	case !k.Claims && waits(e.Failure, r.Fingerprint, now):
 		s.Outcome, s.Reason = owlatsync.Failed, waiting(e.Failure)
 		return s
 	case e.Origin == ledger.OriginGone:
