@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/owlat"
 	"owlatsync/reconcile/ask"
+	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/scan"
 	"owlatsync/reconcile/step"
 )
@@ -19,6 +21,7 @@ type known struct {
 	unchanged bool     // the row is in step after all
 	waits     string   // why the row cannot be planned yet; empty: it can
 	winner    *winner  // the row that counts instead; nil: this one does
+	met       bool     // its contact exists, and no row of the sync had one before
 	matched   bool     // its contact was found in the listing
 	awaits    bool     // another row must free its address
 	left      []string // keys of rows that left the source and whose contacts have its address
@@ -56,10 +59,10 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := g.unlist(ctx, batch); err != nil {
+	if err := g.unlist(ctx, batch, &held); err != nil {
 		return nil, err
 	}
-	optOuts, err := g.optOuts(ctx, entries, held.all)
+	optOuts, err := g.optOuts(ctx, entries, &held)
 	if err != nil {
 		return nil, err
 	}
@@ -81,8 +84,12 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 		}
 		g.stand(r, k, gone)
 		k.Forgotten = forgotten[r.Email]
+		k.sibling(g.Policies.Sync, held.byContact)
 		if k.Entry != nil {
 			k.OptOuts = optOuts[k.Entry.ContactID]
+		}
+		if k.Sibling != nil {
+			k.Sibling.OptOuts = k.OptOuts
 		}
 	}
 	return all, nil
@@ -100,7 +107,7 @@ func (g *gatherer) judge(r *step.Row, e *ledger.Entry, holders []ledger.Holder) 
 			return k
 		}
 	}
-	if e != nil && e.ContactID != "" && e.Email == r.Email {
+	if g.stands(e) && e.Email == r.Email {
 		k.holders = nil // the row itself holds the contact
 	}
 	k.winner, k.rekeyed = g.contest.judge(r, k.holders)
@@ -126,11 +133,21 @@ func (g *gatherer) stand(r *step.Row, k *known, gone map[string]bool) {
 			if k.rekeyed != nil {
 				k.OldKey, k.New = k.rekeyed.Key, false
 			}
-			e, k.matched = there, matched
+			e, k.matched, k.met = there, matched, k.rekeyed == nil && !k.Again
 		}
 	}
 	k.Entry = e
 	g.occupied(r, k)
+}
+
+// sibling notes that another sync created the contact that the row is to have. By has the entries of all syncs by contact.
+func (k *known) sibling(sync string, by map[string][]ledger.Holder) {
+	if !k.met {
+		return
+	}
+	if siblings, created := remote.Siblings(by[k.Entry.ContactID], sync, owlat.Contact{ID: k.Entry.ContactID}); created {
+		k.Sibling = &Sibling{Entries: siblings}
+	}
 }
 
 // occupied finds the rows of the sync whose contacts have the address that the row's contact needs: those that must give it up, and
@@ -163,6 +180,11 @@ func (k *known) claim(e *ledger.Entry) {
 	if e.ContactID != "" && e.Origin != ledger.OriginGone {
 		k.left, k.Claims = append(k.left, e.Key), true
 	}
+}
+
+// stands reports whether the entry has a contact that its row keeps: one that was deleted in Owlat may be created again.
+func (g *gatherer) stands(e *ledger.Entry) bool {
+	return e != nil && e.ContactID != "" && (e.Origin != ledger.OriginGone || !g.Policies.Recreates())
 }
 
 // elsewhere reports whether the entry is of another sync and has a contact.
@@ -217,13 +239,15 @@ type held struct {
 	all        []ledger.Holder
 	byAddress  map[string][]ledger.Holder // of all syncs, by the contact's address
 	byIdentity map[string][]ledger.Holder // of this sync, by the address with which the contact was created and that it has no more
+	byContact  map[string][]ledger.Holder // entries for contacts that rows may adopt
+	doubtful   map[string]bool            // addresses with which another sync may have created a contact
 }
 
 // holders returns the entries whose contacts have the addresses of the rows.
 func (g *gatherer) holders(ctx context.Context, batch []*step.Row, entries map[string]*ledger.Entry) (found held, err error) {
 	var addresses []string
 	for _, r := range batch {
-		if e := entries[r.Key]; e == nil || e.ContactID == "" || e.Email != r.Email {
+		if e := entries[r.Key]; !g.stands(e) || e.Email != r.Email {
 			addresses = append(addresses, r.Email)
 		}
 	}
@@ -231,7 +255,11 @@ func (g *gatherer) holders(ctx context.Context, batch []*step.Row, entries map[s
 		return found, readLedger(err)
 	}
 	found.byAddress, found.byIdentity = make(map[string][]ledger.Holder), make(map[string][]ledger.Holder)
+	found.byContact, found.doubtful = make(map[string][]ledger.Holder), make(map[string]bool)
 	for _, h := range found.all {
+		if h.Sync != g.Policies.Sync && h.Entry.ContactID == "" && !h.Entry.Intent.Create.IsZero() {
+			found.doubtful[h.Entry.Identity] = true
+		}
 		// A contact that was deleted in Owlat still stands for its own row, but tells other syncs nothing.
 		if h.Entry.ContactID != "" && (h.Entry.Origin != ledger.OriginGone || h.Sync == g.Policies.Sync) {
 			found.byAddress[h.Entry.Email] = append(found.byAddress[h.Entry.Email], h)
@@ -240,18 +268,18 @@ func (g *gatherer) holders(ctx context.Context, batch []*step.Row, entries map[s
 			found.byIdentity[h.Entry.Identity] = append(found.byIdentity[h.Entry.Identity], h)
 		}
 	}
-	return found, g.addOwn(ctx, batch, entries, found.byAddress)
+	return found, g.addOwn(ctx, batch, entries, &found)
 }
 
 // addOwn adds entries of this sync to the holders of an address: those whose contact another sync has under this address and this
 // sync under another one.
-func (g *gatherer) addOwn(ctx context.Context, batch []*step.Row, entries map[string]*ledger.Entry, holders map[string][]ledger.Holder) error {
+func (g *gatherer) addOwn(ctx context.Context, batch []*step.Row, entries map[string]*ledger.Entry, found *held) error {
 	addresses := make(map[string][]string) // by contact
 	for _, r := range batch {
-		if e := entries[r.Key]; e != nil && e.ContactID != "" {
+		if g.stands(entries[r.Key]) {
 			continue
 		}
-		for _, h := range holders[r.Email] {
+		for _, h := range found.byAddress[r.Email] {
 			if h.Sync != g.Policies.Sync {
 				addresses[h.Entry.ContactID] = append(addresses[h.Entry.ContactID], r.Email)
 			}
@@ -265,12 +293,13 @@ func (g *gatherer) addOwn(ctx context.Context, batch []*step.Row, entries map[st
 		return readLedger(err)
 	}
 	for _, h := range sharers {
+		found.byContact[h.Entry.ContactID] = append(found.byContact[h.Entry.ContactID], h)
 		if h.Sync != g.Policies.Sync || h.Entry.Origin == ledger.OriginGone {
 			continue
 		}
 		for _, address := range addresses[h.Entry.ContactID] {
 			if h.Entry.Email != address { // else it is already one of the holders
-				holders[address] = append(holders[address], h)
+				found.byAddress[address] = append(found.byAddress[address], h)
 			}
 		}
 	}
@@ -278,11 +307,16 @@ func (g *gatherer) addOwn(ctx context.Context, batch []*step.Row, entries map[st
 }
 
 // unlist drops from the listing the contacts that other rows of the sync have, whatever address the ledger knows for them.
-func (g *gatherer) unlist(ctx context.Context, batch []*step.Row) error {
+func (g *gatherer) unlist(ctx context.Context, batch []*step.Row, held *held) error {
 	listed := make(map[string]*step.Row)
 	for _, r := range batch {
 		if c, ok := g.listed.Find(r.Email); ok {
+			if held.doubtful[r.Email] { // a create that meets the contact tells when it was made
+				g.listed.Drop(r.Email)
+				continue
+			}
 			listed[c.ID] = r
+			delete(held.byContact, c.ID) // else its entries would come twice
 		}
 	}
 	if len(listed) == 0 {
@@ -293,6 +327,7 @@ func (g *gatherer) unlist(ctx context.Context, batch []*step.Row) error {
 		return readLedger(err)
 	}
 	for _, h := range sharers {
+		held.byContact[h.Entry.ContactID] = append(held.byContact[h.Entry.ContactID], h)
 		if r := listed[h.Entry.ContactID]; h.Sync == g.Policies.Sync && h.Entry.Key != r.Key && h.Entry.Origin != ledger.OriginGone {
 			g.listed.Drop(r.Email)
 		}
@@ -319,18 +354,19 @@ func (g *gatherer) forgotten(ctx context.Context, batch []*step.Row, entries map
 }
 
 // optOuts returns the opt-outs that concern a batch, by contact.
-func (g *gatherer) optOuts(ctx context.Context, entries map[string]*ledger.Entry, elsewhere []ledger.Holder) (map[string][]ledger.OptOut, error) {
+func (g *gatherer) optOuts(ctx context.Context, entries map[string]*ledger.Entry, held *held) (map[string][]ledger.OptOut, error) {
 	var ids []string
 	for _, e := range entries {
 		if e.ContactID != "" {
 			ids = append(ids, e.ContactID)
 		}
 	}
-	for _, h := range elsewhere {
+	for _, h := range held.all {
 		if h.Entry.ContactID != "" {
 			ids = append(ids, h.Entry.ContactID)
 		}
 	}
+	ids = slices.AppendSeq(ids, maps.Keys(held.byContact))
 	found, err := g.Ledger.OptOuts(ctx, ids)
 	if err != nil {
 		return nil, readLedger(err)
