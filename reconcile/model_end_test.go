@@ -376,7 +376,7 @@ func (m *model) owed(log *runLog, i, at, topic int, e *ledger.Entry, c owlattest
 	since := -1
 	id := log.people[i]
 	key := keyOf(&log.config, log.rows[i])
-	if m.creator(c.ID) == log.sync && m.onlyContact(log.sync, id, c.ID) && len(m.everBound(log.sync, key)) == 1 &&
+	if (m.creator(c.ID) == log.sync || m.siblingsContact(log, key, c.ID, m.topics[topic])) && m.onlyContact(log.sync, id, c.ID) && len(m.everBound(log.sync, key)) == 1 &&
 		!m.cameBack(log.sync, id) && !m.renamedByOthers(c) {
 		for k, x := range m.server.History("") {
 			switch {

@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"maps"
 	"slices"
 
 	"owlatsync/ledger"
@@ -56,4 +57,25 @@ func (m *model) metAt(log *runLog, key, contact string) *runLog {
 		}
 	}
 	return log
+}
+
+// siblingsContact reports whether another sync created the contact and still stood for it when the sync met it for the row, with no
+// opt-out known, and no add of that sync to the topic in doubt.
+func (m *model) siblingsContact(log *runLog, key, contact, topic string) bool {
+	by := m.creator(contact)
+	if by == nil || by == log.sync || slices.ContainsFunc(m.told, func(o optOut) bool { return o.contact == contact }) {
+		return false
+	}
+	for _, e := range m.entries(by) {
+		if x := e.Membership(topic); e.ContactID == contact && x != nil && (x.State == ledger.MemberUnsure || x.State == ledger.MemberSent) {
+			return false
+		}
+	}
+	met := m.metAt(log, key, contact)
+	for _, run := range slices.Backward(m.runs[m.bornRun:]) {
+		if run.sync == by && run.to.Before(met.from) {
+			return slices.ContainsFunc(slices.Collect(maps.Values(run.after)), func(id string) bool { return id == contact })
+		}
+	}
+	return false
 }
