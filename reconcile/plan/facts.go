@@ -22,6 +22,7 @@ type known struct {
 	waits     string   // why the row cannot be planned yet; empty: it can
 	winner    *winner  // the row that counts instead; nil: this one does
 	met       bool     // its contact exists, and no row of the sync had one before
+	doubtful  bool     // another sync may have created its contact
 	matched   bool     // its contact was found in the listing
 	awaits    bool     // another row must free its address
 	left      []string // keys of rows that left the source and whose contacts have its address
@@ -70,7 +71,7 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 	var ask []string
 	for i, r := range batch {
 		all[i] = g.judge(r, entries[r.Key], held.byAddress[r.Email])
-		all[i].created = held.byIdentity[r.Email]
+		all[i].created, all[i].doubtful = held.byIdentity[r.Email], held.doubtful[r.Email]
 		ask = append(ask, g.perhapsGone(&all[i])...)
 	}
 	var gone map[string]bool

@@ -173,6 +173,7 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 		p.plan.Summary.Adoption.Matched++
 	}
 	s.Awaits, s.After = k.awaits, k.left
+	s.MayExist = s.Outcome == owlatsync.Created && s.Entry.ContactID == "" && (k.doubtful || p.plan.Summary.Adoption.Mode != owlatsync.AdoptListing)
 	if s.Outcome == owlatsync.Skipped && s.OldKey == "" || s.Outcome == owlatsync.Failed && !s.Unsure {
 		p.End(s.Decision())
 		return nil
@@ -203,6 +204,11 @@ func (p *Planner) count(s *step.Step) {
 	p.tell(d)
 	sum.Outcomes[s.Outcome]++
 	sum.Requests += d.Requests
+	least, most := s.Ends()
+	sum.Least, sum.Most = sum.Least.Add(least), sum.Most.Add(most)
+	if s.MayExist {
+		sum.MayExist++
+	}
 	sum.Events += len(d.Events)
 	sum.Memberships.Skipped += s.Skipped
 	for _, c := range s.Changes {

@@ -39,17 +39,18 @@ type Step struct {
 	Changes  []owlatsync.Change `json:"changes,omitempty"`
 	Outcome  owlatsync.Outcome  `json:"outcome"`
 	Reason   string             `json:"reason,omitempty"`
-	Events   []ledger.EventMark `json:"events,omitempty"`   // as they should be once the contact is in step
-	Messages []Message          `json:"messages,omitempty"` // of the events that are due
-	Skipped  int                `json:"skipped,omitempty"`  // memberships left alone on purpose
-	Unsure   bool               `json:"unsure,omitempty"`   // an add of unknown outcome is not repeated: the row fails once
-	New      bool               `json:"new,omitempty"`      // the ledger has no entry for the row
-	OldKey   string             `json:"old_key,omitempty"`  // the key under which the ledger knows the row; empty: the same
-	Missing  bool               `json:"missing,omitempty"`  // the row has left the source
-	Awaits   bool               `json:"awaits,omitempty"`   // another row's rename must free the address
-	After    []string           `json:"after,omitempty"`    // keys of rows that left the source: deleting their contacts frees the address
-	Left     string             `json:"left,omitempty"`     // which row left and keeps the address, if one does, and what to do
-	Refused  bool               `json:"refused,omitempty"`  // the rename has no order: only the rest of the step is done
+	Events   []ledger.EventMark `json:"events,omitempty"`    // as they should be once the contact is in step
+	Messages []Message          `json:"messages,omitempty"`  // of the events that are due
+	Skipped  int                `json:"skipped,omitempty"`   // memberships left alone on purpose
+	Unsure   bool               `json:"unsure,omitempty"`    // an add of unknown outcome is not repeated: the row fails once
+	New      bool               `json:"new,omitempty"`       // the ledger has no entry for the row
+	OldKey   string             `json:"old_key,omitempty"`   // the key under which the ledger knows the row; empty: the same
+	Missing  bool               `json:"missing,omitempty"`   // the row has left the source
+	Awaits   bool               `json:"awaits,omitempty"`    // another row's rename must free the address
+	After    []string           `json:"after,omitempty"`     // keys of rows that left the source: deleting their contacts frees the address
+	Left     string             `json:"left,omitempty"`      // which row left and keeps the address, if one does, and what to do
+	Refused  bool               `json:"refused,omitempty"`   // the rename has no order: only the rest of the step is done
+	MayExist bool               `json:"may_exist,omitempty"` // nobody has looked whether the contact to be created exists
 	// Met is what to do instead if the contact to be created turns out to be there; nil: the same.
 	Met *Met `json:"met,omitempty"`
 }
@@ -156,7 +157,7 @@ func (s *Step) Due() (names []string) {
 func (s *Step) Decision() Decision {
 	return Decision{
 		Key: s.Row.Key, Position: s.Row.Position.String(), Outcome: s.Outcome, Reason: s.why(),
-		Changes: s.Changes, Events: s.Due(), Requests: s.Requests(), address: s.Row.Email,
+		Changes: s.Changes, Events: s.Due(), Requests: s.Requests(), MayExist: s.MayExist, address: s.Row.Email,
 	}
 }
 
