@@ -152,3 +152,15 @@ func AfterDeletion(memberships []ledger.Membership, now time.Time) []ledger.Memb
 	}
 	return kept
 }
+
+// Any returns what several rows for one person consent to if a yes of any of them counts. It changes nothing it is given.
+func Any(a, b []bool) []bool {
+	if len(b) > len(a) {
+		a, b = b, a
+	}
+	both := slices.Clone(a)
+	for i, yes := range b {
+		both[i] = both[i] || yes
+	}
+	return both
+}

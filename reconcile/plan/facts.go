@@ -27,6 +27,7 @@ type known struct {
 	awaits    bool     // another row must free its address
 	left      []string // keys of rows that left the source and whose contacts have its address
 
+	row     *step.Row     // as it counts
 	entry   *ledger.Entry // the row's own entry in the ledger
 	rekeyed *ledger.Entry // entry of the row that left the source and is this row under its old key
 	holders []ledger.Holder
@@ -42,8 +43,10 @@ type gatherer struct {
 	now     time.Time
 }
 
-func newGatherer(n Needs, s *scan.Scan, listed *ask.Listed, now time.Time) *gatherer {
-	return &gatherer{Needs: n, scan: s, listed: listed, now: now, contest: contest{sync: n.Policies.Sync, scan: s, winners: make(map[uint64]string)}}
+func newGatherer(n Needs, s *scan.Scan, listed *ask.Listed, c crowd, now time.Time) *gatherer {
+	return &gatherer{Needs: n, scan: s, listed: listed, now: now, contest: contest{
+		policies: n.Policies, scan: s, crowd: c, winners: make(map[uint64]string), raised: make(map[uint64]struct{}),
+	}}
 }
 
 // gather returns what is known about each row of a batch.
@@ -83,7 +86,7 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 		if k.unchanged || k.waits != "" || k.winner != nil {
 			continue
 		}
-		g.stand(r, k, gone)
+		g.stand(k.row, k, gone)
 		k.Forgotten = forgotten[r.Email]
 		k.sibling(g.Policies.Sync, held.byContact)
 		if k.Entry != nil {
@@ -98,8 +101,9 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 
 // judge decides whether a row is planned.
 func (g *gatherer) judge(r *step.Row, e *ledger.Entry, holders []ledger.Holder) known {
-	k := known{entry: e, holders: holders}
-	if e != nil && e.Fingerprint == r.Fingerprint { // two keys share a hash, and the index compared the other one
+	k := known{entry: e, holders: holders, row: r}
+	counting := g.contest.lift(r)
+	if e != nil && !r.Twin && e.Fingerprint == counting.Fingerprint { // two keys share a hash, or other rows' consents count too
 		k.unchanged = true
 		return k
 	}
@@ -111,7 +115,9 @@ func (g *gatherer) judge(r *step.Row, e *ledger.Entry, holders []ledger.Holder) 
 	if g.stands(e) && e.Email == r.Email {
 		k.holders = nil // the row itself holds the contact
 	}
-	k.winner, k.rekeyed = g.contest.judge(r, k.holders)
+	if k.winner, k.rekeyed = g.contest.judge(r, e, k.holders); k.winner == nil {
+		k.row = counting
+	}
 	return k
 }
 
@@ -380,3 +386,25 @@ func (g *gatherer) optOuts(ctx context.Context, entries map[string]*ledger.Entry
 }
 
 func readLedger(err error) error { return fmt.Errorf("read the ledger: %w", err) }
+
+// raise returns what is known about the row that counts instead of a duplicate, if that one is in step and counts with other consents
+// now, else nil.
+func (g *gatherer) raise(ctx context.Context, duplicate *step.Row, w *winner) (*known, error) {
+	if !w.any || w.settled == nil {
+		return nil, nil
+	}
+	hash := ledger.HashText(w.key)
+	if _, done := g.contest.raised[hash]; done {
+		return nil, nil
+	}
+	r := g.contest.raise(w.settled, duplicate)
+	if r == nil {
+		return nil, nil
+	}
+	g.contest.raised[hash] = struct{}{}
+	optOuts, err := g.Ledger.OptOuts(ctx, []string{w.settled.ContactID})
+	if err != nil {
+		return nil, readLedger(err)
+	}
+	return &known{Known: Known{Entry: w.settled, OptOuts: optOuts}, row: r}, nil
+}

@@ -85,7 +85,11 @@ func (p *Planner) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g := newGatherer(p.Needs, p.scan, listed, p.now)
+	c, err := crowded(p.scan, p.plan.waiting.All())
+	if err != nil {
+		return fmt.Errorf("read the rows to plan: %w", err)
+	}
+	g := newGatherer(p.Needs, p.scan, listed, c, p.now)
 	for batch, err := range p.batches() {
 		if err != nil {
 			return fmt.Errorf("read the rows to plan: %w", err)
@@ -143,10 +147,24 @@ func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row)
 	if err != nil {
 		return err
 	}
-	for i, r := range batch {
+	for i := range known {
 		p.plan.planned++
-		if err := p.planRow(r, &known[i]); err != nil {
+		k := &known[i]
+		if err := p.planRow(k.row, k); err != nil {
 			return err
+		}
+		if k.winner == nil {
+			continue
+		}
+		raised, err := g.raise(ctx, batch[i], k.winner)
+		if err != nil {
+			return err
+		}
+		if raised != nil {
+			p.unchanged(-1)
+			if err := p.planRow(raised.row, raised); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
