@@ -368,3 +368,29 @@ func TestTheWayOutOfAnExchange(t *testing.T) {
 	expect(t, w.run(user("1", "b@example.com", "A", true), two), "unchanged 2")
 	w.sent(before)
 }
+
+// TestARecreatedRowDoesNotMakeATwin has a row whose contact was deleted in Owlat take the address that another row's contact has by a
+// rename: Owlat would create a second contact with it.
+func TestARecreatedRowDoesNotMakeATwin(t *testing.T) {
+	t.Parallel()
+	for _, there := range []bool{false, true} {
+		t.Run(fmt.Sprint("the other row is there ", there), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.sync.OnRemoteDelete = reconcile.RemoteDeleteRecreate
+			w.run(user("1", "a@example.com", "A"), user("2", "b@example.com", "B"))
+			w.call("DELETE", "/contacts/a@example.com", "")
+			moved := user("2", "a@example.com", "B")
+			expect(t, w.run(user("1", "z@example.com", "A"), moved), "renamed 1, skipped 1")
+			list, want := []owlatsync.Row{user("1", "a@example.com", "A")}, "adopted 1"
+			if there {
+				list, want = append(list, moved), "unchanged 1, duplicate 1"
+			}
+			report := w.run(list...)
+			expect(t, report, want)
+			if w.server.Len() != 1 {
+				t.Errorf("Owlat holds %+v", w.server.Contacts())
+			}
+		})
+	}
+}

@@ -67,15 +67,27 @@ type summaryJSON struct {
 	Outcomes    map[owlatsync.Outcome]int  `json:"outcomes"`
 	Memberships owlatsync.MembershipCounts `json:"memberships"`
 	Events      int                        `json:"events"`
-	Requests    int                        `json:"requests"`  // writes to be sent
-	Seconds     float64                    `json:"seconds"`   // time that they take; "plan" includes the listing
-	MayExist    int                        `json:"may_exist"` // rows to create whose contact may exist already: then it is adopted
-	Least       owlatsync.Ends             `json:"least"`     // the least that is sent
-	Most        owlatsync.Ends             `json:"most"`      // the most
-	Longest     float64                    `json:"longest"`   // seconds that the most takes, counted like seconds
+	Requests    int                        `json:"requests"`            // writes to be sent
+	Seconds     float64                    `json:"seconds"`             // time that they take; "plan" includes the listing
+	MayExist    *mayExistJSON              `json:"may_exist,omitempty"` // only where contacts to be created may exist
 	Adoption    adoptionJSON               `json:"adoption"`
 	Guards      guardsJSON                 `json:"guards"`
 	Reading     *owlatsync.Reading         `json:"reading,omitempty"` // only of a sync with a cursor
+}
+
+// mayExistJSON is what a plan sends at least and at most, because contacts that it is to create may exist already and are adopted then.
+type mayExistJSON struct {
+	Rows    int            `json:"rows"` // whose contact may exist
+	Least   owlatsync.Ends `json:"least"`
+	Most    owlatsync.Ends `json:"most"`
+	Seconds float64        `json:"seconds"` // that the most takes, counted like those of the plan
+}
+
+func newMayExistJSON(p owlatsync.Summary) *mayExistJSON {
+	if p.MayExist == 0 {
+		return nil
+	}
+	return &mayExistJSON{p.MayExist, p.Least, p.Most, p.Longest.Seconds()}
 }
 
 type adoptionJSON struct {
@@ -101,11 +113,10 @@ type limitJSON struct {
 
 func newSummaryJSON(p owlatsync.Summary, sync config.Sync) summaryJSON {
 	g := sync.Guards
-	least, most := ends(p)
 	return summaryJSON{
 		Type: "plan", Sync: p.Sync, Rows: p.Rows, Known: p.Entries, Absent: p.Absent, Removals: p.Removals, FirstRun: p.FirstRun,
 		Outcomes: p.Outcomes, Memberships: p.Memberships, Events: p.Events, Requests: p.Requests, Seconds: p.Duration.Seconds(),
-		MayExist: p.MayExist, Least: least, Most: most, Longest: p.Longest.Seconds(),
+		MayExist: newMayExistJSON(p),
 		Adoption: adoptionJSON{p.Adoption.Mode, p.Adoption.Reason, p.Adoption.Contacts, p.Adoption.Twins, p.Adoption.Requests},
 		Guards: guardsJSON{
 			Hold: append([]owlatsync.Hit{}, g.Hits(p)...), Removals: newLimitJSON(g.Removals), Updates: newLimitJSON(g.Updates),
