@@ -221,7 +221,7 @@ func TestARaisedRowIsHeldAndLeftOut(t *testing.T) {
 	}
 	expect(t, report, "updated 1, unchanged 1, duplicate 1")
 	w.sync.Guards = unguarded
-	list[1].Consents = []bool{false}
+	list[1].Consents = []owlatsync.Consent{owlatsync.No}
 	if report, err = w.try(t.Context(), runOptions{Only: []string{"3"}}, rows{list: list}); err != nil {
 		t.Fatal(err)
 	}

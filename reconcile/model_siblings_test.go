@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat/owlattest"
 )
@@ -42,7 +43,7 @@ func (m *model) isSiblings(log *runLog, r owlattest.Return, i int) bool {
 			continue
 		}
 		topic := slices.Index(run.topics, slices.Index(m.topics, r.Added.TopicID))
-		if topic < 0 || !run.rows[where].Consents[topic] || run.settled(log.people[i]) {
+		if topic < 0 || run.rows[where].Consents[topic] != owlatsync.Yes || run.settled(log.people[i]) {
 			return false
 		}
 	}

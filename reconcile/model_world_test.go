@@ -324,7 +324,7 @@ func (m *model) rowsOf(s *modelSync) (list []owlatsync.Row, people []int) {
 			row.Key = ""
 		}
 		for i := range s.Topics {
-			row.Consents = append(row.Consents, m.word(s, i, p))
+			row.Consents = append(row.Consents, owlatsync.ConsentOf(m.word(s, i, p)))
 		}
 		list, people = append(list, row), append(people, p.id)
 	}
@@ -344,8 +344,10 @@ func asTheyCount(s *reconcile.Sync, list []owlatsync.Row) []owlatsync.Row {
 			if address == "" || normal(other.Email.Value) == "" || address != normal(other.Email.Value) && keyOf(s, row) != keyOf(s, other) {
 				continue
 			}
-			for topic, yes := range other.Consents {
-				counting[i].Consents[topic] = counting[i].Consents[topic] || yes
+			for topic, says := range other.Consents {
+				if says == owlatsync.Yes {
+					counting[i].Consents[topic] = says
+				}
 			}
 		}
 	}

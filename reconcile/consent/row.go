@@ -12,7 +12,7 @@ import (
 
 // Row is a row and what is known about its contact.
 type Row struct {
-	Says        []bool // in the order of the topics; a topic with a consent column but no value counts as no
+	Says        []owlatsync.Consent // in the order of the topics; a topic with a consent column but no value counts as no
 	Memberships []ledger.Membership
 	Origin      ledger.Origin // how the contact came to be known
 	HasContact  bool
@@ -43,7 +43,9 @@ func Plan(topics []policy.Topic, r Row, now time.Time) (v Verdict) {
 	}
 	for i, t := range topics {
 		says := No
-		if i < len(r.Says) && r.Says[i] || i >= len(r.Says) && !t.When {
+		if i < len(r.Says) {
+			says = r.Says[i]
+		} else if !t.When {
 			says = Yes
 		}
 		m := find(v.Memberships, t.ID)
@@ -153,14 +155,17 @@ func AfterDeletion(memberships []ledger.Membership, now time.Time) []ledger.Memb
 	return kept
 }
 
-// Any returns what several rows for one person consent to if a yes of any of them counts. It changes nothing it is given.
-func Any(a, b []bool) []bool {
+// Any returns what several rows for one person consent to if a yes of any of them counts. Where none says yes, an unclear word is no no.
+// It changes nothing it is given.
+func Any(a, b []owlatsync.Consent) []owlatsync.Consent {
 	if len(b) > len(a) {
 		a, b = b, a
 	}
 	both := slices.Clone(a)
-	for i, yes := range b {
-		both[i] = both[i] || yes
+	for i, says := range b {
+		if both[i] == owlatsync.No || says == owlatsync.Yes {
+			both[i] = says
+		}
 	}
 	return both
 }

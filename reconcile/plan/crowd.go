@@ -21,7 +21,7 @@ type crowd struct {
 type member struct {
 	key  uint64 // hash
 	at   owlatsync.Position
-	says []bool
+	says []owlatsync.Consent
 	twin bool
 }
 
@@ -56,7 +56,7 @@ func first(crowd []member, key uint64) (m member, ok bool) {
 }
 
 // together returns what a row consents to if a yes of any row with its key or its address counts.
-func (c crowd) together(key, address uint64, says []bool) []bool {
+func (c crowd) together(key, address uint64, says []owlatsync.Consent) []owlatsync.Consent {
 	for _, m := range c.byKey[key] {
 		says = consent.Any(says, m.says)
 	}
@@ -96,11 +96,15 @@ func (c *contest) raise(e *ledger.Entry, duplicate *step.Row) *step.Row {
 }
 
 // said returns what the row of an entry says about the topics, if it is in step.
-func said(topics []policy.Topic, e *ledger.Entry) []bool {
-	says := make([]bool, len(topics))
+func said(topics []policy.Topic, e *ledger.Entry) []owlatsync.Consent {
+	says := make([]owlatsync.Consent, len(topics))
 	for i, t := range topics {
-		m := e.Membership(t.ID)
-		says[i] = !t.When || m != nil && m.Consent
+		switch m := e.Membership(t.ID); {
+		case !t.When, m != nil && m.Consent:
+			says[i] = owlatsync.Yes
+		case m == nil: // it never said more
+			says[i] = owlatsync.Unclear
+		}
 	}
 	return says
 }

@@ -135,20 +135,16 @@ func properties(row *owlatsync.Row) (map[string]json.RawMessage, error) {
 }
 
 // Blend returns the fingerprint of a row that counts with other consents than its own, because other rows have its key or address.
-func Blend(f ledger.Fingerprint, consents []bool) ledger.Fingerprint {
+func Blend(f ledger.Fingerprint, consents []owlatsync.Consent) ledger.Fingerprint {
 	b := binary.LittleEndian.AppendUint64(nil, f.Hi)
 	b = binary.LittleEndian.AppendUint64(b, f.Lo)
 	sum := xxh3.Hash128(appendConsents(b, consents))
 	return printed(sum.Hi, sum.Lo)
 }
 
-func appendConsents(b []byte, consents []bool) []byte {
+func appendConsents(b []byte, consents []owlatsync.Consent) []byte {
 	for _, c := range consents {
-		if c {
-			b = append(b, 1)
-		} else {
-			b = append(b, 0)
-		}
+		b = append(b, byte(c))
 	}
 	return b
 }
