@@ -224,8 +224,8 @@ func between(least, most int) string {
 
 // lasts says how long the requests take at most.
 func lasts(p owlatsync.Summary) string {
-	if p.Longest > p.Duration {
-		return "at most " + bar.About(p.Longest)
+	if longest := bar.About(p.Longest); p.Longest > p.Duration && longest != bar.About(p.Duration) {
+		return "at most " + longest
 	}
 	return bar.About(p.Duration)
 }
