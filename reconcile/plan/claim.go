@@ -174,7 +174,7 @@ func (s Stays) Why(p *policy.Policies, e *ledger.Entry) string {
 	case p.OnMissing != policy.MissingDelete:
 		return held + ", because on_missing does not delete it: " + byHand
 	case e.Origin != ledger.OriginCreated && e.Origin != ledger.OriginDeleting:
-		return held + ": it was in Owlat before the sync, so it is not deleted: " + byHand
+		return held + ": " + madeBy(s.Others) + ", so it is not deleted: " + byHand
 	case len(s.Others) > 0:
 		return held + fmt.Sprintf(": %s of sync %q has it too, so it is not deleted: give that row another address, or take it out of its source",
 			step.RowName(s.Others[0].Entry.Key), s.Others[0].Sync)

@@ -11,6 +11,7 @@ import (
 func TestStays(t *testing.T) {
 	t.Parallel()
 	other := []ledger.Holder{{Sync: "orders", Entry: &ledger.Entry{Key: "o7", ContactID: "c2"}}}
+	created := []ledger.Holder{{Sync: "orders", Entry: &ledger.Entry{Key: "o7", ContactID: "c2", Origin: ledger.OriginCreated}}}
 	entry := func(origin ledger.Origin, f *ledger.Failure) *ledger.Entry {
 		return &ledger.Entry{Key: "2", ContactID: "c2", Email: "b@example.com", Origin: origin, Failure: f}
 	}
@@ -25,7 +26,8 @@ func TestStays(t *testing.T) {
 		{"an earlier delete had no effect", policy.MissingDelete, entry(ledger.OriginDeleting, nil), Stays{Deletes: true}, ""},
 		{"kept", "", entry(ledger.OriginCreated, nil), Stays{}, "because on_missing does not delete it: delete that contact in Owlat"},
 		{"taken off topics", policy.MissingLeave, entry(ledger.OriginCreated, nil), Stays{Deletes: true}, "on_missing does not delete it"},
-		{"there before", policy.MissingDelete, entry(ledger.OriginAdopted, nil), Stays{}, "it was in Owlat before the sync"},
+		{"there before", policy.MissingDelete, entry(ledger.OriginAdopted, nil), Stays{}, "the contact was in Owlat before the sync, so it is not deleted"},
+		{"created by another sync", policy.MissingDelete, entry(ledger.OriginAdopted, nil), Stays{Others: created}, `created by sync "orders", so it is not deleted`},
 		{"shared", policy.MissingDelete, entry(ledger.OriginCreated, nil), Stays{Others: other}, `the row with key o7 of sync "orders" has it too`},
 		{"not deletable for now", policy.MissingDelete, entry(ledger.OriginCreated, &ledger.Failure{Absence: true}), Stays{}, "deleting it failed and is tried again later"},
 		{"tried again", policy.MissingDelete, entry(ledger.OriginCreated, &ledger.Failure{Absence: true}), Stays{Deletes: true}, ""},

@@ -26,7 +26,7 @@ func Missing(p *policy.Policies, e *ledger.Entry, others []ledger.Holder, now ti
 	if p.OnMissing == policy.MissingDelete {
 		switch {
 		case e.Origin != ledger.OriginCreated && e.Origin != ledger.OriginDeleting:
-			s.Reason = "the contact was in Owlat before the sync and is not deleted: it leaves the topics"
+			s.Reason = madeBy(others) + " and is not deleted: it leaves the topics"
 		case len(others) > 0:
 			s.Reason = fmt.Sprintf("%s of sync %q has the contact too and it is not deleted: it leaves the topics of this one", step.RowName(others[0].Entry.Key), others[0].Sync)
 		default:
@@ -44,6 +44,16 @@ func Missing(p *policy.Policies, e *ledger.Entry, others []ledger.Holder, now ti
 		return nil
 	}
 	return s
+}
+
+// madeBy says how a contact came to be that this sync did not create. Others are the other entries for it.
+func madeBy(others []ledger.Holder) string {
+	for _, h := range others {
+		if h.Entry.Origin == ledger.OriginCreated || h.Entry.Origin == ledger.OriginDeleting {
+			return fmt.Sprintf("the contact was created by sync %q", h.Sync)
+		}
+	}
+	return "the contact was in Owlat before the sync"
 }
 
 // absence plans what follows from rows that left the source.
