@@ -161,8 +161,12 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 		add("removals", "%6d of %s to leave a topic or be deleted", p.Removals, words.Plural(p.Entries, "known row"))
 	}
 	least, most := ends(p)
-	if m := p.Memberships; m != (owlatsync.MembershipCounts{}) || most.Added > 0 {
+	m := p.Memberships
+	if m.Added+m.Removed+m.Skipped+most.Added > 0 {
 		add("topics", "%6s to add, %d to remove, %d left as they are", between(least.Added, most.Added), m.Removed, m.Skipped)
+	}
+	if m.Unclear > 0 {
+		add("unclear", "%6d neither yes nor no: nobody is added or removed because of what is unclear", m.Unclear)
 	}
 	if most.Events > 0 {
 		add("events", "%6s to send", between(least.Events, most.Events))
