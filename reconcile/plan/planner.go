@@ -86,7 +86,11 @@ func (p *Planner) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g := newGatherer(p.Needs, p.scan, listed, p.now)
+	c, err := crowded(p.scan, p.plan.waiting.All())
+	if err != nil {
+		return fmt.Errorf("read the rows to plan: %w", err)
+	}
+	g := newGatherer(p.Needs, p.scan, listed, c, p.now)
 	for batch, err := range p.batches() {
 		if err != nil {
 			return fmt.Errorf("read the rows to plan: %w", err)
@@ -94,6 +98,9 @@ func (p *Planner) make(ctx context.Context) error {
 		if err := p.planBatch(ctx, g, batch); err != nil {
 			return err
 		}
+	}
+	if err := (claiming{p}).settleClaims(ctx); err != nil {
+		return err
 	}
 	if err := (ordering{p}).orderRenames(); err != nil {
 		return err
@@ -141,10 +148,24 @@ func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row)
 	if err != nil {
 		return err
 	}
-	for i, r := range batch {
+	for i := range known {
 		p.plan.planned++
-		if err := p.planRow(r, &known[i]); err != nil {
+		k := &known[i]
+		if err := p.planRow(k.row, k); err != nil {
 			return err
+		}
+		if k.winner == nil {
+			continue
+		}
+		raised, err := g.raise(ctx, batch[i], k.winner)
+		if err != nil {
+			return err
+		}
+		if raised != nil {
+			p.unchanged(-1)
+			if err := p.planRow(raised.row, raised); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -170,12 +191,21 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 	if k.matched {
 		p.plan.Summary.Adoption.Matched++
 	}
-	s.Awaits = k.awaits
+	s.Awaits, s.After = k.awaits, k.left
+	s.MayExist = s.Outcome == owlatsync.Created && s.Entry.ContactID == "" && (k.doubtful || p.plan.Summary.Adoption.Mode != owlatsync.AdoptListing)
 	if s.Outcome == owlatsync.Skipped && s.OldKey == "" || s.Outcome == owlatsync.Failed && !s.Unsure {
 		p.End(s.Decision())
 		return nil
 	}
-	if s.Phase = s.PhaseOf(); s.Phase == step.Rename && s.Awaits {
+	if len(s.After) > 0 {
+		return p.plan.claims.add(s)
+	}
+	return p.order(s)
+}
+
+// order puts a step into its phase, or among the renames that wait for an address.
+func (p *Planner) order(s *step.Step) error {
+	if s.Phase = s.PhaseOf(); s.Phase == step.Rename && (s.Awaits || len(s.After) > 0) {
 		return p.plan.renames.add(s)
 	}
 	return p.add(s)
@@ -193,6 +223,11 @@ func (p *Planner) count(s *step.Step) {
 	p.tell(d)
 	sum.Outcomes[s.Outcome]++
 	sum.Requests += d.Requests
+	least, most := s.Ends()
+	sum.Least, sum.Most = sum.Least.Add(least), sum.Most.Add(most)
+	if s.MayExist {
+		sum.MayExist++
+	}
 	sum.Events += len(d.Events)
 	sum.Memberships.Skipped += s.Skipped
 	for _, c := range s.Changes {

@@ -70,3 +70,19 @@ func Deleted(e *ledger.Entry) *ledger.Entry {
 		Key: e.Key, Origin: ledger.OriginDeleted, FirstSeen: e.FirstSeen, Memberships: consent.AfterDeletion(e.Memberships, time.Now()),
 	}
 }
+
+// Siblings returns the entries of other syncs for the contact, and reports whether one of those syncs created it: then the contact was
+// not there before the syncs of this ledger. A create in doubt counts too. Held has the entries for the contact and for its address.
+func Siblings(held []ledger.Holder, sync string, c owlat.Contact) (siblings []ledger.Holder, created bool) {
+	for _, h := range held {
+		switch e := h.Entry; {
+		case h.Sync == sync:
+		case e.ContactID == c.ID && e.Origin != ledger.OriginGone:
+			siblings = append(siblings, h)
+			created = created || e.Origin == ledger.OriginCreated || e.Origin == ledger.OriginDeleting
+		case e.ContactID == "":
+			created = created || Mine(e.Intent.Create, c)
+		}
+	}
+	return siblings, created
+}
