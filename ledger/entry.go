@@ -46,6 +46,11 @@ type Entry struct {
 	Events      []EventMark // events that are due or whose outcome is not known
 	Failure     *Failure    // why the row is not applied; nil if it is
 
+	// Witness is the contact's updatedAt of the last answer of Owlat that carried one. Every way in which a person leaves a topic
+	// that they are on moves it, and adding them to a topic without double opt-in does not. So a contact with this updatedAt has
+	// left no topic since. Zero: no answer told it, or a request of this sync may have moved it since.
+	Witness time.Time
+
 	FirstSeen time.Time // when the sync first met the row
 	ChangedAt time.Time // when the entry was last recorded
 }

@@ -83,7 +83,7 @@ func copyOf(e *ledger.Entry) *ledger.Entry {
 	if c.Doubt {
 		c.Fingerprint = ledger.Fingerprint{}
 	}
-	c.Intent.Create, c.FirstSeen, c.ChangedAt = moment(e.Intent.Create), moment(e.FirstSeen), moment(e.ChangedAt)
+	c.Intent.Create, c.FirstSeen, c.ChangedAt, c.Witness = moment(e.Intent.Create), moment(e.FirstSeen), moment(e.ChangedAt), moment(e.Witness)
 	c.Memberships, c.Events = nil, nil
 	for _, membership := range e.Memberships {
 		membership.At, membership.Renewed = moment(membership.At), moment(membership.Renewed)

@@ -90,6 +90,7 @@ type entryLine struct {
 	Failure     *ledger.Failure     `json:"failure,omitempty"`
 	FirstSeen   time.Time           `json:"first_seen,omitzero"`
 	ChangedAt   time.Time           `json:"changed,omitzero"`
+	Witness     time.Time           `json:"witness,omitzero"`
 }
 
 // fieldTexts has the fields of a contact that are not empty, by the names of their columns.
