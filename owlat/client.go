@@ -48,6 +48,7 @@ type core struct {
 	authorize func(*http.Request)
 	http      *http.Client
 	lastLimit *atomic.Pointer[RateLimit]
+	clock     *clock
 	pool      *Pool // whose work the calls are, nil if none's
 }
 
@@ -91,6 +92,7 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 		authorize: authorize,
 		http:      cfg.client(),
 		lastLimit: new(atomic.Pointer[RateLimit]),
+		clock:     new(clock),
 	}), nil
 }
 
