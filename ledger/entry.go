@@ -70,8 +70,11 @@ type Membership struct {
 	Topic   string          `json:"topic"`
 	Consent bool            `json:"consent"` // the source's last word that a run acted on
 	State   MembershipState `json:"state"`
-	At      time.Time       `json:"at"`
-	Renewed time.Time       `json:"renewed,omitzero"` // when a run last saw the consent go from no to yes
+	At      time.Time       `json:"at"`               // on Owlat's clock, as far as its answers have told it
+	Renewed time.Time       `json:"renewed,omitzero"` // when a run last saw the consent go from no to yes, on the same clock
+	// Sent is a time on Owlat's clock, not after an add of unknown outcome was sent. Whoever has left since has moved the contact's
+	// updatedAt beyond it. Zero: not known.
+	Sent time.Time `json:"sent,omitzero"`
 }
 
 // MembershipState tells what was done about a membership.
@@ -118,7 +121,8 @@ const (
 
 // Intent is recorded before a create is sent. It tells a contact found after a kill from one that was there before.
 type Intent struct {
-	Create time.Time // when the create was about to be sent; zero if none is outstanding
+	Create time.Time // when the create was about to be sent, on Owlat's clock; zero if none is outstanding
+	Local  bool      // Create is on this machine's clock instead, because no answer had told Owlat's yet
 }
 
 // Class is what a failure means for the row and the run.

@@ -76,10 +76,10 @@ func (c *clock) at(t time.Time) (earliest, latest time.Time, known bool) {
 	return c.earliest.Add(since), c.latest.Add(since), true
 }
 
-// ServerTime returns what the server's clock shows now: a time from earliest to latest, mostly less than a second apart, which all
-// answers so far agree on. Compare only these with times that Owlat tells, such as [Contact.CreatedAt]: the clocks of two machines
-// may differ by minutes. Before the first answer the difference is not known, and both times are this machine's. [Client.Health]
-// gets an answer that costs nothing of the budget.
-func (c *Client) ServerTime() (earliest, latest time.Time, known bool) {
-	return c.core.clock.at(time.Now())
+// ServerTime returns what the server's clock shows when this machine's shows at: a time from earliest to latest, mostly less than a
+// second apart, on which all answers so far agree. Compare only these with times that Owlat tells, such as [Contact.CreatedAt]: the
+// clocks of two machines may differ by minutes. Before the first answer the difference is not known, and both times are at.
+// [Client.Health] gets an answer that costs nothing of the budget.
+func (c *Client) ServerTime(at time.Time) (earliest, latest time.Time, known bool) {
+	return c.core.clock.at(at)
 }

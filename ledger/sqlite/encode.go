@@ -75,7 +75,7 @@ func encodeEntry(e *ledger.Entry, now time.Time) ([]any, error) {
 	if len(e.Memberships) > 0 {
 		ms := slices.Clone(e.Memberships)
 		for i := range ms {
-			ms[i].At, ms[i].Renewed = ms[i].At.UTC(), ms[i].Renewed.UTC()
+			ms[i].At, ms[i].Renewed, ms[i].Sent = ms[i].At.UTC(), ms[i].Renewed.UTC(), ms[i].Sent.UTC()
 		}
 		text, err := json.Marshal(ms)
 		if err != nil {
@@ -111,7 +111,7 @@ func encodeEntry(e *ledger.Entry, now time.Time) ([]any, error) {
 	args = append(args,
 		nil, e.Key, textOrNull(e.ContactID), textOrNull(e.Email), identity, string(e.Origin),
 		memberships, timeOrNull(e.Intent.Create), failure, stateOf(e), timeOrNull(e.FirstSeen), timeOrNull(changed), events,
-		fingerprintOrNull(e), e.Doubt, timeOrNull(e.Witness))
+		fingerprintOrNull(e), e.Doubt, timeOrNull(e.Witness), e.Intent.Local)
 	for _, text := range e.Fields {
 		args = append(args, text)
 	}
@@ -133,7 +133,7 @@ func encodeFailure(f *ledger.Failure) (any, error) {
 
 // entryColumns are the columns that scanEntry reads, of entries e.
 var entryColumns = `e.id, e.key, e.contact_id, e.email, e.identity, e.origin,
-	e.memberships, e.intent, e.failure, e.first_seen, e.changed_at, e.events, e.fingerprint, e.doubt, e.witness` + forEachField(", e.%[1]s")
+	e.memberships, e.intent, e.failure, e.first_seen, e.changed_at, e.events, e.fingerprint, e.doubt, e.witness, e.intent_local` + forEachField(", e.%[1]s")
 
 // forEachField writes the pattern for every field of a contact, with the name of its column.
 func forEachField(pattern string) string {
@@ -154,7 +154,7 @@ func scanEntry(rows *sql.Rows, before ...any) (id int64, e *ledger.Entry, err er
 	e = new(ledger.Entry)
 	into := append(make([]any, 0, len(before)+entryArguments+1), before...)
 	into = append(into, &id, &e.Key, &contact, &email, &identity, &e.Origin,
-		&memberships, &intent, &failure, &firstSeen, &changedAt, &events, &print, &e.Doubt, &witness)
+		&memberships, &intent, &failure, &firstSeen, &changedAt, &events, &print, &e.Doubt, &witness, &e.Intent.Local)
 	for i := range e.Fields {
 		into = append(into, &e.Fields[i])
 	}

@@ -93,7 +93,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { connection.
 // Transport returns a RoundTripper that reaches the server in process, whatever the host: without sockets and without
 // goroutines, so that it works in a testing/synctest bubble. It honours the request's context and shows faults as a
 // client of a socket sees them.
-func (s *Server) Transport() http.RoundTripper { return connection.InProcess{Exchanger: gate{s}, Now: s.now} }
+func (s *Server) Transport() http.RoundTripper {
+	return connection.InProcess{Exchanger: gate{s}, Now: s.now}
+}
 
 // Control returns the handler of the control API. Its paths begin with /__sandbox/; it needs no key, so that it belongs
 // on a loopback address only.
