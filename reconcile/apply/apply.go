@@ -242,11 +242,7 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 			continue
 		}
 		a.leftAlone(s.Skipped)
-		r := result{outcome: s.Outcome, reason: s.Reason}
-		if s.Unsure {
-			r.category = ledger.CategoryUnsure
-		}
-		a.done(s, r)
+		a.done(s, result{outcome: s.Outcome, reason: s.Reason})
 	}
 }
 

@@ -170,7 +170,7 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 		p.plan.Summary.Adoption.Matched++
 	}
 	s.Awaits = k.awaits
-	if s.Outcome == owlatsync.Skipped && s.OldKey == "" || s.Outcome == owlatsync.Failed && !s.Unsure {
+	if s.Outcome == owlatsync.Skipped && s.OldKey == "" || s.Outcome == owlatsync.Failed {
 		p.End(s.Decision())
 		return nil
 	}

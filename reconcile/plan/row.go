@@ -70,14 +70,8 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 		Says: r.Consents, Memberships: e.Memberships, Origin: e.Origin, HasContact: e.ContactID != "", New: isNew && !k.Forgotten,
 		Changes: s.Changes,
 	}, now)
-	e.Memberships, s.Changes, s.Skipped, s.Unsure = v.Memberships, v.Changes, v.Skipped, v.Unsure
-	if s.Unsure {
-		s.Reason = v.Reason
-	}
-	switch {
-	case s.Unsure:
-		s.Outcome = owlatsync.Failed
-	case s.Outcome == owlatsync.Updated && len(s.Changes) == 0 && s.Pending() == 0:
+	e.Memberships, s.Changes, s.Skipped = v.Memberships, v.Changes, v.Skipped
+	if s.Outcome == owlatsync.Updated && len(s.Changes) == 0 && s.Pending() == 0 {
 		s.Outcome = owlatsync.Unchanged
 	}
 	if s.OldKey != "" && (s.Outcome == owlatsync.Unchanged || s.Outcome == owlatsync.Updated) {

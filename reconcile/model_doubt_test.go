@@ -1,0 +1,70 @@
+package reconcile_test
+
+import (
+	"time"
+
+	"owlatsync/owlat/owlattest"
+)
+
+// departure is that a person left a topic, or everything.
+type departure struct {
+	contact string
+	at      time.Time
+	tick    int
+	traced  bool // it moved the contact's updatedAt: it was on a topic
+}
+
+// look is that a run has read a contact by its id or address.
+type look struct {
+	contact string
+	tick    int
+}
+
+func (m *model) looked(ref string) {
+	c, ok := m.server.Contact(ref)
+	if !ok {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ticks++
+	m.looks = append(m.looks, look{c.ID, m.ticks})
+}
+
+// seenBefore says of somebody who left and was added whether a look at the contact, right before the add, could have shown it. Known is
+// false if it was not a person who left.
+func (m *model) seenBefore(r owlattest.Return) (seen, known bool) {
+	var sent sentAdd
+	for _, s := range m.sent {
+		if s.contact == r.Added.ContactID && s.topic == r.Added.TopicID && !s.at.After(r.Added.Time) {
+			sent = s
+		}
+	}
+	looked := 0
+	for _, l := range m.looks {
+		if l.contact == r.Added.ContactID && l.tick < sent.tick {
+			looked = l.tick
+		}
+	}
+	for _, d := range m.lefts {
+		if d.contact == r.Added.ContactID && d.at.Equal(r.Left.Time) {
+			known, seen = true, d.traced && d.tick < looked
+		}
+	}
+	return seen, known
+}
+
+// repeated reports whether the add was sent before in the same run, and the person left in between.
+func (m *model) repeated(log *runLog, r owlattest.Return) bool {
+	for _, s := range m.sent {
+		if s.contact != r.Added.ContactID || s.topic != r.Added.TopicID || s.at.Before(log.from) || s.at.After(r.Added.Time) || s.limited {
+			continue
+		}
+		for _, d := range m.lefts {
+			if d.contact == s.contact && d.at.Equal(r.Left.Time) && d.traced && s.tick < d.tick {
+				return true
+			}
+		}
+	}
+	return false
+}
