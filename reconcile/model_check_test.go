@@ -23,6 +23,7 @@ func (m *model) checkRun(log *runLog, spec *runSpec) {
 	m.checkReading(log, spec)
 	m.checkRemovals(log, spec)
 	m.checkAdds(log)
+	m.checkUnsure(log)
 	m.checkLedger(log)
 	m.checkEvents(log)
 }

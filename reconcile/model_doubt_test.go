@@ -1,8 +1,10 @@
 package reconcile_test
 
 import (
+	"slices"
 	"time"
 
+	"owlatsync/ledger"
 	"owlatsync/owlat/owlattest"
 )
 
@@ -67,4 +69,29 @@ func (m *model) repeated(log *runLog, r owlattest.Return) bool {
 		}
 	}
 	return false
+}
+
+// checkUnsure: of a contact that nobody and nothing has changed since it was created, it stays unknown of no add whether it may be sent
+// again.
+func (m *model) checkUnsure(log *runLog) {
+	for _, e := range m.entries(log.sync) {
+		c, there := m.server.Contact(e.ContactID)
+		if !there || !c.UpdatedAt.Equal(c.CreatedAt) {
+			continue
+		}
+		for _, x := range e.Memberships {
+			topic := slices.Index(m.topics, x.Topic)
+			if x.State == ledger.MemberUnsure && slices.Contains(log.topics, topic) && !m.wasUnsure(log, e.Key, x.Topic) {
+				m.fail("it is unsure whether %s is on topic %d although the contact never changed", e.Email, topic)
+			}
+		}
+	}
+}
+
+// wasUnsure reports whether that was so before the run.
+func (m *model) wasUnsure(log *runLog, key, topic string) bool {
+	return slices.ContainsFunc(log.before, func(e *ledger.Entry) bool {
+		x := e.Membership(topic)
+		return e.Key == key && x != nil && x.State == ledger.MemberUnsure
+	})
 }

@@ -71,7 +71,7 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 	asker := &ask.Asker{Client: w.client, Ledger: w.reader, Sync: w.sync.Name, Run: w.run.ID}
 	needs := plan.Needs{
 		Policies: w.policies, Ledger: w.reader, Contacts: asker, Place: &w.engine.place, Tell: w.tell, Notes: &w.reading.again, Each: each,
-		Adopted: true, Partial: !part.Whole(), Reading: w.reading.told, Entries: w.reading.bookmark.Entries,
+		Clock: w.client.ServerTime, Adopted: true, Partial: !part.Whole(), Reading: w.reading.told, Entries: w.reading.bookmark.Entries,
 	}
 	state, err := w.reader.SyncState(ctx, w.sync.Name)
 	if err != nil {

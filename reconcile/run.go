@@ -176,7 +176,7 @@ func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (e
 	}
 	err = apply.Apply(ctx, apply.Needs{
 		Client: w.client, Ledger: w.reader, Writer: w.lock, Tell: w.tell, Notes: &w.reading.again, Log: w.engine.log, Sync: w.sync.Name,
-		Run: w.run.ID, PrivateKey: w.sync.KeyIsAddress, Stop: o.Stop, Part: o.Part, Workers: w.engine.workers,
+		Run: w.run.ID, PrivateKey: w.sync.KeyIsAddress, Stop: o.Stop, Part: o.Part, Workers: w.engine.workers, Undated: p.Undated,
 	}, p)
 	if err != nil {
 		return ending, err

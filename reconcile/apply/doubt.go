@@ -12,8 +12,8 @@ import (
 	"owlatsync/reconcile/remote"
 )
 
-// settleAdds puts an end to doubts about adds that are to be sent again: one look at the contact tells whether the person may have left
-// since they were sent. If not, they stay as they are and may be sent again; else they become unsure. The time between the look and
+// settleAdds puts an end to doubts about adds that are to be sent again. If the ledger does not know that the person has left, one look
+// at the contact tells whether that may be so since they were sent. If not, they stay as they are and may be sent again; else they become unsure. The time between the look and
 // the add is that of the requests of this step.
 func (r membership) settleAdds(ctx context.Context) error {
 	var doubtful []string
@@ -21,7 +21,16 @@ func (r membership) settleAdds(ctx context.Context) error {
 		if c.Kind != owlatsync.AddTopic {
 			continue
 		}
-		if m := r.e.Membership(c.Topic); m != nil && m.State == ledger.MemberSent {
+		if m := r.e.Membership(c.Topic); m == nil || m.State != ledger.MemberSent {
+			continue
+		}
+		left, err := r.hasLeft(ctx, c.Topic)
+		switch {
+		case err != nil:
+			return err
+		case left:
+			r.left = append(r.left, c.Topic)
+		default:
 			doubtful = append(doubtful, c.Topic)
 		}
 	}
@@ -84,6 +93,9 @@ func (r membership) markAdd(ctx context.Context, topic string) error {
 	}
 	m := r.e.Membership(topic)
 	before := *m
+	if r.e.Witness.IsZero() { // only the time of sending will tell whether the person has left since
+		r.askTime(ctx)
+	}
 	earliest, latest, known := r.owlatTime()
 	m.State, m.At, m.Sent = ledger.MemberSent, latest, time.Time{}
 	if known {

@@ -47,6 +47,37 @@ func (r *row) now() time.Time {
 	return latest
 }
 
+// askTimeout is how long a run waits to be told the time.
+const askTimeout = 5 * time.Second
+
+// askTime asks for the time on Owlat's clock if no answer has told it. That costs nothing of the budget.
+func (r *row) askTime(ctx context.Context) {
+	if _, _, known := r.owlatTime(); known {
+		return
+	}
+	if client, err := r.client.With(owlat.WithRetries(0), owlat.WithTimeout(askTimeout)); err == nil {
+		_, _ = client.Health(ctx) // without an answer the time stays unknown
+	}
+}
+
+// date puts the times of the plan on Owlat's clock, if the plan could not and that is known now.
+func (r *row) date() {
+	if r.Undated.IsZero() {
+		return
+	}
+	earliest, _, known := r.client.ServerTime(r.Undated)
+	for i := range r.e.Memberships {
+		if m := &r.e.Memberships[i]; known {
+			if m.At.Equal(r.Undated) {
+				m.At = earliest
+			}
+			if m.Renewed.Equal(r.Undated) {
+				m.Renewed = earliest
+			}
+		}
+	}
+}
+
 // owlatTime returns the time on Owlat's clock between two bounds. If no answer has told it, that is this machine's.
 func (r *row) owlatTime() (earliest, latest time.Time, known bool) {
 	return r.client.ServerTime(time.Now())

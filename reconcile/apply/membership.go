@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"owlatsync"
@@ -77,7 +78,10 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 		return err
 	}
 	before := *r.e.Membership(topic)
-	if before.State == ledger.MemberUnsure {
+	switch {
+	case slices.Contains(r.left, topic):
+		return nil
+	case before.State == ledger.MemberUnsure:
 		r.unsure(topic)
 		return nil
 	}
@@ -128,6 +132,9 @@ func (r membership) sendAdd(ctx context.Context, topic string) (sent *owlat.Memb
 			if settleErr := r.settleAdds(ctx); settleErr != nil || r.gone {
 				break // the answer stays lost
 			}
+			if slices.Contains(r.left, topic) {
+				return nil, errNotAgain
+			}
 			if r.e.Membership(topic).State == ledger.MemberUnsure {
 				r.unsure(topic)
 				return nil, errNotAgain
@@ -162,6 +169,8 @@ func (r membership) hasLeft(ctx context.Context, topic string) (bool, error) {
 	if len(found) == 0 && r.e.Membership(topic).State != ledger.MemberOptedOut {
 		return false, nil
 	}
+	r.askTime(ctx)
+	r.date()
 	m, left := consent.HeedBeforeAdd(*r.e.Membership(topic), found)
 	r.e.Memberships = consent.Heed(r.e.Memberships, found)
 	if !left {

@@ -27,6 +27,7 @@ type row struct {
 	lost     bool      // something that Owlat has confirmed could not be recorded
 	unsureOf string    // a topic of which nobody knows whether the contact is on it
 	lostAdd  bool      // the answer to an add that was just sent was lost
+	left     []string  // topics that the person is known to have left since an add in doubt
 	looked   bool      // the adds in doubt were looked at in this step
 	movedAt  time.Time // on Owlat's clock: not before the last request of this step that may have moved the contact's updatedAt
 	gone     bool      // the contact was deleted in Owlat
@@ -211,6 +212,7 @@ func (r *row) flush(ctx context.Context) error {
 	for i := range r.pending {
 		r.pending[i].Entry, r.pending[i].Replaces = r.e, r.s.OldKey
 	}
+	r.date()
 	r.e.ChangedAt = time.Now()
 	err := r.record(ctx, r.pending...)
 	r.lost = r.lost || err != nil && slices.ContainsFunc(r.pending, func(p ledger.Record) bool { return p.Event != "" })

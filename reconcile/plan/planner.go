@@ -19,7 +19,8 @@ type Planner struct {
 	scan  *scan.Scan
 	moved map[uint64]struct{} // hashes of the old keys of rows that now have another
 	now   time.Time
-	err   error // the error of Each
+	there time.Time // now on Owlat's clock, as far as that is known
+	err   error     // the error of Each
 }
 
 // New returns a planner. The scan hands it the rows that need no step, through End.
@@ -84,6 +85,12 @@ func (p *Planner) make(ctx context.Context) error {
 	sum.Adoption = how
 	if err != nil {
 		return err
+	}
+	p.there, p.plan.Undated = p.now, p.now
+	if p.Clock != nil {
+		if earliest, _, known := p.Clock(p.now); known {
+			p.there, p.plan.Undated = earliest, time.Time{}
+		}
 	}
 	g := newGatherer(p.Needs, p.scan, listed, p.now)
 	for batch, err := range p.batches() {
@@ -162,6 +169,7 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 		p.End(step.NewDecision(r.Key, r.Position, r.Email, owlatsync.Duplicate, k.winner.reason()))
 		return nil
 	}
+	k.There = p.there
 	s := Row(p.Policies, r, k.Known, p.now)
 	if s.OldKey != "" {
 		p.moved[ledger.HashText(s.OldKey)] = struct{}{}
