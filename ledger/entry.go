@@ -137,6 +137,12 @@ const (
 	StopRun Class = "stop"
 )
 
+// Waits reports whether the failed row waits for its next try, now by this machine's clock. A failure from the future is due: the clock was
+// ahead when it was told, and its next try may be years away.
+func (f *Failure) Waits(now time.Time) bool {
+	return now.Before(f.NextTry) && !f.Last.After(now.Add(time.Minute))
+}
+
 // Failure is why a row is not applied.
 type Failure struct {
 	Class       Class       `json:"class"`

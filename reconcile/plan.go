@@ -68,7 +68,7 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, reader ledger.Reader, o 
 // plan settles doubts, reads the source and plans every row that changed. It returns the plan so far with an error too; the caller
 // must close it in any case.
 func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision) error, record func(ledger.Record) error) (*plan.Plan, error) {
-	asker := &ask.Asker{Client: w.client, Ledger: w.reader, Sync: w.sync.Name, Run: w.run.ID}
+	asker := w.asker()
 	needs := plan.Needs{
 		Policies: w.policies, Ledger: w.reader, Contacts: asker, Place: &w.engine.place, Tell: w.tell, Notes: &w.reading.again, Each: each,
 		Clock: w.client.ServerTime, Adopted: true, Partial: !part.Whole(), Reading: w.reading.told, Entries: w.reading.bookmark.Entries,
@@ -77,11 +77,10 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 	if err != nil {
 		return plan.New(needs).Make(ctx, nil, readLedger(err))
 	}
-	if state.Open {
-		if needs.Unsettled, err = asker.Settle(ctx, record); err != nil {
-			return plan.New(needs).Make(ctx, nil, err)
-		}
+	if err := w.settle(ctx, record); err != nil {
+		return plan.New(needs).Make(ctx, nil, err)
 	}
+	needs.Unsettled = w.unsettled
 	if !w.reading.changes {
 		needs.Adopted = state.Adopted
 	}
@@ -94,6 +93,27 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 	p, err := planner.Make(ctx, scanned, err)
 	p.Summary.Duration = w.client.Estimate(p.Summary.Requests)
 	return p, err
+}
+
+func (w *work) asker() *ask.Asker {
+	return &ask.Asker{Client: w.client, Ledger: w.reader, Sync: w.sync.Name, Run: w.run.ID}
+}
+
+// settle looks up what became of requests of earlier runs, once. It comes before everything that reads or corrects what the ledger
+// says of contacts.
+func (w *work) settle(ctx context.Context, record func(ledger.Record) error) error {
+	if w.settled {
+		return nil
+	}
+	state, err := w.reader.SyncState(ctx, w.sync.Name)
+	if err != nil {
+		return readLedger(err)
+	}
+	if state.Open {
+		w.unsettled, err = w.asker().Settle(ctx, record)
+	}
+	w.settled = err == nil
+	return err
 }
 
 // scan reads all rows or only the changed ones, as decided in w.reading.

@@ -199,7 +199,7 @@ func (c *comparison) compare(ctx context.Context) error {
 				return err
 			}
 		}
-		if !c.repair || len(found) == 0 {
+		if !c.repair || len(found) == 0 || entry.Doubt { // a doubt that could not be settled stays one
 			continue
 		}
 		if c.fixed = append(c.fixed, correct(c.sync, entry, contact, there)); len(c.fixed) == batchSize {
@@ -272,6 +272,7 @@ func correct(sync string, e *ledger.Entry, c owlat.Contact, there bool) ledger.R
 		return ledger.Record{Sync: sync, Entry: e, Event: "gone", Note: "verify did not find the contact in Owlat"}
 	}
 	e.Email, e.Fields = owlatsync.LowerAddress(c.Email), remote.FieldsOf(&c)
+	remote.Witnessed(e, &c)
 	return ledger.Record{Sync: sync, Entry: e, Event: "changed in Owlat", Note: "verify found other values than were written"}
 }
 

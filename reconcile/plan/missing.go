@@ -20,7 +20,7 @@ func Missing(p *policy.Policies, e *ledger.Entry, others []ledger.Holder, now ti
 		return nil
 	}
 	s := &step.Step{Phase: step.Remove, Row: &step.Row{Key: e.Key, Email: e.Email}, Entry: e, Outcome: owlatsync.Removed, Missing: true}
-	if f := e.Failure; f != nil && f.Absence && (f.Parked || now.Before(f.NextTry)) {
+	if f := e.Failure; f != nil && f.Absence && (f.Parked || f.Waits(now)) {
 		return nil
 	}
 	if p.OnMissing == policy.MissingDelete {
@@ -105,7 +105,7 @@ func (p absence) absentBatch(ctx context.Context, batch []*ledger.Entry) error {
 		elsewhere := slices.DeleteFunc(slices.Clone(others[e.ContactID]), func(h ledger.Holder) bool {
 			return h.Sync == p.Policies.Sync && h.Entry.Key == e.Key
 		})
-		if f := e.Failure; f != nil && f.Absence && !f.Parked && p.now.Before(f.NextTry) {
+		if f := e.Failure; f != nil && f.Absence && !f.Parked && f.Waits(p.now) {
 			p.Notes.Waits(f.NextTry)
 		}
 		if s := Missing(p.Policies, e, elsewhere, p.now); s != nil {

@@ -46,7 +46,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	}
 	isNew := e.ContactID == "" || e.Origin == ledger.OriginCreated && !e.Intent.Create.IsZero()
 	switch {
-	case e.Failure != nil && !e.Failure.Absence && e.Failure.Fingerprint == r.Fingerprint && (e.Failure.Parked || now.Before(e.Failure.NextTry)):
+	case e.Failure != nil && !e.Failure.Absence && e.Failure.Fingerprint == r.Fingerprint && (e.Failure.Parked || e.Failure.Waits(now)):
 		s.Outcome, s.Reason = owlatsync.Failed, waiting(e.Failure)
 		return s
 	case e.Origin == ledger.OriginGone:
