@@ -24,15 +24,23 @@ func (e *Engine) Plan(ctx context.Context, s Sync, o PlanOptions) (owlatsync.Sum
 	if c, ok := s.Source.(Connector); ok {
 		defer c.Connect(ctx)()
 	}
-	bound, err := e.ledger.Deployment(ctx)
-	if err != nil {
+	if err := e.belongs(ctx); err != nil {
 		return owlatsync.Summary{}, err
-	}
-	if url := e.client.BaseURL(); bound != "" && bound != url {
-		return owlatsync.Summary{}, &ledger.DeploymentError{Bound: bound, Configured: url}
 	}
 	settled := newOverlay(e.ledger)
 	return e.planOnly(ctx, &s, settled, o, false, settled.put)
+}
+
+// belongs returns a *ledger.DeploymentError if the ledger is another deployment's.
+func (e *Engine) belongs(ctx context.Context) error {
+	bound, err := e.ledger.Deployment(ctx)
+	if err != nil {
+		return err
+	}
+	if url := e.client.BaseURL(); bound != "" && bound != url {
+		return &ledger.DeploymentError{Bound: bound, Configured: url}
+	}
+	return nil
 }
 
 // planOnly makes a plan and drops it. Full reads all rows; record takes the entries whose doubts are settled.

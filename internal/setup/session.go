@@ -46,8 +46,12 @@ func (o Opener) Open(ctx context.Context, cfg *config.Config, use config.Use) (*
 		s.disconnect()
 		return nil, err
 	}
-	// Temporary files hold what the ledger holds, so they belong beside it.
-	s.engine = reconcile.New(s.Client, s.Ledger, reconcile.Options{Logger: o.Logger, Scratch: filepath.Dir(cfg.Ledger)})
+	// Temporary files hold what the ledger holds, so they belong beside it, if there is room.
+	scratch := filepath.Dir(cfg.Ledger)
+	if s.Ledger.Unwritable() != nil {
+		scratch = ""
+	}
+	s.engine = reconcile.New(s.Client, s.Ledger, reconcile.Options{Logger: o.Logger, Scratch: scratch})
 	return s, nil
 }
 
