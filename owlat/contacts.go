@@ -99,7 +99,7 @@ func (s *Contacts) Update(ctx context.Context, idOrEmail string, in UpdateContac
 // shown takes in what the server's clock showed when it wrote the contact.
 func (c *core) shown(ans *answer, written *Contact) {
 	if ans != nil && !written.UpdatedAt.IsZero() {
-		c.clock.wrote(written.UpdatedAt, ans.sent, ans.received)
+		c.clock.Wrote(written.UpdatedAt, ans.sent, ans.received)
 	}
 }
 

@@ -257,7 +257,7 @@ func (s *sending) attempt(ctx context.Context) (*answer, int, error) {
 	defer drain(resp.Body)
 	limit := readRateLimit(resp.Header)
 	received := time.Now()
-	s.clock.answered(resp.Header, limit, sent, received)
+	s.clock.Answered(resp.Header, limit.Reset, sent, received)
 	if limit != (RateLimit{}) {
 		s.lastLimit.Store(&limit)
 	}

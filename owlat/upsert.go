@@ -71,7 +71,7 @@ func (s *Contacts) readBack(ctx context.Context, in CreateContactRequest, begin 
 	if err != nil {
 		return nil, false, err
 	}
-	since, _, _ := s.core.clock.at(begin)
+	since, _, _ := s.core.clock.At(begin)
 	return found, found.Source == "api" && !found.CreatedAt.Before(since), nil
 }
 

@@ -1,4 +1,5 @@
-package owlat
+// Package clock keeps how a server's clock differs from this machine's.
+package clock
 
 import (
 	"net/http"
@@ -6,12 +7,12 @@ import (
 	"time"
 )
 
-// clock keeps how the server's clock differs from this machine's, as the answers tell it. It is safe for concurrent use.
+// Clock is what is known of a server's clock from its answers. The zero value knows nothing. It is safe for concurrent use.
 //
 // Each answer says that the server's clock showed a time between two bounds while the request was under way. All answers together
 // narrow that down, mostly to less than the time that one answer takes. The time in between is measured by the machine's steady
 // clock, so that setting its date changes nothing.
-type clock struct {
+type Clock struct {
 	mu       sync.Mutex
 	anchor   time.Time // this machine's time at the first answer; zero: there was none
 	earliest time.Time // the server's clock at the anchor showed at least this
@@ -20,7 +21,7 @@ type clock struct {
 
 // hear takes in that the server's clock showed a time from earliest to latest at some instant between sent and received. A header
 // that contradicts the answers before counts alone, because one of the clocks was set.
-func (c *clock) hear(earliest, latest, sent, received time.Time) {
+func (c *Clock) hear(earliest, latest, sent, received time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.anchor.IsZero() {
@@ -34,9 +35,9 @@ func (c *clock) hear(earliest, latest, sent, received time.Time) {
 	c.narrow(earliest, latest)
 }
 
-// wrote takes in that the server's clock showed t, in whole milliseconds, at some instant between sent and received. It comes after
+// Wrote takes in that the server's clock showed t, in whole milliseconds, at some instant between sent and received. It comes after
 // the headers of the same answer, and does not count if it contradicts them.
-func (c *clock) wrote(t, sent, received time.Time) {
+func (c *Clock) Wrote(t, sent, received time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	earliest, latest := t.Add(c.anchor.Sub(received)), t.Add(time.Millisecond).Add(c.anchor.Sub(sent))
@@ -45,7 +46,7 @@ func (c *clock) wrote(t, sent, received time.Time) {
 	}
 }
 
-func (c *clock) narrow(earliest, latest time.Time) {
+func (c *Clock) narrow(earliest, latest time.Time) {
 	if earliest.After(c.earliest) {
 		c.earliest = earliest
 	}
@@ -54,10 +55,11 @@ func (c *clock) narrow(earliest, latest time.Time) {
 	}
 }
 
-// answered takes in what the headers of an answer say: Owlat's own X-RateLimit-Reset, else the Date of whoever answered.
-func (c *clock) answered(h http.Header, limit RateLimit, sent, received time.Time) {
-	if !limit.Reset.IsZero() { // the server's time plus one second, rounded up to the second
-		c.hear(limit.Reset.Add(-2*time.Second), limit.Reset.Add(-time.Second), sent, received)
+// Answered takes in what the headers of an answer say: Owlat's own X-RateLimit-Reset, unless that is zero, else the Date of whoever
+// answered.
+func (c *Clock) Answered(h http.Header, reset, sent, received time.Time) {
+	if !reset.IsZero() { // the server's time plus one second, rounded up to the second
+		c.hear(reset.Add(-2*time.Second), reset.Add(-time.Second), sent, received)
 		return
 	}
 	if date, err := http.ParseTime(h.Get("Date")); err == nil { // rounded down to the second
@@ -65,8 +67,8 @@ func (c *clock) answered(h http.Header, limit RateLimit, sent, received time.Tim
 	}
 }
 
-// at returns the bounds of what the server's clock shows at a time of this machine.
-func (c *clock) at(t time.Time) (earliest, latest time.Time, known bool) {
+// At returns the bounds of what the server's clock shows at a time of this machine.
+func (c *Clock) At(t time.Time) (earliest, latest time.Time, known bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.anchor.IsZero() {
@@ -74,12 +76,4 @@ func (c *clock) at(t time.Time) (earliest, latest time.Time, known bool) {
 	}
 	since := t.Sub(c.anchor)
 	return c.earliest.Add(since), c.latest.Add(since), true
-}
-
-// ServerTime returns what the server's clock shows when this machine's shows at: a time from earliest to latest, mostly less than a
-// second apart, on which all answers so far agree. Compare only these with times that Owlat tells, such as [Contact.CreatedAt]: the
-// clocks of two machines may differ by minutes. Before the first answer the difference is not known, and both times are at.
-// [Client.Health] gets an answer that costs nothing of the budget.
-func (c *Client) ServerTime(at time.Time) (earliest, latest time.Time, known bool) {
-	return c.core.clock.at(at)
 }
