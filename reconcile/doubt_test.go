@@ -150,7 +150,7 @@ func TestAnAddInDoubtIsSentAgain(t *testing.T) {
 					time.Sleep(time.Hour)
 				}
 				from, on := 1, 1
-				if tt.after.Consents[0] { // the other topic's add comes first and gets through
+				if tt.after.Consents[0] == owlatsync.Yes { // the other topic's add comes first and gets through
 					from, on = 2, 2
 				}
 				w.lostAdds(after, from)
