@@ -101,7 +101,7 @@ type wordLog struct {
 
 // model is one history being played.
 type model struct {
-	mu      sync.Mutex // around written, told, post and sent, which grow during runs
+	mu      sync.Mutex // around written, told, post, sent, lefts and looks, which grow during runs
 	t       *testing.T
 	h       *history
 	r       *rand.Rand // of the step
@@ -136,7 +136,10 @@ type model struct {
 	told     []optOut // what the engine was told since the ledger was lost
 	post     []optOut // what it is yet to be told
 	sent     []sentAdd
-	ticks    int            // orders told and sent
+	doubtful bool // adds of unknown outcome have not used a consent
+	lefts    []departure
+	looks    []look
+	ticks    int            // orders told, sent, lefts and looks
 	counts   map[string]int // what happened how often
 	trace    []string
 	failures []string

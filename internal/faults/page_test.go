@@ -38,15 +38,16 @@ next run meets none. **After that, one more run sends nothing in any of the case
   grows, eight times in all. A row that changes starts anew, and so does one that ` + "`owlat-sync retry`" + ` names.
 - Once something has failed, a run does nothing more that follows from a row's absence.
 
-Two things are never repeated when nobody knows whether they took effect. An **event** would trigger its automations twice. A run
-reports it once with the category ` + "`event`" + ` and then leaves it. Putting a contact **on a topic** could undo an opt-out made since. The
-run itself repeats it within seconds. A later run reports it once with the category ` + "`unsure`" + `, and ` + "`owlat-sync topic add`" + ` does it if
-you are sure.
+Two things need care when nobody knows whether they took effect. An **event** would trigger its automations twice. A run reports it
+once with the category ` + "`event`" + ` and then leaves it. Putting a contact **on a topic** again could undo an opt-out made since. So a run reads
+the contact first (the "read" in the tables): where Owlat shows that nobody has left since, it sends the add again. Else it reports the row once
+with the category ` + "`unsure`" + `, and ` + "`owlat-sync topic add`" + ` does it if you are sure.
 
 The next run looks up an update, a rename or a delete of unknown outcome before it plans (the "read" in the tables), because the row
 may have changed in the meantime.
 
-A process that is killed, or a machine that stops, leaves the same open questions as a lost answer, and no others. The next run
+A process that is killed, or a machine that stops, leaves the same open questions as a lost answer, and no others: only about requests
+that were on their way, never about those that waited for their turn. The next run
 goes on from what is recorded (` + "`go test ./cmd/owlat-sync -run TestCrash`" + ` kills it at every request and every commit).
 
 Exit codes:

@@ -19,17 +19,14 @@ import (
 // creation creates the contact of a row, or goes on with one that is there.
 type creation struct{ *row }
 
-// create creates the contact. It first records that it is about to, so that a contact found after a kill or a lost answer is known
+// create creates the contact. It records that right before it is sent, so that a contact found after a kill or a lost answer is known
 // to be ours (Invariant 3).
 func (r creation) create(ctx context.Context) error {
 	if err := r.freed(ctx); err != nil {
 		return err
 	}
-	doubt := r.e.Intent.Create // of an earlier create that may have taken effect
+	doubt := r.e.Intent // of an earlier create that may have taken effect
 	for try := 1; ; try++ {
-		if err := r.intend(ctx); err != nil {
-			return err
-		}
 		c, err := r.createOnce(ctx)
 		switch {
 		case err == nil:
@@ -39,14 +36,14 @@ func (r creation) create(ctx context.Context) error {
 		case errors.Is(err, owlat.ErrConflict):
 			return r.met(ctx, err, doubt)
 		case !owlat.OutcomeUnknown(err):
-			if doubt.IsZero() {
+			if doubt.Create.IsZero() {
 				r.intendNot()
 			}
 			return err
 		case try == lostTries || ctx.Err() != nil:
 			return err
 		}
-		doubt = r.e.Intent.Create
+		doubt = r.e.Intent
 		c, err = remote.Find(ctx, r.client, r.s.Row.Email)
 		if err == nil {
 			return r.found(ctx, *c, doubt)
@@ -61,8 +58,8 @@ func (r creation) create(ctx context.Context) error {
 }
 
 func (r creation) createOnce(ctx context.Context) (c *owlat.Contact, err error) {
-	err = remote.Call(ctx, func() (err error) {
-		c, err = r.client.Contacts.Create(ctx, remote.Creation(r.s.Row))
+	err = r.call(ctx, once(r.intend), func(client *owlat.Client) (err error) {
+		c, err = client.Contacts.Create(ctx, remote.Creation(r.s.Row))
 		return err
 	})
 	return c, err
@@ -96,7 +93,8 @@ func (r creation) intend(ctx context.Context) error {
 	if !r.e.Intent.Create.IsZero() {
 		return nil
 	}
-	r.e.Intent.Create, r.e.Identity, r.e.Doubt = time.Now(), r.s.Row.Email, true
+	now, _, known := r.owlatTime()
+	r.e.Intent, r.e.Identity, r.e.Doubt = ledger.Intent{Create: now, Local: !known}, r.s.Row.Email, true
 	bare := *r.e
 	bare.Memberships, bare.ChangedAt = consent.Acted(bare.Memberships), time.Now()
 	err := r.record(ctx, ledger.Record{Sync: r.Sync, Run: r.Run, Entry: &bare, Replaces: r.s.OldKey})
@@ -126,8 +124,8 @@ func (r *row) take(c owlat.Contact, origin ledger.Origin) {
 }
 
 // met handles a create that was refused because another contact holds the address.
-func (r creation) met(ctx context.Context, refusal error, doubt time.Time) error {
-	if doubt.IsZero() {
+func (r creation) met(ctx context.Context, refusal error, doubt ledger.Intent) error {
+	if doubt.Create.IsZero() {
 		r.intendNot() // the contact was there before
 	}
 	c, err := remote.Find(ctx, r.client, r.s.Row.Email)
@@ -150,7 +148,7 @@ func (r creation) met(ctx context.Context, refusal error, doubt time.Time) error
 
 // found goes on with a contact that exists: as created if the create in doubt made it, else as adopted. It does not take a contact
 // from another row.
-func (r creation) found(ctx context.Context, c owlat.Contact, doubt time.Time) error {
+func (r creation) found(ctx context.Context, c owlat.Contact, doubt ledger.Intent) error {
 	rival, elsewhere, err := remote.Rivals(ctx, r.Ledger, r.Sync, []string{r.s.Row.Key, r.s.OldKey}, c.ID)
 	if err != nil {
 		return r.ledgerFailed(err)
@@ -159,9 +157,9 @@ func (r creation) found(ctx context.Context, c owlat.Contact, doubt time.Time) e
 		r.intendNot()
 		return taken("it is the contact %s of %s", c.ID, step.RowName(rival))
 	}
-	ours := remote.Mine(doubt, c) && !elsewhere
+	ours := remote.Mine(r.client, doubt, c) && !elsewhere
 	if ours {
-		likelier, err := remote.LikelierElsewhere(ctx, r.Ledger, r.Sync, r.e, c.CreatedAt)
+		likelier, err := remote.LikelierElsewhere(ctx, r.client, r.Ledger, r.Sync, r.e, c.CreatedAt)
 		if err != nil {
 			return r.ledgerFailed(err)
 		}
@@ -169,7 +167,7 @@ func (r creation) found(ctx context.Context, c owlat.Contact, doubt time.Time) e
 	}
 	if ours {
 		r.goOn(remote.EntryOf(r.s.Row.Key, c, ledger.OriginCreated, r.e), owlatsync.Created, r.s.Changes)
-		r.e.Intent.Create = doubt
+		r.e.Intent = doubt
 	} else if err := r.adopt(ctx, c); err != nil {
 		return err
 	}
@@ -206,7 +204,7 @@ func (r creation) adopt(ctx context.Context, c owlat.Contact) error {
 			}
 		}
 	}
-	r.s.Events, r.s.Messages, r.s.Skipped, r.s.Unsure = met.Events, met.Messages, skipped, false
+	r.s.Events, r.s.Messages, r.s.Skipped = met.Events, met.Messages, skipped
 	r.goOn(e, owlatsync.Adopted, changes)
 	return nil
 }
@@ -226,7 +224,7 @@ func (r creation) newTo(ctx context.Context, c owlat.Contact) (func(topic string
 		return nil, r.readFailed(err)
 	}
 	doubtful = slices.DeleteFunc(doubtful, func(h ledger.Holder) bool { return h.Entry.ContactID != "" })
-	siblings, created := remote.Siblings(append(held, doubtful...), r.Sync, c)
+	siblings, created := remote.Siblings(append(held, doubtful...), r.Sync, c.ID, func(sent ledger.Intent) bool { return remote.Mine(r.client, sent, c) })
 	var added []string
 	for _, c := range r.s.Changes {
 		if c.Kind == owlatsync.AddTopic {

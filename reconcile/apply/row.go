@@ -23,10 +23,15 @@ type row struct {
 	s      *step.Step    // a copy
 	e      *ledger.Entry // a copy: the entry now
 	// pending are events that Owlat has confirmed and that are not recorded yet.
-	pending []ledger.Record
-	lost    bool // something that Owlat has confirmed could not be recorded
-	gone    bool // the contact was deleted in Owlat
-	result  result
+	pending  []ledger.Record
+	lost     bool      // something that Owlat has confirmed could not be recorded
+	unsureOf string    // a topic of which nobody knows whether the contact is on it
+	lostAdd  bool      // the answer to an add that was just sent was lost
+	left     []string  // topics that the person is known to have left since an add in doubt
+	looked   bool      // the adds in doubt were looked at in this step
+	movedAt  time.Time // on Owlat's clock: not before the last request of this step that may have moved the contact's updatedAt
+	gone     bool      // the contact was deleted in Owlat
+	result   result
 }
 
 func (a *run) row(client *owlat.Client, planned *step.Step) *row {
@@ -58,7 +63,10 @@ func (a *run) apply(ctx context.Context, client *owlat.Client, planned *step.Ste
 func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.Step) {
 	r := a.row(client, planned)
 	r.e.Fingerprint, r.e.Doubt = ledger.Fingerprint{}, false
-	err := membership{r}.removeTopics(ctx)
+	err := membership{r}.settleFirst(ctx)
+	if err == nil {
+		err = membership{r}.removeTopics(ctx)
+	}
 	if err == nil {
 		err = r.flush(ctx)
 	}
@@ -76,6 +84,9 @@ func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.
 func (r *row) send(ctx context.Context) error {
 	if r.s.Missing {
 		return absence{r}.remove(ctx)
+	}
+	if err := (membership{r}).settleFirst(ctx); err != nil || r.gone {
+		return err
 	}
 	if !r.s.WithdrawsEarly() { // else that is done
 		if err := (membership{r}).removeTopics(ctx); err != nil {
@@ -144,8 +155,8 @@ func (r *row) finish(ctx context.Context) error {
 	r.mu.Lock()
 	lost := r.withdrawn[r.s.Row.Key]
 	r.mu.Unlock()
-	if r.s.Unsure && r.result.category == "" {
-		r.result.category = ledger.CategoryUnsure
+	if r.unsureOf != "" && r.result.category == "" {
+		r.result.category, r.result.outcome, r.result.reason = ledger.CategoryUnsure, owlatsync.Failed, reasonUnsure(r.unsureOf)
 	}
 	switch {
 	case r.gone:
@@ -223,6 +234,7 @@ func (r *row) flush(ctx context.Context) error {
 	for i := range r.pending {
 		r.pending[i].Entry, r.pending[i].Replaces = r.e, r.s.OldKey
 	}
+	r.date()
 	r.e.ChangedAt = time.Now()
 	err := r.record(ctx, r.pending...)
 	r.lost = r.lost || err != nil && slices.ContainsFunc(r.pending, func(p ledger.Record) bool { return p.Event != "" })

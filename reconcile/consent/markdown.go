@@ -19,8 +19,8 @@ func Markdown() string {
 	b.WriteString(`
 A contact that replaces a deleted one does not count as created by a sync, nor does that of somebody who was forgotten. A contact that
 another sync created does not count as created for a topic on which that sync has put it, or may have, and after a known opt-out for no
-topic. *Unanswered* means that a request was sent and its answer lost. *Leaves it alone* counts as a skipped membership. *Reports it* fails
-the row, once, with the category ` + "`unsure`" + `.
+topic. *Unanswered* means that a request was sent and its answer lost. *Leaves it alone* counts as a skipped membership. Where
+somebody may have left since an unanswered add, the row fails, once, with the category ` + "`unsure`" + `.
 
 When the webhook tells that a person has left a topic, the first line that fits says what follows:
 

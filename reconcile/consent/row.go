@@ -1,7 +1,6 @@
 package consent
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -30,8 +29,6 @@ type Verdict struct {
 	Memberships []ledger.Membership // as recorded before anything is sent
 	Changes     []owlatsync.Change  // the row's, then AddTopic and RemoveTopic in the order of the topics
 	Skipped     int                 // memberships left alone on purpose
-	Unsure      bool                // it is not known whether an earlier add took effect
-	Reason      string              // why, if unsure
 }
 
 // Plan decides about every topic of a row. It changes nothing it is given.
@@ -65,13 +62,13 @@ func (v *Verdict) take(line Line, topic string, m *ledger.Membership, now time.T
 		m = &v.Memberships[len(v.Memberships)-1]
 	}
 	if line.Becomes != "" {
-		if line.Says == Yes && line.Becomes != ledger.MemberUnsure {
+		if line.Says == Yes {
 			m.At = now
 		}
 		m.Consent, m.State = line.Says == Yes, line.Becomes
 	}
 	switch line.Does {
-	case Add:
+	case Add, AddAgain:
 		if line.If == HasColumn {
 			m.Renewed = now
 		}
@@ -80,9 +77,6 @@ func (v *Verdict) take(line Line, topic string, m *ledger.Membership, now time.T
 		v.Changes = append(v.Changes, owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: topic})
 	case LeaveIt:
 		v.Skipped++
-	case Report:
-		v.Unsure = true
-		v.Reason = fmt.Sprintf("it is not known whether the contact was put on topic %s: the answer was lost, and adding it again could undo an opt-out; `owlat-sync topic add` does it if you are sure", topic)
 	}
 }
 

@@ -56,8 +56,8 @@ const (
 	DoNothing Action = "does nothing"
 	Add       Action = "adds the contact"
 	Remove    Action = "removes the contact"
-	LeaveIt   Action = "leaves it alone" // and counts a skipped membership
-	Report    Action = "reports it"      // the row fails as unsure
+	LeaveIt   Action = "leaves it alone"                                 // and counts a skipped membership
+	AddAgain  Action = "adds the contact again if nobody has left since" // else the row fails as unsure
 )
 
 // has lists the records that a line applies to.
@@ -99,8 +99,8 @@ var Table = []Line{
 	// The row says yes, and the ledger has a yes.
 	{Yes, has{Wanted}, Always, Add, "",
 		"the add is still due"},
-	{Yes, has{Sent}, Always, Report, ledger.MemberUnsure,
-		"the add may have worked, and the person may have left since"},
+	{Yes, has{Sent}, Always, AddAgain, "",
+		"the add may not have worked; Owlat tells, right before it is sent again, whether the person may have left"},
 	{Yes, has{Added, LeftAlone, OptedOut, Unsure}, Always, DoNothing, "",
 		"the yes is not new"},
 

@@ -194,5 +194,5 @@ func (s Stays) Why(p *policy.Policies, e *ledger.Entry) string {
 
 // waits reports whether a failed row is not tried yet.
 func waits(f *ledger.Failure, print ledger.Fingerprint, now time.Time) bool {
-	return f != nil && !f.Absence && f.Fingerprint == print && (f.Parked || now.Before(f.NextTry))
+	return f != nil && !f.Absence && f.Fingerprint == print && (f.Parked || f.Waits(now))
 }

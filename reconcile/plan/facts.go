@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"owlatsync/ledger"
-	"owlatsync/owlat"
 	"owlatsync/reconcile/ask"
 	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/scan"
@@ -148,7 +147,7 @@ func (k *known) sibling(sync string, by map[string][]ledger.Holder) {
 	if !k.met {
 		return
 	}
-	if siblings, created := remote.Siblings(by[k.Entry.ContactID], sync, owlat.Contact{ID: k.Entry.ContactID}); created {
+	if siblings, created := remote.Siblings(by[k.Entry.ContactID], sync, k.Entry.ContactID, nil); created {
 		k.Sibling = &Sibling{Entries: siblings}
 	}
 }

@@ -20,7 +20,7 @@ func Missing(p *policy.Policies, e *ledger.Entry, others []ledger.Holder, now ti
 		return nil
 	}
 	s := &step.Step{Phase: step.Remove, Row: &step.Row{Key: e.Key, Email: e.Email}, Entry: e, Outcome: owlatsync.Removed, Missing: true}
-	if f := e.Failure; f != nil && f.Absence && (f.Parked || now.Before(f.NextTry)) {
+	if f := e.Failure; f != nil && f.Absence && (f.Parked || f.Waits(now)) {
 		return nil
 	}
 	if p.OnMissing == policy.MissingDelete {
@@ -101,7 +101,7 @@ func (p absence) absentBatch(ctx context.Context, batch []*ledger.Entry) error {
 		if p.Unsettled[e.Key] != "" {
 			continue
 		}
-		if f := e.Failure; f != nil && f.Absence && !f.Parked && p.now.Before(f.NextTry) {
+		if f := e.Failure; f != nil && f.Absence && !f.Parked && f.Waits(p.now) {
 			p.Notes.Waits(f.NextTry)
 		}
 		if s := Missing(p.Policies, e, apart(p.Policies.Sync, e, others[e.ContactID]), p.now); s != nil {

@@ -19,7 +19,8 @@ type Planner struct {
 	scan  *scan.Scan
 	moved map[uint64]struct{} // hashes of the old keys of rows that now have another
 	now   time.Time
-	err   error // the error of Each
+	there time.Time // now on Owlat's clock, as far as that is known
+	err   error     // the error of Each
 }
 
 // New returns a planner. The scan hands it the rows that need no step, through End.
@@ -89,6 +90,12 @@ func (p *Planner) make(ctx context.Context) error {
 	c, err := crowded(p.scan, p.plan.waiting.All())
 	if err != nil {
 		return fmt.Errorf("read the rows to plan: %w", err)
+	}
+	p.there, p.plan.Undated = p.now, p.now
+	if p.Clock != nil {
+		if earliest, _, known := p.Clock(p.now); known {
+			p.there, p.plan.Undated = earliest, time.Time{}
+		}
 	}
 	g := newGatherer(p.Needs, p.scan, listed, c, p.now)
 	for batch, err := range p.batches() {
@@ -184,6 +191,7 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 		p.End(step.NewDecision(r.Key, r.Position, r.Email, owlatsync.Duplicate, k.winner.reason()))
 		return nil
 	}
+	k.There = p.there
 	s := Row(p.Policies, r, k.Known, p.now)
 	if s.OldKey != "" {
 		p.moved[ledger.HashText(s.OldKey)] = struct{}{}
@@ -193,7 +201,7 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 	}
 	s.Awaits, s.After = k.awaits, k.left
 	s.MayExist = s.Outcome == owlatsync.Created && s.Entry.ContactID == "" && (k.doubtful || p.plan.Summary.Adoption.Mode != owlatsync.AdoptListing)
-	if s.Outcome == owlatsync.Skipped && s.OldKey == "" || s.Outcome == owlatsync.Failed && !s.Unsure {
+	if s.Outcome == owlatsync.Skipped && s.OldKey == "" || s.Outcome == owlatsync.Failed {
 		p.End(s.Decision())
 		return nil
 	}

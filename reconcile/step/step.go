@@ -42,7 +42,6 @@ type Step struct {
 	Events   []ledger.EventMark `json:"events,omitempty"`    // as they should be once the contact is in step
 	Messages []Message          `json:"messages,omitempty"`  // of the events that are due
 	Skipped  int                `json:"skipped,omitempty"`   // memberships left alone on purpose
-	Unsure   bool               `json:"unsure,omitempty"`    // an add of unknown outcome is not repeated: the row fails once
 	New      bool               `json:"new,omitempty"`       // the ledger has no entry for the row
 	OldKey   string             `json:"old_key,omitempty"`   // the key under which the ledger knows the row; empty: the same
 	Missing  bool               `json:"missing,omitempty"`   // the row has left the source
@@ -115,9 +114,12 @@ func (s *Step) changes(kinds ...owlatsync.ChangeKind) bool {
 }
 
 // Requests returns how many requests the step needs if nothing fails: one to create, one for all fields, one for each membership
-// and event.
+// and event, and one to look at a contact that an earlier add may have put on a topic.
 func (s *Step) Requests() int {
 	n, created, fields := s.Pending(), false, false
+	if s.repeats() {
+		n++
+	}
 	for _, c := range s.Changes {
 		switch c.Kind {
 		case owlatsync.CreateContact, owlatsync.AddTopic, owlatsync.RemoveTopic, owlatsync.DeleteContact:
@@ -131,6 +133,14 @@ func (s *Step) Requests() int {
 		n++
 	}
 	return n
+}
+
+// repeats reports whether the step sends an add again whose outcome is unknown.
+func (s *Step) repeats() bool {
+	return s.Entry != nil && slices.ContainsFunc(s.Changes, func(c owlatsync.Change) bool {
+		m := s.Entry.Membership(c.Topic)
+		return c.Kind == owlatsync.AddTopic && m != nil && m.State == ledger.MemberSent
+	})
 }
 
 // Pending counts the events that are to be sent or reported.
