@@ -291,7 +291,7 @@ func (m *model) grounds(log *runLog, r owlattest.Return) bool {
 		if known {
 			continue
 		}
-		if m.isNew(log, r, keyOf(&log.config, row)) || m.asConfigured(log, r, at, i) {
+		if m.isNew(log, r, keyOf(&log.config, row)) || m.isSiblings(log, r, i) || m.asConfigured(log, r, at, i) {
 			return true
 		}
 	}

@@ -65,7 +65,8 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, reader ledger.Reader, o 
 		var p *plan.Plan
 		p, err = w.plan(ctx, owlatsync.Part{}, o.Each, record)
 		summary = p.Summary
-		summary.Duration = e.client.Estimate(summary.Requests + summary.Adoption.Requests) // a run would list again
+		listing := summary.Adoption.Requests // a run would list again
+		summary.Duration, summary.Longest = e.client.Estimate(summary.Requests+listing), e.client.Estimate(summary.Most.Requests+listing)
 		err = also(err, p.Close())
 	}
 	ended, message := status(err, w.tell.Report())
@@ -99,7 +100,7 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 		w.tell.Stage(ledger.StagePlanning)
 	}
 	p, err := planner.Make(ctx, scanned, err)
-	p.Summary.Duration = w.client.Estimate(p.Summary.Requests)
+	p.Summary.Duration, p.Summary.Longest = w.client.Estimate(p.Summary.Requests), w.client.Estimate(p.Summary.Most.Requests)
 	return p, err
 }
 

@@ -128,7 +128,7 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 			a.done(s, result{outcome: owlatsync.Skipped, reason: ReasonStopped})
 		case !a.asked(s) || !a.within():
 			a.done(s, result{outcome: owlatsync.Skipped, reason: "not among the rows asked for", category: ledger.CategoryUnasked})
-		case phase == step.Remove && a.erred():
+		case s.Missing && a.erred():
 			a.done(s, result{outcome: owlatsync.Skipped, reason: reasonErred})
 		case phase == step.Settle:
 			if settled = append(settled, s); len(settled) == settleBatch {

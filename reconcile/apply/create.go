@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -137,7 +138,7 @@ func (r creation) met(ctx context.Context, refusal error, doubt ledger.Intent) e
 	if remote.IsGone(err) {
 		r.intendNot()
 		return &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryDrift, Err: refusal, Reason: "Owlat refuses to create the contact although none has " +
-			"this address: " + r.holder(ctx) + ". It ends when that contact is deleted or gets its old address back"}
+			"this address: " + cmp.Or(r.s.Left, r.holder(ctx)+". It ends when that contact is deleted or gets its old address back")}
 	}
 	if err != nil {
 		return err
@@ -167,22 +168,77 @@ func (r creation) found(ctx context.Context, c owlat.Contact, doubt ledger.Inten
 	if ours {
 		r.goOn(remote.EntryOf(r.s.Row.Key, c, ledger.OriginCreated, r.e), owlatsync.Created, r.s.Changes)
 		r.e.Intent = doubt
-	} else {
-		r.adopt(c)
+	} else if err := r.adopt(ctx, c); err != nil {
+		return err
 	}
 	r.event(string(r.result.outcome), "the contact was found in Owlat")
 	return nil
 }
 
-// adopt goes on with a contact that was there before.
-func (r creation) adopt(c owlat.Contact) {
+// adopt goes on with a contact that was there before. One that another sync created is new to those topics for which that sync has
+// not acted on a consent.
+func (r creation) adopt(ctx context.Context, c owlat.Contact) error {
 	e := remote.EntryOf(r.s.Row.Key, c, ledger.OriginAdopted, r.e)
-	changes := r.s.Changes
-	if met := r.s.Met; met != nil {
-		e.Memberships, changes = slices.Clone(met.Memberships), met.Changes
-		r.s.Events, r.s.Messages, r.s.Skipped = met.Events, met.Messages, met.Skipped
+	met := r.s.Met
+	if met == nil {
+		r.goOn(e, owlatsync.Adopted, r.s.Changes)
+		return nil
 	}
+	isNew, err := r.newTo(ctx, c)
+	if err != nil {
+		return err
+	}
+	planned := topicsOf(r.s.Changes)
+	changes := slices.DeleteFunc(slices.Clone(planned), func(c owlatsync.Change) bool { return !isNew(c.Topic) })
+	for _, c := range met.Changes {
+		if !isNew(c.Topic) || !slices.Contains(planned, c) {
+			changes = append(changes, c)
+		}
+	}
+	e.Memberships = slices.Clone(met.Memberships)
+	skipped := met.Skipped
+	for i, m := range e.Memberships {
+		if wanted := r.e.Membership(m.Topic); wanted != nil && isNew(m.Topic) {
+			if e.Memberships[i] = *wanted; m.Consent && m.State == ledger.MemberSkipped {
+				skipped--
+			}
+		}
+	}
+	r.s.Events, r.s.Messages, r.s.Skipped = met.Events, met.Messages, skipped
 	r.goOn(e, owlatsync.Adopted, changes)
+	return nil
+}
+
+// newTo returns a function that reports whether a contact that was met counts as new to a topic that it is to be added to.
+func (r creation) newTo(ctx context.Context, c owlat.Contact) (func(topic string) bool, error) {
+	held, err := r.Ledger.Sharers(ctx, []string{c.ID})
+	if err != nil {
+		return nil, r.readFailed(err)
+	}
+	doubtful, err := r.Ledger.Holders(ctx, []string{r.s.Row.Email})
+	if err != nil {
+		return nil, r.readFailed(err)
+	}
+	optOuts, err := r.Ledger.OptOuts(ctx, []string{c.ID})
+	if err != nil {
+		return nil, r.readFailed(err)
+	}
+	doubtful = slices.DeleteFunc(doubtful, func(h ledger.Holder) bool { return h.Entry.ContactID != "" })
+	siblings, created := remote.Siblings(append(held, doubtful...), r.Sync, c.ID, func(sent ledger.Intent) bool { return remote.Mine(r.client, sent, c) })
+	var added []string
+	for _, c := range r.s.Changes {
+		if c.Kind == owlatsync.AddTopic {
+			added = append(added, c.Topic)
+		}
+	}
+	spent := consent.Spent(siblings, optOuts, added)
+	return func(topic string) bool {
+		return created && slices.Contains(added, topic) && !slices.Contains(spent, topic)
+	}, nil
+}
+
+func topicsOf(changes []owlatsync.Change) []owlatsync.Change {
+	return slices.DeleteFunc(slices.Clone(changes), func(c owlatsync.Change) bool { return c.Topic == "" })
 }
 
 // goOn plans the rest of the step for a contact that was found: fields that differ, and the planned changes of topics.

@@ -93,6 +93,9 @@ func (r *row) send(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := r.released(ctx); err != nil {
+		return err
+	}
 	if r.e.ContactID == "" {
 		if err := (creation{r}).create(ctx); err != nil {
 			return err
@@ -111,6 +114,25 @@ func (r *row) send(ctx context.Context) error {
 		}
 	}
 	return notice{r}.notify(ctx)
+}
+
+// released returns an error if the contact of a row that left the source still has the address that the row needs, although this run
+// was to delete it. Owlat would refuse the address.
+func (r *row) released(ctx context.Context) error {
+	if len(r.s.After) == 0 {
+		return nil
+	}
+	entries, err := r.Ledger.Entries(ctx, r.Sync, r.s.After)
+	if err != nil {
+		return r.readFailed(err)
+	}
+	for _, key := range r.s.After {
+		if e := entries[key]; e != nil && e.ContactID != "" && e.Origin != ledger.OriginGone {
+			return taken("it is the contact %s of %s, which has left the source: it is to be deleted first, and that did not come about; "+
+				"the next run tries again", e.ContactID, step.RowName(key))
+		}
+	}
+	return nil
 }
 
 // reread reads the entry again if the row's early withdrawal has changed it.

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -66,7 +67,7 @@ func (r alteration) updateOnce(ctx context.Context) (sent bool, err error) {
 		return true, nil
 	case errors.Is(err, owlat.ErrConflict) && u.Email != nil:
 		return true, &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryTaken, Err: err,
-			Reason: "another contact in Owlat has the row's new address: " + r.holder(ctx)}
+			Reason: "another contact in Owlat has the row's new address: " + cmp.Or(r.s.Left, r.holder(ctx))}
 	case err != nil:
 		return true, err
 	}

@@ -15,9 +15,11 @@ type Row struct {
 	Memberships []ledger.Membership
 	Origin      ledger.Origin // how the contact came to be known
 	HasContact  bool
-	// New says that this sync creates the contact. The contact of a forgotten person does not count as new, even if it must be
-	// created.
+	// New says that the contact is new: this sync creates it, or meets one that another sync of the ledger created. The contact of a
+	// forgotten person does not count as new, even if it must be created.
 	New bool
+	// Spent has the topics for which the contact does not count as new, because another sync has acted on a consent.
+	Spent []string
 	// Changes are the changes that come before those of the topics.
 	Changes []owlatsync.Change
 }
@@ -45,7 +47,7 @@ func Plan(topics []policy.Topic, r Row, now time.Time) (v Verdict) {
 		}
 		m := find(v.Memberships, t.ID)
 		line := Decide(Case{Says: says, Has: RecordedOf(m), Holds: Facts{
-			NewContact: r.New && r.Origin != ledger.OriginDeleted, Unspent: unspent, HasColumn: t.When,
+			NewContact: r.New && r.Origin != ledger.OriginDeleted && !slices.Contains(r.Spent, t.ID), Unspent: unspent, HasColumn: t.When,
 			AddExisting: t.Existing == policy.ExistingAdd, HasContact: r.HasContact,
 		}})
 		v.take(line, t.ID, m, now)
@@ -145,4 +147,19 @@ func AfterDeletion(memberships []ledger.Membership, now time.Time) []ledger.Memb
 		}
 	}
 	return kept
+}
+
+// Any returns what several rows for one person consent to if a yes of any of them counts. Where none says yes, an unclear word is no no.
+// It changes nothing it is given.
+func Any(a, b []owlatsync.Consent) []owlatsync.Consent {
+	if len(b) > len(a) {
+		a, b = b, a
+	}
+	both := slices.Clone(a)
+	for i, says := range b {
+		if both[i] == owlatsync.No || says == owlatsync.Yes {
+			both[i] = says
+		}
+	}
+	return both
 }

@@ -66,6 +66,7 @@ type Plan struct {
 	waiting *scratch.Sequence[*step.Row] // rows of the scan
 	planned int                          // how many of waiting are planned
 	phases  map[step.Phase]*scratch.Sequence[*step.Step]
+	claims  *claims
 	renames *chain
 	early   int // steps that withdraw consents before their turn comes
 	refused *scratch.Sequence[*step.Step]
@@ -79,7 +80,7 @@ func stepSize(s *step.Step) int { return s.Row.Size() + stepMemory }
 func newPlan(n Needs) *Plan {
 	p := &Plan{
 		sync: n.Policies.Sync, phases: make(map[step.Phase]*scratch.Sequence[*step.Step]), renames: newChain(n.Place),
-		refused: scratch.New(n.Place, stepSize),
+		claims: newClaims(n.Place), refused: scratch.New(n.Place, stepSize),
 	}
 	for _, phase := range step.Phases {
 		p.phases[phase] = scratch.New(n.Place, stepSize)
@@ -183,13 +184,15 @@ func (p *Plan) Rest() iter.Seq2[*step.Row, error] {
 				return
 			}
 		}
-		for s, err := range p.renames.waiting() {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if !yield(s.Row, nil) {
-				return
+		for _, undecided := range []iter.Seq2[*step.Step, error]{p.claims.waiting(), p.renames.waiting()} {
+			for s, err := range undecided {
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				if !yield(s.Row, nil) {
+					return
+				}
 			}
 		}
 	}
@@ -207,7 +210,7 @@ func (p *Plan) Close() error {
 	if p == nil {
 		return nil
 	}
-	errs := []error{p.waiting.Close(), p.refused.Close(), p.renames.close()}
+	errs := []error{p.waiting.Close(), p.refused.Close(), p.claims.close(), p.renames.close()}
 	for _, s := range p.phases {
 		errs = append(errs, s.Close())
 	}

@@ -22,6 +22,8 @@ type Known struct {
 	Again     bool            // the row was met before, with a contact that no longer exists
 	New       bool            // the ledger has no entry for the row
 	OldKey    string          // the key under which the ledger knows the row; empty: the same
+	Sibling   *Sibling        // another sync created the contact that the row is to have; nil: none did
+	Claims    bool            // the row needs the address of a contact whose row left: a delete may free it, so the row does not wait
 	There     time.Time       // now on Owlat's clock; zero: the same
 }
 
@@ -46,7 +48,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	}
 	isNew := e.ContactID == "" || e.Origin == ledger.OriginCreated && !e.Intent.Create.IsZero()
 	switch {
-	case e.Failure != nil && !e.Failure.Absence && e.Failure.Fingerprint == r.Fingerprint && (e.Failure.Parked || e.Failure.Waits(now)):
+	case !k.Claims && waits(e.Failure, r.Fingerprint, now):
 		s.Outcome, s.Reason = owlatsync.Failed, waiting(e.Failure)
 		return s
 	case e.Origin == ledger.OriginGone:
@@ -72,8 +74,8 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	s.Events = due(p.Events, e.Events, s, k.Again, now)
 	s.Messages = messages(p.Events, s.Events, r)
 	v := consent.Plan(p.Topics, consent.Row{
-		Says: r.Consents, Memberships: e.Memberships, Origin: e.Origin, HasContact: e.ContactID != "", New: isNew && !k.Forgotten,
-		Changes: s.Changes,
+		Says: r.Consents, Memberships: e.Memberships, Origin: e.Origin, HasContact: e.ContactID != "", New: (isNew || k.Sibling != nil) && !k.Forgotten,
+		Spent: k.Sibling.spent(p.Topics), Changes: s.Changes,
 	}, there)
 	e.Memberships, s.Changes, s.Skipped = v.Memberships, v.Changes, v.Skipped
 	if s.Outcome == owlatsync.Updated && len(s.Changes) == 0 && s.Pending() == 0 {
@@ -125,4 +127,22 @@ func waiting(f *ledger.Failure) string {
 		return fmt.Sprintf("%s (given up after %d attempts until the row changes)", f.Reason, f.Attempts)
 	}
 	return fmt.Sprintf("%s (attempt %d failed; next try after %s)", f.Reason, f.Attempts, f.NextTry.UTC().Format(time.RFC3339))
+}
+
+// Sibling is what other syncs have done with a contact that one of them created.
+type Sibling struct {
+	Entries []ledger.Holder // of the other syncs
+	OptOuts []ledger.OptOut // of the contact
+}
+
+// spent returns the topics for which the contact does not count as new.
+func (s *Sibling) spent(topics []policy.Topic) []string {
+	if s == nil {
+		return nil
+	}
+	ids := make([]string, len(topics))
+	for i, t := range topics {
+		ids[i] = t.ID
+	}
+	return consent.Spent(s.Entries, s.OptOuts, ids)
 }

@@ -111,3 +111,20 @@ func Deleted(e *ledger.Entry) *ledger.Entry {
 		Key: e.Key, Origin: ledger.OriginDeleted, FirstSeen: e.FirstSeen, Memberships: consent.AfterDeletion(e.Memberships, time.Now()),
 	}
 }
+
+// Siblings returns the entries of other syncs for the contact, and reports whether one of those syncs created it: then the contact was
+// not there before the syncs of this ledger. A create in doubt counts too if doubtful, which may be nil, says that it made the contact.
+// Held has the entries for the contact and for its address.
+func Siblings(held []ledger.Holder, sync, contact string, doubtful func(ledger.Intent) bool) (siblings []ledger.Holder, created bool) {
+	for _, h := range held {
+		switch e := h.Entry; {
+		case h.Sync == sync:
+		case e.ContactID == contact && e.Origin != ledger.OriginGone:
+			siblings = append(siblings, h)
+			created = created || e.Origin == ledger.OriginCreated || e.Origin == ledger.OriginDeleting
+		case e.ContactID == "":
+			created = created || doubtful != nil && doubtful(e.Intent)
+		}
+	}
+	return siblings, created
+}
