@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"owlatsync"
 	"owlatsync/ledger"
@@ -68,17 +69,19 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, reader ledger.Reader, o 
 // plan settles doubts, reads the source and plans every row that changed. It returns the plan so far with an error too; the caller
 // must close it in any case.
 func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision) error, record func(ledger.Record) error) (*plan.Plan, error) {
-	asker := &ask.Asker{Client: w.client, Ledger: w.reader, Sync: w.sync.Name, Run: w.run.ID}
+	if w.asker == nil {
+		w.asker = &ask.Asker{Client: w.client, Ledger: w.reader, Sync: w.sync.Name, Run: w.run.ID}
+	}
 	needs := plan.Needs{
-		Policies: w.policies, Ledger: w.reader, Contacts: asker, Place: &w.engine.place, Tell: w.tell, Notes: &w.reading.again, Each: each,
-		Adopted: true, Partial: !part.Whole(), Reading: w.reading.told, Entries: w.reading.bookmark.Entries,
+		Policies: w.policies, Ledger: w.reader, Contacts: w.asker, Place: &w.engine.place, Tell: w.tell, Notes: &w.reading.again, Each: each,
+		Adopted: true, Partial: !part.Whole(), Reading: w.reading.told, Entries: w.reading.bookmark.Entries + w.reading.made,
 	}
 	state, err := w.reader.SyncState(ctx, w.sync.Name)
 	if err != nil {
 		return plan.New(needs).Make(ctx, nil, readLedger(err))
 	}
 	if state.Open {
-		if needs.Unsettled, err = asker.Settle(ctx, record); err != nil {
+		if needs.Unsettled, err = w.asker.Settle(ctx, record); err != nil {
 			return plan.New(needs).Make(ctx, nil, err)
 		}
 	}
@@ -98,11 +101,11 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 
 // scan reads all rows or only the changed ones, as decided in w.reading.
 func (w *work) scan(ctx context.Context, part owlatsync.Part, end func(step.Decision)) (*scan.Scan, error) {
-	needs := scan.Needs{Policies: w.policies, Ledger: w.reader, Place: &w.engine.place, Tell: w.tell, End: end, Rows: w.rows(ctx)}
+	needs := scan.Needs{Policies: w.policies, Ledger: w.reader, Place: &w.engine.place, Tell: w.tell, End: end, Rows: w.rows(ctx), Later: w.reading.times > 1}
 	if !w.reading.changes {
 		return scan.Full(ctx, needs)
 	}
-	scanned, err := scan.Changes(ctx, needs, &w.reading.scan, append(w.reading.bookmark.Again, part.Only...))
+	scanned, err := scan.Changes(ctx, needs, &w.reading.scan, slices.Concat(w.reading.bookmark.Again, w.reading.rest, part.Only))
 	w.reading.told.From = w.reading.scan.From
 	return scanned, err
 }

@@ -32,6 +32,9 @@ const reasonErred = "nothing is removed in a run in which rows failed"
 // ErrInterrupted ends a run that was asked to stop. What was in flight is finished and recorded.
 var ErrInterrupted = errors.New("the run was interrupted; the next one goes on from here")
 
+// ErrStale ends the application of a plan whose time is over although steps are left. Their outcomes are not told.
+var ErrStale = errors.New("the source must be read again")
+
 // ErrUnavailable ends a run after so many failed rows in a row that the rest would fail too.
 var ErrUnavailable = errors.New("the deployment does not answer")
 
@@ -66,8 +69,17 @@ type Needs struct {
 	PrivateKey bool // keys of rows are personal data and are not logged
 
 	Stop    <-chan struct{} // closing it ends the run: no more work is taken
+	Until   time.Time       // from then on no more work is taken, because the plan is too old; zero: never
 	Part    owlatsync.Part
 	Workers int // the most rows at once; 0: what a pool allows
+	SoFar   *SoFar
+}
+
+// SoFar is what the plans that one run applies have in common. The zero value is that of a run that has applied none.
+type SoFar struct {
+	topics *topics
+	chosen map[uint64]struct{} // rows taken on, by the hashes of their keys, if the part has a limit
+	erred  bool                // a row has failed
 }
 
 // run is the application of one plan.
@@ -77,8 +89,6 @@ type run struct {
 	pool   *owlat.Pool
 	topics *topics
 
-	chosen int // rows taken on, for the limit of the part
-
 	mu        sync.Mutex
 	ended     error                      // why the run takes no more work; nil: it does
 	errors    int                        // rows that failed in this run
@@ -86,19 +96,27 @@ type run struct {
 	withdrawn map[string]*remote.Failure // rows whose early withdrawal failed, by key
 }
 
-// Apply carries out every step. It tells the steps that it does not reach as skipped, so that the outcomes add up. It returns why
-// it ended early: ErrInterrupted, ErrUnavailable, a *remote.StoppedError, the context's cause, or the ledger's error.
+// Apply carries out every step. It tells the steps that it does not reach as skipped, so that the outcomes add up, unless it ends
+// with ErrStale. It returns why it ended early: ErrInterrupted, ErrUnavailable, ErrStale, a *remote.StoppedError, the context's
+// cause, or the ledger's error.
 func Apply(ctx context.Context, n Needs, plan Plan) error {
+	if n.SoFar.topics == nil {
+		n.SoFar.topics, n.SoFar.chosen = newTopics(), make(map[uint64]struct{})
+	}
 	a := &run{
-		Needs: n, plan: plan, pool: n.Client.NewPool(n.Workers), topics: newTopics(), withdrawn: make(map[string]*remote.Failure),
+		Needs: n, plan: plan, pool: n.Client.NewPool(n.Workers), topics: n.SoFar.topics, withdrawn: make(map[string]*remote.Failure),
 	}
 	for _, phase := range step.Phases {
 		if err := a.phase(ctx, phase); err != nil {
 			return err
 		}
+		if a.stale() {
+			break
+		}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.SoFar.erred = a.SoFar.erred || a.errors > 0 || len(a.withdrawn) > 0
 	return a.ended
 }
 
@@ -118,13 +136,22 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 			order = s.Order
 		}
 		switch {
-		case a.stopping(ctx):
-			a.done(s, result{outcome: owlatsync.Skipped, reason: ReasonStopped})
-		case !a.asked(s) || !a.within():
+		case !a.asked(s) || !a.within(s):
 			a.done(s, result{outcome: owlatsync.Skipped, reason: "not among the rows asked for", category: ledger.CategoryUnasked})
+			continue
 		case phase == step.Remove && a.erred():
 			a.done(s, result{outcome: owlatsync.Skipped, reason: reasonErred})
-		case phase == step.Settle:
+			continue
+		case a.stopping(ctx):
+			a.settle(ctx, settled)
+			if settled = settled[:0]; a.stale() {
+				return nil
+			}
+			a.done(s, result{outcome: owlatsync.Skipped, reason: ReasonStopped})
+			continue
+		}
+		switch a.choose(s); phase {
+		case step.Settle:
 			if settled = append(settled, s); len(settled) == settleBatch {
 				a.settle(ctx, settled)
 				settled = settled[:0]
@@ -156,6 +183,20 @@ func (a *run) withdrawEarly(ctx context.Context) error {
 	return nil
 }
 
+// stale reports whether the run takes no more work only because its plan is too old, once what is in flight is finished.
+func (a *run) stale() bool {
+	a.mu.Lock()
+	stale := errors.Is(a.ended, ErrStale)
+	a.mu.Unlock()
+	if !stale {
+		return false
+	}
+	a.pool.Wait()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return errors.Is(a.ended, ErrStale)
+}
+
 // stopping reports whether the run takes no more work, and keeps the reason.
 func (a *run) stopping(ctx context.Context) bool {
 	a.mu.Lock()
@@ -169,6 +210,9 @@ func (a *run) stopping(ctx context.Context) bool {
 	case <-a.Stop:
 		a.ended = ErrInterrupted
 	default:
+		if !a.Until.IsZero() && !time.Now().Before(a.Until) {
+			a.ended = ErrStale
+		}
 	}
 	return a.ended != nil
 }
@@ -178,16 +222,26 @@ func (a *run) asked(s *step.Step) bool {
 	return len(a.Part.Only) == 0 || slices.Contains(a.Part.Only, s.Row.Key)
 }
 
-// within counts another row, and reports whether the limit of the part allows it. Only phase calls it, one step after the other.
-func (a *run) within() bool {
-	a.chosen++
-	return a.Part.Limit <= 0 || a.chosen <= a.Part.Limit
+// within reports whether the limit of the part allows the row. Only phase calls it, one step after the other.
+func (a *run) within(s *step.Step) bool {
+	if a.Part.Limit <= 0 || len(a.SoFar.chosen) < a.Part.Limit {
+		return true
+	}
+	_, chosen := a.SoFar.chosen[ledger.HashText(s.Row.Key)]
+	return chosen
+}
+
+// choose counts the row for the limit of the part, once in a run.
+func (a *run) choose(s *step.Step) {
+	if a.Part.Limit > 0 {
+		a.SoFar.chosen[ledger.HashText(s.Row.Key)] = struct{}{}
+	}
 }
 
 func (a *run) erred() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.errors > 0
+	return a.SoFar.erred || a.errors > 0
 }
 
 // errEnded is the error of calls that were not sent before the run ended.
@@ -197,7 +251,7 @@ var errEnded = errors.New("the run has ended")
 func (a *run) end(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.ended == nil {
+	if a.ended == nil || errors.Is(a.ended, ErrStale) { // the source is not read again for a run that is over
 		a.ended = err
 	}
 	a.pool.Close(errEnded)
@@ -211,7 +265,7 @@ func (a *run) health(err error) {
 		a.failing = 0
 		return
 	}
-	if a.failing++; a.failing >= outage && a.ended == nil {
+	if a.failing++; a.failing >= outage && (a.ended == nil || errors.Is(a.ended, ErrStale)) {
 		a.ended = fmt.Errorf("%w: %d rows in a row failed, the last with: %w", ErrUnavailable, a.failing, err)
 		a.pool.Close(errEnded)
 	}

@@ -25,6 +25,8 @@ type Needs struct {
 	End func(step.Decision)
 	// Rows streams the rows that the run reads.
 	Rows iter.Seq2[*owlatsync.Row, error]
+	// Later says that earlier stretches of the run may have told outcomes of the rows.
+	Later bool
 }
 
 // Scan is what is known about the rows once the source has been read.
@@ -33,8 +35,8 @@ type Scan struct {
 	// Waiting are the rows that are to be planned, in the order of the source.
 	Waiting *scratch.Sequence[*step.Row]
 	// Read counts the rows that were read. Unchanged counts those that need nothing; they are not kept, because nearly all rows are
-	// unchanged.
-	Read, Unchanged int
+	// unchanged. Done counts those of Unchanged that an earlier stretch of the run has brought in step.
+	Read, Unchanged, Done int
 	// Keyless counts rows whose key is not known: any absent row may be one of them.
 	Keyless int
 	// Unknown counts the addresses of waiting rows for which the ledger has no contact.
@@ -49,11 +51,15 @@ type Scan struct {
 
 // SourceError says that the source could not be read to the end. Nothing of an incomplete scan is applied (Invariant 4).
 type SourceError struct {
-	Rows int // rows read before the error
-	Err  error
+	Rows  int  // rows read before the error
+	Later bool // what earlier readings of the run found was applied
+	Err   error
 }
 
 func (e *SourceError) Error() string {
+	if e.Later {
+		return fmt.Sprintf("read the source again: broke off after %s, the rest of the run was not applied: %v", owlatsync.Counted(e.Rows, "row"), e.Err)
+	}
 	if e.Rows == 0 {
 		return fmt.Sprintf("read the source: %v", e.Err)
 	}
@@ -98,7 +104,7 @@ func (s *Scan) each(ctx context.Context, do func(*owlatsync.Row) error) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			return &SourceError{Rows: s.Read, Err: err}
+			return &SourceError{Rows: s.Read, Later: s.Later, Err: err}
 		}
 		s.Read++
 		if s.Read%1000 == 0 {
@@ -125,6 +131,7 @@ func (s *Scan) sight(d *step.Row, key string, position owlatsync.Position, addre
 		}
 	}
 	known := at != unknown
+	twin := known && s.ix.saw(at)
 	if invalid != "" {
 		switch {
 		case key == "" && !s.Policies.KeyIsAddress:
@@ -132,17 +139,23 @@ func (s *Scan) sight(d *step.Row, key string, position owlatsync.Position, addre
 		case known:
 			s.ix.see(at)
 		}
-		s.End(step.NewDecision(key, position, address, owlatsync.Invalid, invalid))
+		decision := step.NewDecision(key, position, address, owlatsync.Invalid, invalid)
+		decision.Twin = twin
+		s.End(decision)
 		return nil
 	}
 	switch {
-	case known && s.ix.saw(at):
-		s.End(step.NewDecision(key, position, d.Email, owlatsync.Duplicate, reasonSameKey))
+	case twin:
+		decision := step.NewDecision(key, position, d.Email, owlatsync.Duplicate, reasonSameKey)
+		decision.Twin = true
+		s.End(decision)
 		return nil
 	case known && s.ix.mark(at).print == print:
 		s.ix.see(at)
-		s.Unchanged++
+		s.InStep(d)
 		return nil
+	case s.Later:
+		s.Tell.Meets(keyHash)
 	}
 	addressHash := ledger.HashText(d.Email)
 	if _, taken := s.addresses[addressHash]; taken {
@@ -152,6 +165,22 @@ func (s *Scan) sight(d *step.Row, key string, position owlatsync.Position, addre
 	}
 	s.ix.await(at, keyHash, addressHash)
 	return s.wait(d)
+}
+
+// InStep counts a row that needs nothing.
+func (s *Scan) InStep(d *step.Row) {
+	s.Unchanged++
+	if !s.Later {
+		return
+	}
+	before := s.Tell.Meets(ledger.HashText(d.Key))
+	if before == "" {
+		return
+	}
+	s.Done++
+	if !before.InStep() {
+		s.Tell.Row(step.NewDecision(d.Key, d.Position, d.Email, owlatsync.Unchanged, ""), "", false)
+	}
 }
 
 // wait keeps a row until it is planned.
