@@ -94,6 +94,7 @@ type run struct {
 	errors    int                        // rows that failed in this run
 	failing   int                        // rows in a row that failed because of the server
 	withdrawn map[string]*remote.Failure // rows whose early withdrawal failed, by key
+	left      []*step.Step               // taken on, and not begun before the plan was too old
 }
 
 // Apply carries out every step. It tells the steps that it does not reach as skipped, so that the outcomes add up, unless it ends
@@ -112,6 +113,11 @@ func Apply(ctx context.Context, n Needs, plan Plan) error {
 		}
 		if a.stale() {
 			break
+		}
+	}
+	if !a.stale() {
+		for _, s := range a.left {
+			a.done(s, result{outcome: owlatsync.Skipped, reason: ReasonStopped})
 		}
 	}
 	a.mu.Lock()
@@ -157,7 +163,11 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 				settled = settled[:0]
 			}
 		default:
-			a.pool.Go(ctx, func(ctx context.Context, client *owlat.Client) { a.apply(ctx, client, s) })
+			a.pool.Go(ctx, func(ctx context.Context, client *owlat.Client) {
+				if !a.leave(s) {
+					a.apply(ctx, client, s)
+				}
+			})
 		}
 	}
 	a.settle(ctx, settled)
@@ -177,7 +187,11 @@ func (a *run) withdrawEarly(ctx context.Context) error {
 			return nil
 		}
 		if a.asked(s) {
-			a.pool.Go(ctx, func(ctx context.Context, client *owlat.Client) { a.withdraw(ctx, client, s) })
+			a.pool.Go(ctx, func(ctx context.Context, client *owlat.Client) {
+				if !a.leave(nil) {
+					a.withdraw(ctx, client, s)
+				}
+			})
 		}
 	}
 	return nil
@@ -210,11 +224,31 @@ func (a *run) stopping(ctx context.Context) bool {
 	case <-a.Stop:
 		a.ended = ErrInterrupted
 	default:
-		if !a.Until.IsZero() && !time.Now().Before(a.Until) {
-			a.ended = ErrStale
-		}
+		a.age()
 	}
 	return a.ended != nil
+}
+
+// age ends the run if its plan is too old. The run is locked.
+func (a *run) age() {
+	if a.ended == nil && !a.Until.IsZero() && !time.Now().Before(a.Until) {
+		a.ended = ErrStale
+	}
+}
+
+// leave reports whether a row that has waited for its turn is left, because the plan is too old by now, and keeps its step; nil is
+// the early part of one.
+func (a *run) leave(s *step.Step) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.age()
+	if !errors.Is(a.ended, ErrStale) {
+		return false
+	}
+	if s != nil {
+		a.left = append(a.left, s)
+	}
+	return true
 }
 
 // asked reports whether the row is among those asked for by Only.

@@ -99,6 +99,9 @@ func (a *account) count(r *owlatsync.Report, row uint64, v RowDone, missing bool
 	if missing {
 		r.Missing++
 	}
+	if missing && f.outcome != 0 && !f.missing { // it counted as read
+		r.Rows--
+	}
 	a.fates[row] = fate{outcome: codeOf(v.Outcome), missing: missing, met: a.stretch, told: a.stretch}
 	quiet := v.Before == "" && v.Outcome == owlatsync.Unchanged || same && (len(v.Changes) == 0 || !v.Outcome.InStep())
 	return v, !quiet
