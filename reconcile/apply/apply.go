@@ -32,9 +32,6 @@ const reasonErred = "nothing is removed in a run in which rows failed"
 // ErrInterrupted ends a run that was asked to stop. What was in flight is finished and recorded.
 var ErrInterrupted = errors.New("the run was interrupted; the next one goes on from here")
 
-// ErrStale ends the application of a plan whose time is over although steps are left. Their outcomes are not told.
-var ErrStale = errors.New("the source must be read again")
-
 // ErrUnavailable ends a run after so many failed rows in a row that the rest would fail too.
 var ErrUnavailable = errors.New("the deployment does not answer")
 
@@ -75,13 +72,6 @@ type Needs struct {
 	SoFar   *SoFar
 }
 
-// SoFar is what the plans that one run applies have in common. The zero value is that of a run that has applied none.
-type SoFar struct {
-	topics *topics
-	chosen map[uint64]struct{} // rows taken on, by the hashes of their keys, if the part has a limit
-	erred  bool                // a row has failed
-}
-
 // run is the application of one plan.
 type run struct {
 	Needs
@@ -111,11 +101,11 @@ func Apply(ctx context.Context, n Needs, plan Plan) error {
 		if err := a.phase(ctx, phase); err != nil {
 			return err
 		}
-		if a.stale() {
+		if (aging{a}).stale() {
 			break
 		}
 	}
-	if !a.stale() {
+	if !(aging{a}).stale() {
 		for _, s := range a.left {
 			a.done(s, result{outcome: owlatsync.Skipped, reason: ReasonStopped})
 		}
@@ -142,7 +132,7 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 			order = s.Order
 		}
 		switch {
-		case !a.asked(s) || !a.within(s):
+		case !a.asked(s) || !a.SoFar.within(a.Part, s):
 			a.done(s, result{outcome: owlatsync.Skipped, reason: "not among the rows asked for", category: ledger.CategoryUnasked})
 			continue
 		case phase == step.Remove && a.erred():
@@ -150,13 +140,13 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 			continue
 		case a.stopping(ctx):
 			a.settle(ctx, settled)
-			if settled = settled[:0]; a.stale() {
+			if settled = settled[:0]; (aging{a}).stale() {
 				return nil
 			}
 			a.done(s, result{outcome: owlatsync.Skipped, reason: ReasonStopped})
 			continue
 		}
-		switch a.choose(s); phase {
+		switch a.SoFar.choose(a.Part, s); phase {
 		case step.Settle:
 			if settled = append(settled, s); len(settled) == settleBatch {
 				a.settle(ctx, settled)
@@ -164,7 +154,7 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 			}
 		default:
 			a.pool.Go(ctx, func(ctx context.Context, client *owlat.Client) {
-				if !a.leave(s) {
+				if !(aging{a}).leave(s) {
 					a.apply(ctx, client, s)
 				}
 			})
@@ -188,27 +178,13 @@ func (a *run) withdrawEarly(ctx context.Context) error {
 		}
 		if a.asked(s) {
 			a.pool.Go(ctx, func(ctx context.Context, client *owlat.Client) {
-				if !a.leave(nil) {
+				if !(aging{a}).leave(nil) {
 					a.withdraw(ctx, client, s)
 				}
 			})
 		}
 	}
 	return nil
-}
-
-// stale reports whether the run takes no more work only because its plan is too old, once what is in flight is finished.
-func (a *run) stale() bool {
-	a.mu.Lock()
-	stale := errors.Is(a.ended, ErrStale)
-	a.mu.Unlock()
-	if !stale {
-		return false
-	}
-	a.pool.Wait()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return errors.Is(a.ended, ErrStale)
 }
 
 // stopping reports whether the run takes no more work, and keeps the reason.
@@ -224,52 +200,14 @@ func (a *run) stopping(ctx context.Context) bool {
 	case <-a.Stop:
 		a.ended = ErrInterrupted
 	default:
-		a.age()
+		aging{a}.age()
 	}
 	return a.ended != nil
-}
-
-// age ends the run if its plan is too old. The run is locked.
-func (a *run) age() {
-	if a.ended == nil && !a.Until.IsZero() && !time.Now().Before(a.Until) {
-		a.ended = ErrStale
-	}
-}
-
-// leave reports whether a row that has waited for its turn is left, because the plan is too old by now, and keeps its step; nil is
-// the early part of one.
-func (a *run) leave(s *step.Step) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.age()
-	if !errors.Is(a.ended, ErrStale) {
-		return false
-	}
-	if s != nil {
-		a.left = append(a.left, s)
-	}
-	return true
 }
 
 // asked reports whether the row is among those asked for by Only.
 func (a *run) asked(s *step.Step) bool {
 	return len(a.Part.Only) == 0 || slices.Contains(a.Part.Only, s.Row.Key)
-}
-
-// within reports whether the limit of the part allows the row. Only phase calls it, one step after the other.
-func (a *run) within(s *step.Step) bool {
-	if a.Part.Limit <= 0 || len(a.SoFar.chosen) < a.Part.Limit {
-		return true
-	}
-	_, chosen := a.SoFar.chosen[ledger.HashText(s.Row.Key)]
-	return chosen
-}
-
-// choose counts the row for the limit of the part, once in a run.
-func (a *run) choose(s *step.Step) {
-	if a.Part.Limit > 0 {
-		a.SoFar.chosen[ledger.HashText(s.Row.Key)] = struct{}{}
-	}
 }
 
 func (a *run) erred() bool {
