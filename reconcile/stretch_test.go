@@ -606,3 +606,22 @@ func TestChangesInStretches(t *testing.T) {
 		u.sent(before, "POST /contacts 1", "POST /topics/{topic}/contacts 1")
 	})
 }
+
+// TestWhatStaysUnknownStaysFailed loses the answers to an add in the first stretch. A later stretch reports the row as unsure, and it
+// stays that for the whole run, although the ones after find nothing to do.
+func TestWhatStaysUnknownStaysFailed(t *testing.T) {
+	inSlowWorld(t, func(t *testing.T, w *world, _ *slow) {
+		if err := w.server.InjectFaults(owlattest.Fault{Kind: owlattest.ResetAfter, Method: "POST", Route: owlattest.RouteTopicContacts, At: 1, Count: 3}); err != nil {
+			t.Fatal(err)
+		}
+		s := folk(20)
+		report, err := w.try(t.Context(), runOptions{}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(t, report, "created 19, failed 1")
+		if len(s.scans) < 3 {
+			t.Errorf("%d scans", len(s.scans))
+		}
+	})
+}

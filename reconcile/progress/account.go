@@ -25,6 +25,7 @@ type fate struct {
 	outcome uint8  // 1 + its place in owlatsync.Outcomes; 0: only a draft has the row
 	next    uint8  // the outcome in the draft; 0: none
 	missing bool   // the row has left the source, and the run acted on that
+	lasting bool   // it stays failed although it is in step from now on: what became of a request is not known, and is told once
 	met     uint32 // the latest stretch whose source has the row
 	told    uint32 // the latest stretch in which the row had an outcome
 }
@@ -87,6 +88,11 @@ func (a *account) take(r *owlatsync.Report, v RowDone, missing bool) (RowDone, b
 // count counts the outcome of a row in the place of its former one.
 func (a *account) count(r *owlatsync.Report, row uint64, v RowDone, missing bool) (RowDone, bool) {
 	f := a.fates[row]
+	if f.lasting && v.Outcome.InStep() {
+		f.met, f.told = a.stretch, a.stretch
+		a.fates[row] = f
+		return v, false
+	}
 	v.Before = outcomeOf(f.outcome)
 	same := v.Before == v.Outcome || v.Outcome == owlatsync.Unchanged && v.Before.InStep()
 	if v.Outcome = weightier(v.Before, v.Outcome); v.Before != "" {
@@ -102,7 +108,8 @@ func (a *account) count(r *owlatsync.Report, row uint64, v RowDone, missing bool
 	if missing && f.outcome != 0 && !f.missing { // it counted as read
 		r.Rows--
 	}
-	a.fates[row] = fate{outcome: codeOf(v.Outcome), missing: missing, met: a.stretch, told: a.stretch}
+	unknown := v.Outcome == owlatsync.Failed && (v.Category == ledger.CategoryUnsure || v.Category == ledger.CategoryEvent)
+	a.fates[row] = fate{outcome: codeOf(v.Outcome), missing: missing, lasting: unknown, met: a.stretch, told: a.stretch}
 	quiet := v.Before == "" && v.Outcome == owlatsync.Unchanged || same && (len(v.Changes) == 0 || !v.Outcome.InStep())
 	return v, !quiet
 }
