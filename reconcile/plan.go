@@ -76,6 +76,9 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 		Policies: w.policies, Ledger: w.reader, Contacts: w.asker, Place: &w.engine.place, Tell: w.tell, Notes: &w.reading.again, Each: each,
 		Adopted: true, Partial: !part.Whole(), Reading: w.reading.told, Entries: w.reading.bookmark.Entries + w.reading.made,
 	}
+	if w.reading.times > 1 { // later stretches of a run try no row again that has failed in it
+		needs.Tried = w.run.Started
+	}
 	state, err := w.reader.SyncState(ctx, w.sync.Name)
 	if err != nil {
 		return plan.New(needs).Make(ctx, nil, readLedger(err))

@@ -607,14 +607,19 @@ func TestChangesInStretches(t *testing.T) {
 	})
 }
 
-// TestWhatStaysUnknownStaysFailed loses the answers to an add in the first stretch. A later stretch reports the row as unsure, and it
-// stays that for the whole run, although the ones after find nothing to do.
+// TestWhatStaysUnknownStaysFailed has a run report a row, once, of whose add nobody knows what became: it stays failed for the whole run,
+// although the later stretches find nothing to do for it.
 func TestWhatStaysUnknownStaysFailed(t *testing.T) {
 	inSlowWorld(t, func(t *testing.T, w *world, _ *slow) {
-		if err := w.server.InjectFaults(owlattest.Fault{Kind: owlattest.ResetAfter, Method: "POST", Route: owlattest.RouteTopicContacts, At: 1, Count: 3}); err != nil {
+		fault := owlattest.Fault{Kind: owlattest.ResetAfter, Method: "POST", Route: owlattest.RouteTopicContacts, Count: 3}
+		if err := w.server.InjectFaults(fault); err != nil {
 			t.Fatal(err)
 		}
 		s := folk(20)
+		expect(t, w.run(s.list[0]), "failed 1")
+		if err := w.server.Unsubscribe(w.contact("p1@example.com").ID, ""); err != nil {
+			t.Fatal(err)
+		}
 		report, err := w.try(t.Context(), runOptions{}, s)
 		if err != nil {
 			t.Fatal(err)
@@ -623,5 +628,38 @@ func TestWhatStaysUnknownStaysFailed(t *testing.T) {
 		if len(s.scans) < 3 {
 			t.Errorf("%d scans", len(s.scans))
 		}
+		w.sync.Fresh = -1
+		expect(t, w.run(s.list...), "unchanged 20")
+	})
+}
+
+// TestARowThatFailedWaitsForTheNextRun lets creates fail in the first stretch: the others do not try again, unless the row changes.
+func TestARowThatFailedWaitsForTheNextRun(t *testing.T) {
+	inSlowWorld(t, func(t *testing.T, w *world, _ *slow) {
+		fault := owlattest.Fault{Kind: owlattest.StatusError, Status: 503, Method: "POST", Route: owlattest.RouteContacts, Count: 6}
+		if err := w.server.InjectFaults(fault); err != nil {
+			t.Fatal(err)
+		}
+		s := folk(20)
+		s.before = func(scan int) {
+			if scan == 3 {
+				s.row("2").Fields[owlatsync.FirstName].Value = "Grace"
+			}
+		}
+		report, err := w.try(t.Context(), runOptions{}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(t, report, "created 19, failed 1")
+		var of []string
+		for _, d := range values[progress.RowDone](w) {
+			if d.Key == "1" || d.Key == "2" {
+				of = append(of, fmt.Sprintf("%s %s after %q", d.Key, d.Outcome, d.Before))
+			}
+		}
+		if got := strings.Join(of, ", "); got != `1 failed after "", 2 failed after "", 2 created after "failed"` {
+			t.Errorf("told: %s", got)
+		}
+		expect(t, w.run(s.list...), "created 1, unchanged 19")
 	})
 }

@@ -6,6 +6,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/owlat"
 	"owlatsync/reconcile/step"
 )
 
@@ -14,9 +15,11 @@ var ErrStale = errors.New("the source must be read again")
 
 // SoFar is what the plans that one run applies have in common. The zero value is that of a run that has applied none.
 type SoFar struct {
-	topics *topics
-	chosen map[uint64]struct{} // rows taken on, by the hashes of their keys, if the part has a limit
-	erred  bool                // a row has failed
+	pool    *owlat.Pool
+	topics  *topics
+	chosen  map[uint64]struct{} // rows taken on, by the hashes of their keys, if the part has a limit
+	erred   bool                // a row has failed
+	failing int                 // rows in a row that failed because of the server
 }
 
 // within reports whether the limit of the part allows the row. It is for one goroutine.

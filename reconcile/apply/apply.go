@@ -82,7 +82,6 @@ type run struct {
 	mu        sync.Mutex
 	ended     error                      // why the run takes no more work; nil: it does
 	errors    int                        // rows that failed in this run
-	failing   int                        // rows in a row that failed because of the server
 	withdrawn map[string]*remote.Failure // rows whose early withdrawal failed, by key
 	left      []*step.Step               // taken on, and not begun before the plan was too old
 }
@@ -91,11 +90,11 @@ type run struct {
 // with ErrStale. It returns why it ended early: ErrInterrupted, ErrUnavailable, ErrStale, a *remote.StoppedError, the context's
 // cause, or the ledger's error.
 func Apply(ctx context.Context, n Needs, plan Plan) error {
-	if n.SoFar.topics == nil {
-		n.SoFar.topics, n.SoFar.chosen = newTopics(), make(map[uint64]struct{})
+	if n.SoFar.pool == nil {
+		n.SoFar.pool, n.SoFar.topics, n.SoFar.chosen = n.Client.NewPool(n.Workers), newTopics(), make(map[uint64]struct{})
 	}
 	a := &run{
-		Needs: n, plan: plan, pool: n.Client.NewPool(n.Workers), topics: n.SoFar.topics, withdrawn: make(map[string]*remote.Failure),
+		Needs: n, plan: plan, pool: n.SoFar.pool, topics: n.SoFar.topics, withdrawn: make(map[string]*remote.Failure),
 	}
 	for _, phase := range step.Phases {
 		if err := a.phase(ctx, phase); err != nil {
@@ -234,11 +233,11 @@ func (a *run) health(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err == nil {
-		a.failing = 0
+		a.SoFar.failing = 0
 		return
 	}
-	if a.failing++; a.failing >= outage && (a.ended == nil || errors.Is(a.ended, ErrStale)) {
-		a.ended = fmt.Errorf("%w: %d rows in a row failed, the last with: %w", ErrUnavailable, a.failing, err)
+	if a.SoFar.failing++; a.SoFar.failing >= outage && (a.ended == nil || errors.Is(a.ended, ErrStale)) {
+		a.ended = fmt.Errorf("%w: %d rows in a row failed, the last with: %w", ErrUnavailable, a.SoFar.failing, err)
 		a.pool.Close(errEnded)
 	}
 }

@@ -41,7 +41,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	s.Row, s.Entry, s.New, s.OldKey = r, e, k.New, k.OldKey
 	isNew := e.ContactID == "" || e.Origin == ledger.OriginCreated && !e.Intent.Create.IsZero()
 	switch {
-	case e.Failure != nil && !e.Failure.Absence && e.Failure.Fingerprint == r.Fingerprint && (e.Failure.Parked || now.Before(e.Failure.NextTry)):
+	case failureOf(e, r) != nil && (e.Failure.Parked || now.Before(e.Failure.NextTry)):
 		s.Outcome, s.Reason = owlatsync.Failed, waiting(e.Failure)
 		return s
 	case e.Origin == ledger.OriginGone:
