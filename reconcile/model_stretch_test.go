@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/progress"
 )
@@ -142,7 +143,9 @@ func (l *runLog) carry() {
 			continue
 		}
 		for at, other := range l.former.people {
-			if was, ok := before[at]; ok && other == id && !was.Outcome.InStep() {
+			was, ok := before[at]
+			reported := was.Category == ledger.CategoryUnsure || was.Category == ledger.CategoryEvent // once, and is in step from then on
+			if ok && other == id && !was.Outcome.InStep() && !reported {
 				was.Position = fmt.Sprintf("row %d", i+1)
 				l.carried[i] = was
 			}
