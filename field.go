@@ -12,8 +12,7 @@ const (
 	NumContactFields = iota
 )
 
-// contactFields names each field. A new field also needs its part of the SDK's types and of package reconcile/remote, a column of
-// the ledger, and the words by which init finds it.
+// contactFields names each field. ARCHITECTURE.md says which other files a new field touches.
 var contactFields = [NumContactFields]struct{ name, column, label string }{
 	FirstName: {"firstName", "first_name", "first name"},
 	LastName:  {"lastName", "last_name", "last name"},

@@ -60,7 +60,7 @@ func (e *NotHeldError) Is(target error) bool { return target == ErrNotHeld }
 // Why a held run can no longer be approved.
 var (
 	// ErrPartForgotten says that the part of the held run is no longer known.
-	ErrPartForgotten = errors.New("the rows that the held run was asked to apply were forgotten since")
+	ErrPartForgotten = errors.New("the rows that the held run was asked to apply were forgotten since; run again, and approve what that holds")
 	// ErrOldPlan says that another version of the program made the plan of the held run.
 	ErrOldPlan = errors.New("the plan of the held run was kept by another version of owlat-sync; run again, and approve what that holds")
 )
@@ -83,20 +83,28 @@ func (e *Engine) held(ctx context.Context, sync string, id int64) (*ledger.Run, 
 	if errors.Is(err, ledger.ErrNoRun) || err == nil && r.Sync != sync {
 		return nil, &ledger.NoRunError{Sync: sync, Run: id}
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, fmt.Errorf("read the runs: %w", err)
-	case r.Status != ledger.StatusHeld:
-		return nil, &NotHeldError{Sync: sync, Run: id, Status: r.Status}
-	case r.PlanForm != step.Form:
-		return nil, ErrOldPlan
 	}
-	part, ok := r.Known()
-	if !ok {
-		return nil, ErrPartForgotten
+	if err := Approvable(*r); err != nil {
+		return nil, err
 	}
-	r.Part = part
+	r.Part, _ = r.Known()
 	return r, nil
+}
+
+// Approvable returns why the run cannot be approved, as far as its record tells: a *NotHeldError, ErrOldPlan or ErrPartForgotten. It
+// returns nil for a run that Approve would take up.
+func Approvable(r ledger.Run) error {
+	switch _, known := r.Known(); {
+	case r.Status != ledger.StatusHeld:
+		return &NotHeldError{Sync: r.Sync, Run: r.ID, Status: r.Status}
+	case r.PlanForm != step.Form:
+		return ErrOldPlan
+	case !known:
+		return ErrPartForgotten
+	}
+	return nil
 }
 
 // holding keeps the plans that guards hold, and compares them.

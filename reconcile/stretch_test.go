@@ -145,8 +145,8 @@ func TestALongRunNeverActsOnStaleNews(t *testing.T) {
 		}
 		s.before = func(scan int) {
 			if scan == 2 {
-				s.row("30").Consents = []bool{false}
-				s.row("1").Consents = []bool{false}
+				s.row("30").Consents = []owlatsync.Consent{owlatsync.No}
+				s.row("1").Consents = []owlatsync.Consent{owlatsync.No}
 				s.row("2").Fields[owlatsync.FirstName].Value = "Grace"
 				s.leaves("35")
 				s.list = append(s.list, person1(41))
@@ -203,7 +203,7 @@ func TestAWithdrawalGoesFirstInItsStretch(t *testing.T) {
 		}
 		s.before = func(scan int) {
 			if scan == 3 {
-				s.row("2").Consents = []bool{false}
+				s.row("2").Consents = []owlatsync.Consent{owlatsync.No}
 			}
 		}
 		if _, err := w.try(t.Context(), runOptions{}, s); err != nil {
@@ -236,7 +236,7 @@ func TestAYesCoversNoMoreThanWasAsked(t *testing.T) {
 		asked := 0
 		withdraw := func(from, to int) {
 			for i := from; i <= to; i++ {
-				s.row(fmt.Sprint(i)).Consents = []bool{false}
+				s.row(fmt.Sprint(i)).Consents = []owlatsync.Consent{owlatsync.No}
 			}
 		}
 		s.before = func(scan int) {
@@ -293,7 +293,7 @@ func TestAnApprovalCoversWhatIsLeft(t *testing.T) {
 		w.sync.Guards = reconcile.Guards{Removals: reconcile.Limit{Share: 0.1, Rows: 10}}
 		withdraw := func(from, to int) {
 			for i := from; i <= to; i++ {
-				s.row(fmt.Sprint(i)).Consents = []bool{false}
+				s.row(fmt.Sprint(i)).Consents = []owlatsync.Consent{owlatsync.No}
 			}
 		}
 		withdraw(1, 30)
@@ -307,7 +307,7 @@ func TestAnApprovalCoversWhatIsLeft(t *testing.T) {
 			switch scan {
 			case 2:
 				withdraw(31, 38)
-				s.row("30").Consents = []bool{true} // no longer wanted
+				s.row("30").Consents = []owlatsync.Consent{owlatsync.Yes} // no longer wanted
 			}
 		}
 		report, err := w.try(t.Context(), runOptions{Approve: held.Run}, s)
@@ -335,7 +335,7 @@ func TestAnApprovedRunThatIsHeldLater(t *testing.T) {
 		}
 		w.sync.Guards = reconcile.Guards{Removals: reconcile.Limit{Share: 0, Rows: 2}}
 		for i := range 15 {
-			s.list[i].Consents = []bool{false}
+			s.list[i].Consents = []owlatsync.Consent{owlatsync.No}
 		}
 		_, err = w.try(t.Context(), runOptions{}, s)
 		held, _ := errors.AsType[*reconcile.HeldError](err)
@@ -502,7 +502,7 @@ func TestAnAnswerThatTakesLong(t *testing.T) {
 		s := folk(3)
 		s.before = func(scan int) {
 			if scan == 2 {
-				s.row("2").Consents = []bool{false}
+				s.row("2").Consents = []owlatsync.Consent{owlatsync.No}
 			}
 		}
 		report, err := w.try(t.Context(), runOptions{Confirm: func(owlatsync.Summary) (bool, error) {

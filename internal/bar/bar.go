@@ -94,7 +94,7 @@ func (d *Display) Observe(e progress.Value) {
 			d.stage = reading
 		}
 		if e.Done && d.width == nil {
-			d.line("read %s", count(e.Rows, "row"))
+			d.line("read %s", owlatsync.Counted(e.Rows, "row"))
 		}
 	case progress.Listed:
 		d.stage, d.listed = listing, e
@@ -106,7 +106,7 @@ func (d *Display) Observe(e progress.Value) {
 		d.stage, d.began = sending, time.Now()
 		d.expected, d.estimate = e.Summary.Requests, e.Summary.Duration
 		if d.width == nil && d.expected > 0 {
-			d.line("sending %s, %s", count(d.expected, "request"), About(d.estimate))
+			d.line("sending %s, %s", owlatsync.Counted(d.expected, "request"), About(d.estimate))
 		}
 	case progress.RowDone:
 		if e.Outcome != owlatsync.Skipped { // nothing was sent for it
@@ -126,7 +126,7 @@ func (d *Display) goOn(plan owlatsync.Summary) {
 	}
 	d.expected, d.estimate = d.sent+plan.Requests, time.Since(d.began)+plan.Duration
 	if d.width == nil && plan.Requests > 0 {
-		d.line("sending %s more, %s", count(plan.Requests, "request"), About(plan.Duration))
+		d.line("sending %s more, %s", owlatsync.Counted(plan.Requests, "request"), About(plan.Duration))
 	}
 }
 
@@ -222,14 +222,14 @@ func (d *Display) parts() []string {
 	}
 	switch d.stage {
 	case reading: // the first request of a listing may be refused here too
-		return append([]string{fmt.Sprintf("reading the source: %s", count(d.rows, "row"))}, refused...)
+		return append([]string{fmt.Sprintf("reading the source: %s", owlatsync.Counted(d.rows, "row"))}, refused...)
 	case listing:
-		return append([]string{fmt.Sprintf("comparing with Owlat: %d of %s", d.listed.Contacts, count(d.listed.Total, "contact"))}, refused...)
+		return append([]string{fmt.Sprintf("comparing with Owlat: %d of %s", d.listed.Contacts, owlatsync.Counted(d.listed.Total, "contact"))}, refused...)
 	}
 	elapsed := time.Since(d.began)
-	parts := []string{count(d.sent, "request")}
+	parts := []string{owlatsync.Counted(d.sent, "request")}
 	if d.expected > 0 {
-		parts[0] = fmt.Sprintf("%d of %s", d.sent, count(d.expected, "request"))
+		parts[0] = fmt.Sprintf("%d of %s", d.sent, owlatsync.Counted(d.expected, "request"))
 	}
 	if d.sent > 0 && elapsed > 0 {
 		parts = append(parts, fmt.Sprintf("%.1f/s", float64(d.sent)/elapsed.Seconds()))
@@ -292,13 +292,6 @@ func (d *Display) fraction() float64 {
 		return -1
 	}
 	return min(float64(done)/float64(all), 1)
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // About rounds a duration to what a person wants to know.

@@ -30,7 +30,8 @@ type heldRun struct {
 	Started time.Time `json:"started"`
 	Message string    `json:"message"`
 	Partial bool      `json:"partial,omitempty"` // it applies only the rows of --only or --limit
-	Approve string    `json:"approve"`           // the command that applies its plan
+	Approve string    `json:"approve,omitempty"` // the command that applies its plan
+	Refused string    `json:"refused,omitempty"` // why it can no longer be approved; a new run takes its place
 }
 
 type runLine struct {
@@ -49,7 +50,12 @@ func newSyncStatus(st standing.Sync, typed Typed) syncStatus {
 		Held: make([]heldRun, len(st.Held)), Runs: make([]runLine, len(st.Runs)),
 	}
 	for i, r := range st.Held {
-		s.Held[i] = heldRun{r.ID, r.Started, r.Message, r.Partial, typed.Command(fmt.Sprintf("approve %d", r.ID), s.Sync)}
+		s.Held[i] = heldRun{Run: r.ID, Started: r.Started, Message: r.Message, Partial: r.Partial}
+		if r.Refused != nil {
+			s.Held[i].Refused = r.Refused.Error()
+		} else {
+			s.Held[i].Approve = typed.Command(fmt.Sprintf("approve %d", r.ID), s.Sync)
+		}
 	}
 	for i, r := range st.Runs {
 		s.Runs[i] = newRunLine(r)
@@ -92,11 +98,15 @@ func Status(to To, st standing.Sync, typed Typed) error {
 	if len(s.Held) > 0 {
 		held := s.Held[0]
 		to.printf("  run %d of %s is %s\n", held.Run, words.Clock(held.Started), held.Message)
-		apply := held.Approve
-		if held.Partial {
-			apply += " (only the rows that --only or --limit asked for)"
+		switch {
+		case held.Refused != "":
+			to.printf("    not any more: %s\n", held.Refused)
+		case held.Partial:
+			held.Approve += " (only the rows that --only or --limit asked for)"
+			fallthrough
+		default:
+			to.printf("    look at it:   %s\n    apply it:     %s\n", typed.Command("plan", s.Sync), held.Approve)
 		}
-		to.printf("    look at it:   %s\n    apply it:     %s\n", typed.Command("plan", s.Sync), apply)
 		if more := len(s.Held) - 1; more > 0 {
 			to.printf("    held before:  %s\n", words.Plural(more, "run"))
 		}

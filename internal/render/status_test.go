@@ -10,6 +10,7 @@ import (
 	"owlatsync/internal/standing"
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
+	"owlatsync/reconcile"
 	"owlatsync/source"
 )
 
@@ -49,6 +50,13 @@ func TestStatus(t *testing.T) {
 			"  run              started    took  status    rows  created  updated  unchanged  failed  requests",
 			"  3    " + at + "     <1s    held       -        -        -          -       -         -",
 		}, `"partial":true,"approve":"owlat-sync approve 3 --sync users"}`},
+		{"held by another version", standing.Sync{Known: true, Runs: []ledger.Run{held}, Held: []standing.HeldRun{{Run: held, Refused: reconcile.ErrOldPlan}}}, []string{
+			"users: the ledger knows 0 rows: 0 in step, 0 failing",
+			"  run 3 of " + at + " is held by a guard: removals",
+			"    not any more: the plan of the held run was kept by another version of owlat-sync; run again, and approve what that holds",
+			"  run              started    took  status    rows  created  updated  unchanged  failed  requests",
+			"  3    " + at + "     <1s    held       -        -        -          -       -         -",
+		}, `"message":"held by a guard: removals","refused":"the plan of the held run was kept by another version of owlat-sync;`},
 	} {
 		test.st.Sync = config.Sync{Name: "users"}
 		var text, json strings.Builder

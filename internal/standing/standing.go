@@ -31,7 +31,8 @@ type Sync struct {
 // HeldRun is a run that a guard holds.
 type HeldRun struct {
 	ledger.Run
-	Partial bool // it was asked to apply only a part of the rows
+	Partial bool  // it was asked to apply only a part of the rows
+	Refused error // why it can no longer be approved; nil if it can
 }
 
 // Of returns the state of the sync with at most this many runs. A nil Ledger means that there is none.
@@ -51,7 +52,7 @@ func Of(ctx context.Context, l Ledger, sync config.Sync, runs int) (st Sync, err
 	}
 	held, err := l.HeldRuns(ctx, sync.Name)
 	for _, r := range held {
-		st.Held = append(st.Held, HeldRun{r, !r.Part.Whole()})
+		st.Held = append(st.Held, HeldRun{r, !r.Part.Whole(), reconcile.Approvable(r)})
 	}
 	return st, err
 }

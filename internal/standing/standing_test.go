@@ -1,6 +1,7 @@
 package standing_test
 
 import (
+	"errors"
 	"path/filepath"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"owlatsync/internal/standing"
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite"
+	"owlatsync/reconcile"
 )
 
 func newLedger(t *testing.T) *sqlite.Ledger {
@@ -76,8 +78,9 @@ func TestRuns(t *testing.T) {
 	if !st.Known || len(st.Runs) != 2 || st.Runs[0].ID != ids[5] || st.Runs[1].ID != ids[3] {
 		t.Errorf("runs %+v, want %d and %d", st.Runs, ids[5], ids[3])
 	}
-	if len(st.Held) != 1 || st.Held[0].ID != ids[1] || st.Held[0].Message != "held by a guard" || st.Held[0].Partial {
-		t.Errorf("held %+v, want %d", st.Held, ids[1])
+	if len(st.Held) != 1 || st.Held[0].ID != ids[1] || st.Held[0].Message != "held by a guard" || st.Held[0].Partial ||
+		!errors.Is(st.Held[0].Refused, reconcile.ErrOldPlan) {
+		t.Errorf("held %+v, want %d, and that its plan is not of this version", st.Held, ids[1])
 	}
 }
 

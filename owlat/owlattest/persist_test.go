@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 )
 
@@ -118,5 +119,20 @@ func TestRevisionFollowsChanges(t *testing.T) {
 	grows("add", true, func() { r.want(t, "POST", "/topics/"+topic+"/contacts", `{"email":"ada@example.com"}`, 201, "") })
 	grows("unsubscribe", true, func() { must(t, r.s.Unsubscribe("ada@example.com", "")) })
 	grows("erase", true, func() { must(t, r.s.SoftDelete("ada@example.com")) })
+	grows("key", true, func() { r.s.AddKey() })
+	grows("topic", true, func() { r.s.AddTopic("Another", true) })
+	grows("template", true, func() { r.s.AddTemplate("welcome", true) })
+	grows("webhook", true, func() { _, err := r.s.AddWebhook("http://127.0.0.1:9/", "whsec_x"); must(t, err) })
+	grows("block an address", true, func() { r.s.BlockAddress("bo@example.com") })
+	grows("domain", true, func() { r.s.SetDomainVerified(false) })
+	grows("seed", true, func() { _, err := r.s.Seed(2, "p"); must(t, err) })
+	grows("contact", true, func() { _, err := r.s.AddContact(owlattest.ContactState{Email: "cy@example.com"}); must(t, err) })
+	grows("edit", true, func() {
+		must(t, r.s.EditContact("cy@example.com", owlat.UpdateContactRequest{LastName: new("Example")}))
+	})
+	grows("merge", true, func() { must(t, r.s.Merge("cy@example.com", "p1@seed.example")) })
+	grows("member", true, func() { r.want(t, "POST", "/topics/"+topic+"/contacts", `{"email":"cy@example.com"}`, 201, "") })
+	grows("remove a member", true, func() { must(t, r.s.RemoveMember("cy@example.com", topic)) })
+	grows("delete a topic", true, func() { must(t, r.s.DeleteTopic(topic)) })
 	grows("setup", true, func() { _, err := r.s.Setup(owlattest.Given{}); must(t, err) })
 }

@@ -36,6 +36,7 @@ func (s *Server) AddWebhook(url, secret string, events ...string) (id string, er
 	defer s.lock()()
 	w := webhooks.Subscription{ID: s.model.Random.ID(), URL: url, Secret: secret, Events: slices.Clone(events)}
 	s.hooks.Add(w)
+	s.model.Changed()
 	return w.ID, nil
 }
 

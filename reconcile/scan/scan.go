@@ -37,6 +37,8 @@ type Scan struct {
 	// Read counts the rows that were read. Unchanged counts those that need nothing; they are not kept, because nearly all rows are
 	// unchanged. Done counts those of Unchanged that an earlier stretch of the run has brought in step.
 	Read, Unchanged, Done int
+	// Unclear counts the consents of the rows read that are neither yes nor no.
+	Unclear int
 	// Keyless counts rows whose key is not known: any absent row may be one of them.
 	Keyless int
 	// Unknown counts the addresses of waiting rows for which the ledger has no contact.
@@ -98,7 +100,10 @@ func Full(ctx context.Context, n Needs) (*Scan, error) {
 
 // each counts every row of the source and hands it over.
 func (s *Scan) each(ctx context.Context, do func(*owlatsync.Row) error) error {
-	defer func() { s.Tell.Read(s.Read) }()
+	defer func() {
+		s.Tell.Read(s.Read)
+		s.Tell.Unclear(s.Unclear)
+	}()
 	for row, err := range s.Rows {
 		if err != nil {
 			if ctx.Err() != nil {
@@ -107,6 +112,11 @@ func (s *Scan) each(ctx context.Context, do func(*owlatsync.Row) error) error {
 			return &SourceError{Rows: s.Read, Later: s.Later, Err: err}
 		}
 		s.Read++
+		for _, c := range row.Consents {
+			if c == owlatsync.Unclear {
+				s.Unclear++
+			}
+		}
 		if s.Read%1000 == 0 {
 			s.Tell.Scanned(s.Read, false)
 		}
