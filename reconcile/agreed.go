@@ -45,7 +45,7 @@ func (a *agreed) covers(s *step.Step) bool {
 // run's question was answered.
 func (a *agreed) rest(p *plan.Plan) (owlatsync.Summary, error) {
 	sum := p.Summary
-	sum.Outcomes, sum.FirstRun = maps.Clone(sum.Outcomes), false
+	sum.Outcomes = maps.Clone(sum.Outcomes)
 	for s, err := range p.All() {
 		if err != nil {
 			return sum, err
@@ -54,6 +54,7 @@ func (a *agreed) rest(p *plan.Plan) (owlatsync.Summary, error) {
 			plan.Tally(&sum, s, -1)
 		}
 	}
+	sum.FirstRun = false
 	return sum, nil
 }
 
