@@ -133,7 +133,7 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 		log.doubt = log.doubt || !e.Intent.Create.IsZero() || e.Origin == ledger.OriginDeleting
 	}
 	src, people := m.sourceOf(s, log.breaks)
-	log.rows, log.people, log.given = src.list, people, src.given
+	log.rows, log.people, log.given = asTheyCount(&s.Sync, src.list), people, src.given
 	config := s.Sync
 	config.Fresh = spec.fresh
 	config.Source = (&living{m: m, spec: spec, rows: src}).as(&config)

@@ -32,9 +32,12 @@ type work struct {
 	reader   ledger.Reader
 	lock     ledger.Lock // nil: a plan, which writes nothing
 	reading  *reading
-	asker    *ask.Asker
+	asking   *ask.Asker
 	run      ledger.Run
 	soFar    apply.SoFar // what the stretches of the run have in common
+
+	settled   bool              // the doubts of earlier runs were looked up
+	unsettled map[string]string // why rows wait whose doubts could not be settled, by their keys and addresses
 }
 
 func (e *Engine) begin(s *Sync, reader ledger.Reader) (*work, error) {
@@ -156,7 +159,11 @@ func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (e
 		return ending, err
 	}
 	w.tell.Reading(w.reading.told)
+	record := func(r ledger.Record) error { return w.lock.Record(ctx, r) }
 	if o.Full {
+		if err := w.settle(ctx, record); err != nil {
+			return ending, err
+		}
 		if err := w.refresh(ctx); err != nil {
 			return ending, err
 		}

@@ -115,6 +115,7 @@ func (s *stretch) goOn() (err error) {
 			}
 		}
 	}
+	s.settled = false // what the stretch before left in doubt is looked up
 	s.reading.afresh(unreached)
 	s.tell.Afresh()
 	return nil
@@ -170,7 +171,7 @@ func (s *stretch) apply(ctx context.Context) (ending ledger.Ending, err error) {
 	err = apply.Apply(ctx, apply.Needs{
 		Client: s.client, Ledger: s.reader, Writer: s.lock, Tell: s.tell, Notes: &s.reading.again, Log: s.engine.log, Sync: s.sync.Name,
 		Run: s.run.ID, PrivateKey: s.sync.KeyIsAddress, Stop: s.options.Stop, Until: s.until, Part: part, Workers: s.engine.workers,
-		SoFar: &s.soFar,
+		SoFar: &s.soFar, Undated: s.plan.Undated,
 	}, s.plan)
 	if err != nil {
 		return ending, err

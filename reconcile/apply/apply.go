@@ -70,6 +70,8 @@ type Needs struct {
 	Part    owlatsync.Part
 	Workers int // the most rows at once; 0: what a pool allows
 	SoFar   *SoFar
+	// Undated is a time in the steps that is not on Owlat's clock but on this machine's; zero: there is none.
+	Undated time.Time
 }
 
 // run is the application of one plan.
@@ -134,7 +136,7 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 		case !a.asked(s) || !a.SoFar.within(a.Part, s):
 			a.done(s, result{outcome: owlatsync.Skipped, reason: "not among the rows asked for", category: ledger.CategoryUnasked})
 			continue
-		case phase == step.Remove && a.erred():
+		case s.Missing && a.erred():
 			a.done(s, result{outcome: owlatsync.Skipped, reason: reasonErred})
 			continue
 		case a.stopping(ctx):
@@ -267,11 +269,7 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 			continue
 		}
 		a.leftAlone(s.Skipped)
-		r := result{outcome: s.Outcome, reason: s.Reason}
-		if s.Unsure {
-			r.category = ledger.CategoryUnsure
-		}
-		a.done(s, r)
+		a.done(s, result{outcome: s.Outcome, reason: s.Reason})
 	}
 }
 

@@ -29,11 +29,11 @@ type Rows struct {
 // of the listing, and its rows that are new since are created without looking.
 func (a *Asker) Adopt(ctx context.Context, r Rows, tell func(contacts, total int)) (*Listed, owlatsync.Adoption, error) {
 	if a.listed != nil {
-		return a.listed, owlatsync.Adoption{Mode: owlatsync.AdoptNothing, Reason: "this run has compared its rows with Owlat before"}, nil
+		return a.listed, owlatsync.Adoption{Mode: a.mode, Reason: "this run has compared its rows with Owlat before"}, nil
 	}
 	listed, how, err := a.adopt(ctx, r, tell)
 	if err == nil {
-		a.listed = listed
+		a.listed, a.mode = listed, how.Mode
 	}
 	return listed, how, err
 }
