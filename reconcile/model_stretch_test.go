@@ -126,7 +126,7 @@ func (m *model) nextStretch(spec *runSpec, scan int) *modelRows {
 		former: old, breaks: spec.breaksIn(scan), pace: old.pace,
 	}
 	src, people := m.sourceOf(old.sync, log.breaks)
-	log.rows, log.people, log.given = src.list, people, src.given
+	log.rows, log.people, log.given = asTheyCount(&old.sync.Sync, src.list), people, src.given
 	m.running = log
 	return src
 }
