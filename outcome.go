@@ -19,11 +19,20 @@ const (
 // Outcomes lists all outcomes in the order in which reports show them.
 var Outcomes = []Outcome{Created, Updated, Renamed, Adopted, Unchanged, Removed, Invalid, Duplicate, Skipped, Failed}
 
+// InStep reports whether Owlat holds what a row with the outcome asks for.
+func (o Outcome) InStep() bool {
+	switch o {
+	case Created, Updated, Renamed, Adopted, Unchanged:
+		return true
+	}
+	return false
+}
+
 // Report is the result of one run of one sync. It holds no address and no name.
 type Report struct {
 	Sync        string           `json:"sync"`
 	Run         string           `json:"run"`
-	Rows        int              `json:"rows"`
+	Rows        int              `json:"rows"`    // different rows that the run read
 	Missing     int              `json:"missing"` // rows that left the source and that the run acted on
 	Outcomes    map[Outcome]int  `json:"outcomes"`
 	Memberships MembershipCounts `json:"memberships"`

@@ -24,7 +24,7 @@ type Run struct {
 	Message   string             // why the run ended so; holds no address
 	Part      owlatsync.Part     // the rows that the run was asked to apply
 	Report    *owlatsync.Report  // counts so far
-	Summary   *owlatsync.Summary // the plan in numbers; nil: none was made
+	Summary   *owlatsync.Summary // the latest plan in numbers, of what was left then; nil: none was made
 	Guards    []owlatsync.Hit    // the guards that hold the run
 	// PlanForm is the version of the encoding of a held run's plan; 0: no plan is kept.
 	PlanForm int

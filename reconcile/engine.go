@@ -153,10 +153,11 @@ func (e *Engine) goesOn(sync string, t *progress.Teller) (rest func()) {
 
 // Run brings Owlat in step with the source. It tells the outcome of every row but unchanged ones in a progress.RowDone, also of
 // rows that it does not reach. The guards are asked before the first write; only the latest held run of a sync keeps its plan. Run
-// returns the report so far with an error too, unless the run could not begin. Cancelling ctx aborts the run: requests in flight
+// returns the report so far with an error too, unless the run could not begin. A run that takes longer than Sync.Fresh reads the
+// source again and plans what is left, as often as it takes; the guards are asked about what is new. It is one run all the same. Cancelling ctx aborts the run: requests in flight
 // are given up, and the next run finds out their outcomes.
 //
-// Errors: *ledger.LockedError, *ledger.DeploymentError, ledger.ErrLockLost, *SourceError (nothing was applied), *StoppedError,
+// Errors: *ledger.LockedError, *ledger.DeploymentError, ledger.ErrLockLost, *SourceError (nothing of that reading was applied), *StoppedError,
 // ErrUnavailable, ErrInterrupted, *HeldError, the context's cause, the error of Confirm, or the ledger's. Failed rows are no error:
 // the report counts them.
 func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Report, error) {
@@ -164,7 +165,7 @@ func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Repo
 }
 
 // Approve applies the plan of the held run with that number although guards hold it. It reads the source again, and applies the
-// plan only if that is still exactly what would be done. It applies the part that the held run was asked for.
+// plan only if that is still exactly what would be done. In a long run the approval covers what is left of that plan, and no more. It applies the part that the held run was asked for.
 //
 // Errors: those of Run, and *ledger.NoRunError, *NotHeldError, ErrPartForgotten, ErrOldPlan (nothing was done) and *MovedError
 // (nothing was applied).

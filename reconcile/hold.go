@@ -15,11 +15,12 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// HeldError says that guards hold a run: nothing was applied, and the ledger keeps the plan for approval under the run's number.
+// HeldError says that guards hold a run: its plan was not applied, and the ledger keeps it for approval under the run's number.
 type HeldError struct {
-	Sync string
-	Run  int64
-	Hits []owlatsync.Hit
+	Sync  string
+	Run   int64
+	Hits  []owlatsync.Hit
+	Begun bool // earlier stretches of the run were applied: the guards hold the rest
 }
 
 // ErrHeld is matched by *HeldError.
@@ -29,6 +30,9 @@ func (e *HeldError) Error() string {
 	reasons := make([]string, len(e.Hits))
 	for i, h := range e.Hits {
 		reasons[i] = h.Reason
+	}
+	if e.Begun {
+		return fmt.Sprintf("the rest is held by a guard, what was applied before stays: %s", strings.Join(reasons, "; "))
 	}
 	return fmt.Sprintf("held by a guard, nothing was applied: %s", strings.Join(reasons, "; "))
 }
@@ -106,9 +110,9 @@ func Approvable(r ledger.Run) error {
 // holding keeps the plans that guards hold, and compares them.
 type holding struct{ *work }
 
-// hold keeps the plan of a run that a guard holds, and returns what the end of the run records: older held plans are superseded. If
-// why is another error, nothing is kept.
-func (w holding) hold(ctx context.Context, p *plan.Plan, why error) (ending ledger.Ending, err error) {
+// hold keeps the plan of a run that a guard holds, and returns what the end of the run records: older held plans are superseded, and
+// the one of which a part was applied is approved. If why is another error, nothing is kept.
+func (w holding) hold(ctx context.Context, p *plan.Plan, approved *ledger.Run, why error) (ending ledger.Ending, err error) {
 	held, ok := errors.AsType[*HeldError](why)
 	if !ok {
 		return ending, w.leave(p, why)
@@ -129,7 +133,7 @@ func (w holding) hold(ctx context.Context, p *plan.Plan, why error) (ending ledg
 	if err != nil {
 		return ending, w.leave(p, fmt.Errorf("keep the plan: %w", err))
 	}
-	ending.Settled, err = w.settleHeld(ctx, nil, !w.run.Part.Whole())
+	ending.Settled, err = w.settleHeld(ctx, approved, !w.run.Part.Whole())
 	return ending, w.leave(p, also(why, err))
 }
 

@@ -171,6 +171,7 @@ func (t visitedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if log == nil {
 		return t.RoundTripper.RoundTrip(req)
 	}
+	time.Sleep(log.pace)
 	topic, contact := "", ""
 	if parts := strings.Split(req.URL.Path, "/"); req.Method == http.MethodPost && len(parts) > 3 && parts[len(parts)-3] == "topics" {
 		body, err := req.GetBody()

@@ -27,6 +27,11 @@ type runSpec struct {
 	o      runOptions
 	plan   bool // look at the plan only
 	visits []*visit
+
+	pace      time.Duration // how long each request takes
+	fresh     time.Duration // how long the run acts on what it has read; 0: as the engine does
+	turmoil   uint64        // seed of what happens in the source meanwhile
+	breakScan int           // the scan in which the source breaks off; 0: the first
 }
 
 func (m *model) randomRun() {
@@ -65,6 +70,7 @@ func (m *model) randomRun() {
 	if s.held != 0 && m.r.IntN(2) == 0 {
 		spec.o = runOptions{Approve: s.held}
 	}
+	m.inStretches(spec)
 	if yes := m.r.IntN(3); yes > 0 {
 		spec.o.Confirm = func(owlatsync.Summary) (bool, error) { return yes == 1, nil }
 	}
@@ -121,18 +127,23 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	log := &runLog{
 		sync: s, config: s.Sync, topics: s.topics, lost: m.lost, from: time.Now(), first: len(m.server.History("")), fuse: f,
 		full: len(spec.o.Only) == 0 && spec.o.Limit == 0, bound: m.bindings(s), before: m.entries(s), visits: spec.visits,
+		breaks: spec.breaksIn(1), pace: spec.pace,
 	}
 	for _, e := range log.before {
 		log.doubt = log.doubt || !e.Intent.Create.IsZero() || e.Origin == ledger.OriginDeleting
 	}
-	src, people := m.sourceOf(s, spec.breaks)
+	src, people := m.sourceOf(s, log.breaks)
 	log.rows, log.people, log.given = asTheyCount(&s.Sync, src.list), people, src.given
 	config := s.Sync
-	config.Source = src.as(&config)
+	config.Fresh = spec.fresh
+	config.Source = (&living{m: m, spec: spec, rows: src}).as(&config)
 	m.must(m.server.InjectFaults(spec.faults...))
 	e, client := m.engine(f)
 	m.tell("  %s of %d rows, source breaks %d, %s at %d (commit %v, after %v), options %+v", s.Name, len(log.rows), spec.breaks,
 		f.kind, f.at, f.commit, f.after, spec.o)
+	if spec.fresh > 0 {
+		m.tell("  reads again after %s, a request takes %s, breaks off in scan %d", spec.fresh, spec.pace, spec.breakScan)
+	}
 	if f.kind != unbroken {
 		m.count(fmt.Sprintf("broken off: %s, commit %v, after %v", f.kind, f.commit, f.after))
 	}
@@ -141,14 +152,19 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 		m.tell("  fault %+v", fault)
 	}
 	m.running = log
+	note := func(v progress.Value) { m.running.note(v) }
+	var err error
+	var report *owlatsync.Report
 	var reading *owlatsync.Reading
 	if spec.plan {
 		var summary owlatsync.Summary
-		summary, log.err = e.Plan(ctx, config, reconcile.PlanOptions{Observers: []progress.Observer{{Each: func(v progress.Value) { log.note(v) }, Complete: true}}})
+		summary, err = e.Plan(ctx, config, reconcile.PlanOptions{Observers: []progress.Observer{{Each: note, Complete: true}}})
 		reading = summary.Reading
-	} else if log.report, log.err = spec.o.start(ctx, e, config, func(v progress.Value) { log.note(v) }); log.report != nil {
-		reading = log.report.Reading
+	} else if report, err = spec.o.start(ctx, e, config, note); report != nil {
+		reading = report.Reading
 	}
+	log = m.running // the last stretch
+	log.report, log.err = report, err
 	log.changes = reading != nil && reading.Mode == owlatsync.ReadChanges
 	m.running = nil
 	client.CloseIdleConnections()
@@ -161,6 +177,7 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	}
 	m.sampleAll()
 	log.after = m.bindings(s)
+	log.carry()
 	m.tellRun(log)
 	s.held = 0
 	if held, ok := errors.AsType[*reconcile.HeldError](log.err); ok {
@@ -292,6 +309,9 @@ func (l *runLog) done() map[int]progress.RowDone {
 				told[n-1] = d
 			}
 		}
+	}
+	for at, d := range l.carried {
+		told[at] = d
 	}
 	return told
 }

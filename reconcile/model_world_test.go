@@ -20,6 +20,7 @@ import (
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/progress"
 )
 
 // reaction is how long after a run nobody else acts in Owlat: within it an add or a create whose answer was lost may be
@@ -77,6 +78,12 @@ type runLog struct {
 	err         error
 	fuse        *fuse
 	after       map[string]string // key → contact id, as the ledger had it afterwards
+
+	former  *runLog                  // the stretch of the run before this one; nil: this is the first
+	carried map[int]progress.RowDone // what former told, and holds still, by row
+	failed  bool                     // a row has failed in this stretch or one before
+	breaks  int                      // the source breaks off after so many rows; -1: never
+	pace    time.Duration            // how long each request takes
 }
 
 // noteMu is around what happened during a run.

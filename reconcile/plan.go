@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"owlatsync"
 	"owlatsync/ledger"
@@ -80,7 +81,10 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 	asker := w.asker()
 	needs := plan.Needs{
 		Policies: w.policies, Ledger: w.reader, Contacts: asker, Place: &w.engine.place, Tell: w.tell, Notes: &w.reading.again, Each: each,
-		Clock: w.client.ServerTime, Adopted: true, Partial: !part.Whole(), Reading: w.reading.told, Entries: w.reading.bookmark.Entries,
+		Clock: w.client.ServerTime, Adopted: true, Partial: !part.Whole(), Reading: w.reading.told, Entries: w.reading.bookmark.Entries + w.reading.made,
+	}
+	if w.reading.times > 1 { // later stretches of a run try no row again that has failed in it
+		needs.Tried = w.run.Started
 	}
 	state, err := w.reader.SyncState(ctx, w.sync.Name)
 	if err != nil {
@@ -105,7 +109,10 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 }
 
 func (w *work) asker() *ask.Asker {
-	return &ask.Asker{Client: w.client, Ledger: w.reader, Sync: w.sync.Name, Run: w.run.ID}
+	if w.asking == nil {
+		w.asking = &ask.Asker{Client: w.client, Ledger: w.reader, Sync: w.sync.Name, Run: w.run.ID}
+	}
+	return w.asking
 }
 
 // settle looks up what became of requests of earlier runs, once. It comes before everything that reads or corrects what the ledger
@@ -127,11 +134,11 @@ func (w *work) settle(ctx context.Context, record func(ledger.Record) error) err
 
 // scan reads all rows or only the changed ones, as decided in w.reading.
 func (w *work) scan(ctx context.Context, part owlatsync.Part, end func(step.Decision)) (*scan.Scan, error) {
-	needs := scan.Needs{Policies: w.policies, Ledger: w.reader, Place: &w.engine.place, Tell: w.tell, End: end, Rows: w.rows(ctx)}
+	needs := scan.Needs{Policies: w.policies, Ledger: w.reader, Place: &w.engine.place, Tell: w.tell, End: end, Rows: w.rows(ctx), Later: w.reading.times > 1}
 	if !w.reading.changes {
 		return scan.Full(ctx, needs)
 	}
-	scanned, err := scan.Changes(ctx, needs, &w.reading.scan, append(w.reading.bookmark.Again, part.Only...))
+	scanned, err := scan.Changes(ctx, needs, &w.reading.scan, slices.Concat(w.reading.bookmark.Again, w.reading.rest, part.Only))
 	w.reading.told.From = w.reading.scan.From
 	return scanned, err
 }

@@ -29,12 +29,17 @@ type reading struct {
 	told     *owlatsync.Reading
 	scan     owlatsync.Scan
 	again    again
+
+	times int      // how often the source was read, or is
+	unfit bool     // an earlier reading left more rows out of step than can be named
+	rest  []string // rows that earlier readings left out of step, if only changes are read
+	made  int      // rows that the ledger did not know before earlier readings, if only changes are read
 }
 
 // readingOf decides how much of the source a run reads. Full demands all rows. Like is the report of the held run whose plan is
 // made again, or nil.
 func (e *Engine) readingOf(ctx context.Context, s *Sync, full bool, like *owlatsync.Report) (*reading, error) {
-	r := &reading{again: again{recreate: s.OnRemoteDelete == RemoteDeleteRecreate, any: s.Policies().AnyConsent()}}
+	r := &reading{again: again{recreate: s.OnRemoteDelete == RemoteDeleteRecreate, any: s.Policies().AnyConsent()}, times: 1}
 	source, ok := s.Source.(Incremental)
 	if !ok || s.FullEvery <= 0 || source.Settings() == "" {
 		return r, nil
@@ -91,6 +96,19 @@ func (r *reading) begin(ctx context.Context, w ledger.Writer, sync string) error
 	return setBookmark(ctx, w, sync, ledger.Bookmark{})
 }
 
+// afresh prepares for reading the source once more. Changes are read from the same mark on, so that nothing is left out that is not
+// done yet; unreached are rows of the plan that may not be among them.
+func (r *reading) afresh(unreached []string) {
+	r.times++
+	if r.changes {
+		rest, fit := r.again.keys()
+		r.rest, r.made = append(rest, unreached...), r.made+r.again.made
+		r.unfit = r.unfit || !fit
+	}
+	r.again = again{recreate: r.again.recreate, any: r.again.any}
+	r.scan = owlatsync.Scan{Since: r.scan.Since}
+}
+
 // keep returns the bookmark of a run that came to its end, nil if the source has none. It names the rows that the run left out of
 // step: the next run reads them again by key.
 func (r *reading) keep(p owlatsync.Summary, started time.Time) *ledger.Bookmark {
@@ -105,7 +123,7 @@ func (r *reading) keep(p owlatsync.Summary, started time.Time) *ledger.Bookmark 
 		b.Due = due
 	}
 	var fit bool
-	if b.Again, fit = r.again.keys(); !fit {
+	if b.Again, fit = r.again.keys(); !fit || r.unfit {
 		b = ledger.Bookmark{} // only a scan of all rows finds them all
 	}
 	return &b

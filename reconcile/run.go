@@ -10,6 +10,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile/apply"
+	"owlatsync/reconcile/ask"
 	"owlatsync/reconcile/plan"
 	"owlatsync/reconcile/policy"
 	"owlatsync/reconcile/progress"
@@ -31,7 +32,9 @@ type work struct {
 	reader   ledger.Reader
 	lock     ledger.Lock // nil: a plan, which writes nothing
 	reading  *reading
+	asking   *ask.Asker
 	run      ledger.Run
+	soFar    apply.SoFar // what the stretches of the run have in common
 
 	settled   bool              // the doubts of earlier runs were looked up
 	unsettled map[string]string // why rows wait whose doubts could not be settled, by their keys and addresses
@@ -81,6 +84,9 @@ func (e *Engine) run(ctx context.Context, s *Sync, o RunOptions, held int64) (re
 		return nil, fmt.Errorf("record the run: %w", err)
 	}
 	w.tell = progress.NewTeller(progress.About{Sync: s.Name, Run: w.run.ID}, o.Observers, w.counter.Counts, e.client.Estimate)
+	if s.fresh() > 0 {
+		w.tell.Recall()
+	}
 	defer e.goesOn(s.Name, w.tell)()
 	return w.whole(ctx, o, approved)
 }
@@ -162,54 +168,7 @@ func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (e
 			return ending, err
 		}
 	}
-	p, err := w.plan(ctx, o.Part, nil, record)
-	defer func() { err = also(err, p.Close()) }()
-	if err != nil {
-		return ending, w.leave(p, err)
-	}
-	p.Summary.Run = w.run.ID
-	w.run.Summary = &p.Summary
-	w.tell.Planned(p.Summary)
-	if err := w.admit(ctx, p, o, approved); err != nil {
-		return holding{w}.hold(ctx, p, err)
-	}
-	w.tell.Admitted()
-	w.tell.Stage(ledger.StageApplying)
-	if err := w.reading.begin(ctx, w.lock, w.sync.Name); err != nil {
-		return ending, w.leave(p, err)
-	}
-	if err := w.keepRefused(ctx, p); err != nil {
-		return ending, w.leave(p, err)
-	}
-	err = apply.Apply(ctx, apply.Needs{
-		Client: w.client, Ledger: w.reader, Writer: w.lock, Tell: w.tell, Notes: &w.reading.again, Log: w.engine.log, Sync: w.sync.Name,
-		Run: w.run.ID, PrivateKey: w.sync.KeyIsAddress, Stop: o.Stop, Part: o.Part, Workers: w.engine.workers, Undated: p.Undated,
-	}, p)
-	if err != nil {
-		return ending, err
-	}
-	if ending.Settled, err = (holding{w}).settleHeld(ctx, approved, !o.Part.Whole()); err != nil || !o.Part.Whole() {
-		return ending, err
-	}
-	ending.Adopted, ending.Bookmark = true, w.reading.keep(p.Summary, w.run.Started)
-	return ending, nil
-}
-
-// admit passes a plan that is the approved one, that no guard holds, or that the user confirms.
-func (w *work) admit(ctx context.Context, p *plan.Plan, o RunOptions, approved *ledger.Run) error {
-	if approved != nil {
-		return holding{w}.unmoved(ctx, approved.ID, p, o.Part)
-	}
-	hits := w.policies.Guards.Hits(p.Summary)
-	if len(hits) == 0 {
-		return nil
-	}
-	if len(hits) == 1 && hits[0].Guard == owlatsync.GuardFirstRun && o.Confirm != nil {
-		if yes, err := o.Confirm(p.Summary); yes || err != nil {
-			return err
-		}
-	}
-	return &HeldError{Sync: w.sync.Name, Run: w.run.ID, Hits: hits}
+	return w.stretches(ctx, o, approved)
 }
 
 // leave tells every row without an outcome as skipped because of err. It leaves out rows that left the source. It returns err,
@@ -222,6 +181,9 @@ func (w *work) leave(p *plan.Plan, err error) error {
 		reason, category = "the plan to be approved is not what would be done now, so that nothing was applied", ledger.CategoryHeld
 	} else if errors.Is(err, ErrHeld) {
 		reason, category = "a guard holds the run, so that nothing was applied", ledger.CategoryHeld
+		if held, ok := errors.AsType[*HeldError](err); ok && held.Begun {
+			reason = "a guard holds the rest of the run"
+		}
 	}
 	for r, readErr := range p.Rest() {
 		if readErr != nil {

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -60,6 +61,9 @@ type Sync struct {
 	// FullEvery, if above 0, lets runs read only the changed rows of an Incremental source. It is the time after which a run reads
 	// all rows again: only such a run finds rows that have left.
 	FullEvery time.Duration
+	// Fresh is how long a run acts on what it has read of the source. If there is more to do, it reads and plans again. 0 means
+	// DefaultFresh; below 0 a run reads its source once.
+	Fresh time.Duration
 
 	OnMissing      MissingPolicy      // empty means MissingKeep
 	OnRemoteDelete RemoteDeletePolicy // empty means RemoteDeleteKeep
@@ -74,6 +78,8 @@ func (s *Sync) Policies() *policy.Policies {
 		OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards, Events: s.Events,
 	}
 }
+
+func (s *Sync) fresh() time.Duration { return cmp.Or(s.Fresh, DefaultFresh) }
 
 // Fingerprint returns the fingerprint that the ledger has once the row is applied completely. The error says why the row is
 // invalid.

@@ -199,6 +199,7 @@ func (w *world) try(ctx context.Context, o runOptions, source reconcile.Source) 
 		for _, ev := range w.events {
 			if d, ok := ev.(progress.RowDone); ok {
 				told[d.Outcome]++
+				told[d.Before]--
 			}
 		}
 		for _, o := range owlatsync.Outcomes {

@@ -25,6 +25,7 @@ type crashPerson struct {
 type crashScenario struct {
 	name          string
 	before, after []crashPerson
+	stretches     bool // the run reads its source again after every few requests
 }
 
 func crashScenarios() []crashScenario {
@@ -37,7 +38,9 @@ func crashScenarios() []crashScenario {
 		}
 		first.after = append(first.after, p)
 	}
-	return []crashScenario{{"changes", before, after}, first}
+	stretches := first
+	stretches.name, stretches.stretches = "stretches", true
+	return []crashScenario{{name: "changes", before: before, after: after}, first, stretches}
 }
 
 func newPerson(kind string, n int) crashPerson {
@@ -143,4 +146,5 @@ syncs:
     events:
       - {name: user_created, on: created, properties: {plan: plan}}
       - {name: user_updated, on: updated}
+    fresh: %s
 `

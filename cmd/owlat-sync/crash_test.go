@@ -27,7 +27,7 @@ import (
 // chance.
 const crashSlack = 12
 
-// TestCrash kills the program by SIGKILL at every request of a sync of 60 rows and of a first run, before it takes effect
+// TestCrash kills the program by SIGKILL at every request of a sync of 60 rows, of a first run, and of one that reads its source again and again, before it takes effect
 // and after it did but before its answer, and before and after every commit of its ledger. Each time a new process takes
 // over, and then Owlat and the ledger must be what the rows say: nothing lost, nothing doubled, no event sent twice, and
 // nothing left to do. What cannot be repeated, an event, must be reported where its answer was lost.
@@ -59,7 +59,7 @@ func TestCrash(t *testing.T) {
 			}
 		}
 	}
-	var next, missed atomic.Int64
+	var next, missed, played, again atomic.Int64
 	var working sync.WaitGroup
 	for _, s := range stations {
 		working.Go(func() {
@@ -72,8 +72,15 @@ func TestCrash(t *testing.T) {
 				t.Run(p.String(), func(t *testing.T) {
 					s.t = t
 					s.furnish(p.scenario)
-					if !s.kill(p) {
+					killed, stretches := s.kill(p)
+					if !killed {
 						missed.Add(1)
+					}
+					played.Add(1)
+					if p.scenario.stretches {
+						again.Add(int64(stretches))
+					} else if stretches > 0 {
+						t.Errorf("the source was read again %d times", stretches)
 					}
 				})
 			}
@@ -81,7 +88,10 @@ func TestCrash(t *testing.T) {
 	}
 	working.Wait()
 	t.Logf("%d points, %d of them after the end of the process", len(points), missed.Load())
-	if n := missed.Load(); n > 8*crashSlack {
+	if int(played.Load()) == len(points) && again.Load() == 0 {
+		t.Error("no process read its source again")
+	}
+	if n := missed.Load(); n > 12*crashSlack {
 		t.Errorf("%d of %d processes came to their end before they could be killed", n, len(points))
 	}
 }
@@ -142,7 +152,11 @@ func (s *station) furnish(scenario crashScenario) {
 	s.crashStart = &crashStart{people: scenario.after, key: made.Keys["all"], news: made.Topics["news"], all: made.Topics["all"]}
 	s.starts[scenario.name] = s.crashStart
 	s.clear()
-	s.write("owlat-sync.yaml", fmt.Appendf(nil, crashConfig, s.news, s.all))
+	fresh := "off"
+	if scenario.stretches {
+		fresh = "1ms"
+	}
+	s.write("owlat-sync.yaml", fmt.Appendf(nil, crashConfig, s.news, s.all, fresh))
 	if len(scenario.before) > 0 {
 		s.addToOwlat(func(p crashPerson) bool { return p.adopted && !p.isNew(scenario.before) })
 		s.write("users.csv", crashCSV(scenario.before))
@@ -188,8 +202,8 @@ func (s *station) measure() (requests, commits int) {
 }
 
 // kill runs the program from the start, kills it at the point, lets two further processes run, and checks. It reports
-// whether there was a process to kill.
-func (s *station) kill(point killPoint) (killed bool) {
+// whether there was a process to kill, and how often the first two read their source again.
+func (s *station) kill(point killPoint) (killed bool, again int) {
 	s.t.Helper()
 	s.reset()
 	g := gate{paced: true}
@@ -219,9 +233,9 @@ func (s *station) kill(point killPoint) (killed bool) {
 	s.checkOwlat(append(effects, more...), unknown)
 	s.checkLedger()
 
-	again, code := s.run("run", "--json")
+	last, code := s.run("run", "--json")
 	if code != int(exitcode.OK) {
-		s.t.Errorf("the run after that ended with code %d\n%s%s", code, &again.stdout, &again.stderr)
+		s.t.Errorf("the run after that ended with code %d\n%s%s", code, &last.stdout, &last.stderr)
 	}
 	if effects, n := s.passed(); n > 0 {
 		s.t.Errorf("the run after that still sent %d requests: %v", n, effects)
@@ -230,7 +244,10 @@ func (s *station) kill(point killPoint) (killed bool) {
 		s.t.Logf("killed; alone: go test ./cmd/owlat-sync -run 'TestCrash/%s$'\ntook effect before the kill: %v\nand after: %v\nthe killed process said:\n%s%s",
 			point, effects, more, &victim.stdout, &victim.stderr)
 	}
-	return killed
+	for _, p := range []*process{victim, resumed} {
+		again += bytes.Count(p.stdout.Bytes(), []byte(`"type":"stretch"`))
+	}
+	return killed, again
 }
 
 // unknown returns by key the rows of which the process said that nobody knows whether an event arrived. No other row may have failed.

@@ -43,8 +43,8 @@ Ctrl-C stops softly: no more work is taken, what is in flight is finished and re
 Ctrl-C aborts. However a run ends, the next one goes on from what is certain.
 
 With --json, each line of the output is an object; its "type" is "plan" (what the run is to do),
-"row" (what became of a row that was not unchanged), "held" (which guards hold the run) or, at last
-for each sync, "report".`,
+"row" (what became of a row that was not unchanged), "stretch" (a long run reads its source again, and
+has a plan of what is left), "held" (which guards hold the run) or, at last for each sync, "report".`,
 		Example: `  owlat-sync run
   owlat-sync run --yes                      a first run, where nobody can be asked
   owlat-sync run --limit 10                 a careful start: ten rows
@@ -126,6 +126,8 @@ func (r *runner) run(ctx context.Context, a *app, s *setup.Session, sync config.
 			}
 			display.Observe(planned)
 			stop.Arm() // before this an abort loses nothing
+		case progress.Afresh:
+			r.end.Afresh(a.to(), e)
 		case progress.RowDone:
 			r.meetKey(e)
 			r.end.Row(a.to(), sync, e)

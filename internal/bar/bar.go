@@ -40,6 +40,7 @@ type Display struct {
 	mu       sync.Mutex // not held during a write, which a terminal can block for hours
 	lines    []string   // lines to be written
 	stage    stage
+	again    bool // the run reads its source again, or has: the bar goes on
 	rows     int
 	listed   progress.Listed
 	expected int           // requests to send
@@ -83,14 +84,25 @@ func (d *Display) Observe(e progress.Value) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch e := e.(type) {
+	case progress.Afresh:
+		d.again = true
+		if d.width == nil {
+			d.line("reading the source again, because the last reading is too old to act on")
+		}
 	case progress.Scanned:
-		d.stage, d.rows = reading, e.Rows
+		if d.rows = e.Rows; !d.again {
+			d.stage = reading
+		}
 		if e.Done && d.width == nil {
 			d.line("read %s", owlatsync.Counted(e.Rows, "row"))
 		}
 	case progress.Listed:
 		d.stage, d.listed = listing, e
 	case progress.Planned:
+		if d.again {
+			d.goOn(e.Summary)
+			return
+		}
 		d.stage, d.began = sending, time.Now()
 		d.expected, d.estimate = e.Summary.Requests, e.Summary.Duration
 		if d.width == nil && d.expected > 0 {
@@ -100,7 +112,21 @@ func (d *Display) Observe(e progress.Value) {
 		if e.Outcome != owlatsync.Skipped { // nothing was sent for it
 			d.sent += e.Requests
 		}
+		if e.Before != "" {
+			d.outcomes[e.Before]--
+		}
 		d.outcomes[e.Outcome]++
+	}
+}
+
+// goOn takes in the plan of what is left after the source was read again.
+func (d *Display) goOn(plan owlatsync.Summary) {
+	if d.expected == 0 { // a part, whose size is not known
+		return
+	}
+	d.expected, d.estimate = d.sent+plan.Requests, time.Since(d.began)+plan.Duration
+	if d.width == nil && plan.Requests > 0 {
+		d.line("sending %s more, %s", owlatsync.Counted(plan.Requests, "request"), About(plan.Duration))
 	}
 }
 

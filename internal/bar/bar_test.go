@@ -66,6 +66,43 @@ func TestPlainLines(t *testing.T) {
 	})
 }
 
+// TestTheBarGoesOn reads the source again in the midst of a run: the counts go on, and the rest counts anew.
+func TestTheBarGoesOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		d := Start(&out, "users", nil)
+		d.Observe(progress.Scanned{Rows: 500, Done: true})
+		d.Observe(planned(400, 40*time.Second))
+		for range 100 {
+			d.Observe(done(owlatsync.Created, 1))
+		}
+		d.Observe(done(owlatsync.Failed, 0))
+		d.Observe(progress.Afresh{Stretch: 2})
+		d.Observe(progress.Scanned{Rows: 250})
+		time.Sleep(lineEvery)
+		synctest.Wait()
+		d.Observe(progress.Scanned{Rows: 600, Done: true})
+		d.Observe(planned(500, 50*time.Second))
+		again := done(owlatsync.Created, 100)
+		again.Before = owlatsync.Failed
+		d.Observe(again)
+		time.Sleep(lineEvery)
+		synctest.Wait()
+		d.Stop()
+		want := "users: read 500 rows\n" +
+			"users: sending 400 requests, about 40s\n" +
+			"users: reading the source again, because the last reading is too old to act on\n" +
+			"users: 100 of 400 requests, 10.0/s, about 30s left, created 100, failed 1\n" +
+			"users: read 600 rows\n" +
+			"users: sending 500 requests more, about 50s\n" +
+			"users: 200 of 600 requests, 10.0/s, about 40s left, created 101\n"
+		if got := out.String(); got != want {
+			t.Errorf("got:\n%swant:\n%s", got, want)
+		}
+	})
+}
+
 func TestTerminal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -51,10 +51,12 @@ type Sync struct {
 	Cursor source.Cursor // without a column: every run reads all rows
 	// FullEvery is how often a run reads all rows in spite of a cursor.
 	FullEvery time.Duration
-	Key       []string // empty: the address is the key
-	Fields    Fields
-	Topics    []Topic
-	Nulls     reconcile.NullPolicy
+	// Fresh is how long a run acts on what it has read; below 0 it reads its source once.
+	Fresh  time.Duration
+	Key    []string // empty: the address is the key
+	Fields Fields
+	Topics []Topic
+	Nulls  reconcile.NullPolicy
 	// Duplicates says whose consents count when several rows have one key or address.
 	Duplicates reconcile.DuplicateConsent
 

@@ -94,7 +94,7 @@ func TestComplete(t *testing.T) {
 		Syncs: []Sync{{
 			Name: "users", Line: 9, DSN: "postgres://app:pw@db.example.com/app",
 			Query:  "SELECT id, email, first_name, last_name, newsletter\nFROM users WHERE note <> '${x}'",
-			Cursor: source.Cursor{Column: "changed", Overlap: 90 * time.Second, Database: "postgres://app:xxxxx@db.example.com/app"}, FullEvery: 7 * 24 * time.Hour,
+			Cursor: source.Cursor{Column: "changed", Overlap: 90 * time.Second, Database: "postgres://app:xxxxx@db.example.com/app"}, FullEvery: 7 * 24 * time.Hour, Fresh: 10 * time.Minute,
 			Key:    []string{"id"},
 			Fields: Fields{Email: "email", Others: owlatsync.Texts{owlatsync.FirstName: "first_name", owlatsync.LastName: "last_name"}},
 			Topics: []Topic{
@@ -112,7 +112,7 @@ func TestComplete(t *testing.T) {
 				{Name: "user_changed", On: ledger.OnUpdated},
 			},
 		}, {
-			Name: "leads", Line: 40, DSN: "csv:leads.csv", Key: []string{"country", "number"},
+			Name: "leads", Line: 40, DSN: "csv:leads.csv", Key: []string{"country", "number"}, Fresh: 10 * time.Minute,
 			Fields: Fields{Email: "E-Mail"}, Nulls: reconcile.NullsKeep, Duplicates: reconcile.ConsentWinner, OnMissing: reconcile.MissingKeep, OnRemoteDelete: reconcile.RemoteDeleteKeep,
 			Guards: reconcile.Guards{Removals: reconcile.Limit{Share: 1}, Updates: reconcile.Limit{Share: math.SmallestNonzeroFloat64}},
 		}},
@@ -138,8 +138,8 @@ func TestComplete(t *testing.T) {
 			{ID: "k57aaaaaaaaaaaaaaaaaaaaaaaaaaaaa", When: true, Existing: reconcile.ExistingAdd},
 			{ID: "k57bbbbbbbbbbbbbbbbbbbbbbbbbbbbb", Existing: reconcile.ExistingSkip},
 		},
-		FullEvery: 7 * 24 * time.Hour,
-		Nulls:     users.Nulls, Duplicates: reconcile.ConsentAny, OnMissing: users.OnMissing, OnRemoteDelete: users.OnRemoteDelete, Guards: users.Guards,
+		FullEvery: 7 * 24 * time.Hour, Fresh: 10 * time.Minute,
+		Nulls: users.Nulls, Duplicates: reconcile.ConsentAny, OnMissing: users.OnMissing, OnRemoteDelete: users.OnRemoteDelete, Guards: users.Guards,
 		Events: []reconcile.EventRule{
 			{Name: "user_synced", On: ledger.OnCreated, Properties: map[string]string{"plan": "plan_name", "Seats used": "seats"}},
 			{Name: "user_met", On: ledger.OnAppears, Properties: map[string]string{"plan": "plan_name"}},

@@ -40,10 +40,29 @@ func (d policyDecoder) policies(s section, sync *Sync) {
 		string(reconcile.MissingKeep), string(reconcile.MissingLeave), string(reconcile.MissingDelete)))
 	sync.OnRemoteDelete = reconcile.RemoteDeletePolicy(d.oneOf(s.text("on_remote_delete"),
 		string(reconcile.RemoteDeleteKeep), string(reconcile.RemoteDeleteRecreate)))
+	sync.Fresh = d.fresh(s.text("fresh"))
 	sync.Guards = d.guards(sectionOf[guardsKeys](d.decoder, s.child("guards"), setting(s.path, "guards")))
 	for i, item := range s.list("events") {
 		d.event(item, fmt.Sprintf("%s.events[%d]", s.path, i), sync)
 	}
+}
+
+// off is the word for never.
+const off = "off"
+
+// fresh reads how long a run acts on what it has read of its source.
+func (d policyDecoder) fresh(v value) time.Duration {
+	switch {
+	case !v.given:
+		return reconcile.DefaultFresh
+	case v.text == off:
+		return -1
+	}
+	fresh, err := span(v.text)
+	if err != nil {
+		v.refuse(d.decoder, "must be a duration such as 10m or 1h, or %s", off)
+	}
+	return fresh
 }
 
 const allow = "allow"
@@ -156,7 +175,7 @@ func (d policyDecoder) history(v value) time.Duration {
 func (s *Sync) Reconcile(src reconcile.Source) reconcile.Sync {
 	out := reconcile.Sync{
 		Name: s.Name, Source: src, Topics: make([]reconcile.Topic, len(s.Topics)), Nulls: s.Nulls, KeyIsAddress: s.KeyIsAddress(),
-		Duplicates: s.Duplicates, FullEvery: s.FullEvery, OnMissing: s.OnMissing, OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards,
+		Duplicates: s.Duplicates, FullEvery: s.FullEvery, Fresh: s.Fresh, OnMissing: s.OnMissing, OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards,
 	}
 	for i, t := range s.Topics {
 		out.Topics[i] = reconcile.Topic{ID: t.ID, When: t.When != "", Existing: t.Existing}

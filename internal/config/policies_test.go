@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"owlatsync"
 )
@@ -111,6 +112,26 @@ func TestLimitsAreWhatTheFileSays(t *testing.T) {
 		hits := cfg.Syncs[0].Reconcile(nil).Guards.Hits(owlatsync.Summary{Rows: 100, Entries: 100, Removals: test.removals})
 		if held := len(hits) > 0; held != test.held || held && hits[0].Reason != test.reason {
 			t.Errorf("%s with %d removals: %+v", test.limit, test.removals, hits)
+		}
+	}
+}
+
+func TestFresh(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{"": 10 * time.Minute, "fresh: 10m": 10 * time.Minute, "fresh: 1h30m": 90 * time.Minute, "fresh: 1d": 24 * time.Hour, "fresh: off": -1} {
+		cfg, err := Parse("f.yaml", []byte(valid+"    "+text+"\n"), env(map[string]string{EnvAPIKey: testKey}))
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		if got := cfg.Syncs[0].Reconcile(nil).Fresh; got != want {
+			t.Errorf("%q: %s, want %s", text, got, want)
+		}
+	}
+	for _, text := range []string{"0", "0s", "-10m", "10", "never"} {
+		_, err := Parse("f.yaml", []byte(valid+"    fresh: "+text+"\n"), env(map[string]string{EnvAPIKey: testKey}))
+		if err == nil || !strings.Contains(err.Error(), "fresh: must be a duration such as 10m or 1h, or off") {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }

@@ -33,6 +33,7 @@ type syncKeys struct {
 	Duplicates     duplicatesKeys `json:"duplicates,omitempty" jsonschema_description:"What counts when several rows have one address, or one key. One row wins: the one whose contact it is, else the first in the source, so that ORDER BY in the query chooses."`
 	OnMissing      string         `json:"on_missing,omitempty" jsonschema:"enum=keep,enum=leave_topics,enum=delete,default=keep" jsonschema_description:"What becomes of a contact whose row left the source: keep leaves it as it is, leave_topics takes it off the topics of this sync, delete deletes it if this sync created it and takes it off the topics otherwise. Only after the source was read to its end, in a run without failures, and within the guards. A delete comes last, or right before the row that needs the address."`
 	OnRemoteDelete string         `json:"on_remote_delete,omitempty" jsonschema:"enum=keep,enum=recreate,default=keep" jsonschema_description:"What becomes of a row whose contact was deleted in Owlat: keep leaves it deleted, because it may have been an erasure request, recreate creates it again, on no topic but those with \"existing: add\"."`
+	Fresh          freshKey       `json:"fresh,omitempty" jsonschema_description:"How long a run acts on what it has read of the source, such as 10m. If there is more to do, it reads and plans again, so that nobody is added who has withdrawn the consent meanwhile. off: a run reads its source once."`
 	Guards         guardsKeys     `json:"guards,omitempty" jsonschema_description:"What holds a run that looks like an accident. A held run changes nothing and waits for \"owlat-sync approve\"."`
 	Events         []eventKeys    `json:"events,omitempty" jsonschema_description:"Events to send to Owlat, each at most once. The key needs the scope events:write."`
 }
@@ -129,6 +130,14 @@ const spanPattern = `^([0-9]+d|([0-9]+(\.[0-9]+)?(h|m|s))+)$|\$\{`
 // JSONSchema describes the values that the file may have.
 func (spanKey) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{Type: "string", Pattern: spanPattern, Default: "24h"}
+}
+
+// freshKey is a duration, or the word for never.
+type freshKey struct{}
+
+// JSONSchema describes the values that the file may have.
+func (freshKey) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string", Pattern: spanPattern}, {Type: "string", Enum: []any{off}}}, Default: "10m"}
 }
 
 // overlapKey is a duration or a whole number.

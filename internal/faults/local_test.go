@@ -11,7 +11,8 @@ func localFaults() []fault {
 		{
 			id: "source", title: "The source breaks off",
 			means: "The database ended the connection, or the file is cut short. Rows that were not read must not be taken " +
-				"for rows that are gone. So the run sends nothing at all, however many rows it read before.",
+				"for rows that are gone. So the run sends nothing at all, however many rows it read before. " +
+				"Where a long run reads its source again, what it has done by then stays, and the next run goes on from there.",
 			todo: "See that the query runs to its end in the database's own client, then run again.",
 			variants: []variant{
 				{name: "at first", source: &sourceFault{after: 0, err: io.ErrUnexpectedEOF}},

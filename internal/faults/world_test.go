@@ -201,7 +201,7 @@ func (r *result) many() string {
 	switch {
 	case o[owlatsync.Skipped] == 0:
 		return fmt.Sprintf("goes on with the other rows; exit code %d", exit(r))
-	case errors.Is(r.err, reconcile.ErrUnavailable) && r.failed >= 25 && r.failed <= 25+16:
+	case errors.Is(r.err, reconcile.ErrUnavailable) && r.failed >= 25 && r.failed <= 25+20: // and those in flight
 		if exit(r) == exitcode.Error {
 			return endsSoon
 		}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"owlatsync/internal/problem"
@@ -20,6 +21,8 @@ type File struct {
 	flag string
 	file *os.File
 	csv  *csv.Writer
+
+	dropped []([]string) // what the lines begin with that Close drops
 }
 
 // Create begins a list with a header line. Nothing at the path changes before Close. Its errors name the flag that asked for the
@@ -73,10 +76,46 @@ func (f *File) Path() string { return f.path }
 // Write adds a line. Close returns an error of writing.
 func (f *File) Write(fields ...string) { _ = f.csv.Write(fields) }
 
+// TakeBack drops the first line that begins with the fields, if there is one.
+func (f *File) TakeBack(fields ...string) { f.dropped = append(f.dropped, fields) }
+
+// drop rewrites the file without the lines that were taken back.
+func (f *File) drop() error {
+	if len(f.dropped) == 0 {
+		return nil
+	}
+	if _, err := f.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	written := csv.NewReader(f.file)
+	written.FieldsPerRecord = -1
+	lines, err := written.ReadAll()
+	if err != nil {
+		return err
+	}
+	for _, fields := range f.dropped {
+		at := slices.IndexFunc(lines, func(line []string) bool { return len(line) >= len(fields) && slices.Equal(line[:len(fields)], fields) })
+		if at >= 0 {
+			lines = slices.Delete(lines, at, at+1)
+		}
+	}
+	if _, err := f.file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	if err := f.file.Truncate(0); err != nil {
+		return err
+	}
+	return f.csv.WriteAll(lines)
+}
+
 // Close puts the list in its place, or drops it if keep is false.
 func (f *File) Close(keep bool) error {
 	f.csv.Flush()
-	err := errors.Join(f.csv.Error(), f.file.Close())
+	err := f.csv.Error()
+	if err == nil && keep {
+		err = f.drop()
+	}
+	err = errors.Join(err, f.file.Close())
 	if err == nil && keep {
 		err = os.Rename(f.file.Name(), f.path)
 	}

@@ -54,3 +54,25 @@ func TestAReportReplacesNothingButAnOlderReport(t *testing.T) {
 		t.Error("a folder would be replaced")
 	}
 }
+
+func TestLinesAreTakenBack(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "list.csv")
+	f, err := Create("--failures", path, []string{"sync", "key"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range [][]string{{"users", "1", "a,b"}, {"users", "2", "x"}, {"users", "2", "y"}, {"orders", "1", "z"}} {
+		f.Write(line...)
+	}
+	f.TakeBack("users", "2")
+	f.TakeBack("users", "9")
+	f.TakeBack("users", "1")
+	if err := f.Close(true); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(path)
+	if err != nil || string(got) != "sync,key\nusers,2,y\norders,1,z\n" {
+		t.Errorf("%q: %v", got, err)
+	}
+}

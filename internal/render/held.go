@@ -52,7 +52,7 @@ func Held(to To, held *reconcile.HeldError, s owlatsync.Summary, part Asked, typ
 		_ = to.json(heldJSON{"held", held.Sync, held.Run, held.Hits, typed.Command("plan", held.Sync), approval})
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "run %d is held by a guard, nothing was applied", held.Run)
+	fmt.Fprintf(&b, "run %d is held by a guard, %s", held.Run, word(held.Begun, "what it had applied before stays", "nothing was applied"))
 	for _, hit := range held.Hits {
 		fmt.Fprintf(&b, "\n  %s: %s", hit.Guard, hit.Reason)
 	}

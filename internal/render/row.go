@@ -14,6 +14,7 @@ type rowJSON struct {
 	Position string                 `json:"position"`
 	Address  string                 `json:"address_hash,omitempty"`
 	Outcome  owlatsync.Outcome      `json:"outcome"`
+	Before   owlatsync.Outcome      `json:"before,omitempty"` // an earlier line of the run about the row had this outcome, which no longer counts
 	Changes  []owlatsync.ChangeKind `json:"changes"`
 	Events   []string               `json:"events,omitempty"`
 	Category string                 `json:"category,omitempty"`
@@ -23,7 +24,7 @@ type rowJSON struct {
 func newRowJSON(sync config.Sync, e progress.RowDone) rowJSON {
 	r := rowJSON{
 		Type: "row", Sync: sync.Name, Key: harmlessKey(sync, e), Position: e.Position, Address: e.AddressHash(),
-		Outcome: e.Outcome, Changes: make([]owlatsync.ChangeKind, len(e.Changes)), Events: e.Events, Category: string(e.Category), Reason: e.Reason,
+		Outcome: e.Outcome, Before: e.Before, Changes: make([]owlatsync.ChangeKind, len(e.Changes)), Events: e.Events, Category: string(e.Category), Reason: e.Reason,
 	}
 	for i, c := range e.Changes {
 		r.Changes[i] = c.Kind
@@ -39,13 +40,12 @@ func harmlessKey(sync config.Sync, e progress.RowDone) string {
 	return e.PublicKey()
 }
 
-// applied reports whether a row with this outcome is in step.
-func applied(o owlatsync.Outcome) bool {
-	switch o {
-	case owlatsync.Invalid, owlatsync.Duplicate, owlatsync.Skipped, owlatsync.Failed:
-		return false
-	}
-	return true
+// afreshJSON says in "run --json" that the run reads its source again.
+type afreshJSON struct {
+	Type    string `json:"type"`
+	Sync    string `json:"sync"`
+	Run     int64  `json:"run"`
+	Stretch int    `json:"stretch"`
 }
 
 // reportJSON is the last line of a sync that "run --json" prints.

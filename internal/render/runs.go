@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"text/tabwriter"
 
 	"owlatsync"
@@ -26,9 +27,16 @@ type List interface {
 	Write(fields ...string)
 }
 
+// RunList is a list whose lines a later stretch of a run can take back.
+type RunList interface {
+	List
+	// TakeBack drops the first line that begins with the fields.
+	TakeBack(fields ...string)
+}
+
 // Runs collects what is shown at the end of the runs of several syncs.
 type Runs struct {
-	List List // nil: no list was asked for
+	List RunList // nil: no list was asked for
 
 	reports  []*owlatsync.Report
 	readings []string // how each sync with a cursor was read
@@ -44,6 +52,13 @@ type Runs struct {
 // shownRow is a row that was not applied, without personal data.
 type shownRow struct{ sync, label, outcome, reason string }
 
+// Afresh says that a run reads its source again. As text the display tells it.
+func (r *Runs) Afresh(to To, e progress.Afresh) {
+	if to.JSON {
+		_ = to.json(afreshJSON{"stretch", e.Sync, e.Run, e.Stretch})
+	}
+}
+
 // Admitted notes that the guards passed the run of a sync.
 func (r *Runs) Admitted(plan owlatsync.Summary) { r.twins += plan.Adoption.Twins }
 
@@ -56,9 +71,37 @@ func (r *Runs) Row(to To, sync config.Sync, e progress.RowDone) {
 	if to.JSON {
 		_ = to.json(newRowJSON(sync, e))
 	}
-	if !applied(e.Outcome) {
+	if e.Before != "" && !e.Before.InStep() && e.Before != owlatsync.Removed {
+		r.takeBack(sync, e)
+	}
+	if !e.Outcome.InStep() && e.Outcome != owlatsync.Removed {
 		r.notApplied(sync, e)
 	}
+}
+
+// takeBack forgets a row that a former stretch of the run did not apply. Such a row has a key.
+func (r *Runs) takeBack(sync config.Sync, e progress.RowDone) {
+	if r.List != nil {
+		r.List.TakeBack(sync.Name, e.Key)
+	}
+	label := label(sync, e)
+	at := slices.IndexFunc(r.shown, func(s shownRow) bool {
+		return s.sync == sync.Name && s.label == label && s.outcome == string(e.Before)
+	})
+	if at < 0 {
+		r.hidden--
+		return
+	}
+	r.shown = slices.Delete(r.shown, at, at+1)
+	r.count[sync.Name]--
+}
+
+// label names a row without personal data.
+func label(sync config.Sync, e progress.RowDone) string {
+	if key := harmlessKey(sync, e); key != "" {
+		return fmt.Sprintf("key %s", words.Printable(key))
+	}
+	return e.Position
 }
 
 // notApplied notes a row for the end of the run and for the list.
@@ -78,11 +121,7 @@ func (r *Runs) notApplied(sync config.Sync, e progress.RowDone) {
 		r.count = make(map[string]int)
 	}
 	r.count[sync.Name]++
-	label := e.Position
-	if key := harmlessKey(sync, e); key != "" {
-		label = fmt.Sprintf("key %s", words.Printable(key))
-	}
-	r.shown = append(r.shown, shownRow{sync.Name, label, string(e.Outcome), e.Reason})
+	r.shown = append(r.shown, shownRow{sync.Name, label(sync, e), string(e.Outcome), e.Reason})
 }
 
 // Report notes the report of a run. As JSON it shows it at once. A run that ended before it could change anything was not admitted:

@@ -52,11 +52,54 @@ func TestRowsThatWereLeftHideNoOthers(t *testing.T) {
 	}
 }
 
+// TestARowThatIsAppliedAfterAllIsTakenBack tells rows that a later stretch of the run brings in step.
+func TestARowThatIsAppliedAfterAllIsTakenBack(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	to, sync := To{W: &out}, config.Sync{Name: "users", Key: []string{"id"}}
+	list := &takenBack{}
+	r := &Runs{reports: []*owlatsync.Report{owlatsync.NewReport("users", "1")}, List: list}
+	tell := func(key string, outcome, before owlatsync.Outcome) {
+		r.Row(to, sync, progress.RowDone{Before: before, Decision: reconcile.Decision{Key: key, Outcome: outcome, Reason: "why"}})
+	}
+	for key := range shownFailures + 1 {
+		tell(fmt.Sprint(key), owlatsync.Failed, "")
+	}
+	tell("3", owlatsync.Created, owlatsync.Failed)
+	tell("10", owlatsync.Unchanged, owlatsync.Failed) // was not shown
+	tell("4", owlatsync.Invalid, owlatsync.Failed)
+	r.End(to)
+	if n := r.notAppliedRows(); n != 9 || strings.Contains(out.String(), "key 3 ") || !strings.Contains(out.String(), "key 4  invalid") {
+		t.Errorf("%d rows:\n%s", n, &out)
+	}
+	if got := strings.Join(list.taken, " "); got != "users/3 users/10 users/4" {
+		t.Errorf("taken back: %s", got)
+	}
+	out.Reset()
+	to.JSON = true
+	tell("5", owlatsync.Created, owlatsync.Failed)
+	r.Afresh(to, progress.Afresh{About: progress.About{Sync: "users", Run: 7}, Stretch: 2})
+	want := `{"type":"row","sync":"users","key":"5","position":"","outcome":"created","before":"failed","changes":[],"reason":"why"}` + "\n" +
+		`{"type":"stretch","sync":"users","run":7,"stretch":2}` + "\n"
+	if out.String() != want {
+		t.Errorf("got:\n%swant:\n%s", &out, want)
+	}
+}
+
 // listed is a list at a path that keeps nothing.
 type listed string
 
-func (l listed) Path() string  { return string(l) }
-func (listed) Write(...string) {}
+func (l listed) Path() string     { return string(l) }
+func (listed) Write(...string)    {}
+func (listed) TakeBack(...string) {}
+
+// takenBack is a list that keeps what was taken back.
+type takenBack struct {
+	listed
+	taken []string
+}
+
+func (l *takenBack) TakeBack(fields ...string) { l.taken = append(l.taken, strings.Join(fields, "/")) }
 
 func TestRowsThatWereLeftAreInTheFile(t *testing.T) {
 	t.Parallel()

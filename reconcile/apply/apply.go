@@ -66,8 +66,10 @@ type Needs struct {
 	PrivateKey bool // keys of rows are personal data and are not logged
 
 	Stop    <-chan struct{} // closing it ends the run: no more work is taken
+	Until   time.Time       // from then on no more work is taken, because the plan is too old; zero: never
 	Part    owlatsync.Part
 	Workers int // the most rows at once; 0: what a pool allows
+	SoFar   *SoFar
 	// Undated is a time in the steps that is not on Owlat's clock but on this machine's; zero: there is none.
 	Undated time.Time
 }
@@ -79,32 +81,43 @@ type run struct {
 	pool   *owlat.Pool
 	topics *topics
 
-	chosen int // rows taken on, for the limit of the part
-
 	mu        sync.Mutex
 	ended     error                      // why the run takes no more work; nil: it does
 	errors    int                        // rows that failed in this run
-	failing   int                        // rows in a row that failed because of the server
 	withdrawn map[string]*remote.Failure // rows whose early withdrawal failed, by key
+	left      []*step.Step               // taken on, and not begun before the plan was too old
 }
 
-// Apply carries out every step. It tells the steps that it does not reach as skipped, so that the outcomes add up. It returns why
-// it ended early: ErrInterrupted, ErrUnavailable, a *remote.StoppedError, the context's cause, or the ledger's error.
+// Apply carries out every step. It tells the steps that it does not reach as skipped, so that the outcomes add up, unless it ends
+// with ErrStale. It returns why it ended early: ErrInterrupted, ErrUnavailable, ErrStale, a *remote.StoppedError, the context's
+// cause, or the ledger's error.
 func Apply(ctx context.Context, n Needs, plan Plan) error {
-	client, err := n.Client.With(owlat.WithBeforeSend(beforeSend))
-	if err != nil {
-		return fmt.Errorf("record requests before they are sent: %w", err)
+	if n.SoFar.pool == nil {
+		client, err := n.Client.With(owlat.WithBeforeSend(beforeSend))
+		if err != nil {
+			return fmt.Errorf("record requests before they are sent: %w", err)
+		}
+		n.SoFar.pool, n.SoFar.topics, n.SoFar.chosen = client.NewPool(n.Workers), newTopics(), make(map[uint64]struct{})
 	}
 	a := &run{
-		Needs: n, plan: plan, pool: client.NewPool(n.Workers), topics: newTopics(), withdrawn: make(map[string]*remote.Failure),
+		Needs: n, plan: plan, pool: n.SoFar.pool, topics: n.SoFar.topics, withdrawn: make(map[string]*remote.Failure),
 	}
 	for _, phase := range step.Phases {
 		if err := a.phase(ctx, phase); err != nil {
 			return err
 		}
+		if (aging{a}).stale() {
+			break
+		}
+	}
+	if !(aging{a}).stale() {
+		for _, s := range a.left {
+			a.done(s, result{outcome: owlatsync.Skipped, reason: ReasonStopped})
+		}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.SoFar.erred = a.SoFar.erred || a.errors > 0 || len(a.withdrawn) > 0
 	return a.ended
 }
 
@@ -124,19 +137,32 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 			order = s.Order
 		}
 		switch {
-		case a.stopping(ctx):
-			a.done(s, result{outcome: owlatsync.Skipped, reason: ReasonStopped})
-		case !a.asked(s) || !a.within():
+		case !a.asked(s) || !a.SoFar.within(a.Part, s):
 			a.done(s, result{outcome: owlatsync.Skipped, reason: "not among the rows asked for", category: ledger.CategoryUnasked})
+			continue
 		case s.Missing && a.erred():
 			a.done(s, result{outcome: owlatsync.Skipped, reason: reasonErred})
-		case phase == step.Settle:
+			continue
+		case a.stopping(ctx):
+			a.settle(ctx, settled)
+			if settled = settled[:0]; (aging{a}).stale() {
+				return nil
+			}
+			a.done(s, result{outcome: owlatsync.Skipped, reason: ReasonStopped})
+			continue
+		}
+		switch a.SoFar.choose(a.Part, s); phase {
+		case step.Settle:
 			if settled = append(settled, s); len(settled) == settleBatch {
 				a.settle(ctx, settled)
 				settled = settled[:0]
 			}
 		default:
-			a.pool.Go(ctx, func(ctx context.Context, client *owlat.Client) { a.apply(ctx, client, s) })
+			a.pool.Go(ctx, func(ctx context.Context, client *owlat.Client) {
+				if !(aging{a}).leave(s) {
+					a.apply(ctx, client, s)
+				}
+			})
 		}
 	}
 	a.settle(ctx, settled)
@@ -156,7 +182,11 @@ func (a *run) withdrawEarly(ctx context.Context) error {
 			return nil
 		}
 		if a.asked(s) {
-			a.pool.Go(ctx, func(ctx context.Context, client *owlat.Client) { a.withdraw(ctx, client, s) })
+			a.pool.Go(ctx, func(ctx context.Context, client *owlat.Client) {
+				if !(aging{a}).leave(nil) {
+					a.withdraw(ctx, client, s)
+				}
+			})
 		}
 	}
 	return nil
@@ -175,6 +205,7 @@ func (a *run) stopping(ctx context.Context) bool {
 	case <-a.Stop:
 		a.ended = ErrInterrupted
 	default:
+		aging{a}.age()
 	}
 	return a.ended != nil
 }
@@ -184,16 +215,10 @@ func (a *run) asked(s *step.Step) bool {
 	return len(a.Part.Only) == 0 || slices.Contains(a.Part.Only, s.Row.Key)
 }
 
-// within counts another row, and reports whether the limit of the part allows it. Only phase calls it, one step after the other.
-func (a *run) within() bool {
-	a.chosen++
-	return a.Part.Limit <= 0 || a.chosen <= a.Part.Limit
-}
-
 func (a *run) erred() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.errors > 0
+	return a.SoFar.erred || a.errors > 0
 }
 
 // errEnded is the error of calls that were not sent before the run ended.
@@ -203,7 +228,7 @@ var errEnded = errors.New("the run has ended")
 func (a *run) end(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.ended == nil {
+	if a.ended == nil || errors.Is(a.ended, ErrStale) { // the source is not read again for a run that is over
 		a.ended = err
 	}
 	a.pool.Close(errEnded)
@@ -214,11 +239,11 @@ func (a *run) health(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err == nil {
-		a.failing = 0
+		a.SoFar.failing = 0
 		return
 	}
-	if a.failing++; a.failing >= outage && a.ended == nil {
-		a.ended = fmt.Errorf("%w: %d rows in a row failed, the last with: %w", ErrUnavailable, a.failing, err)
+	if a.SoFar.failing++; a.SoFar.failing >= outage && (a.ended == nil || errors.Is(a.ended, ErrStale)) {
+		a.ended = fmt.Errorf("%w: %d rows in a row failed, the last with: %w", ErrUnavailable, a.SoFar.failing, err)
 		a.pool.Close(errEnded)
 	}
 }

@@ -25,8 +25,20 @@ type Rows struct {
 }
 
 // Adopt finds contacts that were in Owlat before the sync. It lists Owlat's contacts if that costs less than conflicts would, and
-// tells its progress. Without the scope contacts:read it lists nothing.
+// tells its progress. Without the scope contacts:read it lists nothing. It lists once: a later stretch of the run gets what is left
+// of the listing, and its rows that are new since are created without looking.
 func (a *Asker) Adopt(ctx context.Context, r Rows, tell func(contacts, total int)) (*Listed, owlatsync.Adoption, error) {
+	if a.listed != nil {
+		return a.listed, owlatsync.Adoption{Mode: a.mode, Reason: "this run has compared its rows with Owlat before"}, nil
+	}
+	listed, how, err := a.adopt(ctx, r, tell)
+	if err == nil {
+		a.listed, a.mode = listed, how.Mode
+	}
+	return listed, how, err
+}
+
+func (a *Asker) adopt(ctx context.Context, r Rows, tell func(contacts, total int)) (*Listed, owlatsync.Adoption, error) {
 	listed := &Listed{at: make(map[uint64]remote.Spot)}
 	how := owlatsync.Adoption{Mode: owlatsync.AdoptCreate}
 	switch {

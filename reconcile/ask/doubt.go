@@ -27,6 +27,9 @@ type Asker struct {
 	Ledger ledger.Reader
 	Sync   string
 	Run    int64
+
+	listed *Listed // what Adopt has found; nil: it was not asked yet
+	mode   owlatsync.AdoptionMode
 }
 
 // Settle looks up the outcome of every request of earlier runs that is in doubt. It hands the record that corrects an entry to

@@ -107,6 +107,10 @@ func (g *gatherer) judge(r *step.Row, e *ledger.Entry, holders []ledger.Holder) 
 			return k
 		}
 	}
+	if f := failureOf(e, r); f != nil && !g.Tried.IsZero() && !f.Last.Before(g.Tried) {
+		k.waits = waiting(f)
+		return k
+	}
 	if g.stands(e) && e.Email == r.Email {
 		k.holders = nil // the row itself holds the contact
 	}
@@ -114,6 +118,14 @@ func (g *gatherer) judge(r *step.Row, e *ledger.Entry, holders []ledger.Holder) 
 		k.row = counting
 	}
 	return k
+}
+
+// failureOf returns the failure of the row as it is now, nil if it has none.
+func failureOf(e *ledger.Entry, r *step.Row) *ledger.Failure {
+	if e == nil || e.Failure == nil || e.Failure.Absence || e.Failure.Fingerprint != r.Fingerprint {
+		return nil
+	}
+	return e.Failure
 }
 
 // stand finds the entry that stands for the row. Gone has the contacts of other syncs that no longer exist.

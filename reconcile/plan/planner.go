@@ -18,6 +18,7 @@ type Planner struct {
 	plan  *Plan
 	scan  *scan.Scan
 	moved map[uint64]struct{} // hashes of the old keys of rows that now have another
+	told  int                 // unchanged rows that were told
 	now   time.Time
 	there time.Time // now on Owlat's clock, as far as that is known
 	err   error     // the error of Each
@@ -44,9 +45,11 @@ func (p *Planner) tell(d step.Decision) {
 	}
 }
 
-func (p *Planner) unchanged(rows int) {
-	p.plan.Summary.Outcomes[owlatsync.Unchanged] += rows
-	p.Tell.Unchanged(rows)
+// unchanged counts what the scan has found in step since it was last called.
+func (p *Planner) unchanged() {
+	p.plan.Summary.Outcomes[owlatsync.Unchanged] = p.scan.Unchanged
+	p.Tell.Unchanged(p.scan.Unchanged - p.scan.Done - p.told)
+	p.told = p.scan.Unchanged - p.scan.Done
 }
 
 func categoryOf(o owlatsync.Outcome) ledger.Category {
@@ -68,7 +71,7 @@ func (p *Planner) Make(ctx context.Context, scanned *scan.Scan, scanErr error) (
 	p.scan = scanned
 	p.plan.waiting = scanned.Waiting
 	defer scanned.Release()
-	p.unchanged(scanned.Unchanged)
+	p.unchanged()
 	p.plan.Summary.Memberships.Unclear = scanned.Unclear
 	if scanErr != nil {
 		return p.plan, scanErr
@@ -169,7 +172,8 @@ func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row)
 			return err
 		}
 		if raised != nil {
-			p.unchanged(-1)
+			p.scan.Raised(raised.row)
+			p.unchanged()
 			if err := p.planRow(raised.row, raised); err != nil {
 				return err
 			}
@@ -182,13 +186,16 @@ func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row)
 func (p *Planner) planRow(r *step.Row, k *known) error {
 	switch {
 	case k.unchanged:
-		p.unchanged(1)
+		p.scan.InStep(r)
+		p.unchanged()
 		return nil
 	case k.waits != "":
 		p.End(step.NewDecision(r.Key, r.Position, r.Email, owlatsync.Failed, k.waits))
 		return nil
 	case k.winner != nil:
-		p.End(step.NewDecision(r.Key, r.Position, r.Email, owlatsync.Duplicate, k.winner.reason()))
+		d := step.NewDecision(r.Key, r.Position, r.Email, owlatsync.Duplicate, k.winner.reason())
+		d.Twin = r.Twin
+		p.End(d)
 		return nil
 	}
 	k.There = p.there
@@ -227,27 +234,33 @@ func (p *Planner) add(s *step.Step) error {
 
 // count adds a step to the plan's sums and tells its decision.
 func (p *Planner) count(s *step.Step) {
-	d, sum := s.Decision(), &p.plan.Summary
-	p.tell(d)
-	sum.Outcomes[s.Outcome]++
-	sum.Requests += d.Requests
+	p.tell(s.Decision())
+	Tally(&p.plan.Summary, s, 1)
+}
+
+// Tally adds what a step does to the sums of a plan, times by: -1 takes it out of them.
+func Tally(sum *owlatsync.Summary, s *step.Step, by int) {
+	sum.Outcomes[s.Outcome] += by
+	sum.Requests += by * s.Requests()
+	sum.Events += by * len(s.Due())
+	sum.Memberships.Skipped += by * s.Skipped
 	least, most := s.Ends()
-	sum.Least, sum.Most = sum.Least.Add(least), sum.Most.Add(most)
-	if s.MayExist {
-		sum.MayExist++
+	for range by {
+		sum.Least, sum.Most = sum.Least.Add(least), sum.Most.Add(most)
 	}
-	sum.Events += len(d.Events)
-	sum.Memberships.Skipped += s.Skipped
+	if s.MayExist {
+		sum.MayExist += by
+	}
 	for _, c := range s.Changes {
 		switch c.Kind {
 		case owlatsync.AddTopic:
-			sum.Memberships.Added++
+			sum.Memberships.Added += by
 		case owlatsync.RemoveTopic:
-			sum.Memberships.Removed++
+			sum.Memberships.Removed += by
 		}
 	}
 	if s.Leaves() {
-		sum.Removals++
+		sum.Removals += by
 	}
 }
 

@@ -19,10 +19,12 @@ type Teller struct {
 	requests  func() owlatsync.RequestCounts
 	estimate  func(requests int) time.Duration
 
-	mu     sync.Mutex
-	state  State
-	report *owlatsync.Report
-	ended  bool
+	mu      sync.Mutex
+	state   State
+	report  *owlatsync.Report
+	account *account // nil: the run has one stretch
+	before  int      // writes that were sent before the latest plan
+	ended   bool
 }
 
 // State is the state of a run.
@@ -30,9 +32,10 @@ type State struct {
 	About
 	Started time.Time
 	Stage   ledger.Stage
-	Rows    int               // rows read so far
+	Stretch int               // the present stretch of the run; the first is 1
+	Rows    int               // rows that the present stretch has read so far
 	Report  *owlatsync.Report // counts so far
-	// Summary is the plan; nil while it is not made.
+	// Summary is the latest plan; nil while none is made.
 	Summary *owlatsync.Summary
 	// Left is about how long the remaining requests take; 0 while that is not known.
 	Left time.Duration
@@ -47,7 +50,7 @@ func NewTeller(about About, observers []Observer, requests func() owlatsync.Requ
 	}
 	t := &Teller{
 		about: about, requests: requests, estimate: estimate, report: owlatsync.NewReport(about.Sync, run),
-		state: State{About: about, Started: time.Now(), Stage: ledger.StageStarting},
+		state: State{About: about, Started: time.Now(), Stage: ledger.StageStarting, Stretch: 1},
 	}
 	for _, o := range observers {
 		if o.Each != nil {
@@ -84,7 +87,12 @@ func (t *Teller) Scanned(rows int, done bool) {
 // Read notes how many rows of the source have been read.
 func (t *Teller) Read(rows int) {
 	t.mu.Lock()
-	t.report.Rows, t.state.Rows = rows, rows
+	t.state.Rows = rows
+	if t.account != nil && t.account.draft != nil {
+		t.account.draft.rows = rows
+	} else {
+		t.report.Rows = rows
+	}
 	t.mu.Unlock()
 }
 
@@ -94,7 +102,9 @@ func (t *Teller) Listed(contacts, total int) { t.tell(Listed{t.about, contacts, 
 // Planned tells the plan.
 func (t *Teller) Planned(s owlatsync.Summary) {
 	t.mu.Lock()
-	t.state.Summary = &s
+	if t.state.Summary = &s; t.state.Stretch > 1 {
+		t.before = t.requests().Writes
+	}
 	t.mu.Unlock()
 	t.tell(Planned{t.about, s})
 }
@@ -115,20 +125,34 @@ func (t *Teller) Reading(r *owlatsync.Reading) {
 // Unchanged counts unchanged rows.
 func (t *Teller) Unchanged(rows int) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.account != nil && t.account.draft != nil:
+		t.account.draft.unchanged += rows
+		return
+	case t.account != nil:
+		t.account.unchanged += rows
+	}
 	t.report.Outcomes[owlatsync.Unchanged] += rows
-	t.mu.Unlock()
 }
 
-// Row counts and tells the outcome of a row; missing says that it left the source.
+// Row counts and tells the outcome of a row; missing says that it left the source. A row that had an outcome in an earlier stretch
+// counts once.
 func (t *Teller) Row(d step.Decision, category ledger.Category, missing bool) {
+	v := RowDone{About: t.about, Decision: d, Category: category}
 	t.mu.Lock()
-	t.report.Outcomes[d.Outcome]++
-	if missing {
-		t.report.Missing++
+	told := d.Outcome != owlatsync.Unchanged
+	if t.account != nil {
+		v, told = t.account.take(t.report, v, missing)
+	} else {
+		t.report.Outcomes[d.Outcome]++
+		if missing {
+			t.report.Missing++
+		}
 	}
 	t.mu.Unlock()
-	if d.Outcome != owlatsync.Unchanged {
-		t.tell(RowDone{t.about, d, category})
+	if told {
+		t.tell(v)
 	}
 }
 
@@ -169,7 +193,7 @@ func (t *Teller) State() State {
 	s := t.state
 	s.Report = t.reported()
 	if s.Summary != nil {
-		s.Left = t.estimate(max(0, s.Summary.Requests-s.Report.Requests.Writes))
+		s.Left = t.estimate(max(0, s.Summary.Requests-(s.Report.Requests.Writes-t.before)))
 	}
 	return s
 }

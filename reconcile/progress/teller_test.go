@@ -70,7 +70,7 @@ func TestAStreamIsInOrder(t *testing.T) {
 		want := []Value{
 			Started{about, time.Now()}, Staged{about, ledger.StageReading}, Scanned{about, 1, false}, Scanned{about, 2, true}, Listed{about, 1, 1},
 			Planned{about, owlatsync.Summary{Rows: 2}}, Held{about, []owlatsync.Hit{{Guard: owlatsync.GuardRemovals}}}, Admitted{about},
-			RowDone{about, row("a", owlatsync.Created), ""}, Ended{about, ledger.StatusOK, "well", report},
+			RowDone{about, row("a", owlatsync.Created), "", ""}, Ended{about, ledger.StatusOK, "well", report},
 		}
 		for who, got := range map[string][]Value{"complete": complete, "lossy": lossy} {
 			if diff := cmp.Diff(want, got, cmp.AllowUnexported(step.Decision{})); diff != "" {

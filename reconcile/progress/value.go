@@ -10,7 +10,8 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// Value is one thing that happened: Started, Staged, Scanned, Listed, Planned, Held, Admitted, RowDone, Ended or Dropped.
+// Value is one thing that happened: Started, Staged, Scanned, Listed, Planned, Held, Admitted, RowDone, Afresh,
+// Ended or Dropped.
 type Value interface{ value() }
 
 // About says which run a value is about. It is part of every value.
@@ -44,7 +45,7 @@ type Listed struct {
 	Contacts, Total int
 }
 
-// Planned tells the plan, before the guards are asked.
+// Planned tells the plan, before the guards are asked. Each stretch of a run has one, of what is left to do.
 type Planned struct {
 	About
 	Summary owlatsync.Summary
@@ -56,6 +57,13 @@ type Held struct {
 	Guards []owlatsync.Hit
 }
 
+// Afresh tells that the run reads the source again, because what it knows of the source is too old to act on. A stretch begins that
+// has a reading and a plan of its own.
+type Afresh struct {
+	About
+	Stretch int // its number; the first, which is not told, is 1
+}
+
 // Admitted tells that the plan may be applied: no guard holds it, or it was confirmed or approved. The writes follow.
 type Admitted struct{ About }
 
@@ -64,6 +72,9 @@ type RowDone struct {
 	About
 	step.Decision
 	Category ledger.Category // why the row was not applied; empty if it was
+	// Before is the outcome that an earlier stretch of the run told of the row, which no longer counts; empty: none. Outcome is then
+	// what became of the row in the whole run, and Changes are those of this stretch.
+	Before owlatsync.Outcome
 }
 
 // Ended is the last value.
@@ -88,5 +99,6 @@ func (Planned) value()  {}
 func (Held) value()     {}
 func (Admitted) value() {}
 func (RowDone) value()  {}
+func (Afresh) value()   {}
 func (Ended) value()    {}
 func (Dropped) value()  {}

@@ -33,6 +33,8 @@ type Needs struct {
 	End func(step.Decision)
 	// Rows streams the rows that the run reads.
 	Rows iter.Seq2[*owlatsync.Row, error]
+	// Later says that earlier stretches of the run may have told outcomes of the rows.
+	Later bool
 }
 
 // Scan is what is known about the rows once the source has been read.
@@ -41,8 +43,8 @@ type Scan struct {
 	// Waiting are the rows that are to be planned, in the order of the source.
 	Waiting *scratch.Sequence[*step.Row]
 	// Read counts the rows that were read. Unchanged counts those that need nothing; they are not kept, because nearly all rows are
-	// unchanged.
-	Read, Unchanged int
+	// unchanged. Done counts those of Unchanged that an earlier stretch of the run has brought in step.
+	Read, Unchanged, Done int
 	// Unclear counts the consents of the rows read that are neither yes nor no.
 	Unclear int
 	// Keyless counts rows whose key is not known: any absent row may be one of them.
@@ -61,11 +63,15 @@ type Scan struct {
 
 // SourceError says that the source could not be read to the end. Nothing of an incomplete scan is applied (Invariant 4).
 type SourceError struct {
-	Rows int // rows read before the error
-	Err  error
+	Rows  int  // rows read before the error
+	Later bool // what earlier readings of the run found was applied
+	Err   error
 }
 
 func (e *SourceError) Error() string {
+	if e.Later {
+		return fmt.Sprintf("read the source again: broke off after %s, the rest of the run was not applied: %v", owlatsync.Counted(e.Rows, "row"), e.Err)
+	}
 	if e.Rows == 0 {
 		return fmt.Sprintf("read the source: %v", e.Err)
 	}
@@ -113,7 +119,7 @@ func (s *Scan) each(ctx context.Context, do func(*owlatsync.Row) error) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			return &SourceError{Rows: s.Read, Err: err}
+			return &SourceError{Rows: s.Read, Later: s.Later, Err: err}
 		}
 		s.Read++
 		for _, c := range row.Consents {
@@ -145,6 +151,7 @@ func (s *Scan) sight(d *step.Row, key string, position owlatsync.Position, addre
 		}
 	}
 	known := at != unknown
+	twin := known && s.ix.saw(at)
 	if invalid != "" {
 		switch {
 		case key == "" && !s.Policies.KeyIsAddress:
@@ -154,7 +161,9 @@ func (s *Scan) sight(d *step.Row, key string, position owlatsync.Position, addre
 			s.ix.spoil(at)
 			s.placed(at, position)
 		}
-		s.End(step.NewDecision(key, position, address, owlatsync.Invalid, invalid))
+		decision := step.NewDecision(key, position, address, owlatsync.Invalid, invalid)
+		decision.Twin = twin
+		s.End(decision)
 		return nil
 	}
 	switch {
@@ -163,8 +172,10 @@ func (s *Scan) sight(d *step.Row, key string, position owlatsync.Position, addre
 	case known && s.ix.mark(at).print == print:
 		s.ix.see(at)
 		s.placed(at, position)
-		s.Unchanged++
+		s.InStep(d)
 		return nil
+	case s.Later:
+		s.Tell.Meets(keyHash)
 	}
 	addressHash := ledger.HashText(d.Email)
 	if _, taken := s.addresses[addressHash]; taken {
@@ -176,11 +187,36 @@ func (s *Scan) sight(d *step.Row, key string, position owlatsync.Position, addre
 	return s.wait(d)
 }
 
+// InStep counts a row that needs nothing.
+func (s *Scan) InStep(d *step.Row) {
+	s.Unchanged++
+	if !s.Later {
+		return
+	}
+	before := s.Tell.Meets(ledger.HashText(d.Key))
+	if before == "" {
+		return
+	}
+	s.Done++
+	if !before.InStep() {
+		s.Tell.Row(step.NewDecision(d.Key, d.Position, d.Email, owlatsync.Unchanged, ""), "", false)
+	}
+}
+
+// Raised counts a row that InStep has counted and that needs something after all.
+func (s *Scan) Raised(d *step.Row) {
+	if s.Unchanged--; s.Later && s.Tell.Meets(ledger.HashText(d.Key)) != "" {
+		s.Done--
+	}
+}
+
 // twin takes in a row whose key an earlier row has, which is at a position of the index. If the two may consent to different topics,
 // the row waits: the plan compares them.
 func (s *Scan) twin(d *step.Row, key uint64, at int) error {
 	if !s.Policies.Asks() {
-		s.End(step.NewDecision(d.Key, d.Position, d.Email, owlatsync.Duplicate, ReasonSameKey(s.placeAt(at))))
+		decision := step.NewDecision(d.Key, d.Position, d.Email, owlatsync.Duplicate, ReasonSameKey(s.placeAt(at)))
+		decision.Twin = true
+		s.End(decision)
 		return nil
 	}
 	s.twins[key] = struct{}{}

@@ -1,0 +1,78 @@
+package apply
+
+import (
+	"errors"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile/step"
+)
+
+// ErrStale ends the application of a plan whose time is over although steps are left. Their outcomes are not told.
+var ErrStale = errors.New("the source must be read again")
+
+// SoFar is what the plans that one run applies have in common. The zero value is that of a run that has applied none.
+type SoFar struct {
+	pool    *owlat.Pool
+	topics  *topics
+	chosen  map[uint64]struct{} // rows taken on, by the hashes of their keys, if the part has a limit
+	erred   bool                // a row has failed
+	failing int                 // rows in a row that failed because of the server
+}
+
+// within reports whether the limit of the part allows the row. It is for one goroutine.
+func (f *SoFar) within(part owlatsync.Part, s *step.Step) bool {
+	if part.Limit <= 0 || len(f.chosen) < part.Limit {
+		return true
+	}
+	_, chosen := f.chosen[ledger.HashText(s.Row.Key)]
+	return chosen
+}
+
+// choose counts the row for the limit of the part, once in a run.
+func (f *SoFar) choose(part owlatsync.Part, s *step.Step) {
+	if part.Limit > 0 {
+		f.chosen[ledger.HashText(s.Row.Key)] = struct{}{}
+	}
+}
+
+// aging ends the application of a plan that has become too old.
+type aging struct{ *run }
+
+// age ends the run if its plan is too old. The run is locked.
+func (a aging) age() {
+	if a.ended == nil && !a.Until.IsZero() && !time.Now().Before(a.Until) {
+		a.ended = ErrStale
+	}
+}
+
+// stale reports whether the run takes no more work only because its plan is too old, once what is in flight is finished.
+func (a aging) stale() bool {
+	a.mu.Lock()
+	stale := errors.Is(a.ended, ErrStale)
+	a.mu.Unlock()
+	if !stale {
+		return false
+	}
+	a.pool.Wait()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return errors.Is(a.ended, ErrStale)
+}
+
+// leave reports whether a row that has waited for its turn is left, because the plan is too old by now, and keeps its step; nil is
+// the early part of one.
+func (a aging) leave(s *step.Step) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.age()
+	if !errors.Is(a.ended, ErrStale) {
+		return false
+	}
+	if s != nil {
+		a.left = append(a.left, s)
+	}
+	return true
+}
