@@ -157,7 +157,9 @@ func (b *binding) readConsents(c cursor) error {
 		if !ok {
 			b.defect(at, "is neither yes nor no; it takes booleans, numbers and the texts t, f, true, false, y, n, yes, no, on, off, 1 and 0")
 		}
-		b.current.Consents[i] = owlatsync.ConsentOf(yes)
+		if b.current.Consents[i] = owlatsync.ConsentOf(yes); !ok {
+			b.current.Consents[i] = owlatsync.Unclear
+		}
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ type run struct {
 	pool   *owlat.Pool
 	topics *topics
 
-	chosen int // rows taken on, for the limit of the part
+	chosen map[uint64]struct{} // hashes of the keys of rows taken on; only if the part has a limit
 
 	mu        sync.Mutex
 	ended     error                      // why the run takes no more work; nil: it does
@@ -90,7 +90,7 @@ type run struct {
 // it ended early: ErrInterrupted, ErrUnavailable, a *remote.StoppedError, the context's cause, or the ledger's error.
 func Apply(ctx context.Context, n Needs, plan Plan) error {
 	a := &run{
-		Needs: n, plan: plan, pool: n.Client.NewPool(n.Workers), topics: newTopics(), withdrawn: make(map[string]*remote.Failure),
+		Needs: n, plan: plan, pool: n.Client.NewPool(n.Workers), topics: newTopics(), withdrawn: make(map[string]*remote.Failure), chosen: make(map[uint64]struct{}),
 	}
 	for _, phase := range step.Phases {
 		if err := a.phase(ctx, phase); err != nil {
@@ -120,8 +120,11 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 		switch {
 		case a.stopping(ctx):
 			a.done(s, result{outcome: owlatsync.Skipped, reason: ReasonStopped})
-		case !a.asked(s) || !a.within():
+		case !a.asked(s):
 			a.done(s, result{outcome: owlatsync.Skipped, reason: "not among the rows asked for", category: ledger.CategoryUnasked})
+		case !a.within(s):
+			a.done(s, result{outcome: owlatsync.Skipped, category: ledger.CategoryUnasked,
+				reason: fmt.Sprintf("beyond the limit of %s; rows that withdraw a consent come first", owlatsync.Counted(a.Part.Limit, "row"))})
 		case phase == step.Remove && a.erred():
 			a.done(s, result{outcome: owlatsync.Skipped, reason: reasonErred})
 		case phase == step.Settle:
@@ -149,7 +152,7 @@ func (a *run) withdrawEarly(ctx context.Context) error {
 		if a.stopping(ctx) {
 			return nil
 		}
-		if a.asked(s) {
+		if a.asked(s) && a.within(s) {
 			a.pool.Go(ctx, func(ctx context.Context, client *owlat.Client) { a.withdraw(ctx, client, s) })
 		}
 	}
@@ -178,10 +181,21 @@ func (a *run) asked(s *step.Step) bool {
 	return len(a.Part.Only) == 0 || slices.Contains(a.Part.Only, s.Row.Key)
 }
 
-// within counts another row, and reports whether the limit of the part allows it. Only phase calls it, one step after the other.
-func (a *run) within() bool {
-	a.chosen++
-	return a.Part.Limit <= 0 || a.chosen <= a.Part.Limit
+// within takes on a row if the limit of the part allows it, and reports whether it is taken on. A row that withdraws a consent early
+// is taken on then, for the rest of its step too. Only phase calls it, one step after the other.
+func (a *run) within(s *step.Step) bool {
+	if a.Part.Limit <= 0 {
+		return true
+	}
+	name := ledger.HashText(s.Row.Key)
+	if _, taken := a.chosen[name]; taken {
+		return true
+	}
+	if len(a.chosen) >= a.Part.Limit {
+		return false
+	}
+	a.chosen[name] = struct{}{}
+	return true
 }
 
 func (a *run) erred() bool {

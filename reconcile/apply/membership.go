@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"owlatsync"
@@ -20,7 +21,7 @@ type membership struct{ *row }
 func (r membership) removeTopics(ctx context.Context) error {
 	for _, c := range r.s.Changes {
 		if c.Kind == owlatsync.RemoveTopic {
-			if err := r.removeTopic(ctx, c.Topic); err != nil {
+			if err := r.removeTopic(ctx, c.Topic); err != nil || r.gone {
 				return err
 			}
 		}
@@ -28,9 +29,52 @@ func (r membership) removeTopics(ctx context.Context) error {
 	return nil
 }
 
-// removeTopic takes the contact off a topic. A contact that is not on it, or no longer exists, counts as removed. It first records
-// that it is about to: a consent given after a removal of unknown outcome is a new one.
+// removeTopic takes the contact off a topic. A contact that is not on it counts as removed. The removal of one that is gone goes to the
+// contact into which it was merged. It first records that it is about to: a consent given after a removal of unknown outcome is a
+// new one.
 func (r membership) removeTopic(ctx context.Context, topic string) error {
+	err := r.removeOnce(ctx, topic)
+	if !remote.IsGone(err) {
+		return err
+	}
+	if r.s.Missing { // nobody is there to be taken off
+		r.out(r.e.Membership(topic))
+		return nil
+	}
+	switch _, lookUp := remote.Find(ctx, r.client, r.e.ContactID); {
+	case lookUp == nil:
+		return r.topics.missing(topic, err)
+	case errors.Is(lookUp, owlat.ErrForbidden): // without contacts:read there is no other contact to be found
+		r.gone = true
+	case !remote.IsGone(lookUp):
+		return lookUp
+	default:
+		if err := r.follow(ctx); err != nil {
+			return err
+		}
+	}
+	if r.gone {
+		r.out(r.e.Membership(topic))
+		return nil
+	}
+	if err = r.removeOnce(ctx, topic); remote.IsGone(err) {
+		return r.topics.missing(topic, err)
+	}
+	return err
+}
+
+// out notes that the contact is off a topic.
+func (r membership) out(m *ledger.Membership) {
+	m.State, m.At = ledger.MemberLeft, time.Now()
+	if !r.s.Missing {
+		m.Consent, m.State = false, ledger.MemberOut
+	}
+}
+
+func (r membership) removeOnce(ctx context.Context, topic string) error {
+	if r.e.ChangedAt.IsZero() { // the ledger meets the contact with this record
+		r.e.Events = slices.Clone(r.s.Events)
+	}
 	m := r.e.Membership(topic)
 	before := *m
 	m.State, m.Consent, m.At = ledger.MemberLeaving, r.s.Missing && m.Consent, time.Now()
@@ -43,17 +87,14 @@ func (r membership) removeTopic(ctx context.Context, topic string) error {
 		removed, err = r.client.Topics.Remove(ctx, topic, r.e.ContactID)
 		return err
 	})
-	if err != nil && !remote.IsGone(err) {
+	if err != nil {
 		err = r.topics.about(ctx, r.client, topic, r.e.ContactID, err)
 		if !owlat.OutcomeUnknown(err) || errors.Is(err, errNoTopic) {
 			*m = before
 		}
 		return err
 	}
-	m.State, m.At = ledger.MemberLeft, time.Now()
-	if !r.s.Missing {
-		m.Consent, m.State = false, ledger.MemberOut
-	}
+	r.out(m)
 	if removed {
 		r.Tell.Memberships(owlatsync.MembershipCounts{Removed: 1})
 	}
@@ -89,7 +130,10 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 		return nil
 	case remote.IsGone(err):
 		r.set(topic, ledger.MemberWanted)
-		return r.whoIsGone(ctx, topic, err)
+		if err := r.whoIsGone(ctx, topic, err); err != nil || !r.gone {
+			return err
+		}
+		return r.follow(ctx)
 	case !lost, errors.Is(err, errNoTopic):
 		r.set(topic, ledger.MemberWanted)
 	}

@@ -40,7 +40,7 @@ func (a *run) apply(ctx context.Context, client *owlat.Client, planned *step.Ste
 	r := a.row(client, planned)
 	err := r.reread(ctx)
 	// From here on the row is not in step: if it changes back after a broken run, it must not count as unchanged.
-	r.e.Fingerprint, r.e.Doubt = ledger.Fingerprint{}, false
+	r.e.Fingerprint, r.e.Doubt = ledger.Fingerprint{}, r.e.Doubt && r.s.Only
 	if err == nil {
 		err = r.send(ctx)
 	}
@@ -78,12 +78,16 @@ func (r *row) send(ctx context.Context) error {
 		return absence{r}.remove(ctx)
 	}
 	if !r.s.WithdrawsEarly() { // else that is done
-		if err := (membership{r}).removeTopics(ctx); err != nil {
+		if err := (membership{r}).removeTopics(ctx); err != nil || r.gone || r.s.Only {
 			return err
 		}
 	}
 	if r.e.ContactID == "" {
 		if err := (creation{r}).create(ctx); err != nil {
+			return err
+		}
+		// Of a contact that was there before.
+		if err := (membership{r}).removeTopics(ctx); err != nil || r.gone {
 			return err
 		}
 	}
@@ -92,11 +96,17 @@ func (r *row) send(ctx context.Context) error {
 	}
 	// The contact exists, so the create is no longer in doubt and the ledger keeps what is due for it.
 	r.e.Events, r.e.Intent = slices.Clone(r.s.Events), ledger.Intent{}
+	of := r.e.ContactID
 	for _, c := range r.s.Changes {
-		if c.Kind == owlatsync.AddTopic {
+		if c.Kind == owlatsync.AddTopic && r.e.ContactID == of { // nobody is added after a merge
 			if err := (membership{r}).addTopic(ctx, c.Topic); err != nil || r.gone {
 				return err
 			}
+		}
+	}
+	if r.e.ContactID != of { // the other contact may hold other values
+		if err := (alteration{r}).update(ctx); err != nil || r.gone {
+			return err
 		}
 	}
 	return notice{r}.notify(ctx)
@@ -113,6 +123,9 @@ func (r *row) reread(ctx context.Context) error {
 	}
 	if e := entries[r.s.Row.Key]; e != nil {
 		r.e = e
+		if e.ContactID != r.s.Entry.ContactID {
+			r.followed()
+		}
 	}
 	return nil
 }
@@ -122,14 +135,23 @@ func (r *row) finish(ctx context.Context) error {
 	r.mu.Lock()
 	lost := r.withdrawn[r.s.Row.Key]
 	r.mu.Unlock()
+	if r.s.Only {
+		r.result.category = r.s.Category
+	}
 	if r.s.Unsure && r.result.category == "" {
 		r.result.category = ledger.CategoryUnsure
 	}
 	switch {
 	case r.gone:
 		r.e.Origin, r.e.Fingerprint = ledger.OriginGone, ledger.Fingerprint{}
-		r.result = result{outcome: owlatsync.Skipped, reason: step.ReasonGone}
+		if !r.s.Only {
+			r.result = result{outcome: owlatsync.Skipped, reason: step.ReasonGone}
+		}
 		r.event("gone", step.ReasonGone)
+	case r.s.Only:
+		if f := r.e.Failure; f != nil && !f.Absence && f.Fingerprint.IsZero() { // it was about the withdrawal
+			r.e.Failure = nil
+		}
 	case r.s.Missing:
 	case lost != nil:
 		r.result = result{outcome: owlatsync.Failed, reason: lost.Reason, category: lost.Category, erred: true}
@@ -177,7 +199,12 @@ func (r *row) keepFailure(ctx context.Context, err error) (f *remote.Failure, ab
 	}
 	if f.Class != ledger.StopRun && !aborted {
 		of := remote.Attempt{Fingerprint: r.s.Row.Fingerprint, Absence: r.s.Missing}
-		r.e.Failure = f.Again(r.e.Failure, of, time.Now())
+		if r.s.Only { // the row itself is not tried
+			of.Fingerprint = ledger.Fingerprint{}
+		}
+		if was := r.e.Failure; !r.s.Only || was == nil || was.Absence || was.Fingerprint.IsZero() {
+			r.e.Failure = f.Again(was, of, time.Now())
+		}
 		r.event("failed", f.Reason)
 	}
 	r.e.Fingerprint = ledger.Fingerprint{}

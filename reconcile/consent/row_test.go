@@ -133,6 +133,7 @@ func TestWhatFollowsFromAMembership(t *testing.T) {
 		acted                   bool
 	}{
 		{SaidNo, false, false, false, ledger.MemberOut, false, true},
+		{NotKnown, false, false, false, ledger.MemberOut, false, true},
 		{TakingOff, true, false, false, ledger.MemberOut, false, true},
 		{LeavingGone, true, true, false, ledger.MemberLeft, true, true},
 		{LeftGone, false, true, false, ledger.MemberLeft, false, true},

@@ -136,16 +136,59 @@ func (p *Planner) batches() func(yield func([]*step.Row, error) bool) {
 }
 
 func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row) error {
-	known, err := g.gather(ctx, batch)
+	valid := make([]*step.Row, 0, len(batch))
+	for _, r := range batch {
+		if r.Invalid == "" {
+			valid = append(valid, r)
+		}
+	}
+	known, err := g.gather(ctx, valid)
 	if err != nil {
 		return err
 	}
-	for i, r := range batch {
-		p.plan.planned++
-		if err := p.planRow(r, &known[i]); err != nil {
+	var entries map[string]*ledger.Entry
+	if len(valid) < len(batch) {
+		if entries, err = p.invalid(ctx, batch); err != nil {
 			return err
 		}
 	}
+	at := 0
+	for _, r := range batch {
+		p.plan.planned++
+		if r.Invalid != "" {
+			err = p.withdrawOr(r, entries[r.Key], owlatsync.Invalid, r.Invalid)
+		} else {
+			err = p.planRow(r, &known[at])
+			at++
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// invalid returns the entries of the batch's invalid rows by their keys.
+func (p *Planner) invalid(ctx context.Context, batch []*step.Row) (map[string]*ledger.Entry, error) {
+	var keys []string
+	for _, r := range batch {
+		if r.Invalid != "" {
+			keys = append(keys, r.Key)
+		}
+	}
+	entries, err := p.Ledger.Entries(ctx, p.Policies.Sync, keys)
+	if err != nil {
+		return nil, readLedger(err)
+	}
+	return entries, nil
+}
+
+// withdrawOr ends a row that is not applied, after the consents that it withdraws. E is the entry of its own key, nil if there is none.
+func (p *Planner) withdrawOr(r *step.Row, e *ledger.Entry, outcome owlatsync.Outcome, reason string) error {
+	if s := Withdrawal(p.Policies, r, e, outcome, reason, p.now); s != nil {
+		return p.add(s)
+	}
+	p.End(step.NewDecision(r.Key, r.Position, r.Email, outcome, reason))
 	return nil
 }
 
@@ -156,11 +199,9 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 		p.unchanged(1)
 		return nil
 	case k.waits != "":
-		p.End(step.NewDecision(r.Key, r.Position, r.Email, owlatsync.Failed, k.waits))
-		return nil
+		return p.withdrawOr(r, k.entry, owlatsync.Failed, k.waits)
 	case k.winner != nil:
-		p.End(step.NewDecision(r.Key, r.Position, r.Email, owlatsync.Duplicate, k.winner.reason()))
-		return nil
+		return p.withdrawOr(r, k.entry, owlatsync.Duplicate, k.winner.reason())
 	}
 	s := Row(p.Policies, r, k.Known, p.now)
 	if s.OldKey != "" {
@@ -168,6 +209,9 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 	}
 	if k.matched {
 		p.plan.Summary.Adoption.Matched++
+	}
+	if s.Only {
+		return p.add(s)
 	}
 	s.Awaits = k.awaits
 	if s.Outcome == owlatsync.Skipped && s.OldKey == "" || s.Outcome == owlatsync.Failed && !s.Unsure {
@@ -202,7 +246,7 @@ func (p *Planner) count(s *step.Step) {
 			sum.Memberships.Removed++
 		}
 	}
-	if s.Leaves() {
+	if s.Leaves() && !(sum.FirstRun && s.New) { // the guard of first runs asks about contacts that the ledger meets now
 		sum.Removals++
 	}
 }

@@ -43,6 +43,9 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	switch {
 	case e.Failure != nil && !e.Failure.Absence && e.Failure.Fingerprint == r.Fingerprint && (e.Failure.Parked || now.Before(e.Failure.NextTry)):
 		s.Outcome, s.Reason = owlatsync.Failed, waiting(e.Failure)
+		if w := Withdrawal(p, r, e, s.Outcome, s.Reason, now); w != nil {
+			return w
+		}
 		return s
 	case e.Origin == ledger.OriginGone:
 		s.Outcome, s.Reason = owlatsync.Skipped, step.ReasonGone

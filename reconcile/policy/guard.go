@@ -79,10 +79,14 @@ func (g Guards) Hits(s owlatsync.Summary) []owlatsync.Hit {
 	if limit := g.Updates.Or(DefaultUpdates); limit.Exceeded(updates, s.Entries) {
 		hit(owlatsync.GuardUpdates, "%d of %d rows would change; the limit is %s: has a column been swapped?", updates, s.Entries, limit)
 	}
-	created, added := s.Outcomes[owlatsync.Created], s.Memberships.Added
-	if !g.FirstRun && s.FirstRun && created+added > 0 {
+	created, added, removed := s.Outcomes[owlatsync.Created], s.Memberships.Added, s.Memberships.Removed
+	if !g.FirstRun && s.FirstRun && created+added+removed > 0 {
+		off := ""
+		if removed > 0 {
+			off = fmt.Sprintf("; it also ends up to %s of contacts that exist, because their rows say no", owlatsync.Counted(removed, "membership"))
+		}
 		hit(owlatsync.GuardFirstRun, "this first run will create %s and %s; each fires the automations on \"contact created\" and "+
-			"\"topic subscribed\", such as welcome mails", owlatsync.Counted(created, "contact"), owlatsync.Counted(added, "membership"))
+			"\"topic subscribed\", such as welcome mails%s", owlatsync.Counted(created, "contact"), owlatsync.Counted(added, "membership"), off)
 	}
 	return hits
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	"owlatsync"
 	"owlatsync/ledger"
@@ -81,7 +82,10 @@ func Full(ctx context.Context, n Needs) (*Scan, error) {
 	rd := NewReader(n.Policies)
 	err := s.each(ctx, func(row *owlatsync.Row) error {
 		d, key, invalid := rd.Read(row)
-		return s.sight(d, key, row.Position, row.Email.Value, invalid)
+		if invalid != "" {
+			return s.sightInvalid(row.Position, key, row.Email.Value, row.Consents, invalid)
+		}
+		return s.sight(d)
 	})
 	if err != nil {
 		return s, err
@@ -111,33 +115,41 @@ func (s *Scan) each(ctx context.Context, do func(*owlatsync.Row) error) error {
 	return nil
 }
 
-// sight takes in a row of the source; d is nil if the row is invalid.
-func (s *Scan) sight(d *step.Row, key string, position owlatsync.Position, address, invalid string) (err error) {
-	keyHash := ledger.HashText(key)
-	var print uint64
-	if d != nil {
-		print = d.Fingerprint.Lo
-	}
-	at := unknown
-	if key != "" {
-		if at, err = s.ix.locate(keyHash, print); err != nil {
+// sightInvalid takes in an invalid row of the source. It waits only if it may withdraw a consent of a contact that is known.
+func (s *Scan) sightInvalid(position owlatsync.Position, key, address string, consents []owlatsync.Consent, invalid string) error {
+	withdraws := false
+	if key == "" {
+		if !s.Policies.KeyIsAddress {
+			s.Keyless++
+		}
+	} else {
+		at, err := s.ix.locate(ledger.HashText(key), 0)
+		if err != nil {
 			return err
 		}
-	}
-	known := at != unknown
-	if invalid != "" {
-		switch {
-		case key == "" && !s.Policies.KeyIsAddress:
-			s.Keyless++
-		case known:
+		if at != unknown {
+			withdraws = !s.ix.saw(at) && slices.Contains(consents, owlatsync.No) // of rows with one key the first speaks
 			s.ix.see(at)
 		}
-		s.End(step.NewDecision(key, position, address, owlatsync.Invalid, invalid))
-		return nil
 	}
+	if withdraws {
+		return s.wait(&step.Row{Key: key, Position: position, Email: address, Consents: consents, Invalid: invalid})
+	}
+	s.End(step.NewDecision(key, position, address, owlatsync.Invalid, invalid))
+	return nil
+}
+
+// sight takes in a valid row of the source.
+func (s *Scan) sight(d *step.Row) error {
+	keyHash, print := ledger.HashText(d.Key), d.Fingerprint.Lo
+	at, err := s.ix.locate(keyHash, print)
+	if err != nil {
+		return err
+	}
+	known := at != unknown
 	switch {
 	case known && s.ix.saw(at):
-		s.End(step.NewDecision(key, position, d.Email, owlatsync.Duplicate, reasonSameKey))
+		s.End(step.NewDecision(d.Key, d.Position, d.Email, owlatsync.Duplicate, reasonSameKey))
 		return nil
 	case known && s.ix.mark(at).print == print:
 		s.ix.see(at)

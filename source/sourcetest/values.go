@@ -112,7 +112,7 @@ func testConsents(t *testing.T, k Kind) {
 			if row.Defect != "" || row.Consents[0] != owlatsync.ConsentOf(i < len(yes)) {
 				t.Errorf("%v: consent %v, defect %q", value, row.Consents[0], row.Defect)
 			}
-		} else if !strings.HasPrefix(row.Defect, `column "optin" is neither yes nor no`) || row.Consents[0] != owlatsync.No {
+		} else if !strings.HasPrefix(row.Defect, `column "optin" is neither yes nor no`) || row.Consents[0] != owlatsync.Unclear {
 			t.Errorf("%v: consent %v, defect %q", value, row.Consents[0], row.Defect)
 		}
 		if row.Consents[1] != owlatsync.ConsentOf(i%2 != 0) || row.Consents[2] != owlatsync.Yes {
