@@ -72,7 +72,11 @@ func TestSQLiteConsents(t *testing.T) {
 		t.Fatalf("%d rows and %v", len(rows), err)
 	}
 	for i, row := range rows {
-		if row.Consents[0] != owlatsync.ConsentOf(i < 3) || (row.Defect != "") != (i == 8) {
+		want := owlatsync.ConsentOf(i < 3)
+		if i == 8 {
+			want = owlatsync.Unclear
+		}
+		if row.Consents[0] != want || (row.Defect != "") != (i == 8) {
 			t.Errorf("%s: consent %v, defect %q", row.Email.Value, row.Consents[0], row.Defect)
 		}
 	}

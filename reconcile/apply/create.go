@@ -209,8 +209,8 @@ func (r creation) goOn(e *ledger.Entry, outcome owlatsync.Outcome, planned []owl
 	r.result.outcome, r.result.reason = outcome, r.s.Reason
 }
 
-// holder says who has the address, if the ledger knows a contact that exists. Where drift says that nobody has it as its present address,
-// only a contact that once had it can hold it.
+// holder says who has the address, if the ledger knows a contact that exists. Drift says that no contact has it as its
+// present address, so that only one that once had it can hold it.
 func (r *row) holder(ctx context.Context, drift bool) string {
 	email := r.s.Row.Email
 	held, err := r.Ledger.Holders(ctx, []string{email})
@@ -225,5 +225,5 @@ func (r *row) holder(ctx context.Context, drift bool) string {
 			}
 		}
 	}
-	return "the ledger does not know which one"
+	return "no row of the ledger is known to stand for it"
 }

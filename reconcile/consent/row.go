@@ -139,12 +139,14 @@ func Acted(memberships []ledger.Membership) []ledger.Membership {
 	return slices.DeleteFunc(slices.Clone(memberships), func(m ledger.Membership) bool { return m.State == ledger.MemberWanted })
 }
 
-// Old returns the memberships with every consent spent that no add has answered yet: nobody is added because of it.
+// Old returns the memberships of a contact that stands for the row from now on in place of another: every yes is as old as if the contact
+// had been there before, so that nobody is added because of it, and a later no takes them off.
 func Old(memberships []ledger.Membership) []ledger.Membership {
 	old := slices.Clone(memberships)
 	for i := range old {
-		if m := &old[i]; m.State == ledger.MemberWanted || m.State == ledger.MemberSent {
-			m.State = ledger.MemberSkipped
+		switch RecordedOf(&old[i]) {
+		case Wanted, Sent, Added, Unsure:
+			old[i].State = ledger.MemberSkipped
 		}
 	}
 	return old
