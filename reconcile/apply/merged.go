@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/reconcile/remote"
 )
 
@@ -30,11 +31,16 @@ func (r *row) follow(ctx context.Context) error {
 	return nil
 }
 
-// followed changes the step of a row that goes on with another contact: no topic is added.
+// followed changes the step of a row that goes on with another contact: no topic is added, and the row counts as adopted, so that no
+// update of its own contact is told by an event.
 func (r *row) followed() {
 	kept := slices.DeleteFunc(slices.Clone(r.s.Changes), func(c owlatsync.Change) bool { return c.Kind == owlatsync.AddTopic })
 	r.s.Skipped += len(r.s.Changes) - len(kept)
 	r.s.Changes, r.s.Unsure = kept, false
+	r.s.Events = slices.DeleteFunc(slices.Clone(r.s.Events), func(m ledger.EventMark) bool {
+		return m.On == ledger.OnUpdated && m.State == ledger.EventDue &&
+			!slices.ContainsFunc(r.e.Events, func(had ledger.EventMark) bool { return had.Name == m.Name && had.On == m.On && had.State == m.State })
+	})
 	if !r.s.Only && !r.s.Refused && !r.s.Missing {
 		r.s.Outcome, r.result = owlatsync.Adopted, result{outcome: owlatsync.Adopted, reason: remote.ReasonMerged}
 	}

@@ -72,8 +72,9 @@ func (g Guards) Hits(s owlatsync.Summary) []owlatsync.Hit {
 	if !g.EmptySource && s.Rows == 0 && s.Entries > 0 && !s.OfChanges() {
 		hit(owlatsync.GuardEmptySource, "the source has no rows, and the ledger knows %d: is the query right, and the table not being reloaded?", s.Entries)
 	}
-	if limit := g.Removals.Or(DefaultRemovals); limit.Exceeded(s.Removals, s.Entries) {
-		hit(owlatsync.GuardRemovals, "%d of %d rows would leave a topic or be deleted; the limit is %s", s.Removals, s.Entries, limit)
+	known := max(s.Entries, s.Removals) // contacts that the ledger meets now may leave a topic too
+	if limit := g.Removals.Or(DefaultRemovals); limit.Exceeded(s.Removals, known) {
+		hit(owlatsync.GuardRemovals, "%d of %d rows would leave a topic or be deleted; the limit is %s", s.Removals, known, limit)
 	}
 	updates := s.Outcomes[owlatsync.Updated] + s.Outcomes[owlatsync.Renamed]
 	if limit := g.Updates.Or(DefaultUpdates); limit.Exceeded(updates, s.Entries) {
