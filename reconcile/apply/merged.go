@@ -10,9 +10,12 @@ import (
 	"owlatsync/reconcile/remote"
 )
 
+// heir is the contact into which that of a row was merged.
+type heir struct{ *row }
+
 // follow handles a contact whose id is gone. If another contact has its address, Owlat most likely merged the two: the row goes on with
 // that one, and no topic is added. Otherwise the contact was deleted.
-func (r *row) follow(ctx context.Context) error {
+func (r heir) follow(ctx context.Context) error {
 	addresses := []string{r.e.Email}
 	if !r.s.Only && !r.s.Missing {
 		addresses = append(addresses, r.s.Row.Email)
@@ -33,10 +36,10 @@ func (r *row) follow(ctx context.Context) error {
 
 // followed changes the step of a row that goes on with another contact: no topic is added, and the row counts as adopted, so that no
 // update of its own contact is told by an event.
-func (r *row) followed() {
+func (r heir) followed() {
 	kept := slices.DeleteFunc(slices.Clone(r.s.Changes), func(c owlatsync.Change) bool { return c.Kind == owlatsync.AddTopic })
 	r.s.Skipped += len(r.s.Changes) - len(kept)
-	r.s.Changes, r.s.Unsure = kept, false
+	r.s.Changes, r.unsureOf = kept, ""
 	r.s.Events = slices.DeleteFunc(slices.Clone(r.s.Events), func(m ledger.EventMark) bool {
 		return m.On == ledger.OnUpdated && m.State == ledger.EventDue &&
 			!slices.ContainsFunc(r.e.Events, func(had ledger.EventMark) bool { return had.Name == m.Name && had.On == m.On && had.State == m.State })

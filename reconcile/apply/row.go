@@ -2,14 +2,12 @@ package apply
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
-	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
 )
 
@@ -23,10 +21,15 @@ type row struct {
 	s      *step.Step    // a copy
 	e      *ledger.Entry // a copy: the entry now
 	// pending are events that Owlat has confirmed and that are not recorded yet.
-	pending []ledger.Record
-	lost    bool // something that Owlat has confirmed could not be recorded
-	gone    bool // the contact was deleted in Owlat
-	result  result
+	pending  []ledger.Record
+	lost     bool      // something that Owlat has confirmed could not be recorded
+	unsureOf string    // a topic of which nobody knows whether the contact is on it
+	lostAdd  bool      // the answer to an add that was just sent was lost
+	left     []string  // topics that the person is known to have left since an add in doubt
+	looked   bool      // the adds in doubt were looked at in this step
+	movedAt  time.Time // on Owlat's clock: not before the last request of this step that may have moved the contact's updatedAt
+	gone     bool      // the contact was deleted in Owlat
+	result   result
 }
 
 func (a *run) row(client *owlat.Client, planned *step.Step) *row {
@@ -48,7 +51,7 @@ func (a *run) apply(ctx context.Context, client *owlat.Client, planned *step.Ste
 		err = r.finish(ctx)
 	}
 	if err != nil {
-		r.failed(ctx, err)
+		setback{r}.failed(ctx, err)
 		return
 	}
 	a.health(nil)
@@ -58,7 +61,10 @@ func (a *run) apply(ctx context.Context, client *owlat.Client, planned *step.Ste
 func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.Step) {
 	r := a.row(client, planned)
 	r.e.Fingerprint, r.e.Doubt = ledger.Fingerprint{}, false
-	err := membership{r}.removeTopics(ctx)
+	err := membership{r}.settleFirst(ctx)
+	if err == nil {
+		err = withdrawal{r}.removeTopics(ctx)
+	}
 	if err == nil {
 		err = r.flush(ctx)
 	}
@@ -66,7 +72,7 @@ func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.
 		a.health(nil)
 		return
 	}
-	f, _ := r.keepFailure(ctx, err)
+	f, _ := setback{r}.keepFailure(ctx, err)
 	a.mu.Lock()
 	a.withdrawn[r.s.Row.Key] = f
 	a.mu.Unlock()
@@ -77,17 +83,23 @@ func (r *row) send(ctx context.Context) error {
 	if r.s.Missing {
 		return absence{r}.remove(ctx)
 	}
+	if err := (membership{r}).settleFirst(ctx); err != nil || r.gone {
+		return err
+	}
 	if !r.s.WithdrawsEarly() { // else that is done
-		if err := (membership{r}).removeTopics(ctx); err != nil || r.gone || r.s.Only {
+		if err := (withdrawal{r}).removeTopics(ctx); err != nil || r.gone || r.s.Only {
 			return err
 		}
+	}
+	if err := r.released(ctx); err != nil {
+		return err
 	}
 	if r.e.ContactID == "" {
 		if err := (creation{r}).create(ctx); err != nil {
 			return err
 		}
 		// Of a contact that was there before.
-		if err := (membership{r}).removeTopics(ctx); err != nil || r.gone {
+		if err := (withdrawal{r}).removeTopics(ctx); err != nil || r.gone {
 			return err
 		}
 	}
@@ -112,6 +124,25 @@ func (r *row) send(ctx context.Context) error {
 	return notice{r}.notify(ctx)
 }
 
+// released returns an error if the contact of a row that left the source still has the address that the row needs, although this run
+// was to delete it. Owlat would refuse the address.
+func (r *row) released(ctx context.Context) error {
+	if len(r.s.After) == 0 {
+		return nil
+	}
+	entries, err := r.Ledger.Entries(ctx, r.Sync, r.s.After)
+	if err != nil {
+		return r.readFailed(err)
+	}
+	for _, key := range r.s.After {
+		if e := entries[key]; e != nil && e.ContactID != "" && e.Origin != ledger.OriginGone {
+			return taken("it is the contact %s of %s, which has left the source: it is to be deleted first, and that did not come about; "+
+				"the next run tries again", e.ContactID, step.RowName(key))
+		}
+	}
+	return nil
+}
+
 // reread reads the entry again if the row's early withdrawal has changed it.
 func (r *row) reread(ctx context.Context) error {
 	if !r.s.WithdrawsEarly() {
@@ -124,7 +155,7 @@ func (r *row) reread(ctx context.Context) error {
 	if e := entries[r.s.Row.Key]; e != nil {
 		r.e = e
 		if e.ContactID != r.s.Entry.ContactID {
-			r.followed()
+			heir{r}.followed()
 		}
 	}
 	return nil
@@ -138,8 +169,8 @@ func (r *row) finish(ctx context.Context) error {
 	if r.s.Only {
 		r.result.category = r.s.Category
 	}
-	if r.s.Unsure && r.result.category == "" {
-		r.result.category = ledger.CategoryUnsure
+	if r.unsureOf != "" && r.result.category == "" {
+		r.result.category, r.result.outcome, r.result.reason = ledger.CategoryUnsure, owlatsync.Failed, reasonUnsure(r.unsureOf)
 	}
 	switch {
 	case r.gone:
@@ -173,48 +204,6 @@ func (r *row) tell() {
 	r.done(r.s, r.result)
 }
 
-// failed keeps a failure for later runs and tells it.
-func (r *row) failed(ctx context.Context, err error) {
-	f, aborted := r.keepFailure(ctx, err)
-	if aborted {
-		r.result = result{outcome: owlatsync.Skipped, reason: ReasonStopped}
-	} else {
-		r.result = result{outcome: owlatsync.Failed, reason: f.Reason, category: f.Category, erred: true}
-	}
-	r.tell()
-}
-
-// keepFailure records a failure, and ends the run if every row would meet it. Aborted says that the run ended before the request
-// was sent: that is no failure of the row.
-func (r *row) keepFailure(ctx context.Context, err error) (f *remote.Failure, aborted bool) {
-	f = remote.Classify(err)
-	aborted = (ctx.Err() != nil || errors.Is(err, owlat.ErrPoolClosed)) && !owlat.OutcomeUnknown(err) && !r.lost
-	switch {
-	case f.Class == ledger.StopRun:
-		r.end(&remote.StoppedError{Err: err})
-	case aborted:
-		r.end(context.Cause(ctx))
-	case f.Outage():
-		r.health(f)
-	}
-	if f.Class != ledger.StopRun && !aborted {
-		of := remote.Attempt{Fingerprint: r.s.Row.Fingerprint, Absence: r.s.Missing}
-		if r.s.Only { // the row itself is not tried
-			of.Fingerprint = ledger.Fingerprint{}
-		}
-		if was := r.e.Failure; !r.s.Only || was == nil || was.Absence || was.Fingerprint.IsZero() {
-			r.e.Failure = f.Again(was, of, time.Now())
-		}
-		r.event("failed", f.Reason)
-	}
-	r.e.Fingerprint = ledger.Fingerprint{}
-	r.forgetUnsent()
-	if flushErr := r.flush(ctx); flushErr != nil {
-		f = remote.Classify(flushErr)
-	}
-	return f, aborted
-}
-
 // event notes what Owlat has confirmed; flush records it.
 func (r *row) event(what, note string) {
 	r.pending = append(r.pending, ledger.Record{Sync: r.Sync, Run: r.Run, Entry: r.e, Event: what, Note: note})
@@ -228,6 +217,7 @@ func (r *row) flush(ctx context.Context) error {
 	for i := range r.pending {
 		r.pending[i].Entry, r.pending[i].Replaces = r.e, r.s.OldKey
 	}
+	r.date()
 	r.e.ChangedAt = time.Now()
 	err := r.record(ctx, r.pending...)
 	r.lost = r.lost || err != nil && slices.ContainsFunc(r.pending, func(p ledger.Record) bool { return p.Event != "" })

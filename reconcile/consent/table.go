@@ -43,7 +43,7 @@ type Condition string
 
 const (
 	Always      Condition = ""
-	NewContact  Condition = "this sync creates the contact"
+	NewContact  Condition = "a sync of this ledger creates the contact"
 	Unspent     Condition = "the yes was for a topic id corrected since"
 	HasColumn   Condition = "the topic has a `when` column"
 	AddExisting Condition = "`existing: add`"
@@ -58,8 +58,8 @@ const (
 	DoNothing Action = "does nothing"
 	Add       Action = "adds the contact"
 	Remove    Action = "removes the contact"
-	LeaveIt   Action = "leaves it alone" // and counts a skipped membership
-	Report    Action = "reports it"      // the row fails as unsure
+	LeaveIt   Action = "leaves it alone"                                 // and counts a skipped membership
+	AddAgain  Action = "adds the contact again if nobody has left since" // else the row fails as unsure
 )
 
 // has lists the records that a line applies to.
@@ -80,7 +80,7 @@ type Line struct {
 var Table = []Line{
 	// The row says yes, and the ledger has nothing.
 	{Yes, has{Nothing}, NewContact, Add, ledger.MemberWanted,
-		"nobody can leave before there is a contact"},
+		"nobody can leave before there is a contact; what another sync did with it counts"},
 	{Yes, has{Nothing}, Unspent, Add, ledger.MemberWanted,
 		"that yes has put nobody on a topic yet"},
 	{Yes, has{Nothing}, AddExisting, Add, ledger.MemberWanted,
@@ -101,17 +101,15 @@ var Table = []Line{
 	// The row says yes, and the ledger has a yes.
 	{Yes, has{Wanted}, Always, Add, "",
 		"the add is still due"},
-	{Yes, has{Sent}, Always, Report, ledger.MemberUnsure,
-		"the add may have worked, and the person may have left since"},
+	{Yes, has{Sent}, Always, AddAgain, "",
+		"the add may not have worked; Owlat tells, right before it is sent again, whether the person may have left"},
 	{Yes, has{Added, LeftAlone, OptedOut, Unsure}, Always, DoNothing, "",
 		"the yes is not new"},
 
 	// The row says no.
-	{No, has{Nothing, NotKnown}, NewContact, DoNothing, ledger.MemberOut,
-		"nobody is on a topic before there is a contact"},
 	{No, has{Nothing, NotKnown}, Rules, Remove, ledger.MemberUnknown,
 		"the configuration lets the source rule, and the person may be on the topic"},
-	{No, has{Nothing, NotKnown}, Always, DoNothing, ledger.MemberUnknown,
+	{No, has{Nothing, NotKnown}, HasContact, DoNothing, ledger.MemberUnknown,
 		"the contact may be on the topic by its own wish, and is left as it is"},
 	{No, has{TakingOff, LeavingGone, LeftGone, Wanted, Sent, Added, LeftAlone, OptedOut, Unsure}, HasContact, Remove, "",
 		"the source withdraws, and the person may be on the topic, even after an opt-out: Owlat does not tell who comes back"},
@@ -119,10 +117,10 @@ var Table = []Line{
 		"there is nothing to take off"},
 
 	// The row says neither.
-	{Unclear, has{Nothing}, NewContact, DoNothing, ledger.MemberOut,
-		"it is no consent; a yes after it is a new one"},
-	{Unclear, has{Nothing}, Always, DoNothing, ledger.MemberUnknown,
+	{Unclear, has{Nothing}, HasContact, DoNothing, ledger.MemberUnknown,
 		"it is no consent; a yes after it is a new one, and the contact may be on the topic"},
+	{Unclear, has{Nothing}, Always, DoNothing, ledger.MemberOut,
+		"it is no consent; a yes after it is a new one"},
 	{Unclear, All, Always, DoNothing, "",
 		"nobody is added or removed for a word that is neither"},
 }
@@ -200,4 +198,22 @@ func RecordedOf(m *ledger.Membership) Recorded {
 		return Unsure
 	}
 	return Unsure // an unknown state of a yes: Unsure adds nobody
+}
+
+// Spent returns the topics on which other syncs have put a contact, or may have: somebody who left since is not put back by another
+// sync's first consent. After a known opt-out that is so for every topic, because leaving everything looks like leaving those topics
+// on which the person was.
+func Spent(siblings []ledger.Holder, optOuts []ledger.OptOut, topics []string) []string {
+	if len(optOuts) > 0 {
+		return topics
+	}
+	return slices.DeleteFunc(slices.Clone(topics), func(topic string) bool {
+		return !slices.ContainsFunc(siblings, func(h ledger.Holder) bool {
+			switch RecordedOf(h.Entry.Membership(topic)) {
+			case Sent, Added, Unsure, OptedOut:
+				return true
+			}
+			return false
+		})
+	})
 }

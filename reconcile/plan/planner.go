@@ -19,7 +19,8 @@ type Planner struct {
 	scan  *scan.Scan
 	moved map[uint64]struct{} // hashes of the old keys of rows that now have another
 	now   time.Time
-	err   error // the error of Each
+	there time.Time // now on Owlat's clock, as far as that is known
+	err   error     // the error of Each
 }
 
 // New returns a planner. The scan hands it the rows that need no step, through End.
@@ -68,6 +69,7 @@ func (p *Planner) Make(ctx context.Context, scanned *scan.Scan, scanErr error) (
 	p.plan.waiting = scanned.Waiting
 	defer scanned.Release()
 	p.unchanged(scanned.Unchanged)
+	p.plan.Summary.Memberships.Unclear = scanned.Unclear
 	if scanErr != nil {
 		return p.plan, scanErr
 	}
@@ -85,7 +87,17 @@ func (p *Planner) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g := newGatherer(p.Needs, p.scan, listed, p.now)
+	c, err := crowded(p.scan, p.plan.waiting.All())
+	if err != nil {
+		return fmt.Errorf("read the rows to plan: %w", err)
+	}
+	p.there, p.plan.Undated = p.now, p.now
+	if p.Clock != nil {
+		if earliest, _, known := p.Clock(p.now); known {
+			p.there, p.plan.Undated = earliest, time.Time{}
+		}
+	}
+	g := newGatherer(p.Needs, p.scan, listed, c, p.now)
 	for batch, err := range p.batches() {
 		if err != nil {
 			return fmt.Errorf("read the rows to plan: %w", err)
@@ -93,6 +105,9 @@ func (p *Planner) make(ctx context.Context) error {
 		if err := p.planBatch(ctx, g, batch); err != nil {
 			return err
 		}
+	}
+	if err := (claiming{p}).settleClaims(ctx); err != nil {
+		return err
 	}
 	if err := (ordering{p}).orderRenames(); err != nil {
 		return err
@@ -148,7 +163,7 @@ func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row)
 	}
 	var entries map[string]*ledger.Entry
 	if len(valid) < len(batch) {
-		if entries, err = p.invalid(ctx, batch); err != nil {
+		if entries, err = (withdrawing{p}).invalid(ctx, batch); err != nil {
 			return err
 		}
 	}
@@ -156,9 +171,9 @@ func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row)
 	for _, r := range batch {
 		p.plan.planned++
 		if r.Invalid != "" {
-			err = p.withdrawOr(r, entries[r.Key], owlatsync.Invalid, r.Invalid)
+			err = withdrawing{p}.end(g.contest.lift(r), entries[r.Key], owlatsync.Invalid, r.Invalid)
 		} else {
-			err = p.planRow(r, &known[at])
+			err = p.planValid(ctx, g, r, &known[at])
 			at++
 		}
 		if err != nil {
@@ -168,28 +183,17 @@ func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row)
 	return nil
 }
 
-// invalid returns the entries of the batch's invalid rows by their keys.
-func (p *Planner) invalid(ctx context.Context, batch []*step.Row) (map[string]*ledger.Entry, error) {
-	var keys []string
-	for _, r := range batch {
-		if r.Invalid != "" {
-			keys = append(keys, r.Key)
-		}
+// planValid plans a row of the batch, and the row that counts in its place if that asks for more because of this one.
+func (p *Planner) planValid(ctx context.Context, g *gatherer, r *step.Row, k *known) error {
+	if err := p.planRow(k.row, k); err != nil || k.winner == nil {
+		return err
 	}
-	entries, err := p.Ledger.Entries(ctx, p.Policies.Sync, keys)
-	if err != nil {
-		return nil, readLedger(err)
+	raised, err := g.raise(ctx, r, k.winner)
+	if err != nil || raised == nil {
+		return err
 	}
-	return entries, nil
-}
-
-// withdrawOr ends a row that is not applied, after the consents that it withdraws. E is the entry of its own key, nil if there is none.
-func (p *Planner) withdrawOr(r *step.Row, e *ledger.Entry, outcome owlatsync.Outcome, reason string) error {
-	if s := Withdrawal(p.Policies, r, e, outcome, reason, p.now); s != nil {
-		return p.add(s)
-	}
-	p.End(step.NewDecision(r.Key, r.Position, r.Email, outcome, reason))
-	return nil
+	p.unchanged(-1)
+	return p.planRow(raised.row, raised)
 }
 
 // planRow ends a row that needs no step, and adds the step of any other row to the plan.
@@ -199,10 +203,11 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 		p.unchanged(1)
 		return nil
 	case k.waits != "":
-		return p.withdrawOr(r, k.entry, owlatsync.Failed, k.waits)
+		return withdrawing{p}.end(r, k.entry, owlatsync.Failed, k.waits)
 	case k.winner != nil:
-		return p.withdrawOr(r, k.entry, owlatsync.Duplicate, k.winner.reason())
+		return withdrawing{p}.end(r, k.entry, owlatsync.Duplicate, k.winner.reason())
 	}
+	k.There = p.there
 	s := Row(p.Policies, r, k.Known, p.now)
 	if s.OldKey != "" {
 		p.moved[ledger.HashText(s.OldKey)] = struct{}{}
@@ -213,12 +218,21 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 	if s.Only {
 		return p.add(s)
 	}
-	s.Awaits = k.awaits
-	if s.Outcome == owlatsync.Skipped && s.OldKey == "" || s.Outcome == owlatsync.Failed && !s.Unsure {
+	s.Awaits, s.After = k.awaits, k.left
+	s.MayExist = s.Outcome == owlatsync.Created && s.Entry.ContactID == "" && (k.doubtful || p.plan.Summary.Adoption.Mode != owlatsync.AdoptListing)
+	if s.Outcome == owlatsync.Skipped && s.OldKey == "" || s.Outcome == owlatsync.Failed {
 		p.End(s.Decision())
 		return nil
 	}
-	if s.Phase = s.PhaseOf(); s.Phase == step.Rename && s.Awaits {
+	if len(s.After) > 0 {
+		return p.plan.claims.add(s)
+	}
+	return p.order(s)
+}
+
+// order puts a step into its phase, or among the renames that wait for an address.
+func (p *Planner) order(s *step.Step) error {
+	if s.Phase = s.PhaseOf(); s.Phase == step.Rename && (s.Awaits || len(s.After) > 0) {
 		return p.plan.renames.add(s)
 	}
 	return p.add(s)
@@ -236,6 +250,11 @@ func (p *Planner) count(s *step.Step) {
 	p.tell(d)
 	sum.Outcomes[s.Outcome]++
 	sum.Requests += d.Requests
+	least, most := s.Ends()
+	sum.Least, sum.Most = sum.Least.Add(least), sum.Most.Add(most)
+	if s.MayExist {
+		sum.MayExist++
+	}
 	sum.Events += len(d.Events)
 	sum.Memberships.Skipped += s.Skipped
 	for _, c := range s.Changes {

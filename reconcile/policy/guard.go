@@ -82,12 +82,15 @@ func (g Guards) Hits(s owlatsync.Summary) []owlatsync.Hit {
 	}
 	created, added, removed := s.Outcomes[owlatsync.Created], s.Memberships.Added, s.Memberships.Removed
 	if !g.FirstRun && s.FirstRun && created+added+removed > 0 {
-		off := ""
+		upTo, off := "", ""
+		if s.MayExist > 0 {
+			upTo = "up to "
+		}
 		if removed > 0 {
 			off = fmt.Sprintf("; it also ends up to %s of contacts that exist, because their rows say no", owlatsync.Counted(removed, "membership"))
 		}
-		hit(owlatsync.GuardFirstRun, "this first run will create %s and %s; each fires the automations on \"contact created\" and "+
-			"\"topic subscribed\", such as welcome mails%s", owlatsync.Counted(created, "contact"), owlatsync.Counted(added, "membership"), off)
+		hit(owlatsync.GuardFirstRun, "this first run will create %s%s and %s; each fires the automations on \"contact created\" and "+
+			"\"topic subscribed\", such as welcome mails%s", upTo, owlatsync.Counted(created, "contact"), owlatsync.Counted(added, "membership"), off)
 	}
 	return hits
 }

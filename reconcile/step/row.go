@@ -21,6 +21,8 @@ type Row struct {
 	// Invalid says why the row cannot be applied; empty: it can. Only its Key and Consents count then, and Email is as the source
 	// gives it.
 	Invalid string `json:"invalid,omitempty"`
+	// Twin says that an earlier row of the source has the key.
+	Twin bool `json:"twin,omitempty"`
 	// Own says that the row stays valid when its reader reads the next one.
 	Own bool `json:"-"`
 }
