@@ -28,7 +28,8 @@ type Row struct {
 	Properties []Property
 
 	// Defect says why the row cannot be used although it was read, such as text that is not UTF-8 or has a NUL byte. It names the
-	// column and never contains a value. A row with a defect has at least a Position, and a Key if that could be read.
+	// column and never contains a value. A row with a defect has at least a Position, and a Key if that could be read. Its Consents
+	// count all the same, because a withdrawn consent waits for nothing: one that could not be read is Unclear, or not there.
 	Defect string
 }
 

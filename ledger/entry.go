@@ -86,6 +86,7 @@ const (
 	MemberAdded    MembershipState = "added"     // Owlat confirmed the add
 	MemberSkipped  MembershipState = "skipped"   // the contact was there before the sync: left as it is
 	MemberOut      MembershipState = "out"       // the source does not consent; removed if it was added
+	MemberUnknown  MembershipState = "unknown"   // the source does not consent; nothing was sent, and it is not known whether the contact is on the topic
 	MemberOptedOut MembershipState = "opted out" // the person left; a webhook told so
 	MemberLeft     MembershipState = "left"      // removed because the row left the source; a row that comes back is no consent
 	MemberLeaving  MembershipState = "leaving"   // the removal was sent; its outcome is not known

@@ -140,8 +140,10 @@ func (m *model) checkRows(log *runLog, repaired, settled bool) {
 		e := entries[keyOf(&log.config, row)]
 		switch outcome {
 		case owlatsync.Invalid:
+			m.checkWithdrawn(log, i, e)
 		case owlatsync.Duplicate:
 			m.checkDuplicate(log, i, entries)
+			m.checkWithdrawn(log, i, e)
 		case owlatsync.Skipped:
 			if e == nil || !m.gone(e.ContactID) || m.deletedBy(e.ContactID) == log.sync {
 				m.fail("row %d was skipped, but its contact was not deleted by anybody else", i+1)
@@ -151,6 +153,7 @@ func (m *model) checkRows(log *runLog, repaired, settled bool) {
 			}
 		case owlatsync.Failed:
 			if settled {
+				m.checkWithdrawn(log, i, e)
 				m.checkFailed(log, i, e, entries, repaired)
 			}
 		default:
@@ -352,9 +355,7 @@ func (m *model) checkMembership(log *runLog, i, at, topic int, e *ledger.Entry, 
 		return nil
 	}
 	if log.rows[i].Consents[at] != owlatsync.Yes {
-		if run := by(added); member && run != nil && run.sync == log.sync && !m.keptElsewhere(log, c.ID, id) {
-			m.fail("row %d does not consent to topic %d, and the contact %s that this sync put there is still on it", i+1, topic, c.ID)
-		}
+		m.checkNo(log, i, topic, c)
 		return
 	}
 	if x := e.Membership(id); member || x != nil && x.State == ledger.MemberUnsure {

@@ -52,6 +52,8 @@ var stepKinds = []struct {
 	{"somebody else creates", 3, (*model).otherCreates},
 	{"somebody else updates", 3, (*model).otherUpdates},
 	{"somebody else deletes", 2, (*model).otherDeletes},
+	{"comes back", 3, (*model).comesBack},
+	{"merge", 2, (*model).merge},
 
 	// In the configuration and the ledger.
 	{"new topic", 2, (*model).newTopic},

@@ -184,6 +184,13 @@ func membershipWords(sync config.Sync, m *ledger.Membership) string {
 		if topic != nil && topic.When != "" {
 			text = fmt.Sprintf("not on it since %s, because the row's column %q says no", when, topic.When)
 		}
+	case ledger.MemberUnknown:
+		text = "not known whether on it: the row says no, but the contact was there before and is left as it is in Owlat (existing: skip)"
+		if topic != nil && topic.Existing == reconcile.ExistingAdd {
+			text = "not known whether on it: the row does not say yes, and nothing was sent about it yet"
+		}
+	case ledger.MemberOptedOut:
+		text = fmt.Sprintf("the person left it (a webhook told so %s); whether they came back by themselves is not known", when)
 	case ledger.MemberLeft:
 		text = fmt.Sprintf("taken off %s, because the row left the source; that it is back is no new consent", when)
 	case ledger.MemberUnsure:

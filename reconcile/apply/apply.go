@@ -137,8 +137,12 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 			order = s.Order
 		}
 		switch {
-		case !a.asked(s) || !a.SoFar.within(a.Part, s):
+		case !a.asked(s):
 			a.done(s, result{outcome: owlatsync.Skipped, reason: "not among the rows asked for", category: ledger.CategoryUnasked})
+			continue
+		case !a.SoFar.within(a.Part, s):
+			a.done(s, result{outcome: owlatsync.Skipped, category: ledger.CategoryUnasked,
+				reason: fmt.Sprintf("beyond the limit of %s; rows that withdraw a consent come first", owlatsync.Counted(a.Part.Limit, "row"))})
 			continue
 		case s.Missing && a.erred():
 			a.done(s, result{outcome: owlatsync.Skipped, reason: reasonErred})
@@ -181,7 +185,8 @@ func (a *run) withdrawEarly(ctx context.Context) error {
 		if a.stopping(ctx) {
 			return nil
 		}
-		if a.asked(s) {
+		if a.asked(s) && a.SoFar.within(a.Part, s) {
+			a.SoFar.choose(a.Part, s)
 			a.pool.Go(ctx, func(ctx context.Context, client *owlat.Client) {
 				if !(aging{a}).leave(nil) {
 					a.withdraw(ctx, client, s)

@@ -138,7 +138,8 @@ func (r creation) met(ctx context.Context, refusal error, doubt ledger.Intent) e
 	if remote.IsGone(err) {
 		r.intendNot()
 		return &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryDrift, Err: refusal, Reason: "Owlat refuses to create the contact although none has " +
-			"this address: " + cmp.Or(r.s.Left, r.holder(ctx)+". It ends when that contact is deleted or gets its old address back")}
+			"this address. A contact that once had it still holds it: " +
+			cmp.Or(r.s.Left, r.holder(ctx, true)+". It ends when that contact is deleted or gets its old address back")}
 	}
 	if err != nil {
 		return err
@@ -262,15 +263,21 @@ func (r creation) goOn(e *ledger.Entry, outcome owlatsync.Outcome, planned []owl
 	r.result.outcome, r.result.reason = outcome, r.s.Reason
 }
 
-// holder says who has the row's address in Owlat's identity table, if the ledger knows.
-func (r *row) holder(ctx context.Context) string {
-	held, err := r.Ledger.Holders(ctx, []string{r.s.Row.Email})
+// holder says who has the address, if the ledger knows a contact that exists. Drift says that no contact has it as its
+// present address, so that only one that once had it can hold it.
+func (r *row) holder(ctx context.Context, drift bool) string {
+	email := r.s.Row.Email
+	held, err := r.Ledger.Holders(ctx, []string{email})
 	if err == nil {
 		for _, h := range held {
-			if h.Entry.ContactID != "" && (h.Sync != r.Sync || h.Entry.Key != r.s.Row.Key) {
-				return fmt.Sprintf("it belongs to the contact %s of %s in sync %q", h.Entry.ContactID, step.RowName(h.Entry.Key), h.Sync)
+			e := h.Entry
+			if e.ContactID == "" || e.Origin == ledger.OriginGone || h.Sync == r.Sync && e.Key == r.s.Row.Key {
+				continue
+			}
+			if drift && e.Identity == email && e.Email != email || !drift && e.Email == email {
+				return fmt.Sprintf("it belongs to the contact %s of %s in sync %q", e.ContactID, step.RowName(e.Key), h.Sync)
 			}
 		}
 	}
-	return "it belongs to a contact that no row of the ledger stands for"
+	return "no row of the ledger is known to stand for it"
 }

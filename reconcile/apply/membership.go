@@ -17,60 +17,6 @@ import (
 // membership puts the contact of a row on topics and takes it off.
 type membership struct{ *row }
 
-// removeTopics takes the contact off the topics that the step names.
-func (r membership) removeTopics(ctx context.Context) error {
-	for _, c := range r.s.Changes {
-		if c.Kind == owlatsync.RemoveTopic {
-			if err := r.removeTopic(ctx, c.Topic); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// removeTopic takes the contact off a topic. A contact that is not on it, or no longer exists, counts as removed. That it is about to
-// is recorded right before: a consent given after a removal of unknown outcome is a new one.
-func (r membership) removeTopic(ctx context.Context, topic string) error {
-	if err := r.flushFirst(ctx); err != nil {
-		return err
-	}
-	before, witness := *r.e.Membership(topic), r.e.Witness
-	undo := func() { *r.e.Membership(topic), r.e.Witness = before, witness }
-	removed := false
-	err := r.call(ctx, once(func(ctx context.Context) error {
-		m := r.e.Membership(topic)
-		m.State, m.Consent, m.At = ledger.MemberLeaving, r.s.Missing && m.Consent, r.now()
-		r.e.Witness = time.Time{} // a removal moves what Owlat tells
-		err := r.flush(ctx)
-		if err != nil {
-			undo()
-		}
-		return err
-	}), func(ctx context.Context) (err error) {
-		removed, err = r.client.Topics.Remove(ctx, topic, r.e.ContactID)
-		return err
-	})
-	if err != nil && !remote.IsGone(err) {
-		err = r.topics.about(ctx, r.client, topic, r.e.ContactID, err)
-		if !owlat.OutcomeUnknown(err) || errors.Is(err, errNoTopic) {
-			undo()
-		}
-		return err
-	}
-	m := r.e.Membership(topic)
-	m.State, m.At = ledger.MemberLeft, r.now()
-	if !r.s.Missing {
-		m.Consent, m.State = false, ledger.MemberOut
-	}
-	r.moved()
-	if removed {
-		r.Tell.Memberships(owlatsync.MembershipCounts{Removed: 1})
-	}
-	r.event("topic removed", topic)
-	return nil
-}
-
 // addTopic puts the contact on a topic, or puts an end to the doubt about an earlier add. That it is about to is recorded right before
 // each attempt, so that no later run repeats an add of unknown outcome without looking whether the person has left (Invariant 1).
 func (r membership) addTopic(ctx context.Context, topic string) error {
@@ -105,7 +51,10 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 		return nil
 	case remote.IsGone(err):
 		*r.e.Membership(topic) = before
-		return r.whoIsGone(ctx, topic, err)
+		if err := r.whoIsGone(ctx, topic, err); err != nil || !r.gone {
+			return err
+		}
+		return heir(r).follow(ctx)
 	case errors.Is(err, errNoTopic):
 		r.set(topic, ledger.MemberWanted)
 	case !r.lostAdd:

@@ -33,7 +33,7 @@ func (r absence) remove(ctx context.Context) error {
 		}
 		switch c.Kind {
 		case owlatsync.RemoveTopic:
-			err = membership(r).removeTopic(ctx, c.Topic)
+			err = withdrawal(r).removeTopic(ctx, c.Topic)
 		case owlatsync.DeleteContact:
 			err = r.delete(ctx)
 		}

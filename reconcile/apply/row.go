@@ -2,14 +2,12 @@ package apply
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
-	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
 )
 
@@ -45,7 +43,7 @@ func (a *run) apply(ctx context.Context, client *owlat.Client, planned *step.Ste
 	r := a.row(client, planned)
 	err := r.reread(ctx)
 	// From here on the row is not in step: if it changes back after a broken run, it must not count as unchanged.
-	r.e.Fingerprint, r.e.Doubt = ledger.Fingerprint{}, false
+	r.e.Fingerprint, r.e.Doubt = ledger.Fingerprint{}, r.e.Doubt && r.s.Only
 	if err == nil {
 		err = r.send(ctx)
 	}
@@ -53,7 +51,7 @@ func (a *run) apply(ctx context.Context, client *owlat.Client, planned *step.Ste
 		err = r.finish(ctx)
 	}
 	if err != nil {
-		r.failed(ctx, err)
+		setback{r}.failed(ctx, err)
 		return
 	}
 	a.health(nil)
@@ -65,7 +63,7 @@ func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.
 	r.e.Fingerprint, r.e.Doubt = ledger.Fingerprint{}, false
 	err := membership{r}.settleFirst(ctx)
 	if err == nil {
-		err = membership{r}.removeTopics(ctx)
+		err = withdrawal{r}.removeTopics(ctx)
 	}
 	if err == nil {
 		err = r.flush(ctx)
@@ -74,7 +72,7 @@ func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.
 		a.health(nil)
 		return
 	}
-	f, _ := r.keepFailure(ctx, err)
+	f, _ := setback{r}.keepFailure(ctx, err)
 	a.mu.Lock()
 	a.withdrawn[r.s.Row.Key] = f
 	a.mu.Unlock()
@@ -89,7 +87,7 @@ func (r *row) send(ctx context.Context) error {
 		return err
 	}
 	if !r.s.WithdrawsEarly() { // else that is done
-		if err := (membership{r}).removeTopics(ctx); err != nil {
+		if err := (withdrawal{r}).removeTopics(ctx); err != nil || r.gone || r.s.Only {
 			return err
 		}
 	}
@@ -100,17 +98,27 @@ func (r *row) send(ctx context.Context) error {
 		if err := (creation{r}).create(ctx); err != nil {
 			return err
 		}
+		// Of a contact that was there before.
+		if err := (withdrawal{r}).removeTopics(ctx); err != nil || r.gone {
+			return err
+		}
 	}
 	if err := (alteration{r}).update(ctx); err != nil || r.gone {
 		return err
 	}
 	// The contact exists, so the create is no longer in doubt and the ledger keeps what is due for it.
 	r.e.Events, r.e.Intent = slices.Clone(r.s.Events), ledger.Intent{}
+	of := r.e.ContactID
 	for _, c := range r.s.Changes {
-		if c.Kind == owlatsync.AddTopic {
+		if c.Kind == owlatsync.AddTopic && r.e.ContactID == of { // nobody is added after a merge
 			if err := (membership{r}).addTopic(ctx, c.Topic); err != nil || r.gone {
 				return err
 			}
+		}
+	}
+	if r.e.ContactID != of { // the other contact may hold other values
+		if err := (alteration{r}).update(ctx); err != nil || r.gone {
+			return err
 		}
 	}
 	return notice{r}.notify(ctx)
@@ -146,6 +154,9 @@ func (r *row) reread(ctx context.Context) error {
 	}
 	if e := entries[r.s.Row.Key]; e != nil {
 		r.e = e
+		if e.ContactID != r.s.Entry.ContactID {
+			heir{r}.followed()
+		}
 	}
 	return nil
 }
@@ -155,14 +166,23 @@ func (r *row) finish(ctx context.Context) error {
 	r.mu.Lock()
 	lost := r.withdrawn[r.s.Row.Key]
 	r.mu.Unlock()
+	if r.s.Only {
+		r.result.category = r.s.Category
+	}
 	if r.unsureOf != "" && r.result.category == "" {
 		r.result.category, r.result.outcome, r.result.reason = ledger.CategoryUnsure, owlatsync.Failed, reasonUnsure(r.unsureOf)
 	}
 	switch {
 	case r.gone:
 		r.e.Origin, r.e.Fingerprint = ledger.OriginGone, ledger.Fingerprint{}
-		r.result = result{outcome: owlatsync.Skipped, reason: step.ReasonGone}
+		if !r.s.Only {
+			r.result = result{outcome: owlatsync.Skipped, reason: step.ReasonGone}
+		}
 		r.event("gone", step.ReasonGone)
+	case r.s.Only:
+		if f := r.e.Failure; f != nil && !f.Absence && f.Fingerprint.IsZero() { // it was about the withdrawal
+			r.e.Failure = nil
+		}
 	case r.s.Missing:
 	case lost != nil:
 		r.result = result{outcome: owlatsync.Failed, reason: lost.Reason, category: lost.Category, erred: true}
@@ -182,43 +202,6 @@ func (r *row) finish(ctx context.Context) error {
 func (r *row) tell() {
 	r.result.entry = r.e
 	r.done(r.s, r.result)
-}
-
-// failed keeps a failure for later runs and tells it.
-func (r *row) failed(ctx context.Context, err error) {
-	f, aborted := r.keepFailure(ctx, err)
-	if aborted {
-		r.result = result{outcome: owlatsync.Skipped, reason: ReasonStopped}
-	} else {
-		r.result = result{outcome: owlatsync.Failed, reason: f.Reason, category: f.Category, erred: true}
-	}
-	r.tell()
-}
-
-// keepFailure records a failure, and ends the run if every row would meet it. Aborted says that the run ended before the request
-// was sent: that is no failure of the row.
-func (r *row) keepFailure(ctx context.Context, err error) (f *remote.Failure, aborted bool) {
-	f = remote.Classify(err)
-	aborted = (ctx.Err() != nil || errors.Is(err, owlat.ErrPoolClosed)) && !owlat.OutcomeUnknown(err) && !r.lost
-	switch {
-	case f.Class == ledger.StopRun:
-		r.end(&remote.StoppedError{Err: err})
-	case aborted:
-		r.end(context.Cause(ctx))
-	case f.Outage():
-		r.health(f)
-	}
-	if f.Class != ledger.StopRun && !aborted {
-		of := remote.Attempt{Fingerprint: r.s.Row.Fingerprint, Absence: r.s.Missing}
-		r.e.Failure = f.Again(r.e.Failure, of, time.Now())
-		r.event("failed", f.Reason)
-	}
-	r.e.Fingerprint = ledger.Fingerprint{}
-	r.forgetUnsent()
-	if flushErr := r.flush(ctx); flushErr != nil {
-		f = remote.Classify(flushErr)
-	}
-	return f, aborted
 }
 
 // event notes what Owlat has confirmed; flush records it.

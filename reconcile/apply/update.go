@@ -17,13 +17,13 @@ import (
 // alteration brings the fields of a row's contact in step.
 type alteration struct{ *row }
 
-// update sends exactly the fields that differ, by the contact's id. It sends once more if the answer shows that somebody changed
-// fields in Owlat meanwhile.
+// update sends exactly the fields that differ, by the contact's id. It sends again if the answer shows that somebody changed fields in
+// Owlat meanwhile.
 func (r alteration) update(ctx context.Context) error {
 	if r.s.Refused {
 		return nil
 	}
-	for range 2 {
+	for range 3 { // again for a contact into which the row's own was merged
 		if sent, err := r.updateOnce(ctx); !sent || err != nil || r.gone {
 			return err
 		}
@@ -63,11 +63,10 @@ func (r alteration) updateOnce(ctx context.Context) (sent bool, err error) {
 	}
 	switch {
 	case remote.IsGone(err):
-		r.gone = true
-		return true, nil
+		return true, heir(r).follow(ctx)
 	case errors.Is(err, owlat.ErrConflict) && u.Email != nil:
 		return true, &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryTaken, Err: err,
-			Reason: "another contact in Owlat has the row's new address: " + cmp.Or(r.s.Left, r.holder(ctx))}
+			Reason: "another contact in Owlat has the row's new address: " + cmp.Or(r.s.Left, r.holder(ctx, false))}
 	case err != nil:
 		return true, err
 	}

@@ -102,8 +102,15 @@ func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, err
 	case remote.IsGone(err) && e.Origin == ledger.OriginDeleting:
 		return record(remote.Deleted(e), "deleted", "a delete whose answer was lost had taken effect")
 	case remote.IsGone(err):
-		e.Origin = ledger.OriginGone
 		step.SettleAwaited(e, false)
+		heir, err := remote.Heir(ctx, a.Client, a.Ledger, a.Sync, e, e.Email)
+		if err != nil {
+			return ledger.Record{}, err
+		}
+		if heir != nil {
+			return record(remote.Inherit(e, *heir), "merged", remote.ReasonMerged)
+		}
+		e.Origin = ledger.OriginGone
 		return record(e, "gone", step.ReasonGone)
 	case err != nil:
 		return ledger.Record{}, err

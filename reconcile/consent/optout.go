@@ -29,7 +29,7 @@ type OptOutLine struct {
 
 // OptOutTable says what follows when Owlat tells that a person has left a topic. The first line that fits decides.
 var OptOutTable = []OptOutLine{
-	{has{SaidNo, TakingOff}, AnyTime, "", "",
+	{has{SaidNo, NotKnown, TakingOff}, AnyTime, "", "",
 		"there is no yes to end"},
 	{All, NewerConsent, "", "",
 		"the person said yes again"},

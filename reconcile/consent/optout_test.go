@@ -75,7 +75,7 @@ func TestEveryOptOut(t *testing.T) {
 				decided[fmt.Sprint(i, has)] = true
 				newer := m != nil && renewed.After(noon)
 				back := !at.Before(noon) && slices.Contains([]Recorded{Sent, Added, Unsure}, has)
-				no := has == SaidNo || has == TakingOff
+				no := has == SaidNo || has == NotKnown || has == TakingOff
 				if ends := l.Becomes == ledger.MemberOptedOut; ends == (no || newer || back) {
 					t.Errorf("%s at %s, renewed %s: the ledger has %q", has, at, renewed, l.Becomes)
 				}

@@ -55,6 +55,25 @@ func Plan(topics []policy.Topic, r Row, now time.Time) (v Verdict) {
 	return v
 }
 
+// Withdraw decides only about the topics to which the row says no, for a row that cannot be applied. A topic about which the row has
+// no word counts as unclear. It decides nothing that needs no removal.
+func Withdraw(topics []policy.Topic, r Row, now time.Time) (v Verdict) {
+	v.Memberships = slices.Clone(r.Memberships)
+	for i, t := range topics {
+		if i >= len(r.Says) || r.Says[i] != No {
+			continue
+		}
+		m := find(v.Memberships, t.ID)
+		line := Decide(Case{Says: No, Has: RecordedOf(m), Holds: Facts{
+			HasColumn: t.When, AddExisting: t.Existing == policy.ExistingAdd, HasContact: r.HasContact,
+		}})
+		if line.Does == Remove {
+			v.take(line, t.ID, m, now)
+		}
+	}
+	return v
+}
+
 // take applies a line to a topic.
 func (v *Verdict) take(line Line, topic string, m *ledger.Membership, now time.Time) {
 	if m == nil {
@@ -114,6 +133,19 @@ func configured(topics []policy.Topic, id string) bool {
 // Acted returns the memberships without adds that were only planned.
 func Acted(memberships []ledger.Membership) []ledger.Membership {
 	return slices.DeleteFunc(slices.Clone(memberships), func(m ledger.Membership) bool { return m.State == ledger.MemberWanted })
+}
+
+// Old returns the memberships of a contact that stands for the row from now on in place of another: every yes is as old as if the contact
+// had been there before, so that nobody is added because of it, and a later no takes them off.
+func Old(memberships []ledger.Membership) []ledger.Membership {
+	old := slices.Clone(memberships)
+	for i := range old {
+		switch RecordedOf(&old[i]) {
+		case Wanted, Sent, Added, Unsure:
+			old[i].State = ledger.MemberSkipped
+		}
+	}
+	return old
 }
 
 // Removable reports whether a contact that should not be on the topic may still be on it.

@@ -77,6 +77,44 @@ func TestPlanIsTheTable(t *testing.T) {
 	}
 }
 
+// TestWithdrawIsTheNo: of a row that cannot be applied, only its no to a topic counts, and only if it takes somebody off.
+func TestWithdrawIsTheNo(t *testing.T) {
+	t.Parallel()
+	for _, c := range everyCase() {
+		if c.Holds.Unspent {
+			continue
+		}
+		topics := []policy.Topic{{ID: "news", When: c.Holds.HasColumn}, {ID: "not read", When: true, Existing: policy.ExistingAdd}}
+		if c.Holds.AddExisting {
+			topics[0].Existing = policy.ExistingAdd
+		}
+		r := Row{Says: []owlatsync.Consent{c.Says}, Origin: ledger.OriginAdopted, HasContact: c.Holds.HasContact, New: c.Holds.NewContact}
+		if m := membershipOf(c.Has, noon, time.Time{}); m != nil {
+			r.Memberships = append(r.Memberships, *m)
+		}
+		v := Withdraw(topics, r, noon.Add(time.Hour))
+		if removes := len(v.Changes) == 1 && v.Changes[0] == (owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: "news"}); removes != (c.Says == No && mayBeOn(c)) || len(v.Changes) > 1 {
+			t.Errorf("%+v: changes %v", c, v.Changes)
+		}
+		if len(v.Changes) == 0 {
+			if diff := cmp.Diff(r.Memberships, v.Memberships); diff != "" {
+				t.Errorf("%+v: nothing is withdrawn, and what is recorded changed:\n%s", c, diff)
+			}
+		}
+	}
+}
+
+func TestOld(t *testing.T) {
+	t.Parallel()
+	for _, has := range All[1:] {
+		given := []ledger.Membership{*membershipOf(has, noon, time.Time{})}
+		old := RecordedOf(&Old(given)[0])
+		if yes := slices.Contains([]Recorded{Wanted, Sent, Added, Unsure}, has); yes && old != LeftAlone || !yes && old != has {
+			t.Errorf("%s becomes %s", has, old)
+		}
+	}
+}
+
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	news, offers := policy.Topic{ID: "news", When: true}, policy.Topic{ID: "offers"}
@@ -133,6 +171,7 @@ func TestWhatFollowsFromAMembership(t *testing.T) {
 		acted                   bool
 	}{
 		{SaidNo, false, false, false, ledger.MemberOut, false, true},
+		{NotKnown, false, false, false, ledger.MemberOut, false, true},
 		{TakingOff, true, false, false, ledger.MemberOut, false, true},
 		{LeavingGone, true, true, false, ledger.MemberLeft, true, true},
 		{LeftGone, false, true, false, ledger.MemberLeft, false, true},

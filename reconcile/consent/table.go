@@ -23,6 +23,7 @@ type Recorded string
 const (
 	Nothing     Recorded = "nothing"
 	SaidNo      Recorded = "a no"
+	NotKnown    Recorded = "a no, not known whether on it"
 	TakingOff   Recorded = "a no, its removal unanswered"
 	LeavingGone Recorded = "row gone, its removal unanswered"
 	LeftGone    Recorded = "row gone, contact removed"
@@ -35,7 +36,7 @@ const (
 )
 
 // All lists everything that can be recorded.
-var All = []Recorded{Nothing, SaidNo, TakingOff, LeavingGone, LeftGone, Wanted, Sent, Added, LeftAlone, OptedOut, Unsure}
+var All = []Recorded{Nothing, SaidNo, NotKnown, TakingOff, LeavingGone, LeftGone, Wanted, Sent, Added, LeftAlone, OptedOut, Unsure}
 
 // Condition is what else must hold for a line to fit, in words for the documents.
 type Condition string
@@ -46,6 +47,7 @@ const (
 	Unspent     Condition = "the yes was for a topic id corrected since"
 	HasColumn   Condition = "the topic has a `when` column"
 	AddExisting Condition = "`existing: add`"
+	Rules       Condition = "`existing: add`, and there is a contact"
 	HasContact  Condition = "there is a contact"
 )
 
@@ -87,11 +89,11 @@ var Table = []Line{
 		"the person may have left before the sync or the topic was set up"},
 
 	// The row says yes, and the ledger has a no, or the row was gone.
-	{Yes, has{SaidNo, TakingOff}, HasColumn, Add, ledger.MemberWanted,
+	{Yes, has{SaidNo, NotKnown, TakingOff}, HasColumn, Add, ledger.MemberWanted,
 		"the column went from no to yes: a new consent"},
-	{Yes, has{SaidNo, TakingOff, LeavingGone, LeftGone, LeftAlone}, AddExisting, Add, ledger.MemberWanted,
+	{Yes, has{SaidNo, NotKnown, TakingOff, LeavingGone, LeftGone, LeftAlone}, AddExisting, Add, ledger.MemberWanted,
 		"the configuration asks for it"},
-	{Yes, has{SaidNo, TakingOff}, Always, LeaveIt, ledger.MemberSkipped,
+	{Yes, has{SaidNo, NotKnown, TakingOff}, Always, LeaveIt, ledger.MemberSkipped,
 		"a `when` column that was taken out of the configuration is no consent"},
 	{Yes, has{LeavingGone, LeftGone}, Always, LeaveIt, ledger.MemberSkipped,
 		"a row that comes back is no consent"},
@@ -105,12 +107,18 @@ var Table = []Line{
 		"the yes is not new"},
 
 	// The row says no.
-	{No, has{TakingOff, LeavingGone, Sent, Added, LeftAlone, Unsure}, HasContact, Remove, "",
-		"the person may be on the topic"},
+	{No, has{Nothing, NotKnown}, Rules, Remove, ledger.MemberUnknown,
+		"the configuration lets the source rule, and the person may be on the topic"},
+	{No, has{Nothing, NotKnown}, HasContact, DoNothing, ledger.MemberUnknown,
+		"the contact may be on the topic by its own wish, and is left as it is"},
+	{No, has{TakingOff, LeavingGone, LeftGone, Wanted, Sent, Added, LeftAlone, OptedOut, Unsure}, HasContact, Remove, "",
+		"the source withdraws, and the person may be on the topic, even after an opt-out: Owlat does not tell who comes back"},
 	{No, All, Always, DoNothing, ledger.MemberOut,
 		"there is nothing to take off"},
 
 	// The row says neither.
+	{Unclear, has{Nothing}, HasContact, DoNothing, ledger.MemberUnknown,
+		"it is no consent; a yes after it is a new one, and the contact may be on the topic"},
 	{Unclear, has{Nothing}, Always, DoNothing, ledger.MemberOut,
 		"it is no consent; a yes after it is a new one"},
 	{Unclear, All, Always, DoNothing, "",
@@ -137,6 +145,8 @@ func (f Facts) hold(c Condition) bool {
 		return f.HasColumn
 	case AddExisting:
 		return f.AddExisting
+	case Rules:
+		return f.AddExisting && f.HasContact
 	case HasContact:
 		return f.HasContact
 	}
@@ -166,6 +176,8 @@ func RecordedOf(m *ledger.Membership) Recorded {
 		return LeavingGone
 	case m.State == ledger.MemberLeaving:
 		return TakingOff
+	case !m.Consent && m.State == ledger.MemberUnknown:
+		return NotKnown
 	case !m.Consent:
 		return SaidNo
 	}

@@ -30,9 +30,12 @@ var cases = []struct {
 	{"an add whose answer was lost", Case{Yes, Sent, Facts{AddExisting: true, HasContact: true}}, AddAgain, ""},
 	{"a person who left stays off", Case{Yes, OptedOut, Facts{NewContact: true, HasColumn: true, AddExisting: true, HasContact: true}}, DoNothing, ""},
 
+	{"a no of a contact that was there, existing: add", Case{No, Nothing, Facts{HasColumn: true, AddExisting: true, HasContact: true}}, Remove, ledger.MemberUnknown},
+	{"a no of a contact that was there", Case{No, Nothing, Facts{HasColumn: true, HasContact: true}}, DoNothing, ledger.MemberUnknown},
 	{"a member withdraws", Case{No, Added, Facts{HasColumn: true, HasContact: true}}, Remove, ""},
-	{"a no of somebody who had left", Case{No, OptedOut, Facts{HasContact: true}}, DoNothing, ledger.MemberOut},
+	{"a no again", Case{No, SaidNo, Facts{HasColumn: true, HasContact: true}}, DoNothing, ledger.MemberOut},
 
+	{"a row of a contact that was there says neither", Case{Unclear, Nothing, Facts{HasColumn: true, HasContact: true}}, DoNothing, ledger.MemberUnknown},
 	{"a new row that says neither", Case{Unclear, Nothing, Facts{NewContact: true, HasColumn: true}}, DoNothing, ledger.MemberOut},
 	{"a member's row says neither", Case{Unclear, Added, Facts{HasColumn: true, HasContact: true}}, DoNothing, ""},
 }
@@ -89,7 +92,7 @@ func mayAdd(c Case) bool {
 		return true // it is still due
 	case Nothing:
 		return f.NewContact || f.Unspent || f.AddExisting
-	case SaidNo, TakingOff:
+	case SaidNo, NotKnown, TakingOff:
 		return f.HasColumn || f.AddExisting
 	}
 	return f.AddExisting
@@ -97,7 +100,13 @@ func mayAdd(c Case) bool {
 
 // mayBeOn says when there may be somebody to take off a topic.
 func mayBeOn(c Case) bool {
-	return c.Holds.HasContact && slices.Contains([]Recorded{TakingOff, LeavingGone, Sent, Added, LeftAlone, Unsure}, c.Has)
+	switch c.Has {
+	case SaidNo:
+		return false
+	case Nothing, NotKnown:
+		return c.Holds.HasContact && c.Holds.AddExisting
+	}
+	return c.Holds.HasContact
 }
 
 // TestEveryCase tries every answer with everything that can be recorded and every fact.
@@ -125,11 +134,15 @@ func TestEveryCase(t *testing.T) {
 		if (l.Does == Remove) != (c.Says == No && mayBeOn(c)) {
 			t.Errorf("%+v: a run %s", c, l.Does)
 		}
-		if c.Says == Yes && l.Becomes == ledger.MemberOut || c.Says == No && l.Becomes != "" && l.Becomes != ledger.MemberOut {
+		no := l.Becomes == ledger.MemberOut || l.Becomes == ledger.MemberUnknown
+		if c.Says == Yes && no || c.Says == No && l.Becomes != "" && !no {
 			t.Errorf("%+v: a %s is recorded as %q", c, c.Says, l.Becomes)
 		}
-		if c.Says == Unclear && l.Becomes != map[bool]ledger.MembershipState{true: ledger.MemberOut}[c.Has == Nothing] {
+		if c.Says == Unclear && (c.Has == Nothing) != no {
 			t.Errorf("%+v: what is unclear is recorded as %q", c, l.Becomes)
+		}
+		if notKnown := l.Becomes == ledger.MemberUnknown; notKnown && (!c.Holds.HasContact || c.Has != Nothing && c.Has != NotKnown) {
+			t.Errorf("%+v: it is recorded as not known whether the contact is on the topic", c)
 		}
 		if l.Does == Add && l.Becomes != ledger.MemberWanted && c.Has != Wanted {
 			t.Errorf("%+v: an add is recorded as %q before it is sent", c, l.Becomes)
@@ -151,6 +164,7 @@ func TestEveryCase(t *testing.T) {
 var memberships = map[Recorded]*ledger.Membership{
 	Nothing:     nil,
 	SaidNo:      {State: ledger.MemberOut},
+	NotKnown:    {State: ledger.MemberUnknown},
 	TakingOff:   {State: ledger.MemberLeaving},
 	LeavingGone: {State: ledger.MemberLeaving, Consent: true},
 	LeftGone:    {State: ledger.MemberLeft, Consent: true},

@@ -96,8 +96,8 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 
 // judge decides whether a row is planned.
 func (g *gatherer) judge(r *step.Row, e *ledger.Entry, holders []ledger.Holder) known {
-	k := known{entry: e, holders: holders, row: r}
 	counting := g.contest.lift(r)
+	k := known{entry: e, holders: holders, row: counting}
 	if e != nil && !r.Twin && e.Fingerprint == counting.Fingerprint { // two keys share a hash, or other rows' consents count too
 		k.unchanged = true
 		return k
@@ -114,9 +114,7 @@ func (g *gatherer) judge(r *step.Row, e *ledger.Entry, holders []ledger.Holder) 
 	if g.stands(e) && e.Email == r.Email {
 		k.holders = nil // the row itself holds the contact
 	}
-	if k.winner, k.rekeyed = g.contest.judge(r, e, k.holders); k.winner == nil {
-		k.row = counting
-	}
+	k.winner, k.rekeyed = g.contest.judge(r, e, k.holders)
 	return k
 }
 

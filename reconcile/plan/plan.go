@@ -117,12 +117,14 @@ func (p *Plan) Early() iter.Seq2[*step.Step, error] {
 		if p.early == 0 {
 			return
 		}
-		for s, err := range p.Steps(step.Rename) {
-			if err == nil && !s.WithdrawsEarly() {
-				continue
-			}
-			if !yield(s, err) || err != nil {
-				return
+		for _, phase := range []step.Phase{step.Rename, step.Update} {
+			for s, err := range p.Steps(phase) {
+				if err == nil && !s.WithdrawsEarly() {
+					continue
+				}
+				if !yield(s, err) || err != nil {
+					return
+				}
 			}
 		}
 	}

@@ -154,32 +154,50 @@ func (p *Planner) batches() func(yield func([]*step.Row, error) bool) {
 }
 
 func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row) error {
-	known, err := g.gather(ctx, batch)
+	valid := make([]*step.Row, 0, len(batch))
+	for _, r := range batch {
+		if r.Invalid == "" {
+			valid = append(valid, r)
+		}
+	}
+	known, err := g.gather(ctx, valid)
 	if err != nil {
 		return err
 	}
-	for i := range known {
-		p.plan.planned++
-		k := &known[i]
-		if err := p.planRow(k.row, k); err != nil {
+	var entries map[string]*ledger.Entry
+	if len(valid) < len(batch) {
+		if entries, err = (withdrawing{p}).invalid(ctx, batch); err != nil {
 			return err
 		}
-		if k.winner == nil {
-			continue
+	}
+	at := 0
+	for _, r := range batch {
+		p.plan.planned++
+		if r.Invalid != "" {
+			err = withdrawing{p}.end(g.contest.lift(r), entries[r.Key], owlatsync.Invalid, r.Invalid)
+		} else {
+			err = p.planValid(ctx, g, r, &known[at])
+			at++
 		}
-		raised, err := g.raise(ctx, batch[i], k.winner)
 		if err != nil {
 			return err
 		}
-		if raised != nil {
-			p.scan.Raised(raised.row)
-			p.unchanged()
-			if err := p.planRow(raised.row, raised); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
+}
+
+// planValid plans a row of the batch, and the row that counts in its place if that asks for more because of this one.
+func (p *Planner) planValid(ctx context.Context, g *gatherer, r *step.Row, k *known) error {
+	if err := p.planRow(k.row, k); err != nil || k.winner == nil {
+		return err
+	}
+	raised, err := g.raise(ctx, r, k.winner)
+	if err != nil || raised == nil {
+		return err
+	}
+	p.scan.Raised(raised.row)
+	p.unchanged()
+	return p.planRow(raised.row, raised)
 }
 
 // planRow ends a row that needs no step, and adds the step of any other row to the plan.
@@ -190,13 +208,9 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 		p.unchanged()
 		return nil
 	case k.waits != "":
-		p.End(step.NewDecision(r.Key, r.Position, r.Email, owlatsync.Failed, k.waits))
-		return nil
+		return withdrawing{p}.end(r, k.entry, owlatsync.Failed, k.waits)
 	case k.winner != nil:
-		d := step.NewDecision(r.Key, r.Position, r.Email, owlatsync.Duplicate, k.winner.reason())
-		d.Twin = r.Twin
-		p.End(d)
-		return nil
+		return withdrawing{p}.end(r, k.entry, owlatsync.Duplicate, k.winner.reason())
 	}
 	k.There = p.there
 	s := Row(p.Policies, r, k.Known, p.now)
@@ -205,6 +219,9 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 	}
 	if k.matched {
 		p.plan.Summary.Adoption.Matched++
+	}
+	if s.Only {
+		return p.add(s)
 	}
 	s.Awaits, s.After = k.awaits, k.left
 	s.MayExist = s.Outcome == owlatsync.Created && s.Entry.ContactID == "" && (k.doubtful || p.plan.Summary.Adoption.Mode != owlatsync.AdoptListing)
@@ -259,7 +276,7 @@ func Tally(sum *owlatsync.Summary, s *step.Step, by int) {
 			sum.Memberships.Removed += by
 		}
 	}
-	if s.Leaves() {
+	if s.Leaves() && !(sum.FirstRun && s.New) { // the guard of first runs asks about contacts that the ledger meets now
 		sum.Removals += by
 	}
 }

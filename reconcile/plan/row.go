@@ -50,6 +50,9 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	switch {
 	case !k.Claims && waits(e.Failure, r.Fingerprint, now):
 		s.Outcome, s.Reason = owlatsync.Failed, waiting(e.Failure)
+		if w := Withdrawal(p, r, e, s.Outcome, s.Reason, now); w != nil {
+			return w
+		}
 		return s
 	case e.Origin == ledger.OriginGone:
 		s.Outcome, s.Reason = owlatsync.Skipped, step.ReasonGone
@@ -73,6 +76,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	}
 	s.Events = due(p.Events, e.Events, s, k.Again, now)
 	s.Messages = messages(p.Events, s.Events, r)
+	before := e.Memberships
 	v := consent.Plan(p.Topics, consent.Row{
 		Says: r.Consents, Memberships: e.Memberships, Origin: e.Origin, HasContact: e.ContactID != "", New: (isNew || k.Sibling != nil) && !k.Forgotten,
 		Spent: k.Sibling.spent(p.Topics), Changes: s.Changes,
@@ -86,7 +90,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 		s.Changes = slices.Insert(s.Changes, 0, owlatsync.Change{Kind: owlatsync.AdoptContact})
 	}
 	if e.ContactID == "" {
-		s.Met = met(p, s, k.Again, now, there)
+		s.Met = met(p, s, before, k.Again, now, there)
 	}
 	return s
 }
@@ -102,13 +106,19 @@ func outcomeOf(e *ledger.Entry, isNew bool) owlatsync.Outcome {
 	return owlatsync.Updated
 }
 
-// met returns what to do instead if the contact to be created turns out to be there. It returns nil if that makes no difference.
-func met(p *policy.Policies, s *step.Step, again bool, now, there time.Time) *step.Met {
+// met returns what to do instead if the contact to be created turns out to be there. It returns nil if that makes no difference. Before
+// has the memberships as the ledger knows them: that a new contact is on no topic does not hold for one that is there.
+func met(p *policy.Policies, s *step.Step, before []ledger.Membership, again bool, now, there time.Time) *step.Met {
 	if len(p.Topics) == 0 && len(p.Events) == 0 {
 		return nil
 	}
+	known := slices.DeleteFunc(consent.Acted(s.Entry.Memberships), func(m ledger.Membership) bool { return m.State == ledger.MemberOut })
+	known = append(known, slices.DeleteFunc(consent.Acted(before), func(b ledger.Membership) bool {
+		return slices.ContainsFunc(known, func(m ledger.Membership) bool { return m.Topic == b.Topic }) ||
+			!slices.ContainsFunc(s.Entry.Memberships, func(m ledger.Membership) bool { return m.Topic == b.Topic && m.State == ledger.MemberOut })
+	})...)
 	v := consent.Plan(p.Topics, consent.Row{
-		Says: s.Row.Consents, Memberships: consent.Acted(s.Entry.Memberships), Origin: ledger.OriginAdopted, HasContact: true,
+		Says: s.Row.Consents, Memberships: known, Origin: ledger.OriginAdopted, HasContact: true,
 	}, there)
 	adopted := &step.Step{Outcome: owlatsync.Adopted}
 	events := due(p.Events, s.Entry.Events, adopted, again, now)

@@ -58,7 +58,7 @@ func underNewKey(key string, rekeyed, own *ledger.Entry) *ledger.Entry {
 	if own != nil {
 		moved.Memberships = slices.DeleteFunc(slices.Clone(moved.Memberships), func(m ledger.Membership) bool {
 			its := own.Membership(m.Topic)
-			return m.State == ledger.MemberOut && (its == nil || its.Consent)
+			return !m.Consent && m.State != ledger.MemberLeaving && (its == nil || its.Consent)
 		})
 	}
 	return &moved

@@ -72,21 +72,25 @@ func (g Guards) Hits(s owlatsync.Summary) []owlatsync.Hit {
 	if !g.EmptySource && s.Rows == 0 && s.Entries > 0 && !s.OfChanges() {
 		hit(owlatsync.GuardEmptySource, "the source has no rows, and the ledger knows %d: is the query right, and the table not being reloaded?", s.Entries)
 	}
-	if limit := g.Removals.Or(DefaultRemovals); limit.Exceeded(s.Removals, s.Entries) {
-		hit(owlatsync.GuardRemovals, "%d of %d rows would leave a topic or be deleted; the limit is %s", s.Removals, s.Entries, limit)
+	known := max(s.Entries, s.Removals) // contacts that the ledger meets now may leave a topic too
+	if limit := g.Removals.Or(DefaultRemovals); limit.Exceeded(s.Removals, known) {
+		hit(owlatsync.GuardRemovals, "%d of %d rows would leave a topic or be deleted; the limit is %s", s.Removals, known, limit)
 	}
 	updates := s.Outcomes[owlatsync.Updated] + s.Outcomes[owlatsync.Renamed]
 	if limit := g.Updates.Or(DefaultUpdates); limit.Exceeded(updates, s.Entries) {
 		hit(owlatsync.GuardUpdates, "%d of %d rows would change; the limit is %s: has a column been swapped?", updates, s.Entries, limit)
 	}
-	created, added := s.Outcomes[owlatsync.Created], s.Memberships.Added
-	if !g.FirstRun && s.FirstRun && created+added > 0 {
-		upTo := ""
+	created, added, removed := s.Outcomes[owlatsync.Created], s.Memberships.Added, s.Memberships.Removed
+	if !g.FirstRun && s.FirstRun && created+added+removed > 0 {
+		upTo, off := "", ""
 		if s.MayExist > 0 {
 			upTo = "up to "
 		}
+		if removed > 0 {
+			off = fmt.Sprintf("; it also ends up to %s of contacts that exist, because their rows say no", owlatsync.Counted(removed, "membership"))
+		}
 		hit(owlatsync.GuardFirstRun, "this first run will create %s%s and %s; each fires the automations on \"contact created\" and "+
-			"\"topic subscribed\", such as welcome mails", upTo, owlatsync.Counted(created, "contact"), owlatsync.Counted(added, "membership"))
+			"\"topic subscribed\", such as welcome mails%s", upTo, owlatsync.Counted(created, "contact"), owlatsync.Counted(added, "membership"), off)
 	}
 	return hits
 }

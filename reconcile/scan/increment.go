@@ -33,7 +33,8 @@ type sighting struct {
 	d        *step.Row // nil: the row is invalid
 	key      string
 	position owlatsync.Position
-	address  string // as the source gives it
+	address  string              // as the source gives it
+	consents []owlatsync.Consent // of an invalid row
 	invalid  string
 }
 
@@ -50,7 +51,11 @@ func Changes(ctx context.Context, n Needs, reading *owlatsync.Scan, keys []strin
 	err := in.each(ctx, func(row *owlatsync.Row) error {
 		d, key, invalid := rd.Read(row)
 		in.asked[ledger.HashText(key)] = struct{}{}
-		in.batch = append(in.batch, sighting{d: d.Clone(), key: key, position: row.Position, address: row.Email.Value, invalid: invalid})
+		s := sighting{d: d.Clone(), key: key, position: row.Position, address: row.Email.Value, invalid: invalid}
+		if d == nil {
+			s.consents = slices.Clone(row.Consents)
+		}
+		in.batch = append(in.batch, s)
 		if len(in.batch) < batch {
 			return nil
 		}
@@ -115,11 +120,14 @@ func (in *increment) judge(ctx context.Context) error {
 	for len(in.batch) > 0 {
 		s := in.batch[0]
 		in.batch = in.batch[1:]
-		if err := in.sight(s.d, s.key, s.position, s.address, s.invalid); err != nil {
-			return err
-		}
 		if s.d == nil {
+			if err := in.sightInvalid(s.position, s.key, s.address, s.consents, s.invalid); err != nil {
+				return err
+			}
 			continue
+		}
+		if err := in.sight(s.d); err != nil {
+			return err
 		}
 		e := entries[s.key]
 		if len(in.Met) < metMost && (e == nil || e.Fingerprint != s.d.Fingerprint) {

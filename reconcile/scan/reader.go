@@ -45,23 +45,24 @@ func NewReader(p *policy.Policies) *Reader {
 // Read returns what the row asks for, valid until the next call, or says why the row is invalid. It returns the key in either case
 // if the row has one.
 func (r *Reader) Read(row *owlatsync.Row) (d *step.Row, key, invalid string) {
-	if row.Defect != "" {
-		return nil, row.Key, row.Defect
-	}
 	email, err := owlatsync.NormalizeAddress(row.Email.Value)
 	if row.Email.State != owlatsync.Set {
 		err = owlatsync.ErrAddressEmpty
 	}
+	key = row.Key
+	if r.keyIsAddress && err == nil {
+		key = email
+	}
+	if row.Defect != "" {
+		return nil, key, row.Defect
+	}
 	if err != nil {
-		return nil, row.Key, err.Error()
+		return nil, key, err.Error()
 	}
 	d = &r.out
 	// One field at a time: making a new row and copying it takes several times as long.
-	d.Key, d.Position, d.Email, d.Consents = row.Key, row.Position, email, row.Consents
+	d.Key, d.Position, d.Email, d.Consents = key, row.Position, email, row.Consents
 	d.Properties, d.Twin = nil, false
-	if r.keyIsAddress {
-		d.Key = email
-	}
 	if d.Key == "" {
 		return nil, "", "the row has no key"
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	"owlatsync"
 	"owlatsync/ledger"
@@ -99,7 +100,10 @@ func Full(ctx context.Context, n Needs) (*Scan, error) {
 	rd := NewReader(n.Policies)
 	err := s.each(ctx, func(row *owlatsync.Row) error {
 		d, key, invalid := rd.Read(row)
-		return s.sight(d, key, row.Position, row.Email.Value, invalid)
+		if invalid != "" {
+			return s.sightInvalid(row.Position, key, row.Email.Value, row.Consents, invalid)
+		}
+		return s.sight(d)
 	})
 	if err != nil {
 		return s, err
@@ -137,41 +141,49 @@ func (s *Scan) each(ctx context.Context, do func(*owlatsync.Row) error) error {
 	return nil
 }
 
-// sight takes in a row of the source; d is nil if the row is invalid.
-func (s *Scan) sight(d *step.Row, key string, position owlatsync.Position, address, invalid string) (err error) {
-	keyHash := ledger.HashText(key)
-	var print uint64
-	if d != nil {
-		print = d.Fingerprint.Lo
-	}
-	at := unknown
-	if key != "" {
-		if at, err = s.ix.locate(keyHash, print); err != nil {
+// sightInvalid takes in an invalid row of the source. It waits only if it may withdraw a consent of a contact that is known.
+func (s *Scan) sightInvalid(position owlatsync.Position, key, address string, consents []owlatsync.Consent, invalid string) error {
+	twin, withdraws := false, false
+	if key == "" {
+		if !s.Policies.KeyIsAddress {
+			s.Keyless++
+		}
+	} else {
+		at, err := s.ix.locate(ledger.HashText(key), 0)
+		if err != nil {
 			return err
 		}
-	}
-	known := at != unknown
-	twin := known && s.ix.saw(at)
-	if invalid != "" {
-		switch {
-		case key == "" && !s.Policies.KeyIsAddress:
-			s.Keyless++
-		case known:
+		if at != unknown {
+			twin = s.ix.saw(at)
+			withdraws = !twin && slices.Contains(consents, owlatsync.No) // of rows with one key the first speaks
 			s.ix.see(at)
 			s.ix.spoil(at)
 			s.placed(at, position)
 		}
-		decision := step.NewDecision(key, position, address, owlatsync.Invalid, invalid)
-		decision.Twin = twin
-		s.End(decision)
-		return nil
 	}
+	if withdraws {
+		return s.wait(&step.Row{Key: key, Position: position, Email: address, Consents: consents, Invalid: invalid})
+	}
+	decision := step.NewDecision(key, position, address, owlatsync.Invalid, invalid)
+	decision.Twin = twin
+	s.End(decision)
+	return nil
+}
+
+// sight takes in a valid row of the source.
+func (s *Scan) sight(d *step.Row) error {
+	keyHash, print := ledger.HashText(d.Key), d.Fingerprint.Lo
+	at, err := s.ix.locate(keyHash, print)
+	if err != nil {
+		return err
+	}
+	known := at != unknown
 	switch {
 	case known && s.ix.saw(at):
 		return s.twin(d, keyHash, at)
 	case known && s.ix.mark(at).print == print:
 		s.ix.see(at)
-		s.placed(at, position)
+		s.placed(at, d.Position)
 		s.InStep(d)
 		return nil
 	case s.Later:
@@ -183,7 +195,7 @@ func (s *Scan) sight(d *step.Row, key string, position owlatsync.Position, addre
 	} else if s.addresses[addressHash] = struct{}{}; !known || s.ix.blank(at) {
 		s.Unknown++
 	}
-	s.placed(s.ix.await(at, keyHash, addressHash), position)
+	s.placed(s.ix.await(at, keyHash, addressHash), d.Position)
 	return s.wait(d)
 }
 

@@ -18,6 +18,9 @@ type Row struct {
 	Consents    []owlatsync.Consent        `json:"consents,omitempty"`
 	Properties  map[string]json.RawMessage `json:"props,omitempty"` // for events; not part of the fingerprint
 	Fingerprint ledger.Fingerprint         `json:"fp"`
+	// Invalid says why the row cannot be applied; empty: it can. Only its Key and Consents count then, and Email is as the source
+	// gives it.
+	Invalid string `json:"invalid,omitempty"`
 	// Twin says that an earlier row of the source has the key.
 	Twin bool `json:"twin,omitempty"`
 	// Own says that the row stays valid when its reader reads the next one.
@@ -29,7 +32,7 @@ type Wanted [owlatsync.NumContactFields]*string
 
 // Size returns about how many bytes of memory the row's texts take.
 func (r *Row) Size() int {
-	n := len(r.Key) + len(r.Email) + len(r.Consents)
+	n := len(r.Key) + len(r.Email) + len(r.Invalid) + len(r.Consents)
 	for _, text := range r.Fields {
 		if text != nil {
 			n += len(*text)
@@ -56,7 +59,7 @@ func (r *Row) Clone() *Row {
 		b.WriteString(s)
 		return b.String()[start:]
 	}
-	c.Key, c.Email = own(r.Key), own(r.Email)
+	c.Key, c.Email, c.Invalid = own(r.Key), own(r.Email), own(r.Invalid)
 	for f, text := range r.Fields {
 		if text != nil {
 			c.Fields[f] = new(own(*text))

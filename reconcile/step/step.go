@@ -11,15 +11,15 @@ import (
 )
 
 // Form is the version of the encoding in which the ledger keeps steps. It changes whenever an old step would mean something else.
-const Form = 3
+const Form = 4
 
-// Phase is the place of a step in the order of a run. Withdrawn consents come first, then renames, which free addresses that others
-// need. What follows from a row's absence comes last (Invariant 4).
+// Phase is the place of a step in the order of a run. Withdrawn consents come first and wait for nothing. Renames come before updates
+// and creations, because they free addresses that others need. What follows from a row's absence comes last (Invariant 4).
 type Phase int
 
 const (
-	Settle   Phase = 1 // the ledger alone, no request
-	Withdraw Phase = 2
+	Withdraw Phase = 1 // withdrawn consents, and nothing else
+	Settle   Phase = 2 // the ledger alone, no request
 	Rename   Phase = 3
 	Update   Phase = 4
 	Create   Phase = 5
@@ -27,7 +27,7 @@ const (
 )
 
 // Phases lists all phases in their order.
-var Phases = []Phase{Settle, Withdraw, Rename, Update, Create, Remove}
+var Phases = []Phase{Withdraw, Settle, Rename, Update, Create, Remove}
 
 // Step is what a run does for one row.
 type Step struct {
@@ -44,6 +44,8 @@ type Step struct {
 	Skipped  int                `json:"skipped,omitempty"`   // memberships left alone on purpose
 	New      bool               `json:"new,omitempty"`       // the ledger has no entry for the row
 	OldKey   string             `json:"old_key,omitempty"`   // the key under which the ledger knows the row; empty: the same
+	Only     bool               `json:"only,omitempty"`      // the row is not applied: only the consents that it withdraws are
+	Category ledger.Category    `json:"category,omitempty"`  // why the row is not applied, if Only
 	Missing  bool               `json:"missing,omitempty"`   // the row has left the source
 	Awaits   bool               `json:"awaits,omitempty"`    // another row's rename must free the address
 	After    []string           `json:"after,omitempty"`     // keys of rows that left the source: deleting their contacts frees the address
@@ -75,6 +77,9 @@ func (s *Step) PhaseOf() Phase {
 	if s.Missing {
 		return Remove
 	}
+	if s.Only {
+		return Withdraw
+	}
 	p := Settle
 	if s.Pending() > 0 {
 		p = Update
@@ -86,19 +91,21 @@ func (s *Step) PhaseOf() Phase {
 		case owlatsync.RenameContact:
 			return Rename
 		case owlatsync.RemoveTopic:
-			p = Withdraw
-		case owlatsync.SetField, owlatsync.AddTopic:
 			if p == Settle {
-				p = Update
+				p = Withdraw
 			}
+		case owlatsync.SetField, owlatsync.AddTopic:
+			p = Update
 		}
 	}
 	return p
 }
 
 // WithdrawsEarly reports whether the step takes the contact off topics before its turn: consents that a row withdraws do not wait
-// for a rename.
-func (s *Step) WithdrawsEarly() bool { return s.Phase == Rename && s.changes(owlatsync.RemoveTopic) }
+// for anything else.
+func (s *Step) WithdrawsEarly() bool {
+	return (s.Phase == Rename || s.Phase == Update) && s.changes(owlatsync.RemoveTopic)
+}
 
 // Leaves reports whether the contact leaves a topic or is deleted.
 func (s *Step) Leaves() bool { return s.changes(owlatsync.RemoveTopic, owlatsync.DeleteContact) }

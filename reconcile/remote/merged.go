@@ -1,0 +1,63 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile/consent"
+)
+
+// ReasonMerged is the reason of a row that goes on with another contact.
+const ReasonMerged = "the contact's id is gone from Owlat, and another contact has its address: most likely they were merged. " +
+	"That one is adopted, and nobody is added to a topic"
+
+// Heir returns the contact that has an address of the entry although the contact of the entry is gone. Most likely Owlat merged the
+// two. It returns nil if there is none, if it cannot be read without the scope contacts:read, or if another row of the sync has it.
+// Addresses are tried in their order; empty ones are left out.
+func Heir(ctx context.Context, client *owlat.Client, l ledger.Reader, sync string, e *ledger.Entry, addresses ...string) (*owlat.Contact, error) {
+	asked := ""
+	for _, address := range addresses {
+		if address == "" || address == asked {
+			continue
+		}
+		asked = address
+		c, err := Find(ctx, client, address)
+		switch {
+		case IsGone(err):
+			continue
+		case errors.Is(err, owlat.ErrForbidden):
+			return nil, nil
+		case err != nil:
+			return nil, err
+		}
+		if free, err := free(ctx, l, sync, e, c.ID); err != nil || !free {
+			return nil, err
+		}
+		return c, nil
+	}
+	return nil, nil
+}
+
+// free reports whether the row of the entry may take the contact.
+func free(ctx context.Context, l ledger.Reader, sync string, e *ledger.Entry, contact string) (bool, error) {
+	holders, err := l.Sharers(ctx, []string{contact})
+	if err != nil {
+		return false, fmt.Errorf("read the ledger: %w", err)
+	}
+	for _, h := range holders {
+		if h.Sync == sync && h.Entry.Key != e.Key && h.Entry.Origin != ledger.OriginGone {
+			return false, nil
+		}
+	}
+	return contact != e.ContactID, nil
+}
+
+// Inherit returns the entry of a row that goes on with another contact because its own was merged into it.
+func Inherit(e *ledger.Entry, c owlat.Contact) *ledger.Entry {
+	heir := EntryOf(e.Key, c, ledger.OriginAdopted, e)
+	heir.Memberships, heir.ChangedAt = consent.Old(e.Memberships), e.ChangedAt
+	return heir
+}
