@@ -94,7 +94,7 @@ func (r *reading) keep(p owlatsync.Summary, started time.Time) *ledger.Bookmark 
 	if r.source == nil {
 		return nil
 	}
-	b := ledger.Bookmark{Settings: r.settings, Mark: r.scan.Mark, Full: r.bookmark.Full, Due: r.bookmark.Due, Entries: r.again.made + p.Entries}
+	b := ledger.Bookmark{Settings: r.settings, Mark: r.scan.Mark, Full: r.bookmark.Full, Due: r.bookmark.Due, Entries: max(0, p.Entries+r.again.made-r.again.left)}
 	if !r.changes {
 		b.Full, b.Due = started, r.again.due
 	}
@@ -119,6 +119,7 @@ type again struct {
 	failed     []string
 	duplicates []string
 	made       int       // rows that the ledger did not know
+	left       int       // rows that have departed
 	due        time.Time // when absences are tried again; zero: never
 }
 
@@ -157,6 +158,9 @@ func (a *again) Absent(outcome owlatsync.Outcome, e *ledger.Entry) {
 
 // Made counts a row that the ledger did not know.
 func (a *again) Made() { a.made++ }
+
+// Left counts rows that have departed.
+func (a *again) Left(rows int) { a.left += rows }
 
 // keys returns the rows to read again; fit is false if more failed than fit. Duplicates come last: those that do not fit wait for a
 // scan of all rows.

@@ -104,6 +104,9 @@ func (m inbox) Retry(ctx context.Context, sync string, keys []string, now time.T
 				continue
 			}
 			e.Failure.Attempts, e.Failure.Parked, e.Failure.NextTry = 0, false, moment(now)
+			if e.Failure.Absence && state.bookmark.Mark != "" && (state.bookmark.Due.IsZero() || now.Before(state.bookmark.Due)) {
+				state.bookmark.Due = moment(now)
+			}
 			s.note(state, ledger.HistoryLine{Key: e.Key, At: moment(time.Now()), Event: ledger.EventRetry, Note: ledger.NoteRetry})
 			rows++
 		}

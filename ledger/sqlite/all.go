@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 
 	"owlatsync/ledger"
@@ -42,6 +43,50 @@ func (r entryReader) Open(ctx context.Context, sync string) iter.Seq2[*ledger.En
 			}
 		}
 	}
+}
+
+// Departed streams the departed entries of the sync whose terms are others than the given ones. Other methods may be called while it
+// streams.
+func (r entryReader) Departed(ctx context.Context, sync, terms string) iter.Seq2[*ledger.Entry, error] {
+	return func(yield func(*ledger.Entry, error) bool) {
+		// Two ranges of the index, without the terms between them.
+		for _, part := range []struct {
+			condition string
+			terms     string
+			id        int64
+		}{{"e.departed < ?2 AND (e.departed, e.id) > (?3, ?4)", "", 0}, {"?2 = ?2 AND (e.departed, e.id) > (?3, ?4)", terms, math.MaxInt64}} {
+			for more := true; more; {
+				page, last, err := r.page(ctx, part.condition+" AND e.departed IS NOT NULL ORDER BY e.departed, e.id", sync, terms, part.terms, part.id)
+				if !yieldAll(page, err, yield) {
+					return
+				}
+				if more = len(page) == entryPage; more {
+					part.terms, part.id = page[entryPage-1].Departed, last
+				}
+			}
+		}
+	}
+}
+
+// Numbered returns the sync's entries with the given numbers of the Index.
+func (r entryReader) Numbered(ctx context.Context, sync string, numbers []int64) (found []*ledger.Entry, err error) {
+	for chunk := range slices.Chunk(numbers, entryPage) {
+		args := make([]any, len(chunk), len(chunk)+1)
+		for i, n := range chunk {
+			args[i] = n
+		}
+		// The plus keeps SQLite from reading all entries of the sync in place of these.
+		query := "SELECT " + entryColumns + " FROM entries e WHERE e.id IN (" + places(len(chunk)) + ") AND +e.sync = (SELECT id FROM syncs WHERE name = ?)"
+		err := r.query(ctx, query, append(args, sync), func(rows *sql.Rows) error {
+			_, e, err := scanEntry(rows)
+			found = append(found, e)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read entries of the ledger: %w", dbfile.Explain(ctx, err))
+		}
+	}
+	return found, nil
 }
 
 // page reads a page of the sync's entries for which the condition holds, and the id of the last one.

@@ -100,6 +100,11 @@ func makeDue(t *tx, failed []failedRow, now time.Time) error {
 		if err := t.Exec("UPDATE entries SET failure = ?2, state = ?3 WHERE id = ?1", f.id, text, stateFailing); err != nil {
 			return err
 		}
+		if f.failure.Absence { // only a run of all rows tries it
+			if err := t.Exec("UPDATE bookmarks SET due = ?2 WHERE sync = ?1 AND mark <> '' AND (due IS NULL OR due > ?2)", f.sync, now.UnixMicro()); err != nil {
+				return err
+			}
+		}
 		if err := t.Exec(insertHistory, f.sync, f.key, at, 0, ledger.EventRetry, ledger.NoteRetry); err != nil {
 			return err
 		}

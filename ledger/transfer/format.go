@@ -88,6 +88,7 @@ type entryLine struct {
 	Create      time.Time           `json:"create,omitzero"`
 	Events      []ledger.EventMark  `json:"events,omitempty"`
 	Failure     *ledger.Failure     `json:"failure,omitempty"`
+	Departed    ledger.Text         `json:"departed,omitempty"`
 	FirstSeen   time.Time           `json:"first_seen,omitzero"`
 	ChangedAt   time.Time           `json:"changed,omitzero"`
 }

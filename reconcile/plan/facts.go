@@ -27,6 +27,11 @@ type known struct {
 	holders []ledger.Holder
 }
 
+// back reports whether the row had departed and is in the source again.
+func (k *known) back() bool {
+	return k.entry != nil && k.entry.Departed != "" || k.entry == nil && k.rekeyed != nil && k.rekeyed.Departed != ""
+}
+
 // gatherer finds out what is known about rows: from the ledger, from the listing, and from Owlat if neither tells.
 type gatherer struct {
 	Needs

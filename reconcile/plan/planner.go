@@ -17,14 +17,21 @@ type Planner struct {
 	Needs
 	plan  *Plan
 	scan  *scan.Scan
-	moved map[uint64]struct{} // hashes of the old keys of rows that now have another
+	moved moved
+	back  int // rows that had departed
 	now   time.Time
 	err   error // the error of Each
 }
 
+// moved are the rows that now have another key.
+type moved struct {
+	keys map[uint64]struct{} // hashes of their old keys
+	live int                 // how many of these had not departed
+}
+
 // New returns a planner. The scan hands it the rows that need no step, through End.
 func New(n Needs) *Planner {
-	return &Planner{Needs: n, plan: newPlan(n), moved: make(map[uint64]struct{}), now: time.Now()}
+	return &Planner{Needs: n, plan: newPlan(n), moved: moved{keys: make(map[uint64]struct{})}, now: time.Now()}
 }
 
 // End counts and tells the outcome of a row that needs no step.
@@ -94,6 +101,7 @@ func (p *Planner) make(ctx context.Context) error {
 			return err
 		}
 	}
+	sum.Entries += p.back // for the guards they are rows that the ledger knows
 	if err := (ordering{p}).orderRenames(); err != nil {
 		return err
 	}
@@ -164,13 +172,19 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 	}
 	s := Row(p.Policies, r, k.Known, p.now)
 	if s.OldKey != "" {
-		p.moved[ledger.HashText(s.OldKey)] = struct{}{}
+		p.moved.keys[ledger.HashText(s.OldKey)] = struct{}{}
+		if k.rekeyed.Departed == "" {
+			p.moved.live++
+		}
+	}
+	if k.back() {
+		p.back++
 	}
 	if k.matched {
 		p.plan.Summary.Adoption.Matched++
 	}
 	s.Awaits = k.awaits
-	if s.Outcome == owlatsync.Skipped && s.OldKey == "" || s.Outcome == owlatsync.Failed && !s.Unsure {
+	if s.Outcome == owlatsync.Skipped && s.OldKey == "" && !k.back() || s.Outcome == owlatsync.Failed && !s.Unsure {
 		p.End(s.Decision())
 		return nil
 	}
@@ -218,6 +232,6 @@ func (p *Planner) recount(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the ledger: %w", err)
 	}
-	sum.Entries = standing.Entries
+	sum.Entries = standing.Entries + p.back
 	return nil
 }

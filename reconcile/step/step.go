@@ -46,6 +46,7 @@ type Step struct {
 	New      bool               `json:"new,omitempty"`      // the ledger has no entry for the row
 	OldKey   string             `json:"old_key,omitempty"`  // the key under which the ledger knows the row; empty: the same
 	Missing  bool               `json:"missing,omitempty"`  // the row has left the source
+	Departs  string             `json:"departs,omitempty"`  // the terms under which a row that has left departs once the step is done
 	Awaits   bool               `json:"awaits,omitempty"`   // another row's rename must free the address
 	Refused  bool               `json:"refused,omitempty"`  // the rename has no order: only the rest of the step is done
 	// Met is what to do instead if the contact to be created turns out to be there; nil: the same.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -31,11 +33,10 @@ const (
 
 // prepare makes sure that the file is a ledger of this version and can be written.
 func (f *File) prepare(ctx context.Context, schema fs.FS) error {
-	files, err := fs.Glob(schema, "*.sql")
+	newest, err := newestOf(schema)
 	if err != nil {
 		return err
 	}
-	newest := len(files)
 	is, err := inspect(ctx, f.name, f.Writer.db, newest)
 	if err != nil {
 		return err
@@ -49,6 +50,21 @@ func (f *File) prepare(ctx context.Context, schema fs.FS) error {
 		return err
 	}
 	return f.Writer.probe(ctx)
+}
+
+// newestOf returns the version that the schema leads to: the number that the name of its last migration begins with.
+func newestOf(schema fs.FS) (version int, err error) {
+	files, err := fs.Glob(schema, "*.sql")
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range files {
+		number, _, _ := strings.Cut(name, "_")
+		if n, err := strconv.Atoi(number); err == nil {
+			version = max(version, n)
+		}
+	}
+	return version, nil
 }
 
 // useLog turns on the write-ahead log, which stays on. For a moment that needs the file alone, and SQLite does not wait for readers
