@@ -19,6 +19,7 @@ import (
 type commit struct {
 	lock  *lock
 	steps []step
+	why   error      // why its lock is lost
 	done  chan error // receives one result
 }
 
@@ -106,10 +107,10 @@ func (b *base) commitWaiting(ctx context.Context) {
 		var lost []*commit
 		err := b.write(ctx, dbfile.Durable, func(t *tx) error {
 			for _, c := range batch {
-				if held, err := t.holds(c.lock); err != nil {
+				if why, err := t.lost(c.lock); err != nil {
 					return err
-				} else if !held {
-					lost = append(lost, c)
+				} else if why != nil {
+					c.why, lost = why, append(lost, c)
 				} else if err := t.record(c.steps); err != nil {
 					culprit = c
 					return err
@@ -118,7 +119,7 @@ func (b *base) commitWaiting(ctx context.Context) {
 			return nil
 		})
 		for _, c := range lost {
-			c.done <- c.lock.lose()
+			c.done <- c.lock.lose(c.why)
 		}
 		batch = without(batch, lost)
 		failed := batch
