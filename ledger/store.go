@@ -87,7 +87,8 @@ type Writer interface {
 type Journal interface {
 	// Run returns the run with the number, or fails with a *NoRunError. Its time does not grow with the number of runs.
 	Run(ctx context.Context, id int64) (*Run, error)
-	// Runs returns the latest runs of the sync, newest first. An empty sync means all syncs, a limit below 1 all runs.
+	// Runs returns the latest runs of the sync, newest first, without those of ModePlan. An empty sync means all syncs, a limit below 1
+	// all runs. For one sync its time grows only with what it returns.
 	Runs(ctx context.Context, sync string, limit int) ([]Run, error)
 	// HeldRuns returns the sync's runs with StatusHeld, newest first. Its time does not grow with the other runs.
 	HeldRuns(ctx context.Context, sync string) ([]Run, error)
@@ -236,5 +237,7 @@ type PlanItem struct {
 	Phase int
 	Order int64
 	Key   string
-	Body  []byte
+	// Addresses has HashText of every normalised address that the item concerns: ForgetPerson drops the items of a person by them.
+	Addresses []uint64
+	Body      []byte
 }

@@ -25,7 +25,7 @@ type firstRun struct {
 func (f firstRun) fewest() int {
 	needed := f.rows - f.shared + f.different
 	listing := f.contacts/100 + 1 // a full page is never the last
-	conflicts := 2 * f.shared // a refused creation and a look each
+	conflicts := 2 * f.shared     // a refused creation and a look each
 	switch {
 	case f.rows == 0:
 		return 0

@@ -171,23 +171,26 @@ func (x *erasure) eraseHistory() error {
 func (x *erasure) erasePlans() error {
 	var steps [][]any
 	var texts []string // the addresses, plain and as JSON escapes them
+	var hashes []uint64
 	for _, address := range x.addresses {
 		quoted, err := json.Marshal(address)
 		if err != nil {
 			return err
 		}
+		hashes = append(hashes, ledger.HashText(address))
 		texts = appendNew(appendNew(texts, fold(address)), fold(strings.Trim(string(quoted), `"`)))
 	}
-	err := x.Each("SELECT p.run, p.phase, p.ord, p.seq, r.sync, p.key, p.body FROM plan p LEFT JOIN runs r ON r.id = p.run", nil,
+	err := x.Each("SELECT p.run, p.phase, p.ord, p.seq, r.sync, p.key, p.body, p.addresses FROM plan p LEFT JOIN runs r ON r.id = p.run", nil,
 		func(rows *sql.Rows) error {
 			var run, phase, order, seq int64
 			var sync sql.NullInt64
 			var key string
-			var body sql.RawBytes
-			if err := rows.Scan(&run, &phase, &order, &seq, &sync, &key, &body); err != nil {
+			var body, addresses sql.RawBytes
+			if err := rows.Scan(&run, &phase, &order, &seq, &sync, &key, &body, &addresses); err != nil {
 				return err
 			}
 			_, theirs := x.rows[row{sync.Int64, key}]
+			theirs = theirs || slices.ContainsFunc(decodeHashes(addresses), func(h uint64) bool { return slices.Contains(hashes, h) })
 			if !theirs && bytes.ContainsRune(body, '@') {
 				folded := fold(string(body))
 				theirs = slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(folded, s) })

@@ -184,6 +184,8 @@ func TestBeginningARunWaitsForNoDisk(t *testing.T) {
 	lazily("a plan", dbfile.Lazy, k.KeepPlan(t.Context(), id, []ledger.PlanItem{{}}))
 	lazily("a record", dbfile.Durable, k.Record(t.Context(), rowRecord("2")))
 	lazily("a plan", dbfile.Lazy, k.KeepPlan(t.Context(), id, []ledger.PlanItem{{}}))
+	id, err = k.BeginRun(t.Context(), ledger.Run{Sync: "users"}) // the plan of the one before is swept, which may wait too
+	lazily("another run's beginning", dbfile.Lazy, err)
 	lazily("a run's end", dbfile.Durable, k.EndRun(t.Context(), ledger.Ending{Run: ledger.Run{ID: id, Status: ledger.StatusOK}}))
 	if err := k.Release(); err != nil {
 		t.Fatal(err)

@@ -49,6 +49,9 @@ func (f *File) prepare(ctx context.Context, schema fs.FS) error {
 	if err := f.useLog(ctx); err != nil {
 		return err
 	}
+	if err := f.shrinkable(ctx); err != nil {
+		return err
+	}
 	return f.Writer.probe(ctx)
 }
 
@@ -148,6 +151,10 @@ func (f *File) migrate(ctx context.Context, schema fs.FS, newest int) (err error
 		return err
 	}
 	if is == empty {
+		// Free pages go back to the disk. It must be said before anything is in the file.
+		if _, err := f.Writer.db.ExecContext(ctx, "PRAGMA auto_vacuum = INCREMENTAL"); err != nil {
+			return err
+		}
 		if _, err := f.Writer.db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
 			return err
 		}
