@@ -72,7 +72,7 @@ func TestALongLivedLedger(t *testing.T) {
 			}
 			var no []owlatsync.Row
 			for _, r := range between(first+1, first+live) {
-				r.Consents = []bool{false}
+				r.Consents = []owlatsync.Consent{owlatsync.No}
 				no = append(no, r)
 			}
 			if _, err = w.try(t.Context(), runOptions{}, rows{list: no}); !errors.Is(err, reconcile.ErrHeld) {

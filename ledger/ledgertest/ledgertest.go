@@ -12,6 +12,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/ledger/ledgertest/internal/departures"
 )
 
 // Ledger is a ledger that can be closed and opened again, and whose lock can be lost.
@@ -69,7 +70,9 @@ func RunInProcess(t *testing.T, open Open) {
 		{"Beat", testBeat},
 		{"EndRun", testEndRun},
 		{"Standing", testStanding},
-		{"Departed", testDeparted},
+		{"Departed", func(t *testing.T, open Open) {
+			departures.Test(t, func(t testing.TB, folder string) departures.Ledger { return open(t, folder) })
+		}},
 		{"Bookmark", testBookmark},
 		{"Plan", testPlan},
 		{"Acquire", testAcquire},

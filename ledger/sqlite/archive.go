@@ -93,7 +93,7 @@ func (a archive) Prune(ctx context.Context, before time.Time) (removed int64, er
 		}
 	}
 	if removed > 0 {
-		if err := a.f.GiveBack(ctx); err != nil {
+		if err := dbfile.GiveBack(ctx, a.f); err != nil {
 			return removed, fmt.Errorf("prune ledger: %w", dbfile.Explain(ctx, err))
 		}
 	}

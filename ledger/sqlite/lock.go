@@ -58,7 +58,7 @@ func (l locker) acquire(ctx context.Context, claim ledger.Claim) (*lock, error) 
 	}
 	k.ctx, k.cancel = context.WithCancelCause(ctx)
 	k.watched = make(chan struct{})
-	go k.watch()
+	go watch(k)
 	l.locks.add(k)
 	return k, nil
 }
@@ -84,7 +84,7 @@ func (l locker) letNotice(ctx context.Context) error {
 }
 
 // watch notices that the lock is no longer in its place, so that what waits to be sent is not sent.
-func (k *lock) watch() {
+func watch(k *lock) {
 	defer close(k.watched)
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()

@@ -86,7 +86,7 @@ func (k *lock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err erro
 		return t.Row(insertRun+returningID, append(args, k.epoch, sync, nil), &id)
 	})
 	if err == nil {
-		k.sweep(ctx)
+		sweep(ctx, k)
 	}
 	return id, err
 }
@@ -186,7 +186,7 @@ func (k *lock) EndRun(ctx context.Context, ending ledger.Ending) error {
 		return nil
 	})
 	if err == nil {
-		k.sweep(ctx)
+		sweep(ctx, k)
 	}
 	return err
 }

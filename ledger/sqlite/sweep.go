@@ -25,7 +25,7 @@ const (
 
 // sweep removes the items of plans that are dropped, and gives free room back to the disk. It stops at the first error and says
 // nothing about it: what stays is only room, and the next run sweeps again.
-func (k *lock) sweep(ctx context.Context) {
+func sweep(ctx context.Context, k *lock) {
 	ctx = context.WithoutCancel(ctx)
 	swept := false
 	for after := int64(0); ; {
@@ -47,7 +47,7 @@ func (k *lock) sweep(ctx context.Context) {
 		}
 	}
 	if swept {
-		_ = k.f.GiveBack(ctx)
+		_ = dbfile.GiveBack(ctx, k.f)
 	}
 }
 

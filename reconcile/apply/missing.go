@@ -45,8 +45,11 @@ func (r absence) remove(ctx context.Context) error {
 	return nil
 }
 
+// departure records who has left.
+type departure struct{ *run }
+
 // depart records the rows that have left the source and of whose absence nothing follows.
-func (a *run) depart(ctx context.Context) error {
+func (a departure) depart(ctx context.Context) error {
 	terms, keys := a.plan.Departs()
 	batch := make([]string, 0, settleBatch)
 	do := func() error {
@@ -100,17 +103,21 @@ func (r absence) others(ctx context.Context) ([]ledger.Holder, error) {
 	}), nil
 }
 
-// delete deletes the contact for good. A contact that is gone counts as deleted. It first records that it is about to, so that a
-// row that comes back does not count as in step.
+// delete deletes the contact for good. A contact that is gone counts as deleted. That it is about to is recorded right before, so that
+// a row that comes back does not count as in step.
 func (r absence) delete(ctx context.Context) error {
-	r.e.Origin, r.e.Doubt = ledger.OriginDeleting, true
-	err := r.flush(ctx)
-	if err == nil {
-		err = remote.Call(ctx, func() error { return r.client.Contacts.Delete(ctx, r.e.ContactID) })
-	}
+	before := r.e.Origin
+	err := r.call(ctx, once(func(ctx context.Context) error {
+		r.e.Origin, r.e.Doubt = ledger.OriginDeleting, true
+		err := r.flush(ctx)
+		if err != nil {
+			r.e.Origin, r.e.Doubt = before, false
+		}
+		return err
+	}), func(client *owlat.Client) error { return client.Contacts.Delete(ctx, r.e.ContactID) })
 	if err != nil && !remote.IsGone(err) {
 		if !owlat.OutcomeUnknown(err) {
-			r.e.Origin, r.e.Doubt = ledger.OriginCreated, false
+			r.e.Origin, r.e.Doubt = before, false
 		}
 		return err
 	}

@@ -18,16 +18,16 @@ const (
 )
 
 // GiveBack gives free pages back to the disk, but for a few. Others may write between its transactions.
-func (f *File) GiveBack(ctx context.Context) error {
+func GiveBack(ctx context.Context, f *File) error {
 	for {
-		more, err := f.giveBack(ctx)
+		more, err := giveBack(ctx, f)
 		if err != nil || !more {
 			return err
 		}
 	}
 }
 
-func (f *File) giveBack(ctx context.Context) (more bool, err error) {
+func giveBack(ctx context.Context, f *File) (more bool, err error) {
 	if err := f.TakeWriter(ctx); err != nil {
 		return false, err
 	}
@@ -55,7 +55,7 @@ func (f *File) giveBack(ctx context.Context) (more bool, err error) {
 
 // shrinkable makes a ledger of an earlier version one that gives free pages back. It rewrites the file, which takes about as much room
 // for a time. If a run holds the ledger, or there is no room, the ledger stays as it is, and the next opening tries again.
-func (f *File) shrinkable(ctx context.Context) error {
+func shrinkable(ctx context.Context, f *File) error {
 	var mode int
 	if err := f.Writer.db.QueryRowContext(ctx, "PRAGMA auto_vacuum").Scan(&mode); err != nil || mode == incremental {
 		return err
@@ -66,17 +66,9 @@ func (f *File) shrinkable(ctx context.Context) error {
 	} else if err != nil {
 		return err
 	}
-	err = f.rewrite(ctx)
+	err = f.Scour(ctx)
 	if code := PrimaryCode(err); code == codeFull || code == CodeIO || code == codeBusy || code == CodeCantOpen {
 		err = nil
 	}
 	return errors.Join(err, lock.Release())
-}
-
-func (f *File) rewrite(ctx context.Context) error {
-	if err := f.TakeWriter(ctx); err != nil {
-		return err
-	}
-	defer f.LeaveWriter()
-	return f.Writer.scour(context.WithoutCancel(ctx))
 }

@@ -49,7 +49,7 @@ func (f *File) prepare(ctx context.Context, schema fs.FS) error {
 	if err := f.useLog(ctx); err != nil {
 		return err
 	}
-	if err := f.shrinkable(ctx); err != nil {
+	if err := shrinkable(ctx, f); err != nil {
 		return err
 	}
 	return f.Writer.probe(ctx)
