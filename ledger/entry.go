@@ -45,6 +45,11 @@ type Entry struct {
 	Intent      Intent
 	Events      []EventMark // events that are due or whose outcome is not known
 	Failure     *Failure    // why the row is not applied; nil if it is
+	// Departed says that the row has left the source and that all is done that follows from it. It names the terms under which that
+	// was done, in the engine's own words; empty: the source had the row when it was last read. A departed entry has no Fingerprint,
+	// no Doubt and no Failure. It stays, so that a row that comes back is known, but it is no part of the Index, of Open and of what
+	// Standing counts.
+	Departed string
 
 	// Witness is the contact's updatedAt of the last answer of Owlat that carried one. Every way in which a person leaves a topic
 	// that they are on moves it, and adding them to a topic without double opt-in does not. So a contact with this updatedAt has
@@ -53,6 +58,11 @@ type Entry struct {
 
 	FirstSeen time.Time // when the sync first met the row
 	ChangedAt time.Time // when the entry was last recorded
+}
+
+// Depart notes that the row has left the source and that all is done that follows from it under the terms.
+func (e *Entry) Depart(terms string) {
+	e.Departed, e.Fingerprint, e.Doubt, e.Failure = terms, Fingerprint{}, false, nil
 }
 
 // Membership returns the entry's membership in the topic, nil if the ledger has none.

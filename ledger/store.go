@@ -25,15 +25,22 @@ type Store interface {
 type Reader interface {
 	// Deployment returns the base URL of the deployment that the ledger is tied to, empty if it is not tied yet.
 	Deployment(ctx context.Context) (string, error)
-	// Index streams what the diff needs of every entry of the sync, in no particular order.
+	// Index streams what the diff needs of every entry of the sync that has not departed, in no particular order. Departed entries
+	// cost next to nothing.
 	Index(ctx context.Context, sync string) iter.Seq2[IndexEntry, error]
 	// Entries returns the sync's entries with the given keys, by key. It leaves out keys without an entry.
 	Entries(ctx context.Context, sync string, keys []string) (map[string]*Entry, error)
-	// All streams every complete entry of the sync in the order of the keys. Other methods may be called while it streams.
+	// Numbered returns the sync's entries with the given numbers of the Index, in no particular order. It leaves out numbers without
+	// an entry.
+	Numbered(ctx context.Context, sync string, numbers []int64) ([]*Entry, error)
+	// All streams every complete entry of the sync, departed ones too, in the order of the keys. Other methods may be called while it streams.
 	All(ctx context.Context, sync string) iter.Seq2[*Entry, error]
 	// Open streams the entries of the sync that are not in step with their rows as last seen, in no particular order. Its time
-	// grows only with their number.
+	// grows only with their number. Departed entries are not among them.
 	Open(ctx context.Context, sync string) iter.Seq2[*Entry, error]
+	// Departed streams the departed entries of the sync whose terms are others than the given ones, in no particular order. Its time
+	// grows only with their number.
+	Departed(ctx context.Context, sync, terms string) iter.Seq2[*Entry, error]
 	// Holders returns the entries of all syncs whose Email or Identity is one of the normalised addresses.
 	Holders(ctx context.Context, addresses []string) ([]Holder, error)
 	// Sharers returns the entries of all syncs that stand for one of the contacts.
@@ -42,7 +49,7 @@ type Reader interface {
 	OptOuts(ctx context.Context, contactIDs []string) ([]OptOut, error)
 	// Forgotten returns the normalised addresses that belong to a forgotten person; it leaves out the others.
 	Forgotten(ctx context.Context, addresses []string) (map[string]bool, error)
-	// Standing counts the sync's entries.
+	// Standing counts the sync's entries by their state.
 	Standing(ctx context.Context, sync string) (Standing, error)
 	// SyncState returns the part of Standing whose time does not grow with the entries.
 	SyncState(ctx context.Context, sync string) (SyncState, error)
@@ -80,7 +87,8 @@ type Writer interface {
 type Journal interface {
 	// Run returns the run with the number, or fails with a *NoRunError. Its time does not grow with the number of runs.
 	Run(ctx context.Context, id int64) (*Run, error)
-	// Runs returns the latest runs of the sync, newest first. An empty sync means all syncs, a limit below 1 all runs.
+	// Runs returns the latest runs of the sync, newest first, without those of ModePlan. An empty sync means all syncs, a limit below 1
+	// all runs. For one sync its time grows only with what it returns.
 	Runs(ctx context.Context, sync string, limit int) ([]Run, error)
 	// HeldRuns returns the sync's runs with StatusHeld, newest first. Its time does not grow with the other runs.
 	HeldRuns(ctx context.Context, sync string) ([]Run, error)
@@ -94,7 +102,8 @@ type Inbox interface {
 	NoteOptOuts(ctx context.Context, optOuts ...OptOut) error
 	// Retry durably lets the next run try failed rows of the sync at once, even parked ones: those with the given keys, or all if
 	// there are no keys. It sets their failures to no attempts, not parked and due at now, and adds a line with EventRetry to their
-	// history. It returns the number of rows. Its time grows with the keys or with the failed rows.
+	// history. If the failed step follows from a row's absence, the sync's bookmark becomes due at now. It returns the number of rows.
+	// Its time grows with the keys or with the failed rows.
 	Retry(ctx context.Context, sync string, keys []string, now time.Time) (rows int, err error)
 }
 
@@ -183,6 +192,7 @@ type HistoryLine struct {
 
 // IndexEntry is what the diff needs of an entry.
 type IndexEntry struct {
+	Number  int64  // names the entry within its sync, for Numbered
 	KeyHash uint64 // HashText(Entry.Key)
 	Print   uint64 // Entry.Fingerprint.Lo; 0 if the entry is in doubt or was never applied completely
 	Blank   bool   // Entry.Email is empty
@@ -208,11 +218,12 @@ type Record struct {
 
 // Standing counts the entries of a sync by their state.
 type Standing struct {
-	Entries int  // all entries
-	Applied int  // in step with their rows as last seen
-	Failing int  // with a failure
-	Parked  int  // failing and given up until the row changes or Retry
-	Adopted bool // see Ending
+	Entries  int  // all entries but departed ones
+	Applied  int  // in step with their rows as last seen
+	Failing  int  // with a failure
+	Parked   int  // failing and given up until the row changes or Retry
+	Departed int  // departed entries, which count nowhere else
+	Adopted  bool // see Ending
 }
 
 // SyncState is what a run must know about a sync before it reads the index.
@@ -226,5 +237,7 @@ type PlanItem struct {
 	Phase int
 	Order int64
 	Key   string
-	Body  []byte
+	// Addresses has HashText of every normalised address that the item concerns: ForgetPerson drops the items of a person by them.
+	Addresses []uint64
+	Body      []byte
 }

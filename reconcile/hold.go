@@ -2,7 +2,7 @@ package reconcile
 
 import (
 	"context"
-	"encoding/json"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
@@ -119,17 +119,24 @@ func (w holding) hold(ctx context.Context, p *plan.Plan, approved *ledger.Run, w
 	}
 	w.run.Guards, w.run.PlanForm = held.Hits, step.Form
 	w.tell.Held(held.Hits)
-	err = inBatches(p.All(), func(batch []*step.Step) error {
-		items := make([]ledger.PlanItem, len(batch))
-		for i, s := range batch {
-			body, err := json.Marshal(s)
-			if err != nil {
-				return err
-			}
-			items[i] = ledger.PlanItem{Phase: int(s.Phase), Order: s.Order, Key: s.Row.Key, Body: body}
+	items := make([]ledger.PlanItem, 0, batchSize)
+	keep := func() error {
+		err := w.lock.KeepPlan(ctx, w.run.ID, items)
+		items = items[:0]
+		return err
+	}
+	err = compared(p.All(), nil, func(s *step.Step, _, does uint64) error {
+		items = append(items, ledger.PlanItem{
+			Phase: int(s.Phase), Order: s.Order, Key: s.Row.Key, Addresses: addressesOf(s), Body: binary.LittleEndian.AppendUint64(nil, does),
+		})
+		if len(items) < batchSize {
+			return nil
 		}
-		return w.lock.KeepPlan(ctx, w.run.ID, items)
+		return keep()
 	})
+	if err == nil {
+		err = keep()
+	}
 	if err != nil {
 		return ending, w.leave(p, fmt.Errorf("keep the plan: %w", err))
 	}
@@ -137,28 +144,35 @@ func (w holding) hold(ctx context.Context, p *plan.Plan, approved *ledger.Run, w
 	return ending, w.leave(p, also(why, err))
 }
 
-// kept returns the steps of a held plan in their order.
-func (w holding) kept(ctx context.Context, run int64) iter.Seq2[*step.Step, error] {
-	return func(yield func(*step.Step, error) bool) {
-		for item, err := range w.engine.ledger.Plan(ctx, run) {
-			s := &step.Step{Phase: step.Phase(item.Phase), Order: item.Order}
-			if err == nil {
-				err = json.Unmarshal(item.Body, s)
-			}
-			if err != nil {
-				yield(nil, fmt.Errorf("read the plan of run %d: %w", run, err))
-				return
-			}
-			if !yield(s, nil) {
-				return
-			}
+// addressesOf returns the hashes of the addresses that a step concerns.
+func addressesOf(s *step.Step) (hashes []uint64) {
+	for _, address := range []string{s.Row.Email, s.Entry.Email, s.Entry.Identity} {
+		if hash := ledger.HashText(address); address != "" && !slices.Contains(hashes, hash) {
+			hashes = append(hashes, hash)
 		}
 	}
+	return hashes
+}
+
+// kept hands over every item of a held plan, as compared does with steps.
+func (w holding) kept(ctx context.Context, run int64, only []string, each func(key string, name, does uint64)) error {
+	for item, err := range w.engine.ledger.Plan(ctx, run) {
+		if err == nil && len(item.Body) != 8 {
+			err = ledger.ErrCorrupt
+		}
+		if err != nil {
+			return fmt.Errorf("read the plan of run %d: %w", run, err)
+		}
+		if len(only) == 0 || slices.Contains(only, item.Key) {
+			each(item.Key, ledger.HashText(item.Key), binary.LittleEndian.Uint64(item.Body))
+		}
+	}
+	return nil
 }
 
 // compared hands over every step that sends something, with the hash of its row's key and a hash of what it does. Times do not
 // count. If only names keys, other rows are left out.
-func compared(steps iter.Seq2[*step.Step, error], only []string, each func(s *step.Step, name, does uint64)) error {
+func compared(steps iter.Seq2[*step.Step, error], only []string, each func(s *step.Step, name, does uint64) error) error {
 	for s, err := range steps {
 		if err != nil {
 			return err
@@ -174,7 +188,9 @@ func compared(steps iter.Seq2[*step.Step, error], only []string, each func(s *st
 		for _, c := range s.Changes {
 			fmt.Fprintf(&b, "\x00%q", c)
 		}
-		each(s, ledger.HashText(s.Row.Key), ledger.HashText(b.String()))
+		if err := each(s, ledger.HashText(s.Row.Key), ledger.HashText(b.String())); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -182,27 +198,27 @@ func compared(steps iter.Seq2[*step.Step, error], only []string, each func(s *st
 // unmoved checks that the plan is that of the held run within the part, and returns a *MovedError if not.
 func (w holding) unmoved(ctx context.Context, held int64, p *plan.Plan, part owlatsync.Part) error {
 	before := make(map[uint64]uint64)
-	err := compared(w.kept(ctx, held), part.Only, func(_ *step.Step, name, does uint64) { before[name] = does })
-	if err != nil {
+	if err := w.kept(ctx, held, part.Only, func(_ string, name, does uint64) { before[name] = does }); err != nil {
 		return err
 	}
 	moved := &MovedError{Run: held}
-	differs := func(s *step.Step) {
+	differs := func(key string) {
 		moved.Rows++
 		if len(moved.Keys) < 5 {
-			moved.Keys = append(moved.Keys, step.RowName(s.Row.Key))
+			moved.Keys = append(moved.Keys, step.RowName(key))
 		}
 	}
-	err = compared(p.All(), part.Only, func(s *step.Step, name, does uint64) {
+	err := compared(p.All(), part.Only, func(s *step.Step, name, does uint64) error {
 		if was, planned := before[name]; !planned || was != does {
-			differs(s)
+			differs(s.Row.Key)
 		}
 		delete(before, name)
+		return nil
 	})
 	if err == nil && len(before) > 0 {
-		err = compared(w.kept(ctx, held), part.Only, func(s *step.Step, name, _ uint64) {
+		err = w.kept(ctx, held, part.Only, func(key string, name, _ uint64) {
 			if _, dropped := before[name]; dropped {
-				differs(s)
+				differs(key)
 			}
 		})
 	}

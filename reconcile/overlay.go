@@ -74,6 +74,15 @@ func (o *overlay) Entries(ctx context.Context, sync string, keys []string) (map[
 	return found, nil
 }
 
+// Numbered returns entries by their numbers.
+func (o *overlay) Numbered(ctx context.Context, sync string, numbers []int64) ([]*ledger.Entry, error) {
+	found, err := o.Reader.Numbered(ctx, sync, numbers)
+	for i, e := range found {
+		found[i] = o.over(sync, e)
+	}
+	return found, err
+}
+
 // All streams the entries of a sync.
 func (o *overlay) All(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
 	return func(yield func(*ledger.Entry, error) bool) {

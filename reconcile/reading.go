@@ -115,7 +115,7 @@ func (r *reading) keep(p owlatsync.Summary, started time.Time) *ledger.Bookmark 
 	if r.source == nil {
 		return nil
 	}
-	b := ledger.Bookmark{Settings: r.settings, Mark: r.scan.Mark, Full: r.bookmark.Full, Due: r.bookmark.Due, Entries: r.again.made + p.Entries}
+	b := ledger.Bookmark{Settings: r.settings, Mark: r.scan.Mark, Full: r.bookmark.Full, Due: r.bookmark.Due, Entries: max(0, p.Entries+r.again.made-r.again.left)}
 	switch due := r.again.due; {
 	case !r.changes:
 		b.Full, b.Due = started, due
@@ -144,6 +144,7 @@ type again struct {
 	failed     []string
 	duplicates []string
 	made       int       // rows that the ledger did not know
+	left       int       // rows that have departed
 	due        time.Time // when absences are tried again; zero: never
 }
 
@@ -182,6 +183,9 @@ func (a *again) Absent(outcome owlatsync.Outcome, e *ledger.Entry) {
 
 // Made counts a row that the ledger did not know.
 func (a *again) Made() { a.made++ }
+
+// Left counts rows that have departed.
+func (a *again) Left(rows int) { a.left += rows }
 
 // keys returns the rows to read again; fit is false if more failed than fit. Duplicates come last: those that do not fit wait for a
 // scan of all rows, unless their consents count.

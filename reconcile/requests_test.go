@@ -24,8 +24,8 @@ type firstRun struct {
 // the engine's own arithmetic.
 func (f firstRun) fewest() int {
 	needed := f.rows - f.shared + f.different
-	listing := max(1, (f.contacts+99)/100)
-	conflicts := 2 * f.shared // a refused creation and a look each
+	listing := f.contacts/100 + 1 // a full page is never the last
+	conflicts := 2 * f.shared     // a refused creation and a look each
 	switch {
 	case f.rows == 0:
 		return 0

@@ -97,7 +97,7 @@ func (w *work) whole(ctx context.Context, o RunOptions, approved *ledger.Run) (*
 	ending, workErr := w.apply(ctx, o, approved)
 	rest()
 	if errors.Is(workErr, context.Canceled) && errors.Is(context.Cause(ctx), ledger.ErrLockLost) {
-		workErr = ledger.ErrLockLost
+		workErr = context.Cause(ctx)
 	}
 	r := &w.run
 	r.Stage = w.tell.State().Stage

@@ -202,12 +202,14 @@ func (c *comparison) compare(ctx context.Context) error {
 		if entry.ContactID == "" || entry.Origin == ledger.OriginGone {
 			continue
 		}
-		c.entries++
 		contact, there := c.contacts.find(entry.ContactID)
 		found := compare(c.sync, entry, contact, there)
-		for _, f := range found {
-			if err := c.each(f); err != nil {
-				return err
+		if entry.Departed == "" { // what became of a row that left is no difference, but must be known if it comes back
+			c.entries++
+			for _, f := range found {
+				if err := c.each(f); err != nil {
+					return err
+				}
 			}
 		}
 		if !c.repair || len(found) == 0 || entry.Doubt { // a doubt that could not be settled stays one

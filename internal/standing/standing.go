@@ -5,7 +5,6 @@ package standing
 import (
 	"context"
 	"iter"
-	"slices"
 
 	"owlatsync/internal/config"
 	"owlatsync/ledger"
@@ -35,7 +34,7 @@ type HeldRun struct {
 	Refused error // why it can no longer be approved; nil if it can
 }
 
-// Of returns the state of the sync with at most this many runs. A nil Ledger means that there is none.
+// Of returns the state of the sync with at most this many runs, at least one. A nil Ledger means that there is none.
 func Of(ctx context.Context, l Ledger, sync config.Sync, runs int) (st Sync, err error) {
 	st.Sync = sync
 	if st.Known = l != nil; !st.Known {
@@ -47,7 +46,7 @@ func Of(ctx context.Context, l Ledger, sync config.Sync, runs int) (st Sync, err
 	if st.Bookmark, err = l.Bookmark(ctx, sync.Name); err != nil {
 		return st, err
 	}
-	if st.Runs, err = latest(ctx, l, sync.Name, runs); err != nil {
+	if st.Runs, err = l.Runs(ctx, sync.Name, runs); err != nil {
 		return st, err
 	}
 	held, err := l.HeldRuns(ctx, sync.Name)
@@ -55,21 +54,6 @@ func Of(ctx context.Context, l Ledger, sync config.Sync, runs int) (st Sync, err
 		st.Held = append(st.Held, HeldRun{r, !r.Part.Whole(), reconcile.Approvable(r)})
 	}
 	return st, err
-}
-
-// latest returns the latest runs of the sync, newest first. It leaves out plans, which earlier versions recorded as runs.
-func latest(ctx context.Context, l Ledger, sync string, n int) (runs []ledger.Run, err error) {
-	for limit := n; n > 0; limit *= 4 {
-		all, err := l.Runs(ctx, sync, limit)
-		if err != nil {
-			return nil, err
-		}
-		runs = slices.DeleteFunc(slices.Clone(all), func(r ledger.Run) bool { return r.Mode == ledger.ModePlan })
-		if len(runs) >= n || len(all) < limit {
-			break
-		}
-	}
-	return runs[:min(n, len(runs))], nil
 }
 
 // Troubles streams what is wrong with the rows of the sync, in the order of their keys.

@@ -12,6 +12,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/ledger/ledgertest/internal/departures"
 )
 
 // Ledger is a ledger that can be closed and opened again, and whose lock can be lost.
@@ -69,6 +70,9 @@ func RunInProcess(t *testing.T, open Open) {
 		{"Beat", testBeat},
 		{"EndRun", testEndRun},
 		{"Standing", testStanding},
+		{"Departed", func(t *testing.T, open Open) {
+			departures.Test(t, func(t testing.TB, folder string) departures.Ledger { return open(t, folder) })
+		}},
 		{"Bookmark", testBookmark},
 		{"Plan", testPlan},
 		{"Acquire", testAcquire},
@@ -200,8 +204,12 @@ func collect[T any](t *testing.T, seq iter.Seq2[T, error]) []T {
 // indexOf returns the sync's index by key hash and fails on an entry that comes twice.
 func indexOf(t *testing.T, l ledger.Store, sync string) map[uint64]ledger.IndexEntry {
 	t.Helper()
-	index := make(map[uint64]ledger.IndexEntry)
+	index, numbers := make(map[uint64]ledger.IndexEntry), make(map[int64]bool)
 	for _, e := range collect(t, l.Index(t.Context(), sync)) {
+		if numbers[e.Number] {
+			t.Errorf("two entries have the number %d", e.Number)
+		}
+		numbers[e.Number], e.Number = true, 0
 		if _, twice := index[e.KeyHash]; twice {
 			t.Errorf("the entry with key hash %x comes twice", e.KeyHash)
 		}

@@ -118,6 +118,9 @@ func (s *store) forget(address string) (rows int) {
 	}
 	delete(addresses, "")
 	for address := range addresses {
+		for _, r := range s.runs {
+			r.plan = slices.DeleteFunc(r.plan, func(item ledger.PlanItem) bool { return slices.Contains(item.Addresses, ledger.HashText(address)) })
+		}
 		s.forgotten[string(ledger.HashAddress(s.secret, address))] = true
 	}
 	for of, at := range s.optOuts {

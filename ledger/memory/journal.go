@@ -29,7 +29,7 @@ func (m journal) Run(ctx context.Context, id int64) (run *ledger.Run, err error)
 
 // Runs implements ledger.Journal.
 func (m journal) Runs(ctx context.Context, sync string, limit int) ([]ledger.Run, error) {
-	return m.runs(ctx, limit, func(r *runState) bool { return sync == "" || r.Sync == sync })
+	return m.runs(ctx, limit, func(r *runState) bool { return (sync == "" || r.Sync == sync) && r.Mode != ledger.ModePlan })
 }
 
 // HeldRuns implements ledger.Journal.
@@ -57,7 +57,7 @@ func (m journal) Plan(ctx context.Context, run int64) iter.Seq2[ledger.PlanItem,
 			return nil
 		}
 		for _, item := range r.plan {
-			item.Body = bytes.Clone(item.Body)
+			item.Body, item.Addresses = bytes.Clone(item.Body), cloneFilled(item.Addresses)
 			items = append(items, item)
 		}
 		slices.SortStableFunc(items, func(a, b ledger.PlanItem) int {
@@ -104,6 +104,9 @@ func (m inbox) Retry(ctx context.Context, sync string, keys []string, now time.T
 				continue
 			}
 			e.Failure.Attempts, e.Failure.Parked, e.Failure.NextTry = 0, false, moment(now)
+			if e.Failure.Absence && state.bookmark.Mark != "" && (state.bookmark.Due.IsZero() || now.Before(state.bookmark.Due)) {
+				state.bookmark.Due = moment(now)
+			}
 			s.note(state, ledger.HistoryLine{Key: e.Key, At: moment(time.Now()), Event: ledger.EventRetry, Note: ledger.NoteRetry})
 			rows++
 		}

@@ -21,10 +21,39 @@ func (m reader) Deployment(ctx context.Context) (deployment string, err error) {
 // Index implements ledger.Reader.
 func (m reader) Index(ctx context.Context, sync string) iter.Seq2[ledger.IndexEntry, error] {
 	return stream(ctx, m.opening, func(s *store) (all []ledger.IndexEntry) {
-		for _, e := range s.syncs[sync].sorted() {
-			all = append(all, ledger.IndexEntry{KeyHash: ledger.HashText(e.Key), Print: e.Fingerprint.Lo, Blank: e.Email == ""})
+		state := s.syncs[sync]
+		for _, e := range state.sorted() {
+			if e.Departed == "" {
+				all = append(all, ledger.IndexEntry{Number: state.first[e.Key], KeyHash: ledger.HashText(e.Key), Print: e.Fingerprint.Lo, Blank: e.Email == ""})
+			}
 		}
 		return all
+	})
+}
+
+// Numbered implements ledger.Reader.
+func (m reader) Numbered(ctx context.Context, sync string, numbers []int64) (found []*ledger.Entry, err error) {
+	err = m.use(ctx, "read entries of the ledger", func(s *store) error {
+		state := s.syncs[sync]
+		for _, e := range state.sorted() {
+			if slices.Contains(numbers, state.first[e.Key]) {
+				found = append(found, copyOf(e))
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// Departed implements ledger.Reader.
+func (m reader) Departed(ctx context.Context, sync, terms string) iter.Seq2[*ledger.Entry, error] {
+	return stream(ctx, m.opening, func(s *store) (departed []*ledger.Entry) {
+		for _, e := range s.syncs[sync].sorted() {
+			if e.Departed != "" && e.Departed != terms {
+				departed = append(departed, copyOf(e))
+			}
+		}
+		return departed
 	})
 }
 
@@ -42,7 +71,7 @@ func (m reader) All(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, e
 func (m reader) Open(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
 	return stream(ctx, m.opening, func(s *store) (open []*ledger.Entry) {
 		for _, e := range s.syncs[sync].sorted() {
-			if e.Fingerprint.IsZero() || e.Failure != nil {
+			if e.Departed == "" && (e.Fingerprint.IsZero() || e.Failure != nil) {
 				open = append(open, copyOf(e))
 			}
 		}
@@ -141,8 +170,13 @@ func (m reader) Standing(ctx context.Context, sync string) (standing ledger.Stan
 		if state == nil {
 			return nil
 		}
-		standing = ledger.Standing{Entries: len(state.entries), Adopted: state.adopted}
+		standing = ledger.Standing{Adopted: state.adopted}
 		for _, e := range state.entries {
+			if e.Departed != "" {
+				standing.Departed++
+				continue
+			}
+			standing.Entries++
 			switch {
 			case e.Failure != nil:
 				standing.Failing++

@@ -80,6 +80,9 @@ func (s *syncState) remove(key string) {
 // copyOf returns a copy that shares nothing with e, in the form in which a ledger gives it back.
 func copyOf(e *ledger.Entry) *ledger.Entry {
 	c := *e
+	if c.Departed != "" {
+		c.Depart(c.Departed)
+	}
 	if c.Doubt {
 		c.Fingerprint = ledger.Fingerprint{}
 	}
@@ -93,8 +96,8 @@ func copyOf(e *ledger.Entry) *ledger.Entry {
 		mark.At = moment(mark.At)
 		c.Events = append(c.Events, mark)
 	}
-	if e.Failure != nil {
-		f := *e.Failure
+	if c.Failure != nil {
+		f := *c.Failure
 		f.First, f.Last, f.NextTry = moment(f.First), moment(f.Last), moment(f.NextTry)
 		c.Failure = &f
 	}

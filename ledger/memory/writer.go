@@ -127,7 +127,7 @@ func (k *lock) KeepPlan(ctx context.Context, run int64, items []ledger.PlanItem)
 			return fmt.Errorf("run %d has ended as %q and keeps no plan", run, r.Status)
 		}
 		for _, item := range items {
-			item.Body = bytes.Clone(item.Body)
+			item.Body, item.Addresses = bytes.Clone(item.Body), cloneFilled(item.Addresses)
 			r.plan = append(r.plan, item)
 		}
 		return nil

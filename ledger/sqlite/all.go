@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 
 	"owlatsync/ledger"
@@ -33,7 +34,7 @@ func (r entryReader) All(ctx context.Context, sync string) iter.Seq2[*ledger.Ent
 func (r entryReader) Open(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
 	return func(yield func(*ledger.Entry, error) bool) {
 		for state, after := stateOpen, int64(0); state <= stateParked; {
-			page, last, err := r.page(ctx, "e.state = ?3 AND e.state <> 0 AND e.id > ?2 ORDER BY e.id", sync, after, state)
+			page, last, err := r.page(ctx, openEntries, sync, after, state)
 			if !yieldAll(page, err, yield) {
 				return
 			}
@@ -44,12 +45,70 @@ func (r entryReader) Open(ctx context.Context, sync string) iter.Seq2[*ledger.En
 	}
 }
 
+// Departed streams the departed entries of the sync whose terms are others than the given ones. Other methods may be called while it
+// streams.
+func (r entryReader) Departed(ctx context.Context, sync, terms string) iter.Seq2[*ledger.Entry, error] {
+	return func(yield func(*ledger.Entry, error) bool) {
+		// Two ranges of the index, without the terms between them.
+		for _, part := range []struct {
+			condition string
+			terms     string
+			id        int64
+		}{{departedBefore, "", 0}, {departedAfter, terms, math.MaxInt64}} {
+			for more := true; more; {
+				page, last, err := r.page(ctx, part.condition, sync, terms, part.terms, part.id)
+				if !yieldAll(page, err, yield) {
+					return
+				}
+				if more = len(page) == entryPage; more {
+					part.terms, part.id = page[entryPage-1].Departed, last
+				}
+			}
+		}
+	}
+}
+
+// Numbered returns the sync's entries with the given numbers of the Index.
+func (r entryReader) Numbered(ctx context.Context, sync string, numbers []int64) (found []*ledger.Entry, err error) {
+	for chunk := range slices.Chunk(numbers, entryPage) {
+		args := make([]any, len(chunk), len(chunk)+1)
+		for i, n := range chunk {
+			args[i] = n
+		}
+		err := r.query(ctx, numberedQuery(len(chunk)), append(args, sync), func(rows *sql.Rows) error {
+			_, e, err := scanEntry(rows)
+			found = append(found, e)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read entries of the ledger: %w", dbfile.Explain(ctx, err))
+		}
+	}
+	return found, nil
+}
+
+// numberedQuery finds n entries by their ids. The plus keeps SQLite from reading all entries of the sync in place of these.
+func numberedQuery(n int) string {
+	return "SELECT " + entryColumns + " FROM entries e WHERE e.id IN (" + places(n) + ") AND +e.sync = (SELECT id FROM syncs WHERE name = ?)"
+}
+
+// Conditions of pages. Each repeats the condition of its index word for word, so that SQLite uses the index.
+const (
+	openEntries    = "e.state = ?3 AND e.state <> 0 AND e.id > ?2 ORDER BY e.id"
+	departedOrder  = " AND (e.departed, e.id) > (?3, ?4) AND e.departed IS NOT NULL ORDER BY e.departed, e.id"
+	departedBefore = "e.departed < ?2" + departedOrder
+	departedAfter  = "?2 = ?2" + departedOrder
+)
+
+func pageQuery(condition string) string {
+	return "SELECT " + entryColumns + ` FROM entries e
+		WHERE e.sync = (SELECT id FROM syncs WHERE name = ?1) AND ` + condition + fmt.Sprintf(" LIMIT %d", entryPage)
+}
+
 // page reads a page of the sync's entries for which the condition holds, and the id of the last one.
 func (r entryReader) page(ctx context.Context, condition string, args ...any) (page []*ledger.Entry, last int64, err error) {
-	query := "SELECT " + entryColumns + ` FROM entries e
-		WHERE e.sync = (SELECT id FROM syncs WHERE name = ?1) AND ` + condition + fmt.Sprintf(" LIMIT %d", entryPage)
 	page = make([]*ledger.Entry, 0, entryPage)
-	err = r.query(ctx, query, args, func(rows *sql.Rows) error {
+	err = r.query(ctx, pageQuery(condition), args, func(rows *sql.Rows) error {
 		id, e, err := scanEntry(rows)
 		if err == nil {
 			page, last = append(page, e), id

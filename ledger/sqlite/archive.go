@@ -92,6 +92,11 @@ func (a archive) Prune(ctx context.Context, before time.Time) (removed int64, er
 			removed += n
 		}
 	}
+	if removed > 0 {
+		if err := dbfile.GiveBack(ctx, a.f); err != nil {
+			return removed, fmt.Errorf("prune ledger: %w", dbfile.Explain(ctx, err))
+		}
+	}
 	return removed, nil
 }
 
@@ -117,7 +122,7 @@ func (t *tx) pruneHistory(before time.Time) (n int64, more bool, err error) {
 }
 
 const oldRuns = `SELECT id FROM runs r WHERE started < ?1 AND status <> 'held'
-	AND id < (SELECT max(id) FROM runs WHERE sync = r.sync) ORDER BY id LIMIT ?2`
+	AND id < (SELECT max(id) FROM runs WHERE sync = r.sync) ORDER BY started LIMIT ?2`
 
 func (t *tx) pruneRuns(before time.Time) (n int64, more bool, err error) {
 	args := []any{before.UnixMicro(), pruneBatch}

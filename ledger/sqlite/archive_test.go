@@ -1,7 +1,9 @@
 package sqlite
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -72,7 +74,18 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 	}{
 		"old lines":     {oldLines, []any{1, 1}, "SEARCH history USING COVERING INDEX history_at (at<?)"},
 		"held runs":     {heldRuns, []any{"users"}, "SEARCH r USING INDEX runs_held (sync=?)"},
-		"latest runs":   {latestRuns, []any{1, "users"}, "SEARCH r USING INDEX runs_sync (sync=?)"},
+		"latest runs":   {latestRuns, []any{1, "users"}, "SEARCH r USING INDEX runs_made (sync=?)"},
+		"old runs":      {oldRuns, []any{1, 1}, "SEARCH r USING INDEX runs_started (started<?)"},
+		"a sync's last": {oldRuns, []any{1, 1}, "SEARCH runs USING COVERING INDEX runs_sync (sync=?)"},
+		"run that died": {"UPDATE runs SET status = 'died' WHERE status = 'running'", nil, "SCAN runs USING INDEX runs_running"},
+		"its plan":      {"DELETE FROM plan WHERE run IN (SELECT id FROM runs WHERE status = 'running')", nil, "SCAN runs USING COVERING INDEX runs_running"},
+		"failed ids":    {fmt.Sprintf(failedByID, places(retryBatch)), numbers(retryBatch, "users"), "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)"},
+		"failed keys":   {fmt.Sprintf(failedByKey, places(retryBatch)), numbers(retryBatch, "users"), "SEARCH e USING INDEX sqlite_autoindex_entries_1 (sync=? AND key=?)"},
+		"entries":       {entriesQuery(maxParameters), append([]any{"users"}, numbers(maxParameters)...), "SEARCH e USING INDEX sqlite_autoindex_entries_1 (sync=? AND key=?)"},
+		"numbered":      {numberedQuery(entryPage), numbers(entryPage, "users"), "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)"},
+		"departed":      {pageQuery(departedBefore), []any{"users", "keep", "", 0}, "SEARCH e USING INDEX entries_departed (sync=? AND departed>? AND departed<?)"},
+		"departed too":  {pageQuery(departedAfter), []any{"users", "keep", "", 0}, "SEARCH e USING INDEX entries_departed (sync=? AND departed>?)"},
+		"doubts":        {pageQuery(openEntries), []any{"users", 0, stateOpen}, "SEARCH e USING INDEX entries_open (sync=? AND state=? AND rowid>?)"},
 		"one run":       {"SELECT " + runColumns + fromRuns + "WHERE r.id = ?1", []any{1}, "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)"},
 		"running runs":  {"SELECT id FROM runs WHERE status = 'running'", nil, "SCAN runs USING COVERING INDEX runs_running"},
 		"failed rows":   {failedRows, []any{"users", stateFailing}, "SEARCH entries USING COVERING INDEX entries_open (sync=? AND state>?)"},
@@ -81,8 +94,16 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		"the blank one": {"SELECT id FROM history WHERE sync = 0 AND id < (SELECT max(id) FROM history)", nil, "SEARCH history USING COVERING INDEX history_key (sync=?)"},
 	} {
 		found := steps(t, l, c.query, c.args...)
-		if !slices.Contains(found, c.step) || slices.Contains(found, "USE TEMP B-TREE FOR ORDER BY") {
+		if !slices.Contains(found, c.step) && !slices.Contains(found, strings.Replace(c.step, "SCAN", "SEARCH", 1)) || slices.Contains(found, "USE TEMP B-TREE FOR ORDER BY") {
 			t.Errorf("%s: %q", name, found)
 		}
 	}
+}
+
+// numbers returns n arguments, and others after them.
+func numbers(n int, others ...any) (args []any) {
+	for i := range n {
+		args = append(args, fmt.Sprint(i))
+	}
+	return append(args, others...)
 }

@@ -14,7 +14,8 @@ import (
 	"owlatsync/ledger"
 )
 
-// The state of an entry, as stored. All states but stateApplied have an index.
+// The state of an entry, as stored. All states but stateApplied have an index. A departed entry is stateApplied too: nothing is to be
+// done for it.
 const (
 	stateApplied = iota
 	stateOpen
@@ -24,6 +25,8 @@ const (
 
 func stateOf(e *ledger.Entry) int {
 	switch {
+	case e.Departed != "":
+		return stateApplied
 	case e.Failure != nil && e.Failure.Parked:
 		return stateParked
 	case e.Failure != nil:
@@ -58,7 +61,7 @@ func encodeRecords(records []ledger.Record, now time.Time) ([]step, error) {
 		if r.Replaces == r.Entry.Key {
 			return nil, errors.New("a record replaces itself")
 		}
-		args, err := encodeEntry(r.Entry, now)
+		args, err := encodeEntry(departed(r.Entry), now)
 		if err != nil {
 			return nil, err
 		}
@@ -111,11 +114,21 @@ func encodeEntry(e *ledger.Entry, now time.Time) ([]any, error) {
 	args = append(args,
 		nil, e.Key, textOrNull(e.ContactID), textOrNull(e.Email), identity, string(e.Origin),
 		memberships, timeOrNull(e.Intent.Create), failure, stateOf(e), timeOrNull(e.FirstSeen), timeOrNull(changed), events,
-		fingerprintOrNull(e), e.Doubt, timeOrNull(e.Witness), e.Intent.Local)
+		fingerprintOrNull(e), e.Doubt, timeOrNull(e.Witness), e.Intent.Local, textOrNull(e.Departed))
 	for _, text := range e.Fields {
 		args = append(args, text)
 	}
 	return args, nil
+}
+
+// departed returns the entry as it is kept if it has departed, and the entry itself otherwise.
+func departed(e *ledger.Entry) *ledger.Entry {
+	if e.Departed == "" {
+		return e
+	}
+	c := *e
+	c.Depart(c.Departed)
+	return &c
 }
 
 func encodeFailure(f *ledger.Failure) (any, error) {
@@ -133,7 +146,8 @@ func encodeFailure(f *ledger.Failure) (any, error) {
 
 // entryColumns are the columns that scanEntry reads, of entries e.
 var entryColumns = `e.id, e.key, e.contact_id, e.email, e.identity, e.origin,
-	e.memberships, e.intent, e.failure, e.first_seen, e.changed_at, e.events, e.fingerprint, e.doubt, e.witness, e.intent_local` + forEachField(", e.%[1]s")
+	e.memberships, e.intent, e.failure, e.first_seen, e.changed_at, e.events, e.fingerprint, e.doubt, e.witness, e.intent_local,
+	e.departed` + forEachField(", e.%[1]s")
 
 // forEachField writes the pattern for every field of a contact, with the name of its column.
 func forEachField(pattern string) string {
@@ -147,14 +161,14 @@ func forEachField(pattern string) string {
 // scanEntry reads entryColumns; before takes the columns in front of them.
 func scanEntry(rows *sql.Rows, before ...any) (id int64, e *ledger.Entry, err error) {
 	var (
-		contact, email, identity, memberships, failure, events sql.NullString
-		intent, firstSeen, changedAt, witness                  sql.NullInt64
-		print                                                  sql.RawBytes
+		contact, email, identity, memberships, failure, events, departed sql.NullString
+		intent, firstSeen, changedAt, witness                            sql.NullInt64
+		print                                                            sql.RawBytes
 	)
 	e = new(ledger.Entry)
 	into := append(make([]any, 0, len(before)+entryArguments+1), before...)
 	into = append(into, &id, &e.Key, &contact, &email, &identity, &e.Origin,
-		&memberships, &intent, &failure, &firstSeen, &changedAt, &events, &print, &e.Doubt, &witness, &e.Intent.Local)
+		&memberships, &intent, &failure, &firstSeen, &changedAt, &events, &print, &e.Doubt, &witness, &e.Intent.Local, &departed)
 	for i := range e.Fields {
 		into = append(into, &e.Fields[i])
 	}
@@ -162,7 +176,7 @@ func scanEntry(rows *sql.Rows, before ...any) (id int64, e *ledger.Entry, err er
 	if err != nil {
 		return 0, nil, err
 	}
-	e.ContactID, e.Email, e.Identity = contact.String, email.String, email.String
+	e.ContactID, e.Email, e.Identity, e.Departed = contact.String, email.String, email.String, departed.String
 	if identity.Valid {
 		e.Identity = identity.String
 	}

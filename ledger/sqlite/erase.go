@@ -12,31 +12,32 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/person"
 )
 
 // erasure erases a person from a ledger in one transaction.
 type erasure struct {
 	*tx
-	person
+	person.Person
 }
 
 // findPerson finds the entries with the address, and entries for the same contacts under another address.
 func findPerson(t *tx, address string) (*erasure, error) {
-	p := person{addresses: []string{address}, rows: make(map[row]int64)}
-	keep := func(id int64, r row, contact, email, identity sql.NullString) {
-		p.rows[r] = id
-		p.contacts = appendNew(p.contacts, contact.String)
-		p.addresses = appendNew(p.addresses, email.String)
-		p.addresses = appendNew(p.addresses, identity.String)
+	p := person.Person{Addresses: []string{address}, Rows: make(map[person.Row]int64)}
+	keep := func(id int64, r person.Row, contact, email, identity sql.NullString) {
+		p.Rows[r] = id
+		p.Contacts = person.AppendNew(p.Contacts, contact.String)
+		p.Addresses = person.AppendNew(p.Addresses, email.String)
+		p.Addresses = person.AppendNew(p.Addresses, identity.String)
 	}
 	scan := func(rows *sql.Rows, wanted func(key, email, identity string) bool) error {
 		var id int64
-		var r row
+		var r person.Row
 		var contact, email, identity sql.NullString
-		if err := rows.Scan(&id, &r.sync, &r.key, &contact, &email, &identity); err != nil {
+		if err := rows.Scan(&id, &r.Sync, &r.Key, &contact, &email, &identity); err != nil {
 			return err
 		}
-		if wanted(r.key, email.String, identity.String) {
+		if wanted(r.Key, email.String, identity.String) {
 			keep(id, r, contact, email, identity)
 		}
 		return nil
@@ -44,13 +45,13 @@ func findPerson(t *tx, address string) (*erasure, error) {
 	const columns = "SELECT id, sync, key, contact_id, email, identity FROM entries WHERE "
 	err := t.Each(columns+"email = ?1 OR identity = ?1 OR instr(key, '@')", []any{address}, func(rows *sql.Rows) error {
 		return scan(rows, func(key, email, identity string) bool {
-			return email == address || identity == address || fold(key) != fold(email) && keyNames(key, address)
+			return email == address || identity == address || person.Fold(key) != person.Fold(email) && person.KeyNames(key, address)
 		})
 	})
 	if err != nil {
 		return nil, err
 	}
-	for chunk := range slices.Chunk(slices.Clone(p.contacts), maxParameters) {
+	for chunk := range slices.Chunk(slices.Clone(p.Contacts), maxParameters) {
 		err := t.Each(columns+"contact_id IN ("+places(len(chunk))+")", arguments(chunk), func(rows *sql.Rows) error {
 			return scan(rows, func(string, string, string) bool { return true })
 		})
@@ -58,7 +59,7 @@ func findPerson(t *tx, address string) (*erasure, error) {
 			return nil, err
 		}
 	}
-	return &erasure{tx: t, person: p}, nil
+	return &erasure{tx: t, Person: p}, nil
 }
 
 const hashOptOuts = `INSERT INTO opt_outs (contact_id, topic, at) SELECT ?2, topic, at FROM opt_outs WHERE contact_id = ?1
@@ -89,7 +90,7 @@ func (x *erasure) erase() error {
 	if err != nil {
 		return err
 	}
-	for _, id := range x.contacts {
+	for _, id := range x.Contacts {
 		if err := x.Exec(hashOptOuts, id, ledger.HashContact(secret, id)); err != nil {
 			return err
 		}
@@ -97,7 +98,7 @@ func (x *erasure) erase() error {
 			return err
 		}
 	}
-	for _, address := range x.addresses {
+	for _, address := range x.Addresses {
 		if err := x.Exec("INSERT INTO forgotten (hash) VALUES (?1) ON CONFLICT DO NOTHING", ledger.HashAddress(secret, address)); err != nil {
 			return err
 		}
@@ -123,17 +124,17 @@ func ensureForgetSecret(t *tx) ([]byte, error) {
 }
 
 func (x *erasure) eraseRows() error {
-	for r, id := range x.rows {
-		if err := x.mark(r.sync, id, noMark); err != nil {
+	for r, id := range x.Rows {
+		if err := x.mark(r.Sync, id, noMark); err != nil {
 			return err
 		}
-		if err := x.Exec("DELETE FROM entries WHERE sync = ?1 AND id = ?2", r.sync, id); err != nil {
+		if err := x.Exec("DELETE FROM entries WHERE sync = ?1 AND id = ?2", r.Sync, id); err != nil {
 			return err
 		}
-		if err := x.Exec(blankLast+"sync = ?1 AND key = ?2", r.sync, r.key); err != nil {
+		if err := x.Exec(blankLast+"sync = ?1 AND key = ?2", r.Sync, r.Key); err != nil {
 			return err
 		}
-		if err := x.Exec("DELETE FROM history WHERE sync = ?1 AND key = ?2", r.sync, r.key); err != nil {
+		if err := x.Exec("DELETE FROM history WHERE sync = ?1 AND key = ?2", r.Sync, r.Key); err != nil {
 			return err
 		}
 	}
@@ -148,7 +149,7 @@ func (x *erasure) eraseHistory() error {
 		var id int64
 		var key string
 		err := rows.Scan(&id, &key)
-		if err == nil && x.inKey(key) {
+		if err == nil && x.InKey(key) {
 			ids = append(ids, id)
 		}
 		return err
@@ -171,28 +172,31 @@ func (x *erasure) eraseHistory() error {
 func (x *erasure) erasePlans() error {
 	var steps [][]any
 	var texts []string // the addresses, plain and as JSON escapes them
-	for _, address := range x.addresses {
+	var hashes []uint64
+	for _, address := range x.Addresses {
 		quoted, err := json.Marshal(address)
 		if err != nil {
 			return err
 		}
-		texts = appendNew(appendNew(texts, fold(address)), fold(strings.Trim(string(quoted), `"`)))
+		hashes = append(hashes, ledger.HashText(address))
+		texts = person.AppendNew(person.AppendNew(texts, person.Fold(address)), person.Fold(strings.Trim(string(quoted), `"`)))
 	}
-	err := x.Each("SELECT p.run, p.phase, p.ord, p.seq, r.sync, p.key, p.body FROM plan p LEFT JOIN runs r ON r.id = p.run", nil,
+	err := x.Each("SELECT p.run, p.phase, p.ord, p.seq, r.sync, p.key, p.body, p.Addresses FROM plan p LEFT JOIN runs r ON r.id = p.run", nil,
 		func(rows *sql.Rows) error {
 			var run, phase, order, seq int64
 			var sync sql.NullInt64
 			var key string
-			var body sql.RawBytes
-			if err := rows.Scan(&run, &phase, &order, &seq, &sync, &key, &body); err != nil {
+			var body, addresses sql.RawBytes
+			if err := rows.Scan(&run, &phase, &order, &seq, &sync, &key, &body, &addresses); err != nil {
 				return err
 			}
-			_, theirs := x.rows[row{sync.Int64, key}]
+			_, theirs := x.Rows[person.Row{Sync: sync.Int64, Key: key}]
+			theirs = theirs || slices.ContainsFunc(decodeHashes(addresses), func(h uint64) bool { return slices.Contains(hashes, h) })
 			if !theirs && bytes.ContainsRune(body, '@') {
-				folded := fold(string(body))
+				folded := person.Fold(string(body))
 				theirs = slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(folded, s) })
 			}
-			if theirs || x.inKey(key) {
+			if theirs || x.InKey(key) {
 				steps = append(steps, []any{run, phase, order, seq})
 			}
 			return nil
@@ -223,7 +227,7 @@ func (x *erasure) eraseFromParts() error {
 			return fmt.Errorf("%w (the part of a run cannot be read)", ledger.ErrCorrupt)
 		}
 		for i, key := range part.Only {
-			if _, theirs := x.rows[row{sync, string(key)}]; theirs || x.inKey(string(key)) {
+			if _, theirs := x.Rows[person.Row{Sync: sync, Key: string(key)}]; theirs || x.InKey(string(key)) {
 				part.Only[i], changed[id] = ledger.ForgottenText, part
 			}
 		}
@@ -246,7 +250,7 @@ func (x *erasure) eraseFromParts() error {
 
 // eraseFromTexts removes the person's addresses and contacts from texts about other rows and about runs.
 func (x *erasure) eraseFromTexts() error {
-	blot, err := x.blotter()
+	blot, err := x.Blotter()
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func (a archive) ForgetPerson(ctx context.Context, address string) (rows int, er
 		if err != nil {
 			return err
 		}
-		rows = len(e.rows)
+		rows = len(e.Rows)
 		return e.erase()
 	})
 	if err != nil {

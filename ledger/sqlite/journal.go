@@ -26,21 +26,22 @@ func (j journal) Run(ctx context.Context, id int64) (*ledger.Run, error) {
 	return &runs[0], nil
 }
 
-// Runs returns the latest runs of the sync, newest first. An empty sync means all syncs, a limit below 1 all runs.
+// Runs returns the latest runs of the sync, newest first. An empty sync means all syncs, a limit below 1 all runs. Plans, which earlier
+// versions recorded as runs, are left out.
 func (j journal) Runs(ctx context.Context, sync string, limit int) ([]ledger.Run, error) {
 	if limit < 1 {
 		limit = -1
 	}
 	if sync == "" {
-		return j.runs(ctx, "SELECT "+runColumns+fromRuns+"ORDER BY r.id DESC LIMIT ?1", []any{limit})
+		return j.runs(ctx, "SELECT "+runColumns+fromRuns+"WHERE r.mode <> 'plan' ORDER BY r.id DESC LIMIT ?1", []any{limit})
 	}
 	return j.runs(ctx, latestRuns, []any{limit, sync})
 }
 
 const (
 	fromRuns   = " FROM runs r JOIN syncs s ON s.id = r.sync "
-	latestRuns = "SELECT " + runColumns + fromRuns + `WHERE r.sync = (SELECT id FROM syncs WHERE name = ?2) ORDER BY r.id DESC LIMIT ?1`
-	// heldRuns repeats the condition of its index word for word, so that SQLite uses the index.
+	latestRuns = "SELECT " + runColumns + fromRuns + `WHERE r.sync = (SELECT id FROM syncs WHERE name = ?2) AND r.mode <> 'plan' ORDER BY r.id DESC LIMIT ?1`
+	// heldRuns, like latestRuns, repeats the condition of its index word for word, so that SQLite uses the index.
 	heldRuns = "SELECT " + runColumns + fromRuns + `WHERE r.sync = (SELECT id FROM syncs WHERE name = ?1) AND r.status = 'held' ORDER BY r.id DESC`
 )
 
@@ -128,16 +129,18 @@ func (j journal) Plan(ctx context.Context, run int64) iter.Seq2[ledger.PlanItem,
 type place struct{ phase, order, seq int64 }
 
 func (j journal) planPage(ctx context.Context, run int64, after *place) ([]ledger.PlanItem, *place, error) {
-	query, args := "SELECT phase, ord, seq, key, body FROM plan WHERE run = ?1 ", []any{run, planPage}
+	query, args := "SELECT phase, ord, seq, key, body, addresses FROM plan WHERE run = ?1 AND EXISTS (SELECT 1 FROM runs WHERE id = ?1 AND "+kept+") ", []any{run, planPage}
 	if after != nil {
 		query, args = query+"AND (phase, ord, seq) > (?3, ?4, ?5) ", append(args, after.phase, after.order, after.seq)
 	}
 	items, last := make([]ledger.PlanItem, 0, planPage), new(place)
 	err := j.query(ctx, query+"ORDER BY phase, ord, seq LIMIT ?2", args, func(rows *sql.Rows) error {
 		var item ledger.PlanItem
-		if err := rows.Scan(&last.phase, &last.order, &last.seq, &item.Key, &item.Body); err != nil {
+		var addresses sql.RawBytes
+		if err := rows.Scan(&last.phase, &last.order, &last.seq, &item.Key, &item.Body, &addresses); err != nil {
 			return err
 		}
+		item.Addresses = decodeHashes(addresses)
 		item.Phase, item.Order = int(last.phase), last.order
 		items = append(items, item)
 		return nil

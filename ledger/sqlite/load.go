@@ -102,7 +102,7 @@ func (l *loader) AddEntry(h ledger.Holder) error {
 	if err != nil {
 		return err
 	}
-	args, err := encodeEntry(h.Entry, l.now)
+	args, err := encodeEntry(departed(h.Entry), l.now)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
@@ -20,7 +21,8 @@ type locker struct {
 
 // Acquire takes the lock file beside the ledger, whose name ends in ".lock", and gives the lock its epoch, which is kept in the
 // ledger. If this or another process holds the file, Acquire fails with a *ledger.LockedError, or waits if the claim says so. If
-// somebody removes the file and another process takes it, the next write under the old lock notices that the lock is lost.
+// somebody removes or replaces that file or the ledger's, the lock is lost: every write notices that, and within a second so does its
+// context. Whoever takes the lock next, while a run is recorded as going on, first waits until its holder must know.
 func (l locker) Acquire(ctx context.Context, claim ledger.Claim) (ledger.Lock, error) {
 	k, err := l.acquire(ctx, claim)
 	if err != nil {
@@ -49,9 +51,54 @@ func (l locker) acquire(ctx context.Context, claim ledger.Claim) (*lock, error) 
 	if err != nil {
 		return nil, errors.Join(err, file.Release())
 	}
+	if file.Fresh {
+		if err := l.letNotice(ctx); err != nil {
+			return nil, errors.Join(err, file.Release())
+		}
+	}
 	k.ctx, k.cancel = context.WithCancelCause(ctx)
+	k.watched = make(chan struct{})
+	go watch(k)
 	l.locks.add(k)
 	return k, nil
+}
+
+// watchEvery is the time between two looks at whether the lock is in its place.
+const watchEvery = time.Second
+
+// letNotice waits if the ledger has a run that may go on under a lock whose file was removed.
+func (l locker) letNotice(ctx context.Context) error {
+	var running bool
+	err := l.f.Readers.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM runs WHERE status = 'running')").Scan(&running)
+	if err != nil || !running {
+		return dbfile.Explain(ctx, err)
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-l.f.Closed():
+		return ledger.ErrClosed
+	case <-time.After(2 * watchEvery):
+		return nil
+	}
+}
+
+// watch notices that the lock is no longer in its place, so that what waits to be sent is not sent.
+func watch(k *lock) {
+	defer close(k.watched)
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-k.ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if err := k.file.Misplaced(); err != nil {
+			_ = k.lose(err)
+			return
+		}
+	}
 }
 
 // bind ties the ledger to the deployment on first use.
@@ -91,6 +138,7 @@ func (h *heldLocks) release(k *lock) error {
 	delete(h.held, k)
 	k.released.Store(true)
 	k.cancel(nil)
+	<-k.watched
 	return k.file.Release()
 }
 
@@ -116,6 +164,7 @@ type lock struct {
 	epoch    int64
 	ctx      context.Context // ends with the lock
 	cancel   context.CancelCauseFunc
+	watched  chan struct{} // closed once nobody watches the lock
 	lost     atomic.Bool
 	released atomic.Bool
 }
@@ -144,15 +193,23 @@ func (k *lock) usable() error {
 	case k.released.Load():
 		return errReleased
 	case k.lost.Load():
-		return ledger.ErrLockLost
+		return k.whyLost()
 	}
 	return nil
 }
 
-// lose notes that the lock is lost.
-func (k *lock) lose() error {
+// lose notes that the lock is lost, and returns why.
+func (k *lock) lose(why error) error {
+	k.cancel(why)
 	k.lost.Store(true)
-	k.cancel(ledger.ErrLockLost)
+	return k.whyLost()
+}
+
+// whyLost returns why the lock was lost first.
+func (k *lock) whyLost() error {
+	if why := context.Cause(k.ctx); errors.Is(why, ledger.ErrLockLost) {
+		return why
+	}
 	return ledger.ErrLockLost
 }
 
@@ -169,24 +226,30 @@ func (k *lock) transact(ctx context.Context, d dbfile.Durability, fn func(*tx) e
 		return err
 	}
 	return k.base.transact(ctx, d, func(t *tx) error {
-		if held, err := t.holds(k); err != nil {
+		if lost, err := t.lost(k); err != nil {
 			return err
-		} else if !held {
-			return k.lose()
+		} else if lost != nil {
+			return k.lose(lost)
 		}
 		return fn(t)
 	})
 }
 
-// holds reports whether the lock is the latest. If it is, the statement changes nothing, and it allocates less than a query.
-func (t *tx) holds(k *lock) (bool, error) {
+// lost returns why the lock is lost: it is not the latest, or not in its place. If it is the latest, the statement changes nothing,
+// and it allocates less than a query.
+func (t *tx) lost(k *lock) (why, err error) {
 	if t.latest == k.epoch {
-		return true, nil
+		return nil, nil
 	}
 	later, err := t.Affect("UPDATE lock SET epoch = epoch WHERE epoch <> ?1", k.epoch)
-	if err != nil || later > 0 {
-		return false, err
+	switch {
+	case err != nil:
+		return nil, err
+	case later > 0:
+		return ledger.ErrLockLost, nil
 	}
-	t.latest = k.epoch
-	return true, nil
+	if why = k.file.Misplaced(); why == nil {
+		t.latest = k.epoch
+	}
+	return why, nil
 }

@@ -184,6 +184,8 @@ func TestBeginningARunWaitsForNoDisk(t *testing.T) {
 	lazily("a plan", dbfile.Lazy, k.KeepPlan(t.Context(), id, []ledger.PlanItem{{}}))
 	lazily("a record", dbfile.Durable, k.Record(t.Context(), rowRecord("2")))
 	lazily("a plan", dbfile.Lazy, k.KeepPlan(t.Context(), id, []ledger.PlanItem{{}}))
+	id, err = k.BeginRun(t.Context(), ledger.Run{Sync: "users"}) // the plan of the one before is swept, which may wait too
+	lazily("another run's beginning", dbfile.Lazy, err)
 	lazily("a run's end", dbfile.Durable, k.EndRun(t.Context(), ledger.Ending{Run: ledger.Run{ID: id, Status: ledger.StatusOK}}))
 	if err := k.Release(); err != nil {
 		t.Fatal(err)
@@ -213,4 +215,73 @@ func TestAReplacedLockFileIsNobodys(t *testing.T) {
 	if text := string(readFile(t, l.f.Name()+".lock")); text != "\n{}" {
 		t.Errorf("whoever lost the lock wrote into the file of another: %q", text)
 	}
+}
+
+// TestALockThatWasRemovedIsNoticed removes or replaces, under a holder, what its lock rests on. The holder knows at its next write, and
+// within a second without one.
+func TestALockThatWasRemovedIsNoticed(t *testing.T) {
+	t.Parallel()
+	swap := func(t *testing.T, file string) {
+		t.Helper()
+		text := readFile(t, file)
+		if err := os.Rename(file, file+".moved"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, harm := range map[string]func(t *testing.T, file string){
+		"the lock's file is removed":  func(t *testing.T, file string) { noError(t, os.Remove(file+".lock")) },
+		"the lock's file is replaced": func(t *testing.T, file string) { swap(t, file+".lock") },
+		"the ledger's file is moved":  func(t *testing.T, file string) { noError(t, os.Rename(file, file+".moved")) },
+		"another ledger is put there": func(t *testing.T, file string) { swap(t, file) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, l *Ledger) {
+				k := takeLock(t, l)
+				harm(t, l.f.Name())
+				if err := k.Record(t.Context(), rowRecord("1")); !errors.Is(err, ledger.ErrLockLost) {
+					t.Errorf("record: %v", err)
+				}
+				if cause := context.Cause(k.Context()); !errors.Is(cause, ledger.ErrLockLost) {
+					t.Errorf("the context ended with %v", cause)
+				}
+			})
+			bubble(t, func(t *testing.T, l *Ledger) {
+				k := takeLock(t, l)
+				harm(t, l.f.Name())
+				time.Sleep(watchEvery)
+				synctest.Wait()
+				if cause := context.Cause(k.Context()); !errors.Is(cause, ledger.ErrLockLost) {
+					t.Errorf("after a second the context says %v", cause)
+				}
+			})
+		})
+	}
+}
+
+func noError(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestASecondHolderWaitsForTheFirstToNotice takes a lock whose file was removed under a run.
+func TestASecondHolderWaitsForTheFirstToNotice(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, l *Ledger) {
+		first := takeLock(t, l)
+		_, err := first.BeginRun(t.Context(), ledger.Run{Sync: "users"})
+		noError(t, err)
+		noError(t, os.Remove(l.f.Name()+".lock"))
+		start := time.Now()
+		second := takeLock(t, l)
+		if first.Context().Err() == nil || time.Since(start) < watchEvery {
+			t.Errorf("two hold the ledger after %v", time.Since(start))
+		}
+		noError(t, second.Release())
+	})
 }

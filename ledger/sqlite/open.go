@@ -11,7 +11,7 @@ import (
 )
 
 // Ledger is a ledger in one SQLite file. Its methods are safe for concurrent use. Several processes may open the same file; Acquire
-// keeps their runs apart. It starts no goroutines of its own.
+// keeps their runs apart. Only a lock that is held has a goroutine.
 type Ledger struct {
 	*base
 	entryReader

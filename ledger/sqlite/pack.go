@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/binary"
@@ -31,8 +32,12 @@ const (
 
 var noMark [markSize]byte
 
+// encodeMark returns the mark of an entry. A departed entry has none, like an id without an entry.
 func encodeMark(e *ledger.Entry) [markSize]byte {
 	var m [markSize]byte
+	if e.Departed != "" {
+		return noMark
+	}
 	m[0] = markEntry
 	if e.Email == "" {
 		m[0] = markBlank
@@ -80,6 +85,12 @@ func (t *tx) mark(sync, entry int64, mark [markSize]byte) error {
 // writePacks writes the changed packs of the transaction.
 func (t *tx) writePacks() error {
 	for id, marks := range t.packs {
+		if len(bytes.TrimLeft(marks, "\x00")) == 0 { // nobody is left in it, and reading it would cost as much as ever
+			if err := t.Exec("DELETE FROM packs WHERE id = ?1", id); err != nil {
+				return err
+			}
+			continue
+		}
 		err := t.Exec("INSERT INTO packs (id, marks) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET marks = excluded.marks", id, marks)
 		if err != nil {
 			return err
@@ -89,7 +100,7 @@ func (t *tx) writePacks() error {
 	return nil
 }
 
-// Index streams what the diff needs of every entry of the sync, as of one instant and in the order of their first records. Other
+// Index streams what the diff needs of every entry of the sync that has not departed, as of one instant and in the order of their first records. Other
 // methods may be called while it streams.
 func (r entryReader) Index(ctx context.Context, sync string) iter.Seq2[ledger.IndexEntry, error] {
 	return func(yield func(ledger.IndexEntry, error) bool) {
@@ -100,7 +111,7 @@ func (r entryReader) Index(ctx context.Context, sync string) iter.Seq2[ledger.In
 }
 
 func (r entryReader) index(ctx context.Context, sync string, yield func(ledger.IndexEntry) bool) (err error) {
-	rows, err := r.f.Streams.QueryContext(ctx, `SELECT p.marks FROM syncs s
+	rows, err := r.f.Streams.QueryContext(ctx, `SELECT p.id, p.marks FROM syncs s
 		CROSS JOIN packs p ON p.id >= s.id << 32 AND p.id < (s.id + 1) << 32 WHERE s.name = ?1 ORDER BY p.id`, sync)
 	if err != nil {
 		return err
@@ -110,17 +121,23 @@ func (r entryReader) index(ctx context.Context, sync string, yield func(ledger.I
 		if err := ctx.Err(); err != nil { // rows notices the end of ctx only later
 			return err
 		}
+		var pack int64
 		var marks sql.RawBytes
-		if err := rows.Scan(&marks); err != nil {
+		if err := rows.Scan(&pack, &marks); err != nil {
 			return err
 		}
 		if len(marks)%markSize != 0 {
 			return fmt.Errorf("%w (the index is cut short)", ledger.ErrCorrupt)
 		}
+		number := pack & (1<<32 - 1) * packSlots
 		for m := range slices.Chunk(marks, markSize) {
-			if m[0] != markNone && !yield(decodeMark(m)) {
-				return nil
+			if m[0] != markNone {
+				e := decodeMark(m)
+				if e.Number = number; !yield(e) {
+					return nil
+				}
 			}
+			number++
 		}
 	}
 	return rows.Err()

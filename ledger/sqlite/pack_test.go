@@ -27,6 +27,9 @@ func mustBeSound(t *testing.T, l *Ledger) {
 		}
 		want := make(map[ledger.IndexEntry]int)
 		for _, e := range entries {
+			if e.Departed != "" {
+				continue
+			}
 			want[ledger.IndexEntry{KeyHash: ledger.HashText(e.Key), Print: e.Fingerprint.Lo, Blank: e.Email == ""}]++
 		}
 		index, err := collect(l.Index(t.Context(), sync))
@@ -35,6 +38,7 @@ func mustBeSound(t *testing.T, l *Ledger) {
 		}
 		got := make(map[ledger.IndexEntry]int)
 		for _, e := range index {
+			e.Number = 0
 			got[e]++
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

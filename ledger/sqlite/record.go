@@ -19,6 +19,7 @@ import (
 type commit struct {
 	lock  *lock
 	steps []step
+	why   error      // why its lock is lost
 	done  chan error // receives one result
 }
 
@@ -106,10 +107,10 @@ func (b *base) commitWaiting(ctx context.Context) {
 		var lost []*commit
 		err := b.write(ctx, dbfile.Durable, func(t *tx) error {
 			for _, c := range batch {
-				if held, err := t.holds(c.lock); err != nil {
+				if why, err := t.lost(c.lock); err != nil {
 					return err
-				} else if !held {
-					lost = append(lost, c)
+				} else if why != nil {
+					c.why, lost = why, append(lost, c)
 				} else if err := t.record(c.steps); err != nil {
 					culprit = c
 					return err
@@ -118,7 +119,7 @@ func (b *base) commitWaiting(ctx context.Context) {
 			return nil
 		})
 		for _, c := range lost {
-			c.done <- c.lock.lose()
+			c.done <- c.lock.lose(c.why)
 		}
 		batch = without(batch, lost)
 		failed := batch
@@ -138,18 +139,19 @@ func without(all, some []*commit) []*commit {
 }
 
 // entryArguments is how many values an entry has, including its sync.
-const entryArguments = 17 + owlatsync.NumContactFields
+const entryArguments = 18 + owlatsync.NumContactFields
 
 var (
 	insertEntry = `INSERT INTO entries (sync, key, contact_id, email, identity, origin,
-		memberships, intent, failure, state, first_seen, changed_at, events, fingerprint, doubt, witness, intent_local` + forEachField(", %[1]s") + `)
+		memberships, intent, failure, state, first_seen, changed_at, events, fingerprint, doubt, witness, intent_local,
+		departed` + forEachField(", %[1]s") + `)
 	VALUES (` + places(entryArguments) + `)`
 	upsertEntry = insertEntry + `
 	ON CONFLICT (sync, key) DO UPDATE SET contact_id = excluded.contact_id, email = excluded.email,
 		identity = excluded.identity, origin = excluded.origin, memberships = excluded.memberships, intent = excluded.intent,
 		failure = excluded.failure, state = excluded.state, first_seen = excluded.first_seen,
 		changed_at = excluded.changed_at, events = excluded.events, fingerprint = excluded.fingerprint, doubt = excluded.doubt,
-		witness = excluded.witness, intent_local = excluded.intent_local` +
+		witness = excluded.witness, intent_local = excluded.intent_local, departed = excluded.departed` +
 		forEachField(", %[1]s = excluded.%[1]s")
 )
 

@@ -25,7 +25,7 @@ const failedRows = "SELECT id FROM entries WHERE sync = (SELECT id FROM syncs WH
 // that a run may go on meanwhile. What it changed before an error or the end of ctx stays changed.
 func (i inbox) Retry(ctx context.Context, sync string, keys []string, now time.Time) (rows int, err error) {
 	if len(keys) > 0 {
-		return retryEach(ctx, i, sync, "e.key", slices.Compact(slices.Sorted(slices.Values(keys))), now)
+		return retryEach(ctx, i, sync, failedByKey, slices.Compact(slices.Sorted(slices.Values(keys))), now)
 	}
 	var ids []int64
 	err = i.query(ctx, failedRows, []any{sync, stateFailing}, func(rows *sql.Rows) error {
@@ -37,21 +37,22 @@ func (i inbox) Retry(ctx context.Context, sync string, keys []string, now time.T
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", retrying, dbfile.Explain(ctx, err))
 	}
-	return retryEach(ctx, i, sync, "e.id", ids, now)
+	return retryEach(ctx, i, sync, failedByID, ids, now)
 }
 
 const retrying = "let failed rows of the ledger be tried"
 
-// retryEach makes failed rows due whose column has one of the values.
-func retryEach[T any](ctx context.Context, i inbox, sync, column string, values []T, now time.Time) (rows int, err error) {
+// retryEach makes the failed rows due that the query finds by the values.
+func retryEach[T any](ctx context.Context, i inbox, sync, query string, values []T, now time.Time) (rows int, err error) {
 	for chunk := range slices.Chunk(values, retryBatch) {
-		args := []any{sync}
+		args := make([]any, 0, len(chunk)+1)
 		for _, v := range chunk {
 			args = append(args, v)
 		}
+		args = append(args, sync)
 		var failed []failedRow
 		err := i.update(ctx, retrying, dbfile.Durable, func(t *tx) (err error) {
-			if failed, err = findFailed(t, column+" IN ("+places(len(chunk))+")", args); err != nil {
+			if failed, err = findFailed(t, fmt.Sprintf(query, places(len(chunk))), args); err != nil {
 				return err
 			}
 			return makeDue(t, failed, now)
@@ -71,9 +72,15 @@ type failedRow struct {
 	failure  ledger.Failure
 }
 
-func findFailed(t *tx, condition string, args []any) (failed []failedRow, err error) {
-	const query = "SELECT e.id, e.sync, e.key, e.failure FROM entries e WHERE e.sync = (SELECT id FROM syncs WHERE name = ?) AND e.failure IS NOT NULL AND "
-	err = t.Each(query+condition, args, func(rows *sql.Rows) error {
+// Queries that find failed rows by their keys or ids. In the second the plus keeps SQLite from reading all entries of the sync.
+const (
+	failedColumns = "SELECT e.id, e.sync, e.key, e.failure FROM entries e "
+	failedByKey   = failedColumns + "WHERE e.key IN (%s) AND e.sync = (SELECT id FROM syncs WHERE name = ?) AND e.failure IS NOT NULL"
+	failedByID    = failedColumns + "WHERE e.id IN (%s) AND +e.sync = (SELECT id FROM syncs WHERE name = ?) AND e.failure IS NOT NULL"
+)
+
+func findFailed(t *tx, query string, args []any) (failed []failedRow, err error) {
+	err = t.Each(query, args, func(rows *sql.Rows) error {
 		var f failedRow
 		var text string
 		if err := rows.Scan(&f.id, &f.sync, &f.key, &text); err != nil {
@@ -99,6 +106,11 @@ func makeDue(t *tx, failed []failedRow, now time.Time) error {
 		}
 		if err := t.Exec("UPDATE entries SET failure = ?2, state = ?3 WHERE id = ?1", f.id, text, stateFailing); err != nil {
 			return err
+		}
+		if f.failure.Absence { // only a run of all rows tries it
+			if err := t.Exec("UPDATE bookmarks SET due = ?2 WHERE sync = ?1 AND mark <> '' AND (due IS NULL OR due > ?2)", f.sync, now.UnixMicro()); err != nil {
+				return err
+			}
 		}
 		if err := t.Exec(insertHistory, f.sync, f.key, at, 0, ledger.EventRetry, ledger.NoteRetry); err != nil {
 			return err

@@ -80,14 +80,14 @@ func (k *lock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err erro
 		if err != nil {
 			return err
 		}
-		if err := t.Exec("DELETE FROM plan WHERE run IN (SELECT id FROM runs WHERE status = 'running')"); err != nil {
-			return err
-		}
 		if err := t.Exec("UPDATE runs SET status = ?1, message = ?2 WHERE status = 'running'", string(ledger.StatusDied), ledger.MessageDied); err != nil {
 			return err
 		}
 		return t.Row(insertRun+returningID, append(args, k.epoch, sync, nil), &id)
 	})
+	if err == nil {
+		sweep(ctx, k)
+	}
 	return id, err
 }
 
@@ -146,8 +146,8 @@ func (k *lock) KeepPlan(ctx context.Context, run int64, items []ledger.PlanItem)
 			if body == nil {
 				body = []byte{}
 			}
-			err := t.Exec("INSERT INTO plan (run, phase, ord, seq, key, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-				run, items[i].Phase, items[i].Order, seq+int64(i), items[i].Key, body)
+			err := t.Exec("INSERT INTO plan (run, phase, ord, seq, key, body, addresses) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+				run, items[i].Phase, items[i].Order, seq+int64(i), items[i].Key, body, encodeHashes(items[i].Addresses))
 			if err != nil {
 				return err
 			}
@@ -163,7 +163,7 @@ func (k *lock) EndRun(ctx context.Context, ending ledger.Ending) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	return k.update(ctx, doing, dbfile.Durable, func(t *tx) error {
+	err = k.update(ctx, doing, dbfile.Durable, func(t *tx) error {
 		sync, err := t.endRun(&ending.Run, args)
 		if err != nil {
 			return err
@@ -185,6 +185,10 @@ func (k *lock) EndRun(ctx context.Context, ending ledger.Ending) error {
 		}
 		return nil
 	})
+	if err == nil {
+		sweep(ctx, k)
+	}
+	return err
 }
 
 // encodeEnding returns the columns of the run and of the bookmark, nil if there is none.
@@ -205,19 +209,10 @@ func (t *tx) endRun(run *ledger.Run, args []any) (sync int64, err error) {
 	err = t.Row(`UPDATE runs SET mode = ?2, started = ?3, heartbeat = ?4, finished = ?5, stage = ?6, status = ?7, message = ?8, owner = ?9,
 		part = ?10, report = ?11, summary = ?12, guards = ?13, plan_form = ?14 WHERE id = ?1 RETURNING sync`,
 		append([]any{run.ID}, args...), &sync)
-	if err != nil || run.Status == ledger.StatusHeld {
-		return sync, unknownRun(err, run.ID)
-	}
-	return sync, t.Exec(deletePlan, run.ID)
+	return sync, unknownRun(err, run.ID)
 }
 
-const deletePlan = "DELETE FROM plan WHERE run = ?1"
-
-// settle gives a held run its new status and drops its plan.
+// settle gives a held run its new status, and with it drops its plan.
 func (t *tx) settle(id int64, status ledger.Status) error {
-	n, err := t.Affect("UPDATE runs SET status = ?2, plan_form = 0 WHERE id = ?1 AND status = 'held'", id, string(status))
-	if err != nil || n == 0 {
-		return err
-	}
-	return t.Exec(deletePlan, id)
+	return t.Exec("UPDATE runs SET status = ?2, plan_form = 0 WHERE id = ?1 AND status = 'held'", id, string(status))
 }

@@ -31,14 +31,16 @@ func (r syncReader) Standing(ctx context.Context, sync string) (ledger.Standing,
 	var open int
 	err := r.f.Readers.QueryRowContext(ctx, `SELECT s.adopted,
 			(SELECT count(*) FROM entries WHERE sync = s.id),
+			(SELECT count(*) FROM entries WHERE sync = s.id AND departed IS NOT NULL),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state >= ?2),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state = ?3)
 		FROM syncs s WHERE s.name = ?1`, sync, stateFailing, stateParked).
-		Scan(&s.Adopted, &s.Entries, &open, &s.Failing, &s.Parked)
+		Scan(&s.Adopted, &s.Entries, &s.Departed, &open, &s.Failing, &s.Parked)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return ledger.Standing{}, fmt.Errorf("count entries of the ledger: %w", dbfile.Explain(ctx, err))
 	}
+	s.Entries -= s.Departed
 	s.Applied = s.Entries - open
 	return s, nil
 }

@@ -89,6 +89,7 @@ type entryLine struct {
 	CreateOwlat bool                `json:"create_owlat,omitempty"` // Create is on Owlat's clock
 	Events      []ledger.EventMark  `json:"events,omitempty"`
 	Failure     *ledger.Failure     `json:"failure,omitempty"`
+	Departed    ledger.Text         `json:"departed,omitempty"`
 	FirstSeen   time.Time           `json:"first_seen,omitzero"`
 	ChangedAt   time.Time           `json:"changed,omitzero"`
 	Witness     time.Time           `json:"witness,omitzero"`

@@ -83,7 +83,7 @@ func (t taker) entry(x *entryLine) error {
 	}
 	e := &ledger.Entry{
 		Key: string(x.Key), ContactID: string(x.ContactID), Email: string(x.Email), Identity: string(x.Identity),
-		Fields: fields, Origin: x.Origin, Doubt: x.Doubt, Memberships: x.Memberships,
+		Fields: fields, Origin: x.Origin, Doubt: x.Doubt, Departed: string(x.Departed), Memberships: x.Memberships,
 		Intent: ledger.Intent{Create: x.Create, Local: !x.Create.IsZero() && !x.CreateOwlat}, Events: x.Events, Failure: x.Failure, FirstSeen: x.FirstSeen, ChangedAt: x.ChangedAt,
 		Witness: x.Witness,
 	}
@@ -102,6 +102,8 @@ func (t taker) entry(x *entryLine) error {
 		return fmt.Errorf("%w (an entry has no key)", ErrDamagedExport)
 	case e.Doubt && !e.Fingerprint.IsZero():
 		return fmt.Errorf("%w (an entry in doubt has a fingerprint)", ErrDamagedExport)
+	case e.Departed != "" && (e.Doubt || e.Failure != nil || !e.Fingerprint.IsZero()):
+		return fmt.Errorf("%w (an entry whose row left the source is not done with)", ErrDamagedExport)
 	}
 	return t.AddEntry(ledger.Holder{Sync: string(x.Sync), Entry: e})
 }

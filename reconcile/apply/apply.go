@@ -41,6 +41,9 @@ type Plan interface {
 	Steps(step.Phase) iter.Seq2[*step.Step, error]
 	// Early returns the steps that withdraw consents before their turn comes.
 	Early() iter.Seq2[*step.Step, error]
+	// Departs returns the keys of rows that have left the source and of whose absence nothing follows, and the terms under which they
+	// depart.
+	Departs() (terms string, keys iter.Seq2[string, error])
 }
 
 // Notes takes in what a later run must know about rows that this one leaves out of step. Calls come one at a time.
@@ -50,6 +53,8 @@ type Notes interface {
 	Made()
 	// Absent is told the outcome of a row that left the source, and its entry now.
 	Absent(outcome owlatsync.Outcome, e *ledger.Entry)
+	// Left is told how many rows that left the source have departed: all is done that follows from their absence.
+	Left(rows int)
 }
 
 // Needs is what applying works with.
@@ -114,6 +119,9 @@ func Apply(ctx context.Context, n Needs, plan Plan) error {
 		for _, s := range a.left {
 			a.done(s, result{outcome: owlatsync.Skipped, reason: ReasonStopped})
 		}
+	}
+	if err := (departure{a}).depart(ctx); err != nil {
+		return err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -261,7 +269,7 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 	records := make([]ledger.Record, len(steps))
 	for i, s := range steps {
 		e := *s.Entry
-		if e.ChangedAt = time.Now(); s.Outcome != owlatsync.Skipped { // a skipped row only has another key
+		if e.ChangedAt = time.Now(); s.Outcome != owlatsync.Skipped { // a skipped row only has another key, or is back in the source
 			e.Events = s.Events
 			settled(&e, s.Row.Fingerprint)
 		}

@@ -35,6 +35,10 @@ func (s steps) Steps(phase step.Phase) iter.Seq2[*step.Step, error] {
 
 func (s steps) Early() iter.Seq2[*step.Step, error] { return s.those((*step.Step).WithdrawsEarly) }
 
+func (s steps) Departs() (string, iter.Seq2[string, error]) {
+	return "keep", func(func(string, error) bool) {}
+}
+
 func (s steps) those(want func(*step.Step) bool) iter.Seq2[*step.Step, error] {
 	return func(yield func(*step.Step, error) bool) {
 		for _, s := range s {
@@ -49,12 +53,14 @@ func (s steps) those(want func(*step.Step) bool) iter.Seq2[*step.Step, error] {
 type notes struct {
 	noted []string
 	made  int
+	left  int
 }
 
 func (n *notes) Note(key string, outcome owlatsync.Outcome) {
 	n.noted = append(n.noted, fmt.Sprint(key, " ", outcome))
 }
-func (n *notes) Made() { n.made++ }
+func (n *notes) Made()         { n.made++ }
+func (n *notes) Left(rows int) { n.left += rows }
 func (n *notes) Absent(outcome owlatsync.Outcome, e *ledger.Entry) {
 	n.noted = append(n.noted, fmt.Sprint("left: ", e.Key, " ", outcome))
 }

@@ -41,8 +41,55 @@ func (r absence) remove(ctx context.Context) error {
 			return err
 		}
 	}
-	r.e.Fingerprint, r.e.Doubt, r.e.Failure = ledger.Fingerprint{}, false, nil
+	r.e.Depart(r.s.Departs)
 	return nil
+}
+
+// departure records who has left.
+type departure struct{ *run }
+
+// depart records the rows that have left the source and of whose absence nothing follows.
+func (a departure) depart(ctx context.Context) error {
+	terms, keys := a.plan.Departs()
+	batch := make([]string, 0, settleBatch)
+	do := func() error {
+		if len(batch) == 0 || a.stopping(ctx) {
+			return nil
+		}
+		entries, err := a.Ledger.Entries(ctx, a.Sync, batch)
+		if err != nil {
+			return readLedger(err)
+		}
+		records, left := make([]ledger.Record, 0, len(entries)), 0
+		for _, key := range batch {
+			e := entries[key]
+			if e == nil || e.Doubt {
+				continue
+			}
+			if e.Departed == "" {
+				left++ // ChangedAt stays: it tells who had an address last
+			}
+			e.Depart(terms)
+			records = append(records, ledger.Record{Sync: a.Sync, Run: a.Run, Entry: e})
+		}
+		batch = batch[:0]
+		if err := a.Writer.Record(context.WithoutCancel(ctx), records...); err != nil {
+			return fmt.Errorf("record the rows that left the source: %w", err)
+		}
+		a.Notes.Left(left)
+		return nil
+	}
+	for key, err := range keys {
+		if err != nil {
+			return err
+		}
+		if batch = append(batch, key); len(batch) == settleBatch {
+			if err := do(); err != nil {
+				return err
+			}
+		}
+	}
+	return do()
 }
 
 // others returns the other entries for the contact.
@@ -52,7 +99,7 @@ func (r absence) others(ctx context.Context) ([]ledger.Holder, error) {
 		return nil, r.readFailed(err)
 	}
 	return slices.DeleteFunc(holders, func(h ledger.Holder) bool {
-		return h.Entry.Origin == ledger.OriginGone || h.Sync == r.Sync && h.Entry.Key == r.e.Key
+		return !consent.HasSay(h.Entry) || h.Sync == r.Sync && h.Entry.Key == r.e.Key
 	}), nil
 }
 

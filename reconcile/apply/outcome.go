@@ -25,6 +25,9 @@ func (a *run) done(s *step.Step, r result) {
 	d := s.Decision()
 	d.Outcome, d.Reason = r.outcome, r.reason
 	a.mu.Lock()
+	if s.Missing && r.entry != nil && r.entry.Departed != "" {
+		a.Notes.Left(1)
+	}
 	switch {
 	case s.Missing && !r.spared:
 		a.Notes.Absent(r.outcome, cmp.Or(r.entry, s.Entry))

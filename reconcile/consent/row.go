@@ -158,6 +158,9 @@ func GoneWithRow(m ledger.Membership) bool {
 	return m.State == ledger.MemberLeft || m.State == ledger.MemberLeaving && m.Consent
 }
 
+// HasSay reports whether the row of an entry still has a say in what becomes of its contact.
+func HasSay(e *ledger.Entry) bool { return policy.HasSay(e) }
+
 // WantedBy reports whether one of the other entries for the contact wants it on the topic.
 func WantedBy(others []ledger.Holder, topic string) bool {
 	return slices.ContainsFunc(others, func(h ledger.Holder) bool {

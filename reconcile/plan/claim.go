@@ -133,14 +133,14 @@ func (p claiming) deletes(keys []string, entries map[string]*ledger.Entry, other
 			continue
 		}
 		hash := ledger.HashText(key)
-		if _, moved := p.moved[hash]; moved { // its contact has a row again
+		if _, moved := p.moved.keys[hash]; moved { // its contact has a row again
 			continue
 		}
 		if _, freed := p.plan.claims.freed[hash]; freed {
 			continue
 		}
 		elsewhere := apart(p.Policies.Sync, e, others[e.ContactID])
-		gone := Missing(p.Policies, e, elsewhere, p.now)
+		gone, _ := Missing(p.Policies, e, elsewhere, p.now)
 		stays := Stays{
 			OfChanges: p.plan.Summary.OfChanges(), Partial: p.Partial, Keyless: p.scan.Keyless > 0, Unsettled: p.Unsettled[key] != "",
 			Deletes: gone != nil && gone.Deletes(), Others: elsewhere,

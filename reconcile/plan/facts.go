@@ -31,6 +31,11 @@ type known struct {
 	created []ledger.Holder // of this sync, whose contacts were created with the address and have another one now
 }
 
+// back reports whether the row had departed and is in the source again.
+func (k *known) back() bool {
+	return k.entry != nil && k.entry.Departed != "" || k.entry == nil && k.rekeyed != nil && k.rekeyed.Departed != ""
+}
+
 // gatherer finds out what is known about rows: from the ledger, from the listing, and from Owlat if neither tells.
 type gatherer struct {
 	lookup

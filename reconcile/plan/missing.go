@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -13,15 +14,18 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// Missing returns the step for the entry of a row that has left the source, nil if nothing follows. Others are the other entries
-// for the same contact, mostly of other syncs; what they still want is not taken away. Pure.
-func Missing(p *policy.Policies, e *ledger.Entry, others []ledger.Holder, now time.Time) *step.Step {
+// Missing returns the step for the entry of a row that has left the source, nil if nothing follows now. Departs says that nothing will
+// follow later either. Others are the other entries for the same contact, mostly of other syncs; what they still want is not taken
+// away. Pure.
+func Missing(p *policy.Policies, e *ledger.Entry, others []ledger.Holder, now time.Time) (s *step.Step, departs bool) {
 	if e.ContactID == "" || e.Origin == ledger.OriginGone || p.KeepsMissing() {
-		return nil
+		return nil, !e.Doubt
 	}
-	s := &step.Step{Phase: step.Remove, Row: &step.Row{Key: e.Key, Email: e.Email}, Entry: e, Outcome: owlatsync.Removed, Missing: true}
+	s = &step.Step{
+		Phase: step.Remove, Row: &step.Row{Key: e.Key, Email: e.Email}, Entry: e, Outcome: owlatsync.Removed, Missing: true, Departs: p.Departure(),
+	}
 	if f := e.Failure; f != nil && f.Absence && (f.Parked || f.Waits(now)) {
-		return nil
+		return nil, false
 	}
 	if p.OnMissing == policy.MissingDelete {
 		switch {
@@ -31,7 +35,7 @@ func Missing(p *policy.Policies, e *ledger.Entry, others []ledger.Holder, now ti
 			s.Reason = fmt.Sprintf("%s of sync %q has the contact too and it is not deleted: it leaves the topics of this one", step.RowName(others[0].Entry.Key), others[0].Sync)
 		default:
 			s.Changes = append(s.Changes, owlatsync.Change{Kind: owlatsync.DeleteContact, From: e.Email})
-			return s
+			return s, false
 		}
 	}
 	for _, t := range p.Topics {
@@ -41,9 +45,9 @@ func Missing(p *policy.Policies, e *ledger.Entry, others []ledger.Holder, now ti
 		}
 	}
 	if len(s.Changes) == 0 {
-		return nil
+		return nil, !e.Doubt
 	}
-	return s
+	return s, false
 }
 
 // madeBy says how a contact came to be that this sync did not create. Others are the other entries for it.
@@ -59,25 +63,33 @@ func madeBy(others []ledger.Holder) string {
 // absence plans what follows from rows that left the source.
 type absence struct{ *Planner }
 
-// planAbsent plans what follows from rows that left the source. All rows of the source must be planned before it.
+// planAbsent plans what follows from rows that left the source. All rows of the source must be planned before it. Rows that departed
+// earlier are looked at again only if that was under other terms.
 func (p absence) planAbsent(ctx context.Context) error {
 	sum := &p.plan.Summary
 	if sum.OfChanges() { // a run of changes cannot tell who is absent (Invariant 4)
 		return nil
 	}
-	if sum.Absent = p.scan.Absent() - len(p.moved); sum.Absent == 0 || p.Policies.KeepsMissing() {
-		return nil
-	}
+	sum.Absent = p.scan.Absent() - p.moved.live
 	if p.Partial || p.scan.Keyless > 0 {
 		// One of the absent may be among the rows without a key or outside the part.
 		return nil
 	}
+	if sum.Absent > 0 {
+		if err := p.absentEntries(ctx, p.scan.Missed(ctx)); err != nil {
+			return err
+		}
+	}
+	return p.absentEntries(ctx, p.Ledger.Departed(ctx, p.Policies.Sync, p.Policies.Departure()))
+}
+
+func (p absence) absentEntries(ctx context.Context, entries iter.Seq2[*ledger.Entry, error]) error {
 	batch := make([]*ledger.Entry, 0, batchSize)
-	for e, err := range p.Ledger.All(ctx, p.Policies.Sync) {
+	for e, err := range entries {
 		if err != nil {
 			return readLedger(err)
 		}
-		_, moved := p.moved[ledger.HashText(e.Key)]
+		_, moved := p.moved.keys[ledger.HashText(e.Key)]
 		_, freed := p.plan.claims.freed[ledger.HashText(e.Key)]
 		if there, _, _ := p.scan.Whereabouts(e); moved || freed || there {
 			continue
@@ -104,16 +116,25 @@ func (p absence) absentBatch(ctx context.Context, batch []*ledger.Entry) error {
 		if f := e.Failure; f != nil && f.Absence && !f.Parked && f.Waits(p.now) {
 			p.Notes.Waits(f.NextTry)
 		}
-		if s := Missing(p.Policies, e, apart(p.Policies.Sync, e, others[e.ContactID]), p.now); s != nil {
-			if err := p.add(s); err != nil {
-				return err
+		s, departs := Missing(p.Policies, e, apart(p.Policies.Sync, e, others[e.ContactID]), p.now)
+		if s != nil {
+			if e.Departed != "" { // it counts again until the step is done
+				p.plan.Summary.Absent++
+				p.plan.Summary.Entries++
 			}
+			err = p.add(s)
+		} else if departs {
+			err = p.plan.departs.Add(e.Key)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// sharers returns the entries that stand for the contacts of the entries, by contact. Those of contacts that are gone are left out.
+// sharers returns the entries that stand for the contacts of the entries, by contact. Those that no longer have a say are left
+// out.
 func (p *Planner) sharers(ctx context.Context, entries []*ledger.Entry) (map[string][]ledger.Holder, error) {
 	var ids []string
 	for _, e := range entries {
@@ -127,7 +148,7 @@ func (p *Planner) sharers(ctx context.Context, entries []*ledger.Entry) (map[str
 	}
 	byContact := make(map[string][]ledger.Holder)
 	for _, h := range found {
-		if h.Entry.Origin != ledger.OriginGone {
+		if policy.HasSay(h.Entry) {
 			byContact[h.Entry.ContactID] = append(byContact[h.Entry.ContactID], h)
 		}
 	}

@@ -47,32 +47,40 @@ func TestMissing(t *testing.T) {
 		others []ledger.Holder
 		want   []string
 		reason string // a part of it; empty: none
+		waits  bool   // something may follow later
 	}{
-		{"kept", policy.MissingKeep, left(nil), nil, nil, ""},
-		{"kept, by default", "", left(nil), nil, nil, ""},
-		{"leaves its topics", policy.MissingLeave, left(nil), nil, leaves, ""},
-		{"deleted", policy.MissingDelete, left(nil), nil, deletes, ""},
+		{"kept", policy.MissingKeep, left(nil), nil, nil, "", false},
+		{"kept, by default", "", left(nil), nil, nil, "", false},
+		{"leaves its topics", policy.MissingLeave, left(nil), nil, leaves, "", false},
+		{"deleted", policy.MissingDelete, left(nil), nil, deletes, "", false},
 
-		{"without a contact", policy.MissingDelete, left(func(e *ledger.Entry) { e.ContactID = "" }), nil, nil, ""},
-		{"its contact is gone", policy.MissingDelete, left(func(e *ledger.Entry) { e.Origin = ledger.OriginGone }), nil, nil, ""},
-		{"a delete whose answer was lost", policy.MissingDelete, left(func(e *ledger.Entry) { e.Origin = ledger.OriginDeleting }), nil, deletes, ""},
-		{"adopted, to be deleted", policy.MissingDelete, left(func(e *ledger.Entry) { e.Origin = ledger.OriginAdopted }), nil, leaves, "before the sync"},
-		{"adopted, on no topic", policy.MissingDelete, left(func(e *ledger.Entry) { e.Origin, e.Memberships = ledger.OriginAdopted, nil }), nil, nil, ""},
+		{"without a contact", policy.MissingDelete, left(func(e *ledger.Entry) { e.ContactID = "" }), nil, nil, "", false},
+		{"its contact is gone", policy.MissingDelete, left(func(e *ledger.Entry) { e.Origin = ledger.OriginGone }), nil, nil, "", false},
+		{"a delete whose answer was lost", policy.MissingDelete, left(func(e *ledger.Entry) { e.Origin = ledger.OriginDeleting }), nil, deletes, "", false},
+		{"adopted, to be deleted", policy.MissingDelete, left(func(e *ledger.Entry) { e.Origin = ledger.OriginAdopted }), nil, leaves, "before the sync", false},
+		{"adopted, on no topic", policy.MissingDelete, left(func(e *ledger.Entry) { e.Origin, e.Memberships = ledger.OriginAdopted, nil }), nil, nil, "", false},
 
-		{"another sync has the contact", policy.MissingDelete, left(nil), []ledger.Holder{other}, leaves, `the row with key 90 of sync "customers"`},
-		{"another sync wants it on a topic", policy.MissingDelete, left(nil), []ledger.Holder{other, wanting}, leaves[1:], `sync "customers"`},
-		{"another sync wants it on a topic, none is deleted", policy.MissingLeave, left(nil), []ledger.Holder{wanting}, leaves[1:], ""},
+		{"another sync has the contact", policy.MissingDelete, left(nil), []ledger.Holder{other}, leaves, `the row with key 90 of sync "customers"`, false},
+		{"another sync wants it on a topic", policy.MissingDelete, left(nil), []ledger.Holder{other, wanting}, leaves[1:], `sync "customers"`, false},
+		{"another sync wants it on a topic, none is deleted", policy.MissingLeave, left(nil), []ledger.Holder{wanting}, leaves[1:], "", false},
 
-		{"failed before, due again", policy.MissingLeave, left(failure(ledger.Failure{Absence: true, NextTry: noon})), nil, leaves, ""},
-		{"failed before, not due yet", policy.MissingLeave, left(failure(ledger.Failure{Absence: true, NextTry: noon.Add(1)})), nil, nil, ""},
-		{"failed before, given up", policy.MissingDelete, left(failure(ledger.Failure{Absence: true, Parked: true})), nil, nil, ""},
-		{"given up while the row was there", policy.MissingDelete, left(failure(ledger.Failure{Parked: true, NextTry: noon.Add(time.Hour)})), nil, deletes, ""},
+		{"kept, in doubt", policy.MissingKeep, left(func(e *ledger.Entry) { e.Doubt = true }), nil, nil, "", true},
+		{"in doubt without a contact", policy.MissingLeave, left(func(e *ledger.Entry) { e.Doubt, e.ContactID = true, "" }), nil, nil, "", true},
+		{"failed before, kept now", policy.MissingKeep, left(failure(ledger.Failure{Absence: true, Parked: true})), nil, nil, "", false},
+		{"failed before, due again", policy.MissingLeave, left(failure(ledger.Failure{Absence: true, NextTry: noon})), nil, leaves, "", false},
+		{"failed before, not due yet", policy.MissingLeave, left(failure(ledger.Failure{Absence: true, NextTry: noon.Add(1)})), nil, nil, "", true},
+		{"failed before, given up", policy.MissingDelete, left(failure(ledger.Failure{Absence: true, Parked: true})), nil, nil, "", true},
+		{"given up while the row was there", policy.MissingDelete, left(failure(ledger.Failure{Parked: true, NextTry: noon.Add(time.Hour)})), nil, deletes, "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			before := *tt.entry
 			before.Memberships = slices.Clone(tt.entry.Memberships)
-			s := Missing(&policy.Policies{Topics: newsAndOffers, OnMissing: tt.policy}, tt.entry, tt.others, noon)
+			terms := &policy.Policies{Topics: newsAndOffers, OnMissing: tt.policy}
+			s, departs := Missing(terms, tt.entry, tt.others, noon)
+			if wants := s == nil && !tt.waits; departs != wants {
+				t.Errorf("departs at once: %v, want %v", departs, wants)
+			}
 			if diff := cmp.Diff(&before, tt.entry); diff != "" {
 				t.Errorf("the entry has changed:\n%s", diff)
 			}
@@ -85,7 +93,7 @@ func TestMissing(t *testing.T) {
 			if diff := cmp.Diff(tt.want, short(s.Changes)); diff != "" {
 				t.Errorf("changes (-want +got):\n%s", diff)
 			}
-			if !s.Missing || s.Phase != step.Remove || s.PhaseOf() != step.Remove || s.Outcome != owlatsync.Removed || s.Row.Key != "7" {
+			if s.Departs != terms.Departure() || !s.Missing || s.Phase != step.Remove || s.PhaseOf() != step.Remove || s.Outcome != owlatsync.Removed || s.Row.Key != "7" {
 				t.Errorf("the step is %+v", s)
 			}
 			if (s.Reason != "") != (tt.reason != "") || !strings.Contains(s.Reason, tt.reason) {
@@ -122,7 +130,7 @@ func TestMissingMemberships(t *testing.T) {
 				if tt.state != "" {
 					e.Memberships = []ledger.Membership{{Topic: "news", Consent: tt.consent, State: tt.state}}
 				}
-				if s := Missing(&policy.Policies{Topics: newsAndOffers, OnMissing: p}, e, nil, noon); (s != nil) != tt.removed {
+				if s, _ := Missing(&policy.Policies{Topics: newsAndOffers, OnMissing: p}, e, nil, noon); (s != nil) != tt.removed {
 					t.Errorf("step %+v", s)
 				}
 			})
@@ -141,7 +149,7 @@ func TestMissingDeletesOnlyItsOwn(t *testing.T) {
 			for _, others := range [][]ledger.Holder{nil, {{Sync: "users", Entry: &ledger.Entry{Key: "8"}}}} {
 				for _, contact := range []string{"", "c7"} {
 					e := left(func(e *ledger.Entry) { e.Origin, e.ContactID = origin, contact })
-					s := Missing(&policy.Policies{Topics: newsAndOffers, OnMissing: p}, e, others, noon)
+					s, _ := Missing(&policy.Policies{Topics: newsAndOffers, OnMissing: p}, e, others, noon)
 					tried++
 					if s == nil || !strings.HasPrefix(short(s.Changes)[0], "delete") {
 						continue

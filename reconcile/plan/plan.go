@@ -71,6 +71,8 @@ type Plan struct {
 	renames *chain
 	early   int // steps that withdraw consents before their turn comes
 	refused *scratch.Sequence[*step.Step]
+	departs *scratch.Sequence[string] // keys of rows that have left, and of whose absence nothing follows
+	terms   string                    // under which they depart
 }
 
 // stepMemory is about how many bytes a step takes besides the texts of its row.
@@ -81,7 +83,8 @@ func stepSize(s *step.Step) int { return s.Row.Size() + stepMemory }
 func newPlan(n Needs) *Plan {
 	p := &Plan{
 		sync: n.Policies.Sync, phases: make(map[step.Phase]*scratch.Sequence[*step.Step]), renames: newChain(n.Place),
-		claims: newClaims(n.Place), refused: scratch.New(n.Place, stepSize),
+		refused: scratch.New(n.Place, stepSize), departs: scratch.New(n.Place, func(key string) int { return len(key) }), terms: n.Policies.Departure(),
+		claims: newClaims(n.Place),
 	}
 	for _, phase := range step.Phases {
 		p.phases[phase] = scratch.New(n.Place, stepSize)
@@ -165,6 +168,12 @@ func (p *Plan) All() iter.Seq2[*step.Step, error] {
 // Refused returns the renames that have no order and need no request. Their failures are yet to be recorded.
 func (p *Plan) Refused() iter.Seq2[*step.Step, error] { return p.refused.All() }
 
+// Departs returns the keys of rows that have left the source and of whose absence nothing follows, and the terms under which they
+// depart.
+func (p *Plan) Departs() (terms string, keys iter.Seq2[string, error]) {
+	return p.terms, p.departs.All()
+}
+
 // Rest returns the rows whose outcome was not told: those not planned yet, and those with a step. It is for a run that applies
 // nothing.
 func (p *Plan) Rest() iter.Seq2[*step.Row, error] {
@@ -213,7 +222,7 @@ func (p *Plan) Close() error {
 	if p == nil {
 		return nil
 	}
-	errs := []error{p.waiting.Close(), p.refused.Close(), p.claims.close(), p.renames.close()}
+	errs := []error{p.waiting.Close(), p.refused.Close(), p.departs.Close(), p.claims.close(), p.renames.close()}
 	for _, s := range p.phases {
 		errs = append(errs, s.Close())
 	}

@@ -17,16 +17,23 @@ type Planner struct {
 	Needs
 	plan  *Plan
 	scan  *scan.Scan
-	moved map[uint64]struct{} // hashes of the old keys of rows that now have another
-	told  int                 // unchanged rows that were told
+	moved moved
+	told  int // unchanged rows that were told
+	back  int // rows that had departed
 	now   time.Time
 	there time.Time // now on Owlat's clock, as far as that is known
 	err   error     // the error of Each
 }
 
+// moved are the rows that now have another key.
+type moved struct {
+	keys map[uint64]struct{} // hashes of their old keys
+	live int                 // how many of these had not departed
+}
+
 // New returns a planner. The scan hands it the rows that need no step, through End.
 func New(n Needs) *Planner {
-	return &Planner{Needs: n, plan: newPlan(n), moved: make(map[uint64]struct{}), now: time.Now()}
+	return &Planner{Needs: n, plan: newPlan(n), moved: moved{keys: make(map[uint64]struct{})}, now: time.Now()}
 }
 
 // End counts and tells the outcome of a row that needs no step.
@@ -109,6 +116,7 @@ func (p *Planner) make(ctx context.Context) error {
 			return err
 		}
 	}
+	sum.Entries += p.back // for the guards they are rows that the ledger knows
 	if err := (claiming{p}).settleClaims(ctx); err != nil {
 		return err
 	}
@@ -215,7 +223,13 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 	k.There = p.there
 	s := Row(p.Policies, r, k.Known, p.now)
 	if s.OldKey != "" {
-		p.moved[ledger.HashText(s.OldKey)] = struct{}{}
+		p.moved.keys[ledger.HashText(s.OldKey)] = struct{}{}
+		if k.rekeyed.Departed == "" {
+			p.moved.live++
+		}
+	}
+	if k.back() {
+		p.back++
 	}
 	if k.matched {
 		p.plan.Summary.Adoption.Matched++
@@ -225,7 +239,7 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 	}
 	s.Awaits, s.After = k.awaits, k.left
 	s.MayExist = s.Outcome == owlatsync.Created && s.Entry.ContactID == "" && (k.doubtful || p.plan.Summary.Adoption.Mode != owlatsync.AdoptListing)
-	if s.Outcome == owlatsync.Skipped && s.OldKey == "" || s.Outcome == owlatsync.Failed {
+	if s.Outcome == owlatsync.Skipped && s.OldKey == "" && !k.back() || s.Outcome == owlatsync.Failed {
 		p.End(s.Decision())
 		return nil
 	}
@@ -292,6 +306,6 @@ func (p *Planner) recount(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the ledger: %w", err)
 	}
-	sum.Entries = standing.Entries
+	sum.Entries = standing.Entries + p.back
 	return nil
 }

@@ -37,6 +37,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	if *e = (ledger.Entry{Key: r.Key, FirstSeen: now}); k.Entry != nil {
 		*e = *k.Entry
 	}
+	e.Departed = "" // the source has the row
 	e.Memberships = consent.Heed(e.Memberships, k.OptOuts)
 	if e.Origin == ledger.OriginGone && p.Recreates() {
 		e = forgone(e)

@@ -54,7 +54,7 @@ func Stands(c Candidates, r *step.Row) (there *ledger.Entry, listed bool) {
 // nil: the old row's "no" to a topic does not make its own "yes" new.
 func underNewKey(key string, rekeyed, own *ledger.Entry) *ledger.Entry {
 	moved := *rekeyed
-	moved.Key, moved.Fingerprint, moved.Doubt, moved.Failure = key, ledger.Fingerprint{}, false, nil
+	moved.Key, moved.Fingerprint, moved.Doubt, moved.Failure, moved.Departed = key, ledger.Fingerprint{}, false, nil, ""
 	if own != nil {
 		moved.Memberships = slices.DeleteFunc(slices.Clone(moved.Memberships), func(m ledger.Membership) bool {
 			its := own.Membership(m.Topic)

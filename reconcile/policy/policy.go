@@ -6,6 +6,9 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strings"
+
+	"owlatsync/ledger"
 )
 
 // Existing says what becomes of contacts that were in Owlat before the sync met them, and of contacts that the sync knew before a
@@ -113,6 +116,25 @@ func (p *Policies) Validate() error {
 
 // Recreates reports whether a contact that was deleted in Owlat is to be created again.
 func (p *Policies) Recreates() bool { return p.OnRemoteDelete == RemoteDeleteRecreate }
+
+// Departure names the terms under which a row leaves the source: a row that has left under others is looked at again.
+func (p *Policies) Departure() string {
+	if p.KeepsMissing() {
+		return string(MissingKeep)
+	}
+	ids := make([]string, len(p.Topics))
+	for i, t := range p.Topics {
+		ids[i] = t.ID
+	}
+	slices.Sort(ids)
+	return fmt.Sprintf("%s %016x", p.OnMissing, ledger.HashText(strings.Join(ids, "\x00")))
+}
+
+// HasSay reports whether the row of an entry still has a say in what becomes of its contact: the contact is not gone, and the row has
+// not left the source, or it has and its sync keeps what it leaves.
+func HasSay(e *ledger.Entry) bool {
+	return e.Origin != ledger.OriginGone && (e.Departed == "" || e.Departed == string(MissingKeep))
+}
 
 // KeepsMissing reports whether nothing follows from a row's absence.
 func (p *Policies) KeepsMissing() bool { return p.OnMissing == MissingKeep || p.OnMissing == "" }

@@ -11,14 +11,15 @@ import (
 // ListPage is how many contacts a page has, the most that Owlat gives.
 const ListPage = 100
 
-// ListingCost returns how many requests a listing of that many contacts takes.
-func ListingCost(contacts int) int { return max(1, (contacts+ListPage-1)/ListPage) }
+// ListingCost returns how many requests a listing of that many contacts takes at most: after a last page that is full there is an empty
+// one.
+func ListingCost(contacts int) int { return contacts/ListPage + 1 }
 
-// List lists the contacts that Owlat has, newest first. It ends with the last contact that was there when it began: Owlat would
-// send an empty page after a last page that is full.
+// List lists all contacts that Owlat has, newest first, until Owlat says that there are no more. The total that a page tells is as of
+// its own instant, and contacts are created and deleted meanwhile: who ends by it may miss contacts, and take them for gone.
 func List(ctx context.Context, client *owlat.Client) iter.Seq2[*owlat.ContactPage, error] {
 	return func(yield func(*owlat.ContactPage, error) bool) {
-		cursor, listed, total := "", 0, -1
+		cursor := ""
 		for {
 			var page *owlat.ContactPage
 			err := Call(ctx, func() (err error) {
@@ -29,11 +30,7 @@ func List(ctx context.Context, client *owlat.Client) iter.Seq2[*owlat.ContactPag
 				yield(nil, fmt.Errorf("list the contacts that Owlat has: %w", err))
 				return
 			}
-			if total < 0 {
-				total = page.Total
-			}
-			listed += len(page.Contacts)
-			if !yield(page, nil) || page.Done || listed >= total {
+			if !yield(page, nil) || page.Done {
 				return
 			}
 			cursor = page.Cursor

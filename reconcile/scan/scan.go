@@ -294,10 +294,46 @@ func (s *Scan) Whereabouts(e *ledger.Entry) (there, waits bool, wants uint64) {
 	return true, true, s.ix.mark(at).print
 }
 
+// Missed streams the entries whose rows the source does not have. The ledger's index is read once more, so that what it takes
+// otherwise grows only with their number.
+func (s *Scan) Missed(ctx context.Context) iter.Seq2[*ledger.Entry, error] {
+	return func(yield func(*ledger.Entry, error) bool) {
+		numbers := make([]int64, 0, batch)
+		pass := func() bool {
+			entries, err := s.Ledger.Numbered(ctx, s.Policies.Sync, numbers)
+			if err != nil {
+				return yield(nil, err) && false
+			}
+			numbers = numbers[:0]
+			for _, e := range entries {
+				if e.Departed == "" && !yield(e, nil) { // else a run beside this plan is done with it
+					return false
+				}
+			}
+			return true
+		}
+		for ie, err := range s.Ledger.Index(ctx, s.Policies.Sync) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if at := s.ix.find(ie.KeyHash, ie.Print); at != unknown && s.ix.saw(at) {
+				continue
+			}
+			if numbers = append(numbers, ie.Number); len(numbers) == batch && !pass() {
+				return
+			}
+		}
+		if len(numbers) > 0 {
+			pass()
+		}
+	}
+}
+
 // Absent counts the entries whose rows the source does not have.
 func (s *Scan) Absent() int { return s.ix.unseen() }
 
-// Entries counts the sync's entries that the scan has looked at: all of them after Full.
+// Entries counts the sync's entries that the scan has looked at: after Full all but departed ones.
 func (s *Scan) Entries() int { return s.ix.size - s.ix.fresh }
 
 // Release drops everything but the waiting rows, because applying a large plan may take days.

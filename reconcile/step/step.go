@@ -10,8 +10,9 @@ import (
 	"owlatsync/ledger"
 )
 
-// Form is the version of the encoding in which the ledger keeps steps. It changes whenever an old step would mean something else.
-const Form = 4
+// Form is the version of what the ledger keeps of a held plan's steps: since 5 a hash of what each does. It changes whenever what was
+// kept of an old step would mean something else.
+const Form = 5
 
 // Phase is the place of a step in the order of a run. Withdrawn consents come first and wait for nothing. Renames come before updates
 // and creations, because they free addresses that others need. What follows from a row's absence comes last (Invariant 4).
@@ -47,6 +48,7 @@ type Step struct {
 	Only     bool               `json:"only,omitempty"`      // the row is not applied: only the consents that it withdraws are
 	Category ledger.Category    `json:"category,omitempty"`  // why the row is not applied, if Only
 	Missing  bool               `json:"missing,omitempty"`   // the row has left the source
+	Departs  string             `json:"departs,omitempty"`   // the terms under which a row that has left departs once the step is done
 	Awaits   bool               `json:"awaits,omitempty"`    // another row's rename must free the address
 	After    []string           `json:"after,omitempty"`     // keys of rows that left the source: deleting their contacts frees the address
 	Left     string             `json:"left,omitempty"`      // which row left and keeps the address, if one does, and what to do

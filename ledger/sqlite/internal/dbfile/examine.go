@@ -47,11 +47,11 @@ func examine(ctx context.Context, driver, path string, schema fs.FS) (c ledger.C
 	}
 	w := newWriter(reading)
 	defer func() { err = errors.Join(err, w.close()) }()
-	newest, err := fs.Glob(schema, "*.sql")
+	newest, err := newestOf(schema)
 	if err != nil {
 		return c, err
 	}
-	is, err := inspect(ctx, file, w.db, len(newest))
+	is, err := inspect(ctx, file, w.db, newest)
 	if err != nil {
 		return c, err
 	}

@@ -28,6 +28,7 @@ type File struct {
 
 	path   string        // as given, for messages
 	name   string        // absolute and without symbolic links, so that one file has one lock
+	opened os.FileInfo   // the file when it was opened
 	write  chan struct{} // has one token while somebody uses Writer
 	closed chan struct{}
 	close  sync.Once
@@ -51,6 +52,9 @@ func (f *File) open(ctx context.Context, driver string, schema fs.FS) error {
 		return err
 	}
 	if err := create(f.name); err != nil {
+		return err
+	}
+	if f.opened, err = os.Stat(f.name); err != nil {
 		return err
 	}
 	f.Writer = newWriter(writing)
@@ -118,6 +122,12 @@ func (f *File) Name() string { return f.name }
 
 // LockPath returns the path of the file whose lock keeps runs apart.
 func (f *File) LockPath() string { return f.name + ".lock" }
+
+// inPlace reports whether the file under the ledger's name is the one that was opened.
+func (f *File) inPlace() bool {
+	there, err := os.Stat(f.name)
+	return err == nil && os.SameFile(f.opened, there)
+}
 
 // Close waits for the holder of the writer, refuses those who wait for it, calls first, and closes the connections. Further calls
 // do nothing.

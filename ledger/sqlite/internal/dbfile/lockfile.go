@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -38,14 +39,18 @@ const (
 // Lock is the lock on the file beside the ledger, whose name ends in ".lock". The operating system gives it back when the process
 // dies, whatever the file says.
 type Lock struct {
+	// Fresh says that the file was missing: if it was removed under a holder, that one does not know yet.
+	Fresh bool
+
 	path string
+	of   *File
 	lock *flock.Flock
 }
 
 // TakeLock takes the lock of the ledger's file. If this or another process holds it, TakeLock waits if wait says so, and else fails
 // with a *ledger.LockedError.
 func (l *File) TakeLock(ctx context.Context, purpose string, wait bool) (*Lock, error) {
-	f := &Lock{path: l.LockPath()}
+	f := &Lock{path: l.LockPath(), of: l}
 	for attempt := 0; ; attempt++ {
 		switch {
 		case ctx.Err() != nil:
@@ -82,9 +87,11 @@ func (l *File) TakeLock(ctx context.Context, purpose string, wait bool) (*Lock, 
 
 // try takes the lock unless another has it.
 func (f *Lock) try() (bool, error) {
-	if err := createLockFile(f.path); err != nil {
+	created, err := createLockFile(f.path)
+	if err != nil {
 		return false, err
 	}
+	f.Fresh = f.Fresh || created
 	lock := flock.New(f.path)
 	taken, err := lock.TryLock()
 	if err != nil || !taken {
@@ -119,6 +126,17 @@ func (f *Lock) InPlace() bool {
 	return err == nil && os.SameFile(locked, there)
 }
 
+// Misplaced returns an error if the lock no longer keeps others away, because somebody removed or replaced its file or the ledger's.
+func (f *Lock) Misplaced() error {
+	switch {
+	case !f.InPlace():
+		return fmt.Errorf("%w (somebody removed or replaced %s)", ledger.ErrLockLost, f.path)
+	case !f.of.inPlace():
+		return fmt.Errorf("%w (somebody moved or replaced the file %s)", ledger.ErrLockLost, f.of.name)
+	}
+	return nil
+}
+
 // Release gives the lock back. If the lock was lost, it leaves the next holder's file as it is.
 func (f *Lock) Release() error {
 	var err error
@@ -137,16 +155,16 @@ func hostname() string {
 }
 
 // createLockFile creates the file with a first byte that never changes.
-func createLockFile(file string) error {
+func createLockFile(file string) (created bool, err error) {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return nil
+		return false, nil
 	case err != nil:
-		return err
+		return false, err
 	}
 	_, err = f.WriteString("\n")
-	return errors.Join(err, f.Close())
+	return true, errors.Join(err, f.Close())
 }
 
 // WriteHolder writes the text that names the holder into the lock file.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -31,11 +33,10 @@ const (
 
 // prepare makes sure that the file is a ledger of this version and can be written.
 func (f *File) prepare(ctx context.Context, schema fs.FS) error {
-	files, err := fs.Glob(schema, "*.sql")
+	newest, err := newestOf(schema)
 	if err != nil {
 		return err
 	}
-	newest := len(files)
 	is, err := inspect(ctx, f.name, f.Writer.db, newest)
 	if err != nil {
 		return err
@@ -48,7 +49,25 @@ func (f *File) prepare(ctx context.Context, schema fs.FS) error {
 	if err := f.useLog(ctx); err != nil {
 		return err
 	}
+	if err := shrinkable(ctx, f); err != nil {
+		return err
+	}
 	return f.Writer.probe(ctx)
+}
+
+// newestOf returns the version that the schema leads to: the number that the name of its last migration begins with.
+func newestOf(schema fs.FS) (version int, err error) {
+	files, err := fs.Glob(schema, "*.sql")
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range files {
+		number, _, _ := strings.Cut(name, "_")
+		if n, err := strconv.Atoi(number); err == nil {
+			version = max(version, n)
+		}
+	}
+	return version, nil
 }
 
 // useLog turns on the write-ahead log, which stays on. For a moment that needs the file alone, and SQLite does not wait for readers
@@ -132,6 +151,10 @@ func (f *File) migrate(ctx context.Context, schema fs.FS, newest int) (err error
 		return err
 	}
 	if is == empty {
+		// Free pages go back to the disk. It must be said before anything is in the file.
+		if _, err := f.Writer.db.ExecContext(ctx, "PRAGMA auto_vacuum = INCREMENTAL"); err != nil {
+			return err
+		}
 		if _, err := f.Writer.db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
 			return err
 		}

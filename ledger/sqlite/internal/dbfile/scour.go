@@ -19,7 +19,10 @@ func (w *Writer) scour(ctx context.Context) (err error) {
 	if err := w.connect(ctx); err != nil {
 		return err
 	}
-	defer w.drop() // drops the changed settings too
+	defer w.drop()                                                                         // drops the changed settings too
+	if _, err := w.conn.ExecContext(ctx, "PRAGMA auto_vacuum = INCREMENTAL"); err != nil { // takes effect with the new file
+		return err
+	}
 	// The copy goes to a temporary file, or to memory if no file can be created.
 	for _, store := range []string{"FILE", "MEMORY"} {
 		if _, err := w.conn.ExecContext(ctx, "PRAGMA temp_store = "+store); err != nil {
