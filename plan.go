@@ -19,10 +19,14 @@ type Summary struct {
 	Sync        string           `json:"sync"`
 	Run         int64            `json:"run"`
 	Rows        int              `json:"rows"`
-	Entries     int              `json:"entries"`   // rows that the ledger knew before
-	Absent      int              `json:"absent"`    // rows of Entries that the source no longer has
-	Removals    int              `json:"removals"`  // rows whose contact leaves a topic or is deleted
-	FirstRun    bool             `json:"first_run"` // the sync has never been compared with Owlat before
+	Entries     int              `json:"entries"`    // rows that the ledger knew before
+	Absent      int              `json:"absent"`     // rows of Entries that the source no longer has
+	Removals    int              `json:"removals"`   // rows whose contact leaves a topic or is deleted
+	Updates     int              `json:"updates"`    // known rows whose address or names change
+	Creates     int              `json:"creates"`    // rows whose contact is created, apart from creates that an earlier run began
+	TopicAdds   int              `json:"topic_adds"` // rows whose contact is put on a topic, apart from adds that an earlier run began
+	KnownAdds   int              `json:"known_adds"` // rows of TopicAdds that the ledger knew before
+	FirstRun    bool             `json:"first_run"`  // the sync has never been compared with Owlat before
 	Outcomes    map[Outcome]int  `json:"outcomes"`
 	Memberships MembershipCounts `json:"memberships"`
 	Events      int              `json:"events"`   // events to be sent
@@ -62,6 +66,8 @@ const (
 	GuardEmptySource Guard = "empty source"
 	GuardRemovals    Guard = "removals"
 	GuardUpdates     Guard = "updates"
+	GuardCreates     Guard = "creates"
+	GuardTopicAdds   Guard = "topic adds"
 )
 
 // Hit is a guard that holds a plan, and the reason.

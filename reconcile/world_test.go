@@ -81,7 +81,7 @@ type world struct {
 
 // unguarded lets everything pass, for tests of what comes after the guards.
 var unguarded = reconcile.Guards{
-	Removals: reconcile.Limit{Share: 1}, Updates: reconcile.Limit{Share: 1}, EmptySource: true, FirstRun: true,
+	Removals: reconcile.NoLimit, Updates: reconcile.NoLimit, Creates: reconcile.NoLimit, TopicAdds: reconcile.NoLimit, EmptySource: true, FirstRun: true,
 }
 
 func newWorld(t testing.TB, topics ...reconcile.Topic) *world {
@@ -309,4 +309,18 @@ func (w *world) record(records ...ledger.Record) {
 	if err := lock.Release(); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// summary returns the plan of the latest run in numbers.
+func (w *world) summary() owlatsync.Summary {
+	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, ev := range w.events {
+		if p, ok := ev.(progress.Planned); ok {
+			return p.Summary
+		}
+	}
+	w.t.Fatal("nothing was planned")
+	return owlatsync.Summary{}
 }

@@ -59,9 +59,11 @@ type summaryJSON struct {
 	Type        string                     `json:"type"`
 	Sync        string                     `json:"sync"`
 	Rows        int                        `json:"rows"`
-	Known       int                        `json:"known"`    // rows that the ledger knew before
-	Absent      int                        `json:"absent"`   // known rows that the source no longer has
-	Removals    int                        `json:"removals"` // rows whose contact leaves a topic or is deleted
+	Known       int                        `json:"known"`      // rows that the ledger knew before
+	Absent      int                        `json:"absent"`     // known rows that the source no longer has
+	Removals    int                        `json:"removals"`   // rows whose contact leaves a topic or is deleted
+	Creates     int                        `json:"creates"`    // rows whose contact would be created
+	TopicAdds   int                        `json:"topic_adds"` // rows whose contact would be put on a topic
 	FirstRun    bool                       `json:"first_run"`
 	Outcomes    map[owlatsync.Outcome]int  `json:"outcomes"`
 	Memberships owlatsync.MembershipCounts `json:"memberships"`
@@ -85,6 +87,8 @@ type guardsJSON struct {
 	Hold        []owlatsync.Hit `json:"hold"` // guards that would hold a run
 	Removals    limitJSON       `json:"removals"`
 	Updates     limitJSON       `json:"updates"`
+	Creates     limitJSON       `json:"creates"`
+	TopicAdds   limitJSON       `json:"topic_adds"`
 	EmptySource string          `json:"empty_source"`
 	FirstRun    string          `json:"first_run"`
 }
@@ -97,11 +101,13 @@ type limitJSON struct {
 func newSummaryJSON(p owlatsync.Summary, sync config.Sync) summaryJSON {
 	g := sync.Guards
 	return summaryJSON{
-		Type: "plan", Sync: p.Sync, Rows: p.Rows, Known: p.Entries, Absent: p.Absent, Removals: p.Removals, FirstRun: p.FirstRun,
+		Type: "plan", Sync: p.Sync, Rows: p.Rows, Known: p.Entries, Absent: p.Absent, Removals: p.Removals,
+		Creates: p.Creates, TopicAdds: p.TopicAdds, FirstRun: p.FirstRun,
 		Outcomes: p.Outcomes, Memberships: p.Memberships, Events: p.Events, Requests: p.Requests, Seconds: p.Duration.Seconds(),
 		Adoption: adoptionJSON{p.Adoption.Mode, p.Adoption.Reason, p.Adoption.Contacts, p.Adoption.Twins, p.Adoption.Requests},
 		Guards: guardsJSON{
 			Hold: append([]owlatsync.Hit{}, g.Hits(p)...), Removals: newLimitJSON(g.Removals), Updates: newLimitJSON(g.Updates),
+			Creates: newLimitJSON(g.Creates), TopicAdds: newLimitJSON(g.TopicAdds),
 			EmptySource: word(g.EmptySource, "allow", "hold"), FirstRun: word(g.FirstRun, "allow", "ask"),
 		},
 		Reading: p.Reading,
@@ -180,7 +186,8 @@ func guardLines(p owlatsync.Summary, g reconcile.Guards) []string {
 		}
 		return lines
 	}
-	limits := []string{"removals " + limitWords(g.Removals), "updates " + limitWords(g.Updates)}
+	limits := []string{"removals " + limitWords(g.Removals), "updates " + limitWords(g.Updates), "creates " + limitWords(g.Creates),
+		"topic adds " + limitWords(g.TopicAdds)}
 	if !g.EmptySource {
 		limits = append(limits, "a source without rows")
 	}
@@ -189,7 +196,7 @@ func guardLines(p owlatsync.Summary, g reconcile.Guards) []string {
 
 // limitWords says a limit, or that there is none.
 func limitWords(l reconcile.Limit) string {
-	if l.Share >= 1 {
+	if l == reconcile.NoLimit {
 		return "without limit"
 	}
 	return "over " + l.String()

@@ -18,8 +18,8 @@ func TestGuardLines(t *testing.T) {
 		guards  reconcile.Guards
 		want    string
 	}{
-		{"nothing holds", owlatsync.Summary{Rows: 1}, reconcile.Guards{Removals: policy.DefaultRemovals, Updates: reconcile.Limit{Share: 1}},
-			"  no guard would hold a run; their limits: removals over 10 % and 20 rows, updates without limit, a source without rows"},
+		{"nothing holds", owlatsync.Summary{Rows: 1}, reconcile.Guards{Removals: policy.DefaultRemovals, Updates: reconcile.NoLimit, Creates: policy.DefaultCreates, TopicAdds: reconcile.Limit{Share: 1, Rows: 9}},
+			"  no guard would hold a run; their limits: removals over 10 % and 20 rows, updates without limit, creates over 50 % and 20 rows, topic adds over 100 % and 9 rows, a source without rows"},
 		{"a first run", owlatsync.Summary{Rows: 2, FirstRun: true, Outcomes: outcomes}, reconcile.Guards{},
 			`  a run asks first, or needs --yes: this first run will create 2 contacts and 0 memberships; each fires the automations on "contact created" and "topic subscribed", such as welcome mails`},
 		{"two hold", owlatsync.Summary{Entries: 100, Removals: 100}, reconcile.Guards{Removals: reconcile.Limit{Share: 0.005, Rows: 1}},

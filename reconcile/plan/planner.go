@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"owlatsync"
@@ -170,6 +171,8 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 		p.plan.Summary.Adoption.Matched++
 	}
 	s.Awaits = k.awaits
+	s.Begins = begins(s)
+	s.Joins = joins(s, k.Entry)
 	if s.Outcome == owlatsync.Skipped && s.OldKey == "" || s.Outcome == owlatsync.Failed && !s.Unsure {
 		p.End(s.Decision())
 		return nil
@@ -205,6 +208,38 @@ func (p *Planner) count(s *step.Step) {
 	if s.Leaves() {
 		sum.Removals++
 	}
+	if s.Sets() && (s.Outcome == owlatsync.Updated || s.Outcome == owlatsync.Renamed) {
+		sum.Updates++
+	}
+	if s.Begins {
+		sum.Creates++
+	}
+	if s.Joins {
+		sum.TopicAdds++
+		if !s.New {
+			sum.KnownAdds++
+		}
+	}
+}
+
+// begins reports whether the step creates a contact that no earlier run began to create. What a run began has passed the guards.
+func begins(s *step.Step) bool {
+	return s.PhaseOf() == step.Create && (s.New || s.Entry.Origin != ledger.OriginNone)
+}
+
+// joins reports whether the step puts the contact on a topic without an earlier run having begun that add. Before is the row's entry,
+// nil if it is new.
+func joins(s *step.Step, before *ledger.Entry) bool {
+	if before != nil && before.ContactID == "" && !s.Begins && s.PhaseOf() == step.Create {
+		return false
+	}
+	return slices.ContainsFunc(s.Changes, func(c owlatsync.Change) bool {
+		if c.Kind != owlatsync.AddTopic || before == nil {
+			return c.Kind == owlatsync.AddTopic
+		}
+		m := before.Membership(c.Topic)
+		return m == nil || !m.Consent || m.State != ledger.MemberWanted && m.State != ledger.MemberSent
+	})
 }
 
 // recount counts the sync's entries if a guard would hold a run of changes: runs that did not end may have added entries since the

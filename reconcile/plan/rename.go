@@ -173,6 +173,7 @@ func refused(s *step.Step, reason string) *step.Step {
 	left.Messages = slices.DeleteFunc(slices.Clone(s.Messages), func(m step.Message) bool {
 		return !slices.ContainsFunc(entry.Events, func(e ledger.EventMark) bool { return e.Name == m.Name && e.On == m.On })
 	})
+	left.Begins, left.Joins = false, false
 	left.Changes = slices.DeleteFunc(slices.Clone(s.Changes), func(c owlatsync.Change) bool { return c.Kind != owlatsync.RemoveTopic })
 	return &left
 }

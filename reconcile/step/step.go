@@ -48,6 +48,8 @@ type Step struct {
 	Missing  bool               `json:"missing,omitempty"`  // the row has left the source
 	Awaits   bool               `json:"awaits,omitempty"`   // another row's rename must free the address
 	Refused  bool               `json:"refused,omitempty"`  // the rename has no order: only the rest of the step is done
+	Begins   bool               `json:"begins,omitempty"`   // no earlier run began to create the contact
+	Joins    bool               `json:"joins,omitempty"`    // no earlier run began one of the adds to topics
 	// Met is what to do instead if the contact to be created turns out to be there; nil: the same.
 	Met *Met `json:"met,omitempty"`
 }
