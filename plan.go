@@ -26,6 +26,8 @@ type Summary struct {
 	Creates     int              `json:"creates"`    // rows whose contact is created, apart from creates that an earlier run began
 	TopicAdds   int              `json:"topic_adds"` // rows whose contact is put on a topic, apart from adds that an earlier run began
 	KnownAdds   int              `json:"known_adds"` // rows of TopicAdds that the ledger knew before
+	InStep      int              `json:"in_step"`    // rows that were in step; of a run of changes only counted if Turned is above 0
+	Turned      int              `json:"turned"`     // rows of InStep that are invalid now
 	FirstRun    bool             `json:"first_run"`  // the sync has never been compared with Owlat before
 	Outcomes    map[Outcome]int  `json:"outcomes"`
 	Memberships MembershipCounts `json:"memberships"`
@@ -38,6 +40,9 @@ type Summary struct {
 
 // OfChanges reports whether only changed rows were read, so that absence says nothing.
 func (s Summary) OfChanges() bool { return s.Reading != nil && s.Reading.Mode == ReadChanges }
+
+// Spoiled says why a run would not count as healthy, as Report.Spoiled does.
+func (s Summary) Spoiled() string { return spoiled(s.Turned, s.InStep) }
 
 // Adoption tells how a sync finds contacts that were in Owlat before.
 type Adoption struct {

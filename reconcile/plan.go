@@ -98,7 +98,7 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 
 // scan reads all rows or only the changed ones, as decided in w.reading.
 func (w *work) scan(ctx context.Context, part owlatsync.Part, end func(step.Decision)) (*scan.Scan, error) {
-	needs := scan.Needs{Policies: w.policies, Ledger: w.reader, Place: &w.engine.place, Tell: w.tell, End: end, Rows: w.rows(ctx)}
+	needs := scan.Needs{Policies: w.policies, Ledger: w.reader, Place: &w.engine.place, Tell: w.tell, End: end, Spoilt: w.reading.again.Spoilt, Rows: w.rows(ctx)}
 	if !w.reading.changes {
 		return scan.Full(ctx, needs)
 	}

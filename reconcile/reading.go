@@ -117,7 +117,7 @@ type again struct {
 	recreate bool // the next run creates deleted contacts again
 
 	failed     []string
-	duplicates []string
+	duplicates []string  // and invalid rows
 	made       int       // rows that the ledger did not know
 	due        time.Time // when absences are tried again; zero: never
 }
@@ -130,10 +130,17 @@ func (a *again) Note(key string, outcome owlatsync.Outcome) {
 		if len(a.failed) <= againMost {
 			a.failed = append(a.failed, key)
 		}
-	case outcome == owlatsync.Duplicate:
+	case outcome == owlatsync.Duplicate, outcome == owlatsync.Invalid:
 		if len(a.duplicates) < againMost {
 			a.duplicates = append(a.duplicates, key)
 		}
+	}
+}
+
+// Spoilt takes in a row that was in step and is invalid now: every run counts it until it is mended.
+func (a *again) Spoilt(key string) {
+	if len(a.failed) <= againMost {
+		a.failed = append(a.failed, key)
 	}
 }
 
@@ -158,8 +165,8 @@ func (a *again) Absent(outcome owlatsync.Outcome, e *ledger.Entry) {
 // Made counts a row that the ledger did not know.
 func (a *again) Made() { a.made++ }
 
-// keys returns the rows to read again; fit is false if more failed than fit. Duplicates come last: those that do not fit wait for a
-// scan of all rows.
+// keys returns the rows to read again; fit is false if more failed than fit. Duplicates and invalid rows come last: those that do not
+// fit wait for a scan of all rows.
 func (a *again) keys() (keys []string, fit bool) {
 	if len(a.failed) > againMost {
 		return nil, false

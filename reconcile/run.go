@@ -255,6 +255,8 @@ func (w *work) keepRefused(ctx context.Context, p *plan.Plan) error {
 
 func status(err error, r *owlatsync.Report) (status ledger.Status, message string) {
 	switch {
+	case err == nil && r.Spoiled() != "":
+		return ledger.StatusFailedRows, r.Spoiled()
 	case err == nil && r.Outcomes[owlatsync.Failed] > 0:
 		return ledger.StatusFailedRows, ""
 	case err == nil:

@@ -324,3 +324,15 @@ func (w *world) summary() owlatsync.Summary {
 	w.t.Fatal("nothing was planned")
 	return owlatsync.Summary{}
 }
+
+// rowsDone returns what was told of rows in the latest run.
+func (w *world) rowsDone() (all []progress.RowDone) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, ev := range w.events {
+		if d, ok := ev.(progress.RowDone); ok {
+			all = append(all, d)
+		}
+	}
+	return all
+}

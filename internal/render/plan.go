@@ -64,6 +64,8 @@ type summaryJSON struct {
 	Removals    int                        `json:"removals"`   // rows whose contact leaves a topic or is deleted
 	Creates     int                        `json:"creates"`    // rows whose contact would be created
 	TopicAdds   int                        `json:"topic_adds"` // rows whose contact would be put on a topic
+	InStep      int                        `json:"in_step"`    // known rows that were in step; with a cursor 0 if none turned
+	Turned      int                        `json:"turned"`     // rows of in_step that are invalid now
 	FirstRun    bool                       `json:"first_run"`
 	Outcomes    map[owlatsync.Outcome]int  `json:"outcomes"`
 	Memberships owlatsync.MembershipCounts `json:"memberships"`
@@ -102,7 +104,7 @@ func newSummaryJSON(p owlatsync.Summary, sync config.Sync) summaryJSON {
 	g := sync.Guards
 	return summaryJSON{
 		Type: "plan", Sync: p.Sync, Rows: p.Rows, Known: p.Entries, Absent: p.Absent, Removals: p.Removals,
-		Creates: p.Creates, TopicAdds: p.TopicAdds, FirstRun: p.FirstRun,
+		Creates: p.Creates, TopicAdds: p.TopicAdds, InStep: p.InStep, Turned: p.Turned, FirstRun: p.FirstRun,
 		Outcomes: p.Outcomes, Memberships: p.Memberships, Events: p.Events, Requests: p.Requests, Seconds: p.Duration.Seconds(),
 		Adoption: adoptionJSON{p.Adoption.Mode, p.Adoption.Reason, p.Adoption.Contacts, p.Adoption.Twins, p.Adoption.Requests},
 		Guards: guardsJSON{
@@ -145,6 +147,9 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	if p.Absent > 0 {
 		add("absent", "%6d of %s gone from the source (on_missing: %s)", p.Absent, words.Plural(p.Entries, "known row"), sync.OnMissing)
 	}
+	if p.Turned > 0 {
+		add("turned", "%6d of %s in step, and invalid now", p.Turned, words.Plural(p.InStep, "row"))
+	}
 	if p.Removals > 0 {
 		add("removals", "%6d of %s to leave a topic or be deleted", p.Removals, words.Plural(p.Entries, "known row"))
 	}
@@ -169,6 +174,9 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	if p.Adoption.Twins > 0 {
 		lines = append(lines, fmt.Sprintf("  Owlat has several contacts for %s; the oldest counts, and \"owlat-sync verify\" lists them",
 			words.Several(p.Adoption.Twins, "address", "addresses")))
+	}
+	if why := p.Spoiled(); why != "" {
+		lines = append(lines, "  a run would end with exit code 3: "+why)
 	}
 	return append(lines, guardLines(p, sync.Guards)...)
 }

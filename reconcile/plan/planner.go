@@ -80,6 +80,9 @@ func (p *Planner) make(ctx context.Context) error {
 	if sum.Rows, sum.Entries = p.scan.Read, p.Entries; !sum.OfChanges() {
 		sum.Entries = p.scan.Entries()
 	}
+	if err := p.countTurned(ctx); err != nil {
+		return err
+	}
 	rows := ask.Rows{Unknown: p.scan.Unknown, Wants: p.scan.Wants, Adopted: p.Adopted}
 	listed, how, err := p.Contacts.Adopt(ctx, rows, p.Tell.Listed)
 	sum.Adoption = how
@@ -108,6 +111,24 @@ func (p *Planner) make(ctx context.Context) error {
 		return err
 	}
 	return p.err
+}
+
+// countTurned counts the rows that were in step and are invalid now.
+func (p *Planner) countTurned(ctx context.Context) error {
+	sum := &p.plan.Summary
+	if sum.Turned = p.scan.Turned; !sum.OfChanges() {
+		sum.InStep = p.scan.InStep()
+		return nil
+	}
+	if sum.Turned == 0 {
+		return nil
+	}
+	standing, err := p.Ledger.Standing(ctx, p.Policies.Sync)
+	if err != nil {
+		return readLedger(err)
+	}
+	sum.InStep = standing.Applied
+	return nil
 }
 
 // batchSize is how many rows are looked up in the ledger at once.
@@ -251,7 +272,7 @@ func (p *Planner) recount(ctx context.Context) error {
 	}
 	standing, err := p.Ledger.Standing(ctx, p.Policies.Sync)
 	if err != nil {
-		return fmt.Errorf("read the ledger: %w", err)
+		return readLedger(err)
 	}
 	sum.Entries = standing.Entries
 	return nil

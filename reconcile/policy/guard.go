@@ -38,12 +38,6 @@ var NoLimit = Limit{Share: 1}
 // most is exceeded by most of the rows the ledger knows, unless they are very few. No limit lets more rows pass, except by its share.
 var most = Limit{Share: 0.50, Rows: 5}
 
-// spoiled is exceeded by so many rows in step that turn invalid that a run does not count as healthy.
-var spoiled = Limit{Share: 0.10, Rows: 5}
-
-// Spoils reports whether so many of the rows that were in step have turned invalid that the source looks broken. Pure.
-func Spoils(turned, inStep int) bool { return spoiled.Exceeded(turned, inStep) }
-
 // Or returns the limit, or standard if the limit is zero.
 func (l Limit) Or(standard Limit) Limit {
 	if l == (Limit{}) {

@@ -95,6 +95,9 @@ func (t *Teller) Listed(contacts, total int) { t.tell(Listed{t.about, contacts, 
 func (t *Teller) Planned(s owlatsync.Summary) {
 	t.mu.Lock()
 	t.state.Summary = &s
+	if t.report.Turned = s.Turned; s.Turned > 0 {
+		t.report.InStep = s.InStep
+	}
 	t.mu.Unlock()
 	t.tell(Planned{t.about, s})
 }

@@ -23,6 +23,8 @@ type Needs struct {
 	Tell     *progress.Teller
 	// End is told every row that needs no step and is not unchanged.
 	End func(step.Decision)
+	// Spoilt is told the keys of rows that were in step and are invalid now.
+	Spoilt func(key string)
 	// Rows streams the rows that the run reads.
 	Rows iter.Seq2[*owlatsync.Row, error]
 }
@@ -37,6 +39,8 @@ type Scan struct {
 	Read, Unchanged int
 	// Keyless counts rows whose key is not known: any absent row may be one of them.
 	Keyless int
+	// Turned counts invalid rows that were in step as last seen.
+	Turned int
 	// Unknown counts the addresses of waiting rows for which the ledger has no contact.
 	Unknown int
 	// Met has the entries of changed rows that a scan of changes has looked up, nil for rows that the ledger does not know.
@@ -45,6 +49,8 @@ type Scan struct {
 	ix *index
 	// addresses has the hashes of the addresses of waiting rows, shared those that several of them have.
 	addresses, shared map[uint64]struct{}
+
+	strangers int // invalid rows that the ledger does not know
 }
 
 // SourceError says that the source could not be read to the end. Nothing of an incomplete scan is applied (Invariant 4).
@@ -87,7 +93,13 @@ func Full(ctx context.Context, n Needs) (*Scan, error) {
 		return s, err
 	}
 	s.Tell.Scanned(s.Read, true)
-	return s, s.ix.complete()
+	if err := s.ix.complete(); err != nil {
+		return s, err
+	}
+	if 2*s.strangers > s.Read { // so many can only be known rows whose keys are garbled too
+		s.Turned += min(s.strangers, s.ix.unseenInStep())
+	}
+	return s, nil
 }
 
 // each counts every row of the source and hands it over.
@@ -126,11 +138,16 @@ func (s *Scan) sight(d *step.Row, key string, position owlatsync.Position, addre
 	}
 	known := at != unknown
 	if invalid != "" {
-		switch {
-		case key == "" && !s.Policies.KeyIsAddress:
+		if key == "" && !s.Policies.KeyIsAddress {
 			s.Keyless++
-		case known:
-			s.ix.see(at)
+		}
+		if !known {
+			s.strangers++
+		} else if !s.ix.saw(at) {
+			if s.ix.see(at); s.ix.mark(at).print != 0 {
+				s.Turned++
+				s.Spoilt(key)
+			}
 		}
 		s.End(step.NewDecision(key, position, address, owlatsync.Invalid, invalid))
 		return nil
@@ -186,6 +203,9 @@ func (s *Scan) Absent() int { return s.ix.unseen() }
 
 // Entries counts the sync's entries that the scan has looked at: all of them after Full.
 func (s *Scan) Entries() int { return s.ix.size - s.ix.fresh }
+
+// InStep counts the entries that are in step with their rows as last seen. Only Full reads them all.
+func (s *Scan) InStep() int { return s.ix.inStep }
 
 // Release drops everything but the waiting rows, because applying a large plan may take days.
 func (s *Scan) Release() {
