@@ -96,11 +96,11 @@ func Status(to To, st standing.Sync, typed Typed) error {
 	if s.Failing > 0 {
 		to.printf("; \"%s\" lists them", typed.Command("failures", s.Sync))
 	}
+	to.printf("\n")
 	if s.Unsendable > 0 {
-		to.printf("; %s be sent, and \"%s\" lists them", words.Several(s.Unsendable, "row of the source cannot", "rows of the source cannot"),
+		to.printf("  %s be sent; \"%s\" lists them\n", words.Several(s.Unsendable, "row of the source cannot", "rows of the source cannot"),
 			typed.Command("failures --kind invalid,duplicate", s.Sync))
 	}
-	to.printf("\n")
 	if s.Reading != nil {
 		to.printf("  %s\n", s.Reading.words())
 	}

@@ -40,7 +40,8 @@ func TestStatus(t *testing.T) {
 			"  1    " + at + "   1m30s      ok      12       10        0          0       0           0        11",
 		}, `"rows":12,"in_step":12,"failing":0,"parked":0,"unsendable":0,"held":[],"runs":[{"run":1,"mode":"run",`},
 		{"most turned invalid", standing.Sync{Known: true, Rows: ledger.Standing{Entries: 12, Applied: 12}, Runs: []ledger.Run{spoilt}, Last: &spoilt}, []string{
-			`users: the ledger knows 12 rows: 2 in step, 0 failing; 11 rows of the source cannot be sent, and "owlat-sync failures --kind invalid,duplicate --sync users" lists them`,
+			`users: the ledger knows 12 rows: 2 in step, 0 failing`,
+			`  11 rows of the source cannot be sent; "owlat-sync failures --kind invalid,duplicate --sync users" lists them`,
 			"  run              started    took       status    rows  created  updated  unchanged  failed  unsendable  requests",
 			"  4    " + at + "     <1s  failed rows      13        0        0          2       0          11         0",
 			"  the latest ended with: 10 of the 12 rows",
