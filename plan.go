@@ -33,7 +33,8 @@ type Summary struct {
 	Memberships MembershipCounts `json:"memberships"`
 	Events      int              `json:"events"`   // events to be sent
 	Requests    int              `json:"requests"` // writes to be sent
-	Duration    time.Duration    `json:"duration"` // time that the requests take within the budget, in JSON as nanoseconds; a plan alone includes the listing that its run needs
+	Lookups     int              `json:"lookups"`  // requests spent on looking up single contacts before the plan was made
+	Duration    time.Duration    `json:"duration"` // time that the requests take within the budget, in JSON as nanoseconds; a plan alone includes the listing and the look-ups that its run needs
 	Adoption    Adoption         `json:"adoption"`
 	Reading     *Reading         `json:"reading,omitempty"` // nil: the source does not know when its rows changed, so all are always read
 }

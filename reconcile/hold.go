@@ -170,7 +170,7 @@ func compared(steps iter.Seq2[*step.Step, error], only []string, each func(s *st
 		for _, c := range s.Changes {
 			fmt.Fprintf(&b, "\x00%q", c)
 		}
-		each(s, ledger.HashText(s.Row.Key), ledger.HashText(b.String()))
+		each(s, ledger.MemoryHash(s.Row.Key), ledger.MemoryHash(b.String()))
 	}
 	return nil
 }

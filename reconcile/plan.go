@@ -57,10 +57,10 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, reader ledger.Reader, o 
 		var p *plan.Plan
 		p, err = w.plan(ctx, owlatsync.Part{}, o.Each, record)
 		summary = p.Summary
-		summary.Duration = e.client.Estimate(summary.Requests + summary.Adoption.Requests) // a run would list again
+		summary.Duration = e.client.Estimate(summary.Requests + summary.Adoption.Requests + summary.Lookups) // a run would ask again
 		err = also(err, p.Close())
 	}
-	ended, message := status(err, w.tell.Report())
+	ended, message := status(ctx, err, w.tell.Report())
 	w.tell.Ended(ended, message, w.tell.Report())
 	return summary, err
 }
@@ -68,6 +68,7 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, reader ledger.Reader, o 
 // plan settles doubts, reads the source and plans every row that changed. It returns the plan so far with an error too; the caller
 // must close it in any case.
 func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision) error, record func(ledger.Record) error) (*plan.Plan, error) {
+	before := w.counter.Counts().Total // --full has listed
 	asker := &ask.Asker{Client: w.client, Ledger: w.reader, Sync: w.sync.Name, Run: w.run.ID}
 	needs := plan.Needs{
 		Policies: w.policies, Ledger: w.reader, Contacts: asker, Place: &w.engine.place, Tell: w.tell, Notes: &w.reading.again, Each: each,
@@ -92,6 +93,7 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 		w.tell.Stage(ledger.StagePlanning)
 	}
 	p, err := planner.Make(ctx, scanned, err)
+	p.Summary.Lookups = w.counter.Counts().Total - before - p.Summary.Adoption.Requests
 	p.Summary.Duration = w.client.Estimate(p.Summary.Requests)
 	return p, err
 }

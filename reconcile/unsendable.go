@@ -48,4 +48,6 @@ func (nobody) Adopt(context.Context, ask.Rows, func(contacts, total int)) (*ask.
 	return nil, owlatsync.Adoption{Mode: owlatsync.AdoptNothing}, nil
 }
 
-func (nobody) Living(context.Context, []string) (gone map[string]bool) { return nil }
+func (nobody) Living(context.Context, []string) (map[string]bool, map[string]string, error) {
+	return nil, nil, nil
+}

@@ -195,6 +195,9 @@ func (w *world) try(ctx context.Context, o runOptions, source reconcile.Source) 
 		for _, ev := range w.events {
 			if d, ok := ev.(progress.RowDone); ok {
 				told[d.Outcome]++
+				if left := notApplied(d.Outcome); left != (d.Category != "") || left && d.Reason == "" {
+					w.t.Errorf("row %q is told as %s, category %q: %s", d.Key, d.Outcome, d.Category, d.Reason)
+				}
 			}
 		}
 		for _, o := range owlatsync.Outcomes {
@@ -204,6 +207,11 @@ func (w *world) try(ctx context.Context, o runOptions, source reconcile.Source) 
 		}
 	}
 	return report, err
+}
+
+// notApplied reports whether a row with the outcome has a category and a reason.
+func notApplied(o owlatsync.Outcome) bool {
+	return slices.Contains([]owlatsync.Outcome{owlatsync.Invalid, owlatsync.Duplicate, owlatsync.Skipped, owlatsync.Failed}, o)
 }
 
 // expect compares the outcomes that are not zero, written "created 2, invalid 1".

@@ -71,7 +71,8 @@ type summaryJSON struct {
 	Memberships owlatsync.MembershipCounts `json:"memberships"`
 	Events      int                        `json:"events"`
 	Requests    int                        `json:"requests"` // writes to be sent
-	Seconds     float64                    `json:"seconds"`  // time that they take; "plan" includes the listing
+	Lookups     int                        `json:"lookups"`  // requests to look up contacts before the plan is made
+	Seconds     float64                    `json:"seconds"`  // time that they take; "plan" includes the listing and the look-ups
 	Adoption    adoptionJSON               `json:"adoption"`
 	Guards      guardsJSON                 `json:"guards"`
 	Reading     *owlatsync.Reading         `json:"reading,omitempty"` // only of a sync with a cursor
@@ -105,7 +106,7 @@ func newSummaryJSON(p owlatsync.Summary, sync config.Sync) summaryJSON {
 	return summaryJSON{
 		Type: "plan", Sync: p.Sync, Rows: p.Rows, Known: p.Entries, Absent: p.Absent, Removals: p.Removals,
 		Creates: p.Creates, TopicAdds: p.TopicAdds, InStep: p.InStep, Turned: p.Turned, FirstRun: p.FirstRun,
-		Outcomes: p.Outcomes, Memberships: p.Memberships, Events: p.Events, Requests: p.Requests, Seconds: p.Duration.Seconds(),
+		Outcomes: p.Outcomes, Memberships: p.Memberships, Events: p.Events, Requests: p.Requests, Lookups: p.Lookups, Seconds: p.Duration.Seconds(),
 		Adoption: adoptionJSON{p.Adoption.Mode, p.Adoption.Reason, p.Adoption.Contacts, p.Adoption.Twins, p.Adoption.Requests},
 		Guards: guardsJSON{
 			Hold: append([]owlatsync.Hit{}, g.Hits(p)...), Removals: newLimitJSON(g.Removals), Updates: newLimitJSON(g.Updates),
@@ -165,6 +166,9 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 		listing := ""
 		if p.Adoption.Requests > 0 {
 			listing = fmt.Sprintf(" and %d to list the contacts", p.Adoption.Requests)
+		}
+		if p.Lookups > 0 {
+			listing += fmt.Sprintf(" and %d to look contacts up", p.Lookups)
 		}
 		add("requests", "%6d%s, %s at %g a second", p.Requests, listing, bar.About(p.Duration), rate)
 	}

@@ -119,11 +119,11 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 		}
 		switch {
 		case a.stopping(ctx):
-			a.done(s, result{outcome: owlatsync.Skipped, reason: ReasonStopped})
+			a.done(s, unreached())
 		case !a.asked(s) || !a.within():
 			a.done(s, result{outcome: owlatsync.Skipped, reason: "not among the rows asked for", category: ledger.CategoryUnasked})
 		case phase == step.Remove && a.erred():
-			a.done(s, result{outcome: owlatsync.Skipped, reason: reasonErred})
+			a.done(s, result{outcome: owlatsync.Skipped, reason: reasonErred, category: ledger.CategoryKept})
 		case phase == step.Settle:
 			if settled = append(settled, s); len(settled) == settleBatch {
 				a.settle(ctx, settled)
@@ -243,8 +243,11 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 		}
 		a.leftAlone(s.Skipped)
 		r := result{outcome: s.Outcome, reason: s.Reason}
-		if s.Unsure {
+		switch {
+		case s.Unsure:
 			r.category = ledger.CategoryUnsure
+		case s.Outcome == owlatsync.Skipped:
+			r.category = ledger.CategoryGone
 		}
 		a.done(s, r)
 	}

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -128,13 +129,13 @@ func (r *row) finish(ctx context.Context) error {
 	switch {
 	case r.gone:
 		r.e.Origin, r.e.Fingerprint = ledger.OriginGone, ledger.Fingerprint{}
-		r.result = result{outcome: owlatsync.Skipped, reason: step.ReasonGone}
+		r.result = result{outcome: owlatsync.Skipped, reason: step.ReasonGone, category: ledger.CategoryGone}
 		r.event("gone", step.ReasonGone)
 	case r.s.Missing:
 	case lost != nil:
 		r.result = result{outcome: owlatsync.Failed, reason: lost.Reason, category: lost.Category, erred: true}
 	case r.s.Refused:
-		r.result.erred = true
+		r.result.erred, r.result.category = true, cmp.Or(r.result.category, ledger.CategoryExchange)
 	default:
 		settled(r.e, r.s.Row.Fingerprint)
 	}
@@ -155,7 +156,7 @@ func (r *row) tell() {
 func (r *row) failed(ctx context.Context, err error) {
 	f, aborted := r.keepFailure(ctx, err)
 	if aborted {
-		r.result = result{outcome: owlatsync.Skipped, reason: ReasonStopped}
+		r.result = unreached()
 	} else {
 		r.result = result{outcome: owlatsync.Failed, reason: f.Reason, category: f.Category, erred: true}
 	}

@@ -45,7 +45,7 @@ type rival struct {
 // judge returns the row that counts instead of r, nil if r does, and the entry that r takes over from a row that left the source.
 // Rows must come in the order of the source.
 func (c *contest) judge(r *step.Row, holders []ledger.Holder) (won *winner, rekeyed *ledger.Entry) {
-	hash := ledger.HashText(r.Email)
+	hash := ledger.MemoryHash(r.Email)
 	var rivals []rival
 	for _, h := range holders {
 		if h.Sync == c.sync && h.Entry.Key != r.Key {

@@ -67,7 +67,7 @@ func (p absence) planAbsent(ctx context.Context) error {
 		if err != nil {
 			return readLedger(err)
 		}
-		_, moved := p.moved[ledger.HashText(e.Key)]
+		_, moved := p.moved[ledger.MemoryHash(e.Key)]
 		if there, _, _ := p.scan.Whereabouts(e); moved || there {
 			continue
 		}

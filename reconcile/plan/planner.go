@@ -54,6 +54,8 @@ func categoryOf(o owlatsync.Outcome) ledger.Category {
 		return ledger.CategorySource
 	case owlatsync.Failed:
 		return ledger.CategoryWaiting
+	case owlatsync.Skipped:
+		return ledger.CategoryGone
 	}
 	return ""
 }
@@ -167,7 +169,7 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 	}
 	s := Row(p.Policies, r, k.Known, p.now)
 	if s.OldKey != "" {
-		p.moved[ledger.HashText(s.OldKey)] = struct{}{}
+		p.moved[ledger.MemoryHash(s.OldKey)] = struct{}{}
 	}
 	if k.matched {
 		p.plan.Summary.Adoption.Matched++

@@ -40,7 +40,7 @@ func newChain(place *scratch.Place) *chain {
 
 func (c *chain) add(s *step.Step) error {
 	dropProperties(s)
-	c.links[ledger.HashText(s.Entry.Email)] = &link{key: s.Row.Key, needs: ledger.HashText(s.Row.Email)}
+	c.links[ledger.MemoryHash(s.Entry.Email)] = &link{key: s.Row.Key, needs: ledger.MemoryHash(s.Row.Email)}
 	return c.steps.Add(s)
 }
 
@@ -121,9 +121,9 @@ func (p ordering) orderRenames() error {
 		}
 		at := c.done
 		c.done++
-		level := c.level(ledger.HashText(s.Row.Email))
+		level := c.level(ledger.MemoryHash(s.Row.Email))
 		if level == cyclic {
-			if err := p.refuse(s, c.links[ledger.HashText(s.Row.Email)].key); err != nil {
+			if err := p.refuse(s, c.links[ledger.MemoryHash(s.Row.Email)].key); err != nil {
 				return err
 			}
 			continue

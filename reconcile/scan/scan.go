@@ -161,7 +161,7 @@ func (s *Scan) sight(d *step.Row, key string, position owlatsync.Position, addre
 		s.Unchanged++
 		return nil
 	}
-	addressHash := ledger.HashText(d.Email)
+	addressHash := ledger.MemoryHash(d.Email)
 	if _, taken := s.addresses[addressHash]; taken {
 		s.shared[addressHash] = struct{}{}
 	} else if s.addresses[addressHash] = struct{}{}; !known || s.ix.blank(at) {
