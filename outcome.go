@@ -51,11 +51,14 @@ func spoiled(turned, inStep int) string {
 	return fmt.Sprintf("%d of the %d rows that were in step are invalid now: has the form of the source changed?", turned, inStep)
 }
 
-// MembershipCounts counts the topic memberships a run added, removed and left alone on purpose.
+// MembershipCounts counts the topic memberships that a run added, removed and left alone on purpose, and those that a row is
+// unclear about.
 type MembershipCounts struct {
 	Added   int `json:"added"`
 	Removed int `json:"removed"`
 	Skipped int `json:"skipped"`
+	// Unclear counts consents that are neither yes nor no: nobody was added or removed because of them.
+	Unclear int `json:"unclear,omitempty"`
 }
 
 // RequestCounts counts the requests that a run sent, including retries. Writes are all but GETs.

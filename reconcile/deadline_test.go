@@ -18,7 +18,9 @@ func TestARunThatItsContextEndsIsInterrupted(t *testing.T) {
 	t.Parallel()
 	own := errors.New("the machine goes down")
 	for name, bound := range map[string]func(context.Context) (context.Context, context.CancelFunc){
-		"deadline": func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, time.Minute) },
+		"deadline": func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, time.Minute)
+		},
 		"deadline with a cause": func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeoutCause(ctx, time.Minute, own)
 		},

@@ -23,6 +23,7 @@ func (m *model) checkRun(log *runLog, spec *runSpec) {
 	m.checkReading(log, spec)
 	m.checkRemovals(log, spec)
 	m.checkAdds(log)
+	m.checkUnsure(log)
 	m.checkLedger(log)
 	m.checkEvents(log)
 }
@@ -154,7 +155,7 @@ func (m *model) checkRemovals(log *runLog, spec *runSpec) {
 			for _, i := range log.rowsFor(e.ContactID, e.Email) {
 				at := slices.Index(log.topics, slices.Index(m.topics, e.TopicID))
 				counts := !slices.Contains([]owlatsync.Outcome{owlatsync.Duplicate, owlatsync.Invalid}, log.done()[i].Outcome)
-				consents = consents || counts && at >= 0 && log.rows[i].Consents[at]
+				consents = consents || counts && at >= 0 && log.rows[i].Consents[at] == owlatsync.Yes
 			}
 			if consents && !absent(e.ContactID) && !m.optedOutBeside(log, e) {
 				m.fail("contact %s was taken off topic %d although its row consents", e.Email, slices.Index(m.topics, e.TopicID))
@@ -224,6 +225,13 @@ func (m *model) checkAdds(log *runLog) {
 		if i := index[r.Added]; i < log.first || i >= log.last {
 			return true // judged after its own run, or somebody else's doing
 		}
+		seen, known := m.seenBefore(r)
+		if known && seen && m.repeated(log, r) {
+			return false
+		}
+		// Of who has left since a look the run knew nothing: an add whose answer was lost has not yet used the consent.
+		m.doubtful = known && !seen
+		defer func() { m.doubtful = false }()
 		return m.grounds(log, r)
 	}) {
 		m.fail("%s had left topic %d (%s by the %s at %s) and was put back without a new consent", r.Added.Email,
@@ -253,7 +261,7 @@ func (m *model) grounds(log *runLog, r owlattest.Return) bool {
 	heard := m.knew(r.Added)
 	for _, i := range log.rowsFor(r.Added.ContactID, r.Added.Email) {
 		row := log.rows[i]
-		if !row.Consents[at] || !log.read(log.people[i]) {
+		if row.Consents[at] != owlatsync.Yes || !log.read(log.people[i]) {
 			continue
 		}
 		theirs := func(id int, key, email string) bool {
@@ -283,7 +291,7 @@ func (m *model) grounds(log *runLog, r owlattest.Return) bool {
 		if known {
 			continue
 		}
-		if m.isNew(log, r, keyOf(&log.config, row)) || m.asConfigured(log, r, at, i) {
+		if m.isNew(log, r, keyOf(&log.config, row)) || m.isSiblings(log, r, i) || m.asConfigured(log, r, at, i) {
 			return true
 		}
 	}

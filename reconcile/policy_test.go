@@ -136,9 +136,10 @@ func TestNothingIsRemovedAfterAnErrorOfARowInDoubt(t *testing.T) {
 			t.Fatal(err)
 		}
 		expect(t, w.run(user("1", "a@example.com", "A", true), user("2", "b@example.com", "B", false)), "unchanged 1, failed 1")
+		w.call("POST", "/contacts", `{"email":"taken@example.com"}`) // by somebody else
 		before := w.requests()
-		expect(t, w.run(user("1", "b@example.com", "A", true)), "skipped 1, failed 1")
-		w.sent(before, "PUT /contacts/{contact} 1")
+		expect(t, w.run(user("1", "taken@example.com", "A", true)), "skipped 1, failed 1")
+		w.sent(before, "GET /contacts/{contact} 1", "PUT /contacts/{contact} 1")
 	})
 }
 
@@ -479,7 +480,7 @@ func TestACorrectedTopicGetsTheConsentOfNewContacts(t *testing.T) {
 	}
 	// Spent once, it counts for no topic that comes later.
 	for i := range list {
-		list[i].Consents = []bool{list[i].Consents[0], true}
+		list[i].Consents = []owlatsync.Consent{list[i].Consents[0], owlatsync.Yes}
 	}
 	w.sync.Topics = append(w.sync.Topics, reconcile.Topic{ID: w.server.AddTopic("later", false)})
 	if report := w.run(list...); report.Memberships.Added != 0 {

@@ -111,7 +111,7 @@ func TestTheOtherRowsAreStillApplied(t *testing.T) {
 	w := newWorld(t, reconcile.Topic{ID: "news", When: true})
 	w.run(people(20, "P", true)...)
 	list := defective(people(20, "P", true), 10)
-	list[10].Consents, list[11].Fields[owlatsync.FirstName] = []bool{false}, owlatsync.Some("X")
+	list[10].Consents, list[11].Fields[owlatsync.FirstName] = []owlatsync.Consent{owlatsync.No}, owlatsync.Some("X")
 	report := w.run(list...)
 	expect(t, report, "updated 2, unchanged 8, invalid 10")
 	if report.Unsendable() != 10 {

@@ -55,7 +55,11 @@ func (s rows) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
 
 // user is a row with names and one consent per topic.
 func user(key, email, first string, consents ...bool) owlatsync.Row {
-	return owlatsync.Row{Key: key, Email: owlatsync.Some(email), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some(first)}, Consents: consents}
+	row := owlatsync.Row{Key: key, Email: owlatsync.Some(email), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some(first)}}
+	for _, yes := range consents {
+		row.Consents = append(row.Consents, owlatsync.ConsentOf(yes))
+	}
+	return row
 }
 
 // world is an emulator without limits, a ledger in a file and what happens between them.
@@ -276,6 +280,18 @@ func (w *world) done(key string) progress.RowDone {
 	}
 	w.t.Fatalf("nothing was told of row %s", key)
 	return progress.RowDone{}
+}
+
+// outcomes returns what was told of the rows with that outcome.
+func (w *world) outcomes(o owlatsync.Outcome) (all []progress.RowDone) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, ev := range w.events {
+		if d, ok := ev.(progress.RowDone); ok && d.Outcome == o {
+			all = append(all, d)
+		}
+	}
+	return all
 }
 
 // contact returns the contact with the address.

@@ -118,7 +118,7 @@ func (f *failures) asked(kinds ...string) bool {
 
 // each puts everything that is asked for on the list. Without a ledger nothing is known but what the source shows.
 func (f *failures) each(ctx context.Context, list *render.Troubles) error {
-	err := f.withLedger(ctx, f.cfg, func(l setup.Ledger) error { return f.eachOf(ctx, l, list) })
+	err := f.reader().WithLedger(ctx, f.cfg, func(l setup.Ledger) error { return f.eachOf(ctx, l, list) })
 	if errors.Is(err, setup.ErrNoLedger) {
 		return f.eachOf(ctx, memory.New(), list)
 	}

@@ -58,6 +58,7 @@ syncs:
         existing: add
       - id: k57bbbbbbbbbbbbbbbbbbbbbbbbbbbbb
     nulls: clear
+    duplicates: {consent: any}
     on_missing: leave_topics
     on_remote_delete: recreate
     guards:
@@ -102,7 +103,7 @@ func TestComplete(t *testing.T) {
 				{ID: "k57aaaaaaaaaaaaaaaaaaaaaaaaaaaaa", When: "newsletter", Existing: reconcile.ExistingAdd},
 				{ID: "k57bbbbbbbbbbbbbbbbbbbbbbbbbbbbb", Existing: reconcile.ExistingSkip},
 			},
-			Nulls: reconcile.NullsClear, OnMissing: reconcile.MissingLeave, OnRemoteDelete: reconcile.RemoteDeleteRecreate,
+			Nulls: reconcile.NullsClear, Duplicates: reconcile.ConsentAny, OnMissing: reconcile.MissingLeave, OnRemoteDelete: reconcile.RemoteDeleteRecreate,
 			Guards: reconcile.Guards{
 				Removals: reconcile.Limit{Share: 0.025, Rows: 5}, Updates: reconcile.Limit{Share: 0.5, Rows: 1000},
 				Creates: reconcile.Limit{Share: 1, Rows: 20}, TopicAdds: reconcile.NoLimit, EmptySource: true, FirstRun: true,
@@ -113,8 +114,8 @@ func TestComplete(t *testing.T) {
 				{Name: "user_changed", On: ledger.OnUpdated},
 			},
 		}, {
-			Name: "leads", Line: 41, DSN: "csv:leads.csv", Key: []string{"country", "number"},
-			Fields: Fields{Email: "E-Mail"}, Nulls: reconcile.NullsKeep, OnMissing: reconcile.MissingKeep, OnRemoteDelete: reconcile.RemoteDeleteKeep,
+			Name: "leads", Line: 42, DSN: "csv:leads.csv", Key: []string{"country", "number"},
+			Fields: Fields{Email: "E-Mail"}, Nulls: reconcile.NullsKeep, Duplicates: reconcile.ConsentWinner, OnMissing: reconcile.MissingKeep, OnRemoteDelete: reconcile.RemoteDeleteKeep,
 			Guards: reconcile.Guards{Removals: reconcile.Limit{Share: 1}, Updates: reconcile.Limit{Share: math.SmallestNonzeroFloat64},
 				Creates: reconcile.Limit{Share: math.Nextafter(1, 0)}, TopicAdds: policy.DefaultTopicAdds},
 		}},
@@ -141,7 +142,7 @@ func TestComplete(t *testing.T) {
 			{ID: "k57bbbbbbbbbbbbbbbbbbbbbbbbbbbbb", Existing: reconcile.ExistingSkip},
 		},
 		FullEvery: 7 * 24 * time.Hour,
-		Nulls:     users.Nulls, OnMissing: users.OnMissing, OnRemoteDelete: users.OnRemoteDelete, Guards: users.Guards,
+		Nulls:     users.Nulls, Duplicates: reconcile.ConsentAny, OnMissing: users.OnMissing, OnRemoteDelete: users.OnRemoteDelete, Guards: users.Guards,
 		Events: []reconcile.EventRule{
 			{Name: "user_synced", On: ledger.OnCreated, Properties: map[string]string{"plan": "plan_name", "Seats used": "seats"}},
 			{Name: "user_met", On: ledger.OnAppears, Properties: map[string]string{"plan": "plan_name"}},
@@ -333,6 +334,10 @@ func TestBadFiles(t *testing.T) {
 		{"topic id too short", topics("      - id: k57\n"), `f.yaml:10: syncs.users.topics[0].id: "k57" is not a topic id: that has at least 10 letters and digits; copy it from the topic's page in Owlat`},
 		{"topic twice", topics("      - id: " + id + "\n      - id: " + id + "\n"), `f.yaml:11: syncs.users.topics[1].id: the topic ` + id + ` is listed twice in this sync`},
 		{"when true", topics("      - id: " + id + "\n        when: true\n"), `f.yaml:11: syncs.users.topics[0].when: must name a column that holds the consent; leave it out to put every row on the topic`},
+		{"yes without when", topics("      - id: " + id + "\n        yes: [ja]\n"), `f.yaml:11: syncs.users.topics[0].yes: means nothing without "when", the column that holds the consent`},
+		{"no words", topics("      - id: " + id + "\n        when: status\n        no: []\n"), `f.yaml:12: syncs.users.topics[0].no: lists nothing; list values of the column, or remove the line`},
+		{"yes and no", topics("      - id: " + id + "\n        when: status\n        yes: [Ja, 1]\n        no: [nein, 1.0]\n"), `f.yaml:13: syncs.users.topics[0].no[1]: "1.0" means yes and no`},
+		{"a section of words", topics("      - id: " + id + "\n        when: status\n        yes: {a: b}\n"), `f.yaml:12: syncs.users.topics[0].yes: must be a text, not a section of keys`},
 		{"existing", topics("      - id: " + id + "\n        existing: yes\n"), `f.yaml:11: syncs.users.topics[0].existing: "yes" is not known; it can be skip or add`},
 		{"topic a text", topics("      - " + id + "\n"),
 			`f.yaml:10: syncs.users.topics[0]: must be a section of keys, such as "id: …", not a text`},
@@ -512,5 +517,30 @@ func TestEveryFieldOfAContactHasAKey(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, keysOf[fieldsKeys]()); diff != "" {
 		t.Errorf("keys of fields (-want +got):\n%s", diff)
+	}
+}
+
+// TestWordsOfAConsent reads lists and single values of every kind that YAML knows.
+func TestWordsOfAConsent(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		lines string
+		want  source.Words
+	}{
+		{"", source.Words{}},
+		{"        yes: [subscribed, Ja, 1, true, yes, on]\n        no: [off, 3, \"\\u00a0nein\"]\n",
+			source.Words{Yes: []string{"subscribed", "Ja", "1", "true", "yes", "on"}, No: []string{"off", "3", "\u00a0nein"}}},
+		{"        yes: 1\n        no: false\n", source.Words{Yes: []string{"1"}, No: []string{"false"}}},
+		{"        yes: [\"${WORD}\"]\n", source.Words{Yes: []string{"abonniert"}}},
+	} {
+		cfg, err := Parse("f.yaml", []byte(valid+"    topics:\n      - id: k57newsletter0000000000000000000\n        when: status\n"+test.lines),
+			env(map[string]string{"WORD": "abonniert", "OWLAT_API_KEY": testKey}))
+		if err != nil {
+			t.Errorf("%s: %v", test.lines, err)
+			continue
+		}
+		if got := cfg.Syncs[0].Mapping().Words; !cmp.Equal(got, []source.Words{test.want}, cmpopts.EquateEmpty()) {
+			t.Errorf("%s: %q, want %q", test.lines, got, test.want)
+		}
 	}
 }

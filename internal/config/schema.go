@@ -25,15 +25,16 @@ type owlatKeys struct {
 }
 
 type syncKeys struct {
-	Source         sourceKeys  `json:"source" jsonschema_description:"Where the rows come from. It is only ever read."`
-	Key            columnsKey  `json:"key,omitempty" jsonschema_description:"Column, or list of columns, that names a row for good, usually the primary key: it lets a changed address be the same contact. Without it the address is the key."`
-	Fields         fieldsKeys  `json:"fields" jsonschema_description:"Which column holds which field."`
-	Topics         []topicKeys `json:"topics,omitempty" jsonschema_description:"Topics to put the contacts on."`
-	Nulls          string      `json:"nulls,omitempty" jsonschema:"enum=keep,enum=clear,default=keep" jsonschema_description:"What NULL as a name does to the name in Owlat: keep leaves it, clear empties it."`
-	OnMissing      string      `json:"on_missing,omitempty" jsonschema:"enum=keep,enum=leave_topics,enum=delete,default=keep" jsonschema_description:"What becomes of a contact whose row left the source: keep leaves it as it is, leave_topics takes it off the topics of this sync, delete deletes it if this sync created it and takes it off the topics otherwise. Only after the source was read to its end, in a run without failures, and within the guards."`
-	OnRemoteDelete string      `json:"on_remote_delete,omitempty" jsonschema:"enum=keep,enum=recreate,default=keep" jsonschema_description:"What becomes of a row whose contact was deleted in Owlat: keep leaves it deleted, because it may have been an erasure request, recreate creates it again, on no topic."`
-	Guards         guardsKeys  `json:"guards,omitempty" jsonschema_description:"What holds a run that looks like an accident. A held run changes nothing and waits for \"owlat-sync approve\"."`
-	Events         []eventKeys `json:"events,omitempty" jsonschema_description:"Events to send to Owlat, each at most once. The key needs the scope events:write."`
+	Source         sourceKeys     `json:"source" jsonschema_description:"Where the rows come from. It is only ever read."`
+	Key            columnsKey     `json:"key,omitempty" jsonschema_description:"Column, or list of columns, that names a row for good, usually the primary key: it lets a changed address be the same contact. Without it the address is the key."`
+	Fields         fieldsKeys     `json:"fields" jsonschema_description:"Which column holds which field."`
+	Topics         []topicKeys    `json:"topics,omitempty" jsonschema_description:"Topics to put the contacts on."`
+	Nulls          string         `json:"nulls,omitempty" jsonschema:"enum=keep,enum=clear,default=keep" jsonschema_description:"What NULL as a name does to the name in Owlat: keep leaves it, clear empties it."`
+	Duplicates     duplicatesKeys `json:"duplicates,omitempty" jsonschema_description:"What counts when several rows have one address, or one key. One row wins: the one whose contact it is, else the first in the source, so that ORDER BY in the query chooses."`
+	OnMissing      string         `json:"on_missing,omitempty" jsonschema:"enum=keep,enum=leave_topics,enum=delete,default=keep" jsonschema_description:"What becomes of a contact whose row left the source: keep leaves it as it is, leave_topics takes it off the topics of this sync, delete deletes it if this sync created it and takes it off the topics otherwise. Only after the source was read to its end, in a run without failures, and within the guards. A delete comes last, or right before the row that needs the address."`
+	OnRemoteDelete string         `json:"on_remote_delete,omitempty" jsonschema:"enum=keep,enum=recreate,default=keep" jsonschema_description:"What becomes of a row whose contact was deleted in Owlat: keep leaves it deleted, because it may have been an erasure request, recreate creates it again, on no topic but those with \"existing: add\"."`
+	Guards         guardsKeys     `json:"guards,omitempty" jsonschema_description:"What holds a run that looks like an accident. A held run changes nothing and waits for \"owlat-sync approve\"."`
+	Events         []eventKeys    `json:"events,omitempty" jsonschema_description:"Events to send to Owlat, each at most once. The key needs the scope events:write."`
 }
 
 type sourceKeys struct {
@@ -52,10 +53,16 @@ type fieldsKeys struct {
 	LastName  string `json:"lastName,omitempty" jsonschema_description:"Column with the last name. Not mapped: the name in Owlat is left alone."`
 }
 
+type duplicatesKeys struct {
+	Consent string `json:"consent,omitempty" jsonschema:"enum=winner,enum=any,default=winner" jsonschema_description:"Whose when columns count: winner, those of the row that wins, or any: a yes of any of the rows."`
+}
+
 type topicKeys struct {
-	ID       string `json:"id" jsonschema:"minLength=10" jsonschema_description:"The topic's id, from its page in Owlat."`
-	When     string `json:"when,omitempty" jsonschema_description:"Boolean column that holds the consent of the row. Leave it out to put every row on the topic."`
-	Existing string `json:"existing,omitempty" jsonschema:"enum=skip,enum=add,default=skip" jsonschema_description:"What to do with contacts that were in Owlat before this sync, or before this topic was added to the file: skip leaves them as they are, add puts those whose row consents on the topic, even if they unsubscribed from it earlier."`
+	ID       string   `json:"id" jsonschema:"minLength=10" jsonschema_description:"The topic's id, from its page in Owlat."`
+	When     string   `json:"when,omitempty" jsonschema_description:"Column that holds the consent of the row: a boolean, 0 or 1, or a word such as yes or no. Leave it out to put every row on the topic."`
+	Yes      wordsKey `json:"yes,omitempty" jsonschema_description:"Values of the column that mean yes, in place of the usual ones: texts in any letter case, or numbers. What is neither yes nor no is unclear: it adds nobody and removes nobody."`
+	No       wordsKey `json:"no,omitempty" jsonschema_description:"Values of the column that mean no, in place of the usual ones. NULL and an empty text always mean no."`
+	Existing string   `json:"existing,omitempty" jsonschema:"enum=skip,enum=add,default=skip" jsonschema_description:"What to do with contacts that were in Owlat before this sync, or before this topic was added to the file: skip leaves them as they are, add puts those whose row consents on the topic, even if they unsubscribed from it earlier."`
 }
 
 type guardsKeys struct {
@@ -105,6 +112,15 @@ func (daysKey) JSONSchema() *jsonschema.Schema {
 	s := wholeKey{}.JSONSchema()
 	s.OneOf[0].Minimum, s.OneOf[0].Maximum, s.Default = "1", json.Number(strconv.Itoa(maxHistoryDays)), DefaultHistoryDays
 	return s
+}
+
+// wordsKey is a value of a column or a list of them.
+type wordsKey struct{}
+
+// JSONSchema describes the values that the file may have.
+func (wordsKey) JSONSchema() *jsonschema.Schema {
+	one := []*jsonschema.Schema{{Type: "string", MinLength: new(uint64(1))}, {Type: "number"}, {Type: "boolean"}}
+	return &jsonschema.Schema{OneOf: append(one, &jsonschema.Schema{Type: "array", MinItems: new(uint64(1)), Items: &jsonschema.Schema{OneOf: one[:3:3]}})}
 }
 
 // spanKey is a duration.

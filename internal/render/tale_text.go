@@ -284,7 +284,10 @@ func (t tale) inSource() []string {
 		line := fmt.Sprintf("%s: %s", t.Row.Position, nameWords(words.OrElse(owlatsync.Trim(t.Row.Email.Value), "no address"), fields))
 		for i, topic := range t.Sync.Topics {
 			if topic.When != "" && i < len(t.Row.Consents) {
-				line += fmt.Sprintf(", %s %s", topic.When, words.YesNo(t.Row.Consents[i]))
+				line += fmt.Sprintf(", %s %s", topic.When, t.Row.Consents[i])
+				if i < len(t.Row.Unclear) && t.Row.Unclear[i] != "" {
+					line += fmt.Sprintf(" (%q is neither yes nor no)", t.Row.Unclear[i])
+				}
 			}
 		}
 		if t.Row.Defect != "" {

@@ -30,7 +30,7 @@ func TestPlanIsTheTable(t *testing.T) {
 		if m := membershipOf(c.Has, noon.Add(-time.Hour), time.Time{}); m != nil {
 			given = append(given, *m)
 		}
-		r := Row{Says: []bool{c.Says == Yes}, Origin: ledger.OriginAdopted, HasContact: c.Holds.HasContact, New: c.Holds.NewContact}
+		r := Row{Says: []owlatsync.Consent{c.Says}, Origin: ledger.OriginAdopted, HasContact: c.Holds.HasContact, New: c.Holds.NewContact}
 		if c.Holds.Unspent {
 			r.Origin = ledger.OriginCreated
 			given = append(given, ledger.Membership{Topic: "mistyped", Consent: true, State: ledger.MemberWanted})
@@ -43,7 +43,7 @@ func TestPlanIsTheTable(t *testing.T) {
 		line := Decide(c)
 		var want []owlatsync.Change
 		switch line.Does {
-		case Add:
+		case Add, AddAgain:
 			want = []owlatsync.Change{{Kind: owlatsync.AddTopic, Topic: "news"}}
 		case Remove:
 			want = []owlatsync.Change{{Kind: owlatsync.RemoveTopic, Topic: "news"}}
@@ -51,8 +51,8 @@ func TestPlanIsTheTable(t *testing.T) {
 		if diff := cmp.Diff(want, v.Changes); diff != "" {
 			t.Errorf("%+v: changes (-want +got):\n%s", c, diff)
 		}
-		if (v.Skipped == 1) != (line.Does == LeaveIt) || v.Unsure != (line.Does == Report) || v.Unsure != (v.Reason != "") {
-			t.Errorf("%+v: %d skipped, unsure %v because of %q", c, v.Skipped, v.Unsure, v.Reason)
+		if (v.Skipped == 1) != (line.Does == LeaveIt) {
+			t.Errorf("%+v: %d skipped", c, v.Skipped)
 		}
 		m, before := find(v.Memberships, "news"), find(given, "news")
 		becomes := line.Becomes
@@ -65,14 +65,14 @@ func TestPlanIsTheTable(t *testing.T) {
 		if renewed := line.Does == Add && line.If == HasColumn; !m.Renewed.IsZero() != renewed {
 			t.Errorf("%+v: the consent was renewed at %s", c, m.Renewed)
 		}
-		if changed := line.Says == Yes && line.Becomes != "" && line.Becomes != ledger.MemberUnsure; before != nil && m.At.Equal(noon) != changed {
+		if changed := line.Says == Yes && line.Becomes != ""; before != nil && m.At.Equal(noon) != changed {
 			t.Errorf("%+v: the membership is of %s", c, m.At)
 		}
 		if other := find(v.Memberships, "elsewhere"); other == nil || *other != given[0] {
 			t.Errorf("%+v: a topic that is not configured became %+v", c, other)
 		}
 	}
-	if met != 2*len(All)*(8+8+4) {
+	if met != 3*len(All)*(8+8+4) {
 		t.Errorf("%d cases", met)
 	}
 }
@@ -88,7 +88,7 @@ func TestPlan(t *testing.T) {
 		adds   int
 	}{
 		{"no topics", nil, Row{New: true}, nil, 0},
-		{"each topic its own answer", []policy.Topic{news, offers}, Row{Says: []bool{false, true}, New: true}, []string{"news out", "offers wanted"}, 1},
+		{"each topic its own answer", []policy.Topic{news, offers}, Row{Says: []owlatsync.Consent{owlatsync.No, owlatsync.Yes}, New: true}, []string{"news out", "offers wanted"}, 1},
 		{"a source without the columns", []policy.Topic{news, offers}, Row{New: true}, []string{"news out", "offers wanted"}, 1},
 		{"a deleted contact is not new", []policy.Topic{offers}, Row{New: true, Origin: ledger.OriginDeleted}, []string{"offers skipped"}, 0},
 		{"a topic id was corrected before the add was sent", []policy.Topic{offers},

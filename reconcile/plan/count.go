@@ -9,12 +9,20 @@ import (
 	"owlatsync/reconcile/step"
 )
 
+// tally brings the plan's sums in line with the ledger.
+type tally struct{ *Planner }
+
 // count adds a step to the plan's sums and tells its decision.
 func (p *Planner) count(s *step.Step) {
 	d, sum := s.Decision(), &p.plan.Summary
 	p.tell(d)
 	sum.Outcomes[s.Outcome]++
 	sum.Requests += d.Requests
+	least, most := s.Ends()
+	sum.Least, sum.Most = sum.Least.Add(least), sum.Most.Add(most)
+	if s.MayExist {
+		sum.MayExist++
+	}
 	sum.Events += len(d.Events)
 	sum.Memberships.Skipped += s.Skipped
 	for _, c := range s.Changes {
@@ -64,7 +72,7 @@ func joins(s *step.Step, before *ledger.Entry) bool {
 
 // recount counts the sync's entries if a guard would hold a run of changes: runs that did not end may have added entries since the
 // last count.
-func (p *Planner) recount(ctx context.Context) error {
+func (p tally) recount(ctx context.Context) error {
 	sum := &p.plan.Summary
 	if !sum.OfChanges() || len(p.Policies.Guards.Hits(*sum)) == 0 {
 		return nil
@@ -78,7 +86,7 @@ func (p *Planner) recount(ctx context.Context) error {
 }
 
 // countTurned counts the rows that were in step and are invalid now.
-func (p *Planner) countTurned(ctx context.Context) error {
+func (p tally) countTurned(ctx context.Context) error {
 	sum := &p.plan.Summary
 	if sum.Turned = p.scan.Turned; !sum.OfChanges() {
 		sum.InStep = p.scan.InStep()

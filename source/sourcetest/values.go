@@ -25,7 +25,7 @@ func testValues(t *testing.T, k Kind) {
 		want = append(want, owlatsync.Row{
 			Key: fmt.Sprint(row[0]), Position: k.position(i),
 			Email: owlatsync.Some(row[1].(string)), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some(row[2].(string)), owlatsync.LastName: owlatsync.Some(row[3].(string))},
-			Consents: []bool{row[4].(bool), true},
+			Consents: []owlatsync.Consent{owlatsync.ConsentOf(row[4].(bool)), owlatsync.Yes},
 		})
 	}
 	if diff := cmp.Diff(want, got, emptyIsNil); diff != "" {
@@ -56,7 +56,7 @@ func testNulls(t *testing.T, k Kind) {
 			t.Errorf("%s: last name %+v, want it unmapped", got[i].Position, got[i].Fields[owlatsync.LastName])
 		}
 	}
-	if got[0].Consents[0] {
+	if got[0].Consents[0] != owlatsync.No {
 		t.Error("NULL is taken for a consent")
 	}
 }
@@ -100,23 +100,45 @@ func testConsents(t *testing.T, k Kind) {
 	f := Fixture{Columns: []Column{{"id", Integer}, {"email", Text}, {"optin", Text}, {"flags", Integer}}}
 	for i, value := range slices.Concat(yes, no, bad) {
 		flags := int64(i % 2)
-		if !k.Untyped {
-			flags *= -7 // as a number, everything but zero is a yes
+		if i%3 == 0 {
+			flags -= 7 // a number other than 0 and 1
 		}
 		f.Rows = append(f.Rows, []any{int64(i), "a@example.com", value, flags})
 	}
-	m := source.Mapping{Key: []string{"id"}, Email: "email", Topics: []string{"optin", "flags", ""}}
+	m := source.Mapping{Key: []string{"id"}, Email: "email", Topics: []string{"optin", "flags", "", "optin", "flags"}, Words: []source.Words{
+		{}, {}, {}, {Yes: []string{"Maybe", "JA", " -1"}, No: []string{"2", "yes"}}, {Yes: []string{"-7"}},
+	}}
 	for i, row := range collect(t, k.Store(t, f).Open(t, nil, m)) {
 		value := f.Rows[i][2]
-		if i < len(yes)+len(no) {
-			if row.Defect != "" || row.Consents[0] != (i < len(yes)) {
-				t.Errorf("%v: consent %v, defect %q", value, row.Consents[0], row.Defect)
-			}
-		} else if !strings.HasPrefix(row.Defect, `column "optin" is neither yes nor no`) || row.Consents[0] {
-			t.Errorf("%v: consent %v, defect %q", value, row.Consents[0], row.Defect)
+		want := []owlatsync.Consent{owlatsync.ConsentOf(i < len(yes)), owlatsync.ConsentOf(i%2 != 0), owlatsync.Yes, owlatsync.Unclear, owlatsync.No}
+		if i >= len(yes)+len(no) {
+			want[0] = owlatsync.Unclear
 		}
-		if row.Consents[1] != (i%2 != 0) || !row.Consents[2] {
-			t.Errorf("number %v: consents %v", f.Rows[i][3], row.Consents[1:])
+		if i%3 == 0 {
+			want[1], want[4] = owlatsync.Unclear, owlatsync.Unclear
+		} else if i%2 != 0 {
+			want[4] = owlatsync.Unclear // 1 is not in the list
+		}
+		if f.Rows[i][3] == int64(-7) {
+			want[4] = owlatsync.Yes
+		}
+		switch text, _ := value.(string); strings.ToLower(strings.TrimSpace(text)) {
+		case "maybe", "ja", "-1":
+			want[3] = owlatsync.Yes
+		case "2", "yes", "":
+			want[3] = owlatsync.No
+		}
+		if row.Defect != "" || !slices.Equal(row.Consents, want) {
+			t.Errorf("%v and %v: consents %v, want %v; defect %q", value, f.Rows[i][3], row.Consents, want, row.Defect)
+		}
+		for j, c := range row.Consents {
+			shown := []string{fmt.Sprint(value), fmt.Sprint(f.Rows[i][3])}[j%3%2]
+			if c == owlatsync.Unclear && row.Unclear[j] != shown {
+				t.Errorf("%v and %v: the value of topic %d is shown as %q", value, f.Rows[i][3], j, row.Unclear[j])
+			}
+		}
+		if row.Unclear != nil && !slices.Contains(row.Consents, owlatsync.Unclear) {
+			t.Errorf("%v: unclear %v of %v", value, row.Unclear, row.Consents)
 		}
 	}
 }
@@ -219,7 +241,7 @@ func testTimes(t *testing.T, k Kind) {
 		born, seen := f.Rows[i][3].(string), f.Rows[i][2].(time.Time).Format(time.RFC3339Nano)
 		want := owlatsync.Row{
 			Key: born + "/" + seen, Position: k.position(i), Email: owlatsync.Some("a@example.com"), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some(born), owlatsync.LastName: owlatsync.Some(seen)},
-			Properties: []owlatsync.Property{{Name: "born", Value: born}, {Name: "seen", Value: seen}}, Consents: []bool{},
+			Properties: []owlatsync.Property{{Name: "born", Value: born}, {Name: "seen", Value: seen}}, Consents: []owlatsync.Consent{},
 		}
 		if diff := cmp.Diff(want, row, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", row.Position, diff)
