@@ -1,5 +1,7 @@
 package owlatsync
 
+import "fmt"
+
 // Outcome is what became of a row in a run. Every row read ends in exactly one.
 type Outcome string
 
@@ -34,11 +36,28 @@ type Report struct {
 	Run         string           `json:"run"`
 	Rows        int              `json:"rows"`    // different rows that the run read
 	Missing     int              `json:"missing"` // rows that left the source and that the run acted on
+	InStep      int              `json:"in_step,omitempty"` // rows that were in step before; only counted if Turned is above 0
+	Turned      int              `json:"turned,omitempty"`  // rows of InStep that are invalid now
 	Outcomes    map[Outcome]int  `json:"outcomes"`
 	Memberships MembershipCounts `json:"memberships"`
 	Requests    RequestCounts    `json:"requests"`
 	Seconds     float64          `json:"seconds"`
 	Reading     *Reading         `json:"reading,omitempty"` // nil if the source does not know when its rows changed
+}
+
+// Spoiled says why the run does not count as healthy although it ended: so many rows that were in step are invalid now. It is empty
+// if that is not so.
+func (r *Report) Spoiled() string { return spoiled(r.Turned, r.InStep) }
+
+// Unsendable counts the rows that were read and cannot be sent: invalid ones and duplicates.
+func (r *Report) Unsendable() int { return r.Outcomes[Invalid] + r.Outcomes[Duplicate] }
+
+// spoiled says what is wrong with a source of whose rows in step more than a tenth, and more than 5, have turned invalid.
+func spoiled(turned, inStep int) string {
+	if turned <= 5 || 10*turned <= inStep {
+		return ""
+	}
+	return fmt.Sprintf("%d of the %d rows that were in step are invalid now: has the form of the source changed?", turned, inStep)
 }
 
 // MembershipCounts counts the topic memberships that a run added, removed and left alone on purpose, and those that a row is

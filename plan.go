@@ -19,15 +19,22 @@ type Summary struct {
 	Sync        string           `json:"sync"`
 	Run         int64            `json:"run"`
 	Rows        int              `json:"rows"`
-	Entries     int              `json:"entries"`   // rows that the ledger knew before
-	Absent      int              `json:"absent"`    // rows of Entries that the source no longer has
-	Removals    int              `json:"removals"`  // rows whose contact leaves a topic or is deleted
-	FirstRun    bool             `json:"first_run"` // the sync has never been compared with Owlat before
+	Entries     int              `json:"entries"`    // rows that the ledger knew before
+	Absent      int              `json:"absent"`     // rows of Entries that the source no longer has
+	Removals    int              `json:"removals"`   // rows whose contact leaves a topic or is deleted
+	Updates     int              `json:"updates"`    // known rows whose address or names change
+	Creates     int              `json:"creates"`    // rows whose contact is created, apart from creates that an earlier run began
+	TopicAdds   int              `json:"topic_adds"` // rows whose contact is put on a topic, apart from adds that an earlier run began
+	KnownAdds   int              `json:"known_adds"` // rows of TopicAdds that the ledger knew before
+	InStep      int              `json:"in_step"`    // rows that were in step; of a run of changes only counted if Turned is above 0
+	Turned      int              `json:"turned"`     // rows of InStep that are invalid now
+	FirstRun    bool             `json:"first_run"`  // the sync has never been compared with Owlat before
 	Outcomes    map[Outcome]int  `json:"outcomes"`
 	Memberships MembershipCounts `json:"memberships"`
 	Events      int              `json:"events"`    // events to be sent
 	Requests    int              `json:"requests"`  // writes to be sent, if no contact that is to be created exists
-	Duration    time.Duration    `json:"duration"`  // time that the requests take within the budget, in JSON as nanoseconds; a plan alone includes the listing that its run needs
+	Lookups     int              `json:"lookups"`   // requests spent on looking up single contacts before the plan was made
+	Duration    time.Duration    `json:"duration"`  // time that the requests take within the budget, in JSON as nanoseconds; a plan alone includes the listing and the look-ups that its run needs
 	Longest     time.Duration    `json:"longest"`   // time that Most.Requests take, counted like Duration
 	MayExist    int              `json:"may_exist"` // rows of Outcomes[Created] whose contact may exist already: then it is adopted
 	Least       Ends             `json:"least"`     // the least that is sent if nothing fails
@@ -48,8 +55,14 @@ func (e Ends) Add(o Ends) Ends {
 	return Ends{e.Requests + o.Requests, e.Added + o.Added, e.Events + o.Events}
 }
 
+// Times returns the ends n times.
+func (e Ends) Times(n int) Ends { return Ends{e.Requests * n, e.Added * n, e.Events * n} }
+
 // OfChanges reports whether only changed rows were read, so that absence says nothing.
 func (s Summary) OfChanges() bool { return s.Reading != nil && s.Reading.Mode == ReadChanges }
+
+// Spoiled says why a run would not count as healthy, as Report.Spoiled does.
+func (s Summary) Spoiled() string { return spoiled(s.Turned, s.InStep) }
 
 // Adoption tells how a sync finds contacts that were in Owlat before.
 type Adoption struct {
@@ -78,6 +91,8 @@ const (
 	GuardEmptySource Guard = "empty source"
 	GuardRemovals    Guard = "removals"
 	GuardUpdates     Guard = "updates"
+	GuardCreates     Guard = "creates"
+	GuardTopicAdds   Guard = "topic adds"
 )
 
 // Hit is a guard that holds a plan, and the reason.

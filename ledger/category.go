@@ -20,6 +20,8 @@ const (
 	CategoryLedger      Category = "ledger"      // the step could not be recorded
 	CategorySource      Category = "source"      // the row itself cannot be sent, or another one counts
 	CategoryWaiting     Category = "waiting"     // it failed before and is not tried yet
+	CategoryGone        Category = "gone"        // the contact was deleted in Owlat
+	CategoryKept        Category = "kept"        // the contact of an absent row is left: another row failed, or has it now
 	CategoryUnasked     Category = "unasked"     // the run was asked for other rows
 	CategoryUnreached   Category = "unreached"   // the run ended before the row's turn
 	CategoryHeld        Category = "held"        // the run applied nothing
@@ -28,6 +30,6 @@ const (
 // Categories lists the categories that are not Owlat's.
 var Categories = []Category{
 	CategoryNetwork, CategoryTimeout, CategoryAnswer, CategoryInterrupted, CategoryRoute, CategoryDrift, CategoryTaken, CategoryExchange,
-	CategoryAddress, CategoryTopic, CategoryUnsure, CategoryEvent, CategoryLedger, CategorySource, CategoryWaiting, CategoryUnasked,
+	CategoryAddress, CategoryTopic, CategoryUnsure, CategoryEvent, CategoryLedger, CategorySource, CategoryWaiting, CategoryGone, CategoryKept, CategoryUnasked,
 	CategoryUnreached, CategoryHeld,
 }

@@ -32,9 +32,9 @@ type WebhookEvent struct {
 // WebhookTopicUnsubscribedPayload says that a person left topics by a mail's link or the preference page. It does not say whether that
 // was an opt-out from everything.
 type WebhookTopicUnsubscribedPayload struct {
-	ContactID      string
-	Email          string // "" if the contact has none
-	UnsubscribedAt time.Time
+	ContactID      string    // never empty
+	Email          string    // "" if the contact has none
+	UnsubscribedAt time.Time // the event's own time if the data have none; zero if it has none either
 	Topics         []WebhookRemovedTopic
 }
 
@@ -82,7 +82,7 @@ func (e *WebhookEvent) read(body []byte) error {
 	var err error
 	switch e.Event {
 	case WebhookTopicUnsubscribed:
-		e.Payload, err = readUnsubscribed(e.Data)
+		e.Payload, err = readUnsubscribed(e.Data, e.Timestamp)
 	case WebhookContactCreated:
 		e.Payload, err = readPayload[WebhookContactCreatedPayload](e.Data)
 	case WebhookEmailBounced:
@@ -108,20 +108,27 @@ func readPayload[T any](raw json.RawMessage) (T, error) {
 	return *p, nil
 }
 
-func readUnsubscribed(raw json.RawMessage) (WebhookTopicUnsubscribedPayload, error) {
+// readUnsubscribed reads who left what. An opt-out without its person is malformed; one without its time happened at the given one.
+func readUnsubscribed(raw json.RawMessage, at time.Time) (WebhookTopicUnsubscribedPayload, error) {
 	wire, err := readPayload[struct {
 		ContactID      string `json:"contactId"`
 		Email          string `json:"email"`
-		UnsubscribedAt int64  `json:"unsubscribedAt"` // epoch milliseconds
+		UnsubscribedAt int64  `json:"unsubscribedAt"` // epoch milliseconds; 0: not known
 		ListsRemoved   string `json:"listsRemoved"`   // JSON in a string
 	}](raw)
 	if err != nil {
 		return WebhookTopicUnsubscribedPayload{}, err
 	}
+	if wire.ContactID == "" {
+		return WebhookTopicUnsubscribedPayload{}, errors.New("no contact")
+	}
+	if wire.UnsubscribedAt > 0 {
+		at = time.UnixMilli(wire.UnsubscribedAt)
+	}
 	p := WebhookTopicUnsubscribedPayload{
 		ContactID:      wire.ContactID,
 		Email:          wire.Email,
-		UnsubscribedAt: time.UnixMilli(wire.UnsubscribedAt),
+		UnsubscribedAt: at,
 	}
 	if wire.ListsRemoved != "" {
 		err = json.Unmarshal([]byte(wire.ListsRemoved), &p.Topics)

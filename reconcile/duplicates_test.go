@@ -207,7 +207,7 @@ func TestAWinnerThatIsInvalidIsNotRaised(t *testing.T) {
 func TestARaisedRowIsHeldAndLeftOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, reconcile.Topic{ID: "news", When: true})
-	w.sync.Duplicates, w.sync.Guards.Updates = reconcile.ConsentAny, reconcile.Limit{Share: 0.001}
+	w.sync.Duplicates, w.sync.Guards.TopicAdds = reconcile.ConsentAny, reconcile.Limit{Share: 0.001}
 	w.run(user("1", "a@example.com", "A", false), user("3", "c@example.com", "C", false))
 	list := []owlatsync.Row{user("1", "a@example.com", "A", false), user("2", "a@example.com", "B", true), user("3", "c@example.com", "C", false)}
 	_, err := w.try(t.Context(), runOptions{}, rows{list: list})

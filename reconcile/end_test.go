@@ -67,7 +67,7 @@ func TestALostLock(t *testing.T) {
 					takes()
 				}
 			}
-		}, 2, "created 2, skipped 58", "3", owlatsync.Skipped, ""},
+		}, 2, "created 2, skipped 58", "3", owlatsync.Skipped, "unreached"},
 		{"while a contact is created", func(w *world, takes func()) func(progress.Value) {
 			w.options = append(w.options, owlat.WithTransport(takenOver{w.server.Transport(), 3, new(atomic.Int32), takes}))
 			return func(progress.Value) {}
@@ -78,14 +78,14 @@ func TestALostLock(t *testing.T) {
 					takes()
 				}
 			}
-		}, 0, "skipped 60", "1", owlatsync.Skipped, ""},
+		}, 0, "skipped 60", "1", owlatsync.Skipped, "unreached"},
 		{"while the source is read", func(_ *world, takes func()) func(progress.Value) {
 			return func(v progress.Value) {
 				if s, ok := v.(progress.Scanned); ok && s.Done {
 					takes()
 				}
 			}
-		}, 0, "skipped 60", "1", owlatsync.Skipped, ""},
+		}, 0, "skipped 60", "1", owlatsync.Skipped, "unreached"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,14 +16,21 @@ const clocksApart = 48 * time.Hour
 
 // Unsubscribed records the opt-outs of Owlat's webhook topic.unsubscribed (see owlat.VerifyWebhook). No add that is still due puts
 // the person back, not even with `existing: add`. Only a consent that a run first saw after the opt-out does. It may be called
-// while a run goes on: the run then holds back adds that are not sent yet.
+// while a run goes on: the run then holds back adds that are not sent yet. An opt-out without a time counts as of now; one without a
+// contact or a topic is an error, and nothing is recorded.
 func Unsubscribed(ctx context.Context, inbox ledger.Inbox, u owlat.WebhookTopicUnsubscribedPayload) error {
 	at := u.UnsubscribedAt
-	if now := time.Now(); at.IsZero() || at.After(now.Add(clocksApart)) {
+	if u.ContactID == "" {
+		return errors.New("record who left a topic: the opt-out names no contact")
+	}
+	if now := time.Now(); at.Unix() <= 0 || at.After(now.Add(clocksApart)) { // a time at the epoch or before is none
 		at = now
 	}
 	optOuts := make([]ledger.OptOut, 0, len(u.Topics))
 	for _, t := range u.Topics {
+		if t.ID == "" {
+			return fmt.Errorf("record who left a topic: the opt-out of contact %s names a topic without an id", u.ContactID)
+		}
 		optOuts = append(optOuts, ledger.OptOut{ContactID: u.ContactID, Topic: t.ID, At: at})
 	}
 	if err := inbox.NoteOptOuts(ctx, optOuts...); err != nil {

@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
@@ -138,4 +139,40 @@ func TestAWithdrawalTakesOffWhomAnAddPutBack(t *testing.T) {
 			t.Errorf("on %q after the consent was withdrawn", got)
 		}
 	})
+}
+
+// TestAnOptOutThatLacksSomething: without a time it counts as of now, and without its person or topic it is told.
+func TestAnOptOutThatLacksSomething(t *testing.T) {
+	t.Parallel()
+	for _, at := range []time.Time{{}, time.UnixMilli(0), time.UnixMilli(-1)} {
+		w := newWorld(t, reconcile.Topic{ID: "news", When: true, Existing: reconcile.ExistingAdd})
+		w.run(user("1", "a@example.com", "A", true))
+		topics := []owlat.WebhookRemovedTopic{{ID: w.sync.Topics[0].ID}}
+		c := w.contact("a@example.com")
+		if err := w.server.Unsubscribe(c.ID, ""); err != nil {
+			t.Fatal(err)
+		}
+		for _, lacking := range []owlat.WebhookTopicUnsubscribedPayload{
+			{UnsubscribedAt: at, Topics: topics}, {ContactID: c.ID, UnsubscribedAt: at, Topics: append([]owlat.WebhookRemovedTopic{{}}, topics...)},
+		} {
+			if err := reconcile.Unsubscribed(t.Context(), w.ledger, lacking); err == nil {
+				t.Errorf("%+v is recorded", lacking)
+			}
+		}
+		if err := reconcile.Unsubscribed(t.Context(), w.ledger, owlat.WebhookTopicUnsubscribedPayload{ContactID: c.ID, UnsubscribedAt: at, Topics: topics}); err != nil {
+			t.Fatal(err)
+		}
+		w.run(user("1", "a@example.com", "Changed", true))
+		for e, err := range w.ledger.All(t.Context(), "users") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m := e.Membership(topics[0].ID); m.State != ledger.MemberOptedOut {
+				t.Errorf("after an opt-out at %v: %+v", at, m)
+			}
+		}
+		if got := w.contact("a@example.com").Topics; len(got) > 0 {
+			t.Errorf("on %q", got)
+		}
+	}
 }

@@ -54,6 +54,14 @@ func TestGuardsHoldAPart(t *testing.T) {
 			guard: owlatsync.GuardRemovals, want: "updated 1, unchanged 179, skipped 20", sent: []string{"DELETE /topics/{topic}/contacts/{contact} 1"},
 		},
 		{
+			name: "creates, a number", first: people(30, "P", false), then: people(1000, "P", false), part: runOptions{Limit: 3},
+			guard: owlatsync.GuardCreates, want: "created 3, unchanged 30, skipped 967", sent: []string{"POST /contacts 3"},
+		},
+		{
+			name: "topic adds, keys", first: people(30, "P", false), then: people(30, "P", true), part: runOptions{Only: []string{"7"}},
+			guard: owlatsync.GuardTopicAdds, want: "updated 1, skipped 29", sent: []string{"POST /topics/{topic}/contacts 1"},
+		},
+		{
 			name: "a source without rows", first: people(3, "P", true), part: runOptions{Only: []string{"1"}},
 			guard: owlatsync.GuardEmptySource,
 		},

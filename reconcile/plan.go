@@ -66,11 +66,11 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, reader ledger.Reader, o 
 		var p *plan.Plan
 		p, err = w.plan(ctx, owlatsync.Part{}, o.Each, record)
 		summary = p.Summary
-		listing := summary.Adoption.Requests // a run would list again
-		summary.Duration, summary.Longest = e.client.Estimate(summary.Requests+listing), e.client.Estimate(summary.Most.Requests+listing)
+		asking := summary.Adoption.Requests + summary.Lookups // a run would ask again
+		summary.Duration, summary.Longest = e.client.Estimate(summary.Requests+asking), e.client.Estimate(summary.Most.Requests+asking)
 		err = also(err, p.Close())
 	}
-	ended, message := status(err, w.tell.Report())
+	ended, message := status(ctx, err, w.tell.Report())
 	w.tell.Ended(ended, message, w.tell.Report())
 	return summary, err
 }
@@ -78,6 +78,7 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, reader ledger.Reader, o 
 // plan settles doubts, reads the source and plans every row that changed. It returns the plan so far with an error too; the caller
 // must close it in any case.
 func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision) error, record func(ledger.Record) error) (*plan.Plan, error) {
+	before := w.counter.Counts().Total // --full has listed
 	asker := w.asker()
 	needs := plan.Needs{
 		Policies: w.policies, Ledger: w.reader, Contacts: asker, Place: &w.engine.place, Tell: w.tell, Notes: &w.reading.again, Each: each,
@@ -104,6 +105,7 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 		w.tell.Stage(ledger.StagePlanning)
 	}
 	p, err := planner.Make(ctx, scanned, err)
+	p.Summary.Lookups = w.counter.Counts().Total - before - p.Summary.Adoption.Requests
 	p.Summary.Duration, p.Summary.Longest = w.client.Estimate(p.Summary.Requests), w.client.Estimate(p.Summary.Most.Requests)
 	return p, err
 }
@@ -134,7 +136,7 @@ func (w *work) settle(ctx context.Context, record func(ledger.Record) error) err
 
 // scan reads all rows or only the changed ones, as decided in w.reading.
 func (w *work) scan(ctx context.Context, part owlatsync.Part, end func(step.Decision)) (*scan.Scan, error) {
-	needs := scan.Needs{Policies: w.policies, Ledger: w.reader, Place: &w.engine.place, Tell: w.tell, End: end, Rows: w.rows(ctx), Later: w.reading.times > 1}
+	needs := scan.Needs{Policies: w.policies, Ledger: w.reader, Place: &w.engine.place, Tell: w.tell, End: end, Spoilt: w.reading.again.Spoilt, Rows: w.rows(ctx), Later: w.reading.times > 1}
 	if !w.reading.changes {
 		return scan.Full(ctx, needs)
 	}

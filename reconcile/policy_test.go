@@ -171,8 +171,15 @@ func TestGuards(t *testing.T) {
 		{name: "few enough leave", first: people(200, "P", true), then: people(180, "P", true), policy: reconcile.MissingLeave},
 		{name: "many absent and kept", first: people(200, "P", true), then: people(10, "P", true)},
 		{name: "a swapped column", first: people(180, "P", true), then: people(180, "X", true), guard: owlatsync.GuardUpdates},
-		{name: "few enough updates", first: people(100, "P", true), then: people(100, "X", true)},
-		{name: "a tenth of a small table", first: people(30, "P", true), then: people(12, "P", true), policy: reconcile.MissingDelete},
+		{name: "swapped names of few", first: people(90, "P", true), then: people(90, "X", true), guard: owlatsync.GuardUpdates},
+		{name: "few enough updates", first: people(200, "P", true), then: append(people(100, "X", true), people(200, "P", true)[100:]...)},
+		{name: "most of few deleted", first: people(20, "P", true), then: people(1, "P", true), policy: reconcile.MissingDelete, guard: owlatsync.GuardRemovals},
+		{name: "half of few deleted", first: people(30, "P", true), then: people(15, "P", true), policy: reconcile.MissingDelete},
+		{name: "five of five deleted but one", first: people(6, "P", true), then: people(1, "P", true), policy: reconcile.MissingDelete},
+		{name: "many new who do not consent", first: people(30, "P", true), then: append(people(30, "P", true), people(51, "P", false)[30:]...), guard: owlatsync.GuardCreates},
+		{name: "few enough new", first: people(30, "P", true), then: people(50, "P", true)},
+		{name: "many consent", first: people(30, "P", false), then: people(30, "P", true), guard: owlatsync.GuardTopicAdds},
+		{name: "half consent", first: people(30, "P", false), then: append(people(15, "P", true), people(30, "P", false)[15:]...)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -142,7 +142,7 @@ type again struct {
 	any      bool // what duplicates say counts, so that all must be read
 
 	failed     []string
-	duplicates []string
+	duplicates []string  // and invalid rows
 	made       int       // rows that the ledger did not know
 	left       int       // rows that have departed
 	due        time.Time // when absences are tried again; zero: never
@@ -156,10 +156,17 @@ func (a *again) Note(key string, outcome owlatsync.Outcome) {
 		if len(a.failed) <= againMost {
 			a.failed = append(a.failed, key)
 		}
-	case outcome == owlatsync.Duplicate:
+	case outcome == owlatsync.Duplicate, outcome == owlatsync.Invalid:
 		if len(a.duplicates) <= againMost {
 			a.duplicates = append(a.duplicates, key)
 		}
+	}
+}
+
+// Spoilt takes in a row that was in step and is invalid now: every run counts it until it is mended.
+func (a *again) Spoilt(key string) {
+	if len(a.failed) <= againMost {
+		a.failed = append(a.failed, key)
 	}
 }
 
@@ -187,7 +194,7 @@ func (a *again) Made() { a.made++ }
 // Left counts rows that have departed.
 func (a *again) Left(rows int) { a.left += rows }
 
-// keys returns the rows to read again; fit is false if more failed than fit. Duplicates come last: those that do not fit wait for a
+// keys returns the rows to read again; fit is false if more failed than fit. Duplicates and invalid rows come last: those that do not fit wait for a
 // scan of all rows, unless their consents count.
 func (a *again) keys() (keys []string, fit bool) {
 	if len(a.failed) > againMost || a.any && len(a.failed)+len(a.duplicates) > againMost {

@@ -106,7 +106,7 @@ func (w *work) whole(ctx context.Context, o RunOptions, approved *ledger.Run) (*
 	r.Report = w.tell.Report()
 	r.Finished = time.Now()
 	r.Heartbeat = r.Finished
-	r.Status, r.Message = status(workErr, r.Report)
+	r.Status, r.Message = status(ctx, workErr, r.Report)
 	ending.Run = *r
 	endErr := w.lock.EndRun(context.WithoutCancel(ctx), ending) // an aborted run is recorded too
 	if errors.Is(endErr, ledger.ErrLockLost) && errors.Is(workErr, ledger.ErrLockLost) {
@@ -222,15 +222,19 @@ func (w *work) keepRefused(ctx context.Context, p *plan.Plan) error {
 	})
 }
 
-func status(err error, r *owlatsync.Report) (status ledger.Status, message string) {
+// status says how a run ended. A context that ends, for whatever reason but a lost lock, interrupts it.
+func status(ctx context.Context, err error, r *owlatsync.Report) (status ledger.Status, message string) {
+	over := ctx.Err() != nil && !errors.Is(err, ledger.ErrLockLost) && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)))
 	switch {
+	case err == nil && r.Spoiled() != "":
+		return ledger.StatusFailedRows, r.Spoiled()
 	case err == nil && r.Outcomes[owlatsync.Failed] > 0:
 		return ledger.StatusFailedRows, ""
 	case err == nil:
 		return ledger.StatusOK, ""
 	case errors.Is(err, ErrHeld):
 		return ledger.StatusHeld, err.Error()
-	case errors.Is(err, ErrInterrupted), errors.Is(err, context.Canceled):
+	case errors.Is(err, ErrInterrupted), errors.Is(err, context.Canceled), over:
 		return ledger.StatusInterrupted, ""
 	}
 	if _, ok := errors.AsType[*StoppedError](err); ok || errors.Is(err, ErrUnavailable) {

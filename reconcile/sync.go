@@ -32,6 +32,9 @@ type (
 	Limit              = policy.Limit
 )
 
+// NoLimit lifts a guard.
+var NoLimit = policy.NoLimit
+
 // The values of policies.
 const (
 	ExistingSkip         = policy.ExistingSkip

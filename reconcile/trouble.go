@@ -4,15 +4,26 @@ import (
 	"fmt"
 	"time"
 
+	"owlatsync"
 	"owlatsync/ledger"
 )
+
+// TroubleKinds lists what can be wrong with a row: it fails, or it is not known whether an event or an add to a topic arrived, or the
+// source has it in a form that cannot be sent, or twice.
+var TroubleKinds = []string{"row", "event", "topic", string(owlatsync.Invalid), string(owlatsync.Duplicate)}
+
+// TroubleOf returns what is wrong with a row that Unsendable told.
+func TroubleOf(d Decision, sync string) Trouble {
+	return Trouble{Sync: sync, Key: d.Key, Position: d.Position, Address: d.Address(), What: string(d.Outcome), Category: ledger.CategorySource, Reason: d.Reason, Parked: true}
+}
 
 // Trouble is something about a row that was not done, or that may have been done.
 type Trouble struct {
 	Sync     string
 	Key      string
-	Address  string // personal data; empty if the ledger has none
-	What     string // "row", "event" or "topic"
+	Position string // where the source has the row; empty for what the ledger tells
+	Address  string // personal data; empty if none is known
+	What     string // one of TroubleKinds
 	Category ledger.Category
 	Reason   string
 	Attempts int

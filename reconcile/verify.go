@@ -47,6 +47,8 @@ type Verified struct {
 	Contacts int // contacts in Owlat
 	Entries  int // entries of the ledger that were compared
 	Findings map[FindingKind]int
+	// Invalid counts rows whose people are not in Owlat, as far as is known, because the rows cannot be sent as they are.
+	Invalid  int
 	Repaired int // entries corrected to what Owlat holds; the next run acts on them
 }
 
@@ -101,8 +103,11 @@ func (e *Engine) Verify(ctx context.Context, syncs []Sync, o VerifyOptions) (v V
 		ctx = lock.Context()
 		reader, record = e.ledger, func(r ledger.Record) error { return lock.Record(ctx, r) }
 	}
+	missing := missing{ledger: e.ledger, addresses: make(map[string]int)}
 	for _, s := range syncs {
-		if err := (verification{e}).verifySource(ctx, s, o, reader, record, each); err != nil {
+		missing.sync = s.Name
+		err := verification{e}.verifySource(ctx, s, o, reader, record, each, missing.row)
+		if err = also(err, missing.look(ctx)); err != nil {
 			return v, fmt.Errorf("sync %q: %w", s.Name, err)
 		}
 	}
@@ -121,19 +126,79 @@ func (e *Engine) Verify(ctx context.Context, syncs []Sync, o VerifyOptions) (v V
 			return v, fmt.Errorf("sync %q: %w", s.Name, err)
 		}
 	}
+	v.Invalid = missing.in(contacts)
 	return v, verification{e}.verifyContacts(ctx, contacts, each)
+}
+
+// missing finds out how many people are not in Owlat because their rows are invalid.
+type missing struct {
+	ledger ledger.Reader
+	sync   string
+
+	rows      []Decision     // invalid rows that are yet to be looked up
+	addresses map[string]int // rows without a contact by their addresses
+	other     int            // rows without a contact and without an address
+}
+
+// row takes in an invalid row.
+func (m *missing) row(ctx context.Context, d Decision) error {
+	if m.rows = append(m.rows, d); len(m.rows) < batchSize {
+		return nil
+	}
+	return m.look(ctx)
+}
+
+// look leaves out the rows whose contact the ledger knows.
+func (m *missing) look(ctx context.Context) error {
+	var keys []string
+	for _, d := range m.rows {
+		if d.Key != "" {
+			keys = append(keys, d.Key)
+		}
+	}
+	entries, err := m.ledger.Entries(ctx, m.sync, keys)
+	if err != nil {
+		return readLedger(err)
+	}
+	for _, d := range m.rows {
+		if e := entries[d.Key]; e != nil && e.ContactID != "" && e.Origin != ledger.OriginGone {
+			continue
+		}
+		if address, err := owlatsync.NormalizeAddress(d.Address()); err == nil {
+			m.addresses[address]++
+		} else {
+			m.other++
+		}
+	}
+	m.rows = m.rows[:0]
+	return nil
+}
+
+// in counts the rows whose addresses no listed contact has.
+func (m *missing) in(l *listing) int {
+	for _, spot := range l.spots {
+		delete(m.addresses, owlatsync.LowerAddress(l.roll.Contact(spot).Email))
+	}
+	n := m.other
+	for _, rows := range m.addresses {
+		n += rows
+	}
+	return n
 }
 
 // verification compares the sources, the ledger and Owlat's contacts.
 type verification struct{ *Engine }
 
-func (e verification) verifySource(ctx context.Context, s Sync, o VerifyOptions, reader ledger.Reader, record func(ledger.Record) error, each func(Finding) error) error {
+func (e verification) verifySource(ctx context.Context, s Sync, o VerifyOptions, reader ledger.Reader, record func(ledger.Record) error,
+	each func(Finding) error, invalid func(context.Context, Decision) error) error {
 	if err := s.validate(); err != nil {
 		return err
 	}
 	found := func(d Decision) error {
 		switch d.Outcome {
-		case owlatsync.Invalid, owlatsync.Duplicate, owlatsync.Skipped, owlatsync.Unchanged:
+		case owlatsync.Invalid:
+			return invalid(ctx, d)
+		case owlatsync.Duplicate, owlatsync.Skipped, owlatsync.Unchanged:
 			return nil
 		}
 		return each(Finding{Kind: SourceAhead, Sync: s.Name, Key: d.Key, Address: d.Address(), Decision: &d})

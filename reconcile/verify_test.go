@@ -145,3 +145,20 @@ func TestRetryTakesUpWhatWasGivenUp(t *testing.T) {
 		expect(t, w.run(list...), "updated 1, unchanged 2")
 	})
 }
+
+// TestVerifyCountsWhoIsMissingForAnInvalidRow has people whom no run can send, of whom some are in Owlat all the same.
+func TestVerifyCountsWhoIsMissingForAnInvalidRow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := people(3, "P")
+	w.run(list...)
+	w.call("POST", "/contacts", `{"email":"There@example.com"}`)
+	long := strings.Repeat("x", 201)
+	list[0] = owlatsync.Row{Key: "1", Defect: "not UTF-8"} // its contact is in Owlat
+	list = append(list, user("4", "there@example.com", long), user("5", "away@example.com", long), user("6", "nobody", "P"),
+		owlatsync.Row{Key: "7", Defect: "not UTF-8"}, owlatsync.Row{Defect: `column "id" is NULL`})
+	v, told := w.verify(false, list...)
+	if v.Invalid != 4 || v.Differences() != 0 {
+		t.Errorf("%+v, %q", v, told)
+	}
+}

@@ -85,7 +85,7 @@ type world struct {
 
 // unguarded lets everything pass, for tests of what comes after the guards.
 var unguarded = reconcile.Guards{
-	Removals: reconcile.Limit{Share: 1}, Updates: reconcile.Limit{Share: 1}, EmptySource: true, FirstRun: true,
+	Removals: reconcile.NoLimit, Updates: reconcile.NoLimit, Creates: reconcile.NoLimit, TopicAdds: reconcile.NoLimit, EmptySource: true, FirstRun: true,
 }
 
 func newWorld(t testing.TB, topics ...reconcile.Topic) *world {
@@ -200,6 +200,9 @@ func (w *world) try(ctx context.Context, o runOptions, source reconcile.Source) 
 			if d, ok := ev.(progress.RowDone); ok {
 				told[d.Outcome]++
 				told[d.Before]--
+				if left := notApplied(d.Outcome); left != (d.Category != "") || left && d.Reason == "" {
+					w.t.Errorf("row %q is told as %s, category %q: %s", d.Key, d.Outcome, d.Category, d.Reason)
+				}
 			}
 		}
 		for _, o := range owlatsync.Outcomes {
@@ -209,6 +212,11 @@ func (w *world) try(ctx context.Context, o runOptions, source reconcile.Source) 
 		}
 	}
 	return report, err
+}
+
+// notApplied reports whether a row with the outcome has a category and a reason.
+func notApplied(o owlatsync.Outcome) bool {
+	return slices.Contains([]owlatsync.Outcome{owlatsync.Invalid, owlatsync.Duplicate, owlatsync.Skipped, owlatsync.Failed}, o)
 }
 
 // expect compares the outcomes that are not zero, written "created 2, invalid 1".
@@ -326,4 +334,30 @@ func (w *world) record(records ...ledger.Record) {
 	if err := lock.Release(); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// summary returns the plan of the latest run in numbers.
+func (w *world) summary() owlatsync.Summary {
+	w.t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, ev := range w.events {
+		if p, ok := ev.(progress.Planned); ok {
+			return p.Summary
+		}
+	}
+	w.t.Fatal("nothing was planned")
+	return owlatsync.Summary{}
+}
+
+// rowsDone returns what was told of rows in the latest run.
+func (w *world) rowsDone() (all []progress.RowDone) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, ev := range w.events {
+		if d, ok := ev.(progress.RowDone); ok {
+			all = append(all, d)
+		}
+	}
+	return all
 }

@@ -33,8 +33,10 @@ func newRunCmd(a *app) *cobra.Command {
 A first run asks before it writes, because every contact it creates can set off automations such as
 welcome mails. Where nobody can be asked, it needs --yes. Later runs that look like an accident are
 held: when the source has no rows all of a sudden, or when very many rows would leave a topic, be
-deleted or change (the key "guards" of the configuration sets the limits). A held run changes nothing;
-"owlat-sync approve" applies its plan after you have looked at it.
+deleted, change, be created or be put on a topic (the key "guards" of the configuration sets the
+limits). A held run changes nothing; "owlat-sync approve" applies its plan after you have looked at it.
+
+A run in which many rows that were in step have turned invalid applies the others and exits with 3.
 
 Start carefully with --limit or --only: the other rows are skipped, nothing that follows from missing
 rows happens, and the next run asks again.
@@ -158,7 +160,7 @@ func (r *runner) run(ctx context.Context, a *app, s *setup.Session, sync config.
 	if report != nil {
 		err = errors.Join(err, r.end.Report(a.to(), sync, report, admitted))
 	}
-	if err == nil && report.Outcomes[owlatsync.Failed] > 0 {
+	if err == nil && (report.Outcomes[owlatsync.Failed] > 0 || report.Spoiled() != "") {
 		return problem.Told(exitcode.FailedRows)
 	}
 	return err

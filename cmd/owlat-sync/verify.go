@@ -32,7 +32,8 @@ and list each difference:
   twin      two contacts in Owlat have one address; calls by address reach the older
   unknown   a contact in Owlat that no row stands for: no difference, only counted
 
-Owlat's API tells nobody who is on a topic, so memberships cannot be compared. Nothing is changed, and
+It also says how many people of the source are not in Owlat because their rows are invalid; that is no
+difference either. Owlat's API tells nobody who is on a topic, so memberships cannot be compared. Nothing is changed, and
 the exit code is 3 when there are differences.
 
 With --repair, the ledger is corrected to what Owlat holds, and the syncs are run: what was changed in

@@ -2,6 +2,7 @@ package checkup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,12 +47,12 @@ func (c *checker) sameDeployment(bound string) error {
 }
 
 // standings says how many rows of each sync the ledger has.
-func (c *checker) standings(ctx context.Context) (string, error) {
+func (c *checker) standings(ctx context.Context) (_ string, err error) {
 	l, err := c.Opener.Ledger(ctx, c.Config)
 	if err != nil {
 		return "", err
 	}
-	defer l.Close()
+	defer func() { err = errors.Join(err, l.Close()) }()
 	var standing []string
 	for _, s := range c.Syncs {
 		st, err := l.Standing(ctx, s.Name)

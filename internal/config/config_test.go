@@ -64,6 +64,8 @@ syncs:
     guards:
       removals: {share: 2.5%, rows: 5}
       updates: {rows: 1000}
+      creates: {share: 100%}
+      topic_adds: allow
       empty_source: allow
       first_run: allow
     events:
@@ -77,7 +79,7 @@ syncs:
     key: [country, number]
     fields:
       email: E-Mail
-    guards: {removals: allow, updates: {share: 0%, rows: 0}}
+    guards: {removals: allow, updates: {share: 0%, rows: 0}, creates: {share: 100%, rows: 0}}
 `
 
 func TestComplete(t *testing.T) {
@@ -104,7 +106,7 @@ func TestComplete(t *testing.T) {
 			Nulls: reconcile.NullsClear, Duplicates: reconcile.ConsentAny, OnMissing: reconcile.MissingLeave, OnRemoteDelete: reconcile.RemoteDeleteRecreate,
 			Guards: reconcile.Guards{
 				Removals: reconcile.Limit{Share: 0.025, Rows: 5}, Updates: reconcile.Limit{Share: 0.5, Rows: 1000},
-				EmptySource: true, FirstRun: true,
+				Creates: reconcile.Limit{Share: 1, Rows: 20}, TopicAdds: reconcile.NoLimit, EmptySource: true, FirstRun: true,
 			},
 			Events: []Event{
 				{Name: "user_synced", On: ledger.OnCreated, Properties: []source.Property{{Name: "plan", Column: "plan_name"}, {Name: "Seats used", Column: "seats"}}},
@@ -112,9 +114,10 @@ func TestComplete(t *testing.T) {
 				{Name: "user_changed", On: ledger.OnUpdated},
 			},
 		}, {
-			Name: "leads", Line: 40, DSN: "csv:leads.csv", Key: []string{"country", "number"}, Fresh: 10 * time.Minute,
+			Name: "leads", Line: 42, DSN: "csv:leads.csv", Key: []string{"country", "number"}, Fresh: 10 * time.Minute,
 			Fields: Fields{Email: "E-Mail"}, Nulls: reconcile.NullsKeep, Duplicates: reconcile.ConsentWinner, OnMissing: reconcile.MissingKeep, OnRemoteDelete: reconcile.RemoteDeleteKeep,
-			Guards: reconcile.Guards{Removals: reconcile.Limit{Share: 1}, Updates: reconcile.Limit{Share: math.SmallestNonzeroFloat64}},
+			Guards: reconcile.Guards{Removals: reconcile.Limit{Share: 1}, Updates: reconcile.Limit{Share: math.SmallestNonzeroFloat64},
+				Creates: reconcile.Limit{Share: math.Nextafter(1, 0)}, TopicAdds: policy.DefaultTopicAdds},
 		}},
 	}
 	if diff := cmp.Diff(want, cfg, cmpopts.IgnoreFields(Sync{}, "Target")); diff != "" {
@@ -168,7 +171,7 @@ func TestDefaultsAndPrecedence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	standard := reconcile.Guards{Removals: policy.DefaultRemovals, Updates: policy.DefaultUpdates}
+	standard := reconcile.Guards{Removals: policy.DefaultRemovals, Updates: policy.DefaultUpdates, Creates: policy.DefaultCreates, TopicAdds: policy.DefaultTopicAdds}
 	if users := cfg.Syncs[0]; users.Guards != standard || users.OnMissing != reconcile.MissingKeep ||
 		users.OnRemoteDelete != reconcile.RemoteDeleteKeep || users.Events != nil || cfg.History != 90*24*time.Hour {
 		t.Errorf("defaults: %+v, history %v", users, cfg.History)

@@ -71,6 +71,8 @@ func (d policyDecoder) guards(s section) reconcile.Guards {
 	return reconcile.Guards{
 		Removals:    d.limit(s, "removals", policy.DefaultRemovals),
 		Updates:     d.limit(s, "updates", policy.DefaultUpdates),
+		Creates:     d.limit(s, "creates", policy.DefaultCreates),
+		TopicAdds:   d.limit(s, "topic_adds", policy.DefaultTopicAdds),
 		EmptySource: d.oneOf(s.text("empty_source"), "hold", allow) == allow,
 		FirstRun:    d.oneOf(s.text("first_run"), "ask", allow) == allow,
 	}
@@ -83,7 +85,7 @@ func (d policyDecoder) limit(s section, key string, standard reconcile.Limit) re
 		if v := s.text(key); v.given && v.text != allow {
 			v.refuse(d.decoder, "must be %s, or a section such as {share: %s, rows: %d}", allow, percent(standard.Share), standard.Rows)
 		}
-		return reconcile.Limit{Share: 1}
+		return policy.NoLimit
 	}
 	limit, parts := standard, sectionOf[limitKeys](d.decoder, n, setting(s.path, key))
 	if v := parts.text("share"); v.given {
@@ -99,6 +101,8 @@ func (d policyDecoder) limit(s section, key string, standard reconcile.Limit) re
 	if limit == (reconcile.Limit{}) {
 		// The zero limit means the standard one. Any row exceeds this limit too.
 		limit.Share = math.SmallestNonzeroFloat64
+	} else if limit == policy.NoLimit {
+		limit.Share = math.Nextafter(1, 0) // a limit of all known rows is one
 	}
 	return limit
 }

@@ -21,7 +21,7 @@ func TestBadPolicies(t *testing.T) {
 		{"consent of all", "duplicates: {consent: all}", `duplicates.consent: "all" is not known; it can be winner or any`},
 
 		{"guards a word", "guards: off", `guards: must be a section of keys, such as "removals: …", not a text`},
-		{"unknown guard", "guards: {deletions: allow}", `guards: unknown key "deletions"; known here: removals, updates, empty_source, first_run`},
+		{"unknown guard", "guards: {deletions: allow}", `guards: unknown key "deletions"; known here: removals, updates, creates, topic_adds, empty_source, first_run`},
 		{"misspelt guard", "guards: {removal: allow}", `guards: unknown key "removal"; did you mean "removals"?`},
 		{"empty_source", "guards: {empty_source: ask}", `guards.empty_source: "ask" is not known; it can be hold or allow`},
 		{"first_run", "guards: {first_run: hold}", `guards.first_run: "hold" is not known; it can be ask or allow`},
@@ -103,6 +103,10 @@ func TestLimitsAreWhatTheFileSays(t *testing.T) {
 		{"{share: 0.5%}", 21, true, "21 of 100 rows would leave a topic or be deleted; the limit is 0.5 % and 20 rows"},
 		{"{share: 0%, rows: 0}", 1, true, "1 of 100 rows would leave a topic or be deleted; the limit is 0 % and 0 rows"},
 		{"{share: 100%}", 100, false, ""},
+		{"{share: 10 %, rows: 90}", 50, false, ""},
+		{"{share: 10 %, rows: 90}", 51, true, "51 of 100 rows would leave a topic or be deleted; more than 50 % and 5 rows are always held"},
+		{"{share: 80 %, rows: 90}", 80, false, ""},
+		{"{share: 80 %, rows: 90}", 81, true, "81 of 100 rows would leave a topic or be deleted; more than 80 % and 5 rows are always held"},
 		{"allow", 100, false, ""},
 	} {
 		cfg, err := Parse("f.yaml", []byte(valid+"    guards: {removals: "+test.limit+"}\n"), env(map[string]string{EnvAPIKey: testKey}))

@@ -69,6 +69,8 @@ type topicKeys struct {
 type guardsKeys struct {
 	Removals    limitKey `json:"removals,omitempty" jsonschema_description:"Holds a run in which more rows than \"rows\" would leave a topic or be deleted, if they are also more than \"share\" of the rows that the ledger knows. allow: never."`
 	Updates     limitKey `json:"updates,omitempty" jsonschema_description:"Holds a run in which more rows than \"rows\" would change, if they are also more than \"share\" of the rows that the ledger knows, as after two columns were swapped. allow: never."`
+	Creates     limitKey `json:"creates,omitempty" jsonschema_description:"Holds a run, after the first one, that would create more contacts than \"rows\", if they are also more than \"share\" of the rows that the ledger knows, as after a query lost its WHERE. allow: never."`
+	TopicAdds   limitKey `json:"topic_adds,omitempty" jsonschema_description:"Holds a run, after the first one, in which more rows than \"rows\" would be put on a topic, if they are also more than \"share\" of the rows that the ledger knows, as after a topic was added with existing: add. allow: never."`
 	EmptySource string   `json:"empty_source,omitempty" jsonschema:"enum=hold,enum=allow,default=hold" jsonschema_description:"Whether to hold a run whose source has no rows although the ledger knows some."`
 	FirstRun    string   `json:"first_run,omitempty" jsonschema:"enum=ask,enum=allow,default=ask" jsonschema_description:"Whether the first run, which fires automations for every new contact, asks before it writes (or needs --yes)."`
 }

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"owlatsync"
 	"owlatsync/internal/words"
 	"owlatsync/reconcile"
 )
@@ -16,20 +17,21 @@ type troubleJSON struct {
 	Type     string     `json:"type"`
 	Sync     string     `json:"sync"`
 	Key      string     `json:"key"`
+	Position string     `json:"position,omitempty"` // where the source has the row; only of "invalid" and "duplicate"
 	Email    string     `json:"email,omitempty"`
-	What     string     `json:"what"` // "row", "event" or "topic"
+	What     string     `json:"what"` // "row", "event", "topic", "invalid" or "duplicate"
 	Category string     `json:"category"`
 	Reason   string     `json:"reason"`
 	Attempts int        `json:"attempts"`
-	First    time.Time  `json:"first"`
-	Last     time.Time  `json:"last"`
+	First    time.Time  `json:"first,omitzero"`
+	Last     time.Time  `json:"last,omitzero"`
 	NextTry  *time.Time `json:"next_try,omitempty"` // absent: no run tries it again by itself
 	Parked   bool       `json:"parked"`
 }
 
 func newTroubleJSON(t reconcile.Trouble) troubleJSON {
 	j := troubleJSON{
-		Type: "failure", Sync: t.Sync, Key: t.Key, Email: t.Address, What: t.What, Category: string(t.Category), Reason: t.Reason,
+		Type: "failure", Sync: t.Sync, Key: t.Key, Position: t.Position, Email: t.Address, What: t.What, Category: string(t.Category), Reason: t.Reason,
 		Attempts: t.Attempts, First: t.First, Last: t.Last, Parked: t.Parked,
 	}
 	if !t.NextTry.IsZero() {
@@ -39,7 +41,7 @@ func newTroubleJSON(t reconcile.Trouble) troubleJSON {
 }
 
 // TroubleColumns are the columns of a list of failures.
-var TroubleColumns = []string{"sync", "key", "email", "what", "category", "reason", "attempts", "first", "last", "next_try", "parked"}
+var TroubleColumns = []string{"sync", "key", "email", "what", "category", "reason", "attempts", "first", "last", "next_try", "parked", "position"}
 
 // Troubles shows failures as they come, and counts them.
 type Troubles struct {
@@ -49,6 +51,7 @@ type Troubles struct {
 	table *tabwriter.Writer // nil: only the end is text
 
 	failing, parked, unknown int
+	refused                  int       // rows of the source that cannot be sent
 	next                     time.Time // time of the next attempt
 }
 
@@ -82,21 +85,29 @@ func (l *Troubles) Row(t reconcile.Trouble) error {
 	case l.to.JSON:
 		return l.to.json(newTroubleJSON(t))
 	default:
-		if l.failing+l.unknown == 1 {
+		if l.lines() == 1 {
 			_, _ = fmt.Fprintln(l.table, "SYNC\tKEY\tADDRESS\tWHAT\tATTEMPTS\tNEXT TRY\tREASON")
 		}
-		_, _ = fmt.Fprintf(l.table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", t.Sync, words.Printable(t.Key), words.OrElse(words.Printable(t.Address), "-"), t.What, t.Attempts, nextTry(t), t.Reason)
+		_, _ = fmt.Fprintf(l.table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", t.Sync, words.OrElse(words.Printable(t.Key), t.Position), words.OrElse(words.Printable(t.Address), "-"), t.What, t.Attempts, nextTry(t), t.Reason)
 	}
 	return nil
 }
 
 func troubleFields(t reconcile.Trouble) []string {
 	return []string{t.Sync, t.Key, t.Address, t.What, string(t.Category), t.Reason, strconv.Itoa(t.Attempts),
-		stamp(t.First), stamp(t.Last), stamp(t.NextTry), strconv.FormatBool(t.Parked)}
+		stamp(t.First), stamp(t.Last), stamp(t.NextTry), strconv.FormatBool(t.Parked), t.Position}
 }
+
+func refused(t reconcile.Trouble) bool {
+	return t.What == string(owlatsync.Invalid) || t.What == string(owlatsync.Duplicate)
+}
+
+func (l *Troubles) lines() int { return l.failing + l.unknown + l.refused }
 
 func (l *Troubles) count(t reconcile.Trouble) {
 	switch {
+	case refused(t):
+		l.refused++
 	case t.What != "row":
 		l.unknown++
 	case t.Parked:
@@ -112,6 +123,8 @@ func (l *Troubles) count(t reconcile.Trouble) {
 
 func nextTry(t reconcile.Trouble) string {
 	switch {
+	case refused(t):
+		return "when it changes"
 	case t.What != "row":
 		return "never"
 	case t.Parked:
@@ -138,9 +151,9 @@ func (l *Troubles) End() error {
 	case l.to.JSON:
 		return nil
 	case l.list != nil:
-		l.to.printf("written to %s, with addresses: %s\n", l.list.Path(), words.Plural(l.failing+l.unknown, "line"))
+		l.to.printf("written to %s, with addresses: %s\n", l.list.Path(), words.Plural(l.lines(), "line"))
 		return nil
-	case l.failing+l.unknown == 0:
+	case l.lines() == 0:
 		l.to.printf("Nothing fails.\n")
 		return nil
 	}
@@ -150,6 +163,9 @@ func (l *Troubles) End() error {
 	l.to.printf("\n")
 	if l.failing > 0 {
 		l.to.printf("%s%s.\n", words.Several(l.failing, "row fails", "rows fail"), l.tries())
+	}
+	if l.refused > 0 {
+		l.to.printf("%s be sent until the source has changed.\n", words.Several(l.refused, "row cannot", "rows cannot"))
 	}
 	if l.unknown > 0 {
 		l.to.printf("%s unknown and never repeated; look in Owlat what arrived.\n", words.Several(l.unknown, "outcome is", "outcomes are"))

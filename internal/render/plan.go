@@ -60,15 +60,20 @@ type summaryJSON struct {
 	Type        string                     `json:"type"`
 	Sync        string                     `json:"sync"`
 	Rows        int                        `json:"rows"`
-	Known       int                        `json:"known"`    // rows that the ledger knew before
-	Absent      int                        `json:"absent"`   // known rows that the source no longer has
-	Removals    int                        `json:"removals"` // rows whose contact leaves a topic or is deleted
+	Known       int                        `json:"known"`      // rows that the ledger knew before
+	Absent      int                        `json:"absent"`     // known rows that the source no longer has
+	Removals    int                        `json:"removals"`   // rows whose contact leaves a topic or is deleted
+	Creates     int                        `json:"creates"`    // rows whose contact would be created
+	TopicAdds   int                        `json:"topic_adds"` // rows whose contact would be put on a topic
+	InStep      int                        `json:"in_step"`    // known rows that were in step; with a cursor 0 if none turned
+	Turned      int                        `json:"turned"`     // rows of in_step that are invalid now
 	FirstRun    bool                       `json:"first_run"`
 	Outcomes    map[owlatsync.Outcome]int  `json:"outcomes"`
 	Memberships owlatsync.MembershipCounts `json:"memberships"`
 	Events      int                        `json:"events"`
 	Requests    int                        `json:"requests"`            // writes to be sent
-	Seconds     float64                    `json:"seconds"`             // time that they take; "plan" includes the listing
+	Lookups     int                        `json:"lookups"`             // requests to look up contacts before the plan is made
+	Seconds     float64                    `json:"seconds"`             // time that they take; "plan" includes the listing and the look-ups
 	MayExist    *mayExistJSON              `json:"may_exist,omitempty"` // only where contacts to be created may exist
 	Adoption    adoptionJSON               `json:"adoption"`
 	Guards      guardsJSON                 `json:"guards"`
@@ -102,6 +107,8 @@ type guardsJSON struct {
 	Hold        []owlatsync.Hit `json:"hold"` // guards that would hold a run
 	Removals    limitJSON       `json:"removals"`
 	Updates     limitJSON       `json:"updates"`
+	Creates     limitJSON       `json:"creates"`
+	TopicAdds   limitJSON       `json:"topic_adds"`
 	EmptySource string          `json:"empty_source"`
 	FirstRun    string          `json:"first_run"`
 }
@@ -114,12 +121,14 @@ type limitJSON struct {
 func newSummaryJSON(p owlatsync.Summary, sync config.Sync) summaryJSON {
 	g := sync.Guards
 	return summaryJSON{
-		Type: "plan", Sync: p.Sync, Rows: p.Rows, Known: p.Entries, Absent: p.Absent, Removals: p.Removals, FirstRun: p.FirstRun,
-		Outcomes: p.Outcomes, Memberships: p.Memberships, Events: p.Events, Requests: p.Requests, Seconds: p.Duration.Seconds(),
+		Type: "plan", Sync: p.Sync, Rows: p.Rows, Known: p.Entries, Absent: p.Absent, Removals: p.Removals,
+		Creates: p.Creates, TopicAdds: p.TopicAdds, InStep: p.InStep, Turned: p.Turned, FirstRun: p.FirstRun,
+		Outcomes: p.Outcomes, Memberships: p.Memberships, Events: p.Events, Requests: p.Requests, Lookups: p.Lookups, Seconds: p.Duration.Seconds(),
 		MayExist: newMayExistJSON(p),
 		Adoption: adoptionJSON{p.Adoption.Mode, p.Adoption.Reason, p.Adoption.Contacts, p.Adoption.Twins, p.Adoption.Requests},
 		Guards: guardsJSON{
 			Hold: append([]owlatsync.Hit{}, g.Hits(p)...), Removals: newLimitJSON(g.Removals), Updates: newLimitJSON(g.Updates),
+			Creates: newLimitJSON(g.Creates), TopicAdds: newLimitJSON(g.TopicAdds),
 			EmptySource: word(g.EmptySource, "allow", "hold"), FirstRun: word(g.FirstRun, "allow", "ask"),
 		},
 		Reading: p.Reading,
@@ -157,6 +166,9 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	if p.Absent > 0 {
 		add("absent", "%6d of %s gone from the source (on_missing: %s)", p.Absent, words.Plural(p.Entries, "known row"), sync.OnMissing)
 	}
+	if p.Turned > 0 {
+		add("turned", "%6d of %s in step, and invalid now", p.Turned, words.Plural(p.InStep, "row"))
+	}
 	if p.Removals > 0 {
 		add("removals", "%6d of %s to leave a topic or be deleted", p.Removals, words.Plural(p.Entries, "known row"))
 	}
@@ -178,6 +190,9 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 		if p.Adoption.Requests > 0 {
 			listing = fmt.Sprintf(" and %d to list the contacts", p.Adoption.Requests)
 		}
+		if p.Lookups > 0 {
+			listing += fmt.Sprintf(" and %d to look contacts up", p.Lookups)
+		}
 		add("requests", "%6s%s, %s at %g a second", between(least.Requests, most.Requests), listing, lasts(p), rate)
 	}
 	if p.FirstRun && p.Adoption.Mode != owlatsync.AdoptNothing {
@@ -186,6 +201,9 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	if p.Adoption.Twins > 0 {
 		lines = append(lines, fmt.Sprintf("  Owlat has several contacts for %s; the oldest counts, and \"owlat-sync verify\" lists them",
 			words.Several(p.Adoption.Twins, "address", "addresses")))
+	}
+	if why := p.Spoiled(); why != "" {
+		lines = append(lines, "  a run would end with exit code 3: "+why)
 	}
 	return append(lines, guardLines(p, sync.Guards)...)
 }
@@ -247,7 +265,8 @@ func guardLines(p owlatsync.Summary, g reconcile.Guards) []string {
 		}
 		return lines
 	}
-	limits := []string{"removals " + limitWords(g.Removals), "updates " + limitWords(g.Updates)}
+	limits := []string{"removals " + limitWords(g.Removals), "updates " + limitWords(g.Updates), "creates " + limitWords(g.Creates),
+		"topic adds " + limitWords(g.TopicAdds)}
 	if !g.EmptySource {
 		limits = append(limits, "a source without rows")
 	}
@@ -256,7 +275,7 @@ func guardLines(p owlatsync.Summary, g reconcile.Guards) []string {
 
 // limitWords says a limit, or that there is none.
 func limitWords(l reconcile.Limit) string {
-	if l.Share >= 1 {
+	if l == reconcile.NoLimit {
 		return "without limit"
 	}
 	return "over " + l.String()

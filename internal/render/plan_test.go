@@ -21,8 +21,8 @@ func TestGuardLines(t *testing.T) {
 		guards  reconcile.Guards
 		want    string
 	}{
-		{"nothing holds", owlatsync.Summary{Rows: 1}, reconcile.Guards{Removals: policy.DefaultRemovals, Updates: reconcile.Limit{Share: 1}},
-			"  no guard would hold a run; their limits: removals over 10 % and 20 rows, updates without limit, a source without rows"},
+		{"nothing holds", owlatsync.Summary{Rows: 1}, reconcile.Guards{Removals: policy.DefaultRemovals, Updates: reconcile.NoLimit, Creates: policy.DefaultCreates, TopicAdds: reconcile.Limit{Share: 1, Rows: 9}},
+			"  no guard would hold a run; their limits: removals over 10 % and 20 rows, updates without limit, creates over 50 % and 20 rows, topic adds over 100 % and 9 rows, a source without rows"},
 		{"a first run", owlatsync.Summary{Rows: 2, FirstRun: true, Outcomes: outcomes}, reconcile.Guards{},
 			`  a run asks first, or needs --yes: this first run will create 2 contacts and 0 memberships; each fires the automations on "contact created" and "topic subscribed", such as welcome mails`},
 		{"two hold", owlatsync.Summary{Entries: 100, Removals: 100}, reconcile.Guards{Removals: reconcile.Limit{Share: 0.005, Rows: 1}},
@@ -58,7 +58,7 @@ func TestAPlanOfContactsThatMayExist(t *testing.T) {
 	}
 	shown := string(words.JSON(newSummaryJSON(p, config.Sync{})))
 	for _, want := range []string{
-		`"requests":6,"seconds":1,"may_exist":{"rows":2,"least":{"requests":4,"added":0,"events":0},"most":{"requests":10,"added":2,"events":2},"seconds":3}`,
+		`"requests":6,"lookups":0,"seconds":1,"may_exist":{"rows":2,"least":{"requests":4,"added":0,"events":0},"most":{"requests":10,"added":2,"events":2},"seconds":3}`,
 	} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("no %s in:\n%s", want, shown)

@@ -202,6 +202,11 @@ func (r *Runs) remarks(to To) {
 	if r.left > 0 {
 		to.printf("\n%s left when the run ended; the next run takes them up.\n", words.Several(r.left, "row was", "rows were"))
 	}
+	for _, report := range r.reports {
+		if why := report.Spoiled(); why != "" {
+			to.printf("\n%s: %s \"owlat-sync failures --kind invalid\" lists them.\n", report.Sync, why)
+		}
+	}
 	failed, limited, requests := 0, 0, 0
 	for _, report := range r.reports {
 		failed += report.Outcomes[owlatsync.Failed]

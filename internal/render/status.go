@@ -12,14 +12,16 @@ import (
 
 // syncStatus is what "status --json" prints for each sync.
 type syncStatus struct {
-	Type    string    `json:"type"`
-	Sync    string    `json:"sync"`
-	Rows    int       `json:"rows"` // rows that the ledger knows
-	InStep  int       `json:"in_step"`
-	Failing int       `json:"failing"`
-	Parked  int       `json:"parked"` // failing rows that are not tried again until they change
-	Held    []heldRun `json:"held"`   // runs that wait for approval, newest first
-	Runs    []runLine `json:"runs"`   // newest first
+	Type    string `json:"type"`
+	Sync    string `json:"sync"`
+	Rows    int    `json:"rows"`    // rows that the ledger knows
+	InStep  int    `json:"in_step"` // without those that the latest run found invalid
+	Failing int    `json:"failing"`
+	Parked  int    `json:"parked"` // failing rows that are not tried again until they change
+	// Unsendable counts the rows that the latest run read and could not send: invalid ones and duplicates.
+	Unsendable int       `json:"unsendable"`
+	Held       []heldRun `json:"held"` // runs that wait for approval, newest first
+	Runs       []runLine `json:"runs"` // newest first
 
 	Reading *readingStatus `json:"reading,omitempty"` // only of a sync with a cursor
 }
@@ -48,6 +50,9 @@ func newSyncStatus(st standing.Sync, typed Typed) syncStatus {
 	s := syncStatus{
 		Type: "status", Sync: st.Sync.Name, Rows: st.Rows.Entries, InStep: st.Rows.Applied, Failing: st.Rows.Failing, Parked: st.Rows.Parked,
 		Held: make([]heldRun, len(st.Held)), Runs: make([]runLine, len(st.Runs)),
+	}
+	if last := st.Last; last != nil {
+		s.InStep, s.Unsendable = max(0, s.InStep-last.Report.Turned), last.Report.Unsendable()
 	}
 	for i, r := range st.Held {
 		s.Held[i] = heldRun{Run: r.ID, Started: r.Started, Message: r.Message, Partial: r.Partial}
@@ -92,6 +97,10 @@ func Status(to To, st standing.Sync, typed Typed) error {
 		to.printf("; \"%s\" lists them", typed.Command("failures", s.Sync))
 	}
 	to.printf("\n")
+	if s.Unsendable > 0 {
+		to.printf("  %s be sent; \"%s\" lists them\n", words.Several(s.Unsendable, "row of the source cannot", "rows of the source cannot"),
+			typed.Command("failures --kind invalid,duplicate", s.Sync))
+	}
 	if s.Reading != nil {
 		to.printf("  %s\n", s.Reading.words())
 	}
@@ -111,7 +120,7 @@ func Status(to To, st standing.Sync, typed Typed) error {
 			to.printf("    held before:  %s\n", words.Plural(more, "run"))
 		}
 	}
-	lines := [][]string{{"  run", "started", "took", "status", "rows", "created", "updated", "unchanged", "failed", "requests"}}
+	lines := [][]string{{"  run", "started", "took", "status", "rows", "created", "updated", "unchanged", "failed", "unsendable", "requests"}}
 	for _, r := range s.Runs {
 		lines = append(lines, r.cells())
 	}
@@ -129,11 +138,11 @@ func (r runLine) cells() []string {
 	}
 	cells := []string{fmt.Sprintf("  %d", r.Run), words.Clock(r.Started), lasted, r.Status}
 	if r.Report == nil {
-		return append(cells, "-", "-", "-", "-", "-", "-")
+		return append(cells, "-", "-", "-", "-", "-", "-", "-")
 	}
 	for _, n := range []int{
 		r.Report.Rows, r.Report.Outcomes[owlatsync.Created], r.Report.Outcomes[owlatsync.Updated],
-		r.Report.Outcomes[owlatsync.Unchanged], r.Report.Outcomes[owlatsync.Failed], r.Report.Requests.Total,
+		r.Report.Outcomes[owlatsync.Unchanged], r.Report.Outcomes[owlatsync.Failed], r.Report.Unsendable(), r.Report.Requests.Total,
 	} {
 		cells = append(cells, fmt.Sprint(n))
 	}

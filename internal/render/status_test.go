@@ -23,6 +23,10 @@ func TestStatus(t *testing.T) {
 	run := ledger.Run{ID: 1, Sync: "users", Mode: "run", Started: started, Finished: started.Add(90 * time.Second), Status: ledger.StatusOK, Report: report}
 	died := ledger.Run{ID: 2, Sync: "users", Mode: "run", Started: started, Status: ledger.StatusDied, Message: "its process was killed"}
 	held := ledger.Run{ID: 3, Sync: "users", Mode: "run", Started: started, Finished: started, Status: ledger.StatusHeld, Message: "held by a guard: removals"}
+	broken := owlatsync.NewReport("users", "4")
+	broken.Rows, broken.InStep, broken.Turned = 13, 12, 10
+	broken.Outcomes[owlatsync.Invalid], broken.Outcomes[owlatsync.Duplicate], broken.Outcomes[owlatsync.Unchanged] = 10, 1, 2
+	spoilt := ledger.Run{ID: 4, Sync: "users", Mode: "run", Started: started, Finished: started, Status: ledger.StatusFailedRows, Message: "10 of the 12 rows", Report: broken}
 	for _, test := range []struct {
 		name string
 		st   standing.Sync
@@ -32,13 +36,20 @@ func TestStatus(t *testing.T) {
 		{"never run", standing.Sync{}, []string{"users: never run"}, `"held":[],"runs":[]}`},
 		{"in order", standing.Sync{Known: true, Rows: ledger.Standing{Entries: 12, Applied: 12}, Runs: []ledger.Run{run}}, []string{
 			"users: the ledger knows 12 rows: 12 in step, 0 failing",
-			"  run              started    took  status    rows  created  updated  unchanged  failed  requests",
-			"  1    " + at + "   1m30s      ok      12       10        0          0       0        11",
-		}, `"rows":12,"in_step":12,"failing":0,"parked":0,"held":[],"runs":[{"run":1,"mode":"run",`},
+			"  run              started    took  status    rows  created  updated  unchanged  failed  unsendable  requests",
+			"  1    " + at + "   1m30s      ok      12       10        0          0       0           0        11",
+		}, `"rows":12,"in_step":12,"failing":0,"parked":0,"unsendable":0,"held":[],"runs":[{"run":1,"mode":"run",`},
+		{"most turned invalid", standing.Sync{Known: true, Rows: ledger.Standing{Entries: 12, Applied: 12}, Runs: []ledger.Run{spoilt}, Last: &spoilt}, []string{
+			`users: the ledger knows 12 rows: 2 in step, 0 failing`,
+			`  11 rows of the source cannot be sent; "owlat-sync failures --kind invalid,duplicate --sync users" lists them`,
+			"  run              started    took       status    rows  created  updated  unchanged  failed  unsendable  requests",
+			"  4    " + at + "     <1s  failed rows      13        0        0          2       0          11         0",
+			"  the latest ended with: 10 of the 12 rows",
+		}, `"rows":12,"in_step":2,"failing":0,"parked":0,"unsendable":11,"held"`},
 		{"failing, the latest died", standing.Sync{Known: true, Rows: ledger.Standing{Entries: 3, Applied: 1, Failing: 2, Parked: 1}, Runs: []ledger.Run{died}}, []string{
 			`users: the ledger knows 3 rows: 1 in step, 2 failing (1 of them not tried again until they change); "owlat-sync failures --sync users" lists them`,
-			"  run              started    took  status    rows  created  updated  unchanged  failed  requests",
-			"  2    " + at + "       -    died       -        -        -          -       -         -",
+			"  run              started    took  status    rows  created  updated  unchanged  failed  unsendable  requests",
+			"  2    " + at + "       -    died       -        -        -          -       -           -         -",
 			"  the latest ended with: its process was killed",
 		}, `"status":"died","message":"its process was killed"`},
 		{"held", standing.Sync{Known: true, Rows: ledger.Standing{Entries: 1, Applied: 1}, Runs: []ledger.Run{held}, Held: []standing.HeldRun{{Run: held, Partial: true}, {Run: held}}}, []string{
@@ -47,15 +58,15 @@ func TestStatus(t *testing.T) {
 			"    look at it:   owlat-sync plan --sync users",
 			"    apply it:     owlat-sync approve 3 --sync users (only the rows that --only or --limit asked for)",
 			"    held before:  1 run",
-			"  run              started    took  status    rows  created  updated  unchanged  failed  requests",
-			"  3    " + at + "     <1s    held       -        -        -          -       -         -",
+			"  run              started    took  status    rows  created  updated  unchanged  failed  unsendable  requests",
+			"  3    " + at + "     <1s    held       -        -        -          -       -           -         -",
 		}, `"partial":true,"approve":"owlat-sync approve 3 --sync users"}`},
 		{"held by another version", standing.Sync{Known: true, Runs: []ledger.Run{held}, Held: []standing.HeldRun{{Run: held, Refused: reconcile.ErrOldPlan}}}, []string{
 			"users: the ledger knows 0 rows: 0 in step, 0 failing",
 			"  run 3 of " + at + " is held by a guard: removals",
 			"    not any more: the plan of the held run was kept by another version of owlat-sync; run again, and approve what that holds",
-			"  run              started    took  status    rows  created  updated  unchanged  failed  requests",
-			"  3    " + at + "     <1s    held       -        -        -          -       -         -",
+			"  run              started    took  status    rows  created  updated  unchanged  failed  unsendable  requests",
+			"  3    " + at + "     <1s    held       -        -        -          -       -           -         -",
 		}, `"message":"held by a guard: removals","refused":"the plan of the held run was kept by another version of owlat-sync;`},
 	} {
 		test.st.Sync = config.Sync{Name: "users"}

@@ -45,6 +45,7 @@ type verifiedJSON struct {
 	Differences int                           `json:"differences"`
 	Findings    map[reconcile.FindingKind]int `json:"findings"`
 	Corrected   int                           `json:"corrected"` // rows of the ledger that were corrected
+	Invalid     int                           `json:"invalid"`   // rows whose people are not in Owlat because the rows are invalid
 }
 
 // Row shows one difference.
@@ -94,7 +95,7 @@ func findingWords(f reconcile.Finding) string {
 // End says how much was compared and found, and what to do. With repair it does not advise one, because it follows.
 func (v *Findings) End(result reconcile.Verified, repair bool, typed Typed) error {
 	if v.to.JSON {
-		return v.to.json(verifiedJSON{"verified", result.Contacts, result.Entries, result.Differences(), result.Findings, result.Repaired})
+		return v.to.json(verifiedJSON{"verified", result.Contacts, result.Entries, result.Differences(), result.Findings, result.Repaired, result.Invalid})
 	}
 	var kinds []string
 	for _, kind := range reconcile.FindingKinds {
@@ -114,9 +115,11 @@ func (v *Findings) End(result reconcile.Verified, repair bool, typed Typed) erro
 	}
 	if len(kinds) == 0 {
 		v.to.printf(": no difference.\n")
+		v.invalid(result, typed)
 		return nil
 	}
 	v.to.printf(": %s (%s).\n", words.Plural(result.Differences(), "difference"), strings.Join(kinds, ", "))
+	v.invalid(result, typed)
 	switch {
 	case result.Repaired > 0:
 		v.to.printf("%s of the ledger corrected; the run follows.\n\n", words.Several(result.Repaired, "row", "rows"))
@@ -129,4 +132,12 @@ func (v *Findings) End(result reconcile.Verified, repair bool, typed Typed) erro
 		v.to.printf("Of contacts with one address merge or delete in Owlat what is wrong: no run does.\n")
 	}
 	return nil
+}
+
+// invalid says how many people are missing because their rows are invalid. No run can help them.
+func (v *Findings) invalid(result reconcile.Verified, typed Typed) {
+	if result.Invalid > 0 {
+		v.to.printf("%s not in Owlat because of an invalid row; \"%s\" lists them.\n",
+			words.Several(result.Invalid, "person of the source is", "people of the source are"), typed.Command("failures --kind invalid", ""))
+	}
 }

@@ -49,7 +49,7 @@ Of contacts with one address merge or delete in Owlat what is wrong: no run does
 	}
 	lines := strings.Split(strings.TrimSpace(json.String()), "\n")
 	if len(lines) != 6 || !strings.Contains(lines[0], `"plan":{"type":"row","sync":"users","key":"1"`) ||
-		lines[5] != `{"type":"verified","contacts":6,"rows":3,"differences":4,"findings":{"changed":1,"missing":1,"source":1,"twin":1,"unknown":1},"corrected":0}` {
+		lines[5] != `{"type":"verified","contacts":6,"rows":3,"differences":4,"findings":{"changed":1,"missing":1,"source":1,"twin":1,"unknown":1},"corrected":0,"invalid":0}` {
 		t.Errorf("JSON:\n%s", json.String())
 	}
 }

@@ -204,6 +204,18 @@ func complete(observe func(progress.Value)) []progress.Observer {
 	return []progress.Observer{{Each: observe, Complete: true}}
 }
 
+// Unsendable reads the source of a sync and tells each row that cannot be sent; l has what is known about the rows.
+func (o Opener) Unsendable(ctx context.Context, cfg *config.Config, l ledger.Reader, sync config.Sync, each func(reconcile.Trouble) error) (err error) {
+	src, closeSource, err := o.Source(sync)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeSource()) }()
+	return reconcile.Unsendable(ctx, l, sync.Reconcile(src), filepath.Dir(cfg.Ledger), func(d reconcile.Decision) error {
+		return each(reconcile.TroubleOf(d, sync.Name))
+	})
+}
+
 // Retry lets the next run try failed rows of the sync at once: those with the keys, or all if there are no keys. It returns their
 // number.
 func (s *Session) Retry(ctx context.Context, sync config.Sync, keys []string) (int, error) {

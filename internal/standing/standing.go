@@ -5,6 +5,7 @@ package standing
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"owlatsync/internal/config"
 	"owlatsync/ledger"
@@ -25,6 +26,8 @@ type Sync struct {
 	Runs     []ledger.Run // the latest, newest first, without plans
 	Held     []HeldRun    // all runs that wait for approval, newest first
 	Bookmark ledger.Bookmark
+	// Last is the latest of Runs that read its source to the end; nil: none is known.
+	Last *ledger.Run
 }
 
 // HeldRun is a run that a guard holds.
@@ -48,6 +51,10 @@ func Of(ctx context.Context, l Ledger, sync config.Sync, runs int) (st Sync, err
 	}
 	if st.Runs, err = l.Runs(ctx, sync.Name, runs); err != nil {
 		return st, err
+	}
+	ended := func(r ledger.Run) bool { return r.Report != nil && r.Summary != nil }
+	if i := slices.IndexFunc(st.Runs, ended); i >= 0 {
+		st.Last = &st.Runs[i]
 	}
 	held, err := l.HeldRuns(ctx, sync.Name)
 	for _, r := range held {

@@ -117,7 +117,7 @@ func Apply(ctx context.Context, n Needs, plan Plan) error {
 	}
 	if !(aging{a}).stale() {
 		for _, s := range a.left {
-			a.done(s, result{outcome: owlatsync.Skipped, reason: ReasonStopped})
+			a.done(s, unreached())
 		}
 	}
 	if err := (departure{a}).depart(ctx); err != nil {
@@ -153,7 +153,7 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 				reason: fmt.Sprintf("beyond the limit of %s; rows that withdraw a consent come first", owlatsync.Counted(a.Part.Limit, "row"))})
 			continue
 		case s.Missing && a.erred():
-			a.done(s, result{outcome: owlatsync.Skipped, reason: reasonErred})
+			a.done(s, result{outcome: owlatsync.Skipped, reason: reasonErred, category: ledger.CategoryKept})
 			continue
 		case a.stopping(ctx):
 			a.settle(ctx, settled)
@@ -286,7 +286,11 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 			continue
 		}
 		a.leftAlone(s.Skipped)
-		a.done(s, result{outcome: s.Outcome, reason: s.Reason})
+		r := result{outcome: s.Outcome, reason: s.Reason}
+		if s.Outcome == owlatsync.Skipped {
+			r.category = ledger.CategoryGone
+		}
+		a.done(s, r)
 	}
 }
 

@@ -27,7 +27,7 @@ func (r absence) remove(ctx context.Context) error {
 	for _, c := range r.s.Changes {
 		// Another row may have taken the contact over in this run.
 		if c.Kind == owlatsync.DeleteContact && len(others) > 0 || c.Kind == owlatsync.RemoveTopic && consent.WantedBy(others, c.Topic) {
-			r.result.outcome, r.result.spared = owlatsync.Skipped, true
+			r.result.outcome, r.result.category, r.result.spared = owlatsync.Skipped, ledger.CategoryKept, true
 			r.result.reason = fmt.Sprintf("%s of sync %q has the contact now", step.RowName(others[0].Entry.Key), others[0].Sync)
 			continue
 		}

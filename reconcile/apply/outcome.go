@@ -20,6 +20,11 @@ type result struct {
 	entry    *ledger.Entry // the entry now; nil: as planned
 }
 
+// unreached is what becomes of a row whose turn a run that ends does not come to.
+func unreached() result {
+	return result{outcome: owlatsync.Skipped, reason: ReasonStopped, category: ledger.CategoryUnreached}
+}
+
 // done counts and tells the outcome of a row.
 func (a *run) done(s *step.Step, r result) {
 	d := s.Decision()

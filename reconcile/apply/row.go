@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -176,7 +177,7 @@ func (r *row) finish(ctx context.Context) error {
 	case r.gone:
 		r.e.Origin, r.e.Fingerprint = ledger.OriginGone, ledger.Fingerprint{}
 		if !r.s.Only {
-			r.result = result{outcome: owlatsync.Skipped, reason: step.ReasonGone}
+			r.result = result{outcome: owlatsync.Skipped, reason: step.ReasonGone, category: ledger.CategoryGone}
 		}
 		r.event("gone", step.ReasonGone)
 	case r.s.Only:
@@ -187,7 +188,7 @@ func (r *row) finish(ctx context.Context) error {
 	case lost != nil:
 		r.result = result{outcome: owlatsync.Failed, reason: lost.Reason, category: lost.Category, erred: true}
 	case r.s.Refused:
-		r.result.erred = true
+		r.result.erred, r.result.category = true, cmp.Or(r.result.category, ledger.CategoryExchange)
 	default:
 		settled(r.e, r.s.Row.Fingerprint)
 	}

@@ -21,6 +21,9 @@ const unanswered = 3
 // reasonDoubt begins the reason of a row that waits because its contact could not be looked up.
 const reasonDoubt = "an earlier run sent a change whose answer was lost, and what became of it could not be looked up: "
 
+// reasonLiving begins the reason of a row that waits because it is not known whether it can adopt a contact.
+const reasonLiving = "the row's contact was deleted, and whether the contact that another sync has under its address is still there could not be looked up: "
+
 // Asker asks one deployment for one run.
 type Asker struct {
 	Client *owlat.Client
@@ -28,8 +31,10 @@ type Asker struct {
 	Sync   string
 	Run    int64
 
-	listed *Listed // what Adopt has found; nil: it was not asked yet
-	mode   owlatsync.AdoptionMode
+	listed  *Listed // what Adopt has found; nil: it was not asked yet
+	mode    owlatsync.AdoptionMode
+	failing int    // look-ups of Living in a row that failed
+	reason  string // why the last of them did
 }
 
 // Settle looks up the outcome of every request of earlier runs that is in doubt. It hands the record that corrects an entry to
@@ -167,14 +172,35 @@ func (a *Asker) unclaimed(ctx context.Context, e *ledger.Entry, c *owlat.Contact
 	return c, nil
 }
 
-// Living tells which of the contacts are gone. A contact that cannot be looked up counts as there.
-func (a *Asker) Living(ctx context.Context, contacts []string) (gone map[string]bool) {
-	gone = make(map[string]bool)
+// Living tells which of the contacts are gone, and why it is not known of some. Without the scope contacts:read a contact counts as
+// there: the next request about it tells. The error is the context's, or says that Owlat would refuse every request.
+func (a *Asker) Living(ctx context.Context, contacts []string) (gone map[string]bool, unknown map[string]string, err error) {
+	gone, unknown = make(map[string]bool), make(map[string]string)
 	for _, id := range contacts {
-		if _, asked := gone[id]; !asked {
-			_, err := remote.Find(ctx, a.Client, id)
-			gone[id] = remote.IsGone(err)
+		if _, asked := gone[id]; asked {
+			continue
 		}
+		gone[id] = false
+		if a.failing >= unanswered {
+			unknown[id] = a.reason
+			continue
+		}
+		_, err := remote.Find(ctx, a.Client, id)
+		switch {
+		case ctx.Err() != nil:
+			return nil, nil, context.Cause(ctx)
+		case err == nil, remote.IsGone(err):
+			gone[id], a.failing = err != nil, 0
+			continue
+		case errors.Is(err, owlat.ErrForbidden):
+			continue
+		}
+		if err := remote.Stopped(err); remote.Classify(err).Class == ledger.StopRun {
+			return nil, nil, err
+		}
+		a.failing++
+		a.reason = reasonLiving + remote.Classify(err).Reason
+		unknown[id] = a.reason
 	}
-	return gone
+	return gone, unknown, nil
 }

@@ -19,12 +19,12 @@ type Listed struct {
 func (l *Listed) add(page []owlat.Contact, wanted func(hash uint64) bool, again func(hash uint64)) {
 	var contacts []owlat.Contact
 	for _, c := range page {
-		if c.Email != "" && wanted(ledger.HashText(c.Email)) {
+		if c.Email != "" && wanted(ledger.MemoryHash(c.Email)) {
 			contacts = append(contacts, c)
 		}
 	}
 	for i, spot := range l.roll.Add(contacts) {
-		hash := ledger.HashText(contacts[i].Email)
+		hash := ledger.MemoryHash(contacts[i].Email)
 		if _, twice := l.at[hash]; twice {
 			again(hash)
 		}
@@ -37,7 +37,7 @@ func (l *Listed) Find(address string) (c owlat.Contact, ok bool) {
 	if l == nil {
 		return c, false
 	}
-	at, ok := l.at[ledger.HashText(address)]
+	at, ok := l.at[ledger.MemoryHash(address)]
 	if !ok {
 		return c, false
 	}
@@ -49,4 +49,4 @@ func (l *Listed) Find(address string) (c owlat.Contact, ok bool) {
 }
 
 // Drop forgets the contact with the address.
-func (l *Listed) Drop(address string) { delete(l.at, ledger.HashText(address)) }
+func (l *Listed) Drop(address string) { delete(l.at, ledger.MemoryHash(address)) }

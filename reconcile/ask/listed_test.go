@@ -15,7 +15,7 @@ import (
 
 func TestListedContactsAreFoundByTheirAddress(t *testing.T) {
 	t.Parallel()
-	wanted := func(hash uint64) bool { return hash != ledger.HashText("unwanted@example.com") }
+	wanted := func(hash uint64) bool { return hash != ledger.MemoryHash("unwanted@example.com") }
 	twins := make(map[uint64]int)
 	l := &Listed{at: make(map[uint64]remote.Spot)}
 	var all []owlat.Contact
@@ -51,7 +51,7 @@ func TestListedContactsAreFoundByTheirAddress(t *testing.T) {
 			t.Errorf("%q (-want +got):\n%s", c.Email, diff)
 		}
 	}
-	if n := twins[ledger.HashText("twin@example.com")]; n != 2*5-1 || len(twins) != 1 {
+	if n := twins[ledger.MemoryHash("twin@example.com")]; n != 2*5-1 || len(twins) != 1 {
 		t.Errorf("%d further contacts with the address of another, and %d such addresses", n, len(twins))
 	}
 }

@@ -117,7 +117,7 @@ func (p claiming) settle(s *step.Step, entries map[string]*ledger.Entry, others 
 	}
 	for _, gone := range deletes {
 		gone.Phase = step.Rename
-		p.plan.claims.freed[ledger.HashText(gone.Row.Key)] = struct{}{}
+		p.plan.claims.freed[ledger.MemoryHash(gone.Row.Key)] = struct{}{}
 		if err := p.add(gone); err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (p claiming) deletes(keys []string, entries map[string]*ledger.Entry, other
 		if e == nil || e.ContactID == "" || e.Origin == ledger.OriginGone {
 			continue
 		}
-		hash := ledger.HashText(key)
+		hash := ledger.MemoryHash(key)
 		if _, moved := p.moved.keys[hash]; moved { // its contact has a row again
 			continue
 		}

@@ -73,7 +73,7 @@ func (c *contest) judge(r *step.Row, own *ledger.Entry, holders []ledger.Holder)
 		c.compare(won, r, own, nil)
 		return won, nil
 	}
-	hash := ledger.HashText(r.Email)
+	hash := ledger.MemoryHash(r.Email)
 	var rivals []rival
 	for _, h := range holders {
 		if h.Sync == c.policies.Sync && h.Entry.Key != r.Key {

@@ -35,11 +35,11 @@ func crowded(s *scan.Scan, waiting iter.Seq2[*step.Row, error]) (c crowd, err er
 		if err != nil {
 			return c, err
 		}
-		m := member{key: ledger.HashText(r.Key), at: r.Position, says: r.Consents, twin: r.Twin}
+		m := member{key: ledger.MemoryHash(r.Key), at: r.Position, says: r.Consents, twin: r.Twin}
 		if s.Twinned(m.key) {
 			c.byKey[m.key] = append(c.byKey[m.key], m)
 		}
-		if address := ledger.HashText(r.Email); !r.Twin && s.Shared(address) {
+		if address := ledger.MemoryHash(r.Email); !r.Twin && s.Shared(address) {
 			c.byAddress[address] = append(c.byAddress[address], m)
 		}
 	}
@@ -71,7 +71,7 @@ func (c *contest) lift(r *step.Row) *step.Row {
 	if !c.policies.AnyConsent() {
 		return r
 	}
-	says := c.crowd.together(ledger.HashText(r.Key), ledger.HashText(r.Email), r.Consents)
+	says := c.crowd.together(ledger.MemoryHash(r.Key), ledger.MemoryHash(r.Email), r.Consents)
 	if slices.Equal(says, r.Consents) {
 		return r
 	}
@@ -88,7 +88,7 @@ func (c *contest) raise(e *ledger.Entry, duplicate *step.Row) *step.Row {
 		return nil
 	}
 	own := said(c.policies.Topics, e)
-	says := c.crowd.together(ledger.HashText(e.Key), ledger.HashText(e.Email), consent.Any(own, duplicate.Consents))
+	says := c.crowd.together(ledger.MemoryHash(e.Key), ledger.MemoryHash(e.Email), consent.Any(own, duplicate.Consents))
 	if slices.Equal(says, own) {
 		return nil
 	}
@@ -111,8 +111,8 @@ func said(topics []policy.Topic, e *ledger.Entry) []owlatsync.Consent {
 
 // compare adds to the winner where it is and whether it consents to other topics than the row. Own is the entry of the row's key.
 func (c *contest) compare(w *winner, r *step.Row, own *ledger.Entry, rivals []rival) {
-	key := ledger.HashText(w.key)
-	in, e := c.crowd.byAddress[ledger.HashText(r.Email)], own
+	key := ledger.MemoryHash(w.key)
+	in, e := c.crowd.byAddress[ledger.MemoryHash(r.Email)], own
 	if r.Twin {
 		in = c.crowd.byKey[key]
 	} else if i := slices.IndexFunc(rivals, func(v rival) bool { return v.entry.Key == w.key }); i >= 0 {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -79,7 +80,15 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 	}
 	var gone map[string]bool
 	if len(ask) > 0 {
-		gone = g.Contacts.Living(ctx, ask)
+		var unknown map[string]string
+		if gone, unknown, err = g.Contacts.Living(ctx, ask); err != nil {
+			return nil, err
+		}
+		for i := range all {
+			for _, id := range g.perhapsGone(&all[i]) {
+				all[i].waits = cmp.Or(all[i].waits, unknown[id])
+			}
+		}
 	}
 	for i, r := range batch {
 		k := &all[i]
@@ -228,7 +237,7 @@ func (g *gatherer) raise(ctx context.Context, duplicate *step.Row, w *winner) (*
 	if !w.any || w.settled == nil {
 		return nil, nil
 	}
-	hash := ledger.HashText(w.key)
+	hash := ledger.MemoryHash(w.key)
 	if _, done := g.contest.raised[hash]; done {
 		return nil, nil
 	}

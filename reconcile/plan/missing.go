@@ -89,8 +89,8 @@ func (p absence) absentEntries(ctx context.Context, entries iter.Seq2[*ledger.En
 		if err != nil {
 			return readLedger(err)
 		}
-		_, moved := p.moved.keys[ledger.HashText(e.Key)]
-		_, freed := p.plan.claims.freed[ledger.HashText(e.Key)]
+		_, moved := p.moved.keys[ledger.MemoryHash(e.Key)]
+		_, freed := p.plan.claims.freed[ledger.MemoryHash(e.Key)]
 		if there, _, _ := p.scan.Whereabouts(e); moved || freed || there {
 			continue
 		}

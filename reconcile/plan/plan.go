@@ -23,8 +23,8 @@ import (
 type Contacts interface {
 	// Adopt finds contacts that were in Owlat before the sync, if that is worth its requests.
 	Adopt(ctx context.Context, rows ask.Rows, tell func(contacts, total int)) (*ask.Listed, owlatsync.Adoption, error)
-	// Living tells which of the contacts are gone.
-	Living(ctx context.Context, contacts []string) (gone map[string]bool)
+	// Living tells which of the contacts are gone, and why it is not known of some. Its error says why nobody can be asked.
+	Living(ctx context.Context, contacts []string) (gone map[string]bool, unknown map[string]string, err error)
 }
 
 // Notes takes in what a later run must know about rows that this one leaves out of step.

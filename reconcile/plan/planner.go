@@ -65,6 +65,8 @@ func categoryOf(o owlatsync.Outcome) ledger.Category {
 		return ledger.CategorySource
 	case owlatsync.Failed:
 		return ledger.CategoryWaiting
+	case owlatsync.Skipped:
+		return ledger.CategoryGone
 	}
 	return ""
 }
@@ -90,6 +92,9 @@ func (p *Planner) make(ctx context.Context) error {
 	sum := &p.plan.Summary
 	if sum.Rows, sum.Entries = p.scan.Read, p.Entries; !sum.OfChanges() {
 		sum.Entries = p.scan.Entries()
+	}
+	if err := (tally{p}).countTurned(ctx); err != nil {
+		return err
 	}
 	rows := ask.Rows{Unknown: p.scan.Unknown, Wants: p.scan.Wants, Adopted: p.Adopted}
 	listed, how, err := p.Contacts.Adopt(ctx, rows, p.Tell.Listed)
@@ -129,7 +134,7 @@ func (p *Planner) make(ctx context.Context) error {
 	if err := p.plan.complete(); err != nil {
 		return err
 	}
-	if err := p.recount(ctx); err != nil {
+	if err := (tally{p}).recount(ctx); err != nil {
 		return err
 	}
 	return p.err
@@ -223,7 +228,7 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 	k.There = p.there
 	s := Row(p.Policies, r, k.Known, p.now)
 	if s.OldKey != "" {
-		p.moved.keys[ledger.HashText(s.OldKey)] = struct{}{}
+		p.moved.keys[ledger.MemoryHash(s.OldKey)] = struct{}{}
 		if k.rekeyed.Departed == "" {
 			p.moved.live++
 		}
@@ -239,6 +244,8 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 	}
 	s.Awaits, s.After = k.awaits, k.left
 	s.MayExist = s.Outcome == owlatsync.Created && s.Entry.ContactID == "" && (k.doubtful || p.plan.Summary.Adoption.Mode != owlatsync.AdoptListing)
+	s.Begins = begins(s)
+	s.Joins = joins(s, k.Entry)
 	if s.Outcome == owlatsync.Skipped && s.OldKey == "" && !k.back() || s.Outcome == owlatsync.Failed {
 		p.End(s.Decision())
 		return nil
@@ -261,51 +268,4 @@ func (p *Planner) order(s *step.Step) error {
 func (p *Planner) add(s *step.Step) error {
 	p.count(s)
 	return p.plan.add(s)
-}
-
-// count adds a step to the plan's sums and tells its decision.
-func (p *Planner) count(s *step.Step) {
-	p.tell(s.Decision())
-	Tally(&p.plan.Summary, s, 1)
-}
-
-// Tally adds what a step does to the sums of a plan, times by: -1 takes it out of them.
-func Tally(sum *owlatsync.Summary, s *step.Step, by int) {
-	sum.Outcomes[s.Outcome] += by
-	sum.Requests += by * s.Requests()
-	sum.Events += by * len(s.Due())
-	sum.Memberships.Skipped += by * s.Skipped
-	least, most := s.Ends()
-	for range by {
-		sum.Least, sum.Most = sum.Least.Add(least), sum.Most.Add(most)
-	}
-	if s.MayExist {
-		sum.MayExist += by
-	}
-	for _, c := range s.Changes {
-		switch c.Kind {
-		case owlatsync.AddTopic:
-			sum.Memberships.Added += by
-		case owlatsync.RemoveTopic:
-			sum.Memberships.Removed += by
-		}
-	}
-	if s.Leaves() && !(sum.FirstRun && s.New) { // the guard of first runs asks about contacts that the ledger meets now
-		sum.Removals += by
-	}
-}
-
-// recount counts the sync's entries if a guard would hold a run of changes: runs that did not end may have added entries since the
-// last count.
-func (p *Planner) recount(ctx context.Context) error {
-	sum := &p.plan.Summary
-	if !sum.OfChanges() || len(p.Policies.Guards.Hits(*sum)) == 0 {
-		return nil
-	}
-	standing, err := p.Ledger.Standing(ctx, p.Policies.Sync)
-	if err != nil {
-		return fmt.Errorf("read the ledger: %w", err)
-	}
-	sum.Entries = standing.Entries + p.back
-	return nil
 }

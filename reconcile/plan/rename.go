@@ -40,7 +40,7 @@ func newChain(place *scratch.Place) *chain {
 
 func (c *chain) add(s *step.Step) error {
 	dropProperties(s)
-	c.links[ledger.HashText(s.Entry.Email)] = &link{key: s.Row.Key, needs: ledger.HashText(s.Row.Email)}
+	c.links[ledger.MemoryHash(s.Entry.Email)] = &link{key: s.Row.Key, needs: ledger.MemoryHash(s.Row.Email)}
 	return c.steps.Add(s)
 }
 
@@ -109,9 +109,9 @@ func (p ordering) orderRenames() error {
 		}
 		at := c.done
 		c.done++
-		level := c.level(ledger.HashText(s.Row.Email))
+		level := c.level(ledger.MemoryHash(s.Row.Email))
 		if level == cyclic {
-			if err := p.refuse(s, c.links[ledger.HashText(s.Row.Email)].key); err != nil {
+			if err := p.refuse(s, c.links[ledger.MemoryHash(s.Row.Email)].key); err != nil {
 				return err
 			}
 			continue
@@ -161,6 +161,7 @@ func refused(s *step.Step, reason string) *step.Step {
 	left.Messages = slices.DeleteFunc(slices.Clone(s.Messages), func(m step.Message) bool {
 		return !slices.ContainsFunc(entry.Events, func(e ledger.EventMark) bool { return e.Name == m.Name && e.On == m.On })
 	})
+	left.Begins, left.Joins = false, false
 	left.Changes = slices.DeleteFunc(slices.Clone(s.Changes), func(c owlatsync.Change) bool { return c.Kind != owlatsync.RemoveTopic })
 	return &left
 }

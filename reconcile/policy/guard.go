@@ -9,13 +9,16 @@ import (
 
 // Guards hold a run whose plan looks like an accident. The zero value has the defaults.
 type Guards struct {
-	Removals    Limit // rows whose contact leaves a topic or is deleted; more than 10 % and more than 20 rows if zero
-	Updates     Limit // rows whose contact changes; more than 50 % and more than 100 rows if zero
+	Removals    Limit // rows whose contact leaves a topic or is deleted; DefaultRemovals if zero
+	Updates     Limit // known rows whose address or names change; DefaultUpdates if zero
+	Creates     Limit // rows whose contact is created, from the second run on; DefaultCreates if zero
+	TopicAdds   Limit // rows whose contact is put on a topic, from the second run on; DefaultTopicAdds if zero
 	EmptySource bool  // lets a source without rows pass although the ledger has some
 	FirstRun    bool  // lets a first run pass unasked
 }
 
-// Limit is exceeded by more than Rows rows that are also more than Share of the rows the ledger knows.
+// Limit is exceeded by more than Rows rows that are also more than Share of the rows the ledger knows. However large Rows is, a guard
+// also holds a run that touches more than 5 of the rows the ledger knows, if they are more than half of them and more than Share.
 type Limit struct {
 	Share float64 // 0 to 1
 	Rows  int
@@ -23,9 +26,17 @@ type Limit struct {
 
 // The limits of guards that set none.
 var (
-	DefaultRemovals = Limit{Share: 0.10, Rows: 20}
-	DefaultUpdates  = Limit{Share: 0.50, Rows: 100}
+	DefaultRemovals  = Limit{Share: 0.10, Rows: 20}
+	DefaultUpdates   = Limit{Share: 0.50, Rows: 100}
+	DefaultCreates   = Limit{Share: 0.50, Rows: 20}
+	DefaultTopicAdds = Limit{Share: 0.50, Rows: 20}
 )
+
+// NoLimit lifts a guard.
+var NoLimit = Limit{Share: 1}
+
+// most is exceeded by most of the rows the ledger knows, unless they are very few. No limit lets more rows pass, except by its share.
+var most = Limit{Share: 0.50, Rows: 5}
 
 // Or returns the limit, or standard if the limit is zero.
 func (l Limit) Or(standard Limit) Limit {
@@ -50,12 +61,26 @@ func (l Limit) Exceeded(rows, of int) bool {
 	return rows > l.Rows && float64(rows)*1e6 > math.Round(l.Share*1e6)*float64(of)
 }
 
+// beyond says which limit the rows exceed, empty if none; known counts those of them that the ledger knows, which are of entries.
+func (l Limit) beyond(rows, known, entries int) string {
+	switch {
+	case l == NoLimit:
+		return ""
+	case l.Exceeded(rows, entries):
+		return "the limit is " + l.String()
+	}
+	if most := (Limit{Share: max(most.Share, l.Share), Rows: most.Rows}); most.Exceeded(known, entries) {
+		return fmt.Sprintf("more than %s are always held", most)
+	}
+	return ""
+}
+
 // Validate returns an error that says which limit makes no sense.
 func (g Guards) Validate() error {
 	for _, of := range []struct {
 		name string
 		Limit
-	}{{"removals", g.Removals}, {"updates", g.Updates}} {
+	}{{"removals", g.Removals}, {"updates", g.Updates}, {"creates", g.Creates}, {"topic_adds", g.TopicAdds}} {
 		if !(of.Share >= 0 && of.Share <= 1) || of.Rows < 0 { // false for NaN too
 			return fmt.Errorf("the guard %s: the share is between 0 and 1 and the number of rows not negative", of.name)
 		}
@@ -73,12 +98,19 @@ func (g Guards) Hits(s owlatsync.Summary) []owlatsync.Hit {
 		hit(owlatsync.GuardEmptySource, "the source has no rows, and the ledger knows %d: is the query right, and the table not being reloaded?", s.Entries)
 	}
 	known := max(s.Entries, s.Removals) // contacts that the ledger meets now may leave a topic too
-	if limit := g.Removals.Or(DefaultRemovals); limit.Exceeded(s.Removals, known) {
-		hit(owlatsync.GuardRemovals, "%d of %d rows would leave a topic or be deleted; the limit is %s", s.Removals, known, limit)
+	if limit := g.Removals.Or(DefaultRemovals).beyond(s.Removals, s.Removals, known); limit != "" {
+		hit(owlatsync.GuardRemovals, "%d of %d rows would leave a topic or be deleted; %s", s.Removals, known, limit)
 	}
-	updates := s.Outcomes[owlatsync.Updated] + s.Outcomes[owlatsync.Renamed]
-	if limit := g.Updates.Or(DefaultUpdates); limit.Exceeded(updates, s.Entries) {
-		hit(owlatsync.GuardUpdates, "%d of %d rows would change; the limit is %s: has a column been swapped?", updates, s.Entries, limit)
+	if limit := g.Updates.Or(DefaultUpdates).beyond(s.Updates, s.Updates, s.Entries); limit != "" {
+		hit(owlatsync.GuardUpdates, "%d of %d rows would change; %s: has a column been swapped?", s.Updates, s.Entries, limit)
+	}
+	if limit := g.Creates.Or(DefaultCreates).beyond(s.Creates, 0, s.Entries); !s.FirstRun && limit != "" {
+		hit(owlatsync.GuardCreates, "%s would be created, and the ledger knows %s; %s: has the query lost a condition?",
+			owlatsync.Counted(s.Creates, "contact"), owlatsync.Counted(s.Entries, "row"), limit)
+	}
+	if limit := g.TopicAdds.Or(DefaultTopicAdds).beyond(s.TopicAdds, s.KnownAdds, s.Entries); !s.FirstRun && limit != "" {
+		hit(owlatsync.GuardTopicAdds, "%s would be put on a topic, %d of them known, and the ledger knows %s; %s: is the topic or its column new?",
+			owlatsync.Counted(s.TopicAdds, "row"), s.KnownAdds, owlatsync.Counted(s.Entries, "row"), limit)
 	}
 	created, added, removed := s.Outcomes[owlatsync.Created], s.Memberships.Added, s.Memberships.Removed
 	if !g.FirstRun && s.FirstRun && created+added+removed > 0 {

@@ -59,6 +59,8 @@ func TestLimitIsValidated(t *testing.T) {
 		{Guards{Updates: Limit{Share: -0.01}}, "updates"},
 		{Guards{Updates: Limit{Rows: -1}}, "updates"},
 		{Guards{Removals: Limit{Share: math.NaN()}}, "removals"},
+		{Guards{Creates: Limit{Share: 2}}, "creates"},
+		{Guards{TopicAdds: Limit{Rows: -1}}, "topic_adds"},
 	} {
 		err := tt.guards.Validate()
 		if (err != nil) != (tt.wrong != "") || err != nil && !strings.Contains(err.Error(), tt.wrong) {
@@ -89,6 +91,14 @@ func TestGuards(t *testing.T) {
 		{"no rows, allowed", Guards{EmptySource: true}, owlatsync.Summary{Entries: 1}, nil},
 		{"no rows that changed", Guards{}, owlatsync.Summary{Entries: 9, Reading: changes}, nil},
 
+		{"few removals of few rows", Guards{}, owlatsync.Summary{Rows: 1, Entries: 5, Removals: 5}, nil},
+		{"half of the rows removed", Guards{}, owlatsync.Summary{Rows: 1, Entries: 38, Removals: 19}, nil},
+		{"most of few rows removed", Guards{}, owlatsync.Summary{Rows: 1, Entries: 20, Removals: 19}, []owlatsync.Guard{owlatsync.GuardRemovals}},
+		{"six of six rows removed", Guards{}, owlatsync.Summary{Rows: 1, Entries: 6, Removals: 6}, []owlatsync.Guard{owlatsync.GuardRemovals}},
+		{"most of few rows removed, whatever the number allowed", Guards{Removals: Limit{Share: 0.10, Rows: 1000}},
+			owlatsync.Summary{Rows: 1, Entries: 20, Removals: 19}, []owlatsync.Guard{owlatsync.GuardRemovals}},
+		{"most of few rows removed, the share allowed", Guards{Removals: Limit{Share: 0.95, Rows: 20}}, owlatsync.Summary{Rows: 1, Entries: 20, Removals: 19}, nil},
+		{"most of few rows removed, allowed", Guards{Removals: NoLimit}, owlatsync.Summary{Rows: 1, Entries: 20, Removals: 20}, nil},
 		{"removals at the limit", Guards{}, owlatsync.Summary{Rows: 1, Entries: 200, Removals: 20}, nil},
 		{"removals beyond the limit", Guards{}, owlatsync.Summary{Rows: 1, Entries: 209, Removals: 21}, []owlatsync.Guard{owlatsync.GuardRemovals}},
 		{"removals within the share", Guards{}, owlatsync.Summary{Rows: 1, Entries: 210, Removals: 21}, nil},
@@ -96,11 +106,24 @@ func TestGuards(t *testing.T) {
 		{"removals while only changes are read", Guards{}, owlatsync.Summary{Rows: 21, Entries: 100, Removals: 21, Reading: changes},
 			[]owlatsync.Guard{owlatsync.GuardRemovals}},
 
-		{"updates at the limit", Guards{}, owlatsync.Summary{Rows: 1, Entries: 150, Outcomes: outcomes(0, 100, 0)}, nil},
-		{"updates and renames beyond the limit", Guards{}, owlatsync.Summary{Rows: 1, Entries: 200, Outcomes: outcomes(0, 61, 40)},
+		{"swapped names of few rows", Guards{}, owlatsync.Summary{Rows: 90, Entries: 90, Updates: 90}, []owlatsync.Guard{owlatsync.GuardUpdates}},
+		{"updates at the limit", Guards{}, owlatsync.Summary{Rows: 1, Entries: 200, Updates: 100}, nil},
+		{"updates and renames beyond the limit", Guards{}, owlatsync.Summary{Rows: 1, Entries: 200, Updates: 101},
 			[]owlatsync.Guard{owlatsync.GuardUpdates}},
-		{"updates within the share", Guards{}, owlatsync.Summary{Rows: 1, Entries: 202, Outcomes: outcomes(0, 101, 0)}, nil},
+		{"updates within the share", Guards{}, owlatsync.Summary{Rows: 1, Entries: 202, Updates: 101}, nil},
 		{"creations are no updates", Guards{}, owlatsync.Summary{Rows: 1, Entries: 10, Outcomes: outcomes(1000, 0, 0)}, nil},
+
+		{"a lost condition", Guards{}, owlatsync.Summary{Rows: 1000, Entries: 30, Creates: 970, TopicAdds: 970},
+			[]owlatsync.Guard{owlatsync.GuardCreates, owlatsync.GuardTopicAdds}},
+		{"a lost condition, allowed", Guards{Creates: NoLimit, TopicAdds: NoLimit}, owlatsync.Summary{Rows: 1000, Entries: 30, Creates: 970, TopicAdds: 970}, nil},
+		{"a lost condition in the first run", Guards{FirstRun: true}, owlatsync.Summary{Rows: 1000, FirstRun: true, Creates: 970, TopicAdds: 970}, nil},
+		{"creates at the limit", Guards{}, owlatsync.Summary{Rows: 50, Entries: 30, Creates: 20, TopicAdds: 20}, nil},
+		{"creates beyond the limit", Guards{}, owlatsync.Summary{Rows: 51, Entries: 41, Creates: 21}, []owlatsync.Guard{owlatsync.GuardCreates}},
+		{"creates within the share", Guards{}, owlatsync.Summary{Rows: 51, Entries: 42, Creates: 21}, nil},
+		{"creates where nothing is known", Guards{}, owlatsync.Summary{Rows: 21, Creates: 21}, []owlatsync.Guard{owlatsync.GuardCreates}},
+		{"everybody put on a new topic", Guards{}, owlatsync.Summary{Rows: 6, Entries: 6, TopicAdds: 6, KnownAdds: 6}, []owlatsync.Guard{owlatsync.GuardTopicAdds}},
+		{"new people put on a topic", Guards{}, owlatsync.Summary{Rows: 12, Entries: 6, TopicAdds: 12}, nil},
+		{"contacts that were there put on a topic", Guards{}, owlatsync.Summary{Rows: 100, Entries: 30, TopicAdds: 70}, []owlatsync.Guard{owlatsync.GuardTopicAdds}},
 
 		{"a first run that creates", Guards{}, owlatsync.Summary{Rows: 1, FirstRun: true, Outcomes: outcomes(1, 0, 0)}, []owlatsync.Guard{owlatsync.GuardFirstRun}},
 		{"a first run that adds", Guards{}, owlatsync.Summary{Rows: 1, FirstRun: true, Memberships: owlatsync.MembershipCounts{Added: 1}},
@@ -109,7 +132,7 @@ func TestGuards(t *testing.T) {
 		{"a first run, allowed", Guards{FirstRun: true}, owlatsync.Summary{Rows: 1, FirstRun: true, Outcomes: outcomes(1, 0, 0)}, nil},
 		{"a later run that creates", Guards{}, owlatsync.Summary{Rows: 1, Outcomes: outcomes(1, 0, 0)}, nil},
 
-		{"all at once", strict, owlatsync.Summary{Entries: 10, Removals: 10, FirstRun: true, Outcomes: outcomes(1, 10, 0)},
+		{"all at once", strict, owlatsync.Summary{Entries: 10, Removals: 10, FirstRun: true, Updates: 10, Outcomes: outcomes(1, 10, 0)},
 			[]owlatsync.Guard{owlatsync.GuardEmptySource, owlatsync.GuardRemovals, owlatsync.GuardUpdates, owlatsync.GuardFirstRun}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

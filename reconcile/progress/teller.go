@@ -105,6 +105,9 @@ func (t *Teller) Planned(s owlatsync.Summary) {
 	if t.state.Summary = &s; t.state.Stretch > 1 {
 		t.before = t.requests().Writes
 	}
+	if t.report.Turned = s.Turned; s.Turned > 0 {
+		t.report.InStep = s.InStep
+	}
 	t.mu.Unlock()
 	t.tell(Planned{t.about, s})
 }

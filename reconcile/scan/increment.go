@@ -50,7 +50,7 @@ func Changes(ctx context.Context, n Needs, reading *owlatsync.Scan, keys []strin
 	rd := NewReader(n.Policies)
 	err := in.each(ctx, func(row *owlatsync.Row) error {
 		d, key, invalid := rd.Read(row)
-		in.asked[ledger.HashText(key)] = struct{}{}
+		in.asked[ledger.MemoryHash(key)] = struct{}{}
 		s := sighting{d: d.Clone(), key: key, position: row.Position, address: row.Email.Value, invalid: invalid}
 		if d == nil {
 			s.consents = slices.Clone(row.Consents)
@@ -90,7 +90,7 @@ func (in *increment) again(ctx context.Context) ([]string, error) {
 	}
 	var keys []string
 	for _, key := range slices.Sorted(maps.Keys(in.ask)) {
-		hash := ledger.HashText(key)
+		hash := ledger.MemoryHash(key)
 		if _, asked := in.asked[hash]; !asked {
 			in.asked[hash] = struct{}{}
 			keys = append(keys, key)

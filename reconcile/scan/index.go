@@ -19,6 +19,7 @@ import (
 type index struct {
 	pages  []*indexPage
 	size   int // entries in pages, including new rows
+	inStep int // entries in pages that are in step with their rows as last seen
 	fresh  int // new rows
 	coming <-chan *indexPage
 	failed error // why coming ended early; set before it is closed
@@ -35,12 +36,13 @@ const (
 
 // indexPage is a piece of the index that is never copied or moved.
 type indexPage struct {
-	n     int
-	marks [pageSize]indexMark
-	blank bitSet // Owlat has confirmed no address
-	seen  bitSet // the source has the row
-	plan  bitSet // the row is to be planned
-	bad   bitSet // the row is invalid
+	n      int
+	inStep int
+	marks  [pageSize]indexMark
+	blank  bitSet // Owlat has confirmed no address
+	seen   bitSet // the source has the row
+	plan   bitSet // the row is to be planned
+	bad    bitSet // the row is invalid
 	// places has the numbers of the rows in the source, for rows without a key of their own; nil: they are named by their keys.
 	places *[pageSize]uint32
 }
@@ -122,6 +124,9 @@ func (ix *index) put(e ledger.IndexEntry) (at int) {
 // put appends an entry to a page with room.
 func (p *indexPage) put(e ledger.IndexEntry) {
 	p.marks[p.n] = indexMark{e.KeyHash, e.Print}
+	if e.Print != 0 {
+		p.inStep++
+	}
 	if e.Blank {
 		p.blank.set(p.n)
 	}
@@ -174,6 +179,7 @@ func (ix *index) more() (bool, error) {
 	}
 	ix.pages = append(ix.pages, page)
 	ix.size += page.n
+	ix.inStep += page.inStep
 	return true, nil
 }
 
@@ -218,6 +224,18 @@ func (ix *index) unseen() int {
 	for _, p := range ix.pages {
 		for _, word := range p.seen {
 			n -= bits.OnesCount64(word)
+		}
+	}
+	return n
+}
+
+// unseenInStep counts the entries in step whose rows the source does not have.
+func (ix *index) unseenInStep() (n int) {
+	for _, p := range ix.pages {
+		for at := range p.n {
+			if p.marks[at].print != 0 && !p.seen.has(at) {
+				n++
+			}
 		}
 	}
 	return n

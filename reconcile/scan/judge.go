@@ -34,7 +34,7 @@ func (j *Judge) Row(row *owlatsync.Row) (outcome owlatsync.Outcome, why string) 
 }
 
 func first(seen map[uint64]struct{}, text string) bool {
-	hash := ledger.HashText(text)
+	hash := ledger.MemoryHash(text)
 	_, known := seen[hash]
 	seen[hash] = struct{}{}
 	return !known

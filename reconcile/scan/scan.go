@@ -32,6 +32,8 @@ type Needs struct {
 	Tell     *progress.Teller
 	// End is told every row that needs no step and is not unchanged.
 	End func(step.Decision)
+	// Spoilt is told the keys of rows that were in step and are invalid now.
+	Spoilt func(key string)
 	// Rows streams the rows that the run reads.
 	Rows iter.Seq2[*owlatsync.Row, error]
 	// Later says that earlier stretches of the run may have told outcomes of the rows.
@@ -50,6 +52,8 @@ type Scan struct {
 	Unclear int
 	// Keyless counts rows whose key is not known: any absent row may be one of them.
 	Keyless int
+	// Turned counts invalid rows that were in step as last seen.
+	Turned int
 	// Unknown counts the addresses of waiting rows for which the ledger has no contact.
 	Unknown int
 	// Met has the entries of changed rows that a scan of changes has looked up, nil for rows that the ledger does not know.
@@ -60,6 +64,7 @@ type Scan struct {
 	addresses, shared map[uint64]struct{}
 	twins             map[uint64]struct{} // hashes of keys that several rows have and that are still to be told so
 	unit              string              // what positions count
+	strangers         int                 // invalid rows that the ledger does not know
 }
 
 // SourceError says that the source could not be read to the end. Nothing of an incomplete scan is applied (Invariant 4).
@@ -109,7 +114,13 @@ func Full(ctx context.Context, n Needs) (*Scan, error) {
 		return s, err
 	}
 	s.Tell.Scanned(s.Read, true)
-	return s, s.ix.complete()
+	if err := s.ix.complete(); err != nil {
+		return s, err
+	}
+	if 2*s.strangers > s.Read { // so many can only be known rows whose keys are garbled too
+		s.Turned += min(s.strangers, s.ix.unseenInStep())
+	}
+	return s, nil
 }
 
 // each counts every row of the source and hands it over.
@@ -143,25 +154,32 @@ func (s *Scan) each(ctx context.Context, do func(*owlatsync.Row) error) error {
 
 // sightInvalid takes in an invalid row of the source. It waits only if it may withdraw a consent of a contact that is known.
 func (s *Scan) sightInvalid(position owlatsync.Position, key, address string, consents []owlatsync.Consent, invalid string) error {
-	twin, withdraws := false, false
-	if key == "" {
-		if !s.Policies.KeyIsAddress {
-			s.Keyless++
-		}
-	} else {
-		at, err := s.ix.locate(ledger.HashText(key), 0)
-		if err != nil {
+	twin, withdraws, at := false, false, unknown
+	if key != "" {
+		var err error
+		if at, err = s.ix.locate(ledger.HashText(key), 0); err != nil {
 			return err
 		}
-		if at != unknown {
-			twin = s.ix.saw(at)
-			withdraws = !twin && slices.Contains(consents, owlatsync.No) // of rows with one key the first speaks
-			s.ix.see(at)
-			s.ix.spoil(at)
-			s.placed(at, position)
+	} else if !s.Policies.KeyIsAddress {
+		s.Keyless++
+	}
+	if at == unknown {
+		s.strangers++
+	} else {
+		twin = s.ix.saw(at)
+		withdraws = !twin && slices.Contains(consents, owlatsync.No) // of rows with one key the first speaks
+		if !twin && s.ix.mark(at).print != 0 {
+			s.Turned++
+			s.Spoilt(key)
 		}
+		s.ix.see(at)
+		s.ix.spoil(at)
+		s.placed(at, position)
 	}
 	if withdraws {
+		if s.Later {
+			s.Tell.Meets(ledger.HashText(key))
+		}
 		return s.wait(&step.Row{Key: key, Position: position, Email: address, Consents: consents, Invalid: invalid})
 	}
 	decision := step.NewDecision(key, position, address, owlatsync.Invalid, invalid)
@@ -180,7 +198,7 @@ func (s *Scan) sight(d *step.Row) error {
 	known := at != unknown
 	switch {
 	case known && s.ix.saw(at):
-		return s.twin(d, keyHash, at)
+		return s.twin(d, at)
 	case known && s.ix.mark(at).print == print:
 		s.ix.see(at)
 		s.placed(at, d.Position)
@@ -189,7 +207,7 @@ func (s *Scan) sight(d *step.Row) error {
 	case s.Later:
 		s.Tell.Meets(keyHash)
 	}
-	addressHash := ledger.HashText(d.Email)
+	addressHash := ledger.MemoryHash(d.Email)
 	if _, taken := s.addresses[addressHash]; taken {
 		s.shared[addressHash] = struct{}{}
 	} else if s.addresses[addressHash] = struct{}{}; !known || s.ix.blank(at) {
@@ -224,14 +242,14 @@ func (s *Scan) Raised(d *step.Row) {
 
 // twin takes in a row whose key an earlier row has, which is at a position of the index. If the two may consent to different topics,
 // the row waits: the plan compares them.
-func (s *Scan) twin(d *step.Row, key uint64, at int) error {
+func (s *Scan) twin(d *step.Row, at int) error {
 	if !s.Policies.Asks() {
 		decision := step.NewDecision(d.Key, d.Position, d.Email, owlatsync.Duplicate, ReasonSameKey(s.placeAt(at)))
 		decision.Twin = true
 		s.End(decision)
 		return nil
 	}
-	s.twins[key] = struct{}{}
+	s.twins[ledger.MemoryHash(d.Key)] = struct{}{}
 	d = d.Clone()
 	d.Twin = true
 	return s.Waiting.Add(d)
@@ -335,6 +353,9 @@ func (s *Scan) Absent() int { return s.ix.unseen() }
 
 // Entries counts the sync's entries that the scan has looked at: after Full all but departed ones.
 func (s *Scan) Entries() int { return s.ix.size - s.ix.fresh }
+
+// WereInStep counts the entries that are in step with their rows as last seen. Only Full reads them all.
+func (s *Scan) WereInStep() int { return s.ix.inStep }
 
 // Release drops everything but the waiting rows, because applying a large plan may take days.
 func (s *Scan) Release() {

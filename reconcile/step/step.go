@@ -54,6 +54,8 @@ type Step struct {
 	Left     string             `json:"left,omitempty"`      // which row left and keeps the address, if one does, and what to do
 	Refused  bool               `json:"refused,omitempty"`   // the rename has no order: only the rest of the step is done
 	MayExist bool               `json:"may_exist,omitempty"` // nobody has looked whether the contact to be created exists
+	Begins   bool               `json:"begins,omitempty"`    // no earlier run began to create the contact
+	Joins    bool               `json:"joins,omitempty"`     // no earlier run began one of the adds to topics
 	// Met is what to do instead if the contact to be created turns out to be there; nil: the same.
 	Met *Met `json:"met,omitempty"`
 }

@@ -1,0 +1,108 @@
+package plan
+
+import (
+	"context"
+	"slices"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/reconcile/step"
+)
+
+// tally brings the plan's sums in line with the ledger.
+type tally struct{ *Planner }
+
+// count adds a step to the plan's sums and tells its decision.
+func (p *Planner) count(s *step.Step) {
+	p.tell(s.Decision())
+	Tally(&p.plan.Summary, s, 1)
+}
+
+// Tally adds what a step does to the sums of a plan, times by: -1 takes it out of them.
+func Tally(sum *owlatsync.Summary, s *step.Step, by int) {
+	sum.Outcomes[s.Outcome] += by
+	sum.Requests += by * s.Requests()
+	sum.Events += by * len(s.Due())
+	sum.Memberships.Skipped += by * s.Skipped
+	least, most := s.Ends()
+	sum.Least, sum.Most = sum.Least.Add(least.Times(by)), sum.Most.Add(most.Times(by))
+	if s.MayExist {
+		sum.MayExist += by
+	}
+	for _, c := range s.Changes {
+		switch c.Kind {
+		case owlatsync.AddTopic:
+			sum.Memberships.Added += by
+		case owlatsync.RemoveTopic:
+			sum.Memberships.Removed += by
+		}
+	}
+	if s.Leaves() && !(sum.FirstRun && s.New) { // the guard of first runs asks about contacts that the ledger meets now
+		sum.Removals += by
+	}
+	if s.Sets() && (s.Outcome == owlatsync.Updated || s.Outcome == owlatsync.Renamed) {
+		sum.Updates += by
+	}
+	if s.Begins {
+		sum.Creates += by
+	}
+	if s.Joins {
+		sum.TopicAdds += by
+		if !s.New {
+			sum.KnownAdds += by
+		}
+	}
+}
+
+// begins reports whether the step creates a contact that no earlier run began to create. What a run began has passed the guards.
+func begins(s *step.Step) bool {
+	return s.PhaseOf() == step.Create && (s.New || s.Entry.Origin != ledger.OriginNone)
+}
+
+// joins reports whether the step puts the contact on a topic without an earlier run having begun that add. Before is the row's entry,
+// nil if it is new.
+func joins(s *step.Step, before *ledger.Entry) bool {
+	if before != nil && before.ContactID == "" && !s.Begins && s.PhaseOf() == step.Create {
+		return false
+	}
+	return slices.ContainsFunc(s.Changes, func(c owlatsync.Change) bool {
+		if c.Kind != owlatsync.AddTopic || before == nil {
+			return c.Kind == owlatsync.AddTopic
+		}
+		m := before.Membership(c.Topic)
+		return m == nil || !m.Consent || m.State != ledger.MemberWanted && m.State != ledger.MemberSent
+	})
+}
+
+// recount counts the sync's entries if a guard would hold a run of changes: runs that did not end may have added entries since the
+// last count.
+func (p tally) recount(ctx context.Context) error {
+	sum := &p.plan.Summary
+	if !sum.OfChanges() || len(p.Policies.Guards.Hits(*sum)) == 0 {
+		return nil
+	}
+	standing, err := p.Ledger.Standing(ctx, p.Policies.Sync)
+	if err != nil {
+		return readLedger(err)
+	}
+	sum.Entries = standing.Entries + p.back
+	return nil
+}
+
+// countTurned counts the rows that were in step and are invalid now.
+func (p tally) countTurned(ctx context.Context) error {
+	sum := &p.plan.Summary
+	if sum.Turned = p.scan.Turned; !sum.OfChanges() {
+		sum.InStep = p.scan.WereInStep()
+		return nil
+	}
+	if sum.Turned == 0 {
+		return nil
+	}
+	standing, err := p.Ledger.Standing(ctx, p.Policies.Sync)
+	if err != nil {
+		return readLedger(err)
+	}
+	sum.InStep = standing.Applied
+	return nil
+}
