@@ -130,6 +130,7 @@ func newStore() *store {
 type syncState struct {
 	name     string
 	adopted  bool
+	setBack  time.Time
 	bookmark ledger.Bookmark
 	entries  map[string]*ledger.Entry
 	first    map[string]int64                // the place of the entry with the key in the order of first records

@@ -141,7 +141,7 @@ func (m reader) Standing(ctx context.Context, sync string) (standing ledger.Stan
 		if state == nil {
 			return nil
 		}
-		standing = ledger.Standing{Entries: len(state.entries), Adopted: state.adopted}
+		standing = ledger.Standing{Entries: len(state.entries), Adopted: state.adopted, SetBack: state.setBack}
 		for _, e := range state.entries {
 			switch {
 			case e.Failure != nil:
@@ -161,7 +161,7 @@ func (m reader) Standing(ctx context.Context, sync string) (standing ledger.Stan
 // SyncState implements ledger.Reader.
 func (m reader) SyncState(ctx context.Context, sync string) (ledger.SyncState, error) {
 	s, err := m.Standing(ctx, sync)
-	return ledger.SyncState{Adopted: s.Adopted, Open: s.Applied < s.Entries}, err
+	return ledger.SyncState{Adopted: s.Adopted, Open: s.Applied < s.Entries, SetBack: s.SetBack}, err
 }
 
 // Bookmark implements ledger.Reader.

@@ -14,6 +14,7 @@ type base struct {
 	f     *dbfile.File
 	queue queue
 	ids   map[string]int64 // committed ids of syncs; only for the holder of the write token
+	ageing
 }
 
 // query calls each for every row of a short read.
@@ -58,6 +59,9 @@ type tx struct {
 	packs map[int64][]byte // changed packs that are not written yet
 	// latest is the epoch known to be the latest lock's; 0: not known yet.
 	latest int64
+	acts   bool         // it records what follows from what was, or will be, sent to Owlat
+	closes bool         // nothing may be recorded after it for long
+	grown  *dbfile.Done // the generation that it makes; nil: it stays
 }
 
 // write runs fn in a transaction, commits it if fn returns nil, and rolls it back otherwise. The caller holds the write token.
@@ -71,6 +75,9 @@ func (b *base) write(ctx context.Context, d dbfile.Durability, fn func(*tx) erro
 	if err == nil {
 		err = t.writePacks()
 	}
+	if err == nil {
+		err = b.grow(t)
+	}
 	if err != nil {
 		t.Rollback()
 		return err
@@ -81,7 +88,7 @@ func (b *base) write(ctx context.Context, d dbfile.Durability, fn func(*tx) erro
 	for name, id := range t.fresh {
 		b.ids[name] = id
 	}
-	return nil
+	return b.grew(t, d)
 }
 
 // syncID returns the id of a sync, and creates the sync if it is new.

@@ -27,9 +27,18 @@ var _ ledger.Store = (*Ledger)(nil)
 // Open opens the ledger in the file at path with the database/sql driver of that name, such as "sqlite" of modernc.org/sqlite. It
 // creates a missing file, readable by its owner only, and migrates a ledger of an older version. The error matches a sentinel of
 // package ledger if a person can do something about it, or ledger.ErrLocked if the ledger must be migrated while a run holds it.
-// Open writes nothing to a file that is no ledger.
+// Open writes nothing to a file that is no ledger. If the ledger is older than what was done with it, as a file beside it tells whose
+// name ends in ".age", Open makes its entries safe (see ledger.SetBack) and notes it in each sync. It does so too if that file is
+// missing.
 func Open(ctx context.Context, driver, path string) (*Ledger, error) {
-	return openWith(ctx, driver, path, migrations)
+	l, err := openWith(ctx, driver, path, migrations)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.mind(ctx); err != nil {
+		return nil, fmt.Errorf("open ledger %s: %w", path, errors.Join(dbfile.Explain(ctx, err), l.Close()))
+	}
+	return l, nil
 }
 
 func openWith(ctx context.Context, driver, path string, schema fs.FS) (*Ledger, error) {

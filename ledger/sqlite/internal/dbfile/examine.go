@@ -41,17 +41,20 @@ func examine(ctx context.Context, driver, path string, schema fs.FS) (c ledger.C
 	if err := f.Close(); err != nil {
 		return c, err
 	}
+	if err := unmixed(ctx, driver, file); err != nil {
+		return c, err
+	}
 	reading, err := newConnector(driver, file, readerPragmas)
 	if err != nil {
 		return c, err
 	}
 	w := newWriter(reading)
 	defer func() { err = errors.Join(err, w.close()) }()
-	newest, err := fs.Glob(schema, "*.sql")
+	newest, err := newestOf(schema)
 	if err != nil {
 		return c, err
 	}
-	is, err := inspect(ctx, file, w.db, len(newest))
+	is, err := inspect(ctx, file, w.db, newest)
 	if err != nil {
 		return c, err
 	}

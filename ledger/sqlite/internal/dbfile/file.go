@@ -24,6 +24,9 @@ type File struct {
 	Readers *sql.DB
 	Streams *sql.DB // a caller's loop may keep these connections for long
 
+	before  Done // what had been done before the file was opened
+	hadDone bool // before is known
+
 	path   string        // as given, for messages
 	name   string        // absolute and without symbolic links, so that one file has one lock
 	write  chan struct{} // has one token while somebody uses Writer
@@ -49,6 +52,12 @@ func (f *File) open(ctx context.Context, driver string, schema fs.FS) error {
 		return err
 	}
 	if err := create(f.name); err != nil {
+		return err
+	}
+	if f.before, f.hadDone, err = f.ReadDone(); err != nil { // before the ledger, which may grow meanwhile
+		return err
+	}
+	if err := unmixed(ctx, driver, f.name); err != nil {
 		return err
 	}
 	f.Writer = newWriter(writing)
@@ -102,6 +111,9 @@ func create(file string) error {
 	}
 	return f.Close()
 }
+
+// Before returns what had been done before the file was opened; known is false if there was no file that tells it.
+func (f *File) Before() (done Done, known bool) { return f.before, f.hadDone }
 
 // Path returns the path as it was given.
 func (f *File) Path() string { return f.path }

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -31,11 +34,10 @@ const (
 
 // prepare makes sure that the file is a ledger of this version and can be written.
 func (f *File) prepare(ctx context.Context, schema fs.FS) error {
-	files, err := fs.Glob(schema, "*.sql")
+	newest, err := newestOf(schema)
 	if err != nil {
 		return err
 	}
-	newest := len(files)
 	is, err := inspect(ctx, f.name, f.Writer.db, newest)
 	if err != nil {
 		return err
@@ -49,6 +51,19 @@ func (f *File) prepare(ctx context.Context, schema fs.FS) error {
 		return err
 	}
 	return f.Writer.probe(ctx)
+}
+
+// newestOf returns the number of the newest migration, with which its name begins. There may be gaps.
+func newestOf(schema fs.FS) (newest int, err error) {
+	files, err := fs.Glob(schema, "*.sql")
+	if err != nil || len(files) == 0 {
+		return 0, err
+	}
+	number, _, _ := strings.Cut(slices.Max(files), "_")
+	if newest, err = strconv.Atoi(number); err != nil {
+		return 0, fmt.Errorf("read migrations: %w", err)
+	}
+	return newest, nil
 }
 
 // useLog turns on the write-ahead log, which stays on. For a moment that needs the file alone, and SQLite does not wait for readers
