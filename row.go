@@ -19,7 +19,7 @@ type Row struct {
 	Fields Fields // the contact's other fields, such as Fields[FirstName]
 
 	// Consents has one value per topic of the sync, in the order of the configuration.
-	Consents []bool
+	Consents []Consent
 
 	// Properties are the values for event properties, in the order of the configuration.
 	Properties []Property

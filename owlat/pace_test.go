@@ -39,7 +39,7 @@ func TestTheServersLimitIsUsed(t *testing.T) {
 		{"Owlat's", &owlattest.Server{}, nil, 108, 0},
 		{"higher", &owlattest.Server{Rate: 50, Burst: 75}, nil, 506, 0},
 		{"higher, with a small bucket", &owlattest.Server{Rate: 50, Burst: 15}, nil, 506, 0},
-		{"much higher", &owlattest.Server{Rate: 5000, Burst: 5000}, nil, 10000, 0},
+		{"much higher", &owlattest.Server{Rate: 5000, Burst: 5000}, nil, 50000, 0},
 		{"lower", &owlattest.Server{Rate: 4, Burst: 6}, nil, 45, 0},
 		{"very low", &owlattest.Server{Rate: 1, Burst: 1}, nil, 9, 3},
 		{"the caller's is lower", &owlattest.Server{Rate: 50, Burst: 75}, []owlat.Option{owlat.WithRate(20, 10)}, 210, 0},

@@ -25,9 +25,9 @@ func TestFirstRunCreatesAndTheSecondSendsNothing(t *testing.T) {
 	list := []owlatsync.Row{
 		user("1", " Ada@Example.com ", "Ada ", true, true),
 		user("2", "grace@example.com", "", false, true),
-		{Key: "3", Email: owlatsync.Some("not an address"), Consents: []bool{true, true}},
-		{Key: "4", Email: owlatsync.Some("ADA@example.com"), Consents: []bool{true, true}},
-		{Key: "1", Email: owlatsync.Some("again@example.com"), Consents: []bool{true, true}},
+		{Key: "3", Email: owlatsync.Some("not an address"), Consents: []owlatsync.Consent{owlatsync.Yes, owlatsync.Yes}},
+		{Key: "4", Email: owlatsync.Some("ADA@example.com"), Consents: []owlatsync.Consent{owlatsync.Yes, owlatsync.Yes}},
+		{Key: "1", Email: owlatsync.Some("again@example.com"), Consents: []owlatsync.Consent{owlatsync.Yes, owlatsync.Yes}},
 	}
 	report := w.run(list...)
 	expect(t, report, "created 2, invalid 1, duplicate 2")
@@ -98,7 +98,7 @@ func TestAdoptionByListing(t *testing.T) {
 			var list []owlatsync.Row
 			for i := range 310 {
 				email := fmt.Sprintf("p%d@seed.example", i+1)
-				row := owlatsync.Row{Key: fmt.Sprint(i), Email: owlatsync.Some(email), Consents: []bool{true}}
+				row := owlatsync.Row{Key: fmt.Sprint(i), Email: owlatsync.Some(email), Consents: []owlatsync.Consent{owlatsync.Yes}}
 				if i < 5 {
 					row.Fields[owlatsync.FirstName] = owlatsync.Some("Changed")
 				}

@@ -154,7 +154,7 @@ func (m *model) checkRemovals(log *runLog, spec *runSpec) {
 			for _, i := range log.rowsFor(e.ContactID, e.Email) {
 				at := slices.Index(log.topics, slices.Index(m.topics, e.TopicID))
 				counts := !slices.Contains([]owlatsync.Outcome{owlatsync.Duplicate, owlatsync.Invalid}, log.done()[i].Outcome)
-				consents = consents || counts && at >= 0 && log.rows[i].Consents[at]
+				consents = consents || counts && at >= 0 && log.rows[i].Consents[at] == owlatsync.Yes
 			}
 			if consents && !absent(e.ContactID) && !m.optedOutBeside(log, e) {
 				m.fail("contact %s was taken off topic %d although its row consents", e.Email, slices.Index(m.topics, e.TopicID))
@@ -253,7 +253,7 @@ func (m *model) grounds(log *runLog, r owlattest.Return) bool {
 	heard := m.knew(r.Added)
 	for _, i := range log.rowsFor(r.Added.ContactID, r.Added.Email) {
 		row := log.rows[i]
-		if !row.Consents[at] || !log.read(log.people[i]) {
+		if row.Consents[at] != owlatsync.Yes || !log.read(log.people[i]) {
 			continue
 		}
 		theirs := func(id int, key, email string) bool {

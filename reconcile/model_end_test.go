@@ -334,7 +334,7 @@ func (m *model) checkMembership(log *runLog, i, at, topic int, e *ledger.Entry, 
 		}
 		return nil
 	}
-	if !log.rows[i].Consents[at] {
+	if log.rows[i].Consents[at] != owlatsync.Yes {
 		if run := by(added); member && run != nil && run.sync == log.sync && !m.keptElsewhere(log, c.ID, id) {
 			m.fail("row %d does not consent to topic %d, and the contact %s that this sync put there is still on it", i+1, topic, c.ID)
 		}
@@ -379,7 +379,7 @@ func (m *model) owed(log *runLog, i, at, topic int, e *ledger.Entry, c owlattest
 			where = -1
 		}
 		switch {
-		case where >= 0 && now >= 0 && run.rows[where].Consents[now]:
+		case where >= 0 && now >= 0 && run.rows[where].Consents[now] == owlatsync.Yes:
 		case where >= 0 && now >= 0 && run.settled(id) && run.after[key] == c.ID && log.config.Topics[at].When && run.config.Topics[now].When:
 			since = run.last
 		default:

@@ -321,7 +321,7 @@ func (m *model) rowsOf(s *modelSync) (list []owlatsync.Row, people []int) {
 			row.Key = ""
 		}
 		for i := range s.Topics {
-			row.Consents = append(row.Consents, m.word(s, i, p))
+			row.Consents = append(row.Consents, owlatsync.ConsentOf(m.word(s, i, p)))
 		}
 		list, people = append(list, row), append(people, p.id)
 	}

@@ -81,7 +81,7 @@ func edited(r *rand.Rand, list []owlatsync.Row, next *int) (after []owlatsync.Ro
 		case 2:
 			row.Email = owlatsync.Some(fmt.Sprintf("new%d@example.com", r.IntN(1000)))
 		case 3:
-			row.Consents = []bool{!row.Consents[0]}
+			row.Consents = []owlatsync.Consent{owlatsync.ConsentOf(row.Consents[0] != owlatsync.Yes)}
 		case 4:
 			if r.IntN(2) == 0 {
 				continue

@@ -472,7 +472,7 @@ func TestACorrectedTopicGetsTheConsentOfNewContacts(t *testing.T) {
 	}
 	// Spent once, it counts for no topic that comes later.
 	for i := range list {
-		list[i].Consents = []bool{list[i].Consents[0], true}
+		list[i].Consents = []owlatsync.Consent{list[i].Consents[0], owlatsync.Yes}
 	}
 	w.sync.Topics = append(w.sync.Topics, reconcile.Topic{ID: w.server.AddTopic("later", false)})
 	if report := w.run(list...); report.Memberships.Added != 0 {

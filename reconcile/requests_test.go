@@ -133,13 +133,22 @@ func edits() []edit {
 		}},
 		{"address", 1, func(r owlatsync.Row) *owlatsync.Row { rename(&r); return &r }},
 		{"address and names", 1, func(r owlatsync.Row) *owlatsync.Row { rename(&r); name(&r, "Changed"); return &r }},
-		{"consent given", 1, func(r owlatsync.Row) *owlatsync.Row { r.Consents = []bool{true, true}; return &r }},
-		{"consent withdrawn", 1, func(r owlatsync.Row) *owlatsync.Row { r.Consents = []bool{false, false}; return &r }},
-		{"consents exchanged", 2, func(r owlatsync.Row) *owlatsync.Row { r.Consents = []bool{false, true}; return &r }},
+		{"consent given", 1, func(r owlatsync.Row) *owlatsync.Row {
+			r.Consents = []owlatsync.Consent{owlatsync.Yes, owlatsync.Yes}
+			return &r
+		}},
+		{"consent withdrawn", 1, func(r owlatsync.Row) *owlatsync.Row {
+			r.Consents = []owlatsync.Consent{owlatsync.No, owlatsync.No}
+			return &r
+		}},
+		{"consents exchanged", 2, func(r owlatsync.Row) *owlatsync.Row {
+			r.Consents = []owlatsync.Consent{owlatsync.No, owlatsync.Yes}
+			return &r
+		}},
 		{"address, names and consents", 3, func(r owlatsync.Row) *owlatsync.Row {
 			rename(&r)
 			name(&r, "Changed")
-			r.Consents = []bool{false, true}
+			r.Consents = []owlatsync.Consent{owlatsync.No, owlatsync.Yes}
 			return &r
 		}},
 		{"gone", 1, func(owlatsync.Row) *owlatsync.Row { return nil }},

@@ -33,7 +33,7 @@ func crowd(n int) (before, after []owlatsync.Row) {
 				row.Email = owlatsync.Some("new@example.com")
 			}
 		case 1:
-			row.Consents = []bool{false}
+			row.Consents = []owlatsync.Consent{owlatsync.No}
 		case 2:
 			row.Fields[owlatsync.FirstName] = owlatsync.Some("Bea")
 		}

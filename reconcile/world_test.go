@@ -55,7 +55,11 @@ func (s rows) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
 
 // user is a row with names and one consent per topic.
 func user(key, email, first string, consents ...bool) owlatsync.Row {
-	return owlatsync.Row{Key: key, Email: owlatsync.Some(email), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some(first)}, Consents: consents}
+	row := owlatsync.Row{Key: key, Email: owlatsync.Some(email), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some(first)}}
+	for _, yes := range consents {
+		row.Consents = append(row.Consents, owlatsync.ConsentOf(yes))
+	}
+	return row
 }
 
 // world is an emulator without limits, a ledger in a file and what happens between them.

@@ -69,7 +69,7 @@ func bind(m Mapping, columns []column, in backend) (*binding, error) {
 	for _, name := range m.Topics {
 		b.topics = append(b.topics, find(name))
 	}
-	b.current.Consents = make([]bool, len(m.Topics))
+	b.current.Consents = make([]owlatsync.Consent, len(m.Topics))
 	b.current.Properties = make([]owlatsync.Property, len(m.Properties))
 	for i, p := range m.Properties {
 		b.properties = append(b.properties, find(p.Column))

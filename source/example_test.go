@@ -30,6 +30,6 @@ func Example() {
 		fmt.Println(row.Position, row.Key, row.Email.Value, row.Consents)
 	}
 	// Output:
-	// line 2 7 ada@example.com [true]
-	// line 3 8 bob@example.com [false]
+	// line 2 7 ada@example.com [yes]
+	// line 3 8 bob@example.com [no]
 }

@@ -187,7 +187,7 @@ func TestGenericFlags(t *testing.T) {
 		for _, value := range test.values {
 			d := &plainDriver{types: []string{test.databaseType, "VARCHAR"}, rows: [][]driver.Value{{value, "a@example.com"}}}
 			rows, err := read(t.Context(), must(source.SQL(d.open(t), source.Generic, "SELECT all", source.Mapping{Email: "c_VARCHAR", Topics: []string{"c_" + test.databaseType}})))
-			if err != nil || len(rows) != 1 || rows[0].Consents[0] != test.yes || (rows[0].Defect == "") != test.ok {
+			if err != nil || len(rows) != 1 || rows[0].Consents[0] != owlatsync.ConsentOf(test.yes) || (rows[0].Defect == "") != test.ok {
 				t.Errorf("%s %T %q: %+v and %v, want %v, understood: %v", test.databaseType, value, fmt.Sprint(value), rows, err, test.yes, test.ok)
 			}
 		}

@@ -116,7 +116,7 @@ func TestMySQLConsentOfABit(t *testing.T) {
 	execute(t, db, "INSERT INTO users VALUES (1, 'a@example.com', b'1'), (2, 'b@example.com', b'0'), (3, 'c@example.com', NULL)")
 	table := must(source.SQL(db, source.MySQL, "SELECT * FROM users ORDER BY id", source.Mapping{Email: "email", Topics: []string{"wants"}}))
 	rows, err := read(t.Context(), table)
-	if err != nil || len(rows) != 3 || !rows[0].Consents[0] || rows[1].Consents[0] || rows[2].Consents[0] {
+	if err != nil || len(rows) != 3 || rows[0].Consents[0] != owlatsync.Yes || rows[1].Consents[0] != owlatsync.No || rows[2].Consents[0] != owlatsync.No {
 		t.Errorf("rows %+v and %v, want yes, no, no", rows, err)
 	}
 }
@@ -142,7 +142,7 @@ func TestMySQLFlags(t *testing.T) {
 		}
 		for i, row := range rows {
 			for j, yes := range row.Consents {
-				if row.Defect != "" || yes != (i == 0) {
+				if row.Defect != "" || yes != owlatsync.ConsentOf(i == 0) {
 					t.Errorf("dialect %d, row %d, %s: consent %v, defect %q", dialect, i+1, columns[j], yes, row.Defect)
 				}
 			}

@@ -3,6 +3,7 @@ package source_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,7 +21,7 @@ func read(ctx context.Context, table *source.Table) (rows []owlatsync.Row, err e
 			continue
 		}
 		kept := *row
-		kept.Consents = append([]bool(nil), row.Consents...)
+		kept.Consents = slices.Clone(row.Consents)
 		kept.Properties = append([]owlatsync.Property(nil), row.Properties...)
 		rows = append(rows, kept)
 	}

@@ -146,7 +146,7 @@ func (b *binding) field(c cursor, at int) (owlatsync.Field, error) {
 func (b *binding) readConsents(c cursor) error {
 	for i, at := range b.topics {
 		if at == unmapped {
-			b.current.Consents[i] = true
+			b.current.Consents[i] = owlatsync.Yes
 			continue
 		}
 		v, err := c.cell(at)
@@ -157,7 +157,7 @@ func (b *binding) readConsents(c cursor) error {
 		if !ok {
 			b.defect(at, "is neither yes nor no; it takes booleans, numbers and the texts t, f, true, false, y, n, yes, no, on, off, 1 and 0")
 		}
-		b.current.Consents[i] = yes
+		b.current.Consents[i] = owlatsync.ConsentOf(yes)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"owlatsync"
 	"path/filepath"
 	"testing"
 
@@ -71,7 +72,7 @@ func TestSQLiteConsents(t *testing.T) {
 		t.Fatalf("%d rows and %v", len(rows), err)
 	}
 	for i, row := range rows {
-		if row.Consents[0] != (i < 3) || (row.Defect != "") != (i == 8) {
+		if row.Consents[0] != owlatsync.ConsentOf(i < 3) || (row.Defect != "") != (i == 8) {
 			t.Errorf("%s: consent %v, defect %q", row.Email.Value, row.Consents[0], row.Defect)
 		}
 	}

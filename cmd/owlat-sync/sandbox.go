@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -48,10 +49,13 @@ It stops on Ctrl-C or SIGTERM. With --data it keeps its state in a file and has 
 	flags.BoolVar(&f.allowRemote, "allow-remote", false, "allow --listen to be reachable from other machines; the control API needs no key")
 	flags.Float64Var(&f.rate, "rate", 10, "requests per second that one key may send")
 	flags.IntVar(&f.burst, "burst", 15, "requests that one key may send at once from rest")
-	flags.BoolVar(&f.noLimit, "no-limit", false, "let every request pass, whatever --rate and --burst say")
+	flags.BoolVar(&f.noLimit, "no-limit", false, "let every request pass, whatever --rate and --burst say; clients go as fast as they can")
 	flags.StringVar(&f.data, "data", "", "keep the state in this `file`; it holds the API key")
 	return cmd
 }
+
+// maxRate is the highest rate that a sandbox names, in requests a second.
+const maxRate = 1_000_000
 
 func (f *sandboxFlags) check() error {
 	host, _, err := net.SplitHostPort(f.listen)
@@ -62,8 +66,10 @@ func (f *sandboxFlags) check() error {
 		return problem.Usage(problem.Hint(
 			fmt.Errorf("--listen %s could be reached from other machines, and the sandbox's control API needs no key", f.listen),
 			"listen on 127.0.0.1, or add --allow-remote where that is wanted, such as in a container"))
-	case !(f.rate > 0 && f.rate <= 1e6):
+	case !(f.rate > 0):
 		return problem.Usage(fmt.Errorf("--rate %v must be above 0; --no-limit turns the limit off", f.rate))
+	case f.rate > maxRate:
+		return problem.Usage(fmt.Errorf("--rate %.0f must be at most %d; --no-limit turns the limit off", f.rate, maxRate))
 	case f.burst < 1:
 		return problem.Usage(fmt.Errorf("--burst %d must be at least 1; --no-limit turns the limit off", f.burst))
 	}
@@ -80,6 +86,9 @@ func serveSandbox(ctx context.Context, a *app, f sandboxFlags) (err error) {
 		return err
 	}
 	server := &owlattest.Server{Rate: f.rate, Burst: f.burst, NoLimit: f.noLimit}
+	if f.noLimit {
+		server.Rate = maxRate // clients go by the limit that the answers name
+	}
 	s, err := sandbox.Open(server, f.data)
 	if err != nil {
 		return err
@@ -114,7 +123,7 @@ func announceSandbox(a *app, server *owlattest.Server, url string, f sandboxFlag
 			Topics map[string]string `json:"topics"`
 		}{"sandbox", url, key, ids})
 	}
-	limit := fmt.Sprintf("%g requests a second and key, bursts of %d", f.rate, f.burst)
+	limit := fmt.Sprintf("%s requests a second and key, bursts of %d", strconv.FormatFloat(f.rate, 'f', -1, 64), f.burst)
 	if f.noLimit {
 		limit = "no request limit"
 	}

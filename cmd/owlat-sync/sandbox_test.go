@@ -174,7 +174,10 @@ func TestSandboxRefuses(t *testing.T) {
 		{"another interface", []string{"--listen", "0.0.0.0:0"}, 2, "could be reached from other machines"},
 		{"no address", []string{"--listen", "4010"}, 2, "is not an address such as 127.0.0.1:4010"},
 		{"no rate", []string{"--rate", "0"}, 2, "--rate 0 must be above 0"},
-		{"an endless rate", []string{"--rate", "+Inf"}, 2, "--rate +Inf must be above 0"},
+		{"an endless rate", []string{"--rate", "+Inf"}, 2, "--rate +Inf must be at most 1000000"},
+		{"a rate beyond the highest", []string{"--rate", "100000000"}, 2, "--rate 100000000 must be at most 1000000"},
+		{"a rate below none", []string{"--rate", "-1"}, 2, "--rate -1 must be above 0"},
+		{"no number", []string{"--rate", "NaN"}, 2, "--rate NaN must be above 0"},
 		{"no burst", []string{"--burst", "0"}, 2, "--burst 0 must be at least 1"},
 		{"an argument", []string{"extra"}, 2, "extra"},
 		{"a port in use", []string{"--listen", taken.Addr().String()}, 1, "--listen 127.0.0.1:0 takes a free port"},
@@ -206,6 +209,29 @@ func TestSandboxLimits(t *testing.T) {
 		}
 		if i == 2 && !errors.Is(err, owlat.ErrRateLimited) {
 			t.Errorf("request 3: %v, want %v", err, owlat.ErrRateLimited)
+		}
+	}
+}
+
+// TestASandboxWithoutLimitSaysSo has a client raise its pace, which it only does when the answers say that it may.
+func TestASandboxWithoutLimitSaysSo(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		flags []string
+		want  float64
+	}{{nil, owlat.DefaultRate}, {[]string{"--rate", "250"}, 250}, {[]string{"--no-limit"}, maxRate}} {
+		got, _ := startSandbox(t, test.flags...)
+		limiter := owlat.NewAutoLimiter()
+		client, err := owlat.NewClient(got.URL, got.APIKey, owlat.WithLimiter(limiter))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Contacts.Get(t.Context(), "nobody@example.com"); !errors.Is(err, owlat.ErrNotFound) {
+			t.Fatal(err)
+		}
+		// The pace stays a little below what is allowed.
+		if rate, _ := limiter.Rate(); rate > test.want || rate < 0.9*test.want {
+			t.Errorf("%v: the client's pace is %v a second, want %v", test.flags, rate, test.want)
 		}
 	}
 }

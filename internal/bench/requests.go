@@ -52,11 +52,11 @@ func requestCases() []requestCase {
 		{what: "a name changed", sum: "n updates", fewest: n, then: named},
 		{what: "address and name changed", sum: "n updates", fewest: n, then: func(r owlatsync.Row) owlatsync.Row { return moved(named(r)) }},
 		{what: "consent withdrawn", sum: "n removals from the topic", fewest: n, then: func(r owlatsync.Row) owlatsync.Row {
-			r.Consents = []bool{false}
+			r.Consents = []owlatsync.Consent{owlatsync.No}
 			return r
 		}},
 		{what: "name changed and consent withdrawn", sum: "n updates, n removals from the topic", fewest: 2 * n, then: func(r owlatsync.Row) owlatsync.Row {
-			r.Consents = []bool{false}
+			r.Consents = []owlatsync.Consent{owlatsync.No}
 			return named(r)
 		}},
 	}
@@ -104,7 +104,7 @@ func (c requestCase) count(ctx context.Context) (sent, again int, err error) {
 	list := make(made.List, requestRows)
 	for i := range list {
 		list[i] = owlatsync.Row{Key: fmt.Sprint(i), Email: owlatsync.Some(fmt.Sprintf("user%d@example.com", i)),
-			Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some("First")}, Consents: []bool{true}}
+			Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some("First")}, Consents: []owlatsync.Consent{owlatsync.Yes}}
 		if i >= c.contacts {
 			continue
 		}

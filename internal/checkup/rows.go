@@ -102,7 +102,7 @@ func sampleOf(row *owlatsync.Row, s *config.Sync) Row {
 	if len(s.Topics) > 0 {
 		r.Topics = make(map[string]bool, len(s.Topics))
 		for i, t := range s.Topics {
-			r.Topics[t.ID] = i < len(row.Consents) && row.Consents[i]
+			r.Topics[t.ID] = i < len(row.Consents) && row.Consents[i] == owlatsync.Yes
 		}
 	}
 	return r

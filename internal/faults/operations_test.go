@@ -28,14 +28,14 @@ const manyRows = "many"
 
 // row is a row with a name and a consent to the topic.
 func row(key, email, first string, consent bool) owlatsync.Row {
-	return owlatsync.Row{Key: key, Email: owlatsync.Some(email), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some(first)}, Consents: []bool{consent}}
+	return owlatsync.Row{Key: key, Email: owlatsync.Some(email), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some(first)}, Consents: []owlatsync.Consent{owlatsync.ConsentOf(consent)}}
 }
 
 func operations() []operation {
 	bystander := row("0", "zoe@example.com", "Zoe", false)
 	ada := row(subject, "ada@example.com", "Ada", false)
 	member, renamed, updated := ada, ada, ada
-	member.Consents = []bool{true}
+	member.Consents = []owlatsync.Consent{owlatsync.Yes}
 	renamed.Email = owlatsync.Some("ada@example.org")
 	updated.Fields[owlatsync.FirstName] = owlatsync.Some("Augusta")
 	both := func(r owlatsync.Row) []owlatsync.Row { return []owlatsync.Row{bystander, r} }

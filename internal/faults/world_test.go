@@ -296,9 +296,9 @@ func (w *world) left() string {
 			differs = append(differs, "the contact is not there")
 		case c.FirstName != r.Fields[owlatsync.FirstName].Value:
 			differs = append(differs, "the name is another")
-		case r.Consents[0] && len(c.Topics) == 0:
+		case r.Consents[0] == owlatsync.Yes && len(c.Topics) == 0:
 			differs = append(differs, "the contact is not on the topic")
-		case !r.Consents[0] && len(c.Topics) > 0:
+		case r.Consents[0] != owlatsync.Yes && len(c.Topics) > 0:
 			differs = append(differs, "the contact is on the topic")
 		}
 	}

@@ -34,7 +34,7 @@ func TestTale(t *testing.T) {
 		{"in step, changed in Owlat, and to be renamed", explain.Tale{
 			Entry: entry, Remote: &owlat.Contact{Email: "ann@example.com", FirstName: "Anna", UpdatedAt: at},
 			History: []ledger.HistoryLine{{At: at, Run: 3, Event: string(owlatsync.Created)}, {At: at, Event: "retry"}},
-			Planned: true, Row: &owlatsync.Row{Key: "7", Position: owlatsync.Position{Unit: "row", Number: 9}, Email: owlatsync.Field{State: owlatsync.Set, Value: "anne@example.com"}, Consents: []bool{true, true}},
+			Planned: true, Row: &owlatsync.Row{Key: "7", Position: owlatsync.Position{Unit: "row", Number: 9}, Email: owlatsync.Field{State: owlatsync.Set, Value: "anne@example.com"}, Consents: []owlatsync.Consent{owlatsync.Yes, owlatsync.Yes}},
 			Decisions: []reconcile.Decision{{Key: "7", Outcome: owlatsync.Renamed, Requests: 1, Changes: []owlatsync.Change{{Kind: owlatsync.RenameContact, From: "ann@example.com", To: "anne@example.com"}}}},
 			Hits:      []owlatsync.Hit{{Guard: owlatsync.GuardRemovals, Reason: "too many"}},
 		}, []string{

@@ -284,7 +284,7 @@ func (t tale) inSource() []string {
 		line := fmt.Sprintf("%s: %s", t.Row.Position, nameWords(words.OrElse(owlatsync.Trim(t.Row.Email.Value), "no address"), fields))
 		for i, topic := range t.Sync.Topics {
 			if topic.When != "" && i < len(t.Row.Consents) {
-				line += fmt.Sprintf(", %s %s", topic.When, words.YesNo(t.Row.Consents[i]))
+				line += fmt.Sprintf(", %s %s", topic.When, t.Row.Consents[i])
 			}
 		}
 		if t.Row.Defect != "" {

@@ -53,7 +53,7 @@ func TestMarkdown(t *testing.T) {
 		t.Errorf("%d lines, want %d", rows, want)
 	}
 	for _, l := range Table {
-		for _, word := range []string{string(l.Says), string(l.If), string(l.Does), l.Why} {
+		for _, word := range []string{l.Says.String(), string(l.If), string(l.Does), l.Why} {
 			if !strings.Contains(text, word) {
 				t.Errorf("%q is missing", word)
 			}

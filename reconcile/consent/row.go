@@ -12,7 +12,7 @@ import (
 
 // Row is a row and what is known about its contact.
 type Row struct {
-	Says        []bool // in the order of the topics; a topic with a consent column but no value counts as no
+	Says        []owlatsync.Consent // in the order of the topics; a topic with a consent column but no value counts as no
 	Memberships []ledger.Membership
 	Origin      ledger.Origin // how the contact came to be known
 	HasContact  bool
@@ -41,7 +41,9 @@ func Plan(topics []policy.Topic, r Row, now time.Time) (v Verdict) {
 	}
 	for i, t := range topics {
 		says := No
-		if i < len(r.Says) && r.Says[i] || i >= len(r.Says) && !t.When {
+		if i < len(r.Says) {
+			says = r.Says[i]
+		} else if !t.When {
 			says = Yes
 		}
 		m := find(v.Memberships, t.ID)

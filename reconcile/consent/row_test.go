@@ -30,7 +30,7 @@ func TestPlanIsTheTable(t *testing.T) {
 		if m := membershipOf(c.Has, noon.Add(-time.Hour), time.Time{}); m != nil {
 			given = append(given, *m)
 		}
-		r := Row{Says: []bool{c.Says == Yes}, Origin: ledger.OriginAdopted, HasContact: c.Holds.HasContact, New: c.Holds.NewContact}
+		r := Row{Says: []owlatsync.Consent{c.Says}, Origin: ledger.OriginAdopted, HasContact: c.Holds.HasContact, New: c.Holds.NewContact}
 		if c.Holds.Unspent {
 			r.Origin = ledger.OriginCreated
 			given = append(given, ledger.Membership{Topic: "mistyped", Consent: true, State: ledger.MemberWanted})
@@ -72,7 +72,7 @@ func TestPlanIsTheTable(t *testing.T) {
 			t.Errorf("%+v: a topic that is not configured became %+v", c, other)
 		}
 	}
-	if met != 2*len(All)*(8+8+4) {
+	if met != 3*len(All)*(8+8+4) {
 		t.Errorf("%d cases", met)
 	}
 }
@@ -88,7 +88,7 @@ func TestPlan(t *testing.T) {
 		adds   int
 	}{
 		{"no topics", nil, Row{New: true}, nil, 0},
-		{"each topic its own answer", []policy.Topic{news, offers}, Row{Says: []bool{false, true}, New: true}, []string{"news out", "offers wanted"}, 1},
+		{"each topic its own answer", []policy.Topic{news, offers}, Row{Says: []owlatsync.Consent{owlatsync.No, owlatsync.Yes}, New: true}, []string{"news out", "offers wanted"}, 1},
 		{"a source without the columns", []policy.Topic{news, offers}, Row{New: true}, []string{"news out", "offers wanted"}, 1},
 		{"a deleted contact is not new", []policy.Topic{offers}, Row{New: true, Origin: ledger.OriginDeleted}, []string{"offers skipped"}, 0},
 		{"a topic id was corrected before the add was sent", []policy.Topic{offers},

@@ -6,15 +6,15 @@ package consent
 import (
 	"slices"
 
+	"owlatsync"
 	"owlatsync/ledger"
 )
 
-// Answer is what the source says now about a row and a topic.
-type Answer string
-
+// What the source says now about a row and a topic.
 const (
-	Yes Answer = "yes"
-	No  Answer = "no"
+	Yes     = owlatsync.Yes
+	No      = owlatsync.No
+	Unclear = owlatsync.Unclear
 )
 
 // Recorded is what the ledger has about a row and a topic, in words for the documents.
@@ -65,7 +65,7 @@ type has = []Recorded
 
 // Line is one line of the table.
 type Line struct {
-	Says Answer
+	Says owlatsync.Consent
 	Has  []Recorded // the ledger has one of these
 	If   Condition
 	Does Action
@@ -109,11 +109,17 @@ var Table = []Line{
 		"the person may be on the topic"},
 	{No, All, Always, DoNothing, ledger.MemberOut,
 		"there is nothing to take off"},
+
+	// The row says neither.
+	{Unclear, has{Nothing}, Always, DoNothing, ledger.MemberOut,
+		"it is no consent; a yes after it is a new one"},
+	{Unclear, All, Always, DoNothing, "",
+		"nobody is added or removed for a word that is neither"},
 }
 
 // Case is one row and one topic.
 type Case struct {
-	Says  Answer
+	Says  owlatsync.Consent
 	Has   Recorded
 	Holds Facts
 }

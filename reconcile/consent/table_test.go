@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"owlatsync"
 	"owlatsync/ledger"
 )
 
@@ -31,6 +32,9 @@ var cases = []struct {
 
 	{"a member withdraws", Case{No, Added, Facts{HasColumn: true, HasContact: true}}, Remove, ""},
 	{"a no of somebody who had left", Case{No, OptedOut, Facts{HasContact: true}}, DoNothing, ledger.MemberOut},
+
+	{"a new row that says neither", Case{Unclear, Nothing, Facts{NewContact: true, HasColumn: true}}, DoNothing, ledger.MemberOut},
+	{"a member's row says neither", Case{Unclear, Added, Facts{HasColumn: true, HasContact: true}}, DoNothing, ""},
 }
 
 func TestTable(t *testing.T) {
@@ -64,7 +68,7 @@ func lineOf(t *testing.T, c Case) int {
 // everyCase returns all there are.
 func everyCase() (all []Case) {
 	flags := []bool{false, true}
-	for _, says := range []Answer{Yes, No} {
+	for _, says := range []owlatsync.Consent{Yes, No, Unclear} {
 		for _, has := range All {
 			for bits := range 1 << 5 {
 				on := func(i int) bool { return flags[bits>>i&1] }
@@ -100,7 +104,7 @@ func mayBeOn(c Case) bool {
 func TestEveryCase(t *testing.T) {
 	t.Parallel()
 	all := everyCase()
-	if len(all) != 2*len(All)*32 {
+	if len(all) != 3*len(All)*32 {
 		t.Fatalf("%d cases", len(all))
 	}
 	decided := make(map[string]bool) // line and record
@@ -120,6 +124,9 @@ func TestEveryCase(t *testing.T) {
 		}
 		if c.Says == Yes && l.Becomes == ledger.MemberOut || c.Says == No && l.Becomes != "" && l.Becomes != ledger.MemberOut {
 			t.Errorf("%+v: a %s is recorded as %q", c, c.Says, l.Becomes)
+		}
+		if c.Says == Unclear && l.Becomes != map[bool]ledger.MembershipState{true: ledger.MemberOut}[c.Has == Nothing] {
+			t.Errorf("%+v: what is unclear is recorded as %q", c, l.Becomes)
 		}
 		if l.Does == Add && l.Becomes != ledger.MemberWanted && c.Has != Wanted {
 			t.Errorf("%+v: an add is recorded as %q before it is sent", c, l.Becomes)

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"owlatsync"
 	"slices"
 	"testing"
 	"time"
@@ -56,7 +57,7 @@ func TestMet(t *testing.T) {
 				given = *tt.known.Entry
 				given.Memberships = slices.Clone(given.Memberships)
 			}
-			s := Row(p, &step.Row{Key: "7", Email: "a@example.com", Consents: []bool{tt.consents}}, tt.known, noon)
+			s := Row(p, &step.Row{Key: "7", Email: "a@example.com", Consents: []owlatsync.Consent{owlatsync.ConsentOf(tt.consents)}}, tt.known, noon)
 			if tt.known.Entry != nil {
 				if diff := cmp.Diff(&given, tt.known.Entry); diff != "" {
 					t.Errorf("the entry has changed:\n%s", diff)

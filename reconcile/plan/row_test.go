@@ -156,7 +156,7 @@ func TestPlanMemberships(t *testing.T) {
 			if tt.before != nil {
 				e.Memberships = []ledger.Membership{*tt.before, {Topic: "elsewhere", Consent: true, State: ledger.MemberAdded}}
 			}
-			d := &step.Row{Key: "7", Email: "a@example.com", Consents: []bool{tt.consents}}
+			d := &step.Row{Key: "7", Email: "a@example.com", Consents: []owlatsync.Consent{owlatsync.ConsentOf(tt.consents)}}
 			it := Row(&policy.Policies{Topics: []policy.Topic{{ID: topic, When: !tt.always, Existing: tt.existing}}}, d, Known{Entry: e}, noon)
 			var changes []owlatsync.Change
 			for _, c := range it.Changes {
@@ -183,7 +183,7 @@ func TestPlanMemberships(t *testing.T) {
 // BenchmarkPlanRow plans a row with another name and a consent that is new.
 func BenchmarkPlanRow(b *testing.B) {
 	s := &policy.Policies{Sync: "users", Topics: []policy.Topic{{ID: "news", When: true}}}
-	d := &step.Row{Key: "7", Email: "ada@example.com", Fields: step.Wanted{owlatsync.FirstName: name("Augusta"), owlatsync.LastName: name("Lovelace")}, Consents: []bool{true}}
+	d := &step.Row{Key: "7", Email: "ada@example.com", Fields: step.Wanted{owlatsync.FirstName: name("Augusta"), owlatsync.LastName: name("Lovelace")}, Consents: []owlatsync.Consent{owlatsync.Yes}}
 	known := ledger.Entry{Key: "7", ContactID: "c7", Email: d.Email, Fields: owlatsync.Texts{owlatsync.FirstName: "Ada", owlatsync.LastName: "Lovelace"}, Origin: ledger.OriginCreated, ChangedAt: noon,
 		Memberships: []ledger.Membership{{Topic: "news", State: ledger.MemberOut, At: noon}}}
 	b.ReportAllocs()

@@ -104,11 +104,7 @@ func (r *Reader) fingerprint(d *step.Row) ledger.Fingerprint {
 		b = appendText(b, text)
 	}
 	for _, c := range d.Consents {
-		if c {
-			b = append(b, 1)
-		} else {
-			b = append(b, 0)
-		}
+		b = append(b, byte(c))
 	}
 	r.buf = b
 	sum := xxh3.Hash128(b)

@@ -64,7 +64,7 @@ func TestReaderNormalisesAndRefuses(t *testing.T) {
 func TestFingerprintTellsRowsAndSettingsApart(t *testing.T) {
 	t.Parallel()
 	base := func() owlatsync.Row {
-		return owlatsync.Row{Key: "1", Email: owlatsync.Some("ab@example.com"), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some("c"), owlatsync.LastName: owlatsync.Some("")}, Consents: []bool{true, false}}
+		return owlatsync.Row{Key: "1", Email: owlatsync.Some("ab@example.com"), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some("c"), owlatsync.LastName: owlatsync.Some("")}, Consents: []owlatsync.Consent{owlatsync.Yes, owlatsync.No}}
 	}
 	topics := []policy.Topic{{ID: "t1"}, {ID: "t2"}}
 	seen := make(map[ledger.Fingerprint]string)
@@ -89,7 +89,7 @@ func TestFingerprintTellsRowsAndSettingsApart(t *testing.T) {
 		r.Fields[owlatsync.FirstName].Value, r.Fields[owlatsync.LastName].Value = "", "c"
 	})
 	check("an unmapped name", s, func(r *owlatsync.Row) { r.Fields[owlatsync.LastName] = owlatsync.Field{} })
-	check("consents swapped", s, func(r *owlatsync.Row) { r.Consents = []bool{false, true} })
+	check("consents swapped", s, func(r *owlatsync.Row) { r.Consents = []owlatsync.Consent{owlatsync.No, owlatsync.Yes} })
 	check("another topic", policy.Policies{Topics: []policy.Topic{{ID: "t1"}, {ID: "t3"}}}, func(*owlatsync.Row) {})
 	check("existing added", policy.Policies{Topics: []policy.Topic{{ID: "t1", Existing: policy.ExistingAdd}, {ID: "t2"}}}, func(*owlatsync.Row) {})
 

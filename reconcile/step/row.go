@@ -15,7 +15,7 @@ type Row struct {
 	Position    owlatsync.Position         `json:"pos,omitzero"`
 	Email       string                     `json:"email"`
 	Fields      Wanted                     `json:"fields,omitzero"`
-	Consents    []bool                     `json:"consents,omitempty"`
+	Consents    []owlatsync.Consent        `json:"consents,omitempty"`
 	Properties  map[string]json.RawMessage `json:"props,omitempty"` // for events; not part of the fingerprint
 	Fingerprint ledger.Fingerprint         `json:"fp"`
 	// Own says that the row stays valid when its reader reads the next one.

@@ -11,7 +11,7 @@ import (
 )
 
 // Form is the version of the encoding in which the ledger keeps steps. It changes whenever an old step would mean something else.
-const Form = 2
+const Form = 3
 
 // Phase is the place of a step in the order of a run. Withdrawn consents come first, then renames, which free addresses that others
 // need. What follows from a row's absence comes last (Invariant 4).

@@ -112,6 +112,10 @@ func fill(v reflect.Value, seed int) {
 		v.Set(reflect.ValueOf(json.RawMessage(fmt.Sprint(seed))))
 		return
 	}
+	if v.Type() == reflect.TypeFor[owlatsync.Consent]() {
+		v.SetUint(uint64(seed % 3))
+		return
+	}
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
@@ -197,7 +201,7 @@ func TestARowsCloneIsItsOwn(t *testing.T) {
 // TestSize adds up the texts of a row.
 func TestSize(t *testing.T) {
 	t.Parallel()
-	row := &Row{Key: "7", Email: "a@example.com", Consents: []bool{true}, Properties: map[string]json.RawMessage{"plan": json.RawMessage(`"gold"`)}}
+	row := &Row{Key: "7", Email: "a@example.com", Consents: []owlatsync.Consent{owlatsync.Yes}, Properties: map[string]json.RawMessage{"plan": json.RawMessage(`"gold"`)}}
 	if n := row.Size(); n != len("7a@example.com")+1+len(`plan"gold"`) {
 		t.Errorf("it takes %d bytes", n)
 	}

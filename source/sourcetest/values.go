@@ -25,7 +25,7 @@ func testValues(t *testing.T, k Kind) {
 		want = append(want, owlatsync.Row{
 			Key: fmt.Sprint(row[0]), Position: k.position(i),
 			Email: owlatsync.Some(row[1].(string)), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some(row[2].(string)), owlatsync.LastName: owlatsync.Some(row[3].(string))},
-			Consents: []bool{row[4].(bool), true},
+			Consents: []owlatsync.Consent{owlatsync.ConsentOf(row[4].(bool)), owlatsync.Yes},
 		})
 	}
 	if diff := cmp.Diff(want, got, emptyIsNil); diff != "" {
@@ -56,7 +56,7 @@ func testNulls(t *testing.T, k Kind) {
 			t.Errorf("%s: last name %+v, want it unmapped", got[i].Position, got[i].Fields[owlatsync.LastName])
 		}
 	}
-	if got[0].Consents[0] {
+	if got[0].Consents[0] != owlatsync.No {
 		t.Error("NULL is taken for a consent")
 	}
 }
@@ -109,13 +109,13 @@ func testConsents(t *testing.T, k Kind) {
 	for i, row := range collect(t, k.Store(t, f).Open(t, nil, m)) {
 		value := f.Rows[i][2]
 		if i < len(yes)+len(no) {
-			if row.Defect != "" || row.Consents[0] != (i < len(yes)) {
+			if row.Defect != "" || row.Consents[0] != owlatsync.ConsentOf(i < len(yes)) {
 				t.Errorf("%v: consent %v, defect %q", value, row.Consents[0], row.Defect)
 			}
-		} else if !strings.HasPrefix(row.Defect, `column "optin" is neither yes nor no`) || row.Consents[0] {
+		} else if !strings.HasPrefix(row.Defect, `column "optin" is neither yes nor no`) || row.Consents[0] != owlatsync.No {
 			t.Errorf("%v: consent %v, defect %q", value, row.Consents[0], row.Defect)
 		}
-		if row.Consents[1] != (i%2 != 0) || !row.Consents[2] {
+		if row.Consents[1] != owlatsync.ConsentOf(i%2 != 0) || row.Consents[2] != owlatsync.Yes {
 			t.Errorf("number %v: consents %v", f.Rows[i][3], row.Consents[1:])
 		}
 	}
@@ -219,7 +219,7 @@ func testTimes(t *testing.T, k Kind) {
 		born, seen := f.Rows[i][3].(string), f.Rows[i][2].(time.Time).Format(time.RFC3339Nano)
 		want := owlatsync.Row{
 			Key: born + "/" + seen, Position: k.position(i), Email: owlatsync.Some("a@example.com"), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some(born), owlatsync.LastName: owlatsync.Some(seen)},
-			Properties: []owlatsync.Property{{Name: "born", Value: born}, {Name: "seen", Value: seen}}, Consents: []bool{},
+			Properties: []owlatsync.Property{{Name: "born", Value: born}, {Name: "seen", Value: seen}}, Consents: []owlatsync.Consent{},
 		}
 		if diff := cmp.Diff(want, row, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", row.Position, diff)

@@ -39,7 +39,7 @@ func RowsOf(users []baseline.User) List {
 	list := make(List, len(users))
 	for i, u := range users {
 		list[i] = owlatsync.Row{Key: fmt.Sprint(i), Email: owlatsync.Some(u.Email), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some(u.FirstName),
-			owlatsync.LastName: owlatsync.Some(u.LastName)}, Consents: []bool{true}}
+			owlatsync.LastName: owlatsync.Some(u.LastName)}, Consents: []owlatsync.Consent{owlatsync.Yes}}
 	}
 	return list
 }

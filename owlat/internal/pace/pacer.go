@@ -13,7 +13,7 @@ const (
 	// ended just before this one.
 	burstRatio = 0.8
 	// highestTold bounds what the server's word is worth.
-	highestTold = 1000
+	highestTold = 1_000_000
 
 	// price is how many requests must pass for each that was refused before the pace is tried again, so that fewer than
 	// 2 % are refused for it, and patience how long that may take.
