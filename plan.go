@@ -23,6 +23,9 @@ type Summary struct {
 	Absent      int              `json:"absent"`    // rows of Entries that the source no longer has
 	Removals    int              `json:"removals"`  // rows whose contact leaves a topic or is deleted
 	FirstRun    bool             `json:"first_run"` // the sync has never been compared with Owlat before
+	// SetBack says that the ledger was found to be older than what was done, and no run has come to its end since: consents that
+	// it did not know of count as old ones, and events that may have been sent are not sent.
+	SetBack     bool             `json:"set_back,omitempty"`
 	Outcomes    map[Outcome]int  `json:"outcomes"`
 	Memberships MembershipCounts `json:"memberships"`
 	Events      int              `json:"events"`   // events to be sent

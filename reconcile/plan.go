@@ -77,6 +77,7 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 	if err != nil {
 		return plan.New(needs).Make(ctx, nil, readLedger(err))
 	}
+	needs.SetBack = !state.SetBack.IsZero()
 	if state.Open {
 		if needs.Unsettled, err = asker.Settle(ctx, record); err != nil {
 			return plan.New(needs).Make(ctx, nil, err)

@@ -150,10 +150,8 @@ func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (e
 		return ending, err
 	}
 	w.tell.Reading(w.reading.told)
-	if o.Full {
-		if err := w.refresh(ctx); err != nil {
-			return ending, err
-		}
+	if err := w.lookAgain(ctx, o.Full); err != nil {
+		return ending, err
 	}
 	p, err := w.plan(ctx, o.Part, nil, func(r ledger.Record) error { return w.lock.Record(ctx, r) })
 	defer func() { err = also(err, p.Close()) }()
@@ -186,6 +184,25 @@ func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (e
 	}
 	ending.Adopted, ending.Bookmark = true, w.reading.keep(p.Summary, w.run.Started)
 	return ending, nil
+}
+
+// lookAgain corrects the ledger to what Owlat holds if that is asked for, or if the ledger is older than what was done.
+func (w *work) lookAgain(ctx context.Context, asked bool) error {
+	state, err := w.reader.SyncState(ctx, w.sync.Name)
+	if err != nil {
+		return readLedger(err)
+	}
+	if !asked && state.SetBack.IsZero() {
+		return nil
+	}
+	if !state.SetBack.IsZero() {
+		w.engine.log.Warn("the ledger is older than what was done", "sync", w.sync.Name, "noticed", state.SetBack)
+	}
+	err = w.refresh(ctx)
+	if !asked && errors.Is(err, owlat.ErrForbidden) {
+		return nil // a key without contacts:read cannot look; what the ledger no longer knows is sent again
+	}
+	return err
 }
 
 // admit passes a plan that is the approved one, that no guard holds, or that the user confirms.

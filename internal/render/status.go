@@ -12,14 +12,15 @@ import (
 
 // syncStatus is what "status --json" prints for each sync.
 type syncStatus struct {
-	Type    string    `json:"type"`
-	Sync    string    `json:"sync"`
-	Rows    int       `json:"rows"` // rows that the ledger knows
-	InStep  int       `json:"in_step"`
-	Failing int       `json:"failing"`
-	Parked  int       `json:"parked"` // failing rows that are not tried again until they change
-	Held    []heldRun `json:"held"`   // runs that wait for approval, newest first
-	Runs    []runLine `json:"runs"`   // newest first
+	Type    string     `json:"type"`
+	Sync    string     `json:"sync"`
+	Rows    int        `json:"rows"` // rows that the ledger knows
+	InStep  int        `json:"in_step"`
+	Failing int        `json:"failing"`
+	SetBack *time.Time `json:"set_back,omitempty"` // when the ledger was found to be older than what was done; absent: it is not
+	Parked  int        `json:"parked"`             // failing rows that are not tried again until they change
+	Held    []heldRun  `json:"held"`               // runs that wait for approval, newest first
+	Runs    []runLine  `json:"runs"`               // newest first
 
 	Reading *readingStatus `json:"reading,omitempty"` // only of a sync with a cursor
 }
@@ -60,6 +61,9 @@ func newSyncStatus(st standing.Sync, typed Typed) syncStatus {
 	for i, r := range st.Runs {
 		s.Runs[i] = newRunLine(r)
 	}
+	if !st.Rows.SetBack.IsZero() {
+		s.SetBack = &st.Rows.SetBack
+	}
 	if st.Known {
 		s.Reading = newReadingStatus(st.Sync, st.Bookmark)
 	}
@@ -92,6 +96,9 @@ func Status(to To, st standing.Sync, typed Typed) error {
 		to.printf("; \"%s\" lists them", typed.Command("failures", s.Sync))
 	}
 	to.printf("\n")
+	if s.SetBack != nil {
+		to.printf("  the ledger is older than what was done, noticed %s: \"%s\" says what a run makes of it\n", words.Clock(*s.SetBack), typed.Command("plan", s.Sync))
+	}
 	if s.Reading != nil {
 		to.printf("  %s\n", s.Reading.words())
 	}

@@ -11,9 +11,10 @@ import (
 
 // base is what all parts of a ledger share: the file, and the queue of writes.
 type base struct {
-	f     *dbfile.File
-	queue queue
-	ids   map[string]int64 // committed ids of syncs; only for the holder of the write token
+	f      *dbfile.File
+	driver string
+	queue  queue
+	ids    map[string]int64 // committed ids of syncs; only for the holder of the write token
 	ageing
 }
 

@@ -43,7 +43,7 @@ func Open(ctx context.Context, driver, path string) (*Ledger, error) {
 
 func openWith(ctx context.Context, driver, path string, schema fs.FS) (*Ledger, error) {
 	f, err := dbfile.Open(ctx, driver, path, schema)
-	b := &base{f: f, ids: make(map[string]int64)}
+	b := &base{f: f, driver: driver, ids: make(map[string]int64)}
 	l := &Ledger{
 		base: b, entryReader: entryReader{base: b, many: new(manyStatement)}, syncReader: syncReader{b}, journal: journal{b}, inbox: inbox{b},
 		locker: locker{base: b, locks: new(heldLocks)},

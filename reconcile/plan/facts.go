@@ -77,7 +77,7 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 			continue
 		}
 		g.stand(r, k, gone)
-		k.Forgotten = forgotten[r.Email]
+		k.Forgotten, k.SetBack = forgotten[r.Email], g.SetBack
 		if k.Entry != nil {
 			k.OptOuts = optOuts[k.Entry.ContactID]
 		}

@@ -20,6 +20,7 @@ type Known struct {
 	OptOuts   []ledger.OptOut // the opt-outs of the contact
 	Forgotten bool            // the ledger forgot a person with the address, and with them their consents
 	Again     bool            // the row was met before, with a contact that no longer exists
+	SetBack   bool            // the ledger is older than what was done: the row may have been met before
 	New       bool            // the ledger has no entry for the row
 	OldKey    string          // the key under which the ledger knows the row; empty: the same
 }
@@ -64,7 +65,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 		}
 		s.Changes = append(s.Changes, step.FieldsToSet(r, e)...)
 	}
-	s.Events = due(p.Events, e.Events, s, k.Again, now)
+	s.Events = due(p.Events, e.Events, s, k.Again || k.SetBack && s.Outcome == owlatsync.Adopted, now)
 	s.Messages = messages(p.Events, s.Events, r)
 	v := consent.Plan(p.Topics, consent.Row{
 		Says: r.Consents, Memberships: e.Memberships, Origin: e.Origin, HasContact: e.ContactID != "", New: isNew && !k.Forgotten,
@@ -85,7 +86,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 		s.Changes = slices.Insert(s.Changes, 0, owlatsync.Change{Kind: owlatsync.AdoptContact})
 	}
 	if e.ContactID == "" {
-		s.Met = met(p, s, k.Again, now)
+		s.Met = met(p, s, k.Again || k.SetBack, now)
 	}
 	return s
 }

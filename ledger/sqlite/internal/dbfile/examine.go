@@ -62,12 +62,8 @@ func examine(ctx context.Context, driver, path string, schema fs.FS) (c ledger.C
 	if is == empty {
 		return c, nil
 	}
-	var verdict string
-	if err := w.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
-		return c, senseless(err)
-	}
-	if verdict != "ok" {
-		return c, fmt.Errorf("%w (%s)", ledger.ErrCorrupt, verdict)
+	if err := undamaged(ctx, w.db); err != nil {
+		return c, err
 	}
 	if is == current {
 		err = w.db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'deployment'").Scan(&c.Deployment)
