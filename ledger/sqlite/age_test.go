@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"os/exec"
@@ -353,4 +354,159 @@ func TestALogOfAnotherFile(t *testing.T) {
 	mustBeSound(t, l)
 	mustHold(t, l, "later"+time.Duration(299).String())
 	mustBeSetBack(t, l, false)
+}
+
+// TestBackupAndRestore puts a backup back, with nothing, a whole ledger, a damaged one or the log of another file in its place.
+func TestBackupAndRestore(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		since func(t *testing.T, file string)
+		older bool
+	}{
+		{"nothing was done since", func(*testing.T, string) {}, false},
+		{"the ledger was lost", func(t *testing.T, file string) {
+			if err := os.Remove(file); err != nil {
+				t.Fatal(err)
+			}
+		}, false},
+		{"all was lost", func(t *testing.T, file string) {
+			if err := errors.Join(os.Remove(file), os.Remove(file+".age")); err != nil {
+				t.Fatal(err)
+			}
+		}, true},
+		{"a run was made since", func(t *testing.T, file string) {
+			l := openIn(t, filepath.Dir(file))
+			defer l.Close()
+			recordAll(t, l, noes("2"))
+		}, true},
+		{"the ledger is damaged", func(t *testing.T, file string) {
+			if err := os.WriteFile(file, []byte("nonsense"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, false},
+		{"the ledger and its log do not belong together", func(t *testing.T, file string) {
+			if err := os.WriteFile(file+"-wal", []byte("nonsense"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			file, backup := filepath.Join(folder, "ledger.db"), filepath.Join(t.TempDir(), "backup.db")
+			l := openIn(t, folder)
+			recordAll(t, l, noes("1"))
+			if err := l.Backup(t.Context(), backup); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Backup(t.Context(), backup); !errors.Is(err, os.ErrExist) {
+				t.Errorf("a file was overwritten: %v", err)
+			}
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if info, err := os.Stat(backup); err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("the backup: %v, %v", info, err)
+			}
+			c.since(t, file)
+			before, there := os.ReadFile(file)
+			aside, err := Restore(t.Context(), "sqlite", file, backup)
+			if err != nil || (there == nil) != (aside != "") {
+				t.Fatalf("aside %q: %v", aside, err)
+			}
+			if aside != "" && !bytes.Equal(readFile(t, aside), before) {
+				t.Error("the ledger that was there is not aside")
+			}
+			l = openIn(t, folder)
+			defer l.Close()
+			mustBeSound(t, l)
+			mustHold(t, l, "1")
+			mustBeSetBack(t, l, c.older)
+			for _, end := range []string{".new", "-wal.new"} {
+				if _, err := os.Stat(file + end); err == nil {
+					t.Errorf("%s is left", end)
+				}
+			}
+		})
+	}
+}
+
+func TestRestoreRefuses(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	file, backup := filepath.Join(folder, "ledger.db"), filepath.Join(folder, "backup.db")
+	l := openIn(t, folder)
+	defer l.Close()
+	recordAll(t, l, noes("1"))
+	if err := l.Backup(t.Context(), backup); err != nil {
+		t.Fatal(err)
+	}
+	write := func(name string, content []byte) string {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(folder, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return filepath.Join(folder, name)
+	}
+	whole := readFile(t, backup)
+	for name, c := range map[string]struct {
+		from string
+		want error
+	}{
+		"no file":          {filepath.Join(folder, "absent"), os.ErrNotExist},
+		"an empty file":    {write("empty", nil), ledger.ErrNotLedger},
+		"no ledger":        {write("text", []byte("text")), ledger.ErrNotLedger},
+		"a part of a file": {write("part", whole[:len(whole)/2]), ledger.ErrCorrupt},
+	} {
+		if aside, err := Restore(t.Context(), "sqlite", file, c.from); !errors.Is(err, c.want) || aside != "" {
+			t.Errorf("%s: %q, %v", name, aside, err)
+		}
+	}
+	if _, err := Restore(t.Context(), "sqlite", file, file); err == nil {
+		t.Error("a ledger was put in its own place")
+	}
+	k := takeLock(t, l)
+	if _, err := Restore(t.Context(), "sqlite", file, backup); !errors.Is(err, ledger.ErrLocked) {
+		t.Errorf("under a run: %v", err)
+	}
+	if err := k.Release(); err != nil {
+		t.Fatal(err)
+	}
+	mustHold(t, l, "1")
+}
+
+// TestABackupMadeInARun is whole, and older even if the run was killed right after it.
+func TestABackupMadeInARun(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	file, backup := filepath.Join(folder, "ledger.db"), filepath.Join(t.TempDir(), "backup.db")
+	l := openIn(t, folder)
+	under(t, l, func(k *lock) error {
+		id, err := k.BeginRun(t.Context(), ledger.Run{Sync: "users"})
+		if err != nil {
+			return err
+		}
+		done := make(chan error)
+		go func() {
+			for i := range 200 {
+				if err := k.Record(t.Context(), ledger.Record{Sync: "users", Run: id, Entry: noes(time.Duration(i + 1).String())}); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- k.Record(t.Context(), ledger.Record{Sync: "users", Run: id, Entry: noes("1")})
+		}()
+		return errors.Join(l.Backup(t.Context(), filepath.Join(t.TempDir(), "during.db")), <-done, l.Backup(t.Context(), backup))
+	})
+	if err := l.Close(); err != nil { // without the end of the run
+		t.Fatal(err)
+	}
+	if _, err := Restore(t.Context(), "sqlite", file, backup); err != nil {
+		t.Fatal(err)
+	}
+	l = openIn(t, folder)
+	defer l.Close()
+	mustBeSound(t, l)
+	mustBeSetBack(t, l, true)
 }
