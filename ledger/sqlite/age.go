@@ -10,96 +10,27 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/age"
 	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
-// growEvery is how often the generation grows at the most while a run records, so that a copy made in a run is noticed to be older
-// and the file beside the ledger costs little.
-const growEvery = time.Second
-
-// ageing is how a ledger grows older. Only the holder of the write token uses it.
-type ageing struct {
-	on   bool        // it is known that the ledger is not older than what was done
-	last dbfile.Done // the generation of the last commit that grew; zero: none under this opening
-	at   time.Time   // of that commit
-	acts bool        // something was recorded since that commit that a copy from before it would not know
-	kept dbfile.Done // what was last kept
-}
-
-// grow lets the generation grow with the transaction if it is time.
+// grow lets the generation of the ledger grow with the transaction if it is time.
 func (b *base) grow(t *tx) error {
-	a := &b.ageing
-	if !a.on {
+	if !b.growth.Due(t.acts, t.closes) {
 		return nil
 	}
-	a.acts = a.acts || t.acts
-	switch {
-	case a.at.IsZero(), time.Since(a.at) >= growEvery, time.Since(a.at) < 0:
-	case a.acts && t.closes, a.acts && a.kept != a.last:
-	default:
-		return nil
-	}
-	log, err := b.f.Log()
+	log, err := age.Log(b.f.Name())
 	if err != nil {
 		return err
 	}
-	var next dbfile.Done
-	if err := t.Row(growAge, []any{log}, &next.Ledger, &next.Generation); err != nil {
-		return err
-	}
-	t.grown = &next
-	return nil
-}
-
-// growAge lets the generation grow under the present log.
-const growAge = `UPDATE age SET base = iif(log = ?1, base, generation - 1), log = ?1, generation = generation + 1 RETURNING ledger, generation`
-
-// grew notes a committed transaction, and keeps beside the ledger what it did before anything follows from it.
-func (b *base) grew(t *tx, d dbfile.Durability) error {
-	a := &b.ageing
-	if t.grown != nil {
-		a.last, a.at = *t.grown, time.Now()
-	}
-	if !a.acts || d != dbfile.Durable || a.last == a.kept {
-		return nil
-	}
-	if err := b.f.KeepDone(a.last); err != nil {
-		return fmt.Errorf("keep beside the ledger how far it is (%s): %w", b.f.AgePath(), err)
-	}
-	a.kept, a.acts = a.last, false
-	return nil
-}
-
-// Why a ledger is older than what was done.
-const (
-	olderCopy    = "an older copy is in the place of the ledger"
-	olderOther   = "another ledger was used in this place since"
-	olderRun     = "the ledger is a copy that was made while a run went on"
-	olderUnknown = "nothing tells how old the ledger is: the file beside it whose name ends in .age is missing"
-)
-
-// older says why a ledger may be older than what was done with it, empty if it is not. Used says that it holds something. Done is
-// what the file beside it has; known says that there is one. Pure.
-func older(age dbfile.Age, used bool, done dbfile.Done, known bool) string {
-	switch {
-	case !used, !known && age.Generation == 0: // new, or of a version that kept no age
-		return ""
-	case !known:
-		return olderUnknown
-	case age.Ledger != done.Ledger:
-		return olderOther
-	case age.Generation < done.Generation:
-		return olderCopy
-	case len(age.Copied) >= len(dbfile.CopiedInRun) && age.Copied[:len(dbfile.CopiedInRun)] == dbfile.CopiedInRun:
-		return olderRun
-	}
-	return ""
+	t.grown = new(age.Done)
+	return t.Row(age.Grow, []any{log}, &t.grown.Ledger, &t.grown.Generation)
 }
 
 // age returns the age of the ledger, and whether it holds anything.
-func (b *base) age(ctx context.Context) (a dbfile.Age, used bool, err error) {
+func (b *base) age(ctx context.Context) (a age.Age, used bool, err error) {
 	into := append(a.Into(), &used)
-	err = b.f.Readers.QueryRowContext(ctx, "SELECT "+dbfile.AgeColumns+`, EXISTS (SELECT 1 FROM syncs) OR EXISTS (SELECT 1 FROM opt_outs)
+	err = b.f.Readers.QueryRowContext(ctx, "SELECT "+age.Columns+`, EXISTS (SELECT 1 FROM syncs) OR EXISTS (SELECT 1 FROM opt_outs)
 		OR EXISTS (SELECT 1 FROM forgotten) FROM age`).Scan(into...)
 	return a, used, err
 }
@@ -109,19 +40,19 @@ func (l *Ledger) older(ctx context.Context) (why string, err error) {
 	for again := false; ; again = true {
 		done, known := l.f.Before()
 		if again {
-			if done, known, err = l.f.ReadDone(); err != nil {
+			if done, known, err = age.Read(l.f.Name()); err != nil {
 				return "", err
 			}
 		}
-		age, used, err := l.age(ctx)
+		is, used, err := l.age(ctx)
 		if err != nil {
 			return "", err
 		}
-		if why = older(age, used, done, known); why != "" && !again {
+		if why = age.Older(is, used, done, known); why != "" && !again {
 			continue // another process may have kept it meanwhile
 		}
-		if why == "" && (!known || done.Ledger != age.Ledger) {
-			err = l.f.KeepDone(dbfile.Done{Ledger: age.Ledger, Generation: age.Generation})
+		if why == "" && (!known || done.Ledger != is.Ledger) {
+			err = age.Keep(l.f.Name(), age.Done{Ledger: is.Ledger, Generation: is.Generation})
 		}
 		return why, err
 	}
@@ -136,7 +67,7 @@ func (l *Ledger) mind(ctx context.Context) error {
 			return err
 		}
 		if why == "" {
-			l.ageing.on = true
+			l.growth.On = true
 			return nil
 		}
 		err = l.setBack(ctx, false)
@@ -191,7 +122,7 @@ func (l *Ledger) setBack(ctx context.Context, force bool) (err error) {
 			return err
 		}
 		t.acts, t.closes = true, true
-		l.ageing.on = true
+		l.growth.On = true
 		return nil
 	})
 }

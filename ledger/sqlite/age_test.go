@@ -15,34 +15,6 @@ import (
 	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
-func TestOlder(t *testing.T) {
-	t.Parallel()
-	done := dbfile.Done{Ledger: "a", Generation: 7}
-	for _, c := range []struct {
-		name  string
-		age   dbfile.Age
-		used  bool
-		known bool
-		want  string
-	}{
-		{"a new ledger in a new place", dbfile.Age{Ledger: "b"}, false, false, ""},
-		{"a new ledger where another was", dbfile.Age{Ledger: "b"}, false, true, ""},
-		{"a ledger of a version that kept no age", dbfile.Age{Ledger: "b"}, true, false, ""},
-		{"the ledger as it was left", dbfile.Age{Ledger: "a", Generation: 7}, true, true, ""},
-		{"a kill came before what was done was kept", dbfile.Age{Ledger: "a", Generation: 9}, true, true, ""},
-		{"a copy made at rest, and nothing was done since", dbfile.Age{Ledger: "a", Generation: 7, Copied: "rest:1"}, true, true, ""},
-		{"a copy made in a run that was killed at once", dbfile.Age{Ledger: "a", Generation: 7, Copied: "run:1"}, true, true, olderRun},
-		{"an older copy", dbfile.Age{Ledger: "a", Generation: 6}, true, true, olderCopy},
-		{"another ledger", dbfile.Age{Ledger: "b", Generation: 9}, true, true, olderOther},
-		{"an older copy of a version that kept no age", dbfile.Age{Ledger: "b"}, true, true, olderOther},
-		{"what was done is not known", dbfile.Age{Ledger: "a", Generation: 7}, true, false, olderUnknown},
-	} {
-		if got := older(c.age, c.used, done, c.known); got != c.want {
-			t.Errorf("%s: %q, want %q", c.name, got, c.want)
-		}
-	}
-}
-
 // copyFile copies a file, unless it is missing.
 func copyFile(t *testing.T, from, to string) {
 	t.Helper()

@@ -13,7 +13,7 @@ import (
 // is one file and a ledger of its own; Restore puts it back. If the file exists, the error matches fs.ErrExist. After an error there
 // is no file.
 func (l *Ledger) Backup(ctx context.Context, file string) error {
-	if err := l.f.Backup(ctx, l.driver, file); err != nil {
+	if err := dbfile.Backup(ctx, l.driver, l.f.Name(), file); err != nil {
 		return fmt.Errorf("back up the ledger: %w", err)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"owlatsync/ledger/sqlite/internal/age"
 	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
@@ -15,7 +16,7 @@ type base struct {
 	driver string
 	queue  queue
 	ids    map[string]int64 // committed ids of syncs; only for the holder of the write token
-	ageing
+	growth age.Growth       // only for the holder of the write token
 }
 
 // query calls each for every row of a short read.
@@ -60,9 +61,9 @@ type tx struct {
 	packs map[int64][]byte // changed packs that are not written yet
 	// latest is the epoch known to be the latest lock's; 0: not known yet.
 	latest int64
-	acts   bool         // it records what follows from what was, or will be, sent to Owlat
-	closes bool         // nothing may be recorded after it for long
-	grown  *dbfile.Done // the generation that it makes; nil: it stays
+	acts   bool      // it records what follows from what was, or will be, sent to Owlat
+	closes bool      // nothing may be recorded after it for long
+	grown  *age.Done // the generation that it makes; nil: it stays
 }
 
 // write runs fn in a transaction, commits it if fn returns nil, and rolls it back otherwise. The caller holds the write token.
@@ -89,7 +90,7 @@ func (b *base) write(ctx context.Context, d dbfile.Durability, fn func(*tx) erro
 	for name, id := range t.fresh {
 		b.ids[name] = id
 	}
-	return b.grew(t, d)
+	return b.growth.Committed(b.f.Name(), t.grown, d == dbfile.Durable)
 }
 
 // syncID returns the id of a sync, and creates the sync if it is new.

@@ -13,11 +13,12 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/age"
 )
 
-// Backup copies the ledger as of one instant to a new file, readable by its owner only, while it may be used. The copy says that it
+// Backup copies the ledger in the file of that name as of one instant to a new file, readable by its owner only, while it may be used. The copy says that it
 // is one, and whether a run went on. It needs no file beside it. If the file exists, Backup fails with fs.ErrExist.
-func (f *File) Backup(ctx context.Context, driver, to string) (err error) {
+func Backup(ctx context.Context, driver, name, to string) (err error) {
 	to, err = filepath.Abs(to)
 	if err != nil {
 		return err
@@ -28,12 +29,12 @@ func (f *File) Backup(ctx context.Context, driver, to string) (err error) {
 		return err
 	}
 	part := to + ".part"
-	err = copyInto(ctx, driver, f.name, part)
+	err = copyInto(ctx, driver, name, part)
 	if err == nil {
 		err = markCopy(ctx, driver, part)
 	}
 	if err == nil {
-		err = errors.Join(syncFile(part), os.Rename(part, to), syncFolder(filepath.Dir(to)))
+		err = errors.Join(syncFile(part), os.Rename(part, to), age.SyncFolder(filepath.Dir(to)))
 	}
 	if err != nil {
 		return errors.Join(Explain(ctx, err), remove(part), remove(to)) // a part of a copy is of no use
@@ -62,12 +63,12 @@ func markCopy(ctx context.Context, driver, file string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	name := make([]byte, 16)
-	if _, err := rand.Read(name); err != nil {
+	random := make([]byte, 16)
+	if _, err := rand.Read(random); err != nil {
 		return err
 	}
 	_, err = db.ExecContext(ctx, "UPDATE age SET copied = iif(EXISTS (SELECT 1 FROM runs WHERE status = 'running'), ?1, ?2) || ?3",
-		CopiedInRun, CopiedAtRest, hex.EncodeToString(name))
+		age.CopiedInRun, age.CopiedAtRest, hex.EncodeToString(random))
 	return err
 }
 
@@ -120,10 +121,10 @@ func restore(ctx context.Context, driver, path, from string, schema fs.FS) (asid
 	if err := sound(ctx, driver, from, fresh, schema); err != nil {
 		return "", errors.Join(err, remove(fresh))
 	}
-	if aside, err = f.moveAside(); err != nil {
+	if aside, err = moveAside(f.name); err != nil {
 		return aside, errors.Join(err, remove(fresh))
 	}
-	return aside, errors.Join(os.Rename(fresh, f.name), syncFolder(filepath.Dir(f.name)))
+	return aside, errors.Join(os.Rename(fresh, f.name), age.SyncFolder(filepath.Dir(f.name)))
 }
 
 // sound copies a ledger to a file, if it is one that this program can use and that is not damaged.
@@ -172,13 +173,13 @@ func undamaged(ctx context.Context, db *sql.DB) error {
 
 // moveAside gives the ledger and the files beside it another name. The log goes first: without it the ledger is at the worst older
 // than what was done, which is noticed.
-func (f *File) moveAside() (aside string, err error) {
-	if _, err := os.Stat(f.name); errors.Is(err, fs.ErrNotExist) {
-		return "", errors.Join(remove(f.name+"-wal"), remove(f.name+"-shm"))
+func moveAside(name string) (aside string, err error) {
+	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+		return "", errors.Join(remove(name+"-wal"), remove(name+"-shm"))
 	}
 	stamp := time.Now().UTC().Format("20060102T150405")
 	for n := 1; ; n++ {
-		aside = fmt.Sprintf("%s.replaced-%s", f.name, stamp)
+		aside = fmt.Sprintf("%s.replaced-%s", name, stamp)
 		if n > 1 {
 			aside = fmt.Sprintf("%s-%d", aside, n)
 		}
@@ -187,7 +188,7 @@ func (f *File) moveAside() (aside string, err error) {
 		}
 	}
 	for _, end := range []string{"-wal", "-shm", ""} {
-		if err := os.Rename(f.name+end, aside+end); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Rename(name+end, aside+end); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return aside, err
 		}
 	}
