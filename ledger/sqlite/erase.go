@@ -12,22 +12,30 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/person"
 )
+
+// row names a row of a sync.
+type row struct {
+	sync int64
+	key  string
+}
 
 // erasure erases a person from a ledger in one transaction.
 type erasure struct {
 	*tx
-	person
+	person.Person
+	rows map[row]int64
 }
 
 // findPerson finds the entries with the address, and entries for the same contacts under another address.
 func findPerson(t *tx, address string) (*erasure, error) {
-	p := person{addresses: []string{address}, rows: make(map[row]int64)}
+	p, entries := person.Person{Addresses: []string{address}}, make(map[row]int64)
 	keep := func(id int64, r row, contact, email, identity sql.NullString) {
-		p.rows[r] = id
-		p.contacts = appendNew(p.contacts, contact.String)
-		p.addresses = appendNew(p.addresses, email.String)
-		p.addresses = appendNew(p.addresses, identity.String)
+		entries[r] = id
+		p.Contacts = person.AppendNew(p.Contacts, contact.String)
+		p.Addresses = person.AppendNew(p.Addresses, email.String)
+		p.Addresses = person.AppendNew(p.Addresses, identity.String)
 	}
 	scan := func(rows *sql.Rows, wanted func(key, email, identity string) bool) error {
 		var id int64
@@ -44,13 +52,13 @@ func findPerson(t *tx, address string) (*erasure, error) {
 	const columns = "SELECT id, sync, key, contact_id, email, identity FROM entries WHERE "
 	err := t.Each(columns+"email = ?1 OR identity = ?1 OR instr(key, '@')", []any{address}, func(rows *sql.Rows) error {
 		return scan(rows, func(key, email, identity string) bool {
-			return email == address || identity == address || fold(key) != fold(email) && keyNames(key, address)
+			return email == address || identity == address || person.Fold(key) != person.Fold(email) && person.KeyNames(key, address)
 		})
 	})
 	if err != nil {
 		return nil, err
 	}
-	for chunk := range slices.Chunk(slices.Clone(p.contacts), maxParameters) {
+	for chunk := range slices.Chunk(slices.Clone(p.Contacts), maxParameters) {
 		err := t.Each(columns+"contact_id IN ("+places(len(chunk))+")", arguments(chunk), func(rows *sql.Rows) error {
 			return scan(rows, func(string, string, string) bool { return true })
 		})
@@ -58,7 +66,7 @@ func findPerson(t *tx, address string) (*erasure, error) {
 			return nil, err
 		}
 	}
-	return &erasure{tx: t, person: p}, nil
+	return &erasure{tx: t, Person: p, rows: entries}, nil
 }
 
 const hashOptOuts = `INSERT INTO opt_outs (contact_id, topic, at) SELECT ?2, topic, at FROM opt_outs WHERE contact_id = ?1
@@ -89,7 +97,7 @@ func (x *erasure) erase() error {
 	if err != nil {
 		return err
 	}
-	for _, id := range x.contacts {
+	for _, id := range x.Contacts {
 		if err := x.Exec(hashOptOuts, id, ledger.HashContact(secret, id)); err != nil {
 			return err
 		}
@@ -97,7 +105,7 @@ func (x *erasure) erase() error {
 			return err
 		}
 	}
-	for _, address := range x.addresses {
+	for _, address := range x.Addresses {
 		if err := x.Exec("INSERT INTO forgotten (hash) VALUES (?1) ON CONFLICT DO NOTHING", ledger.HashAddress(secret, address)); err != nil {
 			return err
 		}
@@ -148,7 +156,7 @@ func (x *erasure) eraseHistory() error {
 		var id int64
 		var key string
 		err := rows.Scan(&id, &key)
-		if err == nil && x.inKey(key) {
+		if err == nil && x.InKey(key) {
 			ids = append(ids, id)
 		}
 		return err
@@ -171,12 +179,12 @@ func (x *erasure) eraseHistory() error {
 func (x *erasure) erasePlans() error {
 	var steps [][]any
 	var texts []string // the addresses, plain and as JSON escapes them
-	for _, address := range x.addresses {
+	for _, address := range x.Addresses {
 		quoted, err := json.Marshal(address)
 		if err != nil {
 			return err
 		}
-		texts = appendNew(appendNew(texts, fold(address)), fold(strings.Trim(string(quoted), `"`)))
+		texts = person.AppendNew(person.AppendNew(texts, person.Fold(address)), person.Fold(strings.Trim(string(quoted), `"`)))
 	}
 	err := x.Each("SELECT p.run, p.phase, p.ord, p.seq, r.sync, p.key, p.body FROM plan p LEFT JOIN runs r ON r.id = p.run", nil,
 		func(rows *sql.Rows) error {
@@ -189,10 +197,10 @@ func (x *erasure) erasePlans() error {
 			}
 			_, theirs := x.rows[row{sync.Int64, key}]
 			if !theirs && bytes.ContainsRune(body, '@') {
-				folded := fold(string(body))
+				folded := person.Fold(string(body))
 				theirs = slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(folded, s) })
 			}
-			if theirs || x.inKey(key) {
+			if theirs || x.InKey(key) {
 				steps = append(steps, []any{run, phase, order, seq})
 			}
 			return nil
@@ -223,7 +231,7 @@ func (x *erasure) eraseFromParts() error {
 			return fmt.Errorf("%w (the part of a run cannot be read)", ledger.ErrCorrupt)
 		}
 		for i, key := range part.Only {
-			if _, theirs := x.rows[row{sync, string(key)}]; theirs || x.inKey(string(key)) {
+			if _, theirs := x.rows[row{sync, string(key)}]; theirs || x.InKey(string(key)) {
 				part.Only[i], changed[id] = ledger.ForgottenText, part
 			}
 		}
@@ -246,7 +254,7 @@ func (x *erasure) eraseFromParts() error {
 
 // eraseFromTexts removes the person's addresses and contacts from texts about other rows and about runs.
 func (x *erasure) eraseFromTexts() error {
-	blot, err := x.blotter()
+	blot, err := x.Blotter()
 	if err != nil {
 		return err
 	}

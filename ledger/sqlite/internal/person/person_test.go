@@ -1,4 +1,4 @@
-package sqlite
+package person
 
 import (
 	"slices"
@@ -45,7 +45,7 @@ func TestKeyNames(t *testing.T) {
 		{"", "ada@example.com", false},
 		{"\xff@", "ada@example.com", false},
 	} {
-		if got := keyNames(c.key, c.address); got != c.want {
+		if got := KeyNames(c.key, c.address); got != c.want {
 			t.Errorf("%q names %q: %v", c.key, c.address, got)
 		}
 	}

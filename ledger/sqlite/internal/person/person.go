@@ -1,4 +1,5 @@
-package sqlite
+// Package person tells what names a person in the texts of a ledger. It is pure.
+package person
 
 import (
 	"regexp"
@@ -11,32 +12,26 @@ import (
 	"owlatsync/ledger"
 )
 
-// row names a row of a sync.
-type row struct {
-	sync int64
-	key  string
+// Person is what identifies a person in a ledger.
+type Person struct {
+	Addresses []string // normalised
+	Contacts  []string // ids
 }
 
-// person is what identifies a person in the ledger.
-type person struct {
-	addresses []string // normalised
-	contacts  []string // ids
-	rows      map[row]int64
-}
-
-func appendNew(list []string, s string) []string {
+// AppendNew appends a text that is neither empty nor in the list.
+func AppendNew(list []string, s string) []string {
 	if s == "" || slices.Contains(list, s) {
 		return list
 	}
 	return append(list, s)
 }
 
-// blotter returns a function that removes the person's contacts and addresses, in any letter case, from a text.
-func (p *person) blotter() (func(string) string, error) {
+// Blotter returns a function that removes the person's contacts and addresses, in any letter case, from a text.
+func (p *Person) Blotter() (func(string) string, error) {
 	var patterns, folded []string
-	for _, s := range slices.Concat(p.addresses, p.contacts) {
+	for _, s := range slices.Concat(p.Addresses, p.Contacts) {
 		patterns = append(patterns, regexp.QuoteMeta(s))
-		folded = append(folded, fold(s))
+		folded = append(folded, Fold(s))
 	}
 	names, err := regexp.Compile("(?i)" + strings.Join(patterns, "|"))
 	if err != nil {
@@ -44,7 +39,7 @@ func (p *person) blotter() (func(string) string, error) {
 	}
 	return func(text string) string {
 		text = names.ReplaceAllLiteralString(text, ledger.ForgottenText)
-		rest := fold(text)
+		rest := Fold(text)
 		if slices.ContainsFunc(folded, func(s string) bool { return strings.Contains(rest, s) }) {
 			return ledger.ForgottenText // the pattern does not know all letter cases
 		}
@@ -52,19 +47,20 @@ func (p *person) blotter() (func(string) string, error) {
 	}, nil
 }
 
-func (p *person) inKey(key string) bool {
-	return slices.ContainsFunc(p.addresses, func(address string) bool { return keyNames(key, address) })
+// InKey reports whether a row's key is or holds an address of the person.
+func (p *Person) InKey(key string) bool {
+	return slices.ContainsFunc(p.Addresses, func(address string) bool { return KeyNames(key, address) })
 }
 
-// keyNames reports whether a row's key is or holds the address: as one of its columns, or between characters that cannot be part of
+// KeyNames reports whether a row's key is or holds the address: as one of its columns, or between characters that cannot be part of
 // an address.
-func keyNames(key, address string) bool {
+func KeyNames(key, address string) bool {
 	if !strings.Contains(key, "@") {
 		return false
 	}
-	address = fold(address)
+	address = Fold(address)
 	for _, part := range append(splitKey(key), key) {
-		part = fold(part)
+		part = Fold(part)
 		for at := 0; ; {
 			i := strings.Index(part[at:], address)
 			if i < 0 {
@@ -106,7 +102,7 @@ func inDomain(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.M, unicode.N) || r == '.' || r == '-'
 }
 
-// fold makes texts equal that differ only in letter case.
-func fold(s string) string {
+// Fold makes texts equal that differ only in letter case.
+func Fold(s string) string {
 	return strings.ReplaceAll(owlatsync.LowerAddress(s), "ς", "σ")
 }
