@@ -79,6 +79,7 @@ func page(faults []fault, shown map[string]string) string {
 			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", l.op, cell(l.once), cell(l.lasting), next)
 		}
 	}
+	b.WriteString(older)
 	return b.String()
 }
 
