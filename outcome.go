@@ -32,11 +32,14 @@ type Report struct {
 	Reading     *Reading         `json:"reading,omitempty"` // nil if the source does not know when its rows changed
 }
 
-// MembershipCounts counts the topic memberships a run added, removed and left alone on purpose.
+// MembershipCounts counts the topic memberships that a run added, removed and left alone on purpose, and those that a row is
+// unclear about.
 type MembershipCounts struct {
 	Added   int `json:"added"`
 	Removed int `json:"removed"`
 	Skipped int `json:"skipped"`
+	// Unclear counts consents that are neither yes nor no: nobody was added or removed because of them.
+	Unclear int `json:"unclear,omitempty"`
 }
 
 // RequestCounts counts the requests that a run sent, including retries. Writes are all but GETs.

@@ -20,6 +20,9 @@ type Row struct {
 
 	// Consents has one value per topic of the sync, in the order of the configuration.
 	Consents []Consent
+	// Unclear is nil unless a consent is Unclear. Then it has, for each topic, the beginning of the value that is neither yes nor
+	// no, and "" where the value is no text or the consent is clear.
+	Unclear []string
 
 	// Properties are the values for event properties, in the order of the configuration.
 	Properties []Property

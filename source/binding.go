@@ -14,10 +14,12 @@ type binding struct {
 	key        []int
 	email      int
 	fields     [owlatsync.NumContactFields]int
-	topics     []int // unmapped if every row consents
+	topics     []int         // unmapped if every row consents
+	words      []*cell.Words // by topic
 	properties []int
 
 	current owlatsync.Row
+	unclear []string        // by topic, for current.Unclear
 	texts   strings.Builder // block with the texts of the latest rows
 	careful bool            // each value is checked, not only the whole row
 	parts   []string
@@ -69,7 +71,11 @@ func bind(m Mapping, columns []column, in backend) (*binding, error) {
 	for _, name := range m.Topics {
 		b.topics = append(b.topics, find(name))
 	}
-	b.current.Consents = make([]owlatsync.Consent, len(m.Topics))
+	b.current.Consents, b.unclear = make([]owlatsync.Consent, len(m.Topics)), make([]string, len(m.Topics))
+	b.words = make([]*cell.Words, len(m.Topics))
+	for i, w := range m.Words {
+		b.words[i], _ = cell.NewWords(w.Yes, w.No) // Validate has refused bad words
+	}
 	b.current.Properties = make([]owlatsync.Property, len(m.Properties))
 	for i, p := range m.Properties {
 		b.properties = append(b.properties, find(p.Column))

@@ -3,6 +3,7 @@ package source
 import (
 	"errors"
 	"fmt"
+	"owlatsync/source/internal/cell"
 	"slices"
 
 	"owlatsync"
@@ -19,14 +20,26 @@ type Mapping struct {
 	Email  string
 	Fields owlatsync.Texts
 
-	// Topics names, for each topic of the sync, the column with the row's consent: a boolean or a bit, a number (not zero is yes),
+	// Topics names, for each topic of the sync, the column with the row's consent: a boolean or a bit, one of the numbers 0 and 1,
 	// or one of the texts t, f, true, false, y, n, yes, no, on, off, 1 and 0 in any letter case, with or without blanks around.
-	// NULL and the empty text are no. Anything else makes the row a defect. An empty column name means yes in every row.
+	// NULL and the empty text are no. Anything else is [owlatsync.Unclear]. An empty column name means yes in every row.
 	Topics []string
+	// Words lists, for each topic of the sync, other values of its column that mean yes and no. It may be shorter than Topics.
+	Words []Words
 
 	// Properties are the event properties. They keep the source's types: text, number, boolean or NULL. Numbers keep all their
 	// digits. Dates are texts such as 2006-01-02, times are texts in RFC 3339 in UTC.
 	Properties []Property
+}
+
+// Words are the values of a consent column that mean yes and no: texts in any letter case, with or without blanks around, and
+// numbers. A list that is not empty takes the place of the usual values with its meaning. NULL and blank texts always mean no.
+type Words struct{ Yes, No []string }
+
+// Validate returns an error for words that contradict each other or are blank. The errors are texts for people.
+func (w Words) Validate() error {
+	_, err := cell.NewWords(w.Yes, w.No)
+	return err
 }
 
 // Property is an event property and the column it comes from.
@@ -36,7 +49,8 @@ type Property struct {
 }
 
 // Validate returns an error for a mapping that is wrong in itself: without an address, with a key column that has no name or is
-// named twice, or with an event property that has no name, no column or is mapped twice. The errors are texts for people.
+// named twice, with words of a consent that contradict each other, are blank or belong to no column, or with an event property
+// that has no name, no column or is mapped twice. The errors are texts for people.
 func (m Mapping) Validate() error {
 	if m.Email == "" {
 		return errors.New("no column is mapped to the email address")
@@ -47,6 +61,14 @@ func (m Mapping) Validate() error {
 		}
 		if slices.Contains(m.Key[:i], column) {
 			return fmt.Errorf("the key names column %q twice", column)
+		}
+	}
+	for i, w := range m.Words {
+		switch err := w.Validate(); {
+		case err != nil:
+			return fmt.Errorf("the words of a consent: %w", err)
+		case len(w.Yes)+len(w.No) > 0 && (i >= len(m.Topics) || m.Topics[i] == ""):
+			return errors.New("the words of a consent belong to no column")
 		}
 	}
 	for i, p := range m.Properties {
@@ -66,6 +88,7 @@ func (m Mapping) Validate() error {
 func (m Mapping) clone() Mapping {
 	m.Key = slices.Clone(m.Key)
 	m.Topics = slices.Clone(m.Topics)
+	m.Words = slices.Clone(m.Words)
 	m.Properties = slices.Clone(m.Properties)
 	return m
 }

@@ -21,7 +21,7 @@ func read(ctx context.Context, table *source.Table) (rows []owlatsync.Row, err e
 			continue
 		}
 		kept := *row
-		kept.Consents = slices.Clone(row.Consents)
+		kept.Consents, kept.Unclear = slices.Clone(row.Consents), slices.Clone(row.Unclear)
 		kept.Properties = append([]owlatsync.Property(nil), row.Properties...)
 		rows = append(rows, kept)
 	}

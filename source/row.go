@@ -72,7 +72,7 @@ func (b *binding) row(c cursor) (*owlatsync.Row, error) {
 
 func (b *binding) read(c cursor) (err error) {
 	r := &b.current
-	r.Position, r.Defect = c.position(), ""
+	r.Position, r.Defect, r.Unclear = c.position(), "", nil
 	if r.Key, err = b.readKey(c); err != nil {
 		return err
 	}
@@ -143,6 +143,9 @@ func (b *binding) field(c cursor, at int) (owlatsync.Field, error) {
 	return owlatsync.Some(b.texts.String()[start:]), nil
 }
 
+// shownBytes is how much of an unclear consent is kept.
+const shownBytes = 60
+
 func (b *binding) readConsents(c cursor) error {
 	for i, at := range b.topics {
 		if at == unmapped {
@@ -153,13 +156,30 @@ func (b *binding) readConsents(c cursor) error {
 		if err != nil {
 			return err
 		}
-		yes, ok := v.Consent()
-		if !ok {
-			b.defect(at, "is neither yes nor no; it takes booleans, numbers and the texts t, f, true, false, y, n, yes, no, on, off, 1 and 0")
+		yes, isClear := v.Consent(b.words[i])
+		if b.current.Consents[i] = owlatsync.ConsentOf(yes); !isClear {
+			if b.current.Unclear == nil {
+				clear(b.unclear)
+				b.current.Unclear = b.unclear
+			}
+			b.current.Consents[i], b.unclear[i] = owlatsync.Unclear, b.shown(v)
 		}
-		b.current.Consents[i] = owlatsync.ConsentOf(yes)
 	}
 	return nil
+}
+
+// shown returns the beginning of a value for people, empty for one that is no text.
+func (b *binding) shown(v cell.Cell) string {
+	if v.Kind == cell.Nested || !cell.IsText(v.Text) {
+		return ""
+	}
+	text := v.Text[:min(len(v.Text), shownBytes)]
+	for !utf8.Valid(text) { // cut within a rune
+		text = text[:len(text)-1]
+	}
+	start := b.texts.Len()
+	b.texts.Write(text)
+	return b.texts.String()[start:]
 }
 
 func (b *binding) readProperties(c cursor) error {

@@ -26,11 +26,18 @@ type tally struct {
 	judging *scan.Judge
 	rows    int
 	reasons map[string]int // reason → rows that would not be sent
+	unclear []unclear      // by topic
 	more    bool           // the source has rows that were not read
 }
 
+// unclear counts the rows whose consent to a topic is neither yes nor no.
+type unclear struct {
+	rows    int
+	example string // the first value, "" if it is no text
+}
+
 func newTally(s reconcile.Sync) *tally {
-	return &tally{judging: reconcile.NewJudge(s), reasons: make(map[string]int)}
+	return &tally{judging: reconcile.NewJudge(s), reasons: make(map[string]int), unclear: make([]unclear, len(s.Topics))}
 }
 
 // judge counts the row. It returns the row as it would be sent, with the reason if it would not be.
@@ -39,6 +46,15 @@ func (t *tally) judge(row *owlatsync.Row, s *config.Sync) Row {
 	outcome, why := t.judging.Row(row)
 	if why != "" {
 		t.reasons[why]++
+	}
+	for i := range t.unclear {
+		if i >= len(row.Consents) || row.Consents[i] != owlatsync.Unclear {
+			continue
+		}
+		if u := &t.unclear[i]; u.rows == 0 && i < len(row.Unclear) {
+			u.example = strings.Clone(row.Unclear[i])
+		}
+		t.unclear[i].rows++
 	}
 	r := sampleOf(row, s)
 	r.Valid, r.Reason, r.Outcome = why == "", why, outcome
@@ -86,6 +102,28 @@ func (c *checker) judged(s config.Sync, t *tally) {
 	c.found(f)
 }
 
+// clear tells of values of consent columns that mean neither yes nor no.
+func (c *checker) clear(s config.Sync, t *tally) {
+	first := ""
+	if t.more {
+		first = "the first "
+	}
+	for i, u := range t.unclear {
+		if u.rows == 0 {
+			continue
+		}
+		such := ""
+		if u.example != "" {
+			such = fmt.Sprintf(", such as %q", u.example)
+		}
+		c.found(Finding{
+			Area: AreaSync, Sync: s.Name, Subject: "consent", Status: Warning,
+			Message: fmt.Sprintf("the column %q says neither yes nor no in %d of %s%s%s\nnobody is put on topic %s or taken off because of it; list its values under \"yes\" and \"no\" of the topic",
+				s.Topics[i].When, u.rows, first, words.Plural(t.rows, "row"), such, s.Topics[i].ID),
+		})
+	}
+}
+
 // sampleOf returns a row as a run would send it.
 func sampleOf(row *owlatsync.Row, s *config.Sync) Row {
 	r := Row{Key: row.Key, Position: row.Position.String()}
@@ -102,7 +140,11 @@ func sampleOf(row *owlatsync.Row, s *config.Sync) Row {
 	if len(s.Topics) > 0 {
 		r.Topics = make(map[string]bool, len(s.Topics))
 		for i, t := range s.Topics {
-			r.Topics[t.ID] = i < len(row.Consents) && row.Consents[i] == owlatsync.Yes
+			said := i < len(row.Consents)
+			r.Topics[t.ID] = said && row.Consents[i] == owlatsync.Yes
+			if said && row.Consents[i] == owlatsync.Unclear {
+				r.Unclear = append(r.Unclear, t.ID)
+			}
 		}
 	}
 	return r

@@ -38,6 +38,7 @@ type Row struct {
 	Email    string
 	Fields   [owlatsync.NumContactFields]*string
 	Topics   map[string]bool
+	Unclear  []string // ids of topics about which the row says neither yes nor no
 	Valid    bool
 	Reason   string
 	Outcome  owlatsync.Outcome
@@ -53,6 +54,9 @@ func (r Row) MarshalJSON() ([]byte, error) {
 	}
 	if len(r.Topics) > 0 {
 		o = append(o, words.Member{Name: "topics", Value: r.Topics})
+	}
+	if len(r.Unclear) > 0 {
+		o = append(o, words.Member{Name: "unclear", Value: r.Unclear})
 	}
 	return append(o, words.Member{Name: "valid", Value: r.Valid}, words.Text("reason", r.Reason)).MarshalJSON()
 }
@@ -107,6 +111,7 @@ func (c *checker) source(ctx context.Context, s config.Sync) {
 		}
 	}
 	c.judged(s, t)
+	c.clear(s, t)
 	if len(sample.Rows) > 0 {
 		c.Listener.Rows(s, sample.Rows)
 	}

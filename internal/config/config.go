@@ -71,7 +71,8 @@ type Fields struct {
 // Topic is a topic to which the contacts of consenting rows are added.
 type Topic struct {
 	ID       string
-	When     string // column with the consent; empty: every row consents
+	When     string       // column with the consent; empty: every row consents
+	Words    source.Words // values of the column that mean yes and no; those that everybody uses where a list is empty
 	Existing reconcile.Existing
 }
 
@@ -105,7 +106,7 @@ func (s *Sync) Mapping() source.Mapping {
 		Fields: s.Fields.Others,
 	}
 	for _, t := range s.Topics {
-		m.Topics = append(m.Topics, t.When)
+		m.Topics, m.Words = append(m.Topics, t.When), append(m.Words, t.Words)
 	}
 	for _, ev := range s.Events {
 		for _, p := range ev.Properties {

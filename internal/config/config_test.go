@@ -330,6 +330,10 @@ func TestBadFiles(t *testing.T) {
 		{"topic id too short", topics("      - id: k57\n"), `f.yaml:10: syncs.users.topics[0].id: "k57" is not a topic id: that has at least 10 letters and digits; copy it from the topic's page in Owlat`},
 		{"topic twice", topics("      - id: " + id + "\n      - id: " + id + "\n"), `f.yaml:11: syncs.users.topics[1].id: the topic ` + id + ` is listed twice in this sync`},
 		{"when true", topics("      - id: " + id + "\n        when: true\n"), `f.yaml:11: syncs.users.topics[0].when: must name a column that holds the consent; leave it out to put every row on the topic`},
+		{"yes without when", topics("      - id: " + id + "\n        yes: [ja]\n"), `f.yaml:11: syncs.users.topics[0].yes: means nothing without "when", the column that holds the consent`},
+		{"no words", topics("      - id: " + id + "\n        when: status\n        no: []\n"), `f.yaml:12: syncs.users.topics[0].no: lists nothing; list values of the column, or remove the line`},
+		{"yes and no", topics("      - id: " + id + "\n        when: status\n        yes: [Ja, 1]\n        no: [nein, 1.0]\n"), `f.yaml:13: syncs.users.topics[0].no[1]: "1.0" means yes and no`},
+		{"a section of words", topics("      - id: " + id + "\n        when: status\n        yes: {a: b}\n"), `f.yaml:12: syncs.users.topics[0].yes: must be a text, not a section of keys`},
 		{"existing", topics("      - id: " + id + "\n        existing: yes\n"), `f.yaml:11: syncs.users.topics[0].existing: "yes" is not known; it can be skip or add`},
 		{"topic a text", topics("      - " + id + "\n"),
 			`f.yaml:10: syncs.users.topics[0]: must be a section of keys, such as "id: …", not a text`},
@@ -509,5 +513,30 @@ func TestEveryFieldOfAContactHasAKey(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, keysOf[fieldsKeys]()); diff != "" {
 		t.Errorf("keys of fields (-want +got):\n%s", diff)
+	}
+}
+
+// TestWordsOfAConsent reads lists and single values of every kind that YAML knows.
+func TestWordsOfAConsent(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		lines string
+		want  source.Words
+	}{
+		{"", source.Words{}},
+		{"        yes: [subscribed, Ja, 1, true, yes, on]\n        no: [off, 3, \"\\u00a0nein\"]\n",
+			source.Words{Yes: []string{"subscribed", "Ja", "1", "true", "yes", "on"}, No: []string{"off", "3", "\u00a0nein"}}},
+		{"        yes: 1\n        no: false\n", source.Words{Yes: []string{"1"}, No: []string{"false"}}},
+		{"        yes: [\"${WORD}\"]\n", source.Words{Yes: []string{"abonniert"}}},
+	} {
+		cfg, err := Parse("f.yaml", []byte(valid+"    topics:\n      - id: k57newsletter0000000000000000000\n        when: status\n"+test.lines),
+			env(map[string]string{"WORD": "abonniert", "OWLAT_API_KEY": testKey}))
+		if err != nil {
+			t.Errorf("%s: %v", test.lines, err)
+			continue
+		}
+		if got := cfg.Syncs[0].Mapping().Words; !cmp.Equal(got, []source.Words{test.want}, cmpopts.EquateEmpty()) {
+			t.Errorf("%s: %q, want %q", test.lines, got, test.want)
+		}
 	}
 }

@@ -159,17 +159,24 @@ func (s section) list(key string) []*node {
 	return n.items
 }
 
-// textOrList returns the texts of a key that holds one text or a list of texts.
-func (s section) textOrList(key string) []value {
+// textOrList returns the texts of a key that holds one text or a list of texts. Scalars of the other kinds count as texts too.
+func (s section) textOrList(key string, others ...kind) []value {
 	n := s.child(key)
+	asText := func(n *node) *node {
+		if n != nil && slices.Contains(others, n.kind) {
+			return &node{kind: kindText, line: n.line, text: n.text}
+		}
+		return n
+	}
 	if n == nil || n.kind != kindList {
-		if v := s.text(key); v.given {
+		if v := s.d.scalar(asText(n), setting(s.path, key), s.node.line); v.given {
 			return []value{v}
 		}
 		return nil
 	}
 	var values []value
 	for i, item := range n.items {
+		item = asText(item)
 		if v := s.d.scalar(item, fmt.Sprintf("%s[%d]", setting(s.path, key), i), n.line); v.given {
 			values = append(values, v)
 		}

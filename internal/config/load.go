@@ -19,6 +19,7 @@ import (
 	"owlatsync/internal/sourcedsn"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
+	"owlatsync/source"
 )
 
 // maxFile is the largest size, in bytes, of a file that can be a configuration.
@@ -324,13 +325,42 @@ func (d syncDecoder) topic(n *node, path string, sync *Sync) {
 		}
 	}
 	topic := Topic{ID: id.text}
-	if when := s.child("when"); when != nil && when.kind == kindBool {
-		d.add(when.line, path+".when", "must name a column that holds the consent; leave it out to put every row on the topic")
+	var when value
+	if n := s.child("when"); n != nil && n.kind == kindBool {
+		d.add(n.line, path+".when", "must name a column that holds the consent; leave it out to put every row on the topic")
+		when.wrong = true
 	} else {
-		topic.When = s.text("when").text
+		when = s.text("when")
 	}
+	topic.When, topic.Words = when.text, d.words(s, when)
 	topic.Existing = reconcile.Existing(d.oneOf(s.text("existing"), string(reconcile.ExistingSkip), string(reconcile.ExistingAdd)))
 	sync.Topics = append(sync.Topics, topic)
+}
+
+// words reads which values of the consent column mean yes and no.
+func (d syncDecoder) words(s section, when value) (words source.Words) {
+	for _, list := range []struct {
+		key  string
+		into *[]string
+	}{{"yes", &words.Yes}, {"no", &words.No}} {
+		n := s.child(list.key)
+		switch path := setting(s.path, list.key); {
+		case n == nil:
+			continue
+		case !when.given && !when.wrong:
+			d.add(n.line, path, "means nothing without \"when\", the column that holds the consent")
+			continue
+		case n.kind == kindList && len(n.items) == 0:
+			d.add(n.line, path, "lists nothing; list values of the column, or remove the line")
+		}
+		for _, v := range s.textOrList(list.key, kindBool) {
+			*list.into = append(*list.into, v.text)
+			if err := words.Validate(); err != nil {
+				v.refuse(d.decoder, "%s", err)
+			}
+		}
+	}
+	return words
 }
 
 // child returns the section of a key that is required.

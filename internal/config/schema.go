@@ -53,9 +53,11 @@ type fieldsKeys struct {
 }
 
 type topicKeys struct {
-	ID       string `json:"id" jsonschema:"minLength=10" jsonschema_description:"The topic's id, from its page in Owlat."`
-	When     string `json:"when,omitempty" jsonschema_description:"Boolean column that holds the consent of the row. Leave it out to put every row on the topic."`
-	Existing string `json:"existing,omitempty" jsonschema:"enum=skip,enum=add,default=skip" jsonschema_description:"What to do with contacts that were in Owlat before this sync, or before this topic was added to the file: skip leaves them as they are, add puts those whose row consents on the topic, even if they unsubscribed from it earlier."`
+	ID       string   `json:"id" jsonschema:"minLength=10" jsonschema_description:"The topic's id, from its page in Owlat."`
+	When     string   `json:"when,omitempty" jsonschema_description:"Column that holds the consent of the row: a boolean, 0 or 1, or a word such as yes or no. Leave it out to put every row on the topic."`
+	Yes      wordsKey `json:"yes,omitempty" jsonschema_description:"Values of the column that mean yes, in place of the usual ones: texts in any letter case, or numbers. What is neither yes nor no is unclear: it adds nobody and removes nobody."`
+	No       wordsKey `json:"no,omitempty" jsonschema_description:"Values of the column that mean no, in place of the usual ones. NULL and an empty text always mean no."`
+	Existing string   `json:"existing,omitempty" jsonschema:"enum=skip,enum=add,default=skip" jsonschema_description:"What to do with contacts that were in Owlat before this sync, or before this topic was added to the file: skip leaves them as they are, add puts those whose row consents on the topic, even if they unsubscribed from it earlier."`
 }
 
 type guardsKeys struct {
@@ -103,6 +105,15 @@ func (daysKey) JSONSchema() *jsonschema.Schema {
 	s := wholeKey{}.JSONSchema()
 	s.OneOf[0].Minimum, s.OneOf[0].Maximum, s.Default = "1", json.Number(strconv.Itoa(maxHistoryDays)), DefaultHistoryDays
 	return s
+}
+
+// wordsKey is a value of a column or a list of them.
+type wordsKey struct{}
+
+// JSONSchema describes the values that the file may have.
+func (wordsKey) JSONSchema() *jsonschema.Schema {
+	one := []*jsonschema.Schema{{Type: "string", MinLength: new(uint64(1))}, {Type: "number"}, {Type: "boolean"}}
+	return &jsonschema.Schema{OneOf: append(one, &jsonschema.Schema{Type: "array", MinItems: new(uint64(1)), Items: &jsonschema.Schema{OneOf: one[:3:3]}})}
 }
 
 // spanKey is a duration.

@@ -167,7 +167,7 @@ func (f *sought) see(row *owlatsync.Row) {
 	}
 	if wanted && f.rows[key] == nil {
 		kept := *row
-		kept.Consents, kept.Properties = slices.Clone(row.Consents), slices.Clone(row.Properties)
+		kept.Consents, kept.Unclear, kept.Properties = slices.Clone(row.Consents), slices.Clone(row.Unclear), slices.Clone(row.Properties)
 		f.rows[key] = &kept
 	}
 }

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode/utf8"
@@ -73,7 +74,11 @@ func (c *Check) Rows(s config.Sync, rows []checkup.Row) {
 			_, _ = fmt.Fprintf(w, "\t%s", orNull(text))
 		}
 		for _, t := range s.Topics {
-			_, _ = fmt.Fprintf(w, "\t%s", words.YesNo(r.Topics[t.ID]))
+			says := words.YesNo(r.Topics[t.ID])
+			if slices.Contains(r.Unclear, t.ID) {
+				says = "unclear"
+			}
+			_, _ = fmt.Fprintf(w, "\t%s", says)
 		}
 		verdict := "ok"
 		if !r.Valid {

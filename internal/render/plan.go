@@ -154,8 +154,12 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	if p.Removals > 0 {
 		add("removals", "%6d of %s to leave a topic or be deleted", p.Removals, words.Plural(p.Entries, "known row"))
 	}
-	if m := p.Memberships; m != (owlatsync.MembershipCounts{}) {
+	m := p.Memberships
+	if m.Added+m.Removed+m.Skipped > 0 {
 		add("topics", "%6d to add, %d to remove, %d left as they are", m.Added, m.Removed, m.Skipped)
+	}
+	if m.Unclear > 0 {
+		add("unclear", "%6d neither yes nor no: nobody is added or removed because of what is unclear", m.Unclear)
 	}
 	if p.Events > 0 {
 		add("events", "%6d to send", p.Events)

@@ -285,6 +285,9 @@ func (t tale) inSource() []string {
 		for i, topic := range t.Sync.Topics {
 			if topic.When != "" && i < len(t.Row.Consents) {
 				line += fmt.Sprintf(", %s %s", topic.When, t.Row.Consents[i])
+				if i < len(t.Row.Unclear) && t.Row.Unclear[i] != "" {
+					line += fmt.Sprintf(" (%q is neither yes nor no)", t.Row.Unclear[i])
+				}
 			}
 		}
 		if t.Row.Defect != "" {

@@ -68,6 +68,7 @@ func (p *Planner) Make(ctx context.Context, scanned *scan.Scan, scanErr error) (
 	p.plan.waiting = scanned.Waiting
 	defer scanned.Release()
 	p.unchanged(scanned.Unchanged)
+	p.plan.Summary.Memberships.Unclear = scanned.Unclear
 	if scanErr != nil {
 		return p.plan, scanErr
 	}

@@ -140,6 +140,13 @@ func (t *Teller) Memberships(n owlatsync.MembershipCounts) {
 	m.Added, m.Removed, m.Skipped = m.Added+n.Added, m.Removed+n.Removed, m.Skipped+n.Skipped
 }
 
+// Unclear notes how many consents of the rows read are neither yes nor no.
+func (t *Teller) Unclear(consents int) {
+	t.mu.Lock()
+	t.report.Memberships.Unclear = consents
+	t.mu.Unlock()
+}
+
 // Report returns the counts so far.
 func (t *Teller) Report() *owlatsync.Report {
 	t.mu.Lock()

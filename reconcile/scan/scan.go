@@ -35,6 +35,8 @@ type Scan struct {
 	// Read counts the rows that were read. Unchanged counts those that need nothing; they are not kept, because nearly all rows are
 	// unchanged.
 	Read, Unchanged int
+	// Unclear counts the consents of the rows read that are neither yes nor no.
+	Unclear int
 	// Keyless counts rows whose key is not known: any absent row may be one of them.
 	Keyless int
 	// Unknown counts the addresses of waiting rows for which the ledger has no contact.
@@ -92,7 +94,10 @@ func Full(ctx context.Context, n Needs) (*Scan, error) {
 
 // each counts every row of the source and hands it over.
 func (s *Scan) each(ctx context.Context, do func(*owlatsync.Row) error) error {
-	defer func() { s.Tell.Read(s.Read) }()
+	defer func() {
+		s.Tell.Read(s.Read)
+		s.Tell.Unclear(s.Unclear)
+	}()
 	for row, err := range s.Rows {
 		if err != nil {
 			if ctx.Err() != nil {
@@ -101,6 +106,11 @@ func (s *Scan) each(ctx context.Context, do func(*owlatsync.Row) error) error {
 			return &SourceError{Rows: s.Read, Err: err}
 		}
 		s.Read++
+		for _, c := range row.Consents {
+			if c == owlatsync.Unclear {
+				s.Unclear++
+			}
+		}
 		if s.Read%1000 == 0 {
 			s.Tell.Scanned(s.Read, false)
 		}

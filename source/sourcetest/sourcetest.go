@@ -163,7 +163,7 @@ func collect(t *testing.T, table *source.Table) []owlatsync.Row {
 
 func keep(r *owlatsync.Row) owlatsync.Row {
 	kept := *r
-	kept.Consents = slices.Clone(r.Consents)
+	kept.Consents, kept.Unclear = slices.Clone(r.Consents), slices.Clone(r.Unclear)
 	kept.Properties = slices.Clone(r.Properties)
 	return kept
 }

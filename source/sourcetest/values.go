@@ -100,23 +100,45 @@ func testConsents(t *testing.T, k Kind) {
 	f := Fixture{Columns: []Column{{"id", Integer}, {"email", Text}, {"optin", Text}, {"flags", Integer}}}
 	for i, value := range slices.Concat(yes, no, bad) {
 		flags := int64(i % 2)
-		if !k.Untyped {
-			flags *= -7 // as a number, everything but zero is a yes
+		if i%3 == 0 {
+			flags -= 7 // a number other than 0 and 1
 		}
 		f.Rows = append(f.Rows, []any{int64(i), "a@example.com", value, flags})
 	}
-	m := source.Mapping{Key: []string{"id"}, Email: "email", Topics: []string{"optin", "flags", ""}}
+	m := source.Mapping{Key: []string{"id"}, Email: "email", Topics: []string{"optin", "flags", "", "optin", "flags"}, Words: []source.Words{
+		{}, {}, {}, {Yes: []string{"Maybe", "JA", " -1"}, No: []string{"2", "yes"}}, {Yes: []string{"-7"}},
+	}}
 	for i, row := range collect(t, k.Store(t, f).Open(t, nil, m)) {
 		value := f.Rows[i][2]
-		if i < len(yes)+len(no) {
-			if row.Defect != "" || row.Consents[0] != owlatsync.ConsentOf(i < len(yes)) {
-				t.Errorf("%v: consent %v, defect %q", value, row.Consents[0], row.Defect)
-			}
-		} else if !strings.HasPrefix(row.Defect, `column "optin" is neither yes nor no`) || row.Consents[0] != owlatsync.No {
-			t.Errorf("%v: consent %v, defect %q", value, row.Consents[0], row.Defect)
+		want := []owlatsync.Consent{owlatsync.ConsentOf(i < len(yes)), owlatsync.ConsentOf(i%2 != 0), owlatsync.Yes, owlatsync.Unclear, owlatsync.No}
+		if i >= len(yes)+len(no) {
+			want[0] = owlatsync.Unclear
 		}
-		if row.Consents[1] != owlatsync.ConsentOf(i%2 != 0) || row.Consents[2] != owlatsync.Yes {
-			t.Errorf("number %v: consents %v", f.Rows[i][3], row.Consents[1:])
+		if i%3 == 0 {
+			want[1], want[4] = owlatsync.Unclear, owlatsync.Unclear
+		} else if i%2 != 0 {
+			want[4] = owlatsync.Unclear // 1 is not in the list
+		}
+		if f.Rows[i][3] == int64(-7) {
+			want[4] = owlatsync.Yes
+		}
+		switch text, _ := value.(string); strings.ToLower(strings.TrimSpace(text)) {
+		case "maybe", "ja", "-1":
+			want[3] = owlatsync.Yes
+		case "2", "yes", "":
+			want[3] = owlatsync.No
+		}
+		if row.Defect != "" || !slices.Equal(row.Consents, want) {
+			t.Errorf("%v and %v: consents %v, want %v; defect %q", value, f.Rows[i][3], row.Consents, want, row.Defect)
+		}
+		for j, c := range row.Consents {
+			shown := []string{fmt.Sprint(value), fmt.Sprint(f.Rows[i][3])}[j%3%2]
+			if c == owlatsync.Unclear && row.Unclear[j] != shown {
+				t.Errorf("%v and %v: the value of topic %d is shown as %q", value, f.Rows[i][3], j, row.Unclear[j])
+			}
+		}
+		if row.Unclear != nil && !slices.Contains(row.Consents, owlatsync.Unclear) {
+			t.Errorf("%v: unclear %v of %v", value, row.Unclear, row.Consents)
 		}
 	}
 }

@@ -88,28 +88,6 @@ func flag(raw []byte) Cell {
 	return Cell{Kind: Text, Text: raw}
 }
 
-// yesOrNo reads one of the texts that mean yes or no, or the one byte of a bit.
-func yesOrNo(t []byte) (yes, ok bool) {
-	var low [len("false")]byte
-	t = bytes.TrimSpace(t)
-	if len(t) > len(low) {
-		return false, false
-	}
-	for i, c := range t {
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		low[i] = c
-	}
-	switch string(low[:len(t)]) {
-	case "t", "true", "y", "yes", "on", "1", "\x01":
-		return true, true
-	case "f", "false", "n", "no", "off", "0", "\x00":
-		return false, true
-	}
-	return false, false
-}
-
 // Truth returns the canonical text of a boolean. Nobody may write to it.
 func Truth(b bool) []byte {
 	if b {
@@ -161,30 +139,6 @@ func AppendFloat(dst []byte, f float64, bitSize int) []byte {
 		form = 'e'
 	}
 	return strconv.AppendFloat(dst, f, form, -1, bitSize)
-}
-
-// Consent reads a yes or a no; ok is false if the value is neither.
-func (c Cell) Consent() (yes, ok bool) {
-	if c.Null {
-		return false, true
-	}
-	switch c.Kind {
-	case Boolean:
-		return c.Text[0] == 't', true
-	case Integer, Number:
-		if d, ok := ParseDecimal(c.Text); ok {
-			return d.count > 0, true
-		}
-		f, err := strconv.ParseFloat(string(c.Text), 64)
-		return f != 0, err == nil && !math.IsNaN(f)
-	case Text:
-	default:
-		return false, false
-	}
-	if len(bytes.TrimSpace(c.Text)) == 0 {
-		return false, true
-	}
-	return yesOrNo(c.Text)
 }
 
 // Property returns the value as an event property; why says why it cannot be one.

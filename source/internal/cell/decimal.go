@@ -93,6 +93,12 @@ func (d Decimal) exact(f float64) bool {
 	return true
 }
 
+// equal reports whether both are the same number.
+func (d Decimal) equal(e Decimal) bool {
+	var a, b [64]byte
+	return d.count == e.count && d.exp == e.exp && bytes.Equal(d.Append(a[:0]), e.Append(b[:0]))
+}
+
 // Append appends the number with all its digits in the form of AppendFloat.
 func (d Decimal) Append(dst []byte) []byte {
 	if d.count == 0 {
