@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"owlatsync/ledger"
 )
@@ -208,6 +209,34 @@ func testLoad(t *testing.T, open Open) {
 		recordUnder(t, k, "users", entry("next"))
 		next, _ := changes(t, l, all.Last, 0)
 		same(t, "changes", next, []ledger.HistoryLine{{Sync: "users", Key: "next", Run: 1, Event: "created"}})
+	})
+	t.Run("a sync that is set back, until a run comes to its end", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		noError(t, l.Load(t.Context(), "", func(into ledger.Loader) error {
+			return errors.Join(into.AddSync(ledger.SyncRecord{Name: "users", SetBack: at(1)}), into.AddSync(ledger.SyncRecord{Name: "users", Adopted: true}),
+				into.AddSync(ledger.SyncRecord{Name: "orders", SetBack: at(1)}))
+		}))
+		setBack := func(sync string) time.Time {
+			t.Helper()
+			state, err := l.SyncState(t.Context(), sync)
+			noError(t, err)
+			standing, err := l.Standing(t.Context(), sync)
+			noError(t, err)
+			same(t, "set back, in the standing", standing.SetBack, state.SetBack)
+			return state.SetBack
+		}
+		k := hold(t, l)
+		for _, ending := range []ledger.Ending{{}, {Adopted: true}} {
+			same(t, "set back", setBack("users"), at(1).UTC())
+			ending.Run = ledger.Run{ID: begin(t, k, "users"), Status: ledger.StatusOK}
+			noError(t, k.EndRun(t.Context(), ending))
+		}
+		same(t, "set back after a whole run", setBack("users"), time.Time{})
+		same(t, "the other sync", setBack("orders"), at(1).UTC())
+		syncs := snapshotOf(t, l).Syncs
+		slices.SortFunc(syncs, func(a, b ledger.SyncRecord) int { return strings.Compare(a.Name, b.Name) })
+		same(t, "syncs", syncs, []ledger.SyncRecord{{Name: "orders", SetBack: at(1).UTC()}, {Name: "users", Adopted: true}})
 	})
 	t.Run("numbers of lines that are gone", func(t *testing.T) {
 		t.Parallel()

@@ -30,7 +30,7 @@ func (b *base) grow(t *tx) error {
 // age returns the age of the ledger, and whether it holds anything.
 func (b *base) age(ctx context.Context) (a age.Age, used bool, err error) {
 	into := append(a.Into(), &used)
-	err = b.f.Readers.QueryRowContext(ctx, "SELECT "+age.Columns+`, EXISTS (SELECT 1 FROM syncs) OR EXISTS (SELECT 1 FROM opt_outs)
+	err = b.f.Readers.QueryRowContext(ctx, "SELECT "+age.Columns+`, EXISTS (SELECT 1 FROM entries) OR EXISTS (SELECT 1 FROM opt_outs)
 		OR EXISTS (SELECT 1 FROM forgotten) FROM age`).Scan(into...)
 	return a, used, err
 }
@@ -51,7 +51,7 @@ func (l *Ledger) older(ctx context.Context) (why string, err error) {
 		if why = age.Older(is, used, done, known); why != "" && !again {
 			continue // another process may have kept it meanwhile
 		}
-		if why == "" && (!known || done.Ledger != is.Ledger) {
+		if why == "" && !known { // else the first record says that this ledger is used now
 			err = age.Keep(l.f.Name(), age.Done{Ledger: is.Ledger, Generation: is.Generation})
 		}
 		return why, err

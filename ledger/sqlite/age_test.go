@@ -117,6 +117,17 @@ func TestAnOlderLedgerIsNoticed(t *testing.T) {
 			defer l.Close()
 			recordAll(t, l, noes("2"))
 		}, true},
+		{"a new ledger was opened", func(t *testing.T, folder string) {
+			if err := os.Remove(filepath.Join(folder, "ledger.db")); err != nil {
+				t.Fatal(err)
+			}
+			l := openIn(t, folder)
+			defer l.Close()
+			under(t, l, func(k *lock) error {
+				_, err := k.BeginRun(t.Context(), ledger.Run{Sync: "users"})
+				return err
+			})
+		}, false},
 		{"the file beside it was lost", func(t *testing.T, folder string) {
 			if err := os.Remove(filepath.Join(folder, "ledger.db.age")); err != nil {
 				t.Fatal(err)
