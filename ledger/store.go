@@ -222,7 +222,7 @@ type SyncState struct {
 	Adopted bool // see Ending
 	Open    bool // some entry is not in step with its row as last seen
 	// SetBack is when the ledger was noticed to be older than what was done. Its entries were made safe then (see SetBack). It is
-	// zero once a run has come to its end since; see Ending.
+	// zero once a run has come to its end since; see Ending. It holds for a sync that the ledger does not know yet, too.
 	SetBack time.Time
 }
 

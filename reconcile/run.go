@@ -32,6 +32,9 @@ type work struct {
 	lock     ledger.Lock // nil: a plan, which writes nothing
 	reading  *reading
 	run      ledger.Run
+
+	settled   bool              // the doubts of earlier runs were looked up
+	unsettled map[string]string // why rows wait whose doubts could not be settled, by their keys and addresses
 }
 
 func (e *Engine) begin(s *Sync, reader ledger.Reader) (*work, error) {
@@ -150,10 +153,11 @@ func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (e
 		return ending, err
 	}
 	w.tell.Reading(w.reading.told)
-	if err := w.lookAgain(ctx, o.Full); err != nil {
+	record := func(r ledger.Record) error { return w.lock.Record(ctx, r) }
+	if err := (looking{w}).again(ctx, o.Full, record); err != nil {
 		return ending, err
 	}
-	p, err := w.plan(ctx, o.Part, nil, func(r ledger.Record) error { return w.lock.Record(ctx, r) })
+	p, err := w.plan(ctx, o.Part, nil, record)
 	defer func() { err = also(err, p.Close()) }()
 	if err != nil {
 		return ending, w.leave(p, err)
@@ -174,7 +178,7 @@ func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (e
 	}
 	err = apply.Apply(ctx, apply.Needs{
 		Client: w.client, Ledger: w.reader, Writer: w.lock, Tell: w.tell, Notes: &w.reading.again, Log: w.engine.log, Sync: w.sync.Name,
-		Run: w.run.ID, PrivateKey: w.sync.KeyIsAddress, Stop: o.Stop, Part: o.Part, Workers: w.engine.workers,
+		Run: w.run.ID, PrivateKey: w.sync.KeyIsAddress, Stop: o.Stop, Part: o.Part, Workers: w.engine.workers, Undated: p.Undated,
 	}, p)
 	if err != nil {
 		return ending, err
@@ -186,8 +190,11 @@ func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (e
 	return ending, nil
 }
 
-// lookAgain corrects the ledger to what Owlat holds if that is asked for, or if the ledger is older than what was done.
-func (w *work) lookAgain(ctx context.Context, asked bool) error {
+// looking is the part of a run that looks at what Owlat holds before it plans.
+type looking struct{ *work }
+
+// again corrects the ledger to what Owlat holds if that is asked for, or if the ledger is older than what was done.
+func (w looking) again(ctx context.Context, asked bool, record func(ledger.Record) error) error {
 	state, err := w.reader.SyncState(ctx, w.sync.Name)
 	if err != nil {
 		return readLedger(err)
@@ -197,6 +204,9 @@ func (w *work) lookAgain(ctx context.Context, asked bool) error {
 	}
 	if !state.SetBack.IsZero() {
 		w.engine.log.Warn("the ledger is older than what was done", "sync", w.sync.Name, "noticed", state.SetBack)
+	}
+	if err := w.settle(ctx, record); err != nil {
+		return err
 	}
 	err = w.refresh(ctx)
 	if !asked && errors.Is(err, owlat.ErrForbidden) {

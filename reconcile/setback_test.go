@@ -229,3 +229,44 @@ func TestAnOlderLedgerWithoutTheRightToRead(t *testing.T) {
 		t.Errorf("%+v, %+v", c, report.Memberships)
 	}
 }
+
+// A contact that a sibling sync created is not new to a sync whose row the older ledger does not know, or knows with a no.
+func TestAnOlderLedgerMakesNobodyNewToASibling(t *testing.T) {
+	t.Parallel()
+	for _, known := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, reconcile.Topic{ID: "news", When: true})
+			defer func() { w.close() }()
+			orders := w.sync
+			orders.Name = "orders"
+			run := func(s reconcile.Sync, list ...owlatsync.Row) {
+				t.Helper()
+				users := w.sync
+				defer func() { w.sync = users }()
+				w.sync = s
+				w.run(list...)
+			}
+			run(w.sync, user("1", "a@example.com", "A", false))
+			if known {
+				run(orders, user("o1", "a@example.com", "A", false))
+			}
+			back := w.copied(true)
+			time.Sleep(time.Minute)
+			run(orders, user("o1", "a@example.com", "A", true))
+			if len(w.contact("a@example.com").Topics) != 1 {
+				t.Fatal("it was not added")
+			}
+			time.Sleep(time.Minute)
+			if err := w.server.Unsubscribe(w.contact("a@example.com").ID, ""); err != nil {
+				t.Fatal(err)
+			}
+			back()
+			for range 2 {
+				run(orders, user("o1", "a@example.com", "A", true))
+				if c := w.contact("a@example.com"); len(c.Topics) > 0 || !c.Unsubscribed {
+					t.Errorf("known %v: put back: %+v", known, c)
+				}
+			}
+		})
+	}
+}

@@ -119,6 +119,7 @@ func (m archive) Load(ctx context.Context, deployment string, write func(ledger.
 		}
 		s.deployment = deployment
 		s.syncs, s.runs, s.optOuts, s.forgotten, s.secret = loaded.syncs, loaded.runs, loaded.optOuts, loaded.forgotten, loaded.secret
+		s.setBack = loaded.setBack
 		s.lastRun, s.lastLine, s.lastEntry = loaded.lastRun, loaded.lastLine, loaded.lastEntry
 		return nil
 	})
@@ -145,7 +146,7 @@ func (l *loader) AddSync(s ledger.SyncRecord) error {
 	if err == nil {
 		state.adopted = state.adopted || s.Adopted
 		if !s.SetBack.IsZero() {
-			state.setBack = moment(s.SetBack)
+			state.setBack, l.setBack = moment(s.SetBack), moment(s.SetBack)
 		}
 	}
 	return err

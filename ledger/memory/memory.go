@@ -117,7 +117,8 @@ type store struct {
 	forgotten  map[string]bool
 	optOuts    map[optOutPlace]time.Time
 	epoch      int64
-	holder     *lock // nil: nobody
+	setBack    time.Time // when the ledger was last noticed to be older than what was done
+	holder     *lock     // nil: nobody
 	waiting    []chan struct{}
 }
 

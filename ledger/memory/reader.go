@@ -139,6 +139,7 @@ func (m reader) Standing(ctx context.Context, sync string) (standing ledger.Stan
 	err = m.use(ctx, "count entries of the ledger", func(s *store) error {
 		state := s.syncs[sync]
 		if state == nil {
+			standing.SetBack = s.setBack
 			return nil
 		}
 		standing = ledger.Standing{Entries: len(state.entries), Adopted: state.adopted, SetBack: state.setBack}

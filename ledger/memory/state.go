@@ -18,7 +18,7 @@ func (s *store) sync(name string) (*syncState, error) {
 	}
 	if s.syncs[name] == nil {
 		s.syncs[name] = &syncState{
-			name: name, entries: make(map[string]*ledger.Entry), first: make(map[string]int64), history: make(map[string][]ledger.HistoryLine),
+			name: name, setBack: s.setBack, entries: make(map[string]*ledger.Entry), first: make(map[string]int64), history: make(map[string][]ledger.HistoryLine),
 		}
 	}
 	return s.syncs[name], nil
@@ -83,10 +83,10 @@ func copyOf(e *ledger.Entry) *ledger.Entry {
 	if c.Doubt {
 		c.Fingerprint = ledger.Fingerprint{}
 	}
-	c.Intent.Create, c.FirstSeen, c.ChangedAt = moment(e.Intent.Create), moment(e.FirstSeen), moment(e.ChangedAt)
+	c.Intent.Create, c.FirstSeen, c.ChangedAt, c.Witness = moment(e.Intent.Create), moment(e.FirstSeen), moment(e.ChangedAt), moment(e.Witness)
 	c.Memberships, c.Events = nil, nil
 	for _, membership := range e.Memberships {
-		membership.At, membership.Renewed = moment(membership.At), moment(membership.Renewed)
+		membership.At, membership.Renewed, membership.Sent = moment(membership.At), moment(membership.Renewed), moment(membership.Sent)
 		c.Memberships = append(c.Memberships, membership)
 	}
 	for _, mark := range e.Events {

@@ -108,7 +108,11 @@ func (l *Ledger) setBack(ctx context.Context, force bool) (err error) {
 		}
 	}
 	return k.update(ctx, doing, dbfile.Durable, func(t *tx) error {
-		if err := t.Exec("UPDATE syncs SET set_back = ?1", time.Now().UnixMicro()); err != nil {
+		now := time.Now().UnixMicro()
+		if err := t.Exec("UPDATE syncs SET set_back = ?1", now); err != nil {
+			return err
+		}
+		if err := t.Exec("UPDATE age SET set_back = ?1", now); err != nil {
 			return err
 		}
 		if err := t.Exec("DELETE FROM bookmarks"); err != nil {

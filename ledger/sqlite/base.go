@@ -104,7 +104,7 @@ func (t *tx) syncID(name string) (int64, error) {
 	if name == "" {
 		return 0, errors.New("the sync has no name")
 	}
-	if err := t.Exec("INSERT INTO syncs (name) VALUES (?1) ON CONFLICT DO NOTHING", name); err != nil {
+	if err := t.Exec("INSERT INTO syncs (name, set_back) VALUES (?1, (SELECT set_back FROM age)) ON CONFLICT DO NOTHING", name); err != nil {
 		return 0, err
 	}
 	var id int64

@@ -73,7 +73,9 @@ func (l *loader) AddSync(s ledger.SyncRecord) error {
 		err = l.t.Exec("UPDATE syncs SET adopted = 1 WHERE id = ?1", id)
 	}
 	if err == nil && !s.SetBack.IsZero() {
-		err = l.t.Exec("UPDATE syncs SET set_back = ?2 WHERE id = ?1", id, s.SetBack.UnixMicro())
+		if err = l.t.Exec("UPDATE syncs SET set_back = ?2 WHERE id = ?1", id, s.SetBack.UnixMicro()); err == nil {
+			err = l.t.Exec("UPDATE age SET set_back = ?1", s.SetBack.UnixMicro())
+		}
 	}
 	return err
 }

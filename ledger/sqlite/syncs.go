@@ -49,7 +49,10 @@ func (r syncReader) SyncState(ctx context.Context, sync string) (s ledger.SyncSt
 	var setBack sql.NullInt64
 	err = r.f.Readers.QueryRowContext(ctx, `SELECT s.adopted, s.set_back, EXISTS (SELECT 1 FROM entries WHERE sync = s.id AND state <> 0)
 		FROM syncs s WHERE s.name = ?1`, sync).Scan(&s.Adopted, &setBack, &s.Open)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	if errors.Is(err, sql.ErrNoRows) { // what holds for a sync that is not known
+		err = r.f.Readers.QueryRowContext(ctx, "SELECT set_back FROM age").Scan(&setBack)
+	}
+	if err != nil {
 		return ledger.SyncState{}, fmt.Errorf("read the ledger's syncs: %w", dbfile.Explain(ctx, err))
 	}
 	s.SetBack = timeOf(setBack)

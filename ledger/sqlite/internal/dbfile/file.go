@@ -25,8 +25,9 @@ type File struct {
 	Readers *sql.DB
 	Streams *sql.DB // a caller's loop may keep these connections for long
 
-	before  age.Done // what had been done before the file was opened
-	hadDone bool     // before is known
+	before     age.Done // what had been done before the file was opened
+	hadDone    bool     // before is known
+	unwritable error    // why it cannot be written; nil: it can
 
 	path   string        // as given, for messages
 	name   string        // absolute and without symbolic links, so that one file has one lock
@@ -65,13 +66,18 @@ func (f *File) open(ctx context.Context, driver string, schema fs.FS) error {
 	if err := f.prepare(ctx, schema); err != nil {
 		return err
 	}
+	f.connectReaders(writing)
+	return nil
+}
+
+// connectReaders makes the connections that read.
+func (f *File) connectReaders(writing *connector) {
 	reading, streaming := *writing, *writing
 	reading.pragmas, streaming.pragmas = readerPragmas, streamPragmas
 	f.Readers, f.Streams = sql.OpenDB(&reading), sql.OpenDB(&streaming)
 	f.Readers.SetMaxOpenConns(maxReaders)
 	f.Readers.SetMaxIdleConns(maxReaders)
 	f.Streams.SetMaxIdleConns(1)
-	return nil
 }
 
 // locate returns the absolute path of the ledger, whether or not the file exists.
