@@ -34,8 +34,8 @@ func (o Outcome) InStep() bool {
 type Report struct {
 	Sync        string           `json:"sync"`
 	Run         string           `json:"run"`
-	Rows        int              `json:"rows"`    // different rows that the run read
-	Missing     int              `json:"missing"` // rows that left the source and that the run acted on
+	Rows        int              `json:"rows"`              // different rows that the run read
+	Missing     int              `json:"missing"`           // rows that left the source and that the run acted on
 	InStep      int              `json:"in_step,omitempty"` // rows that were in step before; only counted if Turned is above 0
 	Turned      int              `json:"turned,omitempty"`  // rows of InStep that are invalid now
 	Outcomes    map[Outcome]int  `json:"outcomes"`

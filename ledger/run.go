@@ -96,7 +96,7 @@ type Ending struct {
 	// Run replaces the record with its ID, except Sync and Epoch, which stay, and Heartbeat, which becomes the present time. The
 	// plan is kept if the status is StatusHeld. Otherwise it is dropped, and PlanForm becomes 0.
 	Run Run
-	// Adopted says that the sync has compared its rows with Owlat's existing contacts.
+	// Adopted says that the sync has compared its rows with Owlat's existing contacts, and so ends its SetBack.
 	Adopted bool
 	// Bookmark replaces that of the sync; nil leaves it.
 	Bookmark *Bookmark

@@ -176,7 +176,8 @@ type Loader interface {
 // SyncRecord is what a ledger keeps about a sync itself.
 type SyncRecord struct {
 	Name    string
-	Adopted bool // the sync has compared its rows with Owlat's existing contacts
+	Adopted bool      // the sync has compared its rows with Owlat's existing contacts
+	SetBack time.Time // see SyncState
 }
 
 // HistoryLine is one thing that happened to a row.
@@ -218,18 +219,22 @@ type Record struct {
 
 // Standing counts the entries of a sync by their state.
 type Standing struct {
-	Entries  int  // all entries but departed ones
-	Applied  int  // in step with their rows as last seen
-	Failing  int  // with a failure
-	Parked   int  // failing and given up until the row changes or Retry
-	Departed int  // departed entries, which count nowhere else
-	Adopted  bool // see Ending
+	Entries  int       // all entries but departed ones
+	Applied  int       // in step with their rows as last seen
+	Failing  int       // with a failure
+	Parked   int       // failing and given up until the row changes or Retry
+	Departed int       // departed entries, which count nowhere else
+	Adopted  bool      // see Ending
+	SetBack  time.Time // see SyncState
 }
 
 // SyncState is what a run must know about a sync before it reads the index.
 type SyncState struct {
 	Adopted bool // see Ending
 	Open    bool // some entry is not in step with its row as last seen
+	// SetBack is when the ledger was noticed to be older than what was done. Its entries were made safe then (see SetBack). It is
+	// zero once a run has come to its end since; see Ending. It holds for a sync that the ledger does not know yet, too.
+	SetBack time.Time
 }
 
 // PlanItem is one item of a plan; Body is the engine's own encoding.

@@ -91,6 +91,7 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 	if err != nil {
 		return plan.New(needs).Make(ctx, nil, readLedger(err))
 	}
+	needs.SetBack = !state.SetBack.IsZero()
 	if err := w.settle(ctx, record); err != nil {
 		return plan.New(needs).Make(ctx, nil, err)
 	}

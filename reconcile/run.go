@@ -160,15 +160,35 @@ func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (e
 	}
 	w.tell.Reading(w.reading.told)
 	record := func(r ledger.Record) error { return w.lock.Record(ctx, r) }
-	if o.Full {
-		if err := w.settle(ctx, record); err != nil {
-			return ending, err
-		}
-		if err := w.refresh(ctx); err != nil {
-			return ending, err
-		}
+	if err := (looking{w}).again(ctx, o.Full, record); err != nil {
+		return ending, err
 	}
 	return w.stretches(ctx, o, approved)
+}
+
+// looking is the part of a run that looks at what Owlat holds before it plans.
+type looking struct{ *work }
+
+// again corrects the ledger to what Owlat holds if that is asked for, or if the ledger is older than what was done.
+func (w looking) again(ctx context.Context, asked bool, record func(ledger.Record) error) error {
+	state, err := w.reader.SyncState(ctx, w.sync.Name)
+	if err != nil {
+		return readLedger(err)
+	}
+	if !asked && state.SetBack.IsZero() {
+		return nil
+	}
+	if !state.SetBack.IsZero() {
+		w.engine.log.Warn("the ledger is older than what was done", "sync", w.sync.Name, "noticed", state.SetBack)
+	}
+	if err := w.settle(ctx, record); err != nil {
+		return err
+	}
+	err = w.refresh(ctx)
+	if !asked && errors.Is(err, owlat.ErrForbidden) {
+		return nil // a key without contacts:read cannot look; what the ledger no longer knows is sent again
+	}
+	return err
 }
 
 // leave tells every row without an outcome as skipped because of err. It leaves out rows that left the source. It returns err,

@@ -22,12 +22,13 @@ func newLedgerCmd(a *app) *cobra.Command {
 		Use:   "ledger",
 		Short: "Back up the ledger, move it, or make it forget a person",
 		Long: `Care for the ledger, the file that remembers what Owlat holds. Without it the next run has to compare
-everything with Owlat again, and consents given before count as old ones: back it up.`,
+everything with Owlat again, and consents given before count as old ones: back it up. A ledger from a
+backup is older than what was done since, which every command notices, see "restore".`,
 		GroupID: groupCare,
 		Args:    cobra.ArbitraryArgs,
 		RunE:    runGroup,
 	}
-	cmd.AddCommand(newLedgerExportCmd(a), newLedgerImportCmd(a), newLedgerForgetCmd(a))
+	cmd.AddCommand(newLedgerBackupCmd(a), newLedgerRestoreCmd(a), newLedgerExportCmd(a), newLedgerImportCmd(a), newLedgerForgetCmd(a))
 	return cmd
 }
 
@@ -96,8 +97,9 @@ func newLedgerImportCmd(a *app) *cobra.Command {
 		Long: `Fill the ledger of the configuration from an export, all of it or nothing. The ledger must be new or
 empty: to replace one, move its file away first. FILE - is standard input.
 
-An export is as old as it is: what runs have done since is not known to the ledger afterwards. Let
-"owlat-sync verify" compare it with Owlat before the next run.`,
+What runs have done since the export is not known to the ledger afterwards, so it counts as older than
+what was done, see "owlat-sync ledger restore --help". To move a ledger to another machine without
+that, copy the ledger and the file beside it whose name ends in .age, while no run goes on.`,
 		Example: `  owlat-sync ledger import backup.ndjson
   gunzip -c backup.ndjson.gz | owlat-sync ledger import -`,
 		Args: needArgs(1, 1, "the file of an export, or - for standard input"),
@@ -153,7 +155,7 @@ func showImported(ctx context.Context, a *app, cfg *config.Config) error {
 				a.Notef("%s does not have a sync %q: its rows stay in the ledger and are not used.\n", a.configPath, name)
 			}
 		}
-		a.Printf("Imported into %s. Next: %s\n", cfg.Ledger, a.typed().Command("verify", ""))
+		a.Printf("Imported into %s. %s\n", cfg.Ledger, olderWords(a.typed().Command("plan", "")))
 		return nil
 	})
 }

@@ -27,7 +27,7 @@ func (c *checker) ledger(ctx context.Context) {
 	case is.Outdated:
 		f.Message = "an older version wrote it, the next run brings it up to date"
 	default:
-		f.Message, err = c.standings(ctx)
+		f.Status, f.Message, err = c.standings(ctx)
 	}
 	if err != nil {
 		f.Message = err.Error()
@@ -46,20 +46,28 @@ func (c *checker) sameDeployment(bound string) error {
 	return &ledger.DeploymentError{Bound: bound, Configured: client.BaseURL()}
 }
 
-// standings says how many rows of each sync the ledger has.
-func (c *checker) standings(ctx context.Context) (_ string, err error) {
+// standings says how many rows of each sync the ledger has, and warns if it is older than what was done.
+func (c *checker) standings(ctx context.Context) (status Status, message string, err error) {
 	l, err := c.Opener.Ledger(ctx, c.Config)
 	if err != nil {
-		return "", err
+		return OK, "", err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	var standing []string
+	status = OK
 	for _, s := range c.Syncs {
 		st, err := l.Standing(ctx, s.Name)
 		if err != nil {
-			return "", err
+			return OK, "", err
+		}
+		if !st.SetBack.IsZero() {
+			status = Warning
 		}
 		standing = append(standing, fmt.Sprintf("%s has %s", s.Name, words.Plural(st.Entries, "row")))
 	}
-	return strings.Join(slices.Compact(standing), ", "), nil
+	message = strings.Join(slices.Compact(standing), ", ")
+	if status == Warning {
+		message += "\nit is older than what was done: consents that it does not know count as old, \"owlat-sync plan\" tells what a run makes of it"
+	}
+	return status, message, nil
 }

@@ -81,6 +81,7 @@ func page(faults []fault, shown map[string]string) string {
 		}
 	}
 	b.WriteString(moves)
+	b.WriteString(older)
 	return b.String()
 }
 

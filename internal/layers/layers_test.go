@@ -56,9 +56,10 @@ var table = map[string][]string{
 	"/owlat/owlattest/internal/control":    {"/owlat/owlattest/internal/answer", "/owlat/owlattest/internal/connection"},
 
 	"/ledger":                                {"/", "github.com/zeebo/xxh3"},
-	"/ledger/sqlite":                         {"/", "/ledger", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/person"},
+	"/ledger/sqlite":                         {"/", "/ledger", "/ledger/sqlite/internal/age", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/person"},
+	"/ledger/sqlite/internal/age":            {},
 	"/ledger/sqlite/internal/person":         {"/", "/ledger"},
-	"/ledger/sqlite/internal/dbfile":         {"/ledger", "github.com/gofrs/flock", "github.com/pressly/goose/v3"},
+	"/ledger/sqlite/internal/dbfile":         {"/ledger", "/ledger/sqlite/internal/age", "github.com/gofrs/flock", "github.com/pressly/goose/v3"},
 	"/ledger/transfer":                       {"/", "/ledger"},
 	"/ledger/memory":                         {"/", "/ledger"},
 	"/ledger/ledgertest":                     {"/", "/ledger", "/ledger/ledgertest/internal/departures", "github.com/google/go-cmp"},

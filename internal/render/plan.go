@@ -68,6 +68,7 @@ type summaryJSON struct {
 	InStep      int                        `json:"in_step"`    // known rows that were in step; with a cursor 0 if none turned
 	Turned      int                        `json:"turned"`     // rows of in_step that are invalid now
 	FirstRun    bool                       `json:"first_run"`
+	SetBack     bool                       `json:"set_back,omitempty"` // the ledger is older than what was done
 	Outcomes    map[owlatsync.Outcome]int  `json:"outcomes"`
 	Memberships owlatsync.MembershipCounts `json:"memberships"`
 	Events      int                        `json:"events"`
@@ -122,7 +123,7 @@ func newSummaryJSON(p owlatsync.Summary, sync config.Sync) summaryJSON {
 	g := sync.Guards
 	return summaryJSON{
 		Type: "plan", Sync: p.Sync, Rows: p.Rows, Known: p.Entries, Absent: p.Absent, Removals: p.Removals,
-		Creates: p.Creates, TopicAdds: p.TopicAdds, InStep: p.InStep, Turned: p.Turned, FirstRun: p.FirstRun,
+		Creates: p.Creates, TopicAdds: p.TopicAdds, InStep: p.InStep, Turned: p.Turned, FirstRun: p.FirstRun, SetBack: p.SetBack,
 		Outcomes: p.Outcomes, Memberships: p.Memberships, Events: p.Events, Requests: p.Requests, Lookups: p.Lookups, Seconds: p.Duration.Seconds(),
 		MayExist: newMayExistJSON(p),
 		Adoption: adoptionJSON{p.Adoption.Mode, p.Adoption.Reason, p.Adoption.Contacts, p.Adoption.Twins, p.Adoption.Requests},
@@ -146,11 +147,22 @@ func word(yes bool, ifYes, ifNo string) string {
 	return ifNo
 }
 
+// setBackLines say what a ledger means that is older than what was done, and what to do.
+var setBackLines = []string{
+	"  THE LEDGER IS OLDER THAN WHAT WAS DONE: a backup, a copy or an export took its place, or the file beside it (.age) is missing.",
+	"  What runs did since is not known. A run looks first at what Owlat holds. Consents that the ledger does not know count as old: these",
+	"  people are not added, because they may have left. Events that may have been sent are not sent. If you still have the latest ledger,",
+	"  put it and its .age file back before a run. \"owlat-sync topic add\" adds people of whom you are sure.",
+}
+
 // summaryLines returns a plan in numbers.
 func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string {
 	lines := []string{fmt.Sprintf("%s: %s", p.Sync, words.Plural(p.Rows, "row"))}
 	if p.FirstRun {
 		lines[0] += ", first run"
+	}
+	if p.SetBack {
+		lines = append(lines, setBackLines...)
 	}
 	add := func(name, format string, args ...any) {
 		lines = append(lines, fmt.Sprintf("  %-12s %s", name, fmt.Sprintf(format, args...)))

@@ -46,6 +46,7 @@ type Runs struct {
 	hidden   int            // rows not applied beyond those shown
 	unasked  int            // rows skipped because only others were asked for
 	left     int            // rows that an ended run did not reach
+	setBack  bool           // the ledger was older than what was done
 	twins    int            // addresses that several contacts in Owlat have
 }
 
@@ -60,7 +61,10 @@ func (r *Runs) Afresh(to To, e progress.Afresh) {
 }
 
 // Admitted notes that the guards passed the run of a sync.
-func (r *Runs) Admitted(plan owlatsync.Summary) { r.twins += plan.Adoption.Twins }
+func (r *Runs) Admitted(plan owlatsync.Summary) {
+	r.twins += plan.Adoption.Twins
+	r.setBack = r.setBack || plan.SetBack
+}
 
 // Row notes the outcome of a row. As JSON it shows it at once.
 func (r *Runs) Row(to To, sync config.Sync, e progress.RowDone) {
@@ -195,6 +199,11 @@ func (r *Runs) rows(to To) {
 func (r *Runs) remarks(to To) {
 	if r.twins > 0 {
 		to.printf("\nOwlat has several contacts for %s; the oldest counts, and \"owlat-sync verify\" lists them.\n", words.Several(r.twins, "address", "addresses"))
+	}
+	if r.setBack {
+		to.printf("\nThe ledger was older than what was done: a backup, a copy or an export took its place, or its .age file was missing. Consents that\n" +
+			"it did not know counted as old: those people were left as they are, because they may have left. \"owlat-sync explain\" tells it\n" +
+			"of a row, and \"owlat-sync topic add\" adds people of whom you are sure.\n")
 	}
 	if r.unasked > 0 {
 		to.printf("\n%s skipped because --only or --limit asked for others.\n", words.Several(r.unasked, "row was", "rows were"))

@@ -12,12 +12,13 @@ import (
 
 // syncStatus is what "status --json" prints for each sync.
 type syncStatus struct {
-	Type    string `json:"type"`
-	Sync    string `json:"sync"`
-	Rows    int    `json:"rows"`    // rows that the ledger knows
-	InStep  int    `json:"in_step"` // without those that the latest run found invalid
-	Failing int    `json:"failing"`
-	Parked  int    `json:"parked"` // failing rows that are not tried again until they change
+	Type    string     `json:"type"`
+	Sync    string     `json:"sync"`
+	Rows    int        `json:"rows"`    // rows that the ledger knows
+	InStep  int        `json:"in_step"` // without those that the latest run found invalid
+	Failing int        `json:"failing"`
+	SetBack *time.Time `json:"set_back,omitempty"` // when the ledger was found to be older than what was done; absent: it is not
+	Parked  int        `json:"parked"`             // failing rows that are not tried again until they change
 	// Unsendable counts the rows that the latest run read and could not send: invalid ones and duplicates.
 	Unsendable int       `json:"unsendable"`
 	Held       []heldRun `json:"held"` // runs that wait for approval, newest first
@@ -65,6 +66,9 @@ func newSyncStatus(st standing.Sync, typed Typed) syncStatus {
 	for i, r := range st.Runs {
 		s.Runs[i] = newRunLine(r)
 	}
+	if !st.Rows.SetBack.IsZero() {
+		s.SetBack = &st.Rows.SetBack
+	}
 	if st.Known {
 		s.Reading = newReadingStatus(st.Sync, st.Bookmark)
 	}
@@ -100,6 +104,9 @@ func Status(to To, st standing.Sync, typed Typed) error {
 	if s.Unsendable > 0 {
 		to.printf("  %s be sent; \"%s\" lists them\n", words.Several(s.Unsendable, "row of the source cannot", "rows of the source cannot"),
 			typed.Command("failures --kind invalid,duplicate", s.Sync))
+	}
+	if s.SetBack != nil {
+		to.printf("  the ledger is older than what was done, noticed %s: \"%s\" says what a run makes of it\n", words.Clock(*s.SetBack), typed.Command("plan", s.Sync))
 	}
 	if s.Reading != nil {
 		to.printf("  %s\n", s.Reading.words())

@@ -17,6 +17,10 @@ import (
 // Ledger is a ledger of any kind.
 type Ledger interface {
 	ledger.Store
+	// Backup copies the ledger to a new file while it may be used. If the file exists, the error matches fs.ErrExist.
+	Backup(ctx context.Context, file string) error
+	// SetBack makes the ledger one that is older than what was done with it.
+	SetBack(ctx context.Context) error
 	Close() error
 	Unwritable() error // why it cannot be written; nil: it could be when it was opened
 }
@@ -95,6 +99,24 @@ func (o Opener) Import(ctx context.Context, cfg *config.Config, in io.Reader, na
 	return err
 }
 
+// Restore puts the backup in the file from in the place of the ledger of the configuration, which may be missing or damaged, and
+// returns the new name of the ledger that was there, empty if there was none. If from is the ledger itself, put back by other means,
+// Restore makes it one that is older than what was done. A file that is no ledger is an error of usage.
+func (o Opener) Restore(ctx context.Context, cfg *config.Config, from string) (aside string, err error) {
+	given, err := os.Stat(from)
+	if err != nil {
+		return "", problem.Usage(fmt.Errorf("open the backup: %w", err))
+	}
+	if there, err := os.Stat(cfg.Ledger); err == nil && os.SameFile(given, there) {
+		return "", o.WithLedger(ctx, cfg, func(l Ledger) error { return l.SetBack(ctx) })
+	}
+	aside, err = sqlite.Restore(ctx, o.Drivers.SQLite, cfg.Ledger, from)
+	if errors.Is(err, ledger.ErrNotLedger) || errors.Is(err, ledger.ErrNewer) {
+		err = problem.Usage(err)
+	}
+	return aside, err
+}
+
 func (o Opener) importInto(ctx context.Context, cfg *config.Config, in io.Reader) (err error) {
 	l, err := o.Ledger(ctx, cfg)
 	if err != nil {
@@ -107,7 +129,7 @@ func (o Opener) importInto(ctx context.Context, cfg *config.Config, in io.Reader
 // removeLedger removes a ledger that was just created, and the files beside it.
 func removeLedger(path string) error {
 	var errs []error
-	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
+	for _, suffix := range []string{"", "-wal", "-shm", ".lock", ".age"} {
 		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 			errs = append(errs, err)
 		}

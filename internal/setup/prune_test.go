@@ -1,6 +1,8 @@
 package setup_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,3 +73,9 @@ type unwritten struct{ ledger.Store }
 
 func (unwritten) Close() error      { return nil }
 func (unwritten) Unwritable() error { return nil }
+func (unwritten) SetBack(context.Context) error {
+	return errors.New("a ledger in memory is never older")
+}
+func (unwritten) Backup(context.Context, string) error {
+	return errors.New("a ledger in memory has no file")
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"owlatsync/ledger"
 )
@@ -208,6 +209,28 @@ func testLoad(t *testing.T, open Open) {
 		recordUnder(t, k, "users", entry("next"))
 		next, _ := changes(t, l, all.Last, 0)
 		same(t, "changes", next, []ledger.HistoryLine{{Sync: "users", Key: "next", Run: 1, Event: "created"}})
+	})
+	t.Run("a sync that is set back, until a run comes to its end", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		noError(t, l.Load(t.Context(), "", func(into ledger.Loader) error {
+			return errors.Join(into.AddSync(ledger.SyncRecord{Name: "users", SetBack: at(1)}), into.AddSync(ledger.SyncRecord{Name: "users", Adopted: true}),
+				into.AddSync(ledger.SyncRecord{Name: "orders", SetBack: at(1)}))
+		}))
+		setBack := func(sync string) time.Time {
+			t.Helper()
+			state, err := l.SyncState(t.Context(), sync)
+			noError(t, err)
+			return state.SetBack
+		}
+		same(t, "a sync that is not known yet", setBack("new"), at(1).UTC())
+		k := hold(t, l)
+		for _, ending := range []ledger.Ending{{}, {Adopted: true}} {
+			same(t, "set back", setBack("users"), at(1).UTC())
+			ending.Run = ledger.Run{ID: begin(t, k, "users"), Status: ledger.StatusOK}
+			noError(t, k.EndRun(t.Context(), ending))
+		}
+		same(t, "set back after a whole run", []time.Time{setBack("users"), setBack("orders")}, []time.Time{{}, at(1).UTC()})
 	})
 	t.Run("numbers of lines that are gone", func(t *testing.T) {
 		t.Parallel()

@@ -42,7 +42,7 @@ func (s *store) snapshot() *snapshot {
 	c := &snapshot{deployment: s.deployment, secret: bytes.Clone(s.secret), lastLine: s.lastLine, history: s.lines()}
 	for _, name := range slices.Sorted(maps.Keys(s.syncs)) {
 		state := s.syncs[name]
-		c.syncs = append(c.syncs, ledger.SyncRecord{Name: name, Adopted: state.adopted})
+		c.syncs = append(c.syncs, ledger.SyncRecord{Name: name, Adopted: state.adopted, SetBack: state.setBack})
 		for _, e := range state.entries {
 			c.entries = append(c.entries, ledger.Holder{Sync: name, Entry: copyOf(e)})
 		}
@@ -119,6 +119,7 @@ func (m archive) Load(ctx context.Context, deployment string, write func(ledger.
 		}
 		s.deployment = deployment
 		s.syncs, s.runs, s.optOuts, s.forgotten, s.secret = loaded.syncs, loaded.runs, loaded.optOuts, loaded.forgotten, loaded.secret
+		s.setBack = loaded.setBack
 		s.lastRun, s.lastLine, s.lastEntry = loaded.lastRun, loaded.lastLine, loaded.lastEntry
 		return nil
 	})
@@ -144,6 +145,9 @@ func (l *loader) AddSync(s ledger.SyncRecord) error {
 	state, err := l.sync(s.Name)
 	if err == nil {
 		state.adopted = state.adopted || s.Adopted
+		if !s.SetBack.IsZero() {
+			state.setBack, l.setBack = moment(s.SetBack), moment(s.SetBack)
+		}
 	}
 	return err
 }

@@ -117,7 +117,8 @@ type store struct {
 	forgotten  map[string]bool
 	optOuts    map[optOutPlace]time.Time
 	epoch      int64
-	holder     *lock // nil: nobody
+	setBack    time.Time // when the ledger was last noticed to be older than what was done
+	holder     *lock     // nil: nobody
 	waiting    []chan struct{}
 }
 
@@ -130,6 +131,7 @@ func newStore() *store {
 type syncState struct {
 	name     string
 	adopted  bool
+	setBack  time.Time
 	bookmark ledger.Bookmark
 	entries  map[string]*ledger.Entry
 	first    map[string]int64                // the place of the entry with the key in the order of first records

@@ -168,9 +168,10 @@ func (m reader) Standing(ctx context.Context, sync string) (standing ledger.Stan
 	err = m.use(ctx, "count entries of the ledger", func(s *store) error {
 		state := s.syncs[sync]
 		if state == nil {
+			standing.SetBack = s.setBack
 			return nil
 		}
-		standing = ledger.Standing{Adopted: state.adopted}
+		standing = ledger.Standing{Adopted: state.adopted, SetBack: state.setBack}
 		for _, e := range state.entries {
 			if e.Departed != "" {
 				standing.Departed++
@@ -195,7 +196,7 @@ func (m reader) Standing(ctx context.Context, sync string) (standing ledger.Stan
 // SyncState implements ledger.Reader.
 func (m reader) SyncState(ctx context.Context, sync string) (ledger.SyncState, error) {
 	s, err := m.Standing(ctx, sync)
-	return ledger.SyncState{Adopted: s.Adopted, Open: s.Applied < s.Entries}, err
+	return ledger.SyncState{Adopted: s.Adopted, Open: s.Applied < s.Entries, SetBack: s.SetBack}, err
 }
 
 // Bookmark implements ledger.Reader.

@@ -18,7 +18,7 @@ func (s *store) sync(name string) (*syncState, error) {
 	}
 	if s.syncs[name] == nil {
 		s.syncs[name] = &syncState{
-			name: name, entries: make(map[string]*ledger.Entry), first: make(map[string]int64), history: make(map[string][]ledger.HistoryLine),
+			name: name, setBack: s.setBack, entries: make(map[string]*ledger.Entry), first: make(map[string]int64), history: make(map[string][]ledger.HistoryLine),
 		}
 	}
 	return s.syncs[name], nil

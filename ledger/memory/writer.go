@@ -153,7 +153,9 @@ func (k *lock) EndRun(ctx context.Context, ending ledger.Ending) error {
 			r.drop()
 		}
 		state := s.syncs[r.Sync]
-		state.adopted = state.adopted || ending.Adopted
+		if ending.Adopted {
+			state.adopted, state.setBack = true, time.Time{}
+		}
 		if ending.Bookmark != nil {
 			state.mark(*ending.Bookmark)
 		}

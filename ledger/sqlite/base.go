@@ -6,14 +6,17 @@ import (
 	"errors"
 	"fmt"
 
+	"owlatsync/ledger/sqlite/internal/age"
 	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 // base is what all parts of a ledger share: the file, and the queue of writes.
 type base struct {
-	f     *dbfile.File
-	queue queue
-	ids   map[string]int64 // committed ids of syncs; only for the holder of the write token
+	f      *dbfile.File
+	driver string
+	queue  queue
+	ids    map[string]int64 // committed ids of syncs; only for the holder of the write token
+	growth age.Growth       // only for the holder of the write token
 }
 
 // query calls each for every row of a short read.
@@ -58,6 +61,9 @@ type tx struct {
 	packs map[int64][]byte // changed packs that are not written yet
 	// latest is the epoch known to be the latest lock's; 0: not known yet.
 	latest int64
+	acts   bool      // it records what follows from what was, or will be, sent to Owlat
+	closes bool      // nothing may be recorded after it for long
+	grown  *age.Done // the generation that it makes; nil: it stays
 }
 
 // write runs fn in a transaction, commits it if fn returns nil, and rolls it back otherwise. The caller holds the write token.
@@ -71,6 +77,9 @@ func (b *base) write(ctx context.Context, d dbfile.Durability, fn func(*tx) erro
 	if err == nil {
 		err = t.writePacks()
 	}
+	if err == nil {
+		err = b.grow(t)
+	}
 	if err != nil {
 		t.Rollback()
 		return err
@@ -81,7 +90,7 @@ func (b *base) write(ctx context.Context, d dbfile.Durability, fn func(*tx) erro
 	for name, id := range t.fresh {
 		b.ids[name] = id
 	}
-	return nil
+	return b.growth.Committed(b.f.Name(), t.grown, d == dbfile.Durable)
 }
 
 // syncID returns the id of a sync, and creates the sync if it is new.
@@ -95,7 +104,7 @@ func (t *tx) syncID(name string) (int64, error) {
 	if name == "" {
 		return 0, errors.New("the sync has no name")
 	}
-	if err := t.Exec("INSERT INTO syncs (name) VALUES (?1) ON CONFLICT DO NOTHING", name); err != nil {
+	if err := t.Exec("INSERT INTO syncs (name, set_back) VALUES (?1, (SELECT set_back FROM age)) ON CONFLICT DO NOTHING", name); err != nil {
 		return 0, err
 	}
 	var id int64

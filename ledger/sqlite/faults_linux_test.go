@@ -253,7 +253,7 @@ func TestReadOnlyFolder(t *testing.T) {
 		}
 		mustBeReadOnly(t, "a ledger in a read-only folder", l.f.Name())
 		mustBeReadOnly(t, "no ledger in a read-only folder", filepath.Join(folder, "new.db"))
-		if files, err := os.ReadDir(folder); err != nil || len(files) != 2 {
+		if files, err := os.ReadDir(folder); err != nil || len(files) != 3 {
 			t.Errorf("%d files in the folder: %v", len(files), err)
 		}
 	})

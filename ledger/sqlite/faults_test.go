@@ -203,12 +203,12 @@ func garbage(rnd *rand.Rand, n int) []byte {
 func TestRandomDamage(t *testing.T) {
 	t.Parallel()
 	file, size := filled(t, t.TempDir())
-	sound, folder := readFile(t, file), t.TempDir()
+	sound, beside, folder := readFile(t, file), readFile(t, file+".age"), t.TempDir()
 	damaged := 0
 	for seed := range uint64(60) {
 		rnd := rand.New(rand.NewPCG(seed, 0))
 		copied := filepath.Join(folder, fmt.Sprint(seed))
-		if err := os.WriteFile(copied, sound, 0o600); err != nil {
+		if err := errors.Join(os.WriteFile(copied, sound, 0o600), os.WriteFile(copied+".age", beside, 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		for range 40 {

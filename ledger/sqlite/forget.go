@@ -50,6 +50,7 @@ func (a archive) ForgetPerson(ctx context.Context, address string) (rows int, er
 			return err
 		}
 		rows = len(e.Rows)
+		t.acts, t.closes = true, true
 		return e.erase()
 	})
 	if err != nil {

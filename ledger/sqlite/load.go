@@ -28,6 +28,7 @@ func (a archive) Load(ctx context.Context, deployment string, write func(ledger.
 				return err
 			}
 		}
+		t.acts, t.closes = true, true
 		return write(&loader{t: t, now: time.Now()})
 	})
 }
@@ -70,6 +71,11 @@ func (l *loader) AddSync(s ledger.SyncRecord) error {
 	id, err := l.t.syncID(s.Name)
 	if err == nil && s.Adopted {
 		err = l.t.Exec("UPDATE syncs SET adopted = 1 WHERE id = ?1", id)
+	}
+	if err == nil && !s.SetBack.IsZero() {
+		if err = l.t.Exec("UPDATE syncs SET set_back = ?2 WHERE id = ?1", id, s.SetBack.UnixMicro()); err == nil {
+			err = l.t.Exec("UPDATE age SET set_back = ?1", s.SetBack.UnixMicro())
+		}
 	}
 	return err
 }

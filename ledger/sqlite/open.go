@@ -27,9 +27,18 @@ var _ ledger.Store = (*Ledger)(nil)
 // Open opens the ledger in the file at path with the database/sql driver of that name, such as "sqlite" of modernc.org/sqlite. It
 // creates a missing file, readable by its owner only, and migrates a ledger of an older version. The error matches a sentinel of
 // package ledger if a person can do something about it, or ledger.ErrLocked if the ledger must be migrated while a run holds it.
-// Open writes nothing to a file that is no ledger.
+// Open writes nothing to a file that is no ledger. If the ledger is older than what was done with it, as a file beside it tells whose
+// name ends in ".age", Open makes its entries safe (see ledger.SetBack) and notes it in each sync. It does so too if that file is
+// missing.
 func Open(ctx context.Context, driver, path string) (*Ledger, error) {
-	return openWith(ctx, driver, path, migrations)
+	l, err := openWith(ctx, driver, path, migrations)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.mind(ctx); err != nil {
+		return nil, fmt.Errorf("open ledger %s: %w", path, errors.Join(dbfile.Explain(ctx, err), l.Close()))
+	}
+	return l, nil
 }
 
 // OpenReadable is Open for who only wants to read: it also opens a ledger of this version that cannot be written, because its file
@@ -39,19 +48,19 @@ func OpenReadable(ctx context.Context, driver, path string) (*Ledger, error) {
 	if err == nil || !dbfile.IsUnwritable(err) {
 		return l, err
 	}
-	return ledgerOf(path, func() (*dbfile.File, error) { return dbfile.OpenUnwritable(ctx, driver, path, migrations, err) })
+	return ledgerOf(driver, path, func() (*dbfile.File, error) { return dbfile.OpenUnwritable(ctx, driver, path, migrations, err) })
 }
 
 // Unwritable returns why the ledger cannot be written, nil if it could be when it was opened.
 func (l *Ledger) Unwritable() error { return l.f.Unwritable() }
 
 func openWith(ctx context.Context, driver, path string, schema fs.FS) (*Ledger, error) {
-	return ledgerOf(path, func() (*dbfile.File, error) { return dbfile.Open(ctx, driver, path, schema) })
+	return ledgerOf(driver, path, func() (*dbfile.File, error) { return dbfile.Open(ctx, driver, path, schema) })
 }
 
-func ledgerOf(path string, open func() (*dbfile.File, error)) (*Ledger, error) {
+func ledgerOf(driver, path string, open func() (*dbfile.File, error)) (*Ledger, error) {
 	f, err := open()
-	b := &base{f: f, ids: make(map[string]int64)}
+	b := &base{f: f, driver: driver, ids: make(map[string]int64)}
 	l := &Ledger{
 		base: b, entryReader: entryReader{base: b, many: new(manyStatement)}, syncReader: syncReader{b}, journal: journal{b}, inbox: inbox{b},
 		locker: locker{base: b, locks: new(heldLocks)},

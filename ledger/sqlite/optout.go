@@ -21,6 +21,7 @@ func (i inbox) NoteOptOuts(ctx context.Context, optOuts ...ledger.OptOut) error 
 		return nil
 	}
 	return i.update(ctx, "note opt-outs in ledger", dbfile.Durable, func(t *tx) error {
+		t.acts, t.closes = true, true
 		for _, o := range optOuts {
 			if o.ContactID == "" || o.Topic == "" || o.At.IsZero() {
 				return errNoOptOut

@@ -161,6 +161,7 @@ const (
 )
 
 func (t *tx) record(steps []step) error {
+	t.acts = true
 	for i := range steps {
 		s := &steps[i]
 		sync, err := t.syncID(s.sync)
@@ -199,6 +200,7 @@ func (k *lock) Remove(ctx context.Context, sync string, keys []string) error {
 		if err != nil {
 			return err
 		}
+		t.acts = true
 		for _, key := range keys {
 			if err := t.remove(id, key); err != nil {
 				return err

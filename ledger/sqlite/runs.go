@@ -164,12 +164,13 @@ func (k *lock) EndRun(ctx context.Context, ending ledger.Ending) error {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	err = k.update(ctx, doing, dbfile.Durable, func(t *tx) error {
+		t.closes = true
 		sync, err := t.endRun(&ending.Run, args)
 		if err != nil {
 			return err
 		}
 		if ending.Adopted {
-			if err := t.Exec("UPDATE syncs SET adopted = 1 WHERE id = ?1", sync); err != nil {
+			if err := t.Exec("UPDATE syncs SET adopted = 1, set_back = NULL WHERE id = ?1", sync); err != nil {
 				return err
 			}
 		}

@@ -5,7 +5,7 @@ import (
 	"io/fs"
 )
 
-// The migrations are numbered from 1, and each sets user_version to its number.
+// The migrations are numbered in their order, and each sets user_version to its number.
 //
 //go:embed migrations/*.sql
 var embedded embed.FS

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -36,9 +37,7 @@ func later(t *testing.T, statements string) fs.FS {
 		}
 		files[name] = &fstest.MapFile{Data: text}
 	}
-	next := 0
-	_, _ = fmt.Sscanf(names[len(names)-1], "%d", &next)
-	next++
+	next := numberOf(t, names[len(names)-1]) + 1
 	files[fmt.Sprintf("%04d_later.sql", next)] = &fstest.MapFile{
 		Data: fmt.Appendf(nil, "-- +goose Up\nPRAGMA user_version = %d;\n%s\n", next, statements),
 	}
@@ -51,18 +50,29 @@ func TestMigrationsAreNumbered(t *testing.T) {
 	if err != nil || len(names) == 0 {
 		t.Fatal(names, err)
 	}
-	last := 0
+	before := 0
 	for _, name := range names {
 		text, err := fs.ReadFile(migrations, name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		number := 0
-		if _, err := fmt.Sscanf(name, "%04d_", &number); err != nil || number <= last || !strings.Contains(string(text), fmt.Sprintf("\nPRAGMA user_version = %d;\n", number)) {
-			t.Errorf("%s has no number after %d or does not say it", name, last)
+		number := numberOf(t, name)
+		if number <= before || !strings.HasPrefix(name, fmt.Sprintf("%04d_", number)) || !strings.Contains(string(text), fmt.Sprintf("\nPRAGMA user_version = %d;\n", number)) {
+			t.Errorf("%s does not follow number %d or does not say so", name, before)
 		}
-		last = number
+		before = number
 	}
+}
+
+// numberOf returns the number of a migration.
+func numberOf(t *testing.T, name string) int {
+	t.Helper()
+	text, _, _ := strings.Cut(name, "_")
+	number, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return number
 }
 
 // TestFirstVersion opens a ledger that the first version of the schema wrote.

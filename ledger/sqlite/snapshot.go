@@ -87,8 +87,10 @@ func (s *snapshot) LastNumber() int64 { return s.last }
 
 // Syncs implements ledger.Snapshot.
 func (s *snapshot) Syncs() iter.Seq2[ledger.SyncRecord, error] {
-	return rowsOf(s, "SELECT name, adopted FROM syncs ORDER BY id", func(rows *sql.Rows) (r ledger.SyncRecord, err error) {
-		err = rows.Scan(&r.Name, &r.Adopted)
+	return rowsOf(s, "SELECT name, adopted, set_back FROM syncs ORDER BY id", func(rows *sql.Rows) (r ledger.SyncRecord, err error) {
+		var setBack sql.NullInt64
+		err = rows.Scan(&r.Name, &r.Adopted, &setBack)
+		r.SetBack = timeOf(setBack)
 		return r, err
 	})
 }

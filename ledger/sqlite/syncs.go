@@ -29,29 +29,35 @@ func (r syncReader) Deployment(ctx context.Context) (deployment string, err erro
 func (r syncReader) Standing(ctx context.Context, sync string) (ledger.Standing, error) {
 	var s ledger.Standing
 	var open int
-	err := r.f.Readers.QueryRowContext(ctx, `SELECT s.adopted,
+	var setBack sql.NullInt64
+	err := r.f.Readers.QueryRowContext(ctx, `SELECT s.adopted, s.set_back,
 			(SELECT count(*) FROM entries WHERE sync = s.id),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND departed IS NOT NULL),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state >= ?2),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state = ?3)
 		FROM syncs s WHERE s.name = ?1`, sync, stateFailing, stateParked).
-		Scan(&s.Adopted, &s.Entries, &s.Departed, &open, &s.Failing, &s.Parked)
+		Scan(&s.Adopted, &setBack, &s.Entries, &s.Departed, &open, &s.Failing, &s.Parked)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return ledger.Standing{}, fmt.Errorf("count entries of the ledger: %w", dbfile.Explain(ctx, err))
 	}
 	s.Entries -= s.Departed
-	s.Applied = s.Entries - open
+	s.Applied, s.SetBack = s.Entries-open, timeOf(setBack)
 	return s, nil
 }
 
 // SyncState returns what a run must know about the sync before it reads the index. Its time does not grow with the entries.
 func (r syncReader) SyncState(ctx context.Context, sync string) (s ledger.SyncState, err error) {
-	err = r.f.Readers.QueryRowContext(ctx, `SELECT s.adopted, EXISTS (SELECT 1 FROM entries WHERE sync = s.id AND state <> 0)
-		FROM syncs s WHERE s.name = ?1`, sync).Scan(&s.Adopted, &s.Open)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	var setBack sql.NullInt64
+	err = r.f.Readers.QueryRowContext(ctx, `SELECT s.adopted, s.set_back, EXISTS (SELECT 1 FROM entries WHERE sync = s.id AND state <> 0)
+		FROM syncs s WHERE s.name = ?1`, sync).Scan(&s.Adopted, &setBack, &s.Open)
+	if errors.Is(err, sql.ErrNoRows) { // what holds for a sync that is not known
+		err = r.f.Readers.QueryRowContext(ctx, "SELECT set_back FROM age").Scan(&setBack)
+	}
+	if err != nil {
 		return ledger.SyncState{}, fmt.Errorf("read the ledger's syncs: %w", dbfile.Explain(ctx, err))
 	}
+	s.SetBack = timeOf(setBack)
 	return s, nil
 }
 

@@ -9,8 +9,8 @@ import (
 )
 
 // version is the version of the format that Export writes, and the latest that Import reads. Version 1 marks doubts and failures of
-// absences by fingerprints that no row has, and says of a run only how it ended.
-const version = 2
+// absences by fingerprints that no row has, and says of a run only how it ended. Version 2 knows less about entries.
+const version = 3
 
 // The marks of version 1 that look like fingerprints.
 var (

@@ -12,6 +12,7 @@ import (
 	"hash"
 	"io"
 	"reflect"
+	"time"
 
 	"owlatsync/ledger"
 )
@@ -22,7 +23,8 @@ type Store interface {
 }
 
 // Import reads an export of this version or an earlier one into an empty ledger, all or nothing. A held run becomes superseded,
-// because exports have no plans. Import takes the lock as a run does, and fails with a *ledger.LockedError while another holds it.
+// because exports have no plans. Nothing tells what runs have done since the export, so every entry is made safe (see ledger.SetBack),
+// and each sync is set back, as if the ledger had just been noticed to be older than what was done. Import takes the lock as a run does, and fails with a *ledger.LockedError while another holds it.
 // Other errors match ledger.ErrNotEmpty, ErrNotExport, ErrNewerExport or ErrDamagedExport, or come from r or the store. Memory does
 // not grow with the export if the store streams.
 func Import(ctx context.Context, into Store, r io.Reader) error {
@@ -64,7 +66,7 @@ func (m *importer) lead(l ledger.Loader, head *headLine) error {
 			return err
 		}
 	}
-	taker := taker{Loader: l, version: head.Version}
+	taker := taker{Loader: l, version: head.Version, now: time.Now(), syncs: make(map[ledger.Text]bool)}
 	for {
 		line, err := m.next()
 		if err != nil {

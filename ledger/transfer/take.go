@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	"owlatsync"
 	"owlatsync/ledger"
@@ -14,6 +15,8 @@ import (
 type taker struct {
 	ledger.Loader
 	version int
+	now     time.Time
+	syncs   map[ledger.Text]bool // those that are set back
 }
 
 func (t taker) take(l line) error {
@@ -44,23 +47,27 @@ func decodeHash(text string) ([]byte, error) {
 	return hash, err
 }
 
-// named returns an error for a line without the name of its sync.
-func named(sync ledger.Text) error {
-	if sync == "" {
+// named sets the sync of a line back when a line first names it, because nothing tells what runs have done since the export.
+func (t taker) named(sync ledger.Text) error {
+	switch {
+	case sync == "":
 		return fmt.Errorf("%w (a sync has no name)", ErrDamagedExport)
+	case t.syncs[sync]:
+		return nil
 	}
-	return nil
+	t.syncs[sync] = true
+	return t.AddSync(ledger.SyncRecord{Name: string(sync), SetBack: t.now})
 }
 
 func (t taker) sync(s *syncLine) error {
-	if err := named(s.Name); err != nil {
+	if err := t.named(s.Name); err != nil {
 		return err
 	}
 	return t.AddSync(ledger.SyncRecord{Name: string(s.Name), Adopted: s.Adopted})
 }
 
 func (t taker) run(r *runLine) error {
-	if err := named(r.Sync); err != nil {
+	if err := t.named(r.Sync); err != nil {
 		return err
 	}
 	return t.AddRun(ledger.Run{
@@ -71,7 +78,7 @@ func (t taker) run(r *runLine) error {
 }
 
 func (t taker) entry(x *entryLine) error {
-	if err := named(x.Sync); err != nil {
+	if err := t.named(x.Sync); err != nil {
 		return err
 	}
 	fields, known := x.Fields.texts()
@@ -105,6 +112,7 @@ func (t taker) entry(x *entryLine) error {
 	case e.Departed != "" && (e.Doubt || e.Failure != nil || !e.Fingerprint.IsZero()):
 		return fmt.Errorf("%w (an entry whose row left the source is not done with)", ErrDamagedExport)
 	}
+	ledger.SetBack(e)
 	return t.AddEntry(ledger.Holder{Sync: string(x.Sync), Entry: e})
 }
 
@@ -119,7 +127,7 @@ func modernise(e *ledger.Entry) {
 }
 
 func (t taker) history(h *historyLine) error {
-	if err := named(h.Sync); err != nil {
+	if err := t.named(h.Sync); err != nil {
 		return err
 	}
 	return t.AddHistory(ledger.HistoryLine{

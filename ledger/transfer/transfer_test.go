@@ -101,7 +101,6 @@ func furnish(t *testing.T, l ledger.Store) {
 		Fields: owlatsync.Texts{owlatsync.FirstName: "Zoë <😀>", owlatsync.LastName: "O'Hara\x00\"%"}, Origin: ledger.OriginAdopted,
 		Fingerprint: ledger.Fingerprint{Hi: 1<<64 - 1, Lo: 1},
 		Memberships: []ledger.Membership{{Topic: "topic1", Consent: true, State: ledger.MemberAdded, At: at}},
-		Intent:      ledger.Intent{Create: at},
 		Events:      []ledger.EventMark{{Name: "created", On: ledger.OnCreated, State: ledger.EventUnknown, At: at}},
 		Failure: &ledger.Failure{Class: ledger.GiveUp, Reason: "<&>", Attempts: 8, First: at, Last: at, NextTry: at, Parked: true,
 			Fingerprint: ledger.Fingerprint{Hi: 1<<63 + 1, Lo: 5}, Absence: true},
@@ -170,6 +169,7 @@ func contents(t *testing.T, l ledger.Store) map[string]any {
 		index, err := collect(l.Index(t.Context(), sync))
 		keep("index of "+sync, index, err)
 		standing, err := l.Standing(t.Context(), sync)
+		standing.SetBack = time.Time{} // TestAnImportIsSetBack looks at it
 		keep("standing of "+sync, standing, err)
 	}
 	runs, err := l.Runs(t.Context(), "", 0)
@@ -277,6 +277,45 @@ func TestExportAndImport(t *testing.T) {
 	})
 }
 
+// TestAnImportIsSetBack makes entries safe, because runs may have done anything since the export.
+func TestAnImportIsSetBack(t *testing.T) {
+	everywhere(t, func(t *testing.T, openFresh opener) {
+		at := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+		from := openFresh(t)
+		put(t, from, ledger.Record{Sync: "users", Entry: &ledger.Entry{
+			Key: "1", ContactID: "c", Origin: ledger.OriginCreated, Fingerprint: ledger.Fingerprint{Hi: 1, Lo: 1}, ChangedAt: at,
+			Memberships: []ledger.Membership{{Topic: "no", State: ledger.MemberOut, At: at}, {Topic: "yes", Consent: true, State: ledger.MemberAdded, At: at}},
+			Events:      []ledger.EventMark{{Name: "e", On: ledger.OnUpdated, State: ledger.EventDue, At: at}},
+		}})
+		into := openFresh(t)
+		if err := Import(t.Context(), into, bytes.NewReader(exported(t, from))); err != nil {
+			t.Fatal(err)
+		}
+		got, err := into.Entries(t.Context(), "users", []string{"1"})
+		want := &ledger.Entry{
+			Key: "1", ContactID: "c", Origin: ledger.OriginCreated, ChangedAt: at,
+			Memberships: []ledger.Membership{{Topic: "yes", Consent: true, State: ledger.MemberAdded, At: at}},
+			Events:      []ledger.EventMark{{Name: "e", On: ledger.OnUpdated, State: ledger.EventSent, At: at}},
+		}
+		if diff := cmp.Diff(want, got["1"]); err != nil || diff != "" {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
+		if s, err := into.SyncState(t.Context(), "users"); err != nil || s.SetBack.IsZero() {
+			t.Errorf("state %+v, %v", s, err)
+		}
+		under(t, into, ledger.Claim{}, func(k ledger.Lock) error {
+			id, err := k.BeginRun(t.Context(), ledger.Run{Sync: "users"})
+			if err != nil {
+				return err
+			}
+			return k.EndRun(t.Context(), ledger.Ending{Run: ledger.Run{ID: id, Status: ledger.StatusOK}, Adopted: true})
+		})
+		if s, err := into.SyncState(t.Context(), "users"); err != nil || !s.SetBack.IsZero() {
+			t.Errorf("state after a run %+v, %v", s, err)
+		}
+	})
+}
+
 func TestExportIsLinesOfJSON(t *testing.T) {
 	everywhere(t, func(t *testing.T, openFresh opener) {
 		l := openFresh(t)
@@ -310,7 +349,7 @@ func TestExportIsLinesOfJSON(t *testing.T) {
 		if err := json.Unmarshal(lines[0], &head); err != nil {
 			t.Fatal(err)
 		}
-		if h := head.Ledger; h.Version != 2 || h.Deployment != "https://owlat.example.com" || h.Time.Before(before) || h.Time.After(time.Now()) {
+		if h := head.Ledger; h.Version != version || h.Deployment != "https://owlat.example.com" || h.Time.Before(before) || h.Time.After(time.Now()) {
 			t.Errorf("first line %s", lines[0])
 		}
 		if sum := sha256.Sum256(bytes.Join(lines[:len(lines)-1], nil)); string(lines[len(lines)-1]) !=
@@ -354,7 +393,7 @@ func TestImportRefuses(t *testing.T) {
 			{"no version", signed(`{"ledger":{}}`), ErrNotExport, ""},
 			{"no head", signed(`{"sync":{"name":"users"}}`), ErrNotExport, ""},
 			{"an endless first line", strings.Repeat("x", maxLine+10), ErrNotExport, ""},
-			{"a newer version", `{"ledger":{"version":3,"time":"2026-11-23T10:00:00Z","new":true}}` + "\n", ErrNewerExport, "its version is 3"},
+			{"a newer version", `{"ledger":{"version":4,"time":"2026-11-23T10:00:00Z","new":true}}` + "\n", ErrNewerExport, "its version is 4"},
 			{"no more than a head", head + "\n", ErrDamagedExport, "its last line is missing"},
 			{"no JSON", signed(head, `{"sync":`), ErrDamagedExport, "line 2"},
 			{"an unknown kind", signed(head, `{"sync":{"name":"users"}}`, `{"what":{}}`), ErrDamagedExport, "line 3"},

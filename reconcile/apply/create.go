@@ -234,7 +234,7 @@ func (r creation) newTo(ctx context.Context, c owlat.Contact) (func(topic string
 	}
 	spent := consent.Spent(siblings, optOuts, added)
 	return func(topic string) bool {
-		return created && slices.Contains(added, topic) && !slices.Contains(spent, topic)
+		return created && !r.s.Met.Old && slices.Contains(added, topic) && !slices.Contains(spent, topic)
 	}, nil
 }
 

@@ -50,6 +50,7 @@ type Needs struct {
 	Clock func(at time.Time) (earliest, latest time.Time, known bool)
 
 	Adopted   bool               // the sync has compared its rows with Owlat's contacts before
+	SetBack   bool               // the ledger is older than what was done
 	Partial   bool               // the run applies a part, so nothing follows from absence
 	Reading   *owlatsync.Reading // how the source is read; nil: all rows, always
 	Entries   int                // the sync's entries in the ledger, if only changes are read
@@ -89,7 +90,7 @@ func newPlan(n Needs) *Plan {
 	for _, phase := range step.Phases {
 		p.phases[phase] = scratch.New(n.Place, stepSize)
 	}
-	p.Summary = owlatsync.Summary{Sync: n.Policies.Sync, FirstRun: !n.Adopted, Outcomes: make(map[owlatsync.Outcome]int), Reading: n.Reading}
+	p.Summary = owlatsync.Summary{Sync: n.Policies.Sync, FirstRun: !n.Adopted, SetBack: n.SetBack, Outcomes: make(map[owlatsync.Outcome]int), Reading: n.Reading}
 	for _, o := range owlatsync.Outcomes {
 		p.Summary.Outcomes[o] = 0
 	}

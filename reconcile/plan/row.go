@@ -20,6 +20,7 @@ type Known struct {
 	OptOuts   []ledger.OptOut // the opt-outs of the contact
 	Forgotten bool            // the ledger forgot a person with the address, and with them their consents
 	Again     bool            // the row was met before, with a contact that no longer exists
+	SetBack   bool            // the ledger is older than what was done: the row may have been met before
 	New       bool            // the ledger has no entry for the row
 	OldKey    string          // the key under which the ledger knows the row; empty: the same
 	Sibling   *Sibling        // another sync created the contact that the row is to have; nil: none did
@@ -75,7 +76,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 		}
 		s.Changes = append(s.Changes, step.FieldsToSet(r, e)...)
 	}
-	s.Events = due(p.Events, e.Events, s, k.Again, now)
+	s.Events = due(p.Events, e.Events, s, k.Again || k.SetBack && s.Outcome == owlatsync.Adopted, now)
 	s.Messages = messages(p.Events, s.Events, r)
 	before := e.Memberships
 	v := consent.Plan(p.Topics, consent.Row{
@@ -91,7 +92,10 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 		s.Changes = slices.Insert(s.Changes, 0, owlatsync.Change{Kind: owlatsync.AdoptContact})
 	}
 	if e.ContactID == "" {
-		s.Met = met(p, s, before, k.Again, now, there)
+		s.Met = met(p, s, before, k.Again || k.SetBack, now, there)
+		if s.Met != nil {
+			s.Met.Old = k.SetBack
+		}
 	}
 	return s
 }

@@ -67,6 +67,7 @@ type Met struct {
 	Events      []ledger.EventMark  `json:"events,omitempty"`
 	Messages    []Message           `json:"messages,omitempty"`
 	Skipped     int                 `json:"skipped,omitempty"`
+	Old         bool                `json:"old,omitempty"` // its consents are old, whoever created the contact: the ledger is older than what was done
 }
 
 // Message is the content of an event that is due.

@@ -41,6 +41,9 @@ func examine(ctx context.Context, driver, path string, schema fs.FS) (c ledger.C
 	if err := f.Close(); err != nil {
 		return c, err
 	}
+	if err := unmixed(ctx, driver, file); err != nil {
+		return c, err
+	}
 	reading, err := newConnector(driver, file, readerPragmas)
 	if err != nil {
 		return c, err
@@ -59,12 +62,8 @@ func examine(ctx context.Context, driver, path string, schema fs.FS) (c ledger.C
 	if is == empty {
 		return c, nil
 	}
-	var verdict string
-	if err := w.db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
-		return c, senseless(err)
-	}
-	if verdict != "ok" {
-		return c, fmt.Errorf("%w (%s)", ledger.ErrCorrupt, verdict)
+	if err := undamaged(ctx, w.db); err != nil {
+		return c, err
 	}
 	if is == current {
 		err = w.db.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = 'deployment'").Scan(&c.Deployment)

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/age"
 )
 
 // maxReaders is the most connections for short reads; streams have their own.
@@ -24,7 +25,9 @@ type File struct {
 	Readers *sql.DB
 	Streams *sql.DB // a caller's loop may keep these connections for long
 
-	unwritable error // why it cannot be written; nil: it can
+	before     age.Done // what had been done before the file was opened
+	hadDone    bool     // before is known
+	unwritable error    // why it cannot be written; nil: it can
 
 	path   string        // as given, for messages
 	name   string        // absolute and without symbolic links, so that one file has one lock
@@ -55,6 +58,12 @@ func (f *File) open(ctx context.Context, driver string, schema fs.FS) error {
 		return err
 	}
 	if f.opened, err = os.Stat(f.name); err != nil {
+		return err
+	}
+	if f.before, f.hadDone, err = age.Read(f.name); err != nil { // before the ledger, which may grow meanwhile
+		return err
+	}
+	if err := unmixed(ctx, driver, f.name); err != nil {
 		return err
 	}
 	f.Writer = newWriter(writing)
@@ -113,6 +122,9 @@ func create(file string) error {
 	}
 	return f.Close()
 }
+
+// Before returns what had been done before the file was opened; known is false if there was no file that tells it.
+func (f *File) Before() (done age.Done, known bool) { return f.before, f.hadDone }
 
 // Path returns the path as it was given.
 func (f *File) Path() string { return f.path }

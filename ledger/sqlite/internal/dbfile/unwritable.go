@@ -38,12 +38,12 @@ func (f *File) openUnwritable(ctx context.Context, driver string, schema fs.FS) 
 	if log, err := os.Stat(f.name + "-wal"); errors.Is(err, fs.ErrNotExist) || err == nil && log.Size() == 0 {
 		uris = append(uris, URI(f.name)+"?immutable=1")
 	}
-	files, err := fs.Glob(schema, "*.sql")
+	newest, err := newestOf(schema)
 	if err != nil {
 		return err
 	}
 	for _, uri := range uris {
-		if err = f.readOnly(ctx, driver, uri, len(files)); err == nil {
+		if err = f.readOnly(ctx, driver, uri, newest); err == nil {
 			return nil
 		}
 	}
