@@ -67,6 +67,25 @@ type Membership struct {
 	State   MembershipState `json:"state"`
 	At      time.Time       `json:"at"`
 	Renewed time.Time       `json:"renewed,omitzero"` // when a run last saw the consent go from no to yes
+	// Pending is when Owlat answered the first add that the person is yet to confirm (double opt-in); zero: it answered otherwise.
+	// Owlat tells nobody of a confirmation by itself. It stays while the person is off the topic: Owlat still waits.
+	Pending time.Time `json:"pending,omitzero"`
+	// Unmailed says that Owlat was already waiting for the person when it answered the latest add, so that it sent no mail.
+	Unmailed bool `json:"unmailed,omitempty"`
+}
+
+// ConfirmWithin is how long the link lives with which a person confirms a double opt-in.
+const ConfirmWithin = 7 * 24 * time.Hour
+
+// Asked returns when Owlat last told of the entry's contact that the person is yet to confirm; zero: it did not, or they have
+// confirmed as far as is known.
+func (e *Entry) Asked() (latest time.Time) {
+	for i := range e.Memberships {
+		if at := e.Memberships[i].Pending; at.After(latest) {
+			latest = at
+		}
+	}
+	return latest
 }
 
 // MembershipState tells what was done about a membership.

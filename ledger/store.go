@@ -34,6 +34,9 @@ type Reader interface {
 	// Open streams the entries of the sync that are not in step with their rows as last seen, in no particular order. Its time
 	// grows only with their number.
 	Open(ctx context.Context, sync string) iter.Seq2[*Entry, error]
+	// Pending streams the entries of the sync that have an Asked, the latest first. Its time grows only with those that the caller
+	// takes.
+	Pending(ctx context.Context, sync string) iter.Seq2[*Entry, error]
 	// Holders returns the entries of all syncs whose Email or Identity is one of the normalised addresses.
 	Holders(ctx context.Context, addresses []string) ([]Holder, error)
 	// Sharers returns the entries of all syncs that stand for one of the contacts.
@@ -212,6 +215,7 @@ type Standing struct {
 	Applied int  // in step with their rows as last seen
 	Failing int  // with a failure
 	Parked  int  // failing and given up until the row changes or Retry
+	Asked   int  // whose people were asked to confirm within ConfirmWithin: Entry.Asked is no longer ago
 	Adopted bool // see Ending
 }
 

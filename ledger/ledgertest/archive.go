@@ -42,6 +42,52 @@ func testAll(t *testing.T, open Open) {
 		same(t, "others", len(collect(t, l.All(t.Context(), "others"))), 50)
 		same(t, "unknown", len(collect(t, l.All(t.Context(), "unknown"))), 0)
 	})
+	t.Run("the entries whose people are to confirm, the latest first", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		now := time.Now().UTC().Truncate(time.Millisecond)
+		all := many(0, 2000) // more than a page, with many of the same time
+		var want []string
+		recent := 0
+		for i, e := range all {
+			if i%3 == 0 {
+				continue
+			}
+			asked := now.Add(-time.Duration(i/600) * 4 * 24 * time.Hour)
+			e.Memberships = []ledger.Membership{
+				{Topic: "topic1", Consent: true, State: ledger.MemberAdded, At: now, Pending: asked},
+				{Topic: "topic2", State: ledger.MemberOut, Pending: asked.Add(-time.Hour)},
+			}
+			want = append(want, e.Key)
+			if i < 1200 {
+				recent++
+			}
+		}
+		record(t, l, "users", all...)
+		record(t, l, "others", all[1])
+		got := collect(t, l.Pending(t.Context(), "users"))
+		if !slices.IsSortedFunc(got, func(a, b *ledger.Entry) int { return b.Asked().Compare(a.Asked()) }) {
+			t.Error("the entries are not in the order of their times")
+		}
+		same(t, "first entry, whole", got[0], entriesOf(t, l, "users", got[0].Key)[got[0].Key])
+		keys := keysOf(got)
+		slices.Sort(keys)
+		slices.Sort(want)
+		same(t, "keys", keys, want)
+		standing, err := l.Standing(t.Context(), "users")
+		noError(t, err)
+		same(t, "asked within the life of the link", standing.Asked, recent)
+
+		for e := range l.Pending(t.Context(), "users") { // who is taken may stop early
+			same(t, "the latest", e.Asked(), now)
+			break
+		}
+		confirmed := *all[1]
+		confirmed.Memberships = []ledger.Membership{{Topic: "topic1", Consent: true, State: ledger.MemberAdded, At: now}}
+		record(t, l, "users", &confirmed)
+		same(t, "after a confirmation", len(collect(t, l.Pending(t.Context(), "users"))), len(want)-1)
+		same(t, "unknown", len(collect(t, l.Pending(t.Context(), "unknown"))), 0)
+	})
 	t.Run("the open entries of the sync, whole", func(t *testing.T) {
 		t.Parallel()
 		l := fresh(t, open)

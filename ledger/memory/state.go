@@ -86,7 +86,7 @@ func copyOf(e *ledger.Entry) *ledger.Entry {
 	c.Intent.Create, c.FirstSeen, c.ChangedAt = moment(e.Intent.Create), moment(e.FirstSeen), moment(e.ChangedAt)
 	c.Memberships, c.Events = nil, nil
 	for _, membership := range e.Memberships {
-		membership.At, membership.Renewed = moment(membership.At), moment(membership.Renewed)
+		membership.At, membership.Renewed, membership.Pending = moment(membership.At), moment(membership.Renewed), moment(membership.Pending)
 		c.Memberships = append(c.Memberships, membership)
 	}
 	for _, mark := range e.Events {

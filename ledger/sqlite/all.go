@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 
 	"owlatsync/ledger"
@@ -39,6 +40,20 @@ func (r entryReader) Open(ctx context.Context, sync string) iter.Seq2[*ledger.En
 			}
 			if after = last; len(page) < entryPage {
 				state, after = state+1, 0
+			}
+		}
+	}
+}
+
+// Pending streams the entries of the sync that have an Asked, the latest first. Other methods may be called while it streams; an
+// entry recorded meanwhile may be missed or appear twice.
+func (r entryReader) Pending(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
+	return func(yield func(*ledger.Entry, error) bool) {
+		before, last := int64(math.MaxInt64), int64(math.MaxInt64)
+		for more := true; more; {
+			page, id, err := r.page(ctx, "e.asked IS NOT NULL AND (e.asked, e.id) < (?2, ?3) ORDER BY e.asked DESC, e.id DESC", sync, before, last)
+			if more = yieldAll(page, err, yield) && len(page) == entryPage; more {
+				before, last = page[entryPage-1].Asked().UnixMicro(), id
 			}
 		}
 	}

@@ -75,7 +75,7 @@ func encodeEntry(e *ledger.Entry, now time.Time) ([]any, error) {
 	if len(e.Memberships) > 0 {
 		ms := slices.Clone(e.Memberships)
 		for i := range ms {
-			ms[i].At, ms[i].Renewed = ms[i].At.UTC(), ms[i].Renewed.UTC()
+			ms[i].At, ms[i].Renewed, ms[i].Pending = ms[i].At.UTC(), ms[i].Renewed.UTC(), ms[i].Pending.UTC()
 		}
 		text, err := json.Marshal(ms)
 		if err != nil {
@@ -111,7 +111,7 @@ func encodeEntry(e *ledger.Entry, now time.Time) ([]any, error) {
 	args = append(args,
 		nil, e.Key, textOrNull(e.ContactID), textOrNull(e.Email), identity, string(e.Origin),
 		memberships, timeOrNull(e.Intent.Create), failure, stateOf(e), timeOrNull(e.FirstSeen), timeOrNull(changed), events,
-		fingerprintOrNull(e), e.Doubt)
+		fingerprintOrNull(e), e.Doubt, timeOrNull(e.Asked()))
 	for _, text := range e.Fields {
 		args = append(args, text)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
@@ -33,9 +34,10 @@ func (r syncReader) Standing(ctx context.Context, sync string) (ledger.Standing,
 			(SELECT count(*) FROM entries WHERE sync = s.id),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state >= ?2),
-			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state = ?3)
-		FROM syncs s WHERE s.name = ?1`, sync, stateFailing, stateParked).
-		Scan(&s.Adopted, &s.Entries, &open, &s.Failing, &s.Parked)
+			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state = ?3),
+			(SELECT count(*) FROM entries WHERE sync = s.id AND asked >= ?4)
+		FROM syncs s WHERE s.name = ?1`, sync, stateFailing, stateParked, time.Now().Add(-ledger.ConfirmWithin).UnixMicro()).
+		Scan(&s.Adopted, &s.Entries, &open, &s.Failing, &s.Parked, &s.Asked)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return ledger.Standing{}, fmt.Errorf("count entries of the ledger: %w", dbfile.Explain(ctx, err))
 	}
