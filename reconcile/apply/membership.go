@@ -77,16 +77,15 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 		m.State = ledger.MemberWanted
 		return err
 	}
-	left, lost, err := r.sendAdd(ctx, topic)
+	status, left, lost, err := r.sendAdd(ctx, topic)
 	if left {
 		return nil
 	}
 	switch {
 	case err == nil:
 		r.set(topic, ledger.MemberAdded).At = time.Now()
-		r.Tell.Memberships(owlatsync.MembershipCounts{Added: 1})
 		r.event("topic added", topic)
-		return nil
+		return r.answered(ctx, topic, status)
 	case remote.IsGone(err):
 		r.set(topic, ledger.MemberWanted)
 		return r.whoIsGone(ctx, topic, err)
@@ -97,8 +96,8 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 }
 
 // sendAdd sends the add. If the answer is lost, it sends the add again within seconds, but never to somebody who has left
-// meanwhile. Lost says that an add may have taken effect.
-func (r membership) sendAdd(ctx context.Context, topic string) (left, lost bool, err error) {
+// meanwhile. Status is the double opt-in state of the contact; lost says that an add may have taken effect.
+func (r membership) sendAdd(ctx context.Context, topic string) (status string, left, lost bool, err error) {
 	sent := false
 	for try := range lostTries {
 		if try > 0 && !pause(ctx, time.Second<<(try-1)) {
@@ -115,18 +114,21 @@ func (r membership) sendAdd(ctx context.Context, topic string) (left, lost bool,
 				}
 			}
 			sent = true
-			_, err = r.client.Topics.Add(ctx, topic, owlat.AddMemberRequest{ContactID: r.e.ContactID})
+			answer, err := r.client.Topics.Add(ctx, topic, owlat.AddMemberRequest{ContactID: r.e.ContactID})
+			if err == nil {
+				status = answer.DOIStatus
+			}
 			return err
 		})
 		if left {
-			return true, lost, nil
+			return "", true, lost, nil
 		}
 		if err = r.topics.about(ctx, r.client, topic, r.e.ContactID, err); !owlat.OutcomeUnknown(err) || errors.Is(err, errNoTopic) {
 			break
 		}
 		lost = true
 	}
-	return false, lost, err
+	return status, false, lost, err
 }
 
 // set notes the state of a membership.

@@ -26,7 +26,9 @@ type row struct {
 	pending []ledger.Record
 	lost    bool // something that Owlat has confirmed could not be recorded
 	gone    bool // the contact was deleted in Owlat
-	result  result
+	// unconfirmed is why the person cannot confirm an add; empty: they can, or need not.
+	unconfirmed string
+	result      result
 }
 
 func (a *run) row(client *owlat.Client, planned *step.Step) *row {
@@ -137,6 +139,9 @@ func (r *row) finish(ctx context.Context) error {
 		r.result.erred = true
 	default:
 		settled(r.e, r.s.Row.Fingerprint)
+		if r.unconfirmed != "" && r.result.category == "" {
+			r.result = result{outcome: owlatsync.Failed, reason: r.unconfirmed, category: ledger.CategoryUnconfirmed}
+		}
 	}
 	if err := r.flush(ctx); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/reconcile/ask"
+	"owlatsync/reconcile/consent"
 	"owlatsync/reconcile/scan"
 	"owlatsync/reconcile/step"
 )
@@ -17,6 +18,7 @@ type Planner struct {
 	Needs
 	plan  *Plan
 	scan  *scan.Scan
+	adds  map[string]int      // planned adds, by topic
 	moved map[uint64]struct{} // hashes of the old keys of rows that now have another
 	now   time.Time
 	err   error // the error of Each
@@ -24,7 +26,7 @@ type Planner struct {
 
 // New returns a planner. The scan hands it the rows that need no step, through End.
 func New(n Needs) *Planner {
-	return &Planner{Needs: n, plan: newPlan(n), moved: make(map[uint64]struct{}), now: time.Now()}
+	return &Planner{Needs: n, plan: newPlan(n), adds: make(map[string]int), moved: make(map[uint64]struct{}), now: time.Now()}
 }
 
 // End counts and tells the outcome of a row that needs no step.
@@ -102,6 +104,9 @@ func (p *Planner) make(ctx context.Context) error {
 		return err
 	}
 	if err := p.plan.complete(); err != nil {
+		return err
+	}
+	if err := p.countPending(ctx); err != nil {
 		return err
 	}
 	if err := p.recount(ctx); err != nil {
@@ -199,6 +204,7 @@ func (p *Planner) count(s *step.Step) {
 		switch c.Kind {
 		case owlatsync.AddTopic:
 			sum.Memberships.Added++
+			p.adds[c.Topic]++
 		case owlatsync.RemoveTopic:
 			sum.Memberships.Removed++
 		}
@@ -206,6 +212,21 @@ func (p *Planner) count(s *step.Step) {
 	if s.Leaves() {
 		sum.Removals++
 	}
+}
+
+// countPending counts the adds to topics that ask people to confirm, as far as earlier answers have shown which do.
+func (p *Planner) countPending(ctx context.Context) error {
+	if len(p.adds) == 0 {
+		return nil
+	}
+	asks, err := consent.Asks(ctx, p.Ledger, p.Policies.Sync)
+	if err != nil {
+		return readLedger(err)
+	}
+	for topic := range asks {
+		p.plan.Summary.Memberships.Pending += p.adds[topic]
+	}
+	return nil
 }
 
 // recount counts the sync's entries if a guard would hold a run of changes: runs that did not end may have added entries since the
