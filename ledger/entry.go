@@ -74,20 +74,6 @@ type Membership struct {
 	Unmailed bool `json:"unmailed,omitempty"`
 }
 
-// ConfirmWithin is how long the link lives with which a person confirms a double opt-in.
-const ConfirmWithin = 7 * 24 * time.Hour
-
-// Asked returns when Owlat last told of the entry's contact that the person is yet to confirm; zero: it did not, or they have
-// confirmed as far as is known.
-func (e *Entry) Asked() (latest time.Time) {
-	for i := range e.Memberships {
-		if at := e.Memberships[i].Pending; at.After(latest) {
-			latest = at
-		}
-	}
-	return latest
-}
-
 // MembershipState tells what was done about a membership.
 type MembershipState string
 

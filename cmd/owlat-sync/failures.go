@@ -21,7 +21,8 @@ func newFailuresCmd(a *app) *cobra.Command {
 		Short: "List the rows that fail, why, and when they are tried again",
 		Long: `List what the ledger knows not to be done: rows that fail, with the reason, the number of attempts and
 the time of the next one; and events and topic adds of which nobody knows whether they arrived, because
-their answer was lost. Neither the source nor Owlat is asked.
+their answer was lost; and people who consent again while Owlat waits for their confirmation and does
+not ask for it a second time. Neither the source nor Owlat is asked.
 
 A row that fails is tried again by the next runs, after pauses that grow. After 8 attempts, or when
 Owlat refuses it for good, it is left alone until it changes or "owlat-sync retry" asks for it. What

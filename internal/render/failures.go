@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"owlatsync/internal/words"
+	"owlatsync/ledger"
 	"owlatsync/reconcile"
 )
 
@@ -49,6 +50,7 @@ type Troubles struct {
 	table *tabwriter.Writer // nil: only the end is text
 
 	failing, parked, unknown int
+	unconfirmed              int       // people whom Owlat asks no second time to confirm
 	next                     time.Time // time of the next attempt
 }
 
@@ -82,7 +84,7 @@ func (l *Troubles) Row(t reconcile.Trouble) error {
 	case l.to.JSON:
 		return l.to.json(newTroubleJSON(t))
 	default:
-		if l.failing+l.unknown == 1 {
+		if l.listed() == 1 {
 			_, _ = fmt.Fprintln(l.table, "SYNC\tKEY\tADDRESS\tWHAT\tATTEMPTS\tNEXT TRY\tREASON")
 		}
 		_, _ = fmt.Fprintf(l.table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", t.Sync, words.Printable(t.Key), words.OrElse(words.Printable(t.Address), "-"), t.What, t.Attempts, nextTry(t), t.Reason)
@@ -97,6 +99,8 @@ func troubleFields(t reconcile.Trouble) []string {
 
 func (l *Troubles) count(t reconcile.Trouble) {
 	switch {
+	case t.Category == ledger.CategoryUnconfirmed:
+		l.unconfirmed++
 	case t.What != "row":
 		l.unknown++
 	case t.Parked:
@@ -138,9 +142,9 @@ func (l *Troubles) End() error {
 	case l.to.JSON:
 		return nil
 	case l.list != nil:
-		l.to.printf("written to %s, with addresses: %s\n", l.list.Path(), words.Plural(l.failing+l.unknown, "line"))
+		l.to.printf("written to %s, with addresses: %s\n", l.list.Path(), words.Plural(l.listed(), "line"))
 		return nil
-	case l.failing+l.unknown == 0:
+	case l.listed() == 0:
 		l.to.printf("Nothing fails.\n")
 		return nil
 	}
@@ -154,8 +158,15 @@ func (l *Troubles) End() error {
 	if l.unknown > 0 {
 		l.to.printf("%s unknown and never repeated; look in Owlat what arrived.\n", words.Several(l.unknown, "outcome is", "outcomes are"))
 	}
+	if l.unconfirmed > 0 {
+		l.to.printf("%s for a confirmation that Owlat does not ask for again; the reason says what they can do.\n",
+			words.Several(l.unconfirmed, "person waits", "people wait"))
+	}
 	return nil
 }
+
+// listed counts all lines.
+func (l *Troubles) listed() int { return l.failing + l.unknown + l.unconfirmed }
 
 // tries says when the failing rows are tried again.
 func (l *Troubles) tries() string {

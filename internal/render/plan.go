@@ -146,6 +146,9 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	if m.Added+m.Removed+m.Skipped > 0 {
 		add("topics", "%6d to add, %d to remove, %d left as they are", m.Added, m.Removed, m.Skipped)
 	}
+	if m.Pending > 0 {
+		add("confirm", "%6d of those to add, unless the person has confirmed before: Owlat mails a link valid %s (double opt-in)", m.Pending, confirmWithin)
+	}
 	if m.Unclear > 0 {
 		add("unclear", "%6d neither yes nor no: nobody is added or removed because of what is unclear", m.Unclear)
 	}

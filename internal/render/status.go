@@ -17,9 +17,10 @@ type syncStatus struct {
 	Rows    int       `json:"rows"` // rows that the ledger knows
 	InStep  int       `json:"in_step"`
 	Failing int       `json:"failing"`
-	Parked  int       `json:"parked"` // failing rows that are not tried again until they change
-	Held    []heldRun `json:"held"`   // runs that wait for approval, newest first
-	Runs    []runLine `json:"runs"`   // newest first
+	Parked  int       `json:"parked"`                     // failing rows that are not tried again until they change
+	Asked   int       `json:"asked_to_confirm,omitempty"` // rows whose people were asked within the life of the link (double opt-in)
+	Held    []heldRun `json:"held"`                       // runs that wait for approval, newest first
+	Runs    []runLine `json:"runs"`                       // newest first
 
 	Reading *readingStatus `json:"reading,omitempty"` // only of a sync with a cursor
 }
@@ -47,7 +48,8 @@ type runLine struct {
 func newSyncStatus(st standing.Sync, typed Typed) syncStatus {
 	s := syncStatus{
 		Type: "status", Sync: st.Sync.Name, Rows: st.Rows.Entries, InStep: st.Rows.Applied, Failing: st.Rows.Failing, Parked: st.Rows.Parked,
-		Held: make([]heldRun, len(st.Held)), Runs: make([]runLine, len(st.Runs)),
+		Asked: st.Rows.Asked,
+		Held:  make([]heldRun, len(st.Held)), Runs: make([]runLine, len(st.Runs)),
 	}
 	for i, r := range st.Held {
 		s.Held[i] = heldRun{Run: r.ID, Started: r.Started, Message: r.Message, Partial: r.Partial}
@@ -92,6 +94,9 @@ func Status(to To, st standing.Sync, typed Typed) error {
 		to.printf("; \"%s\" lists them", typed.Command("failures", s.Sync))
 	}
 	to.printf("\n")
+	if s.Asked > 0 {
+		to.printf("  %s asked in the last %s to confirm (double opt-in); Owlat does not tell who has\n", words.Several(s.Asked, "person was", "people were"), confirmWithin)
+	}
 	if s.Reading != nil {
 		to.printf("  %s\n", s.Reading.words())
 	}
@@ -116,6 +121,9 @@ func Status(to To, st standing.Sync, typed Typed) error {
 		lines = append(lines, r.cells())
 	}
 	to.printf("%s", words.AlignRight(lines))
+	if last := s.Runs[0]; last.Report != nil && last.Report.Memberships.Pending > 0 {
+		to.printf("  the latest: %s\n", addedWords(last.Report.Memberships))
+	}
 	if last := s.Runs[0]; last.Message != "" && last.Status != string(ledger.StatusHeld) {
 		to.printf("  the latest ended with: %s\n", last.Message)
 	}

@@ -8,7 +8,6 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
-	"owlatsync/reconcile/consent"
 	"owlatsync/reconcile/step"
 )
 
@@ -52,7 +51,7 @@ func (r membership) waits(ctx context.Context, m *ledger.Membership) error {
 	case !earlier.left:
 		return nil
 	case !earlier.topic:
-		asks, err := consent.Asks(ctx, r.Ledger, r.Sync)
+		asks, err := ledger.Asks(ctx, r.Ledger, r.Sync)
 		if err != nil {
 			return r.readFailed(err)
 		}

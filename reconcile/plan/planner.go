@@ -8,7 +8,6 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/reconcile/ask"
-	"owlatsync/reconcile/consent"
 	"owlatsync/reconcile/scan"
 	"owlatsync/reconcile/step"
 )
@@ -219,7 +218,7 @@ func (p *Planner) countPending(ctx context.Context) error {
 	if len(p.adds) == 0 {
 		return nil
 	}
-	asks, err := consent.Asks(ctx, p.Ledger, p.Policies.Sync)
+	asks, err := ledger.Asks(ctx, p.Ledger, p.Policies.Sync)
 	if err != nil {
 		return readLedger(err)
 	}
