@@ -25,11 +25,27 @@ type Summary struct {
 	FirstRun    bool             `json:"first_run"` // the sync has never been compared with Owlat before
 	Outcomes    map[Outcome]int  `json:"outcomes"`
 	Memberships MembershipCounts `json:"memberships"`
-	Events      int              `json:"events"`   // events to be sent
-	Requests    int              `json:"requests"` // writes to be sent
-	Duration    time.Duration    `json:"duration"` // time that the requests take within the budget, in JSON as nanoseconds; a plan alone includes the listing that its run needs
+	Events      int              `json:"events"`    // events to be sent
+	Requests    int              `json:"requests"`  // writes to be sent, if no contact that is to be created exists
+	Duration    time.Duration    `json:"duration"`  // time that the requests take within the budget, in JSON as nanoseconds; a plan alone includes the listing that its run needs
+	Longest     time.Duration    `json:"longest"`   // time that Most.Requests take, counted like Duration
+	MayExist    int              `json:"may_exist"` // rows of Outcomes[Created] whose contact may exist already: then it is adopted
+	Least       Ends             `json:"least"`     // the least that is sent if nothing fails
+	Most        Ends             `json:"most"`      // the most; it differs from Least only where contacts may exist already
 	Adoption    Adoption         `json:"adoption"`
 	Reading     *Reading         `json:"reading,omitempty"` // nil: the source does not know when its rows changed, so all are always read
+}
+
+// Ends is one end of what a plan sends.
+type Ends struct {
+	Requests int `json:"requests"` // reads included
+	Added    int `json:"added"`    // memberships
+	Events   int `json:"events"`
+}
+
+// Add returns the sum of two ends.
+func (e Ends) Add(o Ends) Ends {
+	return Ends{e.Requests + o.Requests, e.Added + o.Added, e.Events + o.Events}
 }
 
 // OfChanges reports whether only changed rows were read, so that absence says nothing.

@@ -46,6 +46,11 @@ type Entry struct {
 	Events      []EventMark // events that are due or whose outcome is not known
 	Failure     *Failure    // why the row is not applied; nil if it is
 
+	// Witness is the contact's updatedAt of the last answer of Owlat that carried one. Every way in which a person leaves a topic
+	// that they are on moves it, and adding them to a topic without double opt-in does not. So a contact with this updatedAt has
+	// left no topic since. Zero: no answer told it, or a request of this sync may have moved it since.
+	Witness time.Time
+
 	FirstSeen time.Time // when the sync first met the row
 	ChangedAt time.Time // when the entry was last recorded
 }
@@ -65,8 +70,11 @@ type Membership struct {
 	Topic   string          `json:"topic"`
 	Consent bool            `json:"consent"` // the source's last word that a run acted on
 	State   MembershipState `json:"state"`
-	At      time.Time       `json:"at"`
-	Renewed time.Time       `json:"renewed,omitzero"` // when a run last saw the consent go from no to yes
+	At      time.Time       `json:"at"`               // on Owlat's clock, as far as its answers have told it
+	Renewed time.Time       `json:"renewed,omitzero"` // when a run last saw the consent go from no to yes, on the same clock
+	// Sent is a time on Owlat's clock, not after an add of unknown outcome was sent. Whoever has left since has moved the contact's
+	// updatedAt beyond it. Zero: not known.
+	Sent time.Time `json:"sent,omitzero"`
 	// Pending is when Owlat answered the first add that the person is yet to confirm (double opt-in); zero: it answered otherwise.
 	// Owlat tells nobody of a confirmation by itself. It stays while the person is off the topic: Owlat still waits.
 	Pending time.Time `json:"pending,omitzero"`
@@ -118,7 +126,8 @@ const (
 
 // Intent is recorded before a create is sent. It tells a contact found after a kill from one that was there before.
 type Intent struct {
-	Create time.Time // when the create was about to be sent; zero if none is outstanding
+	Create time.Time // when the create was about to be sent, on Owlat's clock; zero if none is outstanding
+	Local  bool      // Create is on this machine's clock instead, because no answer had told Owlat's yet
 }
 
 // Class is what a failure means for the row and the run.
@@ -132,6 +141,12 @@ const (
 	// StopRun means that every request with this key or base URL would fail: 401, 402, 403, or an answer that is not Owlat's.
 	StopRun Class = "stop"
 )
+
+// Waits reports whether the failed row waits for its next try, now by this machine's clock. A failure from the future is due: the clock was
+// ahead when it was told, and its next try may be years away.
+func (f *Failure) Waits(now time.Time) bool {
+	return now.Before(f.NextTry) && !f.Last.After(now.Add(time.Minute))
+}
 
 // Failure is why a row is not applied.
 type Failure struct {

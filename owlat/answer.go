@@ -26,6 +26,8 @@ type answer struct {
 	header http.Header
 	limit  RateLimit
 	body   []byte
+
+	sent, received time.Time // the head of the answer
 }
 
 func (a *answer) unreadable(err error) *ParseError {
@@ -76,7 +78,7 @@ func readError(resp *http.Response, cl call, limit RateLimit) (*Error, error) {
 		StatusCode: resp.StatusCode,
 		Method:     cl.method,
 		Route:      cl.route,
-		RetryAfter: readRetryAfter(resp.Header.Get("Retry-After")),
+		RetryAfter: readRetryAfter(resp.Header),
 		RateLimit:  limit,
 		Header:     resp.Header,
 	}
@@ -117,9 +119,10 @@ func readRateLimit(h http.Header) RateLimit {
 	return r
 }
 
-// readRetryAfter reads both forms of the header, seconds and a date; 0 for anything else.
-func readRetryAfter(value string) time.Duration {
-	value = strings.TrimSpace(value)
+// readRetryAfter reads both forms of Retry-After, seconds and a date; 0 for anything else. A date is by the clock of whoever
+// answered, which the answer's own Date shows.
+func readRetryAfter(h http.Header) time.Duration {
+	value := strings.TrimSpace(h.Get("Retry-After"))
 	if seconds, err := strconv.ParseFloat(value, 64); err == nil {
 		if !(seconds > 0) {
 			return 0
@@ -127,6 +130,9 @@ func readRetryAfter(value string) time.Duration {
 		return time.Duration(min(seconds, 24*60*60) * float64(time.Second))
 	}
 	if at, err := http.ParseTime(value); err == nil {
+		if date, err := http.ParseTime(h.Get("Date")); err == nil {
+			return max(0, at.Sub(date))
+		}
 		return max(0, time.Until(at))
 	}
 	return 0

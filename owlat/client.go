@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"owlatsync/owlat/internal/clock"
 )
 
 // DefaultBaseURL is where Owlat's own hosting answers.
@@ -48,6 +50,7 @@ type core struct {
 	authorize func(*http.Request)
 	http      *http.Client
 	lastLimit *atomic.Pointer[RateLimit]
+	clock     *clock.Clock
 	pool      *Pool // whose work the calls are, nil if none's
 }
 
@@ -91,6 +94,7 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 		authorize: authorize,
 		http:      cfg.client(),
 		lastLimit: new(atomic.Pointer[RateLimit]),
+		clock:     new(clock.Clock),
 	}), nil
 }
 
@@ -209,6 +213,14 @@ func (c *Client) Estimate(n int) time.Duration {
 		return 0
 	}
 	return c.core.limiter.Estimate(n)
+}
+
+// ServerTime returns what the server's clock shows when this machine's shows at: a time from earliest to latest, mostly less than a
+// second apart, on which all answers so far agree. Compare only these with times that Owlat tells, such as [Contact.CreatedAt]: the
+// clocks of two machines may differ by minutes. Before the first answer the difference is not known, and both times are at.
+// [Client.Health] gets an answer that costs nothing of the budget.
+func (c *Client) ServerTime(at time.Time) (earliest, latest time.Time, known bool) {
+	return c.core.clock.At(at)
 }
 
 // CloseIdleConnections closes the connections that the client keeps for later requests.

@@ -65,7 +65,8 @@ func (s *Contacts) Create(ctx context.Context, in CreateContactRequest) (*Contac
 		return nil, cl.refuse("the address is empty")
 	}
 	cl.body = in
-	c, _, err := fetch(ctx, s.core, cl, (*Contact).lacks)
+	c, ans, err := fetch(ctx, s.core, cl, (*Contact).lacks)
+	s.core.shown(ans, c)
 	return c, err
 }
 
@@ -73,33 +74,33 @@ func (s *Contacts) Create(ctx context.Context, in CreateContactRequest) (*Contac
 // takes the oldest. It fails with [ErrNotFound] if there is none, and with [ErrInvalidInput] for what is neither an id nor an
 // address.
 func (s *Contacts) Get(ctx context.Context, idOrEmail string) (*Contact, error) {
-	c, _, err := s.get(ctx, idOrEmail)
-	return c, err
-}
-
-func (s *Contacts) get(ctx context.Context, idOrEmail string) (*Contact, *answer, error) {
 	cl, err := newCall(http.MethodGet, routeContact, idOrEmail)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return fetch(ctx, s.core, cl, (*Contact).lacks)
+	c, _, err := fetch(ctx, s.core, cl, (*Contact).lacks)
+	return c, err
 }
 
 // Update changes the contact with this id or address and returns it as it is then: PUT /contacts/{contact}. It fails with
 // [ErrNotFound] if there is none, with [ErrConflict] if another contact has the new address and with [ErrInvalidInput] for
 // values that Owlat does not take. Prefer the id: an address may be another contact's by now.
 func (s *Contacts) Update(ctx context.Context, idOrEmail string, in UpdateContactRequest) (*Contact, error) {
-	c, _, err := s.put(ctx, idOrEmail, in)
+	cl, err := newCall(http.MethodPut, routeContact, idOrEmail)
+	if err != nil {
+		return nil, err
+	}
+	cl.body = in
+	c, ans, err := fetch(ctx, s.core, cl, (*Contact).lacks)
+	s.core.shown(ans, c)
 	return c, err
 }
 
-func (s *Contacts) put(ctx context.Context, idOrEmail string, in UpdateContactRequest) (*Contact, *answer, error) {
-	cl, err := newCall(http.MethodPut, routeContact, idOrEmail)
-	if err != nil {
-		return nil, nil, err
+// shown takes in what the server's clock showed when it wrote the contact.
+func (c *core) shown(ans *answer, written *Contact) {
+	if ans != nil && !written.UpdatedAt.IsZero() {
+		c.clock.Wrote(written.UpdatedAt, ans.sent, ans.received)
 	}
-	cl.body = in
-	return fetch(ctx, s.core, cl, (*Contact).lacks)
 }
 
 // Delete removes the contact with this id or address for good, with its memberships, opt-outs and opt-in state:

@@ -87,6 +87,8 @@ func (s *sending) try(ctx context.Context, start time.Time) (ans *answer, again 
 			s.pool.count(0, -1)
 		}
 	}()
+	away = true // it waits no longer, and what is done before it is sent keeps no others from being begun
+	s.pool.count(0, 1)
 	attempt := Attempt{Method: s.method, Route: s.route, Start: start, Waited: start.Sub(s.ready), Try: s.tried}
 	if len(s.looks) > 0 {
 		for _, look := range s.looks {
@@ -94,10 +96,11 @@ func (s *sending) try(ctx context.Context, start time.Time) (ans *answer, again 
 				return nil, false, s.transportError(s.unsure, fmt.Errorf("not sent: %w", err))
 			}
 		}
+		if err := s.pool.over(ctx); err != nil { // since it was admitted
+			return nil, false, s.transportError(s.unsure, err)
+		}
 		attempt.Start = time.Now()
 	}
-	away = true
-	s.pool.count(0, 1)
 	ans, attempt.Status, err = s.attempt(ctx)
 	inFlight = false
 	s.answered(ctx, attempt.Start, attempt.Status, err)
@@ -240,6 +243,7 @@ func (s *sending) attempt(ctx context.Context) (*answer, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	sent := time.Now()
 	resp, err := s.http.Do(req)
 	if err != nil {
 		// A transport that asked for a connection and got none has sent nothing. A redirect is an answer: 303 says that the
@@ -252,6 +256,8 @@ func (s *sending) attempt(ctx context.Context) (*answer, int, error) {
 	}
 	defer drain(resp.Body)
 	limit := readRateLimit(resp.Header)
+	received := time.Now()
+	s.clock.Answered(resp.Header, limit.Reset, sent, received)
 	if limit != (RateLimit{}) {
 		s.lastLimit.Store(&limit)
 	}
@@ -262,7 +268,7 @@ func (s *sending) attempt(ctx context.Context) (*answer, int, error) {
 		}
 		return nil, resp.StatusCode, refusal
 	}
-	ans := &answer{call: s.call, status: resp.StatusCode, header: resp.Header, limit: limit}
+	ans := &answer{call: s.call, status: resp.StatusCode, header: resp.Header, limit: limit, sent: sent, received: received}
 	ans.body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case err != nil:

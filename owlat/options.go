@@ -176,10 +176,13 @@ func WithObserver(f func(Attempt)) Option {
 // WithBeforeSend calls f before every attempt, after the wait for the limiter and right before the request is sent, on the
 // goroutine of the call. Attempt holds what is known by then: Method, Route, Try, Waited, and as Start the end of the wait. An
 // error of f keeps the request from being sent and ends the call with a [*TransportError] that wraps it; observers do not
-// see that attempt. Use it to look once more whether a request is still right that waited long. The functions add up: they
-// are called in the order in which they were given, until one fails.
+// see that attempt. Use it to look once more whether a request is still right that waited long, or to record durably that it may
+// take effect from now on: what still waits for the limiter was not sent for certain. The functions add up: they
+// are called in the order in which they were given, until one fails. A request whose context ended or whose [Pool] was closed
+// meanwhile is not sent.
 //
-// Be quick in f: the limiter has counted the request, and what takes long makes requests come together at the server.
+// Be quick in f: the limiter has counted the request, and what takes long makes requests come together at the server. A pool
+// begins other work meanwhile, so that several calls of f can share one commit.
 func WithBeforeSend(f func(context.Context, Attempt) error) Option {
 	return func(c *config) error {
 		if f == nil {

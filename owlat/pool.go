@@ -36,7 +36,7 @@ type Pool struct {
 
 	mu    sync.Mutex
 	begun int
-	away  int // of begun: those that await an answer
+	away  int // of begun: those that are admitted or await an answer
 	cause error
 }
 
@@ -136,7 +136,7 @@ func (p *Pool) count(begun, away int) {
 
 // over is why no more calls are sent: the end of ctx, or what the pool was closed for.
 func (p *Pool) over(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil || p == nil {
 		return err
 	}
 	return p.reason()

@@ -64,18 +64,14 @@ func (s *Contacts) updateHolder(ctx context.Context, in CreateContactRequest, ta
 
 // readBack looks for the contact of a create whose answer was lost, and guesses whether that create made it.
 func (s *Contacts) readBack(ctx context.Context, in CreateContactRequest, begin time.Time) (*Contact, bool, error) {
-	found, ans, err := s.get(ctx, in.Email)
+	found, err := s.Get(ctx, in.Email)
 	if errors.Is(err, ErrForbidden) { // the key may not read; an update tells as much
-		found, ans, err = s.put(ctx, in.Email, in.names())
+		found, err = s.Update(ctx, in.Email, in.names())
 	}
 	if err != nil {
 		return nil, false, err
 	}
-	since := begin
-	if reset := ans.limit.Reset; !reset.IsZero() {
-		// Reset is the server's time plus one second, rounded up: the server's time was at least Reset − 2 s.
-		since = reset.Add(-2*time.Second - time.Since(begin))
-	}
+	since, _, _ := s.core.clock.At(begin)
 	return found, found.Source == "api" && !found.CreatedAt.Before(since), nil
 }
 

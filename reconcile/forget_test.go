@@ -116,7 +116,7 @@ func TestWhoLeftAndWasForgottenIsNotPutBack(t *testing.T) {
 	w := newWorld(t, reconcile.Topic{ID: "news", When: true, Existing: reconcile.ExistingAdd})
 	w.run(people(2, "P", true)...)
 	for _, address := range []string{"p1@example.com", "p2@example.com"} {
-		left := owlat.WebhookTopicUnsubscribedPayload{ContactID: w.contact(address).ID, UnsubscribedAt: time.Now(), Topics: []owlat.WebhookRemovedTopic{{ID: w.sync.Topics[0].ID}}}
+		left := owlat.WebhookTopicUnsubscribedPayload{ContactID: w.contact(address).ID, UnsubscribedAt: time.Now().Add(-2 * time.Second), Topics: []owlat.WebhookRemovedTopic{{ID: w.sync.Topics[0].ID}}}
 		if err := reconcile.Unsubscribed(t.Context(), w.ledger, left); err != nil {
 			t.Fatal(err)
 		}

@@ -23,6 +23,7 @@ func (m *model) checkRun(log *runLog, spec *runSpec) {
 	m.checkReading(log, spec)
 	m.checkRemovals(log, spec)
 	m.checkAdds(log)
+	m.checkUnsure(log)
 	m.checkLedger(log)
 	m.checkEvents(log)
 }
@@ -224,6 +225,13 @@ func (m *model) checkAdds(log *runLog) {
 		if i := index[r.Added]; i < log.first || i >= log.last {
 			return true // judged after its own run, or somebody else's doing
 		}
+		seen, known := m.seenBefore(r)
+		if known && seen && m.repeated(log, r) {
+			return false
+		}
+		// Of who has left since a look the run knew nothing: an add whose answer was lost has not yet used the consent.
+		m.doubtful = known && !seen
+		defer func() { m.doubtful = false }()
 		return m.grounds(log, r)
 	}) {
 		m.fail("%s had left topic %d (%s by the %s at %s) and was put back without a new consent", r.Added.Email,
@@ -283,7 +291,7 @@ func (m *model) grounds(log *runLog, r owlattest.Return) bool {
 		if known {
 			continue
 		}
-		if m.isNew(log, r, keyOf(&log.config, row)) || m.asConfigured(log, r, at, i) {
+		if m.isNew(log, r, keyOf(&log.config, row)) || m.isSiblings(log, r, i) || m.asConfigured(log, r, at, i) {
 			return true
 		}
 	}

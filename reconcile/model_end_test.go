@@ -212,6 +212,9 @@ func (m *model) checkFailed(log *runLog, i int, e *ledger.Entry, entries map[str
 	holder, held := m.server.Contact(address)
 	switch {
 	case e != nil && e.ContactID != "" && held && holder.ID != e.ContactID:
+		if m.freed(log, holder.ID, entries) {
+			m.fail("row %d does not get the address of contact %s, whose row left and which is to be deleted", i+1, holder.ID)
+		}
 		return // the new address is another contact's
 	case e != nil && len(e.Events) > 0 && slices.Contains(m.foreign[e.ContactID+"email"], m.addressOf(e.ContactID)):
 		return // an event goes by address, and somebody else has changed that
@@ -235,6 +238,20 @@ func (m *model) checkFailed(log *runLog, i int, e *ledger.Entry, entries map[str
 		}
 	}
 	m.fail("row %d fails without a cause", i+1)
+}
+
+// freed reports whether the contact is to be deleted because its row left the source, so that another may have its address.
+func (m *model) freed(log *runLog, contact string, entries map[string]*ledger.Entry) bool {
+	if log.config.OnMissing != reconcile.MissingDelete || log.changes || m.creator(contact) != log.sync {
+		return false
+	}
+	for key, e := range entries {
+		if e.ContactID == contact {
+			there := slices.ContainsFunc(log.rows, func(row owlatsync.Row) bool { return keyOf(&log.config, row) == key })
+			return !there && e.Origin == ledger.OriginCreated && !m.shared(log.sync, e)
+		}
+	}
+	return false
 }
 
 func (m *model) withAddress(address string) (contact string) {
@@ -359,7 +376,7 @@ func (m *model) owed(log *runLog, i, at, topic int, e *ledger.Entry, c owlattest
 	since := -1
 	id := log.people[i]
 	key := keyOf(&log.config, log.rows[i])
-	if m.creator(c.ID) == log.sync && m.onlyContact(log.sync, id, c.ID) && len(m.everBound(log.sync, key)) == 1 &&
+	if (m.creator(c.ID) == log.sync || m.siblingsContact(log, key, c.ID, m.topics[topic])) && m.onlyContact(log.sync, id, c.ID) && len(m.everBound(log.sync, key)) == 1 &&
 		!m.cameBack(log.sync, id) && !m.renamedByOthers(c) {
 		for k, x := range m.server.History("") {
 			switch {

@@ -126,7 +126,7 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 		log.doubt = log.doubt || !e.Intent.Create.IsZero() || e.Origin == ledger.OriginDeleting
 	}
 	src, people := m.sourceOf(s, spec.breaks)
-	log.rows, log.people, log.given = src.list, people, src.given
+	log.rows, log.people, log.given = asTheyCount(&s.Sync, src.list), people, src.given
 	config := s.Sync
 	config.Source = src.as(&config)
 	m.must(m.server.InjectFaults(spec.faults...))

@@ -36,6 +36,7 @@ var stepKinds = []struct {
 	{"swap", 2, (*model).swapAddresses},
 	{"chain", 2, (*model).chainAddresses},
 	{"takeover", 2, (*model).takeOverAddress},
+	{"address of one who leaves", 3, (*model).takeFromOneWhoLeaves},
 	{"duplicate", 2, (*model).duplicate},
 	{"invalid address", 2, (*model).invalidate},
 	{"new key", 3, (*model).rekey},
@@ -246,6 +247,25 @@ func (m *model) takeOverAddress() {
 		m.edit(p, func(p *person) { p.email = m.freshAddress() })
 		m.addPerson()
 		m.edit(m.table[len(m.table)-1], func(n *person) { n.email, n.invalid = old, false })
+	}
+}
+
+// takeFromOneWhoLeaves has somebody leave, another take over the address, and perhaps a third that one's.
+func (m *model) takeFromOneWhoLeaves() {
+	if !m.oneSync() {
+		return
+	}
+	taken := ""
+	for i, p := range m.valid(2 + m.r.IntN(2)) {
+		address := taken
+		taken = p.email
+		m.edit(p, func(p *person) {
+			if i == 0 {
+				p.in = make([]bool, len(p.in))
+			} else {
+				p.email = address
+			}
+		})
 	}
 }
 

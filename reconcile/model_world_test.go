@@ -101,7 +101,7 @@ type wordLog struct {
 
 // model is one history being played.
 type model struct {
-	mu      sync.Mutex // around written, told, post and sent, which grow during runs
+	mu      sync.Mutex // around written, told, post, sent, lefts and looks, which grow during runs
 	t       *testing.T
 	h       *history
 	r       *rand.Rand // of the step
@@ -136,7 +136,10 @@ type model struct {
 	told     []optOut // what the engine was told since the ledger was lost
 	post     []optOut // what it is yet to be told
 	sent     []sentAdd
-	ticks    int            // orders told and sent
+	doubtful bool // adds of unknown outcome have not used a consent
+	lefts    []departure
+	looks    []look
+	ticks    int            // orders told, sent, lefts and looks
 	counts   map[string]int // what happened how often
 	trace    []string
 	failures []string
@@ -188,6 +191,9 @@ func (m *model) newSync(index int, name string) *modelSync {
 	s.OnRemoteDelete = pick(m.r, reconcile.RemoteDeleteKeep, reconcile.RemoteDeleteKeep, reconcile.RemoteDeleteRecreate)
 	s.Nulls = pick(m.r, reconcile.NullsKeep, reconcile.NullsClear)
 	s.KeyIsAddress = m.r.IntN(8) == 0
+	if m.r.IntN(4) == 0 {
+		s.Duplicates = reconcile.ConsentAny
+	}
 	if !s.KeyIsAddress && m.r.IntN(5) > 1 {
 		s.FullEvery = pick(m.r, 2*time.Hour, 24*time.Hour, rarest)
 	}
@@ -326,6 +332,29 @@ func (m *model) rowsOf(s *modelSync) (list []owlatsync.Row, people []int) {
 		list, people = append(list, row), append(people, p.id)
 	}
 	return list, people
+}
+
+// asTheyCount returns the rows of a sync as they count: with a yes of any row with the same key or address, if that is configured.
+func asTheyCount(s *reconcile.Sync, list []owlatsync.Row) []owlatsync.Row {
+	if s.Duplicates != reconcile.ConsentAny {
+		return list
+	}
+	counting := slices.Clone(list)
+	for i, row := range list {
+		counting[i].Consents = slices.Clone(row.Consents)
+		for _, other := range list {
+			address := normal(row.Email.Value)
+			if address == "" || normal(other.Email.Value) == "" || address != normal(other.Email.Value) && keyOf(s, row) != keyOf(s, other) {
+				continue
+			}
+			for topic, says := range other.Consents {
+				if says == owlatsync.Yes {
+					counting[i].Consents[topic] = says
+				}
+			}
+		}
+	}
+	return counting
 }
 
 // word is what the source of the sync says of a person and the i-th topic of the sync.

@@ -24,15 +24,23 @@ func (e *Engine) Plan(ctx context.Context, s Sync, o PlanOptions) (owlatsync.Sum
 	if c, ok := s.Source.(Connector); ok {
 		defer c.Connect(ctx)()
 	}
-	bound, err := e.ledger.Deployment(ctx)
-	if err != nil {
+	if err := e.belongs(ctx); err != nil {
 		return owlatsync.Summary{}, err
-	}
-	if url := e.client.BaseURL(); bound != "" && bound != url {
-		return owlatsync.Summary{}, &ledger.DeploymentError{Bound: bound, Configured: url}
 	}
 	settled := newOverlay(e.ledger)
 	return e.planOnly(ctx, &s, settled, o, false, settled.put)
+}
+
+// belongs returns a *ledger.DeploymentError if the ledger is another deployment's.
+func (e *Engine) belongs(ctx context.Context) error {
+	bound, err := e.ledger.Deployment(ctx)
+	if err != nil {
+		return err
+	}
+	if url := e.client.BaseURL(); bound != "" && bound != url {
+		return &ledger.DeploymentError{Bound: bound, Configured: url}
+	}
+	return nil
 }
 
 // planOnly makes a plan and drops it. Full reads all rows; record takes the entries whose doubts are settled.
@@ -57,7 +65,8 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, reader ledger.Reader, o 
 		var p *plan.Plan
 		p, err = w.plan(ctx, owlatsync.Part{}, o.Each, record)
 		summary = p.Summary
-		summary.Duration = e.client.Estimate(summary.Requests + summary.Adoption.Requests) // a run would list again
+		listing := summary.Adoption.Requests // a run would list again
+		summary.Duration, summary.Longest = e.client.Estimate(summary.Requests+listing), e.client.Estimate(summary.Most.Requests+listing)
 		err = also(err, p.Close())
 	}
 	ended, message := status(err, w.tell.Report())
@@ -68,20 +77,19 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, reader ledger.Reader, o 
 // plan settles doubts, reads the source and plans every row that changed. It returns the plan so far with an error too; the caller
 // must close it in any case.
 func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision) error, record func(ledger.Record) error) (*plan.Plan, error) {
-	asker := &ask.Asker{Client: w.client, Ledger: w.reader, Sync: w.sync.Name, Run: w.run.ID}
+	asker := w.asker()
 	needs := plan.Needs{
 		Policies: w.policies, Ledger: w.reader, Contacts: asker, Place: &w.engine.place, Tell: w.tell, Notes: &w.reading.again, Each: each,
-		Adopted: true, Partial: !part.Whole(), Reading: w.reading.told, Entries: w.reading.bookmark.Entries,
+		Clock: w.client.ServerTime, Adopted: true, Partial: !part.Whole(), Reading: w.reading.told, Entries: w.reading.bookmark.Entries,
 	}
 	state, err := w.reader.SyncState(ctx, w.sync.Name)
 	if err != nil {
 		return plan.New(needs).Make(ctx, nil, readLedger(err))
 	}
-	if state.Open {
-		if needs.Unsettled, err = asker.Settle(ctx, record); err != nil {
-			return plan.New(needs).Make(ctx, nil, err)
-		}
+	if err := w.settle(ctx, record); err != nil {
+		return plan.New(needs).Make(ctx, nil, err)
 	}
+	needs.Unsettled = w.unsettled
 	if !w.reading.changes {
 		needs.Adopted = state.Adopted
 	}
@@ -92,8 +100,29 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 		w.tell.Stage(ledger.StagePlanning)
 	}
 	p, err := planner.Make(ctx, scanned, err)
-	p.Summary.Duration = w.client.Estimate(p.Summary.Requests)
+	p.Summary.Duration, p.Summary.Longest = w.client.Estimate(p.Summary.Requests), w.client.Estimate(p.Summary.Most.Requests)
 	return p, err
+}
+
+func (w *work) asker() *ask.Asker {
+	return &ask.Asker{Client: w.client, Ledger: w.reader, Sync: w.sync.Name, Run: w.run.ID}
+}
+
+// settle looks up what became of requests of earlier runs, once. It comes before everything that reads or corrects what the ledger
+// says of contacts.
+func (w *work) settle(ctx context.Context, record func(ledger.Record) error) error {
+	if w.settled {
+		return nil
+	}
+	state, err := w.reader.SyncState(ctx, w.sync.Name)
+	if err != nil {
+		return readLedger(err)
+	}
+	if state.Open {
+		w.unsettled, err = w.asker().Settle(ctx, record)
+	}
+	w.settled = err == nil
+	return err
 }
 
 // scan reads all rows or only the changed ones, as decided in w.reading.

@@ -136,9 +136,10 @@ func TestNothingIsRemovedAfterAnErrorOfARowInDoubt(t *testing.T) {
 			t.Fatal(err)
 		}
 		expect(t, w.run(user("1", "a@example.com", "A", true), user("2", "b@example.com", "B", false)), "unchanged 1, failed 1")
+		w.call("POST", "/contacts", `{"email":"taken@example.com"}`) // by somebody else
 		before := w.requests()
-		expect(t, w.run(user("1", "b@example.com", "A", true)), "skipped 1, failed 1")
-		w.sent(before, "PUT /contacts/{contact} 1")
+		expect(t, w.run(user("1", "taken@example.com", "A", true)), "skipped 1, failed 1")
+		w.sent(before, "GET /contacts/{contact} 1", "PUT /contacts/{contact} 1")
 	})
 }
 

@@ -34,7 +34,7 @@ type reading struct {
 // readingOf decides how much of the source a run reads. Full demands all rows. Like is the report of the held run whose plan is
 // made again, or nil.
 func (e *Engine) readingOf(ctx context.Context, s *Sync, full bool, like *owlatsync.Report) (*reading, error) {
-	r := &reading{again: again{recreate: s.OnRemoteDelete == RemoteDeleteRecreate}}
+	r := &reading{again: again{recreate: s.OnRemoteDelete == RemoteDeleteRecreate, any: s.Policies().AnyConsent()}}
 	source, ok := s.Source.(Incremental)
 	if !ok || s.FullEvery <= 0 || source.Settings() == "" {
 		return r, nil
@@ -77,6 +77,9 @@ func (e *Engine) readingOf(ctx context.Context, s *Sync, full bool, like *owlats
 // settings hashes everything that makes an unchanged row ask for something else, or that selects other rows.
 func (s *Sync) settings(source Incremental) string {
 	text := fmt.Sprintf("%d %s %+v %q %q %q %+v", scan.FingerprintVersion, source.Settings(), s.Topics, s.Nulls, s.OnMissing, s.OnRemoteDelete, s.Events)
+	if s.Duplicates == ConsentAny {
+		text += " a yes of any duplicate"
+	}
 	return strconv.FormatUint(xxh3.HashString(text), 16)
 }
 
@@ -95,8 +98,11 @@ func (r *reading) keep(p owlatsync.Summary, started time.Time) *ledger.Bookmark 
 		return nil
 	}
 	b := ledger.Bookmark{Settings: r.settings, Mark: r.scan.Mark, Full: r.bookmark.Full, Due: r.bookmark.Due, Entries: r.again.made + p.Entries}
-	if !r.changes {
-		b.Full, b.Due = started, r.again.due
+	switch due := r.again.due; {
+	case !r.changes:
+		b.Full, b.Due = started, due
+	case !due.IsZero() && (b.Due.IsZero() || due.Before(b.Due)):
+		b.Due = due
 	}
 	var fit bool
 	if b.Again, fit = r.again.keys(); !fit {
@@ -115,6 +121,7 @@ func setBookmark(ctx context.Context, w ledger.Writer, sync string, b ledger.Boo
 // again gathers the rows that a run leaves out of step. It is used by one goroutine at a time.
 type again struct {
 	recreate bool // the next run creates deleted contacts again
+	any      bool // what duplicates say counts, so that all must be read
 
 	failed     []string
 	duplicates []string
@@ -131,7 +138,7 @@ func (a *again) Note(key string, outcome owlatsync.Outcome) {
 			a.failed = append(a.failed, key)
 		}
 	case outcome == owlatsync.Duplicate:
-		if len(a.duplicates) < againMost {
+		if len(a.duplicates) <= againMost {
 			a.duplicates = append(a.duplicates, key)
 		}
 	}
@@ -159,9 +166,9 @@ func (a *again) Absent(outcome owlatsync.Outcome, e *ledger.Entry) {
 func (a *again) Made() { a.made++ }
 
 // keys returns the rows to read again; fit is false if more failed than fit. Duplicates come last: those that do not fit wait for a
-// scan of all rows.
+// scan of all rows, unless their consents count.
 func (a *again) keys() (keys []string, fit bool) {
-	if len(a.failed) > againMost {
+	if len(a.failed) > againMost || a.any && len(a.failed)+len(a.duplicates) > againMost {
 		return nil, false
 	}
 	keys = append(keys, a.failed...)

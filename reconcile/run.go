@@ -32,6 +32,9 @@ type work struct {
 	lock     ledger.Lock // nil: a plan, which writes nothing
 	reading  *reading
 	run      ledger.Run
+
+	settled   bool              // the doubts of earlier runs were looked up
+	unsettled map[string]string // why rows wait whose doubts could not be settled, by their keys and addresses
 }
 
 func (e *Engine) begin(s *Sync, reader ledger.Reader) (*work, error) {
@@ -150,12 +153,16 @@ func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (e
 		return ending, err
 	}
 	w.tell.Reading(w.reading.told)
+	record := func(r ledger.Record) error { return w.lock.Record(ctx, r) }
 	if o.Full {
+		if err := w.settle(ctx, record); err != nil {
+			return ending, err
+		}
 		if err := w.refresh(ctx); err != nil {
 			return ending, err
 		}
 	}
-	p, err := w.plan(ctx, o.Part, nil, func(r ledger.Record) error { return w.lock.Record(ctx, r) })
+	p, err := w.plan(ctx, o.Part, nil, record)
 	defer func() { err = also(err, p.Close()) }()
 	if err != nil {
 		return ending, w.leave(p, err)
@@ -176,7 +183,7 @@ func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (e
 	}
 	err = apply.Apply(ctx, apply.Needs{
 		Client: w.client, Ledger: w.reader, Writer: w.lock, Tell: w.tell, Notes: &w.reading.again, Log: w.engine.log, Sync: w.sync.Name,
-		Run: w.run.ID, PrivateKey: w.sync.KeyIsAddress, Stop: o.Stop, Part: o.Part, Workers: w.engine.workers,
+		Run: w.run.ID, PrivateKey: w.sync.KeyIsAddress, Stop: o.Stop, Part: o.Part, Workers: w.engine.workers, Undated: p.Undated,
 	}, p)
 	if err != nil {
 		return ending, err

@@ -25,6 +25,7 @@ type (
 	NullPolicy         = policy.NullPolicy
 	MissingPolicy      = policy.MissingPolicy
 	RemoteDeletePolicy = policy.RemoteDeletePolicy
+	DuplicateConsent   = policy.DuplicateConsent
 	EventRule          = policy.EventRule
 	Guards             = policy.Guards
 	Limit              = policy.Limit
@@ -36,6 +37,8 @@ const (
 	ExistingAdd          = policy.ExistingAdd
 	NullsKeep            = policy.NullsKeep
 	NullsClear           = policy.NullsClear
+	ConsentWinner        = policy.ConsentWinner
+	ConsentAny           = policy.ConsentAny
 	MissingKeep          = policy.MissingKeep
 	MissingLeave         = policy.MissingLeave
 	MissingDelete        = policy.MissingDelete
@@ -52,6 +55,7 @@ type Sync struct {
 	// KeyIsAddress says that rows have no key of their own: the normalised address is the key, and a changed address makes another
 	// row.
 	KeyIsAddress bool
+	Duplicates   DuplicateConsent // empty means ConsentWinner
 
 	// FullEvery, if above 0, lets runs read only the changed rows of an Incremental source. It is the time after which a run reads
 	// all rows again: only such a run finds rows that have left.
@@ -66,7 +70,7 @@ type Sync struct {
 // Policies returns the policies of the sync.
 func (s *Sync) Policies() *policy.Policies {
 	return &policy.Policies{
-		Sync: s.Name, Topics: s.Topics, Nulls: s.Nulls, KeyIsAddress: s.KeyIsAddress, OnMissing: s.OnMissing,
+		Sync: s.Name, Topics: s.Topics, Nulls: s.Nulls, KeyIsAddress: s.KeyIsAddress, Duplicates: s.Duplicates, OnMissing: s.OnMissing,
 		OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards, Events: s.Events,
 	}
 }

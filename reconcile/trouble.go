@@ -29,8 +29,10 @@ func Troubles(e *ledger.Entry, sync string) []Trouble {
 	if f := e.Failure; f != nil {
 		t := Trouble{Sync: sync, Key: e.Key, Address: e.Email, What: "row", Category: f.Category, Reason: f.Reason,
 			Attempts: f.Attempts, First: f.First, Last: f.Last, NextTry: f.NextTry, Parked: f.Parked}
-		if f.Parked {
+		if now := time.Now(); f.Parked {
 			t.NextTry = time.Time{}
+		} else if !f.Waits(now) && now.Before(f.NextTry) {
+			t.NextTry = now
 		}
 		out = append(out, t)
 	}

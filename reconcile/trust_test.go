@@ -272,7 +272,7 @@ func TestAnUnknownAddIsReportedAndNotRepeated(t *testing.T) {
 			t.Errorf("told %+v", d)
 		}
 		expect(t, w.run(user("1", "a@example.com", "A", true)), "unchanged 1")
-		w.sent(before)
+		w.sent(before, "GET /contacts/{contact} 1")
 		if len(w.contact("a@example.com").Topics) != 0 {
 			t.Error("an opt-out was undone")
 		}

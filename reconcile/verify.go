@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -71,7 +72,8 @@ type VerifyOptions struct {
 }
 
 // Verify compares the sources of the syncs, the ledger and one listing of Owlat's contacts, and tells every difference. It writes
-// nothing to Owlat. It holds the ledger's lock throughout, and the listing in memory: about 300 bytes a contact.
+// nothing to Owlat. It holds the ledger's lock throughout, unless the ledger cannot be written, and the listing in memory: about 300
+// bytes a contact.
 //
 // Errors: *ledger.LockedError, *ledger.DeploymentError, ledger.ErrLockLost, and the errors of Plan, which name the sync.
 func (e *Engine) Verify(ctx context.Context, syncs []Sync, o VerifyOptions) (v Verified, err error) {
@@ -83,14 +85,24 @@ func (e *Engine) Verify(ctx context.Context, syncs []Sync, o VerifyOptions) (v V
 		}
 		return o.Each(f)
 	}
+	settled := newOverlay(e.ledger)
+	var reader ledger.Reader = settled
+	record := settled.put
 	lock, err := e.ledger.Acquire(ctx, ledger.Claim{Purpose: "verify", Deployment: e.client.BaseURL()})
-	if err != nil {
+	switch unwritable := errors.Is(err, ledger.ErrFull) || errors.Is(err, ledger.ErrReadOnly); {
+	case unwritable && !o.Repair: // nothing can be written, and no run can go on meanwhile
+		if err := e.belongs(ctx); err != nil {
+			return v, err
+		}
+	case err != nil:
 		return v, err
+	default:
+		defer func() { err = also(err, lock.Release()) }()
+		ctx = lock.Context()
+		reader, record = e.ledger, func(r ledger.Record) error { return lock.Record(ctx, r) }
 	}
-	defer func() { err = also(err, lock.Release()) }()
-	ctx = lock.Context()
 	for _, s := range syncs {
-		if err := (verification{e}).verifySource(ctx, s, o, lock, each); err != nil {
+		if err := (verification{e}).verifySource(ctx, s, o, reader, record, each); err != nil {
 			return v, fmt.Errorf("sync %q: %w", s.Name, err)
 		}
 	}
@@ -102,7 +114,7 @@ func (e *Engine) Verify(ctx context.Context, syncs []Sync, o VerifyOptions) (v V
 	}
 	v.Contacts = len(contacts.spots)
 	for _, s := range syncs {
-		c := &comparison{ledger: e.ledger, lock: lock, sync: s.Name, contacts: contacts, repair: o.Repair, each: each}
+		c := &comparison{ledger: reader, lock: lock, sync: s.Name, contacts: contacts, repair: o.Repair, each: each}
 		err := c.compare(ctx)
 		v.Entries, v.Repaired = v.Entries+c.entries, v.Repaired+c.repaired
 		if err != nil {
@@ -115,7 +127,7 @@ func (e *Engine) Verify(ctx context.Context, syncs []Sync, o VerifyOptions) (v V
 // verification compares the sources, the ledger and Owlat's contacts.
 type verification struct{ *Engine }
 
-func (e verification) verifySource(ctx context.Context, s Sync, o VerifyOptions, lock ledger.Lock, each func(Finding) error) error {
+func (e verification) verifySource(ctx context.Context, s Sync, o VerifyOptions, reader ledger.Reader, record func(ledger.Record) error, each func(Finding) error) error {
 	if err := s.validate(); err != nil {
 		return err
 	}
@@ -126,8 +138,7 @@ func (e verification) verifySource(ctx context.Context, s Sync, o VerifyOptions,
 		}
 		return each(Finding{Kind: SourceAhead, Sync: s.Name, Key: d.Key, Address: d.Address(), Decision: &d})
 	}
-	record := func(r ledger.Record) error { return lock.Record(ctx, r) }
-	_, err := e.planOnly(ctx, &s, e.ledger, PlanOptions{Each: found, Observers: o.Observers}, true, record)
+	_, err := e.planOnly(ctx, &s, reader, PlanOptions{Each: found, Observers: o.Observers}, true, record)
 	return err
 }
 
@@ -199,7 +210,7 @@ func (c *comparison) compare(ctx context.Context) error {
 				return err
 			}
 		}
-		if !c.repair || len(found) == 0 {
+		if !c.repair || len(found) == 0 || entry.Doubt { // a doubt that could not be settled stays one
 			continue
 		}
 		if c.fixed = append(c.fixed, correct(c.sync, entry, contact, there)); len(c.fixed) == batchSize {
@@ -272,6 +283,7 @@ func correct(sync string, e *ledger.Entry, c owlat.Contact, there bool) ledger.R
 		return ledger.Record{Sync: sync, Entry: e, Event: "gone", Note: "verify did not find the contact in Owlat"}
 	}
 	e.Email, e.Fields = owlatsync.LowerAddress(c.Email), remote.FieldsOf(&c)
+	remote.Witnessed(e, &c)
 	return ledger.Record{Sync: sync, Entry: e, Event: "changed in Owlat", Note: "verify found other values than were written"}
 }
 

@@ -274,6 +274,18 @@ func (w *world) done(key string) progress.RowDone {
 	return progress.RowDone{}
 }
 
+// outcomes returns what was told of the rows with that outcome.
+func (w *world) outcomes(o owlatsync.Outcome) (all []progress.RowDone) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, ev := range w.events {
+		if d, ok := ev.(progress.RowDone); ok && d.Outcome == o {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
 // contact returns the contact with the address.
 func (w *world) contact(email string) owlattest.ContactState {
 	w.t.Helper()

@@ -95,6 +95,7 @@ func badPolicies() []badInput {
 	event := func(name, old, replacement string) badInput { return changed(name, old, replacement) }
 	return []badInput{
 		changed("an unknown word for NULL", "nulls: keep", "nulls: erase"),
+		changed("an unknown word for duplicates", "nulls: keep", "duplicates: {consent: all}"),
 		changed("an unknown policy for missing rows", "on_missing: delete", "on_missing: remove"),
 		changed("an unknown policy for deleted contacts", "on_remote_delete: keep", "on_remote_delete: restore"),
 		changed("an unknown word for existing contacts", "when: news", "when: news\n        existing: maybe"),

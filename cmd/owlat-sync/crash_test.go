@@ -30,7 +30,7 @@ const crashSlack = 12
 // TestCrash kills the program by SIGKILL at every request of a sync of 60 rows and of a first run, before it takes effect
 // and after it did but before its answer, and before and after every commit of its ledger. Each time a new process takes
 // over, and then Owlat and the ledger must be what the rows say: nothing lost, nothing doubled, no event sent twice, and
-// nothing left to do. What cannot be repeated, an event or an add to a topic, must be reported where its answer was lost.
+// nothing left to do. What cannot be repeated, an event, must be reported where its answer was lost.
 //
 // One kill alone: go test ./cmd/owlat-sync -run 'TestCrash/changes_before_request_17$'
 func TestCrash(t *testing.T) {
@@ -233,8 +233,7 @@ func (s *station) kill(point killPoint) (killed bool) {
 	return killed
 }
 
-// unknown returns by key the rows of which the process said that nobody knows whether an event ("event") or an add to a topic
-// ("unsure") arrived. No other row may have failed.
+// unknown returns by key the rows of which the process said that nobody knows whether an event arrived. No other row may have failed.
 func (s *station) unknown(p *process) map[string]string {
 	s.t.Helper()
 	keys := make(map[string]string)
@@ -245,7 +244,7 @@ func (s *station) unknown(p *process) map[string]string {
 		}
 		switch {
 		case row.Type != "row" || row.Outcome != string(owlatsync.Failed):
-		case row.Category != "event" && row.Category != "unsure":
+		case row.Category != "event":
 			s.t.Errorf("the process that took over could not do row %s: %s", row.Key, row.Reason)
 		default:
 			keys[row.Key] = row.Category
@@ -281,9 +280,7 @@ func (s *station) checkOwlat(effects []effect, unknown map[string]string) {
 			s.t.Errorf("row %s: there is a contact: %v", p.key, there)
 		}
 		want := s.topicsOf(p)
-		missing := slices.DeleteFunc(slices.Clone(want), func(topic string) bool { return slices.Contains(c.Topics, topic) })
-		reported := len(missing) == 0 || len(missing) == 1 && unknown[p.key] == "unsure"
-		if there && (len(c.Topics)+len(missing) != len(want) || !reported || !p.gone && c.FirstName != p.first) {
+		if there && (!slices.Equal(slices.Sorted(slices.Values(c.Topics)), want) || !p.gone && c.FirstName != p.first) {
 			s.t.Errorf("row %s: Owlat holds %+v, want first name %q and topics %v", p.key, c, p.first, want)
 		}
 		var due int
@@ -375,7 +372,7 @@ func (s *station) checkLedger() {
 			s.t.Errorf("row %s: the contact is %s to the ledger, want %s", e.Key, e.Origin, want)
 		}
 		for _, m := range e.Memberships {
-			if m.State != ledger.MemberUnsure && (m.State == ledger.MemberAdded) != slices.Contains(c.Topics, m.Topic) {
+			if (m.State == ledger.MemberAdded) != slices.Contains(c.Topics, m.Topic) {
 				s.t.Errorf("row %s: the ledger says %+v, Owlat %v", e.Key, m, c.Topics)
 			}
 		}

@@ -55,7 +55,7 @@ func explainRow(ctx context.Context, a *app, word string, offline bool) error {
 		}
 		use = config.UseLedger
 	}
-	return a.withSessionFor(ctx, use, func(s *setup.Session, syncs []config.Sync) error {
+	return a.withReading(ctx, use, func(s *setup.Session, syncs []config.Sync) error {
 		q, err := explain.Ask(ctx, s, explain.Question{Word: word, Offline: offline, Watch: func(sync string) (func(progress.Value), func()) {
 			display := a.StartDisplay(sync, false, s)
 			return display.Observe, display.Stop

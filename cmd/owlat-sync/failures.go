@@ -74,7 +74,7 @@ func listFailures(ctx context.Context, a *app, path string) error {
 
 // eachFailure puts every failure on the list. Without a ledger there are none.
 func eachFailure(ctx context.Context, a *app, cfg *config.Config, syncs []config.Sync, list *render.Troubles) error {
-	err := a.withLedger(ctx, cfg, func(l setup.Ledger) error {
+	err := a.reader().WithLedger(ctx, cfg, func(l setup.Ledger) error {
 		for _, sync := range syncs {
 			for t, err := range standing.Troubles(ctx, l, sync.Name) {
 				if err != nil {

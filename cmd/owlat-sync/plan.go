@@ -29,7 +29,7 @@ The lines hold addresses and names.`,
 		GroupID: groupSync,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withSession(cmd.Context(), func(s *setup.Session, syncs []config.Sync) error {
+			return a.withReading(cmd.Context(), config.UseAll, func(s *setup.Session, syncs []config.Sync) error {
 				return a.eachSync(s, syncs, func(sync config.Sync) error { return plan(cmd.Context(), a, s, sync, short) }).Err()
 			})
 		},

@@ -18,6 +18,13 @@ func (a *app) opener() setup.Opener {
 	return setup.Opener{Drivers: drivers(), UserAgent: "owlat-sync/" + readVersion().Version, Logger: a.logger}
 }
 
+// reader is the opener for commands that write nothing to the ledger.
+func (a *app) reader() setup.Opener {
+	o := a.opener()
+	o.Reads = true
+	return o
+}
+
 // withLedger calls do with the ledger, for commands that need neither Owlat nor a source.
 func (a *app) withLedger(ctx context.Context, cfg *config.Config, do func(setup.Ledger) error) error {
 	return a.opener().WithLedger(ctx, cfg, do)
@@ -37,13 +44,22 @@ func (a *app) withSession(ctx context.Context, do func(*setup.Session, []config.
 	return a.withSessionFor(ctx, config.UseAll, do)
 }
 
+// withReading is withSessionFor for commands that write nothing to the ledger.
+func (a *app) withReading(ctx context.Context, use config.Use, do func(*setup.Session, []config.Sync) error) error {
+	return a.withSessionOf(ctx, a.reader(), use, do)
+}
+
 // withSessionFor is withSession for commands that use only a part of the configuration.
-func (a *app) withSessionFor(ctx context.Context, use config.Use, do func(*setup.Session, []config.Sync) error) (err error) {
+func (a *app) withSessionFor(ctx context.Context, use config.Use, do func(*setup.Session, []config.Sync) error) error {
+	return a.withSessionOf(ctx, a.opener(), use, do)
+}
+
+func (a *app) withSessionOf(ctx context.Context, opener setup.Opener, use config.Use, do func(*setup.Session, []config.Sync) error) (err error) {
 	cfg, syncs, err := a.loadSyncs(use)
 	if err != nil {
 		return err
 	}
-	s, err := a.opener().Open(ctx, cfg, use)
+	s, err := opener.Open(ctx, cfg, use)
 	if err != nil {
 		return err
 	}

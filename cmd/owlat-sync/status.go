@@ -41,7 +41,7 @@ func status(ctx context.Context, a *app, runs int) (err error) {
 	}
 	var from standing.Ledger
 	if setup.HasLedger(cfg) {
-		l, openErr := a.opener().Ledger(ctx, cfg)
+		l, openErr := a.reader().Ledger(ctx, cfg)
 		if openErr != nil {
 			return openErr
 		}

@@ -61,7 +61,9 @@ The list holds addresses and names.`,
 
 func verify(ctx context.Context, a *app, repair bool, ask *console.Asker) error {
 	r := &runner{}
-	err := a.withSession(ctx, func(s *setup.Session, syncs []config.Sync) error {
+	open := a.reader()
+	open.Reads = !repair
+	err := a.withSessionOf(ctx, open, config.UseAll, func(s *setup.Session, syncs []config.Sync) error {
 		found := render.NewFindings(a.to())
 		// Before a question it only compares: a no must leave everything as it is.
 		result, err := compare(ctx, a, s, syncs, repair && a.Yes, found.Row)

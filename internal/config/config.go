@@ -55,6 +55,8 @@ type Sync struct {
 	Fields    Fields
 	Topics    []Topic
 	Nulls     reconcile.NullPolicy
+	// Duplicates says whose consents count when several rows have one key or address.
+	Duplicates reconcile.DuplicateConsent
 
 	OnMissing      reconcile.MissingPolicy
 	OnRemoteDelete reconcile.RemoteDeletePolicy

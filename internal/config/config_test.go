@@ -58,6 +58,7 @@ syncs:
         existing: add
       - id: k57bbbbbbbbbbbbbbbbbbbbbbbbbbbbb
     nulls: clear
+    duplicates: {consent: any}
     on_missing: leave_topics
     on_remote_delete: recreate
     guards:
@@ -100,7 +101,7 @@ func TestComplete(t *testing.T) {
 				{ID: "k57aaaaaaaaaaaaaaaaaaaaaaaaaaaaa", When: "newsletter", Existing: reconcile.ExistingAdd},
 				{ID: "k57bbbbbbbbbbbbbbbbbbbbbbbbbbbbb", Existing: reconcile.ExistingSkip},
 			},
-			Nulls: reconcile.NullsClear, OnMissing: reconcile.MissingLeave, OnRemoteDelete: reconcile.RemoteDeleteRecreate,
+			Nulls: reconcile.NullsClear, Duplicates: reconcile.ConsentAny, OnMissing: reconcile.MissingLeave, OnRemoteDelete: reconcile.RemoteDeleteRecreate,
 			Guards: reconcile.Guards{
 				Removals: reconcile.Limit{Share: 0.025, Rows: 5}, Updates: reconcile.Limit{Share: 0.5, Rows: 1000},
 				EmptySource: true, FirstRun: true,
@@ -111,8 +112,8 @@ func TestComplete(t *testing.T) {
 				{Name: "user_changed", On: ledger.OnUpdated},
 			},
 		}, {
-			Name: "leads", Line: 39, DSN: "csv:leads.csv", Key: []string{"country", "number"},
-			Fields: Fields{Email: "E-Mail"}, Nulls: reconcile.NullsKeep, OnMissing: reconcile.MissingKeep, OnRemoteDelete: reconcile.RemoteDeleteKeep,
+			Name: "leads", Line: 40, DSN: "csv:leads.csv", Key: []string{"country", "number"},
+			Fields: Fields{Email: "E-Mail"}, Nulls: reconcile.NullsKeep, Duplicates: reconcile.ConsentWinner, OnMissing: reconcile.MissingKeep, OnRemoteDelete: reconcile.RemoteDeleteKeep,
 			Guards: reconcile.Guards{Removals: reconcile.Limit{Share: 1}, Updates: reconcile.Limit{Share: math.SmallestNonzeroFloat64}},
 		}},
 	}
@@ -138,7 +139,7 @@ func TestComplete(t *testing.T) {
 			{ID: "k57bbbbbbbbbbbbbbbbbbbbbbbbbbbbb", Existing: reconcile.ExistingSkip},
 		},
 		FullEvery: 7 * 24 * time.Hour,
-		Nulls:     users.Nulls, OnMissing: users.OnMissing, OnRemoteDelete: users.OnRemoteDelete, Guards: users.Guards,
+		Nulls:     users.Nulls, Duplicates: reconcile.ConsentAny, OnMissing: users.OnMissing, OnRemoteDelete: users.OnRemoteDelete, Guards: users.Guards,
 		Events: []reconcile.EventRule{
 			{Name: "user_synced", On: ledger.OnCreated, Properties: map[string]string{"plan": "plan_name", "Seats used": "seats"}},
 			{Name: "user_met", On: ledger.OnAppears, Properties: map[string]string{"plan": "plan_name"}},

@@ -258,6 +258,8 @@ func (d syncDecoder) sync(p pair) Sync {
 		d.topic(item, fmt.Sprintf("%s.topics[%d]", path, i), &sync)
 	}
 	sync.Nulls = reconcile.NullPolicy(d.oneOf(s.text("nulls"), string(reconcile.NullsKeep), string(reconcile.NullsClear)))
+	duplicates := sectionOf[duplicatesKeys](d.decoder, s.child("duplicates"), setting(path, "duplicates"))
+	sync.Duplicates = reconcile.DuplicateConsent(d.oneOf(duplicates.text("consent"), string(reconcile.ConsentWinner), string(reconcile.ConsentAny)))
 	policyDecoder(d).policies(s, &sync)
 	return sync
 }

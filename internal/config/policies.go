@@ -156,7 +156,7 @@ func (d policyDecoder) history(v value) time.Duration {
 func (s *Sync) Reconcile(src reconcile.Source) reconcile.Sync {
 	out := reconcile.Sync{
 		Name: s.Name, Source: src, Topics: make([]reconcile.Topic, len(s.Topics)), Nulls: s.Nulls, KeyIsAddress: s.KeyIsAddress(),
-		FullEvery: s.FullEvery, OnMissing: s.OnMissing, OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards,
+		Duplicates: s.Duplicates, FullEvery: s.FullEvery, OnMissing: s.OnMissing, OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards,
 	}
 	for i, t := range s.Topics {
 		out.Topics[i] = reconcile.Topic{ID: t.ID, When: t.When != "", Existing: t.Existing}

@@ -15,6 +15,10 @@ func TestBadPolicies(t *testing.T) {
 		{"on_missing", "on_missing: remove", `on_missing: "remove" is not known; it can be keep, leave_topics or delete`},
 		{"on_remote_delete", "on_remote_delete: yes", `on_remote_delete: "yes" is not known; it can be keep or recreate`},
 
+		{"duplicates a word", "duplicates: any", `duplicates: must be a section of keys, such as "consent: …", not a text`},
+		{"duplicates of another kind", "duplicates: {names: any}", `duplicates: unknown key "names"; known here: consent`},
+		{"consent of all", "duplicates: {consent: all}", `duplicates.consent: "all" is not known; it can be winner or any`},
+
 		{"guards a word", "guards: off", `guards: must be a section of keys, such as "removals: …", not a text`},
 		{"unknown guard", "guards: {deletions: allow}", `guards: unknown key "deletions"; known here: removals, updates, empty_source, first_run`},
 		{"misspelt guard", "guards: {removal: allow}", `guards: unknown key "removal"; did you mean "removals"?`},

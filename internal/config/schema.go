@@ -25,15 +25,16 @@ type owlatKeys struct {
 }
 
 type syncKeys struct {
-	Source         sourceKeys  `json:"source" jsonschema_description:"Where the rows come from. It is only ever read."`
-	Key            columnsKey  `json:"key,omitempty" jsonschema_description:"Column, or list of columns, that names a row for good, usually the primary key: it lets a changed address be the same contact. Without it the address is the key."`
-	Fields         fieldsKeys  `json:"fields" jsonschema_description:"Which column holds which field."`
-	Topics         []topicKeys `json:"topics,omitempty" jsonschema_description:"Topics to put the contacts on."`
-	Nulls          string      `json:"nulls,omitempty" jsonschema:"enum=keep,enum=clear,default=keep" jsonschema_description:"What NULL as a name does to the name in Owlat: keep leaves it, clear empties it."`
-	OnMissing      string      `json:"on_missing,omitempty" jsonschema:"enum=keep,enum=leave_topics,enum=delete,default=keep" jsonschema_description:"What becomes of a contact whose row left the source: keep leaves it as it is, leave_topics takes it off the topics of this sync, delete deletes it if this sync created it and takes it off the topics otherwise. Only after the source was read to its end, in a run without failures, and within the guards."`
-	OnRemoteDelete string      `json:"on_remote_delete,omitempty" jsonschema:"enum=keep,enum=recreate,default=keep" jsonschema_description:"What becomes of a row whose contact was deleted in Owlat: keep leaves it deleted, because it may have been an erasure request, recreate creates it again, on no topic but those with \"existing: add\"."`
-	Guards         guardsKeys  `json:"guards,omitempty" jsonschema_description:"What holds a run that looks like an accident. A held run changes nothing and waits for \"owlat-sync approve\"."`
-	Events         []eventKeys `json:"events,omitempty" jsonschema_description:"Events to send to Owlat, each at most once. The key needs the scope events:write."`
+	Source         sourceKeys     `json:"source" jsonschema_description:"Where the rows come from. It is only ever read."`
+	Key            columnsKey     `json:"key,omitempty" jsonschema_description:"Column, or list of columns, that names a row for good, usually the primary key: it lets a changed address be the same contact. Without it the address is the key."`
+	Fields         fieldsKeys     `json:"fields" jsonschema_description:"Which column holds which field."`
+	Topics         []topicKeys    `json:"topics,omitempty" jsonschema_description:"Topics to put the contacts on."`
+	Nulls          string         `json:"nulls,omitempty" jsonschema:"enum=keep,enum=clear,default=keep" jsonschema_description:"What NULL as a name does to the name in Owlat: keep leaves it, clear empties it."`
+	Duplicates     duplicatesKeys `json:"duplicates,omitempty" jsonschema_description:"What counts when several rows have one address, or one key. One row wins: the one whose contact it is, else the first in the source, so that ORDER BY in the query chooses."`
+	OnMissing      string         `json:"on_missing,omitempty" jsonschema:"enum=keep,enum=leave_topics,enum=delete,default=keep" jsonschema_description:"What becomes of a contact whose row left the source: keep leaves it as it is, leave_topics takes it off the topics of this sync, delete deletes it if this sync created it and takes it off the topics otherwise. Only after the source was read to its end, in a run without failures, and within the guards. A delete comes last, or right before the row that needs the address."`
+	OnRemoteDelete string         `json:"on_remote_delete,omitempty" jsonschema:"enum=keep,enum=recreate,default=keep" jsonschema_description:"What becomes of a row whose contact was deleted in Owlat: keep leaves it deleted, because it may have been an erasure request, recreate creates it again, on no topic but those with \"existing: add\"."`
+	Guards         guardsKeys     `json:"guards,omitempty" jsonschema_description:"What holds a run that looks like an accident. A held run changes nothing and waits for \"owlat-sync approve\"."`
+	Events         []eventKeys    `json:"events,omitempty" jsonschema_description:"Events to send to Owlat, each at most once. The key needs the scope events:write."`
 }
 
 type sourceKeys struct {
@@ -50,6 +51,10 @@ type fieldsKeys struct {
 	Email     string `json:"email" jsonschema_description:"Column with the e-mail address."`
 	FirstName string `json:"firstName,omitempty" jsonschema_description:"Column with the first name. Not mapped: the name in Owlat is left alone."`
 	LastName  string `json:"lastName,omitempty" jsonschema_description:"Column with the last name. Not mapped: the name in Owlat is left alone."`
+}
+
+type duplicatesKeys struct {
+	Consent string `json:"consent,omitempty" jsonschema:"enum=winner,enum=any,default=winner" jsonschema_description:"Whose when columns count: winner, those of the row that wins, or any: a yes of any of the rows."`
 }
 
 type topicKeys struct {

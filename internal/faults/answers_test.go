@@ -99,7 +99,7 @@ func answerFaults() []fault {
 				create | created; 0; create ×2, read | failed (internal); 3; create ×3, read ×2 | created; 0; read, create
 				update | updated; 0; update ×2 | failed (internal); 3; update ×3 | updated; 0; read, update
 				rename | renamed; 0; update ×2 | failed (internal); 3; update ×3 | renamed; 0; read, update
-				topic add | updated; 0; topic add ×2 | failed (internal); 3; topic add ×3 | failed (unsure); 3; nothing | the contact is not on the topic
+				topic add | updated; 0; topic add ×2, read | failed (internal); 3; topic add ×3, read ×2 | updated; 0; read, topic add
 				topic remove | updated; 0; topic remove ×2 | failed (internal); 3; topic remove ×3 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (internal); 3; delete ×3 | removed; 0; read, delete
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing | the event was never sent
@@ -121,7 +121,7 @@ func answerFaults() []fault {
 				create | created; 0; create, read | created; 0; create, read | unchanged; 0; nothing
 				update | updated; 0; update ×2 | failed (internal); 3; update ×3 | unchanged; 0; read
 				rename | renamed; 0; update ×2 | failed (internal); 3; update ×3 | unchanged; 0; read
-				topic add | updated; 0; topic add ×2 | failed (internal); 3; topic add ×3 | failed (unsure); 3; nothing
+				topic add | updated; 0; topic add ×2, read | failed (internal); 3; topic add ×3, read ×2 | updated; 0; read, topic add
 				topic remove | updated; 0; topic remove ×2 | failed (internal); 3; topic remove ×3 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (internal); 3; delete ×3 | unchanged; 0; read
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing
@@ -254,7 +254,7 @@ func answerFaults() []fault {
 				create | created; 0; create ×2, read | failed (answer); 3; create ×3, read ×2 | created; 0; read, create
 				update | failed (answer); 3; update | failed (answer); 3; update | updated; 0; read, update
 				rename | failed (answer); 3; update | failed (answer); 3; update | renamed; 0; read, update
-				topic add | updated; 0; topic add ×2 | failed (answer); 3; topic add ×3 | failed (unsure); 3; nothing | the contact is not on the topic
+				topic add | updated; 0; topic add ×2, read | failed (answer); 3; topic add ×3, read ×2 | updated; 0; read, topic add
 				topic remove | failed (answer); 3; topic remove | failed (answer); 3; topic remove | updated; 0; topic remove
 				delete | failed (answer); 3; delete | failed (answer); 3; delete | removed; 0; read, delete
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing | the event was never sent

@@ -37,7 +37,7 @@ func connectionFaults() []fault {
 				create | created; 0; create ×2, read | failed (network); 3; create ×3, read ×2 | created; 0; read, create
 				update | updated; 0; update ×2 | failed (network); 3; update ×3 | updated; 0; read, update
 				rename | renamed; 0; update ×2 | failed (network); 3; update ×3 | renamed; 0; read, update
-				topic add | updated; 0; topic add ×2 | failed (network); 3; topic add ×3 | failed (unsure); 3; nothing | the contact is not on the topic
+				topic add | updated; 0; topic add ×2, read | failed (network); 3; topic add ×3, read ×2 | updated; 0; read, topic add
 				topic remove | updated; 0; topic remove ×2 | failed (network); 3; topic remove ×3 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (network); 3; delete ×3 | removed; 0; read, delete
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing | the event was never sent
@@ -58,7 +58,7 @@ func connectionFaults() []fault {
 				create | created; 0; create, read | created; 0; create, read | unchanged; 0; nothing
 				update | updated; 0; update ×2 | failed (network); 3; update ×3 | unchanged; 0; read
 				rename | renamed; 0; update ×2 | failed (network); 3; update ×3 | unchanged; 0; read
-				topic add | updated; 0; topic add ×2 | failed (network); 3; topic add ×3 | failed (unsure); 3; nothing
+				topic add | updated; 0; topic add ×2, read | failed (network); 3; topic add ×3, read ×2 | updated; 0; read, topic add
 				topic remove | updated; 0; topic remove ×2 | failed (network); 3; topic remove ×3 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (network); 3; delete ×3 | unchanged; 0; read
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing
@@ -80,7 +80,7 @@ func connectionFaults() []fault {
 				create | created; 0; create, read | created; 0; create, read | unchanged; 0; nothing
 				update | updated; 0; update ×2 | failed (timeout); 3; update ×3 | unchanged; 0; read
 				rename | renamed; 0; update ×2 | failed (timeout); 3; update ×3 | unchanged; 0; read
-				topic add | updated; 0; topic add ×2 | failed (timeout); 3; topic add ×3 | failed (unsure); 3; nothing
+				topic add | updated; 0; topic add ×2, read | failed (timeout); 3; topic add ×3, read ×2 | updated; 0; read, topic add
 				topic remove | updated; 0; topic remove ×2 | failed (timeout); 3; topic remove ×3 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (timeout); 3; delete ×3 | unchanged; 0; read
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing
@@ -97,7 +97,7 @@ func connectionFaults() []fault {
 				create | created; 0; create ×2, read | failed (timeout); 3; create ×3, read ×2 | created; 0; read, create
 				update | updated; 0; update ×2 | failed (timeout); 3; update ×3 | updated; 0; read, update
 				rename | renamed; 0; update ×2 | failed (timeout); 3; update ×3 | renamed; 0; read, update
-				topic add | updated; 0; topic add ×2 | failed (timeout); 3; topic add ×3 | failed (unsure); 3; nothing | the contact is not on the topic
+				topic add | updated; 0; topic add ×2, read | failed (timeout); 3; topic add ×3, read ×2 | updated; 0; read, topic add
 				topic remove | updated; 0; topic remove ×2 | failed (timeout); 3; topic remove ×3 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (timeout); 3; delete ×3 | removed; 0; read, delete
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing | the event was never sent

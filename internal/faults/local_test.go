@@ -57,7 +57,7 @@ func localFaults() []fault {
 			id: "ledger-after", title: "The ledger fails after an answer",
 			means: "Owlat did what was asked, and the run could not record it. It ends, so that only what was under way is in " +
 				"doubt. The next run finds out, or sends it again where that does no harm.",
-			todo: todoLedger + " Rows with the category `event` or `unsure` are for you to decide: look in Owlat.",
+			todo: todoLedger + " Rows with the category `event` are for you to decide: look in Owlat.",
 			variants: []variant{
 				{name: "full", commit: &commitFault{from: sinceAnswer, err: errFull}},
 				{name: "disk", commit: &commitFault{from: sinceAnswer, err: errDisk}},
@@ -66,7 +66,7 @@ func localFaults() []fault {
 				create | failed (ledger); 1; create | failed (ledger); 1; create | created; 0; read
 				update | failed (ledger); 1; update | failed (ledger); 1; update | unchanged; 0; read
 				rename | failed (ledger); 1; update | failed (ledger); 1; update | unchanged; 0; read
-				topic add | failed (ledger); 1; topic add | failed (ledger); 1; topic add | failed (unsure); 3; nothing
+				topic add | failed (ledger); 1; topic add | failed (ledger); 1; topic add | updated; 0; read, topic add
 				topic remove | failed (ledger); 1; topic remove | failed (ledger); 1; topic remove | updated; 0; topic remove
 				delete | failed (ledger); 1; delete | failed (ledger); 1; delete | unchanged; 0; read
 				event | failed (ledger); 1; update, event | failed (ledger); 1; update, event | failed (event); 3; nothing

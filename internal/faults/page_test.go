@@ -36,17 +36,18 @@ next run meets none. **After that, one more run sends nothing in any of the case
 - The ledger keeps a failed row with its category, which stands in brackets here. ` + "`owlat-sync failures`" + ` lists such rows, and
   ` + "`owlat-sync explain KEY`" + ` tells a row's story. The next runs try again: the first at once, later ones after a pause that
   grows, eight times in all. A row that changes starts anew, and so does one that ` + "`owlat-sync retry`" + ` names.
-- A run in which something failed does nothing that follows from a row's absence.
+- Once something has failed, a run does nothing more that follows from a row's absence.
 
-Two things are never repeated when nobody knows whether they took effect. An **event** would trigger its automations twice. A run
-reports it once with the category ` + "`event`" + ` and then leaves it. Putting a contact **on a topic** could undo an opt-out made since. The
-run itself repeats it within seconds. A later run reports it once with the category ` + "`unsure`" + `, and ` + "`owlat-sync topic add`" + ` does it if
-you are sure.
+Two things need care when nobody knows whether they took effect. An **event** would trigger its automations twice. A run reports it
+once with the category ` + "`event`" + ` and then leaves it. Putting a contact **on a topic** again could undo an opt-out made since. So a run reads
+the contact first (the "read" in the tables): where Owlat shows that nobody has left since, it sends the add again. Else it reports the row once
+with the category ` + "`unsure`" + `, and ` + "`owlat-sync topic add`" + ` does it if you are sure.
 
 The next run looks up an update, a rename or a delete of unknown outcome before it plans (the "read" in the tables), because the row
 may have changed in the meantime.
 
-A process that is killed, or a machine that stops, leaves the same open questions as a lost answer, and no others. The next run
+A process that is killed, or a machine that stops, leaves the same open questions as a lost answer, and no others: only about requests
+that were on their way, never about those that waited for their turn. The next run
 goes on from what is recorded (` + "`go test ./cmd/owlat-sync -run TestCrash`" + ` kills it at every request and every commit).
 
 Exit codes:
@@ -79,8 +80,49 @@ func page(faults []fault, shown map[string]string) string {
 			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", l.op, cell(l.once), cell(l.lasting), next)
 		}
 	}
+	b.WriteString(moves)
 	return b.String()
 }
+
+// moves is about addresses that pass from one row to another, which is no fault of anybody. TestTheWayOutOfAnExchange and
+// TestAnAddressThatARowThatLeftKeeps in package reconcile follow it.
+const moves = `
+## Addresses that move from row to row
+
+Owlat refuses an address that another contact has. So a run renames in an order in which each row finds its address free.
+Two cases have no such order.
+
+**Rows that exchange addresses.** Row 1 has the old address of row 2, and row 2 that of row 1. You see:
+
+` + "```" + `
+Not applied:
+  users  key 1  failed  the address belongs to the contact of the row with key 2, which is to take another that is not free: rows that exchange addresses cannot be renamed by Owlat's API. Give one of them a third address, run, then its final one
+` + "```" + `
+
+The rows fail with the category ` + "`exchange`" + `, and no request is sent. An address that owlat-sync invented in between could
+receive mail.
+
+**What to do.**
+
+1. Give one of the rows a third address that is yours, in your database.
+2. Run. That row gets the third address, and the other rows get theirs.
+3. Give it its final address, and run again.
+
+**A row that left the source still holds the address.** Row 1 takes the address of row 2, and row 2 is gone from the source. With
+` + "`on_missing: delete`" + ` the same run deletes the contact of row 2, right before it renames row 1. It does so only in a run of all
+rows, within the guards, before any row has failed, and only if this sync created that contact. In all other cases Owlat refuses the
+address, row 1 fails with the category ` + "`taken`" + `, and the reason says which row left and what to do:
+
+| why the contact stays | what to do |
+|---|---|
+| ` + "`on_missing`" + ` is ` + "`keep` or `leave_topics`" + ` | delete the contact in Owlat, or give it another address there |
+| the contact was in Owlat before the sync | the same |
+| a row of another sync has it too | give that row another address, or take it out of its source |
+| only a part was run (` + "`--only`, `--limit`" + `) | run without them |
+| only changed rows were read | nothing: the next run reads all rows |
+| rows of the source have no key | give every row a key, and run again |
+| deleting it failed | nothing, or ` + "`owlat-sync retry`" + ` to try at once |
+`
 
 // glance says what becomes of a run of many rows.
 func (f fault) glance() string {

@@ -40,8 +40,8 @@ func table() []fault {
 }
 
 // todoLost is what to do about answers that were lost.
-const todoLost = "Nothing, if it passes: the next run finds out, or asks again. Rows with the category `event` or `unsure` are for " +
-	"you to decide: look in Owlat whether the event arrived, whether the contact is on the topic."
+const todoLost = "Nothing, if it passes: the next run finds out, or asks again. Rows with the category `event`, and those that " +
+	"stay `unsure` because somebody may have left, are for you to decide: look in Owlat whether the event arrived, whether the contact is on the topic."
 
 // What becomes of a run of many rows.
 const (

@@ -33,7 +33,8 @@ const (
 var table = map[string][]string{
 	"/": {},
 
-	"/owlat":                    {"/owlat/internal/pace", "/owlat/internal/signature"},
+	"/owlat":                    {"/owlat/internal/clock", "/owlat/internal/pace", "/owlat/internal/signature"},
+	"/owlat/internal/clock":     {},
 	"/owlat/internal/pace":      {},
 	"/owlat/internal/signature": {},
 

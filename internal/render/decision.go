@@ -20,12 +20,13 @@ type decisionJSON struct {
 	Changes  []owlatsync.Change `json:"changes"`
 	Events   []string           `json:"events,omitempty"`
 	Requests int                `json:"requests"`
+	MayExist bool               `json:"may_exist,omitempty"` // the contact to be created may exist: then it is adopted
 }
 
 func newDecisionJSON(sync string, d reconcile.Decision) decisionJSON {
 	return decisionJSON{
 		Type: "row", Sync: sync, Key: d.Key, Position: d.Position, Outcome: d.Outcome, Reason: d.Reason,
-		Changes: append([]owlatsync.Change{}, d.Changes...), Events: d.Events, Requests: d.Requests,
+		Changes: append([]owlatsync.Change{}, d.Changes...), Events: d.Events, Requests: d.Requests, MayExist: d.MayExist,
 	}
 }
 
@@ -35,7 +36,11 @@ func decisionLine(d reconcile.Decision) string {
 	if label == "" {
 		label = d.Position
 	}
-	return fmt.Sprintf("  %-9s  %-10s  %s", intention(d.Outcome), words.Printable(label), decisionWords(d))
+	intended := intention(d.Outcome)
+	if d.MayExist {
+		intended += ", or adopt if it exists"
+	}
+	return fmt.Sprintf("  %-9s  %-10s  %s", intended, words.Printable(label), decisionWords(d))
 }
 
 // decisionWords says what a run would do with a row, and why not more.

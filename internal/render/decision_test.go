@@ -18,6 +18,9 @@ func TestDecisionLine(t *testing.T) {
 			{Kind: owlatsync.SetField, Field: "firstName", To: "Ann"},
 			{Kind: owlatsync.AddTopic, Topic: "k57"},
 		}}, `  create     7           a@example.com, firstName "Ann", add to topic k57`},
+		{reconcile.Decision{Key: "7", Outcome: owlatsync.Created, MayExist: true, Changes: []owlatsync.Change{
+			{Kind: owlatsync.CreateContact, Field: "email", To: "a@example.com"},
+		}}, `  create, or adopt if it exists  7           a@example.com`},
 		{reconcile.Decision{Key: "7", Outcome: owlatsync.Updated, Changes: []owlatsync.Change{
 			{Kind: owlatsync.SetField, Field: "lastName", From: "Lee\x1b[2J", To: ""},
 			{Kind: owlatsync.RemoveTopic, Topic: "k57"},

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"owlatsync"
-	"owlatsync/internal/bar"
 	"owlatsync/internal/config"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/words"
@@ -103,22 +102,23 @@ func inShort(p owlatsync.Summary) string {
 			continue
 		}
 		if n := p.Outcomes[o]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%s %d", intention(o), n))
+			parts = append(parts, fmt.Sprintf("%s %d%s", intention(o), n, mayExist(p, o)))
 		}
 	}
-	if n := p.Memberships.Added; n > 0 {
-		parts = append(parts, words.Several(n, "topic add", "topic adds"))
+	least, most := ends(p)
+	if most.Added > 0 {
+		parts = append(parts, ranged(least.Added, most.Added, "topic add", "topic adds"))
 	}
 	if n := p.Memberships.Removed; n > 0 {
 		parts = append(parts, words.Several(n, "topic removal", "topic removals"))
 	}
-	if p.Events > 0 {
-		parts = append(parts, words.Plural(p.Events, "event"))
+	if most.Events > 0 {
+		parts = append(parts, ranged(least.Events, most.Events, "event", "events"))
 	}
 	if p.Requests == 0 {
 		return strings.Join(append(parts, "nothing to send"), ", ")
 	}
-	return strings.Join(append(parts, words.Plural(p.Requests, "request"), bar.About(p.Duration)), ", ")
+	return strings.Join(append(parts, ranged(least.Requests, most.Requests, "request", "requests"), lasts(p)), ", ")
 }
 
 // heldJSON is what "run --json" prints about a held run before the report.

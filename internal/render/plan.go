@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"owlatsync"
@@ -66,11 +67,27 @@ type summaryJSON struct {
 	Outcomes    map[owlatsync.Outcome]int  `json:"outcomes"`
 	Memberships owlatsync.MembershipCounts `json:"memberships"`
 	Events      int                        `json:"events"`
-	Requests    int                        `json:"requests"` // writes to be sent
-	Seconds     float64                    `json:"seconds"`  // time that they take; "plan" includes the listing
+	Requests    int                        `json:"requests"`            // writes to be sent
+	Seconds     float64                    `json:"seconds"`             // time that they take; "plan" includes the listing
+	MayExist    *mayExistJSON              `json:"may_exist,omitempty"` // only where contacts to be created may exist
 	Adoption    adoptionJSON               `json:"adoption"`
 	Guards      guardsJSON                 `json:"guards"`
 	Reading     *owlatsync.Reading         `json:"reading,omitempty"` // only of a sync with a cursor
+}
+
+// mayExistJSON is what a plan sends at least and at most, because contacts that it is to create may exist already and are adopted then.
+type mayExistJSON struct {
+	Rows    int            `json:"rows"` // whose contact may exist
+	Least   owlatsync.Ends `json:"least"`
+	Most    owlatsync.Ends `json:"most"`
+	Seconds float64        `json:"seconds"` // that the most takes, counted like those of the plan
+}
+
+func newMayExistJSON(p owlatsync.Summary) *mayExistJSON {
+	if p.MayExist == 0 {
+		return nil
+	}
+	return &mayExistJSON{p.MayExist, p.Least, p.Most, p.Longest.Seconds()}
 }
 
 type adoptionJSON struct {
@@ -99,6 +116,7 @@ func newSummaryJSON(p owlatsync.Summary, sync config.Sync) summaryJSON {
 	return summaryJSON{
 		Type: "plan", Sync: p.Sync, Rows: p.Rows, Known: p.Entries, Absent: p.Absent, Removals: p.Removals, FirstRun: p.FirstRun,
 		Outcomes: p.Outcomes, Memberships: p.Memberships, Events: p.Events, Requests: p.Requests, Seconds: p.Duration.Seconds(),
+		MayExist: newMayExistJSON(p),
 		Adoption: adoptionJSON{p.Adoption.Mode, p.Adoption.Reason, p.Adoption.Contacts, p.Adoption.Twins, p.Adoption.Requests},
 		Guards: guardsJSON{
 			Hold: append([]owlatsync.Hit{}, g.Hits(p)...), Removals: newLimitJSON(g.Removals), Updates: newLimitJSON(g.Updates),
@@ -133,7 +151,7 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	}
 	for _, o := range owlatsync.Outcomes {
 		if n := p.Outcomes[o]; n > 0 {
-			add(intention(o), "%6d", n)
+			add(intention(o), "%6d%s", n, mayExist(p, o))
 		}
 	}
 	if p.Absent > 0 {
@@ -142,9 +160,10 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	if p.Removals > 0 {
 		add("removals", "%6d of %s to leave a topic or be deleted", p.Removals, words.Plural(p.Entries, "known row"))
 	}
+	least, most := ends(p)
 	m := p.Memberships
-	if m.Added+m.Removed+m.Skipped > 0 {
-		add("topics", "%6d to add, %d to remove, %d left as they are", m.Added, m.Removed, m.Skipped)
+	if m.Added+m.Removed+m.Skipped+most.Added > 0 {
+		add("topics", "%6s to add, %d to remove, %d left as they are", between(least.Added, most.Added), m.Removed, m.Skipped)
 	}
 	if m.Pending > 0 {
 		add("confirm", "%6d of those to add, unless the person has confirmed before: Owlat mails a link valid %s (double opt-in)", m.Pending, confirmWithin)
@@ -152,17 +171,17 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	if m.Unclear > 0 {
 		add("unclear", "%6d neither yes nor no: nobody is added or removed because of what is unclear", m.Unclear)
 	}
-	if p.Events > 0 {
-		add("events", "%6d to send", p.Events)
+	if most.Events > 0 {
+		add("events", "%6s to send", between(least.Events, most.Events))
 	}
-	if p.Requests == 0 {
+	if most.Requests == 0 {
 		add("requests", "%6d, there is nothing to send", 0)
 	} else {
 		listing := ""
 		if p.Adoption.Requests > 0 {
 			listing = fmt.Sprintf(" and %d to list the contacts", p.Adoption.Requests)
 		}
-		add("requests", "%6d%s, %s at %g a second", p.Requests, listing, bar.About(p.Duration), rate)
+		add("requests", "%6s%s, %s at %g a second", between(least.Requests, most.Requests), listing, lasts(p), rate)
 	}
 	if p.FirstRun && p.Adoption.Mode != owlatsync.AdoptNothing {
 		lines = append(lines, "  contacts that exist already: "+p.Adoption.Reason)
@@ -172,6 +191,50 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 			words.Several(p.Adoption.Twins, "address", "addresses")))
 	}
 	return append(lines, guardLines(p, sync.Guards)...)
+}
+
+// mayExist says how many of the rows to create may have a contact already.
+func mayExist(p owlatsync.Summary, o owlatsync.Outcome) string {
+	switch {
+	case o != owlatsync.Created || p.MayExist == 0:
+		return ""
+	case p.MayExist == p.Outcomes[o]:
+		return ", or adopt if it exists"
+	}
+	return fmt.Sprintf(", or adopt if it exists: %d of them", p.MayExist)
+}
+
+// ends returns the least and the most that a plan sends. The plans of older versions knew one number.
+func ends(p owlatsync.Summary) (least, most owlatsync.Ends) {
+	if p.Most == (owlatsync.Ends{}) {
+		only := owlatsync.Ends{Requests: p.Requests, Added: p.Memberships.Added, Events: p.Events}
+		return only, only
+	}
+	return p.Least, p.Most
+}
+
+// ranged returns a number, or the two ends between which it will lie, with its noun.
+func ranged(least, most int, one, many string) string {
+	if least == most {
+		return words.Several(most, one, many)
+	}
+	return between(least, most) + " " + many
+}
+
+// between returns a number, or the two ends between which it will lie.
+func between(least, most int) string {
+	if least == most {
+		return strconv.Itoa(most)
+	}
+	return fmt.Sprintf("%d to %d", least, most)
+}
+
+// lasts says how long the requests take at most.
+func lasts(p owlatsync.Summary) string {
+	if longest := bar.About(p.Longest); p.Longest > p.Duration && longest != bar.About(p.Duration) {
+		return "at most " + longest
+	}
+	return bar.About(p.Duration)
 }
 
 // guardLines says which guards would hold a run, or else their limits.

@@ -3,8 +3,11 @@ package render
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"owlatsync"
+	"owlatsync/internal/config"
+	"owlatsync/internal/words"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/policy"
 )
@@ -30,5 +33,39 @@ func TestGuardLines(t *testing.T) {
 		if got := strings.Join(guardLines(test.summary, test.guards), "\n"); got != test.want {
 			t.Errorf("%s:\n%s\nwant:\n%s", test.name, got, test.want)
 		}
+	}
+}
+
+// TestAPlanOfContactsThatMayExist shows both ends in text and in JSON, and the one number of a plan that an older version kept.
+func TestAPlanOfContactsThatMayExist(t *testing.T) {
+	t.Parallel()
+	p := owlatsync.Summary{
+		Sync: "users", Rows: 3, Entries: 1, Outcomes: map[owlatsync.Outcome]int{owlatsync.Created: 2, owlatsync.Unchanged: 1},
+		Memberships: owlatsync.MembershipCounts{Added: 2}, Events: 2, Requests: 6, MayExist: 2,
+		Least: owlatsync.Ends{Requests: 4}, Most: owlatsync.Ends{Requests: 10, Added: 2, Events: 2}, Duration: time.Second, Longest: 3 * time.Second,
+	}
+	text := strings.Join(summaryLines(p, config.Sync{}, 10), "\n")
+	for _, want := range []string{
+		"  create            2, or adopt if it exists\n", "  topics       0 to 2 to add, 0 to remove", "  events       0 to 2 to send\n",
+		"  requests     4 to 10, at most about 3s at 10 a second\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in:\n%s", want, text)
+		}
+	}
+	if got, want := inShort(p), "create 2, or adopt if it exists, 0 to 2 topic adds, 0 to 2 events, 4 to 10 requests, at most about 3s"; got != want {
+		t.Errorf("in short %q, want %q", got, want)
+	}
+	shown := string(words.JSON(newSummaryJSON(p, config.Sync{})))
+	for _, want := range []string{
+		`"requests":6,"seconds":1,"may_exist":{"rows":2,"least":{"requests":4,"added":0,"events":0},"most":{"requests":10,"added":2,"events":2},"seconds":3}`,
+	} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("no %s in:\n%s", want, shown)
+		}
+	}
+	p.MayExist, p.Least, p.Most, p.Longest = 0, owlatsync.Ends{}, owlatsync.Ends{}, 0
+	if got, want := inShort(p), "create 2, 2 topic adds, 2 events, 6 requests, about 1s"; got != want {
+		t.Errorf("in short %q, want %q", got, want)
 	}
 }

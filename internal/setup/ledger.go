@@ -18,14 +18,20 @@ import (
 type Ledger interface {
 	ledger.Store
 	Close() error
+	Unwritable() error // why it cannot be written; nil: it could be when it was opened
 }
 
 // ErrNoLedger says that there is no ledger, because nothing has ever been run.
 var ErrNoLedger = errors.New("there is no ledger yet: nothing has ever been run here")
 
-// Ledger opens the ledger of the configuration, or creates it. It is the only place that knows the kinds of ledgers.
+// Ledger opens the ledger of the configuration, or creates it. It is the only place that knows the kinds of ledgers. An opener that
+// only reads accepts a ledger that cannot be written.
 func (o Opener) Ledger(ctx context.Context, cfg *config.Config) (Ledger, error) {
-	l, err := sqlite.Open(ctx, o.Drivers.SQLite, cfg.Ledger)
+	open := sqlite.Open
+	if o.Reads {
+		open = sqlite.OpenReadable
+	}
+	l, err := open(ctx, o.Drivers.SQLite, cfg.Ledger)
 	if err != nil {
 		return nil, err // a nil *sqlite.Ledger would not be a nil Ledger
 	}

@@ -46,8 +46,12 @@ func (o Opener) Open(ctx context.Context, cfg *config.Config, use config.Use) (*
 		s.disconnect()
 		return nil, err
 	}
-	// Temporary files hold what the ledger holds, so they belong beside it.
-	s.engine = reconcile.New(s.Client, s.Ledger, reconcile.Options{Logger: o.Logger, Scratch: filepath.Dir(cfg.Ledger)})
+	// Temporary files hold what the ledger holds, so they belong beside it, if there is room.
+	scratch := filepath.Dir(cfg.Ledger)
+	if s.Ledger.Unwritable() != nil {
+		scratch = ""
+	}
+	s.engine = reconcile.New(s.Client, s.Ledger, reconcile.Options{Logger: o.Logger, Scratch: scratch})
 	return s, nil
 }
 
@@ -106,9 +110,36 @@ func (s *Session) Rate() float64 {
 	return rate
 }
 
-// Prune drops history that is older than the configuration keeps it, and returns how many lines and runs.
+// pruneAhead is how long after the session before a session may be for certain, where only this machine's clock tells.
+const pruneAhead = 24 * time.Hour
+
+// Prune drops history that is older than the configuration keeps it, and returns how many lines and runs. A clock that is once set far
+// ahead drops nothing: Owlat's clock must agree or, where no answer has told it, the runs before.
 func (s *Session) Prune(ctx context.Context) (int64, error) {
-	return s.Ledger.Prune(ctx, time.Now().Add(-s.Config.History))
+	now, err := s.prunesAt(ctx, time.Now())
+	if err != nil {
+		return 0, err
+	}
+	return s.Ledger.Prune(ctx, now.Add(-s.Config.History))
+}
+
+func (s *Session) prunesAt(ctx context.Context, now time.Time) (time.Time, error) {
+	if s.Client != nil {
+		if earliest, _, known := s.Client.ServerTime(now); known {
+			if earliest.Before(now) {
+				return earliest, nil
+			}
+			return now, nil
+		}
+	}
+	runs, err := s.Ledger.Runs(ctx, "", len(s.Config.Syncs)+1) // those of this session and one before
+	if err != nil || len(runs) == 0 {
+		return now, err
+	}
+	if believed := runs[len(runs)-1].Started.Add(pruneAhead); believed.Before(now) {
+		return believed, nil
+	}
+	return now, nil
 }
 
 // Run runs one sync. observe is told everything that happens.

@@ -26,6 +26,7 @@ type Opener struct {
 	Drivers   Drivers
 	UserAgent string       // of every request; empty: the SDK's
 	Logger    *slog.Logger // of clients and engines; nil: they are silent
+	Reads     bool         // nothing is to be written to the ledger, so that one that cannot be written will do
 }
 
 // Client returns a client of the configured deployment within the configured budget. It sends nothing.

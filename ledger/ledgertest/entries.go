@@ -19,10 +19,10 @@ func fullEntry(key string) *ledger.Entry {
 		Fields: owlatsync.Texts{owlatsync.FirstName: "Zoë 😀", owlatsync.LastName: "O'Hara\x00\"%"}, Origin: ledger.OriginAdopted,
 		Fingerprint: ledger.Fingerprint{Hi: math.MaxUint64, Lo: 1 << 63},
 		Memberships: []ledger.Membership{
-			{Topic: "topic1", Consent: true, State: ledger.MemberAdded, At: at(2), Renewed: at(1), Pending: at(3), Unmailed: true},
+			{Topic: "topic1", Consent: true, State: ledger.MemberAdded, At: at(2), Renewed: at(1), Sent: at(11), Pending: at(12), Unmailed: true},
 			{Topic: "topic2", State: ledger.MemberOut},
 		},
-		Intent: ledger.Intent{Create: at(3)},
+		Intent: ledger.Intent{Create: at(3), Local: true},
 		Events: []ledger.EventMark{
 			{Name: "user_created", On: ledger.OnCreated, State: ledger.EventSent, At: at(9)},
 			{Name: "user_met", On: ledger.OnAppears, State: ledger.EventDue},
@@ -32,7 +32,7 @@ func fullEntry(key string) *ledger.Entry {
 			First: at(4), Last: at(5), NextTry: at(6), Parked: true,
 			Fingerprint: ledger.Fingerprint{Hi: 3, Lo: math.MaxUint64 - 1}, Absence: true,
 		},
-		FirstSeen: at(7), ChangedAt: at(8),
+		FirstSeen: at(7), ChangedAt: at(8), Witness: at(10),
 	}
 }
 
@@ -48,7 +48,7 @@ func testEntry(t *testing.T, open Open) {
 		got := entriesOf(t, reopen(t, open, folder), "users", "full")["full"]
 		same(t, "entry after reopening", got, want)
 		for _, at := range []time.Time{
-			got.FirstSeen, got.ChangedAt, got.Intent.Create, got.Memberships[0].At, got.Memberships[0].Renewed, got.Memberships[0].Pending, got.Events[0].At, got.Failure.First, got.Failure.Last, got.Failure.NextTry,
+			got.FirstSeen, got.ChangedAt, got.Witness, got.Intent.Create, got.Memberships[0].At, got.Memberships[0].Renewed, got.Memberships[0].Sent, got.Memberships[0].Pending, got.Events[0].At, got.Failure.First, got.Failure.Last, got.Failure.NextTry,
 		} {
 			if at.Location() != time.UTC {
 				t.Errorf("%v is not in UTC", at)
@@ -62,7 +62,7 @@ func testEntry(t *testing.T, open Open) {
 		record(t, l, "users", bare)
 		got := entriesOf(t, l, "users", "bare")["bare"]
 		same(t, "entry", got, bare)
-		if !got.FirstSeen.IsZero() || !got.Intent.Create.IsZero() {
+		if !got.FirstSeen.IsZero() || !got.Witness.IsZero() || !got.Intent.Create.IsZero() {
 			t.Error("a zero time came back as another")
 		}
 	})

@@ -83,10 +83,11 @@ func copyOf(e *ledger.Entry) *ledger.Entry {
 	if c.Doubt {
 		c.Fingerprint = ledger.Fingerprint{}
 	}
-	c.Intent.Create, c.FirstSeen, c.ChangedAt = moment(e.Intent.Create), moment(e.FirstSeen), moment(e.ChangedAt)
+	c.Intent.Create, c.FirstSeen, c.ChangedAt, c.Witness = moment(e.Intent.Create), moment(e.FirstSeen), moment(e.ChangedAt), moment(e.Witness)
 	c.Memberships, c.Events = nil, nil
 	for _, membership := range e.Memberships {
-		membership.At, membership.Renewed, membership.Pending = moment(membership.At), moment(membership.Renewed), moment(membership.Pending)
+		membership.At, membership.Renewed, membership.Sent = moment(membership.At), moment(membership.Renewed), moment(membership.Sent)
+		membership.Pending = moment(membership.Pending)
 		c.Memberships = append(c.Memberships, membership)
 	}
 	for _, mark := range e.Events {

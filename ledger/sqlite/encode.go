@@ -75,7 +75,8 @@ func encodeEntry(e *ledger.Entry, now time.Time) ([]any, error) {
 	if len(e.Memberships) > 0 {
 		ms := slices.Clone(e.Memberships)
 		for i := range ms {
-			ms[i].At, ms[i].Renewed, ms[i].Pending = ms[i].At.UTC(), ms[i].Renewed.UTC(), ms[i].Pending.UTC()
+			ms[i].At, ms[i].Renewed, ms[i].Sent = ms[i].At.UTC(), ms[i].Renewed.UTC(), ms[i].Sent.UTC()
+			ms[i].Pending = ms[i].Pending.UTC()
 		}
 		text, err := json.Marshal(ms)
 		if err != nil {
@@ -111,7 +112,7 @@ func encodeEntry(e *ledger.Entry, now time.Time) ([]any, error) {
 	args = append(args,
 		nil, e.Key, textOrNull(e.ContactID), textOrNull(e.Email), identity, string(e.Origin),
 		memberships, timeOrNull(e.Intent.Create), failure, stateOf(e), timeOrNull(e.FirstSeen), timeOrNull(changed), events,
-		fingerprintOrNull(e), e.Doubt, timeOrNull(e.Asked()))
+		fingerprintOrNull(e), e.Doubt, timeOrNull(e.Witness), e.Intent.Local, timeOrNull(e.Asked()))
 	for _, text := range e.Fields {
 		args = append(args, text)
 	}
@@ -133,7 +134,7 @@ func encodeFailure(f *ledger.Failure) (any, error) {
 
 // entryColumns are the columns that scanEntry reads, of entries e.
 var entryColumns = `e.id, e.key, e.contact_id, e.email, e.identity, e.origin,
-	e.memberships, e.intent, e.failure, e.first_seen, e.changed_at, e.events, e.fingerprint, e.doubt` + forEachField(", e.%[1]s")
+	e.memberships, e.intent, e.failure, e.first_seen, e.changed_at, e.events, e.fingerprint, e.doubt, e.witness, e.intent_local` + forEachField(", e.%[1]s")
 
 // forEachField writes the pattern for every field of a contact, with the name of its column.
 func forEachField(pattern string) string {
@@ -148,13 +149,13 @@ func forEachField(pattern string) string {
 func scanEntry(rows *sql.Rows, before ...any) (id int64, e *ledger.Entry, err error) {
 	var (
 		contact, email, identity, memberships, failure, events sql.NullString
-		intent, firstSeen, changedAt                           sql.NullInt64
+		intent, firstSeen, changedAt, witness                  sql.NullInt64
 		print                                                  sql.RawBytes
 	)
 	e = new(ledger.Entry)
 	into := append(make([]any, 0, len(before)+entryArguments+1), before...)
 	into = append(into, &id, &e.Key, &contact, &email, &identity, &e.Origin,
-		&memberships, &intent, &failure, &firstSeen, &changedAt, &events, &print, &e.Doubt)
+		&memberships, &intent, &failure, &firstSeen, &changedAt, &events, &print, &e.Doubt, &witness, &e.Intent.Local)
 	for i := range e.Fields {
 		into = append(into, &e.Fields[i])
 	}
@@ -173,7 +174,7 @@ func scanEntry(rows *sql.Rows, before ...any) (id int64, e *ledger.Entry, err er
 	default:
 		return 0, nil, fmt.Errorf("%w (the fingerprint of an entry is cut short)", ledger.ErrCorrupt)
 	}
-	e.Intent.Create, e.FirstSeen, e.ChangedAt = timeOf(intent), timeOf(firstSeen), timeOf(changedAt)
+	e.Intent.Create, e.FirstSeen, e.ChangedAt, e.Witness = timeOf(intent), timeOf(firstSeen), timeOf(changedAt), timeOf(witness)
 	if memberships.Valid {
 		if err := json.Unmarshal([]byte(memberships.String), &e.Memberships); err != nil {
 			return 0, nil, fmt.Errorf("%w (the memberships of an entry cannot be read)", ledger.ErrCorrupt)

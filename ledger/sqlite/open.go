@@ -32,8 +32,25 @@ func Open(ctx context.Context, driver, path string) (*Ledger, error) {
 	return openWith(ctx, driver, path, migrations)
 }
 
+// OpenReadable is Open for who only wants to read: it also opens a ledger of this version that cannot be written, because its file
+// system is full or read-only, or its file is. Then whatever writes fails as it would, and Unwritable says why.
+func OpenReadable(ctx context.Context, driver, path string) (*Ledger, error) {
+	l, err := Open(ctx, driver, path)
+	if err == nil || !dbfile.IsUnwritable(err) {
+		return l, err
+	}
+	return ledgerOf(path, func() (*dbfile.File, error) { return dbfile.OpenUnwritable(ctx, driver, path, migrations, err) })
+}
+
+// Unwritable returns why the ledger cannot be written, nil if it could be when it was opened.
+func (l *Ledger) Unwritable() error { return l.f.Unwritable() }
+
 func openWith(ctx context.Context, driver, path string, schema fs.FS) (*Ledger, error) {
-	f, err := dbfile.Open(ctx, driver, path, schema)
+	return ledgerOf(path, func() (*dbfile.File, error) { return dbfile.Open(ctx, driver, path, schema) })
+}
+
+func ledgerOf(path string, open func() (*dbfile.File, error)) (*Ledger, error) {
+	f, err := open()
 	b := &base{f: f, ids: make(map[string]int64)}
 	l := &Ledger{
 		base: b, entryReader: entryReader{base: b, many: new(manyStatement)}, syncReader: syncReader{b}, journal: journal{b}, inbox: inbox{b},

@@ -102,8 +102,9 @@ func (x *exporter) entries() error {
 		l := &entryLine{
 			Sync: ledger.Text(h.Sync), Key: ledger.Text(e.Key), ContactID: ledger.Text(e.ContactID), Email: ledger.Text(e.Email),
 			Identity: ledger.Text(e.Identity), Fields: fieldsOf(e.Fields), Origin: e.Origin,
-			Doubt: e.Doubt, Memberships: e.Memberships, Create: e.Intent.Create, Events: e.Events, Failure: e.Failure,
-			FirstSeen: e.FirstSeen, ChangedAt: e.ChangedAt,
+			Doubt: e.Doubt, Memberships: e.Memberships, Create: e.Intent.Create,
+			CreateOwlat: !e.Intent.Create.IsZero() && !e.Intent.Local, Events: e.Events, Failure: e.Failure,
+			FirstSeen: e.FirstSeen, ChangedAt: e.ChangedAt, Witness: e.Witness,
 		}
 		if !e.Fingerprint.IsZero() {
 			l.Fingerprint = fmt.Sprintf("%016x%016x", e.Fingerprint.Hi, e.Fingerprint.Lo)

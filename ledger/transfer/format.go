@@ -86,10 +86,12 @@ type entryLine struct {
 	Doubt       bool                `json:"doubt,omitempty"`
 	Memberships []ledger.Membership `json:"memberships,omitempty"`
 	Create      time.Time           `json:"create,omitzero"`
+	CreateOwlat bool                `json:"create_owlat,omitempty"` // Create is on Owlat's clock
 	Events      []ledger.EventMark  `json:"events,omitempty"`
 	Failure     *ledger.Failure     `json:"failure,omitempty"`
 	FirstSeen   time.Time           `json:"first_seen,omitzero"`
 	ChangedAt   time.Time           `json:"changed,omitzero"`
+	Witness     time.Time           `json:"witness,omitzero"`
 }
 
 // fieldTexts has the fields of a contact that are not empty, by the names of their columns.

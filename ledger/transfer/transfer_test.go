@@ -105,7 +105,7 @@ func furnish(t *testing.T, l ledger.Store) {
 		Events:      []ledger.EventMark{{Name: "created", On: ledger.OnCreated, State: ledger.EventUnknown, At: at}},
 		Failure: &ledger.Failure{Class: ledger.GiveUp, Reason: "<&>", Attempts: 8, First: at, Last: at, NextTry: at, Parked: true,
 			Fingerprint: ledger.Fingerprint{Hi: 1<<63 + 1, Lo: 5}, Absence: true},
-		FirstSeen: at, ChangedAt: at,
+		FirstSeen: at, ChangedAt: at, Witness: at,
 	}
 	must(k.Record(t.Context(), ledger.Record{Sync: "users", Run: 1, Entry: full, Event: "adopted", Note: "note \xff"},
 		ledger.Record{Sync: "users", Run: 1, Entry: full, Event: "topic added", Note: "topic1"}))

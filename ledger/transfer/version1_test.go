@@ -34,7 +34,7 @@ func TestFirstVersion(t *testing.T) {
 		}
 		want := []*ledger.Entry{
 			entry("1", func(e *ledger.Entry) { e.Fingerprint = ledger.Fingerprint{Hi: 1 << 63, Lo: 7} }),
-			entry("2", func(e *ledger.Entry) { e.Doubt, e.Intent.Create = true, at }),
+			entry("2", func(e *ledger.Entry) { e.Doubt, e.Intent = true, ledger.Intent{Create: at, Local: true} }),
 			entry("3", func(e *ledger.Entry) {
 				e.Doubt = true
 				e.Failure = &ledger.Failure{Class: ledger.RetryLater, Category: "internal", Status: 500, Reason: "Owlat failed", Attempts: 2,

@@ -2,7 +2,6 @@ package owlattest
 
 import (
 	"cmp"
-	"time"
 
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest/internal/model"
@@ -15,7 +14,7 @@ const MaxSeed = 1_000_000
 // names, and returns how many it made: numbers whose address is taken are left out. An empty prefix means "person".
 func (s *Server) Seed(count int, prefix string) (made int, err error) {
 	defer s.lock()()
-	return s.model.Dashboard().Seed(count, MaxSeed, cmp.Or(prefix, "person"), time.Now())
+	return s.model.Dashboard().Seed(count, MaxSeed, cmp.Or(prefix, "person"), s.now())
 }
 
 // AddContact makes a contact as the dashboard, an import or a form does, with any source, by default "import". One by a form
@@ -24,7 +23,7 @@ func (s *Server) Seed(count int, prefix string) (made int, err error) {
 func (s *Server) AddContact(state ContactState) (id string, err error) {
 	defer s.lock()()
 	c := model.Contact{Email: state.Email, Fields: fieldsOf(state), Source: cmp.Or(state.Source, "import")}
-	err = s.model.Dashboard().AddContact(&c, time.Now())
+	err = s.model.Dashboard().AddContact(&c, s.now())
 	return c.ID, err
 }
 
@@ -32,20 +31,20 @@ func (s *Server) AddContact(state ContactState) (id string, err error) {
 // after 30 days, which the API does not show.
 func (s *Server) SoftDelete(email string) error {
 	defer s.lock()()
-	return s.model.Dashboard().SoftDelete(email, time.Now())
+	return s.model.Dashboard().SoftDelete(email, s.now())
 }
 
 // DeleteTopic deletes a topic, given by id or name, in the dashboard, with its memberships.
 func (s *Server) DeleteTopic(nameOrID string) error {
 	defer s.lock()()
-	return s.model.Dashboard().DeleteTopic(nameOrID, time.Now())
+	return s.model.Dashboard().DeleteTopic(nameOrID, s.now())
 }
 
 // RemoveMember takes a contact, given by address or id, off a topic, given by id or name, in the dashboard: no webhook tells
 // it, the contact's UpdatedAt moves. Nothing happens to who is not on the topic.
 func (s *Server) RemoveMember(emailOrID, topic string) error {
 	defer s.lock()()
-	return s.model.Dashboard().RemoveMember(emailOrID, topic, time.Now())
+	return s.model.Dashboard().RemoveMember(emailOrID, topic, s.now())
 }
 
 // EditContact changes a contact, given by address or id, in the dashboard: no webhook tells it, its UpdatedAt moves. A new
@@ -53,7 +52,7 @@ func (s *Server) RemoveMember(emailOrID, topic string) error {
 // contact, or that the address is no address or another contact's.
 func (s *Server) EditContact(emailOrID string, to owlat.UpdateContactRequest) error {
 	defer s.lock()()
-	return s.model.Dashboard().EditContact(emailOrID, editBy(to), time.Now())
+	return s.model.Dashboard().EditContact(emailOrID, editBy(to), s.now())
 }
 
 // Merge makes one contact of two, both given by address or id, as the dashboard and a job of Owlat do: the winner gets the
@@ -61,7 +60,7 @@ func (s *Server) EditContact(emailOrID string, to owlat.UpdateContactRequest) er
 // UpdatedAt moves.
 func (s *Server) Merge(winner, loser string) error {
 	defer s.lock()()
-	return s.model.Dashboard().Merge(winner, loser, time.Now())
+	return s.model.Dashboard().Merge(winner, loser, s.now())
 }
 
 // BlockAddress makes Owlat refuse transactional mail to that address, as after a bounce or a complaint.

@@ -3,7 +3,6 @@ package owlattest
 import (
 	"context"
 	"strings"
-	"time"
 
 	"owlatsync/owlat/owlattest/internal/answer"
 	"owlatsync/owlat/owlattest/internal/connection"
@@ -32,7 +31,7 @@ func (g gate) Exchange(ctx context.Context, method, target, authorization string
 	s := g.server
 	full, query := js.SplitTarget(target)
 	path, inside := strings.CutPrefix(full, s.basePath())
-	r := routes.Request{Method: method, Path: path, Query: query, Authorization: authorization, Body: body, Time: time.Now()}
+	r := routes.Request{Method: method, Path: path, Query: query, Authorization: authorization, Body: body, Time: s.now()}
 	var e routes.Endpoint
 	if inside {
 		e = routes.Find(method, path)
@@ -44,7 +43,7 @@ func (g gate) Exchange(ctx context.Context, method, target, authorization string
 	d := &connection.Delivery{Kind: m.Kind, Delay: m.Delay}
 	if m.Before > 0 {
 		d.Gone = connection.Wait(ctx, m.Before) != nil
-		r.Time = time.Now()
+		r.Time = s.now()
 	}
 	if !d.Gone && d.Kind != faults.ResetBefore {
 		d.Answer = g.answer(e, r, m, full)

@@ -83,23 +83,23 @@ func (s *Server) Len() int {
 // opting out of everything. The error says which of the two is unknown.
 func (s *Server) Unsubscribe(email, topic string) error {
 	defer s.lock()()
-	return s.model.People().Unsubscribe(email, topic, time.Now())
+	return s.model.People().Unsubscribe(email, topic, s.now())
 }
 
 // ConfirmDoubleOptIn is the person following the confirmation link. Nothing happens where none is outstanding.
 func (s *Server) ConfirmDoubleOptIn(email string) error {
 	defer s.lock()()
-	return s.model.People().Confirm(email, time.Now())
+	return s.model.People().Confirm(email, s.now())
 }
 
 // Bounce is a mail to that address coming back. A hard bounce blocks the address for transactional mail.
 func (s *Server) Bounce(email string, hard bool, message string) {
 	defer s.lock()()
-	s.model.People().Bounce(email, hard, message, time.Now())
+	s.model.People().Bounce(email, hard, message, s.now())
 }
 
 // Complain is the person reporting a mail as unwanted, which blocks the address for transactional mail.
 func (s *Server) Complain(email string) {
 	defer s.lock()()
-	s.model.People().Complain(email, time.Now())
+	s.model.People().Complain(email, s.now())
 }

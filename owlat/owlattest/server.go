@@ -24,6 +24,9 @@ type Server struct {
 	// NoLimit lets every request pass. The X-RateLimit headers stay as they are.
 	NoLimit bool
 
+	// ClockAhead is how far the deployment's clock is ahead of this machine's; negative: behind.
+	ClockAhead time.Duration
+
 	// BasePath is a path such as "/owlat" under which the API stands instead of the root.
 	BasePath string
 
@@ -57,6 +60,9 @@ type Request struct {
 	Body   []byte // not to be changed
 }
 
+// now is the time on the deployment's clock.
+func (s *Server) now() time.Time { return time.Now().Add(s.ClockAhead) }
+
 // lock takes the lock and returns what lets it go.
 func (s *Server) lock() (unlock func()) {
 	s.hold()
@@ -87,7 +93,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { connection.
 // Transport returns a RoundTripper that reaches the server in process, whatever the host: without sockets and without
 // goroutines, so that it works in a testing/synctest bubble. It honours the request's context and shows faults as a
 // client of a socket sees them.
-func (s *Server) Transport() http.RoundTripper { return connection.InProcess{Exchanger: gate{s}} }
+func (s *Server) Transport() http.RoundTripper {
+	return connection.InProcess{Exchanger: gate{s}, Now: s.now}
+}
 
 // Control returns the handler of the control API. Its paths begin with /__sandbox/; it needs no key, so that it belongs
 // on a loopback address only.

@@ -68,6 +68,8 @@ type Needs struct {
 	Stop    <-chan struct{} // closing it ends the run: no more work is taken
 	Part    owlatsync.Part
 	Workers int // the most rows at once; 0: what a pool allows
+	// Undated is a time in the steps that is not on Owlat's clock but on this machine's; zero: there is none.
+	Undated time.Time
 }
 
 // run is the application of one plan.
@@ -122,7 +124,7 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 			a.done(s, result{outcome: owlatsync.Skipped, reason: ReasonStopped})
 		case !a.asked(s) || !a.within():
 			a.done(s, result{outcome: owlatsync.Skipped, reason: "not among the rows asked for", category: ledger.CategoryUnasked})
-		case phase == step.Remove && a.erred():
+		case s.Missing && a.erred():
 			a.done(s, result{outcome: owlatsync.Skipped, reason: reasonErred})
 		case phase == step.Settle:
 			if settled = append(settled, s); len(settled) == settleBatch {
@@ -242,11 +244,7 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 			continue
 		}
 		a.leftAlone(s.Skipped)
-		r := result{outcome: s.Outcome, reason: s.Reason}
-		if s.Unsure {
-			r.category = ledger.CategoryUnsure
-		}
-		a.done(s, r)
+		a.done(s, result{outcome: s.Outcome, reason: s.Reason})
 	}
 }
 

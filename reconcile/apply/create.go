@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,17 +19,14 @@ import (
 // creation creates the contact of a row, or goes on with one that is there.
 type creation struct{ *row }
 
-// create creates the contact. It first records that it is about to, so that a contact found after a kill or a lost answer is known
+// create creates the contact. It records that right before it is sent, so that a contact found after a kill or a lost answer is known
 // to be ours (Invariant 3).
 func (r creation) create(ctx context.Context) error {
 	if err := r.freed(ctx); err != nil {
 		return err
 	}
-	doubt := r.e.Intent.Create // of an earlier create that may have taken effect
+	doubt := r.e.Intent // of an earlier create that may have taken effect
 	for try := 1; ; try++ {
-		if err := r.intend(ctx); err != nil {
-			return err
-		}
 		c, err := r.createOnce(ctx)
 		switch {
 		case err == nil:
@@ -38,14 +36,14 @@ func (r creation) create(ctx context.Context) error {
 		case errors.Is(err, owlat.ErrConflict):
 			return r.met(ctx, err, doubt)
 		case !owlat.OutcomeUnknown(err):
-			if doubt.IsZero() {
+			if doubt.Create.IsZero() {
 				r.intendNot()
 			}
 			return err
 		case try == lostTries || ctx.Err() != nil:
 			return err
 		}
-		doubt = r.e.Intent.Create
+		doubt = r.e.Intent
 		c, err = remote.Find(ctx, r.client, r.s.Row.Email)
 		if err == nil {
 			return r.found(ctx, *c, doubt)
@@ -60,8 +58,8 @@ func (r creation) create(ctx context.Context) error {
 }
 
 func (r creation) createOnce(ctx context.Context) (c *owlat.Contact, err error) {
-	err = remote.Call(ctx, func() (err error) {
-		c, err = r.client.Contacts.Create(ctx, remote.Creation(r.s.Row))
+	err = r.call(ctx, once(r.intend), func(client *owlat.Client) (err error) {
+		c, err = client.Contacts.Create(ctx, remote.Creation(r.s.Row))
 		return err
 	})
 	return c, err
@@ -95,7 +93,8 @@ func (r creation) intend(ctx context.Context) error {
 	if !r.e.Intent.Create.IsZero() {
 		return nil
 	}
-	r.e.Intent.Create, r.e.Identity, r.e.Doubt = time.Now(), r.s.Row.Email, true
+	now, _, known := r.owlatTime()
+	r.e.Intent, r.e.Identity, r.e.Doubt = ledger.Intent{Create: now, Local: !known}, r.s.Row.Email, true
 	bare := *r.e
 	bare.Memberships, bare.ChangedAt = consent.Acted(bare.Memberships), time.Now()
 	err := r.record(ctx, ledger.Record{Sync: r.Sync, Run: r.Run, Entry: &bare, Replaces: r.s.OldKey})
@@ -125,8 +124,8 @@ func (r *row) take(c owlat.Contact, origin ledger.Origin) {
 }
 
 // met handles a create that was refused because another contact holds the address.
-func (r creation) met(ctx context.Context, refusal error, doubt time.Time) error {
-	if doubt.IsZero() {
+func (r creation) met(ctx context.Context, refusal error, doubt ledger.Intent) error {
+	if doubt.Create.IsZero() {
 		r.intendNot() // the contact was there before
 	}
 	c, err := remote.Find(ctx, r.client, r.s.Row.Email)
@@ -139,7 +138,7 @@ func (r creation) met(ctx context.Context, refusal error, doubt time.Time) error
 	if remote.IsGone(err) {
 		r.intendNot()
 		return &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryDrift, Err: refusal, Reason: "Owlat refuses to create the contact although none has " +
-			"this address: " + r.holder(ctx) + ". It ends when that contact is deleted or gets its old address back"}
+			"this address: " + cmp.Or(r.s.Left, r.holder(ctx)+". It ends when that contact is deleted or gets its old address back")}
 	}
 	if err != nil {
 		return err
@@ -149,7 +148,7 @@ func (r creation) met(ctx context.Context, refusal error, doubt time.Time) error
 
 // found goes on with a contact that exists: as created if the create in doubt made it, else as adopted. It does not take a contact
 // from another row.
-func (r creation) found(ctx context.Context, c owlat.Contact, doubt time.Time) error {
+func (r creation) found(ctx context.Context, c owlat.Contact, doubt ledger.Intent) error {
 	rival, elsewhere, err := remote.Rivals(ctx, r.Ledger, r.Sync, []string{r.s.Row.Key, r.s.OldKey}, c.ID)
 	if err != nil {
 		return r.ledgerFailed(err)
@@ -158,9 +157,9 @@ func (r creation) found(ctx context.Context, c owlat.Contact, doubt time.Time) e
 		r.intendNot()
 		return taken("it is the contact %s of %s", c.ID, step.RowName(rival))
 	}
-	ours := remote.Mine(doubt, c) && !elsewhere
+	ours := remote.Mine(r.client, doubt, c) && !elsewhere
 	if ours {
-		likelier, err := remote.LikelierElsewhere(ctx, r.Ledger, r.Sync, r.e, c.CreatedAt)
+		likelier, err := remote.LikelierElsewhere(ctx, r.client, r.Ledger, r.Sync, r.e, c.CreatedAt)
 		if err != nil {
 			return r.ledgerFailed(err)
 		}
@@ -168,23 +167,78 @@ func (r creation) found(ctx context.Context, c owlat.Contact, doubt time.Time) e
 	}
 	if ours {
 		r.goOn(remote.EntryOf(r.s.Row.Key, c, ledger.OriginCreated, r.e), owlatsync.Created, r.s.Changes)
-		r.e.Intent.Create = doubt
-	} else {
-		r.adopt(c)
+		r.e.Intent = doubt
+	} else if err := r.adopt(ctx, c); err != nil {
+		return err
 	}
 	r.event(string(r.result.outcome), "the contact was found in Owlat")
 	return nil
 }
 
-// adopt goes on with a contact that was there before.
-func (r creation) adopt(c owlat.Contact) {
+// adopt goes on with a contact that was there before. One that another sync created is new to those topics for which that sync has
+// not acted on a consent.
+func (r creation) adopt(ctx context.Context, c owlat.Contact) error {
 	e := remote.EntryOf(r.s.Row.Key, c, ledger.OriginAdopted, r.e)
-	changes := r.s.Changes
-	if met := r.s.Met; met != nil {
-		e.Memberships, changes = slices.Clone(met.Memberships), met.Changes
-		r.s.Events, r.s.Messages, r.s.Skipped, r.s.Unsure = met.Events, met.Messages, met.Skipped, false
+	met := r.s.Met
+	if met == nil {
+		r.goOn(e, owlatsync.Adopted, r.s.Changes)
+		return nil
 	}
+	isNew, err := r.newTo(ctx, c)
+	if err != nil {
+		return err
+	}
+	planned := topicsOf(r.s.Changes)
+	changes := slices.DeleteFunc(slices.Clone(planned), func(c owlatsync.Change) bool { return !isNew(c.Topic) })
+	for _, c := range met.Changes {
+		if !isNew(c.Topic) || !slices.Contains(planned, c) {
+			changes = append(changes, c)
+		}
+	}
+	e.Memberships = slices.Clone(met.Memberships)
+	skipped := met.Skipped
+	for i, m := range e.Memberships {
+		if wanted := r.e.Membership(m.Topic); wanted != nil && isNew(m.Topic) {
+			if e.Memberships[i] = *wanted; m.Consent && m.State == ledger.MemberSkipped {
+				skipped--
+			}
+		}
+	}
+	r.s.Events, r.s.Messages, r.s.Skipped = met.Events, met.Messages, skipped
 	r.goOn(e, owlatsync.Adopted, changes)
+	return nil
+}
+
+// newTo returns a function that reports whether a contact that was met counts as new to a topic that it is to be added to.
+func (r creation) newTo(ctx context.Context, c owlat.Contact) (func(topic string) bool, error) {
+	held, err := r.Ledger.Sharers(ctx, []string{c.ID})
+	if err != nil {
+		return nil, r.readFailed(err)
+	}
+	doubtful, err := r.Ledger.Holders(ctx, []string{r.s.Row.Email})
+	if err != nil {
+		return nil, r.readFailed(err)
+	}
+	optOuts, err := r.Ledger.OptOuts(ctx, []string{c.ID})
+	if err != nil {
+		return nil, r.readFailed(err)
+	}
+	doubtful = slices.DeleteFunc(doubtful, func(h ledger.Holder) bool { return h.Entry.ContactID != "" })
+	siblings, created := remote.Siblings(append(held, doubtful...), r.Sync, c.ID, func(sent ledger.Intent) bool { return remote.Mine(r.client, sent, c) })
+	var added []string
+	for _, c := range r.s.Changes {
+		if c.Kind == owlatsync.AddTopic {
+			added = append(added, c.Topic)
+		}
+	}
+	spent := consent.Spent(siblings, optOuts, added)
+	return func(topic string) bool {
+		return created && slices.Contains(added, topic) && !slices.Contains(spent, topic)
+	}, nil
+}
+
+func topicsOf(changes []owlatsync.Change) []owlatsync.Change {
+	return slices.DeleteFunc(slices.Clone(changes), func(c owlatsync.Change) bool { return c.Topic == "" })
 }
 
 // goOn plans the rest of the step for a contact that was found: fields that differ, and the planned changes of topics.

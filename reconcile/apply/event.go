@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"owlatsync"
 	"owlatsync/ledger"
@@ -36,13 +35,18 @@ func (r notice) notify(ctx context.Context) error {
 			r.e.Events = slices.Delete(r.e.Events, i, i+1)
 			continue
 		}
-		m.State, m.At = ledger.EventSent, time.Now()
-		if err := r.flush(ctx); err != nil {
-			m.State = ledger.EventDue
+		if err := r.flushFirst(ctx); err != nil {
 			return err
 		}
-		err := remote.Call(ctx, func() error {
-			_, err := r.client.Events.Send(ctx, r.request(message))
+		err := r.call(ctx, once(func(ctx context.Context) error {
+			m.State, m.At = ledger.EventSent, r.now()
+			err := r.flush(ctx)
+			if err != nil {
+				m.State = ledger.EventDue
+			}
+			return err
+		}), func(client *owlat.Client) error {
+			_, err := client.Events.Send(ctx, r.request(message))
 			return err
 		})
 		switch {

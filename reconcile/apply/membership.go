@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"owlatsync"
@@ -28,32 +29,41 @@ func (r membership) removeTopics(ctx context.Context) error {
 	return nil
 }
 
-// removeTopic takes the contact off a topic. A contact that is not on it, or no longer exists, counts as removed. It first records
-// that it is about to: a consent given after a removal of unknown outcome is a new one.
+// removeTopic takes the contact off a topic. A contact that is not on it, or no longer exists, counts as removed. That it is about to
+// is recorded right before: a consent given after a removal of unknown outcome is a new one.
 func (r membership) removeTopic(ctx context.Context, topic string) error {
-	m := r.e.Membership(topic)
-	before := *m
-	m.State, m.Consent, m.At = ledger.MemberLeaving, r.s.Missing && m.Consent, time.Now()
-	if err := r.flush(ctx); err != nil {
-		*m = before
+	if err := r.flushFirst(ctx); err != nil {
 		return err
 	}
+	before, witness := *r.e.Membership(topic), r.e.Witness
+	undo := func() { *r.e.Membership(topic), r.e.Witness = before, witness }
 	removed := false
-	err := remote.Call(ctx, func() (err error) {
-		removed, err = r.client.Topics.Remove(ctx, topic, r.e.ContactID)
+	err := r.call(ctx, once(func(ctx context.Context) error {
+		m := r.e.Membership(topic)
+		m.State, m.Consent, m.At = ledger.MemberLeaving, r.s.Missing && m.Consent, r.now()
+		r.e.Witness = time.Time{} // a removal moves what Owlat tells
+		err := r.flush(ctx)
+		if err != nil {
+			undo()
+		}
+		return err
+	}), func(client *owlat.Client) (err error) {
+		removed, err = client.Topics.Remove(ctx, topic, r.e.ContactID)
 		return err
 	})
 	if err != nil && !remote.IsGone(err) {
 		err = r.topics.about(ctx, r.client, topic, r.e.ContactID, err)
 		if !owlat.OutcomeUnknown(err) || errors.Is(err, errNoTopic) {
-			*m = before
+			undo()
 		}
 		return err
 	}
-	m.State, m.At = ledger.MemberLeft, time.Now()
+	m := r.e.Membership(topic)
+	m.State, m.At = ledger.MemberLeft, r.now()
 	if !r.s.Missing {
 		m.Consent, m.State = false, ledger.MemberOut
 	}
+	r.moved()
 	if removed {
 		r.Tell.Memberships(owlatsync.MembershipCounts{Removed: 1})
 	}
@@ -61,74 +71,81 @@ func (r membership) removeTopic(ctx context.Context, topic string) error {
 	return nil
 }
 
-// addTopic puts the contact on a topic. It first records that it is about to, so that no later run repeats an add of unknown
-// outcome, which could undo an opt-out (Invariant 1).
+// addTopic puts the contact on a topic, or puts an end to the doubt about an earlier add. That it is about to is recorded right before
+// each attempt, so that no later run repeats an add of unknown outcome without looking whether the person has left (Invariant 1).
 func (r membership) addTopic(ctx context.Context, topic string) error {
-	if left, err := r.hasLeft(ctx, topic); left || err != nil {
+	if err := r.flushFirst(ctx); err != nil {
 		return err
+	}
+	before := *r.e.Membership(topic)
+	switch {
+	case slices.Contains(r.left, topic):
+		return nil
+	case before.State == ledger.MemberUnsure:
+		r.unsure(topic)
+		return nil
 	}
 	if bad, _ := r.topics.isBad(topic); bad {
 		r.set(topic, ledger.MemberWanted)
 		return r.topics.missing(topic, errNoTopic)
 	}
-	m := r.e.Membership(topic)
-	m.State, m.At = ledger.MemberSent, time.Now()
-	if err := r.flush(ctx); err != nil {
-		m.State = ledger.MemberWanted
-		return err
-	}
-	status, left, lost, err := r.sendAdd(ctx, topic)
-	if left {
-		return nil
-	}
+	sent, err := r.sendAdd(ctx, topic)
 	switch {
+	case errors.Is(err, errNotAgain), r.gone:
+		return nil
 	case err == nil:
-		r.set(topic, ledger.MemberAdded).At = time.Now()
+		m := r.set(topic, ledger.MemberAdded)
+		m.At, m.Sent = r.now(), time.Time{}
+		if sent.DOIStatus == owlat.DOIPending { // to ask for a confirmation moves what Owlat tells
+			r.e.Witness = time.Time{}
+			r.moved()
+		}
 		r.event("topic added", topic)
-		return r.answered(ctx, topic, status)
+		return r.answered(ctx, topic, sent.DOIStatus)
 	case remote.IsGone(err):
-		r.set(topic, ledger.MemberWanted)
+		*r.e.Membership(topic) = before
 		return r.whoIsGone(ctx, topic, err)
-	case !lost, errors.Is(err, errNoTopic):
+	case errors.Is(err, errNoTopic):
 		r.set(topic, ledger.MemberWanted)
+	case !r.lostAdd:
+		*r.e.Membership(topic) = before
 	}
 	return err
 }
 
-// sendAdd sends the add. If the answer is lost, it sends the add again within seconds, but never to somebody who has left
-// meanwhile. Status is the double opt-in state of the contact; lost says that an add may have taken effect.
-func (r membership) sendAdd(ctx context.Context, topic string) (status string, left, lost bool, err error) {
-	sent := false
+// errNotAgain ends an add that is not sent, or not again: the person has left, or may have.
+var errNotAgain = errors.New("the person has left, or may have")
+
+// sendAdd sends the add. If the answer is lost, it sends the add again within seconds, but never to somebody who has left, or may have
+// left, meanwhile.
+func (r membership) sendAdd(ctx context.Context, topic string) (sent *owlat.Membership, err error) {
+	r.lostAdd = false
 	for try := range lostTries {
-		if try > 0 && !pause(ctx, time.Second<<(try-1)) {
-			break
+		if try > 0 {
+			if !pause(ctx, time.Second<<(try-1)) {
+				break
+			}
+			if settleErr := r.settleAdds(ctx); settleErr != nil || r.gone {
+				break // the answer stays lost
+			}
+			if slices.Contains(r.left, topic) {
+				return nil, errNotAgain
+			}
+			if r.e.Membership(topic).State == ledger.MemberUnsure {
+				r.unsure(topic)
+				return nil, errNotAgain
+			}
 		}
-		err = remote.Call(ctx, func() (err error) {
-			if sent {
-				if left, err = r.hasLeft(ctx, topic); left || err != nil {
-					return err
-				}
-				r.e.Membership(topic).At = time.Now()
-				if err := r.flush(ctx); err != nil {
-					return err
-				}
-			}
-			sent = true
-			answer, err := r.client.Topics.Add(ctx, topic, owlat.AddMemberRequest{ContactID: r.e.ContactID})
-			if err == nil {
-				status = answer.DOIStatus
-			}
+		err = r.call(ctx, func(ctx context.Context) error { return r.markAdd(ctx, topic) }, func(client *owlat.Client) (err error) {
+			sent, err = client.Topics.Add(ctx, topic, owlat.AddMemberRequest{ContactID: r.e.ContactID})
 			return err
 		})
-		if left {
-			return "", true, lost, nil
-		}
 		if err = r.topics.about(ctx, r.client, topic, r.e.ContactID, err); !owlat.OutcomeUnknown(err) || errors.Is(err, errNoTopic) {
 			break
 		}
-		lost = true
+		r.lostAdd = true
 	}
-	return status, false, lost, err
+	return sent, err
 }
 
 // set notes the state of a membership.
@@ -148,6 +165,8 @@ func (r membership) hasLeft(ctx context.Context, topic string) (bool, error) {
 	if len(found) == 0 && r.e.Membership(topic).State != ledger.MemberOptedOut {
 		return false, nil
 	}
+	r.askTime(ctx)
+	r.date()
 	m, left := consent.HeedBeforeAdd(*r.e.Membership(topic), found)
 	r.e.Memberships = consent.Heed(r.e.Memberships, found)
 	if !left {

@@ -56,17 +56,21 @@ func (r absence) others(ctx context.Context) ([]ledger.Holder, error) {
 	}), nil
 }
 
-// delete deletes the contact for good. A contact that is gone counts as deleted. It first records that it is about to, so that a
-// row that comes back does not count as in step.
+// delete deletes the contact for good. A contact that is gone counts as deleted. That it is about to is recorded right before, so that
+// a row that comes back does not count as in step.
 func (r absence) delete(ctx context.Context) error {
-	r.e.Origin, r.e.Doubt = ledger.OriginDeleting, true
-	err := r.flush(ctx)
-	if err == nil {
-		err = remote.Call(ctx, func() error { return r.client.Contacts.Delete(ctx, r.e.ContactID) })
-	}
+	before := r.e.Origin
+	err := r.call(ctx, once(func(ctx context.Context) error {
+		r.e.Origin, r.e.Doubt = ledger.OriginDeleting, true
+		err := r.flush(ctx)
+		if err != nil {
+			r.e.Origin, r.e.Doubt = before, false
+		}
+		return err
+	}), func(client *owlat.Client) error { return client.Contacts.Delete(ctx, r.e.ContactID) })
 	if err != nil && !remote.IsGone(err) {
 		if !owlat.OutcomeUnknown(err) {
-			r.e.Origin, r.e.Doubt = ledger.OriginCreated, false
+			r.e.Origin, r.e.Doubt = before, false
 		}
 		return err
 	}

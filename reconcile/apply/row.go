@@ -23,9 +23,14 @@ type row struct {
 	s      *step.Step    // a copy
 	e      *ledger.Entry // a copy: the entry now
 	// pending are events that Owlat has confirmed and that are not recorded yet.
-	pending []ledger.Record
-	lost    bool // something that Owlat has confirmed could not be recorded
-	gone    bool // the contact was deleted in Owlat
+	pending  []ledger.Record
+	lost     bool      // something that Owlat has confirmed could not be recorded
+	unsureOf string    // a topic of which nobody knows whether the contact is on it
+	lostAdd  bool      // the answer to an add that was just sent was lost
+	left     []string  // topics that the person is known to have left since an add in doubt
+	looked   bool      // the adds in doubt were looked at in this step
+	movedAt  time.Time // on Owlat's clock: not before the last request of this step that may have moved the contact's updatedAt
+	gone     bool      // the contact was deleted in Owlat
 	// unconfirmed is why the person cannot confirm an add; empty: they can, or need not.
 	unconfirmed string
 	result      result
@@ -60,7 +65,10 @@ func (a *run) apply(ctx context.Context, client *owlat.Client, planned *step.Ste
 func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.Step) {
 	r := a.row(client, planned)
 	r.e.Fingerprint, r.e.Doubt = ledger.Fingerprint{}, false
-	err := membership{r}.removeTopics(ctx)
+	err := membership{r}.settleFirst(ctx)
+	if err == nil {
+		err = membership{r}.removeTopics(ctx)
+	}
 	if err == nil {
 		err = r.flush(ctx)
 	}
@@ -79,10 +87,16 @@ func (r *row) send(ctx context.Context) error {
 	if r.s.Missing {
 		return absence{r}.remove(ctx)
 	}
+	if err := (membership{r}).settleFirst(ctx); err != nil || r.gone {
+		return err
+	}
 	if !r.s.WithdrawsEarly() { // else that is done
 		if err := (membership{r}).removeTopics(ctx); err != nil {
 			return err
 		}
+	}
+	if err := r.released(ctx); err != nil {
+		return err
 	}
 	if r.e.ContactID == "" {
 		if err := (creation{r}).create(ctx); err != nil {
@@ -102,6 +116,25 @@ func (r *row) send(ctx context.Context) error {
 		}
 	}
 	return notice{r}.notify(ctx)
+}
+
+// released returns an error if the contact of a row that left the source still has the address that the row needs, although this run
+// was to delete it. Owlat would refuse the address.
+func (r *row) released(ctx context.Context) error {
+	if len(r.s.After) == 0 {
+		return nil
+	}
+	entries, err := r.Ledger.Entries(ctx, r.Sync, r.s.After)
+	if err != nil {
+		return r.readFailed(err)
+	}
+	for _, key := range r.s.After {
+		if e := entries[key]; e != nil && e.ContactID != "" && e.Origin != ledger.OriginGone {
+			return taken("it is the contact %s of %s, which has left the source: it is to be deleted first, and that did not come about; "+
+				"the next run tries again", e.ContactID, step.RowName(key))
+		}
+	}
+	return nil
 }
 
 // reread reads the entry again if the row's early withdrawal has changed it.
@@ -124,8 +157,8 @@ func (r *row) finish(ctx context.Context) error {
 	r.mu.Lock()
 	lost := r.withdrawn[r.s.Row.Key]
 	r.mu.Unlock()
-	if r.s.Unsure && r.result.category == "" {
-		r.result.category = ledger.CategoryUnsure
+	if r.unsureOf != "" && r.result.category == "" {
+		r.result.category, r.result.outcome, r.result.reason = ledger.CategoryUnsure, owlatsync.Failed, reasonUnsure(r.unsureOf)
 	}
 	switch {
 	case r.gone:
@@ -206,6 +239,7 @@ func (r *row) flush(ctx context.Context) error {
 	for i := range r.pending {
 		r.pending[i].Entry, r.pending[i].Replaces = r.e, r.s.OldKey
 	}
+	r.date()
 	r.e.ChangedAt = time.Now()
 	err := r.record(ctx, r.pending...)
 	r.lost = r.lost || err != nil && slices.ContainsFunc(r.pending, func(p ledger.Record) bool { return p.Event != "" })

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -35,18 +36,26 @@ func (r alteration) updateOnce(ctx context.Context) (sent bool, err error) {
 	if len(what) == 0 {
 		return false, nil
 	}
-	// Without this record, a row that changes back before the next run would count as in step while the contact has changed.
-	due := r.e.Events
-	r.e.Doubt, r.e.Events = true, r.s.Awaited(due)
-	if !r.e.ChangedAt.IsZero() { // else the ledger does not know the contact, and the next run looks for it again
-		if err := r.flush(ctx); err != nil {
-			r.e.Doubt, r.e.Events = false, due
+	known := !r.e.ChangedAt.IsZero() // else the ledger does not know the contact, and the next run looks for it again
+	if known {
+		if err := r.flushFirst(ctx); err != nil {
 			return true, err
 		}
 	}
+	due := r.e.Events
 	var c *owlat.Contact
-	err = remote.Call(ctx, func() (err error) {
-		c, err = r.client.Contacts.Update(ctx, r.e.ContactID, u)
+	// Without this record, a row that changes back before the next run would count as in step while the contact has changed.
+	err = r.call(ctx, once(func(ctx context.Context) (err error) {
+		r.e.Doubt, r.e.Events = true, r.s.Awaited(due)
+		if known {
+			err = r.flush(ctx)
+		}
+		if err != nil {
+			r.e.Doubt, r.e.Events = false, due
+		}
+		return err
+	}), func(client *owlat.Client) (err error) {
+		c, err = client.Contacts.Update(ctx, r.e.ContactID, u)
 		return err
 	})
 	if !owlat.OutcomeUnknown(err) {
@@ -58,13 +67,15 @@ func (r alteration) updateOnce(ctx context.Context) (sent bool, err error) {
 		return true, nil
 	case errors.Is(err, owlat.ErrConflict) && u.Email != nil:
 		return true, &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryTaken, Err: err,
-			Reason: "another contact in Owlat has the row's new address: " + r.holder(ctx)}
+			Reason: "another contact in Owlat has the row's new address: " + cmp.Or(r.s.Left, r.holder(ctx))}
 	case err != nil:
 		return true, err
 	}
 	origin, intent := r.e.Origin, r.e.Intent
 	r.take(*c, origin)
 	r.e.Intent, r.e.Events = intent, slices.Clone(r.s.Events)
+	r.e.Witness = c.UpdatedAt // also for adds in doubt: the step has looked at them
+	r.moved()
 	r.event("updated", strings.Join(what, ", "))
 	return true, nil
 }

@@ -110,6 +110,7 @@ func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, err
 	}
 	email, fields := e.Email, e.Fields
 	e.Email, e.Fields = owlatsync.LowerAddress(c.Email), remote.FieldsOf(c)
+	remote.Witnessed(e, c)
 	step.SettleAwaited(e, email != e.Email || fields != e.Fields)
 	return record(e, "", "")
 }
@@ -118,7 +119,7 @@ func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, err
 // that other syncs have met under it, because they may have been renamed since.
 func (a *Asker) madeInDoubt(ctx context.Context, e *ledger.Entry) (*owlat.Contact, error) {
 	c, err := remote.Find(ctx, a.Client, e.Identity)
-	if err == nil && remote.Mine(e.Intent.Create, *c) {
+	if err == nil && remote.Mine(a.Client, e.Intent, *c) {
 		return a.unclaimed(ctx, e, c)
 	}
 	if err != nil && !remote.IsGone(err) {
@@ -133,7 +134,7 @@ func (a *Asker) madeInDoubt(ctx context.Context, e *ledger.Entry) (*owlat.Contac
 			continue
 		}
 		c, err := remote.Find(ctx, a.Client, h.Entry.ContactID)
-		if err == nil && remote.Mine(e.Intent.Create, *c) {
+		if err == nil && remote.Mine(a.Client, e.Intent, *c) {
 			return a.unclaimed(ctx, e, c)
 		}
 		if err != nil && !remote.IsGone(err) {
@@ -150,7 +151,7 @@ func (a *Asker) unclaimed(ctx context.Context, e *ledger.Entry, c *owlat.Contact
 	if err != nil || rival != "" || elsewhere {
 		return nil, err
 	}
-	if likelier, err := remote.LikelierElsewhere(ctx, a.Ledger, a.Sync, e, c.CreatedAt); err != nil || likelier {
+	if likelier, err := remote.LikelierElsewhere(ctx, a.Client, a.Ledger, a.Sync, e, c.CreatedAt); err != nil || likelier {
 		return nil, err
 	}
 	return c, nil

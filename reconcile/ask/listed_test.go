@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -24,6 +25,7 @@ func TestListedContactsAreFoundByTheirAddress(t *testing.T) {
 			contacts = append(contacts, owlat.Contact{
 				ID: fmt.Sprint("id", page, "-", i), Email: fmt.Sprintf("user%d.%d@example.com", page, i),
 				FirstName: strings.Repeat("é", i*4), LastName: strings.Repeat("x", page), Source: "import",
+				UpdatedAt: time.UnixMilli(int64(page*1_000_000_000_000 + i + 1)).UTC(),
 			})
 		}
 		contacts[7].Email, contacts[8].Email = "unwanted@example.com", "" // one came by SMS
@@ -33,7 +35,7 @@ func TestListedContactsAreFoundByTheirAddress(t *testing.T) {
 	}
 	want := make(map[string]owlat.Contact)
 	for _, c := range all {
-		want[c.Email] = owlat.Contact{ID: c.ID, Email: c.Email, FirstName: c.FirstName, LastName: c.LastName}
+		want[c.Email] = owlat.Contact{ID: c.ID, Email: c.Email, FirstName: c.FirstName, LastName: c.LastName, UpdatedAt: c.UpdatedAt}
 	}
 	delete(want, "unwanted@example.com")
 	delete(want, "")

@@ -17,9 +17,10 @@ func Markdown() string {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", l.Says, anyOf(l.Has), l.If, l.Does, l.Why)
 	}
 	b.WriteString(`
-A contact that replaces a deleted one does not count as created by the sync, nor does that of somebody who was forgotten. *Unanswered*
-means that a request was sent and its answer lost. *Leaves it alone* counts as a skipped membership. *Reports it* fails the row, once,
-with the category ` + "`unsure`" + `.
+A contact that replaces a deleted one does not count as created by a sync, nor does that of somebody who was forgotten. A contact that
+another sync created does not count as created for a topic on which that sync has put it, or may have, and after a known opt-out for no
+topic. *Unanswered* means that a request was sent and its answer lost. *Leaves it alone* counts as a skipped membership. Where
+somebody may have left since an unanswered add, the row fails, once, with the category ` + "`unsure`" + `.
 
 When the webhook tells that a person has left a topic, the first line that fits says what follows:
 

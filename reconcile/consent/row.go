@@ -1,7 +1,6 @@
 package consent
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -16,9 +15,11 @@ type Row struct {
 	Memberships []ledger.Membership
 	Origin      ledger.Origin // how the contact came to be known
 	HasContact  bool
-	// New says that this sync creates the contact. The contact of a forgotten person does not count as new, even if it must be
-	// created.
+	// New says that the contact is new: this sync creates it, or meets one that another sync of the ledger created. The contact of a
+	// forgotten person does not count as new, even if it must be created.
 	New bool
+	// Spent has the topics for which the contact does not count as new, because another sync has acted on a consent.
+	Spent []string
 	// Changes are the changes that come before those of the topics.
 	Changes []owlatsync.Change
 }
@@ -28,8 +29,6 @@ type Verdict struct {
 	Memberships []ledger.Membership // as recorded before anything is sent
 	Changes     []owlatsync.Change  // the row's, then AddTopic and RemoveTopic in the order of the topics
 	Skipped     int                 // memberships left alone on purpose
-	Unsure      bool                // it is not known whether an earlier add took effect
-	Reason      string              // why, if unsure
 }
 
 // Plan decides about every topic of a row. It changes nothing it is given.
@@ -48,7 +47,7 @@ func Plan(topics []policy.Topic, r Row, now time.Time) (v Verdict) {
 		}
 		m := find(v.Memberships, t.ID)
 		line := Decide(Case{Says: says, Has: RecordedOf(m), Holds: Facts{
-			NewContact: r.New && r.Origin != ledger.OriginDeleted, Unspent: unspent, HasColumn: t.When,
+			NewContact: r.New && r.Origin != ledger.OriginDeleted && !slices.Contains(r.Spent, t.ID), Unspent: unspent, HasColumn: t.When,
 			AddExisting: t.Existing == policy.ExistingAdd, HasContact: r.HasContact,
 		}})
 		v.take(line, t.ID, m, now)
@@ -63,13 +62,13 @@ func (v *Verdict) take(line Line, topic string, m *ledger.Membership, now time.T
 		m = &v.Memberships[len(v.Memberships)-1]
 	}
 	if line.Becomes != "" {
-		if line.Says == Yes && line.Becomes != ledger.MemberUnsure {
+		if line.Says == Yes {
 			m.At = now
 		}
 		m.Consent, m.State = line.Says == Yes, line.Becomes
 	}
 	switch line.Does {
-	case Add:
+	case Add, AddAgain:
 		if line.If == HasColumn {
 			m.Renewed = now
 		}
@@ -78,9 +77,6 @@ func (v *Verdict) take(line Line, topic string, m *ledger.Membership, now time.T
 		v.Changes = append(v.Changes, owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: topic})
 	case LeaveIt:
 		v.Skipped++
-	case Report:
-		v.Unsure = true
-		v.Reason = fmt.Sprintf("it is not known whether the contact was put on topic %s: the answer was lost, and adding it again could undo an opt-out; `owlat-sync topic add` does it if you are sure", topic)
 	}
 }
 
@@ -152,4 +148,19 @@ func AfterDeletion(memberships []ledger.Membership, now time.Time) []ledger.Memb
 		}
 	}
 	return kept
+}
+
+// Any returns what several rows for one person consent to if a yes of any of them counts. Where none says yes, an unclear word is no no.
+// It changes nothing it is given.
+func Any(a, b []owlatsync.Consent) []owlatsync.Consent {
+	if len(b) > len(a) {
+		a, b = b, a
+	}
+	both := slices.Clone(a)
+	for i, says := range b {
+		if both[i] == owlatsync.No || says == owlatsync.Yes {
+			both[i] = says
+		}
+	}
+	return both
 }

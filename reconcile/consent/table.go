@@ -42,7 +42,7 @@ type Condition string
 
 const (
 	Always      Condition = ""
-	NewContact  Condition = "this sync creates the contact"
+	NewContact  Condition = "a sync of this ledger creates the contact"
 	Unspent     Condition = "the yes was for a topic id corrected since"
 	HasColumn   Condition = "the topic has a `when` column"
 	AddExisting Condition = "`existing: add`"
@@ -56,8 +56,8 @@ const (
 	DoNothing Action = "does nothing"
 	Add       Action = "adds the contact"
 	Remove    Action = "removes the contact"
-	LeaveIt   Action = "leaves it alone" // and counts a skipped membership
-	Report    Action = "reports it"      // the row fails as unsure
+	LeaveIt   Action = "leaves it alone"                                 // and counts a skipped membership
+	AddAgain  Action = "adds the contact again if nobody has left since" // else the row fails as unsure
 )
 
 // has lists the records that a line applies to.
@@ -78,7 +78,7 @@ type Line struct {
 var Table = []Line{
 	// The row says yes, and the ledger has nothing.
 	{Yes, has{Nothing}, NewContact, Add, ledger.MemberWanted,
-		"nobody can leave before there is a contact"},
+		"nobody can leave before there is a contact; what another sync did with it counts"},
 	{Yes, has{Nothing}, Unspent, Add, ledger.MemberWanted,
 		"that yes has put nobody on a topic yet"},
 	{Yes, has{Nothing}, AddExisting, Add, ledger.MemberWanted,
@@ -99,8 +99,8 @@ var Table = []Line{
 	// The row says yes, and the ledger has a yes.
 	{Yes, has{Wanted}, Always, Add, "",
 		"the add is still due"},
-	{Yes, has{Sent}, Always, Report, ledger.MemberUnsure,
-		"the add may have worked, and the person may have left since"},
+	{Yes, has{Sent}, Always, AddAgain, "",
+		"the add may not have worked; Owlat tells, right before it is sent again, whether the person may have left"},
 	{Yes, has{Added, LeftAlone, OptedOut, Unsure}, Always, DoNothing, "",
 		"the yes is not new"},
 
@@ -186,4 +186,22 @@ func RecordedOf(m *ledger.Membership) Recorded {
 		return Unsure
 	}
 	return Unsure // an unknown state of a yes: Unsure adds nobody
+}
+
+// Spent returns the topics on which other syncs have put a contact, or may have: somebody who left since is not put back by another
+// sync's first consent. After a known opt-out that is so for every topic, because leaving everything looks like leaving those topics
+// on which the person was.
+func Spent(siblings []ledger.Holder, optOuts []ledger.OptOut, topics []string) []string {
+	if len(optOuts) > 0 {
+		return topics
+	}
+	return slices.DeleteFunc(slices.Clone(topics), func(topic string) bool {
+		return !slices.ContainsFunc(siblings, func(h ledger.Holder) bool {
+			switch RecordedOf(h.Entry.Membership(topic)) {
+			case Sent, Added, Unsure, OptedOut:
+				return true
+			}
+			return false
+		})
+	})
 }

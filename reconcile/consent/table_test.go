@@ -27,7 +27,7 @@ var cases = []struct {
 	{"a row comes back", Case{Yes, LeftGone, Facts{HasColumn: true, HasContact: true}}, LeaveIt, ledger.MemberSkipped},
 
 	{"an add that is still due", Case{Yes, Wanted, Facts{HasContact: true}}, Add, ""},
-	{"an add whose answer was lost", Case{Yes, Sent, Facts{AddExisting: true, HasContact: true}}, Report, ledger.MemberUnsure},
+	{"an add whose answer was lost", Case{Yes, Sent, Facts{AddExisting: true, HasContact: true}}, AddAgain, ""},
 	{"a person who left stays off", Case{Yes, OptedOut, Facts{NewContact: true, HasColumn: true, AddExisting: true, HasContact: true}}, DoNothing, ""},
 
 	{"a member withdraws", Case{No, Added, Facts{HasColumn: true, HasContact: true}}, Remove, ""},
@@ -116,6 +116,9 @@ func TestEveryCase(t *testing.T) {
 		}
 		decided[fmt.Sprint(i, c.Has)] = true
 		l := Table[i]
+		if (l.Does == AddAgain) != (c.Says == Yes && c.Has == Sent) {
+			t.Errorf("%+v: a run %s", c, l.Does)
+		}
 		if (l.Does == Add) != (c.Says == Yes && mayAdd(c)) {
 			t.Errorf("%+v: a run %s", c, l.Does)
 		}

@@ -4,17 +4,21 @@ import (
 	"cmp"
 	"slices"
 
+	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/reconcile/consent"
+	"owlatsync/reconcile/policy"
 	"owlatsync/reconcile/scan"
 	"owlatsync/reconcile/step"
 )
 
 // contest decides which of several rows with one address counts.
 type contest struct {
-	sync    string
-	scan    *scan.Scan
-	winners map[uint64]string // address hash → key of the row that counts; only shared addresses
+	policies *policy.Policies
+	scan     *scan.Scan
+	crowd    crowd
+	winners  map[uint64]string   // address hash → key of the row that counts; only shared addresses
+	raised   map[uint64]struct{} // hashes of the keys of rows in step that count with the consents of others
 }
 
 // winner is the row that counts among several with one address.
@@ -22,17 +26,35 @@ type winner struct {
 	key     string
 	holds   bool // it has the contact already; false: it stands first in the source
 	renamed bool // another sync gave its contact the address
+	twin    bool // it has the row's key
+
+	at      owlatsync.Position // where it is in the source; the zero value: not known
+	differs bool               // it consents to other topics than the row
+	any     bool               // a yes of any of the rows counts
+	settled *ledger.Entry      // its entry if it does not wait to be planned
 }
 
 func (w *winner) reason() string {
 	row := step.RowName(w.key)
-	if w.renamed {
-		return "the contact with this address is that of " + row + ": another sync gave it the address"
+	if at := w.at.String(); at != "" {
+		row += " (" + at + ")"
 	}
-	if w.holds {
-		return row + " has the same address and counts, because the contact is its own"
+	why := row + " has the same address and counts, because it stands first in the source"
+	switch {
+	case w.twin:
+		why = scan.ReasonSameKey(w.at)
+	case w.renamed:
+		why = "the contact with this address is that of " + row + ": another sync gave it the address"
+	case w.holds:
+		why = row + " has the same address and counts, because the contact is its own"
 	}
-	return row + " has the same address and counts, because it stands first in the source"
+	switch {
+	case w.differs && w.any:
+		why += "; the two consent to different topics, and a yes of either counts"
+	case w.differs:
+		why += "; the two consent to different topics, and only what that one says counts"
+	}
+	return why
 }
 
 // rival is another row's entry whose contact has the address, and what the source says about that row.
@@ -42,19 +64,28 @@ type rival struct {
 	keeps bool // the row keeps the address
 }
 
-// judge returns the row that counts instead of r, nil if r does, and the entry that r takes over from a row that left the source.
+// judge returns the row that counts instead of r, nil if r does, and the entry that r takes over from a row that left the source. Own
+// is the entry of the row's key.
 // Rows must come in the order of the source.
-func (c *contest) judge(r *step.Row, holders []ledger.Holder) (won *winner, rekeyed *ledger.Entry) {
+func (c *contest) judge(r *step.Row, own *ledger.Entry, holders []ledger.Holder) (won *winner, rekeyed *ledger.Entry) {
+	if r.Twin {
+		won = &winner{key: r.Key, twin: true}
+		c.compare(won, r, own, nil)
+		return won, nil
+	}
 	hash := ledger.HashText(r.Email)
 	var rivals []rival
 	for _, h := range holders {
-		if h.Sync == c.sync && h.Entry.Key != r.Key {
+		if h.Sync == c.policies.Sync && h.Entry.Key != r.Key {
 			there, waits, wants := c.scan.Whereabouts(h.Entry)
 			rivals = append(rivals, rival{h.Entry, there, !waits || wants == hash})
 		}
 	}
 	first := c.winners[hash]
-	if won, rekeyed = counts(r, rivals, first); won == nil && c.scan.Shared(hash) {
+	switch won, rekeyed = counts(r, rivals, first); {
+	case won != nil:
+		c.compare(won, r, own, rivals)
+	case c.scan.Shared(hash):
 		c.winners[hash] = r.Key
 	}
 	return won, rekeyed

@@ -2,13 +2,12 @@ package plan
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"slices"
 	"time"
 
 	"owlatsync/ledger"
 	"owlatsync/reconcile/ask"
+	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/scan"
 	"owlatsync/reconcile/step"
 )
@@ -16,28 +15,33 @@ import (
 // known is everything known about a row.
 type known struct {
 	Known
-	unchanged bool    // the row is in step after all
-	waits     string  // why the row cannot be planned yet; empty: it can
-	winner    *winner // the row that counts instead; nil: this one does
-	matched   bool    // its contact was found in the listing
-	awaits    bool    // another row must free its address
+	unchanged bool     // the row is in step after all
+	waits     string   // why the row cannot be planned yet; empty: it can
+	winner    *winner  // the row that counts instead; nil: this one does
+	met       bool     // its contact exists, and no row of the sync had one before
+	doubtful  bool     // another sync may have created its contact
+	matched   bool     // its contact was found in the listing
+	awaits    bool     // another row must free its address
+	left      []string // keys of rows that left the source and whose contacts have its address
 
+	row     *step.Row     // as it counts
 	entry   *ledger.Entry // the row's own entry in the ledger
 	rekeyed *ledger.Entry // entry of the row that left the source and is this row under its old key
 	holders []ledger.Holder
+	created []ledger.Holder // of this sync, whose contacts were created with the address and have another one now
 }
 
 // gatherer finds out what is known about rows: from the ledger, from the listing, and from Owlat if neither tells.
 type gatherer struct {
-	Needs
-	scan    *scan.Scan
-	listed  *ask.Listed
+	lookup
 	contest contest
 	now     time.Time
 }
 
-func newGatherer(n Needs, s *scan.Scan, listed *ask.Listed, now time.Time) *gatherer {
-	return &gatherer{Needs: n, scan: s, listed: listed, now: now, contest: contest{sync: n.Policies.Sync, scan: s, winners: make(map[uint64]string)}}
+func newGatherer(n Needs, s *scan.Scan, listed *ask.Listed, c crowd, now time.Time) *gatherer {
+	return &gatherer{lookup: lookup{Needs: n, scan: s, listed: listed}, now: now, contest: contest{
+		policies: n.Policies, scan: s, crowd: c, winners: make(map[uint64]string), raised: make(map[uint64]struct{}),
+	}}
 }
 
 // gather returns what is known about each row of a batch.
@@ -46,7 +50,7 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 	if err != nil {
 		return nil, err
 	}
-	holders, found, err := g.holders(ctx, batch, entries)
+	held, err := g.holders(ctx, batch, entries)
 	if err != nil {
 		return nil, err
 	}
@@ -54,17 +58,18 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := g.unlist(ctx, batch); err != nil {
+	if err := g.unlist(ctx, batch, &held); err != nil {
 		return nil, err
 	}
-	optOuts, err := g.optOuts(ctx, entries, found)
+	optOuts, err := g.optOuts(ctx, entries, &held)
 	if err != nil {
 		return nil, err
 	}
 	all := make([]known, len(batch))
 	var ask []string
 	for i, r := range batch {
-		all[i] = g.judge(r, entries[r.Key], holders[r.Email])
+		all[i] = g.judge(r, entries[r.Key], held.byAddress[r.Email])
+		all[i].created, all[i].doubtful = held.byIdentity[r.Email], held.doubtful[r.Email]
 		ask = append(ask, g.perhapsGone(&all[i])...)
 	}
 	var gone map[string]bool
@@ -76,10 +81,14 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 		if k.unchanged || k.waits != "" || k.winner != nil {
 			continue
 		}
-		g.stand(r, k, gone)
+		g.stand(k.row, k, gone)
 		k.Forgotten = forgotten[r.Email]
+		k.sibling(g.Policies.Sync, held.byContact)
 		if k.Entry != nil {
 			k.OptOuts = optOuts[k.Entry.ContactID]
+		}
+		if k.Sibling != nil {
+			k.Sibling.OptOuts = k.OptOuts
 		}
 	}
 	return all, nil
@@ -87,8 +96,9 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 
 // judge decides whether a row is planned.
 func (g *gatherer) judge(r *step.Row, e *ledger.Entry, holders []ledger.Holder) known {
-	k := known{entry: e, holders: holders}
-	if e != nil && e.Fingerprint == r.Fingerprint { // two keys share a hash, and the index compared the other one
+	k := known{entry: e, holders: holders, row: r}
+	counting := g.contest.lift(r)
+	if e != nil && !r.Twin && e.Fingerprint == counting.Fingerprint { // two keys share a hash, or other rows' consents count too
 		k.unchanged = true
 		return k
 	}
@@ -97,10 +107,12 @@ func (g *gatherer) judge(r *step.Row, e *ledger.Entry, holders []ledger.Holder) 
 			return k
 		}
 	}
-	if e != nil && e.ContactID != "" && e.Email == r.Email {
+	if g.stands(e) && e.Email == r.Email {
 		k.holders = nil // the row itself holds the contact
 	}
-	k.winner, k.rekeyed = g.contest.judge(r, k.holders)
+	if k.winner, k.rekeyed = g.contest.judge(r, e, k.holders); k.winner == nil {
+		k.row = counting
+	}
 	return k
 }
 
@@ -123,11 +135,53 @@ func (g *gatherer) stand(r *step.Row, k *known, gone map[string]bool) {
 			if k.rekeyed != nil {
 				k.OldKey, k.New = k.rekeyed.Key, false
 			}
-			e, k.matched = there, matched
+			e, k.matched, k.met = there, matched, k.rekeyed == nil && !k.Again
 		}
 	}
 	k.Entry = e
-	k.awaits = k.rekeyed == nil && slices.ContainsFunc(k.holders, func(h ledger.Holder) bool { return h.Sync == g.Policies.Sync && h.Entry.Key != r.Key })
+	g.occupied(r, k)
+}
+
+// sibling notes that another sync created the contact that the row is to have. By has the entries of all syncs by contact.
+func (k *known) sibling(sync string, by map[string][]ledger.Holder) {
+	if !k.met {
+		return
+	}
+	if siblings, created := remote.Siblings(by[k.Entry.ContactID], sync, k.Entry.ContactID, nil); created {
+		k.Sibling = &Sibling{Entries: siblings}
+	}
+}
+
+// occupied finds the rows of the sync whose contacts have the address that the row's contact needs: those that must give it up, and
+// those that left the source.
+func (g *gatherer) occupied(r *step.Row, k *known) {
+	e := k.Entry
+	made := e != nil && e.ContactID != ""
+	for _, h := range k.holders {
+		if h.Sync != g.Policies.Sync || h.Entry.Key == r.Key || k.rekeyed != nil && !made {
+			continue
+		}
+		if there, _, _ := g.scan.Whereabouts(h.Entry); there {
+			k.awaits = true
+		} else if made && e.Email != r.Email && k.OldKey == "" && h.Entry.Email == r.Email {
+			k.claim(h.Entry)
+		}
+	}
+	if made {
+		return
+	}
+	for _, h := range k.created { // Owlat refuses to create a contact with an address that another one was created with
+		if there, _, _ := g.scan.Whereabouts(h.Entry); !there && h.Entry.Key != r.Key {
+			k.claim(h.Entry)
+		}
+	}
+}
+
+// claim notes that the row needs the address of the contact of a row that left the source.
+func (k *known) claim(e *ledger.Entry) {
+	if e.ContactID != "" && e.Origin != ledger.OriginGone {
+		k.left, k.Claims = append(k.left, e.Key), true
+	}
 }
 
 // elsewhere reports whether the entry is of another sync and has a contact.
@@ -153,148 +207,24 @@ func (g *gatherer) perhapsGone(k *known) (contacts []string) {
 	return contacts
 }
 
-// entries returns the entries of the rows by their keys. A scan of changes has already looked up most of them.
-func (g *gatherer) entries(ctx context.Context, batch []*step.Row) (map[string]*ledger.Entry, error) {
-	found := make(map[string]*ledger.Entry, len(batch))
-	var others []string
-	for _, r := range batch {
-		e, met := g.scan.Met[r.Key]
-		switch {
-		case !met:
-			others = append(others, r.Key)
-		case e != nil:
-			found[r.Key] = e
-		}
-	}
-	if len(others) == 0 {
-		return found, nil
-	}
-	rest, err := g.Ledger.Entries(ctx, g.Policies.Sync, others)
-	if err != nil {
-		return nil, readLedger(err)
-	}
-	maps.Copy(found, rest)
-	return found, nil
-}
-
-// holders returns the entries of all syncs whose contacts have the addresses of the rows, by address, and all entries found.
-func (g *gatherer) holders(ctx context.Context, batch []*step.Row, entries map[string]*ledger.Entry) (byAddress map[string][]ledger.Holder, found []ledger.Holder, err error) {
-	var addresses []string
-	for _, r := range batch {
-		if e := entries[r.Key]; e == nil || e.ContactID == "" || e.Email != r.Email {
-			addresses = append(addresses, r.Email)
-		}
-	}
-	if found, err = g.Ledger.Holders(ctx, addresses); err != nil {
-		return nil, nil, readLedger(err)
-	}
-	byAddress = make(map[string][]ledger.Holder)
-	for _, h := range found {
-		// A contact that was deleted in Owlat still stands for its own row, but tells other syncs nothing.
-		if h.Entry.ContactID != "" && (h.Entry.Origin != ledger.OriginGone || h.Sync == g.Policies.Sync) {
-			byAddress[h.Entry.Email] = append(byAddress[h.Entry.Email], h)
-		}
-	}
-	return byAddress, found, g.addOwn(ctx, batch, entries, byAddress)
-}
-
-// addOwn adds entries of this sync to the holders of an address: those whose contact another sync has under this address and this
-// sync under another one.
-func (g *gatherer) addOwn(ctx context.Context, batch []*step.Row, entries map[string]*ledger.Entry, holders map[string][]ledger.Holder) error {
-	addresses := make(map[string][]string) // by contact
-	for _, r := range batch {
-		if e := entries[r.Key]; e != nil && e.ContactID != "" {
-			continue
-		}
-		for _, h := range holders[r.Email] {
-			if h.Sync != g.Policies.Sync {
-				addresses[h.Entry.ContactID] = append(addresses[h.Entry.ContactID], r.Email)
-			}
-		}
-	}
-	if len(addresses) == 0 {
-		return nil
-	}
-	sharers, err := g.Ledger.Sharers(ctx, slices.Collect(maps.Keys(addresses)))
-	if err != nil {
-		return readLedger(err)
-	}
-	for _, h := range sharers {
-		if h.Sync != g.Policies.Sync || h.Entry.Origin == ledger.OriginGone {
-			continue
-		}
-		for _, address := range addresses[h.Entry.ContactID] {
-			if h.Entry.Email != address { // else it is already one of the holders
-				holders[address] = append(holders[address], h)
-			}
-		}
-	}
-	return nil
-}
-
-// unlist drops from the listing the contacts that other rows of the sync have, whatever address the ledger knows for them.
-func (g *gatherer) unlist(ctx context.Context, batch []*step.Row) error {
-	listed := make(map[string]*step.Row)
-	for _, r := range batch {
-		if c, ok := g.listed.Find(r.Email); ok {
-			listed[c.ID] = r
-		}
-	}
-	if len(listed) == 0 {
-		return nil
-	}
-	sharers, err := g.Ledger.Sharers(ctx, slices.Collect(maps.Keys(listed)))
-	if err != nil {
-		return readLedger(err)
-	}
-	for _, h := range sharers {
-		if r := listed[h.Entry.ContactID]; h.Sync == g.Policies.Sync && h.Entry.Key != r.Key && h.Entry.Origin != ledger.OriginGone {
-			g.listed.Drop(r.Email)
-		}
-	}
-	return nil
-}
-
-// forgotten returns the addresses whose contact would count as new although the ledger forgot a person with that address.
-func (g *gatherer) forgotten(ctx context.Context, batch []*step.Row, entries map[string]*ledger.Entry) (map[string]bool, error) {
-	var addresses []string
-	for _, r := range batch {
-		if e := entries[r.Key]; e == nil || e.ContactID == "" || !e.Intent.Create.IsZero() {
-			addresses = append(addresses, r.Email)
-		}
-	}
-	if len(addresses) == 0 {
+// raise returns what is known about the row that counts instead of a duplicate, if that one is in step and counts with other consents
+// now, else nil.
+func (g *gatherer) raise(ctx context.Context, duplicate *step.Row, w *winner) (*known, error) {
+	if !w.any || w.settled == nil {
 		return nil, nil
 	}
-	forgotten, err := g.Ledger.Forgotten(ctx, addresses)
+	hash := ledger.HashText(w.key)
+	if _, done := g.contest.raised[hash]; done {
+		return nil, nil
+	}
+	r := g.contest.raise(w.settled, duplicate)
+	if r == nil {
+		return nil, nil
+	}
+	g.contest.raised[hash] = struct{}{}
+	optOuts, err := g.Ledger.OptOuts(ctx, []string{w.settled.ContactID})
 	if err != nil {
 		return nil, readLedger(err)
 	}
-	return forgotten, nil
+	return &known{Known: Known{Entry: w.settled, OptOuts: optOuts}, row: r}, nil
 }
-
-// optOuts returns the opt-outs that concern a batch, by contact.
-func (g *gatherer) optOuts(ctx context.Context, entries map[string]*ledger.Entry, elsewhere []ledger.Holder) (map[string][]ledger.OptOut, error) {
-	var ids []string
-	for _, e := range entries {
-		if e.ContactID != "" {
-			ids = append(ids, e.ContactID)
-		}
-	}
-	for _, h := range elsewhere {
-		if h.Entry.ContactID != "" {
-			ids = append(ids, h.Entry.ContactID)
-		}
-	}
-	found, err := g.Ledger.OptOuts(ctx, ids)
-	if err != nil {
-		return nil, readLedger(err)
-	}
-	byContact := make(map[string][]ledger.OptOut)
-	for _, o := range found {
-		byContact[o.ContactID] = append(byContact[o.ContactID], o)
-	}
-	return byContact, nil
-}
-
-func readLedger(err error) error { return fmt.Errorf("read the ledger: %w", err) }

@@ -20,13 +20,13 @@ func Missing(p *policy.Policies, e *ledger.Entry, others []ledger.Holder, now ti
 		return nil
 	}
 	s := &step.Step{Phase: step.Remove, Row: &step.Row{Key: e.Key, Email: e.Email}, Entry: e, Outcome: owlatsync.Removed, Missing: true}
-	if f := e.Failure; f != nil && f.Absence && (f.Parked || now.Before(f.NextTry)) {
+	if f := e.Failure; f != nil && f.Absence && (f.Parked || f.Waits(now)) {
 		return nil
 	}
 	if p.OnMissing == policy.MissingDelete {
 		switch {
 		case e.Origin != ledger.OriginCreated && e.Origin != ledger.OriginDeleting:
-			s.Reason = "the contact was in Owlat before the sync and is not deleted: it leaves the topics"
+			s.Reason = madeBy(others) + " and is not deleted: it leaves the topics"
 		case len(others) > 0:
 			s.Reason = fmt.Sprintf("%s of sync %q has the contact too and it is not deleted: it leaves the topics of this one", step.RowName(others[0].Entry.Key), others[0].Sync)
 		default:
@@ -44,6 +44,16 @@ func Missing(p *policy.Policies, e *ledger.Entry, others []ledger.Holder, now ti
 		return nil
 	}
 	return s
+}
+
+// madeBy says how a contact came to be that this sync did not create. Others are the other entries for it.
+func madeBy(others []ledger.Holder) string {
+	for _, h := range others {
+		if h.Entry.Origin == ledger.OriginCreated || h.Entry.Origin == ledger.OriginDeleting {
+			return fmt.Sprintf("the contact was created by sync %q", h.Sync)
+		}
+	}
+	return "the contact was in Owlat before the sync"
 }
 
 // absence plans what follows from rows that left the source.
@@ -68,7 +78,8 @@ func (p absence) planAbsent(ctx context.Context) error {
 			return readLedger(err)
 		}
 		_, moved := p.moved[ledger.HashText(e.Key)]
-		if there, _, _ := p.scan.Whereabouts(e); moved || there {
+		_, freed := p.plan.claims.freed[ledger.HashText(e.Key)]
+		if there, _, _ := p.scan.Whereabouts(e); moved || freed || there {
 			continue
 		}
 		if batch = append(batch, e); len(batch) == batchSize {
@@ -82,37 +93,48 @@ func (p absence) planAbsent(ctx context.Context) error {
 }
 
 func (p absence) absentBatch(ctx context.Context, batch []*ledger.Entry) error {
-	var ids []string
-	for _, e := range batch {
-		if e.ContactID != "" {
-			ids = append(ids, e.ContactID)
-		}
-	}
-	sharers, err := p.Ledger.Sharers(ctx, ids)
+	others, err := p.sharers(ctx, batch)
 	if err != nil {
-		return readLedger(err)
-	}
-	others := make(map[string][]ledger.Holder)
-	for _, h := range sharers {
-		if h.Entry.Origin != ledger.OriginGone {
-			others[h.Entry.ContactID] = append(others[h.Entry.ContactID], h)
-		}
+		return err
 	}
 	for _, e := range batch {
 		if p.Unsettled[e.Key] != "" {
 			continue
 		}
-		elsewhere := slices.DeleteFunc(slices.Clone(others[e.ContactID]), func(h ledger.Holder) bool {
-			return h.Sync == p.Policies.Sync && h.Entry.Key == e.Key
-		})
-		if f := e.Failure; f != nil && f.Absence && !f.Parked && p.now.Before(f.NextTry) {
+		if f := e.Failure; f != nil && f.Absence && !f.Parked && f.Waits(p.now) {
 			p.Notes.Waits(f.NextTry)
 		}
-		if s := Missing(p.Policies, e, elsewhere, p.now); s != nil {
+		if s := Missing(p.Policies, e, apart(p.Policies.Sync, e, others[e.ContactID]), p.now); s != nil {
 			if err := p.add(s); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// sharers returns the entries that stand for the contacts of the entries, by contact. Those of contacts that are gone are left out.
+func (p *Planner) sharers(ctx context.Context, entries []*ledger.Entry) (map[string][]ledger.Holder, error) {
+	var ids []string
+	for _, e := range entries {
+		if e.ContactID != "" {
+			ids = append(ids, e.ContactID)
+		}
+	}
+	found, err := p.Ledger.Sharers(ctx, ids)
+	if err != nil {
+		return nil, readLedger(err)
+	}
+	byContact := make(map[string][]ledger.Holder)
+	for _, h := range found {
+		if h.Entry.Origin != ledger.OriginGone {
+			byContact[h.Entry.ContactID] = append(byContact[h.Entry.ContactID], h)
+		}
+	}
+	return byContact, nil
+}
+
+// apart returns the holders without the entry itself.
+func apart(sync string, e *ledger.Entry, holders []ledger.Holder) []ledger.Holder {
+	return slices.DeleteFunc(slices.Clone(holders), func(h ledger.Holder) bool { return h.Sync == sync && h.Entry.Key == e.Key })
 }

@@ -46,6 +46,9 @@ type Needs struct {
 	// Each is told every decision but unchanged; it may be nil. Its error ends the planning.
 	Each func(step.Decision) error
 
+	// Clock returns what Owlat's clock shows when this machine's shows at, between two bounds, if that is known; nil: it is not.
+	Clock func(at time.Time) (earliest, latest time.Time, known bool)
+
 	Adopted   bool               // the sync has compared its rows with Owlat's contacts before
 	Partial   bool               // the run applies a part, so nothing follows from absence
 	Reading   *owlatsync.Reading // how the source is read; nil: all rows, always
@@ -56,11 +59,14 @@ type Needs struct {
 // Plan is the steps of a run in their order.
 type Plan struct {
 	Summary owlatsync.Summary
+	// Undated is the time of the consents in the steps that is not on Owlat's clock but on this machine's; zero: there is none.
+	Undated time.Time
 
 	sync    string
 	waiting *scratch.Sequence[*step.Row] // rows of the scan
 	planned int                          // how many of waiting are planned
 	phases  map[step.Phase]*scratch.Sequence[*step.Step]
+	claims  *claims
 	renames *chain
 	early   int // steps that withdraw consents before their turn comes
 	refused *scratch.Sequence[*step.Step]
@@ -74,7 +80,7 @@ func stepSize(s *step.Step) int { return s.Row.Size() + stepMemory }
 func newPlan(n Needs) *Plan {
 	p := &Plan{
 		sync: n.Policies.Sync, phases: make(map[step.Phase]*scratch.Sequence[*step.Step]), renames: newChain(n.Place),
-		refused: scratch.New(n.Place, stepSize),
+		claims: newClaims(n.Place), refused: scratch.New(n.Place, stepSize),
 	}
 	for _, phase := range step.Phases {
 		p.phases[phase] = scratch.New(n.Place, stepSize)
@@ -178,13 +184,15 @@ func (p *Plan) Rest() iter.Seq2[*step.Row, error] {
 				return
 			}
 		}
-		for s, err := range p.renames.waiting() {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if !yield(s.Row, nil) {
-				return
+		for _, undecided := range []iter.Seq2[*step.Step, error]{p.claims.waiting(), p.renames.waiting()} {
+			for s, err := range undecided {
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				if !yield(s.Row, nil) {
+					return
+				}
 			}
 		}
 	}
@@ -202,7 +210,7 @@ func (p *Plan) Close() error {
 	if p == nil {
 		return nil
 	}
-	errs := []error{p.waiting.Close(), p.refused.Close(), p.renames.close()}
+	errs := []error{p.waiting.Close(), p.refused.Close(), p.claims.close(), p.renames.close()}
 	for _, s := range p.phases {
 		errs = append(errs, s.Close())
 	}

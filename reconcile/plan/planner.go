@@ -20,7 +20,8 @@ type Planner struct {
 	adds  map[string]int      // planned adds, by topic
 	moved map[uint64]struct{} // hashes of the old keys of rows that now have another
 	now   time.Time
-	err   error // the error of Each
+	there time.Time // now on Owlat's clock, as far as that is known
+	err   error     // the error of Each
 }
 
 // New returns a planner. The scan hands it the rows that need no step, through End.
@@ -87,7 +88,17 @@ func (p *Planner) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g := newGatherer(p.Needs, p.scan, listed, p.now)
+	c, err := crowded(p.scan, p.plan.waiting.All())
+	if err != nil {
+		return fmt.Errorf("read the rows to plan: %w", err)
+	}
+	p.there, p.plan.Undated = p.now, p.now
+	if p.Clock != nil {
+		if earliest, _, known := p.Clock(p.now); known {
+			p.there, p.plan.Undated = earliest, time.Time{}
+		}
+	}
+	g := newGatherer(p.Needs, p.scan, listed, c, p.now)
 	for batch, err := range p.batches() {
 		if err != nil {
 			return fmt.Errorf("read the rows to plan: %w", err)
@@ -95,6 +106,9 @@ func (p *Planner) make(ctx context.Context) error {
 		if err := p.planBatch(ctx, g, batch); err != nil {
 			return err
 		}
+	}
+	if err := (claiming{p}).settleClaims(ctx); err != nil {
+		return err
 	}
 	if err := (ordering{p}).orderRenames(); err != nil {
 		return err
@@ -145,10 +159,24 @@ func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row)
 	if err != nil {
 		return err
 	}
-	for i, r := range batch {
+	for i := range known {
 		p.plan.planned++
-		if err := p.planRow(r, &known[i]); err != nil {
+		k := &known[i]
+		if err := p.planRow(k.row, k); err != nil {
 			return err
+		}
+		if k.winner == nil {
+			continue
+		}
+		raised, err := g.raise(ctx, batch[i], k.winner)
+		if err != nil {
+			return err
+		}
+		if raised != nil {
+			p.unchanged(-1)
+			if err := p.planRow(raised.row, raised); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -167,6 +195,7 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 		p.End(step.NewDecision(r.Key, r.Position, r.Email, owlatsync.Duplicate, k.winner.reason()))
 		return nil
 	}
+	k.There = p.there
 	s := Row(p.Policies, r, k.Known, p.now)
 	if s.OldKey != "" {
 		p.moved[ledger.HashText(s.OldKey)] = struct{}{}
@@ -174,12 +203,21 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 	if k.matched {
 		p.plan.Summary.Adoption.Matched++
 	}
-	s.Awaits = k.awaits
-	if s.Outcome == owlatsync.Skipped && s.OldKey == "" || s.Outcome == owlatsync.Failed && !s.Unsure {
+	s.Awaits, s.After = k.awaits, k.left
+	s.MayExist = s.Outcome == owlatsync.Created && s.Entry.ContactID == "" && (k.doubtful || p.plan.Summary.Adoption.Mode != owlatsync.AdoptListing)
+	if s.Outcome == owlatsync.Skipped && s.OldKey == "" || s.Outcome == owlatsync.Failed {
 		p.End(s.Decision())
 		return nil
 	}
-	if s.Phase = s.PhaseOf(); s.Phase == step.Rename && s.Awaits {
+	if len(s.After) > 0 {
+		return p.plan.claims.add(s)
+	}
+	return p.order(s)
+}
+
+// order puts a step into its phase, or among the renames that wait for an address.
+func (p *Planner) order(s *step.Step) error {
+	if s.Phase = s.PhaseOf(); s.Phase == step.Rename && (s.Awaits || len(s.After) > 0) {
 		return p.plan.renames.add(s)
 	}
 	return p.add(s)
@@ -197,6 +235,11 @@ func (p *Planner) count(s *step.Step) {
 	p.tell(d)
 	sum.Outcomes[s.Outcome]++
 	sum.Requests += d.Requests
+	least, most := s.Ends()
+	sum.Least, sum.Most = sum.Least.Add(least), sum.Most.Add(most)
+	if s.MayExist {
+		sum.MayExist++
+	}
 	sum.Events += len(d.Events)
 	sum.Memberships.Skipped += s.Skipped
 	for _, c := range s.Changes {

@@ -60,19 +60,7 @@ func (c *chain) ordered(yield func(*step.Step, error) bool) {
 }
 
 // waiting returns the renames that are not in order yet.
-func (c *chain) waiting() iter.Seq2[*step.Step, error] {
-	return func(yield func(*step.Step, error) bool) {
-		at := 0
-		for s, err := range c.steps.All() {
-			if at++; err == nil && at <= c.done {
-				continue
-			}
-			if !yield(s, err) || err != nil {
-				return
-			}
-		}
-	}
-}
+func (c *chain) waiting() iter.Seq2[*step.Step, error] { return after(c.steps, &c.done) }
 
 func (c *chain) close() error {
 	err := c.steps.Close()

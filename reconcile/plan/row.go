@@ -22,6 +22,9 @@ type Known struct {
 	Again     bool            // the row was met before, with a contact that no longer exists
 	New       bool            // the ledger has no entry for the row
 	OldKey    string          // the key under which the ledger knows the row; empty: the same
+	Sibling   *Sibling        // another sync created the contact that the row is to have; nil: none did
+	Claims    bool            // the row needs the address of a contact whose row left: a delete may free it, so the row does not wait
+	There     time.Time       // now on Owlat's clock; zero: the same
 }
 
 // Row compares what a row asks for with what is known about it, and returns the step to take. It changes nothing it is given. Pure.
@@ -39,9 +42,13 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 		e = forgone(e)
 	}
 	s.Row, s.Entry, s.New, s.OldKey = r, e, k.New, k.OldKey
+	there := now
+	if !k.There.IsZero() {
+		there = k.There
+	}
 	isNew := e.ContactID == "" || e.Origin == ledger.OriginCreated && !e.Intent.Create.IsZero()
 	switch {
-	case e.Failure != nil && !e.Failure.Absence && e.Failure.Fingerprint == r.Fingerprint && (e.Failure.Parked || now.Before(e.Failure.NextTry)):
+	case !k.Claims && waits(e.Failure, r.Fingerprint, now):
 		s.Outcome, s.Reason = owlatsync.Failed, waiting(e.Failure)
 		return s
 	case e.Origin == ledger.OriginGone:
@@ -67,17 +74,11 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	s.Events = due(p.Events, e.Events, s, k.Again, now)
 	s.Messages = messages(p.Events, s.Events, r)
 	v := consent.Plan(p.Topics, consent.Row{
-		Says: r.Consents, Memberships: e.Memberships, Origin: e.Origin, HasContact: e.ContactID != "", New: isNew && !k.Forgotten,
-		Changes: s.Changes,
-	}, now)
-	e.Memberships, s.Changes, s.Skipped, s.Unsure = v.Memberships, v.Changes, v.Skipped, v.Unsure
-	if s.Unsure {
-		s.Reason = v.Reason
-	}
-	switch {
-	case s.Unsure:
-		s.Outcome = owlatsync.Failed
-	case s.Outcome == owlatsync.Updated && len(s.Changes) == 0 && s.Pending() == 0:
+		Says: r.Consents, Memberships: e.Memberships, Origin: e.Origin, HasContact: e.ContactID != "", New: (isNew || k.Sibling != nil) && !k.Forgotten,
+		Spent: k.Sibling.spent(p.Topics), Changes: s.Changes,
+	}, there)
+	e.Memberships, s.Changes, s.Skipped = v.Memberships, v.Changes, v.Skipped
+	if s.Outcome == owlatsync.Updated && len(s.Changes) == 0 && s.Pending() == 0 {
 		s.Outcome = owlatsync.Unchanged
 	}
 	if s.OldKey != "" && (s.Outcome == owlatsync.Unchanged || s.Outcome == owlatsync.Updated) {
@@ -85,7 +86,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 		s.Changes = slices.Insert(s.Changes, 0, owlatsync.Change{Kind: owlatsync.AdoptContact})
 	}
 	if e.ContactID == "" {
-		s.Met = met(p, s, k.Again, now)
+		s.Met = met(p, s, k.Again, now, there)
 	}
 	return s
 }
@@ -102,13 +103,13 @@ func outcomeOf(e *ledger.Entry, isNew bool) owlatsync.Outcome {
 }
 
 // met returns what to do instead if the contact to be created turns out to be there. It returns nil if that makes no difference.
-func met(p *policy.Policies, s *step.Step, again bool, now time.Time) *step.Met {
+func met(p *policy.Policies, s *step.Step, again bool, now, there time.Time) *step.Met {
 	if len(p.Topics) == 0 && len(p.Events) == 0 {
 		return nil
 	}
 	v := consent.Plan(p.Topics, consent.Row{
 		Says: s.Row.Consents, Memberships: consent.Acted(s.Entry.Memberships), Origin: ledger.OriginAdopted, HasContact: true,
-	}, now)
+	}, there)
 	adopted := &step.Step{Outcome: owlatsync.Adopted}
 	events := due(p.Events, s.Entry.Events, adopted, again, now)
 	return &step.Met{Memberships: v.Memberships, Changes: v.Changes, Events: events, Messages: messages(p.Events, events, s.Row), Skipped: v.Skipped}
@@ -126,4 +127,22 @@ func waiting(f *ledger.Failure) string {
 		return fmt.Sprintf("%s (given up after %d attempts until the row changes)", f.Reason, f.Attempts)
 	}
 	return fmt.Sprintf("%s (attempt %d failed; next try after %s)", f.Reason, f.Attempts, f.NextTry.UTC().Format(time.RFC3339))
+}
+
+// Sibling is what other syncs have done with a contact that one of them created.
+type Sibling struct {
+	Entries []ledger.Holder // of the other syncs
+	OptOuts []ledger.OptOut // of the contact
+}
+
+// spent returns the topics for which the contact does not count as new.
+func (s *Sibling) spent(topics []policy.Topic) []string {
+	if s == nil {
+		return nil
+	}
+	ids := make([]string, len(topics))
+	for i, t := range topics {
+		ids[i] = t.ID
+	}
+	return consent.Spent(s.Entries, s.OptOuts, ids)
 }

@@ -41,10 +41,10 @@ func Stands(c Candidates, r *step.Row) (there *ledger.Entry, listed bool) {
 		return nil, false // without contacts:read nothing could be looked up: the next create tells
 	case elsewhere:
 		h := holders[0].Entry
-		known.ContactID, known.Fields, known.Identity = h.ContactID, h.Fields, h.Identity
+		known.ContactID, known.Fields, known.Identity, known.Witness = h.ContactID, h.Fields, h.Identity, h.Witness
 		return known, false
 	case c.IsListed && owlatsync.LowerAddress(c.Listed.Email) == r.Email:
-		known.ContactID, known.Fields = c.Listed.ID, remote.FieldsOf(&c.Listed)
+		known.ContactID, known.Fields, known.Witness = c.Listed.ID, remote.FieldsOf(&c.Listed), c.Listed.UpdatedAt
 		return known, true
 	}
 	return nil, false

@@ -81,8 +81,12 @@ func (g Guards) Hits(s owlatsync.Summary) []owlatsync.Hit {
 	}
 	created, added := s.Outcomes[owlatsync.Created], s.Memberships.Added
 	if !g.FirstRun && s.FirstRun && created+added > 0 {
-		hit(owlatsync.GuardFirstRun, "this first run will create %s and %s; each fires the automations on \"contact created\" and "+
-			"\"topic subscribed\", such as welcome mails", owlatsync.Counted(created, "contact"), owlatsync.Counted(added, "membership"))
+		upTo := ""
+		if s.MayExist > 0 {
+			upTo = "up to "
+		}
+		hit(owlatsync.GuardFirstRun, "this first run will create %s%s and %s; each fires the automations on \"contact created\" and "+
+			"\"topic subscribed\", such as welcome mails", upTo, owlatsync.Counted(created, "contact"), owlatsync.Counted(added, "membership"))
 	}
 	return hits
 }

@@ -49,6 +49,15 @@ const (
 	RemoteDeleteRecreate RemoteDeletePolicy = "recreate" // it is created again, without its old memberships
 )
 
+// DuplicateConsent says whose consents count when several rows have one key or one address. The other values of the winning row count
+// in any case.
+type DuplicateConsent string
+
+const (
+	ConsentWinner DuplicateConsent = "winner" // those of the row that counts (the default)
+	ConsentAny    DuplicateConsent = "any"    // a yes of any of the rows
+)
+
 // Policies are what a user decides about one sync.
 type Policies struct {
 	Sync   string  // the sync's name
@@ -57,6 +66,7 @@ type Policies struct {
 	// KeyIsAddress says that rows have no key of their own: the normalised address is the key, and a changed address makes another
 	// row.
 	KeyIsAddress bool
+	Duplicates   DuplicateConsent // empty means ConsentWinner
 
 	OnMissing      MissingPolicy      // empty means MissingKeep
 	OnRemoteDelete RemoteDeletePolicy // empty means RemoteDeleteKeep
@@ -68,6 +78,9 @@ type Policies struct {
 func (p *Policies) Validate() error {
 	if !slices.Contains([]NullPolicy{"", NullsKeep, NullsClear}, p.Nulls) {
 		return fmt.Errorf("sync %q: the NULL policy %q is neither %q nor %q", p.Sync, p.Nulls, NullsKeep, NullsClear)
+	}
+	if !slices.Contains([]DuplicateConsent{"", ConsentWinner, ConsentAny}, p.Duplicates) {
+		return fmt.Errorf("sync %q: the consent of duplicates is %q, neither %q nor %q", p.Sync, p.Duplicates, ConsentWinner, ConsentAny)
 	}
 	if !slices.Contains([]MissingPolicy{"", MissingKeep, MissingLeave, MissingDelete}, p.OnMissing) {
 		return fmt.Errorf("sync %q: on_missing is %q, none of %q, %q and %q", p.Sync, p.OnMissing, MissingKeep, MissingLeave, MissingDelete)
@@ -103,3 +116,11 @@ func (p *Policies) Recreates() bool { return p.OnRemoteDelete == RemoteDeleteRec
 
 // KeepsMissing reports whether nothing follows from a row's absence.
 func (p *Policies) KeepsMissing() bool { return p.OnMissing == MissingKeep || p.OnMissing == "" }
+
+// Asks reports whether rows can say different things about topics: some topic has a consent column.
+func (p *Policies) Asks() bool {
+	return slices.ContainsFunc(p.Topics, func(t Topic) bool { return t.When })
+}
+
+// AnyConsent reports whether a yes of any of several rows with one key or address counts.
+func (p *Policies) AnyConsent() bool { return p.Duplicates == ConsentAny && p.Asks() }

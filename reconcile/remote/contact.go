@@ -13,15 +13,51 @@ import (
 )
 
 const (
-	// creationSkew is how far Owlat's clock may be behind ours for a contact to count as created by our request.
-	creationSkew = time.Minute
+	// creationSkew is how long before the request a contact may seem to be made that counts as made by it.
+	creationSkew = 2 * time.Second
+	// localSkew is the same where Owlat's clock was not known when the request was sent.
+	localSkew = time.Minute
 	// creationWindow is how long after its first try a create can still take effect.
 	creationWindow = 10 * time.Minute
 )
 
 // Mine reports whether a contact came from a create that was sent at that time and never answered.
-func Mine(sent time.Time, c owlat.Contact) bool {
-	return !sent.IsZero() && c.Source == "api" && !c.CreatedAt.Before(sent.Add(-creationSkew)) && !c.CreatedAt.After(sent.Add(creationWindow))
+// The times are compared on Owlat's clock, as the client knows it.
+func Mine(client *owlat.Client, sent ledger.Intent, c owlat.Contact) bool {
+	if sent.Create.IsZero() || c.Source != "api" {
+		return false
+	}
+	at, skew := intended(client, sent), creationSkew
+	if sent.Local {
+		skew = localSkew
+	}
+	return !c.CreatedAt.Before(at.Add(-skew)) && !c.CreatedAt.After(at.Add(creationWindow))
+}
+
+// intended returns when a create was sent on Owlat's clock. If that was not known then, the difference of the clocks is taken to be the same now.
+func intended(client *owlat.Client, sent ledger.Intent) time.Time {
+	if !sent.Local {
+		return sent.Create
+	}
+	at, _, _ := client.ServerTime(sent.Create)
+	return at
+}
+
+// Witnessed keeps when Owlat says the contact of the entry was last changed. Where an add is in doubt, what was known when it was
+// sent stays: only that tells whether the person has left since.
+func Witnessed(e *ledger.Entry, c *owlat.Contact) {
+	if !slices.ContainsFunc(e.Memberships, func(m ledger.Membership) bool { return m.State == ledger.MemberSent }) {
+		e.Witness = c.UpdatedAt
+	}
+}
+
+// Unmoved reports whether nobody has left a topic of the contact since the add in doubt was sent: its updatedAt is that of the last
+// answer before, or older than the add.
+func Unmoved(e *ledger.Entry, m *ledger.Membership, c *owlat.Contact) bool {
+	if !e.Witness.IsZero() {
+		return c.UpdatedAt.Equal(e.Witness)
+	}
+	return !m.Sent.IsZero() && !c.UpdatedAt.IsZero() && !c.UpdatedAt.After(m.Sent)
 }
 
 // EntryOf returns the entry for a contact. It keeps memberships, events, failure and first sight of base.
@@ -30,19 +66,24 @@ func EntryOf(key string, c owlat.Contact, origin ledger.Origin, base *ledger.Ent
 	e.ContactID, e.Origin = c.ID, origin
 	e.Email = owlatsync.LowerAddress(c.Email)
 	e.Identity, e.Fields = e.Email, FieldsOf(&c)
+	if e.Witness = c.UpdatedAt; base.ContactID == c.ID {
+		e.Witness = base.Witness
+		Witnessed(e, &c)
+	}
 	return e
 }
 
 // LikelierElsewhere reports whether another row's create of the same address is in doubt too and was sent nearer to the time at
 // which the contact was made.
-func LikelierElsewhere(ctx context.Context, l ledger.Reader, sync string, e *ledger.Entry, made time.Time) (bool, error) {
+func LikelierElsewhere(ctx context.Context, client *owlat.Client, l ledger.Reader, sync string, e *ledger.Entry, made time.Time) (bool, error) {
 	held, err := l.Holders(ctx, []string{e.Identity})
 	if err != nil {
 		return false, fmt.Errorf("read the ledger: %w", err)
 	}
 	return slices.ContainsFunc(held, func(h ledger.Holder) bool {
-		sent, own := h.Entry.Intent.Create, h.Sync == sync && h.Entry.Key == e.Key
-		return !own && h.Entry.ContactID == "" && !sent.IsZero() && made.Sub(sent).Abs() < made.Sub(e.Intent.Create).Abs()
+		sent, own := h.Entry.Intent, h.Sync == sync && h.Entry.Key == e.Key
+		return !own && h.Entry.ContactID == "" && !sent.Create.IsZero() &&
+			made.Sub(intended(client, sent)).Abs() < made.Sub(intended(client, e.Intent)).Abs()
 	}), nil
 }
 
@@ -69,4 +110,21 @@ func Deleted(e *ledger.Entry) *ledger.Entry {
 	return &ledger.Entry{
 		Key: e.Key, Origin: ledger.OriginDeleted, FirstSeen: e.FirstSeen, Memberships: consent.AfterDeletion(e.Memberships, time.Now()),
 	}
+}
+
+// Siblings returns the entries of other syncs for the contact, and reports whether one of those syncs created it: then the contact was
+// not there before the syncs of this ledger. A create in doubt counts too if doubtful, which may be nil, says that it made the contact.
+// Held has the entries for the contact and for its address.
+func Siblings(held []ledger.Holder, sync, contact string, doubtful func(ledger.Intent) bool) (siblings []ledger.Holder, created bool) {
+	for _, h := range held {
+		switch e := h.Entry; {
+		case h.Sync == sync:
+		case e.ContactID == contact && e.Origin != ledger.OriginGone:
+			siblings = append(siblings, h)
+			created = created || e.Origin == ledger.OriginCreated || e.Origin == ledger.OriginDeleting
+		case e.ContactID == "":
+			created = created || doubtful != nil && doubtful(e.Intent)
+		}
+	}
+	return siblings, created
 }

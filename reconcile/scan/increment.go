@@ -125,7 +125,7 @@ func (in *increment) judge(ctx context.Context) error {
 		if len(in.Met) < metMost && (e == nil || e.Fingerprint != s.d.Fingerprint) {
 			in.Met[s.d.Key] = e // s.key is part of a larger text
 		}
-		if e == nil || e.Fingerprint != s.d.Fingerprint && (e.ContactID == "" || e.Email != s.d.Email) {
+		if e == nil || e.Fingerprint != s.d.Fingerprint && (e.ContactID == "" || e.Origin == ledger.OriginGone || e.Email != s.d.Email) {
 			addresses = append(addresses, s.d.Email)
 		}
 	}

@@ -3,6 +3,7 @@ package scan
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/bits"
 
 	"owlatsync/ledger"
@@ -39,6 +40,9 @@ type indexPage struct {
 	blank bitSet // Owlat has confirmed no address
 	seen  bitSet // the source has the row
 	plan  bitSet // the row is to be planned
+	bad   bitSet // the row is invalid
+	// places has the numbers of the rows in the source, for rows without a key of their own; nil: they are named by their keys.
+	places *[pageSize]uint32
 }
 
 type indexMark struct {
@@ -84,7 +88,7 @@ func (ix *index) add(entries map[string]*ledger.Entry) {
 
 // await notes that the row with these hashes of key and address is to be planned. At is the position of its entry. A row without an
 // entry joins the index, which must be complete.
-func (ix *index) await(at int, key, address uint64) {
+func (ix *index) await(at int, key, address uint64) int {
 	if at == unknown {
 		at = ix.put(ledger.IndexEntry{KeyHash: key})
 		ix.fresh++
@@ -93,6 +97,7 @@ func (ix *index) await(at int, key, address uint64) {
 	page := ix.pages[at>>pageBits]
 	page.seen.set(at % pageSize)
 	page.plan.set(at % pageSize)
+	return at
 }
 
 // awaits reports whether the row at the position is to be planned.
@@ -182,9 +187,30 @@ func (ix *index) complete() error {
 }
 
 func (ix *index) mark(at int) *indexMark { return &ix.pages[at>>pageBits].marks[at%pageSize] }
+func (ix *index) spoil(at int)           { ix.pages[at>>pageBits].bad.set(at % pageSize) }
+func (ix *index) spoiled(at int) bool    { return ix.pages[at>>pageBits].bad.has(at % pageSize) }
 func (ix *index) see(at int)             { ix.pages[at>>pageBits].seen.set(at % pageSize) }
 func (ix *index) saw(at int) bool        { return ix.pages[at>>pageBits].seen.has(at % pageSize) }
 func (ix *index) blank(at int) bool      { return ix.pages[at>>pageBits].blank.has(at % pageSize) }
+
+// place notes where the source has the row.
+func (ix *index) place(at, number int) {
+	page := ix.pages[at>>pageBits]
+	if page.places == nil {
+		page.places = new([pageSize]uint32)
+	}
+	if number > 0 && number <= math.MaxUint32 {
+		page.places[at%pageSize] = uint32(number)
+	}
+}
+
+// placed returns where the source has the row, 0 if that is not known.
+func (ix *index) placed(at int) int {
+	if places := ix.pages[at>>pageBits].places; places != nil {
+		return int(places[at%pageSize])
+	}
+	return 0
+}
 
 // unseen counts the entries whose rows the source does not have.
 func (ix *index) unseen() int {

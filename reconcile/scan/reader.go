@@ -58,7 +58,7 @@ func (r *Reader) Read(row *owlatsync.Row) (d *step.Row, key, invalid string) {
 	d = &r.out
 	// One field at a time: making a new row and copying it takes several times as long.
 	d.Key, d.Position, d.Email, d.Consents = row.Key, row.Position, email, row.Consents
-	d.Properties = nil
+	d.Properties, d.Twin = nil, false
 	if r.keyIsAddress {
 		d.Key = email
 	}
@@ -103,16 +103,10 @@ func (r *Reader) fingerprint(d *step.Row) ledger.Fingerprint {
 	for _, text := range d.Fields {
 		b = appendText(b, text)
 	}
-	for _, c := range d.Consents {
-		b = append(b, byte(c))
-	}
+	b = appendConsents(b, d.Consents)
 	r.buf = b
 	sum := xxh3.Hash128(b)
-	f := ledger.Fingerprint{Hi: sum.Hi, Lo: sum.Lo}
-	if f.Lo == 0 { // 0 stands for rows that are not applied
-		f.Lo = 1
-	}
-	return f
+	return printed(sum.Hi, sum.Lo)
 }
 
 // appendText writes the length first, so that different sequences of texts give different bytes.
@@ -139,3 +133,21 @@ func properties(row *owlatsync.Row) (map[string]json.RawMessage, error) {
 	}
 	return out, nil
 }
+
+// Blend returns the fingerprint of a row that counts with other consents than its own, because other rows have its key or address.
+func Blend(f ledger.Fingerprint, consents []owlatsync.Consent) ledger.Fingerprint {
+	b := binary.LittleEndian.AppendUint64(nil, f.Hi)
+	b = binary.LittleEndian.AppendUint64(b, f.Lo)
+	sum := xxh3.Hash128(appendConsents(b, consents))
+	return printed(sum.Hi, sum.Lo)
+}
+
+func appendConsents(b []byte, consents []owlatsync.Consent) []byte {
+	for _, c := range consents {
+		b = append(b, byte(c))
+	}
+	return b
+}
+
+// printed returns a fingerprint. 0 stands for rows that are not applied.
+func printed(hi, lo uint64) ledger.Fingerprint { return ledger.Fingerprint{Hi: hi, Lo: max(lo, 1)} }

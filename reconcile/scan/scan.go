@@ -15,6 +15,14 @@ import (
 
 const reasonSameKey = "the source has another row with this key, and the first one counts"
 
+// ReasonSameKey is the reason of a row whose key an earlier row has. First is where that one is; the zero value means not known.
+func ReasonSameKey(first owlatsync.Position) string {
+	if first == (owlatsync.Position{}) {
+		return reasonSameKey
+	}
+	return fmt.Sprintf("the source has another row with this key, in %s, and the first one counts", first)
+}
+
 // Needs is what a scan works with.
 type Needs struct {
 	Policies *policy.Policies
@@ -47,6 +55,8 @@ type Scan struct {
 	ix *index
 	// addresses has the hashes of the addresses of waiting rows, shared those that several of them have.
 	addresses, shared map[uint64]struct{}
+	twins             map[uint64]struct{} // hashes of keys that several rows have and that are still to be told so
+	unit              string              // what positions count
 }
 
 // SourceError says that the source could not be read to the end. Nothing of an incomplete scan is applied (Invariant 4).
@@ -70,7 +80,7 @@ const rowMemory = 200
 
 func begin(n Needs) *Scan {
 	return &Scan{
-		Needs: n, addresses: make(map[uint64]struct{}), shared: make(map[uint64]struct{}),
+		Needs: n, addresses: make(map[uint64]struct{}), shared: make(map[uint64]struct{}), twins: make(map[uint64]struct{}),
 		Waiting: scratch.New(n.Place, func(r *step.Row) int { return r.Size() + rowMemory }),
 	}
 }
@@ -141,16 +151,18 @@ func (s *Scan) sight(d *step.Row, key string, position owlatsync.Position, addre
 			s.Keyless++
 		case known:
 			s.ix.see(at)
+			s.ix.spoil(at)
+			s.placed(at, position)
 		}
 		s.End(step.NewDecision(key, position, address, owlatsync.Invalid, invalid))
 		return nil
 	}
 	switch {
 	case known && s.ix.saw(at):
-		s.End(step.NewDecision(key, position, d.Email, owlatsync.Duplicate, reasonSameKey))
-		return nil
+		return s.twin(d, keyHash, at)
 	case known && s.ix.mark(at).print == print:
 		s.ix.see(at)
+		s.placed(at, position)
 		s.Unchanged++
 		return nil
 	}
@@ -160,9 +172,52 @@ func (s *Scan) sight(d *step.Row, key string, position owlatsync.Position, addre
 	} else if s.addresses[addressHash] = struct{}{}; !known || s.ix.blank(at) {
 		s.Unknown++
 	}
-	s.ix.await(at, keyHash, addressHash)
+	s.placed(s.ix.await(at, keyHash, addressHash), position)
 	return s.wait(d)
 }
+
+// twin takes in a row whose key an earlier row has, which is at a position of the index. If the two may consent to different topics,
+// the row waits: the plan compares them.
+func (s *Scan) twin(d *step.Row, key uint64, at int) error {
+	if !s.Policies.Asks() {
+		s.End(step.NewDecision(d.Key, d.Position, d.Email, owlatsync.Duplicate, ReasonSameKey(s.placeAt(at))))
+		return nil
+	}
+	s.twins[key] = struct{}{}
+	d = d.Clone()
+	d.Twin = true
+	return s.Waiting.Add(d)
+}
+
+// placed notes where the source has a row that has no key of its own.
+func (s *Scan) placed(at int, position owlatsync.Position) {
+	if s.Policies.KeyIsAddress {
+		s.unit = position.Unit
+		s.ix.place(at, position.Number)
+	}
+}
+
+func (s *Scan) placeAt(at int) owlatsync.Position {
+	if number := s.ix.placed(at); number > 0 {
+		return owlatsync.Position{Unit: s.unit, Number: number}
+	}
+	return owlatsync.Position{}
+}
+
+// PlaceOf returns where the source has the row of an entry, the zero value if that is not known. Invalid says that the row is.
+func (s *Scan) PlaceOf(e *ledger.Entry) (place owlatsync.Position, invalid bool) {
+	at := s.ix.find(ledger.HashText(e.Key), e.Fingerprint.Lo)
+	if at == unknown {
+		return place, false
+	}
+	return s.placeAt(at), s.ix.spoiled(at)
+}
+
+// Crowded reports whether several rows have one key or one address, of which at least one waits.
+func (s *Scan) Crowded() bool { return len(s.shared)+len(s.twins) > 0 }
+
+// Twinned reports whether several rows have the key with that hash.
+func (s *Scan) Twinned(key uint64) bool { _, ok := s.twins[key]; return ok }
 
 // wait keeps a row until it is planned.
 func (s *Scan) wait(d *step.Row) error {
@@ -200,5 +255,5 @@ func (s *Scan) Entries() int { return s.ix.size - s.ix.fresh }
 // Release drops everything but the waiting rows, because applying a large plan may take days.
 func (s *Scan) Release() {
 	s.ix.stop()
-	s.ix, s.addresses, s.shared, s.Met = nil, nil, nil, nil
+	s.ix, s.addresses, s.shared, s.twins, s.Met = nil, nil, nil, nil, nil
 }

@@ -17,6 +17,7 @@ type Decision struct {
 	Changes  []owlatsync.Change
 	Events   []string // names of the events to be sent
 	Requests int      // requests that the changes and events need
+	MayExist bool     // the contact to be created may exist already: then it is adopted instead
 
 	address string
 }

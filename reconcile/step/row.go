@@ -18,6 +18,8 @@ type Row struct {
 	Consents    []owlatsync.Consent        `json:"consents,omitempty"`
 	Properties  map[string]json.RawMessage `json:"props,omitempty"` // for events; not part of the fingerprint
 	Fingerprint ledger.Fingerprint         `json:"fp"`
+	// Twin says that an earlier row of the source has the key.
+	Twin bool `json:"twin,omitempty"`
 	// Own says that the row stays valid when its reader reads the next one.
 	Own bool `json:"-"`
 }

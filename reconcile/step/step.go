@@ -23,7 +23,7 @@ const (
 	Rename   Phase = 3
 	Update   Phase = 4
 	Create   Phase = 5
-	Remove   Phase = 6 // what follows from a row's absence
+	Remove   Phase = 6 // what follows from a row's absence; only a delete whose address a row needs comes with the renames
 )
 
 // Phases lists all phases in their order.
@@ -39,15 +39,17 @@ type Step struct {
 	Changes  []owlatsync.Change `json:"changes,omitempty"`
 	Outcome  owlatsync.Outcome  `json:"outcome"`
 	Reason   string             `json:"reason,omitempty"`
-	Events   []ledger.EventMark `json:"events,omitempty"`   // as they should be once the contact is in step
-	Messages []Message          `json:"messages,omitempty"` // of the events that are due
-	Skipped  int                `json:"skipped,omitempty"`  // memberships left alone on purpose
-	Unsure   bool               `json:"unsure,omitempty"`   // an add of unknown outcome is not repeated: the row fails once
-	New      bool               `json:"new,omitempty"`      // the ledger has no entry for the row
-	OldKey   string             `json:"old_key,omitempty"`  // the key under which the ledger knows the row; empty: the same
-	Missing  bool               `json:"missing,omitempty"`  // the row has left the source
-	Awaits   bool               `json:"awaits,omitempty"`   // another row's rename must free the address
-	Refused  bool               `json:"refused,omitempty"`  // the rename has no order: only the rest of the step is done
+	Events   []ledger.EventMark `json:"events,omitempty"`    // as they should be once the contact is in step
+	Messages []Message          `json:"messages,omitempty"`  // of the events that are due
+	Skipped  int                `json:"skipped,omitempty"`   // memberships left alone on purpose
+	New      bool               `json:"new,omitempty"`       // the ledger has no entry for the row
+	OldKey   string             `json:"old_key,omitempty"`   // the key under which the ledger knows the row; empty: the same
+	Missing  bool               `json:"missing,omitempty"`   // the row has left the source
+	Awaits   bool               `json:"awaits,omitempty"`    // another row's rename must free the address
+	After    []string           `json:"after,omitempty"`     // keys of rows that left the source: deleting their contacts frees the address
+	Left     string             `json:"left,omitempty"`      // which row left and keeps the address, if one does, and what to do
+	Refused  bool               `json:"refused,omitempty"`   // the rename has no order: only the rest of the step is done
+	MayExist bool               `json:"may_exist,omitempty"` // nobody has looked whether the contact to be created exists
 	// Met is what to do instead if the contact to be created turns out to be there; nil: the same.
 	Met *Met `json:"met,omitempty"`
 }
@@ -101,6 +103,9 @@ func (s *Step) WithdrawsEarly() bool { return s.Phase == Rename && s.changes(owl
 // Leaves reports whether the contact leaves a topic or is deleted.
 func (s *Step) Leaves() bool { return s.changes(owlatsync.RemoveTopic, owlatsync.DeleteContact) }
 
+// Deletes reports whether the contact is deleted.
+func (s *Step) Deletes() bool { return s.changes(owlatsync.DeleteContact) }
+
 // Sets reports whether the step changes a field of the contact.
 func (s *Step) Sets() bool { return s.changes(owlatsync.SetField, owlatsync.RenameContact) }
 
@@ -109,9 +114,12 @@ func (s *Step) changes(kinds ...owlatsync.ChangeKind) bool {
 }
 
 // Requests returns how many requests the step needs if nothing fails: one to create, one for all fields, one for each membership
-// and event.
+// and event, and one to look at a contact that an earlier add may have put on a topic.
 func (s *Step) Requests() int {
 	n, created, fields := s.Pending(), false, false
+	if s.repeats() {
+		n++
+	}
 	for _, c := range s.Changes {
 		switch c.Kind {
 		case owlatsync.CreateContact, owlatsync.AddTopic, owlatsync.RemoveTopic, owlatsync.DeleteContact:
@@ -125,6 +133,14 @@ func (s *Step) Requests() int {
 		n++
 	}
 	return n
+}
+
+// repeats reports whether the step sends an add again whose outcome is unknown.
+func (s *Step) repeats() bool {
+	return s.Entry != nil && slices.ContainsFunc(s.Changes, func(c owlatsync.Change) bool {
+		m := s.Entry.Membership(c.Topic)
+		return c.Kind == owlatsync.AddTopic && m != nil && m.State == ledger.MemberSent
+	})
 }
 
 // Pending counts the events that are to be sent or reported.
@@ -150,7 +166,15 @@ func (s *Step) Due() (names []string) {
 // Decision returns what the step says about its row.
 func (s *Step) Decision() Decision {
 	return Decision{
-		Key: s.Row.Key, Position: s.Row.Position.String(), Outcome: s.Outcome, Reason: s.Reason,
-		Changes: s.Changes, Events: s.Due(), Requests: s.Requests(), address: s.Row.Email,
+		Key: s.Row.Key, Position: s.Row.Position.String(), Outcome: s.Outcome, Reason: s.why(),
+		Changes: s.Changes, Events: s.Due(), Requests: s.Requests(), MayExist: s.MayExist, address: s.Row.Email,
 	}
+}
+
+// why returns the reason for people, also of a change that Owlat is expected to refuse.
+func (s *Step) why() string {
+	if s.Reason == "" && s.Left != "" {
+		return "Owlat refuses the address while another contact has it: " + s.Left
+	}
+	return s.Reason
 }

@@ -45,7 +45,10 @@ type connector struct {
 }
 
 func newConnector(name, path string, pragmas []string) (*connector, error) {
-	dsn := URI(path)
+	return newConnectorTo(name, URI(path), pragmas)
+}
+
+func newConnectorTo(name, dsn string, pragmas []string) (*connector, error) {
 	probe, err := sql.Open(name, dsn)
 	if err != nil {
 		return nil, fmt.Errorf("find the driver %q: %w", name, err)

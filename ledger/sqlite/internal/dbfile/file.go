@@ -24,6 +24,8 @@ type File struct {
 	Readers *sql.DB
 	Streams *sql.DB // a caller's loop may keep these connections for long
 
+	unwritable error // why it cannot be written; nil: it can
+
 	path   string        // as given, for messages
 	name   string        // absolute and without symbolic links, so that one file has one lock
 	write  chan struct{} // has one token while somebody uses Writer
@@ -55,13 +57,18 @@ func (f *File) open(ctx context.Context, driver string, schema fs.FS) error {
 	if err := f.prepare(ctx, schema); err != nil {
 		return err
 	}
+	f.connectReaders(writing)
+	return nil
+}
+
+// connectReaders makes the connections that read.
+func (f *File) connectReaders(writing *connector) {
 	reading, streaming := *writing, *writing
 	reading.pragmas, streaming.pragmas = readerPragmas, streamPragmas
 	f.Readers, f.Streams = sql.OpenDB(&reading), sql.OpenDB(&streaming)
 	f.Readers.SetMaxOpenConns(maxReaders)
 	f.Readers.SetMaxIdleConns(maxReaders)
 	f.Streams.SetMaxIdleConns(1)
-	return nil
 }
 
 // locate returns the absolute path of the ledger, whether or not the file exists.

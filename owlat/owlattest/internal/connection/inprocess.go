@@ -15,7 +15,10 @@ import (
 
 // InProcess is an http.RoundTripper that reaches the Exchanger without sockets and goroutines, whatever the host. It honours the
 // request's context and shows faults as a client of a socket sees them.
-type InProcess struct{ Exchanger }
+type InProcess struct {
+	Exchanger
+	Now func() time.Time // on the server's clock
+}
 
 // RoundTrip answers one request.
 func (t InProcess) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -46,7 +49,7 @@ func (t InProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	if header == nil {
 		header = http.Header{}
 	}
-	header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	header.Set("Date", t.Now().UTC().Format(http.TimeFormat))
 	length := int64(len(d.Answer.Body))
 	if d.Kind == faults.EndlessBody {
 		length = -1

@@ -1,5 +1,5 @@
 -- +goose Up
-PRAGMA user_version = 9;
+PRAGMA user_version = 10;
 
 -- When the person of the entry was last asked to confirm a double opt-in, as the memberships tell; NULL: never.
 ALTER TABLE entries ADD COLUMN asked INTEGER;

@@ -1,0 +1,126 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile/remote"
+)
+
+// settleAdds puts an end to doubts about adds that are to be sent again. If the ledger does not know that the person has left, one look
+// at the contact tells whether that may be so since they were sent. If not, they stay as they are and may be sent again; else they become unsure. The time between the look and
+// the add is that of the requests of this step.
+func (r membership) settleAdds(ctx context.Context) error {
+	var doubtful []string
+	for _, c := range r.s.Changes {
+		if c.Kind != owlatsync.AddTopic {
+			continue
+		}
+		if m := r.e.Membership(c.Topic); m == nil || m.State != ledger.MemberSent {
+			continue
+		}
+		left, err := r.hasLeft(ctx, c.Topic)
+		switch {
+		case err != nil:
+			return err
+		case left:
+			r.left = append(r.left, c.Topic)
+		default:
+			doubtful = append(doubtful, c.Topic)
+		}
+	}
+	if len(doubtful) == 0 || r.e.ContactID == "" {
+		return nil
+	}
+	now, _, known := r.owlatTime()
+	c, err := remote.Find(ctx, r.client, r.e.ContactID)
+	if remote.IsGone(err) {
+		r.gone = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, topic := range doubtful {
+		m := r.e.Membership(topic)
+		if !remote.Unmoved(r.e, m, c) {
+			m.State = ledger.MemberUnsure
+		} else if known {
+			m.Sent = now
+		}
+	}
+	r.e.Witness, r.looked = c.UpdatedAt, true
+	return nil
+}
+
+// settleFirst is settleAdds before a step. Without the scope contacts:read nobody can look, and the adds become unsure.
+func (r membership) settleFirst(ctx context.Context) error {
+	err := r.settleAdds(ctx)
+	if !errors.Is(err, owlat.ErrForbidden) {
+		return err
+	}
+	for _, c := range r.s.Changes {
+		if m := r.e.Membership(c.Topic); c.Kind == owlatsync.AddTopic && m != nil && m.State == ledger.MemberSent {
+			m.State = ledger.MemberUnsure
+		}
+	}
+	return nil
+}
+
+// unsure notes that nobody knows whether the contact is on the topic, and that the add is not sent again.
+func (r membership) unsure(topic string) {
+	r.set(topic, ledger.MemberUnsure).Sent = time.Time{}
+	r.unsureOf = topic
+	r.event("topic unsure", topic)
+}
+
+func reasonUnsure(topic string) string {
+	return fmt.Sprintf("it is not known whether the contact was put on topic %s: the answer was lost, and the person may have left since; "+
+		"`owlat-sync topic add` adds it again if you are sure", topic)
+}
+
+// markAdd records that an add is about to be sent, unless the person has left.
+func (r membership) markAdd(ctx context.Context, topic string) error {
+	if left, err := r.hasLeft(ctx, topic); err != nil {
+		return err
+	} else if left {
+		return errNotAgain
+	}
+	m := r.e.Membership(topic)
+	before := *m
+	if r.e.Witness.IsZero() { // only the time of sending will tell whether the person has left since
+		r.askTime(ctx)
+	}
+	earliest, latest, known := r.owlatTime()
+	m.State, m.At, m.Sent = ledger.MemberSent, latest, time.Time{}
+	if known {
+		if m.Sent = earliest; m.Sent.Before(r.movedAt) {
+			m.Sent = r.movedAt
+		}
+	}
+	if err := r.flush(ctx); err != nil {
+		*r.e.Membership(topic) = before
+		return err
+	}
+	return nil
+}
+
+// moved notes that a request of this step may have moved what Owlat tells of the contact. Adds in doubt that the step has looked at
+// before stay settled.
+func (r *row) moved() {
+	_, latest, known := r.owlatTime()
+	if !known {
+		return
+	}
+	r.movedAt = latest
+	for i := range r.e.Memberships {
+		if m := &r.e.Memberships[i]; r.looked && m.State == ledger.MemberSent {
+			m.Sent = latest
+		}
+	}
+}

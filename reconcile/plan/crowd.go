@@ -1,0 +1,131 @@
+package plan
+
+import (
+	"iter"
+	"slices"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/reconcile/consent"
+	"owlatsync/reconcile/policy"
+	"owlatsync/reconcile/scan"
+	"owlatsync/reconcile/step"
+)
+
+// crowd has the waiting rows that share their key or their address with another waiting row.
+type crowd struct {
+	byAddress, byKey map[uint64][]member // by hash, in the order of the source
+}
+
+// member is a row of a crowd.
+type member struct {
+	key  uint64 // hash
+	at   owlatsync.Position
+	says []owlatsync.Consent
+	twin bool
+}
+
+// crowded finds the rows that share something.
+func crowded(s *scan.Scan, waiting iter.Seq2[*step.Row, error]) (c crowd, err error) {
+	if !s.Crowded() {
+		return c, nil
+	}
+	c.byAddress, c.byKey = make(map[uint64][]member), make(map[uint64][]member)
+	for r, err := range waiting {
+		if err != nil {
+			return c, err
+		}
+		m := member{key: ledger.HashText(r.Key), at: r.Position, says: r.Consents, twin: r.Twin}
+		if s.Twinned(m.key) {
+			c.byKey[m.key] = append(c.byKey[m.key], m)
+		}
+		if address := ledger.HashText(r.Email); !r.Twin && s.Shared(address) {
+			c.byAddress[address] = append(c.byAddress[address], m)
+		}
+	}
+	return c, nil
+}
+
+// first returns the row with the key that is no twin of an earlier one, of a crowd.
+func first(crowd []member, key uint64) (m member, ok bool) {
+	i := slices.IndexFunc(crowd, func(m member) bool { return m.key == key && !m.twin })
+	if i < 0 {
+		return m, false
+	}
+	return crowd[i], true
+}
+
+// together returns what a row consents to if a yes of any row with its key or its address counts.
+func (c crowd) together(key, address uint64, says []owlatsync.Consent) []owlatsync.Consent {
+	for _, m := range c.byKey[key] {
+		says = consent.Any(says, m.says)
+	}
+	for _, m := range c.byAddress[address] {
+		says = consent.Any(says, m.says)
+	}
+	return says
+}
+
+// lift returns the row as it counts: with a yes of any row with its key or its address, if the policies say so.
+func (c *contest) lift(r *step.Row) *step.Row {
+	if !c.policies.AnyConsent() {
+		return r
+	}
+	says := c.crowd.together(ledger.HashText(r.Key), ledger.HashText(r.Email), r.Consents)
+	if slices.Equal(says, r.Consents) {
+		return r
+	}
+	lifted := *r
+	lifted.Consents, lifted.Fingerprint = says, scan.Blend(r.Fingerprint, says)
+	return &lifted
+}
+
+// raise returns the row that counts instead of a duplicate as it counts now, nil if that changes nothing. It is for a row that is in
+// step, so that all about it is in the ledger.
+func (c *contest) raise(e *ledger.Entry, duplicate *step.Row) *step.Row {
+	place, invalid := c.scan.PlaceOf(e)
+	if invalid || e.Fingerprint.IsZero() {
+		return nil
+	}
+	own := said(c.policies.Topics, e)
+	says := c.crowd.together(ledger.HashText(e.Key), ledger.HashText(e.Email), consent.Any(own, duplicate.Consents))
+	if slices.Equal(says, own) {
+		return nil
+	}
+	return &step.Row{Key: e.Key, Position: place, Email: e.Email, Consents: says, Fingerprint: scan.Blend(e.Fingerprint, says), Own: true}
+}
+
+// said returns what the row of an entry says about the topics, if it is in step.
+func said(topics []policy.Topic, e *ledger.Entry) []owlatsync.Consent {
+	says := make([]owlatsync.Consent, len(topics))
+	for i, t := range topics {
+		switch m := e.Membership(t.ID); {
+		case !t.When, m != nil && m.Consent:
+			says[i] = owlatsync.Yes
+		case m == nil: // it never said more
+			says[i] = owlatsync.Unclear
+		}
+	}
+	return says
+}
+
+// compare adds to the winner where it is and whether it consents to other topics than the row. Own is the entry of the row's key.
+func (c *contest) compare(w *winner, r *step.Row, own *ledger.Entry, rivals []rival) {
+	key := ledger.HashText(w.key)
+	in, e := c.crowd.byAddress[ledger.HashText(r.Email)], own
+	if r.Twin {
+		in = c.crowd.byKey[key]
+	} else if i := slices.IndexFunc(rivals, func(v rival) bool { return v.entry.Key == w.key }); i >= 0 {
+		e = rivals[i].entry
+	} else {
+		e = nil
+	}
+	w.any = c.policies.AnyConsent()
+	if m, waits := first(in, key); waits {
+		w.at, w.differs = m.at, !slices.Equal(m.says, r.Consents)
+	} else if e != nil {
+		w.at, _ = c.scan.PlaceOf(e)
+		w.differs = c.policies.Asks() && !slices.Equal(said(c.policies.Topics, e), r.Consents)
+		w.settled = e
+	}
+}
