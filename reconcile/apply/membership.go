@@ -101,7 +101,7 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 			r.moved()
 		}
 		r.event("topic added", topic)
-		return r.answered(ctx, topic, sent.DOIStatus)
+		return optIn(r).answered(ctx, topic, sent.DOIStatus)
 	case remote.IsGone(err):
 		*r.e.Membership(topic) = before
 		return r.whoIsGone(ctx, topic, err)

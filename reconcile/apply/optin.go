@@ -11,9 +11,12 @@ import (
 	"owlatsync/reconcile/step"
 )
 
+// optIn takes note of the double opt-in of a row's person.
+type optIn struct{ *row }
+
 // answered counts an add that Owlat has confirmed, and notes what its answer tells of double opt-in. The state is the contact's: that
 // a confirmation is outstanding shows that the topic asks for one only if Owlat waited for this person for no other topic.
-func (r membership) answered(ctx context.Context, topic, status string) error {
+func (r optIn) answered(ctx context.Context, topic, status string) error {
 	added := owlatsync.MembershipCounts{Added: 1}
 	if status == owlat.DOIPending {
 		added.Pending = 1
@@ -33,7 +36,7 @@ func (r membership) answered(ctx context.Context, topic, status string) error {
 }
 
 // waits notes that Owlat waits for the person's confirmation, and whether it has sent the mail that asks for it.
-func (r membership) waits(ctx context.Context, m *ledger.Membership) error {
+func (r optIn) waits(ctx context.Context, m *ledger.Membership) error {
 	earlier := waiting(r.s.Entry, m.Topic)
 	if earlier.since.IsZero() {
 		if !r.e.Asked().IsZero() {
@@ -86,7 +89,7 @@ func waiting(e *ledger.Entry, topic string) (w wait) {
 }
 
 // waitingElsewhere is waiting for the other entries of the contact.
-func (r membership) waitingElsewhere(ctx context.Context, topic string) (w wait, err error) {
+func (r optIn) waitingElsewhere(ctx context.Context, topic string) (w wait, err error) {
 	others, err := r.Ledger.Sharers(ctx, []string{r.e.ContactID})
 	if err != nil {
 		return w, r.readFailed(err)
