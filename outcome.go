@@ -63,7 +63,10 @@ func spoiled(turned, inStep int) string {
 // MembershipCounts counts the topic memberships that a run added, removed and left alone on purpose, and those that a row is
 // unclear about.
 type MembershipCounts struct {
-	Added   int `json:"added"`
+	Added int `json:"added"`
+	// Pending counts the added ones that wait until the person confirms (double opt-in), as Owlat answered. In a plan, it counts
+	// the adds to topics that are known to ask for that; of these, people who have confirmed before do not wait.
+	Pending int `json:"pending,omitempty"`
 	Removed int `json:"removed"`
 	Skipped int `json:"skipped"`
 	// Unclear counts consents that are neither yes nor no: nobody was added or removed because of them.

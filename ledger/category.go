@@ -16,6 +16,7 @@ const (
 	CategoryAddress     Category = "address"     // the contact has another address than was written
 	CategoryTopic       Category = "topic"       // Owlat does not have the topic
 	CategoryUnsure      Category = "unsure"      // it is not known whether an add took effect
+	CategoryUnconfirmed Category = "unconfirmed" // Owlat waits for a confirmation and sends no second mail that asks for it
 	CategoryEvent       Category = "event"       // it is not known whether an event arrived
 	CategoryLedger      Category = "ledger"      // the step could not be recorded
 	CategorySource      Category = "source"      // the row itself cannot be sent, or another one counts
@@ -30,6 +31,6 @@ const (
 // Categories lists the categories that are not Owlat's.
 var Categories = []Category{
 	CategoryNetwork, CategoryTimeout, CategoryAnswer, CategoryInterrupted, CategoryRoute, CategoryDrift, CategoryTaken, CategoryExchange,
-	CategoryAddress, CategoryTopic, CategoryUnsure, CategoryEvent, CategoryLedger, CategorySource, CategoryWaiting, CategoryGone, CategoryKept, CategoryUnasked,
+	CategoryAddress, CategoryTopic, CategoryUnsure, CategoryUnconfirmed, CategoryEvent, CategoryLedger, CategorySource, CategoryWaiting, CategoryGone, CategoryKept, CategoryUnasked,
 	CategoryUnreached, CategoryHeld,
 }

@@ -85,6 +85,11 @@ type Membership struct {
 	// Sent is a time on Owlat's clock, not after an add of unknown outcome was sent. Whoever has left since has moved the contact's
 	// updatedAt beyond it. Zero: not known.
 	Sent time.Time `json:"sent,omitzero"`
+	// Pending is when Owlat answered the first add that the person is yet to confirm (double opt-in); zero: it answered otherwise.
+	// Owlat tells nobody of a confirmation by itself. It stays while the person is off the topic: Owlat still waits.
+	Pending time.Time `json:"pending,omitzero"`
+	// Unmailed says that Owlat was already waiting for the person when it answered the latest add, so that it sent no mail.
+	Unmailed bool `json:"unmailed,omitempty"`
 }
 
 // MembershipState tells what was done about a membership.

@@ -41,6 +41,9 @@ type Reader interface {
 	// Departed streams the departed entries of the sync whose terms are others than the given ones, in no particular order. Its time
 	// grows only with their number.
 	Departed(ctx context.Context, sync, terms string) iter.Seq2[*Entry, error]
+	// Pending streams the entries of the sync that have an Asked, the latest first. Its time grows only with those that the caller
+	// takes.
+	Pending(ctx context.Context, sync string) iter.Seq2[*Entry, error]
 	// Holders returns the entries of all syncs whose Email or Identity is one of the normalised addresses.
 	Holders(ctx context.Context, addresses []string) ([]Holder, error)
 	// Sharers returns the entries of all syncs that stand for one of the contacts.
@@ -223,6 +226,7 @@ type Standing struct {
 	Applied  int       // in step with their rows as last seen
 	Failing  int       // with a failure
 	Parked   int       // failing and given up until the row changes or Retry
+	Asked    int       // whose people were asked to confirm within ConfirmWithin: Entry.Asked is no longer ago
 	Departed int       // departed entries, which count nowhere else
 	Adopted  bool      // see Ending
 	SetBack  time.Time // see SyncState

@@ -11,11 +11,18 @@ type AddMemberRequest struct {
 	ContactID string
 }
 
+// The double opt-in states of a contact.
+const (
+	DOINotRequired = "not_required" // no add to a topic with double opt-in has asked the person to confirm
+	DOIPending     = "pending"      // a mail has asked the person to confirm
+	DOIConfirmed   = "confirmed"    // the person has confirmed
+)
+
 // Membership is Owlat's answer to an add.
 type Membership struct {
 	ContactID string `json:"contactId"`
 	TopicID   string `json:"topicId"`
-	// DOIStatus is the double opt-in state of the contact, not of the membership: not_required, pending or confirmed.
+	// DOIStatus is the double opt-in state of the contact, not of the membership: DOINotRequired, DOIPending or DOIConfirmed.
 	DOIStatus string `json:"doiStatus"`
 }
 

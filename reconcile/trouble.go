@@ -6,6 +6,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/reconcile/step"
 )
 
 // TroubleKinds lists what can be wrong with a row: it fails, or it is not known whether an event or an add to a topic arrived, or the
@@ -53,6 +54,10 @@ func Troubles(e *ledger.Entry, sync string) []Trouble {
 		}
 	}
 	for _, m := range e.Memberships {
+		if m.State == ledger.MemberAdded && m.Unmailed {
+			out = append(out, Trouble{Sync: sync, Key: e.Key, Address: e.Email, What: "topic", Category: ledger.CategoryUnconfirmed, Attempts: 1, First: m.At, Last: m.At,
+				Reason: step.ReasonUnconfirmed(m.Topic, m.Pending, m.At), Parked: true})
+		}
 		if m.State == ledger.MemberUnsure {
 			out = append(out, Trouble{Sync: sync, Key: e.Key, Address: e.Email, What: "topic", Category: ledger.CategoryUnsure, Attempts: 1, First: m.At, Last: m.At,
 				Reason: fmt.Sprintf("it is not known whether the contact was put on topic %s; it is not added again", m.Topic), Parked: true})

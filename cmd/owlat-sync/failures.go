@@ -27,8 +27,9 @@ func newFailuresCmd(a *app) *cobra.Command {
 		Use:   "failures",
 		Short: "List the rows that fail or cannot be sent, and why",
 		Long: `List what is not done. The ledger knows rows that fail, with the reason, the number of attempts and the
-time of the next one; and events and topic adds of which nobody knows whether they arrived, because
-their answer was lost. The source is read for rows that cannot be sent: invalid ones, and rows instead
+time of the next one; events and topic adds of which nobody knows whether they arrived, because
+their answer was lost; and people who consent again while Owlat waits for their confirmation and does
+not ask for it a second time. The source is read for rows that cannot be sent: invalid ones, and rows instead
 of which another row with the same key or address counts. Owlat is not asked.
 
 "--kind" lists only some: row (it fails), event, topic (not known whether it arrived), invalid, duplicate.

@@ -153,7 +153,7 @@ func printMembers(a *app, topic string, results []memberResult) error {
 			}
 		case r.err != nil:
 			a.Printf("%-12s  %s: %s\n", r.Outcome, r.Contact, r.Error)
-		case r.DOIStatus == "pending":
+		case r.DOIStatus == owlat.DOIPending:
 			a.Printf("%-12s  %s (waits for the person's confirmation)\n", r.Outcome, r.Contact)
 		default:
 			a.Printf("%-12s  %s\n", r.Outcome, r.Contact)

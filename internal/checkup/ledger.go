@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
@@ -16,6 +17,7 @@ import (
 // ledger checks whether runs can use or create the ledger, and whether it belongs to the deployment.
 func (c *checker) ledger(ctx context.Context) {
 	f := Finding{Area: AreaLedger, Subject: "file", Status: OK}
+	var asks []Finding
 	is, err := c.Opener.Examine(ctx, c.Config)
 	if err == nil {
 		err = c.sameDeployment(is.Deployment)
@@ -27,7 +29,7 @@ func (c *checker) ledger(ctx context.Context) {
 	case is.Outdated:
 		f.Message = "an older version wrote it, the next run brings it up to date"
 	default:
-		f.Status, f.Message, err = c.standings(ctx)
+		f.Status, f.Message, asks, err = c.standings(ctx)
 	}
 	if err != nil {
 		f.Message = err.Error()
@@ -35,6 +37,9 @@ func (c *checker) ledger(ctx context.Context) {
 		return
 	}
 	c.found(f)
+	for _, a := range asks {
+		c.found(a)
+	}
 }
 
 // sameDeployment returns an error if the ledger is tied to another deployment than the configured one.
@@ -46,11 +51,12 @@ func (c *checker) sameDeployment(bound string) error {
 	return &ledger.DeploymentError{Bound: bound, Configured: client.BaseURL()}
 }
 
-// standings says how many rows of each sync the ledger has, and warns if it is older than what was done.
-func (c *checker) standings(ctx context.Context) (status Status, message string, err error) {
+// standings says how many rows of each sync the ledger has, and which topics of the syncs ask people to confirm. It warns if the
+// ledger is older than what was done.
+func (c *checker) standings(ctx context.Context) (status Status, message string, asks []Finding, err error) {
 	l, err := c.Opener.Ledger(ctx, c.Config)
 	if err != nil {
-		return OK, "", err
+		return OK, "", nil, err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
 	var standing []string
@@ -58,16 +64,45 @@ func (c *checker) standings(ctx context.Context) (status Status, message string,
 	for _, s := range c.Syncs {
 		st, err := l.Standing(ctx, s.Name)
 		if err != nil {
-			return OK, "", err
+			return OK, "", nil, err
 		}
 		if !st.SetBack.IsZero() {
 			status = Warning
 		}
 		standing = append(standing, fmt.Sprintf("%s has %s", s.Name, words.Plural(st.Entries, "row")))
+		found, err := asking(ctx, l, s)
+		if err != nil {
+			return OK, "", nil, err
+		}
+		asks = append(asks, found...)
 	}
 	message = strings.Join(slices.Compact(standing), ", ")
 	if status == Warning {
 		message += "\nit is older than what was done: consents that it does not know count as old, \"owlat-sync plan\" tells what a run makes of it"
 	}
-	return status, message, nil
+	return status, message, asks, nil
+}
+
+// asking tells which topics of a sync ask people to confirm, as far as adds have shown it.
+func asking(ctx context.Context, l ledger.Reader, s config.Sync) (asks []Finding, err error) {
+	topics, err := ledger.Asks(ctx, l, s.Name)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range s.Topics {
+		certain, asked := topics[t.ID]
+		if !asked {
+			continue
+		}
+		message := "an add has shown that this topic asks people to confirm"
+		if !certain {
+			message = "this topic seems to ask people to confirm"
+		}
+		asks = append(asks, Finding{
+			Area: AreaLedger, Sync: s.Name, Subject: "double opt-in of topic " + t.ID, Status: OK,
+			Message: fmt.Sprintf("%s: Owlat mails them a link that is valid for %s, and until they follow it they get nothing", message,
+				words.Plural(int(ledger.ConfirmWithin.Hours()/24), "day")),
+		})
+	}
+	return asks, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/words"
+	"owlatsync/ledger"
 	"owlatsync/reconcile"
 )
 
@@ -52,6 +53,7 @@ type Troubles struct {
 
 	failing, parked, unknown int
 	refused                  int       // rows of the source that cannot be sent
+	unconfirmed              int       // people whom Owlat asks no second time to confirm
 	next                     time.Time // time of the next attempt
 }
 
@@ -102,12 +104,15 @@ func refused(t reconcile.Trouble) bool {
 	return t.What == string(owlatsync.Invalid) || t.What == string(owlatsync.Duplicate)
 }
 
-func (l *Troubles) lines() int { return l.failing + l.unknown + l.refused }
+// lines counts all lines.
+func (l *Troubles) lines() int { return l.failing + l.unknown + l.refused + l.unconfirmed }
 
 func (l *Troubles) count(t reconcile.Trouble) {
 	switch {
 	case refused(t):
 		l.refused++
+	case t.Category == ledger.CategoryUnconfirmed:
+		l.unconfirmed++
 	case t.What != "row":
 		l.unknown++
 	case t.Parked:
@@ -169,6 +174,10 @@ func (l *Troubles) End() error {
 	}
 	if l.unknown > 0 {
 		l.to.printf("%s unknown and never repeated; look in Owlat what arrived.\n", words.Several(l.unknown, "outcome is", "outcomes are"))
+	}
+	if l.unconfirmed > 0 {
+		l.to.printf("%s for a confirmation that Owlat does not ask for again; the reason says what they can do.\n",
+			words.Several(l.unconfirmed, "person waits", "people wait"))
 	}
 	return nil
 }

@@ -189,6 +189,9 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	if m.Added+m.Removed+m.Skipped+most.Added > 0 {
 		add("topics", "%6s to add, %d to remove, %d left as they are", between(least.Added, most.Added), m.Removed, m.Skipped)
 	}
+	if m.Pending > 0 {
+		add("confirm", "%6d of those to add at most wait until the person confirms (double opt-in, link valid %s)", m.Pending, confirmWithin)
+	}
 	if m.Unclear > 0 {
 		add("unclear", "%6d neither yes nor no: nobody is added or removed because of what is unclear", m.Unclear)
 	}

@@ -195,6 +195,15 @@ func (r *Runs) rows(to To) {
 	to.printf("\n")
 }
 
+// addedWords says how many people were added, and how many of them wait.
+func addedWords(m owlatsync.MembershipCounts) string {
+	return fmt.Sprintf("%d added, %s until the person confirms (double opt-in, link valid %s)",
+		m.Added, words.Several(m.Pending, "of them waits", "of them wait"), confirmWithin)
+}
+
+// confirmWithin is how long the link of a double opt-in lives, in words.
+var confirmWithin = words.Plural(int(ledger.ConfirmWithin.Hours()/24), "day")
+
 // remarks adds what the numbers do not say.
 func (r *Runs) remarks(to To) {
 	if r.twins > 0 {
@@ -204,6 +213,11 @@ func (r *Runs) remarks(to To) {
 		to.printf("\nThe ledger was older than what was done: a backup, a copy or an export took its place, or its .age file was missing. Consents that\n" +
 			"it did not know counted as old: those people were left as they are, because they may have left. \"owlat-sync explain\" tells it\n" +
 			"of a row, and \"owlat-sync topic add\" adds people of whom you are sure.\n")
+	}
+	for _, report := range r.reports {
+		if m := report.Memberships; m.Pending > 0 {
+			to.printf("\n%s: %s.\n", report.Sync, addedWords(m))
+		}
 	}
 	if r.unasked > 0 {
 		to.printf("\n%s skipped because --only or --limit asked for others.\n", words.Several(r.unasked, "row was", "rows were"))

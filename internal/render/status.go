@@ -17,8 +17,9 @@ type syncStatus struct {
 	Rows    int        `json:"rows"`    // rows that the ledger knows
 	InStep  int        `json:"in_step"` // without those that the latest run found invalid
 	Failing int        `json:"failing"`
-	SetBack *time.Time `json:"set_back,omitempty"` // when the ledger was found to be older than what was done; absent: it is not
-	Parked  int        `json:"parked"`             // failing rows that are not tried again until they change
+	SetBack *time.Time `json:"set_back,omitempty"`         // when the ledger was found to be older than what was done; absent: it is not
+	Parked  int        `json:"parked"`                     // failing rows that are not tried again until they change
+	Asked   int        `json:"asked_to_confirm,omitempty"` // rows whose people were asked within the life of the link (double opt-in)
 	// Unsendable counts the rows that the latest run read and could not send: invalid ones and duplicates.
 	Unsendable int       `json:"unsendable"`
 	Held       []heldRun `json:"held"` // runs that wait for approval, newest first
@@ -50,7 +51,8 @@ type runLine struct {
 func newSyncStatus(st standing.Sync, typed Typed) syncStatus {
 	s := syncStatus{
 		Type: "status", Sync: st.Sync.Name, Rows: st.Rows.Entries, InStep: st.Rows.Applied, Failing: st.Rows.Failing, Parked: st.Rows.Parked,
-		Held: make([]heldRun, len(st.Held)), Runs: make([]runLine, len(st.Runs)),
+		Asked: st.Rows.Asked,
+		Held:  make([]heldRun, len(st.Held)), Runs: make([]runLine, len(st.Runs)),
 	}
 	if last := st.Last; last != nil {
 		s.InStep, s.Unsendable = max(0, s.InStep-last.Report.Turned), last.Report.Unsendable()
@@ -108,6 +110,9 @@ func Status(to To, st standing.Sync, typed Typed) error {
 	if s.SetBack != nil {
 		to.printf("  the ledger is older than what was done, noticed %s: \"%s\" says what a run makes of it\n", words.Clock(*s.SetBack), typed.Command("plan", s.Sync))
 	}
+	if s.Asked > 0 {
+		to.printf("  %s asked in the last %s to confirm (double opt-in); Owlat does not tell who has\n", words.Several(s.Asked, "person was", "people were"), confirmWithin)
+	}
 	if s.Reading != nil {
 		to.printf("  %s\n", s.Reading.words())
 	}
@@ -132,6 +137,9 @@ func Status(to To, st standing.Sync, typed Typed) error {
 		lines = append(lines, r.cells())
 	}
 	to.printf("%s", words.AlignRight(lines))
+	if last := s.Runs[0]; last.Report != nil && last.Report.Memberships.Pending > 0 {
+		to.printf("  the latest: %s\n", addedWords(last.Report.Memberships))
+	}
 	if last := s.Runs[0]; last.Message != "" && last.Status != string(ledger.StatusHeld) {
 		to.printf("  the latest ended with: %s\n", last.Message)
 	}

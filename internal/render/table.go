@@ -35,6 +35,7 @@ func summaryTable(reports []*owlatsync.Report) string {
 		add("  "+string(o), always, func(r *owlatsync.Report) int { return r.Outcomes[o] })
 	}
 	add("topics added", false, func(r *owlatsync.Report) int { return r.Memberships.Added })
+	add("  to be confirmed", false, func(r *owlatsync.Report) int { return r.Memberships.Pending })
 	add("topics removed", false, func(r *owlatsync.Report) int { return r.Memberships.Removed })
 	add("topics left as is", false, func(r *owlatsync.Report) int { return r.Memberships.Skipped })
 	add("consents unclear", false, func(r *owlatsync.Report) int { return r.Memberships.Unclear })

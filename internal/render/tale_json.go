@@ -32,6 +32,8 @@ type taleTopic struct {
 	State   ledger.MembershipState `json:"state"`
 	Consent bool                   `json:"consent"`
 	At      time.Time              `json:"at"`
+	Asked   time.Time              `json:"asked_to_confirm,omitzero"` // when Owlat asked the person to confirm (double opt-in)
+	NoMail  bool                   `json:"no_second_mail,omitempty"`  // Owlat sent no mail for the latest add
 	Why     string                 `json:"why"`
 }
 
@@ -57,7 +59,7 @@ func newTaleJSON(t tale) taleJSON {
 		}
 		for i := range e.Memberships {
 			m := &e.Memberships[i]
-			j.Topics = append(j.Topics, taleTopic{m.Topic, m.State, m.Consent, m.At, membershipWords(t.Sync, m)})
+			j.Topics = append(j.Topics, taleTopic{m.Topic, m.State, m.Consent, m.At, m.Pending, m.Unmailed, membershipWords(t.Sync, e, m)})
 		}
 	}
 	for _, h := range t.History {

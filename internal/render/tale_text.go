@@ -1,8 +1,10 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	"owlatsync"
 	"owlatsync/internal/config"
@@ -142,7 +144,7 @@ func (t tale) topics() []string {
 	var lines []string
 	for i := range t.Entry.Memberships {
 		m := &t.Entry.Memberships[i]
-		lines = append(lines, m.Topic+": "+membershipWords(t.Sync, m))
+		lines = append(lines, m.Topic+": "+membershipWords(t.Sync, t.Entry, m))
 	}
 	for _, topic := range t.Sync.Topics {
 		if t.Entry.Membership(topic.ID) == nil {
@@ -156,7 +158,7 @@ func (t tale) topics() []string {
 }
 
 // membershipWords says whether the contact was put on a topic of the sync, and why or why not.
-func membershipWords(sync config.Sync, m *ledger.Membership) string {
+func membershipWords(sync config.Sync, e *ledger.Entry, m *ledger.Membership) string {
 	var topic *config.Topic
 	for i := range sync.Topics {
 		if sync.Topics[i].ID == m.Topic {
@@ -167,7 +169,7 @@ func membershipWords(sync config.Sync, m *ledger.Membership) string {
 	text := ""
 	switch m.State {
 	case ledger.MemberAdded:
-		text = fmt.Sprintf("put on it %s; %s", when, consentWords(topic))
+		text = fmt.Sprintf("put on it %s; %s", when, consentWords(topic)) + confirmWords(e, m)
 	case ledger.MemberWanted:
 		text = "to be put on it; " + consentWords(topic)
 	case ledger.MemberSent:
@@ -202,6 +204,21 @@ func membershipWords(sync config.Sync, m *ledger.Membership) string {
 		text += " (the configuration does not have this topic any more)"
 	}
 	return text
+}
+
+// confirmWords says that the person is yet to confirm, as far as Owlat's answers told.
+func confirmWords(e *ledger.Entry, m *ledger.Membership) string {
+	asked := cmp.Or(m.Pending, e.Asked())
+	until := asked.Add(ledger.ConfirmWithin)
+	switch {
+	case asked.IsZero():
+		return ""
+	case m.Unmailed:
+		return fmt.Sprintf("; Owlat waits for a confirmation since %s and sent no second mail: only the person can end that, on Owlat's preference page, or somebody in Owlat's dashboard", words.Clock(asked))
+	case time.Now().After(until):
+		return fmt.Sprintf("; Owlat asked the person %s to confirm (double opt-in), by a link that was valid until %s; whether they have is not known here", words.Clock(asked), words.Clock(until))
+	}
+	return fmt.Sprintf("; Owlat asked the person %s to confirm (double opt-in), by a link valid until %s; until they do, they get nothing", words.Clock(asked), words.Clock(until))
 }
 
 // consentWords says why a row is put on a topic.

@@ -42,6 +42,26 @@ func testAll(t *testing.T, open Open) {
 		same(t, "others", len(collect(t, l.All(t.Context(), "others"))), 50)
 		same(t, "unknown", len(collect(t, l.All(t.Context(), "unknown"))), 0)
 	})
+	t.Run("the entries whose people are to confirm, the latest first", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		now := time.Now()
+		all := many(0, 2000) // these are more than any page, and many have the same time
+		for i, e := range all {
+			e.Memberships = []ledger.Membership{{Topic: "a", Pending: now.Add(-time.Duration(i/500) * 84 * time.Hour)}, {Topic: "b", Pending: now.AddDate(-1, 0, 0)}}
+		}
+		record(t, l, "users", append(all, entry("never"))...)
+		record(t, l, "others", all[0])
+		got := collect(t, l.Pending(t.Context(), "users"))
+		standing, err := l.Standing(t.Context(), "users")
+		noError(t, err)
+		same(t, "entries, and those asked while the link lives", []int{len(got), standing.Asked}, []int{len(all), 1000})
+		if !slices.IsSortedFunc(got, func(a, b *ledger.Entry) int { return b.Asked().Compare(a.Asked()) }) {
+			t.Error("the entries are not in the order of their times")
+		}
+		record(t, l, "users", entry(got[0].Key)) // who has confirmed is none of them
+		same(t, "the others, whole", collect(t, l.Pending(t.Context(), "users")), got[1:])
+	})
 	t.Run("the open entries of the sync, whole", func(t *testing.T) {
 		t.Parallel()
 		l := fresh(t, open)

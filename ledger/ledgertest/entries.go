@@ -19,7 +19,7 @@ func fullEntry(key string) *ledger.Entry {
 		Fields: owlatsync.Texts{owlatsync.FirstName: "Zoë 😀", owlatsync.LastName: "O'Hara\x00\"%"}, Origin: ledger.OriginAdopted,
 		Fingerprint: ledger.Fingerprint{Hi: math.MaxUint64, Lo: 1 << 63},
 		Memberships: []ledger.Membership{
-			{Topic: "topic1", Consent: true, State: ledger.MemberAdded, At: at(2), Renewed: at(1), Sent: at(11)},
+			{Topic: "topic1", Consent: true, State: ledger.MemberAdded, At: at(2), Renewed: at(1), Sent: at(11), Pending: at(12), Unmailed: true},
 			{Topic: "topic2", State: ledger.MemberOut},
 		},
 		Intent: ledger.Intent{Create: at(3), Local: true},
@@ -48,7 +48,7 @@ func testEntry(t *testing.T, open Open) {
 		got := entriesOf(t, reopen(t, open, folder), "users", "full")["full"]
 		same(t, "entry after reopening", got, want)
 		for _, at := range []time.Time{
-			got.FirstSeen, got.ChangedAt, got.Witness, got.Intent.Create, got.Memberships[0].At, got.Memberships[0].Renewed, got.Memberships[0].Sent, got.Events[0].At, got.Failure.First, got.Failure.Last, got.Failure.NextTry,
+			got.FirstSeen, got.ChangedAt, got.Witness, got.Intent.Create, got.Memberships[0].At, got.Memberships[0].Renewed, got.Memberships[0].Sent, got.Memberships[0].Pending, got.Events[0].At, got.Failure.First, got.Failure.Last, got.Failure.NextTry,
 		} {
 			if at.Location() != time.UTC {
 				t.Errorf("%v is not in UTC", at)

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"time"
 
 	"owlatsync/ledger"
 )
@@ -76,6 +77,19 @@ func (m reader) Open(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, 
 			}
 		}
 		return open
+	})
+}
+
+// Pending implements ledger.Reader.
+func (m reader) Pending(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
+	return stream(ctx, m.opening, func(s *store) (asked []*ledger.Entry) {
+		for _, e := range s.syncs[sync].sorted() {
+			if !e.Asked().IsZero() {
+				asked = append(asked, copyOf(e))
+			}
+		}
+		slices.SortStableFunc(asked, func(a, b *ledger.Entry) int { return b.Asked().Compare(a.Asked()) })
+		return asked
 	})
 }
 
@@ -178,6 +192,9 @@ func (m reader) Standing(ctx context.Context, sync string) (standing ledger.Stan
 				continue
 			}
 			standing.Entries++
+			if !e.Asked().Before(time.Now().Add(-ledger.ConfirmWithin)) {
+				standing.Asked++
+			}
 			switch {
 			case e.Failure != nil:
 				standing.Failing++

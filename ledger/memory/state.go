@@ -90,6 +90,7 @@ func copyOf(e *ledger.Entry) *ledger.Entry {
 	c.Memberships, c.Events = nil, nil
 	for _, membership := range e.Memberships {
 		membership.At, membership.Renewed, membership.Sent = moment(membership.At), moment(membership.Renewed), moment(membership.Sent)
+		membership.Pending = moment(membership.Pending)
 		c.Memberships = append(c.Memberships, membership)
 	}
 	for _, mark := range e.Events {

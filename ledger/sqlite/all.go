@@ -68,6 +68,20 @@ func (r entryReader) Departed(ctx context.Context, sync, terms string) iter.Seq2
 	}
 }
 
+// Pending streams the entries of the sync that have an Asked, the latest first. Other methods may be called while it streams; an
+// entry recorded meanwhile may be missed or appear twice.
+func (r entryReader) Pending(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
+	return func(yield func(*ledger.Entry, error) bool) {
+		before, last := int64(math.MaxInt64), int64(math.MaxInt64)
+		for more := true; more; {
+			page, id, err := r.page(ctx, pendingEntries, sync, before, last)
+			if more = yieldAll(page, err, yield) && len(page) == entryPage; more {
+				before, last = page[entryPage-1].Asked().UnixMicro(), id
+			}
+		}
+	}
+}
+
 // Numbered returns the sync's entries with the given numbers of the Index.
 func (r entryReader) Numbered(ctx context.Context, sync string, numbers []int64) (found []*ledger.Entry, err error) {
 	for chunk := range slices.Chunk(numbers, entryPage) {
@@ -95,6 +109,7 @@ func numberedQuery(n int) string {
 // Conditions of pages. Each repeats the condition of its index word for word, so that SQLite uses the index.
 const (
 	openEntries    = "e.state = ?3 AND e.state <> 0 AND e.id > ?2 ORDER BY e.id"
+	pendingEntries = "e.asked IS NOT NULL AND (e.asked, e.id) < (?2, ?3) ORDER BY e.asked DESC, e.id DESC"
 	departedOrder  = " AND (e.departed, e.id) > (?3, ?4) AND e.departed IS NOT NULL ORDER BY e.departed, e.id"
 	departedBefore = "e.departed < ?2" + departedOrder
 	departedAfter  = "?2 = ?2" + departedOrder

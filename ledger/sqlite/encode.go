@@ -79,6 +79,7 @@ func encodeEntry(e *ledger.Entry, now time.Time) ([]any, error) {
 		ms := slices.Clone(e.Memberships)
 		for i := range ms {
 			ms[i].At, ms[i].Renewed, ms[i].Sent = ms[i].At.UTC(), ms[i].Renewed.UTC(), ms[i].Sent.UTC()
+			ms[i].Pending = ms[i].Pending.UTC()
 		}
 		text, err := json.Marshal(ms)
 		if err != nil {
@@ -114,7 +115,7 @@ func encodeEntry(e *ledger.Entry, now time.Time) ([]any, error) {
 	args = append(args,
 		nil, e.Key, textOrNull(e.ContactID), textOrNull(e.Email), identity, string(e.Origin),
 		memberships, timeOrNull(e.Intent.Create), failure, stateOf(e), timeOrNull(e.FirstSeen), timeOrNull(changed), events,
-		fingerprintOrNull(e), e.Doubt, timeOrNull(e.Witness), e.Intent.Local, textOrNull(e.Departed))
+		fingerprintOrNull(e), e.Doubt, timeOrNull(e.Witness), e.Intent.Local, textOrNull(e.Departed), timeOrNull(e.Asked()))
 	for _, text := range e.Fields {
 		args = append(args, text)
 	}

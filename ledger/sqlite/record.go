@@ -139,19 +139,19 @@ func without(all, some []*commit) []*commit {
 }
 
 // entryArguments is how many values an entry has, including its sync.
-const entryArguments = 18 + owlatsync.NumContactFields
+const entryArguments = 19 + owlatsync.NumContactFields
 
 var (
 	insertEntry = `INSERT INTO entries (sync, key, contact_id, email, identity, origin,
 		memberships, intent, failure, state, first_seen, changed_at, events, fingerprint, doubt, witness, intent_local,
-		departed` + forEachField(", %[1]s") + `)
+		departed, asked` + forEachField(", %[1]s") + `)
 	VALUES (` + places(entryArguments) + `)`
 	upsertEntry = insertEntry + `
 	ON CONFLICT (sync, key) DO UPDATE SET contact_id = excluded.contact_id, email = excluded.email,
 		identity = excluded.identity, origin = excluded.origin, memberships = excluded.memberships, intent = excluded.intent,
 		failure = excluded.failure, state = excluded.state, first_seen = excluded.first_seen,
 		changed_at = excluded.changed_at, events = excluded.events, fingerprint = excluded.fingerprint, doubt = excluded.doubt,
-		witness = excluded.witness, intent_local = excluded.intent_local, departed = excluded.departed` +
+		witness = excluded.witness, intent_local = excluded.intent_local, departed = excluded.departed, asked = excluded.asked` +
 		forEachField(", %[1]s = excluded.%[1]s")
 )
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
@@ -35,9 +36,10 @@ func (r syncReader) Standing(ctx context.Context, sync string) (ledger.Standing,
 			(SELECT count(*) FROM entries WHERE sync = s.id AND departed IS NOT NULL),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state >= ?2),
-			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state = ?3)
-		FROM syncs s WHERE s.name = ?1`, sync, stateFailing, stateParked).
-		Scan(&s.Adopted, &setBack, &s.Entries, &s.Departed, &open, &s.Failing, &s.Parked)
+			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state = ?3),
+			(SELECT count(*) FROM entries WHERE sync = s.id AND asked >= ?4)
+		FROM syncs s WHERE s.name = ?1`, sync, stateFailing, stateParked, time.Now().Add(-ledger.ConfirmWithin).UnixMicro()).
+		Scan(&s.Adopted, &setBack, &s.Entries, &s.Departed, &open, &s.Failing, &s.Parked, &s.Asked)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return ledger.Standing{}, fmt.Errorf("count entries of the ledger: %w", dbfile.Explain(ctx, err))
 	}

@@ -27,7 +27,7 @@ const outage = 25
 const ReasonStopped = "the run ended before the row's turn; the next run takes it up"
 
 // reasonErred is the reason of an absence that nothing follows from yet (Invariant 4).
-const reasonErred = "nothing is removed in a run in which rows failed"
+const reasonErred = "nothing is removed in a run in which a request failed"
 
 // ErrInterrupted ends a run that was asked to stop. What was in flight is finished and recorded.
 var ErrInterrupted = errors.New("the run was interrupted; the next one goes on from here")

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile/consent"
@@ -42,13 +41,12 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 	case err == nil:
 		m := r.set(topic, ledger.MemberAdded)
 		m.At, m.Sent = r.now(), time.Time{}
-		if sent.DOIStatus == pendingOptIn { // to ask for a confirmation moves what Owlat tells
+		if sent.DOIStatus == owlat.DOIPending { // to ask for a confirmation moves what Owlat tells
 			r.e.Witness = time.Time{}
 			r.moved()
 		}
-		r.Tell.Memberships(owlatsync.MembershipCounts{Added: 1})
 		r.event("topic added", topic)
-		return nil
+		return optIn(r).answered(ctx, topic, sent.DOIStatus)
 	case remote.IsGone(err):
 		*r.e.Membership(topic) = before
 		if err := r.whoIsGone(ctx, topic, err); err != nil || !r.gone {
@@ -62,9 +60,6 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 	}
 	return err
 }
-
-// pendingOptIn is the double opt-in state of a contact who is asked to confirm.
-const pendingOptIn = "pending"
 
 // errNotAgain ends an add that is not sent, or not again: the person has left, or may have.
 var errNotAgain = errors.New("the person has left, or may have")

@@ -30,7 +30,9 @@ type row struct {
 	looked   bool      // the adds in doubt were looked at in this step
 	movedAt  time.Time // on Owlat's clock: not before the last request of this step that may have moved the contact's updatedAt
 	gone     bool      // the contact was deleted in Owlat
-	result   result
+	// unconfirmed is why the person cannot confirm an add; empty: they can, or need not.
+	unconfirmed string
+	result      result
 }
 
 func (a *run) row(client *owlat.Client, planned *step.Step) *row {
@@ -191,6 +193,9 @@ func (r *row) finish(ctx context.Context) error {
 		r.result.erred, r.result.category = true, cmp.Or(r.result.category, ledger.CategoryExchange)
 	default:
 		settled(r.e, r.s.Row.Fingerprint)
+		if r.unconfirmed != "" && r.result.category == "" {
+			r.result = result{outcome: owlatsync.Failed, reason: r.unconfirmed, category: ledger.CategoryUnconfirmed}
+		}
 	}
 	if err := r.flush(ctx); err != nil {
 		return err

@@ -174,6 +174,7 @@ func WantedBy(others []ledger.Holder, topic string) bool {
 func AfterDeletion(memberships []ledger.Membership, now time.Time) []ledger.Membership {
 	kept := slices.Clone(memberships)
 	for i := range kept {
+		kept[i].Pending, kept[i].Unmailed = time.Time{}, false // Owlat knew it of the contact
 		switch m := &kept[i]; {
 		case !m.Consent:
 			m.State = ledger.MemberOut

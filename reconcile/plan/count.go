@@ -16,6 +16,11 @@ type tally struct{ *Planner }
 func (p *Planner) count(s *step.Step) {
 	p.tell(s.Decision())
 	Tally(&p.plan.Summary, s, 1)
+	for _, c := range s.Changes {
+		if c.Kind == owlatsync.AddTopic {
+			p.adds[c.Topic]++
+		}
+	}
 }
 
 // Tally adds what a step does to the sums of a plan, times by: -1 takes it out of them.
@@ -104,5 +109,20 @@ func (p tally) countTurned(ctx context.Context) error {
 		return readLedger(err)
 	}
 	sum.InStep = standing.Applied
+	return nil
+}
+
+// countPending counts the adds to topics that ask people to confirm, as far as earlier answers have shown which do.
+func (p tally) countPending(ctx context.Context) error {
+	if len(p.adds) == 0 {
+		return nil
+	}
+	asks, err := ledger.Asks(ctx, p.Ledger, p.Policies.Sync)
+	if err != nil {
+		return readLedger(err)
+	}
+	for topic := range asks {
+		p.plan.Summary.Memberships.Pending += p.adds[topic]
+	}
 	return nil
 }

@@ -17,6 +17,7 @@ type Planner struct {
 	Needs
 	plan  *Plan
 	scan  *scan.Scan
+	adds  map[string]int // planned adds, by topic
 	moved moved
 	told  int // unchanged rows that were told
 	back  int // rows that had departed
@@ -33,7 +34,7 @@ type moved struct {
 
 // New returns a planner. The scan hands it the rows that need no step, through End.
 func New(n Needs) *Planner {
-	return &Planner{Needs: n, plan: newPlan(n), moved: moved{keys: make(map[uint64]struct{})}, now: time.Now()}
+	return &Planner{Needs: n, plan: newPlan(n), adds: make(map[string]int), moved: moved{keys: make(map[uint64]struct{})}, now: time.Now()}
 }
 
 // End counts and tells the outcome of a row that needs no step.
@@ -132,6 +133,9 @@ func (p *Planner) make(ctx context.Context) error {
 		return err
 	}
 	if err := p.plan.complete(); err != nil {
+		return err
+	}
+	if err := (tally{p}).countPending(ctx); err != nil {
 		return err
 	}
 	if err := (tally{p}).recount(ctx); err != nil {

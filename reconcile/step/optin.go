@@ -1,0 +1,22 @@
+package step
+
+import (
+	"fmt"
+	"time"
+
+	"owlatsync/ledger"
+)
+
+// ReasonUnconfirmed is the reason of a row whose person consents again, now, while Owlat waits for their confirmation since an earlier
+// time. Owlat sends no second mail then, and does not say whether the person has opted out of everything.
+func ReasonUnconfirmed(topic string, since, now time.Time) string {
+	until := since.Add(ledger.ConfirmWithin)
+	can := fmt.Sprintf("the person can follow its link until %s, unless they have opted out of everything; else", stamp(until))
+	if now.After(until) {
+		can = fmt.Sprintf("its link was valid until %s;", stamp(until))
+	}
+	return fmt.Sprintf("the contact was put on topic %s, but waits for a confirmation: Owlat sends no second mail after that of %s; %s "+
+		"only the person can end that, on the preference page that Owlat's mails link to, or somebody in Owlat's dashboard", topic, stamp(since), can)
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }
