@@ -160,7 +160,7 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 			if settled = settled[:0]; (aging{a}).stale() {
 				return nil
 			}
-			a.done(s, result{outcome: owlatsync.Skipped, reason: ReasonStopped})
+			a.done(s, unreached())
 			continue
 		}
 		switch a.SoFar.choose(a.Part, s); phase {

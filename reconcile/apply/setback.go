@@ -18,7 +18,7 @@ type setback struct{ *row }
 func (r setback) failed(ctx context.Context, err error) {
 	f, aborted := r.keepFailure(ctx, err)
 	if aborted {
-		r.result = result{outcome: owlatsync.Skipped, reason: ReasonStopped}
+		r.result = unreached()
 	} else {
 		r.result = result{outcome: owlatsync.Failed, reason: f.Reason, category: f.Category, erred: true}
 	}
