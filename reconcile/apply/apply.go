@@ -86,13 +86,14 @@ type run struct {
 	errors    int                        // rows that failed in this run
 	failing   int                        // rows in a row that failed because of the server
 	withdrawn map[string]*remote.Failure // rows whose early withdrawal failed, by key
+	movedAt   map[string]time.Time       // when an early withdrawal may have moved what Owlat tells, by key
 }
 
 // Apply carries out every step. It tells the steps that it does not reach as skipped, so that the outcomes add up. It returns why
 // it ended early: ErrInterrupted, ErrUnavailable, a *remote.StoppedError, the context's cause, or the ledger's error.
 func Apply(ctx context.Context, n Needs, plan Plan) error {
 	a := &run{
-		Needs: n, plan: plan, pool: n.Client.NewPool(n.Workers), topics: newTopics(), withdrawn: make(map[string]*remote.Failure), chosen: make(map[uint64]struct{}),
+		Needs: n, plan: plan, pool: n.Client.NewPool(n.Workers), topics: newTopics(), withdrawn: make(map[string]*remote.Failure), movedAt: make(map[string]time.Time), chosen: make(map[uint64]struct{}),
 	}
 	for _, phase := range step.Phases {
 		if err := a.phase(ctx, phase); err != nil {

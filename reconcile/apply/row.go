@@ -70,6 +70,9 @@ func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.
 	}
 	if err == nil {
 		a.health(nil)
+		a.mu.Lock()
+		a.movedAt[r.s.Row.Key] = r.movedAt
+		a.mu.Unlock()
 		return
 	}
 	f, _ := setback{r}.keepFailure(ctx, err)
@@ -130,6 +133,9 @@ func (r *row) released(ctx context.Context) error {
 	if len(r.s.After) == 0 {
 		return nil
 	}
+	r.mu.Lock()
+	r.movedAt = r.run.movedAt[r.s.Row.Key]
+	r.mu.Unlock()
 	entries, err := r.Ledger.Entries(ctx, r.Sync, r.s.After)
 	if err != nil {
 		return r.readFailed(err)
