@@ -89,8 +89,8 @@ func (r membership) sendAdd(ctx context.Context, topic string) (sent *owlat.Memb
 				return nil, errNotAgain
 			}
 		}
-		err = r.call(ctx, func(ctx context.Context) error { return r.markAdd(ctx, topic) }, func(client *owlat.Client) (err error) {
-			sent, err = client.Topics.Add(ctx, topic, owlat.AddMemberRequest{ContactID: r.e.ContactID})
+		err = r.call(ctx, func(ctx context.Context) error { return r.markAdd(ctx, topic) }, func(ctx context.Context) (err error) {
+			sent, err = r.client.Topics.Add(ctx, topic, owlat.AddMemberRequest{ContactID: r.e.ContactID})
 			return err
 		})
 		if err = r.topics.about(ctx, r.client, topic, r.e.ContactID, err); !owlat.OutcomeUnknown(err) || errors.Is(err, errNoTopic) {

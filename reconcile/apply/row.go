@@ -133,9 +133,6 @@ func (r *row) released(ctx context.Context) error {
 	if len(r.s.After) == 0 {
 		return nil
 	}
-	r.mu.Lock()
-	r.movedAt = r.run.movedAt[r.s.Row.Key]
-	r.mu.Unlock()
 	entries, err := r.Ledger.Entries(ctx, r.Sync, r.s.After)
 	if err != nil {
 		return r.readFailed(err)
@@ -154,6 +151,9 @@ func (r *row) reread(ctx context.Context) error {
 	if !r.s.WithdrawsEarly() {
 		return nil
 	}
+	r.mu.Lock()
+	r.movedAt = r.run.movedAt[r.s.Row.Key]
+	r.mu.Unlock()
 	entries, err := r.Ledger.Entries(ctx, r.Sync, []string{r.s.Row.Key})
 	if err != nil {
 		return r.readFailed(err)

@@ -90,8 +90,8 @@ func (r withdrawal) removeOnce(ctx context.Context, topic string) error {
 			undo()
 		}
 		return err
-	}), func(client *owlat.Client) (err error) {
-		removed, err = client.Topics.Remove(ctx, topic, r.e.ContactID)
+	}), func(ctx context.Context) (err error) {
+		removed, err = r.client.Topics.Remove(ctx, topic, r.e.ContactID)
 		return err
 	})
 	if err != nil {
