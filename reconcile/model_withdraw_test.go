@@ -81,12 +81,13 @@ func (m *model) wentNo(log *runLog, i, topic int, contact string) (no *runLog) {
 	id, key, yes := log.people[i], keyOf(&log.config, log.rows[i]), false
 	for _, run := range m.runs[m.bornRun:] {
 		where, now := slices.Index(run.people, id), slices.Index(run.topics, topic)
-		if run.sync != log.sync || where < 0 || now < 0 || run.after[key] != contact || keyOf(&run.config, run.rows[where]) != key || !run.read(id) || !run.settled(id) {
+		if run.sync != log.sync || where < 0 || now < 0 || run.after[key] != contact || keyOf(&run.config, run.rows[where]) != key || !run.read(id) {
 			continue
 		}
-		if run.rows[where].Consents[now] == owlatsync.Yes {
+		switch says := run.rows[where].Consents[now]; {
+		case says == owlatsync.Yes && run.settled(id):
 			yes, no = true, nil
-		} else if yes {
+		case says != owlatsync.Yes && yes: // a withdrawal does not wait until the row is settled
 			yes, no = false, run
 		}
 	}

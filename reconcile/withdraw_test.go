@@ -40,8 +40,8 @@ var broken = map[string]func(owlatsync.Row) owlatsync.Row{
 	},
 }
 
-// TestANoOfARowThatIsNotApplied takes people off a topic whatever is wrong with their rows, in runs of all rows and of changes. Plan
-// and run tell it, and a second run sends nothing.
+// TestANoOfARowThatIsNotApplied takes people off a topic whatever is wrong with their rows. Plan and run tell it, and a second run sends
+// nothing.
 func TestANoOfARowThatIsNotApplied(t *testing.T) {
 	t.Parallel()
 	for name, breaks := range broken {
@@ -93,6 +93,28 @@ func TestANoOfARowThatIsNotApplied(t *testing.T) {
 				w.sent(before)
 			}
 		})
+	}
+}
+
+// TestANoInARunOfChanges: in one change the person withdraws, and the row becomes invalid or gets the address of another.
+func TestANoInARunOfChanges(t *testing.T) {
+	t.Parallel()
+	for what, outcome := range map[string]string{
+		"email = NULL": "unchanged 1 invalid 1", "email = 'anon'": "unchanged 1 invalid 1", "name = '" + strings.Repeat("x", 300) + "'": "unchanged 1 invalid 1",
+		"email = 'b@example.com'": "unchanged 1 duplicate 1",
+	} {
+		u := newUsers(t, reconcile.Topic{ID: "news", When: true})
+		u.put(1, "a@example.com", "A")
+		u.put(2, "b@example.com", "B")
+		u.synced("full: created 2")
+		u.far()
+		before := u.requests()
+		u.exec("UPDATE users SET news = 0, v = ?, "+what+" WHERE id = 1", u.version)
+		u.synced("changes: " + outcome)
+		u.sent(before, "DELETE /topics/{topic}/contacts/{contact} 1")
+		if u.on("a@example.com") || !u.on("b@example.com") {
+			t.Errorf("%s: the wrong people are on the topic", what)
+		}
 	}
 }
 

@@ -91,6 +91,7 @@ type run struct {
 	errors    int                        // rows that failed in this run
 	withdrawn map[string]*remote.Failure // rows whose early withdrawal failed, by key
 	left      []*step.Step               // taken on, and not begun before the plan was too old
+	movedAt   map[string]time.Time       // when an early withdrawal may have moved what Owlat tells, by key
 }
 
 // Apply carries out every step. It tells the steps that it does not reach as skipped, so that the outcomes add up, unless it ends
@@ -106,6 +107,7 @@ func Apply(ctx context.Context, n Needs, plan Plan) error {
 	}
 	a := &run{
 		Needs: n, plan: plan, pool: n.SoFar.pool, topics: n.SoFar.topics, withdrawn: make(map[string]*remote.Failure),
+		movedAt: make(map[string]time.Time),
 	}
 	for _, phase := range step.Phases {
 		if err := a.phase(ctx, phase); err != nil {

@@ -73,6 +73,9 @@ func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.
 	}
 	if err == nil {
 		a.health(nil)
+		a.mu.Lock()
+		a.movedAt[r.s.Row.Key] = r.movedAt
+		a.mu.Unlock()
 		return
 	}
 	f, _ := setback{r}.keepFailure(ctx, err)
@@ -151,6 +154,9 @@ func (r *row) reread(ctx context.Context) error {
 	if !r.s.WithdrawsEarly() {
 		return nil
 	}
+	r.mu.Lock()
+	r.movedAt = r.run.movedAt[r.s.Row.Key]
+	r.mu.Unlock()
 	entries, err := r.Ledger.Entries(ctx, r.Sync, []string{r.s.Row.Key})
 	if err != nil {
 		return r.readFailed(err)

@@ -148,9 +148,9 @@ func Old(memberships []ledger.Membership) []ledger.Membership {
 	return old
 }
 
-// Removable reports whether a contact that should not be on the topic may still be on it.
+// Removable reports whether a contact that should not be on the topic may still be on it. Somebody who opted out may have come back.
 func Removable(m *ledger.Membership) bool {
-	return m.State == ledger.MemberLeaving || m.Consent && m.State != ledger.MemberLeft && m.State != ledger.MemberOptedOut
+	return m.State == ledger.MemberLeaving || m.Consent && m.State != ledger.MemberLeft
 }
 
 // GoneWithRow reports whether the contact left the topic, or may have left it, because its row is gone.

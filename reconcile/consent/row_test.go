@@ -179,7 +179,7 @@ func TestWhatFollowsFromAMembership(t *testing.T) {
 		{Sent, true, false, true, ledger.MemberLeft, true, true},
 		{Added, true, false, true, ledger.MemberLeft, true, true},
 		{LeftAlone, true, false, true, ledger.MemberLeft, true, true},
-		{OptedOut, false, false, false, ledger.MemberOptedOut, false, true},
+		{OptedOut, true, false, false, ledger.MemberOptedOut, false, true},
 		{Unsure, true, false, true, ledger.MemberLeft, true, true},
 	} {
 		t.Run(string(tt.has), func(t *testing.T) {

@@ -120,7 +120,8 @@ func TestMissingMemberships(t *testing.T) {
 		{ledger.MemberSent, true, true},
 		{ledger.MemberAdded, true, true},
 		{ledger.MemberSkipped, true, true},
-		{ledger.MemberOptedOut, true, false},
+		{ledger.MemberOptedOut, true, true}, // they may have come back
+		{ledger.MemberUnknown, false, false},
 		{ledger.MemberUnsure, true, true},
 	} {
 		for _, p := range []policy.MissingPolicy{policy.MissingLeave, policy.MissingDelete} {

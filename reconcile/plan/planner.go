@@ -208,6 +208,9 @@ func (p *Planner) planValid(ctx context.Context, g *gatherer, r *step.Row, k *kn
 	if err := p.planRow(k.row, k); err != nil || k.winner == nil {
 		return err
 	}
+	if k.winner.any && !r.Twin { // the row that counts asks for less once this one says no or leaves
+		p.Notes.Note(k.winner.key, owlatsync.Duplicate)
+	}
 	raised, err := g.raise(ctx, r, k.winner)
 	if err != nil || raised == nil {
 		return err
