@@ -96,8 +96,12 @@ type run struct {
 // Apply carries out every step. It tells the steps that it does not reach as skipped, so that the outcomes add up. It returns why
 // it ended early: ErrInterrupted, ErrUnavailable, a *remote.StoppedError, the context's cause, or the ledger's error.
 func Apply(ctx context.Context, n Needs, plan Plan) error {
+	client, err := n.Client.With(owlat.WithBeforeSend(beforeSend))
+	if err != nil {
+		return fmt.Errorf("record requests before they are sent: %w", err)
+	}
 	a := &run{
-		Needs: n, plan: plan, pool: n.Client.NewPool(n.Workers), topics: newTopics(), withdrawn: make(map[string]*remote.Failure),
+		Needs: n, plan: plan, pool: client.NewPool(n.Workers), topics: newTopics(), withdrawn: make(map[string]*remote.Failure),
 	}
 	for _, phase := range step.Phases {
 		if err := a.phase(ctx, phase); err != nil {
