@@ -99,7 +99,7 @@ func (r absence) others(ctx context.Context) ([]ledger.Holder, error) {
 		return nil, r.readFailed(err)
 	}
 	return slices.DeleteFunc(holders, func(h ledger.Holder) bool {
-		return !consent.HasSay(h.Entry) || h.Sync == r.Sync && h.Entry.Key == r.e.Key
+		return h.Entry.Origin == ledger.OriginGone || h.Sync == r.Sync && h.Entry.Key == r.e.Key
 	}), nil
 }
 

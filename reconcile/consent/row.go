@@ -158,14 +158,12 @@ func GoneWithRow(m ledger.Membership) bool {
 	return m.State == ledger.MemberLeft || m.State == ledger.MemberLeaving && m.Consent
 }
 
-// HasSay reports whether the row of an entry still has a say in what becomes of its contact.
-func HasSay(e *ledger.Entry) bool { return policy.HasSay(e) }
-
-// WantedBy reports whether one of the other entries for the contact wants it on the topic.
+// WantedBy reports whether one of the other entries for the contact wants it on the topic. The entry of a row that has departed wants
+// nothing, unless its sync keeps what such rows leave.
 func WantedBy(others []ledger.Holder, topic string) bool {
 	return slices.ContainsFunc(others, func(h ledger.Holder) bool {
 		m := h.Entry.Membership(topic)
-		return m != nil && m.Consent && !GoneWithRow(*m) && m.State != ledger.MemberOptedOut
+		return m != nil && !policy.LetsGo(h.Entry) && m.Consent && !GoneWithRow(*m) && m.State != ledger.MemberOptedOut
 	})
 }
 

@@ -133,7 +133,7 @@ func (p absence) absentBatch(ctx context.Context, batch []*ledger.Entry) error {
 	return nil
 }
 
-// sharers returns the entries that stand for the contacts of the entries, by contact. Those that no longer have a say are left
+// sharers returns the entries that stand for the contacts of the entries, by contact. Those of contacts that are gone are left
 // out.
 func (p *Planner) sharers(ctx context.Context, entries []*ledger.Entry) (map[string][]ledger.Holder, error) {
 	var ids []string
@@ -148,7 +148,7 @@ func (p *Planner) sharers(ctx context.Context, entries []*ledger.Entry) (map[str
 	}
 	byContact := make(map[string][]ledger.Holder)
 	for _, h := range found {
-		if policy.HasSay(h.Entry) {
+		if h.Entry.Origin != ledger.OriginGone {
 			byContact[h.Entry.ContactID] = append(byContact[h.Entry.ContactID], h)
 		}
 	}

@@ -130,11 +130,8 @@ func (p *Policies) Departure() string {
 	return fmt.Sprintf("%s %016x", p.OnMissing, ledger.HashText(strings.Join(ids, "\x00")))
 }
 
-// HasSay reports whether the row of an entry still has a say in what becomes of its contact: the contact is not gone, and the row has
-// not left the source, or it has and its sync keeps what it leaves.
-func HasSay(e *ledger.Entry) bool {
-	return e.Origin != ledger.OriginGone && (e.Departed == "" || e.Departed == string(MissingKeep))
-}
+// LetsGo reports whether the row of an entry has departed, and its sync does not keep what such rows leave.
+func LetsGo(e *ledger.Entry) bool { return e.Departed != "" && e.Departed != string(MissingKeep) }
 
 // KeepsMissing reports whether nothing follows from a row's absence.
 func (p *Policies) KeepsMissing() bool { return p.OnMissing == MissingKeep || p.OnMissing == "" }
