@@ -22,7 +22,7 @@ type Mapping struct {
 
 	// Topics names, for each topic of the sync, the column with the row's consent: a boolean or a bit, one of the numbers 0 and 1,
 	// or one of the texts t, f, true, false, y, n, yes, no, on, off, 1 and 0 in any letter case, with or without blanks around.
-	// NULL and the empty text are no. Anything else is [owlatsync.Unclear]. An empty column name means yes in every row.
+	// NULL and the empty text are no. Anything else is [owlatsync.Unclear]; a JSON object or array also makes the row a defect. An empty column name means yes in every row.
 	Topics []string
 	// Words lists, for each topic of the sync, other values of its column that mean yes and no. It may be shorter than Topics.
 	Words []Words

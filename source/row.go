@@ -163,6 +163,9 @@ func (b *binding) readConsents(c cursor) error {
 				b.current.Unclear = b.unclear
 			}
 			b.current.Consents[i], b.unclear[i] = owlatsync.Unclear, b.shown(v)
+			if v.Kind == cell.Nested {
+				b.defect(at, "holds a JSON object or array, not one value")
+			}
 		}
 	}
 	return nil

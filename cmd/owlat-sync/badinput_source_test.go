@@ -167,7 +167,7 @@ func badFiles() []badInput {
 		{name: "a ledger of another deployment, for check", code: exitcode.Usage, args: []string{"check", "--rows", "0", "--sync", "users"},
 			env: map[string]string{"OWLAT_URL": "URL/"}, change: []string{"ledger: owlat-sync.db", "ledger: other.db"}, setup: boundElsewhere, writes: 3},
 		{name: "rows of which none can be sent, for check", code: exitcode.Usage, args: []string{"check", "--sync", "users"},
-			files: map[string]string{"users.csv": strings.ReplaceAll(strings.ReplaceAll(workingUsers, ",yes,", ",perhaps,"), ",no,", ",never,")}, writes: 3},
+			files: map[string]string{"users.csv": strings.ReplaceAll(workingUsers, "@", " at ")}, writes: 3},
 		{name: "a ledger in a folder that is not there", code: exitcode.Error, change: []string{"ledger: owlat-sync.db", "ledger: state/owlat-sync.db"}},
 		{name: "a folder for a ledger", code: exitcode.Error, change: []string{"ledger: owlat-sync.db", "ledger: state"}, files: map[string]string{"state/": ""}},
 		{name: "a ledger of another deployment", code: exitcode.Usage, env: map[string]string{"OWLAT_URL": "URL/other"}},

@@ -171,7 +171,7 @@ func membershipWords(sync config.Sync, m *ledger.Membership) string {
 	case ledger.MemberWanted:
 		text = "to be put on it; " + consentWords(topic)
 	case ledger.MemberSent:
-		text = fmt.Sprintf("an add was sent %s and its answer is not known", when)
+		text = fmt.Sprintf("an add was sent %s and its answer is not known; the next run sends it again if nobody has left since", when)
 	case ledger.MemberLeaving:
 		text = fmt.Sprintf("a removal was sent %s and its answer is not known; the next run sees to it", when)
 	case ledger.MemberSkipped:
@@ -187,7 +187,7 @@ func membershipWords(sync config.Sync, m *ledger.Membership) string {
 	case ledger.MemberLeft:
 		text = fmt.Sprintf("taken off %s, because the row left the source; that it is back is no new consent", when)
 	case ledger.MemberUnsure:
-		text = fmt.Sprintf("an add was sent %s and never answered; repeating it could undo an opt-out: \"owlat-sync topic add\" does it if you are sure", when)
+		text = fmt.Sprintf("an add was sent %s and never answered, and the person may have left since: \"owlat-sync topic add\" adds them again if you are sure", when)
 	default:
 		text = string(m.State)
 	}

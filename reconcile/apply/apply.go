@@ -93,7 +93,11 @@ type run struct {
 // cause, or the ledger's error.
 func Apply(ctx context.Context, n Needs, plan Plan) error {
 	if n.SoFar.pool == nil {
-		n.SoFar.pool, n.SoFar.topics, n.SoFar.chosen = n.Client.NewPool(n.Workers), newTopics(), make(map[uint64]struct{})
+		client, err := n.Client.With(owlat.WithBeforeSend(beforeSend))
+		if err != nil {
+			return fmt.Errorf("record requests before they are sent: %w", err)
+		}
+		n.SoFar.pool, n.SoFar.topics, n.SoFar.chosen = client.NewPool(n.Workers), newTopics(), make(map[uint64]struct{})
 	}
 	a := &run{
 		Needs: n, plan: plan, pool: n.SoFar.pool, topics: n.SoFar.topics, withdrawn: make(map[string]*remote.Failure),

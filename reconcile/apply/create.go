@@ -58,8 +58,8 @@ func (r creation) create(ctx context.Context) error {
 }
 
 func (r creation) createOnce(ctx context.Context) (c *owlat.Contact, err error) {
-	err = r.call(ctx, once(r.intend), func(client *owlat.Client) (err error) {
-		c, err = client.Contacts.Create(ctx, remote.Creation(r.s.Row))
+	err = r.call(ctx, once(r.intend), func(ctx context.Context) (err error) {
+		c, err = r.client.Contacts.Create(ctx, remote.Creation(r.s.Row))
 		return err
 	})
 	return c, err

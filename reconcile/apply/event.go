@@ -45,8 +45,8 @@ func (r notice) notify(ctx context.Context) error {
 				m.State = ledger.EventDue
 			}
 			return err
-		}), func(client *owlat.Client) error {
-			_, err := client.Events.Send(ctx, r.request(message))
+		}), func(ctx context.Context) error {
+			_, err := r.client.Events.Send(ctx, r.request(message))
 			return err
 		})
 		switch {

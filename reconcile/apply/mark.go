@@ -11,12 +11,20 @@ import (
 // call makes a request that is in doubt until it is answered, once more after an answer that says only that the limit was met. mark
 // records that, before every attempt: when the request has its place in the budget, and before its bytes go out. So what waits for
 // its turn when the run ends in any way was not sent for certain. If mark fails, nothing is sent.
-func (r *row) call(ctx context.Context, mark func(context.Context) error, send func(*owlat.Client) error) error {
-	client, err := r.client.With(owlat.WithBeforeSend(func(ctx context.Context, _ owlat.Attempt) error { return mark(ctx) }))
-	if err != nil {
-		return err
+func (r *row) call(ctx context.Context, mark func(context.Context) error, send func(context.Context) error) error {
+	ctx = context.WithValue(ctx, markKey{}, mark)
+	return remote.Call(ctx, func() error { return send(ctx) })
+}
+
+// markKey is the key under which the context of a request has its mark.
+type markKey struct{}
+
+// beforeSend makes the mark of a request that has one.
+func beforeSend(ctx context.Context, _ owlat.Attempt) error {
+	if mark, has := ctx.Value(markKey{}).(func(context.Context) error); has {
+		return mark(ctx)
 	}
-	return remote.Call(ctx, func() error { return send(client) })
+	return nil
 }
 
 // once is for a mark that further attempts need not make again.
@@ -56,7 +64,7 @@ func (r *row) askTime(ctx context.Context) {
 		return
 	}
 	if client, err := r.client.With(owlat.WithRetries(0), owlat.WithTimeout(askTimeout)); err == nil {
-		_, _ = client.Health(ctx) // without an answer the time stays unknown
+		_, _ = client.Health(context.WithValue(ctx, markKey{}, nil)) // without an answer the time stays unknown
 	}
 }
 

@@ -47,8 +47,8 @@ func (r membership) removeTopic(ctx context.Context, topic string) error {
 			undo()
 		}
 		return err
-	}), func(client *owlat.Client) (err error) {
-		removed, err = client.Topics.Remove(ctx, topic, r.e.ContactID)
+	}), func(ctx context.Context) (err error) {
+		removed, err = r.client.Topics.Remove(ctx, topic, r.e.ContactID)
 		return err
 	})
 	if err != nil && !remote.IsGone(err) {
@@ -140,8 +140,8 @@ func (r membership) sendAdd(ctx context.Context, topic string) (sent *owlat.Memb
 				return nil, errNotAgain
 			}
 		}
-		err = r.call(ctx, func(ctx context.Context) error { return r.markAdd(ctx, topic) }, func(client *owlat.Client) (err error) {
-			sent, err = client.Topics.Add(ctx, topic, owlat.AddMemberRequest{ContactID: r.e.ContactID})
+		err = r.call(ctx, func(ctx context.Context) error { return r.markAdd(ctx, topic) }, func(ctx context.Context) (err error) {
+			sent, err = r.client.Topics.Add(ctx, topic, owlat.AddMemberRequest{ContactID: r.e.ContactID})
 			return err
 		})
 		if err = r.topics.about(ctx, r.client, topic, r.e.ContactID, err); !owlat.OutcomeUnknown(err) || errors.Is(err, errNoTopic) {

@@ -67,7 +67,7 @@ func (r absence) delete(ctx context.Context) error {
 			r.e.Origin, r.e.Doubt = before, false
 		}
 		return err
-	}), func(client *owlat.Client) error { return client.Contacts.Delete(ctx, r.e.ContactID) })
+	}), func(ctx context.Context) error { return r.client.Contacts.Delete(ctx, r.e.ContactID) })
 	if err != nil && !remote.IsGone(err) {
 		if !owlat.OutcomeUnknown(err) {
 			r.e.Origin, r.e.Doubt = before, false

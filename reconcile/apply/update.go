@@ -54,8 +54,8 @@ func (r alteration) updateOnce(ctx context.Context) (sent bool, err error) {
 			r.e.Doubt, r.e.Events = false, due
 		}
 		return err
-	}), func(client *owlat.Client) (err error) {
-		c, err = client.Contacts.Update(ctx, r.e.ContactID, u)
+	}), func(ctx context.Context) (err error) {
+		c, err = r.client.Contacts.Update(ctx, r.e.ContactID, u)
 		return err
 	})
 	if !owlat.OutcomeUnknown(err) {
