@@ -142,7 +142,7 @@ func (p claiming) deletes(keys []string, entries map[string]*ledger.Entry, other
 		elsewhere := apart(p.Policies.Sync, e, others[e.ContactID])
 		gone, _ := Missing(p.Policies, e, elsewhere, p.now)
 		stays := Stays{
-			OfChanges: p.plan.Summary.OfChanges(), Partial: p.Partial, Keyless: p.scan.Keyless > 0, Unsettled: p.Unsettled[key] != "",
+			OfChanges: p.plan.Summary.OfChanges(), Partial: p.Partial, Keyless: p.doubtful(), Unsettled: p.Unsettled[key] != "",
 			Deletes: gone != nil && gone.Deletes(), Others: elsewhere,
 		}
 		if why := stays.Why(p.Policies, e); why != "" {
@@ -160,7 +160,7 @@ func (p claiming) deletes(keys []string, entries map[string]*ledger.Entry, other
 type Stays struct {
 	OfChanges bool            // only changed rows were read
 	Partial   bool            // the run applies a part
-	Keyless   bool            // some rows have no key
+	Keyless   bool            // some rows have no key, or too many have turned invalid
 	Unsettled bool            // it is not known what became of an earlier request
 	Deletes   bool            // the contact is deleted because its row left
 	Others    []ledger.Holder // other entries for the contact
@@ -183,7 +183,7 @@ func (s Stays) Why(p *policy.Policies, e *ledger.Entry) string {
 	case s.Unsettled:
 		return held + ", because it is not known whether an earlier request deleted it: run again"
 	case s.Keyless:
-		return held + ", because nothing is deleted while rows of the source have no key: give every row a key, and run again"
+		return held + ", because nothing is deleted while rows of the source have no key, or many have turned invalid: mend the source, and run again"
 	case s.Partial:
 		return held + ", because a run of a part deletes nothing: run without --only and --limit"
 	case s.OfChanges:

@@ -63,6 +63,10 @@ func madeBy(others []ledger.Holder) string {
 // absence plans what follows from rows that left the source.
 type absence struct{ *Planner }
 
+// doubtful reports whether the rows of the source that cannot be used may be those that seem to be absent: some have no key, or so many
+// have turned invalid that the form of the source must have changed.
+func (p *Planner) doubtful() bool { return p.scan.Keyless > 0 || p.plan.Summary.Spoiled() != "" }
+
 // planAbsent plans what follows from rows that left the source. All rows of the source must be planned before it. Rows that departed
 // earlier are looked at again only if that was under other terms.
 func (p absence) planAbsent(ctx context.Context) error {
@@ -71,8 +75,8 @@ func (p absence) planAbsent(ctx context.Context) error {
 		return nil
 	}
 	sum.Absent = p.scan.Absent() - p.moved.live
-	if p.Partial || p.scan.Keyless > 0 {
-		// One of the absent may be among the rows without a key or outside the part.
+	if p.Partial || p.doubtful() {
+		// One of the absent may be among the rows that cannot be used, or outside the part.
 		return nil
 	}
 	if sum.Absent > 0 {

@@ -119,7 +119,6 @@ func Full(ctx context.Context, n Needs) (*Scan, error) {
 	}
 	if 2*s.strangers > s.Read { // so many can only be known rows whose keys are garbled too
 		s.Turned += min(s.strangers, s.ix.unseenInStep())
-		s.Keyless = max(s.Keyless, s.strangers)
 	}
 	return s, nil
 }
