@@ -181,7 +181,7 @@ syncs:
     key: id
     fields: {email: email}
     topics: [{id: `+w.server.AddTopic("news", false)+`, when: news}]
-    guards: {updates: allow, first_run: allow}
+    guards: {updates: allow, topic_adds: allow, first_run: allow}
 `)
 	return w
 }
