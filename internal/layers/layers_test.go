@@ -56,14 +56,16 @@ var table = map[string][]string{
 	"/owlat/owlattest/internal/control":    {"/owlat/owlattest/internal/answer", "/owlat/owlattest/internal/connection"},
 
 	"/ledger":                                {"/", "github.com/zeebo/xxh3"},
-	"/ledger/sqlite":                         {"/", "/ledger", "/ledger/sqlite/internal/age", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/person"},
+	"/ledger/sqlite":                         {"/", "/ledger", "/ledger/sqlite/internal/age", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/entry", "/ledger/sqlite/internal/person"},
+	"/ledger/sqlite/internal/entry":          {"/", "/ledger"},
 	"/ledger/sqlite/internal/age":            {},
 	"/ledger/sqlite/internal/person":         {"/", "/ledger"},
 	"/ledger/sqlite/internal/dbfile":         {"/ledger", "/ledger/sqlite/internal/age", "github.com/gofrs/flock", "github.com/pressly/goose/v3"},
 	"/ledger/transfer":                       {"/", "/ledger"},
 	"/ledger/memory":                         {"/", "/ledger"},
-	"/ledger/ledgertest":                     {"/", "/ledger", "/ledger/ledgertest/internal/departures", "github.com/google/go-cmp"},
-	"/ledger/ledgertest/internal/departures": {"/ledger", "github.com/google/go-cmp"},
+	"/ledger/ledgertest":                     {"/", "/ledger", "/ledger/ledgertest/internal/departures", "/ledger/ledgertest/internal/kit", "github.com/google/go-cmp"},
+	"/ledger/ledgertest/internal/kit":        {"/", "/ledger", "github.com/google/go-cmp"},
+	"/ledger/ledgertest/internal/departures": {"/ledger", "/ledger/ledgertest/internal/kit"},
 
 	// The engine: words below, then what decides, asks and sends, and at the top what its users call. Planning and applying know
 	// nothing of each other, and applying knows no policy.

@@ -2,17 +2,13 @@
 package ledgertest
 
 import (
-	"fmt"
 	"io"
 	"iter"
 	"testing"
-	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/ledger/ledgertest/internal/departures"
+	"owlatsync/ledger/ledgertest/internal/kit"
 )
 
 // Ledger is a ledger that can be closed and opened again, and whose lock can be lost.
@@ -104,85 +100,13 @@ func reopen(t *testing.T, open Open, folder string) Ledger {
 	return l
 }
 
-func noError(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func same(t *testing.T, what string, got, want any) {
-	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", what, diff)
-	}
-}
-
-// at is a time with milliseconds, in a zone that is not UTC.
-func at(second int) time.Time {
-	return time.Date(2026, 3, 1, 12, 0, second, 345_000_000, time.FixedZone("", 3600))
-}
-
-// entry is a plain applied entry.
-func entry(key string) *ledger.Entry {
-	address := "row" + key + "@example.com"
-	return &ledger.Entry{
-		Key: key, ContactID: "contact" + key, Email: address, Identity: address,
-		Fields: owlatsync.Texts{owlatsync.FirstName: "Ada", owlatsync.LastName: "Example"}, Origin: ledger.OriginCreated,
-		Fingerprint: ledger.Fingerprint{Hi: ledger.HashText(key), Lo: 7},
-		FirstSeen:   at(0), ChangedAt: at(1),
-	}
-}
-
-// hold takes the lock until the test ends or releases it.
-func hold(t *testing.T, l ledger.Store) ledger.Lock {
-	t.Helper()
-	k, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "a run"})
-	noError(t, err)
-	t.Cleanup(func() {
-		if err := k.Release(); err != nil {
-			t.Errorf("release: %v", err)
-		}
-	})
-	return k
-}
-
-// under calls do with the lock, and releases it.
-func under(t *testing.T, l ledger.Store, do func(k ledger.Lock)) {
-	t.Helper()
-	k, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "a write"})
-	noError(t, err)
-	do(k)
-	noError(t, k.Release())
-}
-
-func record(t *testing.T, l ledger.Store, sync string, entries ...*ledger.Entry) {
-	t.Helper()
-	under(t, l, func(k ledger.Lock) { t.Helper(); recordUnder(t, k, sync, entries...) })
-}
-
-func recordUnder(t *testing.T, k ledger.Writer, sync string, entries ...*ledger.Entry) {
-	t.Helper()
-	records := make([]ledger.Record, len(entries))
-	for i, e := range entries {
-		records[i] = ledger.Record{Sync: sync, Run: 1, Entry: e, Event: "created"}
-	}
-	noError(t, k.Record(t.Context(), records...))
-}
-
-// remove removes entries under its own lock.
-func remove(t *testing.T, l ledger.Store, sync string, keys ...string) {
-	t.Helper()
-	under(t, l, func(k ledger.Lock) { t.Helper(); noError(t, k.Remove(t.Context(), sync, keys)) })
-}
-
-func many(first, n int) []*ledger.Entry {
-	entries := make([]*ledger.Entry, n)
-	for i := range entries {
-		entries[i] = entry(fmt.Sprint(first + i))
-	}
-	return entries
-}
+// The tools of all checks.
+var (
+	noError, same               = kit.NoError, kit.Same
+	at, entry, many             = kit.At, kit.Entry, kit.Many
+	hold, under                 = kit.Hold, kit.Under
+	record, recordUnder, remove = kit.Record, kit.RecordUnder, kit.Remove
+)
 
 func entriesOf(t *testing.T, l ledger.Store, sync string, keys ...string) map[string]*ledger.Entry {
 	t.Helper()

@@ -12,6 +12,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/age"
 	"owlatsync/ledger/sqlite/internal/dbfile"
+	"owlatsync/ledger/sqlite/internal/entry"
 )
 
 // grow lets the generation of the ledger grow with the transaction if it is time.
@@ -139,10 +140,10 @@ func (t *tx) setBackSome(after int64) (last int64, more bool, err error) {
 	}
 	var page []held
 	n := 0
-	err = t.Each("SELECT e.sync, "+entryColumns+" FROM entries e WHERE e.id > ?1 ORDER BY e.id LIMIT ?2", []any{after, entryPage}, func(rows *sql.Rows) error {
+	err = t.Each("SELECT e.sync, "+entry.Columns+" FROM entries e WHERE e.id > ?1 ORDER BY e.id LIMIT ?2", []any{after, entry.PageSize}, func(rows *sql.Rows) error {
 		var h held
 		var err error
-		if last, h.Entry, err = scanEntry(rows, &h.sync); err != nil && !errors.Is(err, ledger.ErrCorrupt) {
+		if last, h.Entry, err = entry.Scan(rows, &h.sync); err != nil && !errors.Is(err, ledger.ErrCorrupt) {
 			err = fmt.Errorf("%w (%w)", ledger.ErrCorrupt, err)
 		}
 		if n++; err == nil && ledger.SetBack(h.Entry) {
@@ -155,13 +156,13 @@ func (t *tx) setBackSome(after int64) (last int64, more bool, err error) {
 	}
 	now := time.Now()
 	for _, h := range page {
-		args, err := encodeEntry(h.Entry, now)
+		args, err := entry.Encode(h.Entry, now)
 		if err != nil {
 			return 0, false, err
 		}
-		if err := t.putEntry(upsertEntry, h.sync, args, encodeMark(h.Entry)); err != nil {
+		if err := t.putEntry(entry.Upsert, h.sync, args, entry.MarkOf(h.Entry)); err != nil {
 			return 0, false, err
 		}
 	}
-	return last, n == entryPage, nil
+	return last, n == entry.PageSize, nil
 }

@@ -10,10 +10,8 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
+	"owlatsync/ledger/sqlite/internal/entry"
 )
-
-// entryPage is how many entries All reads at once, so that no read transaction outlives a page.
-const entryPage = 512
 
 // All streams every complete entry of the sync in the order of the keys. Other methods may be called while it streams; an entry
 // recorded meanwhile appears if its key is still to come.
@@ -22,8 +20,8 @@ func (r entryReader) All(ctx context.Context, sync string) iter.Seq2[*ledger.Ent
 		after := ""
 		for more := true; more; {
 			page, _, err := r.page(ctx, "e.key > ?2 ORDER BY e.key", sync, after)
-			if more = yieldAll(page, err, yield) && len(page) == entryPage; more {
-				after = page[entryPage-1].Key
+			if more = yieldAll(page, err, yield) && len(page) == entry.PageSize; more {
+				after = page[entry.PageSize-1].Key
 			}
 		}
 	}
@@ -33,12 +31,12 @@ func (r entryReader) All(ctx context.Context, sync string) iter.Seq2[*ledger.Ent
 // streams; an entry recorded meanwhile may be missed or appear twice.
 func (r entryReader) Open(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
 	return func(yield func(*ledger.Entry, error) bool) {
-		for state, after := stateOpen, int64(0); state <= stateParked; {
-			page, last, err := r.page(ctx, openEntries, sync, after, state)
+		for state, after := entry.Open, int64(0); state <= entry.Parked; {
+			page, last, err := r.page(ctx, entry.OpenEntries, sync, after, state)
 			if !yieldAll(page, err, yield) {
 				return
 			}
-			if after = last; len(page) < entryPage {
+			if after = last; len(page) < entry.PageSize {
 				state, after = state+1, 0
 			}
 		}
@@ -54,14 +52,14 @@ func (r entryReader) Departed(ctx context.Context, sync, terms string) iter.Seq2
 			condition string
 			terms     string
 			id        int64
-		}{{departedBefore, "", 0}, {departedAfter, terms, math.MaxInt64}} {
+		}{{entry.DepartedBefore, "", 0}, {entry.DepartedAfter, terms, math.MaxInt64}} {
 			for more := true; more; {
 				page, last, err := r.page(ctx, part.condition, sync, terms, part.terms, part.id)
 				if !yieldAll(page, err, yield) {
 					return
 				}
-				if more = len(page) == entryPage; more {
-					part.terms, part.id = page[entryPage-1].Departed, last
+				if more = len(page) == entry.PageSize; more {
+					part.terms, part.id = page[entry.PageSize-1].Departed, last
 				}
 			}
 		}
@@ -74,9 +72,9 @@ func (r entryReader) Pending(ctx context.Context, sync string) iter.Seq2[*ledger
 	return func(yield func(*ledger.Entry, error) bool) {
 		before, last := int64(math.MaxInt64), int64(math.MaxInt64)
 		for more := true; more; {
-			page, id, err := r.page(ctx, pendingEntries, sync, before, last)
-			if more = yieldAll(page, err, yield) && len(page) == entryPage; more {
-				before, last = page[entryPage-1].Asked().UnixMicro(), id
+			page, id, err := r.page(ctx, entry.PendingEntries, sync, before, last)
+			if more = yieldAll(page, err, yield) && len(page) == entry.PageSize; more {
+				before, last = page[entry.PageSize-1].Asked().UnixMicro(), id
 			}
 		}
 	}
@@ -84,13 +82,13 @@ func (r entryReader) Pending(ctx context.Context, sync string) iter.Seq2[*ledger
 
 // Numbered returns the sync's entries with the given numbers of the Index.
 func (r entryReader) Numbered(ctx context.Context, sync string, numbers []int64) (found []*ledger.Entry, err error) {
-	for chunk := range slices.Chunk(numbers, entryPage) {
+	for chunk := range slices.Chunk(numbers, entry.PageSize) {
 		args := make([]any, len(chunk), len(chunk)+1)
 		for i, n := range chunk {
 			args[i] = n
 		}
-		err := r.query(ctx, numberedQuery(len(chunk)), append(args, sync), func(rows *sql.Rows) error {
-			_, e, err := scanEntry(rows)
+		err := r.query(ctx, entry.NumberedQuery(len(chunk)), append(args, sync), func(rows *sql.Rows) error {
+			_, e, err := entry.Scan(rows)
 			found = append(found, e)
 			return err
 		})
@@ -101,30 +99,11 @@ func (r entryReader) Numbered(ctx context.Context, sync string, numbers []int64)
 	return found, nil
 }
 
-// numberedQuery finds n entries by their ids. The plus keeps SQLite from reading all entries of the sync in place of these.
-func numberedQuery(n int) string {
-	return "SELECT " + entryColumns + " FROM entries e WHERE e.id IN (" + places(n) + ") AND +e.sync = (SELECT id FROM syncs WHERE name = ?)"
-}
-
-// Conditions of pages. Each repeats the condition of its index word for word, so that SQLite uses the index.
-const (
-	openEntries    = "e.state = ?3 AND e.state <> 0 AND e.id > ?2 ORDER BY e.id"
-	pendingEntries = "e.asked IS NOT NULL AND (e.asked, e.id) < (?2, ?3) ORDER BY e.asked DESC, e.id DESC"
-	departedOrder  = " AND (e.departed, e.id) > (?3, ?4) AND e.departed IS NOT NULL ORDER BY e.departed, e.id"
-	departedBefore = "e.departed < ?2" + departedOrder
-	departedAfter  = "?2 = ?2" + departedOrder
-)
-
-func pageQuery(condition string) string {
-	return "SELECT " + entryColumns + ` FROM entries e
-		WHERE e.sync = (SELECT id FROM syncs WHERE name = ?1) AND ` + condition + fmt.Sprintf(" LIMIT %d", entryPage)
-}
-
 // page reads a page of the sync's entries for which the condition holds, and the id of the last one.
 func (r entryReader) page(ctx context.Context, condition string, args ...any) (page []*ledger.Entry, last int64, err error) {
-	page = make([]*ledger.Entry, 0, entryPage)
-	err = r.query(ctx, pageQuery(condition), args, func(rows *sql.Rows) error {
-		id, e, err := scanEntry(rows)
+	page = make([]*ledger.Entry, 0, entry.PageSize)
+	err = r.query(ctx, entry.PageQuery(condition), args, func(rows *sql.Rows) error {
+		id, e, err := entry.Scan(rows)
 		if err == nil {
 			page, last = append(page, e), id
 		}
@@ -154,11 +133,11 @@ func yieldAll(page []*ledger.Entry, err error, yield func(*ledger.Entry, error) 
 func (r entryReader) Sharers(ctx context.Context, contactIDs []string) ([]ledger.Holder, error) {
 	var found []ledger.Holder
 	for chunk := range slices.Chunk(contactIDs, maxParameters) {
-		query := "SELECT s.name, " + entryColumns + ` FROM entries e
-			JOIN syncs s ON s.id = e.sync WHERE e.contact_id IN (` + places(len(chunk)) + ")"
+		query := "SELECT s.name, " + entry.Columns + ` FROM entries e
+			JOIN syncs s ON s.id = e.sync WHERE e.contact_id IN (` + entry.Places(len(chunk)) + ")"
 		err := r.query(ctx, query, arguments(chunk), func(rows *sql.Rows) error {
 			var sync string
-			_, e, err := scanEntry(rows, &sync)
+			_, e, err := entry.Scan(rows, &sync)
 			if err == nil {
 				found = append(found, ledger.Holder{Sync: sync, Entry: e})
 			}

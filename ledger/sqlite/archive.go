@@ -8,6 +8,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
+	"owlatsync/ledger/sqlite/internal/entry"
 )
 
 // archive implements ledger.Archive.
@@ -43,7 +44,7 @@ const (
 func scanLine(rows *sql.Rows) (line ledger.HistoryLine, err error) {
 	var at sql.NullInt64
 	err = rows.Scan(&line.Number, &line.Sync, &line.Key, &at, &line.Run, &line.Event, &line.Note)
-	line.At = timeOf(at)
+	line.At = entry.TimeOf(at)
 	return line, err
 }
 

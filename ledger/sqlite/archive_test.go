@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/entry"
 )
 
 func TestPruningLetsOthersWrite(t *testing.T) {
@@ -79,16 +80,16 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		"a sync's last": {oldRuns, []any{1, 1}, "SEARCH runs USING COVERING INDEX runs_sync (sync=?)"},
 		"run that died": {"UPDATE runs SET status = 'died' WHERE status = 'running'", nil, "SCAN runs USING INDEX runs_running"},
 		"its plan":      {"DELETE FROM plan WHERE run IN (SELECT id FROM runs WHERE status = 'running')", nil, "SCAN runs USING COVERING INDEX runs_running"},
-		"failed ids":    {fmt.Sprintf(failedByID, places(retryBatch)), numbers(retryBatch, "users"), "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)"},
-		"failed keys":   {fmt.Sprintf(failedByKey, places(retryBatch)), numbers(retryBatch, "users"), "SEARCH e USING INDEX sqlite_autoindex_entries_1 (sync=? AND key=?)"},
+		"failed ids":    {fmt.Sprintf(failedByID, entry.Places(retryBatch)), numbers(retryBatch, "users"), "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)"},
+		"failed keys":   {fmt.Sprintf(failedByKey, entry.Places(retryBatch)), numbers(retryBatch, "users"), "SEARCH e USING INDEX sqlite_autoindex_entries_1 (sync=? AND key=?)"},
 		"entries":       {entriesQuery(maxParameters), append([]any{"users"}, numbers(maxParameters)...), "SEARCH e USING INDEX sqlite_autoindex_entries_1 (sync=? AND key=?)"},
-		"numbered":      {numberedQuery(entryPage), numbers(entryPage, "users"), "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)"},
-		"departed":      {pageQuery(departedBefore), []any{"users", "keep", "", 0}, "SEARCH e USING INDEX entries_departed (sync=? AND departed>? AND departed<?)"},
-		"departed too":  {pageQuery(departedAfter), []any{"users", "keep", "", 0}, "SEARCH e USING INDEX entries_departed (sync=? AND departed>?)"},
-		"doubts":        {pageQuery(openEntries), []any{"users", 0, stateOpen}, "SEARCH e USING INDEX entries_open (sync=? AND state=? AND rowid>?)"},
+		"numbered":      {entry.NumberedQuery(entry.PageSize), numbers(entry.PageSize, "users"), "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)"},
+		"departed":      {entry.PageQuery(entry.DepartedBefore), []any{"users", "keep", "", 0}, "SEARCH e USING INDEX entries_departed (sync=? AND departed>? AND departed<?)"},
+		"departed too":  {entry.PageQuery(entry.DepartedAfter), []any{"users", "keep", "", 0}, "SEARCH e USING INDEX entries_departed (sync=? AND departed>?)"},
+		"doubts":        {entry.PageQuery(entry.OpenEntries), []any{"users", 0, entry.Open}, "SEARCH e USING INDEX entries_open (sync=? AND state=? AND rowid>?)"},
 		"one run":       {"SELECT " + runColumns + fromRuns + "WHERE r.id = ?1", []any{1}, "SEARCH r USING INTEGER PRIMARY KEY (rowid=?)"},
 		"running runs":  {"SELECT id FROM runs WHERE status = 'running'", nil, "SCAN runs USING COVERING INDEX runs_running"},
-		"failed rows":   {failedRows, []any{"users", stateFailing}, "SEARCH entries USING COVERING INDEX entries_open (sync=? AND state>?)"},
+		"failed rows":   {failedRows, []any{"users", entry.Failing}, "SEARCH entries USING COVERING INDEX entries_open (sync=? AND state>?)"},
 		"changes":       {"SELECT " + historyColumns + fromHistory + changesAfter, []any{1, 1}, "SEARCH h USING INTEGER PRIMARY KEY (rowid>?)"},
 		"a held plan":   {"SELECT key FROM plan WHERE run = ?1 ORDER BY phase, ord, seq LIMIT ?2", []any{1, 1}, "SEARCH plan USING PRIMARY KEY (run=?)"},
 		"the blank one": {"SELECT id FROM history WHERE sync = 0 AND id < (SELECT max(id) FROM history)", nil, "SEARCH history USING COVERING INDEX history_key (sync=?)"},

@@ -7,6 +7,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
+	"owlatsync/ledger/sqlite/internal/entry"
 )
 
 const upsertBookmark = `INSERT INTO bookmarks (sync, settings, mark, full_at, due, entries, again) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -20,7 +21,7 @@ func encodeBookmark(b ledger.Bookmark) ([]any, error) {
 		keys[i] = ledger.Text(key)
 	}
 	again, err := json.Marshal(keys)
-	return []any{b.Settings, b.Mark, timeOrNull(b.Full), timeOrNull(b.Due), b.Entries, string(again)}, err
+	return []any{b.Settings, b.Mark, entry.TimeOrNull(b.Full), entry.TimeOrNull(b.Due), b.Entries, string(again)}, err
 }
 
 // SetBookmark implements ledger.Writer.

@@ -12,6 +12,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/entry"
 	"owlatsync/ledger/sqlite/internal/person"
 )
 
@@ -58,7 +59,7 @@ func findPerson(t *tx, address string) (*erasure, error) {
 		return nil, err
 	}
 	for chunk := range slices.Chunk(slices.Clone(p.Contacts), maxParameters) {
-		err := t.Each(columns+"contact_id IN ("+places(len(chunk))+")", arguments(chunk), func(rows *sql.Rows) error {
+		err := t.Each(columns+"contact_id IN ("+entry.Places(len(chunk))+")", arguments(chunk), func(rows *sql.Rows) error {
 			return scan(rows, func(string, string, string) bool { return true })
 		})
 		if err != nil {
@@ -131,7 +132,7 @@ func ensureForgetSecret(t *tx) ([]byte, error) {
 
 func (x *erasure) eraseRows() error {
 	for r, id := range x.Rows {
-		if err := x.mark(r.Sync, id, noMark); err != nil {
+		if err := x.mark(r.Sync, id, entry.NoMark); err != nil {
 			return err
 		}
 		if err := x.Exec("DELETE FROM entries WHERE sync = ?1 AND id = ?2", r.Sync, id); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
+	"owlatsync/ledger/sqlite/internal/entry"
 )
 
 // journal implements ledger.Journal.
@@ -74,7 +75,7 @@ func scanRun(rows *sql.Rows) (r ledger.Run, err error) {
 		&owner, &asked, &report, &summary, &guards); err != nil {
 		return r, err
 	}
-	r.Started, r.Heartbeat, r.Finished = timeOf(started), timeOf(heartbeat), timeOf(finished)
+	r.Started, r.Heartbeat, r.Finished = entry.TimeOf(started), entry.TimeOf(heartbeat), entry.TimeOf(finished)
 	var part partText
 	for _, column := range []struct {
 		name string

@@ -9,6 +9,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
+	"owlatsync/ledger/sqlite/internal/entry"
 )
 
 // Load calls write to put a snapshot into the empty ledger, all or nothing. It takes the lock as a run does, and fails with a
@@ -108,11 +109,11 @@ func (l *loader) AddEntry(h ledger.Holder) error {
 	if err != nil {
 		return err
 	}
-	args, err := encodeEntry(departed(h.Entry), l.now)
+	args, err := entry.Encode(entry.AsKept(h.Entry), l.now)
 	if err != nil {
 		return err
 	}
-	return contradicting(l.t.putEntry(insertEntry, sync, args, encodeMark(h.Entry)))
+	return contradicting(l.t.putEntry(entry.Insert, sync, args, entry.MarkOf(h.Entry)))
 }
 
 // AddHistory implements ledger.Loader.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
@@ -12,52 +11,20 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
+	"owlatsync/ledger/sqlite/internal/entry"
 )
 
 // The marks of the entries, which the diff needs, are packed into a table of their own: packs.
 const (
-	markSize = 17
 	// packSlots is how many ids a pack covers: the most marks that fit a page of 4 KiB beside SQLite's own bytes.
 	packSlots = 238
 	// packsHeld is how many changed packs a transaction keeps before it writes them.
 	packsHeld = 256
 )
 
-// The first byte of a mark.
-const (
-	markNone = iota
-	markEntry
-	markBlank // an entry without a confirmed address
-)
-
-var noMark [markSize]byte
-
-// encodeMark returns the mark of an entry. A departed entry has none, like an id without an entry.
-func encodeMark(e *ledger.Entry) [markSize]byte {
-	var m [markSize]byte
-	if e.Departed != "" {
-		return noMark
-	}
-	m[0] = markEntry
-	if e.Email == "" {
-		m[0] = markBlank
-	}
-	binary.LittleEndian.PutUint64(m[1:], ledger.HashText(e.Key))
-	if !e.Doubt {
-		binary.LittleEndian.PutUint64(m[9:], e.Fingerprint.Lo)
-	}
-	return m
-}
-
-func decodeMark(m []byte) ledger.IndexEntry {
-	return ledger.IndexEntry{
-		KeyHash: binary.LittleEndian.Uint64(m[1:]), Print: binary.LittleEndian.Uint64(m[9:]), Blank: m[0] == markBlank,
-	}
-}
-
 // mark sets the mark of an entry.
-func (t *tx) mark(sync, entry int64, mark [markSize]byte) error {
-	id := sync<<32 | entry/packSlots
+func (t *tx) mark(sync, number int64, mark [entry.MarkSize]byte) error {
+	id := sync<<32 | number/packSlots
 	marks, held := t.packs[id]
 	if !held {
 		if len(t.packs) == packsHeld {
@@ -73,8 +40,8 @@ func (t *tx) mark(sync, entry int64, mark [markSize]byte) error {
 			t.packs = make(map[int64][]byte)
 		}
 	}
-	at := int(entry%packSlots) * markSize
-	if short := at + markSize - len(marks); short > 0 {
+	at := int(number%packSlots) * entry.MarkSize
+	if short := at + entry.MarkSize - len(marks); short > 0 {
 		marks = append(marks, make([]byte, short)...)
 	}
 	copy(marks[at:], mark[:])
@@ -126,13 +93,13 @@ func (r entryReader) index(ctx context.Context, sync string, yield func(ledger.I
 		if err := rows.Scan(&pack, &marks); err != nil {
 			return err
 		}
-		if len(marks)%markSize != 0 {
+		if len(marks)%entry.MarkSize != 0 {
 			return fmt.Errorf("%w (the index is cut short)", ledger.ErrCorrupt)
 		}
 		number := pack & (1<<32 - 1) * packSlots
-		for m := range slices.Chunk(marks, markSize) {
-			if m[0] != markNone {
-				e := decodeMark(m)
+		for m := range slices.Chunk(marks, entry.MarkSize) {
+			if !entry.IsNone(m) {
+				e := entry.Marked(m)
 				if e.Number = number; !yield(e) {
 					return nil
 				}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/entry"
 )
 
 // mustBeSound fails unless SQLite finds the file in order and the index tells of each entry what the entry tells.
@@ -93,7 +94,7 @@ func TestPacksFollowTheEntries(t *testing.T) {
 	if err := l.f.Readers.QueryRow("SELECT count(*), max(length(marks)) FROM packs").Scan(&size, &most); err != nil {
 		t.Fatal(err)
 	}
-	if fewest := 2 * n / packSlots; size < fewest || size > 2*fewest+4 || most != packSlots*markSize {
+	if fewest := 2 * n / packSlots; size < fewest || size > 2*fewest+4 || most != packSlots*entry.MarkSize {
 		t.Errorf("%d packs of up to %d bytes", size, most)
 	}
 }

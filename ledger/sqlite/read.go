@@ -5,11 +5,11 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
+	"owlatsync/ledger/sqlite/internal/entry"
 )
 
 // maxParameters keeps a query far below SQLite's limit of 32 766 parameters.
@@ -56,7 +56,7 @@ func (r entryReader) Entries(ctx context.Context, sync string, keys []string) (m
 		rows, err := r.entries(ctx, sync, chunk)
 		if err == nil {
 			err = dbfile.EachRow(rows, func(rows *sql.Rows) error {
-				_, e, err := scanEntry(rows)
+				_, e, err := entry.Scan(rows)
 				if err == nil {
 					found[e.Key] = e
 				}
@@ -82,8 +82,8 @@ func (r entryReader) entries(ctx context.Context, sync string, keys []string) (*
 }
 
 func entriesQuery(n int) string {
-	return "SELECT " + entryColumns + ` FROM entries e
-		WHERE e.sync = (SELECT id FROM syncs WHERE name = ?) AND e.key IN (` + places(n) + ")"
+	return "SELECT " + entry.Columns + ` FROM entries e
+		WHERE e.sync = (SELECT id FROM syncs WHERE name = ?) AND e.key IN (` + entry.Places(n) + ")"
 }
 
 // Holders returns the entries of all syncs whose Email or Identity is one of the addresses, each once.
@@ -91,14 +91,14 @@ func (r entryReader) Holders(ctx context.Context, addresses []string) ([]ledger.
 	var found []ledger.Holder
 	seen := make(map[int64]struct{})
 	for chunk := range slices.Chunk(addresses, maxParameters) {
-		in := places(len(chunk))
-		query := "SELECT s.name, " + entryColumns + ` FROM entries e
+		in := entry.Places(len(chunk))
+		query := "SELECT s.name, " + entry.Columns + ` FROM entries e
 			JOIN syncs s ON s.id = e.sync
 			WHERE e.id IN (SELECT id FROM entries WHERE email IN (` + in + `)
 				UNION ALL SELECT id FROM entries WHERE identity IN (` + in + `) AND identity <> '')`
 		err := r.query(ctx, query, arguments(chunk, arguments(chunk)...), func(rows *sql.Rows) error {
 			var sync string
-			id, e, err := scanEntry(rows, &sync)
+			id, e, err := entry.Scan(rows, &sync)
 			if err != nil {
 				return err
 			}
@@ -114,9 +114,6 @@ func (r entryReader) Holders(ctx context.Context, addresses []string) ([]ledger.
 	}
 	return found, nil
 }
-
-// places returns n parameters. They have no numbers: SQLite would search all parameters for each number.
-func places(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
 
 func arguments(texts []string, before ...any) []any {
 	for _, t := range texts {

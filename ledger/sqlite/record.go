@@ -10,9 +10,9 @@ import (
 	"sync"
 	"time"
 
-	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
+	"owlatsync/ledger/sqlite/internal/entry"
 )
 
 // commit is one call of Record on its way to the disk.
@@ -138,23 +138,6 @@ func without(all, some []*commit) []*commit {
 	return slices.DeleteFunc(all, func(c *commit) bool { return slices.Contains(some, c) })
 }
 
-// entryArguments is how many values an entry has, including its sync.
-const entryArguments = 19 + owlatsync.NumContactFields
-
-var (
-	insertEntry = `INSERT INTO entries (sync, key, contact_id, email, identity, origin,
-		memberships, intent, failure, state, first_seen, changed_at, events, fingerprint, doubt, witness, intent_local,
-		departed, asked` + forEachField(", %[1]s") + `)
-	VALUES (` + places(entryArguments) + `)`
-	upsertEntry = insertEntry + `
-	ON CONFLICT (sync, key) DO UPDATE SET contact_id = excluded.contact_id, email = excluded.email,
-		identity = excluded.identity, origin = excluded.origin, memberships = excluded.memberships, intent = excluded.intent,
-		failure = excluded.failure, state = excluded.state, first_seen = excluded.first_seen,
-		changed_at = excluded.changed_at, events = excluded.events, fingerprint = excluded.fingerprint, doubt = excluded.doubt,
-		witness = excluded.witness, intent_local = excluded.intent_local, departed = excluded.departed, asked = excluded.asked` +
-		forEachField(", %[1]s = excluded.%[1]s")
-)
-
 const (
 	returningID   = " RETURNING id"
 	insertHistory = "INSERT INTO history (sync, key, at, run, event, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
@@ -168,7 +151,7 @@ func (t *tx) record(steps []step) error {
 		if err != nil {
 			return err
 		}
-		if err := t.putEntry(upsertEntry, sync, s.entry, s.mark); err != nil {
+		if err := t.putEntry(entry.Upsert, sync, s.entry, s.mark); err != nil {
 			return err
 		}
 		if s.replaces != "" {
@@ -219,11 +202,11 @@ func (t *tx) remove(sync int64, key string) error {
 	if err != nil {
 		return err
 	}
-	return t.mark(sync, id, noMark)
+	return t.mark(sync, id, entry.NoMark)
 }
 
 // putEntry stores an entry and its mark with one of the statements above, and sets the first argument.
-func (t *tx) putEntry(statement string, sync int64, entry []any, mark [markSize]byte) error {
+func (t *tx) putEntry(statement string, sync int64, entry []any, mark [entry.MarkSize]byte) error {
 	var id int64
 	entry[0] = sync
 	if err := t.Row(statement+returningID, entry, &id); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
+	"owlatsync/ledger/sqlite/internal/entry"
 )
 
 // inbox implements ledger.Inbox.
@@ -28,7 +29,7 @@ func (i inbox) Retry(ctx context.Context, sync string, keys []string, now time.T
 		return retryEach(ctx, i, sync, failedByKey, slices.Compact(slices.Sorted(slices.Values(keys))), now)
 	}
 	var ids []int64
-	err = i.query(ctx, failedRows, []any{sync, stateFailing}, func(rows *sql.Rows) error {
+	err = i.query(ctx, failedRows, []any{sync, entry.Failing}, func(rows *sql.Rows) error {
 		var id int64
 		err := rows.Scan(&id)
 		ids = append(ids, id)
@@ -52,7 +53,7 @@ func retryEach[T any](ctx context.Context, i inbox, sync, query string, values [
 		args = append(args, sync)
 		var failed []failedRow
 		err := i.update(ctx, retrying, dbfile.Durable, func(t *tx) (err error) {
-			if failed, err = findFailed(t, fmt.Sprintf(query, places(len(chunk))), args); err != nil {
+			if failed, err = findFailed(t, fmt.Sprintf(query, entry.Places(len(chunk))), args); err != nil {
 				return err
 			}
 			return makeDue(t, failed, now)
@@ -100,11 +101,11 @@ func makeDue(t *tx, failed []failedRow, now time.Time) error {
 	at := time.Now().UnixMicro()
 	for _, f := range failed {
 		f.failure.Attempts, f.failure.Parked, f.failure.NextTry = 0, false, now
-		text, err := encodeFailure(&f.failure)
+		text, err := entry.EncodeFailure(&f.failure)
 		if err != nil {
 			return err
 		}
-		if err := t.Exec("UPDATE entries SET failure = ?2, state = ?3 WHERE id = ?1", f.id, text, stateFailing); err != nil {
+		if err := t.Exec("UPDATE entries SET failure = ?2, state = ?3 WHERE id = ?1", f.id, text, entry.Failing); err != nil {
 			return err
 		}
 		if f.failure.Absence { // only a run of all rows tries it

@@ -12,6 +12,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
+	"owlatsync/ledger/sqlite/internal/entry"
 )
 
 const insertRun = `INSERT INTO runs (mode, started, heartbeat, finished, stage, status, message, owner, part, report, summary, guards,
@@ -28,7 +29,7 @@ func encodeRun(r *ledger.Run, heartbeat time.Time) ([]any, error) {
 		form = 0
 	}
 	args := []any{
-		string(r.Mode), timeOrNull(r.Started), timeOrNull(heartbeat), timeOrNull(r.Finished), string(r.Stage), string(status), r.Message,
+		string(r.Mode), entry.TimeOrNull(r.Started), entry.TimeOrNull(heartbeat), entry.TimeOrNull(r.Finished), string(r.Stage), string(status), r.Message,
 	}
 	for _, part := range []struct {
 		value any

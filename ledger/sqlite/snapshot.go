@@ -9,6 +9,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
+	"owlatsync/ledger/sqlite/internal/entry"
 )
 
 // Snapshot calls read with everything that the ledger holds as of one instant. A read transaction stays open until read returns,
@@ -90,7 +91,7 @@ func (s *snapshot) Syncs() iter.Seq2[ledger.SyncRecord, error] {
 	return rowsOf(s, "SELECT name, adopted, set_back FROM syncs ORDER BY id", func(rows *sql.Rows) (r ledger.SyncRecord, err error) {
 		var setBack sql.NullInt64
 		err = rows.Scan(&r.Name, &r.Adopted, &setBack)
-		r.SetBack = timeOf(setBack)
+		r.SetBack = entry.TimeOf(setBack)
 		return r, err
 	})
 }
@@ -102,9 +103,9 @@ func (s *snapshot) Runs() iter.Seq2[ledger.Run, error] {
 
 // Entries implements ledger.Snapshot.
 func (s *snapshot) Entries() iter.Seq2[ledger.Holder, error] {
-	return rowsOf(s, "SELECT s.name, "+entryColumns+" FROM entries e JOIN syncs s ON s.id = e.sync ORDER BY e.id",
+	return rowsOf(s, "SELECT s.name, "+entry.Columns+" FROM entries e JOIN syncs s ON s.id = e.sync ORDER BY e.id",
 		func(rows *sql.Rows) (h ledger.Holder, err error) {
-			_, h.Entry, err = scanEntry(rows, &h.Sync)
+			_, h.Entry, err = entry.Scan(rows, &h.Sync)
 			return h, err
 		})
 }

@@ -12,6 +12,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
+	"owlatsync/ledger/sqlite/internal/entry"
 )
 
 // syncReader reads what the ledger knows about syncs and persons besides entries.
@@ -38,13 +39,13 @@ func (r syncReader) Standing(ctx context.Context, sync string) (ledger.Standing,
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state >= ?2),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state = ?3),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND asked >= ?4)
-		FROM syncs s WHERE s.name = ?1`, sync, stateFailing, stateParked, time.Now().Add(-ledger.ConfirmWithin).UnixMicro()).
+		FROM syncs s WHERE s.name = ?1`, sync, entry.Failing, entry.Parked, time.Now().Add(-ledger.ConfirmWithin).UnixMicro()).
 		Scan(&s.Adopted, &setBack, &s.Entries, &s.Departed, &open, &s.Failing, &s.Parked, &s.Asked)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return ledger.Standing{}, fmt.Errorf("count entries of the ledger: %w", dbfile.Explain(ctx, err))
 	}
 	s.Entries -= s.Departed
-	s.Applied, s.SetBack = s.Entries-open, timeOf(setBack)
+	s.Applied, s.SetBack = s.Entries-open, entry.TimeOf(setBack)
 	return s, nil
 }
 
@@ -59,7 +60,7 @@ func (r syncReader) SyncState(ctx context.Context, sync string) (s ledger.SyncSt
 	if err != nil {
 		return ledger.SyncState{}, fmt.Errorf("read the ledger's syncs: %w", dbfile.Explain(ctx, err))
 	}
-	s.SetBack = timeOf(setBack)
+	s.SetBack = entry.TimeOf(setBack)
 	return s, nil
 }
 
@@ -77,7 +78,7 @@ func (r syncReader) Bookmark(ctx context.Context, sync string) (ledger.Bookmark,
 	case err != nil:
 		return ledger.Bookmark{}, fmt.Errorf("read a bookmark of the ledger: %w", dbfile.Explain(ctx, err))
 	}
-	b.Full, b.Due = timeOf(full), timeOf(due)
+	b.Full, b.Due = entry.TimeOf(full), entry.TimeOf(due)
 	var keys []ledger.Text
 	if err := json.Unmarshal([]byte(again), &keys); err != nil {
 		return ledger.Bookmark{}, fmt.Errorf("read a bookmark of the ledger: %w (%w)", ledger.ErrCorrupt, err)
@@ -121,7 +122,7 @@ func (r syncReader) optOuts(ctx context.Context, contactIDs []string) (found []l
 	type place struct{ contact, topic string }
 	at := make(map[place]int)
 	for chunk := range slices.Chunk(slices.Collect(maps.Keys(contacts)), maxParameters) {
-		err := r.query(ctx, "SELECT contact_id, topic, at FROM opt_outs WHERE contact_id IN ("+places(len(chunk))+")", arguments(chunk),
+		err := r.query(ctx, "SELECT contact_id, topic, at FROM opt_outs WHERE contact_id IN ("+entry.Places(len(chunk))+")", arguments(chunk),
 			func(rows *sql.Rows) error {
 				o, err := scanOptOut(rows)
 				if err != nil {
@@ -148,7 +149,7 @@ func (r syncReader) optOuts(ctx context.Context, contactIDs []string) (found []l
 func scanOptOut(rows *sql.Rows) (o ledger.OptOut, err error) {
 	var at sql.NullInt64
 	err = rows.Scan(&o.ContactID, &o.Topic, &at)
-	o.At = timeOf(at)
+	o.At = entry.TimeOf(at)
 	return o, err
 }
 
@@ -177,7 +178,7 @@ func (r syncReader) forgotten(ctx context.Context, addresses []string, forgotten
 			hash := ledger.HashAddress(secret, address)
 			byHash[string(hash)], hashes[i] = address, hash
 		}
-		err := r.query(ctx, "SELECT hash FROM forgotten WHERE hash IN ("+places(len(chunk))+")", hashes, func(rows *sql.Rows) error {
+		err := r.query(ctx, "SELECT hash FROM forgotten WHERE hash IN ("+entry.Places(len(chunk))+")", hashes, func(rows *sql.Rows) error {
 			var hash []byte
 			err := rows.Scan(&hash)
 			forgotten[byHash[string(hash)]] = true

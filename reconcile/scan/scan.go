@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"owlatsync"
 	"owlatsync/ledger"
@@ -323,6 +324,7 @@ func (s *Scan) Missed(ctx context.Context) iter.Seq2[*ledger.Entry, error] {
 				return yield(nil, err) && false
 			}
 			numbers = numbers[:0]
+			slices.SortFunc(entries, func(a, b *ledger.Entry) int { return strings.Compare(a.Key, b.Key) })
 			for _, e := range entries {
 				if e.Departed == "" && !yield(e, nil) { // else a run beside this plan is done with it
 					return false

@@ -10,9 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"owlatsync/ledger"
+	"owlatsync/ledger/ledgertest/internal/kit"
 )
 
 // Ledger is a ledger that can be closed.
@@ -20,6 +19,8 @@ type Ledger interface {
 	ledger.Store
 	io.Closer
 }
+
+var noError, same, under = kit.NoError, kit.Same, kit.Under
 
 // Test runs the checks. Open opens the ledger of a folder.
 func Test(t *testing.T, open func(t testing.TB, folder string) Ledger) {
@@ -203,35 +204,6 @@ func entry(key string) *ledger.Entry {
 	}
 }
 
-func many(first, n int) (all []*ledger.Entry) {
-	for i := range n {
-		all = append(all, entry(fmt.Sprint(first+i)))
-	}
-	return all
-}
-
-func noError(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func same(t *testing.T, what string, got, want any) {
-	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", what, diff)
-	}
-}
-
-func under(t *testing.T, l Ledger, do func(ledger.Lock)) {
-	t.Helper()
-	k, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "a test"})
-	noError(t, err)
-	do(k)
-	noError(t, k.Release())
-}
-
 func record(t *testing.T, l Ledger, sync string, entries ...*ledger.Entry) {
 	t.Helper()
 	records := make([]ledger.Record, len(entries))
@@ -265,4 +237,11 @@ func keys(names ...string) map[uint64]bool {
 		hashes[ledger.HashText(name)] = true
 	}
 	return hashes
+}
+
+func many(first, n int) (all []*ledger.Entry) {
+	for i := range n {
+		all = append(all, entry(fmt.Sprint(first+i)))
+	}
+	return all
 }

@@ -20,16 +20,19 @@ func IsUnwritable(err error) bool {
 // even after an error.
 func OpenUnwritable(ctx context.Context, driver, path string, schema fs.FS, why error) (*File, error) {
 	f := &File{path: path, write: make(chan struct{}, 1), closed: make(chan struct{}), unwritable: why}
-	err := f.openUnwritable(ctx, driver, schema)
+	err := unwritten{f}.open(ctx, driver, schema)
 	return f, Explain(ctx, err)
 }
 
 // Unwritable returns why the file cannot be written, nil if it could be when it was opened.
 func (f *File) Unwritable() error { return f.unwritable }
 
-// openUnwritable reads the file as it is beside its log, or, where SQLite can make no room for the index of a log, without one if there
+// unwritten is a file that cannot be written.
+type unwritten struct{ *File }
+
+// open reads the file as it is beside its log, or, where SQLite can make no room for the index of a log, without one if there
 // is none.
-func (f *File) openUnwritable(ctx context.Context, driver string, schema fs.FS) error {
+func (f unwritten) open(ctx context.Context, driver string, schema fs.FS) error {
 	var err error
 	if f.name, err = locate(f.path); err != nil {
 		return err
@@ -51,7 +54,7 @@ func (f *File) openUnwritable(ctx context.Context, driver string, schema fs.FS) 
 }
 
 // readOnly opens the file under a URI.
-func (f *File) readOnly(ctx context.Context, driver, uri string, newest int) error {
+func (f unwritten) readOnly(ctx context.Context, driver, uri string, newest int) error {
 	reading, err := newConnectorTo(driver, uri, readerPragmas)
 	if err != nil {
 		return err
