@@ -104,7 +104,7 @@ func reopen(t *testing.T, open Open, folder string) Ledger {
 var (
 	noError, same               = kit.NoError, kit.Same
 	at, entry, many             = kit.At, kit.Entry, kit.Many
-	hold, under                 = kit.Hold, kit.Under
+	hold                        = kit.Hold
 	record, recordUnder, remove = kit.Record, kit.RecordUnder, kit.Remove
 )
 

@@ -16,12 +16,6 @@ import (
 	"owlatsync/ledger/sqlite/internal/person"
 )
 
-// row names a row of a sync.
-type row struct {
-	sync int64
-	key  string
-}
-
 // erasure erases a person from a ledger in one transaction.
 type erasure struct {
 	*tx
