@@ -41,9 +41,9 @@ func requestCases() []requestCase {
 	const n = requestRows
 	return []requestCase{
 		{what: "first run, empty deployment", sum: "1 page, n creates, n adds to the topic", fewest: 1 + 2*n},
-		{what: "first run, every contact there already", sum: "n/100 pages", fewest: n / 100, contacts: n},
-		{what: "first run, every contact there, a tenth with another name", sum: "n/100 pages, n/10 updates", fewest: n/100 + n/10, contacts: n, differing: n / 10},
-		{what: "first run, half of the contacts there", sum: "n/200 pages, n/2 creates, n/2 adds", fewest: n/200 + n, contacts: n / 2},
+		{what: "first run, every contact there already", sum: "n/100 pages and the empty last one", fewest: n/100 + 1, contacts: n},
+		{what: "first run, every contact there, a tenth with another name", sum: "n/100 pages and the empty last one, n/10 updates", fewest: n/100 + 1 + n/10, contacts: n, differing: n / 10},
+		{what: "first run, half of the contacts there", sum: "n/200 pages and the empty last one, n/2 creates, n/2 adds", fewest: n/200 + 1 + n, contacts: n / 2},
 		{what: "nothing changed", sum: "nothing", then: func(r owlatsync.Row) owlatsync.Row { return r }},
 		{what: "letter case and blanks changed", sum: "nothing", then: func(r owlatsync.Row) owlatsync.Row {
 			r.Email = owlatsync.Some(" U" + r.Email.Value[1:])
