@@ -140,6 +140,7 @@ func Acted(memberships []ledger.Membership) []ledger.Membership {
 func Old(memberships []ledger.Membership) []ledger.Membership {
 	old := slices.Clone(memberships)
 	for i := range old {
+		old[i].Pending, old[i].Unmailed = time.Time{}, false // Owlat knew it of the other contact
 		switch RecordedOf(&old[i]) {
 		case Wanted, Sent, Added, Unsure:
 			old[i].State = ledger.MemberSkipped

@@ -108,7 +108,12 @@ func TestOld(t *testing.T) {
 	t.Parallel()
 	for _, has := range All[1:] {
 		given := []ledger.Membership{*membershipOf(has, noon, time.Time{})}
-		old := RecordedOf(&Old(given)[0])
+		given[0].Pending, given[0].Unmailed = noon, true
+		m := Old(given)[0]
+		if !m.Pending.IsZero() || m.Unmailed {
+			t.Errorf("%s: the other contact is waited for: %+v", has, m)
+		}
+		old := RecordedOf(&m)
 		if yes := slices.Contains([]Recorded{Wanted, Sent, Added, Unsure}, has); yes && old != LeftAlone || !yes && old != has {
 			t.Errorf("%s becomes %s", has, old)
 		}
