@@ -74,20 +74,25 @@ func exportLedger(ctx context.Context, a *app, path string) error {
 		if err != nil {
 			return errors.Join(err, os.Remove(path)) // a part of an export is of no use
 		}
-		info, err := os.Stat(path)
-		if err != nil {
-			return err
-		}
-		if a.JSON {
-			return a.PrintJSON(struct {
-				Type  string `json:"type"`
-				File  string `json:"file"`
-				Bytes int64  `json:"bytes"`
-			}{"export", path, info.Size()})
-		}
-		a.Printf("Wrote %s (%d bytes). It holds personal data: keep it as safe as the ledger.\n", path, info.Size())
-		return nil
+		return tellWritten(a, "export", path)
 	})
+}
+
+// tellWritten tells of a file that was written from the ledger.
+func tellWritten(a *app, kind, path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if a.JSON {
+		return a.PrintJSON(struct {
+			Type  string `json:"type"`
+			File  string `json:"file"`
+			Bytes int64  `json:"bytes"`
+		}{kind, path, info.Size()})
+	}
+	a.Printf("Wrote %s (%d bytes). It holds personal data: keep it as safe as the ledger.\n", path, info.Size())
+	return nil
 }
 
 func newLedgerImportCmd(a *app) *cobra.Command {

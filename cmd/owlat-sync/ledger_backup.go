@@ -41,19 +41,7 @@ func backUpLedger(ctx context.Context, a *app, path string) error {
 		case err != nil:
 			return err
 		}
-		info, err := os.Stat(path)
-		if err != nil {
-			return err
-		}
-		if a.JSON {
-			return a.PrintJSON(struct {
-				Type  string `json:"type"`
-				File  string `json:"file"`
-				Bytes int64  `json:"bytes"`
-			}{"backup", path, info.Size()})
-		}
-		a.Printf("Wrote %s (%d bytes). It holds personal data: keep it as safe as the ledger.\n", path, info.Size())
-		return nil
+		return tellWritten(a, "backup", path)
 	})
 }
 
