@@ -125,7 +125,8 @@ func (m *model) checkRemovals(log *runLog, spec *runSpec) {
 		case progress.Planned:
 			applying = true
 		case progress.RowDone:
-			failed = failed || applying && what.Outcome == owlatsync.Failed && what.Position != "" && !m.longUnknown(log, what)
+			failed = failed || applying && what.Outcome == owlatsync.Failed && what.Position != "" && !m.longUnknown(log, what) &&
+				what.Category != ledger.CategoryUnconfirmed // every request was answered: only the person is waited for
 		case request:
 			id := what.Path[strings.LastIndex(what.Path, "/")+1:]
 			if what.Method != http.MethodDelete || what.Route == owlattest.RouteTopicContact && !absent(id) {

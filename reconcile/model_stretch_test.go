@@ -144,7 +144,7 @@ func (l *runLog) carry() {
 		}
 		for at, other := range l.former.people {
 			was, ok := before[at]
-			reported := was.Category == ledger.CategoryUnsure || was.Category == ledger.CategoryEvent // once, and is in step from then on
+			reported := was.Category == ledger.CategoryUnsure || was.Category == ledger.CategoryEvent || was.Category == ledger.CategoryUnconfirmed // once, and is in step from then on
 			if ok && other == id && !was.Outcome.InStep() && !reported {
 				was.Position = fmt.Sprintf("row %d", i+1)
 				l.carried[i] = was

@@ -27,7 +27,9 @@ func (m *model) merge() {
 	m.must(err)
 	m.must(m.server.Merge(id, c.ID))
 	m.tell("  %s is merged into %s", c.ID[:6], id[:6])
-	if m.r.IntN(3) > 0 {
+	// A contact that no row has had would drift: Owlat makes a second one of its address, and no sync can see that.
+	known := slices.ContainsFunc(m.entries(m.syncs[0]), func(e *ledger.Entry) bool { return e.ContactID == c.ID })
+	if m.r.IntN(3) > 0 && known {
 		m.asOther(http.MethodPut, "/contacts/"+id, fmt.Sprintf(`{"email":%q}`, c.Email))
 	}
 }

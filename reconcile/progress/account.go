@@ -108,7 +108,7 @@ func (a *account) count(r *owlatsync.Report, row uint64, v RowDone, missing bool
 	if missing && f.outcome != 0 && !f.missing { // it counted as read
 		r.Rows--
 	}
-	unknown := v.Outcome == owlatsync.Failed && (v.Category == ledger.CategoryUnsure || v.Category == ledger.CategoryEvent)
+	unknown := v.Outcome == owlatsync.Failed && (v.Category == ledger.CategoryUnsure || v.Category == ledger.CategoryEvent || v.Category == ledger.CategoryUnconfirmed)
 	a.fates[row] = fate{outcome: codeOf(v.Outcome), missing: missing, lasting: unknown, met: a.stretch, told: a.stretch}
 	quiet := v.Before == "" && v.Outcome == owlatsync.Unchanged || same && (len(v.Changes) == 0 || !v.Outcome.InStep())
 	return v, !quiet

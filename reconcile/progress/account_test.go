@@ -45,6 +45,8 @@ func TestARowOfSeveralStretchesCountsOnce(t *testing.T) {
 			"updated 1", "1 0", "a failed, a updated after failed"},
 		{"unsure, and in step since", []stretch{{met: met{"a"}, applied: met{"a unsure"}}, {met: met{"a same"}}},
 			"failed 1", "1 0", "a failed"},
+		{"unconfirmed, and in step since", []stretch{{met: met{"a"}, applied: met{"a unconfirmed"}}, {met: met{"a same"}}},
+			"failed 1", "1 0", "a failed"},
 		{"invalid twice", []stretch{{met: met{"a invalid", "b"}}, {met: met{"a invalid", "b"}, applied: met{"b created"}}},
 			"created 1, invalid 1", "2 0", "a invalid, b created"},
 		{"invalid, and mended", []stretch{{met: met{"a invalid"}}, {met: met{"a same"}}},
@@ -132,6 +134,8 @@ func play(tell *Teller, rows []string, scanned bool) {
 			d.Outcome, d.Twin = owlatsync.Duplicate, true
 		case "unsure":
 			d.Outcome, category = owlatsync.Failed, ledger.CategoryUnsure
+		case "unconfirmed":
+			d.Outcome, category = owlatsync.Failed, ledger.CategoryUnconfirmed
 		}
 		if !scanned && d.Outcome.InStep() {
 			d.Changes = []owlatsync.Change{{Kind: owlatsync.SetField}}
