@@ -71,7 +71,7 @@ var table = map[string][]string{
 	// nothing of each other, and applying knows no policy.
 	"/reconcile/policy":   {"/", "/ledger"},
 	"/reconcile/step":     {"/", "/ledger"},
-	"/reconcile/scratch":  {},
+	"/reconcile/scratch":  {"github.com/klauspost/compress"},
 	"/reconcile/progress": {"/", "/ledger", "/reconcile/step"},
 	"/reconcile/consent":  {"/", "/ledger", "/reconcile/policy"},
 	"/reconcile/remote":   {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/step"},

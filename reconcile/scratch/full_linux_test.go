@@ -1,7 +1,6 @@
 package scratch
 
 import (
-	"bufio"
 	"errors"
 	"io/fs"
 	"os"
@@ -26,7 +25,7 @@ func TestAFullDiskIsToldWithItsFolder(t *testing.T) {
 	if err := s.file.f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s.file.f, s.file.w = full, bufio.NewWriter(full)
+	s.file.f = full
 	for range batch {
 		if err = s.Add("y"); err != nil {
 			break

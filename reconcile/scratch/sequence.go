@@ -1,18 +1,13 @@
-// Package scratch keeps what a run needs only while it goes on. What is too much for memory goes to temporary files. They hold
-// personal data, only their owner can read them, and on Unix they are gone when the process ends, however it ends.
+// Package scratch keeps what a run needs only while it goes on. What is too much for memory goes to temporary files, compressed. They
+// hold personal data, only their owner can read them, and on Unix they are gone when the process ends, however it ends.
 package scratch
 
 import (
-	"bufio"
-	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"iter"
-	"os"
-	"syscall"
+	"sort"
 )
 
 // Place says where the sequences of a run are kept.
@@ -39,15 +34,27 @@ type Sequence[T any] struct {
 	len   int
 
 	indexed bool
-	starts  []int64 // where the values in the file start, if indexed
+	starts  []start // of the blocks in the file, if indexed
 }
+
+// start is where a block starts in the file.
+type start struct {
+	at    int64
+	value int // the position of its first value
+}
+
+// A block of the file has about this many bytes before it is compressed. Reading one value of an indexed sequence reads its block.
+const (
+	blockSize        = 64 << 10
+	indexedBlockSize = 8 << 10
+)
 
 // New returns an empty sequence.
 func New[T any](place *Place, size func(T) int) *Sequence[T] {
 	return &Sequence[T]{place: place, size: size}
 }
 
-// NewIndexed returns an empty sequence for At. It keeps 8 bytes in memory for each value in the file.
+// NewIndexed returns an empty sequence for At. It keeps 16 bytes in memory for each 8 KiB of values in the file, and compresses them less.
 func NewIndexed[T any](place *Place, size func(T) int) *Sequence[T] {
 	return &Sequence[T]{place: place, size: size, indexed: true}
 }
@@ -71,21 +78,30 @@ func (s *Sequence[T]) spill() (err error) {
 			return err
 		}
 	}
-	for _, value := range s.late {
+	size := blockSize
+	if s.indexed {
+		size = indexedBlockSize
+	}
+	first := s.len - len(s.late)
+	for i, value := range s.late {
 		body, err := json.Marshal(value)
 		if err != nil {
 			return fmt.Errorf("keep what is to be done: %w", err)
 		}
-		if s.indexed {
-			s.starts = append(s.starts, s.file.end)
+		if s.file.add(body); s.file.gathered() < size && i < len(s.late)-1 {
+			continue
 		}
-		if err := s.file.write(body); err != nil {
+		if s.indexed {
+			s.starts = append(s.starts, start{at: s.file.end, value: first})
+		}
+		if err := s.file.flush(); err != nil {
 			return err
 		}
+		first = s.len - len(s.late) + i + 1
 	}
 	clear(s.late)
 	s.late, s.bytes = s.late[:0], 0
-	return s.file.flush()
+	return nil
 }
 
 // All returns the values in their order. A nil sequence has none. Values added meanwhile may be left out.
@@ -116,10 +132,15 @@ func (s *Sequence[T]) All() iter.Seq2[T, error] {
 
 // At returns the value at a position from 0 on. The sequence must be indexed.
 func (s *Sequence[T]) At(i int) (value T, err error) {
-	if i >= len(s.starts) {
-		return s.late[i-len(s.starts)], nil
+	if first := s.len - len(s.late); i >= first {
+		return s.late[i-first], nil
 	}
-	for body, err := range s.file.from(s.starts[i], 1<<11) {
+	block := s.starts[sort.Search(len(s.starts), func(n int) bool { return s.starts[n].value > i })-1]
+	at := block.value
+	for body, err := range s.file.from(block.at, indexedBlockSize/2) {
+		if at++; err == nil && at <= i {
+			continue
+		}
 		if err == nil {
 			err = json.Unmarshal(body, &value)
 		}
@@ -139,108 +160,4 @@ func (s *Sequence[T]) Close() error {
 		return nil
 	}
 	return f.close()
-}
-
-// file is a temporary file of bodies, each after its length.
-type file struct {
-	f      *os.File
-	w      *bufio.Writer
-	end    int64 // length of what is written
-	size   int64 // length of what is flushed
-	path   string
-	folder string
-}
-
-func create(folder string) (*file, error) {
-	f, err := os.CreateTemp(folder, ".owlat-sync-plan-*") // readable by its owner only
-	if err != nil {
-		return nil, trouble("make a temporary file for what is to be done", folder, err)
-	}
-	path := f.Name()
-	if err := os.Remove(path); err == nil { // outside Unix only close can remove it
-		path = ""
-	}
-	return &file{f: f, w: bufio.NewWriterSize(f, 1<<16), path: path, folder: folder}, nil
-}
-
-// trouble names the folder, in place of a file that it does not show, and what to do.
-func trouble(what, folder string, err error) error {
-	if at, ok := errors.AsType[*fs.PathError](err); ok {
-		err = at.Err
-	}
-	if folder == "" {
-		folder = os.TempDir()
-	}
-	advice := ""
-	switch {
-	case errors.Is(err, syscall.ENOSPC):
-		advice = ": free some space there"
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		advice = ": allow this user to write there"
-	}
-	return fmt.Errorf("%s in %s: %w%s", what, folder, err, advice)
-}
-
-func (f *file) write(body []byte) error {
-	var length [binary.MaxVarintLen64]byte
-	n := binary.PutUvarint(length[:], uint64(len(body)))
-	_, err := f.w.Write(length[:n])
-	if err == nil {
-		_, err = f.w.Write(body)
-	}
-	f.end += int64(n + len(body))
-	if err != nil {
-		return trouble("write what is to be done to a temporary file", f.folder, err)
-	}
-	return nil
-}
-
-func (f *file) flush() error {
-	if err := f.w.Flush(); err != nil {
-		return trouble("write what is to be done to a temporary file", f.folder, err)
-	}
-	f.size = f.end
-	return nil
-}
-
-// all returns the bodies; each is valid until the next one.
-func (f *file) all() iter.Seq2[[]byte, error] { return f.from(0, 1<<16) }
-
-// from returns the bodies from a position on. It reads ahead bytes at once.
-func (f *file) from(start int64, ahead int) iter.Seq2[[]byte, error] {
-	return func(yield func([]byte, error) bool) {
-		r := bufio.NewReaderSize(io.NewSectionReader(f.f, start, f.size-start), ahead)
-		var body []byte
-		for {
-			length, err := binary.ReadUvarint(r)
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if err == nil {
-				if uint64(cap(body)) < length {
-					body = make([]byte, length)
-				}
-				body = body[:length]
-				_, err = io.ReadFull(r, body)
-			}
-			if err != nil {
-				yield(nil, fmt.Errorf("read what is to be done from a temporary file: %w", err))
-				return
-			}
-			if !yield(body, nil) {
-				return
-			}
-		}
-	}
-}
-
-func (f *file) close() error {
-	err := f.f.Close()
-	if f.path != "" {
-		err = errors.Join(err, os.Remove(f.path))
-	}
-	if err != nil {
-		return fmt.Errorf("close a temporary file: %w", err)
-	}
-	return nil
 }

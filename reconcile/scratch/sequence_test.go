@@ -1,7 +1,10 @@
 package scratch
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -126,5 +129,64 @@ func TestValuesAreReadByPosition(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestAFileIsMuchSmallerThanItsValues holds what lets a run's temporary files stay small beside its ledger.
+func TestAFileIsMuchSmallerThanItsValues(t *testing.T) {
+	t.Parallel()
+	type value struct {
+		Key, Address, Changes string
+		Print                 [2]uint64
+	}
+	random := rand.New(rand.NewPCG(3, 3))
+	for name, s := range map[string]*Sequence[value]{
+		"in order":    New(&Place{Folder: t.TempDir()}, func(value) int { return 1 }),
+		"by position": NewIndexed(&Place{Folder: t.TempDir()}, func(value) int { return 1 }),
+	} {
+		s.place.Most = 1000
+		plain := int64(0)
+		for i := range 5000 {
+			v := value{
+				Key: fmt.Sprint(i), Address: fmt.Sprintf("user%d@example.com", i), Print: [2]uint64{random.Uint64(), random.Uint64()},
+				Changes: strings.Repeat(`{"kind":"add_topic","topic":"k57ae3c4mxh2h0zqjmkz1q0v2s7nbd1p"},`, 10),
+			}
+			body, err := json.Marshal(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if plain += int64(len(body)); s.Add(v) != nil {
+				t.Fatal("a value could not be added")
+			}
+		}
+		info, err := s.file.f.Stat()
+		if err != nil || info.Size() != s.file.end || info.Size()*5 > plain {
+			t.Errorf("%s: %d bytes take %d, %v", name, plain, info.Size(), err)
+		}
+		if values := read(t, s); len(values) != 5000 || values[4321].Key != "4321" {
+			t.Errorf("%s: %d values are read", name, len(values))
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAFileThatWasCutIsTold(t *testing.T) {
+	t.Parallel()
+	s := New(&Place{Folder: t.TempDir(), Most: 10}, length)
+	for range 3 {
+		if err := s.Add("a value that is long enough"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.file.f.Truncate(s.file.end - 1); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	for _, err = range s.All() {
+	}
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("got %v", err)
 	}
 }
