@@ -56,8 +56,10 @@ var table = map[string][]string{
 	"/owlat/owlattest/internal/control":    {"/owlat/owlattest/internal/answer", "/owlat/owlattest/internal/connection"},
 
 	"/ledger":                                {"/", "github.com/zeebo/xxh3"},
-	"/ledger/sqlite":                         {"/", "/ledger", "/ledger/sqlite/internal/age", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/entry", "/ledger/sqlite/internal/person"},
+	"/ledger/sqlite":                         {"/", "/ledger", "/ledger/sqlite/internal/age", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/entry", "/ledger/sqlite/internal/intern", "/ledger/sqlite/internal/pack", "/ledger/sqlite/internal/person"},
 	"/ledger/sqlite/internal/entry":          {"/", "/ledger"},
+	"/ledger/sqlite/internal/pack":           {"/ledger", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/entry"},
+	"/ledger/sqlite/internal/intern":         {},
 	"/ledger/sqlite/internal/age":            {},
 	"/ledger/sqlite/internal/person":         {"/", "/ledger"},
 	"/ledger/sqlite/internal/dbfile":         {"/ledger", "/ledger/sqlite/internal/age", "github.com/gofrs/flock", "github.com/pressly/goose/v3"},

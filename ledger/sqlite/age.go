@@ -156,11 +156,11 @@ func (t *tx) setBackSome(after int64) (last int64, more bool, err error) {
 	}
 	now := time.Now()
 	for _, h := range page {
-		args, err := entry.Encode(h.Entry, now)
+		values, err := entry.Encode(h.Entry, now)
 		if err != nil {
 			return 0, false, err
 		}
-		if err := t.putEntry(entry.Upsert, h.sync, args, entry.MarkOf(h.Entry)); err != nil {
+		if err := t.putEntry(entry.Upsert, h.sync, &values, entry.MarkOf(h.Entry)); err != nil {
 			return 0, false, err
 		}
 	}

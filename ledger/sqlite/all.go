@@ -133,9 +133,7 @@ func yieldAll(page []*ledger.Entry, err error, yield func(*ledger.Entry, error) 
 func (r entryReader) Sharers(ctx context.Context, contactIDs []string) ([]ledger.Holder, error) {
 	var found []ledger.Holder
 	for chunk := range slices.Chunk(contactIDs, maxParameters) {
-		query := "SELECT s.name, " + entry.Columns + ` FROM entries e
-			JOIN syncs s ON s.id = e.sync WHERE e.contact_id IN (` + entry.Places(len(chunk)) + ")"
-		err := r.query(ctx, query, arguments(chunk), func(rows *sql.Rows) error {
+		err := r.query(ctx, sharersQuery(len(chunk)), arguments(chunk, arguments(chunk)...), func(rows *sql.Rows) error {
 			var sync string
 			_, e, err := entry.Scan(rows, &sync)
 			if err == nil {
@@ -148,4 +146,8 @@ func (r entryReader) Sharers(ctx context.Context, contactIDs []string) ([]ledger
 		}
 	}
 	return found, nil
+}
+
+func sharersQuery(n int) string {
+	return "SELECT s.name, " + entry.Columns + " FROM entries e JOIN syncs s ON s.id = e.sync WHERE " + entry.ContactIn("e", n)
 }

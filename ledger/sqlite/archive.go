@@ -35,10 +35,10 @@ func (a archive) Syncs(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// historyColumns are the columns that scanLine reads, of history h and syncs s.
+// historyColumns are the columns that scanLine reads, of history h, phrases p and syncs s.
 const (
-	historyColumns = "h.id, s.name, h.key, h.at, h.run, h.event, h.note"
-	fromHistory    = " FROM history h JOIN syncs s ON s.id = h.sync "
+	historyColumns = "h.id, s.name, h.key, h.at, h.run, coalesce(p.event, h.event), coalesce(p.note, h.note)"
+	fromHistory    = " FROM history h JOIN syncs s ON s.id = h.sync LEFT JOIN phrases p ON p.id = h.phrase "
 )
 
 func scanLine(rows *sql.Rows) (line ledger.HistoryLine, err error) {
@@ -104,9 +104,11 @@ func (a archive) Prune(ctx context.Context, before time.Time) (removed int64, er
 // blankLast goes before deletions of history: it turns the latest line into an empty one, so that no other line gets its number.
 // The empty line belongs to no sync, so nobody sees it.
 const (
-	blankLast   = "UPDATE history SET sync = 0, key = '', at = 0, run = 0, event = '', note = '' WHERE id = (SELECT max(id) FROM history) AND sync <> 0 AND "
-	dropBlank   = "DELETE FROM history WHERE sync = 0 AND id < (SELECT max(id) FROM history)"
-	oldLines    = "SELECT id FROM history WHERE at < ?1 AND id < (SELECT max(id) FROM history) ORDER BY at LIMIT ?2"
+	blankLast = "UPDATE history SET sync = 0, key = '', at = 0, run = 0, event = '', note = '', phrase = NULL WHERE id = (SELECT max(id) FROM history) AND sync <> 0 AND "
+	dropBlank = "DELETE FROM history WHERE sync = 0 AND id < (SELECT max(id) FROM history)"
+	// oldLines repeats the expression of its index.
+	oldLines = `SELECT id FROM history WHERE at / 3600000000 <= ?1 / 3600000000 AND at < ?1 AND id < (SELECT max(id) FROM history)
+		ORDER BY at / 3600000000 LIMIT ?2`
 	dropHistory = "DELETE FROM history WHERE id IN (" + oldLines + ")"
 )
 

@@ -73,7 +73,7 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		args  []any
 		step  string
 	}{
-		"old lines":     {oldLines, []any{1, 1}, "SEARCH history USING COVERING INDEX history_at (at<?)"},
+		"old lines":     {oldLines, []any{1, 1}, "SEARCH history USING INDEX history_hour (<expr><?)"},
 		"held runs":     {heldRuns, []any{"users"}, "SEARCH r USING INDEX runs_held (sync=?)"},
 		"latest runs":   {latestRuns, []any{1, "users"}, "SEARCH r USING INDEX runs_made (sync=?)"},
 		"old runs":      {oldRuns, []any{1, 1}, "SEARCH r USING INDEX runs_started (started<?)"},
@@ -83,6 +83,7 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		"failed ids":    {fmt.Sprintf(failedByID, entry.Places(retryBatch)), numbers(retryBatch, "users"), "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)"},
 		"failed keys":   {fmt.Sprintf(failedByKey, entry.Places(retryBatch)), numbers(retryBatch, "users"), "SEARCH e USING INDEX sqlite_autoindex_entries_1 (sync=? AND key=?)"},
 		"entries":       {entriesQuery(maxParameters), append([]any{"users"}, numbers(maxParameters)...), "SEARCH e USING INDEX sqlite_autoindex_entries_1 (sync=? AND key=?)"},
+		"sharers":       {sharersQuery(maxParameters), append(numbers(maxParameters), numbers(maxParameters)...), "SEARCH e USING INDEX entries_contact (<expr>=?)"},
 		"numbered":      {entry.NumberedQuery(entry.PageSize), numbers(entry.PageSize, "users"), "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)"},
 		"departed":      {entry.PageQuery(entry.DepartedBefore), []any{"users", "keep", "", 0}, "SEARCH e USING INDEX entries_departed (sync=? AND departed>? AND departed<?)"},
 		"departed too":  {entry.PageQuery(entry.DepartedAfter), []any{"users", "keep", "", 0}, "SEARCH e USING INDEX entries_departed (sync=? AND departed>?)"},

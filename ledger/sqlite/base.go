@@ -8,6 +8,8 @@ import (
 
 	"owlatsync/ledger/sqlite/internal/age"
 	"owlatsync/ledger/sqlite/internal/dbfile"
+	"owlatsync/ledger/sqlite/internal/intern"
+	"owlatsync/ledger/sqlite/internal/pack"
 )
 
 // base is what all parts of a ledger share: the file, and the queue of writes.
@@ -15,8 +17,29 @@ type base struct {
 	f      *dbfile.File
 	driver string
 	queue  queue
-	ids    map[string]int64 // committed ids of syncs; only for the holder of the write token
-	growth age.Growth       // only for the holder of the write token
+	names  names      // only for the holder of the write token
+	growth age.Growth // only for the holder of the write token
+}
+
+// names are the numbers of what recurs.
+type names struct {
+	syncs, topics intern.Numbers[string]
+	phrases       intern.Numbers[phrase]
+}
+
+// phrase is what lines of history say.
+type phrase struct{ event, note string }
+
+func (n *names) commit() {
+	n.syncs.Commit()
+	n.topics.Commit()
+	n.phrases.Commit()
+}
+
+func (n *names) rollback() {
+	n.syncs.Rollback()
+	n.topics.Rollback()
+	n.phrases.Rollback()
 }
 
 // query calls each for every row of a short read.
@@ -56,9 +79,8 @@ func (b *base) transact(ctx context.Context, d dbfile.Durability, fn func(*tx) e
 // tx is a transaction on the tables of the ledger.
 type tx struct {
 	dbfile.Tx
-	ids   map[string]int64 // committed ids of syncs
-	fresh map[string]int64 // ids of syncs that the transaction created
-	packs map[int64][]byte // changed packs that are not written yet
+	names *names
+	packs pack.Changed
 	// latest is the epoch known to be the latest lock's; 0: not known yet.
 	latest int64
 	acts   bool      // it records what follows from what was, or will be, sent to Owlat
@@ -72,48 +94,60 @@ func (b *base) write(ctx context.Context, d dbfile.Durability, fn func(*tx) erro
 	if err != nil {
 		return err
 	}
-	t := &tx{Tx: raw, ids: b.ids}
+	t := &tx{Tx: raw, names: &b.names}
 	err = fn(t)
 	if err == nil {
-		err = t.writePacks()
+		err = t.packs.Write(t.Tx)
 	}
 	if err == nil {
 		err = b.grow(t)
 	}
 	if err != nil {
 		t.Rollback()
+		b.names.rollback()
 		return err
 	}
 	if err := t.Commit(); err != nil {
+		b.names.rollback()
 		return err
 	}
-	for name, id := range t.fresh {
-		b.ids[name] = id
-	}
+	b.names.commit()
 	return b.growth.Committed(b.f.Name(), t.grown, d == dbfile.Durable)
 }
 
 // syncID returns the id of a sync, and creates the sync if it is new.
 func (t *tx) syncID(name string) (int64, error) {
-	if id, ok := t.ids[name]; ok {
-		return id, nil
-	}
-	if id, ok := t.fresh[name]; ok {
-		return id, nil
-	}
 	if name == "" {
 		return 0, errors.New("the sync has no name")
 	}
-	if err := t.Exec("INSERT INTO syncs (name, set_back) VALUES (?1, (SELECT set_back FROM age)) ON CONFLICT DO NOTHING", name); err != nil {
+	return t.names.syncs.Of(name, func() (int64, error) {
+		return t.number("INSERT INTO syncs (name, set_back) VALUES (?1, (SELECT set_back FROM age)) ON CONFLICT DO NOTHING",
+			"SELECT id FROM syncs WHERE name = ?1", name)
+	})
+}
+
+// topicID returns the number of a topic.
+func (t *tx) topicID(topic string) (int64, error) {
+	return t.names.topics.Of(topic, func() (int64, error) {
+		return t.number("INSERT INTO topics (topic) VALUES (?1) ON CONFLICT DO NOTHING", "SELECT id FROM topics WHERE topic = ?1", topic)
+	})
+}
+
+// phraseID returns the number of a phrase, nil for one that is kept as it is, because it may never come again.
+func (t *tx) phraseID(p phrase) (any, error) {
+	if p.note != "" && !t.names.topics.Has(p.note) {
+		return nil, nil
+	}
+	return t.names.phrases.Of(p, func() (int64, error) {
+		return t.number("INSERT INTO phrases (event, note) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+			"SELECT id FROM phrases WHERE event = ?1 AND note = ?2", p.event, p.note)
+	})
+}
+
+// number returns the number of what recurs, and makes it if it is new.
+func (t *tx) number(insert, find string, text ...any) (id int64, err error) {
+	if err := t.Exec(insert, text...); err != nil {
 		return 0, err
 	}
-	var id int64
-	if err := t.Row("SELECT id FROM syncs WHERE name = ?1", []any{name}, &id); err != nil {
-		return 0, err
-	}
-	if t.fresh == nil {
-		t.fresh = make(map[string]int64)
-	}
-	t.fresh[name] = id
-	return id, nil
+	return id, t.Row(find, text, &id)
 }

@@ -12,7 +12,7 @@ import (
 type step struct {
 	sync, key string
 	replaces  string
-	entry     []any // the arguments of entry.Upsert; the first is set by putEntry
+	entry     entry.Values
 	mark      [entry.MarkSize]byte
 	run       int64
 	at        int64
@@ -32,12 +32,12 @@ func encodeRecords(records []ledger.Record, now time.Time) ([]step, error) {
 		if r.Replaces == r.Entry.Key {
 			return nil, errors.New("a record replaces itself")
 		}
-		args, err := entry.Encode(entry.AsKept(r.Entry), now)
+		values, err := entry.Encode(entry.AsKept(r.Entry), now)
 		if err != nil {
 			return nil, err
 		}
 		steps[i] = step{
-			sync: r.Sync, key: r.Entry.Key, replaces: r.Replaces, entry: args,
+			sync: r.Sync, key: r.Entry.Key, replaces: r.Replaces, entry: values,
 			mark: entry.MarkOf(r.Entry), run: r.Run, at: now.UnixMicro(), event: r.Event, note: r.Note,
 		}
 	}

@@ -53,7 +53,7 @@ func findPerson(t *tx, address string) (*erasure, error) {
 		return nil, err
 	}
 	for chunk := range slices.Chunk(slices.Clone(p.Contacts), maxParameters) {
-		err := t.Each(columns+"contact_id IN ("+entry.Places(len(chunk))+")", arguments(chunk), func(rows *sql.Rows) error {
+		err := t.Each(columns+entry.ContactIn("entries", len(chunk)), arguments(chunk, arguments(chunk)...), func(rows *sql.Rows) error {
 			return scan(rows, func(string, string, string) bool { return true })
 		})
 		if err != nil {
@@ -126,7 +126,7 @@ func ensureForgetSecret(t *tx) ([]byte, error) {
 
 func (x *erasure) eraseRows() error {
 	for r, id := range x.Rows {
-		if err := x.mark(r.Sync, id, entry.NoMark); err != nil {
+		if err := x.packs.Mark(x.Tx, r.Sync, id, entry.NoMark); err != nil {
 			return err
 		}
 		if err := x.Exec("DELETE FROM entries WHERE sync = ?1 AND id = ?2", r.Sync, id); err != nil {

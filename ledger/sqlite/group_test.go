@@ -325,8 +325,8 @@ func TestHistory(t *testing.T) {
 		if err := k.Remove(t.Context(), "users", []string{"1"}); err != nil {
 			t.Fatal(err)
 		}
-		rows, err := l.f.Readers.Query(`SELECT at, run, event, note FROM history
-			WHERE sync = (SELECT id FROM syncs WHERE name = 'users') AND key = '1' ORDER BY id`)
+		rows, err := l.f.Readers.Query(`SELECT at, run, coalesce(p.event, h.event), coalesce(p.note, h.note) FROM history h LEFT JOIN phrases p ON p.id = h.phrase
+			WHERE sync = (SELECT id FROM syncs WHERE name = 'users') AND key = '1' ORDER BY h.id`)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -109,11 +109,11 @@ func (l *loader) AddEntry(h ledger.Holder) error {
 	if err != nil {
 		return err
 	}
-	args, err := entry.Encode(entry.AsKept(h.Entry), l.now)
+	values, err := entry.Encode(entry.AsKept(h.Entry), l.now)
 	if err != nil {
 		return err
 	}
-	return contradicting(l.t.putEntry(entry.Insert, sync, args, entry.MarkOf(h.Entry)))
+	return contradicting(l.t.putEntry(entry.Insert, sync, &values, entry.MarkOf(h.Entry)))
 }
 
 // AddHistory implements ledger.Loader.
@@ -122,15 +122,16 @@ func (l *loader) AddHistory(line ledger.HistoryLine) error {
 	if err != nil {
 		return err
 	}
-	if line.Number == 0 {
-		return l.t.Exec(insertHistory, sync, line.Key, line.At.UnixMicro(), line.Run, line.Event, line.Note)
+	if line.Number > 0 {
+		var later bool
+		if err := l.t.Row("SELECT ?1 > coalesce((SELECT max(id) FROM history), 0)", []any{line.Number}, &later); err != nil {
+			return err
+		}
+		if !later {
+			return ledger.ErrContradiction
+		}
 	}
-	n, err := l.t.Affect(`INSERT INTO history (sync, key, at, run, event, note, id) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
-		WHERE ?7 > coalesce((SELECT max(id) FROM history), 0)`, sync, line.Key, line.At.UnixMicro(), line.Run, line.Event, line.Note, line.Number)
-	if err == nil && n == 0 {
-		err = ledger.ErrContradiction
-	}
-	return err
+	return l.t.addLine(line.Number, sync, line.Key, line.At.UnixMicro(), line.Run, phrase{line.Event, line.Note})
 }
 
 // SetLastNumber implements ledger.Loader.

@@ -60,7 +60,7 @@ func openWith(ctx context.Context, driver, path string, schema fs.FS) (*Ledger, 
 
 func ledgerOf(driver, path string, open func() (*dbfile.File, error)) (*Ledger, error) {
 	f, err := open()
-	b := &base{f: f, driver: driver, ids: make(map[string]int64)}
+	b := &base{f: f, driver: driver}
 	l := &Ledger{
 		base: b, entryReader: entryReader{base: b, many: new(manyStatement)}, syncReader: syncReader{b}, journal: journal{b}, inbox: inbox{b},
 		locker: locker{base: b, locks: new(heldLocks)},

@@ -4,12 +4,14 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
 	"owlatsync/ledger/sqlite/internal/entry"
+	"owlatsync/ledger/sqlite/internal/pack"
 )
 
 // maxParameters keeps a query far below SQLite's limit of 32 766 parameters.
@@ -113,6 +115,17 @@ func (r entryReader) Holders(ctx context.Context, addresses []string) ([]ledger.
 		}
 	}
 	return found, nil
+}
+
+// Index streams what the diff needs of every entry of the sync that has not departed, as of one instant and in the order of their first records. Other
+// methods may be called while it streams.
+func (r entryReader) Index(ctx context.Context, sync string) iter.Seq2[ledger.IndexEntry, error] {
+	return func(yield func(ledger.IndexEntry, error) bool) {
+		err := pack.Read(ctx, r.f.Streams, sync, func(e ledger.IndexEntry) bool { return yield(e, nil) })
+		if err != nil {
+			yield(ledger.IndexEntry{}, fmt.Errorf("read the ledger's index: %w", dbfile.Explain(ctx, err)))
+		}
+	}
 }
 
 func arguments(texts []string, before ...any) []any {

@@ -138,10 +138,7 @@ func without(all, some []*commit) []*commit {
 	return slices.DeleteFunc(all, func(c *commit) bool { return slices.Contains(some, c) })
 }
 
-const (
-	returningID   = " RETURNING id"
-	insertHistory = "INSERT INTO history (sync, key, at, run, event, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
-)
+const returningID = " RETURNING id"
 
 func (t *tx) record(steps []step) error {
 	t.acts = true
@@ -151,7 +148,7 @@ func (t *tx) record(steps []step) error {
 		if err != nil {
 			return err
 		}
-		if err := t.putEntry(entry.Upsert, sync, s.entry, s.mark); err != nil {
+		if err := t.putEntry(entry.Upsert, sync, &s.entry, s.mark); err != nil {
 			return err
 		}
 		if s.replaces != "" {
@@ -162,7 +159,7 @@ func (t *tx) record(steps []step) error {
 		if s.event == "" {
 			continue
 		}
-		if err := t.Exec(insertHistory, sync, s.key, s.at, s.run, s.event, s.note); err != nil {
+		if err := t.addLine(0, sync, s.key, s.at, s.run, phrase{s.event, s.note}); err != nil {
 			return err
 		}
 	}
@@ -202,15 +199,31 @@ func (t *tx) remove(sync int64, key string) error {
 	if err != nil {
 		return err
 	}
-	return t.mark(sync, id, entry.NoMark)
+	return t.packs.Mark(t.Tx, sync, id, entry.NoMark)
 }
 
-// putEntry stores an entry and its mark with one of the statements above, and sets the first argument.
-func (t *tx) putEntry(statement string, sync int64, entry []any, mark [entry.MarkSize]byte) error {
-	var id int64
-	entry[0] = sync
-	if err := t.Row(statement+returningID, entry, &id); err != nil {
+// putEntry stores an entry and its mark with one of the statements above.
+func (t *tx) putEntry(statement string, sync int64, values *entry.Values, mark [entry.MarkSize]byte) error {
+	args, err := values.Bind(sync, t.topicID)
+	if err != nil {
 		return err
 	}
-	return t.mark(sync, id, mark)
+	var id int64
+	if err := t.Row(statement+returningID, args, &id); err != nil {
+		return err
+	}
+	return t.packs.Mark(t.Tx, sync, id, mark)
+}
+
+// addLine adds a line of history under its number, 0 for the next.
+func (t *tx) addLine(number, sync int64, key string, at, run int64, p phrase) error {
+	id, err := t.phraseID(p)
+	if err != nil {
+		return err
+	}
+	if id != nil {
+		p = phrase{}
+	}
+	return t.Exec(`INSERT INTO history (id, sync, key, at, run, event, note, phrase) VALUES (nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8)`,
+		number, sync, key, at, run, p.event, p.note, id)
 }

@@ -113,7 +113,7 @@ func makeDue(t *tx, failed []failedRow, now time.Time) error {
 				return err
 			}
 		}
-		if err := t.Exec(insertHistory, f.sync, f.key, at, 0, ledger.EventRetry, ledger.NoteRetry); err != nil {
+		if err := t.addLine(0, f.sync, f.key, at, 0, phrase{ledger.EventRetry, ledger.NoteRetry}); err != nil {
 			return err
 		}
 	}

@@ -19,6 +19,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/age"
 	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
@@ -252,6 +253,81 @@ func TestSeventhVersion(t *testing.T) {
 	}
 	if b, err := l.Bookmark(t.Context(), "users"); err != nil || b.Mark != "n 7" {
 		t.Errorf("bookmark %+v: %v", b, err)
+	}
+}
+
+// TestTwelfthVersion opens a ledger that the twelfth version of the schema wrote: with memberships as JSON, and with all the texts of its
+// history.
+func TestTwelfthVersion(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	text, err := os.ReadFile(filepath.Join("testdata", "version12.sql"))
+	noError(t, err)
+	file := filepath.Join(folder, "ledger.db")
+	execFile(t, file, string(text))
+	noError(t, age.Keep(file, age.Done{Ledger: "fbe5a637256ce3e54de96a150535aee1", Generation: 2}))
+	l := openIn(t, folder)
+	defer l.Close()
+	mustBeSound(t, l)
+
+	at := time.Date(2026, 11, 23, 10, 0, 0, 123456000, time.UTC)
+	entry := func(key string, ms ...ledger.Membership) *ledger.Entry {
+		address := "row" + key + "@example.com"
+		return &ledger.Entry{
+			Key: key, ContactID: "k57ae3c4mxh2h0zqjmkz1q0v2s7nbd1" + key, Email: address, Identity: address, Origin: ledger.OriginCreated,
+			Fields:      owlatsync.Texts{owlatsync.FirstName: "Ada", owlatsync.LastName: "Example"},
+			Fingerprint: ledger.Fingerprint{Hi: 1, Lo: 2}, Memberships: ms, FirstSeen: at, ChangedAt: at, Witness: at,
+		}
+	}
+	want := []*ledger.Entry{
+		entry("1", ledger.Membership{Topic: "topic1", Consent: true, State: ledger.MemberAdded, At: at}),
+		entry("2", ledger.Membership{Topic: "topic1", State: ledger.MemberLeft, At: at, Renewed: at.Add(time.Hour), Sent: at.Add(time.Minute)},
+			ledger.Membership{Topic: "topic2", Consent: true, State: ledger.MemberUnsure, At: at, Pending: at.Add(time.Second), Unmailed: true}),
+		entry("3", ledger.Membership{Topic: "topic2", State: ledger.MemberOut, At: at}),
+	}
+	want[2].Depart("keep")
+	day := time.UnixMicro(1795514400123456).UTC()
+	lines := []ledger.HistoryLine{
+		{Number: 1, Sync: "users", Key: "1", At: day, Run: 1, Event: "created"},
+		{Number: 2, Sync: "users", Key: "1", At: day, Run: 1, Event: "topic added", Note: "topic1"},
+		{Number: 3, Sync: "users", Key: "2", At: day, Run: 1, Event: "failed", Note: "Owlat failed for row2@example.com"},
+		{Number: 4, Sync: "users", Key: "3", At: day, Run: 1, Event: "topic removed", Note: "topic2"},
+	}
+	holds := func(when string) {
+		t.Helper()
+		mustBeSound(t, l)
+		got, err := collect(l.All(t.Context(), "users"))
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s: entries: %v (-want +got):\n%s", when, err, diff)
+		}
+		history, err := l.Changes(t.Context(), 0, len(lines))
+		if diff := cmp.Diff(lines, history); err != nil || diff != "" {
+			t.Errorf("%s: history: %v (-want +got):\n%s", when, err, diff)
+		}
+		sharers, err := l.Sharers(t.Context(), []string{want[1].ContactID, "k57ae3c4mxh2h0zqjmkz1q0v2s7nbd19"})
+		if err != nil || len(sharers) != 1 || sharers[0].Entry.Key != "2" {
+			t.Errorf("%s: sharers: %+v, %v", when, sharers, err)
+		}
+	}
+	holds("as it was")
+
+	// What is recorded anew is kept in today's form, beside what is not.
+	want[1].Memberships[1].State = ledger.MemberAdded
+	want[0].Memberships = nil
+	under(t, l, func(k *lock) error {
+		return k.Record(t.Context(), ledger.Record{Sync: "users", Entry: want[1], Event: "topic added", Note: "topic2"}, ledger.Record{Sync: "users", Entry: want[0]})
+	})
+	holds("when some is recorded anew")
+	var old, anew, none int
+	noError(t, l.f.Readers.QueryRow("SELECT count(memberships), count(members), count(*) FILTER (WHERE coalesce(memberships, members) IS NULL) FROM entries").Scan(&old, &anew, &none))
+	if old != 1 || anew != 1 || none != 1 {
+		t.Errorf("%d entries have the old form, %d the new one, %d neither", old, anew, none)
+	}
+	copied := openFresh(t)
+	noError(t, pour(t, l, copied))
+	mustBeSound(t, copied)
+	if removed, err := l.Prune(t.Context(), day.Add(time.Microsecond)); err != nil || removed != 4 {
+		t.Errorf("pruned %d lines: %v", removed, err)
 	}
 }
 

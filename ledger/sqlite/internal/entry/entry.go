@@ -38,24 +38,31 @@ func stateOf(e *ledger.Entry) int {
 	return Applied
 }
 
-// Encode returns the arguments of Insert and Upsert. The first, the sync, is nil. An entry without a time of change changed now.
-func Encode(e *ledger.Entry, now time.Time) ([]any, error) {
-	var memberships any
-	if len(e.Memberships) > 0 {
-		ms := slices.Clone(e.Memberships)
-		for i := range ms {
-			ms[i].At, ms[i].Renewed, ms[i].Sent = ms[i].At.UTC(), ms[i].Renewed.UTC(), ms[i].Sent.UTC()
-			ms[i].Pending = ms[i].Pending.UTC()
-		}
-		text, err := json.Marshal(ms)
-		if err != nil {
-			return nil, fmt.Errorf("encode memberships: %w", err)
-		}
-		memberships = string(text)
-	}
+// Values are an entry as it is stored, but for its sync and the numbers of its topics.
+type Values struct {
+	args        []any
+	memberships []ledger.Membership
+}
+
+// The places in args of what Bind sets.
+const (
+	syncAt    = 0
+	membersAt = 6
+)
+
+// Bind returns the arguments of Insert and Upsert, which are valid until the next call. Number returns the number of a topic.
+func (v *Values) Bind(sync int64, number func(topic string) (int64, error)) (args []any, err error) {
+	v.args[syncAt] = sync
+	v.args[membersAt], err = encodeMembers(v.memberships, number)
+	return v.args, err
+}
+
+// Encode returns the values of an entry. An entry without a time of change changed now. The values have the memberships of the entry and
+// not a copy.
+func Encode(e *ledger.Entry, now time.Time) (v Values, err error) {
 	failure, err := EncodeFailure(e.Failure)
 	if err != nil {
-		return nil, err
+		return v, err
 	}
 	var events any
 	if len(e.Events) > 0 {
@@ -65,7 +72,7 @@ func Encode(e *ledger.Entry, now time.Time) ([]any, error) {
 		}
 		text, err := json.Marshal(marks)
 		if err != nil {
-			return nil, fmt.Errorf("encode events: %w", err)
+			return v, fmt.Errorf("encode events: %w", err)
 		}
 		events = string(text)
 	}
@@ -80,12 +87,12 @@ func Encode(e *ledger.Entry, now time.Time) ([]any, error) {
 	args := make([]any, 0, arguments)
 	args = append(args,
 		nil, e.Key, TextOrNull(e.ContactID), TextOrNull(e.Email), identity, string(e.Origin),
-		memberships, TimeOrNull(e.Intent.Create), failure, stateOf(e), TimeOrNull(e.FirstSeen), TimeOrNull(changed), events,
+		nil, TimeOrNull(e.Intent.Create), failure, stateOf(e), TimeOrNull(e.FirstSeen), TimeOrNull(changed), events,
 		fingerprintOrNull(e), e.Doubt, TimeOrNull(e.Witness), e.Intent.Local, TextOrNull(e.Departed), TimeOrNull(e.Asked()))
 	for _, text := range e.Fields {
 		args = append(args, text)
 	}
-	return args, nil
+	return Values{args: args, memberships: e.Memberships}, nil
 }
 
 // AsKept returns the entry as it is kept if it has departed, and the entry itself otherwise.
@@ -114,7 +121,7 @@ func EncodeFailure(f *ledger.Failure) (any, error) {
 
 // Columns are the columns that Scan reads, of entries e.
 var Columns = `e.id, e.key, e.contact_id, e.email, e.identity, e.origin,
-	e.memberships, e.intent, e.failure, e.first_seen, e.changed_at, e.events, e.fingerprint, e.doubt, e.witness, e.intent_local,
+	` + topicsColumn + `, e.members, e.memberships, e.intent, e.failure, e.first_seen, e.changed_at, e.events, e.fingerprint, e.doubt, e.witness, e.intent_local,
 	e.departed` + ForEachField(", e.%[1]s")
 
 // ForEachField writes the pattern for every field of a contact, with the name of its column.
@@ -131,12 +138,12 @@ func Scan(rows *sql.Rows, before ...any) (id int64, e *ledger.Entry, err error) 
 	var (
 		contact, email, identity, memberships, failure, events, departed sql.NullString
 		intent, firstSeen, changedAt, witness                            sql.NullInt64
-		print                                                            sql.RawBytes
+		topics, members, print                                           sql.RawBytes
 	)
 	e = new(ledger.Entry)
-	into := append(make([]any, 0, len(before)+arguments+1), before...)
+	into := append(make([]any, 0, len(before)+arguments+2), before...)
 	into = append(into, &id, &e.Key, &contact, &email, &identity, &e.Origin,
-		&memberships, &intent, &failure, &firstSeen, &changedAt, &events, &print, &e.Doubt, &witness, &e.Intent.Local, &departed)
+		&topics, &members, &memberships, &intent, &failure, &firstSeen, &changedAt, &events, &print, &e.Doubt, &witness, &e.Intent.Local, &departed)
 	for i := range e.Fields {
 		into = append(into, &e.Fields[i])
 	}
@@ -156,9 +163,13 @@ func Scan(rows *sql.Rows, before ...any) (id int64, e *ledger.Entry, err error) 
 		return 0, nil, fmt.Errorf("%w (the fingerprint of an entry is cut short)", ledger.ErrCorrupt)
 	}
 	e.Intent.Create, e.FirstSeen, e.ChangedAt, e.Witness = TimeOf(intent), TimeOf(firstSeen), TimeOf(changedAt), TimeOf(witness)
-	if memberships.Valid {
+	if len(members) > 0 {
+		if e.Memberships, err = decodeMembers(members, topics); err != nil {
+			return 0, nil, err
+		}
+	} else if memberships.Valid { // an earlier version wrote the entry
 		if err := json.Unmarshal([]byte(memberships.String), &e.Memberships); err != nil {
-			return 0, nil, fmt.Errorf("%w (the memberships of an entry cannot be read)", ledger.ErrCorrupt)
+			return 0, nil, fmt.Errorf("%w (%w)", ledger.ErrCorrupt, errMembers)
 		}
 	}
 	if events.Valid {

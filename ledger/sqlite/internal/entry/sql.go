@@ -10,15 +10,15 @@ import (
 // arguments is how many values an entry has, including its sync.
 const arguments = 19 + owlatsync.NumContactFields
 
-// The statements that put an entry into its table. Their arguments are those of Encode, of which the first is the sync.
+// The statements that put an entry into its table. Their arguments are those of Values.Bind.
 var (
 	Insert = `INSERT INTO entries (sync, key, contact_id, email, identity, origin,
-		memberships, intent, failure, state, first_seen, changed_at, events, fingerprint, doubt, witness, intent_local,
+		members, intent, failure, state, first_seen, changed_at, events, fingerprint, doubt, witness, intent_local,
 		departed, asked` + ForEachField(", %[1]s") + `)
 	VALUES (` + Places(arguments) + `)`
 	Upsert = Insert + `
 	ON CONFLICT (sync, key) DO UPDATE SET contact_id = excluded.contact_id, email = excluded.email,
-		identity = excluded.identity, origin = excluded.origin, memberships = excluded.memberships, intent = excluded.intent,
+		identity = excluded.identity, origin = excluded.origin, members = excluded.members, memberships = NULL, intent = excluded.intent,
 		failure = excluded.failure, state = excluded.state, first_seen = excluded.first_seen,
 		changed_at = excluded.changed_at, events = excluded.events, fingerprint = excluded.fingerprint, doubt = excluded.doubt,
 		witness = excluded.witness, intent_local = excluded.intent_local, departed = excluded.departed, asked = excluded.asked` +
@@ -46,6 +46,13 @@ const (
 func PageQuery(condition string) string {
 	return "SELECT " + Columns + ` FROM entries e
 		WHERE e.sync = (SELECT id FROM syncs WHERE name = ?1) AND ` + condition + fmt.Sprintf(" LIMIT %d", PageSize)
+}
+
+// ContactIn is the condition that an entry of the table stands for one of n contacts. Its arguments are their ids, twice. It repeats the
+// expression of the index on the ends of ids.
+func ContactIn(table string, n int) string {
+	ends := strings.TrimSuffix(strings.Repeat("substr(?, -8),", n), ",")
+	return "substr(" + table + ".contact_id, -8) IN (" + ends + ") AND " + table + ".contact_id IN (" + Places(n) + ")"
 }
 
 // Places returns n parameters. They have no numbers: SQLite would search all parameters for each number.

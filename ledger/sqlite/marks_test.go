@@ -8,6 +8,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/entry"
+	"owlatsync/ledger/sqlite/internal/pack"
 )
 
 // mustBeSound fails unless SQLite finds the file in order and the index tells of each entry what the entry tells.
@@ -52,7 +53,7 @@ func mustBeSound(t *testing.T, l *Ledger) {
 func TestPacksFollowTheEntries(t *testing.T) {
 	t.Parallel()
 	l := openFresh(t)
-	const n = packsHeld*packSlots/2 + 3*packSlots // of each sync: more packs than a transaction holds
+	const n = pack.Held*pack.Slots/2 + 3*pack.Slots // of each sync: more packs than a transaction holds
 	record := func(key int, print uint64, email string) []ledger.Record {
 		var records []ledger.Record
 		for _, sync := range []string{"users", "orders"} {
@@ -94,7 +95,7 @@ func TestPacksFollowTheEntries(t *testing.T) {
 	if err := l.f.Readers.QueryRow("SELECT count(*), max(length(marks)) FROM packs").Scan(&size, &most); err != nil {
 		t.Fatal(err)
 	}
-	if fewest := 2 * n / packSlots; size < fewest || size > 2*fewest+4 || most != packSlots*entry.MarkSize {
+	if fewest := 2 * n / pack.Slots; size < fewest || size > 2*fewest+4 || most != pack.Slots*entry.MarkSize {
 		t.Errorf("%d packs of up to %d bytes", size, most)
 	}
 }
@@ -104,7 +105,7 @@ func TestAPackIsAPage(t *testing.T) {
 	t.Parallel()
 	l := openFresh(t)
 	var records []ledger.Record
-	for key := range 20*packSlots - 1 {
+	for key := range 20*pack.Slots - 1 {
 		records = append(records, ledger.Record{Sync: "users", Entry: &ledger.Entry{Key: fmt.Sprint(key)}})
 	}
 	under(t, l, func(k *lock) error { return k.Record(t.Context(), records...) })
