@@ -346,3 +346,42 @@ func TestHistory(t *testing.T) {
 		}
 	})
 }
+
+// TestNumbersOfARecordThatFailedAreForgotten fails a transaction that gave a topic a number, and lets another process take that number.
+func TestNumbersOfARecordThatFailedAreForgotten(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	l, other := openIn(t, folder), openIn(t, folder)
+	defer l.Close()
+	defer other.Close()
+	record := func(key, topic string) ledger.Record {
+		return ledger.Record{Sync: "users", Event: "topic added", Note: topic, Entry: &ledger.Entry{
+			Key: key, Memberships: []ledger.Membership{{Topic: topic, Consent: true, State: ledger.MemberAdded}},
+		}}
+	}
+	refuse := true
+	under(t, l, func(k *lock) error {
+		noError(t, k.Record(t.Context(), rowRecord("0")))
+		onCommit(t, l, func() bool { return !refuse })
+		if err := k.Record(t.Context(), record("1", "news")); err == nil {
+			t.Error("a refused commit passed")
+		}
+		return nil
+	})
+	refuse = false
+	under(t, other, func(k *lock) error { return k.Record(t.Context(), record("2", "offers")) })
+	under(t, l, func(k *lock) error { return k.Record(t.Context(), record("3", "news"), record("4", "offers")) })
+	mustBeSound(t, l)
+	for key, topic := range map[string]string{"2": "offers", "3": "news", "4": "offers"} {
+		for _, reader := range []*Ledger{l, other} {
+			entries, err := reader.Entries(t.Context(), "users", []string{key})
+			if err != nil || entries[key] == nil || entries[key].Membership(topic) == nil {
+				t.Errorf("row %s: %+v, %v", key, entries[key], err)
+			}
+			lines, err := reader.History(t.Context(), "users", key)
+			if err != nil || len(lines) != 1 || lines[0].Event != "topic added" || lines[0].Note != topic {
+				t.Errorf("row %s: %+v, %v", key, lines, err)
+			}
+		}
+	}
+}
