@@ -27,7 +27,6 @@ const (
 // nothing about it: what stays is only room, and the next run sweeps again.
 func sweep(ctx context.Context, k *lock) {
 	ctx = context.WithoutCancel(ctx)
-	swept := false
 	for after := int64(0); ; {
 		err := k.f.Readers.QueryRowContext(ctx, nextPlan, after).Scan(&after)
 		if err != nil {
@@ -36,7 +35,7 @@ func sweep(ctx context.Context, k *lock) {
 			}
 			break
 		}
-		for n := int64(sweepBatch); n == sweepBatch; swept = swept || n > 0 {
+		for n := int64(sweepBatch); n == sweepBatch; {
 			err := k.transact(ctx, dbfile.Lazy, func(t *tx) (err error) {
 				n, err = t.Affect(sweepPlan, after, sweepBatch)
 				return err
@@ -46,9 +45,7 @@ func sweep(ctx context.Context, k *lock) {
 			}
 		}
 	}
-	if swept {
-		_ = dbfile.GiveBack(ctx, k.f)
-	}
+	_ = dbfile.GiveBack(ctx, k.f) // also what rows that are gone and a migration have left
 }
 
 // encodeHashes returns hashes as they are stored.
