@@ -149,5 +149,6 @@ func (t *tx) number(insert, find string, text ...any) (id int64, err error) {
 	if err := t.Exec(insert, text...); err != nil {
 		return 0, err
 	}
-	return id, t.Row(find, text, &id)
+	err = t.Row(find, text, &id)
+	return id, err
 }
