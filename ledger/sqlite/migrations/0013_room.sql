@@ -20,7 +20,3 @@ ALTER TABLE history ADD COLUMN phrase INTEGER; -- phrases.id, in place of event 
 -- The end of an id is enough to find it among all.
 DROP INDEX entries_contact_id;
 CREATE INDEX entries_contact ON entries (substr(contact_id, -8)) WHERE contact_id IS NOT NULL;
-
--- The hour is enough to find what is old, and takes less room.
-DROP INDEX history_at;
-CREATE INDEX history_hour ON history (at / 3600000000);
