@@ -1,7 +1,8 @@
-package inspect
+package propose
 
 import (
 	"fmt"
+	"owlatsync/internal/inspect"
 	"slices"
 	"testing"
 )
@@ -27,9 +28,9 @@ func TestSplitName(t *testing.T) {
 		{true, "NULL", "NULL", "NULL"},
 	}
 	for name, kind := range map[string]struct {
-		dialect Dialect
+		dialect inspect.Dialect
 		open    func(*testing.T) database
-	}{"PostgreSQL": {Postgres, postgres}, "MySQL": {MySQL, mysqlDatabase}, "SQLite": {SQLite, sqlite}} {
+	}{"PostgreSQL": {inspect.Postgres, postgres}, "MySQL": {inspect.MySQL, mysqlDatabase}, "SQLite": {inspect.SQLite, sqlite}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			db := kind.open(t)
@@ -38,7 +39,7 @@ func TestSplitName(t *testing.T) {
 				db.exec(t, fmt.Sprintf("INSERT INTO people VALUES (%d, %s)", i, c.full))
 			}
 			for i, c := range cases {
-				first, last := kind.dialect.splitName("full_name", c.comma)
+				first, last := dialect{kind.dialect}.splitName("full_name", c.comma)
 				_, rows := db.query(t, fmt.Sprintf("SELECT %s AS f, %s AS l FROM people WHERE n = %d", first, last, i))
 				if want := []string{c.first, c.last}; len(rows) != 1 || !slices.Equal(rows[0], want) {
 					t.Errorf("%s (comma %v) gives %q, want %q", c.full, c.comma, rows, want)
@@ -73,21 +74,21 @@ func TestEmailScore(t *testing.T) {
 	addresses := []string{"a@example.com", "b@example.com", "c@example.com", "not one"}
 	hashes := []string{"5f4dcc3b5aa765d61d8327deb882cf99", "x", "y"}
 	for _, test := range []struct {
-		column Column
+		column inspect.Column
 		atMost int
 		least  int
 	}{
-		{Column{Name: "email", Kind: Text}, 100, 100},
-		{Column{Name: "email", Kind: Text, Sample: addresses}, 120, 120},
-		{Column{Name: "email", Kind: Text, Sample: hashes}, 0, 0},
-		{Column{Name: "UserEmail", Kind: Text}, 100, 100},
-		{Column{Name: "customer_mail", Kind: Text}, 82, 82},
-		{Column{Name: "backup_email", Kind: Text}, 15, 15},
-		{Column{Name: "email_hash", Kind: Text, Sample: hashes}, 0, 0},
-		{Column{Name: "login", Kind: Text, Sample: addresses}, 40, 40},
-		{Column{Name: "login", Kind: Text, Sample: addresses[:2]}, 0, 0},
-		{Column{Name: "login", Kind: Text}, 0, 0},
-		{Column{Name: "nickname", Kind: Text, Sample: []string{"ada", "a@example.com", "bob", "cy"}}, 0, 0},
+		{inspect.Column{Name: "email", Kind: inspect.Text}, 100, 100},
+		{inspect.Column{Name: "email", Kind: inspect.Text, Sample: addresses}, 120, 120},
+		{inspect.Column{Name: "email", Kind: inspect.Text, Sample: hashes}, 0, 0},
+		{inspect.Column{Name: "UserEmail", Kind: inspect.Text}, 100, 100},
+		{inspect.Column{Name: "customer_mail", Kind: inspect.Text}, 82, 82},
+		{inspect.Column{Name: "backup_email", Kind: inspect.Text}, 15, 15},
+		{inspect.Column{Name: "email_hash", Kind: inspect.Text, Sample: hashes}, 0, 0},
+		{inspect.Column{Name: "login", Kind: inspect.Text, Sample: addresses}, 40, 40},
+		{inspect.Column{Name: "login", Kind: inspect.Text, Sample: addresses[:2]}, 0, 0},
+		{inspect.Column{Name: "login", Kind: inspect.Text}, 0, 0},
+		{inspect.Column{Name: "nickname", Kind: inspect.Text, Sample: []string{"ada", "a@example.com", "bob", "cy"}}, 0, 0},
 	} {
 		if got := emailScore(&test.column); got < test.least || got > test.atMost {
 			t.Errorf("%s %q scores %d, want %d to %d", test.column.Name, test.column.Sample, got, test.least, test.atMost)
@@ -104,7 +105,7 @@ func TestConsentWords(t *testing.T) {
 		"terms_accepted": "", "accepts_terms_and_marketing_policy": "", "sms_opt_in": "", "push_subscribed": "", "subscription_plan": "", "is_admin": "",
 		"newsletter_sent": "", "unsubscribe_token": "", "email_verified": "", "marketing_source": "", "has_paid_subscription": "", "not_before": "",
 	} {
-		table := &Table{Columns: []Column{{Name: name, Kind: Bool}}}
+		table := &inspect.Table{Columns: []inspect.Column{{Name: name, Kind: inspect.Bool}}}
 		got := ""
 		if len(consentColumns(table)) > 0 {
 			got = "yes"
