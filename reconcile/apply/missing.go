@@ -20,15 +20,23 @@ type absence struct{ *row }
 
 // remove carries out what follows from a row's absence.
 func (r absence) remove(ctx context.Context) error {
-	others, err := r.others(ctx)
-	if err != nil {
-		return err
-	}
+	var others []ledger.Holder
+	var err error
+	of := ""
 	for _, c := range r.s.Changes {
+		if r.e.ContactID != of { // also for the one into which it was merged
+			if others, err = r.others(ctx); err != nil {
+				return err
+			}
+			of = r.e.ContactID
+		}
 		// Another row may have taken the contact over in this run.
 		if c.Kind == owlatsync.DeleteContact && len(others) > 0 || c.Kind == owlatsync.RemoveTopic && consent.WantedBy(others, c.Topic) {
 			r.result.outcome, r.result.category, r.result.spared = owlatsync.Skipped, ledger.CategoryKept, true
 			r.result.reason = fmt.Sprintf("%s of sync %q has the contact now", step.RowName(others[0].Entry.Key), others[0].Sync)
+			if c.Kind == owlatsync.RemoveTopic {
+				spare(r.e.Membership(c.Topic))
+			}
 			continue
 		}
 		switch c.Kind {
@@ -44,6 +52,35 @@ func (r absence) remove(ctx context.Context) error {
 	r.e.Depart(r.s.Departs)
 	return nil
 }
+
+// merged takes the contact into which that of the row was merged off the topics.
+func (r absence) merged(ctx context.Context, topics []string) error {
+	for _, topic := range topics {
+		if spared, err := r.spares(ctx, topic); err != nil {
+			return err
+		} else if spared {
+			continue
+		}
+		if err := (withdrawal{r.row}).removeTopic(ctx, topic); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spares reports whether another row wants the contact on the topic, and if so lets go of it.
+func (r absence) spares(ctx context.Context, topic string) (bool, error) {
+	others, err := r.others(ctx)
+	if err != nil || !consent.WantedBy(others, topic) {
+		return false, err
+	}
+	spare(r.e.Membership(topic))
+	return true, nil
+}
+
+// spare notes that a row that left has nothing more to do with a topic on which the contact stays for another row: that other row may
+// take it off, and a row that comes back is no consent.
+func spare(m *ledger.Membership) { m.State = ledger.MemberLeft }
 
 // departure records who has left.
 type departure struct{ *run }
@@ -103,8 +140,8 @@ func (r absence) others(ctx context.Context) ([]ledger.Holder, error) {
 	}), nil
 }
 
-// delete deletes the contact for good. A contact that is gone counts as deleted. That it is about to is recorded right before, so that
-// a row that comes back does not count as in step.
+// delete deletes the contact for good. A contact that is gone counts as deleted, but the one into which it was merged is not ours to
+// delete. That it is about to is recorded right before, so that a row that comes back does not count as in step.
 func (r absence) delete(ctx context.Context) error {
 	before := r.e.Origin
 	err := r.call(ctx, once(func(ctx context.Context) error {
@@ -115,11 +152,20 @@ func (r absence) delete(ctx context.Context) error {
 		}
 		return err
 	}), func(ctx context.Context) error { return r.client.Contacts.Delete(ctx, r.e.ContactID) })
+	if err != nil && !owlat.OutcomeUnknown(err) {
+		r.e.Origin, r.e.Doubt = before, false
+	}
 	if err != nil && !remote.IsGone(err) {
-		if !owlat.OutcomeUnknown(err) {
-			r.e.Origin, r.e.Doubt = before, false
-		}
 		return err
+	}
+	if err != nil {
+		if err := (heir{r.row}).follow(ctx); err != nil {
+			return err
+		}
+		if !r.gone {
+			return r.merged(ctx, r.s.Topics)
+		}
+		r.gone = false
 	}
 	r.e = remote.Deleted(r.e)
 	r.event("deleted", "")

@@ -49,6 +49,7 @@ type Step struct {
 	Category ledger.Category    `json:"category,omitempty"`  // why the row is not applied, if Only
 	Missing  bool               `json:"missing,omitempty"`   // the row has left the source
 	Departs  string             `json:"departs,omitempty"`   // the terms under which a row that has left departs once the step is done
+	Topics   []string           `json:"topics,omitempty"`    // that another contact leaves if the one to be deleted was merged into it
 	Awaits   bool               `json:"awaits,omitempty"`    // another row's rename must free the address
 	After    []string           `json:"after,omitempty"`     // keys of rows that left the source: deleting their contacts frees the address
 	Left     string             `json:"left,omitempty"`      // which row left and keeps the address, if one does, and what to do
