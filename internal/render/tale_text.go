@@ -194,7 +194,7 @@ func membershipWords(sync config.Sync, e *ledger.Entry, m *ledger.Membership) st
 	case ledger.MemberOptedOut:
 		text = fmt.Sprintf("the person left it (a webhook told so %s); whether they came back by themselves is not known", when)
 	case ledger.MemberLeft:
-		text = fmt.Sprintf("taken off %s, because the row left the source; that it is back is no new consent", when)
+		text = fmt.Sprintf("let go of %s, because the row left the source: taken off, unless another row wanted the contact there; that it is back is no new consent", when)
 	case ledger.MemberUnsure:
 		text = fmt.Sprintf("an add was sent %s and never answered, and the person may have left since: \"owlat-sync topic add\" adds them again if you are sure", when)
 	default:

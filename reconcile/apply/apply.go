@@ -41,9 +41,9 @@ type Plan interface {
 	Steps(step.Phase) iter.Seq2[*step.Step, error]
 	// Early returns the steps that withdraw consents before their turn comes.
 	Early() iter.Seq2[*step.Step, error]
-	// Departs returns the keys of rows that have left the source and of whose absence nothing follows, and the terms under which they
-	// depart.
-	Departs() (terms string, keys iter.Seq2[string, error])
+	// Departs returns the keys of rows that have left the source and of whose absence nothing follows, the terms under which rows
+	// depart, and the topics of which they let go.
+	Departs() (terms string, topics []string, keys iter.Seq2[string, error])
 }
 
 // Notes takes in what a later run must know about rows that this one leaves out of step. Calls come one at a time.

@@ -34,9 +34,6 @@ func (r absence) remove(ctx context.Context) error {
 		if c.Kind == owlatsync.DeleteContact && len(others) > 0 || c.Kind == owlatsync.RemoveTopic && consent.WantedBy(others, c.Topic) {
 			r.result.outcome, r.result.category, r.result.spared = owlatsync.Skipped, ledger.CategoryKept, true
 			r.result.reason = fmt.Sprintf("%s of sync %q has the contact now", step.RowName(others[0].Entry.Key), others[0].Sync)
-			if c.Kind == owlatsync.RemoveTopic {
-				spare(r.e.Membership(c.Topic))
-			}
 			continue
 		}
 		switch c.Kind {
@@ -49,8 +46,21 @@ func (r absence) remove(ctx context.Context) error {
 			return err
 		}
 	}
-	r.e.Depart(r.s.Departs)
+	_, topics, _ := r.plan.Departs()
+	depart(r.e, r.s.Departs, topics)
 	return nil
+}
+
+// depart notes that the row of an entry has left. It lets go of the topics on which its contact stays because another row wants it
+// there: that row may take the contact off, and a row that comes back is no consent.
+func depart(e *ledger.Entry, terms string, topics []string) {
+	for _, topic := range topics {
+		m := e.Membership(topic)
+		if e.ContactID != "" && e.Origin != ledger.OriginGone && m != nil && consent.Removable(m) && m.State != ledger.MemberOut {
+			m.State = ledger.MemberLeft
+		}
+	}
+	e.Depart(terms)
 }
 
 // merged takes the contact into which that of the row was merged off the topics.
@@ -68,26 +78,18 @@ func (r absence) merged(ctx context.Context, topics []string) error {
 	return nil
 }
 
-// spares reports whether another row wants the contact on the topic, and if so lets go of it.
+// spares reports whether another row wants the contact on the topic.
 func (r absence) spares(ctx context.Context, topic string) (bool, error) {
 	others, err := r.others(ctx)
-	if err != nil || !consent.WantedBy(others, topic) {
-		return false, err
-	}
-	spare(r.e.Membership(topic))
-	return true, nil
+	return err == nil && consent.WantedBy(others, topic), err
 }
-
-// spare notes that a row that left has nothing more to do with a topic on which the contact stays for another row: that other row may
-// take it off, and a row that comes back is no consent.
-func spare(m *ledger.Membership) { m.State = ledger.MemberLeft }
 
 // departure records who has left.
 type departure struct{ *run }
 
 // depart records the rows that have left the source and of whose absence nothing follows.
 func (a departure) depart(ctx context.Context) error {
-	terms, keys := a.plan.Departs()
+	terms, topics, keys := a.plan.Departs()
 	batch := make([]string, 0, settleBatch)
 	do := func() error {
 		if len(batch) == 0 || a.stopping(ctx) {
@@ -106,7 +108,7 @@ func (a departure) depart(ctx context.Context) error {
 			if e.Departed == "" {
 				left++ // ChangedAt stays: it tells who had an address last
 			}
-			e.Depart(terms)
+			depart(e, terms, topics)
 			records = append(records, ledger.Record{Sync: a.Sync, Run: a.Run, Entry: e})
 		}
 		batch = batch[:0]

@@ -26,7 +26,7 @@ const (
 	NotKnown    Recorded = "a no, not known whether on it"
 	TakingOff   Recorded = "a no, its removal unanswered"
 	LeavingGone Recorded = "row gone, its removal unanswered"
-	LeftGone    Recorded = "row gone, contact removed"
+	LeftGone    Recorded = "row gone, contact removed or left to another row"
 	Wanted      Recorded = "an add not sent yet"
 	Sent        Recorded = "an add, unanswered"
 	Added       Recorded = "an add"
