@@ -17,8 +17,9 @@ type contest struct {
 	policies *policy.Policies
 	scan     *scan.Scan
 	crowd    crowd
-	winners  map[uint64]string   // address hash → key of the row that counts; only shared addresses
-	raised   map[uint64]struct{} // hashes of the keys of rows in step that count with the consents of others
+	winners  map[uint64]string // address hash → key of the row that counts; only shared addresses
+	hearings []hearing         // in the order of their first duplicates
+	heard    map[uint64]int    // places in hearings, by the hashes of the keys
 }
 
 // winner is the row that counts among several with one address.

@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"owlatsync"
@@ -122,6 +123,9 @@ func (p *Planner) make(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := p.planRaised(ctx, g); err != nil {
+		return err
+	}
 	sum.Entries += p.back // for the guards they are rows that the ledger knows
 	if err := (claiming{p}).settleClaims(ctx); err != nil {
 		return err
@@ -193,7 +197,7 @@ func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row)
 		if r.Invalid != "" {
 			err = withdrawing{p}.end(g.contest.lift(r), entries[r.Key], owlatsync.Invalid, r.Invalid)
 		} else {
-			err = p.planValid(ctx, g, r, &known[at])
+			err = p.planValid(g, r, &known[at])
 			at++
 		}
 		if err != nil {
@@ -203,21 +207,43 @@ func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row)
 	return nil
 }
 
-// planValid plans a row of the batch, and the row that counts in its place if that asks for more because of this one.
-func (p *Planner) planValid(ctx context.Context, g *gatherer, r *step.Row, k *known) error {
+// planValid plans a row of the batch. The row in step that counts in its place hears what this one says.
+func (p *Planner) planValid(g *gatherer, r *step.Row, k *known) error {
 	if err := p.planRow(k.row, k); err != nil || k.winner == nil {
 		return err
 	}
-	if k.winner.any && !r.Twin { // the row that counts asks for less once this one says no or leaves
+	if !k.winner.any {
+		return nil
+	}
+	if !r.Twin { // the row that counts asks for less once this one says no or leaves
 		p.Notes.Note(k.winner.key, owlatsync.Duplicate)
+		g.contest.hear(k.winner.settled, k.row.Consents)
+		return nil
 	}
-	raised, err := g.raise(ctx, r, k.winner)
-	if err != nil || raised == nil {
-		return err
+	g.contest.hear(k.winner.settled, r.Consents)
+	for _, e := range g.contest.hearers(r, k.holders) {
+		p.Notes.Note(e.Key, owlatsync.Duplicate)
+		g.contest.hear(e, r.Consents)
 	}
-	p.scan.Raised(raised.row)
-	p.unchanged()
-	return p.planRow(raised.row, raised)
+	return nil
+}
+
+// planRaised plans the rows in step that ask for more because of what duplicates say. All duplicates must be planned before it.
+func (p *Planner) planRaised(ctx context.Context, g *gatherer) error {
+	for batch := range slices.Chunk(g.contest.hearings, batchSize) {
+		raised, err := g.raised(ctx, batch)
+		if err != nil {
+			return err
+		}
+		for i := range raised {
+			p.scan.Raised(raised[i].row)
+			p.unchanged()
+			if err := p.planRow(raised[i].row, &raised[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // planRow ends a row that needs no step, and adds the step of any other row to the plan.
