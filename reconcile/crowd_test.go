@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"owlatsync"
+	"owlatsync/ledger/memory"
 	"owlatsync/reconcile"
 )
 
@@ -65,6 +66,7 @@ func TestAYesOfAnyInEveryCrowd(t *testing.T) {
 						continue
 					}
 					w := newWorld(t, reconcile.Topic{ID: "news", When: true})
+					w.through = memory.New() // thousands of runs
 					w.sync.Duplicates = reconcile.ConsentAny
 					for _, two := range each {
 						for _, three := range each {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"context"
 	"iter"
 	"slices"
 
@@ -169,4 +170,42 @@ func (c *contest) compare(w *winner, r *step.Row, own *ledger.Entry, rivals []ri
 		w.differs = c.policies.Asks() && !slices.Equal(said(c.policies.Topics, e), r.Consents)
 		w.settled = e
 	}
+}
+
+// raising plans the rows in step that count with other consents now.
+type raising struct{ *Planner }
+
+// hear has the row in step that counts in the place of a duplicate hear what that one says.
+func (p raising) hear(g *gatherer, r *step.Row, k *known) {
+	if !k.winner.any {
+		return
+	}
+	if !r.Twin { // the row that counts asks for less once this one says no or leaves
+		p.Notes.Note(k.winner.key, owlatsync.Duplicate)
+		g.contest.hear(k.winner.settled, k.row.Consents)
+		return
+	}
+	g.contest.hear(k.winner.settled, r.Consents)
+	for _, e := range g.contest.hearers(r, k.holders) {
+		p.Notes.Note(e.Key, owlatsync.Duplicate)
+		g.contest.hear(e, r.Consents)
+	}
+}
+
+// planRaised plans the rows in step that ask for more because of what duplicates say. All duplicates must be planned before it.
+func (p raising) planRaised(ctx context.Context, g *gatherer) error {
+	for batch := range slices.Chunk(g.contest.hearings, batchSize) {
+		raised, err := g.raised(ctx, batch)
+		if err != nil {
+			return err
+		}
+		for i := range raised {
+			p.scan.Raised(raised[i].row)
+			p.unchanged()
+			if err := p.planRow(raised[i].row, &raised[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -3,7 +3,6 @@ package plan
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"owlatsync"
@@ -123,7 +122,7 @@ func (p *Planner) make(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := p.planRaised(ctx, g); err != nil {
+	if err := (raising{p}).planRaised(ctx, g); err != nil {
 		return err
 	}
 	sum.Entries += p.back // for the guards they are rows that the ledger knows
@@ -197,50 +196,13 @@ func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row)
 		if r.Invalid != "" {
 			err = withdrawing{p}.end(g.contest.lift(r), entries[r.Key], owlatsync.Invalid, r.Invalid)
 		} else {
-			err = p.planValid(g, r, &known[at])
+			if err = p.planRow(known[at].row, &known[at]); err == nil && known[at].winner != nil {
+				raising{p}.hear(g, r, &known[at])
+			}
 			at++
 		}
 		if err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// planValid plans a row of the batch. The row in step that counts in its place hears what this one says.
-func (p *Planner) planValid(g *gatherer, r *step.Row, k *known) error {
-	if err := p.planRow(k.row, k); err != nil || k.winner == nil {
-		return err
-	}
-	if !k.winner.any {
-		return nil
-	}
-	if !r.Twin { // the row that counts asks for less once this one says no or leaves
-		p.Notes.Note(k.winner.key, owlatsync.Duplicate)
-		g.contest.hear(k.winner.settled, k.row.Consents)
-		return nil
-	}
-	g.contest.hear(k.winner.settled, r.Consents)
-	for _, e := range g.contest.hearers(r, k.holders) {
-		p.Notes.Note(e.Key, owlatsync.Duplicate)
-		g.contest.hear(e, r.Consents)
-	}
-	return nil
-}
-
-// planRaised plans the rows in step that ask for more because of what duplicates say. All duplicates must be planned before it.
-func (p *Planner) planRaised(ctx context.Context, g *gatherer) error {
-	for batch := range slices.Chunk(g.contest.hearings, batchSize) {
-		raised, err := g.raised(ctx, batch)
-		if err != nil {
-			return err
-		}
-		for i := range raised {
-			p.scan.Raised(raised[i].row)
-			p.unchanged()
-			if err := p.planRow(raised[i].row, &raised[i]); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
