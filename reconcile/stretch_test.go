@@ -663,3 +663,67 @@ func TestARowThatFailedWaitsForTheNextRun(t *testing.T) {
 		expect(t, w.run(s.list...), "created 1, unchanged 19")
 	})
 }
+
+// TestARowThatFailedIsRaisedLater: a row fails for good in the first stretch and is in step after it. Then a duplicate says yes to another
+// topic, so that there is something to do for the row again. It counts once.
+func TestARowThatFailedIsRaisedLater(t *testing.T) {
+	inSlowWorld(t, func(t *testing.T, w *world, _ *slow) {
+		w.sync.Duplicates = reconcile.ConsentAny
+		w.sync.Topics = append(w.sync.Topics, reconcile.Topic{ID: w.server.AddTopic("offers", false), When: true})
+		fault := owlattest.Fault{Kind: owlattest.ResetAfter, Method: "POST", Route: owlattest.RouteTopicContacts, Count: 3}
+		if err := w.server.InjectFaults(fault); err != nil {
+			t.Fatal(err)
+		}
+		s := folk(20)
+		for i := range s.list {
+			s.list[i].Consents = []owlatsync.Consent{owlatsync.Yes, owlatsync.No}
+		}
+		expect(t, w.run(s.list[0]), "failed 1")
+		if err := w.server.Unsubscribe(w.contact("p1@example.com").ID, ""); err != nil {
+			t.Fatal(err)
+		}
+		s.before = func(scan int) {
+			if scan == 2 {
+				s.list = append(s.list, user("1 again", "p1@example.com", "Ada", false, true))
+			}
+		}
+		report, err := w.try(t.Context(), runOptions{}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(t, report, "created 19, duplicate 1, failed 1")
+		if report.Rows != 21 || len(s.scans) < 3 {
+			t.Errorf("%d rows, %d scans", report.Rows, len(s.scans))
+		}
+		if c := w.contact("p1@example.com"); len(c.Topics) != 1 {
+			t.Errorf("Owlat holds %+v", c)
+		}
+		w.sync.Fresh = -1
+		expect(t, w.run(s.list...), "unchanged 20, duplicate 1")
+	})
+}
+
+// TestARaisedRowThatFailedWaitsForTheNextRun: a row that fails with the consents of its duplicate is tried once in a run.
+func TestARaisedRowThatFailedWaitsForTheNextRun(t *testing.T) {
+	inSlowWorld(t, func(t *testing.T, w *world, _ *slow) {
+		w.sync.Duplicates = reconcile.ConsentAny
+		s := folk(20)
+		s.list[0].Consents[0] = owlatsync.No
+		w.run(s.list[0])
+		s.list = append([]owlatsync.Row{user("1 again", "p1@example.com", "Ada", true)}, s.list...)
+		fault := owlattest.Fault{Kind: owlattest.StatusError, Status: 503, Method: "POST", Route: owlattest.RouteTopicContacts, Count: 3}
+		if err := w.server.InjectFaults(fault); err != nil {
+			t.Fatal(err)
+		}
+		report, err := w.try(t.Context(), runOptions{}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(t, report, "created 19, duplicate 1, failed 1")
+		if len(s.scans) < 3 {
+			t.Errorf("%d scans", len(s.scans))
+		}
+		w.sync.Fresh = -1
+		expect(t, w.run(s.list...), "updated 1, unchanged 19, duplicate 1")
+	})
+}

@@ -121,7 +121,7 @@ func (g *gatherer) judge(r *step.Row, e *ledger.Entry, holders []ledger.Holder) 
 			return k
 		}
 	}
-	if f := failureOf(e, r); f != nil && !g.Tried.IsZero() && !f.Last.Before(g.Tried) {
+	if f := failureOf(e, counting); f != nil && !g.Tried.IsZero() && !f.Last.Before(g.Tried) {
 		k.waits = waiting(f)
 		return k
 	}

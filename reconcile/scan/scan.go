@@ -236,8 +236,10 @@ func (s *Scan) InStep(d *step.Row) {
 
 // Raised counts a row that InStep has counted and that needs something after all.
 func (s *Scan) Raised(d *step.Row) {
-	if s.Unchanged--; s.Later && s.Tell.Meets(ledger.HashText(d.Key)) != "" {
+	row := ledger.HashText(d.Key)
+	if s.Unchanged--; s.Later && s.Tell.Meets(row) != "" {
 		s.Done--
+		s.Tell.Unsay(row)
 	}
 }
 
