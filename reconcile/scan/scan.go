@@ -258,16 +258,14 @@ func (s *Scan) twin(d *step.Row, at int) error {
 	return s.Waiting.Add(d)
 }
 
-// placed notes where the source has a row that has no key of its own.
+// placed notes where the source has a row.
 func (s *Scan) placed(at int, position owlatsync.Position) {
-	if s.Policies.KeyIsAddress {
-		s.unit = position.Unit
-		s.ix.place(at, position.Number)
-	}
+	s.unit = position.Unit
+	s.ix.place(at, position.Number)
 }
 
 func (s *Scan) placeAt(at int) owlatsync.Position {
-	if number := s.ix.placed(at); number > 0 {
+	if number := s.ix.placeOf(at); number > 0 {
 		return owlatsync.Position{Unit: s.unit, Number: number}
 	}
 	return owlatsync.Position{}
