@@ -153,21 +153,21 @@ func said(topics []policy.Topic, e *ledger.Entry) []owlatsync.Consent {
 
 // compare adds to the winner where it is and whether it consents to other topics than the row. Own is the entry of the row's key.
 func (c *contest) compare(w *winner, r *step.Row, own *ledger.Entry, rivals []rival) {
-	key := ledger.MemoryHash(w.key)
+	key := ledger.MemoryHash(w.Key)
 	in, e := c.crowd.byAddress[ledger.MemoryHash(r.Email)], own
 	if r.Twin {
 		in = c.crowd.byKey[key]
-	} else if i := slices.IndexFunc(rivals, func(v rival) bool { return v.entry.Key == w.key }); i >= 0 {
+	} else if i := slices.IndexFunc(rivals, func(v rival) bool { return v.entry.Key == w.Key }); i >= 0 {
 		e = rivals[i].entry
 	} else {
 		e = nil
 	}
-	w.any = c.policies.AnyConsent()
+	w.Any = c.policies.AnyConsent()
 	if m, waits := first(in, key); waits {
-		w.at, w.differs = m.at, !slices.Equal(m.says, r.Consents)
+		w.At, w.Differs = m.at, !slices.Equal(m.says, r.Consents)
 	} else if e != nil {
-		w.at, _ = c.scan.PlaceOf(e)
-		w.differs = c.policies.Asks() && !slices.Equal(said(c.policies.Topics, e), r.Consents)
+		w.At, _ = c.scan.PlaceOf(e)
+		w.Differs = c.policies.Asks() && !slices.Equal(said(c.policies.Topics, e), r.Consents)
 		w.settled = e
 	}
 }
@@ -177,11 +177,11 @@ type raising struct{ *Planner }
 
 // hear has the row in step that counts in the place of a duplicate hear what that one says.
 func (p raising) hear(g *gatherer, r *step.Row, k *known) {
-	if !k.winner.any {
+	if !k.winner.Any {
 		return
 	}
 	if !r.Twin { // the row that counts asks for less once this one says no or leaves
-		p.Notes.Note(k.winner.key, owlatsync.Duplicate)
+		p.Notes.Note(k.winner.Key, owlatsync.Duplicate)
 		g.contest.hear(k.winner.settled, k.row.Consents)
 		return
 	}

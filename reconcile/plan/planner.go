@@ -218,7 +218,7 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 	case k.waits != "":
 		return withdrawing{p}.end(r, k.entry, owlatsync.Failed, k.waits)
 	case k.winner != nil:
-		return withdrawing{p}.end(r, k.entry, owlatsync.Duplicate, k.winner.reason())
+		return withdrawing{p}.end(r, k.entry, owlatsync.Duplicate, k.winner.Reason())
 	}
 	k.There = p.there
 	s := Row(p.Policies, r, k.Known, p.now)

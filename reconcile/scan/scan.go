@@ -15,16 +15,6 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-const reasonSameKey = "the source has another row with this key, and the first one counts"
-
-// ReasonSameKey is the reason of a row whose key an earlier row has. First is where that one is; the zero value means not known.
-func ReasonSameKey(first owlatsync.Position) string {
-	if first == (owlatsync.Position{}) {
-		return reasonSameKey
-	}
-	return fmt.Sprintf("the source has another row with this key, in %s, and the first one counts", first)
-}
-
 // Needs is what a scan works with.
 type Needs struct {
 	Policies *policy.Policies
