@@ -23,9 +23,12 @@ const (
 	reasonAddress = "another row has the same address"
 )
 
-// duplicates returns the rows that do not count because others have their key or address, and notes that in the tally and in the rows
+// repeated looks for rows that do not count because others have their key or address.
+type repeated struct{ *checker }
+
+// find returns the rows that do not count because others have their key or address, and notes that in the tally and in the rows
 // that are shown. The ledger tells whose contact has an address; if it cannot be read, the first row counts.
-func (c *checker) duplicates(ctx context.Context, s config.Sync, t *tally, shown []Row) []scan.Duplicated {
+func (c repeated) find(ctx context.Context, s config.Sync, t *tally, shown []Row) []scan.Duplicated {
 	all := t.judging.Duplicates(c.holders(ctx, s, t.judging.Shared()))
 	for _, d := range all {
 		reason := reasonAddress
@@ -42,7 +45,7 @@ func (c *checker) duplicates(ctx context.Context, s config.Sync, t *tally, shown
 }
 
 // holders returns the keys of the sync's rows whose contacts have the addresses.
-func (c *checker) holders(ctx context.Context, s config.Sync, addresses []string) (keys map[string][]string) {
+func (c repeated) holders(ctx context.Context, s config.Sync, addresses []string) (keys map[string][]string) {
 	if !c.readable || len(addresses) == 0 {
 		return nil
 	}
@@ -63,8 +66,8 @@ func (c *checker) holders(ctx context.Context, s config.Sync, addresses []string
 	return keys
 }
 
-// twice names rows that do not count, with the rows that count in their place: first those that consent to other topics.
-func (c *checker) twice(s config.Sync, t *tally, all []scan.Duplicated) {
+// tell names rows that do not count, with the rows that count in their place: first those that consent to other topics.
+func (c repeated) tell(s config.Sync, t *tally, all []scan.Duplicated) {
 	if len(all) == 0 {
 		return
 	}
