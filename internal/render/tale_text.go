@@ -231,6 +231,8 @@ func confirmWords(e *ledger.Entry, m *ledger.Membership) string {
 	asked := cmp.Or(m.Pending, e.Asked())
 	until := asked.Add(ledger.ConfirmWithin)
 	switch {
+	case asked.IsZero() && m.Unmailed:
+		return "; Owlat was waiting for a confirmation before, and sent no mail: only the person can end that, by the link of an earlier mail or on Owlat's preference page, or somebody in Owlat's dashboard"
 	case asked.IsZero():
 		return ""
 	case m.Unmailed:

@@ -20,6 +20,7 @@ type SoFar struct {
 	chosen  map[uint64]struct{} // rows taken on, by the hashes of their keys, if the part has a limit
 	erred   bool                // a row has failed
 	failing int                 // rows in a row that failed because of the server
+	looks   int                 // contacts looked at for whether Owlat was waiting for a confirmation before
 }
 
 // within reports whether the limit of the part allows the row. It is for one goroutine.

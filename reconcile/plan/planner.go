@@ -18,6 +18,7 @@ type Planner struct {
 	plan  *Plan
 	scan  *scan.Scan
 	adds  map[string]int // planned adds, by topic
+	looks map[string]int // those of contacts that were there before, or may have been
 	moved moved
 	told  int // unchanged rows that were told
 	back  int // rows that had departed
@@ -34,7 +35,7 @@ type moved struct {
 
 // New returns a planner. The scan hands it the rows that need no step, through End.
 func New(n Needs) *Planner {
-	return &Planner{Needs: n, plan: newPlan(n), adds: make(map[string]int), moved: moved{keys: make(map[uint64]struct{})}, now: time.Now()}
+	return &Planner{Needs: n, plan: newPlan(n), adds: make(map[string]int), looks: make(map[string]int), moved: moved{keys: make(map[uint64]struct{})}, now: time.Now()}
 }
 
 // End counts and tells the outcome of a row that needs no step.
