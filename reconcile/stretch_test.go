@@ -727,3 +727,82 @@ func TestARaisedRowThatFailedWaitsForTheNextRun(t *testing.T) {
 		expect(t, w.run(s.list...), "updated 1, unchanged 19, duplicate 1")
 	})
 }
+
+// TestALimitAndALaterWithdrawal: a no that the source says in a later stretch takes what is left of the limit before anything else, and
+// counts. What the limit leaves out is told.
+func TestALimitAndALaterWithdrawal(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		limit int
+		want  string
+		off   int // people off the topic in the end
+	}{
+		{14, "created 12, updated 2, skipped 18", 2},
+		{8, "created 6, updated 2, skipped 24", 2},
+		{7, "created 6, updated 1, skipped 25", 1},
+		{6, "created 6, unchanged 2, skipped 24", 0}, // the first stretch has done all that was asked for
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w, _ := newSlowWorld(t)
+			defer w.ledger.Close()
+			s := folk(32)
+			w.run(s.list[30:]...)
+			s.before = func(scan int) {
+				if scan == 2 {
+					s.row("31").Consents[0], s.row("32").Consents[0] = owlatsync.No, owlatsync.No
+				}
+			}
+			report, err := w.try(t.Context(), runOptions{Limit: tt.limit}, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			expect(t, report, tt.want)
+			off := 0
+			for _, email := range []string{"p31@example.com", "p32@example.com"} {
+				if !w.on(email) {
+					off++
+				}
+			}
+			if off != tt.off {
+				t.Errorf("limit %d: %d are off the topic, want %d", tt.limit, off, tt.off)
+			}
+			for _, d := range w.outcomes(owlatsync.Skipped) {
+				if !strings.Contains(d.Reason, "beyond the limit") {
+					t.Errorf("limit %d: told %+v", tt.limit, d)
+				}
+			}
+			s.before = nil
+			report, err = w.try(t.Context(), runOptions{Only: []string{"31", "32"}}, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(s.scans) > 1 && (w.on("p31@example.com") || w.on("p32@example.com")) && tt.off > 0 {
+				t.Errorf("limit %d: the next run leaves a no undone: %v", tt.limit, report.Outcomes)
+			}
+		})
+	}
+}
+
+// TestARowThatALimitChoseGoesOn: the early withdrawal of a row is sent in one stretch and the rest of it in the next. It counts once.
+func TestARowThatALimitChoseGoesOn(t *testing.T) {
+	inSlowWorld(t, func(t *testing.T, w *world, _ *slow) {
+		s := folk(20)
+		w.run(s.list...)
+		for i := range s.list {
+			s.list[i].Consents[0], s.list[i].Fields[owlatsync.FirstName].Value = owlatsync.No, "Grace"
+		}
+		report, err := w.try(t.Context(), runOptions{Limit: 15}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(t, report, "updated 15, skipped 5")
+		if report.Memberships.Removed != 15 || len(s.scans) < 3 {
+			t.Errorf("%+v after %d scans", report.Memberships, len(s.scans))
+		}
+		for i := range s.list {
+			if c := w.contact(fmt.Sprintf("p%d@example.com", i+1)); (len(c.Topics) == 0) != (c.FirstName == "Grace") {
+				t.Errorf("Owlat holds %+v", c)
+			}
+		}
+	})
+}

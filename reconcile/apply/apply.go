@@ -103,8 +103,9 @@ func Apply(ctx context.Context, n Needs, plan Plan) error {
 		if err != nil {
 			return fmt.Errorf("record requests before they are sent: %w", err)
 		}
-		n.SoFar.pool, n.SoFar.topics, n.SoFar.chosen = client.NewPool(n.Workers), newTopics(), make(map[uint64]struct{})
+		n.SoFar.pool, n.SoFar.topics, n.SoFar.chosen = client.NewPool(n.Workers), newTopics(), make(map[uint64]int)
 	}
+	n.SoFar.plans++
 	a := &run{
 		Needs: n, plan: plan, pool: n.SoFar.pool, topics: n.SoFar.topics, withdrawn: make(map[string]*remote.Failure),
 		movedAt: make(map[string]time.Time),
@@ -117,8 +118,11 @@ func Apply(ctx context.Context, n Needs, plan Plan) error {
 			break
 		}
 	}
-	if !(aging{a}).stale() {
-		for _, s := range a.left {
+	stale := aging{a}.stale()
+	for _, s := range a.left {
+		if stale {
+			a.SoFar.release(s)
+		} else {
 			a.done(s, unreached())
 		}
 	}
