@@ -211,6 +211,7 @@ func BenchmarkDiff(b *testing.B) {
 						b.Fatal(at, err)
 					}
 					ix.see(at)
+					ix.place(at, row.Position.Number)
 				}
 				ix.stop()
 			}
