@@ -73,3 +73,38 @@ func TestOfTwoRowsThatLeftOneReturns(t *testing.T) {
 		}
 	}
 }
+
+// TestARowThatLeftHasSpentTheConsent: a sync has put somebody on a topic, they left it without a word, and their row left the source. The
+// first yes of another sync does not put them back.
+func TestARowThatLeftHasSpentTheConsent(t *testing.T) {
+	t.Parallel()
+	for _, spared := range []bool{false, true} { // a third sync wants the contact on the topic meanwhile
+		w := newWorld(t, reconcile.Topic{ID: "news", When: true})
+		w.sync.OnMissing = reconcile.MissingLeave
+		row := user("1", "a@example.com", "A", true)
+		w.run(row)
+		if spared {
+			w.sync.Name = "orders"
+			w.run(row)
+		}
+		if err := w.server.Unsubscribe("a@example.com", w.sync.Topics[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		w.sync.Name = "users"
+		w.run()
+		if spared {
+			w.sync.Name = "orders"
+			w.run()
+		}
+		w.sync.Name = "web"
+		w.run(row)
+		if w.on("a@example.com") {
+			t.Errorf("spared %v: put back", spared)
+		}
+		w.run(user("1", "a@example.com", "A", false))
+		w.run(row)
+		if !w.on("a@example.com") {
+			t.Errorf("spared %v: a new consent counts", spared)
+		}
+	}
+}

@@ -210,7 +210,7 @@ func Spent(siblings []ledger.Holder, optOuts []ledger.OptOut, topics []string) [
 	return slices.DeleteFunc(slices.Clone(topics), func(topic string) bool {
 		return !slices.ContainsFunc(siblings, func(h ledger.Holder) bool {
 			switch RecordedOf(h.Entry.Membership(topic)) {
-			case Sent, Added, Unsure, OptedOut:
+			case Sent, Added, Unsure, OptedOut, LeftGone, LeavingGone:
 				return true
 			}
 			return false
