@@ -64,7 +64,8 @@ func spoiled(turned, inStep int) string {
 // unclear about.
 type MembershipCounts struct {
 	Added int `json:"added"`
-	// Pending counts the added ones that wait until the person confirms (double opt-in), as Owlat answered. In a plan, it counts
+	// Pending counts the added ones that wait until the person confirms (double opt-in), as Owlat answered, without those for whom it is
+	// known that Owlat sent no mail. In a plan, it counts
 	// the adds to topics that are known to ask for that; of these, people who have confirmed before do not wait.
 	Pending int `json:"pending,omitempty"`
 	Removed int `json:"removed"`

@@ -103,7 +103,7 @@ const (
 	MemberOut      MembershipState = "out"       // the source does not consent; removed if it was added
 	MemberUnknown  MembershipState = "unknown"   // the source does not consent; nothing was sent, and it is not known whether the contact is on the topic
 	MemberOptedOut MembershipState = "opted out" // the person left; a webhook told so
-	MemberLeft     MembershipState = "left"      // removed because the row left the source; a row that comes back is no consent
+	MemberLeft     MembershipState = "left"      // removed, or left to another row, because the row left the source; a row that comes back is no consent
 	MemberLeaving  MembershipState = "leaving"   // the removal was sent; its outcome is not known
 	MemberUnsure   MembershipState = "unsure"    // the outcome of an add stayed unknown; the add is not repeated
 )

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -229,6 +230,66 @@ func TestAnAddInDoubtIsNotSentAgain(t *testing.T) {
 				}
 				expect(t, w.run(consents), "unchanged 1")
 			})
+		}
+	}
+}
+
+// TestARemovalLeavesOtherAddsSettled: a row withdraws its consent to one topic while the add to another is in doubt, and is itself not
+// applied. The removal moves what Owlat tells of the contact, but nobody has left the other topic.
+func TestARemovalLeavesOtherAddsSettled(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*owlatsync.Row){
+		"invalid":        func(r *owlatsync.Row) { r.Email = owlatsync.Some("anon") },
+		"a no, else not": func(r *owlatsync.Row) { r.Consents[1] = owlatsync.Unclear },
+		"in doubt":       func(*owlatsync.Row) {},
+	} {
+		for _, left := range []bool{false, true} { // before the removal
+			for _, blind := range []bool{false, true} { // the look at the contact fails
+				synctest.Test(t, func(t *testing.T) {
+					w := newWorld(t, reconcile.Topic{ID: "offers", When: true}, reconcile.Topic{ID: "news", When: true})
+					defer w.ledger.Close()
+					w.run(user("1", "a@example.com", "A", true, false))
+					time.Sleep(time.Hour)
+					w.lostAdds(false, 1)
+					expect(t, w.run(user("1", "a@example.com", "A", true, true)), "failed 1")
+					w.server.ClearFaults()
+					time.Sleep(time.Hour)
+					if left {
+						if err := w.server.Unsubscribe("a@example.com", ""); err != nil {
+							t.Fatal(err)
+						}
+					}
+					if blind {
+						if err := w.server.InjectFaults(owlattest.Fault{Kind: owlattest.StatusError, Method: "GET", Route: owlattest.RouteContact, Count: 10}); err != nil {
+							t.Fatal(err)
+						}
+					}
+					time.Sleep(time.Hour)
+					row := user("1", "a@example.com", "A", false, true)
+					spoil(&row)
+					before := w.requests()["DELETE /topics/{topic}/contacts/{contact}"]
+					w.run(row)
+					if w.requests()["DELETE /topics/{topic}/contacts/{contact}"] == before {
+						t.Errorf("%s, blind %v: the withdrawal waits", name, blind)
+					}
+					w.server.ClearFaults()
+					time.Sleep(24 * time.Hour)
+					row = user("1", "a@example.com", "A", false, true)
+					w.run(row)
+					time.Sleep(24 * time.Hour)
+					w.run(row)
+					news := w.sync.Topics[1].ID
+					c := w.contact("a@example.com")
+					on, state := slices.Contains(c.Topics, news), w.entryOf("1").Membership(news).State
+					want := ledger.MemberAdded
+					if left || blind {
+						want = ledger.MemberUnsure
+					}
+					if on != (want == ledger.MemberAdded) || state != want || slices.Contains(c.Topics, w.sync.Topics[0].ID) {
+						t.Errorf("%s, left %v, blind %v: on %v, the ledger has %s", name, left, blind, on, state)
+					}
+				})
+			}
 		}
 	}
 }

@@ -29,8 +29,9 @@ func TestADuplicateNamesTheWinner(t *testing.T) {
 		keys    [2]string
 		later   []string // what the reason says once the winner is in step
 	}{
-		{"with keys", false, [2]string{"1", "2"}, []string{"the row with key 1", "the contact is its own"}},
-		{"with the same key", false, [2]string{"1", "1"}, []string{"another row with this key"}},
+		{"with keys", false, [2]string{"1", "2"}, []string{"the row with key 1 (row 3)", "the contact is its own"}},
+		{"with a key that is an address", false, [2]string{"a@example.com", "2"}, []string{"another row (row 3)", "the contact is its own"}},
+		{"with the same key", false, [2]string{"1", "1"}, []string{"another row with this key, in row 3"}},
 		{"without keys", true, [2]string{"", ""}, []string{"another row with this key, in row 3"}},
 	} {
 		for _, differ := range []bool{false, true} {
@@ -51,6 +52,9 @@ func TestADuplicateNamesTheWinner(t *testing.T) {
 					want := tt.later
 					if run == 0 {
 						want = []string{"row 3"}
+					}
+					if strings.Contains(reason, "@") {
+						t.Errorf("run %d says %q", run, reason)
 					}
 					for _, part := range want {
 						if !strings.Contains(reason, part) {

@@ -158,7 +158,7 @@ func TestNoSecondMailIsItsOwnReason(t *testing.T) {
 				if !tt.fails {
 					return
 				}
-				if report.Memberships.Pending != 1 || !w.contact("ada@example.com").Unsubscribed {
+				if report.Memberships.Pending != 0 || !w.contact("ada@example.com").Unsubscribed {
 					t.Errorf("the report counts %+v, and Owlat has %+v", report.Memberships, w.contact("ada@example.com"))
 				}
 				d := w.done("1")
@@ -195,5 +195,72 @@ func TestADeletedContactIsWaitedForNoMore(t *testing.T) {
 	w.run()
 	if at := w.entryOf("1").Asked(); !at.IsZero() {
 		t.Errorf("somebody deleted is waited for since %s", at)
+	}
+}
+
+// TestWhoWasWaitedForBefore has people whom Owlat was waiting for before the sync met them: their adds send no mail, so that they are not
+// counted as waiting for a confirmation, whether they have left everything since or not. An add that makes Owlat wait is counted.
+func TestWhoWasWaitedForBefore(t *testing.T) {
+	t.Parallel()
+	for _, known := range []bool{false, true} { // that the topic asks
+		synctest.Test(t, func(t *testing.T) {
+			w := confirming(t, true)
+			defer w.ledger.Close()
+			w.workers = 1 // else the answer to one add may show that the topic asks before the other
+			w.sync.Topics[0].Existing = reconcile.ExistingAdd
+			other := w.server.AddTopic("other", true)
+			var list []owlatsync.Row
+			for i, name := range []string{"pending", "left", "plain", "fresh", "silent"} {
+				email := name + "@example.com"
+				w.call("POST", "/contacts", fmt.Sprintf(`{"email":%q,"firstName":"Ada"}`, email))
+				if i < 2 {
+					w.call("POST", "/topics/"+other+"/contacts", fmt.Sprintf(`{"email":%q}`, email))
+				}
+				list = append(list, user(name, email, "Ada", name != "plain", false))
+			}
+			if err := w.server.Unsubscribe("left@example.com", ""); err != nil {
+				t.Fatal(err)
+			}
+			if known {
+				list = append(list, user("new", "new@example.com", "Ada", true, false))
+				w.run(list[len(list)-1])
+			}
+			time.Sleep(time.Hour)
+			before := w.requests()["GET /contacts/{contact}"]
+			report := w.run(list...)
+			want := owlatsync.MembershipCounts{Added: 4, Pending: 2} // fresh and silent
+			if report.Memberships.Added != want.Added || report.Memberships.Pending != want.Pending || report.Outcomes[owlatsync.Failed] != 0 {
+				t.Errorf("known %v: the report counts %+v, outcomes %v, want %+v", known, report.Memberships, report.Outcomes, want)
+			}
+			if n := w.requests()["GET /contacts/{contact}"] - before; n > 9 {
+				t.Errorf("known %v: %d reads", known, n)
+			}
+			for _, key := range []string{"pending", "left"} {
+				e := w.entryOf(key)
+				if !e.Asked().IsZero() || e.Witness.IsZero() {
+					t.Errorf("known %v: the ledger has %+v", known, e)
+				}
+				troubles := reconcile.Troubles(e, "users")
+				if listed := len(troubles) == 1 && strings.Contains(troubles[0].Reason, "before the sync met them"); listed != known {
+					t.Errorf("known %v: troubles %+v", known, troubles)
+				}
+			}
+			if e := w.entryOf("fresh"); e.Asked().IsZero() {
+				t.Errorf("the ledger has %+v", e)
+			}
+			before = w.requests()["GET /contacts/{contact}"]
+			for i := range list { // a plain topic: Owlat's answer is about the contact all the same
+				list[i].Consents[1] = owlatsync.Yes
+			}
+			if report = w.run(list...); report.Outcomes[owlatsync.Failed] != 0 {
+				t.Errorf("known %v: outcomes %v", known, report.Outcomes)
+			}
+			if w.contact("left@example.com").Unsubscribed {
+				t.Error("the plain topic did not lift the opt-out")
+			}
+			if again := w.run(list...); again.Requests.Total != 0 {
+				t.Errorf("known %v: the next run sends %d requests", known, again.Requests.Total)
+			}
+		})
 	}
 }

@@ -663,3 +663,146 @@ func TestARowThatFailedWaitsForTheNextRun(t *testing.T) {
 		expect(t, w.run(s.list...), "created 1, unchanged 19")
 	})
 }
+
+// TestARowThatFailedIsRaisedLater: a row fails for good in the first stretch and is in step after it. Then a duplicate says yes to another
+// topic, so that there is something to do for the row again. It counts once.
+func TestARowThatFailedIsRaisedLater(t *testing.T) {
+	inSlowWorld(t, func(t *testing.T, w *world, _ *slow) {
+		w.sync.Duplicates = reconcile.ConsentAny
+		w.sync.Topics = append(w.sync.Topics, reconcile.Topic{ID: w.server.AddTopic("offers", false), When: true})
+		fault := owlattest.Fault{Kind: owlattest.ResetAfter, Method: "POST", Route: owlattest.RouteTopicContacts, Count: 3}
+		if err := w.server.InjectFaults(fault); err != nil {
+			t.Fatal(err)
+		}
+		s := folk(20)
+		for i := range s.list {
+			s.list[i].Consents = []owlatsync.Consent{owlatsync.Yes, owlatsync.No}
+		}
+		expect(t, w.run(s.list[0]), "failed 1")
+		if err := w.server.Unsubscribe(w.contact("p1@example.com").ID, ""); err != nil {
+			t.Fatal(err)
+		}
+		s.before = func(scan int) {
+			if scan == 2 {
+				s.list = append(s.list, user("1 again", "p1@example.com", "Ada", false, true))
+			}
+		}
+		report, err := w.try(t.Context(), runOptions{}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(t, report, "created 19, duplicate 1, failed 1")
+		if report.Rows != 21 || len(s.scans) < 3 {
+			t.Errorf("%d rows, %d scans", report.Rows, len(s.scans))
+		}
+		if c := w.contact("p1@example.com"); len(c.Topics) != 1 {
+			t.Errorf("Owlat holds %+v", c)
+		}
+		w.sync.Fresh = -1
+		expect(t, w.run(s.list...), "unchanged 20, duplicate 1")
+	})
+}
+
+// TestARaisedRowThatFailedWaitsForTheNextRun: a row that fails with the consents of its duplicate is tried once in a run.
+func TestARaisedRowThatFailedWaitsForTheNextRun(t *testing.T) {
+	inSlowWorld(t, func(t *testing.T, w *world, _ *slow) {
+		w.sync.Duplicates = reconcile.ConsentAny
+		s := folk(20)
+		s.list[0].Consents[0] = owlatsync.No
+		w.run(s.list[0])
+		s.list = append([]owlatsync.Row{user("1 again", "p1@example.com", "Ada", true)}, s.list...)
+		fault := owlattest.Fault{Kind: owlattest.StatusError, Status: 503, Method: "POST", Route: owlattest.RouteTopicContacts, Count: 3}
+		if err := w.server.InjectFaults(fault); err != nil {
+			t.Fatal(err)
+		}
+		report, err := w.try(t.Context(), runOptions{}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(t, report, "created 19, duplicate 1, failed 1")
+		if len(s.scans) < 3 {
+			t.Errorf("%d scans", len(s.scans))
+		}
+		w.sync.Fresh = -1
+		expect(t, w.run(s.list...), "updated 1, unchanged 19, duplicate 1")
+	})
+}
+
+// TestALimitAndALaterWithdrawal: a no that the source says in a later stretch takes what is left of the limit before anything else, and
+// counts. What the limit leaves out is told.
+func TestALimitAndALaterWithdrawal(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		limit int
+		want  string
+		off   int // people off the topic in the end
+	}{
+		{14, "created 12, updated 2, skipped 18", 2},
+		{8, "created 6, updated 2, skipped 24", 2},
+		{7, "created 6, updated 1, skipped 25", 1},
+		{6, "created 6, unchanged 2, skipped 24", 0}, // the first stretch has done all that was asked for
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w, _ := newSlowWorld(t)
+			defer w.ledger.Close()
+			s := folk(32)
+			w.run(s.list[30:]...)
+			s.before = func(scan int) {
+				if scan == 2 {
+					s.row("31").Consents[0], s.row("32").Consents[0] = owlatsync.No, owlatsync.No
+				}
+			}
+			report, err := w.try(t.Context(), runOptions{Limit: tt.limit}, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			expect(t, report, tt.want)
+			off := 0
+			for _, email := range []string{"p31@example.com", "p32@example.com"} {
+				if !w.on(email) {
+					off++
+				}
+			}
+			if off != tt.off {
+				t.Errorf("limit %d: %d are off the topic, want %d", tt.limit, off, tt.off)
+			}
+			for _, d := range w.outcomes(owlatsync.Skipped) {
+				if !strings.Contains(d.Reason, "beyond the limit") {
+					t.Errorf("limit %d: told %+v", tt.limit, d)
+				}
+			}
+			s.before = nil
+			report, err = w.try(t.Context(), runOptions{Only: []string{"31", "32"}}, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(s.scans) > 1 && (w.on("p31@example.com") || w.on("p32@example.com")) && tt.off > 0 {
+				t.Errorf("limit %d: the next run leaves a no undone: %v", tt.limit, report.Outcomes)
+			}
+		})
+	}
+}
+
+// TestARowThatALimitChoseGoesOn: the early withdrawal of a row is sent in one stretch and the rest of it in the next. It counts once.
+func TestARowThatALimitChoseGoesOn(t *testing.T) {
+	inSlowWorld(t, func(t *testing.T, w *world, _ *slow) {
+		s := folk(20)
+		w.run(s.list...)
+		for i := range s.list {
+			s.list[i].Consents[0], s.list[i].Fields[owlatsync.FirstName].Value = owlatsync.No, "Grace"
+		}
+		report, err := w.try(t.Context(), runOptions{Limit: 15}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(t, report, "updated 15, skipped 5")
+		if report.Memberships.Removed != 15 || len(s.scans) < 3 {
+			t.Errorf("%+v after %d scans", report.Memberships, len(s.scans))
+		}
+		for i := range s.list {
+			if c := w.contact(fmt.Sprintf("p%d@example.com", i+1)); (len(c.Topics) == 0) != (c.FirstName == "Grace") {
+				t.Errorf("Owlat holds %+v", c)
+			}
+		}
+	})
+}

@@ -37,7 +37,7 @@ type Finding struct {
 	ContactID string
 	Field     string // "email" or the name of a ContactField
 	Ledger    string // the value that was written
-	Owlat     string // the value in Owlat; of a twin the id of the older contact
+	Owlat     string // the value in Owlat; of a twin the id of the older contact, of a missing one that of the contact with its address
 	Address   string
 	Decision  *Decision // for SourceAhead, else nil
 }
@@ -213,6 +213,8 @@ type listing struct {
 	spots []remote.Spot    // newest first
 	known []bool           // whether a row stands for the contact
 	byID  map[string]int32 // positions in spots
+
+	byAddress map[uint64]int32 // positions of the oldest contacts, by the hashes of their addresses; nil until one is looked for
 }
 
 // listAll lists all contacts and tells its progress.
@@ -245,6 +247,23 @@ func (l *listing) find(id string) (c owlat.Contact, there bool) {
 	return c, there
 }
 
+// at returns the contact that a call by the address reaches: the oldest.
+func (l *listing) at(address string) (c owlat.Contact, there bool) {
+	if l.byAddress == nil {
+		l.byAddress = make(map[uint64]int32, len(l.spots))
+		for at, spot := range l.spots { // the oldest last
+			if email := l.roll.Contact(spot).Email; email != "" {
+				l.byAddress[ledger.MemoryHash(owlatsync.LowerAddress(email))] = int32(at)
+			}
+		}
+	}
+	at, there := l.byAddress[ledger.MemoryHash(address)]
+	if there {
+		c = l.roll.Contact(l.spots[at])
+	}
+	return c, there
+}
+
 // comparison compares the entries of one sync with the contacts.
 type comparison struct {
 	ledger   ledger.Reader
@@ -256,7 +275,8 @@ type comparison struct {
 
 	entries  int // entries compared so far
 	repaired int
-	fixed    []ledger.Record // corrections to be recorded
+	fixed    []ledger.Record     // corrections to be recorded
+	heirs    map[string]struct{} // contacts with which entries go on, because their own were merged into them
 }
 
 func (c *comparison) compare(ctx context.Context) error {
@@ -269,6 +289,15 @@ func (c *comparison) compare(ctx context.Context) error {
 		}
 		contact, there := c.contacts.find(entry.ContactID)
 		found := compare(c.sync, entry, contact, there)
+		var heir *owlat.Contact
+		if !there && entry.Origin != ledger.OriginDeleting {
+			if heir, err = c.heir(ctx, entry); err != nil {
+				return err
+			}
+			if heir != nil {
+				found[0].Owlat = heir.ID
+			}
+		}
 		if entry.Departed == "" { // what became of a row that left is no difference, but must be known if it comes back
 			c.entries++
 			for _, f := range found {
@@ -280,13 +309,37 @@ func (c *comparison) compare(ctx context.Context) error {
 		if !c.repair || len(found) == 0 || entry.Doubt { // a doubt that could not be settled stays one
 			continue
 		}
-		if c.fixed = append(c.fixed, correct(c.sync, entry, contact, there)); len(c.fixed) == batchSize {
+		record := correct(c.sync, entry, contact, there, heir)
+		if heir != nil {
+			c.contacts.find(heir.ID)
+		}
+		if c.fixed = append(c.fixed, record); len(c.fixed) == batchSize {
 			if err := c.fix(ctx); err != nil {
 				return err
 			}
 		}
 	}
 	return c.fix(ctx)
+}
+
+// heir returns the contact into which that of an entry was most likely merged, nil if there is none.
+func (c *comparison) heir(ctx context.Context, e *ledger.Entry) (*owlat.Contact, error) {
+	contact, there := c.contacts.at(e.Email)
+	if !there {
+		return nil, nil
+	}
+	if _, taken := c.heirs[contact.ID]; taken {
+		return nil, nil
+	}
+	free, err := remote.Free(ctx, c.ledger, c.sync, e, contact.ID)
+	if err != nil || !free {
+		return nil, err
+	}
+	if c.heirs == nil {
+		c.heirs = make(map[string]struct{})
+	}
+	c.heirs[contact.ID] = struct{}{}
+	return &contact, nil
 }
 
 // fix records the corrections.
@@ -339,11 +392,17 @@ func compare(sync string, e *ledger.Entry, c owlat.Contact, there bool) []Findin
 	return found
 }
 
-// correct returns the record that corrects an entry to its contact, so that the next run plans the row again.
-func correct(sync string, e *ledger.Entry, c owlat.Contact, there bool) ledger.Record {
+// correct returns the record that corrects an entry to its contact, so that the next run plans the row again. Heir is the contact
+// into which a missing one was merged, nil if none is known.
+func correct(sync string, e *ledger.Entry, c owlat.Contact, there bool, heir *owlat.Contact) ledger.Record {
 	e.Fingerprint, e.Doubt, e.ChangedAt = ledger.Fingerprint{}, false, time.Now()
 	if !there && e.Origin == ledger.OriginDeleting {
 		return ledger.Record{Sync: sync, Entry: remote.Deleted(e), Event: "deleted", Note: "verify did not find the contact that was to be deleted"}
+	}
+	if heir != nil {
+		e = remote.Succeed(e, *heir)
+		e.ChangedAt = time.Now()
+		return ledger.Record{Sync: sync, Entry: e, Event: "merged", Note: remote.ReasonMerged}
 	}
 	if !there {
 		e.Origin = ledger.OriginGone

@@ -93,7 +93,8 @@ func Check(ctx context.Context, q Question) (Report, error) {
 // checker makes the checks and tells them as they come.
 type checker struct {
 	Question
-	report Report
+	report   Report
+	readable bool // there is a ledger, and it can be read
 }
 
 // found notes a result that is no failure.

@@ -30,6 +30,7 @@ func (c *checker) ledger(ctx context.Context) {
 		f.Message = "an older version wrote it, the next run brings it up to date"
 	default:
 		f.Status, f.Message, asks, err = c.standings(ctx)
+		c.readable = err == nil
 	}
 	if err != nil {
 		f.Message = err.Error()

@@ -43,7 +43,7 @@ func newTally(s reconcile.Sync) *tally {
 // judge counts the row. It returns the row as it would be sent, with the reason if it would not be.
 func (t *tally) judge(row *owlatsync.Row, s *config.Sync) Row {
 	t.rows++
-	outcome, why := t.judging.Row(row)
+	why := t.judging.Row(row)
 	if why != "" {
 		t.reasons[why]++
 	}
@@ -57,7 +57,9 @@ func (t *tally) judge(row *owlatsync.Row, s *config.Sync) Row {
 		t.unclear[i].rows++
 	}
 	r := sampleOf(row, s)
-	r.Valid, r.Reason, r.Outcome = why == "", why, outcome
+	if r.Valid, r.Reason = why == "", why; !r.Valid {
+		r.Outcome = owlatsync.Invalid
+	}
 	return r
 }
 

@@ -110,7 +110,9 @@ func (c *checker) source(ctx context.Context, s config.Sync) {
 			sample.Rows = append(sample.Rows, r)
 		}
 	}
+	duplicates := repeated{c}.find(ctx, s, t, sample.Rows)
 	c.judged(s, t)
+	repeated{c}.tell(s, t, duplicates)
 	c.clear(s, t)
 	if len(sample.Rows) > 0 {
 		c.Listener.Rows(s, sample.Rows)

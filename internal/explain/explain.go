@@ -24,6 +24,7 @@ type Tale struct {
 	Key     string
 	Entry   *ledger.Entry // nil: the ledger does not know the row
 	History []ledger.HistoryLine
+	Sibling Sibling
 
 	Remote    *owlat.Contact // nil: not asked for, or the contact does not exist
 	RemoteErr error          // why the contact could not be read
@@ -33,6 +34,13 @@ type Tale struct {
 	Row       *owlatsync.Row       // the row in the source now; nil: not there, or not asked for
 	Decisions []reconcile.Decision // empty: there is nothing to do
 	Hits      []owlatsync.Hit      // guards that would hold the next run
+}
+
+// Sibling is what other syncs of the ledger have to do with the contact of a row.
+type Sibling struct {
+	Created string            // the sync that created the contact; empty: none is known to have
+	Put     map[string]string // the syncs that have put it on topics, or may have, by topic
+	Left    bool              // a webhook told that the person has left a topic
 }
 
 // Deleted reports whether Owlat says that the contact does not exist.
@@ -99,6 +107,9 @@ func (q *Question) Tales(ctx context.Context, s *setup.Session, sync config.Sync
 		if t.History, err = s.Ledger.History(ctx, sync.Name, key); err != nil {
 			return nil, err
 		}
+		if t.Sibling, err = siblingOf(ctx, s.Ledger, sync.Name, t.Entry); err != nil {
+			return nil, err
+		}
 		if t.Entry == nil && t.Row == nil && len(t.History) == 0 && len(t.Decisions) == 0 {
 			continue
 		}
@@ -114,6 +125,37 @@ func (q *Question) Tales(ctx context.Context, s *setup.Session, sync config.Sync
 		return tales, ctx.Err()
 	}
 	return tales, planErr
+}
+
+// siblingOf finds out what other syncs have to do with the contact of an entry, which may be nil.
+func siblingOf(ctx context.Context, l ledger.Reader, sync string, e *ledger.Entry) (is Sibling, err error) {
+	if e == nil || e.ContactID == "" {
+		return is, nil
+	}
+	holders, err := l.Sharers(ctx, []string{e.ContactID})
+	if err != nil {
+		return is, err
+	}
+	optOuts, err := l.OptOuts(ctx, []string{e.ContactID})
+	if err != nil {
+		return is, err
+	}
+	is.Left, is.Put = len(optOuts) > 0, make(map[string]string)
+	for _, h := range holders {
+		if h.Sync == sync || h.Entry.Origin == ledger.OriginGone {
+			continue
+		}
+		if h.Entry.Origin == ledger.OriginCreated || h.Entry.Origin == ledger.OriginDeleting {
+			is.Created = h.Sync
+		}
+		for _, m := range h.Entry.Memberships {
+			switch m.State {
+			case ledger.MemberSent, ledger.MemberAdded, ledger.MemberUnsure, ledger.MemberOptedOut:
+				is.Put[m.Topic] = h.Sync
+			}
+		}
+	}
+	return is, nil
 }
 
 // seek plans the sync and keeps what is about the sought rows.

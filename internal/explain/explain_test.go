@@ -5,7 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver of ledgers
 
@@ -13,13 +15,14 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
 	"owlatsync/internal/setup"
+	"owlatsync/ledger"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/progress"
 )
 
-// open returns a session of a sync with two rows that were applied, and the path of its source.
-func open(t *testing.T, server *owlattest.Server) (s *setup.Session, users string) {
+// open returns a session of a sync with two rows that were applied, and the path of its source. More is more of the configuration.
+func open(t *testing.T, server *owlattest.Server, more ...string) (s *setup.Session, users string) {
 	t.Helper()
 	dir := t.TempDir()
 	listener := httptest.NewServer(server)
@@ -34,7 +37,7 @@ syncs:
     source: {dsn: "csv:users.csv"}
     key: id
     fields: {email: email}
-`,
+` + strings.Join(more, ""),
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -57,8 +60,10 @@ syncs:
 		}
 	})
 	yes := func(owlatsync.Summary) (bool, error) { return true, nil }
-	if _, err := s.Run(t.Context(), cfg.Syncs[0], reconcile.RunOptions{Confirm: yes}, nil); err != nil {
-		t.Fatal(err)
+	for _, sync := range cfg.Syncs {
+		if _, err := s.Run(t.Context(), sync, reconcile.RunOptions{Confirm: yes}, nil); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return s, users
 }
@@ -144,4 +149,49 @@ func TestWhoIsGoneInOwlatAndWhoWasForgotten(t *testing.T) {
 	if _, told := tales(t, s, explain.Question{Word: "4711"}); len(told) != 0 {
 		t.Errorf("a key that nobody has: %+v", told)
 	}
+}
+
+// TestAContactOfAnotherSync: of a contact that another sync created nobody is told that it was there before, and a topic on which that
+// sync has put it is told as such.
+func TestAContactOfAnotherSync(t *testing.T) {
+	t.Parallel()
+	server := &owlattest.Server{NoLimit: true}
+	news := server.AddTopic("news", false)
+	s, _ := open(t, server, `    topics: [{id: `+news+`}]
+  web:
+    source: {dsn: "csv:users.csv"}
+    key: id
+    fields: {email: email}
+    topics: [{id: `+news+`}]
+`)
+	q := explain.Question{Word: "1", Watch: func(string) (func(progress.Value), func()) { return nil, func() {} }}
+	for name, want := range map[string]string{"users": "", "web": "users"} {
+		sync := s.Config.Syncs[slices.IndexFunc(s.Config.Syncs, func(c config.Sync) bool { return c.Name == name })]
+		told, err := q.Tales(t.Context(), s, sync)
+		if err != nil || len(told) != 1 {
+			t.Fatalf("%d tales, %v", len(told), err)
+		}
+		if is := told[0].Sibling; is.Created != want || is.Put[news] != want || is.Left {
+			t.Errorf("%s: %+v", name, is)
+		}
+	}
+	if err := server.Unsubscribe("ann@example.com", ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Ledger.NoteOptOuts(t.Context(), ledger.OptOut{ContactID: contactID(t, server, "ann@example.com"), Topic: news, At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	told, err := q.Tales(t.Context(), s, s.Config.Syncs[len(s.Config.Syncs)-1])
+	if err != nil || len(told) != 1 || !told[0].Sibling.Left {
+		t.Errorf("%+v, %v", told, err)
+	}
+}
+
+func contactID(t *testing.T, server *owlattest.Server, email string) string {
+	t.Helper()
+	c, there := server.Contact(email)
+	if !there {
+		t.Fatalf("Owlat has no contact %s", email)
+	}
+	return c.ID
 }

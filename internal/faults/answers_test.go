@@ -123,7 +123,7 @@ func answerFaults() []fault {
 				rename | renamed; 0; update ×2 | failed (internal); 3; update ×3 | unchanged; 0; read
 				topic add | updated; 0; topic add ×2, read | failed (internal); 3; topic add ×3, read ×2 | updated; 0; read, topic add
 				topic remove | updated; 0; topic remove ×2 | failed (internal); 3; topic remove ×3 | updated; 0; topic remove
-				delete | removed; 0; delete ×2 | failed (internal); 3; delete ×3 | unchanged; 0; read
+				delete | removed; 0; delete ×2 | failed (internal); 3; delete ×3 | unchanged; 0; read ×2
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing
 				list | created; 0; list ×2, create ×6 | skipped; 1; list ×3 | created; 0; list, create ×6
 			`),

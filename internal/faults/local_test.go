@@ -69,7 +69,7 @@ func localFaults() []fault {
 				rename | failed (ledger); 1; update | failed (ledger); 1; update | unchanged; 0; read
 				topic add | failed (ledger); 1; topic add | failed (ledger); 1; topic add | updated; 0; read, topic add
 				topic remove | failed (ledger); 1; topic remove | failed (ledger); 1; topic remove | updated; 0; topic remove
-				delete | failed (ledger); 1; delete | failed (ledger); 1; delete | unchanged; 0; read
+				delete | failed (ledger); 1; delete | failed (ledger); 1; delete | unchanged; 0; read ×2
 				event | failed (ledger); 1; update, event | failed (ledger); 1; update, event | failed (event); 3; nothing
 			`),
 		},

@@ -52,14 +52,15 @@ func newTaleJSON(t tale) taleJSON {
 	if e := t.Entry; e != nil {
 		j.FirstSeen, j.InStep = &e.FirstSeen, !e.Fingerprint.IsZero()
 		j.Contact = append(words.Object{
-			words.Text("id", e.ContactID), {Name: "origin", Value: e.Origin}, words.Text("email", e.Email), words.Text("identity", e.Identity),
+			words.Text("id", e.ContactID), {Name: "origin", Value: e.Origin}, words.Text("created_by", t.Sibling.Created),
+			words.Text("email", e.Email), words.Text("identity", e.Identity),
 		}, fieldTexts(e.Fields)...)
 		for _, trouble := range reconcile.Troubles(e, t.Sync.Name) {
 			j.Failures = append(j.Failures, newTroubleJSON(trouble))
 		}
 		for i := range e.Memberships {
 			m := &e.Memberships[i]
-			j.Topics = append(j.Topics, taleTopic{m.Topic, m.State, m.Consent, m.At, m.Pending, m.Unmailed, membershipWords(t.Sync, e, m)})
+			j.Topics = append(j.Topics, taleTopic{m.Topic, m.State, m.Consent, m.At, m.Pending, m.Unmailed, t.membershipWords(m)})
 		}
 	}
 	for _, h := range t.History {

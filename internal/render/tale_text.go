@@ -63,23 +63,27 @@ func (t tale) contact() []string {
 	case e.ContactID == "":
 		return []string{"none"}
 	}
-	lines := []string{fmt.Sprintf("%s, %s", e.ContactID, originWords(e.Origin)), nameWords(e.Email, e.Fields)}
+	lines := []string{fmt.Sprintf("%s, %s", e.ContactID, originWords(e.Origin, t.Sibling)), nameWords(e.Email, e.Fields)}
 	if e.Identity != "" && e.Identity != e.Email {
 		lines = append(lines, fmt.Sprintf("once met as %s, which Owlat goes on refusing for other contacts", words.Printable(e.Identity)))
 	}
 	return lines
 }
 
-func originWords(o ledger.Origin) string {
+func originWords(o ledger.Origin, is explain.Sibling) string {
 	switch o {
 	case ledger.OriginCreated:
 		return "created by this sync"
 	case ledger.OriginAdopted:
+		if is.Created != "" {
+			return fmt.Sprintf("created by the sync %q", is.Created)
+		}
 		return "which was in Owlat before this sync met it"
 	case ledger.OriginGone:
 		return "which was deleted in Owlat"
+	default:
+		return string(o)
 	}
-	return string(o)
 }
 
 // nameWords writes an address and the fields that are known.
@@ -144,7 +148,7 @@ func (t tale) topics() []string {
 	var lines []string
 	for i := range t.Entry.Memberships {
 		m := &t.Entry.Memberships[i]
-		lines = append(lines, m.Topic+": "+membershipWords(t.Sync, t.Entry, m))
+		lines = append(lines, m.Topic+": "+t.membershipWords(m))
 	}
 	for _, topic := range t.Sync.Topics {
 		if t.Entry.Membership(topic.ID) == nil {
@@ -158,18 +162,18 @@ func (t tale) topics() []string {
 }
 
 // membershipWords says whether the contact was put on a topic of the sync, and why or why not.
-func membershipWords(sync config.Sync, e *ledger.Entry, m *ledger.Membership) string {
+func (t tale) membershipWords(m *ledger.Membership) string {
 	var topic *config.Topic
-	for i := range sync.Topics {
-		if sync.Topics[i].ID == m.Topic {
-			topic = &sync.Topics[i]
+	for i := range t.Sync.Topics {
+		if t.Sync.Topics[i].ID == m.Topic {
+			topic = &t.Sync.Topics[i]
 		}
 	}
 	when := words.Clock(m.At)
 	text := ""
 	switch m.State {
 	case ledger.MemberAdded:
-		text = fmt.Sprintf("put on it %s; %s", when, consentWords(topic)) + confirmWords(e, m)
+		text = fmt.Sprintf("put on it %s; %s", when, consentWords(topic)) + confirmWords(t.Entry, m)
 	case ledger.MemberWanted:
 		text = "to be put on it; " + consentWords(topic)
 	case ledger.MemberSent:
@@ -177,7 +181,7 @@ func membershipWords(sync config.Sync, e *ledger.Entry, m *ledger.Membership) st
 	case ledger.MemberLeaving:
 		text = fmt.Sprintf("a removal was sent %s and its answer is not known; the next run sees to it", when)
 	case ledger.MemberSkipped:
-		text = "left as it is in Owlat (existing: skip), because the contact, or the row, was there before"
+		text = "left as it is in Owlat (existing: skip), because " + whyOld(t.Sibling, m.Topic)
 		if topic != nil && topic.When != "" {
 			text += fmt.Sprintf("; the column %q going from no to yes puts it on", topic.When)
 		}
@@ -188,13 +192,16 @@ func membershipWords(sync config.Sync, e *ledger.Entry, m *ledger.Membership) st
 		}
 	case ledger.MemberUnknown:
 		text = "not known whether on it: the row says no, but the contact was there before and is left as it is in Owlat (existing: skip)"
+		if t.Sibling.Created != "" {
+			text = fmt.Sprintf("not known whether on it: the row says no, and the contact, which the sync %q created, is left as it is in Owlat (existing: skip)", t.Sibling.Created)
+		}
 		if topic != nil && topic.Existing == reconcile.ExistingAdd {
 			text = "not known whether on it: the row does not say yes, and nothing was sent about it yet"
 		}
 	case ledger.MemberOptedOut:
 		text = fmt.Sprintf("the person left it (a webhook told so %s); whether they came back by themselves is not known", when)
 	case ledger.MemberLeft:
-		text = fmt.Sprintf("taken off %s, because the row left the source; that it is back is no new consent", when)
+		text = fmt.Sprintf("let go of %s, because the row left the source: taken off, unless another row wanted the contact there; that it is back is no new consent", when)
 	case ledger.MemberUnsure:
 		text = fmt.Sprintf("an add was sent %s and never answered, and the person may have left since: \"owlat-sync topic add\" adds them again if you are sure", when)
 	default:
@@ -206,11 +213,26 @@ func membershipWords(sync config.Sync, e *ledger.Entry, m *ledger.Membership) st
 	return text
 }
 
+// whyOld says why a yes to a topic is no new consent.
+func whyOld(is explain.Sibling, topic string) string {
+	switch by := is.Put[topic]; {
+	case by != "":
+		return fmt.Sprintf("the sync %q has put the contact on it, or may have, and the person may have left since", by)
+	case is.Created != "" && is.Left:
+		return "the person is known to have left a topic"
+	case is.Created != "":
+		return "the row was there before"
+	}
+	return "the contact, or the row, was there before"
+}
+
 // confirmWords says that the person is yet to confirm, as far as Owlat's answers told.
 func confirmWords(e *ledger.Entry, m *ledger.Membership) string {
 	asked := cmp.Or(m.Pending, e.Asked())
 	until := asked.Add(ledger.ConfirmWithin)
 	switch {
+	case asked.IsZero() && m.Unmailed:
+		return "; Owlat was waiting for a confirmation before, and sent no mail: only the person can end that, by the link of an earlier mail or on Owlat's preference page, or somebody in Owlat's dashboard"
 	case asked.IsZero():
 		return ""
 	case m.Unmailed:

@@ -33,7 +33,7 @@ type findingJSON struct {
 	Email     string                `json:"email,omitempty"`
 	Field     string                `json:"field,omitempty"`
 	Ledger    string                `json:"ledger,omitempty"`
-	Owlat     string                `json:"owlat,omitempty"` // of a twin: the id of the older contact
+	Owlat     string                `json:"owlat,omitempty"` // of a twin: the id of the older contact; of a missing one: of that with its address
 	Plan      *decisionJSON         `json:"plan,omitempty"`  // what the next run would do
 }
 
@@ -83,7 +83,11 @@ func findingWords(f reconcile.Finding) string {
 	case reconcile.ChangedInOwlat, reconcile.AddressDiffers:
 		return fmt.Sprintf("%s is %q in Owlat, and %q was written", f.Field, f.Owlat, f.Ledger)
 	case reconcile.MissingInOwlat:
-		return fmt.Sprintf("its contact %s (%s) is not in Owlat", f.ContactID, words.Printable(f.Address))
+		text := fmt.Sprintf("its contact %s (%s) is not in Owlat", f.ContactID, words.Printable(f.Address))
+		if f.Owlat != "" {
+			text += fmt.Sprintf("; %s has the address, so most likely the two were merged", f.Owlat)
+		}
+		return text
 	case reconcile.TwinInOwlat:
 		return fmt.Sprintf("%s is the address of the older contact %s too", words.Printable(f.Address), f.Owlat)
 	case reconcile.UnknownInOwlat:

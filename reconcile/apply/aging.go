@@ -17,9 +17,11 @@ var ErrStale = errors.New("the source must be read again")
 type SoFar struct {
 	pool    *owlat.Pool
 	topics  *topics
-	chosen  map[uint64]struct{} // rows taken on, by the hashes of their keys, if the part has a limit
-	erred   bool                // a row has failed
-	failing int                 // rows in a row that failed because of the server
+	chosen  map[uint64]int // rows taken on, by the hashes of their keys, and in which plan first, if the part has a limit
+	plans   int            // that were applied, or are
+	erred   bool           // a row has failed
+	failing int            // rows in a row that failed because of the server
+	looks   int            // contacts looked at for whether Owlat was waiting for a confirmation before
 }
 
 // within reports whether the limit of the part allows the row. It is for one goroutine.
@@ -33,8 +35,18 @@ func (f *SoFar) within(part owlatsync.Part, s *step.Step) bool {
 
 // choose counts the row for the limit of the part, once in a run.
 func (f *SoFar) choose(part owlatsync.Part, s *step.Step) {
-	if part.Limit > 0 {
-		f.chosen[ledger.HashText(s.Row.Key)] = struct{}{}
+	row := ledger.HashText(s.Row.Key)
+	if _, chosen := f.chosen[row]; part.Limit > 0 && !chosen {
+		f.chosen[row] = f.plans
+	}
+}
+
+// release forgets that a row was taken on that was not begun: in the next stretch consents that rows withdraw come before it. It is for
+// one goroutine.
+func (f *SoFar) release(s *step.Step) {
+	row := ledger.HashText(s.Row.Key)
+	if f.chosen[row] == f.plans && !s.WithdrawsEarly() { // else a part of it may be done
+		delete(f.chosen, row)
 	}
 }
 

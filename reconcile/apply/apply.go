@@ -41,9 +41,9 @@ type Plan interface {
 	Steps(step.Phase) iter.Seq2[*step.Step, error]
 	// Early returns the steps that withdraw consents before their turn comes.
 	Early() iter.Seq2[*step.Step, error]
-	// Departs returns the keys of rows that have left the source and of whose absence nothing follows, and the terms under which they
-	// depart.
-	Departs() (terms string, keys iter.Seq2[string, error])
+	// Departs returns the keys of rows that have left the source and of whose absence nothing follows, the terms under which rows
+	// depart, and the topics of which they let go.
+	Departs() (terms string, topics []string, keys iter.Seq2[string, error])
 }
 
 // Notes takes in what a later run must know about rows that this one leaves out of step. Calls come one at a time.
@@ -103,8 +103,9 @@ func Apply(ctx context.Context, n Needs, plan Plan) error {
 		if err != nil {
 			return fmt.Errorf("record requests before they are sent: %w", err)
 		}
-		n.SoFar.pool, n.SoFar.topics, n.SoFar.chosen = client.NewPool(n.Workers), newTopics(), make(map[uint64]struct{})
+		n.SoFar.pool, n.SoFar.topics, n.SoFar.chosen = client.NewPool(n.Workers), newTopics(), make(map[uint64]int)
 	}
+	n.SoFar.plans++
 	a := &run{
 		Needs: n, plan: plan, pool: n.SoFar.pool, topics: n.SoFar.topics, withdrawn: make(map[string]*remote.Failure),
 		movedAt: make(map[string]time.Time),
@@ -117,8 +118,11 @@ func Apply(ctx context.Context, n Needs, plan Plan) error {
 			break
 		}
 	}
-	if !(aging{a}).stale() {
-		for _, s := range a.left {
+	stale := aging{a}.stale()
+	for _, s := range a.left {
+		if stale {
+			a.SoFar.release(s)
+		} else {
 			a.done(s, unreached())
 		}
 	}

@@ -35,8 +35,8 @@ func (s steps) Steps(phase step.Phase) iter.Seq2[*step.Step, error] {
 
 func (s steps) Early() iter.Seq2[*step.Step, error] { return s.those((*step.Step).WithdrawsEarly) }
 
-func (s steps) Departs() (string, iter.Seq2[string, error]) {
-	return "keep", func(func(string, error) bool) {}
+func (s steps) Departs() (string, []string, iter.Seq2[string, error]) {
+	return "keep", nil, func(func(string, error) bool) {}
 }
 
 func (s steps) those(want func(*step.Step) bool) iter.Seq2[*step.Step, error] {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"owlatsync"
@@ -13,8 +14,11 @@ import (
 )
 
 // settleAdds puts an end to doubts about adds that are to be sent again. If the ledger does not know that the person has left, one look
-// at the contact tells whether that may be so since they were sent. If not, they stay as they are and may be sent again; else they become unsure. The time between the look and
-// the add is that of the requests of this step.
+// at the contact tells whether that may be so since they were sent. If not, they stay as they are and may be sent again; else they become
+// unsure. The time between the look and the add is that of the requests of this step.
+//
+// Doubts about other topics are looked at with them, and also before a removal, which moves what tells of them. A removal does not wait
+// for that: without an answer they stay as they are.
 func (r membership) settleAdds(ctx context.Context) error {
 	var doubtful []string
 	for _, c := range r.s.Changes {
@@ -34,28 +38,52 @@ func (r membership) settleAdds(ctx context.Context) error {
 			doubtful = append(doubtful, c.Topic)
 		}
 	}
-	if len(doubtful) == 0 || r.e.ContactID == "" {
+	others := r.otherDoubts()
+	if len(doubtful) == 0 && (len(others) == 0 || !r.removes()) || r.e.ContactID == "" {
 		return nil
 	}
 	now, _, known := r.owlatTime()
 	c, err := remote.Find(ctx, r.client, r.e.ContactID)
-	if remote.IsGone(err) {
+	switch {
+	case err != nil && len(doubtful) == 0:
+		return nil
+	case remote.IsGone(err):
 		r.gone = true
 		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
-	for _, topic := range doubtful {
-		m := r.e.Membership(topic)
+	settle := func(m *ledger.Membership, moved func()) {
 		if !remote.Unmoved(r.e, m, c) {
-			m.State = ledger.MemberUnsure
+			moved()
 		} else if known {
 			m.Sent = now
 		}
 	}
+	for _, topic := range doubtful {
+		m := r.e.Membership(topic)
+		settle(m, func() { m.State = ledger.MemberUnsure }) // told in its turn
+	}
+	for _, topic := range others {
+		settle(r.e.Membership(topic), func() { r.unsure(topic) })
+	}
 	r.e.Witness, r.looked = c.UpdatedAt, true
 	return nil
+}
+
+// otherDoubts returns the topics whose adds are in doubt and are not to be sent again in this step.
+func (r membership) otherDoubts() (topics []string) {
+	for _, m := range r.e.Memberships {
+		if m.State == ledger.MemberSent && !slices.ContainsFunc(r.s.Changes, func(c owlatsync.Change) bool { return c.Topic == m.Topic }) {
+			topics = append(topics, m.Topic)
+		}
+	}
+	return topics
+}
+
+// removes reports whether the step takes the contact off topics.
+func (r membership) removes() bool {
+	return slices.ContainsFunc(r.s.Changes, func(c owlatsync.Change) bool { return c.Kind == owlatsync.RemoveTopic })
 }
 
 // settleFirst is settleAdds before a step. Without the scope contacts:read nobody can look, and the adds become unsure.

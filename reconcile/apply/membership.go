@@ -39,6 +39,7 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 	case errors.Is(err, errNotAgain), r.gone:
 		return nil
 	case err == nil:
+		witness := r.e.Witness
 		m := r.set(topic, ledger.MemberAdded)
 		m.At, m.Sent = r.now(), time.Time{}
 		if sent.DOIStatus == owlat.DOIPending { // to ask for a confirmation moves what Owlat tells
@@ -46,7 +47,7 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 			r.moved()
 		}
 		r.event("topic added", topic)
-		return optIn(r).answered(ctx, topic, sent.DOIStatus)
+		return optIn(r).answered(ctx, topic, sent.DOIStatus, witness)
 	case remote.IsGone(err):
 		*r.e.Membership(topic) = before
 		if err := r.whoIsGone(ctx, topic, err); err != nil || !r.gone {

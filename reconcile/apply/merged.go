@@ -44,6 +44,9 @@ func (r heir) followed() {
 		return m.On == ledger.OnUpdated && m.State == ledger.EventDue &&
 			!slices.ContainsFunc(r.e.Events, func(had ledger.EventMark) bool { return had.Name == m.Name && had.On == m.On && had.State == m.State })
 	})
+	if r.s.Missing {
+		r.result.reason = remote.ReasonMergedAbsent
+	}
 	if !r.s.Only && !r.s.Refused && !r.s.Missing {
 		r.s.Outcome, r.result = owlatsync.Adopted, result{outcome: owlatsync.Adopted, reason: remote.ReasonMerged}
 	}

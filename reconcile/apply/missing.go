@@ -20,11 +20,16 @@ type absence struct{ *row }
 
 // remove carries out what follows from a row's absence.
 func (r absence) remove(ctx context.Context) error {
-	others, err := r.others(ctx)
-	if err != nil {
-		return err
-	}
+	var others []ledger.Holder
+	var err error
+	of := ""
 	for _, c := range r.s.Changes {
+		if r.e.ContactID != of { // also for the one into which it was merged
+			if others, err = r.others(ctx); err != nil {
+				return err
+			}
+			of = r.e.ContactID
+		}
 		// Another row may have taken the contact over in this run.
 		if c.Kind == owlatsync.DeleteContact && len(others) > 0 || c.Kind == owlatsync.RemoveTopic && consent.WantedBy(others, c.Topic) {
 			r.result.outcome, r.result.category, r.result.spared = owlatsync.Skipped, ledger.CategoryKept, true
@@ -41,8 +46,42 @@ func (r absence) remove(ctx context.Context) error {
 			return err
 		}
 	}
-	r.e.Depart(r.s.Departs)
+	_, topics, _ := r.plan.Departs()
+	depart(r.e, r.s.Departs, topics)
 	return nil
+}
+
+// depart notes that the row of an entry has left. It lets go of the topics on which its contact stays because another row wants it
+// there: that row may take the contact off, and a row that comes back is no consent.
+func depart(e *ledger.Entry, terms string, topics []string) {
+	for _, topic := range topics {
+		m := e.Membership(topic)
+		if e.ContactID != "" && e.Origin != ledger.OriginGone && m != nil && consent.Removable(m) && m.State != ledger.MemberOut {
+			m.State = ledger.MemberLeft
+		}
+	}
+	e.Depart(terms)
+}
+
+// merged takes the contact into which that of the row was merged off the topics.
+func (r absence) merged(ctx context.Context, topics []string) error {
+	for _, topic := range topics {
+		if spared, err := r.spares(ctx, topic); err != nil {
+			return err
+		} else if spared {
+			continue
+		}
+		if err := (withdrawal{r.row}).removeTopic(ctx, topic); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spares reports whether another row wants the contact on the topic.
+func (r absence) spares(ctx context.Context, topic string) (bool, error) {
+	others, err := r.others(ctx)
+	return err == nil && consent.WantedBy(others, topic), err
 }
 
 // departure records who has left.
@@ -50,7 +89,7 @@ type departure struct{ *run }
 
 // depart records the rows that have left the source and of whose absence nothing follows.
 func (a departure) depart(ctx context.Context) error {
-	terms, keys := a.plan.Departs()
+	terms, topics, keys := a.plan.Departs()
 	batch := make([]string, 0, settleBatch)
 	do := func() error {
 		if len(batch) == 0 || a.stopping(ctx) {
@@ -69,7 +108,7 @@ func (a departure) depart(ctx context.Context) error {
 			if e.Departed == "" {
 				left++ // ChangedAt stays: it tells who had an address last
 			}
-			e.Depart(terms)
+			depart(e, terms, topics)
 			records = append(records, ledger.Record{Sync: a.Sync, Run: a.Run, Entry: e})
 		}
 		batch = batch[:0]
@@ -103,8 +142,8 @@ func (r absence) others(ctx context.Context) ([]ledger.Holder, error) {
 	}), nil
 }
 
-// delete deletes the contact for good. A contact that is gone counts as deleted. That it is about to is recorded right before, so that
-// a row that comes back does not count as in step.
+// delete deletes the contact for good. A contact that is gone counts as deleted, but the one into which it was merged is not ours to
+// delete. That it is about to is recorded right before, so that a row that comes back does not count as in step.
 func (r absence) delete(ctx context.Context) error {
 	before := r.e.Origin
 	err := r.call(ctx, once(func(ctx context.Context) error {
@@ -115,11 +154,20 @@ func (r absence) delete(ctx context.Context) error {
 		}
 		return err
 	}), func(ctx context.Context) error { return r.client.Contacts.Delete(ctx, r.e.ContactID) })
+	if err != nil && !owlat.OutcomeUnknown(err) {
+		r.e.Origin, r.e.Doubt = before, false
+	}
 	if err != nil && !remote.IsGone(err) {
-		if !owlat.OutcomeUnknown(err) {
-			r.e.Origin, r.e.Doubt = before, false
-		}
 		return err
+	}
+	if err != nil {
+		if err := (heir{r.row}).follow(ctx); err != nil {
+			return err
+		}
+		if !r.gone {
+			return r.merged(ctx, r.s.Topics)
+		}
+		r.gone = false
 	}
 	r.e = remote.Deleted(r.e)
 	r.event("deleted", "")

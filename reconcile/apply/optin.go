@@ -8,6 +8,7 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
 )
 
@@ -16,55 +17,86 @@ type optIn struct{ *row }
 
 // answered counts an add that Owlat has confirmed, and notes what its answer tells of double opt-in. The state is the contact's: that
 // a confirmation is outstanding shows that the topic asks for one only if Owlat waited for this person for no other topic.
-func (r optIn) answered(ctx context.Context, topic, status string) error {
+// Witness is when Owlat last changed the contact before the add, zero if that is not known.
+func (r optIn) answered(ctx context.Context, topic, status string, witness time.Time) (err error) {
 	added := owlatsync.MembershipCounts{Added: 1}
-	if status == owlat.DOIPending {
-		added.Pending = 1
-	}
-	r.Tell.Memberships(added)
 	m := r.e.Membership(topic)
 	m.Unmailed = false
 	switch status {
 	case owlat.DOIPending:
-		return r.waits(ctx, m)
+		var mailed bool
+		if mailed, err = r.waits(ctx, m, witness); mailed {
+			added.Pending = 1
+		}
 	case owlat.DOIConfirmed, owlat.DOINotRequired:
 		for i := range r.e.Memberships {
 			r.e.Memberships[i].Pending, r.e.Memberships[i].Unmailed = time.Time{}, false
 		}
 	}
-	return nil
+	r.Tell.Memberships(added)
+	return err
 }
 
-// waits notes that Owlat waits for the person's confirmation, and whether it has sent the mail that asks for it.
-func (r optIn) waits(ctx context.Context, m *ledger.Membership) error {
+// waits notes that Owlat waits for the person's confirmation, and whether it has sent the mail that asks for it. Mailed says that the
+// person has a mail to follow, as far as that is known.
+func (r optIn) waits(ctx context.Context, m *ledger.Membership, witness time.Time) (mailed bool, err error) {
 	earlier := waiting(r.s.Entry, m.Topic)
+	ours := r.e.Origin == ledger.OriginCreated
 	if earlier.since.IsZero() {
 		if !r.e.Asked().IsZero() {
-			return nil // an earlier add of this step has asked
+			return true, nil // an earlier add of this step has asked
 		}
-		var err error
-		if earlier, err = r.waitingElsewhere(ctx, m.Topic); err != nil {
-			return err
+		var created bool
+		if earlier, created, err = r.waitingElsewhere(ctx, m.Topic); err != nil {
+			return false, err
 		}
+		ours = ours || created
 	}
-	switch {
-	case earlier.since.IsZero():
-		m.Pending = m.At
-		return nil
-	case !earlier.left:
-		return nil
-	case !earlier.topic:
+	if earlier.since.IsZero() {
+		if ours || !r.waitedBefore(ctx, witness) {
+			m.Pending = m.At
+			return true, nil
+		}
+		earlier = wait{left: true} // nobody knows since when, nor whether the person has left since
+	}
+	if !earlier.left {
+		return true, nil
+	}
+	if !earlier.topic {
 		asks, err := ledger.Asks(ctx, r.Ledger, r.Sync)
 		if err != nil {
-			return r.readFailed(err)
+			return false, r.readFailed(err)
 		}
 		if _, asked := asks[m.Topic]; !asked {
-			return nil
+			return false, nil
 		}
 	}
 	m.Pending, m.Unmailed = cmp.Or(m.Pending, earlier.since), true
-	r.unconfirmed = step.ReasonUnconfirmed(m.Topic, m.Pending, m.At)
-	return nil
+	if !earlier.since.IsZero() { // else they may just have signed up by themselves
+		r.unconfirmed = step.ReasonUnconfirmed(m.Topic, m.Pending, m.At)
+	}
+	return false, nil
+}
+
+// waitedBefore reports whether Owlat was waiting for the person before the add, so that it sent no mail for it: an add that asks for a
+// confirmation moves the contact's updatedAt. It looks at a contact that was there before the syncs, at most step.MostLooks times in a run,
+// and says no where that does not tell.
+func (r optIn) waitedBefore(ctx context.Context, witness time.Time) bool {
+	r.mu.Lock()
+	may := !witness.IsZero() && r.SoFar.looks < step.MostLooks
+	if may {
+		r.SoFar.looks++
+	}
+	r.mu.Unlock()
+	if !may {
+		return false
+	}
+	c, err := remote.Find(ctx, r.client, r.e.ContactID)
+	if err != nil {
+		return false
+	}
+	remote.Witnessed(r.e, c)
+	return c.UpdatedAt.Equal(witness)
 }
 
 // wait is what the ledger knows of a confirmation for which Owlat waited before a step.
@@ -88,19 +120,20 @@ func waiting(e *ledger.Entry, topic string) (w wait) {
 	return w
 }
 
-// waitingElsewhere is waiting for the other entries of the contact.
-func (r optIn) waitingElsewhere(ctx context.Context, topic string) (w wait, err error) {
+// waitingElsewhere is waiting for the other entries of the contact. Created says that another sync created it.
+func (r optIn) waitingElsewhere(ctx context.Context, topic string) (w wait, created bool, err error) {
 	others, err := r.Ledger.Sharers(ctx, []string{r.e.ContactID})
 	if err != nil {
-		return w, r.readFailed(err)
+		return w, false, r.readFailed(err)
 	}
 	for _, h := range others {
 		if h.Sync == r.Sync && h.Entry.Key == r.e.Key {
 			continue
 		}
+		created = created || h.Entry.Origin == ledger.OriginCreated || h.Entry.Origin == ledger.OriginDeleting
 		if o := waiting(h.Entry, topic); !o.since.IsZero() && (w.since.IsZero() || o.since.Before(w.since)) {
 			w = o
 		}
 	}
-	return w, nil
+	return w, created, nil
 }

@@ -35,11 +35,10 @@ func (r withdrawal) removeTopic(ctx context.Context, topic string) error {
 	if !remote.IsGone(err) {
 		return err
 	}
-	if r.s.Missing { // nobody is there to be taken off
+	switch _, lookUp := remote.Find(ctx, r.client, r.e.ContactID); {
+	case lookUp == nil && r.s.Missing: // there is no topic to be on
 		r.out(r.e.Membership(topic))
 		return nil
-	}
-	switch _, lookUp := remote.Find(ctx, r.client, r.e.ContactID); {
 	case lookUp == nil:
 		return r.topics.missing(topic, err)
 	case errors.Is(lookUp, owlat.ErrForbidden): // without contacts:read there is no other contact to be found
@@ -52,8 +51,14 @@ func (r withdrawal) removeTopic(ctx context.Context, topic string) error {
 		}
 	}
 	if r.gone {
+		r.gone = !r.s.Missing // nobody is there to be taken off
 		r.out(r.e.Membership(topic))
 		return nil
+	}
+	if r.s.Missing {
+		if spared, err := (absence{r.row}).spares(ctx, topic); err != nil || spared {
+			return err
+		}
 	}
 	if err = r.removeOnce(ctx, topic); remote.IsGone(err) {
 		return r.topics.missing(topic, err)

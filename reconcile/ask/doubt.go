@@ -105,6 +105,13 @@ func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, err
 	c, err := remote.Find(ctx, a.Client, e.ContactID)
 	switch {
 	case remote.IsGone(err) && e.Origin == ledger.OriginDeleting:
+		heir, err := remote.Heir(ctx, a.Client, a.Ledger, a.Sync, e, e.Email)
+		if err != nil {
+			return ledger.Record{}, err
+		}
+		if sent, _, _ := a.Client.ServerTime(e.ChangedAt); heir != nil && heir.CreatedAt.Before(sent) {
+			return record(remote.Succeed(e, *heir), "merged", remote.ReasonMergedAbsent)
+		}
 		return record(remote.Deleted(e), "deleted", "a delete whose answer was lost had taken effect")
 	case remote.IsGone(err):
 		step.SettleAwaited(e, false)
@@ -113,7 +120,7 @@ func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, err
 			return ledger.Record{}, err
 		}
 		if heir != nil {
-			return record(remote.Inherit(e, *heir), "merged", remote.ReasonMerged)
+			return record(remote.Succeed(e, *heir), "merged", remote.ReasonMerged)
 		}
 		e.Origin = ledger.OriginGone
 		return record(e, "gone", step.ReasonGone)

@@ -26,7 +26,7 @@ const (
 	NotKnown    Recorded = "a no, not known whether on it"
 	TakingOff   Recorded = "a no, its removal unanswered"
 	LeavingGone Recorded = "row gone, its removal unanswered"
-	LeftGone    Recorded = "row gone, contact removed"
+	LeftGone    Recorded = "row gone, contact removed or left to another row"
 	Wanted      Recorded = "an add not sent yet"
 	Sent        Recorded = "an add, unanswered"
 	Added       Recorded = "an add"
@@ -210,7 +210,7 @@ func Spent(siblings []ledger.Holder, optOuts []ledger.OptOut, topics []string) [
 	return slices.DeleteFunc(slices.Clone(topics), func(topic string) bool {
 		return !slices.ContainsFunc(siblings, func(h ledger.Holder) bool {
 			switch RecordedOf(h.Entry.Membership(topic)) {
-			case Sent, Added, Unsure, OptedOut:
+			case Sent, Added, Unsure, OptedOut, LeftGone, LeavingGone:
 				return true
 			}
 			return false

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 
-	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/reconcile/consent"
 	"owlatsync/reconcile/policy"
@@ -17,44 +16,15 @@ type contest struct {
 	policies *policy.Policies
 	scan     *scan.Scan
 	crowd    crowd
-	winners  map[uint64]string   // address hash → key of the row that counts; only shared addresses
-	raised   map[uint64]struct{} // hashes of the keys of rows in step that count with the consents of others
+	winners  map[uint64]string // address hash → key of the row that counts; only shared addresses
+	hearings []hearing         // in the order of their first duplicates
+	heard    map[uint64]int    // places in hearings, by the hashes of the keys
 }
 
 // winner is the row that counts among several with one address.
 type winner struct {
-	key     string
-	holds   bool // it has the contact already; false: it stands first in the source
-	renamed bool // another sync gave its contact the address
-	twin    bool // it has the row's key
-
-	at      owlatsync.Position // where it is in the source; the zero value: not known
-	differs bool               // it consents to other topics than the row
-	any     bool               // a yes of any of the rows counts
-	settled *ledger.Entry      // its entry if it does not wait to be planned
-}
-
-func (w *winner) reason() string {
-	row := step.RowName(w.key)
-	if at := w.at.String(); at != "" {
-		row += " (" + at + ")"
-	}
-	why := row + " has the same address and counts, because it stands first in the source"
-	switch {
-	case w.twin:
-		why = scan.ReasonSameKey(w.at)
-	case w.renamed:
-		why = "the contact with this address is that of " + row + ": another sync gave it the address"
-	case w.holds:
-		why = row + " has the same address and counts, because the contact is its own"
-	}
-	switch {
-	case w.differs && w.any:
-		why += "; the two consent to different topics, and a yes of either counts"
-	case w.differs:
-		why += "; the two consent to different topics, and only what that one says counts"
-	}
-	return why
+	scan.Winner
+	settled *ledger.Entry // its entry if it does not wait to be planned
 }
 
 // rival is another row's entry whose contact has the address, and what the source says about that row.
@@ -69,7 +39,7 @@ type rival struct {
 // Rows must come in the order of the source.
 func (c *contest) judge(r *step.Row, own *ledger.Entry, holders []ledger.Holder) (won *winner, rekeyed *ledger.Entry) {
 	if r.Twin {
-		won = &winner{key: r.Key, twin: true}
+		won = &winner{Winner: scan.Winner{Key: r.Key, Twin: true}}
 		c.compare(won, r, own, nil)
 		return won, nil
 	}
@@ -100,11 +70,11 @@ func counts(r *step.Row, rivals []rival, first string) (won *winner, rekeyed *le
 		case !other.there:
 			rekeyed = lastWith(rekeyed, other.entry)
 		case other.keeps:
-			return &winner{key: other.entry.Key, holds: true, renamed: other.entry.Email != r.Email}, nil
+			return &winner{Winner: scan.Winner{Key: other.entry.Key, Holds: true, Renamed: other.entry.Email != r.Email}}, nil
 		}
 	}
 	if first != "" && first != r.Key {
-		return &winner{key: first}, nil
+		return &winner{Winner: scan.Winner{Key: first}}, nil
 	}
 	return nil, rekeyed
 }

@@ -45,7 +45,7 @@ func TestCounts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			won, rekeyed := counts(&step.Row{Key: "7", Email: address}, tt.rivals, tt.first)
-			if (won != nil) != (tt.winner != "") || won != nil && !strings.Contains(won.reason(), tt.winner) {
+			if (won != nil) != (tt.winner != "") || won != nil && !strings.Contains(won.Reason(), tt.winner) {
 				t.Errorf("winner %+v, want %q", won, tt.winner)
 			}
 			key := ""

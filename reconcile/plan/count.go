@@ -19,6 +19,9 @@ func (p *Planner) count(s *step.Step) {
 	for _, c := range s.Changes {
 		if c.Kind == owlatsync.AddTopic {
 			p.adds[c.Topic]++
+			if s.Entry.Origin == ledger.OriginAdopted || s.MayExist {
+				p.looks[c.Topic]++
+			}
 		}
 	}
 }
@@ -112,7 +115,8 @@ func (p tally) countTurned(ctx context.Context) error {
 	return nil
 }
 
-// countPending counts the adds to topics that ask people to confirm, as far as earlier answers have shown which do.
+// countPending counts the adds to topics that ask people to confirm, as far as earlier answers have shown which do. A run looks at contacts
+// that were there before: Owlat may have been waiting for them.
 func (p tally) countPending(ctx context.Context) error {
 	if len(p.adds) == 0 {
 		return nil
@@ -121,8 +125,11 @@ func (p tally) countPending(ctx context.Context) error {
 	if err != nil {
 		return readLedger(err)
 	}
+	looks := 0
 	for topic := range asks {
 		p.plan.Summary.Memberships.Pending += p.adds[topic]
+		looks += p.looks[topic]
 	}
+	p.plan.Summary.Most.Requests += min(looks, step.MostLooks)
 	return nil
 }

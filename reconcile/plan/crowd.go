@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"context"
 	"iter"
 	"slices"
 
@@ -39,7 +40,7 @@ func crowded(s *scan.Scan, waiting iter.Seq2[*step.Row, error]) (c crowd, err er
 		if s.Twinned(m.key) {
 			c.byKey[m.key] = append(c.byKey[m.key], m)
 		}
-		if address := ledger.MemoryHash(r.Email); !r.Twin && s.Shared(address) {
+		if address := ledger.MemoryHash(r.Email); r.Twin || s.Shared(address) {
 			c.byAddress[address] = append(c.byAddress[address], m)
 		}
 	}
@@ -55,15 +56,56 @@ func first(crowd []member, key uint64) (m member, ok bool) {
 	return crowd[i], true
 }
 
-// together returns what a row consents to if a yes of any row with its key or its address counts.
+// together returns what a row consents to if a yes counts of any row with its key or its address, and of any with the key of a row that
+// has that address and is the first with its key.
 func (c crowd) together(key, address uint64, says []owlatsync.Consent) []owlatsync.Consent {
 	for _, m := range c.byKey[key] {
 		says = consent.Any(says, m.says)
 	}
 	for _, m := range c.byAddress[address] {
 		says = consent.Any(says, m.says)
+		if m.twin || m.key == key {
+			continue
+		}
+		for _, m := range c.byKey[m.key] {
+			says = consent.Any(says, m.says)
+		}
 	}
 	return says
+}
+
+// hearing is what duplicates say that have the key or the address of a row in step.
+type hearing struct {
+	entry *ledger.Entry // of that row
+	says  []owlatsync.Consent
+}
+
+// hear keeps what a duplicate says for the row in step that counts in its place, until all duplicates are known.
+func (c *contest) hear(e *ledger.Entry, says []owlatsync.Consent) {
+	if e == nil || !c.policies.AnyConsent() {
+		return
+	}
+	hash := ledger.MemoryHash(e.Key)
+	at, heard := c.heard[hash]
+	if !heard {
+		at = len(c.hearings)
+		c.heard[hash] = at
+		c.hearings = append(c.hearings, hearing{entry: e})
+	}
+	c.hearings[at].says = consent.Any(c.hearings[at].says, says)
+}
+
+// hearers returns the rows in step that have the address of a row whose key an earlier one has: they hear it too.
+func (c *contest) hearers(twin *step.Row, holders []ledger.Holder) (entries []*ledger.Entry) {
+	for _, h := range holders {
+		if h.Sync != c.policies.Sync || h.Entry.Key == twin.Key || h.Entry.Email != twin.Email {
+			continue
+		}
+		if there, waits, _ := c.scan.Whereabouts(h.Entry); there && !waits {
+			entries = append(entries, h.Entry)
+		}
+	}
+	return entries
 }
 
 // lift returns the row as it counts: with a yes of any row with its key or its address, if the policies say so.
@@ -80,15 +122,15 @@ func (c *contest) lift(r *step.Row) *step.Row {
 	return &lifted
 }
 
-// raise returns the row that counts instead of a duplicate as it counts now, nil if that changes nothing. It is for a row that is in
-// step, so that all about it is in the ledger.
-func (c *contest) raise(e *ledger.Entry, duplicate *step.Row) *step.Row {
+// raise returns a row in step as it counts now with what duplicates say, nil if that changes nothing. All about it is in the ledger.
+func (c *contest) raise(h hearing) *step.Row {
+	e := h.entry
 	place, invalid := c.scan.PlaceOf(e)
 	if invalid || e.Fingerprint.IsZero() {
 		return nil
 	}
 	own := said(c.policies.Topics, e)
-	says := c.crowd.together(ledger.MemoryHash(e.Key), ledger.MemoryHash(e.Email), consent.Any(own, duplicate.Consents))
+	says := c.crowd.together(ledger.MemoryHash(e.Key), ledger.MemoryHash(e.Email), consent.Any(own, h.says))
 	if slices.Equal(says, own) {
 		return nil
 	}
@@ -111,21 +153,59 @@ func said(topics []policy.Topic, e *ledger.Entry) []owlatsync.Consent {
 
 // compare adds to the winner where it is and whether it consents to other topics than the row. Own is the entry of the row's key.
 func (c *contest) compare(w *winner, r *step.Row, own *ledger.Entry, rivals []rival) {
-	key := ledger.MemoryHash(w.key)
+	key := ledger.MemoryHash(w.Key)
 	in, e := c.crowd.byAddress[ledger.MemoryHash(r.Email)], own
 	if r.Twin {
 		in = c.crowd.byKey[key]
-	} else if i := slices.IndexFunc(rivals, func(v rival) bool { return v.entry.Key == w.key }); i >= 0 {
+	} else if i := slices.IndexFunc(rivals, func(v rival) bool { return v.entry.Key == w.Key }); i >= 0 {
 		e = rivals[i].entry
 	} else {
 		e = nil
 	}
-	w.any = c.policies.AnyConsent()
+	w.Any = c.policies.AnyConsent()
 	if m, waits := first(in, key); waits {
-		w.at, w.differs = m.at, !slices.Equal(m.says, r.Consents)
+		w.At, w.Differs = m.at, !slices.Equal(m.says, r.Consents)
 	} else if e != nil {
-		w.at, _ = c.scan.PlaceOf(e)
-		w.differs = c.policies.Asks() && !slices.Equal(said(c.policies.Topics, e), r.Consents)
+		w.At, _ = c.scan.PlaceOf(e)
+		w.Differs = c.policies.Asks() && !slices.Equal(said(c.policies.Topics, e), r.Consents)
 		w.settled = e
 	}
+}
+
+// raising plans the rows in step that count with other consents now.
+type raising struct{ *Planner }
+
+// hear has the row in step that counts in the place of a duplicate hear what that one says.
+func (p raising) hear(g *gatherer, r *step.Row, k *known) {
+	if !k.winner.Any {
+		return
+	}
+	if !r.Twin { // the row that counts asks for less once this one says no or leaves
+		p.Notes.Note(k.winner.Key, owlatsync.Duplicate)
+		g.contest.hear(k.winner.settled, k.row.Consents)
+		return
+	}
+	g.contest.hear(k.winner.settled, r.Consents)
+	for _, e := range g.contest.hearers(r, k.holders) {
+		p.Notes.Note(e.Key, owlatsync.Duplicate)
+		g.contest.hear(e, r.Consents)
+	}
+}
+
+// planRaised plans the rows in step that ask for more because of what duplicates say. All duplicates must be planned before it.
+func (p raising) planRaised(ctx context.Context, g *gatherer) error {
+	for batch := range slices.Chunk(g.contest.hearings, batchSize) {
+		raised, err := g.raised(ctx, batch)
+		if err != nil {
+			return err
+		}
+		for i := range raised {
+			p.scan.Raised(raised[i].row)
+			p.unchanged()
+			if err := p.planRow(raised[i].row, &raised[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -46,7 +46,7 @@ type gatherer struct {
 
 func newGatherer(n Needs, s *scan.Scan, listed *ask.Listed, c crowd, now time.Time) *gatherer {
 	return &gatherer{lookup: lookup{Needs: n, scan: s, listed: listed}, now: now, contest: contest{
-		policies: n.Policies, scan: s, crowd: c, winners: make(map[uint64]string), raised: make(map[uint64]struct{}),
+		policies: n.Policies, scan: s, crowd: c, winners: make(map[uint64]string), heard: make(map[uint64]int),
 	}}
 }
 
@@ -121,7 +121,7 @@ func (g *gatherer) judge(r *step.Row, e *ledger.Entry, holders []ledger.Holder) 
 			return k
 		}
 	}
-	if f := failureOf(e, r); f != nil && !g.Tried.IsZero() && !f.Last.Before(g.Tried) {
+	if f := failureOf(e, counting); f != nil && !g.Tried.IsZero() && !f.Last.Before(g.Tried) {
 		k.waits = waiting(f)
 		return k
 	}
@@ -231,24 +231,29 @@ func (g *gatherer) perhapsGone(k *known) (contacts []string) {
 	return contacts
 }
 
-// raise returns what is known about the row that counts instead of a duplicate, if that one is in step and counts with other consents
-// now, else nil.
-func (g *gatherer) raise(ctx context.Context, duplicate *step.Row, w *winner) (*known, error) {
-	if !w.any || w.settled == nil {
+// raised returns what is known about the rows in step that count with other consents now, because of what duplicates say.
+func (g *gatherer) raised(ctx context.Context, batch []hearing) ([]known, error) {
+	var all []known
+	var contacts []string
+	for _, h := range batch {
+		if r := g.contest.raise(h); r != nil {
+			all = append(all, known{Known: Known{Entry: h.entry}, row: r})
+			contacts = append(contacts, h.entry.ContactID)
+		}
+	}
+	if len(all) == 0 {
 		return nil, nil
 	}
-	hash := ledger.MemoryHash(w.key)
-	if _, done := g.contest.raised[hash]; done {
-		return nil, nil
-	}
-	r := g.contest.raise(w.settled, duplicate)
-	if r == nil {
-		return nil, nil
-	}
-	g.contest.raised[hash] = struct{}{}
-	optOuts, err := g.Ledger.OptOuts(ctx, []string{w.settled.ContactID})
+	optOuts, err := g.Ledger.OptOuts(ctx, contacts)
 	if err != nil {
 		return nil, readLedger(err)
 	}
-	return &known{Known: Known{Entry: w.settled, OptOuts: optOuts}, row: r}, nil
+	for i := range all {
+		for _, o := range optOuts {
+			if o.ContactID == all[i].Entry.ContactID {
+				all[i].OptOuts = append(all[i].OptOuts, o)
+			}
+		}
+	}
+	return all, nil
 }

@@ -27,6 +27,12 @@ func Missing(p *policy.Policies, e *ledger.Entry, others []ledger.Holder, now ti
 	if f := e.Failure; f != nil && f.Absence && (f.Parked || f.Waits(now)) {
 		return nil, false
 	}
+	for _, t := range p.Topics {
+		m := e.Membership(t.ID)
+		if m != nil && consent.Removable(m) && m.State != ledger.MemberOut && !consent.WantedBy(others, t.ID) {
+			s.Topics = append(s.Topics, t.ID)
+		}
+	}
 	if p.OnMissing == policy.MissingDelete {
 		switch {
 		case e.Origin != ledger.OriginCreated && e.Origin != ledger.OriginDeleting:
@@ -38,13 +44,10 @@ func Missing(p *policy.Policies, e *ledger.Entry, others []ledger.Holder, now ti
 			return s, false
 		}
 	}
-	for _, t := range p.Topics {
-		m := e.Membership(t.ID)
-		if m != nil && consent.Removable(m) && m.State != ledger.MemberOut && !consent.WantedBy(others, t.ID) {
-			s.Changes = append(s.Changes, owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: t.ID})
-		}
+	for _, topic := range s.Topics {
+		s.Changes = append(s.Changes, owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: topic})
 	}
-	if len(s.Changes) == 0 {
+	if s.Topics = nil; len(s.Changes) == 0 {
 		return nil, !e.Doubt
 	}
 	return s, false

@@ -74,6 +74,7 @@ type Plan struct {
 	refused *scratch.Sequence[*step.Step]
 	departs *scratch.Sequence[string] // keys of rows that have left, and of whose absence nothing follows
 	terms   string                    // under which they depart
+	leaves  []string                  // topics that rows leave with that, unless other rows want their contacts there
 }
 
 // stepMemory is about how many bytes a step takes besides the texts of its row.
@@ -86,6 +87,11 @@ func newPlan(n Needs) *Plan {
 		sync: n.Policies.Sync, phases: make(map[step.Phase]*scratch.Sequence[*step.Step]), renames: newChain(n.Place),
 		refused: scratch.New(n.Place, stepSize), departs: scratch.New(n.Place, func(key string) int { return len(key) }), terms: n.Policies.Departure(),
 		claims: newClaims(n.Place),
+	}
+	if !n.Policies.KeepsMissing() {
+		for _, t := range n.Policies.Topics {
+			p.leaves = append(p.leaves, t.ID)
+		}
 	}
 	for _, phase := range step.Phases {
 		p.phases[phase] = scratch.New(n.Place, stepSize)
@@ -169,10 +175,10 @@ func (p *Plan) All() iter.Seq2[*step.Step, error] {
 // Refused returns the renames that have no order and need no request. Their failures are yet to be recorded.
 func (p *Plan) Refused() iter.Seq2[*step.Step, error] { return p.refused.All() }
 
-// Departs returns the keys of rows that have left the source and of whose absence nothing follows, and the terms under which they
-// depart.
-func (p *Plan) Departs() (terms string, keys iter.Seq2[string, error]) {
-	return p.terms, p.departs.All()
+// Departs returns the keys of rows that have left the source and of whose absence nothing follows, the terms under which rows depart,
+// and the topics of which they let go.
+func (p *Plan) Departs() (terms string, topics []string, keys iter.Seq2[string, error]) {
+	return p.terms, p.leaves, p.departs.All()
 }
 
 // Rest returns the rows whose outcome was not told: those not planned yet, and those with a step. It is for a run that applies

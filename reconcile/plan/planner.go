@@ -18,6 +18,7 @@ type Planner struct {
 	plan  *Plan
 	scan  *scan.Scan
 	adds  map[string]int // planned adds, by topic
+	looks map[string]int // those of contacts that were there before, or may have been
 	moved moved
 	told  int // unchanged rows that were told
 	back  int // rows that had departed
@@ -34,7 +35,7 @@ type moved struct {
 
 // New returns a planner. The scan hands it the rows that need no step, through End.
 func New(n Needs) *Planner {
-	return &Planner{Needs: n, plan: newPlan(n), adds: make(map[string]int), moved: moved{keys: make(map[uint64]struct{})}, now: time.Now()}
+	return &Planner{Needs: n, plan: newPlan(n), adds: make(map[string]int), looks: make(map[string]int), moved: moved{keys: make(map[uint64]struct{})}, now: time.Now()}
 }
 
 // End counts and tells the outcome of a row that needs no step.
@@ -122,6 +123,9 @@ func (p *Planner) make(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := (raising{p}).planRaised(ctx, g); err != nil {
+		return err
+	}
 	sum.Entries += p.back // for the guards they are rows that the ledger knows
 	if err := (claiming{p}).settleClaims(ctx); err != nil {
 		return err
@@ -193,7 +197,9 @@ func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row)
 		if r.Invalid != "" {
 			err = withdrawing{p}.end(g.contest.lift(r), entries[r.Key], owlatsync.Invalid, r.Invalid)
 		} else {
-			err = p.planValid(ctx, g, r, &known[at])
+			if err = p.planRow(known[at].row, &known[at]); err == nil && known[at].winner != nil {
+				raising{p}.hear(g, r, &known[at])
+			}
 			at++
 		}
 		if err != nil {
@@ -201,23 +207,6 @@ func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row)
 		}
 	}
 	return nil
-}
-
-// planValid plans a row of the batch, and the row that counts in its place if that asks for more because of this one.
-func (p *Planner) planValid(ctx context.Context, g *gatherer, r *step.Row, k *known) error {
-	if err := p.planRow(k.row, k); err != nil || k.winner == nil {
-		return err
-	}
-	if k.winner.any && !r.Twin { // the row that counts asks for less once this one says no or leaves
-		p.Notes.Note(k.winner.key, owlatsync.Duplicate)
-	}
-	raised, err := g.raise(ctx, r, k.winner)
-	if err != nil || raised == nil {
-		return err
-	}
-	p.scan.Raised(raised.row)
-	p.unchanged()
-	return p.planRow(raised.row, raised)
 }
 
 // planRow ends a row that needs no step, and adds the step of any other row to the plan.
@@ -230,7 +219,7 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 	case k.waits != "":
 		return withdrawing{p}.end(r, k.entry, owlatsync.Failed, k.waits)
 	case k.winner != nil:
-		return withdrawing{p}.end(r, k.entry, owlatsync.Duplicate, k.winner.reason())
+		return withdrawing{p}.end(r, k.entry, owlatsync.Duplicate, k.winner.Reason())
 	}
 	k.There = p.there
 	s := Row(p.Policies, r, k.Known, p.now)

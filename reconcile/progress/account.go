@@ -145,6 +145,17 @@ func (a *account) meet(row uint64) (before owlatsync.Outcome) {
 	return outcomeOf(f.outcome)
 }
 
+// unsay takes back what the draft has told of the row: there is more to do for it.
+func (a *account) unsay(row uint64) {
+	f := a.fates[row]
+	if f.next == 0 {
+		return
+	}
+	f.next = 0
+	a.fates[row] = f
+	a.draft.changed = slices.DeleteFunc(a.draft.changed, func(c change) bool { return c.row == row })
+}
+
 // accept makes the draft count. It returns the outcomes that are to be told.
 func (a *account) accept(r *owlatsync.Report) (told []RowDone) {
 	d := a.draft

@@ -34,6 +34,19 @@ func (t *Teller) Meets(row uint64) (before owlatsync.Outcome) {
 	return t.account.meet(row)
 }
 
+// Unsay takes back what the draft has told of the row with that hash of its key, because there is more to do for it. Without a draft it
+// does nothing.
+func (t *Teller) Unsay(row uint64) {
+	if t.account == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.account.draft != nil {
+		t.account.unsay(row)
+	}
+}
+
 // Accept makes the draft count, because its plan is made. Without a draft it does nothing.
 func (t *Teller) Accept() {
 	t.mu.Lock()

@@ -43,9 +43,15 @@ type indexPage struct {
 	seen   bitSet // the source has the row
 	plan   bitSet // the row is to be planned
 	bad    bitSet // the row is invalid
-	// places has the numbers of the rows in the source, for rows without a key of their own; nil: they are named by their keys.
+	// Where the source has the rows that it has: shift places after their entries, so that a source in the order of the ledger costs
+	// nothing, or where places says so.
+	shift  int
+	placed bool // shift is known
 	places *[pageSize]uint32
 }
+
+// nowhere is the place of a row of which the source does not tell it.
+const nowhere = math.MaxUint32
 
 type indexMark struct {
 	key   uint64
@@ -199,23 +205,45 @@ func (ix *index) see(at int)             { ix.pages[at>>pageBits].seen.set(at % 
 func (ix *index) saw(at int) bool        { return ix.pages[at>>pageBits].seen.has(at % pageSize) }
 func (ix *index) blank(at int) bool      { return ix.pages[at>>pageBits].blank.has(at % pageSize) }
 
-// place notes where the source has the row.
+// place notes where the source has the row, which it has seen.
 func (ix *index) place(at, number int) {
 	page := ix.pages[at>>pageBits]
-	if page.places == nil {
-		page.places = new([pageSize]uint32)
+	if page.placed && number == at+page.shift {
+		return
 	}
-	if number > 0 && number <= math.MaxUint32 {
-		page.places[at%pageSize] = uint32(number)
-	}
+	page.place(at, number)
 }
 
-// placed returns where the source has the row, 0 if that is not known.
-func (ix *index) placed(at int) int {
-	if places := ix.pages[at>>pageBits].places; places != nil {
-		return int(places[at%pageSize])
+func (p *indexPage) place(at, number int) {
+	known := number > 0 && number < nowhere
+	switch {
+	case !p.placed && known:
+		p.shift, p.placed = number-at, true
+		return
+	case !p.placed:
+		return
+	case p.places == nil:
+		p.places = new([pageSize]uint32)
 	}
-	return 0
+	if !known {
+		number = nowhere
+	}
+	p.places[at%pageSize] = uint32(number)
+}
+
+// placeOf returns where the source has the row, 0 if that is not known.
+func (ix *index) placeOf(at int) int {
+	page := ix.pages[at>>pageBits]
+	if !page.placed || !ix.saw(at) {
+		return 0
+	}
+	if page.places != nil && page.places[at%pageSize] != 0 {
+		if number := page.places[at%pageSize]; number != nowhere {
+			return int(number)
+		}
+		return 0
+	}
+	return at + page.shift
 }
 
 // unseen counts the entries whose rows the source does not have.

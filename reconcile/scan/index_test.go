@@ -211,10 +211,55 @@ func BenchmarkDiff(b *testing.B) {
 						b.Fatal(at, err)
 					}
 					ix.see(at)
+					ix.place(at, row.Position.Number)
 				}
 				ix.stop()
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/row")
 		})
+	}
+}
+
+func TestIndexKnowsThePlacesOfRows(t *testing.T) {
+	t.Parallel()
+	const n = 2*pageSize + 9
+	for name, tt := range map[string]struct {
+		place func(i int) int // of entry i in the source; 0: the source does not tell; below 0: it has no such row
+		exact int             // pages that need the places of single rows
+	}{
+		"in order":              {func(i int) int { return i + 1 }, 0},
+		"after a header":        {func(i int) int { return i + 2 }, 0},
+		"backwards":             {func(i int) int { return n - i }, 3},
+		"one is gone":           {func(i int) int { return [2]int{i + 1, i}[min(1, i/7)] }, 1},
+		"none is told":          {func(int) int { return 0 }, 0},
+		"the last is not told":  {func(i int) int { return (i + 1) * (1 - (i+1)/n) }, 1},
+		"one page is not there": {func(i int) int { return i/pageSize%2*-(i+2) + i + 1 }, 0},
+	} {
+		l := indexOf(t, n)
+		ix := loadIndex(t.Context(), l, "users")
+		if err := ix.complete(); err != nil {
+			t.Fatal(err)
+		}
+		for i := range n {
+			if place := tt.place(i); place >= 0 {
+				ix.see(i)
+				ix.place(i, place)
+			}
+		}
+		exact := 0
+		for _, p := range ix.pages {
+			if p.places != nil {
+				exact++
+			}
+		}
+		if exact != tt.exact {
+			t.Errorf("%s: %d pages have the places of single rows, want %d", name, exact, tt.exact)
+		}
+		for i := range n {
+			if got, want := ix.placeOf(i), max(0, tt.place(i)); got != want {
+				t.Fatalf("%s: entry %d is at %d, want %d", name, i, got, want)
+			}
+		}
+		ix.stop()
 	}
 }

@@ -15,16 +15,6 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-const reasonSameKey = "the source has another row with this key, and the first one counts"
-
-// ReasonSameKey is the reason of a row whose key an earlier row has. First is where that one is; the zero value means not known.
-func ReasonSameKey(first owlatsync.Position) string {
-	if first == (owlatsync.Position{}) {
-		return reasonSameKey
-	}
-	return fmt.Sprintf("the source has another row with this key, in %s, and the first one counts", first)
-}
-
 // Needs is what a scan works with.
 type Needs struct {
 	Policies *policy.Policies
@@ -236,8 +226,10 @@ func (s *Scan) InStep(d *step.Row) {
 
 // Raised counts a row that InStep has counted and that needs something after all.
 func (s *Scan) Raised(d *step.Row) {
-	if s.Unchanged--; s.Later && s.Tell.Meets(ledger.HashText(d.Key)) != "" {
+	row := ledger.HashText(d.Key)
+	if s.Unchanged--; s.Later && s.Tell.Meets(row) != "" {
 		s.Done--
+		s.Tell.Unsay(row)
 	}
 }
 
@@ -256,16 +248,14 @@ func (s *Scan) twin(d *step.Row, at int) error {
 	return s.Waiting.Add(d)
 }
 
-// placed notes where the source has a row that has no key of its own.
+// placed notes where the source has a row.
 func (s *Scan) placed(at int, position owlatsync.Position) {
-	if s.Policies.KeyIsAddress {
-		s.unit = position.Unit
-		s.ix.place(at, position.Number)
-	}
+	s.unit = position.Unit
+	s.ix.place(at, position.Number)
 }
 
 func (s *Scan) placeAt(at int) owlatsync.Position {
-	if number := s.ix.placed(at); number > 0 {
+	if number := s.ix.placeOf(at); number > 0 {
 		return owlatsync.Position{Unit: s.unit, Number: number}
 	}
 	return owlatsync.Position{}

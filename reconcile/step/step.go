@@ -49,6 +49,7 @@ type Step struct {
 	Category ledger.Category    `json:"category,omitempty"`  // why the row is not applied, if Only
 	Missing  bool               `json:"missing,omitempty"`   // the row has left the source
 	Departs  string             `json:"departs,omitempty"`   // the terms under which a row that has left departs once the step is done
+	Topics   []string           `json:"topics,omitempty"`    // that another contact leaves if the one to be deleted was merged into it
 	Awaits   bool               `json:"awaits,omitempty"`    // another row's rename must free the address
 	After    []string           `json:"after,omitempty"`     // keys of rows that left the source: deleting their contacts frees the address
 	Left     string             `json:"left,omitempty"`      // which row left and keeps the address, if one does, and what to do
@@ -129,7 +130,7 @@ func (s *Step) changes(kinds ...owlatsync.ChangeKind) bool {
 // and event, and one to look at a contact that an earlier add may have put on a topic.
 func (s *Step) Requests() int {
 	n, created, fields := s.Pending(), false, false
-	if s.repeats() {
+	if s.looks() {
 		n++
 	}
 	for _, c := range s.Changes {
@@ -147,11 +148,18 @@ func (s *Step) Requests() int {
 	return n
 }
 
-// repeats reports whether the step sends an add again whose outcome is unknown.
-func (s *Step) repeats() bool {
-	return s.Entry != nil && slices.ContainsFunc(s.Changes, func(c owlatsync.Change) bool {
-		m := s.Entry.Membership(c.Topic)
-		return c.Kind == owlatsync.AddTopic && m != nil && m.State == ledger.MemberSent
+// looks reports whether the step looks at the contact first, because of an add whose outcome is unknown: it sends that add again, or a
+// removal is about to move what tells of it.
+func (s *Step) looks() bool {
+	if s.Entry == nil || s.Missing {
+		return false
+	}
+	return slices.ContainsFunc(s.Entry.Memberships, func(m ledger.Membership) bool {
+		if m.State != ledger.MemberSent {
+			return false
+		}
+		at := slices.IndexFunc(s.Changes, func(c owlatsync.Change) bool { return c.Topic == m.Topic })
+		return at < 0 && s.changes(owlatsync.RemoveTopic) || at >= 0 && s.Changes[at].Kind == owlatsync.AddTopic
 	})
 }
 
