@@ -248,7 +248,6 @@ func TestWhoWasWaitedForBefore(t *testing.T) {
 			if e := w.entryOf("fresh"); e.Asked().IsZero() {
 				t.Errorf("the ledger has %+v", e)
 			}
-			before = w.requests()["GET /contacts/{contact}"]
 			for i := range list { // a plain topic: Owlat's answer is about the contact all the same
 				list[i].Consents[1] = owlatsync.Yes
 			}

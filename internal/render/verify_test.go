@@ -54,6 +54,14 @@ Of contacts with one address merge or delete in Owlat what is wrong: no run does
 	}
 }
 
+func TestAMergedContactIsNamed(t *testing.T) {
+	t.Parallel()
+	f := reconcile.Finding{Kind: reconcile.MissingInOwlat, Sync: "users", Key: "3", ContactID: "k3", Address: "cy@example.com", Owlat: "k4"}
+	if got, want := findingWords(f), "its contact k3 (cy@example.com) is not in Owlat; k4 has the address, so most likely the two were merged"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestARowThatWouldFailIsTold(t *testing.T) {
 	t.Parallel()
 	failing := reconcile.Finding{Kind: reconcile.SourceAhead, Sync: "users", Key: "1", Decision: &reconcile.Decision{Outcome: owlatsync.Failed, Reason: "the answer was lost"}}

@@ -71,7 +71,7 @@ func (r absence) merged(ctx context.Context, topics []string) error {
 		} else if spared {
 			continue
 		}
-		if err := (withdrawal{r.row}).removeTopic(ctx, topic); err != nil {
+		if err := withdrawal(r).removeTopic(ctx, topic); err != nil {
 			return err
 		}
 	}
@@ -161,7 +161,7 @@ func (r absence) delete(ctx context.Context) error {
 		return err
 	}
 	if err != nil {
-		if err := (heir{r.row}).follow(ctx); err != nil {
+		if err := heir(r).follow(ctx); err != nil {
 			return err
 		}
 		if !r.gone {

@@ -56,7 +56,7 @@ func (r withdrawal) removeTopic(ctx context.Context, topic string) error {
 		return nil
 	}
 	if r.s.Missing {
-		if spared, err := (absence{r.row}).spares(ctx, topic); err != nil || spared {
+		if spared, err := absence(r).spares(ctx, topic); err != nil || spared {
 			return err
 		}
 	}
