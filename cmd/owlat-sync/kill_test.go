@@ -77,6 +77,9 @@ func TestKilledWhileRequestsWait(t *testing.T) {
 				most += latest
 				effects = append(effects, passed...)
 			}
+			if status, _ := s.run("status"); !strings.Contains(status.stdout.String(), "broke off") || strings.Contains(status.stdout.String(), "running") {
+				t.Errorf("status says of a killed run\n%s%s", &status.stdout, &status.stderr)
+			}
 			last, code := s.run("run", "--yes", "--json")
 			passed, _ := s.passed()
 			effects = append(effects, passed...)
