@@ -12,9 +12,18 @@ import (
 // tally brings the plan's sums in line with the ledger.
 type tally struct{ *Planner }
 
-// count adds a step to the plan's sums and tells its decision.
+// reasonOld says why a row stays as it is although it says yes.
+const reasonOld = "its consent is not known to be new: left as it is"
+
+// count adds a step to the plan's sums and tells its decision, unless the row is in step.
 func (p *Planner) count(s *step.Step) {
-	p.tell(s.Decision())
+	d := s.Decision()
+	if d.Outcome == owlatsync.Unchanged && s.Skipped > 0 {
+		d.Reason = reasonOld
+	}
+	if d.Outcome != owlatsync.Unchanged || d.Reason != "" {
+		p.tell(d)
+	}
 	Tally(&p.plan.Summary, s, 1)
 	for _, c := range s.Changes {
 		if c.Kind == owlatsync.AddTopic {
