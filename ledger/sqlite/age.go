@@ -52,7 +52,7 @@ func (l *Ledger) older(ctx context.Context) (why string, err error) {
 		if why = age.Older(is, used, done, known); why != "" && !again {
 			continue // another process may have kept it meanwhile
 		}
-		if why == "" && !known { // else the first record says that this ledger is used now
+		if why == "" && !known && l.Unwritable() == nil { // else the first record says that this ledger is used now
 			err = age.Keep(l.f.Name(), age.Done{Ledger: is.Ledger, Generation: is.Generation})
 		}
 		return why, err
