@@ -190,6 +190,11 @@ func TestAPlanOfAnOlderLedger(t *testing.T) {
 	if err != nil || !plan.SetBack || plan.Memberships.Added > 0 || plan.Memberships.Skipped != 1 {
 		t.Errorf("plan %+v: %v", plan, err)
 	}
+	before := w.requests()["GET /contacts"]
+	w.run(s.Source.(rows).list...)
+	if listed := w.requests()["GET /contacts"] - before; listed == 0 || plan.Adoption.Requests != listed {
+		t.Errorf("the plan has %d requests to list the contacts, a run made %d", plan.Adoption.Requests, listed)
+	}
 }
 
 // A part of the rows leaves the ledger an older one, and so does a run that ends early.
