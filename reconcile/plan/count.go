@@ -15,13 +15,18 @@ type tally struct{ *Planner }
 // reasonOld says why a row stays as it is although it says yes.
 const reasonOld = "its consent is not known to be new: left as it is"
 
-// count adds a step to the plan's sums and tells its decision, unless the row is in step.
-func (p *Planner) count(s *step.Step) {
-	d := s.Decision()
+// planned returns the decision about a step, and whether it is told: that of a row in step is not.
+func planned(s *step.Step) (d step.Decision, told bool) {
+	d = s.Decision()
 	if d.Outcome == owlatsync.Unchanged && s.Skipped > 0 {
 		d.Reason = reasonOld
 	}
-	if d.Outcome != owlatsync.Unchanged || d.Reason != "" {
+	return d, d.Outcome != owlatsync.Unchanged || d.Reason != ""
+}
+
+// count adds a step to the plan's sums and tells its decision.
+func (p *Planner) count(s *step.Step) {
+	if d, told := planned(s); told {
 		p.tell(d)
 	}
 	Tally(&p.plan.Summary, s, 1)
