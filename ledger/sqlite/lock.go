@@ -63,13 +63,9 @@ func (l locker) acquire(ctx context.Context, claim ledger.Claim) (*lock, error) 
 	return k, nil
 }
 
-// Alive reports whether a run that is recorded as running goes on: its lock is held. It neither waits nor keeps anybody waiting.
+// Alive reports whether a run that is recorded as running goes on: its lock is held.
 func (l locker) Alive(ctx context.Context, run ledger.Run) (bool, error) {
-	held, err := l.f.LockHeld()
-	if err == nil && held {
-		err = l.f.Readers.QueryRowContext(ctx, "SELECT epoch = ?1 FROM lock", run.Epoch).Scan(&held)
-	}
-	return held, dbfile.Explain(ctx, err)
+	return l.f.Alive(ctx, run.Epoch)
 }
 
 // watchEvery is the time between two looks at whether the lock is in its place.

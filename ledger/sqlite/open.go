@@ -52,24 +52,23 @@ func OpenReadable(ctx context.Context, driver, path string) (*Ledger, error) {
 	}
 	l, err := ledgerOf(driver, path, func() (*dbfile.File, error) { return dbfile.OpenUnwritable(ctx, driver, path, migrations, why) })
 	if err == nil {
-		older, ageErr := l.older(ctx)
-		if older == "" && ageErr == nil {
+		if older, ageErr := l.older(ctx); older == "" && ageErr == nil {
 			return l, nil
 		}
-		err = errors.Join(ageErr, l.Close())
+		err = l.Close()
 	}
 	if errors.Is(err, ledger.ErrMixed) || errors.Is(err, ledger.ErrNotLedger) || errors.Is(err, ledger.ErrCorrupt) {
 		return nil, err
 	}
-	copied, err := dbfile.CopyAside(ctx, driver, path)
+	copied, err := dbfile.CopyAside(ctx, driver, path, func(file string) error {
+		c, err := Open(ctx, driver, file) // brings it up to date, and makes its entries safe
+		if err == nil {
+			err = c.Close()
+		}
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("open ledger %s, which cannot be written (%w): %w", path, why, err)
-	}
-	if l, err = Open(ctx, driver, copied.File); err == nil {
-		err = l.Close()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open a copy of ledger %s: %w", path, errors.Join(err, copied.Drop()))
+		return nil, fmt.Errorf("%w; %w", why, err)
 	}
 	return ledgerOf(driver, path, func() (*dbfile.File, error) { return dbfile.OpenCopied(ctx, driver, path, migrations, why, copied) })
 }

@@ -86,8 +86,8 @@ func (l *File) TakeLock(ctx context.Context, purpose string, wait bool) (*Lock, 
 	}
 }
 
-// LockHeld reports whether this or another process holds the lock. It creates no file, and needs no right to write.
-func (l *File) LockHeld() (bool, error) {
+// lockHeld reports whether this or another process holds the lock. It creates no file, and needs no right to write.
+func (l *File) lockHeld() (bool, error) {
 	lock := flock.New(l.LockPath(), flock.SetFlag(os.O_RDONLY))
 	free, err := lock.TryRLock()
 	switch {
@@ -97,6 +97,15 @@ func (l *File) LockHeld() (bool, error) {
 		return false, err
 	}
 	return !free, lock.Unlock()
+}
+
+// Alive reports whether the lock that was given out with the epoch is held. It neither waits nor keeps anybody waiting.
+func (l *File) Alive(ctx context.Context, epoch int64) (bool, error) {
+	held, err := l.lockHeld()
+	if err == nil && held {
+		err = l.Readers.QueryRowContext(ctx, "SELECT epoch = ?1 FROM lock", epoch).Scan(&held)
+	}
+	return held, Explain(ctx, err)
 }
 
 // try takes the lock unless another has it.

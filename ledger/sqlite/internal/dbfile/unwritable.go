@@ -37,8 +37,8 @@ type Copied struct {
 func (c *Copied) Drop() error { return os.RemoveAll(c.folder) }
 
 // CopyAside copies the ledger at path, with its log and with what tells how far it is, to a temporary folder. It is for a ledger that
-// cannot be read where it is, because it needs a file beside it, or that must be changed before it can be read.
-func CopyAside(ctx context.Context, driver, path string) (c *Copied, err error) {
+// cannot be read where it is, because it needs a file beside it, or that must be changed before it can be read, by ready.
+func CopyAside(ctx context.Context, driver, path string, ready func(file string) error) (c *Copied, err error) {
 	name, err := locate(path)
 	if err != nil {
 		return nil, err
@@ -58,8 +58,11 @@ func CopyAside(ctx context.Context, driver, path string) (c *Copied, err error) 
 	if err == nil {
 		err = copyFile(age.Path(name), age.Path(c.File))
 	}
+	if err == nil {
+		err = ready(c.File)
+	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("copy the ledger to %s to read it there: %w", os.TempDir(), Explain(ctx, err)), c.Drop())
+		return nil, errors.Join(fmt.Errorf("read a copy in the folder for temporary files, %s: %w", os.TempDir(), Explain(ctx, err)), c.Drop())
 	}
 	return c, nil
 }
