@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"time"
 
 	"owlatsync"
@@ -65,6 +66,22 @@ func (e *Entry) Depart(terms string) {
 	e.Departed, e.Fingerprint, e.Doubt, e.Failure = terms, Fingerprint{}, false, nil
 }
 
+// MetBefore reports whether a run that the ledger does not know may have met the row before: the ledger was set back, and the row has
+// had no contact since.
+func (e *Entry) MetBefore() bool { return slices.ContainsFunc(e.Events, EventMark.metBefore) }
+
+// NoteMetBefore notes that a run that the ledger does not know may have met the row before.
+func (e *Entry) NoteMetBefore() {
+	if !e.MetBefore() {
+		e.Events = append(slices.Clone(e.Events), EventMark{On: OnAppears, State: EventSent, At: e.FirstSeen})
+	}
+}
+
+// OfEvents returns the marks that stand for events.
+func OfEvents(marks []EventMark) []EventMark {
+	return slices.DeleteFunc(slices.Clone(marks), EventMark.metBefore)
+}
+
 // Membership returns the entry's membership in the topic, nil if the ledger has none.
 func (e *Entry) Membership(topic string) *Membership {
 	for i := range e.Memberships {
@@ -117,13 +134,15 @@ const (
 	OnAppears EventOn = "appears" // the sync met the row for the first time
 )
 
-// EventMark is an event that a change of the row has made due.
+// EventMark is an event that a change of the row has made due. One without a name stands for no event: see Entry.MetBefore.
 type EventMark struct {
 	Name  string     `json:"name"`
 	On    EventOn    `json:"on"`
 	State EventState `json:"state"`
 	At    time.Time  `json:"at"`
 }
+
+func (m EventMark) metBefore() bool { return m.Name == "" }
 
 // EventState tells what was done about an event.
 type EventState string

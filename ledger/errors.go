@@ -6,7 +6,8 @@ import "errors"
 var (
 	ErrNoFolder  = errors.New("the folder of the ledger does not exist: create it, or name another place")
 	ErrNotLedger = errors.New("the file is no ledger of owlat-sync: name another file, or put a backup in its place with \"owlat-sync ledger restore\"")
-	ErrCorrupt   = errors.New("the ledger is damaged: put a backup in its place with \"owlat-sync ledger restore\", or move it and the files beside it away and let the next run compare with Owlat")
+	ErrCorrupt   = errors.New("the ledger is damaged: put a backup in its place with \"owlat-sync ledger restore\", or move it and the files beside it away and let the next run compare with Owlat. " +
+		"If you put back the whole folder, name the ledger itself to \"owlat-sync ledger restore\" before the next run")
 	// ErrMixed says that the file was replaced while the log of the one before was left beside it. Nothing was read from either.
 	ErrMixed = errors.New("the ledger and the log beside it (its name ends in -wal) do not belong together: an older copy was put in the place of a ledger whose run was killed. " +
 		"Put the file back that the log belongs to, or put the copy in its place with \"owlat-sync ledger restore\", which moves the log away too")

@@ -10,7 +10,8 @@ import "slices"
 //   - a no whose removal was not answered becomes a yes that was left alone, so that the removal is sent again;
 //   - an add of unknown outcome becomes unsure, and is not sent again;
 //   - an event that was due may have been sent since, and counts as sent;
-//   - a create of unknown outcome counts as not sent: a contact that is found was there before.
+//   - a create of unknown outcome counts as not sent: a contact that is found was there before;
+//   - a row without a contact may have been met since (see Entry.MetBefore).
 //
 // A changed entry loses its fingerprint, so that the next run compares its row. SetBack changes an entry only once.
 func SetBack(e *Entry) (changed bool) {
@@ -41,6 +42,10 @@ func SetBack(e *Entry) (changed bool) {
 		if e.ContactID == "" {
 			e.Identity, e.Doubt = "", false
 		}
+	}
+	if e.ContactID == "" && e.Origin == OriginNone && !e.MetBefore() {
+		e.NoteMetBefore()
+		changed = true
 	}
 	if changed {
 		e.Fingerprint = Fingerprint{}

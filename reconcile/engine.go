@@ -92,7 +92,8 @@ type RunOptions struct {
 
 // PlanOptions are the options of one plan. The zero value is usable.
 type PlanOptions struct {
-	// Each is told every decision but unchanged ones, in the order of the source. Its error ends the plan.
+	// Each is told every decision, in the order of the source, but not that of an unchanged row unless a consent of it is left alone. Its
+	// error ends the plan.
 	Each func(Decision) error
 	// Observers are told what happens, except for the outcomes of rows.
 	Observers []progress.Observer

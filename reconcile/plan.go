@@ -66,6 +66,11 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, reader ledger.Reader, o 
 		var p *plan.Plan
 		p, err = w.plan(ctx, owlatsync.Part{}, o.Each, record)
 		summary = p.Summary
+		if err == nil && summary.SetBack {
+			var pages int
+			pages, err = looking{w}.cost(ctx)
+			summary.Adoption.Requests += pages
+		}
 		asking := summary.Adoption.Requests + summary.Lookups // a run would ask again
 		summary.Duration, summary.Longest = e.client.Estimate(summary.Requests+asking), e.client.Estimate(summary.Most.Requests+asking)
 		err = also(err, p.Close())

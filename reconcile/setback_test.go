@@ -14,6 +14,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite"
 	"owlatsync/ledger/transfer"
+	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/progress"
 )
@@ -189,6 +190,11 @@ func TestAPlanOfAnOlderLedger(t *testing.T) {
 	if err != nil || !plan.SetBack || plan.Memberships.Added > 0 || plan.Memberships.Skipped != 1 {
 		t.Errorf("plan %+v: %v", plan, err)
 	}
+	before := w.requests()["GET /contacts"]
+	w.run(s.Source.(rows).list...)
+	if listed := w.requests()["GET /contacts"] - before; listed == 0 || plan.Adoption.Requests != listed {
+		t.Errorf("the plan has %d requests to list the contacts, a run made %d", plan.Adoption.Requests, listed)
+	}
 }
 
 // A part of the rows leaves the ledger an older one, and so does a run that ends early.
@@ -268,5 +274,62 @@ func TestAnOlderLedgerMakesNobodyNewToASibling(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A create that fails with an older ledger is tried again by runs that no longer count the ledger as older. They still do not repeat
+// the event of a row that appears, and a consent counts as old. So is it with a create that failed before the backup was made.
+func TestACreateThatFailsWithAnOlderLedger(t *testing.T) {
+	t.Parallel()
+	for _, failedBefore := range []bool{false, true} {
+		for _, there := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, reconcile.Topic{ID: "news", When: true})
+				defer func() { w.close() }()
+				w.sync.Events = []reconcile.EventRule{{Name: "user_met", On: ledger.OnAppears}}
+				old, list := user("1", "a@example.com", "A", true), []owlatsync.Row{user("1", "a@example.com", "A", true), user("2", "b@example.com", "B", true)}
+				refuse := func() {
+					t.Helper()
+					if err := w.server.InjectFaults(owlattest.Fault{Kind: owlattest.RateLimited, Method: "POST", Route: owlattest.RouteContacts}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				w.run(old)
+				if failedBefore {
+					refuse()
+					w.run(list...)
+					w.server.ClearFaults()
+				}
+				back := w.copied(true)
+				time.Sleep(24 * time.Hour)
+				w.run(list...)
+				if err := w.server.Unsubscribe(w.contact("b@example.com").ID, ""); err != nil {
+					t.Fatal(err)
+				}
+				if !there {
+					if err := w.server.SoftDelete("b@example.com"); err != nil {
+						t.Fatal(err)
+					}
+				}
+				time.Sleep(time.Minute)
+				back()
+				events := w.requests()["POST /events"]
+				refuse()
+				expect(t, w.run(list...), "unchanged 1, failed 1")
+				w.server.ClearFaults()
+				if !w.inNumbers().SetBack {
+					t.Error("the ledger is not noticed to be older")
+				}
+				time.Sleep(24 * time.Hour)
+				w.run(list...)
+				if w.inNumbers().SetBack {
+					t.Error("the ledger still counts as older")
+				}
+				sent, on := w.requests()["POST /events"]-events, len(w.contact("b@example.com").Topics)
+				if there && (sent > 0 || on > 0) || !there && (sent != 1 || on != 1) {
+					t.Errorf("failed before: %v, there: %v: %d events sent, on %d topics", failedBefore, there, sent, on)
+				}
+			})
+		}
 	}
 }

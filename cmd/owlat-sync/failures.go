@@ -16,6 +16,7 @@ import (
 	"owlatsync/internal/render"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/standing"
+	"owlatsync/ledger"
 	"owlatsync/ledger/memory"
 	"owlatsync/reconcile"
 )
@@ -126,7 +127,7 @@ func (f *failures) each(ctx context.Context, list *render.Troubles) error {
 	return err
 }
 
-func (f *failures) eachOf(ctx context.Context, l standing.Ledger, list *render.Troubles) error {
+func (f *failures) eachOf(ctx context.Context, l ledger.Reader, list *render.Troubles) error {
 	put := func(t reconcile.Trouble) error {
 		if !f.asked(t.What) {
 			return nil

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"owlatsync/internal/exitcode"
+	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat/owlattest"
 )
 
@@ -139,6 +140,83 @@ func TestALedgerThatCannotBeWritten(t *testing.T) {
 				t.Errorf("run once there is room: %d, %d on the topic\n%s", code, w.members(), text)
 			}
 		})
+	}
+}
+
+// TestAKilledLedgerThatCannotBeWritten reads a ledger on a read-only disk beside the log that a kill left, without the index that SQLite
+// needs to read a log, and one that is older than what was done. Nothing is left of the copies that it reads.
+func TestAKilledLedgerThatCannotBeWritten(t *testing.T) {
+	w := newDiskWorld(t)
+	copies := t.TempDir()
+	t.Setenv("TMPDIR", copies)
+	file := filepath.Join(w.folder, "ledger.db")
+	read := func(name string) []byte {
+		t.Helper()
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return content
+	}
+	other, err := sqlite.Open(t.Context(), sqliteDriver, file) // keeps the runs from emptying the log
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.source(20, 0)
+	if code, text := w.call("run", "--yes"); code != exitcode.OK {
+		t.Fatalf("the first run: %d\n%s", code, text)
+	}
+	db, log := read(file), read(file+"-wal")
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	old := read(file)
+	put := func(db, log []byte) {
+		t.Helper()
+		if err := os.WriteFile(file, db, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if log == nil {
+			return
+		}
+		if err := os.WriteFile(file+"-wal", log, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.source(20, 20)
+	all := func(plan string) {
+		t.Helper()
+		w.disk.readOnly(true)
+		defer w.disk.readOnly(false)
+		if code, text := w.call("plan"); code != exitcode.OK || !strings.Contains(text, plan) {
+			t.Errorf("plan: %d\n%s", code, text)
+		}
+		if code, text := w.call("explain", "7"); code != exitcode.OK || !strings.Contains(text, "p7@example.com") {
+			t.Errorf("explain: %d\n%s", code, text)
+		}
+		for _, command := range []string{"verify", "status", "failures"} {
+			if code, text := w.call(command); code == exitcode.Error {
+				t.Errorf("%s: %d\n%s", command, code, text)
+			}
+		}
+		if code, text := w.call("run", "--yes"); code != exitcode.Error || w.members() > 0 {
+			t.Errorf("run: %d\n%s", code, text)
+		}
+	}
+	put(db, log)
+	all("20 to add")
+	if code, text := w.call("run"); code != exitcode.OK || w.members() != 20 {
+		t.Errorf("run: %d, %d on the topic\n%s", code, w.members(), text)
+	}
+	for _, c := range w.server.Contacts() {
+		if err := w.server.Unsubscribe(c.ID, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(old, nil)
+	all("THE LEDGER IS OLDER")
+	if left, err := os.ReadDir(copies); err != nil || len(left) > 0 {
+		t.Errorf("%v, left of the copies: %v", err, left)
 	}
 }
 

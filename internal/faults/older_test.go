@@ -20,6 +20,9 @@ A run goes on, and says the same in fewer words. ` + "`status` and `check`" + ` 
 **What to do.** If you have the latest ledger, put it and its ` + "`.age`" + ` file back before the next run. Otherwise just run. People who said
 yes since the backup and are not on the topic are counted as left as they are; ` + "`owlat-sync topic add`" + ` adds those of whom you are sure.
 
+A whole folder that is put back is not noticed, because its ` + "`.age`" + ` file comes back too. Say it before the next run, with
+` + "`owlat-sync ledger restore owlat-sync.db`" + `.
+
 ## The ledger was replaced beside a log
 
 A run that is killed leaves a log beside the ledger, whose name ends in ` + "`-wal`" + `. An older copy of the ledger beside that log would make

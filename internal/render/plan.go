@@ -198,17 +198,17 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	if most.Events > 0 {
 		add("events", "%6s to send", between(least.Events, most.Events))
 	}
-	if most.Requests == 0 {
+	asking := ""
+	if p.Adoption.Requests > 0 {
+		asking = fmt.Sprintf(" and %d to list the contacts", p.Adoption.Requests)
+	}
+	if p.Lookups > 0 {
+		asking += fmt.Sprintf(" and %d to look contacts up", p.Lookups)
+	}
+	if most.Requests == 0 && (asking == "" || !p.SetBack) {
 		add("requests", "%6d, there is nothing to send", 0)
 	} else {
-		listing := ""
-		if p.Adoption.Requests > 0 {
-			listing = fmt.Sprintf(" and %d to list the contacts", p.Adoption.Requests)
-		}
-		if p.Lookups > 0 {
-			listing += fmt.Sprintf(" and %d to look contacts up", p.Lookups)
-		}
-		add("requests", "%6s%s, %s at %g a second", between(least.Requests, most.Requests), listing, lasts(p), rate)
+		add("requests", "%6s%s, %s at %g a second", between(least.Requests, most.Requests), asking, lasts(p), rate)
 	}
 	if p.FirstRun && p.Adoption.Mode != owlatsync.AdoptNothing {
 		lines = append(lines, "  contacts that exist already: "+p.Adoption.Reason)

@@ -43,6 +43,7 @@ type runLine struct {
 	Mode     string            `json:"mode"`
 	Started  time.Time         `json:"started"`
 	Finished *time.Time        `json:"finished,omitempty"` // absent while it runs or if its process died
+	Heard    *time.Time        `json:"heard,omitempty"`    // when it was last known to go on, if it broke off
 	Status   string            `json:"status"`
 	Message  string            `json:"message,omitempty"`
 	Report   *owlatsync.Report `json:"report,omitempty"`
@@ -81,6 +82,9 @@ func newRunLine(r ledger.Run) runLine {
 	l := runLine{Run: r.ID, Mode: string(r.Mode), Started: r.Started, Status: string(r.Status), Message: r.Message, Report: r.Report}
 	if !r.Finished.IsZero() {
 		l.Finished = &r.Finished
+	}
+	if r.Status == ledger.StatusDied && !r.Heartbeat.IsZero() {
+		l.Heard = &r.Heartbeat
 	}
 	return l
 }
@@ -140,10 +144,21 @@ func Status(to To, st standing.Sync, typed Typed) error {
 	if last := s.Runs[0]; last.Report != nil && last.Report.Memberships.Pending > 0 {
 		to.printf("  the latest: %s\n", addedWords(last.Report.Memberships))
 	}
-	if last := s.Runs[0]; last.Message != "" && last.Status != string(ledger.StatusHeld) {
+	switch last := s.Runs[0]; {
+	case last.Status == string(ledger.StatusDied):
+		to.printf("  the latest broke off%s: %s; the next run goes on from what is recorded\n", heard(st.Runs[0]), last.Message)
+	case last.Message != "" && last.Status != string(ledger.StatusHeld):
 		to.printf("  the latest ended with: %s\n", last.Message)
 	}
 	return nil
+}
+
+// heard says when a run that broke off was last known to go on.
+func heard(r ledger.Run) string {
+	if r.Heartbeat.IsZero() {
+		return ""
+	}
+	return " at " + words.Clock(r.Heartbeat) + " or soon after"
 }
 
 func (r runLine) cells() []string {

@@ -21,7 +21,7 @@ func TestStatus(t *testing.T) {
 	report.Rows, report.Outcomes[owlatsync.Created], report.Requests.Total = 12, 10, 11
 	at := words.Clock(started)
 	run := ledger.Run{ID: 1, Sync: "users", Mode: "run", Started: started, Finished: started.Add(90 * time.Second), Status: ledger.StatusOK, Report: report}
-	died := ledger.Run{ID: 2, Sync: "users", Mode: "run", Started: started, Status: ledger.StatusDied, Message: "its process was killed"}
+	died := ledger.Run{ID: 2, Sync: "users", Mode: "run", Started: started, Heartbeat: started.Add(10 * time.Minute), Status: ledger.StatusDied, Message: "its process was killed"}
 	held := ledger.Run{ID: 3, Sync: "users", Mode: "run", Started: started, Finished: started, Status: ledger.StatusHeld, Message: "held by a guard: removals"}
 	broken := owlatsync.NewReport("users", "4")
 	broken.Rows, broken.InStep, broken.Turned = 13, 12, 10
@@ -50,8 +50,8 @@ func TestStatus(t *testing.T) {
 			`users: the ledger knows 3 rows: 1 in step, 2 failing (1 of them not tried again until they change); "owlat-sync failures --sync users" lists them`,
 			"  run              started    took  status    rows  created  updated  unchanged  failed  unsendable  requests",
 			"  2    " + at + "       -    died       -        -        -          -       -           -         -",
-			"  the latest ended with: its process was killed",
-		}, `"status":"died","message":"its process was killed"`},
+			"  the latest broke off at " + words.Clock(started.Add(10*time.Minute)) + " or soon after: its process was killed; the next run goes on from what is recorded",
+		}, `"heard":"2026-03-01T12:10:00Z","status":"died","message":"its process was killed"`},
 		{"held", standing.Sync{Known: true, Rows: ledger.Standing{Entries: 1, Applied: 1}, Runs: []ledger.Run{held}, Held: []standing.HeldRun{{Run: held, Partial: true}, {Run: held}}}, []string{
 			"users: the ledger knows 1 row: 1 in step, 0 failing",
 			"  run 3 of " + at + " is held by a guard: removals",

@@ -256,7 +256,7 @@ func (t tale) events() []string {
 		return nil
 	}
 	var lines []string
-	for _, m := range t.Entry.Events {
+	for _, m := range ledger.OfEvents(t.Entry.Events) {
 		switch m.State {
 		case ledger.EventUnknown:
 			lines = append(lines, fmt.Sprintf("%s: sent %s, and nobody knows whether it arrived; it is not sent again", m.Name, words.Clock(m.At)))

@@ -21,6 +21,8 @@ type Ledger interface {
 	Backup(ctx context.Context, file string) error
 	// SetBack makes the ledger one that is older than what was done with it.
 	SetBack(ctx context.Context) error
+	// Alive reports whether a run that is recorded as running goes on.
+	Alive(ctx context.Context, run ledger.Run) (bool, error)
 	Close() error
 	Unwritable() error // why it cannot be written; nil: it could be when it was opened
 }

@@ -71,8 +71,9 @@ func TestAClockThatIsAheadOnceKeepsTheHistory(t *testing.T) {
 // unwritten is a ledger in memory as the program uses it.
 type unwritten struct{ ledger.Store }
 
-func (unwritten) Close() error      { return nil }
-func (unwritten) Unwritable() error { return nil }
+func (unwritten) Close() error                                    { return nil }
+func (unwritten) Unwritable() error                               { return nil }
+func (unwritten) Alive(context.Context, ledger.Run) (bool, error) { return false, nil }
 func (unwritten) SetBack(context.Context) error {
 	return errors.New("a ledger in memory is never older")
 }

@@ -16,6 +16,8 @@ import (
 type Ledger interface {
 	ledger.Reader
 	ledger.Journal
+	// Alive reports whether a run that is recorded as running goes on.
+	Alive(ctx context.Context, run ledger.Run) (bool, error)
 }
 
 // Sync is the state of one sync.
@@ -37,7 +39,8 @@ type HeldRun struct {
 	Refused error // why it can no longer be approved; nil if it can
 }
 
-// Of returns the state of the sync with at most this many runs, at least one. A nil Ledger means that there is none.
+// Of returns the state of the sync with at most this many runs, at least one. A nil Ledger means that there is none. A run that is
+// recorded as running and whose process is gone has the status ledger.StatusDied, as the next run will record it.
 func Of(ctx context.Context, l Ledger, sync config.Sync, runs int) (st Sync, err error) {
 	st.Sync = sync
 	if st.Known = l != nil; !st.Known {
@@ -52,6 +55,11 @@ func Of(ctx context.Context, l Ledger, sync config.Sync, runs int) (st Sync, err
 	if st.Runs, err = l.Runs(ctx, sync.Name, runs); err != nil {
 		return st, err
 	}
+	for i := range st.Runs {
+		if st.Runs[i], err = alive(ctx, l, st.Runs[i]); err != nil {
+			return st, err
+		}
+	}
 	ended := func(r ledger.Run) bool { return r.Report != nil && r.Summary != nil }
 	if i := slices.IndexFunc(st.Runs, ended); i >= 0 {
 		st.Last = &st.Runs[i]
@@ -63,8 +71,26 @@ func Of(ctx context.Context, l Ledger, sync config.Sync, runs int) (st Sync, err
 	return st, err
 }
 
+// alive returns the run as it is, died if its process is gone. It reads the run once more, because it may have ended meanwhile.
+func alive(ctx context.Context, l Ledger, run ledger.Run) (ledger.Run, error) {
+	if run.Status != ledger.StatusRunning {
+		return run, nil
+	}
+	if goesOn, err := l.Alive(ctx, run); goesOn || err != nil {
+		return run, err
+	}
+	now, err := l.Run(ctx, run.ID)
+	if err != nil {
+		return run, err
+	}
+	if now.Status == ledger.StatusRunning {
+		now.Status, now.Message = ledger.StatusDied, ledger.MessageDied
+	}
+	return *now, nil
+}
+
 // Troubles streams what is wrong with the rows of the sync, in the order of their keys.
-func Troubles(ctx context.Context, l Ledger, sync string) iter.Seq2[reconcile.Trouble, error] {
+func Troubles(ctx context.Context, l ledger.Reader, sync string) iter.Seq2[reconcile.Trouble, error] {
 	return func(yield func(reconcile.Trouble, error) bool) {
 		for e, err := range l.All(ctx, sync) {
 			if err != nil {

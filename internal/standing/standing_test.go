@@ -2,6 +2,7 @@ package standing_test
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -82,6 +83,43 @@ func TestRuns(t *testing.T) {
 		!errors.Is(st.Held[0].Refused, reconcile.ErrOldPlan) {
 		t.Errorf("held %+v, want %d, and that its plan is not of this version", st.Held, ids[1])
 	}
+}
+
+// TestARunThatBrokeOff shows a run as died once nobody holds its lock, or somebody else does, and not before.
+func TestARunThatBrokeOff(t *testing.T) {
+	t.Parallel()
+	l := newLedger(t)
+	lock := acquire(t, l)
+	if _, err := lock.BeginRun(t.Context(), ledger.Run{Sync: "users", Mode: "run", Started: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	latest := func() ledger.Run {
+		t.Helper()
+		st, err := standing.Of(t.Context(), l, config.Sync{Name: "users"}, 5)
+		if err != nil || len(st.Runs) != 1 {
+			t.Fatalf("%+v, %v", st.Runs, err)
+		}
+		return st.Runs[0]
+	}
+	if r := latest(); r.Status != ledger.StatusRunning {
+		t.Errorf("while its lock is held the run is %q", r.Status)
+	}
+	if err := lock.Release(); err != nil {
+		t.Fatal(err)
+	}
+	died := func(when string) {
+		t.Helper()
+		if r := latest(); r.Status != ledger.StatusDied || r.Message != ledger.MessageDied || r.Heartbeat.IsZero() {
+			t.Errorf("%s the run is %q: %q, last heard of %s", when, r.Status, r.Message, r.Heartbeat)
+		}
+	}
+	died("after its end")
+	acquire(t, l)
+	died("while another holds the lock")
+	if err := os.Remove(l.Path() + ".lock"); err != nil {
+		t.Fatal(err)
+	}
+	died("without a lock's file")
 }
 
 func TestTroubles(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -52,7 +51,7 @@ func (l *Ledger) older(ctx context.Context) (why string, err error) {
 		if why = age.Older(is, used, done, known); why != "" && !again {
 			continue // another process may have kept it meanwhile
 		}
-		if why == "" && !known { // else the first record says that this ledger is used now
+		if why == "" && !known && l.Unwritable() == nil { // else the first record says that this ledger is used now
 			err = age.Keep(l.f.Name(), age.Done{Ledger: is.Ledger, Generation: is.Generation})
 		}
 		return why, err
@@ -61,26 +60,16 @@ func (l *Ledger) older(ctx context.Context) (why string, err error) {
 
 // mind notices that the ledger is older than what was done with it, and makes its entries safe.
 func (l *Ledger) mind(ctx context.Context) error {
-	deadline := time.Now().Add(dbfile.OpenPatience)
-	for {
-		why, err := l.older(ctx)
-		if err != nil {
+	return dbfile.Patiently(ctx, ledger.ErrLocked, func() error {
+		switch why, err := l.older(ctx); {
+		case err != nil:
 			return err
+		case why != "":
+			return l.setBack(ctx, false)
 		}
-		if why == "" {
-			l.growth.On = true
-			return nil
-		}
-		err = l.setBack(ctx, false)
-		if !errors.Is(err, ledger.ErrLocked) || time.Now().After(deadline) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+		l.growth.On = true
+		return nil
+	})
 }
 
 // SetBack makes the ledger one that is older than what was done with it, for the case that this cannot be noticed: the whole folder
@@ -113,17 +102,10 @@ func (l *Ledger) setBack(ctx context.Context, force bool) (err error) {
 		if err := t.Exec("UPDATE syncs SET set_back = ?1", now); err != nil {
 			return err
 		}
-		if err := t.Exec("UPDATE age SET set_back = ?1", now); err != nil {
-			return err
-		}
 		if err := t.Exec("DELETE FROM bookmarks"); err != nil {
 			return err
 		}
-		name := make([]byte, 16)
-		if _, err := rand.Read(name); err != nil {
-			return err
-		}
-		if err := t.Exec("UPDATE age SET was = ledger, ledger = ?1, copied = ''", hex.EncodeToString(name)); err != nil {
+		if err := t.Exec("UPDATE age SET was = ledger, ledger = ?1, copied = '', set_back = ?2", rand.Text(), now); err != nil {
 			return err
 		}
 		t.acts, t.closes = true, true

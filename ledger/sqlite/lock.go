@@ -63,6 +63,11 @@ func (l locker) acquire(ctx context.Context, claim ledger.Claim) (*lock, error) 
 	return k, nil
 }
 
+// Alive reports whether a run that is recorded as running goes on: its lock is held.
+func (l locker) Alive(ctx context.Context, run ledger.Run) (bool, error) {
+	return l.f.Alive(ctx, run.Epoch)
+}
+
 // watchEvery is the time between two looks at whether the lock is in its place.
 const watchEvery = time.Second
 

@@ -41,14 +41,36 @@ func Open(ctx context.Context, driver, path string) (*Ledger, error) {
 	return l, nil
 }
 
-// OpenReadable is Open for who only wants to read: it also opens a ledger of this version that cannot be written, because its file
-// system is full or read-only, or its file is. Then whatever writes fails as it would, and Unwritable says why.
+// OpenReadable is Open for who only wants to read: it also opens a ledger that cannot be written, because its file system is full or
+// read-only, or its file is. Then whatever writes fails as it would, and Unwritable says why. Where such a ledger cannot be read in its
+// place (a killed run has left a log), is of an older version, or is older than what was done, OpenReadable reads a copy in the folder
+// for temporary files, which Close removes.
 func OpenReadable(ctx context.Context, driver, path string) (*Ledger, error) {
-	l, err := Open(ctx, driver, path)
-	if err == nil || !dbfile.IsUnwritable(err) {
-		return l, err
+	l, why := Open(ctx, driver, path)
+	if why == nil || !dbfile.IsUnwritable(why) {
+		return l, why
 	}
-	return ledgerOf(driver, path, func() (*dbfile.File, error) { return dbfile.OpenUnwritable(ctx, driver, path, migrations, err) })
+	l, err := ledgerOf(driver, path, func() (*dbfile.File, error) { return dbfile.OpenUnwritable(ctx, driver, path, migrations, why) })
+	if err == nil {
+		if older, ageErr := l.older(ctx); older == "" && ageErr == nil {
+			return l, nil
+		}
+		err = l.Close()
+	}
+	if errors.Is(err, ledger.ErrMixed) || errors.Is(err, ledger.ErrNotLedger) || errors.Is(err, ledger.ErrCorrupt) {
+		return nil, err
+	}
+	copied, err := dbfile.CopyAside(ctx, driver, path, func(file string) error {
+		c, err := Open(ctx, driver, file) // brings it up to date, and makes its entries safe
+		if err == nil {
+			err = c.Close()
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w; %w", why, err)
+	}
+	return ledgerOf(driver, path, func() (*dbfile.File, error) { return dbfile.OpenCopied(ctx, driver, path, migrations, why, copied) })
 }
 
 // Unwritable returns why the ledger cannot be written, nil if it could be when it was opened.

@@ -46,6 +46,9 @@ func (r setback) keepFailure(ctx context.Context, err error) (f *remote.Failure,
 		if was := r.e.Failure; !r.s.Only || was == nil || was.Absence || was.Fingerprint.IsZero() {
 			r.e.Failure = f.Again(was, of, time.Now())
 		}
+		if r.e.ContactID == "" && r.s.Met != nil && r.s.Met.Old { // the ledger may no longer count as older at the next try
+			r.e.NoteMetBefore()
+		}
 		r.event("failed", f.Reason)
 	}
 	r.e.Fingerprint = ledger.Fingerprint{}

@@ -12,9 +12,23 @@ import (
 // tally brings the plan's sums in line with the ledger.
 type tally struct{ *Planner }
 
+// reasonOld says why a row stays as it is although it says yes.
+const reasonOld = "its consent is not known to be new: left as it is"
+
+// planned returns the decision about a step, and whether it is told: that of a row in step is not.
+func planned(s *step.Step) (d step.Decision, told bool) {
+	d = s.Decision()
+	if d.Outcome == owlatsync.Unchanged && s.Skipped > 0 {
+		d.Reason = reasonOld
+	}
+	return d, d.Outcome != owlatsync.Unchanged || d.Reason != ""
+}
+
 // count adds a step to the plan's sums and tells its decision.
 func (p *Planner) count(s *step.Step) {
-	p.tell(s.Decision())
+	if d, told := planned(s); told {
+		p.tell(d)
+	}
 	Tally(&p.plan.Summary, s, 1)
 	for _, c := range s.Changes {
 		if c.Kind == owlatsync.AddTopic {

@@ -14,7 +14,7 @@ import (
 // due returns the events of a row as they are once the row is in step: those of before, and those that the step's outcome makes
 // due. Again says that the row was met before with a contact that no longer exists, so that it does not appear anew.
 func due(rules []policy.EventRule, before []ledger.EventMark, s *step.Step, again bool, now time.Time) []ledger.EventMark {
-	marks := slices.DeleteFunc(slices.Clone(before), func(m ledger.EventMark) bool {
+	marks := slices.DeleteFunc(ledger.OfEvents(before), func(m ledger.EventMark) bool {
 		return m.State == ledger.EventAwaited || m.State == ledger.EventDue && ruleOf(rules, m) == nil
 	})
 	for _, rule := range rules {

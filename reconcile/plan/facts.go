@@ -168,7 +168,7 @@ func (g *gatherer) stand(r *step.Row, k *known, gone map[string]bool) {
 
 // sibling notes that another sync created the contact that the row is to have. By has the entries of all syncs by contact.
 func (k *known) sibling(sync string, by map[string][]ledger.Holder) {
-	if !k.met || k.SetBack { // the row may have been met before
+	if !k.met || k.SetBack || k.entry != nil && k.entry.MetBefore() { // the row may have been met before
 		return
 	}
 	if siblings, created := remote.Siblings(by[k.Entry.ContactID], sync, k.Entry.ContactID, nil); created {

@@ -76,7 +76,8 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 		}
 		s.Changes = append(s.Changes, step.FieldsToSet(r, e)...)
 	}
-	s.Events = due(p.Events, e.Events, s, k.Again || k.SetBack && s.Outcome == owlatsync.Adopted, now)
+	old := k.SetBack || e.MetBefore()
+	s.Events = due(p.Events, e.Events, s, k.Again || old && s.Outcome == owlatsync.Adopted, now)
 	s.Messages = messages(p.Events, s.Events, r)
 	before := e.Memberships
 	v := consent.Plan(p.Topics, consent.Row{
@@ -92,9 +93,9 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 		s.Changes = slices.Insert(s.Changes, 0, owlatsync.Change{Kind: owlatsync.AdoptContact})
 	}
 	if e.ContactID == "" {
-		s.Met = met(p, s, before, k.Again || k.SetBack, now, there)
+		s.Met = met(p, s, before, k.Again || old, now, there)
 		if s.Met != nil {
-			s.Met.Old = k.SetBack
+			s.Met.Old = old
 		}
 	}
 	return s

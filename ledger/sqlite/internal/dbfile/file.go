@@ -3,6 +3,7 @@
 package dbfile
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -28,9 +29,11 @@ type File struct {
 	before     age.Done // what had been done before the file was opened
 	hadDone    bool     // before is known
 	unwritable error    // why it cannot be written; nil: it can
+	copied     *Copied  // the file is this copy of the ledger; nil: it is the ledger
 
 	path   string        // as given, for messages
 	name   string        // absolute and without symbolic links, so that one file has one lock
+	lock   string        // the name of the ledger, whose lock counts; empty: the same
 	opened os.FileInfo   // the file when it was opened
 	write  chan struct{} // has one token while somebody uses Writer
 	closed chan struct{}
@@ -133,7 +136,7 @@ func (f *File) Path() string { return f.path }
 func (f *File) Name() string { return f.name }
 
 // LockPath returns the path of the file whose lock keeps runs apart.
-func (f *File) LockPath() string { return f.name + ".lock" }
+func (f *File) LockPath() string { return cmp.Or(f.lock, f.name) + ".lock" }
 
 // inPlace reports whether the file under the ledger's name is the one that was opened.
 func (f *File) inPlace() bool {
@@ -155,6 +158,9 @@ func (f *File) Close(first func() error) (err error) {
 		}
 		if f.Writer != nil {
 			errs = append(errs, f.Writer.close())
+		}
+		if f.copied != nil {
+			errs = append(errs, f.copied.Drop())
 		}
 		err = errors.Join(errs...)
 	})

@@ -71,8 +71,9 @@ func (l *File) TakeLock(ctx context.Context, purpose string, wait bool) (*Lock, 
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return nil, err
 			}
-			// Such a holder has not written its name yet or is just leaving: look again.
-			if h.PID != 0 || attempt == holderAttempts {
+			// A holder without a name has not written it yet or is just leaving; the name may also be a dead one's while somebody looks
+			// whether the lock is held. So look again.
+			if h.PID != 0 && attempt > 0 || attempt == holderAttempts {
 				return nil, &ledger.LockedError{Owner: ledger.Owner{PID: h.PID, Host: h.Host}, Since: h.Since, Purpose: h.Purpose}
 			}
 			pause = holderPause
@@ -83,6 +84,28 @@ func (l *File) TakeLock(ctx context.Context, purpose string, wait bool) (*Lock, 
 		case <-time.After(pause):
 		}
 	}
+}
+
+// lockHeld reports whether this or another process holds the lock. It creates no file, and needs no right to write.
+func (l *File) lockHeld() (bool, error) {
+	lock := flock.New(l.LockPath(), flock.SetFlag(os.O_RDONLY))
+	free, err := lock.TryRLock()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return !free, lock.Unlock()
+}
+
+// Alive reports whether the lock that was given out with the epoch is held. It neither waits nor keeps anybody waiting.
+func (l *File) Alive(ctx context.Context, epoch int64) (bool, error) {
+	held, err := l.lockHeld()
+	if err == nil && held {
+		err = l.Readers.QueryRowContext(ctx, "SELECT epoch = ?1 FROM lock", epoch).Scan(&held)
+	}
+	return held, Explain(ctx, err)
 }
 
 // try takes the lock unless another has it.

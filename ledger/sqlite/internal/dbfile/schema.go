@@ -73,7 +73,7 @@ func newestOf(schema fs.FS) (version int, err error) {
 // useLog turns on the write-ahead log, which stays on. For a moment that needs the file alone, and SQLite does not wait for readers
 // to leave.
 func (f *File) useLog(ctx context.Context) error {
-	return patiently(ctx, ledger.ErrBusy, func() error {
+	return Patiently(ctx, ledger.ErrBusy, func() error {
 		var mode string
 		if err := f.Writer.db.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
 			return Explain(ctx, err)
@@ -138,7 +138,7 @@ func senseless(err error) error {
 // under a run of an older program.
 func (f *File) migrate(ctx context.Context, schema fs.FS, newest int) (err error) {
 	var lock *Lock
-	err = patiently(ctx, ledger.ErrLocked, func() (err error) {
+	err = Patiently(ctx, ledger.ErrLocked, func() (err error) {
 		lock, err = f.TakeLock(ctx, "migration of the ledger", false)
 		return err
 	})
@@ -169,8 +169,8 @@ func (f *File) migrate(ctx context.Context, schema fs.FS, newest int) (err error
 	return nil
 }
 
-// patiently repeats do while it fails with the passing error.
-func patiently(ctx context.Context, passing error, do func() error) error {
+// Patiently repeats do while it fails with the passing error, for OpenPatience at the most.
+func Patiently(ctx context.Context, passing error, do func() error) error {
 	deadline := time.NewTimer(OpenPatience)
 	defer deadline.Stop()
 	for {
