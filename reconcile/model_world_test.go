@@ -139,6 +139,7 @@ type model struct {
 	spoken  map[string]map[bool]bool // what the source said last, by sync, topic and person, key or address
 	written map[string][]string      // values that a contact had, by id
 	foreign map[string][]string      // values that somebody else gave it, by id and field
+	heirs   map[string]string        // contacts that were merged away → those that they were merged into
 
 	told     []optOut // what the engine was told since the ledger was lost
 	post     []optOut // what it is yet to be told
@@ -156,7 +157,7 @@ func newModel(t *testing.T, h *history, folder string) *model {
 	r := rand.New(rand.NewPCG(h.seed, 1))
 	m := &model{
 		t: t, h: h, r: r, folder: folder,
-		spoken: make(map[string]map[bool]bool), written: make(map[string][]string), foreign: make(map[string][]string),
+		spoken: make(map[string]map[bool]bool), written: make(map[string][]string), foreign: make(map[string][]string), heirs: make(map[string]string),
 		counts: make(map[string]int), limiter: r.IntN(10) == 0,
 	}
 	m.server = &owlattest.Server{NoLimit: !m.limiter, BasePath: "/base", RandomSeed: h.seed | 1}
