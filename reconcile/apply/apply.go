@@ -92,6 +92,7 @@ type run struct {
 	withdrawn map[string]*remote.Failure // rows whose early withdrawal failed, by key
 	left      []*step.Step               // taken on, and not begun before the plan was too old
 	movedAt   map[string]time.Time       // when an early withdrawal may have moved what Owlat tells, by key
+	timed     sync.Once                  // Owlat was asked for the time to know it closely
 }
 
 // Apply carries out every step. It tells the steps that it does not reach as skipped, so that the outcomes add up, unless it ends
@@ -137,15 +138,16 @@ const settleBatch = 500
 func (a *run) phase(ctx context.Context, phase step.Phase) error {
 	defer a.pool.Wait()
 	var settled []*step.Step
-	order := int64(0)
+	order, missing := int64(0), false
 	for s, err := range a.plan.Steps(phase) {
 		if err != nil {
 			return err
 		}
-		if s.Order != order { // it needs an address that an earlier rename frees
+		if s.Order != order || s.Missing && !missing { // it needs an address that an earlier rename frees, or waits to see that nothing fails
 			a.pool.Wait()
 			order = s.Order
 		}
+		missing = s.Missing
 		switch {
 		case !a.asked(s):
 			a.done(s, result{outcome: owlatsync.Skipped, reason: "not among the rows asked for", category: ledger.CategoryUnasked})

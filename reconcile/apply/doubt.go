@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,7 @@ func (r membership) settleAdds(ctx context.Context) error {
 	}
 	for _, topic := range doubtful {
 		m := r.e.Membership(topic)
+		r.sharpen(ctx, m)
 		if !remote.Unmoved(r.e, m, c) {
 			m.State = ledger.MemberUnsure
 		} else if known {
@@ -96,13 +98,9 @@ func (r membership) markAdd(ctx context.Context, topic string) error {
 	if r.e.Witness.IsZero() { // only the time of sending will tell whether the person has left since
 		r.askTime(ctx)
 	}
-	earliest, latest, known := r.owlatTime()
-	m.State, m.At, m.Sent = ledger.MemberSent, latest, time.Time{}
-	if known {
-		if m.Sent = earliest; m.Sent.Before(r.movedAt) {
-			m.Sent = r.movedAt
-		}
-	}
+	now := time.Now()
+	m.State, m.At, m.Sent = ledger.MemberSent, r.now(), r.since(now)
+	r.sentAt[topic] = now
 	if err := r.flush(ctx); err != nil {
 		*r.e.Membership(topic) = before
 		return err
@@ -111,16 +109,55 @@ func (r membership) markAdd(ctx context.Context, topic string) error {
 }
 
 // moved notes that a request of this step may have moved what Owlat tells of the contact. Adds in doubt that the step has looked at
-// before stay settled.
+// before stay settled, if Owlat's clock is known closely.
 func (r *row) moved() {
-	_, latest, known := r.owlatTime()
-	if !known {
-		return
-	}
-	r.movedAt = latest
+	r.movedAt = time.Now()
 	for i := range r.e.Memberships {
 		if m := &r.e.Memberships[i]; r.looked && m.State == ledger.MemberSent {
-			m.Sent = latest
+			m.Sent = cmp.Or(r.movedBy(), m.Sent)
 		}
 	}
+}
+
+// closely is how narrow the bounds of Owlat's clock must be to tell what a step has moved from what a person does right after it.
+const closely = 250 * time.Millisecond
+
+// movedBy returns when, at the latest on Owlat's clock, a request of this step may have moved what Owlat tells of the contact. It is zero
+// if none has, or if the clock is not known closely: then a doubt takes it for somebody else's doing.
+func (r *row) movedBy() time.Time {
+	if r.movedAt.IsZero() || !r.timedClosely(r.movedAt) {
+		return time.Time{}
+	}
+	_, latest, _ := r.client.ServerTime(r.movedAt)
+	return latest
+}
+
+func (r *row) timedClosely(at time.Time) bool {
+	earliest, latest, known := r.client.ServerTime(at)
+	return known && latest.Sub(earliest) <= closely
+}
+
+// since returns the time on Owlat's clock beyond which whoever leaves after an add was sent moves the contact's updatedAt, and what this
+// step did before it does not. It is zero if the clock is not known.
+func (r *row) since(sent time.Time) time.Time {
+	earliest, _, known := r.client.ServerTime(sent)
+	if moved := r.movedBy(); moved.After(earliest) {
+		return moved
+	}
+	if !known {
+		return time.Time{}
+	}
+	return earliest
+}
+
+// sharpen dates an add of this step again whose answer was lost. To know Owlat's clock closely enough, a run asks for the time once.
+func (r *row) sharpen(ctx context.Context, m *ledger.Membership) {
+	sent, here := r.sentAt[m.Topic]
+	if !here || r.movedAt.IsZero() {
+		return
+	}
+	if !r.timedClosely(sent) {
+		r.timed.Do(func() { r.askOwlat(ctx) })
+	}
+	m.Sent = r.since(sent)
 }
