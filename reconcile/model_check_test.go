@@ -38,6 +38,7 @@ func (m *model) checkStretch(log *runLog, spec *runSpec) {
 	m.checkUnsure(log)
 	m.checkLedger(log)
 	m.checkEvents(log)
+	m.checkSetBack(log)
 }
 
 // checkReport: every row has one outcome in the whole run, and the numbers hold together.
@@ -160,8 +161,8 @@ func (m *model) checkRemovals(log *runLog, spec *runSpec) {
 			if log.config.OnMissing != reconcile.MissingDelete {
 				m.fail("contact %s was deleted although the policy is %q", e.Email, log.config.OnMissing)
 			}
-			if m.creator(e.ContactID) != log.sync {
-				m.fail("contact %s was deleted, which this sync did not create since the ledger was lost", e.Email)
+			if m.creatorIn(m.remembered(), e.ContactID) != log.sync {
+				m.fail("contact %s was deleted, which this sync did not create, as far as the ledger knows", e.Email)
 			}
 			if !absent(e.ContactID) {
 				m.fail("contact %s was deleted although its row is there", e.Email)
@@ -220,8 +221,10 @@ func (l *runLog) isFor(contact string, id int) bool {
 }
 
 // creator returns the sync in one of whose runs since the ledger was lost the contact was created, nil if there is none.
-func (m *model) creator(contact string) *modelSync {
-	for _, log := range m.runs[m.bornRun:] {
+func (m *model) creator(contact string) *modelSync { return m.creatorIn(m.runs[m.bornRun:], contact) }
+
+func (m *model) creatorIn(runs []*runLog, contact string) *modelSync {
+	for _, log := range runs {
 		for _, e := range m.server.History("")[log.first:log.last] {
 			if e.ContactID == contact && e.Action == owlattest.Created {
 				return log.sync
@@ -239,11 +242,13 @@ func (m *model) checkAdds(log *runLog) {
 	for i, e := range history {
 		index[e] = i
 	}
+	m.doubtful = true // whether somebody left since is judged below
 	for _, e := range history[log.first:log.last] {
 		if e.Action == owlattest.Added && !m.grounds(log, owlattest.Return{Added: e}) {
 			m.fail("%s was put on topic %d without a reason", e.Email, slices.Index(m.topics, e.TopicID))
 		}
 	}
+	m.doubtful = false
 	for _, r := range owlattest.PutBack(history, func(r owlattest.Return) bool {
 		if i := index[r.Added]; i < log.first || i >= log.last {
 			return true // judged after its own run, or somebody else's doing
@@ -377,6 +382,9 @@ func (m *model) asConfigured(log *runLog, r owlattest.Return, at, i int) bool {
 	if !add {
 		return false
 	}
+	if m.doubtful && m.inDoubt(log, r.Added) {
+		return true
+	}
 	for _, e := range m.server.History("")[since:log.first] {
 		if e.ContactID != r.Added.ContactID || e.TopicID != r.Added.TopicID || e.Action != owlattest.Added {
 			continue
@@ -419,7 +427,7 @@ func (m *model) checkLedger(log *runLog) {
 			if values := valuesOf(e.Email, e.Fields[owlatsync.FirstName], e.Fields[owlatsync.LastName]); !slices.Contains(m.written[e.ContactID], values) {
 				m.fail("the ledger says that the contact of row %s is %s, which it never was: %q", e.Key, values, m.written[e.ContactID])
 			}
-			if e.Origin == ledger.OriginCreated && m.creator(e.ContactID) != s {
+			if e.Origin == ledger.OriginCreated && m.creatorIn(m.remembered(), e.ContactID) != s {
 				m.fail("the ledger says that sync %s created the contact of row %s, which it did not", s.Name, e.Key)
 			}
 			for _, x := range e.Memberships {
@@ -526,7 +534,7 @@ func (m *model) appearances(s *modelSync, address string) int {
 	for _, log := range m.runs {
 		for i, row := range log.rows {
 			if log.sync == s && normal(row.Email.Value) == address {
-				appeared[fmt.Sprint(log.lost, log.people[i], keyOf(&log.config, row))] = true
+				appeared[fmt.Sprint(log.anew, log.people[i], keyOf(&log.config, row))] = true
 			}
 		}
 	}

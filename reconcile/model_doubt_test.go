@@ -71,6 +71,14 @@ func (m *model) repeated(log *runLog, r owlattest.Return) bool {
 	return false
 }
 
+// inDoubt reports whether the answer to an earlier add was lost, so that it has not used the consent.
+func (m *model) inDoubt(log *runLog, added owlattest.Entry) bool {
+	return slices.ContainsFunc(log.before, func(e *ledger.Entry) bool {
+		x := e.Membership(added.TopicID)
+		return e.ContactID == added.ContactID && x != nil && x.State == ledger.MemberSent
+	})
+}
+
 // checkUnsure: of a contact that nobody and nothing has changed since it was created, it stays unknown of no add whether it may be sent
 // again.
 func (m *model) checkUnsure(log *runLog) {

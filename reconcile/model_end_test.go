@@ -383,8 +383,8 @@ func (m *model) owed(log *runLog, i, at, topic int, e *ledger.Entry, c owlattest
 			switch {
 			case x.ContactID == c.ID && x.Action == owlattest.Created:
 				since = k
-			case since < 0 && x.Email == m.identity(c.ID) && (x.Action == owlattest.Erased || x.Action == owlattest.Deleted):
-				return -1 // it may be the same person as had the address before and was deleted
+			case since < 0 && x.Email == m.identity(c.ID) && slices.Contains([]owlattest.Action{owlattest.Erased, owlattest.Deleted, owlattest.Merged}, x.Action):
+				return -1 // it may be the same person as had the address before and was deleted or merged
 			}
 		}
 	}

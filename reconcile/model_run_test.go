@@ -125,7 +125,7 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	f.cancel, f.stop = cancel, make(chan struct{})
 	spec.o.Stop = f.stop
 	log := &runLog{
-		sync: s, config: s.Sync, topics: s.topics, lost: m.lost, from: time.Now(), first: len(m.server.History("")), fuse: f,
+		sync: s, config: s.Sync, topics: s.topics, anew: m.anew, from: time.Now(), first: len(m.server.History("")), fuse: f,
 		full: len(spec.o.Only) == 0 && spec.o.Limit == 0, bound: m.bindings(s), before: m.entries(s), visits: spec.visits,
 		breaks: spec.breaksIn(1), pace: spec.pace,
 	}
@@ -354,7 +354,7 @@ func (l *runLog) planned() (owlatsync.Summary, bool) {
 // the row's entry went on under another key.
 func (m *model) everBound(s *modelSync, key string) map[string]bool {
 	ever := make(map[string]bool)
-	for _, log := range m.runs[m.bornRun:] {
+	for _, log := range m.remembered() {
 		if log.sync != s {
 			continue
 		}

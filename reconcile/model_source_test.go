@@ -184,7 +184,7 @@ func (l *runLog) kept() bool {
 
 // lastRead returns the latest run before this one that read the person's row and came to its end, nil if none did.
 func (m *model) lastRead(log *runLog, id int) *runLog {
-	for _, earlier := range slices.Backward(m.runs[m.bornRun:]) {
+	for _, earlier := range slices.Backward(m.remembered()) {
 		if earlier != log && earlier.sync == log.sync && earlier.kept() && earlier.read(id) {
 			return earlier
 		}
@@ -227,7 +227,7 @@ func (m *model) checkReading(log *runLog, spec *runSpec) {
 		m.fail("all rows were asked for, and only changes read")
 	}
 	var last *runLog
-	for _, earlier := range slices.Backward(m.runs[m.bornRun:]) {
+	for _, earlier := range slices.Backward(m.remembered()) {
 		if earlier != log && earlier.sync == log.sync && earlier.kept() && !earlier.changes {
 			last = earlier
 			break

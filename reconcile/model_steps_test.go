@@ -59,6 +59,8 @@ var stepKinds = []struct {
 	{"new topic", 2, (*model).newTopic},
 	{"policy", 2, (*model).changePolicy},
 	{"lost ledger", 2, (*model).loseLedger},
+	{"backup", 1, (*model).backUp},
+	{"older ledger", 2, (*model).olderLedger},
 	{"retry", 2, (*model).retry},
 	{"verify", 2, (*model).verify},
 }

@@ -58,7 +58,7 @@ type runLog struct {
 	sync     *modelSync
 	config   reconcile.Sync // as it was
 	topics   []int
-	lost     int // how often the ledger had been lost
+	anew     int // how often the ledger had begun from nothing
 	from, to time.Time
 	// first and last bound the run's part of the emulator's history.
 	first, last int
@@ -121,10 +121,14 @@ type model struct {
 	memory  *memory.Ledger
 	path    string
 	folder  string
-	lost    int // how often the ledger was lost
+	lost    int // how often the ledger was lost, or an older one came back
+	anew    int // how often it began from nothing
 	born    time.Time
-	bornAt  int // in the emulator's history
-	bornRun int // in runs
+	bornAt  int       // in the emulator's history
+	bornRun int       // in runs
+	older   []*runLog // runs before that, of which an older ledger knows
+	backup  *backup   // nil: there is none
+	setBack bool      // no run has planned since an older ledger came back
 
 	table  []*person
 	edited *person  // whose row was changed last
@@ -286,15 +290,24 @@ func (m *model) closeBook() {
 // loseLedger begins with an empty one.
 func (m *model) loseLedger() {
 	m.lost++
-	m.told, m.post = nil, nil
+	m.anew++
+	m.told, m.post, m.older, m.setBack = nil, nil, nil, false
 	m.memory, m.path = nil, ""
 	m.openLedger()
+	m.reborn()
+}
+
+// reborn lets the ledger know nothing of what has happened so far but what m.older says.
+func (m *model) reborn() {
 	m.born, m.bornAt, m.bornRun = time.Now(), len(m.server.History("")), len(m.runs)
 	for _, s := range m.syncs {
 		s.held = 0
 	}
 	time.Sleep(clockSkew) // else what was created before could be taken for what is now
 }
+
+// remembered returns the runs that the ledger knows of.
+func (m *model) remembered() []*runLog { return append(slices.Clone(m.older), m.runs[m.bornRun:]...) }
 
 func (m *model) close() {
 	m.closeBook()
@@ -397,6 +410,11 @@ func (m *model) sourceChanged() {
 				continue
 			}
 			now := make(map[string]map[bool]bool)
+			says := make(map[*person]bool) // as it counts beside other rows
+			list, people := m.rowsOf(s)
+			for j, row := range asTheyCount(&s.Sync, list) {
+				says[m.person(people[j])] = row.Consents[i] == owlatsync.Yes
+			}
 			first := make(map[string]*person) // of several rows with one key the first counts
 			key := func(p *person) string {
 				return keyOf(&s.Sync, owlatsync.Row{Key: p.key, Email: owlatsync.Some(p.email)})
@@ -424,11 +442,11 @@ func (m *model) sourceChanged() {
 					if now[name] == nil {
 						now[name] = make(map[bool]bool)
 					}
-					now[name][m.word(s, i, p)] = true
+					now[name][says[p]] = true
 				}
 			}
 			for _, p := range m.table {
-				if !p.in[s.index] || !m.word(s, i, p) {
+				if !says[p] {
 					continue
 				}
 				for _, name := range names(p) {
