@@ -22,6 +22,7 @@ func (m *model) checkRun(log *runLog, spec *runSpec) {
 	m.checkErrors(log, spec)
 	m.checkReading(log, spec)
 	m.checkStretch(log, spec)
+	m.checkGuards(log, spec)
 	if log.fuse.kind == killed {
 		return
 	}

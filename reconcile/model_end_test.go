@@ -98,6 +98,7 @@ func (m *model) converge(repaired, whole bool) (ok, read bool) {
 			for s, log := range logs {
 				if all[s] {
 					m.checkAbsent(log)
+					m.checkDeparted(log)
 				}
 			}
 			read = !slices.ContainsFunc(m.syncs, func(s *modelSync) bool { return !all[s] })

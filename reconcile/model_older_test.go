@@ -66,7 +66,7 @@ func (m *model) olderLedger() {
 	}
 	ctx := context.Background()
 	m.lost++
-	m.told, m.older, m.setBack = slices.Clone(b.told), slices.Clone(b.known), true
+	m.told, m.older = slices.Clone(b.told), slices.Clone(b.known)
 	switch {
 	case b.export != nil && !m.h.inFile:
 		m.memory = memory.New()
@@ -91,13 +91,17 @@ func (m *model) olderLedger() {
 	m.tell("  the ledger is as it was before run %d", b.runs+1)
 	m.count("older ledgers")
 	m.reborn()
+	for _, s := range m.syncs {
+		s.setBack = true
+	}
 }
 
-// checkSetBack: the first plan with an older ledger says that it is older.
+// checkSetBack: plans with an older ledger say that it is older, until a run has come to its end.
 func (m *model) checkSetBack(log *runLog) {
-	summary, planned := log.planned()
-	if planned && m.setBack && !summary.SetBack {
-		m.fail("the ledger is older than what was done, and the plan does not say so")
+	if summary, planned := log.planned(); planned && summary.SetBack != log.setBack {
+		m.fail("the ledger is older than what was done: %v, and the plan says: %v", log.setBack, summary.SetBack)
 	}
-	m.setBack = m.setBack && !planned
+	if log.kept() && log.err == nil {
+		log.sync.setBack = false
+	}
 }

@@ -126,7 +126,7 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	spec.o.Stop = f.stop
 	log := &runLog{
 		sync: s, config: s.Sync, topics: s.topics, anew: m.anew, from: time.Now(), first: len(m.server.History("")), fuse: f,
-		full: len(spec.o.Only) == 0 && spec.o.Limit == 0, bound: m.bindings(s), before: m.entries(s), visits: spec.visits,
+		setBack: s.setBack, full: len(spec.o.Only) == 0 && spec.o.Limit == 0, bound: m.bindings(s), before: m.entries(s), visits: spec.visits,
 		breaks: spec.breaksIn(1), pace: spec.pace,
 	}
 	for _, e := range log.before {

@@ -42,6 +42,8 @@ var stepKinds = []struct {
 	{"new key", 3, (*model).rekey},
 	{"consent", 14, (*model).changeConsent},
 	{"order", 1, (*model).reorder},
+	{"churn", 1, (*model).churn},
+	{"everybody leaves", 1, (*model).everybodyLeaves},
 
 	// In Owlat.
 	{"unsubscribe", 6, (*model).unsubscribe},

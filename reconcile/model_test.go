@@ -183,6 +183,7 @@ var flavours = []struct {
 	name  string
 	steps []string
 }{
+	{"departures", []string{"run", "churn", "churn", "everybody leaves", "somebody leaves", "somebody returns", "new key", "address of one who leaves", "consent"}},
 	{"older ledgers", []string{"run", "run", "backup", "older ledger", "older ledger", "consent", "consent", "unsubscribe", "opt out", "comes back"}},
 }
 

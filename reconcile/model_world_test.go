@@ -47,9 +47,10 @@ type person struct {
 // modelSync is a sync with what the model remembers of it.
 type modelSync struct {
 	reconcile.Sync
-	index  int
-	topics []int // the model's topics that are configured, in the order of Sync.Topics
-	held   int64 // the run that is held, 0 if none
+	index   int
+	topics  []int // the model's topics that are configured, in the order of Sync.Topics
+	held    int64 // the run that is held, 0 if none
+	setBack bool  // no run has come to its end since an older ledger came back
 }
 
 // runLog is a run and all that happened during it.
@@ -72,6 +73,7 @@ type runLog struct {
 	bound       map[string]string
 	before      []*ledger.Entry
 	full        bool // neither Only nor Limit
+	setBack     bool // the ledger is older than what was done
 	doubt       bool // an earlier run left something of unknown outcome, which this one had to look up
 	happened    []any
 	report      *owlatsync.Report
@@ -128,7 +130,6 @@ type model struct {
 	bornRun int       // in runs
 	older   []*runLog // runs before that, of which an older ledger knows
 	backup  *backup   // nil: there is none
-	setBack bool      // no run has planned since an older ledger came back
 
 	table  []*person
 	edited *person  // whose row was changed last
@@ -196,7 +197,7 @@ func (m *model) newSync(index int, name string) *modelSync {
 	s := &modelSync{index: index}
 	s.Name = name
 	s.Guards = unguarded
-	if m.r.IntN(6) == 0 {
+	if m.r.IntN(6) == 0 || m.h.about == "departures" && m.r.IntN(2) == 0 {
 		s.Guards = reconcile.Guards{Removals: reconcile.Limit{Share: 0.3, Rows: 1}, Updates: reconcile.Limit{Share: 0.5, Rows: 1}}
 	}
 	s.OnMissing = pick(m.r, reconcile.MissingKeep, reconcile.MissingLeave, reconcile.MissingDelete)
@@ -291,7 +292,7 @@ func (m *model) closeBook() {
 func (m *model) loseLedger() {
 	m.lost++
 	m.anew++
-	m.told, m.post, m.older, m.setBack = nil, nil, nil, false
+	m.told, m.post, m.older = nil, nil, nil
 	m.memory, m.path = nil, ""
 	m.openLedger()
 	m.reborn()
@@ -301,7 +302,7 @@ func (m *model) loseLedger() {
 func (m *model) reborn() {
 	m.born, m.bornAt, m.bornRun = time.Now(), len(m.server.History("")), len(m.runs)
 	for _, s := range m.syncs {
-		s.held = 0
+		s.held, s.setBack = 0, false
 	}
 	time.Sleep(clockSkew) // else what was created before could be taken for what is now
 }
