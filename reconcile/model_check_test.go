@@ -23,6 +23,7 @@ func (m *model) checkRun(log *runLog, spec *runSpec) {
 	m.checkReading(log, spec)
 	m.checkStretch(log, spec)
 	m.checkGuards(log, spec)
+	m.checkPart(log, spec)
 	if log.fuse.kind == killed {
 		return
 	}

@@ -53,15 +53,14 @@ func (m *model) randomRun() {
 		spec.fuse.at = 1 + m.r.IntN(14)
 	}
 	m.planVisits(spec)
-	switch m.r.IntN(20) {
-	case 0:
-		for _, row := range list {
-			if key := keyOf(&s.Sync, row); m.r.IntN(2) == 0 && key != "" {
-				spec.o.Only = append(spec.o.Only, key)
-			}
-		}
-	case 1:
-		spec.o.Limit = 1 + m.r.IntN(4)
+	what := m.r.IntN(20)
+	if m.h.about == "parts" && m.r.IntN(2) == 0 {
+		what = 0
+	}
+	switch what {
+	case 0, 1:
+		part := m.randomPart(s, list)
+		spec.o.Only, spec.o.Limit = part.Only, part.Limit
 	case 2:
 		spec.o.Full = true
 	case 3:
@@ -126,7 +125,7 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	spec.o.Stop = f.stop
 	log := &runLog{
 		sync: s, config: s.Sync, topics: s.topics, anew: m.anew, from: time.Now(), first: len(m.server.History("")), fuse: f,
-		setBack: s.setBack, full: len(spec.o.Only) == 0 && spec.o.Limit == 0, bound: m.bindings(s), before: m.entries(s), visits: spec.visits,
+		setBack: s.setBack, part: m.partOf(s, spec.o), full: m.partOf(s, spec.o).Whole(), bound: m.bindings(s), before: m.entries(s), visits: spec.visits,
 		breaks: spec.breaksIn(1), pace: spec.pace,
 	}
 	for _, e := range log.before {
@@ -181,7 +180,7 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	m.tellRun(log)
 	s.held = 0
 	if held, ok := errors.AsType[*reconcile.HeldError](log.err); ok {
-		s.held = held.Run
+		s.held, s.heldPart = held.Run, log.part
 	}
 	m.checkRun(log, spec)
 	return log

@@ -184,6 +184,7 @@ var flavours = []struct {
 	steps []string
 }{
 	{"departures", []string{"run", "churn", "churn", "everybody leaves", "somebody leaves", "somebody returns", "new key", "address of one who leaves", "consent"}},
+	{"parts", []string{"run", "run", "run", "consent", "consent", "name", "address", "somebody joins", "invalid address", "duplicate"}},
 	{"older ledgers", []string{"run", "run", "backup", "older ledger", "older ledger", "consent", "consent", "unsubscribe", "opt out", "comes back"}},
 }
 

@@ -47,10 +47,11 @@ type person struct {
 // modelSync is a sync with what the model remembers of it.
 type modelSync struct {
 	reconcile.Sync
-	index   int
-	topics  []int // the model's topics that are configured, in the order of Sync.Topics
-	held    int64 // the run that is held, 0 if none
-	setBack bool  // no run has come to its end since an older ledger came back
+	index    int
+	topics   []int // the model's topics that are configured, in the order of Sync.Topics
+	held     int64 // the run that is held, 0 if none
+	heldPart owlatsync.Part
+	setBack  bool // no run has come to its end since an older ledger came back
 }
 
 // runLog is a run and all that happened during it.
@@ -72,7 +73,8 @@ type runLog struct {
 	changes     bool   // only rows that changed were read
 	bound       map[string]string
 	before      []*ledger.Entry
-	full        bool // neither Only nor Limit
+	part        owlatsync.Part
+	full        bool // the part is all
 	setBack     bool // the ledger is older than what was done
 	doubt       bool // an earlier run left something of unknown outcome, which this one had to look up
 	happened    []any
