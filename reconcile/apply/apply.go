@@ -92,7 +92,6 @@ type run struct {
 	withdrawn map[string]*remote.Failure // rows whose early withdrawal failed, by key
 	left      []*step.Step               // taken on, and not begun before the plan was too old
 	movedAt   map[string]time.Time       // when an early withdrawal may have moved what Owlat tells, by key
-	timed     sync.Once                  // Owlat was asked for the time to know it closely
 }
 
 // Apply carries out every step. It tells the steps that it does not reach as skipped, so that the outcomes add up, unless it ends

@@ -150,14 +150,14 @@ func (r *row) since(sent time.Time) time.Time {
 	return earliest
 }
 
-// sharpen dates an add of this step again whose answer was lost. To know Owlat's clock closely enough, a run asks for the time once.
+// sharpen dates an add of this step again whose answer was lost. If Owlat's clock is not known closely, it asks for the time.
 func (r *row) sharpen(ctx context.Context, m *ledger.Membership) {
 	sent, here := r.sentAt[m.Topic]
 	if !here || r.movedAt.IsZero() {
 		return
 	}
 	if !r.timedClosely(sent) {
-		r.timed.Do(func() { r.askOwlat(ctx) })
+		r.askOwlat(ctx)
 	}
 	m.Sent = r.since(sent)
 }
