@@ -24,6 +24,7 @@ func (m *model) checkRun(log *runLog, spec *runSpec) {
 	m.checkStretch(log, spec)
 	m.checkGuards(log, spec)
 	m.checkPart(log, spec)
+	m.checkCounts(log)
 	if log.fuse.kind == killed {
 		return
 	}
@@ -41,6 +42,7 @@ func (m *model) checkStretch(log *runLog, spec *runSpec) {
 	m.checkLedger(log)
 	m.checkEvents(log)
 	m.checkSetBack(log)
+	m.checkOptIn(log)
 }
 
 // checkReport: every row has one outcome in the whole run, and the numbers hold together.

@@ -185,6 +185,8 @@ var flavours = []struct {
 }{
 	{"departures", []string{"run", "churn", "churn", "everybody leaves", "somebody leaves", "somebody returns", "new key", "address of one who leaves", "consent"}},
 	{"parts", []string{"run", "run", "run", "consent", "consent", "name", "address", "somebody joins", "invalid address", "duplicate"}},
+	{"opt-in", []string{"run", "run", "consent", "consent", "confirm", "opt out", "unsubscribe", "consent again", "somebody joins"}},
+	{"webhooks", []string{"run", "run", "consent", "consent again", "consent again", "unsubscribe", "opt out", "comes back", "somebody leaves", "somebody returns"}},
 	{"older ledgers", []string{"run", "run", "backup", "older ledger", "older ledger", "consent", "consent", "unsubscribe", "opt out", "comes back"}},
 }
 

@@ -172,7 +172,7 @@ func newModel(t *testing.T, h *history, folder string) *model {
 	m.server.OnAnswer = m.answered
 	m.openLedger()
 	for i := range 1 + r.IntN(3) {
-		m.topics = append(m.topics, m.server.AddTopic(fmt.Sprintf("topic %d", i), r.IntN(3) == 0))
+		m.topics = append(m.topics, m.server.AddTopic(fmt.Sprintf("topic %d", i), r.IntN(3) == 0 || h.about == "opt-in" && r.IntN(2) == 0))
 	}
 	names := []string{"users"}
 	if r.IntN(10) < 3 {
@@ -203,6 +203,9 @@ func (m *model) newSync(index int, name string) *modelSync {
 		s.Guards = reconcile.Guards{Removals: reconcile.Limit{Share: 0.3, Rows: 1}, Updates: reconcile.Limit{Share: 0.5, Rows: 1}}
 	}
 	s.OnMissing = pick(m.r, reconcile.MissingKeep, reconcile.MissingLeave, reconcile.MissingDelete)
+	if m.h.about == "webhooks" && m.r.IntN(2) == 0 {
+		s.OnMissing = reconcile.MissingLeave
+	}
 	s.OnRemoteDelete = pick(m.r, reconcile.RemoteDeleteKeep, reconcile.RemoteDeleteKeep, reconcile.RemoteDeleteRecreate)
 	s.Nulls = pick(m.r, reconcile.NullsKeep, reconcile.NullsClear)
 	s.KeyIsAddress = m.r.IntN(8) == 0
