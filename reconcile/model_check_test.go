@@ -158,7 +158,7 @@ func (m *model) checkRemovals(log *runLog, spec *runSpec) {
 			}
 		}
 	}
-	history := m.server.History("")
+	history := m.history()
 	for _, e := range history[log.first:log.last] {
 		switch e.Action {
 		case owlattest.Deleted:
@@ -229,7 +229,7 @@ func (m *model) creator(contact string) *modelSync { return m.creatorIn(m.runs[m
 
 func (m *model) creatorIn(runs []*runLog, contact string) *modelSync {
 	for _, log := range runs {
-		for _, e := range m.server.History("")[log.first:log.last] {
+		for _, e := range log.did {
 			if e.ContactID == contact && e.Action == owlattest.Created {
 				return log.sync
 			}
@@ -241,7 +241,7 @@ func (m *model) creatorIn(runs []*runLog, contact string) *modelSync {
 // checkAdds: whoever is put on a topic consents now, and either is new, or has given a new consent, or the configuration
 // says so for contacts that were there.
 func (m *model) checkAdds(log *runLog) {
-	history := m.server.History("")
+	history := m.history()
 	index := make(map[owlattest.Entry]int, len(history))
 	for i, e := range history {
 		index[e] = i
@@ -284,7 +284,7 @@ func (m *model) grounds(log *runLog, r owlattest.Return) bool {
 	since := r.Left.Time
 	if left := m.runOf(r.Left); left != nil { // the row's absence took them off, not a person: a consent not yet used still holds
 		since = time.Time{}
-		for _, e := range m.server.History("")[:log.first] {
+		for _, e := range m.history()[:log.first] {
 			if e.Action == owlattest.Added && e.TopicID == r.Added.TopicID && (e.ContactID == r.Left.ContactID || e.ContactID == r.Added.ContactID) {
 				since = e.Time
 			}
@@ -389,7 +389,7 @@ func (m *model) asConfigured(log *runLog, r owlattest.Return, at, i int) bool {
 	if m.doubtful && m.inDoubt(log, r.Added) {
 		return true
 	}
-	for _, e := range m.server.History("")[since:log.first] {
+	for _, e := range m.history()[since:log.first] {
 		if e.ContactID != r.Added.ContactID || e.TopicID != r.Added.TopicID || e.Action != owlattest.Added {
 			continue
 		}
@@ -412,7 +412,7 @@ func (m *model) runOf(e owlattest.Entry) *runLog {
 
 // checkLedger: what the ledger says was confirmed by Owlat.
 func (m *model) checkLedger(log *runLog) {
-	history := m.server.History("")
+	history := m.history()
 	known := make(map[string]bool)
 	member := make(map[string]bool)
 	for _, e := range history {
@@ -523,7 +523,7 @@ func (m *model) creations(s *modelSync, contact string) (n int) {
 		if log.sync != s {
 			continue
 		}
-		for _, e := range m.server.History("")[log.first:log.last] {
+		for _, e := range log.did {
 			if e.Action == owlattest.Created && m.share(e.ContactID, contact) {
 				n++
 			}

@@ -120,7 +120,7 @@ func (m *model) checkGuards(log *runLog, spec *runSpec) {
 		}
 	}
 	off := make(map[string]bool)
-	for _, e := range m.server.History("")[log.first:log.last] {
+	for _, e := range log.did {
 		if e.Action == owlattest.Deleted || e.Action == owlattest.Removed {
 			off[e.ContactID] = true
 		}

@@ -88,9 +88,11 @@ func (m *model) converge(repaired, whole bool) (ok, read bool) {
 		// Of several syncs the first may have left on a topic whom only the second then took off it.
 		clean = !open && (m.oneSync() || round > 0)
 		settled := granted == 0 && !found && (round > 0 || clean)
+		m.still = m.server.History("")
 		for _, log := range logs {
 			m.checkRows(log, repaired, settled)
 		}
+		m.still = nil
 		if len(m.failures) > 0 {
 			return false, false
 		}
@@ -334,7 +336,7 @@ func (m *model) checkValue(i int, field string, c owlattest.ContactState, got, w
 func (m *model) checkMembership(log *runLog, i, at, topic int, e *ledger.Entry, c owlattest.ContactState) {
 	id := m.topics[topic]
 	member := slices.Contains(c.Topics, id)
-	history := m.server.History("")
+	history := m.history()
 	added, out := -1, -1 // the latest of each
 	for k, x := range history {
 		if x.ContactID != c.ID || x.TopicID != id && x.TopicID != "" {
@@ -380,7 +382,7 @@ func (m *model) owed(log *runLog, i, at, topic int, e *ledger.Entry, c owlattest
 	key := keyOf(&log.config, log.rows[i])
 	if (m.creator(c.ID) == log.sync || m.siblingsContact(log, key, c.ID, m.topics[topic])) && m.onlyContact(log.sync, id, c.ID) && len(m.everBound(log.sync, key)) == 1 &&
 		!m.cameBack(log.sync, id) && !m.renamedByOthers(c) {
-		for k, x := range m.server.History("") {
+		for k, x := range m.history() {
 			switch {
 			case x.ContactID == c.ID && x.Action == owlattest.Created:
 				since = k
@@ -465,7 +467,7 @@ func (m *model) checkAbsent(log *runLog) {
 		}
 		for _, topic := range log.topics {
 			ours := false // whether this sync made the membership, and nobody else since
-			for k, x := range m.server.History("") {
+			for k, x := range m.history() {
 				if x.ContactID == c.ID && x.TopicID == m.topics[topic] && x.Action == owlattest.Added {
 					ours = k >= m.bornAt && m.runOf(x) != nil && m.runOf(x).sync == log.sync
 				}

@@ -169,7 +169,7 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	client.CloseIdleConnections()
 	m.server.ClearFaults()
 	log.to, m.quiet = time.Now(), time.Now()
-	log.last = len(m.server.History(""))
+	defer m.ends(log)()
 	m.runs = append(m.runs, log)
 	if f.dead() {
 		m.openLedger()
@@ -209,7 +209,7 @@ func (m *model) tellRun(log *runLog) {
 			m.trace = append(m.trace, fmt.Sprintf("    planned: %d requests, %d removals, %s", what.Summary.Requests, what.Summary.Removals, what.Summary.Adoption.Mode))
 		}
 	}
-	for _, e := range m.server.History("")[log.first:log.last] {
+	for _, e := range log.did {
 		m.trace = append(m.trace, fmt.Sprintf("    %s %s %s topic %d", e.Action, e.Email, e.ContactID[:6], slices.Index(m.topics, e.TopicID)))
 	}
 	for _, e := range m.entries(log.sync) {

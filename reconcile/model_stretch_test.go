@@ -103,12 +103,14 @@ func (m *model) nextStretch(spec *runSpec, scan int) *modelRows {
 	old := m.running
 	m.count("stretches after the first")
 	m.sampleAll()
-	old.err, old.to, old.last = errStretch, time.Now(), len(m.server.History(""))
+	old.err, old.to = errStretch, time.Now()
+	moves := m.ends(old)
 	old.after = m.bindings(old.sync)
 	m.runs = append(m.runs, old)
 	old.carry()
 	m.tellRun(old)
 	m.checkStretch(old, spec)
+	moves()
 
 	time.Sleep(time.Second)
 	own := m.r

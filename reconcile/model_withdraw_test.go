@@ -60,7 +60,7 @@ func (m *model) checkNo(log *runLog, i, topic int, c owlattest.ContactState) {
 	}
 	added := -1
 	var by *runLog
-	for k, x := range m.server.History("") {
+	for k, x := range m.history() {
 		if x.ContactID != c.ID || x.TopicID != id || x.Action != owlattest.Added {
 			continue
 		}

@@ -64,7 +64,8 @@ type runLog struct {
 	from, to time.Time
 	// first and last bound the run's part of the emulator's history.
 	first, last int
-	plannedAt   time.Time // zero: it did not come so far
+	did         []owlattest.Entry // that part, once the run has ended
+	plannedAt   time.Time         // zero: it did not come so far
 	visits      []*visit
 	seen        struct{ requests, adds int } // by the visits
 	rows        []owlatsync.Row
@@ -154,8 +155,9 @@ type model struct {
 	doubtful bool // adds of unknown outcome have not used a consent
 	lefts    []departure
 	looks    []look
-	ticks    int            // orders told, sent, lefts and looks
-	counts   map[string]int // what happened how often
+	still    []owlattest.Entry // the history, while nothing happens
+	ticks    int               // orders told, sent, lefts and looks
+	counts   map[string]int    // what happened how often
 	trace    []string
 	failures []string
 }
@@ -254,6 +256,22 @@ func (m *model) tell(format string, args ...any) {
 
 // count counts something that happened.
 func (m *model) count(what string) { m.counts[what]++ }
+
+// history returns the emulator's consent history. While nothing happens it is read only once.
+func (m *model) history() []owlattest.Entry {
+	if m.still != nil {
+		return m.still
+	}
+	return m.server.History("")
+}
+
+// ends notes what happened in the emulator during a run that has ended, or a stretch of it. Until something else happens, history is cheap.
+func (m *model) ends(log *runLog) (moves func()) {
+	m.still = m.server.History("")
+	log.last = len(m.still)
+	log.did = m.still[log.first:log.last]
+	return func() { m.still = nil }
+}
 
 // fail notes that something is wrong.
 func (m *model) fail(format string, args ...any) {
