@@ -171,7 +171,7 @@ func (t visitedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if log == nil {
 		return t.RoundTripper.RoundTrip(req)
 	}
-	time.Sleep(log.pace)
+	time.Sleep(max(log.pace, time.Millisecond)) // no two requests are answered in one instant
 	topic, contact := "", ""
 	if parts := strings.Split(req.URL.Path, "/"); req.Method == http.MethodPost && len(parts) > 3 && parts[len(parts)-3] == "topics" {
 		body, err := req.GetBody()
