@@ -51,15 +51,15 @@ func (m *model) everybodyLeaves() {
 	}
 }
 
-// checkDeparted: once nothing is left to do, the rows that left the source count nowhere. A row that fails holds back what follows from
-// the absence of others, and one without a key may be any of them.
+// checkDeparted: once nothing is left to do, the rows that left the source count nowhere.
 func (m *model) checkDeparted(log *runLog) {
 	present := make(map[string]bool) // whether the row is applied
 	for i, row := range log.rows {
 		outcome, key := m.outcome(log, i), keyOf(&log.config, row)
 		present[key] = present[key] || outcome != owlatsync.Invalid && outcome != owlatsync.Duplicate
 	}
-	if _, keyless := present[""]; keyless || log.report.Outcomes[owlatsync.Failed] > 0 || log.report.Spoiled() != "" {
+	_, without := present[""]
+	if m.excused(keyless, without) || m.excused(someFail, log.report.Outcomes[owlatsync.Failed] > 0) {
 		return
 	}
 	applied, all := 0, 0 // rows with an entry; of one that is not applied it may have departed when the row was away

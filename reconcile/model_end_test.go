@@ -132,7 +132,7 @@ func (m *model) checkRows(log *runLog, repaired, settled bool) {
 	}
 	for i, row := range log.rows {
 		p := m.person(log.people[i])
-		if last := m.lastRead(log, p.id); !log.read(p.id) && !p.uncounted.IsZero() && (last == nil || last.from.Before(p.uncounted)) {
+		if last := m.lastRead(log, p.id); m.excused(cursorForgot, !log.read(p.id) && !p.uncounted.IsZero() && (last == nil || last.from.Before(p.uncounted))) {
 			continue
 		}
 		outcome := m.outcome(log, i)
@@ -221,26 +221,27 @@ func (m *model) checkFailed(log *runLog, i int, e *ledger.Entry, entries map[str
 		if m.freed(log, holder.ID, entries) {
 			m.fail("row %d does not get the address of contact %s, whose row left and which is to be deleted", i+1, holder.ID)
 		}
-		return // the new address is another contact's
-	case e != nil && len(e.Events) > 0 && slices.Contains(m.foreign[e.ContactID+"email"], m.addressOf(e.ContactID)):
-		return // an event goes by address, and somebody else has changed that
+		m.excused(heldByOne, true)
+		return
+	case e != nil && m.excused(eventMoved, len(e.Events) > 0 && slices.Contains(m.foreign[e.ContactID+"email"], m.addressOf(e.ContactID))):
+		return
 	case (e == nil || e.ContactID == "") && held:
 		for _, other := range entries {
-			if other != e && other.ContactID != "" && m.addressOf(other.ContactID) == address {
-				return // the address is the contact's of another row, which does not get the one that it wants
+			if other != e && m.excused(heldByOne, other.ContactID != "" && m.addressOf(other.ContactID) == address) {
+				return // and its row does not get the one that it wants
 			}
 		}
 	case (e == nil || e.ContactID == "") && !held:
 		for _, c := range m.server.Contacts() {
-			if m.identity(c.ID) == address {
-				return // the address drifted
+			if m.excused(drifted, m.identity(c.ID) == address) {
+				return
 			}
 		}
 	}
 	for _, other := range entries {
 		changed := m.gone(other.ContactID) || slices.Contains(m.foreign[other.ContactID+"email"], m.addressOf(other.ContactID))
-		if !repaired && other != e && other.Email == address && changed {
-			return // nobody could know that the contact of another row does not have the address any more
+		if !repaired && other != e && m.excused(heldUnseen, other.Email == address && changed) {
+			return
 		}
 	}
 	m.fail("row %d fails without a cause", i+1)
@@ -298,10 +299,10 @@ func (m *model) identity(contact string) string {
 func (m *model) checkContact(log *runLog, i int, e *ledger.Entry, repaired bool) {
 	c, ok := m.server.Contact(e.ContactID)
 	if !ok {
-		if repaired || m.deletedBy(e.ContactID) == log.sync {
+		if !m.excused(goneUnseen, !repaired && m.deletedBy(e.ContactID) != log.sync) {
 			m.fail("row %d is in step, and its contact is gone", i+1)
 		}
-		return // nothing was to be sent, so nobody could know
+		return
 	}
 	row := log.rows[i]
 	m.checkValue(i, "email", c, c.Email, normal(row.Email.Value), repaired)
@@ -325,8 +326,8 @@ func wanted(log *runLog, f owlatsync.Field) (name string, has bool) {
 }
 
 func (m *model) checkValue(i int, field string, c owlattest.ContactState, got, want string, repaired bool) {
-	if got == want || !repaired && slices.Contains(m.foreign[c.ID+field], got) {
-		return // as it should be, or changed by somebody else since the row last changed
+	if got == want || m.excused(changedUnseen, !repaired && slices.Contains(m.foreign[c.ID+field], got)) {
+		return
 	}
 	m.fail("the %s of the contact %s of row %d is %q, want %q", field, c.ID, i+1, got, want)
 }
@@ -361,11 +362,11 @@ func (m *model) checkMembership(log *runLog, i, at, topic int, e *ledger.Entry, 
 		m.checkNo(log, i, topic, c)
 		return
 	}
-	if x := e.Membership(id); member || x != nil && x.State == ledger.MemberUnsure {
+	if x := e.Membership(id); member || m.excused(toldUnsure, x != nil && x.State == ledger.MemberUnsure) {
 		return
 	}
 	if run := by(out); out > added && run != nil && run.sync == log.sync && run.isFor(c.ID, log.people[i]) &&
-		!m.optedOutBeside(run, history[out]) {
+		!m.excused(leftBeside, m.optedOutBeside(run, history[out])) {
 		m.fail("row %d consents to topic %d again, and the contact %s that was taken off it in between is not back", i+1, topic, c.ID)
 		return
 	}
@@ -380,14 +381,16 @@ func (m *model) owed(log *runLog, i, at, topic int, e *ledger.Entry, c owlattest
 	since := -1
 	id := log.people[i]
 	key := keyOf(&log.config, log.rows[i])
-	if (m.creator(c.ID) == log.sync || m.siblingsContact(log, key, c.ID, m.topics[topic])) && m.onlyContact(log.sync, id, c.ID) && len(m.everBound(log.sync, key)) == 1 &&
-		!m.cameBack(log.sync, id) && !m.renamedByOthers(c) {
+	if (m.creator(c.ID) == log.sync || m.siblingsContact(log, key, c.ID, m.topics[topic])) &&
+		!m.excused(otherPerson, !m.onlyContact(log.sync, id, c.ID) || len(m.everBound(log.sync, key)) != 1) &&
+		!m.excused(wasMissing, m.cameBack(log.sync, id)) && !m.excused(renamedAway, m.renamedByOthers(c)) {
 		for k, x := range m.history() {
 			switch {
 			case x.ContactID == c.ID && x.Action == owlattest.Created:
 				since = k
 			case since < 0 && x.Email == m.identity(c.ID) && slices.Contains([]owlattest.Action{owlattest.Erased, owlattest.Deleted, owlattest.Merged}, x.Action):
-				return -1 // it may be the same person as had the address before and was deleted or merged
+				m.excused(samePerson, true)
+				return -1
 			}
 		}
 	}
@@ -450,7 +453,7 @@ func (m *model) onlyContact(s *modelSync, id int, contact string) bool {
 
 // checkAbsent checks what follows from the absence of rows, unless rows fail for ever.
 func (m *model) checkAbsent(log *runLog) {
-	if log.report.Outcomes[owlatsync.Failed] > 0 || log.config.OnMissing == reconcile.MissingKeep {
+	if log.config.OnMissing == reconcile.MissingKeep || m.excused(someFail, log.report.Outcomes[owlatsync.Failed] > 0) {
 		return
 	}
 	present := make(map[string]bool)
@@ -459,7 +462,7 @@ func (m *model) checkAbsent(log *runLog) {
 	}
 	for _, e := range m.entries(log.sync) {
 		c, ok := m.server.Contact(e.ContactID)
-		if present[e.Key] || e.ContactID == "" || !ok || e.Origin == ledger.OriginGone || m.shared(log.sync, e) {
+		if present[e.Key] || e.ContactID == "" || !ok || e.Origin == ledger.OriginGone || m.excused(sharedOne, m.shared(log.sync, e)) {
 			continue
 		}
 		if log.config.OnMissing == reconcile.MissingDelete && m.creator(c.ID) == log.sync {
@@ -508,12 +511,12 @@ func (m *model) checkContacts() {
 		if m.creator(c.ID) == nil {
 			continue
 		}
-		if !known[c.ID] && !m.renamedByOthers(c) && m.withAddress(c.Email) == c.ID {
+		if !known[c.ID] && m.withAddress(c.Email) == c.ID && !m.excused(renamedAway, m.renamedByOthers(c)) {
 			m.fail("contact %s (%s) was created by a run, and the ledger does not know it", c.ID, c.Email)
 		}
 		// A rename in doubt is looked up by the sync that sent it; another one may meanwhile create the address.
-		if twin := byAddress[c.Email]; twin != "" && len(m.foreign[c.ID+"email"])+len(m.foreign[twin+"email"]) == 0 &&
-			(m.oneSync() || m.identity(twin) == m.identity(c.ID)) {
+		if twin := byAddress[c.Email]; twin != "" && !m.excused(renamedAway, len(m.foreign[c.ID+"email"])+len(m.foreign[twin+"email"]) > 0) &&
+			!m.excused(siblings, !m.oneSync() && m.identity(twin) != m.identity(c.ID)) {
 			m.fail("the contacts %s and %s were both created with the address %s", twin, c.ID, c.Email)
 		}
 		byAddress[c.Email] = c.ID

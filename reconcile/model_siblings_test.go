@@ -73,8 +73,8 @@ func (m *model) siblingsContact(log *runLog, key, contact, topic string) bool {
 		}
 	}
 	met := m.metAt(log, key, contact)
-	if met.setBack {
-		return false // the row may have been met before
+	if m.excused(olderMet, met.setBack) {
+		return false
 	}
 	for _, run := range slices.Backward(m.runs[m.bornRun:]) {
 		if run.sync == by && run.to.Before(met.from) {

@@ -55,7 +55,7 @@ func (m *model) checkWithdrawn(log *runLog, i int, e *ledger.Entry) {
 // checkNo: the contact is on the topic only if somebody else put it there since the source went from yes to no.
 func (m *model) checkNo(log *runLog, i, topic int, c owlattest.ContactState) {
 	id := m.topics[topic]
-	if !slices.Contains(c.Topics, id) || m.keptElsewhere(log, c.ID, id) {
+	if !slices.Contains(c.Topics, id) || m.excused(keptBeside, m.keptElsewhere(log, c.ID, id)) {
 		return
 	}
 	added := -1
