@@ -128,6 +128,9 @@ func (m *model) checkRemovals(log *runLog, spec *runSpec) {
 			if len(log.rowsFor(contact, "")) > 0 {
 				return false
 			}
+			if last := m.addressBefore(log, contact); last != "" && len(log.rowsFor("", last)) > 0 {
+				return false // or another one that has its address now
+			}
 		}
 		return true
 	}

@@ -77,7 +77,7 @@ func (m *model) checkDeparted(log *runLog) {
 		m.fail("the ledger counts %d rows and %d that departed, and has entries for %d to %d rows of the source", s.Entries, s.Departed, applied, all)
 	}
 	// A run of changes goes by the count of the run before it, which is near enough until all rows are read.
-	if sum, planned := log.planned(); planned && !log.changes && (sum.Entries != s.Entries || sum.Absent != 0) {
+	if sum, planned := log.planned(); planned && !log.changes && log.report.Missing == 0 && (sum.Entries != s.Entries || sum.Absent != 0) {
 		m.fail("the plan knows %d rows, of which %d are absent, and the ledger counts %d", sum.Entries, sum.Absent, s.Entries)
 	}
 }

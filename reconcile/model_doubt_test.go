@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"owlatsync/ledger"
@@ -89,11 +90,24 @@ func (m *model) checkUnsure(log *runLog) {
 		}
 		for _, x := range e.Memberships {
 			topic := slices.Index(m.topics, x.Topic)
-			if x.State == ledger.MemberUnsure && slices.Contains(log.topics, topic) && !m.wasUnsure(log, e.Key, x.Topic) {
+			if x.State == ledger.MemberUnsure && slices.Contains(log.topics, topic) && !m.wasUnsure(log, e.Key, x.Topic) &&
+				!m.excused(timeless, m.unanswered(log.sync, e.ContactID, x.Topic)) {
 				m.fail("it is unsure whether %s is on topic %d although the contact never changed", e.Email, topic)
 			}
 		}
 	}
+}
+
+// unanswered reports whether a run sent an add and heard no answer at all.
+func (m *model) unanswered(s *modelSync, contact, topic string) bool {
+	return slices.ContainsFunc(m.remembered(), func(run *runLog) bool {
+		sent, answered := false, false
+		for _, r := range run.requests() {
+			sent = sent || r.contact == contact && r.Route == owlattest.RouteTopicContacts && strings.Contains(r.Path, topic)
+			answered = answered || r.status != 0
+		}
+		return run.sync == s && sent && !answered
+	})
 }
 
 // wasUnsure reports whether that was so before the run.

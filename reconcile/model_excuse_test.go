@@ -16,6 +16,7 @@ const (
 	samePerson    excuse = "the one who had the address before was deleted or merged, and may be the same person: that is no consent"
 	otherPerson   excuse = "the contact was known for another row before, or the row had another one: its consent is as old as that"
 	wasMissing    excuse = "the row was absent in between: one that comes back is no consent"
+	timeless      excuse = "no answer has told Owlat's time before the add was sent, and another sync's doubt is all that was known of the contact"
 	olderMet      excuse = "the ledger is older than what was done, and the row may have been met before"
 
 	// What only a person can decide, and what is told.
