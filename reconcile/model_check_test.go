@@ -489,6 +489,9 @@ func (m *model) checkEvents(log *runLog) {
 			due = m.creations(log.sync, e.contact)
 		case strings.HasSuffix(e.name, string(ledger.OnAppears)):
 			due = m.appearances(log.sync, e.address)
+			if made := m.createdAt(log.sync, e.address); n > due && made > due && m.excused(olderMet, m.lost > m.anew) {
+				due = made // a contact that was deleted or merged meanwhile, and is made anew, is that of a new row to an older ledger
+			}
 		default:
 			due = m.concerning(e.contact, updates)
 			// An update that a run was about to send when it broke off counts as made where the contact is as it was to be: nobody
@@ -531,6 +534,18 @@ func (m *model) creations(s *modelSync, contact string) (n int) {
 		}
 		for _, e := range log.did {
 			if e.Action == owlattest.Created && m.share(e.ContactID, contact) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// createdAt counts the contacts that the sync created with the address.
+func (m *model) createdAt(s *modelSync, address string) (n int) {
+	for _, log := range m.runs {
+		for _, e := range log.did {
+			if log.sync == s && e.Action == owlattest.Created && e.Email == address {
 				n++
 			}
 		}

@@ -302,11 +302,15 @@ func (l *runLog) settled(id int) bool {
 func (l *runLog) done() map[int]progress.RowDone {
 	told := make(map[int]progress.RowDone)
 	for _, what := range l.happened {
-		if d, ok := what.(progress.RowDone); ok && d.Position != "" {
-			var n int
-			if _, err := fmt.Sscanf(d.Position, "row %d", &n); err == nil {
-				told[n-1] = d
-			}
+		d, ok := what.(progress.RowDone)
+		if !ok {
+			continue
+		}
+		var n int
+		if _, err := fmt.Sscanf(d.Position, "row %d", &n); err == nil {
+			told[n-1] = d
+		} else if at := slices.IndexFunc(l.rows, func(r owlatsync.Row) bool { return keyOf(&l.config, r) == d.Key }); at >= 0 && d.Key != "" {
+			told[at] = d // it was in step, and a duplicate has changed what it says
 		}
 	}
 	for at, d := range l.carried {
