@@ -21,6 +21,7 @@ const (
 
 	// What only a person can decide, and what is told.
 	toldUnsure excuse = "it is told that nobody knows whether the contact is on the topic"
+	toldOnce   excuse = "a row that fails again for another reason in a later stretch is told once, and may be in step but for an event"
 	heldByOne  excuse = "another contact has the address, and is not to be deleted"
 	eventMoved excuse = "an event goes by address, and somebody else has changed that"
 

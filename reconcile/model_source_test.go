@@ -276,7 +276,8 @@ func (m *model) checkUnread(log *runLog, i int) {
 	}
 	outcome := m.outcome(log, i)
 	recreated := outcome == owlatsync.Skipped && log.config.OnRemoteDelete == reconcile.RemoteDeleteRecreate
-	if outcome == owlatsync.Failed || outcome == owlatsync.Duplicate || recreated {
+	failed := outcome == owlatsync.Failed && !m.excused(toldOnce, last.former != nil)
+	if failed || outcome == owlatsync.Duplicate || recreated {
 		m.fail("row %d was left out although it is not in step: it is %s", i+1, outcome)
 	}
 	for _, e := range log.before {
