@@ -49,7 +49,7 @@ func (r membership) settleAdds(ctx context.Context) error {
 	}
 	for _, topic := range doubtful {
 		m := r.e.Membership(topic)
-		r.sharpen(ctx, m)
+		dated(r).sharpen(ctx, m)
 		if !remote.Unmoved(r.e, m, c) {
 			m.State = ledger.MemberUnsure
 		} else if known {
@@ -99,7 +99,7 @@ func (r membership) markAdd(ctx context.Context, topic string) error {
 		r.askTime(ctx)
 	}
 	now := time.Now()
-	m.State, m.At, m.Sent = ledger.MemberSent, r.now(), r.since(now)
+	m.State, m.At, m.Sent = ledger.MemberSent, r.now(), dated(r).since(now)
 	r.sentAt[topic] = now
 	if err := r.flush(ctx); err != nil {
 		*r.e.Membership(topic) = before
@@ -108,9 +108,12 @@ func (r membership) markAdd(ctx context.Context, topic string) error {
 	return nil
 }
 
+// dated tells on Owlat's clock what a step has moved of what Owlat tells of its contact, and what comes after.
+type dated struct{ *row }
+
 // moved notes that a request of this step may have moved what Owlat tells of the contact. Adds in doubt that the step has looked at
 // before stay settled, if Owlat's clock is known closely.
-func (r *row) moved() {
+func (r dated) moved() {
 	r.movedAt = time.Now()
 	for i := range r.e.Memberships {
 		if m := &r.e.Memberships[i]; r.looked && m.State == ledger.MemberSent {
@@ -124,7 +127,7 @@ const closely = 250 * time.Millisecond
 
 // movedBy returns when, at the latest on Owlat's clock, a request of this step may have moved what Owlat tells of the contact. It is zero
 // if none has, or if the clock is not known closely: then a doubt takes it for somebody else's doing.
-func (r *row) movedBy() time.Time {
+func (r dated) movedBy() time.Time {
 	if r.movedAt.IsZero() || !r.timedClosely(r.movedAt) {
 		return time.Time{}
 	}
@@ -132,14 +135,14 @@ func (r *row) movedBy() time.Time {
 	return latest
 }
 
-func (r *row) timedClosely(at time.Time) bool {
+func (r dated) timedClosely(at time.Time) bool {
 	earliest, latest, known := r.client.ServerTime(at)
 	return known && latest.Sub(earliest) <= closely
 }
 
 // since returns the time on Owlat's clock beyond which whoever leaves after an add was sent moves the contact's updatedAt, and what this
 // step did before it does not. It is zero if the clock is not known.
-func (r *row) since(sent time.Time) time.Time {
+func (r dated) since(sent time.Time) time.Time {
 	earliest, _, known := r.client.ServerTime(sent)
 	if moved := r.movedBy(); moved.After(earliest) {
 		return moved
@@ -151,7 +154,7 @@ func (r *row) since(sent time.Time) time.Time {
 }
 
 // sharpen dates an add of this step again whose answer was lost. If Owlat's clock is not known closely, it asks for the time.
-func (r *row) sharpen(ctx context.Context, m *ledger.Membership) {
+func (r dated) sharpen(ctx context.Context, m *ledger.Membership) {
 	sent, here := r.sentAt[m.Topic]
 	if !here || r.movedAt.IsZero() {
 		return
