@@ -292,10 +292,20 @@ func (l *runLog) settled(id int) bool {
 		return false
 	}
 	done, told := l.done()[at]
-	if !told {
-		return l.err == nil && l.report != nil && l.read(id)
+	if !told { // a row that fails again is not told again
+		return l.err == nil && l.report != nil && l.read(id) && !l.failedBefore(id)
 	}
 	return slices.Contains([]owlatsync.Outcome{owlatsync.Created, owlatsync.Updated, owlatsync.Renamed, owlatsync.Adopted, owlatsync.Unchanged}, done.Outcome)
+}
+
+// failedBefore reports whether an earlier stretch told of the person's row that it failed.
+func (l *runLog) failedBefore(id int) bool {
+	for l = l.former; l != nil; l = l.former {
+		if at := slices.Index(l.people, id); at >= 0 && l.done()[at].Outcome == owlatsync.Failed {
+			return true
+		}
+	}
+	return false
 }
 
 // done returns what was told of rows, by where they stand in the source.

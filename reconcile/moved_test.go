@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -64,4 +65,52 @@ func TestWhoLeavesRightAfterWeMovedThemIsNotPutBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAnOptOutWhileTheTimeIsAskedForIsKept has the webhook come while a run asks for Owlat's time, right before its first add.
+func TestAnOptOutWhileTheTimeIsAskedForIsKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := confirming(t, true)
+		defer func() { w.ledger.Close() }()
+		no := user("1", "a@example.com", "A", true, false)
+		w.run(no) // the add asks for a confirmation: when Owlat last changed the contact is not known
+		time.Sleep(time.Hour)
+		plain := w.sync.Topics[1].ID
+		w.call("POST", "/topics/"+plain+"/contacts", `{"email":"a@example.com"}`)
+		left := false
+		w.options = []owlat.Option{owlat.WithTransport(leaving{w.server.Transport(), func() {
+			left = true
+			if err := w.server.Unsubscribe("a@example.com", plain); err != nil {
+				t.Error(err)
+			}
+			if err := reconcile.Unsubscribed(context.Background(), w.ledger, owlat.WebhookTopicUnsubscribedPayload{
+				ContactID: w.contact("a@example.com").ID, Email: "a@example.com", UnsubscribedAt: time.Now(), Topics: []owlat.WebhookRemovedTopic{{ID: plain}},
+			}); err != nil {
+				t.Error(err)
+			}
+		}})}
+		yes := user("1", "a@example.com", "A", true, true)
+		w.run(yes)
+		if !left {
+			t.Fatal("the time was not asked for")
+		}
+		if c := w.contact("a@example.com"); len(c.Topics) != 1 {
+			t.Errorf("put back: %+v", c)
+		}
+	})
+}
+
+// leaving lets something happen when the time is asked for.
+type leaving struct {
+	http.RoundTripper
+	meanwhile func()
+}
+
+func (l leaving) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Path == "/base/api/v1/health" {
+		time.Sleep(time.Second)
+		l.meanwhile()
+	}
+	return l.RoundTripper.RoundTrip(r)
 }

@@ -88,16 +88,16 @@ func reasonUnsure(topic string) string {
 
 // markAdd records that an add is about to be sent, unless the person has left.
 func (r membership) markAdd(ctx context.Context, topic string) error {
-	if left, err := r.hasLeft(ctx, topic); err != nil {
+	if r.e.Witness.IsZero() { // only the time of sending will tell whether the person has left since
+		r.askTime(ctx)
+	}
+	if left, err := r.hasLeft(ctx, topic); err != nil { // the last look before the add
 		return err
 	} else if left {
 		return errNotAgain
 	}
 	m := r.e.Membership(topic)
 	before := *m
-	if r.e.Witness.IsZero() { // only the time of sending will tell whether the person has left since
-		r.askTime(ctx)
-	}
 	now := time.Now()
 	m.State, m.At, m.Sent = ledger.MemberSent, r.now(), dated(r).since(now)
 	r.sentAt[topic] = now
