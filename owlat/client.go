@@ -260,6 +260,9 @@ func (c *Client) Health(ctx context.Context) (*Health, error) {
 	if h.Status == "" {
 		return nil, ans.unreadable(errors.New("it has no status"))
 	}
+	if !h.Timestamp.IsZero() {
+		c.core.clock.Wrote(h.Timestamp, ans.sent, ans.received)
+	}
 	return &h, nil
 }
 

@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"owlatsync/ledger"
@@ -71,6 +72,14 @@ func (m *model) repeated(log *runLog, r owlattest.Return) bool {
 	return false
 }
 
+// inDoubt reports whether the answer to an earlier add was lost, so that it has not used the consent.
+func (m *model) inDoubt(log *runLog, added owlattest.Entry) bool {
+	return slices.ContainsFunc(log.before, func(e *ledger.Entry) bool {
+		x := e.Membership(added.TopicID)
+		return e.ContactID == added.ContactID && x != nil && x.State == ledger.MemberSent
+	})
+}
+
 // checkUnsure: of a contact that nobody and nothing has changed since it was created, it stays unknown of no add whether it may be sent
 // again.
 func (m *model) checkUnsure(log *runLog) {
@@ -81,11 +90,24 @@ func (m *model) checkUnsure(log *runLog) {
 		}
 		for _, x := range e.Memberships {
 			topic := slices.Index(m.topics, x.Topic)
-			if x.State == ledger.MemberUnsure && slices.Contains(log.topics, topic) && !m.wasUnsure(log, e.Key, x.Topic) {
+			if x.State == ledger.MemberUnsure && slices.Contains(log.topics, topic) && !m.wasUnsure(log, e.Key, x.Topic) &&
+				!m.excused(timeless, m.unanswered(log.sync, e.ContactID, x.Topic)) {
 				m.fail("it is unsure whether %s is on topic %d although the contact never changed", e.Email, topic)
 			}
 		}
 	}
+}
+
+// unanswered reports whether a run sent an add and heard no answer at all.
+func (m *model) unanswered(s *modelSync, contact, topic string) bool {
+	return slices.ContainsFunc(m.remembered(), func(run *runLog) bool {
+		sent, answered := false, false
+		for _, r := range run.requests() {
+			sent = sent || r.contact == contact && r.Route == owlattest.RouteTopicContacts && strings.Contains(r.Path, topic)
+			answered = answered || r.status != 0
+		}
+		return run.sync == s && sent && !answered
+	})
 }
 
 // wasUnsure reports whether that was so before the run.

@@ -2,7 +2,6 @@ package reconcile_test
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"owlatsync"
@@ -88,9 +87,11 @@ func (m *model) converge(repaired, whole bool) (ok, read bool) {
 		// Of several syncs the first may have left on a topic whom only the second then took off it.
 		clean = !open && (m.oneSync() || round > 0)
 		settled := granted == 0 && !found && (round > 0 || clean)
+		m.still = m.server.History("")
 		for _, log := range logs {
 			m.checkRows(log, repaired, settled)
 		}
+		m.still = nil
 		if len(m.failures) > 0 {
 			return false, false
 		}
@@ -98,6 +99,7 @@ func (m *model) converge(repaired, whole bool) (ok, read bool) {
 			for s, log := range logs {
 				if all[s] {
 					m.checkAbsent(log)
+					m.checkDeparted(log)
 				}
 			}
 			read = !slices.ContainsFunc(m.syncs, func(s *modelSync) bool { return !all[s] })
@@ -129,7 +131,7 @@ func (m *model) checkRows(log *runLog, repaired, settled bool) {
 	}
 	for i, row := range log.rows {
 		p := m.person(log.people[i])
-		if last := m.lastRead(log, p.id); !log.read(p.id) && !p.uncounted.IsZero() && (last == nil || last.from.Before(p.uncounted)) {
+		if last := m.lastRead(log, p.id); m.excused(cursorForgot, !log.read(p.id) && !p.uncounted.IsZero() && (last == nil || last.from.Before(p.uncounted))) {
 			continue
 		}
 		outcome := m.outcome(log, i)
@@ -197,47 +199,35 @@ func (m *model) gone(contact string) bool {
 	return contact != "" && !ok
 }
 
-// deletedBy returns the sync that deleted the contact, nil if somebody else did.
-func (m *model) deletedBy(contact string) *modelSync {
-	for _, e := range m.server.History(contact) {
-		if e.ContactID == contact && e.Action == owlattest.Deleted {
-			if log := m.runOf(e); log != nil {
-				return log.sync
-			}
-		}
-	}
-	return nil
-}
-
-// checkFailed: a row that fails although nothing goes wrong has a cause that only a person can remove.
 func (m *model) checkFailed(log *runLog, i int, e *ledger.Entry, entries map[string]*ledger.Entry, repaired bool) {
 	address := normal(log.rows[i].Email.Value)
 	holder, held := m.server.Contact(address)
 	switch {
 	case e != nil && e.ContactID != "" && held && holder.ID != e.ContactID:
-		if m.freed(log, holder.ID, entries) {
+		if m.freed(log, holder.ID, entries) && !m.excused(someFail, log.report.Outcomes[owlatsync.Failed] > 1) {
 			m.fail("row %d does not get the address of contact %s, whose row left and which is to be deleted", i+1, holder.ID)
 		}
-		return // the new address is another contact's
-	case e != nil && len(e.Events) > 0 && slices.Contains(m.foreign[e.ContactID+"email"], m.addressOf(e.ContactID)):
-		return // an event goes by address, and somebody else has changed that
+		m.excused(heldByOne, true)
+		return
+	case e != nil && m.excused(eventMoved, len(e.Events) > 0 && slices.Contains(m.foreign[e.ContactID+"email"], m.addressOf(e.ContactID))):
+		return
 	case (e == nil || e.ContactID == "") && held:
 		for _, other := range entries {
-			if other != e && other.ContactID != "" && m.addressOf(other.ContactID) == address {
-				return // the address is the contact's of another row, which does not get the one that it wants
+			if other != e && m.excused(heldByOne, other.ContactID != "" && m.addressOf(other.ContactID) == address) {
+				return // and its row does not get the one that it wants
 			}
 		}
 	case (e == nil || e.ContactID == "") && !held:
 		for _, c := range m.server.Contacts() {
-			if m.identity(c.ID) == address {
-				return // the address drifted
+			if m.excused(drifted, m.identity(c.ID) == address) {
+				return
 			}
 		}
 	}
 	for _, other := range entries {
 		changed := m.gone(other.ContactID) || slices.Contains(m.foreign[other.ContactID+"email"], m.addressOf(other.ContactID))
-		if !repaired && other != e && other.Email == address && changed {
-			return // nobody could know that the contact of another row does not have the address any more
+		if !repaired && other != e && m.excused(heldUnseen, other.Email == address && changed) {
+			return
 		}
 	}
 	m.fail("row %d fails without a cause", i+1)
@@ -268,37 +258,14 @@ func (m *model) addressOf(contact string) string {
 }
 
 // renamedByOthers reports whether somebody else changed the contact's address, or gave its address to another contact: a
-// create in doubt then finds none or that one.
-func (m *model) renamedByOthers(c owlattest.ContactState) bool {
-	if len(m.foreign[c.ID+"email"]) > 0 {
-		return true
-	}
-	for what, values := range m.foreign {
-		if strings.HasSuffix(what, "email") && slices.Contains(values, c.Email) {
-			return true
-		}
-	}
-	return false
-}
-
-// identity is the address with which the contact was created, which Owlat keeps refusing to others.
-func (m *model) identity(contact string) string {
-	for _, e := range m.server.History(contact) {
-		if e.ContactID == contact && e.Action == owlattest.Created {
-			return e.Email
-		}
-	}
-	return ""
-}
-
 // checkContact compares the contact of a row that is in step with what the row and the policies say.
 func (m *model) checkContact(log *runLog, i int, e *ledger.Entry, repaired bool) {
 	c, ok := m.server.Contact(e.ContactID)
 	if !ok {
-		if repaired || m.deletedBy(e.ContactID) == log.sync {
+		if !m.excused(goneUnseen, !repaired && m.deletedBy(e.ContactID) != log.sync) {
 			m.fail("row %d is in step, and its contact is gone", i+1)
 		}
-		return // nothing was to be sent, so nobody could know
+		return
 	}
 	row := log.rows[i]
 	m.checkValue(i, "email", c, c.Email, normal(row.Email.Value), repaired)
@@ -322,132 +289,17 @@ func wanted(log *runLog, f owlatsync.Field) (name string, has bool) {
 }
 
 func (m *model) checkValue(i int, field string, c owlattest.ContactState, got, want string, repaired bool) {
-	if got == want || !repaired && slices.Contains(m.foreign[c.ID+field], got) {
-		return // as it should be, or changed by somebody else since the row last changed
+	if got == want || m.excused(changedUnseen, !repaired && slices.Contains(m.foreign[c.ID+field], got)) {
+		return
 	}
 	m.fail("the %s of the contact %s of row %d is %q, want %q", field, c.ID, i+1, got, want)
 }
 
 // checkMembership checks that the contact is on the topic if a run owed it that and nobody took it off since, and not if
-// the row does not consent and a run had put it there.
-func (m *model) checkMembership(log *runLog, i, at, topic int, e *ledger.Entry, c owlattest.ContactState) {
-	id := m.topics[topic]
-	member := slices.Contains(c.Topics, id)
-	history := m.server.History("")
-	added, out := -1, -1 // the latest of each
-	for k, x := range history {
-		if x.ContactID != c.ID || x.TopicID != id && x.TopicID != "" {
-			continue
-		}
-		switch x.Action {
-		case owlattest.Added:
-			added = k
-		case owlattest.Unsubscribed, owlattest.Removed:
-			out = k
-		}
-	}
-	by := func(k int) *runLog {
-		for _, log := range m.runs[m.bornRun:] {
-			if k >= log.first && k < log.last && history[k].By == owlattest.ByAPI {
-				return log
-			}
-		}
-		return nil
-	}
-	if log.rows[i].Consents[at] != owlatsync.Yes {
-		m.checkNo(log, i, topic, c)
-		return
-	}
-	if x := e.Membership(id); member || x != nil && x.State == ledger.MemberUnsure {
-		return
-	}
-	if run := by(out); out > added && run != nil && run.sync == log.sync && run.isFor(c.ID, log.people[i]) &&
-		!m.optedOutBeside(run, history[out]) {
-		m.fail("row %d consents to topic %d again, and the contact %s that was taken off it in between is not back", i+1, topic, c.ID)
-		return
-	}
-	if since := m.owed(log, i, at, topic, e, c); since >= 0 && out < since {
-		m.fail("row %d consents to topic %d, and its contact %s was never put there", i+1, topic, c.ID)
-	}
-}
-
 // owed returns since when, in the history, the row's consent was to be acted on: since the contact was created for it, or
-// since the run that last settled the row without a consent. It is negative if never.
-func (m *model) owed(log *runLog, i, at, topic int, e *ledger.Entry, c owlattest.ContactState) int {
-	since := -1
-	id := log.people[i]
-	key := keyOf(&log.config, log.rows[i])
-	if (m.creator(c.ID) == log.sync || m.siblingsContact(log, key, c.ID, m.topics[topic])) && m.onlyContact(log.sync, id, c.ID) && len(m.everBound(log.sync, key)) == 1 &&
-		!m.cameBack(log.sync, id) && !m.renamedByOthers(c) {
-		for k, x := range m.server.History("") {
-			switch {
-			case x.ContactID == c.ID && x.Action == owlattest.Created:
-				since = k
-			case since < 0 && x.Email == m.identity(c.ID) && (x.Action == owlattest.Erased || x.Action == owlattest.Deleted):
-				return -1 // it may be the same person as had the address before and was deleted
-			}
-		}
-	}
-	for _, run := range m.runs[m.bornRun:] {
-		if run.sync != log.sync || since >= run.last || slices.Contains(run.people, id) && !run.read(id) {
-			continue
-		}
-		where, now := slices.Index(run.people, id), slices.Index(run.topics, topic)
-		if where >= 0 && keyOf(&run.config, run.rows[where]) != key {
-			where = -1
-		}
-		switch {
-		case where >= 0 && now >= 0 && run.rows[where].Consents[now] == owlatsync.Yes:
-		case where >= 0 && now >= 0 && run.settled(id) && run.after[key] == c.ID && log.config.Topics[at].When && run.config.Topics[now].When:
-			since = run.last
-		default:
-			since = -1 // the topic was not configured, the row was absent, or nobody knows whether its word was acted on
-		}
-	}
-	return since
-}
-
-// cameBack reports whether the person's row was there, was absent, and is there again: that is no consent.
-func (m *model) cameBack(s *modelSync, id int) bool {
-	met, absent := false, false
-	for _, run := range m.runs[m.bornRun:] {
-		if run.sync == s {
-			there := slices.Contains(run.people, id)
-			absent = absent || met && !there && !run.changes
-			met = met || there
-		}
-	}
-	return absent
-}
-
-// onlyContact reports whether the contact was first known for the person's row, which never had another.
-func (m *model) onlyContact(s *modelSync, id int, contact string) bool {
-	met := false
-	first := m.identity(contact)
-	for _, run := range m.runs[m.bornRun:] {
-		if run.sync != s {
-			continue
-		}
-		for i, row := range run.rows {
-			if run.people[i] == id && normal(row.Email.Value) == first {
-				first = "" // the contact may have been created for the row
-			}
-			switch bound := run.after[keyOf(&run.config, row)]; {
-			case run.people[i] == id && bound != "" && bound != contact, run.people[i] != id && bound == contact && !met:
-				return false
-			case run.people[i] == id && bound == contact && !met:
-				if met = true; first != "" {
-					return false
-				}
-			}
-		}
-	}
-	return met
-}
-
 // checkAbsent checks what follows from the absence of rows, unless rows fail for ever.
 func (m *model) checkAbsent(log *runLog) {
-	if log.report.Outcomes[owlatsync.Failed] > 0 || log.config.OnMissing == reconcile.MissingKeep {
+	if log.config.OnMissing == reconcile.MissingKeep || m.excused(someFail, log.report.Outcomes[owlatsync.Failed] > 0) {
 		return
 	}
 	present := make(map[string]bool)
@@ -456,7 +308,7 @@ func (m *model) checkAbsent(log *runLog) {
 	}
 	for _, e := range m.entries(log.sync) {
 		c, ok := m.server.Contact(e.ContactID)
-		if present[e.Key] || e.ContactID == "" || !ok || e.Origin == ledger.OriginGone || m.shared(log.sync, e) {
+		if present[e.Key] || e.ContactID == "" || !ok || e.Origin == ledger.OriginGone || m.excused(sharedOne, m.shared(log.sync, e)) {
 			continue
 		}
 		if log.config.OnMissing == reconcile.MissingDelete && m.creator(c.ID) == log.sync {
@@ -464,7 +316,7 @@ func (m *model) checkAbsent(log *runLog) {
 		}
 		for _, topic := range log.topics {
 			ours := false // whether this sync made the membership, and nobody else since
-			for k, x := range m.server.History("") {
+			for k, x := range m.history() {
 				if x.ContactID == c.ID && x.TopicID == m.topics[topic] && x.Action == owlattest.Added {
 					ours = k >= m.bornAt && m.runOf(x) != nil && m.runOf(x).sync == log.sync
 				}
@@ -505,12 +357,12 @@ func (m *model) checkContacts() {
 		if m.creator(c.ID) == nil {
 			continue
 		}
-		if !known[c.ID] && !m.renamedByOthers(c) && m.withAddress(c.Email) == c.ID {
+		if !known[c.ID] && m.withAddress(c.Email) == c.ID && !m.excused(renamedAway, m.renamedByOthers(c)) {
 			m.fail("contact %s (%s) was created by a run, and the ledger does not know it", c.ID, c.Email)
 		}
 		// A rename in doubt is looked up by the sync that sent it; another one may meanwhile create the address.
-		if twin := byAddress[c.Email]; twin != "" && len(m.foreign[c.ID+"email"])+len(m.foreign[twin+"email"]) == 0 &&
-			(m.oneSync() || m.identity(twin) == m.identity(c.ID)) {
+		if twin := byAddress[c.Email]; twin != "" && !m.excused(renamedAway, len(m.foreign[c.ID+"email"])+len(m.foreign[twin+"email"]) > 0) &&
+			!m.excused(siblings, !m.oneSync() && m.identity(twin) != m.identity(c.ID)) {
 			m.fail("the contacts %s and %s were both created with the address %s", twin, c.ID, c.Email)
 		}
 		byAddress[c.Email] = c.ID

@@ -53,15 +53,14 @@ func (m *model) randomRun() {
 		spec.fuse.at = 1 + m.r.IntN(14)
 	}
 	m.planVisits(spec)
-	switch m.r.IntN(20) {
-	case 0:
-		for _, row := range list {
-			if key := keyOf(&s.Sync, row); m.r.IntN(2) == 0 && key != "" {
-				spec.o.Only = append(spec.o.Only, key)
-			}
-		}
-	case 1:
-		spec.o.Limit = 1 + m.r.IntN(4)
+	what := m.r.IntN(20)
+	if m.h.about == "parts" && m.r.IntN(2) == 0 {
+		what = 0
+	}
+	switch what {
+	case 0, 1:
+		part := m.randomPart(s, list)
+		spec.o.Only, spec.o.Limit = part.Only, part.Limit
 	case 2:
 		spec.o.Full = true
 	case 3:
@@ -125,8 +124,8 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	f.cancel, f.stop = cancel, make(chan struct{})
 	spec.o.Stop = f.stop
 	log := &runLog{
-		sync: s, config: s.Sync, topics: s.topics, lost: m.lost, from: time.Now(), first: len(m.server.History("")), fuse: f,
-		full: len(spec.o.Only) == 0 && spec.o.Limit == 0, bound: m.bindings(s), before: m.entries(s), visits: spec.visits,
+		sync: s, config: s.Sync, topics: s.topics, anew: m.anew, from: time.Now(), first: len(m.server.History("")), fuse: f,
+		setBack: s.setBack, part: m.partOf(s, spec.o), full: m.partOf(s, spec.o).Whole(), bound: m.bindings(s), before: m.entries(s), visits: spec.visits,
 		breaks: spec.breaksIn(1), pace: spec.pace,
 	}
 	for _, e := range log.before {
@@ -170,7 +169,7 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	client.CloseIdleConnections()
 	m.server.ClearFaults()
 	log.to, m.quiet = time.Now(), time.Now()
-	log.last = len(m.server.History(""))
+	defer m.ends(log)()
 	m.runs = append(m.runs, log)
 	if f.dead() {
 		m.openLedger()
@@ -181,7 +180,7 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	m.tellRun(log)
 	s.held = 0
 	if held, ok := errors.AsType[*reconcile.HeldError](log.err); ok {
-		s.held = held.Run
+		s.held, s.heldPart = held.Run, log.part
 	}
 	m.checkRun(log, spec)
 	return log
@@ -210,7 +209,7 @@ func (m *model) tellRun(log *runLog) {
 			m.trace = append(m.trace, fmt.Sprintf("    planned: %d requests, %d removals, %s", what.Summary.Requests, what.Summary.Removals, what.Summary.Adoption.Mode))
 		}
 	}
-	for _, e := range m.server.History("")[log.first:log.last] {
+	for _, e := range log.did {
 		m.trace = append(m.trace, fmt.Sprintf("    %s %s %s topic %d", e.Action, e.Email, e.ContactID[:6], slices.Index(m.topics, e.TopicID)))
 	}
 	for _, e := range m.entries(log.sync) {
@@ -293,21 +292,35 @@ func (l *runLog) settled(id int) bool {
 		return false
 	}
 	done, told := l.done()[at]
-	if !told {
-		return l.err == nil && l.report != nil && l.read(id)
+	if !told { // a row that fails again is not told again
+		return l.err == nil && l.report != nil && l.read(id) && !l.failedBefore(id)
 	}
 	return slices.Contains([]owlatsync.Outcome{owlatsync.Created, owlatsync.Updated, owlatsync.Renamed, owlatsync.Adopted, owlatsync.Unchanged}, done.Outcome)
+}
+
+// failedBefore reports whether an earlier stretch told of the person's row that it failed.
+func (l *runLog) failedBefore(id int) bool {
+	for l = l.former; l != nil; l = l.former {
+		if at := slices.Index(l.people, id); at >= 0 && l.done()[at].Outcome == owlatsync.Failed {
+			return true
+		}
+	}
+	return false
 }
 
 // done returns what was told of rows, by where they stand in the source.
 func (l *runLog) done() map[int]progress.RowDone {
 	told := make(map[int]progress.RowDone)
 	for _, what := range l.happened {
-		if d, ok := what.(progress.RowDone); ok && d.Position != "" {
-			var n int
-			if _, err := fmt.Sscanf(d.Position, "row %d", &n); err == nil {
-				told[n-1] = d
-			}
+		d, ok := what.(progress.RowDone)
+		if !ok {
+			continue
+		}
+		var n int
+		if _, err := fmt.Sscanf(d.Position, "row %d", &n); err == nil {
+			told[n-1] = d
+		} else if at := slices.IndexFunc(l.rows, func(r owlatsync.Row) bool { return keyOf(&l.config, r) == d.Key }); at >= 0 && d.Key != "" {
+			told[at] = d // it was in step, and a duplicate has changed what it says
 		}
 	}
 	for at, d := range l.carried {
@@ -354,7 +367,7 @@ func (l *runLog) planned() (owlatsync.Summary, bool) {
 // the row's entry went on under another key.
 func (m *model) everBound(s *modelSync, key string) map[string]bool {
 	ever := make(map[string]bool)
-	for _, log := range m.runs[m.bornRun:] {
+	for _, log := range m.remembered() {
 		if log.sync != s {
 			continue
 		}

@@ -73,6 +73,9 @@ func (m *model) siblingsContact(log *runLog, key, contact, topic string) bool {
 		}
 	}
 	met := m.metAt(log, key, contact)
+	if m.excused(olderMet, met.setBack) {
+		return false
+	}
 	for _, run := range slices.Backward(m.runs[m.bornRun:]) {
 		if run.sync == by && run.to.Before(met.from) {
 			return slices.ContainsFunc(slices.Collect(maps.Values(run.after)), func(id string) bool { return id == contact })

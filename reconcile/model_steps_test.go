@@ -42,6 +42,8 @@ var stepKinds = []struct {
 	{"new key", 3, (*model).rekey},
 	{"consent", 14, (*model).changeConsent},
 	{"order", 1, (*model).reorder},
+	{"churn", 1, (*model).churn},
+	{"everybody leaves", 1, (*model).everybodyLeaves},
 
 	// In Owlat.
 	{"unsubscribe", 6, (*model).unsubscribe},
@@ -59,6 +61,8 @@ var stepKinds = []struct {
 	{"new topic", 2, (*model).newTopic},
 	{"policy", 2, (*model).changePolicy},
 	{"lost ledger", 2, (*model).loseLedger},
+	{"backup", 1, (*model).backUp},
+	{"older ledger", 2, (*model).olderLedger},
 	{"retry", 2, (*model).retry},
 	{"verify", 2, (*model).verify},
 }

@@ -103,12 +103,14 @@ func (m *model) nextStretch(spec *runSpec, scan int) *modelRows {
 	old := m.running
 	m.count("stretches after the first")
 	m.sampleAll()
-	old.err, old.to, old.last = errStretch, time.Now(), len(m.server.History(""))
+	old.err, old.to = errStretch, time.Now()
+	moves := m.ends(old)
 	old.after = m.bindings(old.sync)
 	m.runs = append(m.runs, old)
 	old.carry()
 	m.tellRun(old)
 	m.checkStretch(old, spec)
+	moves()
 
 	time.Sleep(time.Second)
 	own := m.r
@@ -121,8 +123,8 @@ func (m *model) nextStretch(spec *runSpec, scan int) *modelRows {
 	time.Sleep(time.Second)
 
 	log := &runLog{
-		sync: old.sync, config: old.config, topics: old.topics, lost: m.lost, from: time.Now(), first: len(m.server.History("")), fuse: old.fuse,
-		full: old.full, bound: m.bindings(old.sync), before: m.entries(old.sync), visits: old.visits, seen: old.seen, doubt: true,
+		sync: old.sync, config: old.config, topics: old.topics, anew: m.anew, from: time.Now(), first: len(m.server.History("")), fuse: old.fuse,
+		setBack: old.setBack, part: old.part, full: old.full, bound: m.bindings(old.sync), before: m.entries(old.sync), visits: old.visits, seen: old.seen, doubt: true,
 		former: old, breaks: spec.breaksIn(scan), pace: old.pace,
 	}
 	src, people := m.sourceOf(old.sync, log.breaks)

@@ -165,6 +165,7 @@ func report(t *testing.T, h *history, failed *model) {
 type history struct {
 	seed    uint64
 	inFile  bool
+	about   string // the flavour, empty for anything
 	workers int
 	steps   []step
 }
@@ -175,6 +176,18 @@ type step struct {
 	kind  string
 	seed  uint64
 	plain bool // without anything that goes wrong
+}
+
+// flavours are what every other history is about: half of its steps are of these kinds.
+var flavours = []struct {
+	name  string
+	steps []string
+}{
+	{"departures", []string{"run", "churn", "churn", "everybody leaves", "somebody leaves", "somebody returns", "new key", "address of one who leaves", "consent"}},
+	{"parts", []string{"run", "run", "run", "consent", "consent", "name", "address", "somebody joins", "invalid address", "duplicate"}},
+	{"opt-in", []string{"run", "run", "consent", "consent", "confirm", "opt out", "unsubscribe", "consent again", "somebody joins"}},
+	{"webhooks", []string{"run", "run", "consent", "consent again", "consent again", "unsubscribe", "opt out", "comes back", "somebody leaves", "somebody returns"}},
+	{"older ledgers", []string{"run", "run", "backup", "older ledger", "older ledger", "consent", "consent", "unsubscribe", "opt out", "comes back"}},
 }
 
 // times is how often a history is played to see whether it fails: with several workers each time is different.
@@ -206,7 +219,16 @@ func newHistory(seed uint64, inFile bool) *history {
 			h.steps = append(h.steps, step{kind: "somebody was there", seed: r.Uint64()})
 		}
 	}
+	var often []string
+	if r.IntN(2) == 0 {
+		f := pick(r, flavours...)
+		h.about, often = f.name, f.steps
+	}
 	for range 5 + r.IntN(20) {
+		if len(often) > 0 && r.IntN(2) == 0 {
+			h.steps = append(h.steps, step{kind: pick(r, often...), seed: r.Uint64()})
+			continue
+		}
 		at := r.IntN(total)
 		for _, k := range stepKinds {
 			if at -= k.weight; at < 0 {

@@ -26,6 +26,7 @@ func (m *model) merge() {
 	id, err := m.server.AddContact(owlattest.ContactState{Email: m.freshAddress(), FirstName: "Merged"})
 	m.must(err)
 	m.must(m.server.Merge(id, c.ID))
+	m.heirs[c.ID] = id
 	m.tell("  %s is merged into %s", c.ID[:6], id[:6])
 	// A contact that no row has had would drift: Owlat makes a second one of its address, and no sync can see that.
 	known := slices.ContainsFunc(m.entries(m.syncs[0]), func(e *ledger.Entry) bool { return e.ContactID == c.ID })
@@ -54,12 +55,12 @@ func (m *model) checkWithdrawn(log *runLog, i int, e *ledger.Entry) {
 // checkNo: the contact is on the topic only if somebody else put it there since the source went from yes to no.
 func (m *model) checkNo(log *runLog, i, topic int, c owlattest.ContactState) {
 	id := m.topics[topic]
-	if !slices.Contains(c.Topics, id) || m.keptElsewhere(log, c.ID, id) {
+	if !slices.Contains(c.Topics, id) || m.excused(keptBeside, m.keptElsewhere(log, c.ID, id)) {
 		return
 	}
 	added := -1
 	var by *runLog
-	for k, x := range m.server.History("") {
+	for k, x := range m.history() {
 		if x.ContactID != c.ID || x.TopicID != id || x.Action != owlattest.Added {
 			continue
 		}

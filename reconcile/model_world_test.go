@@ -47,9 +47,11 @@ type person struct {
 // modelSync is a sync with what the model remembers of it.
 type modelSync struct {
 	reconcile.Sync
-	index  int
-	topics []int // the model's topics that are configured, in the order of Sync.Topics
-	held   int64 // the run that is held, 0 if none
+	index    int
+	topics   []int // the model's topics that are configured, in the order of Sync.Topics
+	held     int64 // the run that is held, 0 if none
+	heldPart owlatsync.Part
+	setBack  bool // no run has come to its end since an older ledger came back
 }
 
 // runLog is a run and all that happened during it.
@@ -58,11 +60,12 @@ type runLog struct {
 	sync     *modelSync
 	config   reconcile.Sync // as it was
 	topics   []int
-	lost     int // how often the ledger had been lost
+	anew     int // how often the ledger had begun from nothing
 	from, to time.Time
 	// first and last bound the run's part of the emulator's history.
 	first, last int
-	plannedAt   time.Time // zero: it did not come so far
+	did         []owlattest.Entry // that part, once the run has ended
+	plannedAt   time.Time         // zero: it did not come so far
 	visits      []*visit
 	seen        struct{ requests, adds int } // by the visits
 	rows        []owlatsync.Row
@@ -71,7 +74,9 @@ type runLog struct {
 	changes     bool   // only rows that changed were read
 	bound       map[string]string
 	before      []*ledger.Entry
-	full        bool // neither Only nor Limit
+	part        owlatsync.Part
+	full        bool // the part is all
+	setBack     bool // the ledger is older than what was done
 	doubt       bool // an earlier run left something of unknown outcome, which this one had to look up
 	happened    []any
 	report      *owlatsync.Report
@@ -121,10 +126,13 @@ type model struct {
 	memory  *memory.Ledger
 	path    string
 	folder  string
-	lost    int // how often the ledger was lost
+	lost    int // how often the ledger was lost, or an older one came back
+	anew    int // how often it began from nothing
 	born    time.Time
-	bornAt  int // in the emulator's history
-	bornRun int // in runs
+	bornAt  int       // in the emulator's history
+	bornRun int       // in runs
+	older   []*runLog // runs before that, of which an older ledger knows
+	backup  *backup   // nil: there is none
 
 	table  []*person
 	edited *person  // whose row was changed last
@@ -139,6 +147,7 @@ type model struct {
 	spoken  map[string]map[bool]bool // what the source said last, by sync, topic and person, key or address
 	written map[string][]string      // values that a contact had, by id
 	foreign map[string][]string      // values that somebody else gave it, by id and field
+	heirs   map[string]string        // contacts that were merged away → those that they were merged into
 
 	told     []optOut // what the engine was told since the ledger was lost
 	post     []optOut // what it is yet to be told
@@ -146,8 +155,9 @@ type model struct {
 	doubtful bool // adds of unknown outcome have not used a consent
 	lefts    []departure
 	looks    []look
-	ticks    int            // orders told, sent, lefts and looks
-	counts   map[string]int // what happened how often
+	still    []owlattest.Entry // the history, while nothing happens
+	ticks    int               // orders told, sent, lefts and looks
+	counts   map[string]int    // what happened how often
 	trace    []string
 	failures []string
 }
@@ -156,7 +166,7 @@ func newModel(t *testing.T, h *history, folder string) *model {
 	r := rand.New(rand.NewPCG(h.seed, 1))
 	m := &model{
 		t: t, h: h, r: r, folder: folder,
-		spoken: make(map[string]map[bool]bool), written: make(map[string][]string), foreign: make(map[string][]string),
+		spoken: make(map[string]map[bool]bool), written: make(map[string][]string), foreign: make(map[string][]string), heirs: make(map[string]string),
 		counts: make(map[string]int), limiter: r.IntN(10) == 0,
 	}
 	m.server = &owlattest.Server{NoLimit: !m.limiter, BasePath: "/base", RandomSeed: h.seed | 1}
@@ -164,7 +174,7 @@ func newModel(t *testing.T, h *history, folder string) *model {
 	m.server.OnAnswer = m.answered
 	m.openLedger()
 	for i := range 1 + r.IntN(3) {
-		m.topics = append(m.topics, m.server.AddTopic(fmt.Sprintf("topic %d", i), r.IntN(3) == 0))
+		m.topics = append(m.topics, m.server.AddTopic(fmt.Sprintf("topic %d", i), r.IntN(3) == 0 || h.about == "opt-in" && r.IntN(2) == 0))
 	}
 	names := []string{"users"}
 	if r.IntN(10) < 3 {
@@ -191,10 +201,13 @@ func (m *model) newSync(index int, name string) *modelSync {
 	s := &modelSync{index: index}
 	s.Name = name
 	s.Guards = unguarded
-	if m.r.IntN(6) == 0 {
+	if m.r.IntN(6) == 0 || m.h.about == "departures" && m.r.IntN(2) == 0 {
 		s.Guards = reconcile.Guards{Removals: reconcile.Limit{Share: 0.3, Rows: 1}, Updates: reconcile.Limit{Share: 0.5, Rows: 1}}
 	}
 	s.OnMissing = pick(m.r, reconcile.MissingKeep, reconcile.MissingLeave, reconcile.MissingDelete)
+	if m.h.about == "webhooks" && m.r.IntN(2) == 0 {
+		s.OnMissing = reconcile.MissingLeave
+	}
 	s.OnRemoteDelete = pick(m.r, reconcile.RemoteDeleteKeep, reconcile.RemoteDeleteKeep, reconcile.RemoteDeleteRecreate)
 	s.Nulls = pick(m.r, reconcile.NullsKeep, reconcile.NullsClear)
 	s.KeyIsAddress = m.r.IntN(8) == 0
@@ -244,6 +257,22 @@ func (m *model) tell(format string, args ...any) {
 // count counts something that happened.
 func (m *model) count(what string) { m.counts[what]++ }
 
+// history returns the emulator's consent history. While nothing happens it is read only once.
+func (m *model) history() []owlattest.Entry {
+	if m.still != nil {
+		return m.still
+	}
+	return m.server.History("")
+}
+
+// ends notes what happened in the emulator during a run that has ended, or a stretch of it. Until something else happens, history is cheap.
+func (m *model) ends(log *runLog) (moves func()) {
+	m.still = m.server.History("")
+	log.last = len(m.still)
+	log.did = m.still[log.first:log.last]
+	return func() { m.still = nil }
+}
+
 // fail notes that something is wrong.
 func (m *model) fail(format string, args ...any) {
 	m.failures = append(m.failures, fmt.Sprintf(format, args...))
@@ -285,15 +314,24 @@ func (m *model) closeBook() {
 // loseLedger begins with an empty one.
 func (m *model) loseLedger() {
 	m.lost++
-	m.told, m.post = nil, nil
+	m.anew++
+	m.told, m.post, m.older = nil, nil, nil
 	m.memory, m.path = nil, ""
 	m.openLedger()
+	m.reborn()
+}
+
+// reborn lets the ledger know nothing of what has happened so far but what m.older says.
+func (m *model) reborn() {
 	m.born, m.bornAt, m.bornRun = time.Now(), len(m.server.History("")), len(m.runs)
 	for _, s := range m.syncs {
-		s.held = 0
+		s.held, s.setBack = 0, false
 	}
 	time.Sleep(clockSkew) // else what was created before could be taken for what is now
 }
+
+// remembered returns the runs that the ledger knows of.
+func (m *model) remembered() []*runLog { return append(slices.Clone(m.older), m.runs[m.bornRun:]...) }
 
 func (m *model) close() {
 	m.closeBook()
@@ -396,6 +434,11 @@ func (m *model) sourceChanged() {
 				continue
 			}
 			now := make(map[string]map[bool]bool)
+			says := make(map[*person]bool) // as it counts beside other rows
+			list, people := m.rowsOf(s)
+			for j, row := range asTheyCount(&s.Sync, list) {
+				says[m.person(people[j])] = row.Consents[i] == owlatsync.Yes
+			}
 			first := make(map[string]*person) // of several rows with one key the first counts
 			key := func(p *person) string {
 				return keyOf(&s.Sync, owlatsync.Row{Key: p.key, Email: owlatsync.Some(p.email)})
@@ -423,11 +466,11 @@ func (m *model) sourceChanged() {
 					if now[name] == nil {
 						now[name] = make(map[bool]bool)
 					}
-					now[name][m.word(s, i, p)] = true
+					now[name][says[p]] = true
 				}
 			}
 			for _, p := range m.table {
-				if !p.in[s.index] || !m.word(s, i, p) {
+				if !says[p] {
 					continue
 				}
 				for _, name := range names(p) {

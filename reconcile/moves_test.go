@@ -326,6 +326,22 @@ func TestNothingIsDeletedForARenameAfterAnError(t *testing.T) {
 	})
 }
 
+// TestNothingIsDeletedForARenameAfterAnotherFailed has a rename fail that needs no delete, right before one that does.
+func TestNothingIsDeletedForARenameAfterAnotherFailed(t *testing.T) {
+	t.Parallel()
+	for _, workers := range []int{1, 16} {
+		w := newWorld(t)
+		w.workers = workers
+		w.sync.OnMissing = reconcile.MissingDelete
+		w.run(user("1", "a@example.com", "A"), user("2", "b@example.com", "B"), user("3", "c@example.com", "C"))
+		w.call("POST", "/contacts", `{"email":"taken@example.com"}`)
+		expect(t, w.run(user("3", "taken@example.com", "C"), user("1", "b@example.com", "A")), "skipped 1, failed 2")
+		if _, there := w.server.Contact("b@example.com"); !there {
+			t.Errorf("%d workers: a row failed, and a contact was deleted", workers)
+		}
+	}
+}
+
 // TestARunOfChangesLeavesTheDeleteToTheNext reads only changes: it deletes nothing, and the next run reads all rows although its time
 // has not come.
 func TestARunOfChangesLeavesTheDeleteToTheNext(t *testing.T) {

@@ -461,3 +461,24 @@ func TestWhoHoldsADriftedAddress(t *testing.T) {
 		t.Errorf("told %+v", d)
 	}
 }
+
+// TestARowThatReturnsInvalidWithdraws has a row leave and the person join again on their own. Then the row comes back, says no, and is
+// invalid, like one of an anonymised account.
+func TestARowThatReturnsInvalidWithdraws(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, reconcile.Topic{ID: "news", When: true})
+	w.sync.OnMissing = reconcile.MissingLeave
+	stays := user("2", "b@example.com", "B", true)
+	w.run(user("1", "a@example.com", "A", true), stays)
+	w.run(stays)
+	w.call("POST", "/topics/"+w.sync.Topics[0].ID+"/contacts", `{"email":"a@example.com"}`)
+	back, twin := user("1", "anon", "A", false), user("1", "anon again", "A", false)
+	before := w.requests()
+	expect(t, w.run(stays, back, twin), "unchanged 1, invalid 2")
+	if w.sent(before, "DELETE /topics/{topic}/contacts/{contact} 1"); w.members("a@example.com") > 0 {
+		t.Error("the row says no, and the contact is still on the topic")
+	}
+	before = w.requests()
+	expect(t, w.run(stays, back, twin), "unchanged 1, invalid 2")
+	w.sent(before)
+}

@@ -141,15 +141,16 @@ const settleBatch = 500
 func (a *run) phase(ctx context.Context, phase step.Phase) error {
 	defer a.pool.Wait()
 	var settled []*step.Step
-	order := int64(0)
+	order, missing := int64(0), false
 	for s, err := range a.plan.Steps(phase) {
 		if err != nil {
 			return err
 		}
-		if s.Order != order { // it needs an address that an earlier rename frees
+		if s.Order != order || s.Missing && !missing { // it needs an address that an earlier rename frees, or waits to see that nothing fails
 			a.pool.Wait()
 			order = s.Order
 		}
+		missing = s.Missing
 		switch {
 		case !a.asked(s):
 			a.done(s, result{outcome: owlatsync.Skipped, reason: "not among the rows asked for", category: ledger.CategoryUnasked})

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,6 +55,7 @@ func (r membership) settleAdds(ctx context.Context) error {
 		return err
 	}
 	settle := func(m *ledger.Membership, moved func()) {
+		dated(r).sharpen(ctx, m)
 		if !remote.Unmoved(r.e, m, c) {
 			moved()
 		} else if known {
@@ -114,23 +116,19 @@ func reasonUnsure(topic string) string {
 
 // markAdd records that an add is about to be sent, unless the person has left.
 func (r membership) markAdd(ctx context.Context, topic string) error {
-	if left, err := r.hasLeft(ctx, topic); err != nil {
+	if r.e.Witness.IsZero() { // only the time of sending will tell whether the person has left since
+		r.askTime(ctx)
+	}
+	if left, err := r.hasLeft(ctx, topic); err != nil { // the last look before the add
 		return err
 	} else if left {
 		return errNotAgain
 	}
 	m := r.e.Membership(topic)
 	before := *m
-	if r.e.Witness.IsZero() { // only the time of sending will tell whether the person has left since
-		r.askTime(ctx)
-	}
-	earliest, latest, known := r.owlatTime()
-	m.State, m.At, m.Sent = ledger.MemberSent, latest, time.Time{}
-	if known {
-		if m.Sent = earliest; m.Sent.Before(r.movedAt) {
-			m.Sent = r.movedAt
-		}
-	}
+	now := time.Now()
+	m.State, m.At, m.Sent = ledger.MemberSent, r.now(), dated(r).since(now)
+	r.sentAt[topic] = now
 	if err := r.flush(ctx); err != nil {
 		*r.e.Membership(topic) = before
 		return err
@@ -138,17 +136,59 @@ func (r membership) markAdd(ctx context.Context, topic string) error {
 	return nil
 }
 
+// dated tells on Owlat's clock what a step has moved of what Owlat tells of its contact, and what comes after.
+type dated struct{ *row }
+
 // moved notes that a request of this step may have moved what Owlat tells of the contact. Adds in doubt that the step has looked at
-// before stay settled.
-func (r *row) moved() {
-	_, latest, known := r.owlatTime()
-	if !known {
-		return
-	}
-	r.movedAt = latest
+// before stay settled, if Owlat's clock is known closely.
+func (r dated) moved() {
+	r.movedAt = time.Now()
 	for i := range r.e.Memberships {
 		if m := &r.e.Memberships[i]; r.looked && m.State == ledger.MemberSent {
-			m.Sent = latest
+			m.Sent = cmp.Or(r.movedBy(), m.Sent)
 		}
 	}
+}
+
+// closely is how narrow the bounds of Owlat's clock must be to tell what a step has moved from what a person does right after it.
+const closely = 250 * time.Millisecond
+
+// movedBy returns when, at the latest on Owlat's clock, a request of this step may have moved what Owlat tells of the contact. It is zero
+// if none has, or if the clock is not known closely: then a doubt takes it for somebody else's doing.
+func (r dated) movedBy() time.Time {
+	if r.movedAt.IsZero() || !r.timedClosely(r.movedAt) {
+		return time.Time{}
+	}
+	_, latest, _ := r.client.ServerTime(r.movedAt)
+	return latest
+}
+
+func (r dated) timedClosely(at time.Time) bool {
+	earliest, latest, known := r.client.ServerTime(at)
+	return known && latest.Sub(earliest) <= closely
+}
+
+// since returns the time on Owlat's clock beyond which whoever leaves after an add was sent moves the contact's updatedAt, and what this
+// step did before it does not. It is zero if the clock is not known.
+func (r dated) since(sent time.Time) time.Time {
+	earliest, _, known := r.client.ServerTime(sent)
+	if moved := r.movedBy(); moved.After(earliest) {
+		return moved
+	}
+	if !known {
+		return time.Time{}
+	}
+	return earliest
+}
+
+// sharpen dates an add of this step again whose answer was lost. If Owlat's clock is not known closely, it asks for the time.
+func (r dated) sharpen(ctx context.Context, m *ledger.Membership) {
+	sent, here := r.sentAt[m.Topic]
+	if !here || r.movedAt.IsZero() {
+		return
+	}
+	if !r.timedClosely(sent) {
+		r.askOwlat(ctx)
+	}
+	m.Sent = r.since(sent)
 }

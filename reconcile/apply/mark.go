@@ -60,9 +60,12 @@ const askTimeout = 5 * time.Second
 
 // askTime asks for the time on Owlat's clock if no answer has told it. That costs nothing of the budget.
 func (r *row) askTime(ctx context.Context) {
-	if _, _, known := r.owlatTime(); known {
-		return
+	if _, _, known := r.owlatTime(); !known {
+		r.askOwlat(ctx)
 	}
+}
+
+func (r *row) askOwlat(ctx context.Context) {
 	if client, err := r.client.With(owlat.WithRetries(0), owlat.WithTimeout(askTimeout)); err == nil {
 		_, _ = client.Health(context.WithValue(ctx, markKey{}, nil)) // without an answer the time stays unknown
 	}

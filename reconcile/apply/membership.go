@@ -44,7 +44,7 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 		m.At, m.Sent = r.now(), time.Time{}
 		if sent.DOIStatus == owlat.DOIPending { // to ask for a confirmation moves what Owlat tells
 			r.e.Witness = time.Time{}
-			r.moved()
+			dated(r).moved()
 		}
 		r.event("topic added", topic)
 		return optIn(r).answered(ctx, topic, sent.DOIStatus, witness)

@@ -23,13 +23,14 @@ type row struct {
 	e      *ledger.Entry // a copy: the entry now
 	// pending are events that Owlat has confirmed and that are not recorded yet.
 	pending  []ledger.Record
-	lost     bool      // something that Owlat has confirmed could not be recorded
-	unsureOf string    // a topic of which nobody knows whether the contact is on it
-	lostAdd  bool      // the answer to an add that was just sent was lost
-	left     []string  // topics that the person is known to have left since an add in doubt
-	looked   bool      // the adds in doubt were looked at in this step
-	movedAt  time.Time // on Owlat's clock: not before the last request of this step that may have moved the contact's updatedAt
-	gone     bool      // the contact was deleted in Owlat
+	lost     bool                 // something that Owlat has confirmed could not be recorded
+	unsureOf string               // a topic of which nobody knows whether the contact is on it
+	lostAdd  bool                 // the answer to an add that was just sent was lost
+	left     []string             // topics that the person is known to have left since an add in doubt
+	looked   bool                 // the adds in doubt were looked at in this step
+	sentAt   map[string]time.Time // when adds of this step were sent, by topic
+	movedAt  time.Time            // when the last request of this step was answered that may have moved the contact's updatedAt
+	gone     bool                 // the contact was deleted in Owlat
 	// unconfirmed is why the person cannot confirm an add; empty: they can, or need not.
 	unconfirmed string
 	result      result
@@ -38,7 +39,7 @@ type row struct {
 func (a *run) row(client *owlat.Client, planned *step.Step) *row {
 	s, e := *planned, *planned.Entry
 	e.Memberships = slices.Clone(e.Memberships)
-	return &row{run: a, client: client, s: &s, e: &e, result: result{outcome: s.Outcome, reason: s.Reason}}
+	return &row{run: a, client: client, s: &s, e: &e, sentAt: make(map[string]time.Time), result: result{outcome: s.Outcome, reason: s.Reason}}
 }
 
 // apply carries out a step and tells its outcome.

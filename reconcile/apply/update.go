@@ -74,7 +74,7 @@ func (r alteration) updateOnce(ctx context.Context) (sent bool, err error) {
 	r.take(*c, origin)
 	r.e.Intent, r.e.Events = intent, slices.Clone(r.s.Events)
 	r.e.Witness = c.UpdatedAt // also for adds in doubt: the step has looked at them
-	r.moved()
+	dated(r).moved()
 	r.event("updated", strings.Join(what, ", "))
 	return true, nil
 }

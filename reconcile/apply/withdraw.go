@@ -72,7 +72,7 @@ func (r withdrawal) out(m *ledger.Membership) {
 	if !r.s.Missing {
 		m.Consent, m.State = false, ledger.MemberOut
 	}
-	r.moved()
+	dated(r).moved()
 }
 
 // removeOnce sends the removal.

@@ -55,7 +55,8 @@ type Scan struct {
 	addresses, shared map[uint64]struct{}
 	twins             map[uint64]struct{} // hashes of keys that several rows have and that are still to be told so
 	unit              string              // what positions count
-	strangers         int                 // invalid rows that the ledger does not know
+	strangers         int                 // invalid rows that are not in the index
+	returned          map[uint64]struct{} // hashes of keys of strangers that withdraw a consent: their entries may have departed
 }
 
 // SourceError says that the source could not be read to the end. Nothing of an incomplete scan is applied (Invariant 4).
@@ -156,6 +157,7 @@ func (s *Scan) sightInvalid(position owlatsync.Position, key, address string, co
 	}
 	if at == unknown {
 		s.strangers++
+		withdraws = key != "" && slices.Contains(consents, owlatsync.No) && s.returns(ledger.MemoryHash(key))
 	} else {
 		twin = s.ix.saw(at)
 		withdraws = !twin && slices.Contains(consents, owlatsync.No) // of rows with one key the first speaks
@@ -177,6 +179,18 @@ func (s *Scan) sightInvalid(position owlatsync.Position, key, address string, co
 	decision.Twin = twin
 	s.End(decision)
 	return nil
+}
+
+// returns reports whether no earlier row was told to it with the hash of the same key.
+func (s *Scan) returns(key uint64) bool {
+	if _, again := s.returned[key]; again {
+		return false
+	}
+	if s.returned == nil {
+		s.returned = make(map[uint64]struct{})
+	}
+	s.returned[key] = struct{}{}
+	return true
 }
 
 // sight takes in a valid row of the source.
