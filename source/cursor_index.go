@@ -2,10 +2,11 @@ package source
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
+
+	"owlatsync/source/internal/pgask"
 )
 
 // indexedPostgres looks for the bound in the condition of an index. The server would read a small table as a whole even with an
@@ -16,7 +17,7 @@ func indexedPostgres(ctx context.Context, c following, query string, from bound)
 	}
 	condition := regexp.MustCompile(`>= \(?'?` + regexp.QuoteMeta(from.text) + `(['+)]|$)`)
 	found := false
-	err := visitPlan(ctx, c, "EXPLAIN (FORMAT JSON, COSTS OFF) "+query, func(node map[string]any) {
+	err := pgask.VisitPlan(ctx, c.lookUp, "EXPLAIN (FORMAT JSON, COSTS OFF) "+query, func(node map[string]any) {
 		text, _ := node["Index Cond"].(string)
 		found = found || condition.MatchString(text)
 	})
@@ -29,7 +30,7 @@ const smallTable = 10_000
 // indexedMySQL looks for tables that are read as a whole.
 func indexedMySQL(ctx context.Context, c following, query string, _ bound) (bool, error) {
 	whole := false
-	err := visitPlan(ctx, c, "EXPLAIN FORMAT=JSON "+query, func(node map[string]any) {
+	err := pgask.VisitPlan(ctx, c.lookUp, "EXPLAIN FORMAT=JSON "+query, func(node map[string]any) {
 		rows, _ := node["rows"].(float64)
 		if r, ok := node["rows_examined_per_scan"].(float64); ok {
 			rows = r
@@ -53,32 +54,4 @@ func indexedSQLite(ctx context.Context, c following, query string, _ bound) (boo
 		}
 	}
 	return false, nil
-}
-
-// visitPlan visits every object of a plan in JSON.
-func visitPlan(ctx context.Context, c following, query string, visit func(map[string]any)) error {
-	found, err := c.lookUp(ctx, query)
-	if err != nil || len(found) == 0 {
-		return fmt.Errorf("ask how the query is carried out: %w", err)
-	}
-	var plan any
-	if err := json.Unmarshal([]byte(found[0][0]), &plan); err != nil {
-		return fmt.Errorf("read how the query is carried out: %w", err)
-	}
-	var walk func(any)
-	walk = func(at any) {
-		switch node := at.(type) {
-		case map[string]any:
-			visit(node)
-			for _, below := range node {
-				walk(below)
-			}
-		case []any:
-			for _, below := range node {
-				walk(below)
-			}
-		}
-	}
-	walk(plan)
-	return nil
 }

@@ -32,6 +32,15 @@ func postgresPlace(t testing.TB) place {
 	}}
 }
 
+// pooledPlace is PostgreSQL behind a pooler of transactions, where each transaction may meet what another client left.
+func pooledPlace(t testing.TB) place {
+	dsn := testdb.Postgres(t)
+	pooled := testdb.PgBouncer(t, dsn, 4)
+	return place{"PostgreSQL", openDB(t, "pgx", dsn), func(t testing.TB, query string, m source.Mapping) *source.Table {
+		return must(source.Postgres(pooled, query, m))
+	}}
+}
+
 func mySQLPlace(t testing.TB) place {
 	dsn := testdb.MySQL(t)
 	db, scans := testdb.OpenMySQL(t, dsn), testdb.OpenMySQL(t, dsn)
@@ -47,7 +56,7 @@ func sqlitePlace(t testing.TB) place {
 	}}
 }
 
-var places = map[string]func(testing.TB) place{"PostgreSQL": postgresPlace, "MySQL": mySQLPlace, "SQLite": sqlitePlace}
+var places = map[string]func(testing.TB) place{"PostgreSQL": postgresPlace, "PgBouncer": pooledPlace, "MySQL": mySQLPlace, "SQLite": sqlitePlace}
 
 // eachPlace tests with every kind of database.
 func eachPlace(t *testing.T, test func(t *testing.T, p place)) {

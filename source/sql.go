@@ -47,6 +47,8 @@ type dialect struct {
 	direct bool
 	// wrapping says how to ask for part of a query's rows; nil: that is not possible.
 	wrapping *wrapping
+	// hints say what to do about an error with a code.
+	hints map[int]string
 }
 
 // queryFunc runs a query within the scan's transaction.
@@ -104,7 +106,7 @@ func (b *sqlBackend) ping(ctx context.Context) error {
 }
 
 func (b *sqlBackend) connectError(err error) error {
-	return fmt.Errorf("connect to %s, as the DSN says: %w", b.dialect.name, err)
+	return fmt.Errorf("connect to %s, as the DSN says: %w", b.dialect.name, b.dialect.explain(err, ""))
 }
 
 func (b *sqlBackend) wrapping() *wrapping { return b.dialect.wrapping }
@@ -134,11 +136,11 @@ func (b *sqlBackend) openQuery(ctx context.Context, query string) (following, er
 	c.ctx = ctx
 	if c.run, c.end, err = b.dialect.begin(ctx, conn, query); err != nil {
 		c.close()
-		return nil, err
+		return nil, b.dialect.explain(err, query)
 	}
 	if err := c.query(query); err != nil {
 		c.close()
-		return nil, fmt.Errorf("run the query: %w", err)
+		return nil, fmt.Errorf("run the query: %w", b.dialect.explain(err, query))
 	}
 	if err := c.describe(); err != nil {
 		c.close()

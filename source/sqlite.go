@@ -22,6 +22,7 @@ var sqlite = dialect{
 	wrapping: wrapSQLite,
 	values:   sqlrows.Rules{TimeOf: sqliteTime, BytesAreBinary: true},
 	direct:   true,
+	hints:    sqliteHints,
 }
 
 func beginSQLite(ctx context.Context, conn *sql.Conn, _ string) (queryFunc, func(context.Context) error, error) {

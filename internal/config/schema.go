@@ -39,7 +39,7 @@ type syncKeys struct {
 }
 
 type sourceKeys struct {
-	DSN   string `json:"dsn" jsonschema_description:"postgres://user:password@host/database, mysql://user:password@host/database, mariadb://…, sqlite:FILE, csv:FILE or ndjson:FILE (files may be gzipped). Relative files are relative to this file."`
+	DSN   string `json:"dsn" jsonschema_description:"postgres://user:password@host/database, mysql://user:password@host/database, mariadb://…, mongodb://…, sqlite:FILE, csv:FILE or ndjson:FILE (files may be gzipped). Relative files are relative to this file."`
 	Query string `json:"query,omitempty" jsonschema_description:"SELECT that gives one row per contact. Required for databases, not allowed for files."`
 
 	Cursor    string     `json:"cursor,omitempty" jsonschema_description:"Column of the query that grows whenever a row changes: a time, a date or a whole number. Runs then read only rows that changed since the last one. Needs an index on the column to be worth it, and a key."`

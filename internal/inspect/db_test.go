@@ -29,7 +29,7 @@ func postgres(t *testing.T) database {
 	return database{
 		catalog: func(t *testing.T) *Catalog {
 			t.Helper()
-			c, err := ReadPostgres(t.Context(), conn)
+			c, err := ReadPostgres(t.Context(), conn, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -53,7 +53,7 @@ func TestSlowViewsAreLeft(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		c, err := readPostgres(t.Context(), conn, limit)
+		c, err := readPostgres(t.Context(), conn, nil, limit)
 		check(t, c, err)
 	})
 	t.Run("MySQL", func(t *testing.T) {
@@ -93,7 +93,7 @@ func TestReadingIsCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(t.Context())
-	if _, err := ReadPostgres(ctx, conn); !errors.Is(err, context.Canceled) {
+	if _, err := ReadPostgres(ctx, conn, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("reading ended with %v", err)
 	}
 }
@@ -132,7 +132,7 @@ func TestUnreadableTablesAreLeftOut(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c, err := ReadPostgres(t.Context(), conn)
+	c, err := ReadPostgres(t.Context(), conn, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

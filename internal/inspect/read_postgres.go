@@ -29,19 +29,25 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
 ORDER BY n.nspname, c.relname, a.attnum`
 
 // ReadPostgres reads the catalog of the connection's database: every table, view and foreign table that the user may read, without
-// partitions. It changes nothing; every query runs in a read-only transaction.
-func ReadPostgres(ctx context.Context, conn *pgx.Conn) (*Catalog, error) {
-	return readPostgres(ctx, conn, queryTimeout)
+// partitions. It changes nothing; every query runs in a read-only transaction, with the given settings of the server. Nothing
+// outlives a transaction, so that a pooler may stand before the server.
+func ReadPostgres(ctx context.Context, conn *pgx.Conn, settings map[string]string) (*Catalog, error) {
+	return readPostgres(ctx, conn, settings, queryTimeout)
 }
 
-func readPostgres(ctx context.Context, conn *pgx.Conn, limit time.Duration) (*Catalog, error) {
+func readPostgres(ctx context.Context, conn *pgx.Conn, settings map[string]string, limit time.Duration) (*Catalog, error) {
 	query := func(ctx context.Context, query string, args []any, each func(rows) error) error {
 		return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 			// A cancelled context would cost the connection; the server's own limit costs only the transaction.
 			if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL statement_timeout = %d", limit.Milliseconds())); err != nil {
 				return err
 			}
-			rs, err := tx.Query(ctx, query, args...)
+			for name, value := range settings {
+				if _, err := tx.Exec(ctx, "SELECT set_config($1, $2, true)", pgx.QueryExecModeExec, name, value); err != nil {
+					return fmt.Errorf("make the setting %q of the DSN: %w", name, err)
+				}
+			}
+			rs, err := tx.Query(ctx, query, append([]any{pgx.QueryExecModeExec}, args...)...)
 			if err != nil {
 				return err
 			}

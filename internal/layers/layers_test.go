@@ -90,12 +90,15 @@ var table = map[string][]string{
 	},
 
 	"/source": {
-		"/", "/source/internal/ahead", "/source/internal/cell", "/source/internal/sqlrows", "/source/internal/statement", "github.com/jackc/pgx/v5",
+		"/", "/source/internal/ahead", "/source/internal/cell", "/source/internal/near", "/source/internal/pgask", "/source/internal/pgfault", "/source/internal/sqlrows", "/source/internal/statement", "github.com/jackc/pgx/v5",
 	},
 	"/source/internal/ahead":     {},
 	"/source/internal/cell":      {},
 	"/source/internal/sqlrows":   {"/source/internal/ahead", "/source/internal/cell"},
 	"/source/internal/statement": {},
+	"/source/internal/near":      {},
+	"/source/internal/pgask":     {"github.com/jackc/pgx/v5"},
+	"/source/internal/pgfault":   {"/source/internal/statement", "github.com/jackc/pgx/v5"},
 	"/source/sourcetest":         {"/", "/source", "github.com/google/go-cmp"},
 
 	"/internal": {all},

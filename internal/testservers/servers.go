@@ -23,13 +23,14 @@ type kind struct {
 	name     string
 	variable string
 	packages []string      // names in Debian
+	beside   []string      // names in Debian of further programs that tests start themselves, each called as its package
 	program  func() string // path of the server program, "" if it is not installed
 	start    func(ctx context.Context, dir string) (*process, string, error)
 }
 
 var kinds = []kind{
-	{"PostgreSQL", testdb.PostgresVariable, []string{"postgresql"}, func() string { return postgresProgram("postgres") }, startPostgres},
-	{"MariaDB", testdb.MySQLVariable, []string{"mariadb-server-core", "mariadb-client-core"}, func() string { return program("mariadbd", "/usr/sbin") }, startMariaDB},
+	{"PostgreSQL", testdb.PostgresVariable, []string{"postgresql"}, []string{"pgbouncer"}, func() string { return postgresProgram("postgres") }, startPostgres},
+	{"MariaDB", testdb.MySQLVariable, []string{"mariadb-server-core", "mariadb-client-core"}, nil, func() string { return program("mariadbd", "/usr/sbin") }, startMariaDB},
 }
 
 // startTimeout is how long a server may take to accept connections.
