@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,7 +11,9 @@ import (
 	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
+	"owlatsync/internal/list"
 	"owlatsync/internal/problem"
+	"owlatsync/internal/render"
 	"owlatsync/internal/setup"
 	"owlatsync/owlat"
 )
@@ -33,7 +34,8 @@ Topic ids come from the topic's page in Owlat; the API cannot list topics or the
 }
 
 func newTopicAddCmd(a *app) *cobra.Command {
-	return &cobra.Command{
+	var from listFlags
+	cmd := &cobra.Command{
 		Use:   "add TOPIC CONTACT...",
 		Short: "Put contacts on a topic",
 		Long: `Put contacts, given by address or contact id, on a topic.
@@ -42,80 +44,52 @@ Mind consent: this subscribes people again who have unsubscribed, and fires the 
 (such as a welcome mail) for everybody who was not on it. On a topic with double opt-in, people who
 have not confirmed yet get a mail that asks them to. Use it for people who asked for it.
 
+` + fromFileLong + `
+
+Whose answer was lost is not sent again: they may have left since.
+
 Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
-		Example: `  owlat-sync topic add jd7a1xp0q3w9topic0000000000000000 ada@example.com grace@example.com`,
-		Args:    needArgs(2, -1, "a topic id and at least one address or contact id"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return eachMember(a, cmd, args, func(ctx context.Context, client *owlat.Client, topic string, contacts []string) []memberResult {
-				members := make([]owlat.AddMemberRequest, len(contacts))
-				for i, c := range contacts {
-					members[i] = member(c)
-				}
-				results := make([]memberResult, len(contacts))
-				for i, r := range client.Topics.AddBatch(ctx, topic, members) {
-					results[i] = memberResult{Contact: contacts[i], Outcome: "added", DOIStatus: r.Value.DOIStatus, err: r.Err}
-				}
-				return results
-			})
-		},
+		Example: `  owlat-sync topic add jd7a1xp0q3w9topic0000000000000000 ada@example.com grace@example.com
+  owlat-sync topic add jd7a1xp0q3w9topic0000000000000000 --from people.csv --dry-run`,
+		Args: from.orContacts(),
+		RunE: func(cmd *cobra.Command, args []string) error { return forContacts(a, cmd, args, &from, list.Add) },
 	}
+	from.bind(cmd, false)
+	return cmd
 }
 
 func newTopicRemoveCmd(a *app) *cobra.Command {
-	return &cobra.Command{
+	var from listFlags
+	cmd := &cobra.Command{
 		Use:     "remove TOPIC CONTACT...",
 		Aliases: []string{"rm"},
 		Short:   "Take contacts off a topic",
 		Long: `Take contacts, given by address or contact id, off a topic. The contacts themselves stay.
 
+` + fromFileLong + `
+
 Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
-		Example: `  owlat-sync topic remove jd7a1xp0q3w9topic0000000000000000 ada@example.com`,
-		Args:    needArgs(2, -1, "a topic id and at least one address or contact id"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return eachMember(a, cmd, args, func(ctx context.Context, client *owlat.Client, topic string, contacts []string) []memberResult {
-				results := make([]memberResult, len(contacts))
-				for i, c := range contacts {
-					removed, err := client.Topics.Remove(ctx, topic, c)
-					results[i] = memberResult{Contact: c, Outcome: "removed", err: err}
-					if err == nil && !removed {
-						results[i].Outcome = "not a member"
-					}
-				}
-				return results
-			})
-		},
+		Example: `  owlat-sync topic remove jd7a1xp0q3w9topic0000000000000000 ada@example.com
+  owlat-sync topic remove jd7a1xp0q3w9topic0000000000000000 --from left.csv`,
+		Args: from.orContacts(),
+		RunE: func(cmd *cobra.Command, args []string) error { return forContacts(a, cmd, args, &from, list.Remove) },
 	}
+	from.bind(cmd, false)
+	return cmd
 }
 
-// memberResult is the result of a topic command for one contact.
-type memberResult struct {
-	Type      string `json:"type"`
-	Topic     string `json:"topic"`
-	Contact   string `json:"contact"`
-	Outcome   string `json:"outcome"`
-	DOIStatus string `json:"doi_status,omitempty"` // double opt-in: not_required, pending or confirmed
-	Error     string `json:"error,omitempty"`
-
-	err error
-}
-
-// member reads a typed contact: an address if it has an "@", else a contact id.
-func member(contact string) owlat.AddMemberRequest {
-	if strings.Contains(contact, "@") {
-		return owlat.AddMemberRequest{Email: contact}
-	}
-	return owlat.AddMemberRequest{ContactID: contact}
-}
-
-type memberCall func(ctx context.Context, client *owlat.Client, topic string, contacts []string) []memberResult
-
-// eachMember is what add and remove share: it checks the arguments, sends, prints, and returns one error for all contacts.
-func eachMember(a *app, cmd *cobra.Command, args []string, send memberCall) error {
+// forContacts does a topic's job for the contacts of the command line, or for those of a list.
+func forContacts(a *app, cmd *cobra.Command, args []string, from *listFlags, job func(topic string) list.Job) error {
 	topic, contacts := args[0], args[1:]
 	if !config.ValidTopicID(topic) {
 		return problem.Usage(fmt.Errorf("%q is not a topic id: that has at least 10 letters and digits; copy it from the topic's page in Owlat", topic))
 	}
+	if from.file != "" {
+		return from.run(a, cmd, job(topic))
+	}
+	entries := make([]list.Entry, len(contacts))
 	for i, c := range contacts {
+		entries[i].Contact = c
 		if !strings.Contains(c, "@") {
 			continue
 		}
@@ -123,46 +97,44 @@ func eachMember(a *app, cmd *cobra.Command, args []string, send memberCall) erro
 		if err != nil {
 			return problem.Usage(fmt.Errorf("%q: %w", c, err))
 		}
-		contacts[i] = address
+		entries[i].Contact = address
 	}
 	client, to, err := a.openOwlat(cmd)
 	if err != nil {
 		return err
 	}
-	results := send(cmd.Context(), client, topic, contacts)
-	err = printMembers(a, topic, results)
+	results := make(map[string]list.Result, len(entries))
+	_, err = job(topic).Do(cmd.Context(), client, entries, nil, nil, func(r list.Result) { results[r.Contact] = r })
+	told := make([]list.Result, 0, len(entries))
+	for _, e := range entries { // in the order of the command line
+		if r, has := results[e.Contact]; has {
+			told = append(told, r)
+		}
+	}
+	return aboutTopic(setup.Advise(printMembers(a, topic, told, err), to))
+}
+
+// aboutTopic adds what a 500 to a topic's request means.
+func aboutTopic(err error) error {
 	if answer, ok := errors.AsType[*owlat.Error](err); ok && answer.StatusCode == http.StatusInternalServerError {
 		return problem.Hint(err, "Owlat answers so to what is no topic's or contact's id: copy it from its page in Owlat")
 	}
-	return setup.Advise(err, to)
+	return err
 }
 
-// printMembers prints every result and returns the first error, or one that counts them.
-func printMembers(a *app, topic string, results []memberResult) error {
+// printMembers prints every result and returns why the job ended, the first error, or one that counts them.
+func printMembers(a *app, topic string, results []list.Result, ended error) error {
 	var failed []error
 	for _, r := range results {
-		r.Type, r.Topic = "membership", topic
-		if r.err != nil {
-			failed = append(failed, r.err)
-			r.Outcome, r.Error = "failed", r.err.Error()
-		}
-		switch {
-		case a.JSON:
-			if err := a.PrintJSON(r); err != nil {
-				return err
-			}
-		case r.err != nil:
-			a.Printf("%-12s  %s: %s\n", r.Outcome, r.Contact, r.Error)
-		case r.DOIStatus == owlat.DOIPending:
-			a.Printf("%-12s  %s (waits for the person's confirmation)\n", r.Outcome, r.Contact)
-		default:
-			a.Printf("%-12s  %s\n", r.Outcome, r.Contact)
+		render.Contact(a.to(), topic, r)
+		if r.Err != nil {
+			failed = append(failed, r.Err)
 		}
 	}
 	switch {
-	case len(failed) == 0:
-		return nil
-	case len(failed) == 1 || exitcode.Of(failed[0]) != exitcode.Error:
+	case len(failed) == 0 || ended != nil:
+		return ended
+	case len(failed) == 1:
 		return failed[0]
 	}
 	return exitcode.With(exitcode.FailedRows, fmt.Errorf("%d of %d contacts failed", len(failed), len(results)))

@@ -15,6 +15,7 @@ import (
 
 func newUpsertCmd(a *app) *cobra.Command {
 	var given owlatsync.Texts
+	var from listFlags
 	cmd := &cobra.Command{
 		Use:   "upsert EMAIL",
 		Short: "Create one contact, or update it if it exists",
@@ -23,11 +24,19 @@ func newUpsertCmd(a *app) *cobra.Command {
 A name that is not given keeps what Owlat has; an empty one ("") empties it. The contact is put on
 no topic: see "owlat-sync topic add". The ledger and the syncs are not touched.
 
+` + fromFileLong + `
+
+An empty name in a list keeps what Owlat has.
+
 Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
-		Example: `  owlat-sync upsert ada@example.com --first-name Ada --last-name Lovelace`,
+		Example: `  owlat-sync upsert ada@example.com --first-name Ada --last-name Lovelace
+  owlat-sync upsert --from people.csv --dry-run`,
 		GroupID: groupOne,
-		Args:    needArgs(1, 1, "an address, such as ada@example.com"),
+		Args:    from.orAddress(),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if from.file != "" {
+				return from.upsert(a, cmd)
+			}
 			address, err := owlatsync.NormalizeAddress(args[0])
 			if err != nil {
 				return problem.Usage(fmt.Errorf("%q: %w", args[0], err))
@@ -54,6 +63,7 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 			return printUpsert(a, got)
 		},
 	}
+	from.bind(cmd, true)
 	for _, f := range owlatsync.ContactFields {
 		label, word, _ := strings.Cut(f.Label(), " ")
 		cmd.Flags().StringVar(&given[f], flagOf(f), "", fmt.Sprintf("%s `%s`", label, word))

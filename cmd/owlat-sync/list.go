@@ -1,0 +1,142 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"owlatsync"
+	"owlatsync/internal/exitcode"
+	"owlatsync/internal/list"
+	"owlatsync/internal/problem"
+	"owlatsync/internal/render"
+	"owlatsync/internal/setup"
+)
+
+const fromFileLong = `With --from, the contacts are those of a file: a CSV or NDJSON file with a column of addresses, or a
+text with one address or contact id a line; "-" is standard input. The whole file is read before
+anything is sent. A journal beside it remembers who is done, so that after Ctrl-C or a kill the same
+command goes on; it is removed at the end if nothing failed.`
+
+// listFlags are the flags of commands that take a list.
+type listFlags struct {
+	file    string
+	column  string
+	fields  map[string]string
+	dryRun  bool
+	journal string
+	failed  string
+	names   bool // the command sends names
+}
+
+// bind adds the flags to a command.
+func (l *listFlags) bind(cmd *cobra.Command, names bool) {
+	l.names = names
+	flags := cmd.Flags()
+	flags.StringVar(&l.file, "from", "", "take the contacts from this `file`, or from standard input if it is -")
+	flags.StringVar(&l.column, "column", "", "with --from: the `column` with the addresses or contact ids (default: it is found)")
+	flags.BoolVar(&l.dryRun, "dry-run", false, "with --from: only read the file, and say what would be sent")
+	flags.StringVar(&l.journal, "journal", "", "with --from: the `file` that remembers who is done (default: the list's name with .journal)")
+	flags.StringVar(&l.failed, "failures", "", "with --from: write a CSV `file` with every line that was not done and why; it holds addresses")
+	if names {
+		flags.StringToStringVar(&l.fields, "field", nil, "with --from: the column of a name, as `first_name=COLUMN` (repeatable; default: they are found)")
+	}
+}
+
+// orContacts checks the arguments of a topic's command: a topic, and contacts unless there is a list.
+func (l *listFlags) orContacts() cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if l.file == "" {
+			if err := l.unused(); err != nil {
+				return err
+			}
+			return needArgs(2, -1, "a topic id and at least one address or contact id, or --from")(cmd, args)
+		}
+		return needArgs(1, 1, "only a topic id beside --from")(cmd, args)
+	}
+}
+
+// orAddress checks the arguments of upsert: an address unless there is a list.
+func (l *listFlags) orAddress() cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if l.file != "" {
+			return needArgs(0, 0, "no address beside --from")(cmd, args)
+		}
+		if err := l.unused(); err != nil {
+			return err
+		}
+		return needArgs(1, 1, "an address, such as ada@example.com, or --from")(cmd, args)
+	}
+}
+
+// upsert creates or updates everybody on the list.
+func (l *listFlags) upsert(a *app, cmd *cobra.Command) error {
+	for _, f := range owlatsync.ContactFields {
+		if cmd.Flags().Changed(flagOf(f)) {
+			return problem.Usage(problem.Hint(fmt.Errorf("--%s is for a single contact", flagOf(f)), "--field %s=COLUMN names a column of the list", f.Column()))
+		}
+	}
+	return l.run(a, cmd, list.Upsert())
+}
+
+// unused refuses flags that mean nothing without a list.
+func (l *listFlags) unused() error {
+	for name, set := range map[string]bool{
+		"column": l.column != "", "dry-run": l.dryRun, "journal": l.journal != "", "failures": l.failed != "", "field": len(l.fields) > 0,
+	} {
+		if set {
+			return problem.Usage(fmt.Errorf("--%s means something only with --from", name))
+		}
+	}
+	return nil
+}
+
+// columns returns the columns that the flags name.
+func (l *listFlags) columns() (c list.Columns, err error) {
+	c.Contact = l.column
+	for _, name := range slices.Sorted(maps.Keys(l.fields)) {
+		at := slices.IndexFunc(owlatsync.ContactFields[:], func(f owlatsync.ContactField) bool { return f.Column() == name })
+		if at < 0 {
+			return c, problem.Usage(fmt.Errorf("--field %s=…: a contact has no such field", name))
+		}
+		c.Fields[owlatsync.ContactFields[at]] = l.fields[name]
+	}
+	return c, nil
+}
+
+// run reads the list and does the job for everybody on it.
+func (l *listFlags) run(a *app, cmd *cobra.Command, job list.Job) (err error) {
+	columns, err := l.columns()
+	if err != nil {
+		return err
+	}
+	if l.file == list.Stdin && !a.Yes && !l.dryRun {
+		return problem.Usage(errors.New("with a list on standard input nobody can be asked: add --yes, or --dry-run to see what would be sent"))
+	}
+	cfg, err := a.loadOwlat(cmd)
+	if err != nil {
+		return err
+	}
+	job.Deployment = cfg.Owlat.URL
+	people, err := list.Read(cmd.Context(), a.opener(), list.Ask{From: l.file, Stdin: a.In(), Columns: columns, Names: l.names})
+	if err != nil {
+		return err
+	}
+	client, err := a.opener().Client(cfg.Owlat)
+	if err != nil {
+		return err
+	}
+	t := &listTale{app: a, flags: l, job: job, people: people, advise: func(err error) error { return aboutTopic(setup.Advise(err, cfg.Owlat)) }}
+	if !l.dryRun {
+		return t.work(cmd.Context(), client)
+	}
+	render.ListPlan(t.to(), l.file, job, people, client.Estimate(len(people.Entries)))
+	t.refuse()
+	if t.shown > 0 {
+		return problem.Told(exitcode.FailedRows)
+	}
+	return nil
+}
