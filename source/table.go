@@ -101,6 +101,10 @@ func (t *Table) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
 // Columns describes the source's columns in their order without reading rows. They need not fit the mapping; [Table.Check] tells.
 // For an NDJSON file they are the columns of its first lines. Its errors are those of [Table.Rows].
 func (t *Table) Columns(ctx context.Context) ([]Column, error) {
+	if b, ok := t.backend.(recordBackend); ok {
+		columns, err := b.records.Describe(ctx)
+		return columns, contextFirst(ctx, err)
+	}
 	c, err := t.backend.open(ctx)
 	if err != nil {
 		return nil, contextFirst(ctx, err)

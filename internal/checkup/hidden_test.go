@@ -62,7 +62,9 @@ syncs:
 		t.Errorf("report %+v and %v, want one warning", report, err)
 	}
 	for _, want := range []struct{ subject, message string }{{"hidden rows", "row-level security may hide rows of users from the database user " + role}, {"columns", "plan plan"}} {
-		if !slices.ContainsFunc(report.Checks, func(f checkup.Finding) bool { return f.Subject == want.subject && strings.Contains(f.Message, want.message) }) {
+		if !slices.ContainsFunc(report.Checks, func(f checkup.Finding) bool {
+			return f.Subject == want.subject && strings.Contains(f.Message, want.message)
+		}) {
 			t.Errorf("no finding of %s says %q: %+v", want.subject, want.message, report.Checks)
 		}
 	}

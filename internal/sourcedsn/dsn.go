@@ -40,6 +40,7 @@ type DSN struct {
 
 type parts struct {
 	text      string // MongoDB: the whole
+	database  string // of MongoDB
 	shown     string
 	postgres  postgresServer
 	mysql     mysqlParts
