@@ -6,7 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"owlatsync/internal/inspect"
+	"owlatsync/internal/propose"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/sourcedsn"
 	"owlatsync/internal/testdb"
@@ -34,7 +34,7 @@ func TestReadCatalogThroughAPooler(t *testing.T) {
 			t.Fatal(err)
 		}
 		var titles []string
-		for _, c := range inspect.Rank(catalog) {
+		for _, c := range propose.Rank(catalog) {
 			titles = append(titles, c.Table.Title())
 		}
 		if !slices.Equal(titles, []string{"people"}) {
