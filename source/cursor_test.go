@@ -474,11 +474,11 @@ func TestBadCursors(t *testing.T) {
 		table  *source.Table
 		cursor source.Cursor
 	}{
-		"choose a cursor: the file is always read whole; cursors are for PostgreSQL, MySQL, MariaDB and SQLite": {file, source.Cursor{Column: "v"}},
-		"choose a cursor: it names no column":                                                                    {file, source.Cursor{}},
-		"choose a cursor: its overlap is either a duration or a number of steps, and not negative":               {file, source.Cursor{Column: "v", Step: 1, Overlap: 1}},
-		"choose a cursor: the mapping has no key, by which rows could be read again":                             {must(source.CSV(source.File("users.csv"), source.Mapping{Email: "email"})), source.Cursor{Column: "v"}},
-		"choose a cursor: the query is always read whole; cursors are for PostgreSQL, MySQL, MariaDB and SQLite": {must(source.SQL(openDB(t, "sqlite", "file::memory:"), source.Generic, "SELECT 1", cursorMapping)), source.Cursor{Column: "v"}},
+		"choose a cursor: the file is always read whole; cursors are for PostgreSQL, MySQL, MariaDB, SQLite and MongoDB": {file, source.Cursor{Column: "v"}},
+		"choose a cursor: it names no column":                                                                             {file, source.Cursor{}},
+		"choose a cursor: its overlap is either a duration or a number of steps, and not negative":                        {file, source.Cursor{Column: "v", Step: 1, Overlap: 1}},
+		"choose a cursor: the mapping has no key, by which rows could be read again":                                      {must(source.CSV(source.File("users.csv"), source.Mapping{Email: "email"})), source.Cursor{Column: "v"}},
+		"choose a cursor: the query is always read whole; cursors are for PostgreSQL, MySQL, MariaDB, SQLite and MongoDB": {must(source.SQL(openDB(t, "sqlite", "file::memory:"), source.Generic, "SELECT 1", cursorMapping)), source.Cursor{Column: "v"}},
 	} {
 		if _, err := with.table.WithCursor(with.cursor); err == nil || err.Error() != want {
 			t.Errorf("got:\n%v\nwant:\n%s", err, want)

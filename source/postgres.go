@@ -18,9 +18,11 @@ import (
 
 	"owlatsync"
 	"owlatsync/source/internal/cell"
+	"owlatsync/source/internal/dialects"
 	"owlatsync/source/internal/pgask"
 	"owlatsync/source/internal/pgfault"
 	"owlatsync/source/internal/statement"
+	"owlatsync/source/internal/wrap"
 )
 
 // connectTimeout limits a connection attempt unless the DSN has a connect_timeout.
@@ -96,14 +98,14 @@ const (
 	pgForms = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL extra_float_digits = 1; SET LOCAL client_encoding = "
 )
 
-func (b *pgBackend) wrapping() *wrapping { return wrapPostgres }
-func (b *pgBackend) text() string        { return b.query }
+func (b *pgBackend) wrapping() *wrap.Dialect { return wrap.Postgres }
+func (b *pgBackend) text() string            { return b.query }
 
 func (b *pgBackend) open(ctx context.Context) (cursor, error) {
 	return orNil(b.openQuery(ctx, b.query))
 }
 
-func (b *pgBackend) openQuery(ctx context.Context, query string) (following, error) {
+func (b *pgBackend) openQuery(ctx context.Context, query string) (sqlScan, error) {
 	conn, err := b.connected(ctx)
 	if err != nil {
 		return nil, err
@@ -162,29 +164,9 @@ func (c *pgCursor) describe(query string) error {
 		if t, ok := types.TypeForOID(f.DataTypeOID); ok {
 			name = t.Name
 		}
-		c.cols = append(c.cols, column{Column{f.Name, name}, pgKind(f.DataTypeOID)})
+		c.cols = append(c.cols, column{Column{f.Name, name}, dialects.PostgresKind(f.DataTypeOID)})
 	}
 	return nil
-}
-
-func pgKind(oid uint32) cell.Kind {
-	switch oid {
-	case pgtype.BoolOID:
-		return cell.Boolean
-	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.OIDOID:
-		return cell.Integer
-	case pgtype.Float4OID, pgtype.Float8OID, pgtype.NumericOID:
-		return cell.Number
-	case pgtype.BPCharOID:
-		return cell.Padded
-	case pgtype.TimestampOID, pgtype.TimestamptzOID:
-		return cell.Moment
-	case pgtype.DateOID:
-		return cell.Day
-	case pgtype.ByteaOID:
-		return cell.Binary
-	}
-	return cell.Text
 }
 
 // pgCursor is a scan on its own connection. All values come as text, in which PostgreSQL can print every type.

@@ -2,12 +2,7 @@ package source
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"math"
-	"strconv"
-	"time"
 
 	"owlatsync"
 	"owlatsync/source/internal/cell"
@@ -109,34 +104,5 @@ func (c *recordCursor) cell(i int) (cell.Cell, error) {
 	if _, nested := v.(Nested); nested {
 		return cell.Cell{Kind: cell.Nested}, nil
 	}
-	var k cell.Kind
-	if c.buf, k = appendValue(c.buf[:0], v); k == cell.Boolean {
-		return cell.Cell{Kind: k, Text: cell.Truth(v.(bool))}, nil
-	}
-	return cell.Cell{Kind: k, Text: c.buf}, nil
-}
-
-// appendValue appends the canonical text of a value, and returns what kind of value it is.
-func appendValue(to []byte, v any) ([]byte, cell.Kind) {
-	switch x := v.(type) {
-	case bool:
-		return append(to, cell.Truth(x)...), cell.Boolean
-	case int64:
-		return strconv.AppendInt(to, x, 10), cell.Integer
-	case float64:
-		if x == math.Trunc(x) && math.Abs(x) < 1<<53 {
-			return strconv.AppendInt(to, int64(x), 10), cell.Integer // JavaScript has no other whole numbers
-		}
-		return cell.AppendFloat(to, x, 64), cell.Number
-	case json.Number:
-		if d, ok := cell.ParseDecimal([]byte(x)); ok {
-			return d.Append(to), cell.Number
-		}
-		return append(to, x...), cell.Number
-	case time.Time:
-		return x.UTC().AppendFormat(to, time.RFC3339Nano), cell.Moment
-	case string:
-		return append(to, x...), cell.Text
-	}
-	return fmt.Append(to, v), cell.Text
+	return cell.OfGo(v, &c.buf), nil
 }

@@ -90,13 +90,15 @@ var table = map[string][]string{
 	},
 
 	"/source": {
-		"/", "/source/internal/ahead", "/source/internal/cell", "/source/internal/near", "/source/internal/pgask", "/source/internal/pgfault", "/source/internal/sqlrows", "/source/internal/statement", "github.com/jackc/pgx/v5",
+		"/", "/source/internal/ahead", "/source/internal/cell", "/source/internal/dialects", "/source/internal/near", "/source/internal/pgask", "/source/internal/pgfault", "/source/internal/sqlrows", "/source/internal/statement", "/source/internal/wrap", "github.com/jackc/pgx/v5",
 	},
 	"/source/internal/ahead":     {},
 	"/source/internal/cell":      {},
 	"/source/internal/sqlrows":   {"/source/internal/ahead", "/source/internal/cell"},
 	"/source/internal/statement": {},
+	"/source/internal/dialects":  {"/source/internal/cell", "github.com/jackc/pgx/v5/pgtype"},
 	"/source/internal/near":      {},
+	"/source/internal/wrap":      {"/source/internal/cell", "/source/internal/pgask", "/source/internal/statement"},
 	"/source/internal/pgask":     {"github.com/jackc/pgx/v5"},
 	"/source/internal/pgfault":   {"/source/internal/statement", "github.com/jackc/pgx/v5"},
 	"/source/mongo":              {"/source", "go.mongodb.org/mongo-driver/v2"},

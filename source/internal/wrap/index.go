@@ -1,4 +1,4 @@
-package source
+package wrap
 
 import (
 	"context"
@@ -11,13 +11,13 @@ import (
 
 // indexedPostgres looks for the bound in the condition of an index. The server would read a small table as a whole even with an
 // index, so sequential scans are turned off.
-func indexedPostgres(ctx context.Context, c following, query string, from bound) (bool, error) {
-	if _, err := c.lookUp(ctx, "SELECT set_config('enable_seqscan', 'off', true)"); err != nil {
+func indexedPostgres(ctx context.Context, ask pgask.LookUp, query, from string) (bool, error) {
+	if _, err := ask(ctx, "SELECT set_config('enable_seqscan', 'off', true)"); err != nil {
 		return false, err
 	}
-	condition := regexp.MustCompile(`>= \(?'?` + regexp.QuoteMeta(from.text) + `(['+)]|$)`)
+	condition := regexp.MustCompile(`>= \(?'?` + regexp.QuoteMeta(from) + `(['+)]|$)`)
 	found := false
-	err := pgask.VisitPlan(ctx, c.lookUp, "EXPLAIN (FORMAT JSON, COSTS OFF) "+query, func(node map[string]any) {
+	err := pgask.VisitPlan(ctx, ask, "EXPLAIN (FORMAT JSON, COSTS OFF) "+query, func(node map[string]any) {
 		text, _ := node["Index Cond"].(string)
 		found = found || condition.MatchString(text)
 	})
@@ -28,9 +28,9 @@ func indexedPostgres(ctx context.Context, c following, query string, from bound)
 const smallTable = 10_000
 
 // indexedMySQL looks for tables that are read as a whole.
-func indexedMySQL(ctx context.Context, c following, query string, _ bound) (bool, error) {
+func indexedMySQL(ctx context.Context, ask pgask.LookUp, query, _ string) (bool, error) {
 	whole := false
-	err := pgask.VisitPlan(ctx, c.lookUp, "EXPLAIN FORMAT=JSON "+query, func(node map[string]any) {
+	err := pgask.VisitPlan(ctx, ask, "EXPLAIN FORMAT=JSON "+query, func(node map[string]any) {
 		rows, _ := node["rows"].(float64)
 		if r, ok := node["rows_examined_per_scan"].(float64); ok {
 			rows = r
@@ -43,8 +43,8 @@ func indexedMySQL(ctx context.Context, c following, query string, _ bound) (bool
 }
 
 // indexedSQLite looks for a search from a value on.
-func indexedSQLite(ctx context.Context, c following, query string, _ bound) (bool, error) {
-	steps, err := c.lookUp(ctx, "EXPLAIN QUERY PLAN "+query)
+func indexedSQLite(ctx context.Context, ask pgask.LookUp, query, _ string) (bool, error) {
+	steps, err := ask(ctx, "EXPLAIN QUERY PLAN "+query)
 	if err != nil {
 		return false, fmt.Errorf("ask how the query is carried out: %w", err)
 	}
