@@ -38,6 +38,13 @@ func ReadCatalog(ctx context.Context, o setup.Opener, dsn sourcedsn.DSN) (*inspe
 		l := look()
 		l.Settings = settings
 		return inspect.ReadPostgres(ctx, conn, l)
+	case sourcedsn.KindMongo:
+		db, closeClient, err := setup.Mongo(dsn)
+		if err != nil {
+			return nil, err
+		}
+		catalog, err := inspect.ReadMongo(ctx, db, look())
+		return catalog, errors.Join(err, closeClient())
 	case sourcedsn.KindMySQL:
 		return readSQL(ctx, dsn, o.MySQL, inspect.ReadMySQL)
 	case sourcedsn.KindSQLite:
