@@ -122,7 +122,8 @@ func writableDSN(dsn sourcedsn.DSN, text, path string, fromEnv bool) (string, bo
 	case sourcedsn.KindSQLite, sourcedsn.KindCSV, sourcedsn.KindNDJSON:
 		return string(dsn.Kind()) + ":" + relativeTo(filepath.Dir(path), dsn.Path()) + options, false
 	}
-	secret := strings.Contains(dsn.String(), ":xxxxx@") || strings.Contains(strings.ToLower(options), "pass")
+	lower := strings.ToLower(text)
+	secret := strings.Contains(dsn.String(), ":xxxxx@") || strings.Contains(lower, "pass") || strings.Contains(lower, "token")
 	if fromEnv || secret {
 		return "${" + EnvDatabase + "}", true
 	}

@@ -1,11 +1,16 @@
 package initialise
 
 import (
+	"database/sql"
+	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
 
 	"owlatsync"
@@ -69,6 +74,69 @@ func TestReadCatalogThroughAPooler(t *testing.T) {
 		}
 		if !slices.Equal(titles, []string{"people"}) {
 			t.Errorf("found %q, want the table without its schema", titles)
+		}
+	}
+}
+
+// DSNs in the forms of other programs reach the same tables on real servers.
+func TestReadCatalogByOtherForms(t *testing.T) {
+	t.Parallel()
+	pg, err := url.Parse(testdb.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	my, err := url.Parse(testdb.MySQL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const create = "CREATE TABLE people (id int PRIMARY KEY, email varchar(100))"
+	conn, err := pgx.Connect(t.Context(), pg.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	if _, err := conn.Exec(t.Context(), create); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := testdb.OpenMySQL(t, my.String()).ExecContext(t.Context(), create); err != nil {
+		t.Fatal(err)
+	}
+	o := setup.Opener{Drivers: setup.Drivers{MySQL: func(d sourcedsn.DSN) (*sql.DB, error) {
+		c, err := d.MySQL()
+		if err != nil {
+			return nil, err
+		}
+		connector, err := mysql.NewConnector(c)
+		return sql.OpenDB(connector), err
+	}}}
+	parts := func(u *url.URL) (user, password, host, port, database string) {
+		password, _ = u.User.Password()
+		return u.User.Username(), password, u.Hostname(), u.Port(), strings.TrimPrefix(u.Path, "/")
+	}
+	user, password, host, port, database := parts(pg)
+	myUser, myPassword, myHost, myPort, myDatabase := parts(my)
+	for _, text := range []string{
+		fmt.Sprintf("host=%s port=%s user=%s password='%s' dbname=%s sslmode=disable", host, port, user, password, database),
+		fmt.Sprintf("jdbc:postgresql://%s:%s/%s?user=%s&password=%s&ssl=false&prepareThreshold=0", host, port, database, user, password),
+		fmt.Sprintf("postgresql+psycopg2://%s:%s@%s:%s/%s?sslmode=disable", user, password, host, port, database),
+		fmt.Sprintf("postgres://%s:%s@%s:%s/%s?schema=public&connection_limit=5&sslmode=prefer", user, password, host, port, database),
+		fmt.Sprintf("postgres://%s:%s@%s:%s/%s?options=-c%%20search_path%%3Dpublic%%20-c%%20statement_timeout%%3D1min", user, password, host, port, database),
+		fmt.Sprintf("mysql2://%s:%s@%s:%s/%s?encoding=utf8mb4&pool=5", myUser, myPassword, myHost, myPort, myDatabase),
+		fmt.Sprintf("mysql+pymysql://%s:%s@%s:%s/%s?charset=utf8mb4&ssl-mode=PREFERRED", myUser, myPassword, myHost, myPort, myDatabase),
+		fmt.Sprintf("jdbc:mariadb://%s:%s/%s?user=%s&password=%s&useSSL=false&connectTimeout=5000", myHost, myPort, myDatabase, myUser, myPassword),
+	} {
+		form, _, _ := strings.Cut(text, ":")
+		dsn, err := sourcedsn.Parse(text, ".")
+		if err != nil {
+			t.Errorf("%s: %v", form, err)
+			continue
+		}
+		catalog, err := ReadCatalog(t.Context(), o, dsn)
+		if err != nil || catalog.Find("people") == nil {
+			t.Errorf("%s: %+v and %v", form, catalog, err)
+		}
+		if written, reference := writableDSN(dsn, text, "owlat-sync.yaml", false); !reference {
+			t.Errorf("%s: the file would say %s", form, written)
 		}
 	}
 }
