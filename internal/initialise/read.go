@@ -29,12 +29,22 @@ func ReadCatalog(ctx context.Context, o setup.Opener, dsn sourcedsn.DSN) (*inspe
 	}
 	switch dsn.Kind() {
 	case sourcedsn.KindPostgres:
-		conn, err := pgx.Connect(ctx, dsn.ConnString())
+		connString, settings := dsn.Connection()
+		conn, err := pgx.Connect(ctx, connString)
 		if err != nil {
 			return nil, fmt.Errorf("connect: %w", err)
 		}
 		defer conn.Close(context.WithoutCancel(ctx))
-		return inspect.ReadPostgres(ctx, conn, look())
+		l := look()
+		l.Settings = settings
+		return inspect.ReadPostgres(ctx, conn, l)
+	case sourcedsn.KindMongo:
+		db, closeClient, err := setup.Mongo(dsn)
+		if err != nil {
+			return nil, err
+		}
+		catalog, err := inspect.ReadMongo(ctx, db, look())
+		return catalog, errors.Join(err, closeClient())
 	case sourcedsn.KindMySQL:
 		return readSQL(ctx, dsn, o.MySQL, inspect.ReadMySQL)
 	case sourcedsn.KindSQLite:
@@ -112,7 +122,8 @@ func writableDSN(dsn sourcedsn.DSN, text, path string, fromEnv bool) (string, bo
 	case sourcedsn.KindSQLite, sourcedsn.KindCSV, sourcedsn.KindNDJSON:
 		return string(dsn.Kind()) + ":" + relativeTo(filepath.Dir(path), dsn.Path()) + options, false
 	}
-	secret := strings.Contains(dsn.String(), ":xxxxx@") || strings.Contains(strings.ToLower(options), "pass")
+	lower := strings.ToLower(text)
+	secret := strings.Contains(dsn.String(), ":xxxxx@") || strings.Contains(lower, "pass") || strings.Contains(lower, "token")
 	if fromEnv || secret {
 		return "${" + EnvDatabase + "}", true
 	}
