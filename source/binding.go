@@ -23,6 +23,7 @@ type binding struct {
 	texts   strings.Builder // block with the texts of the latest rows
 	careful bool            // each value is checked, not only the whole row
 	parts   []string
+	marred  owlatsync.Row // a row that the source could not read
 }
 
 // unmapped is the column of a field that the mapping leaves out.

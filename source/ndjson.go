@@ -11,6 +11,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/source/internal/cell"
+	"owlatsync/source/internal/text"
 )
 
 // maxSample and maxSampleBytes limit the first lines that tell the columns of an NDJSON file.
@@ -25,7 +26,7 @@ const (
 // makes the row a defect. A line has at most 16 MiB. NDJSON opens nothing; its error comes from [Mapping.Validate].
 func NDJSON(open Opener, m Mapping) (*Table, error) {
 	m = m.clone()
-	return newTable(m, &fileBackend{open, func(in *input) (cursor, error) { return scanNDJSON(in, m) }})
+	return newTable(m, &fileBackend{open, text.NDJSON, text.Encoding{}, func(in *input) (cursor, error) { return scanNDJSON(in, m) }})
 }
 
 type ndjsonCursor struct {
@@ -175,7 +176,7 @@ func (c *ndjsonCursor) complete() error {
 // readLine returns the next line that is not blank, valid until the next call, or nil at the end.
 func (c *ndjsonCursor) readLine() ([]byte, error) {
 	for !c.ended {
-		c.in.record()
+		c.in.Record()
 		line, err := c.in.ReadSlice('\n')
 		if errors.Is(err, bufio.ErrBufferFull) {
 			c.long = c.long[:0]

@@ -137,7 +137,7 @@ func TestNDJSONBadInput(t *testing.T) {
 		"a string":          {good + `"a@example.com"`, 1, 2, []string{"line 2", "no object", "!a@example"}},
 		"null":              {good + "null", 1, 2, []string{"line 2", "no object"}},
 		"far down":          {strings.Repeat(good, 500) + "x", 500, 501, []string{"line 501"}},
-		"a JSON array file": {"[\n" + good + "]\n", 0, 1, []string{"line 1", "JSON array"}},
+		"a JSON array file": {"[\n" + good + "]\n", 0, 0, []string{"JSON array", "jq -c '.[]'"}},
 		"no such field":     {`{"uid":1,"mail":"a@example.com"}`, 0, 0, []string{`column "email"`, "uid, mail", `did you mean "mail"`, `column "id"`}},
 		"never there": {
 			strings.Repeat(`{"id":1,"email":"a@example.com"}`+"\n", 200), 200, 0,

@@ -23,6 +23,12 @@ func (b *binding) next(ctx context.Context, c cursor) (*owlatsync.Row, error) {
 	if !ok {
 		return nil, nil
 	}
+	if source, ok := c.(breaker); ok {
+		if why := source.broken(); why != "" {
+			b.marred = owlatsync.Row{Position: c.position(), Defect: why}
+			return &b.marred, nil
+		}
+	}
 	row, err := b.row(c)
 	if err != nil {
 		return nil, readError(c, err)

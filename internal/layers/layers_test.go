@@ -90,10 +90,13 @@ var table = map[string][]string{
 	},
 
 	"/source": {
-		"/", "/source/internal/ahead", "/source/internal/cell", "/source/internal/sqlrows", "/source/internal/statement", "github.com/jackc/pgx/v5",
+		"/", "/source/internal/ahead", "/source/internal/cell", "/source/internal/delimited", "/source/internal/sqlrows", "/source/internal/statement", "/source/internal/text",
+		"github.com/jackc/pgx/v5",
 	},
 	"/source/internal/ahead":     {},
 	"/source/internal/cell":      {},
+	"/source/internal/delimited": {"/source/internal/ahead", "/source/internal/cell", "/source/internal/text"},
+	"/source/internal/text":      {"golang.org/x/text"},
 	"/source/internal/sqlrows":   {"/source/internal/ahead", "/source/internal/cell"},
 	"/source/internal/statement": {},
 	"/source/sourcetest":         {"/", "/source", "github.com/google/go-cmp"},
