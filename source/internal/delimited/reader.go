@@ -282,6 +282,10 @@ func (r *Reader) record(b *Batch) error {
 		b.Lines = append(b.Lines, line)
 		return nil
 	}
+	if short := reason == openQuote || len(fields) < b.width; short && r.scan.unended && !b.footers[len(b.Lines)] {
+		b.fields = b.fields[:known]
+		return &LineError{line, reason + "; the file breaks off in it"}
+	}
 	if r.broken++; r.broken == 1 {
 		r.first = LineError{line, reason}
 	}

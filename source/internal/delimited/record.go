@@ -24,6 +24,7 @@ type scanner struct {
 	ahead     []byte // what was read and belongs to no record yet
 	line      int    // lines that belong to records
 	used      int    // bytes of them
+	unended   bool   // the last of them has no line end
 	err       error  // of reading; io.EOF is the end
 }
 
@@ -78,6 +79,7 @@ func (s *scanner) next(b *Batch) (line int, reason string, err error) {
 func (s *scanner) take(size int) {
 	s.line += bytes.Count(s.ahead[:size], newline)
 	s.used += size
+	s.unended = size > 0 && s.ahead[size-1] != '\n'
 	if size < len(s.ahead) {
 		s.ahead = s.ahead[size:]
 		return
