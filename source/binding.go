@@ -14,6 +14,7 @@ type binding struct {
 	key        []int
 	email      int
 	fields     [owlatsync.NumContactFields]int
+	fullName   int
 	topics     []int         // unmapped if every row consents
 	words      []*cell.Words // by topic
 	properties []int
@@ -32,8 +33,7 @@ const unmapped = -1
 // bind finds the mapped columns. Its error wraps a [ColumnError] for each column that is missing, ambiguous or binary.
 func bind(m Mapping, columns []column, in backend) (*binding, error) {
 	var wrong []error
-	told := map[string]bool{}
-	help := ""
+	told, help := map[string]bool{}, ""
 	find := func(name string) int {
 		if name == "" {
 			return unmapped
@@ -65,7 +65,7 @@ func bind(m Mapping, columns []column, in backend) (*binding, error) {
 	for _, name := range m.Key {
 		b.key = append(b.key, find(name))
 	}
-	b.email = find(m.Email)
+	b.email, b.fullName = find(m.Email), find(m.FullName)
 	for i, name := range m.Fields {
 		b.fields[i] = find(name)
 	}

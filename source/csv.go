@@ -84,7 +84,7 @@ func newCSVFormat(options []CSVOption) (f csvFormat, err error) {
 // columns lists the mapped columns.
 func (m Mapping) columns() (names []string) {
 	names = append(names, m.Key...)
-	names = append(names, m.Email)
+	names = append(names, m.Email, m.FullName)
 	names = append(append(names, m.Fields[:]...), m.Topics...)
 	for _, p := range m.Properties {
 		names = append(names, p.Column)

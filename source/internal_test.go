@@ -34,12 +34,13 @@ func TestMappingValidate(t *testing.T) {
 	t.Parallel()
 	for want, m := range map[string]Mapping{
 		"": {Key: []string{"a", "b"}, Email: "email", Topics: []string{"", "x", "x"}},
-		"no column is mapped to the email address":       {Key: []string{"id"}},
-		"a key column has no name":                       {Key: []string{""}, Email: "email"},
-		`the key names column "id" twice`:                {Key: []string{"id", "id"}, Email: "email"},
-		`the event property from column "x" has no name`: {Email: "email", Properties: []Property{{"", "x"}}},
-		`the event property "p" has no column`:           {Email: "email", Properties: []Property{{"p", ""}}},
-		`the event property "p" is mapped twice`:         {Email: "email", Properties: []Property{{"p", "a"}, {"p", "b"}}},
+		"no column is mapped to the email address":                    {Key: []string{"id"}},
+		"a key column has no name":                                    {Key: []string{""}, Email: "email"},
+		"the full name makes both names; map no other column to them": {Email: "email", FullName: "name", Fields: [2]string{"", "x"}},
+		`the key names column "id" twice`:                             {Key: []string{"id", "id"}, Email: "email"},
+		`the event property from column "x" has no name`:              {Email: "email", Properties: []Property{{"", "x"}}},
+		`the event property "p" has no column`:                        {Email: "email", Properties: []Property{{"p", ""}}},
+		`the event property "p" is mapped twice`:                      {Email: "email", Properties: []Property{{"p", "a"}, {"p", "b"}}},
 	} {
 		err := m.Validate()
 		if err == nil && want != "" || err != nil && err.Error() != want {

@@ -19,6 +19,8 @@ type Mapping struct {
 	// Fields[owlatsync.FirstName]; an empty name leaves its field unmapped.
 	Email  string
 	Fields owlatsync.Texts
+	// FullName names a column with the whole name, of which [owlatsync.SplitName] makes the first and the last name.
+	FullName string
 
 	// Topics names, for each topic of the sync, the column with the row's consent: a boolean or a bit, one of the numbers 0 and 1,
 	// or one of the texts t, f, true, false, y, n, yes, no, on, off, 1 and 0 in any letter case, with or without blanks around.
@@ -49,11 +51,14 @@ type Property struct {
 }
 
 // Validate returns an error for a mapping that is wrong in itself: without an address, with a key column that has no name or is
-// named twice, with words of a consent that contradict each other, are blank or belong to no column, or with an event property
+// named twice, with a full name beside other names, with words of a consent that contradict each other, are blank or belong to no column, or with an event property
 // that has no name, no column or is mapped twice. The errors are texts for people.
 func (m Mapping) Validate() error {
 	if m.Email == "" {
 		return errors.New("no column is mapped to the email address")
+	}
+	if m.FullName != "" && m.Fields != (owlatsync.Texts{}) {
+		return errors.New("the full name makes both names; map no other column to them")
 	}
 	for i, column := range m.Key {
 		if column == "" {

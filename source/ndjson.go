@@ -56,7 +56,7 @@ func scanNDJSON(in *input, m Mapping) (cursor, error) {
 	if err := c.readSample(); err != nil {
 		return nil, err
 	}
-	optional := append(slices.Clone(m.Fields[:]), m.Topics...)
+	optional := append(append(m.Fields[:], m.FullName), m.Topics...)
 	for _, p := range m.Properties {
 		optional = append(optional, p.Column)
 	}

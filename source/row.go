@@ -90,6 +90,13 @@ func (b *binding) read(c cursor) (err error) {
 			return err
 		}
 	}
+	if b.fullName != unmapped {
+		full, err := b.field(c, b.fullName)
+		if err != nil {
+			return err
+		}
+		r.Fields[owlatsync.FirstName], r.Fields[owlatsync.LastName] = owlatsync.SplitName(full)
+	}
 	if err := b.readConsents(c); err != nil {
 		return err
 	}
@@ -103,7 +110,7 @@ func (b *binding) readKey(c cursor) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if part.State != owlatsync.Set || blank(part.Value) {
+		if part.State != owlatsync.Set || cell.IsBlank(part.Value) {
 			b.defect(at, "is empty, but is part of the key")
 			return "", nil
 		}
@@ -116,11 +123,6 @@ func (b *binding) readKey(c cursor) (string, error) {
 		return b.parts[0], nil
 	}
 	return owlatsync.JoinKey(b.parts...), nil
-}
-
-// blank reports whether a text is only white space; its first byte nearly always tells.
-func blank(text string) bool {
-	return len(text) == 0 || (text[0] <= ' ' || text[0] >= utf8.RuneSelf) && len(strings.TrimSpace(text)) == 0
 }
 
 // field returns the row's value in a column. A value that is no text leaves the field unmapped and makes the row a defect.

@@ -68,8 +68,9 @@ type Sync struct {
 
 // Fields names the column of each field; an empty name leaves the field unmapped.
 type Fields struct {
-	Email  string
-	Others owlatsync.Texts
+	Email    string
+	Others   owlatsync.Texts
+	FullName string // of which the first and the last name are made
 }
 
 // Topic is a topic to which the contacts of consenting rows are added.
@@ -105,9 +106,10 @@ func (c *Config) Dir() string { return filepath.Dir(c.File) }
 // Mapping returns the mapping of the sync's columns.
 func (s *Sync) Mapping() source.Mapping {
 	m := source.Mapping{
-		Key:    s.Key,
-		Email:  s.Fields.Email,
-		Fields: s.Fields.Others,
+		Key:      s.Key,
+		Email:    s.Fields.Email,
+		Fields:   s.Fields.Others,
+		FullName: s.Fields.FullName,
 	}
 	for _, t := range s.Topics {
 		m.Topics, m.Words = append(m.Topics, t.When), append(m.Words, t.Words)

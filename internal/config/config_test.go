@@ -277,7 +277,7 @@ func TestBadFiles(t *testing.T) {
 		{"a merge of a text", change("{email: email}", "{<<: email}"), `f.yaml:8: not valid YAML: <<: must be followed by a section of keys`},
 		{"a merge in quotes", change("{email: email}", "{'<<': {email: email}}"),
 			"the configuration has 2 problems:\n" +
-				"  f.yaml:8: syncs.users.fields: unknown key \"<<\"; known here: email, firstName, lastName\n" +
+				"  f.yaml:8: syncs.users.fields: unknown key \"<<\"; known here: email, firstName, lastName, fullName\n" +
 				"  f.yaml:8: syncs.users.fields: \"email\" is missing; name the column that holds the address"},
 
 		{"unknown key", change("owlat:", "schedule: x\nowlat:"), `f.yaml:1: unknown key "schedule"; known here: owlat, ledger, history_days, syncs`},
@@ -323,6 +323,7 @@ func TestBadFiles(t *testing.T) {
 		{"query for a file", change("sqlite:app.db", "csv:a.csv"), `f.yaml:7: syncs.users.source.query: a file has no query; remove it`},
 		{"no email", change("{email: email}", "{firstName: name}"), `f.yaml:8: syncs.users.fields: "email" is missing; name the column that holds the address`},
 		{"email nothing", change("{email: email}", "{email: }"), `f.yaml:8: syncs.users.fields.email: has no value; give it one or remove the line`},
+		{"two names", change("{email: email}", "{email: email, fullName: name, lastName: x}"), `f.yaml:8: syncs.users.fields.fullName: makes both names; remove it, or firstName and lastName`},
 		{"fields a list", change("{email: email}", "[email]"),
 			`f.yaml:8: syncs.users.fields: must be a section of keys, such as "email: …", not a list`},
 		{"unknown field", change("{email: email}", "{email: email, first_name: x}"), `f.yaml:8: syncs.users.fields: unknown key "first_name"; did you mean "firstName"?`},
@@ -515,7 +516,7 @@ func TestEveryFieldOfAContactHasAKey(t *testing.T) {
 	for _, f := range owlatsync.ContactFields {
 		want = append(want, f.Name())
 	}
-	if diff := cmp.Diff(want, keysOf[fieldsKeys]()); diff != "" {
+	if diff := cmp.Diff(append(want, "fullName"), keysOf[fieldsKeys]()); diff != "" {
 		t.Errorf("keys of fields (-want +got):\n%s", diff)
 	}
 }

@@ -312,6 +312,10 @@ func (d syncDecoder) fields(s section, sync *Sync) {
 	for _, f := range owlatsync.ContactFields {
 		sync.Fields.Others[f] = keys.text(f.Name()).text
 	}
+	full := keys.text("fullName")
+	if sync.Fields.FullName = full.text; full.given && sync.Fields.Others != (owlatsync.Texts{}) {
+		full.refuse(d.decoder, "makes both names; remove it, or firstName and lastName")
+	}
 }
 
 func (d syncDecoder) topic(n *node, path string, sync *Sync) {

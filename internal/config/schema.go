@@ -47,11 +47,12 @@ type sourceKeys struct {
 	FullEvery spanKey    `json:"full_every,omitempty" jsonschema_description:"How often all rows are read although there is a cursor, such as 24h or 7d: only that finds rows that are gone."`
 }
 
-// fieldsKeys has a key for the address and for each of owlatsync.ContactFields.
+// fieldsKeys has a key for the address, for each of owlatsync.ContactFields, and for the whole name.
 type fieldsKeys struct {
 	Email     string `json:"email" jsonschema_description:"Column with the e-mail address."`
 	FirstName string `json:"firstName,omitempty" jsonschema_description:"Column with the first name. Not mapped: the name in Owlat is left alone."`
 	LastName  string `json:"lastName,omitempty" jsonschema_description:"Column with the last name. Not mapped: the name in Owlat is left alone."`
+	FullName  string `json:"fullName,omitempty" jsonschema_description:"Column with the whole name, in place of firstName and lastName: the first word is the first name, the rest the last name; in \"Lovelace, Ada\" what stands before the comma is the last name. Titles such as Dr. belong to neither."`
 }
 
 type duplicatesKeys struct {

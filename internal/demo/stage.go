@@ -13,7 +13,7 @@ import (
 	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/initialise"
-	"owlatsync/internal/inspect"
+	"owlatsync/internal/propose"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/sourcedsn"
 	"owlatsync/owlat/owlattest"
@@ -163,14 +163,14 @@ func (s *stage) configure(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look at the database: %w", err)
 	}
-	proposal, err := inspect.Propose(catalog, inspect.Rank(catalog)[0].Table)
+	proposal, err := propose.Propose(catalog, propose.Rank(catalog)[0].Table)
 	if err != nil {
 		return err
 	}
 	if err := initialise.UseTopics(proposal, []string{s.topic + "=newsletter"}); err != nil {
 		return err
 	}
-	if err := initialise.WriteNew(path, proposal.YAML(inspect.Settings{URL: s.url, DSN: "sqlite:shop.db"})); err != nil {
+	if err := initialise.WriteNew(path, proposal.YAML(propose.Settings{URL: s.url, DSN: "sqlite:shop.db"})); err != nil {
 		return err
 	}
 	s.Tell("3. A configuration, as \"owlat-sync init\" writes it after a look at the database\n\n")

@@ -8,6 +8,7 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/console"
 	"owlatsync/internal/inspect"
+	"owlatsync/internal/propose"
 	"owlatsync/owlat"
 )
 
@@ -18,7 +19,7 @@ type dialogue struct{ *console.Asker }
 const maxAsked = 9
 
 // table asks which table holds the people; an empty line chooses the first.
-func (d dialogue) table(ranked []inspect.Candidate) (*inspect.Table, error) {
+func (d dialogue) table(ranked []propose.Candidate) (*inspect.Table, error) {
 	if d.Asker == nil || len(ranked) == 1 {
 		return ranked[0].Table, nil
 	}
@@ -47,7 +48,7 @@ func (d dialogue) table(ranked []inspect.Candidate) (*inspect.Table, error) {
 	}
 }
 
-func tableFacts(c inspect.Candidate) string {
+func tableFacts(c propose.Candidate) string {
 	facts := []string{"addresses in " + c.Email}
 	if c.Table.Sampled {
 		facts = append(facts, rowCount(c.Table.Rows))
@@ -66,7 +67,7 @@ func rowCount(n int) string {
 }
 
 // settings asks for the deployment and the ids of the topics.
-func (d dialogue) settings(s *inspect.Settings, p *inspect.Proposal) error {
+func (d dialogue) settings(s *propose.Settings, p *propose.Proposal) error {
 	if d.Asker == nil {
 		return nil
 	}

@@ -11,12 +11,13 @@ import (
 	"owlatsync/internal/exitcode"
 	"owlatsync/internal/inspect"
 	"owlatsync/internal/problem"
+	"owlatsync/internal/propose"
 )
 
 func TestDialogue(t *testing.T) {
 	t.Parallel()
 	catalog := &inspect.Catalog{Dialect: inspect.SQLite, Tables: []inspect.Table{
-		{Name: "leads", Columns: []inspect.Column{{Name: "mail", Kind: inspect.Text}}},
+		{Name: "signups", Columns: []inspect.Column{{Name: "mail", Kind: inspect.Text}}},
 		{Name: "users", Columns: []inspect.Column{{Name: "email", Kind: inspect.Text}, {Name: "newsletter", Kind: inspect.Bool}, {Name: "offers_opt_in", Kind: inspect.Bool}}, Sampled: true, Rows: 1},
 	}}
 	for _, test := range []struct {
@@ -27,7 +28,7 @@ func TestDialogue(t *testing.T) {
 		{"the input ends", "", "users", "", []string{"", ""}},
 		{"a number, an address and ids", "1\nhttps://example.convex.site\nk57news000000000\nk57offers0000000\n", "users", "https://example.convex.site", []string{"k57news000000000", "k57offers0000000"}},
 		{"mistakes are asked again", "7\nnone\n users \n\nshort\nk57news000000000\n\n", "users", "", []string{"k57news000000000", ""}},
-		{"another table", "2\n\n", "leads", "", nil},
+		{"another table", "2\n\n", "signups", "", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -40,11 +41,11 @@ func TestDialogue(t *testing.T) {
 			if table.Name != test.table {
 				t.Errorf("chose %s, want %s", table.Name, test.table)
 			}
-			proposal, err := inspect.Propose(catalog, table)
+			proposal, err := propose.Propose(catalog, table)
 			if err != nil {
 				t.Fatal(err)
 			}
-			var settings inspect.Settings
+			var settings propose.Settings
 			if err := ask.settings(&settings, proposal); err != nil {
 				t.Fatal(err)
 			}

@@ -18,6 +18,7 @@ import (
 	"owlatsync/internal/console"
 	"owlatsync/internal/inspect"
 	"owlatsync/internal/problem"
+	"owlatsync/internal/propose"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/sourcedsn"
 	"owlatsync/owlat"
@@ -67,14 +68,14 @@ func Write(ctx context.Context, o setup.Opener, q Question, ask *console.Asker) 
 	if err != nil {
 		return nil, err
 	}
-	proposal, err := inspect.Propose(catalog, table)
+	proposal, err := propose.Propose(catalog, table)
 	if err != nil {
 		return nil, problem.Usage(fmt.Errorf("table %s: %w; see \"owlat-sync init --help\" for --table", table.Title(), err))
 	}
 	if err := UseTopics(proposal, q.Topics); err != nil {
 		return nil, err
 	}
-	settings := inspect.Settings{URL: q.URL, Config: q.Path}
+	settings := propose.Settings{URL: q.URL, Config: q.Path}
 	settings.DSN, settings.DSNIsReference = writableDSN(dsn, text, q.Path, q.FromEnvironment)
 	if err := d.settings(&settings, proposal); err != nil {
 		return nil, err
@@ -113,13 +114,17 @@ func WriteNew(path string, text []byte) error {
 
 // chooseTable returns the table that the person names or chooses, or the likeliest one.
 func chooseTable(c *inspect.Catalog, name string, ask dialogue) (*inspect.Table, error) {
-	ranked := inspect.Rank(c)
+	ranked := propose.Rank(c)
 	if name != "" {
 		table := c.Find(name)
 		if table == nil {
 			return nil, problem.Usage(fmt.Errorf("there is no table %q, or several: write it as one of: %s", name, titles(c, ranked)))
 		}
 		return table, nil
+	}
+	if scattered := propose.Scatter(c); len(ranked) == 0 && scattered != nil {
+		return nil, problem.Hint(fmt.Errorf("no table has a column of addresses: %s keeps them as rows of a key and a value", scattered.Table),
+			"write the query by hand, beginning with: %s", scattered.Query)
 	}
 	if len(ranked) == 0 {
 		return nil, problem.Hint(fmt.Errorf("none of the %d tables has a column that looks like e-mail addresses: %s", len(c.Tables), titles(c, nil)),
@@ -129,7 +134,7 @@ func chooseTable(c *inspect.Catalog, name string, ask dialogue) (*inspect.Table,
 }
 
 // titles lists tables for an error: the likely ones, or the first of all.
-func titles(c *inspect.Catalog, ranked []inspect.Candidate) string {
+func titles(c *inspect.Catalog, ranked []propose.Candidate) string {
 	const most = 12
 	var names []string
 	for _, r := range ranked {
@@ -150,7 +155,7 @@ func titles(c *inspect.Catalog, ranked []inspect.Candidate) string {
 }
 
 // UseTopics sets the topics of the proposal, in the form of Question.Topics.
-func UseTopics(p *inspect.Proposal, topics []string) error {
+func UseTopics(p *propose.Proposal, topics []string) error {
 	for _, text := range topics {
 		id, column, _ := strings.Cut(text, "=")
 		if !config.ValidTopicID(id) {
@@ -159,9 +164,9 @@ func UseTopics(p *inspect.Proposal, topics []string) error {
 		if column != "" && !p.AddColumn(column) {
 			return problem.Usage(fmt.Errorf("--topic %q: table %s has no column %q; it has: %s", text, p.Table.Title(), column, columnNames(p)))
 		}
-		at := slices.IndexFunc(p.Topics, func(t inspect.Topic) bool { return t.When == column && t.ID == "" })
+		at := slices.IndexFunc(p.Topics, func(t propose.Topic) bool { return t.When == column && t.ID == "" })
 		if at < 0 {
-			p.Topics = append(p.Topics, inspect.Topic{ID: id, When: column})
+			p.Topics = append(p.Topics, propose.Topic{ID: id, When: column})
 		} else {
 			p.Topics[at].ID = id
 		}
@@ -169,7 +174,7 @@ func UseTopics(p *inspect.Proposal, topics []string) error {
 	return nil
 }
 
-func columnNames(p *inspect.Proposal) string {
+func columnNames(p *propose.Proposal) string {
 	var names []string
 	for _, item := range p.Items {
 		names = append(names, item.Name)

@@ -14,9 +14,13 @@ import (
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/inspect"
+	"owlatsync/internal/propose"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/sourcedsn"
 )
+
+// look is how a database is looked at.
+func look() inspect.Look { return inspect.Look{Order: propose.Order} }
 
 // ReadCatalog reads the tables of a database, or the first rows of a file.
 func ReadCatalog(ctx context.Context, o setup.Opener, dsn sourcedsn.DSN) (*inspect.Catalog, error) {
@@ -30,7 +34,7 @@ func ReadCatalog(ctx context.Context, o setup.Opener, dsn sourcedsn.DSN) (*inspe
 			return nil, fmt.Errorf("connect: %w", err)
 		}
 		defer conn.Close(context.WithoutCancel(ctx))
-		return inspect.ReadPostgres(ctx, conn)
+		return inspect.ReadPostgres(ctx, conn, look())
 	case sourcedsn.KindMySQL:
 		return readSQL(ctx, dsn, o.MySQL, inspect.ReadMySQL)
 	case sourcedsn.KindSQLite:
@@ -72,13 +76,13 @@ func guessDelimiter(dsn sourcedsn.DSN, text string) (sourcedsn.DSN, string, erro
 }
 
 func readSQL(ctx context.Context, dsn sourcedsn.DSN, open func(sourcedsn.DSN) (*sql.DB, error),
-	read func(context.Context, *sql.DB) (*inspect.Catalog, error)) (*inspect.Catalog, error) {
+	read func(context.Context, *sql.DB, inspect.Look) (*inspect.Catalog, error)) (*inspect.Catalog, error) {
 	db, err := open(dsn)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
-	return read(ctx, db)
+	return read(ctx, db, look())
 }
 
 // probe connects as a run would, so that a bad DSN gives the same error.

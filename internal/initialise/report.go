@@ -3,11 +3,13 @@ package initialise
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/inspect"
+	"owlatsync/internal/propose"
 	"owlatsync/internal/sourcedsn"
 	"owlatsync/internal/words"
 )
@@ -16,9 +18,9 @@ import (
 type Result struct {
 	path     string
 	dsn      sourcedsn.DSN
-	settings inspect.Settings
+	settings propose.Settings
 	catalog  *inspect.Catalog
-	proposal *inspect.Proposal
+	proposal *propose.Proposal
 }
 
 // ResultJSON is a Result for machines.
@@ -31,7 +33,15 @@ type ResultJSON struct {
 	Fields      map[string]string `json:"fields"`
 	Topics      []TopicJSON       `json:"topics"`
 	Candidates  []string          `json:"candidates"`
+	RunnerUp    *RunnerUpJSON     `json:"runner_up,omitempty"`
+	Notes       []string          `json:"notes"`
 	Environment []string          `json:"environment"`
+}
+
+// RunnerUpJSON is the likeliest table beside the one that was taken, and why that one was not.
+type RunnerUpJSON struct {
+	Table string   `json:"table"`
+	Why   []string `json:"why"`
 }
 
 // TopicJSON is a topic of a ResultJSON.
@@ -40,21 +50,41 @@ type TopicJSON struct {
 	When string `json:"when,omitempty"`
 }
 
-// candidates returns the titles of all tables with addresses, the likeliest first.
-func (r *Result) candidates() []string {
-	var titles []string
-	for _, c := range inspect.Rank(r.catalog) {
-		titles = append(titles, c.Table.Title())
+// candidates returns all tables with addresses, the likeliest first.
+func (r *Result) candidates() []propose.Candidate { return propose.Rank(r.catalog) }
+
+// runnerUp returns the likeliest table beside the one that was taken; ok is false if there is none.
+func (r *Result) runnerUp() (c propose.Candidate, ok bool) {
+	for _, c := range r.candidates() {
+		if c.Table != r.proposal.Table {
+			return c, true
+		}
 	}
-	return titles
+	return c, false
+}
+
+// notes returns what a person should know of the guesses.
+func (r *Result) notes() []string {
+	p := r.proposal
+	return slices.Concat(p.QueryNotes, p.KeyNotes, p.FieldNotes)
 }
 
 // JSON returns the result for machines.
 func (r *Result) JSON() ResultJSON {
-	p, candidates := r.proposal, r.candidates()
+	p := r.proposal
 	out := ResultJSON{
 		Type: "init", File: r.path, Table: p.Table.Title(), Query: p.Query(), Key: append([]string{}, p.Key...),
-		Fields: map[string]string{"email": p.Email}, Topics: []TopicJSON{}, Candidates: candidates, Environment: []string{config.EnvAPIKey},
+		Fields: map[string]string{"email": p.Email}, Topics: []TopicJSON{}, Candidates: []string{}, Notes: append([]string{}, r.notes()...),
+		Environment: []string{config.EnvAPIKey},
+	}
+	for _, c := range r.candidates() {
+		out.Candidates = append(out.Candidates, c.Table.Title())
+	}
+	if c, ok := r.runnerUp(); ok {
+		out.RunnerUp = &RunnerUpJSON{c.Table.Title(), c.Why}
+	}
+	if p.FullName != "" {
+		out.Fields["fullName"] = p.FullName
 	}
 	for _, f := range owlatsync.ContactFields {
 		if column := p.Fields[f]; column != "" {
@@ -73,12 +103,12 @@ func (r *Result) JSON() ResultJSON {
 // Print says what was found and what to do next.
 func (r *Result) Print(w io.Writer) {
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
-	p, candidates := r.proposal, r.candidates()
+	p := r.proposal
 	say("Found in %s:\n\n", r.dsn)
-	say("  %-9s %s\n", "table", p.Table.Title()+sampledRows(p))
+	say("  %-9s %s\n", "table", p.Table.Title()+sampledRows(p.Table, p.Dialect))
 	say("  %-9s %s\n", "address", p.Email)
 	say("  %-9s %s\n", "key", words.OrElse(strings.Join(p.Key, ", "), "none: the address is the key"))
-	say("  %-9s %s\n", "names", words.OrElse(strings.Join(filled(p.Fields[:]...), ", "), "none"))
+	say("  %-9s %s\n", "names", words.OrElse(strings.Join(filled(append(p.Fields[:], p.FullName)...), ", "), "none"))
 	for i, c := range p.Where {
 		say("  %-9s %s (%s)\n", words.FirstOnly(i, "only"), c.SQL, c.Why)
 	}
@@ -86,8 +116,18 @@ func (r *Result) Print(w io.Writer) {
 		id := words.OrElse(t.ID, "commented out until you fill in the topic's id")
 		say("  %-9s %s\n", words.FirstOnly(i, "topics"), fmt.Sprintf("when %s: %s", words.OrElse(t.When, "(every row)"), id))
 	}
-	if others := without(candidates, p.Table.Title()); len(others) > 0 {
-		say("\nOther tables with addresses, for --table: %s\n", strings.Join(others[:min(len(others), 8)], ", "))
+	for i, note := range r.notes() {
+		say("  %-9s %s\n", words.FirstOnly(i, "mind"), note)
+	}
+	var others []string
+	for _, c := range r.candidates() {
+		if c.Table != p.Table {
+			others = append(others, c.Table.Title())
+		}
+	}
+	if second, ok := r.runnerUp(); ok {
+		say("\nThe likeliest other table is %s%s: %s.\n", second.Table.Title(), sampledRows(second.Table, p.Dialect), strings.Join(second.Why, "; "))
+		say("To take another one: --table, with one of %s\n", strings.Join(others[:min(len(others), 8)], ", "))
 	}
 	say("\nWrote %s. It reads from the environment:\n\n", r.path)
 	if r.settings.DSNIsReference {
@@ -101,14 +141,14 @@ func (r *Result) Print(w io.Writer) {
 	say("\nNext: owlat-sync check%s\n", flag)
 }
 
-func sampledRows(p *inspect.Proposal) string {
+func sampledRows(t *inspect.Table, d inspect.Dialect) string {
 	switch {
-	case !p.Table.Sampled:
+	case !t.Sampled:
 		return " (its rows could not be read: is the permission missing?)"
-	case p.Dialect == inspect.File:
+	case d == inspect.File:
 		return ""
 	}
-	return fmt.Sprintf(" (%s)", rowCount(p.Table.Rows))
+	return fmt.Sprintf(" (%s)", rowCount(t.Rows))
 }
 
 func filled(texts ...string) []string { return without(texts, "") }

@@ -19,13 +19,14 @@ const (
 type Kind uint8
 
 const (
-	Other  Kind = iota // a type of no use here, such as json or an array
+	Other  Kind = iota // a type of no use here, such as an array
 	Text               // text of any length, enumerations too
 	Number             // integers and decimals
 	Bool               // a type that the database itself calls boolean, or MySQL's tinyint(1) and bit(1)
 	Time               // dates and timestamps
 	UUID               // a native uuid
 	Binary             // bytes; can be mapped only when the query turns them into text
+	JSON               // an object of any form
 	Any                // no declared type: the sample decides
 )
 
@@ -50,10 +51,19 @@ type Table struct {
 	View    bool
 	Columns []Column
 	Key     []string // columns of the primary key, in its order
+	Refs    []Ref    // foreign keys of one column each
 
 	// Sampled says that Columns have samples. Rows is then the number of rows, counted up to RowsCounted.
 	Sampled bool
 	Rows    int
+}
+
+// Ref is a foreign key: the column has the values of a column of another table.
+type Ref struct {
+	Column   string
+	Schema   string // of the other table; empty if its name needs none
+	Table    string
+	ToColumn string // empty: the primary key
 }
 
 // RowsCounted is the number at which counting the rows of a table stops.

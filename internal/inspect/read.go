@@ -13,11 +13,24 @@ import (
 // The most rows per table and the most tables that are sampled.
 const (
 	sampleRows   = 200
-	sampleTables = 8
+	sampleTables = 16
 )
 
-// queryTimeout is the time limit of one query: a view may take long before its first row.
-const queryTimeout = 10 * time.Second
+// Look says how a database is looked at.
+type Look struct {
+	// Order returns the tables whose rows are of interest, the likeliest first. It gets a catalog without samples. Only the first 16 are
+	// sampled. Nil: no table is.
+	Order func(*Catalog) []*Table
+	// Limit is the time limit of one query, because a view may take long before its first row; 0: ten seconds.
+	Limit time.Duration
+}
+
+func (l Look) limit() time.Duration {
+	if l.Limit > 0 {
+		return l.Limit
+	}
+	return 10 * time.Second
+}
 
 // rows is what *sql.Rows and pgx.Rows have in common.
 type rows interface {
@@ -62,7 +75,24 @@ func drain(rs rows, each func(rows) error) error {
 }
 
 // builder collects columns into tables. The columns of one table must come together.
-type builder struct{ tables []Table }
+type builder struct {
+	look   Look
+	tables []Table
+	at     map[[2]string]int // of tables, by schema and name, once all are known
+}
+
+// ref adds a foreign key to its table, whose columns are known already.
+func (b *builder) ref(schema, table string, r Ref) {
+	if b.at == nil {
+		b.at = make(map[[2]string]int, len(b.tables))
+		for i, t := range b.tables {
+			b.at[[2]string{t.Schema, t.Name}] = i
+		}
+	}
+	if i, known := b.at[[2]string{schema, table}]; known {
+		b.tables[i].Refs = append(b.tables[i].Refs, r)
+	}
+}
 
 func (b *builder) column(schema, table string, view bool, c Column, keyPosition int) {
 	n := len(b.tables)
@@ -93,7 +123,10 @@ func (b *builder) catalog(ctx context.Context, d Dialect, query queryFunc) (*Cat
 		}
 		c.Tables = append(c.Tables, t)
 	}
-	for i, candidate := range rankByNames(c) {
+	if b.look.Order == nil {
+		return c, nil
+	}
+	for i, candidate := range b.look.Order(c) {
 		if i == sampleTables {
 			break
 		}
@@ -115,7 +148,7 @@ func (c *Catalog) sample(ctx context.Context, query queryFunc, t *Table) error {
 			exprs = append(exprs, c.Dialect.asText(col))
 		}
 	}
-	from := c.Dialect.quoteTable(t)
+	from := c.Dialect.QuoteTable(t)
 	values := make([]sql.NullString, len(columns))
 	dest := make([]any, len(columns))
 	for i := range values {

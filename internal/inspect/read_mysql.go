@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 )
 
 const mysqlColumns = `
@@ -25,17 +24,21 @@ LEFT JOIN information_schema.KEY_COLUMN_USAGE k ON k.TABLE_SCHEMA = c.TABLE_SCHE
 WHERE c.TABLE_SCHEMA = DATABASE()
 ORDER BY c.TABLE_NAME, c.ORDINAL_POSITION`
 
+const mysqlRefs = `
+SELECT k.TABLE_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME
+FROM information_schema.KEY_COLUMN_USAGE k
+WHERE k.TABLE_SCHEMA = DATABASE() AND k.REFERENCED_TABLE_SCHEMA = DATABASE() AND k.ORDINAL_POSITION = 1
+  AND NOT EXISTS (SELECT 1 FROM information_schema.KEY_COLUMN_USAGE o WHERE o.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA
+                  AND o.TABLE_NAME = k.TABLE_NAME AND o.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND o.ORDINAL_POSITION > 1)
+ORDER BY k.TABLE_NAME, k.CONSTRAINT_NAME`
+
 // ErrNoDatabase means that the connection has no database selected.
 var ErrNoDatabase = errors.New("the DSN names no database: add it at the end, as in mysql://user@host:3306/shop")
 
 // ReadMySQL reads the catalog of the handle's database in MySQL or MariaDB. It changes nothing; every query runs in a read-only
 // transaction.
-func ReadMySQL(ctx context.Context, db *sql.DB) (*Catalog, error) {
-	return readMySQL(ctx, db, queryTimeout)
-}
-
-func readMySQL(ctx context.Context, db *sql.DB, limit time.Duration) (*Catalog, error) {
-	query := sqlQuery(db, true, limit)
+func ReadMySQL(ctx context.Context, db *sql.DB, look Look) (*Catalog, error) {
+	query := sqlQuery(db, true, look.limit())
 	var name sql.NullString
 	if err := query(ctx, "SELECT DATABASE()", nil, func(rs rows) error { return rs.Scan(&name) }); err != nil {
 		return nil, fmt.Errorf("ask for the database's name: %w", err)
@@ -43,7 +46,7 @@ func readMySQL(ctx context.Context, db *sql.DB, limit time.Duration) (*Catalog, 
 	if !name.Valid {
 		return nil, ErrNoDatabase
 	}
-	var b builder
+	b := builder{look: look}
 	err := query(ctx, mysqlColumns, nil, func(rs rows) error {
 		var table, base string
 		var c Column
@@ -58,6 +61,18 @@ func readMySQL(ctx context.Context, db *sql.DB, limit time.Duration) (*Catalog, 
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list the database's columns: %w", err)
+	}
+	err = query(ctx, mysqlRefs, nil, func(rs rows) error {
+		var table string
+		var r Ref
+		if err := rs.Scan(&table, &r.Column, &r.Table, &r.ToColumn); err != nil {
+			return err
+		}
+		b.ref("", table, r)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the database's foreign keys: %w", err)
 	}
 	return b.catalog(ctx, MySQL, query)
 }
@@ -80,6 +95,8 @@ func mysqlKind(base, full string) Kind {
 		return Text
 	case "datetime", "timestamp", "date":
 		return Time
+	case "json":
+		return JSON
 	case "uuid":
 		return UUID
 	case "binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob":

@@ -3,7 +3,6 @@ package inspect
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -28,17 +27,26 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition
   AND has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT')
 ORDER BY n.nspname, c.relname, a.attnum`
 
+const postgresRefs = `
+SELECT CASE WHEN pg_table_is_visible(c.oid) THEN '' ELSE n.nspname END, c.relname, a.attname,
+       CASE WHEN pg_table_is_visible(o.oid) THEN '' ELSE m.nspname END, o.relname, b.attname
+FROM pg_constraint f
+JOIN pg_class c ON c.oid = f.conrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = f.conkey[1]
+JOIN pg_class o ON o.oid = f.confrelid
+JOIN pg_namespace m ON m.oid = o.relnamespace
+JOIN pg_attribute b ON b.attrelid = o.oid AND b.attnum = f.confkey[1]
+WHERE f.contype = 'f' AND cardinality(f.conkey) = 1 AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+ORDER BY n.nspname, c.relname, f.conname`
+
 // ReadPostgres reads the catalog of the connection's database: every table, view and foreign table that the user may read, without
 // partitions. It changes nothing; every query runs in a read-only transaction.
-func ReadPostgres(ctx context.Context, conn *pgx.Conn) (*Catalog, error) {
-	return readPostgres(ctx, conn, queryTimeout)
-}
-
-func readPostgres(ctx context.Context, conn *pgx.Conn, limit time.Duration) (*Catalog, error) {
+func ReadPostgres(ctx context.Context, conn *pgx.Conn, look Look) (*Catalog, error) {
 	query := func(ctx context.Context, query string, args []any, each func(rows) error) error {
 		return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 			// A cancelled context would cost the connection; the server's own limit costs only the transaction.
-			if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL statement_timeout = %d", limit.Milliseconds())); err != nil {
+			if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL statement_timeout = %d", look.limit().Milliseconds())); err != nil {
 				return err
 			}
 			rs, err := tx.Query(ctx, query, args...)
@@ -49,7 +57,7 @@ func readPostgres(ctx context.Context, conn *pgx.Conn, limit time.Duration) (*Ca
 			return drain(rs, each)
 		})
 	}
-	var b builder
+	b := builder{look: look}
 	err := query(ctx, postgresColumns, nil, func(rs rows) error {
 		var schema, table, base string
 		var c Column
@@ -65,6 +73,18 @@ func readPostgres(ctx context.Context, conn *pgx.Conn, limit time.Duration) (*Ca
 	if err != nil {
 		return nil, fmt.Errorf("list the database's columns: %w", err)
 	}
+	err = query(ctx, postgresRefs, nil, func(rs rows) error {
+		var schema, table string
+		var r Ref
+		if err := rs.Scan(&schema, &table, &r.Column, &r.Schema, &r.Table, &r.ToColumn); err != nil {
+			return err
+		}
+		b.ref(schema, table, r)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the database's foreign keys: %w", err)
+	}
 	return b.catalog(ctx, Postgres, query)
 }
 
@@ -78,6 +98,8 @@ func postgresKind(base string) Kind {
 		return Bool
 	case "timestamp", "timestamptz", "date":
 		return Time
+	case "json", "jsonb":
+		return JSON
 	case "uuid":
 		return UUID
 	case "bytea":

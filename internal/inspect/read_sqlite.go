@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
-	"time"
 )
 
 const sqliteTables = `
@@ -23,13 +22,14 @@ SELECT x.name, x.type, x."notnull" = 0 AND x.pk = 0,
        x.pk
 FROM pragma_table_xinfo(?1) AS x WHERE x.hidden <> 1 ORDER BY x.cid`
 
-// ReadSQLite reads the catalog of an SQLite database. It only reads; the handle may be opened read-only.
-func ReadSQLite(ctx context.Context, db *sql.DB) (*Catalog, error) {
-	return readSQLite(ctx, db, queryTimeout)
-}
+const sqliteRefs = `
+SELECT t.name, f."from", f."table", f."to" FROM sqlite_schema t, pragma_foreign_key_list(t.name) f
+WHERE t.type = 'table' AND f.seq = 0 AND NOT EXISTS (
+  SELECT 1 FROM pragma_foreign_key_list(t.name) o WHERE o.id = f.id AND o.seq > 0) ORDER BY t.name, f.id`
 
-func readSQLite(ctx context.Context, db *sql.DB, limit time.Duration) (*Catalog, error) {
-	query := sqlQuery(db, false, limit)
+// ReadSQLite reads the catalog of an SQLite database. It only reads; the handle may be opened read-only.
+func ReadSQLite(ctx context.Context, db *sql.DB, look Look) (*Catalog, error) {
+	query := sqlQuery(db, false, look.limit())
 	type name struct {
 		table string
 		view  bool
@@ -44,7 +44,7 @@ func readSQLite(ctx context.Context, db *sql.DB, limit time.Duration) (*Catalog,
 	if err != nil {
 		return nil, fmt.Errorf("list the database's tables: %w", err)
 	}
-	var b builder
+	b := builder{look: look}
 	for _, n := range names {
 		err := query(ctx, sqliteColumns, []any{n.table}, func(rs rows) error {
 			var c Column
@@ -60,6 +60,20 @@ func readSQLite(ctx context.Context, db *sql.DB, limit time.Duration) (*Catalog,
 		if err != nil && ctx.Err() != nil {
 			return nil, fmt.Errorf("list the database's columns: %w", ctx.Err())
 		}
+	}
+	err = query(ctx, sqliteRefs, nil, func(rs rows) error {
+		var table string
+		var to sql.NullString
+		var r Ref
+		if err := rs.Scan(&table, &r.Column, &r.Table, &to); err != nil {
+			return err
+		}
+		r.ToColumn = to.String
+		b.ref("", table, r)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the database's foreign keys: %w", err)
 	}
 	return b.catalog(ctx, SQLite, query)
 }
@@ -88,7 +102,7 @@ func sqliteKind(declared string) Kind {
 	case has("BLOB", "BINARY"):
 		return Binary
 	case has("JSON"):
-		return Other
+		return JSON
 	}
 	return Number
 }

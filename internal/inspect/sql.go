@@ -30,8 +30,8 @@ system_user table tablesample terminated then to trailing transaction trigger tr
 update usage use user using values varchar variadic varying verbose virtual when where while window with without write
 xor zerofill`)
 
-// quote writes a name for a query, quoted only if it must be.
-func (d Dialect) quote(name string) string {
+// Quote writes a name for a query, quoted only if it must be.
+func (d Dialect) Quote(name string) string {
 	plain := plainMixed
 	if d == Postgres {
 		plain = plainLower
@@ -45,60 +45,30 @@ func (d Dialect) quote(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
-func (d Dialect) quoteTable(t *Table) string {
+// QuoteTable writes the name of a table for a query.
+func (d Dialect) QuoteTable(t *Table) string {
 	if t.Schema == "" {
-		return d.quote(t.Name)
+		return d.Quote(t.Name)
 	}
-	return d.quote(t.Schema) + "." + d.quote(t.Name)
+	return d.Quote(t.Schema) + "." + d.Quote(t.Name)
 }
 
-// literal writes a text as a constant. Use it only for words without a backslash, which MySQL would read differently.
-func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
-
-// bytesMark replaces a value that is not text in a sample of SQLite.
-const bytesMark = '\uFFFD'
+// BytesMark replaces a value that is not text in a sample of SQLite.
+const BytesMark = '\uFFFD'
 
 // asText returns the text of a column for a sample. Values are cut, because no longer ones matter.
 func (d Dialect) asText(c *Column) string {
-	column := d.quote(c.Name)
+	column, most := d.Quote(c.Name), 300
+	if c.Kind == JSON {
+		most = 4000
+	}
 	switch {
 	case d == Postgres:
-		return fmt.Sprintf("left(%s::text, 300)", column)
+		return fmt.Sprintf("left(%s::text, %d)", column, most)
 	case d == MySQL && c.Kind == Bool: // otherwise a bit(1) would be the byte 0 or 1
 		return fmt.Sprintf("CAST(%s + 0 AS CHAR)", column)
 	case d == MySQL:
-		return fmt.Sprintf("LEFT(CAST(%s AS CHAR), 300)", column)
+		return fmt.Sprintf("LEFT(CAST(%s AS CHAR), %d)", column, most)
 	}
-	return fmt.Sprintf("CASE typeof(%s) WHEN 'blob' THEN '%c' ELSE substr(CAST(%s AS TEXT), 1, 300) END", column, bytesMark, column)
-}
-
-// hex turns a quoted column of bytes into text.
-func (d Dialect) hex(column string) string {
-	if d == Postgres {
-		return fmt.Sprintf("encode(%s, 'hex')", column)
-	}
-	return fmt.Sprintf("lower(hex(%s))", column)
-}
-
-// splitName returns two expressions for the first and the last name in a column that holds both: the first word and the rest, or
-// for "Last, First" the text after and before the comma. Both are NULL if there is nothing.
-func (d Dialect) splitName(column string, comma bool) (first, last string) {
-	switch {
-	case d == Postgres && comma:
-		return fmt.Sprintf("NULLIF(btrim(split_part(%s, ',', 2)), '')", column), fmt.Sprintf("NULLIF(btrim(split_part(%s, ',', 1)), '')", column)
-	case d == Postgres:
-		word := fmt.Sprintf("split_part(btrim(%s), ' ', 1)", column)
-		return fmt.Sprintf("NULLIF(%s, '')", word), fmt.Sprintf("NULLIF(btrim(substr(btrim(%s), length(%s) + 1)), '')", column, word)
-	case d == MySQL && comma:
-		return fmt.Sprintf("NULLIF(TRIM(SUBSTRING(%s, CHAR_LENGTH(SUBSTRING_INDEX(%s, ',', 1)) + 2)), '')", column, column),
-			fmt.Sprintf("NULLIF(TRIM(SUBSTRING_INDEX(%s, ',', 1)), '')", column)
-	case d == MySQL:
-		word := fmt.Sprintf("SUBSTRING_INDEX(TRIM(%s), ' ', 1)", column)
-		return fmt.Sprintf("NULLIF(%s, '')", word), fmt.Sprintf("NULLIF(TRIM(SUBSTRING(TRIM(%s), CHAR_LENGTH(%s) + 1)), '')", column, word)
-	case comma:
-		return fmt.Sprintf("NULLIF(trim(substr(%s, instr(%s || ',', ',') + 1)), '')", column, column),
-			fmt.Sprintf("NULLIF(trim(substr(%s, 1, instr(%s || ',', ',') - 1)), '')", column, column)
-	}
-	return fmt.Sprintf("NULLIF(substr(trim(%s), 1, instr(trim(%s) || ' ', ' ') - 1), '')", column, column),
-		fmt.Sprintf("NULLIF(trim(substr(trim(%s), instr(trim(%s) || ' ', ' '))), '')", column, column)
+	return fmt.Sprintf("CASE typeof(%s) WHEN 'blob' THEN '%c' ELSE substr(CAST(%s AS TEXT), 1, %d) END", column, BytesMark, column, most)
 }

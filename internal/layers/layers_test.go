@@ -111,16 +111,17 @@ var table = map[string][]string{
 	"/internal/exitcode":   {"/owlat", "/ledger", "/reconcile", "/source"},
 	"/internal/problem":    {"/internal/exitcode"},
 	"/internal/listfile":   {"/internal/problem"},
-	"/internal/list":       {"/", "/owlat", "/reconcile", "/internal/config", "/internal/initialise", "/internal/inspect", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "github.com/gofrs/flock"},
+	"/internal/list":       {"/", "/owlat", "/reconcile", "/internal/config", "/internal/initialise", "/internal/inspect", "/internal/problem", "/internal/propose", "/internal/setup", "/internal/sourcedsn", "github.com/gofrs/flock"},
 	"/internal/console":    {"/reconcile/progress", "/internal/exitcode", "/internal/problem", "/internal/bar", "/internal/words", "golang.org/x/term"},
 	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn"},
 	"/internal/standing":   {"/ledger", "/reconcile", "/internal/config"},
 	"/internal/explain":    {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/setup"},
 	"/internal/checkup":    {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/scan", "/source", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/setup", "/internal/words"},
 	"/internal/render":     {"/", "/internal/list", "/ledger", "/reconcile", "/reconcile/progress", "/internal/checkup", "/internal/config", "/internal/explain", "/internal/problem", "/internal/bar", "/internal/standing", "/internal/words"},
-	"/internal/initialise": {"/", "/owlat", "/source", "/internal/config", "/internal/console", "/internal/inspect", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words", "github.com/jackc/pgx/v5"},
+	"/internal/initialise": {"/", "/owlat", "/source", "/internal/config", "/internal/console", "/internal/inspect", "/internal/propose", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words", "github.com/jackc/pgx/v5"},
+	"/internal/propose":    {"/", "/internal/inspect", "go.yaml.in/yaml/v4"},
 	"/internal/sandbox":    {"/owlat/owlattest", "/internal/problem", "github.com/gofrs/flock"},
-	"/internal/demo":       {"/", "/owlat/owlattest", "/source", "/internal/config", "/internal/initialise", "/internal/inspect", "/internal/setup", "/internal/sourcedsn"},
+	"/internal/demo":       {"/", "/owlat/owlattest", "/source", "/internal/config", "/internal/initialise", "/internal/propose", "/internal/setup", "/internal/sourcedsn"},
 }
 
 // onlyFor names what just some folders may import, whatever the table says.

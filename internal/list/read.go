@@ -17,6 +17,7 @@ import (
 	"owlatsync/internal/initialise"
 	"owlatsync/internal/inspect"
 	"owlatsync/internal/problem"
+	"owlatsync/internal/propose"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/sourcedsn"
 )
@@ -228,7 +229,7 @@ func (c *collector) columns(ctx context.Context, o setup.Opener, dsn sourcedsn.D
 	if err != nil {
 		return err
 	}
-	p, err := inspect.Propose(catalog, &catalog.Tables[0])
+	p, err := propose.Propose(catalog, &catalog.Tables[0])
 	switch {
 	case err == nil:
 	case c.Columns.Contact != "":

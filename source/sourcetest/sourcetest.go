@@ -91,6 +91,7 @@ func Run(t *testing.T, k Kind) {
 	for name, test := range map[string]func(*testing.T, Kind){
 		"values":            testValues,
 		"null and empty":    testNulls,
+		"full names":        testFullNames,
 		"keys":              testKeys,
 		"consents":          testConsents,
 		"properties":        testProperties,

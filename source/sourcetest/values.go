@@ -61,6 +61,21 @@ func testNulls(t *testing.T, k Kind) {
 	}
 }
 
+func testFullNames(t *testing.T, k Kind) {
+	f := people()
+	f.Rows = f.Rows[:3]
+	f.Rows[0][2], f.Rows[1][2], f.Rows[2][2] = "Dr. Ada Lovelace", "Lovelace, Ada", nil
+	m := peopleMapping
+	m.Fields, m.FullName = owlatsync.Texts{}, f.Columns[2].Name
+	null := owlatsync.Field{State: owlatsync.Null}
+	both := owlatsync.Fields{owlatsync.FirstName: owlatsync.Some("Ada"), owlatsync.LastName: owlatsync.Some("Lovelace")}
+	for i, row := range collect(t, k.Store(t, f).Open(t, nil, m)) {
+		if want := []owlatsync.Fields{both, both, {null, null}}[i]; row.Fields != want {
+			t.Errorf("%s: the names are %+v, want %+v", row.Position, row.Fields, want)
+		}
+	}
+}
+
 func testKeys(t *testing.T, k Kind) {
 	f := Fixture{
 		Columns: []Column{{"n", Integer}, {"email", Text}, {"tenant", Text}, {"code", Char}},

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 	"unsafe"
@@ -179,4 +180,9 @@ func WrongText(b []byte) string {
 		return "is not valid UTF-8"
 	}
 	return "holds a NUL byte, which is part of no text"
+}
+
+// IsBlank reports whether a text is only white space; its first byte nearly always tells.
+func IsBlank(text string) bool {
+	return len(text) == 0 || (text[0] <= ' ' || text[0] >= utf8.RuneSelf) && len(strings.TrimSpace(text)) == 0
 }

@@ -2,6 +2,16 @@
 -- dialect: postgres
 -- contact: ada@example.com|Ada|Lovelace|
 -- contact: grace@example.com|Grace||
+-- init: table auth_user
+-- init: key id
+-- init: address account_emailaddress.email
+-- init: names first_name
+-- init: names last_name
+-- init: filter u.is_active
+-- init: filter NOT u.is_staff
+-- init: filter a.verified
+-- person: ada@example.com|Ada|Lovelace
+-- person: grace@example.com|Grace|
 CREATE TABLE auth_user (id serial PRIMARY KEY, password varchar(128) NOT NULL, last_login timestamptz, is_superuser boolean NOT NULL, username varchar(150) NOT NULL UNIQUE, first_name varchar(150) NOT NULL, last_name varchar(150) NOT NULL, email varchar(254) NOT NULL,
   is_staff boolean NOT NULL, is_active boolean NOT NULL, date_joined timestamptz NOT NULL);
 CREATE TABLE account_emailaddress (id serial PRIMARY KEY, email varchar(254) NOT NULL, verified boolean NOT NULL, "primary" boolean NOT NULL, user_id integer NOT NULL REFERENCES auth_user (id) DEFERRABLE INITIALLY DEFERRED);

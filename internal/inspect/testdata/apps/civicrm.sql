@@ -3,6 +3,19 @@
 -- contact: ada@example.com|Ada|Lovelace|news
 -- contact: grace@example.com|Grace|Hopper|
 -- contact: alan@example.com|Alan|Turing|
+-- init: table civicrm_contact
+-- init: key id
+-- init: address civicrm_email.email
+-- init: names first_name
+-- init: names last_name
+-- init: filter c.is_deleted = 0
+-- init: filter c.is_deceased = 0
+-- init: filter c.contact_type = 'Individual'
+-- init: filter e.on_hold = 0
+-- init: topic subscribed
+-- person: ada@example.com|Ada|Lovelace|yes
+-- person: alan@example.com|Alan|Turing|
+-- person: grace@example.com|Grace|Hopper|
 CREATE TABLE civicrm_contact (id int unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, contact_type varchar(64), external_identifier varchar(64), display_name varchar(128), organization_name varchar(128), first_name varchar(64), middle_name varchar(64), last_name varchar(64),
   do_not_email tinyint DEFAULT 0, do_not_phone tinyint DEFAULT 0, do_not_mail tinyint DEFAULT 0, is_opt_out tinyint NOT NULL DEFAULT 0, is_deceased tinyint NOT NULL DEFAULT 0, is_deleted tinyint NOT NULL DEFAULT 0, created_date timestamp NULL, modified_date timestamp NULL);
 CREATE TABLE civicrm_email (id int unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, contact_id int unsigned, location_type_id int unsigned, email varchar(254), is_primary tinyint DEFAULT 0, is_billing tinyint DEFAULT 0, on_hold int unsigned NOT NULL DEFAULT 0, is_bulkmail tinyint NOT NULL DEFAULT 0,

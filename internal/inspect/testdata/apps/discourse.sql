@@ -2,6 +2,18 @@
 -- dialect: postgres
 -- contact: ada@example.com|Ada|Lovelace|news
 -- contact: grace@example.com|Grace||
+-- init: table users
+-- init: key id
+-- init: address user_emails.email
+-- init: whole name name
+-- init: filter u.id > 0
+-- init: filter u.active
+-- init: filter u.approved
+-- init: filter (u.suspended_till IS NULL OR u.suspended_till < now())
+-- init: filter NOT u.staged
+-- init: topic email_digests
+-- person: ada@example.com|Ada|Lovelace|yes
+-- person: grace@example.com|Grace||
 CREATE TABLE users (id serial PRIMARY KEY, username varchar(60) NOT NULL, created_at timestamp NOT NULL DEFAULT '2024-01-01', updated_at timestamp NOT NULL DEFAULT '2024-01-01', name varchar, last_seen_at timestamp,
   admin boolean NOT NULL DEFAULT false, moderator boolean DEFAULT false, active boolean NOT NULL DEFAULT false, approved boolean NOT NULL DEFAULT false, staged boolean NOT NULL DEFAULT false,
   suspended_at timestamp, suspended_till timestamp, silenced_till timestamp, trust_level integer NOT NULL DEFAULT 1, ip_address inet);

@@ -2,6 +2,15 @@
 -- dialect: mysql
 -- contact: ada@example.com|Ada||
 -- contact: grace@example.com|||
+-- init: table users_field_data
+-- init: key uid
+-- init: address mail
+-- init: names first_name
+-- init: filter u.default_langcode <> 0
+-- init: filter u.mail IS NOT NULL
+-- init: filter u.status = 1
+-- person: ada@example.com|Ada|
+-- person: grace@example.com||
 CREATE TABLE users (uid int unsigned NOT NULL PRIMARY KEY, uuid varchar(128) NOT NULL, langcode varchar(12) NOT NULL, UNIQUE KEY uuid (uuid));
 CREATE TABLE users_field_data (uid int unsigned NOT NULL, langcode varchar(12) NOT NULL, preferred_langcode varchar(12), preferred_admin_langcode varchar(12), name varchar(60) NOT NULL,
   pass varchar(255), mail varchar(254), timezone varchar(32), status tinyint, created int NOT NULL, changed int, access int NOT NULL DEFAULT 0, login int, init varchar(254),

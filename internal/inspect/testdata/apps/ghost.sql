@@ -3,6 +3,14 @@
 -- contact: ada@example.com|Ada|Lovelace|news
 -- contact: grace@example.com|Grace||
 -- contact: alan@example.com|Alan|Turing|
+-- init: table members
+-- init: key id
+-- init: address email
+-- init: whole name name
+-- init: topic newsletter
+-- person: ada@example.com|Ada|Lovelace|yes
+-- person: alan@example.com|Alan|Turing|
+-- person: grace@example.com|Grace||
 CREATE TABLE users (id varchar(24) NOT NULL PRIMARY KEY, name varchar(191) NOT NULL, slug varchar(191) NOT NULL, password varchar(60) NOT NULL, email varchar(191) NOT NULL, status varchar(50) NOT NULL DEFAULT 'active', created_at datetime NOT NULL, UNIQUE KEY (email));
 CREATE TABLE roles_users (id varchar(24) NOT NULL PRIMARY KEY, role_id varchar(24) NOT NULL, user_id varchar(24) NOT NULL);
 CREATE TABLE members (id varchar(24) NOT NULL PRIMARY KEY, uuid varchar(36), email varchar(191) NOT NULL, status varchar(50) NOT NULL DEFAULT 'free', name varchar(191), expertise varchar(191), note varchar(2000), geolocation varchar(2000),

@@ -1,7 +1,19 @@
 -- application: Keycloak
 -- dialect: postgres
+-- note: realm_id has several values
 -- contact: ada@example.com|Ada|Lovelace|
 -- contact: grace@example.com|Grace||
+-- init: table user_entity
+-- init: key id
+-- init: address email
+-- init: names first_name
+-- init: names last_name
+-- init: filter email_verified
+-- init: filter enabled
+-- init: filter service_account_client_link IS NULL
+-- person: ada@example.com|Ada|Lovelace
+-- person: admin@example.com||
+-- person: grace@example.com|Grace|
 CREATE TABLE realm (id varchar(36) NOT NULL PRIMARY KEY, enabled boolean NOT NULL DEFAULT false, name varchar(255));
 CREATE TABLE user_entity (id varchar(36) NOT NULL PRIMARY KEY, email varchar(255), email_constraint varchar(255), email_verified boolean NOT NULL DEFAULT false, enabled boolean NOT NULL DEFAULT false, federation_link varchar(255), first_name varchar(255), last_name varchar(255),
   realm_id varchar(255), username varchar(255), created_timestamp bigint, service_account_client_link varchar(255), not_before integer NOT NULL DEFAULT 0);

@@ -2,6 +2,14 @@
 -- dialect: mysql
 -- contact: ada@example.com|Ada|Lovelace|
 -- contact: grace@example.com|Grace||
+-- init: table users
+-- init: key id
+-- init: address email
+-- init: whole name name
+-- init: filter email_verified_at IS NOT NULL
+-- init: filter deleted_at IS NULL
+-- person: ada@example.com|Ada|Lovelace
+-- person: grace@example.com|Grace|
 CREATE TABLE users (id bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, name varchar(255) NOT NULL, email varchar(255) NOT NULL UNIQUE, email_verified_at timestamp NULL, password varchar(255) NOT NULL, remember_token varchar(100), created_at timestamp NULL, updated_at timestamp NULL, deleted_at timestamp NULL);
 CREATE TABLE password_reset_tokens (email varchar(255) NOT NULL PRIMARY KEY, token varchar(255) NOT NULL, created_at timestamp NULL);
 CREATE TABLE sessions (id varchar(255) NOT NULL PRIMARY KEY, user_id bigint unsigned, ip_address varchar(45), user_agent text, payload longtext NOT NULL, last_activity int NOT NULL);

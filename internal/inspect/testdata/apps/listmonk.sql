@@ -3,6 +3,15 @@
 -- contact: ada@example.com|Ada|Lovelace|news
 -- contact: grace@example.com|Grace||
 -- contact: alan@example.com|Alan|Turing|
+-- init: table subscribers
+-- init: key id
+-- init: address email
+-- init: whole name name
+-- init: filter s.status = 'enabled'
+-- init: topic newsletter
+-- person: ada@example.com|Ada|Lovelace|yes
+-- person: alan@example.com|Alan|Turing|
+-- person: grace@example.com|Grace||
 CREATE TYPE subscriber_status AS ENUM ('enabled', 'disabled', 'blocklisted');
 CREATE TYPE subscription_status AS ENUM ('unconfirmed', 'confirmed', 'unsubscribed');
 CREATE TYPE list_optin AS ENUM ('single', 'double');

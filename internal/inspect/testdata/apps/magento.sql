@@ -3,6 +3,16 @@
 -- contact: ada@example.com|Ada|Lovelace|news
 -- contact: grace@example.com|Grace|Hopper|
 -- contact: alan@example.com|Alan|Turing|
+-- init: table customer_entity
+-- init: key entity_id
+-- init: address email
+-- init: names firstname
+-- init: names lastname
+-- init: filter c.is_active <> 0
+-- init: topic newsletter
+-- person: ada@example.com|Ada|Lovelace|yes
+-- person: alan@example.com|Alan|Turing|
+-- person: grace@example.com|Grace|Hopper|
 CREATE TABLE admin_user (user_id int unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, firstname varchar(32), lastname varchar(32), email varchar(128), username varchar(40), password varchar(255) NOT NULL, is_active smallint NOT NULL DEFAULT 1);
 CREATE TABLE customer_entity (entity_id int unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, website_id smallint unsigned, email varchar(255), group_id smallint unsigned NOT NULL DEFAULT 0, increment_id varchar(50), store_id smallint unsigned DEFAULT 0,
   created_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, updated_at timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, is_active smallint unsigned NOT NULL DEFAULT 1, prefix varchar(40), firstname varchar(255), middlename varchar(255), lastname varchar(255),

@@ -2,6 +2,16 @@
 -- dialect: postgres
 -- contact: ada@example.com|Ada|Lovelace|
 -- contact: grace@example.com|||
+-- init: table users
+-- init: key id
+-- init: address email
+-- init: whole name full_name
+-- init: filter u.confirmed_at IS NOT NULL
+-- init: filter u.approved
+-- init: filter NOT u.disabled
+-- init: filter a.suspended_at IS NULL
+-- person: ada@example.com|Ada|Lovelace
+-- person: grace@example.com||
 CREATE TABLE accounts (id bigserial PRIMARY KEY, username varchar NOT NULL DEFAULT '', domain varchar, display_name varchar NOT NULL DEFAULT '', note text NOT NULL DEFAULT '', suspended_at timestamp, created_at timestamp NOT NULL DEFAULT '2024-01-01');
 CREATE TABLE users (id bigserial PRIMARY KEY, email varchar NOT NULL DEFAULT '', created_at timestamp NOT NULL DEFAULT '2024-01-01', encrypted_password varchar NOT NULL DEFAULT '', confirmed_at timestamp, unconfirmed_email varchar, locale varchar, account_id bigint NOT NULL REFERENCES accounts (id),
   disabled boolean NOT NULL DEFAULT false, approved boolean NOT NULL DEFAULT true, otp_required_for_login boolean NOT NULL DEFAULT false, role_id bigint);

@@ -2,6 +2,16 @@
 -- dialect: mysql
 -- contact: ada@example.com|Ada|Lovelace|news
 -- contact: grace@example.com|Grace|Hopper|
+-- init: table leads
+-- init: key id
+-- init: address email
+-- init: names firstname
+-- init: names lastname
+-- init: filter l.email IS NOT NULL
+-- init: filter l.is_published <> 0
+-- init: topic subscribed
+-- person: ada@example.com|Ada|Lovelace|yes
+-- person: grace@example.com|Grace|Hopper|
 CREATE TABLE users (id int unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, role_id int unsigned NOT NULL, is_published tinyint NOT NULL, username varchar(191) NOT NULL, password varchar(64) NOT NULL, first_name varchar(191) NOT NULL, last_name varchar(191) NOT NULL, email varchar(191) NOT NULL);
 CREATE TABLE leads (id bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, owner_id int unsigned, is_published tinyint NOT NULL, date_added datetime, date_modified datetime, points int NOT NULL DEFAULT 0, date_identified datetime,
   preferred_profile_image varchar(191), title varchar(191), firstname varchar(191), lastname varchar(191), company varchar(191), email varchar(191), phone varchar(191), KEY email_search (email));

@@ -1,4 +1,6 @@
 -- application: Nextcloud
+-- scattered: oc_preferences
+-- scattered: SELECT userid AS id, configvalue AS email FROM oc_preferences WHERE configkey = 'email' AND appid = '…'
 -- dialect: postgres
 -- contact: ada@example.com|Ada|Lovelace|
 -- contact: grace@example.com|Grace||

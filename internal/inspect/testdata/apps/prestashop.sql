@@ -1,7 +1,20 @@
 -- application: PrestaShop
 -- dialect: mysql
+-- note: ps_emailsubscription has addresses that subscribed
 -- contact: ada@example.com|Ada|Lovelace|news
 -- contact: grace@example.com|Grace|Hopper|
+-- init: table ps_customer
+-- init: key id_customer
+-- init: address email
+-- init: names firstname
+-- init: names lastname
+-- init: filter active <> 0
+-- init: filter deleted = 0
+-- init: filter is_guest = 0
+-- init: topic newsletter
+-- init: topic optin
+-- person: ada@example.com|Ada|Lovelace|yes
+-- person: grace@example.com|Grace|Hopper|
 CREATE TABLE ps_employee (id_employee int unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, id_profile int unsigned NOT NULL, lastname varchar(255) NOT NULL, firstname varchar(255) NOT NULL, email varchar(255) NOT NULL, passwd varchar(255) NOT NULL, active tinyint unsigned NOT NULL DEFAULT 0);
 CREATE TABLE ps_customer (id_customer int unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, id_shop int unsigned NOT NULL DEFAULT 1, id_gender int unsigned NOT NULL DEFAULT 0, company varchar(255), firstname varchar(255) NOT NULL, lastname varchar(255) NOT NULL,
   email varchar(255) NOT NULL, passwd varchar(255) NOT NULL, birthday date, newsletter tinyint unsigned NOT NULL DEFAULT 0, ip_registration_newsletter varchar(15), newsletter_date_add datetime, optin tinyint unsigned NOT NULL DEFAULT 0,

@@ -2,6 +2,17 @@
 -- dialect: postgres
 -- contact: ada@example.com|Ada|Lovelace|
 -- contact: grace@example.com|Grace|Hopper|
+-- init: table auth.users
+-- init: key id
+-- init: address email
+-- init: whole name full_name
+-- init: filter u.email IS NOT NULL
+-- init: filter u.email_confirmed_at IS NOT NULL
+-- init: filter u.deleted_at IS NULL
+-- init: filter (u.banned_until IS NULL OR u.banned_until < now())
+-- init: filter NOT u.is_anonymous
+-- person: ada@example.com|Ada|Lovelace
+-- person: grace@example.com|Grace|Hopper
 CREATE SCHEMA auth;
 CREATE TABLE auth.users (instance_id uuid, id uuid NOT NULL PRIMARY KEY, aud varchar(255), role varchar(255), email varchar(255), encrypted_password varchar(255), email_confirmed_at timestamptz, invited_at timestamptz, last_sign_in_at timestamptz,
   raw_app_meta_data jsonb, raw_user_meta_data jsonb, is_super_admin boolean, created_at timestamptz, updated_at timestamptz, phone text, banned_until timestamptz, is_sso_user boolean NOT NULL DEFAULT false, deleted_at timestamptz, is_anonymous boolean NOT NULL DEFAULT false);

@@ -2,6 +2,14 @@
 -- dialect: mysql
 -- contact: ada@example.com|Ada|Lovelace|
 -- contact: guest@example.com|Grace|Hopper|
+-- init: table wp_wc_customer_lookup
+-- init: key customer_id
+-- init: address email
+-- init: names first_name
+-- init: names last_name
+-- init: filter email IS NOT NULL
+-- person: ada@example.com|Ada|Lovelace
+-- person: guest@example.com|Grace|Hopper
 CREATE TABLE wp_users (ID bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, user_login varchar(60) NOT NULL DEFAULT '', user_pass varchar(255) NOT NULL DEFAULT '',
   user_email varchar(100) NOT NULL DEFAULT '', user_registered datetime NOT NULL DEFAULT '2024-01-01 00:00:00', user_status int NOT NULL DEFAULT 0, display_name varchar(250) NOT NULL DEFAULT '');
 CREATE TABLE wp_usermeta (umeta_id bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, user_id bigint unsigned NOT NULL DEFAULT 0, meta_key varchar(255), meta_value longtext);

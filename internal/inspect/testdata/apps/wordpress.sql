@@ -1,8 +1,17 @@
 -- application: WordPress
 -- dialect: mysql
+-- note: Guessed: wp_usermeta belongs to wp_users (the name of user_id does, no foreign key): the names are rows of a key and a value
 -- contact: ada@example.com|Ada|Lovelace|
 -- contact: grace@example.com|Grace||
 -- contact: editor@example.com|||
+-- init: table wp_users
+-- init: key ID
+-- init: address user_email
+-- init: names first_name
+-- init: names last_name
+-- person: ada@example.com|Ada|Lovelace
+-- person: editor@example.com||
+-- person: grace@example.com|Grace|
 CREATE TABLE wp_users (ID bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, user_login varchar(60) NOT NULL DEFAULT '', user_pass varchar(255) NOT NULL DEFAULT '',
   user_nicename varchar(50) NOT NULL DEFAULT '', user_email varchar(100) NOT NULL DEFAULT '', user_url varchar(100) NOT NULL DEFAULT '',
   user_registered datetime NOT NULL DEFAULT '2024-01-01 00:00:00', user_activation_key varchar(255) NOT NULL DEFAULT '', user_status int NOT NULL DEFAULT 0,

@@ -1,4 +1,4 @@
-package inspect
+package propose
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"owlatsync/internal/inspect"
 	"owlatsync/internal/testdb"
 )
 
@@ -27,8 +28,8 @@ var slowViews = map[string][]string{
 
 func TestSlowViewsAreLeft(t *testing.T) {
 	t.Parallel()
-	const limit = 500 * time.Millisecond
-	check := func(t *testing.T, c *Catalog, err error) {
+	const limit = 2 * time.Second
+	check := func(t *testing.T, c *inspect.Catalog, err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
@@ -53,7 +54,7 @@ func TestSlowViewsAreLeft(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		c, err := readPostgres(t.Context(), conn, limit)
+		c, err := inspect.ReadPostgres(t.Context(), conn, inspect.Look{Order: Order, Limit: limit})
 		check(t, c, err)
 	})
 	t.Run("MySQL", func(t *testing.T) {
@@ -64,7 +65,7 @@ func TestSlowViewsAreLeft(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		c, err := readMySQL(t.Context(), db, limit)
+		c, err := inspect.ReadMySQL(t.Context(), db, inspect.Look{Order: Order, Limit: limit})
 		check(t, c, err)
 	})
 }
@@ -93,7 +94,7 @@ func TestReadingIsCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(t.Context())
-	if _, err := ReadPostgres(ctx, conn); !errors.Is(err, context.Canceled) {
+	if _, err := inspect.ReadPostgres(ctx, conn, inspect.Look{Order: Order}); !errors.Is(err, context.Canceled) {
 		t.Errorf("reading ended with %v", err)
 	}
 }
@@ -106,7 +107,7 @@ func TestMySQLNeedsADatabase(t *testing.T) {
 	}
 	config.DBName = ""
 	db := testdb.OpenMySQL(t, "mysql://"+config.User+":"+config.Passwd+"@"+config.Addr+"/")
-	if _, err := ReadMySQL(t.Context(), db); !errors.Is(err, ErrNoDatabase) {
+	if _, err := inspect.ReadMySQL(t.Context(), db, inspect.Look{Order: Order}); !errors.Is(err, inspect.ErrNoDatabase) {
 		t.Errorf("reading without a database ended with %v", err)
 	}
 }
@@ -132,7 +133,7 @@ func TestUnreadableTablesAreLeftOut(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c, err := ReadPostgres(t.Context(), conn)
+	c, err := inspect.ReadPostgres(t.Context(), conn, inspect.Look{Order: Order})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
-package inspect
+package propose
 
 import (
+	"owlatsync/internal/inspect"
 	"strings"
 	"testing"
 
@@ -35,14 +36,14 @@ func parse(t *testing.T, text []byte) file {
 	return f
 }
 
-func people() *Catalog {
-	return &Catalog{Dialect: Postgres, Tables: []Table{{
+func people() *inspect.Catalog {
+	return &inspect.Catalog{Dialect: inspect.Postgres, Tables: []inspect.Table{{
 		Name: "users", Key: []string{"tenant", "on"}, Sampled: true, Rows: 2,
-		Columns: []Column{
-			{Name: "tenant", Kind: Text}, {Name: "on", Kind: Number},
-			{Name: "email", Kind: Text, Sample: []string{"secret.person@example.com", "other@example.com"}},
-			{Name: `first ${name}`, Kind: Text, Sample: []string{"Secret"}}, {Name: "last_name", Kind: Text},
-			{Name: "newsletter", Kind: Bool}, {Name: "offers", Kind: Bool}, {Name: "email_verified", Kind: Bool},
+		Columns: []inspect.Column{
+			{Name: "tenant", Kind: inspect.Text}, {Name: "on", Kind: inspect.Number},
+			{Name: "email", Kind: inspect.Text, Sample: []string{"secret.person@example.com", "other@example.com"}},
+			{Name: `first ${name}`, Kind: inspect.Text, Sample: []string{"Secret"}}, {Name: "last_name", Kind: inspect.Text},
+			{Name: "newsletter", Kind: inspect.Bool}, {Name: "offers", Kind: inspect.Bool}, {Name: "email_verified", Kind: inspect.Bool},
 		},
 	}}}
 }
@@ -73,7 +74,7 @@ func TestYAML(t *testing.T) {
 	if want := "SELECT tenant, \"on\", email, \"first $${name}\", last_name, newsletter, offers\nFROM users\nWHERE email_verified"; strings.TrimSpace(users.Source.Query) != want {
 		t.Errorf("query %q, want %q", users.Source.Query, want)
 	}
-	if users.Source.DSN != "${DATABASE_URL}" || users.Fields.Email != "email" || users.Fields.FirstName != "first $${name}" || users.Nulls != "keep" || users.OnMissing != "keep" {
+	if users.Source.DSN != "${DATABASE_URL}" || users.Fields.Email != "email" || users.Fields.FirstName != "first $${name}" || users.Nulls != "keep" || users.OnMissing != "leave_topics" {
 		t.Errorf("read %+v", users)
 	}
 	if diff := cmp.Diff([]any{"tenant", "on"}, users.Key); diff != "" {
@@ -92,7 +93,7 @@ func TestYAML(t *testing.T) {
 
 func TestYAMLWithoutTopics(t *testing.T) {
 	t.Parallel()
-	c, err := ReadCSV(strings.NewReader("mail\nada@example.com\n"), "people", ',')
+	c, err := inspect.ReadCSV(strings.NewReader("mail\nada@example.com\n"), "people", ',')
 	if err != nil {
 		t.Fatal(err)
 	}

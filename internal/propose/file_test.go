@@ -1,8 +1,9 @@
-package inspect
+package propose
 
 import (
 	"bytes"
 	"compress/gzip"
+	"owlatsync/internal/inspect"
 	"slices"
 	"strings"
 	"testing"
@@ -14,11 +15,12 @@ func TestFiles(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name   string
-		read   func(string) (*Catalog, error)
+		read   func(string) (*inspect.Catalog, error)
 		text   string
 		key    []string
 		fields [3]string
 		when   []string
+		full   string // column of the whole name
 		notes  string
 	}{
 		{
@@ -35,12 +37,12 @@ func TestFiles(t *testing.T) {
 		},
 		{
 			name: "gzip with another delimiter",
-			read: func(s string) (*Catalog, error) {
+			read: func(s string) (*inspect.Catalog, error) {
 				var packed bytes.Buffer
 				w := gzip.NewWriter(&packed)
 				_, _ = w.Write([]byte(s)) // a buffer takes everything
 				_ = w.Close()
-				return ReadCSV(&packed, "people", ';')
+				return inspect.ReadCSV(&packed, "people", ';')
 			},
 			text:   " id ; email ;newsletter\n1;ada@example.com;\n2;bob@example.com;1\n",
 			key:    []string{"id"},
@@ -50,10 +52,10 @@ func TestFiles(t *testing.T) {
 			name: "CSV with full names", read: csvText,
 			text:   "email,name\nada@example.com,Ada Lovelace\n",
 			fields: [3]string{"email", "", ""},
-			notes:  `The column "name" seems to hold first and last name together`,
+			full:   "name",
 		},
 		{
-			name: "NDJSON", read: func(s string) (*Catalog, error) { return ReadNDJSON(strings.NewReader(s), "people") },
+			name: "NDJSON", read: func(s string) (*inspect.Catalog, error) { return inspect.ReadNDJSON(strings.NewReader(s), "people") },
 			text: `{"uuid":"a1","email":"ada@example.com","firstName":"Ada","tags":["x"],"newsletter":true}` + "\n" +
 				`{"uuid":"a2","email":null,"lastName":"B","newsletter":false}` + "\n",
 			key:    []string{"uuid"},
@@ -77,7 +79,7 @@ func TestFiles(t *testing.T) {
 			for _, topic := range p.Topics {
 				when = append(when, topic.When)
 			}
-			if got := [3]string{p.Email, p.Fields[owlatsync.FirstName], p.Fields[owlatsync.LastName]}; !slices.Equal(p.Key, test.key) || got != test.fields || !slices.Equal(when, test.when) {
+			if got := [3]string{p.Email, p.Fields[owlatsync.FirstName], p.Fields[owlatsync.LastName]}; !slices.Equal(p.Key, test.key) || got != test.fields || !slices.Equal(when, test.when) || p.FullName != test.full {
 				t.Errorf("key %q, fields %q, topics by %q; want %q, %q, %q", p.Key, got, when, test.key, test.fields, test.when)
 			}
 			if notes := strings.Join(slices.Concat(p.QueryNotes, p.FieldNotes), " "); !strings.Contains(notes, test.notes) {
@@ -87,13 +89,15 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-func csvText(s string) (*Catalog, error) { return ReadCSV(strings.NewReader(s), "people", ',') }
+func csvText(s string) (*inspect.Catalog, error) {
+	return inspect.ReadCSV(strings.NewReader(s), "people", ',')
+}
 
 func TestBadFiles(t *testing.T) {
 	t.Parallel()
-	ndjson := func(s string) (*Catalog, error) { return ReadNDJSON(strings.NewReader(s), "people") }
+	ndjson := func(s string) (*inspect.Catalog, error) { return inspect.ReadNDJSON(strings.NewReader(s), "people") }
 	for _, test := range []struct {
-		read func(string) (*Catalog, error)
+		read func(string) (*inspect.Catalog, error)
 		text string
 		want string
 	}{
@@ -128,7 +132,7 @@ func TestNoAddresses(t *testing.T) {
 
 func TestFind(t *testing.T) {
 	t.Parallel()
-	c := &Catalog{Tables: []Table{{Name: "users"}, {Schema: "crm", Name: "Users"}, {Schema: "crm", Name: "people"}, {Schema: "shop", Name: "people"}, {Name: "Members"}}}
+	c := &inspect.Catalog{Tables: []inspect.Table{{Name: "users"}, {Schema: "crm", Name: "Users"}, {Schema: "crm", Name: "people"}, {Schema: "shop", Name: "people"}, {Name: "Members"}}}
 	for title, want := range map[string]string{
 		"users": "users", "crm.Users": "crm.Users", "crm.people": "crm.people", "people": "", "MEMBERS": "Members", "USERS": "", "none": "",
 	} {
@@ -144,7 +148,7 @@ func TestFind(t *testing.T) {
 
 func TestGuessDelimiter(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("x", guessedBytes)
+	long := strings.Repeat("x", 64<<10)
 	for text, want := range map[string]rune{
 		"":                                   ',',
 		"email\na@example.com\n":             ',',
@@ -160,7 +164,7 @@ func TestGuessDelimiter(t *testing.T) {
 		"id;note\n1;a\n2;\"" + long + "\"\n":                                  ';',
 		"id;email\n1\n":                                                       ',',
 	} {
-		if got, err := GuessDelimiter(strings.NewReader(text)); err != nil || got != want {
+		if got, err := inspect.GuessDelimiter(strings.NewReader(text)); err != nil || got != want {
 			t.Errorf("%.60q: %q, %v, want %q", text, got, err, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package inspect
+package propose
 
 import (
 	"database/sql"
@@ -9,12 +9,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	_ "modernc.org/sqlite"
 
+	"owlatsync/internal/inspect"
 	"owlatsync/internal/testdb"
 )
 
 // database is one kind of database with what a test needs of it.
 type database struct {
-	catalog func(t *testing.T) *Catalog
+	catalog func(t *testing.T) *inspect.Catalog
 	exec    func(t *testing.T, statements ...string)
 	// query returns the names of the columns and the rows as text.
 	query func(t *testing.T, query string) ([]string, [][]string)
@@ -27,9 +28,9 @@ func postgres(t *testing.T) database {
 	}
 	t.Cleanup(func() { conn.Close(t.Context()) })
 	return database{
-		catalog: func(t *testing.T) *Catalog {
+		catalog: func(t *testing.T) *inspect.Catalog {
 			t.Helper()
-			c, err := ReadPostgres(t.Context(), conn)
+			c, err := inspect.ReadPostgres(t.Context(), conn, inspect.Look{Order: Order})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,7 +73,9 @@ func postgres(t *testing.T) database {
 
 func mysqlDatabase(t *testing.T) database {
 	db := testdb.OpenMySQL(t, testdb.MySQL(t))
-	return sqlDatabase(db, func(t *testing.T) (*Catalog, error) { return ReadMySQL(t.Context(), db) })
+	return sqlDatabase(db, func(t *testing.T) (*inspect.Catalog, error) {
+		return inspect.ReadMySQL(t.Context(), db, inspect.Look{Order: Order})
+	})
 }
 
 func sqlite(t *testing.T) database {
@@ -81,12 +84,14 @@ func sqlite(t *testing.T) database {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	return sqlDatabase(db, func(t *testing.T) (*Catalog, error) { return ReadSQLite(t.Context(), db) })
+	return sqlDatabase(db, func(t *testing.T) (*inspect.Catalog, error) {
+		return inspect.ReadSQLite(t.Context(), db, inspect.Look{Order: Order})
+	})
 }
 
-func sqlDatabase(db *sql.DB, read func(*testing.T) (*Catalog, error)) database {
+func sqlDatabase(db *sql.DB, read func(*testing.T) (*inspect.Catalog, error)) database {
 	return database{
-		catalog: func(t *testing.T) *Catalog {
+		catalog: func(t *testing.T) *inspect.Catalog {
 			t.Helper()
 			c, err := read(t)
 			if err != nil {

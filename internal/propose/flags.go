@@ -1,9 +1,11 @@
-package inspect
+package propose
 
 import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"owlatsync/internal/inspect"
 )
 
 // form is how a column says yes or no.
@@ -15,22 +17,22 @@ const (
 	moment      // a time: there is one, or there is none
 )
 
-func formOf(c *Column) form {
+func formOf(c *inspect.Column) form {
 	words := tokens(c.Name)
-	dated := len(words) > 1 && hasAny(words[len(words)-1:], "at", "on", "date", "time")
+	dated := len(words) > 1 && hasAny(words[len(words)-1:], "at", "on", "date", "time", "until", "till")
 	switch c.Kind {
-	case Bool:
+	case inspect.Bool:
 		return truth
-	case Time:
+	case inspect.Time:
 		return moment
-	case Number:
+	case inspect.Number:
 		switch {
 		case numeric(c.Sample), len(c.Sample) == 0 && !dated:
 			return truth
 		case dated:
 			return moment
 		}
-	case Text, Any:
+	case inspect.Text, inspect.Any:
 		switch {
 		case truthful(nonEmpty(c.Sample)):
 			return truth
@@ -47,26 +49,25 @@ func nonEmpty(sample []string) []string {
 
 // worded reports whether a truth column holds words that the database does not take for a truth value. SQLite stores words even in
 // a boolean column.
-func (d Dialect) worded(c *Column) bool {
+func (d dialect) worded(c *inspect.Column) bool {
 	switch c.Kind {
-	case Text:
+	case inspect.Text:
 		return true
-	case Any, Bool:
-		return d == SQLite && len(c.Sample) > 0 && !numeric(c.Sample)
+	case inspect.Any, inspect.Bool:
+		return d.Dialect == inspect.SQLite && len(c.Sample) > 0 && !numeric(c.Sample)
 	}
 	return false
 }
 
-// yes returns the expression that is true if the column says yes; NULL says no.
-func (d Dialect) yes(c *Column) string {
-	q := d.quote(c.Name)
+// yes returns the expression that is true if the column, written as q, says yes; NULL says no.
+func (d dialect) yes(q string, c *inspect.Column) string {
 	if formOf(c) == moment {
 		switch {
-		case c.Kind == Number:
+		case c.Kind == inspect.Number:
 			return q + " > 0"
-		case d == MySQL && c.Kind == Time && zeroDates(c):
+		case d.Dialect == inspect.MySQL && c.Kind == inspect.Time && zeroDates(c):
 			return q + " > '1000-01-01'"
-		case c.Kind != Time && slices.Contains(c.Sample, ""):
+		case c.Kind != inspect.Time && slices.Contains(c.Sample, ""):
 			return q + " <> ''"
 		}
 		return q + " IS NOT NULL"
@@ -74,22 +75,23 @@ func (d Dialect) yes(c *Column) string {
 	switch {
 	case d.worded(c):
 		return fmt.Sprintf("lower(%s) IN (%s)", d.text(q), affirmative)
-	case c.Kind == Number:
+	case c.Kind == inspect.Number:
 		return q + " <> 0"
 	}
 	return q
 }
 
-// no returns the expression that is true if the column says no or nothing.
-func (d Dialect) no(c *Column) string {
-	q := d.quote(c.Name)
+// no returns the expression that is true if the column, written as q, says no or nothing.
+func (d dialect) no(q string, c *inspect.Column) string {
 	if formOf(c) == moment {
 		switch {
-		case c.Kind == Number:
+		case until(c) && c.Kind == inspect.Time:
+			return fmt.Sprintf("(%s IS NULL OR %s < %s)", q, q, d.now())
+		case c.Kind == inspect.Number:
 			return fmt.Sprintf("COALESCE(%s, 0) = 0", q)
-		case d == MySQL && c.Kind == Time && zeroDates(c):
+		case d.Dialect == inspect.MySQL && c.Kind == inspect.Time && zeroDates(c):
 			return fmt.Sprintf("(%s IS NULL OR %s < '1000-01-01')", q, q)
-		case c.Kind != Time && slices.Contains(c.Sample, ""):
+		case c.Kind != inspect.Time && slices.Contains(c.Sample, ""):
 			return fmt.Sprintf("COALESCE(%s, '') = ''", q)
 		}
 		return q + " IS NULL"
@@ -97,9 +99,9 @@ func (d Dialect) no(c *Column) string {
 	switch {
 	case d.worded(c):
 		return fmt.Sprintf("COALESCE(lower(%s), '') NOT IN (%s)", d.text(q), affirmative)
-	case c.Kind == Number && c.Nullable:
+	case c.Kind == inspect.Number && c.Nullable:
 		return fmt.Sprintf("COALESCE(%s, 0) = 0", q)
-	case c.Kind == Number:
+	case c.Kind == inspect.Number:
 		return q + " = 0"
 	case c.Nullable:
 		return q + " IS NOT TRUE"
@@ -107,16 +109,14 @@ func (d Dialect) no(c *Column) string {
 	return "NOT " + q
 }
 
-const affirmative = "'t', 'true', 'y', 'yes', 'on', '1'"
-
-// text makes an enumeration comparable with words.
-func (d Dialect) text(quoted string) string {
-	if d == Postgres {
-		return quoted + "::text"
-	}
-	return quoted
+// until reports whether the column is a time up to which something holds.
+func until(c *inspect.Column) bool {
+	words := tokens(c.Name)
+	return hasAny(words[len(words)-1:], "until", "till")
 }
 
-func zeroDates(c *Column) bool {
+const affirmative = "'t', 'true', 'y', 'yes', 'on', '1'"
+
+func zeroDates(c *inspect.Column) bool {
 	return slices.ContainsFunc(c.Sample, func(v string) bool { return strings.HasPrefix(v, "0000-00-00") })
 }

@@ -1,4 +1,4 @@
-package inspect
+package propose
 
 import (
 	"fmt"
@@ -51,9 +51,8 @@ func (p *Proposal) YAML(s Settings) []byte {
 	w.lines(4,
 		"# NULL as a name keeps the name that Owlat has; \"clear\" would empty it.",
 		"nulls: keep",
-		"# A contact whose row is no longer there stays as it is.",
-		"on_missing: keep",
 	)
+	page{p}.missing(w)
 	return []byte(w.String())
 }
 
@@ -101,6 +100,10 @@ func (p page) mapping(w *writer) {
 			w.lines(6, f.Name()+": "+scalar(column))
 		}
 	}
+	if p.FullName != "" {
+		w.comment(6, "The first word is the first name, the rest the last name; in \"Lovelace, Ada\" the last name comes first. Titles go.")
+		w.lines(6, "fullName: "+scalar(p.FullName))
+	}
 	w.lines(0, "")
 }
 
@@ -137,6 +140,19 @@ func (p page) topics(w *writer) {
 		w.lines(4, "#   - id: TOPIC_ID")
 	}
 	w.lines(0, "")
+}
+
+// missing writes what becomes of a contact whose row is gone.
+func (p page) missing(w *writer) {
+	if slices.ContainsFunc(p.Topics, func(t Topic) bool { return t.ID != "" }) {
+		w.comment(4, "A contact whose row is no longer there leaves the topics. With \"keep\" people whose account is gone go on getting mail.")
+		w.lines(4, "on_missing: leave_topics")
+		return
+	}
+	w.comment(4,
+		"A contact whose row is no longer there stays as it is: on a topic, people whose account is gone go on getting mail.",
+		"With topics, \"leave_topics\" takes them off.")
+	w.lines(4, "on_missing: keep")
 }
 
 // writer collects lines.
