@@ -19,6 +19,8 @@ func File(path string) Opener {
 	return func() (io.ReadCloser, error) { return os.Open(path) }
 }
 
+var errNoFile = errors.New("open the file: there is none")
+
 var errFileChanged = errors.New("the file changed while it was read; write it under another name and rename it when it is complete")
 
 // input is an opened file, read record by record.
@@ -32,7 +34,7 @@ type input struct {
 // openInput opens the file as text.
 func openInput(open Opener, f text.Format, e text.Encoding) (*input, error) {
 	if open == nil {
-		return nil, errors.New("open the file: there is none")
+		return nil, errNoFile
 	}
 	file, err := open()
 	if err != nil {

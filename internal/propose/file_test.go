@@ -3,12 +3,15 @@ package propose
 import (
 	"bytes"
 	"compress/gzip"
-	"owlatsync/internal/inspect"
+	"context"
+	"io"
 	"slices"
 	"strings"
 	"testing"
 
 	"owlatsync"
+	"owlatsync/internal/inspect"
+	"owlatsync/source"
 )
 
 func TestFiles(t *testing.T) {
@@ -24,14 +27,14 @@ func TestFiles(t *testing.T) {
 		notes  string
 	}{
 		{
-			name: "CSV", read: csvText,
+			name: "CSV", read: plainCSV,
 			text:   "\ufeffid,E-Mail,Vorname,Nachname,Newsletter,email_verified\n1,ada@example.com,Ada,Lovelace,ja,1\n2,bob@example.com,Bob,B,,0\n",
 			key:    []string{"id"},
 			fields: [3]string{"E-Mail", "Vorname", "Nachname"},
 			notes:  "email_verified",
 		},
 		{
-			name: "CSV with consents", read: csvText,
+			name: "CSV with consents", read: plainCSV,
 			text:   "id,email,newsletter,opt_in\n1,ada@example.com,yes,\n1,bob@example.com,no,1\n",
 			fields: [3]string{"email", "", ""}, when: []string{"newsletter", "opt_in"},
 		},
@@ -42,14 +45,14 @@ func TestFiles(t *testing.T) {
 				w := gzip.NewWriter(&packed)
 				_, _ = w.Write([]byte(s)) // a buffer takes everything
 				_ = w.Close()
-				return inspect.ReadCSV(&packed, "people", ';')
+				return csvText(packed.String(), source.Delimiter(';'))
 			},
 			text:   " id ; email ;newsletter\n1;ada@example.com;\n2;bob@example.com;1\n",
 			key:    []string{"id"},
 			fields: [3]string{"email", "", ""}, when: []string{"newsletter"},
 		},
 		{
-			name: "CSV with full names", read: csvText,
+			name: "CSV with full names", read: plainCSV,
 			text:   "email,name\nada@example.com,Ada Lovelace\n",
 			fields: [3]string{"email", "", ""},
 			full:   "name",
@@ -89,9 +92,11 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-func csvText(s string) (*inspect.Catalog, error) {
-	return inspect.ReadCSV(strings.NewReader(s), "people", ',')
+func csvText(s string, options ...source.CSVOption) (*inspect.Catalog, error) {
+	return inspect.ReadCSV(context.Background(), func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(s)), nil }, "people", options...)
 }
+
+func plainCSV(s string) (*inspect.Catalog, error) { return csvText(s) }
 
 func TestBadFiles(t *testing.T) {
 	t.Parallel()
@@ -101,9 +106,10 @@ func TestBadFiles(t *testing.T) {
 		text string
 		want string
 	}{
-		{csvText, "", "the file is empty: its first line must hold the names of the columns"},
-		{csvText, "a,\"b\nc", "read the header row"},
-		{csvText, "a,b\n1\n", "read the first rows"},
+		{plainCSV, "", "the file is empty: its first line must hold the names of the columns"},
+		{plainCSV, "a,b\n1", "read the first rows"},
+		{plainCSV, "secret@example.com,Ada\n", "line 1 looks like data: write a line above it"},
+		{plainCSV, "secret@example.com\n", "such as \"email\""},
 		{ndjson, "", "the file holds no object with a key"},
 		{ndjson, "{}\n", "the file holds no object with a key"},
 		{ndjson, "{\"email\":\"secret@example.com\"}\n[1]\n", "read object 2: each line must be a JSON object"},
@@ -142,30 +148,6 @@ func TestFind(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("Find(%q) = %q, want %q", title, got, want)
-		}
-	}
-}
-
-func TestGuessDelimiter(t *testing.T) {
-	t.Parallel()
-	long := strings.Repeat("x", 64<<10)
-	for text, want := range map[string]rune{
-		"":                                   ',',
-		"email\na@example.com\n":             ',',
-		"id,email\n1,a@example.com\n":        ',',
-		"id;email\n1;a@example.com\n":        ';',
-		"\ufeffid;email\n1;a@example.com\n":  ';',
-		"id\temail\r\n1\ta@example.com\r\n":  '\t',
-		"id|email|name\n1|a@example.com|A\n": '|',
-		"Name, first;Email\nAda, Countess;a@example.com\nBob;b@example.com\n": ';',
-		"id,note\n1,\"a;b;c\"\n2,d;e;f\n":                                     ',',
-		"id;note\n1;\"a,b\n,c\"\n2;d\n":                                       ';',
-		"id;email":                                                            ';',
-		"id;note\n1;a\n2;\"" + long + "\"\n":                                  ';',
-		"id;email\n1\n":                                                       ',',
-	} {
-		if got, err := inspect.GuessDelimiter(strings.NewReader(text)); err != nil || got != want {
-			t.Errorf("%.60q: %q, %v, want %q", text, got, err, want)
 		}
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"owlatsync/source"
 )
 
 // Kind is the kind of source that a DSN names.
@@ -42,6 +44,7 @@ type parts struct {
 	mysql     mysqlParts
 	path      string
 	delimiter rune
+	encoding  string
 }
 
 // Kind returns the kind of source; it is empty for the zero value.
@@ -77,13 +80,42 @@ func (d DSN) Path() string {
 	return d.path
 }
 
-// Delimiter returns the character that separates the fields of a CSV source, for [source.Delimiter].
+// Delimiter returns the character that separates the fields of a CSV source: the comma, unless the DSN or the file's ending says
+// another.
 func (d DSN) Delimiter() rune {
-	if d.kind != KindCSV {
+	switch {
+	case d.kind != KindCSV:
 		return 0
+	case d.delimiter == 0:
+		return ','
 	}
 	return d.delimiter
 }
+
+// Encoding returns the encoding of a CSV source; empty if the DSN names none.
+func (d DSN) Encoding() string {
+	if d.parts == nil {
+		return ""
+	}
+	return d.encoding
+}
+
+// CSVOptions returns how a CSV source is read, for [source.CSV].
+func (d DSN) CSVOptions() (options []source.CSVOption) {
+	if d.kind != KindCSV {
+		return nil
+	}
+	if d.delimiter != 0 {
+		options = append(options, source.Delimiter(d.delimiter))
+	}
+	if d.encoding != "" {
+		options = append(options, source.Encoding(d.encoding))
+	}
+	return options
+}
+
+// Stdin is the path of a file source that is standard input.
+const Stdin = "-"
 
 // SQLiteURI returns the URI with which modernc.org/sqlite opens the source read-only and waits up to five seconds for a writer. It
 // fails if there is no such file: a source is never created.
@@ -121,7 +153,8 @@ var scheme = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]+):`)
 
 // Parse reads a source's DSN: a URL for a database server, and "sqlite:", "csv:" or "ndjson:" with a file name for a file. The name
 // alone is enough if its ending tells the kind. File names are not percent-decoded; relative ones are relative to folder. A CSV
-// file takes the option "?delimiter=" with one percent-encoded character or "tab".
+// file takes the options "?delimiter=" with one percent-encoded character or "tab", and "encoding=" with a name that [source.Encoding]
+// knows. The file name "-" is standard input.
 //
 // It looks only at the text, and its errors never repeat what may be a secret.
 func Parse(text, folder string) (DSN, error) {
@@ -172,16 +205,14 @@ func parseFile(kind Kind, rest, folder string) (DSN, error) {
 	if path == ":memory:" {
 		return DSN{}, errors.New("read the DSN: a database in memory has no rows to read")
 	}
-	if !filepath.IsAbs(path) {
+	isStdin := path == Stdin && kind != KindSQLite
+	if !filepath.IsAbs(path) && !isStdin {
 		path = filepath.Join(folder, path)
 	}
 	d := DSN{kind, &parts{path: path, shown: string(kind) + ":" + path}}
 	lower := strings.ToLower(path)
-	if kind == KindCSV {
-		d.delimiter = ','
-		if strings.HasSuffix(lower, ".tsv") || strings.HasSuffix(lower, ".tsv.gz") {
-			d.delimiter = '\t'
-		}
+	if kind == KindCSV && (strings.HasSuffix(lower, ".tsv") || strings.HasSuffix(lower, ".tsv.gz")) {
+		d.delimiter = '\t'
 	}
 	given, err := parseOptions(options)
 	if err != nil {
@@ -193,14 +224,28 @@ func parseFile(kind Kind, rest, folder string) (DSN, error) {
 			if d.delimiter, err = parseDelimiter(value); err != nil {
 				return DSN{}, err
 			}
+		case kind == KindCSV && name == "encoding":
+			if d.encoding, err = parseEncoding(value); err != nil {
+				return DSN{}, err
+			}
 		case kind == KindSQLite && name == "mode" && value == "ro":
 		case kind == KindCSV:
-			return DSN{}, fmt.Errorf("read the DSN: csv: has no option %q; it takes delimiter", name)
+			return DSN{}, fmt.Errorf("read the DSN: csv: has no option %q; it takes delimiter and encoding", name)
 		default:
 			return DSN{}, fmt.Errorf("read the DSN: %s: has no option %q", kind, name)
 		}
 	}
 	return d, nil
+}
+
+func parseEncoding(value string) (string, error) {
+	if value == "" {
+		return "", errors.New(`read the DSN: the encoding has no name; name one, such as "encoding=windows-1252"`)
+	}
+	if _, err := source.CSV(nil, source.Mapping{Email: "email"}, source.Encoding(value)); err != nil {
+		return "", fmt.Errorf("read the DSN: %w", err)
+	}
+	return value, nil
 }
 
 func parseDelimiter(value string) (rune, error) {

@@ -11,16 +11,16 @@ import (
 // guessedBytes is how much of a file tells its encoding: enough that a name with an accent is among the rows.
 const guessedBytes = 16 << 20
 
-// Guess returns the encoding that a file seems to have. UTF-8 and what a byte order mark says are certain; of the encodings that
-// have a character for nearly each byte, it is the one in which the words look like words.
+// Guess returns the encoding with which a file must be opened: UTF-8 if a byte order mark tells. Of the encodings that have a
+// character for nearly each byte, it is the one in which the words look like words.
 func Guess(file io.Reader) (Encoding, error) {
 	raw, err := unpack(file)
 	if err != nil {
 		return Encoding{}, err
 	}
 	head, _ := raw.Peek(bufferSize) // an error comes again with the next read
-	if marked, size := markOf(head); size > 0 {
-		return marked, nil
+	if _, size := markOf(head); size > 0 {
+		return Encoding{}, nil
 	}
 	if name := wideWithoutMark(head); name != "" {
 		return Lookup(name)
