@@ -74,6 +74,7 @@ func (c *checker) source(ctx context.Context, s config.Sync) {
 		return
 	}
 	defer closeSource()
+	c.encoding(s)
 	columns, err := src.Columns(ctx)
 	if err != nil {
 		c.sourceFailed(s, "source", err)
@@ -112,6 +113,7 @@ func (c *checker) source(ctx context.Context, s config.Sync) {
 	}
 	c.judged(s, t)
 	c.clear(s, t)
+	c.readable(s, t)
 	if len(sample.Rows) > 0 {
 		c.Listener.Rows(s, sample.Rows)
 	}
