@@ -83,6 +83,14 @@ type fileBackend struct {
 func (b *fileBackend) noun() string     { return "the file" }
 func (b *fileBackend) castHint() string { return "Base64" }
 
+// strange says why a value of a file in another encoding is no UTF-8; empty if it is in UTF-8.
+func (b *fileBackend) strange() string {
+	if name := b.encoding.String(); name != text.UTF8 {
+		return "holds a byte that is no character of " + name
+	}
+	return ""
+}
+
 func (b *fileBackend) ping(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -2,7 +2,9 @@ package delimited
 
 import (
 	"bytes"
+	"io"
 	"regexp"
+	"unicode"
 )
 
 // footer is how the lines begin that programs write after the last row.
@@ -38,4 +40,27 @@ func (r *Reader) trim(b *Batch) {
 		}
 		b.drop()
 	}
+}
+
+// tailSize is the most bytes that lines after the last row may have.
+const tailSize = 4 << 10
+
+// atEnd reports whether nothing comes any more but blank lines and footers, and consumes them.
+func (r *Reader) atEnd() bool {
+	if len(r.scan.ahead) > 0 || r.in.Buffered() > tailSize {
+		return false
+	}
+	rest, err := r.in.Peek(tailSize + 1)
+	if err != io.EOF || bytes.IndexByte(rest, '@') >= 0 {
+		return false
+	}
+	for line := range bytes.Lines(rest) {
+		line = bytes.TrimFunc(line, func(c rune) bool { return unicode.IsSpace(c) || string(c) == string(r.scan.delimiter) })
+		first, _, _ := bytes.Cut(line, r.scan.delimiter)
+		if len(line) > 0 && !footer.Match(first) {
+			return false
+		}
+	}
+	_, _ = r.in.Discard(len(rest)) // Peek has read them
+	return true
 }

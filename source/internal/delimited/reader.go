@@ -39,6 +39,7 @@ type Reader struct {
 	scan      scanner
 	names     []string
 	delimiter byte // 0 if it has more than one byte
+	aligned   bool // blanks around a value only align it
 	need      int  // fields that a row must have: those up to the last wanted one
 
 	rows, broken int
@@ -138,6 +139,9 @@ func (r *Reader) header(wanted []string) error {
 	}
 	if len(r.scan.ahead) == 0 {
 		if under := rule.Find(r.in.Head()); under != nil {
+			if r.aligned = bytes.IndexByte(under, '+') >= 0; r.aligned {
+				r.delimiter = 0
+			}
 			_, _ = r.in.Discard(len(under)) // Head has read them
 			r.scan.line++
 		}
@@ -177,10 +181,8 @@ func (r *Reader) fill(b *Batch) {
 			b.Err = err
 		case len(plain) == 0:
 			b.Err = r.record(b)
-		case len(b.Lines) > 0: // quoted lines get their own batch
-			return
-		case r.split(plain, b):
-			if _, err := r.in.Peek(1); err == io.EOF {
+		case len(b.Lines) > 0 || r.split(plain, b): // quoted lines get their own batch
+			if r.atEnd() {
 				b.Err = io.EOF
 			}
 			return
@@ -231,7 +233,7 @@ func (r *Reader) split(plain []byte, b *Batch) bool {
 			known := len(b.fields)
 			b.split(at, end, r.delimiter)
 			switch n := len(b.fields) - known; {
-			case end-at == n-1: // only delimiters are no row either
+			case end-at == n-1, (b.text[at] <= ' ' || b.text[at] == r.delimiter) && allBlank(b, b.fields[known:]): // empty cells are no row either
 				b.fields = b.fields[:known]
 			case n != b.width && r.fit(b, known) != "":
 				b.fields = b.fields[:known]
@@ -264,6 +266,9 @@ func (r *Reader) record(b *Batch) error {
 	}
 	b.text = b.buf
 	fields := b.fields[known:]
+	if r.aligned {
+		align(b, fields)
+	}
 	if reason == "" && allBlank(b, fields) {
 		b.fields = b.fields[:known]
 		return nil
@@ -312,6 +317,19 @@ func (r *Reader) fit(b *Batch, known int) (reason string) {
 		b.fields = append(b.fields, field{})
 	}
 	return ""
+}
+
+// align takes the blanks off the values.
+func align(b *Batch, fields []field) {
+	for i := range fields {
+		f := &fields[i]
+		for f.start < f.end && b.text[f.start] == ' ' {
+			f.start++
+		}
+		for f.start < f.end && b.text[f.end-1] == ' ' {
+			f.end--
+		}
+	}
 }
 
 func blank(value []byte) bool { return len(bytes.TrimSpace(value)) == 0 }
