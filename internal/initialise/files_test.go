@@ -137,7 +137,9 @@ func proposed(t *testing.T, path string) (sync proposedSync, notes []string, err
 	if err := initialise.WriteNew(file, p.YAML(propose.Settings{URL: "https://owlat.example", DSN: text})); err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := config.Load(file, config.UseAll, func(name string) (string, bool) { return "lm_live_" + strings.Repeat("0", 40), name == config.EnvAPIKey })
+	cfg, err := config.Load(file, config.UseAll, func(name string) (string, bool) {
+		return "lm_live_" + strings.Repeat("0", 40), name == config.EnvAPIKey
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"io"
 	"slices"
 
+	"golang.org/x/text/encoding/unicode"
+
 	"owlatsync"
 	"owlatsync/source"
 )
@@ -64,7 +66,10 @@ func (t *Table) addRow(values []owlatsync.Property) {
 	t.Rows++
 }
 
-// plainText unpacks gzip, known by its first bytes, and skips a byte order mark.
+// sampleBytes is the most of a file that is read for a sample.
+const sampleBytes = 64 << 20
+
+// plainText unpacks gzip, known by its first bytes, and decodes UTF-16 or skips the mark of UTF-8.
 func plainText(r io.Reader) (io.Reader, error) {
 	buffered := bufio.NewReader(r)
 	if magic, _ := buffered.Peek(2); string(magic) == "\x1f\x8b" {
@@ -77,6 +82,9 @@ func plainText(r io.Reader) (io.Reader, error) {
 	if mark, _ := buffered.Peek(3); string(mark) == "\ufeff" {
 		_, _ = buffered.Discard(3) // Peek has read them
 	}
+	if mark, _ := buffered.Peek(2); string(mark) == "\xff\xfe" || string(mark) == "\xfe\xff" {
+		return unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM).NewDecoder().Reader(buffered), nil
+	}
 	return buffered, nil
 }
 
@@ -87,18 +95,21 @@ func ReadNDJSON(r io.Reader, name string) (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines := json.NewDecoder(text)
+	lines := bufio.NewReader(io.LimitReader(text, sampleBytes))
 	t := Table{Name: name, Sampled: true}
-	for ; t.Rows < sampleRows; t.Rows++ {
+	for t.Rows < sampleRows {
+		line, err := lines.ReadBytes('\n')
 		var object map[string]any
-		err := lines.Decode(&object)
+		if json.Unmarshal(line, &object) == nil && object != nil { // a broken line is one invalid row
+			t.addObject(object)
+			t.Rows++
+		}
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read object %d: each line must be a JSON object", t.Rows+1)
+			return nil, fmt.Errorf("read the first lines: %w", err)
 		}
-		t.addObject(object)
 	}
 	if len(t.Columns) == 0 {
 		return nil, errors.New("the file holds no object with a key")

@@ -179,8 +179,8 @@ func TestBadFiles(t *testing.T) {
 		{plainCSV, "secret@example.com\n", "such as \"email\""},
 		{ndjson, "", "the file holds no object with a key"},
 		{ndjson, "{}\n", "the file holds no object with a key"},
-		{ndjson, "{\"email\":\"secret@example.com\"}\n[1]\n", "read object 2: each line must be a JSON object"},
-		{ndjson, "{\"email\":\"secret@example.com", "read object 1: each line must be a JSON object"},
+		{ndjson, "[1]\nnull\n", "the file holds no object with a key"},
+		{ndjson, "{\"email\":\"secret@example.com", "the file holds no object with a key"},
 	} {
 		_, err := test.read(test.text)
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "secret") {
