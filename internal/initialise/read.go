@@ -1,6 +1,7 @@
 package initialise
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -57,13 +58,22 @@ func Complete(o setup.Opener, dsn sourcedsn.DSN, text string) (sourcedsn.DSN, st
 	if dsn.Kind() != sourcedsn.KindCSV {
 		return dsn, text, nil
 	}
-	form, err := source.ExamineCSV(o.File(dsn), dsn.CSVOptions()...)
+	_, given, _ := strings.Cut(text, "?")
+	chosen := strings.Contains(given, "delimiter=")
+	var options []source.CSVOption // without the delimiter of the file's ending, which may be wrong
+	if chosen {
+		options = append(options, source.Delimiter(dsn.Delimiter()))
+	}
+	if dsn.Encoding() != "" {
+		options = append(options, source.Encoding(dsn.Encoding()))
+	}
+	form, err := source.ExamineCSV(o.File(dsn), options...)
 	if err != nil {
 		return dsn, text, nil // reading the file will fail in the words of a run
 	}
-	if form.Delimiter != 0 {
-		name := url.QueryEscape(string(form.Delimiter))
-		if form.Delimiter == '\t' {
+	if delimiter := cmp.Or(form.Delimiter, ','); !chosen && delimiter != dsn.Delimiter() {
+		name := url.QueryEscape(string(delimiter))
+		if delimiter == '\t' {
 			name = "tab"
 		}
 		text = withOption(text, "delimiter="+name)

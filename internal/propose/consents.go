@@ -112,8 +112,8 @@ type consenting struct{ guess }
 // consents proposes a topic for every column that says who wants mail.
 func (p consenting) consents() {
 	if p.Dialect == inspect.File {
-		filing{p.guess}.consents()
-		filing{p.guess}.letters()
+		filing(p).consents()
+		filing(p).letters()
 		return
 	}
 	refusals := refusalColumns(p.Table)

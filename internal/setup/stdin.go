@@ -13,7 +13,8 @@ import (
 type Stdin struct {
 	from io.Reader
 	once sync.Once
-	kept *os.File // only its owner may read it
+	kept *os.File // only its owner may read it; where the system lets it be, it has no name, so that a killed process leaves nothing
+	name bool     // it still has one
 	size int64
 	err  error
 }
@@ -35,6 +36,7 @@ func (s *Stdin) open() (io.ReadCloser, error) {
 
 func (s *Stdin) keep() {
 	if s.kept, s.err = os.CreateTemp("", "owlat-sync-stdin-*"); s.err == nil {
+		s.name = os.Remove(s.kept.Name()) != nil
 		s.size, s.err = io.Copy(s.kept, s.from)
 	}
 }
@@ -45,5 +47,9 @@ func (s *Stdin) Close() error {
 	if s.kept == nil {
 		return nil
 	}
-	return errors.Join(s.kept.Close(), os.Remove(s.kept.Name()))
+	err := s.kept.Close()
+	if s.name {
+		err = errors.Join(err, os.Remove(s.kept.Name()))
+	}
+	return err
 }
