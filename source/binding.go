@@ -24,6 +24,8 @@ type binding struct {
 	texts   strings.Builder // block with the texts of the latest rows
 	careful bool            // each value is checked, not only the whole row
 	parts   []string
+	marred  owlatsync.Row // a row that the source could not read
+	strange string        // why a value is no UTF-8; empty: it just is none
 }
 
 // unmapped is the column of a field that the mapping leaves out.
@@ -61,6 +63,9 @@ func bind(m Mapping, columns []column, in backend) (*binding, error) {
 		return at
 	}
 	b := &binding{columns: columns}
+	if f, ok := in.(*fileBackend); ok {
+		b.strange = f.strange()
+	}
 	for _, name := range m.Key {
 		b.key = append(b.key, find(name))
 	}

@@ -1,15 +1,14 @@
 package source
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+
+	"owlatsync/source/internal/text"
 )
 
 // Opener opens a file from its beginning for one scan, which closes it. Several scans may call it at once.
@@ -20,34 +19,28 @@ func File(path string) Opener {
 	return func() (io.ReadCloser, error) { return os.Open(path) }
 }
 
-// maxRecord is the most bytes of one record or line of a file. It keeps a lost quote from reading the whole file into memory.
-const maxRecord = 16 << 20
+var errNoFile = errors.New("open the file: there is none")
 
-var (
-	errRecordTooLong = fmt.Errorf("a record has more than %d MiB; is a closing quote missing?", maxRecord>>20)
-	errFileChanged   = errors.New("the file changed while it was read; write it under another name and rename it when it is complete")
-)
+var errFileChanged = errors.New("the file changed while it was read; write it under another name and rename it when it is complete")
 
-// input is an opened file: plain or gzip, without its byte order mark, read record by record.
+// input is an opened file, read record by record.
 type input struct {
-	*bufio.Reader
+	*text.Reader
 	closer io.Closer
 	stat   func() (fs.FileInfo, error)
 	before fs.FileInfo
-	left   int
-	below  io.Reader
 }
 
-// openInput opens the file, unpacks gzip, and refuses UTF-16.
-func openInput(open Opener) (*input, error) {
+// openInput opens the file as text.
+func openInput(open Opener, f text.Format, e text.Encoding) (*input, error) {
 	if open == nil {
-		return nil, errors.New("open the file: there is none")
+		return nil, errNoFile
 	}
 	file, err := open()
 	if err != nil {
 		return nil, fmt.Errorf("open the file: %w", err)
 	}
-	in := &input{closer: file, left: maxRecord}
+	in := &input{closer: file}
 	if statter, ok := file.(interface{ Stat() (fs.FileInfo, error) }); ok {
 		in.stat = statter.Stat
 		if in.before, err = in.stat(); err != nil {
@@ -55,54 +48,12 @@ func openInput(open Opener) (*input, error) {
 			return nil, fmt.Errorf("open the file: %w", err)
 		}
 	}
-	if err := in.unpack(file); err != nil {
+	if in.Reader, err = text.Open(file, f, e); err != nil {
 		file.Close()
 		return nil, err
 	}
 	return in, nil
 }
-
-func (in *input) unpack(file io.Reader) error {
-	packed := bufio.NewReaderSize(file, 64<<10)
-	in.below = packed
-	magic, err := packed.Peek(2)
-	if err != nil && err != io.EOF {
-		return fmt.Errorf("read the file: %w", err)
-	}
-	if bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		if in.below, err = gzip.NewReader(packed); err != nil {
-			return fmt.Errorf("unpack the file: %w", err)
-		}
-	}
-	in.Reader = bufio.NewReaderSize(limited{in}, 64<<10)
-	mark, err := in.Peek(3)
-	if err != nil && err != io.EOF {
-		return fmt.Errorf("read the file: %w", err)
-	}
-	switch {
-	case bytes.HasPrefix(mark, []byte{0xFF, 0xFE}), bytes.HasPrefix(mark, []byte{0xFE, 0xFF}):
-		return errors.New("read the file: it is UTF-16; save it as UTF-8")
-	case bytes.Equal(mark, []byte{0xEF, 0xBB, 0xBF}):
-		_, err := in.Discard(3)
-		return err
-	}
-	return nil
-}
-
-// limited fails once the current record has used up its allowance.
-type limited struct{ *input }
-
-func (l limited) Read(p []byte) (int, error) {
-	if l.left <= 0 {
-		return 0, errRecordTooLong
-	}
-	n, err := l.below.Read(p)
-	l.left -= n
-	return n, err
-}
-
-// record begins a new record with a new allowance.
-func (in *input) record() { in.left = maxRecord }
 
 // complete returns an error if the file, now read to its end, is not the one that was opened.
 func (in *input) complete() error {
@@ -123,18 +74,28 @@ func (in *input) close() { _ = in.closer.Close() }
 
 // fileBackend is a file of either format.
 type fileBackend struct {
-	opener Opener
-	scan   func(*input) (cursor, error)
+	opener   Opener
+	format   text.Format
+	encoding text.Encoding
+	scan     func(*input) (cursor, error)
 }
 
 func (b *fileBackend) noun() string     { return "the file" }
 func (b *fileBackend) castHint() string { return "Base64" }
 
+// strange says why a value of a file in another encoding is no UTF-8; empty if it is in UTF-8.
+func (b *fileBackend) strange() string {
+	if name := b.encoding.String(); name != text.UTF8 {
+		return "holds a byte that is no character of " + name
+	}
+	return ""
+}
+
 func (b *fileBackend) ping(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	in, err := openInput(b.opener)
+	in, err := openInput(b.opener, b.format, b.encoding)
 	if err != nil {
 		return err
 	}
@@ -146,7 +107,7 @@ func (b *fileBackend) open(ctx context.Context) (cursor, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	in, err := openInput(b.opener)
+	in, err := openInput(b.opener, b.format, b.encoding)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/source/internal/cell"
+	"owlatsync/source/internal/text"
 )
 
 // maxSample and maxSampleBytes limit the first lines that tell the columns of an NDJSON file.
@@ -24,24 +25,28 @@ const (
 // NDJSON returns the rows of a file with one JSON object per line (plain or gzip, UTF-8 with or without byte order mark). Blank
 // lines do not count. A mapped column is a field, or a path of fields and of positions in arrays, such as name.first or
 // emails.0.address; a field whose own name holds the dots comes first. A field that an object does not have is NULL, but a mapped field
-// that no object has is an error. A line that is no JSON object ends the scan as incomplete with a [LineError]. An object, an array or half a surrogate pair in a mapped field
+// that no object has is an error. A line that is no JSON object makes the row a defect without a key; if most lines are such, and at
+// least 20, the scan ends as incomplete with a [LineError]. An object, an array or half a surrogate pair in a mapped field
 // makes the row a defect. A line has at most 16 MiB. NDJSON opens nothing; its error comes from [Mapping.Validate].
 func NDJSON(open Opener, m Mapping) (*Table, error) {
 	m = m.clone()
-	return newTable(m, &fileBackend{open, func(in *input) (cursor, error) { return scanNDJSON(in, m) }})
+	return newTable(m, &fileBackend{open, text.NDJSON, text.Encoding{}, func(in *input) (cursor, error) { return scanNDJSON(in, m) }})
 }
 
 type ndjsonCursor struct {
-	in     *input
-	cols   []column
-	unseen map[string]bool // mapped columns that no line has had so far
-	sample []numberedLine
-	ended  bool // the file is read to its end
-	read   int  // lines read from the file
-	line   int  // line of the current row
-	object map[string]json.RawMessage
-	long   []byte
-	buf    []byte
+	in      *input
+	cols    []column
+	unseen  map[string]bool // mapped columns that no line has had so far
+	sample  []numberedLine
+	ended   bool   // the file is read to its end
+	unended bool   // the last line read has no end
+	read    int    // lines read from the file
+	line    int    // line of the current row
+	why     string // why that line is no row
+	shape   shape
+	object  map[string]json.RawMessage
+	long    []byte
+	buf     []byte
 }
 
 type numberedLine struct {
@@ -161,15 +166,14 @@ func (c *ndjsonCursor) next() (bool, error) {
 		c.line = c.read
 	}
 	clear(c.object)
-	switch err := json.Unmarshal(line, &c.object); {
-	case err == nil && c.object != nil:
-	case line[0] == '[':
-		return false, &LineError{c.line, "it begins a JSON array; write one object per line, as with `jq -c .[]`"}
-	case errors.As(err, new(*json.SyntaxError)):
-		return false, &LineError{c.line, "it is no JSON object: " + err.Error()}
-	default:
-		return false, &LineError{c.line, "it is JSON but no object; each line must be one {…}"}
+	if c.why = objectOf(line, &c.object); c.why != "" {
+		clear(c.object)
+		if c.ended && c.unended && c.line == c.read {
+			return false, &LineError{c.line, c.why + "; the file breaks off in it"}
+		}
+		return true, c.shape.broke(c.line, c.why)
 	}
+	c.shape.rows++
 	for name := range c.object {
 		delete(c.unseen, name)
 	}
@@ -179,6 +183,43 @@ func (c *ndjsonCursor) next() (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// broken says why the current line is no row.
+func (c *ndjsonCursor) broken() string { return c.why }
+
+// objectOf reads a line, and says why it is no object.
+func objectOf(line []byte, object *map[string]json.RawMessage) (why string) {
+	err := json.Unmarshal(line, object)
+	switch syntax, is := errors.AsType[*json.SyntaxError](err); {
+	case err == nil && *object != nil:
+		return ""
+	case is:
+		return fmt.Sprintf("the line is no JSON object: %s", syntax)
+	case err == nil:
+		*object = make(map[string]json.RawMessage)
+	}
+	return "the line is JSON but no object; each line must be one {…}"
+}
+
+// shape counts what a file has of rows and of broken lines.
+type shape struct {
+	rows, broken int
+	first        LineError
+}
+
+// forgiven is how many lines may be broken, even if they are most of a file.
+const forgiven = 20
+
+// broke notes a broken line. The error says that the file has lost its shape: too many lines are broken to believe in the others.
+func (s *shape) broke(line int, why string) error {
+	if s.broken++; s.broken == 1 {
+		s.first = LineError{line, why}
+	}
+	if s.broken < forgiven || s.broken <= s.rows {
+		return nil
+	}
+	return &LineError{s.first.Line, fmt.Sprintf("%s; the file has lost its shape: %d of its first %d rows are broken", s.first.Reason, s.broken, s.rows+s.broken)}
 }
 
 // complete returns an error if the scan, now at its end, has not seen the whole file and every mapped column.
@@ -198,7 +239,7 @@ func (c *ndjsonCursor) complete() error {
 // readLine returns the next line that is not blank, valid until the next call, or nil at the end.
 func (c *ndjsonCursor) readLine() ([]byte, error) {
 	for !c.ended {
-		c.in.record()
+		c.in.Record()
 		line, err := c.in.ReadSlice('\n')
 		if errors.Is(err, bufio.ErrBufferFull) {
 			c.long = c.long[:0]
@@ -209,6 +250,7 @@ func (c *ndjsonCursor) readLine() ([]byte, error) {
 			c.long = append(c.long, line...)
 			line = c.long
 		}
+		c.unended = len(line) > 0 && line[len(line)-1] != '\n'
 		if c.ended = err == io.EOF; err != nil && !c.ended {
 			return nil, fmt.Errorf("read line %d: %w", c.read+1, err)
 		}

@@ -120,6 +120,33 @@ func TestNDJSONNumbers(t *testing.T) {
 	}
 }
 
+// TestNDJSONBrokenLines shows that a broken line is one broken row.
+func TestNDJSONBrokenLines(t *testing.T) {
+	t.Parallel()
+	const good = `{"id":1,"email":"a@example.com","name":"Ada"}` + "\n"
+	m := source.Mapping{Key: []string{"id"}, Email: "email", Fields: owlatsync.Texts{owlatsync.FirstName: "name"}, Topics: []string{"news"}}
+	for line, want := range map[string]string{
+		"id: 2\n": "no JSON object", `{"id":2}{"id":3}` + "\n": "no JSON object", "[2,\"b@example.com\"]\n": "JSON but no object",
+		"\"b@example.com\"\n": "JSON but no object", "null\n": "JSON but no object", "{\"id\":2,\"email\":\"b@exam\n": "no JSON object",
+	} {
+		text := strings.Repeat(good, 200) + "\n" + line + strings.Replace(good, "{", `{"news":true,`, 1)
+		rows, err := read(t.Context(), must(source.NDJSON(content(text), m)))
+		if err != nil || len(rows) != 202 {
+			t.Fatalf("%q: %d rows and %v, want 202", line, len(rows), err)
+		}
+		if bad := rows[200]; !strings.Contains(bad.Defect, want) || strings.Contains(bad.Defect, "@") || bad.Key != "" || bad.Position.String() != "line 202" || len(bad.Consents) != 0 {
+			t.Errorf("%q: %+v, want a broken row of line 202 with %q", line, bad, want)
+		}
+		if last := rows[201]; last.Defect != "" || last.Key != "1" || len(last.Consents) != 1 || last.Consents[0] != owlatsync.Yes {
+			t.Errorf("%q: the row after is %+v", line, last)
+		}
+	}
+	_, err := read(t.Context(), must(source.NDJSON(content(good+strings.Repeat("oops\n", 20)), source.Mapping{Email: "email"})))
+	if line, ok := errors.AsType[*source.LineError](err); !ok || line.Line != 2 || !strings.Contains(err.Error(), "lost its shape: 20 of its first 21 rows") {
+		t.Errorf("%v, want an error of line 2", err)
+	}
+}
+
 func TestNDJSONBadInput(t *testing.T) {
 	t.Parallel()
 	const good = `{"id":1,"email":"a@example.com","name":"Ada"}` + "\n"
@@ -130,14 +157,8 @@ func TestNDJSONBadInput(t *testing.T) {
 		line int // of the LineError; 0: another error
 		want []string
 	}{
-		"cut off":           {good + `{"id":2,"email":"b@exam`, 1, 2, []string{"line 2", "no JSON object", "!b@exam"}},
-		"not JSON":          {good + "\nid: 2\n" + good, 1, 3, []string{"line 3", "no JSON object"}},
-		"two objects":       {good + strings.TrimSpace(good) + good, 1, 2, []string{"line 2"}},
-		"an array":          {good + `["a@example.com"]`, 1, 2, []string{"line 2", "JSON array"}},
-		"a string":          {good + `"a@example.com"`, 1, 2, []string{"line 2", "no object", "!a@example"}},
-		"null":              {good + "null", 1, 2, []string{"line 2", "no object"}},
-		"far down":          {strings.Repeat(good, 500) + "x", 500, 501, []string{"line 501"}},
-		"a JSON array file": {"[\n" + good + "]\n", 0, 1, []string{"line 1", "JSON array"}},
+		"cut off":           {good + `{"id":2,"email":"b@exam`, 1, 2, []string{"line 2", "no JSON object", "breaks off", "!b@exam"}},
+		"a JSON array file": {"[\n" + good + "]\n", 0, 0, []string{"JSON array", "jq -c '.[]'"}},
 		"no such field":     {`{"uid":1,"mail":"a@example.com"}`, 0, 0, []string{`column "email"`, "uid, mail", `did you mean "mail"`, `column "id"`}},
 		"never there": {
 			strings.Repeat(`{"id":1,"email":"a@example.com"}`+"\n", 200), 200, 0,

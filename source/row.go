@@ -23,6 +23,12 @@ func (b *binding) next(ctx context.Context, c cursor) (*owlatsync.Row, error) {
 	if !ok {
 		return nil, nil
 	}
+	if source, ok := c.(breaker); ok {
+		if why := source.broken(); why != "" {
+			b.marred = owlatsync.Row{Position: c.position(), Defect: why}
+			return &b.marred, nil
+		}
+	}
 	row, err := b.row(c)
 	if err != nil {
 		return nil, readError(c, err)
@@ -136,13 +142,21 @@ func (b *binding) field(c cursor, at int) (owlatsync.Field, error) {
 	case v.Kept:
 		return owlatsync.Some(v.KeptText()), nil
 	case b.careful && !cell.IsText(v.Text):
-		b.defect(at, cell.WrongText(v.Text))
+		b.defect(at, b.wrongText(v.Text))
 		return owlatsync.Field{}, nil
 	}
 	b.texts.WriteByte(cell.Separator) // keeps invalid texts from completing each other to valid UTF-8
 	start := b.texts.Len()
 	b.texts.Write(v.Text)
 	return owlatsync.Some(b.texts.String()[start:]), nil
+}
+
+// wrongText says why bytes are no text.
+func (b *binding) wrongText(text []byte) string {
+	if b.strange != "" && !utf8.Valid(text) {
+		return b.strange
+	}
+	return cell.WrongText(text)
 }
 
 // shownBytes is how much of an unclear consent is kept.
@@ -199,7 +213,7 @@ func (b *binding) readProperties(c cursor) error {
 			b.defect(at, "holds a JSON object or array, not one value")
 			continue
 		case !v.Null && !v.Kept && !cell.IsText(v.Text):
-			b.defect(at, cell.WrongText(v.Text))
+			b.defect(at, b.wrongText(v.Text))
 			continue
 		}
 		value, why := v.Property()

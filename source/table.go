@@ -51,6 +51,12 @@ type cursor interface {
 	close()
 }
 
+// breaker is a cursor whose rows may be broken: then they have no cells.
+type breaker interface {
+	// broken says why the current row is broken; empty if it is not.
+	broken() string
+}
+
 // column is a column with what the conversion of its values needs.
 type column struct {
 	Column

@@ -12,12 +12,14 @@ import (
 	"owlatsync/internal/console"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/render"
+	"owlatsync/internal/setup"
 )
 
 // app is what the commands share: the console, the environment and the common flags.
 type app struct {
 	*console.Console
-	env map[string]string
+	env   map[string]string
+	stdin *setup.Stdin // for sources
 
 	configPath string
 	syncs      []string
@@ -28,7 +30,9 @@ type app struct {
 }
 
 func newApp(env []string, stdin io.Reader, stdout, stderr io.Writer) *app {
-	a := &app{Console: console.New(stdin, stdout, stderr), env: make(map[string]string, len(env)), logger: slog.New(slog.DiscardHandler)}
+	a := &app{
+		Console: console.New(stdin, stdout, stderr), env: make(map[string]string, len(env)), stdin: setup.NewStdin(stdin), logger: slog.New(slog.DiscardHandler),
+	}
 	for _, kv := range env {
 		if name, value, ok := strings.Cut(kv, "="); ok {
 			a.env[name] = value

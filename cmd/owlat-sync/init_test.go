@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -371,7 +372,7 @@ func TestInitJSON(t *testing.T) {
 	if got.Type != "init" || got.Table != "users" || !slices.Equal(got.Key, []string{"id"}) || got.Fields["email"] != "email" || got.Fields["firstName"] != "first_name" || len(got.Fields) != 2 {
 		t.Errorf("got %+v", got)
 	}
-	if want := []initialise.TopicJSON{{ID: p.topic, When: "newsletter"}, {When: "offers_opt_in"}, {ID: "k57everybody0000"}}; !slices.Equal(got.Topics, want) {
+	if want := []initialise.TopicJSON{{ID: p.topic, When: "newsletter"}, {When: "offers_opt_in"}, {ID: "k57everybody0000"}}; !reflect.DeepEqual(got.Topics, want) {
 		t.Errorf("topics %+v, want %+v", got.Topics, want)
 	}
 	if !slices.Equal(got.Candidates, []string{"users", "leads"}) || !slices.Equal(got.Environment, []string{"OWLAT_API_KEY"}) {

@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 
@@ -32,6 +33,7 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 		// The command has not begun: cobra refused the words or flags themselves.
 		err = problem.Usage(err)
 	}
+	err = errors.Join(err, a.stdin.Close())
 	if err == nil {
 		err = a.Unwritten()
 	}

@@ -106,6 +106,13 @@ func setupStory(env *testscript.Env) error {
 }
 
 var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
+	// unended FILE takes the end off the last line of a file, as if writing it broke off.
+	"unended": func(ts *testscript.TestScript, _ bool, args []string) {
+		for _, name := range args {
+			text := ts.ReadFile(name)
+			ts.Check(os.WriteFile(ts.MkAbs(name), []byte(strings.TrimSuffix(text, "\n")), 0o600))
+		}
+	},
 	// cli CODE ARGS... runs owlat-sync, wants that exit code, and leaves what it printed in the files out and err, in
 	// which what differs from run to run is replaced by words. It fails when a secret is printed.
 	"cli": func(ts *testscript.TestScript, neg bool, args []string) {

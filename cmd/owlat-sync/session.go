@@ -15,7 +15,7 @@ import (
 
 // opener returns the opener of this program, with its drivers.
 func (a *app) opener() setup.Opener {
-	return setup.Opener{Drivers: drivers(), UserAgent: "owlat-sync/" + readVersion().Version, Logger: a.logger}
+	return setup.Opener{Drivers: drivers(), Stdin: a.stdin, UserAgent: "owlat-sync/" + readVersion().Version, Logger: a.logger}
 }
 
 // reader is the opener for commands that write nothing to the ledger.

@@ -42,6 +42,7 @@ var parts = []part{
 	{name: "requests", run: measureRequests},
 	{name: "budget", run: budget.Measure},
 	{name: "diff", run: measureDiff},
+	{name: "encoding", run: measureEncoding},
 	{name: "cursor", run: measureCursor},
 	{name: "apply", run: measureApply},
 	{name: "room", run: room.Measure(room.Rows), fails: true},

@@ -35,6 +35,11 @@ func (h *heard) Rows(_ config.Sync, rows []checkup.Row) {
 
 func check(t *testing.T, server *owlattest.Server, topic, rows string, scopes ...string) (checkup.Report, heard) {
 	t.Helper()
+	return checkSource(t, server, "csv:users.csv", "email: email", topic, rows, scopes...)
+}
+
+func checkSource(t *testing.T, server *owlattest.Server, dsn, fields, topic, rows string, scopes ...string) (checkup.Report, heard) {
+	t.Helper()
 	dir := t.TempDir()
 	listener := httptest.NewServer(server)
 	defer listener.Close()
@@ -44,9 +49,9 @@ func check(t *testing.T, server *owlattest.Server, topic, rows string, scopes ..
 		"owlat-sync.yaml": `owlat: {requests_per_second: 1000}
 syncs:
   users:
-    source: {dsn: "csv:users.csv"}
+    source: {dsn: "` + dsn + `"}
     key: id
-    fields: {email: email}
+    fields: {` + fields + `}
     topics: [{id: ` + topic + `}]
 `,
 	} {

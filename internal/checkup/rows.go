@@ -10,6 +10,7 @@ import (
 	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
+	"owlatsync/internal/garbled"
 	"owlatsync/internal/words"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/scan"
@@ -25,9 +26,10 @@ const shownReasons = 3
 type tally struct {
 	judging *scan.Judge
 	rows    int
-	reasons map[string]int // reason → rows that would not be sent
-	unclear []unclear      // by topic
-	more    bool           // the source has rows that were not read
+	reasons map[string]int        // reason → rows that would not be sent
+	unclear []unclear             // by topic
+	lost    map[garbled.Cause]int // rows with lost letters
+	more    bool                  // the source has rows that were not read
 }
 
 // unclear counts the rows whose consent to a topic is neither yes nor no.
@@ -37,12 +39,13 @@ type unclear struct {
 }
 
 func newTally(s reconcile.Sync) *tally {
-	return &tally{judging: reconcile.NewJudge(s), reasons: make(map[string]int), unclear: make([]unclear, len(s.Topics))}
+	return &tally{judging: reconcile.NewJudge(s), reasons: make(map[string]int), lost: make(map[garbled.Cause]int), unclear: make([]unclear, len(s.Topics))}
 }
 
 // judge counts the row. It returns the row as it would be sent, with the reason if it would not be.
 func (t *tally) judge(row *owlatsync.Row, s *config.Sync) Row {
 	t.rows++
+	t.garbled(row)
 	why := t.judging.Row(row)
 	if why != "" {
 		t.reasons[why]++

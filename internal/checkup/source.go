@@ -74,6 +74,7 @@ func (c *checker) source(ctx context.Context, s config.Sync) {
 		return
 	}
 	defer closeSource()
+	c.encoding(s)
 	columns, err := src.Columns(ctx)
 	if err != nil {
 		c.sourceFailed(s, "source", err)
@@ -115,6 +116,7 @@ func (c *checker) source(ctx context.Context, s config.Sync) {
 	c.judged(s, t)
 	repeated{c}.tell(s, t, duplicates)
 	c.clear(s, t)
+	c.lettered(s, t)
 	if len(sample.Rows) > 0 {
 		c.Listener.Rows(s, sample.Rows)
 	}

@@ -54,7 +54,7 @@ func Write(ctx context.Context, o setup.Opener, q Question, ask *console.Asker) 
 		return nil, problem.Usage(err)
 	}
 	text := q.DSN
-	if dsn, text, err = guessDelimiter(dsn, text); err != nil {
+	if dsn, text, err = Complete(o, dsn, text); err != nil {
 		return nil, fmt.Errorf("look at %s: %w", dsn, err)
 	}
 	reading, cancel := context.WithTimeout(ctx, timeout)

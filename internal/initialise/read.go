@@ -1,12 +1,12 @@
 package initialise
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -17,6 +17,7 @@ import (
 	"owlatsync/internal/propose"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/sourcedsn"
+	"owlatsync/source"
 )
 
 // look is how a database is looked at.
@@ -50,39 +51,53 @@ func ReadCatalog(ctx context.Context, o setup.Opener, dsn sourcedsn.DSN) (*inspe
 	case sourcedsn.KindSQLite:
 		return readSQL(ctx, dsn, o.SQLite, inspect.ReadSQLite)
 	}
-	file, err := os.Open(dsn.Path())
+	if dsn.Kind() == sourcedsn.KindCSV {
+		return inspect.ReadCSV(ctx, o.File(dsn), fileTitle(dsn), dsn.CSVOptions()...)
+	}
+	file, err := o.File(dsn)()
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	if dsn.Kind() == sourcedsn.KindCSV {
-		return inspect.ReadCSV(file, fileTitle(dsn), dsn.Delimiter())
-	}
 	return inspect.ReadNDJSON(file, fileTitle(dsn))
 }
 
-// guessDelimiter adds the likely delimiter of a CSV file to a DSN that names none.
-func guessDelimiter(dsn sourcedsn.DSN, text string) (sourcedsn.DSN, string, error) {
-	path, options, _ := strings.Cut(text, "?")
-	if dsn.Kind() != sourcedsn.KindCSV || strings.Contains(options, "delimiter=") {
+// Complete adds to the DSN of a CSV file what reading it needs and the DSN does not say: the likely delimiter and encoding. It returns
+// other DSNs as they are.
+func Complete(o setup.Opener, dsn sourcedsn.DSN, text string) (sourcedsn.DSN, string, error) {
+	if dsn.Kind() != sourcedsn.KindCSV {
 		return dsn, text, nil
 	}
-	file, err := os.Open(dsn.Path())
+	_, given, _ := strings.Cut(text, "?")
+	chosen := strings.Contains(given, "delimiter=")
+	var options []source.CSVOption // without the delimiter of the file's ending, which may be wrong
+	if chosen {
+		options = append(options, source.Delimiter(dsn.Delimiter()))
+	}
+	if dsn.Encoding() != "" {
+		options = append(options, source.Encoding(dsn.Encoding()))
+	}
+	form, err := source.ExamineCSV(o.File(dsn), options...)
 	if err != nil {
 		return dsn, text, nil // reading the file will fail in the words of a run
 	}
-	defer file.Close()
-	delimiter, err := inspect.GuessDelimiter(file)
-	if err != nil || delimiter == dsn.Delimiter() {
-		return dsn, text, err
+	if delimiter := cmp.Or(form.Delimiter, ','); !chosen && delimiter != dsn.Delimiter() {
+		name := url.QueryEscape(string(delimiter))
+		if delimiter == '\t' {
+			name = "tab"
+		}
+		text = withOption(text, "delimiter="+name)
 	}
-	name := url.QueryEscape(string(delimiter))
-	if delimiter == '\t' {
-		name = "tab"
+	if form.Encoding != "" {
+		text = withOption(text, "encoding="+form.Encoding)
 	}
-	text = path + "?" + strings.Trim(options+"&delimiter="+name, "&")
 	dsn, err = sourcedsn.Parse(text, ".")
 	return dsn, text, err
+}
+
+func withOption(text, option string) string {
+	path, options, _ := strings.Cut(text, "?")
+	return path + "?" + strings.Trim(options+"&"+option, "&")
 }
 
 func readSQL(ctx context.Context, dsn sourcedsn.DSN, open func(sourcedsn.DSN) (*sql.DB, error),
@@ -107,6 +122,9 @@ func probe(ctx context.Context, o setup.Opener, dsn sourcedsn.DSN) (err error) {
 
 // fileTitle returns the name of a file without its endings.
 func fileTitle(dsn sourcedsn.DSN) string {
+	if dsn.Path() == sourcedsn.Stdin {
+		return "people"
+	}
 	name, _, _ := strings.Cut(filepath.Base(dsn.Path()), ".")
 	return name
 }
@@ -120,6 +138,9 @@ func writableDSN(dsn sourcedsn.DSN, text, path string, fromEnv bool) (string, bo
 	}
 	switch dsn.Kind() {
 	case sourcedsn.KindSQLite, sourcedsn.KindCSV, sourcedsn.KindNDJSON:
+		if dsn.Path() == sourcedsn.Stdin {
+			return dsn.String() + options, false
+		}
 		return string(dsn.Kind()) + ":" + relativeTo(filepath.Dir(path), dsn.Path()) + options, false
 	}
 	lower := strings.ToLower(text)

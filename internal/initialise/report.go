@@ -48,6 +48,9 @@ type RunnerUpJSON struct {
 type TopicJSON struct {
 	ID   string `json:"id,omitempty"` // absent: commented out in the file
 	When string `json:"when,omitempty"`
+
+	Yes []string `json:"yes,omitempty"` // the values that mean yes and no, if they are not the usual words
+	No  []string `json:"no,omitempty"`
 }
 
 // candidates returns all tables with addresses, the likeliest first.
@@ -92,7 +95,7 @@ func (r *Result) JSON() ResultJSON {
 		}
 	}
 	for _, t := range p.Topics {
-		out.Topics = append(out.Topics, TopicJSON{t.ID, t.When})
+		out.Topics = append(out.Topics, TopicJSON{t.ID, t.When, t.Yes, t.No})
 	}
 	if r.settings.DSNIsReference {
 		out.Environment = append(out.Environment, EnvDatabase)
@@ -106,6 +109,9 @@ func (r *Result) Print(w io.Writer) {
 	p := r.proposal
 	say("Found in %s:\n\n", r.dsn)
 	say("  %-9s %s\n", "table", p.Table.Title()+sampledRows(p.Table, p.Dialect))
+	if encoding := r.dsn.Encoding(); encoding != "" {
+		say("  %-9s %s\n", "encoding", encoding)
+	}
 	say("  %-9s %s\n", "address", p.Email)
 	say("  %-9s %s\n", "key", words.OrElse(strings.Join(p.Key, ", "), "none: the address is the key"))
 	say("  %-9s %s\n", "names", words.OrElse(strings.Join(filled(append(p.Fields[:], p.FullName)...), ", "), "none"))
@@ -114,7 +120,11 @@ func (r *Result) Print(w io.Writer) {
 	}
 	for i, t := range p.Topics {
 		id := words.OrElse(t.ID, "commented out until you fill in the topic's id")
-		say("  %-9s %s\n", words.FirstOnly(i, "topics"), fmt.Sprintf("when %s: %s", words.OrElse(t.When, "(every row)"), id))
+		when := words.OrElse(t.When, "(every row)")
+		if len(t.Yes) > 0 {
+			when += " is " + strings.Join(t.Yes, " or ")
+		}
+		say("  %-9s %s\n", words.FirstOnly(i, "topics"), fmt.Sprintf("when %s: %s", when, id))
 	}
 	for i, note := range r.notes() {
 		say("  %-9s %s\n", words.FirstOnly(i, "mind"), note)

@@ -2,58 +2,74 @@ package inspect
 
 import (
 	"bufio"
-	"bytes"
 	"compress/gzip"
-	"encoding/csv"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
+
+	"golang.org/x/text/encoding/unicode"
+
+	"owlatsync"
+	"owlatsync/source"
 )
 
-// ReadCSV reads the first rows of a CSV file, plain or gzip, as a table of that name. Its first line names the columns. An empty
-// field is NULL, as in package source.
-func ReadCSV(r io.Reader, name string, delimiter rune) (*Catalog, error) {
-	text, err := plainText(r)
+// ReadCSV reads the first rows of a CSV file as a table of that name, as package source reads them. Broken rows do not count.
+func ReadCSV(ctx context.Context, open source.Opener, name string, options ...source.CSVOption) (*Catalog, error) {
+	form, err := source.ExamineCSV(open, options...)
 	if err != nil {
 		return nil, err
 	}
-	records := csv.NewReader(text)
-	records.Comma = delimiter
-	header, err := records.Read()
-	if errors.Is(err, io.EOF) {
+	t := Table{Name: name, Sampled: true}
+	m := source.Mapping{}
+	for i, column := range form.Columns {
+		if column == "" || slices.Contains(form.Columns[:i], column) || slices.Contains(form.Columns[i+1:], column) {
+			continue // it cannot be mapped
+		}
+		t.Columns = append(t.Columns, Column{Name: column, Type: "text", Kind: Any})
+		m.Email = column
+		m.Properties = append(m.Properties, source.Property{Name: column, Column: column})
+	}
+	if len(t.Columns) == 0 {
 		return nil, errors.New("the file is empty: its first line must hold the names of the columns")
 	}
+	table, err := source.CSV(open, m, options...)
 	if err != nil {
-		return nil, fmt.Errorf("read the header row: %w", err)
+		return nil, err
 	}
-	t := Table{Name: name, Sampled: true}
-	for _, column := range header {
-		t.Columns = append(t.Columns, Column{Name: strings.TrimSpace(column), Type: "text", Kind: Any})
-	}
-	for ; t.Rows < sampleRows; t.Rows++ {
-		record, err := records.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
+	for row, err := range table.Rows(ctx) {
 		if err != nil {
 			return nil, fmt.Errorf("read the first rows: %w", err)
 		}
-		for i, v := range record {
-			if v == "" {
-				t.Columns[i].Nulls++
-			} else {
-				t.Columns[i].Sample = append(t.Columns[i].Sample, v)
-			}
+		if row.Defect != "" {
+			continue
+		}
+		t.addRow(row.Properties)
+		if t.Rows == sampleRows {
+			break
 		}
 	}
 	t.dropUnusable()
 	return &Catalog{Dialect: File, Tables: []Table{t}}, nil
 }
 
-// plainText unpacks gzip, known by its first bytes, and skips a byte order mark.
+func (t *Table) addRow(values []owlatsync.Property) {
+	for i, p := range values {
+		if text, ok := p.Value.(string); ok {
+			t.Columns[i].Sample = append(t.Columns[i].Sample, text)
+		} else {
+			t.Columns[i].Nulls++
+		}
+	}
+	t.Rows++
+}
+
+// sampleBytes is the most of a file that is read for a sample.
+const sampleBytes = 64 << 20
+
+// plainText unpacks gzip, known by its first bytes, and decodes UTF-16 or skips the mark of UTF-8.
 func plainText(r io.Reader) (io.Reader, error) {
 	buffered := bufio.NewReader(r)
 	if magic, _ := buffered.Peek(2); string(magic) == "\x1f\x8b" {
@@ -66,6 +82,9 @@ func plainText(r io.Reader) (io.Reader, error) {
 	if mark, _ := buffered.Peek(3); string(mark) == "\ufeff" {
 		_, _ = buffered.Discard(3) // Peek has read them
 	}
+	if mark, _ := buffered.Peek(2); string(mark) == "\xff\xfe" || string(mark) == "\xfe\xff" {
+		return unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM).NewDecoder().Reader(buffered), nil
+	}
 	return buffered, nil
 }
 
@@ -76,18 +95,21 @@ func ReadNDJSON(r io.Reader, name string) (*Catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines := json.NewDecoder(text)
+	lines := bufio.NewReader(io.LimitReader(text, sampleBytes))
 	t := Table{Name: name, Sampled: true}
-	for ; t.Rows < sampleRows; t.Rows++ {
+	for t.Rows < sampleRows {
+		line, err := lines.ReadBytes('\n')
 		var object map[string]any
-		err := lines.Decode(&object)
+		if json.Unmarshal(line, &object) == nil && object != nil { // a broken line is one invalid row
+			t.addObject(flat(object))
+			t.Rows++
+		}
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read object %d: each line must be a JSON object", t.Rows+1)
+			return nil, fmt.Errorf("read the first lines: %w", err)
 		}
-		t.addObject(flat(object))
 	}
 	if len(t.Columns) == 0 {
 		return nil, errors.New("the file holds no object with a key")
@@ -155,47 +177,4 @@ func (t *Table) addObject(object map[string]any) {
 
 func (t *Table) dropUnusable() {
 	t.Columns = slices.DeleteFunc(t.Columns, func(c Column) bool { return !usable(c.Name) })
-}
-
-// delimiters are the delimiters of CSV files, the likeliest first.
-var delimiters = []rune{',', ';', '\t', '|'}
-
-// GuessDelimiter returns the likely delimiter of a CSV file, plain or gzip: the one that gives the first lines the most fields, the
-// same number in each. If there is none, it is the comma.
-func GuessDelimiter(r io.Reader) (rune, error) {
-	text, err := plainText(r)
-	if err != nil {
-		return 0, err
-	}
-	head, err := io.ReadAll(io.LimitReader(text, guessedBytes))
-	if err != nil {
-		return 0, fmt.Errorf("read the first lines: %w", err)
-	}
-	best, most := delimiters[0], 1
-	for _, d := range delimiters {
-		if n := fieldsBy(head, d); n > most {
-			best, most = d, n
-		}
-	}
-	return best, nil
-}
-
-const guessedBytes, guessedLines = 64 << 10, 10
-
-// fieldsBy returns how many fields the delimiter gives each of the first lines, 0 if the numbers differ.
-func fieldsBy(head []byte, delimiter rune) int {
-	records := csv.NewReader(bytes.NewReader(head))
-	records.Comma = delimiter
-	fields := 0
-	for range guessedLines {
-		record, err := records.Read()
-		if err == io.EOF || err != nil && fields > 0 && len(head) == guessedBytes && records.InputOffset() == guessedBytes {
-			break // the last line is cut off
-		}
-		if err != nil {
-			return 0
-		}
-		fields = len(record)
-	}
-	return fields
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +14,6 @@ import (
 	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/initialise"
-	"owlatsync/internal/inspect"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/propose"
 	"owlatsync/internal/setup"
@@ -128,7 +126,7 @@ func read(ctx context.Context, o setup.Opener, path string, a Ask) (*List, error
 		if bare, err := c.bare(dsn.Path()); bare || err != nil {
 			return c.List, err
 		}
-		if dsn, err = delimited(dsn, path); err != nil {
+		if dsn, _, err = initialise.Complete(o, dsn, path); err != nil {
 			return nil, err
 		}
 	}
@@ -136,31 +134,6 @@ func read(ctx context.Context, o setup.Opener, path string, a Ask) (*List, error
 		return nil, err
 	}
 	return c.List, c.rows(ctx, o, dsn)
-}
-
-// delimited adds the likely delimiter to a DSN that names none.
-func delimited(dsn sourcedsn.DSN, text string) (sourcedsn.DSN, error) {
-	if strings.Contains(text, "?delimiter=") || strings.Contains(text, "&delimiter=") {
-		return dsn, nil
-	}
-	f, err := os.Open(dsn.Path())
-	if err != nil {
-		return dsn, err
-	}
-	defer f.Close()
-	delimiter, err := inspect.GuessDelimiter(f)
-	if err != nil || delimiter == dsn.Delimiter() {
-		return dsn, err
-	}
-	mark := "?"
-	if strings.Contains(text, "?") {
-		mark = "&"
-	}
-	name := url.QueryEscape(string(delimiter))
-	if delimiter == '\t' {
-		name = "tab"
-	}
-	return sourcedsn.Parse(text+mark+"delimiter="+name, ".")
 }
 
 // collector takes in the lines of a list.

@@ -34,7 +34,7 @@ var refusalNames = []string{"unsub", "optout", "optedout", "donotcontact", "dono
 // refuses reports whether the words say no to mail.
 func refuses(words []string) bool {
 	joined := squash(words)
-	if hasAny(words, "suppressed", "blacklisted") {
+	if hasAny(words, "suppressed", "blacklisted", "blocklisted") {
 		return true
 	}
 	for _, word := range refusalNames {
@@ -111,16 +111,13 @@ type consenting struct{ guess }
 
 // consents proposes a topic for every column that says who wants mail.
 func (p consenting) consents() {
-	refusals := refusalColumns(p.Table)
-	agreed := consentColumns(p.Table)
 	if !p.Dialect.SQL() {
-		for _, c := range agreed {
-			if c.word == "" && formOf(c.Column) == truth {
-				p.Topics = append(p.Topics, Topic{When: p.column(c.Column)})
-			}
-		}
+		filing(p).consents()
+		filing(p).letters()
 		return
 	}
+	refusals := refusalColumns(p.Table)
+	agreed := consentColumns(p.Table)
 	var not []string
 	for _, c := range refusals {
 		not = append(not, p.sql().no(p.quote(p.Table, c), c))

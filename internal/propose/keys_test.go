@@ -2,7 +2,6 @@ package propose
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"owlatsync/internal/inspect"
@@ -27,7 +26,7 @@ func TestKeysOfFiles(t *testing.T) {
 		{"id,email\n7,ada@example.com\n,bob@example.com\n", nil},
 		{"First Name,email\nada,ada@example.com\nbob,bob@example.com\n", nil},
 	} {
-		c, err := inspect.ReadCSV(strings.NewReader(test.text), "people", ',')
+		c, err := plainCSV(test.text)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,6 +21,8 @@ type Topic struct {
 	ID   string // empty: not known; a person must fill it in
 	When string // name of the query's column; empty: everybody
 	Note string // for a person; may be empty
+
+	Yes, No []string // the values of the column that mean yes and no; none: the usual words
 }
 
 // Proposal is a query with its mapping. It can be changed before it is written.

@@ -150,6 +150,14 @@ func (p page) topics(w *writer) {
 		if t.When != "" {
 			w.lines(4, prefix+"    when: "+scalar(t.When))
 		}
+		for _, words := range []struct {
+			key  string
+			list []string
+		}{{"yes", t.Yes}, {"no", t.No}} {
+			if len(words.list) > 0 {
+				w.lines(4, prefix+"    "+words.key+": "+list(words.list...))
+			}
+		}
 	}
 	if len(p.Topics) == 0 {
 		w.lines(4, "#   - id: TOPIC_ID")

@@ -93,7 +93,7 @@ func TestYAML(t *testing.T) {
 
 func TestYAMLWithoutTopics(t *testing.T) {
 	t.Parallel()
-	c, err := inspect.ReadCSV(strings.NewReader("mail\nada@example.com\n"), "people", ',')
+	c, err := csvText("mail\nada@example.com\n")
 	if err != nil {
 		t.Fatal(err)
 	}

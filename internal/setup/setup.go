@@ -24,6 +24,7 @@ type Drivers struct {
 // Opener opens what configurations name. It is safe for concurrent use.
 type Opener struct {
 	Drivers   Drivers
+	Stdin     *Stdin       // for sources that are standard input; nil: there are none
 	UserAgent string       // of every request; empty: the SDK's
 	Logger    *slog.Logger // of clients and engines; nil: they are silent
 	Reads     bool         // nothing is to be written to the ledger, so that one that cannot be written will do

@@ -41,13 +41,21 @@ func (o Opener) rows(s config.Sync) (table *source.Table, closeSource func() err
 	case sourcedsn.KindMongo:
 		return openMongo(s)
 	case sourcedsn.KindCSV:
-		table, err = source.CSV(source.File(d.Path()), m, source.Delimiter(d.Delimiter()))
+		table, err = source.CSV(o.File(d), m, d.CSVOptions()...)
 	case sourcedsn.KindNDJSON:
-		table, err = source.NDJSON(source.File(d.Path()), m)
+		table, err = source.NDJSON(o.File(d), m)
 	default:
 		err = fmt.Errorf("there is no reader for sources of kind %q", d.Kind())
 	}
 	return table, closeSource, err
+}
+
+// File returns the opener of a file source, which may be standard input.
+func (o Opener) File(d sourcedsn.DSN) source.Opener {
+	if d.Path() == sourcedsn.Stdin {
+		return o.Stdin.open
+	}
+	return source.File(d.Path())
 }
 
 // openSQL opens a database/sql source. The table does not own the database: the caller must close it.

@@ -48,6 +48,7 @@ type parts struct {
 	hint      string // what to say if there is no such file
 	immutable bool   // SQLite: nobody writes to the file
 	delimiter rune
+	encoding  string
 }
 
 // Kind returns the kind of source; it is empty for the zero value.
@@ -92,10 +93,14 @@ func (d DSN) Path() string {
 	return d.path
 }
 
-// Delimiter returns the character that separates the fields of a CSV source, for [source.Delimiter].
+// Delimiter returns the character that separates the fields of a CSV source: the comma, unless the DSN or the file's ending says
+// another.
 func (d DSN) Delimiter() rune {
-	if d.kind != KindCSV {
+	switch {
+	case d.kind != KindCSV:
 		return 0
+	case d.delimiter == 0:
+		return ','
 	}
 	return d.delimiter
 }
@@ -112,7 +117,8 @@ var scheme = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]+):`)
 
 // Parse reads a source's DSN: a URL for a database server, and "sqlite:", "csv:" or "ndjson:" with a file name for a file. The name
 // alone is enough if its ending tells the kind. File names are not percent-decoded; relative ones are relative to folder. A CSV
-// file takes the option "?delimiter=" with one percent-encoded character or "tab".
+// file takes the options "?delimiter=" with one percent-encoded character or "tab", and "encoding=" with a name that [source.Encoding]
+// knows. The file name "-" is standard input.
 //
 // It also takes the forms in which other programs write the same: their names of schemes, such as postgresql+psycopg2, mysql2 and
 // jdbc:postgresql, their options, "file:", and libpq's keys and values. Options that are only about another program's pool or driver
@@ -193,16 +199,14 @@ func parseFile(kind Kind, rest, folder string) (DSN, error) {
 	if path == ":memory:" {
 		return DSN{}, errors.New("read the DSN: a database in memory has no rows to read")
 	}
-	if !filepath.IsAbs(path) {
+	isStdin := path == Stdin && kind != KindSQLite
+	if !filepath.IsAbs(path) && !isStdin {
 		path = filepath.Join(folder, path)
 	}
 	d := DSN{kind, &parts{path: path, shown: string(kind) + ":" + path}}
 	lower := strings.ToLower(path)
-	if kind == KindCSV {
-		d.delimiter = ','
-		if strings.HasSuffix(lower, ".tsv") || strings.HasSuffix(lower, ".tsv.gz") {
-			d.delimiter = '\t'
-		}
+	if kind == KindCSV && (strings.HasSuffix(lower, ".tsv") || strings.HasSuffix(lower, ".tsv.gz")) {
+		d.delimiter = '\t'
 	}
 	given, err := parseOptions(options)
 	if err != nil {
@@ -214,12 +218,16 @@ func parseFile(kind Kind, rest, folder string) (DSN, error) {
 			if d.delimiter, err = parseDelimiter(value); err != nil {
 				return DSN{}, err
 			}
+		case kind == KindCSV && name == "encoding":
+			if d.encoding, err = parseEncoding(value); err != nil {
+				return DSN{}, err
+			}
 		case kind == KindSQLite:
 			if err := d.setSQLite(name, value); err != nil {
 				return DSN{}, err
 			}
 		case kind == KindCSV:
-			return DSN{}, fmt.Errorf("read the DSN: csv: has no option %q; it takes delimiter", name)
+			return DSN{}, fmt.Errorf("read the DSN: csv: has no option %q; it takes delimiter and encoding", name)
 		default:
 			return DSN{}, fmt.Errorf("read the DSN: %s: has no option %q", kind, name)
 		}
