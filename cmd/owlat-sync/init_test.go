@@ -219,14 +219,14 @@ func TestInitIsAccepted(t *testing.T) {
 			source: func(t *testing.T, p *place) string {
 				return p.write(t, "people.csv", "email;name\nada@example.com;Ada Lovelace\n") + "?delimiter=;"
 			},
-			want: []string{"ada@example.com"},
+			want: []string{"ada@example.com Ada Lovelace"},
 		},
 		{
 			name: "CSV with semicolons that nobody told of",
 			source: func(t *testing.T, p *place) string {
 				return "csv:" + p.write(t, "people.csv", "id;email;name\n1;ada@example.com;Lovelace, Ada\n2;bob@example.com;\"Builder; Bob\"\n")
 			},
-			want: []string{"ada@example.com", "bob@example.com"},
+			want: []string{"ada@example.com Ada Lovelace", "bob@example.com Builder; Bob"},
 		},
 		{
 			name: "packed CSV with tabs",

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"database/sql"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -73,9 +74,9 @@ func TestRecipes(t *testing.T) {
 }
 
 // furnished returns the DSN of a new database with the tables.
-func furnished(t *testing.T, text string) string {
+func furnished(t *testing.T, dialect, text string) string {
 	t.Helper()
-	switch dialect := strings.Join(headerOf(text, "dialect"), ""); dialect {
+	switch dialect {
 	case "postgres":
 		dsn := testdb.Postgres(t)
 		conn, err := pgx.Connect(t.Context(), dsn)
@@ -99,6 +100,17 @@ func furnished(t *testing.T, text string) string {
 			}
 		}
 		return dsn
+	case "sqlite":
+		path := filepath.Join(t.TempDir(), "app.db")
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if _, err := db.ExecContext(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+		return "sqlite:" + path
 	default:
 		t.Fatalf("the dialect %q is unknown", dialect)
 		return ""
@@ -116,7 +128,7 @@ func cook(t *testing.T, text, config string) {
 	if err := os.WriteFile(path, []byte(strings.ReplaceAll(config, "k57newsletter0000000000000000000", news)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	env := []string{"OWLAT_URL=" + listener.URL, "OWLAT_API_KEY=" + server.AddKey(), "DATABASE_URL=" + furnished(t, text)}
+	env := []string{"OWLAT_URL=" + listener.URL, "OWLAT_API_KEY=" + server.AddKey(), "DATABASE_URL=" + furnished(t, headerOf(text, "dialect")[0], text)}
 	do := func(args ...string) {
 		t.Helper()
 		var stdout, stderr bytes.Buffer

@@ -91,6 +91,9 @@ func proposed(t *testing.T, db database, said map[string][]string, file string) 
 			got = append(got, "names "+p.Fields[f])
 		}
 	}
+	if p.FullName != "" {
+		got = append(got, "whole name "+p.FullName)
+	}
 	for _, w := range p.Where {
 		got = append(got, "filter "+w.SQL)
 	}
@@ -133,6 +136,10 @@ func peopleOf(t *testing.T, db database, p *Proposal) (people []string) {
 	}
 	for _, row := range rows {
 		line := []string{at(row, p.Email), at(row, p.Fields[owlatsync.FirstName]), at(row, p.Fields[owlatsync.LastName])}
+		if whole := at(row, p.FullName); p.FullName != "" {
+			first, last := owlatsync.SplitName(owlatsync.Some(whole))
+			line[1], line[2] = first.Value, last.Value
+		}
 		if len(p.Topics) > 0 {
 			says := at(row, p.Topics[0].When)
 			if word, known := map[string]string{"true": "yes", "1": "yes", "false": "", "0": ""}[says]; known {

@@ -173,7 +173,7 @@ func (p naming) names() {
 	case first != nil && last != nil:
 	case p.Dialect != inspect.File && p.linkedNames():
 	case full != nil:
-		p.split(p.quote(p.Table, full), full, full.Name)
+		p.whole(p.quote(p.Table, full), full, full.Name)
 	case p.Dialect != inspect.File && (p.linkedFullName() || p.memberNames()):
 	case first == nil && last == nil:
 		p.FieldNotes = append(p.FieldNotes, "No column of first or last names was found: names in Owlat are left as they are.")
@@ -251,9 +251,8 @@ func (p naming) linkedFullName() bool {
 		if len(nonEmpty(full.Sample)) == 0 && p.memberNames() {
 			return true
 		}
-		p.split(p.look(l, full), full, l.table.Title()+"."+full.Name)
+		p.whole(p.orMembers(p.look(l, full)), full, l.table.Title()+"."+full.Name)
 		p.guessed(l, "it holds the names")
-		p.preferMembers()
 		return true
 	}
 	return false
@@ -294,20 +293,15 @@ func membersOf(text string) map[string]bool {
 	return found
 }
 
-// preferMembers takes the names from an object in a column of JSON where it has them, before those that were found.
-func (p naming) preferMembers() {
+// orMembers returns an expression for a whole name where it is there, else for the names in an object in a column of JSON.
+func (p naming) orMembers(full string) string {
 	_, c := p.nameMembers()
-	if c == nil {
-		return
+	if c == nil || !slices.ContainsFunc(c.Sample, func(v string) bool { return membersOf(v)["first_name"] }) {
+		return full
 	}
-	for _, part := range nameParts {
-		key := part.field.Column()
-		at := slices.IndexFunc(p.Items, func(i Item) bool { return i.Name == p.Fields[part.field] })
-		if at >= 0 && slices.ContainsFunc(c.Sample, func(v string) bool { return membersOf(v)[key] }) {
-			p.Items[at].SQL = fmt.Sprintf("COALESCE(%s, %s)", p.sql().member(p.quote(p.Table, c), key), p.Items[at].SQL)
-		}
-	}
-	p.QueryNotes = append(p.QueryNotes, fmt.Sprintf("Guessed: the names stand in the objects of %s.", c.Name))
+	q := p.quote(p.Table, c)
+	p.QueryNotes = append(p.QueryNotes, fmt.Sprintf("Guessed: other names stand in the objects of %s.", c.Name))
+	return fmt.Sprintf("COALESCE(%s, %s)", full, p.sql().joined(p.sql().member(q, "first_name"), p.sql().member(q, "last_name")))
 }
 
 // memberNames takes the names from an object in a column of JSON.
@@ -337,7 +331,7 @@ func (p naming) memberNames() bool {
 	if !first && !last {
 		for _, key := range []string{"full_name", "fullName", "name", "display_name"} {
 			if has[key] {
-				p.split(p.sql().member(q, key), &inspect.Column{Name: key}, c.Name+"."+key)
+				p.whole(p.sql().member(q, key), &inspect.Column{Name: key}, c.Name+"."+key)
 				break
 			}
 		}
@@ -346,33 +340,15 @@ func (p naming) memberNames() bool {
 	return true
 }
 
-// split maps the two parts of a column with the whole name, written as q and told as name.
-func (p naming) split(q string, full *inspect.Column, name string) {
-	comma := 0
-	for _, v := range full.Sample {
-		if strings.Contains(v, ",") {
-			comma++
-		}
-	}
-	isComma := len(full.Sample) > 0 && comma*2 > len(full.Sample)
-	if p.Dialect == inspect.File {
-		if p.Fields == (owlatsync.Texts{}) {
-			p.FullName = p.column(full)
-			return
-		}
-		p.FieldNotes = append(p.FieldNotes, fmt.Sprintf("The column %q seems to hold first and last name together. Map it as fullName in place of the others if that is so.", full.Name))
+// whole maps a column with the whole name, written as q and told as name.
+func (p naming) whole(q string, full *inspect.Column, name string) {
+	if p.Fields != (owlatsync.Texts{}) {
+		p.FieldNotes = append(p.FieldNotes, fmt.Sprintf("%s seems to hold first and last name together. Map it as fullName in place of the others if that is so.", name))
 		return
 	}
-	how := "the first word is the first name, the rest the last name"
-	if isComma {
-		how = "what stands before the comma is the last name"
+	if q == p.quote(p.Table, full) {
+		p.FullName = p.column(full)
+		return
 	}
-	if titled(full.Sample) {
-		q = p.sql().untitled(q)
-		how += "; titles go"
-	}
-	firstSQL, lastSQL := p.sql().splitName(q, isComma)
-	p.set(owlatsync.FirstName, firstSQL, "first_name")
-	p.set(owlatsync.LastName, lastSQL, "last_name")
-	p.QueryNotes = append(p.QueryNotes, fmt.Sprintf("%s holds first and last name together, the query splits it: %s.", name, how))
+	p.FullName = p.expression(q, "full_name")
 }

@@ -1,53 +1,10 @@
 package propose
 
 import (
-	"fmt"
 	"owlatsync/internal/inspect"
 	"slices"
 	"testing"
 )
-
-func TestSplitName(t *testing.T) {
-	t.Parallel()
-	cases := []struct {
-		comma             bool
-		full, first, last string
-	}{
-		{false, "'Ada Lovelace'", "Ada", "Lovelace"},
-		{false, "'  Ada   King Lovelace '", "Ada", "King Lovelace"},
-		{false, "'Ludwig van Beethoven'", "Ludwig", "van Beethoven"},
-		{false, "'Éloïse D''Été'", "Éloïse", "D'Été"},
-		{false, "'Cher'", "Cher", "NULL"},
-		{false, "'   '", "NULL", "NULL"},
-		{false, "''", "NULL", "NULL"},
-		{false, "NULL", "NULL", "NULL"},
-		{true, "'Lovelace, Ada King'", "Ada King", "Lovelace"},
-		{true, "'van Beethoven,Ludwig'", "Ludwig", "van Beethoven"},
-		{true, "'Cher'", "NULL", "Cher"},
-		{true, "'Cher,'", "NULL", "Cher"},
-		{true, "NULL", "NULL", "NULL"},
-	}
-	for name, kind := range map[string]struct {
-		dialect inspect.Dialect
-		open    func(*testing.T) database
-	}{"PostgreSQL": {inspect.Postgres, postgres}, "MySQL": {inspect.MySQL, mysqlDatabase}, "SQLite": {inspect.SQLite, sqlite}} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			db := kind.open(t)
-			db.exec(t, "CREATE TABLE people (n INTEGER, full_name VARCHAR(100))")
-			for i, c := range cases {
-				db.exec(t, fmt.Sprintf("INSERT INTO people VALUES (%d, %s)", i, c.full))
-			}
-			for i, c := range cases {
-				first, last := dialect{kind.dialect}.splitName("full_name", c.comma)
-				_, rows := db.query(t, fmt.Sprintf("SELECT %s AS f, %s AS l FROM people WHERE n = %d", first, last, i))
-				if want := []string{c.first, c.last}; len(rows) != 1 || !slices.Equal(rows[0], want) {
-					t.Errorf("%s (comma %v) gives %q, want %q", c.full, c.comma, rows, want)
-				}
-			}
-		})
-	}
-}
 
 func TestTokens(t *testing.T) {
 	t.Parallel()

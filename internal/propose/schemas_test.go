@@ -17,6 +17,7 @@ type schema struct {
 	query      string
 	key        []string
 	fields     [3]string // email, first name, last name
+	full       string    // whole name
 	when       []string  // column of each topic
 	rows       int       // that the query finds
 }
@@ -63,12 +64,10 @@ func TestPostgresSchemas(t *testing.T) {
 				`CREATE TABLE crm.tbl_customers (customer_no integer PRIMARY KEY, name varchar(200), mail citext, is_deleted boolean, unsubscribed_at date)`,
 				`INSERT INTO crm.tbl_customers VALUES (1, 'Ada King Lovelace', 'Ada@Example.com', NULL, NULL), (2, 'Cher', 'cher@example.com', true, now())`,
 			},
-			table: "crm.tbl_customers",
-			query: "SELECT customer_no,\n       mail,\n       NULLIF(split_part(btrim(name), ' ', 1), '') AS first_name,\n" +
-				"       NULLIF(btrim(substr(btrim(name), length(split_part(btrim(name), ' ', 1)) + 1)), '') AS last_name,\n" +
-				"       (unsubscribed_at IS NULL) AS subscribed\nFROM crm.tbl_customers\nWHERE is_deleted IS NOT TRUE",
+			table:  "crm.tbl_customers",
+			query:  "SELECT customer_no, mail, name, (unsubscribed_at IS NULL) AS subscribed\nFROM crm.tbl_customers\nWHERE is_deleted IS NOT TRUE",
 			key:    []string{"customer_no"},
-			fields: [3]string{"mail", "first_name", "last_name"}, when: []string{"subscribed"}, rows: 1,
+			fields: [3]string{"mail", "", ""}, full: "name", when: []string{"subscribed"}, rows: 1,
 		},
 		{
 			name: "two key columns, flags as words and numbers, a status and a time of consent",
@@ -91,11 +90,10 @@ func TestPostgresSchemas(t *testing.T) {
 				`CREATE TABLE accounts (id integer PRIMARY KEY, login text, email text, backup_email text, display_name text)`,
 				`INSERT INTO accounts SELECT n, 'user' || n || '@example.org', md5(n::text), 'other' || n || '@example.org', 'Ada Lovelace' FROM generate_series(1, 30) n`,
 			},
-			table: "accounts",
-			query: "SELECT id,\n       login,\n       NULLIF(split_part(btrim(display_name), ' ', 1), '') AS first_name,\n" +
-				"       NULLIF(btrim(substr(btrim(display_name), length(split_part(btrim(display_name), ' ', 1)) + 1)), '') AS last_name\nFROM accounts",
+			table:  "accounts",
+			query:  "SELECT id, login, display_name\nFROM accounts",
 			key:    []string{"id"},
-			fields: [3]string{"login", "first_name", "last_name"}, rows: 30,
+			fields: [3]string{"login", "", ""}, full: "display_name", rows: 30,
 		},
 		{
 			name: "bytes for a key, a view of the same people, partitions",
@@ -154,12 +152,10 @@ func TestMySQLSchemas(t *testing.T) {
 				"INSERT INTO wp_users (user_login, user_pass, user_email, display_name) VALUES ('ada', '', 'ada@example.com', 'Ada King Lovelace'), ('bob', '', '', 'Bob')",
 				"CREATE TABLE wp_comments (comment_ID BIGINT PRIMARY KEY, comment_author_email VARCHAR(100))",
 			},
-			table: "wp_users",
-			query: "SELECT ID,\n       user_email,\n       NULLIF(SUBSTRING_INDEX(TRIM(display_name), ' ', 1), '') AS first_name,\n" +
-				"       NULLIF(TRIM(SUBSTRING(TRIM(display_name), CHAR_LENGTH(SUBSTRING_INDEX(TRIM(display_name), ' ', 1)) + 1)), '') AS last_name\n" +
-				"FROM wp_users\nWHERE user_email <> ''",
+			table:  "wp_users",
+			query:  "SELECT ID, user_email, display_name\nFROM wp_users\nWHERE user_email <> ''",
 			key:    []string{"ID"},
-			fields: [3]string{"user_email", "first_name", "last_name"}, rows: 1,
+			fields: [3]string{"user_email", "", ""}, full: "display_name", rows: 1,
 		},
 		{
 			name: "bytes for a key, bits, zero dates and a reserved word",
@@ -181,11 +177,10 @@ func TestMySQLSchemas(t *testing.T) {
 				"CREATE TABLE subscribers (subscriber_id INT PRIMARY KEY, email VARCHAR(200) UNIQUE, name VARCHAR(200), subscription_status VARCHAR(20))",
 				"INSERT INTO subscribers VALUES (1, 'ada@example.com', 'Lovelace, Ada', 'subscribed'), (2, 'bob@example.com', 'Builder, Bob', 'pending')",
 			},
-			table: "subscribers",
-			query: "SELECT subscriber_id,\n       email,\n       NULLIF(TRIM(SUBSTRING(name, CHAR_LENGTH(SUBSTRING_INDEX(name, ',', 1)) + 2)), '') AS first_name,\n" +
-				"       NULLIF(TRIM(SUBSTRING_INDEX(name, ',', 1)), '') AS last_name,\n       (subscription_status = 'subscribed') AS subscription_consent\nFROM subscribers",
+			table:  "subscribers",
+			query:  "SELECT subscriber_id, email, name, (subscription_status = 'subscribed') AS subscription_consent\nFROM subscribers",
 			key:    []string{"subscriber_id"},
-			fields: [3]string{"email", "first_name", "last_name"}, when: []string{"subscription_consent"}, rows: 2,
+			fields: [3]string{"email", "", ""}, full: "name", when: []string{"subscription_consent"}, rows: 2,
 		},
 	} {
 		t.Run(s.name, func(t *testing.T) {
@@ -218,12 +213,10 @@ func TestSQLiteSchemas(t *testing.T) {
 				`INSERT INTO "john's contacts" VALUES ('u1', 'ada@example.com', 'Ada  King Lovelace', 1), ('u2', 'bob@example.com', 'Bob', 0), ('u3', 'cy@example.com', NULL, 1)`,
 				"CREATE TABLE gone (email TEXT)", "CREATE VIEW users AS SELECT email FROM gone", "DROP TABLE gone",
 			},
-			table: "john's contacts",
-			query: "SELECT uid,\n       \"e mail\",\n       NULLIF(substr(trim(\"full name\"), 1, instr(trim(\"full name\") || ' ', ' ') - 1), '') AS first_name,\n" +
-				"       NULLIF(trim(substr(trim(\"full name\"), instr(trim(\"full name\") || ' ', ' '))), '') AS last_name\n" +
-				"FROM \"john's contacts\"\nWHERE active",
+			table:  "john's contacts",
+			query:  "SELECT uid, \"e mail\", \"full name\"\nFROM \"john's contacts\"\nWHERE active",
 			key:    []string{"uid"},
-			fields: [3]string{"e mail", "first_name", "last_name"}, rows: 2,
+			fields: [3]string{"e mail", "", ""}, full: "full name", rows: 2,
 		},
 		{
 			name: "the address is the primary key",
@@ -284,8 +277,8 @@ func (s schema) check(t *testing.T, db database) {
 	if !slices.Equal(p.Key, s.key) {
 		t.Errorf("key %q, want %q", p.Key, s.key)
 	}
-	if got := [3]string{p.Email, p.Fields[owlatsync.FirstName], p.Fields[owlatsync.LastName]}; got != s.fields {
-		t.Errorf("fields %q, want %q", got, s.fields)
+	if got := [3]string{p.Email, p.Fields[owlatsync.FirstName], p.Fields[owlatsync.LastName]}; got != s.fields || p.FullName != s.full {
+		t.Errorf("fields %q and %q, want %q and %q", got, p.FullName, s.fields, s.full)
 	}
 	var when []string
 	for _, topic := range p.Topics {

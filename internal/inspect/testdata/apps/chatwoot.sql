@@ -4,8 +4,7 @@
 -- init: table contacts
 -- init: key id
 -- init: address email
--- init: names first_name
--- init: names last_name
+-- init: whole name name
 -- init: filter email IS NOT NULL
 -- init: filter NOT blocked
 -- person: ada@example.com|Ada|Lovelace

@@ -5,8 +5,7 @@
 -- init: table users
 -- init: key id
 -- init: address user_emails.email
--- init: names first_name
--- init: names last_name
+-- init: whole name name
 -- init: filter u.id > 0
 -- init: filter u.active
 -- init: filter u.approved

@@ -6,8 +6,7 @@
 -- init: table members
 -- init: key id
 -- init: address email
--- init: names first_name
--- init: names last_name
+-- init: whole name name
 -- init: topic newsletter
 -- person: ada@example.com|Ada|Lovelace|yes
 -- person: alan@example.com|Alan|Turing|

@@ -4,8 +4,7 @@
 -- init: table user
 -- init: key id
 -- init: address email
--- init: names first_name
--- init: names last_name
+-- init: whole name full_name
 -- init: filter is_active
 -- init: filter NOT prohibit_login
 -- person: ada@example.com|Ada|Lovelace

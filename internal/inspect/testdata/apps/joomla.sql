@@ -3,8 +3,7 @@
 -- init: table jos_users
 -- init: key id
 -- init: address email
--- init: names first_name
--- init: names last_name
+-- init: whole name name
 -- init: filter block = 0
 -- person: ada@example.com|Ada|Lovelace
 -- person: grace@example.com|Grace|Hopper

@@ -5,8 +5,7 @@
 -- init: table users
 -- init: key id
 -- init: address email
--- init: names first_name
--- init: names last_name
+-- init: whole name name
 -- init: filter email_verified_at IS NOT NULL
 -- init: filter deleted_at IS NULL
 -- person: ada@example.com|Ada|Lovelace

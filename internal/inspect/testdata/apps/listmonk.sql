@@ -6,8 +6,7 @@
 -- init: table subscribers
 -- init: key id
 -- init: address email
--- init: names first_name
--- init: names last_name
+-- init: whole name name
 -- init: filter s.status = 'enabled'
 -- init: topic newsletter
 -- person: ada@example.com|Ada|Lovelace|yes

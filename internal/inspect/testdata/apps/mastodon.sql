@@ -5,8 +5,7 @@
 -- init: table users
 -- init: key id
 -- init: address email
--- init: names first_name
--- init: names last_name
+-- init: whole name full_name
 -- init: filter u.confirmed_at IS NOT NULL
 -- init: filter u.approved
 -- init: filter NOT u.disabled

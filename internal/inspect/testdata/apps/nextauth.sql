@@ -4,8 +4,7 @@
 -- init: table User
 -- init: key id
 -- init: address email
--- init: names first_name
--- init: names last_name
+-- init: whole name name
 -- init: filter email IS NOT NULL
 -- init: filter "emailVerified" IS NOT NULL
 -- person: ada@example.com|Ada|Lovelace

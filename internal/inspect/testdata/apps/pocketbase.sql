@@ -3,8 +3,7 @@
 -- init: table users
 -- init: key id
 -- init: address email
--- init: names first_name
--- init: names last_name
+-- init: whole name name
 -- init: filter verified
 -- person: ada@example.com|Ada|Lovelace
 -- person: grace@example.com|Grace|Hopper

@@ -5,8 +5,7 @@
 -- init: table auth.users
 -- init: key id
 -- init: address email
--- init: names first_name
--- init: names last_name
+-- init: whole name full_name
 -- init: filter u.email IS NOT NULL
 -- init: filter u.email_confirmed_at IS NOT NULL
 -- init: filter u.deleted_at IS NULL

@@ -4,8 +4,7 @@
 -- init: table tenant_001.users
 -- init: key id
 -- init: address email
--- init: names first_name
--- init: names last_name
+-- init: whole name name
 -- person: ada1@example.com|Ada|Lovelace
 CREATE SCHEMA tenant_001;
 CREATE TABLE tenant_001.users (id integer PRIMARY KEY, email varchar(200) NOT NULL, name varchar(100));

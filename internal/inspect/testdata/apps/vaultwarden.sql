@@ -3,8 +3,7 @@
 -- init: table users
 -- init: key uuid
 -- init: address email
--- init: names first_name
--- init: names last_name
+-- init: whole name name
 -- init: filter verified_at IS NOT NULL
 -- init: filter enabled
 -- person: ada@example.com|Ada|Lovelace
