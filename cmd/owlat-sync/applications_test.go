@@ -77,11 +77,23 @@ func began(t *testing.T, text, dsn string) {
 	if err := json.Unmarshal([]byte(do("init", "--json")), &found); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"init"}
 	if len(found.Topics) > 0 {
-		if err := os.Remove(path); err != nil {
-			t.Fatal(err)
+		args = append(args, "--topic", news+"="+found.Topics[0].When)
+	}
+	told := do(args...)
+	for _, line := range headerOf(text, "init") {
+		if second, is := strings.CutPrefix(line, "runner-up "); is && !strings.Contains(told, "The likeliest other table is "+second+" (") {
+			t.Errorf("init does not name the runner-up %s:\n%s", second, told)
 		}
-		do("init", "--topic", news+"="+found.Topics[0].When)
+	}
+	for _, note := range headerOf(text, "note") {
+		if !strings.Contains(told, note) {
+			t.Errorf("init does not say %q:\n%s", note, told)
+		}
 	}
 	do("check")
 	do("plan")

@@ -83,15 +83,23 @@ type builder struct {
 
 // ref adds a foreign key to its table, whose columns are known already.
 func (b *builder) ref(schema, table string, r Ref) {
+	if t := b.table(schema, table); t != nil {
+		t.Refs = append(t.Refs, r)
+	}
+}
+
+// table returns a table, nil if there is none of that name. It may be called once all are known.
+func (b *builder) table(schema, name string) *Table {
 	if b.at == nil {
 		b.at = make(map[[2]string]int, len(b.tables))
 		for i, t := range b.tables {
 			b.at[[2]string{t.Schema, t.Name}] = i
 		}
 	}
-	if i, known := b.at[[2]string{schema, table}]; known {
-		b.tables[i].Refs = append(b.tables[i].Refs, r)
+	if i, known := b.at[[2]string{schema, name}]; known {
+		return &b.tables[i]
 	}
+	return nil
 }
 
 func (b *builder) column(schema, table string, view bool, c Column, keyPosition int) {

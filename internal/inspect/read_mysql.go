@@ -9,28 +9,21 @@ import (
 )
 
 const mysqlColumns = `
-SELECT c.TABLE_NAME, t.TABLE_TYPE LIKE '%VIEW%', c.COLUMN_NAME, c.COLUMN_TYPE, c.DATA_TYPE, c.IS_NULLABLE = 'YES',
-       EXISTS (SELECT 1 FROM information_schema.STATISTICS u WHERE u.TABLE_SCHEMA = c.TABLE_SCHEMA AND u.TABLE_NAME = c.TABLE_NAME
-               AND u.COLUMN_NAME = c.COLUMN_NAME AND u.NON_UNIQUE = 0 AND NOT EXISTS (
-                 SELECT 1 FROM information_schema.STATISTICS o WHERE o.TABLE_SCHEMA = u.TABLE_SCHEMA AND o.TABLE_NAME = u.TABLE_NAME
-                 AND o.INDEX_NAME = u.INDEX_NAME AND o.SEQ_IN_INDEX > 1)),
-       EXISTS (SELECT 1 FROM information_schema.STATISTICS i WHERE i.TABLE_SCHEMA = c.TABLE_SCHEMA AND i.TABLE_NAME = c.TABLE_NAME
-               AND i.COLUMN_NAME = c.COLUMN_NAME AND i.SEQ_IN_INDEX = 1),
-       COALESCE(k.ORDINAL_POSITION, 0)
-FROM information_schema.COLUMNS c
-JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME
-LEFT JOIN information_schema.KEY_COLUMN_USAGE k ON k.TABLE_SCHEMA = c.TABLE_SCHEMA AND k.TABLE_NAME = c.TABLE_NAME
-  AND k.COLUMN_NAME = c.COLUMN_NAME AND k.CONSTRAINT_NAME = 'PRIMARY'
-WHERE c.TABLE_SCHEMA = DATABASE()
-ORDER BY c.TABLE_NAME, c.ORDINAL_POSITION`
+SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, IS_NULLABLE = 'YES'
+FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME, ORDINAL_POSITION`
+
+// The server would open every table again for every column if it were asked for all at once.
+const mysqlViews = `SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE()`
+
+const mysqlIndexes = `
+SELECT TABLE_NAME, INDEX_NAME, NON_UNIQUE = 0, SEQ_IN_INDEX, COLUMN_NAME
+FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX`
 
 const mysqlRefs = `
-SELECT k.TABLE_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME
-FROM information_schema.KEY_COLUMN_USAGE k
-WHERE k.TABLE_SCHEMA = DATABASE() AND k.REFERENCED_TABLE_SCHEMA = DATABASE() AND k.ORDINAL_POSITION = 1
-  AND NOT EXISTS (SELECT 1 FROM information_schema.KEY_COLUMN_USAGE o WHERE o.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA
-                  AND o.TABLE_NAME = k.TABLE_NAME AND o.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND o.ORDINAL_POSITION > 1)
-ORDER BY k.TABLE_NAME, k.CONSTRAINT_NAME`
+SELECT TABLE_NAME, MIN(COLUMN_NAME), MIN(REFERENCED_TABLE_NAME), MIN(REFERENCED_COLUMN_NAME)
+FROM information_schema.KEY_COLUMN_USAGE
+WHERE TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_SCHEMA = DATABASE()
+GROUP BY TABLE_NAME, CONSTRAINT_NAME HAVING count(*) = 1 ORDER BY TABLE_NAME, CONSTRAINT_NAME`
 
 // ErrNoDatabase means that the connection has no database selected.
 var ErrNoDatabase = errors.New("the DSN names no database: add it at the end, as in mysql://user@host:3306/shop")
@@ -50,18 +43,49 @@ func ReadMySQL(ctx context.Context, db *sql.DB, look Look) (*Catalog, error) {
 	err := query(ctx, mysqlColumns, nil, func(rs rows) error {
 		var table, base string
 		var c Column
-		var view bool
-		var key int
-		if err := rs.Scan(&table, &view, &c.Name, &c.Type, &base, &c.Nullable, &c.Unique, &c.Indexed, &key); err != nil {
+		if err := rs.Scan(&table, &c.Name, &c.Type, &base, &c.Nullable); err != nil {
 			return err
 		}
 		c.Kind = mysqlKind(strings.ToLower(base), strings.ToLower(c.Type))
-		b.column("", table, view, c, key)
+		b.column("", table, false, c, 0)
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list the database's columns: %w", err)
 	}
+	err = query(ctx, mysqlViews, nil, func(rs rows) error {
+		var name string
+		if err := rs.Scan(&name); err != nil {
+			return err
+		}
+		if t := b.table("", name); t != nil {
+			t.View = true
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the database's views: %w", err)
+	}
+	var index mysqlIndex
+	err = query(ctx, mysqlIndexes, nil, func(rs rows) error {
+		var table, name string
+		var column sql.NullString // an expression has none
+		var unique bool
+		var at int
+		if err := rs.Scan(&table, &name, &unique, &at, &column); err != nil {
+			return err
+		}
+		if table != index.table || name != index.name {
+			index.close(&b)
+			index = mysqlIndex{table: table, name: name, unique: unique}
+		}
+		index.columns = append(index.columns, column.String)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the database's indexes: %w", err)
+	}
+	index.close(&b)
 	err = query(ctx, mysqlRefs, nil, func(rs rows) error {
 		var table string
 		var r Ref
@@ -75,6 +99,28 @@ func ReadMySQL(ctx context.Context, db *sql.DB, look Look) (*Catalog, error) {
 		return nil, fmt.Errorf("list the database's foreign keys: %w", err)
 	}
 	return b.catalog(ctx, MySQL, query)
+}
+
+// mysqlIndex is an index whose columns come one after the other.
+type mysqlIndex struct {
+	table, name string
+	unique      bool
+	columns     []string
+}
+
+// close notes on the table what the index says of its columns.
+func (x mysqlIndex) close(b *builder) {
+	t := b.table("", x.table)
+	if t == nil || len(x.columns) == 0 {
+		return
+	}
+	if x.name == "PRIMARY" {
+		t.Key = x.columns
+	}
+	if c := t.Column(x.columns[0]); c != nil {
+		c.Indexed = true
+		c.Unique = c.Unique || x.unique && len(x.columns) == 1
+	}
 }
 
 func mysqlKind(base, full string) Kind {
