@@ -21,10 +21,9 @@ const headRows = 10
 
 // sheet is one scan of a sheet.
 type sheet struct {
-	book   *book
-	part   *part
-	shared []string
-	dates  []bool // formats that are dates
+	book  *book
+	part  *part
+	cells cells
 
 	names  []string
 	places []int // column of the sheet of each name
@@ -55,7 +54,7 @@ func openSheet(file, name string) (*sheet, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sheet{book: b}
+	s := &sheet{book: b, cells: cells{since1904: b.since1904}}
 	if err := s.open(name); err != nil {
 		s.Close()
 		return nil, err
@@ -68,10 +67,10 @@ func (s *sheet) open(name string) error {
 	if err != nil {
 		return fmt.Errorf("open the workbook: %w", err)
 	}
-	if s.shared, err = s.book.readShared(); err != nil {
+	if s.cells.shared, err = s.book.readShared(); err != nil {
 		return fmt.Errorf("read the workbook's texts: %w", err)
 	}
-	if s.dates, err = s.book.readDates(); err != nil {
+	if s.cells.dates, err = s.book.readDates(); err != nil {
 		return fmt.Errorf("read the workbook's formats: %w", err)
 	}
 	if s.part, err = s.book.part(ref.part); err == nil {
@@ -228,7 +227,7 @@ func (s *sheet) readRow(start xml.StartElement) error {
 				}
 				column = at
 			}
-			value, err := s.cell(t)
+			value, err := s.cells.read(s.part, t)
 			if err != nil {
 				return fmt.Errorf("column %s: %w", columnName(column), err)
 			}
@@ -245,78 +244,6 @@ func (s *sheet) readRow(start xml.StartElement) error {
 			}
 		}
 	}
-}
-
-// cell reads a cell up to its end.
-func (s *sheet) cell(start xml.StartElement) (any, error) {
-	kind := attr(start, "t")
-	date := false
-	if style := attr(start, "s"); style != "" {
-		n, err := strconv.Atoi(style)
-		date = err == nil && n >= 0 && n < len(s.dates) && s.dates[n]
-	}
-	text, inValue := "", false
-	for {
-		token, err := s.part.token()
-		switch {
-		case err == io.EOF:
-			return nil, damaged(io.ErrUnexpectedEOF)
-		case err != nil:
-			return nil, err
-		}
-		switch t := token.(type) {
-		case xml.StartElement:
-			switch t.Name.Local {
-			case "v":
-				inValue = true
-			case "is":
-				if text, err = s.part.text("is"); err != nil {
-					return nil, err
-				}
-			}
-		case xml.EndElement:
-			switch t.Name.Local {
-			case "v":
-				inValue = false
-			case "c":
-				return s.value(kind, text, date)
-			}
-		case xml.CharData:
-			if inValue {
-				text += string(t)
-			}
-		}
-	}
-}
-
-// value makes a value of the text of a cell. An empty text is NULL, as in a CSV file.
-func (s *sheet) value(kind, text string, date bool) (any, error) {
-	if text == "" {
-		return nil, nil
-	}
-	switch kind {
-	case "s":
-		at, err := strconv.Atoi(strings.TrimSpace(text))
-		if err != nil || at < 0 || at >= len(s.shared) {
-			return nil, errors.New("the workbook is damaged: a cell names a text that is not there; save it again")
-		}
-		if s.shared[at] == "" {
-			return nil, nil
-		}
-		return s.shared[at], nil
-	case "b":
-		return strings.TrimSpace(text) == "1" || strings.EqualFold(strings.TrimSpace(text), "true"), nil
-	case "e":
-		if text == "#N/A" {
-			return nil, nil // nothing was found
-		}
-		return text, nil
-	case "str":
-		return unescape(text), nil
-	case "inlineStr", "d":
-		return text, nil
-	}
-	return s.number(text, date), nil
 }
 
 // columnOf returns the column of a cell such as "AB7", from 0.

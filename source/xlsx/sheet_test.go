@@ -272,7 +272,7 @@ func TestWhatIsNoWorkbookIsNamed(t *testing.T) {
 	}
 }
 
-// TestDamagedBytesAreNoticed flips every byte of a workbook: what is read is then right, or ends in an error.
+// TestDamagedBytesAreNoticed flips bytes of a workbook: what is read is then right, or ends in an error.
 func TestDamagedBytesAreNoticed(t *testing.T) {
 	t.Parallel()
 	good, err := os.ReadFile(workbook(t, parts(inline("a", "b")+inline("1", "2"))))
@@ -281,7 +281,8 @@ func TestDamagedBytesAreNoticed(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "x.xlsx")
 	noticed := 0
-	for i := range good {
+	const step = 7
+	for i := 0; i < len(good); i += step {
 		bad := bytes.Clone(good)
 		bad[i] ^= 0x10
 		if err := os.WriteFile(path, bad, 0o600); err != nil {
@@ -294,8 +295,8 @@ func TestDamagedBytesAreNoticed(t *testing.T) {
 			t.Errorf("byte %d was not noticed (-want +got):\n%s", i, diff)
 		}
 	}
-	if noticed < len(good)/3 {
-		t.Errorf("only %d of %d damages were noticed", noticed, len(good))
+	if noticed < len(good)/step/3 {
+		t.Errorf("only %d of %d damages were noticed", noticed, len(good)/step)
 	}
 }
 

@@ -116,14 +116,14 @@ func isDate(code string) bool {
 }
 
 // number returns the value of a cell that holds a number: a time or date as text, or the number.
-func (s *sheet) number(text string, date bool) any {
+func (c *cells) number(text string, date bool) any {
 	text = strings.TrimSpace(text)
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(n, 0) || math.IsNaN(n) {
 		return text
 	}
 	if date {
-		if shown, ok := dateOf(n, s.book.since1904); ok {
+		if shown, ok := dateOf(n, c.since1904); ok {
 			return shown
 		}
 	}
