@@ -9,7 +9,7 @@ import (
 )
 
 // maxText is the most bytes between two tags. A cell has at most 32 767 characters.
-const maxText = 4 << 20
+const maxText = 1 << 20
 
 var errTooLong = fmt.Errorf("a text has more than %d MiB", maxText>>20)
 

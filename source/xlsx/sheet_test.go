@@ -212,8 +212,8 @@ func TestBrokenSheetsEndInAnError(t *testing.T) {
 			p["xl/worksheets/sheet1.xml"] = parts(good + `<row><c r="XFE3"/></row>`)["xl/worksheets/sheet1.xml"]
 		}, "a cell is out of order"},
 		"a text too long": {func(p map[string]string) {
-			p["xl/worksheets/sheet1.xml"] = parts(good + inline(strings.Repeat("x", 2*maxText)))["xl/worksheets/sheet1.xml"]
-		}, "a text has more than 4 MiB"},
+			p["xl/worksheets/sheet1.xml"] = parts(good + inline(strings.Repeat("x", maxText+9000)))["xl/worksheets/sheet1.xml"]
+		}, "a text has more than 1 MiB"},
 		"shared texts cut off": {func(p map[string]string) { p["xl/sharedStrings.xml"] = "<sst><si><t>x</t></si>" }, "read the workbook's texts: the workbook is damaged"},
 		"no shared texts":      {func(p map[string]string) { delete(p, "xl/sharedStrings.xml") }, "read the workbook's texts: the workbook lacks a part"},
 		"no formats":           {func(p map[string]string) { p["xl/styles.xml"] = "<" }, "read the workbook's formats: the workbook is damaged"},
