@@ -15,7 +15,7 @@ help: ## Show this list.
 build: ## Build bin/owlat-sync, one static binary.
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/ ./cmd/owlat-sync
 
-test: ## Run the whole suite with the race detector, beside private PostgreSQL and MariaDB servers.
+test: ## Run the whole suite with the race detector, beside private servers of PostgreSQL, MariaDB and FerretDB.
 	$(GO) run ./internal/testservers -- $(GO) test -race -timeout 30m $(PACKAGES)
 
 soak: ## Play random histories against the engine for FOR=1h or longer, and print the seed of one that fails.

@@ -12,6 +12,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/source/internal/cell"
+	"owlatsync/source/internal/wrap"
 )
 
 // defaultOverlap is how far before its mark a scan begins if the cursor is a time and sets no overlap.
@@ -44,28 +45,50 @@ func (t *Table) WithCursor(c Cursor) (*Table, error) {
 	case len(t.mapping.Key) == 0:
 		return nil, errors.New("choose a cursor: the mapping has no key, by which rows could be read again")
 	}
-	if f, ok := t.backend.(follower); !ok || f.wrapping() == nil {
-		return nil, fmt.Errorf("choose a cursor: %s is always read whole; cursors are for PostgreSQL, MySQL, MariaDB and SQLite", t.backend.noun())
+	if followerOf(t.backend) == nil {
+		return nil, fmt.Errorf("choose a cursor: %s is always read whole; cursors are for PostgreSQL, MySQL, MariaDB, SQLite and MongoDB", t.backend.noun())
 	}
 	return &Table{mapping: t.mapping, backend: t.backend, cursor: &c}, nil
 }
 
-// follower is a backend that can run other queries than its own.
+// follower is a backend that can be asked for what changed.
 type follower interface {
 	backend
-	// wrapping says how to put queries around the source's query; nil: that is not possible.
-	wrapping() *wrapping
+	// text identifies what is read.
 	text() string
-	openQuery(ctx context.Context, query string) (following, error)
+	// loose says that each value of a column has its own type.
+	loose() bool
+	// openChanged begins a scan of the rows whose cursor is NULL or not before the bound; of all rows if the bound has no text.
+	openChanged(ctx context.Context, from bound) (following, error)
+	// openNone begins a scan of no rows, in the way in which changes are asked for.
+	openNone(ctx context.Context, column string) (following, error)
 }
 
-// following is a scan that can go on with further queries in the same snapshot.
+// following is a scan that can go on in the same snapshot. All earlier rows must have been read.
 type following interface {
 	cursor
-	// requery goes on with the rows of another query with the same columns. All earlier rows must have been read.
-	requery(ctx context.Context, query string, args []any) error
-	// lookUp returns the few rows of a query as texts. All earlier rows must have been read.
-	lookUp(ctx context.Context, query string) ([][]string, error)
+	// again goes on with the rows of these keys that openChanged leaves out.
+	again(ctx context.Context, from bound, b *binding, keys []string) error
+	// top returns the highest value of the cursor that is not before the bound, as text, empty if there is none; for a source that is
+	// loose also its type.
+	top(ctx context.Context, from bound, k cell.Kind) (typ, text string, err error)
+	// indexed reports whether rows from the bound on are found by an index.
+	indexed(ctx context.Context, from bound) (bool, error)
+}
+
+// followerOf returns the backend as one that can be asked for what changed, nil if it cannot.
+func followerOf(b backend) follower {
+	switch x := b.(type) {
+	case sqlSource:
+		if x.wrapping() != nil {
+			return queries{x}
+		}
+	case recordBackend:
+		if changing, ok := x.records.(Changing); ok {
+			return recordFollower{x, changing}
+		}
+	}
+	return nil
 }
 
 // Settings identifies what Scan reads: if it differs, an earlier mark says nothing. It is empty for a table without a cursor. It
@@ -74,7 +97,7 @@ func (t *Table) Settings() string {
 	if t.cursor == nil {
 		return ""
 	}
-	return fmt.Sprintf("%q %q %q %+v", t.cursor.Column, t.cursor.Database, t.backend.(follower).text(), t.mapping)
+	return fmt.Sprintf("%q %q %q %+v", t.cursor.Column, t.cursor.Database, followerOf(t.backend).text(), t.mapping)
 }
 
 // Scan reads the source as [Table.Rows] does, and leaves out rows that have not changed since s.Since. For a table without a cursor
@@ -100,17 +123,16 @@ var errEnough = errors.New("enough")
 type increment struct{ *Table }
 
 func (t increment) scan(ctx context.Context, s *owlatsync.Scan, yield func(*owlatsync.Row, error) bool) error {
-	f := t.backend.(follower)
-	query, from := f.text(), bound{}
+	f := followerOf(t.backend)
+	from := bound{column: t.cursor.Column}
 	if s.Since != "" {
 		var err error
 		if from, err = t.cursor.bound(s.Since); err != nil {
 			return err
 		}
-		from.sql = f.wrapping().bound(from)
-		query, s.From = t.changed(f, from), from.text
+		s.From = from.text
 	}
-	c, err := f.openQuery(ctx, query)
+	c, err := f.openChanged(ctx, from)
 	if err != nil {
 		return err
 	}
@@ -123,7 +145,7 @@ func (t increment) scan(ctx context.Context, s *owlatsync.Scan, yield func(*owla
 	if err != nil {
 		return err
 	}
-	if s.Since != "" && !f.wrapping().loose && k != from.kind {
+	if s.Since != "" && !f.loose() && k != from.kind {
 		return &ColumnError{t.cursor.Column, fmt.Sprintf("it now holds %s, and held %s when it was last read: read all rows once, with \"run --full\"", words(k), words(from.kind))}
 	}
 	switch err := t.stream(ctx, b, c, nil, yield); {
@@ -133,14 +155,14 @@ func (t increment) scan(ctx context.Context, s *owlatsync.Scan, yield func(*owla
 		return err
 	}
 	if s.Since != "" && s.Again != nil {
-		switch err := t.readAgain(ctx, s, f, from, b, c, yield); {
+		switch err := t.readAgain(ctx, s, from, b, c, yield); {
 		case errors.Is(err, errEnough):
 			return nil
 		case err != nil:
 			return err
 		}
 	}
-	s.Mark, err = t.mark(ctx, f, c, from)
+	s.Mark, err = t.mark(ctx, c, from)
 	if s.Mark == "" {
 		s.Mark = s.Since // no value is within the overlap
 	}
@@ -167,15 +189,14 @@ func (t increment) stream(ctx context.Context, b *binding, c cursor, wanted []st
 // keysAtOnce is the most keys that one query names.
 const keysAtOnce = 100
 
-func (t increment) readAgain(ctx context.Context, s *owlatsync.Scan, f follower, from bound, b *binding, c following, yield func(*owlatsync.Row, error) bool) error {
+func (t increment) readAgain(ctx context.Context, s *owlatsync.Scan, from bound, b *binding, c following, yield func(*owlatsync.Row, error) bool) error {
 	for {
 		keys, err := s.Again(ctx)
 		if err != nil || len(keys) == 0 {
 			return err
 		}
 		for chunk := range slices.Chunk(keys, keysAtOnce) {
-			query, args := t.again(f, from, b, chunk)
-			if err := c.requery(ctx, query, args); err != nil {
+			if err := c.again(ctx, from, b, chunk); err != nil {
 				return err
 			}
 			if err := t.stream(ctx, b, c, chunk, yield); err != nil {
@@ -201,12 +222,12 @@ func (t increment) bindCursor(columns []column) (cell.Kind, error) {
 		}
 		at = i
 	}
-	f := t.backend.(follower)
+	f := followerOf(t.backend)
 	if at < 0 {
 		return 0, &bindingError{[]error{missing(t.cursor.Column, "a cursor is one of the query's columns, and "+f.noun(), columns)}, describe(columns)}
 	}
 	c := columns[at]
-	if f.wrapping().loose { // each value has its own type
+	if f.loose() { // each value has its own type
 		return c.kind, nil
 	}
 	return c.kind, t.cursor.fits(c.kind, c.DatabaseType)
@@ -257,10 +278,12 @@ func words(k cell.Kind) string {
 
 // bound is the value of the cursor from which on rows count as changed.
 type bound struct {
-	kind cell.Kind
-	text string // as databases print it; times have no zone
-	sql  string // as an SQL literal
+	column string
+	kind   cell.Kind
+	text   string // as databases print it; times have no zone
 }
+
+func (b bound) since() wrap.Since { return wrap.Since{Column: b.column, Kind: b.kind, Text: b.text} }
 
 // The forms in which values of a cursor are compared.
 const (
@@ -315,38 +338,38 @@ func (c *Cursor) bound(mark string) (bound, error) {
 	switch k {
 	case cell.Integer:
 		n, _ := new(big.Int).SetString(text, 10)
-		return bound{kind: k, text: n.Sub(n, big.NewInt(c.Step)).String()}, nil
+		return bound{column: c.Column, kind: k, text: n.Sub(n, big.NewInt(c.Step)).String()}, nil
 	case cell.Day:
-		return bound{kind: k, text: at.Add(-overlap).Format(dayLayout)}, nil
+		return bound{column: c.Column, kind: k, text: at.Add(-overlap).Format(dayLayout)}, nil
 	}
 	from := at.Add(-overlap).UTC().Format(momentLayout)
 	if len(text) > 10 && text[10] == 'T' {
 		from = from[:10] + "T" + from[11:]
 	}
-	return bound{kind: k, text: from}, nil
+	return bound{column: c.Column, kind: k, text: from}, nil
 }
 
 // checkCursor reports whether the columns have the cursor's, and whether part of the query's rows can be asked for.
 func (t increment) checkCursor(ctx context.Context, columns []column) error {
-	_, err := t.bindCursor(columns)
-	if err != nil {
-		return err
+	if _, isRecords := t.backend.(recordBackend); !isRecords { // whose columns are only those that were asked for
+		if _, err := t.bindCursor(columns); err != nil {
+			return err
+		}
 	}
-	f := t.backend.(follower)
-	c, err := t.openNone(ctx, f)
+	c, err := t.openNone(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	_, err = t.mark(ctx, f, c, bound{})
+	_, err = t.mark(ctx, c, bound{column: t.cursor.Column})
 	return err
 }
 
-// openNone opens a scan of no rows that puts the query in the same place as a scan of changes does.
-func (t increment) openNone(ctx context.Context, f follower) (following, error) {
-	c, err := f.openQuery(ctx, "SELECT r.*"+f.wrapping().rows(f.text())+" WHERE 1 = 0")
+// openNone opens a scan of no rows and comes to its end.
+func (t increment) openNone(ctx context.Context) (following, error) {
+	c, err := followerOf(t.backend).openNone(ctx, t.cursor.Column)
 	if err != nil {
-		return nil, fmt.Errorf("the query cannot be asked for what changed, for which it must be one that can stand in parentheses after FROM: %w", err)
+		return nil, err
 	}
 	if _, err := c.next(); err != nil {
 		c.close()
@@ -355,19 +378,36 @@ func (t increment) openNone(ctx context.Context, f follower) (following, error) 
 	return c, nil
 }
 
+// mark asks for the highest value that the scan has seen; it returns an empty mark if there is none.
+func (t increment) mark(ctx context.Context, c following, from bound) (string, error) {
+	k, err := t.bindCursor(c.columns())
+	if err != nil {
+		return "", err
+	}
+	switch typ, text, err := c.top(ctx, from, k); {
+	case err != nil:
+		return "", fmt.Errorf("read how far the cursor %q is: %w", t.cursor.Column, err)
+	case text == "":
+		return "", nil
+	case typ != "":
+		return t.cursor.looseMark(typ, text, time.Now())
+	default:
+		return newMark(k, text), nil
+	}
+}
+
 // CursorIndexed reports whether the database, by its own account, finds changed rows by an index. Without one, reading changes
 // costs about as much as reading all rows. It fails for a table without a cursor; other errors are those of [Table.Scan].
 func (t *Table) CursorIndexed(ctx context.Context) (bool, error) {
 	if t.cursor == nil {
 		return false, errors.New("the source has no cursor")
 	}
-	f := t.backend.(follower)
-	c, err := increment{t}.openNone(ctx, f)
+	c, err := increment{t}.openNone(ctx)
 	if err != nil {
 		return false, contextFirst(ctx, err)
 	}
 	defer c.close()
-	mark, err := increment{t}.mark(ctx, f, c, bound{})
+	mark, err := increment{t}.mark(ctx, c, bound{column: t.cursor.Column})
 	if err != nil || mark == "" { // there is nothing to find
 		return err == nil, contextFirst(ctx, err)
 	}
@@ -375,7 +415,6 @@ func (t *Table) CursorIndexed(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	from.sql = f.wrapping().bound(from)
-	indexed, err := f.wrapping().indexed(ctx, c, increment{t}.changed(f, from), from)
+	indexed, err := c.indexed(ctx, from)
 	return indexed, contextFirst(ctx, err)
 }

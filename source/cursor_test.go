@@ -32,6 +32,15 @@ func postgresPlace(t testing.TB) place {
 	}}
 }
 
+// pooledPlace is PostgreSQL behind a pooler of transactions, where each transaction may meet what another client left.
+func pooledPlace(t testing.TB) place {
+	dsn := testdb.Postgres(t)
+	pooled := testdb.PgBouncer(t, dsn, 4)
+	return place{"PostgreSQL", openDB(t, "pgx", dsn), func(t testing.TB, query string, m source.Mapping) *source.Table {
+		return must(source.Postgres(pooled, query, m))
+	}}
+}
+
 func mySQLPlace(t testing.TB) place {
 	dsn := testdb.MySQL(t)
 	db, scans := testdb.OpenMySQL(t, dsn), testdb.OpenMySQL(t, dsn)
@@ -47,7 +56,7 @@ func sqlitePlace(t testing.TB) place {
 	}}
 }
 
-var places = map[string]func(testing.TB) place{"PostgreSQL": postgresPlace, "MySQL": mySQLPlace, "SQLite": sqlitePlace}
+var places = map[string]func(testing.TB) place{"PostgreSQL": postgresPlace, "PgBouncer": pooledPlace, "MySQL": mySQLPlace, "SQLite": sqlitePlace}
 
 // eachPlace tests with every kind of database.
 func eachPlace(t *testing.T, test func(t *testing.T, p place)) {
@@ -465,11 +474,11 @@ func TestBadCursors(t *testing.T) {
 		table  *source.Table
 		cursor source.Cursor
 	}{
-		"choose a cursor: the file is always read whole; cursors are for PostgreSQL, MySQL, MariaDB and SQLite": {file, source.Cursor{Column: "v"}},
-		"choose a cursor: it names no column":                                                                    {file, source.Cursor{}},
-		"choose a cursor: its overlap is either a duration or a number of steps, and not negative":               {file, source.Cursor{Column: "v", Step: 1, Overlap: 1}},
-		"choose a cursor: the mapping has no key, by which rows could be read again":                             {must(source.CSV(source.File("users.csv"), source.Mapping{Email: "email"})), source.Cursor{Column: "v"}},
-		"choose a cursor: the query is always read whole; cursors are for PostgreSQL, MySQL, MariaDB and SQLite": {must(source.SQL(openDB(t, "sqlite", "file::memory:"), source.Generic, "SELECT 1", cursorMapping)), source.Cursor{Column: "v"}},
+		"choose a cursor: the file is always read whole; cursors are for PostgreSQL, MySQL, MariaDB, SQLite and MongoDB": {file, source.Cursor{Column: "v"}},
+		"choose a cursor: it names no column":                                                                             {file, source.Cursor{}},
+		"choose a cursor: its overlap is either a duration or a number of steps, and not negative":                        {file, source.Cursor{Column: "v", Step: 1, Overlap: 1}},
+		"choose a cursor: the mapping has no key, by which rows could be read again":                                      {must(source.CSV(source.File("users.csv"), source.Mapping{Email: "email"})), source.Cursor{Column: "v"}},
+		"choose a cursor: the query is always read whole; cursors are for PostgreSQL, MySQL, MariaDB, SQLite and MongoDB": {must(source.SQL(openDB(t, "sqlite", "file::memory:"), source.Generic, "SELECT 1", cursorMapping)), source.Cursor{Column: "v"}},
 	} {
 		if _, err := with.table.WithCursor(with.cursor); err == nil || err.Error() != want {
 			t.Errorf("got:\n%v\nwant:\n%s", err, want)

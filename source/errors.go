@@ -1,18 +1,20 @@
 package source
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"owlatsync/source/internal/near"
+	"owlatsync/source/internal/statement"
 )
 
 // ErrNotQuery is wrapped by the error for a statement that is empty, more than one, or not one that only returns rows. [SQL] and
 // [Postgres] find what the text shows; the database finds the rest when it runs the statement.
-var ErrNotQuery = errors.New("a source needs one statement that returns rows and changes nothing, such as SELECT")
+var ErrNotQuery = statement.ErrNotQuery
 
 // ColumnError says why the columns of a source do not fit its mapping or its [Cursor]: one is missing, ambiguous, or cannot be
 // mapped.
@@ -88,32 +90,9 @@ func nearest(name string, columns []column) string {
 		if strings.Contains(c.Name, "@") {
 			continue // somebody's data, not a name
 		}
-		if d := distance(strings.ToLower(name), strings.ToLower(c.Name)); d < least && d < len(name) {
+		if d := near.Distance(strings.ToLower(name), strings.ToLower(c.Name)); d < least && d < len(name) {
 			best, least = c.Name, d
 		}
 	}
 	return best
-}
-
-// distance returns how many letters to insert, delete, replace or swap with their neighbour to get from a to b.
-func distance(a, b string) int {
-	before, above, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range above {
-		above[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(above[j]+1, row[j-1]+1, above[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, above, row = above, row, before
-	}
-	return above[len(b)]
 }

@@ -5,11 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
-	"time"
 
-	"owlatsync/source/internal/cell"
+	"owlatsync/source/internal/dialects"
 	"owlatsync/source/internal/sqlrows"
 	"owlatsync/source/internal/statement"
 )
@@ -20,8 +17,8 @@ var generic = dialect{
 	castHint: "a CAST to a text type",
 	lexicon:  statement.Generic,
 	begin:    beginGeneric,
-	kindOf:   genericKind,
-	values:   sqlrows.Rules{TimeOf: genericTime, PrintedBits: true},
+	kindOf:   dialects.GenericKind,
+	values:   sqlrows.Rules{TimeOf: dialects.GenericTime, PrintedBits: true},
 }
 
 // genericTransactions are the transactions that a scan asks the driver for, the best first. Every one is rolled back, so that
@@ -51,45 +48,4 @@ func beginGeneric(ctx context.Context, conn *sql.Conn, _ string) (queryFunc, fun
 		}, nil
 	}
 	return nil, nil, fmt.Errorf("begin a transaction: %w", refusals[len(refusals)-1])
-}
-
-// genericBinary are words in database type names for binary data.
-var genericBinary = []string{"BLOB", "BINARY", "BYTEA", "BYTES", "IMAGE", "RAW"}
-
-func genericKind(databaseType string) cell.Kind {
-	name := strings.ToUpper(databaseType)
-	switch {
-	case slices.ContainsFunc(genericBinary, func(b string) bool { return strings.Contains(name, b) }):
-		return cell.Binary
-	case name == "CHAR", name == "NCHAR", name == "BPCHAR", name == "CHARACTER":
-		return cell.Padded
-	case name == "DATE":
-		return cell.Day
-	case name == "BIT":
-		return cell.Bits
-	case strings.HasPrefix(name, "DECIMAL"), strings.HasPrefix(name, "NUMERIC"), name == "NUMBER", name == "MONEY":
-		return cell.Number
-	case strings.HasPrefix(name, "BOOL"):
-		return cell.Boolean
-	case strings.Contains(name, "INT") && !strings.Contains(name, "INTERVAL") && !strings.Contains(name, "POINT"):
-		return cell.Integer
-	case strings.Contains(name, "FLOAT"), strings.Contains(name, "DOUBLE"), name == "REAL":
-		return cell.Number
-	case strings.HasPrefix(name, "TIMESTAMP"), strings.HasPrefix(name, "DATETIME"):
-		return cell.Moment
-	}
-	return cell.Text
-}
-
-// genericTime takes the moment that the driver gives. Midnight in the driver's zone is a day; not all databases keep only a date in
-// a DATE.
-func genericTime(at time.Time, k cell.Kind) (time.Time, string) {
-	if k == cell.Day && midnight(at) {
-		return at, time.DateOnly
-	}
-	return at.UTC(), time.RFC3339Nano
-}
-
-func midnight(at time.Time) bool {
-	return at.Hour() == 0 && at.Minute() == 0 && at.Second() == 0 && at.Nanosecond() == 0
 }

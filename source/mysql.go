@@ -5,12 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
-	"time"
 
-	"owlatsync/source/internal/cell"
+	"owlatsync/source/internal/dialects"
 	"owlatsync/source/internal/sqlrows"
 	"owlatsync/source/internal/statement"
+	"owlatsync/source/internal/wrap"
 )
 
 // mySQL is the dialect of MySQL and MariaDB. It relies on the text protocol of go-sql-driver/mysql.
@@ -19,9 +18,9 @@ var mySQL = dialect{
 	castHint: "HEX(column), or BIN_TO_UUID(column) for a UUID",
 	lexicon:  statement.MySQL,
 	begin:    beginMySQL,
-	kindOf:   mySQLKind,
-	values:   sqlrows.Rules{TimeOf: mySQLTime},
-	wrapping: wrapMySQL,
+	kindOf:   dialects.MySQLKind,
+	values:   sqlrows.Rules{TimeOf: dialects.MySQLTime},
+	wrapping: wrap.MySQL,
 	direct:   true,
 }
 
@@ -53,32 +52,4 @@ func beginMySQL(ctx context.Context, conn *sql.Conn, query string) (queryFunc, f
 		return nil, end, fmt.Errorf("begin a read-only transaction: %w", err)
 	}
 	return conn.QueryContext, end, nil
-}
-
-func mySQLKind(databaseType string) cell.Kind {
-	switch name := strings.TrimPrefix(databaseType, "UNSIGNED "); name {
-	case "TINYINT", "SMALLINT", "MEDIUMINT", "INT", "BIGINT", "YEAR":
-		return cell.Integer
-	case "FLOAT", "DOUBLE", "DECIMAL":
-		return cell.Number
-	case "BIT":
-		return cell.Bits
-	case "CHAR":
-		return cell.Padded
-	case "DATETIME", "TIMESTAMP":
-		return cell.Moment
-	case "DATE":
-		return cell.Day
-	case "BINARY", "VARBINARY", "TINYBLOB", "BLOB", "MEDIUMBLOB", "LONGBLOB", "GEOMETRY", "VECTOR":
-		return cell.Binary
-	}
-	return cell.Text
-}
-
-// mySQLTime uses only the clock: it is the server's, which is set to UTC, whatever zone the driver names.
-func mySQLTime(at time.Time, k cell.Kind) (time.Time, string) {
-	if k == cell.Day {
-		return at.Add(12 * time.Hour), time.DateOnly // in a zone that skips midnight the driver gives a time near it
-	}
-	return at, "2006-01-02T15:04:05.999999999Z"
 }

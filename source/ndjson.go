@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
+	"strings"
 
 	"owlatsync"
 	"owlatsync/source/internal/cell"
@@ -20,8 +22,9 @@ const (
 )
 
 // NDJSON returns the rows of a file with one JSON object per line (plain or gzip, UTF-8 with or without byte order mark). Blank
-// lines do not count. A field that an object does not have is NULL, but a mapped field that no object has is an error. A line that
-// is no JSON object ends the scan as incomplete with a [LineError]. An object, an array or half a surrogate pair in a mapped field
+// lines do not count. A mapped column is a field, or a path of fields and of positions in arrays, such as name.first or
+// emails.0.address; a field whose own name holds the dots comes first. A field that an object does not have is NULL, but a mapped field
+// that no object has is an error. A line that is no JSON object ends the scan as incomplete with a [LineError]. An object, an array or half a surrogate pair in a mapped field
 // makes the row a defect. A line has at most 16 MiB. NDJSON opens nothing; its error comes from [Mapping.Validate].
 func NDJSON(open Opener, m Mapping) (*Table, error) {
 	m = m.clone()
@@ -69,7 +72,7 @@ func scanNDJSON(in *input, m Mapping) (cursor, error) {
 			continue
 		}
 		c.unseen[name] = len(c.sample) > 0
-		if slices.Contains(later, name) && !c.has(name) {
+		if !c.has(name) && (slices.Contains(later, name) || c.sampled(name)) {
 			c.cols = append(c.cols, column{Column: Column{Name: name}})
 		}
 	}
@@ -78,6 +81,14 @@ func scanNDJSON(in *input, m Mapping) (cursor, error) {
 
 func (c *ndjsonCursor) has(name string) bool {
 	return slices.ContainsFunc(c.cols, func(have column) bool { return have.Name == name })
+}
+
+// sampled reports whether one of the first lines has a value at a path that is not the first element of an array.
+func (c *ndjsonCursor) sampled(name string) bool {
+	return strings.Contains(name, ".") && slices.ContainsFunc(c.sample, func(line numberedLine) bool {
+		var object map[string]json.RawMessage
+		return json.Unmarshal(line.text, &object) == nil && valueAt(object, name) != nil
+	})
 }
 
 // readSample reads the first lines ahead to learn the columns. Their errors are told when the rows are mapped.
@@ -92,7 +103,7 @@ func (c *ndjsonCursor) readSample() error {
 		}
 		size += len(line)
 		c.sample = append(c.sample, numberedLine{c.read, bytes.Clone(line)})
-		for _, name := range fieldNames(line) {
+		for _, name := range fieldNames(line, "") {
 			if !c.has(name) {
 				c.cols = append(c.cols, column{Column: Column{Name: name}})
 			}
@@ -101,8 +112,8 @@ func (c *ndjsonCursor) readSample() error {
 	return nil
 }
 
-// fieldNames lists the fields of an object in their order, up to the first syntax error.
-func fieldNames(line []byte) (names []string) {
+// fieldNames lists the fields of an object in their order, up to the first syntax error, each with the paths into its value.
+func fieldNames(line []byte, prefix string) (names []string) {
 	d := json.NewDecoder(bytes.NewReader(line))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {
 		return nil
@@ -116,7 +127,14 @@ func fieldNames(line []byte) (names []string) {
 		if d.Decode(&value) != nil {
 			return names
 		}
-		names = append(names, name.(string))
+		path := prefix + name.(string)
+		names = append(names, path)
+		var list []json.RawMessage
+		if value[0] == '[' && json.Unmarshal(value, &list) == nil && len(list) > 0 {
+			path, value = path+".0", list[0]
+			names = append(names, path)
+		}
+		names = append(names, fieldNames(value, path+".")...)
 	}
 	return names
 }
@@ -154,6 +172,11 @@ func (c *ndjsonCursor) next() (bool, error) {
 	}
 	for name := range c.object {
 		delete(c.unseen, name)
+	}
+	for name, wanted := range c.unseen {
+		if wanted && strings.Contains(name, ".") && valueAt(c.object, name) != nil {
+			delete(c.unseen, name)
+		}
 	}
 	return true, nil
 }
@@ -198,5 +221,33 @@ func (c *ndjsonCursor) readLine() ([]byte, error) {
 }
 
 func (c *ndjsonCursor) cell(i int) (cell.Cell, error) {
-	return cell.OfJSON(c.object[c.cols[i].Name], &c.buf), nil
+	return cell.OfJSON(valueAt(c.object, c.cols[i].Name), &c.buf), nil
+}
+
+// valueAt returns the field of that name, or the value at that path; nil if there is none.
+func valueAt(object map[string]json.RawMessage, name string) json.RawMessage {
+	if value, ok := object[name]; ok || !strings.Contains(name, ".") {
+		return value
+	}
+	first, rest, _ := strings.Cut(name, ".")
+	value := object[first]
+	for rest != "" && len(value) > 0 {
+		first, rest, _ = strings.Cut(rest, ".")
+		switch value[0] {
+		case '{':
+			var object map[string]json.RawMessage
+			_ = json.Unmarshal(value, &object) // a part of what was read already
+			value = object[first]
+		case '[':
+			var list []json.RawMessage
+			_ = json.Unmarshal(value, &list)
+			value = nil
+			if at, err := strconv.Atoi(first); err == nil && at >= 0 && at < len(list) {
+				value = list[at]
+			}
+		default:
+			return nil
+		}
+	}
+	return value
 }

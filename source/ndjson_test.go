@@ -166,3 +166,36 @@ func TestNDJSONBadInput(t *testing.T) {
 		})
 	}
 }
+
+func TestNDJSONPaths(t *testing.T) {
+	t.Parallel()
+	const text = `{"_id":{"$oid":"64b7"},"name":{"first":"Ada","a.b":"x"},"emails":[{"address":"a@example.com","ok":true},{"address":"z@example.com"}],"a.b":"own"}
+{"_id":{"$oid":"64b8"},"name":"Bob","emails":[],"a":{"b":"path"}}
+{"_id":{"$oid":"64b9"},"name":{"first":{"x":1}},"emails":[{"address":"c@example.com"}],"a":[{"b":"y"}]}
+`
+	m := source.Mapping{Key: []string{"_id.$oid"}, Email: "emails.0.address", Fields: owlatsync.Texts{owlatsync.FirstName: "name.first"}, Topics: []string{"emails.0.ok"}}
+	m.Properties = []source.Property{{Name: "ab", Column: "a.b"}, {Name: "second", Column: "emails.1.address"}}
+	rows, err := read(t.Context(), must(source.NDJSON(content(text), m)))
+	if err != nil || len(rows) != 3 {
+		t.Fatalf("%d rows and %v", len(rows), err)
+	}
+	for i, want := range []string{
+		"64b7 a@example.com Ada yes own z@example.com ", "64b8   no path <nil> ", `64b9 c@example.com  no <nil> <nil> column "name.first" holds a JSON object or array, not one value`,
+	} {
+		r := rows[i]
+		consent := map[bool]string{true: "yes", false: "no"}[r.Consents[0] == owlatsync.Yes]
+		got := fmt.Sprintf("%s %s %s %s %v %v %s", r.Key, r.Email.Value, r.Fields[owlatsync.FirstName].Value, consent, r.Properties[0].Value, r.Properties[1].Value, r.Defect)
+		if got != want {
+			t.Errorf("row %d is %q, want %q", i+1, got, want)
+		}
+	}
+	var names []string
+	for _, c := range must(must(source.NDJSON(content(text), m)).Columns(t.Context())) {
+		names = append(names, c.Name)
+	}
+	if want := "_id _id.$oid name name.first name.a.b emails emails.0 emails.0.address emails.0.ok a.b"; !strings.HasPrefix(strings.Join(names, " "), want) {
+		t.Errorf("columns %q, want %s", names, want)
+	}
+	m.Fields[owlatsync.LastName] = "name.frist"
+	says(t, fails(t, must(source.NDJSON(content(text), m)), nil), `column "name.frist"`, `did you mean "name.first"?`)
+}

@@ -2,10 +2,12 @@ package source
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -16,6 +18,11 @@ import (
 
 	"owlatsync"
 	"owlatsync/source/internal/cell"
+	"owlatsync/source/internal/dialects"
+	"owlatsync/source/internal/pgask"
+	"owlatsync/source/internal/pgfault"
+	"owlatsync/source/internal/statement"
+	"owlatsync/source/internal/wrap"
 )
 
 // connectTimeout limits a connection attempt unless the DSN has a connect_timeout.
@@ -24,14 +31,19 @@ const connectTimeout = 15 * time.Second
 // Postgres returns the rows of a query on a PostgreSQL server. A URL or libpq's "key=value" form names the server; libpq's
 // environment variables and password file count too. The query must be a single statement that returns rows and changes nothing.
 // Each scan has its own connection and reads in a REPEATABLE READ READ ONLY transaction. It sets TimeZone, DateStyle,
-// extra_float_digits and client_encoding itself, whatever the connection string says. Connecting may take 15 seconds unless the
-// connection string has a connect_timeout.
+// extra_float_digits and client_encoding itself, whatever the connection string says. It sets the other settings of the connection
+// string, such as search_path, for its transaction only, and prepares nothing that outlives it, so that a pooler of transactions,
+// such as PgBouncer, may stand before the server. Connecting may take 15 seconds unless the connection string has a
+// connect_timeout.
 //
-// Postgres connects to nothing. Its error comes from [Mapping.Validate], is [ErrNotQuery] for an empty query, or says that the
-// connection string is not valid, without a part of it.
+// Postgres connects to nothing. Its error comes from [Mapping.Validate], is [ErrNotQuery] for an empty query, says which file that
+// the connection string names cannot be read, or that the connection string is not valid, without a part of it.
 func Postgres(connString, query string, m Mapping) (*Table, error) {
 	config, err := pgconn.ParseConfig(connString)
 	if err != nil {
+		if file, ok := errors.AsType[*fs.PathError](err); ok {
+			return nil, fmt.Errorf("read a file that the PostgreSQL DSN names: %w", file)
+		}
 		// The text of the error may hold parts of the password.
 		return nil, errors.New("read the PostgreSQL DSN: it is not valid; check its form, its options and the files they name")
 	}
@@ -47,16 +59,17 @@ func Postgres(connString, query string, m Mapping) (*Table, error) {
 	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		return pgproto3.NewFrontend(bufio.NewReaderSize(r, pgReadSize), w)
 	}
-	return newTable(m, &pgBackend{config: config, query: query})
+	return newTable(m, &pgBackend{config: config, query: query, settings: pgask.TakeSettings(config)})
 }
 
 // pgReadSize is how many bytes are read from the server at once; pgx itself reads 8 KiB.
 const pgReadSize = 64 << 10
 
 type pgBackend struct {
-	config *pgconn.Config
-	query  string
-	ahead  atomic.Pointer[pgAhead]
+	config   *pgconn.Config
+	settings string // statement that makes the settings of the DSN
+	query    string
+	ahead    atomic.Pointer[pgAhead]
 }
 
 func (b *pgBackend) noun() string     { return "the query" }
@@ -65,7 +78,7 @@ func (b *pgBackend) castHint() string { return "encode(column, 'hex')" }
 func (b *pgBackend) connect(ctx context.Context) (*pgconn.PgConn, error) {
 	conn, err := pgconn.ConnectConfig(ctx, b.config.Copy())
 	if err != nil {
-		return nil, fmt.Errorf("connect to PostgreSQL: %w", explainPostgres(err, "check host and port in the DSN"))
+		return nil, fmt.Errorf("connect to PostgreSQL: %w", pgfault.Connecting(err))
 	}
 	return conn, nil
 }
@@ -79,77 +92,81 @@ func (b *pgBackend) ping(ctx context.Context) error {
 	return nil
 }
 
-// pgSession begins the scan's read-only transaction (Invariant 7) and fixes the form in which values are printed.
-const pgSession = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL extra_float_digits = 1; SET LOCAL client_encoding = `
+// pgBegin begins the scan's read-only transaction (Invariant 7), and pgForms fixes the form in which values are printed.
+const (
+	pgBegin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+	pgForms = "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL extra_float_digits = 1; SET LOCAL client_encoding = "
+)
 
-func (b *pgBackend) wrapping() *wrapping { return wrapPostgres }
-func (b *pgBackend) text() string        { return b.query }
+func (b *pgBackend) wrapping() *wrap.Dialect { return wrap.Postgres }
+func (b *pgBackend) text() string            { return b.query }
 
 func (b *pgBackend) open(ctx context.Context) (cursor, error) {
 	return orNil(b.openQuery(ctx, b.query))
 }
 
-func (b *pgBackend) openQuery(ctx context.Context, query string) (following, error) {
+func (b *pgBackend) openQuery(ctx context.Context, query string) (sqlScan, error) {
 	conn, err := b.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
 	c := &pgCursor{conn: conn, ctx: ctx}
-	encoding := "'UTF8'"
-	if conn.ParameterStatus("server_encoding") == "SQL_ASCII" {
-		// Such a database holds any bytes. With UTF-8 asked for, it would end the scan at the first invalid ones.
-		encoding = "'SQL_ASCII'"
-	}
-	if _, err := conn.Exec(ctx, pgSession+encoding).ReadAll(); err != nil {
-		c.close()
-		return nil, fmt.Errorf("begin a read-only transaction: %w", explainPostgres(err, ""))
-	}
-	// Preparing describes a statement without running it, and takes only one.
-	described, err := conn.Prepare(ctx, "", query, nil)
-	if err != nil {
-		c.close()
-		return nil, fmt.Errorf("check the query: %w", explainPostgres(err, "correct the query"))
-	}
-	switch {
-	case len(described.Fields) == 0:
-		err = fmt.Errorf("the statement returns no columns: %w", ErrNotQuery)
-	case len(described.ParamOIDs) > 0:
-		err = errors.New("check the query: it has a parameter such as $1, and there is no value for it")
-	}
-	if err != nil {
+	if err := b.begin(ctx, conn); err != nil {
 		c.close()
 		return nil, err
 	}
-	types := pgtype.NewMap()
-	for _, f := range described.Fields {
-		name := fmt.Sprintf("type %d", f.DataTypeOID)
-		if t, ok := types.TypeForOID(f.DataTypeOID); ok {
-			name = t.Name
-		}
-		c.cols = append(c.cols, column{Column{f.Name, name}, pgKind(f.DataTypeOID)})
+	if err := c.describe(query); err != nil {
+		c.close()
+		return nil, err
 	}
 	return c, nil
 }
 
-func pgKind(oid uint32) cell.Kind {
-	switch oid {
-	case pgtype.BoolOID:
-		return cell.Boolean
-	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.OIDOID:
-		return cell.Integer
-	case pgtype.Float4OID, pgtype.Float8OID, pgtype.NumericOID:
-		return cell.Number
-	case pgtype.BPCharOID:
-		return cell.Padded
-	case pgtype.TimestampOID, pgtype.TimestamptzOID:
-		return cell.Moment
-	case pgtype.DateOID:
-		return cell.Day
-	case pgtype.ByteaOID:
-		return cell.Binary
+// begin begins the transaction of a scan.
+func (b *pgBackend) begin(ctx context.Context, conn *pgconn.PgConn) error {
+	begin, encoding := pgBegin, "'UTF8'"
+	if conn.ParameterStatus("server_encoding") == "SQL_ASCII" {
+		// Such a database holds any bytes. With UTF-8 asked for, it would end the scan at the first invalid ones.
+		encoding = "'SQL_ASCII'"
 	}
-	return cell.Text
+	if b.settings != "" {
+		if _, err := conn.Exec(ctx, begin).ReadAll(); err != nil {
+			return fmt.Errorf("begin a read-only transaction: %w", pgfault.Explain(err, ""))
+		}
+		if _, err := conn.Exec(ctx, b.settings).ReadAll(); err != nil {
+			return fmt.Errorf("make the settings of the PostgreSQL DSN: %w", pgfault.Setting(err))
+		}
+		begin = ""
+	}
+	if _, err := conn.Exec(ctx, begin+pgForms+encoding).ReadAll(); err != nil {
+		return fmt.Errorf("begin a read-only transaction: %w", pgfault.Explain(err, ""))
+	}
+	return nil
+}
+
+// describe learns the columns of a query. Preparing describes a statement without running it, and takes only one.
+func (c *pgCursor) describe(query string) error {
+	described, err := c.conn.Prepare(c.ctx, "", query, nil)
+	reserved := reservedTable(query, statement.Postgres)
+	switch {
+	case err != nil:
+		return fmt.Errorf("check the query: %w", pgfault.Explain(err, cmp.Or(reserved, "correct the query")))
+	case len(described.Fields) == 0:
+		return fmt.Errorf("the statement returns no columns: %w", ErrNotQuery)
+	case len(described.ParamOIDs) > 0:
+		return errors.New("check the query: it has a parameter such as $1, and there is no value for it")
+	case reserved != "" && len(described.Fields) == 1 && strings.HasSuffix(described.Fields[0].Name, "user"):
+		return errors.New("check the query: it asks for the name of the database user, and for no table; " + reserved)
+	}
+	types := pgtype.NewMap()
+	for _, f := range described.Fields {
+		name := fmt.Sprintf(unnamedType+"%d", f.DataTypeOID)
+		if t, ok := types.TypeForOID(f.DataTypeOID); ok {
+			name = t.Name
+		}
+		c.cols = append(c.cols, column{Column{f.Name, name}, dialects.PostgresKind(f.DataTypeOID)})
+	}
+	return nil
 }
 
 // pgCursor is a scan on its own connection. All values come as text, in which PostgreSQL can print every type.
@@ -177,7 +194,7 @@ func (c *pgCursor) next() (bool, error) {
 		return true, nil
 	}
 	if _, err := c.reader.Close(); err != nil {
-		return false, explainPostgres(err, "")
+		return false, pgfault.Explain(err, "")
 	}
 	c.done = true
 	return false, nil
@@ -193,7 +210,7 @@ func (c *pgCursor) cell(i int) (cell.Cell, error) {
 
 func (c *pgCursor) requery(ctx context.Context, query string, args []any) error {
 	if _, err := c.conn.Prepare(ctx, "", query, nil); err != nil {
-		return fmt.Errorf("run the query for single rows: %w", explainPostgres(err, ""))
+		return fmt.Errorf("run the query for single rows: %w", pgfault.Explain(err, ""))
 	}
 	values := make([][]byte, len(args))
 	for i, arg := range args {
@@ -206,7 +223,7 @@ func (c *pgCursor) requery(ctx context.Context, query string, args []any) error 
 func (c *pgCursor) lookUp(ctx context.Context, query string) (found [][]string, err error) {
 	result := c.conn.ExecParams(ctx, query, nil, nil, nil, nil).Read()
 	if result.Err != nil {
-		return nil, explainPostgres(result.Err, "")
+		return nil, pgfault.Explain(result.Err, "")
 	}
 	for _, row := range result.Rows {
 		values := make([]string, len(row))
@@ -219,12 +236,17 @@ func (c *pgCursor) lookUp(ctx context.Context, query string) (found [][]string, 
 }
 
 func (c *pgCursor) close() {
-	if c.reader != nil && !c.done && !c.conn.IsClosed() {
+	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTimeout)
+	switch {
+	case c.conn.IsClosed():
+	case c.reader != nil && !c.done:
 		// The server may still compute rows that nobody will read.
-		ctx, cancel := context.WithTimeout(context.Background(), cleanUpTimeout)
 		_ = c.conn.CancelRequest(ctx)
-		cancel()
+	default:
+		// A pooler throws away the server's connection of a client that leaves within a transaction.
+		_, _ = c.conn.Exec(ctx, "ROLLBACK").ReadAll()
 	}
+	cancel()
 	closePostgres(c.conn)
 }
 

@@ -14,6 +14,7 @@ import (
 	"owlatsync/source/internal/cell"
 	"owlatsync/source/internal/sqlrows"
 	"owlatsync/source/internal/statement"
+	"owlatsync/source/internal/wrap"
 )
 
 // Dialect says which database a *sql.DB connects to.
@@ -46,7 +47,9 @@ type dialect struct {
 	// database/sql.
 	direct bool
 	// wrapping says how to ask for part of a query's rows; nil: that is not possible.
-	wrapping *wrapping
+	wrapping *wrap.Dialect
+	// hints say what to do about an error with a code.
+	hints map[int]string
 }
 
 // queryFunc runs a query within the scan's transaction.
@@ -104,25 +107,25 @@ func (b *sqlBackend) ping(ctx context.Context) error {
 }
 
 func (b *sqlBackend) connectError(err error) error {
-	return fmt.Errorf("connect to %s, as the DSN says: %w", b.dialect.name, err)
+	return fmt.Errorf("connect to %s, as the DSN says: %w", b.dialect.name, b.dialect.explain(err, ""))
 }
 
-func (b *sqlBackend) wrapping() *wrapping { return b.dialect.wrapping }
-func (b *sqlBackend) text() string        { return b.query }
+func (b *sqlBackend) wrapping() *wrap.Dialect { return b.dialect.wrapping }
+func (b *sqlBackend) text() string            { return b.query }
 
 func (b *sqlBackend) open(ctx context.Context) (cursor, error) {
 	return orNil(b.openQuery(ctx, b.query))
 }
 
 // orNil returns a nil cursor with an error, and not a cursor that holds a nil pointer.
-func orNil(c following, err error) (cursor, error) {
+func orNil(c sqlScan, err error) (cursor, error) {
 	if err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-func (b *sqlBackend) openQuery(ctx context.Context, query string) (following, error) {
+func (b *sqlBackend) openQuery(ctx context.Context, query string) (sqlScan, error) {
 	query = statement.Bare(query, b.dialect.lexicon)
 	conn, err := b.db.Conn(ctx)
 	if err != nil {
@@ -134,11 +137,11 @@ func (b *sqlBackend) openQuery(ctx context.Context, query string) (following, er
 	c.ctx = ctx
 	if c.run, c.end, err = b.dialect.begin(ctx, conn, query); err != nil {
 		c.close()
-		return nil, err
+		return nil, b.dialect.explain(err, query)
 	}
 	if err := c.query(query); err != nil {
 		c.close()
-		return nil, fmt.Errorf("run the query: %w", err)
+		return nil, fmt.Errorf("run the query: %w", b.dialect.explain(err, query))
 	}
 	if err := c.describe(); err != nil {
 		c.close()

@@ -4,12 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
-	"time"
 
-	"owlatsync/source/internal/cell"
+	"owlatsync/source/internal/dialects"
 	"owlatsync/source/internal/sqlrows"
 	"owlatsync/source/internal/statement"
+	"owlatsync/source/internal/wrap"
 )
 
 // sqlite is the dialect of SQLite, where each value has its own type and the column's type is only a hint.
@@ -18,10 +17,11 @@ var sqlite = dialect{
 	castHint: "CAST(column AS TEXT) or hex(column)",
 	lexicon:  statement.SQLite,
 	begin:    beginSQLite,
-	kindOf:   sqliteKind,
-	wrapping: wrapSQLite,
-	values:   sqlrows.Rules{TimeOf: sqliteTime, BytesAreBinary: true},
+	kindOf:   dialects.SQLiteKind,
+	wrapping: wrap.SQLite,
+	values:   sqlrows.Rules{TimeOf: dialects.SQLiteTime, BytesAreBinary: true},
 	direct:   true,
+	hints:    dialects.SQLiteHints,
 }
 
 func beginSQLite(ctx context.Context, conn *sql.Conn, _ string) (queryFunc, func(context.Context) error, error) {
@@ -45,31 +45,4 @@ func beginSQLite(ctx context.Context, conn *sql.Conn, _ string) (queryFunc, func
 		}
 		return end(ctx)
 	}, nil
-}
-
-func sqliteKind(declared string) cell.Kind {
-	name, _, _ := strings.Cut(strings.ToUpper(declared), "(")
-	switch strings.TrimSpace(name) {
-	case "BOOLEAN", "BOOL":
-		return cell.Boolean
-	case "BLOB", "BINARY", "VARBINARY":
-		return cell.Binary
-	case "DATETIME", "TIMESTAMP":
-		return cell.Moment
-	case "DATE":
-		return cell.Day
-	}
-	return cell.Text
-}
-
-// sqliteTime uses the time that the driver makes of a text. A day is midnight in UTC or in the driver's zone.
-func sqliteTime(at time.Time, k cell.Kind) (time.Time, string) {
-	switch utc := at.UTC(); {
-	case k != cell.Day:
-		return utc, time.RFC3339Nano
-	case midnight(at) && !midnight(utc):
-		return at, time.DateOnly
-	default:
-		return utc, time.DateOnly
-	}
 }

@@ -101,11 +101,20 @@ func (t *Table) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
 // Columns describes the source's columns in their order without reading rows. They need not fit the mapping; [Table.Check] tells.
 // For an NDJSON file they are the columns of its first lines. Its errors are those of [Table.Rows].
 func (t *Table) Columns(ctx context.Context) ([]Column, error) {
+	if b, ok := t.backend.(recordBackend); ok {
+		columns, err := b.records.Describe(ctx)
+		return columns, contextFirst(ctx, err)
+	}
 	c, err := t.backend.open(ctx)
 	if err != nil {
 		return nil, contextFirst(ctx, err)
 	}
 	defer c.close()
+	if n, ok := c.(typeNamer); ok {
+		if err := n.nameTypes(ctx); err != nil {
+			return nil, contextFirst(ctx, err)
+		}
+	}
 	var columns []Column
 	for _, col := range c.columns() {
 		columns = append(columns, col.Column)
@@ -125,6 +134,27 @@ func (t *Table) Check(ctx context.Context) error {
 		return err
 	}
 	return increment{t}.checkCursor(ctx, c.columns())
+}
+
+// typeNamer is a cursor that must ask for the names of some types.
+type typeNamer interface {
+	nameTypes(ctx context.Context) error
+}
+
+// hider is a backend that may show less than all rows to its user.
+type hider interface {
+	hidden(ctx context.Context) (why string, err error)
+}
+
+// Hidden says what may keep rows of the source from being read without an error, and what to do about it; it is empty if nothing
+// does. Only row-level security of PostgreSQL is looked for, in all that the query reads. Its errors are those of [Table.Rows].
+func (t *Table) Hidden(ctx context.Context) (why string, err error) {
+	h, ok := t.backend.(hider)
+	if !ok {
+		return "", nil
+	}
+	why, err = h.hidden(ctx)
+	return why, contextFirst(ctx, err)
 }
 
 // connecter is a backend that can connect before a scan needs it.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"owlatsync"
 	"owlatsync/internal/testdb"
@@ -134,6 +135,22 @@ func TestFullSync(t *testing.T) {
 			defer db.Close()
 			fillSQL(t, db, people)
 			return "sqlite:app.db", query
+		},
+		"MongoDB": func(t *testing.T, _ string, people []person) (string, string) {
+			dsn, db := testdb.Mongo(t)
+			var documents []any
+			for _, p := range people {
+				d := bson.D{{Key: "id", Value: p.id}, {Key: "email", Value: p.email}, {Key: "first_name", Value: p.first}, {Key: "last_name", Value: p.last}, {Key: "newsletter", Value: p.newsletter}}
+				if p.first == "" {
+					d = append(d[:2], d[3:]...)
+				}
+				documents = append(documents, d)
+			}
+			documents = append(documents, bson.D{{Key: "id", Value: len(people) + 1}, {Key: "email", Value: "gone@example.com"}, {Key: "deletedAt", Value: "2026-11-03"}})
+			if _, err := db.Collection("users").InsertMany(t.Context(), documents); err != nil {
+				t.Fatal(err)
+			}
+			return dsn, "\n      collection: users\n      filter: {deletedAt: null}"
 		},
 		"CSV": func(t *testing.T, dir string, people []person) (string, string) {
 			var b bytes.Buffer

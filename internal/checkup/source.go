@@ -92,6 +92,7 @@ func (c *checker) source(ctx context.Context, s config.Sync) {
 	if s.Cursor.Column != "" {
 		c.cursor(ctx, s, src)
 	}
+	c.hidden(ctx, s, src)
 	t := newTally(s.Reconcile(src))
 	for row, err := range src.Rows(ctx) {
 		if errors.Is(err, context.DeadlineExceeded) && t.rows > 0 {
@@ -131,6 +132,16 @@ func (c *checker) cursor(ctx context.Context, s config.Sync, src *source.Table) 
 		f.Message = fmt.Sprintf("the database finds no index by which to look for changes of %s, and would go through whole tables: CREATE INDEX on that column of its table", s.Cursor.Column)
 	}
 	c.found(f)
+}
+
+// hidden tells of what may keep rows from this user.
+func (c *checker) hidden(ctx context.Context, s config.Sync, src *source.Table) {
+	switch why, err := src.Hidden(ctx); {
+	case err != nil:
+		c.sourceFailed(s, "hidden rows", err)
+	case why != "":
+		c.found(Finding{Area: AreaSync, Sync: s.Name, Subject: "hidden rows", Status: Warning, Message: why})
+	}
 }
 
 func (c *checker) sourceFailed(s config.Sync, subject string, err error) {

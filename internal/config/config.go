@@ -47,7 +47,10 @@ type Sync struct {
 	Line   int // its line in the file
 	DSN    Secret
 	Target sourcedsn.DSN // the DSN, parsed
-	Query  string        // empty for files
+	Query  string        // empty for files and MongoDB
+	// Collection and Filter say which documents of MongoDB are read; the filter is JSON, empty for all.
+	Collection, Filter string
+
 	Cursor source.Cursor // without a column: every run reads all rows
 	// FullEvery is how often a run reads all rows in spite of a cursor.
 	FullEvery time.Duration

@@ -289,13 +289,15 @@ func (d syncDecoder) source(s section, sync *Sync) {
 		sync.Cursor.Database = target.String() // String masks the password
 	}
 	isFile := target.Kind() == sourcedsn.KindCSV || target.Kind() == sourcedsn.KindNDJSON
+	isMongo := target.Kind() == sourcedsn.KindMongo
+	d.collection(keys, sync, query, isMongo)
 	if isFile && cursor.given {
 		cursor.refuse(d.decoder, "a file is always read whole, because it cannot be asked for changed rows; remove it")
 	}
 	switch {
 	case isFile && query.given:
 		query.refuse(d.decoder, "a file has no query; remove it")
-	case !isFile:
+	case !isFile && !isMongo:
 		d.required(query, "write the SELECT that gives one row per contact")
 	}
 }

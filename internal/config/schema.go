@@ -39,8 +39,11 @@ type syncKeys struct {
 }
 
 type sourceKeys struct {
-	DSN   string `json:"dsn" jsonschema_description:"postgres://user:password@host/database, mysql://user:password@host/database, mariadb://…, sqlite:FILE, csv:FILE or ndjson:FILE (files may be gzipped). Relative files are relative to this file."`
-	Query string `json:"query,omitempty" jsonschema_description:"SELECT that gives one row per contact. Required for databases, not allowed for files."`
+	DSN   string `json:"dsn" jsonschema_description:"postgres://user:password@host/database, mysql://user:password@host/database, mariadb://…, mongodb://user:password@host/database, sqlite:FILE, csv:FILE or ndjson:FILE (files may be gzipped). Relative files are relative to this file."`
+	Query string `json:"query,omitempty" jsonschema_description:"SELECT that gives one row per contact. Required for databases, not allowed for files and MongoDB."`
+
+	Collection string    `json:"collection,omitempty" jsonschema_description:"Collection with one document per contact. Only for MongoDB, where it is required. Columns are then paths of fields, such as name.first."`
+	Filter     filterKey `json:"filter,omitempty" jsonschema_description:"Which documents count, in MongoDB's query language, such as {active: true, deletedAt: null}: keys and values, or a text that holds such JSON. Only for MongoDB."`
 
 	Cursor    string     `json:"cursor,omitempty" jsonschema_description:"Column of the query that grows whenever a row changes: a time, a date or a whole number. Runs then read only rows that changed since the last one. Needs an index on the column to be worth it, and a key."`
 	Overlap   overlapKey `json:"overlap,omitempty" jsonschema_description:"How far before the last row read a run begins to read: longer than any transaction that changes rows. A duration such as 10m for times and dates (the default), a number for whole numbers (without default)."`
@@ -123,6 +126,14 @@ type wordsKey struct{}
 func (wordsKey) JSONSchema() *jsonschema.Schema {
 	one := []*jsonschema.Schema{{Type: "string", MinLength: new(uint64(1))}, {Type: "number"}, {Type: "boolean"}}
 	return &jsonschema.Schema{OneOf: append(one, &jsonschema.Schema{Type: "array", MinItems: new(uint64(1)), Items: &jsonschema.Schema{OneOf: one[:3:3]}})}
+}
+
+// filterKey is a filter of MongoDB.
+type filterKey struct{}
+
+// JSONSchema describes the values that the file may have.
+func (filterKey) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "object"}, {Type: "string"}}}
 }
 
 // spanKey is a duration.

@@ -29,12 +29,15 @@ func ReadCatalog(ctx context.Context, o setup.Opener, dsn sourcedsn.DSN) (*inspe
 	}
 	switch dsn.Kind() {
 	case sourcedsn.KindPostgres:
-		conn, err := pgx.Connect(ctx, dsn.ConnString())
+		connString, settings := dsn.Connection()
+		conn, err := pgx.Connect(ctx, connString)
 		if err != nil {
 			return nil, fmt.Errorf("connect: %w", err)
 		}
 		defer conn.Close(context.WithoutCancel(ctx))
-		return inspect.ReadPostgres(ctx, conn, look())
+		l := look()
+		l.Settings = settings
+		return inspect.ReadPostgres(ctx, conn, l)
 	case sourcedsn.KindMySQL:
 		return readSQL(ctx, dsn, o.MySQL, inspect.ReadMySQL)
 	case sourcedsn.KindSQLite:

@@ -23,6 +23,8 @@ type Look struct {
 	Order func(*Catalog) []*Table
 	// Limit is the time limit of one query, because a view may take long before its first row; 0: ten seconds.
 	Limit time.Duration
+	// Settings are settings of a PostgreSQL server, by name, for all that is read.
+	Settings map[string]string
 }
 
 func (l Look) limit() time.Duration {

@@ -87,13 +87,37 @@ func ReadNDJSON(r io.Reader, name string) (*Catalog, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read object %d: each line must be a JSON object", t.Rows+1)
 		}
-		t.addObject(object)
+		t.addObject(flat(object))
 	}
 	if len(t.Columns) == 0 {
 		return nil, errors.New("the file holds no object with a key")
 	}
 	t.dropUnusable()
 	return &Catalog{Dialect: File, Tables: []Table{t}}, nil
+}
+
+// flat returns an object with the values of objects within it, and of the first elements of lists, by their paths.
+func flat(object map[string]any) map[string]any {
+	paths := make(map[string]any, len(object))
+	var walk func(path string, v any)
+	walk = func(path string, v any) {
+		switch x := v.(type) {
+		case map[string]any:
+			for name, within := range x {
+				walk(path+"."+name, within)
+			}
+		case []any:
+			if len(x) > 0 {
+				walk(path+".0", x[0])
+			}
+		default:
+			paths[path] = v
+		}
+	}
+	for name, v := range object {
+		walk(name, v)
+	}
+	return paths
 }
 
 func (t *Table) addObject(object map[string]any) {

@@ -41,7 +41,8 @@ WHERE f.contype = 'f' AND cardinality(f.conkey) = 1 AND n.nspname <> 'informatio
 ORDER BY n.nspname, c.relname, f.conname`
 
 // ReadPostgres reads the catalog of the connection's database: every table, view and foreign table that the user may read, without
-// partitions. It changes nothing; every query runs in a read-only transaction.
+// partitions. It changes nothing; every query runs in a read-only transaction. Nothing outlives a transaction, so that a pooler may
+// stand before the server.
 func ReadPostgres(ctx context.Context, conn *pgx.Conn, look Look) (*Catalog, error) {
 	query := func(ctx context.Context, query string, args []any, each func(rows) error) error {
 		return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
@@ -49,7 +50,12 @@ func ReadPostgres(ctx context.Context, conn *pgx.Conn, look Look) (*Catalog, err
 			if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL statement_timeout = %d", look.limit().Milliseconds())); err != nil {
 				return err
 			}
-			rs, err := tx.Query(ctx, query, args...)
+			for name, value := range look.Settings {
+				if _, err := tx.Exec(ctx, "SELECT set_config($1, $2, true)", pgx.QueryExecModeExec, name, value); err != nil {
+					return fmt.Errorf("make the setting %q of the DSN: %w", name, err)
+				}
+			}
+			rs, err := tx.Query(ctx, query, append([]any{pgx.QueryExecModeExec}, args...)...)
 			if err != nil {
 				return err
 			}

@@ -1,13 +1,18 @@
 package setup
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
+
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/sourcedsn"
 	"owlatsync/source"
+	"owlatsync/source/mongo"
 )
 
 // Source returns the source of a sync and a function that closes it. It connects to nothing.
@@ -33,6 +38,8 @@ func (o Opener) rows(s config.Sync) (table *source.Table, closeSource func() err
 		return openSQL(o.MySQL, source.MySQL, s)
 	case sourcedsn.KindSQLite:
 		return openSQL(o.SQLite, source.SQLite, s)
+	case sourcedsn.KindMongo:
+		return openMongo(s)
 	case sourcedsn.KindCSV:
 		table, err = source.CSV(source.File(d.Path()), m, source.Delimiter(d.Delimiter()))
 	case sourcedsn.KindNDJSON:
@@ -55,6 +62,46 @@ func openSQL(open func(sourcedsn.DSN) (*sql.DB, error), d source.Dialect, s conf
 		return nil, nil, err
 	}
 	return table, db.Close, nil
+}
+
+// openMongo opens a collection. The table does not own its client: the caller must close it.
+func openMongo(s config.Sync) (*source.Table, func() error, error) {
+	filter, err := mongo.ParseFilter(s.Filter)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, closeClient, err := Mongo(s.Target)
+	if err != nil {
+		return nil, nil, err
+	}
+	table, err := mongo.Documents(db.Collection(s.Collection), filter, s.Mapping())
+	if err != nil {
+		return nil, nil, errors.Join(err, closeClient())
+	}
+	return table, closeClient, nil
+}
+
+// ErrNoMongoDatabase means that a DSN names no database of MongoDB.
+var ErrNoMongoDatabase = errors.New("the DSN names no database: add it after the host, as in mongodb://host:27017/shop")
+
+// closeTimeout limits how long a client of MongoDB may take to close its connections.
+const closeTimeout = 5 * time.Second
+
+// Mongo returns the database that a DSN names, and a function that closes its client. It waits for no server.
+func Mongo(d sourcedsn.DSN) (*driver.Database, func() error, error) {
+	name := d.Database()
+	if name == "" {
+		return nil, nil, ErrNoMongoDatabase
+	}
+	client, err := mongo.Connect(d.MongoURI())
+	if err != nil {
+		return nil, nil, err
+	}
+	return client.Database(name), func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		return client.Disconnect(ctx)
+	}, nil
 }
 
 // SQLite opens the database in a file that must exist. It connects to nothing.

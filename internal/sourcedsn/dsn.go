@@ -5,10 +5,11 @@ package sourcedsn
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
-	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -23,10 +24,11 @@ const (
 	KindSQLite   Kind = "sqlite"
 	KindCSV      Kind = "csv"
 	KindNDJSON   Kind = "ndjson"
+	KindMongo    Kind = "mongodb"
 )
 
 // ErrUnknownScheme is wrapped by the error of [Parse] for a text that names no known kind of source.
-var ErrUnknownScheme = errors.New("a source is named by postgres://…, mysql://…, mariadb://…, sqlite:FILE, csv:FILE or ndjson:FILE, " +
+var ErrUnknownScheme = errors.New("a source is named by postgres://…, mysql://…, mariadb://…, mongodb://…, sqlite:FILE, csv:FILE or ndjson:FILE, " +
 	"or by a file name that ends in .db, .sqlite, .sqlite3, .csv, .tsv, .ndjson or .jsonl, the last four also with .gz")
 
 // DSN names a source. However it is printed, it does not show the password. The zero value names nothing.
@@ -37,10 +39,14 @@ type DSN struct {
 }
 
 type parts struct {
-	text      string // PostgreSQL: the whole
+	text      string // MongoDB: the whole
+	database  string // of MongoDB
 	shown     string
+	postgres  postgresServer
 	mysql     mysqlParts
 	path      string
+	hint      string // what to say if there is no such file
+	immutable bool   // SQLite: nobody writes to the file
 	delimiter rune
 }
 
@@ -61,12 +67,21 @@ func (d DSN) Format(f fmt.State, _ rune) { fmt.Fprint(f, d.String()) }
 // MarshalText implements encoding.TextMarshaler with the text of String.
 func (d DSN) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// ConnString returns the DSN for [source.Postgres], password included.
+// ConnString returns the DSN for [source.Postgres], password included, as keys and values.
 func (d DSN) ConnString() string {
 	if d.kind != KindPostgres {
 		return ""
 	}
-	return d.text
+	return d.postgres.connString(true)
+}
+
+// Connection returns ConnString in two parts: what connects to the server, and the settings for each transaction. A pooler refuses
+// settings at the connection.
+func (d DSN) Connection() (connString string, settings map[string]string) {
+	if d.kind != KindPostgres {
+		return "", nil
+	}
+	return d.postgres.connString(false), maps.Clone(d.postgres.settings)
 }
 
 // Path returns the file of a SQLite, CSV or NDJSON source; a relative path is joined to Parse's folder.
@@ -85,30 +100,6 @@ func (d DSN) Delimiter() rune {
 	return d.delimiter
 }
 
-// SQLiteURI returns the URI with which modernc.org/sqlite opens the source read-only and waits up to five seconds for a writer. It
-// fails if there is no such file: a source is never created.
-func (d DSN) SQLiteURI() (string, error) {
-	info, err := os.Stat(d.Path())
-	switch {
-	case d.kind != KindSQLite:
-		return "", errors.New("open the SQLite source: the DSN names none")
-	case err != nil:
-		return "", fmt.Errorf("open the SQLite source: %w", err)
-	case info.IsDir():
-		return "", fmt.Errorf("open the SQLite source: %s is a folder", d.Path())
-	}
-	path, err := filepath.Abs(d.Path())
-	if err != nil {
-		return "", fmt.Errorf("open the SQLite source: %w", err)
-	}
-	path = filepath.ToSlash(path)
-	if !strings.HasPrefix(path, "/") {
-		path = "/" + path
-	}
-	uri := url.URL{Scheme: "file", Path: path, RawQuery: "mode=ro&_pragma=busy_timeout(5000)&_pragma=query_only(1)"}
-	return uri.String(), nil
-}
-
 // extensions are the endings of files that need no scheme.
 var extensions = map[string]Kind{
 	".db": KindSQLite, ".sqlite": KindSQLite, ".sqlite3": KindSQLite,
@@ -123,34 +114,64 @@ var scheme = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]+):`)
 // alone is enough if its ending tells the kind. File names are not percent-decoded; relative ones are relative to folder. A CSV
 // file takes the option "?delimiter=" with one percent-encoded character or "tab".
 //
+// It also takes the forms in which other programs write the same: their names of schemes, such as postgresql+psycopg2, mysql2 and
+// jdbc:postgresql, their options, "file:", and libpq's keys and values. Options that are only about another program's pool or driver
+// are left out; one that has no single meaning here is an error that names it.
+//
 // It looks only at the text, and its errors never repeat what may be a secret.
 func Parse(text, folder string) (DSN, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
 		return DSN{}, fmt.Errorf("read the DSN: it is empty: %w", ErrUnknownScheme)
 	}
+	if isKeyValue(text) {
+		return parseKeyValue(text, folder)
+	}
 	found := scheme.FindStringSubmatch(text)
 	if found == nil {
 		return fileWithoutScheme(text, folder)
 	}
 	name, rest := strings.ToLower(found[1]), text[len(found[0]):]
-	switch name {
-	case "postgres", "postgresql":
-		return parsePostgres(rest)
-	case "mysql", "mariadb":
-		return parseMySQL(rest)
-	case "sqlite", "sqlite3":
-		return parseFile(KindSQLite, rest, folder)
-	case "csv":
-		return parseFile(KindCSV, rest, folder)
-	case "ndjson", "jsonl":
-		return parseFile(KindNDJSON, rest, folder)
+	jdbc := name == "jdbc"
+	if jdbc {
+		if found = scheme.FindStringSubmatch(rest); found == nil {
+			return DSN{}, fmt.Errorf("read the DSN: it begins with no known scheme: %w", ErrUnknownScheme)
+		}
+		name, rest = strings.ToLower(found[1]), rest[len(found[0]):]
+	}
+	family, _, dialect := strings.Cut(name, "+") // SQLAlchemy names its driver after it
+	switch {
+	case family == "mongodb" && (!dialect || name == "mongodb+srv"):
+		return parseMongo(name, rest)
+	case slices.Contains([]string{"postgres", "postgresql", "pgsql", "postgis", "psql"}, family):
+		return parsePostgres(rest, folder, jdbc)
+	case slices.Contains([]string{"mysql", "mariadb", "mysql2", "mysqli", "pdo-mysql", "mysqldb"}, family):
+		return parseMySQL(rest, folder, jdbc)
+	case family == "sqlite", family == "sqlite3":
+		return parseSQLite(rest, folder)
+	case name == "file":
+		return parseFileURL(rest, folder)
+	case name == "csv":
+		return parseFile(KindCSV, strings.TrimPrefix(rest, "//"), folder)
+	case name == "ndjson", name == "jsonl":
+		return parseFile(KindNDJSON, strings.TrimPrefix(rest, "//"), folder)
+	}
+	if advice := elsewhere[family]; advice != "" {
+		return DSN{}, fmt.Errorf("read the DSN: %s:// %s: %w", name, advice, ErrUnknownScheme)
 	}
 	if !strings.HasPrefix(rest, "//") {
 		// The text before the colon may be anything, such as the user of "user:password@host".
 		return DSN{}, fmt.Errorf("read the DSN: it begins with no known scheme: %w", ErrUnknownScheme)
 	}
 	return DSN{}, fmt.Errorf("read the DSN: unknown scheme %q: %w", name, ErrUnknownScheme)
+}
+
+// elsewhere says of schemes that name no database what to do.
+var elsewhere = map[string]string{
+	"prisma": "is a proxy of Prisma that takes no SQL; give the DSN of the database behind it",
+	"ecto":   "does not say which database it is; write postgres:// or mysql://",
+	"mysqlx": "is MySQL's X protocol; write mysql:// with the port of the classic protocol, 3306",
+	"libsql": "is a service that only its own driver reaches; export the rows to a file, or give the SQLite file behind it",
 }
 
 func fileWithoutScheme(text, folder string) (DSN, error) {
@@ -165,7 +186,7 @@ func fileWithoutScheme(text, folder string) (DSN, error) {
 }
 
 func parseFile(kind Kind, rest, folder string) (DSN, error) {
-	path, options, _ := strings.Cut(strings.TrimPrefix(rest, "//"), "?")
+	path, options, _ := strings.Cut(rest, "?")
 	if path == "" {
 		return DSN{}, fmt.Errorf("read the DSN: %s: needs the name of a file", kind)
 	}
@@ -193,7 +214,10 @@ func parseFile(kind Kind, rest, folder string) (DSN, error) {
 			if d.delimiter, err = parseDelimiter(value); err != nil {
 				return DSN{}, err
 			}
-		case kind == KindSQLite && name == "mode" && value == "ro":
+		case kind == KindSQLite:
+			if err := d.setSQLite(name, value); err != nil {
+				return DSN{}, err
+			}
 		case kind == KindCSV:
 			return DSN{}, fmt.Errorf("read the DSN: csv: has no option %q; it takes delimiter", name)
 		default:
@@ -308,6 +332,14 @@ func splitURL(rest string) (authority, error) {
 		a.hostGiven, a.portGiven = a.hostGiven || name != "", a.portGiven || given
 	}
 	return a, nil
+}
+
+// unescaped returns a host that was percent-encoded, such as the folder of a socket.
+func unescaped(host string) string {
+	if plain, err := url.PathUnescape(host); err == nil {
+		return plain
+	}
+	return host
 }
 
 // errPort does not repeat the port, which may be the password of a URL without a user.

@@ -55,6 +55,11 @@ func missingPackages(wanted []kind, args []string) []string {
 		if k.program() == "" {
 			packages = append(packages, k.packages...)
 		}
+		for _, name := range k.beside {
+			if program(name, "/usr/sbin") == "" {
+				packages = append(packages, name)
+			}
+		}
 	}
 	if slices.Contains(args, "-race") && os.Getenv("CGO_ENABLED") != "0" && !hasCompiler() {
 		packages = append(packages, "gcc", "libc6-dev")

@@ -1,11 +1,12 @@
 //go:build unix
 
-// Command testservers runs a command, usually the test suite, beside private PostgreSQL and MariaDB servers:
+// Command testservers runs a command, usually the test suite, beside private servers of PostgreSQL, MariaDB and FerretDB,
+// which speaks MongoDB's protocol and is built from the module in tests/ferretdb:
 //
 //	go run ./internal/testservers -- go test -race ./...
 //
 // The servers listen on free loopback ports, keep their data in a temporary folder, run as an unprivileged user, and end with the
-// command. The command finds them through OWLATSYNC_TEST_POSTGRES and OWLATSYNC_TEST_MYSQL. If a variable is already set, it is
+// command. The command finds them through OWLATSYNC_TEST_POSTGRES, OWLATSYNC_TEST_MYSQL and OWLATSYNC_TEST_MONGODB. If a variable is already set, it is
 // kept and no server is started for it. As root on Debian, missing packages are installed. If a server cannot be started, the
 // reason is printed and the command runs without its variable; with CI=true that is a failure.
 package main

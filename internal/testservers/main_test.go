@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	os.Exit(99)
 }
 
-// helpPing pings both servers and leaves their DSNs in a file.
+// helpPing pings the servers and leaves their DSNs in a file.
 func helpPing(file string) int {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -44,7 +44,12 @@ func helpPing(file string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 52
 	}
-	if err := os.WriteFile(file, []byte(postgres+"\n"+mysql), 0o600); err != nil {
+	mongo := os.Getenv(testdb.MongoVariable)
+	if err := testdb.PingMongo(ctx, mongo); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 54
+	}
+	if err := os.WriteFile(file, []byte(postgres+"\n"+mysql+"\n"+mongo), 0o600); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 53
 	}
@@ -80,6 +85,7 @@ func TestServersLiveAsLongAsTheCommand(t *testing.T) {
 	t.Setenv("TMPDIR", parent)
 	t.Setenv(testdb.PostgresVariable, "")
 	t.Setenv(testdb.MySQLVariable, "")
+	t.Setenv(testdb.MongoVariable, "")
 	t.Setenv("CI", "true")
 	t.Setenv(helperVariable, "ping")
 
@@ -100,6 +106,9 @@ func TestServersLiveAsLongAsTheCommand(t *testing.T) {
 	if err := testdb.PingMySQL(ctx, dsns[1]); err == nil {
 		t.Error("MariaDB still answers after the command ended")
 	}
+	if err := testdb.PingMongo(ctx, dsns[2]+"?serverSelectionTimeoutMS=500"); err == nil {
+		t.Error("FerretDB still answers after the command ended")
+	}
 	left, err := os.ReadDir(parent)
 	if err != nil {
 		t.Fatal(err)
@@ -112,8 +121,9 @@ func TestServersLiveAsLongAsTheCommand(t *testing.T) {
 func TestServersOfTheEnvironmentAreKept(t *testing.T) {
 	t.Setenv(testdb.PostgresVariable, "postgres://db.example/mine")
 	t.Setenv(testdb.MySQLVariable, "mysql://db.example/mine")
+	t.Setenv(testdb.MongoVariable, "mongodb://db.example/mine")
 	seen := filepath.Join(t.TempDir(), "dsns")
-	script := `echo "$OWLATSYNC_TEST_POSTGRES $OWLATSYNC_TEST_MYSQL" > "$0"`
+	script := `echo "$OWLATSYNC_TEST_POSTGRES $OWLATSYNC_TEST_MYSQL $OWLATSYNC_TEST_MONGODB" > "$0"`
 	if code := run([]string{"sh", "-c", script, seen}); code != 0 {
 		t.Fatalf("exit code %d", code)
 	}
@@ -121,7 +131,7 @@ func TestServersOfTheEnvironmentAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := string(text), "postgres://db.example/mine mysql://db.example/mine\n"; got != want {
+	if got, want := string(text), "postgres://db.example/mine mysql://db.example/mine mongodb://db.example/mine\n"; got != want {
 		t.Errorf("the command saw %q, want %q", got, want)
 	}
 }
@@ -129,6 +139,7 @@ func TestServersOfTheEnvironmentAreKept(t *testing.T) {
 func TestExitCodes(t *testing.T) {
 	t.Setenv(testdb.PostgresVariable, "postgres://db.example/mine")
 	t.Setenv(testdb.MySQLVariable, "mysql://db.example/mine")
+	t.Setenv(testdb.MongoVariable, "mongodb://db.example/mine")
 	for _, test := range []struct {
 		name string
 		args []string

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -23,13 +25,15 @@ type kind struct {
 	name     string
 	variable string
 	packages []string      // names in Debian
-	program  func() string // path of the server program, "" if it is not installed
+	beside   []string      // names in Debian of further programs that tests start themselves, each called as its package
+	program  func() string // path of the server program, or of what it is made of, "" if it is not there
 	start    func(ctx context.Context, dir string) (*process, string, error)
 }
 
 var kinds = []kind{
-	{"PostgreSQL", testdb.PostgresVariable, []string{"postgresql"}, func() string { return postgresProgram("postgres") }, startPostgres},
-	{"MariaDB", testdb.MySQLVariable, []string{"mariadb-server-core", "mariadb-client-core"}, func() string { return program("mariadbd", "/usr/sbin") }, startMariaDB},
+	{"PostgreSQL", testdb.PostgresVariable, []string{"postgresql"}, []string{"pgbouncer"}, func() string { return postgresProgram("postgres") }, startPostgres},
+	{"MariaDB", testdb.MySQLVariable, []string{"mariadb-server-core", "mariadb-client-core"}, nil, func() string { return program("mariadbd", "/usr/sbin") }, startMariaDB},
+	{"FerretDB", testdb.MongoVariable, nil, nil, ferretModule, startFerretDB},
 }
 
 // startTimeout is how long a server may take to accept connections.
@@ -38,7 +42,7 @@ const startTimeout = 60 * time.Second
 // startRetrying starts the server. It tries several times, because another program may take the free port first.
 func (k kind) startRetrying(ctx context.Context, dir string) (p *process, dsn string, err error) {
 	if k.program() == "" {
-		return nil, "", fmt.Errorf("its server program is not installed (Debian package %s)", k.packages[0])
+		return nil, "", fmt.Errorf("its server program is not there (Debian package %s)", cmp.Or(strings.Join(k.packages, " "), "none: its module is "+ferretFolder))
 	}
 	for range 3 {
 		if p, dsn, err = k.start(ctx, dir); err == nil || ctx.Err() != nil {

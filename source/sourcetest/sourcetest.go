@@ -57,7 +57,7 @@ type Kind struct {
 	// Store keeps the fixture for the length of the test.
 	Store func(t testing.TB, f Fixture) Stored
 
-	Unit  string // unit of positions: "row" or "line"
+	Unit  string // unit of positions, such as "row" or "line"
 	First int    // number of the first row's position
 
 	Untyped     bool // all values are text, and the empty text is NULL
@@ -69,6 +69,9 @@ type Kind struct {
 	Doubles     bool // decimals are kept as floating point numbers of 64 bits
 	NoSnapshot  bool // a change during a scan may show, or fail the scan
 	NoLoss      bool // nothing between the source and its reader can break
+
+	// Own are columns that the source has before those of a fixture.
+	Own []string
 
 	// Wide is a number of rows of 2 kB that is more than all buffers between the source and its reader hold.
 	Wide int

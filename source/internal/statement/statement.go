@@ -3,10 +3,14 @@
 package statement
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 )
+
+// ErrNotQuery is the error for a statement that is no query.
+var ErrNotQuery = errors.New("a source needs one statement that returns rows and changes nothing, such as SELECT")
 
 // Lexicon is what the check must know about a dialect. The check is a first line of defence with good messages; the read-only
 // transaction keeps the data safe.
@@ -85,6 +89,26 @@ func Bare(query string, l Lexicon) string {
 }
 
 // firstWord returns the first word of a refused statement, if it is a word of SQL and not perhaps a value.
+// reserved are words of SQL that databases refuse, or take for something else, as names of tables without quotes.
+var reserved = []string{
+	"CHECK", "CONDITION", "CURRENT_USER", "DEFAULT", "DESC", "END", "GROUP", "GROUPS", "INDEX", "KEY", "KEYS", "OPTION", "ORDER", "RANK", "REFERENCES", "SESSION_USER",
+	"SYSTEM", "TABLE", "TRANSACTION", "USER",
+}
+
+// ReservedTable returns a word of SQL that stands without quotes where a query names a table, as it is written there, or nothing.
+func ReservedTable(query string, l Lexicon) string {
+	s := scanner{text: query, Lexicon: l}
+	before, last := "", ""
+	for token := s.next(); token != ""; token = s.next() {
+		word := strings.ToUpper(token)
+		if (last == "FROM" && before != "DISTINCT" || last == "JOIN") && slices.Contains(reserved, word) {
+			return token
+		}
+		before, last = last, word
+	}
+	return ""
+}
+
 func firstWord(word string) string {
 	if len(word) <= 12 && strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "" {
 		return word

@@ -1,4 +1,4 @@
-package source
+package pgfault
 
 import "testing"
 

@@ -1,0 +1,101 @@
+package source
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"owlatsync/source/internal/cell"
+)
+
+// Changing are records that can also be asked for what changed. A value of a cursor is a time.Time or an int64, or nil for none.
+type Changing interface {
+	Records
+	// Text identifies what is read, without a secret.
+	Text() string
+	// OpenSince begins a scan of the records whose value in the column is not before since, or that have none there; of all if since is
+	// nil. None begins a scan of no records instead.
+	OpenSince(ctx context.Context, column string, since any, none bool) (ChangingReader, error)
+}
+
+// ChangingReader is a scan that can go on, once all its records were read.
+type ChangingReader interface {
+	Reader
+	// Again goes on with the records whose value in the column is before since, and whose values in the key's columns have these texts.
+	Again(ctx context.Context, column string, since any, key []string, values [][]string) error
+	// Top returns the highest value in the column that is not before since: a time.Time, an int64, nil if there is none, or any other
+	// value, which cannot be a cursor.
+	Top(ctx context.Context, column string, since any) (any, error)
+	// Indexed reports whether the store finds records from a value on by an index.
+	Indexed(ctx context.Context, column string, since any) (bool, error)
+}
+
+// recordFollower asks records for what changed.
+type recordFollower struct {
+	recordBackend
+	changing Changing
+}
+
+func (f recordFollower) text() string { return f.changing.Text() }
+func (f recordFollower) loose() bool  { return true }
+
+func (f recordFollower) openChanged(ctx context.Context, from bound) (following, error) {
+	return f.openSince(ctx, from, false)
+}
+
+func (f recordFollower) openNone(ctx context.Context, column string) (following, error) {
+	return f.openSince(ctx, bound{column: column}, true)
+}
+
+func (f recordFollower) openSince(ctx context.Context, from bound, none bool) (following, error) {
+	reader, err := f.changing.OpenSince(ctx, from.column, from.value(), none)
+	if err != nil {
+		return nil, err
+	}
+	return &recordFollowing{f.cursor(ctx, reader), reader}, nil
+}
+
+// value returns the bound as a value of records.
+func (b bound) value() any {
+	at, err := parseBound(b.kind, b.text)
+	switch {
+	case b.text == "" || err != nil:
+		return nil
+	case b.kind == cell.Integer:
+		n, _ := strconv.ParseInt(b.text, 10, 64)
+		return n
+	}
+	return at
+}
+
+// recordFollowing is a scan of records that can go on.
+type recordFollowing struct {
+	*recordCursor
+	changing ChangingReader
+}
+
+func (c *recordFollowing) again(ctx context.Context, from bound, b *binding, keys []string) error {
+	var names []string
+	for _, at := range b.key {
+		names = append(names, b.columns[at].Name)
+	}
+	return c.changing.Again(ctx, from.column, from.value(), names, split(keys, len(names)))
+}
+
+func (c *recordFollowing) top(ctx context.Context, from bound, _ cell.Kind) (typ, text string, err error) {
+	v, err := c.changing.Top(ctx, from.column, from.value())
+	if err != nil || v == nil {
+		return "", "", err
+	}
+	switch x := v.(type) {
+	case time.Time:
+		return "text", x.UTC().Format(momentLayout), nil
+	case int64:
+		return "integer", strconv.FormatInt(x, 10), nil
+	}
+	return "other", "?", nil
+}
+
+func (c *recordFollowing) indexed(ctx context.Context, from bound) (bool, error) {
+	return c.changing.Indexed(ctx, from.column, from.value())
+}
