@@ -24,7 +24,8 @@ The DSN says where the rows are. Without it, the environment variable DATABASE_U
 
   postgres://user:password@host/database
   mysql://user:password@host/database      also mariadb://
-  sqlite:FILE    csv:FILE    ndjson:FILE   files may be gzipped, but for SQLite
+  sqlite:FILE    csv:FILE    ndjson:FILE   CSV and NDJSON files may be gzipped
+  xlsx:FILE      xlsx:FILE?sheet=NAME      without a name the first sheet
 
 A DSN with a password is not written to the file: that says ${DATABASE_URL} in its place.
 

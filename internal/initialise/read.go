@@ -42,6 +42,8 @@ func ReadCatalog(ctx context.Context, o setup.Opener, dsn sourcedsn.DSN) (*inspe
 		return readSQL(ctx, dsn, o.MySQL, inspect.ReadMySQL)
 	case sourcedsn.KindSQLite:
 		return readSQL(ctx, dsn, o.SQLite, inspect.ReadSQLite)
+	case sourcedsn.KindXLSX:
+		return inspect.ReadSheet(ctx, dsn.Path(), dsn.Sheet(), fileTitle(dsn))
 	}
 	file, err := os.Open(dsn.Path())
 	if err != nil {
@@ -112,7 +114,7 @@ func writableDSN(dsn sourcedsn.DSN, text, path string, fromEnv bool) (string, bo
 		options = "?" + options
 	}
 	switch dsn.Kind() {
-	case sourcedsn.KindSQLite, sourcedsn.KindCSV, sourcedsn.KindNDJSON:
+	case sourcedsn.KindSQLite, sourcedsn.KindCSV, sourcedsn.KindNDJSON, sourcedsn.KindXLSX:
 		return string(dsn.Kind()) + ":" + relativeTo(filepath.Dir(path), dsn.Path()) + options, false
 	}
 	secret := strings.Contains(dsn.String(), ":xxxxx@") || strings.Contains(strings.ToLower(options), "pass")

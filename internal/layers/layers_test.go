@@ -101,6 +101,7 @@ var table = map[string][]string{
 	"/source/internal/wrap":      {"/source/internal/cell", "/source/internal/pgask", "/source/internal/statement"},
 	"/source/internal/pgask":     {"github.com/jackc/pgx/v5"},
 	"/source/internal/pgfault":   {"/source/internal/statement", "github.com/jackc/pgx/v5"},
+	"/source/xlsx":               {"/source"},
 	"/source/mongo":              {"/source", "go.mongodb.org/mongo-driver/v2"},
 	"/source/sourcetest":         {"/", "/source", "github.com/google/go-cmp"},
 
@@ -117,7 +118,7 @@ var table = map[string][]string{
 	"/internal/listfile":   {"/internal/csvout", "/internal/problem"},
 	"/internal/list":       {"/", "/owlat", "/reconcile", "/internal/config", "/internal/initialise", "/internal/inspect", "/internal/problem", "/internal/propose", "/internal/setup", "/internal/sourcedsn", "github.com/gofrs/flock"},
 	"/internal/console":    {"/reconcile/progress", "/internal/exitcode", "/internal/problem", "/internal/bar", "/internal/words", "golang.org/x/term"},
-	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "go.mongodb.org/mongo-driver/v2"},
+	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/standing":   {"/ledger", "/reconcile", "/internal/config"},
 	"/internal/explain":    {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/setup"},
 	"/internal/checkup":    {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/scan", "/source", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/setup", "/internal/words"},

@@ -24,12 +24,13 @@ const (
 	KindSQLite   Kind = "sqlite"
 	KindCSV      Kind = "csv"
 	KindNDJSON   Kind = "ndjson"
+	KindXLSX     Kind = "xlsx"
 	KindMongo    Kind = "mongodb"
 )
 
 // ErrUnknownScheme is wrapped by the error of [Parse] for a text that names no known kind of source.
-var ErrUnknownScheme = errors.New("a source is named by postgres://…, mysql://…, mariadb://…, mongodb://…, sqlite:FILE, csv:FILE or ndjson:FILE, " +
-	"or by a file name that ends in .db, .sqlite, .sqlite3, .csv, .tsv, .ndjson or .jsonl, the last four also with .gz")
+var ErrUnknownScheme = errors.New("a source is named by postgres://…, mysql://…, mariadb://…, mongodb://…, sqlite:FILE, csv:FILE, ndjson:FILE or xlsx:FILE, " +
+	"or by a file name that ends in .db, .sqlite, .sqlite3, .xlsx, .csv, .tsv, .ndjson or .jsonl, the last four also with .gz")
 
 // DSN names a source. However it is printed, it does not show the password. The zero value names nothing.
 type DSN struct {
@@ -48,6 +49,7 @@ type parts struct {
 	hint      string // what to say if there is no such file
 	immutable bool   // SQLite: nobody writes to the file
 	delimiter rune
+	sheet     string
 }
 
 // Kind returns the kind of source; it is empty for the zero value.
@@ -92,6 +94,17 @@ func (d DSN) Path() string {
 	return d.path
 }
 
+// Sheet returns the sheet of a workbook that the DSN names, empty if it names none.
+func (d DSN) Sheet() string {
+	if d.parts == nil {
+		return ""
+	}
+	return d.sheet
+}
+
+// IsFile reports whether the source is a file without queries.
+func (d DSN) IsFile() bool { return d.kind == KindCSV || d.kind == KindNDJSON || d.kind == KindXLSX }
+
 // Delimiter returns the character that separates the fields of a CSV source, for [source.Delimiter].
 func (d DSN) Delimiter() rune {
 	if d.kind != KindCSV {
@@ -104,6 +117,7 @@ func (d DSN) Delimiter() rune {
 var extensions = map[string]Kind{
 	".db": KindSQLite, ".sqlite": KindSQLite, ".sqlite3": KindSQLite,
 	".csv": KindCSV, ".csv.gz": KindCSV, ".tsv": KindCSV, ".tsv.gz": KindCSV,
+	".xlsx": KindXLSX, ".xlsm": KindXLSX,
 	".ndjson": KindNDJSON, ".ndjson.gz": KindNDJSON, ".jsonl": KindNDJSON, ".jsonl.gz": KindNDJSON,
 }
 
@@ -155,6 +169,8 @@ func Parse(text, folder string) (DSN, error) {
 		return parseFile(KindCSV, strings.TrimPrefix(rest, "//"), folder)
 	case name == "ndjson", name == "jsonl":
 		return parseFile(KindNDJSON, strings.TrimPrefix(rest, "//"), folder)
+	case name == "xlsx":
+		return parseFile(KindXLSX, strings.TrimPrefix(rest, "//"), folder)
 	}
 	if advice := elsewhere[family]; advice != "" {
 		return DSN{}, fmt.Errorf("read the DSN: %s:// %s: %w", name, advice, ErrUnknownScheme)
@@ -214,6 +230,12 @@ func parseFile(kind Kind, rest, folder string) (DSN, error) {
 			if d.delimiter, err = parseDelimiter(value); err != nil {
 				return DSN{}, err
 			}
+		case kind == KindXLSX && name == "sheet" && value != "":
+			d.sheet = value
+		case kind == KindXLSX && name == "sheet":
+			return DSN{}, errors.New("read the DSN: the option \"sheet\" names no sheet")
+		case kind == KindXLSX:
+			return DSN{}, fmt.Errorf("read the DSN: xlsx: has no option %q; it takes sheet", name)
 		case kind == KindSQLite:
 			if err := d.setSQLite(name, value); err != nil {
 				return DSN{}, err
