@@ -39,6 +39,7 @@ var parts = []part{
 	{"requests", measureRequests},
 	{"budget", budget.Measure},
 	{"diff", measureDiff},
+	{"workbook", measureWorkbook},
 	{"cursor", measureCursor},
 	{"apply", measureApply},
 	{"start", measureStart},
