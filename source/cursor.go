@@ -285,47 +285,10 @@ type bound struct {
 
 func (b bound) since() wrap.Since { return wrap.Since{Column: b.column, Kind: b.kind, Text: b.text} }
 
-// The forms in which values of a cursor are compared.
-const (
-	momentLayout = "2006-01-02 15:04:05.999999"
-	dayLayout    = time.DateOnly
-)
-
-// markKinds are the letters that begin a mark and tell its kind.
-var markKinds = map[string]cell.Kind{"t": cell.Moment, "d": cell.Day, "n": cell.Integer}
-
-// newMark makes a mark of the cursor's highest value as the database printed it, empty if no scan can go on from that value.
-func newMark(k cell.Kind, text string) string {
-	for letter, kind := range markKinds {
-		if kind == k {
-			if _, err := parseBound(k, text); err != nil {
-				return "" // such as a time before the common era
-			}
-			return letter + " " + text
-		}
-	}
-	return ""
-}
-
-func parseBound(k cell.Kind, text string) (time.Time, error) {
-	switch k {
-	case cell.Moment:
-		return time.Parse(time.RFC3339Nano, string(cell.AppendMoment(nil, []byte(text))))
-	case cell.Day:
-		return time.Parse(dayLayout, text)
-	}
-	if _, ok := new(big.Int).SetString(text, 10); !ok {
-		return time.Time{}, errors.New("not a whole number")
-	}
-	return time.Time{}, nil
-}
-
 // bound returns the value from which on a scan reads that goes on from the mark.
 func (c *Cursor) bound(mark string) (bound, error) {
-	letter, text, _ := strings.Cut(mark, " ")
-	k, known := markKinds[letter]
-	at, err := parseBound(k, text)
-	if !known || err != nil {
+	k, text, at, ok := wrap.ParseMark(mark)
+	if !ok {
 		return bound{}, errors.New("the mark of the last scan cannot be understood: read all rows once, with \"run --full\"")
 	}
 	if err := c.fits(k, ""); err != nil {
@@ -340,9 +303,9 @@ func (c *Cursor) bound(mark string) (bound, error) {
 		n, _ := new(big.Int).SetString(text, 10)
 		return bound{column: c.Column, kind: k, text: n.Sub(n, big.NewInt(c.Step)).String()}, nil
 	case cell.Day:
-		return bound{column: c.Column, kind: k, text: at.Add(-overlap).Format(dayLayout)}, nil
+		return bound{column: c.Column, kind: k, text: at.Add(-overlap).Format(wrap.DayLayout)}, nil
 	}
-	from := at.Add(-overlap).UTC().Format(momentLayout)
+	from := at.Add(-overlap).UTC().Format(wrap.MomentLayout)
 	if len(text) > 10 && text[10] == 'T' {
 		from = from[:10] + "T" + from[11:]
 	}
@@ -390,9 +353,13 @@ func (t increment) mark(ctx context.Context, c following, from bound) (string, e
 	case text == "":
 		return "", nil
 	case typ != "":
-		return t.cursor.looseMark(typ, text, time.Now())
+		k, value, ok := wrap.Typed(typ, text, time.Now())
+		if !ok {
+			return "", &ColumnError{t.cursor.Column, "its highest value is a text that is no time in UTC, such as 2006-01-02 15:04:05: texts of another form cannot be compared; make times of all, or use a column of whole numbers"}
+		}
+		return wrap.NewMark(k, value), t.cursor.fits(k, typ)
 	default:
-		return newMark(k, text), nil
+		return wrap.NewMark(k, text), nil
 	}
 }
 

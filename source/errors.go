@@ -39,8 +39,12 @@ const maxListed = 30
 // missing says that a source has no column of that name, and which name was perhaps meant.
 func missing(name, what string, columns []column) *ColumnError {
 	reason := what + " has no such column"
-	if near := nearest(name, columns); near != "" {
-		reason += fmt.Sprintf(" (did you mean %q?)", near)
+	var names []string
+	for _, c := range columns {
+		names = append(names, c.Name)
+	}
+	if meant := near.Meant(name, names); meant != "" {
+		reason += fmt.Sprintf(" (did you mean %q?)", meant)
 	}
 	return &ColumnError{name, reason}
 }
@@ -81,18 +85,4 @@ func describe(columns []column) string {
 		return fmt.Sprintf("; it has %s and %d more", strings.Join(have[:maxListed], ", "), len(have)-maxListed)
 	}
 	return "; it has " + strings.Join(have, ", ")
-}
-
-// nearest returns the name that was most likely meant, or nothing.
-func nearest(name string, columns []column) string {
-	best, least := "", max(2, len(name)/3)+1
-	for _, c := range columns {
-		if strings.Contains(c.Name, "@") {
-			continue // somebody's data, not a name
-		}
-		if d := near.Distance(strings.ToLower(name), strings.ToLower(c.Name)); d < least && d < len(name) {
-			best, least = c.Name, d
-		}
-	}
-	return best
 }

@@ -5,19 +5,6 @@ import (
 	"testing"
 )
 
-func TestNearest(t *testing.T) {
-	t.Parallel()
-	columns := []column{{Column: Column{Name: "id"}}, {Column: Column{Name: "email"}}, {Column: Column{Name: "first_name"}}, {Column: Column{Name: "last_name"}}, {Column: Column{Name: "x@example.com"}}}
-	for name, want := range map[string]string{
-		"emial": "email", "Email": "email", "e_mail": "email", "mail": "email", "firstname": "first_name", "FIRST_NAME": "first_name",
-		"lastname": "last_name", "ID": "id", "uid": "id", "newsletter": "", "a": "", "y@example.com": "",
-	} {
-		if got := nearest(name, columns); got != want {
-			t.Errorf("%q: %q, want %q", name, got, want)
-		}
-	}
-}
-
 func TestDescribeStopsSomewhere(t *testing.T) {
 	t.Parallel()
 	columns := make([]column, 100)

@@ -147,7 +147,7 @@ func (b *pgBackend) begin(ctx context.Context, conn *pgconn.PgConn) error {
 // describe learns the columns of a query. Preparing describes a statement without running it, and takes only one.
 func (c *pgCursor) describe(query string) error {
 	described, err := c.conn.Prepare(c.ctx, "", query, nil)
-	reserved := reservedTable(query, statement.Postgres)
+	reserved := statement.Unquoted(query, statement.Postgres)
 	switch {
 	case err != nil:
 		return fmt.Errorf("check the query: %w", pgfault.Explain(err, cmp.Or(reserved, "correct the query")))

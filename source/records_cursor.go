@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"owlatsync/source/internal/cell"
+	"owlatsync/source/internal/wrap"
 )
 
 // Changing are records that can also be asked for what changed. A value of a cursor is a time.Time or an int64, or nil for none.
@@ -57,7 +58,7 @@ func (f recordFollower) openSince(ctx context.Context, from bound, none bool) (f
 
 // value returns the bound as a value of records.
 func (b bound) value() any {
-	at, err := parseBound(b.kind, b.text)
+	at, err := wrap.ParseValue(b.kind, b.text)
 	switch {
 	case b.text == "" || err != nil:
 		return nil
@@ -89,7 +90,7 @@ func (c *recordFollowing) top(ctx context.Context, from bound, _ cell.Kind) (typ
 	}
 	switch x := v.(type) {
 	case time.Time:
-		return "text", x.UTC().Format(momentLayout), nil
+		return "text", x.UTC().Format(wrap.MomentLayout), nil
 	case int64:
 		return "integer", strconv.FormatInt(x, 10), nil
 	}

@@ -24,8 +24,11 @@ The DSN says where the rows are. Without it, the environment variable DATABASE_U
 
   postgres://user:password@host/database
   mysql://user:password@host/database      also mariadb://
+  mongodb://user:password@host/database    also mongodb+srv://
   sqlite:FILE    csv:FILE    ndjson:FILE   CSV and NDJSON files may be gzipped
   xlsx:FILE      xlsx:FILE?sheet=NAME      without a name the first sheet
+
+DSNs in the forms of Prisma, SQLAlchemy, Rails, JDBC and libpq are understood as well.
 
 A DSN with a password is not written to the file: that says ${DATABASE_URL} in its place.
 

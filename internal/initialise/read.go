@@ -38,6 +38,13 @@ func ReadCatalog(ctx context.Context, o setup.Opener, dsn sourcedsn.DSN) (*inspe
 		l := look()
 		l.Settings = settings
 		return inspect.ReadPostgres(ctx, conn, l)
+	case sourcedsn.KindMongo:
+		db, closeClient, err := setup.Mongo(dsn)
+		if err != nil {
+			return nil, err
+		}
+		catalog, err := inspect.ReadMongo(ctx, db, look())
+		return catalog, errors.Join(err, closeClient())
 	case sourcedsn.KindMySQL:
 		return readSQL(ctx, dsn, o.MySQL, inspect.ReadMySQL)
 	case sourcedsn.KindSQLite:
@@ -117,7 +124,8 @@ func writableDSN(dsn sourcedsn.DSN, text, path string, fromEnv bool) (string, bo
 	case sourcedsn.KindSQLite, sourcedsn.KindCSV, sourcedsn.KindNDJSON, sourcedsn.KindXLSX:
 		return string(dsn.Kind()) + ":" + relativeTo(filepath.Dir(path), dsn.Path()) + options, false
 	}
-	secret := strings.Contains(dsn.String(), ":xxxxx@") || strings.Contains(strings.ToLower(options), "pass")
+	lower := strings.ToLower(text)
+	secret := strings.Contains(dsn.String(), ":xxxxx@") || strings.Contains(lower, "pass") || strings.Contains(lower, "token")
 	if fromEnv || secret {
 		return "${" + EnvDatabase + "}", true
 	}

@@ -13,7 +13,11 @@ const (
 	Postgres
 	MySQL // also MariaDB
 	SQLite
+	Mongo // there is no query but a filter, and columns are used as they are
 )
+
+// SQL reports whether a query chooses and makes the columns.
+func (d Dialect) SQL() bool { return d != File && d != Mongo }
 
 // Kind is what a column can hold, as far as guessing needs it.
 type Kind uint8

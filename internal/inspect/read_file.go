@@ -92,6 +92,9 @@ func ReadNDJSON(r io.Reader, name string) (*Catalog, error) {
 	if len(t.Columns) == 0 {
 		return nil, errors.New("the file holds no object with a key")
 	}
+	if id := t.Column("_id.$oid"); id != nil && len(id.Sample) == t.Rows { // as mongoexport writes it
+		t.Key = []string{id.Name}
+	}
 	t.dropUnusable()
 	return &Catalog{Dialect: File, Tables: []Table{t}}, nil
 }

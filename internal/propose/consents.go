@@ -113,7 +113,7 @@ type consenting struct{ guess }
 func (p consenting) consents() {
 	refusals := refusalColumns(p.Table)
 	agreed := consentColumns(p.Table)
-	if p.Dialect == inspect.File {
+	if !p.Dialect.SQL() {
 		for _, c := range agreed {
 			if c.word == "" && formOf(c.Column) == truth {
 				p.Topics = append(p.Topics, Topic{When: p.column(c.Column)})

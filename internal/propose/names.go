@@ -171,13 +171,13 @@ func (p naming) names() {
 	}
 	switch {
 	case first != nil && last != nil:
-	case p.Dialect != inspect.File && p.linkedNames():
+	case p.Dialect.SQL() && p.linkedNames():
 	case full != nil:
 		p.whole(p.quote(p.Table, full), full, full.Name)
-	case p.Dialect != inspect.File && (p.linkedFullName() || p.memberNames()):
+	case p.Dialect.SQL() && (p.linkedFullName() || p.memberNames()):
 	case first == nil && last == nil:
 		p.FieldNotes = append(p.FieldNotes, "No column of first or last names was found: names in Owlat are left as they are.")
-		if p.Dialect != inspect.File {
+		if p.Dialect.SQL() {
 			p.FieldNotes = append(p.FieldNotes, "Where another table has them, join it in the query and map its columns here.")
 		}
 	}

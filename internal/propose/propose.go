@@ -72,7 +72,7 @@ func Propose(c *inspect.Catalog, t *inspect.Table) (*Proposal, error) {
 	if email == nil {
 		return nil, ErrNoAddresses
 	}
-	if c.Dialect == inspect.File {
+	if !c.Dialect.SQL() {
 		return g.propose(c, t, from, email), nil
 	}
 	g.links, g.several = useful(links(c, t)), true
@@ -135,6 +135,12 @@ func (p *Proposal) AddColumn(name string) bool {
 }
 
 func (p guess) filters(from *inspect.Table, email *inspect.Column) {
+	if p.Dialect == inspect.Mongo {
+		p.Where = mongoFilters(p.Table, email)
+		p.outsiders(from)
+		p.realms()
+		return
+	}
 	conditions := filters(p.sql(), p.Table, func(c *inspect.Column) string { return p.quote(p.Table, c) })
 	if p.Dialect == inspect.File {
 		for _, c := range conditions {
@@ -169,7 +175,7 @@ func (p guess) filters(from *inspect.Table, email *inspect.Column) {
 }
 
 // realms notes a column that says to which of several tenants a row belongs.
-func (p guess) realms() {
+func (p *Proposal) realms() {
 	for _, c := range p.Table.Columns {
 		words := tokens(c.Name)
 		if !hasAny(words, "realm", "tenant", "organization", "organisation", "workspace", "site", "store", "shop", "website", "instance") || len(c.Sample) < 2 {

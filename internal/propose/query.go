@@ -16,9 +16,9 @@ type join struct {
 	left  bool   // people without a row in it stay
 }
 
-// Query returns the proposed SQL, empty for a file.
+// Query returns the proposed SQL, empty for a file and for MongoDB.
 func (p *Proposal) Query() string {
-	if p.Dialect == inspect.File {
+	if !p.Dialect.SQL() {
 		return ""
 	}
 	d := dialect{p.Dialect}

@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"owlatsync"
+	"owlatsync/internal/inspect"
 )
 
 // Settings are the parts of a configuration file that no catalog knows.
@@ -69,6 +70,12 @@ func (p page) source(w *writer, s Settings) {
 		w.comment(6, fmt.Sprintf("Guessed from %s: %s.", c.Column, c.Why))
 	}
 	w.comment(6, p.QueryNotes...)
+	if p.Dialect == inspect.Mongo {
+		w.lines(6, "collection: "+scalar(p.Table.Name))
+		if filter := p.Filter(); filter != "" {
+			w.lines(6, "filter: "+escape(filter))
+		}
+	}
 	if query := p.Query(); query != "" {
 		w.lines(6, "query: |")
 		w.lines(8, strings.Split(escape(query), "\n")...)
@@ -76,9 +83,17 @@ func (p page) source(w *writer, s Settings) {
 	if p.Cursor != "" {
 		w.comment(6,
 			fmt.Sprintf("If every change of a row sets %s, which has an index, runs can read only what changed. That pays for", p.Cursor),
-			"large tables; rows that are gone are then noticed once a day. Add the column to the query, and take away the # in front:",
+			"large tables; rows that are gone are then noticed once a day. "+p.toQuery()+"ake away the # in front:",
 			"cursor: "+scalar(p.Cursor))
 	}
+}
+
+// toQuery begins the advice how to use the cursor.
+func (p page) toQuery() string {
+	if !p.Dialect.SQL() {
+		return "T"
+	}
+	return "Add the column to the query, and t"
 }
 
 func (p page) mapping(w *writer) {

@@ -149,12 +149,12 @@ func (r *records) Describe(ctx context.Context) ([]source.Column, error) {
 	defer cur.Close(context.WithoutCancel(ctx))
 	var columns []source.Column
 	for cur.Next(ctx) {
-		Walk(cur.Current, func(path string, v bson.RawValue) {
+		Walk(cur.Current, func(path string, typ bson.Type, _ any) {
 			if at := slices.IndexFunc(columns, func(c source.Column) bool { return c.Name == path }); at >= 0 {
-				columns[at].DatabaseType = v.Type.String()
+				columns[at].DatabaseType = typ.String()
 				return
 			}
-			columns = append(columns, source.Column{Name: path, DatabaseType: v.Type.String()})
+			columns = append(columns, source.Column{Name: path, DatabaseType: typ.String()})
 		})
 	}
 	if err := cur.Err(); err != nil {

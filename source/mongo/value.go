@@ -58,9 +58,11 @@ func (p path) projected() string {
 	return strings.Join(p, ".")
 }
 
-// Walk visits the values of a document that can be mapped, by their paths: those of documents within it, and of the first element of
-// a list of documents or of single values.
-func Walk(doc bson.Raw, visit func(path string, v bson.RawValue)) { walk("", doc, visit) }
+// Walk visits the values of a document by their paths: also those of documents within it, and of the first element of a list. A value
+// is what [source.Reader] gives.
+func Walk(doc bson.Raw, visit func(path string, typ bson.Type, value any)) {
+	walk("", doc, func(path string, v bson.RawValue) { visit(path, v.Type, valueOf(v, path == "_id")) })
+}
 
 func walk(prefix string, doc bson.Raw, visit func(string, bson.RawValue)) {
 	elements, err := doc.Elements()

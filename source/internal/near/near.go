@@ -1,8 +1,24 @@
-// Package near tells how much two names differ.
+// Package near finds the name that was meant.
 package near
 
-// Distance returns how many letters to insert, delete, replace or swap with their neighbour to get from a to b.
-func Distance(a, b string) int {
+import "strings"
+
+// Meant returns the name that was most likely meant, or nothing.
+func Meant(name string, names []string) string {
+	best, least := "", max(2, len(name)/3)+1
+	for _, n := range names {
+		if strings.Contains(n, "@") {
+			continue // somebody's data, not a name
+		}
+		if d := distance(strings.ToLower(name), strings.ToLower(n)); d < least && d < len(name) {
+			best, least = n, d
+		}
+	}
+	return best
+}
+
+// distance returns how many letters to insert, delete, replace or swap with their neighbour to get from a to b.
+func distance(a, b string) int {
 	before, above, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range above {
 		above[j] = j

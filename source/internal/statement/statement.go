@@ -95,8 +95,20 @@ var reserved = []string{
 	"SYSTEM", "TABLE", "TRANSACTION", "USER",
 }
 
-// ReservedTable returns a word of SQL that stands without quotes where a query names a table, as it is written there, or nothing.
-func ReservedTable(query string, l Lexicon) string {
+// Unquoted says what to do about a word of SQL that stands without quotes where a query names a table, or nothing.
+func Unquoted(query string, l Lexicon) string {
+	word := reservedTable(query, l)
+	if word == "" {
+		return ""
+	}
+	quote := `"`
+	if l.Backslash {
+		quote = "`"
+	}
+	return fmt.Sprintf("%s is a word of SQL: as the name of a table it stands in quotes, %s%s%s", word, quote, word, quote)
+}
+
+func reservedTable(query string, l Lexicon) string {
 	s := scanner{text: query, Lexicon: l}
 	before, last := "", ""
 	for token := s.next(); token != ""; token = s.next() {
