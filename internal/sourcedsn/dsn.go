@@ -190,12 +190,20 @@ var elsewhere = map[string]string{
 	"libsql": "is a service that only its own driver reaches; export the rows to a file, or give the SQLite file behind it",
 }
 
+// otherBooks are the endings of workbooks that are not read.
+var otherBooks = []string{".xls", ".xlsb", ".ods", ".numbers"}
+
 func fileWithoutScheme(text, folder string) (DSN, error) {
 	name, _, _ := strings.Cut(text, "?")
 	name = strings.ToLower(filepath.Base(name))
 	for ending, kind := range extensions {
 		if strings.HasSuffix(name, ending) {
 			return parseFile(kind, text, folder)
+		}
+	}
+	for _, ending := range otherBooks {
+		if strings.HasSuffix(name, ending) {
+			return DSN{}, fmt.Errorf("read the DSN: %s is not read: save the workbook as .xlsx", ending)
 		}
 	}
 	return DSN{}, fmt.Errorf("read the DSN: it has neither a scheme nor a known ending: %w", ErrUnknownScheme)
