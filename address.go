@@ -24,8 +24,9 @@ var (
 )
 
 // NormalizeAddress returns the address under which Owlat keeps raw: without surrounding white space and lower-cased as Owlat does
-// it, without Unicode or IDN normalisation. The error is one of ErrAddressEmpty, ErrAddressForm and ErrAddressTooLong, and means
-// that Owlat would refuse to create a contact with the address.
+// it, without Unicode or IDN normalisation. The error matches one of ErrAddressEmpty, ErrAddressForm and ErrAddressTooLong, and
+// means that Owlat would refuse to create a contact with the address. Where it is plain what is wrong with the form, such as
+// [ErrAddressSeveral], the error says that.
 func NormalizeAddress(raw string) (string, error) {
 	if plainAddress(raw) {
 		return raw, nil
@@ -35,7 +36,7 @@ func NormalizeAddress(raw string) (string, error) {
 	case trimmed == "":
 		return "", ErrAddressEmpty
 	case !ValidAddress(trimmed):
-		return "", ErrAddressForm
+		return "", formReason(trimmed)
 	case UTF16Len(trimmed) > MaxAddress:
 		return "", ErrAddressTooLong
 	}

@@ -118,6 +118,53 @@ func TestNormalizeAddress(t *testing.T) {
 	}
 }
 
+func TestWhyAnAddressIsNone(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]error{
+		"mailto:ada@example.com":                          owlatsync.ErrAddressMailto,
+		"MailTo: ada@example.com":                         owlatsync.ErrAddressMailto,
+		"mailto:ada@example.com?subject=Hello":            owlatsync.ErrAddressMailto,
+		"Ada Lovelace <ada@example.com>":                  owlatsync.ErrAddressNamed,
+		`"Lovelace, Ada" <ada@example.com>`:               owlatsync.ErrAddressNamed,
+		"<ada@example.com>":                               owlatsync.ErrAddressNamed,
+		"Ada <mailto:ada@example.com>":                    owlatsync.ErrAddressNamed,
+		"ada@example.com ::: grace@example.com":           owlatsync.ErrAddressSeveral,
+		"ada@example.com:::grace@example.com":             owlatsync.ErrAddressSeveral,
+		"ada@example.com; grace@example.com;":             owlatsync.ErrAddressSeveral,
+		"ada@example.com,grace@example.com":               owlatsync.ErrAddressSeveral,
+		"ada@example.com grace@example.com":               owlatsync.ErrAddressSeveral,
+		"ada@example.com\ngrace@example.com":              owlatsync.ErrAddressSeveral,
+		"ada@example.com / grace@example.com":             owlatsync.ErrAddressSeveral,
+		"Ada <ada@example.com>, Grace <g@example.com>":    owlatsync.ErrAddressSeveral,
+		"mailto:ada@example.com;mailto:grace@example.com": owlatsync.ErrAddressSeveral,
+		"ada\u200b@example.com":                           owlatsync.ErrAddressInvisible,
+		"\u202aada@example.com\u202c":                     owlatsync.ErrAddressInvisible,
+		"ada\u00ad@example.com":                           owlatsync.ErrAddressInvisible,
+		"ada\u00a0@example.com":                           owlatsync.ErrAddressInvisible,
+		"\u0085ada@example.com":                           owlatsync.ErrAddressInvisible,
+		"ada@exam\x00ple.com":                             owlatsync.ErrAddressInvisible,
+		"ada @example.com":                                owlatsync.ErrAddressBlank,
+		"ada@ example.com":                                owlatsync.ErrAddressBlank,
+		"ada@example":                                     owlatsync.ErrAddressDot,
+		"ada@localhost":                                   owlatsync.ErrAddressDot,
+		"ada":                                             owlatsync.ErrAddressForm,
+		"@example.com":                                    owlatsync.ErrAddressForm,
+		"ada@":                                            owlatsync.ErrAddressForm,
+		"ada@example.com;":                                owlatsync.ErrAddressForm,
+		"ada@@example.com":                                owlatsync.ErrAddressForm,
+		"ada@exam_ple.com":                                owlatsync.ErrAddressForm,
+		"<>@":                                             owlatsync.ErrAddressForm,
+		">@<":                                             owlatsync.ErrAddressForm,
+		"a@\xff; b@\xff":                                  owlatsync.ErrAddressForm,
+		strings.Repeat("ada@example.com;", 1000):          owlatsync.ErrAddressForm, // too long to be looked at
+	} {
+		_, err := owlatsync.NormalizeAddress(in)
+		if err != want || !errors.Is(err, owlatsync.ErrAddressForm) {
+			t.Errorf("%q: %v, want %v", in, err, want)
+		}
+	}
+}
+
 func TestUTF16LenCountsSurrogatesTwice(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]int{"": 0, "abc": 3, "ü": 1, "🦉": 2, "a🦉b": 4} {
@@ -175,7 +222,7 @@ func sameAsStepByStep(t *testing.T, in string) {
 	default:
 		want = owlatsync.LowerAddress(trimmed)
 	}
-	if got, err := owlatsync.NormalizeAddress(in); got != want || err != wantErr {
+	if got, err := owlatsync.NormalizeAddress(in); got != want || !errors.Is(err, wantErr) {
 		t.Errorf("NormalizeAddress(%q) = %q, %v; want %q, %v", in, got, err, want, wantErr)
 	}
 }

@@ -33,6 +33,12 @@ type Reader interface {
 	Close()
 }
 
+// Placed is a [Reader] that knows the number of a record in its store. Without it records are counted from 1.
+type Placed interface {
+	// Position returns the number of the current record.
+	Position() int
+}
+
 // Nested is a value of a [Reader] that is a list, a document or bytes, which cannot be mapped.
 type Nested struct{}
 
@@ -92,6 +98,9 @@ func (c *recordCursor) next() (bool, error) {
 	more, err := c.reader.Next(c.ctx)
 	if more && err == nil {
 		c.n++
+		if placed, ok := c.reader.(Placed); ok {
+			c.n = placed.Position()
+		}
 	}
 	return more, err
 }

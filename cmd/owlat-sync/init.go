@@ -25,7 +25,8 @@ The DSN says where the rows are. Without it, the environment variable DATABASE_U
   postgres://user:password@host/database
   mysql://user:password@host/database      also mariadb://
   mongodb://user:password@host/database    also mongodb+srv://
-  sqlite:FILE    csv:FILE    ndjson:FILE   files may be gzipped, but for SQLite
+  sqlite:FILE    csv:FILE    ndjson:FILE   CSV and NDJSON files may be gzipped
+  xlsx:FILE      xlsx:FILE?sheet=NAME      without a name the first sheet
 
 DSNs in the forms of Prisma, SQLAlchemy, Rails, JDBC and libpq are understood as well.
 

@@ -43,6 +43,7 @@ var parts = []part{
 	{name: "budget", run: budget.Measure},
 	{name: "diff", run: measureDiff},
 	{name: "encoding", run: measureEncoding},
+	{name: "workbook", run: measureWorkbook},
 	{name: "cursor", run: measureCursor},
 	{name: "apply", run: measureApply},
 	{name: "room", run: room.Measure(room.Rows), fails: true},

@@ -288,7 +288,7 @@ func (d syncDecoder) source(s section, sync *Sync) {
 	if sync.Cursor.Column != "" {
 		sync.Cursor.Database = target.String() // String masks the password
 	}
-	isFile := target.Kind() == sourcedsn.KindCSV || target.Kind() == sourcedsn.KindNDJSON
+	isFile := target.IsFile()
 	isMongo := target.Kind() == sourcedsn.KindMongo
 	d.collection(keys, sync, query, isMongo)
 	if isFile && cursor.given {

@@ -39,7 +39,7 @@ type syncKeys struct {
 }
 
 type sourceKeys struct {
-	DSN   string `json:"dsn" jsonschema_description:"postgres://user:password@host/database, mysql://user:password@host/database, mariadb://…, mongodb://user:password@host/database, sqlite:FILE, csv:FILE or ndjson:FILE (files may be gzipped). Relative files are relative to this file."`
+	DSN   string `json:"dsn" jsonschema_description:"postgres://user:password@host/database, mysql://user:password@host/database, mariadb://…, mongodb://user:password@host/database, sqlite:FILE, csv:FILE, ndjson:FILE (both may be gzipped) or xlsx:FILE?sheet=NAME. Relative files are relative to this file."`
 	Query string `json:"query,omitempty" jsonschema_description:"SELECT that gives one row per contact. Required for databases, not allowed for files and MongoDB."`
 
 	Collection string    `json:"collection,omitempty" jsonschema_description:"Collection with one document per contact. Only for MongoDB, where it is required. Columns are then paths of fields, such as name.first."`

@@ -50,6 +50,8 @@ func ReadCatalog(ctx context.Context, o setup.Opener, dsn sourcedsn.DSN) (*inspe
 		return readSQL(ctx, dsn, o.MySQL, inspect.ReadMySQL)
 	case sourcedsn.KindSQLite:
 		return readSQL(ctx, dsn, o.SQLite, inspect.ReadSQLite)
+	case sourcedsn.KindXLSX:
+		return inspect.ReadSheet(ctx, dsn.Path(), dsn.Sheet(), fileTitle(dsn))
 	}
 	if dsn.Kind() == sourcedsn.KindCSV {
 		return inspect.ReadCSV(ctx, o.File(dsn), fileTitle(dsn), dsn.CSVOptions()...)
@@ -137,7 +139,7 @@ func writableDSN(dsn sourcedsn.DSN, text, path string, fromEnv bool) (string, bo
 		options = "?" + options
 	}
 	switch dsn.Kind() {
-	case sourcedsn.KindSQLite, sourcedsn.KindCSV, sourcedsn.KindNDJSON:
+	case sourcedsn.KindSQLite, sourcedsn.KindCSV, sourcedsn.KindNDJSON, sourcedsn.KindXLSX:
 		if dsn.Path() == sourcedsn.Stdin {
 			return dsn.String() + options, false
 		}

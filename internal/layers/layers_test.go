@@ -106,6 +106,7 @@ var table = map[string][]string{
 	"/source/internal/wrap":      {"/source/internal/cell", "/source/internal/pgask", "/source/internal/statement"},
 	"/source/internal/pgask":     {"github.com/jackc/pgx/v5"},
 	"/source/internal/pgfault":   {"/source/internal/statement", "github.com/jackc/pgx/v5"},
+	"/source/xlsx":               {"/source"},
 	"/source/mongo":              {"/source", "go.mongodb.org/mongo-driver/v2"},
 	"/source/sourcetest":         {"/", "/source", "github.com/google/go-cmp"},
 
@@ -118,15 +119,16 @@ var table = map[string][]string{
 	"/internal/words":      {},
 	"/internal/exitcode":   {"/owlat", "/ledger", "/reconcile", "/source"},
 	"/internal/problem":    {"/internal/exitcode"},
-	"/internal/listfile":   {"/internal/problem"},
+	"/internal/csvout":     {},
+	"/internal/listfile":   {"/internal/csvout", "/internal/problem"},
 	"/internal/list":       {"/", "/owlat", "/reconcile", "/internal/config", "/internal/initialise", "/internal/inspect", "/internal/problem", "/internal/propose", "/internal/setup", "/internal/sourcedsn", "github.com/gofrs/flock"},
 	"/internal/console":    {"/reconcile/progress", "/internal/exitcode", "/internal/problem", "/internal/bar", "/internal/words", "golang.org/x/term"},
-	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "go.mongodb.org/mongo-driver/v2"},
+	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/standing":   {"/ledger", "/reconcile", "/internal/config"},
 	"/internal/explain":    {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/setup"},
 	"/internal/garbled":    {"golang.org/x/text"},
 	"/internal/checkup":    {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/scan", "/source", "/internal/config", "/internal/exitcode", "/internal/garbled", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words"},
-	"/internal/render":     {"/", "/internal/list", "/ledger", "/reconcile", "/reconcile/progress", "/internal/checkup", "/internal/config", "/internal/explain", "/internal/problem", "/internal/bar", "/internal/standing", "/internal/words"},
+	"/internal/render":     {"/", "/internal/list", "/ledger", "/reconcile", "/reconcile/progress", "/internal/checkup", "/internal/config", "/internal/csvout", "/internal/explain", "/internal/problem", "/internal/bar", "/internal/standing", "/internal/words"},
 	"/internal/initialise": {"/", "/owlat", "/source", "/internal/config", "/internal/console", "/internal/inspect", "/internal/propose", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words", "github.com/jackc/pgx/v5"},
 	"/internal/propose":    {"/", "/internal/garbled", "/internal/inspect", "go.yaml.in/yaml/v4"},
 	"/internal/sandbox":    {"/owlat/owlattest", "/internal/problem", "github.com/gofrs/flock"},
@@ -139,6 +141,8 @@ var onlyFor = map[string][]string{
 	// Flags are the commands' alone.
 	"github.com/spf13/cobra": {"/cmd"},
 	"github.com/spf13/pflag": {"/cmd"},
+	// What spreadsheets open is written in one place, so that no cell is run as a formula.
+	"encoding/csv": {"/internal/csvout", "/internal/inspect", "/internal/bench", "/source"},
 	// Which kinds of ledger there are, the program knows in one place.
 	"/ledger/sqlite": {"/ledger/sqlite", "/internal/setup", "/internal/bench", "/examples"},
 	// The database drivers: a library must leave their choice to the program.

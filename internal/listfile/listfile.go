@@ -3,7 +3,6 @@
 package listfile
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"owlatsync/internal/csvout"
 	"owlatsync/internal/problem"
 )
 
@@ -20,7 +20,7 @@ type File struct {
 	path string
 	flag string
 	file *os.File
-	csv  *csv.Writer
+	csv  *csvout.Writer
 
 	dropped []([]string) // what the lines begin with that Close drops
 }
@@ -38,7 +38,7 @@ func Create(flag, path string, header []string) (*File, error) {
 		}
 		return nil, problem.Usage(fmt.Errorf("create the file for %s: %w", flag, err))
 	}
-	r := &File{path: path, flag: flag, file: f, csv: csv.NewWriter(f)}
+	r := &File{path: path, flag: flag, file: f, csv: csvout.NewWriter(f)}
 	r.Write(header...)
 	return r, nil
 }
@@ -74,7 +74,7 @@ func mayReplace(path string, header []string) error {
 func (f *File) Path() string { return f.path }
 
 // Write adds a line. Close returns an error of writing.
-func (f *File) Write(fields ...string) { _ = f.csv.Write(fields) }
+func (f *File) Write(fields ...string) { f.csv.Write(fields...) }
 
 // TakeBack drops the first line that begins with the fields, if there is one.
 func (f *File) TakeBack(fields ...string) { f.dropped = append(f.dropped, fields) }
@@ -87,9 +87,7 @@ func (f *File) drop() error {
 	if _, err := f.file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	written := csv.NewReader(f.file)
-	written.FieldsPerRecord = -1
-	lines, err := written.ReadAll()
+	lines, err := csvout.Read(f.file)
 	if err != nil {
 		return err
 	}
@@ -105,13 +103,15 @@ func (f *File) drop() error {
 	if err := f.file.Truncate(0); err != nil {
 		return err
 	}
-	return f.csv.WriteAll(lines)
+	for _, line := range lines {
+		f.csv.Write(line...)
+	}
+	return f.csv.Flush()
 }
 
 // Close puts the list in its place, or drops it if keep is false.
 func (f *File) Close(keep bool) error {
-	f.csv.Flush()
-	err := f.csv.Error()
+	err := f.csv.Flush()
 	if err == nil && keep {
 		err = f.drop()
 	}

@@ -62,17 +62,18 @@ func TestLinesAreTakenBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range [][]string{{"users", "1", "a,b"}, {"users", "2", "x"}, {"users", "2", "y"}, {"orders", "1", "z"}} {
+	for _, line := range [][]string{{"users", "1", "a,b"}, {"users", "2", "x"}, {"users", "2", "y"}, {"orders", "1", "z"}, {"users", "=3", "-"}, {"users", "=4", "'x"}} {
 		f.Write(line...)
 	}
 	f.TakeBack("users", "2")
 	f.TakeBack("users", "9")
 	f.TakeBack("users", "1")
+	f.TakeBack("users", "=3")
 	if err := f.Close(true); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(path)
-	if err != nil || string(got) != "sync,key\nusers,2,y\norders,1,z\n" {
+	if err != nil || string(got) != "sync,key\nusers,2,y\norders,1,z\nusers,'=4,''x\n" {
 		t.Errorf("%q: %v", got, err)
 	}
 }

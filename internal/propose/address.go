@@ -1,23 +1,39 @@
 package propose
 
 import (
+	"errors"
 	"strings"
 
 	"owlatsync"
 	"owlatsync/internal/inspect"
 )
 
-// emailColumn returns the table's column of addresses and how sure that is, from 0 to 120; nil if there is none.
+// sureScore is the score from which a column has both the name and the values of addresses.
+const sureScore = 65
+
+// emailColumn returns the table's column of addresses and how sure that is, from 0 to 120; nil if there is none. Of several that surely
+// hold addresses, such as "E-mail 1 - Value" and "E-mail 2 - Value", the one that most rows have counts: among equals, or if it has more
+// than twice as many as the one with the better name.
 func emailColumn(t *inspect.Table) (*inspect.Column, int) {
 	var best *inspect.Column
 	score := 0
+	scores := make([]int, len(t.Columns))
 	for i := range t.Columns {
 		c := &t.Columns[i]
-		if c.Kind != inspect.Text && c.Kind != inspect.Any {
+		if c.Kind == inspect.Text || c.Kind == inspect.Any {
+			scores[i] = emailScore(c)
+		}
+		if scores[i] > score {
+			best, score = c, scores[i]
+		}
+	}
+	for i, n := range scores {
+		if n < sureScore {
 			continue
 		}
-		if n := emailScore(c); n > score {
-			best, score = c, n
+		rows, most := len(nonEmpty(t.Columns[i].Sample)), len(nonEmpty(best.Sample))
+		if rows > 2*most || n == score && rows > most {
+			best, score = &t.Columns[i], n
 		}
 	}
 	return best, score
@@ -42,7 +58,7 @@ func emailScore(c *inspect.Column) int {
 	}
 	valid := 0
 	for _, v := range filled {
-		if _, err := owlatsync.NormalizeAddress(v); err == nil {
+		if _, err := owlatsync.NormalizeAddress(v); err == nil || errors.Is(err, owlatsync.ErrAddressSeveral) {
 			valid++
 		}
 	}

@@ -165,6 +165,33 @@ func TestExports(t *testing.T) {
 	}
 }
 
+func TestTheAddressIsWhereMostRowsHaveIt(t *testing.T) {
+	t.Parallel()
+	const google = "Name,Given Name,Family Name,E-mail 1 - Label,E-mail 1 - Value,E-mail 2 - Label,E-mail 2 - Value,Phone 1 - Value\n"
+	for text, want := range map[string]string{
+		google + "Ada,Ada,L,* Home,ada@example.com,Work,ada@example.org,1\nGrace,Grace,H,Work,grace@example.com,,,\n":                           "E-mail 1 - Value",
+		google + "Ada,Ada,L,,,Work,ada@example.org,\nGrace,Grace,H,Home,grace@example.com,Work,grace@example.org,\nAlan,,,,,*,a@example.org,\n": "E-mail 2 - Value",
+		google + "Ada,Ada,L,* Home,ada@example.com ::: ada@example.org,,,\nGrace,Grace,H,*,grace@example.com,,,\n":                              "E-mail 1 - Value",
+		google: "E-mail 1 - Value",
+		"Email,Work Email\n,a@example.com\n,b@example.com\nc@example.com,c@example.org\n":                "Work Email",
+		"Email,Work Email\na@example.com,a@example.org\n,b@example.org\nc@example.com,c@example.org\n":   "Email",
+		"Email,Backup Email\n,a@example.com\n,b@example.com\nc@example.com,c@example.org\n":              "Email",
+		"E-mail Address,E-mail 2 Address\na@example.com,\n,b@example.com\nc@example.com,d@example.com\n": "E-mail Address",
+	} {
+		c, err := csvText(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if column, _ := emailColumn(&c.Tables[0]); column != nil {
+			got = column.Name
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestBadFiles(t *testing.T) {
 	t.Parallel()
 	ndjson := func(s string) (*inspect.Catalog, error) { return inspect.ReadNDJSON(strings.NewReader(s), "people") }

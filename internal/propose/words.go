@@ -106,7 +106,7 @@ var notTheEmail = []string{
 	"backup", "recovery", "secondary", "alternate", "alternative", "alt", "other", "old", "previous", "prev", "former", "new", "unconfirmed", "unverified",
 	"pending", "billing", "paypal", "invoice", "notification", "notifications", "cc", "bcc", "from", "to", "sender", "reply", "support", "company", "manager",
 	"parent", "emergency", "invited", "referrer", "hash", "md5", "sha1", "sha256", "token", "count", "sent", "at", "on", "verified", "confirmed", "valid", "opt", "optin",
-	"optout", "status", "bounced", "domain", "type", "template", "subject", "body", "enabled", "consent", "subscribed", "subscription", "marketing",
+	"optout", "status", "bounced", "domain", "type", "label", "template", "subject", "body", "enabled", "consent", "subscribed", "subscription", "marketing",
 	"change", "changed", "key", "code", "frequency", "preference", "preferences", "encrypted", "index", "bidx", "is", "has", "do", "not", "no", "allow", "send",
 }
 

@@ -1,13 +1,13 @@
 package render
 
 import (
-	"encoding/csv"
 	"fmt"
 	"strconv"
 	"text/tabwriter"
 	"time"
 
 	"owlatsync"
+	"owlatsync/internal/csvout"
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
@@ -48,7 +48,7 @@ var TroubleColumns = []string{"sync", "key", "email", "what", "category", "reaso
 type Troubles struct {
 	to    To
 	list  List              // nil: no list was asked for
-	csv   *csv.Writer       // writes to W in place of text; nil: no CSV
+	csv   *csvout.Writer    // writes to W in place of text; nil: no CSV
 	table *tabwriter.Writer // nil: only the end is text
 
 	failing, parked, unknown int
@@ -68,8 +68,8 @@ func NewTroubles(to To) *Troubles {
 
 // NewTroublesCSV returns Troubles that show CSV.
 func NewTroublesCSV(to To) *Troubles {
-	t := &Troubles{to: to, csv: csv.NewWriter(to.W)}
-	_ = t.csv.Write(TroubleColumns) // the writer keeps an error
+	t := &Troubles{to: to, csv: csvout.NewWriter(to.W)}
+	t.csv.Write(TroubleColumns...)
 	return t
 }
 
@@ -81,7 +81,7 @@ func (l *Troubles) Row(t reconcile.Trouble) error {
 	l.count(t)
 	switch {
 	case l.csv != nil:
-		_ = l.csv.Write(troubleFields(t))
+		l.csv.Write(troubleFields(t)...)
 	case l.list != nil:
 		l.list.Write(troubleFields(t)...)
 	case l.to.JSON:
@@ -151,8 +151,7 @@ func stamp(t time.Time) string {
 func (l *Troubles) End() error {
 	switch {
 	case l.csv != nil:
-		l.csv.Flush()
-		return l.csv.Error()
+		return l.csv.Flush()
 	case l.to.JSON:
 		return nil
 	case l.list != nil:

@@ -13,6 +13,7 @@ import (
 	"owlatsync/internal/sourcedsn"
 	"owlatsync/source"
 	"owlatsync/source/mongo"
+	"owlatsync/source/xlsx"
 )
 
 // Source returns the source of a sync and a function that closes it. It connects to nothing.
@@ -44,6 +45,8 @@ func (o Opener) rows(s config.Sync) (table *source.Table, closeSource func() err
 		table, err = source.CSV(o.File(d), m, d.CSVOptions()...)
 	case sourcedsn.KindNDJSON:
 		table, err = source.NDJSON(o.File(d), m)
+	case sourcedsn.KindXLSX:
+		table, err = xlsx.Sheet(d.Path(), d.Sheet(), m)
 	default:
 		err = fmt.Errorf("there is no reader for sources of kind %q", d.Kind())
 	}

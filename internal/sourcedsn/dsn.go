@@ -24,12 +24,13 @@ const (
 	KindSQLite   Kind = "sqlite"
 	KindCSV      Kind = "csv"
 	KindNDJSON   Kind = "ndjson"
+	KindXLSX     Kind = "xlsx"
 	KindMongo    Kind = "mongodb"
 )
 
 // ErrUnknownScheme is wrapped by the error of [Parse] for a text that names no known kind of source.
-var ErrUnknownScheme = errors.New("a source is named by postgres://…, mysql://…, mariadb://…, mongodb://…, sqlite:FILE, csv:FILE or ndjson:FILE, " +
-	"or by a file name that ends in .db, .sqlite, .sqlite3, .csv, .tsv, .ndjson or .jsonl, the last four also with .gz")
+var ErrUnknownScheme = errors.New("a source is named by postgres://…, mysql://…, mariadb://…, mongodb://…, sqlite:FILE, csv:FILE, ndjson:FILE or xlsx:FILE, " +
+	"or by a file name that ends in .db, .sqlite, .sqlite3, .xlsx, .csv, .tsv, .ndjson or .jsonl, the last four also with .gz")
 
 // DSN names a source. However it is printed, it does not show the password. The zero value names nothing.
 type DSN struct {
@@ -49,6 +50,7 @@ type parts struct {
 	immutable bool   // SQLite: nobody writes to the file
 	delimiter rune
 	encoding  string
+	sheet     string
 }
 
 // Kind returns the kind of source; it is empty for the zero value.
@@ -93,6 +95,17 @@ func (d DSN) Path() string {
 	return d.path
 }
 
+// Sheet returns the sheet of a workbook that the DSN names, empty if it names none.
+func (d DSN) Sheet() string {
+	if d.parts == nil {
+		return ""
+	}
+	return d.sheet
+}
+
+// IsFile reports whether the source is a file without queries.
+func (d DSN) IsFile() bool { return d.kind == KindCSV || d.kind == KindNDJSON || d.kind == KindXLSX }
+
 // Delimiter returns the character that separates the fields of a CSV source: the comma, unless the DSN or the file's ending says
 // another.
 func (d DSN) Delimiter() rune {
@@ -109,6 +122,7 @@ func (d DSN) Delimiter() rune {
 var extensions = map[string]Kind{
 	".db": KindSQLite, ".sqlite": KindSQLite, ".sqlite3": KindSQLite,
 	".csv": KindCSV, ".csv.gz": KindCSV, ".tsv": KindCSV, ".tsv.gz": KindCSV,
+	".xlsx": KindXLSX, ".xlsm": KindXLSX,
 	".ndjson": KindNDJSON, ".ndjson.gz": KindNDJSON, ".jsonl": KindNDJSON, ".jsonl.gz": KindNDJSON,
 }
 
@@ -161,6 +175,8 @@ func Parse(text, folder string) (DSN, error) {
 		return parseFile(KindCSV, strings.TrimPrefix(rest, "//"), folder)
 	case name == "ndjson", name == "jsonl":
 		return parseFile(KindNDJSON, strings.TrimPrefix(rest, "//"), folder)
+	case name == "xlsx":
+		return parseFile(KindXLSX, strings.TrimPrefix(rest, "//"), folder)
 	}
 	if advice := elsewhere[family]; advice != "" {
 		return DSN{}, fmt.Errorf("read the DSN: %s:// %s: %w", name, advice, ErrUnknownScheme)
@@ -180,12 +196,20 @@ var elsewhere = map[string]string{
 	"libsql": "is a service that only its own driver reaches; export the rows to a file, or give the SQLite file behind it",
 }
 
+// otherBooks are the endings of workbooks that are not read.
+var otherBooks = []string{".xls", ".xlsb", ".ods", ".numbers"}
+
 func fileWithoutScheme(text, folder string) (DSN, error) {
 	name, _, _ := strings.Cut(text, "?")
 	name = strings.ToLower(filepath.Base(name))
 	for ending, kind := range extensions {
 		if strings.HasSuffix(name, ending) {
 			return parseFile(kind, text, folder)
+		}
+	}
+	for _, ending := range otherBooks {
+		if strings.HasSuffix(name, ending) {
+			return DSN{}, fmt.Errorf("read the DSN: %s is not read: save the workbook as .xlsx", ending)
 		}
 	}
 	return DSN{}, fmt.Errorf("read the DSN: it has neither a scheme nor a known ending: %w", ErrUnknownScheme)
@@ -222,6 +246,12 @@ func parseFile(kind Kind, rest, folder string) (DSN, error) {
 			if d.encoding, err = parseEncoding(value); err != nil {
 				return DSN{}, err
 			}
+		case kind == KindXLSX && name == "sheet" && value != "":
+			d.sheet = value
+		case kind == KindXLSX && name == "sheet":
+			return DSN{}, errors.New("read the DSN: the option \"sheet\" names no sheet")
+		case kind == KindXLSX:
+			return DSN{}, fmt.Errorf("read the DSN: xlsx: has no option %q; it takes sheet", name)
 		case kind == KindSQLite:
 			if err := d.setSQLite(name, value); err != nil {
 				return DSN{}, err

@@ -81,6 +81,26 @@ func TestParseFiles(t *testing.T) {
 	}
 }
 
+func TestParseWorkbooks(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][2]string{
+		"xlsx:users.xlsx":                        {"/base/users.xlsx", ""},
+		"xlsx:///exports/users":                  {"/exports/users", ""},
+		"XLSX:users.xlsx?sheet=Members%202026":   {"/base/users.xlsx", "Members 2026"},
+		"users.XLSX?sheet=K%C3%BCnde%20%26%20Co": {"/base/users.XLSX", "Künde & Co"},
+		"members.xlsm":                           {"/base/members.xlsm", ""},
+	} {
+		d, err := sourcedsn.Parse(text, "/base")
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		if got := [2]string{d.Path(), d.Sheet()}; d.Kind() != sourcedsn.KindXLSX || !d.IsFile() || got != want {
+			t.Errorf("%q: %s %q, want %q", text, d.Kind(), got, want)
+		}
+	}
+}
+
 func TestParseServers(t *testing.T) {
 	t.Parallel()
 	for text, shown := range map[string]string{
@@ -138,7 +158,14 @@ func TestParseBadInput(t *testing.T) {
 		"":                                       {"it is empty", known},
 		" \n":                                    {"it is empty", known},
 		"users":                                  {"neither a scheme nor a known ending", known, ".csv"},
-		"users.xlsx":                             {"known ending", known},
+		"users.docx":                             {"known ending", known},
+		"users.XLS":                              {".xls is not read: save the workbook as .xlsx"},
+		"users.ods?sheet=a":                      {".ods is not read: save the workbook as .xlsx"},
+		"xlsx:":                                  {"xlsx: needs the name of a file"},
+		"xlsx:users.xlsx?sheet=":                 {`"sheet" names no sheet`},
+		"xlsx:users.xlsx?table=a":                {`no option "table"`, "it takes sheet"},
+		"xlsx:users.xlsx?sheet=a&sheet=b":        {"given twice"},
+		"csv:users.csv?sheet=a":                  {`no option "sheet"`},
 		"s3cret":                                 {known, "!s3cret"},
 		"mssql://sa:s3cret@db.example/shop":      {`unknown scheme "mssql"`, known, "sqlite:FILE", "!s3cret", "!sa:"},
 		"https://db.example/users.csv":           {`unknown scheme "https"`},
