@@ -74,7 +74,7 @@ type Adoption struct {
 	Contacts int          `json:"contacts"` // contacts listed
 	Matched  int          `json:"matched"`  // listed contacts that rows of the source adopt
 	Twins    int          `json:"twins"`    // addresses that several live contacts have; the oldest counts
-	Requests int          `json:"requests"` // requests spent on listing; of a plan with SetBack those too that a run spends
+	Requests int          `json:"requests"` // requests spent on listing; of a plan with SetBack also those that a run needs at least
 }
 
 // AdoptionMode is how a sync finds contacts that were there before.

@@ -10,6 +10,7 @@ import (
 	"owlatsync/reconcile/ask"
 	"owlatsync/reconcile/plan"
 	"owlatsync/reconcile/progress"
+	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/scan"
 	"owlatsync/reconcile/step"
 )
@@ -66,10 +67,8 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, reader ledger.Reader, o 
 		var p *plan.Plan
 		p, err = w.plan(ctx, owlatsync.Part{}, o.Each, record)
 		summary = p.Summary
-		if err == nil && summary.SetBack {
-			var pages int
-			pages, err = looking{w}.cost(ctx)
-			summary.Adoption.Requests += pages
+		if summary.SetBack { // a run lists the contacts first; only Owlat knows how many there are besides those of the ledger
+			summary.Adoption.Requests += remote.ListingCost(summary.Entries)
 		}
 		asking := summary.Adoption.Requests + summary.Lookups // a run would ask again
 		summary.Duration, summary.Longest = e.client.Estimate(summary.Requests+asking), e.client.Estimate(summary.Most.Requests+asking)

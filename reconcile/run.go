@@ -191,21 +191,6 @@ func (w looking) again(ctx context.Context, asked bool, record func(ledger.Recor
 	return err
 }
 
-// cost returns how many requests it takes to look at all contacts, 0 for a key that cannot.
-func (w looking) cost(ctx context.Context) (requests int, err error) {
-	for page, err := range remote.List(ctx, w.client) {
-		if errors.Is(err, owlat.ErrForbidden) {
-			return 0, nil
-		}
-		if err != nil {
-			return 0, remote.Stopped(err)
-		}
-		requests = remote.ListingCost(page.Total)
-		break
-	}
-	return requests, nil
-}
-
 // leave tells every row without an outcome as skipped because of err. It leaves out rows that left the source. It returns err,
 // joined with its own error.
 func (w *work) leave(p *plan.Plan, err error) error {

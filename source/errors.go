@@ -25,7 +25,8 @@ type ColumnError struct {
 
 func (e *ColumnError) Error() string { return fmt.Sprintf("column %q: %s", e.Column, e.Reason) }
 
-// LineError says which line of a file cannot be read. It never contains the line's text.
+// LineError says from which line a file cannot be read: its header, the first of too many broken lines, or the one in which it breaks
+// off. It never contains the line's text.
 type LineError struct {
 	Line   int // from 1
 	Reason string

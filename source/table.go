@@ -75,7 +75,7 @@ func newTable(m Mapping, b backend) (*Table, error) {
 // loop releases everything.
 //
 // An error comes alone as the last pair, and means that the scan is incomplete. It wraps the error of ctx if that has ended, a
-// [ColumnError] for each column that does not fit the mapping, a [LineError] for a line of a file that cannot be read,
+// [ColumnError] for each column that does not fit the mapping, a [LineError] for a file that has lost its shape or breaks off,
 // [ErrNotQuery] for an invalid statement, or the error of the driver or the file. It never contains a value of the source or a
 // password.
 func (t *Table) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {

@@ -274,8 +274,7 @@ func (r *Reader) record(b *Batch) error {
 		return nil
 	}
 	if reason == "" {
-		after := isFooter(b, fields)
-		if reason = r.fit(b, known); reason != "" && after {
+		if reason = r.fit(b, known); reason != "" && isFooter(b, fields) {
 			if b.footers == nil {
 				b.footers = make(map[int]bool)
 			}
