@@ -195,7 +195,7 @@ func objectOf(line []byte, object *map[string]json.RawMessage) (why string) {
 	case err == nil && *object != nil:
 		return ""
 	case is:
-		return fmt.Sprintf("the line is no JSON object: %s", syntax)
+		return fmt.Sprintf("the line is no JSON object: its syntax is wrong at byte %d", syntax.Offset) // the error itself quotes the text
 	case err == nil:
 		*object = make(map[string]json.RawMessage)
 	}
