@@ -12,7 +12,7 @@ var (
 	ErrAddressNamed     error = formError("the field holds more than the address, as in Name <address>; give the address alone")
 	ErrAddressInvisible error = formError("the address holds an invisible character; type it anew")
 	ErrAddressBlank     error = formError("the address holds a blank")
-	ErrAddressDot       error = formError("the address has no dot after the @")
+	ErrAddressDot       error = formError("the domain of the address has no dot")
 )
 
 // formError is a reason for which an address is not of the form that Owlat accepts.

@@ -46,7 +46,7 @@ func TestRead(t *testing.T) {
 		{name: "contact ids", file: "a.txt", text: id + "\nada@example.com\n", want: []string{"line 1 " + id, "line 2 ada@example.com"}},
 		{name: "what is none", file: "a.txt", text: "ada@example.com\nAda <ada@example.com>\nk\nada@example.com\n",
 			want: []string{"line 1 ada@example.com"}, repeated: 1,
-			refused: []string{"line 2: the address is not of a form that Owlat accepts", "line 3: the address is not of a form that Owlat accepts"}},
+			refused: []string{"line 2: the field holds more than the address, as in Name <address>; give the address alone", "line 3: the address is not of a form that Owlat accepts"}},
 		{name: "a header", file: "a.csv", text: "name,E-Mail\nAda,ada@example.com\n", want: []string{"line 2 ada@example.com"}},
 		{name: "semicolons", file: "a.csv", text: "name;E-Mail\nAda;ada@example.com\n", want: []string{"line 2 ada@example.com"}},
 		{name: "objects", file: "a.ndjson", text: `{"mail":"ada@example.com"}` + "\n", want: []string{"line 1 ada@example.com"}},

@@ -59,7 +59,7 @@ func everywhere(t *testing.T, test func(t *testing.T, openFresh opener)) {
 }
 
 func rowRecord(key string) ledger.Record {
-	return ledger.Record{Sync: "users", Run: 1, Event: "created", Entry: &ledger.Entry{Key: key}}
+	return ledger.Record{Sync: "users", Run: 1, Event: "created", Entry: &ledger.Entry{Key: key, ContactID: "contact of " + key}}
 }
 
 // under calls do with the lock and gives it back.
@@ -109,7 +109,7 @@ func furnish(t *testing.T, l ledger.Store) {
 	must(k.Record(t.Context(), ledger.Record{Sync: "users", Run: 1, Entry: full, Event: "adopted", Note: "note \xff"},
 		ledger.Record{Sync: "users", Run: 1, Entry: full, Event: "topic added", Note: "topic1"}))
 	for _, key := range []string{"1", "2", "3"} {
-		must(k.Record(t.Context(), rowRecord(key), ledger.Record{Sync: "orders", Entry: &ledger.Entry{Key: key, Email: "same@example.com"}}))
+		must(k.Record(t.Context(), rowRecord(key), ledger.Record{Sync: "orders", Entry: &ledger.Entry{Key: key, ContactID: "other contact of " + key, Email: "same@example.com"}}))
 	}
 	doubtful := &ledger.Entry{Key: "in doubt", ContactID: "contact3", Email: "doubt@example.com", Doubt: true}
 	must(k.Record(t.Context(), ledger.Record{Sync: "users", Entry: doubtful}))

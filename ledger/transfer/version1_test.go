@@ -84,10 +84,16 @@ func TestAFingerprintIsOneSinceTheSecondVersion(t *testing.T) {
 		const print = "00000000000000020000000000000000"
 		for version, want := range map[string]ledger.Entry{
 			"1": {Key: "1", Doubt: true, Failure: &ledger.Failure{Absence: true}},
-			"2": {Key: "1", Fingerprint: ledger.Fingerprint{Hi: 2}, Failure: &ledger.Failure{Fingerprint: ledger.Fingerprint{Hi: 1}}},
+			"2": {Key: "1", ContactID: "c", Fingerprint: ledger.Fingerprint{Hi: 2}, Failure: &ledger.Failure{Fingerprint: ledger.Fingerprint{Hi: 1}}},
 		} {
+			contact := ""
+			if want.ContactID != "" {
+				contact = `,"contact":"` + want.ContactID + `"`
+			} else {
+				want.NoteMetBefore() // an import is set back
+			}
 			l := openFresh(t)
-			export := signed(`{"ledger":{"version":`+version+`}}`, `{"entry":{"sync":"users","key":"1","changed":"2026-11-23T10:00:00Z","fingerprint":"`+print+
+			export := signed(`{"ledger":{"version":`+version+`}}`, `{"entry":{"sync":"users","key":"1"`+contact+`,"changed":"2026-11-23T10:00:00Z","fingerprint":"`+print+
 				`","failure":{"fingerprint":{"Hi":1,"Lo":0}}}}`)
 			if err := Import(t.Context(), l, bytes.NewReader([]byte(export))); err != nil {
 				t.Fatal(err)

@@ -70,6 +70,7 @@ func (r membership) settleAdds(ctx context.Context) error {
 		settle(r.e.Membership(topic), func() { r.unsure(topic) })
 	}
 	r.e.Witness, r.looked = c.UpdatedAt, true
+	dated(r).prepare(ctx)
 	return nil
 }
 
@@ -147,6 +148,16 @@ func (r dated) moved() {
 		if m := &r.e.Memberships[i]; r.looked && m.State == ledger.MemberSent {
 			m.Sent = cmp.Or(r.movedBy(), m.Sent)
 		}
+	}
+}
+
+// prepare asks for the time on Owlat's clock, if that is not known closely and this step may yet move what Owlat tells of a contact with adds in
+// doubt that it has settled.
+func (r dated) prepare(ctx context.Context) {
+	doubtful := slices.ContainsFunc(r.e.Memberships, func(m ledger.Membership) bool { return m.State == ledger.MemberSent })
+	moves := slices.ContainsFunc(r.s.Changes, func(c owlatsync.Change) bool { return c.Kind != owlatsync.AddTopic && c.Kind != owlatsync.AdoptContact })
+	if doubtful && moves && !r.timedClosely(time.Now()) {
+		r.askOwlat(ctx)
 	}
 }
 

@@ -33,7 +33,7 @@ func TestReaderNormalisesAndRefuses(t *testing.T) {
 		{"no key", owlatsync.Row{Email: set("a@example.com")}, policy.Policies{}, "the row has no key", step.Row{}},
 		{"no address", owlatsync.Row{Key: "1", Email: owlatsync.Field{State: owlatsync.Null}}, policy.Policies{}, "the address is empty", step.Row{}},
 		{"blank address", owlatsync.Row{Key: "1", Email: set("  ")}, policy.Policies{}, "the address is empty", step.Row{}},
-		{"bad address", owlatsync.Row{Key: "1", Email: set("ada@example")}, policy.Policies{}, "the address is not of a form that Owlat accepts", step.Row{}},
+		{"bad address", owlatsync.Row{Key: "1", Email: set("ada@example")}, policy.Policies{}, "the domain of the address has no dot", step.Row{}},
 		{"defect", owlatsync.Row{Key: "1", Defect: `column "email" is not UTF-8`}, policy.Policies{}, `column "email" is not UTF-8`, step.Row{}},
 		{"first name too long", owlatsync.Row{Key: "1", Email: set("a@example.com"), Fields: owlatsync.Fields{owlatsync.FirstName: set(owls)}}, policy.Policies{}, "the first name is longer than Owlat's 200 characters", step.Row{}},
 		{"last name too long", owlatsync.Row{Key: "1", Email: set("a@example.com"), Fields: owlatsync.Fields{owlatsync.LastName: set(owls)}}, policy.Policies{}, "the last name is longer than Owlat's 200 characters", step.Row{}},
