@@ -77,7 +77,9 @@ func (s *slow) RoundTrip(r *http.Request) (*http.Response, error) {
 	if s.before != nil {
 		s.before(r)
 	}
-	time.Sleep(perRequest)
+	if !strings.HasSuffix(r.URL.Path, owlattest.RouteHealth) { // nobody waits so long for the time
+		time.Sleep(perRequest)
+	}
 	return s.RoundTripper.RoundTrip(r)
 }
 
