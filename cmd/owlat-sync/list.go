@@ -42,7 +42,7 @@ func (l *listFlags) bind(cmd *cobra.Command, names bool) {
 	flags.StringVar(&l.journal, "journal", "", "with --from: the `file` that remembers who is done (default: the list's name with .journal)")
 	flags.StringVar(&l.failed, "failures", "", "with --from: write a CSV `file` with every line that was not done and why; it holds addresses")
 	if names {
-		flags.StringToStringVar(&l.fields, "field", nil, "with --from: the column of a name, as `first_name=COLUMN` (repeatable; default: they are found)")
+		flags.StringToStringVar(&l.fields, "field", nil, "with --from: the column of a name, as `first_name=COLUMN` or full_name=COLUMN (repeatable; default: they are found)")
 	}
 }
 
@@ -98,11 +98,18 @@ func (l *listFlags) unused() error {
 func (l *listFlags) columns() (c list.Columns, err error) {
 	c.Contact = l.column
 	for _, name := range slices.Sorted(maps.Keys(l.fields)) {
+		if name == "full_name" {
+			c.FullName = l.fields[name]
+			continue
+		}
 		at := slices.IndexFunc(owlatsync.ContactFields[:], func(f owlatsync.ContactField) bool { return f.Column() == name })
 		if at < 0 {
 			return c, problem.Usage(fmt.Errorf("--field %s=…: a contact has no such field", name))
 		}
 		c.Fields[owlatsync.ContactFields[at]] = l.fields[name]
+	}
+	if c.FullName != "" && c.Fields != (owlatsync.Texts{}) {
+		return c, problem.Usage(errors.New("--field full_name=… makes both names; leave out the others"))
 	}
 	return c, nil
 }

@@ -26,7 +26,9 @@ const Stdin = "-"
 // Columns says which columns of a file count. Empty names are guessed, as "init" does it.
 type Columns struct {
 	Contact string          // with an address or a contact id
-	Fields  owlatsync.Texts // with the names; if one is named, none is guessed
+	// Fields has the columns of the names, and FullName in their place that of the whole name. If one is named, none is guessed.
+	Fields   owlatsync.Texts
+	FullName string
 }
 
 // Entry is a line that names somebody.
@@ -119,7 +121,7 @@ func read(ctx context.Context, o setup.Opener, path string, a Ask) (*List, error
 	switch {
 	case err != nil:
 		return nil, problem.Usage(err)
-	case dsn.Kind() == sourcedsn.KindPostgres || dsn.Kind() == sourcedsn.KindMySQL || dsn.Kind() == sourcedsn.KindSQLite:
+	case !dsn.IsFile():
 		return nil, problem.Usage(errors.New("a list is a file; what a database has, a sync keeps in step"))
 	}
 	if dsn.Kind() == sourcedsn.KindCSV {
@@ -194,7 +196,7 @@ func isID(text string) bool {
 // columns finds out which columns count.
 func (c *collector) columns(ctx context.Context, o setup.Opener, dsn sourcedsn.DSN) error {
 	c.Columns = c.ask.Columns
-	guessNames := c.ask.Names && c.Columns.Fields == owlatsync.Texts{}
+	guessNames := c.ask.Names && c.Columns.Fields == owlatsync.Texts{} && c.Columns.FullName == ""
 	if c.Columns.Contact != "" && !guessNames {
 		return nil
 	}
@@ -214,14 +216,16 @@ func (c *collector) columns(ctx context.Context, o setup.Opener, dsn sourcedsn.D
 		c.Columns.Contact = p.Email
 	}
 	if guessNames {
-		c.Columns.Fields = p.Fields
+		c.Columns.Fields, c.Columns.FullName = p.Fields, p.FullName
 	}
 	return nil
 }
 
 // rows reads the rows of a file with a header.
 func (c *collector) rows(ctx context.Context, o setup.Opener, dsn sourcedsn.DSN) (err error) {
-	src, closeSource, err := o.Source(config.Sync{Target: dsn, Fields: config.Fields{Email: c.Columns.Contact, Others: c.Columns.Fields}})
+	src, closeSource, err := o.Source(config.Sync{Target: dsn, Fields: config.Fields{
+		Email: c.Columns.Contact, Others: c.Columns.Fields, FullName: c.Columns.FullName,
+	}})
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,9 @@ func ListPlan(t To, from string, job list.Job, p *list.List, takes time.Duration
 				t.printf(", the %s in %q", f.Label(), column)
 			}
 		}
+		if p.Columns.FullName != "" {
+			t.printf(", the whole name in %q", p.Columns.FullName)
+		}
 		t.printf("\n")
 	}
 	if p.Repeated > 0 {
@@ -62,6 +65,9 @@ func columnsOf(c list.Columns) map[string]string {
 		if c.Fields[f] != "" {
 			columns[f.Column()] = c.Fields[f]
 		}
+	}
+	if c.FullName != "" {
+		columns["full_name"] = c.FullName
 	}
 	return columns
 }
