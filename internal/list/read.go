@@ -25,7 +25,7 @@ const Stdin = "-"
 
 // Columns says which columns of a file count. Empty names are guessed, as "init" does it.
 type Columns struct {
-	Contact string          // with an address or a contact id
+	Contact string // with an address or a contact id
 	// Fields has the columns of the names, and FullName in their place that of the whole name. If one is named, none is guessed.
 	Fields   owlatsync.Texts
 	FullName string
