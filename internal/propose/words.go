@@ -88,7 +88,7 @@ var sideTables = []string{
 	"messages", "mails", "notification", "notifications", "template", "templates", "order", "orders", "invoice", "invoices",
 	"payment", "payments", "ticket", "tickets", "event", "events", "blacklist", "blocklist", "suppression", "suppressions",
 	"bounce", "bounces", "complaint", "complaints", "attempt", "attempts", "verification", "verifications", "change", "changes",
-	"deleted", "version", "versions", "revision", "revisions", "migration", "migrations", "admin", "admins", "company", "companies",
+	"deleted", "version", "versions", "revision", "revisions", "migration", "migrations", "admin", "admins", "superuser", "superusers", "staff", "company", "companies",
 	"supplier", "suppliers", "vendor", "vendors", "setting", "settings", "preference", "preferences", "role", "roles", "group",
 	"groups", "permission", "permissions", "device", "devices", "key", "keys", "comment", "comments", "post", "posts",
 }
