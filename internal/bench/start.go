@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,12 +25,15 @@ import (
 const startIntro = "What one waits for before anything is done: the binary is built as `make build` does and started again and again. `check`\n" +
 	"tests the deployment, the key, its scopes and a topic, opens a ledger with an entry, and shows the first rows of a PostgreSQL table of\n" +
 	"%s users, all over loopback. The emulator has no latency; the time in which it prepared its answers is taken off. An empty Go\n" +
-	"program shows what the system itself takes to start one. The binary has %s."
+	"program shows what the system itself takes to start one. `init` looks at an SQLite database of %s tables, reads included. The binary\n" +
+	"has %s."
 
 const (
 	versionStarts = 60
 	checkStarts   = 15
 	checkRows     = 100_000
+	initStarts    = 5
+	initTables    = 3_000
 )
 
 const startConfig = `owlat: {url: %s, api_key: %s}
@@ -71,26 +76,31 @@ func measureStart(ctx context.Context, log io.Writer) (_ findings.Section, err e
 	if err != nil {
 		return findings.Section{}, err
 	}
-	return startSection(info.Size(), bare, version, check), nil
+	look, err := measureInit(ctx, folder, program)
+	if err != nil {
+		return findings.Section{}, err
+	}
+	return startSection(info.Size(), bare, version, check, look), nil
 }
 
 // startSection shows what was found; the times of check are without the API's answers.
-func startSection(size int64, bare, version, check []started) findings.Section {
+func startSection(size int64, bare, version, check, look []started) findings.Section {
 	t := findings.Table{Columns: []string{"", "starts", "shortest, ms", "median, ms", "processor time, median, ms"}}
 	for _, line := range []struct {
 		name string
 		runs []started
-	}{{"an empty Go program", bare}, {"`owlat-sync version`", version}, {"`owlat-sync check`, without the API's answers", check}} {
+	}{{"an empty Go program", bare}, {"`owlat-sync version`", version}, {"`owlat-sync check`, without the API's answers", check}, {"`owlat-sync init` on many tables", look}} {
 		least := slices.MinFunc(line.runs, func(a, b started) int { return cmp.Compare(a.took, b.took) })
 		t.Rows = append(t.Rows, []string{line.name, findings.Count(len(line.runs)), millis(least.took), millis(medianTook(line.runs)), millis(medianProcessor(line.runs))})
 	}
 	return findings.Section{
 		Title:  "Start",
-		Intro:  fmt.Sprintf(startIntro, findings.Count(checkRows), megabytes(size)),
+		Intro:  fmt.Sprintf(startIntro, findings.Count(checkRows), findings.Count(initTables), megabytes(size)),
 		Tables: []findings.Table{t},
 		Goals: []findings.Goal{
 			{What: "`owlat-sync version`, median", Want: "under 30 ms", Got: millis(medianTook(version)) + " ms", Missed: medianTook(version) >= 30*time.Millisecond},
 			{What: "`owlat-sync check` beyond the API's answers, median", Want: "under 300 ms", Got: millis(medianTook(check)) + " ms", Missed: medianTook(check) >= 300*time.Millisecond},
+			{What: "`owlat-sync init` on " + findings.Count(initTables) + " tables, median", Want: "under 1 s", Got: millis(medianTook(look)) + " ms", Missed: medianTook(look) >= time.Second},
 		},
 	}
 }
@@ -156,6 +166,33 @@ func measureCheck(ctx context.Context, folder, program string) (runs []started, 
 		}
 		if i > 0 { // the first warms the caches
 			run.took -= clock.total
+			runs = append(runs, run)
+		}
+	}
+	return runs, nil
+}
+
+// measureInit starts init several times on a database of many tables, as an application with many modules has them.
+func measureInit(ctx context.Context, folder, program string) (runs []started, err error) {
+	db, err := sql.Open("sqlite", filepath.Join(folder, "wide.db"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	tables := []string{"BEGIN", "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT NOT NULL, name TEXT)", "INSERT INTO users VALUES (1, 'ada@example.com', 'Ada Lovelace')"}
+	for i := range initTables - 1 {
+		name := []string{"stock", "contact_notes", "order_mail", "customer_tag", "user_setting"}[i%5]
+		tables = append(tables, fmt.Sprintf("CREATE TABLE %s_%d (id INTEGER PRIMARY KEY, user_id INTEGER REFERENCES users (id), email TEXT, status TEXT, name TEXT)", name, i))
+	}
+	if _, err := db.ExecContext(ctx, strings.Join(append(tables, "COMMIT"), ";\n")); err != nil {
+		return nil, err
+	}
+	for i := range initStarts + 1 {
+		run, err := startOnce(ctx, folder, program, "init", "sqlite:wide.db", "--config", fmt.Sprintf("wide%d.yaml", i))
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 { // the first warms the caches
 			runs = append(runs, run)
 		}
 	}
