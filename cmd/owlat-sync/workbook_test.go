@@ -1,6 +1,10 @@
 package main
 
 import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -88,5 +92,47 @@ func TestWhatIsNoWorkbookIsRefused(t *testing.T) {
 		if _, said := p.cli(t, int(exitcode.Error), "init", refused.dsn); !strings.Contains(said, refused.want) {
 			t.Errorf("init %s does not say %q:\n%s", refused.dsn, refused.want, said)
 		}
+	}
+}
+
+// TestAWorkbookOfSeveralSheets: init says which sheet it took, and how to take another.
+func TestAWorkbookOfSeveralSheets(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	from, err := zip.OpenReader(filepath.Join(repository, "source", "xlsx", "testdata", "exceljs.xlsx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	var text bytes.Buffer
+	to := zip.NewWriter(&text)
+	for _, part := range from.File {
+		r, err := part.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(r)
+		w, createErr := to.Create(part.Name)
+		if err = errors.Join(err, createErr, r.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(bytes.ReplaceAll(body, []byte(`state="hidden"`), nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := to.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := p.write(t, "people.xlsx", text.String())
+	said, _ := p.cli(t, 0, "init", path)
+	if want := `The first of 2 sheets is taken, "People". "?sheet=Hidden" at the end of the dsn takes another, such as "Hidden".`; !strings.Contains(said, want) {
+		t.Errorf("init does not say %s:\n%s", want, said)
+	}
+	if err := os.Remove(filepath.Join(p.dir, "owlat-sync.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	said, _ = p.cli(t, 0, "init", "xlsx:"+path+"?sheet=People")
+	if strings.Contains(said, "sheets is taken") {
+		t.Errorf("init tells of a sheet that was named:\n%s", said)
 	}
 }

@@ -69,6 +69,9 @@ func Write(ctx context.Context, o setup.Opener, q Question, ask *console.Asker) 
 		return nil, err
 	}
 	proposal, err := propose.Propose(catalog, table)
+	if err == nil {
+		err = noteSheets(dsn, proposal)
+	}
 	if err != nil {
 		return nil, problem.Usage(fmt.Errorf("table %s: %w; see \"owlat-sync init --help\" for --table", table.Title(), err))
 	}

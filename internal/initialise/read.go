@@ -18,6 +18,7 @@ import (
 	"owlatsync/internal/setup"
 	"owlatsync/internal/sourcedsn"
 	"owlatsync/source"
+	"owlatsync/source/xlsx"
 )
 
 // look is how a database is looked at.
@@ -151,4 +152,17 @@ func writableDSN(dsn sourcedsn.DSN, text, path string, fromEnv bool) (string, bo
 		return "${" + EnvDatabase + "}", true
 	}
 	return strings.TrimSpace(text), false
+}
+
+// noteSheets notes which sheet of a workbook was taken if the DSN names none of several.
+func noteSheets(dsn sourcedsn.DSN, p *propose.Proposal) error {
+	if dsn.Kind() != sourcedsn.KindXLSX || dsn.Sheet() != "" {
+		return nil
+	}
+	sheets, err := xlsx.Sheets(dsn.Path())
+	if err == nil && len(sheets) > 1 {
+		p.QueryNotes = append(p.QueryNotes, fmt.Sprintf("The first of %d sheets is taken, %q. \"?sheet=%s\" at the end of the dsn takes another, such as %q.",
+			len(sheets), sheets[0], url.QueryEscape(sheets[1]), sheets[1]))
+	}
+	return err
 }

@@ -50,6 +50,22 @@ func Sample(ctx context.Context, path, sheet string, n int) (columns []string, r
 	return s.names, rows, nil
 }
 
+// Sheets returns the names of the sheets of a workbook that are not hidden, in their order. Its errors are those of opening the workbook
+// for [Sheet].
+func Sheets(path string) (names []string, err error) {
+	b, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer b.close()
+	for _, s := range b.sheets {
+		if !s.hidden {
+			names = append(names, s.name)
+		}
+	}
+	return names, nil
+}
+
 // records are the rows of a sheet.
 type records struct{ path, sheet string }
 
