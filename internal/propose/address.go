@@ -22,6 +22,9 @@ func emailColumn(t *inspect.Table) (*inspect.Column, int) {
 		c := &t.Columns[i]
 		if c.Kind == inspect.Text || c.Kind == inspect.Any {
 			scores[i] = emailScore(c)
+			if squash(tokens(c.Name)) == "address" && ofAddresses(t) {
+				scores[i] = max(scores[i], emailScore(&inspect.Column{Name: "email", Kind: c.Kind, Sample: c.Sample}))
+			}
 		}
 		if scores[i] > score {
 			best, score = c, scores[i]

@@ -104,7 +104,7 @@ func proposed(t *testing.T, db database, said map[string][]string, file string) 
 		defer func() { rewrite(t, db, p, file, got) }()
 	}
 	want := slices.DeleteFunc(slices.Clone(said["init"]), func(l string) bool { return strings.HasPrefix(l, "runner-up ") })
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(unquoted(want), unquoted(got)); diff != "" {
 		t.Errorf("proposed (-want +got):\n%s\n%s", diff, p.Query())
 	}
 	notes := strings.Join(slices.Concat(p.QueryNotes, p.KeyNotes, p.FieldNotes), "\n")
@@ -122,6 +122,14 @@ func proposed(t *testing.T, db database, said map[string][]string, file string) 
 	if diff := cmp.Diff(expected, peopleOf(t, db, p)); diff != "" {
 		t.Errorf("the query finds (-want +got):\n%s\n%s", diff, p.Query())
 	}
+}
+
+// unquoted returns the lines without the quotes of names, and with one word for the present time, which the dialects write otherwise.
+func unquoted(lines []string) (bare []string) {
+	for _, line := range lines {
+		bare = append(bare, strings.NewReplacer("\"", "", "`", "", "UTC_TIMESTAMP()", "now()", "datetime('now')", "now()").Replace(line))
+	}
+	return bare
 }
 
 // peopleOf returns the rows of the proposed query: address, names and the first topic.

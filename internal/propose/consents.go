@@ -49,7 +49,7 @@ func refuses(words []string) bool {
 func assents(words []string) bool {
 	joined := squash(words)
 	return hasAny(words, mailingWords...) || hasAny(words, assentWords...) || strings.Contains(joined, "optin") || strings.Contains(joined, "optedin") ||
-		strings.Contains(joined, "newsletter")
+		strings.Contains(joined, "newsletter") || strings.Contains(joined, "marketing") && len(words) == 1
 }
 
 // consentColumns returns the columns that say yes to mail, one per subject, in the table's order.

@@ -24,12 +24,12 @@ var (
 	activeNames   = []string{"active", "enabled", "activated", "published", "aktiv", "actif", "activo", "attivo", "actief"}
 	approvedNames = []string{"approved", "approvedat", "accepted"}
 	deletedNames  = []string{
-		"deleted", "deletedat", "deletedon", "deletedtime", "deletiondate", "softdeleted", "softdeletedat", "removed", "removedat", "discarded", "discardedat",
+		"deleted", "deletedat", "deleteat", "deletedon", "deletedtime", "deletiondate", "softdeleted", "softdeletedat", "removed", "removedat", "discarded", "discardedat",
 		"archived", "archivedat", "trashed", "trashedat", "anonymized", "anonymizedat", "anonymised", "anonymisedat", "erased", "erasedat", "closedat", "closed",
 		"geloescht", "gelöscht", "supprime", "supprimé", "eliminado", "verwijderd",
 	}
 	blockedNames = []string{
-		"banneduntil", "bannedtill", "suspendeduntil", "suspendedtill", "blockeduntil", "lockeduntil", "disabled", "disabledat", "blocked", "blockedat", "banned", "bannedat", "suspended", "suspendedat", "block",
+		"banneduntil", "bannedtill", "suspendeduntil", "suspendedtill", "blockeduntil", "lockeduntil", "disabled", "disabledat", "disable", "blocked", "blockedat", "banned", "bannedat", "suspended", "suspendedat", "block",
 		"deactivated", "deactivatedat", "inactive", "locked", "prohibitlogin", "loginprohibited", "spam", "bot", "system", "systemaccount", "test", "testaccount", "testuser",
 		"gesperrt", "bloqueado",
 	}

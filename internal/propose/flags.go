@@ -19,7 +19,8 @@ const (
 
 func formOf(c *inspect.Column) form {
 	words := tokens(c.Name)
-	dated := len(words) > 1 && hasAny(words[len(words)-1:], "at", "on", "date", "time", "until", "till")
+	dated := len(words) > 1 && hasAny(words[len(words)-1:], "at", "on", "date", "time", "until", "till") ||
+		len(words) == 1 && hasAny(words, "deleteat", "deletedat", "createat", "updateat", "confirmedat", "verifiedat", "disabledat", "bannedat")
 	switch c.Kind {
 	case inspect.Bool:
 		return truth

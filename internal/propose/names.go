@@ -66,6 +66,21 @@ func unfilled(c *inspect.Column) bool {
 	return len(c.Sample)+c.Nulls > 0 && len(nonEmpty(c.Sample)) == 0
 }
 
+// loginColumn returns the column of the names to log in with, nil if there is none.
+func loginColumn(t *inspect.Table) *inspect.Column {
+	for i := range t.Columns {
+		if c := &t.Columns[i]; (c.Kind == inspect.Text || c.Kind == inspect.Any) && hasAny([]string{squash(tokens(c.Name))}, "username", "login", "userlogin", "loginname", "nickname") {
+			return c
+		}
+	}
+	return nil
+}
+
+// shares reports whether two columns have a sampled value in common.
+func shares(a, b *inspect.Column) bool {
+	return slices.ContainsFunc(nonEmpty(a.Sample), func(v string) bool { return slices.Contains(b.Sample, v) })
+}
+
 // keyValue is a table that keeps what is known of people as rows of a key and a value.
 type keyValue struct {
 	table         *inspect.Table
@@ -80,9 +95,9 @@ func keyValueOf(t *inspect.Table) *keyValue {
 		c := &t.Columns[i]
 		switch name := squash(without(tokens(c.Name), personTables)); {
 		case c.Kind != inspect.Text && c.Kind != inspect.Any && c.Kind != inspect.Number && c.Kind != inspect.UUID:
-		case kv.value == nil && hasAny([]string{name}, "metavalue", "configvalue", "value", "fieldvalue", "attributevalue", "datavalue"):
+		case kv.value == nil && hasAny([]string{name}, "metavalue", "claimvalue", "configvalue", "value", "fieldvalue", "attributevalue", "datavalue"):
 			kv.value = c
-		case kv.key == nil && hasAny([]string{name}, "metakey", "configkey", "key", "fieldname", "attributename", "attribute", "name", "property"):
+		case kv.key == nil && hasAny([]string{name}, "metakey", "claimtype", "configkey", "key", "fieldname", "attributename", "attribute", "name", "property"):
 			kv.key = c
 		case kv.area == nil && hasAny([]string{name}, "appid", "app", "namespace", "section", "category"):
 			kv.area = c
@@ -184,10 +199,23 @@ func (p naming) names() {
 }
 
 // nameParts are the fields of names with the names of their columns.
-var nameParts = []struct {
+var nameParts = []namePart{{owlatsync.FirstName, firstNames}, {owlatsync.LastName, lastNames}}
+
+type namePart struct {
 	field owlatsync.ContactField
 	names []string
-}{{owlatsync.FirstName, firstNames}, {owlatsync.LastName, lastNames}}
+}
+
+// keyIn returns the key that the name has among others, empty if there is none.
+func (n namePart) keyIn(keys []string) (found string) {
+	place := len(n.names)
+	for _, key := range keys {
+		if at := slices.Index(n.names, squash(tokens(key))); at >= 0 && at < place {
+			found, place = key, at
+		}
+	}
+	return found
+}
 
 // set maps an expression to a name that has no column yet.
 func (p naming) set(f owlatsync.ContactField, sql, name string) {
@@ -206,8 +234,8 @@ func (p naming) linkedNames() bool {
 		switch {
 		case kv != nil:
 			for _, part := range nameParts {
-				if key := part.field.Column(); slices.Contains(kv.key.Sample, key) {
-					p.set(part.field, p.value(l, kv, key), key)
+				if key := part.keyIn(kv.key.Sample); key != "" {
+					p.set(part.field, p.value(l, kv, key), part.field.Column())
 					found = true
 				}
 			}
@@ -347,8 +375,12 @@ func (p naming) whole(q string, full *inspect.Column, name string) {
 		return
 	}
 	if q == p.quote(p.Table, full) {
-		p.FullName = p.column(full)
-		return
+		login := loginColumn(p.Table)
+		if p.Dialect == inspect.File || login == nil || !shares(full, login) {
+			p.FullName = p.column(full)
+			return
+		}
+		q = fmt.Sprintf("NULLIF(%s, %s)", q, p.quote(p.Table, login)) // who has given no name has that of the login
 	}
 	p.FullName = p.expression(q, "full_name")
 }

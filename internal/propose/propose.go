@@ -176,10 +176,13 @@ func (p guess) filters(from *inspect.Table, email *inspect.Column) {
 	p.realms()
 }
 
-// realms notes a column that says to which of several tenants a row belongs.
+// realms notes a column that says to which of several tenants a row belongs, and a status whose numbers nobody can guess.
 func (p *Proposal) realms() {
 	for _, c := range p.Table.Columns {
 		words := tokens(c.Name)
+		if c.Kind == inspect.Number && slices.Contains(statusNames, squash(words)) && len(c.Sample) > 0 && !numeric(c.Sample) {
+			p.QueryNotes = append(p.QueryNotes, fmt.Sprintf("%s holds numbers: if some of them mean accounts that are not active, add a condition.", c.Name))
+		}
 		if !hasAny(words, "realm", "tenant", "organization", "organisation", "workspace", "site", "store", "shop", "website", "instance") || len(c.Sample) < 2 {
 			continue
 		}

@@ -5,7 +5,7 @@
 -- init: table users
 -- init: key id
 -- init: address user_emails.email
--- init: whole name name
+-- init: whole name full_name
 -- init: filter u.id > 0
 -- init: filter u.active
 -- init: filter u.approved
