@@ -51,8 +51,8 @@ func (m *model) checkEvents(log *runLog) {
 			due = m.creations(log.sync, e.contact)
 		case strings.HasSuffix(e.name, string(ledger.OnAppears)):
 			due = m.appearances(log.sync, e.address)
-			if made := m.createdAt(log.sync, e.address); n > due && made > due && m.excused(olderMet, m.lost > m.anew) {
-				due = made // a contact that was deleted or merged meanwhile, and is made anew, is that of a new row to an older ledger
+			if made := m.createdAt(log.sync, e.address); n > due && made > 0 && m.excused(olderMet, m.lost > m.anew) {
+				due += made // a contact that was deleted or merged meanwhile, and is made anew, is that of a new row to an older ledger
 			}
 		default:
 			due = m.concerning(e.contact, updates)
