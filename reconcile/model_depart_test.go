@@ -59,7 +59,7 @@ func (m *model) checkDeparted(log *runLog) {
 		present[key] = present[key] || outcome != owlatsync.Invalid && outcome != owlatsync.Duplicate
 	}
 	_, without := present[""]
-	if m.excused(keyless, without) || m.excused(someFail, log.report.Outcomes[owlatsync.Failed] > 0) {
+	if m.excused(keyless, without) || m.excused(someFail, log.report.Outcomes[owlatsync.Failed] > 0) || m.excused(spoilt, spoiled(log)) {
 		return
 	}
 	applied, all := 0, 0 // rows with an entry; of one that is not applied it may have departed when the row was away

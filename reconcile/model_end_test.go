@@ -41,6 +41,9 @@ func (m *model) finale() {
 	for _, s := range m.syncs {
 		log := m.run(s, &runSpec{breaks: -1})
 		failed := log.report.Outcomes[owlatsync.Failed] > 0 // rows that can only fail are tried each time
+		if m.excused(heldBack, failed && log.report.Outcomes[owlatsync.Removed] > 0) {
+			continue
+		}
 		if sent, granted := log.writes(); granted > 0 || sent > 0 && !failed {
 			m.fail("a run after one that left nothing to do sent %d writes", sent)
 		}
@@ -297,9 +300,18 @@ func (m *model) checkValue(i int, field string, c owlattest.ContactState, got, w
 
 // checkMembership checks that the contact is on the topic if a run owed it that and nobody took it off since, and not if
 // owed returns since when, in the history, the row's consent was to be acted on: since the contact was created for it, or
+// spoiled reports whether so many rows are invalid that those which seem to be absent may be among them.
+func spoiled(log *runLog) bool {
+	invalid := log.report.Outcomes[owlatsync.Invalid]
+	return invalid > 5 && invalid*10 > log.report.Rows
+}
+
 // checkAbsent checks what follows from the absence of rows, unless rows fail for ever.
 func (m *model) checkAbsent(log *runLog) {
 	if log.config.OnMissing == reconcile.MissingKeep || m.excused(someFail, log.report.Outcomes[owlatsync.Failed] > 0) {
+		return
+	}
+	if m.excused(spoilt, spoiled(log)) {
 		return
 	}
 	present := make(map[string]bool)

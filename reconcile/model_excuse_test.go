@@ -35,6 +35,8 @@ const (
 	// What holds back what follows from absence.
 	onlyWaits excuse = "the row failed because something from before the run stays unknown, or only its person is waited for"
 	someFail  excuse = "rows fail for ever, and nothing follows from the absence of others meanwhile"
+	heldBack  excuse = "a request for another row failed, which is tried no more now: what follows from absence waited for that"
+	spoilt    excuse = "so many rows have turned invalid that the form of the source must have changed"
 	keyless   excuse = "a row without a key may be any of the absent ones"
 )
 
