@@ -379,17 +379,26 @@ func (m *model) rowsOf(s *modelSync) (list []owlatsync.Row, people []int) {
 	return list, people
 }
 
-// asTheyCount returns the rows of a sync as they count: with a yes of any row with the same key or address, if that is configured.
+// asTheyCount returns the rows of a sync as they count: with a yes of any row with the same key or address, and of any with the key of a row that has the address, if that is
+// configured.
 func asTheyCount(s *reconcile.Sync, list []owlatsync.Row) []owlatsync.Row {
 	if s.Duplicates != reconcile.ConsentAny {
 		return list
+	}
+	first := make(map[string]bool) // key and address of each row that is the first valid one with its key
+	keys := make(map[string]bool)
+	for _, row := range list {
+		if address := normal(row.Email.Value); address != "" && !keys[keyOf(s, row)] {
+			keys[keyOf(s, row)], first[keyOf(s, row)+" "+address] = true, true
+		}
 	}
 	counting := slices.Clone(list)
 	for i, row := range list {
 		counting[i].Consents = slices.Clone(row.Consents)
 		for _, other := range list {
 			address := normal(row.Email.Value)
-			if address == "" || normal(other.Email.Value) == "" || address != normal(other.Email.Value) && keyOf(s, row) != keyOf(s, other) {
+			if address == "" || normal(other.Email.Value) == "" ||
+				address != normal(other.Email.Value) && keyOf(s, row) != keyOf(s, other) && !first[keyOf(s, other)+" "+address] {
 				continue
 			}
 			for topic, says := range other.Consents {
