@@ -84,11 +84,14 @@ func (l *listFlags) upsert(a *app, cmd *cobra.Command) error {
 
 // unused refuses flags that mean nothing without a list.
 func (l *listFlags) unused() error {
-	for name, set := range map[string]bool{
-		"column": l.column != "", "dry-run": l.dryRun, "journal": l.journal != "", "failures": l.failed != "", "field": len(l.fields) > 0,
+	for _, flag := range []struct {
+		name string
+		set  bool
+	}{
+		{"column", l.column != ""}, {"dry-run", l.dryRun}, {"journal", l.journal != ""}, {"failures", l.failed != ""}, {"field", len(l.fields) > 0},
 	} {
-		if set {
-			return problem.Usage(fmt.Errorf("--%s means something only with --from", name))
+		if flag.set {
+			return problem.Usage(fmt.Errorf("--%s means something only with --from", flag.name))
 		}
 	}
 	return nil
@@ -120,7 +123,7 @@ func (l *listFlags) run(a *app, cmd *cobra.Command, job list.Job) (err error) {
 	if err != nil {
 		return err
 	}
-	if l.file == list.Stdin && !a.Yes && !l.dryRun {
+	if list.OnStdin(l.file) && !a.Yes && !l.dryRun {
 		return problem.Usage(errors.New("with a list on standard input nobody can be asked: add --yes, or --dry-run to see what would be sent"))
 	}
 	cfg, err := a.loadOwlat(cmd)
@@ -128,7 +131,7 @@ func (l *listFlags) run(a *app, cmd *cobra.Command, job list.Job) (err error) {
 		return err
 	}
 	job.Deployment = cfg.Owlat.URL
-	people, err := list.Read(cmd.Context(), a.opener(), list.Ask{From: l.file, Stdin: a.In(), Columns: columns, Names: l.names})
+	people, err := list.Read(cmd.Context(), a.opener(), list.Ask{From: l.file, Columns: columns, Names: l.names})
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func (t *listTale) work(ctx context.Context, client *owlat.Client) (err error) {
 		defer func() { err = errors.Join(err, t.failed.Close(t.begun)) }()
 	}
 	path := t.flags.journal
-	if path == "" && t.flags.file != list.Stdin {
+	if path == "" && !list.OnStdin(t.flags.file) {
 		path = journalOf(t.flags.file)
 	}
 	if path != "" {

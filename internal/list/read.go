@@ -6,8 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -18,6 +16,7 @@ import (
 	"owlatsync/internal/propose"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/sourcedsn"
+	"owlatsync/source"
 )
 
 // Stdin is the name of standard input.
@@ -54,8 +53,7 @@ type List struct {
 
 // Ask says what is wanted of a list.
 type Ask struct {
-	From    string // a file, or Stdin
-	Stdin   io.Reader
+	From    string // a file, or Stdin, which is the opener's
 	Columns Columns
 	Names   bool // the names are sent too, and a contact id names nobody
 }
@@ -66,12 +64,7 @@ type Ask struct {
 func Read(ctx context.Context, o setup.Opener, a Ask) (*List, error) {
 	path := a.From
 	if path == Stdin {
-		kept, err := keep(a.Stdin)
-		if err != nil {
-			return nil, fmt.Errorf("read standard input: %w", err)
-		}
-		defer os.Remove(kept)
-		path = "csv:" + kept
+		path = "csv:" + Stdin
 	}
 	l, err := read(ctx, o, path, a)
 	if err != nil {
@@ -80,11 +73,17 @@ func Read(ctx context.Context, o setup.Opener, a Ask) (*List, error) {
 	return l, nil
 }
 
+// OnStdin reports whether the list comes from standard input.
+func OnStdin(from string) bool {
+	dsn, err := sourcedsn.Parse(from, ".")
+	return from == Stdin || err == nil && dsn.Path() == sourcedsn.Stdin
+}
+
 // Name returns what a list is called in messages, without what may be a secret.
 func Name(from string) string {
 	dsn, err := sourcedsn.Parse(from, ".")
 	switch {
-	case from == Stdin:
+	case OnStdin(from):
 		return "standard input"
 	case err == nil && dsn.Path() == "":
 		return dsn.String()
@@ -92,23 +91,6 @@ func Name(from string) string {
 		return "the list"
 	}
 	return from
-}
-
-// keep copies standard input to a file that only its owner may read, because a list is read twice.
-func keep(in io.Reader) (path string, err error) {
-	f, err := os.CreateTemp("", "owlat-sync-list-*")
-	if err != nil {
-		return "", err
-	}
-	if _, err = io.Copy(f, in); err == nil {
-		err = f.Close()
-	} else {
-		_ = f.Close()
-	}
-	if err != nil {
-		return "", errors.Join(err, os.Remove(f.Name()))
-	}
-	return f.Name(), nil
 }
 
 func read(ctx context.Context, o setup.Opener, path string, a Ask) (*List, error) {
@@ -125,7 +107,7 @@ func read(ctx context.Context, o setup.Opener, path string, a Ask) (*List, error
 		return nil, problem.Usage(errors.New("a list is a file; what a database has, a sync keeps in step"))
 	}
 	if dsn.Kind() == sourcedsn.KindCSV {
-		if bare, err := c.bare(dsn.Path()); bare || err != nil {
+		if bare, err := c.bare(o.File(dsn)); bare || err != nil {
 			return c.List, err
 		}
 		if dsn, _, err = initialise.Complete(o, dsn, path); err != nil {
@@ -150,8 +132,8 @@ const longestLine = 64 << 10
 
 // bare reads a file whose first line is an address or a contact id and nothing else: it has no header. It returns false, having read
 // nothing, if the file is another one.
-func (c *collector) bare(path string) (bool, error) {
-	f, err := os.Open(path)
+func (c *collector) bare(open source.Opener) (bool, error) {
+	f, err := open()
 	if err != nil {
 		return false, err
 	}

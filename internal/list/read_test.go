@@ -70,14 +70,14 @@ func TestRead(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			for _, from := range []string{filepath.Join(t.TempDir(), test.file), Stdin} {
-				if from == Stdin && strings.HasSuffix(test.file, ".ndjson") {
+			for _, from := range []string{filepath.Join(t.TempDir(), test.file), Stdin, "csv:-"} {
+				if OnStdin(from) && strings.HasSuffix(test.file, ".ndjson") {
 					continue
 				}
 				if err := writeFile(from, test.text); err != nil {
 					t.Fatal(err)
 				}
-				l, err := Read(t.Context(), setup.Opener{}, Ask{From: from, Stdin: strings.NewReader(test.text), Columns: test.columns, Names: test.names})
+				l, err := Read(t.Context(), setup.Opener{Stdin: setup.NewStdin(strings.NewReader(test.text))}, Ask{From: from, Columns: test.columns, Names: test.names})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -94,7 +94,7 @@ func TestRead(t *testing.T) {
 }
 
 func writeFile(path, text string) error {
-	if path == Stdin {
+	if OnStdin(path) {
 		return nil
 	}
 	return os.WriteFile(path, []byte(text), 0o600)

@@ -1,6 +1,7 @@
 package propose
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 
@@ -106,7 +107,7 @@ func bearer(c *inspect.Catalog, t *inspect.Table) (*inspect.Table, link) {
 	var by link
 	for _, r := range t.Refs {
 		if p := referred(c, r); p != nil && nameScore(p) > 25 && (best == nil || nameScore(p) > nameScore(best)) {
-			best, by = p, link{t, r.Column, cmpOr(r.ToColumn, sole(p.Key)), alone(t, r.Column), true}
+			best, by = p, link{t, r.Column, cmp.Or(r.ToColumn, sole(p.Key)), alone(t, r.Column), true}
 		}
 	}
 	if best != nil && by.to != "" {

@@ -1,6 +1,7 @@
 package propose
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -27,14 +28,14 @@ func links(c *inspect.Catalog, people *inspect.Table) (found []link) {
 	}
 	for _, r := range people.Refs {
 		if other := referred(c, r); other != nil && nameScore(other) > 25 {
-			add(link{other, cmpOr(r.ToColumn, sole(other.Key)), r.Column, true, true})
+			add(link{other, cmp.Or(r.ToColumn, sole(other.Key)), r.Column, true, true})
 		}
 	}
 	for i := range c.Tables {
 		t := &c.Tables[i]
 		for _, r := range t.Refs {
 			if referred(c, r) == people {
-				add(link{t, r.Column, cmpOr(r.ToColumn, sole(people.Key)), alone(t, r.Column), true})
+				add(link{t, r.Column, cmp.Or(r.ToColumn, sole(people.Key)), alone(t, r.Column), true})
 			}
 		}
 	}
@@ -46,13 +47,6 @@ func links(c *inspect.Catalog, people *inspect.Table) (found []link) {
 		}
 	}
 	return slices.DeleteFunc(found, func(l link) bool { return l.on == "" || l.to == "" })
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 func sole(key []string) string {

@@ -1,6 +1,7 @@
 package propose
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -80,7 +81,7 @@ func (p guess) sql() dialect { return dialect{p.Dialect} }
 func (p guess) freeAlias(t *inspect.Table) string {
 	words := tokens(t.Name)
 	letter := "t"
-	if word := cmpOr(personWord(t), words[len(words)-1]); word[0] >= 'a' && word[0] <= 'z' && word[0] != 'x' { // x is that of what EXISTS looks at
+	if word := cmp.Or(personWord(t), words[len(words)-1]); word[0] >= 'a' && word[0] <= 'z' && word[0] != 'x' { // x is that of what EXISTS looks at
 		letter = word[:1]
 	}
 	taken := func(alias string) bool {

@@ -202,7 +202,7 @@ func shapeScore(t *inspect.Table, email *inspect.Column) int {
 func Namesakes(c *inspect.Catalog, t *inspect.Table) (schemas []string) {
 	for i := range c.Tables {
 		if o := &c.Tables[i]; o != t && o.Name == t.Name {
-			schemas = append(schemas, cmpOr(o.Schema, "the default schema"))
+			schemas = append(schemas, cmp.Or(o.Schema, "the default schema"))
 		}
 	}
 	return schemas

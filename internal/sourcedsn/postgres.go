@@ -1,6 +1,7 @@
 package sourcedsn
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -84,7 +85,7 @@ func postgresOf(a authority, options map[string]string, folder string) (postgres
 	inURL := map[string]bool{"host": a.hostGiven, "port": a.portGiven, "user": a.user != "", "password": a.password != "", "dbname": a.path != ""}
 	given := map[string]string{} // parameter → the name that set it
 	for _, name := range slices.Sorted(maps.Keys(options)) {
-		meant := cmpOr(postgresAliases[name], name)
+		meant := cmp.Or(postgresAliases[name], name)
 		switch {
 		case inURL[meant]:
 			return s, fmt.Errorf("read the DSN: %s says again what stands before the question mark; remove one", called(name))
@@ -106,13 +107,6 @@ func postgresOf(a authority, options map[string]string, folder string) (postgres
 	}
 	s.addHosts(a)
 	return s, nil
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // set takes one parameter: name is how the DSN calls it, meant is what libpq calls it.
