@@ -121,7 +121,7 @@ var table = map[string][]string{
 	"/internal/problem":    {"/internal/exitcode"},
 	"/internal/csvout":     {},
 	"/internal/listfile":   {"/internal/csvout", "/internal/problem"},
-	"/internal/list":       {"/", "/owlat", "/reconcile", "/source", "/internal/config", "/internal/initialise", "/internal/inspect", "/internal/problem", "/internal/propose", "/internal/setup", "/internal/sourcedsn", "github.com/gofrs/flock"},
+	"/internal/list":       {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/remote", "/source", "/internal/config", "/internal/initialise", "/internal/inspect", "/internal/problem", "/internal/propose", "/internal/setup", "/internal/sourcedsn", "github.com/gofrs/flock"},
 	"/internal/console":    {"/reconcile/progress", "/internal/exitcode", "/internal/problem", "/internal/bar", "/internal/words", "golang.org/x/term"},
 	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/standing":   {"/ledger", "/reconcile", "/internal/config"},

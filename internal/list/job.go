@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
 
+	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/remote"
 )
 
 // Job is what is done for every entry of a list.
@@ -207,7 +208,7 @@ func (s *sender) one(ctx context.Context, c *owlat.Client, e Entry) {
 		s.end(err)
 		s.pool.Close(err)
 	}
-	if final(r.Err) {
+	if r.Err != nil && remote.Classify(r.Err).Class == ledger.StopRun {
 		s.end(r.Err)
 		s.pool.Close(r.Err)
 	}
@@ -234,7 +235,7 @@ func (s *sender) count(r Result) {
 		}
 	default:
 		s.sums.Failed++
-		if s.failing++; !outage(r.Err) {
+		if s.failing++; errors.Is(r.Err, ErrUnsure) || !remote.Classify(r.Err).Outage() {
 			s.failing = 0
 		}
 		if s.failing >= outageAfter && s.ended == nil {
@@ -242,25 +243,6 @@ func (s *sender) count(r Result) {
 		}
 	}
 	s.tell(r)
-}
-
-// final reports whether every further request would meet the error.
-func final(err error) bool {
-	for _, end := range []error{owlat.ErrUnauthenticated, owlat.ErrLimitReached, owlat.ErrForbidden, owlat.ErrNoRoute} {
-		if errors.Is(err, end) {
-			return true
-		}
-	}
-	return false
-}
-
-// outage reports whether the error speaks of the server, not of the entry.
-func outage(err error) bool {
-	if answer, ok := errors.AsType[*owlat.Error](err); ok {
-		return answer.StatusCode >= http.StatusInternalServerError || answer.StatusCode == http.StatusTooManyRequests
-	}
-	_, transport := errors.AsType[*owlat.TransportError](err)
-	return transport
 }
 
 // Member names a contact for a topic: by address if it has an "@", else by id.

@@ -147,6 +147,27 @@ func TestLostAnswers(t *testing.T) {
 	})
 }
 
+// TestManyUnsureAddsAreNoOutage: what an earlier run left in doubt speaks of nobody's server, however much it is.
+func TestManyUnsureAddsAreNoOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTown(t, outageAfter+5)
+		add := Add(w.topic)
+		j := w.journal(t, add)
+		for _, e := range w.people {
+			if err := j.note(e, sent, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_ = j.Close(true)
+		j = w.journal(t, add)
+		if sums, _, err := w.do(t, add, j, nil); err != nil || sums.Failed != outageAfter+5 || sums.Left != 0 {
+			t.Errorf("%+v, %v", sums, err)
+		}
+		_ = j.Close(false)
+	})
+}
+
 // TestRefusedAddsAreTriedAgain: an answer that says no had no effect, so that nothing is unsure.
 func TestRefusedAddsAreTriedAgain(t *testing.T) {
 	t.Parallel()
