@@ -126,9 +126,7 @@ func (p consenting) consents() {
 		p.Topics = append(p.Topics, p.consent(c, not))
 	}
 	if len(agreed) > 0 {
-		if t := p.subscribersTable(); t != nil {
-			p.QueryNotes = append(p.QueryNotes, fmt.Sprintf("%s has addresses that subscribed, perhaps of people who are not in %s: another sync can read it.", t.Title(), p.Table.Title()))
-		}
+		p.subscribers(not)
 		return
 	}
 	if p.linkedConsent(not) {
@@ -257,7 +255,7 @@ func (p consenting) subscribersTable() *inspect.Table {
 	for _, c := range p.others {
 		words := tokens(c.Table.Name)
 		joined := squash(words)
-		if c.address.table == nil && !refuses(words) && nameScore(c.Table) > -20 && (strings.Contains(joined, "subscri") || strings.Contains(joined, "newsletter")) {
+		if c.address.table == nil && !c.Table.View && !refuses(words) && !hasAny(words, sideTables...) && nameScore(c.Table) > -20 && (strings.Contains(joined, "subscri") || strings.Contains(joined, "newsletter")) {
 			return c.Table
 		}
 	}

@@ -1,6 +1,6 @@
 -- application: PrestaShop
 -- dialect: mysql
--- note: ps_emailsubscription has addresses that subscribed
+-- note: Guessed: ps_emailsubscription has the addresses that want mail
 -- contact: ada@example.com|Ada|Lovelace|news
 -- contact: grace@example.com|Grace|Hopper|
 -- init: table ps_customer
@@ -8,11 +8,12 @@
 -- init: address email
 -- init: names firstname
 -- init: names lastname
--- init: filter active <> 0
--- init: filter deleted = 0
--- init: filter is_guest = 0
+-- init: filter c.active <> 0
+-- init: filter c.deleted = 0
+-- init: filter c.is_guest = 0
 -- init: topic newsletter
 -- init: topic optin
+-- init: topic newsletter_2
 -- person: ada@example.com|Ada|Lovelace|yes
 -- person: grace@example.com|Grace|Hopper|
 CREATE TABLE ps_employee (id_employee int unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, id_profile int unsigned NOT NULL, lastname varchar(255) NOT NULL, firstname varchar(255) NOT NULL, email varchar(255) NOT NULL, passwd varchar(255) NOT NULL, active tinyint unsigned NOT NULL DEFAULT 0);
