@@ -23,6 +23,8 @@ type Run struct {
 	Status    Status
 	Message   string             // why the run ended so; holds no address
 	Part      owlatsync.Part     // the rows that the run was asked to apply
+	Full      bool               // the run was asked to list Owlat's contacts and to read all rows; only of a queued run
+	Approves  int64              // the held run whose plan it applies; 0: none; only of a queued run
 	Report    *owlatsync.Report  // counts so far
 	Summary   *owlatsync.Summary // the latest plan in numbers, of what was left then; nil: none was made
 	Guards    []owlatsync.Hit    // the guards that hold the run
@@ -63,7 +65,9 @@ var Stages = []Stage{StageStarting, StageReading, StagePlanning, StageApplying, 
 type Status string
 
 const (
+	StatusQueued      Status = "queued" // it waits to begin
 	StatusRunning     Status = "running"
+	StatusWaiting     Status = "waiting" // it has begun, and lets other syncs have their turn
 	StatusOK          Status = "ok"
 	StatusFailedRows  Status = "failed rows"
 	StatusStopped     Status = "stopped"
@@ -73,11 +77,13 @@ const (
 	StatusSuperseded  Status = "superseded" // was held; a later run made its plan moot
 	StatusDied        Status = "died"       // its process was killed, or its machine stopped
 	StatusError       Status = "error"
+	StatusCancelled   Status = "cancelled" // it was taken back before it began
 )
 
 // Statuses lists all statuses.
 var Statuses = []Status{
-	StatusRunning, StatusOK, StatusFailedRows, StatusStopped, StatusInterrupted, StatusHeld, StatusApproved, StatusSuperseded, StatusDied, StatusError,
+	StatusQueued, StatusRunning, StatusWaiting, StatusOK, StatusFailedRows, StatusStopped, StatusInterrupted, StatusHeld, StatusApproved, StatusSuperseded,
+	StatusDied, StatusError, StatusCancelled,
 }
 
 // MessageDied is the message of a run with StatusDied.

@@ -1,0 +1,122 @@
+package ledger
+
+import (
+	"context"
+	"time"
+)
+
+// Feedback is one thing that Owlat told by a webhook. It names a person and is erased with the person.
+type Feedback struct {
+	ID        int64
+	Hash      [HashSize]byte // of the delivery's content: a repetition has the same
+	Event     string         // as Owlat names it
+	ContactID string         // empty if the event names none
+	Email     string         // normalised; empty if the event names none
+	At        time.Time      // when it happened, by Owlat's clock
+	Received  time.Time
+	Topics    []FeedbackTopic // that the person left
+	Kind      string          // more about the event: hard or soft of a bounce, the source of a contact
+	Detail    string          // for people: a mail server's words; may hold an address
+}
+
+// FeedbackTopic is a topic that a person left.
+type FeedbackTopic struct {
+	ID   string `json:"id"`
+	Name string `json:"name,omitempty"`
+}
+
+// SuppressionReason says why no mail may go to an address.
+type SuppressionReason string
+
+const (
+	Bounced    SuppressionReason = "bounced"    // a mail came back for good
+	Complained SuppressionReason = "complained" // the person marked a mail as spam
+)
+
+// Suppression says that an address gets nothing from us but what keeps its contact equal: no topic and no event, whatever its row
+// says.
+type Suppression struct {
+	Email  string // normalised
+	Reason SuppressionReason
+	At     time.Time
+}
+
+// DeliveryState is what became of a delivery.
+type DeliveryState string
+
+const (
+	DeliveryWaiting DeliveryState = "waiting"
+	DeliveryDone    DeliveryState = "done"
+	DeliveryDead    DeliveryState = "dead" // given up until RetryDeliveries
+)
+
+// Delivery is what is to be told to the user's own systems about one feedback.
+type Delivery struct {
+	ID       int64
+	Feedback Feedback // TakeIn ignores it: it is the one that is taken in
+	Target   string   // the name of the write-back
+	Person   string   // deliveries to one target about one person keep their order
+	Topic    string   // the topic it is about; empty: none, or all of them
+	State    DeliveryState
+	Attempts int
+	Due      time.Time // when it is tried next; it may be in the past
+	Done     time.Time
+	Error    string // of the latest attempt; holds no address and no secret
+}
+
+// News is everything that follows from one webhook.
+type News struct {
+	Feedback     Feedback
+	OptOuts      []OptOut
+	Suppressions []Suppression
+	// Known ties addresses to the contacts that Owlat made for them.
+	Known map[string]string
+	// Deliveries are new: their ID, State, Attempts, Done and Error are ignored.
+	Deliveries []Delivery
+}
+
+// Mailbox takes in what Owlat tells by webhooks. It needs no lock and may be used while a run goes on.
+type Mailbox interface {
+	// TakeIn durably records news, all or nothing, before it returns. If a feedback with the same hash is there, it changes nothing
+	// and isNew is false. Concurrent calls may share one commit. Of several suppressions of one address a complaint counts more
+	// than a bounce, then the latest.
+	TakeIn(ctx context.Context, news News) (id int64, isNew bool, err error)
+	// Feedbacks returns the latest feedback, newest first; an empty event or person (an address or a contact's id) means all, a
+	// limit below 1 no limit. Before is a number below which to go on; 0: from the newest.
+	Feedbacks(ctx context.Context, event, person string, before int64, limit int) ([]Feedback, error)
+	// LastFeedback returns when the latest feedback came, zero if none ever did.
+	LastFeedback(ctx context.Context) (time.Time, error)
+	// Lift durably ends the suppression of a normalised address, and reports whether there was one.
+	Lift(ctx context.Context, address string) (was bool, err error)
+	// AllSuppressions returns the suppressions, newest first; a limit below 1 means all.
+	AllSuppressions(ctx context.Context, limit int) ([]Suppression, error)
+}
+
+// Heard is what planning needs to know of what Owlat told.
+type Heard interface {
+	// Suppressions returns the suppressions of the normalised addresses, by address. Its cost is next to nothing while there is none.
+	Suppressions(ctx context.Context, addresses []string) (map[string]Suppression, error)
+	// Known returns the contacts that Owlat told of for the normalised addresses, by address.
+	Known(ctx context.Context, addresses []string) (map[string]string, error)
+}
+
+// Outbox has the deliveries of write-backs. It needs no lock.
+type Outbox interface {
+	// DueDeliveries returns at most limit waiting deliveries to the target that are due, oldest first: of each person only the
+	// oldest that waits.
+	DueDeliveries(ctx context.Context, target string, now time.Time, limit int) ([]Delivery, error)
+	// NextDelivery returns when the next delivery to the target is due, zero if none waits.
+	NextDelivery(ctx context.Context, target string) (time.Time, error)
+	// Delivered durably records that a delivery was done. If it is about an opt-out that a statement wrote into the source
+	// (wrote), it sets OptOut.Written of that contact and topic.
+	Delivered(ctx context.Context, id int64, at time.Time, wrote bool) error
+	// Undelivered durably records a failed attempt, and when the next one is due; zero: never, the delivery is dead.
+	Undelivered(ctx context.Context, id int64, reason string, next time.Time) error
+	// RetryDeliveries makes dead deliveries wait again, due at now and with no attempts; no ids mean all dead ones. It returns
+	// their number.
+	RetryDeliveries(ctx context.Context, ids []int64, now time.Time) (int, error)
+	// Deliveries returns the latest deliveries with the state, newest first; an empty state means all, a limit below 1 no limit.
+	Deliveries(ctx context.Context, state DeliveryState, limit int) ([]Delivery, error)
+	// DeliveryCounts counts the deliveries of each target by their state.
+	DeliveryCounts(ctx context.Context) (map[string]map[DeliveryState]int, error)
+}
