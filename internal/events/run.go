@@ -10,6 +10,10 @@ import (
 
 // What the events of a run have as their data. None names an address.
 type (
+	// QueuedData is the data of Queued.
+	QueuedData struct {
+		Why string `json:"why"` // see package turns
+	}
 	// StageData is the data of Stage.
 	StageData struct {
 		Stage   ledger.Stage `json:"stage,omitempty"`
