@@ -81,10 +81,19 @@ func (k *lock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err erro
 			return err
 		}
 		for _, r := range s.runs {
-			if r.Status == ledger.StatusRunning {
+			if r.Status == ledger.StatusRunning || r.Status == ledger.StatusWaiting && r.Sync == run.Sync {
 				r.Status, r.Message = ledger.StatusDied, ledger.MessageDied
 				r.drop()
 			}
+		}
+		if run.ID != 0 {
+			r, err := s.run(run.ID)
+			if err != nil || r.Status != ledger.StatusQueued || r.Sync != run.Sync {
+				return &ledger.NoRunError{Sync: run.Sync, Run: run.ID}
+			}
+			run.Epoch, run.Heartbeat, run.PlanForm = k.epoch, time.Now(), 0
+			id, r.Run = run.ID, copyOfRun(run)
+			return nil
 		}
 		s.lastRun++
 		id = s.lastRun
