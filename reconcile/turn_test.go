@@ -288,4 +288,3 @@ func TestAQueuedRunBeginsUnderItsNumber(t *testing.T) {
 		}
 	})
 }
-
