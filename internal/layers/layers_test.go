@@ -126,6 +126,7 @@ var table = map[string][]string{
 	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/schedule":   {"/ledger", "github.com/robfig/cron/v3"},
 	"/internal/events":     {"/", "/ledger", "/reconcile/progress"},
+	"/internal/serve":      {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/events", "/internal/exitcode", "/internal/schedule", "/internal/turns"},
 	"/internal/turns":      {"/", "/ledger", "/reconcile", "/internal/events"},
 	"/internal/standing":   {"/ledger", "/reconcile", "/internal/config"},
 	"/internal/explain":    {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/setup"},
