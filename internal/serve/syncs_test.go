@@ -192,8 +192,7 @@ func TestWhatAGuardHoldsIsLookedAtAgain(t *testing.T) {
 		p := w.start(t, s)
 		defer p.stop()
 		time.Sleep(30 * time.Minute)
-		full := w.source("users").rows
-		w.source("users").rows = map[string]owlatsync.Row{}
+		full := w.source("users").swap(map[string]owlatsync.Row{})
 		time.Sleep(50 * time.Minute)
 		if runs := w.runs(t, "users"); strings.Count(runs, "held") != 1 {
 			t.Fatal(runs)
@@ -202,7 +201,7 @@ func TestWhatAGuardHoldsIsLookedAtAgain(t *testing.T) {
 		if runs := w.runs(t, "users"); !strings.HasSuffix(runs, "superseded, held") {
 			t.Fatal(runs)
 		}
-		w.source("users").rows = full
+		w.source("users").swap(full)
 		if _, err := p.queue.Desk().Trigger(t.Context(), "users", turns.Options{}); err != nil { // somebody asks: at once
 			t.Fatal(err)
 		}

@@ -83,6 +83,14 @@ func (p *people) breaks(err error) {
 	p.down = err
 }
 
+// swap puts other rows in the place of all, and returns those.
+func (p *people) swap(rows map[string]owlatsync.Row) (before map[string]owlatsync.Row) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before, p.rows = p.rows, rows
+	return before
+}
+
 func (p *people) read() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
