@@ -10,9 +10,9 @@ import (
 	"strconv"
 	"strings"
 
+	"owlatsync/internal/statement"
 	"owlatsync/source/internal/cell"
 	"owlatsync/source/internal/pgask"
-	"owlatsync/source/internal/statement"
 )
 
 // Dialect is how a database writes that.
