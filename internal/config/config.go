@@ -31,6 +31,13 @@ type Config struct {
 	// History is how long the ledger keeps the history of rows.
 	History time.Duration
 	Syncs   []Sync // in the order of the file
+
+	// The service. NoService is an *Error about settings of it that are not used, which are not to be relied on then.
+	Service    Service
+	Webhooks   Webhooks
+	WriteBacks []WriteBack
+	Alerts     []Alert
+	NoService  error
 }
 
 // Owlat is how to reach the deployment.
@@ -67,6 +74,12 @@ type Sync struct {
 	OnRemoteDelete reconcile.RemoteDeletePolicy
 	Guards         reconcile.Guards // with every limit set
 	Events         []Event
+
+	Schedule Schedule // when a service runs it
+	// StaleAfter is how long after its last good run it is stale; below 0: never, 0: what follows from the schedule.
+	StaleAfter time.Duration
+	Listen     string        // the channel of PostgreSQL that wakes it; empty: none
+	Poll       time.Duration // how often a service asks whether its cursor has moved; 0: never
 }
 
 // Fields names the column of each field; an empty name leaves the field unmapped.

@@ -93,6 +93,8 @@ func TestComplete(t *testing.T) {
 		File:   "/etc/owlat/owlat-sync.yaml",
 		Owlat:  Owlat{URL: "https://example.convex.site", APIKey: testKey, RequestsPerSecond: 5},
 		Ledger: "/etc/owlat/state/users.db", History: 30 * 24 * time.Hour,
+		Service:  Service{Listen: DefaultListen, Zone: time.UTC, StopWithin: DefaultStopWithin},
+		Webhooks: Webhooks{MaxAge: 5 * time.Minute, SilentAfter: DefaultSilentAfter},
 		Syncs: []Sync{{
 			Name: "users", Line: 9, DSN: "postgres://app:pw@db.example.com/app",
 			Query:  "SELECT id, email, first_name, last_name, newsletter\nFROM users WHERE note <> '${x}'",
@@ -120,7 +122,7 @@ func TestComplete(t *testing.T) {
 				Creates: reconcile.Limit{Share: math.Nextafter(1, 0)}, TopicAdds: policy.DefaultTopicAdds},
 		}},
 	}
-	if diff := cmp.Diff(want, cfg, cmpopts.IgnoreFields(Sync{}, "Target")); diff != "" {
+	if diff := cmp.Diff(want, cfg, cmpopts.IgnoreFields(Sync{}, "Target"), cmpopts.IgnoreUnexported(time.Location{})); diff != "" {
 		t.Errorf("the configuration differs (-want +got):\n%s", diff)
 	}
 	m := cfg.Syncs[0].Mapping()
@@ -280,7 +282,7 @@ func TestBadFiles(t *testing.T) {
 				"  f.yaml:8: syncs.users.fields: unknown key \"<<\"; known here: email, firstName, lastName, fullName\n" +
 				"  f.yaml:8: syncs.users.fields: \"email\" is missing; name the column that holds the address"},
 
-		{"unknown key", change("owlat:", "schedule: x\nowlat:"), `f.yaml:1: unknown key "schedule"; known here: owlat, ledger, history_days, syncs`},
+		{"unknown key", change("owlat:", "schedule: x\nowlat:"), `f.yaml:1: unknown key "schedule"; known here: owlat, ledger, history_days, serve, webhooks, write_back, alerts, syncs`},
 		{"misspelt key", change("query:", "qurey:"),
 			"the configuration has 2 problems:\n" +
 				"  f.yaml:6: syncs.users.source: \"query\" is missing; write the SELECT that gives one row per contact\n" +

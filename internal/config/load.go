@@ -37,8 +37,11 @@ const (
 	UseURL                     // the deployment
 	UseSources                 // the DSN of every sync; without it, Target may be nil
 
-	UseLedger Use = 0 // the ledger alone
-	UseAll        = UseKey | UseURL | UseSources
+	UseService // what "owlat-sync serve" needs besides; without it, Config.NoService says what is wrong with it
+
+	UseLedger     Use = 0 // the ledger alone
+	UseAll            = UseKey | UseURL | UseSources
+	UseEverything     = UseAll | UseService
 )
 
 // Load reads and checks the configuration file for this use. lookup returns the environment's variables. Mistakes in the file's
@@ -61,7 +64,7 @@ func Load(path string, use Use, lookup func(name string) (string, bool)) (*Confi
 
 // Parse checks the whole configuration in data as if it had been read from the file at path.
 func Parse(path string, data []byte, lookup func(name string) (string, bool)) (*Config, error) {
-	return parse(path, data, UseAll, lookup)
+	return parse(path, data, UseEverything, lookup)
 }
 
 func parse(path string, data []byte, use Use, lookup func(name string) (string, bool)) (*Config, error) {
@@ -83,6 +86,7 @@ func parse(path string, data []byte, use Use, lookup func(name string) (string, 
 	cfg.Ledger = d.ledger(file.text("ledger"))
 	cfg.History = policyDecoder{d}.history(file.text("history_days"))
 	cfg.Syncs = syncDecoder{d}.syncs(file)
+	serviceDecoder{d}.service(file, cfg)
 	if err := d.err(); err != nil {
 		return nil, err
 	}
@@ -260,6 +264,12 @@ func (d syncDecoder) sync(p pair) Sync {
 	sync.Nulls = reconcile.NullPolicy(d.oneOf(s.text("nulls"), string(reconcile.NullsKeep), string(reconcile.NullsClear)))
 	duplicates := sectionOf[duplicatesKeys](d.decoder, s.child("duplicates"), setting(path, "duplicates"))
 	sync.Duplicates = reconcile.DuplicateConsent(d.oneOf(duplicates.text("consent"), string(reconcile.ConsentWinner), string(reconcile.ConsentAny)))
+	sync.Schedule = d.schedule(s)
+	if v := s.text("stale_after"); v.given && v.text == off {
+		sync.StaleAfter = -1
+	} else {
+		sync.StaleAfter = d.duration(v, 0, off)
+	}
 	policyDecoder(d).policies(s, &sync)
 	return sync
 }
@@ -288,6 +298,7 @@ func (d syncDecoder) source(s section, sync *Sync) {
 	if sync.Cursor.Column != "" {
 		sync.Cursor.Database = target.String() // String masks the password
 	}
+	d.wakes(keys, sync)
 	isFile := target.IsFile()
 	isMongo := target.Kind() == sourcedsn.KindMongo
 	d.collection(keys, sync, query, isMongo)

@@ -15,6 +15,10 @@ type fileKeys struct {
 	Owlat       owlatKeys           `json:"owlat,omitempty" jsonschema_description:"The Owlat deployment that is kept in step."`
 	Ledger      string              `json:"ledger,omitempty" jsonschema:"default=owlat-sync.db" jsonschema_description:"File that remembers what Owlat holds. A relative path is relative to this file. Give each deployment a ledger of its own, and keep it: without it the next run has to compare everything with Owlat again."`
 	HistoryDays daysKey             `json:"history_days,omitempty" jsonschema_description:"For how many days the ledger keeps what happened to each row, for \"owlat-sync explain\", and the records of runs."`
+	Serve       serveKeys           `json:"serve,omitempty" jsonschema_description:"How \"owlat-sync serve\" serves. Other commands ignore it."`
+	Webhooks    webhooksKeys        `json:"webhooks,omitempty" jsonschema_description:"How the service takes in Owlat's webhooks, at /webhooks/owlat."`
+	WriteBack   []writeBackKeys     `json:"write_back,omitempty" jsonschema_description:"Where the service tells what Owlat's webhooks say: a statement in your database, a file, or a webhook of your own."`
+	Alerts      []alertKeys         `json:"alerts,omitempty" jsonschema_description:"Whom the service tells when something is wrong."`
 	Syncs       map[string]syncKeys `json:"syncs" jsonschema:"minProperties=1" jsonschema_description:"The sources, by a name of your choice. The ledger knows a sync by its name: a renamed sync is a new one."`
 }
 
@@ -34,6 +38,8 @@ type syncKeys struct {
 	OnMissing      string         `json:"on_missing,omitempty" jsonschema:"enum=keep,enum=leave_topics,enum=delete,default=keep" jsonschema_description:"What becomes of a contact whose row left the source: keep leaves it as it is, leave_topics takes it off the topics of this sync, delete deletes it if this sync created it and takes it off the topics otherwise. Only after the source was read to its end, in a run without failures, and within the guards. A delete comes last, or right before the row that needs the address."`
 	OnRemoteDelete string         `json:"on_remote_delete,omitempty" jsonschema:"enum=keep,enum=recreate,default=keep" jsonschema_description:"What becomes of a row whose contact was deleted in Owlat: keep leaves it deleted, because it may have been an erasure request, recreate creates it again, on no topic but those with \"existing: add\"."`
 	Fresh          freshKey       `json:"fresh,omitempty" jsonschema_description:"How long a run acts on what it has read of the source, such as 10m. If there is more to do, it reads and plans again, so that nobody is added who has withdrawn the consent meanwhile. off: a run reads its source once."`
+	Schedule       scheduleKey    `json:"schedule,omitempty" jsonschema_description:"When \"owlat-sync serve\" runs the sync: a cron expression such as \"*/5 * * * *\", or every and a duration, such as every 5m."`
+	StaleAfter     freshKey       `json:"stale_after,omitempty" jsonschema_description:"How long after its last good run the sync counts as stale, and alerts tell so. Without it: three times the time between two runs of the schedule, at least 15m. off: never."`
 	Guards         guardsKeys     `json:"guards,omitempty" jsonschema_description:"What holds a run that looks like an accident. A held run changes nothing and waits for \"owlat-sync approve\"."`
 	Events         []eventKeys    `json:"events,omitempty" jsonschema_description:"Events to send to Owlat, each at most once. The key needs the scope events:write."`
 }
@@ -47,6 +53,8 @@ type sourceKeys struct {
 
 	Cursor    string     `json:"cursor,omitempty" jsonschema_description:"Column of the query that grows whenever a row changes: a time, a date or a whole number. Runs then read only rows that changed since the last one. Needs an index on the column to be worth it, and a key."`
 	Overlap   overlapKey `json:"overlap,omitempty" jsonschema_description:"How far before the last row read a run begins to read: longer than any transaction that changes rows. A duration such as 10m for times and dates (the default), a number for whole numbers (without default)."`
+	Listen    string     `json:"listen,omitempty" jsonschema_description:"Channel of PostgreSQL whose notifications wake the sync while \"owlat-sync serve\" runs. A payload that lists keys, such as 17 or [17, 18], reads just those rows."`
+	Poll      pollKey    `json:"poll,omitempty" jsonschema_description:"How often \"owlat-sync serve\" asks the database whether the cursor has moved, such as 2s, and runs the sync if it has. Needs a cursor. off: never."`
 	FullEvery spanKey    `json:"full_every,omitempty" jsonschema_description:"How often all rows are read although there is a cursor, such as 24h or 7d: only that finds rows that are gone."`
 }
 

@@ -1,0 +1,76 @@
+package config
+
+import (
+	"slices"
+	"strconv"
+
+	"owlatsync"
+)
+
+func (d serviceDecoder) alert(n *node, i int, cfg *Config) Alert {
+	s := sectionOf[alertKeys](d.decoder, n, item("alerts", i))
+	out := Alert{Line: s.node.line, On: d.words(s, "on", AlertKinds, AlertKinds)}
+	kind := d.one(s, "slack", "discord", "ntfy", "webhook", "email", "owlat")
+	path := setting(s.path, kind)
+	switch kind {
+	case "slack":
+		out.Slack = d.url(sectionOf[urlKeys](d.decoder, s.child(kind), path))
+	case "discord":
+		out.Discord = d.url(sectionOf[urlKeys](d.decoder, s.child(kind), path))
+	case "ntfy":
+		keys := sectionOf[ntfyKeys](d.decoder, s.child(kind), path)
+		out.Ntfy = &Ntfy{URL: d.url(keys), Token: Secret(keys.text("token").text)}
+	case "webhook":
+		out.Hook = d.hook(sectionOf[hookKeys](d.decoder, s.child(kind), path))
+	case "email":
+		out.Mail = d.mail(sectionOf[mailKeys](d.decoder, s.child(kind), path))
+	case "owlat":
+		keys := sectionOf[owlatMail](d.decoder, s.child(kind), path)
+		slug := keys.text("slug")
+		d.required(slug, "it is the slug of a transactional template in Owlat")
+		out.Owlat = &OwlatMail{Slug: slug.text, To: d.recipients(keys)}
+	}
+	name := s.text("name")
+	if out.Name = name.text; !name.given {
+		out.Name = kind
+	}
+	if slices.ContainsFunc(cfg.Alerts, func(a Alert) bool { return a.Name == out.Name }) {
+		d.add(s.node.line, s.path, "has the name %q, as one above; give it a name of its own", out.Name)
+	}
+	return out
+}
+
+func (d serviceDecoder) mail(s section) *Mail {
+	host, from, user, password := s.text("host"), s.text("from"), s.text("user"), s.text("password")
+	d.required(host, "name the SMTP server")
+	if d.required(from, "it is the sender's address") && !owlatsync.ValidAddress(from.text) {
+		from.refuse(d.decoder, "is no e-mail address")
+	}
+	out := &Mail{
+		Host: host.text, TLS: d.oneOf(s.text("tls"), "starttls", "implicit", "off"), User: user.text, Password: Secret(password.text),
+		From: from.text, To: d.recipients(s),
+	}
+	if user.given != password.given && !user.wrong && !password.wrong {
+		d.add(s.node.line, s.path, "needs both user and password, or neither")
+	}
+	if v := s.text("port"); v.given {
+		port, err := strconv.ParseUint(v.text, 10, 16)
+		if out.Port = int(port); err != nil || port == 0 {
+			v.refuse(d.decoder, "must be a port from 1 to 65535")
+		}
+	}
+	return out
+}
+
+func (d serviceDecoder) recipients(s section) (to []string) {
+	for _, v := range s.textOrList("to") {
+		if !owlatsync.ValidAddress(v.text) {
+			v.refuse(d.decoder, "is no e-mail address")
+		}
+		to = append(to, v.text)
+	}
+	if s.child("to") == nil && !s.odd {
+		d.add(s.node.line, s.path, "%q is missing; say who is told", "to")
+	}
+	return to
+}

@@ -1,0 +1,143 @@
+package config
+
+import "github.com/invopop/jsonschema"
+
+type serveKeys struct {
+	Listen     string      `json:"listen,omitempty" jsonschema:"default=127.0.0.1:8420" jsonschema_description:"Address and port of the API, the metrics, the health and the webhook route. Another address than this machine's own needs tokens."`
+	Public     string      `json:"public,omitempty" jsonschema_description:"Address and port of a second listener that has the webhook route and the health alone, for what everybody may reach."`
+	TLS        tlsKeys     `json:"tls,omitempty" jsonschema_description:"Certificate of both listeners. A renewed file is taken over by itself."`
+	Proxies    proxiesKey  `json:"trusted_proxies,omitempty" jsonschema_description:"Addresses or ranges of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8."`
+	URL        string      `json:"url,omitempty" jsonschema_description:"Where people reach the service, for links in alerts, such as https://sync.example.com."`
+	Tokens     []tokenKeys `json:"tokens,omitempty" jsonschema_description:"Who may use the API. \"owlat-sync token\" makes a token."`
+	TimeZone   string      `json:"time_zone,omitempty" jsonschema:"default=UTC" jsonschema_description:"Time zone of cron expressions, such as Europe/Berlin."`
+	Jitter     jitterKey   `json:"jitter,omitempty" jsonschema_description:"The most that a scheduled run is put off, so that many services do not run at the same instant. Each sync has its own part of it."`
+	StopWithin stopKey     `json:"stop_within,omitempty" jsonschema_description:"How long a stop waits for what is in flight before it aborts."`
+	LogFormat  string      `json:"log_format,omitempty" jsonschema:"enum=text,enum=json,default=text" jsonschema_description:"Form of the log lines of the service."`
+}
+
+type tlsKeys struct {
+	Cert string `json:"cert" jsonschema_description:"File with the certificate and its chain, in PEM form."`
+	Key  string `json:"key" jsonschema_description:"File with the private key, in PEM form."`
+}
+
+type tokenKeys struct {
+	Name string `json:"name" jsonschema_description:"Who has the token, for the log."`
+	Role string `json:"role" jsonschema:"enum=viewer,enum=operator" jsonschema_description:"viewer sees how syncs stand, without addresses; operator sees everything and starts, approves and cancels runs."`
+	Hash string `json:"hash" jsonschema:"pattern=^sha256:[0-9a-f]{64}$|\\$\\{" jsonschema_description:"Hash of the token, as \"owlat-sync token\" prints it. The token itself stands nowhere."`
+}
+
+type webhooksKeys struct {
+	Secrets     wordsKey  `json:"secrets" jsonschema_description:"Secrets of the webhook in Owlat, such as ${OWLAT_WEBHOOK_SECRET}; several while one is replaced by another."`
+	MaxAge      ageKey    `json:"max_age,omitempty" jsonschema_description:"How far the time of a delivery may be from now."`
+	SilentAfter silentKey `json:"silent_after,omitempty" jsonschema_description:"How long no webhook may come before \"check\" and alerts tell so, if people did leave or mail was sent meanwhile. off: never."`
+}
+
+type writeBackKeys struct {
+	Name      string   `json:"name,omitempty" jsonschema_description:"Name of the write-back. Deliveries that wait belong to it, so keep it."`
+	On        wordsKey `json:"on" jsonschema_description:"The events: topic.unsubscribed, email.bounced (for good), email.complained, contact.created."`
+	Sync      string   `json:"sync,omitempty" jsonschema_description:"The sync into whose database the statement writes, and whose rows' keys :key is. Needed if there are several syncs."`
+	DSN       string   `json:"dsn,omitempty" jsonschema_description:"Another connection for the statement, such as one of a user that may write. Without it that of the sync's source."`
+	Statement string   `json:"statement,omitempty" jsonschema_description:"One UPDATE, INSERT, DELETE or CALL with named parameters: :email, :contact_id, :topic, :topic_name, :key, :event, :reason, :at. It may be run more than once for one event."`
+	File      string   `json:"file,omitempty" jsonschema_description:"NDJSON file to which a line is appended for each event."`
+	Webhook   hookKeys `json:"webhook,omitempty" jsonschema_description:"Webhook of your own that gets each event as JSON."`
+}
+
+type hookKeys struct {
+	URL    string `json:"url" jsonschema_description:"Where to send; https, or http on this machine or in a private network."`
+	Secret string `json:"secret,omitempty" jsonschema_description:"Signs the body: the header X-Signature is its HMAC-SHA256."`
+}
+
+type alertKeys struct {
+	Name    string    `json:"name,omitempty" jsonschema_description:"Name of the channel, for \"owlat-sync alert test\"."`
+	On      wordsKey  `json:"on,omitempty" jsonschema_description:"What is told: failure, held, rows, stale, silent, write_back, recovery. Without it everything."`
+	Slack   urlKeys   `json:"slack,omitempty" jsonschema_description:"Incoming webhook of Slack, or of what takes the same."`
+	Discord urlKeys   `json:"discord,omitempty" jsonschema_description:"Webhook of a Discord channel."`
+	Ntfy    ntfyKeys  `json:"ntfy,omitempty" jsonschema_description:"Topic of an ntfy server."`
+	Webhook hookKeys  `json:"webhook,omitempty" jsonschema_description:"Webhook of your own that gets each alert as JSON."`
+	Email   mailKeys  `json:"email,omitempty" jsonschema_description:"Mail by SMTP."`
+	Owlat   owlatMail `json:"owlat,omitempty" jsonschema_description:"A transactional mail of Owlat. The key needs the scope transactional:send."`
+}
+
+type urlKeys struct {
+	URL string `json:"url" jsonschema_description:"The address, best as a variable, because whoever knows it can post."`
+}
+
+type ntfyKeys struct {
+	URL   string `json:"url" jsonschema_description:"Address of the topic, such as https://ntfy.sh/my-topic."`
+	Token string `json:"token,omitempty" jsonschema_description:"Access token."`
+}
+
+type mailKeys struct {
+	Host     string   `json:"host" jsonschema_description:"SMTP server."`
+	Port     wholeKey `json:"port,omitempty" jsonschema_description:"Its port. Without it 587, 465 for tls: implicit, 25 for tls: off."`
+	TLS      string   `json:"tls,omitempty" jsonschema:"enum=starttls,enum=implicit,enum=off,default=starttls" jsonschema_description:"How the connection is encrypted."`
+	User     string   `json:"user,omitempty" jsonschema_description:"User for the login; without it there is none."`
+	Password string   `json:"password,omitempty" jsonschema_description:"Its password, best as a variable."`
+	From     string   `json:"from" jsonschema_description:"Sender's address."`
+	To       wordsKey `json:"to" jsonschema_description:"Recipients' addresses."`
+}
+
+type owlatMail struct {
+	Slug string   `json:"slug" jsonschema_description:"Slug of the transactional template. It gets the variables title, text, what_to_do, link, sync, run, kind."`
+	To   wordsKey `json:"to" jsonschema_description:"Recipients' addresses."`
+}
+
+// scheduleKey is when a sync is due.
+type scheduleKey struct{}
+
+// scheduleKeys is a schedule with settings of its own.
+type scheduleKeys struct {
+	Cron     string    `json:"cron,omitempty" jsonschema_description:"Cron expression: minute, hour, day of the month, month, day of the week, or a word such as @daily."`
+	Every    spanKey   `json:"every,omitempty" jsonschema_description:"Time from the begin of one run to the begin of the next, such as 5m."`
+	TimeZone string    `json:"time_zone,omitempty" jsonschema_description:"Time zone of the expression; without it that of serve."`
+	Jitter   jitterKey `json:"jitter,omitempty" jsonschema_description:"The most that a run is put off; without it that of serve."`
+}
+
+// JSONSchema describes the values that the file may have.
+func (scheduleKey) JSONSchema() *jsonschema.Schema {
+	whole := reflector().Reflect(&scheduleKeys{})
+	whole.Version = ""
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, whole}}
+}
+
+func spanSchema(standard string, words ...any) *jsonschema.Schema {
+	s := &jsonschema.Schema{Type: "string", Pattern: spanPattern, Default: standard}
+	if len(words) > 0 {
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string", Pattern: spanPattern}, {Type: "string", Enum: words}}, Default: standard}
+	}
+	return s
+}
+
+type (
+	pollKey   struct{} // how often a cursor is asked for
+	jitterKey struct{} // the most that a run is put off
+	stopKey   struct{} // how long a stop waits
+	ageKey    struct{} // how old a delivery may be
+	silentKey struct{} // how long silence lasts
+)
+
+// JSONSchema describes the values that the file may have.
+func (pollKey) JSONSchema() *jsonschema.Schema { return spanSchema("off", off) }
+
+// JSONSchema describes the values that the file may have.
+func (jitterKey) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{Type: "string", Pattern: `^0s?$|` + spanPattern, Default: "0s"}
+}
+
+// JSONSchema describes the values that the file may have.
+func (stopKey) JSONSchema() *jsonschema.Schema { return spanSchema("30s") }
+
+// JSONSchema describes the values that the file may have.
+func (ageKey) JSONSchema() *jsonschema.Schema { return spanSchema("5m") }
+
+// JSONSchema describes the values that the file may have.
+func (silentKey) JSONSchema() *jsonschema.Schema { return spanSchema("7d", off) }
+
+// proxiesKey is a range of addresses or a list of them.
+type proxiesKey struct{}
+
+// JSONSchema describes the values that the file may have.
+func (proxiesKey) JSONSchema() *jsonschema.Schema {
+	one := &jsonschema.Schema{Type: "string"}
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{one, {Type: "array", Items: one}}}
+}
