@@ -96,7 +96,7 @@ func (g *Gate) Enter(r *http.Request) (Principal, error) {
 			found = i
 		}
 	}
-	if found < 0 || token == "" {
+	if found < 0 || len(token) < minToken {
 		g.failures.note(from, now)
 		return Principal{}, wrongToken()
 	}

@@ -88,18 +88,19 @@ func TestAnOpenGateIsForThisMachine(t *testing.T) {
 func TestTokensSayWhoItIs(t *testing.T) {
 	t.Parallel()
 	look, act := NewToken(), NewToken()
-	g := NewGate([]config.Token{tokenOf("grafana", config.Viewer, look), tokenOf("ci", config.Operator, act), tokenOf("nobody", config.Operator, "")}, nil)
-	for _, test := range []struct{ name, header, enter, operate string }{
+	g := NewGate([]config.Token{tokenOf("grafana", config.Viewer, look), tokenOf("ci", config.Operator, act), tokenOf("nobody", config.Operator, ""), tokenOf("careless", config.Operator, "password")}, nil)
+	for i, test := range []struct{ name, header, enter, operate string }{
 		{"a viewer", "Bearer " + look, "grafana viewer", "403 role"},
 		{"an operator", "bearer  " + act + " ", "ci operator", "ci operator"},
 		{"no token", "", "401 token", "401 token"},
 		{"an empty token, though its hash is there", "Bearer ", "401 token", "401 token"},
+		{"a token that can be guessed, though its hash is there", "Bearer password", "401 token", "401 token"},
 		{"another scheme", "Basic " + act, "401 token", "401 token"},
 		{"a cut token", "Bearer " + act[:len(act)-1], "401 token", "401 token"},
 		{"the hash in place of the token", "Bearer " + HashToken(act), "401 token", "401 token"},
 		{"an enormous token", "Bearer " + strings.Repeat("a", 10_000), "401 token", "401 token"},
 	} {
-		r := request(http.MethodGet, "sync.example.com", "192.0.2.7:50000", "192.0.2.1:443", "Authorization", test.header)
+		r := request(http.MethodGet, "sync.example.com", fmt.Sprintf("192.0.2.%d:50000", i+2), "192.0.2.1:443", "Authorization", test.header)
 		if test.header == "" {
 			r.Header.Del("Authorization")
 		}

@@ -35,7 +35,7 @@ func noToken() *Refusal {
 
 func wrongToken() *Refusal {
 	return &Refusal{Status: http.StatusUnauthorized, Code: CodeToken, Message: "the token is not known",
-		Hint: "check it against its hash under serve.tokens of the configuration, or make a new one with \"owlat-sync token\""}
+		Hint: "check it against its hash under serve.tokens of the configuration, or make a new one with \"owlat-sync token\"; one of your own needs 32 characters"}
 }
 
 func tooManyFailures(after time.Duration) *Refusal {

@@ -10,8 +10,8 @@ import (
 // tokenPrefix lets people and scanners of secrets recognise a token.
 const tokenPrefix = "owlsync_"
 
-// maxToken is the longest token that is looked at, in bytes.
-const maxToken = 512
+// A token that is shorter or longer, in bytes, is no token: a short one can be guessed, and a long one is looked at for nothing.
+const minToken, maxToken = 32, 512
 
 // NewToken returns a token of 256 random bits. HashToken gives what the configuration keeps of it.
 func NewToken() string {
