@@ -127,7 +127,6 @@ var table = map[string][]string{
 	"/internal/listfile":   {"/internal/csvout", "/internal/problem"},
 	"/internal/list":       {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/remote", "/source", "/internal/config", "/internal/initialise", "/internal/inspect", "/internal/problem", "/internal/propose", "/internal/setup", "/internal/sourcedsn", "github.com/gofrs/flock"},
 	"/internal/console":    {"/reconcile/progress", "/internal/exitcode", "/internal/problem", "/internal/bar", "/internal/words", "golang.org/x/term"},
-	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/schedule":   {"/ledger", "github.com/robfig/cron/v3"},
 	"/internal/events":     {"/", "/ledger", "/reconcile/progress"},
 	"/internal/serve":      {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/events", "/internal/exitcode", "/internal/schedule", "/internal/turns"},
