@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"owlatsync/internal/telemetry"
 	"owlatsync/ledger/memory"
@@ -20,8 +21,7 @@ import (
 func TestEveryLineOfARunNamesIt(t *testing.T) {
 	t.Parallel()
 	for _, form := range []string{"text", "json"} {
-		t.Run(form, func(t *testing.T) {
-			t.Parallel()
+		t.Run(form, inBubble(func(t *testing.T) {
 			var out bytes.Buffer
 			log := telemetry.NewLog(&out, form == "json", slog.LevelDebug)
 			ctx, running := telemetry.Within(t.Context(), "users", 0)
@@ -50,7 +50,15 @@ func TestEveryLineOfARunNamesIt(t *testing.T) {
 					t.Errorf("nothing says %q in\n%s", want, out.String())
 				}
 			}
-		})
+		}))
+	}
+}
+
+// inBubble makes a test run beside others, in fake time.
+func inBubble(test func(*testing.T)) func(*testing.T) {
+	return func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, test)
 	}
 }
 
