@@ -59,8 +59,10 @@ const StuckAfter = time.Hour
 type WriteBack struct {
 	Target        string
 	Waiting, Dead int
-	// Next is when the next delivery is due, zero if none waits. If it is long ago, nothing is delivered.
+	// Next is when the next delivery is due, zero if none waits. If it is long ago, nothing is tried.
 	Next time.Time
+	// Stuck is since when deliveries have waited without one being done; zero: none waits.
+	Stuck time.Time
 }
 
 // Good reports whether the run brought Owlat in step with all that the source had to say. Rows of it may have failed.
@@ -85,6 +87,7 @@ type Reader struct {
 	mu     sync.Mutex
 	syncs  []config.Sync
 	known  map[string]known
+	queues map[string]queue // by target
 	latest Signs
 }
 
@@ -97,9 +100,15 @@ type known struct {
 	moved time.Time // since when it is there
 }
 
+// queue is what the reader remembers of a write-back.
+type queue struct {
+	done  int
+	stuck time.Time
+}
+
 // NewReader returns a reader of how the syncs are doing, for a service that starts at the time.
 func NewReader(l Ledger, syncs []config.Sync, started time.Time) *Reader {
-	r := &Reader{ledger: l, started: started, known: make(map[string]known)}
+	r := &Reader{ledger: l, started: started, known: make(map[string]known), queues: make(map[string]queue)}
 	r.Set(syncs, started)
 	return r
 }
@@ -142,7 +151,7 @@ func (r *Reader) Read(ctx context.Context, now time.Time) (Signs, error) {
 	if out.LastFeedback, err = r.ledger.LastFeedback(ctx); err != nil {
 		return Signs{}, fmt.Errorf("read when the latest webhook came: %w", err)
 	}
-	if out.WriteBacks, err = r.writeBacks(ctx); err != nil {
+	if out.WriteBacks, err = r.writeBacks(ctx, now); err != nil {
 		return Signs{}, fmt.Errorf("read what is to be written back: %w", err)
 	}
 	r.latest = out
@@ -262,19 +271,26 @@ func overdue(s config.Sync, k known) time.Time {
 	return third.Add(s.Schedule.Jitter)
 }
 
-func (r *Reader) writeBacks(ctx context.Context) (all []WriteBack, err error) {
+func (r *Reader) writeBacks(ctx context.Context, now time.Time) (all []WriteBack, err error) {
 	counts, err := r.ledger.DeliveryCounts(ctx)
 	if err != nil {
 		return nil, err
 	}
+	queues := make(map[string]queue, len(counts))
 	for _, target := range slices.Sorted(maps.Keys(counts)) {
 		w := WriteBack{Target: target, Waiting: counts[target][ledger.DeliveryWaiting], Dead: counts[target][ledger.DeliveryDead]}
+		before, q := r.queues[target], queue{done: counts[target][ledger.DeliveryDone]}
 		if w.Waiting > 0 {
+			if q.stuck = before.stuck; q.stuck.IsZero() || q.done > before.done {
+				q.stuck = now
+			}
 			if w.Next, err = r.ledger.NextDelivery(ctx, target); err != nil {
 				return nil, err
 			}
 		}
+		queues[target], w.Stuck = q, q.stuck
 		all = append(all, w)
 	}
+	r.queues = queues
 	return all, nil
 }

@@ -254,7 +254,7 @@ func TestWhatWaits(t *testing.T) {
 		r := vitals.NewReader(b, []config.Sync{{Name: "users"}}, now)
 		s := read(t, r)
 		if s.Queued != 2 || !s.LastFeedback.Equal(b.last) || len(s.Syncs[0].Held) != 1 || len(s.WriteBacks) != 2 ||
-			s.WriteBacks[0] != (vitals.WriteBack{Target: "a", Waiting: 3, Dead: 2, Next: b.next}) || s.WriteBacks[1] != (vitals.WriteBack{Target: "b"}) {
+			s.WriteBacks[0] != (vitals.WriteBack{Target: "a", Waiting: 3, Dead: 2, Next: b.next, Stuck: now}) || s.WriteBacks[1] != (vitals.WriteBack{Target: "b"}) {
 			t.Errorf("%+v", s)
 		}
 		time.Sleep(4 * time.Second)
@@ -265,6 +265,30 @@ func TestWhatWaits(t *testing.T) {
 			if again, err := r.ReadWithin(t.Context(), time.Now(), within.age); err != nil || !again.At.Equal(within.want) {
 				t.Errorf("within %s: of %s, %v", within.age, again.At, err)
 			}
+		}
+	})
+}
+
+// TestAWriteBackThatIsStuck looks at a queue each minute.
+func TestAWriteBackThatIsStuck(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := book{Ledger: memory.New(), counts: map[string]map[ledger.DeliveryState]int{}}
+		r := vitals.NewReader(b, nil, time.Now())
+		for _, step := range []struct{ waiting, done, stuck int }{{1, 5, 0}, {2, 5, 1}, {2, 4, 2}, {1, 6, 0}, {1, 6, 1}, {0, 7, -1}, {1, 7, 0}, {-1, 0, -1}, {3, 0, 0}} {
+			if b.counts["a"] = map[ledger.DeliveryState]int{ledger.DeliveryWaiting: step.waiting, ledger.DeliveryDone: step.done}; step.waiting < 0 {
+				delete(b.counts, "a") // nothing is known of it any more
+			}
+			got := -1
+			for _, w := range read(t, r).WriteBacks {
+				if !w.Stuck.IsZero() {
+					got = int(time.Since(w.Stuck) / time.Minute)
+				}
+			}
+			if got != step.stuck {
+				t.Errorf("%+v: stuck for %d minutes", step, got)
+			}
+			time.Sleep(time.Minute)
 		}
 	})
 }
