@@ -133,6 +133,8 @@ var table = map[string][]string{
 	"/internal/turns":      {"/", "/ledger", "/reconcile", "/internal/events"},
 	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/standing":   {"/ledger", "/reconcile", "/internal/config"},
+	"/internal/vitals":     {"/ledger", "/internal/config"},
+	"/internal/telemetry":  {"/", "/ledger", "/owlat", "/reconcile/progress", "/internal/config", "/internal/vitals", "github.com/prometheus/client_golang", "go.opentelemetry.io/otel"},
 	"/internal/explain":    {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/setup"},
 	"/internal/garbled":    {"golang.org/x/text"},
 	"/internal/checkup":    {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/scan", "/source", "/internal/config", "/internal/exitcode", "/internal/garbled", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words"},
