@@ -93,6 +93,13 @@ func HeedBeforeAdd(m ledger.Membership, optOuts []ledger.OptOut) (_ ledger.Membe
 	return m, left
 }
 
+// writtenBack reports whether a write-back has written the opt-out that the membership records into a source since.
+func writtenBack(m *ledger.Membership, optOuts []ledger.OptOut) bool {
+	return m != nil && slices.ContainsFunc(optOuts, func(o ledger.OptOut) bool {
+		return o.Topic == m.Topic && !o.Written.IsZero() && !follows(m, o, NewerConsent)
+	})
+}
+
 func find(memberships []ledger.Membership, topic string) *ledger.Membership {
 	for i := range memberships {
 		if memberships[i].Topic == topic {
