@@ -20,6 +20,8 @@ type taleJSON struct {
 	Failures  []troubleJSON   `json:"failures"`
 	Topics    []taleTopic     `json:"topics"`
 	History   []taleLine      `json:"history"`
+	Webhooks  []taleHeard     `json:"webhooks,omitempty"`   // what Owlat's webhooks told, oldest first
+	Barred    words.Object    `json:"suppressed,omitempty"` // why no mail may go to the address
 	Owlat     words.Object    `json:"owlat,omitempty"`  // absent: not asked
 	Source    words.Object    `json:"source,omitempty"` // absent: not asked, or the source does not have the row
 	Next      []decisionJSON  `json:"next"`
@@ -44,6 +46,12 @@ type taleLine struct {
 	Note  string    `json:"note,omitempty"`
 }
 
+type taleHeard struct {
+	At    time.Time `json:"at"`
+	Event string    `json:"event"`
+	What  string    `json:"what"`
+}
+
 func newTaleJSON(t tale) taleJSON {
 	j := taleJSON{
 		Type: "row", Sync: t.Sync.Name, Key: t.Key, Failures: []troubleJSON{}, Topics: []taleTopic{}, History: []taleLine{},
@@ -65,6 +73,12 @@ func newTaleJSON(t tale) taleJSON {
 	}
 	for _, h := range t.History {
 		j.History = append(j.History, taleLine{h.At, h.Run, h.Event, h.Note})
+	}
+	for i := range t.Heard {
+		j.Webhooks = append(j.Webhooks, taleHeard{t.Heard[i].At, t.Heard[i].Event, HeardWords(&t.Heard[i])})
+	}
+	if t.Barred != nil {
+		j.Barred = words.Object{{Name: "reason", Value: t.Barred.Reason}, {Name: "at", Value: t.Barred.At}}
 	}
 	switch {
 	case t.Remote != nil:

@@ -11,6 +11,7 @@ import (
 	"owlatsync/internal/explain"
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
+	"owlatsync/owlat"
 	"owlatsync/reconcile"
 )
 
@@ -31,6 +32,7 @@ func Tale(to To, story *explain.Tale) error {
 		{"in Owlat", t.inOwlat()},
 		{"topics", t.topics()},
 		{"events", t.events()},
+		{"webhooks", t.heard()},
 		{"history", t.story()},
 		{"in the source", t.inSource()},
 		{"next run", t.next()},
@@ -199,6 +201,10 @@ func (t tale) membershipWords(m *ledger.Membership) string {
 			text = "not known whether on it: the row does not say yes, and nothing was sent about it yet"
 		}
 	case ledger.MemberOptedOut:
+		if t.Barred != nil {
+			text = fmt.Sprintf("not put on it since %s, because no mail may go to the address", when)
+			break
+		}
 		text = fmt.Sprintf("the person left it (a webhook told so %s); whether they came back by themselves is not known", when)
 	case ledger.MemberLeft:
 		text = fmt.Sprintf("let go of %s, because the row left the source: taken off, unless another row wanted the contact there; that it is back is no new consent", when)
@@ -249,6 +255,48 @@ func consentWords(topic *config.Topic) string {
 		return "every row is"
 	}
 	return fmt.Sprintf("the row's column %q said yes", topic.When)
+}
+
+// heard says what Owlat's webhooks told of the person, and what follows from it.
+func (t tale) heard() []string {
+	var lines []string
+	for i := range t.Heard {
+		lines = append(lines, fmt.Sprintf("%s  %s", words.Clock(t.Heard[i].At), HeardWords(&t.Heard[i])))
+	}
+	if t.Barred != nil {
+		lines = append(lines, fmt.Sprintf("since %s no mail may go to the address (%s): no topic and no event, whatever the row says; "+
+			"\"owlat-sync feedback lift EMAIL\" ends that", words.Clock(t.Barred.At), t.Barred.Reason))
+	}
+	return lines
+}
+
+// HeardWords says what a webhook told. It holds no address, but for a mail server's own words.
+func HeardWords(f *ledger.Feedback) string {
+	switch f.Event {
+	case owlat.WebhookTopicUnsubscribed:
+		names := make([]string, len(f.Topics))
+		for i, topic := range f.Topics {
+			names[i] = topic.ID
+			if topic.Name != "" {
+				names[i] = fmt.Sprintf("%q (%s)", topic.Name, topic.ID)
+			}
+		}
+		return "left " + strings.Join(names, ", ")
+	case owlat.WebhookEmailBounced:
+		text := "a mail came back"
+		if f.Kind == "hard" {
+			text += " for good"
+		}
+		if f.Detail != "" {
+			text += ": " + words.Printable(f.Detail)
+		}
+		return text
+	case owlat.WebhookEmailComplained:
+		return "called a mail spam"
+	case owlat.WebhookContactCreated:
+		return "the contact was made, by " + f.Kind
+	}
+	return f.Event
 }
 
 func (t tale) events() []string {

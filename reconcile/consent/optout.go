@@ -93,6 +93,14 @@ func HeedBeforeAdd(m ledger.Membership, optOuts []ledger.OptOut) (_ ledger.Membe
 	return m, left
 }
 
+// Bar returns the membership as recorded when an add is about to be sent, or sent again, to an address to which no mail may go.
+func Bar(m ledger.Membership) ledger.Membership {
+	if line := Decide(Case{Says: Yes, Has: RecordedOf(&m), Holds: Facts{HasContact: true, Suppressed: true}}); line.Becomes != "" {
+		m.State = line.Becomes
+	}
+	return m
+}
+
 // writtenBack reports whether a write-back has written the opt-out that the membership records into a source since.
 func writtenBack(m *ledger.Membership, optOuts []ledger.OptOut) bool {
 	return m != nil && slices.ContainsFunc(optOuts, func(o ledger.OptOut) bool {
