@@ -11,7 +11,6 @@ import (
 	"owlatsync/internal/explain"
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
-	"owlatsync/owlat"
 	"owlatsync/reconcile"
 )
 
@@ -32,7 +31,7 @@ func Tale(to To, story *explain.Tale) error {
 		{"in Owlat", t.inOwlat()},
 		{"topics", t.topics()},
 		{"events", t.events()},
-		{"webhooks", t.heard()},
+		{"webhooks", news{story}.lines()},
 		{"history", t.story()},
 		{"in the source", t.inSource()},
 		{"next run", t.next()},
@@ -255,48 +254,6 @@ func consentWords(topic *config.Topic) string {
 		return "every row is"
 	}
 	return fmt.Sprintf("the row's column %q said yes", topic.When)
-}
-
-// heard says what Owlat's webhooks told of the person, and what follows from it.
-func (t tale) heard() []string {
-	var lines []string
-	for i := range t.Heard {
-		lines = append(lines, fmt.Sprintf("%s  %s", words.Clock(t.Heard[i].At), HeardWords(&t.Heard[i])))
-	}
-	if t.Barred != nil {
-		lines = append(lines, fmt.Sprintf("since %s no mail may go to the address (%s): no topic and no event, whatever the row says; "+
-			"\"owlat-sync feedback lift EMAIL\" ends that", words.Clock(t.Barred.At), t.Barred.Reason))
-	}
-	return lines
-}
-
-// HeardWords says what a webhook told. It holds no address, but for a mail server's own words.
-func HeardWords(f *ledger.Feedback) string {
-	switch f.Event {
-	case owlat.WebhookTopicUnsubscribed:
-		names := make([]string, len(f.Topics))
-		for i, topic := range f.Topics {
-			names[i] = topic.ID
-			if topic.Name != "" {
-				names[i] = fmt.Sprintf("%q (%s)", topic.Name, topic.ID)
-			}
-		}
-		return "left " + strings.Join(names, ", ")
-	case owlat.WebhookEmailBounced:
-		text := "a mail came back"
-		if f.Kind == "hard" {
-			text += " for good"
-		}
-		if f.Detail != "" {
-			text += ": " + words.Printable(f.Detail)
-		}
-		return text
-	case owlat.WebhookEmailComplained:
-		return "called a mail spam"
-	case owlat.WebhookContactCreated:
-		return "the contact was made, by " + f.Kind
-	}
-	return f.Event
 }
 
 func (t tale) events() []string {

@@ -128,6 +128,9 @@ func met(p *policy.Policies, s *step.Step, before []ledger.Membership, suppresse
 		return slices.ContainsFunc(known, func(m ledger.Membership) bool { return m.Topic == b.Topic }) ||
 			!slices.ContainsFunc(s.Entry.Memberships, func(m ledger.Membership) bool { return m.Topic == b.Topic && m.State == ledger.MemberOut })
 	})...)
+	if suppressed { // nothing is put on a topic, whether the contact is there or not
+		known = consent.Acted(before)
+	}
 	v := consent.Plan(p.Topics, consent.Row{
 		Says: s.Row.Consents, Memberships: known, Origin: ledger.OriginAdopted, HasContact: true, Suppressed: suppressed,
 	}, there)
