@@ -22,8 +22,8 @@ type taleJSON struct {
 	History   []taleLine      `json:"history"`
 	Webhooks  []taleHeard     `json:"webhooks,omitempty"`   // what Owlat's webhooks told, oldest first
 	Barred    words.Object    `json:"suppressed,omitempty"` // why no mail may go to the address
-	Owlat     words.Object    `json:"owlat,omitempty"`  // absent: not asked
-	Source    words.Object    `json:"source,omitempty"` // absent: not asked, or the source does not have the row
+	Owlat     words.Object    `json:"owlat,omitempty"`      // absent: not asked
+	Source    words.Object    `json:"source,omitempty"`     // absent: not asked, or the source does not have the row
 	Next      []decisionJSON  `json:"next"`
 	Hold      []owlatsync.Hit `json:"hold"`            // guards that would hold the next run
 	Error     string          `json:"error,omitempty"` // why source and next are not known
