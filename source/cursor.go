@@ -60,14 +60,14 @@ type follower interface {
 	loose() bool
 	// openChanged begins a scan of the rows whose cursor is NULL or not before the bound; of all rows if the bound has no text.
 	openChanged(ctx context.Context, from bound) (following, error)
-	// openNone begins a scan of no rows, in the way in which changes are asked for.
+	// openNone begins a scan of no rows, in the way in which changes are asked for; no column means that only rows are asked for by key.
 	openNone(ctx context.Context, column string) (following, error)
 }
 
 // following is a scan that can go on in the same snapshot. All earlier rows must have been read.
 type following interface {
 	cursor
-	// again goes on with the rows of these keys that openChanged leaves out.
+	// again goes on with the rows of these keys that openChanged leaves out, or with all rows of them if the bound has no column.
 	again(ctx context.Context, from bound, b *binding, keys []string) error
 	// top returns the highest value of the cursor that is not before the bound, as text, empty if there is none; for a source that is
 	// loose also its type.
@@ -155,7 +155,7 @@ func (t increment) scan(ctx context.Context, s *owlatsync.Scan, yield func(*owla
 		return err
 	}
 	if s.Since != "" && s.Again != nil {
-		switch err := t.readAgain(ctx, s, from, b, c, yield); {
+		switch err := t.readAgain(ctx, s.Again, from, b, c, yield); {
 		case errors.Is(err, errEnough):
 			return nil
 		case err != nil:
@@ -189,9 +189,10 @@ func (t increment) stream(ctx context.Context, b *binding, c cursor, wanted []st
 // keysAtOnce is the most keys that one query names.
 const keysAtOnce = 100
 
-func (t increment) readAgain(ctx context.Context, s *owlatsync.Scan, from bound, b *binding, c following, yield func(*owlatsync.Row, error) bool) error {
+func (t increment) readAgain(ctx context.Context, next func(context.Context) ([]string, error), from bound, b *binding, c following,
+	yield func(*owlatsync.Row, error) bool) error {
 	for {
-		keys, err := s.Again(ctx)
+		keys, err := next(ctx)
 		if err != nil || len(keys) == 0 {
 			return err
 		}
@@ -208,12 +209,11 @@ func (t increment) readAgain(ctx context.Context, s *owlatsync.Scan, from bound,
 
 // bindCursor finds the cursor's column and the kind of its values, if the column's type tells that.
 func (t increment) bindCursor(columns []column) (cell.Kind, error) {
+	if err := t.findable(columns, "with a cursor"); err != nil {
+		return 0, err
+	}
 	at := -1
 	for i, c := range columns {
-		if slices.Contains(t.mapping.Key, c.Name) && (c.kind == cell.Moment || c.kind == cell.Day || c.kind == cell.Number) {
-			return 0, &ColumnError{c.Name, fmt.Sprintf("with a cursor the key is text or whole numbers, by which rows can be read again, and this holds %s (%s)",
-				words(c.kind), c.DatabaseType)}
-		}
 		if c.Name != t.cursor.Column {
 			continue
 		}
@@ -231,6 +231,17 @@ func (t increment) bindCursor(columns []column) (cell.Kind, error) {
 		return c.kind, nil
 	}
 	return c.kind, t.cursor.fits(c.kind, c.DatabaseType)
+}
+
+// findable reports whether rows can be read by the key. When says who wants that.
+func (t increment) findable(columns []column, when string) error {
+	for _, c := range columns {
+		if slices.Contains(t.mapping.Key, c.Name) && (c.kind == cell.Moment || c.kind == cell.Day || c.kind == cell.Number) {
+			return &ColumnError{c.Name, fmt.Sprintf("%s the key is text or whole numbers, by which rows can be read again, and this holds %s (%s)",
+				when, words(c.kind), c.DatabaseType)}
+		}
+	}
+	return nil
 }
 
 // fits reports whether a column can be the cursor and the overlap is of its kind.

@@ -43,7 +43,7 @@ func (q queries) openChanged(ctx context.Context, from bound) (following, error)
 func (q queries) openNone(ctx context.Context, _ string) (following, error) {
 	c, err := q.openScan(ctx, q.wrapping().None(q.text()))
 	if err != nil {
-		return nil, fmt.Errorf("the query cannot be asked for what changed, for which it must be one that can stand in parentheses after FROM: %w", err)
+		return nil, fmt.Errorf("the query cannot be asked for a part of its rows, for which it must be one that can stand in parentheses after FROM: %w", err)
 	}
 	return c, nil
 }
@@ -66,17 +66,19 @@ func (s queryScan) again(ctx context.Context, from bound, b *binding, keys []str
 	var key []wrap.Column
 	for _, at := range b.key {
 		c := b.columns[at]
-		key = append(key, wrap.Column{Name: c.Name, DatabaseType: c.DatabaseType, Kind: c.kind})
+		key = append(key, wrap.Column{Name: c.Name, DatabaseType: c.DatabaseType, Kind: c.kind, Any: from.column == ""})
 	}
 	query, args := s.of.wrapping().Again(s.of.text(), from.since(), key, split(keys, len(key)))
 	return s.requery(ctx, query, args)
 }
 
-// split returns the parts of keys.
+// split returns the parts of keys, without those that are none of so many columns.
 func split(keys []string, columns int) [][]string {
-	parts := make([][]string, len(keys))
-	for i, key := range keys {
-		parts[i] = owlatsync.SplitKey(key, columns)
+	parts := make([][]string, 0, len(keys))
+	for _, key := range keys {
+		if values := owlatsync.SplitKey(key, columns); values != nil {
+			parts = append(parts, values)
+		}
 	}
 	return parts
 }

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 
+	"owlatsync/internal/statement"
 	"owlatsync/source/internal/dialects"
 	"owlatsync/source/internal/sqlrows"
-	"owlatsync/source/internal/statement"
 )
 
 // generic is the dialect of any database behind database/sql.

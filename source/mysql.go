@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 
+	"owlatsync/internal/statement"
 	"owlatsync/source/internal/dialects"
 	"owlatsync/source/internal/sqlrows"
-	"owlatsync/source/internal/statement"
 	"owlatsync/source/internal/wrap"
 )
 

@@ -15,14 +15,15 @@ type Changing interface {
 	// Text identifies what is read, without a secret.
 	Text() string
 	// OpenSince begins a scan of the records whose value in the column is not before since, or that have none there; of all if since is
-	// nil. None begins a scan of no records instead.
+	// nil. None begins a scan of no records instead; then the column may be empty, because only Again follows.
 	OpenSince(ctx context.Context, column string, since any, none bool) (ChangingReader, error)
 }
 
 // ChangingReader is a scan that can go on, once all its records were read.
 type ChangingReader interface {
 	Reader
-	// Again goes on with the records whose value in the column is before since, and whose values in the key's columns have these texts.
+	// Again goes on with the records whose value in the column is before since, and whose values in the key's columns have these texts; an
+	// empty column means all records with these keys.
 	Again(ctx context.Context, column string, since any, key []string, values [][]string) error
 	// Top returns the highest value in the column that is not before since: a time.Time, an int64, nil if there is none, or any other
 	// value, which cannot be a cursor.

@@ -5,9 +5,9 @@ import (
 	"database/sql"
 	"fmt"
 
+	"owlatsync/internal/statement"
 	"owlatsync/source/internal/dialects"
 	"owlatsync/source/internal/sqlrows"
-	"owlatsync/source/internal/statement"
 	"owlatsync/source/internal/wrap"
 )
 

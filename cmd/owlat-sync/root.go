@@ -95,6 +95,7 @@ func newRootCmd(a *app) *cobra.Command {
 		newInitCmd(a),
 		newDemoCmd(a),
 		newSandboxCmd(a),
+		newTokenCmd(a),
 	)
 	nameShells(root)
 	markStart(a, root)
