@@ -95,8 +95,8 @@ var table = map[string][]string{
 	},
 
 	"/source": {
-		"/", "/source/internal/ahead", "/source/internal/cell", "/source/internal/delimited", "/source/internal/dialects", "/source/internal/near", "/source/internal/pgask",
-		"/source/internal/pgfault", "/source/internal/sqlrows", "/internal/statement", "/source/internal/text", "/source/internal/wrap", "github.com/jackc/pgx/v5",
+		"/", "/source/internal/ahead", "/source/internal/cell", "/source/internal/delimited", "/source/internal/dialects", "/source/internal/jsonline", "/source/internal/near",
+		"/source/internal/pgask", "/source/internal/pgfault", "/source/internal/pglink", "/source/internal/sqlrows", "/internal/statement", "/source/internal/text", "/source/internal/wrap", "github.com/jackc/pgx/v5",
 	},
 	"/source/internal/ahead":     {},
 	"/source/internal/cell":      {},
@@ -107,7 +107,9 @@ var table = map[string][]string{
 	"/source/internal/near":      {},
 	"/source/internal/wrap":      {"/source/internal/cell", "/source/internal/pgask", "/internal/statement"},
 	"/source/internal/pgask":     {"github.com/jackc/pgx/v5"},
+	"/source/internal/pglink":    {"/source/internal/pgfault", "github.com/jackc/pgx/v5"},
 	"/source/internal/pgfault":   {"/internal/statement", "github.com/jackc/pgx/v5"},
+	"/source/notify":             {"/source/internal/pgask", "/source/internal/pgfault", "/source/internal/pglink", "github.com/jackc/pgx/v5"},
 	"/source/xlsx":               {"/source"},
 	"/source/mongo":              {"/source", "go.mongodb.org/mongo-driver/v2"},
 	"/source/sourcetest":         {"/", "/source", "github.com/google/go-cmp"},
