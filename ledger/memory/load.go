@@ -95,7 +95,7 @@ func (c *snapshot) OptOuts() iter.Seq2[ledger.OptOut, error] { return each(c.ctx
 func (c *snapshot) Suppressions() iter.Seq2[ledger.Suppression, error] {
 	return each(c.ctx, c.suppressed)
 }
-func (c *snapshot) Forgotten() iter.Seq2[[]byte, error]      { return each(c.ctx, c.forgotten) }
+func (c *snapshot) Forgotten() iter.Seq2[[]byte, error] { return each(c.ctx, c.forgotten) }
 
 // Load implements ledger.Archive.
 func (m archive) Load(ctx context.Context, deployment string, write func(ledger.Loader) error) (err error) {

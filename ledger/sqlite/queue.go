@@ -16,7 +16,7 @@ type runQueue struct{ *base }
 
 const (
 	// sameQueued and waitingRuns, like queuedRuns, repeat the conditions of their indexes word for word, so that SQLite uses them.
-	sameQueued = "SELECT id FROM runs WHERE sync = ?1 AND status = 'queued' AND part IS ?2 AND full = ?3 AND approves = ?4 ORDER BY id LIMIT 1"
+	sameQueued = "SELECT id FROM runs INDEXED BY runs_queued WHERE sync = ?1 AND status = 'queued' AND part IS ?2 AND full = ?3 AND approves = ?4 ORDER BY id LIMIT 1"
 	queuedRuns = "SELECT " + runColumns + fromRuns + "WHERE r.status = 'queued' ORDER BY r.id"
 	diedRuns   = "UPDATE runs SET status = ?1, message = ?2 WHERE "
 )

@@ -5,7 +5,7 @@ PRAGMA user_version = 15;
 ALTER TABLE runs ADD COLUMN full INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE runs ADD COLUMN approves INTEGER NOT NULL DEFAULT 0;
 
-CREATE INDEX runs_queued ON runs (sync) WHERE status = 'queued';
+CREATE INDEX runs_queued ON runs (id) WHERE status = 'queued';
 CREATE INDEX runs_waiting ON runs (sync) WHERE status = 'waiting';
 
 -- When a write-back last wrote the opt-out into a source, NULL: never.

@@ -122,6 +122,11 @@ func scanFeedback(rows *sql.Rows, before ...any) (f ledger.Feedback, err error) 
 	return f, err
 }
 
+const (
+	latestFeedback = "SELECT " + feedbackColumns + " FROM feedback f WHERE f.id < ?1 AND (?3 = '' OR f.event = ?3) "
+	ofPerson       = "AND f.id IN (SELECT id FROM feedback WHERE email = ?4 UNION ALL SELECT id FROM feedback WHERE contact = ?4) "
+)
+
 // Latest returns the latest feedback below the number before, newest first. An empty event or person means all, a limit below 1 no limit,
 // and 0 before from the newest.
 func Latest(ctx context.Context, file *dbfile.File, event, person string, before int64, limit int) (found []ledger.Feedback, err error) {
@@ -131,11 +136,9 @@ func Latest(ctx context.Context, file *dbfile.File, event, person string, before
 	if before == 0 {
 		before = math.MaxInt64
 	}
-	query := "SELECT " + feedbackColumns + " FROM feedback f WHERE f.id < ?1 AND (?3 = '' OR f.event = ?3) "
-	args := []any{before, limit, event}
+	query, args := latestFeedback, []any{before, limit, event}
 	if person != "" {
-		query += "AND f.id IN (SELECT id FROM feedback WHERE email = ?4 UNION ALL SELECT id FROM feedback WHERE contact = ?4) "
-		args = append(args, person)
+		query, args = query+ofPerson, append(args, person)
 	}
 	err = file.Query(ctx, query+"ORDER BY f.id DESC LIMIT ?2", args, func(rows *sql.Rows) error {
 		f, err := scanFeedback(rows)
