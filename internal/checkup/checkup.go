@@ -89,7 +89,7 @@ func Check(ctx context.Context, q Question) (Report, error) {
 		q.Listener.Source(s)
 		c.source(ctx, s)
 	}
-	c.feedback(ctx)
+	(hearing{c}).check(ctx)
 	c.report.Type, c.report.OK = "check", c.report.Failed == 0
 	return c.report, ctx.Err()
 }

@@ -24,8 +24,11 @@ const (
 	pageSize = 100
 )
 
-// feedback checks whether webhooks arrive and whether each write-back could be told. Without either it checks nothing.
-func (c *checker) feedback(ctx context.Context) {
+// hearing checks what the service needs to hear and to write back.
+type hearing struct{ *checker }
+
+// check checks whether webhooks arrive and whether each write-back could be told. Without either it checks nothing.
+func (c hearing) check(ctx context.Context) {
 	cfg := c.Config
 	if len(cfg.Webhooks.Secrets) == 0 && len(cfg.WriteBacks) == 0 {
 		return
@@ -47,7 +50,7 @@ func (c *checker) feedback(ctx context.Context) {
 }
 
 // silence checks whether Owlat tells what it should tell.
-func (c *checker) silence(ctx context.Context) {
+func (c hearing) silence(ctx context.Context) {
 	f := Finding{Area: AreaFeedback, Subject: "webhooks", Status: OK}
 	l, err := c.Opener.Ledger(ctx, c.Config)
 	if err == nil {
@@ -64,7 +67,7 @@ func (c *checker) silence(ctx context.Context) {
 
 // judge says when the latest webhook came, and warns if others should have come since: contacts were created, or changed by somebody
 // else.
-func (c *checker) judge(ctx context.Context, l ledger.Store, now time.Time) (Status, string, error) {
+func (c hearing) judge(ctx context.Context, l ledger.Store, now time.Time) (Status, string, error) {
 	s, err := feedback.SilenceOf(ctx, l, now)
 	if err != nil {
 		return OK, "", err
@@ -95,7 +98,7 @@ const setUpAdvice = "see in Owlat that the webhook is active, has the events top
 
 // moved counts contacts whose updatedAt moved after the time although no sync moved it, of the newest. If Owlat does not answer, which
 // other checks tell, it counts none.
-func (c *checker) moved(ctx context.Context, l ledger.Reader, since time.Time) (moved, looked int, err error) {
+func (c hearing) moved(ctx context.Context, l ledger.Reader, since time.Time) (moved, looked int, err error) {
 	client, err := c.Opener.Client(c.Config.Owlat, owlat.WithLimiter(setup.Limiter(c.Config.Owlat)))
 	if err != nil {
 		return 0, 0, err
@@ -144,7 +147,7 @@ func movedOf(ctx context.Context, l ledger.Reader, contacts []owlat.Contact, sin
 }
 
 // writeBack checks whether a write-back could be told.
-func (c *checker) writeBack(ctx context.Context, w config.WriteBack) {
+func (c hearing) writeBack(ctx context.Context, w config.WriteBack) {
 	f := Finding{Area: AreaFeedback, Subject: "write-back " + w.Name, Status: OK}
 	target, err := c.Opener.WriteBack(w)
 	if err == nil {
@@ -172,7 +175,7 @@ func (c *checker) writeBack(ctx context.Context, w config.WriteBack) {
 }
 
 // topicsOf returns how many topics a sync has.
-func (c *checker) topicsOf(sync string) int {
+func (c hearing) topicsOf(sync string) int {
 	if s := c.Config.Sync(sync); s != nil {
 		return len(s.Topics)
 	}
