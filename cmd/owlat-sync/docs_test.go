@@ -38,6 +38,9 @@ func sampleVariables(name string) (string, bool) {
 	if name == config.EnvAPIKey {
 		return "lm_live_" + strings.Repeat("a", 40), true
 	}
+	if strings.HasSuffix(name, "_SECRET") {
+		return "whsec_0123456789", true
+	}
 	return "", false
 }
 

@@ -85,6 +85,7 @@ func newRootCmd(a *app) *cobra.Command {
 		newStatusCmd(a),
 		newFailuresCmd(a),
 		newRetryCmd(a),
+		newFeedbackCmd(a),
 		newExplainCmd(a),
 		newVerifyCmd(a),
 		newLedgerCmd(a),
