@@ -6,6 +6,7 @@ package deploy
 import (
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -34,17 +35,21 @@ func needs(t *testing.T, program string) {
 	}
 }
 
-// verifyUnit returns what systemd has to say of a unit, with a program that is there in place of owlat-sync.
-func verifyUnit(t *testing.T, name, text string) string {
+// verifyUnit returns what systemd has to say of a unit, and of others beside it (names and texts), with a program that is there in place of
+// owlat-sync.
+func verifyUnit(t *testing.T, name, text string, beside ...string) string {
 	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	text = regexp.MustCompile(`(?m)^ExecStart=\S+`).ReplaceAllLiteralString(text, "ExecStart="+program)
-	file := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
+	folder := t.TempDir()
+	file := filepath.Join(folder, name)
+	for units := append([]string{name, text}, beside...); len(units) > 0; units = units[2:] {
+		text := regexp.MustCompile(`(?m)^ExecStart=\S+`).ReplaceAllLiteralString(units[1], "ExecStart="+program)
+		if err := os.WriteFile(filepath.Join(folder, units[0]), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	out, err := exec.CommandContext(t.Context(), "systemd-analyze", "verify", "--man=no", file).CombinedOutput()
 	if err != nil {
@@ -56,9 +61,15 @@ func verifyUnit(t *testing.T, name, text string) string {
 func TestSystemdTakesTheUnits(t *testing.T) {
 	t.Parallel()
 	needs(t, "systemd-analyze")
-	for _, name := range []string{"deploy/systemd/owlat-sync.service", "examples/systemd/owlat-sync.service"} {
-		if said := verifyUnit(t, "owlat-sync.service", read(t, name)); said != "" {
+	for _, name := range []string{"deploy/systemd/owlat-sync.service", "deploy/systemd/owlat-sync-backup.service", "examples/systemd/owlat-sync.service"} {
+		if said := verifyUnit(t, path.Base(name), read(t, name)); said != "" {
 			t.Errorf("%s: %s", name, said)
+		}
+	}
+	for _, name := range []string{"deploy/systemd/owlat-sync-backup", "examples/systemd/owlat-sync"} {
+		timer := read(t, name+".timer")
+		if said := verifyUnit(t, path.Base(name)+".timer", timer, path.Base(name)+".service", read(t, name+".service")); said != "" {
+			t.Errorf("%s.timer: %s", name, said)
 		}
 	}
 	unit := read(t, "deploy/systemd/owlat-sync.service")

@@ -38,7 +38,28 @@ func sampleVariables(name string) (string, bool) {
 	if name == config.EnvAPIKey {
 		return "lm_live_" + strings.Repeat("a", 40), true
 	}
+	switch name {
+	case "OWLAT_WEBHOOK_SECRET":
+		return "whsec_" + strings.Repeat("b", 32), true
+	case "OWLAT_SYNC_TOKEN_HASH":
+		return "sha256:" + strings.Repeat("0", 64), true
+	}
 	return "", false
+}
+
+// TestDeployedConfigurationsLoad loads what deploy has for a service: all of it must be right, that of the service too.
+func TestDeployedConfigurationsLoad(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"systemd/owlat-sync.yaml", "compose/config/owlat-sync.yaml", "kubernetes/owlat-sync.yaml"} {
+		cfg, err := config.Load(filepath.Join(repository, "deploy", name), config.UseEverything, sampleVariables)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if cfg.Service.Public == "" || len(cfg.Webhooks.Secrets) != 1 || len(cfg.Syncs) == 0 || !filepath.IsAbs(cfg.Ledger) {
+			t.Errorf("deploy/%s does not have what a service needs: %+v", name, cfg.Service)
+		}
+	}
 }
 
 func TestExamplesLoad(t *testing.T) {
@@ -62,7 +83,7 @@ func TestExamplesLoad(t *testing.T) {
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	texts := make(map[string]string)
-	for _, pattern := range []string{"README.md", "CONTRIBUTING.md", "docs/*.md", "examples/*.md"} {
+	for _, pattern := range []string{"README.md", "CONTRIBUTING.md", "docs/*.md", "examples/*.md", "deploy/*.md"} {
 		files, err := filepath.Glob(filepath.Join(repository, pattern))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: found %q, %v", pattern, files, err)

@@ -5,7 +5,7 @@ set -e
 case "$1" in
 remove | 0)
 	if [ -d /run/systemd/system ]; then
-		systemctl disable --now owlat-sync.service
+		systemctl disable --now owlat-sync.service owlat-sync-backup.timer
 	fi
 	;;
 esac
