@@ -174,7 +174,10 @@ func TestDocumentsAreComplete(t *testing.T) {
 func TestDocumentedCommandLinesParse(t *testing.T) {
 	t.Parallel()
 	texts := documents(t)
-	for _, script := range []string{"examples/cron/owlat-sync", "examples/systemd/owlat-sync.service"} {
+	scripts := []string{
+		"examples/cron/owlat-sync", "examples/systemd/owlat-sync.service", "deploy/systemd/owlat-sync.service", "deploy/systemd/owlat-sync-backup.service",
+	}
+	for _, script := range scripts {
 		texts[script] = "```sh\n" + readDoc(t, script) + "```\n"
 	}
 	for name, text := range texts {
@@ -202,7 +205,7 @@ func TestDocumentedCommandLinesParse(t *testing.T) {
 				}
 			}
 		}
-		if lines == 0 && (name == "docs/getting-started.md" || strings.HasPrefix(name, "examples/cron") || strings.HasPrefix(name, "examples/systemd")) {
+		if lines == 0 && (name == "docs/getting-started.md" || name == "docs/deploying.md" || slices.Contains(scripts, name)) {
 			t.Errorf("%s has no command line that was recognised", name)
 		}
 	}
@@ -212,6 +215,24 @@ func TestDocumentedCommandLinesParse(t *testing.T) {
 		}
 	}
 }
+
+// TestContainersRunCommands reads what the image, the compose file and the manifests have the program do.
+func TestContainersRunCommands(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"Dockerfile", "deploy/compose/compose.yaml", "deploy/kubernetes/statefulset.yaml"} {
+		found := regexp.MustCompile(`(?m)^ *(?:CMD|command:|args:) \[(.*)\]$`).FindAllStringSubmatch(readDoc(t, name), -1)
+		if len(found) != 1 {
+			t.Fatalf("%s has %d commands", name, len(found))
+		}
+		args := strings.Split(strings.NewReplacer(`"`, "", " ", "").Replace(found[0][1]), ",")
+		if err := parses(args, true); err != nil || args[0] != "serve" {
+			t.Errorf("%s: owlat-sync %s: %v", name, strings.Join(args, " "), err)
+		}
+	}
+}
+
+// contained is a command line that has the program run in a container.
+var contained = regexp.MustCompile(`(?:docker compose run --rm|docker compose exec owlat-sync|docker run .*|kubectl exec .* --) (owlat-sync .*)$`)
 
 // program is how a command line names the program.
 var program = regexp.MustCompile(`(?:^|[\s(=/])(?:owlat-sync|go run \./cmd/owlat-sync)(?:\s|$)`)
@@ -223,8 +244,11 @@ func commandLines(line string) (calls [][]string) {
 	}
 	line, _, _ = strings.Cut(strings.TrimSpace(line), " #")
 	for _, part := range regexp.MustCompile(`\|\|?|&&|;|>|\d?>&\d|[()]`).Split(line, -1) {
+		if inner := contained.FindStringSubmatch(part); inner != nil {
+			part = inner[1]
+		}
 		at := program.FindStringIndex(part)
-		if at == nil || regexp.MustCompile(`\b(docker|git|go test|sudo|mkdir|mv) |^\*/`).MatchString(part) {
+		if at == nil || regexp.MustCompile(`\b(docker|kubectl|git|go test|sudo|journalctl|mkdir|mv) |^\*/`).MatchString(part) {
 			continue
 		}
 		args := strings.Fields(part[at[1]:])
