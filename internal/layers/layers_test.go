@@ -115,7 +115,7 @@ var table = map[string][]string{
 	"/source/sourcetest":         {"/", "/source", "github.com/google/go-cmp"},
 
 	"/internal": {all},
-	"/cmd":      {all"/cmd"},
+	"/cmd":      {all},
 	"/examples": {all},
 
 	// The program: words and errors below, then what is open, what is found out with it, and how that is shown. What shows
@@ -130,10 +130,10 @@ var table = map[string][]string{
 	"/internal/listfile":   {"/internal/csvout", "/internal/problem"},
 	"/internal/list":       {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/remote", "/source", "/internal/config", "/internal/initialise", "/internal/inspect", "/internal/problem", "/internal/propose", "/internal/setup", "/internal/sourcedsn", "github.com/gofrs/flock"},
 	"/internal/console":    {"/reconcile/progress", "/internal/exitcode", "/internal/problem", "/internal/bar", "/internal/words", "golang.org/x/term"},
-	"/internal/schedule": {"/ledger", "github.com/robfig/cron/v3"},
-	"/internal/events": {"/", "/ledger", "/reconcile/progress"},
-	"/internal/serve": {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/events", "/internal/exitcode", "/internal/schedule", "/internal/turns"},
-	"/internal/turns": {"/", "/ledger", "/reconcile", "/internal/events"},
+	"/internal/schedule":   {"/ledger", "github.com/robfig/cron/v3"},
+	"/internal/events":     {"/", "/ledger", "/reconcile/progress"},
+	"/internal/serve":      {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/events", "/internal/exitcode", "/internal/schedule", "/internal/turns"},
+	"/internal/turns":      {"/", "/ledger", "/reconcile", "/internal/events"},
 	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/standing":   {"/ledger", "/reconcile", "/internal/config"},
 	"/internal/vitals":     {"/ledger", "/internal/config"},
@@ -151,6 +151,7 @@ var table = map[string][]string{
 
 // onlyFor names what just some folders may import, whatever the table says.
 var onlyFor = map[string][]string{
+	"/cmd": {"/cmd"},
 	// Flags are the commands' alone.
 	"github.com/spf13/cobra": {"/cmd"},
 	"github.com/spf13/pflag": {"/cmd"},
