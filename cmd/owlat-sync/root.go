@@ -87,6 +87,7 @@ func newRootCmd(a *app) *cobra.Command {
 		newRetryCmd(a),
 		newExplainCmd(a),
 		newVerifyCmd(a),
+		newAlertCmd(a),
 		newLedgerCmd(a),
 		newUpsertCmd(a),
 		newTopicCmd(a),
