@@ -88,6 +88,7 @@ func newRootCmd(a *app) *cobra.Command {
 		newFeedbackCmd(a),
 		newExplainCmd(a),
 		newVerifyCmd(a),
+		newAlertCmd(a),
 		newLedgerCmd(a),
 		newUpsertCmd(a),
 		newTopicCmd(a),
