@@ -63,7 +63,7 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, reader ledger.Reader, o 
 		}})
 	}
 	w.tell = progress.NewTeller(progress.About{Sync: s.Name}, observers, w.counter.Counts, e.client.Estimate)
-	if w.reading, err = e.readingOf(ctx, s, asked{full: full}); err == nil {
+	if w.reading, err = (asked{ledger: e.ledger, sync: s, full: full}).reading(ctx); err == nil {
 		var p *plan.Plan
 		p, err = w.plan(ctx, owlatsync.Part{}, o.Each, record)
 		summary = p.Summary

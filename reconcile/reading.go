@@ -38,26 +38,28 @@ type reading struct {
 	made  int      // rows that the ledger did not know before earlier readings, if only changes are read
 }
 
-// asked is what a run is asked to read.
+// asked is what a run is asked to read, of which it reads as much as it must.
 type asked struct {
-	full bool              // all rows
-	keys []string          // only the rows with these keys
-	like *owlatsync.Report // what the held run has read whose plan is made again; nil: there is none
+	ledger ledger.Reader
+	sync   *Sync
+	full   bool              // all rows
+	keys   []string          // only the rows with these keys
+	like   *owlatsync.Report // what the held run has read whose plan is made again; nil: there is none
 }
 
-// readingOf decides how much of the source a run reads.
-func (e *Engine) readingOf(ctx context.Context, s *Sync, a asked) (*reading, error) {
-	if r, err := e.readingOfKeys(ctx, s, a); r != nil || err != nil {
+// reading decides how much of the source a run reads.
+func (a asked) reading(ctx context.Context) (*reading, error) {
+	if r, err := a.onlyKeys(ctx); r != nil || err != nil {
 		return r, err
 	}
-	full, like := a.full, a.like
+	s, full, like := a.sync, a.full, a.like
 	r := &reading{again: again{recreate: s.OnRemoteDelete == RemoteDeleteRecreate, any: s.Policies().AnyConsent()}, times: 1}
 	source, ok := s.Source.(Incremental)
 	if !ok || s.FullEvery <= 0 || source.Settings() == "" {
 		return r, nil
 	}
 	var err error
-	if r.bookmark, err = e.ledger.Bookmark(ctx, s.Name); err != nil {
+	if r.bookmark, err = a.ledger.Bookmark(ctx, s.Name); err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", err)
 	}
 	r.source, r.settings = source, s.settings(source)
@@ -91,20 +93,21 @@ func (e *Engine) readingOf(ctx context.Context, s *Sync, a asked) (*reading, err
 	return r, nil
 }
 
-// readingOfKeys returns the reading of a run that reads by keys alone, nil if it must read more.
-func (e *Engine) readingOfKeys(ctx context.Context, s *Sync, a asked) (*reading, error) {
+// onlyKeys returns the reading of a run that reads by keys alone, nil if it must read more.
+func (a asked) onlyKeys(ctx context.Context) (*reading, error) {
+	s := a.sync
 	source, ok := s.Source.(Keyed)
 	if !ok || len(a.keys) == 0 || a.full || !source.Picks() {
 		return nil, nil
 	}
-	state, err := e.ledger.SyncState(ctx, s.Name)
+	state, err := a.ledger.SyncState(ctx, s.Name)
 	if err != nil {
 		return nil, readLedger(err)
 	}
 	if !state.Adopted || !state.SetBack.IsZero() {
 		return nil, nil
 	}
-	b, err := e.ledger.Bookmark(ctx, s.Name)
+	b, err := a.ledger.Bookmark(ctx, s.Name)
 	if err != nil {
 		return nil, readLedger(err)
 	}

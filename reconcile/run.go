@@ -167,7 +167,7 @@ func (w *work) beat() {
 // apply plans and applies, and returns what the end of the run records besides the run itself.
 func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (ending ledger.Ending, err error) {
 	locked := w.lock.Context()
-	read := asked{full: o.Full, keys: o.Keys}
+	read := asked{ledger: w.engine.ledger, sync: w.sync, full: o.Full, keys: o.Keys}
 	if approved != nil {
 		if read.like, read.keys = approved.Report, nil; read.like != nil && read.like.Reading != nil && read.like.Reading.Mode == owlatsync.ReadKeys {
 			if read.keys, err = (holding{w}).keys(locked, approved.ID); err != nil {
@@ -175,7 +175,7 @@ func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (e
 			}
 		}
 	}
-	if w.reading, err = w.engine.readingOf(locked, w.sync, read); err != nil {
+	if w.reading, err = read.reading(locked); err != nil {
 		return ending, err
 	}
 	w.tell.Reading(w.reading.told)

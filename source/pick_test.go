@@ -109,7 +109,9 @@ func TestPickRefuses(t *testing.T) {
 		}
 		return nil
 	}
-	file := must(source.CSV(func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("id,email\n1,a@example.com\n")), nil }, cursorMapping))
+	file := must(source.CSV(func() (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader("id,email\n1,a@example.com\n")), nil
+	}, cursorMapping))
 	if err := fails(file); file.Picks() || err == nil || !strings.Contains(err.Error(), "by their keys") {
 		t.Errorf("a file was read by key: %v", err)
 	}

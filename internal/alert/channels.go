@@ -29,7 +29,7 @@ func Channels(alerts []config.Alert, m Means) (all []Subscription, err error) {
 	client := newClient(transport)
 	for _, a := range alerts {
 		to := func(what string, url config.Secret, body func(Message) any) *post {
-			return &post{what: what, url: string(url), body: body, client: client, agent: m.Agent}
+			return &post{what: what, url: url.Reveal(), body: body, client: client, agent: m.Agent}
 		}
 		add := func(c Channel) {
 			same := 0
@@ -50,16 +50,16 @@ func Channels(alerts []config.Alert, m Means) (all []Subscription, err error) {
 		case a.Discord != "":
 			add(to("Discord", a.Discord, discordBody))
 		case a.Ntfy != nil:
-			server, topic, ok := ntfyTo(string(a.Ntfy.URL))
+			server, topic, ok := ntfyTo(a.Ntfy.URL.Reveal())
 			if !ok {
 				return nil, fmt.Errorf("alerts: the URL of %q names no topic; it is such as https://ntfy.sh/my-topic", a.Name)
 			}
 			p := to("ntfy", config.Secret(server), ntfyBody(topic))
-			p.header = bearer(string(a.Ntfy.Token))
+			p.header = bearer(a.Ntfy.Token.Reveal())
 			add(p)
 		case a.Hook != nil:
 			p := to("the webhook", a.Hook.URL, func(m Message) any { return m })
-			p.sign = keyOf(string(a.Hook.Secret))
+			p.sign = keyOf(a.Hook.Secret.Reveal())
 			add(p)
 		case a.Mail != nil:
 			l, err := newLetter(*a.Mail, m.Agent, m.Trust)

@@ -29,7 +29,7 @@ type letter struct {
 
 // newLetter returns the channel of a mail server. A nil trust means the machine's certificate authorities.
 func newLetter(m config.Mail, agent string, trust *tls.Config) (*letter, error) {
-	l := &letter{host: m.Host, from: m.From, to: m.To, password: string(m.Password), agent: agent}
+	l := &letter{host: m.Host, from: m.From, to: m.To, password: m.Password.Reveal(), agent: agent}
 	l.options = []mail.Option{mail.WithTimeout(sendWithin), mail.WithoutNoop()}
 	own := &tls.Config{MinVersion: tls.VersionTLS12}
 	if trust != nil {

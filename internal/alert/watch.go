@@ -56,7 +56,7 @@ type Watcher struct {
 	subs []Subscription
 	link func(Incident) string // nil: Set was not called yet
 
-	memory memory // of the goroutine of Run alone
+	record record // of the goroutine of Run alone
 	saved  bool   // the last save worked, so that the next failure is worth a line
 }
 
@@ -64,7 +64,7 @@ type Watcher struct {
 func NewWatcher(o Options) *Watcher {
 	w := &Watcher{o: o, nudge: make(chan struct{}, 1), saved: true}
 	var err error
-	if w.memory, err = load(o.Path); err != nil {
+	if w.record, err = load(o.Path); err != nil {
 		o.Log.Warn("alerts", "error", err)
 	}
 	return w
@@ -143,14 +143,14 @@ func (w *Watcher) round(ctx context.Context) time.Duration {
 		w.save()
 	}
 	wait := lookEvery
-	for _, m := range w.memory.Waiting {
+	for _, m := range w.record.Waiting {
 		wait = min(wait, max(time.Second, time.Until(m.Next)))
 	}
 	return wait
 }
 
 func (w *Watcher) save() {
-	err := w.memory.save(w.o.Path)
+	err := w.record.save(w.o.Path)
 	if err != nil && w.saved {
 		w.o.Log.Warn("alerts", "error", err)
 	}
@@ -178,7 +178,7 @@ func (w *Watcher) look(ctx context.Context, now time.Time, subs []Subscription, 
 		wrong[i.key()] = true
 		changed = w.meet(i, now, subs, link) || changed
 	}
-	for key, o := range w.memory.Open {
+	for key, o := range w.record.Open {
 		if wrong[key] {
 			continue
 		}
@@ -186,7 +186,7 @@ func (w *Watcher) look(ctx context.Context, now time.Time, subs []Subscription, 
 		case o.Gone.IsZero():
 			o.Gone, changed = now, true
 		case now.Sub(o.Gone) >= calm || now.Before(o.Gone):
-			delete(w.memory.Open, key)
+			delete(w.record.Open, key)
 			if changed = true; configured(signs, o.Message.Sync) {
 				w.over(o, now, subs)
 			}
@@ -202,7 +202,7 @@ func configured(signs vitals.Signs, sync string) bool {
 
 // meet takes in something that is wrong, and tells it unless that was done.
 func (w *Watcher) meet(i Incident, now time.Time, subs []Subscription, link func(Incident) string) (changed bool) {
-	o := w.memory.Open[i.key()]
+	o := w.record.Open[i.key()]
 	back := o != nil && !o.Gone.IsZero()
 	if back {
 		o.Gone = time.Time{}
@@ -219,7 +219,7 @@ func (w *Watcher) meet(i Incident, now time.Time, subs []Subscription, link func
 			m.ID = fmt.Sprintf("%s-%s-%x", i.Kind, plain(i.About), now.UnixMilli())
 		}
 		o = &open{Since: now}
-		w.memory.Open[i.key()] = o
+		w.record.Open[i.key()] = o
 	} else {
 		m.ID = o.Message.ID
 		if o.State == i.State {
@@ -230,9 +230,6 @@ func (w *Watcher) meet(i Incident, now time.Time, subs []Subscription, link func
 	for _, s := range subs {
 		if slices.Contains(s.On, i.Kind) {
 			w.enqueue(s, m, now)
-			if !slices.Contains(o.To, s.ID) {
-				o.To = append(o.To, s.ID)
-			}
 		}
 	}
 	return true
@@ -248,36 +245,32 @@ func plain(name string) string {
 	}, name)
 }
 
-// over tells that what was told is over, to those who were told.
+// over tells that what was told is over, to those whom it reached.
 func (w *Watcher) over(o *open, now time.Time, subs []Subscription) {
 	m := o.Message
 	m.Over, m.At, m.Title, m.Do = true, now.UTC().Truncate(time.Millisecond), o.OverText, ""
 	m.Text = fmt.Sprintf("It was so for %s.", ago(o.Gone.Sub(o.Since)))
+	// What has not been delivered yet is not worth it any more.
+	w.record.Waiting = slices.DeleteFunc(w.record.Waiting, func(e *waiting) bool { return e.Message.ID == m.ID })
 	for _, s := range subs {
-		if !slices.Contains(o.To, s.ID) || !slices.Contains(s.On, config.AlertRecovery) {
-			continue
-		}
-		// Nobody needs both: what is over before it could be told.
-		before := len(w.memory.Waiting)
-		w.memory.Waiting = slices.DeleteFunc(w.memory.Waiting, func(e *waiting) bool { return e.To == s.ID && e.Message.ID == m.ID })
-		if len(w.memory.Waiting) == before {
+		if slices.Contains(o.To, s.ID) && slices.Contains(s.On, config.AlertRecovery) {
 			w.enqueue(s, m, now)
 		}
 	}
 }
 
 func (w *Watcher) enqueue(s Subscription, m Message, now time.Time) {
-	w.memory.Waiting = append(w.memory.Waiting, &waiting{To: s.ID, Message: m, Since: now, Next: now})
+	w.record.Waiting = append(w.record.Waiting, &waiting{To: s.ID, Message: m, Since: now, Next: now})
 }
 
 // drop takes away what is not worth delivering any more, and reports whether something was.
 func (w *Watcher) drop(now time.Time, subs []Subscription) bool {
-	before := len(w.memory.Waiting)
+	before := len(w.record.Waiting)
 	count := make(map[string]int)
-	for _, e := range w.memory.Waiting {
+	for _, e := range w.record.Waiting {
 		count[e.To]++
 	}
-	w.memory.Waiting = slices.DeleteFunc(w.memory.Waiting, func(e *waiting) bool {
+	w.record.Waiting = slices.DeleteFunc(w.record.Waiting, func(e *waiting) bool {
 		there := slices.ContainsFunc(subs, func(s Subscription) bool { return s.ID == e.To })
 		late, many := now.Sub(e.Since) >= giveUpAfter, count[e.To] > mostWaiting
 		if there && !late && !many {
@@ -289,7 +282,7 @@ func (w *Watcher) drop(now time.Time, subs []Subscription) bool {
 		}
 		return true
 	})
-	return len(w.memory.Waiting) < before
+	return len(w.record.Waiting) < before
 }
 
 // deliver sends what is due, each channel's messages in their order and the channels side by side. It reports whether anything was
@@ -301,7 +294,7 @@ func (w *Watcher) deliver(ctx context.Context, subs []Subscription) bool {
 	results := make([]map[*waiting]error, len(subs))
 	for n, s := range subs {
 		var mine []*waiting
-		for _, e := range w.memory.Waiting {
+		for _, e := range w.record.Waiting {
 			if e.To == s.ID {
 				mine = append(mine, e)
 			}
@@ -346,7 +339,12 @@ func (w *Watcher) tried(s Subscription, e *waiting, err error) {
 		w.o.Told(s.Name, e.Message, err)
 	}
 	if err == nil || errors.Is(err, ErrUnsure) {
-		w.memory.Waiting = slices.DeleteFunc(w.memory.Waiting, func(other *waiting) bool { return other == e })
+		w.record.Waiting = slices.DeleteFunc(w.record.Waiting, func(other *waiting) bool { return other == e })
+		for _, o := range w.record.Open {
+			if o.Message.ID == e.Message.ID && !slices.Contains(o.To, s.ID) {
+				o.To = append(o.To, s.ID)
+			}
+		}
 		level := slog.LevelInfo
 		if err != nil {
 			level = slog.LevelWarn

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"owlatsync/internal/feedback"
 	"owlatsync/ledger"
@@ -25,8 +24,6 @@ import (
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	secret    = "whsec_0123456789"

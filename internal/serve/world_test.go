@@ -35,6 +35,7 @@ type town struct {
 	key    string
 	ledger *memory.Ledger
 	topic  string
+	when   bool // the topic has a column of consents
 
 	mu      sync.Mutex
 	sources map[string]*people
@@ -145,7 +146,7 @@ func (p *process) Approve(ctx context.Context, s config.Sync, held int64, o reco
 func (w *town) of(s config.Sync) reconcile.Sync {
 	return reconcile.Sync{
 		Name: s.Name, Source: w.source(s.Name), Guards: s.Guards, Fresh: s.Fresh, OnMissing: s.OnMissing,
-		Topics: []reconcile.Topic{{ID: w.topic}},
+		Topics: []reconcile.Topic{{ID: w.topic, When: w.when}},
 	}
 }
 

@@ -17,7 +17,7 @@ func (o Opener) WriteBacks(cfg *config.Config) ([]writeback.Target, error) {
 	var targets []writeback.Target
 	var wrong problem.Several
 	for _, w := range cfg.WriteBacks {
-		target, err := o.writeBack(w)
+		target, err := o.WriteBack(w)
 		if err != nil {
 			wrong = append(wrong, problem.Usage(fmt.Errorf("write-back %q, from line %d on: %w", w.Name, w.Line, err)))
 			continue
@@ -39,7 +39,8 @@ func CloseTargets(targets []writeback.Target) error {
 	return errors.Join(errs...)
 }
 
-func (o Opener) writeBack(w config.WriteBack) (writeback.Target, error) {
+// WriteBack returns the target of one write-back. It connects to nothing. The caller must close the target.
+func (o Opener) WriteBack(w config.WriteBack) (writeback.Target, error) {
 	switch {
 	case w.Hook != nil:
 		return orNoTarget(writeback.NewWebhook(w.Name, w.Hook.URL.Reveal(), w.Hook.Secret.Reveal(), o.UserAgent, nil))

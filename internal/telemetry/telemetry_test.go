@@ -29,20 +29,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// book is a ledger, with deliveries that the tests make up.
-type book struct {
-	*memory.Ledger
-	counts map[string]map[ledger.DeliveryState]int
-	next   time.Time
-	broken error
-}
+// broken is a ledger that cannot be read to its end.
+type broken struct{ *memory.Ledger }
 
-func (b book) Queued(context.Context) ([]ledger.Run, error)            { return make([]ledger.Run, 3), b.broken }
-func (b book) LastFeedback(context.Context) (time.Time, error)         { return b.next, nil }
-func (b book) NextDelivery(context.Context, string) (time.Time, error) { return b.next, nil }
-func (b book) DeliveryCounts(context.Context) (map[string]map[ledger.DeliveryState]int, error) {
-	return b.counts, nil
-}
+func (broken) Queued(context.Context) ([]ledger.Run, error) { return nil, io.ErrUnexpectedEOF }
 
 // people are rows of a source.
 type people []owlatsync.Row
@@ -144,10 +134,28 @@ func TestMetricsOfWhatStands(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := memory.New()
-		b := book{Ledger: l, next: time.Now(), counts: map[string]map[ledger.DeliveryState]int{"unsub": {ledger.DeliveryWaiting: 2, ledger.DeliveryDead: 1}}}
+		for n := range byte(3) {
+			_, _, err := l.TakeIn(t.Context(), ledger.News{
+				Feedback:   ledger.Feedback{Hash: [ledger.HashSize]byte{n}, Event: "topic.unsubscribed", ContactID: "c", At: time.Now(), Received: time.Now()},
+				Deliveries: []ledger.Delivery{{Target: "unsub", Person: string('a' + rune(n)), Due: time.Now()}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		due, err := l.DueDeliveries(t.Context(), "unsub", time.Now(), 1)
+		if err != nil || len(due) != 1 {
+			t.Fatal(due, err)
+		}
+		if err := l.Undelivered(t.Context(), due[0].ID, "no", time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := l.Enqueue(t.Context(), ledger.Run{Sync: "users", Mode: ledger.ModeRun, Started: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
 		run(t.Context(), t, l, slog.New(slog.DiscardHandler), people{somebody("1", "ada@example.com")}, nil, func(owlat.Attempt) {})
 		m := telemetry.NewMetrics("v1")
-		m.Watch(vitals.NewReader(b, []config.Sync{{Name: "users", StaleAfter: time.Minute}, {Name: "leads"}}, time.Now()), budget{2.5})
+		m.Watch(vitals.NewReader(l, []config.Sync{{Name: "users", StaleAfter: time.Minute}, {Name: "leads"}}, time.Now()), budget{2.5})
 		time.Sleep(time.Hour)
 		m.Feedback("topic.unsubscribed", 2)
 		m.Feedback("made.up.by.a.stranger", 0)
@@ -159,7 +167,7 @@ func TestMetricsOfWhatStands(t *testing.T) {
 		m.Alert("team", io.EOF)
 		holds(t, scrape(t, m), `owlat_sync_last_good_run_timestamp_seconds{sync="users"} 9.466848e+08`,
 			`owlat_sync_last_good_run_age_seconds{sync="users"} 3600`, `owlat_sync_last_good_run_age_seconds{sync="leads"} 3600`,
-			`owlat_sync_stale{sync="users"} 1`, `owlat_sync_stale{sync="leads"} 0`, `owlat_sync_held_runs{sync="users"} 0`, `owlat_sync_queued_runs 3`,
+			`owlat_sync_stale{sync="users"} 1`, `owlat_sync_stale{sync="leads"} 0`, `owlat_sync_held_runs{sync="users"} 0`, `owlat_sync_queued_runs 1`,
 			`owlat_sync_last_feedback_timestamp_seconds 9.466848e+08`, `owlat_sync_write_back_deliveries{state="waiting",target="unsub"} 2`,
 			`owlat_sync_write_back_deliveries{state="dead",target="unsub"} 1`, `owlat_sync_write_back_overdue_seconds{target="unsub"} 3600`,
 			`owlat_sync_budget_pace_requests_per_second 2.5`, `owlat_sync_budget_limit_requests_per_second 10`, `owlat_sync_budget_share 0.25`,
@@ -174,7 +182,7 @@ func TestMetricsOfWhatStands(t *testing.T) {
 func TestAScrapeWithABrokenLedger(t *testing.T) {
 	t.Parallel()
 	m := telemetry.NewMetrics("v1")
-	m.Watch(vitals.NewReader(book{Ledger: memory.New(), broken: io.ErrUnexpectedEOF}, []config.Sync{{Name: "users"}}, time.Now()), budget{10})
+	m.Watch(vitals.NewReader(broken{memory.New()}, []config.Sync{{Name: "users"}}, time.Now()), budget{10})
 	text := scrape(t, m)
 	holds(t, text, `owlat_sync_budget_share 1`, `owlat_sync_opt_outs_total 0`)
 	if strings.Contains(text, "owlat_sync_stale") {

@@ -106,11 +106,13 @@ func mySQLSaid(err error) error {
 		return down(err)
 	}
 	switch code {
-	case 1044, 1045, 1142, 1143, 1227, 1370:
-		return down(fmt.Errorf("%w; grant the user of the write-back what the statement does, or give the write-back a \"dsn\" of its own", err))
+	case 1142, 1143, 1227, 1370:
+		return misfit(fmt.Errorf("%w; grant the user of the write-back what the statement does, or give the write-back a \"dsn\" of its own", err))
 	case 1290, 1792, 1836:
-		return down(fmt.Errorf("%w; name a database that can be written as \"dsn\" of the write-back", err))
-	case 1020, 1021, 1037, 1040, 1041, 1049, 1053, 1054, 1064, 1114, 1129, 1130, 1146, 1203, 1226, 1305, 1318, 1317:
+		return misfit(fmt.Errorf("%w; name a database that can be written as \"dsn\" of the write-back", err))
+	case 1054, 1064, 1146, 1305, 1318:
+		return misfit(err)
+	case 1020, 1021, 1037, 1040, 1041, 1044, 1045, 1049, 1053, 1114, 1129, 1130, 1203, 1226, 1317:
 		return down(err)
 	}
 	return err
@@ -125,12 +127,14 @@ func sqliteSaid(err error) error {
 	if !errors.As(err, &answer) {
 		return down(err)
 	}
-	const constraint, mismatch, tooBig = 19, 20, 18
+	const wrong, readOnly, tooBig, constraint, mismatch = 1, 8, 18, 19, 20
 	switch answer.Code() & 0xff { // without the extension
 	case constraint, mismatch, tooBig:
 		return err
-	case 8:
-		return down(fmt.Errorf("%w; let this user write the file and its folder", err))
+	case wrong:
+		return misfit(err)
+	case readOnly:
+		return misfit(fmt.Errorf("%w; let this user write the file and its folder", err))
 	}
 	return down(err)
 }

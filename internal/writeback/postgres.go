@@ -125,12 +125,17 @@ func pgSaid(err error) error {
 	}
 	message, _, _ := strings.Cut(said.Message, `: "`) // what follows may be somebody's data
 	text := fmt.Errorf("%s (SQLSTATE %s)%s", message, said.Code, pgAdvice[said.Code])
-	for _, class := range []string{"08", "25", "28", "3D", "3F", "42", "53", "57P", "58", "XX"} {
-		if strings.HasPrefix(said.Code, class) {
-			return down(text)
-		}
+	switch {
+	case begins(said.Code, "25", "3F", "42"):
+		return misfit(text)
+	case begins(said.Code, "08", "28", "3D", "53", "57P", "58", "XX"):
+		return down(text)
 	}
 	return text
+}
+
+func begins(code string, classes ...string) bool {
+	return slices.ContainsFunc(classes, func(class string) bool { return strings.HasPrefix(code, class) })
 }
 
 // pgAdvice is what to do about an error of PostgreSQL.

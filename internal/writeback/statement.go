@@ -92,7 +92,7 @@ func (s *Statement) Check(ctx context.Context) error {
 		return clean("connect for the write-back", down(err), Notice{})
 	}
 	defer c.close()
-	return clean("check the statement", c.check(ctx, s.bound), Notice{})
+	return clean("check the statement", settled(c.check(ctx, s.bound)), Notice{})
 }
 
 // Deliver runs the statement for each notice, on one connection. With :key it runs once for each row of the person; a person without a row

@@ -37,7 +37,8 @@ type Target interface {
 	Name() string
 	// Sync is the sync whose rows' keys the target wants to know; empty: none.
 	Sync() string
-	// Check tells whether the target can be told, without telling it anything. It fails with a *DownError if that is not known now.
+	// Check tells whether the target can be told, without telling it anything. It fails with a *DownError if that cannot be known
+	// now, and with another error if the target would refuse everything until its settings or the target are changed.
 	Check(ctx context.Context) error
 	// Deliver tells the target about different persons, and returns a result for each notice. If the target is down, the notices that it
 	// was not told fail with a *DownError.
@@ -47,7 +48,11 @@ type Target interface {
 }
 
 // DownError says that the target cannot be told anything now, whoever it is about.
-type DownError struct{ Err error }
+type DownError struct {
+	Err error
+	// misfit says that the target is there, and that what it is told does not fit it.
+	misfit bool
+}
 
 func (e *DownError) Error() string { return e.Err.Error() }
 func (e *DownError) Unwrap() error { return e.Err }
@@ -63,7 +68,18 @@ func down(err error) error {
 	if err == nil || IsDown(err) {
 		return err
 	}
-	return &DownError{err}
+	return &DownError{Err: err}
+}
+
+// misfit makes err one that says that the target refuses every notice until something is changed.
+func misfit(err error) error { return &DownError{Err: err, misfit: true} }
+
+// settled returns the error for a check: what does not fit is no matter of time.
+func settled(err error) error {
+	if d, down := errors.AsType[*DownError](err); down && d.misfit {
+		return d.Err
+	}
+	return err
 }
 
 // all returns the same result for each of n notices.

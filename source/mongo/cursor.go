@@ -172,6 +172,17 @@ func (s *reader) Top(ctx context.Context, column string, since any) (any, error)
 	return v, nil
 }
 
+// Count counts the documents whose date or whole number at the path is not before since.
+func (s *reader) Count(ctx context.Context, column string, since any, most int) (int, error) {
+	in := ctx
+	if s.session != nil {
+		in = mongo.NewSessionContext(ctx, s.session)
+	}
+	filter := s.records.and(bson.E{Key: column, Value: bson.D{{Key: "$gte", Value: since}}})
+	n, err := s.records.collection.CountDocuments(in, filter, options.Count().SetLimit(int64(most)))
+	return int(n), explain(err)
+}
+
 // Indexed looks for an index that begins with the path. A collection with few documents needs none.
 func (s *reader) Indexed(ctx context.Context, column string, _ any) (bool, error) {
 	const few = 10_000

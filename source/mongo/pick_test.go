@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"owlatsync"
 	"owlatsync/internal/testdb"
@@ -64,6 +65,39 @@ func TestPick(t *testing.T) {
 	} {
 		if got := strings.Join(pick(tt.m, tt.keys...), " "); got != tt.want {
 			t.Errorf("the keys %q of %v gave %q, want %q", tt.keys, tt.m.Key, got, tt.want)
+		}
+	}
+}
+
+// TestWatch changes documents under the eyes of a watch.
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	_, db := testdb.Mongo(t)
+	users := db.Collection("users")
+	table := must(must(mongo.Documents(users, bson.D{{Key: "on", Value: true}}, source.Mapping{Key: []string{"_id"}, Email: "email"})).
+		WithCursor(source.Cursor{Column: "meta.v", Step: 10}))
+	put := func(id, v int, on bool) {
+		t.Helper()
+		must(users.ReplaceOne(t.Context(), bson.D{{Key: "_id", Value: id}}, bson.D{{Key: "_id", Value: id}, {Key: "email", Value: "a@example.com"},
+			{Key: "on", Value: on}, {Key: "meta", Value: bson.D{{Key: "v", Value: v}}}}, options.Replace().SetUpsert(true)))
+	}
+	w := must(table.Watch())
+	for _, step := range []struct {
+		what string
+		do   func()
+		want bool
+	}{
+		{"a document", func() { put(1, 100, true) }, true},
+		{"nothing", func() {}, false},
+		{"a late commit", func() { put(2, 95, true) }, true},
+		{"long before the overlap", func() { put(3, 5, true) }, false},
+		{"beside the filter", func() { put(4, 200, false) }, false},
+		{"a change", func() { put(1, 101, true) }, true},
+		{"nothing more", func() {}, false},
+	} {
+		step.do()
+		if moved, err := w.Moved(t.Context()); err != nil || moved != step.want {
+			t.Errorf("%s: moved %v, want %v: %v", step.what, moved, step.want, err)
 		}
 	}
 }

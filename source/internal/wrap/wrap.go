@@ -27,6 +27,8 @@ type Dialect struct {
 	// top is the expression for the highest value m.c of the cursor as text. It is not beyond the server's clock, because a time in
 	// the future would hide all changes before it.
 	top map[cell.Kind]string
+	// now is the server's clock as a value of the cursor; a kind without one has no future.
+	now map[cell.Kind]string
 	// literal returns a value of the cursor as a literal.
 	literal func(k cell.Kind, text string) string
 	// key returns SQL for the value that the text of a key stands for in the column, and adds its arguments. The SQL is empty if no
@@ -65,6 +67,7 @@ var (
 			cell.Day:     "least(m.c, (now() AT TIME ZONE 'UTC')::date)::text",
 			cell.Integer: "m.c::text",
 		},
+		now: map[cell.Kind]string{cell.Moment: "now()", cell.Day: "(now() AT TIME ZONE 'UTC')::date"},
 		literal: func(k cell.Kind, text string) string {
 			if k == cell.Moment {
 				return "'" + text + "+00'"
@@ -106,6 +109,7 @@ var (
 			cell.Day:     "CAST(LEAST(m.c, UTC_DATE()) AS CHAR)",
 			cell.Integer: "CAST(m.c AS CHAR)",
 		},
+		now: map[cell.Kind]string{cell.Moment: "UTC_TIMESTAMP(6)", cell.Day: "UTC_DATE()"},
 		literal: func(k cell.Kind, text string) string {
 			if k == cell.Integer {
 				return text
@@ -179,12 +183,15 @@ func (d *Dialect) Changed(query string, s Since) string {
 func (d *Dialect) None(query string) string { return "SELECT r.*" + d.rows(query) + " WHERE 1 = 0" }
 
 // Top returns the query for the highest value of the cursor that is not before a value.
-func (d *Dialect) Top(query string, s Since, k cell.Kind) string {
+func (d *Dialect) Top(query string, s Since, k cell.Kind) string { return d.highest(query, s, k, "") }
+
+// highest is Top among the rows that meet one more condition.
+func (d *Dialect) highest(query string, s Since, k cell.Kind, and string) string {
 	column, top := d.name(s.Column), d.top[k]
 	if d.Loose {
 		top = "typeof(m.c), CAST(m.c AS TEXT)"
 	}
-	sql := "SELECT " + top + " FROM (SELECT " + column + " AS c" + d.rows(query) + " WHERE " + column + " IS NOT NULL"
+	sql := "SELECT " + top + " FROM (SELECT " + column + " AS c" + d.rows(query) + " WHERE " + column + " IS NOT NULL" + and
 	if s.Text != "" {
 		sql += " AND " + column + " >= " + d.literal(s.Kind, s.Text)
 	}

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// memory is what a watcher must not forget: what it has told, and what could not be delivered yet.
-type memory struct {
+// record is what a watcher must not forget: what it has told, and what could not be delivered yet.
+type record struct {
 	Open    map[string]*open `json:"open"` // by the key of the incident
 	Waiting []*waiting       `json:"waiting"`
 }
@@ -24,7 +24,7 @@ type open struct {
 	Since    time.Time `json:"since"`
 	Told     time.Time `json:"told"`          // when it was told last
 	Gone     time.Time `json:"gone,omitzero"` // since when it is no longer so; zero: it is so
-	// To has the subscriptions that were told.
+	// To has the subscriptions that took a message about it.
 	To []string `json:"to"`
 }
 
@@ -37,8 +37,8 @@ type waiting struct {
 	Next     time.Time `json:"next"`
 }
 
-// load reads what a watcher knew. A file that is missing or unreadable is an empty memory; the error says the latter.
-func load(path string) (m memory, err error) {
+// load reads what a watcher knew. A file that is missing or unreadable is an empty record; the error says the latter.
+func load(path string) (m record, err error) {
 	m.Open = make(map[string]*open)
 	text, err := os.ReadFile(path)
 	switch {
@@ -47,7 +47,7 @@ func load(path string) (m memory, err error) {
 	case err != nil:
 		return m, fmt.Errorf("read which alerts were told: %w", err)
 	}
-	var known memory
+	var known record
 	if err := json.Unmarshal(text, &known); err != nil {
 		return m, fmt.Errorf("read which alerts were told: %s is damaged, so they may be told again: %w", path, err)
 	}
@@ -65,7 +65,7 @@ func load(path string) (m memory, err error) {
 }
 
 // save replaces the file at once, so that a crash leaves the old one or the new one.
-func (m memory) save(path string) (err error) {
+func (m record) save(path string) (err error) {
 	text, err := json.MarshalIndent(m, "", " ")
 	if err != nil {
 		return fmt.Errorf("record which alerts were told: %w", err)
