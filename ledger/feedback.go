@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -59,7 +60,7 @@ type Delivery struct {
 	Topic    string   // the topic it is about; empty: none, or all of them
 	State    DeliveryState
 	Attempts int
-	Due      time.Time // when it is tried next; it may be in the past
+	Due      time.Time // when it is tried next; it may be in the past; zero: at once
 	Done     time.Time
 	Error    string // of the latest attempt; holds no address and no secret
 }
@@ -69,7 +70,7 @@ type News struct {
 	Feedback     Feedback
 	OptOuts      []OptOut
 	Suppressions []Suppression
-	// Known ties addresses to the contacts that Owlat made for them.
+	// Known ties normalised addresses to the contacts that Owlat made for them, as of the feedback's At.
 	Known map[string]string
 	// Deliveries are new: their ID, State, Attempts, Done and Error are ignored.
 	Deliveries []Delivery
@@ -79,7 +80,8 @@ type News struct {
 type Mailbox interface {
 	// TakeIn durably records news, all or nothing, before it returns. If a feedback with the same hash is there, it changes nothing
 	// and isNew is false. Concurrent calls may share one commit. Of several suppressions of one address a complaint counts more
-	// than a bounce, then the latest.
+	// than a bounce, then the latest. Of several contacts of one address the latest counts. Incomplete news are an error (see
+	// News.Check).
 	TakeIn(ctx context.Context, news News) (id int64, isNew bool, err error)
 	// Feedbacks returns the latest feedback, newest first; an empty event or person (an address or a contact's id) means all, a
 	// limit below 1 no limit. Before is a number below which to go on; 0: from the newest.
@@ -88,7 +90,7 @@ type Mailbox interface {
 	LastFeedback(ctx context.Context) (time.Time, error)
 	// Lift durably ends the suppression of a normalised address, and reports whether there was one.
 	Lift(ctx context.Context, address string) (was bool, err error)
-	// AllSuppressions returns the suppressions, newest first; a limit below 1 means all.
+	// AllSuppressions returns the suppressions, newest first, without those of forgotten persons; a limit below 1 means all.
 	AllSuppressions(ctx context.Context, limit int) ([]Suppression, error)
 }
 
@@ -107,16 +109,64 @@ type Outbox interface {
 	DueDeliveries(ctx context.Context, target string, now time.Time, limit int) ([]Delivery, error)
 	// NextDelivery returns when the next delivery to the target is due, zero if none waits.
 	NextDelivery(ctx context.Context, target string) (time.Time, error)
-	// Delivered durably records that a delivery was done. If it is about an opt-out that a statement wrote into the source
-	// (wrote), it sets OptOut.Written of that contact and topic.
+	// Delivered durably records that a delivery was done, with one attempt more and no error. If it is about an opt-out that a
+	// statement wrote into the source (wrote), it sets OptOut.Written of that contact and topic, or of all topics of the feedback if the
+	// delivery names none. A delivery that is done already, or was erased with its person, is no error.
 	Delivered(ctx context.Context, id int64, at time.Time, wrote bool) error
-	// Undelivered durably records a failed attempt, and when the next one is due; zero: never, the delivery is dead.
+	// Undelivered durably records a failed attempt, and when the next one is due; zero: never, the delivery is dead. A delivery that
+	// does not wait stays as it is.
 	Undelivered(ctx context.Context, id int64, reason string, next time.Time) error
-	// RetryDeliveries makes dead deliveries wait again, due at now and with no attempts; no ids mean all dead ones. It returns
+	// RetryDeliveries durably makes dead deliveries wait again, due at now and with no attempts; no ids mean all dead ones. It returns
 	// their number.
 	RetryDeliveries(ctx context.Context, ids []int64, now time.Time) (int, error)
 	// Deliveries returns the latest deliveries with the state, newest first; an empty state means all, a limit below 1 no limit.
 	Deliveries(ctx context.Context, state DeliveryState, limit int) ([]Delivery, error)
 	// DeliveryCounts counts the deliveries of each target by their state.
 	DeliveryCounts(ctx context.Context) (map[string]map[DeliveryState]int, error)
+}
+
+// Check returns what is missing in the news, nil if they are complete: a feedback has an event and the time when it came, an opt-out
+// a contact, a topic and a time, a suppression an address, a known reason and a time, a tie both its ends, and a delivery a target.
+func (n *News) Check() error {
+	if n.Feedback.Event == "" || n.Feedback.Received.IsZero() {
+		return errors.New("a feedback names no event, or not when it came")
+	}
+	for i := range n.OptOuts {
+		if err := n.OptOuts[i].Check(); err != nil {
+			return err
+		}
+	}
+	for i := range n.Suppressions {
+		if err := n.Suppressions[i].Check(); err != nil {
+			return err
+		}
+	}
+	for address, contact := range n.Known {
+		if address == "" || contact == "" {
+			return errors.New("what is known ties an address to no contact, or a contact to no address")
+		}
+	}
+	for i := range n.Deliveries {
+		if n.Deliveries[i].Target == "" {
+			return errors.New("a delivery names no target")
+		}
+	}
+	return nil
+}
+
+// Check returns what is missing in the suppression, nil if it is complete.
+func (s Suppression) Check() error {
+	if s.Email == "" || s.Reason != Bounced && s.Reason != Complained || s.At.IsZero() {
+		return errors.New("a suppression names no address, no known reason or no time")
+	}
+	return nil
+}
+
+// Outweighs reports whether the suppression counts more than another one of the same address: a complaint counts more than a bounce,
+// then the latest. Anything outweighs the zero value.
+func (s Suppression) Outweighs(other Suppression) bool {
+	if complained := s.Reason == Complained; complained != (other.Reason == Complained) {
+		return complained
+	}
+	return s.At.After(other.At)
 }

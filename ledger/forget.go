@@ -21,5 +21,10 @@ func HashContact(secret []byte, contactID string) string {
 	return "forgotten " + hex.EncodeToString(HashAddress(secret, "contact "+contactID))
 }
 
+// HashSuppressed returns the name under which a ledger keeps the suppression of a forgotten person's normalised address.
+func HashSuppressed(secret []byte, address string) string {
+	return "forgotten " + hex.EncodeToString(HashAddress(secret, address))
+}
+
 // ForgottenText replaces what named a forgotten person: in texts, and as the key of a row that a run was asked for.
 const ForgottenText = "(forgotten)"

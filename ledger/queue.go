@@ -15,19 +15,21 @@ type Queue interface {
 	Enqueue(ctx context.Context, run Run) (id int64, isNew bool, err error)
 	// Queued returns the runs with StatusQueued, oldest first.
 	Queued(ctx context.Context) ([]Run, error)
-	// Dequeue durably ends a queued run with the status and the message, and reports whether it was still queued. It fails with a
-	// *NoRunError if there is no such run.
+	// Dequeue durably ends a queued run with the status, the message and the present time, and reports whether it was still queued.
+	// The status must be one that ends a run. It fails with a *NoRunError if there is no such run.
 	Dequeue(ctx context.Context, id int64, status Status, message string) (was bool, err error)
 }
 
 // Turns is the part of a Writer that lets a run wait while runs of other syncs have their turn. Between PauseRun and ResumeRun the
 // lock may be released and taken by others.
 type Turns interface {
-	// PauseRun gives a running run StatusWaiting. The waiting run stays while runs of other syncs begin; the begin of another run of
-	// its own sync ends it with StatusDied.
+	// PauseRun gives a running run StatusWaiting and the present time as its heartbeat. The waiting run stays while runs of other
+	// syncs begin; the begin of another run of its own sync ends it with StatusDied. PauseRun fails with a *RunEndedError if the run
+	// neither runs nor waits, and with a *NoRunError if there is no such run. It need not be durable.
 	PauseRun(ctx context.Context, id int64) error
-	// ResumeRun makes a waiting run go on under this lock, whose epoch it gets. It fails with a *RunEndedError if the run is not
-	// waiting any more, and with a *NoRunError if there is no such run.
+	// ResumeRun makes a waiting run go on under this lock, whose epoch it gets, with the present time as its heartbeat. Runs still
+	// recorded as running become StatusDied, as with BeginRun. ResumeRun fails with a *RunEndedError if the run is not waiting any
+	// more, and with a *NoRunError if there is no such run. It need not be durable.
 	ResumeRun(ctx context.Context, id int64) error
 }
 

@@ -23,8 +23,8 @@ type Run struct {
 	Status    Status
 	Message   string             // why the run ended so; holds no address
 	Part      owlatsync.Part     // the rows that the run was asked to apply
-	Full      bool               // the run was asked to list Owlat's contacts and to read all rows; only of a queued run
-	Approves  int64              // the held run whose plan it applies; 0: none; only of a queued run
+	Full      bool               // the run was asked to list Owlat's contacts and to read all rows; kept from its beginning or queueing on
+	Approves  int64              // the held run whose plan it applies; 0: none; kept like Full
 	Report    *owlatsync.Report  // counts so far
 	Summary   *owlatsync.Summary // the latest plan in numbers, of what was left then; nil: none was made
 	Guards    []owlatsync.Hit    // the guards that hold the run
@@ -86,6 +86,29 @@ var Statuses = []Status{
 	StatusDied, StatusError, StatusCancelled,
 }
 
+// Ended reports whether the status is one that ends a run.
+func (s Status) Ended() bool {
+	switch s {
+	case "", StatusQueued, StatusRunning, StatusWaiting, StatusHeld:
+		return false
+	}
+	return true
+}
+
+// Moved returns the status of a run in another ledger that takes in the run's record: the plan of a held run is not there, a queued run
+// was asked of the ledger that it comes from, and nobody lets a waiting run go on.
+func (s Status) Moved() Status {
+	switch s {
+	case StatusHeld:
+		return StatusSuperseded
+	case StatusQueued:
+		return StatusCancelled
+	case StatusWaiting:
+		return StatusDied
+	}
+	return s
+}
+
 // MessageDied is the message of a run with StatusDied.
 const MessageDied = "its process ended without a word"
 
@@ -99,7 +122,7 @@ type Beat struct {
 
 // Ending is everything that the end of a run records, all or nothing.
 type Ending struct {
-	// Run replaces the record with its ID, except Sync and Epoch, which stay, and Heartbeat, which becomes the present time. The
+	// Run replaces the record with its ID, except Sync, Epoch, Full and Approves, which stay, and Heartbeat, which becomes the present time. The
 	// plan is kept if the status is StatusHeld. Otherwise it is dropped, and PlanForm becomes 0.
 	Run Run
 	// Adopted says that the sync has compared its rows with Owlat's existing contacts, and so ends its SetBack.

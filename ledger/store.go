@@ -7,13 +7,16 @@ import (
 )
 
 // Store is a ledger: the durable memory of what Owlat holds for the rows of every sync of one deployment. It joins what its users
-// need: a Reader for planning, a Lock with its Writer for applying, a Journal of the runs, an Inbox for news from outside a run,
-// and an Archive for care. All methods are safe for concurrent use. Times keep at least millisecond precision and come back in UTC.
+// need: a Reader for planning, a Lock with its Writer for applying, a Journal of the runs and a Queue of those to come, an Inbox and a
+// Mailbox for news from outside a run, an Outbox for what is to be told elsewhere, and an Archive for care. All methods are safe for concurrent use. Times keep at least millisecond precision and come back in UTC.
 // Texts may hold any bytes, except Note, Message and Reason, which are UTF-8.
 type Store interface {
 	Reader
 	Journal
+	Queue
 	Inbox
+	Mailbox
+	Outbox
 	Archive
 
 	// Acquire takes the lock. If another holder has it, Acquire fails with a *LockedError, or waits if the claim says so. It fails
@@ -23,6 +26,8 @@ type Store interface {
 
 // Reader is what planning needs to know. It needs no lock. While a run goes on, each call answers as of one instant.
 type Reader interface {
+	Heard
+
 	// Deployment returns the base URL of the deployment that the ledger is tied to, empty if it is not tied yet.
 	Deployment(ctx context.Context) (string, error)
 	// Index streams what the diff needs of every entry of the sync that has not departed, in no particular order. Departed entries
@@ -63,6 +68,8 @@ type Reader interface {
 // Writer is what the holder of the lock may change. Every method fails with ErrLockLost, and changes nothing, once the lock is
 // lost. It also fails after the lock was released.
 type Writer interface {
+	Turns
+
 	// Record makes the records durable before it returns, all or none. Concurrent calls may share one commit.
 	Record(ctx context.Context, records ...Record) error
 	// Remove durably removes the sync's entries with the given keys, all or none. Their history stays.
@@ -70,13 +77,14 @@ type Writer interface {
 	// SetBookmark durably replaces the sync's bookmark. Bookmarks name rows, so ForgetPerson drops them all, and exports have none.
 	SetBookmark(ctx context.Context, sync string, b Bookmark) error
 
-	// BeginRun records a run that starts and returns its number. The run gets the lock's epoch and the present time as its
-	// heartbeat. BeginRun ignores its ID, Epoch, Heartbeat and PlanForm; an empty status means StatusRunning. All runs still
-	// recorded as running become StatusDied with MessageDied, because the holder of the lock knows that none is alive. The plans of
-	// runs that are not held are dropped. The record is durable with the next durable write: before that, a power failure loses a
+	// BeginRun records a run that starts and returns its number. An ID other than 0 names a queued run of the sync, which begins under
+	// that number and keeps its Full and Approves; BeginRun fails with a *NoRunError if there is none. The run gets the lock's epoch and the
+	// present time as its heartbeat. BeginRun ignores its Epoch, Heartbeat and PlanForm; an empty status means StatusRunning. All runs
+	// still recorded as running become StatusDied with MessageDied, because the holder of the lock knows that none is alive, and so do
+	// waiting runs of the sync. The plans of runs that are neither held nor waiting are dropped. The record is durable with the next durable write: before that, a power failure loses a
 	// run that has done nothing, and its number.
 	BeginRun(ctx context.Context, run Run) (id int64, err error)
-	// Beat updates the record of a run that goes on, with the present time as its heartbeat. It need not be durable. A run that has
+	// Beat updates the record of a running run, with the present time as its heartbeat. It need not be durable. A run that waits or has
 	// ended stays as it is. Beat fails with a *NoRunError if there is no such run.
 	Beat(ctx context.Context, beat Beat) error
 	// KeepPlan appends items to the plan of a run that goes on or is held, all or none. They are visible at once and need not be
@@ -130,11 +138,12 @@ type Archive interface {
 	// at most limit lines; a limit below 1 means all. A caller that goes on from the last number it got misses only what was pruned
 	// or forgotten.
 	Changes(ctx context.Context, after int64, limit int) ([]HistoryLine, error)
-	// Prune removes older lines of history and records of runs, and returns how many. The latest run of each sync and held runs
-	// stay. It needs no lock.
+	// Prune removes older lines of history, records of runs, feedback with its deliveries, and what is Known, and returns how many. The
+	// latest run of each sync that has begun, runs that are held, queued or waiting, and feedback with a waiting delivery stay. It needs
+	// no lock.
 	Prune(ctx context.Context, before time.Time) (int64, error)
 	// ForgetPerson erases everything that the ledger holds about the person with the address, in all syncs and beyond recovery. It
-	// keeps only keyed hashes for Forgotten and OptOuts. It returns how many entries it erased. It takes the lock as a run does,
+	// keeps only keyed hashes for Forgotten, OptOuts and Suppressions. It returns how many entries it erased. It takes the lock as a run does,
 	// and fails with a *LockedError while another holds it. It does not touch Owlat's contact.
 	ForgetPerson(ctx context.Context, address string) (rows int, err error)
 
@@ -146,7 +155,8 @@ type Archive interface {
 	Load(ctx context.Context, deployment string, write func(Loader) error) error
 }
 
-// Snapshot is a ledger as of one instant, for export and examination. It has no plans and no bookmarks. Only one stream may be used
+// Snapshot is a ledger as of one instant, for export and examination. It has no plans, no bookmarks, no feedback and no deliveries, and
+// nothing of what is Known. Only one stream may be used
 // at a time.
 type Snapshot interface {
 	Deployment() string   // empty: none yet
@@ -157,7 +167,9 @@ type Snapshot interface {
 	Entries() iter.Seq2[Holder, error]      // in the order of their first records
 	History() iter.Seq2[HistoryLine, error] // oldest first
 	OptOuts() iter.Seq2[OptOut, error]      // contacts of forgotten persons have their hashed names
-	Forgotten() iter.Seq2[[]byte, error]    // hashes of addresses, of HashSize
+	// Suppressions are in the order of their addresses; those of forgotten persons have their hashed names.
+	Suppressions() iter.Seq2[Suppression, error]
+	Forgotten() iter.Seq2[[]byte, error] // hashes of addresses, of HashSize
 }
 
 // Loader takes in what a Snapshot gave. It returns an error that matches ErrContradiction for a line that contradicts an earlier
@@ -165,7 +177,8 @@ type Snapshot interface {
 type Loader interface {
 	SetForgetSecret(secret []byte) error
 	AddSync(s SyncRecord) error
-	// AddRun adds a run under its number. A held run becomes StatusSuperseded, because its plan is not there.
+	// AddRun adds a run under its number. A held run becomes StatusSuperseded, because its plan is not there, a queued run
+	// StatusCancelled, and a waiting run StatusDied.
 	AddRun(r Run) error
 	AddEntry(h Holder) error
 	// AddHistory adds a line under its number, which must be larger than all before; 0 means the next number.
@@ -173,6 +186,7 @@ type Loader interface {
 	// SetLastNumber makes the numbers of later lines larger than n. It comes after all AddHistory.
 	SetLastNumber(n int64) error
 	AddOptOut(o OptOut) error
+	AddSuppression(s Suppression) error
 	AddForgotten(hash []byte) error
 }
 

@@ -86,6 +86,11 @@ type RunOptions struct {
 	// Part says which rows are applied. The others are skipped, and nothing is removed. Approve ignores it: it takes the part of
 	// the held run.
 	Part owlatsync.Part
+	// Run is the number of a queued run of the sync, which begins under that number; 0: the run gets the next one. If the run cannot
+	// begin, it stays queued.
+	Run int64
+	// Turn lets runs of other syncs have their turn while this one goes on; nil: they wait for its end.
+	Turn Turn
 	// Observers are told what happens.
 	Observers []progress.Observer
 }
@@ -158,7 +163,8 @@ func (e *Engine) goesOn(sync string, t *progress.Teller) (rest func()) {
 // source again and plans what is left, as often as it takes; the guards are asked about what is new. It is one run all the same. Cancelling ctx aborts the run: requests in flight
 // are given up, and the next run finds out their outcomes.
 //
-// Errors: *ledger.LockedError, *ledger.DeploymentError, ledger.ErrLockLost, *SourceError (nothing of that reading was applied), *StoppedError,
+// Errors: *ledger.LockedError, *ledger.DeploymentError, *ledger.NoRunError (Run is not queued any more), *ledger.RunEndedError (another run of the
+// sync began while this one waited), ledger.ErrLockLost, *SourceError (nothing of that reading was applied), *StoppedError,
 // ErrUnavailable, ErrInterrupted, *HeldError, the context's cause, the error of Confirm, or the ledger's. Failed rows are no error:
 // the report counts them.
 func (e *Engine) Run(ctx context.Context, s Sync, o RunOptions) (*owlatsync.Report, error) {

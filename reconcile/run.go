@@ -31,6 +31,10 @@ type work struct {
 	tell     *progress.Teller
 	reader   ledger.Reader
 	lock     ledger.Lock // nil: a plan, which writes nothing
+	claim    ledger.Claim
+	rest     func()                  // ends the beat
+	away     bool                    // the run waits, or has ended without its lock: its record is not its own
+	free     context.CancelCauseFunc // of the present lock's context
 	reading  *reading
 	asking   *ask.Asker
 	run      ledger.Run
@@ -54,33 +58,36 @@ func (e *Engine) run(ctx context.Context, s *Sync, o RunOptions, held int64) (re
 	if err := s.validate(); err != nil {
 		return nil, err
 	}
-	lock, err := e.ledger.Acquire(ctx, ledger.Claim{Purpose: fmt.Sprintf("run of sync %q", s.Name), Deployment: e.client.BaseURL()})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = also(err, lock.Release()) }()
-	ctx = lock.Context()
-	if c, ok := s.Source.(Connector); ok && !o.Full {
-		defer c.Connect(ctx)()
-	}
 	w, err := e.begin(s, e.ledger)
 	if err != nil {
 		return nil, err
 	}
-	w.lock = lock
+	w.claim = ledger.Claim{Purpose: fmt.Sprintf("run of sync %q", s.Name), Deployment: e.client.BaseURL()}
+	if w.lock, err = e.ledger.Acquire(ctx, w.claim); err != nil {
+		return nil, err
+	}
+	w.free = func(error) {}
+	defer func() {
+		err = also(err, w.lock.Release())
+		w.free(nil)
+	}()
+	locked := w.lock.Context()
+	if c, ok := s.Source.(Connector); ok && !o.Full {
+		defer c.Connect(locked)()
+	}
 	var approved *ledger.Run
 	if held != 0 {
-		if approved, err = e.held(ctx, s.Name, held); err != nil {
+		if approved, err = e.held(locked, s.Name, held); err != nil {
 			return nil, err
 		}
 		o.Part = approved.Part
 	}
 	now := time.Now()
 	w.run = ledger.Run{
-		Sync: s.Name, Mode: ledger.ModeRun, Owner: e.owner, Started: now, Heartbeat: now, Stage: ledger.StageStarting,
+		ID: o.Run, Sync: s.Name, Mode: ledger.ModeRun, Owner: e.owner, Started: now, Heartbeat: now, Stage: ledger.StageStarting,
 		Status: ledger.StatusRunning, Part: o.Part,
 	}
-	if w.run.ID, err = lock.BeginRun(ctx, w.run); err != nil {
+	if w.run.ID, err = w.lock.BeginRun(locked, w.run); err != nil {
 		return nil, fmt.Errorf("record the run: %w", err)
 	}
 	w.tell = progress.NewTeller(progress.About{Sync: s.Name, Run: w.run.ID}, o.Observers, w.counter.Counts, e.client.Estimate)
@@ -91,11 +98,15 @@ func (e *Engine) run(ctx context.Context, s *Sync, o RunOptions, held int64) (re
 	return w.whole(ctx, o, approved)
 }
 
-// whole does the work of a run and records its end in one commit.
+// whole does the work of a run and records its end in one commit. The context is that of the caller, not that of the lock, of which
+// a run may have several.
 func (w *work) whole(ctx context.Context, o RunOptions, approved *ledger.Run) (*owlatsync.Report, error) {
-	rest := w.beat(ctx)
+	w.beat()
 	ending, workErr := w.apply(ctx, o, approved)
-	rest()
+	w.rest()
+	if ctx.Err() == nil {
+		ctx = w.lock.Context()
+	}
 	if errors.Is(workErr, context.Canceled) && errors.Is(context.Cause(ctx), ledger.ErrLockLost) {
 		workErr = context.Cause(ctx)
 	}
@@ -108,7 +119,10 @@ func (w *work) whole(ctx context.Context, o RunOptions, approved *ledger.Run) (*
 	r.Heartbeat = r.Finished
 	r.Status, r.Message = status(ctx, workErr, r.Report)
 	ending.Run = *r
-	endErr := w.lock.EndRun(context.WithoutCancel(ctx), ending) // an aborted run is recorded too
+	var endErr error
+	if !w.away {
+		endErr = w.lock.EndRun(context.WithoutCancel(ctx), ending) // an aborted run is recorded too
+	}
 	if errors.Is(endErr, ledger.ErrLockLost) && errors.Is(workErr, ledger.ErrLockLost) {
 		endErr = nil // both say the same
 	}
@@ -123,8 +137,9 @@ func (w *work) whole(ctx context.Context, o RunOptions, approved *ledger.Run) (*
 }
 
 // beat keeps the record of the run up to date until rest is called.
-func (w *work) beat(ctx context.Context) (rest func()) {
-	ctx, cancel := context.WithCancel(ctx)
+func (w *work) beat() {
+	lock := w.lock
+	ctx, cancel := context.WithCancel(lock.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -137,13 +152,13 @@ func (w *work) beat(ctx context.Context) (rest func()) {
 			case <-ticker.C:
 			}
 			s := w.tell.State()
-			err := w.lock.Beat(ctx, ledger.Beat{Run: w.run.ID, Stage: s.Stage, Report: s.Report, Summary: s.Summary})
+			err := lock.Beat(ctx, ledger.Beat{Run: w.run.ID, Stage: s.Stage, Report: s.Report, Summary: s.Summary})
 			if err != nil && ctx.Err() == nil { // if the ledger is broken, the next real write says so
 				w.engine.log.Warn("the record of the run is not up to date", "sync", w.sync.Name, "run", w.run.ID, "error", err)
 			}
 		}
 	}()
-	return func() {
+	w.rest = func() {
 		cancel()
 		<-done
 	}
@@ -155,12 +170,13 @@ func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (e
 	if approved != nil {
 		like = approved.Report
 	}
-	if w.reading, err = w.engine.readingOf(ctx, w.sync, o.Full, like); err != nil {
+	locked := w.lock.Context()
+	if w.reading, err = w.engine.readingOf(locked, w.sync, o.Full, like); err != nil {
 		return ending, err
 	}
 	w.tell.Reading(w.reading.told)
-	record := func(r ledger.Record) error { return w.lock.Record(ctx, r) }
-	if err := (looking{w}).again(ctx, o.Full, record); err != nil {
+	record := func(r ledger.Record) error { return w.lock.Record(locked, r) }
+	if err := (looking{w}).again(locked, o.Full, record); err != nil {
 		return ending, err
 	}
 	return w.stretches(ctx, o, approved)

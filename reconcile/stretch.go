@@ -26,6 +26,7 @@ type stretch struct {
 
 	plan   *plan.Plan
 	until  time.Time // when the plan is too old; zero: never
+	fair   time.Time // when others may have their turn
 	agreed *agreed   // what was agreed to of the first plan; nil: nothing, so that every plan is judged as a whole
 }
 
@@ -35,12 +36,18 @@ func (w *work) stretches(ctx context.Context, o RunOptions, approved *ledger.Run
 	var closing error
 	for {
 		s := &stretch{work: w, options: o, approved: approved, before: before}
-		ending, err = s.make(ctx)
+		ending, err = s.make(w.lock.Context())
 		closing = also(closing, before.close())
 		if !errors.Is(err, apply.ErrStale) {
 			return ending, also(err, also(closing, s.close()))
 		}
 		before, s.before = s, nil
+		if o.Turn != nil && o.Turn.Wanted() {
+			if err := (waiting{w}).wait(ctx, o); err != nil {
+				err = (&stretch{work: w, before: before}).abandon(err)
+				return ending, also(err, also(closing, before.close()))
+			}
+		}
 	}
 }
 
@@ -66,7 +73,8 @@ func (s *stretch) make(ctx context.Context) (ending ledger.Ending, err error) {
 		}
 		return ending, s.leave(s.plan, err)
 	}
-	s.until = s.sync.stale(began, time.Now())
+	read := time.Now()
+	s.until, s.fair = s.sync.stale(began, read), read.Add(max(fairTurn, read.Sub(began)))
 	s.tell.Accept()
 	s.plan.Summary.Run = s.run.ID
 	s.run.Summary = &s.plan.Summary
@@ -170,7 +178,7 @@ func (s *stretch) apply(ctx context.Context) (ending ledger.Ending, err error) {
 	part := s.options.Part
 	err = apply.Apply(ctx, apply.Needs{
 		Client: s.client, Ledger: s.reader, Writer: s.lock, Tell: s.tell, Notes: &s.reading.again, Log: s.engine.log, Sync: s.sync.Name,
-		Run: s.run.ID, PrivateKey: s.sync.KeyIsAddress, Stop: s.options.Stop, Until: s.until, Part: part, Workers: s.engine.workers,
+		Run: s.run.ID, PrivateKey: s.sync.KeyIsAddress, Stop: s.options.Stop, Until: s.until, GivesWay: s.givesWay, Part: part, Workers: s.engine.workers,
 		SoFar: &s.soFar, Undated: s.plan.Undated,
 	}, s.plan)
 	if err != nil {

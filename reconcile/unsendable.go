@@ -6,6 +6,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/owlat"
 	"owlatsync/reconcile/ask"
 	"owlatsync/reconcile/plan"
 	"owlatsync/reconcile/progress"
@@ -51,3 +52,5 @@ func (nobody) Adopt(context.Context, ask.Rows, func(contacts, total int)) (*ask.
 func (nobody) Living(context.Context, []string) (map[string]bool, map[string]string, error) {
 	return nil, nil, nil
 }
+
+func (nobody) Named(context.Context, []string) ([]owlat.Contact, error) { return nil, nil }

@@ -298,7 +298,7 @@ func (d syncDecoder) source(s section, sync *Sync) {
 	if sync.Cursor.Column != "" {
 		sync.Cursor.Database = target.String() // String masks the password
 	}
-	d.wakes(keys, sync)
+	policyDecoder(d).wakes(keys, sync)
 	isFile := target.IsFile()
 	isMongo := target.Kind() == sourcedsn.KindMongo
 	d.collection(keys, sync, query, isMongo)

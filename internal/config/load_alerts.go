@@ -7,21 +7,24 @@ import (
 	"owlatsync"
 )
 
-func (d serviceDecoder) alert(n *node, i int, cfg *Config) Alert {
+// alertDecoder reads who is told what is wrong.
+type alertDecoder struct{ *decoder }
+
+func (d alertDecoder) alert(n *node, i int, cfg *Config) Alert {
 	s := sectionOf[alertKeys](d.decoder, n, item("alerts", i))
-	out := Alert{Line: s.node.line, On: d.words(s, "on", AlertKinds, AlertKinds)}
-	kind := d.one(s, "slack", "discord", "ntfy", "webhook", "email", "owlat")
+	out := Alert{Line: s.node.line, On: serviceDecoder(d).words(s, "on", AlertKinds, AlertKinds)}
+	kind := serviceDecoder(d).one(s, "slack", "discord", "ntfy", "webhook", "email", "owlat")
 	path := setting(s.path, kind)
 	switch kind {
 	case "slack":
-		out.Slack = d.url(sectionOf[urlKeys](d.decoder, s.child(kind), path))
+		out.Slack = serviceDecoder(d).url(sectionOf[urlKeys](d.decoder, s.child(kind), path))
 	case "discord":
-		out.Discord = d.url(sectionOf[urlKeys](d.decoder, s.child(kind), path))
+		out.Discord = serviceDecoder(d).url(sectionOf[urlKeys](d.decoder, s.child(kind), path))
 	case "ntfy":
 		keys := sectionOf[ntfyKeys](d.decoder, s.child(kind), path)
-		out.Ntfy = &Ntfy{URL: d.url(keys), Token: Secret(keys.text("token").text)}
+		out.Ntfy = &Ntfy{URL: serviceDecoder(d).url(keys), Token: Secret(keys.text("token").text)}
 	case "webhook":
-		out.Hook = d.hook(sectionOf[hookKeys](d.decoder, s.child(kind), path))
+		out.Hook = serviceDecoder(d).hook(sectionOf[hookKeys](d.decoder, s.child(kind), path))
 	case "email":
 		out.Mail = d.mail(sectionOf[mailKeys](d.decoder, s.child(kind), path))
 	case "owlat":
@@ -40,7 +43,7 @@ func (d serviceDecoder) alert(n *node, i int, cfg *Config) Alert {
 	return out
 }
 
-func (d serviceDecoder) mail(s section) *Mail {
+func (d alertDecoder) mail(s section) *Mail {
 	host, from, user, password := s.text("host"), s.text("from"), s.text("user"), s.text("password")
 	d.required(host, "name the SMTP server")
 	if d.required(from, "it is the sender's address") && !owlatsync.ValidAddress(from.text) {
@@ -62,7 +65,7 @@ func (d serviceDecoder) mail(s section) *Mail {
 	return out
 }
 
-func (d serviceDecoder) recipients(s section) (to []string) {
+func (d alertDecoder) recipients(s section) (to []string) {
 	for _, v := range s.textOrList("to") {
 		if !owlatsync.ValidAddress(v.text) {
 			v.refuse(d.decoder, "is no e-mail address")

@@ -104,7 +104,7 @@ func (s Schedule) within(service Service) Schedule {
 var channelForm = regexp.MustCompile(`^[^\x00]{1,63}$`)
 
 // wakes reads what wakes the sync besides its schedule.
-func (d syncDecoder) wakes(s section, sync *Sync) {
+func (d policyDecoder) wakes(s section, sync *Sync) {
 	channel, poll := s.text("listen"), s.text("poll")
 	if channel.given {
 		switch {

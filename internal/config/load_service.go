@@ -27,7 +27,7 @@ func (d serviceDecoder) service(file section, cfg *Config) {
 			cfg.WriteBacks = append(cfg.WriteBacks, d.writeBack(item, i, cfg))
 		}
 		for i, item := range file.list("alerts") {
-			cfg.Alerts = append(cfg.Alerts, d.alert(item, i, cfg))
+			cfg.Alerts = append(cfg.Alerts, alertDecoder(d).alert(item, i, cfg))
 		}
 		for i := range cfg.Syncs {
 			cfg.Syncs[i].Schedule = cfg.Syncs[i].Schedule.within(cfg.Service)

@@ -4,6 +4,7 @@
 package explain
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -25,6 +26,8 @@ type Tale struct {
 	Entry   *ledger.Entry // nil: the ledger does not know the row
 	History []ledger.HistoryLine
 	Sibling Sibling
+	Heard   []ledger.Feedback   // what Owlat's webhooks told of the person, oldest first
+	Barred  *ledger.Suppression // why no mail may go to the address; nil: it may
 
 	Remote    *owlat.Contact // nil: not asked for, or the contact does not exist
 	RemoteErr error          // why the contact could not be read
@@ -113,6 +116,9 @@ func (q *Question) Tales(ctx context.Context, s *setup.Session, sync config.Sync
 		if t.Entry == nil && t.Row == nil && len(t.History) == 0 && len(t.Decisions) == 0 {
 			continue
 		}
+		if err := t.hear(ctx, s.Ledger); err != nil {
+			return nil, err
+		}
 		if !q.Offline && t.Entry != nil && t.Entry.ContactID != "" {
 			t.Remote, t.RemoteErr = s.Client.Contacts.Get(ctx, t.Entry.ContactID)
 		}
@@ -125,6 +131,44 @@ func (q *Question) Tales(ctx context.Context, s *setup.Session, sync config.Sync
 		return tales, ctx.Err()
 	}
 	return tales, planErr
+}
+
+// heardMost is how much of what webhooks told of a person is shown.
+const heardMost = 50
+
+// hear finds out what Owlat's webhooks told of the contact and of the address.
+func (t *Tale) hear(ctx context.Context, l setup.Ledger) error {
+	var persons []string
+	address := ""
+	if t.Entry != nil {
+		address = t.Entry.Email
+		persons = append(persons, t.Entry.ContactID)
+	}
+	if address == "" && t.Row != nil {
+		address, _ = owlatsync.NormalizeAddress(t.Row.Email.Value)
+	}
+	if address != "" {
+		suppressed, err := l.Suppressions(ctx, []string{address})
+		if err != nil {
+			return err
+		}
+		if s, ok := suppressed[address]; ok {
+			t.Barred = &s
+		}
+	}
+	for _, person := range append(persons, address) {
+		if person == "" {
+			continue
+		}
+		found, err := l.Feedbacks(ctx, "", person, 0, heardMost)
+		if err != nil {
+			return err
+		}
+		t.Heard = append(t.Heard, found...)
+	}
+	slices.SortFunc(t.Heard, func(a, b ledger.Feedback) int { return cmp.Compare(a.ID, b.ID) })
+	t.Heard = slices.CompactFunc(t.Heard, func(a, b ledger.Feedback) bool { return a.ID == b.ID })
+	return nil
 }
 
 // siblingOf finds out what other syncs have to do with the contact of an entry, which may be nil.

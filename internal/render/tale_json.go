@@ -20,8 +20,10 @@ type taleJSON struct {
 	Failures  []troubleJSON   `json:"failures"`
 	Topics    []taleTopic     `json:"topics"`
 	History   []taleLine      `json:"history"`
-	Owlat     words.Object    `json:"owlat,omitempty"`  // absent: not asked
-	Source    words.Object    `json:"source,omitempty"` // absent: not asked, or the source does not have the row
+	Webhooks  []taleHeard     `json:"webhooks,omitempty"`   // what Owlat's webhooks told, oldest first
+	Barred    words.Object    `json:"suppressed,omitempty"` // why no mail may go to the address
+	Owlat     words.Object    `json:"owlat,omitempty"`      // absent: not asked
+	Source    words.Object    `json:"source,omitempty"`     // absent: not asked, or the source does not have the row
 	Next      []decisionJSON  `json:"next"`
 	Hold      []owlatsync.Hit `json:"hold"`            // guards that would hold the next run
 	Error     string          `json:"error,omitempty"` // why source and next are not known
@@ -42,6 +44,12 @@ type taleLine struct {
 	Run   int64     `json:"run,omitempty"`
 	Event string    `json:"event"`
 	Note  string    `json:"note,omitempty"`
+}
+
+type taleHeard struct {
+	At    time.Time `json:"at"`
+	Event string    `json:"event"`
+	What  string    `json:"what"`
 }
 
 func newTaleJSON(t tale) taleJSON {
@@ -65,6 +73,12 @@ func newTaleJSON(t tale) taleJSON {
 	}
 	for _, h := range t.History {
 		j.History = append(j.History, taleLine{h.At, h.Run, h.Event, h.Note})
+	}
+	for i := range t.Heard {
+		j.Webhooks = append(j.Webhooks, taleHeard{t.Heard[i].At, t.Heard[i].Event, HeardWords(&t.Heard[i])})
+	}
+	if t.Barred != nil {
+		j.Barred = words.Object{{Name: "reason", Value: t.Barred.Reason}, {Name: "at", Value: t.Barred.At}}
 	}
 	switch {
 	case t.Remote != nil:

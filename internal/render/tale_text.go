@@ -31,6 +31,7 @@ func Tale(to To, story *explain.Tale) error {
 		{"in Owlat", t.inOwlat()},
 		{"topics", t.topics()},
 		{"events", t.events()},
+		{"webhooks", news{story}.lines()},
 		{"history", t.story()},
 		{"in the source", t.inSource()},
 		{"next run", t.next()},
@@ -199,6 +200,10 @@ func (t tale) membershipWords(m *ledger.Membership) string {
 			text = "not known whether on it: the row does not say yes, and nothing was sent about it yet"
 		}
 	case ledger.MemberOptedOut:
+		if t.Barred != nil {
+			text = fmt.Sprintf("not put on it since %s, because no mail may go to the address", when)
+			break
+		}
 		text = fmt.Sprintf("the person left it (a webhook told so %s); whether they came back by themselves is not known", when)
 	case ledger.MemberLeft:
 		text = fmt.Sprintf("let go of %s, because the row left the source: taken off, unless another row wanted the contact there; that it is back is no new consent", when)

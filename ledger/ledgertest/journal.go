@@ -178,7 +178,7 @@ func testBeginRun(t *testing.T, open Open) {
 	l := open(t, folder)
 	k := hold(t, l)
 	before := time.Now().Add(-time.Millisecond)
-	given := fullRun(99, "users", "")
+	given := fullRun(0, "users", "")
 	given.Epoch, given.Heartbeat, given.PlanForm = 12345, at(9), 7
 	first, err := k.BeginRun(t.Context(), given)
 	noError(t, err)

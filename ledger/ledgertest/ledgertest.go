@@ -9,6 +9,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/ledger/ledgertest/internal/departures"
 	"owlatsync/ledger/ledgertest/internal/kit"
+	"owlatsync/ledger/ledgertest/internal/service"
 )
 
 // Ledger is a ledger that can be closed and opened again, and whose lock can be lost.
@@ -56,6 +57,10 @@ func RunInProcess(t *testing.T, open Open) {
 		{"Changes", testChanges},
 		{"Prune", testPrune},
 		{"OptOuts", testOptOuts},
+		{"Queue", inService(service.Queue)},
+		{"Turns", inService(service.Turns)},
+		{"Mailbox", inService(service.Mailbox)},
+		{"Outbox", inService(service.Outbox)},
 		{"Retry", testRetry},
 		{"ForgetPerson", testForgetPerson},
 		{"Snapshot", testSnapshot},
@@ -80,6 +85,13 @@ func RunInProcess(t *testing.T, open Open) {
 			t.Parallel()
 			c.test(t, open)
 		})
+	}
+}
+
+// inService makes checks of a service checks of the suite.
+func inService(test func(*testing.T, service.Open)) func(*testing.T, Open) {
+	return func(t *testing.T, open Open) {
+		test(t, func(t testing.TB, folder string) service.Ledger { return open(t, folder) })
 	}
 }
 

@@ -57,13 +57,16 @@ func (m archive) Prune(ctx context.Context, before time.Time) (n int64, err erro
 		}
 		latest := make(map[string]*runState)
 		for _, r := range s.runs {
-			latest[r.Sync] = r
+			if r.Status != ledger.StatusQueued && r.Status != ledger.StatusCancelled {
+				latest[r.Sync] = r
+			}
 		}
 		had := len(s.runs)
 		s.runs = slices.DeleteFunc(s.runs, func(r *runState) bool {
-			return r.Started.Before(before) && r.Status != ledger.StatusHeld && latest[r.Sync] != r
+			last := latest[r.Sync]
+			return !r.Started.IsZero() && r.Started.Before(before) && (r.Status.Ended() || r.Status == ledger.StatusRunning) && last != nil && r.ID < last.ID
 		})
-		n += int64(had - len(s.runs))
+		n += int64(had-len(s.runs)) + s.heard.prune(before)
 		return nil
 	})
 	return n, err
@@ -96,6 +99,7 @@ func (m archive) ForgetPerson(ctx context.Context, address string) (rows int, er
 // forget removes the entries with the address or for the same contacts, and everything else about their rows.
 func (s *store) forget(address string) (rows int) {
 	contacts, addresses := make(map[string]bool), map[string]bool{address: true}
+	s.heard.tie(addresses, contacts)
 	for _, state := range s.syncs {
 		state.bookmark = ledger.Bookmark{}
 		for _, e := range state.entries {
@@ -116,17 +120,20 @@ func (s *store) forget(address string) (rows int) {
 			rows++
 		}
 	}
+	s.heard.tieBack(contacts, addresses)
 	delete(addresses, "")
+	s.heard.forget(s.secret, contacts, addresses)
 	for address := range addresses {
 		for _, r := range s.runs {
 			r.plan = slices.DeleteFunc(r.plan, func(item ledger.PlanItem) bool { return slices.Contains(item.Addresses, ledger.HashText(address)) })
 		}
 		s.forgotten[string(ledger.HashAddress(s.secret, address))] = true
 	}
-	for of, at := range s.optOuts {
+	for of, o := range s.optOuts {
 		if contacts[of.contact] {
 			delete(s.optOuts, of)
-			s.leave(ledger.OptOut{ContactID: ledger.HashContact(s.secret, of.contact), Topic: of.topic, At: at})
+			o.ContactID = ledger.HashContact(s.secret, of.contact)
+			s.leave(o)
 		}
 	}
 	return rows

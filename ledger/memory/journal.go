@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"iter"
 	"slices"
 	"time"
@@ -70,14 +69,12 @@ func (m journal) Plan(ctx context.Context, run int64) iter.Seq2[ledger.PlanItem,
 // inbox implements ledger.Inbox.
 type inbox struct{ *opening }
 
-var errNoOptOut = errors.New("an opt-out names no contact, no topic or no time")
-
 // NoteOptOuts implements ledger.Inbox.
 func (m inbox) NoteOptOuts(ctx context.Context, optOuts ...ledger.OptOut) error {
 	return m.use(ctx, "note opt-outs in ledger", func(s *store) error {
 		for _, o := range optOuts {
-			if o.ContactID == "" || o.Topic == "" || o.At.IsZero() {
-				return errNoOptOut
+			if err := o.Check(); err != nil {
+				return err
 			}
 		}
 		for _, o := range optOuts {
@@ -90,9 +87,8 @@ func (m inbox) NoteOptOuts(ctx context.Context, optOuts ...ledger.OptOut) error 
 // leave keeps an opt-out unless a later one is known.
 func (s *store) leave(o ledger.OptOut) {
 	of := optOutPlace{o.ContactID, o.Topic}
-	if o.At.After(s.optOuts[of]) {
-		s.optOuts[of] = moment(o.At)
-	}
+	o.At, o.Written = moment(o.At), moment(o.Written)
+	s.optOuts[of] = o.Later(s.optOuts[of])
 }
 
 // Retry implements ledger.Inbox.

@@ -35,6 +35,7 @@ type snapshot struct {
 	entries    []ledger.Holder
 	history    []ledger.HistoryLine
 	optOuts    []ledger.OptOut
+	suppressed []ledger.Suppression
 	forgotten  [][]byte
 }
 
@@ -53,12 +54,13 @@ func (s *store) snapshot() *snapshot {
 	for _, r := range s.runs {
 		c.runs = append(c.runs, copyOfRun(r.Run))
 	}
-	for of, at := range s.optOuts {
-		c.optOuts = append(c.optOuts, ledger.OptOut{ContactID: of.contact, Topic: of.topic, At: at})
-	}
+	c.optOuts = slices.Collect(maps.Values(s.optOuts))
 	slices.SortFunc(c.optOuts, func(a, b ledger.OptOut) int {
 		return cmp.Or(cmp.Compare(a.ContactID, b.ContactID), cmp.Compare(a.Topic, b.Topic))
 	})
+	for _, name := range slices.Sorted(maps.Keys(s.heard.suppressions)) {
+		c.suppressed = append(c.suppressed, s.heard.suppressions[name])
+	}
 	for _, hash := range slices.Sorted(maps.Keys(s.forgotten)) {
 		c.forgotten = append(c.forgotten, []byte(hash))
 	}
@@ -90,7 +92,10 @@ func (c *snapshot) History() iter.Seq2[ledger.HistoryLine, error] {
 	return each(c.ctx, c.history)
 }
 func (c *snapshot) OptOuts() iter.Seq2[ledger.OptOut, error] { return each(c.ctx, c.optOuts) }
-func (c *snapshot) Forgotten() iter.Seq2[[]byte, error]      { return each(c.ctx, c.forgotten) }
+func (c *snapshot) Suppressions() iter.Seq2[ledger.Suppression, error] {
+	return each(c.ctx, c.suppressed)
+}
+func (c *snapshot) Forgotten() iter.Seq2[[]byte, error] { return each(c.ctx, c.forgotten) }
 
 // Load implements ledger.Archive.
 func (m archive) Load(ctx context.Context, deployment string, write func(ledger.Loader) error) (err error) {
@@ -100,7 +105,7 @@ func (m archive) Load(ctx context.Context, deployment string, write func(ledger.
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
 	empty := func(s *store) error {
-		if len(s.syncs)+len(s.optOuts)+len(s.forgotten)+len(s.secret) > 0 || s.deployment != "" && s.deployment != deployment {
+		if !s.heard.empty() || len(s.syncs)+len(s.optOuts)+len(s.forgotten)+len(s.secret) > 0 || s.deployment != "" && s.deployment != deployment {
 			return ledger.ErrNotEmpty
 		}
 		return nil
@@ -119,7 +124,7 @@ func (m archive) Load(ctx context.Context, deployment string, write func(ledger.
 		}
 		s.deployment = deployment
 		s.syncs, s.runs, s.optOuts, s.forgotten, s.secret = loaded.syncs, loaded.runs, loaded.optOuts, loaded.forgotten, loaded.secret
-		s.setBack = loaded.setBack
+		s.setBack, s.heard = loaded.setBack, loaded.heard
 		s.lastRun, s.lastLine, s.lastEntry = loaded.lastRun, loaded.lastLine, loaded.lastEntry
 		return nil
 	})
@@ -160,10 +165,7 @@ func (l *loader) AddRun(r ledger.Run) error {
 	if r.ID <= l.lastRun {
 		return ledger.ErrContradiction
 	}
-	if r.Status == ledger.StatusHeld {
-		r.Status = ledger.StatusSuperseded
-	}
-	r.PlanForm = 0
+	r.Status, r.PlanForm = r.Status.Moved(), 0
 	l.lastRun = r.ID
 	l.runs = append(l.runs, &runState{Run: copyOfRun(r)})
 	return nil
@@ -210,13 +212,25 @@ func (l *loader) SetLastNumber(n int64) error {
 
 // AddOptOut implements ledger.Loader.
 func (l *loader) AddOptOut(o ledger.OptOut) error {
-	if o.ContactID == "" || o.Topic == "" || o.At.IsZero() {
-		return errNoOptOut
+	if err := o.Check(); err != nil {
+		return err
 	}
 	if _, twice := l.optOuts[optOutPlace{o.ContactID, o.Topic}]; twice {
 		return ledger.ErrContradiction
 	}
 	l.leave(o)
+	return nil
+}
+
+// AddSuppression implements ledger.Loader.
+func (l *loader) AddSuppression(s ledger.Suppression) error {
+	if err := s.Check(); err != nil {
+		return err
+	}
+	if _, twice := l.heard.suppressions[s.Email]; twice {
+		return ledger.ErrContradiction
+	}
+	l.heard.suppress(s)
 	return nil
 }
 

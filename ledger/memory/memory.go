@@ -20,7 +20,10 @@ type Ledger struct {
 	*opening
 	reader
 	journal
+	queue
 	inbox
+	mailbox
+	outbox
 	archive
 	locker
 }
@@ -42,7 +45,7 @@ func New() *Ledger { return (&Ledger{opening: &opening{store: newStore()}}).Reop
 func (m *Ledger) Reopen() *Ledger {
 	o := &opening{store: m.store, held: make(map[*lock]struct{})}
 	return &Ledger{
-		opening: o, reader: reader{o}, journal: journal{o}, inbox: inbox{o},
+		opening: o, reader: reader{o}, journal: journal{o}, queue: queue{o}, inbox: inbox{o}, mailbox: mailbox{o}, outbox: outbox{o},
 		archive: archive{o}, locker: locker{o},
 	}
 }
@@ -115,7 +118,8 @@ type store struct {
 	lastEntry  int64       // the latest place in the order of first records
 	secret     []byte      // nil: nobody was forgotten
 	forgotten  map[string]bool
-	optOuts    map[optOutPlace]time.Time
+	optOuts    map[optOutPlace]ledger.OptOut
+	heard      heard
 	epoch      int64
 	setBack    time.Time // when the ledger was last noticed to be older than what was done
 	holder     *lock     // nil: nobody
@@ -125,7 +129,7 @@ type store struct {
 type optOutPlace struct{ contact, topic string }
 
 func newStore() *store {
-	return &store{syncs: make(map[string]*syncState), forgotten: make(map[string]bool), optOuts: make(map[optOutPlace]time.Time)}
+	return &store{syncs: make(map[string]*syncState), forgotten: make(map[string]bool), optOuts: make(map[optOutPlace]ledger.OptOut), heard: newHeard()}
 }
 
 type syncState struct {

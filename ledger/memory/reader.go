@@ -150,11 +150,10 @@ func (m reader) OptOuts(ctx context.Context, contactIDs []string) (found []ledge
 			}
 		}
 		latest := make(map[optOutPlace]ledger.OptOut)
-		for of, at := range s.optOuts {
-			id, wanted := contacts[of.contact]
-			place := optOutPlace{id, of.topic}
-			if wanted && at.After(latest[place].At) {
-				latest[place] = ledger.OptOut{ContactID: id, Topic: of.topic, At: at}
+		for of, o := range s.optOuts {
+			if id, wanted := contacts[of.contact]; wanted {
+				o.ContactID = id
+				latest[optOutPlace{id, of.topic}] = o.Later(latest[optOutPlace{id, of.topic}])
 			}
 		}
 		found = slices.Collect(maps.Values(latest))

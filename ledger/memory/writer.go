@@ -80,19 +80,40 @@ func (k *lock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err erro
 		if _, err := s.sync(run.Sync); err != nil {
 			return err
 		}
-		for _, r := range s.runs {
-			if r.Status == ledger.StatusRunning {
-				r.Status, r.Message = ledger.StatusDied, ledger.MessageDied
-				r.drop()
+		run.Epoch, run.Heartbeat, run.PlanForm = k.epoch, time.Now(), 0
+		if run.ID != 0 {
+			r, err := s.run(run.ID)
+			if err != nil || r.Sync != run.Sync || r.Status != ledger.StatusQueued {
+				return &ledger.NoRunError{Sync: run.Sync, Run: run.ID}
 			}
+			run.Full, run.Approves = r.Full, r.Approves
+			s.bury(run.Sync)
+			id, r.Run = run.ID, copyOfRun(run)
+			return nil
 		}
-		s.lastRun++
-		id = s.lastRun
-		run.ID, run.Epoch, run.Heartbeat, run.PlanForm = id, k.epoch, time.Now(), 0
-		s.runs = append(s.runs, &runState{Run: copyOfRun(run)})
+		s.bury(run.Sync)
+		id = s.addRun(run)
 		return nil
 	})
 	return id, err
+}
+
+// addRun adds a run under the next number.
+func (s *store) addRun(run ledger.Run) int64 {
+	s.lastRun++
+	run.ID = s.lastRun
+	s.runs = append(s.runs, &runState{Run: copyOfRun(run)})
+	return run.ID
+}
+
+// bury gives runs their end that are recorded as running, and those of the sync that wait.
+func (s *store) bury(sync string) {
+	for _, r := range s.runs {
+		if r.Status == ledger.StatusRunning || r.Status == ledger.StatusWaiting && r.Sync == sync {
+			r.Status, r.Message = ledger.StatusDied, ledger.MessageDied
+			r.drop()
+		}
+	}
 }
 
 // drop drops the plan of the run.
@@ -147,7 +168,7 @@ func (k *lock) EndRun(ctx context.Context, ending ledger.Ending) error {
 			}
 		}
 		ended := ending.Run
-		ended.Sync, ended.Epoch, ended.Heartbeat = r.Sync, r.Epoch, time.Now()
+		ended.Sync, ended.Epoch, ended.Heartbeat, ended.Full, ended.Approves = r.Sync, r.Epoch, time.Now(), r.Full, r.Approves
 		r.Run = copyOfRun(ended)
 		if r.Status != ledger.StatusHeld {
 			r.drop()

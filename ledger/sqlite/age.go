@@ -31,7 +31,7 @@ func (b *base) grow(t *tx) error {
 func (b *base) age(ctx context.Context) (a age.Age, used bool, err error) {
 	into := append(a.Into(), &used)
 	err = b.f.Readers.QueryRowContext(ctx, "SELECT "+age.Columns+`, EXISTS (SELECT 1 FROM entries) OR EXISTS (SELECT 1 FROM opt_outs)
-		OR EXISTS (SELECT 1 FROM forgotten) FROM age`).Scan(into...)
+		OR EXISTS (SELECT 1 FROM forgotten) OR EXISTS (SELECT 1 FROM feedback) OR EXISTS (SELECT 1 FROM suppressions) FROM age`).Scan(into...)
 	return a, used, err
 }
 

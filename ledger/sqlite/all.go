@@ -132,8 +132,8 @@ func yieldAll(page []*ledger.Entry, err error, yield func(*ledger.Entry, error) 
 // Sharers returns the entries of all syncs that stand for one of the contacts.
 func (r entryReader) Sharers(ctx context.Context, contactIDs []string) ([]ledger.Holder, error) {
 	var found []ledger.Holder
-	for chunk := range slices.Chunk(contactIDs, maxParameters) {
-		err := r.query(ctx, sharersQuery(len(chunk)), arguments(chunk, arguments(chunk)...), func(rows *sql.Rows) error {
+	for chunk := range slices.Chunk(contactIDs, entry.MaxParameters) {
+		err := r.query(ctx, sharersQuery(len(chunk)), entry.Arguments(chunk, entry.Arguments(chunk)...), func(rows *sql.Rows) error {
 			var sync string
 			_, e, err := entry.Scan(rows, &sync)
 			if err == nil {

@@ -9,6 +9,8 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
 	"owlatsync/ledger/sqlite/internal/entry"
+	"owlatsync/ledger/sqlite/internal/erase"
+	"owlatsync/ledger/sqlite/internal/heard"
 )
 
 // archive implements ledger.Archive.
@@ -17,7 +19,7 @@ type archive struct {
 	locker locker
 }
 
-// pruneBatch is how many lines or runs one transaction of Prune removes, so that no run waits long for the writer.
+// pruneBatch is how many rows of a table one transaction of Prune removes, so that no run waits long for the writer.
 const pruneBatch = 1000
 
 // Syncs returns the names of all known syncs in alphabetical order.
@@ -76,11 +78,12 @@ func (a archive) lines(ctx context.Context, condition string, args ...any) (line
 	return lines, nil
 }
 
-// Prune removes lines of history recorded before that time and runs that began before it, with the rest of their plans, and returns
-// how many lines and runs. The latest run of each sync and held runs stay. It works in small transactions, so that a run may go on
+// Prune removes lines of history recorded before that time, runs that began before it, with the rest of their plans, feedback that came
+// before it, with its deliveries, and what is known from before it, and returns how many. The latest run of each sync that has begun,
+// runs that are held, queued or waiting, and feedback with a waiting delivery stay. It works in small transactions, so that a run may go on
 // meanwhile. What it removed before an error or the end of ctx stays removed.
 func (a archive) Prune(ctx context.Context, before time.Time) (removed int64, err error) {
-	for _, batch := range []func(*tx, time.Time) (n int64, more bool, err error){(*tx).pruneHistory, (*tx).pruneRuns} {
+	for _, batch := range []func(*tx, time.Time) (n int64, more bool, err error){(*tx).pruneHistory, (*tx).pruneRuns, (*tx).pruneFeedback} {
 		for more := true; more; {
 			var n int64
 			err := a.update(ctx, "prune ledger", dbfile.Lazy, func(t *tx) (err error) {
@@ -101,10 +104,7 @@ func (a archive) Prune(ctx context.Context, before time.Time) (removed int64, er
 	return removed, nil
 }
 
-// blankLast goes before deletions of history: it turns the latest line into an empty one, so that no other line gets its number.
-// The empty line belongs to no sync, so nobody sees it.
 const (
-	blankLast = "UPDATE history SET sync = 0, key = '', at = 0, run = 0, event = '', note = '', phrase = NULL WHERE id = (SELECT max(id) FROM history) AND sync <> 0 AND "
 	dropBlank = "DELETE FROM history WHERE sync = 0 AND id < (SELECT max(id) FROM history)"
 	// oldLines repeats the expression of its index.
 	oldLines = `SELECT id FROM history WHERE at / 3600000000 <= ?1 / 3600000000 AND at < ?1 AND id < (SELECT max(id) FROM history)
@@ -113,7 +113,7 @@ const (
 )
 
 func (t *tx) pruneHistory(before time.Time) (n int64, more bool, err error) {
-	last, err := t.Affect(blankLast+"at < ?1", before.UnixMicro())
+	last, err := t.Affect(erase.BlankLast+"at < ?1", before.UnixMicro())
 	if err != nil {
 		return 0, false, err
 	}
@@ -124,8 +124,8 @@ func (t *tx) pruneHistory(before time.Time) (n int64, more bool, err error) {
 	return n + last, n == pruneBatch, err
 }
 
-const oldRuns = `SELECT id FROM runs r WHERE started < ?1 AND status <> 'held'
-	AND id < (SELECT max(id) FROM runs WHERE sync = r.sync) ORDER BY started LIMIT ?2`
+const oldRuns = `SELECT id FROM runs r WHERE started < ?1 AND status NOT IN ('held', 'queued', 'waiting')
+	AND id < (SELECT max(id) FROM runs WHERE sync = r.sync AND status NOT IN ('queued', 'cancelled')) ORDER BY started LIMIT ?2`
 
 func (t *tx) pruneRuns(before time.Time) (n int64, more bool, err error) {
 	args := []any{before.UnixMicro(), pruneBatch}
@@ -134,4 +134,8 @@ func (t *tx) pruneRuns(before time.Time) (n int64, more bool, err error) {
 	}
 	n, err = t.Affect("DELETE FROM runs WHERE id IN ("+oldRuns+")", args...)
 	return n, n == pruneBatch, err
+}
+
+func (t *tx) pruneFeedback(before time.Time) (n int64, more bool, err error) {
+	return heard.Prune(t.Tx, before, pruneBatch)
 }

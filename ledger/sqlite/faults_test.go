@@ -104,7 +104,8 @@ func readAll(t *testing.T, l *Ledger) error {
 		_, err4 := collect(s.History())
 		_, err5 := collect(s.OptOuts())
 		_, err6 := collect(s.Forgotten())
-		return errors.Join(err1, err2, err3, err4, err5, err6)
+		_, err7 := collect(s.Suppressions())
+		return errors.Join(err1, err2, err3, err4, err5, err6, err7)
 	})
 }
 
@@ -234,7 +235,7 @@ func TestGrowthRefused(t *testing.T) {
 	put(t, l, "first")
 	k := takeLock(t, l)
 	var pages int
-	if err := l.f.Writer.Conn().QueryRowContext(t.Context(), "PRAGMA max_page_count = 40").Scan(&pages); err != nil || pages != 40 {
+	if err := l.f.Writer.Conn().QueryRowContext(t.Context(), "PRAGMA max_page_count = 90").Scan(&pages); err != nil || pages != 90 {
 		t.Fatal(pages, err)
 	}
 	var kept []string

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
+	"owlatsync/ledger/sqlite/internal/erase"
 )
 
 // forgetSecret is the name in meta of the secret, in hexadecimal, under which addresses of forgotten persons are hashed.
@@ -25,9 +27,9 @@ func decodeSecret(text string) ([]byte, error) {
 
 // ForgetPerson erases what the ledger's files hold about the person with the address, in all syncs, and returns the number of
 // entries. It erases the entries with the address, present or first, or with the address in their key, the entries for the same
-// contacts, and their history, failures and planned steps. A held plan that loses a step can no longer be approved. It removes the
+// contacts, and their history, failures and planned steps, and what Owlat told about the person. A held plan that loses a step can no longer be approved. It removes the
 // address from texts about other rows. It keeps a keyed hash of each address of those entries for Forgotten, and the topics that
-// the person left under a keyed hash of the contact for OptOuts.
+// the person left under a keyed hash of the contact for OptOuts, and likewise suppressions.
 //
 // ForgetPerson takes the lock as a run does, and fails with a *ledger.LockedError while another holds it. It rewrites the file,
 // which takes longer than a copy and up to twice its space for a time. After an error or a kill the person may be gone from the
@@ -45,13 +47,17 @@ func (a archive) ForgetPerson(ctx context.Context, address string) (rows int, er
 	defer func() { err = errors.Join(err, k.Release()) }()
 	const doing = "forget a person in the ledger"
 	err = k.update(ctx, doing, dbfile.Durable, func(t *tx) error {
-		e, err := findPerson(t, address)
+		e, err := erase.Find(t.Tx, &t.packs, address)
+		if err != nil {
+			return err
+		}
+		secret, err := ensureForgetSecret(t)
 		if err != nil {
 			return err
 		}
 		rows = len(e.Rows)
 		t.acts, t.closes = true, true
-		return e.erase()
+		return e.Erase(secret)
 	})
 	if err != nil {
 		return 0, err
@@ -60,4 +66,21 @@ func (a archive) ForgetPerson(ctx context.Context, address string) (rows int, er
 		return rows, fmt.Errorf("%s: its file could not be written anew, call it again: %w", doing, dbfile.Explain(context.WithoutCancel(ctx), err))
 	}
 	return rows, nil
+}
+
+// ensureForgetSecret returns the ledger's secret, and makes it on first use.
+func ensureForgetSecret(t *tx) ([]byte, error) {
+	fresh := make([]byte, ledger.HashSize)
+	if _, err := rand.Read(fresh); err != nil {
+		return nil, err
+	}
+	err := t.Exec("INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING", forgetSecret, hex.EncodeToString(fresh))
+	if err != nil {
+		return nil, err
+	}
+	var text string
+	if err := t.Row("SELECT value FROM meta WHERE name = ?1", []any{forgetSecret}, &text); err != nil {
+		return nil, err
+	}
+	return decodeSecret(text)
 }

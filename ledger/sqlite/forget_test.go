@@ -44,6 +44,29 @@ func live(t *testing.T, l *Ledger, address, name, contact string) {
 	if err := l.NoteOptOuts(t.Context(), ledger.OptOut{ContactID: contact, Topic: "topic1", At: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
+	for i := range 20 {
+		f := ledger.Feedback{Event: "email.bounced", Received: time.Now(), Detail: "no " + strings.ToUpper(address)}
+		f.Hash[0], f.Hash[1] = byte(i), byte(contact[len(contact)-1])
+		d := ledger.Delivery{Target: "unsub"}
+		news := ledger.News{Feedback: f, Deliveries: []ledger.Delivery{d}}
+		if i%2 == 0 { // the others only name the person in a text
+			news.Feedback.Email, news.Feedback.ContactID, news.Deliveries[0].Person = address, contact, address
+			news.Suppressions = []ledger.Suppression{{Email: address, Reason: ledger.Bounced, At: time.Now()}}
+			news.Known = map[string]string{address: contact}
+		}
+		if _, _, err := l.TakeIn(t.Context(), news); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deliveries, err := l.Deliveries(t.Context(), "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range deliveries {
+		if err := l.Undelivered(t.Context(), d.ID, "refused for "+address, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	k := takeLock(t, l)
 	for i := range 20 {
 		records := []ledger.Record{{Sync: "users", Run: 1, Entry: person(i), Event: "updated", Note: "address " + address}}
@@ -107,6 +130,12 @@ func TestAForgottenPersonIsInNoFile(t *testing.T) {
 	}
 	l = openIn(t, folder)
 	defer l.Close()
+	if told, err := l.Feedbacks(t.Context(), "", "", 0, 0); err != nil || len(told) != 10 || told[0].Detail != "no "+ledger.ForgottenText {
+		t.Errorf("of what was told about others is left %+v: %v", told, err)
+	}
+	if dead, err := l.Deliveries(t.Context(), "", 0); err != nil || len(dead) != 10 || dead[0].Error != "refused for "+ledger.ForgottenText {
+		t.Errorf("of what is to be told about others is left %+v: %v", dead, err)
+	}
 	if forgotten, err := l.Forgotten(t.Context(), []string{address}); err != nil || !forgotten[address] {
 		t.Errorf("forgotten %v: %v", forgotten, err)
 	}

@@ -65,18 +65,18 @@ func (j journal) runs(ctx context.Context, query string, args []any) ([]ledger.R
 }
 
 // runColumns are the columns that scanRun reads, of runs r and syncs s.
-const runColumns = `r.id, s.name, r.mode, r.epoch, r.started, r.heartbeat, r.finished, r.stage, r.status, r.message, r.plan_form,
+const runColumns = `r.id, s.name, r.mode, r.epoch, r.started, r.heartbeat, r.finished, r.stage, r.status, r.message, r.plan_form, r.full, r.approves,
 	r.owner, r.part, r.report, r.summary, r.guards`
 
 func scanRun(rows *sql.Rows) (r ledger.Run, err error) {
 	var started, heartbeat, finished sql.NullInt64
 	var owner, asked, report, summary, guards sql.NullString
-	if err := rows.Scan(&r.ID, &r.Sync, &r.Mode, &r.Epoch, &started, &heartbeat, &finished, &r.Stage, &r.Status, &r.Message, &r.PlanForm,
+	if err := rows.Scan(&r.ID, &r.Sync, &r.Mode, &r.Epoch, &started, &heartbeat, &finished, &r.Stage, &r.Status, &r.Message, &r.PlanForm, &r.Full, &r.Approves,
 		&owner, &asked, &report, &summary, &guards); err != nil {
 		return r, err
 	}
 	r.Started, r.Heartbeat, r.Finished = entry.TimeOf(started), entry.TimeOf(heartbeat), entry.TimeOf(finished)
-	var part partText
+	var part entry.Part
 	for _, column := range []struct {
 		name string
 		text sql.NullString
@@ -91,10 +91,7 @@ func scanRun(rows *sql.Rows) (r ledger.Run, err error) {
 			return r, fmt.Errorf("%w (the %s of run %d cannot be read)", ledger.ErrCorrupt, column.name, r.ID)
 		}
 	}
-	r.Part.Limit = part.Limit
-	for _, key := range part.Only {
-		r.Part.Only = append(r.Part.Only, string(key))
-	}
+	r.Part = part.Decode()
 	return r, nil
 }
 
@@ -141,7 +138,7 @@ func (j journal) planPage(ctx context.Context, run int64, after *place) ([]ledge
 		if err := rows.Scan(&last.phase, &last.order, &last.seq, &item.Key, &item.Body, &addresses); err != nil {
 			return err
 		}
-		item.Addresses = decodeHashes(addresses)
+		item.Addresses = entry.DecodeHashes(addresses)
 		item.Phase, item.Order = int(last.phase), last.order
 		items = append(items, item)
 		return nil

@@ -10,6 +10,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
 	"owlatsync/ledger/sqlite/internal/entry"
+	"owlatsync/ledger/sqlite/internal/heard"
 )
 
 // Load calls write to put a snapshot into the empty ledger, all or nothing. It takes the lock as a run does, and fails with a
@@ -38,6 +39,7 @@ func (a archive) Load(ctx context.Context, deployment string, write func(ledger.
 func (t *tx) mustBeEmpty(deployment string) error {
 	var n int
 	err := t.Row(`SELECT (SELECT count(*) FROM syncs) + (SELECT count(*) FROM opt_outs) + (SELECT count(*) FROM forgotten)
+		+ (SELECT count(*) FROM feedback) + (SELECT count(*) FROM suppressions) + (SELECT count(*) FROM heard WHERE latest IS NOT NULL)
 		+ (SELECT count(*) FROM meta WHERE (name, value) <> ('deployment', ?1))`, []any{deployment}, &n)
 	if err == nil && n > 0 {
 		err = ledger.ErrNotEmpty
@@ -87,14 +89,12 @@ func (l *loader) AddRun(r ledger.Run) error {
 	if err != nil {
 		return err
 	}
-	if r.Status == ledger.StatusHeld {
-		r.Status = ledger.StatusSuperseded
-	}
+	r.Status = r.Status.Moved()
 	args, err := encodeRun(&r, r.Heartbeat)
 	if err != nil {
 		return err
 	}
-	if err := l.t.Exec(insertRun, append(args, r.Epoch, sync, r.ID)...); err != nil {
+	if err := l.t.Exec(insertRun, append(args, r.Epoch, r.Full, r.Approves, sync, r.ID)...); err != nil {
 		return contradicting(err)
 	}
 	return l.t.Exec("UPDATE lock SET epoch = max(epoch, ?1)", r.Epoch)
@@ -142,10 +142,18 @@ func (l *loader) SetLastNumber(n int64) error {
 
 // AddOptOut implements ledger.Loader.
 func (l *loader) AddOptOut(o ledger.OptOut) error {
-	if o.ContactID == "" || o.Topic == "" || o.At.IsZero() {
-		return errNoOptOut
+	if err := o.Check(); err != nil {
+		return err
 	}
-	return contradicting(l.t.Exec(insertOptOut, o.ContactID, o.Topic, o.At.UnixMicro()))
+	return contradicting(heard.AddOptOut(l.t.Tx, o))
+}
+
+// AddSuppression implements ledger.Loader.
+func (l *loader) AddSuppression(s ledger.Suppression) error {
+	if err := s.Check(); err != nil {
+		return err
+	}
+	return contradicting(heard.AddSuppression(l.t.Tx, s))
 }
 
 // AddForgotten implements ledger.Loader.

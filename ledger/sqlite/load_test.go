@@ -32,6 +32,9 @@ func pour(t *testing.T, from, into *Ledger) error {
 			for v, err := range s.OptOuts() {
 				errs = append(errs, err, l.AddOptOut(v))
 			}
+			for v, err := range s.Suppressions() {
+				errs = append(errs, err, l.AddSuppression(v))
+			}
 			for v, err := range s.Forgotten() {
 				errs = append(errs, err, l.AddForgotten(v))
 			}

@@ -17,7 +17,10 @@ type Ledger struct {
 	entryReader
 	syncReader
 	journal
+	runQueue
 	inbox
+	mailbox
+	outbox
 	archive
 	locker
 }
@@ -84,7 +87,8 @@ func ledgerOf(driver, path string, open func() (*dbfile.File, error)) (*Ledger, 
 	f, err := open()
 	b := &base{f: f, driver: driver}
 	l := &Ledger{
-		base: b, entryReader: entryReader{base: b, many: new(manyStatement)}, syncReader: syncReader{b}, journal: journal{b}, inbox: inbox{b},
+		base: b, entryReader: entryReader{base: b, many: new(manyStatement)}, syncReader: syncReader{b}, journal: journal{b}, runQueue: runQueue{b},
+		inbox: inbox{b}, mailbox: mailbox{b}, outbox: outbox{b},
 		locker: locker{base: b, locks: new(heldLocks)},
 	}
 	l.archive = archive{base: b, locker: l.locker}

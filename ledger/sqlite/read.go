@@ -14,9 +14,6 @@ import (
 	"owlatsync/ledger/sqlite/internal/pack"
 )
 
-// maxParameters keeps a query far below SQLite's limit of 32 766 parameters.
-const maxParameters = 500
-
 // entryReader reads entries.
 type entryReader struct {
 	*base
@@ -74,13 +71,13 @@ func (r entryReader) Entries(ctx context.Context, sync string, keys []string) (m
 
 func (r entryReader) entries(ctx context.Context, sync string, keys []string) (*sql.Rows, error) {
 	if len(keys) < entriesAtOnce {
-		return r.f.Readers.QueryContext(ctx, entriesQuery(len(keys)), arguments(keys, sync)...)
+		return r.f.Readers.QueryContext(ctx, entriesQuery(len(keys)), entry.Arguments(keys, sync)...)
 	}
 	many, err := r.many.prepare(ctx, r.f.Readers)
 	if err != nil {
 		return nil, err
 	}
-	return many.QueryContext(ctx, arguments(keys, sync)...)
+	return many.QueryContext(ctx, entry.Arguments(keys, sync)...)
 }
 
 func entriesQuery(n int) string {
@@ -92,13 +89,13 @@ func entriesQuery(n int) string {
 func (r entryReader) Holders(ctx context.Context, addresses []string) ([]ledger.Holder, error) {
 	var found []ledger.Holder
 	seen := make(map[int64]struct{})
-	for chunk := range slices.Chunk(addresses, maxParameters) {
+	for chunk := range slices.Chunk(addresses, entry.MaxParameters) {
 		in := entry.Places(len(chunk))
 		query := "SELECT s.name, " + entry.Columns + ` FROM entries e
 			JOIN syncs s ON s.id = e.sync
 			WHERE e.id IN (SELECT id FROM entries WHERE email IN (` + in + `)
 				UNION ALL SELECT id FROM entries WHERE identity IN (` + in + `) AND identity <> '')`
-		err := r.query(ctx, query, arguments(chunk, arguments(chunk)...), func(rows *sql.Rows) error {
+		err := r.query(ctx, query, entry.Arguments(chunk, entry.Arguments(chunk)...), func(rows *sql.Rows) error {
 			var sync string
 			id, e, err := entry.Scan(rows, &sync)
 			if err != nil {
@@ -126,11 +123,4 @@ func (r entryReader) Index(ctx context.Context, sync string) iter.Seq2[ledger.In
 			yield(ledger.IndexEntry{}, fmt.Errorf("read the ledger's index: %w", dbfile.Explain(ctx, err)))
 		}
 	}
-}
-
-func arguments(texts []string, before ...any) []any {
-	for _, t := range texts {
-		before = append(before, t)
-	}
-	return before
 }

@@ -15,12 +15,12 @@ import (
 	"owlatsync/ledger/sqlite/internal/entry"
 )
 
-// commit is one call of Record on its way to the disk.
+// commit is one call on its way to the disk that shares its transaction with others.
 type commit struct {
-	lock  *lock
-	steps []step
-	why   error      // why its lock is lost
-	done  chan error // receives one result
+	lock  *lock           // nil: it needs none
+	write func(*tx) error // may be called again, after a rollback
+	why   error           // why its lock is lost
+	done  chan error      // receives one result
 }
 
 // queue holds the calls that wait for the next transaction.
@@ -77,21 +77,34 @@ func (k *lock) record(ctx context.Context, records []ledger.Record) error {
 	if err != nil {
 		return err
 	}
-	c := &commit{lock: k, steps: steps, done: make(chan error, 1)}
-	k.queue.add(c)
+	return k.share(ctx, k, func(t *tx) error { return t.record(steps) })
+}
+
+// share writes in a transaction that calls share which come while another one is written. A call that cannot be written, or whose lock
+// is lost, fails alone. If ctx ends while the call waits, nothing of it is written. Once its transaction has begun, the call returns
+// the true result.
+func (b *base) share(ctx context.Context, k *lock, write func(*tx) error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case b.f.IsClosed():
+		return ledger.ErrClosed
+	}
+	c := &commit{lock: k, write: write, done: make(chan error, 1)}
+	b.queue.add(c)
 	select {
 	case err := <-c.done:
 		return err
-	case k.f.Token() <- struct{}{}:
+	case b.f.Token() <- struct{}{}:
 		// The holder of the writer writes for all calls that wait, and for itself unless it was just served.
-		k.commitWaiting(context.WithoutCancel(ctx))
+		b.commitWaiting(context.WithoutCancel(ctx))
 		return <-c.done
 	case <-ctx.Done():
-		if k.queue.withdraw(c) {
+		if b.queue.withdraw(c) {
 			return context.Cause(ctx)
 		}
-	case <-k.f.Closed():
-		if k.queue.withdraw(c) {
+	case <-b.f.Closed():
+		if b.queue.withdraw(c) {
 			return ledger.ErrClosed
 		}
 	}
@@ -107,11 +120,15 @@ func (b *base) commitWaiting(ctx context.Context) {
 		var lost []*commit
 		err := b.write(ctx, dbfile.Durable, func(t *tx) error {
 			for _, c := range batch {
-				if why, err := t.lost(c.lock); err != nil {
-					return err
-				} else if why != nil {
-					c.why, lost = why, append(lost, c)
-				} else if err := t.record(c.steps); err != nil {
+				if c.lock != nil {
+					if why, err := t.lost(c.lock); err != nil {
+						return err
+					} else if why != nil {
+						c.why, lost = why, append(lost, c)
+						continue
+					}
+				}
+				if err := c.write(t); err != nil {
 					culprit = c
 					return err
 				}

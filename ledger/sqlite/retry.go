@@ -17,7 +17,7 @@ import (
 type inbox struct{ *base }
 
 // retryBatch is how many failed rows one transaction of Retry changes, so that no run waits long for the writer.
-const retryBatch = maxParameters
+const retryBatch = entry.MaxParameters
 
 // failedRows finds the failed rows of a sync by the index on states.
 const failedRows = "SELECT id FROM entries WHERE sync = (SELECT id FROM syncs WHERE name = ?1) AND state <> 0 AND state >= ?2"

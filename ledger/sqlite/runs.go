@@ -16,7 +16,10 @@ import (
 )
 
 const insertRun = `INSERT INTO runs (mode, started, heartbeat, finished, stage, status, message, owner, part, report, summary, guards,
-	plan_form, epoch, sync, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)`
+	plan_form, epoch, full, approves, sync, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)`
+
+// partColumn is the place of the part among the columns of encodeRun.
+const partColumn = 8
 
 // encodeRun returns the columns of a run that its end replaces, in the order of insertRun.
 func encodeRun(r *ledger.Run, heartbeat time.Time) ([]any, error) {
@@ -35,7 +38,7 @@ func encodeRun(r *ledger.Run, heartbeat time.Time) ([]any, error) {
 		value any
 		none  bool
 	}{
-		{r.Owner, r.Owner == ledger.Owner{}}, {encodePart(r), r.Part.Whole()}, {r.Report, r.Report == nil}, {r.Summary, r.Summary == nil},
+		{r.Owner, r.Owner == ledger.Owner{}}, {entry.EncodePart(r.Part), r.Part.Whole()}, {r.Report, r.Report == nil}, {r.Summary, r.Summary == nil},
 		{r.Guards, len(r.Guards) == 0},
 	} {
 		text, err := jsonOrNull(part.value, part.none)
@@ -55,20 +58,6 @@ func jsonOrNull(value any, none bool) (any, error) {
 	return string(text), err
 }
 
-// partText is the part of a run, as stored.
-type partText struct {
-	Only  []ledger.Text `json:"only,omitempty"`
-	Limit int           `json:"limit,omitempty"`
-}
-
-func encodePart(r *ledger.Run) partText {
-	p := partText{Limit: r.Part.Limit}
-	for _, key := range r.Part.Only {
-		p.Only = append(p.Only, ledger.Text(key))
-	}
-	return p
-}
-
 // BeginRun implements ledger.Writer.
 func (k *lock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err error) {
 	const doing = "begin run in ledger"
@@ -81,15 +70,20 @@ func (k *lock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err erro
 		if err != nil {
 			return err
 		}
-		if err := t.Exec("UPDATE runs SET status = ?1, message = ?2 WHERE status = 'running'", string(ledger.StatusDied), ledger.MessageDied); err != nil {
+		if err := t.bury(sync); err != nil {
 			return err
 		}
-		return t.Row(insertRun+returningID, append(args, k.epoch, sync, nil), &id)
+		if run.ID != 0 {
+			id = run.ID
+			return t.beginQueued(&run, sync, k.epoch, args)
+		}
+		return t.Row(insertRun+returningID, append(args, k.epoch, run.Full, run.Approves, sync, nil), &id)
 	})
-	if err == nil {
-		sweep(ctx, k)
+	if err != nil {
+		return 0, err
 	}
-	return id, err
+	sweep(ctx, k)
+	return id, nil
 }
 
 // Beat implements ledger.Writer.
@@ -148,7 +142,7 @@ func (k *lock) KeepPlan(ctx context.Context, run int64, items []ledger.PlanItem)
 				body = []byte{}
 			}
 			err := t.Exec("INSERT INTO plan (run, phase, ord, seq, key, body, addresses) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-				run, items[i].Phase, items[i].Order, seq+int64(i), items[i].Key, body, encodeHashes(items[i].Addresses))
+				run, items[i].Phase, items[i].Order, seq+int64(i), items[i].Key, body, entry.EncodeHashes(items[i].Addresses))
 			if err != nil {
 				return err
 			}

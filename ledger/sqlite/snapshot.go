@@ -10,6 +10,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
 	"owlatsync/ledger/sqlite/internal/entry"
+	"owlatsync/ledger/sqlite/internal/heard"
 )
 
 // Snapshot calls read with everything that the ledger holds as of one instant. A read transaction stays open until read returns,
@@ -117,7 +118,12 @@ func (s *snapshot) History() iter.Seq2[ledger.HistoryLine, error] {
 
 // OptOuts implements ledger.Snapshot.
 func (s *snapshot) OptOuts() iter.Seq2[ledger.OptOut, error] {
-	return rowsOf(s, "SELECT contact_id, topic, at FROM opt_outs ORDER BY contact_id, topic", scanOptOut)
+	return rowsOf(s, "SELECT "+heard.OptOutColumns+" FROM opt_outs ORDER BY contact_id, topic", heard.ScanOptOut)
+}
+
+// Suppressions implements ledger.Snapshot.
+func (s *snapshot) Suppressions() iter.Seq2[ledger.Suppression, error] {
+	return rowsOf(s, "SELECT "+heard.SuppressionColumns+" FROM suppressions ORDER BY email", heard.ScanSuppression)
 }
 
 // Forgotten implements ledger.Snapshot.

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/binary"
 	"errors"
 
 	"owlatsync/ledger/sqlite/internal/dbfile"
@@ -14,7 +13,7 @@ const sweepBatch = 2000
 
 const (
 	// kept tells a run whose plan is kept. The plan of any other run is dropped: nobody sees what is left of it.
-	kept = "status IN ('running', 'held')"
+	kept = "status IN ('running', 'waiting', 'held')"
 	// nextPlan finds the next run of which the table has items. It looks at one item.
 	nextPlan = "SELECT run FROM plan WHERE run > ?1 ORDER BY run LIMIT 1"
 	// sweepPlan removes the first items of a plan that is dropped.
@@ -46,23 +45,4 @@ func sweep(ctx context.Context, k *lock) {
 		}
 	}
 	_ = dbfile.GiveBack(ctx, k.f) // also what rows that are gone and a migration have left
-}
-
-// encodeHashes returns hashes as they are stored.
-func encodeHashes(hashes []uint64) any {
-	if len(hashes) == 0 {
-		return nil
-	}
-	b := make([]byte, 0, 8*len(hashes))
-	for _, h := range hashes {
-		b = binary.LittleEndian.AppendUint64(b, h)
-	}
-	return b
-}
-
-func decodeHashes(b []byte) (hashes []uint64) {
-	for ; len(b) >= 8; b = b[8:] {
-		hashes = append(hashes, binary.LittleEndian.Uint64(b))
-	}
-	return hashes
 }

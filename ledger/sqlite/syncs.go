@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -89,70 +88,6 @@ func (r syncReader) Bookmark(ctx context.Context, sync string) (ledger.Bookmark,
 	return b, nil
 }
 
-// OptOuts returns the known opt-outs of the contacts, including those of forgotten persons.
-func (r syncReader) OptOuts(ctx context.Context, contactIDs []string) ([]ledger.OptOut, error) {
-	found, err := r.optOuts(ctx, contactIDs)
-	if err != nil {
-		return nil, fmt.Errorf("read opt-outs of the ledger: %w", dbfile.Explain(ctx, err))
-	}
-	return found, nil
-}
-
-func (r syncReader) optOuts(ctx context.Context, contactIDs []string) (found []ledger.OptOut, err error) {
-	if len(contactIDs) == 0 {
-		return nil, nil
-	}
-	if len(contactIDs) > 1 { // most ledgers have no opt-outs
-		var some bool
-		if err := r.f.Readers.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM opt_outs)").Scan(&some); !some {
-			return nil, err
-		}
-	}
-	secret, err := r.forgetSecret(ctx)
-	if err != nil {
-		return nil, err
-	}
-	contacts := make(map[string]string, len(contactIDs)) // by their stored names
-	for _, id := range contactIDs {
-		contacts[id] = id
-		if secret != nil {
-			contacts[ledger.HashContact(secret, id)] = id
-		}
-	}
-	type place struct{ contact, topic string }
-	at := make(map[place]int)
-	for chunk := range slices.Chunk(slices.Collect(maps.Keys(contacts)), maxParameters) {
-		err := r.query(ctx, "SELECT contact_id, topic, at FROM opt_outs WHERE contact_id IN ("+entry.Places(len(chunk))+")", arguments(chunk),
-			func(rows *sql.Rows) error {
-				o, err := scanOptOut(rows)
-				if err != nil {
-					return err
-				}
-				o.ContactID = contacts[o.ContactID]
-				i, twice := at[place{o.ContactID, o.Topic}]
-				switch {
-				case !twice:
-					at[place{o.ContactID, o.Topic}] = len(found)
-					found = append(found, o)
-				case o.At.After(found[i].At): // the person left again after being forgotten
-					found[i] = o
-				}
-				return nil
-			})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
-}
-
-func scanOptOut(rows *sql.Rows) (o ledger.OptOut, err error) {
-	var at sql.NullInt64
-	err = rows.Scan(&o.ContactID, &o.Topic, &at)
-	o.At = entry.TimeOf(at)
-	return o, err
-}
-
 // Forgotten returns the normalised addresses of forgotten persons: those given to ForgetPerson, and those found with them. It
 // leaves out the others.
 func (r syncReader) Forgotten(ctx context.Context, addresses []string) (map[string]bool, error) {
@@ -171,7 +106,7 @@ func (r syncReader) forgotten(ctx context.Context, addresses []string, forgotten
 	if secret == nil || err != nil {
 		return err
 	}
-	for chunk := range slices.Chunk(addresses, maxParameters) {
+	for chunk := range slices.Chunk(addresses, entry.MaxParameters) {
 		byHash := make(map[string]string, len(chunk))
 		hashes := make([]any, len(chunk))
 		for i, address := range chunk {

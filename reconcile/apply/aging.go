@@ -10,7 +10,7 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// ErrStale ends the application of a plan whose time is over although steps are left. Their outcomes are not told.
+// ErrStale ends the application of a plan whose time is over, or that gives way to others, although steps are left. Their outcomes are not told.
 var ErrStale = errors.New("the source must be read again")
 
 // SoFar is what the plans that one run applies have in common. The zero value is that of a run that has applied none.
@@ -53,9 +53,9 @@ func (f *SoFar) release(s *step.Step) {
 // aging ends the application of a plan that has become too old.
 type aging struct{ *run }
 
-// age ends the run if its plan is too old. The run is locked.
+// age ends the run if its plan is too old, or if it gives way. The run is locked.
 func (a aging) age() {
-	if a.ended == nil && !a.Until.IsZero() && !time.Now().Before(a.Until) {
+	if a.ended == nil && (!a.Until.IsZero() && !time.Now().Before(a.Until) || a.GivesWay != nil && a.GivesWay()) {
 		a.ended = ErrStale
 	}
 }

@@ -70,11 +70,14 @@ type Needs struct {
 	Run        int64
 	PrivateKey bool // keys of rows are personal data and are not logged
 
-	Stop    <-chan struct{} // closing it ends the run: no more work is taken
-	Until   time.Time       // from then on no more work is taken, because the plan is too old; zero: never
-	Part    owlatsync.Part
-	Workers int // the most rows at once; 0: what a pool allows
-	SoFar   *SoFar
+	Stop  <-chan struct{} // closing it ends the run: no more work is taken
+	Until time.Time       // from then on no more work is taken, because the plan is too old; zero: never
+	// GivesWay reports that no more work is to be taken because others wait for their turn, which ends the plan as Until does; nil:
+	// never. It is called often, by one goroutine at a time.
+	GivesWay func() bool
+	Part     owlatsync.Part
+	Workers  int // the most rows at once; 0: what a pool allows
+	SoFar    *SoFar
 	// Undated is a time in the steps that is not on Owlat's clock but on this machine's; zero: there is none.
 	Undated time.Time
 }

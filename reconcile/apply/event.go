@@ -1,7 +1,9 @@
 package apply
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -11,6 +13,9 @@ import (
 	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
 )
+
+// errBarred ends an event that is not sent, because no mail may go to the address.
+var errBarred = errors.New("no mail may go to the address")
 
 // notice sends the events of a row.
 type notice struct{ *row }
@@ -39,6 +44,9 @@ func (r notice) notify(ctx context.Context) error {
 			return err
 		}
 		err := r.call(ctx, once(func(ctx context.Context) error {
+			if barred, err := r.barred(ctx); err != nil || barred != "" {
+				return cmp.Or(err, errBarred)
+			}
 			m.State, m.At = ledger.EventSent, r.now()
 			err := r.flush(ctx)
 			if err != nil {
@@ -50,6 +58,9 @@ func (r notice) notify(ctx context.Context) error {
 			return err
 		})
 		switch {
+		case errors.Is(err, errBarred):
+			r.event("event left out", m.Name)
+			r.e.Events = slices.Delete(r.e.Events, i, i+1)
 		case err == nil:
 			r.event("event sent", m.Name)
 			r.e.Events = slices.Delete(r.e.Events, i, i+1)

@@ -211,3 +211,26 @@ func (a *Asker) Living(ctx context.Context, contacts []string) (gone map[string]
 	}
 	return gone, unknown, nil
 }
+
+// Named returns those of the contacts that are known to exist; each is asked for once. Whoever is missing is met in another way. The
+// error is as that of Living.
+func (a *Asker) Named(ctx context.Context, contacts []string) (found []owlat.Contact, err error) {
+	for _, id := range contacts {
+		c, err := remote.Find(ctx, a.Client, id)
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case err == nil:
+			found = append(found, *c)
+		case remote.IsGone(err):
+		case errors.Is(err, owlat.ErrForbidden):
+			return found, nil
+		default:
+			if err := remote.Stopped(err); remote.Classify(err).Class == ledger.StopRun {
+				return nil, err
+			}
+			return found, nil // while Owlat does not answer, the create tells
+		}
+	}
+	return found, nil
+}

@@ -32,6 +32,14 @@ func (l *Listed) add(page []owlat.Contact, wanted func(hash uint64) bool, again 
 	}
 }
 
+// Take adds contacts that were read one by one. An address that is listed keeps its contact.
+func (l *Listed) Take(contacts []owlat.Contact) {
+	l.add(contacts, func(hash uint64) bool {
+		_, listed := l.at[hash]
+		return !listed
+	}, func(uint64) {})
+}
+
 // Find returns the listed contact with the address. A nil Listed has none.
 func (l *Listed) Find(address string) (c owlat.Contact, ok bool) {
 	if l == nil {

@@ -93,6 +93,21 @@ func HeedBeforeAdd(m ledger.Membership, optOuts []ledger.OptOut) (_ ledger.Membe
 	return m, left
 }
 
+// Bar returns the membership as recorded when an add is about to be sent, or sent again, to an address to which no mail may go.
+func Bar(m ledger.Membership) ledger.Membership {
+	if line := Decide(Case{Says: Yes, Has: RecordedOf(&m), Holds: Facts{HasContact: true, Suppressed: true}}); line.Becomes != "" {
+		m.State = line.Becomes
+	}
+	return m
+}
+
+// writtenBack reports whether a write-back has written the opt-out that the membership records into a source since.
+func writtenBack(m *ledger.Membership, optOuts []ledger.OptOut) bool {
+	return m != nil && slices.ContainsFunc(optOuts, func(o ledger.OptOut) bool {
+		return o.Topic == m.Topic && !o.Written.IsZero() && !follows(m, o, NewerConsent)
+	})
+}
+
 func find(memberships []ledger.Membership, topic string) *ledger.Membership {
 	for i := range memberships {
 		if memberships[i].Topic == topic {

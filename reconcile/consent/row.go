@@ -20,6 +20,9 @@ type Row struct {
 	New bool
 	// Spent has the topics for which the contact does not count as new, because another sync has acted on a consent.
 	Spent []string
+	// Suppressed says that no mail may go to the row's address.
+	Suppressed bool
+	OptOuts    []ledger.OptOut // of the contact
 	// Changes are the changes that come before those of the topics.
 	Changes []owlatsync.Change
 }
@@ -48,7 +51,7 @@ func Plan(topics []policy.Topic, r Row, now time.Time) (v Verdict) {
 		m := find(v.Memberships, t.ID)
 		line := Decide(Case{Says: says, Has: RecordedOf(m), Holds: Facts{
 			NewContact: r.New && r.Origin != ledger.OriginDeleted && !slices.Contains(r.Spent, t.ID), Unspent: unspent, HasColumn: t.When,
-			AddExisting: t.Existing == policy.ExistingAdd, HasContact: r.HasContact,
+			AddExisting: t.Existing == policy.ExistingAdd, HasContact: r.HasContact, Suppressed: r.Suppressed, WrittenBack: writtenBack(m, r.OptOuts),
 		}})
 		v.take(line, t.ID, m, now)
 	}
@@ -65,7 +68,7 @@ func Withdraw(topics []policy.Topic, r Row, now time.Time) (v Verdict) {
 		}
 		m := find(v.Memberships, t.ID)
 		line := Decide(Case{Says: No, Has: RecordedOf(m), Holds: Facts{
-			HasColumn: t.When, AddExisting: t.Existing == policy.ExistingAdd, HasContact: r.HasContact,
+			HasColumn: t.When, AddExisting: t.Existing == policy.ExistingAdd, HasContact: r.HasContact, WrittenBack: writtenBack(m, r.OptOuts),
 		}})
 		if line.Does == Remove {
 			v.take(line, t.ID, m, now)

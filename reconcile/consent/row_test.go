@@ -30,7 +30,10 @@ func TestPlanIsTheTable(t *testing.T) {
 		if m := membershipOf(c.Has, noon.Add(-time.Hour), time.Time{}); m != nil {
 			given = append(given, *m)
 		}
-		r := Row{Says: []owlatsync.Consent{c.Says}, Origin: ledger.OriginAdopted, HasContact: c.Holds.HasContact, New: c.Holds.NewContact}
+		r := Row{Says: []owlatsync.Consent{c.Says}, Origin: ledger.OriginAdopted, HasContact: c.Holds.HasContact, New: c.Holds.NewContact, Suppressed: c.Holds.Suppressed}
+		if c.Holds.WrittenBack {
+			r.OptOuts = []ledger.OptOut{{ContactID: "c", Topic: "news", At: noon.Add(-time.Hour), Written: noon.Add(-time.Minute)}}
+		}
 		if c.Holds.Unspent {
 			r.Origin = ledger.OriginCreated
 			given = append(given, ledger.Membership{Topic: "mistyped", Consent: true, State: ledger.MemberWanted})
@@ -72,7 +75,7 @@ func TestPlanIsTheTable(t *testing.T) {
 			t.Errorf("%+v: a topic that is not configured became %+v", c, other)
 		}
 	}
-	if met != 3*len(All)*(8+8+4) {
+	if met != 3*len(All)*(8+8+4)*4 {
 		t.Errorf("%d cases", met)
 	}
 }
@@ -89,6 +92,9 @@ func TestWithdrawIsTheNo(t *testing.T) {
 			topics[0].Existing = policy.ExistingAdd
 		}
 		r := Row{Says: []owlatsync.Consent{c.Says}, Origin: ledger.OriginAdopted, HasContact: c.Holds.HasContact, New: c.Holds.NewContact}
+		if c.Holds.WrittenBack {
+			r.OptOuts = []ledger.OptOut{{ContactID: "c", Topic: "news", At: noon.Add(-time.Minute), Written: noon}}
+		}
 		if m := membershipOf(c.Has, noon, time.Time{}); m != nil {
 			r.Memberships = append(r.Memberships, *m)
 		}
@@ -218,5 +224,38 @@ func TestWhatFollowsFromAMembership(t *testing.T) {
 				t.Errorf("what was given has become %+v", given[0])
 			}
 		})
+	}
+}
+
+// TestEcho: the no that follows a write-back of an opt-out is no new word, unless the person said yes since.
+func TestEcho(t *testing.T) {
+	t.Parallel()
+	news := []policy.Topic{{ID: "news", When: true}}
+	left := ledger.OptOut{ContactID: "c", Topic: "news", At: noon, Written: noon.Add(time.Second)}
+	row := func(m ledger.Membership, o ledger.OptOut) Row {
+		optOuts := []ledger.OptOut{o}
+		return Row{Says: []owlatsync.Consent{No}, Origin: ledger.OriginCreated, HasContact: true, OptOuts: optOuts, Memberships: Heed([]ledger.Membership{m}, optOuts)}
+	}
+	added := ledger.Membership{Topic: "news", Consent: true, State: ledger.MemberAdded, At: noon.Add(-time.Hour)}
+	again, elsewhere, unwritten := added, left, left
+	again.Renewed, again.At = noon.Add(time.Hour), noon.Add(time.Hour)
+	elsewhere.Topic, unwritten.Written = "other", time.Time{}
+	for _, test := range []struct {
+		name string
+		row  Row
+		asks bool
+	}{
+		{"the no is our own", row(added, left), false},
+		{"the person said yes again, and then no", row(again, left), true},
+		{"the person left another topic", row(added, elsewhere), true},
+		{"no write-back wrote it", row(added, unwritten), true},
+	} {
+		v := Plan(news, test.row, noon.Add(2*time.Hour))
+		if (len(v.Changes) == 1) != test.asks {
+			t.Errorf("%s: %v", test.name, v.Changes)
+		}
+		if m := find(v.Memberships, "news"); !test.asks && (m.Consent || m.State != ledger.MemberOut) {
+			t.Errorf("%s: the ledger has %+v", test.name, m)
+		}
 	}
 }

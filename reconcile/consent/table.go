@@ -49,6 +49,8 @@ const (
 	AddExisting Condition = "`existing: add`"
 	Rules       Condition = "`existing: add`, and there is a contact"
 	HasContact  Condition = "there is a contact"
+	Suppressed  Condition = "no mail may go to the address" // see ledger.Suppression
+	WrittenBack Condition = "a write-back wrote that opt-out into the source"
 )
 
 // Action is what a run does, in words for the documents.
@@ -78,6 +80,12 @@ type Line struct {
 
 // Table says what a run does about a row and a topic. The first line that fits decides.
 var Table = []Line{
+	// The row says yes, and a mail to its address came back for good, or was called spam.
+	{Yes, has{Nothing, SaidNo, NotKnown, TakingOff, LeavingGone, LeftGone, Wanted, LeftAlone}, Suppressed, LeaveIt, ledger.MemberOptedOut,
+		"no word of the source and of the configuration lifts that"},
+	{Yes, has{Sent}, Suppressed, LeaveIt, ledger.MemberUnsure,
+		"the add may have worked, so that a later no has something to take off"},
+
 	// The row says yes, and the ledger has nothing.
 	{Yes, has{Nothing}, NewContact, Add, ledger.MemberWanted,
 		"nobody can leave before there is a contact; what another sync did with it counts"},
@@ -107,6 +115,8 @@ var Table = []Line{
 		"the yes is not new"},
 
 	// The row says no.
+	{No, has{OptedOut}, WrittenBack, DoNothing, ledger.MemberOut,
+		"the no is the echo of the opt-out and no new word: the person is off the topic"},
 	{No, has{Nothing, NotKnown}, Rules, Remove, ledger.MemberUnknown,
 		"the configuration lets the source rule, and the person may be on the topic"},
 	{No, has{Nothing, NotKnown}, HasContact, DoNothing, ledger.MemberUnknown,
@@ -133,7 +143,7 @@ type Case struct {
 }
 
 // Facts are the conditions that hold.
-type Facts struct{ NewContact, Unspent, HasColumn, AddExisting, HasContact bool }
+type Facts struct{ NewContact, Unspent, HasColumn, AddExisting, HasContact, Suppressed, WrittenBack bool }
 
 func (f Facts) hold(c Condition) bool {
 	switch c {
@@ -149,6 +159,10 @@ func (f Facts) hold(c Condition) bool {
 		return f.AddExisting && f.HasContact
 	case HasContact:
 		return f.HasContact
+	case Suppressed:
+		return f.Suppressed
+	case WrittenBack:
+		return f.WrittenBack
 	}
 	return true
 }

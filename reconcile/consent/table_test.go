@@ -16,6 +16,9 @@ var cases = []struct {
 	does    Action
 	becomes ledger.MembershipState
 }{
+	{"a yes of an address that bounced", Case{Yes, Wanted, Facts{NewContact: true, HasColumn: true, AddExisting: true, HasContact: true, Suppressed: true}}, LeaveIt, ledger.MemberOptedOut},
+	{"an add whose answer was lost, then a bounce", Case{Yes, Sent, Facts{AddExisting: true, HasContact: true, Suppressed: true}}, LeaveIt, ledger.MemberUnsure},
+
 	{"a yes of a contact that the sync creates", Case{Yes, Nothing, Facts{NewContact: true}}, Add, ledger.MemberWanted},
 	{"a yes whose topic id was corrected", Case{Yes, Nothing, Facts{Unspent: true, HasContact: true}}, Add, ledger.MemberWanted},
 	{"a yes of a contact that was there, existing: add", Case{Yes, Nothing, Facts{AddExisting: true, HasContact: true}}, Add, ledger.MemberWanted},
@@ -30,6 +33,7 @@ var cases = []struct {
 	{"an add whose answer was lost", Case{Yes, Sent, Facts{AddExisting: true, HasContact: true}}, AddAgain, ""},
 	{"a person who left stays off", Case{Yes, OptedOut, Facts{NewContact: true, HasColumn: true, AddExisting: true, HasContact: true}}, DoNothing, ""},
 
+	{"a no that a write-back wrote", Case{No, OptedOut, Facts{HasColumn: true, AddExisting: true, HasContact: true, WrittenBack: true}}, DoNothing, ledger.MemberOut},
 	{"a no of a contact that was there, existing: add", Case{No, Nothing, Facts{HasColumn: true, AddExisting: true, HasContact: true}}, Remove, ledger.MemberUnknown},
 	{"a no of a contact that was there", Case{No, Nothing, Facts{HasColumn: true, HasContact: true}}, DoNothing, ledger.MemberUnknown},
 	{"a member withdraws", Case{No, Added, Facts{HasColumn: true, HasContact: true}}, Remove, ""},
@@ -73,9 +77,9 @@ func everyCase() (all []Case) {
 	flags := []bool{false, true}
 	for _, says := range []owlatsync.Consent{Yes, No, Unclear} {
 		for _, has := range All {
-			for bits := range 1 << 5 {
+			for bits := range 1 << 7 {
 				on := func(i int) bool { return flags[bits>>i&1] }
-				all = append(all, Case{says, has, Facts{on(0), on(1), on(2), on(3), on(4)}})
+				all = append(all, Case{says, has, Facts{on(0), on(1), on(2), on(3), on(4), on(5), on(6)}})
 			}
 		}
 	}
@@ -88,6 +92,11 @@ func mayAdd(c Case) bool {
 	switch c.Has {
 	case OptedOut, Added, Sent, Unsure:
 		return false
+	}
+	if f.Suppressed {
+		return false
+	}
+	switch c.Has {
 	case Wanted:
 		return true // it is still due
 	case Nothing:
@@ -103,6 +112,8 @@ func mayBeOn(c Case) bool {
 	switch c.Has {
 	case SaidNo:
 		return false
+	case OptedOut:
+		return c.Holds.HasContact && !c.Holds.WrittenBack
 	case Nothing, NotKnown:
 		return c.Holds.HasContact && c.Holds.AddExisting
 	}
@@ -113,7 +124,7 @@ func mayBeOn(c Case) bool {
 func TestEveryCase(t *testing.T) {
 	t.Parallel()
 	all := everyCase()
-	if len(all) != 3*len(All)*32 {
+	if len(all) != 3*len(All)*128 {
 		t.Fatalf("%d cases", len(all))
 	}
 	decided := make(map[string]bool) // line and record
@@ -125,7 +136,7 @@ func TestEveryCase(t *testing.T) {
 		}
 		decided[fmt.Sprint(i, c.Has)] = true
 		l := Table[i]
-		if (l.Does == AddAgain) != (c.Says == Yes && c.Has == Sent) {
+		if (l.Does == AddAgain) != (c.Says == Yes && c.Has == Sent && !c.Holds.Suppressed) {
 			t.Errorf("%+v: a run %s", c, l.Does)
 		}
 		if (l.Does == Add) != (c.Says == Yes && mayAdd(c)) {
@@ -187,7 +198,7 @@ func TestRecordedOf(t *testing.T) {
 		}
 	}
 	for _, state := range []ledger.MembershipState{ledger.MemberOut, "", "of a later version"} {
-		if got := Decide(Case{Yes, RecordedOf(&ledger.Membership{Consent: true, State: state}), Facts{true, true, true, true, true}}); got.Does == Add {
+		if got := Decide(Case{Yes, RecordedOf(&ledger.Membership{Consent: true, State: state}), Facts{true, true, true, true, true, false, true}}); got.Does == Add {
 			t.Errorf("a yes with the state %q adds somebody", state)
 		}
 	}

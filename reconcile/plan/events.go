@@ -31,6 +31,11 @@ func due(rules []policy.EventRule, before []ledger.EventMark, s *step.Step, agai
 	return marks
 }
 
+// undue returns the marks without those of events that are not sent yet.
+func undue(marks []ledger.EventMark) []ledger.EventMark {
+	return slices.DeleteFunc(marks, func(m ledger.EventMark) bool { return m.State == ledger.EventDue })
+}
+
 func makesDue(s *step.Step, on ledger.EventOn) bool {
 	switch s.Outcome {
 	case owlatsync.Created:

@@ -64,7 +64,14 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := g.told(ctx, batch, entries, &held); err != nil {
+		return nil, err
+	}
 	if err := g.unlist(ctx, batch, &held); err != nil {
+		return nil, err
+	}
+	suppressed, err := g.suppressed(ctx, batch)
+	if err != nil {
 		return nil, err
 	}
 	optOuts, err := g.optOuts(ctx, entries, &held)
@@ -97,6 +104,7 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 		}
 		g.stand(k.row, k, gone)
 		k.Forgotten, k.SetBack = forgotten[r.Email], g.SetBack
+		_, k.Suppressed = suppressed[r.Email]
 		k.sibling(g.Policies.Sync, held.byContact)
 		if k.Entry != nil {
 			k.OptOuts = optOuts[k.Entry.ContactID]
@@ -235,10 +243,11 @@ func (g *gatherer) perhapsGone(k *known) (contacts []string) {
 func (g *gatherer) raised(ctx context.Context, batch []hearing) ([]known, error) {
 	var all []known
 	var contacts []string
+	var rows []*step.Row
 	for _, h := range batch {
 		if r := g.contest.raise(h); r != nil {
 			all = append(all, known{Known: Known{Entry: h.entry}, row: r})
-			contacts = append(contacts, h.entry.ContactID)
+			contacts, rows = append(contacts, h.entry.ContactID), append(rows, r)
 		}
 	}
 	if len(all) == 0 {
@@ -248,7 +257,12 @@ func (g *gatherer) raised(ctx context.Context, batch []hearing) ([]known, error)
 	if err != nil {
 		return nil, readLedger(err)
 	}
+	suppressed, err := g.suppressed(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
 	for i := range all {
+		_, all[i].Suppressed = suppressed[rows[i].Email]
 		for _, o := range optOuts {
 			if o.ContactID == all[i].Entry.ContactID {
 				all[i].OptOuts = append(all[i].OptOuts, o)

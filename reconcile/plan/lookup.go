@@ -192,4 +192,43 @@ func (g *lookup) optOuts(ctx context.Context, entries map[string]*ledger.Entry, 
 	return byContact, nil
 }
 
+// suppressed returns the suppressions of the addresses of a batch.
+func (g *lookup) suppressed(ctx context.Context, batch []*step.Row) (map[string]ledger.Suppression, error) {
+	addresses := make([]string, len(batch))
+	for i, r := range batch {
+		addresses[i] = r.Email
+	}
+	found, err := g.Ledger.Suppressions(ctx, addresses)
+	if err != nil {
+		return nil, readLedger(err)
+	}
+	return found, nil
+}
+
+// told adds to the listing the contacts of which Owlat told when they were made, for rows whose contact nothing else tells. A create
+// that may be in doubt finds out by itself whose contact it is.
+func (g *lookup) told(ctx context.Context, batch []*step.Row, entries map[string]*ledger.Entry, held *held) error {
+	var addresses []string
+	for _, r := range batch {
+		if e := entries[r.Key]; g.stands(e) || e != nil && !e.Intent.Create.IsZero() || len(held.byAddress[r.Email]) > 0 || held.doubtful[r.Email] {
+			continue
+		}
+		if _, listed := g.listed.Find(r.Email); !listed {
+			addresses = append(addresses, r.Email)
+		}
+	}
+	known, err := g.Ledger.Known(ctx, addresses)
+	if err != nil {
+		return readLedger(err)
+	}
+	if len(known) == 0 {
+		return nil
+	}
+	contacts, err := g.Contacts.Named(ctx, slices.Sorted(maps.Values(known)))
+	if err == nil && len(contacts) > 0 {
+		g.listed.Take(contacts)
+	}
+	return err
+}
+
 func readLedger(err error) error { return fmt.Errorf("read the ledger: %w", err) }

@@ -12,6 +12,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/owlat"
 	"owlatsync/reconcile/ask"
 	"owlatsync/reconcile/policy"
 	"owlatsync/reconcile/progress"
@@ -25,6 +26,8 @@ type Contacts interface {
 	Adopt(ctx context.Context, rows ask.Rows, tell func(contacts, total int)) (*ask.Listed, owlatsync.Adoption, error)
 	// Living tells which of the contacts are gone, and why it is not known of some. Its error says why nobody can be asked.
 	Living(ctx context.Context, contacts []string) (gone map[string]bool, unknown map[string]string, err error)
+	// Named returns those of the contacts that are known to exist. Its error says why nobody can be asked.
+	Named(ctx context.Context, contacts []string) ([]owlat.Contact, error)
 }
 
 // Notes takes in what a later run must know about rows that this one leaves out of step.

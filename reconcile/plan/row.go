@@ -16,16 +16,18 @@ import (
 // Known is what is known about a row in Owlat and in the ledger.
 type Known struct {
 	// Entry stands for the row; nil means that the row is new. An entry with a contact id has a contact, met before or just found.
-	Entry     *ledger.Entry
-	OptOuts   []ledger.OptOut // the opt-outs of the contact
-	Forgotten bool            // the ledger forgot a person with the address, and with them their consents
-	Again     bool            // the row was met before, with a contact that no longer exists
-	SetBack   bool            // the ledger is older than what was done: the row may have been met before
-	New       bool            // the ledger has no entry for the row
-	OldKey    string          // the key under which the ledger knows the row; empty: the same
-	Sibling   *Sibling        // another sync created the contact that the row is to have; nil: none did
-	Claims    bool            // the row needs the address of a contact whose row left: a delete may free it, so the row does not wait
-	There     time.Time       // now on Owlat's clock; zero: the same
+	Entry   *ledger.Entry
+	OptOuts []ledger.OptOut // the opt-outs of the contact
+	// Suppressed says that no mail may go to the row's address.
+	Suppressed bool
+	Forgotten  bool      // the ledger forgot a person with the address, and with them their consents
+	Again      bool      // the row was met before, with a contact that no longer exists
+	SetBack    bool      // the ledger is older than what was done: the row may have been met before
+	New        bool      // the ledger has no entry for the row
+	OldKey     string    // the key under which the ledger knows the row; empty: the same
+	Sibling    *Sibling  // another sync created the contact that the row is to have; nil: none did
+	Claims     bool      // the row needs the address of a contact whose row left: a delete may free it, so the row does not wait
+	There      time.Time // now on Owlat's clock; zero: the same
 }
 
 // Row compares what a row asks for with what is known about it, and returns the step to take. It changes nothing it is given. Pure.
@@ -78,11 +80,14 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	}
 	old := k.SetBack || e.MetBefore()
 	s.Events = due(p.Events, e.Events, s, k.Again || old && s.Outcome == owlatsync.Adopted, now)
+	if k.Suppressed {
+		s.Events = undue(s.Events)
+	}
 	s.Messages = messages(p.Events, s.Events, r)
 	before := e.Memberships
 	v := consent.Plan(p.Topics, consent.Row{
 		Says: r.Consents, Memberships: e.Memberships, Origin: e.Origin, HasContact: e.ContactID != "", New: (isNew || k.Sibling != nil) && !k.Forgotten,
-		Spent: k.Sibling.spent(p.Topics), Changes: s.Changes,
+		Spent: k.Sibling.spent(p.Topics), Suppressed: k.Suppressed, OptOuts: k.OptOuts, Changes: s.Changes,
 	}, there)
 	e.Memberships, s.Changes, s.Skipped = v.Memberships, v.Changes, v.Skipped
 	if s.Outcome == owlatsync.Updated && len(s.Changes) == 0 && s.Pending() == 0 {
@@ -93,7 +98,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 		s.Changes = slices.Insert(s.Changes, 0, owlatsync.Change{Kind: owlatsync.AdoptContact})
 	}
 	if e.ContactID == "" {
-		s.Met = met(p, s, before, k.Again || old, now, there)
+		s.Met = met(p, s, before, k.Suppressed, k.Again || old, now, there)
 		if s.Met != nil {
 			s.Met.Old = old
 		}
@@ -114,7 +119,7 @@ func outcomeOf(e *ledger.Entry, isNew bool) owlatsync.Outcome {
 
 // met returns what to do instead if the contact to be created turns out to be there. It returns nil if that makes no difference. Before
 // has the memberships as the ledger knows them: that a new contact is on no topic does not hold for one that is there.
-func met(p *policy.Policies, s *step.Step, before []ledger.Membership, again bool, now, there time.Time) *step.Met {
+func met(p *policy.Policies, s *step.Step, before []ledger.Membership, suppressed, again bool, now, there time.Time) *step.Met {
 	if len(p.Topics) == 0 && len(p.Events) == 0 {
 		return nil
 	}
@@ -123,11 +128,17 @@ func met(p *policy.Policies, s *step.Step, before []ledger.Membership, again boo
 		return slices.ContainsFunc(known, func(m ledger.Membership) bool { return m.Topic == b.Topic }) ||
 			!slices.ContainsFunc(s.Entry.Memberships, func(m ledger.Membership) bool { return m.Topic == b.Topic && m.State == ledger.MemberOut })
 	})...)
+	if suppressed { // nothing is put on a topic, whether the contact is there or not
+		known = consent.Acted(before)
+	}
 	v := consent.Plan(p.Topics, consent.Row{
-		Says: s.Row.Consents, Memberships: known, Origin: ledger.OriginAdopted, HasContact: true,
+		Says: s.Row.Consents, Memberships: known, Origin: ledger.OriginAdopted, HasContact: true, Suppressed: suppressed,
 	}, there)
 	adopted := &step.Step{Outcome: owlatsync.Adopted}
 	events := due(p.Events, s.Entry.Events, adopted, again, now)
+	if suppressed {
+		events = undue(events)
+	}
 	return &step.Met{Memberships: v.Memberships, Changes: v.Changes, Events: events, Messages: messages(p.Events, events, s.Row), Skipped: v.Skipped}
 }
 

@@ -10,11 +10,20 @@ func (t *Teller) Recall() {
 	t.account = newAccount()
 }
 
+// Waits tells that the run lets others have their turn, until Afresh.
+func (t *Teller) Waits() {
+	t.mu.Lock()
+	t.state.Waiting = true
+	t.mu.Unlock()
+	t.tell(Waiting{t.about})
+}
+
 // Afresh tells that the run reads the source again. What is told until Accept or Drop is a draft: it counts only if it is accepted.
 func (t *Teller) Afresh() {
 	t.mu.Lock()
 	t.account.begin()
 	t.state.Stretch++
+	t.state.Waiting = false
 	v := Afresh{t.about, t.state.Stretch}
 	t.mu.Unlock()
 	t.tell(v)

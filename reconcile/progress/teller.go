@@ -33,6 +33,7 @@ type State struct {
 	Started time.Time
 	Stage   ledger.Stage
 	Stretch int               // the present stretch of the run; the first is 1
+	Waiting bool              // other syncs have their turn
 	Rows    int               // rows that the present stretch has read so far
 	Report  *owlatsync.Report // counts so far
 	// Summary is the latest plan; nil while none is made.

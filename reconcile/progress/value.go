@@ -10,8 +10,8 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// Value is one thing that happened: Started, Staged, Scanned, Listed, Planned, Held, Admitted, RowDone, Afresh,
-// Ended or Dropped.
+// Value is one thing that happened: Started, Staged, Scanned, Listed, Planned, Held, Admitted, RowDone, Waiting,
+// Afresh, Ended or Dropped.
 type Value interface{ value() }
 
 // About says which run a value is about. It is part of every value.
@@ -57,12 +57,16 @@ type Held struct {
 	Guards []owlatsync.Hit
 }
 
-// Afresh tells that the run reads the source again, because what it knows of the source is too old to act on. A stretch begins that
+// Afresh tells that the run reads the source again, because what it knows of the source is too old to act on, or because it has
+// waited. A stretch begins that
 // has a reading and a plan of its own.
 type Afresh struct {
 	About
 	Stretch int // its number; the first, which is not told, is 1
 }
+
+// Waiting tells that the run lets runs of other syncs have their turn. Afresh follows when it goes on, or Ended.
+type Waiting struct{ About }
 
 // Admitted tells that the plan may be applied: no guard holds it, or it was confirmed or approved. The writes follow.
 type Admitted struct{ About }
@@ -99,6 +103,7 @@ func (Planned) value()  {}
 func (Held) value()     {}
 func (Admitted) value() {}
 func (RowDone) value()  {}
+func (Waiting) value()  {}
 func (Afresh) value()   {}
 func (Ended) value()    {}
 func (Dropped) value()  {}

@@ -57,3 +57,14 @@ func ContactIn(table string, n int) string {
 
 // Places returns n parameters. They have no numbers: SQLite would search all parameters for each number.
 func Places(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
+
+// MaxParameters keeps a query far below SQLite's limit of 32 766 parameters.
+const MaxParameters = 500
+
+// Arguments returns texts as arguments of a query, after those before.
+func Arguments(texts []string, before ...any) []any {
+	for _, t := range texts {
+		before = append(before, t)
+	}
+	return before
+}

@@ -1,10 +1,9 @@
-package sqlite
+// Package erase erases a person from the tables of a ledger.
+package erase
 
 import (
 	"bytes"
-	"crypto/rand"
 	"database/sql"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -12,18 +11,23 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/ledger/sqlite/internal/dbfile"
 	"owlatsync/ledger/sqlite/internal/entry"
+	"owlatsync/ledger/sqlite/internal/heard"
+	"owlatsync/ledger/sqlite/internal/pack"
 	"owlatsync/ledger/sqlite/internal/person"
 )
 
-// erasure erases a person from a ledger in one transaction.
-type erasure struct {
-	*tx
+// Erasure erases a person from a ledger in one transaction.
+type Erasure struct {
+	dbfile.Tx
 	person.Person
+	packs *pack.Changed
 }
 
-// findPerson finds the entries with the address, and entries for the same contacts under another address.
-func findPerson(t *tx, address string) (*erasure, error) {
+// Find finds the entries with the address, and entries for the same contacts under another address. What Owlat told ties addresses
+// and contacts too.
+func Find(t dbfile.Tx, packs *pack.Changed, address string) (*Erasure, error) {
 	p := person.Person{Addresses: []string{address}, Rows: make(map[person.Row]int64)}
 	keep := func(id int64, r person.Row, contact, email, identity sql.NullString) {
 		p.Rows[r] = id
@@ -43,6 +47,9 @@ func findPerson(t *tx, address string) (*erasure, error) {
 		}
 		return nil
 	}
+	if err := heard.ContactsOf(t, &p); err != nil {
+		return nil, err
+	}
 	const columns = "SELECT id, sync, key, contact_id, email, identity FROM entries WHERE "
 	err := t.Each(columns+"email = ?1 OR identity = ?1 OR instr(key, '@')", []any{address}, func(rows *sql.Rows) error {
 		return scan(rows, func(key, email, identity string) bool {
@@ -52,23 +59,24 @@ func findPerson(t *tx, address string) (*erasure, error) {
 	if err != nil {
 		return nil, err
 	}
-	for chunk := range slices.Chunk(slices.Clone(p.Contacts), maxParameters) {
-		err := t.Each(columns+entry.ContactIn("entries", len(chunk)), arguments(chunk, arguments(chunk)...), func(rows *sql.Rows) error {
+	for chunk := range slices.Chunk(slices.Clone(p.Contacts), entry.MaxParameters) {
+		err := t.Each(columns+entry.ContactIn("entries", len(chunk)), entry.Arguments(chunk, entry.Arguments(chunk)...), func(rows *sql.Rows) error {
 			return scan(rows, func(string, string, string) bool { return true })
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
-	return &erasure{tx: t, Person: p}, nil
+	if err := heard.AddressesOf(t, &p); err != nil {
+		return nil, err
+	}
+	return &Erasure{Tx: t, Person: p, packs: packs}, nil
 }
 
-const hashOptOuts = `INSERT INTO opt_outs (contact_id, topic, at) SELECT ?2, topic, at FROM opt_outs WHERE contact_id = ?1
-	ON CONFLICT (contact_id, topic) DO UPDATE SET at = max(at, excluded.at)`
-
-// erase deletes everything that the tables hold about the person. It keeps a hash of each address and, under a hash of the contact,
-// the topics that the person left: otherwise a topic that adds existing contacts would put the person back (Invariant 1).
-func (x *erasure) erase() error {
+// Erase deletes everything that the tables hold about the person. Under the secret it keeps a hash of each address, with its
+// suppression, and under a hash of the contact the topics that the person left: otherwise a topic that adds existing contacts would
+// put the person back (Invariant 1).
+func (x *Erasure) Erase(secret []byte) error {
 	if err := x.eraseRows(); err != nil {
 		return err
 	}
@@ -87,17 +95,8 @@ func (x *erasure) erase() error {
 	if err := x.Exec("DELETE FROM bookmarks"); err != nil { // they name rows
 		return err
 	}
-	secret, err := ensureForgetSecret(x.tx)
-	if err != nil {
+	if err := heard.Erase(x.Tx, &x.Person, secret); err != nil {
 		return err
-	}
-	for _, id := range x.Contacts {
-		if err := x.Exec(hashOptOuts, id, ledger.HashContact(secret, id)); err != nil {
-			return err
-		}
-		if err := x.Exec("DELETE FROM opt_outs WHERE contact_id = ?1", id); err != nil {
-			return err
-		}
 	}
 	for _, address := range x.Addresses {
 		if err := x.Exec("INSERT INTO forgotten (hash) VALUES (?1) ON CONFLICT DO NOTHING", ledger.HashAddress(secret, address)); err != nil {
@@ -107,24 +106,11 @@ func (x *erasure) erase() error {
 	return nil
 }
 
-// ensureForgetSecret returns the ledger's secret, and makes it on first use.
-func ensureForgetSecret(t *tx) ([]byte, error) {
-	fresh := make([]byte, ledger.HashSize)
-	if _, err := rand.Read(fresh); err != nil {
-		return nil, err
-	}
-	err := t.Exec("INSERT INTO meta (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING", forgetSecret, hex.EncodeToString(fresh))
-	if err != nil {
-		return nil, err
-	}
-	var text string
-	if err := t.Row("SELECT value FROM meta WHERE name = ?1", []any{forgetSecret}, &text); err != nil {
-		return nil, err
-	}
-	return decodeSecret(text)
-}
+// BlankLast goes before deletions of history: it turns the latest line into an empty one, so that no other line gets its number.
+// The empty line belongs to no sync, so nobody sees it.
+const BlankLast = "UPDATE history SET sync = 0, key = '', at = 0, run = 0, event = '', note = '', phrase = NULL WHERE id = (SELECT max(id) FROM history) AND sync <> 0 AND "
 
-func (x *erasure) eraseRows() error {
+func (x *Erasure) eraseRows() error {
 	for r, id := range x.Rows {
 		if err := x.packs.Mark(x.Tx, r.Sync, id, entry.NoMark); err != nil {
 			return err
@@ -132,7 +118,7 @@ func (x *erasure) eraseRows() error {
 		if err := x.Exec("DELETE FROM entries WHERE sync = ?1 AND id = ?2", r.Sync, id); err != nil {
 			return err
 		}
-		if err := x.Exec(blankLast+"sync = ?1 AND key = ?2", r.Sync, r.Key); err != nil {
+		if err := x.Exec(BlankLast+"sync = ?1 AND key = ?2", r.Sync, r.Key); err != nil {
 			return err
 		}
 		if err := x.Exec("DELETE FROM history WHERE sync = ?1 AND key = ?2", r.Sync, r.Key); err != nil {
@@ -143,7 +129,7 @@ func (x *erasure) eraseRows() error {
 }
 
 // eraseHistory deletes lines whose row no longer has an entry and whose key names the person's address.
-func (x *erasure) eraseHistory() error {
+func (x *Erasure) eraseHistory() error {
 	var ids []int64
 	err := x.Each(`SELECT id, key FROM history h WHERE instr(key, '@')
 		AND NOT EXISTS (SELECT 1 FROM entries WHERE sync = h.sync AND key = h.key)`, nil, func(rows *sql.Rows) error {
@@ -159,7 +145,7 @@ func (x *erasure) eraseHistory() error {
 		return err
 	}
 	for _, id := range ids {
-		if err := x.Exec(blankLast+"id = ?1", id); err != nil {
+		if err := x.Exec(BlankLast+"id = ?1", id); err != nil {
 			return err
 		}
 		if err := x.Exec("DELETE FROM history WHERE id = ?1 AND sync <> 0", id); err != nil {
@@ -170,7 +156,7 @@ func (x *erasure) eraseHistory() error {
 }
 
 // erasePlans deletes the planned steps of the person's rows, even of rows that the ledger does not know.
-func (x *erasure) erasePlans() error {
+func (x *Erasure) erasePlans() error {
 	var steps [][]any
 	var texts []string // the addresses, plain and as JSON escapes them
 	var hashes []uint64
@@ -192,7 +178,7 @@ func (x *erasure) erasePlans() error {
 				return err
 			}
 			_, theirs := x.Rows[person.Row{Sync: sync.Int64, Key: key}]
-			theirs = theirs || slices.ContainsFunc(decodeHashes(addresses), func(h uint64) bool { return slices.Contains(hashes, h) })
+			theirs = theirs || slices.ContainsFunc(entry.DecodeHashes(addresses), func(h uint64) bool { return slices.Contains(hashes, h) })
 			if !theirs && bytes.ContainsRune(body, '@') {
 				folded := person.Fold(string(body))
 				theirs = slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(folded, s) })
@@ -215,15 +201,15 @@ func (x *erasure) erasePlans() error {
 
 // eraseFromParts replaces the keys of the person's rows in the parts of runs. It must not remove them: a part without keys means
 // all rows.
-func (x *erasure) eraseFromParts() error {
-	changed := make(map[int64]partText)
+func (x *Erasure) eraseFromParts() error {
+	changed := make(map[int64]entry.Part)
 	err := x.Each("SELECT id, sync, part FROM runs WHERE part IS NOT NULL", nil, func(rows *sql.Rows) error {
 		var id, sync int64
 		var text string
 		if err := rows.Scan(&id, &sync, &text); err != nil {
 			return err
 		}
-		var part partText
+		var part entry.Part
 		if err := json.Unmarshal([]byte(text), &part); err != nil {
 			return fmt.Errorf("%w (the part of a run cannot be read)", ledger.ErrCorrupt)
 		}
@@ -250,20 +236,22 @@ func (x *erasure) eraseFromParts() error {
 }
 
 // eraseFromTexts removes the person's addresses and contacts from texts about other rows and about runs.
-func (x *erasure) eraseFromTexts() error {
+func (x *Erasure) eraseFromTexts() error {
 	blot, err := x.Blotter()
 	if err != nil {
 		return err
 	}
 	for _, column := range []struct{ read, write string }{
 		{"SELECT id, note FROM history WHERE note <> ''", "UPDATE history SET note = ?2 WHERE id = ?1"},
+		{"SELECT id, detail FROM feedback WHERE detail <> ''", "UPDATE feedback SET detail = ?2 WHERE id = ?1"},
+		{"SELECT id, error FROM deliveries WHERE error <> ''", "UPDATE deliveries SET error = ?2 WHERE id = ?1"},
 		{"SELECT id, message FROM runs WHERE message <> ''", "UPDATE runs SET message = ?2 WHERE id = ?1"},
 	} {
-		if err := rewrite(x.tx, column.read, column.write, func(text string) (string, error) { return blot(text), nil }); err != nil {
+		if err := rewrite(x.Tx, column.read, column.write, func(text string) (string, error) { return blot(text), nil }); err != nil {
 			return err
 		}
 	}
-	err = rewrite(x.tx, "SELECT id, guards FROM runs WHERE guards IS NOT NULL", "UPDATE runs SET guards = ?2 WHERE id = ?1",
+	err = rewrite(x.Tx, "SELECT id, guards FROM runs WHERE guards IS NOT NULL", "UPDATE runs SET guards = ?2 WHERE id = ?1",
 		func(text string) (string, error) {
 			var hits []owlatsync.Hit
 			if err := json.Unmarshal([]byte(text), &hits); err != nil {
@@ -278,7 +266,7 @@ func (x *erasure) eraseFromTexts() error {
 	if err != nil {
 		return err
 	}
-	return rewrite(x.tx, "SELECT id, failure FROM entries WHERE failure IS NOT NULL", "UPDATE entries SET failure = ?2 WHERE id = ?1",
+	return rewrite(x.Tx, "SELECT id, failure FROM entries WHERE failure IS NOT NULL", "UPDATE entries SET failure = ?2 WHERE id = ?1",
 		func(text string) (string, error) {
 			var f ledger.Failure
 			if err := json.Unmarshal([]byte(text), &f); err != nil {
@@ -295,7 +283,7 @@ func (x *erasure) eraseFromTexts() error {
 }
 
 // rewrite replaces every text of a column by what change returns. Read selects the id of the row and the text.
-func rewrite(t *tx, read, write string, change func(string) (string, error)) error {
+func rewrite(t dbfile.Tx, read, write string, change func(string) (string, error)) error {
 	changed := make(map[int64]string)
 	err := t.Each(read, nil, func(rows *sql.Rows) error {
 		var id int64

@@ -1,0 +1,56 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"owlatsync/internal/explain"
+	"owlatsync/internal/words"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+)
+
+// news is what Owlat's webhooks told of a person.
+type news struct{ *explain.Tale }
+
+// lines says it in words, and what follows from it.
+func (t news) lines() []string {
+	var lines []string
+	for i := range t.Heard {
+		lines = append(lines, fmt.Sprintf("%s  %s", words.Clock(t.Heard[i].At), HeardWords(&t.Heard[i])))
+	}
+	if t.Barred != nil {
+		lines = append(lines, fmt.Sprintf("since %s no mail may go to the address (%s): no topic and no event, whatever the row says; "+
+			"\"owlat-sync feedback lift EMAIL\" ends that", words.Clock(t.Barred.At), t.Barred.Reason))
+	}
+	return lines
+}
+
+// HeardWords says what a webhook told. It holds no address, but for a mail server's own words.
+func HeardWords(f *ledger.Feedback) string {
+	switch f.Event {
+	case owlat.WebhookTopicUnsubscribed:
+		names := make([]string, len(f.Topics))
+		for i, topic := range f.Topics {
+			names[i] = topic.ID
+			if topic.Name != "" {
+				names[i] = fmt.Sprintf("%q (%s)", topic.Name, topic.ID)
+			}
+		}
+		return "left " + strings.Join(names, ", ")
+	case owlat.WebhookEmailBounced:
+		text := "a mail came back"
+		if f.Kind == "hard" {
+			text += " for good"
+		}
+		if f.Detail != "" {
+			text += ": " + words.Printable(f.Detail)
+		}
+		return text
+	case owlat.WebhookEmailComplained:
+		return "called a mail spam"
+	case owlat.WebhookContactCreated:
+		return "the contact was made, by " + f.Kind
+	}
+	return f.Event
+}

@@ -1,0 +1,74 @@
+package turns
+
+import (
+	"context"
+	"sync"
+
+	"owlatsync/internal/events"
+)
+
+// Job is a run that has its turn, or has had it and waits for the next.
+type Job struct {
+	Request
+	// Stop is closed when the run is to end softly: it takes no more work, finishes what is in flight, and records it.
+	Stop <-chan struct{}
+
+	queue *Queue
+	stop  func()        // closes Stop
+	run   int64         // its number, 0 while that is not known; guarded by the queue's mutex
+	turn  chan struct{} // closed when the turn of a job that waits has come; nil: it does not wait
+	place uint64        // of a job that waits
+}
+
+func (q *Queue) newJob(r Request) *Job {
+	stop := make(chan struct{})
+	return &Job{Request: r, Stop: stop, queue: q, stop: sync.OnceFunc(func() { close(stop) }), run: r.Run}
+}
+
+// Began notes the number under which the run has begun.
+func (j *Job) Began(run int64) {
+	j.queue.mu.Lock()
+	defer j.queue.mu.Unlock()
+	j.run = run
+}
+
+// Wanted reports whether another sync waits for its turn.
+func (j *Job) Wanted() bool {
+	j.queue.mu.Lock()
+	defer j.queue.mu.Unlock()
+	next, _ := j.queue.next()
+	return next != "" || j.queue.nextPaused() != nil
+}
+
+// Yield lets others have their turn, and returns when this run has it again. If ctx ends before, it returns its cause, and the run has
+// no turn: it may only record its end.
+func (j *Job) Yield(ctx context.Context) error {
+	q := j.queue
+	q.mu.Lock()
+	j.turn = make(chan struct{})
+	j.place = q.nextPlace()
+	turn := j.turn
+	j.tell(events.Paused)
+	if q.having == j {
+		q.having = nil
+	}
+	q.dispatch()
+	q.mu.Unlock()
+	select {
+	case <-turn:
+	case <-ctx.Done():
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if j.turn != nil {
+		j.turn = nil
+		return context.Cause(ctx)
+	}
+	j.tell(events.Resumed)
+	return nil
+}
+
+// tell publishes an event about a job. The caller holds the mutex.
+func (j *Job) tell(kind events.Kind) {
+	j.queue.hub.Publish(events.Event{Kind: kind, Sync: j.Sync, Run: j.run})
+}

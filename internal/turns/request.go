@@ -1,0 +1,87 @@
+// Package turns decides who runs: it has the queue of what is to be run, and lets one run at a time have its turn, because a ledger
+// takes one. It knows neither when syncs are due nor how a run is made.
+//
+// The idea to know: there is a line. Whoever asks joins it at its end, also a long run that lets others go first. So everybody's turn
+// comes, and nobody's comes twice before that of another who waits. What was asked for by name, and so has a number, is kept in the
+// ledger and survives the process; the rest follows from schedules and sources anyway.
+package turns
+
+import (
+	"slices"
+
+	"owlatsync"
+)
+
+// Why says why a run is made.
+type Why string
+
+const (
+	Scheduled Why = "schedule" // its time has come
+	Asked     Why = "asked"    // somebody asked for it
+	Approved  Why = "approval" // somebody approved a held run
+	Notified  Why = "notified" // the source said that rows changed
+	Moved     Why = "moved"    // the source's cursor has moved
+	Again     Why = "again"    // an earlier run failed or broke off
+)
+
+// Request is what is to be run.
+type Request struct {
+	Sync string
+	Why  Why
+	// Keys names the rows that have changed; empty: any. Only of a request without a number.
+	Keys []string
+	Full bool           // Owlat's contacts are listed, and what was changed there is set right
+	Part owlatsync.Part // the rows that are applied
+	// Run is the number of the run, which is queued in the ledger; 0: it gets one when it begins.
+	Run int64
+	// Approves is the number of the held run whose plan is applied; 0: none.
+	Approves int64
+}
+
+// mostKeys is how many keys a request names at most. With more, everything that changed is read.
+const mostKeys = 1000
+
+// plain reports whether the request asks for everything that has changed.
+func (r *Request) plain() bool { return len(r.Keys) == 0 && r.Part.Whole() && r.Approves == 0 }
+
+// covers reports whether a run of r that begins later than other was asked for does all that other asks for.
+func (r *Request) covers(other *Request) bool {
+	return other.Run == 0 && r.plain() && (r.Full || !other.Full)
+}
+
+// join takes another request without a number into r, which has none either.
+func (r *Request) join(other Request) {
+	if r.Full = r.Full || other.Full; len(other.Keys) == 0 || len(r.Keys) == 0 || r.Full {
+		r.Keys = nil
+		return
+	}
+	keys := append(slices.Clone(r.Keys), other.Keys...)
+	slices.Sort(keys)
+	if r.Keys = slices.Compact(keys); len(r.Keys) > mostKeys {
+		r.Keys = nil
+	}
+}
+
+// add adds a request to those of one sync that have not begun. Those without a number are one.
+func add(waiting []Request, r Request) []Request {
+	if r.Run != 0 {
+		if slices.ContainsFunc(waiting, func(w Request) bool { return w.Run == r.Run }) {
+			return waiting
+		}
+		waiting = slices.DeleteFunc(waiting, func(w Request) bool { return r.covers(&w) })
+		return append(waiting, r)
+	}
+	if len(r.Keys) > mostKeys {
+		r.Keys = nil
+	}
+	if slices.ContainsFunc(waiting, func(w Request) bool { return w.Run != 0 && w.covers(&r) }) {
+		return waiting
+	}
+	for i := range waiting {
+		if waiting[i].Run == 0 {
+			waiting[i].join(r)
+			return waiting
+		}
+	}
+	return append(waiting, r)
+}
