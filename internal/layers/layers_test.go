@@ -132,6 +132,7 @@ var table = map[string][]string{
 	"/internal/schedule":   {"/ledger", "github.com/robfig/cron/v3"},
 	"/internal/events":     {"/", "/ledger", "/reconcile/progress"},
 	"/internal/turns":      {"/", "/ledger", "/reconcile", "/internal/events"},
+	"/internal/wake":       {"/", "/internal/config", "/internal/turns", "/source/notify"},
 	"/internal/standing":   {"/ledger", "/reconcile", "/internal/config"},
 	"/internal/explain":    {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/setup"},
 	"/internal/garbled":    {"golang.org/x/text"},
