@@ -135,6 +135,7 @@ var table = map[string][]string{
 	"/internal/serve":      {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/events", "/internal/exitcode", "/internal/schedule", "/internal/turns"},
 	"/internal/turns":      {"/", "/ledger", "/reconcile", "/internal/events"},
 	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
+	"/internal/wake":       {"/", "/internal/config", "/internal/turns", "/source/notify"},
 	"/internal/standing":   {"/ledger", "/reconcile", "/internal/config"},
 	"/internal/vitals":     {"/ledger", "/internal/config"},
 	"/internal/telemetry":  {"/", "/ledger", "/owlat", "/reconcile/progress", "/internal/config", "/internal/vitals", "github.com/prometheus/client_golang", "go.opentelemetry.io/otel"},

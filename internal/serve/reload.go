@@ -109,9 +109,18 @@ func (s *service) take(ctx context.Context, n *next) error {
 	s.metrics.Know(names...)
 	s.vitals.Set(n.cfg.Syncs, time.Now())
 	s.alerts.Set(n.subs, n.cfg.Service.URL)
-	err := s.outbox.replace(n.targets)
 	s.hooks.put(n.hooks)
-	return errors.Join(err, s.syncs.set(ctx, n.cfg.Syncs, n.entries))
+	return errors.Join(s.outbox.replace(n.targets), s.syncs.set(ctx, n.cfg.Syncs, n.entries), s.session.KeepSources(woken(n.cfg.Syncs)), s.waker.Set(n.cfg.Syncs))
+}
+
+// woken returns the syncs that their sources wake: their runs must begin at once.
+func woken(all []config.Sync) (some []config.Sync) {
+	for _, s := range all {
+		if s.Listen != "" || s.Poll > 0 {
+			some = append(some, s)
+		}
+	}
+	return some
 }
 
 // ReloadData is the data of the event that tells of a configuration which was read again.

@@ -24,6 +24,7 @@ import (
 	"owlatsync/internal/telemetry"
 	"owlatsync/internal/turns"
 	"owlatsync/internal/vitals"
+	"owlatsync/internal/wake"
 )
 
 // Options are what a service is made with.
@@ -67,6 +68,7 @@ type service struct {
 	front   *front
 	outbox  *outbox
 	alerts  *alert.Watcher
+	waker   *wake.Waker
 	hooks   slot // the receiver of webhooks
 
 	stopping atomic.Bool
@@ -132,6 +134,10 @@ func (s *service) open(ctx context.Context) (err error) {
 		Signs: s.vitals, Silence: s.silence, Path: alertsFile(cfg.Ledger), Log: s.log,
 		Told: func(name string, _ alert.Message, err error) { s.metrics.Alert(name, err) },
 	})
+	s.waker = wake.New(wake.Options{
+		Wake: s.syncs.wake, Logger: s.log,
+		Watch: func(sync config.Sync) (wake.Watcher, func() error, error) { return s.session.Watch(sync) },
+	})
 	s.api = api.New(api.Parts{
 		Service: s, Desk: typing{s.syncs.queue.Desk(), s.syncs}, Hub: s.hub, Ledger: s.session.Ledger, Outbox: s.session.Ledger, Gate: s.gate,
 		Metrics: s.metrics.Handler(s.log), Webhooks: &s.hooks, Version: s.o.Version, Log: s.log,
@@ -156,6 +162,9 @@ func (s *service) close() error {
 	var errs []error
 	if s.front != nil {
 		errs = append(errs, s.front.close())
+	}
+	if s.waker != nil {
+		s.waker.Close()
 	}
 	if s.outbox != nil {
 		errs = append(errs, s.outbox.close())
@@ -209,6 +218,7 @@ func (s *service) serve(ctx context.Context, signals Signals) error {
 		s.log.Warn("systemd does not know that the service stops", "error", tellErr)
 	}
 	quiet()
+	s.waker.Close()
 	within := s.config().Service.StopWithin
 	s.log.Info("the service stops", "within", within)
 	hurry := time.AfterFunc(within, func() {

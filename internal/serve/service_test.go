@@ -108,8 +108,8 @@ func (h *house) load() (*config.Config, error) {
 	return config.Load(filepath.Join(h.dir, "owlat-sync.yaml"), config.UseEverything, func(string) (string, bool) { return "", false })
 }
 
-// life is a service that runs.
-type life struct {
+// serving is a service that runs.
+type serving struct {
 	*house
 	at     Addresses
 	stop   func()
@@ -126,7 +126,7 @@ func (h *house) options() Options {
 }
 
 // begin begins a service with the present configuration.
-func (h *house) begin() *life {
+func (h *house) begin() *serving {
 	h.t.Helper()
 	cfg, err := h.load()
 	if err != nil {
@@ -134,7 +134,7 @@ func (h *house) begin() *life {
 	}
 	ctx, kill := context.WithCancel(context.Background())
 	stop := make(chan struct{})
-	l := &life{house: h, stop: sync.OnceFunc(func() { close(stop) }), reload: make(chan struct{}), kill: kill, ended: make(chan error, 1)}
+	l := &serving{house: h, stop: sync.OnceFunc(func() { close(stop) }), reload: make(chan struct{}), kill: kill, ended: make(chan error, 1)}
 	ready := make(chan Addresses, 1)
 	o := h.options()
 	o.Ready = func(at Addresses) { ready <- at }
@@ -149,7 +149,7 @@ func (h *house) begin() *life {
 }
 
 // end stops the service and waits for it.
-func (l *life) end() {
+func (l *serving) end() {
 	l.t.Helper()
 	l.stop()
 	if err, ok := <-l.ended; ok {
@@ -164,7 +164,7 @@ func (l *life) end() {
 var caller = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // call makes a request to the API and returns its status and answer.
-func (l *life) call(method, path, body string) (int, map[string]any) {
+func (l *serving) call(method, path, body string) (int, map[string]any) {
 	l.t.Helper()
 	req, err := http.NewRequestWithContext(l.t.Context(), method, "http://"+l.at.Listen+path, strings.NewReader(body))
 	if err != nil {
@@ -199,7 +199,7 @@ func (h *house) until(what string, holds func() bool) {
 }
 
 // run asks for a run and waits for its end.
-func (l *life) run() map[string]any {
+func (l *serving) run() map[string]any {
 	l.t.Helper()
 	status, taken := l.call("POST", "/api/v1/syncs/users/runs", "{}")
 	if status != http.StatusAccepted {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"owlatsync/internal/api"
-	"owlatsync/internal/config"
 	"owlatsync/internal/events"
 	"owlatsync/internal/feedback"
 	"owlatsync/internal/standing"
@@ -160,11 +159,13 @@ func (s *service) delivered(a writeback.Attempt) {
 
 // silence returns why webhooks seem not to arrive, empty if they do.
 func (s *service) silence(ctx context.Context) (string, error) {
-	cfg := s.config()
-	if len(cfg.Webhooks.Secrets) == 0 || cfg.Webhooks.SilentAfter == 0 {
+	hooks, now := s.config().Webhooks, time.Now()
+	if len(hooks.Secrets) == 0 {
 		return "", nil
 	}
-	return silent(ctx, cfg, s.session.Ledger)
+	heard, err := feedback.SilenceOf(ctx, s.session.Ledger, now)
+	if err != nil || !heard.Lasts(now, hooks.SilentAfter) {
+		return "", err
+	}
+	return fmt.Sprintf("runs have created %d contacts since %s, and Owlat has told of none", heard.Contacts, heard.Since.UTC().Format(time.RFC3339)), nil
 }
-
-func silent(context.Context, *config.Config, ledger.Store) (string, error) { return "", nil }
