@@ -120,19 +120,24 @@ var table = map[string][]string{
 
 	// The program: words and errors below, then what is open, what is found out with it, and how that is shown. What shows
 	// opens nothing, and what opens neither shows nor asks, so that a service can stand on it as well as a command.
-	"/internal/feedback":   {"/", "/ledger", "/owlat", "golang.org/x/sync"},
-	"/internal/writeback":  {"/ledger", "/internal/sourcedsn", "/internal/statement", "github.com/jackc/pgx/v5"},
-	"/internal/words":      {},
-	"/internal/statement":  {}, // also for /source
-	"/internal/exitcode":   {"/owlat", "/ledger", "/reconcile", "/source"},
-	"/internal/problem":    {"/internal/exitcode"},
-	"/internal/csvout":     {},
-	"/internal/listfile":   {"/internal/csvout", "/internal/problem"},
-	"/internal/list":       {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/remote", "/source", "/internal/config", "/internal/initialise", "/internal/inspect", "/internal/problem", "/internal/propose", "/internal/setup", "/internal/sourcedsn", "github.com/gofrs/flock"},
-	"/internal/console":    {"/reconcile/progress", "/internal/exitcode", "/internal/problem", "/internal/bar", "/internal/words", "golang.org/x/term"},
-	"/internal/schedule":   {"/ledger", "github.com/robfig/cron/v3"},
-	"/internal/events":     {"/", "/ledger", "/reconcile/progress"},
-	"/internal/serve":      {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/events", "/internal/exitcode", "/internal/schedule", "/internal/turns"},
+	"/internal/feedback":  {"/", "/ledger", "/owlat", "golang.org/x/sync"},
+	"/internal/writeback": {"/ledger", "/internal/sourcedsn", "/internal/statement", "github.com/jackc/pgx/v5"},
+	"/internal/words":     {},
+	"/internal/statement": {}, // also for /source
+	"/internal/exitcode":  {"/owlat", "/ledger", "/reconcile", "/source"},
+	"/internal/problem":   {"/internal/exitcode"},
+	"/internal/csvout":    {},
+	"/internal/listfile":  {"/internal/csvout", "/internal/problem"},
+	"/internal/list":      {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/remote", "/source", "/internal/config", "/internal/initialise", "/internal/inspect", "/internal/problem", "/internal/propose", "/internal/setup", "/internal/sourcedsn", "github.com/gofrs/flock"},
+	"/internal/console":   {"/reconcile/progress", "/internal/exitcode", "/internal/problem", "/internal/bar", "/internal/words", "golang.org/x/term"},
+	"/internal/schedule":  {"/ledger", "github.com/robfig/cron/v3"},
+	"/internal/events":    {"/", "/ledger", "/reconcile/progress"},
+	"/internal/caller":    {"/", "/ledger", "/internal/config", "/internal/exitcode", "/internal/problem"},
+	"/internal/serve": {
+		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/internal/access", "/internal/alert", "/internal/api", "/internal/config", "/internal/events",
+		"/internal/exitcode", "/internal/feedback", "/internal/problem", "/internal/schedule", "/internal/setup", "/internal/sourcedsn", "/internal/standing",
+		"/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback",
+	},
 	"/internal/turns":      {"/", "/ledger", "/reconcile", "/internal/events"},
 	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/wake":       {"/", "/internal/config", "/internal/turns", "/source/notify"},

@@ -61,8 +61,11 @@ type next struct {
 	doors   doors
 }
 
+// turnover makes the service go over to another configuration.
+type turnover struct{ *service }
+
 // prepare does all of a configuration that can fail.
-func (s *service) prepare(ctx context.Context, cfg *config.Config) (n *next, err error) {
+func (s turnover) prepare(ctx context.Context, cfg *config.Config) (n *next, err error) {
 	n = &next{cfg: cfg}
 	if n.entries, err = timetable(ctx, s.session.Ledger, cfg.Syncs); err != nil {
 		return nil, problem.Usage(err)
@@ -83,13 +86,13 @@ func (s *service) prepare(ctx context.Context, cfg *config.Config) (n *next, err
 }
 
 // receiver returns the handler of webhooks.
-func (s *service) receiver(cfg *config.Config) (http.Handler, error) {
+func (s turnover) receiver(cfg *config.Config) (http.Handler, error) {
 	if len(cfg.Webhooks.Secrets) == 0 {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "webhooks are not taken in here: the configuration has no webhooks.secrets", http.StatusNotFound)
 		}), nil
 	}
-	o := feedback.Options{MaxAge: cfg.Webhooks.MaxAge, Logger: s.log, Told: s.heard}
+	o := feedback.Options{MaxAge: cfg.Webhooks.MaxAge, Logger: s.log, Told: ears{s.service}.heard}
 	for _, secret := range cfg.Webhooks.Secrets {
 		o.Secrets = append(o.Secrets, secret.Reveal())
 	}
@@ -100,7 +103,7 @@ func (s *service) receiver(cfg *config.Config) (http.Handler, error) {
 }
 
 // take goes over to a configuration that was prepared.
-func (s *service) take(ctx context.Context, n *next) error {
+func (s turnover) take(ctx context.Context, n *next) error {
 	s.mu.Lock()
 	s.cfg = n.cfg
 	s.mu.Unlock()
@@ -130,7 +133,7 @@ type ReloadData struct {
 }
 
 // reload reads the configuration again and takes it over whole, or stays as it was.
-func (s *service) reload(ctx context.Context) {
+func (s turnover) reload(ctx context.Context) {
 	if err := s.notify.tell("RELOADING=1"); err != nil {
 		s.log.Warn("systemd does not know that the configuration is read again", "error", err)
 	}
@@ -150,7 +153,7 @@ func (s *service) reload(ctx context.Context) {
 	}
 }
 
-func (s *service) reloaded(ctx context.Context) error {
+func (s turnover) reloaded(ctx context.Context) error {
 	cfg, err := s.o.Reload()
 	if err != nil {
 		return err

@@ -118,7 +118,7 @@ func (s *service) open(ctx context.Context) (err error) {
 		return problem.Usage(err)
 	}
 	opener := s.o.Opener
-	opener.Attempt = s.attempt
+	opener.Attempt = ears{s}.attempt
 	if s.session, err = opener.Open(ctx, cfg, config.UseEverything); err != nil {
 		return err
 	}
@@ -126,12 +126,12 @@ func (s *service) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.syncs = newSyncs(s.session.Ledger, s.session, s.hub, s.log)
-	s.syncs.runner.watch = s.watch
+	s.syncs.runner.watch = ears{s}.watch
 	s.vitals = vitals.NewReader(s.session.Ledger, cfg.Syncs, time.Now())
 	s.metrics.Watch(s.vitals, s.session.Client)
-	s.outbox = newOutbox(s.session.Ledger, s.log, s.delivered)
+	s.outbox = newOutbox(s.session.Ledger, s.log, ears{s}.delivered)
 	s.alerts = alert.NewWatcher(alert.Options{
-		Signs: s.vitals, Silence: s.silence, Path: alertsFile(cfg.Ledger), Log: s.log,
+		Signs: s.vitals, Silence: ears{s}.silence, Path: alertsFile(cfg.Ledger), Log: s.log,
 		Told: func(name string, _ alert.Message, err error) { s.metrics.Alert(name, err) },
 	})
 	s.waker = wake.New(wake.Options{
@@ -139,14 +139,14 @@ func (s *service) open(ctx context.Context) (err error) {
 		Watch: func(sync config.Sync) (wake.Watcher, func() error, error) { return s.session.Watch(sync) },
 	})
 	s.api = api.New(api.Parts{
-		Service: s, Desk: typing{s.syncs.queue.Desk(), s.syncs}, Hub: s.hub, Ledger: s.session.Ledger, Outbox: s.session.Ledger, Gate: s.gate,
+		Service: window{s}, Desk: typing{s.syncs.queue.Desk(), s.syncs}, Hub: s.hub, Ledger: s.session.Ledger, Outbox: s.session.Ledger, Gate: s.gate,
 		Metrics: s.metrics.Handler(s.log), Webhooks: &s.hooks, Version: s.o.Version, Log: s.log,
 	})
-	next, err := s.prepare(ctx, cfg)
+	next, err := turnover{s}.prepare(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	if err := s.take(ctx, next); err != nil {
+	if err := (turnover{s}).take(ctx, next); err != nil {
 		return err
 	}
 	return s.syncs.resume(ctx)
@@ -196,9 +196,9 @@ func (s *service) serve(ctx context.Context, signals Signals) error {
 		}
 	})
 	all.Go(func() { s.alerts.Run(parts) })
-	all.Go(func() { s.nudge(parts) })
-	all.Go(func() { s.prune(parts) })
-	all.Go(func() { s.tidy(parts) })
+	all.Go(func() { chores{s}.nudge(parts) })
+	all.Go(func() { chores{s}.prune(parts) })
+	all.Go(func() { chores{s}.tidy(parts) })
 	all.Go(func() {
 		s.notify.watch(parts, s.alive, func(err error) { s.log.Error("no sign of life is given to systemd", "error", err) })
 	})
@@ -284,7 +284,7 @@ func (s *service) reloadUnless(ctx context.Context, stop <-chan struct{}) {
 		case <-ctx.Done():
 		}
 	}()
-	s.reload(ctx)
+	turnover{s}.reload(ctx)
 }
 
 // alive returns why the service does not work; nil: it does.
@@ -296,8 +296,11 @@ func (s *service) alive(ctx context.Context) error {
 	return nil
 }
 
+// chores are what a service does by the way.
+type chores struct{ *service }
+
 // nudge makes alerts look at once when something has happened.
-func (s *service) nudge(ctx context.Context) {
+func (s chores) nudge(ctx context.Context) {
 	happened, cancel := s.hub.Subscribe(events.Filter{Kinds: []events.Kind{events.Ended, events.Held, events.WriteBack, events.Reload}})
 	defer cancel()
 	for {
@@ -321,7 +324,7 @@ const (
 )
 
 // tidy gives memory back while nothing runs.
-func (s *service) tidy(ctx context.Context) {
+func (s chores) tidy(ctx context.Context) {
 	ticker := time.NewTicker(tidyEvery)
 	defer ticker.Stop()
 	for {
@@ -342,7 +345,7 @@ func (s *service) tidy(ctx context.Context) {
 }
 
 // prune drops old history once a day.
-func (s *service) prune(ctx context.Context) {
+func (s chores) prune(ctx context.Context) {
 	timer := time.NewTimer(pruneFirst)
 	defer timer.Stop()
 	for {

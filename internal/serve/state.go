@@ -18,10 +18,13 @@ import (
 	"owlatsync/reconcile/progress"
 )
 
-var _ api.Service = (*service)(nil)
+// window shows the service to the API.
+type window struct{ *service }
+
+var _ api.Service = window{}
 
 // Syncs implements api.Service.
-func (s *service) Syncs(ctx context.Context) ([]api.SyncState, error) {
+func (s window) Syncs(ctx context.Context) ([]api.SyncState, error) {
 	signs, err := s.vitals.Read(ctx, time.Now())
 	if err != nil {
 		return nil, err
@@ -50,7 +53,7 @@ func (s *service) Syncs(ctx context.Context) ([]api.SyncState, error) {
 }
 
 // stateOf says how a sync is, and why if somebody should know. What a person must do something about comes first.
-func (s *service) stateOf(of standing.Sync, v vitals.Sync) (api.State, string) {
+func (s window) stateOf(of standing.Sync, v vitals.Sync) (api.State, string) {
 	waits := s.syncs.queue.Waiting(of.Sync.Name)
 	switch {
 	case len(of.Held) > 0 && !of.Held[0].Partial:
@@ -84,13 +87,13 @@ func failed(s ledger.Status) bool {
 }
 
 // Personal implements api.Service.
-func (s *service) Personal(sync string) bool {
+func (s window) Personal(sync string) bool {
 	of, ok := s.syncs.sync(sync)
 	return !ok || of.KeyIsAddress()
 }
 
 // Progress implements api.Service.
-func (s *service) Progress(run int64) (progress.State, bool) {
+func (s window) Progress(run int64) (progress.State, bool) {
 	for _, sync := range s.config().Syncs {
 		if st, ok := s.session.Engine().State(sync.Name); ok && st.Run == run {
 			return st, true
@@ -100,21 +103,24 @@ func (s *service) Progress(run int64) (progress.State, bool) {
 }
 
 // Ready implements api.Service.
-func (s *service) Ready(ctx context.Context) error {
+func (s window) Ready(ctx context.Context) error {
 	if s.stopping.Load() {
 		return errors.New("the service stops")
 	}
 	return s.alive(ctx)
 }
 
+// ears hear what happens in the parts of the service.
+type ears struct{ *service }
+
 // watch returns the context of a run, for the log, and who is told what happens in it.
-func (s *service) watch(ctx context.Context, sync string, run int64) (context.Context, []func(progress.Value)) {
+func (s ears) watch(ctx context.Context, sync string, run int64) (context.Context, []func(progress.Value)) {
 	ctx, running := telemetry.Within(ctx, sync, run)
 	return ctx, []func(progress.Value){running.Observe, s.metrics.Observe, s.traces.Observe, telemetry.Narrate(ctx, s.log)}
 }
 
 // attempt takes in a request to Owlat.
-func (s *service) attempt(a owlat.Attempt) {
+func (s ears) attempt(a owlat.Attempt) {
 	s.metrics.Attempt(a)
 	s.traces.Attempt(a)
 }
@@ -127,7 +133,7 @@ type FeedbackData struct {
 }
 
 // heard takes in what became of a webhook.
-func (s *service) heard(t feedback.Taken) {
+func (s ears) heard(t feedback.Taken) {
 	if t.Err != nil || !t.New {
 		return
 	}
@@ -148,7 +154,7 @@ type DeliveryData struct {
 }
 
 // delivered takes in an attempt to write back.
-func (s *service) delivered(a writeback.Attempt) {
+func (s ears) delivered(a writeback.Attempt) {
 	s.metrics.WriteBack(a.Delivery.Target, a.Err, a.Dead)
 	data := DeliveryData{Delivery: a.Delivery.ID, Target: a.Delivery.Target, Event: a.Delivery.Feedback.Event, Dead: a.Dead}
 	if a.Err != nil {
@@ -158,7 +164,7 @@ func (s *service) delivered(a writeback.Attempt) {
 }
 
 // silence returns why webhooks seem not to arrive, empty if they do.
-func (s *service) silence(ctx context.Context) (string, error) {
+func (s ears) silence(ctx context.Context) (string, error) {
 	hooks, now := s.config().Webhooks, time.Now()
 	if len(hooks.Secrets) == 0 {
 		return "", nil
