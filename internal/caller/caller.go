@@ -46,6 +46,9 @@ func New(address, token, agent string) (*Caller, error) {
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" || base.User != nil || base.RawQuery != "" {
 		return nil, problem.Usage(errors.New("the address of the service must be such as https://sync.example.com, without a user and a query"))
 	}
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, problem.Usage(fmt.Errorf("what %s or the file of --token-file holds is no token", EnvToken))
+	}
 	return &Caller{base: base, token: token, agent: agent, client: &http.Client{
 		Timeout:       callWithin,
 		Transport:     http.DefaultTransport.(*http.Transport).Clone(),
