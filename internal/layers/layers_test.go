@@ -56,7 +56,7 @@ var table = map[string][]string{
 	"/owlat/owlattest/internal/control":    {"/owlat/owlattest/internal/answer", "/owlat/owlattest/internal/connection"},
 
 	"/ledger":                                {"/", "github.com/zeebo/xxh3"},
-	"/ledger/sqlite":                         {"/", "/ledger", "/ledger/sqlite/internal/age", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/entry", "/ledger/sqlite/internal/erase", "/ledger/sqlite/internal/heard", "/ledger/sqlite/internal/intern", "/ledger/sqlite/internal/pack", "/ledger/sqlite", "/internal/setup", "/internal/bench", "/examples"},
+	"/ledger/sqlite":                         {"/", "/ledger", "/ledger/sqlite/internal/age", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/entry", "/ledger/sqlite/internal/erase", "/ledger/sqlite/internal/heard", "/ledger/sqlite/internal/intern", "/ledger/sqlite/internal/pack"},
 	"/ledger/sqlite/internal/entry":          {"/", "/ledger"},
 	"/ledger/sqlite/internal/pack":           {"/ledger", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/entry"},
 	"/ledger/sqlite/internal/heard":          {"/ledger", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/entry", "/ledger/sqlite/internal/person"},
@@ -172,6 +172,7 @@ var onlyFor = map[string][]string{
 	// What spreadsheets open is written in one place, so that no cell is run as a formula.
 	"encoding/csv": {"/internal/csvout", "/internal/inspect", "/internal/bench", "/source"},
 	// Which kinds of ledger there are, the program knows in one place.
+	"/ledger/sqlite": {"/ledger/sqlite", "/internal/setup", "/internal/bench", "/examples"},
 	// The database drivers: a library must leave their choice to the program.
 	"github.com/go-sql-driver/mysql": drivers,
 	"github.com/jackc/pgx/v5/stdlib": drivers,
