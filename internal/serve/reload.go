@@ -92,7 +92,7 @@ func (s turnover) receiver(cfg *config.Config) (http.Handler, error) {
 			http.Error(w, "webhooks are not taken in here: the configuration has no webhooks.secrets", http.StatusNotFound)
 		}), nil
 	}
-	o := feedback.Options{MaxAge: cfg.Webhooks.MaxAge, Logger: s.log, Told: ears{s.service}.heard}
+	o := feedback.Options{MaxAge: cfg.Webhooks.MaxAge, Logger: s.log, Told: ears(s).heard}
 	for _, secret := range cfg.Webhooks.Secrets {
 		o.Secrets = append(o.Secrets, secret.Reveal())
 	}
