@@ -146,8 +146,15 @@ var table = map[string][]string{
 	"/internal/initialise": {"/", "/owlat", "/source", "/source/xlsx", "/internal/config", "/internal/console", "/internal/inspect", "/internal/propose", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words", "github.com/jackc/pgx/v5"},
 	"/internal/propose":    {"/", "/internal/garbled", "/internal/inspect", "go.yaml.in/yaml/v4"},
 	"/internal/sandbox":    {"/owlat/owlattest", "/internal/problem", "github.com/gofrs/flock"},
-	"/internal/access":     {"/internal/config", "golang.org/x/net/netutil", "golang.org/x/time/rate"},
 	"/internal/demo":       {"/", "/owlat/owlattest", "/source", "/internal/config", "/internal/initialise", "/internal/propose", "/internal/setup", "/internal/sourcedsn"},
+
+	// The way in to a service.
+	"/internal/access":          {"/internal/config", "golang.org/x/net/netutil", "golang.org/x/time/rate"},
+	"/internal/access/inmemory": {},
+	"/internal/api": {
+		"/", "/ledger", "/reconcile", "/reconcile/progress", "/reconcile/step", "/internal/access", "/internal/config", "/internal/events", "/internal/problem",
+		"/internal/standing", "/internal/turns", "/internal/words",
+	},
 }
 
 // onlyFor names what just some folders may import, whatever the table says.
