@@ -5,15 +5,32 @@ STATICCHECK    := honnef.co/go/tools/cmd/staticcheck@v0.8.1
 GOVULNCHECK    := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 PACKAGES       ?= ./...
 FOR            ?= 1h
+TOOLS          := $(CURDIR)/bin/tools
 
 .DEFAULT_GOAL := help
-.PHONY: help build test soak bench plots pictures lint fmt vet staticcheck vulncheck layers
+.PHONY: help build manual release snapshot release-check release-tools test soak bench plots pictures lint fmt vet staticcheck vulncheck layers
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build bin/owlat-sync, one static binary.
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/ ./cmd/owlat-sync
+
+manual: ## Write the manual pages and the completions of shells to bin/manual.
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(GO) test -count=1 -run '^TestManual$$' ./cmd/owlat-sync -manual $(CURDIR)/bin/manual
+
+release: release-tools ## Make a release in dist from the tag that is checked out: archives, packages, lists of parts, checksums.
+	PATH="$(TOOLS):$$PATH" goreleaser release --clean
+
+snapshot: release-tools ## Make in dist what a release would have, from any commit.
+	PATH="$(TOOLS):$$PATH" goreleaser release --clean --snapshot
+
+release-check: release-tools ## Have GoReleaser check .goreleaser.yaml.
+	PATH="$(TOOLS):$$PATH" goreleaser check
+
+# They take some minutes to build the first time, and are kept in Go's cache.
+release-tools:
+	cd tests/release && GOBIN=$(TOOLS) $(GO) install tool
 
 test: ## Run the whole suite with the race detector, beside private servers of PostgreSQL, MariaDB and FerretDB.
 	$(GO) run ./internal/testservers -- $(GO) test -race -timeout 30m $(PACKAGES)

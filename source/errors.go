@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"owlatsync/internal/statement"
 	"owlatsync/source/internal/near"
-	"owlatsync/source/internal/statement"
 )
 
 // ErrNotQuery is wrapped by the error for a statement that is empty, more than one, or not one that only returns rows. [SQL] and

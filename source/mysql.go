@@ -1,9 +1,9 @@
 package source
 
 import (
+	"owlatsync/internal/statement"
 	"owlatsync/source/internal/dialects"
 	"owlatsync/source/internal/sqlrows"
-	"owlatsync/source/internal/statement"
 	"owlatsync/source/internal/wrap"
 )
 

@@ -11,12 +11,12 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"owlatsync"
+	"owlatsync/internal/statement"
 	"owlatsync/source/internal/cell"
 	"owlatsync/source/internal/dialects"
 	"owlatsync/source/internal/pgask"
 	"owlatsync/source/internal/pgfault"
 	"owlatsync/source/internal/pglink"
-	"owlatsync/source/internal/statement"
 	"owlatsync/source/internal/wrap"
 )
 

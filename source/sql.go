@@ -12,11 +12,11 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/internal/statement"
 	"owlatsync/source/internal/ahead"
 	"owlatsync/source/internal/cell"
 	"owlatsync/source/internal/dialects"
 	"owlatsync/source/internal/sqlrows"
-	"owlatsync/source/internal/statement"
 	"owlatsync/source/internal/wrap"
 )
 

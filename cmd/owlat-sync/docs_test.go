@@ -38,7 +38,28 @@ func sampleVariables(name string) (string, bool) {
 	if name == config.EnvAPIKey {
 		return "lm_live_" + strings.Repeat("a", 40), true
 	}
+	switch {
+	case strings.HasSuffix(name, "_SECRET"):
+		return "whsec_" + strings.Repeat("b", 32), true
+	case name == "OWLAT_SYNC_TOKEN_HASH":
+		return "sha256:" + strings.Repeat("0", 64), true
+	}
 	return "", false
+}
+
+// TestDeployedConfigurationsLoad loads what deploy has for a service: all of it must be right, that of the service too.
+func TestDeployedConfigurationsLoad(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"systemd/owlat-sync.yaml", "compose/config/owlat-sync.yaml", "kubernetes/owlat-sync.yaml"} {
+		cfg, err := config.Load(filepath.Join(repository, "deploy", name), config.UseEverything, sampleVariables)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if cfg.Service.Public == "" || len(cfg.Webhooks.Secrets) != 1 || len(cfg.Syncs) == 0 || !filepath.IsAbs(cfg.Ledger) {
+			t.Errorf("deploy/%s does not have what a service needs: %+v", name, cfg.Service)
+		}
+	}
 }
 
 func TestExamplesLoad(t *testing.T) {
@@ -62,7 +83,7 @@ func TestExamplesLoad(t *testing.T) {
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	texts := make(map[string]string)
-	for _, pattern := range []string{"README.md", "CONTRIBUTING.md", "docs/*.md", "examples/*.md"} {
+	for _, pattern := range []string{"README.md", "CONTRIBUTING.md", "docs/*.md", "examples/*.md", "deploy/*.md"} {
 		files, err := filepath.Glob(filepath.Join(repository, pattern))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: found %q, %v", pattern, files, err)
@@ -153,7 +174,10 @@ func TestDocumentsAreComplete(t *testing.T) {
 func TestDocumentedCommandLinesParse(t *testing.T) {
 	t.Parallel()
 	texts := documents(t)
-	for _, script := range []string{"examples/cron/owlat-sync", "examples/systemd/owlat-sync.service"} {
+	scripts := []string{
+		"examples/cron/owlat-sync", "examples/systemd/owlat-sync.service", "deploy/systemd/owlat-sync.service", "deploy/systemd/owlat-sync-backup.service",
+	}
+	for _, script := range scripts {
 		texts[script] = "```sh\n" + readDoc(t, script) + "```\n"
 	}
 	for name, text := range texts {
@@ -181,7 +205,7 @@ func TestDocumentedCommandLinesParse(t *testing.T) {
 				}
 			}
 		}
-		if lines == 0 && (name == "docs/getting-started.md" || strings.HasPrefix(name, "examples/cron") || strings.HasPrefix(name, "examples/systemd")) {
+		if lines == 0 && (name == "docs/getting-started.md" || name == "docs/deploying.md" || slices.Contains(scripts, name)) {
 			t.Errorf("%s has no command line that was recognised", name)
 		}
 	}
@@ -191,6 +215,24 @@ func TestDocumentedCommandLinesParse(t *testing.T) {
 		}
 	}
 }
+
+// TestContainersRunCommands reads what the image, the compose file and the manifests have the program do.
+func TestContainersRunCommands(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"Dockerfile", "deploy/compose/compose.yaml", "deploy/kubernetes/statefulset.yaml"} {
+		found := regexp.MustCompile(`(?m)^ *(?:CMD|command:|args:) \[(.*)\]$`).FindAllStringSubmatch(readDoc(t, name), -1)
+		if len(found) != 1 {
+			t.Fatalf("%s has %d commands", name, len(found))
+		}
+		args := strings.Split(strings.NewReplacer(`"`, "", " ", "").Replace(found[0][1]), ",")
+		if err := parses(args, true); err != nil || args[0] != "serve" {
+			t.Errorf("%s: owlat-sync %s: %v", name, strings.Join(args, " "), err)
+		}
+	}
+}
+
+// contained is a command line that has the program run in a container.
+var contained = regexp.MustCompile(`(?:docker compose run --rm|docker compose exec owlat-sync|docker run .*|kubectl exec .* --) (owlat-sync .*)$`)
 
 // program is how a command line names the program.
 var program = regexp.MustCompile(`(?:^|[\s(=/])(?:owlat-sync|go run \./cmd/owlat-sync)(?:\s|$)`)
@@ -202,8 +244,11 @@ func commandLines(line string) (calls [][]string) {
 	}
 	line, _, _ = strings.Cut(strings.TrimSpace(line), " #")
 	for _, part := range regexp.MustCompile(`\|\|?|&&|;|>|\d?>&\d|[()]`).Split(line, -1) {
+		if inner := contained.FindStringSubmatch(part); inner != nil {
+			part = inner[1]
+		}
 		at := program.FindStringIndex(part)
-		if at == nil || regexp.MustCompile(`\b(docker|git|go test|sudo|mkdir|mv) |^\*/`).MatchString(part) {
+		if at == nil || regexp.MustCompile(`\b(docker|kubectl|git|go test|sudo|journalctl|mkdir|mv) |^\*/`).MatchString(part) {
 			continue
 		}
 		args := strings.Fields(part[at[1]:])

@@ -12,9 +12,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"owlatsync/internal/statement"
 	"owlatsync/source/internal/cell"
 	"owlatsync/source/internal/pgask"
-	"owlatsync/source/internal/statement"
 )
 
 // Dialect is how a database writes that.
