@@ -134,6 +134,7 @@ var table = map[string][]string{
 	"/internal/events":     {"/", "/ledger", "/reconcile/progress"},
 	"/internal/serve":      {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/events", "/internal/exitcode", "/internal/schedule", "/internal/turns"},
 	"/internal/turns":      {"/", "/ledger", "/reconcile", "/internal/events"},
+	"/internal/wake":       {"/", "/internal/config", "/internal/turns", "/source/notify"},
 	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/standing":   {"/ledger", "/reconcile", "/internal/config"},
 	"/internal/vitals":     {"/ledger", "/internal/config"},
