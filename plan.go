@@ -61,8 +61,8 @@ func (e Ends) Add(o Ends) Ends {
 // Times returns the ends n times.
 func (e Ends) Times(n int) Ends { return Ends{e.Requests * n, e.Added * n, e.Events * n} }
 
-// OfChanges reports whether only changed rows were read, so that absence says nothing.
-func (s Summary) OfChanges() bool { return s.Reading != nil && s.Reading.Mode == ReadChanges }
+// OfChanges reports whether only some rows were read, those that changed or that were asked for, so that absence says nothing.
+func (s Summary) OfChanges() bool { return s.Reading != nil && s.Reading.Mode != ReadAll }
 
 // Spoiled says why a run would not count as healthy, as Report.Spoiled does.
 func (s Summary) Spoiled() string { return spoiled(s.Turned, s.InStep) }

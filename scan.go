@@ -19,11 +19,12 @@ type Scan struct {
 	Mark string
 }
 
-// Reading tells how a run reads a source that knows when its rows changed.
+// Reading tells how a run reads a source that knows when its rows changed, or that it asks for single rows.
 type Reading struct {
 	Mode     ReadingMode `json:"mode"`
 	Reason   string      `json:"reason,omitempty"`   // why all rows are read
 	From     string      `json:"from,omitempty"`     // value of the cursor from which on rows are read
+	Keys     int         `json:"keys,omitempty"`     // how many rows were asked for by key
 	NextFull time.Time   `json:"next_full,omitzero"` // when a run must read all rows again
 }
 
@@ -33,4 +34,5 @@ type ReadingMode string
 const (
 	ReadAll     ReadingMode = "full"    // all rows
 	ReadChanges ReadingMode = "changes" // rows that changed since a mark: absence says nothing
+	ReadKeys    ReadingMode = "keys"    // rows that were asked for by key: absence says nothing
 )

@@ -170,6 +170,12 @@ func (w holding) kept(ctx context.Context, run int64, only []string, each func(k
 	return nil
 }
 
+// keys returns the keys of the rows for which a held plan has steps.
+func (w holding) keys(ctx context.Context, run int64) (keys []string, err error) {
+	err = w.kept(ctx, run, nil, func(key string, _, _ uint64) { keys = append(keys, key) })
+	return keys, err
+}
+
 // compared hands over every step that sends something, with the hash of its row's key and a hash of what it does. Times do not
 // count. If only names keys, other rows are left out.
 func compared(steps iter.Seq2[*step.Step, error], only []string, each func(s *step.Step, name, does uint64) error) error {
@@ -231,8 +237,13 @@ func (w holding) unmoved(ctx context.Context, held int64, p *plan.Plan, part owl
 	return nil
 }
 
+// breadth says how much of the source a run reads, so that runs can be compared.
+func breadth(r *owlatsync.Reading) int {
+	return slices.Index([]owlatsync.ReadingMode{owlatsync.ReadKeys, owlatsync.ReadChanges, owlatsync.ReadAll}, r.Mode)
+}
+
 // settleHeld returns the new statuses of the sync's held runs, now that this run is done or held itself. A run of changes does not
-// stand for a held run that read everything, nor a part for a whole.
+// stand for a held run that read everything, nor a run of single rows for one that read more, nor a part for a whole.
 func (w holding) settleHeld(ctx context.Context, approved *ledger.Run, partial bool) (map[int64]ledger.Status, error) {
 	runs, err := w.engine.ledger.HeldRuns(ctx, w.sync.Name)
 	if err != nil {
@@ -240,11 +251,14 @@ func (w holding) settleHeld(ctx context.Context, approved *ledger.Run, partial b
 	}
 	settled := make(map[int64]ledger.Status)
 	for _, r := range runs {
-		readAll := r.Report != nil && r.Report.Reading != nil && r.Report.Reading.Mode == owlatsync.ReadAll
+		before := &owlatsync.Reading{Mode: owlatsync.ReadChanges} // of a source that had no cursor then, any run but one of single rows will do
+		if r.Report != nil && r.Report.Reading != nil {
+			before = r.Report.Reading
+		}
 		switch {
 		case approved != nil && r.ID == approved.ID:
 			settled[r.ID] = ledger.StatusApproved
-		case w.reading.changes && readAll, partial && r.Part.Whole():
+		case w.reading.changes && breadth(w.reading.told) < breadth(before), partial && r.Part.Whole():
 		default:
 			settled[r.ID] = ledger.StatusSuperseded
 		}

@@ -63,7 +63,7 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, reader ledger.Reader, o 
 		}})
 	}
 	w.tell = progress.NewTeller(progress.About{Sync: s.Name}, observers, w.counter.Counts, e.client.Estimate)
-	if w.reading, err = e.readingOf(ctx, s, full, nil); err == nil {
+	if w.reading, err = (asked{ledger: e.ledger, sync: s, full: full}).reading(ctx); err == nil {
 		var p *plan.Plan
 		p, err = w.plan(ctx, owlatsync.Part{}, o.Each, record)
 		summary = p.Summary
@@ -145,14 +145,17 @@ func (w *work) scan(ctx context.Context, part owlatsync.Part, end func(step.Deci
 	if !w.reading.changes {
 		return scan.Full(ctx, needs)
 	}
-	scanned, err := scan.Changes(ctx, needs, &w.reading.scan, slices.Concat(w.reading.bookmark.Again, w.reading.rest, part.Only))
+	scanned, err := scan.Changes(ctx, needs, &w.reading.scan, slices.Concat(w.reading.named(), part.Only))
 	w.reading.told.From = w.reading.scan.From
 	return scanned, err
 }
 
 // rows streams the rows that this run reads.
 func (w *work) rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
-	if w.reading.source == nil {
+	switch r := w.reading; {
+	case r.picked != nil:
+		return r.picked.Pick(ctx, func(ctx context.Context) ([]string, error) { return r.scan.Again(ctx) })
+	case r.source == nil:
 		return w.sync.Source.Rows(ctx)
 	}
 	return w.reading.source.Scan(ctx, &w.reading.scan)

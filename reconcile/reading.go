@@ -22,10 +22,12 @@ const againMost = 1000
 
 // reading is how a run reads its source.
 type reading struct {
-	source   Incremental // nil: all rows are read
+	source   Incremental // nil: all rows are read, or those with some keys
+	picked   Keyed       // nil: rows are not read by keys alone
+	keys     []string    // those that are asked for besides what the bookmark names
 	settings string
 	bookmark ledger.Bookmark
-	changes  bool // only rows that changed since the bookmark are read
+	changes  bool // only rows that changed since the bookmark are read, or those with some keys
 	told     *owlatsync.Reading
 	scan     owlatsync.Scan
 	again    again
@@ -36,16 +38,28 @@ type reading struct {
 	made  int      // rows that the ledger did not know before earlier readings, if only changes are read
 }
 
-// readingOf decides how much of the source a run reads. Full demands all rows. Like is the report of the held run whose plan is
-// made again, or nil.
-func (e *Engine) readingOf(ctx context.Context, s *Sync, full bool, like *owlatsync.Report) (*reading, error) {
+// asked is what a run is asked to read, of which it reads as much as it must.
+type asked struct {
+	ledger ledger.Reader
+	sync   *Sync
+	full   bool              // all rows
+	keys   []string          // only the rows with these keys
+	like   *owlatsync.Report // what the held run has read whose plan is made again; nil: there is none
+}
+
+// reading decides how much of the source a run reads.
+func (a asked) reading(ctx context.Context) (*reading, error) {
+	if r, err := a.onlyKeys(ctx); r != nil || err != nil {
+		return r, err
+	}
+	s, full, like := a.sync, a.full, a.like
 	r := &reading{again: again{recreate: s.OnRemoteDelete == RemoteDeleteRecreate, any: s.Policies().AnyConsent()}, times: 1}
 	source, ok := s.Source.(Incremental)
 	if !ok || s.FullEvery <= 0 || source.Settings() == "" {
 		return r, nil
 	}
 	var err error
-	if r.bookmark, err = e.ledger.Bookmark(ctx, s.Name); err != nil {
+	if r.bookmark, err = a.ledger.Bookmark(ctx, s.Name); err != nil {
 		return nil, fmt.Errorf("read the ledger: %w", err)
 	}
 	r.source, r.settings = source, s.settings(source)
@@ -77,6 +91,51 @@ func (e *Engine) readingOf(ctx context.Context, s *Sync, full bool, like *owlats
 	r.told = &owlatsync.Reading{Mode: owlatsync.ReadChanges, NextFull: next}
 	r.scan.Since = r.bookmark.Mark
 	return r, nil
+}
+
+// onlyKeys returns the reading of a run that reads by keys alone, nil if it must read more.
+func (a asked) onlyKeys(ctx context.Context) (*reading, error) {
+	s := a.sync
+	source, ok := s.Source.(Keyed)
+	if !ok || len(a.keys) == 0 || a.full || !source.Picks() {
+		return nil, nil
+	}
+	state, err := a.ledger.SyncState(ctx, s.Name)
+	if err != nil {
+		return nil, readLedger(err)
+	}
+	if !state.Adopted || !state.SetBack.IsZero() {
+		return nil, nil
+	}
+	b, err := a.ledger.Bookmark(ctx, s.Name)
+	if err != nil {
+		return nil, readLedger(err)
+	}
+	several := s.Policies().AnyConsent()
+	incremental, follows := s.Source.(Incremental)
+	known := follows && s.FullEvery > 0 && b.Mark != "" && b.Settings == s.settings(incremental)
+	if several && !known {
+		return nil, nil // duplicates that the ledger does not know may have a say
+	}
+	keys := slices.Clone(a.keys)
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	r := &reading{
+		picked: source, keys: keys, bookmark: b, changes: true, again: again{recreate: s.OnRemoteDelete == RemoteDeleteRecreate, any: several}, times: 1,
+		told: &owlatsync.Reading{Mode: owlatsync.ReadKeys, Keys: len(keys)},
+	}
+	if follows {
+		r.told.NextFull = b.NextFull(s.FullEvery)
+	}
+	return r, nil
+}
+
+// named returns the keys of rows that are read whether or not they changed, besides those that other rows lead to.
+func (r *reading) named() []string {
+	if r.picked != nil && !r.again.any {
+		return slices.Concat(r.keys, r.rest)
+	}
+	return slices.Concat(r.keys, r.bookmark.Again, r.rest)
 }
 
 // settings hashes everything that makes an unchanged row ask for something else, or that selects other rows.
@@ -112,6 +171,9 @@ func (r *reading) afresh(unreached []string) {
 // keep returns the bookmark of a run that came to its end, nil if the source has none. It names the rows that the run left out of
 // step: the next run reads them again by key.
 func (r *reading) keep(p owlatsync.Summary, started time.Time) *ledger.Bookmark {
+	if r.picked != nil {
+		return r.keepKeys()
+	}
 	if r.source == nil {
 		return nil
 	}
@@ -125,6 +187,25 @@ func (r *reading) keep(p owlatsync.Summary, started time.Time) *ledger.Bookmark 
 	var fit bool
 	if b.Again, fit = r.again.keys(); !fit || r.unfit {
 		b = ledger.Bookmark{} // only a scan of all rows finds them all
+	}
+	return &b
+}
+
+// keepKeys returns the bookmark after a run of some keys: as far as before, and with the rows that this run left out of step.
+func (r *reading) keepKeys() *ledger.Bookmark {
+	if r.bookmark.Mark == "" {
+		return nil // the next run reads all rows
+	}
+	b := r.bookmark
+	b.Entries = max(0, b.Entries+r.made+r.again.made)
+	keys, fit := r.again.keys()
+	if r.again.any { // those that were in the bookmark were read again
+		b.Again = nil
+	}
+	b.Again = slices.Concat(b.Again, r.rest, keys)
+	slices.Sort(b.Again)
+	if b.Again = slices.Compact(b.Again); !fit || r.unfit || len(b.Again) > againMost {
+		b = ledger.Bookmark{}
 	}
 	return &b
 }

@@ -166,12 +166,16 @@ func (w *work) beat() {
 
 // apply plans and applies, and returns what the end of the run records besides the run itself.
 func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (ending ledger.Ending, err error) {
-	var like *owlatsync.Report
-	if approved != nil {
-		like = approved.Report
-	}
 	locked := w.lock.Context()
-	if w.reading, err = w.engine.readingOf(locked, w.sync, o.Full, like); err != nil {
+	read := asked{ledger: w.engine.ledger, sync: w.sync, full: o.Full, keys: o.Keys}
+	if approved != nil {
+		if read.like, read.keys = approved.Report, nil; read.like != nil && read.like.Reading != nil && read.like.Reading.Mode == owlatsync.ReadKeys {
+			if read.keys, err = (holding{w}).keys(locked, approved.ID); err != nil {
+				return ending, err
+			}
+		}
+	}
+	if w.reading, err = read.reading(locked); err != nil {
 		return ending, err
 	}
 	w.tell.Reading(w.reading.told)

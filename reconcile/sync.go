@@ -12,11 +12,12 @@ import (
 	"owlatsync/reconcile/scan"
 )
 
-// Source gives the rows of one sync. A source may also be a Connector, or Incremental.
+// Source gives the rows of one sync. A source may also be a Connector, Incremental, or Keyed.
 type (
 	Source      = scan.Source
 	Connector   = scan.Connector
 	Incremental = scan.Incremental
+	Keyed       = scan.Keyed
 )
 
 // What a user decides about a sync; package policy explains the types and their values.

@@ -38,7 +38,7 @@ type waiting struct{ *work }
 // unless away is set.
 func (w waiting) wait(ctx context.Context, o RunOptions) error {
 	w.rest()
-	if err := w.lock.(ledger.Turns).PauseRun(w.lock.Context(), w.run.ID); err != nil {
+	if err := w.lock.PauseRun(w.lock.Context(), w.run.ID); err != nil {
 		return err
 	}
 	w.away = true
@@ -86,7 +86,7 @@ func (w waiting) relock(ctx context.Context) error {
 		return err
 	}
 	w.lock = lock
-	if err := lock.(ledger.Turns).ResumeRun(lock.Context(), w.run.ID); err != nil {
+	if err := lock.ResumeRun(lock.Context(), w.run.ID); err != nil {
 		return err
 	}
 	w.away = false

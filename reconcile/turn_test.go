@@ -35,18 +35,25 @@ func (t *turn) once(times int) *turn {
 	return t
 }
 
-// takesTurns has a slow world with a ledger that its engine shares with those who want the turn.
+// takesTurns has a slow world with a ledger that its engine shares with those who want the turn, of each kind.
 func takesTurns(t *testing.T, story func(t *testing.T, w *world, e *reconcile.Engine, other reconcile.Sync)) {
 	t.Helper()
-	inSlowWorld(t, func(t *testing.T, w *world, _ *slow) {
-		w.through = memory.New()
-		w.sync.Fresh = time.Hour
-		e, client := w.engine()
-		defer client.CloseIdleConnections()
-		other := w.sync
-		other.Name = "members"
-		story(t, w, e, other)
-	})
+	t.Parallel()
+	for _, in := range []string{"memory", "a file"} {
+		t.Run(in, func(t *testing.T) {
+			inSlowWorld(t, func(t *testing.T, w *world, _ *slow) {
+				if w.through = w.ledger; in == "memory" {
+					w.through = memory.New()
+				}
+				w.sync.Fresh = time.Hour
+				e, client := w.engine()
+				defer client.CloseIdleConnections()
+				other := w.sync
+				other.Name = "members"
+				story(t, w, e, other)
+			})
+		})
+	}
 }
 
 // runSlow runs the sync with the turn.
@@ -264,11 +271,7 @@ func TestALimitCountsOnceWhileTheRunWaits(t *testing.T) {
 // TestAQueuedRunBeginsUnderItsNumber begins a queued run, and one that is not queued any more.
 func TestAQueuedRunBeginsUnderItsNumber(t *testing.T) {
 	takesTurns(t, func(t *testing.T, w *world, e *reconcile.Engine, other reconcile.Sync) {
-		queue, ok := w.through.(ledger.Queue)
-		if !ok {
-			t.Fatal("the ledger has no queue")
-		}
-		id, _, err := queue.Enqueue(t.Context(), ledger.Run{Sync: "users", Mode: ledger.ModeRun, Started: time.Now()})
+		id, _, err := w.through.Enqueue(t.Context(), ledger.Run{Sync: "users", Mode: ledger.ModeRun, Started: time.Now()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -153,6 +153,8 @@ type runOptions struct {
 	Only    []string
 	Limit   int
 	Full    bool
+	Keys    []string
+	Turn    reconcile.Turn
 	Stop    <-chan struct{}
 	Confirm func(owlatsync.Summary) (bool, error)
 }
@@ -160,7 +162,7 @@ type runOptions struct {
 // start runs the sync or approves a run of it.
 func (o runOptions) start(ctx context.Context, e *reconcile.Engine, s reconcile.Sync, each func(progress.Value)) (*owlatsync.Report, error) {
 	options := reconcile.RunOptions{
-		Stop: o.Stop, Confirm: o.Confirm, Full: o.Full, Part: owlatsync.Part{Only: o.Only, Limit: o.Limit},
+		Stop: o.Stop, Confirm: o.Confirm, Full: o.Full, Keys: o.Keys, Turn: o.Turn, Part: owlatsync.Part{Only: o.Only, Limit: o.Limit},
 		Observers: []progress.Observer{{Each: each, Complete: true}},
 	}
 	if o.Approve != 0 {

@@ -5,18 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"math/big"
 	"slices"
-	"strings"
 	"time"
 
 	"owlatsync"
 	"owlatsync/source/internal/cell"
 	"owlatsync/source/internal/wrap"
 )
-
-// defaultOverlap is how far before its mark a scan begins if the cursor is a time and sets no overlap.
-const defaultOverlap = 10 * time.Minute
 
 // Cursor names the column that tells when a row changed, so that a scan can leave out rows that have not changed since an earlier
 // one.
@@ -60,14 +55,24 @@ type follower interface {
 	loose() bool
 	// openChanged begins a scan of the rows whose cursor is NULL or not before the bound; of all rows if the bound has no text.
 	openChanged(ctx context.Context, from bound) (following, error)
-	// openNone begins a scan of no rows, in the way in which changes are asked for.
+	// look calls do with what tells how far the cursor is, without a scan.
+	look(ctx context.Context, do func(looking) error) error
+	// openNone begins a scan of no rows, in the way in which changes are asked for; no column means that only rows are asked for by key.
 	openNone(ctx context.Context, column string) (following, error)
+}
+
+// looking tells how far a cursor is. All calls answer as of one instant.
+type looking interface {
+	// peak is top of following, but not beyond the server's clock.
+	peak(ctx context.Context, from bound, k cell.Kind) (typ, text string, err error)
+	// count counts the rows whose cursor is not before the bound, at most most of them.
+	count(ctx context.Context, from bound, most int) (int, error)
 }
 
 // following is a scan that can go on in the same snapshot. All earlier rows must have been read.
 type following interface {
 	cursor
-	// again goes on with the rows of these keys that openChanged leaves out.
+	// again goes on with the rows of these keys that openChanged leaves out, or with all rows of them if the bound has no column.
 	again(ctx context.Context, from bound, b *binding, keys []string) error
 	// top returns the highest value of the cursor that is not before the bound, as text, empty if there is none; for a source that is
 	// loose also its type.
@@ -124,13 +129,13 @@ type increment struct{ *Table }
 
 func (t increment) scan(ctx context.Context, s *owlatsync.Scan, yield func(*owlatsync.Row, error) bool) error {
 	f := followerOf(t.backend)
-	from := bound{column: t.cursor.Column}
+	from := bound{Column: t.cursor.Column}
 	if s.Since != "" {
 		var err error
 		if from, err = t.cursor.bound(s.Since); err != nil {
 			return err
 		}
-		s.From = from.text
+		s.From = from.Text
 	}
 	c, err := f.openChanged(ctx, from)
 	if err != nil {
@@ -145,8 +150,8 @@ func (t increment) scan(ctx context.Context, s *owlatsync.Scan, yield func(*owla
 	if err != nil {
 		return err
 	}
-	if s.Since != "" && !f.loose() && k != from.kind {
-		return &ColumnError{t.cursor.Column, fmt.Sprintf("it now holds %s, and held %s when it was last read: read all rows once, with \"run --full\"", words(k), words(from.kind))}
+	if s.Since != "" && !f.loose() && k != from.Kind {
+		return &ColumnError{t.cursor.Column, fmt.Sprintf("it now holds %s, and held %s when it was last read: read all rows once, with \"run --full\"", cell.Called(k), cell.Called(from.Kind))}
 	}
 	switch err := t.stream(ctx, b, c, nil, yield); {
 	case errors.Is(err, errEnough):
@@ -155,7 +160,7 @@ func (t increment) scan(ctx context.Context, s *owlatsync.Scan, yield func(*owla
 		return err
 	}
 	if s.Since != "" && s.Again != nil {
-		switch err := t.readAgain(ctx, s, from, b, c, yield); {
+		switch err := t.readAgain(ctx, s.Again, from, b, c, yield); {
 		case errors.Is(err, errEnough):
 			return nil
 		case err != nil:
@@ -189,9 +194,10 @@ func (t increment) stream(ctx context.Context, b *binding, c cursor, wanted []st
 // keysAtOnce is the most keys that one query names.
 const keysAtOnce = 100
 
-func (t increment) readAgain(ctx context.Context, s *owlatsync.Scan, from bound, b *binding, c following, yield func(*owlatsync.Row, error) bool) error {
+func (t increment) readAgain(ctx context.Context, next func(context.Context) ([]string, error), from bound, b *binding, c following,
+	yield func(*owlatsync.Row, error) bool) error {
 	for {
-		keys, err := s.Again(ctx)
+		keys, err := next(ctx)
 		if err != nil || len(keys) == 0 {
 			return err
 		}
@@ -208,12 +214,11 @@ func (t increment) readAgain(ctx context.Context, s *owlatsync.Scan, from bound,
 
 // bindCursor finds the cursor's column and the kind of its values, if the column's type tells that.
 func (t increment) bindCursor(columns []column) (cell.Kind, error) {
+	if err := t.findable(columns, "with a cursor"); err != nil {
+		return 0, err
+	}
 	at := -1
 	for i, c := range columns {
-		if slices.Contains(t.mapping.Key, c.Name) && (c.kind == cell.Moment || c.kind == cell.Day || c.kind == cell.Number) {
-			return 0, &ColumnError{c.Name, fmt.Sprintf("with a cursor the key is text or whole numbers, by which rows can be read again, and this holds %s (%s)",
-				words(c.kind), c.DatabaseType)}
-		}
 		if c.Name != t.cursor.Column {
 			continue
 		}
@@ -230,86 +235,46 @@ func (t increment) bindCursor(columns []column) (cell.Kind, error) {
 	if f.loose() { // each value has its own type
 		return c.kind, nil
 	}
-	return c.kind, t.cursor.fits(c.kind, c.DatabaseType)
+	return c.kind, t.cursor.unfit(t.cursor.rules().Fits(c.kind, c.DatabaseType))
 }
 
-// fits reports whether a column can be the cursor and the overlap is of its kind.
-func (c *Cursor) fits(k cell.Kind, databaseType string) error {
-	what := words(k)
-	if databaseType != "" {
-		what += " (" + strings.ToLower(databaseType) + ")"
-	}
-	switch k {
-	case cell.Moment, cell.Day:
-		if c.Step != 0 {
-			return &ColumnError{c.Column, fmt.Sprintf("it holds %s, so that the overlap is a duration, such as 10m", what)}
+// findable reports whether rows can be read by the key. When says who wants that.
+func (t increment) findable(columns []column, when string) error {
+	for _, c := range columns {
+		if slices.Contains(t.mapping.Key, c.Name) && (c.kind == cell.Moment || c.kind == cell.Day || c.kind == cell.Number) {
+			return &ColumnError{c.Name, fmt.Sprintf("%s the key is text or whole numbers, by which rows can be read again, and this holds %s (%s)",
+				when, cell.Called(c.kind), c.DatabaseType)}
 		}
-	case cell.Integer:
-		if c.Overlap != 0 {
-			return &ColumnError{c.Column, fmt.Sprintf("it holds %s, so that the overlap is a number of them, such as 1000, and no duration", what)}
-		}
-		if c.Step == 0 {
-			return &ColumnError{c.Column, fmt.Sprintf("it holds %s, for which no overlap is right everywhere: say how many of them an unfinished transaction may be behind, such as overlap: 1000", what)}
-		}
-	default:
-		return &ColumnError{c.Column, fmt.Sprintf("a cursor is a column of times, dates or whole numbers, and this holds %s", what)}
 	}
 	return nil
 }
 
-// words returns a kind of values in words.
-func words(k cell.Kind) string {
-	switch k {
-	case cell.Moment:
-		return "times"
-	case cell.Day:
-		return "dates"
-	case cell.Integer:
-		return "whole numbers"
-	case cell.Number:
-		return "numbers with a fraction"
-	case cell.Boolean, cell.Bits:
-		return "bits"
-	case cell.Binary:
-		return "binary data"
-	}
-	return "text"
-}
-
 // bound is the value of the cursor from which on rows count as changed.
-type bound struct {
-	column string
-	kind   cell.Kind
-	text   string // as databases print it; times have no zone
-}
+type bound = wrap.Since
 
-func (b bound) since() wrap.Since { return wrap.Since{Column: b.column, Kind: b.kind, Text: b.text} }
+func (c *Cursor) rules() wrap.Rules { return wrap.Rules{Overlap: c.Overlap, Step: c.Step} }
+
+// unfit returns an error about the column if there is a reason.
+func (c *Cursor) unfit(why string) error {
+	if why == "" {
+		return nil
+	}
+	return &ColumnError{c.Column, why}
+}
 
 // bound returns the value from which on a scan reads that goes on from the mark.
 func (c *Cursor) bound(mark string) (bound, error) {
-	k, text, at, ok := wrap.ParseMark(mark)
-	if !ok {
+	from, understood, why := c.rules().From(c.Column, mark)
+	if !understood {
 		return bound{}, errors.New("the mark of the last scan cannot be understood: read all rows once, with \"run --full\"")
 	}
-	if err := c.fits(k, ""); err != nil {
-		return bound{}, err
-	}
-	overlap := c.Overlap
-	if overlap == 0 {
-		overlap = defaultOverlap
-	}
-	switch k {
-	case cell.Integer:
-		n, _ := new(big.Int).SetString(text, 10)
-		return bound{column: c.Column, kind: k, text: n.Sub(n, big.NewInt(c.Step)).String()}, nil
-	case cell.Day:
-		return bound{column: c.Column, kind: k, text: at.Add(-overlap).Format(wrap.DayLayout)}, nil
-	}
-	from := at.Add(-overlap).UTC().Format(wrap.MomentLayout)
-	if len(text) > 10 && text[10] == 'T' {
-		from = from[:10] + "T" + from[11:]
-	}
-	return bound{column: c.Column, kind: k, text: from}, nil
+	return from, c.unfit(why)
+}
+
+// markOf returns the mark of a value, empty if there is none.
+func (t increment) markOf(typ, text string, k cell.Kind) (string, error) {
+	mark, why := t.cursor.rules().Mark(typ, text, k, time.Now())
+	return mark, t.cursor.unfit(why)
 }
 
 // checkCursor reports whether the columns have the cursor's, and whether part of the query's rows can be asked for.
@@ -324,7 +289,7 @@ func (t increment) checkCursor(ctx context.Context, columns []column) error {
 		return err
 	}
 	defer c.close()
-	_, err = t.mark(ctx, c, bound{column: t.cursor.Column})
+	_, err = t.mark(ctx, c, bound{Column: t.cursor.Column})
 	return err
 }
 
@@ -347,20 +312,15 @@ func (t increment) mark(ctx context.Context, c following, from bound) (string, e
 	if err != nil {
 		return "", err
 	}
-	switch typ, text, err := c.top(ctx, from, k); {
-	case err != nil:
-		return "", fmt.Errorf("read how far the cursor %q is: %w", t.cursor.Column, err)
-	case text == "":
-		return "", nil
-	case typ != "":
-		k, value, ok := wrap.Typed(typ, text, time.Now())
-		if !ok {
-			return "", &ColumnError{t.cursor.Column, "its highest value is a text that is no time in UTC, such as 2006-01-02 15:04:05: texts of another form cannot be compared; make times of all, or use a column of whole numbers"}
-		}
-		return wrap.NewMark(k, value), t.cursor.fits(k, typ)
-	default:
-		return wrap.NewMark(k, text), nil
+	typ, text, err := c.top(ctx, from, k)
+	if err != nil {
+		return "", t.unread(err)
 	}
+	return t.markOf(typ, text, k)
+}
+
+func (t increment) unread(err error) error {
+	return fmt.Errorf("read how far the cursor %q is: %w", t.cursor.Column, err)
 }
 
 // CursorIndexed reports whether the database, by its own account, finds changed rows by an index. Without one, reading changes
@@ -374,7 +334,7 @@ func (t *Table) CursorIndexed(ctx context.Context) (bool, error) {
 		return false, contextFirst(ctx, err)
 	}
 	defer c.close()
-	mark, err := increment{t}.mark(ctx, c, bound{column: t.cursor.Column})
+	mark, err := increment{t}.mark(ctx, c, bound{Column: t.cursor.Column})
 	if err != nil || mark == "" { // there is nothing to find
 		return err == nil, contextFirst(ctx, err)
 	}

@@ -2,14 +2,10 @@ package source
 
 import (
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
+	"owlatsync/internal/statement"
 	"owlatsync/source/internal/near"
-	"owlatsync/source/internal/statement"
 )
 
 // ErrNotQuery is wrapped by the error for a statement that is empty, more than one, or not one that only returns rows. [SQL] and
@@ -34,17 +30,10 @@ type LineError struct {
 
 func (e *LineError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
 
-// maxListed is the most columns that an error lists.
-const maxListed = 30
-
 // missing says that a source has no column of that name, and which name was perhaps meant.
 func missing(name, what string, columns []column) *ColumnError {
 	reason := what + " has no such column"
-	var names []string
-	for _, c := range columns {
-		names = append(names, c.Name)
-	}
-	if meant := near.Meant(name, names); meant != "" {
+	if meant := near.Meant(name, names(columns)); meant != "" {
 		reason += fmt.Sprintf(" (did you mean %q?)", meant)
 	}
 	return &ColumnError{name, reason}
@@ -67,23 +56,11 @@ func (e *bindingError) Error() string {
 func (e *bindingError) Unwrap() []error { return e.wrong }
 
 // describe lists the columns, if one is missing.
-func describe(columns []column) string {
-	var have []string
+func describe(columns []column) string { return near.Listed(names(columns)) }
+
+func names(columns []column) (names []string) {
 	for _, c := range columns {
-		name := c.Name
-		if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) || !utf8.ValidString(name) {
-			name = strconv.Quote(name)
-		}
-		have = append(have, name)
+		names = append(names, c.Name)
 	}
-	switch {
-	case slices.ContainsFunc(have, func(name string) bool { return strings.Contains(name, "@") }):
-		// The names may be somebody's data, so they are not shown.
-		return "; its first line looks like data, but must name the columns"
-	case len(columns) == 1 && strings.ContainsAny(columns[0].Name, ";\t|"):
-		return `; its only column looks like several: give the delimiter, as in "csv:users.csv?delimiter=%3B" for a semicolon or "delimiter=tab"`
-	case len(have) > maxListed:
-		return fmt.Sprintf("; it has %s and %d more", strings.Join(have[:maxListed], ", "), len(have)-maxListed)
-	}
-	return "; it has " + strings.Join(have, ", ")
+	return names
 }

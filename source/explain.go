@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"owlatsync/source/internal/statement"
+	"owlatsync/internal/statement"
 )
 
 // explain adds to an error of the database what to do about it.

@@ -2,9 +2,12 @@ package source
 
 import "time"
 
-// Age makes the connection that Connect makes older than it is, once it is made.
-func (t *Table) Age(by time.Duration) {
-	a := t.backend.(*pgBackend).ahead.Load()
-	<-a.made
-	a.at = a.at.Add(-by)
+// Age makes the connections that wait for a scan older than they are, once they are made.
+func (t *Table) Age(by time.Duration) { t.backend.(*pgBackend).links.Age(by) }
+
+// Age lets time pass for the watch.
+func (w *Watch) Age(by time.Duration) {
+	if !w.again.IsZero() {
+		w.again = w.again.Add(-by)
+	}
 }

@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 
 	"owlatsync"
 	"owlatsync/source/internal/cell"
+	"owlatsync/source/internal/jsonline"
 	"owlatsync/source/internal/text"
 )
 
@@ -92,7 +92,7 @@ func (c *ndjsonCursor) has(name string) bool {
 func (c *ndjsonCursor) sampled(name string) bool {
 	return strings.Contains(name, ".") && slices.ContainsFunc(c.sample, func(line numberedLine) bool {
 		var object map[string]json.RawMessage
-		return json.Unmarshal(line.text, &object) == nil && valueAt(object, name) != nil
+		return json.Unmarshal(line.text, &object) == nil && jsonline.At(object, name) != nil
 	})
 }
 
@@ -108,40 +108,13 @@ func (c *ndjsonCursor) readSample() error {
 		}
 		size += len(line)
 		c.sample = append(c.sample, numberedLine{c.read, bytes.Clone(line)})
-		for _, name := range fieldNames(line, "") {
+		for _, name := range jsonline.Names(line) {
 			if !c.has(name) {
 				c.cols = append(c.cols, column{Column: Column{Name: name}})
 			}
 		}
 	}
 	return nil
-}
-
-// fieldNames lists the fields of an object in their order, up to the first syntax error, each with the paths into its value.
-func fieldNames(line []byte, prefix string) (names []string) {
-	d := json.NewDecoder(bytes.NewReader(line))
-	if open, err := d.Token(); err != nil || open != json.Delim('{') {
-		return nil
-	}
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return names
-		}
-		var value json.RawMessage
-		if d.Decode(&value) != nil {
-			return names
-		}
-		path := prefix + name.(string)
-		names = append(names, path)
-		var list []json.RawMessage
-		if value[0] == '[' && json.Unmarshal(value, &list) == nil && len(list) > 0 {
-			path, value = path+".0", list[0]
-			names = append(names, path)
-		}
-		names = append(names, fieldNames(value, path+".")...)
-	}
-	return names
 }
 
 func (c *ndjsonCursor) columns() []column { return c.cols }
@@ -166,7 +139,7 @@ func (c *ndjsonCursor) next() (bool, error) {
 		c.line = c.read
 	}
 	clear(c.object)
-	if c.why = objectOf(line, &c.object); c.why != "" {
+	if c.why = jsonline.Object(line, &c.object); c.why != "" {
 		clear(c.object)
 		if c.ended && c.unended && c.line == c.read {
 			return false, &LineError{c.line, c.why + "; the file breaks off in it"}
@@ -178,7 +151,7 @@ func (c *ndjsonCursor) next() (bool, error) {
 		delete(c.unseen, name)
 	}
 	for name, wanted := range c.unseen {
-		if wanted && strings.Contains(name, ".") && valueAt(c.object, name) != nil {
+		if wanted && strings.Contains(name, ".") && jsonline.At(c.object, name) != nil {
 			delete(c.unseen, name)
 		}
 	}
@@ -187,20 +160,6 @@ func (c *ndjsonCursor) next() (bool, error) {
 
 // broken says why the current line is no row.
 func (c *ndjsonCursor) broken() string { return c.why }
-
-// objectOf reads a line, and says why it is no object.
-func objectOf(line []byte, object *map[string]json.RawMessage) (why string) {
-	err := json.Unmarshal(line, object)
-	switch syntax, is := errors.AsType[*json.SyntaxError](err); {
-	case err == nil && *object != nil:
-		return ""
-	case is:
-		return fmt.Sprintf("the line is no JSON object: its syntax is wrong at byte %d", syntax.Offset) // the error itself quotes the text
-	case err == nil:
-		*object = make(map[string]json.RawMessage)
-	}
-	return "the line is JSON but no object; each line must be one {…}"
-}
 
 // shape counts what a file has of rows and of broken lines.
 type shape struct {
@@ -263,33 +222,5 @@ func (c *ndjsonCursor) readLine() ([]byte, error) {
 }
 
 func (c *ndjsonCursor) cell(i int) (cell.Cell, error) {
-	return cell.OfJSON(valueAt(c.object, c.cols[i].Name), &c.buf), nil
-}
-
-// valueAt returns the field of that name, or the value at that path; nil if there is none.
-func valueAt(object map[string]json.RawMessage, name string) json.RawMessage {
-	if value, ok := object[name]; ok || !strings.Contains(name, ".") {
-		return value
-	}
-	first, rest, _ := strings.Cut(name, ".")
-	value := object[first]
-	for rest != "" && len(value) > 0 {
-		first, rest, _ = strings.Cut(rest, ".")
-		switch value[0] {
-		case '{':
-			var object map[string]json.RawMessage
-			_ = json.Unmarshal(value, &object) // a part of what was read already
-			value = object[first]
-		case '[':
-			var list []json.RawMessage
-			_ = json.Unmarshal(value, &list)
-			value = nil
-			if at, err := strconv.Atoi(first); err == nil && at >= 0 && at < len(list) {
-				value = list[at]
-			}
-		default:
-			return nil
-		}
-	}
-	return value
+	return cell.OfJSON(jsonline.At(c.object, c.cols[i].Name), &c.buf), nil
 }

@@ -1,32 +1,24 @@
 package source
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"strings"
-	"sync/atomic"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"owlatsync"
+	"owlatsync/internal/statement"
 	"owlatsync/source/internal/cell"
 	"owlatsync/source/internal/dialects"
 	"owlatsync/source/internal/pgask"
 	"owlatsync/source/internal/pgfault"
-	"owlatsync/source/internal/statement"
+	"owlatsync/source/internal/pglink"
 	"owlatsync/source/internal/wrap"
 )
-
-// connectTimeout limits a connection attempt unless the DSN has a connect_timeout.
-const connectTimeout = 15 * time.Second
 
 // Postgres returns the rows of a query on a PostgreSQL server. A URL or libpq's "key=value" form names the server; libpq's
 // environment variables and password file count too. The query must be a single statement that returns rows and changes nothing.
@@ -39,58 +31,37 @@ const connectTimeout = 15 * time.Second
 // Postgres connects to nothing. Its error comes from [Mapping.Validate], is [ErrNotQuery] for an empty query, says which file that
 // the connection string names cannot be read, or that the connection string is not valid, without a part of it.
 func Postgres(connString, query string, m Mapping) (*Table, error) {
-	config, err := pgconn.ParseConfig(connString)
+	config, err := pglink.Config(connString)
 	if err != nil {
-		if file, ok := errors.AsType[*fs.PathError](err); ok {
-			return nil, fmt.Errorf("read a file that the PostgreSQL DSN names: %w", file)
-		}
-		// The text of the error may hold parts of the password.
-		return nil, errors.New("read the PostgreSQL DSN: it is not valid; check its form, its options and the files they name")
+		return nil, err
 	}
 	if strings.TrimSpace(query) == "" {
 		return nil, fmt.Errorf("the query is empty: %w", ErrNotQuery)
 	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = connectTimeout
-	}
-	if config.RuntimeParams["application_name"] == "" {
-		config.RuntimeParams["application_name"] = "owlat-sync"
-	}
-	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
-		return pgproto3.NewFrontend(bufio.NewReaderSize(r, pgReadSize), w)
-	}
-	return newTable(m, &pgBackend{config: config, query: query, settings: pgask.TakeSettings(config)})
+	settings := pgask.TakeSettings(config)
+	return newTable(m, &pgBackend{links: pglink.New(config), query: query, settings: settings})
 }
 
-// pgReadSize is how many bytes are read from the server at once; pgx itself reads 8 KiB.
-const pgReadSize = 64 << 10
-
 type pgBackend struct {
-	config   *pgconn.Config
+	links    *pglink.Links
 	settings string // statement that makes the settings of the DSN
 	query    string
-	ahead    atomic.Pointer[pgAhead]
 }
 
 func (b *pgBackend) noun() string     { return "the query" }
 func (b *pgBackend) castHint() string { return "encode(column, 'hex')" }
 
-func (b *pgBackend) connect(ctx context.Context) (*pgconn.PgConn, error) {
-	conn, err := pgconn.ConnectConfig(ctx, b.config.Copy())
-	if err != nil {
-		return nil, fmt.Errorf("connect to PostgreSQL: %w", pgfault.Connecting(err))
-	}
-	return conn, nil
-}
-
 func (b *pgBackend) ping(ctx context.Context) error {
-	conn, err := b.connect(ctx)
+	conn, err := b.links.Connect(ctx)
 	if err != nil {
 		return err
 	}
 	_ = conn.Close(ctx)
 	return nil
 }
+
+func (b *pgBackend) connectAhead(ctx context.Context) (release func()) { return b.links.Ahead(ctx) }
+func (b *pgBackend) keepConnection() (release func())                  { return b.links.Keep() }
 
 // pgBegin begins the scan's read-only transaction (Invariant 7), and pgForms fixes the form in which values are printed.
 const (
@@ -106,13 +77,8 @@ func (b *pgBackend) open(ctx context.Context) (cursor, error) {
 }
 
 func (b *pgBackend) openQuery(ctx context.Context, query string) (sqlScan, error) {
-	conn, err := b.connected(ctx)
+	c, err := b.transaction(ctx)
 	if err != nil {
-		return nil, err
-	}
-	c := &pgCursor{conn: conn, ctx: ctx}
-	if err := b.begin(ctx, conn); err != nil {
-		c.close()
 		return nil, err
 	}
 	if err := c.describe(query); err != nil {
@@ -120,6 +86,38 @@ func (b *pgBackend) openQuery(ctx context.Context, query string) (sqlScan, error
 		return nil, err
 	}
 	return c, nil
+}
+
+func (b *pgBackend) look(ctx context.Context, do func(lookUp) error) error {
+	c, err := b.transaction(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	return do(c.lookUp)
+}
+
+// transaction returns a scan that has not asked for anything yet. A connection that was kept may have been lost meanwhile, and another one
+// is made.
+func (b *pgBackend) transaction(ctx context.Context) (*pgCursor, error) {
+	conn, err := b.links.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		c := &pgCursor{conn: conn, links: b.links, ctx: ctx}
+		err := b.begin(ctx, conn.PgConn)
+		if err == nil {
+			return c, nil
+		}
+		lost := conn.Kept && conn.IsClosed() && ctx.Err() == nil
+		if c.close(); !lost {
+			return nil, err
+		}
+		if conn, err = b.links.Connect(ctx); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // begin begins the transaction of a scan.
@@ -171,7 +169,8 @@ func (c *pgCursor) describe(query string) error {
 
 // pgCursor is a scan on its own connection. All values come as text, in which PostgreSQL can print every type.
 type pgCursor struct {
-	conn   *pgconn.PgConn
+	conn   *pglink.Link
+	links  *pglink.Links
 	ctx    context.Context // the scan's own: a cursor lives no longer
 	reader *pgconn.ResultReader
 	cols   []column
@@ -237,6 +236,7 @@ func (c *pgCursor) lookUp(ctx context.Context, query string) (found [][]string, 
 
 func (c *pgCursor) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTimeout)
+	defer cancel()
 	switch {
 	case c.conn.IsClosed():
 	case c.reader != nil && !c.done:
@@ -244,19 +244,10 @@ func (c *pgCursor) close() {
 		_ = c.conn.CancelRequest(ctx)
 	default:
 		// A pooler throws away the server's connection of a client that leaves within a transaction.
-		_, _ = c.conn.Exec(ctx, "ROLLBACK").ReadAll()
+		if _, err := c.conn.Exec(ctx, "ROLLBACK").ReadAll(); err == nil {
+			c.links.Put(c.conn)
+			return
+		}
 	}
-	cancel()
-	closePostgres(c.conn)
-}
-
-// closePostgres closes the connection and waits until nothing of it is left.
-func closePostgres(conn *pgconn.PgConn) {
-	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTimeout)
-	defer cancel()
-	_ = conn.Close(ctx)
-	select {
-	case <-conn.CleanupDone():
-	case <-ctx.Done():
-	}
+	pglink.Close(c.conn.PgConn)
 }

@@ -7,13 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"owlatsync"
+	"owlatsync/internal/statement"
 	"owlatsync/source/internal/ahead"
 	"owlatsync/source/internal/cell"
+	"owlatsync/source/internal/dialects"
 	"owlatsync/source/internal/sqlrows"
-	"owlatsync/source/internal/statement"
 	"owlatsync/source/internal/wrap"
 )
 
@@ -39,7 +42,7 @@ type dialect struct {
 	lexicon  statement.Lexicon
 	// begin prepares the connection for one consistent read-only scan. end undoes that, and may run after the scan's context has
 	// ended; an error of end makes the connection unfit for further use.
-	begin func(ctx context.Context, conn *sql.Conn, query string) (run queryFunc, end func(context.Context) error, err error)
+	begin func(ctx context.Context, conn *sql.Conn, query string) (run dialects.QueryFunc, end func(context.Context) error, err error)
 	// kindOf returns the kind of a column's values, if its type tells that.
 	kindOf func(databaseType string) cell.Kind
 	values sqlrows.Rules
@@ -51,9 +54,6 @@ type dialect struct {
 	// hints say what to do about an error with a code.
 	hints map[int]string
 }
-
-// queryFunc runs a query within the scan's transaction.
-type queryFunc func(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 
 func (d Dialect) rules() (dialect, error) {
 	switch d {
@@ -84,7 +84,7 @@ func SQL(db *sql.DB, d Dialect, query string, m Mapping) (*Table, error) {
 	if why := statement.Check(query, rules.lexicon); why != "" {
 		return nil, fmt.Errorf("%s: %w", why, ErrNotQuery)
 	}
-	return newTable(m, &sqlBackend{db, rules, query})
+	return newTable(m, &sqlBackend{db: db, dialect: rules, query: query})
 }
 
 // cleanUpTimeout limits the calls to the database at the end of a scan.
@@ -94,6 +94,12 @@ type sqlBackend struct {
 	db      *sql.DB
 	dialect dialect
 	query   string
+	keepers atomic.Int32 // above 0: connections whose session was changed stay in db
+}
+
+func (b *sqlBackend) keepConnection() (release func()) {
+	b.keepers.Add(1)
+	return sync.OnceFunc(func() { b.keepers.Add(-1) })
 }
 
 func (b *sqlBackend) noun() string     { return "the query" }
@@ -127,17 +133,9 @@ func orNil(c sqlScan, err error) (cursor, error) {
 
 func (b *sqlBackend) openQuery(ctx context.Context, query string) (sqlScan, error) {
 	query = statement.Bare(query, b.dialect.lexicon)
-	conn, err := b.db.Conn(ctx)
+	c, err := b.transaction(ctx, query)
 	if err != nil {
-		return nil, b.connectError(err)
-	}
-	c := &sqlCursor{conn: conn, dialect: &b.dialect}
-	// The scan's own context ends a query that is not read to its end; otherwise all remaining rows would be fetched.
-	ctx, c.cancel = context.WithCancel(ctx)
-	c.ctx = ctx
-	if c.run, c.end, err = b.dialect.begin(ctx, conn, query); err != nil {
-		c.close()
-		return nil, b.dialect.explain(err, query)
+		return nil, err
 	}
 	if err := c.query(query); err != nil {
 		c.close()
@@ -147,7 +145,34 @@ func (b *sqlBackend) openQuery(ctx context.Context, query string) (sqlScan, erro
 		c.close()
 		return nil, err
 	}
-	c.feed = sqlrows.Read(ctx, c.rows, c.types)
+	c.feed = sqlrows.Read(c.ctx, c.rows, c.types)
+	return c, nil
+}
+
+func (b *sqlBackend) look(ctx context.Context, do func(lookUp) error) error {
+	c, err := b.transaction(ctx, "")
+	if err != nil {
+		return err
+	}
+	c.done = true
+	defer c.close()
+	return do(c.lookUp)
+}
+
+// transaction returns a scan that has not asked for anything yet.
+func (b *sqlBackend) transaction(ctx context.Context, query string) (*sqlCursor, error) {
+	conn, err := b.db.Conn(ctx)
+	if err != nil {
+		return nil, b.connectError(err)
+	}
+	c := &sqlCursor{conn: conn, dialect: &b.dialect, kept: b.keepers.Load() > 0}
+	// The scan's own context ends a query that is not read to its end; otherwise all remaining rows would be fetched.
+	ctx, c.cancel = context.WithCancel(ctx)
+	c.ctx = ctx
+	if c.run, c.end, err = b.dialect.begin(ctx, conn, query); err != nil {
+		c.close()
+		return nil, b.dialect.explain(err, query)
+	}
 	return c, nil
 }
 
@@ -157,7 +182,7 @@ type sqlCursor struct {
 	conn    *sql.Conn
 	ctx     context.Context // the scan's own: a cursor lives no longer
 	cancel  context.CancelFunc
-	run     queryFunc
+	run     dialects.QueryFunc
 	end     func(context.Context) error
 	rows    sqlrows.Typed
 	cols    []column
@@ -167,6 +192,7 @@ type sqlCursor struct {
 	at      int // rows of the batch before the current one
 	n       int
 	done    bool
+	kept    bool // the connection stays as it is set up
 }
 
 // query runs a query whose rows are to be read.
@@ -298,7 +324,11 @@ func (c *sqlCursor) close() {
 	fit := c.closeRows() == nil
 	if c.end != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), cleanUpTimeout)
-		fit = c.end(ctx) == nil && fit
+		err := c.end(ctx)
+		if c.kept && err == dialects.ErrSpent {
+			_, err = c.conn.ExecContext(ctx, "ROLLBACK")
+		}
+		fit = err == nil && fit
 		cancel()
 	}
 	if !fit {

@@ -10,7 +10,7 @@ import (
 )
 
 // Table is a source of rows: a query or a file, with the mapping of its columns. It is safe for concurrent use. Between calls it
-// holds only what Connect makes.
+// holds only what Connect makes and Keep keeps.
 //
 // Each scan holds its own connection or open file until its loop ends. Other scans and all methods may run beside it, even from
 // within its loop. With a [database/sql.DB] they wait while all its connections are taken: if it allows a single connection, the
@@ -175,6 +175,21 @@ type connecter interface {
 func (t *Table) Connect(ctx context.Context) (release func()) {
 	if c, ok := t.backend.(connecter); ok {
 		return c.connectAhead(ctx)
+	}
+	return func() {}
+}
+
+// keeper is a backend that can keep a connection from one scan to the next.
+type keeper interface {
+	keepConnection() (release func())
+}
+
+// Keep lets scans leave a connection open for the next one, so that it need not connect: at most one, for at most five minutes without a
+// scan. Release closes it. With [MySQL] it makes scans give their connections back to the [database/sql.DB] instead of closing them;
+// these stay set up for scans, so nothing else should use that DB. Other sources keep their connections anyway, and Keep does nothing.
+func (t *Table) Keep() (release func()) {
+	if k, ok := t.backend.(keeper); ok {
+		return k.keepConnection()
 	}
 	return func() {}
 }

@@ -28,7 +28,10 @@ func newCheckCmd(a *app) *cobra.Command {
     this deployment; a first run would create it
   - each source: it is connected to, its columns are listed, its first 10000 rows
     are judged as a run would, and the first of them are shown as they would be
-    sent, or with the reason why they would not`,
+    sent, or with the reason why they would not
+  - where webhooks or write-backs are configured: that webhooks came of late if there
+    was something to tell, and that each database takes its statement, which is
+    prepared there and not run`,
 		Example: `  owlat-sync check
   owlat-sync check --sync users --rows 20`,
 		GroupID: groupSync,

@@ -38,10 +38,10 @@ func sampleVariables(name string) (string, bool) {
 	if name == config.EnvAPIKey {
 		return "lm_live_" + strings.Repeat("a", 40), true
 	}
-	switch name {
-	case "OWLAT_WEBHOOK_SECRET":
+	switch {
+	case strings.HasSuffix(name, "_SECRET"):
 		return "whsec_" + strings.Repeat("b", 32), true
-	case "OWLAT_SYNC_TOKEN_HASH":
+	case name == "OWLAT_SYNC_TOKEN_HASH":
 		return "sha256:" + strings.Repeat("0", 64), true
 	}
 	return "", false

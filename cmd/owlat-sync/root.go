@@ -85,8 +85,10 @@ func newRootCmd(a *app) *cobra.Command {
 		newStatusCmd(a),
 		newFailuresCmd(a),
 		newRetryCmd(a),
+		newFeedbackCmd(a),
 		newExplainCmd(a),
 		newVerifyCmd(a),
+		newAlertCmd(a),
 		newLedgerCmd(a),
 		newUpsertCmd(a),
 		newTopicCmd(a),
@@ -95,6 +97,7 @@ func newRootCmd(a *app) *cobra.Command {
 		newInitCmd(a),
 		newDemoCmd(a),
 		newSandboxCmd(a),
+		newTokenCmd(a),
 	)
 	nameShells(root)
 	markStart(a, root)

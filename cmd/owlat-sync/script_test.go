@@ -14,10 +14,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
+	"owlatsync/internal/feedback"
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
@@ -224,6 +226,19 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 		_, err = l.Acquire(context.Background(), ledger.Claim{Purpose: "run of sync \"users\""})
 		ts.Check(err)
 	},
+	// hears FILE EVENT DATA takes a webhook into a ledger, for the write-back "unsub".
+	"hears": func(ts *testscript.TestScript, neg bool, args []string) { hears(ts, args[0], args[1], args[2]) },
+	// gives-up FILE REASON notes that the oldest delivery of each person to the write-back "unsub" is given up.
+	"gives-up": func(ts *testscript.TestScript, neg bool, args []string) {
+		l, err := openLedger(context.Background(), ts.MkAbs(args[0]))
+		ts.Check(err)
+		defer l.Close()
+		due, err := l.DueDeliveries(context.Background(), "unsub", time.Now(), 100)
+		ts.Check(err)
+		for _, d := range due {
+			ts.Check(l.Undelivered(context.Background(), d.ID, args[1], time.Time{}))
+		}
+	},
 	// sql FILE STATEMENTS... makes or changes a SQLite database.
 	"sql": func(ts *testscript.TestScript, neg bool, args []string) {
 		db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
@@ -234,6 +249,25 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 			ts.Check(err)
 		}
 	},
+}
+
+// hears delivers a webhook to a receiver before the ledger in the file.
+func hears(ts *testscript.TestScript, file, event, data string) {
+	const secret = "whsec_0123456789"
+	l, err := openLedger(context.Background(), ts.MkAbs(file))
+	ts.Check(err)
+	defer l.Close()
+	r, err := feedback.NewReceiver(l, feedback.Options{
+		Secrets: []string{secret}, Routes: []feedback.Route{{Target: "unsub", On: []string{owlat.WebhookTopicUnsubscribed}}},
+	})
+	ts.Check(err)
+	body := fmt.Sprintf(`{"event":%q,"timestamp":%q,"data":%s}`, event, time.Now().UTC().Format(time.RFC3339Nano), data)
+	request := httptest.NewRequest("POST", "/webhooks/owlat", strings.NewReader(body))
+	request.Header = owlat.SignWebhook(secret, "wh_1", time.Now(), []byte(body))
+	answer := httptest.NewRecorder()
+	if r.ServeHTTP(answer, request); answer.Code != 204 {
+		ts.Fatalf("the webhook was answered %d", answer.Code)
+	}
 }
 
 var (

@@ -21,6 +21,7 @@ import (
 	"owlatsync/internal/bench/findings"
 	"owlatsync/internal/bench/plot"
 	"owlatsync/internal/bench/room"
+	"owlatsync/internal/bench/webhooks"
 )
 
 // onlyPage is the argument that measures nothing.
@@ -48,6 +49,7 @@ var parts = []part{
 	{name: "apply", run: measureApply},
 	{name: "room", run: room.Measure(room.Rows), fails: true},
 	{name: "start", run: measureStart},
+	{name: "webhooks", run: webhooks.Measure},
 }
 
 // byHand are parts that run only if they are named. Their results are shown and not kept.

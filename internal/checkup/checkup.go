@@ -1,5 +1,5 @@
 // Package checkup tests everything that a run needs, and changes nothing: the deployment, the key with its scopes, the topics, the
-// ledger, and each source with its first rows. It tells each finding as it comes and shows nothing itself.
+// ledger, each source with its first rows, and what Owlat's webhooks and write-backs need. It tells each finding as it comes and shows nothing itself.
 package checkup
 
 import (
@@ -28,6 +28,8 @@ const (
 	AreaOwlat  Area = "owlat"
 	AreaLedger Area = "ledger"
 	AreaSync   Area = "sync"
+
+	AreaFeedback Area = "feedback"
 )
 
 // Finding is the result of one check.
@@ -53,10 +55,11 @@ type Report struct {
 
 // Listener is told about the checks while they are made.
 type Listener interface {
-	// Owlat, Ledger and Source say what the next checks are about.
+	// Owlat, Ledger, Source and Feedback say what the next checks are about.
 	Owlat(config.Owlat)
 	Ledger(path string)
 	Source(config.Sync)
+	Feedback()
 	// Found tells the result of a check.
 	Found(Finding)
 	// Rows tells the first rows of a source, if there are any.
@@ -86,6 +89,7 @@ func Check(ctx context.Context, q Question) (Report, error) {
 		q.Listener.Source(s)
 		c.source(ctx, s)
 	}
+	(hearing{c}).check(ctx)
 	c.report.Type, c.report.OK = "check", c.report.Failed == 0
 	return c.report, ctx.Err()
 }

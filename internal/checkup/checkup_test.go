@@ -28,6 +28,7 @@ func (h *heard) add(format string, args ...any) { *h = append(*h, fmt.Sprintf(fo
 func (h *heard) Owlat(config.Owlat)      { h.add("owlat") }
 func (h *heard) Ledger(string)           { h.add("ledger") }
 func (h *heard) Source(s config.Sync)    { h.add("source %s", s.Name) }
+func (h *heard) Feedback()               { h.add("feedback") }
 func (h *heard) Found(f checkup.Finding) { h.add("%s %s", f.Subject, f.Status) }
 func (h *heard) Rows(_ config.Sync, rows []checkup.Row) {
 	h.add("%d rows, the last %v %s", len(rows), rows[len(rows)-1].Valid, rows[len(rows)-1].Email)

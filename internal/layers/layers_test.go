@@ -56,7 +56,7 @@ var table = map[string][]string{
 	"/owlat/owlattest/internal/control":    {"/owlat/owlattest/internal/answer", "/owlat/owlattest/internal/connection"},
 
 	"/ledger":                                {"/", "github.com/zeebo/xxh3"},
-	"/ledger/sqlite":                         {"/", "/ledger", "/ledger/sqlite/internal/age", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/entry", "/ledger/sqlite/internal/erase", "/ledger/sqlite/internal/heard", "/ledger/sqlite/internal/intern", "/ledger/sqlite/internal/pack"},
+	"/ledger/sqlite":                         {"/", "/ledger", "/ledger/sqlite/internal/age", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/entry", "/ledger/sqlite/internal/erase", "/ledger/sqlite/internal/heard", "/ledger/sqlite/internal/intern", "/ledger/sqlite/internal/pack", "/ledger/sqlite", "/internal/setup", "/internal/bench", "/examples"},
 	"/ledger/sqlite/internal/entry":          {"/", "/ledger"},
 	"/ledger/sqlite/internal/pack":           {"/ledger", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/entry"},
 	"/ledger/sqlite/internal/heard":          {"/ledger", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/entry", "/ledger/sqlite/internal/person"},
@@ -95,20 +95,21 @@ var table = map[string][]string{
 	},
 
 	"/source": {
-		"/", "/source/internal/ahead", "/source/internal/cell", "/source/internal/delimited", "/source/internal/dialects", "/source/internal/near", "/source/internal/pgask",
-		"/source/internal/pgfault", "/source/internal/sqlrows", "/source/internal/statement", "/source/internal/text", "/source/internal/wrap", "github.com/jackc/pgx/v5",
+		"/", "/source/internal/ahead", "/source/internal/cell", "/source/internal/delimited", "/source/internal/dialects", "/source/internal/jsonline", "/source/internal/near",
+		"/source/internal/pgask", "/source/internal/pgfault", "/source/internal/pglink", "/source/internal/sqlrows", "/internal/statement", "/source/internal/text", "/source/internal/wrap", "github.com/jackc/pgx/v5",
 	},
 	"/source/internal/ahead":     {},
 	"/source/internal/cell":      {},
 	"/source/internal/delimited": {"/source/internal/ahead", "/source/internal/cell", "/source/internal/text"},
 	"/source/internal/text":      {"golang.org/x/text"},
 	"/source/internal/sqlrows":   {"/source/internal/ahead", "/source/internal/cell"},
-	"/source/internal/statement": {},
 	"/source/internal/dialects":  {"/source/internal/cell", "github.com/jackc/pgx/v5/pgtype"},
 	"/source/internal/near":      {},
-	"/source/internal/wrap":      {"/source/internal/cell", "/source/internal/pgask", "/source/internal/statement"},
+	"/source/internal/wrap":      {"/source/internal/cell", "/source/internal/pgask", "/internal/statement"},
 	"/source/internal/pgask":     {"github.com/jackc/pgx/v5"},
-	"/source/internal/pgfault":   {"/source/internal/statement", "github.com/jackc/pgx/v5"},
+	"/source/internal/pglink":    {"/source/internal/pgfault", "github.com/jackc/pgx/v5"},
+	"/source/internal/pgfault":   {"/internal/statement", "github.com/jackc/pgx/v5"},
+	"/source/notify":             {"/source/internal/pgask", "/source/internal/pgfault", "/source/internal/pglink", "github.com/jackc/pgx/v5"},
 	"/source/xlsx":               {"/source"},
 	"/source/mongo":              {"/source", "go.mongodb.org/mongo-driver/v2"},
 	"/source/sourcetest":         {"/", "/source", "github.com/google/go-cmp"},
@@ -119,25 +120,33 @@ var table = map[string][]string{
 
 	// The program: words and errors below, then what is open, what is found out with it, and how that is shown. What shows
 	// opens nothing, and what opens neither shows nor asks, so that a service can stand on it as well as a command.
+	"/internal/feedback":   {"/", "/ledger", "/owlat", "golang.org/x/sync"},
+	"/internal/writeback":  {"/ledger", "/internal/sourcedsn", "/internal/statement", "github.com/jackc/pgx/v5"},
 	"/internal/words":      {},
+	"/internal/statement":  {}, // also for /source
 	"/internal/exitcode":   {"/owlat", "/ledger", "/reconcile", "/source"},
 	"/internal/problem":    {"/internal/exitcode"},
 	"/internal/csvout":     {},
 	"/internal/listfile":   {"/internal/csvout", "/internal/problem"},
 	"/internal/list":       {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/remote", "/source", "/internal/config", "/internal/initialise", "/internal/inspect", "/internal/problem", "/internal/propose", "/internal/setup", "/internal/sourcedsn", "github.com/gofrs/flock"},
 	"/internal/console":    {"/reconcile/progress", "/internal/exitcode", "/internal/problem", "/internal/bar", "/internal/words", "golang.org/x/term"},
-	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/schedule":   {"/ledger", "github.com/robfig/cron/v3"},
 	"/internal/events":     {"/", "/ledger", "/reconcile/progress"},
+	"/internal/serve":      {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/events", "/internal/exitcode", "/internal/schedule", "/internal/turns"},
 	"/internal/turns":      {"/", "/ledger", "/reconcile", "/internal/events"},
+	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/standing":   {"/ledger", "/reconcile", "/internal/config"},
+	"/internal/vitals":     {"/ledger", "/internal/config"},
+	"/internal/telemetry":  {"/", "/ledger", "/owlat", "/reconcile/progress", "/internal/config", "/internal/vitals", "github.com/prometheus/client_golang", "go.opentelemetry.io/otel"},
+	"/internal/alert":      {"/", "/ledger", "/owlat", "/internal/config", "/internal/vitals", "github.com/wneessen/go-mail"},
 	"/internal/explain":    {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/setup"},
 	"/internal/garbled":    {"golang.org/x/text"},
-	"/internal/checkup":    {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/scan", "/source", "/internal/config", "/internal/exitcode", "/internal/garbled", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words"},
+	"/internal/checkup":    {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/scan", "/source", "/internal/config", "/internal/exitcode", "/internal/feedback", "/internal/garbled", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words", "/internal/writeback"},
 	"/internal/render":     {"/", "/internal/list", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/internal/checkup", "/internal/config", "/internal/csvout", "/internal/explain", "/internal/problem", "/internal/bar", "/internal/standing", "/internal/words"},
 	"/internal/initialise": {"/", "/owlat", "/source", "/source/xlsx", "/internal/config", "/internal/console", "/internal/inspect", "/internal/propose", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words", "github.com/jackc/pgx/v5"},
 	"/internal/propose":    {"/", "/internal/garbled", "/internal/inspect", "go.yaml.in/yaml/v4"},
 	"/internal/sandbox":    {"/owlat/owlattest", "/internal/problem", "github.com/gofrs/flock"},
+	"/internal/access":     {"/internal/config", "golang.org/x/net/netutil", "golang.org/x/time/rate"},
 	"/internal/demo":       {"/", "/owlat/owlattest", "/source", "/internal/config", "/internal/initialise", "/internal/propose", "/internal/setup", "/internal/sourcedsn"},
 }
 
@@ -150,7 +159,6 @@ var onlyFor = map[string][]string{
 	// What spreadsheets open is written in one place, so that no cell is run as a formula.
 	"encoding/csv": {"/internal/csvout", "/internal/inspect", "/internal/bench", "/source"},
 	// Which kinds of ledger there are, the program knows in one place.
-	"/ledger/sqlite": {"/ledger/sqlite", "/internal/setup", "/internal/bench", "/examples"},
 	// The database drivers: a library must leave their choice to the program.
 	"github.com/go-sql-driver/mysql": drivers,
 	"github.com/jackc/pgx/v5/stdlib": drivers,

@@ -45,6 +45,9 @@ func (c *Check) Ledger(path string) { c.text("Ledger %s\n", path) }
 // Source writes the heading of the checks of a sync's source.
 func (c *Check) Source(s config.Sync) { c.text("Sync %s from %s\n", s.Name, s.Target) }
 
+// Feedback writes the heading of the checks of webhooks and write-backs.
+func (c *Check) Feedback() { c.text("Webhooks and write-backs\n") }
+
 // Found shows the result of a check.
 func (c *Check) Found(f checkup.Finding) {
 	message := ""

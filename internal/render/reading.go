@@ -15,6 +15,9 @@ func readingWords(r *owlatsync.Reading, cursor string) string {
 	if r.Mode == owlatsync.ReadAll {
 		return "all rows: " + r.Reason
 	}
+	if r.Mode == owlatsync.ReadKeys {
+		return fmt.Sprintf("only %s by key, and those that hold their addresses", owlatsync.Counted(r.Keys, "row"))
+	}
 	return fmt.Sprintf("only what changed, from %s %s on; all rows again from %s", cursor, r.From, words.Clock(r.NextFull))
 }
 

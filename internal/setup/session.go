@@ -18,6 +18,7 @@ import (
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/progress"
+	"owlatsync/source"
 )
 
 // Session is what the syncs of one configuration share: the deployment, its budget and the ledger.
@@ -27,6 +28,7 @@ type Session struct {
 	Ledger Ledger
 
 	opener  Opener
+	sources *sources
 	engine  *reconcile.Engine
 	limited atomic.Int64 // requests that met the rate limit
 	unsent  *unsent      // nil: there is an API key
@@ -35,7 +37,7 @@ type Session struct {
 // Open opens the ledger, and a client if use includes the deployment. Use must be what the configuration was read with. Without an
 // API key the client sends nothing, and NoKey tells whether a request would have been sent. Close ends the session.
 func (o Opener) Open(ctx context.Context, cfg *config.Config, use config.Use) (*Session, error) {
-	s := &Session{Config: cfg, opener: o}
+	s := &Session{Config: cfg, opener: o, sources: &sources{opener: o}}
 	var err error
 	if use&config.UseURL != 0 {
 		if s.Client, err = s.connect(); err != nil {
@@ -55,13 +57,31 @@ func (o Opener) Open(ctx context.Context, cfg *config.Config, use config.Use) (*
 	return s, nil
 }
 
-// Close closes the ledger and the client's connections.
+// Close closes the ledger, the sources that stay open, and the client's connections.
 func (s *Session) Close() error {
 	defer s.disconnect()
-	if err := s.Ledger.Close(); err != nil {
-		return fmt.Errorf("close the ledger: %w", err)
+	err := s.sources.keep(nil)
+	if ledgerErr := s.Ledger.Close(); ledgerErr != nil {
+		err = errors.Join(err, fmt.Errorf("close the ledger: %w", ledgerErr))
 	}
-	return nil
+	return err
+}
+
+// KeepSources makes the sources of these syncs stay open from one run to the next, with a connection where that saves time. Those of
+// an earlier call that are not among them are closed, once no run uses them. It connects to nothing.
+func (s *Session) KeepSources(syncs []config.Sync) error { return s.sources.keep(syncs) }
+
+// Watch returns what tells when rows of a sync with a cursor may have changed, and a function that ends its use. It connects to nothing.
+func (s *Session) Watch(sync config.Sync) (*source.Watch, func() error, error) {
+	src, closeSource, err := s.sources.open(sync)
+	if err != nil {
+		return nil, nil, err
+	}
+	watch, err := src.Watch()
+	if err != nil {
+		return nil, nil, errors.Join(err, closeSource())
+	}
+	return watch, closeSource, nil
 }
 
 func (s *Session) connect() (*owlat.Client, error) {
@@ -224,7 +244,7 @@ func (s *Session) Retry(ctx context.Context, sync config.Sync, keys []string) (i
 
 // withSource opens the source of a sync and passes the sync in the engine's form.
 func (s *Session) withSource(sync config.Sync, do func(reconcile.Sync) error) (err error) {
-	src, closeSource, err := s.opener.Source(sync)
+	src, closeSource, err := s.sources.open(sync)
 	if err != nil {
 		return err
 	}

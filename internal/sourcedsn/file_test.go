@@ -1,8 +1,13 @@
 package sourcedsn_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/go-sql-driver/mysql"
 
 	"owlatsync/internal/sourcedsn"
 )
@@ -38,5 +43,46 @@ func TestFileOptions(t *testing.T) {
 		if _, err := sourcedsn.Parse(text, "/base"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
+	}
+}
+
+func TestSQLiteThatIsWrittenTo(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "app.db"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"app.db":             "mode=rw&",
+		"app.db?immutable=1": "immutable=1",
+		"none.db":            "no such file",
+		"users.csv":          "names none",
+	} {
+		d, err := sourcedsn.Parse(text, folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		uri, err := d.SQLiteWriteURI()
+		if told := uri; err != nil {
+			told = err.Error()
+			if uri != "" || !strings.Contains(told, want) {
+				t.Errorf("%s: %q, %v, want %q", text, uri, err, want)
+			}
+		} else if !strings.Contains(told, want) || strings.Contains(told, "query_only") {
+			t.Errorf("%s: %s", text, told)
+		}
+	}
+	if _, err := (sourcedsn.DSN{}).SQLiteWriteURI(); err == nil {
+		t.Error("nothing was opened")
+	}
+}
+
+func TestTheNumberOfAnErrorOfMySQL(t *testing.T) {
+	t.Parallel()
+	if code, answered := sourcedsn.MySQLCode(fmt.Errorf("run: %w", &mysql.MySQLError{Number: 1062})); code != 1062 || !answered {
+		t.Errorf("%d, %v", code, answered)
+	}
+	if code, answered := sourcedsn.MySQLCode(os.ErrClosed); code != 0 || answered {
+		t.Errorf("%d, %v", code, answered)
 	}
 }

@@ -55,7 +55,17 @@ func (d DSN) MySQL() (*mysql.Config, error) {
 		c.Timeout = connectTimeout
 	}
 	c.Logger = &mysql.NopLogger{} // what it would print is also returned as an error
+	c.ClientFoundRows = true      // a write-back that comes twice finds its row twice, although it changes it once
 	return c, nil
+}
+
+// MySQLCode returns the number of an error that the server itself answered with.
+func MySQLCode(err error) (code uint16, answered bool) {
+	answer, answered := errors.AsType[*mysql.MySQLError](err)
+	if !answered {
+		return 0, false
+	}
+	return answer.Number, true
 }
 
 // mySQLOptions are the options that a MySQL DSN may have. Drivers take any other name for a variable of the server: a mistyped name

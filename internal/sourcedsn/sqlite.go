@@ -68,6 +68,22 @@ func (d DSN) setSQLite(name, value string) error {
 // SQLiteURI returns the URI with which modernc.org/sqlite opens the source read-only and waits up to five seconds for a writer. It
 // fails if there is no such file: a source is never created.
 func (d DSN) SQLiteURI() (string, error) {
+	query := "mode=ro&_pragma=busy_timeout(5000)&_pragma=query_only(1)"
+	if d.parts != nil && d.immutable {
+		query = "immutable=1&" + query
+	}
+	return d.sqliteURI(query)
+}
+
+// SQLiteWriteURI is SQLiteURI for a database that is written to.
+func (d DSN) SQLiteWriteURI() (string, error) {
+	if d.parts != nil && d.immutable {
+		return "", errors.New("open the SQLite database: its DSN says immutable=1, that nobody writes to it; give the write-back a \"dsn\" of its own without it")
+	}
+	return d.sqliteURI("mode=rw&_pragma=busy_timeout(5000)&_txlock=immediate")
+}
+
+func (d DSN) sqliteURI(query string) (string, error) {
 	if d.kind != KindSQLite {
 		return "", errors.New("open the SQLite source: the DSN names none")
 	}
@@ -85,10 +101,6 @@ func (d DSN) SQLiteURI() (string, error) {
 	path = filepath.ToSlash(path)
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
-	}
-	query := "mode=ro&_pragma=busy_timeout(5000)&_pragma=query_only(1)"
-	if d.immutable {
-		query = "immutable=1&" + query
 	}
 	uri := url.URL{Scheme: "file", Path: path, RawQuery: query}
 	return uri.String(), nil

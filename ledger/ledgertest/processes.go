@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/ledgertest/internal/service"
 )
 
 func testConcurrent(t *testing.T, open Open) {
@@ -109,9 +110,12 @@ func testProcesses(t *testing.T, open Open) {
 		holdUntilKilled(t, open(t, os.Getenv(folderVariable)))
 	case "end":
 		endUntilKilled(t, open(t, os.Getenv(folderVariable)))
+	case "take in", "deliver", "wait":
+		service.PlayRole(t, os.Getenv(roleVariable), open(t, os.Getenv(folderVariable)))
 	default:
 		t.Run("what was acknowledged survives a kill", func(t *testing.T) { t.Parallel(); testKill(t, open) })
 		t.Run("a run's end is whole or not at all", func(t *testing.T) { t.Parallel(); testKilledEnd(t, open) })
+		service.Killed(t, func(t testing.TB, folder string) service.Ledger { return open(t, folder) }, func(t *testing.T, role, folder string) service.Child { return startChild(t, role, folder) })
 		t.Run("a lock dies with its process", func(t *testing.T) { t.Parallel(); testDeadHolder(t, open) })
 	}
 }
@@ -172,12 +176,12 @@ func startChild(t *testing.T, role, folder string) *child {
 	noError(t, err)
 	noError(t, cmd.Start())
 	c := &child{cmd: cmd, out: bufio.NewScanner(out)}
-	t.Cleanup(func() { c.kill() })
+	t.Cleanup(func() { c.Kill() })
 	return c
 }
 
-// acknowledged returns the next thing that the child says is done; false means that it is dead.
-func (c *child) acknowledged() (string, bool) {
+// Acknowledged returns the next thing that the child says is done; false means that it is dead.
+func (c *child) Acknowledged() (string, bool) {
 	for c.out.Scan() {
 		if what, ok := strings.CutPrefix(c.out.Text(), "acknowledged "); ok {
 			return what, true
@@ -186,10 +190,10 @@ func (c *child) acknowledged() (string, bool) {
 	return "", false
 }
 
-// kill ends the process without a chance to tidy up, and returns what it still said.
-func (c *child) kill() (said []string) {
+// Kill ends the process without a chance to tidy up, and returns what it still said.
+func (c *child) Kill() (said []string) {
 	_ = c.cmd.Process.Kill()
-	for what, ok := c.acknowledged(); ok; what, ok = c.acknowledged() {
+	for what, ok := c.Acknowledged(); ok; what, ok = c.Acknowledged() {
 		said = append(said, what)
 	}
 	_ = c.cmd.Wait()
@@ -202,13 +206,13 @@ func testKill(t *testing.T, open Open) {
 	for round := range 3 {
 		c := startChild(t, "record", folder)
 		for range 40 + 111*round {
-			group, ok := c.acknowledged()
+			group, ok := c.Acknowledged()
 			if !ok {
 				t.Fatal("the recording process ended by itself")
 			}
 			acknowledged = append(acknowledged, group)
 		}
-		acknowledged = append(acknowledged, c.kill()...)
+		acknowledged = append(acknowledged, c.Kill()...)
 
 		l := open(t, folder)
 		index := indexOf(t, l, "users")
@@ -234,7 +238,7 @@ func testDeadHolder(t *testing.T, open Open) {
 	before := acquire(t, l, "a run before")
 	noError(t, before.Release())
 	c := startChild(t, "hold", folder)
-	said, ok := c.acknowledged()
+	said, ok := c.Acknowledged()
 	if !ok {
 		t.Fatal("the other process got no lock")
 	}
@@ -260,7 +264,7 @@ func testDeadHolder(t *testing.T, open Open) {
 		}
 		waited <- k
 	}()
-	c.kill()
+	c.Kill()
 	k, ok := <-waited
 	if !ok {
 		t.FailNow()
@@ -304,13 +308,13 @@ func testKilledEnd(t *testing.T, open Open) {
 		c := startChild(t, "end", folder)
 		var last string
 		for range 3 + 7*round {
-			said, ok := c.acknowledged()
+			said, ok := c.Acknowledged()
 			if !ok {
 				t.Fatal("the other process ended by itself")
 			}
 			last = said
 		}
-		if said := c.kill(); len(said) > 0 {
+		if said := c.Kill(); len(said) > 0 {
 			last = said[len(said)-1]
 		}
 		l := open(t, folder)

@@ -35,7 +35,15 @@ func furnish(t *testing.T, l Ledger) {
 	left := func(contact string) ledger.OptOut {
 		return ledger.OptOut{ContactID: contact, Topic: "topic1", At: at(5)}
 	}
-	noError(t, l.NoteOptOuts(t.Context(), left("contact1"), left("contactgone")))
+	written := left("contact1")
+	written.Written = at(6)
+	noError(t, l.NoteOptOuts(t.Context(), written, left("contactgone")))
+	_, _, err = l.TakeIn(t.Context(), ledger.News{
+		Feedback: ledger.Feedback{Event: "email.complained", Received: at(7)}, Suppressions: []ledger.Suppression{
+			{Email: "row1@example.com", Reason: ledger.Complained, At: at(5)}, {Email: "rowgone@example.com", Reason: ledger.Bounced, At: at(5)},
+		},
+	})
+	noError(t, err)
 	forgetPerson(t, l, "rowgone@example.com", 1)
 }
 
@@ -49,6 +57,7 @@ type taken struct {
 	Entries    []ledger.Holder
 	History    []ledger.HistoryLine
 	OptOuts    []ledger.OptOut
+	Suppressed []ledger.Suppression
 	Forgotten  [][]byte
 }
 
@@ -65,7 +74,7 @@ func take(t *testing.T, s ledger.Snapshot) taken {
 	t.Helper()
 	return taken{
 		s.Deployment(), s.ForgetSecret(), s.LastNumber(), collect(t, s.Syncs()), collect(t, s.Runs()), collect(t, s.Entries()),
-		collect(t, s.History()), collect(t, s.OptOuts()), collect(t, s.Forgotten()),
+		collect(t, s.History()), collect(t, s.OptOuts()), collect(t, s.Suppressions()), collect(t, s.Forgotten()),
 	}
 }
 
@@ -89,6 +98,9 @@ func (all taken) load(l ledger.Loader) error {
 	}
 	for _, o := range all.OptOuts {
 		errs = append(errs, l.AddOptOut(o))
+	}
+	for _, s := range all.Suppressed {
+		errs = append(errs, l.AddSuppression(s))
 	}
 	for _, hash := range all.Forgotten {
 		errs = append(errs, l.AddForgotten(hash))
@@ -132,6 +144,10 @@ func testSnapshot(t *testing.T, open Open) {
 				t.Errorf("opt-out of %s", o.ContactID)
 			}
 		}
+		same(t, "suppressions", got.Suppressed, []ledger.Suppression{
+			{Email: ledger.HashSuppressed(got.Secret, "rowgone@example.com"), Reason: ledger.Bounced, At: at(5).UTC()},
+			{Email: "row1@example.com", Reason: ledger.Complained, At: at(5).UTC()},
+		})
 		same(t, "forgotten", got.Forgotten, [][]byte{ledger.HashAddress(got.Secret, "rowgone@example.com")})
 	})
 	t.Run("as of one instant", func(t *testing.T) {
@@ -144,6 +160,8 @@ func testSnapshot(t *testing.T, open Open) {
 			record(t, l, "users", entry("later"), entry("1"))
 			remove(t, l, "users", "2")
 			noError(t, l.NoteOptOuts(t.Context(), ledger.OptOut{ContactID: "later", Topic: "t", At: at(1)}))
+			_, err := l.Lift(t.Context(), "row1@example.com")
+			noError(t, err)
 			same(t, "snapshot", take(t, s), want)
 			return nil
 		}))
@@ -191,6 +209,9 @@ func testLoad(t *testing.T, open Open) {
 		same(t, "forgotten", forgotten(t, l, "rowgone@example.com", "row1@example.com"), []string{"rowgone@example.com"})
 		optOuts, err := l.OptOuts(t.Context(), []string{"contactgone"})
 		noError(t, err)
+		suppressed, err := l.Suppressions(t.Context(), []string{"rowgone@example.com"})
+		noError(t, err)
+		same(t, "suppressions of a forgotten person", len(suppressed), 1)
 		same(t, "opt-outs of a forgotten person", optOuts, []ledger.OptOut{{ContactID: "contactgone", Topic: "topic1", At: at(5)}})
 		for sync, count := range map[string]int{"users": 4, "orders": 2, "empty": 0} {
 			same(t, "index of "+sync, len(indexOf(t, l, sync)), count)
@@ -263,11 +284,14 @@ func testLoad(t *testing.T, open Open) {
 			t.Errorf("error %v", err)
 		}
 		for name, again := range map[string]func(ledger.Loader) error{
-			"sync without a name":  func(l ledger.Loader) error { return l.AddSync(ledger.SyncRecord{}) },
-			"run of no sync":       func(l ledger.Loader) error { return l.AddRun(ledger.Run{ID: 99}) },
-			"entry of no sync":     func(l ledger.Loader) error { return l.AddEntry(ledger.Holder{Entry: entry("99")}) },
-			"line of no sync":      func(l ledger.Loader) error { return l.AddHistory(ledger.HistoryLine{Key: "1", At: at(1)}) },
-			"opt-out of nobody":    func(l ledger.Loader) error { return l.AddOptOut(ledger.OptOut{Topic: "t", At: at(1)}) },
+			"sync without a name": func(l ledger.Loader) error { return l.AddSync(ledger.SyncRecord{}) },
+			"run of no sync":      func(l ledger.Loader) error { return l.AddRun(ledger.Run{ID: 99}) },
+			"entry of no sync":    func(l ledger.Loader) error { return l.AddEntry(ledger.Holder{Entry: entry("99")}) },
+			"line of no sync":     func(l ledger.Loader) error { return l.AddHistory(ledger.HistoryLine{Key: "1", At: at(1)}) },
+			"opt-out of nobody":   func(l ledger.Loader) error { return l.AddOptOut(ledger.OptOut{Topic: "t", At: at(1)}) },
+			"a mood": func(l ledger.Loader) error {
+				return l.AddSuppression(ledger.Suppression{Email: "a", Reason: "mood", At: at(1)})
+			},
 			"entry without a key":  func(l ledger.Loader) error { return l.AddEntry(ledger.Holder{Sync: "users", Entry: &ledger.Entry{}}) },
 			"a hash that is short": func(l ledger.Loader) error { return l.AddForgotten([]byte("short")) },
 			"a short secret":       func(l ledger.Loader) error { return l.SetForgetSecret([]byte("short")) },
@@ -288,6 +312,7 @@ func testLoad(t *testing.T, open Open) {
 			"an entry twice":   func(l ledger.Loader) error { return l.AddEntry(all.Entries[0]) },
 			"a line twice":     func(l ledger.Loader) error { return l.AddHistory(all.History[0]) },
 			"an opt-out twice": func(l ledger.Loader) error { return l.AddOptOut(all.OptOuts[0]) },
+			"suppressed twice": func(l ledger.Loader) error { return l.AddSuppression(all.Suppressed[0]) },
 			"a hash twice":     func(l ledger.Loader) error { return l.AddForgotten(all.Forgotten[0]) },
 			"another secret":   func(l ledger.Loader) error { return l.SetForgetSecret(make([]byte, ledger.HashSize)) },
 		} {
@@ -319,6 +344,10 @@ func testLoad(t *testing.T, open Open) {
 			"the same deployment": {func(t *testing.T, l Ledger) { bind(t, l, deploymentOfAll) }, nil},
 			"what was loaded":     {func(t *testing.T, l Ledger) { noError(t, l.Load(t.Context(), deploymentOfAll, all.load)) }, ledger.ErrNotEmpty},
 			"a lock":              {func(t *testing.T, l Ledger) { hold(t, l) }, ledger.ErrLocked},
+			"a feedback": {func(t *testing.T, l Ledger) {
+				_, _, err := l.TakeIn(t.Context(), ledger.News{Feedback: ledger.Feedback{Event: "x", Received: at(1)}})
+				noError(t, err)
+			}, ledger.ErrNotEmpty},
 			"an opt-out": {func(t *testing.T, l Ledger) {
 				noError(t, l.NoteOptOuts(t.Context(), ledger.OptOut{ContactID: "c", Topic: "t", At: at(1)}))
 			}, ledger.ErrNotEmpty},

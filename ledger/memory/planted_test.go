@@ -30,6 +30,14 @@ var faults = map[string]string{
 	"what is settled keeps its plan":        "EndRun",
 	"every plan is kept":                    "Plan",
 	"a retry waits for the lock":            "Retry",
+	"a queued run is queued twice":          "Queue",
+	"a queued run begins anew":              "Queue",
+	"every waiting run is buried":           "Turns",
+	"feedback is taken in twice":            "Mailbox",
+	"news are taken in by halves":           "Mailbox",
+	"the latest suppression counts":         "Mailbox",
+	"nobody's order is kept":                "Outbox",
+	"what was written is forgotten":         "Outbox",
 	"a retry tells no history":              "Retry",
 	"a doubt is lost":                       "Entry",
 	"the feed begins anew":                  "Changes",
@@ -114,6 +122,51 @@ func (f faulty) Retry(ctx context.Context, sync string, keys []string, now time.
 	return f.Ledger.Retry(ctx, sync, keys, now)
 }
 
+func (f faulty) Enqueue(ctx context.Context, run ledger.Run) (int64, bool, error) {
+	if f.fault == "a queued run is queued twice" {
+		run.Part.Limit = int(time.Now().UnixNano())
+	}
+	return f.Ledger.Enqueue(ctx, run)
+}
+
+func (f faulty) TakeIn(ctx context.Context, news ledger.News) (int64, bool, error) {
+	switch f.fault {
+	case "feedback is taken in twice":
+		f.store.mu.Lock()
+		for _, fb := range f.store.heard.feedback {
+			fb.Hash[31]++
+		}
+		f.store.mu.Unlock()
+	case "news are taken in by halves":
+		_ = f.NoteOptOuts(ctx, news.OptOuts...)
+	case "the latest suppression counts":
+		f.store.mu.Lock()
+		for _, s := range news.Suppressions {
+			delete(f.store.heard.suppressions, s.Email)
+		}
+		f.store.mu.Unlock()
+	}
+	return f.Ledger.TakeIn(ctx, news)
+}
+
+func (f faulty) DueDeliveries(ctx context.Context, target string, now time.Time, limit int) (found []ledger.Delivery, err error) {
+	if f.fault != "nobody's order is kept" {
+		return f.Ledger.DueDeliveries(ctx, target, now, limit)
+	}
+	f.store.mu.Lock()
+	defer f.store.mu.Unlock()
+	for _, d := range f.store.heard.deliveries {
+		if d.State == ledger.DeliveryWaiting && d.Target == target && !d.Due.After(now) && len(found) < limit {
+			found = append(found, f.store.heard.whole(d))
+		}
+	}
+	return found, nil
+}
+
+func (f faulty) Delivered(ctx context.Context, id int64, at time.Time, wrote bool) error {
+	return f.Ledger.Delivered(ctx, id, at, wrote && f.fault != "what was written is forgotten")
+}
+
 func (f faulty) ForgetPerson(ctx context.Context, address string) (int, error) {
 	n, err := f.Ledger.ForgetPerson(ctx, address)
 	if f.fault == "the feed begins anew" {
@@ -192,6 +245,18 @@ func (k faultyLock) BeginRun(ctx context.Context, run ledger.Run) (int64, error)
 			}
 		}
 		k.store.mu.Unlock()
+	}
+	if k.f.fault == "every waiting run is buried" {
+		k.store.mu.Lock()
+		for _, r := range k.store.runs {
+			if r.Status == ledger.StatusWaiting {
+				r.Status = ledger.StatusDied
+			}
+		}
+		k.store.mu.Unlock()
+	}
+	if k.f.fault == "a queued run begins anew" {
+		run.ID = 0
 	}
 	id, err := k.lock.BeginRun(ctx, run)
 	k.store.mu.Lock()

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
@@ -110,6 +111,9 @@ func TestFullDisk(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if _, _, err := l.TakeIn(t.Context(), testNews("before")); err != nil {
+			t.Fatal(err)
+		}
 		free := occupy(t, folder)
 		kept := []string{"first"}
 		err = nil
@@ -129,6 +133,22 @@ func TestFullDisk(t *testing.T) {
 		for name, call := range map[string]func() error{
 			"keep plan": func() error { return k.KeepPlan(t.Context(), run, large) },
 			"record":    func() error { return k.Record(t.Context(), rowRecord("more"), rowRecord(strings.Repeat("long", 5000))) },
+			"take in": func() error {
+				news := testNews("full")
+				news.Feedback.Detail = strings.Repeat("x", 5_000_000)
+				_, isNew, err := l.TakeIn(t.Context(), news)
+				if isNew {
+					t.Error("news are new that were not taken in")
+				}
+				return err
+			},
+			"enqueue": func() error {
+				_, _, err := l.Enqueue(t.Context(), ledger.Run{Sync: "users", Message: strings.Repeat("x", 5_000_000)})
+				return err
+			},
+			"undelivered": func() error {
+				return l.Undelivered(t.Context(), 1, strings.Repeat("x", 5_000_000), time.Time{})
+			},
 			"end run": func() error {
 				return k.EndRun(t.Context(), ledger.Ending{
 					Run: ledger.Run{ID: run, Status: ledger.StatusOK}, Adopted: true, Settled: map[int64]ledger.Status{held: ledger.StatusSuperseded},
@@ -149,7 +169,18 @@ func TestFullDisk(t *testing.T) {
 		if s, err := l.SyncState(t.Context(), "users"); err != nil || s.Adopted {
 			t.Errorf("after an end that was refused: %+v, %v", s, err)
 		}
+		mustHear(t, l, 1)
+		if queued, err := l.Queued(t.Context()); err != nil || len(queued) > 0 {
+			t.Errorf("queued what was refused: %+v, %v", queued, err)
+		}
+		if d, err := l.Deliveries(t.Context(), ledger.DeliveryWaiting, 0); err != nil || len(d) != 1 || d[0].Attempts != 0 {
+			t.Errorf("deliveries %+v, %v", d, err)
+		}
 		free()
+		if _, isNew, err := l.TakeIn(t.Context(), testNews("full")); err != nil || !isNew {
+			t.Errorf("when there is room again: new: %v, %v", isNew, err)
+		}
+		mustHear(t, l, 2)
 		if err := k.Release(); err != nil {
 			t.Fatal(err)
 		}

@@ -21,13 +21,14 @@ type Snapshotter interface {
 }
 
 // Export writes the ledger as of one instant as lines of JSON: its version and deployment, its syncs, runs, entries, history,
-// opt-outs and forgotten persons, and a checksum at the end. It leaves out plans and bookmarks. The ledger may be used meanwhile.
+// opt-outs, suppressions and forgotten persons, and a checksum at the end. It leaves out plans, bookmarks, feedback and deliveries: what
+// waits to be delivered must be delivered first. The ledger may be used meanwhile.
 // The export holds the personal data of everybody in the ledger, and the secret that hashes forgotten addresses: keep it as safe as
 // the ledger. Memory does not grow with the ledger if its snapshot streams.
 func Export(ctx context.Context, from Snapshotter, w io.Writer) error {
 	err := from.Snapshot(ctx, func(s ledger.Snapshot) error {
 		x := &exporter{snapshot: s, out: bufio.NewWriterSize(w, 1<<16), sum: sha256.New()}
-		for _, write := range []func() error{x.head, x.syncs, x.runs, x.entries, x.history, x.optOuts, x.forgotten, x.end} {
+		for _, write := range []func() error{x.head, x.syncs, x.runs, x.entries, x.history, x.optOuts, x.suppressions, x.forgotten, x.end} {
 			if err := write(); err != nil {
 				return err
 			}
@@ -91,7 +92,7 @@ func (x *exporter) runs() error {
 		return line{Run: &runLine{
 			ID: r.ID, Sync: ledger.Text(r.Sync), Mode: r.Mode, Epoch: r.Epoch, Owner: r.Owner, Started: r.Started, Heartbeat: r.Heartbeat,
 			Finished: r.Finished, Stage: r.Stage, Status: r.Status, Message: ledger.Text(r.Message), Only: as[ledger.Text](r.Part.Only),
-			Limit: r.Part.Limit, Report: r.Report, Summary: r.Summary, Guards: r.Guards,
+			Limit: r.Part.Limit, Report: r.Report, Summary: r.Summary, Guards: r.Guards, Full: r.Full, Approves: r.Approves,
 		}}
 	})
 }
@@ -123,7 +124,13 @@ func (x *exporter) history() error {
 
 func (x *exporter) optOuts() error {
 	return each(x, x.snapshot.OptOuts(), func(o ledger.OptOut) line {
-		return line{OptOut: &optOutLine{ledger.Text(o.ContactID), ledger.Text(o.Topic), o.At}}
+		return line{OptOut: &optOutLine{ledger.Text(o.ContactID), ledger.Text(o.Topic), o.At, o.Written}}
+	})
+}
+
+func (x *exporter) suppressions() error {
+	return each(x, x.snapshot.Suppressions(), func(s ledger.Suppression) line {
+		return line{Suppression: &suppressionLine{ledger.Text(s.Email), s.Reason, s.At}}
 	})
 }
 

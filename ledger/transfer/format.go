@@ -9,8 +9,9 @@ import (
 )
 
 // version is the version of the format that Export writes, and the latest that Import reads. Version 1 marks doubts and failures of
-// absences by fingerprints that no row has, and says of a run only how it ended. Version 2 knows less about entries.
-const version = 3
+// absences by fingerprints that no row has, and says of a run only how it ended. Version 2 knows less about entries, version 3 nothing
+// of suppressions.
+const version = 4
 
 // The marks of version 1 that look like fingerprints.
 var (
@@ -30,14 +31,15 @@ var (
 
 // line is a line of an export. Exactly one of its fields is set.
 type line struct {
-	Ledger    *headLine    `json:"ledger,omitempty"` // the first line
-	Sync      *syncLine    `json:"sync,omitempty"`
-	Run       *runLine     `json:"run,omitempty"`
-	Entry     *entryLine   `json:"entry,omitempty"`
-	History   *historyLine `json:"history,omitempty"`
-	OptOut    *optOutLine  `json:"opt_out,omitempty"`
-	Forgotten string       `json:"forgotten,omitempty"` // a hash in hexadecimal
-	End       *endLine     `json:"end,omitempty"`       // the last line
+	Ledger      *headLine        `json:"ledger,omitempty"` // the first line
+	Sync        *syncLine        `json:"sync,omitempty"`
+	Run         *runLine         `json:"run,omitempty"`
+	Entry       *entryLine       `json:"entry,omitempty"`
+	History     *historyLine     `json:"history,omitempty"`
+	OptOut      *optOutLine      `json:"opt_out,omitempty"`
+	Suppression *suppressionLine `json:"suppression,omitempty"`
+	Forgotten   string           `json:"forgotten,omitempty"` // a hash in hexadecimal
+	End         *endLine         `json:"end,omitempty"`       // the last line
 }
 
 type headLine struct {
@@ -70,6 +72,8 @@ type runLine struct {
 	Report    *owlatsync.Report  `json:"report,omitempty"`
 	Summary   *owlatsync.Summary `json:"summary,omitempty"`
 	Guards    []owlatsync.Hit    `json:"guards,omitempty"`
+	Full      bool               `json:"full,omitempty"`
+	Approves  int64              `json:"approves,omitempty"`
 }
 
 type entryLine struct {
@@ -135,6 +139,13 @@ type optOutLine struct {
 	ContactID ledger.Text `json:"contact"`
 	Topic     ledger.Text `json:"topic"`
 	At        time.Time   `json:"at"`
+	Written   time.Time   `json:"written,omitzero"`
+}
+
+type suppressionLine struct {
+	Email  ledger.Text              `json:"email"`
+	Reason ledger.SuppressionReason `json:"reason"`
+	At     time.Time                `json:"at"`
 }
 
 type endLine struct {

@@ -23,7 +23,7 @@ type Store interface {
 }
 
 // Import reads an export of this version or an earlier one into an empty ledger, all or nothing. A held run becomes superseded,
-// because exports have no plans. Nothing tells what runs have done since the export, so every entry is made safe (see ledger.SetBack),
+// because exports have no plans, a queued run cancelled, and a waiting run died. Nothing tells what runs have done since the export, so every entry is made safe (see ledger.SetBack),
 // and each sync is set back, as if the ledger had just been noticed to be older than what was done. Import takes the lock as a run does, and fails with a *ledger.LockedError while another holds it.
 // Other errors match ledger.ErrNotEmpty, ErrNotExport, ErrNewerExport or ErrDamagedExport, or come from r or the store. Memory does
 // not grow with the export if the store streams.

@@ -31,6 +31,8 @@ func (t taker) take(l line) error {
 		return t.history(l.History)
 	case l.OptOut != nil:
 		return t.optOut(l.OptOut)
+	case l.Suppression != nil:
+		return t.suppression(l.Suppression)
 	}
 	hash, err := decodeHash(l.Forgotten)
 	if err != nil {
@@ -74,6 +76,7 @@ func (t taker) run(r *runLine) error {
 		ID: r.ID, Sync: string(r.Sync), Mode: r.Mode, Epoch: r.Epoch, Owner: r.Owner, Started: r.Started, Heartbeat: r.Heartbeat,
 		Finished: r.Finished, Stage: r.Stage, Status: r.Status, Message: string(r.Message),
 		Part: owlatsync.Part{Only: as[string](r.Only), Limit: r.Limit}, Report: r.Report, Summary: r.Summary, Guards: r.Guards,
+		Full: r.Full, Approves: r.Approves,
 	})
 }
 
@@ -136,8 +139,17 @@ func (t taker) history(h *historyLine) error {
 }
 
 func (t taker) optOut(o *optOutLine) error {
-	if o.ContactID == "" || o.Topic == "" || o.At.IsZero() {
-		return fmt.Errorf("%w (an opt-out names no contact, no topic or no time)", ErrDamagedExport)
+	left := ledger.OptOut{ContactID: string(o.ContactID), Topic: string(o.Topic), At: o.At, Written: o.Written}
+	if err := left.Check(); err != nil {
+		return fmt.Errorf("%w (%w)", ErrDamagedExport, err)
 	}
-	return t.AddOptOut(ledger.OptOut{ContactID: string(o.ContactID), Topic: string(o.Topic), At: o.At})
+	return t.AddOptOut(left)
+}
+
+func (t taker) suppression(s *suppressionLine) error {
+	suppressed := ledger.Suppression{Email: string(s.Email), Reason: s.Reason, At: s.At}
+	if err := suppressed.Check(); err != nil {
+		return fmt.Errorf("%w (%w)", ErrDamagedExport, err)
+	}
+	return t.AddSuppression(suppressed)
 }

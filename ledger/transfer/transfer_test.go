@@ -138,7 +138,11 @@ func furnish(t *testing.T, l ledger.Store) {
 	}
 	must(k.Record(t.Context(), ledger.Record{Sync: "users", Entry: &ledger.Entry{Key: "gone", ContactID: "contact2", Email: "gone@example.com"}}))
 	must(k.Release())
-	must(l.NoteOptOuts(t.Context(), ledger.OptOut{ContactID: "contact1", Topic: "topic1", At: at},
+	_, _, err = l.TakeIn(t.Context(), ledger.News{Feedback: ledger.Feedback{Event: "email.complained", Received: at}, Suppressions: []ledger.Suppression{
+		{Email: "new@example.com", Reason: ledger.Complained, At: at}, {Email: "gone@example.com", Reason: ledger.Bounced, At: at.Add(time.Second)},
+	}})
+	must(err)
+	must(l.NoteOptOuts(t.Context(), ledger.OptOut{ContactID: "contact1", Topic: "topic1", At: at, Written: at.Add(time.Hour)},
 		ledger.OptOut{ContactID: "contact2", Topic: "topic1", At: at}))
 	for _, address := range []string{"gone@example.com", "away@example.com"} {
 		_, err := l.ForgetPerson(t.Context(), address)
@@ -180,6 +184,8 @@ func contents(t *testing.T, l ledger.Store) map[string]any {
 	keep("opt-outs", optOuts, err)
 	optOuts, err = l.OptOuts(t.Context(), []string{"contact2"})
 	keep("opt-outs of a forgotten person", optOuts, err)
+	suppressions, err := l.Suppressions(t.Context(), []string{"gone@example.com", "away@example.com", "new@example.com"})
+	keep("suppressions", suppressions, err)
 	changes, err := l.Changes(t.Context(), 0, 0)
 	keep("changes", changes, err)
 	deployment, err := l.Deployment(t.Context())
@@ -211,7 +217,7 @@ func mustBeEmpty(t *testing.T, l ledger.Store) {
 	t.Helper()
 	err := l.Snapshot(t.Context(), func(s ledger.Snapshot) error {
 		n := len(s.Deployment()) + len(s.ForgetSecret()) + int(s.LastNumber()) +
-			count(t, s.Syncs()) + count(t, s.Runs()) + count(t, s.Entries()) + count(t, s.History()) + count(t, s.OptOuts()) + count(t, s.Forgotten())
+			count(t, s.Syncs()) + count(t, s.Runs()) + count(t, s.Entries()) + count(t, s.History()) + count(t, s.OptOuts()) + count(t, s.Suppressions()) + count(t, s.Forgotten())
 		if n != 0 {
 			t.Errorf("%d things are there", n)
 		}
@@ -240,6 +246,9 @@ func TestExportAndImport(t *testing.T) {
 		runs := want["runs"].([]ledger.Run)
 		if len(want["opt-outs"].([]ledger.OptOut)) != 1 || len(want["opt-outs of a forgotten person"].([]ledger.OptOut)) != 1 {
 			t.Errorf("opt-outs %v, %v", want["opt-outs"], want["opt-outs of a forgotten person"])
+		}
+		if len(want["suppressions"].(map[string]ledger.Suppression)) != 2 {
+			t.Errorf("suppressions %v", want["suppressions"])
 		}
 		if runs[2].Status != "held" {
 			t.Fatalf("runs %+v", runs)
@@ -273,6 +282,30 @@ func TestExportAndImport(t *testing.T) {
 			if i > 0 && lines[i] != strings.Replace(others[i], "superseded", "held", 1) {
 				t.Errorf("line %d is\n%s\nand was\n%s", i+1, others[i], lines[i])
 			}
+		}
+	})
+}
+
+// TestRunsThatWaitEndWithAnImport queues a run and lets another wait: nobody lets them go on elsewhere.
+func TestRunsThatWaitEndWithAnImport(t *testing.T) {
+	everywhere(t, func(t *testing.T, openFresh opener) {
+		from, into := openFresh(t), openFresh(t)
+		under(t, from, ledger.Claim{}, func(k ledger.Lock) error {
+			id, err := k.BeginRun(t.Context(), ledger.Run{Sync: "users"})
+			return errors.Join(err, k.PauseRun(t.Context(), id))
+		})
+		if _, _, err := from.Enqueue(t.Context(), ledger.Run{Sync: "users", Full: true, Approves: 7}); err != nil {
+			t.Fatal(err)
+		}
+		if err := Import(t.Context(), into, bytes.NewReader(exported(t, from))); err != nil {
+			t.Fatal(err)
+		}
+		if queued, err := into.Queued(t.Context()); err != nil || len(queued) > 0 {
+			t.Errorf("queued %+v: %v", queued, err)
+		}
+		runs, err := into.Runs(t.Context(), "users", 0)
+		if err != nil || len(runs) != 2 || runs[0].Status != ledger.StatusCancelled || !runs[0].Full || runs[0].Approves != 7 || runs[1].Status != ledger.StatusDied {
+			t.Errorf("runs %+v: %v", runs, err)
 		}
 	})
 }
@@ -336,7 +369,7 @@ func TestExportIsLinesOfJSON(t *testing.T) {
 				}
 			}
 		}
-		if diff := cmp.Diff([]string{"ledger", "sync", "run", "entry", "history", "opt_out", "forgotten", "end"}, kinds); diff != "" {
+		if diff := cmp.Diff([]string{"ledger", "sync", "run", "entry", "history", "opt_out", "suppression", "forgotten", "end"}, kinds); diff != "" {
 			t.Errorf("kinds (-want +got):\n%s", diff)
 		}
 		var head struct {
@@ -393,7 +426,7 @@ func TestImportRefuses(t *testing.T) {
 			{"no version", signed(`{"ledger":{}}`), ErrNotExport, ""},
 			{"no head", signed(`{"sync":{"name":"users"}}`), ErrNotExport, ""},
 			{"an endless first line", strings.Repeat("x", maxLine+10), ErrNotExport, ""},
-			{"a newer version", `{"ledger":{"version":4,"time":"2026-11-23T10:00:00Z","new":true}}` + "\n", ErrNewerExport, "its version is 4"},
+			{"a newer version", `{"ledger":{"version":5,"time":"2026-11-23T10:00:00Z","new":true}}` + "\n", ErrNewerExport, "its version is 5"},
 			{"no more than a head", head + "\n", ErrDamagedExport, "its last line is missing"},
 			{"no JSON", signed(head, `{"sync":`), ErrDamagedExport, "line 2"},
 			{"an unknown kind", signed(head, `{"sync":{"name":"users"}}`, `{"what":{}}`), ErrDamagedExport, "line 3"},
@@ -419,6 +452,9 @@ func TestImportRefuses(t *testing.T) {
 			{"an opt-out of nobody", signed(head, `{"opt_out":{"contact":"","topic":"t","at":"2026-11-23T10:00:00Z"}}`), ErrDamagedExport, "no contact"},
 			{"an opt-out twice", signed(head, `{"opt_out":{"contact":"c","topic":"t","at":"2026-11-23T10:00:00Z"}}`,
 				`{"opt_out":{"contact":"c","topic":"t","at":"2026-11-23T10:00:00Z"}}`), ErrDamagedExport, "line 3"},
+			{"a suppression for no reason", signed(head, `{"suppression":{"email":"zoe@example.com","reason":"mood","at":"2026-11-23T10:00:00Z"}}`), ErrDamagedExport, "no known reason"},
+			{"a suppression twice", signed(head, `{"suppression":{"email":"a","reason":"bounced","at":"2026-11-23T10:00:00Z"}}`,
+				`{"suppression":{"email":"a","reason":"complained","at":"2026-11-23T10:00:00Z"}}`), ErrDamagedExport, "line 3"},
 			{"a bad secret", signed(`{"ledger":{"version":1,"forget_secret":"00"}}`), ErrDamagedExport, "secret"},
 			{"an endless line", head + "\n" + strings.Repeat("x", maxLine+10), ErrDamagedExport, "longer"},
 			{"something after the end", signed(head) + "{}\n", ErrDamagedExport, "follows"},

@@ -34,6 +34,11 @@ type (
 		Winner string `json:"winner"`
 		Loser  string `json:"loser"`
 	}
+	bounceOf struct {
+		Email   string `json:"email"`
+		Soft    bool   `json:"soft"`
+		Message string `json:"message"`
+	}
 	seedOf struct {
 		Count  int    `json:"count"`
 		Prefix string `json:"prefix"`
@@ -64,6 +69,16 @@ func controlAPI(s *Server) http.Handler {
 	})
 	control.Post(api, "/merge", func(in mergeOf) (any, error) {
 		return act(in.Winner == "" || in.Loser == "", "winner or loser is missing", func() error { return s.Merge(in.Winner, in.Loser) })
+	})
+	control.Post(api, "/bounce", func(in bounceOf) (any, error) {
+		return act(in.Email == "", "email is missing", func() error { s.Bounce(in.Email, !in.Soft, in.Message); return nil })
+	})
+	control.Post(api, "/complain", func(in ofContact) (any, error) {
+		return act(in.Email == "", "email is missing", func() error { s.Complain(in.Email); return nil })
+	})
+	control.Post(api, "/webhooks", func(in GivenWebhook) (any, error) {
+		id, err := s.AddWebhook(in.URL, in.Secret, in.Events...)
+		return map[string]string{"id": id}, refused(err)
 	})
 	control.Post(api, "/seed", func(in seedOf) (any, error) {
 		made, err := s.Seed(in.Count, in.Prefix)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 )
 
@@ -188,6 +189,10 @@ func TestControlRefuses(t *testing.T) {
 		{"POST", "delete-topic", `{"topic":"nope"}`, 404, "no topic"},
 		{"POST", "remove-member", `{"email":"keep1@seed.example"}`, 400, "topic is missing"},
 		{"POST", "remove-member", `{"email":"nobody@example.com","topic":"nope"}`, 404, "no live contact"},
+		{"POST", "bounce", `{"message":"x"}`, 400, "email is missing"},
+		{"POST", "complain", `{}`, 400, "email is missing"},
+		{"POST", "webhooks", `{"url":"ftp://x.example/"}`, 400, "is not an http or https URL"},
+		{"POST", "webhooks", `{"url":"http://127.0.0.1/","events":["nope"]}`, 400, "unknown event"},
 		{"POST", "edit-contact", `{"to":{}}`, 400, "email is missing"},
 		{"POST", "edit-contact", `{"email":"keep1@seed.example","to":{"id":"x"}}`, 400, "unknown field"},
 		{"POST", "edit-contact", `{"email":"keep1@seed.example","to":{"email":"x"}}`, 400, "not of a form"},
@@ -266,5 +271,39 @@ func TestSandboxWelcome(t *testing.T) {
 	}
 	if status, got := ask(t, base, "GET", "/__sandboxed", ""); status != 404 || got != "No HttpAction routed for /__sandboxed" {
 		t.Errorf("%d %s", status, got)
+	}
+}
+
+// A webhook that is added while the sandbox runs hears of bounces and complaints.
+func TestControlAddsWebhooks(t *testing.T) {
+	t.Parallel()
+	s := &owlattest.Server{NoLimit: true}
+	t.Cleanup(func() { _ = s.Close() })
+	base := serve(t, s)
+	heard := make(chan string, 3)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		event, err := owlat.VerifyWebhookRequest([]string{"whsec_0123456789"}, r)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		heard <- event.Event + " " + string(event.Data)
+	}))
+	t.Cleanup(receiver.Close)
+	for _, c := range []struct{ path, body string }{
+		{"webhooks", `{"url":"` + receiver.URL + `","secret":"whsec_0123456789","events":["email.bounced","email.complained"]}`},
+		{"bounce", `{"email":"ada@example.com","message":"no such user"}`},
+		{"bounce", `{"email":"bob@example.com","soft":true}`},
+		{"complain", `{"email":"eve@example.com"}`},
+	} {
+		if status, got := ask(t, base, "POST", "/__sandbox/"+c.path, c.body); status != 200 {
+			t.Fatalf("%s: %d %s", c.path, status, got)
+		}
+	}
+	all := []string{<-heard, <-heard, <-heard}
+	for _, want := range []string{`"bounceType":"hard"`, `"bounceType":"soft"`, "email.complained"} {
+		if !slices.ContainsFunc(all, func(h string) bool { return strings.Contains(h, want) }) {
+			t.Errorf("no %s in %q", want, all)
+		}
 	}
 }

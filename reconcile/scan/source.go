@@ -22,6 +22,16 @@ type Connector interface {
 	Connect(ctx context.Context) (release func())
 }
 
+// Keyed is a Source that may give single rows.
+type Keyed interface {
+	Source
+	// Picks reports whether rows can be read by their keys. It returns at once.
+	Picks() bool
+	// Pick streams, as Rows does and in one snapshot, the rows whose keys next returns. It calls next again when those were read, until
+	// next returns no keys. Keys that no row has give nothing.
+	Pick(ctx context.Context, next func(context.Context) ([]string, error)) iter.Seq2[*owlatsync.Row, error]
+}
+
 // Incremental is a Source that knows when its rows changed.
 type Incremental interface {
 	Source

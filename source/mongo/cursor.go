@@ -32,6 +32,9 @@ func (r *records) Text() string {
 
 // OpenSince begins a scan of the documents whose date or whole number at a path is not before since, or that have none there.
 func (r *records) OpenSince(ctx context.Context, column string, since any, none bool) (source.ChangingReader, error) {
+	if none && column == "" {
+		return r.none(ctx)
+	}
 	p, err := parsePath(column)
 	if err != nil {
 		return nil, err
@@ -56,6 +59,19 @@ func (r *records) OpenSince(ctx context.Context, column string, since any, none 
 	return s, nil
 }
 
+// none begins a scan of no documents that can go on with some.
+func (r *records) none(ctx context.Context) (*reader, error) {
+	session, err := snapshot(ctx, r.collection.Database().Client())
+	if err != nil {
+		return nil, fmt.Errorf("connect to MongoDB: %w", explain(err))
+	}
+	s := &reader{records: r, session: session, ended: true}
+	for _, w := range r.wanted {
+		s.names, s.paths = append(s.names, w.name), append(s.paths, w.path)
+	}
+	return s, nil
+}
+
 // and returns the filter with one more condition.
 func (r *records) and(e bson.E) bson.D {
 	if len(r.filter) == 0 {
@@ -74,9 +90,18 @@ func (s *reader) Again(ctx context.Context, column string, since any, key []stri
 		}
 		which = append(which, one)
 	}
-	filter := bson.D{{Key: "$and", Value: bson.A{s.records.filter, bson.D{{Key: column, Value: bson.D{{Key: "$lt", Value: since}}}}, bson.D{{Key: "$or", Value: which}}}}}
-	if err := s.cur.Close(ctx); err != nil {
-		return explain(err)
+	if len(which) == 0 {
+		which = bson.A{bson.D{{Key: "$nor", Value: bson.A{bson.D{}}}}} // no document
+	}
+	all := bson.A{s.records.filter, bson.D{{Key: "$or", Value: which}}}
+	if column != "" {
+		all = append(all, bson.D{{Key: column, Value: bson.D{{Key: "$lt", Value: since}}}})
+	}
+	filter := bson.D{{Key: "$and", Value: all}}
+	if s.cur != nil {
+		if err := s.cur.Close(ctx); err != nil {
+			return explain(err)
+		}
 	}
 	if err := s.find(ctx, filter); err != nil {
 		return err
@@ -145,6 +170,17 @@ func (s *reader) Top(ctx context.Context, column string, since any) (any, error)
 		return int64(f), nil
 	}
 	return v, nil
+}
+
+// Count counts the documents whose date or whole number at the path is not before since.
+func (s *reader) Count(ctx context.Context, column string, since any, most int) (int, error) {
+	in := ctx
+	if s.session != nil {
+		in = mongo.NewSessionContext(ctx, s.session)
+	}
+	filter := s.records.and(bson.E{Key: column, Value: bson.D{{Key: "$gte", Value: since}}})
+	n, err := s.records.collection.CountDocuments(in, filter, options.Count().SetLimit(int64(most)))
+	return int(n), explain(err)
 }
 
 // Indexed looks for an index that begins with the path. A collection with few documents needs none.

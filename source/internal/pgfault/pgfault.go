@@ -13,7 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"owlatsync/source/internal/statement"
+	"owlatsync/internal/statement"
 )
 
 // Explain adds what to do to an error of PostgreSQL, and removes what may be somebody's data. Hint is for errors that have no better

@@ -1,0 +1,123 @@
+// Package feedback takes in what Owlat tells by webhooks: a delivery is verified, what follows from it is put into the ledger in one
+// piece, and only then is Owlat answered. It also judges whether Owlat is silent although it should tell something.
+//
+// The one idea to know: a delivery that was not recorded is answered with a failure, so that Owlat sends it again, and one that comes
+// twice is known by its content and changes nothing.
+package feedback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+)
+
+const (
+	// readWithin is how long the body of a delivery may take to come.
+	readWithin = 15 * time.Second
+	// smallBody is the length of bodies of which any number may be read at once.
+	smallBody = 16 << 10
+	// largeBodies limits the memory for the bodies that are longer and are read at once.
+	largeBodies = 32 << 20
+)
+
+// Mailbox is what a Receiver needs of the ledger.
+type Mailbox interface {
+	TakeIn(ctx context.Context, news ledger.News) (id int64, isNew bool, err error)
+}
+
+// Taken tells what became of a verified delivery.
+type Taken struct {
+	Feedback   ledger.Feedback // with its number
+	New        bool            // false: it came before
+	Ignored    bool            // nothing follows from events of this name; Feedback has the Event alone
+	Deliveries int             // that are to be written back
+	Err        error           // why it was not recorded; Owlat sends it again
+}
+
+// Options say how a Receiver takes in webhooks.
+type Options struct {
+	Secrets []string      // any of them may have signed
+	MaxAge  time.Duration // how far a delivery's time may be from now; 0: it is not checked
+	Routes  []Route
+	Logger  *slog.Logger // nil: it is silent
+	// Told is called after each verified delivery, from several goroutines, before Owlat is answered. It must not block; it may be
+	// nil.
+	Told func(Taken)
+}
+
+// Receiver is the handler of Owlat's webhooks. Only the signature says who may deliver. Its answers have no body: 204 for what is
+// recorded, was recorded before, or has an event that nothing follows from; 401 for a wrong signature or time; 400, 405 and 413 for what is no
+// delivery; 500 if the ledger cannot record it, and 503 if too many large bodies are under way.
+type Receiver struct {
+	box     Mailbox
+	opts    Options
+	handler http.Handler
+	large   *semaphore.Weighted
+}
+
+// NewReceiver returns a receiver. It fails without a secret, and for an empty one.
+func NewReceiver(box Mailbox, o Options) (*Receiver, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Told == nil {
+		o.Told = func(Taken) {}
+	}
+	r := &Receiver{box: box, opts: o, large: semaphore.NewWeighted(largeBodies)}
+	var err error
+	r.handler, err = owlat.WebhookHandler(o.Secrets, r.take, owlat.WithWebhookTolerance(o.MaxAge), owlat.WithWebhookLogger(o.Logger))
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// ServeHTTP takes in one delivery.
+func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	length := req.ContentLength
+	if length < 0 || length > owlat.MaxWebhookBytes { // not told, or refused without being read
+		length = owlat.MaxWebhookBytes
+	}
+	if length > smallBody {
+		if !r.large.TryAcquire(length) {
+			w.Header().Set("Retry-After", "60")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		defer r.large.Release(length)
+	}
+	// Where there is no connection there is no deadline either.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readWithin))
+	r.handler.ServeHTTP(w, req)
+}
+
+// take records what follows from a verified event. What Owlat has sent is recorded even if it no longer waits for the answer.
+func (r *Receiver) take(ctx context.Context, e *owlat.WebhookEvent) error {
+	news, ok := newsOf(e, r.opts.Routes, time.Now())
+	if !ok {
+		r.opts.Told(Taken{Feedback: ledger.Feedback{Event: e.Event}, Ignored: true})
+		return nil
+	}
+	id, isNew, err := r.box.TakeIn(context.WithoutCancel(ctx), news)
+	news.Feedback.ID = id
+	t := Taken{Feedback: news.Feedback, New: isNew, Err: err}
+	if isNew {
+		t.Deliveries = len(news.Deliveries)
+	}
+	r.opts.Told(t)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNotRecorded, err)
+	}
+	return nil
+}
+
+// errNotRecorded says what a failure means.
+var errNotRecorded = errors.New("the webhook could not be recorded, Owlat sends it again in a minute and five minutes later")

@@ -1,0 +1,293 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"reflect"
+	"sync"
+	"time"
+
+	"owlatsync"
+	"owlatsync/internal/config"
+	"owlatsync/internal/events"
+	"owlatsync/internal/schedule"
+	"owlatsync/internal/turns"
+	"owlatsync/ledger"
+	"owlatsync/reconcile"
+	"owlatsync/reconcile/progress"
+)
+
+// Session makes runs; a *setup.Session does.
+type Session interface {
+	Run(ctx context.Context, sync config.Sync, o reconcile.RunOptions, observe func(progress.Value)) (*owlatsync.Report, error)
+	Approve(ctx context.Context, sync config.Sync, held int64, o reconcile.RunOptions, observe func(progress.Value)) (*owlatsync.Report, error)
+}
+
+// Ledger is the part of a ledger that says what is to be run.
+type Ledger interface {
+	turns.Ledger
+	Runs(ctx context.Context, sync string, limit int) ([]ledger.Run, error)
+	HeldRuns(ctx context.Context, sync string) ([]ledger.Run, error)
+	Alive(ctx context.Context, run ledger.Run) (bool, error)
+}
+
+// catchUp is how often a sync without a schedule runs that its source wakes: what was not heard is made up for then, and failed rows
+// are tried again.
+const catchUp = 15 * time.Minute
+
+// syncs are the syncs of the service: when they are due, whether they may run, and their turns. It is safe for concurrent use.
+type syncs struct {
+	ledger Ledger
+	hub    *events.Hub
+	log    *slog.Logger
+	queue  *turns.Queue
+	loop   *schedule.Loop
+	runner *runner
+
+	mu     sync.Mutex
+	all    map[string]config.Sync
+	lifted map[string]bool // syncs that run once although a run is held: their configuration may be another now
+}
+
+func newSyncs(l Ledger, session Session, hub *events.Hub, log *slog.Logger) *syncs {
+	s := &syncs{ledger: l, hub: hub, log: log, all: make(map[string]config.Sync), lifted: make(map[string]bool)}
+	s.runner = &runner{session: session, ledger: l, hub: hub, log: log, syncs: s}
+	s.queue = turns.New(l, hub, s.runner, log)
+	s.loop = schedule.NewLoop(func(name string) { s.wake(context.Background(), turns.Request{Sync: name, Why: turns.Scheduled}) })
+	return s
+}
+
+// timetable returns when the syncs are due.
+func timetable(ctx context.Context, l Ledger, all []config.Sync) (entries []schedule.Entry, err error) {
+	for _, s := range all {
+		times, err := timesOf(s)
+		if err != nil {
+			return nil, fmt.Errorf("sync %q: schedule: %w", s.Name, err)
+		}
+		if times == nil {
+			continue
+		}
+		last, err := latest(ctx, l, s.Name)
+		if err != nil {
+			return nil, err
+		}
+		e := schedule.Entry{Sync: s.Name, Schedule: times}
+		if last != nil {
+			e.Last = last.Started
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
+// timesOf returns the schedule of a sync, nil if it has none.
+func timesOf(s config.Sync) (*schedule.Schedule, error) {
+	switch wakes := s.Listen != "" || s.Poll > 0; {
+	case !s.Schedule.IsZero():
+		return schedule.New(s.Name, schedule.Spec{Cron: s.Schedule.Cron, Every: s.Schedule.Every, Zone: s.Schedule.Zone, Jitter: s.Schedule.Jitter})
+	case wakes:
+		return schedule.New(s.Name, schedule.Spec{Every: catchUp, Jitter: catchUp})
+	}
+	return nil, nil
+}
+
+// latest returns the latest run of a sync that has begun, nil if none has.
+func latest(ctx context.Context, l Ledger, sync string) (*ledger.Run, error) {
+	for limit := 10; ; limit *= 10 {
+		runs, err := l.Runs(ctx, sync, limit)
+		if err != nil {
+			return nil, err
+		}
+		for i := range runs {
+			if s := runs[i].Status; s != ledger.StatusQueued && s != ledger.StatusCancelled && runs[i].Part.Whole() {
+				return &runs[i], nil
+			}
+		}
+		if len(runs) < limit {
+			return nil, nil
+		}
+	}
+}
+
+// set replaces the syncs. Runs of syncs that are configured otherwise now end softly and are made again.
+func (s *syncs) set(ctx context.Context, all []config.Sync, entries []schedule.Entry) error {
+	names := make([]string, len(all))
+	now := make(map[string]config.Sync, len(all))
+	var changed []string
+	s.mu.Lock()
+	for i, sync := range all {
+		names[i], now[sync.Name] = sync.Name, sync
+		if before, known := s.all[sync.Name]; !known || !runsAlike(before, sync) {
+			s.lifted[sync.Name] = true
+			if known {
+				changed = append(changed, sync.Name)
+			}
+		}
+	}
+	for name := range s.all {
+		if _, still := now[name]; !still {
+			changed = append(changed, name)
+		}
+	}
+	s.all = now
+	maps.DeleteFunc(s.lifted, func(name string, _ bool) bool { _, still := now[name]; return !still })
+	s.mu.Unlock()
+	err := s.queue.SetSyncs(ctx, names)
+	s.loop.Set(entries)
+	for _, name := range changed {
+		s.queue.Restart(name)
+	}
+	return err
+}
+
+// runsAlike reports whether runs of both do the same; when they are due does not count.
+func runsAlike(a, b config.Sync) bool {
+	for _, s := range []*config.Sync{&a, &b} {
+		s.Line, s.Schedule, s.StaleAfter, s.Listen, s.Poll = 0, config.Schedule{}, 0, "", 0
+	}
+	return reflect.DeepEqual(a, b)
+}
+
+func (s *syncs) sync(name string) (config.Sync, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sync, ok := s.all[name]
+	return sync, ok
+}
+
+// resume takes up what the process before left: queued runs, and runs that broke off.
+func (s *syncs) resume(ctx context.Context) error {
+	if err := s.queue.Desk().Load(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	all := maps.Clone(s.all)
+	s.mu.Unlock()
+	for name := range all {
+		run, err := latest(ctx, s.ledger, name)
+		if err != nil {
+			return err
+		}
+		if run == nil {
+			continue
+		}
+		switch run.Status {
+		case ledger.StatusRunning:
+			if alive, err := s.ledger.Alive(ctx, *run); alive || err != nil {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+		case ledger.StatusWaiting, ledger.StatusDied, ledger.StatusInterrupted:
+		default:
+			continue
+		}
+		s.log.Info("a run broke off and is made again", "sync", name, "run", run.ID)
+		s.queue.Submit(turns.Request{Sync: name, Why: turns.Again})
+	}
+	return nil
+}
+
+// wake asks for a run of a sync that is due, unless it waits for somebody to look at a held run.
+func (s *syncs) wake(ctx context.Context, r turns.Request) {
+	s.mu.Lock()
+	lifted := s.lifted[r.Sync]
+	delete(s.lifted, r.Sync)
+	s.mu.Unlock()
+	if !lifted {
+		held, err := s.ledger.HeldRuns(ctx, r.Sync)
+		if err != nil {
+			s.log.Warn("it is not known whether a run is held", "sync", r.Sync, "error", err)
+		} else if waits(held, time.Now()) {
+			return
+		}
+	}
+	s.queue.Submit(r)
+}
+
+// heldPause is how long a sync waits after a guard held its run before it looks whether the reason has passed.
+const heldPause = time.Hour
+
+// waits reports whether a sync with these held runs waits for somebody. A plan that a guard holds would only be made again, with a new
+// number under the eyes of whoever looks at it. A first run waits until it is approved: its reason does not pass.
+func waits(held []ledger.Run, now time.Time) bool {
+	for _, r := range held {
+		if !r.Part.Whole() || reconcile.Approvable(r) != nil {
+			continue
+		}
+		return firstRun(r) || now.Before(r.Finished.Add(heldPause)) && !r.Finished.After(now.Add(time.Minute))
+	}
+	return false
+}
+
+// firstRun reports whether a run is held only because it is the first of its sync.
+func firstRun(r ledger.Run) bool {
+	return len(r.Guards) == 1 && r.Guards[0].Guard == owlatsync.GuardFirstRun
+}
+
+// runner makes the runs of jobs.
+type runner struct {
+	session Session
+	ledger  Ledger
+	hub     *events.Hub
+	log     *slog.Logger
+	syncs   *syncs
+}
+
+// Run implements turns.Runner.
+func (r *runner) Run(ctx context.Context, j *turns.Job) (again bool, err error) {
+	sync, ok := r.syncs.sync(j.Sync)
+	if !ok {
+		return false, errors.New("the configuration has no such sync any more")
+	}
+	follower := events.NewFollower(r.hub)
+	began := false
+	observe := func(v progress.Value) {
+		if v, ok := v.(progress.Started); ok {
+			began = true
+			j.Began(v.Run)
+		}
+		follower.Observe(v)
+	}
+	o := reconcile.RunOptions{Stop: j.Stop, Full: j.Full, Part: j.Part, Run: j.Run, Turn: j}
+	if j.Approves != 0 {
+		err = r.approve(ctx, sync, j, o, observe)
+	} else {
+		_, err = r.session.Run(ctx, sync, o, observe)
+	}
+	switch {
+	case err == nil, errors.Is(err, ledger.ErrLocked):
+	case errors.Is(err, reconcile.ErrInterrupted), ctx.Err() != nil:
+		r.log.Info("the run was stopped; the next one goes on", "sync", j.Sync, "why", j.Why)
+	case errors.Is(err, reconcile.ErrHeld):
+		r.log.Warn("a guard holds the run", "sync", j.Sync, "why", j.Why, "error", err)
+	default:
+		r.log.Error("the run failed", "sync", j.Sync, "why", j.Why, "began", began, "error", err)
+	}
+	return mayPass(ctx, err), err
+}
+
+// more is how much larger than the approved one the plan of a first run may be when it is made again.
+func more(requests int) int { return requests + requests/10 + 10 }
+
+// approve applies the plan of a held run. That of a first run is made anew: in a source that is in use it is hardly ever the same.
+func (r *runner) approve(ctx context.Context, sync config.Sync, j *turns.Job, o reconcile.RunOptions, observe func(progress.Value)) error {
+	held, err := r.ledger.Run(ctx, j.Approves)
+	if err != nil {
+		return err
+	}
+	if firstRun(*held) && held.Summary != nil && reconcile.Approvable(*held) == nil {
+		o.Confirm = func(s owlatsync.Summary) (bool, error) { return s.Requests <= more(held.Summary.Requests), nil }
+		_, err := r.session.Run(ctx, sync, o, observe)
+		return err
+	}
+	_, err = r.session.Approve(ctx, sync, j.Approves, o, observe)
+	if _, moved := errors.AsType[*reconcile.MovedError](err); moved {
+		r.syncs.queue.Submit(turns.Request{Sync: j.Sync, Why: turns.Again}) // for a plan that can be approved
+	}
+	return err
+}

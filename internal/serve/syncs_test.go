@@ -1,0 +1,422 @@
+package serve
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"owlatsync"
+	"owlatsync/internal/config"
+	"owlatsync/internal/events"
+	"owlatsync/internal/turns"
+	"owlatsync/ledger"
+	"owlatsync/reconcile"
+)
+
+// TestADayWithoutNeed: three syncs that run every minute for a day send what their sources' changes need and nothing else.
+func TestADayWithoutNeed(t *testing.T) {
+	inTown(t, func(t *testing.T, w *town) {
+		for _, sync := range []string{"users", "leads", "members"} {
+			for _, key := range names(sync, 20) {
+				w.source(sync).put(key, true)
+			}
+		}
+		p := w.start(t, every("users", time.Minute), every("leads", time.Minute), every("members", time.Minute))
+		defer p.stop()
+		time.Sleep(10 * time.Minute)
+		first, _ := w.requests()
+		if first < 120 || first > 130 { // a create and a topic for each, and the look at what is there
+			t.Errorf("the first runs sent %d requests", first)
+		}
+		for range 12 {
+			time.Sleep(2 * time.Hour)
+		}
+		if all, _ := w.requests(); all != first {
+			t.Errorf("a day without a change sent %d requests", all-first)
+		}
+		w.source("leads").put("leads0003", false)
+		time.Sleep(time.Hour)
+		if all, writes := w.requests(); all != first+1 || writes > all {
+			t.Errorf("a withdrawn consent sent %d requests", all-first)
+		}
+		w.source("users").put("new", true)
+		time.Sleep(time.Hour)
+		if all, _ := w.requests(); all != first+3 {
+			t.Errorf("a new person sent %d requests", all-first-1)
+		}
+		if p.source("users") < 26*60 {
+			t.Errorf("users were read %d times", p.source("users"))
+		}
+	})
+}
+
+func (p *process) source(sync string) int { return p.w.source(sync).read() }
+
+// TestKilledAtAnyInstant: the next life goes on where the one before broke off, also with what was asked for by number.
+func TestKilledAtAnyInstant(t *testing.T) {
+	t.Parallel()
+	for after := 50 * time.Millisecond; after < 5*time.Second; after += 450 * time.Millisecond {
+		t.Run(after.String(), func(t *testing.T) {
+			inTown(t, func(t *testing.T, w *town) {
+				daily := every("users", 24*time.Hour)
+				never := config.Sync{Name: "leads", Guards: unguarded}
+				for _, key := range names("p", 20) {
+					w.source("users").put(key, true)
+					w.source("leads").put("l"+key, true)
+				}
+				p := w.start(t, daily, never)
+				if _, err := p.queue.Desk().Trigger(t.Context(), "leads", turns.Options{}); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(after)
+				p.kill()
+				p = w.start(t, daily, never)
+				defer p.stop()
+				time.Sleep(time.Minute)
+				for _, key := range names("p", 20) {
+					w.has(t, key+"@example.com", "l"+key+"@example.com")
+				}
+				all, _ := w.requests()
+				time.Sleep(time.Hour)
+				for _, sync := range []string{"users", "leads"} {
+					if runs := w.runs(t, sync); !strings.HasSuffix(runs, "ok") {
+						t.Errorf("runs of %s: %s", sync, runs)
+					}
+					p.queue.Submit(turns.Request{Sync: sync})
+				}
+				time.Sleep(time.Hour)
+				if again, _ := w.requests(); again != all {
+					t.Errorf("one more run sent %d requests", again-all)
+				}
+			})
+		})
+	}
+}
+
+// TestAStopEndsARunSoftly and the next life goes on with it at once, although its schedule would wait.
+func TestAStopEndsARunSoftly(t *testing.T) {
+	inTown(t, func(t *testing.T, w *town) {
+		for _, key := range names("p", 50) {
+			w.source("users").put(key, true)
+		}
+		p := w.start(t, every("users", 24*time.Hour))
+		time.Sleep(5 * time.Second)
+		began := time.Now()
+		p.stop()
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("the stop took %s", took)
+		}
+		if runs := w.runs(t, "users"); runs != "interrupted" {
+			t.Error(runs)
+		}
+		p = w.start(t, every("users", 24*time.Hour))
+		time.Sleep(time.Minute)
+		p.stop()
+		if runs := w.runs(t, "users"); runs != "interrupted, ok" {
+			t.Error(runs)
+		}
+		p = w.start(t, every("users", 24*time.Hour))
+		time.Sleep(time.Minute)
+		p.stop()
+		if runs := w.runs(t, "users"); runs != "interrupted, ok" {
+			t.Errorf("after a run that was done: %s", runs)
+		}
+	})
+}
+
+// TestAFirstRunWaitsForApproval: it is planned once, whatever the schedule says, and others go on. Its approval takes in what has
+// changed meanwhile, within reason.
+func TestAFirstRunWaitsForApproval(t *testing.T) {
+	inTown(t, func(t *testing.T, w *town) {
+		guarded := every("users", time.Minute)
+		guarded.Guards.FirstRun = false
+		for _, key := range names("p", 30) {
+			w.source("users").put(key, true)
+		}
+		p := w.start(t, guarded, every("leads", time.Minute))
+		defer func() { p.stop() }()
+		time.Sleep(3 * time.Hour)
+		if runs, reads := w.runs(t, "users"), p.source("users"); runs != "held" || reads != 1 {
+			t.Fatalf("runs %s, read %d times", runs, reads)
+		}
+		if reads := p.source("leads"); reads < 180 {
+			t.Errorf("the others ran %d times", reads)
+		}
+		for _, key := range names("many", 30) {
+			w.source("users").put(key, true)
+		}
+		approve := func() int64 {
+			held, err := w.ledger.HeldRuns(t.Context(), "users")
+			if err != nil || len(held) != 1 {
+				t.Fatalf("%d runs are held: %v", len(held), err)
+			}
+			run, err := p.queue.Desk().Approve(t.Context(), held[0].ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+			return run
+		}
+		approve()
+		if runs := w.runs(t, "users"); runs != "superseded, held" {
+			t.Fatalf("much more than what was approved: %s", runs)
+		}
+		w.source("users").put("one", true)
+		run := approve()
+		time.Sleep(10 * time.Minute)
+		if r, err := w.ledger.Run(t.Context(), run); err != nil || r.Status != ledger.StatusOK {
+			t.Errorf("%+v, %v", r, err)
+		}
+		w.has(t, "one@example.com", "many0029@example.com")
+
+		p.stop() // another life plans it anew, because its configuration may be another
+		p = w.start(t, guarded)
+		time.Sleep(time.Minute)
+		if runs := w.runs(t, "users"); !strings.HasSuffix(runs, "ok") {
+			t.Error(runs)
+		}
+	})
+}
+
+// TestWhatAGuardHoldsIsLookedAtAgain, but not all the time: its reason may pass.
+func TestWhatAGuardHoldsIsLookedAtAgain(t *testing.T) {
+	inTown(t, func(t *testing.T, w *town) {
+		s := every("users", time.Minute)
+		s.OnMissing, s.Guards.EmptySource = reconcile.MissingLeave, false
+		for _, key := range names("p", 5) {
+			w.source("users").put(key, true)
+		}
+		p := w.start(t, s)
+		defer p.stop()
+		time.Sleep(30 * time.Minute)
+		full := w.source("users").swap(map[string]owlatsync.Row{})
+		time.Sleep(50 * time.Minute)
+		if runs := w.runs(t, "users"); strings.Count(runs, "held") != 1 {
+			t.Fatal(runs)
+		}
+		time.Sleep(50 * time.Minute)
+		if runs := w.runs(t, "users"); !strings.HasSuffix(runs, "superseded, held") {
+			t.Fatal(runs)
+		}
+		w.source("users").swap(full)
+		if _, err := p.queue.Desk().Trigger(t.Context(), "users", turns.Options{}); err != nil { // somebody asks: at once
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		if runs := w.runs(t, "users"); !strings.HasSuffix(runs, "superseded, superseded, ok, ok") {
+			t.Error(runs)
+		}
+	})
+}
+
+// TestAnApprovalThatCameTooLate is answered by a new plan that can be approved.
+func TestAnApprovalThatCameTooLate(t *testing.T) {
+	inTown(t, func(t *testing.T, w *town) {
+		s := every("users", 24*time.Hour)
+		s.Guards.Creates = reconcile.Limit{Rows: 3}
+		w.source("users").put("first", true)
+		p := w.start(t, s)
+		defer p.stop()
+		time.Sleep(time.Minute)
+		for _, key := range names("p", 5) {
+			w.source("users").put(key, true)
+		}
+		time.Sleep(24 * time.Hour)
+		held, err := w.ledger.HeldRuns(t.Context(), "users")
+		if err != nil || len(held) != 1 {
+			t.Fatalf("%s: %v", w.runs(t, "users"), err)
+		}
+		w.source("users").put("later", true)
+		run, err := p.queue.Desk().Approve(t.Context(), held[0].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if r, err := w.ledger.Run(t.Context(), run); err != nil || r.Status != ledger.StatusError || !strings.Contains(r.Message, "1 rows differ") {
+			t.Errorf("%+v, %v", r, err)
+		}
+		if held, err = w.ledger.HeldRuns(t.Context(), "users"); err != nil || len(held) != 1 || held[0].ID <= run {
+			t.Fatalf("%s: %v", w.runs(t, "users"), err)
+		}
+		if _, err = p.queue.Desk().Approve(t.Context(), held[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		w.has(t, "later@example.com")
+	})
+}
+
+// TestALongRunStarvesNobody: a first run of eleven minutes lets a short sync run every minute, and takes withdrawn consents first.
+func TestALongRunStarvesNobody(t *testing.T) {
+	inTown(t, func(t *testing.T, w *town) {
+		for _, key := range names("p", 3000) {
+			w.source("long").put(key, true)
+		}
+		w.source("short").put("s", true)
+		p := w.start(t, every("long", 24*time.Hour), every("short", time.Minute))
+		defer p.stop()
+		time.Sleep(5 * time.Minute)
+		w.source("short").put("new", true)
+		w.source("long").put("p0000", false) // was added already
+		time.Sleep(75 * time.Second)
+		w.has(t, "new@example.com")
+		if c, _ := w.server.Contact("p0000@example.com"); len(c.Topics) != 0 {
+			t.Error("who withdrew a consent is still on the topic after a minute")
+		}
+		if reads := p.source("short"); reads < 5 {
+			t.Errorf("the short sync ran %d times in 6 minutes", reads)
+		}
+		time.Sleep(10 * time.Minute)
+		if runs := w.runs(t, "long"); runs != "ok" {
+			t.Errorf("the long run: %s", runs)
+		}
+		if n := w.server.Len(); n != 3002 {
+			t.Errorf("%d contacts", n)
+		}
+	})
+}
+
+// TestASourceThatIsDown is tried again soon, also where the schedule is slow.
+func TestASourceThatIsDown(t *testing.T) {
+	inTown(t, func(t *testing.T, w *town) {
+		w.source("users").put("a", true)
+		w.source("users").breaks(errDown)
+		p := w.start(t, every("users", 24*time.Hour))
+		defer p.stop()
+		time.Sleep(time.Minute)
+		w.source("users").breaks(nil)
+		time.Sleep(time.Minute)
+		w.has(t, "a@example.com")
+		if runs := w.runs(t, "users"); runs != "error, error, error, ok" {
+			t.Error(runs)
+		}
+		if all, _ := w.requests(); all > 4 {
+			t.Errorf("%d requests", all)
+		}
+	})
+}
+
+// TestAnotherConfiguration: a sync that is configured otherwise runs anew, one that is gone ends, one that is new begins; the others
+// notice nothing.
+func TestAnotherConfiguration(t *testing.T) {
+	inTown(t, func(t *testing.T, w *town) {
+		for _, key := range names("p", 200) {
+			w.source("long").put(key, true)
+		}
+		p := w.start(t, every("long", 24*time.Hour), every("same", time.Hour), every("gone", time.Minute))
+		defer p.stop()
+		time.Sleep(10 * time.Second)
+		reads := p.source("same")
+		long := every("long", 24*time.Hour)
+		long.Fresh = 5 * time.Minute
+		if err := p.configure(t.Context(), long, every("same", time.Hour), every("new", time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		gone := p.source("gone")
+		time.Sleep(10 * time.Minute)
+		if runs := w.runs(t, "long"); runs != "interrupted, ok" {
+			t.Errorf("long: %s", runs)
+		}
+		if p.source("new") != 1 || p.source("same") != max(reads, 1) || p.source("gone") != gone {
+			t.Errorf("new was read %d times, the same %d, gone %d", p.source("new"), p.source("same"), p.source("gone")-gone)
+		}
+		bad := every("long", time.Hour)
+		bad.Schedule = config.Schedule{Cron: "0 0 30 2 *"}
+		if err := p.configure(t.Context(), bad); err == nil || !strings.Contains(err.Error(), `sync "long": schedule: `) {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+// TestWhoListensCatchesUp: a sync that its source wakes runs from time to time by itself.
+func TestWhoListensCatchesUp(t *testing.T) {
+	inTown(t, func(t *testing.T, w *town) {
+		s := config.Sync{Name: "users", Guards: unguarded, Listen: "users_changed"}
+		p := w.start(t, s, config.Sync{Name: "asleep"})
+		defer p.stop()
+		time.Sleep(time.Minute)
+		reads := p.source("users")
+		time.Sleep(24 * time.Hour)
+		if n := p.source("users") - reads; n != 96 {
+			t.Errorf("it ran %d times a day", n)
+		}
+		p.wake(t.Context(), turns.Request{Sync: "users", Why: turns.Notified})
+		time.Sleep(time.Second)
+		if n := p.source("users") - reads; n != 97 {
+			t.Error("its source did not wake it")
+		}
+		if p.source("asleep") != 0 || !p.loop.Next("asleep").IsZero() {
+			t.Error("a sync without a schedule ran")
+		}
+	})
+}
+
+// TestTenThousandRunsLeaveNothingBehind looks at goroutines and memory.
+func TestTenThousandRunsLeaveNothingBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // not beside others: they use memory, too
+		w := newTown()
+		p := w.start(t, every("users", 10*time.Second), every("leads", 10*time.Second))
+		defer p.stop()
+		turn := func(runs int) (goroutines int, heap uint64) {
+			for range runs / 100 {
+				w.source("users").put("a", p.source("users")%200 < 100)
+				time.Sleep(500 * time.Second)
+				if _, err := w.ledger.Prune(t.Context(), time.Now().Add(-time.Hour)); err != nil {
+					t.Fatal(err)
+				}
+				for len(p.told) > 0 {
+					<-p.told
+				}
+			}
+			time.Sleep(time.Millisecond) // between two runs
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			return runtime.NumGoroutine(), m.HeapAlloc
+		}
+		turn(1000)
+		goroutines, heap := turn(1000)
+		after, grown := turn(8000)
+		if n := p.source("users") + p.source("leads"); n < 10_000 {
+			t.Fatalf("%d runs were made", n)
+		}
+		if after > goroutines+5 {
+			t.Errorf("%d goroutines have become %d", goroutines, after)
+		}
+		if grown > heap+(1<<20) {
+			t.Errorf("%d bytes have become %d", heap, grown)
+		}
+	})
+}
+
+// TestEventsOfARun are told in their order.
+func TestEventsOfARun(t *testing.T) {
+	inTown(t, func(t *testing.T, w *town) {
+		w.source("users").put("a", true)
+		p := w.start(t, config.Sync{Name: "users", Guards: unguarded})
+		defer p.stop()
+		all, cancel := p.hub.Subscribe(events.Filter{})
+		defer cancel()
+		run, err := p.queue.Desk().Trigger(t.Context(), "users", turns.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		var kinds []string
+		for len(all) > 0 {
+			e := <-all
+			if e.Run != run || e.Sync != "users" {
+				t.Errorf("%+v is about another run than %d", e, run)
+			}
+			if e.Kind != events.Progress {
+				kinds = append(kinds, string(e.Kind))
+			}
+		}
+		if got, want := fmt.Sprint(kinds), "[queued started stage stage planned stage row stage ended]"; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}

@@ -1,0 +1,220 @@
+// Package telemetry is what a service tells the systems that watch it: metrics in Prometheus' form, traces over OpenTelemetry's
+// protocol, and a log whose lines say which sync and run they are about. Nothing in it holds an address, a row's key or a secret.
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"owlatsync"
+	"owlatsync/internal/vitals"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile/progress"
+)
+
+// prefix is the namespace of all metrics but those of the process.
+const prefix = "owlat_sync"
+
+// Budget tells how fast requests may be sent; *owlat.Client is one.
+type Budget interface {
+	Rate() (perSecond float64, burst int)
+	RateLimit() owlat.RateLimit
+}
+
+// Signs tells how the service is doing.
+type Signs interface {
+	ReadWithin(ctx context.Context, now time.Time, age time.Duration) (vitals.Signs, error)
+}
+
+// Metrics counts what happens and reads how things stand when it is asked. It is safe for concurrent use.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	runs         *prometheus.CounterVec
+	runSeconds   *prometheus.HistogramVec
+	running      *prometheus.GaugeVec
+	rows         *prometheus.CounterVec
+	memberships  *prometheus.CounterVec
+	requests     *prometheus.CounterVec
+	requestTimes *prometheus.HistogramVec
+	waits        prometheus.Histogram
+	feedback     *prometheus.CounterVec
+	optOuts      prometheus.Counter
+	writeBacks   *prometheus.CounterVec
+	alerts       *prometheus.CounterVec
+
+	mu    sync.Mutex
+	going map[progress.About]bool
+	syncs map[string]bool // that have counters
+}
+
+// NewMetrics returns metrics of a service of that version. They have a registry of their own.
+func NewMetrics(version string) *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry(), going: make(map[progress.About]bool)}
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: prefix, Name: name, Help: help}, labels)
+		m.registry.MustRegister(c)
+		return c
+	}
+	histogram := func(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: prefix, Name: name, Help: help, Buckets: buckets}, labels)
+		m.registry.MustRegister(h)
+		return h
+	}
+	m.runs = counter("runs_total", "Runs that ended, by how they ended.", "sync", "status")
+	m.runSeconds = histogram("run_duration_seconds", "How long runs took.", []float64{.1, .3, 1, 3, 10, 30, 100, 300, 1000, 3600, 10800, 43200}, "sync")
+	m.running = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: prefix, Name: "running", Help: "Runs that go on."}, []string{"sync"})
+	m.registry.MustRegister(m.running)
+	m.rows = counter("rows_total", "Rows of runs that ended, by what became of them.", "sync", "outcome")
+	m.memberships = counter("memberships_total", "Topic memberships that runs changed or left alone.", "sync", "change")
+	m.requests = counter("requests_total", "Requests to Owlat, by route and the status of the answer; none: no answer came.", "method", "route", "status")
+	m.requestTimes = histogram("request_duration_seconds", "How long Owlat took to answer.", []float64{.01, .03, .1, .3, 1, 3, 10, 30}, "route")
+	m.waits = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Namespace: prefix, Name: "limiter_wait_seconds", Help: "How long requests waited for the budget and between tries.",
+		Buckets: []float64{.001, .01, .1, .3, 1, 3, 10, 30, 100},
+	})
+	m.registry.MustRegister(m.waits)
+	m.feedback = counter("feedback_total", "Webhooks of Owlat that were taken in, by event.", "event")
+	m.optOuts = prometheus.NewCounter(prometheus.CounterOpts{Namespace: prefix, Name: "opt_outs_total", Help: "Opt-outs that webhooks told of."})
+	m.registry.MustRegister(m.optOuts)
+	m.writeBacks = counter("write_back_attempts_total", "Attempts to write feedback back.", "target", "result")
+	m.alerts = counter("alerts_total", "Messages to the channels of alerts.", "channel", "result")
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: prefix, Name: "build_info", Help: "The program's version; always 1.",
+		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()},
+	})
+	info.Set(1)
+	m.registry.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Handler serves the metrics for GET. A scrape that cannot read the ledger still has everything else, and log gets the reason.
+func (m *Metrics) Handler(log *slog.Logger) http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+		ErrorHandling: promhttp.ContinueOnError, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), MaxRequestsInFlight: 4, Timeout: 30 * time.Second,
+	})
+}
+
+// Know names the syncs that are configured, so that their counters are there from the beginning, at zero. Those of others go.
+func (m *Metrics) Know(syncs ...string) {
+	known := make(map[string]bool, len(syncs))
+	for _, s := range syncs {
+		known[s] = true
+		m.running.WithLabelValues(s)
+		m.runSeconds.WithLabelValues(s)
+		for _, status := range []ledger.Status{ledger.StatusOK, ledger.StatusFailedRows, ledger.StatusStopped, ledger.StatusInterrupted, ledger.StatusHeld, ledger.StatusError} {
+			m.runs.WithLabelValues(s, string(status))
+		}
+		for _, outcome := range owlatsync.Outcomes {
+			m.rows.WithLabelValues(s, string(outcome))
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for about := range m.going {
+		known[about.Sync] = true // its end is still to be counted
+	}
+	for gone := range m.syncs {
+		if !known[gone] {
+			for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{m.running, m.runSeconds, m.runs, m.rows, m.memberships} {
+				v.DeletePartialMatch(prometheus.Labels{"sync": gone})
+			}
+		}
+	}
+	m.syncs = known
+}
+
+// Observe takes in a value of a run. It is an observer's Each; a slow one that loses values still counts runs, for Started and Ended
+// are not lost.
+func (m *Metrics) Observe(v progress.Value) {
+	switch v := v.(type) {
+	case progress.Started:
+		if v.Run != 0 {
+			m.begun(v.About)
+		}
+	case progress.Ended:
+		if v.Run != 0 {
+			m.ended(v)
+		}
+	}
+}
+
+func (m *Metrics) begun(about progress.About) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.going[about] {
+		m.going[about] = true
+		m.running.WithLabelValues(about.Sync).Inc()
+	}
+}
+
+func (m *Metrics) ended(v progress.Ended) {
+	m.mu.Lock()
+	if m.going[v.About] {
+		delete(m.going, v.About)
+		m.running.WithLabelValues(v.Sync).Dec()
+	}
+	m.mu.Unlock()
+	m.runs.WithLabelValues(v.Sync, string(v.Status)).Inc()
+	r := v.Report
+	if r == nil {
+		return
+	}
+	m.runSeconds.WithLabelValues(v.Sync).Observe(r.Seconds)
+	for outcome, n := range r.Outcomes {
+		m.rows.WithLabelValues(v.Sync, string(outcome)).Add(float64(max(0, n)))
+	}
+	for change, n := range map[string]int{
+		"added": r.Memberships.Added, "pending": r.Memberships.Pending, "removed": r.Memberships.Removed, "skipped": r.Memberships.Skipped,
+	} {
+		m.memberships.WithLabelValues(v.Sync, change).Add(float64(max(0, n)))
+	}
+}
+
+// Attempt takes in a request. It is an observer of owlat.WithObserver.
+func (m *Metrics) Attempt(a owlat.Attempt) {
+	status := "none"
+	if a.Status != 0 {
+		status = strconv.Itoa(a.Status)
+	}
+	m.requests.WithLabelValues(a.Method, a.Route, status).Inc()
+	m.requestTimes.WithLabelValues(a.Route).Observe(a.Duration.Seconds())
+	m.waits.Observe(max(0, a.Waited).Seconds())
+}
+
+// Feedback counts a webhook that was taken in, and the opt-outs that it told of.
+func (m *Metrics) Feedback(event string, optOuts int) {
+	m.feedback.WithLabelValues(known(event)).Inc()
+	m.optOuts.Add(float64(max(0, optOuts)))
+}
+
+// WriteBack counts an attempt to write feedback back; dead says that it was the last one.
+func (m *Metrics) WriteBack(target string, err error, dead bool) {
+	result := "done"
+	switch {
+	case dead:
+		result = "dead"
+	case err != nil:
+		result = "failed"
+	}
+	m.writeBacks.WithLabelValues(target, result).Inc()
+}
+
+// Alert counts a message to a channel of alerts.
+func (m *Metrics) Alert(channel string, err error) {
+	result := "sent"
+	if err != nil {
+		result = "failed"
+	}
+	m.alerts.WithLabelValues(channel, result).Inc()
+}

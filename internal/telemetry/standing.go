@@ -1,0 +1,117 @@
+package telemetry
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"owlatsync/internal/config"
+	"owlatsync/owlat"
+)
+
+const (
+	// signsAge is how old what a scrape shows of the ledger may be.
+	signsAge = 2 * time.Second
+	// readWithin is how long a scrape waits for the ledger.
+	readWithin = 5 * time.Second
+)
+
+// standing reads how things stand at each scrape.
+type standing struct {
+	signs  Signs
+	budget Budget
+
+	lastGood, age, stale, held, queued, lastFeedback, writeBacks, oldest, pace, limit, share *prometheus.Desc
+}
+
+// Watch makes the metrics show how things stand, too: it is called once. A nil budget leaves that out.
+func (m *Metrics) Watch(signs Signs, budget Budget) {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(prefix+"_"+name, help, labels, nil)
+	}
+	m.registry.MustRegister(&standing{
+		signs: signs, budget: budget,
+		lastGood:     desc("last_good_run_timestamp_seconds", "When the latest good run ended; none is known without it.", "sync"),
+		age:          desc("last_good_run_age_seconds", "How long ago the latest good run ended or, without one, the service started.", "sync"),
+		stale:        desc("stale", "1 if the sync has had no good run for longer than stale_after.", "sync"),
+		held:         desc("held_runs", "Runs that wait for approval.", "sync"),
+		queued:       desc("queued_runs", "Runs that wait to begin."),
+		lastFeedback: desc("last_feedback_timestamp_seconds", "When the latest webhook of Owlat came; none ever did without it."),
+		writeBacks:   desc("write_back_deliveries", "Deliveries of write-backs that are not done, by state: waiting or dead.", "target", "state"),
+		oldest:       desc("write_back_overdue_seconds", "For how long the delivery that is due next has been due.", "target"),
+		pace:         desc("budget_pace_requests_per_second", "How fast requests to Owlat may be sent as things stand."),
+		limit:        desc("budget_limit_requests_per_second", "What Owlat allows one API key."),
+		share:        desc("budget_share", "The part of Owlat's limit that is left to this service, from 0 to 1."),
+	})
+}
+
+// Describe lists what a scrape may have.
+func (s *standing) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{s.lastGood, s.age, s.stale, s.held, s.queued, s.lastFeedback, s.writeBacks, s.oldest, s.pace, s.limit, s.share} {
+		to <- d
+	}
+}
+
+// Collect reads how things stand.
+func (s *standing) Collect(to chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	if s.budget != nil {
+		pace, _ := s.budget.Rate()
+		limit := float64(owlat.DefaultRate)
+		if told := s.budget.RateLimit().Limit; told > 0 {
+			limit = float64(told)
+		}
+		gauge(s.pace, pace)
+		gauge(s.limit, limit)
+		gauge(s.share, min(1, pace/limit))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), readWithin)
+	defer cancel()
+	now := time.Now()
+	signs, err := s.signs.ReadWithin(ctx, now, signsAge)
+	if err != nil {
+		to <- prometheus.NewInvalidMetric(s.age, err)
+		return
+	}
+	for _, one := range signs.Syncs {
+		from := one.Since
+		if !one.LastGood.IsZero() {
+			from = one.LastGood
+			gauge(s.lastGood, unix(one.LastGood), one.Name)
+		}
+		gauge(s.age, max(0, now.Sub(from)).Seconds(), one.Name)
+		gauge(s.held, float64(len(one.Held)), one.Name)
+		stale := 0.0
+		if one.Stale(now) {
+			stale = 1
+		}
+		gauge(s.stale, stale, one.Name)
+	}
+	gauge(s.queued, float64(signs.Queued))
+	if !signs.LastFeedback.IsZero() {
+		gauge(s.lastFeedback, unix(signs.LastFeedback))
+	}
+	for _, w := range signs.WriteBacks {
+		gauge(s.writeBacks, float64(w.Waiting), w.Target, "waiting")
+		gauge(s.writeBacks, float64(w.Dead), w.Target, "dead")
+		due := time.Duration(0)
+		if !w.Next.IsZero() {
+			due = max(0, now.Sub(w.Next))
+		}
+		gauge(s.oldest, due.Seconds(), w.Target)
+	}
+}
+
+func unix(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+
+// known keeps what a stranger may send from making labels without end.
+func known(event string) string {
+	if slices.Contains(config.FeedbackEvents, event) {
+		return event
+	}
+	return "other"
+}
