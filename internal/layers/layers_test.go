@@ -56,7 +56,7 @@ var table = map[string][]string{
 	"/owlat/owlattest/internal/control":    {"/owlat/owlattest/internal/answer", "/owlat/owlattest/internal/connection"},
 
 	"/ledger":                                {"/", "github.com/zeebo/xxh3"},
-	"/ledger/sqlite":                         {"/", "/ledger", "/ledger/sqlite/internal/age", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/entry", "/ledger/sqlite/internal/erase", "/ledger/sqlite/internal/heard", "/ledger/sqlite/internal/intern", "/ledger/sqlite/internal/pack", "/ledger/sqlite", "/internal/setup", "/internal/bench", "/examples"},
+	"/ledger/sqlite":                         {"/", "/ledger", "/ledger/sqlite/internal/age", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/entry", "/ledger/sqlite/internal/erase", "/ledger/sqlite/internal/heard", "/ledger/sqlite/internal/intern", "/ledger/sqlite/internal/pack"},
 	"/ledger/sqlite/internal/entry":          {"/", "/ledger"},
 	"/ledger/sqlite/internal/pack":           {"/ledger", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/entry"},
 	"/ledger/sqlite/internal/heard":          {"/ledger", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/entry", "/ledger/sqlite/internal/person"},
@@ -120,21 +120,27 @@ var table = map[string][]string{
 
 	// The program: words and errors below, then what is open, what is found out with it, and how that is shown. What shows
 	// opens nothing, and what opens neither shows nor asks, so that a service can stand on it as well as a command.
-	"/internal/feedback":   {"/", "/ledger", "/owlat", "golang.org/x/sync"},
-	"/internal/writeback":  {"/ledger", "/internal/sourcedsn", "/internal/statement", "github.com/jackc/pgx/v5"},
-	"/internal/words":      {},
-	"/internal/statement":  {}, // also for /source
-	"/internal/exitcode":   {"/owlat", "/ledger", "/reconcile", "/source"},
-	"/internal/problem":    {"/internal/exitcode"},
-	"/internal/csvout":     {},
-	"/internal/listfile":   {"/internal/csvout", "/internal/problem"},
-	"/internal/list":       {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/remote", "/source", "/internal/config", "/internal/initialise", "/internal/inspect", "/internal/problem", "/internal/propose", "/internal/setup", "/internal/sourcedsn", "github.com/gofrs/flock"},
-	"/internal/console":    {"/reconcile/progress", "/internal/exitcode", "/internal/problem", "/internal/bar", "/internal/words", "golang.org/x/term"},
-	"/internal/schedule":   {"/ledger", "github.com/robfig/cron/v3"},
-	"/internal/events":     {"/", "/ledger", "/reconcile/progress"},
-	"/internal/serve":      {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/events", "/internal/exitcode", "/internal/schedule", "/internal/turns"},
+	"/internal/feedback":  {"/", "/ledger", "/owlat", "golang.org/x/sync"},
+	"/internal/writeback": {"/ledger", "/internal/sourcedsn", "/internal/statement", "github.com/jackc/pgx/v5"},
+	"/internal/words":     {},
+	"/internal/statement": {}, // also for /source
+	"/internal/exitcode":  {"/owlat", "/ledger", "/reconcile", "/source"},
+	"/internal/problem":   {"/internal/exitcode"},
+	"/internal/csvout":    {},
+	"/internal/listfile":  {"/internal/csvout", "/internal/problem"},
+	"/internal/list":      {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/remote", "/source", "/internal/config", "/internal/initialise", "/internal/inspect", "/internal/problem", "/internal/propose", "/internal/setup", "/internal/sourcedsn", "github.com/gofrs/flock"},
+	"/internal/console":   {"/reconcile/progress", "/internal/exitcode", "/internal/problem", "/internal/bar", "/internal/words", "golang.org/x/term"},
+	"/internal/schedule":  {"/ledger", "github.com/robfig/cron/v3"},
+	"/internal/events":    {"/", "/ledger", "/reconcile/progress"},
+	"/internal/caller":    {"/", "/ledger", "/internal/config", "/internal/exitcode", "/internal/problem"},
+	"/internal/serve": {
+		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/internal/access", "/internal/alert", "/internal/api", "/internal/config", "/internal/events",
+		"/internal/exitcode", "/internal/feedback", "/internal/problem", "/internal/schedule", "/internal/setup", "/internal/sourcedsn", "/internal/standing",
+		"/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback",
+	},
 	"/internal/turns":      {"/", "/ledger", "/reconcile", "/internal/events"},
 	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
+	"/internal/wake":       {"/", "/internal/config", "/internal/turns", "/source/notify"},
 	"/internal/standing":   {"/ledger", "/reconcile", "/internal/config"},
 	"/internal/vitals":     {"/ledger", "/internal/config"},
 	"/internal/telemetry":  {"/", "/ledger", "/owlat", "/reconcile/progress", "/internal/config", "/internal/vitals", "github.com/prometheus/client_golang", "go.opentelemetry.io/otel"},
@@ -146,8 +152,15 @@ var table = map[string][]string{
 	"/internal/initialise": {"/", "/owlat", "/source", "/source/xlsx", "/internal/config", "/internal/console", "/internal/inspect", "/internal/propose", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words", "github.com/jackc/pgx/v5"},
 	"/internal/propose":    {"/", "/internal/garbled", "/internal/inspect", "go.yaml.in/yaml/v4"},
 	"/internal/sandbox":    {"/owlat/owlattest", "/internal/problem", "github.com/gofrs/flock"},
-	"/internal/access":     {"/internal/config", "golang.org/x/net/netutil", "golang.org/x/time/rate"},
 	"/internal/demo":       {"/", "/owlat/owlattest", "/source", "/internal/config", "/internal/initialise", "/internal/propose", "/internal/setup", "/internal/sourcedsn"},
+
+	// The way in to a service.
+	"/internal/access":          {"/internal/config", "golang.org/x/net/netutil", "golang.org/x/time/rate"},
+	"/internal/access/inmemory": {},
+	"/internal/api": {
+		"/", "/ledger", "/reconcile", "/reconcile/progress", "/reconcile/step", "/internal/access", "/internal/config", "/internal/events", "/internal/problem",
+		"/internal/standing", "/internal/turns", "/internal/words",
+	},
 }
 
 // onlyFor names what just some folders may import, whatever the table says.
@@ -159,6 +172,7 @@ var onlyFor = map[string][]string{
 	// What spreadsheets open is written in one place, so that no cell is run as a formula.
 	"encoding/csv": {"/internal/csvout", "/internal/inspect", "/internal/bench", "/source"},
 	// Which kinds of ledger there are, the program knows in one place.
+	"/ledger/sqlite": {"/ledger/sqlite", "/internal/setup", "/internal/bench", "/examples"},
 	// The database drivers: a library must leave their choice to the program.
 	"github.com/go-sql-driver/mysql": drivers,
 	"github.com/jackc/pgx/v5/stdlib": drivers,
