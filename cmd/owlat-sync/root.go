@@ -82,6 +82,8 @@ func newRootCmd(a *app) *cobra.Command {
 		newPlanCmd(a),
 		newRunCmd(a),
 		newApproveCmd(a),
+		newServeCmd(a),
+		newTriggerCmd(a),
 		newStatusCmd(a),
 		newFailuresCmd(a),
 		newRetryCmd(a),

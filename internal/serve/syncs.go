@@ -13,6 +13,7 @@ import (
 	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/events"
+	"owlatsync/internal/problem"
 	"owlatsync/internal/schedule"
 	"owlatsync/internal/turns"
 	"owlatsync/ledger"
@@ -236,6 +237,8 @@ type runner struct {
 	hub     *events.Hub
 	log     *slog.Logger
 	syncs   *syncs
+	// watch returns the context of a run, and who else is told what happens in it; nil: nobody.
+	watch func(ctx context.Context, sync string, run int64) (context.Context, []func(progress.Value))
 }
 
 // Run implements turns.Runner.
@@ -244,29 +247,30 @@ func (r *runner) Run(ctx context.Context, j *turns.Job) (again bool, err error) 
 	if !ok {
 		return false, errors.New("the configuration has no such sync any more")
 	}
-	follower := events.NewFollower(r.hub)
+	told := []func(progress.Value){events.NewFollower(r.hub).Observe}
+	if r.watch != nil {
+		var others []func(progress.Value)
+		ctx, others = r.watch(ctx, j.Sync, j.Run)
+		told = append(others, told...)
+	}
 	began := false
 	observe := func(v progress.Value) {
 		if v, ok := v.(progress.Started); ok {
 			began = true
 			j.Began(v.Run)
 		}
-		follower.Observe(v)
+		for _, each := range told {
+			each(v)
+		}
 	}
-	o := reconcile.RunOptions{Stop: j.Stop, Full: j.Full, Part: j.Part, Run: j.Run, Turn: j}
+	o := reconcile.RunOptions{Stop: j.Stop, Full: j.Full, Part: j.Part, Keys: j.Keys, Run: j.Run, Turn: j}
 	if j.Approves != 0 {
 		err = r.approve(ctx, sync, j, o, observe)
 	} else {
 		_, err = r.session.Run(ctx, sync, o, observe)
 	}
-	switch {
-	case err == nil, errors.Is(err, ledger.ErrLocked):
-	case errors.Is(err, reconcile.ErrInterrupted), ctx.Err() != nil:
-		r.log.Info("the run was stopped; the next one goes on", "sync", j.Sync, "why", j.Why)
-	case errors.Is(err, reconcile.ErrHeld):
-		r.log.Warn("a guard holds the run", "sync", j.Sync, "why", j.Why, "error", err)
-	default:
-		r.log.Error("the run failed", "sync", j.Sync, "why", j.Why, "began", began, "error", err)
+	if !began && err != nil && ctx.Err() == nil && !errors.Is(err, ledger.ErrLocked) {
+		r.log.ErrorContext(ctx, "the run could not begin", "sync", j.Sync, "why", j.Why, "error", err, "hint", problem.HintOf(err))
 	}
 	return mayPass(ctx, err), err
 }

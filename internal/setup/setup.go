@@ -27,7 +27,9 @@ type Opener struct {
 	Stdin     *Stdin       // for sources that are standard input; nil: there are none
 	UserAgent string       // of every request; empty: the SDK's
 	Logger    *slog.Logger // of clients and engines; nil: they are silent
-	Reads     bool         // nothing is to be written to the ledger, so that one that cannot be written will do
+	// Attempt is told of each attempt of a request to Owlat; nil: nobody is.
+	Attempt func(owlat.Attempt)
+	Reads   bool // nothing is to be written to the ledger, so that one that cannot be written will do
 }
 
 // Client returns a client of the configured deployment within the configured budget. It sends nothing.
@@ -38,6 +40,9 @@ func (o Opener) Client(to config.Owlat, opts ...owlat.Option) (*owlat.Client, er
 	}
 	if o.Logger != nil {
 		all = append(all, owlat.WithLogger(o.Logger))
+	}
+	if o.Attempt != nil {
+		all = append(all, owlat.WithObserver(o.Attempt))
 	}
 	client, err := owlat.NewClient(to.URL, to.APIKey.Reveal(), append(all, opts...)...)
 	if err != nil {

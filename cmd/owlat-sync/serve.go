@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"owlatsync/internal/config"
+	"owlatsync/internal/problem"
+	"owlatsync/internal/serve"
+	"owlatsync/internal/telemetry"
+)
+
+func newServeCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Run by itself: schedules, webhooks, an HTTP API, metrics, alerts",
+		Long: `Keep every sync of the configuration fresh until it is stopped: each runs when its "schedule" says so,
+or when its source tells that rows have changed ("listen", "poll"). One sync runs at a time; a long run
+lets the others have their turns. What Owlat tells by webhooks is taken in and written back.
+
+A run that a guard holds, such as the first run of a sync, waits until somebody approves it, and holds
+up no other sync. "owlat-sync status" shows it, "owlat-sync trigger" asks for a run, and the HTTP API
+does both for programs. Other commands may be used beside a service: whoever comes second waits for the
+ledger, or says who has it.
+
+SIGTERM or Ctrl-C stops softly: what is in flight is finished and recorded, within "serve.stop_within".
+A second one aborts. However a service ends, the next one goes on from what is certain. SIGHUP takes
+over the configuration file, whole or, if anything in it is wrong, not at all.`,
+		Example: `  owlat-sync serve
+  owlat-sync serve --config /etc/owlat-sync/owlat-sync.yaml
+  kill -HUP "$(pidof owlat-sync)"     take over the configuration file`,
+		GroupID: groupSync,
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runService(cmd, a) },
+	}
+}
+
+func runService(cmd *cobra.Command, a *app) error {
+	if cmd.Flags().Changed("sync") {
+		return problem.Usage(errors.New("a service runs all syncs of its configuration: a sync without a \"schedule\" runs only when somebody asks"))
+	}
+	load := func() (*config.Config, error) { return a.loadConfig(config.UseEverything) }
+	cfg, err := load()
+	if err != nil {
+		return err
+	}
+	level := slog.LevelInfo
+	if cmd.Flags().Changed("log-level") {
+		_ = level.UnmarshalText([]byte(a.logLevel)) // it was checked
+	}
+	opener := a.opener()
+	opener.Logger = telemetry.NewLog(a.Err(), cfg.Service.LogJSON || a.JSON, level)
+	stop := a.NewSoftStop()
+	stop.Arm()
+	defer stop.Disarm()
+	again, release := reloads(cmd.Context())
+	defer release()
+	err = serve.Run(cmd.Context(), cfg, serve.Options{
+		Opener: opener, Reload: load, Lookup: a.lookupEnv, Version: readVersion().Version,
+		Ready: func(at serve.Addresses) {
+			if a.JSON {
+				_ = a.PrintJSON(struct {
+					Type   string `json:"type"`
+					Listen string `json:"listen"`
+					Public string `json:"public,omitempty"`
+				}{"serve", at.Listen, at.Public})
+			}
+		},
+	}, serve.Signals{Stop: stop.C(), Reload: again})
+	return a.explainError(cfg, "", err)
+}
+
+// reloads returns a channel that has a value after SIGHUP.
+func reloads(ctx context.Context) (again <-chan struct{}, release func()) {
+	signals, c := make(chan os.Signal, 1), make(chan struct{}, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-signals:
+			}
+			select {
+			case c <- struct{}{}:
+			default: // one is enough
+			}
+		}
+	}()
+	return c, func() {
+		signal.Stop(signals)
+		cancel()
+		<-done
+	}
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"owlatsync/internal/caller"
+	"owlatsync/internal/config"
+	"owlatsync/internal/exitcode"
+	"owlatsync/internal/problem"
+)
+
+type triggerFlags struct {
+	url       string
+	tokenFile string
+	wait      bool
+	timeout   time.Duration
+	full      bool
+	only      []string
+	limit     int
+}
+
+func newTriggerCmd(a *app) *cobra.Command {
+	var f triggerFlags
+	cmd := &cobra.Command{
+		Use:   "trigger SYNC",
+		Short: "Ask a service for a run, for CI, dbt and Airflow",
+		Long: `Ask a service ("owlat-sync serve") for a run of a sync, and print the run's number. The run waits for
+its turn. With --wait the command waits for its end, and its exit code is that of "owlat-sync run".
+
+The service is the one of the configuration file, or the one that --url or ` + caller.EnvURL + ` names; then
+no configuration file is needed. A service with tokens needs one of an operator, in ` + caller.EnvToken + ` or
+in the file that --token-file names.
+
+A run that is queued already and was asked for in the same way is not queued again. A run that a guard
+holds exits with 6 and changes nothing; approve it after you have looked at it.`,
+		Example: `  owlat-sync trigger users
+  owlat-sync trigger users --wait
+  owlat-sync trigger users --wait --url https://sync.example.com --token-file token.txt`,
+		GroupID: groupSync,
+		Args:    needArgs(1, 1, "the name of a sync"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("limit") && f.limit < 1 {
+				return problem.Usage(errors.New("--limit must be at least 1"))
+			}
+			if cmd.Flags().Changed("timeout") && (!f.wait || f.timeout <= 0) {
+				return problem.Usage(errors.New("--timeout must be above 0, and goes with --wait"))
+			}
+			return trigger(cmd.Context(), a, args[0], f)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&f.wait, "wait", false, "wait for the end of the run")
+	flags.DurationVar(&f.timeout, "timeout", 0, "with --wait: wait at most this `time`, such as 30m; the run goes on")
+	flags.StringVar(&f.url, "url", "", "`address` of the service; the environment variable "+caller.EnvURL+" can name it too")
+	flags.StringVar(&f.tokenFile, "token-file", "", "`file` with the token; the environment variable "+caller.EnvToken+" can hold it too")
+	flags.BoolVar(&f.full, "full", false, "read all rows, first list all contacts in Owlat, and set right what was changed there")
+	flags.StringArrayVar(&f.only, "only", nil, "apply only the row with this `key` (repeatable)")
+	flags.IntVar(&f.limit, "limit", 0, "apply at most this `number` of rows")
+	return cmd
+}
+
+// theService returns a caller of the service that the flags, the environment or the configuration name.
+func theService(a *app, url, tokenFile string) (*caller.Caller, error) {
+	token, _ := a.lookupEnv(caller.EnvToken)
+	if tokenFile != "" {
+		text, err := os.ReadFile(tokenFile)
+		if err != nil {
+			return nil, problem.Usage(fmt.Errorf("--token-file: %w", err))
+		}
+		token = string(text)
+	}
+	if url == "" {
+		url, _ = a.lookupEnv(caller.EnvURL)
+	}
+	if url == "" {
+		cfg, err := a.loadConfig(config.UseService)
+		if err != nil {
+			return nil, problem.Hint(err, "--url or %s names a service without a configuration file", caller.EnvURL)
+		}
+		url = caller.URL(cfg.Service)
+	}
+	return caller.New(url, strings.TrimSpace(token), "owlat-sync/"+readVersion().Version)
+}
+
+func trigger(ctx context.Context, a *app, sync string, f triggerFlags) error {
+	service, err := theService(a, f.url, f.tokenFile)
+	if err != nil {
+		return err
+	}
+	defer service.Close()
+	run, err := service.Trigger(ctx, sync, caller.Asked{Full: f.full, Only: f.only, Limit: f.limit})
+	if err != nil {
+		return err
+	}
+	if !f.wait {
+		if a.JSON {
+			return a.PrintJSON(struct {
+				Type string `json:"type"`
+				Sync string `json:"sync"`
+				Run  int64  `json:"run"`
+			}{"queued", sync, run})
+		}
+		a.Printf("Run %d of %s is queued.\n", run, sync)
+		return nil
+	}
+	a.Notef("Run %d of %s is queued; waiting for its end.\n", run, sync)
+	if f.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.timeout)
+		defer cancel()
+	}
+	r, err := service.Wait(ctx, run)
+	if err != nil {
+		return err
+	}
+	if a.JSON {
+		a.Printf("%s\n", r.Raw)
+	} else {
+		a.Printf("%s\n", r)
+	}
+	if code := r.Code(); code != exitcode.OK {
+		return problem.Told(code)
+	}
+	return nil
+}
