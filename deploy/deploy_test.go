@@ -111,12 +111,15 @@ func TestUnitWatchesTheService(t *testing.T) {
 	t.Parallel()
 	unit := read(t, "deploy/systemd/owlat-sync.service")
 	for _, line := range []string{
-		"Type=notify", "WatchdogSec=60s", "Restart=on-failure", "RestartPreventExitStatus=2", "ExecReload=kill -HUP $MAINPID",
+		"Type=notify", "WatchdogSec=60s", "Restart=on-failure", "ExecReload=sh -c 'kill -HUP ${MAINPID}'",
 		"ExecStart=owlat-sync serve --config /etc/owlat-sync/owlat-sync.yaml", "StateDirectory=owlat-sync", "StateDirectoryMode=0700",
 	} {
 		if !strings.Contains(unit, "\n"+line+"\n") {
 			t.Errorf("the unit lacks the line %s", line)
 		}
+	}
+	if strings.Contains(unit, "\nRestartPreventExitStatus") {
+		t.Error("the unit keeps a service from starting again, but Go's runtime ends with 2 what the watchdog kills")
 	}
 	config := read(t, "deploy/systemd/owlat-sync.yaml")
 	if !strings.Contains(config, "\nledger: /var/lib/owlat-sync/") {

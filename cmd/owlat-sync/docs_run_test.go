@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -44,7 +46,7 @@ func TestDocumentedCommandsWork(t *testing.T) {
 		before   string
 		commands int // that are carried out
 	}{
-		"getting-started": {newcomer, 6},
+		"getting-started": {newcomer, 9},
 		"commands":        {installed, 5},
 		"configuration":   {installed, 1},
 		"consent":         {installed, 1},
@@ -63,7 +65,14 @@ func TestDocumentedCommandsWork(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	testscript.Run(t, testscript.Params{Dir: folder, Setup: setupStory, Cmds: storyCommands})
+	testscript.Run(t, testscript.Params{Dir: folder, Cmds: storyCommands, Setup: func(env *testscript.Env) error {
+		free, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		env.Setenv("LISTEN", free.Addr().String())
+		return errors.Join(free.Close(), setupStory(env))
+	}})
 }
 
 // shellScript makes a script of the blocks of a page that the program alone can carry out, and returns how many of its commands it has. What
@@ -77,7 +86,7 @@ func shellScript(markdown string) (string, int) {
 		}
 		for line := range strings.Lines(block.text + "\n") {
 			line = strings.TrimSpace(line)
-			if !regexp.MustCompile(`^(owlat-sync|mkdir|mv) `).MatchString(line) || strings.HasPrefix(line, "owlat-sync sandbox") || strings.HasPrefix(line, "owlat-sync serve") || strings.HasPrefix(line, "owlat-sync trigger") {
+			if !regexp.MustCompile(`^(owlat-sync|mkdir|mv) `).MatchString(line) || strings.HasPrefix(line, "owlat-sync sandbox") {
 				continue
 			}
 			if strings.HasPrefix(line, "owlat-sync ") {
@@ -85,6 +94,9 @@ func shellScript(markdown string) (string, int) {
 			}
 			line = strings.NewReplacer("k57newsletter0000000000000000000", "$NEWS", "/var/backups", "backups", "/etc/owlat-sync/", "").Replace(line)
 			switch {
+			case line == "owlat-sync serve": // it stays in its terminal until the end
+				script.WriteString("printf 'serve: {listen: %s}\n' \"$LISTEN\" >> owlat-sync.yaml\n")
+				line = "owlat-sync serve --json > serve.json 2> serve.log &\ntrap 'kill $!; wait' EXIT\nuntil test -s serve.json; do kill -0 $!; sleep 0.05; done"
 			case strings.HasPrefix(line, "owlat-sync init"):
 				script.WriteString("rm -f owlat-sync.yaml\n") // each is told as if it were the first
 			case regexp.MustCompile(`^owlat-sync (run|ledger|topic) `).MatchString(line + " "):

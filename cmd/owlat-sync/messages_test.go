@@ -121,7 +121,7 @@ func (m messages) has(message string) bool {
 			parts = append(parts, regexp.QuoteMeta(part))
 		}
 	}
-	within := regexp.MustCompile(strings.Join(parts, `[^\n]*\x00[^\n]*`))
+	within := regexp.MustCompile(strings.Join(parts, `[^\n]*(?:\x00|…)[^\n]*`))
 	for _, text := range m.literals {
 		if within.MatchString(text) {
 			return true

@@ -12,5 +12,5 @@ fi
 if [ -d /run/systemd/system ]; then
 	systemctl daemon-reload
 	# After an upgrade the new version goes on. A new installation is started by hand, once it is configured.
-	systemctl try-restart owlat-sync.service
+	systemctl try-restart owlat-sync.service || echo "owlat-sync did not start again: journalctl -u owlat-sync says why" >&2
 fi
