@@ -20,6 +20,7 @@ import (
 	"owlatsync/internal/bench/budget"
 	"owlatsync/internal/bench/findings"
 	"owlatsync/internal/bench/fresh"
+	"owlatsync/internal/bench/idle"
 	"owlatsync/internal/bench/plot"
 	"owlatsync/internal/bench/room"
 	"owlatsync/internal/bench/webhooks"
@@ -52,6 +53,7 @@ var parts = []part{
 	{name: "room", run: room.Measure(room.Rows), fails: true},
 	{name: "start", run: measureStart},
 	{name: "webhooks", run: webhooks.Measure},
+	{name: "idle", run: idle.Measure},
 }
 
 // byHand are parts that run only if they are named. Their results are shown and not kept.
