@@ -122,7 +122,7 @@ func (d Desk) enqueue(ctx context.Context, r Request) (run int64, err error) {
 	}
 	r.Run, _, err = d.q.ledger.Enqueue(ctx, ledger.Run{Sync: r.Sync, Mode: ledger.ModeRun, Part: r.Part, Full: r.Full, Approves: r.Approves})
 	if err != nil {
-		return 0, fmt.Errorf("queue a run: %w", err)
+		return 0, err
 	}
 	if !d.q.submit(r) {
 		return 0, errors.Join(&UnknownSyncError{Sync: r.Sync, Known: known}, d.takeBack(ctx, r, "the configuration has no such sync any more"))
