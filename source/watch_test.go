@@ -163,7 +163,7 @@ func TestKeepMySQL(t *testing.T) {
 	db := testdb.OpenMySQL(t, testdb.MySQL(t))
 	table := must(source.SQL(db, source.MySQL, "SELECT connection_id() AS id, 'a@example.com' AS email", idAndEmail))
 	scan := func() string { return must(read(t.Context(), table))[0].Key }
-	if scan() == scan() {
+	if first, second := scan(), scan(); first == second {
 		t.Error("scans share a connection that was set up for one")
 	}
 	release := table.Keep()
@@ -171,7 +171,7 @@ func TestKeepMySQL(t *testing.T) {
 		t.Errorf("the scans have the connections %s and %s", first, second)
 	}
 	release()
-	if scan() == scan() {
+	if first, second := scan(), scan(); first == second {
 		t.Error("scans still share a connection")
 	}
 }

@@ -15,12 +15,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"owlatsync/internal/access/inmemory"
 )
 
-// serve serves a handler at pipes within a bubble until the test ends.
-func serve(t *testing.T, handler http.HandlerFunc, limits Limits) *pipes {
+// serve serves a handler in memory within a bubble until the test ends.
+func serve(t *testing.T, handler http.HandlerFunc, limits Limits) *inmemory.Listener {
 	t.Helper()
-	p := newPipes()
+	p := inmemory.Listen()
 	server := NewServer(handler, limits, silent())
 	done := make(chan struct{})
 	go func() {
@@ -36,6 +38,16 @@ func serve(t *testing.T, handler http.HandlerFunc, limits Limits) *pipes {
 		<-done
 	})
 	return p
+}
+
+// dial returns the client's end of a new connection.
+func dial(t *testing.T, l *inmemory.Listener) net.Conn {
+	t.Helper()
+	c, err := l.Dial(t.Context(), "", "")
+	if err != nil {
+		t.Error(err)
+	}
+	return c
 }
 
 // exchange sends a text and returns the answer's status and when the connection ended.
@@ -71,7 +83,7 @@ func TestSlowAndLargeRequestsEnd(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c := serve(t, readAll, limits).dial()
+				c := dial(t, serve(t, readAll, limits))
 				defer func() { _ = c.Close() }()
 				answer, after := exchange(t, c, test.text)
 				if answer != test.answer || test.after >= 0 && after.Round(time.Second) != test.after || after > limits.Idle {
@@ -86,7 +98,7 @@ func TestASlowReaderIsCut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		limits, wrote := DefaultLimits(), make(chan time.Duration, 1)
-		c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		c := dial(t, serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			start := time.Now()
 			for range 100 {
 				if _, err := w.Write(make([]byte, 64<<10)); err != nil {
@@ -94,7 +106,7 @@ func TestASlowReaderIsCut(t *testing.T) {
 				}
 			}
 			wrote <- time.Since(start)
-		}, limits).dial()
+		}, limits))
 		defer func() { _ = c.Close() }()
 		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"); err != nil {
 			t.Fatal(err)
@@ -111,9 +123,9 @@ func TestConnectionsAreLimited(t *testing.T) {
 		limits := DefaultLimits()
 		limits.Connections = 2
 		p := serve(t, readAll, limits)
-		first, second := p.dial(), p.dial()
+		first, second := dial(t, p), dial(t, p)
 		third := make(chan net.Conn)
-		go func() { third <- p.dial() }()
+		go func() { third <- dial(t, p) }()
 		synctest.Wait()
 		select {
 		case <-third:

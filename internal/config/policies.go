@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/policy"
@@ -203,4 +204,16 @@ func (s *Sync) KeyIsAddress() bool { return len(s.Key) == 0 }
 // KeyIsPersonal reports whether the address is the key or a part of it.
 func (s *Sync) KeyIsPersonal() bool {
 	return s.KeyIsAddress() || slices.Contains(s.Key, s.Fields.Email)
+}
+
+// RowKeys returns keys that a person typed in the form of the sync's row keys.
+func (s *Sync) RowKeys(typed []string) []string {
+	if !s.KeyIsAddress() {
+		return typed
+	}
+	keys := make([]string, len(typed))
+	for i, key := range typed {
+		keys[i] = owlatsync.LowerAddress(owlatsync.Trim(key))
+	}
+	return keys
 }

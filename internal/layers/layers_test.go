@@ -56,7 +56,7 @@ var table = map[string][]string{
 	"/owlat/owlattest/internal/control":    {"/owlat/owlattest/internal/answer", "/owlat/owlattest/internal/connection"},
 
 	"/ledger":                                {"/", "github.com/zeebo/xxh3"},
-	"/ledger/sqlite":                         {"/", "/ledger", "/ledger/sqlite/internal/age", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/entry", "/ledger/sqlite/internal/erase", "/ledger/sqlite/internal/heard", "/ledger/sqlite/internal/intern", "/ledger/sqlite/internal/pack", "/ledger/sqlite", "/internal/setup", "/internal/bench", "/examples"},
+	"/ledger/sqlite":                         {"/", "/ledger", "/ledger/sqlite/internal/age", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/entry", "/ledger/sqlite/internal/erase", "/ledger/sqlite/internal/heard", "/ledger/sqlite/internal/intern", "/ledger/sqlite/internal/pack"},
 	"/ledger/sqlite/internal/entry":          {"/", "/ledger"},
 	"/ledger/sqlite/internal/pack":           {"/ledger", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/entry"},
 	"/ledger/sqlite/internal/heard":          {"/ledger", "/ledger/sqlite/internal/dbfile", "/ledger/sqlite/internal/entry", "/ledger/sqlite/internal/person"},
@@ -134,6 +134,7 @@ var table = map[string][]string{
 	"/internal/events":     {"/", "/ledger", "/reconcile/progress"},
 	"/internal/serve":      {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/events", "/internal/exitcode", "/internal/schedule", "/internal/turns"},
 	"/internal/turns":      {"/", "/ledger", "/reconcile", "/internal/events"},
+	"/internal/wake":       {"/", "/internal/config", "/internal/turns", "/source/notify"},
 	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/standing":   {"/ledger", "/reconcile", "/internal/config"},
 	"/internal/vitals":     {"/ledger", "/internal/config"},
@@ -146,8 +147,15 @@ var table = map[string][]string{
 	"/internal/initialise": {"/", "/owlat", "/source", "/source/xlsx", "/internal/config", "/internal/console", "/internal/inspect", "/internal/propose", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words", "github.com/jackc/pgx/v5"},
 	"/internal/propose":    {"/", "/internal/garbled", "/internal/inspect", "go.yaml.in/yaml/v4"},
 	"/internal/sandbox":    {"/owlat/owlattest", "/internal/problem", "github.com/gofrs/flock"},
-	"/internal/access":     {"/internal/config", "golang.org/x/net/netutil", "golang.org/x/time/rate"},
 	"/internal/demo":       {"/", "/owlat/owlattest", "/source", "/internal/config", "/internal/initialise", "/internal/propose", "/internal/setup", "/internal/sourcedsn"},
+
+	// The way in to a service.
+	"/internal/access":          {"/internal/config", "golang.org/x/net/netutil", "golang.org/x/time/rate"},
+	"/internal/access/inmemory": {},
+	"/internal/api": {
+		"/", "/ledger", "/reconcile", "/reconcile/progress", "/reconcile/step", "/internal/access", "/internal/config", "/internal/events", "/internal/problem",
+		"/internal/standing", "/internal/turns", "/internal/words",
+	},
 }
 
 // onlyFor names what just some folders may import, whatever the table says.
@@ -159,6 +167,7 @@ var onlyFor = map[string][]string{
 	// What spreadsheets open is written in one place, so that no cell is run as a formula.
 	"encoding/csv": {"/internal/csvout", "/internal/inspect", "/internal/bench", "/source"},
 	// Which kinds of ledger there are, the program knows in one place.
+	"/ledger/sqlite": {"/ledger/sqlite", "/internal/setup", "/internal/bench", "/examples"},
 	// The database drivers: a library must leave their choice to the program.
 	"github.com/go-sql-driver/mysql": drivers,
 	"github.com/jackc/pgx/v5/stdlib": drivers,

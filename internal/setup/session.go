@@ -285,13 +285,4 @@ func (w watched) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
 }
 
 // RowKeys returns the keys that a person typed in the form of the sync's row keys.
-func RowKeys(sync config.Sync, typed []string) []string {
-	if !sync.KeyIsAddress() {
-		return typed
-	}
-	keys := make([]string, len(typed))
-	for i, key := range typed {
-		keys[i] = owlatsync.LowerAddress(owlatsync.Trim(key))
-	}
-	return keys
-}
+func RowKeys(sync config.Sync, typed []string) []string { return sync.RowKeys(typed) }

@@ -56,7 +56,7 @@ func Of(ctx context.Context, l Ledger, sync config.Sync, runs int) (st Sync, err
 		return st, err
 	}
 	for i := range st.Runs {
-		if st.Runs[i], err = alive(ctx, l, st.Runs[i]); err != nil {
+		if st.Runs[i], err = Now(ctx, l, st.Runs[i]); err != nil {
 			return st, err
 		}
 	}
@@ -71,8 +71,16 @@ func Of(ctx context.Context, l Ledger, sync config.Sync, runs int) (st Sync, err
 	return st, err
 }
 
-// alive returns the run as it is, died if its process is gone. It reads the run once more, because it may have ended meanwhile.
-func alive(ctx context.Context, l Ledger, run ledger.Run) (ledger.Run, error) {
+// Records reads the records of single runs.
+type Records interface {
+	Run(ctx context.Context, id int64) (*ledger.Run, error)
+	// Alive reports whether a run that is recorded as running goes on.
+	Alive(ctx context.Context, run ledger.Run) (bool, error)
+}
+
+// Now returns the run as it is: it has the status ledger.StatusDied if its process is gone, as the next run will record it. Now reads
+// the run once more then, because it may have ended meanwhile.
+func Now(ctx context.Context, l Records, run ledger.Run) (ledger.Run, error) {
 	if run.Status != ledger.StatusRunning {
 		return run, nil
 	}

@@ -1,0 +1,105 @@
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"owlatsync/internal/access"
+	"owlatsync/internal/config"
+)
+
+// Parts is what an API is made of. Metrics, Webhooks, Outbox and Log may be nil.
+type Parts struct {
+	Service Service
+	Desk    Desk
+	Hub     Hub
+	Ledger  Ledger
+	Outbox  Outbox
+	Gate    *access.Gate
+	// Metrics answers /metrics. It needs the role of a viewer.
+	Metrics http.Handler
+	// Webhooks answers /webhooks/owlat. It lets in by itself: the signature is the key.
+	Webhooks http.Handler
+	Version  string
+	Log      *slog.Logger
+}
+
+// API is the HTTP API of a service. It is safe for concurrent use.
+type API struct {
+	parts   Parts
+	log     *slog.Logger
+	started time.Time
+	streams chan struct{} // a place for each open stream
+
+	closing sync.Once
+	closed  chan struct{}
+}
+
+// New returns an API.
+func New(p Parts) *API {
+	a := &API{parts: p, log: p.Log, started: time.Now(), streams: make(chan struct{}, maxStreams), closed: make(chan struct{})}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	return a
+}
+
+// Close ends all streams of events, so that a server can stop. It may be called again.
+func (a *API) Close() { a.closing.Do(func() { close(a.closed) }) }
+
+// Handler returns the handler of the listener for administration: everything.
+func (a *API) Handler() http.Handler {
+	t := newTable("GET /api/v1/openapi.json lists the addresses")
+	a.mountPublic(t)
+	t.add(http.MethodGet, "/readyz", a.readyz)
+	for _, r := range a.routes() {
+		t.add(r.method, r.path, a.handle(r))
+	}
+	if a.parts.Metrics != nil {
+		t.add(http.MethodGet, "/metrics", a.handle(route{http.MethodGet, "/metrics", config.Viewer, func(c *call) error {
+			a.parts.Metrics.ServeHTTP(c.w, c.r)
+			return nil
+		}}))
+	}
+	return a.guard(t)
+}
+
+// Public returns the handler of the listener for everybody: the webhook route and the health alone.
+func (a *API) Public() http.Handler {
+	t := newTable("this listener takes Owlat's webhooks alone; the API is at serve.listen of the configuration")
+	a.mountPublic(t)
+	return a.guard(t)
+}
+
+func (a *API) mountPublic(t table) {
+	t.add(http.MethodGet, "/healthz", a.healthz)
+	if a.parts.Webhooks != nil {
+		t.Handle("/webhooks/owlat", a.parts.Webhooks)
+	}
+}
+
+// guard puts around a handler what holds for every answer: it is nobody's to keep or to show in a frame, and a defect of one request ends
+// no other.
+func (a *API) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Content-Type-Options", "nosniff")
+		defer func() {
+			v := recover()
+			if v == nil {
+				return
+			}
+			if v != http.ErrAbortHandler {
+				a.log.Error("a request met a defect of the program", "method", r.Method, "defect", v, "stack", string(debug.Stack()))
+			}
+			panic(http.ErrAbortHandler) // the answer may have begun: only the end of the connection says that it is not whole
+		}()
+		next.ServeHTTP(w, r)
+	})
+}

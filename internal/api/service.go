@@ -1,0 +1,86 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"owlatsync/internal/events"
+	"owlatsync/internal/standing"
+	"owlatsync/internal/turns"
+	"owlatsync/ledger"
+	"owlatsync/reconcile/progress"
+)
+
+// State is how a sync is, in one word.
+type State string
+
+const (
+	Healthy      State = "healthy"       // its last run was good, and the next one will come
+	Running      State = "running"       // a run goes on
+	Queued       State = "queued"        // a run waits for its turn
+	Held         State = "held"          // a guard holds its last run
+	Failing      State = "failing"       // its last run failed
+	Stale        State = "stale"         // it has had no good run for too long
+	NotScheduled State = "not scheduled" // it runs only when somebody asks
+)
+
+// States lists all states.
+var States = []State{Healthy, Running, Queued, Held, Failing, Stale, NotScheduled}
+
+// SyncState is how a sync stands.
+type SyncState struct {
+	standing.Sync
+	State State
+	Why   string // why it is so if somebody should know, for people; holds no address
+	// Next is when the schedule has the next run; zero: never.
+	Next time.Time
+	// LastGood is when its last good run ended; zero: there was none.
+	LastGood time.Time
+}
+
+// Service is what the API needs of what runs. Its methods are safe for concurrent use.
+type Service interface {
+	// Syncs returns how each configured sync stands, with its latest run, in the order of the configuration.
+	Syncs(ctx context.Context) ([]SyncState, error)
+	// Personal reports whether the keys of the sync are or hold addresses. It reports true for a sync that is not configured.
+	Personal(sync string) bool
+	// Progress returns how far a run of this process is; ok is false if it does not go on here.
+	Progress(run int64) (state progress.State, ok bool)
+	// Ready returns why the service cannot do its work, nil if it can. The reason holds no secret and no address.
+	Ready(ctx context.Context) error
+}
+
+// Desk takes what people ask for. What it takes is durable before it returns. See turns.Desk, which also says how its methods fail.
+type Desk interface {
+	// Trigger queues a run of a sync and returns its number.
+	Trigger(ctx context.Context, sync string, o turns.Options) (run int64, err error)
+	// Approve queues a run that applies the plan of a held run, and returns its number.
+	Approve(ctx context.Context, held int64) (run int64, err error)
+	// Cancel takes a queued run back, or makes one that goes on end softly, without waiting for that.
+	Cancel(ctx context.Context, run int64) error
+}
+
+// Hub tells what happens. See events.Hub.
+type Hub interface {
+	Subscribe(f events.Filter) (c <-chan events.Event, cancel func())
+}
+
+// Ledger is the part of a ledger that is shown.
+type Ledger interface {
+	standing.Records
+	Runs(ctx context.Context, sync string, limit int) ([]ledger.Run, error)
+	Feedbacks(ctx context.Context, event, person string, before int64, limit int) ([]ledger.Feedback, error)
+	LastFeedback(ctx context.Context) (time.Time, error)
+}
+
+// Outbox has the deliveries of write-backs. See ledger.Outbox.
+type Outbox interface {
+	Deliveries(ctx context.Context, state ledger.DeliveryState, limit int) ([]ledger.Delivery, error)
+	DeliveryCounts(ctx context.Context) (map[string]map[ledger.DeliveryState]int, error)
+	RetryDeliveries(ctx context.Context, ids []int64, now time.Time) (int, error)
+}
+
+var (
+	_ Desk = turns.Desk{}
+	_ Hub  = (*events.Hub)(nil)
+)

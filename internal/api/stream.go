@@ -1,0 +1,227 @@
+package api
+
+import (
+	"bytes"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"owlatsync/internal/config"
+	"owlatsync/internal/events"
+	"owlatsync/internal/words"
+	"owlatsync/ledger"
+)
+
+// maxStreams is how many streams of events can be open at once.
+const maxStreams = 512
+
+const (
+	// streamBeat is how often a stream in which nothing happens says that it is alive; proxies end one that is silent for longer.
+	streamBeat = 15 * time.Second
+	// streamWrite is how long a client may take to receive what was sent.
+	streamWrite = 20 * time.Second
+	// streamRetry is how long a client waits before it comes back.
+	streamRetry = 2 * time.Second
+)
+
+// streams tells what happens to whoever follows.
+type streams struct{ views }
+
+// stream is a stream of server-sent events.
+type stream struct {
+	c       *call
+	control *http.ResponseController
+	text    bytes.Buffer // to be sent
+}
+
+// open begins a stream; end gives its place back.
+func (f streams) open(c *call) (s *stream, end func(), err error) {
+	select {
+	case f.streams <- struct{}{}:
+	default:
+		return nil, nil, busy("too many streams of events are open")
+	}
+	s = &stream{c: c, control: http.NewResponseController(c.w)}
+	h := c.w.Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("X-Accel-Buffering", "no") // nginx would keep events back
+	s.text.WriteString("retry: " + strconv.FormatInt(streamRetry.Milliseconds(), 10) + "\n\n")
+	return s, func() { <-f.streams }, nil
+}
+
+// add adds an event; an id of 0 leaves the client with the id before.
+func (s *stream) add(id int64, kind events.Kind, v any) {
+	if id != 0 {
+		s.text.WriteString("id: " + strconv.FormatInt(id, 10) + "\n")
+	}
+	s.text.WriteString("event: " + string(kind) + "\ndata: ")
+	s.text.Write(words.JSON(v)) // one line
+	s.text.WriteByte('\n')
+}
+
+// flush sends what was added, or a comment if that is nothing.
+func (s *stream) flush() error {
+	if s.text.Len() == 0 {
+		s.text.WriteString(":\n\n")
+	}
+	if err := s.control.SetWriteDeadline(time.Now().Add(streamWrite)); err != nil {
+		return err
+	}
+	_, err := s.c.w.Write(s.text.Bytes())
+	s.text.Reset()
+	if err != nil {
+		return err
+	}
+	return s.control.Flush()
+}
+
+// lastEvent returns the ID of the last event that the client has had; 0: none.
+func lastEvent(r *http.Request, q *query) int64 {
+	after := q.number("after", 1, 1<<62, 0)
+	if id, err := strconv.ParseInt(r.Header.Get("Last-Event-ID"), 10, 64); err == nil && id > 0 {
+		after = id
+	}
+	return after
+}
+
+// event returns an event as it is told.
+func (f streams) event(e events.Event) events.Event {
+	if row, ok := e.Data.(events.RowData); ok && row.Key != "" && !f.harmless(e.Sync, row.Key) {
+		row.Key = ""
+		e.Data = row
+	}
+	e.At = e.At.UTC()
+	return e
+}
+
+// kindRun is the event that a stream of a run begins with: the run as it is.
+const kindRun events.Kind = "run"
+
+func (f streams) eventsOfRun(c *call) error {
+	id, err := runNumber(c.r)
+	if err != nil {
+		return err
+	}
+	q := newQuery(c.r)
+	after := lastEvent(c.r, q)
+	if err := q.done(); err != nil {
+		return err
+	}
+	told, cancel := f.parts.Hub.Subscribe(events.Filter{Run: id, After: after}) // before the run is read, so that nothing is missed
+	defer cancel()
+	r, err := f.record(c.r.Context(), id)
+	if err != nil {
+		return err
+	}
+	if after != 0 && !goesOn(r.Status) && (len(told) == 0 || after >= endOf(r)) { // the client has had everything: this keeps it from coming back
+		c.w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	s, end, err := f.open(c)
+	if err != nil {
+		return err
+	}
+	defer end()
+	s.add(0, kindRun, f.newRunJSON(r, c.sees()))
+	return f.follow(s, told, func(e *events.Event) bool {
+		if e != nil {
+			return e.Kind == events.Ended
+		}
+		// The run may be that of another process, of which the hub knows nothing, or have ended before the stream began.
+		r, err := f.record(c.r.Context(), id)
+		if err != nil || goesOn(r.Status) {
+			return false
+		}
+		ended := events.Event{ID: endOf(r), At: r.Finished.UTC(), Kind: events.Ended, Sync: r.Sync, Run: r.ID, Data: events.EndData{Status: r.Status, Message: r.Message, Report: r.Report}}
+		s.add(ended.ID, ended.Kind, ended)
+		return true
+	})
+}
+
+// endOf returns an ID for the end of a run that the hub does not know any more, so that a client which comes back has had it.
+func endOf(r ledger.Run) int64 {
+	for _, t := range []time.Time{r.Finished, r.Heartbeat, r.Started} {
+		if !t.IsZero() {
+			return t.UnixMicro()
+		}
+	}
+	return 1
+}
+
+func (f streams) events(c *call) error {
+	q := newQuery(c.r)
+	want := events.Filter{Sync: q.text("sync"), After: lastEvent(c.r, q)}
+	known := make([]string, len(events.Kinds))
+	for i, k := range events.Kinds {
+		known[i] = string(k)
+	}
+	for _, kind := range strings.FieldsFunc(q.text("kinds"), func(r rune) bool { return r == ',' || r == ' ' }) {
+		if !slices.Contains(known, kind) {
+			q.fail("%.100q is no kind of event; there are %s", kind, strings.Join(known, ", "))
+		}
+		want.Kinds = append(want.Kinds, events.Kind(kind))
+	}
+	if err := q.done(); err != nil {
+		return err
+	}
+	told, cancel := f.parts.Hub.Subscribe(want)
+	defer cancel()
+	s, end, err := f.open(c)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return f.follow(s, told, func(*events.Event) bool { return false })
+}
+
+// follow sends events until the client leaves, its token is taken away, the service stops, or last says so: of an event that was added,
+// or of nil, which asks whether it is over anyway.
+func (f streams) follow(s *stream, told <-chan events.Event, last func(*events.Event) bool) error {
+	if s.c.r.Method == http.MethodHead {
+		return nil
+	}
+	beat := time.NewTicker(streamBeat)
+	defer beat.Stop()
+	over, open := false, true
+	take := func(e events.Event, ok bool) {
+		if open = ok; !open {
+			return
+		}
+		e = f.event(e)
+		s.add(e.ID, e.Kind, e)
+		over = last(&e)
+	}
+	changed := f.parts.Gate.Changed()
+	for ask, check := true, true; ; {
+		if check {
+			if _, err := f.parts.Gate.Require(s.c.r, config.Viewer); err != nil {
+				return nil
+			}
+		}
+		for len(told) > 0 && open && !over {
+			e, ok := <-told
+			take(e, ok)
+		}
+		if ask && !over {
+			over = last(nil)
+		}
+		if err := s.flush(); err != nil || over || !open {
+			return nil // the client has left, or has everything
+		}
+		ask, check = false, false
+		select {
+		case e, ok := <-told:
+			take(e, ok)
+		case <-beat.C:
+			ask = true
+		case <-changed:
+			changed, check = f.parts.Gate.Changed(), true
+		case <-f.closed:
+			return nil
+		case <-s.c.r.Context().Done():
+			return nil
+		}
+	}
+}
