@@ -65,14 +65,17 @@ func TestDocumentedCommandsWork(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	testscript.Run(t, testscript.Params{Dir: folder, Cmds: storyCommands, Setup: func(env *testscript.Env) error {
-		free, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		env.Setenv("LISTEN", free.Addr().String())
-		return errors.Join(free.Close(), setupStory(env))
-	}})
+	testscript.Run(t, testscript.Params{Dir: folder, Cmds: storyCommands, Setup: setupWithPort})
+}
+
+// setupWithPort is setupStory with the variable LISTEN, an address where nobody listens.
+func setupWithPort(env *testscript.Env) error {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	env.Setenv("LISTEN", free.Addr().String())
+	return errors.Join(free.Close(), setupStory(env))
 }
 
 // shellScript makes a script of the blocks of a page that the program alone can carry out, and returns how many of its commands it has. What
