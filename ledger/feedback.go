@@ -109,10 +109,13 @@ type Outbox interface {
 	DueDeliveries(ctx context.Context, target string, now time.Time, limit int) ([]Delivery, error)
 	// NextDelivery returns when the next delivery to the target is due, zero if none waits.
 	NextDelivery(ctx context.Context, target string) (time.Time, error)
-	// Delivered durably records that a delivery was done, with one attempt more and no error. If it is about an opt-out that a
-	// statement wrote into the source (wrote), it sets OptOut.Written of that contact and topic, or of all topics of the feedback if the
-	// delivery names none. A delivery that is done already, or was erased with its person, is no error.
-	Delivered(ctx context.Context, id int64, at time.Time, wrote bool) error
+	// Writes durably records that statements are about to write what the deliveries tell into a source: it sets OptOut.Written of
+	// their contacts and topics, of all the feedback's topics where a delivery names none. It comes before the statements, because a
+	// run may read what they write before anything else is recorded. It leaves out numbers without a delivery.
+	Writes(ctx context.Context, ids []int64, at time.Time) error
+	// Delivered durably records that a delivery was done. Unwritten is the time of the Writes before a statement that found nothing to
+	// write, and takes that back; zero: it wrote, or is no statement. It is no error if the delivery was done before, or if there is none.
+	Delivered(ctx context.Context, id int64, at, unwritten time.Time) error
 	// Undelivered durably records a failed attempt, and when the next one is due; zero: never, the delivery is dead. A delivery that
 	// does not wait stays as it is.
 	Undelivered(ctx context.Context, id int64, reason string, next time.Time) error

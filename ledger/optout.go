@@ -10,7 +10,7 @@ type OptOut struct {
 	ContactID string
 	Topic     string
 	At        time.Time
-	// Written is when a write-back last wrote the opt-out into a source; zero: never. A no of the row that is seen first after that
+	// Written is when a write-back was last about to write the opt-out into a source; zero: never. A no of the row that is seen first after that
 	// is its echo. It stays when a later opt-out is noted.
 	Written time.Time
 }

@@ -56,6 +56,16 @@ func (f *fuse) blow() {
 	}
 }
 
+// told returns how the run was broken off, if it was.
+func (f *fuse) told() breakKind {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.blown {
+		return f.kind
+	}
+	return unbroken
+}
+
 func (f *fuse) dead() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -207,6 +217,14 @@ func (l fusedLock) Beat(ctx context.Context, beat ledger.Beat) error {
 
 func (l fusedLock) KeepPlan(ctx context.Context, run int64, items []ledger.PlanItem) error {
 	return l.write(func() error { return l.Lock.KeepPlan(ctx, run, items) })
+}
+
+func (l fusedLock) PauseRun(ctx context.Context, id int64) error {
+	return l.write(func() error { return l.Lock.PauseRun(ctx, id) })
+}
+
+func (l fusedLock) ResumeRun(ctx context.Context, id int64) error {
+	return l.write(func() error { return l.Lock.ResumeRun(ctx, id) })
 }
 
 func (l fusedLock) SetBookmark(ctx context.Context, sync string, b ledger.Bookmark) error {

@@ -32,6 +32,7 @@ type runSpec struct {
 	fresh     time.Duration // how long the run acts on what it has read; 0: as the engine does
 	turmoil   uint64        // seed of what happens in the source meanwhile
 	breakScan int           // the scan in which the source breaks off; 0: the first
+	gives     bool          // other syncs have their turn between its stretches
 }
 
 func (m *model) randomRun() {
@@ -135,13 +136,17 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	log.rows, log.people, log.given = asTheyCount(&s.Sync, src.list), people, src.given
 	config := s.Sync
 	config.Fresh = spec.fresh
-	config.Source = (&living{m: m, spec: spec, rows: src}).as(&config)
+	source := &living{m: m, spec: spec, rows: src}
+	config.Source = source.as(&config)
+	if spec.gives {
+		spec.o.Turn = source
+	}
 	m.must(m.server.InjectFaults(spec.faults...))
 	e, client := m.engine(f)
 	m.tell("  %s of %d rows, source breaks %d, %s at %d (commit %v, after %v), options %+v", s.Name, len(log.rows), spec.breaks,
 		f.kind, f.at, f.commit, f.after, spec.o)
 	if spec.fresh > 0 {
-		m.tell("  reads again after %s, a request takes %s, breaks off in scan %d", spec.fresh, spec.pace, spec.breakScan)
+		m.tell("  reads again after %s, a request takes %s, breaks off in scan %d, gives its turn %v", spec.fresh, spec.pace, spec.breakScan, spec.gives)
 	}
 	if f.kind != unbroken {
 		m.count(fmt.Sprintf("broken off: %s, commit %v, after %v", f.kind, f.commit, f.after))

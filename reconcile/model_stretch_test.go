@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"owlatsync"
@@ -26,6 +27,10 @@ func (m *model) inStretches(spec *runSpec) {
 	spec.pace = time.Second
 	spec.fresh = pick(m.r, time.Millisecond, time.Second, 2*time.Second, 4*time.Second)
 	spec.turmoil = m.r.Uint64()
+	spec.gives = len(m.syncs) > 1 && spec.turmoil%2 == 0
+	if spec.gives && spec.turmoil%4 == 0 {
+		spec.fresh = time.Hour // others alone end its stretches
+	}
 	if spec.breaks >= 0 && m.r.IntN(2) == 0 {
 		spec.breakScan = 2 + m.r.IntN(2)
 	}
@@ -37,6 +42,7 @@ type living struct {
 	spec  *runSpec
 	rows  *modelRows // as the present stretch sees them
 	scans int
+	next  *modelRows // what the next stretch sees, if it has begun already because others had their turn before it
 }
 
 // as returns the source as the sync has it: one with a cursor, or without.
@@ -73,7 +79,9 @@ func (l *living) scan(ctx context.Context, sc *owlatsync.Scan) iter.Seq2[*owlats
 				yield(nil, ctx.Err())
 				return
 			}
-			l.rows = l.m.nextStretch(l.spec, l.scans)
+			if l.rows, l.next = l.next, nil; l.rows == nil {
+				l.rows = l.m.nextStretch(l.spec, l.scans, nil)
+			}
 		}
 		l.m.running.changes = sc.Since != ""
 		for row, err := range l.rows.scan(ctx, sc) {
@@ -98,8 +106,30 @@ var turmoil = []func(*model){
 	(*model).somebodyReturns, (*model).addPerson, (*model).changeName, (*model).changeAddress, (*model).changeBack, (*model).invalidate,
 }
 
+// Wanted says that other syncs always wait.
+func (l *living) Wanted() bool { return true }
+
+// Yield lets another sync run between two stretches.
+func (l *living) Yield(ctx context.Context) error {
+	f := l.spec.fuse.told()
+	if f == killed || f == aborted || f == stopped {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	l.next = l.m.nextStretch(l.spec, l.scans+1, func() {
+		l.m.count("turns given to others")
+		others := slices.DeleteFunc(slices.Clone(l.m.syncs), func(s *modelSync) bool { return s == l.m.running.sync })
+		l.m.tell("  others have their turn")
+		l.m.run(pick(l.m.r, others...), &runSpec{breaks: -1})
+		l.m.tell("  the run goes on")
+		l.m.must(l.m.server.InjectFaults(l.spec.faults...))
+	})
+	return nil
+}
+
 // nextStretch ends the log of the stretch under way, lets the source change, and begins the log of the next one. It returns its source.
-func (m *model) nextStretch(spec *runSpec, scan int) *modelRows {
+// Meanwhile is what others do before it; nil: nothing.
+func (m *model) nextStretch(spec *runSpec, scan int, meanwhile func()) *modelRows {
 	old := m.running
 	m.count("stretches after the first")
 	m.sampleAll()
@@ -119,6 +149,9 @@ func (m *model) nextStretch(spec *runSpec, scan int) *modelRows {
 		pick(m.r, turmoil...)(m)
 	}
 	m.sourceChanged()
+	if meanwhile != nil {
+		meanwhile()
+	}
 	m.r = own
 	time.Sleep(time.Second)
 

@@ -175,7 +175,7 @@ func TestTheEchoOfAWriteBackIsNoWord(t *testing.T) {
 		if err != nil || len(due) != 1 {
 			t.Fatalf("%d deliveries, %v", len(due), err)
 		}
-		if err := w.ledger.Delivered(t.Context(), due[0].ID, time.Now(), true); err != nil {
+		if err := w.ledger.Writes(t.Context(), []int64{due[0].ID}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		before := w.requests()

@@ -190,10 +190,10 @@ func asksAnew(ctx context.Context, a *app) (yes bool, err error) {
 func newFeedbackDeadCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "dead",
-		Short: "List write-backs that failed: given up, or to be tried again",
-		Long: `List what could not be written back, with the reason: what is given up, and what is tried again after
-pauses that grow. What the target refuses is given up after 12 attempts, which take about three hours;
-a target that cannot be reached is tried for days.`,
+		Short: "List what is not written back: given up, or still to be done",
+		Long: `List what is not written back, with the reason of the latest attempt: what is given up, and what is tried
+again after pauses that grow. What the target refuses is given up after 12 attempts, which take about
+three hours; a target that cannot be reached is tried for days.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return readFeedback(cmd.Context(), a, func(cfg *config.Config, l setup.Ledger) error {

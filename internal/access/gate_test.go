@@ -223,6 +223,9 @@ func TestManyClientsNeedLittleMemory(t *testing.T) {
 		for range failureBurst {
 			f.note(address(i), now)
 		}
+		if f.wait(address(1), now) == 0 && i > 0 {
+			t.Fatalf("a client that comes again and again is forgotten after %d others", i)
+		}
 	}
 	if len(f.clients) != maxClients || f.latest.Len() != maxClients {
 		t.Errorf("%d clients, %d in their order", len(f.clients), f.latest.Len())

@@ -293,6 +293,26 @@ func TestEverythingNeedsAToken(t *testing.T) {
 	}
 }
 
+// TestNobodyFillsTheLog asks in ways that anybody can, and with a wrong token.
+func TestNobodyFillsTheLog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := start(t, w.api.Handler())
+	for range 50 {
+		c.ask(http.MethodGet, "/api/v1/syncs", "", "Authorization", "")
+		c.ask(http.MethodPost, "/api/v1/syncs/users/runs", "", "Origin", "https://evil.example")
+	}
+	if log := w.logged(); strings.Contains(log, "level=WARN") || strings.Count(log, "level=DEBUG") != 100 || !strings.Contains(log, "client=127.0.0.1") {
+		t.Errorf("the log is %.1000s", log)
+	}
+	for range 50 {
+		c.ask(http.MethodGet, "/api/v1/syncs", "", "Authorization", "Bearer "+strings.Repeat("wrong", 10))
+	}
+	if log := w.logged(); strings.Count(log, "level=WARN") < 10 || strings.Count(log, "level=WARN") > 12 || strings.Contains(log, "wrongwrong") {
+		t.Errorf("the log is %.1000s", log)
+	}
+}
+
 func TestBadRequestsAreToldWhatToDo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

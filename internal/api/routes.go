@@ -1,6 +1,7 @@
 package api
 
 import (
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -93,14 +94,18 @@ func (a *API) handle(r route) http.HandlerFunc {
 		if req.Context().Err() != nil { // the client has left
 			return
 		}
-		refused := refuse(w, err)
-		switch refused.Status {
-		case http.StatusInternalServerError:
-			a.log.Error("a request failed", "method", req.Method, "path", r.path, "error", err)
-		case http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusForbidden:
-			a.log.Warn("a request was refused", "method", req.Method, "path", r.path, "client", a.parts.Gate.Client(req).String(), "token", who.Name, "why", refused.Message)
-		default:
-			a.log.Debug("a request was refused", "method", req.Method, "path", r.path, "token", who.Name, "why", refused.Message)
-		}
+		a.log.Log(req.Context(), levelOf(req, refuse(w, err)), "a request was refused", "method", req.Method, "path", r.path,
+			"client", a.parts.Gate.Client(req).String(), "token", who.Name, "error", err)
 	}
+}
+
+// levelOf says how grave a refusal is for who runs the service. What anybody can cause without limit is only for debugging.
+func levelOf(req *http.Request, r *access.Refusal) slog.Level {
+	switch {
+	case r.Status == http.StatusInternalServerError:
+		return slog.LevelError
+	case r.Code == access.CodeRole, r.Code == access.CodeToken && req.Header.Get("Authorization") != "":
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
 }

@@ -44,11 +44,6 @@ func (f streams) open(c *call) (s *stream, end func(), err error) {
 		return nil, nil, busy("too many streams of events are open")
 	}
 	s = &stream{c: c, control: http.NewResponseController(c.w)}
-	// The limit of reading a request would end the stream: its request has come.
-	if err := s.control.SetReadDeadline(time.Time{}); err != nil {
-		<-f.streams
-		return nil, nil, err
-	}
 	h := c.w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("X-Accel-Buffering", "no") // nginx would keep events back

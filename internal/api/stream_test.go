@@ -7,13 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"owlatsync"
+	"owlatsync/internal/access"
 	"owlatsync/internal/access/inmemory"
 	"owlatsync/internal/config"
 	"owlatsync/internal/events"
@@ -29,6 +32,7 @@ type told struct {
 // listening is an open stream.
 type listening struct {
 	status int
+	proto  string
 	header http.Header
 	events chan told // closed when the stream has ended
 	beats  chan time.Duration
@@ -44,7 +48,7 @@ func (c client) listen(path string, header ...string) *listening {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	l := &listening{answer.StatusCode, answer.Header, make(chan told, 10_000), make(chan time.Duration, 10_000), leave}
+	l := &listening{answer.StatusCode, answer.Proto, answer.Header, make(chan told, 10_000), make(chan time.Duration, 10_000), leave}
 	if kind := answer.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/event-stream") {
 		text, _ := io.ReadAll(answer.Body)
 		readDocument().check(c.t, r, answer.StatusCode, answer.Header, text)
@@ -144,6 +148,30 @@ func TestARunIsFollowedToItsEnd(t *testing.T) {
 		}
 		if first, want := <-l.beats, streamBeat; first != want {
 			t.Errorf("the first sign of life after %s", first)
+		}
+	})
+}
+
+// TestARunIsFollowedOverHTTP2 does so for longer than a request may take, over the protocol that browsers use with TLS.
+func TestARunIsFollowedOverHTTP2(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, l := newWorld(t), inmemory.Listen()
+		server := httptest.NewUnstartedServer(nil)
+		_ = server.Listener.Close()
+		server.Config, server.Listener, server.EnableHTTP2 = access.NewServer(w.api.Handler(), access.DefaultLimits(), slog.New(slog.DiscardHandler)), l, true
+		server.StartTLS()
+		defer server.Close()
+		transport := server.Client().Transport.(*http.Transport)
+		transport.DialContext = l.Dial
+		defer transport.CloseIdleConnections()
+		c := client{t, "https://example.com", server.Client()}
+		w.add(ledger.Run{ID: 7, Sync: "users", Status: ledger.StatusRunning})
+		follower := c.listen("/api/v1/runs/7/events")
+		time.Sleep(time.Hour)
+		w.hub.Publish(events.Event{Kind: events.Ended, Sync: "users", Run: 7, Data: events.EndData{Status: ledger.StatusOK}})
+		if got := follower.kinds(); got != "run ended end" || follower.proto != "HTTP/2.0" {
+			t.Errorf("over %s were told %s", follower.proto, got)
 		}
 	})
 }

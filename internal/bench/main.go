@@ -19,6 +19,7 @@ import (
 
 	"owlatsync/internal/bench/budget"
 	"owlatsync/internal/bench/findings"
+	"owlatsync/internal/bench/fresh"
 	"owlatsync/internal/bench/plot"
 	"owlatsync/internal/bench/room"
 	"owlatsync/internal/bench/webhooks"
@@ -46,6 +47,7 @@ var parts = []part{
 	{name: "encoding", run: measureEncoding},
 	{name: "workbook", run: measureWorkbook},
 	{name: "cursor", run: measureCursor},
+	{name: "fresh", run: fresh.Measure},
 	{name: "apply", run: measureApply},
 	{name: "room", run: room.Measure(room.Rows), fails: true},
 	{name: "start", run: measureStart},

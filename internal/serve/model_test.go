@@ -244,8 +244,12 @@ type writable struct {
 	order []writeback.Notice
 }
 
-func (w *writable) Name() string                { return "statement users" }
-func (w *writable) Sync() string                { return modelSync }
+func (w *writable) Name() string { return "statement users" }
+func (w *writable) Sync() string { return modelSync }
+
+// Writes implements Target.
+func (w *writable) Writes() bool { return true }
+
 func (w *writable) Check(context.Context) error { return nil }
 func (w *writable) Close() error                { return nil }
 

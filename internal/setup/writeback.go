@@ -16,13 +16,20 @@ import (
 func (o Opener) WriteBacks(cfg *config.Config) ([]writeback.Target, error) {
 	var targets []writeback.Target
 	var wrong problem.Several
+	files := make(map[string]string) // names of write-backs by their files
 	for _, w := range cfg.WriteBacks {
 		target, err := o.WriteBack(w)
+		if other := files[w.Path]; err == nil && other != "" { // each takes back what it could not write whole
+			err = fmt.Errorf("it appends to the same file as write-back %q: name the events of both in one, or another file", other)
+		}
 		if err != nil {
 			wrong = append(wrong, problem.Usage(fmt.Errorf("write-back %q, from line %d on: %w", w.Name, w.Line, err)))
 			continue
 		}
 		targets = append(targets, target)
+		if w.Path != "" {
+			files[w.Path] = w.Name
+		}
 	}
 	if err := wrong.Err(); err != nil {
 		return nil, errors.Join(err, CloseTargets(targets))

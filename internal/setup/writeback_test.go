@@ -69,3 +69,14 @@ func TestWriteBacksThatAreWrong(t *testing.T) {
 		})
 	}
 }
+
+// Two that append to one file would cut off each other's lines on a full disk.
+func TestTwoWriteBacksToOneFile(t *testing.T) {
+	t.Parallel()
+	cfg := writingBack(t, "sqlite:app.db", `  - {name: one, on: [email.bounced], file: f.ndjson}
+  - {name: two, on: [email.complained], file: ./f.ndjson}
+`)
+	if targets, err := opener.WriteBacks(cfg); targets != nil || err == nil || !strings.Contains(err.Error(), `write-back "two"`) || !strings.Contains(err.Error(), `"one"`) {
+		t.Errorf("%v, %v", targets, err)
+	}
+}

@@ -264,7 +264,7 @@ func TestWhatWaits(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := l.Delivered(t.Context(), hear(t, l, "b", due), now, false); err != nil {
+		if err := l.Delivered(t.Context(), hear(t, l, "b", due), now, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 		for _, sync := range []string{"users", "leads"} {
@@ -304,7 +304,7 @@ func TestAWriteBackThatIsStuck(t *testing.T) {
 		var waiting []int64
 		more := func() { waiting = append(waiting, hear(t, l, "a", time.Now())) }
 		done := func() {
-			if err := l.Delivered(t.Context(), waiting[0], time.Now(), false); err != nil {
+			if err := l.Delivered(t.Context(), waiting[0], time.Now(), time.Time{}); err != nil {
 				t.Fatal(err)
 			}
 			waiting = waiting[1:]

@@ -47,6 +47,9 @@ func (f *File) Name() string { return f.name }
 // Sync implements [Target].
 func (f *File) Sync() string { return "" }
 
+// Writes implements Target.
+func (f *File) Writes() bool { return false }
+
 // Close implements [Target].
 func (f *File) Close() error { return nil }
 

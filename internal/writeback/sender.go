@@ -38,7 +38,8 @@ const (
 type Box interface {
 	DueDeliveries(ctx context.Context, target string, now time.Time, limit int) ([]ledger.Delivery, error)
 	NextDelivery(ctx context.Context, target string) (time.Time, error)
-	Delivered(ctx context.Context, id int64, at time.Time, wrote bool) error
+	Writes(ctx context.Context, ids []int64, at time.Time) error
+	Delivered(ctx context.Context, id int64, at, unwritten time.Time) error
 	Undelivered(ctx context.Context, id int64, reason string, next time.Time) error
 	Holders(ctx context.Context, addresses []string) ([]ledger.Holder, error)
 	Sharers(ctx context.Context, contactIDs []string) ([]ledger.Holder, error)
@@ -158,6 +159,13 @@ func (l *lane) round(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	var writes time.Time
+	if l.target.Writes() {
+		writes = time.Now()
+		if err := l.box.Writes(ctx, numbers(due), writes); err != nil {
+			return 0, err
+		}
+	}
 	results := l.target.Deliver(ctx, notices)
 	if len(results) != len(due) {
 		return 0, fmt.Errorf("write-back %q gave %d results for %d deliveries", l.target.Name(), len(results), len(due))
@@ -173,7 +181,11 @@ func (l *lane) round(ctx context.Context) (time.Duration, error) {
 		default:
 			l.downs = wasDown + 1
 		}
-		if err := l.record(ctx, due[i], r, isDown); err != nil {
+		unwritten := writes
+		if r.Wrote {
+			unwritten = time.Time{}
+		}
+		if err := l.record(ctx, due[i], r, isDown, unwritten); err != nil {
 			return 0, err
 		}
 	}
@@ -183,11 +195,19 @@ func (l *lane) round(ctx context.Context) (time.Duration, error) {
 	return 0, nil
 }
 
-// record notes what became of an attempt.
-func (l *lane) record(ctx context.Context, d ledger.Delivery, r Result, isDown bool) error {
+func numbers(due []ledger.Delivery) []int64 {
+	ids := make([]int64, len(due))
+	for i, d := range due {
+		ids[i] = d.ID
+	}
+	return ids
+}
+
+// record notes what became of an attempt. Unwritten is when the attempt began if it wrote nothing.
+func (l *lane) record(ctx context.Context, d ledger.Delivery, r Result, isDown bool, unwritten time.Time) error {
 	a := Attempt{Delivery: d, At: time.Now(), Err: r.Err, Down: isDown}
 	if r.Err == nil {
-		if err := l.box.Delivered(ctx, d.ID, a.At, r.Wrote); err != nil {
+		if err := l.box.Delivered(ctx, d.ID, a.At, unwritten); err != nil {
 			return err
 		}
 		l.told(a)

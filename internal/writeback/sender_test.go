@@ -28,8 +28,12 @@ type desk struct {
 	at   []time.Time
 }
 
-func (d *desk) Name() string                { return d.name }
-func (d *desk) Sync() string                { return d.sync }
+func (d *desk) Name() string { return d.name }
+func (d *desk) Sync() string { return d.sync }
+
+// Writes implements Target.
+func (d *desk) Writes() bool { return true }
+
 func (d *desk) Check(context.Context) error { return nil }
 func (d *desk) Close() error                { return nil }
 
@@ -309,11 +313,11 @@ type forgetful struct {
 	times int
 }
 
-func (f *forgetful) Delivered(ctx context.Context, id int64, at time.Time, wrote bool) error {
+func (f *forgetful) Delivered(ctx context.Context, id int64, at, unwritten time.Time) error {
 	if f.times--; f.times >= 0 {
 		return errors.New("the disk is full")
 	}
-	return f.Ledger.Delivered(ctx, id, at, wrote)
+	return f.Ledger.Delivered(ctx, id, at, unwritten)
 }
 
 // What was told and could not be recorded is told again: at least once.

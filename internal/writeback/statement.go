@@ -72,6 +72,9 @@ func (s *Statement) Sync() string {
 	return ""
 }
 
+// Writes implements Target.
+func (s *Statement) Writes() bool { return true }
+
 // Has reports whether the statement has the parameter.
 func (s *Statement) Has(name string) bool { return s.bound.Has(name) }
 

@@ -37,6 +37,8 @@ type Target interface {
 	Name() string
 	// Sync is the sync whose rows' keys the target wants to know; empty: none.
 	Sync() string
+	// Writes reports whether it may change what a source says.
+	Writes() bool
 	// Check tells whether the target can be told, without telling it anything. It fails with a *DownError if that cannot be known
 	// now, and with another error if the target would refuse everything until its settings or the target are changed.
 	Check(ctx context.Context) error

@@ -68,6 +68,9 @@ func (w *Webhook) Name() string { return w.name }
 // Sync implements [Target].
 func (w *Webhook) Sync() string { return "" }
 
+// Writes implements Target.
+func (w *Webhook) Writes() bool { return false }
+
 // Check does nothing: a webhook cannot be asked without being told.
 func (w *Webhook) Check(context.Context) error { return nil }
 

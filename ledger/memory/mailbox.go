@@ -146,9 +146,14 @@ func (m outbox) NextDelivery(ctx context.Context, target string) (next time.Time
 
 // note changes the delivery with the number, if there is one.
 func (m outbox) note(ctx context.Context, id int64, change func(*store, *ledger.Delivery)) error {
+	return m.each(ctx, []int64{id}, change)
+}
+
+// each changes those deliveries with the numbers that there are.
+func (m outbox) each(ctx context.Context, ids []int64, change func(*store, *ledger.Delivery)) error {
 	return m.use(ctx, "note a delivery in ledger", func(s *store) error {
 		for _, d := range s.heard.deliveries {
-			if d.ID == id {
+			if slices.Contains(ids, d.ID) {
 				change(s, d)
 			}
 		}
@@ -157,27 +162,47 @@ func (m outbox) note(ctx context.Context, id int64, change func(*store, *ledger.
 }
 
 // Delivered implements ledger.Outbox.
-func (m outbox) Delivered(ctx context.Context, id int64, at time.Time, wrote bool) error {
+func (m outbox) Delivered(ctx context.Context, id int64, at, unwritten time.Time) error {
 	return m.note(ctx, id, func(s *store, d *ledger.Delivery) {
-		if d.State == ledger.DeliveryDone {
-			return
+		if d.State != ledger.DeliveryDone {
+			d.State, d.Done, d.Error = ledger.DeliveryDone, moment(at), ""
+			d.Attempts++
 		}
-		d.State, d.Done, d.Error = ledger.DeliveryDone, moment(at), ""
-		d.Attempts++
-		f := s.heard.told(d.Feedback.ID)
-		topics := []string{d.Topic}
-		if d.Topic == "" {
-			topics = nil
-			for _, t := range f.Topics {
-				topics = append(topics, t.ID)
+		s.write(d, func(o *ledger.OptOut) {
+			if !unwritten.IsZero() && o.Written.Equal(moment(unwritten)) {
+				o.Written = time.Time{}
 			}
+		})
+	})
+}
+
+// write changes the opt-outs that a delivery is about.
+func (s *store) write(d *ledger.Delivery, change func(*ledger.OptOut)) {
+	f := s.heard.told(d.Feedback.ID)
+	topics := []string{d.Topic}
+	if d.Topic == "" {
+		topics = nil
+		for _, t := range f.Topics {
+			topics = append(topics, t.ID)
 		}
-		for _, topic := range topics {
-			if o, left := s.optOuts[optOutPlace{f.ContactID, topic}]; wrote && left {
+	}
+	for _, topic := range topics {
+		place := optOutPlace{f.ContactID, topic}
+		if o, left := s.optOuts[place]; left {
+			change(&o)
+			s.optOuts[place] = o
+		}
+	}
+}
+
+// Writes implements ledger.Outbox.
+func (m outbox) Writes(ctx context.Context, ids []int64, at time.Time) error {
+	return m.each(ctx, ids, func(s *store, d *ledger.Delivery) {
+		s.write(d, func(o *ledger.OptOut) {
+			if o.Written.Before(moment(at)) {
 				o.Written = moment(at)
-				s.leave(o)
 			}
-		}
+		})
 	})
 }
 

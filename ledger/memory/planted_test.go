@@ -163,8 +163,11 @@ func (f faulty) DueDeliveries(ctx context.Context, target string, now time.Time,
 	return found, nil
 }
 
-func (f faulty) Delivered(ctx context.Context, id int64, at time.Time, wrote bool) error {
-	return f.Ledger.Delivered(ctx, id, at, wrote && f.fault != "what was written is forgotten")
+func (f faulty) Writes(ctx context.Context, ids []int64, at time.Time) error {
+	if f.fault == "what was written is forgotten" {
+		return nil
+	}
+	return f.Ledger.Writes(ctx, ids, at)
 }
 
 func (f faulty) ForgetPerson(ctx context.Context, address string) (int, error) {

@@ -110,9 +110,14 @@ func (o outbox) note(ctx context.Context, fn func(*tx) error) error {
 	return nil
 }
 
+// Writes implements ledger.Outbox.
+func (o outbox) Writes(ctx context.Context, ids []int64, at time.Time) error {
+	return o.note(ctx, func(t *tx) error { return heard.Writes(t.Tx, ids, at) })
+}
+
 // Delivered implements ledger.Outbox.
-func (o outbox) Delivered(ctx context.Context, id int64, at time.Time, wrote bool) error {
-	return o.note(ctx, func(t *tx) error { return heard.Done(t.Tx, id, at, wrote) })
+func (o outbox) Delivered(ctx context.Context, id int64, at, unwritten time.Time) error {
+	return o.note(ctx, func(t *tx) error { return heard.Done(t.Tx, id, at, unwritten) })
 }
 
 // Undelivered implements ledger.Outbox.

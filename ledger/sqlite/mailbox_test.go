@@ -67,7 +67,7 @@ func TestNewsAndRecordsShareATransaction(t *testing.T) {
 		}
 		recorded := recordLater(t.Context(), k, rowRecord("1"))
 		delivered := make(chan error, 1)
-		go func() { delivered <- l.Delivered(t.Context(), 1, time.Now(), false) }()
+		go func() { delivered <- l.Delivered(t.Context(), 1, time.Now(), time.Time{}) }()
 		synctest.Wait()
 		l.f.LeaveWriter()
 		isNew := 0

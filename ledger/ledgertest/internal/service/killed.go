@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"owlatsync/ledger"
 )
@@ -63,7 +64,8 @@ func PlayRole(t *testing.T, role string, l Ledger) {
 			for range 2 {
 				due, err := l.DueDeliveries(t.Context(), "sql", at(59), 1)
 				noError(t, err)
-				noError(t, l.Delivered(t.Context(), due[0].ID, at(9), true))
+				noError(t, l.Writes(t.Context(), []int64{due[0].ID}, at(9)))
+				noError(t, l.Delivered(t.Context(), due[0].ID, at(9), time.Time{}))
 				say(due[0].ID)
 			}
 		}

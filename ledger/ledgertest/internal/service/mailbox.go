@@ -286,7 +286,7 @@ func Mailbox(t *testing.T, open Open) {
 		noError(t, err)
 		for _, d := range due {
 			if d.Feedback.ID == done {
-				noError(t, l.Delivered(t.Context(), d.ID, at(9), false))
+				noError(t, l.Delivered(t.Context(), d.ID, at(9), time.Time{}))
 			}
 		}
 		n, err := l.Prune(t.Context(), at(20))

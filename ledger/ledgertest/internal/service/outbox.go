@@ -90,16 +90,16 @@ func Outbox(t *testing.T, open Open) {
 		same(t, "of another target", due(t, l, "b", 10, 9), other)
 		noError(t, l.Undelivered(t.Context(), ids[0], "refused", at(30)))
 		same(t, "while the first waits, so do those after it", due(t, l, "a", 29, 9), []int64{ids[1], ids[3]})
-		noError(t, l.Delivered(t.Context(), ids[1], at(11), false))
-		noError(t, l.Delivered(t.Context(), ids[3], at(11), false))
+		noError(t, l.Delivered(t.Context(), ids[1], at(11), time.Time{}))
+		noError(t, l.Delivered(t.Context(), ids[3], at(11), time.Time{}))
 		same(t, "next", next(t, l, "a"), 30)
 		same(t, "due again", due(t, l, "a", 30, 9), []int64{ids[0]})
 		noError(t, l.Close())
 		l = reopen(t, open, folder)
 		failed := deliveryOf(t, l, ids[0])
 		same(t, "failed", []any{failed.State, failed.Attempts, failed.Due, failed.Error, failed.Done}, []any{ledger.DeliveryWaiting, 1, at(30).UTC(), "refused", time.Time{}})
-		noError(t, l.Delivered(t.Context(), ids[0], at(31), false))
-		noError(t, l.Delivered(t.Context(), ids[0], at(32), false))
+		noError(t, l.Delivered(t.Context(), ids[0], at(31), time.Time{}))
+		noError(t, l.Delivered(t.Context(), ids[0], at(32), time.Time{}))
 		done := deliveryOf(t, l, ids[0])
 		same(t, "done", []any{done.State, done.Attempts, done.Error, done.Done}, []any{ledger.DeliveryDone, 2, "", at(31).UTC()})
 		same(t, "the next of the person", due(t, l, "a", 59, 9), []int64{ids[2]})
@@ -134,7 +134,7 @@ func Outbox(t *testing.T, open Open) {
 		same(t, "it comes first again", due(t, l, "a", 40, 9), []int64{ids[0], ids[2]})
 		same(t, "and those after it wait", due(t, l, "a", 39, 9), []int64(nil))
 		same(t, "next", next(t, l, "a"), 40)
-		noError(t, l.Delivered(t.Context(), math.MaxInt32, at(1), true)) // erased with its person
+		noError(t, l.Delivered(t.Context(), math.MaxInt32, at(1), time.Time{})) // erased with its person
 		noError(t, l.Undelivered(t.Context(), math.MaxInt32, "", at(1)))
 	})
 	t.Run("deliveries of one webhook keep their order", func(t *testing.T) {
@@ -151,7 +151,7 @@ func Outbox(t *testing.T, open Open) {
 			if len(found) != 1 || found[0].Topic != fmt.Sprint(i) || found[0].Attempts != 0 || found[0].Error != "" {
 				t.Fatalf("%d: %+v", i, found)
 			}
-			noError(t, l.Delivered(t.Context(), found[0].ID, at(59), false))
+			noError(t, l.Delivered(t.Context(), found[0].ID, at(59), time.Time{}))
 		}
 	})
 	t.Run("an opt-out that a statement wrote is known to be written", func(t *testing.T) {
@@ -170,13 +170,17 @@ func Outbox(t *testing.T, open Open) {
 			Deliveries: []ledger.Delivery{{Target: "sql", Person: "1", Topic: "a"}, {Target: "sql", Person: "2"}, {Target: "file", Person: "1", Topic: "d"}}})
 		ids := latest(t, l, "", 0)
 		slices.Sort(ids)
-		noError(t, l.Delivered(t.Context(), ids[2], at(8), false))
-		noError(t, l.Delivered(t.Context(), ids[0], at(9), true))
+		noError(t, l.Delivered(t.Context(), ids[2], at(8), time.Time{}))
+		noError(t, l.Writes(t.Context(), []int64{ids[0], math.MaxInt32}, at(9)))
+		noError(t, l.Delivered(t.Context(), ids[0], at(9), time.Time{}))
 		want := left(5, "a", "b", "c", "d")
 		want[0].Written = at(9).UTC()
 		same(t, "the topic of the delivery", optOuts(t, l, "contact1"), want)
-		noError(t, l.Delivered(t.Context(), ids[1], at(10), true))
+		noError(t, l.Writes(t.Context(), ids[1:2], at(10)))
 		want[1].Written, want[2].Written = at(10).UTC(), at(10).UTC()
+		noError(t, l.Writes(t.Context(), ids[2:3], at(11)))
+		noError(t, l.Delivered(t.Context(), ids[2], at(12), at(11))) // nothing was found to write
+		noError(t, l.Delivered(t.Context(), ids[0], at(12), at(11)))
 		noError(t, l.NoteOptOuts(t.Context(), left(20, "a")...)) // what was written stays known
 		want[0].At = at(20).UTC()
 		noError(t, l.Close())
@@ -197,6 +201,6 @@ func Outbox(t *testing.T, open Open) {
 		n, err := l.RetryDeliveries(t.Context(), nil, at(2))
 		noError(t, err)
 		same(t, "retried", n, 1)
-		noError(t, l.Delivered(t.Context(), id, at(3), false))
+		noError(t, l.Delivered(t.Context(), id, at(3), time.Time{}))
 	})
 }

@@ -22,20 +22,35 @@ func deliver(t dbfile.Tx, feedback int64, d *ledger.Delivery, received time.Time
 		feedback, d.Target, d.Person, d.Topic, due.UnixMicro())
 }
 
-// written notes in an opt-out that it was written into a source: that of the topic, or of all topics of the feedback.
-const written = `UPDATE opt_outs SET written = max(coalesce(written, 0), ?2)
+const (
+	written   = "UPDATE opt_outs SET written = max(coalesce(written, 0), ?2)" + ofDelivery
+	unwritten = "UPDATE opt_outs SET written = NULL" + ofDelivery + " AND written = ?2"
+)
+
+// ofDelivery are the opt-outs that a delivery is about: that of its topic, or of all topics of the feedback.
+const ofDelivery = `
 	WHERE contact_id = (SELECT f.contact FROM deliveries d JOIN feedback f ON f.id = d.feedback WHERE d.id = ?1)
 	AND topic IN (SELECT d.topic FROM deliveries d WHERE d.id = ?1 AND d.topic <> ''
 		UNION ALL SELECT j.value ->> 'id' FROM deliveries d JOIN feedback f ON f.id = d.feedback JOIN json_each(f.topics) j WHERE d.id = ?1 AND d.topic = '')`
 
-// Done notes that a delivery was done, and whether a statement wrote it into a source.
-func Done(t dbfile.Tx, id int64, at time.Time, wrote bool) error {
-	n, err := t.Affect("UPDATE deliveries SET state = 'done', attempts = attempts + 1, done = ?2, error = '' WHERE id = ?1 AND state <> 'done'",
+// Writes notes that statements are about to write deliveries into a source.
+func Writes(t dbfile.Tx, ids []int64, at time.Time) error {
+	for _, id := range ids {
+		if err := t.Exec(written, id, at.UnixMicro()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Done notes that a delivery was done. Nothing is the time of Writes if there was nothing to write, else zero.
+func Done(t dbfile.Tx, id int64, at, nothing time.Time) error {
+	err := t.Exec("UPDATE deliveries SET state = 'done', attempts = attempts + 1, done = ?2, error = '' WHERE id = ?1 AND state <> 'done'",
 		id, at.UnixMicro())
-	if err != nil || n == 0 || !wrote {
+	if err != nil || nothing.IsZero() {
 		return err
 	}
-	return t.Exec(written, id, at.UnixMicro())
+	return t.Exec(unwritten, id, nothing.UnixMicro())
 }
 
 // Failed notes a failed attempt of a waiting delivery, and when the next is due; zero: never.
