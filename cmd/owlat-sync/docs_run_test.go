@@ -82,7 +82,7 @@ func setupWithPort(env *testscript.Env) error {
 // stands for a reader's own is replaced: ids, folders, and the answer to a question.
 func shellScript(markdown string) (string, int) {
 	var script strings.Builder
-	commands := 0
+	commands, serving := 0, false
 	for _, block := range codeBlocks(markdown) {
 		if block.language != "sh" {
 			continue
@@ -91,6 +91,9 @@ func shellScript(markdown string) (string, int) {
 			line = strings.TrimSpace(line)
 			if !regexp.MustCompile(`^(owlat-sync|mkdir|mv) `).MatchString(line) || strings.HasPrefix(line, "owlat-sync sandbox") {
 				continue
+			}
+			if serving = serving || line == "owlat-sync serve"; strings.HasPrefix(line, "owlat-sync trigger") && !serving {
+				continue // nobody would answer
 			}
 			if strings.HasPrefix(line, "owlat-sync ") {
 				commands++
