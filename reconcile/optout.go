@@ -8,7 +8,16 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/consent"
 )
+
+// Heed returns the entry with what follows from the opt-outs of its contact, as the next run that plans its row takes it. It changes
+// nothing it is given.
+func Heed(e *ledger.Entry, optOuts []ledger.OptOut) *ledger.Entry {
+	heeded := *e
+	heeded.Memberships = consent.Heed(e.Memberships, optOuts)
+	return &heeded
+}
 
 // clocksApart is how far ahead of this machine's Owlat's clock is believed to be. An opt-out later than that would stand above every
 // later consent.

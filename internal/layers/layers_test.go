@@ -90,7 +90,7 @@ var table = map[string][]string{
 	},
 	"/reconcile/apply": {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/progress", "/reconcile/remote", "/reconcile/step"},
 	"/reconcile": {
-		"/", "/ledger", "/owlat", "/reconcile/apply", "/reconcile/ask", "/reconcile/plan", "/reconcile/policy", "/reconcile/progress",
+		"/", "/ledger", "/owlat", "/reconcile/apply", "/reconcile/ask", "/reconcile/consent", "/reconcile/plan", "/reconcile/policy", "/reconcile/progress",
 		"/reconcile/remote", "/reconcile/scan", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
 	},
 
