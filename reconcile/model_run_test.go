@@ -66,6 +66,8 @@ func (m *model) randomRun() {
 		spec.o.Full = true
 	case 3:
 		spec.plan = true
+	case 4, 5, 6:
+		spec.o.Keys = m.someKeys(s, list)
 	}
 	if s.held != 0 && m.r.IntN(2) == 0 {
 		spec.o = runOptions{Approve: s.held}
@@ -75,6 +77,17 @@ func (m *model) randomRun() {
 		spec.o.Confirm = func(owlatsync.Summary) (bool, error) { return yes == 1, nil }
 	}
 	m.run(s, spec)
+}
+
+// someKeys names rows of the source, and one that it does not have.
+func (m *model) someKeys(s *modelSync, list []owlatsync.Row) []string {
+	keys := []string{"nobody"}
+	for _, row := range list {
+		if key := keyOf(&s.Sync, row); key != "" && m.r.IntN(3) == 0 {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 func (m *model) randomFault() owlattest.Fault {
@@ -169,7 +182,7 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	}
 	log = m.running // the last stretch
 	log.report, log.err = report, err
-	log.changes = reading != nil && reading.Mode == owlatsync.ReadChanges
+	log.changes = reading != nil && reading.Mode != owlatsync.ReadAll
 	m.running = nil
 	client.CloseIdleConnections()
 	m.server.ClearFaults()

@@ -82,6 +82,21 @@ func (s *modelRows) as(sync *reconcile.Sync) reconcile.Source {
 	return s
 }
 
+var _ reconcile.Keyed = (*modelRows)(nil)
+
+// Picks says that rows with keys can be asked for.
+func (s *modelRows) Picks() bool {
+	return !slices.ContainsFunc(s.list, func(r owlatsync.Row) bool { return r.Key == "" }) && len(s.list) > 0
+}
+
+// Pick gives the rows with some keys.
+func (s *modelRows) Pick(ctx context.Context, next func(context.Context) ([]string, error)) iter.Seq2[*owlatsync.Row, error] {
+	return s.scan(ctx, &owlatsync.Scan{Since: never.Format(time.RFC3339Nano), Again: next})
+}
+
+// never is later than any change of a row.
+var never = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
+
 func (s *modelRows) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
 	return s.scan(ctx, new(owlatsync.Scan))
 }
@@ -134,7 +149,7 @@ func (s *modelRows) read(ctx context.Context, sc *owlatsync.Scan, yield func(int
 	}
 	var mark time.Time
 	for i, at := range s.stamps {
-		if at.Before(from) && !at.IsZero() {
+		if at.Before(from) && (!at.IsZero() || from.After(never.AddDate(-1, 0, 0))) { // with keys nothing else is read
 			continue
 		}
 		if more, err := give(i); !more {
@@ -213,13 +228,17 @@ func (m *model) checkReading(log *runLog, spec *runSpec) {
 		return
 	}
 	incremental := log.config.FullEvery > 0
-	if reading := log.report.Reading; log.err == nil && incremental != (reading != nil) {
+	if reading := log.report.Reading; log.err == nil && incremental != (reading != nil) && (reading == nil || reading.Mode != owlatsync.ReadKeys) {
 		m.fail("the report says %v of how the source was read", reading)
 	}
 	if !log.changes {
 		if slices.Contains(log.given, false) && log.err == nil {
 			m.fail("not all rows were read, and the run does not say so")
 		}
+		return
+	}
+	if log.report.Reading.Mode == owlatsync.ReadKeys {
+		m.checkKeys(log, spec)
 		return
 	}
 	m.count("runs that read changes")
@@ -249,6 +268,22 @@ func (m *model) checkReading(log *runLog, spec *runSpec) {
 	for i := range log.rows {
 		if !log.given[i] {
 			m.checkUnread(log, i)
+		}
+	}
+}
+
+// checkKeys: the rows that were asked for are read, and no row for which there was no reason.
+func (m *model) checkKeys(log *runLog, spec *runSpec) {
+	m.count("runs that read keys")
+	if len(spec.o.Keys) == 0 && spec.o.Approve == 0 || spec.o.Full {
+		m.fail("rows were asked for by key although nobody named any")
+	}
+	if log.err != nil || log.former != nil {
+		return
+	}
+	for i, row := range log.rows {
+		if key := keyOf(&log.config, row); !log.given[i] && slices.Contains(spec.o.Keys, key) && spec.o.Approve == 0 {
+			m.fail("row %d was asked for by key, and not read", i+1)
 		}
 	}
 }

@@ -68,6 +68,14 @@ func (l livingChanges) Scan(ctx context.Context, sc *owlatsync.Scan) iter.Seq2[*
 	return l.scan(ctx, sc)
 }
 
+// Picks says whether rows can be asked for by key.
+func (l *living) Picks() bool { return l.rows.Picks() }
+
+// Pick gives the rows with some keys, as the present stretch sees them.
+func (l *living) Pick(ctx context.Context, next func(context.Context) ([]string, error)) iter.Seq2[*owlatsync.Row, error] {
+	return l.scan(ctx, &owlatsync.Scan{Since: never.Format(time.RFC3339Nano), Again: next})
+}
+
 func (l *living) scan(ctx context.Context, sc *owlatsync.Scan) iter.Seq2[*owlatsync.Row, error] {
 	return func(yield func(*owlatsync.Row, error) bool) {
 		if l.scans++; l.scans > 1 {

@@ -8,24 +8,26 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/consent"
 )
 
-// clocksApart is how far ahead of this machine's Owlat's clock is believed to be. An opt-out later than that would stand above every
-// later consent.
-const clocksApart = 48 * time.Hour
+// Heed returns the entry with what follows from the opt-outs of its contact, as the next run that plans its row takes it. It changes
+// nothing it is given.
+func Heed(e *ledger.Entry, optOuts []ledger.OptOut) *ledger.Entry {
+	heeded := *e
+	heeded.Memberships = consent.Heed(e.Memberships, optOuts)
+	return &heeded
+}
 
-// Unsubscribed records the opt-outs of Owlat's webhook topic.unsubscribed (see owlat.VerifyWebhook). No add that is still due puts
+// Unsubscribed records the opt-outs of Owlat's webhook topic.unsubscribed (see owlat.VerifyWebhook); Hear takes in every webhook. No add that is still due puts
 // the person back, not even with `existing: add`. Only a consent that a run first saw after the opt-out does. It may be called
 // while a run goes on: the run then holds back adds that are not sent yet. An opt-out without a time counts as of now; one without a
 // contact or a topic is an error, and nothing is recorded.
 func Unsubscribed(ctx context.Context, inbox ledger.Inbox, u owlat.WebhookTopicUnsubscribedPayload) error {
-	at := u.UnsubscribedAt
 	if u.ContactID == "" {
 		return errors.New("record who left a topic: the opt-out names no contact")
 	}
-	if now := time.Now(); at.Unix() <= 0 || at.After(now.Add(clocksApart)) { // a time at the epoch or before is none
-		at = now
-	}
+	at := believed(u.UnsubscribedAt, time.Now())
 	optOuts := make([]ledger.OptOut, 0, len(u.Topics))
 	for _, t := range u.Topics {
 		if t.ID == "" {

@@ -65,21 +65,24 @@ func TestDocumentedCommandsWork(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	testscript.Run(t, testscript.Params{Dir: folder, Cmds: storyCommands, Setup: func(env *testscript.Env) error {
-		free, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		env.Setenv("LISTEN", free.Addr().String())
-		return errors.Join(free.Close(), setupStory(env))
-	}})
+	testscript.Run(t, testscript.Params{Dir: folder, Cmds: storyCommands, Setup: setupWithPort})
+}
+
+// setupWithPort is setupStory with the variable LISTEN, an address where nobody listens.
+func setupWithPort(env *testscript.Env) error {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	env.Setenv("LISTEN", free.Addr().String())
+	return errors.Join(free.Close(), setupStory(env))
 }
 
 // shellScript makes a script of the blocks of a page that the program alone can carry out, and returns how many of its commands it has. What
 // stands for a reader's own is replaced: ids, folders, and the answer to a question.
 func shellScript(markdown string) (string, int) {
 	var script strings.Builder
-	commands := 0
+	commands, serving := 0, false
 	for _, block := range codeBlocks(markdown) {
 		if block.language != "sh" {
 			continue
@@ -88,6 +91,9 @@ func shellScript(markdown string) (string, int) {
 			line = strings.TrimSpace(line)
 			if !regexp.MustCompile(`^(owlat-sync|mkdir|mv) `).MatchString(line) || strings.HasPrefix(line, "owlat-sync sandbox") {
 				continue
+			}
+			if serving = serving || line == "owlat-sync serve"; strings.HasPrefix(line, "owlat-sync trigger") && !serving {
+				continue // nobody would answer
 			}
 			if strings.HasPrefix(line, "owlat-sync ") {
 				commands++

@@ -27,7 +27,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(leakChecked{m}, map[string]func(){"owlat-sync": main, crashingProgram: crashMain})
+	testscript.Main(leakChecked{m}, map[string]func(){"owlat-sync": main, crashingProgram: crashMain, fakeCurl: curlMain})
 }
 
 // leakChecked fails a run of the tests that passed but left goroutines behind.

@@ -113,6 +113,9 @@ func (q *Question) Tales(ctx context.Context, s *setup.Session, sync config.Sync
 		if t.Sibling, err = siblingOf(ctx, s.Ledger, sync.Name, t.Entry); err != nil {
 			return nil, err
 		}
+		if err := t.heed(ctx, s.Ledger); err != nil {
+			return nil, err
+		}
 		if t.Entry == nil && t.Row == nil && len(t.History) == 0 && len(t.Decisions) == 0 {
 			continue
 		}
@@ -131,6 +134,18 @@ func (q *Question) Tales(ctx context.Context, s *setup.Session, sync config.Sync
 		return tales, ctx.Err()
 	}
 	return tales, planErr
+}
+
+// heed takes in who has left a topic since the row was last planned.
+func (t *Tale) heed(ctx context.Context, l ledger.Reader) error {
+	if t.Entry == nil || t.Entry.ContactID == "" {
+		return nil
+	}
+	optOuts, err := l.OptOuts(ctx, []string{t.Entry.ContactID})
+	if err == nil {
+		t.Entry = reconcile.Heed(t.Entry, optOuts)
+	}
+	return err
 }
 
 // heardMost is how much of what webhooks told of a person is shown.

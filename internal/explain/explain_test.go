@@ -195,3 +195,37 @@ func contactID(t *testing.T, server *owlattest.Server, email string) string {
 	}
 	return c.ID
 }
+
+// TestWhatWebhooksTold explains a row between a webhook and the next run.
+func TestWhatWebhooksTold(t *testing.T) {
+	t.Parallel()
+	server := &owlattest.Server{}
+	topic := server.AddTopic("news", false)
+	s, _ := open(t, server, "    topics: [{id: "+topic+"}]\n")
+	ann, _ := server.Contact("ann@example.com")
+	now := time.Now().UTC()
+	for i, f := range []ledger.Feedback{
+		{Event: "topic.unsubscribed", ContactID: ann.ID, Topics: []ledger.FeedbackTopic{{ID: topic, Name: "news"}}},
+		{Event: "email.bounced", Email: "ann@example.com", Kind: "hard"},
+		{Event: "email.complained", Email: "bob@example.com"},
+	} {
+		f.Hash[0], f.At, f.Received = byte(i), now, now
+		news := ledger.News{Feedback: f}
+		switch i {
+		case 0:
+			news.OptOuts = []ledger.OptOut{{ContactID: ann.ID, Topic: topic, At: now}}
+		case 1:
+			news.Suppressions = []ledger.Suppression{{Email: "ann@example.com", Reason: ledger.Bounced, At: now}}
+		}
+		if _, _, err := s.Ledger.TakeIn(t.Context(), news); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, told := tales(t, s, explain.Question{Word: "1"})
+	if len(told) != 1 || len(told[0].Heard) != 2 || told[0].Barred == nil || told[0].Barred.Reason != ledger.Bounced {
+		t.Fatalf("%+v", told)
+	}
+	if m := told[0].Entry.Membership(topic); m == nil || m.State != ledger.MemberOptedOut {
+		t.Errorf("the membership is told as %+v", m)
+	}
+}

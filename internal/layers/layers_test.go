@@ -90,7 +90,7 @@ var table = map[string][]string{
 	},
 	"/reconcile/apply": {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/progress", "/reconcile/remote", "/reconcile/step"},
 	"/reconcile": {
-		"/", "/ledger", "/owlat", "/reconcile/apply", "/reconcile/ask", "/reconcile/plan", "/reconcile/policy", "/reconcile/progress",
+		"/", "/ledger", "/owlat", "/reconcile/apply", "/reconcile/ask", "/reconcile/consent", "/reconcile/plan", "/reconcile/policy", "/reconcile/progress",
 		"/reconcile/remote", "/reconcile/scan", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
 	},
 
@@ -120,7 +120,7 @@ var table = map[string][]string{
 
 	// The program: words and errors below, then what is open, what is found out with it, and how that is shown. What shows
 	// opens nothing, and what opens neither shows nor asks, so that a service can stand on it as well as a command.
-	"/internal/feedback":  {"/", "/ledger", "/owlat", "golang.org/x/sync"},
+	"/internal/feedback":  {"/", "/ledger", "/owlat", "/reconcile", "golang.org/x/sync"},
 	"/internal/writeback": {"/ledger", "/internal/sourcedsn", "/internal/statement", "github.com/jackc/pgx/v5"},
 	"/internal/words":     {},
 	"/internal/statement": {}, // also for /source
