@@ -116,6 +116,27 @@ func TestTrigger(t *testing.T) {
 	}
 }
 
+// api makes a request to the service's API and reads its answer.
+func (s *tended) api(method, path string, into any) (status int) {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), method, "http://"+s.listen+"/api/v1/"+path, http.NoBody)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+s.token)
+	res, err := asks.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if into != nil {
+		if err := json.NewDecoder(res.Body).Decode(into); err != nil {
+			s.t.Fatalf("%s %s: %d %v", method, path, res.StatusCode, err)
+		}
+	}
+	return res.StatusCode
+}
+
 // TestTriggerWaits while the run hangs, is cancelled, or the service is restarted.
 func TestTriggerWaits(t *testing.T) {
 	t.Parallel()
@@ -135,20 +156,8 @@ func TestTriggerWaits(t *testing.T) {
 		ended <- end{out, code}
 	}()
 	queued := func() []any {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.listen+"/api/v1/runs", http.NoBody)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+s.token)
-		res, err := asks.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = res.Body.Close() }()
 		var body struct{ Runs []map[string]any }
-		if err := json.NewDecoder(res.Body).Decode(&body); err != nil {
-			t.Fatal(err)
-		}
+		s.api(http.MethodGet, "runs", &body)
 		var all []any
 		for _, r := range body.Runs {
 			if r["status"] == "queued" {
@@ -158,16 +167,9 @@ func TestTriggerWaits(t *testing.T) {
 		return all
 	}
 	s.until("the queued run", func() bool { return len(queued()) == 1 })
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, fmt.Sprintf("http://%s/api/v1/runs/%v/cancel", s.listen, queued()[0]), http.NoBody)
-	if err != nil {
-		t.Fatal(err)
+	if status := s.api(http.MethodPost, fmt.Sprintf("runs/%v/cancel", queued()[0]), nil); status != http.StatusAccepted {
+		t.Fatalf("the cancelling is answered with %d", status)
 	}
-	req.Header.Set("Authorization", "Bearer "+s.token)
-	res, err := asks.Do(req)
-	if err != nil || res.StatusCode != http.StatusAccepted {
-		t.Fatalf("%v %v", res, err)
-	}
-	_ = res.Body.Close()
 	if e := <-ended; e.code != int(exitcode.Interrupted) || !strings.Contains(e.out, `"status":"cancelled"`) {
 		t.Errorf("a cancelled run: exit code %d, %s", e.code, e.out)
 	}

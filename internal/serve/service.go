@@ -319,27 +319,23 @@ func (s chores) nudge(ctx context.Context) {
 const (
 	pruneFirst = 10 * time.Minute
 	pruneEvery = 24 * time.Hour
-	// tidyEvery is how often memory that a run has needed goes back to the system; a service rests most of the time.
-	tidyEvery = 2 * time.Minute
+	// tidyEvery is how soon memory that runs have needed goes back to the system; a service rests most of the time.
+	tidyEvery = 10 * time.Second
 )
 
-// tidy gives memory back while nothing runs.
+// tidy gives memory back when runs have ended.
 func (s chores) tidy(ctx context.Context) {
 	ticker := time.NewTicker(tidyEvery)
 	defer ticker.Stop()
-	for {
-		debug.FreeOSMemory()
+	for tidied := int64(-1); ; {
+		if runs := s.syncs.runner.made.Load(); runs != tidied && !s.syncs.queue.Busy() {
+			tidied = runs
+			debug.FreeOSMemory()
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-		}
-		for s.syncs.queue.Busy() {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-			}
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"owlatsync"
@@ -237,6 +238,7 @@ type runner struct {
 	hub     *events.Hub
 	log     *slog.Logger
 	syncs   *syncs
+	made    atomic.Int64 // runs that have ended
 	// watch returns the context of a run, and who else is told what happens in it; nil: nobody.
 	watch func(ctx context.Context, sync string, run int64) (context.Context, []func(progress.Value))
 }
@@ -247,6 +249,7 @@ func (r *runner) Run(ctx context.Context, j *turns.Job) (again bool, err error) 
 	if !ok {
 		return false, errors.New("the configuration has no such sync any more")
 	}
+	defer r.made.Add(1)
 	told := []func(progress.Value){events.NewFollower(r.hub).Observe}
 	if r.watch != nil {
 		var others []func(progress.Value)
