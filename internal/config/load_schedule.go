@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 	"time"
@@ -21,7 +22,12 @@ const (
 var cronForm = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
 
 // ParseCron returns the expression's schedule.
-func ParseCron(expression string) (cron.Schedule, error) { return cronForm.Parse(expression) }
+func ParseCron(expression string) (cron.Schedule, error) {
+	if strings.Contains(expression, "TZ=") {
+		return nil, errors.New("an expression cannot name a time zone") // the library takes one, and panics if nothing follows it
+	}
+	return cronForm.Parse(expression)
+}
 
 // schedule reads when a sync is due. Parts that it leaves out are those of the service; see within.
 func (d *decoder) schedule(s section) Schedule {

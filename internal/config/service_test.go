@@ -159,6 +159,7 @@ func TestBadService(t *testing.T) {
 		{"", "    schedule: every 100ms\n", "", "syncs.users.schedule: must be every and a duration from 1s to 366d, such as every 5m"},
 		{"", "    schedule: '@every 5m'\n", "", "syncs.users.schedule: is written as every and a duration, such as every 5m"},
 		{"", "    schedule: 'TZ=UTC 0 * * * *'\n", "", "syncs.users.schedule: cannot name a time zone in the expression; use {cron: …, time_zone: …}"},
+		{"", "    schedule: 'TZ=0'\n", "", "syncs.users.schedule: cannot name a time zone in the expression; use {cron: …, time_zone: …}"},
 		{"", "    schedule: {cron: '@daily', every: 5m}\n", "", "syncs.users.schedule.every: cannot stand beside cron; remove one of them"},
 		{"", "    schedule: {jitter: 5s}\n", "", "syncs.users.schedule: says neither cron nor every, such as {every: 5m}"},
 		{"", "    schedule: {every: 5m, time_zone: UTC}\n", "", "syncs.users.schedule.time_zone: means nothing with every; remove it"},
