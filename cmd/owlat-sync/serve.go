@@ -43,7 +43,7 @@ over the configuration file, whole or, if anything in it is wrong, not at all.`,
 }
 
 // restGC makes the collector work more often than usual, because a service rests most of the time, beside other programs.
-const restGC = 40
+const restGC = 25
 
 func runService(cmd *cobra.Command, a *app) error {
 	if cmd.Flags().Changed("sync") {

@@ -197,7 +197,7 @@ func (s *service) serve(ctx context.Context, signals Signals) error {
 	})
 	all.Go(func() { s.alerts.Run(parts) })
 	all.Go(func() { chores{s}.nudge(parts) })
-	all.Go(func() { chores{s}.prune(parts) })
+	all.Go(func() { daily(parts, s.session.Prune, s.log) })
 	all.Go(func() { chores{s}.tidy(parts) })
 	all.Go(func() {
 		s.notify.watch(parts, s.alive, func(err error) { s.log.Error("no sign of life is given to systemd", "error", err) })
@@ -340,8 +340,8 @@ func (s chores) tidy(ctx context.Context) {
 	}
 }
 
-// prune drops old history once a day.
-func (s chores) prune(ctx context.Context) {
+// daily drops old history soon after the begin and then once a day. What fails is tried again the next day.
+func daily(ctx context.Context, prune func(context.Context) (int64, error), log *slog.Logger) {
 	timer := time.NewTimer(pruneFirst)
 	defer timer.Stop()
 	for {
@@ -351,12 +351,12 @@ func (s chores) prune(ctx context.Context) {
 		case <-timer.C:
 		}
 		timer.Reset(pruneEvery)
-		removed, err := s.session.Prune(ctx)
+		removed, err := prune(ctx)
 		switch {
 		case err != nil && ctx.Err() == nil:
-			s.log.Warn("old history could not be removed", "error", err)
+			log.Warn("old history could not be removed", "error", err)
 		case removed > 0:
-			s.log.Info("old history removed", "lines", removed)
+			log.Info("old history removed", "lines", removed)
 		}
 	}
 }

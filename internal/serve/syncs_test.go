@@ -1,7 +1,10 @@
 package serve
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"strings"
 	"testing"
@@ -417,6 +420,34 @@ func TestEventsOfARun(t *testing.T) {
 		}
 		if got, want := fmt.Sprint(kinds), "[queued started stage stage planned stage row stage ended]"; got != want {
 			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+}
+
+func TestOldHistoryGoesDaily(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var log bytes.Buffer
+		began, times := time.Now(), []time.Duration{}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			daily(ctx, func(context.Context) (int64, error) {
+				if times = append(times, time.Since(began)); len(times) == 2 {
+					return 0, errDown
+				}
+				return int64(len(times)), nil
+			}, slog.New(slog.NewTextHandler(&log, nil)))
+		}()
+		time.Sleep(50 * time.Hour)
+		cancel()
+		<-done
+		if got := fmt.Sprint(times); got != "[10m0s 24h10m0s 48h10m0s]" {
+			t.Error(got)
+		}
+		if got := log.String(); strings.Count(got, "old history removed") != 2 || strings.Count(got, errDown.Error()) != 1 {
+			t.Error(got)
 		}
 	})
 }
