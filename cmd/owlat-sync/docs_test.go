@@ -41,6 +41,10 @@ func sampleVariables(name string) (string, bool) {
 	switch {
 	case strings.HasSuffix(name, "_SECRET"):
 		return "whsec_" + strings.Repeat("b", 32), true
+	case strings.HasSuffix(name, "_URL"):
+		return "https://hooks.example.com/services/x", true
+	case strings.HasSuffix(name, "_PASSWORD"), strings.HasSuffix(name, "_TOKEN"), strings.HasSuffix(name, "_TOPIC"):
+		return "hunter2", true
 	case name == "OWLAT_SYNC_TOKEN_HASH":
 		return "sha256:" + strings.Repeat("0", 64), true
 	}

@@ -90,7 +90,8 @@ func failure(sync string, r ledger.Run) (Incident, bool) {
 		return i, false
 	}
 	if r.Message != "" {
-		i.Text += ": " + r.Message
+		// Messages hold no address, but this one leaves the house: what a database says in its own words is looked at once more.
+		i.Text += ": " + addressForm.ReplaceAllString(r.Message, "…")
 	}
 	i.Text = sentence(i.Text)
 	return i, true

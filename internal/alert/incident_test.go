@@ -38,6 +38,8 @@ func TestIncidents(t *testing.T) {
 		{"all is well", vitals.Sync{Last: run(ledger.StatusOK, ""), LastGood: noon, Overdue: noon}, ""},
 		{"error", vitals.Sync{Last: run(ledger.StatusError, "read the source: connection refused")},
 			"failure: Sync users failed: Run 7 ended with an error: read the source: connection refused."},
+		{"an error with an address", vitals.Sync{Last: run(ledger.StatusError, "read the source: value (ada@example.com) is odd")},
+			"failure: Sync users failed: Run 7 ended with an error: read the source: value (…) is odd."},
 		{"stopped", vitals.Sync{Last: run(ledger.StatusStopped, "")}, "failure: Sync users failed: Run 7 was stopped because Owlat takes no requests."},
 		{"died", vitals.Sync{Last: run(ledger.StatusDied, ledger.MessageDied)}, "failure: Sync users failed: Run 7 broke off: its process ended without a word."},
 		{"some rows failed", whole(reported(100, 5, 5), nil), ""},

@@ -44,7 +44,7 @@ type writeBackKeys struct {
 
 type hookKeys struct {
 	URL    string `json:"url" jsonschema_description:"Where to send; https, or http on this machine or in a private network."`
-	Secret string `json:"secret,omitempty" jsonschema_description:"Signs the body: the header X-Signature is its HMAC-SHA256."`
+	Secret string `json:"secret,omitempty" jsonschema_description:"Signs what is sent, as Standard Webhooks (standardwebhooks.com) says."`
 }
 
 type alertKeys struct {

@@ -132,7 +132,7 @@ func (s *service) open(ctx context.Context) (err error) {
 	s.outbox = newOutbox(s.session.Ledger, s.log, ears{s}.delivered)
 	s.alerts = alert.NewWatcher(alert.Options{
 		Signs: s.vitals, Silence: ears{s}.silence, Path: alertsFile(cfg.Ledger), Log: s.log,
-		Told: func(name string, _ alert.Message, err error) { s.metrics.Alert(name, err) },
+		Told: ears{s}.told,
 	})
 	s.waker = wake.New(wake.Options{
 		Wake: s.syncs.wake, Logger: s.log,

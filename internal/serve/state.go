@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"owlatsync/internal/alert"
 	"owlatsync/internal/api"
 	"owlatsync/internal/events"
 	"owlatsync/internal/feedback"
@@ -161,6 +162,20 @@ func (s ears) delivered(a writeback.Attempt) {
 		data.Error = a.Err.Error()
 	}
 	s.hub.Publish(events.Event{Kind: events.WriteBack, Data: data})
+}
+
+// AlertData is the data of the event that tells of a message to a channel of alerts.
+type AlertData struct {
+	Channel string        `json:"channel"`
+	Message alert.Message `json:"message"`
+}
+
+// told takes in an attempt to tell a channel what is wrong.
+func (s ears) told(channel string, m alert.Message, err error) {
+	s.metrics.Alert(channel, err)
+	if err == nil {
+		s.hub.Publish(events.Event{Kind: events.Alert, Sync: m.Sync, Run: m.Run, Data: AlertData{channel, m}})
+	}
 }
 
 // silence returns why webhooks seem not to arrive, empty if they do.

@@ -108,6 +108,8 @@ func Narrate(ctx context.Context, log *slog.Logger) func(progress.Value) {
 			for _, hit := range v.Guards {
 				log.WarnContext(ctx, "held by a guard", keySync, v.Sync, keyRun, v.Run, "guard", hit.Guard, "reason", hit.Reason)
 			}
+		case progress.Waiting:
+			log.InfoContext(ctx, "lets other syncs have their turn", keySync, v.Sync, keyRun, v.Run)
 		case progress.Afresh:
 			log.InfoContext(ctx, "reads its source again", keySync, v.Sync, keyRun, v.Run, "stretch", v.Stretch)
 		case progress.Ended:

@@ -147,6 +147,9 @@ func (t *Traces) Observe(v progress.Value) {
 		for _, hit := range v.Guards {
 			r.span.AddEvent("held", trace.WithAttributes(attribute.String("guard", string(hit.Guard)), attribute.String("reason", hit.Reason)))
 		}
+	case progress.Waiting:
+		r.enter(t.tracer, "waits for its turn")
+		t.current = nil // the requests are another run's meanwhile
 	case progress.Afresh:
 		r.span.AddEvent("reads its source again", trace.WithAttributes(attribute.Int("stretch", v.Stretch)))
 	case progress.Ended:
@@ -165,6 +168,8 @@ func aboutOf(v progress.Value) progress.About {
 	case progress.Planned:
 		return v.About
 	case progress.Held:
+		return v.About
+	case progress.Waiting:
 		return v.About
 	case progress.Afresh:
 		return v.About

@@ -41,6 +41,7 @@ func TestATraceOfARun(t *testing.T) {
 		tr := newTraces(sdk.WithSpanProcessor(spans))
 		leads := progress.About{Sync: "leads", Run: 8}
 		tr.Observe(progress.Started{About: leads, At: time.Now()})
+		tr.Observe(progress.Waiting{About: leads})
 		tr.Observe(progress.Started{About: progress.About{Sync: "users"}, At: time.Now()}) // a plan
 		tr.Observe(progress.Started{About: users, At: time.Now()})
 		time.Sleep(time.Second)
@@ -57,7 +58,7 @@ func TestATraceOfARun(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []string{
-			"run leads > starting", "run leads", "run users > starting 1s", "run users > applying > POST /contacts", "run users > applying > POST /events error",
+			"run leads > starting", "run leads > waits for its turn", "run leads", "run users > starting 1s", "run users > applying > POST /contacts", "run users > applying > POST /events error",
 			"run users > applying 1s", "run users 2s error: refused", "POST /health",
 		}
 		if got := tree(spans.Ended()); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) {

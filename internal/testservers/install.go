@@ -61,6 +61,11 @@ func missingPackages(wanted []kind, args []string) []string {
 			}
 		}
 	}
+	for name, of := range tools {
+		if program(name, "/usr/bin") == "" {
+			packages = append(packages, of)
+		}
+	}
 	if slices.Contains(args, "-race") && os.Getenv("CGO_ENABLED") != "0" && !hasCompiler() {
 		packages = append(packages, "gcc", "libc6-dev")
 	}

@@ -36,6 +36,9 @@ var kinds = []kind{
 	{"FerretDB", testdb.MongoVariable, nil, nil, ferretModule, startFerretDB},
 }
 
+// tools are further programs that tests start themselves, by their packages in Debian.
+var tools = map[string]string{"promtool": "prometheus"}
+
 // startTimeout is how long a server may take to accept connections.
 const startTimeout = 60 * time.Second
 
