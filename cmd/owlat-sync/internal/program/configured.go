@@ -1,4 +1,4 @@
-package main
+package program
 
 import (
 	"errors"
@@ -13,9 +13,9 @@ import (
 	"owlatsync/owlat"
 )
 
-// loadConfig reads the configuration file that --config names, for a command that uses this part of it.
-func (a *app) loadConfig(use config.Use) (*config.Config, error) {
-	cfg, err := config.Load(a.configPath, use, a.lookupEnv)
+// LoadConfig reads the configuration file that --config names, for a command that uses this part of it. Its error is one of usage.
+func (a *App) LoadConfig(use config.Use) (*config.Config, error) {
+	cfg, err := config.Load(a.ConfigPath, use, a.LookupEnv)
 	switch {
 	case err == nil:
 		return cfg, nil
@@ -25,9 +25,9 @@ func (a *app) loadConfig(use config.Use) (*config.Config, error) {
 	return nil, problem.Usage(err)
 }
 
-// loadSyncs reads the configuration file, and selects the syncs that --sync names.
-func (a *app) loadSyncs(use config.Use) (*config.Config, []config.Sync, error) {
-	cfg, err := a.loadConfig(use)
+// LoadSyncs reads the configuration file, and selects the syncs that --sync names.
+func (a *App) LoadSyncs(use config.Use) (*config.Config, []config.Sync, error) {
+	cfg, err := a.LoadConfig(use)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -36,14 +36,14 @@ func (a *app) loadSyncs(use config.Use) (*config.Config, []config.Sync, error) {
 }
 
 // selectSyncs returns the syncs that --sync names in the order of the file, or all if it names none.
-func (a *app) selectSyncs(cfg *config.Config) ([]config.Sync, error) {
-	if len(a.syncs) == 0 {
+func (a *App) selectSyncs(cfg *config.Config) ([]config.Sync, error) {
+	if len(a.Syncs) == 0 {
 		return cfg.Syncs, nil
 	}
-	wanted := make(map[string]bool, len(a.syncs))
-	for _, name := range a.syncs {
+	wanted := make(map[string]bool, len(a.Syncs))
+	for _, name := range a.Syncs {
 		if cfg.Sync(name) == nil {
-			return nil, problem.Usage(fmt.Errorf("there is no sync %q in %s; it has: %s", name, a.configPath, strings.Join(cfg.Names(), ", ")))
+			return nil, problem.Usage(fmt.Errorf("there is no sync %q in %s; it has: %s", name, a.ConfigPath, strings.Join(cfg.Names(), ", ")))
 		}
 		wanted[name] = true
 	}
@@ -56,21 +56,22 @@ func (a *app) selectSyncs(cfg *config.Config) ([]config.Sync, error) {
 	return selected, nil
 }
 
-// openOwlat returns a client for commands that need no sync, and how it reaches the deployment. If there is no file and none was
+// OpenOwlat returns a client for commands that need no sync, and how it reaches the deployment. If there is no file and none was
 // asked for, the environment alone is the configuration.
-func (a *app) openOwlat(cmd *cobra.Command) (*owlat.Client, config.Owlat, error) {
-	cfg, err := a.loadOwlat(cmd)
+func (a *App) OpenOwlat(cmd *cobra.Command) (*owlat.Client, config.Owlat, error) {
+	cfg, err := a.LoadOwlat(cmd)
 	if err != nil {
 		return nil, config.Owlat{}, err
 	}
-	client, err := a.opener().Client(cfg.Owlat)
+	client, err := a.Opener().Client(cfg.Owlat)
 	return client, cfg.Owlat, err
 }
 
-func (a *app) loadOwlat(cmd *cobra.Command) (*config.Config, error) {
-	cfg, err := config.Load(a.configPath, config.UseKey|config.UseURL, a.lookupEnv)
-	if errors.Is(err, config.ErrNoFile) && !cmd.Flags().Changed("config") && a.env[envConfig] == "" {
-		if cfg, envErr := config.FromEnvironment(a.lookupEnv); envErr == nil {
+// LoadOwlat is OpenOwlat without the client: it reads how the deployment is reached. Its error is one of usage.
+func (a *App) LoadOwlat(cmd *cobra.Command) (*config.Config, error) {
+	cfg, err := config.Load(a.ConfigPath, config.UseKey|config.UseURL, a.LookupEnv)
+	if errors.Is(err, config.ErrNoFile) && !cmd.Flags().Changed("config") && a.Env[EnvConfig] == "" {
+		if cfg, envErr := config.FromEnvironment(a.LookupEnv); envErr == nil {
 			return cfg, nil
 		}
 		err = problem.Hint(err, "set %s and %s, or name a configuration file with --config", config.EnvURL, config.EnvAPIKey)
@@ -81,10 +82,10 @@ func (a *app) loadOwlat(cmd *cobra.Command) (*config.Config, error) {
 	return cfg, nil
 }
 
-// typed says how the person types commands, for advice.
-func (a *app) typed() render.Typed {
-	if a.configPath == config.DefaultFile || a.configPath == a.env[envConfig] {
+// Typed says how the person types commands, for advice.
+func (a *App) Typed() render.Typed {
+	if a.ConfigPath == config.DefaultFile || a.ConfigPath == a.Env[EnvConfig] {
 		return render.Typed{}
 	}
-	return render.Typed{Config: a.configPath}
+	return render.Typed{Config: a.ConfigPath}
 }
