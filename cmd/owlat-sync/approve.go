@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/config"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/render"
@@ -19,7 +20,7 @@ import (
 	"owlatsync/reconcile"
 )
 
-func newApproveCmd(a *app) *cobra.Command {
+func newApproveCmd(a *program.App) *cobra.Command {
 	var failuresPath string
 	cmd := &cobra.Command{
 		Use:   "approve RUN",
@@ -33,8 +34,8 @@ numbers of held runs are shown by "owlat-sync run" and "owlat-sync status".`,
 		Example: `  owlat-sync status
   owlat-sync plan --sync users
   owlat-sync approve 17`,
-		GroupID: groupSync,
-		Args:    needArgs(1, 1, "the number of a held run"),
+		GroupID: program.GroupSync,
+		Args:    program.NeedArgs(1, 1, "the number of a held run"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			run, err := strconv.ParseInt(args[0], 10, 64)
 			if err != nil || run < 1 {
@@ -47,13 +48,13 @@ numbers of held runs are shown by "owlat-sync run" and "owlat-sync status".`,
 	return cmd
 }
 
-func approve(ctx context.Context, a *app, id int64, failuresPath string) error {
-	cfg, syncs, err := a.loadSyncs(config.UseAll)
+func approve(ctx context.Context, a *program.App, id int64, failuresPath string) error {
+	cfg, syncs, err := a.LoadSyncs(config.UseAll)
 	if err != nil {
 		return err
 	}
 	var held *ledger.Run
-	err = a.withLedger(ctx, cfg, func(l setup.Ledger) (err error) {
+	err = a.WithLedger(ctx, cfg, func(l setup.Ledger) (err error) {
 		held, err = heldRun(ctx, a, l, id)
 		return err
 	})
@@ -63,11 +64,11 @@ func approve(ctx context.Context, a *app, id int64, failuresPath string) error {
 	case err != nil:
 		return err
 	case cfg.Sync(held.Sync) == nil:
-		return problem.Usage(fmt.Errorf("run %d is of sync %q, which %s does not have any more", id, held.Sync, a.configPath))
+		return problem.Usage(fmt.Errorf("run %d is of sync %q, which %s does not have any more", id, held.Sync, a.ConfigPath))
 	case !slices.ContainsFunc(syncs, func(s config.Sync) bool { return s.Name == held.Sync }):
-		return problem.Usage(fmt.Errorf("run %d is of sync %q, not of %s", id, held.Sync, strings.Join(a.syncs, ", ")))
+		return problem.Usage(fmt.Errorf("run %d is of sync %q, not of %s", id, held.Sync, strings.Join(a.Syncs, ", ")))
 	}
-	a.syncs = []string{held.Sync}
+	a.Syncs = []string{held.Sync}
 	part, ok := held.Known()
 	if !ok {
 		return reconcile.ErrPartForgotten
@@ -76,7 +77,7 @@ func approve(ctx context.Context, a *app, id int64, failuresPath string) error {
 }
 
 // heldRun returns the run if it is held.
-func heldRun(ctx context.Context, a *app, l setup.Ledger, id int64) (*ledger.Run, error) {
+func heldRun(ctx context.Context, a *program.App, l setup.Ledger, id int64) (*ledger.Run, error) {
 	run, err := l.Run(ctx, id)
 	if err == nil && run.Status == ledger.StatusHeld {
 		return run, nil
@@ -102,7 +103,7 @@ func heldRun(ctx context.Context, a *app, l setup.Ledger, id int64) (*ledger.Run
 	if now >= 0 {
 		approve := fmt.Sprintf("approve %d", waiting[now].ID)
 		err = problem.Hint(err, "run %d is the one that waits now: \"%s\" applies it, after you have looked at \"%s\"",
-			waiting[now].ID, a.typed().Command(approve, run.Sync), a.typed().Command("plan", run.Sync))
+			waiting[now].ID, a.Typed().Command(approve, run.Sync), a.Typed().Command("plan", run.Sync))
 	}
 	return nil, problem.Usage(err)
 }

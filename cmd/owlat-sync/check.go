@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/checkup"
 	"owlatsync/internal/config"
 	"owlatsync/internal/problem"
@@ -13,7 +14,7 @@ import (
 	"owlatsync/internal/words"
 )
 
-func newCheckCmd(a *app) *cobra.Command {
+func newCheckCmd(a *program.App) *cobra.Command {
 	var rows int
 	cmd := &cobra.Command{
 		Use:   "check",
@@ -34,8 +35,8 @@ func newCheckCmd(a *app) *cobra.Command {
     prepared there and not run`,
 		Example: `  owlat-sync check
   owlat-sync check --sync users --rows 20`,
-		GroupID: groupSync,
-		Args:    noArgs,
+		GroupID: program.GroupSync,
+		Args:    program.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if rows < 0 {
 				return problem.Usage(errors.New("--rows must not be negative"))
@@ -47,17 +48,17 @@ func newCheckCmd(a *app) *cobra.Command {
 	return cmd
 }
 
-func check(ctx context.Context, a *app, rows int) error {
-	cfg, syncs, err := a.loadSyncs(config.UseAll)
+func check(ctx context.Context, a *program.App, rows int) error {
+	cfg, syncs, err := a.LoadSyncs(config.UseAll)
 	if err != nil {
 		return err
 	}
 	urlFrom := ""
-	if a.env[config.EnvURL] != "" {
+	if a.Env[config.EnvURL] != "" {
 		urlFrom = config.EnvURL
 	}
 	report, err := checkup.Check(ctx, checkup.Question{
-		Opener: a.opener(), Config: cfg, Syncs: syncs, Rows: rows, Listener: render.NewCheck(a.to(), urlFrom),
+		Opener: a.Opener(), Config: cfg, Syncs: syncs, Rows: rows, Listener: render.NewCheck(a.To(), urlFrom),
 	})
 	if err != nil {
 		return err

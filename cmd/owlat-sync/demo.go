@@ -9,12 +9,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"owlatsync"
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/config"
 	"owlatsync/internal/demo"
 	"owlatsync/internal/setup"
 )
 
-func newDemoCmd(a *app) *cobra.Command {
+func newDemoCmd(a *program.App) *cobra.Command {
 	var keep bool
 	cmd := &cobra.Command{
 		Use:   "demo",
@@ -24,15 +25,15 @@ func newDemoCmd(a *app) *cobra.Command {
 It makes an SQLite database of invented users in a temporary folder and starts an Owlat that sends no
 mail, with Owlat's real request limit. Then it syncs, changes a few rows, syncs again, and once more
 without a change, and shows what each run sent, as counted by that Owlat.`,
-		GroupID: groupStart,
-		Args:    noArgs,
+		GroupID: program.GroupStart,
+		Args:    program.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return playDemo(cmd.Context(), a, keep) },
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "keep the folder with database, configuration and ledger")
 	return cmd
 }
 
-func playDemo(ctx context.Context, a *app, keep bool) (err error) {
+func playDemo(ctx context.Context, a *program.App, keep bool) (err error) {
 	dir, err := os.MkdirTemp("", "owlat-sync-demo-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the demo: %w", err)
@@ -45,7 +46,7 @@ func playDemo(ctx context.Context, a *app, keep bool) (err error) {
 		err = errors.Join(err, os.RemoveAll(dir))
 	}()
 	runs, err := demo.Play(ctx, dir, demo.Program{
-		Opener: a.opener(), Tell: a.Tell,
+		Opener: a.Opener(), Tell: a.Tell,
 		Configured: func(path, url, key string) { useDemo(a, path, url, key) },
 		Run: func(ctx context.Context, showRows bool) ([]*owlatsync.Report, error) {
 			return runForDemo(ctx, a, showRows)
@@ -61,21 +62,21 @@ func playDemo(ctx context.Context, a *app, keep bool) (err error) {
 }
 
 // useDemo points the program at the demo's configuration and deployment, and away from the person's own.
-func useDemo(a *app, path, url, key string) {
-	a.configPath, a.syncs, a.Yes = path, nil, true
-	a.env[config.EnvURL], a.env[config.EnvAPIKey] = url, key
+func useDemo(a *program.App, path, url, key string) {
+	a.ConfigPath, a.Syncs, a.Yes = path, nil, true
+	a.Env[config.EnvURL], a.Env[config.EnvAPIKey] = url, key
 }
 
 // runForDemo does what the command run does.
-func runForDemo(ctx context.Context, a *app, showRows bool) ([]*owlatsync.Report, error) {
+func runForDemo(ctx context.Context, a *program.App, showRows bool) ([]*owlatsync.Report, error) {
 	r := &runner{}
-	err := a.withSession(ctx, func(s *setup.Session, syncs []config.Sync) error {
-		return a.eachSync(s, syncs, func(sync config.Sync) error { return r.run(ctx, a, s, sync) }).Err()
+	err := a.WithSession(ctx, func(s *setup.Session, syncs []config.Sync) error {
+		return a.EachSync(s, syncs, func(sync config.Sync) error { return r.run(ctx, a, s, sync) }).Err()
 	})
 	if !showRows {
 		r.end.ForgetRows()
 	}
-	r.end.End(a.to())
+	r.end.End(a.To())
 	a.Tell("\n")
 	return r.end.Reports(), err
 }

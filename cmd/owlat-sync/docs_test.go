@@ -238,8 +238,8 @@ func TestContainersRunCommands(t *testing.T) {
 // contained is a command line that has the program run in a container.
 var contained = regexp.MustCompile(`(?:docker compose run --rm|docker compose exec owlat-sync|docker run .*|kubectl exec .* --) (owlat-sync .*)$`)
 
-// program is how a command line names the program.
-var program = regexp.MustCompile(`(?:^|[\s(=/])(?:owlat-sync|go run \./cmd/owlat-sync)(?:\s|$)`)
+// programCall is how a command line names the program.
+var programCall = regexp.MustCompile(`(?:^|[\s(=/])(?:owlat-sync|go run \./cmd/owlat-sync)(?:\s|$)`)
 
 // commandLines returns the arguments of each call of the program in a line of a shell.
 func commandLines(line string) (calls [][]string) {
@@ -251,7 +251,7 @@ func commandLines(line string) (calls [][]string) {
 		if inner := contained.FindStringSubmatch(part); inner != nil {
 			part = inner[1]
 		}
-		at := program.FindStringIndex(part)
+		at := programCall.FindStringIndex(part)
 		if at == nil || regexp.MustCompile(`\b(docker|kubectl|git|go test|sudo|journalctl|mkdir|mv) |^\*/`).MatchString(part) {
 			continue
 		}

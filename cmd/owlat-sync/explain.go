@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"owlatsync"
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
 	"owlatsync/internal/problem"
@@ -16,7 +17,7 @@ import (
 	"owlatsync/reconcile/progress"
 )
 
-func newExplainCmd(a *app) *cobra.Command {
+func newExplainCmd(a *program.App) *cobra.Command {
 	var offline bool
 	cmd := &cobra.Command{
 		Use:   "explain KEY|EMAIL",
@@ -33,8 +34,8 @@ holds addresses and names.`,
 		Example: `  owlat-sync explain 4711
   owlat-sync explain ada@example.com
   owlat-sync explain 4711 --offline`,
-		GroupID: groupCare,
-		Args:    needArgs(1, 1, "the key of a row, or an address"),
+		GroupID: program.GroupCare,
+		Args:    program.NeedArgs(1, 1, "the key of a row, or an address"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			word := owlatsync.Trim(args[0])
 			if word == "" {
@@ -47,15 +48,15 @@ holds addresses and names.`,
 	return cmd
 }
 
-func explainRow(ctx context.Context, a *app, word string, offline bool) error {
+func explainRow(ctx context.Context, a *program.App, word string, offline bool) error {
 	use := config.UseURL | config.UseSources
 	if offline {
-		if err := a.needLedger(); err != nil {
+		if err := a.NeedLedger(); err != nil {
 			return err
 		}
 		use = config.UseLedger
 	}
-	return a.withReading(ctx, use, func(s *setup.Session, syncs []config.Sync) error {
+	return a.WithReading(ctx, use, func(s *setup.Session, syncs []config.Sync) error {
 		q, err := explain.Ask(ctx, s, explain.Question{Word: word, Offline: offline, Watch: func(sync string) (func(progress.Value), func()) {
 			display := a.StartDisplay(sync, false, s)
 			return display.Observe, display.Stop
@@ -64,19 +65,19 @@ func explainRow(ctx context.Context, a *app, word string, offline bool) error {
 			return err
 		}
 		told := 0
-		failed := a.eachSync(s, syncs, func(sync config.Sync) error {
+		failed := a.EachSync(s, syncs, func(sync config.Sync) error {
 			tales, err := q.Tales(ctx, s, sync)
 			for _, t := range tales {
 				if told++; told > 1 {
 					a.Tell("\n")
 				}
-				err = errors.Join(err, render.Tale(a.to(), t))
+				err = errors.Join(err, render.Tale(a.To(), t))
 			}
 			return err
 		})
 		for _, name := range q.Syncs() {
 			if s.Config.Sync(name) == nil {
-				a.Notef("The ledger knows the address from sync %q too, which %s does not have any more.\n", name, a.configPath)
+				a.Notef("The ledger knows the address from sync %q too, which %s does not have any more.\n", name, a.ConfigPath)
 			}
 		}
 		if err := s.NoKey(); err != nil {

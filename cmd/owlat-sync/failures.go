@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"owlatsync"
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/config"
 	"owlatsync/internal/listfile"
 	"owlatsync/internal/problem"
@@ -21,7 +22,7 @@ import (
 	"owlatsync/reconcile"
 )
 
-func newFailuresCmd(a *app) *cobra.Command {
+func newFailuresCmd(a *program.App) *cobra.Command {
 	var path string
 	var kinds []string
 	cmd := &cobra.Command{
@@ -46,8 +47,8 @@ The list holds addresses.`,
   owlat-sync failures --kind invalid,duplicate
   owlat-sync failures --csv failures.csv
   owlat-sync failures --json | jq 'select(.parked)'`,
-		GroupID: groupCare,
-		Args:    noArgs,
+		GroupID: program.GroupCare,
+		Args:    program.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return listFailures(cmd.Context(), a, path, kinds) },
 	}
 	cmd.Flags().StringSliceVar(&kinds, "kind", nil, "list only this `kind`: "+strings.Join(reconcile.TroubleKinds, ", ")+" (repeatable)")
@@ -56,7 +57,7 @@ The list holds addresses.`,
 	return cmd
 }
 
-func listFailures(ctx context.Context, a *app, path string, kinds []string) error {
+func listFailures(ctx context.Context, a *program.App, path string, kinds []string) error {
 	if len(kinds) == 0 {
 		kinds = reconcile.TroubleKinds
 	}
@@ -68,24 +69,24 @@ func listFailures(ctx context.Context, a *app, path string, kinds []string) erro
 	if path != "" && a.JSON {
 		return problem.Usage(errors.New("--csv and --json exclude each other"))
 	}
-	cfg, syncs, err := a.loadSyncs(config.UseLedger)
+	cfg, syncs, err := a.LoadSyncs(config.UseLedger)
 	if err != nil {
 		return err
 	}
-	f := failures{app: a, cfg: cfg, syncs: syncs, kinds: kinds}
+	f := failures{App: a, cfg: cfg, syncs: syncs, kinds: kinds}
 	switch path {
 	case "":
-		list := render.NewTroubles(a.to())
+		list := render.NewTroubles(a.To())
 		return f.end(f.each(ctx, list), list.End)
 	case "-":
-		list := render.NewTroublesCSV(a.to())
+		list := render.NewTroublesCSV(a.To())
 		return f.end(f.each(ctx, list), list.End)
 	}
 	file, err := listfile.Create("--csv", path, render.TroubleColumns)
 	if err != nil {
 		return err
 	}
-	list := render.NewTroublesIn(a.to(), file)
+	list := render.NewTroublesIn(a.To(), file)
 	err = f.each(ctx, list)
 	if err = errors.Join(err, file.Close(err == nil)); err != nil {
 		return err
@@ -95,7 +96,7 @@ func listFailures(ctx context.Context, a *app, path string, kinds []string) erro
 
 // failures lists what is wrong with the rows of some syncs.
 type failures struct {
-	*app
+	*program.App
 	cfg    *config.Config
 	syncs  []config.Sync
 	kinds  []string
@@ -120,7 +121,7 @@ func (f *failures) asked(kinds ...string) bool {
 
 // each puts everything that is asked for on the list. Without a ledger nothing is known but what the source shows.
 func (f *failures) each(ctx context.Context, list *render.Troubles) error {
-	err := f.reader().WithLedger(ctx, f.cfg, func(l setup.Ledger) error { return f.eachOf(ctx, l, list) })
+	err := f.Reader().WithLedger(ctx, f.cfg, func(l setup.Ledger) error { return f.eachOf(ctx, l, list) })
 	if errors.Is(err, setup.ErrNoLedger) {
 		return f.eachOf(ctx, memory.New(), list)
 	}
@@ -152,12 +153,12 @@ func (f *failures) eachOf(ctx context.Context, l ledger.Reader, list *render.Tro
 			f.Notef("%s: rows that cannot be sent are not listed, because its source is not configured here\n", sync.Name)
 			continue
 		}
-		err := f.opener().Unsendable(ctx, f.cfg, l, sync, put)
+		err := f.Opener().Unsendable(ctx, f.cfg, l, sync, put)
 		if ctx.Err() != nil {
-			return f.explainError(f.cfg, sync.Name, err)
+			return f.ExplainError(f.cfg, sync.Name, err)
 		}
 		if err != nil {
-			f.unread = append(f.unread, problem.Hint(f.explainError(f.cfg, sync.Name, fmt.Errorf("rows that cannot be sent are not listed: %w", err)),
+			f.unread = append(f.unread, problem.Hint(f.ExplainError(f.cfg, sync.Name, fmt.Errorf("rows that cannot be sent are not listed: %w", err)),
 				"\"owlat-sync failures --kind row,event,topic\" lists what the ledger knows"))
 		}
 	}

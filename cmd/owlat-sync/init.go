@@ -5,12 +5,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/config"
 	"owlatsync/internal/initialise"
 	"owlatsync/owlat"
 )
 
-func newInitCmd(a *app) *cobra.Command {
+func newInitCmd(a *program.App) *cobra.Command {
 	var q initialise.Question
 	cmd := &cobra.Command{
 		Use:   "init [DSN]",
@@ -38,8 +39,8 @@ they stand on the topic's page in Owlat.`,
 		Example: `  owlat-sync init postgres://app@localhost/shop
   owlat-sync init csv:members.csv --config members.yaml
   owlat-sync init --table crm.customers --topic jd7a1xp0q3w9topic0000000000000000=newsletter`,
-		GroupID: groupStart,
-		Args:    needArgs(0, 1, "at most one DSN"),
+		GroupID: program.GroupStart,
+		Args:    program.NeedArgs(0, 1, "at most one DSN"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return initialize(cmd.Context(), a, q, args)
 		},
@@ -51,15 +52,15 @@ they stand on the topic's page in Owlat.`,
 	return cmd
 }
 
-func initialize(ctx context.Context, a *app, q initialise.Question, args []string) error {
-	q.Path, q.DSN, q.FromEnvironment = a.configPath, a.env[initialise.EnvDatabase], true
+func initialize(ctx context.Context, a *program.App, q initialise.Question, args []string) error {
+	q.Path, q.DSN, q.FromEnvironment = a.ConfigPath, a.Env[initialise.EnvDatabase], true
 	if len(args) > 0 {
 		q.DSN, q.FromEnvironment = args[0], false
 	}
 	if q.URL == "" {
-		q.URL = a.env[config.EnvURL]
+		q.URL = a.Env[config.EnvURL]
 	}
-	result, err := initialise.Write(ctx, a.opener(), q, a.Asker(ctx))
+	result, err := initialise.Write(ctx, a.Opener(), q, a.Asker(ctx))
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"owlatsync"
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/config"
 	"owlatsync/internal/console"
 	"owlatsync/internal/problem"
@@ -17,22 +18,22 @@ import (
 	"owlatsync/ledger/transfer"
 )
 
-func newLedgerCmd(a *app) *cobra.Command {
+func newLedgerCmd(a *program.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ledger",
 		Short: "Back up the ledger, move it, or make it forget a person",
 		Long: `Care for the ledger, the file that remembers what Owlat holds. Without it the next run has to compare
 everything with Owlat again, and consents given before count as old ones: back it up. A ledger from a
 backup is older than what was done since, which every command notices, see "restore".`,
-		GroupID: groupCare,
+		GroupID: program.GroupCare,
 		Args:    cobra.ArbitraryArgs,
-		RunE:    runGroup,
+		RunE:    program.RunGroup,
 	}
 	cmd.AddCommand(newLedgerBackupCmd(a), newLedgerRestoreCmd(a), newLedgerExportCmd(a), newLedgerImportCmd(a), newLedgerForgetCmd(a))
 	return cmd
 }
 
-func newLedgerExportCmd(a *app) *cobra.Command {
+func newLedgerExportCmd(a *program.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "export [FILE]",
 		Short: "Write the whole ledger as lines of JSON",
@@ -43,7 +44,7 @@ The export holds the addresses and names of everybody in the ledger, and what it
 persons who were forgotten: keep it as safe as the ledger itself.`,
 		Example: `  owlat-sync ledger export backup.ndjson
   owlat-sync ledger export | gzip > backup.ndjson.gz`,
-		Args: needArgs(0, 1, "at most one file"),
+		Args: program.NeedArgs(0, 1, "at most one file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := "-"
 			if len(args) > 0 {
@@ -54,12 +55,12 @@ persons who were forgotten: keep it as safe as the ledger itself.`,
 	}
 }
 
-func exportLedger(ctx context.Context, a *app, path string) error {
-	cfg, err := a.loadConfig(config.UseLedger)
+func exportLedger(ctx context.Context, a *program.App, path string) error {
+	cfg, err := a.LoadConfig(config.UseLedger)
 	if err != nil {
 		return err
 	}
-	return a.withLedger(ctx, cfg, func(l setup.Ledger) error {
+	return a.WithLedger(ctx, cfg, func(l setup.Ledger) error {
 		if path == "-" {
 			return transfer.Export(ctx, l, a.Out())
 		}
@@ -79,7 +80,7 @@ func exportLedger(ctx context.Context, a *app, path string) error {
 }
 
 // tellWritten tells of a file that was written from the ledger.
-func tellWritten(a *app, kind, path string) error {
+func tellWritten(a *program.App, kind, path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
@@ -95,7 +96,7 @@ func tellWritten(a *app, kind, path string) error {
 	return nil
 }
 
-func newLedgerImportCmd(a *app) *cobra.Command {
+func newLedgerImportCmd(a *program.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "import FILE",
 		Short: "Fill a new ledger from an export",
@@ -107,13 +108,13 @@ what was done, see "owlat-sync ledger restore --help". To move a ledger to anoth
 that, copy the ledger and the file beside it whose name ends in .age, while no run goes on.`,
 		Example: `  owlat-sync ledger import backup.ndjson
   gunzip -c backup.ndjson.gz | owlat-sync ledger import -`,
-		Args: needArgs(1, 1, "the file of an export, or - for standard input"),
+		Args: program.NeedArgs(1, 1, "the file of an export, or - for standard input"),
 		RunE: func(cmd *cobra.Command, args []string) error { return importLedger(cmd.Context(), a, args[0]) },
 	}
 }
 
-func importLedger(ctx context.Context, a *app, path string) (err error) {
-	cfg, err := a.loadConfig(config.UseLedger)
+func importLedger(ctx context.Context, a *program.App, path string) (err error) {
+	cfg, err := a.LoadConfig(config.UseLedger)
 	if err != nil {
 		return err
 	}
@@ -127,15 +128,15 @@ func importLedger(ctx context.Context, a *app, path string) (err error) {
 		defer f.Close()
 		in = f
 	}
-	if err := a.opener().Import(ctx, cfg, in, name); err != nil {
+	if err := a.Opener().Import(ctx, cfg, in, name); err != nil {
 		return err
 	}
 	return showImported(ctx, a, cfg)
 }
 
 // showImported shows what the ledger holds now.
-func showImported(ctx context.Context, a *app, cfg *config.Config) error {
-	return a.withLedger(ctx, cfg, func(l setup.Ledger) error {
+func showImported(ctx context.Context, a *program.App, cfg *config.Config) error {
+	return a.WithLedger(ctx, cfg, func(l setup.Ledger) error {
 		names, err := l.Syncs(ctx)
 		if err != nil {
 			return err
@@ -157,15 +158,15 @@ func showImported(ctx context.Context, a *app, cfg *config.Config) error {
 		for _, name := range names {
 			a.Printf("%s: %s\n", name, words.Plural(rows[name], "row"))
 			if cfg.Sync(name) == nil {
-				a.Notef("%s does not have a sync %q: its rows stay in the ledger and are not used.\n", a.configPath, name)
+				a.Notef("%s does not have a sync %q: its rows stay in the ledger and are not used.\n", a.ConfigPath, name)
 			}
 		}
-		a.Printf("Imported into %s. %s\n", cfg.Ledger, olderWords(a.typed().Command("plan", "")))
+		a.Printf("Imported into %s. %s\n", cfg.Ledger, olderWords(a.Typed().Command("plan", "")))
 		return nil
 	})
 }
 
-func newLedgerForgetCmd(a *app) *cobra.Command {
+func newLedgerForgetCmd(a *program.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "forget EMAIL",
 		Short: "Erase a person's data from ledger and history for good",
@@ -179,7 +180,7 @@ exports of the ledger are not reached either.
 
 It asks first; where nobody can be asked, it needs --yes.`,
 		Example: `  owlat-sync ledger forget ada@example.com`,
-		Args:    needArgs(1, 1, "one address"),
+		Args:    program.NeedArgs(1, 1, "one address"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			address, err := owlatsync.NormalizeAddress(args[0])
 			if err != nil {
@@ -194,12 +195,12 @@ It asks first; where nobody can be asked, it needs --yes.`,
 	}
 }
 
-func forget(ctx context.Context, a *app, address string, ask *console.Asker) error {
-	cfg, err := a.loadConfig(config.UseLedger)
+func forget(ctx context.Context, a *program.App, address string, ask *console.Asker) error {
+	cfg, err := a.LoadConfig(config.UseLedger)
 	if err != nil {
 		return err
 	}
-	return a.withLedger(ctx, cfg, func(l setup.Ledger) error {
+	return a.WithLedger(ctx, cfg, func(l setup.Ledger) error {
 		if !a.Yes {
 			yes, err := ask.Confirm(fmt.Sprintf("Erase what %s holds of %s? It cannot be undone.", cfg.Ledger, address))
 			if err != nil {

@@ -8,12 +8,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/config"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/setup"
 )
 
-func newLedgerBackupCmd(a *app) *cobra.Command {
+func newLedgerBackupCmd(a *program.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Copy the ledger to a file, also while a run goes on",
@@ -23,17 +24,17 @@ meanwhile. The copy is a ledger itself, in one file; "owlat-sync ledger restore"
 The backup holds the addresses and names of everybody in the ledger, and what it needs to recognise
 persons who were forgotten: keep it as safe as the ledger itself.`,
 		Example: `  owlat-sync ledger backup /var/backups/owlat-sync.db`,
-		Args:    needArgs(1, 1, "the file to write"),
+		Args:    program.NeedArgs(1, 1, "the file to write"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return backUpLedger(cmd.Context(), a, args[0]) },
 	}
 }
 
-func backUpLedger(ctx context.Context, a *app, path string) error {
-	cfg, err := a.loadConfig(config.UseLedger)
+func backUpLedger(ctx context.Context, a *program.App, path string) error {
+	cfg, err := a.LoadConfig(config.UseLedger)
 	if err != nil {
 		return err
 	}
-	return a.withLedger(ctx, cfg, func(l setup.Ledger) error {
+	return a.WithLedger(ctx, cfg, func(l setup.Ledger) error {
 		err := l.Backup(ctx, path)
 		switch {
 		case errors.Is(err, os.ErrExist):
@@ -45,7 +46,7 @@ func backUpLedger(ctx context.Context, a *app, path string) error {
 	})
 }
 
-func newLedgerRestoreCmd(a *app) *cobra.Command {
+func newLedgerRestoreCmd(a *program.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Put a backup in the place of the ledger",
@@ -65,21 +66,21 @@ One case cannot be noticed: that the .age file was put back together with the le
 folder or machine. Then give the ledger itself as FILE. It stays in its place, and counts as older.`,
 		Example: `  owlat-sync ledger restore /var/backups/owlat-sync.db
   owlat-sync ledger restore owlat-sync.db`,
-		Args: needArgs(1, 1, "the file of a backup"),
+		Args: program.NeedArgs(1, 1, "the file of a backup"),
 		RunE: func(cmd *cobra.Command, args []string) error { return restoreLedger(cmd.Context(), a, args[0]) },
 	}
 }
 
-func restoreLedger(ctx context.Context, a *app, from string) error {
-	cfg, err := a.loadConfig(config.UseLedger)
+func restoreLedger(ctx context.Context, a *program.App, from string) error {
+	cfg, err := a.LoadConfig(config.UseLedger)
 	if err != nil {
 		return err
 	}
-	aside, err := a.opener().Restore(ctx, cfg, from)
+	aside, err := a.Opener().Restore(ctx, cfg, from)
 	if err != nil {
 		return err
 	}
-	return a.withLedger(ctx, cfg, func(l setup.Ledger) error {
+	return a.WithLedger(ctx, cfg, func(l setup.Ledger) error {
 		older, err := isOlder(ctx, l)
 		if err != nil {
 			return err
@@ -97,7 +98,7 @@ func restoreLedger(ctx context.Context, a *app, from string) error {
 			a.Printf("The ledger that was there is now %s.\n", aside)
 		}
 		if older {
-			a.Printf("%s\n", olderWords(a.typed().Command("plan", "")))
+			a.Printf("%s\n", olderWords(a.Typed().Command("plan", "")))
 		} else {
 			a.Printf("Nothing was done since, so it is up to date.\n")
 		}

@@ -1,6 +1,7 @@
 // Command owlat-sync keeps the contacts of an Owlat deployment in step with the rows of a database.
 //
 // Each command has its own file with its flags, its call and its words, and a constructor new…Cmd; root.go puts them together.
+// The rooms below stand on each other: program is what all commands share, services and contacts are groups of commands.
 // Internal packages do the work: setup opens what the configuration names, console is the terminal, render shows. Only drivers.go
 // knows database drivers.
 package main
@@ -11,6 +12,7 @@ import (
 	"io"
 	"os"
 
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/exitcode"
 	"owlatsync/internal/problem"
 )
@@ -29,14 +31,19 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 	root := newRootCmd(a)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err != nil && !a.started {
+	if err != nil && !a.Begun() {
 		// The command has not begun: cobra refused the words or flags themselves.
 		err = problem.Usage(err)
 	}
-	err = errors.Join(err, a.stdin.Close())
+	err = errors.Join(err, a.Close())
 	if err == nil {
 		err = a.Unwritten()
 	}
 	a.PrintError(err)
 	return int(exitcode.Of(err))
+}
+
+// newApp returns what the commands share, with this program's version and drivers.
+func newApp(env []string, stdin io.Reader, stdout, stderr io.Writer) *program.App {
+	return program.New(program.Built{Version: readVersion().Version, Drivers: drivers()}, env, stdin, stdout, stderr)
 }

@@ -6,13 +6,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/config"
 	"owlatsync/internal/render"
 	"owlatsync/internal/setup"
 	"owlatsync/reconcile"
 )
 
-func newPlanCmd(a *app) *cobra.Command {
+func newPlanCmd(a *program.App) *cobra.Command {
 	var short bool
 	cmd := &cobra.Command{
 		Use:   "plan",
@@ -26,11 +27,11 @@ The lines hold addresses and names.`,
 		Example: `  owlat-sync plan
   owlat-sync plan --summary
   owlat-sync plan --json | jq 'select(.outcome == "invalid")'`,
-		GroupID: groupSync,
-		Args:    noArgs,
+		GroupID: program.GroupSync,
+		Args:    program.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.withReading(cmd.Context(), config.UseAll, func(s *setup.Session, syncs []config.Sync) error {
-				return a.eachSync(s, syncs, func(sync config.Sync) error { return plan(cmd.Context(), a, s, sync, short) }).Err()
+			return a.WithReading(cmd.Context(), config.UseAll, func(s *setup.Session, syncs []config.Sync) error {
+				return a.EachSync(s, syncs, func(sync config.Sync) error { return plan(cmd.Context(), a, s, sync, short) }).Err()
 			})
 		},
 	}
@@ -39,7 +40,7 @@ The lines hold addresses and names.`,
 }
 
 // plan shows the plan of one sync.
-func plan(ctx context.Context, a *app, s *setup.Session, sync config.Sync, short bool) error {
+func plan(ctx context.Context, a *program.App, s *setup.Session, sync config.Sync, short bool) error {
 	out := bufio.NewWriter(a.Out())
 	defer out.Flush()
 	display := a.StartDisplay(sync.Name, false, s)

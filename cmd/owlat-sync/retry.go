@@ -9,13 +9,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/config"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/words"
 )
 
-func newRetryCmd(a *app) *cobra.Command {
+func newRetryCmd(a *program.App) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "retry [KEY...]",
@@ -28,7 +29,7 @@ sure, "owlat-sync topic add" puts a contact on a topic.`,
 		Example: `  owlat-sync retry 4711
   owlat-sync retry --all --sync users
   owlat-sync run --only 4711`,
-		GroupID: groupCare,
+		GroupID: program.GroupCare,
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case len(args) == 0 && !all:
@@ -54,14 +55,14 @@ type retryJSON struct {
 }
 
 // retry marks the failing rows with these keys, or all failing rows if there are no keys.
-func retry(ctx context.Context, a *app, keys []string) error {
-	if err := a.needLedger(); err != nil {
+func retry(ctx context.Context, a *program.App, keys []string) error {
+	if err := a.NeedLedger(); err != nil {
 		return err
 	}
 	marked := 0
 	var failing []string // the keys of rows that fail
-	err := a.withSessionFor(ctx, config.UseLedger, func(s *setup.Session, syncs []config.Sync) error {
-		return a.eachSync(s, syncs, func(sync config.Sync) error {
+	err := a.WithSessionFor(ctx, config.UseLedger, func(s *setup.Session, syncs []config.Sync) error {
+		return a.EachSync(s, syncs, func(sync config.Sync) error {
 			n, found, err := retrySync(ctx, s, sync, keys)
 			if err != nil {
 				return err

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"owlatsync"
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/config"
 	"owlatsync/internal/console"
 	"owlatsync/internal/exitcode"
@@ -22,7 +23,7 @@ import (
 	"owlatsync/reconcile/progress"
 )
 
-func newRunCmd(a *app) *cobra.Command {
+func newRunCmd(a *program.App) *cobra.Command {
 	var failuresPath string
 	r := &runner{}
 	cmd := &cobra.Command{
@@ -54,8 +55,8 @@ has a plan of what is left), "held" (which guards hold the run) or, at last for 
   owlat-sync run --full                     read all rows, and set right what was changed in Owlat, too
   owlat-sync run --failures failures.csv
   owlat-sync run --json | jq 'select(.type == "report")'`,
-		GroupID: groupSync,
-		Args:    noArgs,
+		GroupID: program.GroupSync,
+		Args:    program.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("limit") && r.asked.Limit < 1 {
 				return problem.Usage(errors.New("--limit must be at least 1"))
@@ -75,7 +76,7 @@ has a plan of what is left), "held" (which guards hold the run) or, at last for 
 }
 
 // runSyncs runs the selected syncs, shows what became of them, and prunes old history.
-func runSyncs(ctx context.Context, a *app, r *runner, failuresPath string) (err error) {
+func runSyncs(ctx context.Context, a *program.App, r *runner, failuresPath string) (err error) {
 	if failuresPath != "" {
 		list, err := listfile.Create("--failures", failuresPath, render.FailureColumns)
 		if err != nil {
@@ -84,14 +85,14 @@ func runSyncs(ctx context.Context, a *app, r *runner, failuresPath string) (err 
 		r.end.List = list
 		defer func() { err = errors.Join(err, list.Close(r.end.Read())) }()
 	}
-	err = a.withSession(ctx, func(s *setup.Session, syncs []config.Sync) error {
-		failed := a.eachSync(s, syncs, func(sync config.Sync) error { return r.run(ctx, a, s, sync) })
+	err = a.WithSession(ctx, func(s *setup.Session, syncs []config.Sync) error {
+		failed := a.EachSync(s, syncs, func(sync config.Sync) error { return r.run(ctx, a, s, sync) })
 		if len(failed) == 0 {
 			failed = append(failed, r.unmet()...)
 		}
 		return append(failed, prune(ctx, a, s)...).Err()
 	})
-	r.end.End(a.to())
+	r.end.End(a.To())
 	return err
 }
 
@@ -105,7 +106,7 @@ type runner struct {
 	met map[string]bool // keys of asked.Only that some row has
 }
 
-func (r *runner) run(ctx context.Context, a *app, s *setup.Session, sync config.Sync) error {
+func (r *runner) run(ctx context.Context, a *program.App, s *setup.Session, sync config.Sync) error {
 	display := a.StartDisplay(sync.Name, true, s)
 	defer display.Stop()
 	stop := a.NewSoftStop()
@@ -117,7 +118,7 @@ func (r *runner) run(ctx context.Context, a *app, s *setup.Session, sync config.
 		case progress.Planned:
 			planned = e
 			if a.JSON {
-				_ = render.Summary(a.to(), e.Summary, sync)
+				_ = render.Summary(a.To(), e.Summary, sync)
 			}
 			return // the guards have not passed it yet
 		case progress.Admitted:
@@ -129,10 +130,10 @@ func (r *runner) run(ctx context.Context, a *app, s *setup.Session, sync config.
 			display.Observe(planned)
 			stop.Arm() // before this an abort loses nothing
 		case progress.Afresh:
-			r.end.Afresh(a.to(), e)
+			r.end.Afresh(a.To(), e)
 		case progress.RowDone:
 			r.meetKey(e)
-			r.end.Row(a.to(), sync, e)
+			r.end.Row(a.To(), sync, e)
 		}
 		display.Observe(e)
 	}
@@ -152,13 +153,13 @@ func (r *runner) run(ctx context.Context, a *app, s *setup.Session, sync config.
 		err = r.meet(ctx, s, sync)
 	}
 	if held, ok := errors.AsType[*reconcile.HeldError](err); ok {
-		err = render.Held(a.to(), held, planned.Summary, r.asked, a.typed())
+		err = render.Held(a.To(), held, planned.Summary, r.asked, a.Typed())
 	}
 	if moved, ok := errors.AsType[*reconcile.MovedError](err); ok {
-		err = render.Moved(moved, sync, r.asked, a.typed())
+		err = render.Moved(moved, sync, r.asked, a.Typed())
 	}
 	if report != nil {
-		err = errors.Join(err, r.end.Report(a.to(), sync, report, admitted))
+		err = errors.Join(err, r.end.Report(a.To(), sync, report, admitted))
 	}
 	if err == nil && (report.Outcomes[owlatsync.Failed] > 0 || report.Spoiled() != "") {
 		return problem.Told(exitcode.FailedRows)
@@ -167,7 +168,7 @@ func (r *runner) run(ctx context.Context, a *app, s *setup.Session, sync config.
 }
 
 // confirm returns a function that asks whether a first run may write. It returns nil if nobody can be asked: the run is then held.
-func (r *runner) confirm(ctx context.Context, a *app, s *setup.Session, display *console.Display) func(owlatsync.Summary) (bool, error) {
+func (r *runner) confirm(ctx context.Context, a *program.App, s *setup.Session, display *console.Display) func(owlatsync.Summary) (bool, error) {
 	if a.Yes {
 		return func(owlatsync.Summary) (bool, error) { return true, nil }
 	}
@@ -177,7 +178,7 @@ func (r *runner) confirm(ctx context.Context, a *app, s *setup.Session, display 
 	}
 	return func(p owlatsync.Summary) (yes bool, err error) {
 		display.Suspend(func() {
-			ask.Say("%s", render.FirstRun(p, s.Config.Owlat.URL, r.asked, a.typed()))
+			ask.Say("%s", render.FirstRun(p, s.Config.Owlat.URL, r.asked, a.Typed()))
 			yes, err = ask.Confirm("Go on?")
 		})
 		return yes, err
@@ -229,7 +230,7 @@ func (r *runner) unmet() (errs problem.Several) {
 }
 
 // prune drops history that is older than the configuration keeps it.
-func prune(ctx context.Context, a *app, s *setup.Session) problem.Several {
+func prune(ctx context.Context, a *program.App, s *setup.Session) problem.Several {
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -238,7 +239,7 @@ func prune(ctx context.Context, a *app, s *setup.Session) problem.Several {
 		return problem.Several{err}
 	}
 	if removed > 0 {
-		a.logger.Info("old history removed", "lines", removed)
+		a.Log.Info("old history removed", "lines", removed)
 	}
 	return nil
 }

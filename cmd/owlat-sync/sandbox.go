@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/sandbox"
 	"owlatsync/owlat/owlattest"
@@ -24,7 +25,7 @@ type sandboxFlags struct {
 	data        string
 }
 
-func newSandboxCmd(a *app) *cobra.Command {
+func newSandboxCmd(a *program.App) *cobra.Command {
 	var f sandboxFlags
 	cmd := &cobra.Command{
 		Use:   "sandbox",
@@ -40,8 +41,8 @@ It stops on Ctrl-C or SIGTERM. With --data it keeps its state in a file and has 
 		Example: `  owlat-sync sandbox
   owlat-sync sandbox --data sandbox.json
   owlat-sync sandbox --listen 127.0.0.1:0 --no-limit --json`,
-		GroupID: groupTools,
-		Args:    noArgs,
+		GroupID: program.GroupTools,
+		Args:    program.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return serveSandbox(cmd.Context(), a, f) },
 	}
 	flags := cmd.Flags()
@@ -81,7 +82,7 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-func serveSandbox(ctx context.Context, a *app, f sandboxFlags) (err error) {
+func serveSandbox(ctx context.Context, a *program.App, f sandboxFlags) (err error) {
 	if err := f.check(); err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func serveSandbox(ctx context.Context, a *app, f sandboxFlags) (err error) {
 	return nil
 }
 
-func announceSandbox(a *app, server *owlattest.Server, url string, f sandboxFlags) error {
+func announceSandbox(a *program.App, server *owlattest.Server, url string, f sandboxFlags) error {
 	key, topics := server.Keys()[0].Value, server.Topics()
 	if a.JSON {
 		ids := make(map[string]string, len(topics))

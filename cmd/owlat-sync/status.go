@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/config"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/render"
@@ -13,7 +14,7 @@ import (
 	"owlatsync/internal/standing"
 )
 
-func newStatusCmd(a *app) *cobra.Command {
+func newStatusCmd(a *program.App) *cobra.Command {
 	var runs int
 	cmd := &cobra.Command{
 		Use:   "status",
@@ -21,8 +22,8 @@ func newStatusCmd(a *app) *cobra.Command {
 		Long: `Show what the ledger knows: how many rows of each sync are in step with Owlat, how many fail, which run
 is held by a guard and how to approve it, and the latest runs; plans are none. Neither the source nor
 Owlat is asked, and a run may be under way.`,
-		GroupID: groupSync,
-		Args:    noArgs,
+		GroupID: program.GroupSync,
+		Args:    program.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if runs < 1 {
 				return problem.Usage(errors.New("--runs must be at least 1"))
@@ -34,14 +35,14 @@ Owlat is asked, and a run may be under way.`,
 	return cmd
 }
 
-func status(ctx context.Context, a *app, runs int) (err error) {
-	cfg, syncs, err := a.loadSyncs(config.UseLedger)
+func status(ctx context.Context, a *program.App, runs int) (err error) {
+	cfg, syncs, err := a.LoadSyncs(config.UseLedger)
 	if err != nil {
 		return err
 	}
 	var from standing.Ledger
 	if setup.HasLedger(cfg) {
-		l, openErr := a.reader().Ledger(ctx, cfg)
+		l, openErr := a.Reader().Ledger(ctx, cfg)
 		if openErr != nil {
 			return openErr
 		}
@@ -53,7 +54,7 @@ func status(ctx context.Context, a *app, runs int) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := render.Status(a.to(), st, a.typed()); err != nil {
+		if err := render.Status(a.To(), st, a.Typed()); err != nil {
 			return err
 		}
 	}

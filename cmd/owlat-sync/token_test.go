@@ -56,7 +56,10 @@ func TestATokenFitsTheConfiguration(t *testing.T) {
 func TestATokenForMachines(t *testing.T) {
 	t.Parallel()
 	code, stdout, _ := tokenOf(t, "ci", "--json")
-	var got tokenJSON
+	var got struct {
+		Name, Token, Hash string
+		Role              config.Role
+	}
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != exitcode.OK {
 		t.Fatalf("code %d, %v: %s", code, err, stdout)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/config"
 	"owlatsync/internal/console"
 	"owlatsync/internal/exitcode"
@@ -17,7 +18,7 @@ import (
 	"owlatsync/reconcile"
 )
 
-func newVerifyCmd(a *app) *cobra.Command {
+func newVerifyCmd(a *program.App) *cobra.Command {
 	var repair bool
 	cmd := &cobra.Command{
 		Use:   "verify",
@@ -45,8 +46,8 @@ The list holds addresses and names.`,
 		Example: `  owlat-sync verify
   owlat-sync verify --json | jq 'select(.kind == "missing")'
   owlat-sync verify --repair`,
-		GroupID: groupCare,
-		Args:    noArgs,
+		GroupID: program.GroupCare,
+		Args:    program.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ask := a.Asker(cmd.Context())
 			if repair && ask == nil && !a.Yes {
@@ -60,18 +61,18 @@ The list holds addresses and names.`,
 	return cmd
 }
 
-func verify(ctx context.Context, a *app, repair bool, ask *console.Asker) error {
+func verify(ctx context.Context, a *program.App, repair bool, ask *console.Asker) error {
 	r := &runner{}
-	open := a.reader()
+	open := a.Reader()
 	open.Reads = !repair
-	err := a.withSessionOf(ctx, open, config.UseAll, func(s *setup.Session, syncs []config.Sync) error {
-		found := render.NewFindings(a.to())
+	err := a.WithSessionOf(ctx, open, config.UseAll, func(s *setup.Session, syncs []config.Sync) error {
+		found := render.NewFindings(a.To())
 		// Before a question it only compares: a no must leave everything as it is.
 		result, err := compare(ctx, a, s, syncs, repair && a.Yes, found.Row)
 		if err != nil {
 			return err
 		}
-		if err := found.End(result, repair, a.typed()); err != nil {
+		if err := found.End(result, repair, a.Typed()); err != nil {
 			return err
 		}
 		switch {
@@ -91,7 +92,7 @@ func verify(ctx context.Context, a *app, repair bool, ask *console.Asker) error 
 				return err
 			}
 		}
-		failed := a.eachSync(s, syncs, func(sync config.Sync) error { return r.run(ctx, a, s, sync) })
+		failed := a.EachSync(s, syncs, func(sync config.Sync) error { return r.run(ctx, a, s, sync) })
 		failed = append(failed, prune(ctx, a, s)...)
 		if twins := result.Findings[reconcile.TwinInOwlat]; len(failed) == 0 && twins > 0 {
 			failed = append(failed, exitcode.With(exitcode.FailedRows,
@@ -99,12 +100,12 @@ func verify(ctx context.Context, a *app, repair bool, ask *console.Asker) error 
 		}
 		return failed.Err()
 	})
-	r.end.End(a.to())
+	r.end.End(a.To())
 	return err
 }
 
 // compare tells each difference between the sources of the syncs, the ledger and Owlat.
-func compare(ctx context.Context, a *app, s *setup.Session, syncs []config.Sync, repair bool, each func(reconcile.Finding) error) (reconcile.Verified, error) {
+func compare(ctx context.Context, a *program.App, s *setup.Session, syncs []config.Sync, repair bool, each func(reconcile.Finding) error) (reconcile.Verified, error) {
 	display := a.StartDisplay("verify", false, s)
 	defer display.Stop()
 	result, err := s.Verify(ctx, syncs, repair, display.Observe, func(f reconcile.Finding) error {
@@ -112,5 +113,5 @@ func compare(ctx context.Context, a *app, s *setup.Session, syncs []config.Sync,
 		display.Suspend(func() { err = each(f) })
 		return err
 	})
-	return result, a.explainError(s.Config, "", err)
+	return result, a.ExplainError(s.Config, "", err)
 }

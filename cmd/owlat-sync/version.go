@@ -5,6 +5,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"owlatsync/cmd/owlat-sync/internal/program"
 )
 
 // versionInfo is what "version --json" prints.
@@ -16,12 +18,12 @@ type versionInfo struct {
 	Platform string `json:"platform"`
 }
 
-func newVersionCmd(a *app) *cobra.Command {
+func newVersionCmd(a *program.App) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
-		GroupID: groupTools,
-		Args:    noArgs,
+		GroupID: program.GroupTools,
+		Args:    program.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			v := readVersion()
 			if a.JSON {

@@ -118,6 +118,20 @@ var table = map[string][]string{
 	"/cmd":      {all},
 	"/examples": {all},
 
+	// The rooms of the command line: groups of commands, which know nothing of each other, stand on what all commands share.
+	"/cmd/owlat-sync/internal/program": {
+		"/ledger", "/owlat", "/reconcile", "/internal/config", "/internal/console", "/internal/exitcode", "/internal/problem", "/internal/render", "/internal/setup",
+		"github.com/spf13/cobra",
+	},
+	"/cmd/owlat-sync/internal/services": {
+		"/", "/ledger", "/owlat", "/cmd/owlat-sync/internal/program", "/internal/access", "/internal/alert", "/internal/caller", "/internal/config", "/internal/exitcode",
+		"/internal/problem", "/internal/render", "/internal/serve", "/internal/setup", "/internal/telemetry", "/internal/words", "github.com/spf13/cobra",
+	},
+	"/cmd/owlat-sync/internal/contacts": {
+		"/", "/owlat", "/reconcile", "/reconcile/progress", "/cmd/owlat-sync/internal/program", "/internal/config", "/internal/exitcode", "/internal/list",
+		"/internal/listfile", "/internal/problem", "/internal/render", "/internal/setup", "github.com/spf13/cobra",
+	},
+
 	// The program: words and errors below, then what is open, what is found out with it, and how that is shown. What shows
 	// opens nothing, and what opens neither shows nor asks, so that a service can stand on it as well as a command.
 	"/internal/feedback":  {"/", "/ledger", "/owlat", "/reconcile", "golang.org/x/sync"},
@@ -166,7 +180,7 @@ var table = map[string][]string{
 // onlyFor names what just some folders may import, whatever the table says.
 var onlyFor = map[string][]string{
 	"/cmd": {"/cmd"},
-	// Flags are the commands' alone.
+	// Flags are the commands' alone: those of package main and of its rooms.
 	"github.com/spf13/cobra": {"/cmd"},
 	"github.com/spf13/pflag": {"/cmd"},
 	// What spreadsheets open is written in one place, so that no cell is run as a formula.
@@ -267,6 +281,11 @@ func TestRules(t *testing.T) {
 		{"/cmd/owlat-sync", "github.com/spf13/cobra", true},
 		{"/internal/testdb", "github.com/go-sql-driver/mysql", true},
 		{"/cmd/owlat-sync", "modernc.org/sqlite", true},
+		{"/cmd/owlat-sync/internal/program", "modernc.org/sqlite", false},
+		{"/cmd/owlat-sync/internal/program", "github.com/spf13/cobra", true},
+		{"/cmd/owlat-sync/internal/program", "owlatsync/cmd/owlat-sync/internal/services", false},
+		{"/cmd/owlat-sync/internal/services", "owlatsync/cmd/owlat-sync/internal/program", true},
+		{"/cmd/owlat-sync/internal/services", "owlatsync/cmd/owlat-sync/internal/contacts", false},
 		{"/unheard-of", "strings", false},
 	} {
 		if got := forbidden(test.folder, test.imported) == ""; got != test.allowed {

@@ -1,4 +1,4 @@
-package main
+package services
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/caller"
 	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
@@ -26,7 +27,8 @@ type triggerFlags struct {
 	limit     int
 }
 
-func newTriggerCmd(a *app) *cobra.Command {
+// NewTriggerCmd returns the command "trigger", which asks a service for a run.
+func NewTriggerCmd(a *program.App) *cobra.Command {
 	var f triggerFlags
 	cmd := &cobra.Command{
 		Use:   "trigger SYNC",
@@ -43,8 +45,8 @@ holds exits with 6 and changes nothing; approve it after you have looked at it.`
 		Example: `  owlat-sync trigger users
   owlat-sync trigger users --wait
   owlat-sync trigger users --wait --url https://sync.example.com --token-file token.txt`,
-		GroupID: groupSync,
-		Args:    needArgs(1, 1, "the name of a sync"),
+		GroupID: program.GroupSync,
+		Args:    program.NeedArgs(1, 1, "the name of a sync"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if cmd.Flags().Changed("limit") && f.limit < 1 {
 				return problem.Usage(errors.New("--limit must be at least 1"))
@@ -67,8 +69,8 @@ holds exits with 6 and changes nothing; approve it after you have looked at it.`
 }
 
 // theService returns a caller of the service that the flags, the environment or the configuration name.
-func theService(a *app, url, tokenFile string) (*caller.Caller, error) {
-	token, _ := a.lookupEnv(caller.EnvToken)
+func theService(a *program.App, url, tokenFile string) (*caller.Caller, error) {
+	token, _ := a.LookupEnv(caller.EnvToken)
 	if tokenFile != "" {
 		text, err := os.ReadFile(tokenFile)
 		if err != nil {
@@ -77,19 +79,19 @@ func theService(a *app, url, tokenFile string) (*caller.Caller, error) {
 		token = string(text)
 	}
 	if url == "" {
-		url, _ = a.lookupEnv(caller.EnvURL)
+		url, _ = a.LookupEnv(caller.EnvURL)
 	}
 	if url == "" {
-		cfg, err := a.loadConfig(config.UseService)
+		cfg, err := a.LoadConfig(config.UseService)
 		if err != nil {
 			return nil, problem.Hint(err, "--url or %s names a service without a configuration file", caller.EnvURL)
 		}
 		url = caller.URL(cfg.Service)
 	}
-	return caller.New(url, strings.TrimSpace(token), "owlat-sync/"+readVersion().Version)
+	return caller.New(url, strings.TrimSpace(token), a.UserAgent())
 }
 
-func trigger(ctx context.Context, a *app, sync string, f triggerFlags) error {
+func trigger(ctx context.Context, a *program.App, sync string, f triggerFlags) error {
 	service, err := theService(a, f.url, f.tokenFile)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package main
+package contacts
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"owlatsync"
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
 	"owlatsync/internal/list"
@@ -18,22 +19,23 @@ import (
 	"owlatsync/owlat"
 )
 
-func newTopicCmd(a *app) *cobra.Command {
+// NewTopicCmd returns the command "topic", which puts contacts on a topic or takes them off.
+func NewTopicCmd(a *program.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "topic",
 		Short: "Put contacts on a topic or take them off",
 		Long: `Put contacts on a topic or take them off.
 
 Topic ids come from the topic's page in Owlat; the API cannot list topics or their members.`,
-		GroupID: groupOne,
+		GroupID: program.GroupOne,
 		Args:    cobra.ArbitraryArgs,
-		RunE:    runGroup,
+		RunE:    program.RunGroup,
 	}
 	cmd.AddCommand(newTopicAddCmd(a), newTopicRemoveCmd(a))
 	return cmd
 }
 
-func newTopicAddCmd(a *app) *cobra.Command {
+func newTopicAddCmd(a *program.App) *cobra.Command {
 	var from listFlags
 	cmd := &cobra.Command{
 		Use:   "add TOPIC CONTACT...",
@@ -58,7 +60,7 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 	return cmd
 }
 
-func newTopicRemoveCmd(a *app) *cobra.Command {
+func newTopicRemoveCmd(a *program.App) *cobra.Command {
 	var from listFlags
 	cmd := &cobra.Command{
 		Use:     "remove TOPIC CONTACT...",
@@ -79,7 +81,7 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 }
 
 // forContacts does a topic's job for the contacts of the command line, or for those of a list.
-func forContacts(a *app, cmd *cobra.Command, args []string, from *listFlags, job func(topic string) list.Job) error {
+func forContacts(a *program.App, cmd *cobra.Command, args []string, from *listFlags, job func(topic string) list.Job) error {
 	topic, contacts := args[0], args[1:]
 	if !config.ValidTopicID(topic) {
 		return problem.Usage(fmt.Errorf("%q is not a topic id: that has at least 10 letters and digits; copy it from the topic's page in Owlat", topic))
@@ -99,7 +101,7 @@ func forContacts(a *app, cmd *cobra.Command, args []string, from *listFlags, job
 		}
 		entries[i].Contact = address
 	}
-	client, to, err := a.openOwlat(cmd)
+	client, to, err := a.OpenOwlat(cmd)
 	if err != nil {
 		return err
 	}
@@ -123,10 +125,10 @@ func aboutTopic(err error) error {
 }
 
 // printMembers prints every result and returns why the job ended, the first error, or one that counts them.
-func printMembers(a *app, topic string, results []list.Result, ended error) error {
+func printMembers(a *program.App, topic string, results []list.Result, ended error) error {
 	var failed []error
 	for _, r := range results {
-		render.Contact(a.to(), topic, r)
+		render.Contact(a.To(), topic, r)
 		if r.Err != nil {
 			failed = append(failed, r.Err)
 		}

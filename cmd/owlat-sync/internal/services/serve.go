@@ -1,4 +1,6 @@
-package main
+// Package services has the commands of a service: the one that runs it, and those that ask it, let somebody in, try its alerts
+// and care for what Owlat told it.
+package services
 
 import (
 	"context"
@@ -11,13 +13,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/config"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/serve"
 	"owlatsync/internal/telemetry"
 )
 
-func newServeCmd(a *app) *cobra.Command {
+// NewServeCmd returns the command "serve", which runs a service until it is stopped.
+func NewServeCmd(a *program.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
 		Short: "Run by itself: schedules, webhooks, an HTTP API, metrics, alerts",
@@ -36,8 +40,8 @@ over the configuration file, whole or, if anything in it is wrong, not at all.`,
 		Example: `  owlat-sync serve
   owlat-sync serve --config /etc/owlat-sync/owlat-sync.yaml
   kill -HUP "$(pidof owlat-sync)"     take over the configuration file`,
-		GroupID: groupSync,
-		Args:    noArgs,
+		GroupID: program.GroupSync,
+		Args:    program.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runService(cmd, a) },
 	}
 }
@@ -45,22 +49,22 @@ over the configuration file, whole or, if anything in it is wrong, not at all.`,
 // restGC makes the collector work more often than usual, because a service rests most of the time, beside other programs.
 const restGC = 25
 
-func runService(cmd *cobra.Command, a *app) error {
+func runService(cmd *cobra.Command, a *program.App) error {
 	if cmd.Flags().Changed("sync") {
 		return problem.Usage(errors.New("a service runs all syncs of its configuration: a sync without a \"schedule\" runs only when somebody asks"))
 	}
-	load := func() (*config.Config, error) { return a.loadConfig(config.UseEverything) }
+	load := func() (*config.Config, error) { return a.LoadConfig(config.UseEverything) }
 	cfg, err := load()
 	if err != nil {
 		return err
 	}
 	level := slog.LevelInfo
 	if cmd.Flags().Changed("log-level") {
-		_ = level.UnmarshalText([]byte(a.logLevel)) // it was checked
+		_ = level.UnmarshalText([]byte(a.LogLevel)) // it was checked
 	}
-	opener := a.opener()
+	opener := a.Opener()
 	opener.Logger = telemetry.NewLog(a.Err(), cfg.Service.LogJSON || a.JSON, level)
-	if _, set := a.lookupEnv("GOGC"); !set {
+	if _, set := a.LookupEnv("GOGC"); !set {
 		defer debug.SetGCPercent(debug.SetGCPercent(restGC))
 	}
 	stop := a.NewSoftStop()
@@ -69,7 +73,7 @@ func runService(cmd *cobra.Command, a *app) error {
 	again, release := reloads(cmd.Context())
 	defer release()
 	err = serve.Run(cmd.Context(), cfg, serve.Options{
-		Opener: opener, Reload: load, Lookup: a.lookupEnv, Version: readVersion().Version,
+		Opener: opener, Reload: load, Lookup: a.LookupEnv, Version: a.Version,
 		Ready: func(at serve.Addresses) {
 			if a.JSON {
 				_ = a.PrintJSON(struct {
@@ -80,7 +84,7 @@ func runService(cmd *cobra.Command, a *app) error {
 			}
 		},
 	}, serve.Signals{Stop: stop.C(), Reload: again})
-	return a.explainError(cfg, "", err)
+	return a.ExplainError(cfg, "", err)
 }
 
 // reloads returns a channel that has a value after SIGHUP.

@@ -1,4 +1,4 @@
-package main
+package contacts
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/exitcode"
 	"owlatsync/internal/list"
 	"owlatsync/internal/listfile"
@@ -20,7 +21,7 @@ import (
 
 // listTale does the job of a list and tells it.
 type listTale struct {
-	*app
+	*program.App
 	flags   *listFlags
 	job     list.Job
 	people  *list.List
@@ -54,7 +55,7 @@ func (t *listTale) work(ctx context.Context, client *owlat.Client) (err error) {
 	sums := list.Sums{Before: before}
 	if err = t.agree(ctx, client, len(t.people.Entries)-before); err == nil {
 		sums, err = t.send(ctx, client, len(t.people.Entries)-before)
-		render.ListSums(t.to(), t.job, t.people, sums)
+		render.ListSums(t.To(), t.job, t.people, sums)
 	}
 	unfinished := err != nil || sums.Failed > 0
 	kept := unfinished && (t.journal.Continued() || len(sums.Outcomes) > 0 || sums.Failed > 0) && t.journal != nil
@@ -83,7 +84,7 @@ func journalOf(from string) string {
 
 // agree says what the job will do, and asks whether it may begin.
 func (t *listTale) agree(ctx context.Context, client *owlat.Client, left int) error {
-	render.ListPlan(t.to(), t.flags.file, t.job, t.people, client.Estimate(left))
+	render.ListPlan(t.To(), t.flags.file, t.job, t.people, client.Estimate(left))
 	if done := len(t.people.Entries) - left; done > 0 {
 		t.Tell("  done by the run that began at %s: %d; left: %d\n", t.journal.Began().Format(time.DateTime), done, left)
 	}
@@ -123,7 +124,7 @@ func (t *listTale) send(ctx context.Context, client *owlat.Client, left int) (li
 			v.Outcome = owlatsync.Failed
 			display.Suspend(func() { t.fail(r) })
 		} else if t.JSON {
-			render.Contact(t.to(), t.job.Topic, r)
+			render.Contact(t.To(), t.job.Topic, r)
 		}
 		display.Observe(v)
 	})
@@ -140,11 +141,11 @@ func (t *listTale) refuse() {
 func (t *listTale) fail(r list.Result) {
 	t.shown++
 	if t.failed == nil {
-		render.ListFailure(t.to(), t.job.Topic, r, t.shown, "")
+		render.ListFailure(t.To(), t.job.Topic, r, t.shown, "")
 		return
 	}
 	t.failed.Write(r.Contact, r.Place.String(), r.Err.Error())
-	render.ListFailure(t.to(), t.job.Topic, r, t.shown, t.failed.Path())
+	render.ListFailure(t.To(), t.job.Topic, r, t.shown, t.failed.Path())
 }
 
 // listPace tells the display of a list how fast it goes on.

@@ -1,4 +1,4 @@
-package main
+package services
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"owlatsync"
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/config"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/render"
@@ -33,7 +34,8 @@ func (f *feedbackFlags) add(cmd *cobra.Command) {
 	_ = cmd.RegisterFlagCompletionFunc("event", cobra.FixedCompletions(config.FeedbackEvents, cobra.ShellCompDirectiveNoFileComp))
 }
 
-func newFeedbackCmd(a *app) *cobra.Command {
+// NewFeedbackCmd returns the command "feedback", which lists what came by webhooks and cares for what is written back.
+func NewFeedbackCmd(a *program.App) *cobra.Command {
 	var f feedbackFlags
 	cmd := &cobra.Command{
 		Use:   "feedback",
@@ -47,11 +49,11 @@ The list holds addresses. It goes back as far as the ledger keeps history.`,
 		Example: `  owlat-sync feedback
   owlat-sync feedback --person ada@example.com --limit 0
   owlat-sync feedback dead`,
-		GroupID: groupCare,
+		GroupID: program.GroupCare,
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return runGroup(cmd, args)
+				return program.RunGroup(cmd, args)
 			}
 			return listFeedback(cmd.Context(), a, f)
 		},
@@ -61,12 +63,12 @@ The list holds addresses. It goes back as far as the ledger keeps history.`,
 	return cmd
 }
 
-func newFeedbackListCmd(a *app) *cobra.Command {
+func newFeedbackListCmd(a *program.App) *cobra.Command {
 	var f feedbackFlags
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List what came, as \"owlat-sync feedback\" does",
-		Args:  noArgs,
+		Args:  program.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return listFeedback(cmd.Context(), a, f) },
 	}
 	f.add(cmd)
@@ -74,15 +76,15 @@ func newFeedbackListCmd(a *app) *cobra.Command {
 }
 
 // readFeedback opens the ledger for a list.
-func readFeedback(ctx context.Context, a *app, do func(*config.Config, setup.Ledger) error) error {
-	cfg, err := a.loadConfig(config.UseLedger)
+func readFeedback(ctx context.Context, a *program.App, do func(*config.Config, setup.Ledger) error) error {
+	cfg, err := a.LoadConfig(config.UseLedger)
 	if err != nil {
 		return err
 	}
-	return a.reader().WithLedger(ctx, cfg, func(l setup.Ledger) error { return do(cfg, l) })
+	return a.Reader().WithLedger(ctx, cfg, func(l setup.Ledger) error { return do(cfg, l) })
 }
 
-func listFeedback(ctx context.Context, a *app, f feedbackFlags) error {
+func listFeedback(ctx context.Context, a *program.App, f feedbackFlags) error {
 	if f.limit < 0 {
 		return problem.Usage(errors.New("--limit must not be negative"))
 	}
@@ -95,25 +97,25 @@ func listFeedback(ctx context.Context, a *app, f feedbackFlags) error {
 		if err != nil {
 			return err
 		}
-		return render.Feedback(a.to(), all)
+		return render.Feedback(a.To(), all)
 	})
 }
 
-func newFeedbackSuppressedCmd(a *app) *cobra.Command {
+func newFeedbackSuppressedCmd(a *program.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "suppressed",
 		Short: "List the addresses that bounced for good or complained",
 		Long: `List the addresses of which Owlat told that mail bounces for good, or that the person marked one as spam.
 No run puts them on a topic or sends an event for them, not even with "existing: add". Their contacts
 are kept equal to their rows all the same.`,
-		Args: noArgs,
+		Args: program.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return readFeedback(cmd.Context(), a, func(_ *config.Config, l setup.Ledger) error {
 				all, err := l.AllSuppressions(cmd.Context(), 0)
 				if err != nil {
 					return err
 				}
-				return render.Suppressions(a.to(), all)
+				return render.Suppressions(a.To(), all)
 			})
 		},
 	}
@@ -125,7 +127,7 @@ type liftJSON struct {
 	Lifted bool   `json:"lifted"`
 }
 
-func newFeedbackLiftCmd(a *app) *cobra.Command {
+func newFeedbackLiftCmd(a *program.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "lift EMAIL",
 		Short: "End the suppression of an address",
@@ -135,7 +137,7 @@ which this does not touch.
 
 Somebody who complained must have asked for your mail anew: you are asked whether that is so.`,
 		Example: `  owlat-sync feedback lift ada@example.com`,
-		Args:    needArgs(1, 1, "one address"),
+		Args:    program.NeedArgs(1, 1, "one address"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			address, err := owlatsync.NormalizeAddress(args[0])
 			if err != nil {
@@ -146,12 +148,12 @@ Somebody who complained must have asked for your mail anew: you are asked whethe
 	}
 }
 
-func lift(ctx context.Context, a *app, address string) error {
-	cfg, err := a.loadConfig(config.UseLedger)
+func lift(ctx context.Context, a *program.App, address string) error {
+	cfg, err := a.LoadConfig(config.UseLedger)
 	if err != nil {
 		return err
 	}
-	return a.withLedger(ctx, cfg, func(l setup.Ledger) error {
+	return a.WithLedger(ctx, cfg, func(l setup.Ledger) error {
 		found, err := l.Suppressions(ctx, []string{address})
 		if err != nil {
 			return err
@@ -176,7 +178,7 @@ func lift(ctx context.Context, a *app, address string) error {
 }
 
 // asksAnew asks whether a person who complained wants mail again.
-func asksAnew(ctx context.Context, a *app) (yes bool, err error) {
+func asksAnew(ctx context.Context, a *program.App) (yes bool, err error) {
 	ask := a.Asker(ctx)
 	if ask == nil {
 		return false, problem.Usage(problem.Hint(errors.New("this person complained about your mail, and here is nobody to ask whether they asked for it anew"), "add --yes if they did"))
@@ -187,14 +189,14 @@ func asksAnew(ctx context.Context, a *app) (yes bool, err error) {
 	return yes, err
 }
 
-func newFeedbackDeadCmd(a *app) *cobra.Command {
+func newFeedbackDeadCmd(a *program.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "dead",
 		Short: "List what is not written back: given up, or still to be done",
 		Long: `List what is not written back, with the reason of the latest attempt: what is given up, and what is tried
 again after pauses that grow. What the target refuses is given up after 12 attempts, which take about
 three hours; a target that cannot be reached is tried for days.`,
-		Args: noArgs,
+		Args: program.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return readFeedback(cmd.Context(), a, func(cfg *config.Config, l setup.Ledger) error {
 				return listDead(cmd.Context(), a, cfg, l)
@@ -203,7 +205,7 @@ three hours; a target that cannot be reached is tried for days.`,
 	}
 }
 
-func listDead(ctx context.Context, a *app, cfg *config.Config, l ledger.Outbox) error {
+func listDead(ctx context.Context, a *program.App, cfg *config.Config, l ledger.Outbox) error {
 	all, err := l.Deliveries(ctx, ledger.DeliveryDead, 0)
 	if err != nil {
 		return err
@@ -220,7 +222,7 @@ func listDead(ctx context.Context, a *app, cfg *config.Config, l ledger.Outbox) 
 			gone = append(gone, d.Target)
 		}
 	}
-	return render.Deliveries(a.to(), all, gone)
+	return render.Deliveries(a.To(), all, gone)
 }
 
 // retryDeliveriesJSON is what "feedback retry --json" prints.
@@ -229,7 +231,7 @@ type retryDeliveriesJSON struct {
 	Deliveries int    `json:"deliveries"`
 }
 
-func newFeedbackRetryCmd(a *app) *cobra.Command {
+func newFeedbackRetryCmd(a *program.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "retry [NUMBER...]",
 		Short: "Let write-backs that were given up be tried again",
@@ -242,7 +244,7 @@ feedback dead" shows, or all of them. "owlat-sync serve" does it; nothing is wri
 	}
 }
 
-func retryDeliveries(ctx context.Context, a *app, args []string) error {
+func retryDeliveries(ctx context.Context, a *program.App, args []string) error {
 	var ids []int64
 	for _, arg := range args {
 		id, err := strconv.ParseInt(arg, 10, 64)
@@ -251,11 +253,11 @@ func retryDeliveries(ctx context.Context, a *app, args []string) error {
 		}
 		ids = append(ids, id)
 	}
-	cfg, err := a.loadConfig(config.UseLedger)
+	cfg, err := a.LoadConfig(config.UseLedger)
 	if err != nil {
 		return err
 	}
-	return a.withLedger(ctx, cfg, func(l setup.Ledger) error {
+	return a.WithLedger(ctx, cfg, func(l setup.Ledger) error {
 		n, err := l.RetryDeliveries(ctx, ids, time.Now())
 		switch {
 		case err != nil:

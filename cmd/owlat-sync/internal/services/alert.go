@@ -1,4 +1,4 @@
-package main
+package services
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/alert"
 	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
@@ -16,7 +17,8 @@ import (
 	"owlatsync/owlat"
 )
 
-func newAlertCmd(a *app) *cobra.Command {
+// NewAlertCmd returns the command "alert", which tries the channels of alerts.
+func NewAlertCmd(a *program.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "alert",
 		Short: "Try the channels that tell what is wrong",
@@ -24,15 +26,15 @@ func newAlertCmd(a *app) *cobra.Command {
 
 The service tells of a failed run, a run that a guard holds, too many rows that fail, a sync that is stale,
 webhooks that do not come, a write-back that is stuck, and when each of these is over.`,
-		GroupID: groupCare,
+		GroupID: program.GroupCare,
 		Args:    cobra.ArbitraryArgs,
-		RunE:    runGroup,
+		RunE:    program.RunGroup,
 	}
 	cmd.AddCommand(newAlertTestCmd(a))
 	return cmd
 }
 
-func newAlertTestCmd(a *app) *cobra.Command {
+func newAlertTestCmd(a *program.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "test [NAME...]",
 		Short: "Send a test message to the channels",
@@ -47,8 +49,8 @@ look whether it arrived. With --json, each line is an object with the type "aler
 	}
 }
 
-func testAlerts(ctx context.Context, a *app, names []string) error {
-	cfg, err := a.loadConfig(config.UseService)
+func testAlerts(ctx context.Context, a *program.App, names []string) error {
+	cfg, err := a.LoadConfig(config.UseService)
 	if err != nil {
 		return err
 	}
@@ -56,12 +58,12 @@ func testAlerts(ctx context.Context, a *app, names []string) error {
 	if err != nil {
 		return err
 	}
-	means := alert.Means{Agent: a.opener().UserAgent}
+	means := alert.Means{Agent: a.UserAgent()}
 	if slices.ContainsFunc(chosen, func(c config.Alert) bool { return c.Owlat != nil }) {
-		if cfg, err = a.loadConfig(config.UseService | config.UseKey | config.UseURL); err != nil {
+		if cfg, err = a.LoadConfig(config.UseService | config.UseKey | config.UseURL); err != nil {
 			return err
 		}
-		if means.Owlat, err = a.opener().Client(cfg.Owlat, owlat.WithRetries(0)); err != nil {
+		if means.Owlat, err = a.Opener().Client(cfg.Owlat, owlat.WithRetries(0)); err != nil {
 			return err
 		}
 		defer means.Owlat.CloseIdleConnections()
@@ -82,7 +84,7 @@ func testAlerts(ctx context.Context, a *app, names []string) error {
 	return nil
 }
 
-func tellTest(a *app, s alert.Subscription, err error) {
+func tellTest(a *program.App, s alert.Subscription, err error) {
 	if a.JSON {
 		line := struct {
 			Type    string `json:"type"`
@@ -104,9 +106,9 @@ func tellTest(a *app, s alert.Subscription, err error) {
 }
 
 // chooseAlerts returns the channels with the names, or all if there are none.
-func chooseAlerts(a *app, all []config.Alert, names []string) ([]config.Alert, error) {
+func chooseAlerts(a *program.App, all []config.Alert, names []string) ([]config.Alert, error) {
 	if len(all) == 0 {
-		return nil, problem.Usage(problem.Hint(fmt.Errorf("%s has no alerts", a.configPath), "add the section \"alerts\", such as alerts: [{slack: {url: \"${SLACK_URL}\"}}]"))
+		return nil, problem.Usage(problem.Hint(fmt.Errorf("%s has no alerts", a.ConfigPath), "add the section \"alerts\", such as alerts: [{slack: {url: \"${SLACK_URL}\"}}]"))
 	}
 	if len(names) == 0 {
 		return all, nil
@@ -119,7 +121,7 @@ func chooseAlerts(a *app, all []config.Alert, names []string) ([]config.Alert, e
 	for _, name := range names {
 		i := slices.Index(known, name)
 		if i < 0 {
-			return nil, problem.Usage(fmt.Errorf("there is no channel %q in %s; it has: %s", name, a.configPath, strings.Join(known, ", ")))
+			return nil, problem.Usage(fmt.Errorf("there is no channel %q in %s; it has: %s", name, a.ConfigPath, strings.Join(known, ", ")))
 		}
 		chosen = append(chosen, all[i])
 	}

@@ -1,4 +1,5 @@
-package main
+// Package contacts has the commands for single contacts and for lists of them, which need no sync and no ledger.
+package contacts
 
 import (
 	"fmt"
@@ -7,13 +8,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"owlatsync"
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/setup"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
 )
 
-func newUpsertCmd(a *app) *cobra.Command {
+// NewUpsertCmd returns the command "upsert", which creates or updates one contact or those of a list.
+func NewUpsertCmd(a *program.App) *cobra.Command {
 	var given owlatsync.Texts
 	var from listFlags
 	cmd := &cobra.Command{
@@ -31,7 +34,7 @@ An empty name in a list keeps what Owlat has.
 Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 		Example: `  owlat-sync upsert ada@example.com --first-name Ada --last-name Lovelace
   owlat-sync upsert --from people.csv --dry-run`,
-		GroupID: groupOne,
+		GroupID: program.GroupOne,
 		Args:    from.orAddress(),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if from.file != "" {
@@ -52,7 +55,7 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 				}
 				fields[f] = &trimmed
 			}
-			client, to, err := a.openOwlat(cmd)
+			client, to, err := a.OpenOwlat(cmd)
 			if err != nil {
 				return err
 			}
@@ -74,7 +77,7 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 // flagOf returns the name of a field's flag, such as "first-name".
 func flagOf(f owlatsync.ContactField) string { return strings.ReplaceAll(f.Column(), "_", "-") }
 
-func printUpsert(a *app, got *owlat.UpsertResult) error {
+func printUpsert(a *program.App, got *owlat.UpsertResult) error {
 	if a.JSON {
 		return a.PrintJSON(struct {
 			Type string `json:"type"`

@@ -1,4 +1,4 @@
-package main
+package contacts
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"owlatsync"
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/exitcode"
 	"owlatsync/internal/list"
 	"owlatsync/internal/problem"
@@ -53,9 +54,9 @@ func (l *listFlags) orContacts() cobra.PositionalArgs {
 			if err := l.unused(); err != nil {
 				return err
 			}
-			return needArgs(2, -1, "a topic id and at least one address or contact id, or --from")(cmd, args)
+			return program.NeedArgs(2, -1, "a topic id and at least one address or contact id, or --from")(cmd, args)
 		}
-		return needArgs(1, 1, "only a topic id beside --from")(cmd, args)
+		return program.NeedArgs(1, 1, "only a topic id beside --from")(cmd, args)
 	}
 }
 
@@ -63,17 +64,17 @@ func (l *listFlags) orContacts() cobra.PositionalArgs {
 func (l *listFlags) orAddress() cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if l.file != "" {
-			return needArgs(0, 0, "no address beside --from")(cmd, args)
+			return program.NeedArgs(0, 0, "no address beside --from")(cmd, args)
 		}
 		if err := l.unused(); err != nil {
 			return err
 		}
-		return needArgs(1, 1, "an address, such as ada@example.com, or --from")(cmd, args)
+		return program.NeedArgs(1, 1, "an address, such as ada@example.com, or --from")(cmd, args)
 	}
 }
 
 // upsert creates or updates everybody on the list.
-func (l *listFlags) upsert(a *app, cmd *cobra.Command) error {
+func (l *listFlags) upsert(a *program.App, cmd *cobra.Command) error {
 	for _, f := range owlatsync.ContactFields {
 		if cmd.Flags().Changed(flagOf(f)) {
 			return problem.Usage(problem.Hint(fmt.Errorf("--%s is for a single contact", flagOf(f)), "--field %s=COLUMN names a column of the list", f.Column()))
@@ -118,7 +119,7 @@ func (l *listFlags) columns() (c list.Columns, err error) {
 }
 
 // run reads the list and does the job for everybody on it.
-func (l *listFlags) run(a *app, cmd *cobra.Command, job list.Job) (err error) {
+func (l *listFlags) run(a *program.App, cmd *cobra.Command, job list.Job) (err error) {
 	columns, err := l.columns()
 	if err != nil {
 		return err
@@ -126,24 +127,24 @@ func (l *listFlags) run(a *app, cmd *cobra.Command, job list.Job) (err error) {
 	if list.OnStdin(l.file) && !a.Yes && !l.dryRun {
 		return problem.Usage(errors.New("with a list on standard input nobody can be asked: add --yes, or --dry-run to see what would be sent"))
 	}
-	cfg, err := a.loadOwlat(cmd)
+	cfg, err := a.LoadOwlat(cmd)
 	if err != nil {
 		return err
 	}
 	job.Deployment = cfg.Owlat.URL
-	people, err := list.Read(cmd.Context(), a.opener(), list.Ask{From: l.file, Columns: columns, Names: l.names})
+	people, err := list.Read(cmd.Context(), a.Opener(), list.Ask{From: l.file, Columns: columns, Names: l.names})
 	if err != nil {
 		return err
 	}
-	client, err := a.opener().Client(cfg.Owlat)
+	client, err := a.Opener().Client(cfg.Owlat)
 	if err != nil {
 		return err
 	}
-	t := &listTale{app: a, flags: l, job: job, people: people, advise: func(err error) error { return aboutTopic(setup.Advise(err, cfg.Owlat)) }}
+	t := &listTale{App: a, flags: l, job: job, people: people, advise: func(err error) error { return aboutTopic(setup.Advise(err, cfg.Owlat)) }}
 	if !l.dryRun {
 		return t.work(cmd.Context(), client)
 	}
-	render.ListPlan(t.to(), l.file, job, people, client.Estimate(len(people.Entries)))
+	render.ListPlan(t.To(), l.file, job, people, client.Estimate(len(people.Entries)))
 	t.refuse()
 	if t.shown > 0 {
 		return problem.Told(exitcode.FailedRows)

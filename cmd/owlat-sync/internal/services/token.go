@@ -1,4 +1,4 @@
-package main
+package services
 
 import (
 	"encoding/json"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/access"
 	"owlatsync/internal/config"
 	"owlatsync/internal/problem"
@@ -22,7 +23,8 @@ type tokenJSON struct {
 	Hash  string      `json:"hash"` // for serve.tokens of the configuration
 }
 
-func newTokenCmd(a *app) *cobra.Command {
+// NewTokenCmd returns the command "token", which makes a token for the HTTP API.
+func NewTokenCmd(a *program.App) *cobra.Command {
 	var role string
 	cmd := &cobra.Command{
 		Use:   "token [NAME]",
@@ -34,8 +36,8 @@ A viewer sees how the syncs stand, and no addresses. An operator sees everything
 and cancels runs. NAME says whose token it is; it appears in the log beside what is done with it.`,
 		Example: `  owlat-sync token grafana
   owlat-sync token ci --role operator`,
-		GroupID: groupTools,
-		Args:    needArgs(0, 1, "at most one name"),
+		GroupID: program.GroupTools,
+		Args:    program.NeedArgs(0, 1, "at most one name"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			t := tokenJSON{Type: "token", Name: role, Role: config.Role(role), Token: access.NewToken()}
 			if t.Role != config.Viewer && t.Role != config.Operator {
