@@ -331,6 +331,7 @@ func (s chores) tidy(ctx context.Context) {
 		if runs := s.syncs.runner.made.Load(); runs != tidied && !s.syncs.queue.Busy() {
 			tidied = runs
 			debug.FreeOSMemory()
+			releaseProgram()
 		}
 		select {
 		case <-ctx.Done():
