@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"owlatsync/internal/setup"
@@ -18,9 +19,10 @@ type outbox struct {
 	log  *slog.Logger
 	told func(writeback.Attempt)
 
+	sender atomic.Pointer[writeback.Sender] // nil: it does not work
+
 	mu      sync.Mutex
 	targets []writeback.Target
-	sender  *writeback.Sender
 	stop    context.CancelFunc // nil: it does not work
 	done    chan struct{}
 	working bool
@@ -68,8 +70,9 @@ func (o *outbox) run() {
 		return
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	o.sender, o.stop, o.done = writeback.New(o.box, o.targets, o.log, o.told), stop, make(chan struct{})
-	sender, done := o.sender, o.done
+	sender, done := writeback.New(o.box, o.targets, o.log, o.told), make(chan struct{})
+	o.sender.Store(sender)
+	o.stop, o.done = stop, done
 	go func() { defer close(done); sender.Run(ctx) }()
 }
 
@@ -80,7 +83,8 @@ func (o *outbox) rest() {
 	}
 	o.stop()
 	<-o.done
-	o.sender, o.stop, o.done = nil, nil, nil
+	o.sender.Store(nil)
+	o.stop, o.done = nil, nil
 }
 
 // replace puts other targets in the place of the present ones, which it closes.
@@ -94,12 +98,10 @@ func (o *outbox) replace(targets []writeback.Target) error {
 	return err
 }
 
-// wake says that there may be something new.
+// wake says that there may be something new. It never blocks: whoever tells of a webhook waits for it.
 func (o *outbox) wake() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.sender != nil {
-		o.sender.Wake()
+	if sender := o.sender.Load(); sender != nil {
+		sender.Wake()
 	}
 }
 

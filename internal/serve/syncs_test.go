@@ -15,7 +15,9 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/events"
 	"owlatsync/internal/turns"
+	"owlatsync/internal/writeback"
 	"owlatsync/ledger"
+	"owlatsync/ledger/memory"
 	"owlatsync/reconcile"
 )
 
@@ -450,4 +452,49 @@ func TestOldHistoryGoesDaily(t *testing.T) {
 			t.Error(got)
 		}
 	})
+}
+
+// slow is a target that takes a while, and says when it has begun.
+type slow struct {
+	*writable
+	began chan struct{}
+	goOn  chan struct{}
+}
+
+func (s slow) Deliver(_ context.Context, notices []writeback.Notice) []writeback.Result {
+	close(s.began)
+	<-s.goOn
+	return make([]writeback.Result, len(notices))
+}
+
+// TestNobodyWaitsForTheOutbox wakes it while its targets are replaced and one of them takes its time.
+func TestNobodyWaitsForTheOutbox(t *testing.T) {
+	t.Parallel()
+	l := memory.New()
+	target := slow{&writable{}, make(chan struct{}), make(chan struct{})}
+	news := ledger.News{
+		Feedback:   ledger.Feedback{Event: "email.complained", Email: "a@example.com", Hash: [ledger.HashSize]byte{1}, Received: time.Now()},
+		Deliveries: []ledger.Delivery{{Target: target.Name(), Person: "a@example.com", Due: time.Now()}},
+	}
+	if _, _, err := l.TakeIn(t.Context(), news); err != nil {
+		t.Fatal(err)
+	}
+	o := newOutbox(l, slog.New(slog.DiscardHandler), func(writeback.Attempt) {})
+	if err := o.replace([]writeback.Target{target}); err != nil {
+		t.Fatal(err)
+	}
+	o.start()
+	<-target.began
+	replaced := make(chan error)
+	go func() { replaced <- o.replace(nil) }()
+	for range 1000 {
+		o.wake() // would wait for ever
+	}
+	close(target.goOn)
+	if err := <-replaced; err != nil {
+		t.Error(err)
+	}
+	if err := o.close(); err != nil {
+		t.Error(err)
+	}
 }

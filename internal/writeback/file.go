@@ -53,19 +53,20 @@ func (f *File) Writes() bool { return false }
 // Close implements [Target].
 func (f *File) Close() error { return nil }
 
-// Check tells whether the file can be written or created. It leaves none behind that was not there.
+// Check tells whether the file can be written or created. It creates no file of that name, because a service may create it meanwhile.
 func (f *File) Check(context.Context) error {
-	_, err := os.Lstat(f.path)
-	isNew := errors.Is(err, fs.ErrNotExist)
-	file, err := f.open()
+	if _, err := os.Stat(f.path); !errors.Is(err, fs.ErrNotExist) {
+		file, err := f.open()
+		if err != nil {
+			return err
+		}
+		return f.wrap(file.Close())
+	}
+	trial, err := os.CreateTemp(filepath.Dir(f.path), ".owlat-sync-*")
 	if err != nil {
-		return err
+		return f.wrap(err)
 	}
-	err = file.Close()
-	if isNew {
-		err = errors.Join(err, os.Remove(f.path))
-	}
-	return f.wrap(err)
+	return f.wrap(errors.Join(trial.Close(), os.Remove(trial.Name())))
 }
 
 // Deliver appends the notices, all or none.

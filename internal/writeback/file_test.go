@@ -2,6 +2,7 @@ package writeback_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -81,5 +82,44 @@ func TestAFileThatCannotBeWritten(t *testing.T) {
 		if r := w.Deliver(t.Context(), []writeback.Notice{{ID: 1}}); !writeback.IsDown(r[0].Err) {
 			t.Errorf("%s: %v", path, r[0].Err)
 		}
+	}
+}
+
+// TestTheCheckLeavesTheFileAlone checks a target again and again while another one writes to the same file, which does not exist at first.
+func TestTheCheckLeavesTheFileAlone(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "feedback.ndjson")
+	checking := make(chan struct{})
+	checked := make(chan error, 1)
+	go func() {
+		var errs []error
+		for {
+			select {
+			case <-checking:
+				checked <- errors.Join(errs...)
+				return
+			default:
+				errs = append(errs, writeback.NewFile("a", path).Check(t.Context()))
+			}
+		}
+	}()
+	const rounds = 300
+	for i := range rounds {
+		if i%10 == 0 {
+			_ = os.Rename(path, path+".old")
+		}
+		if r := writeback.NewFile("a", path).Deliver(t.Context(), []writeback.Notice{{ID: int64(i)}}); r[0].Err != nil {
+			t.Fatal(r[0].Err)
+		}
+		if _, err := os.Stat(path); err != nil {
+			t.Fatalf("the line %d is gone: %v", i, err)
+		}
+	}
+	close(checking)
+	if err := <-checked; err != nil {
+		t.Error(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".owlat-sync-*")); err != nil || len(left) > 0 {
+		t.Errorf("%q are left behind, %v", left, err)
 	}
 }
