@@ -201,12 +201,13 @@ func compared(steps iter.Seq2[*step.Step, error], only []string, each func(s *st
 	return nil
 }
 
-// unmoved checks that the plan is that of the held run within the part, and returns a *MovedError if not.
-func (w holding) unmoved(ctx context.Context, held int64, p *plan.Plan, part owlatsync.Part) error {
+// unmoved checks that the plan is that of the held run within the part, and returns a *MovedError if it is not and may not move.
+func (w holding) unmoved(ctx context.Context, held int64, p *plan.Plan, part owlatsync.Part, mayMove func(moved, held int) bool) error {
 	before := make(map[uint64]uint64)
 	if err := w.kept(ctx, held, part.Only, func(_ string, name, does uint64) { before[name] = does }); err != nil {
 		return err
 	}
+	steps := len(before)
 	moved := &MovedError{Run: held}
 	differs := func(key string) {
 		moved.Rows++
@@ -231,7 +232,7 @@ func (w holding) unmoved(ctx context.Context, held int64, p *plan.Plan, part owl
 	if err != nil {
 		return err
 	}
-	if moved.Rows > 0 {
+	if moved.Rows > 0 && (mayMove == nil || !mayMove(moved.Rows, steps)) {
 		return moved
 	}
 	return nil

@@ -245,6 +245,15 @@ func TestAMovedPlanIsNotApproved(t *testing.T) {
 	if w.server.Len() != 0 {
 		t.Error("a moved plan was applied")
 	}
+	list = append(list[1:], user("9", "new@example.com", "N", true)) // one row is gone, one differs, one is new
+	asked := ""
+	_, err = w.try(t.Context(), runOptions{Approve: held.Run, MayMove: func(moved, held int) bool {
+		asked = fmt.Sprintf("%d of %d", moved, held)
+		return false
+	}}, rows{list: list})
+	if !errors.As(err, &moved) || asked != "3 of 3" || w.server.Len() != 0 {
+		t.Errorf("error %v, asked about %q", err, asked)
+	}
 	if _, err := w.try(t.Context(), runOptions{Approve: 999}, rows{list: list}); err == nil || !strings.Contains(err.Error(), "no run 999") {
 		t.Errorf("error %v", err)
 	}
@@ -494,5 +503,25 @@ func TestAConsentThatTheSourceDoesNotGiveIsNone(t *testing.T) {
 	w.run(owlatsync.Row{Key: "1", Email: owlatsync.Some("a@example.com")})
 	if c := w.contact("a@example.com"); len(c.Topics) != 1 || c.Topics[0] != w.sync.Topics[1].ID {
 		t.Errorf("Owlat holds %+v", c)
+	}
+}
+
+// TestAPlanThatMayMove is applied as it is now, once it is approved.
+func TestAPlanThatMayMove(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, reconcile.Topic{ID: "all"})
+	w.sync.Guards = reconcile.Guards{}
+	_, err := w.try(t.Context(), runOptions{}, rows{list: people(3, "P", true)})
+	var held *reconcile.HeldError
+	if !errors.As(err, &held) {
+		t.Fatalf("error %v", err)
+	}
+	report, err := w.try(t.Context(), runOptions{Approve: held.Run, MayMove: func(moved, held int) bool { return moved == 1 && held == 3 }}, rows{list: people(4, "P", true)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, report, "created 4")
+	if r, err := w.ledger.Run(t.Context(), held.Run); err != nil || r.Status != ledger.StatusApproved {
+		t.Errorf("the held run: %+v, %v", r, err)
 	}
 }

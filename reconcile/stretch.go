@@ -143,7 +143,7 @@ func (s *stretch) admit(ctx context.Context) error {
 		s.agreed = new(agreed)
 	}
 	if s.before == nil && s.approved != nil {
-		return holding{s.work}.unmoved(ctx, s.approved.ID, s.plan, s.options.Part)
+		return holding{s.work}.unmoved(ctx, s.approved.ID, s.plan, s.options.Part, s.options.MayMove)
 	}
 	hits := s.policies.Guards.Hits(sum)
 	if len(hits) == 0 {

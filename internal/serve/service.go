@@ -81,6 +81,16 @@ type service struct {
 // listen.
 func Run(ctx context.Context, cfg *config.Config, o Options, signals Signals) (err error) {
 	s := &service{o: o, log: o.Opener.Logger, notify: NewNotifier(o.Lookup), cfg: cfg}
+	if err := check(cfg); err != nil {
+		return err
+	}
+	release, err := only(ctx, cfg.Ledger, signals.Stop, s.log)
+	if errors.Is(err, errStopped) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	if err := s.open(ctx); err != nil {
 		return errors.Join(err, s.close())
 	}
@@ -105,9 +115,6 @@ func check(cfg *config.Config) error {
 // open opens everything and begins nothing, so that a service which cannot begin changes nothing.
 func (s *service) open(ctx context.Context) (err error) {
 	cfg := s.cfg
-	if err := check(cfg); err != nil {
-		return err
-	}
 	s.hub = events.NewHub()
 	s.metrics = telemetry.NewMetrics(s.o.Version)
 	if s.traces, err = telemetry.StartTraces(ctx, s.o.Lookup, s.o.Version, s.log); err != nil {

@@ -431,3 +431,44 @@ func TestAnAbort(t *testing.T) {
 	}
 	close(l.ended)
 }
+
+// TestTheOnlyServiceOfItsLedger begins a second one, which waits, until the first one ends, and a third one that is stopped meanwhile.
+func TestTheOnlyServiceOfItsLedger(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.configure()
+	first := h.begin()
+	cfg, err := h.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := func() (ready chan Addresses, stop chan struct{}, ended chan error) {
+		o := h.options()
+		ready, stop, ended = make(chan Addresses, 1), make(chan struct{}), make(chan error, 1)
+		o.Ready = func(at Addresses) { ready <- at }
+		go func() { ended <- Run(context.Background(), cfg, o, Signals{Stop: stop}) }()
+		return ready, stop, ended
+	}
+	second, stopSecond, secondEnded := begin()
+	_, stopThird, thirdEnded := begin()
+	h.until("that the others wait", func() bool { return strings.Count(h.log.String(), "another service has this ledger") == 2 })
+	close(stopThird)
+	if err := <-thirdEnded; err != nil {
+		t.Errorf("a service that was stopped before it began: %v", err)
+	}
+	select {
+	case <-second:
+		t.Error("two services serve one ledger")
+	default:
+	}
+	first.end()
+	select {
+	case <-second:
+	case err := <-secondEnded:
+		t.Fatalf("the second service did not begin: %v", err)
+	}
+	close(stopSecond)
+	if err := <-secondEnded; err != nil {
+		t.Error(err)
+	}
+}

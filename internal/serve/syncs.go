@@ -278,19 +278,18 @@ func (r *runner) Run(ctx context.Context, j *turns.Job) (again bool, err error) 
 	return mayPass(ctx, err), err
 }
 
-// more is how much larger than the approved one the plan of a first run may be when it is made again.
-func more(requests int) int { return requests + requests/10 + 10 }
+// mayMove says how many rows of the plan of a first run may be others when it is approved: a tenth, or ten.
+func mayMove(moved, held int) bool { return moved <= max(held/10, 10) && 2*moved <= held }
 
-// approve applies the plan of a held run. That of a first run is made anew: in a source that is in use it is hardly ever the same.
+// approve applies the plan of a held run. That of a first run may have moved a little: in a source that is in use it is hardly ever
+// the same.
 func (r *runner) approve(ctx context.Context, sync config.Sync, j *turns.Job, o reconcile.RunOptions, observe func(progress.Value)) error {
 	held, err := r.ledger.Run(ctx, j.Approves)
 	if err != nil {
 		return err
 	}
 	if firstRun(*held) && held.Summary != nil && reconcile.Approvable(*held) == nil {
-		o.Confirm = func(s owlatsync.Summary) (bool, error) { return s.Requests <= more(held.Summary.Requests), nil }
-		_, err := r.session.Run(ctx, sync, o, observe)
-		return err
+		o.MayMove = mayMove
 	}
 	_, err = r.session.Approve(ctx, sync, j.Approves, o, observe)
 	if _, moved := errors.AsType[*reconcile.MovedError](err); moved {

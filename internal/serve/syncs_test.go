@@ -166,14 +166,28 @@ func TestAFirstRunWaitsForApproval(t *testing.T) {
 			return run
 		}
 		approve()
-		if runs := w.runs(t, "users"); runs != "superseded, held" {
+		if runs := w.runs(t, "users"); runs != "superseded, error, held" {
 			t.Fatalf("much more than what was approved: %s", runs)
 		}
+		others := make(map[string]owlatsync.Row)
+		all := w.source("users").swap(others)
+		for _, key := range names("other", len(all)) {
+			w.source("users").put(key, true)
+		}
+		approve()
+		if _, writes := w.requests(); writes != 0 {
+			t.Fatalf("%d writes for as many people as were approved, who are others", writes)
+		}
+		w.source("users").swap(all)
+		approve()
 		w.source("users").put("one", true)
 		run := approve()
 		time.Sleep(10 * time.Minute)
 		if r, err := w.ledger.Run(t.Context(), run); err != nil || r.Status != ledger.StatusOK {
 			t.Errorf("%+v, %v", r, err)
+		}
+		if runs := w.runs(t, "users"); !strings.Contains(runs, "approved, ok") {
+			t.Errorf("the held run: %s", runs)
 		}
 		w.has(t, "one@example.com", "many0029@example.com")
 
