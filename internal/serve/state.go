@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"owlatsync/internal/alert"
@@ -56,9 +57,17 @@ func (s window) Syncs(ctx context.Context) ([]api.SyncState, error) {
 // stateOf says how a sync is, and why if somebody should know. What a person must do something about comes first.
 func (s window) stateOf(of standing.Sync, v vitals.Sync) (api.State, string) {
 	waits := s.syncs.queue.Waiting(of.Sync.Name)
+	held := slices.IndexFunc(of.Held, func(r standing.HeldRun) bool {
+		return !r.Partial && r.Refused == nil && !slices.Contains(waits.Approves, r.ID)
+	})
+	if v.Last != nil && failed(v.Last.Status) && held >= 0 && of.Held[held].ID < v.Last.ID {
+		held = -1 // what failed since hides behind no older plan
+	}
 	switch {
-	case len(of.Held) > 0 && !of.Held[0].Partial:
-		return api.Held, fmt.Sprintf("run %d waits for approval: %s", of.Held[0].ID, of.Held[0].Message)
+	case held >= 0:
+		return api.Held, fmt.Sprintf("run %d waits for approval: %s", of.Held[held].ID, of.Held[held].Message)
+	case len(waits.Approves) > 0 && !ended(of.Runs, waits.Going):
+		return api.Running, ""
 	case v.Stale(time.Now()):
 		if v.LastGood.IsZero() {
 			return api.Stale, "it has had no good run yet"
@@ -90,7 +99,7 @@ func failed(s ledger.Status) bool {
 // Personal implements api.Service.
 func (s window) Personal(sync string) bool {
 	of, ok := s.syncs.sync(sync)
-	return !ok || of.KeyIsAddress()
+	return !ok || of.KeyIsPersonal()
 }
 
 // Progress implements api.Service.

@@ -12,9 +12,12 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/internal/api"
 	"owlatsync/internal/config"
 	"owlatsync/internal/events"
+	"owlatsync/internal/standing"
 	"owlatsync/internal/turns"
+	"owlatsync/internal/vitals"
 	"owlatsync/internal/writeback"
 	"owlatsync/ledger"
 	"owlatsync/ledger/memory"
@@ -511,4 +514,63 @@ func TestNobodyWaitsForTheOutbox(t *testing.T) {
 	if err := o.close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// living is a ledger whose runs all go on.
+type living struct{ *memory.Ledger }
+
+func (living) Alive(context.Context, ledger.Run) (bool, error) { return true, nil }
+
+// TestAnApprovalThatGoesOn is told as a run that goes on, and a second approval is the same run. A run that fails later does not hide
+// behind a plan that is held.
+func TestAnApprovalThatGoesOn(t *testing.T) {
+	inTown(t, func(t *testing.T, w *town) {
+		guarded := every("users", time.Hour)
+		guarded.Guards.FirstRun = false
+		for _, key := range names("p", 300) {
+			w.source("users").put(key, true)
+		}
+		p := w.start(t, guarded)
+		defer p.stop()
+		time.Sleep(2 * time.Hour)
+		state := func() api.State {
+			of, err := standing.Of(t.Context(), living{p.book}, guarded, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := vitals.Sync{}
+			if len(of.Runs) > 0 {
+				v.Last = &of.Runs[0]
+			}
+			state, _ := window{&service{syncs: p.syncs}}.stateOf(of, v)
+			return state
+		}
+		if s := state(); s != api.Held {
+			t.Fatalf("before the approval: %s", s)
+		}
+		held, err := w.ledger.HeldRuns(t.Context(), "users")
+		if err != nil || len(held) != 1 {
+			t.Fatalf("%d held, %v", len(held), err)
+		}
+		run, err := p.queue.Desk().Approve(t.Context(), held[0].ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		if s := state(); s != api.Running {
+			t.Errorf("while it goes on: %s", s)
+		}
+		if again, err := p.queue.Desk().Approve(t.Context(), held[0].ID); again != run || err != nil {
+			t.Errorf("a second approval is run %d, the first %d: %v", again, run, err)
+		}
+		time.Sleep(3 * time.Minute)
+		if runs := w.runs(t, "users"); runs != "approved, ok" {
+			t.Errorf("runs %s", runs)
+		}
+		w.source("users").breaks(errDown)
+		time.Sleep(2 * time.Hour)
+		if s := state(); s != api.Failing {
+			t.Errorf("after it failed: %s", s)
+		}
+	})
 }

@@ -100,7 +100,7 @@ func (d Desk) Trigger(ctx context.Context, sync string, o Options) (run int64, e
 	return d.enqueue(ctx, Request{Sync: sync, Why: Asked, Full: o.Full, Part: o.Part})
 }
 
-// Approve durably queues a run that applies the plan of a held run, and returns its number. It fails with a *ledger.NoRunError, an
+// Approve durably queues a run that applies the plan of a held run, and returns its number, or that of the run that does so already. It fails with a *ledger.NoRunError, an
 // *UnknownSyncError, or an error that says why the run cannot be approved; see reconcile.Approvable.
 func (d Desk) Approve(ctx context.Context, held int64) (run int64, err error) {
 	r, err := d.q.ledger.Run(ctx, held)
@@ -110,7 +110,20 @@ func (d Desk) Approve(ctx context.Context, held int64) (run int64, err error) {
 	if err := reconcile.Approvable(*r); err != nil {
 		return 0, err
 	}
+	if run := d.approving(r.Sync, held); run != 0 {
+		return run, nil
+	}
 	return d.enqueue(ctx, Request{Sync: r.Sync, Why: Approved, Part: r.Part, Approves: held})
+}
+
+// approving returns the run that goes on and applies the plan of the held run, 0 if there is none.
+func (d Desk) approving(sync string, held int64) int64 {
+	d.q.mu.Lock()
+	defer d.q.mu.Unlock()
+	if j := d.q.active[sync]; j != nil && j.Approves == held {
+		return j.run
+	}
+	return 0
 }
 
 func (d Desk) enqueue(ctx context.Context, r Request) (run int64, err error) {

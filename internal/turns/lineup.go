@@ -45,6 +45,8 @@ type Waiting struct {
 	Any   bool    // a run will begin, with a number or without
 	Going int64   // the number of the run that goes on; 0: none, or it has no number yet
 	Turn  bool    // a run goes on and has its turn
+	// Approves has the held runs whose plans are being applied, or will be.
+	Approves []int64
 }
 
 // Waiting returns what waits of the sync.
@@ -57,10 +59,16 @@ func (q *Queue) Waiting(sync string) (w Waiting) {
 			if r.Run != 0 {
 				w.Runs = append(w.Runs, r.Run)
 			}
+			if r.Approves != 0 {
+				w.Approves = append(w.Approves, r.Approves)
+			}
 		}
 	}
 	if j := q.active[sync]; j != nil {
 		w.Going, w.Turn = j.run, q.having == j
+		if j.Approves != 0 {
+			w.Approves = append(w.Approves, j.Approves)
+		}
 	}
 	return w
 }
