@@ -96,9 +96,8 @@ type RunOptions struct {
 	// Full is set, if the source is not Keyed, before the first run of the sync that came to its end, or if the ledger is older than what
 	// was done. Approve ignores it: it reads the rows of the held plan if that run read by keys.
 	Keys []string
-	// MayMove is asked by Approve if the plan differs from the held one: moved counts the rows whose steps differ, are new or are
-	// gone, held the rows of the held plan. If it says yes, the plan is applied as it is now. Nil says no.
-	MayMove func(moved, held int) bool
+	// MayMove is asked by Approve if the plan differs from the held one. If it says yes, the plan is applied as it is now. Nil says no.
+	MayMove func(Move) bool
 	// Observers are told what happens.
 	Observers []progress.Observer
 }

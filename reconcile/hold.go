@@ -72,6 +72,14 @@ type MovedError struct {
 	Keys []string // names of the first few of them
 }
 
+// Move counts how a plan differs from the held one that is to be approved.
+type Move struct {
+	Held    int // rows of the held plan
+	New     int // rows that are not in the held plan
+	Changed int // rows for which something else is to be done now
+	Gone    int // rows of the held plan for which nothing is to be done now
+}
+
 func (e *MovedError) Error() string {
 	return fmt.Sprintf("the plan of run %d is not what would be done now: %d rows differ (such as %s). Look at a new plan, and approve that",
 		e.Run, e.Rows, strings.Join(e.Keys, ", "))
@@ -202,12 +210,12 @@ func compared(steps iter.Seq2[*step.Step, error], only []string, each func(s *st
 }
 
 // unmoved checks that the plan is that of the held run within the part, and returns a *MovedError if it is not and may not move.
-func (w holding) unmoved(ctx context.Context, held int64, p *plan.Plan, part owlatsync.Part, mayMove func(moved, held int) bool) error {
+func (w holding) unmoved(ctx context.Context, held int64, p *plan.Plan, part owlatsync.Part, mayMove func(Move) bool) error {
 	before := make(map[uint64]uint64)
 	if err := w.kept(ctx, held, part.Only, func(_ string, name, does uint64) { before[name] = does }); err != nil {
 		return err
 	}
-	steps := len(before)
+	move := Move{Held: len(before)}
 	moved := &MovedError{Run: held}
 	differs := func(key string) {
 		moved.Rows++
@@ -216,13 +224,18 @@ func (w holding) unmoved(ctx context.Context, held int64, p *plan.Plan, part owl
 		}
 	}
 	err := compared(p.All(), part.Only, func(s *step.Step, name, does uint64) error {
-		if was, planned := before[name]; !planned || was != does {
+		switch was, planned := before[name]; {
+		case !planned:
+			move.New++
+			differs(s.Row.Key)
+		case was != does:
+			move.Changed++
 			differs(s.Row.Key)
 		}
 		delete(before, name)
 		return nil
 	})
-	if err == nil && len(before) > 0 {
+	if move.Gone = len(before); err == nil && move.Gone > 0 {
 		err = w.kept(ctx, held, part.Only, func(key string, name, _ uint64) {
 			if _, dropped := before[name]; dropped {
 				differs(key)
@@ -232,7 +245,7 @@ func (w holding) unmoved(ctx context.Context, held int64, p *plan.Plan, part owl
 	if err != nil {
 		return err
 	}
-	if moved.Rows > 0 && (mayMove == nil || !mayMove(moved.Rows, steps)) {
+	if moved.Rows > 0 && (mayMove == nil || !mayMove(move)) {
 		return moved
 	}
 	return nil

@@ -247,11 +247,11 @@ func TestAMovedPlanIsNotApproved(t *testing.T) {
 	}
 	list = append(list[1:], user("9", "new@example.com", "N", true)) // one row is gone, one differs, one is new
 	asked := ""
-	_, err = w.try(t.Context(), runOptions{Approve: held.Run, MayMove: func(moved, held int) bool {
-		asked = fmt.Sprintf("%d of %d", moved, held)
+	_, err = w.try(t.Context(), runOptions{Approve: held.Run, MayMove: func(m reconcile.Move) bool {
+		asked = fmt.Sprintf("%+v", m)
 		return false
 	}}, rows{list: list})
-	if !errors.As(err, &moved) || asked != "3 of 3" || w.server.Len() != 0 {
+	if !errors.As(err, &moved) || asked != "{Held:3 New:1 Changed:1 Gone:1}" || w.server.Len() != 0 {
 		t.Errorf("error %v, asked about %q", err, asked)
 	}
 	if _, err := w.try(t.Context(), runOptions{Approve: 999}, rows{list: list}); err == nil || !strings.Contains(err.Error(), "no run 999") {
@@ -516,7 +516,7 @@ func TestAPlanThatMayMove(t *testing.T) {
 	if !errors.As(err, &held) {
 		t.Fatalf("error %v", err)
 	}
-	report, err := w.try(t.Context(), runOptions{Approve: held.Run, MayMove: func(moved, held int) bool { return moved == 1 && held == 3 }}, rows{list: people(4, "P", true)})
+	report, err := w.try(t.Context(), runOptions{Approve: held.Run, MayMove: func(m reconcile.Move) bool { return m == reconcile.Move{Held: 3, New: 1} }}, rows{list: people(4, "P", true)})
 	if err != nil {
 		t.Fatal(err)
 	}

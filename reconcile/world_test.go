@@ -157,7 +157,7 @@ type runOptions struct {
 	Turn    reconcile.Turn
 	Stop    <-chan struct{}
 	Confirm func(owlatsync.Summary) (bool, error)
-	MayMove func(moved, held int) bool
+	MayMove func(reconcile.Move) bool
 }
 
 // start runs the sync or approves a run of it.

@@ -150,7 +150,7 @@ var table = map[string][]string{
 	"/internal/serve": {
 		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/internal/access", "/internal/alert", "/internal/api", "/internal/config", "/internal/events",
 		"/internal/exitcode", "/internal/feedback", "/internal/problem", "/internal/schedule", "/internal/setup", "/internal/sourcedsn", "/internal/standing",
-		"/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback", "github.com/gofrs/flock",
+		"/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback", "github.com/gofrs/flock", "golang.org/x/sys/unix",
 	},
 	"/internal/turns":      {"/", "/ledger", "/reconcile", "/internal/events"},
 	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -189,6 +190,11 @@ func (s *syncs) resume(ctx context.Context) error {
 			continue
 		}
 		s.log.Info("a run broke off and is made again", "sync", name, "run", run.ID)
+		if run.Approves != 0 && run.Status != ledger.StatusInterrupted { // whoever interrupts an approval may have meant to
+			if _, err := s.queue.Desk().Approve(ctx, run.Approves); err == nil {
+				continue
+			}
+		}
 		s.queue.Submit(turns.Request{Sync: name, Why: turns.Again})
 	}
 	return nil
@@ -278,19 +284,42 @@ func (r *runner) Run(ctx context.Context, j *turns.Job) (again bool, err error) 
 	return mayPass(ctx, err), err
 }
 
-// mayMove says how many rows of the plan of a first run may be others when it is approved: a tenth, or ten.
-func mayMove(moved, held int) bool { return moved <= max(held/10, 10) && 2*moved <= held }
+// few says how many rows of a plan of so many may be others: a tenth, or ten, and never more than half.
+func few(rows, held int) bool { return rows <= max(held/10, 10) && 2*rows <= held }
 
-// approve applies the plan of a held run. That of a first run may have moved a little: in a source that is in use it is hardly ever
-// the same.
+// mayMove returns how far the plan of a held run may have moved when it is approved. That of a first run may be a little different: in
+// a source that is in use it is hardly ever the same. Of one that was begun, what is done is gone, and what was in flight has changed.
+func mayMove(first, begun bool) func(reconcile.Move) bool {
+	return func(m reconcile.Move) bool {
+		switch {
+		case begun && first:
+			return few(m.New, m.Held) && few(m.Changed, m.Held)
+		case begun:
+			return m.New == 0 && few(m.Changed, m.Held)
+		}
+		return first && few(m.New+m.Changed+m.Gone, m.Held)
+	}
+}
+
+// begun reports whether an earlier run has applied a part of the plan of a held run, or may have.
+func (r *runner) begun(ctx context.Context, sync string, held int64) (bool, error) {
+	runs, err := r.ledger.Runs(ctx, sync, 0)
+	return slices.ContainsFunc(runs, func(run ledger.Run) bool {
+		return run.Approves == held && (run.Status == ledger.StatusDied || run.Report != nil && run.Report.Requests.Writes > 0)
+	}), err
+}
+
+// approve applies the plan of a held run, or what is left of it.
 func (r *runner) approve(ctx context.Context, sync config.Sync, j *turns.Job, o reconcile.RunOptions, observe func(progress.Value)) error {
 	held, err := r.ledger.Run(ctx, j.Approves)
 	if err != nil {
 		return err
 	}
-	if firstRun(*held) && held.Summary != nil && reconcile.Approvable(*held) == nil {
-		o.MayMove = mayMove
+	begun, err := r.begun(ctx, sync.Name, j.Approves)
+	if err != nil {
+		return err
 	}
+	o.MayMove = mayMove(firstRun(*held), begun)
 	_, err = r.session.Approve(ctx, sync, j.Approves, o, observe)
 	if _, moved := errors.AsType[*reconcile.MovedError](err); moved {
 		r.syncs.queue.Submit(turns.Request{Sync: j.Sync, Why: turns.Again}) // for a plan that can be approved

@@ -574,3 +574,68 @@ func TestAnApprovalThatGoesOn(t *testing.T) {
 		}
 	})
 }
+
+// TestAnApprovalGoesOn after a stop, after a kill, and when it is given again after it was cancelled; a cancelled one does not go on by itself.
+func TestAnApprovalGoesOn(t *testing.T) {
+	t.Parallel()
+	for _, end := range []string{"stop", "kill", "cancel"} {
+		for _, first := range []bool{true, false} {
+			t.Run(fmt.Sprint(end, first), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := newTown()
+					guarded := every("users", time.Hour)
+					guarded.Guards = reconcile.Guards{FirstRun: !first}
+					if !first {
+						for _, key := range names("old", 30) {
+							w.source("users").put(key, true)
+						}
+					}
+					p := w.start(t, guarded)
+					defer func() { p.stop() }()
+					time.Sleep(2 * time.Hour)
+					for _, key := range names("p", 300) {
+						w.source("users").put(key, true)
+					}
+					if _, err := p.queue.Desk().Trigger(t.Context(), "users", turns.Options{}); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(time.Minute)
+					approve := func() int64 {
+						held, err := w.ledger.HeldRuns(t.Context(), "users")
+						if err != nil || len(held) != 1 {
+							t.Fatalf("%d held, %v: %s", len(held), err, w.runs(t, "users"))
+						}
+						run, err := p.queue.Desk().Approve(t.Context(), held[0].ID)
+						if err != nil {
+							t.Fatal(err)
+						}
+						return run
+					}
+					run := approve()
+					time.Sleep(10 * time.Second)
+					switch end {
+					case "stop":
+						p.stop()
+						p = w.start(t, guarded)
+					case "kill":
+						p.kill()
+						p = w.start(t, guarded)
+					case "cancel":
+						if err := p.queue.Desk().Cancel(t.Context(), run); err != nil {
+							t.Fatal(err)
+						}
+						time.Sleep(30 * time.Minute)
+						if w.server.Len() > 200 {
+							t.Fatalf("a cancelled approval goes on: %s", w.runs(t, "users"))
+						}
+						approve()
+					}
+					time.Sleep(5 * time.Minute)
+					if n, want := w.server.Len(), 300; n < want {
+						t.Errorf("%d contacts: %s", n, w.runs(t, "users"))
+					}
+				})
+			})
+		}
+	}
+}

@@ -154,6 +154,7 @@ func (d Desk) Cancel(ctx context.Context, run int64) error {
 	defer d.q.mu.Unlock()
 	for _, j := range d.q.active {
 		if j.run == run {
+			j.cancelled = true
 			j.stop()
 			if was { // it could not begin any more
 				d.q.publishEnd(j.Request, ledger.StatusCancelled, cancelled)

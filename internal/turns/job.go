@@ -18,6 +18,8 @@ type Job struct {
 	run   int64         // its number, 0 while that is not known; guarded by the queue's mutex
 	turn  chan struct{} // closed when the turn of a job that waits has come; nil: it does not wait
 	place uint64        // of a job that waits
+
+	cancelled bool // somebody has ended it; guarded by the queue's mutex
 }
 
 func (q *Queue) newJob(r Request) *Job {
