@@ -285,15 +285,6 @@ func (r *runner) Run(ctx context.Context, j *turns.Job) (again bool, err error) 
 	return mayPass(ctx, err), err
 }
 
-// foundNothing reports whether a run looked for keys of which neither the source nor the ledger knows any.
-func (r *runner) foundNothing(ctx context.Context, j *turns.Job, report *owlatsync.Report) bool {
-	if r.astray == nil || len(j.Keys) == 0 || report == nil || report.Rows > 0 || report.Reading == nil || report.Reading.Mode != owlatsync.ReadKeys {
-		return false
-	}
-	known, err := r.ledger.Entries(ctx, j.Sync, j.Keys)
-	return err == nil && len(known) == 0
-}
-
 // more is how much larger than the approved one the plan of a first run may be when it is made again.
 func more(requests int) int { return requests + requests/10 + 10 }
 
