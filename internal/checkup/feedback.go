@@ -65,8 +65,8 @@ func (c hearing) silence(ctx context.Context) {
 	c.found(f)
 }
 
-// judge says when the latest webhook came, and warns if others should have come since: contacts were created, or changed by somebody
-// else.
+// judge says when the latest webhook came. It warns if none ever has, or if others should have come since: contacts were created, or
+// changed by somebody else.
 func (c hearing) judge(ctx context.Context, l ledger.Store, now time.Time) (Status, string, error) {
 	s, err := feedback.SilenceOf(ctx, l, now)
 	if err != nil {
@@ -83,8 +83,11 @@ func (c hearing) judge(ctx context.Context, l ledger.Store, now time.Time) (Stat
 		return Warning, message + fmt.Sprintf(", although runs have created %s since %s\n%s", words.Plural(s.Contacts, "contact"), words.Clock(s.Since), setUpAdvice), nil
 	case now.Sub(s.Last) > after:
 		moved, looked, err := c.moved(ctx, l, s.Last)
-		if err != nil || moved == 0 {
+		if err != nil || moved == 0 && !s.Last.IsZero() {
 			return OK, message, err
+		}
+		if moved == 0 {
+			return Warning, message + ", so that nobody knows whether any would arrive\n" + setUpAdvice, nil
 		}
 		return Warning, message + fmt.Sprintf(", although %d of the newest %s were changed in Owlat by somebody else since; they may have left topics\n%s",
 			moved, words.Plural(looked, "contact"), setUpAdvice), nil

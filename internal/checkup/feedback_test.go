@@ -193,9 +193,9 @@ func TestSilenceIsTold(t *testing.T) {
 		status        checkup.Status
 		want          string
 	}{
-		{"nothing was to be told", secrets, func(s *site) { s.ran(0, day) }, checkup.OK, "none has ever come"},
+		{"nothing was to be told", secrets, func(s *site) { s.ran(0, day) }, checkup.Warning, "none has ever come, so that nobody knows"},
 		{"contacts were created", secrets, func(s *site) { s.ran(3, day); s.ran(2, time.Hour) }, checkup.Warning, "none has ever come, although runs have created 5 contacts since"},
-		{"contacts were created just now", secrets, func(s *site) { s.ran(3, time.Minute) }, checkup.OK, "none has ever come"},
+		{"contacts were created just now", secrets, func(s *site) { s.ran(3, time.Minute) }, checkup.Warning, "none has ever come, so that nobody knows"},
 		{"it has come since", secrets, func(s *site) { s.ran(3, day); s.hears(time.Hour) }, checkup.OK, "the latest came at"},
 		{"and none after the next run", secrets, func(s *site) { s.ran(3, 2*day); s.hears(day); s.ran(1, time.Hour) }, checkup.Warning, "the latest came at"},
 		{"nobody wants to know", "webhooks: {secrets: [whsec_0123456789], silent_after: off}\n", func(s *site) { s.ran(3, day) }, checkup.OK, ""},
@@ -233,5 +233,32 @@ func (s *site) moves() {
 	s.server.ClockAhead = time.Hour
 	if err := s.server.EditContact("ada@example.com", owlat.UpdateContactRequest{FirstName: new("Ada")}); err != nil {
 		s.t.Fatal(err)
+	}
+}
+
+// TestASyncThatNothingRuns: a configuration for a service is warned of syncs that it would never run; one for single runs is not.
+func TestASyncThatNothingRuns(t *testing.T) {
+	t.Parallel()
+	for section, warned := range map[string]bool{
+		"": false, secrets: true, "serve: {listen: '127.0.0.1:8420'}\n": true, "write_back: [{on: [email.bounced], file: f.ndjson}]\n": true,
+		"alerts: [{webhook: {url: 'https://me.example/in', secret: whsec_0123456789}}]\n": true, "webhooks: {secrets: ['${HOOK_SECRET}']}\n": true,
+	} {
+		_, report, _ := newSite(t, section).check()
+		i := slices.IndexFunc(report.Checks, func(f checkup.Finding) bool { return f.Subject == "schedule" })
+		if i >= 0 != warned || warned && (report.Checks[i].Status != checkup.Warning || report.Checks[i].Sync != "users" || !strings.Contains(report.Checks[i].Message, "schedule: every")) {
+			t.Errorf("%q: %+v", section, report.Checks)
+		}
+	}
+	s := newSite(t, secrets)
+	path := filepath.Join(s.dir, "owlat-sync.yaml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(strings.Replace(string(text), "    key: id\n", "    key: id\n    schedule: every 15m\n", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, report, _ := s.check(); !report.OK || slices.ContainsFunc(report.Checks, func(f checkup.Finding) bool { return f.Subject == "schedule" }) {
+		t.Errorf("with a schedule: %+v", report.Checks)
 	}
 }

@@ -198,6 +198,9 @@ func (s *Sync) Reconcile(src reconcile.Source) reconcile.Sync {
 	return out
 }
 
+// RunsByItself reports whether a service runs the sync although nobody asks for it.
+func (s *Sync) RunsByItself() bool { return !s.Schedule.IsZero() || s.Listen != "" || s.Poll > 0 }
+
 // KeyIsAddress reports whether rows have no key of their own. Their address is the key then, which is personal data.
 func (s *Sync) KeyIsAddress() bool { return len(s.Key) == 0 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"owlatsync/internal/sourcedsn"
@@ -61,6 +62,12 @@ type Schedule struct {
 
 // IsZero reports whether the sync is never due.
 func (s Schedule) IsZero() bool { return s.Cron == "" && s.Every == 0 }
+
+// Serves reports whether the configuration has anything that only a service uses.
+func (c *Config) Serves() bool {
+	return c.NoService != nil || c.Service.Line > 0 || len(c.Webhooks.Secrets)+len(c.WriteBacks)+len(c.Alerts) > 0 ||
+		slices.ContainsFunc(c.Syncs, func(s Sync) bool { return s.RunsByItself() })
+}
 
 // Webhooks is how Owlat's webhooks are taken in.
 type Webhooks struct {

@@ -50,6 +50,7 @@ type Troubles struct {
 	list  List              // nil: no list was asked for
 	csv   *csvout.Writer    // writes to W in place of text; nil: no CSV
 	table *tabwriter.Writer // nil: only the end is text
+	cells cells             // of the table
 
 	failing, parked, unknown int
 	refused                  int       // rows of the source that cannot be sent
@@ -90,7 +91,7 @@ func (l *Troubles) Row(t reconcile.Trouble) error {
 		if l.lines() == 1 {
 			_, _ = fmt.Fprintln(l.table, "SYNC\tKEY\tADDRESS\tWHAT\tATTEMPTS\tNEXT TRY\tREASON")
 		}
-		_, _ = fmt.Fprintf(l.table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", t.Sync, words.OrElse(words.Printable(t.Key), t.Position), words.OrElse(words.Printable(t.Address), "-"), t.What, t.Attempts, nextTry(t), t.Reason)
+		_, _ = fmt.Fprintf(l.table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", t.Sync, l.cells.fit(words.OrElse(t.Key, t.Position)), l.cells.fit(t.Address), t.What, t.Attempts, nextTry(t), t.Reason)
 	}
 	return nil
 }
@@ -164,6 +165,7 @@ func (l *Troubles) End() error {
 	if err := l.table.Flush(); err != nil {
 		return err
 	}
+	l.cells.end(l.to)
 	l.to.printf("\n")
 	if l.failing > 0 {
 		l.to.printf("%s%s.\n", words.Several(l.failing, "row fails", "rows fail"), l.tries())

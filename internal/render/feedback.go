@@ -39,12 +39,15 @@ func Feedback(to To, all []ledger.Feedback) error {
 		to.printf("No webhook has come that fits.\n")
 		return nil
 	}
+	var c cells
 	w := tabwriter.NewWriter(to.W, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "NUMBER\tCAME\tEVENT\tADDRESS\tWHAT")
 	for _, f := range all {
-		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", f.ID, words.Clock(f.Received), words.Printable(f.Event), words.OrElse(words.Printable(f.Email), words.OrElse(words.Printable(f.ContactID), "-")), told(f))
+		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", f.ID, words.Clock(f.Received), c.fit(f.Event), c.fit(words.OrElse(f.Email, f.ContactID)), told(f))
 	}
-	return w.Flush()
+	err := w.Flush()
+	c.end(to)
+	return err
 }
 
 // told says what a feedback is about, besides its person.
@@ -88,14 +91,16 @@ func Suppressions(to To, all []ledger.Suppression) error {
 		to.printf("No address is suppressed.\n")
 		return nil
 	}
+	var c cells
 	w := tabwriter.NewWriter(to.W, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "SINCE\tADDRESS\tWHY")
 	for _, s := range all {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", words.Clock(s.At), words.Printable(s.Email), s.Reason)
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", words.Clock(s.At), c.fit(s.Email), s.Reason)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	c.end(to)
 	to.printf("\nNo run puts these addresses on a topic or sends an event for them. \"owlat-sync feedback lift EMAIL\" ends that for one.\n")
 	return nil
 }
@@ -138,6 +143,7 @@ func Deliveries(to To, all []ledger.Delivery, gone []string) error {
 		return nil
 	}
 	dead := 0
+	var c cells
 	w := tabwriter.NewWriter(to.W, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "NUMBER\tWRITE-BACK\tEVENT\tADDRESS\tATTEMPTS\tNEXT TRY\tREASON")
 	for _, d := range all {
@@ -149,12 +155,12 @@ func Deliveries(to To, all []ledger.Delivery, gone []string) error {
 		case d.Due.After(time.Now()):
 			next = "after " + words.Clock(d.Due)
 		}
-		person := words.OrElse(d.Feedback.Email, words.OrElse(d.Feedback.ContactID, "-"))
-		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\t%s\t%s\n", d.ID, words.Printable(d.Target), d.Feedback.Event, words.Printable(person), d.Attempts, next, words.OrElse(words.Printable(d.Error), "-"))
+		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\t%s\t%s\n", d.ID, c.fit(d.Target), c.fit(d.Feedback.Event), c.fit(words.OrElse(d.Feedback.Email, d.Feedback.ContactID)), d.Attempts, next, words.OrElse(words.Printable(d.Error), "-"))
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	c.end(to)
 	to.printf("\n%s given up, %s.", words.Several(dead, "is", "are"), words.Several(len(all)-dead, "waits", "wait"))
 	if dead > 0 {
 		to.printf(" Once the reason is mended, \"owlat-sync feedback retry\" lets them be tried again.")

@@ -41,7 +41,7 @@ type heldRun struct {
 type runLine struct {
 	Run      int64             `json:"run"`
 	Mode     string            `json:"mode"`
-	Started  time.Time         `json:"started"`
+	Started  *time.Time        `json:"started,omitempty"`  // absent if it never began: it is queued, or was cancelled before
 	Finished *time.Time        `json:"finished,omitempty"` // absent while it runs or if its process died
 	Heard    *time.Time        `json:"heard,omitempty"`    // when it was last known to go on, if it broke off
 	Status   string            `json:"status"`
@@ -79,7 +79,10 @@ func newSyncStatus(st standing.Sync, typed Typed) syncStatus {
 }
 
 func newRunLine(r ledger.Run) runLine {
-	l := runLine{Run: r.ID, Mode: string(r.Mode), Started: r.Started, Status: string(r.Status), Message: r.Message, Report: r.Report}
+	l := runLine{Run: r.ID, Mode: string(r.Mode), Status: string(r.Status), Message: r.Message, Report: r.Report}
+	if !r.Started.IsZero() {
+		l.Started = &r.Started
+	}
 	if !r.Finished.IsZero() {
 		l.Finished = &r.Finished
 	}
@@ -162,11 +165,14 @@ func heard(r ledger.Run) string {
 }
 
 func (r runLine) cells() []string {
-	lasted := "-"
-	if r.Finished != nil {
-		lasted = took(r.Finished.Sub(r.Started))
+	began, lasted := "-", "-"
+	if r.Started != nil {
+		began = words.Clock(*r.Started)
+		if r.Finished != nil {
+			lasted = took(r.Finished.Sub(*r.Started))
+		}
 	}
-	cells := []string{fmt.Sprintf("  %d", r.Run), words.Clock(r.Started), lasted, r.Status}
+	cells := []string{fmt.Sprintf("  %d", r.Run), began, lasted, r.Status}
 	if r.Report == nil {
 		return append(cells, "-", "-", "-", "-", "-", "-", "-")
 	}

@@ -27,6 +27,8 @@ func TestStatus(t *testing.T) {
 	broken.Rows, broken.InStep, broken.Turned = 13, 12, 10
 	broken.Outcomes[owlatsync.Invalid], broken.Outcomes[owlatsync.Duplicate], broken.Outcomes[owlatsync.Unchanged] = 10, 1, 2
 	spoilt := ledger.Run{ID: 4, Sync: "users", Mode: "run", Started: started, Finished: started, Status: ledger.StatusFailedRows, Message: "10 of the 12 rows", Report: broken}
+	queued := ledger.Run{ID: 6, Sync: "users", Mode: "run", Status: ledger.StatusQueued}
+	cancelled := ledger.Run{ID: 5, Sync: "users", Mode: "run", Finished: started, Status: ledger.StatusCancelled}
 	for _, test := range []struct {
 		name string
 		st   standing.Sync
@@ -52,6 +54,13 @@ func TestStatus(t *testing.T) {
 			"  2    " + at + "       -    died       -        -        -          -       -           -         -",
 			"  the latest broke off at " + words.Clock(started.Add(10*time.Minute)) + " or soon after: its process was killed; the next run goes on from what is recorded",
 		}, `"heard":"2026-03-01T12:10:00Z","status":"died","message":"its process was killed"`},
+		{"never began", standing.Sync{Known: true, Rows: ledger.Standing{Entries: 12, Applied: 12}, Runs: []ledger.Run{queued, cancelled, run}}, []string{
+			"users: the ledger knows 12 rows: 12 in step, 0 failing",
+			"  run              started    took     status    rows  created  updated  unchanged  failed  unsendable  requests",
+			"  6                      -       -     queued       -        -        -          -       -           -         -",
+			"  5                      -       -  cancelled       -        -        -          -       -           -         -",
+			"  1    " + at + "   1m30s         ok      12       10        0          0       0           0        11",
+		}, `"runs":[{"run":6,"mode":"run","status":"queued"},{"run":5,"mode":"run","finished":"2026-03-01T12:00:00Z","status":"cancelled"},{"run":1,"mode":"run","started":"2026-03-01T12:00:00Z",`},
 		{"held", standing.Sync{Known: true, Rows: ledger.Standing{Entries: 1, Applied: 1}, Runs: []ledger.Run{held}, Held: []standing.HeldRun{{Run: held, Partial: true}, {Run: held}}}, []string{
 			"users: the ledger knows 1 row: 1 in step, 0 failing",
 			"  run 3 of " + at + " is held by a guard: removals",

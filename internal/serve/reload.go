@@ -108,6 +108,9 @@ func (s turnover) take(ctx context.Context, n *next) error {
 	s.cfg = n.cfg
 	s.mu.Unlock()
 	names := n.cfg.Names()
+	if idle := asleep(n.cfg.Syncs); len(idle) > 0 {
+		s.log.Warn("a sync without schedule, listen and poll runs only when somebody asks for it", "syncs", strings.Join(idle, ", "))
+	}
 	s.gate.Replace(n.cfg.Service.Tokens, n.cfg.Service.Proxies)
 	s.metrics.Know(names...)
 	s.vitals.Set(n.cfg.Syncs, time.Now())
@@ -124,6 +127,16 @@ func woken(all []config.Sync) (some []config.Sync) {
 		}
 	}
 	return some
+}
+
+// asleep returns the names of the syncs that nothing runs by itself.
+func asleep(all []config.Sync) (names []string) {
+	for _, s := range all {
+		if !s.RunsByItself() {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
 
 // ReloadData is the data of the event that tells of a configuration which was read again.

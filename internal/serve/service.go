@@ -145,6 +145,7 @@ func (s *service) open(ctx context.Context) (err error) {
 		Wake: s.syncs.wake, Logger: s.log,
 		Watch: func(sync config.Sync) (wake.Watcher, func() error, error) { return s.session.Watch(sync) },
 	})
+	s.syncs.runner.astray = s.waker.Astray
 	s.api = api.New(api.Parts{
 		Service: window{s}, Desk: typing{s.syncs.queue.Desk(), s.syncs}, Hub: s.hub, Ledger: s.session.Ledger, Outbox: s.session.Ledger, Gate: s.gate,
 		Metrics: s.metrics.Handler(s.log), Webhooks: &s.hooks, Version: s.o.Version, Log: s.log,

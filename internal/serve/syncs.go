@@ -35,6 +35,7 @@ type Ledger interface {
 	Runs(ctx context.Context, sync string, limit int) ([]ledger.Run, error)
 	HeldRuns(ctx context.Context, sync string) ([]ledger.Run, error)
 	Alive(ctx context.Context, run ledger.Run) (bool, error)
+	Entries(ctx context.Context, sync string, keys []string) (map[string]*ledger.Entry, error)
 }
 
 // catchUp is how often a sync without a schedule runs that its source wakes: what was not heard is made up for then, and failed rows
@@ -247,6 +248,8 @@ type runner struct {
 	made    atomic.Int64 // runs that have ended
 	// watch returns the context of a run, and who else is told what happens in it; nil: nobody.
 	watch func(ctx context.Context, sync string, run int64) (context.Context, []func(progress.Value))
+	// astray hears of syncs whose run of keys found none of them; nil: nobody.
+	astray func(sync string)
 }
 
 // Run implements turns.Runner.
@@ -276,7 +279,11 @@ func (r *runner) Run(ctx context.Context, j *turns.Job) (again bool, err error) 
 	if j.Approves != 0 {
 		err = r.approve(ctx, sync, j, o, observe)
 	} else {
-		_, err = r.session.Run(ctx, sync, o, observe)
+		var report *owlatsync.Report
+		if report, err = r.session.Run(ctx, sync, o, observe); err == nil && r.foundNothing(ctx, j, report) {
+			r.log.DebugContext(ctx, "the keys that were told are those of no row, so that everything that changed is read", "sync", j.Sync)
+			r.astray(j.Sync)
+		}
 	}
 	if !began && err != nil && ctx.Err() == nil && !errors.Is(err, ledger.ErrLocked) {
 		r.log.ErrorContext(ctx, "the run could not begin", "sync", j.Sync, "why", j.Why, "error", err, "hint", problem.HintOf(err))

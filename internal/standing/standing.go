@@ -5,6 +5,7 @@ package standing
 import (
 	"context"
 	"iter"
+	"os"
 	"slices"
 
 	"owlatsync/internal/config"
@@ -40,7 +41,7 @@ type HeldRun struct {
 }
 
 // Of returns the state of the sync with at most this many runs, at least one. A nil Ledger means that there is none. A run that is
-// recorded as running and whose process is gone has the status ledger.StatusDied, as the next run will record it.
+// recorded as running or waiting and whose process is gone has the status ledger.StatusDied, as the next run will record it.
 func Of(ctx context.Context, l Ledger, sync config.Sync, runs int) (st Sync, err error) {
 	st.Sync = sync
 	if st.Known = l != nil; !st.Known {
@@ -79,22 +80,38 @@ type Records interface {
 }
 
 // Now returns the run as it is: it has the status ledger.StatusDied if its process is gone, as the next run will record it. Now reads
-// the run once more then, because it may have ended meanwhile.
+// the run once more then, because it may have ended meanwhile. A waiting run has no lock that tells: whether its process is gone is only
+// known on the host of the process.
 func Now(ctx context.Context, l Records, run ledger.Run) (ledger.Run, error) {
-	if run.Status != ledger.StatusRunning {
+	switch run.Status {
+	case ledger.StatusRunning:
+		if goesOn, err := l.Alive(ctx, run); goesOn || err != nil {
+			return run, err
+		}
+	case ledger.StatusWaiting:
+		if !gone(run.Owner) {
+			return run, nil
+		}
+	default:
 		return run, nil
-	}
-	if goesOn, err := l.Alive(ctx, run); goesOn || err != nil {
-		return run, err
 	}
 	now, err := l.Run(ctx, run.ID)
 	if err != nil {
 		return run, err
 	}
-	if now.Status == ledger.StatusRunning {
+	if now.Status == run.Status {
 		now.Status, now.Message = ledger.StatusDied, ledger.MessageDied
 	}
 	return *now, nil
+}
+
+// gone reports whether a process of this host has ended. It reports false for one of another host, of which nothing is known here.
+func gone(o ledger.Owner) bool {
+	if o.PID <= 0 || o.PID == os.Getpid() {
+		return false
+	}
+	host, err := os.Hostname()
+	return err == nil && host == o.Host && !exists(o.PID)
 }
 
 // Troubles streams what is wrong with the rows of the sync, in the order of their keys.

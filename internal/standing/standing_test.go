@@ -3,6 +3,7 @@ package standing_test
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -120,6 +121,59 @@ func TestARunThatBrokeOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	died("without a lock's file")
+}
+
+// TestAWaitingRunOfADeadProcess shows a run that let others go first as died once its process is gone, and not for a process of which
+// nothing is known here.
+func TestAWaitingRunOfADeadProcess(t *testing.T) {
+	t.Parallel()
+	path, err := exec.LookPath("cat")
+	if err != nil {
+		t.Skip("there is no program that waits for its input")
+	}
+	process := exec.Command(path)
+	input, err := process.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLedger(t)
+	lock := acquire(t, l)
+	for sync, owner := range map[string]ledger.Owner{
+		"users": {Host: host, PID: process.Process.Pid}, "elsewhere": {Host: "other.example", PID: process.Process.Pid}, "unknown": {},
+		"here": {Host: host, PID: os.Getpid()},
+	} {
+		id, err := lock.BeginRun(t.Context(), ledger.Run{Sync: sync, Mode: "run", Started: time.Now(), Owner: owner})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := lock.PauseRun(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := lock.Release(); err != nil {
+		t.Fatal(err)
+	}
+	expect := func(want map[string]ledger.Status) {
+		t.Helper()
+		for sync, status := range want {
+			st, err := standing.Of(t.Context(), l, config.Sync{Name: sync}, 5)
+			if err != nil || len(st.Runs) != 1 || st.Runs[0].Status != status || (status == ledger.StatusDied) != (st.Runs[0].Message == ledger.MessageDied) {
+				t.Errorf("%s: %+v, %v, want %q", sync, st.Runs, err, status)
+			}
+		}
+	}
+	expect(map[string]ledger.Status{"users": ledger.StatusWaiting, "elsewhere": ledger.StatusWaiting, "unknown": ledger.StatusWaiting, "here": ledger.StatusWaiting})
+	if err := errors.Join(input.Close(), process.Wait()); err != nil {
+		t.Fatal(err)
+	}
+	expect(map[string]ledger.Status{"users": ledger.StatusDied, "elsewhere": ledger.StatusWaiting, "unknown": ledger.StatusWaiting, "here": ledger.StatusWaiting})
 }
 
 func TestTroubles(t *testing.T) {

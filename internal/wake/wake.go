@@ -42,6 +42,8 @@ type Waker struct {
 
 	mu   sync.Mutex
 	ears map[string]*ear // what goes on, by what tells it apart
+
+	heard sync.Map // name of a sync that listens → its *batch
 }
 
 // ear is one thing that a waker listens to: a server, or a cursor.
@@ -99,6 +101,15 @@ func (w *Waker) Set(syncs []config.Sync) error {
 	return nil
 }
 
+// Astray says that a run of the sync read no row, because the keys that were told are those of no row: a payload may have been something
+// else, such as the name of a table. The waker asks for a run of everything that changed, at most once a minute. It does nothing for
+// a sync that listens to no channel.
+func (w *Waker) Astray(sync string) {
+	if b, listens := w.heard.Load(sync); listens {
+		b.(*batch).astray()
+	}
+}
+
 // Close ends everything, and returns when it has ended.
 func (w *Waker) Close() { _ = w.Set(nil) }
 
@@ -131,7 +142,11 @@ func (w *Waker) listen(ctx context.Context, l Listener, syncs []config.Sync) {
 		batches[i] = &batch{ask: func(keys []string) {
 			w.o.Wake(ctx, turns.Request{Sync: s.Name, Why: turns.Notified, Keys: keys})
 		}}
-		defer batches[i].end()
+		w.heard.Store(s.Name, batches[i])
+		defer func() {
+			w.heard.CompareAndDelete(s.Name, batches[i])
+			batches[i].end()
+		}()
 	}
 	lost := false
 	_ = l.Listen(ctx, notify.Told{ // it returns when ctx ends

@@ -199,6 +199,48 @@ func TestNoticesBecomeRuns(t *testing.T) {
 	})
 }
 
+// TestKeysOfNoRow: everything is read after keys that no row has, at most once a minute, and not after the end.
+func TestKeysOfNoRow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRoom(t)
+		defer r.waker.Close()
+		if err := r.waker.Set([]config.Sync{listening("users", "changed"), listening("guests", "came")}); err != nil {
+			t.Fatal(err)
+		}
+		<-r.lines[0].told
+		r.waker.Astray("users")
+		time.Sleep(quiet)
+		r.woke("users notified []")
+		for range 10 {
+			r.waker.Astray("users")
+			time.Sleep(time.Second)
+		}
+		r.woke()
+		r.waker.Astray("guests") // each has its own pause
+		time.Sleep(quiet)
+		r.woke("guests notified []")
+		time.Sleep(50 * time.Second)
+		r.woke("users notified []")
+		time.Sleep(time.Hour)
+		r.woke()
+		r.waker.Astray("users")
+		r.waker.Astray("leads") // it does not listen
+		time.Sleep(quiet)
+		r.woke("users notified []")
+		r.waker.Astray("users")
+		if err := r.waker.Set([]config.Sync{listening("guests", "came")}); err != nil {
+			t.Fatal(err)
+		}
+		r.waker.Astray("users")
+		time.Sleep(time.Hour)
+		r.woke()
+	})
+}
+
+// quiet is longer than a batch waits for more.
+const quiet = 300 * time.Millisecond
+
 // TestSetKeepsWhatIsAsBefore takes over configurations.
 func TestSetKeepsWhatIsAsBefore(t *testing.T) {
 	t.Parallel()

@@ -2,7 +2,6 @@ package step
 
 import (
 	"fmt"
-	"strings"
 
 	"owlatsync"
 	"owlatsync/ledger"
@@ -54,6 +53,3 @@ func RowName(key string) string {
 	}
 	return "the row with key " + key
 }
-
-// private reports whether a key is an address or holds one.
-func private(key string) bool { return strings.Contains(key, "@") }

@@ -208,6 +208,31 @@ func TestSize(t *testing.T) {
 	}
 }
 
+// TestKeysHideAddresses shows keys that hold an address in other writing, and keys that look like them and hold none.
+func TestKeysHideAddresses(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{
+		"ada.k%40example.com", "ada.k%2540example.com", "ada%u0040example.com", "17/ada.k%40example.com", "%61%64%61%40%65.example",
+		"ada&#64;example.com", "ada&#064;example.com", "ada&#x40;example.com", "ada&amp;#x40;example.com", "ada&commat;example.com",
+		`ada\u0040example.com`, `ada\\u0040example.com`, `ada\x40example.com`, `ada\u{40}example.com`, `ada\100example.com`, "ada=40example.com", "ada=40example=2ecom",
+		"ada＠example.com", "ada﹫example.com", "ada[at]example.com", "ada (AT) example.com", "ada at example.com", "ada_at_example.com", "ada at example dot com",
+		"6164612e6b406578616d706c652e636f6d", "6164612E6B406578616D706C652E636F6D", "YWRhLmtAZXhhbXBsZS5jb20=", "YWRhLmtAZXhhbXBsZS5jb20", "7/YWRhLmtAZXhhbXBsZS5jb20=",
+		"mail:6164612e6b406578616d706c652e636f6d", "YWRhPz8/P0BleGFtcGxlLmNvbQ==",
+	} {
+		if d := (Decision{Key: key}); d.PublicKey() != "" || RowName(key) != "another row" {
+			t.Errorf("the key %q is shown", key)
+		}
+	}
+	for _, key := range []string{
+		"7", "4711", "40", "id=40", "id=401.5", "100%", "a%4", "a&#65;b", `a\/b`, "7/8", "meet at noon", "look_at_me", "[atlas]", "u0040", "0040",
+		"018f3c1e-7b5a-7c40-9d40-3f0a9b1c2d40", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "k57newsletter0000000000000000000", "c2VjcmV0LXNlY3JldA==",
+	} {
+		if d := (Decision{Key: key}); d.PublicKey() != key {
+			t.Errorf("the key %q is hidden", key)
+		}
+	}
+}
+
 // TestDecisionsHideAddresses looks for what logs get of a row.
 func TestDecisionsHideAddresses(t *testing.T) {
 	t.Parallel()

@@ -36,7 +36,10 @@ ledger, or says who has it.
 
 SIGTERM or Ctrl-C stops softly: what is in flight is finished and recorded, within "serve.stop_within".
 A second one aborts. However a service ends, the next one goes on from what is certain. SIGHUP takes
-over the configuration file, whole or, if anything in it is wrong, not at all.`,
+over the configuration file, whole or, if anything in it is wrong, not at all. Variables that the file
+names keep the values with which the service began.
+
+The service logs from the level info on if --log-level does not say otherwise.`,
 		Example: `  owlat-sync serve
   owlat-sync serve --config /etc/owlat-sync/owlat-sync.yaml
   kill -HUP "$(pidof owlat-sync)"     take over the configuration file`,

@@ -30,7 +30,8 @@ func NewTokenCmd(a *program.App) *cobra.Command {
 		Use:   "token [NAME]",
 		Short: "Make a token for the HTTP API of \"owlat-sync serve\"",
 		Long: `Make a token that lets a program use the HTTP API of "owlat-sync serve", and print it with the line for
-the configuration. That keeps only the token's hash, so the token is shown this once.
+the configuration. That keeps only the token's hash, so the token is shown this once. If the configuration has "tokens" under "serve" already, add only the line
+that begins with "-" to them.
 
 A viewer sees how the syncs stand, and no addresses. An operator sees everything, and starts, approves
 and cancels runs. NAME says whose token it is; it appears in the log beside what is done with it.`,
@@ -53,7 +54,7 @@ and cancels runs. NAME says whose token it is; it appears in the log beside what
 			if a.JSON {
 				return a.PrintJSON(t)
 			}
-			a.Printf("The token of %s (%s), shown only this once:\n\n  %s\n\nFor the configuration:\n\nserve:\n  tokens:\n    - {name: %s, role: %s, hash: %q}\n",
+			a.Printf("The token of %s (%s), shown only this once:\n\n  %s\n\nFor the configuration; beside other tokens only the last line:\n\nserve:\n  tokens:\n    - {name: %s, role: %s, hash: %q}\n",
 				t.Name, t.Role, t.Token, quoted(t.Name), t.Role, t.Hash)
 			return nil
 		},
