@@ -312,7 +312,11 @@ func mayMove(first, begun bool) func(reconcile.Move) bool {
 func (r *runner) begun(ctx context.Context, sync string, held int64) (bool, error) {
 	runs, err := r.ledger.Runs(ctx, sync, 0)
 	return slices.ContainsFunc(runs, func(run ledger.Run) bool {
-		return run.Approves == held && (run.Status == ledger.StatusDied || run.Report != nil && run.Report.Requests.Writes > 0)
+		switch run.Status {
+		case ledger.StatusDied, ledger.StatusRunning, ledger.StatusWaiting: // how far it came is not known
+			return run.Approves == held
+		}
+		return run.Approves == held && run.Report != nil && run.Report.Requests.Writes > 0
 	}), err
 }
 

@@ -3,8 +3,10 @@ package turns
 import (
 	"context"
 	"sync"
+	"time"
 
 	"owlatsync/internal/events"
+	"owlatsync/ledger"
 )
 
 // Job is a run that has its turn, or has had it and waits for the next.
@@ -73,4 +75,19 @@ func (j *Job) Yield(ctx context.Context) error {
 // tell publishes an event about a job. The caller holds the mutex.
 func (j *Job) tell(kind events.Kind) {
 	j.queue.hub.Publish(events.Event{Kind: kind, Sync: j.Sync, Run: j.run})
+}
+
+// keep queues an approval again that the end of the service has interrupted: what was agreed to goes on in the next process.
+func (j *Job) keep(err error) {
+	q := j.queue
+	q.mu.Lock()
+	interrupted := (q.ending || q.work.Err() != nil) && !j.cancelled && j.Approves != 0 && err != nil && j.run != 0
+	q.mu.Unlock()
+	if !interrupted {
+		return
+	}
+	run := ledger.Run{Sync: j.Sync, Mode: ledger.ModeRun, Started: time.Now(), Part: j.Part, Approves: j.Approves}
+	if _, _, err := q.ledger.Enqueue(context.WithoutCancel(q.work), run); err != nil {
+		q.log.Warn("an approval that was interrupted must be given again", "sync", j.Sync, "held_run", j.Approves, "error", err)
+	}
 }

@@ -177,7 +177,7 @@ func (q *Queue) run(ctx context.Context, j *Job) {
 		}
 	}
 	q.settle(ctx, j, err)
-	q.keep(j, err)
+	j.keep(err)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	delete(q.active, j.Sync)
@@ -206,20 +206,6 @@ func (j *Job) pause(ctx context.Context, wait time.Duration) bool {
 		return false
 	case <-timer.C:
 		return true
-	}
-}
-
-// keep queues an approval again that the end of the service has interrupted: what was agreed to goes on in the next process.
-func (q *Queue) keep(j *Job, err error) {
-	q.mu.Lock()
-	interrupted := (q.ending || q.work.Err() != nil) && !j.cancelled && j.Approves != 0 && err != nil && j.run != 0
-	q.mu.Unlock()
-	if !interrupted {
-		return
-	}
-	run := ledger.Run{Sync: j.Sync, Mode: ledger.ModeRun, Started: time.Now(), Part: j.Part, Approves: j.Approves}
-	if _, _, err := q.ledger.Enqueue(context.WithoutCancel(q.work), run); err != nil {
-		q.log.Warn("an approval that was interrupted must be given again", "sync", j.Sync, "held_run", j.Approves, "error", err)
 	}
 }
 
