@@ -249,13 +249,20 @@ func (l *lane) failed(ctx context.Context, o outcome) error {
 	if a.Down {
 		n, most, longest = d.Attempts-d.Refused+1, MaxDown, longUnheard
 	}
-	a.Dead = n >= most
+	waits := errors.Is(err, errNoRow) // a run may be creating the row now, or there is none, and then nothing is to be written
+	if waits {
+		n, longest = d.Attempts+1, keyAwaited/3
+	}
+	a.Dead = n >= most && !waits
 	next := time.Time{}
 	if !a.Dead {
 		next = a.At.Add(doubled(firstPause, longest, n))
 	}
-	if err := l.box.Undelivered(ctx, d.ID, err.Error(), !a.Down, next); err != nil {
+	if err := l.box.Undelivered(ctx, d.ID, err.Error(), !a.Down && !waits, next); err != nil {
 		return err
+	}
+	if waits {
+		return nil
 	}
 	l.log.WarnContext(ctx, "a write-back failed", "write_back", d.Target, "delivery", d.ID, "event", d.Feedback.Event, "attempt", d.Attempts+1,
 		"given_up", a.Dead, "error", err.Error())

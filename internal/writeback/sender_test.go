@@ -3,9 +3,11 @@ package writeback_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -364,6 +366,51 @@ func TestAtLeastOnce(t *testing.T) {
 		o.stop()
 		if o.count(ledger.DeliveryDone) != 6 || len(o.told) > before+6 {
 			t.Errorf("%d done, told %d times more", o.count(ledger.DeliveryDone), len(o.told)-before)
+		}
+	})
+}
+
+// A person without a row is done quietly, after a while in which a run may still create the row.
+func TestAPersonWithoutARowIsNoFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "app.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if _, err := db.Exec("CREATE TABLE users (id TEXT, newsletter INTEGER); INSERT INTO users VALUES ('1', 1), ('2', 1)"); err != nil {
+			t.Fatal(err)
+		}
+		unsub, err := writeback.NewStatement("unsub", "users", "UPDATE users SET newsletter = 0 WHERE id = :key", writeback.SQLite(db), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := newOffice(t, nil)
+		o.sender = writeback.New(o.ledger, []writeback.Target{unsub}, slog.New(slog.NewTextHandler(&o.log, nil)), func(a writeback.Attempt) { o.attempts = append(o.attempts, a) })
+		o.start()
+		o.hear("nobody@example.com", "t1")
+		o.hear("ada@example.com", "t1")
+		synctest.Wait()
+		lock, err := o.ledger.Acquire(t.Context(), ledger.Claim{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := lock.Record(t.Context(), ledger.Record{Sync: "users", Entry: &ledger.Entry{Key: "1", ContactID: "id of ada@example.com"}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := lock.Release(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		o.stop()
+		var left int
+		if err := db.QueryRow("SELECT sum(newsletter) FROM users").Scan(&left); err != nil || left != 1 {
+			t.Errorf("%d rows are left, %v", left, err)
+		}
+		if o.log.Len() > 0 || o.count(ledger.DeliveryDone) != 2 || len(o.attempts) != 2 || o.attempts[0].Err != nil || o.attempts[1].Err != nil {
+			t.Errorf("%d done, attempts %+v, log %s", o.count(ledger.DeliveryDone), o.attempts, &o.log)
 		}
 	})
 }
