@@ -154,7 +154,7 @@ func (s turnover) reload(ctx context.Context) {
 	status := ""
 	if err := s.reloaded(ctx); err != nil {
 		told = ReloadData{Error: err.Error()}
-		s.log.Error("the configuration was not taken over; the service goes on with the one before", "error", err, "hint", problem.HintOf(err))
+		s.log.Error("the configuration was not taken over; the service goes on with the one before", "error", err, hintOf(err))
 		status = "STATUS=goes on with its old configuration: " + strings.Join(strings.Fields(err.Error()), " ")
 	} else {
 		s.log.Info("the configuration was taken over", "syncs", len(s.config().Syncs))

@@ -15,7 +15,6 @@ import (
 	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/events"
-	"owlatsync/internal/problem"
 	"owlatsync/internal/schedule"
 	"owlatsync/internal/turns"
 	"owlatsync/ledger"
@@ -285,8 +284,11 @@ func (r *runner) Run(ctx context.Context, j *turns.Job) (again bool, err error) 
 			r.astray(j.Sync)
 		}
 	}
+	if errors.Is(err, reconcile.ErrHeld) {
+		j.Held()
+	}
 	if !began && err != nil && ctx.Err() == nil && !errors.Is(err, ledger.ErrLocked) {
-		r.log.ErrorContext(ctx, "the run could not begin", "sync", j.Sync, "why", j.Why, "error", err, "hint", problem.HintOf(err))
+		r.log.ErrorContext(ctx, "the run could not begin", "sync", j.Sync, "why", j.Why, "error", err, hintOf(err))
 	}
 	return mayPass(ctx, err), err
 }

@@ -639,3 +639,21 @@ func TestAnApprovalGoesOn(t *testing.T) {
 		}
 	}
 }
+
+// TestAHeldRunIsMadeOnce although the source tells of changes while it is made.
+func TestAHeldRunIsMadeOnce(t *testing.T) {
+	inTown(t, func(t *testing.T, w *town) {
+		guarded := every("users", time.Hour)
+		guarded.Guards.FirstRun = false
+		w.source("users").put("a", true)
+		p := w.start(t, guarded)
+		defer p.stop()
+		for _, why := range []turns.Why{turns.Scheduled, turns.Moved, turns.Notified} {
+			p.wake(t.Context(), turns.Request{Sync: "users", Why: why})
+		}
+		time.Sleep(time.Minute)
+		if runs := w.runs(t, "users"); runs != "held" {
+			t.Errorf("runs %s", runs)
+		}
+	})
+}

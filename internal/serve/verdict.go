@@ -3,8 +3,10 @@ package serve
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"owlatsync/internal/exitcode"
+	"owlatsync/internal/problem"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
 )
@@ -23,4 +25,12 @@ func mayPass(ctx context.Context, err error) bool {
 		return false
 	}
 	return true
+}
+
+// hintOf returns what the log says about what to do, nothing if the error does not know.
+func hintOf(err error) slog.Attr {
+	if hint := problem.HintOf(err); hint != "" {
+		return slog.String("hint", hint)
+	}
+	return slog.Attr{}
 }

@@ -2,6 +2,7 @@ package turns
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -70,6 +71,17 @@ func (j *Job) Yield(ctx context.Context) error {
 	}
 	j.tell(events.Resumed)
 	return nil
+}
+
+// Held drops what waits of the sync and was not asked for by name: it would only make the plan again that a guard holds.
+func (j *Job) Held() {
+	j.queue.mu.Lock()
+	defer j.queue.mu.Unlock()
+	if l := j.queue.waiting[j.Sync]; l != nil {
+		if l.requests = slices.DeleteFunc(l.requests, func(r Request) bool { return r.Run == 0 }); len(l.requests) == 0 {
+			delete(j.queue.waiting, j.Sync)
+		}
+	}
 }
 
 // tell publishes an event about a job. The caller holds the mutex.
