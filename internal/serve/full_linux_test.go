@@ -67,6 +67,7 @@ func TestAFullDisk(t *testing.T) {
 	if status, _ := l.call("GET", "/healthz", ""); status != http.StatusOK {
 		t.Errorf("health is %d", status)
 	}
+	l.until("that it is not ready", func() bool { status, _ := l.call("GET", "/readyz", ""); return status == http.StatusServiceUnavailable })
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
@@ -74,6 +75,7 @@ func TestAFullDisk(t *testing.T) {
 	if r := l.run(); r["status"] != "ok" {
 		t.Errorf("%v", r)
 	}
+	l.until("that it is ready again", func() bool { status, _ := l.call("GET", "/readyz", ""); return status == http.StatusOK })
 	if n := h.server.Len(); n != 302 {
 		t.Errorf("%d contacts", n)
 	}

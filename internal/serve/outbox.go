@@ -35,7 +35,7 @@ func newOutbox(box writeback.Box, log *slog.Logger, told func(writeback.Attempt)
 // checkWithin is how long the targets of write-backs may take to answer when the service begins.
 const checkWithin = 20 * time.Second
 
-// checkTargets tells whether all targets can be told something. One that is down may come back.
+// checkTargets refuses targets that are wrong in themselves. What only the database or the file system says now may pass.
 func checkTargets(ctx context.Context, targets []writeback.Target, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, checkWithin)
 	defer cancel()
@@ -45,10 +45,10 @@ func checkTargets(ctx context.Context, targets []writeback.Target, log *slog.Log
 		all.Go(func() {
 			switch err := t.Check(ctx); {
 			case err == nil:
-			case writeback.IsDown(err):
-				log.Warn("a write-back cannot be reached now; what is for it waits", "write_back", t.Name(), "error", err)
-			default:
+			case writeback.IsWrong(err):
 				errs[i] = fmt.Errorf("write-back %q: %w", t.Name(), err)
+			default:
+				log.Warn("a write-back cannot be told anything now; what is for it waits", "write_back", t.Name(), "error", err)
 			}
 		})
 	}

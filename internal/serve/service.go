@@ -70,6 +70,7 @@ type service struct {
 	alerts  *alert.Watcher
 	waker   *wake.Waker
 	hooks   slot // the receiver of webhooks
+	trial   *trial
 
 	stopping atomic.Bool
 	mu       sync.Mutex
@@ -132,6 +133,7 @@ func (s *service) open(ctx context.Context) (err error) {
 	if err := s.session.Ledger.Unwritable(); err != nil {
 		return err
 	}
+	s.trial = newTrial(s.session.Ledger.Try)
 	s.syncs = newSyncs(s.session.Ledger, s.session, s.hub, s.log)
 	s.syncs.runner.watch = ears{s}.watch
 	s.vitals = vitals.NewReader(s.session.Ledger, cfg.Syncs, time.Now())
@@ -184,6 +186,9 @@ func (s *service) close() error {
 	defer cancel()
 	if err := s.traces.Close(ctx); err != nil {
 		s.log.Warn("traces are lost", "error", err)
+	}
+	if s.trial != nil {
+		s.trial.close()
 	}
 	if s.session != nil {
 		errs = append(errs, s.session.Close())

@@ -3,6 +3,7 @@ package serve
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -273,7 +274,7 @@ func TestWhatKeepsAServiceFromBeginning(t *testing.T) {
 		{"a public port in use", `listen: "127.0.0.1:0" → listen: "127.0.0.1:0", public: "` + taken.Addr().String() + `"`, "another program listens there already", exitcode.Usage},
 		{"standard input", `csv:users.csv → csv:-`, "standard input", exitcode.Usage},
 		{"a day that never comes", `every 24h → "0 0 30 2 *"`, "never comes", exitcode.Usage},
-		{"a file for write-backs in a folder that is not there", `file: lines.ndjson → file: nowhere/lines.ndjson`, "nowhere", exitcode.Usage},
+		{"a statement that nobody can read", `file: lines.ndjson → dsn: "sqlite:app.db", statement: "UPDATE users SET a == 0 WHEREVER WHERE email = :email"`, "syntax error", exitcode.Usage},
 		{"a certificate that is not there", `stop_within: 10s → tls: {cert: c.pem, key: k.pem}`, "c.pem", exitcode.Usage},
 		{"a ledger in a folder that is not there", `syncs: → ledger: nowhere/ledger.db
 syncs:`, "nowhere", exitcode.Error},
@@ -281,6 +282,7 @@ syncs:`, "nowhere", exitcode.Error},
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t)
+			h.write("app.db", "")
 			h.configure(test.change)
 			cfg, err := h.load()
 			if err == nil {
@@ -299,10 +301,56 @@ syncs:`, "nowhere", exitcode.Error},
 	}
 }
 
+// TestAWriteBackThatCannotBeToldYet: the service begins, takes webhooks in, and tells them once the folder or the table is there.
+func TestAWriteBackThatCannotBeToldYet(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.write("app.db", "")
+	h.configure(`file: lines.ndjson} → file: nowhere/lines.ndjson}, {name: table, on: [topic.unsubscribed], dsn: "sqlite:app.db", statement: "UPDATE people SET news = 0 WHERE email = :email"}`)
+	l := h.begin()
+	l.until("the first run", func() bool { return h.member("bob@example.com") })
+	if log := h.log.String(); strings.Count(log, "cannot be told anything now") != 2 || !strings.Contains(log, "no such table") {
+		t.Errorf("%s", log)
+	}
+	if _, err := h.server.AddWebhook("http://"+l.at.Listen+"/webhooks/owlat", "whsec_0123456789abcdef", owlattest.WebhookTopicUnsubscribed); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.server.Unsubscribe("bob@example.com", ""); err != nil {
+		t.Fatal(err)
+	}
+	pending := func() int {
+		_, all := l.call("GET", "/api/v1/write-backs", "")
+		list, _ := all["deliveries"].([]any)
+		return len(list)
+	}
+	l.until("the webhook", func() bool { return pending() > 0 })
+	l.end()
+
+	if err := os.Mkdir(filepath.Join(h.dir, "nowhere"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", filepath.Join(h.dir, "app.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.ExecContext(t.Context(), "CREATE TABLE people (email TEXT, news INT); INSERT INTO people VALUES ('bob@example.com', 1)"); err != nil {
+		t.Fatal(err)
+	}
+	l = h.begin()
+	l.until("both write-backs", func() bool {
+		text, _ := os.ReadFile(filepath.Join(h.dir, "nowhere", "lines.ndjson"))
+		var news int
+		err := db.QueryRowContext(t.Context(), "SELECT news FROM people").Scan(&news)
+		return err == nil && news == 0 && strings.Contains(string(text), "bob@example.com")
+	})
+}
+
 // TestReload takes over a configuration whole or not at all.
 func TestReload(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
+	h.write("app.db", "")
 	h.configure()
 	l := h.begin()
 	l.until("the first run", func() bool { return h.member("bob@example.com") })
@@ -315,7 +363,7 @@ func TestReload(t *testing.T) {
 		{"another deployment", h.url + " → http://127.0.0.1:1", "owlat.url: this setting only changes with a restart"},
 		{"another key", h.key + " → lm_live_" + strings.Repeat("a", 40), "owlat.api_key: this setting only changes with a restart"},
 		{"another ledger", "syncs: → ledger: other.db\nhistory_days: 3\nsyncs:", "ledger, history_days: this setting only changes with a restart"},
-		{"a write-back that cannot be", "file: lines.ndjson → file: nowhere/lines.ndjson", "nowhere"},
+		{"a write-back that cannot be", `file: lines.ndjson → dsn: "sqlite:app.db", statement: "UPDATE users SET a == 0 WHEREVER WHERE email = :email"`, "syntax error"},
 		{"encryption", "stop_within: 10s → tls: {cert: c.pem, key: k.pem}", "serve.tls: this setting only changes with a restart"},
 		{"a port in use", `"127.0.0.1:0" → "` + l.at.Listen + `"`, "another program listens there already"},
 	} {

@@ -117,7 +117,10 @@ func (s window) Ready(ctx context.Context) error {
 	if s.stopping.Load() {
 		return errors.New("the service stops")
 	}
-	return s.alive(ctx)
+	if err := s.alive(ctx); err != nil {
+		return err
+	}
+	return s.trial.fails(ctx)
 }
 
 // ears hear what happens in the parts of the service.

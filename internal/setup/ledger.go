@@ -23,6 +23,8 @@ type Ledger interface {
 	SetBack(ctx context.Context) error
 	// Alive reports whether a run that is recorded as running goes on.
 	Alive(ctx context.Context, run ledger.Run) (bool, error)
+	// Try makes a durable write that changes nothing, and returns why the ledger does not take one.
+	Try(ctx context.Context) error
 	Close() error
 	Unwritable() error // why it cannot be written; nil: it could be when it was opened
 }

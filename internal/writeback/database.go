@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"owlatsync/internal/sourcedsn"
@@ -110,13 +111,18 @@ func mySQLSaid(err error) error {
 		return misfit(fmt.Errorf("%w; grant the user of the write-back what the statement does, or give the write-back a \"dsn\" of its own", err))
 	case 1290, 1792, 1836:
 		return misfit(fmt.Errorf("%w; name a database that can be written as \"dsn\" of the write-back", err))
-	case 1054, 1064, 1146, 1305, 1318:
+	case 1064:
+		return misfit(&SyntaxError{err})
+	case 1054, 1146, 1305, 1318:
 		return misfit(err)
 	case 1020, 1021, 1037, 1040, 1041, 1044, 1045, 1049, 1053, 1114, 1129, 1130, 1203, 1226, 1317:
 		return down(err)
 	}
 	return err
 }
+
+// sqliteSyntax finds what SQLite says of a statement that it cannot read: it has no code of its own for that.
+var sqliteSyntax = regexp.MustCompile(`near ".*": syntax error|incomplete input|unrecognized token:`)
 
 // sqliteSaid says whether the database is down for every notice.
 func sqliteSaid(err error) error {
@@ -132,6 +138,9 @@ func sqliteSaid(err error) error {
 	case constraint, mismatch, tooBig:
 		return err
 	case wrong:
+		if sqliteSyntax.MatchString(err.Error()) {
+			err = &SyntaxError{err}
+		}
 		return misfit(err)
 	case readOnly:
 		return misfit(fmt.Errorf("%w; let this user write the file and its folder", err))

@@ -126,6 +126,8 @@ func pgSaid(err error) error {
 	message, _, _ := strings.Cut(said.Message, `: "`) // what follows may be somebody's data
 	text := fmt.Errorf("%s (SQLSTATE %s)%s", message, said.Code, pgAdvice[said.Code])
 	switch {
+	case begins(said.Code, "42601", "42P02", "42P18"):
+		return misfit(&SyntaxError{text})
 	case begins(said.Code, "25", "3F", "42"):
 		return misfit(text)
 	case begins(said.Code, "08", "28", "3D", "53", "57P", "58", "XX"):

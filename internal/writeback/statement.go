@@ -175,6 +175,9 @@ func clean(doing string, err error, n Notice) error {
 		return nil
 	}
 	said := errors.New(doing + ": " + scrub(err.Error(), n))
+	if IsWrong(err) {
+		said = &SyntaxError{said}
+	}
 	if IsDown(err) {
 		return down(said)
 	}

@@ -231,7 +231,7 @@ func TestAStatementThatDoesNotFit(t *testing.T) {
 		eachServer(t, func(t *testing.T, s server) {
 			people(t, s)
 			w := target(t, s, text)
-			if err := w.Check(t.Context()); err == nil || writeback.IsDown(err) || strings.Contains(err.Error(), "example.com") {
+			if err := w.Check(t.Context()); err == nil || writeback.IsDown(err) || writeback.IsWrong(err) != strings.Contains(text, "WHEREVER") || strings.Contains(err.Error(), "example.com") {
 				t.Errorf("%s: checked: %v", text, err)
 			}
 			got := w.Deliver(t.Context(), []writeback.Notice{{ID: 1, Email: "ada@example.com"}, {ID: 2, Email: "bob@example.com"}})

@@ -65,6 +65,19 @@ func IsDown(err error) bool {
 	return down
 }
 
+// SyntaxError says that a statement is wrong in itself, whatever the database holds.
+type SyntaxError struct{ Err error }
+
+func (e *SyntaxError) Error() string { return e.Err.Error() }
+func (e *SyntaxError) Unwrap() error { return e.Err }
+
+// IsWrong reports whether the error of a check says that the target is configured wrongly. Any other error may pass by what is done in
+// the database or in the file system.
+func IsWrong(err error) bool {
+	_, wrong := errors.AsType[*SyntaxError](err)
+	return wrong
+}
+
 // down makes err one that says that the target is down; nil stays nil.
 func down(err error) error {
 	if err == nil || IsDown(err) {

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
+	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/age"
 	"owlatsync/ledger/sqlite/internal/dbfile"
 	"owlatsync/ledger/sqlite/internal/intern"
@@ -17,8 +19,9 @@ type base struct {
 	f      *dbfile.File
 	driver string
 	queue  queue
-	names  names      // only for the holder of the write token
-	growth age.Growth // only for the holder of the write token
+	names  names       // only for the holder of the write token
+	growth age.Growth  // only for the holder of the write token
+	full   atomic.Bool // the last durable transaction found no room
 }
 
 // names are the numbers of what recurs.
@@ -90,6 +93,14 @@ type tx struct {
 
 // write runs fn in a transaction, commits it if fn returns nil, and rolls it back otherwise. The caller holds the write token.
 func (b *base) write(ctx context.Context, d dbfile.Durability, fn func(*tx) error) error {
+	err := b.writeOnce(ctx, d, fn)
+	if full := dbfile.HintFor(err) == ledger.ErrFull; full || err == nil && d == dbfile.Durable {
+		b.full.Store(full)
+	}
+	return err
+}
+
+func (b *base) writeOnce(ctx context.Context, d dbfile.Durability, fn func(*tx) error) error {
 	raw, err := b.f.Writer.Begin(ctx, d)
 	if err != nil {
 		return err

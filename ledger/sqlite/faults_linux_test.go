@@ -176,7 +176,13 @@ func TestFullDisk(t *testing.T) {
 		if d, err := l.Deliveries(t.Context(), ledger.DeliveryWaiting, 0); err != nil || len(d) != 1 || d[0].Attempts != 0 {
 			t.Errorf("deliveries %+v, %v", d, err)
 		}
+		if err := l.Try(t.Context()); !errors.Is(err, ledger.ErrFull) {
+			t.Errorf("a ledger on a full disk takes a write: %v", err)
+		}
 		free()
+		if err := l.Try(t.Context()); err != nil {
+			t.Errorf("when there is room again: %v", err)
+		}
 		if _, isNew, err := l.TakeIn(t.Context(), testNews("full")); err != nil || !isNew {
 			t.Errorf("when there is room again: new: %v, %v", isNew, err)
 		}

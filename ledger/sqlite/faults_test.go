@@ -249,6 +249,9 @@ func TestGrowthRefused(t *testing.T) {
 	if !errors.Is(err, ledger.ErrFull) {
 		t.Fatalf("after %d records: %v", len(kept), err)
 	}
+	if err := l.Try(t.Context()); !errors.Is(err, ledger.ErrFull) {
+		t.Errorf("a full ledger takes a write: %v", err)
+	}
 	mustHold(t, l, kept...)
 	standing, err := l.Standing(t.Context(), "users")
 	if err != nil || standing.Entries != len(kept)+1 {
@@ -259,6 +262,11 @@ func TestGrowthRefused(t *testing.T) {
 	}
 	if err := k.Record(t.Context(), rowRecord("after")); err != nil {
 		t.Fatal(err)
+	}
+	for range 2 {
+		if err := l.Try(t.Context()); err != nil {
+			t.Errorf("there is room again: %v", err)
+		}
 	}
 	mustHold(t, l, append(kept[len(kept)/2:], "after")...)
 }
