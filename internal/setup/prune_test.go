@@ -72,6 +72,7 @@ func TestAClockThatIsAheadOnceKeepsTheHistory(t *testing.T) {
 type unwritten struct{ ledger.Store }
 
 func (unwritten) Close() error                                    { return nil }
+func (unwritten) Try(context.Context) error                       { return nil }
 func (unwritten) Unwritable() error                               { return nil }
 func (unwritten) Alive(context.Context, ledger.Run) (bool, error) { return false, nil }
 func (unwritten) SetBack(context.Context) error {
