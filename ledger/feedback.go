@@ -59,7 +59,8 @@ type Delivery struct {
 	Person   string   // deliveries to one target about one person keep their order
 	Topic    string   // the topic it is about; empty: none, or all of them
 	State    DeliveryState
-	Attempts int
+	Attempts int       // since it was new, or was to be tried again
+	Refused  int       // of them, those that the target refused; the others found it down
 	Due      time.Time // when it is tried next; it may be in the past; zero: at once
 	Done     time.Time
 	Error    string // of the latest attempt; holds no address and no secret
@@ -72,14 +73,14 @@ type News struct {
 	Suppressions []Suppression
 	// Known ties normalised addresses to the contacts that Owlat made for them, as of the feedback's At.
 	Known map[string]string
-	// Deliveries are new: their ID, State, Attempts, Done and Error are ignored.
+	// Deliveries are new: their ID, State, Attempts, Refused, Done and Error are ignored.
 	Deliveries []Delivery
 }
 
 // Mailbox takes in what Owlat tells by webhooks. It needs no lock and may be used while a run goes on.
 type Mailbox interface {
 	// TakeIn durably records news, all or nothing, before it returns. If a feedback with the same hash is there, it changes nothing
-	// and isNew is false. Concurrent calls may share one commit. Of several suppressions of one address a complaint counts more
+	// and isNew is false; likewise if one was there and its person was forgotten, with 0 for id. Concurrent calls may share one commit. Of several suppressions of one address a complaint counts more
 	// than a bounce, then the latest. Of several contacts of one address the latest counts. Incomplete news are an error (see
 	// News.Check).
 	TakeIn(ctx context.Context, news News) (id int64, isNew bool, err error)
@@ -116,9 +117,9 @@ type Outbox interface {
 	// Delivered durably records that a delivery was done. Unwritten is the time of the Writes before a statement that found nothing to
 	// write, and takes that back; zero: it wrote, or is no statement. It is no error if the delivery was done before, or if there is none.
 	Delivered(ctx context.Context, id int64, at, unwritten time.Time) error
-	// Undelivered durably records a failed attempt, and when the next one is due; zero: never, the delivery is dead. A delivery that
-	// does not wait stays as it is.
-	Undelivered(ctx context.Context, id int64, reason string, next time.Time) error
+	// Undelivered durably records a failed attempt, whether the target refused the delivery, and when the next attempt is due; zero:
+	// never, the delivery is dead. A delivery that does not wait stays as it is.
+	Undelivered(ctx context.Context, id int64, reason string, refused bool, next time.Time) error
 	// RetryDeliveries durably makes dead deliveries wait again, due at now and with no attempts; no ids mean all dead ones. It returns
 	// their number.
 	RetryDeliveries(ctx context.Context, ids []int64, now time.Time) (int, error)

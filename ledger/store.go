@@ -143,8 +143,9 @@ type Archive interface {
 	// no lock.
 	Prune(ctx context.Context, before time.Time) (int64, error)
 	// ForgetPerson erases everything that the ledger holds about the person with the address, in all syncs and beyond recovery. It
-	// keeps only keyed hashes for Forgotten, OptOuts and Suppressions. It returns how many entries it erased. It takes the lock as a run does,
-	// and fails with a *LockedError while another holds it. It does not touch Owlat's contact.
+	// keeps only keyed hashes for Forgotten, OptOuts and Suppressions, and until Prune the hashes of feedback, so that TakeIn knows a
+	// repetition. It returns how many entries it erased. It takes the lock as a run does, and fails with a *LockedError while another
+	// holds it. It does not touch Owlat's contact.
 	ForgetPerson(ctx context.Context, address string) (rows int, err error)
 
 	// Snapshot calls read with everything that the ledger holds as of one instant, and returns its error as it is. Other methods

@@ -236,7 +236,7 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 		due, err := l.DueDeliveries(context.Background(), "unsub", time.Now(), 100)
 		ts.Check(err)
 		for _, d := range due {
-			ts.Check(l.Undelivered(context.Background(), d.ID, args[1], time.Time{}))
+			ts.Check(l.Undelivered(context.Background(), d.ID, args[1], true, time.Time{}))
 		}
 	},
 	// sql FILE STATEMENTS... makes or changes a SQLite database.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"owlatsync/internal/config"
+	"owlatsync/internal/hooksign"
 	"owlatsync/owlat"
 )
 
@@ -59,7 +60,7 @@ func Channels(alerts []config.Alert, m Means) (all []Subscription, err error) {
 			add(p)
 		case a.Hook != nil:
 			p := to("the webhook", a.Hook.URL, func(m Message) any { return m })
-			p.sign = keyOf(a.Hook.Secret.Reveal())
+			p.sign = hooksign.Key(a.Hook.Secret.Reveal())
 			add(p)
 		case a.Mail != nil:
 			l, err := newLetter(*a.Mail, m.Agent, m.Trust)

@@ -3,9 +3,6 @@ package alert
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +14,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"owlatsync/internal/hooksign"
 )
 
 const (
@@ -65,13 +64,11 @@ func (p *post) Send(ctx context.Context, m Message) error {
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", p.agent)
 	if p.sign != nil {
-		id, at := m.ID, strconv.FormatInt(time.Now().Unix(), 10)
+		id := m.ID
 		if m.Over {
 			id += "-over"
 		}
-		r.Header.Set("Webhook-Id", id)
-		r.Header.Set("Webhook-Timestamp", at)
-		r.Header.Set("Webhook-Signature", "v1,"+Sign(p.sign, id, at, body.Bytes()))
+		hooksign.Seal(r.Header, p.sign, id, time.Now(), body.Bytes())
 	}
 	answer, err := p.client.Do(r)
 	if err != nil {
@@ -115,28 +112,6 @@ type waitError struct {
 }
 
 func (e *waitError) Unwrap() error { return e.error }
-
-// Sign returns the signature of a webhook as Standard Webhooks (standardwebhooks.com) says: the base64 of HMAC-SHA256 over its id,
-// the Unix time of the attempt in seconds and the body, with dots between.
-func Sign(key []byte, id, at string, body []byte) string {
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(id + "." + at + "."))
-	mac.Write(body)
-	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
-}
-
-// keyOf returns the key of a secret: what follows "whsec_" is decoded if it is base64.
-func keyOf(secret string) []byte {
-	if secret == "" {
-		return nil
-	}
-	if rest, found := strings.CutPrefix(secret, "whsec_"); found {
-		if key, err := base64.StdEncoding.DecodeString(rest); err == nil && len(key) > 0 {
-			return key
-		}
-	}
-	return []byte(secret)
-}
 
 var (
 	// addressForm is whatever may be an address of a person.

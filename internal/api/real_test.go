@@ -152,7 +152,7 @@ func TestOverARealLedger(t *testing.T) {
 	if err != nil || len(due) != 1 {
 		t.Fatalf("%v, %v", due, err)
 	}
-	if err := store.Undelivered(t.Context(), due[0].ID, "the disk is full", time.Time{}); err != nil {
+	if err := store.Undelivered(t.Context(), due[0].ID, "the disk is full", true, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := c.ask(http.MethodGet, "/api/v1/write-backs?state=dead", ""); !strings.Contains(got.body, `"dead":1`) || !strings.Contains(got.body, "the disk is full") {

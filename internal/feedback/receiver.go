@@ -19,15 +19,6 @@ import (
 	"owlatsync/owlat"
 )
 
-const (
-	// readWithin is how long the body of a delivery may take to come.
-	readWithin = 15 * time.Second
-	// smallBody is the length of bodies of which any number may be read at once.
-	smallBody = 16 << 10
-	// largeBodies limits the memory for the bodies that are longer and are read at once.
-	largeBodies = 32 << 20
-)
-
 // Mailbox is what a Receiver needs of the ledger.
 type Mailbox interface {
 	TakeIn(ctx context.Context, news ledger.News) (id int64, isNew bool, err error)
@@ -55,7 +46,8 @@ type Options struct {
 
 // Receiver is the handler of Owlat's webhooks. Only the signature says who may deliver. Its answers have no body: 204 for what is
 // recorded, was recorded before, or has an event that nothing follows from; 401 for a wrong signature or time; 400, 405 and 413 for what is no
-// delivery; 500 if the ledger cannot record it, and 503 if too many large bodies are under way.
+// delivery; 500 if the ledger cannot record it, and 503 if so much of large bodies is in memory that there is no room for another within seconds. A body
+// that comes too slowly ends with its connection.
 type Receiver struct {
 	box     Mailbox
 	opts    Options
@@ -82,21 +74,15 @@ func NewReceiver(box Mailbox, o Options) (*Receiver, error) {
 
 // ServeHTTP takes in one delivery.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	length := req.ContentLength
-	if length < 0 || length > owlat.MaxWebhookBytes { // not told, or refused without being read
-		length = owlat.MaxWebhookBytes
+	if req.Body == nil {
+		r.handler.ServeHTTP(w, req)
+		return
 	}
-	if length > smallBody {
-		if !r.large.TryAcquire(length) {
-			w.Header().Set("Retry-After", "60")
-			w.WriteHeader(http.StatusServiceUnavailable)
-			return
-		}
-		defer r.large.Release(length)
-	}
-	// Where there is no connection there is no deadline either.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readWithin))
-	r.handler.ServeHTTP(w, req)
+	body := &intake{ReadCloser: req.Body, ctx: req.Context(), room: r.large, conn: http.NewResponseController(w), began: time.Now()}
+	defer body.release()
+	req = req.WithContext(req.Context()) // a copy, whose body may be another
+	req.Body = body
+	r.handler.ServeHTTP(answer{w, body}, req)
 }
 
 // take records what follows from a verified event. What Owlat has sent is recorded even if it no longer waits for the answer.

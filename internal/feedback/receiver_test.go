@@ -317,41 +317,112 @@ func (h handled) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer.Result(), nil
 }
 
-// block is a body that comes when it is let.
-type block struct{ free <-chan struct{} }
+// block is a body of which so many bytes come, and no more until it is let end.
+type block struct {
+	left int
+	free <-chan struct{}
+}
 
-func (b block) Read([]byte) (int, error) { <-b.free; return 0, io.EOF }
-func (block) Close() error               { return nil }
+func (b *block) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		<-b.free
+		return 0, io.EOF
+	}
+	n := min(len(p), b.left)
+	b.left -= n
+	return n, nil
+}
 
-// Large bodies that do not come in take a limited part of the memory, and leave small ones alone.
+func (*block) Close() error { return nil }
+
+// Large bodies take a limited part of the memory as they come, not as they are announced, and leave small ones alone.
 func TestManyLargeBodies(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStation(t)
-		free := make(chan struct{})
-		large := func(r *http.Request) { r.Body, r.ContentLength = block{free}, -1 }
-		var statuses [40]int
-		var all sync.WaitGroup
-		for i := range statuses {
-			all.Go(func() { statuses[i] = s.post(secret, "", large) })
+		send := func(n, length int) (statuses []int, end func()) {
+			free := make(chan struct{})
+			statuses = make([]int, n)
+			var all sync.WaitGroup
+			for i := range n {
+				all.Go(func() {
+					statuses[i] = s.post(secret, "", func(r *http.Request) { r.Body, r.ContentLength = &block{length, free}, owlat.MaxWebhookBytes })
+				})
+			}
+			synctest.Wait()
+			return statuses, func() { close(free); all.Wait() }
 		}
-		synctest.Wait()
+		count := func(statuses []int) (refused int) {
+			for _, status := range statuses {
+				if status == http.StatusServiceUnavailable {
+					refused++
+				}
+			}
+			return refused
+		}
+		large := func(n int) string {
+			return envelope("test", fmt.Sprintf(`{"n":%d,"pad":%q}`, n, strings.Repeat("x", 1<<19)))
+		}
+
+		announced, end := send(100, 1)
+		began := time.Now()
+		if got := s.deliver(large(1)); got != 204 || time.Since(began) > 0 {
+			t.Errorf("a large one beside many that are only announced: %d after %v", got, time.Since(began))
+		}
+		end()
+		if n := count(announced); n > 0 {
+			t.Errorf("%d of those that are only announced were refused", n)
+		}
+
+		come, end := send(40, owlat.MaxWebhookBytes)
 		if got := s.deliver(envelope("email.complained", `{"email":"ada@example.com"}`)); got != 204 {
 			t.Errorf("a small one: %d", got)
 		}
-		close(free)
-		all.Wait()
-		refused := 0
-		for _, status := range statuses {
-			if status == http.StatusServiceUnavailable {
-				refused++
-			}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := count(come); n < 8 || n > 24 { // 32 have room, and of those that wait with a part some give up first
+			t.Errorf("%d were refused: %v", n, come)
 		}
-		if refused != 8 {
-			t.Errorf("%d were refused: %v", refused, statuses)
-		}
-		if got := s.deliver(envelope("test", `{"pad":"`+strings.Repeat("x", 1<<19)+`"}`)); got != 204 {
+		end()
+		if got := s.deliver(large(2)); got != 204 {
 			t.Errorf("a large one afterwards: %d", got)
+		}
+
+		// It waits for room while others end.
+		_, end = send(32, owlat.MaxWebhookBytes)
+		time.AfterFunc(5*time.Second, end)
+		if got := s.deliver(large(3)); got != 204 {
+			t.Errorf("a large one that waits: %d", got)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+	})
+}
+
+// paced notes until when each part of a body may come.
+type paced struct {
+	http.ResponseWriter
+	within []time.Duration
+	began  time.Time
+}
+
+func (p *paced) SetReadDeadline(at time.Time) error {
+	p.within = append(p.within, at.Sub(p.began))
+	return nil
+}
+
+// A body has a few seconds to begin, and more only for what has come.
+func TestTheTimeOfABodyGrowsWithIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStation(t)
+		w := &paced{ResponseWriter: httptest.NewRecorder(), began: time.Now()}
+		body := strings.Repeat("x", owlat.MaxWebhookBytes)
+		r := httptest.NewRequest("POST", "/webhooks/owlat", strings.NewReader(body))
+		r.Header = owlat.SignWebhook(secret, "wh_1", time.Now(), nil)
+		s.ServeHTTP(w, r)
+		if last := w.within[len(w.within)-1]; w.within[0] != 5*time.Second || last < 12*time.Second || last > 15*time.Second || !slices.IsSorted(w.within) {
+			t.Errorf("it may come within %v", w.within)
 		}
 	})
 }

@@ -135,8 +135,9 @@ var table = map[string][]string{
 	// The program: words and errors below, then what is open, what is found out with it, and how that is shown. What shows
 	// opens nothing, and what opens neither shows nor asks, so that a service can stand on it as well as a command.
 	"/internal/feedback":  {"/", "/ledger", "/owlat", "/reconcile", "golang.org/x/sync"},
-	"/internal/writeback": {"/ledger", "/internal/sourcedsn", "/internal/statement", "github.com/jackc/pgx/v5"},
+	"/internal/writeback": {"/ledger", "/internal/hooksign", "/internal/sourcedsn", "/internal/statement", "github.com/jackc/pgx/v5"},
 	"/internal/words":     {},
+	"/internal/hooksign":  {},
 	"/internal/statement": {}, // also for /source
 	"/internal/exitcode":  {"/owlat", "/ledger", "/reconcile", "/source"},
 	"/internal/problem":   {"/internal/exitcode"},
@@ -158,7 +159,7 @@ var table = map[string][]string{
 	"/internal/standing":   {"/ledger", "/reconcile", "/internal/config"},
 	"/internal/vitals":     {"/ledger", "/internal/config"},
 	"/internal/telemetry":  {"/", "/ledger", "/owlat", "/reconcile/progress", "/internal/config", "/internal/vitals", "github.com/prometheus/client_golang", "go.opentelemetry.io/otel"},
-	"/internal/alert":      {"/", "/ledger", "/owlat", "/internal/config", "/internal/vitals", "github.com/wneessen/go-mail"},
+	"/internal/alert":      {"/", "/ledger", "/owlat", "/internal/config", "/internal/hooksign", "/internal/vitals", "github.com/wneessen/go-mail"},
 	"/internal/explain":    {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/setup"},
 	"/internal/garbled":    {"golang.org/x/text"},
 	"/internal/checkup":    {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/scan", "/source", "/internal/config", "/internal/exitcode", "/internal/feedback", "/internal/garbled", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words", "/internal/writeback"},

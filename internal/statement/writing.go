@@ -46,11 +46,24 @@ type binder struct {
 	names  []string
 	params []string
 	sql    strings.Builder
-	copied int    // up to where the text is in sql
-	first  string // the word that the statement begins with
-	verb   string // what it does: of a WITH the word behind its parts
-	depth  int    // of parentheses
-	where  bool   // there is a WHERE outside of parentheses
+	copied int      // up to where the text is in sql
+	clause          // the statement itself
+	outer  []clause // around the parentheses that are open
+}
+
+// clause is a statement, or what stands in parentheses, without the parentheses in it.
+type clause struct {
+	first string // the word that it begins with
+	verb  string // what it does: of a WITH the word behind its parts
+	where bool   // it has a WHERE
+}
+
+// check refuses a clause that would change every row.
+func (c clause) check() error {
+	if (c.verb == "UPDATE" || c.verb == "DELETE") && !c.where {
+		return fmt.Errorf("it has no WHERE, so that it would %s every row; name the person's row, as in WHERE lower(email) = :email", strings.ToLower(c.verb))
+	}
+	return nil
 }
 
 func (b *binder) read() error {
@@ -71,13 +84,27 @@ func (b *binder) read() error {
 		}
 		b.end = b.at
 	}
+	for len(b.outer) > 0 { // parentheses that nothing closes
+		if err := b.close(); err != nil {
+			return err
+		}
+	}
 	switch {
 	case b.first == "":
 		return fmt.Errorf("it is empty: %w", ErrNotWriting)
 	case b.verb == "":
 		return fmt.Errorf("its WITH leads to none of UPDATE, INSERT and DELETE: %w", ErrNotWriting)
-	case (b.verb == "UPDATE" || b.verb == "DELETE") && !b.where:
-		return fmt.Errorf("it has no WHERE, so that it would %s every row; name the person's row, as in WHERE lower(email) = :email", strings.ToLower(b.verb))
+	}
+	return b.check()
+}
+
+// close ends the innermost parentheses.
+func (b *binder) close() error {
+	if err := b.check(); err != nil {
+		return err
+	}
+	if last := len(b.outer) - 1; last >= 0 {
+		b.clause, b.outer = b.outer[last], b.outer[:last]
 	}
 	return nil
 }
@@ -85,7 +112,7 @@ func (b *binder) read() error {
 func (b *binder) token(token string) error {
 	word := strings.ToUpper(token)
 	switch {
-	case b.first == "":
+	case b.first == "" && len(b.outer) == 0:
 		b.first = word
 		switch {
 		case slices.Contains(writing, word), word == "CALL":
@@ -94,20 +121,43 @@ func (b *binder) token(token string) error {
 			return fmt.Errorf("it begins with %s: %w", firstWord(word), ErrNotWriting)
 		}
 	case token == "(":
-		b.depth++
+		if b.first == "" { // it is no word, and so parentheses within parentheses are no statement
+			b.first = token
+		}
+		b.outer = append(b.outer, b.clause)
+		b.clause = clause{}
 	case token == ")":
-		b.depth--
+		return b.close()
 	case token == ":":
 		return b.parameter()
 	case b.isPlaceholder(token):
 		return errors.New("it has the placeholder of a driver; write named parameters: " + b.known())
-	case b.depth > 0:
+	case b.first == "":
+		b.first = word
+		if slices.Contains(writing, word) || slices.Contains(leading, word) {
+			b.verb = word
+		}
+		return b.mergeless()
 	case word == "WHERE":
 		b.where = true
-	case b.verb == "" && (slices.Contains(writing, word)):
+	case b.first == "WITH" && b.verb == "" && slices.Contains(writing, word):
 		b.verb = word
-	case b.verb == "" && slices.Contains([]string{"SELECT", "VALUES", "TABLE", "MERGE"}, word):
-		return fmt.Errorf("its WITH leads to %s: %w", word, ErrNotWriting)
+	case b.first == "WITH" && b.verb == "" && slices.Contains(leading, word):
+		if b.verb = word; len(b.outer) == 0 {
+			return fmt.Errorf("its WITH leads to %s: %w", word, ErrNotWriting)
+		}
+		return b.mergeless()
+	}
+	return nil
+}
+
+// leading are the words that a WITH may lead to although they are none of those that write one table.
+var leading = []string{"SELECT", "VALUES", "TABLE", "MERGE"}
+
+// mergeless refuses a MERGE in parentheses, which may change every row without a WHERE.
+func (b *binder) mergeless() error {
+	if b.verb == "MERGE" {
+		return fmt.Errorf("a part of it is MERGE: %w", ErrNotWriting)
 	}
 	return nil
 }
@@ -136,7 +186,7 @@ func (b *binder) parameter() error {
 	}
 	name := rest[:n]
 	switch {
-	case n == 0:
+	case n == 0, b.Dollar && rest[0] >= '0' && rest[0] <= '9': // the bounds of a slice, as in tags[1:2]
 		return nil
 	case !slices.Contains(b.names, name):
 		return fmt.Errorf("there is no parameter :%s; there are %s", shortened(name), b.known())

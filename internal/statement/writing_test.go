@@ -34,6 +34,15 @@ func TestBind(t *testing.T) {
 		{"WITH p AS (SELECT id FROM u WHERE e = :email) UPDATE u SET a = false FROM p WHERE u.id = p.id", pg,
 			"WITH p AS (SELECT id FROM u WHERE e = $1) UPDATE u SET a = false FROM p WHERE u.id = p.id", []string{"email"}, false},
 		{"UPDATE u SET tags = tags[1 : 2], j = j ? 'a' WHERE e = :email", pg, "UPDATE u SET tags = tags[1 : 2], j = j ? 'a' WHERE e = $1", []string{"email"}, true},
+		{"UPDATE u SET tags = tags[1:2], t = tags[:3] WHERE e = :email", pg, "UPDATE u SET tags = tags[1:2], t = tags[:3] WHERE e = $1", []string{"email"}, true},
+		{"WITH x AS (DELETE FROM u WHERE e = :email RETURNING e) INSERT INTO gone SELECT e FROM x", pg,
+			"WITH x AS (DELETE FROM u WHERE e = $1 RETURNING e) INSERT INTO gone SELECT e FROM x", []string{"email"}, false},
+		{"UPDATE u SET a = (SELECT b FROM c WHERE d = e FOR UPDATE), b = coalesce((SELECT 1), (2)) WHERE e = :email", pg,
+			"UPDATE u SET a = (SELECT b FROM c WHERE d = e FOR UPDATE), b = coalesce((SELECT 1), (2)) WHERE e = $1", []string{"email"}, true},
+		{"INSERT INTO gone (e) VALUES (:email) ON CONFLICT (e) DO UPDATE SET n = gone.n + 1", pg,
+			"INSERT INTO gone (e) VALUES ($1) ON CONFLICT (e) DO UPDATE SET n = gone.n + 1", []string{"email"}, true},
+		{"WITH x AS (WITH y AS (SELECT 1) SELECT * FROM y FOR UPDATE) DELETE FROM u WHERE e = :email", pg,
+			"WITH x AS (WITH y AS (SELECT 1) SELECT * FROM y FOR UPDATE) DELETE FROM u WHERE e = $1", []string{"email"}, false},
 	} {
 		got, err := statement.Bind(c.text, c.in, names)
 		if err != nil || got.SQL != c.sql || !slices.Equal(got.Params, c.params) || got.Counts != c.counts {
@@ -68,6 +77,12 @@ func TestBindRefuses(t *testing.T) {
 		{"UPDATE u SET a = :email", pg, "no WHERE", false},
 		{"DELETE FROM u", my, "would delete every row", false},
 		{"UPDATE u SET a = (SELECT b FROM c WHERE d = :email)", pg, "no WHERE", false},
+		{"WITH x AS (DELETE FROM u RETURNING e) INSERT INTO gone SELECT e FROM x WHERE e = :email", pg, "would delete every row", false},
+		{"WITH x AS (SELECT 1), y AS (UPDATE u SET a = (SELECT b FROM c WHERE d = 1) RETURNING e) UPDATE v SET a = 1 WHERE e = :email", pg, "would update every row", false},
+		{"WITH x AS (WITH y AS (SELECT 1 WHERE true) DELETE FROM u RETURNING e) INSERT INTO gone SELECT e FROM x WHERE e = :email", pg, "would delete every row", false},
+		{"WITH x AS (DELETE FROM u RETURNING e", pg, "would delete every row", false},
+		{"WITH x AS (MERGE INTO u USING v ON true WHEN MATCHED THEN DELETE RETURNING e) DELETE FROM w WHERE e = :email", pg, "MERGE", true},
+		{"UPDATE u SET a=1 WHERE e=:1", lite, "no parameter :1", false},
 		{"UPDATE u SET a=1 WHERE e=:mail", pg, "no parameter :mail; there are :email, :contact_id, :topic", false},
 		{"UPDATE u SET a=1 WHERE e=:Email", pg, "no parameter :Email", false},
 		{"UPDATE u SET a=1 WHERE e=$1", pg, "placeholder", false},

@@ -147,7 +147,7 @@ func TestMetricsOfWhatStands(t *testing.T) {
 		if err != nil || len(due) != 1 {
 			t.Fatal(due, err)
 		}
-		if err := l.Undelivered(t.Context(), due[0].ID, "no", time.Time{}); err != nil {
+		if err := l.Undelivered(t.Context(), due[0].ID, "no", true, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 		if _, _, err := l.Enqueue(t.Context(), ledger.Run{Sync: "users", Mode: ledger.ModeRun, Started: time.Now()}); err != nil {

@@ -260,7 +260,7 @@ func TestWhatWaits(t *testing.T) {
 			hear(t, l, "a", due)
 		}
 		for range 2 {
-			if err := l.Undelivered(t.Context(), hear(t, l, "a", due), "no", time.Time{}); err != nil {
+			if err := l.Undelivered(t.Context(), hear(t, l, "a", due), "no", true, time.Time{}); err != nil {
 				t.Fatal(err)
 			}
 		}

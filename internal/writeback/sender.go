@@ -28,7 +28,8 @@ const (
 	inFlight = 10 * time.Second
 )
 
-// How many attempts a delivery has before it is dead: about three hours of refusals, or four days of a target that is down.
+// How many attempts a delivery has before it is dead: about three hours of refusals, or four days of a target that is down. Each is
+// counted by itself.
 const (
 	MaxRefused = 12
 	MaxDown    = 600
@@ -40,7 +41,7 @@ type Box interface {
 	NextDelivery(ctx context.Context, target string) (time.Time, error)
 	Writes(ctx context.Context, ids []int64, at time.Time) error
 	Delivered(ctx context.Context, id int64, at, unwritten time.Time) error
-	Undelivered(ctx context.Context, id int64, reason string, next time.Time) error
+	Undelivered(ctx context.Context, id int64, reason string, refused bool, next time.Time) error
 	Holders(ctx context.Context, addresses []string) ([]ledger.Holder, error)
 	Sharers(ctx context.Context, contactIDs []string) ([]ledger.Holder, error)
 }
@@ -59,7 +60,7 @@ type Sender struct {
 	box     Box
 	targets []Target
 	log     *slog.Logger
-	told    func(Attempt)
+	tell    func(Attempt)
 	wake    []chan struct{} // of each target
 }
 
@@ -71,7 +72,7 @@ func New(box Box, targets []Target, log *slog.Logger, told func(Attempt)) *Sende
 	if told == nil {
 		told = func(Attempt) {}
 	}
-	s := &Sender{box: box, targets: targets, log: log, told: told}
+	s := &Sender{box: box, targets: targets, log: log, tell: told}
 	for range targets {
 		s.wake = append(s.wake, make(chan struct{}, 1))
 	}
@@ -106,7 +107,16 @@ type lane struct {
 	*Sender
 	target Target
 	wake   chan struct{}
-	downs  int // attempts since the target was last up
+	downs  int       // attempts since the target was last up
+	told   []outcome // that could not be recorded yet
+}
+
+// outcome is what became of an attempt.
+type outcome struct {
+	delivery ledger.Delivery
+	result   Result
+	at       time.Time
+	writes   time.Time // of the Writes before it
 }
 
 // run goes on until ctx ends. What it has begun runs under working.
@@ -138,8 +148,12 @@ func (l *lane) sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// round tells the target what is due, and returns how long to wait then.
+// round tells the target what is due, and returns how long to wait then. It tells nothing while the ledger cannot record what was told
+// before, so that a full disk does not repeat it again and again.
 func (l *lane) round(ctx context.Context) (time.Duration, error) {
+	if err := l.record(ctx); err != nil {
+		return 0, err
+	}
 	limit := batch
 	if l.downs > 0 {
 		limit = 1
@@ -172,22 +186,18 @@ func (l *lane) round(ctx context.Context) (time.Duration, error) {
 	}
 	wasDown := l.downs
 	for i, r := range results {
-		isDown := IsDown(r.Err)
 		switch {
-		case !isDown:
+		case !IsDown(r.Err):
 			l.downs = 0
 		case l.downs > wasDown: // it was not tried: another one has found the target down
 			continue
 		default:
 			l.downs = wasDown + 1
 		}
-		unwritten := writes
-		if r.Wrote {
-			unwritten = time.Time{}
-		}
-		if err := l.record(ctx, due[i], r, isDown, unwritten); err != nil {
-			return 0, err
-		}
+		l.told = append(l.told, outcome{due[i], r, time.Now(), writes})
+	}
+	if err := l.record(ctx); err != nil {
+		return 0, err
 	}
 	if l.downs > 0 {
 		return doubled(firstDown, longDown, l.downs), nil
@@ -203,31 +213,60 @@ func numbers(due []ledger.Delivery) []int64 {
 	return ids
 }
 
-// record notes what became of an attempt. Unwritten is when the attempt began if it wrote nothing.
-func (l *lane) record(ctx context.Context, d ledger.Delivery, r Result, isDown bool, unwritten time.Time) error {
-	a := Attempt{Delivery: d, At: time.Now(), Err: r.Err, Down: isDown}
-	if r.Err == nil {
-		if err := l.box.Delivered(ctx, d.ID, a.At, unwritten); err != nil {
+// record notes what became of the attempts that are not recorded yet, in their order.
+func (l *lane) record(ctx context.Context) error {
+	for len(l.told) > 0 {
+		o := l.told[0]
+		note := l.failed
+		if o.result.Err == nil {
+			note = l.done
+		}
+		if err := note(ctx, o); err != nil {
 			return err
 		}
-		l.told(a)
-		return nil
+		l.told = l.told[1:]
 	}
-	attempts := d.Attempts + 1
-	a.Dead = attempts >= MaxDown || !isDown && attempts >= MaxRefused
-	longest, next := longRefused, time.Time{}
-	if isDown {
-		longest = longUnheard
+	l.told = nil
+	return nil
+}
+
+func (l *lane) done(ctx context.Context, o outcome) error {
+	unwritten := o.writes
+	if o.result.Wrote {
+		unwritten = time.Time{}
 	}
-	if !a.Dead {
-		next = a.At.Add(doubled(firstPause, longest, attempts))
-	}
-	if err := l.box.Undelivered(ctx, d.ID, r.Err.Error(), next); err != nil {
+	if err := l.box.Delivered(ctx, o.delivery.ID, o.at, unwritten); err != nil {
 		return err
 	}
-	l.log.WarnContext(ctx, "a write-back failed", "write_back", d.Target, "delivery", d.ID, "event", d.Feedback.Event, "attempt", attempts,
-		"given_up", a.Dead, "error", r.Err.Error())
-	l.told(a)
+	l.tell(Attempt{Delivery: o.delivery, At: o.at})
+	return nil
+}
+
+func (l *lane) failed(ctx context.Context, o outcome) error {
+	d, err := o.delivery, o.result.Err
+	a := Attempt{Delivery: d, At: o.at, Err: err, Down: IsDown(err)}
+	n, most, longest := d.Refused+1, MaxRefused, longRefused
+	if a.Down {
+		n, most, longest = d.Attempts-d.Refused+1, MaxDown, longUnheard
+	}
+	waits := errors.Is(err, errNoRow) // a run may be creating the row now, or there is none, and then nothing is to be written
+	if waits {
+		n, longest = d.Attempts+1, keyAwaited/3
+	}
+	a.Dead = n >= most && !waits
+	next := time.Time{}
+	if !a.Dead {
+		next = a.At.Add(doubled(firstPause, longest, n))
+	}
+	if err := l.box.Undelivered(ctx, d.ID, err.Error(), !a.Down && !waits, next); err != nil {
+		return err
+	}
+	if waits {
+		return nil
+	}
+	l.log.WarnContext(ctx, "a write-back failed", "write_back", d.Target, "delivery", d.ID, "event", d.Feedback.Event, "attempt", d.Attempts+1,
+		"given_up", a.Dead, "error", err.Error())
+	l.tell(a)
 	return nil
 }
 

@@ -3,12 +3,15 @@ package writeback_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -310,29 +313,136 @@ func TestANoticeKnowsTheRowsOfThePerson(t *testing.T) {
 // forgetful is a ledger that cannot record for a while.
 type forgetful struct {
 	*memory.Ledger
-	times int
+	times atomic.Int32
 }
 
 func (f *forgetful) Delivered(ctx context.Context, id int64, at, unwritten time.Time) error {
-	if f.times--; f.times >= 0 {
+	if f.times.Add(-1) >= 0 {
 		return errors.New("the disk is full")
 	}
 	return f.Ledger.Delivered(ctx, id, at, unwritten)
 }
 
-// What was told and could not be recorded is told again: at least once.
+// What was told and could not be recorded is told no more while the ledger cannot record, and is told again by the next process.
 func TestAtLeastOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		o := newOffice(t, func(writeback.Notice) error { return nil })
-		o.sender = writeback.New(&forgetful{o.ledger, 2}, []writeback.Target{o.desk}, slog.New(slog.NewTextHandler(&o.log, nil)), nil)
-		o.start()
+		o := newOffice(t, func(n writeback.Notice) error {
+			if n.Topic == "t3" {
+				return errors.New("no such topic")
+			}
+			return nil
+		})
+		full := &forgetful{Ledger: o.ledger}
+		full.times.Store(1000)
+		restart := func() {
+			if o.stop != nil {
+				o.stop()
+			}
+			o.sender = writeback.New(full, []writeback.Target{o.desk}, slog.New(slog.NewTextHandler(&o.log, nil)), nil)
+			o.start()
+		}
+		restart()
 		o.hear("ada@example.com", "t1")
+		for i := range 5 {
+			o.hear(fmt.Sprintf("person%d@example.com", i), "t2")
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if !strings.Contains(o.log.String(), "the disk is full") || len(o.told) > 6 || o.count(ledger.DeliveryDone) != 0 {
+			t.Fatalf("told %d times, log %s", len(o.told), &o.log)
+		}
+		before, first := len(o.told), o.told[0]
+		restart()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if again := o.told[before:]; len(again) == 0 || len(again) > 6 || again[0].ID != first.ID {
+			t.Errorf("the next process told %+v, before %+v", again, first)
+		}
+		before = len(o.told)
+		full.times.Store(0)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		o.stop()
-		if len(o.told) != 3 || o.told[0].ID != o.told[2].ID || o.count(ledger.DeliveryDone) != 1 || !strings.Contains(o.log.String(), "the disk is full") {
-			t.Errorf("told %+v, log %s", o.told, &o.log)
+		if o.count(ledger.DeliveryDone) != 6 || len(o.told) > before+6 {
+			t.Errorf("%d done, told %d times more", o.count(ledger.DeliveryDone), len(o.told)-before)
+		}
+	})
+}
+
+// A person without a row is done quietly, after a while in which a run may still create the row.
+func TestAPersonWithoutARowIsNoFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "app.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if _, err := db.Exec("CREATE TABLE users (id TEXT, newsletter INTEGER); INSERT INTO users VALUES ('1', 1), ('2', 1)"); err != nil {
+			t.Fatal(err)
+		}
+		unsub, err := writeback.NewStatement("unsub", "users", "UPDATE users SET newsletter = 0 WHERE id = :key", writeback.SQLite(db), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := newOffice(t, nil)
+		o.sender = writeback.New(o.ledger, []writeback.Target{unsub}, slog.New(slog.NewTextHandler(&o.log, nil)), func(a writeback.Attempt) { o.attempts = append(o.attempts, a) })
+		o.start()
+		o.hear("nobody@example.com", "t1")
+		o.hear("ada@example.com", "t1")
+		synctest.Wait()
+		lock, err := o.ledger.Acquire(t.Context(), ledger.Claim{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := lock.Record(t.Context(), ledger.Record{Sync: "users", Entry: &ledger.Entry{Key: "1", ContactID: "id of ada@example.com"}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := lock.Release(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		o.stop()
+		var left int
+		if err := db.QueryRow("SELECT sum(newsletter) FROM users").Scan(&left); err != nil || left != 1 {
+			t.Errorf("%d rows are left, %v", left, err)
+		}
+		if o.log.Len() > 0 || o.count(ledger.DeliveryDone) != 2 || len(o.attempts) != 2 || o.attempts[0].Err != nil || o.attempts[1].Err != nil {
+			t.Errorf("%d done, attempts %+v, log %s", o.count(ledger.DeliveryDone), o.attempts, &o.log)
+		}
+	})
+}
+
+// A target that was down for hours and then refuses is asked as often as one that was up.
+func TestRefusalsAreCountedByThemselves(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		isDown := true
+		o := newOffice(t, func(writeback.Notice) error {
+			if isDown {
+				return &writeback.DownError{Err: errors.New("no answer")}
+			}
+			return errors.New("the answer is 500")
+		})
+		o.start()
+		o.hear("ada@example.com", "t1")
+		time.Sleep(3 * time.Hour)
+		synctest.Wait()
+		before := o.times()
+		if before <= writeback.MaxRefused {
+			t.Fatalf("told %d times", before)
+		}
+		o.set(func() { isDown = false })
+		time.Sleep(12 * time.Hour)
+		synctest.Wait()
+		o.stop()
+		if n := o.times() - before; n != writeback.MaxRefused || o.count(ledger.DeliveryDead) != 1 {
+			t.Errorf("%d refusals, %d dead", n, o.count(ledger.DeliveryDead))
+		}
+		if last := o.attempts[len(o.attempts)-1]; last.Delivery.Refused != writeback.MaxRefused-1 || last.Delivery.Attempts != len(o.told)-1 || !last.Dead {
+			t.Errorf("the last attempt is %+v", last)
 		}
 	})
 }

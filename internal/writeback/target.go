@@ -2,7 +2,7 @@
 // webhook. What is to be told waits in the ledger; a [Sender] tells it at least once, of each person in order.
 //
 // The one idea to know: an attempt ends in one of three ways. It was done, the target refused this notice, or the target is down
-// for every notice (a [DownError]), which then wait without using up their attempts.
+// for every notice (a [DownError]), which then wait without using up their refusals.
 package writeback
 
 import (

@@ -3,18 +3,16 @@ package writeback
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
+
+	"owlatsync/internal/hooksign"
 )
 
 const (
@@ -47,18 +45,10 @@ func NewWebhook(name, to, secret, agent string, transport http.RoundTripper) (*W
 		own.IdleConnTimeout = time.Minute
 		transport = own
 	}
-	w := &Webhook{name: name, url: to, agent: agent, client: &http.Client{
+	w := &Webhook{name: name, url: to, key: hooksign.Key(secret), agent: agent, client: &http.Client{
 		Transport: transport, Timeout: hookTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
-	if secret != "" {
-		w.key = []byte(secret)
-		if rest, found := strings.CutPrefix(secret, "whsec_"); found {
-			if key, err := base64.StdEncoding.DecodeString(rest); err == nil && len(key) > 0 {
-				w.key = key
-			}
-		}
-	}
 	return w, nil
 }
 
@@ -118,14 +108,9 @@ func (w *Webhook) post(ctx context.Context, n Notice) error {
 	if err != nil {
 		return down(errors.New("post feedback to the webhook: its URL cannot be used"))
 	}
-	id, at := "delivery_"+strconv.FormatInt(n.ID, 10), strconv.FormatInt(time.Now().Unix(), 10)
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", w.agent)
-	r.Header.Set("Webhook-Id", id)
-	r.Header.Set("Webhook-Timestamp", at)
-	if w.key != nil {
-		r.Header.Set("Webhook-Signature", "v1,"+SignMessage(w.key, id, at, message))
-	}
+	hooksign.Seal(r.Header, w.key, "delivery_"+strconv.FormatInt(n.ID, 10), time.Now(), message)
 	answer, err := w.client.Do(r)
 	if err != nil {
 		if bare, ok := errors.AsType[*url.Error](err); ok { // it repeats the URL, which may hold a token
@@ -153,13 +138,4 @@ func answered(host string, status int) error {
 		return down(err) // it says so whoever the notice is about
 	}
 	return err
-}
-
-// SignMessage returns the signature of a message: the base64 of HMAC-SHA256 over its id, the time of the attempt in Unix seconds and the
-// body, with dots between.
-func SignMessage(key []byte, id, at string, message []byte) string {
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(id + "." + at + "."))
-	mac.Write(message)
-	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }

@@ -16,8 +16,9 @@ type heard struct {
 	latest       time.Time          // when the latest came
 	suppressions map[string]ledger.Suppression
 	known        map[string]tie
-	deliveries   []*ledger.Delivery // by ascending number; of their Feedback only the ID is set
-	lastDelivery int64              // the latest number
+	erased       map[[ledger.HashSize]byte]time.Time // when feedback of forgotten persons came, by its hash
+	deliveries   []*ledger.Delivery                  // by ascending number; of their Feedback only the ID is set
+	lastDelivery int64                               // the latest number
 }
 
 // tie is the contact of an address.
@@ -27,7 +28,7 @@ type tie struct {
 }
 
 func newHeard() heard {
-	return heard{suppressions: make(map[string]ledger.Suppression), known: make(map[string]tie)}
+	return heard{suppressions: make(map[string]ledger.Suppression), known: make(map[string]tie), erased: make(map[[ledger.HashSize]byte]time.Time)}
 }
 
 func (h *heard) empty() bool { return h.latest.IsZero() && len(h.suppressions) == 0 }
@@ -125,6 +126,7 @@ func (h *heard) prune(before time.Time) (n int64) {
 	n = int64(len(h.known))
 	maps.DeleteFunc(h.known, func(_ string, known tie) bool { return known.at.Before(before) })
 	n -= int64(len(h.known))
+	maps.DeleteFunc(h.erased, func(_ [ledger.HashSize]byte, received time.Time) bool { return received.Before(before) })
 	return n + h.drop(func(f *ledger.Feedback) bool { return f.Received.Before(before) && !waits[f.ID] })
 }
 
@@ -156,13 +158,19 @@ func (h *heard) tieBack(contacts, addresses map[string]bool) {
 	}
 }
 
-// forget removes what Owlat told about a person, but for hashed suppressions.
+// forget removes what Owlat told about a person, but for hashed suppressions and the hashes of feedback.
 func (h *heard) forget(secret []byte, contacts, addresses map[string]bool) {
 	theirs := make(map[int64]bool)
 	for _, d := range h.deliveries {
 		theirs[d.Feedback.ID] = theirs[d.Feedback.ID] || contacts[d.Person] || addresses[d.Person]
 	}
-	h.drop(func(f *ledger.Feedback) bool { return theirs[f.ID] || contacts[f.ContactID] || addresses[f.Email] })
+	h.drop(func(f *ledger.Feedback) bool {
+		gone := theirs[f.ID] || contacts[f.ContactID] || addresses[f.Email]
+		if gone {
+			h.erased[f.Hash] = f.Received
+		}
+		return gone
+	})
 	for address := range addresses {
 		if s, there := h.suppressions[address]; there {
 			delete(h.suppressions, address)

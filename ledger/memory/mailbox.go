@@ -17,6 +17,9 @@ func (m mailbox) TakeIn(ctx context.Context, news ledger.News) (id int64, isNew 
 		if err := news.Check(); err != nil {
 			return err
 		}
+		if _, erased := s.heard.erased[news.Feedback.Hash]; erased {
+			return nil
+		}
 		for _, f := range s.heard.feedback {
 			if f.Hash == news.Feedback.Hash {
 				id = f.ID
@@ -207,7 +210,7 @@ func (m outbox) Writes(ctx context.Context, ids []int64, at time.Time) error {
 }
 
 // Undelivered implements ledger.Outbox.
-func (m outbox) Undelivered(ctx context.Context, id int64, reason string, next time.Time) error {
+func (m outbox) Undelivered(ctx context.Context, id int64, reason string, refused bool, next time.Time) error {
 	return m.note(ctx, id, func(_ *store, d *ledger.Delivery) {
 		switch {
 		case d.State != ledger.DeliveryWaiting:
@@ -219,6 +222,9 @@ func (m outbox) Undelivered(ctx context.Context, id int64, reason string, next t
 		}
 		d.Error = reason
 		d.Attempts++
+		if refused {
+			d.Refused++
+		}
 	})
 }
 
@@ -227,7 +233,7 @@ func (m outbox) RetryDeliveries(ctx context.Context, ids []int64, now time.Time)
 	err = m.use(ctx, "let dead deliveries of the ledger be tried", func(s *store) error {
 		for _, d := range s.heard.deliveries {
 			if d.State == ledger.DeliveryDead && (len(ids) == 0 || slices.Contains(ids, d.ID)) {
-				d.State, d.Attempts, d.Due = ledger.DeliveryWaiting, 0, moment(now)
+				d.State, d.Attempts, d.Refused, d.Due = ledger.DeliveryWaiting, 0, 0, moment(now)
 				n++
 			}
 		}

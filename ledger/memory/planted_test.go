@@ -35,6 +35,8 @@ var faults = map[string]string{
 	"every waiting run is buried":           "Turns",
 	"feedback is taken in twice":            "Mailbox",
 	"news are taken in by halves":           "Mailbox",
+	"what was forgotten is heard again":     "Mailbox",
+	"who refused is not counted":            "Outbox",
 	"the latest suppression counts":         "Mailbox",
 	"nobody's order is kept":                "Outbox",
 	"what was written is forgotten":         "Outbox",
@@ -163,6 +165,13 @@ func (f faulty) DueDeliveries(ctx context.Context, target string, now time.Time,
 	return found, nil
 }
 
+func (f faulty) Undelivered(ctx context.Context, id int64, reason string, refused bool, next time.Time) error {
+	if f.fault == "who refused is not counted" {
+		refused = false
+	}
+	return f.Ledger.Undelivered(ctx, id, reason, refused, next)
+}
+
 func (f faulty) Writes(ctx context.Context, ids []int64, at time.Time) error {
 	if f.fault == "what was written is forgotten" {
 		return nil
@@ -172,6 +181,11 @@ func (f faulty) Writes(ctx context.Context, ids []int64, at time.Time) error {
 
 func (f faulty) ForgetPerson(ctx context.Context, address string) (int, error) {
 	n, err := f.Ledger.ForgetPerson(ctx, address)
+	if f.fault == "what was forgotten is heard again" {
+		f.store.mu.Lock()
+		clear(f.store.heard.erased)
+		f.store.mu.Unlock()
+	}
 	if f.fault == "the feed begins anew" {
 		f.store.mu.Lock()
 		defer f.store.mu.Unlock()

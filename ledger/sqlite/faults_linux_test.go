@@ -147,7 +147,7 @@ func TestFullDisk(t *testing.T) {
 				return err
 			},
 			"undelivered": func() error {
-				return l.Undelivered(t.Context(), 1, strings.Repeat("x", 5_000_000), time.Time{})
+				return l.Undelivered(t.Context(), 1, strings.Repeat("x", 5_000_000), true, time.Time{})
 			},
 			"end run": func() error {
 				return k.EndRun(t.Context(), ledger.Ending{

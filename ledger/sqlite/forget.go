@@ -29,7 +29,8 @@ func decodeSecret(text string) ([]byte, error) {
 // entries. It erases the entries with the address, present or first, or with the address in their key, the entries for the same
 // contacts, and their history, failures and planned steps, and what Owlat told about the person. A held plan that loses a step can no longer be approved. It removes the
 // address from texts about other rows. It keeps a keyed hash of each address of those entries for Forgotten, and the topics that
-// the person left under a keyed hash of the contact for OptOuts, and likewise suppressions.
+// the person left under a keyed hash of the contact for OptOuts, and likewise suppressions. It keeps the hashes of what Owlat told,
+// so that a repetition changes nothing.
 //
 // ForgetPerson takes the lock as a run does, and fails with a *ledger.LockedError while another holds it. It rewrites the file,
 // which takes longer than a copy and up to twice its space for a time. After an error or a kill the person may be gone from the

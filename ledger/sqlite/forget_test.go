@@ -63,7 +63,7 @@ func live(t *testing.T, l *Ledger, address, name, contact string) {
 		t.Fatal(err)
 	}
 	for _, d := range deliveries {
-		if err := l.Undelivered(t.Context(), d.ID, "refused for "+address, time.Now()); err != nil {
+		if err := l.Undelivered(t.Context(), d.ID, "refused for "+address, true, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}

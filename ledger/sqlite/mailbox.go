@@ -121,8 +121,8 @@ func (o outbox) Delivered(ctx context.Context, id int64, at, unwritten time.Time
 }
 
 // Undelivered implements ledger.Outbox.
-func (o outbox) Undelivered(ctx context.Context, id int64, reason string, next time.Time) error {
-	return o.note(ctx, func(t *tx) error { return heard.Failed(t.Tx, id, reason, next) })
+func (o outbox) Undelivered(ctx context.Context, id int64, reason string, refused bool, next time.Time) error {
+	return o.note(ctx, func(t *tx) error { return heard.Failed(t.Tx, id, reason, refused, next) })
 }
 
 // RetryDeliveries implements ledger.Outbox.

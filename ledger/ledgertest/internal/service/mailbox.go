@@ -299,7 +299,7 @@ func Mailbox(t *testing.T, open Open) {
 		same(t, "known", known(t, l, "row1@example.com", "row2@example.com", "row40@example.com"), map[string]string{"row40@example.com": "contact40"})
 		same(t, "suppressions stay", len(suppressions(t, l, "row1@example.com", "row2@example.com")), 2)
 		for _, d := range due {
-			noError(t, l.Undelivered(t.Context(), d.ID, "given up", time.Time{}))
+			noError(t, l.Undelivered(t.Context(), d.ID, "given up", true, time.Time{}))
 		}
 		_, err = l.Prune(t.Context(), at(59))
 		noError(t, err)
@@ -353,6 +353,22 @@ func Mailbox(t *testing.T, open Open) {
 		all, err := l.AllSuppressions(t.Context(), 0)
 		noError(t, err)
 		same(t, "all suppressions", len(all), 0)
+
+		// Owlat repeats what it told before.
+		for _, n := range []ledger.News{theirs, {Feedback: old}, {Feedback: elsewhere, Deliveries: []ledger.Delivery{{Target: "file", Person: ada}}}} {
+			id, isNew, err := l.TakeIn(t.Context(), n)
+			if err != nil || isNew || id != 0 {
+				t.Errorf("the repetition is feedback %d, new %v: %v", id, isNew, err)
+			}
+		}
+		same(t, "feedback after repetitions", feedbacks(t, l, "", "", 0, 0), []int64{other})
+		same(t, "opt-outs after repetitions", optOuts(t, l, "contact1"), []ledger.OptOut{{ContactID: "contact1", Topic: "topic1", At: at(1).UTC()}})
+		same(t, "known after repetitions", len(known(t, l, ada)), 0)
+		_, err = l.Prune(t.Context(), at(59))
+		noError(t, err)
+		if _, isNew, err := l.TakeIn(t.Context(), ledger.News{Feedback: old}); err != nil || !isNew {
+			t.Errorf("after as long as feedback is kept: new %v, %v", isNew, err)
+		}
 
 		// They are heard of again, and forgotten again.
 		n := told(7, "email.bounced")

@@ -88,7 +88,7 @@ func Outbox(t *testing.T, open Open) {
 		same(t, "due", due(t, l, "a", 10, 9), []int64{ids[0], ids[1], ids[3]})
 		same(t, "some", due(t, l, "a", 10, 2), []int64{ids[0], ids[1]})
 		same(t, "of another target", due(t, l, "b", 10, 9), other)
-		noError(t, l.Undelivered(t.Context(), ids[0], "refused", at(30)))
+		noError(t, l.Undelivered(t.Context(), ids[0], "refused", true, at(30)))
 		same(t, "while the first waits, so do those after it", due(t, l, "a", 29, 9), []int64{ids[1], ids[3]})
 		noError(t, l.Delivered(t.Context(), ids[1], at(11), time.Time{}))
 		noError(t, l.Delivered(t.Context(), ids[3], at(11), time.Time{}))
@@ -97,7 +97,7 @@ func Outbox(t *testing.T, open Open) {
 		noError(t, l.Close())
 		l = reopen(t, open, folder)
 		failed := deliveryOf(t, l, ids[0])
-		same(t, "failed", []any{failed.State, failed.Attempts, failed.Due, failed.Error, failed.Done}, []any{ledger.DeliveryWaiting, 1, at(30).UTC(), "refused", time.Time{}})
+		same(t, "failed", []any{failed.State, failed.Attempts, failed.Refused, failed.Due, failed.Error, failed.Done}, []any{ledger.DeliveryWaiting, 1, 1, at(30).UTC(), "refused", time.Time{}})
 		noError(t, l.Delivered(t.Context(), ids[0], at(31), time.Time{}))
 		noError(t, l.Delivered(t.Context(), ids[0], at(32), time.Time{}))
 		done := deliveryOf(t, l, ids[0])
@@ -112,12 +112,12 @@ func Outbox(t *testing.T, open Open) {
 		l := fresh(t, open)
 		ids := send(t, l, "a", 10, "ada", "ada", "bob", "bob")
 		for _, id := range []int64{ids[0], ids[2]} {
-			noError(t, l.Undelivered(t.Context(), id, "refused", at(20)))
-			noError(t, l.Undelivered(t.Context(), id, "refused for good", time.Time{}))
-			noError(t, l.Undelivered(t.Context(), id, "too late", at(20)))
+			noError(t, l.Undelivered(t.Context(), id, "down", false, at(20)))
+			noError(t, l.Undelivered(t.Context(), id, "refused for good", true, time.Time{}))
+			noError(t, l.Undelivered(t.Context(), id, "too late", true, at(20)))
 		}
 		dead := deliveryOf(t, l, ids[0])
-		same(t, "dead", []any{dead.State, dead.Attempts, dead.Error}, []any{ledger.DeliveryDead, 2, "refused for good"})
+		same(t, "dead", []any{dead.State, dead.Attempts, dead.Refused, dead.Error}, []any{ledger.DeliveryDead, 2, 1, "refused for good"})
 		same(t, "due", due(t, l, "a", 10, 9), []int64{ids[1], ids[3]})
 		same(t, "listed", [][]int64{latest(t, l, ledger.DeliveryDead, 0), latest(t, l, ledger.DeliveryDead, 1), latest(t, l, ledger.DeliveryWaiting, 0), latest(t, l, "", 3), latest(t, l, ledger.DeliveryDone, 0)},
 			[][]int64{{ids[2], ids[0]}, {ids[2]}, {ids[3], ids[1]}, {ids[3], ids[2], ids[1]}, nil})
@@ -130,12 +130,12 @@ func Outbox(t *testing.T, open Open) {
 		}
 		same(t, "retried", []int{retry(ids[1], ids[0], math.MaxInt32), retry(ids[0]), retry(), retry()}, []int{1, 0, 1, 0})
 		again := deliveryOf(t, l, ids[0])
-		same(t, "again", []any{again.State, again.Attempts, again.Due}, []any{ledger.DeliveryWaiting, 0, at(40).UTC()})
+		same(t, "again", []any{again.State, again.Attempts, again.Refused, again.Due}, []any{ledger.DeliveryWaiting, 0, 0, at(40).UTC()})
 		same(t, "it comes first again", due(t, l, "a", 40, 9), []int64{ids[0], ids[2]})
 		same(t, "and those after it wait", due(t, l, "a", 39, 9), []int64(nil))
 		same(t, "next", next(t, l, "a"), 40)
 		noError(t, l.Delivered(t.Context(), math.MaxInt32, at(1), time.Time{})) // erased with its person
-		noError(t, l.Undelivered(t.Context(), math.MaxInt32, "", at(1)))
+		noError(t, l.Undelivered(t.Context(), math.MaxInt32, "", true, at(1)))
 	})
 	t.Run("deliveries of one webhook keep their order", func(t *testing.T) {
 		t.Parallel()
@@ -197,7 +197,7 @@ func Outbox(t *testing.T, open Open) {
 		l := fresh(t, open)
 		hold(t, l)
 		id := send(t, l, "a", 1, "ada")[0]
-		noError(t, l.Undelivered(t.Context(), id, "", time.Time{}))
+		noError(t, l.Undelivered(t.Context(), id, "", true, time.Time{}))
 		n, err := l.RetryDeliveries(t.Context(), nil, at(2))
 		noError(t, err)
 		same(t, "retried", n, 1)

@@ -53,17 +53,18 @@ func Done(t dbfile.Tx, id int64, at, nothing time.Time) error {
 	return t.Exec(unwritten, id, nothing.UnixMicro())
 }
 
-// Failed notes a failed attempt of a waiting delivery, and when the next is due; zero: never.
-func Failed(t dbfile.Tx, id int64, reason string, next time.Time) error {
+// Failed notes a failed attempt of a waiting delivery, whether it was refused, and when the next is due; zero: never.
+func Failed(t dbfile.Tx, id int64, reason string, refused bool, next time.Time) error {
+	const failed = "UPDATE deliveries SET attempts = attempts + 1, refused = refused + ?3, error = ?2"
 	if next.IsZero() {
-		return t.Exec("UPDATE deliveries SET state = 'dead', attempts = attempts + 1, error = ?2 WHERE id = ?1 AND state = 'waiting'", id, reason)
+		return t.Exec(failed+", state = 'dead' WHERE id = ?1 AND state = 'waiting'", id, reason, refused)
 	}
-	return t.Exec("UPDATE deliveries SET due = ?3, attempts = attempts + 1, error = ?2 WHERE id = ?1 AND state = 'waiting'", id, reason, next.UnixMicro())
+	return t.Exec(failed+", due = ?4 WHERE id = ?1 AND state = 'waiting'", id, reason, refused, next.UnixMicro())
 }
 
 // Retry makes dead deliveries wait again; no ids mean all. It returns their number.
 func Retry(t dbfile.Tx, ids []int64, now time.Time) (n int64, err error) {
-	const again = "UPDATE deliveries SET state = 'waiting', attempts = 0, due = ?1 WHERE state = 'dead'"
+	const again = "UPDATE deliveries SET state = 'waiting', attempts = 0, refused = 0, due = ?1 WHERE state = 'dead'"
 	if len(ids) == 0 {
 		return t.Affect(again, now.UnixMicro())
 	}
@@ -81,7 +82,7 @@ const (
 	// foremost is the condition that no older delivery to the target about the person waits.
 	foremost = ` AND NOT EXISTS (SELECT 1 FROM deliveries o INDEXED BY deliveries_person
 		WHERE o.target = d.target AND o.person = d.person AND o.state = 'waiting' AND o.id < d.id)`
-	deliveryColumns = "SELECT d.id, d.target, d.person, d.topic, d.state, d.attempts, d.due, d.done, d.error, " + feedbackColumns
+	deliveryColumns = "SELECT d.id, d.target, d.person, d.topic, d.state, d.attempts, d.refused, d.due, d.done, d.error, " + feedbackColumns
 	// dueDeliveries leaves when a delivery is due to the index, so that deliveries that are not due yet cost little.
 	dueDeliveries = deliveryColumns + ` FROM deliveries d INDEXED BY deliveries_order CROSS JOIN feedback f ON f.id = d.feedback
 		WHERE d.target = ?1 AND d.state = 'waiting' AND d.due <= ?2` + foremost + " ORDER BY d.id LIMIT ?3"
@@ -98,7 +99,7 @@ func deliveries(ctx context.Context, file *dbfile.File, query string, args ...an
 		var d ledger.Delivery
 		var due, done sql.NullInt64
 		var err error
-		d.Feedback, err = scanFeedback(rows, &d.ID, &d.Target, &d.Person, &d.Topic, &d.State, &d.Attempts, &due, &done, &d.Error)
+		d.Feedback, err = scanFeedback(rows, &d.ID, &d.Target, &d.Person, &d.Topic, &d.State, &d.Attempts, &d.Refused, &due, &done, &d.Error)
 		d.Due, d.Done = entry.TimeOf(due), entry.TimeOf(done)
 		found = append(found, d)
 		return err

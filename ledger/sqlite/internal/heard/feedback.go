@@ -23,9 +23,13 @@ const (
 		ON CONFLICT (email) DO UPDATE SET contact = excluded.contact, at = excluded.at WHERE excluded.at >= at`
 )
 
-// Take puts news into the tables, unless their feedback is there already.
+// Take puts news into the tables, unless their feedback is there already, or was there before its person was forgotten; id is 0 then.
 func Take(t dbfile.Tx, news *ledger.News) (id int64, isNew bool, err error) {
 	f := &news.Feedback
+	var erased bool
+	if err := t.Row("SELECT EXISTS (SELECT 1 FROM erased WHERE hash = ?1)", []any{f.Hash[:]}, &erased); err != nil || erased {
+		return 0, false, err
+	}
 	topics, err := encodeTopics(f.Topics)
 	if err != nil {
 		return 0, false, err
@@ -164,11 +168,12 @@ func noteLatest(t dbfile.Tx) error { return t.Exec("UPDATE heard SET latest = ("
 const (
 	oldFeedback = `SELECT id FROM feedback f WHERE received < ?1
 		AND NOT EXISTS (SELECT 1 FROM deliveries WHERE feedback = f.id AND state = 'waiting') ORDER BY received LIMIT ?2`
-	oldKnown = "SELECT email FROM known WHERE at < ?1 ORDER BY at LIMIT ?2"
+	oldErased = "SELECT hash FROM erased WHERE received < ?1 ORDER BY received LIMIT ?2"
+	oldKnown  = "SELECT email FROM known WHERE at < ?1 ORDER BY at LIMIT ?2"
 )
 
-// Prune removes a batch of feedback that came before the time and has no waiting delivery, with its deliveries, and of what is known from
-// before it.
+// Prune removes a batch of feedback that came before the time and has no waiting delivery, with its deliveries, and of what is known, and
+// erased, from before it.
 func Prune(t dbfile.Tx, before time.Time, batch int) (n int64, more bool, err error) {
 	args := []any{before.UnixMicro(), batch}
 	if err := noteLatest(t); err != nil {
@@ -182,5 +187,9 @@ func Prune(t dbfile.Tx, before time.Time, batch int) (n int64, more bool, err er
 		return 0, false, err
 	}
 	known, err := t.Affect("DELETE FROM known WHERE email IN ("+oldKnown+")", args...)
-	return told + known, max(told, known) == int64(batch), err
+	if err != nil {
+		return 0, false, err
+	}
+	erased, err := t.Affect("DELETE FROM erased WHERE hash IN ("+oldErased+")", args...)
+	return told + known, max(told, known, erased) == int64(batch), err
 }

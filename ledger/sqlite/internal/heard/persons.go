@@ -215,8 +215,8 @@ func tie(t dbfile.Tx, query string, texts []string, to *[]string) error {
 	return nil
 }
 
-// Erase deletes what Owlat told about a person, with its deliveries. Under hashed names it keeps the topics that the person left, and the
-// suppressions.
+// Erase deletes what Owlat told about a person, with its deliveries. It keeps the hashes of the feedback, so that a repetition changes
+// nothing, and under hashed names the topics that the person left, and the suppressions.
 func Erase(t dbfile.Tx, p *person.Person, secret []byte) error {
 	if err := noteLatest(t); err != nil {
 		return err
@@ -240,7 +240,8 @@ func Erase(t dbfile.Tx, p *person.Person, secret []byte) error {
 	}
 	var statements []statement
 	for id := range theirs {
-		statements = append(statements, statement{"DELETE FROM deliveries WHERE feedback = ?1", []any{id}},
+		statements = append(statements, statement{"INSERT INTO erased SELECT hash, received FROM feedback WHERE id = ?1", []any{id}},
+			statement{"DELETE FROM deliveries WHERE feedback = ?1", []any{id}},
 			statement{"DELETE FROM feedback WHERE id = ?1", []any{id}})
 	}
 	for _, id := range p.Contacts {

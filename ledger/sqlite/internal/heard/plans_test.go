@@ -20,12 +20,14 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 	}
 	defer db.Close()
 	db.SetMaxOpenConns(1)
-	text, err := os.ReadFile(filepath.Join("..", "..", "migrations", "0016_feedback.sql"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.Exec(string(text)); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"0016_feedback.sql", "0017_refused.sql"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "migrations", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(string(text)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for name, c := range map[string]struct {
 		query string
@@ -39,6 +41,7 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		"counts":       {countDeliveries, nil, []string{"SCAN deliveries USING COVERING INDEX deliveries_dead"}, false},
 		"old feedback": {oldFeedback, []any{1, 1}, []string{"SEARCH f USING COVERING INDEX feedback_received (received<?)", "SEARCH deliveries USING INDEX deliveries_feedback (feedback=?)"}, false},
 		"old ties":     {oldKnown, []any{1, 1}, []string{"SEARCH known USING COVERING INDEX known_at (at<?)"}, false},
+		"erased":       {oldErased, []any{1, 1}, []string{"SEARCH erased USING COVERING INDEX erased_received (received<?)"}, false},
 		"latest":       {latest, nil, []string{"SEARCH feedback USING COVERING INDEX feedback_received"}, false},
 		"of a person":  {latestFeedback + ofPerson, []any{1, 1, "", "a"}, []string{"SEARCH feedback USING COVERING INDEX feedback_email (email=?)", "SEARCH feedback USING COVERING INDEX feedback_contact (contact=?)"}, true},
 		"ties":         {"SELECT email, contact FROM known WHERE email IN (?, ?)", []any{"a", "b"}, []string{"SEARCH known USING PRIMARY KEY (email=?)"}, false},
