@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"owlatsync/internal/access"
@@ -33,6 +34,8 @@ type API struct {
 	log     *slog.Logger
 	started time.Time
 	streams chan struct{} // a place for each open stream
+
+	lockOut atomic.Int64 // when the log last told that a client is locked out
 
 	closing sync.Once
 	closed  chan struct{}

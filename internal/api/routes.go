@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"owlatsync/internal/access"
 	"owlatsync/internal/config"
@@ -94,18 +95,27 @@ func (a *API) handle(r route) http.HandlerFunc {
 		if req.Context().Err() != nil { // the client has left
 			return
 		}
-		a.log.Log(req.Context(), levelOf(req, refuse(w, err)), "a request was refused", "method", req.Method, "path", r.path,
+		a.log.Log(req.Context(), a.levelOf(req, refuse(w, err)), "a request was refused", "method", req.Method, "path", r.path,
 			"client", a.parts.Gate.Client(req).String(), "token", who.Name, "error", err)
 	}
 }
 
-// levelOf says how grave a refusal is for who runs the service. What anybody can cause without limit is only for debugging.
-func levelOf(req *http.Request, r *access.Refusal) slog.Level {
+// lockOutsTold is how often the log tells at most that clients are locked out.
+const lockOutsTold = time.Minute
+
+// levelOf says how grave a refusal is for who runs the service. What anybody can cause without limit is only for debugging, but for the
+// first lock-out in a while.
+func (a *API) levelOf(req *http.Request, r *access.Refusal) slog.Level {
 	switch {
 	case r.Status == http.StatusInternalServerError:
 		return slog.LevelError
 	case r.Code == access.CodeRole, r.Code == access.CodeToken && req.Header.Get("Authorization") != "":
 		return slog.LevelWarn
+	case r.Code == access.CodeFailures:
+		now, told := time.Now().UnixNano(), a.lockOut.Load()
+		if now-told >= int64(lockOutsTold) && a.lockOut.CompareAndSwap(told, now) {
+			return slog.LevelWarn
+		}
 	}
 	return slog.LevelDebug
 }

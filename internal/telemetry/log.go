@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 
+	"owlatsync/ledger"
 	"owlatsync/reconcile/progress"
 )
 
@@ -113,7 +114,7 @@ func Narrate(ctx context.Context, log *slog.Logger) func(progress.Value) {
 		case progress.Afresh:
 			log.InfoContext(ctx, "reads its source again", keySync, v.Sync, keyRun, v.Run, "stretch", v.Stretch)
 		case progress.Ended:
-			if v.Message != "" {
+			if v.Message != "" && v.Status != ledger.StatusHeld { // the guards were told
 				log.WarnContext(ctx, "run did not end well", keySync, v.Sync, keyRun, v.Run, "status", v.Status, "message", v.Message)
 			}
 		}

@@ -10,7 +10,9 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"owlatsync"
 	"owlatsync/internal/telemetry"
+	"owlatsync/ledger"
 	"owlatsync/ledger/memory"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
@@ -82,5 +84,22 @@ func TestLinesOutsideOfRunsAndInGroups(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+// TestAHeldRunIsToldOnce for each guard, and not again when it ends.
+func TestAHeldRunIsToldOnce(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	told := telemetry.Narrate(t.Context(), telemetry.NewLog(&out, false, slog.LevelInfo))
+	about := progress.About{Sync: "users", Run: 7}
+	told(progress.Held{About: about, Guards: []owlatsync.Hit{{Guard: owlatsync.GuardFirstRun, Reason: "it is the first"}}})
+	told(progress.Ended{About: about, Status: ledger.StatusHeld, Message: "it is the first"})
+	if strings.Count(out.String(), "it is the first") != 1 {
+		t.Errorf("the log is\n%s", &out)
+	}
+	told(progress.Ended{About: about, Status: ledger.StatusError, Message: "no disk"})
+	if !strings.Contains(out.String(), "did not end well") {
+		t.Errorf("the log is\n%s", &out)
 	}
 }
