@@ -75,7 +75,6 @@ func (unwritten) Close() error                                    { return nil }
 func (unwritten) Try(context.Context) error                       { return nil }
 func (unwritten) Unwritable() error                               { return nil }
 func (unwritten) Alive(context.Context, ledger.Run) (bool, error) { return false, nil }
-func (unwritten) Try(context.Context) error                       { return nil }
 func (unwritten) SetBack(context.Context) error {
 	return errors.New("a ledger in memory is never older")
 }
