@@ -17,7 +17,7 @@ type news struct{ *explain.Tale }
 func (t news) lines() []string {
 	var lines []string
 	for i := range t.Heard {
-		lines = append(lines, fmt.Sprintf("%s  %s", words.Clock(t.Heard[i].At), HeardWords(&t.Heard[i])))
+		lines = append(lines, fmt.Sprintf("%s  %s", words.Clock(t.Heard[i].At), heardWords(&t.Heard[i])))
 	}
 	if t.Barred != nil {
 		lines = append(lines, fmt.Sprintf("since %s no mail may go to the address (%s): no topic and no event, whatever the row says; "+
@@ -26,18 +26,18 @@ func (t news) lines() []string {
 	return lines
 }
 
-// HeardWords says what a webhook told. It holds no address, but for a mail server's own words.
-func HeardWords(f *ledger.Feedback) string {
+// heardWords says what a webhook told, as a sentence of a story; told has it for a table that names the event.
+func heardWords(f *ledger.Feedback) string {
 	switch f.Event {
 	case owlat.WebhookTopicUnsubscribed:
 		names := make([]string, len(f.Topics))
 		for i, topic := range f.Topics {
-			names[i] = topic.ID
+			names[i] = words.Printable(topic.ID)
 			if topic.Name != "" {
-				names[i] = fmt.Sprintf("%q (%s)", topic.Name, topic.ID)
+				names[i] = fmt.Sprintf("%q (%s)", topic.Name, words.Printable(topic.ID))
 			}
 		}
-		return "left " + strings.Join(names, ", ")
+		return "left " + words.OrElse(strings.Join(names, ", "), "no topic")
 	case owlat.WebhookEmailBounced:
 		text := "a mail came back"
 		if f.Kind == "hard" {
@@ -50,7 +50,7 @@ func HeardWords(f *ledger.Feedback) string {
 	case owlat.WebhookEmailComplained:
 		return "called a mail spam"
 	case owlat.WebhookContactCreated:
-		return "the contact was made, by " + f.Kind
+		return "the contact was made, by " + words.OrElse(words.Printable(f.Kind), "an unknown way")
 	}
-	return f.Event
+	return words.Printable(f.Event)
 }
