@@ -65,7 +65,7 @@ var table = map[string][]string{
 	"/ledger/sqlite/internal/age":            {},
 	"/ledger/internal/person":                {"/", "/ledger"},
 	"/ledger/sqlite/internal/dbfile":         {"/ledger", "/ledger/sqlite/internal/age", "github.com/gofrs/flock", "github.com/pressly/goose/v3"},
-	"/ledger/postgres":                       {"/", "/ledger", "/ledger/internal/entry", "/ledger/internal/person", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2", "github.com/pressly/goose/v3", "github.com/riverqueue/river", "golang.org/x/sys"},
+	"/ledger/postgres":                       {"/", "/ledger", "/ledger/internal/entry", "/ledger/internal/person", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2", "github.com/riverqueue/river", "golang.org/x/sys"},
 	"/ledger/transfer":                       {"/", "/ledger"},
 	"/ledger/memory":                         {"/", "/ledger"},
 	"/ledger/ledgertest":                     {"/", "/ledger", "/ledger/ledgertest/internal/departures", "/ledger/ledgertest/internal/kit", "/ledger/ledgertest/internal/service", "github.com/google/go-cmp"},

@@ -113,6 +113,7 @@ func parse(o Options) (*pgxpool.Config, string, error) {
 	case !strings.Contains(dsn, "pool_max_conns="):
 		config.MaxConns = 10
 	}
+	config.MaxConns = max(config.MaxConns, 4) // a migration needs two, and so does who takes a lock over
 	// Statements without names work behind a PgBouncer, whatever its version. Text that pgx would put together itself is never used.
 	if !strings.Contains(dsn, "default_query_exec_mode=") {
 		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -13,9 +12,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/database"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
 
@@ -103,65 +99,68 @@ func (d *Database) version(ctx context.Context) (is int, err error) {
 	if err := d.pool.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", d.schema+"."+versionTable).Scan(&there); err != nil || !there {
 		return 0, err
 	}
-	err = d.pool.QueryRow(ctx, d.sql("SELECT coalesce(max(version_id), 0) FROM @"+versionTable+" WHERE is_applied")).Scan(&is)
+	err = d.pool.QueryRow(ctx, d.sql("SELECT coalesce(max(version), 0) FROM @"+versionTable)).Scan(&is)
 	return is, err
 }
 
 // migrationLock is the number of the lock that one migration has at a time: "OwlS" in ASCII.
 const migrationLock = 0x4f776c53
 
-// migrate makes the missing migrations. The lock ends with its transaction, so a PgBouncer may stand between.
+// migrate makes the missing migrations, all or none, and then those of River.
 func (d *Database) migrate(ctx context.Context) (from, to int, err error) {
-	alone, err := d.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = 0"})
-	if err != nil {
-		return 0, 0, err
-	}
-	defer func() { _ = alone.Rollback(context.WithoutCancel(ctx)) }() // it has changed nothing
-	if _, err := alone.Exec(ctx, "SELECT pg_advisory_xact_lock($1, hashtext($2))", migrationLock, d.schema); err != nil {
-		return 0, 0, err
-	}
-	db := stdlib.OpenDBFromPool(d.pool)
-	defer func() { err = errors.Join(err, db.Close()) }()
-	if from, err = d.version(ctx); err != nil {
-		return 0, 0, err
-	}
-	if err := d.createSchema(ctx); err != nil {
-		return 0, 0, err
-	}
-	store, err := database.NewStore(database.DialectPostgres, d.schema+"."+versionTable)
-	if err != nil {
-		return 0, 0, err
-	}
-	var migrations []*goose.Migration
-	for i, step := range steps {
-		statements := d.sql(step)
-		migrations = append(migrations, goose.NewGoMigration(int64(i+1), &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, statements)
+	err = d.alone(ctx, func(t pgx.Tx) error {
+		if from, err = d.version(ctx); err != nil { // another may have made them meanwhile
 			return err
-		}}, nil))
-	}
-	provider, err := goose.NewProvider(goose.DialectCustom, db, nil, goose.WithStore(store), goose.WithGoMigrations(migrations...),
-		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return 0, 0, err
-	}
-	if from < len(steps) { // goose takes a newer schema for a broken one
-		if _, err := provider.Up(ctx); err != nil {
-			return 0, 0, err
 		}
+		if err := d.createSchema(ctx, t); err != nil {
+			return err
+		}
+		for i := from; i < len(steps); i++ {
+			if _, err := t.Exec(ctx, d.sql(steps[i])); err != nil {
+				return fmt.Errorf("migration %d: %w", i+1, err)
+			}
+			if _, err := t.Exec(ctx, d.sql("INSERT INTO @"+versionTable+" (version, made) VALUES ($1, now())"), i+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		err = d.alone(ctx, func(pgx.Tx) error { return d.migrateRiver(ctx) })
 	}
-	if err := d.migrateRiver(ctx); err != nil {
+	if err != nil {
 		return 0, 0, err
 	}
 	return from, max(from, len(steps)), nil
 }
 
+// alone runs fn while no other process migrates, in a transaction. The lock ends with it, so a PgBouncer may stand between.
+func (d *Database) alone(ctx context.Context, fn func(pgx.Tx) error) error {
+	t, err := d.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = 0"})
+	if err != nil {
+		return err
+	}
+	if _, err = t.Exec(ctx, "SELECT pg_advisory_xact_lock($1, hashtext($2))", migrationLock, d.schema); err == nil {
+		err = fn(t)
+	}
+	if err != nil {
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+		defer cancel()
+		_ = t.Rollback(ending) // the error before tells more
+		return err
+	}
+	return t.Commit(ctx)
+}
+
 // createSchema creates the schema if it is not there: that needs no right if it is.
-func (d *Database) createSchema(ctx context.Context) error {
+func (d *Database) createSchema(ctx context.Context, t pgx.Tx) error {
 	var there bool
-	err := d.pool.QueryRow(ctx, "SELECT to_regnamespace($1) IS NOT NULL", d.schema).Scan(&there)
+	err := t.QueryRow(ctx, "SELECT to_regnamespace($1) IS NOT NULL", d.schema).Scan(&there)
 	if err == nil && !there {
-		_, err = d.pool.Exec(ctx, "CREATE SCHEMA "+d.schema)
+		_, err = t.Exec(ctx, "CREATE SCHEMA "+d.schema)
+	}
+	if err == nil {
+		_, err = t.Exec(ctx, d.sql("CREATE TABLE IF NOT EXISTS @"+versionTable+" (version BIGINT PRIMARY KEY, made TIMESTAMPTZ NOT NULL)"))
 	}
 	return err
 }
