@@ -78,7 +78,12 @@ func (j *Job) Held() {
 	j.queue.mu.Lock()
 	defer j.queue.mu.Unlock()
 	if l := j.queue.waiting[j.Sync]; l != nil {
-		if l.requests = slices.DeleteFunc(l.requests, func(r Request) bool { return r.Run == 0 }); len(l.requests) == 0 {
+		if l.requests = slices.DeleteFunc(l.requests, func(r Request) bool {
+			if r.Run == 0 {
+				tell(r.askers, Outcome{Err: ErrDropped, Ended: true})
+			}
+			return r.Run == 0
+		}); len(l.requests) == 0 {
 			delete(j.queue.waiting, j.Sync)
 		}
 	}

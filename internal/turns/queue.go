@@ -72,6 +72,7 @@ func (q *Queue) SetSyncs(ctx context.Context, names []string) error {
 	q.mu.Unlock()
 	var errs []error
 	for _, r := range gone {
+		tell(r.askers, Outcome{Run: r.Run, Err: &UnknownSyncError{Sync: r.Sync, Known: names}, Ended: true})
 		if r.Run != 0 {
 			errs = append(errs, (Desk{q}).takeBack(ctx, r, "the configuration has no such sync any more"))
 		}
@@ -81,7 +82,10 @@ func (q *Queue) SetSyncs(ctx context.Context, names []string) error {
 
 // Submit puts a request into the queue. It never blocks. Requests of one sync without a number that have not begun become one. A
 // request of an unknown sync is dropped.
-func (q *Queue) Submit(r Request) { q.submit(r) }
+func (q *Queue) Submit(r Request) {
+	r.own = true
+	q.submit(r)
+}
 
 func (q *Queue) submit(r Request) bool {
 	q.mu.Lock()
@@ -89,7 +93,12 @@ func (q *Queue) submit(r Request) bool {
 	if !slices.Contains(q.syncs, r.Sync) {
 		return false
 	}
+	if q.ending {
+		tell(r.askers, Outcome{Run: r.Run})
+		return true
+	}
 	if a := q.active[r.Sync]; a != nil && r.Run != 0 && a.Run == r.Run {
+		a.share(r)
 		return true // it has begun meanwhile
 	}
 	l := q.waiting[r.Sync]
@@ -126,6 +135,14 @@ func (q *Queue) Run(ctx context.Context, stop <-chan struct{}) {
 	}
 	q.mu.Unlock()
 	q.jobs.Wait()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, l := range q.waiting {
+		for i := range l.requests {
+			tell(l.requests[i].askers, Outcome{Run: l.requests[i].Run})
+			l.requests[i].askers = nil
+		}
+	}
 }
 
 // dispatch gives the turn to whoever has waited longest, if it is nobody's. The caller holds the mutex.
@@ -169,6 +186,9 @@ func (q *Queue) run(ctx context.Context, j *Job) {
 		if again, err = q.runner.Run(ctx, j); !errors.Is(err, ledger.ErrLocked) {
 			break
 		}
+		if !j.own {
+			break // whoever asked asks again
+		}
 		if wait == lockedFirst {
 			q.log.Info("a run waits until the ledger is free", "sync", j.Sync, "error", err)
 		}
@@ -187,7 +207,8 @@ func (q *Queue) run(ctx context.Context, j *Job) {
 	if l := q.waiting[j.Sync]; l != nil {
 		l.place = q.nextPlace() // those who waited meanwhile come first
 	}
-	if again && !q.ending {
+	tell(j.askers, q.outcome(j, again, err))
+	if again && !q.ending && j.own {
 		q.retryLater(j)
 	} else if err == nil && j.plain() {
 		delete(q.retries, j.Sync)
@@ -214,7 +235,7 @@ func (q *Queue) settle(ctx context.Context, j *Job, err error) {
 	q.mu.Lock()
 	ending, began := q.ending, j.run != j.Run
 	q.mu.Unlock()
-	if ending || began || ctx.Err() != nil {
+	if ending || began || ctx.Err() != nil || errors.Is(err, ledger.ErrLocked) && !j.own {
 		return
 	}
 	status, why := ledger.StatusError, "it could not begin"
