@@ -47,12 +47,7 @@ func (d Desk) Do(ctx context.Context, r Request) Outcome {
 	}
 	me := &asker{make(chan Outcome, 1)}
 	r.askers = append(slices.Clip(r.askers), me)
-	if !d.q.submit(r) {
-		d.q.mu.Lock()
-		known := slices.Clone(d.q.syncs)
-		d.q.mu.Unlock()
-		return Outcome{Err: &UnknownSyncError{Sync: r.Sync, Known: known}, Ended: true}
-	}
+	d.q.submit(r)
 	select {
 	case o := <-me.told:
 		return o
@@ -98,8 +93,9 @@ func (d Desk) leave(me *asker) (queued int64) {
 	return 0
 }
 
-// outcome returns what became of the request of a job. The caller holds the mutex.
-func (q *Queue) outcome(j *Job, again bool, err error) Outcome {
+// outcome returns what became of the request. The caller holds the mutex.
+func (j *Job) outcome(again bool, err error) Outcome {
+	q := j.queue
 	o := Outcome{Run: j.run, Err: err, Again: again, Ended: true}
 	interrupted := (q.ending || q.work.Err() != nil) && !j.cancelled && err != nil
 	if interrupted || errors.Is(err, ledger.ErrLocked) {

@@ -172,3 +172,21 @@ func TestWhatAHeldRunDropsIsTold(t *testing.T) {
 		s.close()
 	})
 }
+
+// TestWhoWaitsForARunThatIsMadeAnewWaitsForTheOther because its sync is configured otherwise, or is gone.
+func TestWhoWaitsForARunThatIsMadeAnewWaitsForTheOther(t *testing.T) {
+	play(t, func(t *testing.T) {
+		s := newStage(t, "a", "b")
+		anew := s.ask(Request{Sync: "a"})
+		time.Sleep(10 * time.Second)
+		s.Restart("a")
+		anew.is(t, 70*time.Second, 2, nil, true)
+		gone := s.ask(Request{Sync: "b"})
+		if err := s.SetSyncs(t.Context(), []string{"a"}); err != nil {
+			t.Fatal(err)
+		}
+		s.Restart("b")
+		gone.is(t, 0, 0, ErrUnknownSync, true)
+		s.close()
+	})
+}

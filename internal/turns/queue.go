@@ -91,6 +91,7 @@ func (q *Queue) submit(r Request) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !slices.Contains(q.syncs, r.Sync) {
+		tell(r.askers, Outcome{Err: &UnknownSyncError{Sync: r.Sync, Known: slices.Clone(q.syncs)}, Ended: true})
 		return false
 	}
 	if q.ending {
@@ -196,7 +197,7 @@ func (q *Queue) run(ctx context.Context, j *Job) {
 			break
 		}
 	}
-	q.settle(ctx, j, err)
+	j.settle(ctx, err)
 	j.keep(err)
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -207,7 +208,7 @@ func (q *Queue) run(ctx context.Context, j *Job) {
 	if l := q.waiting[j.Sync]; l != nil {
 		l.place = q.nextPlace() // those who waited meanwhile come first
 	}
-	tell(j.askers, q.outcome(j, again, err))
+	tell(j.askers, j.outcome(again, err))
 	if again && !q.ending && j.own {
 		q.retryLater(j)
 	} else if err == nil && j.plain() {
@@ -230,47 +231,20 @@ func (j *Job) pause(ctx context.Context, wait time.Duration) bool {
 	}
 }
 
-// settle tells of a run that could not begin, and ends it if it is queued. If the service stops, it stays queued for the next process.
-func (q *Queue) settle(ctx context.Context, j *Job, err error) {
-	q.mu.Lock()
-	ending, began := q.ending, j.run != j.Run
-	q.mu.Unlock()
-	if ending || began || ctx.Err() != nil || errors.Is(err, ledger.ErrLocked) && !j.own {
-		return
-	}
-	status, why := ledger.StatusError, "it could not begin"
-	if err != nil {
-		why = err.Error()
-	}
-	select {
-	case <-j.Stop:
-		status, why = ledger.StatusCancelled, cancelled
-	default:
-	}
-	if j.Run == 0 {
-		q.publishEnd(j.Request, status, why)
-		return
-	}
-	was, dequeueErr := q.ledger.Dequeue(ctx, j.Run, status, why)
-	switch {
-	case dequeueErr != nil:
-		q.log.Warn("a run that could not begin stays queued", "sync", j.Sync, "run", j.Run, "error", dequeueErr)
-	case was:
-		q.publishEnd(j.Request, status, why)
-	}
-}
-
 // Restart makes a run of the sync that goes on end softly, and asks for another: its configuration has changed. Without a run it does
 // nothing.
 func (q *Queue) Restart(sync string) {
 	q.mu.Lock()
 	j := q.active[sync]
+	var again Request
 	if j != nil {
 		j.stop()
+		again = Request{Sync: sync, Why: Again, Full: j.Full, askers: j.askers} // who waits for its outcome waits for that of the other
+		j.askers = nil
 	}
 	q.mu.Unlock()
 	if j != nil {
-		q.Submit(Request{Sync: sync, Why: Again, Full: j.Full})
+		q.Submit(again)
 	}
 }
 
