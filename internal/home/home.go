@@ -88,7 +88,7 @@ func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
 	h.o.Metrics.Watch(h.vitals, h.session.Client)
 	h.outbox = newOutbox(h.session.Ledger, h.log, ears{h}.delivered)
 	h.alerts = alert.NewWatcher(alert.Options{
-		Signs: h.vitals, Silence: ears{h}.silence, Path: alertsFile(cfg.Ledger), Log: h.log,
+		Signs: h.vitals, Silence: ears{h}.silence, Path: alertsFile(cfg.Ledger.Path), Log: h.log,
 		Told: ears{h}.told,
 	})
 	h.waker = wake.New(wake.Options{

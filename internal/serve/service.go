@@ -68,7 +68,7 @@ func Run(ctx context.Context, cfg *config.Config, o Options, signals Signals) (e
 	if err := check(cfg); err != nil {
 		return err
 	}
-	release, err := only(ctx, cfg.Ledger, signals.Stop, s.log)
+	release, err := only(ctx, cfg.Ledger.Path, signals.Stop, s.log)
 	if errors.Is(err, errStopped) {
 		return nil
 	} else if err != nil {
