@@ -12,7 +12,7 @@ import (
 )
 
 // brief are lifetimes for tests.
-var brief = timing{life: 1600 * time.Millisecond, renew: 300 * time.Millisecond, margin: 400 * time.Millisecond, look: 20 * time.Millisecond}
+var brief = timing{life: 2400 * time.Millisecond, renew: 400 * time.Millisecond, margin: 600 * time.Millisecond, look: 20 * time.Millisecond}
 
 // openDatabase opens a database with leases that live briefly.
 func openDatabase(t testing.TB, dsn string) *Database {

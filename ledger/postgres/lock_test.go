@@ -74,11 +74,33 @@ func TestDeploymentsAreApart(t *testing.T) {
 	}
 }
 
+func TestTextsMayHoldAnyBytes(t *testing.T) {
+	t.Parallel()
+	l := fresh(t)
+	k := takeLock(t, l)
+	for _, s := range []string{`\x41`, `\`, `\134`, "\x00\xff", "ä", "'", `"`, "@entries", "$1", ""} {
+		name, mark := "sync "+s, ledger.Bookmark{Mark: s, Settings: s, Again: []string{s}}
+		if err := k.SetBookmark(t.Context(), name, mark); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := l.Bookmark(t.Context(), name); err != nil || got.Mark != s || got.Settings != s || got.Again[0] != s {
+			t.Errorf("%q comes back as %+v: %v", s, got, err)
+		}
+		run, err := k.BeginRun(t.Context(), ledger.Run{Sync: name, Message: s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := l.Run(t.Context(), run); err != nil || got.Message != s || got.Sync != name {
+			t.Errorf("%q comes back as %+v: %v", s, got, err)
+		}
+	}
+}
+
 func TestHome(t *testing.T) {
 	t.Parallel()
 	dsn := testdb.Postgres(t)
 	d, other := openDatabase(t, dsn), openDatabase(t, dsn)
-	owner := ledger.Owner{Host: "node1", PID: 7}
+	owner := ledger.Owner{Host: `a\x00\node`, PID: 7}
 	home, err := d.Home(t.Context(), "acme", owner)
 	if err != nil {
 		t.Fatal(err)
@@ -313,6 +335,12 @@ func TestLostCommits(t *testing.T) {
 					t.Errorf("epoch %d after %d", next.Epoch(), k.Epoch())
 				}
 				mustLose(t, k)
+				if state, err := other.SyncState(t.Context(), "users"); err != nil || state.SetBack.IsZero() {
+					t.Errorf("the sync was not set back: %+v, %v", state, err)
+				}
+				if err := other.row(t.Context(), "SELECT behind FROM @deployments WHERE id = $1", nil, &behind); err != nil || behind {
+					t.Errorf("still behind: %v, %v", behind, err)
+				}
 			})
 		}
 	}

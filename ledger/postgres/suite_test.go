@@ -1,8 +1,7 @@
 package postgres
 
 import (
-	"context"
-	"sync"
+	"os"
 	"testing"
 
 	"owlatsync/internal/testdb"
@@ -12,24 +11,37 @@ import (
 // suiteLedger is a ledger for the conformance suite.
 type suiteLedger struct{ *Ledger }
 
-func (l suiteLedger) LoseLock() error {
-	return l.update(context.Background(), "end a lease", durable, func(t *tx) error {
-		return t.Exec("UPDATE @leases SET expires = '-infinity' WHERE deployment = $1 AND kind = 'run'", t.deployment)
-	})
+// LoseLock ends the lease, as if its holder were frozen.
+func (l suiteLedger) LoseLock() error { return l.loseLock() }
+
+// Close closes the ledger with its database, as the end of a process does.
+func (l suiteLedger) Close() error {
+	defer l.db.Close()
+	return l.Ledger.Close()
 }
 
-func TestSuiteInProcess(t *testing.T) {
+// suiteVariable tells further processes of the suite where the ledgers are.
+const suiteVariable = "OWLATSYNC_TEST_LEDGER"
+
+func TestConformance(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
-	d, err := Open(t.Context(), Options{DSN: dsn, MaxConns: 30})
-	if err != nil {
-		t.Fatal(err)
+	dsn := os.Getenv(suiteVariable)
+	if dsn == "" {
+		dsn = testdb.Postgres(t)
+		if err := os.Setenv(suiteVariable, dsn); err != nil {
+			t.Fatal(err)
+		}
 	}
-	t.Cleanup(d.Close)
-	var once sync.Mutex
-	ledgertest.RunInProcess(t, func(t testing.TB, folder string) ledgertest.Ledger {
-		once.Lock()
-		defer once.Unlock()
+	conform(t, dsn, ledgertest.Run)
+}
+
+// conform runs a suite on the ledgers of a database: each folder is a deployment.
+func conform(t *testing.T, dsn string, run func(*testing.T, ledgertest.Open)) {
+	run(t, func(t testing.TB, folder string) ledgertest.Ledger {
+		d, err := openWith(t.Context(), Options{DSN: dsn, MaxConns: 4}, brief)
+		if err != nil {
+			t.Fatal(err)
+		}
 		l, err := d.Ledger(t.Context(), folder)
 		if err != nil {
 			t.Fatal(err)
