@@ -149,10 +149,14 @@ var table = map[string][]string{
 	"/internal/schedule":  {"/ledger", "github.com/robfig/cron/v3"},
 	"/internal/events":    {"/", "/ledger", "/reconcile/progress"},
 	"/internal/caller":    {"/", "/ledger", "/internal/config", "/internal/exitcode", "/internal/problem"},
+	"/internal/home": {
+		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/internal/alert", "/internal/api", "/internal/config", "/internal/events",
+		"/internal/exitcode", "/internal/feedback", "/internal/problem", "/internal/schedule", "/internal/setup", "/internal/standing",
+		"/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback",
+	},
 	"/internal/serve": {
-		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/internal/access", "/internal/alert", "/internal/api", "/internal/config", "/internal/events",
-		"/internal/exitcode", "/internal/feedback", "/internal/problem", "/internal/schedule", "/internal/setup", "/internal/sourcedsn", "/internal/standing",
-		"/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback", "github.com/gofrs/flock", "golang.org/x/sys/unix",
+		"/internal/access", "/internal/api", "/internal/config", "/internal/events", "/internal/home", "/internal/problem", "/internal/setup", "/internal/sourcedsn",
+		"/internal/telemetry", "github.com/gofrs/flock", "golang.org/x/sys/unix",
 	},
 	"/internal/turns":      {"/", "/ledger", "/reconcile", "/internal/events"},
 	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
