@@ -37,8 +37,9 @@ type App struct {
 
 	Log *slog.Logger // discards everything until Begin; never nil
 
-	stdin *setup.Stdin // for sources
-	begun bool
+	stdin     *setup.Stdin // for sources
+	databases setup.Databases
+	begun     bool
 }
 
 // New returns what the commands of one command line share, with the environment as os.Environ has it. The caller closes it.
