@@ -15,11 +15,15 @@ import (
 type locker struct{ *base }
 
 // Acquire takes the lease of the kind "run" on the deployment and with it the fence. If another holder has it, Acquire fails with a
-// *ledger.LockedError, or waits if the claim says so. A holder that died has it until its lease ends.
+// *ledger.LockedError, or waits if the claim says so. A holder that died has it until its lease ends. If commits were lost under an earlier
+// lock, Acquire makes the entries safe first.
 func (l locker) Acquire(ctx context.Context, claim ledger.Claim) (ledger.Lock, error) {
 	k, err := l.acquire(ctx, claim)
 	if err != nil {
 		return nil, err
+	}
+	if err := k.mend(ctx); err != nil {
+		return nil, errors.Join(err, k.Release())
 	}
 	return k, nil
 }
