@@ -35,7 +35,7 @@ func sampleVariables(name string) (string, bool) {
 	if strings.HasSuffix(name, "DATABASE_URL") {
 		return "postgres://app:password@localhost/app", true
 	}
-	if name == config.EnvAPIKey {
+	if strings.HasSuffix(name, "_API_KEY") {
 		return "lm_live_" + strings.Repeat("a", 40), true
 	}
 	switch {

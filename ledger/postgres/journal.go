@@ -16,9 +16,6 @@ import (
 // journal implements ledger.Journal.
 type journal struct{ *base }
 
-// ofSync is the number of the sync with the name, of the deployment $1.
-const ofSync = "(SELECT id FROM @syncs WHERE deployment = $1 AND name = $2)"
-
 const (
 	fromRuns   = " FROM @runs r JOIN @syncs s ON s.id = r.sync WHERE r.deployment = $1 "
 	runOf      = "SELECT " + runColumns + fromRuns + "AND r.id = $2"
