@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"context"
 	"errors"
 	"os"
 	"testing"
@@ -35,11 +34,11 @@ func try(t *testing.T, o Options) *World {
 	return w
 }
 
-func TestOne(t *testing.T) {
-	w := try(t, Options{Program: "/tmp/chaos/owlat-sync", Nodes: 1, Rate: 40, Seed: 1})
-	w.Live(t.Context())
-	<-time.After(10 * time.Second)
-	if err := w.Peace(context.Background()); err != nil {
+
+// judged plays to the end and returns what the judge finds.
+func judged(t *testing.T, w *World) []string {
+	t.Helper()
+	if err := w.Peace(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	e, err := w.Evidence(t.Context())
@@ -47,28 +46,31 @@ func TestOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, a := range e.Accounts {
-		t.Log(len(a.Requests), len(a.Log), len(a.Contacts), len(a.Hooks), len(a.Runs), len(a.Heard), len(a.Syncs[0].Rows))
+		t.Logf("%q: %d requests, %d contacts, %d webhooks, %d runs", a.Name, len(a.Requests), len(a.Contacts), len(a.Hooks), len(a.Runs))
 	}
-	for _, f := range Judge(e) {
-		t.Error(f)
+	return Judge(e)
+}
+
+// TestOneNode kills, freezes and cuts off a service that is alone with its ledger.
+func TestOneNode(t *testing.T) {
+	t.Parallel()
+	w := try(t, Options{Program: "/tmp/chaos/owlat-sync", Nodes: 1, Rate: 40, Seed: 1})
+	w.Live(t.Context())
+	if err := w.Trouble(t.Context(), Plan{For: 20 * time.Second, Longest: 3 * time.Second, Breather: time.Second, Kinds: []TroubleKind{Killed, Frozen, Stopped, CutSource, CutOwlat}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, found := range judged(t, w) {
+		t.Error(found)
 	}
 }
 
-func TestTwo(t *testing.T) {
+// TestTheJudgeSeesAnUnfencedNode lets two services work as if each were alone.
+func TestTheJudgeSeesAnUnfencedNode(t *testing.T) {
+	t.Parallel()
 	w := try(t, Options{Program: "/tmp/chaos/owlat-sync", Nodes: 2, Rate: 40, Seed: 1})
 	w.Live(t.Context())
-	<-time.After(10 * time.Second)
-	if err := w.Peace(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	e, err := w.Evidence(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, a := range e.Accounts {
-		t.Log(len(a.Requests), len(a.Log), len(a.Contacts), len(a.Hooks), len(a.Runs), len(a.Heard), len(a.Syncs[0].Rows))
-	}
-	for _, f := range Judge(e) {
-		t.Log(f)
+	<-time.After(5 * time.Second)
+	for _, found := range judged(t, w) {
+		t.Log(found)
 	}
 }

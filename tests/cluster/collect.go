@@ -15,7 +15,10 @@ import (
 
 // Evidence collects what the judge looks at. It is called after Peace.
 func (w *World) Evidence(ctx context.Context) (*Evidence, error) {
-	e := &Evidence{Logs: make(map[int]string), Troubles: w.troubles, Secrets: []string{w.Postgres.password, HookSecret}}
+	e := &Evidence{Logs: make(map[int]string), Troubles: w.troubles, Secrets: []string{w.Source.password, HookSecret}}
+	if w.Ledger != nil {
+		e.Secrets = append(e.Secrets, w.Ledger.password)
+	}
 	for name, o := range w.Owlats {
 		a := &Account{
 			Name: name, Rate: o.Rate, Burst: float64(o.Burst), Log: o.Stats().Log, History: o.History(""), Contacts: o.Contacts(), Hooks: o.webhooks(),

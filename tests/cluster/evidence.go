@@ -131,10 +131,11 @@ const (
 	Killed     TroubleKind = "killed"
 	Frozen     TroubleKind = "frozen"
 	Stopped    TroubleKind = "stopped"
-	CutLedger  TroubleKind = "cut off from PostgreSQL"
+	CutLedger  TroubleKind = "cut off from the ledger"
+	CutSource  TroubleKind = "cut off from the source"
 	CutOwlat   TroubleKind = "cut off from Owlat"
-	CrashedAll TroubleKind = "PostgreSQL crashed" // of all nodes
-	FailedOver TroubleKind = "PostgreSQL failed over"
+	Crashed    TroubleKind = "without the ledger's server, which crashed" // as all nodes are
+	FailedOver TroubleKind = "without the ledger's server, which failed over"
 )
 
 // Trouble is one thing that was done to a node.

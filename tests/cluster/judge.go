@@ -225,13 +225,10 @@ func OutOfStep(a *Account) (lacks []string) {
 		}
 		contacts[c.Email] = c
 	}
-	left := make(map[string]bool) // who has ever left a topic, by contact or address, and topic
+	left := make(map[string]bool) // who has ever left anything: it is not known whether that was everything
 	for _, e := range a.History {
-		switch {
-		case e.Action == owlattest.OptedOut:
+		if leftByHand(e) {
 			left[e.ContactID] = true
-		case leftByHand(e):
-			left[e.ContactID+e.TopicID] = true
 		}
 	}
 	suppressed := make(map[string]bool)
@@ -247,7 +244,7 @@ func OutOfStep(a *Account) (lacks []string) {
 		for _, r := range s.Rows {
 			c, known := contacts[r.email()]
 			on := slices.Contains(c.Topics, s.Topic)
-			free := !left[c.ID] && !left[c.ID+s.Topic] && !slices.ContainsFunc(r.Addresses, func(address string) bool { return suppressed[address] })
+			free := !left[c.ID] && !slices.ContainsFunc(r.Addresses, func(address string) bool { return suppressed[address] })
 			switch {
 			case r.Gone && on:
 				lacks = append(lacks, fmt.Sprintf("%s is on the topic of %s, and the row has left", r.email(), s.Sync))

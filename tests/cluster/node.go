@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// Node is one machine of the cluster: a service, and its ways to PostgreSQL and to Owlat, each of which can be cut.
+// Node is one machine of the cluster: a service, and its ways to its databases and to Owlat, each of which can be cut.
 type Node struct {
-	Number   int
-	Listen   string
-	Database *Link
-	Owlat    *Link
+	Number int
+	Listen string
+	Source *Link // to the database with the rows
+	Ledger *Link // to PostgreSQL with the ledger, if it is there
+	Owlat  *Link
 
 	program string
 	dir     string
@@ -34,8 +35,8 @@ type life struct {
 	Span
 }
 
-// newNode prepares a node; database is where PostgreSQL listens, empty if there is none.
-func newNode(number int, program, dir, database string, deployments map[string]*Owlat) (*Node, error) {
+// newNode prepares a node; source and ledger are where their servers listen.
+func newNode(number int, program, dir, source, ledger string, deployments map[string]*Owlat) (*Node, error) {
 	n := &Node{Number: number, program: program, dir: filepath.Join(dir, fmt.Sprintf("node%d", number))}
 	if err := os.Mkdir(n.dir, 0o700); err != nil {
 		return nil, err
@@ -51,8 +52,18 @@ func newNode(number int, program, dir, database string, deployments map[string]*
 	if n.Owlat, err = NewLink(n.door.Addr()); err != nil {
 		return nil, err
 	}
-	n.Database, err = NewLink(database)
+	if n.Source, err = NewLink(source); err != nil {
+		return nil, err
+	}
+	n.Ledger, err = NewLink(ledger)
 	return n, err
+}
+
+// mend makes all ways of the node whole.
+func (n *Node) mend() {
+	for _, l := range []*Link{n.Source, n.Ledger, n.Owlat} {
+		l.Cut(Whole, 0)
+	}
 }
 
 // command returns the program with what this node has around it.
@@ -170,6 +181,7 @@ func (n *Node) Ask(args ...string) ([]byte, error) {
 func (n *Node) Close() {
 	n.Kill()
 	n.Owlat.Close()
-	n.Database.Close()
+	n.Source.Close()
+	n.Ledger.Close()
 	n.door.Close()
 }

@@ -175,23 +175,19 @@ func (p *Postgres) Standby(parent string) (*Postgres, error) {
 	return s, s.Start()
 }
 
-// Follows stops, or lets go on, what a standby hears of its server.
-func (p *Postgres) Follows(ctx context.Context, on bool) error {
+// StopFollowing makes a standby deaf to its server, until it is promoted.
+func (p *Postgres) StopFollowing(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, p.DSN(p.Addr(), "postgres"))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if on {
-		_, err = conn.Exec(ctx, "SELECT pg_wal_replay_resume()")
-		return err
+	// Without a way to its server it receives nothing, and applies what it has.
+	_, err = conn.Exec(ctx, "ALTER SYSTEM SET primary_conninfo = ''")
+	if err == nil {
+		_, err = conn.Exec(ctx, "SELECT pg_reload_conf()")
 	}
-	var pid int
-	err = conn.QueryRow(ctx, "SELECT pid FROM pg_stat_wal_receiver").Scan(&pid)
-	if err != nil {
-		return err
-	}
-	return syscall.Kill(pid, syscall.SIGSTOP)
+	return err
 }
 
 // Promote makes a standby the server.

@@ -173,11 +173,12 @@ func (t *Town) any(n int) (string, *Row) {
 	return "", nil
 }
 
-// appear makes a row, now and then of somebody who has one in the other table.
+// appear makes a row, now and then of somebody who has one in the other table. Who has two does not move: while one of the rows is known
+// and the other is not, the address would be taken by another contact, and somebody would have to decide.
 func (t *Town) appear(ctx context.Context, n int) error {
 	number := t.number()
 	key, email := fmt.Sprintf("k%d", number), fmt.Sprintf("p%d@%s.example.com", number, t.name)
-	if _, other := t.any(1 - n); other != nil && t.dice.IntN(5) == 0 && !t.known(n, t.address(other)) {
+	if _, other := t.any(1 - n); other != nil && len(other.Addresses) == 1 && t.dice.IntN(5) == 0 && !t.known(n, t.address(other)) {
 		email = t.address(other)
 	}
 	row := &Row{Key: key, Addresses: []string{email}, Name: fmt.Sprintf("Ann N%d", number)}

@@ -27,12 +27,13 @@ type Options struct {
 // World is everything that runs. Its methods are called by one goroutine.
 type World struct {
 	opts     Options
-	Postgres *Postgres
+	Source   *Postgres // has the rows
+	Ledger   *Postgres // nil: the ledger is in a file
 	Owlats   map[string]*Owlat
 	Nodes    []*Node
 	Balancer *Balancer
 
-	standby *Postgres
+	standby *Postgres     // of the ledger's
 	pool    *pgxpool.Pool // the application's, which is never cut off
 	towns   map[string]*Town
 	began   time.Time
@@ -62,10 +63,15 @@ func New(ctx context.Context, o Options) (_ *World, err error) {
 			w.Close()
 		}
 	}()
-	if w.Postgres, err = NewPostgres(o.Dir); err != nil {
+	if w.Source, err = NewPostgres(o.Dir); err != nil {
 		return nil, err
 	}
-	config, err := pgxpool.ParseConfig(w.Postgres.DSN(w.Postgres.Addr(), "postgres"))
+	if o.Shared {
+		if w.Ledger, err = NewPostgres(o.Dir); err != nil {
+			return nil, err
+		}
+	}
+	config, err := pgxpool.ParseConfig(w.Source.DSN(w.Source.Addr(), "postgres"))
 	if err != nil {
 		return nil, err
 	}
@@ -102,18 +108,22 @@ func New(ctx context.Context, o Options) (_ *World, err error) {
 
 // AddNode starts one more node with the program. If its ledger is not shared, it works as if it were alone.
 func (w *World) AddNode(program string, shared bool) error {
-	n, err := newNode(len(w.Nodes)+1, program, w.opts.Dir, w.Postgres.Addr(), w.Owlats)
+	ledgerAt := ""
+	if w.Ledger != nil {
+		ledgerAt = w.Ledger.Addr()
+	}
+	n, err := newNode(len(w.Nodes)+1, program, w.opts.Dir, w.Source.Addr(), ledgerAt, w.Owlats)
 	if err != nil {
 		return err
 	}
 	w.Nodes = append(w.Nodes, n)
 	ledger := filepath.Join(n.dir, "owlat-sync.db")
 	if shared {
-		ledger = w.Postgres.DSN(n.Database.Addr(), "postgres") + "&schema=owlat_sync"
+		ledger = w.Ledger.DSN(n.Ledger.Addr(), "postgres") + "&schema=owlat_sync"
 	}
 	file := filepath.Join(n.dir, "owlat-sync.yaml")
 	n.env = []string{
-		"OWLAT_SYNC_CONFIG=" + file, "LEDGER=" + ledger, "LISTEN=" + n.Listen, "SOURCE=" + w.Postgres.DSN(n.Database.Addr(), "postgres"),
+		"OWLAT_SYNC_CONFIG=" + file, "LEDGER=" + ledger, "LISTEN=" + n.Listen, "SOURCE=" + w.Source.DSN(n.Source.Addr(), "postgres"),
 	}
 	if err := os.WriteFile(file, w.configuration(), 0o600); err != nil {
 		return err
@@ -161,7 +171,7 @@ func (w *World) Close() {
 	if w.pool != nil {
 		w.pool.Close()
 	}
-	for _, p := range []*Postgres{w.standby, w.Postgres} {
+	for _, p := range []*Postgres{w.standby, w.Ledger, w.Source} {
 		if p != nil {
 			p.Close()
 		}
@@ -169,7 +179,7 @@ func (w *World) Close() {
 }
 
 // peaceWithin is how long everything may take to settle after the last trouble.
-const peaceWithin = 90 * time.Second
+const peaceWithin = 60 * time.Second
 
 // Peace mends everything, waits until Owlat is what the source says, lets some of those who left come back, and watches whether
 // anything is still sent when nothing changes. What did not come about in time is left to the judge.
@@ -182,10 +192,11 @@ func (w *World) Peace(ctx context.Context) error {
 	}
 	w.opts.Log("peace")
 	for n := range 2 {
-		if err := w.settle(ctx); err != nil {
+		settled, err := w.settle(ctx)
+		if err != nil {
 			return err
 		}
-		if n > 0 {
+		if n > 0 || !settled {
 			break
 		}
 		for name, t := range w.towns {
@@ -202,8 +213,7 @@ func (w *World) Peace(ctx context.Context) error {
 // mend ends all troubles.
 func (w *World) mend() error {
 	for _, n := range w.Nodes {
-		n.Database.Cut(Whole, 0)
-		n.Owlat.Cut(Whole, 0)
+		n.mend()
 		n.Thaw()
 		if !n.alive() {
 			if err := n.Start(); err != nil {
@@ -215,20 +225,20 @@ func (w *World) mend() error {
 }
 
 // settle waits until Owlat is what the source says and nothing waits to be written back, or until that has taken too long.
-func (w *World) settle(ctx context.Context) error {
+func (w *World) settle(ctx context.Context) (settled bool, err error) {
 	began, asked := time.Now(), time.Time{}
 	for {
 		lacks, err := w.lacks(ctx)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if lacks == 0 {
 			w.opts.Log("settled within %v", time.Since(began).Round(time.Millisecond))
-			return nil
+			return true, nil
 		}
 		if time.Since(began) > peaceWithin {
 			w.opts.Log("%d things did not settle", lacks)
-			return nil
+			return false, nil
 		}
 		if time.Since(asked) > 10*time.Second { // what failed while nothing worked has long pauses
 			asked = time.Now()
@@ -239,7 +249,7 @@ func (w *World) settle(ctx context.Context) error {
 		select {
 		case <-time.After(200 * time.Millisecond):
 		case <-ctx.Done():
-			return ctx.Err()
+			return false, ctx.Err()
 		}
 	}
 }
