@@ -128,19 +128,3 @@ func (w *World) waiting(name string) (n int, err error) {
 	return n, err
 }
 
-// leases tells who might work when: with a ledger in PostgreSQL, as it wrote that down.
-func (w *World) leases(ctx context.Context, e *Evidence) error {
-	for _, n := range w.Nodes {
-		if w.opts.Shared {
-			continue
-		}
-		n.mu.Lock()
-		for name := range w.Owlats {
-			for _, l := range n.lives {
-				e.Leases = append(e.Leases, Lease{Deployment: name, Kind: "home", Node: n.Number, Span: l.Span})
-			}
-		}
-		n.mu.Unlock()
-	}
-	return nil
-}

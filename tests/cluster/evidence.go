@@ -114,14 +114,16 @@ type Heard struct {
 	Event, Email, ContactID string
 }
 
-// Lease is the right of one node to work for a deployment.
+// home is the kind of lease of who works for a deployment; that of its ledger is "run".
+const home = "home"
+
+// Lease is the right of one node to work for a deployment, or to write to its ledger.
 type Lease struct {
 	Deployment string
-	Kind       string // "home", or "run"
+	Kind       string // home, or run
 	Epoch      int64
 	Node       int // 0: none of the nodes
 	Span           // To is zero while nobody else has had it
-	Released   bool
 }
 
 // TroubleKind is what was done to a node.

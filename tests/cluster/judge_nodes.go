@@ -60,7 +60,7 @@ func judgeTakeOver(f *findings, e *Evidence) {
 			continue
 		}
 		for _, l := range e.Leases {
-			if l.Kind != "home" || l.Node != t.Node || l.From.After(t.From) || !l.To.IsZero() && l.To.Before(t.From) {
+			if l.Kind != home || l.Node != t.Node || l.From.After(t.From) || !l.To.IsZero() && l.To.Before(t.From) {
 				continue
 			}
 			if took := takenOver(e, l.Deployment, t); took < 0 || took > takenOverWithin {
@@ -90,7 +90,7 @@ func takenOver(e *Evidence, deployment string, t Trouble) time.Duration {
 func TakeOvers(e *Evidence) (took []time.Duration) {
 	for _, t := range e.Troubles {
 		for _, l := range e.Leases {
-			if t.Node == 0 || t.Kind == Stopped || l.Kind != "home" || l.Node != t.Node || l.From.After(t.From) || !l.To.IsZero() && l.To.Before(t.From) {
+			if t.Node == 0 || t.Kind == Stopped || l.Kind != home || l.Node != t.Node || l.From.After(t.From) || !l.To.IsZero() && l.To.Before(t.From) {
 				continue
 			}
 			if d := takenOver(e, l.Deployment, t); d >= 0 && d < t.To.Sub(t.From) {

@@ -182,12 +182,20 @@ func (p *Postgres) StopFollowing(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	// Without a way to its server it receives nothing, and applies what it has.
-	_, err = conn.Exec(ctx, "ALTER SYSTEM SET primary_conninfo = ''")
-	if err == nil {
-		_, err = conn.Exec(ctx, "SELECT pg_reload_conf()")
+	// Without a way to its server it receives nothing more.
+	if _, err = conn.Exec(ctx, "ALTER SYSTEM SET primary_conninfo = ''"); err != nil {
+		return err
 	}
-	return err
+	if _, err = conn.Exec(ctx, "SELECT pg_reload_conf()"); err != nil {
+		return err
+	}
+	for began := time.Now(); time.Since(began) < startsWithin; <-time.After(5 * time.Millisecond) {
+		var receivers int
+		if err := conn.QueryRow(ctx, "SELECT count(*) FROM pg_stat_wal_receiver").Scan(&receivers); err != nil || receivers == 0 {
+			return err
+		}
+	}
+	return errors.New("the standby goes on following")
 }
 
 // Promote makes a standby the server.

@@ -36,7 +36,6 @@ type World struct {
 	standby *Postgres     // of the ledger's
 	pool    *pgxpool.Pool // the application's, which is never cut off
 	towns   map[string]*Town
-	began   time.Time
 
 	mu       sync.Mutex
 	troubles []Trouble
@@ -48,7 +47,7 @@ type World struct {
 	lifeErrs chan error
 }
 
-// New makes a world and starts its nodes.
+// New makes a world and starts its nodes. A world that could not be made leaves nothing behind but its folder.
 func New(ctx context.Context, o Options) (_ *World, err error) {
 	if len(o.Deployments) == 0 {
 		o.Deployments = []string{single}
@@ -97,17 +96,32 @@ func New(ctx context.Context, o Options) (_ *World, err error) {
 			return nil, err
 		}
 	}
-	w.began = time.Now()
-	for number := 1; number <= o.Nodes; number++ {
-		if err := w.AddNode(o.Program, o.Shared); err != nil {
+	for range o.Nodes {
+		if err := w.addNode(o.Program, o.Shared); err != nil {
 			return nil, err
 		}
 	}
-	return w, nil
+	if o.Shared {
+		if err := w.watchLeases(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return w, w.start()
 }
 
-// AddNode starts one more node with the program. If its ledger is not shared, it works as if it were alone.
-func (w *World) AddNode(program string, shared bool) error {
+// start starts all nodes at once.
+func (w *World) start() error {
+	errs := make([]error, len(w.Nodes))
+	var group sync.WaitGroup
+	for i, n := range w.Nodes {
+		group.Go(func() { errs[i] = n.Start() })
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+// addNode makes one more node with the program, without starting it. If its ledger is not shared, it works as if it were alone.
+func (w *World) addNode(program string, shared bool) error {
 	ledgerAt := ""
 	if w.Ledger != nil {
 		ledgerAt = w.Ledger.Addr()
@@ -117,19 +131,17 @@ func (w *World) AddNode(program string, shared bool) error {
 		return err
 	}
 	w.Nodes = append(w.Nodes, n)
+	n.shared = shared
 	ledger := filepath.Join(n.dir, "owlat-sync.db")
 	if shared {
-		ledger = w.Ledger.DSN(n.Ledger.Addr(), "postgres") + "&schema=owlat_sync"
+		ledger = w.Ledger.DSN(n.Ledger.Addr(), "postgres") + "&schema=" + schema
 	}
 	file := filepath.Join(n.dir, "owlat-sync.yaml")
 	n.env = []string{
 		"OWLAT_SYNC_CONFIG=" + file, "LEDGER=" + ledger, "LISTEN=" + n.Listen, "SOURCE=" + w.Source.DSN(n.Source.Addr(), "postgres"),
 	}
-	if err := os.WriteFile(file, w.configuration(), 0o600); err != nil {
-		return err
-	}
 	w.Balancer.Add(n.Listen)
-	return n.Start()
+	return os.WriteFile(file, w.configuration(), 0o600)
 }
 
 // Live lets the towns live until Quieten.
