@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -90,6 +91,27 @@ func (n *Node) Start() error {
 	defer n.mu.Unlock()
 	n.lives = append(n.lives, life{process: p, pid: p.cmd.Process.Pid, Span: Span{From: time.Now()}})
 	return nil
+}
+
+// Log returns the file that the service writes its log to.
+func (n *Node) Log() string { return n.log() }
+
+// PID returns the number of the latest process, 0 if there was none.
+func (n *Node) PID() int {
+	if l := n.now(); l != nil {
+		return l.pid
+	}
+	return 0
+}
+
+// Environment returns the variables that other commands of the program need beside this node, as a shell takes them.
+func (n *Node) Environment() string {
+	quoted := make([]string, len(n.env))
+	for i, e := range n.env {
+		name, value, _ := strings.Cut(e, "=")
+		quoted[i] = name + "='" + value + "'"
+	}
+	return strings.Join(quoted, " ")
 }
 
 func (n *Node) log() string { return filepath.Join(n.dir, "log") }
