@@ -140,6 +140,7 @@ var table = map[string][]string{
 	// opens nothing, and what opens neither shows nor asks, so that a service can stand on it as well as a command.
 	"/internal/feedback":  {"/", "/ledger", "/owlat", "/reconcile", "golang.org/x/sync"},
 	"/internal/writeback": {"/ledger", "/internal/hooksign", "/internal/sourcedsn", "/internal/statement", "github.com/jackc/pgx/v5"},
+	"/internal/errand":    {"/owlat"},
 	"/internal/words":     {},
 	"/internal/hooksign":  {},
 	"/internal/statement": {}, // also for /source
