@@ -154,6 +154,7 @@ var table = map[string][]string{
 		"/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback", "github.com/gofrs/flock", "golang.org/x/sys/unix",
 	},
 	"/internal/turns":      {"/", "/ledger", "/reconcile", "/internal/events"},
+	"/internal/cluster":    {"/", "/ledger", "/internal/events", "/internal/schedule", "/internal/turns", "github.com/jackc/pgx/v5", "github.com/riverqueue/river"},
 	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/wake":       {"/", "/internal/config", "/internal/turns", "/source/notify"},
 	"/internal/standing":   {"/ledger", "/reconcile", "/internal/config"},

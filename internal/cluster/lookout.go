@@ -1,0 +1,190 @@
+package cluster
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+)
+
+// crew is what a node knows of the others.
+type crew struct {
+	mine    atomic.Int64 // homes here, also those that begin
+	share   atomic.Int64 // how many homes each node should have; 0: this node is alone
+	crowded atomic.Bool  // a home waits for a place
+}
+
+func (c *crew) more(n int64) { c.mine.Add(n) }
+
+// hasItsShare reports whether others should take the next home.
+func (c *crew) hasItsShare() bool {
+	share := c.share.Load()
+	return share > 0 && c.mine.Load() >= share
+}
+
+// lookout looks for what is missing.
+type lookout struct{ *Node }
+
+// run looks again and again.
+func (n lookout) run(ctx context.Context) {
+	for failures := 0; ; {
+		timer := time.NewTimer(lookEvery - lookEvery/8 + rand.N(lookEvery/4))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		c, done := context.WithTimeout(ctx, lookEvery*2)
+		err := n.look(c)
+		done()
+		switch {
+		case err == nil:
+			failures = 0
+		case ctx.Err() == nil:
+			if failures++; failures == 3 {
+				n.log.Warn("PostgreSQL does not say what there is to do", "error", err)
+			}
+		}
+	}
+}
+
+// node is a row about a node.
+type node struct {
+	ID           string
+	Homes, Slots int64
+}
+
+// needy is a deployment that has no home and needs one.
+type needy struct {
+	Deployment string
+	Epoch      int64
+}
+
+// needyQuery finds deployments with something to do, or that always have a home, whose lease is nobody's, and for which no home is
+// asked. A job that looks as if it were being worked is one that a dead home left. A job for a home that was fetched by a node which
+// then died before it took the lease asks for nothing any more; that of a later epoch does.
+func (t tables) needyQuery() string {
+	return `WITH wanting AS (
+		SELECT DISTINCT args->>'deployment' AS deployment FROM ` + t.jobs + `
+			WHERE state IN ('available', 'running') AND kind IN ('run', 'call') AND scheduled_at <= now()
+		UNION SELECT unnest($1::text[])),
+	asked AS (
+		SELECT DISTINCT args->>'deployment' AS deployment FROM ` + t.jobs + ` WHERE queue = '` + homesQueue + `' AND kind = 'home'
+			AND (state IN ('available', 'retryable', 'scheduled') OR state = 'running' AND attempted_at > now() - interval '3 seconds'))
+	SELECT w.deployment, coalesce(l.epoch, 0) FROM wanting w` + t.homeLease("w.deployment") + `
+	WHERE (l.expires IS NULL OR l.expires < now()) AND NOT EXISTS (SELECT FROM asked a WHERE a.deployment = w.deployment)`
+}
+
+// stuckQuery gives back jobs for homes that a node fetched which died before it took the lease.
+func (t tables) stuckQuery() string {
+	return `UPDATE ` + t.jobs + ` j SET state = 'available', scheduled_at = now() WHERE j.queue = '` + homesQueue + `' AND j.kind = 'home' AND j.state = 'running'
+		AND j.attempted_at < now() - interval '5 seconds'
+		AND NOT EXISTS (SELECT FROM ` + t.leases + ` l JOIN ` + t.deployments + ` d ON d.id = l.deployment WHERE d.name = j.args->>'deployment' AND l.kind = 'home'
+			AND (l.epoch > (j.args->>'epoch')::bigint OR l.expires >= now()))
+		AND NOT EXISTS (SELECT FROM ` + t.nodes + ` n WHERE n.id = j.attempted_by[array_upper(j.attempted_by, 1)] AND n.seen >= now() - interval '6 seconds')`
+}
+
+// look says that this node lives, sees who else does, and asks for homes that are missing.
+func (n lookout) look(ctx context.Context) error {
+	var b pgx.Batch
+	asked := time.Now()
+	var now time.Time
+	b.Queue("INSERT INTO "+n.tables.nodes+` (id, host, pid, version, since, seen, detail) VALUES ($1, $2, $3, $4, now(), now(), jsonb_build_object('homes', $5::bigint, 'slots', $6::bigint))
+		ON CONFLICT (id) DO UPDATE SET seen = now(), detail = excluded.detail RETURNING clock_timestamp()`,
+		n.o.ID, []byte(n.host), os.Getpid(), n.o.Version, n.crew.mine.Load(), n.o.Slots).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
+	var nodes []node
+	b.Queue("SELECT id, coalesce((detail->>'homes')::bigint, 0), coalesce((detail->>'slots')::bigint, 0) FROM "+n.tables.nodes+" WHERE seen > now() - $1::interval", missingAfter).Query(func(rows pgx.Rows) (err error) {
+		nodes, err = pgx.CollectRows(rows, pgx.RowToStructByPos[node])
+		return err
+	})
+	var waiting int64
+	b.Queue("SELECT count(*) FROM " + n.tables.jobs + " WHERE state = 'available' AND queue = '" + homesQueue + "'").QueryRow(func(row pgx.Row) error { return row.Scan(&waiting) })
+	b.Queue(n.tables.stuckQuery())
+	var missing []needy
+	b.Queue(n.tables.needyQuery(), n.always()).Query(func(rows pgx.Rows) (err error) {
+		missing, err = pgx.CollectRows(rows, pgx.RowToStructByPos[needy])
+		return err
+	})
+	if err := n.o.Pool.SendBatch(ctx, &b).Close(); err != nil {
+		return err
+	}
+	n.clock.set(now, asked, time.Now())
+	n.weigh(nodes, waiting+int64(len(missing)))
+	if n.client == nil || n.ending() || len(missing) == 0 {
+		return nil
+	}
+	jobs := make([]river.InsertManyParams, len(missing))
+	for i, m := range missing {
+		jobs[i].Args = homeArgs(m)
+	}
+	_, err := n.client.InsertMany(ctx, jobs)
+	return err
+}
+
+// weigh works out the share of each node, and lets homes go that others have room for.
+func (n lookout) weigh(nodes []node, waiting int64) {
+	homes, slots, room := waiting, int64(0), false
+	for _, o := range nodes {
+		homes, slots = homes+o.Homes, slots+o.Slots
+	}
+	count := int64(max(len(nodes), 1))
+	share := max((homes+count-1)/count, 1)
+	for _, o := range nodes {
+		if o.ID != n.o.ID && o.Homes < min(share, o.Slots) {
+			room = true
+		}
+	}
+	mine := n.crew.mine.Load()
+	crowded := waiting > 0 && homes-waiting >= slots
+	n.crew.crowded.Store(crowded)
+	if n.crew.share.Store(share); count == 1 {
+		n.crew.share.Store(0)
+	}
+	switch {
+	case count > 1 && room && mine > share:
+		n.shed(int(min(mine-share, max(mine/10, 1))))
+	case crowded && mine >= int64(n.o.Slots):
+		n.rotate(int(max(waiting/count, 1)))
+	}
+}
+
+// shed lets go of homes that have nothing to do.
+func (n lookout) shed(most int) {
+	for _, h := range n.eldest() {
+		if most == 0 {
+			return
+		}
+		if !h.Idle().IsZero() {
+			h.letGo()
+			most--
+		}
+	}
+}
+
+// rotate lets go of homes that have had their place for long, busy or not, because others wait for one.
+func (n lookout) rotate(most int) {
+	for _, h := range n.eldest() {
+		if most == 0 || time.Since(h.since) < atLeast {
+			return
+		}
+		h.letGo()
+		most--
+	}
+}
+
+// eldest returns the homes here, the one that came first first.
+func (n lookout) eldest() (all []*held) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, h := range n.homes {
+		all = append(all, h)
+	}
+	slices.SortFunc(all, func(a, b *held) int { return a.since.Compare(b.since) })
+	return all
+}
