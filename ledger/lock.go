@@ -33,6 +33,10 @@ type Lock interface {
 	Context() context.Context
 	// Epoch returns the lock's number, above 0.
 	Epoch() int64
+	// Check returns nil while the holder can be sure to have the lock, and otherwise an error that matches ErrLockLost; it then also ends
+	// Context. It is quick, as it comes before each request to Owlat: a lease compares its end with the machine's monotonic clock, so that
+	// a holder that was frozen sends nothing, even before its timers have noticed. After Release it returns another error.
+	Check() error
 	// Release gives the lock back. Further calls do nothing. It is no error if the lock was lost before.
 	Release() error
 }

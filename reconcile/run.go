@@ -47,10 +47,21 @@ type work struct {
 func (e *Engine) begin(s *Sync, reader ledger.Reader) (*work, error) {
 	w := &work{engine: e, sync: s, policies: s.Policies(), counter: new(remote.Counter), reader: reader}
 	var err error
-	if w.client, err = e.client.With(owlat.WithObserver(w.counter.Observe)); err != nil {
+	look := func(context.Context, owlat.Attempt) error { return held(w)() }
+	if w.client, err = e.client.With(owlat.WithObserver(w.counter.Observe), owlat.WithBeforeSend(look)); err != nil {
 		return nil, fmt.Errorf("count the requests of the run: %w", err)
 	}
 	return w, nil
+}
+
+// held returns what fails once the work cannot be sure to have its lock: then it sends nothing (Invariant 5). A plan alone has none.
+func held(w *work) func() error {
+	return func() error {
+		if w.lock == nil {
+			return nil
+		}
+		return w.lock.Check()
+	}
 }
 
 // run makes a run, or applies the plan of one that is held.

@@ -90,6 +90,7 @@ func (e *Engine) Verify(ctx context.Context, syncs []Sync, o VerifyOptions) (v V
 	settled := newOverlay(e.ledger)
 	var reader ledger.Reader = settled
 	record := settled.put
+	client := e.client
 	lock, err := e.ledger.Acquire(ctx, ledger.Claim{Purpose: "verify", Deployment: e.client.BaseURL()})
 	switch unwritable := errors.Is(err, ledger.ErrFull) || errors.Is(err, ledger.ErrReadOnly); {
 	case unwritable && !o.Repair: // nothing can be written, and no run can go on meanwhile
@@ -102,6 +103,9 @@ func (e *Engine) Verify(ctx context.Context, syncs []Sync, o VerifyOptions) (v V
 		defer func() { err = also(err, lock.Release()) }()
 		ctx = lock.Context()
 		reader, record = e.ledger, func(r ledger.Record) error { return lock.Record(ctx, r) }
+		if client, err = client.With(owlat.WithBeforeSend(func(context.Context, owlat.Attempt) error { return lock.Check() })); err != nil {
+			return v, fmt.Errorf("look at the lock before each request: %w", err)
+		}
 	}
 	missing := missing{ledger: e.ledger, addresses: make(map[string]int)}
 	for _, s := range syncs {
@@ -113,7 +117,7 @@ func (e *Engine) Verify(ctx context.Context, syncs []Sync, o VerifyOptions) (v V
 	}
 	tell := progress.NewTeller(progress.About{}, o.Observers, func() owlatsync.RequestCounts { return owlatsync.RequestCounts{} }, e.client.Estimate)
 	defer func() { tell.Ended("", "", nil) }()
-	contacts, err := listAll(ctx, e.client, tell)
+	contacts, err := listAll(ctx, client, tell)
 	if err != nil {
 		return v, err
 	}

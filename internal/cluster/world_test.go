@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"slices"
 	"sync"
@@ -20,6 +21,7 @@ import (
 	"owlatsync/internal/testdb"
 	"owlatsync/internal/turns"
 	"owlatsync/ledger"
+	"owlatsync/ledger/postgres"
 )
 
 const schema = "owlat_sync"
@@ -46,25 +48,27 @@ type madeRun struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	dsn := testdb.Postgres(t)
+	if _, _, err := postgres.Migrate(t.Context(), postgres.Options{DSN: withSchema(t, dsn)}); err != nil {
+		t.Fatal(err)
+	}
 	pool, err := pgxpool.New(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	w := &world{t: t, dsn: dsn, pool: pool, ttl: 2 * time.Second}
-	for _, sql := range []string{
-		"CREATE SCHEMA " + schema,
-		"CREATE TABLE owlat_sync.leases (deployment text, kind text, epoch bigint NOT NULL, owner text, expires timestamptz NOT NULL, PRIMARY KEY (deployment, kind))",
-		"CREATE TABLE owlat_sync.nodes (id text PRIMARY KEY, homes bigint NOT NULL, slots bigint NOT NULL, since timestamptz NOT NULL DEFAULT now(), seen timestamptz NOT NULL DEFAULT now())",
-	} {
-		if _, err := pool.Exec(t.Context(), sql); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, _, err := Migrate(t.Context(), pool, schema, false); err != nil {
+	return &world{t: t, dsn: dsn, pool: pool, ttl: 2 * time.Second}
+}
+
+// withSchema returns the DSN of the ledger in the schema.
+func withSchema(t *testing.T, dsn string) string {
+	u, err := url.Parse(dsn)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return w
+	q := u.Query()
+	q.Set("schema", schema)
+	u.RawQuery = q.Encode()
+	return u.String()
 }
 
 // member is a node with its way to the database, which can be cut.
@@ -148,7 +152,7 @@ func quietIn(t *testing.T, name string) *slog.Logger {
 // lease is a lease as the ledger gives them, with the clock of PostgreSQL.
 type lease struct {
 	m      *member
-	name   string
+	id     int64 // of the deployment
 	epoch  int64
 	ctx    context.Context
 	end    context.CancelCauseFunc
@@ -159,10 +163,13 @@ type lease struct {
 
 // Home implements Leases.
 func (m *member) Home(ctx context.Context, deployment string) (Lease, error) {
-	l := &lease{m: m, name: deployment, start: time.Now(), closed: make(chan struct{})}
-	err := m.pool.QueryRow(ctx, `INSERT INTO owlat_sync.leases (deployment, kind, epoch, owner, expires) VALUES ($1, 'home', 1, $2, now() + $3::interval)
-		ON CONFLICT (deployment, kind) DO UPDATE SET epoch = leases.epoch + 1, owner = excluded.owner, expires = excluded.expires WHERE leases.expires < now() RETURNING epoch`,
-		deployment, m.ID(), m.w.ttl).Scan(&l.epoch)
+	l := &lease{m: m, start: time.Now(), closed: make(chan struct{})}
+	err := m.pool.QueryRow(ctx, `INSERT INTO owlat_sync.deployments AS d (name) VALUES ($1) ON CONFLICT (name) DO UPDATE SET name = d.name RETURNING id`, deployment).Scan(&l.id)
+	if err != nil {
+		return nil, err
+	}
+	err = m.pool.QueryRow(ctx, `INSERT INTO owlat_sync.leases (deployment, kind, epoch, holder, host, pid, purpose, since, expires) VALUES ($1, 'home', 1, 0, '', 0, '', now(), now() + $2::interval)
+		ON CONFLICT (deployment, kind) DO UPDATE SET epoch = leases.epoch + 1, expires = excluded.expires WHERE leases.expires < now() RETURNING epoch`, l.id, m.w.ttl).Scan(&l.epoch)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, &ledger.LockedError{}
 	} else if err != nil {
@@ -185,7 +192,7 @@ func (l *lease) renew() {
 		}
 		sent := time.Since(l.start)
 		ctx, cancel := context.WithTimeout(context.Background(), l.m.w.ttl/4)
-		tag, err := l.m.pool.Exec(ctx, "UPDATE owlat_sync.leases SET expires = now() + $3::interval WHERE deployment = $1 AND kind = 'home' AND epoch = $2 AND expires > now()", l.name, l.epoch, l.m.w.ttl)
+		tag, err := l.m.pool.Exec(ctx, "UPDATE owlat_sync.leases SET expires = now() + $3::interval WHERE deployment = $1 AND kind = 'home' AND epoch = $2 AND expires > now()", l.id, l.epoch, l.m.w.ttl)
 		cancel()
 		switch {
 		case err == nil && tag.RowsAffected() == 1:
@@ -210,7 +217,7 @@ func (l *lease) Check() error {
 func (l *lease) Release() error {
 	close(l.closed)
 	l.end(context.Canceled)
-	_, err := l.m.pool.Exec(context.Background(), "UPDATE owlat_sync.leases SET expires = now() WHERE deployment = $1 AND kind = 'home' AND epoch = $2 AND expires > now()", l.name, l.epoch)
+	_, err := l.m.pool.Exec(context.Background(), "UPDATE owlat_sync.leases SET expires = now() WHERE deployment = $1 AND kind = 'home' AND epoch = $2 AND expires > now()", l.id, l.epoch)
 	return err
 }
 

@@ -5,26 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"path/filepath"
 	"runtime/debug"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"owlatsync/internal/access"
-	"owlatsync/internal/alert"
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
-	"owlatsync/internal/events"
+	"owlatsync/internal/home"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/sourcedsn"
 	"owlatsync/internal/telemetry"
-	"owlatsync/internal/turns"
-	"owlatsync/internal/vitals"
-	"owlatsync/internal/wake"
 )
 
 // Options are what a service is made with.
@@ -57,24 +49,15 @@ type service struct {
 	o       Options
 	log     *slog.Logger
 	notify  Notifier
-	session *setup.Session
-	hub     *events.Hub
-	syncs   *syncs
-	vitals  *vitals.Reader
 	metrics *telemetry.Metrics
 	traces  *telemetry.Traces
 	gate    *access.Gate
-	api     *api.API
 	front   *front
-	outbox  *outbox
-	alerts  *alert.Watcher
-	waker   *wake.Waker
-	hooks   slot // the receiver of webhooks
-	trial   *trial
+	home    *home.Home // nil: it is not open
+	api     *api.API
 
-	stopping atomic.Bool
-	mu       sync.Mutex
-	cfg      *config.Config
+	mu  sync.Mutex
+	cfg *config.Config
 }
 
 // Run serves until signals.Stop is closed or ctx ends, and returns when everything has ended. Closing Stop ends runs softly, within the
@@ -85,7 +68,7 @@ func Run(ctx context.Context, cfg *config.Config, o Options, signals Signals) (e
 	if err := check(cfg); err != nil {
 		return err
 	}
-	release, err := only(ctx, cfg.Ledger, signals.Stop, s.log)
+	release, err := only(ctx, cfg.Ledger.Path, signals.Stop, s.log)
 	if errors.Is(err, errStopped) {
 		return nil
 	} else if err != nil {
@@ -116,7 +99,6 @@ func check(cfg *config.Config) error {
 // open opens everything and begins nothing, so that a service which cannot begin changes nothing.
 func (s *service) open(ctx context.Context) (err error) {
 	cfg := s.cfg
-	s.hub = events.NewHub()
 	s.metrics = telemetry.NewMetrics(s.o.Version)
 	if s.traces, err = telemetry.StartTraces(ctx, s.o.Lookup, s.o.Version, s.log); err != nil {
 		s.log.Warn("no traces are sent", "error", err)
@@ -125,46 +107,15 @@ func (s *service) open(ctx context.Context) (err error) {
 	if s.front, err = openFront(ctx, cfg.Service, s.log); err != nil {
 		return problem.Usage(err)
 	}
-	opener := s.o.Opener
-	opener.Attempt = ears{s}.attempt
-	if s.session, err = opener.Open(ctx, cfg, config.UseEverything); err != nil {
+	if s.home, err = home.Open(ctx, cfg, home.Options{Opener: s.o.Opener, Metrics: s.metrics, Traces: s.traces}); err != nil {
 		return err
 	}
-	if err := s.session.Ledger.Unwritable(); err != nil {
-		return err
-	}
-	s.trial = newTrial(s.session.Ledger.Try)
-	s.syncs = newSyncs(s.session.Ledger, s.session, s.hub, s.log)
-	s.syncs.runner.watch = ears{s}.watch
-	s.vitals = vitals.NewReader(s.session.Ledger, cfg.Syncs, time.Now())
-	s.metrics.Watch(s.vitals, s.session.Client)
-	s.outbox = newOutbox(s.session.Ledger, s.log, ears{s}.delivered)
-	s.alerts = alert.NewWatcher(alert.Options{
-		Signs: s.vitals, Silence: ears{s}.silence, Path: alertsFile(cfg.Ledger), Log: s.log,
-		Told: ears{s}.told,
-	})
-	s.waker = wake.New(wake.Options{
-		Wake: s.syncs.wake, Logger: s.log,
-		Watch: func(sync config.Sync) (wake.Watcher, func() error, error) { return s.session.Watch(sync) },
-	})
-	s.syncs.runner.astray = s.waker.Astray
+	ledger := s.home.Session().Ledger
 	s.api = api.New(api.Parts{
-		Service: window{s}, Desk: typing{s.syncs.queue.Desk(), s.syncs}, Hub: s.hub, Ledger: s.session.Ledger, Outbox: s.session.Ledger, Gate: s.gate,
-		Metrics: s.metrics.Handler(s.log), Webhooks: &s.hooks, Version: s.o.Version, Log: s.log,
+		Service: s.home.Service(), Desk: s.home.Desk(), Hub: s.home.Hub(), Ledger: ledger, Outbox: ledger, Gate: s.gate,
+		Metrics: s.metrics.Handler(s.log), Webhooks: s.home.Webhooks(), Version: s.o.Version, Log: s.log,
 	})
-	next, err := turnover{s}.prepare(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	if err := (turnover{s}).take(ctx, next); err != nil {
-		return err
-	}
-	return s.syncs.resume(ctx)
-}
-
-// alertsFile is where alerts that were told are kept: beside the ledger.
-func alertsFile(ledger string) string {
-	return strings.TrimSuffix(ledger, filepath.Ext(ledger)) + ".alerts.json"
+	return nil
 }
 
 // close closes what is open.
@@ -173,25 +124,13 @@ func (s *service) close() error {
 	if s.front != nil {
 		errs = append(errs, s.front.close())
 	}
-	if s.waker != nil {
-		s.waker.Close()
-	}
-	if s.outbox != nil {
-		errs = append(errs, s.outbox.close())
-	}
-	if s.hub != nil {
-		s.hub.Close()
+	if s.home != nil {
+		errs = append(errs, s.home.Close())
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if err := s.traces.Close(ctx); err != nil {
 		s.log.Warn("traces are lost", "error", err)
-	}
-	if s.trial != nil {
-		s.trial.close()
-	}
-	if s.session != nil {
-		errs = append(errs, s.session.Close())
 	}
 	return errors.Join(errs...)
 }
@@ -208,39 +147,20 @@ func (s *service) serve(ctx context.Context, signals Signals) error {
 		default:
 		}
 	})
-	all.Go(func() { s.alerts.Run(parts) })
-	all.Go(func() { chores{s}.nudge(parts) })
-	all.Go(func() { daily(parts, s.session.Prune, s.log) })
-	all.Go(func() { chores{s}.tidy(parts) })
+	all.Go(func() { s.tidy(parts) })
 	all.Go(func() {
-		s.notify.watch(parts, s.alive, func(err error) { s.log.Error("no sign of life is given to systemd", "error", err) })
+		s.notify.watch(parts, s.home.Alive, func(err error) { s.log.Error("no sign of life is given to systemd", "error", err) })
 	})
-	s.outbox.start()
-	work, abort := context.WithCancel(ctx)
-	defer abort()
-	looping, quiet := context.WithCancel(parts)
-	all.Go(func() { s.syncs.loop.Run(looping) })
-	soft := make(chan struct{})
-	worked := make(chan struct{})
-	go func() { defer close(worked); s.syncs.queue.Run(work, soft) }()
+	s.home.Start(ctx)
 	s.began()
 
 	err := s.wait(ctx, signals, broken)
-	s.stopping.Store(true)
 	if tellErr := s.notify.tell("STOPPING=1"); tellErr != nil {
 		s.log.Warn("systemd does not know that the service stops", "error", tellErr)
 	}
-	quiet()
-	s.waker.Close()
 	within := s.config().Service.StopWithin
 	s.log.Info("the service stops", "within", within)
-	hurry := time.AfterFunc(within, func() {
-		s.log.Warn("runs are aborted: they took too long to stop; the next process goes on with them")
-		abort()
-	})
-	close(soft)
-	<-worked
-	hurry.Stop()
+	s.home.Rest(within)
 	s.api.Close()
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
@@ -297,51 +217,18 @@ func (s *service) reloadUnless(ctx context.Context, stop <-chan struct{}) {
 		case <-ctx.Done():
 		}
 	}()
-	turnover{s}.reload(ctx)
+	s.reload(ctx)
 }
 
-// alive returns why the service does not work; nil: it does.
-func (s *service) alive(ctx context.Context) error {
-	s.syncs.queue.Busy()
-	if _, err := s.session.Ledger.Queued(ctx); err != nil {
-		return fmt.Errorf("the ledger does not answer: %w", err)
-	}
-	return nil
-}
-
-// chores are what a service does by the way.
-type chores struct{ *service }
-
-// nudge makes alerts look at once when something has happened.
-func (s chores) nudge(ctx context.Context) {
-	happened, cancel := s.hub.Subscribe(events.Filter{Kinds: []events.Kind{events.Ended, events.Held, events.WriteBack, events.Reload}})
-	defer cancel()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case _, ok := <-happened:
-			if !ok {
-				return
-			}
-			s.alerts.Nudge()
-		}
-	}
-}
-
-const (
-	pruneFirst = 10 * time.Minute
-	pruneEvery = 24 * time.Hour
-	// tidyEvery is how soon memory that runs have needed goes back to the system; a service rests most of the time.
-	tidyEvery = 10 * time.Second
-)
+// tidyEvery is how soon memory that runs have needed goes back to the system; a service rests most of the time.
+const tidyEvery = 10 * time.Second
 
 // tidy gives memory back when runs have ended.
-func (s chores) tidy(ctx context.Context) {
+func (s *service) tidy(ctx context.Context) {
 	ticker := time.NewTicker(tidyEvery)
 	defer ticker.Stop()
 	for tidied := int64(-1); ; {
-		if runs := s.syncs.runner.made.Load(); runs != tidied && !s.syncs.queue.Busy() {
+		if runs := s.home.Made(); runs != tidied && !s.home.Busy() {
 			tidied = runs
 			debug.FreeOSMemory()
 			releaseProgram()
@@ -352,49 +239,4 @@ func (s chores) tidy(ctx context.Context) {
 		case <-ticker.C:
 		}
 	}
-}
-
-// daily drops old history soon after the begin and then once a day. What fails is tried again the next day.
-func daily(ctx context.Context, prune func(context.Context) (int64, error), log *slog.Logger) {
-	timer := time.NewTimer(pruneFirst)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		timer.Reset(pruneEvery)
-		removed, err := prune(ctx)
-		switch {
-		case err != nil && ctx.Err() == nil:
-			log.Warn("old history could not be removed", "error", err)
-		case removed > 0:
-			log.Info("old history removed", "lines", removed)
-		}
-	}
-}
-
-// slot is a handler that can be replaced while it serves.
-type slot struct{ at atomic.Pointer[http.Handler] }
-
-func (s *slot) put(h http.Handler) { s.at.Store(&h) }
-
-// ServeHTTP hands over to the present handler.
-func (s *slot) ServeHTTP(w http.ResponseWriter, r *http.Request) { (*s.at.Load()).ServeHTTP(w, r) }
-
-var _ api.Desk = typing{}
-
-// typing is the desk for people, who type keys in any form.
-type typing struct {
-	turns.Desk
-	syncs *syncs
-}
-
-// Trigger implements api.Desk.
-func (t typing) Trigger(ctx context.Context, sync string, o turns.Options) (int64, error) {
-	if s, ok := t.syncs.sync(sync); ok {
-		o.Part.Only = setup.RowKeys(s, o.Part.Only)
-	}
-	return t.Desk.Trigger(ctx, sync, o)
 }

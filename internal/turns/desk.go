@@ -72,7 +72,7 @@ func (d Desk) Load(ctx context.Context) error {
 		return err
 	}
 	for _, r := range runs {
-		request := Request{Sync: r.Sync, Why: Asked, Full: r.Full, Part: r.Part, Run: r.ID, Approves: r.Approves}
+		request := Request{Sync: r.Sync, Why: Asked, Full: r.Full, Part: r.Part, Run: r.ID, Approves: r.Approves, own: true}
 		if r.Approves != 0 {
 			request.Why = Approved
 		}
@@ -137,6 +137,7 @@ func (d Desk) enqueue(ctx context.Context, r Request) (run int64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	r.own = true
 	if !d.q.submit(r) {
 		return 0, errors.Join(&UnknownSyncError{Sync: r.Sync, Known: known}, d.takeBack(ctx, r, "the configuration has no such sync any more"))
 	}
@@ -181,6 +182,7 @@ func (d Desk) drop(run int64) {
 			continue
 		}
 		d.q.publishEnd(l.requests[i], ledger.StatusCancelled, cancelled)
+		tell(l.requests[i].askers, Outcome{Run: run, Status: ledger.StatusCancelled, Err: context.Canceled, Ended: true})
 		if l.requests = slices.Delete(l.requests, i, i+1); len(l.requests) == 0 {
 			delete(d.q.waiting, sync)
 		}

@@ -2,6 +2,7 @@ package turns
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -78,7 +79,12 @@ func (j *Job) Held() {
 	j.queue.mu.Lock()
 	defer j.queue.mu.Unlock()
 	if l := j.queue.waiting[j.Sync]; l != nil {
-		if l.requests = slices.DeleteFunc(l.requests, func(r Request) bool { return r.Run == 0 }); len(l.requests) == 0 {
+		if l.requests = slices.DeleteFunc(l.requests, func(r Request) bool {
+			if r.Run == 0 {
+				tell(r.askers, Outcome{Err: ErrDropped, Ended: true})
+			}
+			return r.Run == 0
+		}); len(l.requests) == 0 {
 			delete(j.queue.waiting, j.Sync)
 		}
 	}
@@ -101,5 +107,36 @@ func (j *Job) keep(err error) {
 	run := ledger.Run{Sync: j.Sync, Mode: ledger.ModeRun, Started: time.Now(), Part: j.Part, Approves: j.Approves}
 	if _, _, err := q.ledger.Enqueue(context.WithoutCancel(q.work), run); err != nil {
 		q.log.Warn("an approval that was interrupted must be given again", "sync", j.Sync, "held_run", j.Approves, "error", err)
+	}
+}
+
+// settle tells of a run that could not begin, and ends it if it is queued. If the service stops, it stays queued for the next process.
+func (j *Job) settle(ctx context.Context, err error) {
+	q := j.queue
+	q.mu.Lock()
+	ending, began := q.ending, j.run != j.Run
+	q.mu.Unlock()
+	if ending || began || ctx.Err() != nil || errors.Is(err, ledger.ErrLocked) && !j.own {
+		return
+	}
+	status, why := ledger.StatusError, "it could not begin"
+	if err != nil {
+		why = err.Error()
+	}
+	select {
+	case <-j.Stop:
+		status, why = ledger.StatusCancelled, cancelled
+	default:
+	}
+	if j.Run == 0 {
+		q.publishEnd(j.Request, status, why)
+		return
+	}
+	was, dequeueErr := q.ledger.Dequeue(ctx, j.Run, status, why)
+	switch {
+	case dequeueErr != nil:
+		q.log.Warn("a run that could not begin stays queued", "sync", j.Sync, "run", j.Run, "error", dequeueErr)
+	case was:
+		q.publishEnd(j.Request, status, why)
 	}
 }

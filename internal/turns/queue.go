@@ -72,6 +72,7 @@ func (q *Queue) SetSyncs(ctx context.Context, names []string) error {
 	q.mu.Unlock()
 	var errs []error
 	for _, r := range gone {
+		tell(r.askers, Outcome{Run: r.Run, Err: &UnknownSyncError{Sync: r.Sync, Known: names}, Ended: true})
 		if r.Run != 0 {
 			errs = append(errs, (Desk{q}).takeBack(ctx, r, "the configuration has no such sync any more"))
 		}
@@ -81,15 +82,24 @@ func (q *Queue) SetSyncs(ctx context.Context, names []string) error {
 
 // Submit puts a request into the queue. It never blocks. Requests of one sync without a number that have not begun become one. A
 // request of an unknown sync is dropped.
-func (q *Queue) Submit(r Request) { q.submit(r) }
+func (q *Queue) Submit(r Request) {
+	r.own = true
+	q.submit(r)
+}
 
 func (q *Queue) submit(r Request) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !slices.Contains(q.syncs, r.Sync) {
+		tell(r.askers, Outcome{Err: &UnknownSyncError{Sync: r.Sync, Known: slices.Clone(q.syncs)}, Ended: true})
 		return false
 	}
+	if q.ending {
+		tell(r.askers, Outcome{Run: r.Run})
+		return true
+	}
 	if a := q.active[r.Sync]; a != nil && r.Run != 0 && a.Run == r.Run {
+		a.share(r)
 		return true // it has begun meanwhile
 	}
 	l := q.waiting[r.Sync]
@@ -126,6 +136,14 @@ func (q *Queue) Run(ctx context.Context, stop <-chan struct{}) {
 	}
 	q.mu.Unlock()
 	q.jobs.Wait()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, l := range q.waiting {
+		for i := range l.requests {
+			tell(l.requests[i].askers, Outcome{Run: l.requests[i].Run})
+			l.requests[i].askers = nil
+		}
+	}
 }
 
 // dispatch gives the turn to whoever has waited longest, if it is nobody's. The caller holds the mutex.
@@ -169,6 +187,9 @@ func (q *Queue) run(ctx context.Context, j *Job) {
 		if again, err = q.runner.Run(ctx, j); !errors.Is(err, ledger.ErrLocked) {
 			break
 		}
+		if !j.own {
+			break // whoever asked asks again
+		}
 		if wait == lockedFirst {
 			q.log.Info("a run waits until the ledger is free", "sync", j.Sync, "error", err)
 		}
@@ -176,7 +197,7 @@ func (q *Queue) run(ctx context.Context, j *Job) {
 			break
 		}
 	}
-	q.settle(ctx, j, err)
+	j.settle(ctx, err)
 	j.keep(err)
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -187,7 +208,8 @@ func (q *Queue) run(ctx context.Context, j *Job) {
 	if l := q.waiting[j.Sync]; l != nil {
 		l.place = q.nextPlace() // those who waited meanwhile come first
 	}
-	if again && !q.ending {
+	tell(j.askers, j.outcome(again, err))
+	if again && !q.ending && j.own {
 		q.retryLater(j)
 	} else if err == nil && j.plain() {
 		delete(q.retries, j.Sync)
@@ -209,47 +231,20 @@ func (j *Job) pause(ctx context.Context, wait time.Duration) bool {
 	}
 }
 
-// settle tells of a run that could not begin, and ends it if it is queued. If the service stops, it stays queued for the next process.
-func (q *Queue) settle(ctx context.Context, j *Job, err error) {
-	q.mu.Lock()
-	ending, began := q.ending, j.run != j.Run
-	q.mu.Unlock()
-	if ending || began || ctx.Err() != nil {
-		return
-	}
-	status, why := ledger.StatusError, "it could not begin"
-	if err != nil {
-		why = err.Error()
-	}
-	select {
-	case <-j.Stop:
-		status, why = ledger.StatusCancelled, cancelled
-	default:
-	}
-	if j.Run == 0 {
-		q.publishEnd(j.Request, status, why)
-		return
-	}
-	was, dequeueErr := q.ledger.Dequeue(ctx, j.Run, status, why)
-	switch {
-	case dequeueErr != nil:
-		q.log.Warn("a run that could not begin stays queued", "sync", j.Sync, "run", j.Run, "error", dequeueErr)
-	case was:
-		q.publishEnd(j.Request, status, why)
-	}
-}
-
 // Restart makes a run of the sync that goes on end softly, and asks for another: its configuration has changed. Without a run it does
 // nothing.
 func (q *Queue) Restart(sync string) {
 	q.mu.Lock()
 	j := q.active[sync]
+	var again Request
 	if j != nil {
 		j.stop()
+		again = Request{Sync: sync, Why: Again, Full: j.Full, askers: j.askers} // who waits for its outcome waits for that of the other
+		j.askers = nil
 	}
 	q.mu.Unlock()
 	if j != nil {
-		q.Submit(Request{Sync: sync, Why: Again, Full: j.Full})
+		q.Submit(again)
 	}
 }
 

@@ -36,6 +36,9 @@ type Request struct {
 	Run int64
 	// Approves is the number of the held run whose plan is applied; 0: none.
 	Approves int64
+
+	askers []*asker // who waits for its outcome
+	own    bool     // it is to be done even if nobody waits
 }
 
 // mostKeys is how many keys a request names at most. With more, everything that changed is read.
@@ -49,8 +52,15 @@ func (r *Request) covers(other *Request) bool {
 	return other.Run == 0 && r.plain() && (r.Full || !other.Full)
 }
 
+// share lets the outcome of r be that of another request, too.
+func (r *Request) share(other Request) {
+	r.askers = append(slices.Clip(r.askers), other.askers...)
+	r.own = r.own || other.own
+}
+
 // join takes another request without a number into r, which has none either.
 func (r *Request) join(other Request) {
+	r.share(other)
 	if r.Full = r.Full || other.Full; len(other.Keys) == 0 || len(r.Keys) == 0 || r.Full {
 		r.Keys = nil
 		return
@@ -65,16 +75,24 @@ func (r *Request) join(other Request) {
 // add adds a request to those of one sync that have not begun. Those without a number are one.
 func add(waiting []Request, r Request) []Request {
 	if r.Run != 0 {
-		if slices.ContainsFunc(waiting, func(w Request) bool { return w.Run == r.Run }) {
+		if i := slices.IndexFunc(waiting, func(w Request) bool { return w.Run == r.Run }); i >= 0 {
+			waiting[i].share(r)
 			return waiting
 		}
-		waiting = slices.DeleteFunc(waiting, func(w Request) bool { return r.covers(&w) })
+		waiting = slices.DeleteFunc(waiting, func(w Request) bool {
+			covered := r.covers(&w)
+			if covered {
+				r.share(w)
+			}
+			return covered
+		})
 		return append(waiting, r)
 	}
 	if len(r.Keys) > mostKeys {
 		r.Keys = nil
 	}
-	if slices.ContainsFunc(waiting, func(w Request) bool { return w.Run != 0 && w.covers(&r) }) {
+	if i := slices.IndexFunc(waiting, func(w Request) bool { return w.Run != 0 && w.covers(&r) }); i >= 0 {
+		waiting[i].share(r)
 		return waiting
 	}
 	for i := range waiting {

@@ -46,5 +46,6 @@ func (q *Queue) forgetRetry(j *Job) {
 	if j.covers(&r.request) || j.Why == Again {
 		r.timer.Stop()
 		r.request = Request{Sync: j.Sync, Why: Again, Keys: j.Keys, Full: j.Full}
+		j.own = true
 	}
 }

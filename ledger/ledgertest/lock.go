@@ -57,6 +57,7 @@ func testAcquire(t *testing.T, open Open) {
 	if err := k.Context().Err(); err != nil {
 		t.Errorf("the context of a lock that is held has ended: %v", err)
 	}
+	noError(t, k.Check())
 	noError(t, k.Release())
 	noError(t, k.Release())
 	if cause := context.Cause(k.Context()); !errors.Is(cause, context.Canceled) {
@@ -65,6 +66,7 @@ func testAcquire(t *testing.T, open Open) {
 	if err := k.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry("1")}); err == nil {
 		t.Error("recorded under a lock that was given back")
 	}
+	same(t, "a lock that was given back is held or lost", k.Check() == nil || errors.Is(k.Check(), ledger.ErrLockLost), false)
 	same(t, "entries", len(entriesOf(t, l, "users", "1")), 0)
 
 	later := acquire(t, other, "a second run")
@@ -203,6 +205,7 @@ func testLostLock(t *testing.T, open Open) {
 			if none := name == "record none" || name == "remove none"; !errors.Is(err, ledger.ErrLockLost) && !(none && err == nil) {
 				t.Errorf("%s: %v", name, err)
 			} else if err != nil {
+				same(t, name+": a look at the lock finds it lost", errors.Is(old.Check(), ledger.ErrLockLost), true)
 				<-old.Context().Done()
 				if cause := context.Cause(old.Context()); !errors.Is(cause, ledger.ErrLockLost) {
 					t.Errorf("%s: the context ended with %v", name, cause)

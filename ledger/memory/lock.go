@@ -94,6 +94,11 @@ func (k *lock) Context() context.Context { return k.ctx }
 // Epoch implements ledger.Lock.
 func (k *lock) Epoch() int64 { return k.epoch }
 
+// Check implements ledger.Lock.
+func (k *lock) Check() error {
+	return k.use(context.Background(), "look at the lock", func(*store) error { return nil })
+}
+
 // Release implements ledger.Lock.
 func (k *lock) Release() error {
 	k.store.mu.Lock()

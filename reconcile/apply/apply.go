@@ -62,9 +62,12 @@ type Needs struct {
 	Client *owlat.Client
 	Ledger ledger.Reader
 	Writer ledger.Writer
-	Tell   *progress.Teller
-	Notes  Notes
-	Log    *slog.Logger
+	// Held returns an error once it is not certain that the run has its lock. It is asked right before each request, of which nothing is
+	// sent then. It is quick and safe for concurrent use.
+	Held  func() error
+	Tell  *progress.Teller
+	Notes Notes
+	Log   *slog.Logger
 
 	Sync       string
 	Run        int64
@@ -102,7 +105,8 @@ type run struct {
 // cause, or the ledger's error.
 func Apply(ctx context.Context, n Needs, plan Plan) error {
 	if n.SoFar.pool == nil {
-		client, err := n.Client.With(owlat.WithBeforeSend(beforeSend))
+		stillHeld := func(context.Context, owlat.Attempt) error { return n.Held() } // after the mark, which may have taken long
+		client, err := n.Client.With(owlat.WithBeforeSend(beforeSend), owlat.WithBeforeSend(stillHeld))
 		if err != nil {
 			return fmt.Errorf("record requests before they are sent: %w", err)
 		}

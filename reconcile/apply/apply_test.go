@@ -142,7 +142,7 @@ func (b *bench) apply(workers int, plan ...*step.Step) (*owlatsync.Report, error
 	}}}, func() (n owlatsync.RequestCounts) { return n }, func(int) time.Duration { return 0 })
 	tell.Read(len(plan))
 	err := Apply(lock.Context(), Needs{
-		Client: b.client, Ledger: b.ledger, Writer: lock, Tell: tell, Notes: &b.notes, Log: slog.New(slog.DiscardHandler), Sync: "users", Run: 1, SoFar: new(SoFar), Workers: workers,
+		Client: b.client, Ledger: b.ledger, Writer: lock, Held: lock.Check, Tell: tell, Notes: &b.notes, Log: slog.New(slog.DiscardHandler), Sync: "users", Run: 1, SoFar: new(SoFar), Workers: workers,
 	}, steps(plan))
 	if err := lock.Release(); err != nil {
 		b.t.Fatal(err)

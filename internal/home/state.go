@@ -1,4 +1,4 @@
-package serve
+package home
 
 import (
 	"context"
@@ -20,8 +20,8 @@ import (
 	"owlatsync/reconcile/progress"
 )
 
-// window shows the service to the API.
-type window struct{ *service }
+// window shows the home to the API.
+type window struct{ *Home }
 
 var _ api.Service = window{}
 
@@ -36,7 +36,7 @@ func (s window) Syncs(ctx context.Context) ([]api.SyncState, error) {
 		byName[v.Name] = v
 	}
 	var all []api.SyncState
-	for _, sync := range s.config().Syncs {
+	for _, sync := range s.Config().Syncs {
 		of, err := standing.Of(ctx, s.session.Ledger, sync, 1)
 		if err != nil {
 			return nil, err
@@ -104,7 +104,7 @@ func (s window) Personal(sync string) bool {
 
 // Progress implements api.Service.
 func (s window) Progress(run int64) (progress.State, bool) {
-	for _, sync := range s.config().Syncs {
+	for _, sync := range s.Config().Syncs {
 		if st, ok := s.session.Engine().State(sync.Name); ok && st.Run == run {
 			return st, true
 		}
@@ -117,25 +117,25 @@ func (s window) Ready(ctx context.Context) error {
 	if s.stopping.Load() {
 		return errors.New("the service stops")
 	}
-	if err := s.alive(ctx); err != nil {
+	if err := s.Alive(ctx); err != nil {
 		return err
 	}
 	return s.trial.fails(ctx)
 }
 
 // ears hear what happens in the parts of the service.
-type ears struct{ *service }
+type ears struct{ *Home }
 
 // watch returns the context of a run, for the log, and who is told what happens in it.
 func (s ears) watch(ctx context.Context, sync string, run int64) (context.Context, []func(progress.Value)) {
 	ctx, running := telemetry.Within(ctx, sync, run)
-	return ctx, []func(progress.Value){running.Observe, s.metrics.Observe, s.traces.Observe, telemetry.Narrate(ctx, s.log)}
+	return ctx, []func(progress.Value){running.Observe, s.o.Metrics.Observe, s.o.Traces.Observe, telemetry.Narrate(ctx, s.log)}
 }
 
 // attempt takes in a request to Owlat.
 func (s ears) attempt(a owlat.Attempt) {
-	s.metrics.Attempt(a)
-	s.traces.Attempt(a)
+	s.o.Metrics.Attempt(a)
+	s.o.Traces.Attempt(a)
 }
 
 // FeedbackData is the data of the event that tells of a webhook. It names no person.
@@ -150,7 +150,7 @@ func (s ears) heard(t feedback.Taken) {
 	if t.Err != nil || !t.New {
 		return
 	}
-	s.metrics.Feedback(t.Feedback.Event, len(t.Feedback.Topics))
+	s.o.Metrics.Feedback(t.Feedback.Event, len(t.Feedback.Topics))
 	s.hub.Publish(events.Event{Kind: events.Feedback, Data: FeedbackData{t.Feedback.ID, t.Feedback.Event, t.Deliveries}})
 	if t.Deliveries > 0 {
 		s.outbox.wake()
@@ -168,7 +168,7 @@ type DeliveryData struct {
 
 // delivered takes in an attempt to write back.
 func (s ears) delivered(a writeback.Attempt) {
-	s.metrics.WriteBack(a.Delivery.Target, a.Err, a.Dead)
+	s.o.Metrics.WriteBack(a.Delivery.Target, a.Err, a.Dead)
 	data := DeliveryData{Delivery: a.Delivery.ID, Target: a.Delivery.Target, Event: a.Delivery.Feedback.Event, Dead: a.Dead}
 	if a.Err != nil {
 		data.Error = a.Err.Error()
@@ -184,7 +184,7 @@ type AlertData struct {
 
 // told takes in an attempt to tell a channel what is wrong.
 func (s ears) told(channel string, m alert.Message, err error) {
-	s.metrics.Alert(channel, err)
+	s.o.Metrics.Alert(channel, err)
 	if err == nil {
 		s.hub.Publish(events.Event{Kind: events.Alert, Sync: m.Sync, Run: m.Run, Data: AlertData{channel, m}})
 	}
@@ -192,7 +192,7 @@ func (s ears) told(channel string, m alert.Message, err error) {
 
 // silence returns why webhooks seem not to arrive, empty if they do.
 func (s ears) silence(ctx context.Context) (string, error) {
-	hooks, now := s.config().Webhooks, time.Now()
+	hooks, now := s.Config().Webhooks, time.Now()
 	if len(hooks.Secrets) == 0 {
 		return "", nil
 	}

@@ -1,0 +1,7 @@
+package postgres
+
+// archive implements ledger.Archive.
+type archive struct {
+	*base
+	locker locker
+}

@@ -1,0 +1,4 @@
+package postgres
+
+// inbox implements ledger.Inbox.
+type inbox struct{ *base }

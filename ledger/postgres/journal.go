@@ -1,0 +1,4 @@
+package postgres
+
+// journal implements ledger.Journal.
+type journal struct{ *base }

@@ -1,0 +1,4 @@
+package postgres
+
+// mailbox implements ledger.Mailbox.
+type mailbox struct{ *base }

@@ -1,0 +1,4 @@
+package postgres
+
+// outbox implements ledger.Outbox.
+type outbox struct{ *base }

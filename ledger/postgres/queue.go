@@ -1,0 +1,4 @@
+package postgres
+
+// runQueue implements ledger.Queue.
+type runQueue struct{ *base }

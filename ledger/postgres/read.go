@@ -1,0 +1,4 @@
+package postgres
+
+// entryReader reads entries.
+type entryReader struct{ *base }
