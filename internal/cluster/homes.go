@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -27,8 +28,9 @@ type held struct {
 }
 
 const (
-	aside      = 500 * time.Millisecond // how long a node that has its share leaves a home to others
-	asideMost  = 6                      // and how often
+	full       = time.Second            // how long a node without a place leaves a home to others
+	aside      = 100 * time.Millisecond // how long a node that has its share leaves a home to others at least, and at most five times that
+	asideMost  = 3                      // and how often
 	strangers  = 2 * time.Second        // how long a node leaves a home to others whose configuration it lacks
 	strangeFor = 150                    // and how often
 	awhile     = time.Second            // how long a home lingers while others wait
@@ -61,11 +63,14 @@ func (w *homeWorker) Work(ctx context.Context, job *river.Job[homeArgs]) error {
 	before := snoozes(job.JobRow)
 	switch {
 	case !known && before < strangeFor:
-		return river.JobSnooze(strangers)
+		return n.pass(ctx, job.ID)
 	case !known:
 		return n.disown(ctx, job.Args.Deployment)
-	case before < asideMost && n.crew.hasItsShare():
-		return river.JobSnooze(aside)
+	case n.crew.mine.Load() >= int64(n.o.Slots):
+		return river.JobSnooze(full)
+	case job.Queue == homesQueue && before < asideMost && n.crew.hasItsShare():
+		// Nodes look for jobs at regular times, so that without chance the same would come first again and again.
+		return river.JobSnooze(aside + rand.N(4*aside))
 	}
 	n.crew.more(1)
 	defer n.crew.more(-1)
@@ -77,6 +82,14 @@ func (w *homeWorker) Work(ctx context.Context, job *river.Job[homeArgs]) error {
 		return fmt.Errorf("take the home of deployment %q: %w", d.Name, err)
 	}
 	return n.keep(ctx, d, lease)
+}
+
+// pass leaves a job for a home to the other nodes, whose configuration may know the deployment.
+func (n keeper) pass(ctx context.Context, job int64) error {
+	if _, err := n.o.Pool.Exec(ctx, "UPDATE "+n.tables.jobs+" SET queue = '"+homesQueue+"' WHERE id = $1", job); err != nil {
+		return fmt.Errorf("leave a home to another node: %w", err)
+	}
+	return river.JobSnooze(strangers/2 + rand.N(strangers))
 }
 
 // disown cancels what is asked of a deployment that is in nobody's configuration.
@@ -158,7 +171,7 @@ func (n keeper) pollEvery() time.Duration {
 	if n.o.PollOnly {
 		return time.Second
 	}
-	return 5 * time.Second
+	return 1 * time.Second
 }
 
 // open takes up what an earlier home left, and opens the deployment. Few are opened at the same time.
@@ -246,7 +259,7 @@ func (n keeper) afterwards(ctx context.Context, h *held) {
 		}
 	}
 	if again {
-		if _, err := n.client.Insert(c, homeArgs{h.name, h.lease.Epoch()}, nil); err != nil {
+		if _, err := n.client.InsertMany(c, []river.InsertManyParams{n.homeAt(h.name, h.lease.Epoch())}); err != nil {
 			n.log.Debug("another home is not asked for yet", "deployment", h.name, "error", err)
 		}
 	}

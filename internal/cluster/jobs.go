@@ -14,12 +14,18 @@ import (
 	"owlatsync/internal/turns"
 )
 
-// The queues that every node works.
+// The queues that every node works. In the first are homes that the node to which they were given has not taken.
 const (
 	homesQueue      = "homes"
 	choresQueue     = "chores"
 	writeBacksQueue = "write-backs"
 )
+
+// homesQueueOf is the queue of a node for the homes that it is to have.
+func homesQueueOf(node string) string {
+	sum := sha256.Sum256([]byte(node))
+	return "n-" + hex.EncodeToString(sum[:8])
+}
 
 // plainName is a name that can be read in the name of a queue.
 var plainName = regexp.MustCompile(`^[a-z0-9]+(?:[_-][a-z0-9]+)*$`)

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +18,32 @@ type crew struct {
 	mine    atomic.Int64 // homes here, also those that begin
 	share   atomic.Int64 // how many homes each node should have; 0: this node is alone
 	crowded atomic.Bool  // a home waits for a place
+
+	mu    sync.Mutex
+	peers []node // that live, and this one
+}
+
+// give returns the queue of the node that has the most room for another home, and notes that it has one more. Several nodes that give
+// at the same time may give to the same; those that have more than their share let go.
+func (c *crew) give() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	best := -1
+	for i, p := range c.peers {
+		if p.Slots > 0 && (best < 0 || p.Homes*c.peers[best].Slots < c.peers[best].Homes*p.Slots) {
+			best = i
+		}
+	}
+	if best < 0 || c.peers[best].Homes >= c.peers[best].Slots {
+		return homesQueue
+	}
+	c.peers[best].Homes++
+	return homesQueueOf(c.peers[best].ID)
+}
+
+// homeAt is a job for a home at the node that has the most room.
+func (n *Node) homeAt(deployment string, epoch int64) river.InsertManyParams {
+	return river.InsertManyParams{Args: homeArgs{deployment, epoch}, InsertOpts: &river.InsertOpts{Queue: n.crew.give()}}
 }
 
 func (c *crew) more(n int64) { c.mine.Add(n) }
@@ -24,7 +51,7 @@ func (c *crew) more(n int64) { c.mine.Add(n) }
 // hasItsShare reports whether others should take the next home.
 func (c *crew) hasItsShare() bool {
 	share := c.share.Load()
-	return share > 0 && c.mine.Load() >= share
+	return share > 0 && c.mine.Load() >= share+share/8
 }
 
 // lookout looks for what is missing.
@@ -75,19 +102,21 @@ func (t tables) needyQuery() string {
 			WHERE state IN ('available', 'running') AND kind IN ('run', 'call') AND scheduled_at <= now()
 		UNION SELECT unnest($1::text[])),
 	asked AS (
-		SELECT DISTINCT args->>'deployment' AS deployment FROM ` + t.jobs + ` WHERE queue = '` + homesQueue + `' AND kind = 'home'
+		SELECT DISTINCT args->>'deployment' AS deployment FROM ` + t.jobs + ` WHERE kind = 'home'
 			AND (state IN ('available', 'retryable', 'scheduled') OR state = 'running' AND attempted_at > now() - interval '3 seconds'))
 	SELECT w.deployment, coalesce(l.epoch, 0) FROM wanting w` + t.homeLease("w.deployment") + `
 	WHERE (l.expires IS NULL OR l.expires < now()) AND NOT EXISTS (SELECT FROM asked a WHERE a.deployment = w.deployment)`
 }
 
-// stuckQuery gives back jobs for homes that a node fetched which died before it took the lease.
+// stuckQuery gives jobs for homes to all nodes that a node has not taken to which they were given, or that a node fetched which died
+// before it took the lease.
 func (t tables) stuckQuery() string {
-	return `UPDATE ` + t.jobs + ` j SET state = 'available', scheduled_at = now() WHERE j.queue = '` + homesQueue + `' AND j.kind = 'home' AND j.state = 'running'
-		AND j.attempted_at < now() - interval '5 seconds'
+	return `UPDATE ` + t.jobs + ` j SET state = 'available', scheduled_at = now(), queue = '` + homesQueue + `' WHERE j.kind = 'home' AND (
+		j.state = 'available' AND j.queue <> '` + homesQueue + `' AND j.scheduled_at < now() - interval '2 seconds'
+		OR j.state = 'running' AND j.attempted_at < now() - interval '5 seconds'
 		AND NOT EXISTS (SELECT FROM ` + t.leases + ` l JOIN ` + t.deployments + ` d ON d.id = l.deployment WHERE d.name = j.args->>'deployment' AND l.kind = 'home'
 			AND (l.epoch > (j.args->>'epoch')::bigint OR l.expires >= now()))
-		AND NOT EXISTS (SELECT FROM ` + t.nodes + ` n WHERE n.id = j.attempted_by[array_upper(j.attempted_by, 1)] AND n.seen >= now() - interval '6 seconds')`
+		AND NOT EXISTS (SELECT FROM ` + t.nodes + ` n WHERE n.id = j.attempted_by[array_upper(j.attempted_by, 1)] AND n.seen >= now() - interval '6 seconds'))`
 }
 
 // look says that this node lives, sees who else does, and asks for homes that are missing.
@@ -104,7 +133,7 @@ func (n lookout) look(ctx context.Context) error {
 		return err
 	})
 	var waiting int64
-	b.Queue("SELECT count(*) FROM " + n.tables.jobs + " WHERE state = 'available' AND queue = '" + homesQueue + "'").QueryRow(func(row pgx.Row) error { return row.Scan(&waiting) })
+	b.Queue("SELECT count(*) FROM " + n.tables.jobs + " WHERE state = 'available' AND kind = 'home'").QueryRow(func(row pgx.Row) error { return row.Scan(&waiting) })
 	b.Queue(n.tables.stuckQuery())
 	var missing []needy
 	b.Queue(n.tables.needyQuery(), n.always()).Query(func(rows pgx.Rows) (err error) {
@@ -121,7 +150,7 @@ func (n lookout) look(ctx context.Context) error {
 	}
 	jobs := make([]river.InsertManyParams, len(missing))
 	for i, m := range missing {
-		jobs[i].Args = homeArgs(m)
+		jobs[i] = n.homeAt(m.Deployment, m.Epoch)
 	}
 	_, err := n.client.InsertMany(ctx, jobs)
 	return err
@@ -140,6 +169,9 @@ func (n lookout) weigh(nodes []node, waiting int64) {
 			room = true
 		}
 	}
+	n.crew.mu.Lock()
+	n.crew.peers = nodes
+	n.crew.mu.Unlock()
 	mine := n.crew.mine.Load()
 	crowded := waiting > 0 && homes-waiting >= slots
 	n.crew.crowded.Store(crowded)

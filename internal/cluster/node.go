@@ -48,7 +48,7 @@ type Options struct {
 // The times of a node.
 const (
 	lookEvery    = 2 * time.Second
-	missingAfter = 10 * time.Second // a node that has not been seen for so long takes no part
+	missingAfter = 5 * time.Second // a node that has not been seen for so long takes no part
 )
 
 // Node is one process of several that share a ledger. It is safe for concurrent use.
@@ -125,8 +125,9 @@ func New(ctx context.Context, o Options) (*Node, error) {
 	config := &river.Config{
 		ID: o.ID, Schema: o.Schema, Logger: quiet(o.Logger), PollOnly: n.o.PollOnly, Workers: workers, MaxAttempts: attempts,
 		Queues: map[string]river.QueueConfig{
-			homesQueue:  {MaxWorkers: o.Slots},
-			choresQueue: {MaxWorkers: 20},
+			homesQueue:         {MaxWorkers: o.Slots},
+			homesQueueOf(o.ID): {MaxWorkers: o.Slots},
+			choresQueue:        {MaxWorkers: 20},
 		},
 		SoftStopTimeout:             o.Soft,
 		CompletedJobRetentionPeriod: time.Hour,
@@ -175,6 +176,7 @@ func (n *Node) Stop(ctx context.Context) error {
 		defer n.mu.Unlock()
 		close(n.stop)
 	})
+	n.unqueue(homesQueueOf(n.o.ID))
 	n.unqueue(homesQueue)
 	soft, done := context.WithTimeout(ctx, n.o.Soft)
 	defer done()

@@ -129,7 +129,7 @@ func (n Line) insert(ctx context.Context, deployment string, job river.InsertMan
 	}
 	jobs := []river.InsertManyParams{job}
 	if !lives {
-		jobs = append(jobs, river.InsertManyParams{Args: homeArgs{deployment, epoch}})
+		jobs = append(jobs, n.homeAt(deployment, epoch))
 	}
 	results, err := n.client.InsertMany(ctx, jobs)
 	if err != nil {

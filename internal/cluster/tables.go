@@ -42,8 +42,8 @@ const orphaned = "the node that worked it ended without a word"
 // may have taken effect.
 func (n keeper) takeUp(ctx context.Context, deployment string, epoch int64) error {
 	rows, err := n.o.Pool.Query(ctx, `SELECT id, kind, attempt, coalesce(metadata ? 'cancel_attempted_at', false) FROM `+n.tables.jobs+`
-		WHERE state = 'running' AND (queue = $1 OR queue = $2 AND kind = 'home' AND args->>'deployment' = $3 AND (args->>'epoch')::bigint < $4 - 1)`,
-		queueOf(deployment), homesQueue, deployment, epoch)
+		WHERE state = 'running' AND (queue = $1 OR kind = 'home' AND args->>'deployment' = $2 AND (args->>'epoch')::bigint < $3 - 1)`,
+		queueOf(deployment), deployment, epoch)
 	if err != nil {
 		return fmt.Errorf("look for what an earlier home left: %w", err)
 	}

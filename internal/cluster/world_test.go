@@ -89,6 +89,7 @@ func (w *world) node(name string, change func(*Options), deployments ...Deployme
 		w.t.Fatal(err)
 	}
 	config.MaxConns = 10
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	var dialer net.Dialer
 	config.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if m.cut.Load() {
@@ -295,6 +296,9 @@ func (h *fakeHome) Do(ctx context.Context, r turns.Request) Outcome {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if r.Run != 0 && slices.ContainsFunc(w.runs, func(m madeRun) bool { return m.Run == r.Run && m.deployment == h.name }) {
+		return Outcome{Run: r.Run, Status: ledger.StatusOK, Err: &ledger.RunEndedError{Run: r.Run, Status: ledger.StatusOK}, Ended: true}
+	}
 	w.runs = append(w.runs, madeRun{h.name, h.m.ID(), r})
 	if fail != nil {
 		return fail(r)
@@ -305,8 +309,16 @@ func (h *fakeHome) Do(ctx context.Context, r turns.Request) Outcome {
 func (h *fakeHome) Call(ctx context.Context, request json.RawMessage) (json.RawMessage, error) {
 	h.busy(1)
 	defer h.busy(-1)
-	if string(request) == `"wrong"` {
+	switch string(request) {
+	case `"wrong"`:
 		return nil, errors.New("it is wrong")
+	case `"hang"`:
+		select {
+		case <-ctx.Done():
+		case <-h.stop:
+		case <-h.lease.Context().Done():
+		}
+		return nil, errors.New("it has ended")
 	}
 	return json.Marshal(fmt.Sprintf("%s did %s", h.m.ID(), request))
 }
@@ -346,7 +358,7 @@ func (w *world) until(within time.Duration, what string, ok func() bool) {
 
 // jobs tells what is in River's table.
 func (w *world) jobs() (text string) {
-	rows, err := w.pool.Query(context.Background(), "SELECT format('%s %s %s %s %s attempt=%s %s', id, queue, kind, state, args, attempt, errors) FROM owlat_sync.river_job ORDER BY id")
+	rows, err := w.pool.Query(context.Background(), "SELECT format('%s %s %s %s %s attempt=%s by %s %s %s', id, queue, kind, state, args, attempt, attempted_by, metadata, errors) FROM owlat_sync.river_job ORDER BY id")
 	if err != nil {
 		return err.Error()
 	}
