@@ -35,6 +35,12 @@ func (w *callWorker) Work(ctx context.Context, job *river.Job[callArgs]) error {
 	if left := job.Args.By.Sub(w.node.clock.Now()); left <= 0 {
 		return river.JobCancel(errors.New("nobody waits for it any more"))
 	}
+	if run := job.Args.Cancel; run != 0 {
+		if err := h.Cancel(ctx, run); err != nil {
+			return river.JobCancel(err)
+		}
+		return nil
+	}
 	answer, err := h.Call(ctx, job.Args.Request)
 	if err != nil {
 		return river.JobCancel(err) // whoever waits decides about another attempt
@@ -59,13 +65,19 @@ func (e *CallError) Error() string {
 
 // Call has the home of a deployment do one thing, wherever it is, and returns its answer. The end of ctx takes it back if it has not
 // begun. It fails with a *CallError if the home has not done it.
-func (n Line) Call(ctx context.Context, deployment string, request json.RawMessage) (json.RawMessage, error) {
+func (n Errands) Call(ctx context.Context, deployment string, request json.RawMessage) (json.RawMessage, error) {
+	return n.call(ctx, callArgs{Deployment: deployment, Request: request})
+}
+
+func (n Errands) call(ctx context.Context, args callArgs) (json.RawMessage, error) {
+	deployment := args.Deployment
 	by := n.clock.Now().Add(callWithin)
 	if d, ok := ctx.Deadline(); ok {
 		by = n.clock.Now().Add(time.Until(d))
 	}
+	args.By = by.UTC()
 	opts := &river.InsertOpts{Queue: queueOf(deployment), MaxAttempts: 1, Priority: callFirst}
-	job, err := n.insert(ctx, deployment, river.InsertManyParams{Args: callArgs{deployment, request, by.UTC()}, InsertOpts: opts})
+	job, err := n.insert(ctx, deployment, river.InsertManyParams{Args: args, InsertOpts: opts})
 	if err != nil {
 		return nil, fmt.Errorf("ask the home of deployment %q: %w", deployment, err)
 	}
@@ -99,7 +111,7 @@ func (n Line) Call(ctx context.Context, deployment string, request json.RawMessa
 }
 
 // unanswered says why a call has no answer.
-func (n Line) unanswered(deployment string, job *rivertype.JobRow) error {
+func (n Errands) unanswered(deployment string, job *rivertype.JobRow) error {
 	if job.State == rivertype.JobStateCancelled && len(job.Errors) > 0 {
 		return &CallError{Deployment: deployment, Message: job.Errors[len(job.Errors)-1].Error}
 	}

@@ -7,12 +7,13 @@ import (
 
 	"owlatsync/internal/schedule"
 	"owlatsync/internal/turns"
-	"owlatsync/ledger"
+	"owlatsync/reconcile/progress"
 )
 
 // Deployment is what every node knows of a deployment without opening it.
 type Deployment struct {
-	Name string // empty: the only one of a configuration
+	Name  string // empty: the only one of a configuration
+	Syncs []string
 	// Always says that the deployment listens for something, so that it always has a home.
 	Always bool
 	// Timetable has the syncs that are due by themselves.
@@ -32,23 +33,21 @@ type Homes interface {
 type Home interface {
 	// Start begins whatever works by itself. Ctx ends when the lease is lost: nothing may be sent to Owlat any more.
 	Start(ctx context.Context) error
-	// Stop ends runs softly, aborts them when ctx ends, and closes everything. Do and Call return by then.
+	// Stop ends runs softly, aborts them when ctx ends, and closes everything. Do and Call return by then, and do nothing any more.
 	Stop(ctx context.Context)
 	// Do asks for a run and waits until the run that did it has ended. The end of ctx cancels what was asked for.
-	Do(ctx context.Context, r turns.Request) Outcome
+	Do(ctx context.Context, r turns.Request) turns.Outcome
 	// Call does one thing for somebody who has not the home. What it is is between those who call and the home.
 	Call(ctx context.Context, request json.RawMessage) (json.RawMessage, error)
+	// Cancel makes a run that goes on end softly, and does not wait for that. It fails with a *turns.NotCancellableError if it does not go
+	// on here.
+	Cancel(ctx context.Context, run int64) error
+	// Waiting tells what waits of a sync here.
+	Waiting(ctx context.Context, sync string) (turns.Waiting, error)
+	// Progress returns how far a run is; ok is false if it does not go on here.
+	Progress(run int64) (state progress.State, ok bool)
 	// Idle is since when the home has had nothing to do, zero while it has.
 	Idle() time.Time
-}
-
-// Outcome is how a run ended that was asked for.
-type Outcome struct {
-	Run    int64
-	Status ledger.Status
-	Err    error
-	Again  bool // the reason may pass by itself
-	Ended  bool // false: the home ended first
 }
 
 // Lease is the right to be the home of a deployment.

@@ -33,7 +33,7 @@ func TestDeploymentsSpreadEvenly(t *testing.T) {
 	}
 	w.holdRuns()
 	for _, d := range all {
-		if err := nodes[0].Line().Ask(t.Context(), d.Name, turns.Request{Sync: "users", Why: turns.Scheduled}); err != nil {
+		if err := nodes[0].Errands().Ask(t.Context(), d.Name, turns.Request{Sync: "users", Why: turns.Scheduled}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -43,7 +43,6 @@ func TestDeploymentsSpreadEvenly(t *testing.T) {
 	for _, n := range nodes {
 		if got := len(n.Homes()); got < 8 || got > 12 {
 			t.Errorf("node %s has %d homes of %d", n.ID(), got, len(all))
-			t.Log(w.jobs())
 		}
 	}
 }
@@ -64,7 +63,7 @@ func TestIdleHomesMakeRoom(t *testing.T) {
 	all := many(6, false)
 	a := w.node("a", func(o *Options) { o.Slots, o.Linger = 2, time.Hour }, all...)
 	for _, d := range all {
-		if err := a.Line().Ask(t.Context(), d.Name, turns.Request{Sync: "users", Why: turns.Scheduled}); err != nil {
+		if err := a.Errands().Ask(t.Context(), d.Name, turns.Request{Sync: "users", Why: turns.Scheduled}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -77,7 +76,7 @@ func TestANodeWithoutADeploymentLeavesItToOthers(t *testing.T) {
 	a := w.node("a", nil)
 	b := w.node("b", nil, Deployment{Name: "Ümlaut GmbH & Co"})
 	for range 3 {
-		if err := a.Line().Ask(t.Context(), "Ümlaut GmbH & Co", turns.Request{Sync: "users", Why: turns.Notified, Keys: []string{"1"}}); err != nil {
+		if err := a.Errands().Ask(t.Context(), "Ümlaut GmbH & Co", turns.Request{Sync: "users", Why: turns.Notified, Keys: []string{"1"}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -169,7 +168,7 @@ func TestANodeThatHearsNothingLetsGo(t *testing.T) {
 	a := w.node("a", nil, acme)
 	w.dsn = straight
 	let := w.holdRuns()
-	if err := a.Line().Ask(t.Context(), "acme", turns.Request{Sync: "users", Why: turns.Asked, Run: 7}); err != nil {
+	if err := a.Errands().Ask(t.Context(), "acme", turns.Request{Sync: "users", Why: turns.Asked, Run: 7}); err != nil {
 		t.Fatal(err)
 	}
 	w.until(5*time.Second, "the run begins", func() bool { return w.count("kind = 'run' AND state = 'running'") == 1 })
@@ -207,7 +206,7 @@ func TestACallWhoseHomeDiedIsNotRepeated(t *testing.T) {
 	b := w.node("b", nil, acme)
 	answered := make(chan error, 1)
 	go func() {
-		_, err := b.Line().Call(t.Context(), "acme", json.RawMessage(`"hang"`))
+		_, err := b.Errands().Call(t.Context(), "acme", json.RawMessage(`"hang"`))
 		answered <- err
 	}()
 	w.until(5*time.Second, "the call is being done", func() bool { return w.count("kind = 'call' AND state = 'running'") == 1 })
@@ -228,12 +227,12 @@ func TestThroughAPoolerOfTransactions(t *testing.T) {
 		t.Error("notifications seem to arrive")
 	}
 	for run := range int64(2) {
-		if err := a.Line().Ask(t.Context(), "acme", turns.Request{Sync: "users", Why: turns.Asked, Run: run + 1}); err != nil {
+		if err := a.Errands().Ask(t.Context(), "acme", turns.Request{Sync: "users", Why: turns.Asked, Run: run + 1}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	w.until(10*time.Second, "the runs are made", func() bool { return len(w.made()) == 2 })
-	answer, err := b.Line().Call(t.Context(), "acme", json.RawMessage(`"x"`))
+	answer, err := b.Errands().Call(t.Context(), "acme", json.RawMessage(`"x"`))
 	if err != nil {
 		t.Errorf("%s, %v", answer, err)
 	}

@@ -31,7 +31,7 @@ const (
 	full       = time.Second            // how long a node without a place leaves a home to others
 	aside      = 100 * time.Millisecond // how long a node that has its share leaves a home to others at least, and at most five times that
 	asideMost  = 3                      // and how often
-	strangers  = 2 * time.Second        // how long a node leaves a home to others whose configuration it lacks
+	strangers  = 2 * time.Second        // how long a home waits whose deployment nobody seems to know
 	strangeFor = 150                    // and how often
 	awhile     = time.Second            // how long a home lingers while others wait
 	atLeast    = 10 * time.Minute       // how long a busy home may stay while others wait
@@ -63,7 +63,7 @@ func (w *homeWorker) Work(ctx context.Context, job *river.Job[homeArgs]) error {
 	before := snoozes(job.JobRow)
 	switch {
 	case !known && before < strangeFor:
-		return n.pass(ctx, job.ID)
+		return n.pass(ctx, job.ID, before)
 	case !known:
 		return n.disown(ctx, job.Args.Deployment)
 	case n.crew.mine.Load() >= int64(n.o.Slots):
@@ -84,12 +84,16 @@ func (w *homeWorker) Work(ctx context.Context, job *river.Job[homeArgs]) error {
 	return n.keep(ctx, d, lease)
 }
 
-// pass leaves a job for a home to the other nodes, whose configuration may know the deployment.
-func (n keeper) pass(ctx context.Context, job int64) error {
-	if _, err := n.o.Pool.Exec(ctx, "UPDATE "+n.tables.jobs+" SET queue = '"+homesQueue+"' WHERE id = $1", job); err != nil {
+// pass gives a job for a home to another node, whose configuration may know the deployment.
+func (n keeper) pass(ctx context.Context, job int64, before int) error {
+	queue, nodes := n.crew.another(n.o.ID)
+	if _, err := n.o.Pool.Exec(ctx, "UPDATE "+n.tables.jobs+" SET queue = $2 WHERE id = $1", job, queue); err != nil {
 		return fmt.Errorf("leave a home to another node: %w", err)
 	}
-	return river.JobSnooze(strangers/2 + rand.N(strangers))
+	if before < 2*nodes {
+		return river.JobSnooze(0)
+	}
+	return river.JobSnooze(strangers)
 }
 
 // disown cancels what is asked of a deployment that is in nobody's configuration.

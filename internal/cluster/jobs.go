@@ -112,7 +112,8 @@ func (a runArgs) options() *river.InsertOpts {
 // callArgs ask a home for one thing. By is when nobody waits for it any more, as PostgreSQL tells the time.
 type callArgs struct {
 	Deployment string          `json:"deployment"`
-	Request    json.RawMessage `json:"request"`
+	Request    json.RawMessage `json:"request,omitempty"`
+	Cancel     int64           `json:"cancel,omitempty"` // a run that is to end softly
 	By         time.Time       `json:"by"`
 }
 

@@ -19,8 +19,16 @@ type crew struct {
 	share   atomic.Int64 // how many homes each node should have; 0: this node is alone
 	crowded atomic.Bool  // a home waits for a place
 
-	mu    sync.Mutex
-	peers []node // that live, and this one
+	mu     sync.Mutex
+	peers  []node    // that live, and this one
+	looked time.Time // when this was last known
+}
+
+// seen is when the node last saw the others.
+func (c *crew) seen() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.looked
 }
 
 // give returns the queue of the node that has the most room for another home, and notes that it has one more. Several nodes that give
@@ -39,6 +47,17 @@ func (c *crew) give() string {
 	}
 	c.peers[best].Homes++
 	return homesQueueOf(c.peers[best].ID)
+}
+
+// another returns the queue of some other node, and how many there are.
+func (c *crew) another(than string) (queue string, nodes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	others := slices.DeleteFunc(slices.Clone(c.peers), func(p node) bool { return p.ID == than })
+	if len(others) == 0 {
+		return homesQueue, 0
+	}
+	return homesQueueOf(others[rand.N(len(others))].ID), len(others)
 }
 
 // homeAt is a job for a home at the node that has the most room.
@@ -60,14 +79,14 @@ type lookout struct{ *Node }
 // run looks again and again.
 func (n lookout) run(ctx context.Context) {
 	for failures := 0; ; {
-		timer := time.NewTimer(lookEvery - lookEvery/8 + rand.N(lookEvery/4))
+		timer := time.NewTimer(n.o.Look - n.o.Look/8 + rand.N(n.o.Look/4))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return
 		case <-timer.C:
 		}
-		c, done := context.WithTimeout(ctx, lookEvery*2)
+		c, done := context.WithTimeout(ctx, n.o.Look*2)
 		err := n.look(c)
 		done()
 		switch {
@@ -93,30 +112,38 @@ type needy struct {
 	Epoch      int64
 }
 
+// missing is how long a node may not have been seen that takes part.
+func (n *Node) missing() time.Duration { return n.o.Look * 5 / 2 }
+
 // needyQuery finds deployments with something to do, or that always have a home, whose lease is nobody's, and for which no home is
-// asked. A job that looks as if it were being worked is one that a dead home left. A job for a home that was fetched by a node which
+// asked. A queued run may have no job, if who asked for it died in between; one that broke off is made again by its home, unless that
+// is long ago. $1 has the deployments that always have a home, $2 is how long a node may take from a job to the lease. A job that looks as if it were being worked is one that a dead home left. A job for a home that was fetched by a node which
 // then died before it took the lease asks for nothing any more; that of a later epoch does.
 func (t tables) needyQuery() string {
 	return `WITH wanting AS (
 		SELECT DISTINCT args->>'deployment' AS deployment FROM ` + t.jobs + `
 			WHERE state IN ('available', 'running') AND kind IN ('run', 'call') AND scheduled_at <= now()
-		UNION SELECT unnest($1::text[])),
+		UNION SELECT unnest($1::text[])
+		UNION SELECT d.name FROM ` + t.runs + ` r JOIN ` + t.deployments + ` d ON d.id = r.deployment WHERE r.status = 'queued'
+		UNION SELECT d.name FROM ` + t.runs + ` r JOIN ` + t.deployments + ` d ON d.id = r.deployment
+			WHERE r.status IN ('running', 'waiting') AND r.heartbeat > extract(epoch FROM now() - interval '10 minutes') * 1000000
+			AND NOT EXISTS (SELECT FROM ` + t.leases + ` l WHERE l.deployment = r.deployment AND l.kind = 'run' AND l.expires >= now())),
 	asked AS (
 		SELECT DISTINCT args->>'deployment' AS deployment FROM ` + t.jobs + ` WHERE kind = 'home'
-			AND (state IN ('available', 'retryable', 'scheduled') OR state = 'running' AND attempted_at > now() - interval '3 seconds'))
+			AND (state IN ('available', 'retryable', 'scheduled') OR state = 'running' AND attempted_at > now() - $2::interval))
 	SELECT w.deployment, coalesce(l.epoch, 0) FROM wanting w` + t.homeLease("w.deployment") + `
 	WHERE (l.expires IS NULL OR l.expires < now()) AND NOT EXISTS (SELECT FROM asked a WHERE a.deployment = w.deployment)`
 }
 
 // stuckQuery gives jobs for homes to all nodes that a node has not taken to which they were given, or that a node fetched which died
-// before it took the lease.
+// before it took the lease. $1 is how often nodes look; River's queues look every second.
 func (t tables) stuckQuery() string {
 	return `UPDATE ` + t.jobs + ` j SET state = 'available', scheduled_at = now(), queue = '` + homesQueue + `' WHERE j.kind = 'home' AND (
-		j.state = 'available' AND j.queue <> '` + homesQueue + `' AND j.scheduled_at < now() - interval '2 seconds'
-		OR j.state = 'running' AND j.attempted_at < now() - interval '5 seconds'
+		j.state = 'available' AND j.queue <> '` + homesQueue + `' AND j.scheduled_at < now() - greatest($1::interval, interval '1.5 seconds')
+		OR j.state = 'running' AND j.attempted_at < now() - 2.5 * $1::interval
 		AND NOT EXISTS (SELECT FROM ` + t.leases + ` l JOIN ` + t.deployments + ` d ON d.id = l.deployment WHERE d.name = j.args->>'deployment' AND l.kind = 'home'
 			AND (l.epoch > (j.args->>'epoch')::bigint OR l.expires >= now()))
-		AND NOT EXISTS (SELECT FROM ` + t.nodes + ` n WHERE n.id = j.attempted_by[array_upper(j.attempted_by, 1)] AND n.seen >= now() - interval '6 seconds'))`
+		AND NOT EXISTS (SELECT FROM ` + t.nodes + ` n WHERE n.id = j.attempted_by[array_upper(j.attempted_by, 1)] AND n.seen >= now() - 3 * $1::interval))`
 }
 
 // look says that this node lives, sees who else does, and asks for homes that are missing.
@@ -128,15 +155,15 @@ func (n lookout) look(ctx context.Context) error {
 		ON CONFLICT (id) DO UPDATE SET seen = now(), detail = excluded.detail RETURNING clock_timestamp()`,
 		n.o.ID, []byte(n.host), os.Getpid(), n.o.Version, n.crew.mine.Load(), n.o.Slots).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
 	var nodes []node
-	b.Queue("SELECT id, coalesce((detail->>'homes')::bigint, 0), coalesce((detail->>'slots')::bigint, 0) FROM "+n.tables.nodes+" WHERE seen > now() - $1::interval", missingAfter).Query(func(rows pgx.Rows) (err error) {
+	b.Queue("SELECT id, coalesce((detail->>'homes')::bigint, 0), coalesce((detail->>'slots')::bigint, 0) FROM "+n.tables.nodes+" WHERE seen > now() - $1::interval", n.missing()).Query(func(rows pgx.Rows) (err error) {
 		nodes, err = pgx.CollectRows(rows, pgx.RowToStructByPos[node])
 		return err
 	})
 	var waiting int64
 	b.Queue("SELECT count(*) FROM " + n.tables.jobs + " WHERE state = 'available' AND kind = 'home'").QueryRow(func(row pgx.Row) error { return row.Scan(&waiting) })
-	b.Queue(n.tables.stuckQuery())
+	b.Queue(n.tables.stuckQuery(), n.o.Look)
 	var missing []needy
-	b.Queue(n.tables.needyQuery(), n.always()).Query(func(rows pgx.Rows) (err error) {
+	b.Queue(n.tables.needyQuery(), n.always(), n.o.Look*3/2).Query(func(rows pgx.Rows) (err error) {
 		missing, err = pgx.CollectRows(rows, pgx.RowToStructByPos[needy])
 		return err
 	})
@@ -170,7 +197,7 @@ func (n lookout) weigh(nodes []node, waiting int64) {
 		}
 	}
 	n.crew.mu.Lock()
-	n.crew.peers = nodes
+	n.crew.peers, n.crew.looked = nodes, time.Now()
 	n.crew.mu.Unlock()
 	mine := n.crew.mine.Load()
 	crowded := waiting > 0 && homes-waiting >= slots

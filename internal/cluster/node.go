@@ -37,6 +37,8 @@ type Options struct {
 	Slots int
 	// Linger is how long a home stays that has nothing to do; 0: 20 seconds.
 	Linger time.Duration
+	// Look is how often a node says that it lives and looks for deployments without a home, the same for all nodes; 0: 2 seconds.
+	Look time.Duration
 	// Soft is how long a home may take to end softly; 0: 30 seconds.
 	Soft time.Duration
 	// PollOnly says that PostgreSQL's notifications do not arrive, as through PgBouncer. They are tried anyway.
@@ -44,12 +46,6 @@ type Options struct {
 	Version  string       // of the program
 	Logger   *slog.Logger // nil: silent
 }
-
-// The times of a node.
-const (
-	lookEvery    = 2 * time.Second
-	missingAfter = 5 * time.Second // a node that has not been seen for so long takes no part
-)
 
 // Node is one process of several that share a ledger. It is safe for concurrent use.
 type Node struct {
@@ -92,6 +88,9 @@ func New(ctx context.Context, o Options) (*Node, error) {
 	}
 	if o.Linger == 0 {
 		o.Linger = 20 * time.Second
+	}
+	if o.Look == 0 {
+		o.Look = 2 * time.Second
 	}
 	if o.Soft == 0 {
 		o.Soft = 30 * time.Second

@@ -102,7 +102,7 @@ func (w *dueWorker) Work(ctx context.Context, job *river.Job[dueArgs]) error {
 	if !known || !slices.ContainsFunc(d.Timetable, func(e schedule.Entry) bool { return e.Sync == job.Args.Sync }) {
 		return river.JobCancel(fmt.Errorf("the configuration has no sync %q with a schedule any more", job.Args.Sync))
 	}
-	return w.node.Line().Ask(ctx, job.Args.Deployment, turns.Request{Sync: job.Args.Sync, Why: turns.Scheduled})
+	return w.node.Errands().Ask(ctx, job.Args.Deployment, turns.Request{Sync: job.Args.Sync, Why: turns.Scheduled})
 }
 
 // choreWorker does chores.

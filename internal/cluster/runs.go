@@ -77,7 +77,7 @@ type runOutput struct {
 }
 
 // verdict says what becomes of the job of a run that ended like that.
-func verdict(ctx context.Context, out Outcome) error {
+func verdict(ctx context.Context, out turns.Outcome) error {
 	switch {
 	case errors.Is(context.Cause(ctx), rivertype.ErrJobCancelledRemotely):
 		return river.JobCancel(context.Cause(ctx))
@@ -93,14 +93,14 @@ func verdict(ctx context.Context, out Outcome) error {
 	return river.JobCancel(out.Err) // held, moved, stopped, cancelled: another attempt would end alike
 }
 
-// Line takes what is asked for, for any deployment and whatever node this is.
-type Line struct{ *Node }
+// Errands are what is asked of deployments, whatever node this is and wherever they are at home.
+type Errands struct{ *Node }
 
-// Line returns the line of a node.
-func (n *Node) Line() Line { return Line{n} }
+// Errands returns those that the node takes.
+func (n *Node) Errands() Errands { return Errands{n} }
 
 // Ask asks for a run, whatever node this is. A request without a number for all that changed is joined to one that nobody works yet.
-func (n Line) Ask(ctx context.Context, deployment string, r turns.Request) error {
+func (n Errands) Ask(ctx context.Context, deployment string, r turns.Request) error {
 	args := argsOf(deployment, r)
 	if r.Run == 0 && len(r.Keys) == 0 && args.Part == nil && r.Approves == 0 {
 		sql := `SELECT EXISTS (SELECT FROM ` + n.tables.jobs + ` WHERE state = 'available' AND queue = $1 AND kind = 'run' AND args->>'sync' = $2
@@ -120,7 +120,7 @@ func (n Line) Ask(ctx context.Context, deployment string, r turns.Request) error
 }
 
 // insert puts a job into the queue of a deployment, and asks for a home if it has none.
-func (n Line) insert(ctx context.Context, deployment string, job river.InsertManyParams) (*rivertype.JobRow, error) {
+func (n Errands) insert(ctx context.Context, deployment string, job river.InsertManyParams) (*rivertype.JobRow, error) {
 	var epoch int64
 	var lives bool
 	sql := "SELECT coalesce(l.epoch, 0), coalesce(l.expires >= now(), false) FROM (SELECT $1::text AS name) w" + n.tables.homeLease("w.name")
@@ -140,7 +140,7 @@ func (n Line) insert(ctx context.Context, deployment string, job river.InsertMan
 
 // Cancel cancels the job that asks for the run with a number, whatever node works it, and reports whether there was one. The run
 // itself, if it goes on, is made to end softly by its home. The job of a run that nobody asked for by name is not found.
-func (n Line) Cancel(ctx context.Context, deployment string, run int64) (bool, error) {
+func (n Errands) Cancel(ctx context.Context, deployment string, run int64) (bool, error) {
 	rows, err := n.o.Pool.Query(ctx, "SELECT id FROM "+n.tables.jobs+" WHERE queue = $1 AND kind = 'run' AND (args->>'run')::bigint = $2 AND state NOT IN ('cancelled', 'completed', 'discarded')",
 		queueOf(deployment), run)
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 	"owlatsync/internal/turns"
 	"owlatsync/ledger"
 	"owlatsync/ledger/postgres"
+	"owlatsync/reconcile/progress"
 )
 
 const schema = "owlat_sync"
@@ -37,7 +38,7 @@ type world struct {
 	homes []*fakeHome // that were ever opened
 	runs  []madeRun
 	hold  chan struct{} // runs wait until it is closed; nil: they end at once
-	fail  func(r turns.Request) Outcome
+	fail  func(r turns.Request) turns.Outcome
 }
 
 type madeRun struct {
@@ -106,7 +107,7 @@ func (w *world) node(name string, change func(*Options), deployments ...Deployme
 	if m.pool, err = pgxpool.NewWithConfig(w.t.Context(), config); err != nil {
 		w.t.Fatal(err)
 	}
-	o := Options{Pool: m.pool, Schema: schema, ID: name, Homes: m, Leases: m, Linger: time.Second, Soft: 5 * time.Second, Logger: quietIn(w.t, name)}
+	o := Options{Pool: m.pool, Schema: schema, ID: name, Homes: m, Leases: m, Linger: time.Second, Look: 400 * time.Millisecond, Soft: 5 * time.Second, Logger: quietIn(w.t, name)}
 	if change != nil {
 		change(&o)
 	}
@@ -234,7 +235,6 @@ type fakeHome struct {
 	idle   time.Time
 	closed time.Time
 	stop   chan struct{}
-	work   sync.WaitGroup
 }
 
 // Open implements Homes.
@@ -250,7 +250,7 @@ func (h *fakeHome) Start(context.Context) error { return nil }
 
 func (h *fakeHome) Stop(context.Context) {
 	close(h.stop)
-	h.work.Wait()
+	h.m.w.until(5*time.Second, "the home has nothing in hand", func() bool { return !h.Idle().IsZero() })
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.closed = time.Now()
@@ -271,9 +271,7 @@ func (h *fakeHome) busy(n int) {
 	}
 }
 
-func (h *fakeHome) Do(ctx context.Context, r turns.Request) Outcome {
-	h.work.Add(1)
-	defer h.work.Done()
+func (h *fakeHome) Do(ctx context.Context, r turns.Request) turns.Outcome {
 	h.busy(1)
 	defer h.busy(-1)
 	w := h.m.w
@@ -284,27 +282,42 @@ func (h *fakeHome) Do(ctx context.Context, r turns.Request) Outcome {
 		select {
 		case <-hold:
 		case <-h.stop:
-			return Outcome{}
+			return turns.Outcome{}
 		case <-h.lease.Context().Done():
-			return Outcome{}
+			return turns.Outcome{}
 		case <-ctx.Done():
-			return Outcome{Status: ledger.StatusInterrupted, Err: ctx.Err(), Ended: true}
+			return turns.Outcome{Status: ledger.StatusInterrupted, Err: ctx.Err(), Ended: true}
 		}
 	}
+	select {
+	case <-h.stop:
+		return turns.Outcome{}
+	default:
+	}
 	if h.lease.Check() != nil {
-		return Outcome{}
+		return turns.Outcome{}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if r.Run != 0 && slices.ContainsFunc(w.runs, func(m madeRun) bool { return m.Run == r.Run && m.deployment == h.name }) {
-		return Outcome{Run: r.Run, Status: ledger.StatusOK, Err: &ledger.RunEndedError{Run: r.Run, Status: ledger.StatusOK}, Ended: true}
+		return turns.Outcome{Run: r.Run, Status: ledger.StatusOK, Err: &ledger.RunEndedError{Run: r.Run, Status: ledger.StatusOK}, Ended: true}
 	}
 	w.runs = append(w.runs, madeRun{h.name, h.m.ID(), r})
 	if fail != nil {
 		return fail(r)
 	}
-	return Outcome{Run: int64(len(w.runs)), Status: ledger.StatusOK, Ended: true}
+	return turns.Outcome{Run: int64(len(w.runs)), Status: ledger.StatusOK, Ended: true}
 }
+
+func (h *fakeHome) Cancel(_ context.Context, run int64) error {
+	return &turns.NotCancellableError{Run: run, Status: ledger.StatusOK}
+}
+
+func (h *fakeHome) Waiting(context.Context, string) (turns.Waiting, error) {
+	return turns.Waiting{}, nil
+}
+
+func (h *fakeHome) Progress(int64) (progress.State, bool) { return progress.State{}, false }
 
 func (h *fakeHome) Call(ctx context.Context, request json.RawMessage) (json.RawMessage, error) {
 	h.busy(1)

@@ -44,7 +44,7 @@ func (w *writeBackWorker) Work(ctx context.Context, job *river.Job[writeBackArgs
 }
 
 // Deliver says that there is something new to be told to the targets of a deployment.
-func (n Line) Deliver(ctx context.Context, deployment string) error {
+func (n Errands) Deliver(ctx context.Context, deployment string) error {
 	d, _ := n.deployment(deployment)
 	for _, target := range d.Targets {
 		result, err := n.client.Insert(ctx, writeBackArgs{d.Name, target}, nil)
