@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"regexp"
 	"strings"
@@ -38,6 +39,7 @@ type Options struct {
 // Database is the schema with the ledgers of all deployments. Its methods are safe for concurrent use.
 type Database struct {
 	pool     *pgxpool.Pool
+	streams  *pgxpool.Pool // for reads whose caller does something else meanwhile, so that they take no connection from it
 	schema   string
 	readOnly bool
 	timing   timing
@@ -86,13 +88,27 @@ func connect(ctx context.Context, o Options, times timing) (*Database, error) {
 	if err != nil {
 		return nil, withoutSecrets(err)
 	}
-	d := &Database{pool: pool, schema: schema, readOnly: o.ReadOnly, timing: times, log: o.Logger}
+	config = config.Copy()
+	config.MaxConns, config.MinConns, config.MinIdleConns, config.MaxConnIdleTime = maxStreams, 0, 0, streamIdle
+	streams, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		pool.Close()
+		return nil, withoutSecrets(err)
+	}
+	d := &Database{pool: pool, streams: streams, schema: schema, readOnly: o.ReadOnly, timing: times, log: o.Logger}
 	if d.log == nil {
 		d.log = slog.New(slog.DiscardHandler)
 	}
 	d.leases.db = d
 	return d, nil
 }
+
+const (
+	// maxStreams is the largest number of connections for streams.
+	maxStreams = 64
+	// streamIdle is how long a connection for streams is kept that nobody uses.
+	streamIdle = 30 * time.Second
+)
 
 // schemaName is what a schema may be called, so that it needs no quotes.
 var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
@@ -124,6 +140,9 @@ func parse(o Options) (*pgxpool.Config, string, error) {
 	if _, named := config.ConnConfig.RuntimeParams["application_name"]; !named && !strings.Contains(dsn, "application_name=") {
 		config.ConnConfig.RuntimeParams["application_name"] = "owlat-sync"
 	}
+	// A peer that is cut off is noticed, also while nothing is asked of it.
+	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}}
+	config.ConnConfig.DialFunc = dialer.DialContext
 	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		teach(conn)
 		return nil
@@ -215,6 +234,7 @@ func (d *Database) Close() {
 		return
 	}
 	d.leases.close()
+	d.streams.Close()
 	d.pool.Close()
 }
 

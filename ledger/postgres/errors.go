@@ -46,7 +46,7 @@ func isAway(err error) bool {
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return true
 	}
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || pgconn.Timeout(err) || err != nil && err.Error() == "conn closed"
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || pgconn.Timeout(err) || err != nil && pgconn.SafeToRetry(err)
 }
 
 // explain says what an error of the server means and what to do. The end of the context counts more than what it has led to.

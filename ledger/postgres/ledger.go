@@ -41,6 +41,7 @@ type base struct {
 	id     atomic.Int64 // of the deployment; 0: not known yet, or not there
 	syncs  numbers
 	topics topics
+	calls  calls
 
 	mu     sync.Mutex
 	closed bool

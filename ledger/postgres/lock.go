@@ -14,7 +14,16 @@ import (
 // locker gives out the lock.
 type locker struct{ *base }
 
-// acquire takes the lease of the kind "run" on the deployment and with it the fence.
+// Acquire takes the lease of the kind "run" on the deployment and with it the fence. If another holder has it, Acquire fails with a
+// *ledger.LockedError, or waits if the claim says so. A holder that died has it until its lease ends.
+func (l locker) Acquire(ctx context.Context, claim ledger.Claim) (ledger.Lock, error) {
+	k, err := l.acquire(ctx, claim)
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
 func (l locker) acquire(ctx context.Context, claim ledger.Claim) (*lock, error) {
 	for {
 		k, err := l.tryAcquire(ctx, claim)
@@ -137,6 +146,8 @@ type lock struct {
 	*base
 	turn   chan struct{} // full while something is written under the lock
 	writes int64         // how often was written under it, as far as is known; only for who has the turn
+	rows   rows          // only for who has the turn
+	queue  queue
 }
 
 // Release implements ledger.Lock.
@@ -178,14 +189,17 @@ func (k *lock) transact(ctx context.Context, d durability, fn func(*tx) error) e
 		return err
 	}
 	defer k.leaveTurn()
-	return k.fenced(ctx, func(number int64) error {
-		return k.db.transact(ctx, d, func(raw pgx.Tx, ctx context.Context) error {
-			t := &tx{Tx: raw, ctx: ctx, l: k.base, deployment: k.deployment}
-			if err := t.Exec(passFence, k.deployment, k.epoch, k.holder, k.writes, number); err != nil {
-				return err
-			}
-			return fn(t)
-		})
+	return k.fenced(ctx, func(number int64) error { return k.within(ctx, d, number, fn) })
+}
+
+// within runs fn in one transaction that first passes the fence.
+func (k *lock) within(ctx context.Context, d durability, number int64, fn func(*tx) error) error {
+	return k.db.transact(ctx, d, func(raw pgx.Tx, ctx context.Context) error {
+		t := &tx{Tx: raw, ctx: ctx, l: k.base, deployment: k.deployment}
+		if err := t.Exec(passFence, k.deployment, k.epoch, k.holder, k.writes, number); err != nil {
+			return err
+		}
+		return fn(t)
 	})
 }
 

@@ -118,6 +118,14 @@ func (b *base) query(ctx context.Context, query string, args []any, each func(pg
 	})
 }
 
+// stream is query for reads whose caller does something else meanwhile.
+func (b *base) stream(ctx context.Context, query string, args []any, each func(pgx.Rows) error) error {
+	return b.read(ctx, func(deployment int64) error {
+		rows, err := b.db.streams.Query(ctx, b.db.sql(query), append([]any{deployment}, args...)...)
+		return eachRow(rows, err, each)
+	})
+}
+
 // row reads one row, as query does. Without one the error matches pgx.ErrNoRows.
 func (b *base) row(ctx context.Context, query string, args []any, into ...any) error {
 	return b.read(ctx, func(deployment int64) error {
