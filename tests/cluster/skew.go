@@ -13,6 +13,9 @@ import (
 // aheadVariable holds by how many seconds the clock of a node is ahead, if it was built with the overlay of Skewable.
 const aheadVariable = "OWLAT_SYNC_TEST_AHEAD"
 
+// ahead is by how many seconds.
+const ahead = 600
+
 // Skewable writes an overlay for Build into the folder, and returns its file: a program built with it has a wall clock that is wrong
 // by what aheadVariable says. Its monotonic clock is right, as on a machine whose time was set wrongly.
 func Skewable(folder string) (string, error) {
