@@ -61,15 +61,11 @@ func TestSoak(t *testing.T) {
 	if err != nil {
 		t.Skip("\"make soak-cluster FOR=1h\" plays it")
 	}
-	folder := t.TempDir()
-	overlay, err := Skewable(folder)
+	wrong, err := WrongClock()
 	if err != nil {
 		t.Fatal(err)
 	}
-	skewed, err := Build(folder, withRace, overlay)
-	if err != nil {
-		t.Fatal(err)
-	}
+	skewed := changed(t, wrong...)
 	began := time.Now()
 	seed := uint64(began.Unix())
 	if text := os.Getenv("OWLATSYNC_SEED"); text != "" {
@@ -97,13 +93,18 @@ func soak(t *testing.T, seed uint64, skewed string, long time.Duration) {
 	}
 }
 
-// TestTheJudgeSeesNodesWithoutFencing lets two services work for one deployment, each with a ledger of its own: neither knows of
-// the other, and each has a budget of its own.
-func TestTheJudgeSeesNodesWithoutFencing(t *testing.T) {
+// TestTheJudgeSeesADoubledBudget has a node that takes twice what Owlat allows for its budget.
+func TestTheJudgeSeesADoubledBudget(t *testing.T) {
 	t.Parallel()
-	w := world(t, Options{Nodes: 2, Rate: rate, Seed: 1})
+	w := world(t, Options{Nodes: 1, Rate: 10, PerSecond: 20, Every: 30 * time.Millisecond, Seed: 1})
 	w.Live(t.Context())
-	<-time.After(8 * time.Second)
+	<-time.After(6 * time.Second)
+	mustSee(t, w, "the budget was exceeded")
+}
+
+// mustSee ends the life of a world, and wants the judge to find these faults.
+func mustSee(t *testing.T, w *World, faults ...string) {
+	t.Helper()
 	if err := w.Quieten(); err != nil {
 		t.Fatal(err)
 	}
@@ -112,9 +113,19 @@ func TestTheJudgeSeesNodesWithoutFencing(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := strings.Join(Judge(e), "\n")
-	for _, sees := range []string{"the budget was exceeded", "came twice", "while node 1 had it"} {
-		if !strings.Contains(found, sees) {
-			t.Errorf("the judge does not see %q, but:\n%s", sees, found)
+	for _, fault := range faults {
+		if !strings.Contains(found, fault) {
+			t.Errorf("the judge does not see %q, but:\n%s", fault, found)
 		}
 	}
+}
+
+// TestTheJudgeSeesNodesWithoutFencing lets two services work for one deployment, each with a ledger of its own: neither knows of
+// the other, and each has a budget of its own.
+func TestTheJudgeSeesNodesWithoutFencing(t *testing.T) {
+	t.Parallel()
+	w := world(t, Options{Nodes: 2, Rate: 15, Seed: 1})
+	w.Live(t.Context())
+	<-time.After(8 * time.Second)
+	mustSee(t, w, "the budget was exceeded", "came twice", "took the home at")
 }

@@ -59,8 +59,8 @@ func (w clerk) leases(ctx context.Context, e *Evidence) error {
 		}
 	}
 	for _, n := range w.Nodes {
-		if n.shared {
-			continue
+		if w.Ledger != nil {
+			break // nobody but the shared ledger gives the right
 		}
 		n.mu.Lock()
 		for name := range w.Owlats {

@@ -15,13 +15,15 @@ import (
 
 // Options say what a world is made of.
 type Options struct {
-	Program     string   // the path of owlat-sync
-	Skewed      string   // that of one which was built with Skewable, for the second node; empty: its clock is right
-	Dir         string   // an empty folder, for everything; others must be able to enter it
-	Nodes       int      // how many services; more than one needs Shared
-	Deployments []string // names; none: the one deployment of an ordinary configuration
-	Shared      bool     // the ledger is in PostgreSQL, not in a file
-	Rate        int      // requests a second that each Owlat allows
+	Program     string        // the path of owlat-sync
+	Skewed      string        // that of one which was built with WrongClock, for the second node; empty: its clock is right
+	Dir         string        // an empty folder, for everything; others must be able to enter it
+	Nodes       int           // how many services; more than one needs Shared
+	Deployments []string      // names; none: the one deployment of an ordinary configuration
+	Shared      bool          // the ledger is in PostgreSQL, not in a file
+	Rate        int           // requests a second that each Owlat allows
+	PerSecond   int           // requests a second that a node may send, as its configuration says; 0: as many as Owlat allows
+	Every       time.Duration // how often something happens in a town; 0: so that most of what Owlat allows is needed
 	Seed        uint64
 	Log         func(format string, args ...any)
 }
@@ -147,13 +149,16 @@ func (w *World) addNode(program string, shared bool) error {
 		"OWLAT_SYNC_CONFIG=" + file, "LEDGER=" + ledger, "LISTEN=" + n.Listen, "SOURCE=" + w.Source.DSN(n.Source.Addr(), "postgres"),
 	}
 	w.Balancer.Add(n.Listen)
-	return os.WriteFile(file, w.configuration(), 0o600)
+	return os.WriteFile(file, (scribe{w}).configuration(), 0o600)
 }
 
 // Live lets the towns live until Quieten.
 func (w *World) Live(ctx context.Context) {
 	ctx, w.stopLife = context.WithCancel(ctx)
-	every := 1400 * time.Millisecond / time.Duration(w.opts.Rate) // most steps need one request: some of the budget is left
+	every := w.opts.Every
+	if every == 0 {
+		every = 1400 * time.Millisecond / time.Duration(w.opts.Rate) // most steps need one request
+	}
 	for _, t := range w.towns {
 		w.living.Go(func() {
 			if err := t.Live(ctx, every); err != nil {
