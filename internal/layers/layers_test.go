@@ -33,10 +33,11 @@ const (
 var table = map[string][]string{
 	"/": {},
 
-	"/owlat":                    {"/owlat/internal/clock", "/owlat/internal/pace", "/owlat/internal/signature"},
+	"/owlat":                    {"/owlat/internal/clock", "/owlat/internal/pace", "/owlat/internal/signature", "/owlat/internal/wire"},
 	"/owlat/internal/clock":     {},
 	"/owlat/internal/pace":      {},
 	"/owlat/internal/signature": {},
+	"/owlat/internal/wire":      {},
 
 	"/owlat/owlattest": {
 		"/", "/owlat", "/owlat/owlattest/internal/answer", "/owlat/owlattest/internal/connection", "/owlat/owlattest/internal/control",
