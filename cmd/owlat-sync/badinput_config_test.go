@@ -74,7 +74,7 @@ func badConfigurations() []badInput {
 		{name: "a URL in the file", code: exitcode.Usage, change: []string{"url: ${OWLAT_URL}", "url: example.com"}, env: map[string]string{"OWLAT_URL": ""}},
 		changed("no request a second", "requests_per_second: 1000", "requests_per_second: 0"),
 		changed("requests a second in words", "requests_per_second: 1000", "requests_per_second: ten"),
-		changed("a ledger that is a URL", "ledger: owlat-sync.db", "ledger: postgres://app:"+dsnPassword+"@db.example.com/app"),
+		changed("a ledger that is a URL", "ledger: owlat-sync.db", "ledger: mysql://app:"+dsnPassword+"@db.example.com/app"),
 		changed("a ledger without a name", "ledger: owlat-sync.db", "ledger:"),
 		changed("a variable that is not set", "csv:users.csv", "csv:${NO_SUCH_FILE}"),
 		changed("a variable that is empty", "csv:users.csv", "${EMPTY}"),

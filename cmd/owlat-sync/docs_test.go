@@ -60,7 +60,7 @@ func TestDeployedConfigurationsLoad(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		if cfg.Service.Public == "" || len(cfg.Webhooks.Secrets) != 1 || len(cfg.Syncs) == 0 || !filepath.IsAbs(cfg.Ledger) {
+		if cfg.Service.Public == "" || len(cfg.Webhooks.Secrets) != 1 || len(cfg.Syncs) == 0 || !filepath.IsAbs(cfg.Ledger.Path) {
 			t.Errorf("deploy/%s does not have what a service needs: %+v", name, cfg.Service)
 		}
 	}

@@ -83,7 +83,7 @@ func Check(ctx context.Context, q Question) (Report, error) {
 	if err := (deployment{c}).check(ctx); err != nil {
 		return c.report, err
 	}
-	q.Listener.Ledger(q.Config.Ledger)
+	q.Listener.Ledger(q.Config.Ledger.String())
 	c.ledger(ctx)
 	for _, s := range q.Syncs {
 		q.Listener.Source(s)

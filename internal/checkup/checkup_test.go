@@ -75,7 +75,7 @@ syncs:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(cfg.Ledger); err == nil || len(server.Contacts()) > 0 {
+	if _, err := os.Stat(cfg.Ledger.Path); err == nil || len(server.Contacts()) > 0 {
 		t.Error("something was changed")
 	}
 	return report, told
@@ -139,7 +139,7 @@ func TestACheckEndsWithItsContext(t *testing.T) {
 	var told heard
 	_, err := checkup.Check(ctx, checkup.Question{
 		Opener: setup.Opener{Drivers: setup.Drivers{SQLite: "sqlite"}},
-		Config: &config.Config{Owlat: config.Owlat{URL: "https://example.com", APIKey: config.NoKey}, Ledger: filepath.Join(t.TempDir(), "x.db")}, Listener: &told,
+		Config: &config.Config{Owlat: config.Owlat{URL: "https://example.com", APIKey: config.NoKey}, Ledger: config.Ledger{Path: filepath.Join(t.TempDir(), "x.db")}}, Listener: &told,
 	})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("it ended with %v", err)

@@ -23,11 +23,12 @@ const (
 	EnvAPIKey = "OWLAT_API_KEY"
 )
 
-// Config is a valid configuration: every value was checked, every variable replaced, every path made absolute.
+// Config is the valid configuration of one deployment: every value was checked, every variable replaced, every path made absolute.
 type Config struct {
+	Name   string // of the deployment, if it is one of several; empty: it is the only one
 	File   string // the file it was read from; empty: the environment alone
 	Owlat  Owlat
-	Ledger string // path of the ledger's file
+	Ledger Ledger
 	// History is how long the ledger keeps the history of rows.
 	History time.Duration
 	Syncs   []Sync // in the order of the file
@@ -37,6 +38,7 @@ type Config struct {
 	Webhooks   Webhooks
 	WriteBacks []WriteBack
 	Alerts     []Alert
+	Tokens     []Token // let in to this deployment alone, beside those of Service
 	NoService  error
 }
 

@@ -92,7 +92,7 @@ func TestComplete(t *testing.T) {
 	want := &Config{
 		File:   "/etc/owlat/owlat-sync.yaml",
 		Owlat:  Owlat{URL: "https://example.convex.site", APIKey: testKey, RequestsPerSecond: 5},
-		Ledger: "/etc/owlat/state/users.db", History: 30 * 24 * time.Hour,
+		Ledger: Ledger{Path: "/etc/owlat/state/users.db"}, History: 30 * 24 * time.Hour,
 		Service:  Service{Listen: DefaultListen, Zone: time.UTC, StopWithin: DefaultStopWithin},
 		Webhooks: Webhooks{MaxAge: 5 * time.Minute, SilentAfter: DefaultSilentAfter},
 		Syncs: []Sync{{
@@ -178,7 +178,7 @@ func TestDefaultsAndPrecedence(t *testing.T) {
 		users.OnRemoteDelete != reconcile.RemoteDeleteKeep || users.Events != nil || cfg.History != 90*24*time.Hour {
 		t.Errorf("defaults: %+v, history %v", users, cfg.History)
 	}
-	if cfg.Owlat.URL != "https://api.owlat.app" || cfg.Ledger != "/srv/owlat-sync.db" || cfg.Owlat.APIKey.Reveal() != testKey {
+	if cfg.Owlat.URL != "https://api.owlat.app" || cfg.Ledger.Path != "/srv/owlat-sync.db" || cfg.Owlat.APIKey.Reveal() != testKey {
 		t.Errorf("defaults: url %q, ledger %q", cfg.Owlat.URL, cfg.Ledger)
 	}
 	other := strings.Repeat("z", 32)
@@ -282,7 +282,7 @@ func TestBadFiles(t *testing.T) {
 				"  f.yaml:8: syncs.users.fields: unknown key \"<<\"; known here: email, firstName, lastName, fullName\n" +
 				"  f.yaml:8: syncs.users.fields: \"email\" is missing; name the column that holds the address"},
 
-		{"unknown key", change("owlat:", "schedule: x\nowlat:"), `f.yaml:1: unknown key "schedule"; known here: owlat, ledger, history_days, serve, webhooks, write_back, alerts, syncs`},
+		{"unknown key", change("owlat:", "schedule: x\nowlat:"), `f.yaml:1: unknown key "schedule"; known here: owlat, ledger, history_days, serve, webhooks, write_back, alerts, syncs, deployments`},
 		{"misspelt key", change("query:", "qurey:"),
 			"the configuration has 2 problems:\n" +
 				"  f.yaml:6: syncs.users.source: \"query\" is missing; write the SELECT that gives one row per contact\n" +
@@ -304,7 +304,7 @@ func TestBadFiles(t *testing.T) {
 		{"rate 0", change("owlat:", "owlat:\n  requests_per_second: 0"), `f.yaml:2: owlat.requests_per_second: must be a number above 0, such as 5 or 0.5`},
 		{"rate not a number", change("owlat:", "owlat:\n  requests_per_second: fast"), `f.yaml:2: owlat.requests_per_second: must be a number above 0, such as 5 or 0.5`},
 		{"rate nan", change("owlat:", "owlat:\n  requests_per_second: .nan"), `f.yaml:2: owlat.requests_per_second: must be a number above 0, such as 5 or 0.5`},
-		{"ledger url", change("owlat:", "ledger: postgres://db.example.com/x\nowlat:"), `f.yaml:1: ledger: must be the path of a file, not a URL`},
+		{"ledger url", change("owlat:", "ledger: mysql://db.example.com/x\nowlat:"), `f.yaml:1: ledger: must be the path of a file, or a URL that begins with postgres://`},
 		{"ledger empty", change("owlat:", "ledger:\nowlat:"), `f.yaml:1: ledger: has no value; give it one or remove the line`},
 		{"ledger blank", change("owlat:", "ledger: ' '\nowlat:"), `f.yaml:1: ledger: is empty; give it a value or remove the line`},
 		{"ledger list", change("owlat:", "ledger: [a]\nowlat:"), `f.yaml:1: ledger: must be a text, not a list`},
@@ -412,7 +412,7 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatalf("a file with a byte order mark and CRLF: %v", err)
 	}
-	if want := filepath.Join(dir, "owlat-sync.db"); cfg.Ledger != want || cfg.Dir() != dir {
+	if want := filepath.Join(dir, "owlat-sync.db"); cfg.Ledger.Path != want || cfg.Dir() != dir {
 		t.Errorf("ledger %q, want %q", cfg.Ledger, want)
 	}
 	if q := cfg.Syncs[0].Query; q != "SELECT * FROM users" {
@@ -422,7 +422,8 @@ func TestLoad(t *testing.T) {
 
 func TestSecretsStayHidden(t *testing.T) {
 	t.Parallel()
-	cfg := Config{Owlat: Owlat{APIKey: testKey}, Syncs: []Sync{{DSN: "postgres://u:topsecret@db.example.com/x"}}}
+	cfg := Config{Owlat: Owlat{APIKey: testKey}, Syncs: []Sync{{DSN: "postgres://u:topsecret@db.example.com/x"}},
+		Ledger: Ledger{DSN: "postgres://u:topsecret@db.example.com/x"}}
 	var log strings.Builder
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", cfg.Owlat.APIKey, "cfg", cfg)
 	encoded, err := json.Marshal(cfg.Owlat)
@@ -467,7 +468,7 @@ func TestSchemaHasTheKeysOfTheFile(t *testing.T) {
 		keys     []string
 		required []string
 	}{
-		"file":   {&root, keysOf[fileKeys](), []string{"syncs"}},
+		"file":   {&root, keysOf[fileKeys](), nil}, // it needs syncs or deployments
 		"owlat":  {root.Properties["owlat"], keysOf[owlatKeys](), nil},
 		"sync":   {sync, keysOf[syncKeys](), []string{"source", "fields"}},
 		"source": {sync.Properties["source"], keysOf[sourceKeys](), []string{"dsn"}},

@@ -12,6 +12,8 @@ type decoder struct {
 	dir    string // folder of relative paths
 	lookup func(string) (string, bool)
 	use    Use
+	// several is whether what is read is one of several deployments.
+	several bool
 }
 
 // section is a mapping whose keys were checked.
@@ -20,6 +22,7 @@ type section struct {
 	node *node
 	path string // such as "syncs.users.source"; empty for the file itself
 	odd  bool   // the value is not a section; that was reported
+	at   int    // the line of the key that a deployment stands under; 0: the section is a file
 }
 
 // value is a scalar with its variables replaced.

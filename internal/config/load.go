@@ -44,13 +44,41 @@ const (
 	UseEverything     = UseAll | UseService
 )
 
-// Load reads and checks the configuration file for this use. lookup returns the environment's variables. Mistakes in the file's
-// contents are an *Error.
+// LoadSet reads and checks the configuration file for this use. lookup returns the environment's variables. Mistakes in the file's
+// contents are an *Error. A deployment of several whose own part is wrong is among the broken ones of the set.
+func LoadSet(path string, use Use, lookup func(name string) (string, bool)) (*Set, error) {
+	return load(path, use, "", lookup)
+}
+
+// LoadDeployment is LoadSet for one deployment, whose name may be empty if there is only one. Others may be wrong. Files of others
+// are not read.
+func LoadDeployment(path, name string, use Use, lookup func(name string) (string, bool)) (*Config, error) {
+	set, err := load(path, use, name, lookup)
+	if err != nil {
+		return nil, err
+	}
+	return set.Deployment(name)
+}
+
+// Load is LoadDeployment for the only deployment.
 func Load(path string, use Use, lookup func(name string) (string, bool)) (*Config, error) {
-	f, err := os.Open(path)
+	return LoadDeployment(path, "", use, lookup)
+}
+
+func load(path string, use Use, only string, lookup func(name string) (string, bool)) (*Set, error) {
+	data, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w %s", ErrNoFile, path)
 	}
+	if err != nil {
+		return nil, err
+	}
+	return parse(path, data, use, only, lookup)
+}
+
+// readFile reads a file of the configuration, at most one byte more than one can have.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the configuration file: %w", err)
 	}
@@ -59,15 +87,24 @@ func Load(path string, use Use, lookup func(name string) (string, bool)) (*Confi
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration file: %w", err)
 	}
-	return parse(path, data, use, lookup)
+	return data, nil
 }
 
-// Parse checks the whole configuration in data as if it had been read from the file at path.
+// ParseSet checks the whole configuration in data as if it had been read from the file at path.
+func ParseSet(path string, data []byte, lookup func(name string) (string, bool)) (*Set, error) {
+	return parse(path, data, UseEverything, "", lookup)
+}
+
+// Parse is ParseSet for the only deployment.
 func Parse(path string, data []byte, lookup func(name string) (string, bool)) (*Config, error) {
-	return parse(path, data, UseEverything, lookup)
+	set, err := ParseSet(path, data, lookup)
+	if err != nil {
+		return nil, err
+	}
+	return set.Deployment("")
 }
 
-func parse(path string, data []byte, use Use, lookup func(name string) (string, bool)) (*Config, error) {
+func parse(path string, data []byte, use Use, only string, lookup func(name string) (string, bool)) (*Set, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("find the configuration file: %w", err)
@@ -77,20 +114,33 @@ func parse(path string, data []byte, use Use, lookup func(name string) (string, 
 	if !ok {
 		return nil, d.err()
 	}
-	cfg := &Config{File: abs}
 	file := sectionOf[fileKeys](d, root, "")
 	if file.odd {
 		return nil, d.err()
 	}
-	cfg.Owlat = d.owlat(sectionOf[owlatKeys](d, file.child("owlat"), "owlat"))
-	cfg.Ledger = d.ledger(file.text("ledger"))
-	cfg.History = policyDecoder{d}.history(file.text("history_days"))
-	cfg.Syncs = syncDecoder{d}.syncs(file)
-	serviceDecoder{d}.service(file, cfg)
+	set := &Set{File: abs, Ledger: d.ledger(file.text("ledger"))}
+	set.NoService = d.unlessUnused(UseService, func() {
+		set.Service = serviceDecoder{d}.serve(sectionOf[serveKeys](d, file.child("serve"), "serve"))
+	})
+	if _, set.Several = root.get("deployments"); set.Several {
+		(&several{decoder: d, set: set, only: only}).read(file)
+	} else {
+		cfg := &Config{File: abs, Ledger: set.Ledger, Service: set.Service, NoService: set.NoService}
+		d.deployment(file, cfg)
+		set.Deployments = []*Config{cfg}
+	}
 	if err := d.err(); err != nil {
 		return nil, err
 	}
-	return cfg, nil
+	return set, nil
+}
+
+// deployment reads what one deployment has.
+func (d *decoder) deployment(s section, cfg *Config) {
+	cfg.Owlat = d.owlat(sectionOf[owlatKeys](d, s.child("owlat"), setting(s.path, "owlat")))
+	cfg.History = policyDecoder{d}.history(s.text("history_days"))
+	cfg.Syncs = syncDecoder{d}.syncs(s)
+	serviceDecoder{d}.service(s, cfg)
 }
 
 // FromEnvironment returns a configuration without syncs and ledger, from OWLAT_URL and OWLAT_API_KEY alone.
@@ -172,7 +222,11 @@ func (d *decoder) owlat(s section) Owlat {
 	})
 	o.NoKey = d.unlessUnused(UseKey, func() {
 		v := d.environmentOr(EnvAPIKey, s, "api_key")
-		if d.required(v, "add the line \"api_key: ${%s}\" and set that variable, or only set it", EnvAPIKey) {
+		advice := fmt.Sprintf("add the line \"api_key: ${%s}\" and set that variable, or only set it", EnvAPIKey)
+		if d.several {
+			advice = "each deployment has a key of its own, best as a variable of its own: \"api_key: ${ACME_API_KEY}\""
+		}
+		if d.required(v, "%s", advice) {
 			o.APIKey = Secret(strings.TrimSpace(v.text))
 			if _, err := owlat.NewClient(owlat.DefaultBaseURL, o.APIKey.Reveal()); err != nil {
 				v.refuse(d, "%s", strings.TrimPrefix(err.Error(), "owlat: "))
@@ -189,26 +243,16 @@ func (d *decoder) owlat(s section) Owlat {
 	return o
 }
 
-// environmentOr returns the environment's variable if it is not empty, else the file's value.
+// environmentOr returns the environment's variable if it is not empty, else the file's value. Of several deployments each has only
+// its own values.
 func (d *decoder) environmentOr(name string, s section, key string) value {
+	if d.several {
+		return s.text(key)
+	}
 	if text, ok := d.lookup(name); ok && strings.TrimSpace(text) != "" {
 		return value{text: text, setting: "environment variable " + name, given: true}
 	}
 	return s.text(key)
-}
-
-func (d *decoder) ledger(v value) string {
-	path := DefaultLedger
-	if v.given {
-		path = v.text
-	}
-	if strings.Contains(path, "://") {
-		v.refuse(d, "must be the path of a file, not a URL")
-	}
-	if filepath.IsAbs(path) {
-		return filepath.Clean(path)
-	}
-	return filepath.Join(d.dir, path)
 }
 
 const maxSyncName = 64
@@ -222,15 +266,15 @@ var (
 func ValidTopicID(id string) bool { return topicID.MatchString(id) }
 
 func (d syncDecoder) syncs(file section) []Sync {
-	n := file.child("syncs")
+	n, path := file.child("syncs"), setting(file.path, "syncs")
 	if n == nil {
-		d.add(1, "", "%q is missing; it must name at least one source (\"owlat-sync init DSN\" writes an example)", "syncs")
+		d.add(max(file.at, 1), file.path, "%q is missing; it must name at least one source (\"owlat-sync init DSN\" writes an example)", "syncs")
 		return nil
 	}
 	if n.kind == kindMapping && len(n.pairs) > 0 {
 		syncs := make([]Sync, 0, len(n.pairs))
 		for _, p := range n.pairs {
-			syncs = append(syncs, d.sync(p))
+			syncs = append(syncs, d.sync(p, path))
 		}
 		return syncs
 	}
@@ -238,17 +282,17 @@ func (d syncDecoder) syncs(file section) []Sync {
 	if n.kind == kindMapping {
 		what = "nothing"
 	}
-	d.add(n.line, "syncs", "must be a section with a key for each sync, its name, such as \"users:\", not %s", what)
+	d.add(n.line, path, "must be a section with a key for each sync, its name, such as \"users:\", not %s", what)
 	return nil
 }
 
-func (d syncDecoder) sync(p pair) Sync {
-	path := "syncs." + p.key
+func (d syncDecoder) sync(p pair, within string) Sync {
+	path := setting(within, p.key)
 	s := sectionOf[syncKeys](d.decoder, p.value, path)
 	s.node.line = p.line
 	sync := Sync{Name: p.key, Line: p.line}
 	if len(p.key) > maxSyncName || !syncName.MatchString(p.key) {
-		d.add(p.line, "syncs", "%q cannot be the name of a sync: use letters, digits, \".\", \"_\" and \"-\", at most 64, and begin with a letter or digit", p.key)
+		d.add(p.line, within, "%q cannot be the name of a sync: use letters, digits, \".\", \"_\" and \"-\", at most 64, and begin with a letter or digit", p.key)
 	}
 	for _, v := range s.textOrList("key") {
 		if slices.Contains(sync.Key, v.text) {

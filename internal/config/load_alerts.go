@@ -10,8 +10,8 @@ import (
 // alertDecoder reads who is told what is wrong.
 type alertDecoder struct{ *decoder }
 
-func (d alertDecoder) alert(n *node, i int, cfg *Config) Alert {
-	s := sectionOf[alertKeys](d.decoder, n, item("alerts", i))
+func (d alertDecoder) alert(n *node, at string, cfg *Config) Alert {
+	s := sectionOf[alertKeys](d.decoder, n, at)
 	out := Alert{Line: s.node.line, On: serviceDecoder(d).words(s, "on", AlertKinds, AlertKinds)}
 	kind := serviceDecoder(d).one(s, "slack", "discord", "ntfy", "webhook", "email", "owlat")
 	path := setting(s.path, kind)

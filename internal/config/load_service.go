@@ -1,7 +1,9 @@
 package config
 
 import (
+	"cmp"
 	"encoding/hex"
+	"errors"
 	"net"
 	"net/netip"
 	"net/url"
@@ -20,25 +22,39 @@ type serviceDecoder struct{ *decoder }
 
 // service reads the sections of the service. Where they are not used, values in them may be wrong.
 func (d serviceDecoder) service(file section, cfg *Config) {
-	cfg.NoService = d.unlessUnused(UseService, func() {
-		cfg.Service = d.serve(sectionOf[serveKeys](d.decoder, file.child("serve"), "serve"))
-		cfg.Webhooks = d.webhooks(sectionOf[webhooksKeys](d.decoder, file.child("webhooks"), "webhooks"))
+	wrong := d.unlessUnused(UseService, func() {
+		cfg.Webhooks = d.webhooks(sectionOf[webhooksKeys](d.decoder, file.child("webhooks"), setting(file.path, "webhooks")))
 		for i, item := range file.list("write_back") {
-			cfg.WriteBacks = append(cfg.WriteBacks, d.writeBack(item, i, cfg))
+			cfg.WriteBacks = append(cfg.WriteBacks, d.writeBack(item, itemOf(file.path, "write_back", i), cfg))
 		}
 		for i, item := range file.list("alerts") {
-			cfg.Alerts = append(cfg.Alerts, alertDecoder(d).alert(item, i, cfg))
+			cfg.Alerts = append(cfg.Alerts, alertDecoder(d).alert(item, itemOf(file.path, "alerts", i), cfg))
 		}
 		for i := range cfg.Syncs {
 			cfg.Syncs[i].Schedule = cfg.Syncs[i].Schedule.within(cfg.Service)
 		}
 	})
+	cfg.NoService = join(cfg.NoService, wrong)
+}
+
+// join makes one *Error of two, each of which may be nil.
+func join(a, b error) error {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	both := problems{}
+	for _, err := range []error{a, b} {
+		if e, ok := errors.AsType[*Error](err); ok {
+			both.list = append(both.list, e.Problems...)
+		}
+	}
+	return both.err()
 }
 
 func (d serviceDecoder) serve(s section) Service {
 	out := Service{Listen: DefaultListen, Zone: time.UTC, StopWithin: DefaultStopWithin, Line: s.node.line}
 	for i, item := range s.list("tokens") {
-		out.Tokens = append(out.Tokens, d.token(item, i, out.Tokens))
+		out.Tokens = append(out.Tokens, d.token(item, itemOf(s.path, "tokens", i), out.Tokens))
 	}
 	if v := s.text("listen"); v.given {
 		out.Listen = d.address(v)
@@ -85,8 +101,8 @@ func (d serviceDecoder) serve(s section) Service {
 	return out
 }
 
-func (d serviceDecoder) token(n *node, i int, others []Token) Token {
-	s := sectionOf[tokenKeys](d.decoder, n, item("serve.tokens", i))
+func (d serviceDecoder) token(n *node, path string, others []Token) Token {
+	s := sectionOf[tokenKeys](d.decoder, n, path)
 	name, role, hash := s.text("name"), s.text("role"), s.text("hash")
 	if d.required(name, "say who has the token") && slices.ContainsFunc(others, func(t Token) bool { return t.Name == name.text }) {
 		name.refuse(d.decoder, "%q is the name of a token above, too", name.text)
@@ -192,8 +208,8 @@ func (d serviceDecoder) one(s section, keys ...string) string {
 	return given[0]
 }
 
-func (d serviceDecoder) writeBack(n *node, i int, cfg *Config) WriteBack {
-	s := sectionOf[writeBackKeys](d.decoder, n, item("write_back", i))
+func (d serviceDecoder) writeBack(n *node, path string, cfg *Config) WriteBack {
+	s := sectionOf[writeBackKeys](d.decoder, n, path)
 	out := WriteBack{Line: s.node.line, On: d.words(s, "on", FeedbackEvents, nil)}
 	if s.child("on") == nil && !s.odd {
 		d.add(s.node.line, s.path, "%q is missing; say which events, such as [topic.unsubscribed]", "on")
@@ -284,4 +300,5 @@ func (d serviceDecoder) url(s section) Secret {
 	return Secret(u.String())
 }
 
-func item(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
+// itemOf returns the path of an item of a list.
+func itemOf(path, key string, i int) string { return setting(path, key) + "[" + strconv.Itoa(i) + "]" }

@@ -13,13 +13,38 @@ import (
 
 type fileKeys struct {
 	Owlat       owlatKeys           `json:"owlat,omitempty" jsonschema_description:"The Owlat deployment that is kept in step."`
-	Ledger      string              `json:"ledger,omitempty" jsonschema:"default=owlat-sync.db" jsonschema_description:"File that remembers what Owlat holds. A relative path is relative to this file. Give each deployment a ledger of its own, and keep it: without it the next run has to compare everything with Owlat again."`
+	Ledger      string              `json:"ledger,omitempty" jsonschema:"default=owlat-sync.db" jsonschema_description:"File that remembers what Owlat holds. A relative path is relative to this file. Or a database of PostgreSQL, as postgres://user:password@host/database?schema=owlat_sync, for services on several machines. Give each deployment a ledger of its own, and keep it: without it the next run has to compare everything with Owlat again."`
 	HistoryDays daysKey             `json:"history_days,omitempty" jsonschema_description:"For how many days the ledger keeps what happened to each row, for \"owlat-sync explain\", and the records of runs."`
 	Serve       serveKeys           `json:"serve,omitempty" jsonschema_description:"How \"owlat-sync serve\" serves. Other commands ignore it."`
 	Webhooks    webhooksKeys        `json:"webhooks,omitempty" jsonschema_description:"How the service takes in Owlat's webhooks, at /webhooks/owlat."`
 	WriteBack   []writeBackKeys     `json:"write_back,omitempty" jsonschema_description:"Where the service tells what Owlat's webhooks say: a statement in your database, a file, or a webhook of your own."`
 	Alerts      []alertKeys         `json:"alerts,omitempty" jsonschema_description:"Whom the service tells when something is wrong."`
+	Syncs       map[string]syncKeys `json:"syncs,omitempty" jsonschema:"minProperties=1" jsonschema_description:"The sources, by a name of your choice. The ledger knows a sync by its name: a renamed sync is a new one."`
+	Deployments deploymentsKey      `json:"deployments,omitempty" jsonschema_description:"Several Owlat deployments, each by a name of your choice with its own owlat, syncs and so on, in place of those here. Or a folder, relative to this file, with a file NAME.yaml for each. The ledger knows a deployment by its name."`
+}
+
+// deploymentKeys is one of several deployments.
+type deploymentKeys struct {
+	Owlat       owlatKeys           `json:"owlat" jsonschema_description:"The Owlat deployment that is kept in step."`
+	HistoryDays daysKey             `json:"history_days,omitempty" jsonschema_description:"For how many days the ledger keeps what happened to each row, for \"owlat-sync explain\", and the records of runs."`
+	Webhooks    webhooksKeys        `json:"webhooks,omitempty" jsonschema_description:"How the service takes in Owlat's webhooks, at /webhooks/owlat/ and the deployment's name."`
+	WriteBack   []writeBackKeys     `json:"write_back,omitempty" jsonschema_description:"Where the service tells what Owlat's webhooks say: a statement in your database, a file, or a webhook of your own."`
+	Alerts      []alertKeys         `json:"alerts,omitempty" jsonschema_description:"Whom the service tells when something is wrong."`
+	Tokens      []tokenKeys         `json:"tokens,omitempty" jsonschema_description:"Who may use the API for this deployment alone. \"owlat-sync token\" makes a token."`
 	Syncs       map[string]syncKeys `json:"syncs" jsonschema:"minProperties=1" jsonschema_description:"The sources, by a name of your choice. The ledger knows a sync by its name: a renamed sync is a new one."`
+}
+
+// deploymentsKey is several deployments, or the folder of their files.
+type deploymentsKey struct{}
+
+// JSONSchema describes the values that the file may have.
+func (deploymentsKey) JSONSchema() *jsonschema.Schema {
+	one := reflector().Reflect(&deploymentKeys{})
+	one.Version = ""
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
+		{Type: "string", MinLength: new(uint64(1))},
+		{Type: "object", PropertyNames: &jsonschema.Schema{Pattern: deploymentName.String()}, AdditionalProperties: one},
+	}}
 }
 
 type owlatKeys struct {
@@ -198,6 +223,7 @@ func reflector() *jsonschema.Reflector {
 // Schema returns the JSON Schema of the configuration file.
 func Schema() ([]byte, error) {
 	s := reflector().Reflect(&fileKeys{})
+	s.AnyOf = []*jsonschema.Schema{{Required: []string{"syncs"}}, {Required: []string{"deployments"}}}
 	s.Title = "owlat-sync.yaml"
 	s.Description = "Configuration of owlat-sync, which keeps the contacts of an Owlat deployment in step with the rows of a database. ${VAR} in a value is replaced by the environment variable."
 	b, err := json.MarshalIndent(s, "", "  ")

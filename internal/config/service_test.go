@@ -189,9 +189,9 @@ func TestBadService(t *testing.T) {
 func TestOtherCommandsIgnoreTheService(t *testing.T) {
 	t.Parallel()
 	file := served("webhooks: {secrets: ['${NO_SECRET}']}\n", "    schedule: every 5m\n", "")
-	cfg, err := parse("f.yaml", []byte(file), UseAll, env(map[string]string{EnvAPIKey: testKey}))
-	if err != nil || cfg.NoService == nil {
-		t.Errorf("%v, and of the service %v", err, cfg.NoService)
+	set, err := parse("f.yaml", []byte(file), UseAll, "", env(map[string]string{EnvAPIKey: testKey}))
+	if err != nil || set.Deployments[0].NoService == nil {
+		t.Fatalf("%v, and of the service no error", err)
 	}
 	if _, err := Parse("f.yaml", []byte(strings.Replace(file, "postgres://app@db.example/app", "sqlite:a.db", 1)), env(map[string]string{EnvAPIKey: testKey, "NO_SECRET": "a"})); err != nil {
 		t.Error(err)

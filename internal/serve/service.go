@@ -85,7 +85,7 @@ func Run(ctx context.Context, cfg *config.Config, o Options, signals Signals) (e
 	if err := check(cfg); err != nil {
 		return err
 	}
-	release, err := only(ctx, cfg.Ledger, signals.Stop, s.log)
+	release, err := only(ctx, cfg.Ledger.Path, signals.Stop, s.log)
 	if errors.Is(err, errStopped) {
 		return nil
 	} else if err != nil {
@@ -140,7 +140,7 @@ func (s *service) open(ctx context.Context) (err error) {
 	s.metrics.Watch(s.vitals, s.session.Client)
 	s.outbox = newOutbox(s.session.Ledger, s.log, ears{s}.delivered)
 	s.alerts = alert.NewWatcher(alert.Options{
-		Signs: s.vitals, Silence: ears{s}.silence, Path: alertsFile(cfg.Ledger), Log: s.log,
+		Signs: s.vitals, Silence: ears{s}.silence, Path: alertsFile(cfg.Ledger.Path), Log: s.log,
 		Told: ears{s}.told,
 	})
 	s.waker = wake.New(wake.Options{

@@ -39,7 +39,7 @@ func (o Opener) Ledger(ctx context.Context, cfg *config.Config) (Ledger, error) 
 	if o.Reads {
 		open = sqlite.OpenReadable
 	}
-	l, err := open(ctx, o.Drivers.SQLite, cfg.Ledger)
+	l, err := open(ctx, o.Drivers.SQLite, cfg.Ledger.Path)
 	if err != nil {
 		return nil, err // a nil *sqlite.Ledger would not be a nil Ledger
 	}
@@ -49,7 +49,7 @@ func (o Opener) Ledger(ctx context.Context, cfg *config.Config) (Ledger, error) 
 // Examine tells whether runs could use or create the ledger of the configuration. It changes nothing. A folder that does not exist
 // is an error of usage.
 func (o Opener) Examine(ctx context.Context, cfg *config.Config) (ledger.Condition, error) {
-	is, err := sqlite.Examine(ctx, o.Drivers.SQLite, cfg.Ledger)
+	is, err := sqlite.Examine(ctx, o.Drivers.SQLite, cfg.Ledger.Path)
 	if errors.Is(err, ledger.ErrNoFolder) {
 		err = problem.Usage(err)
 	}
@@ -58,7 +58,7 @@ func (o Opener) Examine(ctx context.Context, cfg *config.Config) (ledger.Conditi
 
 // HasLedger reports whether the ledger of the configuration exists.
 func HasLedger(cfg *config.Config) bool {
-	_, err := os.Stat(cfg.Ledger)
+	_, err := os.Stat(cfg.Ledger.Path)
 	return !errors.Is(err, os.ErrNotExist)
 }
 
@@ -95,7 +95,7 @@ func (o Opener) Import(ctx context.Context, cfg *config.Config, in io.Reader, na
 		return problem.Usage(problem.Hint(err, "the ledger is %s: move that file away, or set \"ledger\" to another path", cfg.Ledger))
 	}
 	if isNew {
-		err = errors.Join(err, removeLedger(cfg.Ledger)) // an empty ledger would hide that nothing was imported
+		err = errors.Join(err, removeLedger(cfg.Ledger.Path)) // an empty ledger would hide that nothing was imported
 	}
 	if errors.Is(err, transfer.ErrNotExport) || errors.Is(err, transfer.ErrNewerExport) || errors.Is(err, transfer.ErrDamagedExport) {
 		return problem.Usage(fmt.Errorf("%s: %w", name, err))
@@ -111,10 +111,10 @@ func (o Opener) Restore(ctx context.Context, cfg *config.Config, from string) (a
 	if err != nil {
 		return "", problem.Usage(fmt.Errorf("open the backup: %w", err))
 	}
-	if there, err := os.Stat(cfg.Ledger); err == nil && os.SameFile(given, there) {
+	if there, err := os.Stat(cfg.Ledger.Path); err == nil && os.SameFile(given, there) {
 		return "", o.WithLedger(ctx, cfg, func(l Ledger) error { return l.SetBack(ctx) })
 	}
-	aside, err = sqlite.Restore(ctx, o.Drivers.SQLite, cfg.Ledger, from)
+	aside, err = sqlite.Restore(ctx, o.Drivers.SQLite, cfg.Ledger.Path, from)
 	if errors.Is(err, ledger.ErrNotLedger) || errors.Is(err, ledger.ErrNewer) {
 		err = problem.Usage(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -49,7 +48,7 @@ func (o Opener) Open(ctx context.Context, cfg *config.Config, use config.Use) (*
 		return nil, err
 	}
 	// Temporary files hold what the ledger holds, so they belong beside it, if there is room.
-	scratch := filepath.Dir(cfg.Ledger)
+	scratch := cfg.Ledger.Folder()
 	if s.Ledger.Unwritable() != nil {
 		scratch = ""
 	}
@@ -231,7 +230,7 @@ func (o Opener) Unsendable(ctx context.Context, cfg *config.Config, l ledger.Rea
 		return err
 	}
 	defer func() { err = errors.Join(err, closeSource()) }()
-	return reconcile.Unsendable(ctx, l, sync.Reconcile(src), filepath.Dir(cfg.Ledger), func(d reconcile.Decision) error {
+	return reconcile.Unsendable(ctx, l, sync.Reconcile(src), cfg.Ledger.Folder(), func(d reconcile.Decision) error {
 		return each(reconcile.TroubleOf(d, sync.Name))
 	})
 }

@@ -193,7 +193,7 @@ func TestNobodyNeedsALedgerThatWasNeverMade(t *testing.T) {
 	if is, err := opener.Examine(t.Context(), cfg); err != nil || !is.Missing {
 		t.Errorf("examined: %+v, %v", is, err)
 	}
-	cfg.Ledger = filepath.Join(filepath.Dir(cfg.Ledger), "none", "x.db")
+	cfg.Ledger.Path = filepath.Join(cfg.Ledger.Folder(), "none", "x.db")
 	if _, err := opener.Examine(t.Context(), cfg); exitcode.Of(err) != exitcode.Usage {
 		t.Errorf("a folder that is missing: %v", err)
 	}

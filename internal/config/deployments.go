@@ -1,0 +1,168 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// deploymentName is what a deployment may be called: its name stands in addresses, in names of files and in labels of metrics.
+var deploymentName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+
+// several reads several deployments. What is wrong within one of them concerns only that one.
+type several struct {
+	*decoder
+	set  *Set
+	only string // the only deployment that is used; empty: all
+}
+
+// read reads the key "deployments" of the file.
+func (r *several) read(file section) {
+	for _, key := range keysOf[deploymentKeys]() {
+		if key == "tokens" {
+			continue // no key of a file
+		}
+		if n := file.child(key); n != nil {
+			r.add(n.line, key, "cannot stand beside %q: put it under the deployment it belongs to", "deployments")
+		}
+	}
+	n := file.child("deployments")
+	switch {
+	case n.kind == kindMapping:
+		for _, p := range n.pairs {
+			r.named(p.key, func() (*Config, error) { return r.inline(p) })
+		}
+	case n.kind == kindText:
+		if v := file.text("deployments"); v.given {
+			r.folder(v)
+		}
+	default:
+		r.add(n.line, "deployments", "must be a section with a key for each deployment, its name, or the folder that has a file for each, not %s", n.kind)
+	}
+	r.sameKeys()
+}
+
+// named adds the deployment that read returns, or what is wrong with it.
+func (r *several) named(name string, read func() (*Config, error)) {
+	if r.only != "" && name != r.only {
+		r.set.fail(name, errUnread)
+		return
+	}
+	cfg, err := read()
+	if err != nil {
+		r.set.fail(name, err)
+		return
+	}
+	r.set.Deployments = append(r.set.Deployments, cfg)
+}
+
+// errUnread stands for a deployment that was not looked at.
+var errUnread = errors.New("this deployment was not read")
+
+func (s *Set) fail(name string, err error) {
+	if s.Broken == nil {
+		s.Broken = make(map[string]error)
+	}
+	s.Broken[name] = err
+}
+
+// inline reads a deployment that stands in the file itself.
+func (r *several) inline(p pair) (*Config, error) {
+	d := &decoder{problems: problems{file: r.file}, dir: r.dir, lookup: r.lookup, use: r.use, several: true}
+	path := setting("deployments", p.key)
+	s := sectionOf[deploymentKeys](d, p.value, path)
+	s.at, s.node.line = p.line, cmp.Or(s.node.line, p.line)
+	return r.deployment(d, p.key, p.line, s, &Config{File: r.set.File})
+}
+
+// deployment reads a deployment from its section.
+func (r *several) deployment(d *decoder, name string, line int, s section, cfg *Config) (*Config, error) {
+	cfg.Name, cfg.Ledger, cfg.Service, cfg.NoService = name, r.set.Ledger.Of(name), r.set.Service, r.set.NoService
+	if !deploymentName.MatchString(name) {
+		d.add(line, "deployments", "%q cannot be the name of a deployment: use letters, digits, \".\", \"_\" and \"-\", at most 64, and begin with a letter or digit", name)
+	}
+	if r.set.hasLike(name) {
+		d.add(line, "deployments", "%q differs from another name only in its letter case, which some file systems do not tell apart", name)
+	}
+	if !s.odd {
+		d.deployment(s, cfg)
+		wrong := d.unlessUnused(UseService, func() {
+			for i, n := range s.list("tokens") {
+				cfg.Tokens = append(cfg.Tokens, serviceDecoder{d}.token(n, itemOf(s.path, "tokens", i), cfg.Tokens))
+			}
+		})
+		cfg.NoService = join(cfg.NoService, wrong)
+	}
+	if err := d.err(); err != nil {
+		return nil, err
+	}
+	return cfg, nil
+}
+
+// hasLike reports whether a deployment before has the name, but for its letter case.
+func (s *Set) hasLike(name string) bool {
+	return slices.ContainsFunc(s.Deployments, func(c *Config) bool { return strings.EqualFold(c.Name, name) })
+}
+
+// folder reads the deployments whose files are in a folder.
+func (r *several) folder(v value) {
+	folder := v.text
+	if !filepath.IsAbs(folder) {
+		folder = filepath.Join(r.dir, folder)
+	}
+	files, err := os.ReadDir(folder)
+	if err != nil {
+		v.refuse(r.decoder, "the folder of the deployments cannot be read: %s", err)
+		return
+	}
+	for _, f := range files {
+		name, isYAML := strings.CutSuffix(f.Name(), ".yaml")
+		if !isYAML || strings.HasPrefix(f.Name(), ".") {
+			continue
+		}
+		r.named(name, func() (*Config, error) { return r.own(name, filepath.Join(folder, f.Name())) })
+	}
+}
+
+// own reads a deployment from a file of its own.
+func (r *several) own(name, path string) (*Config, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	shown := path
+	if rel, err := filepath.Rel(r.dir, path); err == nil {
+		shown = filepath.Join(filepath.Dir(r.file), rel) // as the file itself is named
+	}
+	d := &decoder{problems: problems{file: shown}, dir: filepath.Dir(path), lookup: r.lookup, use: r.use, several: true}
+	root, ok := d.read(data)
+	if !ok {
+		return nil, d.err()
+	}
+	return r.deployment(d, name, 0, sectionOf[deploymentKeys](d, root, ""), &Config{File: path})
+}
+
+// sameKeys breaks each deployment that has the API key of one before it: its budget would be used twice.
+func (r *several) sameKeys() {
+	first := make(map[Owlat]string)
+	r.set.Deployments = slices.DeleteFunc(r.set.Deployments, func(c *Config) bool {
+		id := Owlat{URL: c.Owlat.URL, APIKey: c.Owlat.APIKey}
+		if c.Owlat.APIKey == "" {
+			return false
+		}
+		other, used := first[id]
+		if !used {
+			first[id] = c.Name
+			return false
+		}
+		own := problems{file: r.file}
+		own.add(0, setting("deployments", c.Name), "has the API key of %s, too: what shares a key shares its budget, so put all its syncs under one deployment", fmt.Sprintf("%q", other))
+		r.set.fail(c.Name, own.err())
+		return true
+	})
+}
