@@ -4,19 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
+	"log/slog"
 	"reflect"
 	"strings"
-	"time"
 
-	"owlatsync/internal/alert"
 	"owlatsync/internal/config"
 	"owlatsync/internal/events"
-	"owlatsync/internal/feedback"
 	"owlatsync/internal/problem"
-	"owlatsync/internal/schedule"
-	"owlatsync/internal/setup"
-	"owlatsync/internal/writeback"
+	"owlatsync/internal/sourcedsn"
 )
 
 // ErrRestart is matched by the error about a setting that cannot change while the service runs.
@@ -27,117 +22,59 @@ func restartFor(settings ...string) error {
 	return fmt.Errorf("%s: %w", strings.Join(settings, ", "), ErrRestart)
 }
 
-// fixed returns why the service cannot go over from one configuration to the other; nil: it can.
-func fixed(before, now *config.Config) error {
-	var settings []string
-	for _, s := range []struct {
-		name string
-		same bool
-	}{
+// check refuses what only a command that runs once can do.
+func check(set *config.Set) error {
+	var wrong problem.Several
+	if set.NoService != nil {
+		wrong = append(wrong, set.NoService)
+	}
+	if !set.Several {
+		wrong = append(wrong, unfit(set.Deployments[0])...)
+	}
+	return problem.Usage(wrong.Err())
+}
+
+// unfit returns what of a deployment's configuration only a command that runs once can do.
+func unfit(cfg *config.Config) (wrong problem.Several) {
+	if cfg.NoService != nil {
+		wrong = append(wrong, cfg.NoService)
+	}
+	for _, s := range cfg.Syncs {
+		if s.Target.Path() == sourcedsn.Stdin {
+			wrong = append(wrong, fmt.Errorf("sync %q, from line %d on: a service cannot read its standard input again and again; name a file", s.Name, s.Line))
+		}
+	}
+	return wrong
+}
+
+// changed are settings of which some differ.
+type changed []struct {
+	name string
+	same bool
+}
+
+func (c changed) names() (all []string) {
+	for _, s := range c {
+		if !s.same {
+			all = append(all, s.name)
+		}
+	}
+	return all
+}
+
+// fixed returns the settings of a deployment in which its home cannot go over from one configuration to the other.
+func fixed(before, now *config.Config) []string {
+	return changed{
 		{"owlat.url", before.Owlat.URL == now.Owlat.URL},
 		{"owlat.api_key", before.Owlat.APIKey == now.Owlat.APIKey},
 		{"owlat.requests_per_second", before.Owlat.RequestsPerSecond == now.Owlat.RequestsPerSecond},
 		{"ledger", before.Ledger == now.Ledger},
 		{"history_days", before.History == now.History},
-		{"serve.log_format", before.Service.LogJSON == now.Service.LogJSON},
-	} {
-		if !s.same {
-			settings = append(settings, s.name)
-		}
-	}
-	if len(settings) > 0 {
-		return restartFor(settings...)
-	}
-	return nil
-}
-
-// next is a configuration that the service can go over to: everything that can fail was done.
-type next struct {
-	cfg     *config.Config
-	entries []schedule.Entry
-	targets []writeback.Target
-	hooks   http.Handler
-	subs    []alert.Subscription
-	doors   doors
+	}.names()
 }
 
 // turnover makes the service go over to another configuration.
 type turnover struct{ *service }
-
-// prepare does all of a configuration that can fail.
-func (s turnover) prepare(ctx context.Context, cfg *config.Config) (n *next, err error) {
-	n = &next{cfg: cfg}
-	if n.entries, err = timetable(ctx, s.session.Ledger, cfg.Syncs); err != nil {
-		return nil, problem.Usage(err)
-	}
-	if n.hooks, err = s.receiver(cfg); err != nil {
-		return nil, problem.Usage(err)
-	}
-	if n.subs, err = alert.Channels(cfg.Alerts, alert.Means{Owlat: s.session.Client, Agent: s.o.Opener.UserAgent}); err != nil {
-		return nil, problem.Usage(err)
-	}
-	if n.targets, err = s.o.Opener.WriteBacks(cfg); err != nil {
-		return nil, err
-	}
-	if err = checkTargets(ctx, n.targets, s.log); err != nil {
-		return nil, problem.Usage(errors.Join(err, setup.CloseTargets(n.targets)))
-	}
-	return n, nil
-}
-
-// receiver returns the handler of webhooks.
-func (s turnover) receiver(cfg *config.Config) (http.Handler, error) {
-	if len(cfg.Webhooks.Secrets) == 0 {
-		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			http.Error(w, "webhooks are not taken in here: the configuration has no webhooks.secrets", http.StatusNotFound)
-		}), nil
-	}
-	o := feedback.Options{MaxAge: cfg.Webhooks.MaxAge, Logger: s.log, Told: ears(s).heard}
-	for _, secret := range cfg.Webhooks.Secrets {
-		o.Secrets = append(o.Secrets, secret.Reveal())
-	}
-	for _, w := range cfg.WriteBacks {
-		o.Routes = append(o.Routes, feedback.Route{Target: w.Name, On: w.On})
-	}
-	return feedback.NewReceiver(s.session.Ledger, o)
-}
-
-// take goes over to a configuration that was prepared.
-func (s turnover) take(ctx context.Context, n *next) error {
-	s.mu.Lock()
-	s.cfg = n.cfg
-	s.mu.Unlock()
-	names := n.cfg.Names()
-	if idle := asleep(n.cfg.Syncs); len(idle) > 0 {
-		s.log.Warn("a sync without schedule, listen and poll runs only when somebody asks for it", "syncs", strings.Join(idle, ", "))
-	}
-	s.gate.Replace(n.cfg.Service.Tokens, n.cfg.Service.Proxies)
-	s.metrics.Know(names...)
-	s.vitals.Set(n.cfg.Syncs, time.Now())
-	s.alerts.Set(n.subs, n.cfg.Service.URL)
-	s.hooks.put(n.hooks)
-	return errors.Join(s.outbox.replace(n.targets), s.syncs.set(ctx, n.cfg.Syncs, n.entries), s.session.KeepSources(woken(n.cfg.Syncs)), s.waker.Set(n.cfg.Syncs))
-}
-
-// woken returns the syncs that their sources wake: their runs must begin at once.
-func woken(all []config.Sync) (some []config.Sync) {
-	for _, s := range all {
-		if s.Listen != "" || s.Poll > 0 {
-			some = append(some, s)
-		}
-	}
-	return some
-}
-
-// asleep returns the names of the syncs that nothing runs by itself.
-func asleep(all []config.Sync) (names []string) {
-	for _, s := range all {
-		if !s.RunsByItself() {
-			names = append(names, s.Name)
-		}
-	}
-	return names
-}
 
 // ReloadData is the data of the event that tells of a configuration which was read again.
 type ReloadData struct {
@@ -157,39 +94,62 @@ func (s turnover) reload(ctx context.Context) {
 		s.log.Error("the configuration was not taken over; the service goes on with the one before", "error", err, hintOf(err))
 		status = "STATUS=goes on with its old configuration: " + strings.Join(strings.Fields(err.Error()), " ")
 	} else {
-		s.log.Info("the configuration was taken over", "syncs", len(s.config().Syncs))
+		s.log.Info("the configuration was taken over", "syncs", s.syncs())
 		status = s.statusLine()
 	}
-	s.hub.Publish(events.Event{Kind: events.Reload, Data: told})
+	s.doors.only.Hub().Publish(events.Event{Kind: events.Reload, Data: told})
 	if err := s.notify.tell("READY=1", status); err != nil {
 		s.log.Warn("systemd does not know that the configuration was read again", "error", err)
 	}
 }
 
 func (s turnover) reloaded(ctx context.Context) error {
-	cfg, err := s.o.Reload()
+	set, err := s.o.Reload()
 	if err != nil {
 		return err
 	}
 	before := s.config()
-	if err := errors.Join(check(cfg), fixed(before, cfg)); err != nil {
+	settings := changed{
+		{"deployments", before.Several == set.Several},
+		{"serve.log_format", before.Service.LogJSON == set.Service.LogJSON},
+	}.names()
+	if !set.Several && !before.Several {
+		settings = append(fixed(before.Deployments[0], set.Deployments[0]), settings...)
+	}
+	if len(settings) > 0 {
+		return errors.Join(check(set), restartFor(settings...))
+	}
+	if err := check(set); err != nil {
 		return err
 	}
-	n, err := s.prepare(ctx, cfg)
+	n, err := s.way.Prepare(ctx, s.doors.only, set.Deployments[0])
 	if err != nil {
 		return err
 	}
-	if n.doors, err = s.front.prepare(ctx, before.Service, cfg.Service); err == nil && !reflect.DeepEqual(before.Service.TLS, cfg.Service.TLS) {
-		if err = s.front.certificate.Replace(cfg.Service.TLS); err != nil {
-			n.doors.drop()
+	doors, err := s.front.prepare(ctx, before.Service, set.Service)
+	if err == nil && !reflect.DeepEqual(before.Service.TLS, set.Service.TLS) {
+		if err = s.front.certificate.Replace(set.Service.TLS); err != nil {
+			doors.drop()
 		}
 	}
 	if err != nil {
-		return errors.Join(err, setup.CloseTargets(n.targets))
+		return errors.Join(err, n.Drop())
 	}
-	if err := s.take(context.WithoutCancel(ctx), n); err != nil {
+	s.mu.Lock()
+	s.set = set
+	s.mu.Unlock()
+	s.gate.Replace(set.Service.Tokens, set.Service.Proxies)
+	if err := n.Take(context.WithoutCancel(ctx)); err != nil {
 		s.log.Warn("something of the old configuration is left", "error", err) // what is new holds all the same
 	}
-	s.front.replace(context.WithoutCancel(ctx), n.doors)
+	s.front.replace(context.WithoutCancel(ctx), doors)
 	return nil
+}
+
+// hintOf returns what the log says about what to do, nothing if the error does not know.
+func hintOf(err error) slog.Attr {
+	if hint := problem.HintOf(err); hint != "" {
+		return slog.String("hint", hint)
+	}
+	return slog.Attr{}
 }

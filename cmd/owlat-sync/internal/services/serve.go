@@ -56,8 +56,8 @@ func runService(cmd *cobra.Command, a *program.App) error {
 	if cmd.Flags().Changed("sync") {
 		return problem.Usage(errors.New("a service runs all syncs of its configuration: a sync without a \"schedule\" runs only when somebody asks"))
 	}
-	load := func() (*config.Config, error) { return a.LoadConfig(config.UseEverything) }
-	cfg, err := load()
+	load := func() (*config.Set, error) { return a.LoadSet(config.UseEverything) }
+	set, err := load()
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package serve
+package home
 
 import (
 	"bytes"
@@ -542,7 +542,7 @@ func TestAnApprovalThatGoesOn(t *testing.T) {
 			if len(of.Runs) > 0 {
 				v.Last = &of.Runs[0]
 			}
-			state, _ := window{&service{syncs: p.syncs}}.stateOf(of, v)
+			state, _ := stateOf(of, v, p.queue.Waiting("users"))
 			return state
 		}
 		if s := state(); s != api.Held {

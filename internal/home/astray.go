@@ -1,4 +1,4 @@
-package serve
+package home
 
 import (
 	"context"
