@@ -15,6 +15,7 @@ var (
 	ErrReadOnly = errors.New("the ledger cannot be written: allow this user to write the file and its folder")
 	ErrBusy     = errors.New("another program keeps the ledger file locked: let it end, or close it")
 	ErrFull     = errors.New("the disk of the ledger is full: free some space, nothing recorded is lost")
+	ErrAway     = errors.New("the server of the ledger cannot be reached: see that it runs, and that this machine may connect to it")
 	ErrClosed   = errors.New("the ledger is closed")
 )
 

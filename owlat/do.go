@@ -149,19 +149,28 @@ func (s *sending) admit(ctx context.Context) (time.Time, error) {
 
 // answered tells the limiter how an attempt ended.
 func (s *sending) answered(ctx context.Context, start time.Time, status int, err error) {
-	told, v := 0, passed
+	told := 0
 	if last := s.lastLimit.Load(); last != nil && status > 0 {
 		told = last.Limit
 	}
-	switch {
-	case errors.Is(err, ErrRateLimited):
+	v := s.judge(ctx, status)
+	if errors.Is(err, ErrRateLimited) {
 		v = refused
-	case status >= 500, status == 0 && ctx.Err() == nil:
-		v = failed
-	case status == 0, status == http.StatusUnauthorized:
-		v = silent
 	}
 	s.left(start, v, told)
+}
+
+// judge returns what the end of an attempt says of the server.
+func (s *sending) judge(ctx context.Context, status int) verdict {
+	switch {
+	case status == http.StatusTooManyRequests:
+		return refused
+	case status >= 500, status == 0 && ctx.Err() == nil:
+		return failed
+	case status == 0, status == http.StatusUnauthorized:
+		return silent
+	}
+	return passed
 }
 
 // left gives the limiter the place of an attempt back.
@@ -234,33 +243,12 @@ func (s *sending) attempt(ctx context.Context) (*answer, int, error) {
 		defer cancel()
 		actx = limited
 	}
-	var asked, connected atomic.Bool
-	trace := &httptrace.ClientTrace{
-		GetConn: func(string) { asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
-	}
-	req, err := s.request(httptrace.WithClientTrace(actx, trace))
+	resp, limit, sent, err := s.exchange(ctx, actx)
 	if err != nil {
 		return nil, 0, err
 	}
-	sent := time.Now()
-	resp, err := s.http.Do(req)
-	if err != nil {
-		// A transport that asked for a connection and got none has sent nothing. A redirect is an answer: 303 says that the
-		// request was done, the others that it is to be made elsewhere.
-		sent := connected.Load() || !asked.Load()
-		if moved := (*redirectError)(nil); errors.As(err, &moved) {
-			sent = moved.status == http.StatusSeeOther
-		}
-		return nil, 0, s.transportError(sent, cause(ctx, err))
-	}
 	defer drain(resp.Body)
-	limit := readRateLimit(resp.Header)
 	received := time.Now()
-	s.clock.Answered(resp.Header, limit.Reset, sent, received)
-	if limit != (RateLimit{}) {
-		s.lastLimit.Store(&limit)
-	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		refusal, err := readError(resp, s.call, limit)
 		if err != nil && (ctx.Err() != nil || refusal.noRoute) {
@@ -277,6 +265,37 @@ func (s *sending) attempt(ctx context.Context) (*answer, int, error) {
 		return nil, resp.StatusCode, ans.unreadable(fmt.Errorf("it is longer than %d bytes", maxBody))
 	}
 	return ans, resp.StatusCode, nil
+}
+
+// exchange sends the request once and returns the head of its answer, with what that says of the limit, and when it was sent. actx is
+// that of the attempt, ctx that of the call.
+func (s *sending) exchange(ctx, actx context.Context) (*http.Response, RateLimit, time.Time, error) {
+	var asked, connected atomic.Bool
+	trace := &httptrace.ClientTrace{
+		GetConn: func(string) { asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	}
+	req, err := s.request(httptrace.WithClientTrace(actx, trace))
+	if err != nil {
+		return nil, RateLimit{}, time.Time{}, err
+	}
+	began := time.Now()
+	resp, err := s.http.Do(req)
+	if err != nil {
+		// A transport that asked for a connection and got none has sent nothing. A redirect is an answer: 303 says that the
+		// request was done, the others that it is to be made elsewhere.
+		sent := connected.Load() || !asked.Load()
+		if moved := (*redirectError)(nil); errors.As(err, &moved) {
+			sent = moved.status == http.StatusSeeOther
+		}
+		return nil, RateLimit{}, began, s.transportError(sent, cause(ctx, err))
+	}
+	limit := readRateLimit(resp.Header)
+	s.clock.Answered(resp.Header, limit.Reset, began, time.Now())
+	if limit != (RateLimit{}) {
+		s.lastLimit.Store(&limit)
+	}
+	return resp, limit, began, nil
 }
 
 // cause is why sending or reading failed: the context's error if it ended, ErrTimeout if the attempt's time did, and

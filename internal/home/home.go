@@ -70,6 +70,9 @@ func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
 		h.d, h.own = newDeployment(cfg, h.session.Ledger, h.o), true
 	}
 	h.syncs = newSyncs(h.session.Ledger, h.session, h.d.hub, h.log)
+	if h.o.Metrics != nil {
+		h.o.Metrics.Watch(h.d.vitals, h.session.Client)
+	}
 	h.syncs.shared, h.syncs.runner.watch = h.o.Shared, h.watch
 	h.Desk = h.syncs.queue.Desk()
 	if !h.o.Shared {

@@ -103,7 +103,6 @@ func (s *service) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.doors.only = d
-	s.metrics.Watch(d.Signs(), nil)
 	s.api = api.New(api.Parts{
 		Service: d.Service(), Desk: d.Desk(), Hub: d.Hub(), Ledger: d.Ledger(), Outbox: d.Ledger(), Gate: s.gate,
 		Metrics: s.metrics.Handler(s.log), Webhooks: d.Webhooks(), Version: s.o.Version, Log: s.log,

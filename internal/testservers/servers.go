@@ -84,7 +84,7 @@ func startPostgres(ctx context.Context, parent string) (*process, string, error)
 	}
 	server := as.command(dir, postgresProgram("postgres"), "-D", data, "-p", strconv.Itoa(port),
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=200",
-		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
+		"-c", "fsync=off", "-c", "full_page_writes=off",
 		"-c", "max_wal_size=4GB", "-c", "autovacuum=on", "-c", "log_min_messages=fatal")
 	p, err := start(server, dir, syscall.SIGQUIT)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"slices"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/sqlite/internal/dbfile"
-	"owlatsync/ledger/sqlite/internal/entry"
 )
 
 // All streams every complete entry of the sync in the order of the keys. Other methods may be called while it streams; an entry

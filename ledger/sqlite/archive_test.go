@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"owlatsync/ledger"
-	"owlatsync/ledger/sqlite/internal/entry"
+	"owlatsync/ledger/internal/entry"
 )
 
 func TestPruningLetsOthersWrite(t *testing.T) {

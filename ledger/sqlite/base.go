@@ -8,9 +8,9 @@ import (
 	"sync/atomic"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/internal/intern"
 	"owlatsync/ledger/sqlite/internal/age"
 	"owlatsync/ledger/sqlite/internal/dbfile"
-	"owlatsync/ledger/sqlite/internal/intern"
 	"owlatsync/ledger/sqlite/internal/pack"
 )
 

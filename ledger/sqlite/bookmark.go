@@ -6,8 +6,8 @@ import (
 	"fmt"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/sqlite/internal/dbfile"
-	"owlatsync/ledger/sqlite/internal/entry"
 )
 
 const upsertBookmark = `INSERT INTO bookmarks (sync, settings, mark, full_at, due, entries, again) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"owlatsync/ledger"
-	"owlatsync/ledger/sqlite/internal/entry"
+	"owlatsync/ledger/internal/entry"
 )
 
 // step is a record that its caller has encoded, so that the writer only writes.

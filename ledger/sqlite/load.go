@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/sqlite/internal/dbfile"
-	"owlatsync/ledger/sqlite/internal/entry"
 	"owlatsync/ledger/sqlite/internal/heard"
 )
 

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"owlatsync/ledger"
-	"owlatsync/ledger/sqlite/internal/entry"
+	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/sqlite/internal/pack"
 )
 

@@ -9,8 +9,8 @@ import (
 	"sync"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/sqlite/internal/dbfile"
-	"owlatsync/ledger/sqlite/internal/entry"
 	"owlatsync/ledger/sqlite/internal/pack"
 )
 

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/sqlite/internal/dbfile"
-	"owlatsync/ledger/sqlite/internal/entry"
 )
 
 // commit is one call on its way to the disk that shares its transaction with others.

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/sqlite/internal/dbfile"
-	"owlatsync/ledger/sqlite/internal/entry"
 )
 
 const insertRun = `INSERT INTO runs (mode, started, heartbeat, finished, stage, status, message, owner, part, report, summary, guards,

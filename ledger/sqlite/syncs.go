@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/sqlite/internal/dbfile"
-	"owlatsync/ledger/sqlite/internal/entry"
 )
 
 // syncReader reads what the ledger knows about syncs and persons besides entries.

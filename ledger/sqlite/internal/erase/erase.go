@@ -11,11 +11,11 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/ledger/internal/entry"
+	"owlatsync/ledger/internal/person"
 	"owlatsync/ledger/sqlite/internal/dbfile"
-	"owlatsync/ledger/sqlite/internal/entry"
 	"owlatsync/ledger/sqlite/internal/heard"
 	"owlatsync/ledger/sqlite/internal/pack"
-	"owlatsync/ledger/sqlite/internal/person"
 )
 
 // Erasure erases a person from a ledger in one transaction.

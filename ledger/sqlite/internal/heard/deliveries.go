@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/sqlite/internal/dbfile"
-	"owlatsync/ledger/sqlite/internal/entry"
 )
 
 // deliver adds a delivery of a feedback. Without a time of its own it is due when the feedback came.

@@ -7,9 +7,9 @@ import (
 	"slices"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/internal/entry"
+	"owlatsync/ledger/internal/person"
 	"owlatsync/ledger/sqlite/internal/dbfile"
-	"owlatsync/ledger/sqlite/internal/entry"
-	"owlatsync/ledger/sqlite/internal/person"
 )
 
 const (

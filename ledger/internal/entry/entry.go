@@ -24,7 +24,8 @@ const (
 	Parked
 )
 
-func stateOf(e *ledger.Entry) int {
+// StateOf returns the state of an entry.
+func StateOf(e *ledger.Entry) int {
 	switch {
 	case e.Departed != "":
 		return Applied
@@ -53,7 +54,10 @@ const (
 // Bind returns the arguments of Insert and Upsert, which are valid until the next call. Number returns the number of a topic.
 func (v *Values) Bind(sync int64, number func(topic string) (int64, error)) (args []any, err error) {
 	v.args[syncAt] = sync
-	v.args[membersAt], err = encodeMembers(v.memberships, number)
+	members, err := EncodeMembers(v.memberships, number)
+	if v.args[membersAt] = nil; members != nil {
+		v.args[membersAt] = members
+	}
 	return v.args, err
 }
 
@@ -64,17 +68,13 @@ func Encode(e *ledger.Entry, now time.Time) (v Values, err error) {
 	if err != nil {
 		return v, err
 	}
+	marks, err := EncodeEvents(e.Events)
+	if err != nil {
+		return v, err
+	}
 	var events any
-	if len(e.Events) > 0 {
-		marks := slices.Clone(e.Events)
-		for i := range marks {
-			marks[i].At = marks[i].At.UTC()
-		}
-		text, err := json.Marshal(marks)
-		if err != nil {
-			return v, fmt.Errorf("encode events: %w", err)
-		}
-		events = string(text)
+	if marks != nil {
+		events = string(marks)
 	}
 	var identity any
 	if e.Identity != e.Email {
@@ -87,12 +87,28 @@ func Encode(e *ledger.Entry, now time.Time) (v Values, err error) {
 	args := make([]any, 0, arguments)
 	args = append(args,
 		nil, e.Key, TextOrNull(e.ContactID), TextOrNull(e.Email), identity, string(e.Origin),
-		nil, TimeOrNull(e.Intent.Create), failure, stateOf(e), TimeOrNull(e.FirstSeen), TimeOrNull(changed), events,
+		nil, TimeOrNull(e.Intent.Create), failure, StateOf(e), TimeOrNull(e.FirstSeen), TimeOrNull(changed), events,
 		fingerprintOrNull(e), e.Doubt, TimeOrNull(e.Witness), e.Intent.Local, TextOrNull(e.Departed), TimeOrNull(e.Asked()))
 	for _, text := range e.Fields {
 		args = append(args, text)
 	}
 	return Values{args: args, memberships: e.Memberships}, nil
+}
+
+// EncodeEvents returns the JSON of events, nil if there are none.
+func EncodeEvents(events []ledger.EventMark) ([]byte, error) {
+	if len(events) == 0 {
+		return nil, nil
+	}
+	marks := slices.Clone(events)
+	for i := range marks {
+		marks[i].At = marks[i].At.UTC()
+	}
+	text, err := json.Marshal(marks)
+	if err != nil {
+		return nil, fmt.Errorf("encode events: %w", err)
+	}
+	return text, nil
 }
 
 // AsKept returns the entry as it is kept if it has departed, and the entry itself otherwise.
@@ -155,16 +171,12 @@ func Scan(rows *sql.Rows, before ...any) (id int64, e *ledger.Entry, err error) 
 	if identity.Valid {
 		e.Identity = identity.String
 	}
-	switch len(print) {
-	case 0:
-	case fingerprintSize:
-		e.Fingerprint = ledger.Fingerprint{Hi: binary.LittleEndian.Uint64(print), Lo: binary.LittleEndian.Uint64(print[8:])}
-	default:
-		return 0, nil, fmt.Errorf("%w (the fingerprint of an entry is cut short)", ledger.ErrCorrupt)
+	if e.Fingerprint, err = DecodeFingerprint(print); err != nil {
+		return 0, nil, err
 	}
 	e.Intent.Create, e.FirstSeen, e.ChangedAt, e.Witness = TimeOf(intent), TimeOf(firstSeen), TimeOf(changedAt), TimeOf(witness)
 	if len(members) > 0 {
-		if e.Memberships, err = decodeMembers(members, topics); err != nil {
+		if e.Memberships, err = DecodeMembers(members, topics); err != nil {
 			return 0, nil, err
 		}
 	} else if memberships.Valid { // an earlier version wrote the entry
@@ -189,12 +201,32 @@ func Scan(rows *sql.Rows, before ...any) (id int64, e *ledger.Entry, err error) 
 const fingerprintSize = 16
 
 func fingerprintOrNull(e *ledger.Entry) any {
+	if b := EncodeFingerprint(e); b != nil {
+		return b
+	}
+	return nil
+}
+
+// EncodeFingerprint returns the fingerprint of an entry as it is stored, nil if there is none.
+func EncodeFingerprint(e *ledger.Entry) []byte {
 	f := e.Fingerprint
 	if e.Doubt || f.IsZero() {
 		return nil
 	}
 	b := make([]byte, 0, fingerprintSize)
 	return binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(b, f.Hi), f.Lo)
+}
+
+// DecodeFingerprint is the inverse of EncodeFingerprint.
+func DecodeFingerprint(b []byte) (f ledger.Fingerprint, err error) {
+	switch len(b) {
+	case 0:
+	case fingerprintSize:
+		f = ledger.Fingerprint{Hi: binary.LittleEndian.Uint64(b), Lo: binary.LittleEndian.Uint64(b[8:])}
+	default:
+		err = fmt.Errorf("%w (the fingerprint of an entry is cut short)", ledger.ErrCorrupt)
+	}
+	return f, err
 }
 
 // TextOrNull returns nil for the empty text.

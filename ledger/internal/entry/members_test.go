@@ -52,17 +52,17 @@ func TestMembershipsComeBack(t *testing.T) {
 				At: at(), Renewed: at(), Sent: at(), Pending: at(),
 			})
 		}
-		stored, err := encodeMembers(want, n.number)
+		stored, err := EncodeMembers(want, n.number)
 		if err != nil {
 			t.Fatal(err)
 		}
-		bytes, _ := stored.([]byte)
-		got, err := decodeMembers(bytes, []byte(n.column.String()))
+		bytes := stored
+		got, err := DecodeMembers(bytes, []byte(n.column.String()))
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Fatalf("%v (-want +got):\n%s", err, diff)
 		}
 		for cut := range len(bytes) { // a prefix that ends with a membership is one of fewer
-			if got, err := decodeMembers(bytes[:cut], []byte(n.column.String())); err == nil && len(got) > 0 && !cmp.Equal(want[:len(got)], got) || err != nil && !errors.Is(err, ledger.ErrCorrupt) {
+			if got, err := DecodeMembers(bytes[:cut], []byte(n.column.String())); err == nil && len(got) > 0 && !cmp.Equal(want[:len(got)], got) || err != nil && !errors.Is(err, ledger.ErrCorrupt) {
 				t.Fatalf("cut after %d bytes: %+v, %v", cut, got, err)
 			}
 		}
@@ -77,8 +77,8 @@ func TestTheStatesKeepTheirBytes(t *testing.T) {
 		ledger.MemberOptedOut: 7, ledger.MemberLeft: 8, ledger.MemberLeaving: 9, ledger.MemberUnsure: 10,
 	} {
 		var n numbered
-		stored, err := encodeMembers([]ledger.Membership{{Topic: "a", State: state}}, n.number)
-		if got, _ := stored.([]byte); err != nil || len(got) != 3 || got[1] != want {
+		stored, err := EncodeMembers([]ledger.Membership{{Topic: "a", State: state}}, n.number)
+		if err != nil || len(stored) != 3 || stored[1] != want {
 			t.Errorf("%s is stored as %v: %v", state, stored, err)
 		}
 	}
@@ -93,7 +93,7 @@ func TestMembershipsOfAnUnknownTopicAreCorrupt(t *testing.T) {
 		"topics without end": {"\x04\x03\x00", "1:9:a"},
 		"senseless topics":   {"\x04\x03\x00", "1:x:a"},
 	} {
-		if ms, err := decodeMembers([]byte(c.stored), []byte(c.topics)); !errors.Is(err, ledger.ErrCorrupt) {
+		if ms, err := DecodeMembers([]byte(c.stored), []byte(c.topics)); !errors.Is(err, ledger.ErrCorrupt) {
 			t.Errorf("%s: %+v, %v", name, ms, err)
 		}
 	}
@@ -102,7 +102,7 @@ func TestMembershipsOfAnUnknownTopicAreCorrupt(t *testing.T) {
 func FuzzDecodeMembers(f *testing.F) {
 	f.Add([]byte("\x02\x03\x05\xb6\x9d\x9e\xaf\xbb\xd6\xb0\x06"), []byte("1:5:topic"))
 	f.Fuzz(func(t *testing.T, stored, topics []byte) {
-		if _, err := decodeMembers(stored, topics); err != nil && !errors.Is(err, ledger.ErrCorrupt) {
+		if _, err := DecodeMembers(stored, topics); err != nil && !errors.Is(err, ledger.ErrCorrupt) {
 			t.Error(err)
 		}
 	})

@@ -32,8 +32,8 @@ const (
 	memberPending
 )
 
-// encodeMembers returns memberships as they are stored, nil if there are none. Number returns the number of a topic.
-func encodeMembers(ms []ledger.Membership, number func(topic string) (int64, error)) (any, error) {
+// EncodeMembers returns memberships as they are stored, nil if there are none. Number returns the number of a topic.
+func EncodeMembers(ms []ledger.Membership, number func(topic string) (int64, error)) ([]byte, error) {
 	if len(ms) == 0 {
 		return nil, nil
 	}
@@ -78,8 +78,8 @@ func memberTimes(m *ledger.Membership) [4]*time.Time {
 
 var errMembers = errors.New("the memberships of an entry cannot be read")
 
-// decodeMembers is the inverse of encodeMembers. Topics is what topicsColumn says.
-func decodeMembers(b, topics []byte) (ms []ledger.Membership, err error) {
+// DecodeMembers is the inverse of EncodeMembers. Topics has every topic after its number and its length, as topicsColumn says them.
+func DecodeMembers(b, topics []byte) (ms []ledger.Membership, err error) {
 	r := reader{b: b}
 	for len(r.b) > 0 && !r.broken {
 		var m ledger.Membership

@@ -1,0 +1,141 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"owlatsync/ledger"
+)
+
+// commit is one call on its way to the server that shares its transaction with others.
+type commit struct {
+	steps []*step
+	done  chan error // receives one result
+}
+
+// queue holds the calls that wait for the next transaction.
+type queue struct {
+	mu      sync.Mutex
+	waiting []*commit
+}
+
+func (q *queue) add(c *commit) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, c)
+}
+
+func (q *queue) takeAll() []*commit {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	all := q.waiting
+	q.waiting = nil
+	return all
+}
+
+// withdraw removes a call from the queue, and reports whether it was still there.
+func (q *queue) withdraw(c *commit) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	i := slices.Index(q.waiting, c)
+	if i < 0 {
+		return false
+	}
+	q.waiting = slices.Delete(q.waiting, i, i+1)
+	return true
+}
+
+// Record makes the records durable in their order, all or none. An entry needs a sync and a key; a zero ChangedAt becomes the
+// present time. Calls that come while a transaction is written share the next one. A call that cannot be written fails alone. If ctx
+// ends while the call waits, nothing of it is written. Once its transaction has begun, the call returns the true result. While the server
+// cannot be reached, it tries for some seconds.
+func (k *lock) Record(ctx context.Context, records ...ledger.Record) error {
+	if err := k.record(ctx, records); err != nil {
+		return fmt.Errorf("record in ledger: %w", explain(ctx, err))
+	}
+	return nil
+}
+
+func (k *lock) record(ctx context.Context, records []ledger.Record) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := k.usable(); err != nil || len(records) == 0 {
+		return err
+	}
+	steps, err := encodeRecords(records, time.Now())
+	if err != nil {
+		return err
+	}
+	all := make([]*step, len(steps))
+	for i := range steps {
+		all[i] = &steps[i]
+	}
+	return k.share(ctx, all)
+}
+
+// share writes in a transaction that calls share which come while another one is written.
+func (k *lock) share(ctx context.Context, steps []*step) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	c := &commit{steps: steps, done: make(chan error, 1)}
+	k.queue.add(c)
+	select {
+	case err := <-c.done:
+		return err
+	case k.turn <- struct{}{}:
+		// Who has the turn writes for all calls that wait, and for itself unless it was just served.
+		k.commitWaiting(context.WithoutCancel(ctx))
+		return <-c.done
+	case <-ctx.Done():
+		if k.queue.withdraw(c) {
+			return context.Cause(ctx)
+		}
+	case <-k.done:
+		if k.queue.withdraw(c) {
+			return ledger.ErrClosed
+		}
+	}
+	return <-c.done
+}
+
+func (k *lock) commitWaiting(ctx context.Context) {
+	defer k.leaveTurn()
+	runtime.Gosched() // lets callers that the last transaction has answered join this one
+	batch := k.queue.takeAll()
+	if len(batch) == 0 {
+		return
+	}
+	err := k.commit(ctx, batch)
+	if err != nil && len(batch) > 1 && !concernsAll(err) {
+		for _, c := range batch {
+			c.done <- k.commit(ctx, []*commit{c})
+		}
+		return
+	}
+	for _, c := range batch {
+		c.done <- err
+	}
+}
+
+// concernsAll reports whether an error is no fault of one call among others.
+func concernsAll(err error) bool {
+	return isKnown(err) || isAway(err) || errors.Is(err, errUnknown) || stateOf(err) == stateDiskFull || stateOf(err) == stateReadOnly
+}
+
+func (k *lock) commit(ctx context.Context, batch []*commit) error {
+	if err := k.usable(); err != nil {
+		return err
+	}
+	var steps []*step
+	for _, c := range batch {
+		steps = append(steps, c.steps...)
+	}
+	return k.put(ctx, steps)
+}

@@ -1,0 +1,211 @@
+package postgres
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+
+	"owlatsync/ledger"
+)
+
+// The migrations are numbered in their order, and only add: a program that knows fewer goes on beside one that knows more. A later one
+// raises works_with of the schema when that ends.
+//
+//go:embed migrations/*.sql
+var embedded embed.FS
+
+// versionTable keeps which migrations were made.
+const versionTable = "ledger_version"
+
+// ErrOutdated says that the schema is not up to date and that the user may not change it.
+var ErrOutdated = errors.New("the ledger must be brought up to date first: run \"owlat-sync ledger migrate\" as a user who may create the schema or owns it")
+
+// Migrate creates the schema or brings it up to date, with River's tables in it, and returns its versions before and after. It is safe
+// while other processes do the same, and while runs go on.
+func Migrate(ctx context.Context, o Options) (from, to int, err error) {
+	d, err := connect(ctx, o, lifetimes)
+	if err == nil {
+		defer d.Close()
+		if err = d.check(ctx); err == nil {
+			from, to, err = d.migrate(ctx)
+		}
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("migrate ledger %s: %w", Masked(o.DSN), explain(ctx, err))
+	}
+	return from, to, nil
+}
+
+// prepare makes sure that the server can be relied on and that the schema is one that this program works with.
+func (d *Database) prepare(ctx context.Context) error {
+	if err := d.check(ctx); err != nil {
+		return err
+	}
+	is, err := d.version(ctx)
+	if err != nil {
+		return err
+	}
+	known := len(steps)
+	switch {
+	case is > known:
+		return d.worksWith(ctx, is)
+	case is < known && d.readOnly:
+		return ErrOutdated
+	case is < known:
+		_, _, err := d.migrate(ctx)
+		if stateOf(err) == stateDenied {
+			return fmt.Errorf("%w (%w)", ErrOutdated, err)
+		}
+		return err
+	}
+	return nil
+}
+
+// worksWith returns ledger.ErrNewer if this program cannot work with a schema of that version.
+func (d *Database) worksWith(ctx context.Context, version int) error {
+	if version <= len(steps) {
+		return nil
+	}
+	var works int
+	if err := d.pool.QueryRow(ctx, d.sql("SELECT works_with FROM @schema")).Scan(&works); err != nil {
+		return err
+	}
+	if works > len(steps) {
+		return ledger.ErrNewer
+	}
+	return nil
+}
+
+// check refuses a server that cannot keep what it acknowledges.
+func (d *Database) check(ctx context.Context) error {
+	var commit string
+	var standby bool
+	if err := d.pool.QueryRow(ctx, "SELECT current_setting('synchronous_commit'), pg_is_in_recovery()").Scan(&commit, &standby); err != nil {
+		return err
+	}
+	switch {
+	case commit == "off":
+		return errors.New("synchronous_commit is off for this user or database, so a crash of the server would lose what it has acknowledged, and people who opted out could be put back: turn it on")
+	case standby && !d.readOnly:
+		return errors.New("the server is a standby, which takes no writes: name the primary, such as with target_session_attrs=read-write")
+	}
+	return nil
+}
+
+// version returns the version of the schema, 0 if there is none.
+func (d *Database) version(ctx context.Context) (is int, err error) {
+	var there bool
+	if err := d.pool.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", d.schema+"."+versionTable).Scan(&there); err != nil || !there {
+		return 0, err
+	}
+	err = d.pool.QueryRow(ctx, d.sql("SELECT coalesce(max(version), 0) FROM @"+versionTable)).Scan(&is)
+	return is, err
+}
+
+// migrationLock is the number of the lock that one migration has at a time: "OwlS" in ASCII.
+const migrationLock = 0x4f776c53
+
+// migrate makes the missing migrations, all or none, and then those of River.
+func (d *Database) migrate(ctx context.Context) (from, to int, err error) {
+	err = d.alone(ctx, func(t pgx.Tx) error {
+		if from, err = d.version(ctx); err != nil { // another may have made them meanwhile
+			return err
+		}
+		if err := d.createSchema(ctx, t); err != nil {
+			return err
+		}
+		for i := from; i < len(steps); i++ {
+			if _, err := t.Exec(ctx, d.sql(steps[i])); err != nil {
+				return fmt.Errorf("migration %d: %w", i+1, err)
+			}
+			if _, err := t.Exec(ctx, d.sql("INSERT INTO @"+versionTable+" (version, made) VALUES ($1, now())"), i+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		err = d.alone(ctx, func(pgx.Tx) error { return d.migrateRiver(ctx) })
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	return from, max(from, len(steps)), nil
+}
+
+// alone runs fn while no other process migrates, in a transaction. The lock ends with it, so a PgBouncer may stand between.
+func (d *Database) alone(ctx context.Context, fn func(pgx.Tx) error) error {
+	t, err := d.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = 0"})
+	if err != nil {
+		return err
+	}
+	if _, err = t.Exec(ctx, "SELECT pg_advisory_xact_lock($1, hashtext($2))", migrationLock, d.schema); err == nil {
+		err = fn(t)
+	}
+	if err != nil {
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+		defer cancel()
+		_ = t.Rollback(ending) // the error before tells more
+		return err
+	}
+	return t.Commit(ctx)
+}
+
+// createSchema creates the schema if it is not there: that needs no right if it is.
+func (d *Database) createSchema(ctx context.Context, t pgx.Tx) error {
+	var there bool
+	err := t.QueryRow(ctx, "SELECT to_regnamespace($1) IS NOT NULL", d.schema).Scan(&there)
+	if err == nil && !there {
+		_, err = t.Exec(ctx, "CREATE SCHEMA "+d.schema)
+	}
+	if err == nil {
+		_, err = t.Exec(ctx, d.sql("CREATE TABLE IF NOT EXISTS @"+versionTable+" (version BIGINT PRIMARY KEY, made TIMESTAMPTZ NOT NULL)"))
+	}
+	return err
+}
+
+// migrateRiver brings River's tables up to date.
+func (d *Database) migrateRiver(ctx context.Context) error {
+	m, err := rivermigrate.New(riverpgxv5.New(d.pool), &rivermigrate.Config{Schema: d.schema, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	if err != nil {
+		return err
+	}
+	if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return fmt.Errorf("migrate the tables of River: %w", err)
+	}
+	return nil
+}
+
+// steps are the migrations in their order.
+var steps = readSteps(embedded)
+
+func readSteps(files fs.FS) (steps []string) {
+	names, err := fs.Glob(files, "migrations/*.sql")
+	for i, name := range names {
+		var b []byte
+		if number, _, _ := strings.Cut(strings.TrimPrefix(name, "migrations/"), "_"); err == nil {
+			var n int
+			if n, err = strconv.Atoi(number); err == nil && n != i+1 {
+				err = fmt.Errorf("migration %s is not the next", name)
+			}
+		}
+		if err == nil {
+			b, err = fs.ReadFile(files, name)
+		}
+		if err != nil {
+			panic(err) // the program was built of broken files
+		}
+		steps = append(steps, string(b))
+	}
+	return steps
+}

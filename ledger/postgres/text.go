@@ -1,0 +1,118 @@
+package postgres
+
+import (
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// text is a text of a BYTEA column that is to be scanned; NULL is the empty text.
+type text string
+
+// ScanBytes implements pgtype.BytesScanner.
+func (t *text) ScanBytes(b []byte) error {
+	*t = text(b)
+	return nil
+}
+
+// BytesValue implements pgtype.BytesValuer.
+func (t text) BytesValue() ([]byte, error) { return []byte(t), nil }
+
+// orNull is the text as an argument, NULL for the empty text.
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// moment is a time of a BIGINT column that is to be scanned; NULL is the zero time.
+type moment struct{ time.Time }
+
+// ScanInt64 implements pgtype.Int64Scanner.
+func (m *moment) ScanInt64(n pgtype.Int8) error {
+	m.Time = time.Time{}
+	if n.Valid {
+		m.Time = time.UnixMicro(n.Int64).UTC()
+	}
+	return nil
+}
+
+// timeOrNull is the time as an argument, NULL for the zero time.
+func timeOrNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+// headSize is how much of a text the indexes hold.
+const headSize = 64
+
+// head returns what an index holds of a text.
+func head(s string) string { return s[:min(len(s), headSize)] }
+
+// teach makes a connection take strings for BYTEA, and give them.
+func teach(conn *pgx.Conn) {
+	m := conn.TypeMap()
+	bytea := &pgtype.Type{Name: "bytea", OID: pgtype.ByteaOID, Codec: textCodec{}}
+	m.RegisterType(bytea)
+	m.RegisterType(&pgtype.Type{Name: "_bytea", OID: pgtype.ByteaArrayOID, Codec: &pgtype.ArrayCodec{ElementType: bytea}})
+}
+
+// textCodec is that of BYTEA, which also takes strings.
+type textCodec struct{ pgtype.ByteaCodec }
+
+// PlanEncode implements pgtype.Codec.
+func (c textCodec) PlanEncode(m *pgtype.Map, oid uint32, format int16, value any) pgtype.EncodePlan {
+	if _, ok := value.(string); ok {
+		if format == pgtype.BinaryFormatCode {
+			return encodeText{}
+		}
+		return encodeHex{}
+	}
+	return c.ByteaCodec.PlanEncode(m, oid, format, value)
+}
+
+type encodeText struct{}
+
+func (encodeText) Encode(value any, buf []byte) ([]byte, error) {
+	return append(buf, value.(string)...), nil
+}
+
+type encodeHex struct{}
+
+func (encodeHex) Encode(value any, buf []byte) ([]byte, error) {
+	return hex.AppendEncode(append(buf, `\x`...), []byte(value.(string))), nil
+}
+
+// PlanScan implements pgtype.Codec.
+func (c textCodec) PlanScan(m *pgtype.Map, oid uint32, format int16, target any) pgtype.ScanPlan {
+	if _, ok := target.(*string); ok {
+		if format == pgtype.BinaryFormatCode {
+			return scanText{}
+		}
+		return scanHex{}
+	}
+	return c.ByteaCodec.PlanScan(m, oid, format, target)
+}
+
+type scanText struct{}
+
+// Scan takes NULL for the empty text.
+func (scanText) Scan(src []byte, target any) error {
+	*target.(*string) = string(src)
+	return nil
+}
+
+type scanHex struct{}
+
+// Scan takes NULL for the empty text.
+func (scanHex) Scan(src []byte, target any) error {
+	b, err := hex.DecodeString(strings.TrimPrefix(string(src), `\x`))
+	*target.(*string) = string(b)
+	return err
+}
