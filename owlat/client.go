@@ -215,6 +215,13 @@ func (c *Client) Estimate(n int) time.Duration {
 	return c.core.limiter.Estimate(n)
 }
 
+// Drain takes the budget for spent by somebody else until now; see [Limiter.Drain]. It does nothing without a limiter.
+func (c *Client) Drain() {
+	if c.core.limiter != nil {
+		c.core.limiter.Drain()
+	}
+}
+
 // ServerTime returns what the server's clock shows when this machine's shows at: a time from earliest to latest, mostly less than a
 // second apart, on which all answers so far agree. Compare only these with times that Owlat tells, such as [Contact.CreatedAt]: the
 // clocks of two machines may differ by minutes. Before the first answer the difference is not known, and both times are at.

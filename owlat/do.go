@@ -3,7 +3,6 @@ package owlat
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"owlatsync/owlat/internal/wire"
 )
 
 const (
@@ -51,9 +52,9 @@ func (c *core) do(ctx context.Context, cl call) (*answer, error) {
 	if ctx == nil {
 		return nil, cl.refuse("the context is nil")
 	}
-	body, err := encode(cl)
+	body, err := wire.Encode(cl.body)
 	if err != nil {
-		return nil, err
+		return nil, cl.refuse("%v", err)
 	}
 	s := sending{core: c, call: cl, encoded: body, ready: time.Now()}
 	for {
@@ -149,19 +150,28 @@ func (s *sending) admit(ctx context.Context) (time.Time, error) {
 
 // answered tells the limiter how an attempt ended.
 func (s *sending) answered(ctx context.Context, start time.Time, status int, err error) {
-	told, v := 0, passed
+	told := 0
 	if last := s.lastLimit.Load(); last != nil && status > 0 {
 		told = last.Limit
 	}
-	switch {
-	case errors.Is(err, ErrRateLimited):
+	v := s.judge(ctx, status)
+	if errors.Is(err, ErrRateLimited) {
 		v = refused
-	case status >= 500, status == 0 && ctx.Err() == nil:
-		v = failed
-	case status == 0, status == http.StatusUnauthorized:
-		v = silent
 	}
 	s.left(start, v, told)
+}
+
+// judge returns what the end of an attempt says of the server.
+func (s *sending) judge(ctx context.Context, status int) verdict {
+	switch {
+	case status == http.StatusTooManyRequests:
+		return refused
+	case status >= 500, status == 0 && ctx.Err() == nil:
+		return failed
+	case status == 0, status == http.StatusUnauthorized:
+		return silent
+	}
+	return passed
 }
 
 // left gives the limiter the place of an attempt back.
@@ -234,33 +244,12 @@ func (s *sending) attempt(ctx context.Context) (*answer, int, error) {
 		defer cancel()
 		actx = limited
 	}
-	var asked, connected atomic.Bool
-	trace := &httptrace.ClientTrace{
-		GetConn: func(string) { asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
-	}
-	req, err := s.request(httptrace.WithClientTrace(actx, trace))
+	resp, limit, sent, err := s.exchange(ctx, actx)
 	if err != nil {
 		return nil, 0, err
 	}
-	sent := time.Now()
-	resp, err := s.http.Do(req)
-	if err != nil {
-		// A transport that asked for a connection and got none has sent nothing. A redirect is an answer: 303 says that the
-		// request was done, the others that it is to be made elsewhere.
-		sent := connected.Load() || !asked.Load()
-		if moved := (*redirectError)(nil); errors.As(err, &moved) {
-			sent = moved.status == http.StatusSeeOther
-		}
-		return nil, 0, s.transportError(sent, cause(ctx, err))
-	}
-	defer drain(resp.Body)
-	limit := readRateLimit(resp.Header)
+	defer wire.Drain(resp.Body)
 	received := time.Now()
-	s.clock.Answered(resp.Header, limit.Reset, sent, received)
-	if limit != (RateLimit{}) {
-		s.lastLimit.Store(&limit)
-	}
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		refusal, err := readError(resp, s.call, limit)
 		if err != nil && (ctx.Err() != nil || refusal.noRoute) {
@@ -277,6 +266,37 @@ func (s *sending) attempt(ctx context.Context) (*answer, int, error) {
 		return nil, resp.StatusCode, ans.unreadable(fmt.Errorf("it is longer than %d bytes", maxBody))
 	}
 	return ans, resp.StatusCode, nil
+}
+
+// exchange sends the request once and returns the head of its answer, with what that says of the limit, and when it was sent. actx is
+// that of the attempt, ctx that of the call.
+func (s *sending) exchange(ctx, actx context.Context) (*http.Response, RateLimit, time.Time, error) {
+	var asked, connected atomic.Bool
+	trace := &httptrace.ClientTrace{
+		GetConn: func(string) { asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	}
+	req, err := s.request(httptrace.WithClientTrace(actx, trace))
+	if err != nil {
+		return nil, RateLimit{}, time.Time{}, err
+	}
+	began := time.Now()
+	resp, err := s.http.Do(req)
+	if err != nil {
+		// A transport that asked for a connection and got none has sent nothing. A redirect is an answer: 303 says that the
+		// request was done, the others that it is to be made elsewhere.
+		sent := connected.Load() || !asked.Load()
+		if moved := (*redirectError)(nil); errors.As(err, &moved) {
+			sent = moved.status == http.StatusSeeOther
+		}
+		return nil, RateLimit{}, began, s.transportError(sent, cause(ctx, err))
+	}
+	limit := readRateLimit(resp.Header)
+	s.clock.Answered(resp.Header, limit.Reset, began, time.Now())
+	if limit != (RateLimit{}) {
+		s.lastLimit.Store(&limit)
+	}
+	return resp, limit, began, nil
 }
 
 // cause is why sending or reading failed: the context's error if it ended, ErrTimeout if the attempt's time did, and
@@ -346,36 +366,4 @@ func (cl call) transportError(sent bool, err error) *TransportError {
 // refuse is the error of a call that is not sent.
 func (cl call) refuse(format string, args ...any) *Error {
 	return &Error{Category: CategoryInvalidInput, Message: fmt.Sprintf(format, args...), Method: cl.method, Route: cl.route}
-}
-
-// encode returns the JSON of the call's body, nil if it has none.
-func encode(cl call) ([]byte, error) {
-	if cl.body == nil {
-		return nil, nil
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(cl.body); err != nil {
-		return nil, cl.refuse("the request cannot be encoded: %v", err)
-	}
-	if hasReplacement(b.Bytes()) {
-		return nil, cl.refuse("a text of the request is not valid UTF-8")
-	}
-	return b.Bytes(), nil
-}
-
-// hasReplacement finds the escape \ufffd, which encoding/json writes for a byte that is not UTF-8 and only for that: a
-// U+FFFD of the text itself is written as it is.
-func hasReplacement(b []byte) bool {
-	for i := 0; i < len(b); i++ {
-		if b[i] != '\\' {
-			continue
-		}
-		if bytes.HasPrefix(b[i:], []byte(`\ufffd`)) {
-			return true
-		}
-		i++
-	}
-	return false
 }

@@ -28,18 +28,28 @@ func NewLimiter(perSecond float64, burst int) *Limiter {
 	if !(perSecond > 0) || burst < 1 {
 		panic(fmt.Sprintf("owlat: a limiter needs a positive rate and burst, not %v and %d", perSecond, burst))
 	}
-	return makeLimiter(perSecond, burst)
+	return makeLimiter(perSecond, 1, burst)
 }
 
 // NewAutoLimiter returns the limiter that a client has without options: it begins with [DefaultRate] and [DefaultBurst] and
 // goes as fast as the server says that it may.
-func NewAutoLimiter() *Limiter { return makeLimiter(0, DefaultBurst) }
+func NewAutoLimiter() *Limiter { return makeLimiter(0, 1, DefaultBurst) }
 
-func makeLimiter(own float64, burst int) *Limiter {
+// NewPartLimiter returns a limiter like that of [NewAutoLimiter] that takes only this part of what the server allows, more than 0
+// and at most 1, and leaves the rest to others with the same key. It panics for another part. A part of less than a request a second
+// sends one at a time.
+func NewPartLimiter(part float64) *Limiter {
+	if !(part > 0 && part <= 1) {
+		panic(fmt.Sprintf("owlat: a limiter takes a part of the limit that is more than 0 and at most 1, not %v", part))
+	}
+	return makeLimiter(0, part, DefaultBurst)
+}
+
+func makeLimiter(own, part float64, burst int) *Limiter {
 	return &Limiter{
 		turn:   make(chan struct{}, 1),
 		room:   make(chan struct{}, 1),
-		pacer:  pace.NewPacer(own, DefaultRate, burst),
+		pacer:  pace.NewPacer(own, part, DefaultRate, burst),
 		window: pace.NewWindow(),
 	}
 }
@@ -182,6 +192,14 @@ func (l *Limiter) Pause(until time.Time) {
 	}
 	l.notBefore = until
 	l.pacer.Spend(until)
+}
+
+// Drain takes what a rest has saved for spent: the next request waits as long as it would behind another one, also before the first
+// answer. Call it when somebody else had the use of the key until now.
+func (l *Limiter) Drain() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pacer.Empty(time.Now())
 }
 
 // sleep waits d. It fails with the context's error when ctx ends meanwhile, and at once when its deadline would.

@@ -51,7 +51,7 @@ holds addresses and names.`,
 func explainRow(ctx context.Context, a *program.App, word string, offline bool) error {
 	use := config.UseURL | config.UseSources
 	if offline {
-		if err := a.NeedLedger(); err != nil {
+		if err := a.NeedLedger(ctx); err != nil {
 			return err
 		}
 		use = config.UseLedger

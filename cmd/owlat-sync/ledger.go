@@ -22,14 +22,15 @@ func newLedgerCmd(a *program.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ledger",
 		Short: "Back up the ledger, move it, or make it forget a person",
-		Long: `Care for the ledger, the file that remembers what Owlat holds. Without it the next run has to compare
-everything with Owlat again, and consents given before count as old ones: back it up. A ledger from a
-backup is older than what was done since, which every command notices, see "restore".`,
+		Long: `Care for the ledger, which remembers what Owlat holds: a file, or a schema in PostgreSQL. Without it the
+next run has to compare everything with Owlat again, and consents given before count as old ones: back
+it up. A ledger from a backup is older than what was done since, see "restore".`,
 		GroupID: program.GroupCare,
 		Args:    cobra.ArbitraryArgs,
 		RunE:    program.RunGroup,
 	}
-	cmd.AddCommand(newLedgerBackupCmd(a), newLedgerRestoreCmd(a), newLedgerExportCmd(a), newLedgerImportCmd(a), newLedgerForgetCmd(a))
+	cmd.AddCommand(newLedgerBackupCmd(a), newLedgerRestoreCmd(a), newLedgerExportCmd(a), newLedgerImportCmd(a), newLedgerForgetCmd(a),
+		newLedgerCopyCmd(a), newLedgerMigrateCmd(a))
 	return cmd
 }
 
@@ -101,11 +102,12 @@ func newLedgerImportCmd(a *program.App) *cobra.Command {
 		Use:   "import FILE",
 		Short: "Fill a new ledger from an export",
 		Long: `Fill the ledger of the configuration from an export, all of it or nothing. The ledger must be new or
-empty: to replace one, move its file away first. FILE - is standard input.
+empty: to replace one, move its file away first, or name another schema. FILE - is standard input.
+It makes no difference whether the export is of a file or of PostgreSQL.
 
 What runs have done since the export is not known to the ledger afterwards, so it counts as older than
-what was done, see "owlat-sync ledger restore --help". To move a ledger to another machine without
-that, copy the ledger and the file beside it whose name ends in .age, while no run goes on.`,
+what was done, see "owlat-sync ledger restore --help". "owlat-sync ledger copy" moves a ledger without
+that; so does copying the file and the one beside it whose name ends in .age, while no run goes on.`,
 		Example: `  owlat-sync ledger import backup.ndjson
   gunzip -c backup.ndjson.gz | owlat-sync ledger import -`,
 		Args: program.NeedArgs(1, 1, "the file of an export, or - for standard input"),

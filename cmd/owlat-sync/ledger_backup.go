@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +20,9 @@ func newLedgerBackupCmd(a *program.App) *cobra.Command {
 		Use:   "backup FILE",
 		Short: "Copy the ledger to a file, also while a run goes on",
 		Long: `Copy the ledger, as of one instant, to a new file, which only you may read. A run may be under way
-meanwhile. The copy is a ledger itself, in one file; "owlat-sync ledger restore" puts it back.
+meanwhile. The copy is a ledger itself, in one file; "owlat-sync ledger restore" puts it back. A ledger
+in PostgreSQL is backed up by PostgreSQL's own means (pg_dump, or a copy to a point in time), or with
+"owlat-sync ledger export".
 
 The backup holds the addresses and names of everybody in the ledger, and what it needs to recognise
 persons who were forgotten: keep it as safe as the ledger itself.`,
@@ -47,8 +50,9 @@ func backUpLedger(ctx context.Context, a *program.App, path string) error {
 }
 
 func newLedgerRestoreCmd(a *program.App) *cobra.Command {
-	return &cobra.Command{
-		Use:   "restore FILE",
+	var inPlace bool
+	cmd := &cobra.Command{
+		Use:   "restore FILE|--in-place",
 		Short: "Put a backup in the place of the ledger",
 		Long: `Put a backup in the place of the ledger of the configuration. FILE is a file of "owlat-sync ledger
 backup", or a copy of a ledger that was made while nothing used it; it stays. The ledger that was there
@@ -62,21 +66,41 @@ as old ones, as after a lost ledger: nobody who may have left meanwhile is put b
 have been sent are not sent again. Every command that reads the ledger notices this by itself, also
 when a copy was put back by other means.
 
-One case cannot be noticed: that the .age file was put back together with the ledger, with a whole
-folder or machine. Then give the ledger itself as FILE. It stays in its place, and counts as older.`,
+Two cases cannot be noticed: that the .age file was put back together with the ledger, with a whole
+folder or machine, and that a database of PostgreSQL was put back. Then say so with --in-place, or give
+the ledger itself as FILE. It stays in its place, and counts as older.`,
 		Example: `  owlat-sync ledger restore /var/backups/owlat-sync.db
-  owlat-sync ledger restore owlat-sync.db`,
-		Args: program.NeedArgs(1, 1, "the file of a backup"),
-		RunE: func(cmd *cobra.Command, args []string) error { return restoreLedger(cmd.Context(), a, args[0]) },
+  owlat-sync ledger restore owlat-sync.db
+  owlat-sync ledger restore --in-place`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case inPlace && len(args) > 0:
+				return errors.New("restore takes either a file or --in-place, not both")
+			case inPlace:
+				return nil
+			}
+			return program.NeedArgs(1, 1, "the file of a backup")(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return restoreLedger(cmd.Context(), a, strings.Join(args, ""))
+		},
 	}
+	cmd.Flags().BoolVar(&inPlace, "in-place", false, "the ledger was put back by other means: only note that it is older")
+	return cmd
 }
 
+// restoreLedger puts the file from in the place of the ledger. Without a file, the ledger was put back by other means.
 func restoreLedger(ctx context.Context, a *program.App, from string) error {
 	cfg, err := a.LoadConfig(config.UseLedger)
 	if err != nil {
 		return err
 	}
-	aside, err := a.Opener().Restore(ctx, cfg, from)
+	aside := ""
+	if from == "" {
+		from, err = cfg.Ledger.String(), a.Opener().RestoreInPlace(ctx, cfg)
+	} else {
+		aside, err = a.Opener().Restore(ctx, cfg, from)
+	}
 	if err != nil {
 		return err
 	}
@@ -93,7 +117,11 @@ func restoreLedger(ctx context.Context, a *program.App, from string) error {
 				Older bool   `json:"older"`           // than what was done
 			}{"restore", from, aside, older})
 		}
-		a.Printf("%s is in the place of the ledger %s.\n", from, cfg.Ledger)
+		if from == cfg.Ledger.String() {
+			a.Printf("The ledger %s stays in its place.\n", from)
+		} else {
+			a.Printf("%s is in the place of the ledger %s.\n", from, cfg.Ledger)
+		}
 		if aside != "" {
 			a.Printf("The ledger that was there is now %s.\n", aside)
 		}

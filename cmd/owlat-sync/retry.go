@@ -56,7 +56,7 @@ type retryJSON struct {
 
 // retry marks the failing rows with these keys, or all failing rows if there are no keys.
 func retry(ctx context.Context, a *program.App, keys []string) error {
-	if err := a.NeedLedger(); err != nil {
+	if err := a.NeedLedger(ctx); err != nil {
 		return err
 	}
 	marked := 0

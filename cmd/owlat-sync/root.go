@@ -44,6 +44,7 @@ func newRootCmd(a *program.App) *cobra.Command {
 
 	flags := root.PersistentFlags()
 	flags.StringVarP(&a.ConfigPath, "config", "c", "owlat-sync.yaml", "configuration `file`; the environment variable "+program.EnvConfig+" can name it too")
+	flags.StringVar(&a.Deployment, "deployment", "", "the deployment with this `name`, if the configuration has several; the environment variable "+program.EnvDeployment+" can name it too")
 	flags.StringSliceVar(&a.Syncs, "sync", nil, "only the sync with this `name` (repeatable; default all)")
 	flags.BoolVar(&a.JSON, "json", false, "print JSON for machines instead of text")
 	flags.BoolVarP(&a.Yes, "yes", "y", false, "answer yes to every question")
@@ -55,6 +56,13 @@ func newRootCmd(a *program.App) *cobra.Command {
 			return nil, cobra.ShellCompDirectiveError
 		}
 		return cfg.Names(), cobra.ShellCompDirectiveNoFileComp
+	})
+	_ = root.RegisterFlagCompletionFunc("deployment", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		set, err := a.LoadSet(config.UseLedger)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		return set.Names(), cobra.ShellCompDirectiveNoFileComp
 	})
 	_ = root.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
 

@@ -10,7 +10,6 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/render"
-	"owlatsync/internal/setup"
 	"owlatsync/internal/standing"
 )
 
@@ -41,7 +40,11 @@ func status(ctx context.Context, a *program.App, runs int) (err error) {
 		return err
 	}
 	var from standing.Ledger
-	if setup.HasLedger(cfg) {
+	has, err := a.Reader().Has(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if has {
 		l, openErr := a.Reader().Ledger(ctx, cfg)
 		if openErr != nil {
 			return openErr

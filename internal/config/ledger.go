@@ -74,6 +74,18 @@ func ParseLedger(text, folder string) (Ledger, error) {
 	return Ledger{DSN: Secret(text)}, nil
 }
 
+// ExpandLedger is ParseLedger for a text in which ${NAME} is replaced by the environment's variable.
+func ExpandLedger(text, folder string, lookup func(name string) (string, bool)) (Ledger, error) {
+	text, _, err := expand(text, lookup)
+	if err != nil {
+		return Ledger{}, err
+	}
+	if strings.TrimSpace(text) == "" {
+		return Ledger{}, errors.New("is empty")
+	}
+	return ParseLedger(text, folder)
+}
+
 // show checks the DSN of a ledger, and returns it without what is secret.
 func show(dsn string) (string, error) {
 	// The option "schema" means the ledger's own schema here, not a search path.

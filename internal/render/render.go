@@ -26,7 +26,8 @@ func (t To) json(v any) error {
 
 // Typed is how the person types commands of this program; advice shows commands in that form.
 type Typed struct {
-	Config string // the configuration file to name; empty: it is found without a name
+	Config     string // the configuration file to name; empty: it is found without a name
+	Deployment string // the deployment to name; empty: it is found without a name
 }
 
 // Command returns a command line of the program, for one sync unless sync is empty.
@@ -34,6 +35,9 @@ func (t Typed) Command(command, sync string) string {
 	parts := []string{"owlat-sync", command}
 	if sync != "" {
 		parts = append(parts, "--sync", sync)
+	}
+	if t.Deployment != "" {
+		parts = append(parts, "--deployment", words.ShellWord(t.Deployment))
 	}
 	if t.Config != "" {
 		parts = append(parts, "--config", words.ShellWord(t.Config))

@@ -29,7 +29,9 @@ type Opener struct {
 	Logger    *slog.Logger // of clients and engines; nil: they are silent
 	// Attempt is told of each attempt of a request to Owlat; nil: nobody is.
 	Attempt func(owlat.Attempt)
-	Reads   bool // nothing is to be written to the ledger, so that one that cannot be written will do
+	// Databases are shared with other openers; nil: each ledger in PostgreSQL has a database of its own.
+	Databases *Databases
+	Reads     bool // nothing is to be written to the ledger, so that one that cannot be written will do
 }
 
 // Client returns a client of the configured deployment within the configured budget. It sends nothing.

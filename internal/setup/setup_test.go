@@ -22,6 +22,7 @@ import (
 	"owlatsync/internal/problem"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/sourcedsn"
+	"owlatsync/internal/testdb"
 	"owlatsync/ledger"
 	"owlatsync/ledger/transfer"
 	"owlatsync/owlat"
@@ -62,6 +63,44 @@ syncs:
 	return p
 }
 
+// inPostgres puts the ledger into a new database.
+func (p *place) inPostgres(t *testing.T) *place {
+	t.Helper()
+	p.env["LEDGER"] = testdb.Postgres(t)
+	text, err := os.ReadFile(filepath.Join(p.dir, "owlat-sync.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write(t, "owlat-sync.yaml", "ledger: ${LEDGER}\n"+string(text))
+	return p
+}
+
+// onEach runs the test with each kind of ledger.
+func onEach(t *testing.T, test func(t *testing.T, newPlace func(*testing.T) *place)) {
+	t.Helper()
+	t.Run("file", func(t *testing.T) {
+		t.Parallel()
+		test(t, newPlace)
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, func(t *testing.T) *place {
+			t.Helper()
+			return newPlace(t).inPostgres(t)
+		})
+	})
+}
+
+// has reports whether the ledger exists.
+func has(t *testing.T, cfg *config.Config) bool {
+	t.Helper()
+	has, err := opener.Has(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return has
+}
+
 func (p *place) write(t *testing.T, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
@@ -99,34 +138,36 @@ func yes(owlatsync.Summary) (bool, error) { return true, nil }
 
 func TestASessionDoesWhatSyncsNeed(t *testing.T) {
 	t.Parallel()
-	s := newPlace(t).open(t, config.UseAll)
-	users := *s.Config.Sync("users")
-	told := 0
-	report, err := s.Run(t.Context(), users, reconcile.RunOptions{Confirm: yes}, func(progress.Value) { told++ })
-	if err != nil || report.Outcomes[owlatsync.Created] != 2 || told == 0 {
-		t.Fatalf("a run: %v, %+v, told %d", err, report, told)
-	}
-	var rows, decisions []string
-	summary, err := s.Plan(t.Context(), users, setup.Listener{
-		Row:      func(r *owlatsync.Row) { rows = append(rows, r.Key) },
-		Decision: func(d reconcile.Decision) error { decisions = append(decisions, d.Key); return nil },
+	onEach(t, func(t *testing.T, newPlace func(*testing.T) *place) {
+		s := newPlace(t).open(t, config.UseAll)
+		users := *s.Config.Sync("users")
+		told := 0
+		report, err := s.Run(t.Context(), users, reconcile.RunOptions{Confirm: yes}, func(progress.Value) { told++ })
+		if err != nil || report.Outcomes[owlatsync.Created] != 2 || told == 0 {
+			t.Fatalf("a run: %v, %+v, told %d", err, report, told)
+		}
+		var rows, decisions []string
+		summary, err := s.Plan(t.Context(), users, setup.Listener{
+			Row:      func(r *owlatsync.Row) { rows = append(rows, r.Key) },
+			Decision: func(d reconcile.Decision) error { decisions = append(decisions, d.Key); return nil },
+		})
+		if err != nil || summary.Rows != 2 || !slices.Equal(rows, []string{"1", "2"}) || len(decisions) > 0 {
+			t.Errorf("a plan: %v, %+v, rows %q, decisions %q", err, summary, rows, decisions)
+		}
+		result, err := s.Verify(t.Context(), []config.Sync{users}, false, nil, func(f reconcile.Finding) error { return fmt.Errorf("found %+v", f) })
+		if err != nil || result.Differences() != 0 || result.Contacts != 2 {
+			t.Errorf("a comparison: %v, %+v", err, result)
+		}
+		if n, err := s.Retry(t.Context(), users, nil); n != 0 || err != nil {
+			t.Errorf("a retry: %d, %v", n, err)
+		}
+		if n, err := s.Prune(t.Context()); n != 0 || err != nil {
+			t.Errorf("history of today was removed: %d, %v", n, err)
+		}
+		if s.Rate() != 1000 || s.Refused() != 0 || s.NoKey() != nil {
+			t.Errorf("rate %v, %d refused, key %v", s.Rate(), s.Refused(), s.NoKey())
+		}
 	})
-	if err != nil || summary.Rows != 2 || !slices.Equal(rows, []string{"1", "2"}) || len(decisions) > 0 {
-		t.Errorf("a plan: %v, %+v, rows %q, decisions %q", err, summary, rows, decisions)
-	}
-	result, err := s.Verify(t.Context(), []config.Sync{users}, false, nil, func(f reconcile.Finding) error { return fmt.Errorf("found %+v", f) })
-	if err != nil || result.Differences() != 0 || result.Contacts != 2 {
-		t.Errorf("a comparison: %v, %+v", err, result)
-	}
-	if n, err := s.Retry(t.Context(), users, nil); n != 0 || err != nil {
-		t.Errorf("a retry: %d, %v", n, err)
-	}
-	if n, err := s.Prune(t.Context()); n != 0 || err != nil {
-		t.Errorf("history of today was removed: %d, %v", n, err)
-	}
-	if s.Rate() != 1000 || s.Refused() != 0 || s.NoKey() != nil {
-		t.Errorf("rate %v, %d refused, key %v", s.Rate(), s.Refused(), s.NoKey())
-	}
 }
 
 func TestWithoutAKeyNothingIsSent(t *testing.T) {
@@ -185,54 +226,61 @@ func TestWhatCannotBeOpened(t *testing.T) {
 
 func TestNobodyNeedsALedgerThatWasNeverMade(t *testing.T) {
 	t.Parallel()
-	cfg := newPlace(t).load(t, config.UseLedger)
-	err := opener.WithLedger(t.Context(), cfg, func(setup.Ledger) error { return errors.New("there is one") })
-	if !errors.Is(err, setup.ErrNoLedger) || problem.HintOf(err) == "" || setup.HasLedger(cfg) {
-		t.Errorf("without a ledger: %v, made %v", err, setup.HasLedger(cfg))
-	}
-	if is, err := opener.Examine(t.Context(), cfg); err != nil || !is.Missing {
-		t.Errorf("examined: %+v, %v", is, err)
-	}
-	cfg.Ledger.Path = filepath.Join(cfg.Ledger.Folder(), "none", "x.db")
-	if _, err := opener.Examine(t.Context(), cfg); exitcode.Of(err) != exitcode.Usage {
-		t.Errorf("a folder that is missing: %v", err)
-	}
+	onEach(t, func(t *testing.T, newPlace func(*testing.T) *place) {
+		cfg := newPlace(t).load(t, config.UseLedger)
+		err := opener.WithLedger(t.Context(), cfg, func(setup.Ledger) error { return errors.New("there is one") })
+		if !errors.Is(err, setup.ErrNoLedger) || problem.HintOf(err) == "" || has(t, cfg) {
+			t.Errorf("without a ledger: %v, made %v", err, has(t, cfg))
+		}
+		if is, err := opener.Examine(t.Context(), cfg); err != nil || !is.Missing {
+			t.Errorf("examined: %+v, %v", is, err)
+		}
+		if cfg.Ledger.Postgres() {
+			return
+		}
+		cfg.Ledger.Path = filepath.Join(cfg.Ledger.Folder(), "none", "x.db")
+		if _, err := opener.Examine(t.Context(), cfg); exitcode.Of(err) != exitcode.Usage {
+			t.Errorf("a folder that is missing: %v", err)
+		}
+	})
 }
 
 func TestImport(t *testing.T) {
 	t.Parallel()
-	cfg := newPlace(t).load(t, config.UseLedger)
-	for _, text := range []string{"", "no export", `{"ledger":{"version":999}}` + "\n"} {
-		err := opener.Import(t.Context(), cfg, strings.NewReader(text), "backup.ndjson")
-		if exitcode.Of(err) != exitcode.Usage || !strings.HasPrefix(err.Error(), "backup.ndjson: ") || setup.HasLedger(cfg) {
-			t.Errorf("%q: %v, left a ledger %v", text, err, setup.HasLedger(cfg))
+	onEach(t, func(t *testing.T, newPlace func(*testing.T) *place) {
+		cfg := newPlace(t).load(t, config.UseLedger)
+		for _, text := range []string{"", "no export", `{"ledger":{"version":999}}` + "\n"} {
+			err := opener.Import(t.Context(), cfg, strings.NewReader(text), "backup.ndjson")
+			if exitcode.Of(err) != exitcode.Usage || !strings.HasPrefix(err.Error(), "backup.ndjson: ") || has(t, cfg) {
+				t.Errorf("%q: %v, left a ledger %v", text, err, has(t, cfg))
+			}
 		}
-	}
-	full := newPlace(t).open(t, config.UseAll)
-	if _, err := full.Run(t.Context(), full.Config.Syncs[0], reconcile.RunOptions{Confirm: yes}, nil); err != nil {
-		t.Fatal(err)
-	}
-	var export strings.Builder
-	if err := transfer.Export(t.Context(), full.Ledger, &export); err != nil {
-		t.Fatal(err)
-	}
-	if err := opener.Import(t.Context(), cfg, strings.NewReader(export.String()), "-"); err != nil {
-		t.Fatal(err)
-	}
-	err := opener.WithLedger(t.Context(), cfg, func(l setup.Ledger) error {
-		standing, err := l.Standing(t.Context(), "users")
-		if standing.Entries != 2 {
-			t.Errorf("imported %+v", standing)
+		full := newPlace(t).open(t, config.UseAll)
+		if _, err := full.Run(t.Context(), full.Config.Syncs[0], reconcile.RunOptions{Confirm: yes}, nil); err != nil {
+			t.Fatal(err)
 		}
-		return err
+		var export strings.Builder
+		if err := transfer.Export(t.Context(), full.Ledger, &export); err != nil {
+			t.Fatal(err)
+		}
+		if err := opener.Import(t.Context(), cfg, strings.NewReader(export.String()), "-"); err != nil {
+			t.Fatal(err)
+		}
+		err := opener.WithLedger(t.Context(), cfg, func(l setup.Ledger) error {
+			standing, err := l.Standing(t.Context(), "users")
+			if standing.Entries != 2 {
+				t.Errorf("imported %+v", standing)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		err = opener.Import(t.Context(), cfg, strings.NewReader(export.String()), "-")
+		if exitcode.Of(err) != exitcode.Usage || problem.HintOf(err) == "" || !has(t, cfg) {
+			t.Errorf("into a full ledger: %v", err)
+		}
 	})
-	if err != nil {
-		t.Error(err)
-	}
-	err = opener.Import(t.Context(), cfg, strings.NewReader(export.String()), "-")
-	if exitcode.Of(err) != exitcode.Usage || problem.HintOf(err) == "" || !setup.HasLedger(cfg) {
-		t.Errorf("into a full ledger: %v", err)
-	}
 }
 
 func TestEndsAll(t *testing.T) {

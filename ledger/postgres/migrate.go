@@ -58,13 +58,7 @@ func (d *Database) prepare(ctx context.Context) error {
 	known := len(steps)
 	switch {
 	case is > known:
-		var works int
-		if err := d.pool.QueryRow(ctx, d.sql("SELECT works_with FROM @schema")).Scan(&works); err != nil {
-			return err
-		}
-		if works > known {
-			return ledger.ErrNewer
-		}
+		return d.worksWith(ctx, is)
 	case is < known && d.readOnly:
 		return ErrOutdated
 	case is < known:
@@ -73,6 +67,21 @@ func (d *Database) prepare(ctx context.Context) error {
 			return fmt.Errorf("%w (%w)", ErrOutdated, err)
 		}
 		return err
+	}
+	return nil
+}
+
+// worksWith returns ledger.ErrNewer if this program cannot work with a schema of that version.
+func (d *Database) worksWith(ctx context.Context, version int) error {
+	if version <= len(steps) {
+		return nil
+	}
+	var works int
+	if err := d.pool.QueryRow(ctx, d.sql("SELECT works_with FROM @schema")).Scan(&works); err != nil {
+		return err
+	}
+	if works > len(steps) {
+		return ledger.ErrNewer
 	}
 	return nil
 }

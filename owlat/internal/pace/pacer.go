@@ -38,6 +38,7 @@ const (
 // Pacer decides how fast to send, for the reasons that the package documentation gives. [NewPacer] makes one.
 type Pacer struct {
 	own     float64 // the caller's limit; 0: the server's word counts
+	part    float64 // of what the server's word allows
 	most    int     // requests at once after a rest
 	ceiling float64 // the limit in force
 
@@ -56,14 +57,16 @@ type Pacer struct {
 	probed int       // requests since probe
 }
 
-// NewPacer returns a pacer of at most own requests a second, or, for 0, of as many as the server says, beginning with first;
-// burst is how many go at once after a rest.
-func NewPacer(own, first float64, burst int) Pacer {
-	ceiling := own
+// NewPacer returns a pacer of at most own requests a second, or, for 0, of that part of what the server says, which is taken for first
+// at the beginning; burst is how many go at once after a rest.
+func NewPacer(own, part, first float64, burst int) Pacer {
+	p := Pacer{own: own, part: part, most: burst, ceiling: own}
 	if own == 0 {
-		ceiling = first
+		p.ceiling = part * first
+		p.most = max(1, min(burst, int(burstRatio*p.ceiling)))
 	}
-	return Pacer{own: own, most: burst, burst: burst, ceiling: ceiling, rate: ceiling, full: time.Now()}
+	p.burst, p.rate, p.full = p.most, p.ceiling, time.Now()
+	return p
 }
 
 // Pace returns how many requests a second may be sent now.
@@ -119,6 +122,9 @@ func (p *Pacer) hold(burst int, now time.Time) {
 	p.burst = burst
 }
 
+// Empty leaves no token: somebody else may have taken them all until now.
+func (p *Pacer) Empty(now time.Time) { p.Spend(now.Add(p.Every(now))) }
+
 // Spend leaves, at the given time, one token.
 func (p *Pacer) Spend(until time.Time) {
 	p.full = later(p.full, until.Add(time.Duration(p.burst-1)*p.Every(until)))
@@ -145,6 +151,9 @@ func (p *Pacer) Limit(told int, refused bool, now time.Time) (lower bool) {
 		return false
 	}
 	ceiling := min(float64(told), highestTold)
+	if p.own == 0 {
+		ceiling *= p.part
+	}
 	if p.own > 0 {
 		ceiling = min(ceiling, p.own)
 	}

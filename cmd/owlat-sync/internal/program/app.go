@@ -31,13 +31,15 @@ type App struct {
 	Env map[string]string // the environment; a command may change it for what it starts in this process
 
 	ConfigPath string   // --config: the configuration file; it need not exist
+	Deployment string   // --deployment: a name that is not checked yet; empty: the only one of the configuration
 	Syncs      []string // --sync: names that are not checked yet; none means all
 	LogLevel   string   // --log-level: debug, info, warn or error
 
 	Log *slog.Logger // discards everything until Begin; never nil
 
-	stdin *setup.Stdin // for sources
-	begun bool
+	stdin     *setup.Stdin // for sources
+	databases setup.Databases
+	begun     bool
 }
 
 // New returns what the commands of one command line share, with the environment as os.Environ has it. The caller closes it.
@@ -66,13 +68,22 @@ func (a *App) LookupEnv(name string) (string, bool) {
 	return v, ok
 }
 
-// EnvConfig names the configuration file if --config does not.
-const EnvConfig = "OWLAT_SYNC_CONFIG"
+// EnvConfig names the configuration file if --config does not, and EnvDeployment the deployment if --deployment does not.
+const (
+	EnvConfig     = "OWLAT_SYNC_CONFIG"
+	EnvDeployment = "OWLAT_SYNC_DEPLOYMENT"
+)
 
 // Begin applies the common flags right before a command's own code. Its error is one of usage.
 func (a *App) Begin(cmd *cobra.Command) error {
 	if path := a.Env[EnvConfig]; path != "" && !cmd.Flags().Changed("config") {
 		a.ConfigPath = path
+	}
+	if a.Deployment == "" && cmd.Flags().Changed("deployment") {
+		return problem.Usage(errors.New("--deployment names no deployment; is a variable in it empty?"))
+	}
+	if name := a.Env[EnvDeployment]; name != "" && !cmd.Flags().Changed("deployment") {
+		a.Deployment = name
 	}
 	if cmd.Flags().Changed("sync") && len(a.Syncs) == 0 {
 		return problem.Usage(errors.New("--sync names no sync; is a variable in it empty?"))

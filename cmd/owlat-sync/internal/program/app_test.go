@@ -20,7 +20,11 @@ func TestCommandsAreAsTypedHere(t *testing.T) {
 			t.Errorf("with %s: %s, want %s", path, got, want)
 		}
 	}
-	a.ConfigPath = "other.yaml"
+	a.ConfigPath, a.Deployment = "other.yaml", "acme"
+	if got, want := a.Typed().Command("plan", "users"), "owlat-sync plan --sync users --deployment acme --config other.yaml"; got != want {
+		t.Errorf("with a deployment: %s, want %s", got, want)
+	}
+	a.Env[EnvDeployment] = "acme"
 	if got, want := a.Typed().Command("verify", ""), "owlat-sync verify --config other.yaml"; got != want {
 		t.Errorf("without a sync: %s, want %s", got, want)
 	}

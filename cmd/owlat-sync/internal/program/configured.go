@@ -13,16 +13,30 @@ import (
 	"owlatsync/owlat"
 )
 
-// LoadConfig reads the configuration file that --config names, for a command that uses this part of it. Its error is one of usage.
+// LoadConfig reads the configuration file that --config names, for a command that uses this part of the deployment that --deployment
+// names. Its error is one of usage.
 func (a *App) LoadConfig(use config.Use) (*config.Config, error) {
-	cfg, err := config.Load(a.ConfigPath, use, a.LookupEnv)
+	cfg, err := config.LoadDeployment(a.ConfigPath, a.Deployment, use, a.LookupEnv)
+	return cfg, adviseLoad(err)
+}
+
+// LoadSet is LoadConfig for all deployments.
+func (a *App) LoadSet(use config.Use) (*config.Set, error) {
+	set, err := config.LoadSet(a.ConfigPath, use, a.LookupEnv)
+	return set, adviseLoad(err)
+}
+
+// adviseLoad adds what to do to an error of loading, and makes it one of usage.
+func adviseLoad(err error) error {
 	switch {
 	case err == nil:
-		return cfg, nil
+		return nil
 	case errors.Is(err, config.ErrNoFile):
 		err = problem.Hint(err, "\"owlat-sync init DSN\" looks at your database and writes one; --config FILE names another")
+	case errors.Is(err, config.ErrWhich):
+		err = problem.Hint(err, "--deployment NAME or the environment variable %s chooses one", EnvDeployment)
 	}
-	return nil, problem.Usage(err)
+	return problem.Usage(err)
 }
 
 // LoadSyncs reads the configuration file, and selects the syncs that --sync names.
@@ -69,23 +83,24 @@ func (a *App) OpenOwlat(cmd *cobra.Command) (*owlat.Client, config.Owlat, error)
 
 // LoadOwlat is OpenOwlat without the client: it reads how the deployment is reached. Its error is one of usage.
 func (a *App) LoadOwlat(cmd *cobra.Command) (*config.Config, error) {
-	cfg, err := config.Load(a.ConfigPath, config.UseKey|config.UseURL, a.LookupEnv)
+	cfg, err := config.LoadDeployment(a.ConfigPath, a.Deployment, config.UseKey|config.UseURL, a.LookupEnv)
 	if errors.Is(err, config.ErrNoFile) && !cmd.Flags().Changed("config") && a.Env[EnvConfig] == "" {
 		if cfg, envErr := config.FromEnvironment(a.LookupEnv); envErr == nil {
 			return cfg, nil
 		}
-		err = problem.Hint(err, "set %s and %s, or name a configuration file with --config", config.EnvURL, config.EnvAPIKey)
+		return nil, problem.Usage(problem.Hint(err, "set %s and %s, or name a configuration file with --config", config.EnvURL, config.EnvAPIKey))
 	}
-	if err != nil {
-		return nil, problem.Usage(err)
-	}
-	return cfg, nil
+	return cfg, adviseLoad(err)
 }
 
 // Typed says how the person types commands, for advice.
 func (a *App) Typed() render.Typed {
+	typed := render.Typed{Config: a.ConfigPath, Deployment: a.Deployment}
 	if a.ConfigPath == config.DefaultFile || a.ConfigPath == a.Env[EnvConfig] {
-		return render.Typed{}
+		typed.Config = ""
 	}
-	return render.Typed{Config: a.ConfigPath}
+	if a.Deployment == a.Env[EnvDeployment] {
+		typed.Deployment = ""
+	}
+	return typed
 }

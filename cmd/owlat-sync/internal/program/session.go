@@ -15,7 +15,7 @@ import (
 
 // Opener returns the opener of this program, with its drivers. It logs as --log-level says.
 func (a *App) Opener() setup.Opener {
-	return setup.Opener{Drivers: a.Drivers, Stdin: a.stdin, UserAgent: a.UserAgent(), Logger: a.Log}
+	return setup.Opener{Drivers: a.Drivers, Stdin: a.stdin, UserAgent: a.UserAgent(), Logger: a.Log, Databases: &a.databases}
 }
 
 // Reader is the opener for commands that write nothing to the ledger.
@@ -32,12 +32,12 @@ func (a *App) WithLedger(ctx context.Context, cfg *config.Config, do func(setup.
 }
 
 // NeedLedger returns an error if the configuration cannot be read, or if it names a ledger that is not there.
-func (a *App) NeedLedger() error {
+func (a *App) NeedLedger(ctx context.Context) error {
 	cfg, err := a.LoadConfig(config.UseLedger)
 	if err != nil {
 		return err
 	}
-	return setup.NeedLedger(cfg)
+	return a.Reader().Need(ctx, cfg)
 }
 
 // WithSession opens what syncs need, calls do with the syncs that --sync names, in the order of the file, and closes the session
@@ -109,6 +109,9 @@ func (a *App) explainElsewhere(cfg *config.Config, err error) error {
 	from := ""
 	if _, set := a.LookupEnv(config.EnvURL); set {
 		from = fmt.Sprintf(" (the address comes from the variable %s)", config.EnvURL)
+	}
+	if cfg.Ledger.Postgres() {
+		return problem.Hint(err, "to go on with this deployment%s, name another schema in \"ledger\" of %s, or give the deployment another name", from, a.ConfigPath)
 	}
 	return problem.Hint(err, "to go on with this deployment%s, name another file as \"ledger\" in %s, or move %s away if it was a trial's",
 		from, a.ConfigPath, cfg.Ledger)

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"owlatsync/cmd/owlat-sync/internal/program"
+	"owlatsync/internal/config"
+	"owlatsync/internal/problem"
+	"owlatsync/internal/setup"
+)
+
+func newLedgerCopyCmd(a *program.App) *cobra.Command {
+	return &cobra.Command{
+		Use:   "copy FROM TO",
+		Short: "Copy a ledger from a file to PostgreSQL, or the other way",
+		Long: `Copy a ledger to a new or empty one, all of it or nothing. FROM and TO are files, or databases such as
+postgres://owlat_sync@db.example.com/owlat_sync?schema=owlat_sync, in any order. ${NAME} in them is read
+from the environment: 'in single quotes', so that no password stands in the list of processes.
+
+Nothing is lost or counts as older: the next run goes on with the copy where the other ledger stopped.
+The copy holds both ledgers, so no run goes on meanwhile; stop services before. From then on use only
+the copy: write it as "ledger" into the configuration. Held runs are to be planned anew, and what waits
+to be written back must be delivered before.
+
+Where the configuration has several deployments, all are copied: FROM and TO are then as "ledger" would
+have them. With --deployment one is copied, and a file is taken by the name given.`,
+		Example: `  owlat-sync ledger copy owlat-sync.db 'postgres://owlat_sync:${PASSWORD}@db.example.com/owlat_sync'
+  owlat-sync ledger copy '${LEDGER_URL}' owlat-sync.db --deployment acme`,
+		Args: program.NeedArgs(2, 2, "a ledger to copy and where to, each a file or postgres://…"),
+		RunE: func(cmd *cobra.Command, args []string) error { return copyLedgers(cmd.Context(), a, args[0], args[1]) },
+	}
+}
+
+func copyLedgers(ctx context.Context, a *program.App, fromText, intoText string) error {
+	from, err := readLedger(a, fromText)
+	if err != nil {
+		return err
+	}
+	into, err := readLedger(a, intoText)
+	if err != nil {
+		return err
+	}
+	if a.Deployment != "" {
+		return copyLedger(ctx, a, &config.Config{Name: a.Deployment, Ledger: from}, &config.Config{Name: a.Deployment, Ledger: into})
+	}
+	set, err := a.LoadSet(config.UseLedger)
+	switch {
+	case errors.Is(err, config.ErrNoFile):
+		set = &config.Set{}
+	case err != nil:
+		return err
+	}
+	if !set.Several {
+		return copyLedger(ctx, a, &config.Config{Ledger: from}, &config.Config{Ledger: into})
+	}
+	copied := 0
+	for _, name := range set.Names() {
+		err := copyLedger(ctx, a, &config.Config{Name: name, Ledger: from.Of(name)}, &config.Config{Name: name, Ledger: into.Of(name)})
+		if errors.Is(err, setup.ErrNoLedger) {
+			continue // nothing was ever run for it
+		}
+		if err != nil {
+			return fmt.Errorf("deployment %q: %w", name, err)
+		}
+		copied++
+	}
+	if copied == 0 {
+		return problem.Usage(fmt.Errorf("%w for any of the deployments in %s (%s)", setup.ErrNoLedger, a.ConfigPath, from))
+	}
+	return nil
+}
+
+// readLedger reads the name of a ledger on the command line.
+func readLedger(a *program.App, text string) (config.Ledger, error) {
+	folder, err := os.Getwd()
+	if err != nil {
+		return config.Ledger{}, err
+	}
+	l, err := config.ExpandLedger(text, folder, a.LookupEnv)
+	if err != nil {
+		return config.Ledger{}, problem.Usage(fmt.Errorf("the name of the ledger %w", err))
+	}
+	return l, nil
+}
+
+func copyLedger(ctx context.Context, a *program.App, from, into *config.Config) error {
+	if err := a.Opener().Copy(ctx, from, into); err != nil {
+		return err
+	}
+	if a.JSON {
+		return a.PrintJSON(struct {
+			Type       string `json:"type"`
+			Deployment string `json:"deployment,omitempty"`
+			From       string `json:"from"` // without passwords
+			To         string `json:"to"`
+		}{"copy", into.Name, from.Ledger.String(), into.Ledger.String()})
+	}
+	of := ""
+	if into.Name != "" {
+		of = fmt.Sprintf(" of %s", into.Name)
+	}
+	a.Printf("The ledger%s in %s is copied to %s.\nFrom now on use only the copy: what a run does with one of them, the other does not know.\n", of, from.Ledger, into.Ledger)
+	return nil
+}
+
+func newLedgerMigrateCmd(a *program.App) *cobra.Command {
+	return &cobra.Command{
+		Use:   "migrate [LEDGER]",
+		Short: "Bring the ledger up to date, also ahead of an upgrade",
+		Long: `Create the schema of a ledger in PostgreSQL, or bring it up to date, with the tables of River, which
+distributes the work of services. It is safe while runs go on and while others do the same. A program of
+the version before goes on beside it, so do this first, then upgrade one service after the other.
+
+A service does it by itself if its user may. Where it may not, name here the ledger as its owner does,
+such as 'postgres://owner:${PASSWORD}@db.example.com/owlat_sync'; ${NAME} is read from the environment.
+
+A ledger in a file is brought up to date by whatever opens it, this command too.`,
+		Example: `  owlat-sync ledger migrate
+  owlat-sync ledger migrate '${OWNER_URL}'`,
+		Args: program.NeedArgs(0, 1, "at most one ledger"),
+		RunE: func(cmd *cobra.Command, args []string) error { return migrateLedgers(cmd.Context(), a, args) },
+	}
+}
+
+func migrateLedgers(ctx context.Context, a *program.App, args []string) error {
+	if len(args) > 0 {
+		l, err := readLedger(a, args[0])
+		if err != nil {
+			return err
+		}
+		return migrateLedger(ctx, a, l)
+	}
+	set, err := a.LoadSet(config.UseLedger)
+	if err != nil {
+		return err
+	}
+	names := []string{""}
+	switch {
+	case a.Deployment != "":
+		if !slices.Contains(set.Names(), a.Deployment) {
+			_, err := set.Deployment(a.Deployment)
+			return problem.Usage(err)
+		}
+		names = []string{a.Deployment}
+	case set.Several && !set.Ledger.Postgres():
+		names = set.Names()
+	}
+	for _, name := range names {
+		err := migrateLedger(ctx, a, set.Ledger.Of(name))
+		if errors.Is(err, setup.ErrNoLedger) && len(names) > 1 {
+			continue // nothing was ever run for it
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func migrateLedger(ctx context.Context, a *program.App, l config.Ledger) error {
+	from, to, err := a.Opener().Migrate(ctx, l)
+	if err != nil {
+		return err
+	}
+	if a.JSON {
+		return a.PrintJSON(struct {
+			Type   string `json:"type"`
+			Ledger string `json:"ledger"`         // without a password
+			From   int    `json:"from,omitempty"` // the version of the schema before, 0: there was none
+			To     int    `json:"to,omitempty"`
+		}{"migrate", l.String(), from, to})
+	}
+	switch {
+	case from == to:
+		a.Printf("The ledger %s is up to date.\n", l)
+	case from == 0:
+		a.Printf("The ledger %s was created, in version %d.\n", l, to)
+	default:
+		a.Printf("The ledger %s was brought from version %d to %d.\n", l, from, to)
+	}
+	return nil
+}
