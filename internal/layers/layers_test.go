@@ -140,6 +140,7 @@ var table = map[string][]string{
 	// opens nothing, and what opens neither shows nor asks, so that a service can stand on it as well as a command.
 	"/internal/feedback":  {"/", "/ledger", "/owlat", "/reconcile", "golang.org/x/sync"},
 	"/internal/writeback": {"/ledger", "/internal/hooksign", "/internal/sourcedsn", "/internal/statement", "github.com/jackc/pgx/v5"},
+	"/internal/errand":    {"/owlat"},
 	"/internal/words":     {},
 	"/internal/hooksign":  {},
 	"/internal/statement": {}, // also for /source
@@ -162,6 +163,7 @@ var table = map[string][]string{
 		"/internal/telemetry", "github.com/gofrs/flock", "golang.org/x/sys/unix",
 	},
 	"/internal/turns":      {"/", "/ledger", "/reconcile", "/internal/events"},
+	"/internal/cluster":    {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/events", "/internal/schedule", "/internal/turns", "github.com/jackc/pgx/v5", "github.com/riverqueue/river"},
 	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/postgres", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/wake":       {"/", "/internal/config", "/internal/turns", "/source/notify"},
 	"/internal/standing":   {"/ledger", "/reconcile", "/internal/config"},

@@ -141,7 +141,7 @@ func (s *leases) take(ctx context.Context, deployment int64, kind string, owner 
 	g := grant{deployment: deployment, kind: kind, holder: rand.Int64()}
 	asked := steady()
 	err := s.db.transact(ctx, durable, func(t pgx.Tx, ctx context.Context) error {
-		err := t.QueryRow(ctx, s.db.sql(takeLease), deployment, kind, g.holder, owner.Host, owner.PID, purpose, s.db.timing.life.Microseconds()).Scan(&g.epoch)
+		err := t.QueryRow(ctx, s.db.sql(takeLease), deployment, kind, g.holder, text(owner.Host), owner.PID, text(purpose), s.db.timing.life.Microseconds()).Scan(&g.epoch)
 		if err == nil && also != nil {
 			err = also(ctx, t, g)
 		}

@@ -23,6 +23,19 @@ func (l *Ledger) SetBack(ctx context.Context) (err error) {
 	return k.setBack(ctx)
 }
 
+// mend makes the entries safe if commits were lost under an earlier lock.
+func (k *lock) mend(ctx context.Context) error {
+	var behind bool
+	if err := k.row(ctx, "SELECT behind FROM @deployments WHERE id = $1", nil, &behind); err != nil {
+		return fmt.Errorf("see how old the ledger is: %w", explain(ctx, err))
+	}
+	if !behind {
+		return nil
+	}
+	k.db.log.Warn("PostgreSQL lost what it had acknowledged, so the ledger is older than what was done: its entries are made safe", "deployment", k.name)
+	return k.setBack(ctx)
+}
+
 // setBack makes every entry safe and notes in each sync that it is set back. It works in small transactions; before the last one, the ledger
 // still counts as behind.
 func (k *lock) setBack(ctx context.Context) error {

@@ -42,24 +42,24 @@ func (t *tx) sql(query string) string { return t.l.db.sql(query) }
 
 // Exec runs a statement.
 func (t *tx) Exec(query string, args ...any) error {
-	_, err := t.Tx.Exec(t.ctx, t.sql(query), args...)
+	_, err := t.Tx.Exec(t.ctx, t.sql(query), asTexts(args)...)
 	return err
 }
 
 // Affect runs a statement and returns how many rows it changed.
 func (t *tx) Affect(query string, args ...any) (int64, error) {
-	tag, err := t.Tx.Exec(t.ctx, t.sql(query), args...)
+	tag, err := t.Tx.Exec(t.ctx, t.sql(query), asTexts(args)...)
 	return tag.RowsAffected(), err
 }
 
 // Row reads one row. Without one the error matches pgx.ErrNoRows.
 func (t *tx) Row(query string, args []any, into ...any) error {
-	return t.Tx.QueryRow(t.ctx, t.sql(query), args...).Scan(into...)
+	return t.Tx.QueryRow(t.ctx, t.sql(query), asTexts(args)...).Scan(into...)
 }
 
 // Each calls each for every row.
 func (t *tx) Each(query string, args []any, each func(pgx.Rows) error) error {
-	rows, err := t.Tx.Query(t.ctx, t.sql(query), args...)
+	rows, err := t.Tx.Query(t.ctx, t.sql(query), asTexts(args)...)
 	return eachRow(rows, err, each)
 }
 
@@ -113,7 +113,7 @@ func (t *tx) syncID(name string) (id int64, err error) {
 // query calls each for every row of a short read. $1 is the number of the deployment, 0 if nothing was ever written; args follow.
 func (b *base) query(ctx context.Context, query string, args []any, each func(pgx.Rows) error) error {
 	return b.read(ctx, func(deployment int64) error {
-		rows, err := b.db.pool.Query(ctx, b.db.sql(query), append([]any{deployment}, args...)...)
+		rows, err := b.db.pool.Query(ctx, b.db.sql(query), append([]any{deployment}, asTexts(args)...)...)
 		return eachRow(rows, err, each)
 	})
 }
@@ -121,7 +121,7 @@ func (b *base) query(ctx context.Context, query string, args []any, each func(pg
 // stream is query for reads whose caller does something else meanwhile.
 func (b *base) stream(ctx context.Context, query string, args []any, each func(pgx.Rows) error) error {
 	return b.read(ctx, func(deployment int64) error {
-		rows, err := b.db.streams.Query(ctx, b.db.sql(query), append([]any{deployment}, args...)...)
+		rows, err := b.db.streams.Query(ctx, b.db.sql(query), append([]any{deployment}, asTexts(args)...)...)
 		return eachRow(rows, err, each)
 	})
 }
@@ -129,7 +129,7 @@ func (b *base) stream(ctx context.Context, query string, args []any, each func(p
 // row reads one row, as query does. Without one the error matches pgx.ErrNoRows.
 func (b *base) row(ctx context.Context, query string, args []any, into ...any) error {
 	return b.read(ctx, func(deployment int64) error {
-		return b.db.pool.QueryRow(ctx, b.db.sql(query), append([]any{deployment}, args...)...).Scan(into...)
+		return b.db.pool.QueryRow(ctx, b.db.sql(query), append([]any{deployment}, asTexts(args)...)...).Scan(into...)
 	})
 }
 
