@@ -325,9 +325,9 @@ func (s *station) moveLedger(dsn string) {
 	s.ledger = dsn
 	file := filepath.Join(s.folder, "owlat-sync.db")
 	if _, err := os.Stat(file); err == nil {
-		opener := setup.Opener{Drivers: drivers()}
+		care := setup.Care{Opener: setup.Opener{Drivers: drivers()}}
 		from, into := &config.Config{Ledger: config.Ledger{Path: file}}, &config.Config{Ledger: config.Ledger{DSN: config.Secret(dsn)}}
-		if err := opener.Copy(context.Background(), from, into); err != nil {
+		if err := care.Copy(context.Background(), from, into); err != nil {
 			s.t.Fatal(err)
 		}
 	}

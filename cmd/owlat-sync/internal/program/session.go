@@ -18,6 +18,9 @@ func (a *App) Opener() setup.Opener {
 	return setup.Opener{Drivers: a.Drivers, Stdin: a.stdin, UserAgent: a.UserAgent(), Logger: a.Log, Databases: &a.databases}
 }
 
+// Care returns what fills, moves, puts back and migrates ledgers.
+func (a *App) Care() setup.Care { return setup.Care{Opener: a.Opener()} }
+
 // Reader is the opener for commands that write nothing to the ledger.
 func (a *App) Reader() setup.Opener {
 	o := a.Opener()
