@@ -188,7 +188,7 @@ func (k *lock) usable() error {
 	case k.released.Load():
 		return errReleased
 	}
-	if why := context.Cause(k.ctx); errors.Is(why, ledger.ErrLockLost) && !errors.Is(why, errNotRenewed) {
+	if why := k.whyLost(); why != nil && !errors.Is(why, errNotRenewed) {
 		return why
 	}
 	return nil

@@ -125,7 +125,16 @@ func TestANewerSchema(t *testing.T) {
 	t.Parallel()
 	dsn := testdb.Postgres(t)
 	d := openDatabase(t, dsn)
-	administer(t, dsn, "INSERT INTO owlat_sync.ledger_version VALUES (99, now())")
+	old := openLedger(t, d, "old")
+	k := takeLock(t, old)
+	put(t, k, "1")
+	administer(t, dsn, "ALTER TABLE owlat_sync.entries ADD COLUMN later BIGINT NOT NULL DEFAULT 1", "ALTER TABLE owlat_sync.runs ADD COLUMN later TEXT",
+		"ALTER TABLE owlat_sync.leases ADD COLUMN later TEXT", "INSERT INTO owlat_sync.ledger_version VALUES (99, now())")
+	put(t, k, "2") // who has it open goes on
+	if _, err := k.BeginRun(t.Context(), ledger.Run{Sync: "users"}); err != nil {
+		t.Error(err)
+	}
+	mustHold(t, old, "1", "2")
 	put(t, takeLock(t, openLedger(t, openDatabase(t, dsn), "")), "1") // it says that this program still works with it
 	if from, to, err := Migrate(t.Context(), Options{DSN: dsn}); err != nil || from != 99 || to != 99 {
 		t.Errorf("migrated from %d to %d: %v", from, to, err)

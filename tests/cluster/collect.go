@@ -13,16 +13,19 @@ import (
 	"owlatsync"
 )
 
+// clerk asks everybody for what the judge looks at.
+type clerk struct{ *World }
+
 // Evidence collects what the judge looks at. It is called after Peace.
 func (w *World) Evidence(ctx context.Context) (*Evidence, error) {
-	e := &Evidence{Logs: make(map[int]string), Troubles: w.troubles, Secrets: []string{w.Source.password, HookSecret}}
+	e := &Evidence{Logs: make(map[int]string), Troubles: w.Mischief.troubles, Secrets: []string{w.Source.password, HookSecret}}
 	if w.Ledger != nil {
 		e.Secrets = append(e.Secrets, w.Ledger.password)
 	}
 	for name, o := range w.Owlats {
 		a := &Account{
 			Name: name, Rate: o.Rate, Burst: float64(o.Burst), Log: o.Stats().Log, History: o.History(""), Contacts: o.Contacts(), Hooks: o.webhooks(),
-			Lost: w.lost, Quiet: w.quiet[name],
+			Lost: w.Mischief.lost, Quiet: w.quiet[name],
 		}
 		o.mu.Lock()
 		a.Requests = append(a.Requests, o.requests...)
@@ -32,18 +35,18 @@ func (w *World) Evidence(ctx context.Context) (*Evidence, error) {
 		if a.Syncs, err = w.towns[name].account(ctx); err != nil {
 			return nil, err
 		}
-		if a.Runs, err = w.runs(name); err != nil {
+		if a.Runs, err = (clerk{w}).runs(name); err != nil {
 			return nil, err
 		}
-		if a.Heard, err = w.heard(name); err != nil {
+		if a.Heard, err = (clerk{w}).heard(name); err != nil {
 			return nil, err
 		}
-		if a.Waiting, err = w.waiting(name); err != nil {
+		if a.Waiting, err = (clerk{w}).waiting(name); err != nil {
 			return nil, err
 		}
 		e.Accounts = append(e.Accounts, a)
 	}
-	if err := w.leases(ctx, e); err != nil {
+	if err := (clerk{w}).leases(ctx, e); err != nil {
 		return nil, err
 	}
 	for _, n := range w.Nodes {
@@ -71,7 +74,7 @@ func lines[T any](out []byte, take func(T)) error {
 }
 
 // runs reads the records of all runs out of an export of the ledger.
-func (w *World) runs(name string) (all []Run, err error) {
+func (w clerk) runs(name string) (all []Run, err error) {
 	out, err := w.ask(name, "ledger", "export")
 	if err != nil {
 		return nil, err
@@ -104,7 +107,7 @@ func (w *World) runs(name string) (all []Run, err error) {
 }
 
 // heard returns the feedback that is kept.
-func (w *World) heard(name string) (all []Heard, err error) {
+func (w clerk) heard(name string) (all []Heard, err error) {
 	out, err := w.ask(name, "feedback", "--json", "--limit", "0")
 	if err != nil {
 		return nil, err
@@ -119,7 +122,7 @@ func (w *World) heard(name string) (all []Heard, err error) {
 }
 
 // waiting counts the write-backs that are not done.
-func (w *World) waiting(name string) (n int, err error) {
+func (w clerk) waiting(name string) (n int, err error) {
 	out, err := w.ask(name, "feedback", "dead", "--json")
 	if err != nil {
 		return 0, err
@@ -127,4 +130,3 @@ func (w *World) waiting(name string) (n int, err error) {
 	err = lines(out, func(json.RawMessage) { n++ })
 	return n, err
 }
-

@@ -8,8 +8,11 @@ type tree = map[string]any
 // single is the name of the deployment of a configuration without a section of deployments.
 const single = ""
 
+// scribe writes the configuration of a world.
+type scribe struct{ *World }
+
 // configuration returns the file of all nodes. What differs between them is in their environment.
-func (w *World) configuration() []byte {
+func (w scribe) configuration() []byte {
 	top := tree{
 		"ledger": "${LEDGER}",
 		"serve":  tree{"listen": "${LISTEN}", "stop_within": "10s", "log_format": "json"},
@@ -33,10 +36,10 @@ func (w *World) configuration() []byte {
 }
 
 // single reports whether the world has the one deployment of an ordinary configuration.
-func (w *World) single() bool { return w.Owlats[single] != nil }
+func (w scribe) single() bool { return w.Owlats[single] != nil }
 
 // deployment is the configuration of one deployment.
-func (w *World) deployment(name string) tree {
+func (w scribe) deployment(name string) tree {
 	o, town := w.Owlats[name], w.towns[name]
 	guards := tree{"first_run": "allow", "creates": "allow", "topic_adds": "allow", "updates": "allow", "removals": "allow", "empty_source": "allow"}
 	var writeBacks []tree
@@ -59,8 +62,12 @@ func (w *World) deployment(name string) tree {
 			"statement": "UPDATE " + town.table(n) + " SET yes = false, heard = heard + 1 WHERE lower(email) = :email AND coalesce(:topic, '') IN ('', '" + town.topic(n) + "')",
 		})
 	}
+	owlat := tree{"url": "http://" + Host(name), "api_key": o.Key}
+	if w.opts.PerSecond > 0 {
+		owlat["requests_per_second"] = w.opts.PerSecond
+	}
 	return tree{
-		"owlat": tree{"url": "http://" + Host(name), "api_key": o.Key},
+		"owlat": owlat,
 		// A clock that is minutes off must not make a node deaf.
 		"webhooks":   tree{"secrets": []string{HookSecret}, "max_age": "1h"},
 		"write_back": writeBacks,

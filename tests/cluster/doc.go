@@ -6,5 +6,5 @@
 // is asked only for what it promised to keep. [Judge] is a function of this [Evidence], so that evidence with a planted fault shows that
 // it sees the fault; tests also plant faults into real nodes.
 //
-// A [World] is everything that runs; [World.Trouble] breaks parts of it, [World.Peace] mends all and waits until everything has settled.
+// A [World] is everything that runs; its [Mischief] breaks parts of it, and [World.Peace] mends all and waits until everything has settled.
 package cluster

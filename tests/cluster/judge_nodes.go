@@ -56,7 +56,7 @@ func judgeLeases(f *findings, e *Evidence) {
 // judgeTakeOver wants the work of a node that was lost for long enough to be another's in time, and the other to send.
 func judgeTakeOver(f *findings, e *Evidence) {
 	for _, t := range e.Troubles {
-		if t.Node == 0 || t.To.Sub(t.From) < takenOverWithin+underway || othersInTrouble(e, t) {
+		if t.Node == 0 || t.To.Sub(t.From) < takenOverWithin+underway || !someoneIsWell(e, t) {
 			continue
 		}
 		for _, l := range e.Leases {
@@ -102,11 +102,24 @@ func TakeOvers(e *Evidence) (took []time.Duration) {
 	return took
 }
 
-// othersInTrouble reports whether something else went wrong meanwhile, so that there may have been nobody to take over.
-func othersInTrouble(e *Evidence, t Trouble) bool {
-	return slices.ContainsFunc(e.Troubles, func(o Trouble) bool {
-		return o != t && o.Node != t.Node && o.From.Before(t.From.Add(takenOverWithin)) && o.To.After(t.From.Add(-takenOverWithin))
-	})
+// someoneIsWell reports whether a node could have taken over: whether there is one without a trouble of its own meanwhile, and whether
+// none that has one took the work first, because then the time begins anew.
+func someoneIsWell(e *Evidence, t Trouble) bool {
+	window := Span{t.From, t.From.Add(takenOverWithin)}
+	ill := map[int]bool{t.Node: true}
+	for _, o := range e.Troubles {
+		if o.From.Before(window.To) && o.To.After(window.From.Add(-underway)) {
+			if o.Node == 0 {
+				return false
+			}
+			ill[o.Node] = true
+		}
+	}
+	well := false
+	for node := range e.Logs {
+		well = well || !ill[node]
+	}
+	return well && !slices.ContainsFunc(e.Leases, func(l Lease) bool { return l.Kind == home && l.Node != t.Node && ill[l.Node] && window.has(l.From) })
 }
 
 // judgeLogs wants no secret, no person and no race in what the nodes wrote.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 )
@@ -37,6 +38,31 @@ func program(t *testing.T) string {
 	return built.path
 }
 
+// changed builds a program that is other than it should be.
+func changed(t *testing.T, changes ...Change) string {
+	t.Helper()
+	folder := t.TempDir()
+	overlay, err := Overlay(folder, changes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := Build(folder, withRace, overlay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// root returns the folder of the module.
+func root(t *testing.T) string {
+	t.Helper()
+	folder, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
 // world makes a world that ends with the test. What the nodes wrote is kept if the test fails.
 func world(t *testing.T, o Options) *World {
 	t.Helper()
@@ -62,7 +88,10 @@ func world(t *testing.T, o Options) *World {
 			t.Error(err)
 		}
 	})
-	o.Dir, o.Program, o.Log = dir, program(t), t.Logf
+	o.Dir, o.Log = dir, t.Logf
+	if o.Program == "" {
+		o.Program = program(t)
+	}
 	w, err := New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -26,36 +26,45 @@ var (
 	owlatCuts  = []Cut{Delayed, Dropped, Refused, Deaf, LostServer, LostClient}
 )
 
-// Trouble lets things go wrong at random, as the plan says, until its time is over. Then everything is whole again.
-func (w *World) Trouble(ctx context.Context, p Plan) error {
+// Mischief is what goes wrong in a world.
+type Mischief struct {
+	w *World
+
+	mu       sync.Mutex
+	troubles []Trouble
+	lost     []Span // when the ledger's server may have lost what it had confirmed
+}
+
+// Play lets things go wrong at random, as the plan says, until its time is over. Then everything is whole again.
+func (m *Mischief) Play(ctx context.Context, p Plan) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, p.For, errEnough)
 	defer cancel()
 	var group sync.WaitGroup
 	var errs []error
 	busy := make(map[int]bool) // nodes; 0: all
 	for worker := range max(p.AtOnce, 1) {
-		dice := rand.New(rand.NewPCG(w.opts.Seed, uint64(worker)))
+		dice := rand.New(rand.NewPCG(m.w.opts.Seed, uint64(worker)))
 		group.Go(func() {
 			for pause(ctx, p.Breather/2+time.Duration(dice.Int64N(int64(p.Breather)))) {
-				t := w.choose(dice, p)
-				w.mu.Lock()
+				t := m.choose(dice, p)
+				m.mu.Lock()
 				taken := busy[t.Node] || busy[0] || t.Node == 0 && len(busy) > 0
 				if !taken {
 					busy[t.Node] = true
 				}
-				w.mu.Unlock()
+				m.mu.Unlock()
 				if taken {
 					continue
 				}
-				err := w.happen(ctx, t, time.Duration(float64(p.Longest)*(0.1+0.9*dice.Float64())))
-				w.mu.Lock()
+				err := m.happen(ctx, t, time.Duration(float64(p.Longest)*(0.1+0.9*dice.Float64())))
+				m.mu.Lock()
 				delete(busy, t.Node)
-				w.mu.Unlock()
+				m.mu.Unlock()
 				if err != nil {
 					cancel()
-					w.mu.Lock()
+					m.mu.Lock()
 					errs = append(errs, err)
-					w.mu.Unlock()
+					m.mu.Unlock()
 				}
 			}
 		})
@@ -80,9 +89,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func (w *World) choose(dice *rand.Rand, p Plan) Trouble {
-	t := Trouble{Kind: p.Kinds[dice.IntN(len(p.Kinds))], Node: 1 + dice.IntN(len(w.Nodes))}
-	if holder := w.holder(); p.Holder && holder != 0 && dice.IntN(4) > 0 {
+func (m *Mischief) choose(dice *rand.Rand, p Plan) Trouble {
+	t := Trouble{Kind: p.Kinds[dice.IntN(len(p.Kinds))], Node: 1 + dice.IntN(len(m.w.Nodes))}
+	if holder := m.w.holder(); p.Holder && holder != 0 && dice.IntN(4) > 0 {
 		t.Node = holder
 	}
 	switch t.Kind {
@@ -113,66 +122,75 @@ func (w *World) holder() (node int) {
 	return slices.Index(counts, most)
 }
 
+// Strike lets one trouble come to the node that does most, for as long as given, and returns which node that was.
+func (m *Mischief) Strike(ctx context.Context, kind TroubleKind, cut Cut, lasts time.Duration) (node int, err error) {
+	t := Trouble{Kind: kind, Cut: cut}
+	if kind != Crashed && kind != FailedOver {
+		t.Node = max(m.w.holder(), 1)
+	}
+	return t.Node, m.happen(ctx, t, lasts)
+}
+
 // happen lets one trouble last as long as given, or until ctx ends.
-func (w *World) happen(ctx context.Context, t Trouble, lasts time.Duration) error {
+func (m *Mischief) happen(ctx context.Context, t Trouble, lasts time.Duration) error {
 	t.From = time.Now()
-	w.opts.Log("%s node %d is %s %s, for %v", clock(t.From), t.Node, t.Kind, t.Cut, lasts.Round(time.Millisecond))
+	m.w.opts.Log("%s node %d is %s %s, for %v", clock(t.From), t.Node, t.Kind, t.Cut, lasts.Round(time.Millisecond))
 	var err error
 	switch t.Kind {
 	case Killed, Stopped:
-		n := w.Nodes[t.Node-1]
+		n := m.w.Nodes[t.Node-1]
 		if t.Kind == Killed {
 			n.Kill()
 		} else if code := n.Stop(); code != 0 {
-			w.opts.Log("node %d was stopped softly and ended with %d", t.Node, code)
+			m.w.opts.Log("node %d was stopped softly and ended with %d", t.Node, code)
 		}
 		pause(ctx, lasts)
 		err = n.Start()
 	case Frozen:
-		n := w.Nodes[t.Node-1]
+		n := m.w.Nodes[t.Node-1]
 		n.Freeze()
 		pause(ctx, lasts)
 		n.Thaw()
 	case CutLedger, CutSource, CutOwlat:
-		n := w.Nodes[t.Node-1]
+		n := m.w.Nodes[t.Node-1]
 		link := map[TroubleKind]*Link{CutLedger: n.Ledger, CutSource: n.Source, CutOwlat: n.Owlat}[t.Kind]
 		link.Cut(t.Cut, min(lasts/20, 300*time.Millisecond))
 		pause(ctx, lasts)
 		link.Cut(Whole, 0)
 	case Crashed:
-		w.Ledger.Crash()
-		err = w.Ledger.Start()
+		m.w.Ledger.Crash()
+		err = m.w.Ledger.Start()
 	case FailedOver:
-		err = w.failOver(context.WithoutCancel(ctx))
+		err = m.failOver(context.WithoutCancel(ctx))
 	}
 	t.To = time.Now()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.troubles = append(w.troubles, t)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.troubles = append(m.troubles, t)
 	return err
 }
 
 // failOver lets a standby take the place of the ledger's server that is behind it by a tenth of a second.
-func (w *World) failOver(ctx context.Context) (err error) {
-	if w.standby, err = w.Ledger.Standby(w.opts.Dir); err != nil {
+func (m *Mischief) failOver(ctx context.Context) (err error) {
+	if m.w.standby, err = m.w.Ledger.Standby(m.w.opts.Dir); err != nil {
 		return err
 	}
-	if err := w.standby.StopFollowing(ctx); err != nil {
+	if err := m.w.standby.StopFollowing(ctx); err != nil {
 		return err
 	}
 	lost := Span{From: time.Now()}
 	<-time.After(100 * time.Millisecond)
-	w.Ledger.Crash()
+	m.w.Ledger.Crash()
 	lost.To = time.Now()
-	if err := w.standby.Promote(); err != nil {
+	if err := m.w.standby.Promote(); err != nil {
 		return err
 	}
-	for _, n := range w.Nodes {
-		n.Ledger.SetTarget(w.standby.Addr())
+	for _, n := range m.w.Nodes {
+		n.Ledger.SetTarget(m.w.standby.Addr())
 	}
-	w.Ledger, w.standby = w.standby, nil
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.lost = append(w.lost, lost)
+	m.w.Ledger, m.w.standby = m.w.standby, nil
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.lost = append(m.lost, lost)
 	return nil
 }

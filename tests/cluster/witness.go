@@ -47,7 +47,7 @@ func (w *World) watchLeases(ctx context.Context) error {
 
 // leases tells who might work when: as PostgreSQL wrote it down, and for a ledger in a file, which belongs to one service, as long as
 // that lived.
-func (w *World) leases(ctx context.Context, e *Evidence) error {
+func (w clerk) leases(ctx context.Context, e *Evidence) error {
 	if w.Ledger != nil {
 		conn, err := pgx.Connect(ctx, w.Ledger.DSN(w.Ledger.Addr(), "postgres"))
 		if err != nil {
@@ -59,8 +59,8 @@ func (w *World) leases(ctx context.Context, e *Evidence) error {
 		}
 	}
 	for _, n := range w.Nodes {
-		if n.shared {
-			continue
+		if w.Ledger != nil {
+			break // nobody but the shared ledger gives the right
 		}
 		n.mu.Lock()
 		for name := range w.Owlats {
@@ -74,7 +74,7 @@ func (w *World) leases(ctx context.Context, e *Evidence) error {
 }
 
 // witnessed reads what the witness wrote down.
-func (w *World) witnessed(ctx context.Context, conn *pgx.Conn) (all []Lease, err error) {
+func (w clerk) witnessed(ctx context.Context, conn *pgx.Conn) (all []Lease, err error) {
 	found, err := conn.Query(ctx, "SELECT d.name, l.kind, l.epoch, l.pid, l.at, l.released FROM witness.leases l JOIN "+schema+".deployments d ON d.id = l.deployment ORDER BY l.number")
 	if err != nil {
 		return nil, err
