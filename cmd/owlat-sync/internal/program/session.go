@@ -110,7 +110,7 @@ func (a *App) ExplainError(cfg *config.Config, sync string, err error) error {
 // explainElsewhere adds what to do if the ledger belongs to another deployment, such as a sandbox that was tried first.
 func (a *App) explainElsewhere(cfg *config.Config, err error) error {
 	from := ""
-	if _, set := a.LookupEnv(config.EnvURL); set {
+	if _, set := a.LookupEnv(config.EnvURL); set && cfg.Name == "" {
 		from = fmt.Sprintf(" (the address comes from the variable %s)", config.EnvURL)
 	}
 	if cfg.Ledger.Postgres() {
