@@ -8,7 +8,7 @@ FOR            ?= 1h
 TOOLS          := $(CURDIR)/bin/tools
 
 .DEFAULT_GOAL := help
-.PHONY: help build manual release snapshot release-check release-tools test soak bench plots pictures lint fmt vet staticcheck vulncheck layers
+.PHONY: help build manual release snapshot release-check release-tools test soak soak-cluster cluster bench plots pictures lint fmt vet staticcheck vulncheck layers
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ test: ## Run the whole suite with the race detector, beside private servers of P
 
 soak: ## Play random histories against the engine for FOR=1h or longer, and print the seed of one that fails.
 	OWLATSYNC_SOAK=$(FOR) $(GO) test -race -timeout 0 -v -run '^TestModel$$' ./reconcile
+
+soak-cluster: ## Kill, freeze and cut off three nodes for FOR=1h or longer while people come, change and leave, and judge what came of it.
+	OWLATSYNC_SOAK_CLUSTER=$(FOR) $(GO) test -race -timeout 0 -v -count=1 -run '^TestSoak$$' ./tests/cluster
+
+cluster: ## Start three nodes on this machine, beside servers of PostgreSQL of their own; Ctrl-C ends and removes it all.
+	$(GO) run ./tests/cluster/up
 
 # Built as the program itself is, so that nothing is compiled twice.
 bench: ## Measure what docs/benchmarks shows anew, beside private database servers; PARTS="diff start" measures only those.

@@ -134,9 +134,10 @@ func TestUnitWatchesTheService(t *testing.T) {
 func TestVariablesAreGiven(t *testing.T) {
 	t.Parallel()
 	for config, giving := range map[string][]string{
-		"deploy/systemd/owlat-sync.yaml":        {"deploy/systemd/env"},
-		"deploy/compose/config/owlat-sync.yaml": {"deploy/compose/compose.yaml", "deploy/compose/.env.example"},
-		"deploy/kubernetes/owlat-sync.yaml":     {"deploy/kubernetes/kustomization.yaml"},
+		"deploy/systemd/owlat-sync.yaml":         {"deploy/systemd/env"},
+		"deploy/compose/config/owlat-sync.yaml":  {"deploy/compose/compose.yaml", "deploy/compose/.env.example"},
+		"deploy/compose/cluster/owlat-sync.yaml": {"deploy/compose/cluster.yaml", "deploy/compose/.env.example"},
+		"deploy/kubernetes/owlat-sync.yaml":      {"deploy/kubernetes/kustomization.yaml"},
 	} {
 		variables := regexp.MustCompile(`\$\{([A-Z_]+)\}`).FindAllStringSubmatch(read(t, config), -1)
 		if len(variables) < 3 {

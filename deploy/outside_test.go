@@ -20,6 +20,9 @@ var broken = []struct {
 	{"soft", "deploy/compose/compose.yaml", "cap_drop: [ALL]", "cap_drop: []", "not hardened"},
 	{"volume", "deploy/compose/compose.yaml", "data:/data", "date:/data", "date"},
 	{"directive", "deploy/compose/Caddyfile", "reverse_proxy", "reverse_prox", "reverse_prox"},
+	{"nodes", "deploy/compose/cluster.yaml", "ledger: {condition: service_healthy}", "leader: {condition: service_healthy}", "leader"},
+	{"nodesopen", "deploy/compose/cluster.yaml", "127.0.0.1:8440:8420", "8440:8420", "not on this machine alone"},
+	{"balance", "deploy/compose/cluster.Caddyfile", "health_uri", "health_url", "health_url"},
 	{"field", "deploy/kubernetes/statefulset.yaml", "serviceName:", "serviceNames:", "serviceNames"},
 	{"probe", "deploy/kubernetes/statefulset.yaml", "timeoutSeconds: 5", "timeoutSeconds: -5", "timeoutSeconds"},
 	{"port", "deploy/kubernetes/service.yaml", "port: 8420", "port: 84200", "between 1 and 65535"},
@@ -30,7 +33,7 @@ var broken = []struct {
 	{"config", "deploy/kubernetes/statefulset.yaml", "configMap: {name: owlat-sync}", "configMap: {name: owlat-sink}", "which there is not"},
 }
 
-// TestWhatWouldRunThemTakesThem has the compose file, the manifests, the Dockerfile and the Caddyfile checked by the code of the
+// TestWhatWouldRunThemTakesThem has the compose files, the manifests, the Dockerfile and the Caddyfiles checked by the code of the
 // programs that would run them, and checks that this code finds faults.
 func TestWhatWouldRunThemTakesThem(t *testing.T) {
 	t.Parallel()
@@ -80,12 +83,12 @@ func TestWhatWouldRunThemTakesThem(t *testing.T) {
 			said[folder] += what
 		}
 	}
-	if text := said[here]; strings.Count(text, ": ok: ") != 4 || strings.Count(text, "\n") != 4 {
+	if text := said[here]; strings.Count(text, ": ok: ") != 6 || strings.Count(text, "\n") != 6 {
 		t.Errorf("not all is well:\n%s", out)
 	}
 	for i, b := range broken {
 		text := said[folders[i+1]]
-		if strings.Count(text, ": ok: ") != 3 || !strings.Contains(text, b.want) {
+		if strings.Count(text, ": ok: ") != 5 || !strings.Contains(text, b.want) {
 			t.Errorf("%s with %q: said\n%s\nwant a fault with %q", b.file, b.to, text, b.want)
 		}
 	}

@@ -1,6 +1,6 @@
 // Command deploy checks what cannot be run without a container engine or a cluster, by the code that would run it: the compose
-// file by the loader of Docker Compose, the manifests by Kustomize and by the API server's own defaults and validation, their pod
-// by the "restricted" standard of pod security, the Dockerfile by the parser and the linter of BuildKit, and the Caddyfile by
+// files by the loader of Docker Compose, the manifests by Kustomize and by the API server's own defaults and validation, their pod
+// by the "restricted" standard of pod security, the Dockerfile by the parser and the linter of BuildKit, and the Caddyfiles by
 // Caddy. Its arguments are folders of owlat-sync. For each thing in each of them it prints a line with the folder, a tab, and what is so, and it
 // exits with 1 if there is a fault. It is a module of its own, so that nobody who builds owlat-sync gets its many dependencies.
 package main
@@ -36,6 +36,8 @@ func checkFolder(ctx context.Context, root string) (faults int) {
 		{"Dockerfile", dockerfile},
 		{"deploy/compose/compose.yaml", compose},
 		{"deploy/compose/Caddyfile", caddyfileOf},
+		{"deploy/compose/cluster.yaml", compose},
+		{"deploy/compose/cluster.Caddyfile", caddyfileOf},
 		{"deploy/kubernetes", kubernetes},
 	} {
 		what, err := thing.check(ctx, filepath.Join(root, filepath.FromSlash(thing.file)))

@@ -1,0 +1,131 @@
+package cluster
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// rate is what each Owlat of the short tests allows, in requests a second: four times the usual, so that enough happens.
+const rate = 40
+
+// TestOneNode kills, freezes and cuts off a service that is alone with its ledger in a file.
+func TestOneNode(t *testing.T) {
+	t.Parallel()
+	w := world(t, Options{Nodes: 1, Rate: rate, Seed: 1})
+	w.Live(t.Context())
+	if err := w.Mischief.Play(t.Context(), Plan{For: 12 * time.Second, Longest: 2 * time.Second, Breather: time.Second, Kinds: []TroubleKind{Killed, Frozen, Stopped, CutSource, CutOwlat}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, found := range judged(t, w) {
+		t.Error(found)
+	}
+}
+
+// TestCluster kills the node of three that does most and freezes the one that takes over, cuts off the third from the ledger, and has
+// the ledger's server crash, while people of several deployments come, change and leave.
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	w := world(t, Options{Nodes: 3, Deployments: []string{"a", "b", "c"}, Rate: rate, Seed: 3, Shared: true})
+	w.Live(t.Context())
+	<-time.After(3 * time.Second)
+	var group sync.WaitGroup
+	strike := func(kind TroubleKind, cut Cut, lasts time.Duration) {
+		group.Go(func() {
+			if _, err := w.Mischief.Strike(t.Context(), kind, cut, lasts); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	strike(Killed, Whole, 17*time.Second)
+	<-time.After(10 * time.Second)
+	strike(Frozen, Whole, 17*time.Second)
+	group.Wait()
+	strike(CutLedger, Deaf, 4*time.Second)
+	group.Wait()
+	strike(Crashed, Whole, 0)
+	group.Wait()
+	for _, found := range judged(t, w) {
+		t.Error(found)
+	}
+}
+
+// TestSoak plays at random for as long as OWLATSYNC_SOAK_CLUSTER says, such as 1h: one world after the other, of some minutes each, with
+// everything that can go wrong. One of the nodes has a clock that is ten minutes off.
+func TestSoak(t *testing.T) {
+	long, err := time.ParseDuration(os.Getenv("OWLATSYNC_SOAK_CLUSTER"))
+	if err != nil {
+		t.Skip("\"make soak-cluster FOR=1h\" plays it")
+	}
+	wrong, err := WrongClock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	skewed := changed(t, wrong...)
+	began := time.Now()
+	seed := uint64(began.Unix())
+	if text := os.Getenv("OWLATSYNC_SEED"); text != "" {
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for ; time.Since(began) < long && !t.Failed(); seed++ {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { soak(t, seed, skewed, min(long, 4*time.Minute)) })
+	}
+}
+
+func soak(t *testing.T, seed uint64, skewed string, long time.Duration) {
+	rates := []int{10, rate} // Owlat's own, and one with which more happens
+	w := world(t, Options{Nodes: 3, Deployments: []string{"a", "b", "c", "d", "e"}, Rate: rates[seed%2], Seed: seed, Shared: true, Skewed: skewed})
+	w.Live(t.Context())
+	if err := w.Mischief.Play(t.Context(), Plan{
+		For: long, Longest: 65 * time.Second, Breather: 3 * time.Second, Holder: true, AtOnce: 2,
+		Kinds: []TroubleKind{Killed, Killed, Frozen, Frozen, Stopped, CutLedger, CutLedger, CutSource, CutOwlat, CutOwlat, Crashed, FailedOver},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, found := range judged(t, w) {
+		t.Error(found)
+	}
+}
+
+// TestTheJudgeSeesADoubledBudget has a node that takes twice what Owlat allows for its budget.
+func TestTheJudgeSeesADoubledBudget(t *testing.T) {
+	t.Parallel()
+	w := world(t, Options{Nodes: 1, Rate: 10, PerSecond: 20, Every: 30 * time.Millisecond, Seed: 1})
+	w.Live(t.Context())
+	<-time.After(6 * time.Second)
+	mustSee(t, w, "the budget was exceeded")
+}
+
+// mustSee ends the life of a world, and wants the judge to find these faults.
+func mustSee(t *testing.T, w *World, faults ...string) {
+	t.Helper()
+	if err := w.Quieten(); err != nil {
+		t.Fatal(err)
+	}
+	e, err := w.Evidence(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := strings.Join(Judge(e), "\n")
+	for _, fault := range faults {
+		if !strings.Contains(found, fault) {
+			t.Errorf("the judge does not see %q, but:\n%s", fault, found)
+		}
+	}
+}
+
+// TestTheJudgeSeesNodesWithoutFencing lets two services work for one deployment, each with a ledger of its own: neither knows of
+// the other, and each has a budget of its own.
+func TestTheJudgeSeesNodesWithoutFencing(t *testing.T) {
+	t.Parallel()
+	w := world(t, Options{Nodes: 2, Rate: 15, Seed: 1})
+	w.Live(t.Context())
+	<-time.After(8 * time.Second)
+	mustSee(t, w, "the budget was exceeded", "came twice", "took the home at")
+}

@@ -1,0 +1,133 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built.folder != "" {
+		_ = os.RemoveAll(built.folder)
+	}
+	os.Exit(code)
+}
+
+var built struct {
+	once   sync.Once
+	folder string
+	path   string
+	err    error
+}
+
+// program builds owlat-sync once, with the race detector if the tests have it.
+func program(t *testing.T) string {
+	t.Helper()
+	built.once.Do(func() {
+		if built.folder, built.err = os.MkdirTemp("", "owlat-sync-built-"); built.err == nil {
+			built.path, built.err = Build(built.folder, withRace, "")
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return built.path
+}
+
+// changed builds a program that is other than it should be.
+func changed(t *testing.T, changes ...Change) string {
+	t.Helper()
+	folder := t.TempDir()
+	overlay, err := Overlay(folder, changes...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, err := Build(folder, withRace, overlay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// root returns the folder of the module.
+func root(t *testing.T) string {
+	t.Helper()
+	folder, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+// world makes a world that ends with the test. What the nodes wrote is kept if the test fails.
+func world(t *testing.T, o Options) *World {
+	t.Helper()
+	if postgresProgram("postgres") == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(ErrNoPostgres)
+		}
+		t.Skip(ErrNoPostgres)
+	}
+	dir, err := os.MkdirTemp("", "owlat-sync-cluster-")
+	if err == nil {
+		err = os.Chmod(dir, 0o755) // the user of PostgreSQL must reach its folder
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("what the nodes wrote is in %s", dir)
+			return
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	o.Dir, o.Log = dir, t.Logf
+	if o.Program == "" {
+		o.Program = program(t)
+	}
+	w, err := New(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	return w
+}
+
+// judged waits for peace and returns what the judge finds then.
+func judged(t *testing.T, w *World) []string {
+	t.Helper()
+	if err := w.Peace(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	e, err := w.Evidence(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(worthJudging(e)...); err != nil {
+		t.Error(err)
+	}
+	return Judge(e)
+}
+
+// worthJudging returns what did not happen at all, so that nothing can be said about it.
+func worthJudging(e *Evidence) (lacks []error) {
+	for _, a := range e.Accounts {
+		acked := 0
+		for _, h := range a.Hooks {
+			if !h.Acked.IsZero() {
+				acked++
+			}
+		}
+		if len(a.Requests) < 50 || acked == 0 || len(a.Runs) == 0 || len(a.Contacts) == 0 {
+			lacks = append(lacks, fmt.Errorf("%q had only %d requests, %d acknowledged webhooks and %d runs", a.Name, len(a.Requests), acked, len(a.Runs)))
+		}
+	}
+	return lacks
+}

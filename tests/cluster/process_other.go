@@ -1,0 +1,8 @@
+//go:build unix && !linux
+
+package cluster
+
+import "syscall"
+
+// dieWithParent does nothing here: only Linux can tie a process to its parent.
+func dieWithParent(*syscall.SysProcAttr) {}
