@@ -114,6 +114,7 @@ func New(ctx context.Context, o Options) (*Node, error) {
 		}
 	}
 	n.voice = newVoice(n)
+	n.o.Chores = append(n.standing(), o.Chores...)
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &homeWorker{node: n})
 	river.AddWorker(workers, &runWorker{node: n})

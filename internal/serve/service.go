@@ -96,7 +96,9 @@ func (s *service) open(ctx context.Context) (err error) {
 	if s.front, err = openFront(ctx, s.set.Service, s.log); err != nil {
 		return problem.Usage(err)
 	}
-	s.way = newAlone(s.options)
+	if s.way, err = s.newWay(ctx); err != nil {
+		return err
+	}
 	s.doors = newDirectory()
 	d, err := s.way.Open(ctx, s.set.Deployments[0])
 	if err != nil {
@@ -108,6 +110,18 @@ func (s *service) open(ctx context.Context) (err error) {
 		Metrics: s.metrics.Handler(s.log), Webhooks: d.Webhooks(), Version: s.o.Version, Log: s.log,
 	})
 	return nil
+}
+
+// newWay returns the way that fits the ledger.
+func (s *service) newWay(ctx context.Context) (Way, error) {
+	if !s.set.Ledger.Postgres() {
+		return newAlone(s.options), nil
+	}
+	t, err := newTogether(ctx, s.set, s.o, s.options)
+	if err != nil {
+		return nil, err // a nil *together would not be a nil Way
+	}
+	return t, nil
 }
 
 // options returns what the home of a deployment is made with.
