@@ -165,7 +165,7 @@ type Snapshot interface {
 	LastNumber() int64    // of the latest line of history, even if it was pruned or forgotten; 0: there never was one
 	Syncs() iter.Seq2[SyncRecord, error]
 	Runs() iter.Seq2[Run, error]            // by ascending number
-	Entries() iter.Seq2[Holder, error]      // in the order of their first records
+	Entries() iter.Seq2[Holder, error]      // those of each sync in the order of their first records
 	History() iter.Seq2[HistoryLine, error] // oldest first
 	OptOuts() iter.Seq2[OptOut, error]      // contacts of forgotten persons have their hashed names
 	// Suppressions are in the order of their addresses; those of forgotten persons have their hashed names.

@@ -11,12 +11,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"owlatsync/owlat/internal/wire"
 )
 
 const (
 	maxBody      = 16 << 20
 	maxErrorBody = 64 << 10
-	maxDrain     = 4 << 10
 )
 
 // answer is a 2xx.
@@ -78,7 +79,7 @@ func readError(resp *http.Response, cl call, limit RateLimit) (*Error, error) {
 		StatusCode: resp.StatusCode,
 		Method:     cl.method,
 		Route:      cl.route,
-		RetryAfter: readRetryAfter(resp.Header),
+		RetryAfter: wire.RetryAfter(resp.Header),
 		RateLimit:  limit,
 		Header:     resp.Header,
 	}
@@ -117,29 +118,4 @@ func readRateLimit(h http.Header) RateLimit {
 		r.Reset = time.Unix(at, 0)
 	}
 	return r
-}
-
-// readRetryAfter reads both forms of Retry-After, seconds and a date; 0 for anything else. A date is by the clock of whoever
-// answered, which the answer's own Date shows.
-func readRetryAfter(h http.Header) time.Duration {
-	value := strings.TrimSpace(h.Get("Retry-After"))
-	if seconds, err := strconv.ParseFloat(value, 64); err == nil {
-		if !(seconds > 0) {
-			return 0
-		}
-		return time.Duration(min(seconds, 24*60*60) * float64(time.Second))
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		if date, err := http.ParseTime(h.Get("Date")); err == nil {
-			return max(0, at.Sub(date))
-		}
-		return max(0, time.Until(at))
-	}
-	return 0
-}
-
-// drain reads the little that may be left, so that the connection can be used again.
-func drain(body io.ReadCloser) {
-	defer func() { _ = body.Close() }()
-	_, _ = io.CopyN(io.Discard, body, maxDrain)
 }

@@ -3,7 +3,6 @@ package owlat
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"owlatsync/owlat/internal/wire"
 )
 
 const (
@@ -51,9 +52,9 @@ func (c *core) do(ctx context.Context, cl call) (*answer, error) {
 	if ctx == nil {
 		return nil, cl.refuse("the context is nil")
 	}
-	body, err := encode(cl)
+	body, err := wire.Encode(cl.body)
 	if err != nil {
-		return nil, err
+		return nil, cl.refuse("%v", err)
 	}
 	s := sending{core: c, call: cl, encoded: body, ready: time.Now()}
 	for {
@@ -247,7 +248,7 @@ func (s *sending) attempt(ctx context.Context) (*answer, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	defer drain(resp.Body)
+	defer wire.Drain(resp.Body)
 	received := time.Now()
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		refusal, err := readError(resp, s.call, limit)
@@ -365,36 +366,4 @@ func (cl call) transportError(sent bool, err error) *TransportError {
 // refuse is the error of a call that is not sent.
 func (cl call) refuse(format string, args ...any) *Error {
 	return &Error{Category: CategoryInvalidInput, Message: fmt.Sprintf(format, args...), Method: cl.method, Route: cl.route}
-}
-
-// encode returns the JSON of the call's body, nil if it has none.
-func encode(cl call) ([]byte, error) {
-	if cl.body == nil {
-		return nil, nil
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(cl.body); err != nil {
-		return nil, cl.refuse("the request cannot be encoded: %v", err)
-	}
-	if hasReplacement(b.Bytes()) {
-		return nil, cl.refuse("a text of the request is not valid UTF-8")
-	}
-	return b.Bytes(), nil
-}
-
-// hasReplacement finds the escape \ufffd, which encoding/json writes for a byte that is not UTF-8 and only for that: a
-// U+FFFD of the text itself is written as it is.
-func hasReplacement(b []byte) bool {
-	for i := 0; i < len(b); i++ {
-		if b[i] != '\\' {
-			continue
-		}
-		if bytes.HasPrefix(b[i:], []byte(`\ufffd`)) {
-			return true
-		}
-		i++
-	}
-	return false
 }

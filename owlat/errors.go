@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"time"
+
+	"owlatsync/owlat/internal/wire"
 )
 
 // Category is Owlat's word for a kind of refusal.
@@ -98,7 +99,7 @@ type Error struct {
 func (e *Error) FromOwlat() bool { return e.StatusCode != 0 && !e.foreign }
 
 // RequestID is what the answer's headers call the request; see [Response.RequestID].
-func (e *Error) RequestID() string { return requestID(e.Header) }
+func (e *Error) RequestID() string { return wire.RequestID(e.Header) }
 
 // Error returns one line without addresses.
 func (e *Error) Error() string {
@@ -107,9 +108,9 @@ func (e *Error) Error() string {
 		what = http.StatusText(e.StatusCode)
 	}
 	if e.StatusCode == 0 {
-		return fmt.Sprintf("owlat: %s %s: refused before sending: %s", e.Method, e.Route, redact(e.Message))
+		return fmt.Sprintf("owlat: %s %s: refused before sending: %s", e.Method, e.Route, wire.Redact(e.Message))
 	}
-	return fmt.Sprintf("owlat: %s %s: %d %s: %s", e.Method, e.Route, e.StatusCode, what, redact(e.Message))
+	return fmt.Sprintf("owlat: %s %s: %d %s: %s", e.Method, e.Route, e.StatusCode, what, wire.Redact(e.Message))
 }
 
 // Is matches the sentinel of the category, and ErrNoRoute.
@@ -133,7 +134,7 @@ type TransportError struct {
 
 // Error returns one line without addresses.
 func (e *TransportError) Error() string {
-	return fmt.Sprintf("owlat: %s %s: %s", e.Method, e.Route, redact(e.Err.Error()))
+	return fmt.Sprintf("owlat: %s %s: %s", e.Method, e.Route, wire.Redact(e.Err.Error()))
 }
 
 // Unwrap returns the cause.
@@ -159,11 +160,11 @@ type ParseError struct {
 }
 
 // RequestID is what the answer's headers call the request; see [Response.RequestID].
-func (e *ParseError) RequestID() string { return requestID(e.Header) }
+func (e *ParseError) RequestID() string { return wire.RequestID(e.Header) }
 
 // Error returns one line without addresses.
 func (e *ParseError) Error() string {
-	return fmt.Sprintf("owlat: %s %s: unreadable answer %d: %s", e.Method, e.Route, e.StatusCode, redact(e.Err.Error()))
+	return fmt.Sprintf("owlat: %s %s: unreadable answer %d: %s", e.Method, e.Route, e.StatusCode, wire.Redact(e.Err.Error()))
 }
 
 // Is matches ErrParse.
@@ -217,38 +218,17 @@ func OutcomeUnknown(err error) bool {
 	return false
 }
 
+// byStatus are the categories of answers that name none.
+var byStatus = map[int]Category{
+	http.StatusBadRequest: CategoryInvalidInput, http.StatusUnauthorized: CategoryUnauthenticated, http.StatusPaymentRequired: CategoryLimitReached,
+	http.StatusForbidden: CategoryForbidden, http.StatusNotFound: CategoryNotFound, http.StatusConflict: CategoryConflict,
+	http.StatusUnprocessableEntity: CategoryInvalidState, http.StatusTooManyRequests: CategoryRateLimited,
+}
+
 // categoryOf is the category of an answer that names none.
 func categoryOf(status int) Category {
-	switch status {
-	case http.StatusBadRequest:
-		return CategoryInvalidInput
-	case http.StatusUnauthorized:
-		return CategoryUnauthenticated
-	case http.StatusPaymentRequired:
-		return CategoryLimitReached
-	case http.StatusForbidden:
-		return CategoryForbidden
-	case http.StatusNotFound:
-		return CategoryNotFound
-	case http.StatusConflict:
-		return CategoryConflict
-	case http.StatusUnprocessableEntity:
-		return CategoryInvalidState
-	case http.StatusTooManyRequests:
-		return CategoryRateLimited
-	}
 	if status >= 500 {
 		return CategoryInternal
 	}
-	return ""
-}
-
-var (
-	addressLike = regexp.MustCompile(`[^\s"<>]*(?:@|%40)[^\s"<>]*`)
-	keyLike     = regexp.MustCompile(`lm_live_[A-Za-z0-9]+`)
-)
-
-// redact takes out whatever looks like an address or a key.
-func redact(s string) string {
-	return keyLike.ReplaceAllString(addressLike.ReplaceAllString(s, "[address]"), "[key]")
+	return byStatus[status]
 }

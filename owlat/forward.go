@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
+
+	"owlatsync/owlat/internal/wire"
 )
 
 // Forwarded is a request of somebody else, as it goes over the wire; see [Client.Forward].
@@ -35,49 +35,33 @@ const routeForwarded = "/{forwarded}"
 // "/{forwarded}". It fails with [ErrInvalidInput] for a path that does not stay below /api/v1, and with a [*TransportError] without an
 // answer or for one of more than 16 MiB.
 func (c *Client) Forward(ctx context.Context, r Forwarded) (*Answer, error) {
-	cl := call{method: r.Method, route: routeForwarded}
-	if ctx == nil {
+	cl := call{method: r.Method, route: routeForwarded, header: r.Header.Clone()}
+	path, query, err := wire.SplitPath(r.Path)
+	switch {
+	case ctx == nil:
 		return nil, cl.refuse("the context is nil")
+	case !slices.Contains(wire.Methods, r.Method):
+		return nil, cl.refuse("the method is none of the API's")
+	case err != nil:
+		return nil, cl.refuse("%v", err)
 	}
-	if err := cl.forward(r); err != nil {
-		return nil, err
+	cl.path, cl.query = path, query
+	for _, name := range wire.OwnHeaders {
+		cl.header.Del(name)
 	}
-	s := sending{core: c.core, call: cl, encoded: r.Body, ready: time.Now(), tried: 1}
-	start, err := s.admit(ctx)
+	f := forwarding{&sending{core: c.core, call: cl, encoded: r.Body, ready: time.Now(), tried: 1}}
+	start, err := f.admit(ctx)
 	if err != nil {
 		return nil, cl.transportError(false, err)
 	}
-	return s.forward(ctx, start)
+	return f.send(ctx, start)
 }
 
-// forward makes the call that of a request of somebody else.
-func (cl *call) forward(r Forwarded) error {
-	if !slices.Contains([]string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}, r.Method) {
-		return cl.refuse("the method is none of the API's")
-	}
-	path, query, _ := strings.Cut(r.Path, "?")
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return cl.refuse("the query cannot be read")
-	}
-	if !strings.HasPrefix(path, "/") || strings.ContainsFunc(path, func(c rune) bool { return c <= ' ' || c > '~' || c == '#' || c == '\\' }) {
-		return cl.refuse("the path does not begin with a slash, or is not percent-encoded")
-	}
-	for segment := range strings.SplitSeq(path[1:], "/") {
-		plain, err := url.PathUnescape(segment)
-		if err != nil || plain == "." || plain == ".." || plain == "" {
-			return cl.refuse("the path has a segment that is empty, a step, or badly encoded")
-		}
-	}
-	cl.path, cl.query, cl.header = path, values, r.Header.Clone()
-	for _, name := range []string{"Authorization", "Connection", "Host", "Content-Length", "Transfer-Encoding", "Accept-Encoding", "Te", "Trailer", "Upgrade"} {
-		cl.header.Del(name)
-	}
-	return nil
-}
+// forwarding is a request of somebody else on its way.
+type forwarding struct{ *sending }
 
-// forward sends a request that was admitted at the given time.
-func (s *sending) forward(ctx context.Context, start time.Time) (_ *Answer, err error) {
+// send sends a request that was admitted at the given time.
+func (s forwarding) send(ctx context.Context, start time.Time) (_ *Answer, err error) {
 	inFlight := true
 	defer func() {
 		if inFlight { // it was not sent, or something panicked
@@ -100,23 +84,18 @@ func (s *sending) forward(ctx context.Context, start time.Time) (_ *Answer, err 
 		attempt.Status = ans.Status
 	}
 	s.left(attempt.Start, s.judge(ctx, attempt.Status), limit.Limit)
-	if asked := min(ans.retryAfter(), maxRetryAfter); attempt.Status == http.StatusTooManyRequests && asked > owlatAsks {
-		s.pauseAll(asked)
+	if attempt.Status == http.StatusTooManyRequests {
+		if asked := min(wire.RetryAfter(ans.Header), maxRetryAfter); asked > owlatAsks {
+			s.pauseAll(asked)
+		}
 	}
 	attempt.Duration, attempt.Err = time.Since(attempt.Start), err
 	s.report(ctx, attempt)
 	return ans, err
 }
 
-func (a *Answer) retryAfter() time.Duration {
-	if a == nil {
-		return 0
-	}
-	return readRetryAfter(a.Header)
-}
-
 // passOn sends the request and reads its answer.
-func (s *sending) passOn(ctx context.Context) (*Answer, RateLimit, error) {
+func (s forwarding) passOn(ctx context.Context) (*Answer, RateLimit, error) {
 	actx := ctx
 	if s.timeout > 0 {
 		limited, cancel := context.WithTimeout(ctx, s.timeout)
@@ -127,7 +106,7 @@ func (s *sending) passOn(ctx context.Context) (*Answer, RateLimit, error) {
 	if err != nil {
 		return nil, limit, err
 	}
-	defer drain(resp.Body)
+	defer wire.Drain(resp.Body)
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case err != nil:

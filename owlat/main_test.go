@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"owlatsync/owlat/internal/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -15,9 +17,9 @@ func SetJitter(c *Client, jitter float64) { c.core.random = func() float64 { ret
 // Escape shows the external tests how a path segment is encoded.
 func Escape(s string) string {
 	var b strings.Builder
-	escape(&b, s)
+	wire.Escape(&b, s)
 	return b.String()
 }
 
 // Redact shows the external tests what errors leave out.
-func Redact(s string) string { return redact(s) }
+func Redact(s string) string { return wire.Redact(s) }

@@ -3,6 +3,8 @@ package owlat
 import (
 	"strings"
 	"unicode/utf8"
+
+	"owlatsync/owlat/internal/wire"
 )
 
 // blank reports whether Owlat would take s for empty.
@@ -29,35 +31,10 @@ func newCall(method, route string, values ...string) (call, error) {
 			return cl, cl.refuse("the %s id is not valid UTF-8", what)
 		}
 		b.WriteString(before)
-		escape(&b, value)
+		wire.Escape(&b, value)
 		rest = next
 	}
 	b.WriteString(rest)
 	cl.path = b.String()
 	return cl, nil
-}
-
-// escape percent-encodes every byte that is not unreserved. Owlat's router looks at the last segment only: a slash that
-// stays a slash would make an address name another contact.
-func escape(b *strings.Builder, s string) {
-	const hex = "0123456789ABCDEF"
-	b.Grow(len(s))
-	for i := range len(s) {
-		c := s[i]
-		if unreserved(c) {
-			b.WriteByte(c)
-			continue
-		}
-		b.WriteByte('%')
-		b.WriteByte(hex[c>>4])
-		b.WriteByte(hex[c&15])
-	}
-}
-
-func unreserved(c byte) bool {
-	switch {
-	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '.', c == '_', c == '~':
-		return true
-	}
-	return false
 }

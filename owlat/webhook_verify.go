@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"owlatsync/owlat/internal/signature"
+	"owlatsync/owlat/internal/wire"
 )
 
 const (
@@ -141,7 +142,7 @@ func WebhookHandler(secrets []string, handle func(context.Context, *WebhookEvent
 			err = errors.New("owlat: a webhook comes by POST")
 		}
 		if err != nil && cfg.logger != nil {
-			cfg.logger.LogAttrs(r.Context(), slog.LevelWarn, "owlat webhook not accepted", slog.Int("status", status), slog.String("error", redact(err.Error())))
+			cfg.logger.LogAttrs(r.Context(), slog.LevelWarn, "owlat webhook not accepted", slog.Int("status", status), slog.String("error", wire.Redact(err.Error())))
 		}
 		w.WriteHeader(status)
 	}), nil

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"os"
@@ -25,8 +26,11 @@ type Engine struct {
 	workers int
 	place   scratch.Place
 	owner   ledger.Owner
+	outside *owlat.Client
+	shared  bool
 
 	mu      sync.Mutex
+	epoch   int64                       // of the latest lock that it had; 0: it had none
 	running map[string]*progress.Teller // by sync
 }
 
@@ -43,16 +47,24 @@ type Options struct {
 	// Memory is about how many bytes of each kind of work stay in memory before temporary files are made; 0 means 4 MiB, a negative
 	// number none.
 	Memory int
+	// Outside is the client of plans, which have no lock; nil: they have the engine's own. The limiter of the engine's own is then for
+	// those alone who hold the lock.
+	Outside *owlat.Client
+	// Shared says that other machines send with the same key while they hold the lock. The first lock then begins with the budget
+	// spent. Every later one does, if another holder had the ledger since the one before.
+	Shared bool
 }
 
 // scratchMemory has room for several thousand rows or steps.
 const scratchMemory = 4 << 20
 
-// New returns an engine. The client's limiter is the budget (Invariant 5): all engines of a key must share one client.
+// New returns an engine. The client's limiter is the budget (Invariant 5): all engines of a key must share one client, unless they take
+// turns by the lock of one ledger.
 func New(client *owlat.Client, store ledger.Store, o Options) *Engine {
 	e := &Engine{
 		client: client, ledger: store, log: o.Logger, workers: o.Workers, place: scratch.Place{Folder: o.Scratch, Most: o.Memory},
 		owner: ledger.Owner{Host: hostname(), PID: os.Getpid()}, running: make(map[string]*progress.Teller),
+		outside: cmp.Or(o.Outside, client), shared: o.Shared,
 	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
@@ -138,6 +150,22 @@ func ContactRequest(email string, fields [owlatsync.NumContactFields]*string) ow
 
 // NewJudge returns a judge that tells, without a plan, which rows of the sync would not be sent.
 func NewJudge(s Sync) *scan.Judge { return scan.NewJudge(s.Policies()) }
+
+// acquire takes the lock. If somebody else may have had it since the engine had it last, the budget counts as spent (Invariant 5).
+func (e *Engine) acquire(ctx context.Context, claim ledger.Claim) (ledger.Lock, error) {
+	lock, err := e.ledger.Acquire(ctx, claim)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	before := e.epoch
+	e.epoch = lock.Epoch()
+	e.mu.Unlock()
+	if before != 0 && lock.Epoch() != before+1 || before == 0 && e.shared {
+		e.client.Drain()
+	}
+	return lock, nil
+}
 
 // State returns the state of the sync's run in this engine; ok is false if none goes on. It may be called at any time.
 func (e *Engine) State(sync string) (s progress.State, ok bool) {

@@ -68,14 +68,14 @@ func (m *model) olderLedger() {
 	m.lost++
 	m.told, m.older = slices.Clone(b.told), slices.Clone(b.known)
 	switch {
-	case b.export != nil && !m.h.inFile:
+	case b.export != nil && m.h.in == bookInMemory:
 		m.memory = memory.New()
 		m.book = m.memory
 		m.must(transfer.Import(ctx, m.memory, bytes.NewReader(b.export)))
 	case b.export != nil:
 		m.path = ""
 		m.openLedger()
-		m.must(transfer.Import(ctx, m.book.(*sqlite.Ledger), bytes.NewReader(b.export)))
+		m.must(transfer.Import(ctx, m.book.(transfer.Store), bytes.NewReader(b.export)))
 	case b.copied:
 		m.closeBook()
 		m.book = nil

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"owlatsync/internal/testdb"
 )
 
 const (
@@ -25,7 +27,9 @@ const (
 
 	histories       = 2000 // with the ledger in memory
 	sqliteHistories = 100  // with the ledger in a file
-	shortly         = 10   // what these are divided by with -short
+
+	postgresHistories = 30 // with the ledger in PostgreSQL
+	shortly           = 10 // what these are divided by with -short
 
 	// firstSeed is where the histories begin that are played without being asked for others: always the same, so that a failure
 	// tells of the change at hand. New ones are the soak's.
@@ -50,19 +54,41 @@ func TestModel(t *testing.T) {
 			t.Fatalf("%s=%s is no duration: %v", soakVariable, soak, err)
 		}
 		end := time.Now().Add(d)
-		play(t, "soak", rand.Uint64(), func(i int) bool { return time.Now().Before(end) }, func(i int) bool { return i%20 == 19 })
+		play(t, "soak", rand.Uint64(), func(i int) bool { return time.Now().Before(end) }, func(i int) place {
+			if i%20 == 19 {
+				return bookInFile
+			}
+			return bookInMemory
+		})
 		return
 	}
 	share := 1
 	if testing.Short() {
 		share = shortly
 	}
-	play(t, "memory", firstSeed, func(i int) bool { return i < histories/share }, func(int) bool { return false })
-	play(t, "sqlite", firstSeed+histories, func(i int) bool { return i < sqliteHistories/share }, func(int) bool { return true })
+	always := func(in place) func(int) place { return func(int) place { return in } }
+	play(t, "memory", firstSeed, func(i int) bool { return i < histories/share }, always(bookInMemory))
+	play(t, "sqlite", firstSeed+histories, func(i int) bool { return i < sqliteHistories/share }, always(bookInFile))
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		in := place(testdb.Postgres(t))
+		play(t, "postgres", firstSeed+histories+sqliteHistories, func(i int) bool { return i < postgresHistories/share }, always(in))
+	})
 }
 
+// place is where the ledger of a history is: bookInMemory, bookInFile, or the DSN of a database.
+type place string
+
+const (
+	bookInMemory place = "memory"
+	bookInFile   place = "file"
+)
+
+// inDatabase reports whether the ledger is in PostgreSQL.
+func (p place) inDatabase() bool { return p != bookInMemory && p != bookInFile }
+
 // play runs the histories of the seeds from first on, on all processors, for as long as more says.
-func play(t *testing.T, name string, first uint64, more, inFile func(i int) bool) {
+func play(t *testing.T, name string, first uint64, more func(i int) bool, in func(i int) place) {
 	var next atomic.Int64
 	var mu sync.Mutex
 	counts := make(map[string]int)
@@ -93,7 +119,7 @@ func play(t *testing.T, name string, first uint64, more, inFile func(i int) bool
 					return
 				}
 				seed := first + uint64(i)
-				h := newHistory(seed, inFile(i))
+				h := newHistory(seed, in(i))
 				m := h.play(t)
 				tally(i+1, m)
 				if len(m.failures) > 0 {
@@ -104,10 +130,14 @@ func play(t *testing.T, name string, first uint64, more, inFile func(i int) bool
 	}
 }
 
-// replay plays the history of a seed with both ledgers, more often if it has several workers, whose order differs each time.
+// replay plays the history of a seed with each kind of ledger, more often if it has several workers, whose order differs each time.
 func replay(t *testing.T, seed uint64) {
-	for _, inFile := range []bool{false, true} {
-		h := newHistory(seed, inFile)
+	places := []place{bookInMemory, bookInFile}
+	if os.Getenv(testdb.PostgresVariable) != "" {
+		places = append(places, place(testdb.Postgres(t)))
+	}
+	for _, in := range places {
+		h := newHistory(seed, in)
 		for range h.times() {
 			m := h.play(t)
 			if testing.Verbose() {
@@ -164,7 +194,7 @@ func report(t *testing.T, h *history, failed *model) {
 // history is everything that a seed decides.
 type history struct {
 	seed    uint64
-	inFile  bool
+	in      place
 	about   string // the flavour, empty for anything
 	workers int
 	steps   []step
@@ -199,9 +229,9 @@ func (h *history) times() int {
 }
 
 // newHistory makes the history of a seed.
-func newHistory(seed uint64, inFile bool) *history {
+func newHistory(seed uint64, in place) *history {
 	r := rand.New(rand.NewPCG(seed, 0))
-	h := &history{seed: seed, inFile: inFile, workers: 1}
+	h := &history{seed: seed, in: in, workers: 1}
 	if r.IntN(5) == 0 {
 		h.workers = 16
 	}
@@ -244,7 +274,7 @@ func newHistory(seed uint64, inFile bool) *history {
 func (h *history) play(t *testing.T) (m *model) {
 	t.Helper()
 	folder := ""
-	if h.inFile {
+	if h.in == bookInFile {
 		folder = t.TempDir()
 	}
 	synctest.Test(t, func(t *testing.T) {

@@ -10,12 +10,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/ledger/memory"
+	"owlatsync/ledger/postgres"
 	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
@@ -123,6 +125,7 @@ type model struct {
 	limiter bool
 
 	book    ledger.Store
+	db      *postgres.Database // of the book, if it is in PostgreSQL
 	memory  *memory.Ledger
 	path    string
 	folder  string
@@ -285,12 +288,25 @@ func (m *model) must(err error) {
 	}
 }
 
+// modelPlays tells the ledgers of histories in one database apart.
+var modelPlays atomic.Int64
+
 func (m *model) openLedger() {
 	switch {
-	case !m.h.inFile && m.memory == nil:
+	case m.h.in.inDatabase():
+		if m.path == "" {
+			m.path = fmt.Sprintf("%d.%d", modelPlays.Add(1), m.lost)
+		}
+		m.closeBook()
+		db, err := postgres.Open(context.Background(), postgres.Options{DSN: string(m.h.in)})
+		m.must(err)
+		l, err := db.Ledger(context.Background(), m.path)
+		m.must(err)
+		m.book, m.db = l, db
+	case m.h.in == bookInMemory && m.memory == nil:
 		m.memory = memory.New()
 		m.book = m.memory
-	case !m.h.inFile:
+	case m.h.in == bookInMemory:
 		m.must(m.memory.Close())
 		m.memory = m.memory.Reopen()
 		m.book = m.memory
@@ -306,8 +322,12 @@ func (m *model) openLedger() {
 }
 
 func (m *model) closeBook() {
-	if l, ok := m.book.(*sqlite.Ledger); ok {
+	switch l := m.book.(type) {
+	case *sqlite.Ledger:
 		m.must(l.Close())
+	case *postgres.Ledger:
+		m.must(l.Close())
+		m.db.Close()
 	}
 }
 

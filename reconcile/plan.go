@@ -7,6 +7,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/owlat"
 	"owlatsync/reconcile/ask"
 	"owlatsync/reconcile/plan"
 	"owlatsync/reconcile/progress"
@@ -30,7 +31,7 @@ func (e *Engine) Plan(ctx context.Context, s Sync, o PlanOptions) (owlatsync.Sum
 		return owlatsync.Summary{}, err
 	}
 	settled := newOverlay(e.ledger)
-	return e.planOnly(ctx, &s, settled, o, false, settled.put)
+	return e.planOnly(ctx, &s, o, false, basis{reader: settled, record: settled.put, client: e.outside})
 }
 
 // belongs returns a *ledger.DeploymentError if the ledger is another deployment's.
@@ -45,9 +46,16 @@ func (e *Engine) belongs(ctx context.Context) error {
 	return nil
 }
 
-// planOnly makes a plan and drops it. Full reads all rows; record takes the entries whose doubts are settled.
-func (e *Engine) planOnly(ctx context.Context, s *Sync, reader ledger.Reader, o PlanOptions, full bool, record func(ledger.Record) error) (summary owlatsync.Summary, err error) {
-	w, err := e.begin(s, reader)
+// basis is what a plan that is dropped stands on.
+type basis struct {
+	reader ledger.Reader
+	record func(ledger.Record) error // takes the entries whose doubts are settled
+	client *owlat.Client             // asks Owlat
+}
+
+// planOnly makes a plan and drops it. Full reads all rows.
+func (e *Engine) planOnly(ctx context.Context, s *Sync, o PlanOptions, full bool, on basis) (summary owlatsync.Summary, err error) {
+	w, err := e.begin(s, on.reader, on.client)
 	if err != nil {
 		return summary, err
 	}
@@ -65,7 +73,7 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, reader ledger.Reader, o 
 	w.tell = progress.NewTeller(progress.About{Sync: s.Name}, observers, w.counter.Counts, e.client.Estimate)
 	if w.reading, err = (asked{ledger: e.ledger, sync: s, full: full}).reading(ctx); err == nil {
 		var p *plan.Plan
-		p, err = w.plan(ctx, owlatsync.Part{}, o.Each, record)
+		p, err = w.plan(ctx, owlatsync.Part{}, o.Each, on.record)
 		summary = p.Summary
 		if summary.SetBack { // a run lists the contacts first; only Owlat knows how many there are besides those of the ledger
 			summary.Adoption.Requests += remote.ListingCost(summary.Entries)

@@ -44,11 +44,12 @@ type work struct {
 	unsettled map[string]string // why rows wait whose doubts could not be settled, by their keys and addresses
 }
 
-func (e *Engine) begin(s *Sync, reader ledger.Reader) (*work, error) {
+// begin returns the work of a run or a plan, whose requests client sends.
+func (e *Engine) begin(s *Sync, reader ledger.Reader, client *owlat.Client) (*work, error) {
 	w := &work{engine: e, sync: s, policies: s.Policies(), counter: new(remote.Counter), reader: reader}
 	var err error
 	look := func(context.Context, owlat.Attempt) error { return held(w)() }
-	if w.client, err = e.client.With(owlat.WithObserver(w.counter.Observe), owlat.WithBeforeSend(look)); err != nil {
+	if w.client, err = client.With(owlat.WithObserver(w.counter.Observe), owlat.WithBeforeSend(look)); err != nil {
 		return nil, fmt.Errorf("count the requests of the run: %w", err)
 	}
 	return w, nil
@@ -69,12 +70,12 @@ func (e *Engine) run(ctx context.Context, s *Sync, o RunOptions, held int64) (re
 	if err := s.validate(); err != nil {
 		return nil, err
 	}
-	w, err := e.begin(s, e.ledger)
+	w, err := e.begin(s, e.ledger, e.client)
 	if err != nil {
 		return nil, err
 	}
 	w.claim = ledger.Claim{Purpose: fmt.Sprintf("run of sync %q", s.Name), Deployment: e.client.BaseURL()}
-	if w.lock, err = e.ledger.Acquire(ctx, w.claim); err != nil {
+	if w.lock, err = e.acquire(ctx, w.claim); err != nil {
 		return nil, err
 	}
 	w.free = func(error) {}

@@ -88,10 +88,8 @@ func (e *Engine) Verify(ctx context.Context, syncs []Sync, o VerifyOptions) (v V
 		return o.Each(f)
 	}
 	settled := newOverlay(e.ledger)
-	var reader ledger.Reader = settled
-	record := settled.put
-	client := e.client
-	lock, err := e.ledger.Acquire(ctx, ledger.Claim{Purpose: "verify", Deployment: e.client.BaseURL()})
+	on := basis{reader: settled, record: settled.put, client: e.outside}
+	lock, err := e.acquire(ctx, ledger.Claim{Purpose: "verify", Deployment: e.client.BaseURL()})
 	switch unwritable := errors.Is(err, ledger.ErrFull) || errors.Is(err, ledger.ErrReadOnly); {
 	case unwritable && !o.Repair: // nothing can be written, and no run can go on meanwhile
 		if err := e.belongs(ctx); err != nil {
@@ -102,28 +100,28 @@ func (e *Engine) Verify(ctx context.Context, syncs []Sync, o VerifyOptions) (v V
 	default:
 		defer func() { err = also(err, lock.Release()) }()
 		ctx = lock.Context()
-		reader, record = e.ledger, func(r ledger.Record) error { return lock.Record(ctx, r) }
-		if client, err = client.With(owlat.WithBeforeSend(func(context.Context, owlat.Attempt) error { return lock.Check() })); err != nil {
+		on.reader, on.record = e.ledger, func(r ledger.Record) error { return lock.Record(ctx, r) }
+		if on.client, err = e.client.With(owlat.WithBeforeSend(func(context.Context, owlat.Attempt) error { return lock.Check() })); err != nil {
 			return v, fmt.Errorf("look at the lock before each request: %w", err)
 		}
 	}
 	missing := missing{ledger: e.ledger, addresses: make(map[string]int)}
 	for _, s := range syncs {
 		missing.sync = s.Name
-		err := verification{e}.verifySource(ctx, s, o, reader, record, each, missing.row)
+		err := verification{e}.verifySource(ctx, s, o, on, each, missing.row)
 		if err = also(err, missing.look(ctx)); err != nil {
 			return v, fmt.Errorf("sync %q: %w", s.Name, err)
 		}
 	}
 	tell := progress.NewTeller(progress.About{}, o.Observers, func() owlatsync.RequestCounts { return owlatsync.RequestCounts{} }, e.client.Estimate)
 	defer func() { tell.Ended("", "", nil) }()
-	contacts, err := listAll(ctx, client, tell)
+	contacts, err := listAll(ctx, on.client, tell)
 	if err != nil {
 		return v, err
 	}
 	v.Contacts = len(contacts.spots)
 	for _, s := range syncs {
-		c := &comparison{ledger: reader, lock: lock, sync: s.Name, contacts: contacts, repair: o.Repair, each: each}
+		c := &comparison{ledger: on.reader, lock: lock, sync: s.Name, contacts: contacts, repair: o.Repair, each: each}
 		err := c.compare(ctx)
 		v.Entries, v.Repaired = v.Entries+c.entries, v.Repaired+c.repaired
 		if err != nil {
@@ -193,8 +191,7 @@ func (m *missing) in(l *listing) int {
 // verification compares the sources, the ledger and Owlat's contacts.
 type verification struct{ *Engine }
 
-func (e verification) verifySource(ctx context.Context, s Sync, o VerifyOptions, reader ledger.Reader, record func(ledger.Record) error,
-	each func(Finding) error, invalid func(context.Context, Decision) error) error {
+func (e verification) verifySource(ctx context.Context, s Sync, o VerifyOptions, on basis, each func(Finding) error, invalid func(context.Context, Decision) error) error {
 	if err := s.validate(); err != nil {
 		return err
 	}
@@ -207,7 +204,7 @@ func (e verification) verifySource(ctx context.Context, s Sync, o VerifyOptions,
 		}
 		return each(Finding{Kind: SourceAhead, Sync: s.Name, Key: d.Key, Address: d.Address(), Decision: &d})
 	}
-	_, err := e.planOnly(ctx, &s, reader, PlanOptions{Each: found, Observers: o.Observers}, true, record)
+	_, err := e.planOnly(ctx, &s, PlanOptions{Each: found, Observers: o.Observers}, true, on)
 	return err
 }
 

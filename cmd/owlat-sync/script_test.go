@@ -19,7 +19,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
+	"owlatsync/internal/config"
 	"owlatsync/internal/feedback"
+	"owlatsync/internal/setup"
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
@@ -44,7 +46,7 @@ func (m leakChecked) Run() int {
 	return code
 }
 
-// openLedger opens a ledger as the program does.
+// openLedger opens a ledger in a file as the program does.
 func openLedger(ctx context.Context, path string) (*sqlite.Ledger, error) {
 	return sqlite.Open(ctx, sqliteDriver, path)
 }
@@ -58,6 +60,13 @@ type story struct {
 	key    string
 	writes int // write requests when "writes" was asked last
 	names  map[string]string
+	ledger string // the DSN of the ledger, for stories whose ledger is in PostgreSQL; empty: it is a file
+}
+
+// open opens the ledger of the story as the program does: the file, or that in PostgreSQL.
+func (s *story) open(file string) (setup.Ledger, error) {
+	at := config.Ledger{Path: file, DSN: config.Secret(s.ledger)}
+	return setup.Opener{Drivers: drivers()}.Ledger(context.Background(), &config.Config{Ledger: at})
 }
 
 type storyKey struct{}
@@ -76,9 +85,18 @@ func TestStories(t *testing.T) {
 		Dir:                "testdata/script",
 		Setup:              setupStory,
 		Cmds:               storyCommands,
+		Condition:          func(word string) (bool, error) { return false, known(word) },
 		RequireUniqueNames: true,
 		UpdateScripts:      os.Getenv("UPDATE_SCRIPTS") != "",
 	})
+}
+
+// known returns an error for a condition other than postgres: the ledger is in PostgreSQL.
+func known(condition string) error {
+	if condition != "postgres" {
+		return fmt.Errorf("there is no condition %q", condition)
+	}
+	return nil
 }
 
 func setupStory(env *testscript.Env) error {
@@ -220,7 +238,7 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 	},
 	// hold FILE takes the ledger as a run of another process does, until the script ends.
 	"hold": func(ts *testscript.TestScript, neg bool, args []string) {
-		l, err := openLedger(context.Background(), ts.MkAbs(args[0]))
+		l, err := ts.Value(storyKey{}).(*story).open(ts.MkAbs(args[0]))
 		ts.Check(err)
 		ts.Defer(func() { _ = l.Close() })
 		_, err = l.Acquire(context.Background(), ledger.Claim{Purpose: "run of sync \"users\""})
@@ -230,7 +248,7 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 	"hears": func(ts *testscript.TestScript, neg bool, args []string) { hears(ts, args[0], args[1], args[2]) },
 	// gives-up FILE REASON notes that the oldest delivery of each person to the write-back "unsub" is given up.
 	"gives-up": func(ts *testscript.TestScript, neg bool, args []string) {
-		l, err := openLedger(context.Background(), ts.MkAbs(args[0]))
+		l, err := ts.Value(storyKey{}).(*story).open(ts.MkAbs(args[0]))
 		ts.Check(err)
 		defer l.Close()
 		due, err := l.DueDeliveries(context.Background(), "unsub", time.Now(), 100)
@@ -254,7 +272,7 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 // hears delivers a webhook to a receiver before the ledger in the file.
 func hears(ts *testscript.TestScript, file, event, data string) {
 	const secret = "whsec_0123456789"
-	l, err := openLedger(context.Background(), ts.MkAbs(file))
+	l, err := ts.Value(storyKey{}).(*story).open(ts.MkAbs(file))
 	ts.Check(err)
 	defer l.Close()
 	r, err := feedback.NewReceiver(l, feedback.Options{
@@ -280,6 +298,11 @@ var (
 
 // normal replaces what differs from run to run.
 func (s *story) normal(text, work string) string {
+	if s.ledger != "" {
+		text = strings.ReplaceAll(text, config.Ledger{DSN: config.Secret(s.ledger)}.String(), "WORK/owlat-sync.db")
+		text = strings.ReplaceAll(text, "  database: ", "  file: ")
+		text = strings.ReplaceAll(text, `"subject":"database"`, `"subject":"file"`)
+	}
 	for real, name := range s.names {
 		text = strings.ReplaceAll(text, real, name)
 	}

@@ -17,6 +17,9 @@ import (
 // ledger checks whether runs can use or create the ledger, and whether it belongs to the deployment.
 func (c *checker) ledger(ctx context.Context) {
 	f := Finding{Area: AreaLedger, Subject: "file", Status: OK}
+	if c.Config.Ledger.Postgres() {
+		f.Subject = "database"
+	}
 	var asks []Finding
 	is, err := c.Opener.Examine(ctx, c.Config)
 	if err == nil {

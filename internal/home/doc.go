@@ -1,8 +1,7 @@
-// Package home has the parts that work for one deployment: its session, the queue of its runs, what wakes them, its webhooks, its
-// write-backs and its alerts. It puts them together, each of which knows little of the others, and starts, changes and stops them.
-// Schedules and sources say that a sync is due, the queue says whose turn it is, the engine makes the run, and a hub carries what
-// happens to the API, the metrics and the alerts.
+// Package home is what a service does for one deployment: it makes the runs that are due or asked for, takes in what Owlat tells, writes
+// it back, tells what is wrong, and says how things stand.
 //
-// The idea to know: whatever is to survive the process is in the ledger. A home may end at any instant; the next one, in the same
-// process or another, takes up the queued runs, makes the runs again that broke off, and goes on.
+// The idea to know: a Deployment is what each node knows of a deployment, and costs little. A Home is what works for it, on one node
+// at a time: the session with its budget, the line of runs, and what wakes syncs. Between them stands a Line, so that nobody who asks
+// for a run needs to know where the home is. Whatever is to survive the process is in the ledger.
 package home

@@ -3,9 +3,7 @@ package home
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -13,59 +11,46 @@ import (
 	"time"
 
 	"owlatsync/internal/alert"
-	"owlatsync/internal/api"
 	"owlatsync/internal/config"
 	"owlatsync/internal/events"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/telemetry"
 	"owlatsync/internal/turns"
-	"owlatsync/internal/vitals"
 	"owlatsync/internal/wake"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile/progress"
 )
 
-// Options are what a home is made with.
-type Options struct {
-	// Opener opens what the configuration names. Its Logger is that of the home; it must be set. The home sets its Attempt.
-	Opener  setup.Opener
-	Metrics *telemetry.Metrics
-	Traces  *telemetry.Traces
-}
-
-// Home is what works for one deployment. Its methods are safe for concurrent use.
+// Home is what works for one deployment. There must be one at a time. It is safe for concurrent use.
 type Home struct {
+	turns.Desk // takes what is asked for by name
+
 	o       Options
 	log     *slog.Logger
+	d       *Deployment
+	own     bool // the deployment is the home's own
 	session *setup.Session
-	hub     *events.Hub
 	syncs   *syncs
-	vitals  *vitals.Reader
-	outbox  *outbox
-	alerts  *alert.Watcher
+	outbox  *outbox        // nil: it is not the home's work
+	alerts  *alert.Watcher // nil: likewise
 	waker   *wake.Waker
-	hooks   slot // the receiver of webhooks
-	trial   *trial
 
 	stopping atomic.Bool
-	begun    *working // nil: it has not begun
+	calls    atomic.Int64 // that go on
+	rests    resting
 
-	mu  sync.Mutex
-	cfg *config.Config
+	parts   sync.WaitGroup
+	abort   context.CancelFunc // nil: it has not begun
+	quiet   context.CancelFunc // ends what asks for runs by itself
+	endings context.CancelFunc // ends everything but runs
+	soft    chan struct{}
+	worked  chan struct{}
 }
 
-// working is a home that works.
-type working struct {
-	chores sync.WaitGroup
-	end    context.CancelFunc // of chores
-	quiet  context.CancelFunc // of what asks for runs
-	abort  context.CancelFunc // of runs
-	soft   chan struct{}      // closed: runs end softly
-	worked chan struct{}      // closed when no run goes on any more
-}
-
-// Open opens everything and begins nothing, so that a home which cannot begin changes nothing. Close ends it, also one that has not
-// begun.
-func Open(ctx context.Context, cfg *config.Config, o Options) (h *Home, err error) {
-	h = &Home{o: o, log: o.Opener.Logger, hub: events.NewHub()}
+// Open opens everything and begins nothing, so that a home which cannot begin changes nothing. Close must be called in the end.
+func Open(ctx context.Context, cfg *config.Config, o Options) (*Home, error) {
+	h := &Home{o: o, log: o.Opener.Logger}
 	if err := h.open(ctx, cfg); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
@@ -74,33 +59,41 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (h *Home, err erro
 
 func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
 	opener := h.o.Opener
-	opener.Attempt = ears{h}.attempt
+	opener.Attempt = h.attempt
 	if h.session, err = opener.Open(ctx, cfg, config.UseEverything); err != nil {
 		return err
 	}
 	if err := h.session.Ledger.Unwritable(); err != nil {
 		return err
 	}
-	h.trial = newTrial(h.session.Ledger.Try)
-	h.syncs = newSyncs(h.session.Ledger, h.session, h.hub, h.log)
-	h.syncs.runner.watch = ears{h}.watch
-	h.vitals = vitals.NewReader(h.session.Ledger, cfg.Syncs, time.Now())
-	h.o.Metrics.Watch(h.vitals, h.session.Client)
-	h.outbox = newOutbox(h.session.Ledger, h.log, ears{h}.delivered)
-	h.alerts = alert.NewWatcher(alert.Options{
-		Signs: h.vitals, Silence: ears{h}.silence, Path: alertsFile(cfg.Ledger.Path), Log: h.log,
-		Told: ears{h}.told,
-	})
+	if h.d = h.o.Deployment; h.d == nil {
+		h.d, h.own = newDeployment(cfg, h.session.Ledger, h.o), true
+	}
+	h.syncs = newSyncs(h.session.Ledger, h.session, h.d.hub, h.log)
+	if h.o.Metrics != nil {
+		h.o.Metrics.Watch(h.d.vitals, h.session.Client)
+	}
+	h.syncs.shared, h.syncs.runner.watch = h.o.Shared, h.watch
+	h.Desk = h.syncs.queue.Desk()
+	if !h.o.Shared {
+		h.outbox = newOutbox(h.session.Ledger, h.log, ears{h.d}.delivered)
+		h.alerts = alert.NewWatcher(alert.Options{
+			Signs: h.d.vitals, Silence: ears{h.d}.silence, Path: alertsFile(cfg.Ledger.Path), Log: h.log, Told: ears{h.d}.told,
+		})
+	}
 	h.waker = wake.New(wake.Options{
 		Wake: h.syncs.wake, Logger: h.log,
 		Watch: func(sync config.Sync) (wake.Watcher, func() error, error) { return h.session.Watch(sync) },
 	})
 	h.syncs.runner.astray = h.waker.Astray
+	if h.own {
+		h.d.SetLine(h)
+	}
 	next, err := h.Prepare(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	if err := h.Take(ctx, next); err != nil {
+	if err := next.Take(ctx); err != nil {
 		return err
 	}
 	return h.syncs.resume(ctx)
@@ -111,57 +104,62 @@ func alertsFile(ledger string) string {
 	return strings.TrimSuffix(ledger, filepath.Ext(ledger)) + ".alerts.json"
 }
 
-// Start begins the work. The end of ctx aborts runs, and nothing else.
+// Deployment returns the deployment that the home works for.
+func (h *Home) Deployment() *Deployment { return h.d }
+
+// Start begins to work: runs that are due or queued have their turns. The end of ctx aborts runs.
 func (h *Home) Start(ctx context.Context) {
-	parts, end := context.WithCancel(context.WithoutCancel(ctx))
+	parts, endings := context.WithCancel(context.WithoutCancel(ctx))
 	looping, quiet := context.WithCancel(parts)
 	work, abort := context.WithCancel(ctx)
-	w := &working{end: end, quiet: quiet, abort: abort, soft: make(chan struct{}), worked: make(chan struct{})}
-	h.begun = w
-	w.chores.Go(func() { h.alerts.Run(parts) })
-	w.chores.Go(func() { chores{h}.nudge(parts) })
-	w.chores.Go(func() { daily(parts, h.session.Prune, h.log) })
-	w.chores.Go(func() { h.syncs.loop.Run(looping) })
-	h.outbox.start()
-	go func() { defer close(w.worked); h.syncs.queue.Run(work, w.soft) }()
+	h.endings, h.quiet, h.abort = endings, quiet, abort
+	h.soft, h.worked = make(chan struct{}), make(chan struct{})
+	h.parts.Go(func() { h.rest(parts) })
+	if !h.o.Shared {
+		h.parts.Go(func() { h.alerts.Run(parts) })
+		h.parts.Go(func() { h.nudge(parts) })
+		h.parts.Go(func() { daily(parts, h.session.Prune, h.log) })
+		h.parts.Go(func() { h.syncs.loop.Run(looping) })
+		h.outbox.start()
+	}
+	go func() { defer close(h.worked); h.syncs.queue.Run(work, h.soft) }()
 }
 
-// Rest ends all runs softly and takes no more of them; runs that still go on when within is over are aborted. It returns when
-// no run goes on. What the home tells and takes in stays as it is until Close.
-func (h *Home) Rest(within time.Duration) {
-	h.stopping.Store(true)
-	w := h.begun
-	if w == nil {
+// Stop ends runs softly until ctx ends, and aborts them then. It returns when none goes on any more. What Owlat tells is still taken in and
+// written back until Close.
+func (h *Home) Stop(ctx context.Context) {
+	if h.stopping.Swap(true) || h.abort == nil {
 		return
 	}
-	w.quiet()
+	h.quiet()
 	h.waker.Close()
-	hurry := time.AfterFunc(within, func() {
+	defer context.AfterFunc(ctx, func() {
 		h.log.Warn("runs are aborted: they took too long to stop; the next process goes on with them")
-		w.abort()
-	})
-	close(w.soft)
-	<-w.worked
-	hurry.Stop()
+		h.abort()
+	})()
+	close(h.soft)
+	<-h.worked
 }
 
-// Close ends what Rest has left, and closes what is open. It comes after Rest if the home has begun.
+// Close closes everything. A home that still works is aborted.
 func (h *Home) Close() error {
-	if h.begun != nil {
-		h.begun.end()
-		h.begun.abort()
-		h.begun.chores.Wait()
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	h.Stop(gone)
+	if h.endings != nil {
+		h.endings()
+		h.abort()
+		h.parts.Wait()
 	}
-	var errs []error
 	if h.waker != nil {
 		h.waker.Close()
 	}
+	var errs []error
 	if h.outbox != nil {
 		errs = append(errs, h.outbox.close())
 	}
-	h.hub.Close()
-	if h.trial != nil {
-		h.trial.close()
+	if h.own {
+		h.d.Close()
 	}
 	if h.session != nil {
 		errs = append(errs, h.session.Close())
@@ -169,78 +167,96 @@ func (h *Home) Close() error {
 	return errors.Join(errs...)
 }
 
-// Config returns the present configuration.
-func (h *Home) Config() *config.Config {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.cfg
-}
-
-// Do asks for a run and waits for its outcome; see turns.Desk.Do.
+// Do makes a run, together with others who ask for the same, and waits for its end; see turns.Desk.Do. A run that nobody asked for by name
+// and that would only make a plan again which a guard holds is not made: Err then matches turns.ErrDropped.
 func (h *Home) Do(ctx context.Context, r turns.Request) turns.Outcome {
-	return h.syncs.queue.Desk().Do(ctx, r)
+	if r.Run == 0 && !h.syncs.may(ctx, r.Sync) {
+		return turns.Outcome{Status: ledger.StatusHeld, Err: turns.ErrDropped, Ended: true}
+	}
+	o := h.Desk.Do(ctx, r)
+	if o.Run != 0 && o.Status == "" && o.Ended {
+		if run, err := h.session.Ledger.Run(context.WithoutCancel(ctx), o.Run); err == nil {
+			o.Status = run.Status
+		}
+	}
+	return o
 }
 
-// Busy reports whether a run goes on, or waits for its turn.
-func (h *Home) Busy() bool { return h.syncs.queue.Busy() }
+// Idle returns since when the home has had nothing to do. It is zero while it has: a run goes on or waits, also for another try, a call is
+// made, or a sync listens to its source.
+func (h *Home) Idle() time.Time { return h.rests.since(h.busy()) }
 
-// Made returns how many runs have ended since the home was opened.
-func (h *Home) Made() int64 { return h.syncs.runner.made.Load() }
+func (h *Home) busy() bool {
+	return h.calls.Load() > 0 || h.syncs.queue.Busy() || h.syncs.queue.Retries() || len(woken(h.d.Config().Syncs)) > 0
+}
 
-// Session returns what the syncs share. It closes with the home.
-func (h *Home) Session() *setup.Session { return h.session }
+// Working reports whether a run goes on or waits for its turn, and how many have ended.
+func (h *Home) Working() (busy bool, made int64) {
+	return h.syncs.queue.Busy(), h.syncs.runner.made.Load()
+}
 
-// Hub carries what happens in the home.
-func (h *Home) Hub() *events.Hub { return h.hub }
-
-// Webhooks takes in Owlat's webhooks.
-func (h *Home) Webhooks() http.Handler { return &h.hooks }
-
-// Service shows the home to the API.
-func (h *Home) Service() api.Service { return window{h} }
-
-// Desk takes what people ask for.
-func (h *Home) Desk() api.Desk { return typing{h.syncs.queue.Desk(), h.syncs} }
-
-// Alive returns why the home does not work; nil: it does.
-func (h *Home) Alive(ctx context.Context) error {
-	h.syncs.queue.Busy()
-	if _, err := h.session.Ledger.Queued(ctx); err != nil {
-		return fmt.Errorf("the ledger does not answer: %w", err)
+// Due implements Line.
+func (h *Home) Due() {
+	if h.outbox != nil {
+		h.outbox.wake()
 	}
+}
+
+// Waiting implements Line.
+func (h *Home) Waiting(_ context.Context, sync string) (turns.Waiting, error) {
+	return h.syncs.queue.Waiting(sync), nil
+}
+
+// Next implements Line.
+func (h *Home) Next(sync string) time.Time { return h.syncs.loop.Next(sync) }
+
+// Progress implements Line.
+func (h *Home) Progress(run int64) (progress.State, bool) {
+	for _, sync := range h.d.Config().Syncs {
+		if st, ok := h.session.Engine().State(sync.Name); ok && st.Run == run {
+			return st, true
+		}
+	}
+	return progress.State{}, false
+}
+
+// Alive implements Line.
+func (h *Home) Alive(context.Context) error {
+	if h.stopping.Load() {
+		return errStops
+	}
+	h.syncs.queue.Busy() // waits for ever if the queue does
 	return nil
 }
 
-// slot is a handler that can be replaced while it serves.
-type slot struct{ at atomic.Pointer[http.Handler] }
+var errStops = errors.New("the service stops")
 
-func (s *slot) put(h http.Handler) { s.at.Store(&h) }
-
-// ServeHTTP hands over to the present handler.
-func (s *slot) ServeHTTP(w http.ResponseWriter, r *http.Request) { (*s.at.Load()).ServeHTTP(w, r) }
-
-var _ api.Desk = typing{}
-
-// typing is the desk for people, who type keys in any form.
-type typing struct {
-	turns.Desk
-	syncs *syncs
-}
-
-// Trigger implements api.Desk.
-func (t typing) Trigger(ctx context.Context, sync string, o turns.Options) (int64, error) {
-	if s, ok := t.syncs.sync(sync); ok {
-		o.Part.Only = setup.RowKeys(s, o.Part.Only)
+// watch returns the context of a run, for the log, and who is told what happens in it.
+func (h *Home) watch(ctx context.Context, sync string, run int64) (context.Context, []func(progress.Value)) {
+	ctx, running := telemetry.Within(ctx, sync, run)
+	all := []func(progress.Value){running.Observe, telemetry.Narrate(ctx, h.log)}
+	if h.o.Metrics != nil {
+		all = append(all, h.o.Metrics.Observe)
 	}
-	return t.Desk.Trigger(ctx, sync, o)
+	if h.o.Traces != nil {
+		all = append(all, h.o.Traces.Observe)
+	}
+	return ctx, all
 }
 
-// chores are what a home does by the way.
-type chores struct{ *Home }
+// attempt takes in a request to Owlat.
+func (h *Home) attempt(a owlat.Attempt) {
+	if h.o.Metrics != nil {
+		h.o.Metrics.Attempt(a)
+	}
+	if h.o.Traces != nil {
+		h.o.Traces.Attempt(a)
+	}
+}
 
 // nudge makes alerts look at once when something has happened.
-func (h chores) nudge(ctx context.Context) {
-	happened, cancel := h.hub.Subscribe(events.Filter{Kinds: []events.Kind{events.Ended, events.Held, events.WriteBack, events.Reload}})
+func (h *Home) nudge(ctx context.Context) {
+	happened, cancel := h.d.hub.Subscribe(events.Filter{Kinds: []events.Kind{events.Ended, events.Held, events.WriteBack, events.Reload}})
 	defer cancel()
 	for {
 		select {

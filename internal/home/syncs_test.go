@@ -542,7 +542,7 @@ func TestAnApprovalThatGoesOn(t *testing.T) {
 			if len(of.Runs) > 0 {
 				v.Last = &of.Runs[0]
 			}
-			state, _ := window{&Home{syncs: p.syncs}}.stateOf(of, v)
+			state, _ := stateOf(of, v, p.queue.Waiting("users"))
 			return state
 		}
 		if s := state(); s != api.Held {

@@ -33,10 +33,11 @@ const (
 var table = map[string][]string{
 	"/": {},
 
-	"/owlat":                    {"/owlat/internal/clock", "/owlat/internal/pace", "/owlat/internal/signature"},
+	"/owlat":                    {"/owlat/internal/clock", "/owlat/internal/pace", "/owlat/internal/signature", "/owlat/internal/wire"},
 	"/owlat/internal/clock":     {},
 	"/owlat/internal/pace":      {},
 	"/owlat/internal/signature": {},
+	"/owlat/internal/wire":      {},
 
 	"/owlat/owlattest": {
 		"/", "/owlat", "/owlat/owlattest/internal/answer", "/owlat/owlattest/internal/connection", "/owlat/owlattest/internal/control",
@@ -65,10 +66,13 @@ var table = map[string][]string{
 	"/ledger/sqlite/internal/age":            {},
 	"/ledger/internal/person":                {"/", "/ledger"},
 	"/ledger/sqlite/internal/dbfile":         {"/ledger", "/ledger/sqlite/internal/age", "github.com/gofrs/flock", "github.com/pressly/goose/v3"},
-	"/ledger/postgres/internal/pgrow":        {"/ledger", "github.com/jackc/pgx/v5"},
-	"/ledger/postgres/internal/heard":        {"/", "/ledger", "/ledger/internal/entry", "/ledger/internal/person", "/ledger/postgres/internal/pgrow", "github.com/jackc/pgx/v5"},
+	"/ledger/postgres":                       {"/", "/ledger", "/ledger/internal/entry", "/ledger/postgres/internal/entryrow", "/ledger/postgres/internal/erase", "/ledger/postgres/internal/heard", "/ledger/postgres/internal/load", "/ledger/postgres/internal/pgrow", "/ledger/postgres/internal/runrow", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2", "github.com/riverqueue/river", "golang.org/x/sys"},
+	"/ledger/postgres/internal/pgrow":        {"github.com/jackc/pgx/v5"},
+	"/ledger/postgres/internal/entryrow":     {"/", "/ledger", "/ledger/internal/entry", "github.com/jackc/pgx/v5"},
+	"/ledger/postgres/internal/runrow":       {"/ledger", "/ledger/internal/entry", "/ledger/postgres/internal/pgrow", "github.com/jackc/pgx/v5"},
+	"/ledger/postgres/internal/heard":        {"/ledger", "/ledger/internal/person", "/ledger/postgres/internal/pgrow", "github.com/jackc/pgx/v5"},
 	"/ledger/postgres/internal/erase":        {"/", "/ledger", "/ledger/internal/entry", "/ledger/internal/person", "/ledger/postgres/internal/heard", "/ledger/postgres/internal/pgrow", "github.com/jackc/pgx/v5"},
-	"/ledger/postgres":                       {"/", "/ledger", "/ledger/internal/entry", "/ledger/internal/person", "/ledger/postgres/internal/erase", "/ledger/postgres/internal/heard", "/ledger/postgres/internal/pgrow", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2", "github.com/riverqueue/river", "golang.org/x/sys"},
+	"/ledger/postgres/internal/load":         {"/ledger", "/ledger/internal/entry", "/ledger/postgres/internal/entryrow", "/ledger/postgres/internal/heard", "/ledger/postgres/internal/pgrow", "/ledger/postgres/internal/runrow", "github.com/jackc/pgx/v5"},
 	"/ledger/transfer":                       {"/", "/ledger"},
 	"/ledger/memory":                         {"/", "/ledger"},
 	"/ledger/ledgertest":                     {"/", "/ledger", "/ledger/ledgertest/internal/departures", "/ledger/ledgertest/internal/kit", "/ledger/ledgertest/internal/service", "github.com/google/go-cmp"},
@@ -141,6 +145,7 @@ var table = map[string][]string{
 	// opens nothing, and what opens neither shows nor asks, so that a service can stand on it as well as a command.
 	"/internal/feedback":  {"/", "/ledger", "/owlat", "/reconcile", "golang.org/x/sync"},
 	"/internal/writeback": {"/ledger", "/internal/hooksign", "/internal/sourcedsn", "/internal/statement", "github.com/jackc/pgx/v5"},
+	"/internal/errand":    {"/owlat"},
 	"/internal/words":     {},
 	"/internal/hooksign":  {},
 	"/internal/statement": {}, // also for /source
@@ -163,6 +168,7 @@ var table = map[string][]string{
 		"/internal/telemetry", "github.com/gofrs/flock", "golang.org/x/sys/unix",
 	},
 	"/internal/turns":      {"/", "/ledger", "/reconcile", "/internal/events"},
+	"/internal/cluster":    {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/events", "/internal/schedule", "/internal/turns", "github.com/jackc/pgx/v5", "github.com/riverqueue/river"},
 	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/postgres", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/wake":       {"/", "/internal/config", "/internal/turns", "/source/notify"},
 	"/internal/standing":   {"/ledger", "/reconcile", "/internal/config"},

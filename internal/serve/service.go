@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"owlatsync/internal/access"
@@ -15,7 +16,6 @@ import (
 	"owlatsync/internal/home"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/setup"
-	"owlatsync/internal/sourcedsn"
 	"owlatsync/internal/telemetry"
 )
 
@@ -24,7 +24,7 @@ type Options struct {
 	// Opener opens what the configuration names. Its Logger is that of the service; it must be set.
 	Opener setup.Opener
 	// Reload reads the configuration again, valid for a service.
-	Reload func() (*config.Config, error)
+	Reload func() (*config.Set, error)
 	// Lookup looks a variable of the environment up, for systemd and OpenTelemetry.
 	Lookup  func(name string) (string, bool)
 	Version string
@@ -52,29 +52,33 @@ type service struct {
 	metrics *telemetry.Metrics
 	traces  *telemetry.Traces
 	gate    *access.Gate
-	front   *front
-	home    *home.Home // nil: it is not open
 	api     *api.API
+	front   *front
+	way     Way
+	doors   *directory
 
-	mu  sync.Mutex
-	cfg *config.Config
+	stopping atomic.Bool
+	mu       sync.Mutex
+	set      *config.Set
 }
 
 // Run serves until signals.Stop is closed or ctx ends, and returns when everything has ended. Closing Stop ends runs softly, within the
 // time that the configuration sets; the end of ctx aborts them. It fails if the service cannot begin or, later, if it can no longer
-// listen.
-func Run(ctx context.Context, cfg *config.Config, o Options, signals Signals) (err error) {
-	s := &service{o: o, log: o.Opener.Logger, notify: NewNotifier(o.Lookup), cfg: cfg}
-	if err := check(cfg); err != nil {
+// listen. One of several deployments that cannot be opened is left out, and the others go on.
+func Run(ctx context.Context, set *config.Set, o Options, signals Signals) (err error) {
+	s := &service{o: o, log: o.Opener.Logger, notify: NewNotifier(o.Lookup), set: set}
+	if err := check(set); err != nil {
 		return err
 	}
-	release, err := only(ctx, cfg.Ledger.Path, signals.Stop, s.log)
-	if errors.Is(err, errStopped) {
-		return nil
-	} else if err != nil {
-		return err
+	if !set.Ledger.Postgres() {
+		release, err := only(ctx, set.Ledger.Path, signals.Stop, s.log)
+		if errors.Is(err, errStopped) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, release()) }()
 	}
-	defer func() { err = errors.Join(err, release()) }()
 	if err := s.open(ctx); err != nil {
 		return errors.Join(err, s.close())
 	}
@@ -82,40 +86,33 @@ func Run(ctx context.Context, cfg *config.Config, o Options, signals Signals) (e
 	return s.serve(ctx, signals)
 }
 
-// check refuses what only a command that runs once can do.
-func check(cfg *config.Config) error {
-	var wrong problem.Several
-	if cfg.NoService != nil {
-		wrong = append(wrong, cfg.NoService)
-	}
-	for _, s := range cfg.Syncs {
-		if s.Target.Path() == sourcedsn.Stdin {
-			wrong = append(wrong, fmt.Errorf("sync %q, from line %d on: a service cannot read its standard input again and again; name a file", s.Name, s.Line))
-		}
-	}
-	return problem.Usage(wrong.Err())
-}
-
 // open opens everything and begins nothing, so that a service which cannot begin changes nothing.
 func (s *service) open(ctx context.Context) (err error) {
-	cfg := s.cfg
 	s.metrics = telemetry.NewMetrics(s.o.Version)
 	if s.traces, err = telemetry.StartTraces(ctx, s.o.Lookup, s.o.Version, s.log); err != nil {
 		s.log.Warn("no traces are sent", "error", err)
 	}
-	s.gate = access.NewGate(cfg.Service.Tokens, cfg.Service.Proxies)
-	if s.front, err = openFront(ctx, cfg.Service, s.log); err != nil {
+	s.gate = access.NewGate(s.set.Service.Tokens, s.set.Service.Proxies)
+	if s.front, err = openFront(ctx, s.set.Service, s.log); err != nil {
 		return problem.Usage(err)
 	}
-	if s.home, err = home.Open(ctx, cfg, home.Options{Opener: s.o.Opener, Metrics: s.metrics, Traces: s.traces}); err != nil {
+	s.way = newAlone(s.options)
+	s.doors = newDirectory()
+	d, err := s.way.Open(ctx, s.set.Deployments[0])
+	if err != nil {
 		return err
 	}
-	ledger := s.home.Session().Ledger
+	s.doors.only = d
 	s.api = api.New(api.Parts{
-		Service: s.home.Service(), Desk: s.home.Desk(), Hub: s.home.Hub(), Ledger: ledger, Outbox: ledger, Gate: s.gate,
-		Metrics: s.metrics.Handler(s.log), Webhooks: s.home.Webhooks(), Version: s.o.Version, Log: s.log,
+		Service: d.Service(), Desk: d.Desk(), Hub: d.Hub(), Ledger: d.Ledger(), Outbox: d.Ledger(), Gate: s.gate,
+		Metrics: s.metrics.Handler(s.log), Webhooks: d.Webhooks(), Version: s.o.Version, Log: s.log,
 	})
 	return nil
+}
+
+// options returns what the home of a deployment is made with.
+func (s *service) options(*config.Config) home.Options {
+	return home.Options{Opener: s.o.Opener, Metrics: s.metrics, Traces: s.traces}
 }
 
 // close closes what is open.
@@ -124,8 +121,8 @@ func (s *service) close() error {
 	if s.front != nil {
 		errs = append(errs, s.front.close())
 	}
-	if s.home != nil {
-		errs = append(errs, s.home.Close())
+	if s.way != nil {
+		errs = append(errs, s.way.Close())
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -149,18 +146,23 @@ func (s *service) serve(ctx context.Context, signals Signals) error {
 	})
 	all.Go(func() { s.tidy(parts) })
 	all.Go(func() {
-		s.notify.watch(parts, s.home.Alive, func(err error) { s.log.Error("no sign of life is given to systemd", "error", err) })
+		s.notify.watch(parts, s.alive, func(err error) { s.log.Error("no sign of life is given to systemd", "error", err) })
 	})
-	s.home.Start(ctx)
+	if err := s.way.Start(ctx); err != nil {
+		return err
+	}
 	s.began()
 
 	err := s.wait(ctx, signals, broken)
+	s.stopping.Store(true)
 	if tellErr := s.notify.tell("STOPPING=1"); tellErr != nil {
 		s.log.Warn("systemd does not know that the service stops", "error", tellErr)
 	}
 	within := s.config().Service.StopWithin
 	s.log.Info("the service stops", "within", within)
-	s.home.Rest(within)
+	stopping, cancelStop := context.WithTimeout(ctx, within)
+	defer cancelStop()
+	s.way.Stop(stopping)
 	s.api.Close()
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
@@ -168,16 +170,16 @@ func (s *service) serve(ctx context.Context, signals Signals) error {
 	return err
 }
 
-func (s *service) config() *config.Config {
+func (s *service) config() *config.Set {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.cfg
+	return s.set
 }
 
 // began tells that the service is there.
 func (s *service) began() {
 	at := s.front.addresses()
-	s.log.Info("the service runs", "listen", at.Listen, "public", at.Public, "syncs", len(s.config().Syncs), "version", s.o.Version)
+	s.log.Info("the service runs", "listen", at.Listen, "public", at.Public, "syncs", s.syncs(), "version", s.o.Version)
 	if err := s.notify.tell("READY=1", s.statusLine()); err != nil {
 		s.log.Warn("systemd does not know that the service is ready", "error", err)
 	}
@@ -186,8 +188,16 @@ func (s *service) began() {
 	}
 }
 
+// syncs counts the syncs of all deployments.
+func (s *service) syncs() (n int) {
+	for _, d := range s.config().Deployments {
+		n += len(d.Syncs)
+	}
+	return n
+}
+
 func (s *service) statusLine() string {
-	return fmt.Sprintf("STATUS=%d syncs, listening at %s", len(s.config().Syncs), s.front.addresses().Listen)
+	return fmt.Sprintf("STATUS=%d syncs, listening at %s", s.syncs(), s.front.addresses().Listen)
 }
 
 // wait returns when the service is to stop, with the reason if that is a failure. It reloads meanwhile.
@@ -217,7 +227,16 @@ func (s *service) reloadUnless(ctx context.Context, stop <-chan struct{}) {
 		case <-ctx.Done():
 		}
 	}()
-	s.reload(ctx)
+	turnover{s}.reload(ctx)
+}
+
+// alive returns why the service does not work; nil: it does.
+func (s *service) alive(ctx context.Context) error {
+	s.way.Working()
+	if _, err := s.doors.only.Ledger().Queued(ctx); err != nil {
+		return fmt.Errorf("the ledger does not answer: %w", err)
+	}
+	return nil
 }
 
 // tidyEvery is how soon memory that runs have needed goes back to the system; a service rests most of the time.
@@ -228,7 +247,7 @@ func (s *service) tidy(ctx context.Context) {
 	ticker := time.NewTicker(tidyEvery)
 	defer ticker.Stop()
 	for tidied := int64(-1); ; {
-		if runs := s.home.Made(); runs != tidied && !s.home.Busy() {
+		if busy, runs := s.way.Working(); runs != tidied && !busy {
 			tidied = runs
 			debug.FreeOSMemory()
 			releaseProgram()
@@ -240,3 +259,8 @@ func (s *service) tidy(ctx context.Context) {
 		}
 	}
 }
+
+// directory has the deployments of the process.
+type directory struct{ only *home.Deployment }
+
+func newDirectory() *directory { return &directory{} }

@@ -104,8 +104,8 @@ syncs:
 	h.write("owlat-sync.yaml", text)
 }
 
-func (h *house) load() (*config.Config, error) {
-	return config.Load(filepath.Join(h.dir, "owlat-sync.yaml"), config.UseEverything, func(string) (string, bool) { return "", false })
+func (h *house) load() (*config.Set, error) {
+	return config.LoadSet(filepath.Join(h.dir, "owlat-sync.yaml"), config.UseEverything, func(string) (string, bool) { return "", false })
 }
 
 // serving is a service that runs.
@@ -370,7 +370,7 @@ func TestAnotherProcessHasTheLedger(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	h.configure("every 24h → '0 0 1 1 *'")
-	other, err := h.options().Opener.Ledger(t.Context(), must(h.load()))
+	other, err := h.options().Opener.Ledger(t.Context(), must(h.load()).Deployments[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -391,7 +391,7 @@ func TestAnotherProcessHasTheLedger(t *testing.T) {
 	l.until("the run", func() bool { return h.member("bob@example.com") })
 }
 
-func must(cfg *config.Config, err error) *config.Config {
+func must(cfg *config.Set, err error) *config.Set {
 	if err != nil {
 		panic(err)
 	}

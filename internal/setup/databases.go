@@ -107,5 +107,5 @@ func (o Opener) postgres(ctx context.Context, cfg *config.Config) (Ledger, error
 		release()
 		return nil, err
 	}
-	return any(inDatabase{l, release}).(Ledger), nil
+	return inDatabase{l, release}, nil
 }

@@ -12,6 +12,7 @@ type retry struct {
 	timer   *time.Timer
 	request Request
 	pause   time.Duration
+	waits   bool // it will be made
 }
 
 // retryLater makes the run of a job again after a pause, unless a run of its sync begins before. The caller holds the mutex.
@@ -28,8 +29,10 @@ func (q *Queue) retryLater(j *Job) {
 		r.pause = min(2*r.pause, retryMost)
 		r.request.join(j.Request)
 	}
+	r.waits = true
 	r.timer = time.AfterFunc(r.pause, func() {
 		q.mu.Lock()
+		r.waits = false
 		request := r.request
 		q.mu.Unlock()
 		q.Submit(request)
@@ -45,7 +48,20 @@ func (q *Queue) forgetRetry(j *Job) {
 	}
 	if j.covers(&r.request) || j.Why == Again {
 		r.timer.Stop()
+		r.waits = false
 		r.request = Request{Sync: j.Sync, Why: Again, Keys: j.Keys, Full: j.Full}
 		j.own = true
 	}
+}
+
+// Retries reports whether a run is to be made again after a pause.
+func (q *Queue) Retries() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, r := range q.retries {
+		if r.waits {
+			return true
+		}
+	}
+	return false
 }

@@ -120,11 +120,19 @@ func testProcesses(t *testing.T, open Open) {
 	}
 }
 
+// await takes the lock once a killed process has it no longer: a lease ends some time after its holder.
+func await(t *testing.T, l ledger.Store, purpose string) ledger.Lock {
+	t.Helper()
+	k, err := l.Acquire(t.Context(), ledger.Claim{Purpose: purpose, Wait: true})
+	noError(t, err)
+	return k
+}
+
 // groupSize is how many records one call of the recording process has.
 const groupSize = 3
 
 func recordUntilKilled(t *testing.T, l Ledger) {
-	k := acquire(t, l, "a run to be killed")
+	k := await(t, l, "a run to be killed")
 	var out sync.Mutex
 	var wg sync.WaitGroup
 	for w := range 8 {
@@ -280,7 +288,7 @@ func testDeadHolder(t *testing.T, open Open) {
 
 // endUntilKilled ends runs, each with every part of an ending.
 func endUntilKilled(t *testing.T, l Ledger) {
-	k := acquire(t, l, "runs to be killed")
+	k := await(t, l, "runs to be killed")
 	var held int64
 	for i := 1; ; i++ {
 		run := begin(t, k, "users")

@@ -94,9 +94,15 @@ func (k *lock) Context() context.Context { return k.ctx }
 // Epoch implements ledger.Lock.
 func (k *lock) Epoch() int64 { return k.epoch }
 
-// Check implements ledger.Lock.
+// Check implements ledger.Lock. It notices a lock that ran out before anybody else has it.
 func (k *lock) Check() error {
-	return k.use(context.Background(), "look at the lock", func(*store) error { return nil })
+	return k.use(context.Background(), "look at the lock", func(s *store) error {
+		if s.holder == k {
+			return nil
+		}
+		k.cancel(ledger.ErrLockLost)
+		return ledger.ErrLockLost
+	})
 }
 
 // Release implements ledger.Lock.

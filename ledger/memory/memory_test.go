@@ -1,11 +1,14 @@
 package memory_test
 
 import (
+	"context"
+	"errors"
 	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
 
+	"owlatsync/ledger"
 	"owlatsync/ledger/ledgertest"
 	"owlatsync/ledger/memory"
 )
@@ -24,4 +27,22 @@ func TestMemory(t *testing.T) {
 		}
 		return ledgers[folder].Reopen()
 	})
+}
+
+func TestCheckNoticesALockThatRanOut(t *testing.T) {
+	t.Parallel()
+	l := memory.New()
+	k, err := l.Acquire(t.Context(), ledger.Claim{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Check(); err != nil {
+		t.Errorf("held: %v", err)
+	}
+	if err := l.LoseLock(); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Check(); !errors.Is(err, ledger.ErrLockLost) || !errors.Is(context.Cause(k.Context()), ledger.ErrLockLost) {
+		t.Errorf("lost: %v, the context %v", err, context.Cause(k.Context()))
+	}
 }

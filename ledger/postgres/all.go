@@ -11,6 +11,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
+	"owlatsync/ledger/postgres/internal/entryrow"
 )
 
 // errEnough ends a stream whose caller wants no more.
@@ -99,7 +100,7 @@ func (r entryReader) Pending(ctx context.Context, sync string) iter.Seq2[*ledger
 
 // page reads a page of the sync's entries for which the condition holds, and the number of the last one.
 func (r entryReader) page(ctx context.Context, condition string, args ...any) (page []*ledger.Entry, last int64, err error) {
-	err = r.query(ctx, "SELECT "+entryColumns+" FROM @entries e WHERE e.sync = "+ofSync+" AND "+condition+fmt.Sprintf(" LIMIT %d", pageSize), args,
+	err = r.query(ctx, "SELECT "+entryrow.Columns+" FROM @entries e WHERE e.sync = "+ofSync+" AND "+condition+fmt.Sprintf(" LIMIT %d", pageSize), args,
 		func(rows pgx.Rows) error {
 			number, e, err := r.scanEntry(ctx, rows)
 			if err == nil {

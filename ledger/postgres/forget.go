@@ -20,10 +20,11 @@ import (
 // what Owlat told, so that a repetition changes nothing.
 //
 // ForgetPerson takes the lock as a run does, and fails with a *ledger.LockedError while another holds it. From then on no query finds the
-// person. Then it has the server vacuum the tables, so that what was deleted is not in their pages either, as far as no transaction is left
-// that could still see it; a user who does not own the tables leaves that to the server's own vacuum. It does not reach the server's
-// write-ahead log, which the server overwrites, backups and exports. It sends nothing to Owlat, whose contact stays. If a row is still
-// in the source, the next run records it again.
+// person. Then it has the server vacuum the tables, so that no version of a row with the person is left in them either, as far as no
+// transaction goes on that could still see it; a user who does not own the tables leaves that to the server's own vacuum. The free space of
+// pages keeps the bytes until the server uses it: only VACUUM FULL, which locks the tables of all deployments, writes them anew. It does
+// not reach the server's write-ahead log, standbys that lag, backups and exports. It sends nothing to Owlat, whose contact stays. If a row
+// is still in the source, the next run records it again.
 func (a archive) ForgetPerson(ctx context.Context, address string) (rows int, err error) {
 	address = owlatsync.LowerAddress(owlatsync.Trim(address))
 	if !strings.Contains(address, "@") {
@@ -51,12 +52,12 @@ func (a archive) ForgetPerson(ctx context.Context, address string) (rows int, er
 		return 0, err
 	}
 	if err := a.vacuum(ctx); err != nil {
-		return rows, fmt.Errorf("%s: what was deleted may still be in the pages of its tables until the server vacuums them: %w", doing, explain(ctx, err))
+		return rows, fmt.Errorf("%s: what was deleted may still be in its tables, unseen, until the server vacuums them: %w", doing, explain(ctx, err))
 	}
 	return rows, nil
 }
 
-// vacuum has the server free the pages of the tables that name persons from what was deleted.
+// vacuum has the server remove what was deleted from the tables that name persons.
 func (a archive) vacuum(ctx context.Context) error {
 	const tables = "@entries, @history, @plan, @runs, @bookmarks, @opt_outs, @feedback, @suppressions, @known, @deliveries"
 	_, err := a.db.pool.Exec(ctx, a.db.sql("VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON, TRUNCATE OFF) "+tables))

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"iter"
 
@@ -11,6 +10,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/postgres/internal/pgrow"
+	"owlatsync/ledger/postgres/internal/runrow"
 )
 
 // journal implements ledger.Journal.
@@ -18,11 +18,11 @@ type journal struct{ *base }
 
 const (
 	fromRuns   = " FROM @runs r JOIN @syncs s ON s.id = r.sync WHERE r.deployment = $1 "
-	runOf      = "SELECT " + runColumns + fromRuns + "AND r.id = $2"
-	allRuns    = "SELECT " + runColumns + fromRuns + "AND r.mode <> 'plan' ORDER BY r.id DESC LIMIT $2"
-	latestRuns = "SELECT " + runColumns + fromRuns + "AND r.sync = " + ofSync + " AND r.mode <> 'plan' ORDER BY r.id DESC LIMIT $3"
-	heldRuns   = "SELECT " + runColumns + fromRuns + "AND r.sync = " + ofSync + " AND r.status = 'held' ORDER BY r.id DESC"
-	queuedRuns = "SELECT " + runColumns + fromRuns + "AND r.status = 'queued' ORDER BY r.id"
+	runOf      = "SELECT " + runrow.Columns + fromRuns + "AND r.id = $2"
+	allRuns    = "SELECT " + runrow.Columns + fromRuns + "AND r.mode <> 'plan' ORDER BY r.id DESC LIMIT $2"
+	latestRuns = "SELECT " + runrow.Columns + fromRuns + "AND r.sync = " + ofSync + " AND r.mode <> 'plan' ORDER BY r.id DESC LIMIT $3"
+	heldRuns   = "SELECT " + runrow.Columns + fromRuns + "AND r.sync = " + ofSync + " AND r.status = 'held' ORDER BY r.id DESC"
+	queuedRuns = "SELECT " + runrow.Columns + fromRuns + "AND r.status = 'queued' ORDER BY r.id"
 )
 
 // Run returns the run with the number.
@@ -52,44 +52,11 @@ func (j journal) HeldRuns(ctx context.Context, sync string) ([]ledger.Run, error
 
 func (j journal) runs(ctx context.Context, query string, args ...any) (runs []ledger.Run, err error) {
 	err = j.query(ctx, query, args, func(rows pgx.Rows) error {
-		r, err := scanRun(rows)
+		r, err := runrow.Scan(rows)
 		runs = append(runs, r)
 		return err
 	})
 	return reading(ctx, "runs", runs, err)
-}
-
-// runColumns are the columns that scanRun reads, of runs r and syncs s.
-const runColumns = `r.id, s.name, r.mode, r.epoch, r.started, r.heartbeat, r.finished, r.stage, r.status, r.message, r.plan_form, r.full_scan, r.approves,
-	r.owner, r.part, r.report, r.summary, r.guards`
-
-func scanRun(rows pgx.Rows) (r ledger.Run, err error) {
-	var started, heartbeat, finished pgrow.Moment
-	var mode, stage string
-	var owner, asked, report, summary, guards []byte
-	if err := rows.Scan(&r.ID, &r.Sync, &mode, &r.Epoch, &started, &heartbeat, &finished, &stage, &r.Status, &r.Message, &r.PlanForm, &r.Full, &r.Approves,
-		&owner, &asked, &report, &summary, &guards); err != nil {
-		return r, err
-	}
-	r.Mode, r.Stage = ledger.Mode(mode), ledger.Stage(stage)
-	r.Started, r.Heartbeat, r.Finished = started.Time, heartbeat.Time, finished.Time
-	var part entry.Part
-	for _, column := range []struct {
-		name string
-		text []byte
-		into any
-	}{
-		{"owner", owner, &r.Owner}, {"part", asked, &part}, {"report", report, &r.Report}, {"summary", summary, &r.Summary}, {"guards", guards, &r.Guards},
-	} {
-		if column.text == nil {
-			continue
-		}
-		if err := json.Unmarshal(column.text, column.into); err != nil {
-			return r, fmt.Errorf("%w (the %s of run %d cannot be read)", ledger.ErrCorrupt, column.name, r.ID)
-		}
-	}
-	r.Part = part.Decode()
-	return r, nil
 }
 
 // planPage is how many items Plan reads at once.

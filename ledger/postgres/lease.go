@@ -31,6 +31,7 @@ type Lease struct {
 	until    atomic.Int64 // by steady, when it can no longer be relied on
 	end      *time.Timer  // ends it then
 	released atomic.Bool
+	lost     atomic.Pointer[error] // why; nil: it is not known to be lost
 }
 
 // grant is a lease as the server knows it.
@@ -76,8 +77,13 @@ func (l *Lease) Check() error {
 	case steady() >= time.Duration(l.until.Load()):
 		l.lose(errNotRenewed)
 	}
-	if why := context.Cause(l.ctx); errors.Is(why, ledger.ErrLockLost) {
-		return why
+	return l.whyLost()
+}
+
+// whyLost returns why the lease is lost, nil if that is not known.
+func (l *Lease) whyLost() error {
+	if why := l.lost.Load(); why != nil {
+		return *why
 	}
 	return nil
 }
@@ -108,8 +114,11 @@ var (
 	errTaken      = fmt.Errorf("%w (the lease has ended, or another has it)", ledger.ErrLockLost)
 )
 
-// lose ends the lease.
+// lose ends the lease. That another has it counts more than that it could not be renewed.
 func (l *Lease) lose(why error) {
+	if !l.lost.CompareAndSwap(nil, &why) && !errors.Is(why, errNotRenewed) {
+		l.lost.Store(&why)
+	}
 	l.cancel(why)
 	l.leases.remove(l)
 }
@@ -141,7 +150,7 @@ func (s *leases) take(ctx context.Context, deployment int64, kind string, owner 
 	g := grant{deployment: deployment, kind: kind, holder: rand.Int64()}
 	asked := steady()
 	err := s.db.transact(ctx, durable, func(t pgx.Tx, ctx context.Context) error {
-		err := t.QueryRow(ctx, s.db.sql(takeLease), deployment, kind, g.holder, owner.Host, owner.PID, purpose, s.db.timing.life.Microseconds()).Scan(&g.epoch)
+		err := t.QueryRow(ctx, s.db.sql(takeLease), deployment, kind, g.holder, text(owner.Host), owner.PID, text(purpose), s.db.timing.life.Microseconds()).Scan(&g.epoch)
 		if err == nil && also != nil {
 			err = also(ctx, t, g)
 		}

@@ -15,11 +15,15 @@ import (
 type locker struct{ *base }
 
 // Acquire takes the lease of the kind "run" on the deployment and with it the fence. If another holder has it, Acquire fails with a
-// *ledger.LockedError, or waits if the claim says so. A holder that died has it until its lease ends.
+// *ledger.LockedError, or waits if the claim says so. A holder that died has it until its lease ends. If commits were lost under an earlier
+// lock, Acquire makes the entries safe first.
 func (l locker) Acquire(ctx context.Context, claim ledger.Claim) (ledger.Lock, error) {
 	k, err := l.acquire(ctx, claim)
 	if err != nil {
 		return nil, err
+	}
+	if err := k.mend(ctx); err != nil {
+		return nil, errors.Join(err, k.Release())
 	}
 	return k, nil
 }
@@ -57,29 +61,46 @@ func (l locker) tryAcquire(ctx context.Context, claim ledger.Claim) (*lock, erro
 		return nil, err
 	}
 	k := &lock{base: l.base, turn: make(chan struct{}, 1)}
+	var behind bool
 	k.Lease, err = l.db.leases.take(ctx, deployment, kindRun, self(), claim.Purpose, func(ctx context.Context, t pgx.Tx, g grant) (err error) {
 		if claim.Deployment != "" {
 			if err := bind(&tx{Tx: t, ctx: ctx, l: l.base, deployment: deployment}, claim.Deployment); err != nil {
 				return err
 			}
 		}
-		k.writes, err = l.db.raiseFence(ctx, t, g)
-		return err
+		if k.writes, err = l.db.raiseFence(ctx, t, g); err != nil {
+			return err
+		}
+		return t.QueryRow(ctx, l.db.sql("SELECT behind FROM @deployments WHERE id = $1"), deployment).Scan(&behind)
 	})
 	if err != nil {
 		return nil, err
 	}
 	l.forget()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
+	if !l.hold(k) {
 		return nil, errors.Join(ledger.ErrClosed, k.Lease.Release())
 	}
-	if l.held == nil {
-		l.held = make(map[*lock]struct{})
+	if behind {
+		l.db.log.Warn("the ledger is older than what was done, because PostgreSQL has lost commits: it is made safe first", "deployment", l.name)
+		if err := k.setBack(k.ctx); err != nil {
+			return nil, errors.Join(err, k.Release())
+		}
 	}
-	l.held[k] = struct{}{}
 	return k, nil
+}
+
+// hold remembers a lock until it is released, and reports whether the ledger is still open.
+func (b *base) hold(k *lock) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return false
+	}
+	if b.held == nil {
+		b.held = make(map[*lock]struct{})
+	}
+	b.held[k] = struct{}{}
+	return true
 }
 
 // forget forgets what is known of numbers: the server may have lost what made them.
@@ -167,7 +188,7 @@ func (k *lock) usable() error {
 	case k.released.Load():
 		return errReleased
 	}
-	if why := context.Cause(k.ctx); errors.Is(why, ledger.ErrLockLost) && !errors.Is(why, errNotRenewed) {
+	if why := k.whyLost(); why != nil && !errors.Is(why, errNotRenewed) {
 		return why
 	}
 	return nil

@@ -1,23 +1,253 @@
 package postgres
 
 import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"sync"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"owlatsync/internal/testdb"
+	"owlatsync/ledger"
+	"owlatsync/ledger/ledgertest"
 )
 
-func TestOpenCreatesTheSchema(t *testing.T) {
+// administer runs statements on a database.
+func administer(t testing.TB, dsn string, statements ...string) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	for _, s := range statements {
+		if _, err := conn.Exec(ctx, s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+func TestManyOpenAtOnce(t *testing.T) {
 	t.Parallel()
 	dsn := testdb.Postgres(t)
-	for range 2 {
-		d, err := Open(t.Context(), Options{DSN: dsn})
-		if err != nil {
-			t.Fatal(err)
-		}
-		d.Close()
+	var wg sync.WaitGroup
+	for range 6 {
+		wg.Go(func() {
+			d, err := Open(t.Context(), Options{DSN: dsn, MaxConns: 4})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer d.Close()
+			l, err := d.Ledger(t.Context(), "acme")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := l.Syncs(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if err := l.Try(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
 	}
+	wg.Wait()
 	from, to, err := Migrate(t.Context(), Options{DSN: dsn})
 	if err != nil || from != len(steps) || to != from {
 		t.Errorf("migrated from %d to %d: %v", from, to, err)
 	}
+	d := openDatabase(t, dsn)
+	var versions, river int
+	if err := d.pool.QueryRow(t.Context(), d.sql("SELECT (SELECT count(*) FROM @ledger_version), (SELECT count(*) FROM @river_job)")).Scan(&versions, &river); err != nil || versions != len(steps) {
+		t.Errorf("%d versions were made: %v", versions, err)
+	}
+}
+
+func TestASchemaOfItsOwn(t *testing.T) {
+	t.Parallel()
+	dsn := testdb.Postgres(t)
+	d, other := openDatabase(t, dsn), openDatabase(t, dsn+"&schema=another_one")
+	put(t, takeLock(t, openLedger(t, d, "")), "1")
+	if names, err := other.Names(t.Context()); err != nil || len(names) != 0 {
+		t.Errorf("names %v: %v", names, err)
+	}
+	if d.Schema() != DefaultSchema || other.Schema() != "another_one" {
+		t.Errorf("schemas %s and %s", d.Schema(), other.Schema())
+	}
+}
+
+func TestRefusedDSNs(t *testing.T) {
+	t.Parallel()
+	for _, dsn := range []string{
+		"", "ledger.db", "mysql://user:verysecret@127.0.0.1/db", "postgres://user:verysecret@127.0.0.1/db?schema=A", "postgres://user:verysecret@127.0.0.1/db?schema=a-b",
+		"postgres://user:verysecret@127.0.0.1/db?schema=pg_toast", "postgres://user:verysecret@127.0.0.1:x/db", "postgres://user:verysecret@127.0.0.1/db?sslmode=sometimes",
+		"postgres://user:verysecret@127.0.0.1:1/db?connect_timeout=1",
+	} {
+		_, err := Open(t.Context(), Options{DSN: dsn})
+		if err == nil {
+			t.Errorf("%q was opened", dsn)
+		} else if strings.Contains(err.Error(), "verysecret") {
+			t.Errorf("the error has the password: %v", err)
+		}
+	}
+	if _, err := Open(t.Context(), Options{DSN: "postgres://user:verysecret@127.0.0.1:1/db?connect_timeout=1"}); !errors.Is(err, ledger.ErrAway) {
+		t.Errorf("nobody listens: %v", err)
+	}
+	if got, want := Masked("postgres://user:verysecret@db.example/ledger?sslmode=require&schema=s&password=verysecret"), "postgres://user@db.example/ledger?schema=s"; got != want {
+		t.Errorf("masked as %s, want %s", got, want)
+	}
+}
+
+func TestAServerThatLosesWhatItAcknowledgesIsRefused(t *testing.T) {
+	t.Parallel()
+	dsn := testdb.Postgres(t)
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	administer(t, dsn, "ALTER DATABASE "+strings.TrimPrefix(u.Path, "/")+" SET synchronous_commit = off")
+	for name, open := range map[string]func() error{
+		"open":    func() error { _, err := Open(t.Context(), Options{DSN: dsn}); return err },
+		"migrate": func() error { _, _, err := Migrate(t.Context(), Options{DSN: dsn}); return err },
+	} {
+		if err := open(); err == nil || !strings.Contains(err.Error(), "synchronous_commit is off") || !strings.Contains(err.Error(), "opted out") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestANewerSchema(t *testing.T) {
+	t.Parallel()
+	dsn := testdb.Postgres(t)
+	d := openDatabase(t, dsn)
+	old := openLedger(t, d, "old")
+	k := takeLock(t, old)
+	put(t, k, "1")
+	administer(t, dsn, "ALTER TABLE owlat_sync.entries ADD COLUMN later BIGINT NOT NULL DEFAULT 1", "ALTER TABLE owlat_sync.runs ADD COLUMN later TEXT",
+		"ALTER TABLE owlat_sync.leases ADD COLUMN later TEXT", "INSERT INTO owlat_sync.ledger_version VALUES (99, now())")
+	put(t, k, "2") // who has it open goes on
+	if _, err := k.BeginRun(t.Context(), ledger.Run{Sync: "users"}); err != nil {
+		t.Error(err)
+	}
+	mustHold(t, old, "1", "2")
+	put(t, takeLock(t, openLedger(t, openDatabase(t, dsn), "")), "1") // it says that this program still works with it
+	if from, to, err := Migrate(t.Context(), Options{DSN: dsn}); err != nil || from != 99 || to != 99 {
+		t.Errorf("migrated from %d to %d: %v", from, to, err)
+	}
+	administer(t, dsn, "UPDATE owlat_sync.schema SET works_with = 99")
+	if _, err := Open(t.Context(), Options{DSN: dsn}); !errors.Is(err, ledger.ErrNewer) {
+		t.Errorf("opened: %v", err)
+	}
+	mustHold(t, openLedger(t, d, ""), "1") // who has it open goes on
+}
+
+func TestReadOnly(t *testing.T) {
+	t.Parallel()
+	dsn := testdb.Postgres(t)
+	if _, err := Open(t.Context(), Options{DSN: dsn, ReadOnly: true}); !errors.Is(err, ErrOutdated) {
+		t.Errorf("a schema that is not there: %v", err)
+	}
+	put(t, takeLock(t, openLedger(t, openDatabase(t, dsn), "")), "1")
+	d, err := Open(t.Context(), Options{DSN: dsn, ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	l, unknown := openLedger(t, d, ""), openLedger(t, d, "unknown")
+	mustHold(t, l, "1")
+	if syncs, err := unknown.Syncs(t.Context()); err != nil || len(syncs) != 0 {
+		t.Errorf("syncs of an unknown deployment: %v, %v", syncs, err)
+	}
+	if !errors.Is(l.Unwritable(), ledger.ErrReadOnly) {
+		t.Errorf("unwritable: %v", l.Unwritable())
+	}
+	for _, l := range []*Ledger{l, unknown} {
+		if _, err := l.Acquire(t.Context(), ledger.Claim{}); !errors.Is(err, ledger.ErrReadOnly) && !errors.Is(err, ledger.ErrLocked) {
+			t.Errorf("acquired: %v", err)
+		}
+		if err := l.Try(t.Context()); !errors.Is(err, ledger.ErrReadOnly) {
+			t.Errorf("written: %v", err)
+		}
+	}
+}
+
+// TestLeastPrivilege has one user who owns the schema, and one who only works with it.
+func TestLeastPrivilege(t *testing.T) {
+	t.Parallel()
+	dsn := testdb.Postgres(t)
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	role := strings.TrimPrefix(u.Path, "/") + "_user"
+	administer(t, dsn, "CREATE ROLE "+role+" LOGIN PASSWORD 'simple'")
+	t.Cleanup(func() { administer(t, dsn, "DROP OWNED BY "+role, "DROP ROLE "+role) })
+	u.User = url.UserPassword(role, "simple")
+	if _, err := Open(t.Context(), Options{DSN: u.String()}); !errors.Is(err, ErrOutdated) || !strings.Contains(err.Error(), "owlat-sync ledger migrate") {
+		t.Errorf("a user who may not create the schema: %v", err)
+	}
+	if _, _, err := Migrate(t.Context(), Options{DSN: dsn}); err != nil {
+		t.Fatal(err)
+	}
+	administer(t, dsn, "GRANT USAGE ON SCHEMA owlat_sync TO "+role, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA owlat_sync TO "+role,
+		"GRANT USAGE ON ALL SEQUENCES IN SCHEMA owlat_sync TO "+role)
+	l := openLedger(t, openDatabase(t, u.String()), "")
+	k := takeLock(t, l)
+	put(t, k, "1")
+	run, err := k.BeginRun(t.Context(), ledger.Run{Sync: "users"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.EndRun(t.Context(), ledger.Ending{Run: ledger.Run{ID: run, Status: ledger.StatusOK}}); err != nil {
+		t.Error(err)
+	}
+	if err := l.Try(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := k.Release(); err != nil {
+		t.Error(err)
+	}
+	if rows, err := l.ForgetPerson(t.Context(), "1@example.com"); rows != 1 || err != nil {
+		t.Errorf("forgot %d rows: %v", rows, err)
+	}
+}
+
+// TestAFullDisk has the server say that its disk is full.
+func TestAFullDisk(t *testing.T) {
+	t.Parallel()
+	dsn := testdb.Postgres(t)
+	l := openLedger(t, openDatabase(t, dsn), "")
+	k := takeLock(t, l)
+	put(t, k, "before")
+	administer(t, dsn, `CREATE FUNCTION full_disk() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$`,
+		"CREATE TRIGGER full_disk AFTER INSERT ON owlat_sync.history EXECUTE FUNCTION full_disk()")
+	results := make(chan error)
+	for _, key := range keysOf("full", 3) {
+		go func() { results <- tryPut(t.Context(), k, key) }()
+	}
+	for range 3 {
+		if err := <-results; !errors.Is(err, ledger.ErrFull) {
+			t.Errorf("recorded on a full disk: %v", err)
+		}
+	}
+	if err := k.Check(); err != nil {
+		t.Errorf("check: %v", err)
+	}
+	administer(t, dsn, "DROP TRIGGER full_disk ON owlat_sync.history")
+	put(t, k, "after")
+	mustHold(t, l, "before", "after")
+	if found, err := l.Entries(t.Context(), "users", keysOf("full", 3)); err != nil || len(found) != 0 {
+		t.Errorf("written on a full disk: %v, %v", found, err)
+	}
+}
+
+// TestBehindAPgBouncer has each transaction on any connection to the server, and few of them.
+func TestBehindAPgBouncer(t *testing.T) {
+	t.Parallel()
+	conform(t, testdb.PgBouncer(t, testdb.Postgres(t), 12), ledgertest.RunInProcess)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/postgres/internal/runrow"
 )
 
 // runQueue implements ledger.Queue.
@@ -24,7 +25,7 @@ const (
 func (q runQueue) Enqueue(ctx context.Context, run ledger.Run) (id int64, isNew bool, err error) {
 	const doing = "queue a run in ledger"
 	run.Status, run.PlanForm = ledger.StatusQueued, 0
-	args, err := encodeRun(&run, time.Time{})
+	args, err := runrow.Encode(&run, time.Time{})
 	if err != nil {
 		return 0, false, fmt.Errorf("%s: %w", doing, err)
 	}
@@ -36,7 +37,7 @@ func (q runQueue) Enqueue(ctx context.Context, run ledger.Run) (id int64, isNew 
 		if _, err := t.numbers(countRuns, 0); err != nil { // so that nobody queues the same meanwhile
 			return err
 		}
-		err = t.Row(sameQueued, []any{t.deployment, sync, args[partColumn], run.Full, run.Approves}, &id)
+		err = t.Row(sameQueued, []any{t.deployment, sync, args[runrow.PartColumn], run.Full, run.Approves}, &id)
 		if !errors.Is(err, pgx.ErrNoRows) {
 			isNew = false
 			return err
@@ -45,7 +46,7 @@ func (q runQueue) Enqueue(ctx context.Context, run ledger.Run) (id int64, isNew 
 		if id, err = t.numbers(countRuns, 1); err != nil {
 			return err
 		}
-		return t.Exec(insertRun, append([]any{t.deployment, id, sync, 0, run.Full, run.Approves}, args...)...)
+		return t.Exec(runrow.Insert, append([]any{t.deployment, id, sync, 0, run.Full, run.Approves}, args...)...)
 	})
 	if err != nil {
 		return 0, false, err

@@ -11,6 +11,8 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
+	"owlatsync/ledger/postgres/internal/entryrow"
+	"owlatsync/ledger/postgres/internal/load"
 )
 
 // entryReader reads entries.
@@ -22,7 +24,7 @@ const atOnce = 5000
 // Entries returns the sync's entries with the given keys, by key. It leaves out keys without an entry.
 func (r entryReader) Entries(ctx context.Context, sync string, keys []string) (map[string]*ledger.Entry, error) {
 	found := make(map[string]*ledger.Entry, len(keys))
-	query := "SELECT " + entryColumns + ` FROM unnest($3::bytea[]) AS u (key)
+	query := "SELECT " + entryrow.Columns + ` FROM unnest($3::bytea[]) AS u (key)
 		CROSS JOIN LATERAL (SELECT * FROM @entries e WHERE e.sync = ` + ofSync + ` AND substring(e.key FROM 1 FOR 64) = substring(u.key FROM 1 FOR 64)
 			AND ` + keyTail + ` = (CASE WHEN length(u.key) > 64 THEN sha256(u.key) ELSE ''::bytea END) LIMIT 1) AS e`
 	for chunk := range slices.Chunk(keys, atOnce) {
@@ -43,7 +45,7 @@ func (r entryReader) Entries(ctx context.Context, sync string, keys []string) (m
 // Numbered returns the sync's entries with the given numbers of the Index.
 func (r entryReader) Numbered(ctx context.Context, sync string, numbers []int64) (found []*ledger.Entry, err error) {
 	for chunk := range slices.Chunk(numbers, atOnce) {
-		err := r.query(ctx, "SELECT "+entryColumns+" FROM @entries e WHERE e.sync = "+ofSync+" AND e.number = ANY ($3)", []any{sync, chunk}, func(rows pgx.Rows) error {
+		err := r.query(ctx, "SELECT "+entryrow.Columns+" FROM @entries e WHERE e.sync = "+ofSync+" AND e.number = ANY ($3)", []any{sync, chunk}, func(rows pgx.Rows) error {
 			_, e, err := r.scanEntry(ctx, rows)
 			found = append(found, e)
 			return err
@@ -60,7 +62,7 @@ func (r entryReader) Holders(ctx context.Context, addresses []string) ([]ledger.
 	const ids = `SELECT f.sync, f.number FROM unnest($2::bytea[]) AS u (address)
 		CROSS JOIN LATERAL (SELECT e.sync, e.number FROM @entries e WHERE e.deployment = $1 AND substring(e.%[1]s FROM 1 FOR 64) = substring(u.address FROM 1 FOR 64)
 			AND e.%[1]s = u.address AND e.%[1]s IS NOT NULL OFFSET 0) AS f WHERE u.address <> ''`
-	query := "SELECT s.name, " + entryColumns + " FROM (" + fmt.Sprintf(ids, "email") + " UNION " + fmt.Sprintf(ids, "identity") + `) AS f
+	query := "SELECT s.name, " + entryrow.Columns + " FROM (" + fmt.Sprintf(ids, "email") + " UNION " + fmt.Sprintf(ids, "identity") + `) AS f
 		JOIN @entries e ON e.sync = f.sync AND e.number = f.number JOIN @syncs s ON s.id = e.sync`
 	found, err := r.holders(ctx, query, addresses)
 	if err != nil {
@@ -71,7 +73,7 @@ func (r entryReader) Holders(ctx context.Context, addresses []string) ([]ledger.
 
 // Sharers returns the entries of all syncs that stand for one of the contacts.
 func (r entryReader) Sharers(ctx context.Context, contactIDs []string) ([]ledger.Holder, error) {
-	found, err := r.holders(ctx, "SELECT s.name, "+entryColumns+` FROM unnest($2::bytea[]) AS u (contact)
+	found, err := r.holders(ctx, "SELECT s.name, "+entryrow.Columns+` FROM unnest($2::bytea[]) AS u (contact)
 		CROSS JOIN LATERAL (SELECT * FROM @entries e WHERE e.deployment = $1 AND substring(e.contact_id FROM 1 FOR 64) = substring(u.contact FROM 1 FOR 64)
 			AND e.contact_id = u.contact AND e.contact_id IS NOT NULL OFFSET 0) AS e JOIN @syncs s ON s.id = e.sync`, contactIDs)
 	if err != nil {
@@ -124,7 +126,7 @@ func (r entryReader) Index(ctx context.Context, sync string) iter.Seq2[ledger.In
 			if len(marks)%entry.MarkSize != 0 {
 				return fmt.Errorf("%w (the index is cut short)", ledger.ErrCorrupt)
 			}
-			number := pack * packSlots
+			number := pack * load.PackSlots
 			for m := range slices.Chunk(marks, entry.MarkSize) {
 				if !entry.IsNone(m) {
 					e := entry.Marked(m)

@@ -6,25 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
+	"owlatsync/ledger/postgres/internal/entryrow"
 )
-
-// packSlots is how many numbers a pack covers: see the function mark in the migrations.
-const packSlots = 117
 
 // step is a record that its caller has encoded, so that the writer only writes.
 type step struct {
 	sync, key   string
 	replaces    string
 	memberships []ledger.Membership
-	row         row
+	row         entryrow.Row
 	removes     bool // there is no row: the entry with the key goes
 	mark        [entry.MarkSize]byte
 	run, at     int64
@@ -44,7 +40,7 @@ func encodeRecords(records []ledger.Record, now time.Time) ([]step, error) {
 			return nil, errors.New("a record replaces itself")
 		}
 		e := entry.AsKept(r.Entry)
-		kept, err := encodeRow(e, now)
+		kept, err := entryrow.Encode(e, now)
 		if err != nil {
 			return nil, err
 		}
@@ -298,45 +294,6 @@ func (k *lock) findUnknown(ctx context.Context, c *change, unknown []rowKey) err
 	})
 }
 
-// putEntries puts entries under their numbers. Its arguments are the deployment, the syncs, the numbers and the columns of row.
-var putEntries = func() string {
-	types := append(slices.Repeat([]string{"bytea[]"}, len(columns)-numInts-numBools), slices.Concat(slices.Repeat([]string{"bigint[]"}, numInts), slices.Repeat([]string{"boolean[]"}, numBools))...)
-	var args, set []string
-	for i, name := range columns {
-		args = append(args, fmt.Sprintf("$%d::%s", i+4, types[i]))
-		set = append(set, name+" = excluded."+name)
-	}
-	return "INSERT INTO @entries (deployment, sync, number, " + strings.Join(columns, ", ") + ") SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], " +
-		strings.Join(args, ", ") + ") ON CONFLICT (sync, number) DO UPDATE SET " + strings.Join(set, ", ")
-}()
-
-// putArgs returns the arguments of putEntries.
-func putArgs(deployment int64, syncs, numbers []int64, entries []row) []any {
-	args := []any{deployment, syncs, numbers}
-	for i := range entries[0].texts {
-		column := make([][]byte, len(entries))
-		for n := range entries {
-			column[n] = entries[n].texts[i]
-		}
-		args = append(args, column)
-	}
-	for i := range numInts {
-		column := make([]pgtype.Int8, len(entries))
-		for n := range entries {
-			column[n] = entries[n].ints[i]
-		}
-		args = append(args, column)
-	}
-	for i := range numBools {
-		column := make([]bool, len(entries))
-		for n := range entries {
-			column[n] = entries[n].bools[i]
-		}
-		args = append(args, column)
-	}
-	return args
-}
-
 const (
 	dropEntries = "DELETE FROM @entries e USING unnest($1::bigint[], $2::bigint[]) AS u (sync, number) WHERE e.sync = u.sync AND e.number = u.number"
 	setMarks    = "SELECT @mark($1, $2, $3)"
@@ -362,22 +319,23 @@ func (k *lock) batch(c *change, number int64, topics map[string]int64) (*pgx.Bat
 		b.Queue(k.db.sql(dropEntries), syncs, numbers)
 	}
 	syncs, numbers = nil, nil
-	var entries []row
+	var entries []entryrow.Row
 	for _, at := range c.order {
 		s := c.steps[at]
 		if s.removes {
 			continue
 		}
 		r := s.row
-		var err error
-		if r.texts[colMembers], err = entry.EncodeMembers(s.memberships, func(topic string) (int64, error) { return topics[topic], nil }); err != nil {
+		members, err := entry.EncodeMembers(s.memberships, func(topic string) (int64, error) { return topics[topic], nil })
+		if err != nil {
 			return nil, err
 		}
+		r.SetMembers(members)
 		syncs, numbers, entries = append(syncs, at.sync), append(numbers, c.fresh[at]), append(entries, r)
 		c.mark(at, s.mark)
 	}
 	if len(entries) > 0 {
-		b.Queue(k.db.sql(putEntries), putArgs(k.deployment, syncs, numbers, entries)...)
+		b.Queue(k.db.sql(entryrow.Put), entryrow.PutArgs(k.deployment, syncs, numbers, entries)...)
 	}
 	if len(c.marks) > 0 {
 		c.sortMarks()
@@ -422,7 +380,7 @@ func (c *change) lineArgs(deployment int64) []any {
 	keys, events, notes := make([][]byte, n), make([][]byte, n), make([][]byte, n)
 	for i, s := range c.lines {
 		syncs[i], keys[i], at[i], runs[i] = c.sync[s.sync], []byte(s.key), s.at, s.run
-		events[i], notes[i] = []byte(s.event), filled(s.note)
+		events[i], notes[i] = []byte(s.event), []byte(s.note)
 	}
 	return []any{deployment, n, syncs, keys, at, runs, events, notes}
 }

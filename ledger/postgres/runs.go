@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,60 +12,13 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
+	"owlatsync/ledger/postgres/internal/runrow"
 )
-
-// insertRun inserts a run. Its arguments are the deployment, the number, the sync, the epoch, what was asked (full, approves), and those of
-// encodeRun.
-const insertRun = `INSERT INTO @runs (deployment, id, sync, epoch, full_scan, approves, mode, started, heartbeat, finished, stage, status, message, owner, part,
-	report, summary, guards, plan_form) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
-
-// partColumn is the place of the part among the columns of encodeRun.
-const partColumn = 8
-
-// replaceRun has the columns of encodeRun from $4 on.
-const replaceRun = `mode = $4, started = $5, heartbeat = $6, finished = $7, stage = $8, status = $9, message = $10, owner = $11,
-	part = $12, report = $13, summary = $14, guards = $15, plan_form = $16`
-
-// encodeRun returns the columns of a run that its end replaces, in the order of insertRun.
-func encodeRun(r *ledger.Run, heartbeat time.Time) ([]any, error) {
-	status := r.Status
-	if status == "" {
-		status = ledger.StatusRunning
-	}
-	form := r.PlanForm
-	if status != ledger.StatusHeld {
-		form = 0
-	}
-	args := []any{
-		string(r.Mode), timeOrNull(r.Started), timeOrNull(heartbeat), timeOrNull(r.Finished), string(r.Stage), string(status), r.Message,
-	}
-	for _, part := range []struct {
-		value any
-		none  bool
-	}{
-		{r.Owner, r.Owner == ledger.Owner{}}, {entry.EncodePart(r.Part), r.Part.Whole()}, {r.Report, r.Report == nil}, {r.Summary, r.Summary == nil},
-		{r.Guards, len(r.Guards) == 0},
-	} {
-		text, err := jsonOrNull(part.value, part.none)
-		if err != nil {
-			return nil, fmt.Errorf("encode run: %w", err)
-		}
-		args = append(args, text)
-	}
-	return append(args, form), nil
-}
-
-func jsonOrNull(value any, none bool) (any, error) {
-	if none {
-		return nil, nil
-	}
-	return json.Marshal(value)
-}
 
 // BeginRun implements ledger.Writer.
 func (k *lock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err error) {
 	const doing = "begin run in ledger"
-	args, err := encodeRun(&run, time.Now())
+	args, err := runrow.Encode(&run, time.Now())
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", doing, err)
 	}
@@ -84,7 +36,7 @@ func (k *lock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err erro
 		if id, err = t.numbers(countRuns, 1); err != nil {
 			return err
 		}
-		return t.Exec(insertRun, append([]any{t.deployment, id, sync, k.epoch, run.Full, run.Approves}, args...)...)
+		return t.Exec(runrow.Insert, append([]any{t.deployment, id, sync, k.epoch, run.Full, run.Approves}, args...)...)
 	})
 	if err != nil {
 		return 0, err
@@ -101,7 +53,7 @@ func (t *tx) bury(sync int64) error {
 
 // beginQueued gives a queued run of the sync its beginning.
 func (t *tx) beginQueued(run *ledger.Run, sync, epoch int64, args []any) error {
-	n, err := t.Affect("UPDATE @runs SET "+replaceRun+", epoch = $17 WHERE deployment = $1 AND id = $2 AND sync = $3 AND status = 'queued'",
+	n, err := t.Affect("UPDATE @runs SET "+runrow.Replace+", epoch = $17 WHERE deployment = $1 AND id = $2 AND sync = $3 AND status = 'queued'",
 		append(append([]any{t.deployment, run.ID, sync}, args...), epoch)...)
 	if err == nil && n == 0 {
 		err = &ledger.NoRunError{Sync: run.Sync, Run: run.ID}
@@ -112,11 +64,11 @@ func (t *tx) beginQueued(run *ledger.Run, sync, epoch int64, args []any) error {
 // Beat implements ledger.Writer.
 func (k *lock) Beat(ctx context.Context, beat ledger.Beat) error {
 	const doing = "note in ledger how far a run is"
-	report, err := jsonOrNull(beat.Report, beat.Report == nil)
+	report, err := runrow.JSONOrNull(beat.Report, beat.Report == nil)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	summary, err := jsonOrNull(beat.Summary, beat.Summary == nil)
+	summary, err := runrow.JSONOrNull(beat.Summary, beat.Summary == nil)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
@@ -209,7 +161,7 @@ func (k *lock) EndRun(ctx context.Context, ending ledger.Ending) error {
 	}
 	err = k.update(ctx, doing, durable, func(t *tx) error {
 		var sync int64
-		err := t.Row("UPDATE @runs SET "+replaceRun+" WHERE deployment = $1 AND id = $2 AND $3 = 0 RETURNING sync",
+		err := t.Row("UPDATE @runs SET "+runrow.Replace+" WHERE deployment = $1 AND id = $2 AND $3 = 0 RETURNING sync",
 			append([]any{t.deployment, ending.Run.ID, 0}, args...), &sync)
 		if err != nil {
 			return unknownRun(err, ending.Run.ID)
@@ -246,7 +198,7 @@ func encodeEnding(ending *ledger.Ending) (run, mark []any, err error) {
 			return nil, nil, fmt.Errorf("run %d is to be settled as %q", id, status)
 		}
 	}
-	if run, err = encodeRun(&ending.Run, time.Now()); err == nil && ending.Bookmark != nil {
+	if run, err = runrow.Encode(&ending.Run, time.Now()); err == nil && ending.Bookmark != nil {
 		mark, err = encodeBookmark(*ending.Bookmark)
 	}
 	return run, mark, err

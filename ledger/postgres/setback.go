@@ -10,6 +10,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
+	"owlatsync/ledger/postgres/internal/entryrow"
 )
 
 // SetBack makes the ledger one that is older than what was done with it, for the case that this cannot be noticed: the server was put
@@ -20,6 +21,19 @@ func (l *Ledger) SetBack(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, k.Release()) }()
+	return k.setBack(ctx)
+}
+
+// mend makes the entries safe if commits were lost under an earlier lock.
+func (k *lock) mend(ctx context.Context) error {
+	var behind bool
+	if err := k.row(ctx, "SELECT behind FROM @deployments WHERE id = $1", nil, &behind); err != nil {
+		return fmt.Errorf("see how old the ledger is: %w", explain(ctx, err))
+	}
+	if !behind {
+		return nil
+	}
+	k.db.log.Warn("PostgreSQL lost what it had acknowledged, so the ledger is older than what was done: its entries are made safe", "deployment", k.name)
 	return k.setBack(ctx)
 }
 
@@ -67,7 +81,7 @@ func (t *tx) setBackSome(after numbered) (last numbered, more bool, err error) {
 	var syncs, numbers []int64
 	var entries []*ledger.Entry
 	n := 0
-	err = t.Each("SELECT e.sync, "+entryColumns+` FROM @entries e WHERE e.sync IN (SELECT id FROM @syncs WHERE deployment = $1)
+	err = t.Each("SELECT e.sync, "+entryrow.Columns+` FROM @entries e WHERE e.sync IN (SELECT id FROM @syncs WHERE deployment = $1)
 		AND (e.sync, e.number) > ($2, $3) ORDER BY e.sync, e.number LIMIT $4`, []any{t.deployment, after.sync, after.number, setBackPage}, func(rows pgx.Rows) error {
 		number, e, err := t.l.scanEntry(t.ctx, rows, &last.sync)
 		if err != nil && !errors.Is(err, ledger.ErrCorrupt) {
@@ -83,18 +97,20 @@ func (t *tx) setBackSome(after numbered) (last numbered, more bool, err error) {
 		return last, n == setBackPage, err
 	}
 	now := time.Now()
-	kept, marks := make([]row, len(entries)), make([][]byte, len(entries))
+	kept, marks := make([]entryrow.Row, len(entries)), make([][]byte, len(entries))
 	for i, e := range entries {
-		if kept[i], err = encodeRow(e, now); err != nil {
+		if kept[i], err = entryrow.Encode(e, now); err != nil {
 			return last, false, err
 		}
-		if kept[i].texts[colMembers], err = entry.EncodeMembers(e.Memberships, t.topicID); err != nil {
+		members, err := entry.EncodeMembers(e.Memberships, t.topicID)
+		if err != nil {
 			return last, false, err
 		}
+		kept[i].SetMembers(members)
 		mark := entry.MarkOf(e)
 		marks[i] = mark[:]
 	}
-	if err := t.Exec(putEntries, putArgs(t.deployment, syncs, numbers, kept)...); err != nil {
+	if err := t.Exec(entryrow.Put, entryrow.PutArgs(t.deployment, syncs, numbers, kept)...); err != nil {
 		return last, false, err
 	}
 	return last, n == setBackPage, t.Exec(setMarks, syncs, numbers, marks)

@@ -8,8 +8,10 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/postgres/internal/entryrow"
 	"owlatsync/ledger/postgres/internal/heard"
 	"owlatsync/ledger/postgres/internal/pgrow"
+	"owlatsync/ledger/postgres/internal/runrow"
 )
 
 // reading what the ledger holds may take as long as the reader takes.
@@ -99,12 +101,12 @@ func (s *snapshot) Syncs() iter.Seq2[ledger.SyncRecord, error] {
 
 // Runs implements ledger.Snapshot.
 func (s *snapshot) Runs() iter.Seq2[ledger.Run, error] {
-	return rowsOf(s, "SELECT "+runColumns+fromRuns+"ORDER BY r.id", scanRun)
+	return rowsOf(s, "SELECT "+runrow.Columns+fromRuns+"ORDER BY r.id", runrow.Scan)
 }
 
 // Entries implements ledger.Snapshot.
 func (s *snapshot) Entries() iter.Seq2[ledger.Holder, error] {
-	return rowsOf(s, "SELECT s.name, "+entryColumns+" FROM @entries e JOIN @syncs s ON s.id = e.sync WHERE s.deployment = $1 ORDER BY e.sync, e.number",
+	return rowsOf(s, "SELECT s.name, "+entryrow.Columns+" FROM @entries e JOIN @syncs s ON s.id = e.sync WHERE s.deployment = $1 ORDER BY e.sync, e.number",
 		func(rows pgx.Rows) (h ledger.Holder, err error) {
 			_, h.Entry, err = s.scanEntry(s.ctx, rows, &h.Sync)
 			return h, err

@@ -2,10 +2,14 @@ package postgres
 
 import (
 	"context"
+	"time"
 )
 
 // sweepBatch is how many items of a plan one transaction removes, so that nobody waits long.
 const sweepBatch = 5000
+
+// sweepTimeout is how long a sweep may take. What it leaves is for the next.
+const sweepTimeout = 30 * time.Second
 
 const (
 	// kept tells a run whose plan is kept. The plan of any other run is dropped: nobody sees what is left of it.
@@ -20,7 +24,8 @@ const (
 // sweep removes the items of plans that are dropped. It stops at the first error and says nothing about it: what stays is only room, and
 // the next run sweeps again.
 func sweep(ctx context.Context, k *lock) {
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sweepTimeout)
+	defer cancel()
 	for after := int64(0); ; {
 		if err := k.row(ctx, nextPlan, []any{after}, &after); err != nil {
 			return

@@ -21,6 +21,16 @@ func (t *text) ScanBytes(b []byte) error {
 // BytesValue implements pgtype.BytesValuer.
 func (t text) BytesValue() ([]byte, error) { return []byte(t), nil }
 
+// asTexts makes every string among the arguments of a statement a text: pgx passes a string as what BYTEA takes for escape sequences.
+func asTexts(args []any) []any {
+	for i, arg := range args {
+		if s, ok := arg.(string); ok {
+			args[i] = text(s)
+		}
+	}
+	return args
+}
+
 // orNull is the text as an argument, NULL for the empty text.
 func orNull(s string) any {
 	if s == "" {

@@ -1,11 +1,16 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
+
+	"owlatsync/ledger"
+	"owlatsync/ledger/internal/entry"
+	"owlatsync/ledger/postgres/internal/entryrow"
 )
 
 // topics are the numbers under which the ledger keeps topics. Only those are here that a commit has made lasting.
@@ -64,4 +69,37 @@ func (t *tx) topicID(topic string) (id int64, err error) {
 			ON CONFLICT (deployment, sha256(topic)) DO UPDATE SET topic = t.topic RETURNING id`, []any{t.deployment, topic}, &id)
 	}
 	return id, err
+}
+
+// scanEntry reads entryrow.Columns; before takes the columns in front of them.
+func (b *base) scanEntry(ctx context.Context, rows pgx.Rows, before ...any) (number int64, e *ledger.Entry, err error) {
+	return entryrow.Scan(rows, func(stored []byte) ([]ledger.Membership, error) { return b.decodeMembers(ctx, stored) }, before...)
+}
+
+// decodeMembers returns the memberships of an entry. If another process has made a topic meanwhile, it reads the topics again.
+func (b *base) decodeMembers(ctx context.Context, stored []byte) ([]ledger.Membership, error) {
+	if len(stored) == 0 {
+		return nil, nil
+	}
+	ms, err := entry.DecodeMembers(stored, b.topics.all())
+	if !errors.Is(err, ledger.ErrCorrupt) {
+		return ms, err
+	}
+	if err := b.loadTopics(ctx); err != nil {
+		return nil, err
+	}
+	return entry.DecodeMembers(stored, b.topics.all())
+}
+
+// loadTopics reads all topics of the deployment.
+func (b *base) loadTopics(ctx context.Context) error {
+	return b.query(ctx, "SELECT id, topic FROM @topics WHERE deployment = $1", nil, func(rows pgx.Rows) error {
+		var id int64
+		var topic string
+		err := rows.Scan(&id, &topic)
+		if err == nil {
+			b.topics.keep(topic, id)
+		}
+		return err
+	})
 }

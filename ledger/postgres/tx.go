@@ -40,26 +40,39 @@ type tx struct {
 // sql puts the schema into a query: names that begin with @ are in it.
 func (t *tx) sql(query string) string { return t.l.db.sql(query) }
 
+// statementTimeout is how long one statement of a transaction may take: a server that is cut off says nothing for ever.
+const statementTimeout = 2 * time.Minute
+
+func (t *tx) limited() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(t.ctx, statementTimeout)
+}
+
 // Exec runs a statement.
 func (t *tx) Exec(query string, args ...any) error {
-	_, err := t.Tx.Exec(t.ctx, t.sql(query), args...)
+	_, err := t.Affect(query, args...)
 	return err
 }
 
 // Affect runs a statement and returns how many rows it changed.
 func (t *tx) Affect(query string, args ...any) (int64, error) {
-	tag, err := t.Tx.Exec(t.ctx, t.sql(query), args...)
+	ctx, cancel := t.limited()
+	defer cancel()
+	tag, err := t.Tx.Exec(ctx, t.sql(query), asTexts(args)...)
 	return tag.RowsAffected(), err
 }
 
 // Row reads one row. Without one the error matches pgx.ErrNoRows.
 func (t *tx) Row(query string, args []any, into ...any) error {
-	return t.Tx.QueryRow(t.ctx, t.sql(query), args...).Scan(into...)
+	ctx, cancel := t.limited()
+	defer cancel()
+	return t.Tx.QueryRow(ctx, t.sql(query), asTexts(args)...).Scan(into...)
 }
 
 // Each calls each for every row.
 func (t *tx) Each(query string, args []any, each func(pgx.Rows) error) error {
-	rows, err := t.Tx.Query(t.ctx, t.sql(query), args...)
+	ctx, cancel := t.limited()
+	defer cancel()
+	rows, err := t.Tx.Query(ctx, t.sql(query), asTexts(args)...)
 	return eachRow(rows, err, each)
 }
 
@@ -113,7 +126,7 @@ func (t *tx) syncID(name string) (id int64, err error) {
 // query calls each for every row of a short read. $1 is the number of the deployment, 0 if nothing was ever written; args follow.
 func (b *base) query(ctx context.Context, query string, args []any, each func(pgx.Rows) error) error {
 	return b.read(ctx, func(deployment int64) error {
-		rows, err := b.db.pool.Query(ctx, b.db.sql(query), append([]any{deployment}, args...)...)
+		rows, err := b.db.pool.Query(ctx, b.db.sql(query), append([]any{deployment}, asTexts(args)...)...)
 		return eachRow(rows, err, each)
 	})
 }
@@ -121,7 +134,7 @@ func (b *base) query(ctx context.Context, query string, args []any, each func(pg
 // stream is query for reads whose caller does something else meanwhile.
 func (b *base) stream(ctx context.Context, query string, args []any, each func(pgx.Rows) error) error {
 	return b.read(ctx, func(deployment int64) error {
-		rows, err := b.db.streams.Query(ctx, b.db.sql(query), append([]any{deployment}, args...)...)
+		rows, err := b.db.streams.Query(ctx, b.db.sql(query), append([]any{deployment}, asTexts(args)...)...)
 		return eachRow(rows, err, each)
 	})
 }
@@ -129,7 +142,7 @@ func (b *base) stream(ctx context.Context, query string, args []any, each func(p
 // row reads one row, as query does. Without one the error matches pgx.ErrNoRows.
 func (b *base) row(ctx context.Context, query string, args []any, into ...any) error {
 	return b.read(ctx, func(deployment int64) error {
-		return b.db.pool.QueryRow(ctx, b.db.sql(query), append([]any{deployment}, args...)...).Scan(into...)
+		return b.db.pool.QueryRow(ctx, b.db.sql(query), append([]any{deployment}, asTexts(args)...)...).Scan(into...)
 	})
 }
 
@@ -181,7 +194,9 @@ func (d *Database) transact(ctx context.Context, how durability, fn func(pgx.Tx,
 	if d.readOnly {
 		return ledger.ErrReadOnly
 	}
-	raw, err := d.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: how.beginning()})
+	beginning, cancel := context.WithTimeout(ctx, statementTimeout)
+	raw, err := d.pool.BeginTx(beginning, pgx.TxOptions{BeginQuery: how.beginning()})
+	cancel()
 	if err != nil {
 		return err
 	}

@@ -110,6 +110,9 @@ func (a *App) explainElsewhere(cfg *config.Config, err error) error {
 	if _, set := a.LookupEnv(config.EnvURL); set {
 		from = fmt.Sprintf(" (the address comes from the variable %s)", config.EnvURL)
 	}
+	if cfg.Ledger.Postgres() {
+		return problem.Hint(err, "to go on with this deployment%s, name another schema in \"ledger\" of %s, or give the deployment another name", from, a.ConfigPath)
+	}
 	return problem.Hint(err, "to go on with this deployment%s, name another file as \"ledger\" in %s, or move %s away if it was a trial's",
 		from, a.ConfigPath, cfg.Ledger)
 }

@@ -56,8 +56,8 @@ func runService(cmd *cobra.Command, a *program.App) error {
 	if cmd.Flags().Changed("sync") {
 		return problem.Usage(errors.New("a service runs all syncs of its configuration: a sync without a \"schedule\" runs only when somebody asks"))
 	}
-	load := func() (*config.Config, error) { return a.LoadConfig(config.UseEverything) }
-	cfg, err := load()
+	load := func() (*config.Set, error) { return a.LoadSet(config.UseEverything) }
+	set, err := load()
 	if err != nil {
 		return err
 	}
@@ -66,8 +66,8 @@ func runService(cmd *cobra.Command, a *program.App) error {
 		_ = level.UnmarshalText([]byte(a.LogLevel)) // it was checked
 	}
 	opener := a.Opener()
-	opener.Logger = telemetry.NewLog(a.Err(), cfg.Service.LogJSON || a.JSON, level)
-	if _, set := a.LookupEnv("GOGC"); !set {
+	opener.Logger = telemetry.NewLog(a.Err(), set.Service.LogJSON || a.JSON, level)
+	if _, given := a.LookupEnv("GOGC"); !given {
 		defer debug.SetGCPercent(debug.SetGCPercent(restGC))
 	}
 	stop := a.NewSoftStop()
@@ -75,7 +75,7 @@ func runService(cmd *cobra.Command, a *program.App) error {
 	defer stop.Disarm()
 	again, release := reloads(cmd.Context())
 	defer release()
-	err = serve.Run(cmd.Context(), cfg, serve.Options{
+	err = serve.Run(cmd.Context(), set, serve.Options{
 		Opener: opener, Reload: load, Lookup: a.LookupEnv, Version: a.Version,
 		Ready: func(at serve.Addresses) {
 			if a.JSON {
@@ -87,7 +87,10 @@ func runService(cmd *cobra.Command, a *program.App) error {
 			}
 		},
 	}, serve.Signals{Stop: stop.C(), Reload: again})
-	return a.ExplainError(cfg, "", err)
+	if set.Several {
+		return err
+	}
+	return a.ExplainError(set.Deployments[0], "", err)
 }
 
 // reloads returns a channel that has a value after SIGHUP.

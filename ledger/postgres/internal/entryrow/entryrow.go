@@ -1,10 +1,10 @@
-package postgres
+// Package entryrow is how the ledger in PostgreSQL keeps an entry: its columns, and the statement that puts entries into their table.
+package entryrow
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,8 +16,8 @@ import (
 	"owlatsync/ledger/internal/entry"
 )
 
-// row is an entry as it is stored, but for its sync and its number.
-type row struct {
+// Row is an entry as it is stored, but for its sync and its number.
+type Row struct {
 	texts [numTexts + owlatsync.NumContactFields][]byte // nil: NULL
 	ints  [numInts]pgtype.Int8
 	bools [numBools]bool
@@ -60,8 +60,8 @@ var (
 	boolColumns = [numBools]string{"intent_local", "doubt"}
 )
 
-// columns are the names of the columns in the order of row.
-var columns = func() (names []string) {
+// Names are the names of the columns in the order of Row.Values.
+var Names = func() (names []string) {
 	names = append(names, textColumns[:]...)
 	for _, f := range owlatsync.ContactFields {
 		names = append(names, f.Column())
@@ -69,11 +69,11 @@ var columns = func() (names []string) {
 	return append(append(names, intColumns[:]...), boolColumns[:]...)
 }()
 
-// entryColumns are the columns that scanEntry reads, of entries e.
-var entryColumns = "e.number, e." + strings.Join(columns, ", e.")
+// Columns are the columns that Scan reads, of entries e.
+var Columns = "e.number, e." + strings.Join(Names, ", e.")
 
-// encodeRow returns an entry as it is stored, without its memberships. An entry without a time of change changed now.
-func encodeRow(e *ledger.Entry, now time.Time) (r row, err error) {
+// Encode returns an entry as it is stored, without its memberships. An entry without a time of change changed now.
+func Encode(e *ledger.Entry, now time.Time) (r Row, err error) {
 	failure, err := entry.EncodeFailure(e.Failure)
 	if err != nil {
 		return r, err
@@ -105,6 +105,24 @@ func encodeRow(e *ledger.Entry, now time.Time) (r row, err error) {
 	return r, nil
 }
 
+// SetMembers gives the row its memberships as they are stored; nil: none.
+func (r *Row) SetMembers(members []byte) { r.texts[colMembers] = members }
+
+// Values returns the values of the columns, in the order of Names.
+func (r *Row) Values() []any {
+	values := make([]any, 0, len(Names))
+	for _, text := range r.texts {
+		values = append(values, text)
+	}
+	for _, n := range r.ints {
+		values = append(values, n)
+	}
+	for _, b := range r.bools {
+		values = append(values, b)
+	}
+	return values
+}
+
 // filled returns the bytes of a text, which are never NULL.
 func filled(s string) []byte { return append([]byte{}, s...) }
 
@@ -132,12 +150,12 @@ func timeOf(n pgtype.Int8) time.Time {
 	return time.UnixMicro(n.Int64).UTC()
 }
 
-// scanEntry reads entryColumns; before takes the columns in front of them.
-func (b *base) scanEntry(ctx context.Context, rows pgx.Rows, before ...any) (number int64, e *ledger.Entry, err error) {
+// Scan reads Columns; before takes the columns in front of them. Members decodes memberships as they are stored.
+func Scan(rows pgx.Rows, members func([]byte) ([]ledger.Membership, error), before ...any) (number int64, e *ledger.Entry, err error) {
 	var texts [numTexts + owlatsync.NumContactFields]pgtype.DriverBytes
 	var ints [numInts]pgtype.Int8
 	e = new(ledger.Entry)
-	into := append(make([]any, 0, len(before)+1+len(columns)), before...)
+	into := append(make([]any, 0, len(before)+1+len(Names)), before...)
 	into = append(into, &number)
 	for i := range texts {
 		into = append(into, &texts[i])
@@ -160,7 +178,7 @@ func (b *base) scanEntry(ctx context.Context, rows pgx.Rows, before ...any) (num
 	if e.Fingerprint, err = entry.DecodeFingerprint(texts[colFingerprint]); err != nil {
 		return 0, nil, err
 	}
-	if e.Memberships, err = b.decodeMembers(ctx, texts[colMembers]); err != nil {
+	if e.Memberships, err = members(texts[colMembers]); err != nil {
 		return 0, nil, err
 	}
 	for _, c := range []struct {
@@ -179,30 +197,41 @@ func (b *base) scanEntry(ctx context.Context, rows pgx.Rows, before ...any) (num
 	return number, e, nil
 }
 
-// decodeMembers returns the memberships of an entry. If another process has made a topic meanwhile, it reads the topics again.
-func (b *base) decodeMembers(ctx context.Context, stored []byte) ([]ledger.Membership, error) {
-	if len(stored) == 0 {
-		return nil, nil
+// Put puts entries under their numbers. Its arguments are those of PutArgs.
+var Put = func() string {
+	types := append(slices.Repeat([]string{"bytea[]"}, len(Names)-numInts-numBools), slices.Concat(slices.Repeat([]string{"bigint[]"}, numInts), slices.Repeat([]string{"boolean[]"}, numBools))...)
+	var args, set []string
+	for i, name := range Names {
+		args = append(args, fmt.Sprintf("$%d::%s", i+4, types[i]))
+		set = append(set, name+" = excluded."+name)
 	}
-	ms, err := entry.DecodeMembers(stored, b.topics.all())
-	if !errors.Is(err, ledger.ErrCorrupt) {
-		return ms, err
-	}
-	if err := b.loadTopics(ctx); err != nil {
-		return nil, err
-	}
-	return entry.DecodeMembers(stored, b.topics.all())
-}
+	return "INSERT INTO @entries (deployment, sync, number, " + strings.Join(Names, ", ") + ") SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], " +
+		strings.Join(args, ", ") + ") ON CONFLICT (sync, number) DO UPDATE SET " + strings.Join(set, ", ")
+}()
 
-// loadTopics reads all topics of the deployment.
-func (b *base) loadTopics(ctx context.Context) error {
-	return b.query(ctx, "SELECT id, topic FROM @topics WHERE deployment = $1", nil, func(rows pgx.Rows) error {
-		var id int64
-		var topic string
-		err := rows.Scan(&id, &topic)
-		if err == nil {
-			b.topics.keep(topic, id)
+// PutArgs returns the arguments of Put.
+func PutArgs(deployment int64, syncs, numbers []int64, entries []Row) []any {
+	args := []any{deployment, syncs, numbers}
+	for i := range entries[0].texts {
+		column := make([][]byte, len(entries))
+		for n := range entries {
+			column[n] = entries[n].texts[i]
 		}
-		return err
-	})
+		args = append(args, column)
+	}
+	for i := range numInts {
+		column := make([]pgtype.Int8, len(entries))
+		for n := range entries {
+			column[n] = entries[n].ints[i]
+		}
+		args = append(args, column)
+	}
+	for i := range numBools {
+		column := make([]bool, len(entries))
+		for n := range entries {
+			column[n] = entries[n].bools[i]
+		}
+		args = append(args, column)
+	}
+	return args
 }

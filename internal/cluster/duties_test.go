@@ -1,0 +1,261 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"owlatsync"
+	"owlatsync/internal/events"
+	"owlatsync/internal/schedule"
+	"owlatsync/internal/turns"
+	"owlatsync/ledger"
+	"owlatsync/ledger/memory"
+)
+
+// every is a timetable of one sync.
+func every(t *testing.T, sync string, period time.Duration) []schedule.Entry {
+	t.Helper()
+	s, err := schedule.New(sync, schedule.Spec{Every: period})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []schedule.Entry{{Sync: sync, Schedule: s}}
+}
+
+func TestTheLeaderSaysWhenSyncsAreDue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	acme := Deployment{Name: "acme", Syncs: []string{"users"}, Timetable: every(t, "users", 2*time.Second)}
+	a, b := w.node("a", nil, acme), w.node("b", nil, acme)
+	w.until(30*time.Second, "two runs", func() bool { return len(w.made()) >= 2 })
+	if r := w.made()[0]; r.Sync != "users" || r.Why != turns.Scheduled {
+		t.Errorf("%+v", r)
+	}
+	for _, n := range []*member{a, b} { // a schedule that is gone is followed no more
+		if err := n.SetDeployments([]Deployment{{Name: "acme", Syncs: []string{"users"}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.until(10*time.Second, "what was due is done", func() bool { return w.count("kind IN ('due', 'run') AND finalized_at IS NULL") == 0 })
+	before := w.count("kind = 'due'")
+	time.Sleep(3 * time.Second) // longer than the period; nothing tells that nothing comes
+	if after := w.count("kind = 'due'"); after != before {
+		t.Errorf("%d more are due", after-before)
+	}
+}
+
+func TestWhatWasDueWhileNobodyLedIsMadeUpFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.node("a", nil,
+		Deployment{Name: "acme", Timetable: every(t, "users", time.Hour)}, Deployment{Name: "bcme", Timetable: every(t, "users", time.Hour)}, Deployment{Name: "ccme", Timetable: every(t, "users", time.Hour)})
+	now := n.clock.Now()
+	last := map[string]map[string]time.Time{"acme": {"users": now}, "bcme": {"users": now.Add(-2 * time.Hour)}}
+	if err := n.Overdue(t.Context(), last); err != nil {
+		t.Fatal(err)
+	}
+	w.until(5*time.Second, "two runs", func() bool { return len(w.made()) == 2 })
+	got := []string{w.made()[0].deployment, w.made()[1].deployment}
+	if slices.Sort(got); !slices.Equal(got, []string{"bcme", "ccme"}) {
+		t.Errorf("%v", got)
+	}
+}
+
+// passes are the passes over what is to be written back.
+type passes struct {
+	mu   sync.Mutex
+	made []string
+	next time.Duration // after a pass; 0: never
+	err  error
+}
+
+func (p *passes) Pass(_ context.Context, deployment, target string) (time.Time, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.made = append(p.made, deployment+"/"+target)
+	if p.next == 0 {
+		return time.Time{}, p.err
+	}
+	return time.Now().Add(p.next), p.err
+}
+
+func (p *passes) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.made)
+}
+
+func TestWriteBacksAreMadeByAnyNode(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := &passes{next: time.Hour}
+	acme := Deployment{Name: "acme", Targets: []string{"crm"}}
+	set := func(o *Options) { o.WriteBacks = p }
+	a, b := w.node("a", set, acme), w.node("b", set, acme)
+	if err := a.Errands().Deliver(t.Context(), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	w.until(5*time.Second, "a pass", func() bool { return p.count() == 1 })
+	w.until(5*time.Second, "it waits for the next", func() bool { return w.count("kind = 'write_back' AND state = 'scheduled'") == 1 })
+	// Something new does not wait for what is due in an hour.
+	if err := b.Errands().Deliver(t.Context(), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	w.until(5*time.Second, "another pass", func() bool { return p.count() == 2 })
+	if n := w.count("kind = 'write_back'"); n != 1 {
+		t.Errorf("%d jobs", n)
+	}
+}
+
+func TestAChoreIsDoneByOneNode(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var mu sync.Mutex
+	var done []string
+	chore := func(name string) func(*Options) {
+		return func(o *Options) {
+			o.Chores = []Chore{{Name: "tidy", Every: time.Hour, Within: time.Minute, Do: func(context.Context) error {
+				mu.Lock()
+				defer mu.Unlock()
+				done = append(done, name)
+				return errors.New("it is all the same")
+			}}}
+		}
+	}
+	w.node("a", chore("a"))
+	w.node("b", chore("b"))
+	w.until(15*time.Second, "it is done", func() bool { return w.count("kind = 'chore' AND finalized_at IS NOT NULL") == 1 })
+	mu.Lock()
+	defer mu.Unlock()
+	if len(done) != 1 {
+		t.Errorf("%v", done)
+	}
+}
+
+func TestNodesHearOfEachOther(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	heard := make(chan events.Event, 10)
+	hear := func(o *Options) {
+		o.Hear = func(deployment string, e events.Event) {
+			if deployment == "acme" {
+				heard <- e
+			}
+		}
+	}
+	a, b := w.node("a", hear), w.node("b", hear)
+	_ = b
+	deadline := time.After(10 * time.Second)
+	for told := false; !told; { // the other may not listen yet
+		a.Tell("acme", events.Event{ID: 5, At: time.Now(), Kind: events.Ended, Sync: "users", Run: 7, Data: events.EndData{Status: ledger.StatusOK}})
+		select {
+		case e := <-heard:
+			told = true
+			if e.ID != 0 || e.Kind != events.Ended || e.Run != 7 || e.Data == nil {
+				t.Errorf("%+v", e)
+			}
+		case <-time.After(200 * time.Millisecond):
+		case <-deadline:
+			t.Fatal("nothing is heard")
+		}
+	}
+}
+
+func TestALineQueuesInTheLedgerFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	acme := Deployment{Name: "acme", Syncs: []string{"users"}, Timetable: every(t, "users", time.Hour)}
+	a, b := w.node("a", nil, acme), w.node("b", nil, acme)
+	books := memory.New()
+	defer books.Close()
+	hub := events.NewHub()
+	defer hub.Close()
+	told, cancel := hub.Subscribe(events.Filter{})
+	defer cancel()
+	la, lb := a.Line("acme", books, hub), b.Line("acme", books, hub)
+	w.holdRuns()
+	first, err := la.Trigger(t.Context(), "users", turns.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := lb.Trigger(t.Context(), "users", turns.Options{})
+	if err != nil || again != first {
+		t.Errorf("asked again: %d, %v, want %d", again, err, first)
+	}
+	other, err := lb.Trigger(t.Context(), "users", turns.Options{Part: owlatsync.Part{Limit: 3}})
+	if err != nil || other == first {
+		t.Errorf("asked for less: %d, %v", other, err)
+	}
+	if _, err := la.Trigger(t.Context(), "nobody", turns.Options{}); !errors.Is(err, turns.ErrUnknownSync) {
+		t.Errorf("an unknown sync: %v", err)
+	}
+	w.until(5*time.Second, "both are being made", func() bool { return w.count("kind = 'run' AND state = 'running'") == 2 })
+	away := lb
+	if lb.here() != nil {
+		away = la
+	}
+	waiting, err := away.Waiting(t.Context(), "users")
+	if err != nil || !slices.Equal(waiting.Runs, []int64{first, other}) || !waiting.Any {
+		t.Errorf("%+v, %v", waiting, err)
+	}
+	if err := away.Cancel(t.Context(), other); err != nil {
+		t.Error(err)
+	}
+	w.until(5*time.Second, "the job is cancelled", func() bool { return w.count("kind = 'run' AND state = 'cancelled'") == 1 })
+	if err := away.Cancel(t.Context(), other); !errors.Is(err, turns.ErrNotCancellable) {
+		t.Errorf("a second time: %v", err)
+	}
+	if err := away.Cancel(t.Context(), 999); !errors.Is(err, ledger.ErrNoRun) {
+		t.Errorf("no run: %v", err)
+	}
+	if next := away.Next("users"); next.IsZero() || !away.Next("leads").IsZero() {
+		t.Errorf("next at %s", next)
+	}
+	if err := away.Alive(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []events.Kind{events.Queued, events.Queued, events.Ended} {
+		if e := <-told; e.Kind != want {
+			t.Errorf("told %+v, want %s", e, want)
+		}
+	}
+}
+
+func TestAQueuedRunWithoutAJobIsNoticed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.node("a", nil, Deployment{Name: "acme"})
+	w.until(5*time.Second, "nothing to do", func() bool { return len(a.Homes()) == 0 })
+	for _, sql := range []string{
+		"INSERT INTO owlat_sync.deployments (name) VALUES ('acme')",
+		`INSERT INTO owlat_sync.runs (deployment, id, sync, mode, epoch, stage, status, message, full_scan, approves, plan_form)
+			SELECT id, 1, 1, '', 0, '', 'queued', '', false, 0, 0 FROM owlat_sync.deployments`,
+	} {
+		if _, err := w.pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.until(6*time.Second, "a home", func() bool { return len(a.Homes()) == 1 })
+}
+
+func TestAClockThatIsWrongDoesNotCount(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	for _, wrong := range []time.Duration{-10 * time.Minute, 0, 10 * time.Minute} {
+		database := time.Now().Add(wrong)
+		asked := time.Now()
+		c.set(database, asked, asked.Add(20*time.Millisecond))
+		if off := c.Now().Sub(time.Now().Round(0).Add(wrong)); off.Abs() > 100*time.Millisecond {
+			t.Errorf("off by %s with a clock that is wrong by %s", off, wrong)
+		}
+	}
+	before := c.Now()
+	c.set(time.Now().Add(time.Hour), time.Now(), time.Now().Add(5*time.Second)) // too slow to be exact
+	if moved := c.Now().Sub(before); moved > time.Minute {
+		t.Errorf("the clock was set by an answer that took long: %s", moved)
+	}
+}

@@ -1,0 +1,270 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"owlatsync/ledger"
+)
+
+// held is a home on this node.
+type held struct {
+	Home
+	name   string
+	queue  string
+	always bool
+	lease  Lease
+	since  time.Time
+	let    chan struct{} // closed: it is to end softly
+	letGo  func()
+}
+
+const (
+	full       = time.Second            // how long a node without a place leaves a home to others
+	aside      = 100 * time.Millisecond // how long a node that has its share leaves a home to others at least, and at most five times that
+	asideMost  = 3                      // and how often
+	strangers  = 2 * time.Second        // how long a home waits whose deployment nobody seems to know
+	strangeFor = 150                    // and how often
+	awhile     = time.Second            // how long a home lingers while others wait
+	atLeast    = 10 * time.Minute       // how long a busy home may stay while others wait
+	closing    = 5 * time.Second
+)
+
+// homeWorker keeps homes: its job takes as long as the home lasts.
+type homeWorker struct {
+	river.WorkerDefaults[homeArgs]
+	node *Node
+}
+
+// Timeout implements river.Worker: a home lasts as long as it must, and nobody rescues it but the next home.
+func (w *homeWorker) Timeout(*river.Job[homeArgs]) time.Duration { return -1 }
+
+// NextRetry implements river.Worker.
+func (w *homeWorker) NextRetry(job *river.Job[homeArgs]) time.Time {
+	return w.node.clock.Now().Add(min(retryAfter(len(job.Errors)+1)/3, time.Minute))
+}
+
+// Work implements river.Worker.
+func (w *homeWorker) Work(ctx context.Context, job *river.Job[homeArgs]) error {
+	n := keeper{w.node}
+	if !n.begin() {
+		return river.JobSnooze(0)
+	}
+	defer n.keeping.Done()
+	d, known := n.deployment(job.Args.Deployment)
+	before := snoozes(job.JobRow)
+	switch {
+	case !known && before < strangeFor:
+		return n.pass(ctx, job.ID, before)
+	case !known:
+		return n.disown(ctx, job.Args.Deployment)
+	case n.crew.mine.Load() >= int64(n.o.Slots):
+		return river.JobSnooze(full)
+	case job.Queue == homesQueue && before < asideMost && n.crew.hasItsShare():
+		// Nodes look for jobs at regular times, so that without chance the same would come first again and again.
+		return river.JobSnooze(aside + rand.N(4*aside))
+	}
+	n.crew.more(1)
+	defer n.crew.more(-1)
+	lease, err := n.o.Leases.Home(ctx, d.Name)
+	switch {
+	case errors.Is(err, ledger.ErrLocked):
+		return nil // its holder sees what is in the queue, and whoever misses the holder asks again
+	case err != nil:
+		return fmt.Errorf("take the home of deployment %q: %w", d.Name, err)
+	}
+	return n.keep(ctx, d, lease)
+}
+
+// pass gives a job for a home to another node, whose configuration may know the deployment.
+func (n keeper) pass(ctx context.Context, job int64, before int) error {
+	queue, nodes := n.crew.another(n.o.ID)
+	if _, err := n.o.Pool.Exec(ctx, "UPDATE "+n.tables.jobs+" SET queue = $2 WHERE id = $1", job, queue); err != nil {
+		return fmt.Errorf("leave a home to another node: %w", err)
+	}
+	if before < 2*nodes {
+		return river.JobSnooze(0)
+	}
+	return river.JobSnooze(strangers)
+}
+
+// disown cancels what is asked of a deployment that is in nobody's configuration.
+func (n keeper) disown(ctx context.Context, deployment string) error {
+	sql := "UPDATE " + n.tables.jobs + " SET state = 'cancelled', finalized_at = now() WHERE queue = $1 AND state IN ('available', 'retryable', 'scheduled')"
+	if _, err := n.o.Pool.Exec(ctx, sql, queueOf(deployment)); err != nil {
+		return fmt.Errorf("cancel what is asked of deployment %q, which is in no configuration: %w", deployment, err)
+	}
+	return river.JobCancel(fmt.Errorf("no node has a deployment %q in its configuration", deployment))
+}
+
+// keeper keeps homes on its node.
+type keeper struct{ *Node }
+
+// begin reports whether a home may begin here, and counts it.
+func (n keeper) begin() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.ending() {
+		return false
+	}
+	n.keeping.Add(1)
+	return true
+}
+
+func snoozes(job *rivertype.JobRow) int {
+	var m struct {
+		Snoozes int `json:"snoozes"`
+	}
+	_ = json.Unmarshal(job.Metadata, &m)
+	return m.Snoozes
+}
+
+// keep is the home of a deployment until it has nothing to do, or must end.
+func (n keeper) keep(ctx context.Context, d Deployment, lease Lease) (err error) {
+	let := make(chan struct{})
+	h := &held{
+		name: d.Name, queue: queueOf(d.Name), always: d.Always, lease: lease, since: time.Now(), let: let, letGo: sync.OnceFunc(func() { close(let) }),
+	}
+	released := false
+	release := func() {
+		if !released {
+			released = true
+			if e := lease.Release(); e != nil && !errors.Is(e, ledger.ErrLockLost) {
+				n.log.Warn("the lease of a home is not released; it ends by itself", "deployment", h.name, "error", e)
+			}
+		}
+	}
+	defer release()
+	if err := n.open(lease.Context(), h); err != nil {
+		return fmt.Errorf("open deployment %q: %w", h.name, err)
+	}
+	n.log.Info("a deployment is at home here", "deployment", h.name, "epoch", lease.Epoch())
+	n.mu.Lock()
+	n.homes[h.name] = h
+	n.mu.Unlock()
+	why := "it cannot work its queue"
+	if err = n.client.Queues().Add(h.queue, river.QueueConfig{MaxWorkers: 200, FetchPollInterval: n.pollEvery()}); err == nil {
+		why = n.stay(ctx, h)
+	}
+	n.quit(ctx, h)
+	n.mu.Lock()
+	delete(n.homes, h.name)
+	n.mu.Unlock()
+	lost := lease.Check()
+	release()
+	n.log.Info("a deployment has left its home here", "deployment", h.name, "epoch", lease.Epoch(), "why", why)
+	if err != nil {
+		return fmt.Errorf("work the queue of deployment %q: %w", h.name, err)
+	}
+	if lost == nil {
+		n.afterwards(ctx, h)
+	}
+	return nil
+}
+
+// pollEvery is how often a home looks for jobs of which it was not notified.
+func (n keeper) pollEvery() time.Duration {
+	if n.o.PollOnly {
+		return time.Second
+	}
+	return 1 * time.Second
+}
+
+// open takes up what an earlier home left, and opens the deployment. Few are opened at the same time.
+func (n keeper) open(ctx context.Context, h *held) error {
+	select {
+	case n.opening <- struct{}{}:
+		defer func() { <-n.opening }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if err := n.takeUp(ctx, h.name, h.lease.Epoch()); err != nil {
+		return err
+	}
+	home, err := n.o.Homes.Open(ctx, h.name, h.lease)
+	if err != nil {
+		return err
+	}
+	h.Home = home
+	if err := home.Start(ctx); err != nil {
+		over, cancel := context.WithCancel(ctx)
+		cancel()
+		home.Stop(over)
+		return err
+	}
+	return nil
+}
+
+// stay waits until the home is to end, and says why it is.
+func (n keeper) stay(ctx context.Context, h *held) string {
+	tick := time.NewTicker(min(n.o.Linger/4, 500*time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return "it is aborted"
+		case <-n.aborted.Done():
+			return "its node aborts"
+		case <-h.lease.Context().Done():
+			return "its lease is lost"
+		case <-n.stop:
+			return "its node stops"
+		case <-h.let:
+			return "another node has room for it"
+		case <-tick.C:
+		}
+		linger := n.o.Linger
+		if n.crew.crowded.Load() {
+			linger = min(linger, awhile)
+		}
+		if idle := h.Idle(); !h.always && !idle.IsZero() && time.Since(idle) >= linger {
+			return "it has nothing to do"
+		}
+	}
+}
+
+// quit ends a home: softly if it may still work, else at once. No job of its queue is being worked afterwards.
+func (n keeper) quit(ctx context.Context, h *held) {
+	n.unqueue(h.queue)
+	soft, done := context.WithTimeout(context.WithoutCancel(ctx), n.o.Soft)
+	defer done()
+	for _, c := range []context.Context{ctx, n.aborted, h.lease.Context()} {
+		defer context.AfterFunc(c, done)()
+	}
+	h.Stop(soft)
+	for {
+		c, done := context.WithTimeout(context.WithoutCancel(ctx), closing)
+		err := n.client.Queues().Remove(c, h.queue)
+		done()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			return // it is removed, or was never added
+		}
+		n.log.Warn("jobs of a home that has ended go on", "deployment", h.name)
+	}
+}
+
+// afterwards asks for another home if there is something to do that this one has not seen.
+func (n keeper) afterwards(ctx context.Context, h *held) {
+	c, done := context.WithTimeout(context.WithoutCancel(ctx), closing)
+	defer done()
+	again := h.always
+	if !again {
+		sql := "SELECT EXISTS (SELECT FROM " + n.tables.jobs + " WHERE state = 'available' AND queue = $1)"
+		if err := n.o.Pool.QueryRow(c, sql, h.queue).Scan(&again); err != nil {
+			return // whoever looks out sees it
+		}
+	}
+	if again {
+		if _, err := n.client.InsertMany(c, []river.InsertManyParams{n.homeAt(h.name, h.lease.Epoch())}); err != nil {
+			n.log.Debug("another home is not asked for yet", "deployment", h.name, "error", err)
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"owlatsync/internal/events"
+)
+
+const (
+	longest   = 7900 // bytes of a notification; PostgreSQL takes 8000
+	unsaid    = 256  // events that wait to be told
+	hearAfter = time.Second
+)
+
+// voice tells the other nodes what happens here, and hears what happens there. Nobody waits for it, and what is lost is lost: whoever
+// must know looks into the ledger.
+type voice struct {
+	node    *Node
+	channel string
+	out     chan said
+}
+
+// said is an event on its way to other nodes.
+type said struct {
+	Node       string       `json:"node"`
+	Deployment string       `json:"deployment,omitempty"`
+	Event      events.Event `json:"event"`
+}
+
+func newVoice(n *Node) *voice {
+	return &voice{node: n, channel: n.o.Schema + ".owlat_sync_events", out: make(chan said, unsaid)}
+}
+
+// Tell tells other nodes of an event. It never waits. Rows and progress are not told: they are many, and soon out of date.
+func (n *Node) Tell(deployment string, e events.Event) {
+	if e.Kind == events.Row || e.Kind == events.Lost || e.Kind == events.Progress || n.o.PollOnly {
+		return
+	}
+	select {
+	case n.voice.out <- said{n.o.ID, deployment, e}:
+	default:
+	}
+}
+
+// speak tells what waits, several at once.
+func (v *voice) speak(ctx context.Context) {
+	for {
+		var b pgx.Batch
+		select {
+		case <-ctx.Done():
+			return
+		case s := <-v.out:
+			v.add(&b, s)
+		}
+		for more := true; more && b.Len() < 50; {
+			select {
+			case s := <-v.out:
+				v.add(&b, s)
+			default:
+				more = false
+			}
+		}
+		c, done := context.WithTimeout(ctx, closing)
+		if err := v.node.o.Pool.SendBatch(c, &b).Close(); err != nil && ctx.Err() == nil {
+			v.node.log.Debug("other nodes are not told what happens here", "error", err)
+		}
+		done()
+	}
+}
+
+func (v *voice) add(b *pgx.Batch, s said) {
+	text, err := json.Marshal(s)
+	if err == nil && len(text) > longest {
+		s.Event.Data = nil
+		text, err = json.Marshal(s)
+	}
+	if err == nil && len(text) <= longest {
+		b.Queue("SELECT pg_notify($1, $2)", v.channel, string(text))
+	}
+}
+
+// listen hears what other nodes tell, also after the connection is lost.
+func (v *voice) listen(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := v.hear(ctx); err != nil && ctx.Err() == nil {
+			v.node.log.Debug("what other nodes tell is not heard for a moment", "error", err)
+		}
+		timer := time.NewTimer(hearAfter)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+func (v *voice) hear(ctx context.Context) error {
+	conn, err := pgx.ConnectConfig(ctx, v.node.o.Pool.Config().ConnConfig.Copy())
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{v.channel}.Sanitize()); err != nil {
+		return err
+	}
+	for {
+		// A connection that was cut without a word is found out by asking it.
+		c, done := context.WithTimeout(ctx, 10*time.Second)
+		notification, err := conn.WaitForNotification(c)
+		done()
+		switch {
+		case err == nil:
+			v.tell(notification.Payload)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, context.DeadlineExceeded) && !conn.IsClosed():
+			c, done := context.WithTimeout(ctx, closing)
+			err := conn.Ping(c)
+			done()
+			if err != nil {
+				return err
+			}
+		default:
+			return err
+		}
+	}
+}
+
+func (v *voice) tell(payload string) {
+	var s struct {
+		said
+		Event struct {
+			events.Event
+			Data json.RawMessage `json:"data,omitempty"`
+		} `json:"event"`
+	}
+	if json.Unmarshal([]byte(payload), &s) != nil || s.Node == v.node.o.ID || v.node.o.Hear == nil {
+		return
+	}
+	e := s.Event.Event
+	if e.ID = 0; len(s.Event.Data) > 0 {
+		e.Data = s.Event.Data
+	}
+	v.node.o.Hear(s.Deployment, e)
+}
+
+// arriveWithin is how long a notification may take that is only a trial.
+const arriveWithin = 2 * time.Second
+
+// notificationsArrive tries whether notifications do, which they do not through a pooler of transactions.
+func notificationsArrive(ctx context.Context, pool *pgxpool.Pool) (bool, error) {
+	conn, err := pgx.ConnectConfig(ctx, pool.Config().ConnConfig.Copy())
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	channel, word := "owlat_sync_trial_"+rand.Text(), rand.Text()
+	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
+		return false, nil //nolint:nilerr // a server that knows no LISTEN sends none
+	}
+	if _, err := pool.Exec(ctx, "SELECT pg_notify($1, $2)", channel, word); err != nil {
+		return false, err
+	}
+	c, done := context.WithTimeout(ctx, arriveWithin)
+	defer done()
+	notification, err := conn.WaitForNotification(c)
+	if err != nil {
+		return false, ctx.Err()
+	}
+	_, _ = conn.Exec(ctx, "UNLISTEN *")
+	return notification.Payload == word, nil
+}

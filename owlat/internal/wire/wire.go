@@ -1,0 +1,171 @@
+// Package wire has the rules of what is sent and received, whatever it means: how paths, headers and bodies are written and checked,
+// and what headers of answers say. It sends nothing.
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Methods are those that a request may have.
+var Methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+
+// OwnHeaders are the client's and the transport's alone.
+var OwnHeaders = []string{"Accept-Encoding", "Authorization", "Connection", "Content-Length", "Host", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
+
+// Escape percent-encodes every byte that is not unreserved. Owlat's router looks at the last segment only: a slash that
+// stays a slash would make an address name another contact.
+func Escape(b *strings.Builder, s string) {
+	const hex = "0123456789ABCDEF"
+	b.Grow(len(s))
+	for i := range len(s) {
+		c := s[i]
+		if unreserved(c) {
+			b.WriteByte(c)
+			continue
+		}
+		b.WriteByte('%')
+		b.WriteByte(hex[c>>4])
+		b.WriteByte(hex[c&15])
+	}
+}
+
+func unreserved(c byte) bool {
+	switch {
+	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '.', c == '_', c == '~':
+		return true
+	}
+	return false
+}
+
+// SplitPath splits an encoded path with its query. It fails unless every segment stays where it is.
+func SplitPath(whole string) (path string, query url.Values, err error) {
+	path, after, _ := strings.Cut(whole, "?")
+	if query, err = url.ParseQuery(after); err != nil {
+		return "", nil, errors.New("the query cannot be read") // the error of ParseQuery quotes it
+	}
+	if !strings.HasPrefix(path, "/") || strings.ContainsFunc(path, func(c rune) bool { return c <= ' ' || c > '~' || c == '#' || c == '\\' }) {
+		return "", nil, errors.New("the path does not begin with a slash, or is not percent-encoded")
+	}
+	for segment := range strings.SplitSeq(path[1:], "/") {
+		if plain, err := url.PathUnescape(segment); err != nil || plain == "" || plain == "." || plain == ".." {
+			return "", nil, errors.New("the path has a segment that is empty, a step, or badly encoded")
+		}
+	}
+	return path, query, nil
+}
+
+// RouteParts counts the parts of a route in braces. It reports whether the route has the form of one.
+func RouteParts(route string) (parts int, ok bool) {
+	rest, ok := strings.CutPrefix(route, "/")
+	if !ok {
+		return 0, false
+	}
+	for part := range strings.SplitSeq(rest, "/") {
+		name, open := strings.CutPrefix(part, "{")
+		name, closed := strings.CutSuffix(name, "}")
+		if open {
+			parts++
+		}
+		if open != closed || name == "" || name == "." || name == ".." || strings.ContainsFunc(name, func(r rune) bool { return r >= 0x80 || !unreserved(byte(r)) }) {
+			return 0, false
+		}
+	}
+	return parts, true
+}
+
+// IsToken reports whether s can be the name of a header.
+func IsToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r >= 0x80 || !unreserved(byte(r)) && !strings.ContainsRune("!#$%&'*+^`|", r)
+	})
+}
+
+// IsControl reports whether no value of a header may hold r.
+func IsControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
+
+// RequestID is what an answer calls its request, "" if it does not.
+func RequestID(h http.Header) string {
+	for _, name := range []string{"X-Request-Id", "Convex-Request-Id"} {
+		if id := h.Get(name); id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
+// Encode returns the JSON of a body, nil for none.
+func Encode(body any) ([]byte, error) {
+	if body == nil {
+		return nil, nil
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(body); err != nil {
+		return nil, fmt.Errorf("the request cannot be encoded: %w", err)
+	}
+	if hasReplacement(b.Bytes()) {
+		return nil, errors.New("a text of the request is not valid UTF-8")
+	}
+	return b.Bytes(), nil
+}
+
+// hasReplacement finds the escape \ufffd, which encoding/json writes for a byte that is not UTF-8 and only for that: a
+// U+FFFD of the text itself is written as it is.
+func hasReplacement(b []byte) bool {
+	for i := 0; i < len(b); i++ {
+		if b[i] != '\\' {
+			continue
+		}
+		if bytes.HasPrefix(b[i:], []byte(`\ufffd`)) {
+			return true
+		}
+		i++
+	}
+	return false
+}
+
+// RetryAfter reads both forms of Retry-After, seconds and a date; 0 for anything else. A date is by the clock of whoever
+// answered, which the answer's own Date shows.
+func RetryAfter(h http.Header) time.Duration {
+	value := strings.TrimSpace(h.Get("Retry-After"))
+	if seconds, err := strconv.ParseFloat(value, 64); err == nil {
+		if !(seconds > 0) {
+			return 0
+		}
+		return time.Duration(min(seconds, 24*60*60) * float64(time.Second))
+	}
+	if at, err := http.ParseTime(value); err == nil {
+		if date, err := http.ParseTime(h.Get("Date")); err == nil {
+			return max(0, at.Sub(date))
+		}
+		return max(0, time.Until(at))
+	}
+	return 0
+}
+
+// Drain reads the little that may be left of an answer and closes it, so that the connection can be used again.
+func Drain(body io.ReadCloser) {
+	defer func() { _ = body.Close() }()
+	_, _ = io.CopyN(io.Discard, body, 4<<10)
+}
+
+var (
+	addressLike = regexp.MustCompile(`[^\s"<>]*(?:@|%40)[^\s"<>]*`)
+	keyLike     = regexp.MustCompile(`lm_live_[A-Za-z0-9]+`)
+)
+
+// Redact takes out whatever looks like an address or a key.
+func Redact(s string) string {
+	return keyLike.ReplaceAllString(addressLike.ReplaceAllString(s, "[address]"), "[key]")
+}
