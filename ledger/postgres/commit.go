@@ -50,18 +50,25 @@ func (q *queue) withdraw(c *commit) bool {
 	return true
 }
 
+// recorder records entries under a lock.
+type recorder struct {
+	*fence
+	queue queue
+	rows  rows // only for who has the turn
+}
+
 // Record makes the records durable in their order, all or none. An entry needs a sync and a key; a zero ChangedAt becomes the
 // present time. Calls that come while a transaction is written share the next one. A call that cannot be written fails alone. If ctx
 // ends while the call waits, nothing of it is written. Once its transaction has begun, the call returns the true result. While the server
 // cannot be reached, it tries for some seconds.
-func (k *lock) Record(ctx context.Context, records ...ledger.Record) error {
+func (k *recorder) Record(ctx context.Context, records ...ledger.Record) error {
 	if err := k.record(ctx, records); err != nil {
 		return fmt.Errorf("record in ledger: %w", explain(ctx, err))
 	}
 	return nil
 }
 
-func (k *lock) record(ctx context.Context, records []ledger.Record) error {
+func (k *recorder) record(ctx context.Context, records []ledger.Record) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -80,7 +87,7 @@ func (k *lock) record(ctx context.Context, records []ledger.Record) error {
 }
 
 // share writes in a transaction that calls share which come while another one is written.
-func (k *lock) share(ctx context.Context, steps []*step) error {
+func (k *recorder) share(ctx context.Context, steps []*step) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -105,7 +112,7 @@ func (k *lock) share(ctx context.Context, steps []*step) error {
 	return <-c.done
 }
 
-func (k *lock) commitWaiting(ctx context.Context) {
+func (k *recorder) commitWaiting(ctx context.Context) {
 	defer k.leaveTurn()
 	runtime.Gosched() // lets callers that the last transaction has answered join this one
 	batch := k.queue.takeAll()
@@ -129,7 +136,7 @@ func concernsAll(err error) bool {
 	return isKnown(err) || isAway(err) || errors.Is(err, errUnknown) || stateOf(err) == stateDiskFull || stateOf(err) == stateReadOnly
 }
 
-func (k *lock) commit(ctx context.Context, batch []*commit) error {
+func (k *recorder) commit(ctx context.Context, batch []*commit) error {
 	if err := k.usable(); err != nil {
 		return err
 	}

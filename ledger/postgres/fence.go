@@ -26,9 +26,78 @@ var (
 	errBehind  = fmt.Errorf("%w (PostgreSQL has lost what it had acknowledged, so the ledger is older than what was done: the next run makes it safe first)", ledger.ErrLockLost)
 )
 
+// fence is what lets writes under a lock pass: one after the other, and only while no later lock was given out.
+type fence struct {
+	*Lease
+	*base
+	turn   chan struct{} // full while something is written under the lock
+	writes int64         // how often was written under it, as far as is known; only for who has the turn
+}
+
+// usable returns why the lock is known to be of no use, without a look at the ledger. One that could not be renewed may still be written
+// under, as long as nobody has taken it over: what happened can then be recorded.
+func (k *fence) usable() error {
+	switch {
+	case k.isClosed():
+		return ledger.ErrClosed
+	case k.released.Load():
+		return errReleased
+	}
+	if why := k.whyLost(); why != nil && !errors.Is(why, errNotRenewed) {
+		return why
+	}
+	return nil
+}
+
+// update runs fn in one transaction, unless the lock is lost.
+func (k *fence) update(ctx context.Context, doing string, d durability, fn func(*tx) error) error {
+	if err := k.transact(ctx, d, fn); err != nil {
+		return fmt.Errorf("%s: %w", doing, explain(ctx, err))
+	}
+	return nil
+}
+
+func (k *fence) transact(ctx context.Context, d durability, fn func(*tx) error) error {
+	if err := k.usable(); err != nil {
+		return err
+	}
+	if err := k.takeTurn(ctx); err != nil {
+		return err
+	}
+	defer k.leaveTurn()
+	return k.fenced(ctx, func(number int64) error { return k.within(ctx, d, number, fn) })
+}
+
+// within runs fn in one transaction that first passes the fence.
+func (k *fence) within(ctx context.Context, d durability, number int64, fn func(*tx) error) error {
+	return k.db.transact(ctx, d, func(raw pgx.Tx, ctx context.Context) error {
+		t := &tx{Tx: raw, ctx: ctx, l: k.base, deployment: k.deployment}
+		if err := t.Exec(passFence, k.deployment, k.epoch, k.holder, k.writes, number); err != nil {
+			return err
+		}
+		return fn(t)
+	})
+}
+
+// passFence is the first statement of every write under a lock.
+const passFence = "SELECT @fence($1, $2, $3, $4, $5)"
+
+func (k *fence) takeTurn(ctx context.Context) error {
+	select {
+	case k.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-k.done:
+		return ledger.ErrClosed
+	}
+}
+
+func (k *fence) leaveTurn() { <-k.turn }
+
 // fenced makes a write that is one transaction and first passes the fence with the number it gets, and counts it. It finds out whether the
 // write was made if its commit was not answered, and makes it again if it was not. The caller has the turn.
-func (k *lock) fenced(ctx context.Context, write func(number int64) error) error {
+func (k *fence) fenced(ctx context.Context, write func(number int64) error) error {
 	for until := steady() + patience; ; {
 		number := rand.Int64()
 		err := write(number)
@@ -74,7 +143,7 @@ func rest(ctx context.Context) {
 }
 
 // lookUntil looks, as often as it takes, whether a write was made.
-func (k *lock) lookUntil(ctx context.Context, until time.Duration, number int64) (made bool, err error) {
+func (k *fence) lookUntil(ctx context.Context, until time.Duration, number int64) (made bool, err error) {
 	for {
 		made, err = k.look(ctx, number)
 		if err == nil || errors.Is(err, ledger.ErrLockLost) || steady() > until || k.isClosed() {
@@ -85,7 +154,7 @@ func (k *lock) lookUntil(ctx context.Context, until time.Duration, number int64)
 }
 
 // look finds out whether the latest write under the lock was the one with the number. From then on a write that is still on its way fails.
-func (k *lock) look(ctx context.Context, number int64) (made bool, err error) {
+func (k *fence) look(ctx context.Context, number int64) (made bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
 	defer cancel()
 	var writes, last int64
@@ -114,7 +183,7 @@ func (k *lock) look(ctx context.Context, number int64) (made bool, err error) {
 
 // behind notes that the server has lost what it had acknowledged under this lock. Whoever holds the lock now has built on that and loses
 // it too; who takes it next makes the entries safe.
-func (k *lock) behind(ctx context.Context) error {
+func (k *fence) behind(ctx context.Context) error {
 	k.lose(errBehind)
 	ctx = context.WithoutCancel(ctx)
 	for until := steady() + patience; ; rest(ctx) {

@@ -37,7 +37,7 @@ func Migrate(ctx context.Context, o Options) (from, to int, err error) {
 	if err == nil {
 		defer d.Close()
 		if err = d.check(ctx); err == nil {
-			from, to, err = d.migrate(ctx)
+			from, to, err = migrator{d}.migrate(ctx)
 		}
 	}
 	if err != nil {
@@ -62,7 +62,7 @@ func (d *Database) prepare(ctx context.Context) error {
 	case is < known && d.readOnly:
 		return ErrOutdated
 	case is < known:
-		_, _, err := d.migrate(ctx)
+		_, _, err := migrator{d}.migrate(ctx)
 		if stateOf(err) == stateDenied {
 			return fmt.Errorf("%w (%w)", ErrOutdated, err)
 		}
@@ -115,8 +115,11 @@ func (d *Database) version(ctx context.Context) (is int, err error) {
 // migrationLock is the number of the lock that one migration has at a time: "OwlS" in ASCII.
 const migrationLock = 0x4f776c53
 
+// migrator brings the schema of a database up to date.
+type migrator struct{ *Database }
+
 // migrate makes the missing migrations, all or none, and then those of River.
-func (d *Database) migrate(ctx context.Context) (from, to int, err error) {
+func (d migrator) migrate(ctx context.Context) (from, to int, err error) {
 	err = d.alone(ctx, func(t pgx.Tx) error {
 		if from, err = d.version(ctx); err != nil { // another may have made them meanwhile
 			return err
@@ -144,7 +147,7 @@ func (d *Database) migrate(ctx context.Context) (from, to int, err error) {
 }
 
 // alone runs fn while no other process migrates, in a transaction. The lock ends with it, so a PgBouncer may stand between.
-func (d *Database) alone(ctx context.Context, fn func(pgx.Tx) error) error {
+func (d migrator) alone(ctx context.Context, fn func(pgx.Tx) error) error {
 	t, err := d.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = 0"})
 	if err != nil {
 		return err
@@ -162,7 +165,7 @@ func (d *Database) alone(ctx context.Context, fn func(pgx.Tx) error) error {
 }
 
 // createSchema creates the schema if it is not there: that needs no right if it is.
-func (d *Database) createSchema(ctx context.Context, t pgx.Tx) error {
+func (d migrator) createSchema(ctx context.Context, t pgx.Tx) error {
 	var there bool
 	err := t.QueryRow(ctx, "SELECT to_regnamespace($1) IS NOT NULL", d.schema).Scan(&there)
 	if err == nil && !there {
@@ -175,7 +178,7 @@ func (d *Database) createSchema(ctx context.Context, t pgx.Tx) error {
 }
 
 // migrateRiver brings River's tables up to date.
-func (d *Database) migrateRiver(ctx context.Context) error {
+func (d migrator) migrateRiver(ctx context.Context) error {
 	m, err := rivermigrate.New(riverpgxv5.New(d.pool), &rivermigrate.Config{Schema: d.schema, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		return err

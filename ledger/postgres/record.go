@@ -109,7 +109,7 @@ func fold(steps []*step, syncs map[string]int64) *change {
 var removal = &step{removes: true}
 
 // put makes steps durable in their order, all or none. The caller has the turn.
-func (k *lock) put(ctx context.Context, steps []*step) error {
+func (k *recorder) put(ctx context.Context, steps []*step) error {
 	syncs, topics, err := k.intern(ctx, steps)
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func (k *lock) put(ctx context.Context, steps []*step) error {
 }
 
 // intern returns the numbers of the syncs and topics that the steps name, and makes what is new.
-func (k *lock) intern(ctx context.Context, steps []*step) (syncs, topics map[string]int64, err error) {
+func (k *recorder) intern(ctx context.Context, steps []*step) (syncs, topics map[string]int64, err error) {
 	syncs, topics = make(map[string]int64), make(map[string]int64)
 	missing := false
 	for _, s := range steps {
@@ -176,13 +176,13 @@ func (k *lock) intern(ctx context.Context, steps []*step) (syncs, topics map[str
 const answerTimeout = 8 * time.Second
 
 // putOnce makes a change in one transaction that is sent at once, so that nobody who freezes keeps it open.
-func (k *lock) putOnce(ctx context.Context, number int64, c *change, topics map[string]int64) error {
+func (k *recorder) putOnce(ctx context.Context, number int64, c *change, topics map[string]int64) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	if err := k.find(ctx, c); err != nil {
+	if err := k.rows.find(ctx, k.db, c); err != nil {
 		return err
 	}
-	b, err := k.batch(c, number, topics)
+	b, err := c.batch(k.fence, number, topics)
 	if err != nil {
 		return err
 	}
@@ -225,10 +225,10 @@ const (
 )
 
 // find finds the numbers of the entries that a change concerns, and gives numbers to new ones.
-func (k *lock) find(ctx context.Context, c *change) error {
+func (r *rows) find(ctx context.Context, db *Database, c *change) error {
 	var unknown []rowKey
 	for _, at := range c.order {
-		n, known := k.rows.numbers[at]
+		n, known := r.numbers[at]
 		if known {
 			c.fresh[at] = n
 		} else {
@@ -236,7 +236,7 @@ func (k *lock) find(ctx context.Context, c *change) error {
 		}
 	}
 	if len(unknown) > 0 {
-		if err := k.findUnknown(ctx, c, unknown); err != nil {
+		if err := findUnknown(ctx, db, c, unknown); err != nil {
 			return err
 		}
 	}
@@ -245,14 +245,14 @@ func (k *lock) find(ctx context.Context, c *change) error {
 		if _, found := c.fresh[at]; found || c.steps[at].removes {
 			continue
 		}
-		if last, known := k.rows.last[at.sync]; known {
+		if last, known := r.last[at.sync]; known {
 			c.lasts[at.sync] = last
 		} else if !slices.Contains(without, at.sync) {
 			without = append(without, at.sync)
 		}
 	}
 	if len(without) > 0 {
-		rows, err := k.db.pool.Query(ctx, k.db.sql("SELECT id, last_entry FROM @syncs WHERE id = ANY ($1)"), without)
+		rows, err := db.pool.Query(ctx, db.sql("SELECT id, last_entry FROM @syncs WHERE id = ANY ($1)"), without)
 		err = eachRow(rows, err, func(rows pgx.Rows) error {
 			var sync, last int64
 			err := rows.Scan(&sync, &last)
@@ -278,12 +278,12 @@ func (k *lock) find(ctx context.Context, c *change) error {
 	return nil
 }
 
-func (k *lock) findUnknown(ctx context.Context, c *change, unknown []rowKey) error {
+func findUnknown(ctx context.Context, db *Database, c *change, unknown []rowKey) error {
 	syncs, keys := make([]int64, len(unknown)), make([][]byte, len(unknown))
 	for i, at := range unknown {
 		syncs[i], keys[i] = at.sync, []byte(at.key)
 	}
-	rows, err := k.db.pool.Query(ctx, k.db.sql(findNumbers), syncs, keys)
+	rows, err := db.pool.Query(ctx, db.sql(findNumbers), syncs, keys)
 	return eachRow(rows, err, func(rows pgx.Rows) error {
 		var ord, number int64
 		err := rows.Scan(&ord, &number)
@@ -307,7 +307,7 @@ const (
 )
 
 // batch returns the statements of a change, which are one transaction.
-func (k *lock) batch(c *change, number int64, topics map[string]int64) (*pgx.Batch, error) {
+func (c *change) batch(k *fence, number int64, topics map[string]int64) (*pgx.Batch, error) {
 	b := new(pgx.Batch)
 	b.Queue(k.db.sql(passFence), k.deployment, k.epoch, k.holder, k.writes, number)
 	syncs, numbers := make([]int64, len(c.gone)), make([]int64, len(c.gone))
@@ -386,7 +386,7 @@ func (c *change) lineArgs(deployment int64) []any {
 }
 
 // Remove implements ledger.Writer. It ignores keys without an entry.
-func (k *lock) Remove(ctx context.Context, sync string, keys []string) error {
+func (k *recorder) Remove(ctx context.Context, sync string, keys []string) error {
 	steps := make([]*step, 0, len(keys))
 	for _, key := range keys {
 		if key != "" {

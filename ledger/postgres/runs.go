@@ -15,8 +15,11 @@ import (
 	"owlatsync/ledger/postgres/internal/runrow"
 )
 
+// runWriter writes runs and bookmarks under a lock.
+type runWriter struct{ *fence }
+
 // BeginRun implements ledger.Writer.
-func (k *lock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err error) {
+func (k runWriter) BeginRun(ctx context.Context, run ledger.Run) (id int64, err error) {
 	const doing = "begin run in ledger"
 	args, err := runrow.Encode(&run, time.Now())
 	if err != nil {
@@ -41,7 +44,7 @@ func (k *lock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err erro
 	if err != nil {
 		return 0, err
 	}
-	sweep(ctx, k)
+	sweep(ctx, k.fence)
 	return id, nil
 }
 
@@ -62,7 +65,7 @@ func (t *tx) beginQueued(run *ledger.Run, sync, epoch int64, args []any) error {
 }
 
 // Beat implements ledger.Writer.
-func (k *lock) Beat(ctx context.Context, beat ledger.Beat) error {
+func (k runWriter) Beat(ctx context.Context, beat ledger.Beat) error {
 	const doing = "note in ledger how far a run is"
 	report, err := runrow.JSONOrNull(beat.Report, beat.Report == nil)
 	if err != nil {
@@ -96,7 +99,7 @@ func unknownRun(err error, id int64) error {
 }
 
 // PauseRun implements ledger.Turns.
-func (k *lock) PauseRun(ctx context.Context, id int64) error {
+func (k runWriter) PauseRun(ctx context.Context, id int64) error {
 	return k.update(ctx, "let a run of the ledger wait", lazy, func(t *tx) error {
 		n, err := t.Affect("UPDATE @runs SET status = 'waiting', heartbeat = $3 WHERE deployment = $1 AND id = $2 AND status IN ('running', 'waiting')",
 			t.deployment, id, time.Now().UnixMicro())
@@ -112,7 +115,7 @@ func (k *lock) PauseRun(ctx context.Context, id int64) error {
 }
 
 // ResumeRun implements ledger.Turns.
-func (k *lock) ResumeRun(ctx context.Context, id int64) error {
+func (k runWriter) ResumeRun(ctx context.Context, id int64) error {
 	return k.update(ctx, "let a run of the ledger go on", lazy, func(t *tx) error {
 		if status, err := t.statusOf(id); err != nil {
 			return err
@@ -127,7 +130,7 @@ func (k *lock) ResumeRun(ctx context.Context, id int64) error {
 }
 
 // KeepPlan implements ledger.Writer.
-func (k *lock) KeepPlan(ctx context.Context, run int64, items []ledger.PlanItem) error {
+func (k runWriter) KeepPlan(ctx context.Context, run int64, items []ledger.PlanItem) error {
 	n := len(items)
 	phases, orders := make([]int64, n), make([]int64, n)
 	keys, bodies, addresses := make([][]byte, n), make([][]byte, n), make([][]byte, n)
@@ -153,7 +156,7 @@ func (k *lock) KeepPlan(ctx context.Context, run int64, items []ledger.PlanItem)
 }
 
 // EndRun implements ledger.Writer.
-func (k *lock) EndRun(ctx context.Context, ending ledger.Ending) error {
+func (k runWriter) EndRun(ctx context.Context, ending ledger.Ending) error {
 	const doing = "end run in ledger"
 	args, mark, err := encodeEnding(&ending)
 	if err != nil {
@@ -186,7 +189,7 @@ func (k *lock) EndRun(ctx context.Context, ending ledger.Ending) error {
 		return nil
 	})
 	if err == nil {
-		sweep(ctx, k)
+		sweep(ctx, k.fence)
 	}
 	return err
 }

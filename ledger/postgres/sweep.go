@@ -23,7 +23,7 @@ const (
 
 // sweep removes the items of plans that are dropped. It stops at the first error and says nothing about it: what stays is only room, and
 // the next run sweeps again.
-func sweep(ctx context.Context, k *lock) {
+func sweep(ctx context.Context, k *fence) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sweepTimeout)
 	defer cancel()
 	for after := int64(0); ; {

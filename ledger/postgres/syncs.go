@@ -80,7 +80,7 @@ func encodeBookmark(b ledger.Bookmark) ([]any, error) {
 }
 
 // SetBookmark implements ledger.Writer.
-func (k *lock) SetBookmark(ctx context.Context, sync string, b ledger.Bookmark) error {
+func (k runWriter) SetBookmark(ctx context.Context, sync string, b ledger.Bookmark) error {
 	const doing = "record a bookmark in ledger"
 	args, err := encodeBookmark(b)
 	if err != nil {
