@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/postgres/internal/change"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // commit is one call on its way to the server that shares its transaction with others.
 type commit struct {
-	steps []*step
+	steps []*change.Step
 	done  chan error // receives one result
 }
 
@@ -54,7 +56,7 @@ func (q *queue) withdraw(c *commit) bool {
 type recorder struct {
 	*fence
 	queue queue
-	rows  rows // only for who has the turn
+	rows  change.Numbers // only for who has the turn
 }
 
 // Record makes the records durable in their order, all or none. An entry needs a sync and a key; a zero ChangedAt becomes the
@@ -63,7 +65,7 @@ type recorder struct {
 // cannot be reached, it tries for some seconds.
 func (k *recorder) Record(ctx context.Context, records ...ledger.Record) error {
 	if err := k.record(ctx, records); err != nil {
-		return fmt.Errorf("record in ledger: %w", explain(ctx, err))
+		return fmt.Errorf("record in ledger: %w", server.Explain(ctx, err))
 	}
 	return nil
 }
@@ -75,11 +77,11 @@ func (k *recorder) record(ctx context.Context, records []ledger.Record) error {
 	if err := k.usable(); err != nil || len(records) == 0 {
 		return err
 	}
-	steps, err := encodeRecords(records, time.Now())
+	steps, err := change.Encode(records, time.Now())
 	if err != nil {
 		return err
 	}
-	all := make([]*step, len(steps))
+	all := make([]*change.Step, len(steps))
 	for i := range steps {
 		all[i] = &steps[i]
 	}
@@ -87,7 +89,7 @@ func (k *recorder) record(ctx context.Context, records []ledger.Record) error {
 }
 
 // share writes in a transaction that calls share which come while another one is written.
-func (k *recorder) share(ctx context.Context, steps []*step) error {
+func (k *recorder) share(ctx context.Context, steps []*change.Step) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -133,14 +135,14 @@ func (k *recorder) commitWaiting(ctx context.Context) {
 
 // concernsAll reports whether an error is no fault of one call among others.
 func concernsAll(err error) bool {
-	return isKnown(err) || isAway(err) || errors.Is(err, errUnknown) || stateOf(err) == stateDiskFull || stateOf(err) == stateReadOnly
+	return server.IsKnown(err) || server.IsAway(err) || errors.Is(err, errUnknown) || server.StateOf(err) == server.StateDiskFull || server.StateOf(err) == server.StateReadOnly
 }
 
 func (k *recorder) commit(ctx context.Context, batch []*commit) error {
 	if err := k.usable(); err != nil {
 		return err
 	}
-	var steps []*step
+	var steps []*change.Step
 	for _, c := range batch {
 		steps = append(steps, c.steps...)
 	}

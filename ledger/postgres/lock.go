@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/postgres/internal/lease"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // locker gives out the lock.
@@ -37,14 +40,14 @@ func (l locker) acquire(ctx context.Context, claim ledger.Claim) (*lock, error) 
 		case errors.Is(err, ledger.ErrLocked) && !claim.Wait:
 			return nil, err
 		case !errors.Is(err, ledger.ErrLocked):
-			return nil, fmt.Errorf("lock ledger: %w", explain(ctx, err))
+			return nil, fmt.Errorf("lock ledger: %w", server.Explain(ctx, err))
 		}
 		select {
 		case <-ctx.Done():
 			return nil, fmt.Errorf("lock ledger: %w", context.Cause(ctx))
 		case <-l.done:
 			return nil, fmt.Errorf("lock ledger: %w", ledger.ErrClosed)
-		case <-time.After(l.db.timing.look):
+		case <-time.After(l.db.leases.Look()):
 		}
 	}
 }
@@ -61,25 +64,25 @@ func (l locker) tryAcquire(ctx context.Context, claim ledger.Claim) (*lock, erro
 		return nil, err
 	}
 	f := &fence{base: l.base, turn: make(chan struct{}, 1)}
-	lease, err := l.db.leases.take(ctx, deployment, kindRun, self(), claim.Purpose, func(ctx context.Context, t pgx.Tx, g grant) (err error) {
+	taken, err := l.db.leases.Take(ctx, deployment, lease.Run, self(), claim.Purpose, func(ctx context.Context, t pgx.Tx, g lease.Grant) (err error) {
 		if claim.Deployment != "" {
 			if err := bind(&tx{Tx: t, ctx: ctx, l: l.base, deployment: deployment}, claim.Deployment); err != nil {
 				return err
 			}
 		}
-		f.writes, err = l.db.raiseFence(ctx, t, g)
+		f.writes, err = lease.RaiseFence(ctx, l.db.DB, t, g)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	l.forget()
-	f.Lease = lease
+	f.Lease = taken
 	k := &lock{fence: f, recorder: recorder{fence: f}, runWriter: runWriter{f}}
 	if !l.hold(k) {
 		return nil, errors.Join(ledger.ErrClosed, k.Lease.Release())
 	}
-	if err := k.mend(k.ctx); err != nil {
+	if err := k.mend(k.Context()); err != nil {
 		return nil, errors.Join(err, k.Release())
 	}
 	return k, nil
@@ -107,7 +110,7 @@ func (b *base) forget() {
 
 // bind ties the deployment to its Owlat on first use.
 func bind(t *tx, deployment string) error {
-	var bound text
+	var bound server.Text
 	err := t.Row("UPDATE @deployments SET bound = coalesce(bound, $2) WHERE id = $1 RETURNING bound", []any{t.deployment, deployment}, &bound)
 	if err == nil && string(bound) != deployment {
 		err = &ledger.DeploymentError{Bound: string(bound), Configured: deployment}
@@ -119,7 +122,7 @@ func bind(t *tx, deployment string) error {
 func (l locker) Alive(ctx context.Context, run ledger.Run) (alive bool, err error) {
 	err = l.row(ctx, "SELECT EXISTS (SELECT 1 FROM @leases WHERE deployment = $1 AND kind = 'run' AND epoch = $2 AND expires > clock_timestamp())", []any{run.Epoch}, &alive)
 	if err != nil {
-		return false, fmt.Errorf("see who holds the ledger: %w", explain(ctx, err))
+		return false, fmt.Errorf("see who holds the ledger: %w", server.Explain(ctx, err))
 	}
 	return alive, nil
 }
@@ -137,4 +140,10 @@ func (k *lock) Release() error {
 	delete(k.held, k)
 	k.mu.Unlock()
 	return k.Lease.Release()
+}
+
+// self is this process as an owner of leases.
+func self() ledger.Owner {
+	host, _ := os.Hostname() // empty if there is none
+	return ledger.Owner{Host: host, PID: os.Getpid()}
 }

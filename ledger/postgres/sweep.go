@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"time"
+
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // sweepBatch is how many items of a plan one transaction removes, so that nobody waits long.
@@ -31,7 +33,7 @@ func sweep(ctx context.Context, k *fence) {
 			return
 		}
 		for n := int64(sweepBatch); n == sweepBatch; {
-			err := k.transact(ctx, lazy, func(t *tx) (err error) {
+			err := k.transact(ctx, server.Lazy, func(t *tx) (err error) {
 				n, err = t.Affect(sweepPlan, t.deployment, after, sweepBatch)
 				return err
 			})
