@@ -3,9 +3,11 @@
 package server
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/url"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -85,6 +88,9 @@ const (
 // schemaName is what a schema may be called, so that it needs no quotes.
 var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 
+// readBuffer is how much a connection reads at once at the most, in bytes.
+const readBuffer = 64 << 10
+
 // parse returns what pgx is to do with the DSN, and the schema.
 func parse(o Options) (*pgxpool.Config, string, error) {
 	dsn, schema, err := SplitDSN(o.DSN)
@@ -115,6 +121,10 @@ func parse(o Options) (*pgxpool.Config, string, error) {
 	// A peer that is cut off is noticed, also while nothing is asked of it.
 	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}}
 	config.ConnConfig.DialFunc = dialer.DialContext
+	// The index of a large sync is some megabytes, which come in fewer pieces so.
+	config.ConnConfig.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		return pgproto3.NewFrontend(bufio.NewReaderSize(r, readBuffer), w)
+	}
 	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		teach(conn)
 		return nil
