@@ -41,11 +41,15 @@ func (s *Session) Errands(ctx context.Context, held func() error) (*Errands, err
 	if err != nil {
 		return nil, err
 	}
-	if e.full, err = errand.NewCarrier(client, s.Config.Owlat.APIKey.Reveal()); err != nil || !s.Config.Ledger.Postgres() {
-		return e, err
+	if e.full, err = errand.NewCarrier(client, s.Config.Owlat.APIKey.Reveal()); err != nil {
+		return nil, err
 	}
-	e.db, e.end, err = s.opener.Database(ctx, s.Config.Ledger)
-	return e, err
+	if s.Config.Ledger.Postgres() {
+		if e.db, e.end, err = s.opener.Database(ctx, s.Config.Ledger); err != nil {
+			return nil, err
+		}
+	}
+	return e, nil
 }
 
 // Carry does an errand; see errand.Carrier.
