@@ -160,16 +160,21 @@ type turn struct {
 
 	mu    sync.Mutex
 	lease *postgres.Lease // nil: it was not needed yet
+	loose bool            // nothing may be written, so that others are not known of
 }
 
 // Check waits for the turn if need be, and fails once it is over.
 func (t *turn) Check() (err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.lease == nil {
-		if t.lease, err = t.take(); err != nil {
+	if t.lease == nil && !t.loose {
+		t.lease, err = t.take()
+		if t.loose = errors.Is(err, ledger.ErrReadOnly); err != nil && !t.loose {
 			return err
 		}
+	}
+	if t.loose {
+		return nil
 	}
 	return t.lease.Check()
 }

@@ -259,3 +259,19 @@ type carries struct{ *setup.Errands }
 func (c carries) Call(ctx context.Context, _ string, e json.RawMessage) (json.RawMessage, error) {
 	return c.Carry(ctx, e)
 }
+
+// TestAReaderSendsWithTheShare lets somebody who may write nothing ask Owlat, as plans do.
+func TestAReaderSendsWithTheShare(t *testing.T) {
+	t.Parallel()
+	_, cfg, o, _ := sharing(t)
+	o.Reads = true
+	for _, locks := range []bool{true, false} {
+		out := outside(t, o, cfg, locks)
+		if got := rate(out.Client); !near(got, 30) {
+			t.Errorf("a reader sends %v a second", got)
+		}
+		if err := errors.Join(upsert(out), out.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+}
