@@ -31,6 +31,7 @@ type Home struct {
 	d       *Deployment
 	own     bool // the deployment is the home's own
 	session *setup.Session
+	errands *setup.Errands
 	syncs   *syncs
 	outbox  *outbox        // nil: it is not the home's work
 	alerts  *alert.Watcher // nil: likewise
@@ -64,6 +65,13 @@ func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
 		return err
 	}
 	if err := h.session.Ledger.Unwritable(); err != nil {
+		return err
+	}
+	held := h.o.Held
+	if held == nil {
+		held = func() error { return nil }
+	}
+	if h.errands, err = h.session.Errands(ctx, held); err != nil {
 		return err
 	}
 	if h.d = h.o.Deployment; h.d == nil {
@@ -160,6 +168,9 @@ func (h *Home) Close() error {
 	}
 	if h.own {
 		h.d.Close()
+	}
+	if h.errands != nil {
+		h.errands.Close()
 	}
 	if h.session != nil {
 		errs = append(errs, h.session.Close())

@@ -133,7 +133,7 @@ var table = map[string][]string{
 
 	// The rooms of the command line: groups of commands, which know nothing of each other, stand on what all commands share.
 	"/cmd/owlat-sync/internal/program": {
-		"/ledger", "/owlat", "/reconcile", "/internal/config", "/internal/console", "/internal/exitcode", "/internal/problem", "/internal/render", "/internal/setup",
+		"/ledger", "/ledger/postgres", "/owlat", "/reconcile", "/internal/cluster", "/internal/config", "/internal/console", "/internal/errand", "/internal/exitcode", "/internal/problem", "/internal/render", "/internal/setup",
 		"github.com/spf13/cobra",
 	},
 	"/cmd/owlat-sync/internal/services": {
