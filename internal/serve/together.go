@@ -17,7 +17,6 @@ import (
 	"owlatsync/internal/setup"
 	"owlatsync/ledger"
 	"owlatsync/ledger/postgres"
-	"owlatsync/owlat"
 )
 
 // together works for deployments as one of the nodes that share a ledger in PostgreSQL: each deployment is at home on one of them at a
@@ -100,6 +99,9 @@ func (t *together) Open(ctx context.Context, cfg *config.Config) (*home.Deployme
 	m := &member{Deployment: d, ledger: l}
 	t.mu.Lock()
 	t.open[cfg.Name] = m
+	if t.ctx != nil {
+		t.tellOthers(cfg.Name, m)
+	}
 	t.mu.Unlock()
 	if err := t.tellNode(); err != nil {
 		return nil, errors.Join(err, t.Shut(ctx, d))
@@ -372,18 +374,10 @@ func (g *guest) Stop(ctx context.Context) {
 	}
 }
 
-// Call implements cluster.Home: the request is a home.Call, the answer a home.Result.
+// Call implements cluster.Home; see home.Home.Call.
 func (g *guest) Call(ctx context.Context, request json.RawMessage) (json.RawMessage, error) {
-	var c home.Call
-	if err := json.Unmarshal(request, &c); err != nil {
-		return nil, fmt.Errorf("%w: the call cannot be read: %w", owlat.ErrInvalidInput, err)
-	}
 	if err := g.lease.Check(); err != nil {
 		return nil, err
 	}
-	result, err := g.Home.Call(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(result)
+	return g.Home.Call(ctx, request)
 }
