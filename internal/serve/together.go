@@ -99,6 +99,9 @@ func (t *together) Open(ctx context.Context, cfg *config.Config) (*home.Deployme
 	m := &member{Deployment: d, ledger: l}
 	t.mu.Lock()
 	t.open[cfg.Name] = m
+	if t.ctx != nil {
+		t.tellOthers(cfg.Name, m)
+	}
 	t.mu.Unlock()
 	if err := t.tellNode(); err != nil {
 		return nil, errors.Join(err, t.Shut(ctx, d))
