@@ -25,6 +25,3 @@ func Dial(ctx context.Context, pool *pgxpool.Pool, schema string, log *slog.Logg
 	}
 	return n.Errands(), nil
 }
-
-// NotSent reports that nothing was done for certain.
-func (e *CallError) NotSent() bool { return !e.Unknown }

@@ -99,6 +99,9 @@ func (t *together) Open(ctx context.Context, cfg *config.Config) (*home.Deployme
 	m := &member{Deployment: d, ledger: l}
 	t.mu.Lock()
 	t.open[cfg.Name] = m
+	if t.ctx != nil {
+		t.tellOthers(cfg.Name, m)
+	}
 	t.mu.Unlock()
 	if err := t.tellNode(); err != nil {
 		return nil, errors.Join(err, t.Shut(ctx, d))
@@ -341,7 +344,7 @@ func (t hosts) Open(ctx context.Context, deployment string, lease cluster.Lease)
 	}
 	cfg := m.Config()
 	o := t.options(cfg)
-	o.Opener.Databases, o.Shared, o.Deployment = t.opener.Databases, true, m.Deployment
+	o.Opener.Databases, o.Shared, o.Deployment, o.Held = t.opener.Databases, true, m.Deployment, lease.Check
 	h, err := home.Open(ctx, cfg, o)
 	if err != nil {
 		return nil, err
