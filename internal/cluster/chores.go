@@ -10,7 +10,7 @@ import (
 
 // standing are the chores that every cluster has. Each looks for what was missed, because whoever should have seen to it died, or because
 // nobody led when a time came.
-func (n *Node) standing() []Chore {
+func (n calendar) standing() []Chore {
 	return []Chore{
 		{Name: "overdue", Every: time.Hour, Within: 5 * time.Minute, Do: n.overdue},
 		{Name: "write_backs", Every: 30 * time.Second, Within: time.Minute, Do: n.undelivered},
@@ -19,7 +19,7 @@ func (n *Node) standing() []Chore {
 }
 
 // overdue asks for runs of the syncs whose time has passed since they began last.
-func (n *Node) overdue(ctx context.Context) error {
+func (n calendar) overdue(ctx context.Context) error {
 	rows, err := n.o.Pool.Query(ctx, `SELECT d.name, s.name, max(r.started) FROM `+n.tables.runs+` r JOIN `+n.tables.deployments+` d ON d.id = r.deployment
 		JOIN `+n.tables.syncs+` s ON s.id = r.sync WHERE r.started IS NOT NULL AND r.status NOT IN ('queued', 'cancelled') AND r.part IS NULL AND r.mode <> 'plan' GROUP BY d.name, s.name`)
 	if err != nil {
@@ -43,7 +43,7 @@ func (n *Node) overdue(ctx context.Context) error {
 }
 
 // undelivered asks for passes over what is due to be written back, for which nobody has asked.
-func (n *Node) undelivered(ctx context.Context) error {
+func (n calendar) undelivered(ctx context.Context) error {
 	rows, err := n.o.Pool.Query(ctx, `SELECT DISTINCT d.name FROM `+n.tables.deliveries+` w JOIN `+n.tables.deployments+` d ON d.id = w.deployment
 		WHERE w.state = 'waiting' AND w.due <= extract(epoch FROM now()) * 1000000`)
 	if err != nil {
@@ -62,7 +62,7 @@ func (n *Node) undelivered(ctx context.Context) error {
 }
 
 // forgetNodes forgets nodes that have not been seen for a day.
-func (n *Node) forgetNodes(ctx context.Context) error {
+func (n calendar) forgetNodes(ctx context.Context) error {
 	if _, err := n.o.Pool.Exec(ctx, "DELETE FROM "+n.tables.nodes+" WHERE seen < now() - interval '1 day'"); err != nil {
 		return fmt.Errorf("forget nodes that are gone: %w", err)
 	}

@@ -98,6 +98,13 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response(r, done.Answer), nil
 }
 
+// CloseIdleConnections closes those of requests that go directly.
+func (t *transport) CloseIdleConnections() {
+	if direct, ok := t.direct.(interface{ CloseIdleConnections() }); ok {
+		direct.CloseIdleConnections()
+	}
+}
+
 // wrap makes an errand of a request, whose body it reads and closes.
 func (t *transport) wrap(r *http.Request) (json.RawMessage, error) {
 	f := owlat.Forwarded{Method: r.Method, Header: make(http.Header)}

@@ -129,7 +129,7 @@ var table = map[string][]string{
 
 	// The rooms of the command line: groups of commands, which know nothing of each other, stand on what all commands share.
 	"/cmd/owlat-sync/internal/program": {
-		"/ledger", "/owlat", "/reconcile", "/internal/config", "/internal/console", "/internal/exitcode", "/internal/problem", "/internal/render", "/internal/setup",
+		"/ledger", "/ledger/postgres", "/owlat", "/reconcile", "/internal/cluster", "/internal/config", "/internal/errand", "/internal/console", "/internal/exitcode", "/internal/problem", "/internal/render", "/internal/setup",
 		"github.com/spf13/cobra",
 	},
 	"/cmd/owlat-sync/internal/services": {
@@ -159,17 +159,17 @@ var table = map[string][]string{
 	"/internal/events":    {"/", "/ledger", "/reconcile/progress"},
 	"/internal/caller":    {"/", "/ledger", "/internal/config", "/internal/exitcode", "/internal/problem"},
 	"/internal/home": {
-		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/internal/alert", "/internal/api", "/internal/config", "/internal/events",
+		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/internal/alert", "/internal/api", "/internal/config", "/internal/errand", "/internal/events",
 		"/internal/exitcode", "/internal/feedback", "/internal/problem", "/internal/schedule", "/internal/setup", "/internal/standing",
 		"/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback",
 	},
 	"/internal/serve": {
-		"/internal/access", "/internal/api", "/internal/config", "/internal/events", "/internal/home", "/internal/problem", "/internal/setup", "/internal/sourcedsn",
-		"/internal/telemetry", "github.com/gofrs/flock", "golang.org/x/sys/unix",
+		"/ledger", "/ledger/postgres", "/internal/access", "/internal/api", "/internal/cluster", "/internal/config", "/internal/events", "/internal/home", "/internal/problem",
+		"/internal/setup", "/internal/sourcedsn", "/internal/telemetry", "github.com/gofrs/flock", "golang.org/x/sys/unix",
 	},
 	"/internal/turns":      {"/", "/ledger", "/reconcile", "/internal/events"},
 	"/internal/cluster":    {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/events", "/internal/schedule", "/internal/turns", "github.com/jackc/pgx/v5", "github.com/riverqueue/river"},
-	"/internal/setup":      {"/", "/owlat", "/ledger", "/ledger/postgres", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
+	"/internal/setup":      {"/", "/owlat", "/internal/errand", "/ledger", "/ledger/postgres", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/wake":       {"/", "/internal/config", "/internal/turns", "/source/notify"},
 	"/internal/standing":   {"/ledger", "/reconcile", "/internal/config"},
 	"/internal/vitals":     {"/ledger", "/internal/config"},

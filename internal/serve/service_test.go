@@ -232,6 +232,12 @@ func TestAServiceFromBeginToEnd(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	h.configure()
+	h.fromBeginToEnd()
+}
+
+// fromBeginToEnd lets a service do all that one does.
+func (h *house) fromBeginToEnd() {
+	t := h.t
 	l := h.begin()
 	l.until("the first run", func() bool { return h.member("ann@example.com") && h.member("bob@example.com") })
 	h.write("users.csv", "id,email,news\n1,ann@example.com,true\n2,bob@example.com,true\n3,eve@example.com,true\n")

@@ -47,13 +47,20 @@ func (o Opener) Open(ctx context.Context, cfg *config.Config, use config.Use) (*
 		s.disconnect()
 		return nil, err
 	}
+	s.engine = s.newEngine(nil)
+	return s, nil
+}
+
+// newEngine returns an engine whose plans ask Owlat through outside; nil: as runs do.
+func (s *Session) newEngine(outside *owlat.Client) *reconcile.Engine {
 	// Temporary files hold what the ledger holds, so they belong beside it, if there is room.
-	scratch := cfg.Ledger.Folder()
+	scratch := s.Config.Ledger.Folder()
 	if s.Ledger.Unwritable() != nil {
 		scratch = ""
 	}
-	s.engine = reconcile.New(s.Client, s.Ledger, reconcile.Options{Logger: o.Logger, Scratch: scratch})
-	return s, nil
+	return reconcile.New(s.Client, s.Ledger, reconcile.Options{
+		Logger: s.opener.Logger, Scratch: scratch, Outside: outside, Shared: s.Config.Ledger.Postgres(),
+	})
 }
 
 // Close closes the ledger, the sources that stay open, and the client's connections.
@@ -86,7 +93,7 @@ func (s *Session) Watch(sync config.Sync) (*source.Watch, func() error, error) {
 func (s *Session) connect() (*owlat.Client, error) {
 	observe := owlat.WithObserver(s.count)
 	if s.Config.Owlat.NoKey == nil {
-		return s.opener.Client(s.Config.Owlat, observe)
+		return s.opener.Client(s.Config.Owlat, observe, owlat.WithLimiter(HoldersLimiter(s.Config)))
 	}
 	to := s.Config.Owlat
 	to.APIKey = config.NoKey
@@ -190,11 +197,16 @@ type Listener struct {
 
 // Plan plans one sync and applies nothing.
 func (s *Session) Plan(ctx context.Context, sync config.Sync, tell Listener) (summary owlatsync.Summary, err error) {
+	engine, end, err := s.planner(ctx)
+	if err != nil {
+		return summary, err
+	}
+	defer func() { err = errors.Join(err, end()) }()
 	err = s.withSource(sync, func(rs reconcile.Sync) (err error) {
 		if tell.Row != nil {
 			rs.Source = watched{rs.Source, tell.Row}
 		}
-		summary, err = s.engine.Plan(ctx, rs, reconcile.PlanOptions{Each: tell.Decision, Observers: complete(tell.Progress)})
+		summary, err = engine.Plan(ctx, rs, reconcile.PlanOptions{Each: tell.Decision, Observers: complete(tell.Progress)})
 		return err
 	})
 	return summary, err

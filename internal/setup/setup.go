@@ -31,7 +31,9 @@ type Opener struct {
 	Attempt func(owlat.Attempt)
 	// Databases are shared with other openers; nil: each ledger in PostgreSQL has a database of its own.
 	Databases *Databases
-	Reads     bool // nothing is to be written to the ledger, so that one that cannot be written will do
+	// Line reaches a service that works with a ledger in PostgreSQL; nil: no request is sent through one.
+	Line  Lines
+	Reads bool // nothing is to be written to the ledger, so that one that cannot be written will do
 }
 
 // Client returns a client of the configured deployment within the configured budget. It sends nothing.

@@ -17,8 +17,9 @@ import (
 
 // The kinds of leases.
 const (
-	kindRun  = "run"
-	kindHome = "home"
+	kindRun   = "run"
+	kindHome  = "home"
+	kindShare = "share"
 )
 
 // Lease is the right to do something about a deployment that only one process has at a time. It is renewed until it is released. Its
@@ -45,19 +46,61 @@ type grant struct {
 // Home takes the lease of the kind "home" on a deployment: the right to make its runs. If another holder has it, Home fails with a
 // *ledger.LockedError. The lease ends with ctx.
 func (d *Database) Home(ctx context.Context, name string, owner ledger.Owner) (*Lease, error) {
-	const doing = "take the home of deployment %q: %w"
+	return d.lease(ctx, name, kindHome, owner, "the home of a deployment")
+}
+
+// Share takes the lease of the kind "share" on a deployment, for the purpose that people are told: the right to that part of the budget
+// that holders of the lock leave to others. It waits until no other holder has it. The lease ends with ctx.
+func (d *Database) Share(ctx context.Context, name string, owner ledger.Owner, purpose string) (*Lease, error) {
+	for {
+		l, err := d.lease(ctx, name, kindShare, owner, purpose)
+		if !errors.Is(err, ledger.ErrLocked) {
+			return l, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(d.timing.look):
+		}
+	}
+}
+
+// Live reports whether a service works with the database: a node has told within the time that it lives.
+func (d *Database) Live(ctx context.Context, within time.Duration) (live bool, err error) {
+	err = d.pool.QueryRow(ctx, d.sql("SELECT EXISTS (SELECT FROM @nodes WHERE seen > clock_timestamp() - $1::bigint * interval '1 microsecond')"), within.Microseconds()).Scan(&live)
+	if err != nil {
+		err = fmt.Errorf("look whether a service works with the ledger: %w", explain(ctx, err))
+	}
+	return live, err
+}
+
+// Holder returns who has the lock of a deployment's ledger, nil if nobody has it.
+func (d *Database) Holder(ctx context.Context, name string) (*ledger.LockedError, error) {
+	deployment, err := d.find(ctx, name)
+	var who *ledger.LockedError
+	if err == nil && deployment != 0 {
+		who, err = d.leases.holder(ctx, deployment, kindRun)
+	}
+	if err != nil {
+		err = fmt.Errorf("look who has the ledger: %w", explain(ctx, err))
+	}
+	return who, err
+}
+
+func (d *Database) lease(ctx context.Context, name, kind string, owner ledger.Owner, purpose string) (*Lease, error) {
+	const doing = "take the %s of deployment %q: %w"
 	if d.closed.Load() {
-		return nil, fmt.Errorf(doing, name, ledger.ErrClosed)
+		return nil, fmt.Errorf(doing, kind, name, ledger.ErrClosed)
 	}
 	deployment, err := d.create(ctx, name)
 	if err != nil {
-		return nil, fmt.Errorf(doing, name, explain(ctx, err))
+		return nil, fmt.Errorf(doing, kind, name, explain(ctx, err))
 	}
-	l, err := d.leases.take(ctx, deployment, kindHome, owner, "the home of a deployment", nil)
+	l, err := d.leases.take(ctx, deployment, kind, owner, purpose, nil)
 	if errors.Is(err, ledger.ErrLocked) {
 		return nil, err
 	} else if err != nil {
-		return nil, fmt.Errorf(doing, name, explain(ctx, err))
+		return nil, fmt.Errorf(doing, kind, name, explain(ctx, err))
 	}
 	return l, nil
 }

@@ -28,7 +28,7 @@ CREATE TABLE @counters (
 -- Who works on a deployment. A lease that nobody has expired at -infinity.
 CREATE TABLE @leases (
 	deployment BIGINT NOT NULL,
-	kind       TEXT NOT NULL,   -- run: the lock of the ledger; home: see package doc
+	kind       TEXT NOT NULL,   -- run: the lock of the ledger; home and share: see Database
 	epoch      BIGINT NOT NULL, -- of the latest lease
 	holder     BIGINT NOT NULL, -- random: tells it from one with the same epoch that the server has lost
 	least      BIGINT NOT NULL DEFAULT 0, -- the next epoch is above this too

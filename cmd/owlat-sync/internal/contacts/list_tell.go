@@ -15,6 +15,7 @@ import (
 	"owlatsync/internal/listfile"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/render"
+	"owlatsync/internal/setup"
 	"owlatsync/owlat"
 	"owlatsync/reconcile/progress"
 )
@@ -25,8 +26,9 @@ type listTale struct {
 	flags   *listFlags
 	job     list.Job
 	people  *list.List
-	journal *list.Journal  // nil: none
-	failed  *listfile.File // nil: none
+	journal *list.Journal                  // nil: none
+	failed  *listfile.File                 // nil: none
+	open    func() (*setup.Outside, error) // opens what sends
 	advise  func(error) error
 	begun   bool // it was agreed to
 	shown   int  // failures
@@ -54,7 +56,7 @@ func (t *listTale) work(ctx context.Context, client *owlat.Client) (err error) {
 	before := t.journal.Before(t.people.Entries)
 	sums := list.Sums{Before: before}
 	if err = t.agree(ctx, client, len(t.people.Entries)-before); err == nil {
-		sums, err = t.send(ctx, client, len(t.people.Entries)-before)
+		sums, err = t.send(ctx, len(t.people.Entries)-before)
 		render.ListSums(t.To(), t.job, t.people, sums)
 	}
 	unfinished := err != nil || sums.Failed > 0
@@ -101,12 +103,17 @@ func (t *listTale) agree(ctx context.Context, client *owlat.Client, left int) er
 	return exitcode.With(exitcode.Held, errors.New("nothing was sent"))
 }
 
-// send does the job.
-func (t *listTale) send(ctx context.Context, client *owlat.Client, left int) (list.Sums, error) {
+// send does the job. The budget is not taken before: somebody may have been asked for long whether it is right.
+func (t *listTale) send(ctx context.Context, left int) (_ list.Sums, err error) {
+	out, err := t.open()
+	if err != nil {
+		return list.Sums{}, err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
 	t.begun = true
 	t.refuse()
 	pace := new(listPace)
-	client, err := client.With(owlat.WithObserver(pace.observe))
+	client, err := out.With(owlat.WithObserver(pace.observe))
 	if err != nil {
 		return list.Sums{}, err
 	}

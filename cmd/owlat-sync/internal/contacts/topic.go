@@ -81,7 +81,7 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 }
 
 // forContacts does a topic's job for the contacts of the command line, or for those of a list.
-func forContacts(a *program.App, cmd *cobra.Command, args []string, from *listFlags, job func(topic string) list.Job) error {
+func forContacts(a *program.App, cmd *cobra.Command, args []string, from *listFlags, job func(topic string) list.Job) (err error) {
 	topic, contacts := args[0], args[1:]
 	if !config.ValidTopicID(topic) {
 		return problem.Usage(fmt.Errorf("%q is not a topic id: that has at least 10 letters and digits; copy it from the topic's page in Owlat", topic))
@@ -105,8 +105,9 @@ func forContacts(a *program.App, cmd *cobra.Command, args []string, from *listFl
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, client.Close()) }()
 	results := make(map[string]list.Result, len(entries))
-	_, err = job(topic).Do(cmd.Context(), client, entries, nil, nil, func(r list.Result) { results[r.Contact] = r })
+	_, err = job(topic).Do(cmd.Context(), client.Client, entries, nil, nil, func(r list.Result) { results[r.Contact] = r })
 	told := make([]list.Result, 0, len(entries))
 	for _, e := range entries { // in the order of the command line
 		if r, has := results[e.Contact]; has {

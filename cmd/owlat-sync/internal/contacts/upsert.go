@@ -2,6 +2,7 @@
 package contacts
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -36,7 +37,7 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
   owlat-sync upsert --from people.csv --dry-run`,
 		GroupID: program.GroupOne,
 		Args:    from.orAddress(),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if from.file != "" {
 				return from.upsert(a, cmd)
 			}
@@ -59,6 +60,7 @@ Without a configuration file, set OWLAT_URL and OWLAT_API_KEY.`,
 			if err != nil {
 				return err
 			}
+			defer func() { err = errors.Join(err, client.Close()) }()
 			got, err := client.Contacts.Upsert(cmd.Context(), reconcile.ContactRequest(address, fields))
 			if err != nil {
 				return setup.Advise(err, to)

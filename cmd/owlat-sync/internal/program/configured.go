@@ -10,7 +10,7 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/render"
-	"owlatsync/owlat"
+	"owlatsync/internal/setup"
 )
 
 // LoadConfig reads the configuration file that --config names, for a command that uses this part of the deployment that --deployment
@@ -71,13 +71,13 @@ func (a *App) selectSyncs(cfg *config.Config) ([]config.Sync, error) {
 }
 
 // OpenOwlat returns a client for commands that need no sync, and how it reaches the deployment. If there is no file and none was
-// asked for, the environment alone is the configuration.
-func (a *App) OpenOwlat(cmd *cobra.Command) (*owlat.Client, config.Owlat, error) {
+// asked for, the environment alone is the configuration. The caller closes the client.
+func (a *App) OpenOwlat(cmd *cobra.Command) (*setup.Outside, config.Owlat, error) {
 	cfg, err := a.LoadOwlat(cmd)
 	if err != nil {
 		return nil, config.Owlat{}, err
 	}
-	client, err := a.Opener().Client(cfg.Owlat)
+	client, err := a.Opener().Outside(cmd.Context(), cfg, cmd.CommandPath(), true)
 	return client, cfg.Owlat, err
 }
 

@@ -15,7 +15,7 @@ import (
 
 // Opener returns the opener of this program, with its drivers. It logs as --log-level says.
 func (a *App) Opener() setup.Opener {
-	return setup.Opener{Drivers: a.Drivers, Stdin: a.stdin, UserAgent: a.UserAgent(), Logger: a.Log, Databases: &a.databases}
+	return setup.Opener{Drivers: a.Drivers, Stdin: a.stdin, UserAgent: a.UserAgent(), Logger: a.Log, Databases: &a.databases, Line: a.line}
 }
 
 // Reader is the opener for commands that write nothing to the ledger.

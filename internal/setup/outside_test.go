@@ -1,0 +1,185 @@
+package setup_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"owlatsync/internal/config"
+	"owlatsync/internal/errand"
+	"owlatsync/internal/setup"
+	"owlatsync/ledger"
+	"owlatsync/ledger/postgres"
+	"owlatsync/owlat"
+)
+
+// sharing is a place whose ledger is in PostgreSQL, with an open session.
+func sharing(t *testing.T) (*place, *config.Config, setup.Opener, *setup.Session) {
+	t.Helper()
+	p := newPlace(t).inPostgres(t)
+	cfg := p.load(t, config.UseKey|config.UseURL)
+	o := opener
+	o.Databases = &setup.Databases{}
+	s, err := o.Open(t.Context(), cfg, config.UseKey|config.UseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p, cfg, o, s
+}
+
+func outside(t *testing.T, o setup.Opener, cfg *config.Config, locks bool) *setup.Outside {
+	t.Helper()
+	out, err := o.Outside(t.Context(), cfg, "a test", locks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func upsert(out *setup.Outside) error {
+	_, err := out.Contacts.Upsert(context.Background(), owlat.CreateContactRequest{Email: "ada@example.com"})
+	return err
+}
+
+func near(got, want float64) bool { return got > want*0.999 && got < want*1.001 }
+
+func rate(c *owlat.Client) float64 {
+	r, _ := c.Rate()
+	return r
+}
+
+// TestWhoHasTheLockHasTheBudget lets somebody send with the lock free, and then somebody else, and a third one.
+func TestWhoHasTheLockHasTheBudget(t *testing.T) {
+	t.Parallel()
+	_, cfg, o, s := sharing(t)
+	if got := rate(s.Client); !near(got, 970) {
+		t.Errorf("a holder sends %v a second", got)
+	}
+	first := outside(t, o, cfg, true)
+	if got := rate(first.Client); !near(got, 970) {
+		t.Errorf("the first sends %v a second", got)
+	}
+	if _, err := s.Ledger.Acquire(t.Context(), ledger.Claim{}); !errors.Is(err, ledger.ErrLocked) {
+		t.Errorf("the lock beside the first: %v", err)
+	}
+	second, third := outside(t, o, cfg, true), outside(t, o, cfg, false)
+	for _, c := range []*setup.Outside{second, third} {
+		if got := rate(c.Client); !near(got, 30) {
+			t.Errorf("beside the first one sends %v a second", got)
+		}
+	}
+	if err := errors.Join(upsert(first), upsert(second)); err != nil {
+		t.Error(err)
+	}
+	done := make(chan error)
+	go func() { done <- upsert(third) }()
+	select {
+	case err := <-done:
+		t.Errorf("two have the share: %v", err)
+	case <-time.After(300 * time.Millisecond): // the look for the turn comes every 250 ms
+	}
+	if err := second.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := upsert(second); err == nil {
+		t.Error("the second sends after its turn")
+	}
+	if err := errors.Join(first.Close(), third.Close()); err != nil {
+		t.Error(err)
+	}
+	if err := upsert(first); err == nil {
+		t.Error("the first sends without the lock")
+	}
+	k, err := s.Ledger.Acquire(t.Context(), ledger.Claim{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Release(); err != nil {
+		t.Error(err)
+	}
+}
+
+// served is a line to a session.
+type served struct {
+	*errand.Carrier
+	calls atomic.Int64
+}
+
+func (s *served) Call(ctx context.Context, _ string, e json.RawMessage) (json.RawMessage, error) {
+	s.calls.Add(1)
+	return s.Carry(ctx, e)
+}
+
+// TestAServiceSendsForOthers has requests sent by a service only while one lives.
+func TestAServiceSendsForOthers(t *testing.T) {
+	t.Parallel()
+	p, cfg, o, s := sharing(t)
+	carrier, err := errand.NewCarrier(s.Client, cfg.Owlat.APIKey.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := &served{Carrier: carrier}
+	ends := 0
+	o.Line = func(context.Context, *postgres.Database) (errand.Line, func(), error) {
+		return line, func() { ends++ }, nil
+	}
+	alone := outside(t, o, cfg, true)
+	if err := errors.Join(upsert(alone), alone.Close()); err != nil {
+		t.Error(err)
+	}
+	if line.calls.Load() != 0 {
+		t.Error("nobody lives, and is asked")
+	}
+	conn, err := pgx.Connect(t.Context(), p.env["LEDGER"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	if _, err := conn.Exec(t.Context(), "INSERT INTO owlat_sync.nodes (id, host, pid, version, since, seen, detail) VALUES ('n', '', 1, 'v', now(), now(), '{}')"); err != nil {
+		t.Fatal(err)
+	}
+	other := outside(t, o, cfg, true)
+	if err := upsert(other); err != nil {
+		t.Error(err)
+	}
+	if _, err := other.Health(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := other.Close(); err != nil {
+		t.Error(err)
+	}
+	if line.calls.Load() == 0 || ends != 1 {
+		t.Errorf("%d calls, %d ends", line.calls.Load(), ends)
+	}
+}
+
+// TestWithAFileNothingIsShared keeps the whole budget where the ledger is on one machine.
+func TestWithAFileNothingIsShared(t *testing.T) {
+	t.Parallel()
+	cfg := newPlace(t).load(t, config.UseKey|config.UseURL)
+	s, err := opener.Open(t.Context(), cfg, config.UseKey|config.UseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := outside(t, opener, cfg, true)
+	if rates := []float64{rate(s.Client), rate(out.Client)}; !slices.Equal(rates, []float64{1000, 1000}) {
+		t.Errorf("the pace is %v", rates)
+	}
+	if err := errors.Join(upsert(out), out.Close(), s.Close()); err != nil {
+		t.Error(err)
+	}
+}
