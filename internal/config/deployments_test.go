@@ -219,7 +219,7 @@ func TestTokensThatAreNotKnown(t *testing.T) {
 		name, text string
 		want       bool
 	}{
-		{"nothing is wrong", "deployments:\n  acme: {owlat: {url: \"https://a.example\", api_key: lm_live_" + strings.Repeat("a", 40) + ", syncs: {users: {source: {dsn: \"csv:u.csv\"}, fields: {email: email}}}, " + tokens + "}\n", false},
+		{"nothing is wrong", "deployments:\n  acme: {owlat: {url: \"https://a.example\", api_key: lm_live_" + strings.Repeat("a", 40) + "}, syncs: {users: {source: {dsn: \"csv:u.csv\"}, fields: {email: email}}}, " + tokens + "}\n", false},
 		{"a mistake, and no tokens", "deployments:\n  acme: {owlat: 1}\n", false},
 		{"a mistake beside tokens", "deployments:\n  acme: {owlat: 1, " + tokens + "}\n", true},
 		{"a deployment that is no section", "deployments:\n  acme: [" + "]\n", true},

@@ -201,7 +201,10 @@ func TestTokensOfADeployment(t *testing.T) {
 	tokens := `    tokens: [{name: tenant, role: operator, hash: "` + access.HashToken(token) + `"}]`
 	c.configure(c.of("acme", tokens), c.of("bolt"))
 	l := c.begin()
-	as := func(token, path string) int { status, _ := l.ask("GET", path, "", "Authorization", "Bearer "+token); return status }
+	as := func(token, path string) int {
+		status, _ := l.ask("GET", path, "", "Authorization", "Bearer "+token)
+		return status
+	}
 	check := func(when string) {
 		t.Helper()
 		for path, want := range map[string]int{"/api/v1/status": 200, "/api/v1/deployments/acme/status": 200, "/api/v1/deployments/bolt/status": 404, "/metrics": 403} {
