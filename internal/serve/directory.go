@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
@@ -157,7 +158,7 @@ func (s *service) openOne(ctx context.Context, cfg *config.Config) (_ *place, er
 	return p, nil
 }
 
-// opened is how many deployments are opened at once.
+// opened is for how many deployments something is done at once.
 const opened = 8
 
 // openAll opens the deployments of the configuration. That of a file without names must open; of several, those are left out that do not.
@@ -172,7 +173,8 @@ func (s *service) openAll(ctx context.Context) error {
 	for name, err := range s.set.Broken {
 		s.leaveOut(name, err)
 	}
-	s.each(s.set.Deployments, func(cfg *config.Config) {
+	each(len(s.set.Deployments), func(i int) {
+		cfg := s.set.Deployments[i]
 		p, err := s.openOne(ctx, cfg)
 		if err != nil {
 			s.leaveOut(cfg.Name, err)
@@ -183,21 +185,17 @@ func (s *service) openAll(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// each does something for deployments, several at once.
-func (s *service) each(all []*config.Config, do func(*config.Config)) {
-	next := make(chan *config.Config)
+// each does something for n of something, several at once.
+func each(n int, do func(i int)) {
+	var next atomic.Int64
 	var workers sync.WaitGroup
-	for range min(opened, len(all)) {
+	for range min(opened, n) {
 		workers.Go(func() {
-			for cfg := range next {
-				do(cfg)
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				do(i)
 			}
 		})
 	}
-	for _, cfg := range all {
-		next <- cfg
-	}
-	close(next)
 	workers.Wait()
 }
 

@@ -22,6 +22,7 @@ type Ledger struct {
 	inbox
 	mailbox
 	outbox
+	alerts
 	archive
 	locker
 }
@@ -29,7 +30,7 @@ type Ledger struct {
 func newLedger(b *base) *Ledger {
 	l := &Ledger{
 		base: b, Reader: entries.Reader{Source: source{b}}, syncReader: syncReader{b}, journal: journal{b}, runQueue: runQueue{b},
-		inbox: inbox{b}, mailbox: mailbox{b}, outbox: outbox{b}, locker: locker{b},
+		inbox: inbox{b}, mailbox: mailbox{b}, outbox: outbox{b}, alerts: alerts{b}, locker: locker{b},
 	}
 	l.archive = archive{base: b, locker: l.locker}
 	return l
