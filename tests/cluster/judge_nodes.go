@@ -81,7 +81,7 @@ func takenOver(e *Evidence, deployment string, t Trouble) time.Duration {
 			continue
 		}
 		for _, r := range a.Requests {
-			if after := r.At.Sub(t.From); r.Node != t.Node && after > 0 && (first < 0 || after < first) {
+			if after := r.At.Sub(t.From); r.Node != 0 && r.Node != t.Node && after > 0 && (first < 0 || after < first) {
 				first = after
 			}
 		}

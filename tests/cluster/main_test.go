@@ -125,13 +125,13 @@ func tell(t *testing.T, e *Evidence) {
 		for _, r := range a.Requests {
 			by[r.Node]++
 		}
-		leases := make(map[string]int)
+		homes := ""
 		for _, l := range e.Leases {
-			if l.Deployment == a.Name {
-				leases[fmt.Sprintf("%s of node %d", l.Kind, l.Node)]++
+			if l.Deployment == a.Name && l.Kind == home {
+				homes += fmt.Sprintf(" %s node %d,", clock(l.From), l.Node)
 			}
 		}
-		t.Logf("%q: requests by node %v, %d contacts, %d webhooks, %d runs, leases %v", a.Name, by, len(a.Contacts), len(a.Hooks), len(a.Runs), leases)
+		t.Logf("%q: requests by node %v, %d contacts, %d webhooks, %d runs, homes%s", a.Name, by, len(a.Contacts), len(a.Hooks), len(a.Runs), homes)
 	}
 	t.Logf("the work of a lost node was another's after %v", TakeOvers(e))
 }
