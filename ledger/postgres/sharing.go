@@ -70,5 +70,5 @@ func (d *core) lease(ctx context.Context, name, kind string, owner ledger.Owner,
 	} else if err != nil {
 		return nil, fmt.Errorf(doing, kind, name, server.Explain(ctx, err))
 	}
-	return l, nil
+	return &Lease{l}, nil
 }
