@@ -1,11 +1,12 @@
-package postgres
+// Package lease has what a process may do about a deployment that no other process may do at the same time: leases on the clock of the
+// server, and the fence that goes with the lock of a run.
+package lease
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,19 +14,20 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
-// The kinds of leases.
+// The kinds of leases. Run is the lock of a ledger.
 const (
-	kindRun  = "run"
-	kindHome = "home"
+	Run  = "run"
+	Home = "home"
 )
 
 // Lease is the right to do something about a deployment that only one process has at a time. It is renewed until it is released. Its
 // methods are safe for concurrent use.
 type Lease struct {
-	leases *leases
-	grant
+	leases *Leases
+	Grant
 	ctx      context.Context // ends with the lease
 	cancel   context.CancelCauseFunc
 	until    atomic.Int64 // by steady, when it can no longer be relied on
@@ -34,32 +36,12 @@ type Lease struct {
 	lost     atomic.Pointer[error] // why; nil: it is not known to be lost
 }
 
-// grant is a lease as the server knows it.
-type grant struct {
-	deployment int64
-	kind       string
-	epoch      int64
-	holder     int64
-}
-
-// Home takes the lease of the kind "home" on a deployment: the right to make its runs. If another holder has it, Home fails with a
-// *ledger.LockedError. The lease ends with ctx.
-func (d *Database) Home(ctx context.Context, name string, owner ledger.Owner) (*Lease, error) {
-	const doing = "take the home of deployment %q: %w"
-	if d.closed.Load() {
-		return nil, fmt.Errorf(doing, name, ledger.ErrClosed)
-	}
-	deployment, err := d.create(ctx, name)
-	if err != nil {
-		return nil, fmt.Errorf(doing, name, explain(ctx, err))
-	}
-	l, err := d.leases.take(ctx, deployment, kindHome, owner, "the home of a deployment", nil)
-	if errors.Is(err, ledger.ErrLocked) {
-		return nil, err
-	} else if err != nil {
-		return nil, fmt.Errorf(doing, name, explain(ctx, err))
-	}
-	return l, nil
+// Grant is a lease as the server knows it.
+type Grant struct {
+	Deployment int64
+	Kind       string
+	Number     int64 // its epoch
+	Holder     int64 // random: tells it from one with the same epoch that the server has lost
 }
 
 // Context ends when the lease cannot be relied on any more, with an error that matches ledger.ErrLockLost as its cause, when it is
@@ -67,26 +49,29 @@ func (d *Database) Home(ctx context.Context, name string, owner ledger.Owner) (*
 func (l *Lease) Context() context.Context { return l.ctx }
 
 // Epoch returns the number of the lease, which is larger than that of every earlier lease of its kind on the deployment.
-func (l *Lease) Epoch() int64 { return l.epoch }
+func (l *Lease) Epoch() int64 { return l.Number }
 
 // Check returns nil while the lease is certainly held, and an error that matches ledger.ErrLockLost once its holder cannot be sure.
 func (l *Lease) Check() error {
 	switch {
 	case l.released.Load():
-		return errReleased
-	case steady() >= time.Duration(l.until.Load()):
-		l.lose(errNotRenewed)
+		return ErrReleased
+	case Steady() >= time.Duration(l.until.Load()):
+		l.Lose(ErrNotRenewed)
 	}
-	return l.whyLost()
+	return l.WhyLost()
 }
 
-// whyLost returns why the lease is lost, nil if that is not known.
-func (l *Lease) whyLost() error {
+// WhyLost returns why the lease is lost, nil if that is not known.
+func (l *Lease) WhyLost() error {
 	if why := l.lost.Load(); why != nil {
 		return *why
 	}
 	return nil
 }
+
+// Released reports whether the lease was given back.
+func (l *Lease) Released() bool { return l.released.Load() }
 
 // Release gives the lease back. Further calls do nothing. It is no error if the lease was lost before. If the server cannot be reached,
 // the lease ends by itself.
@@ -97,26 +82,27 @@ func (l *Lease) Release() error {
 	l.end.Stop()
 	l.cancel(nil)
 	l.leases.remove(l)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), endTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), server.EndTimeout)
 	defer cancel()
 	db := l.leases.db
-	_, err := db.pool.Exec(ctx, db.sql("UPDATE @leases SET expires = '-infinity' WHERE deployment = $1 AND kind = $2 AND epoch = $3 AND holder = $4"),
-		l.deployment, l.kind, l.epoch, l.holder)
+	_, err := db.Pool.Exec(ctx, db.SQL("UPDATE @leases SET expires = '-infinity' WHERE deployment = $1 AND kind = $2 AND epoch = $3 AND holder = $4"),
+		l.Deployment, l.Kind, l.Number, l.Holder)
 	if err != nil {
-		db.log.Warn("a lease could not be given back and ends by itself", "kind", l.kind, "epoch", l.epoch, "error", explain(ctx, err))
+		db.Log.Warn("a lease could not be given back and ends by itself", "kind", l.Kind, "epoch", l.Number, "error", server.Explain(ctx, err))
 	}
 	return nil
 }
 
+// Why a lease is of no use.
 var (
-	errReleased   = errors.New("the lock on the ledger was given back before")
-	errNotRenewed = fmt.Errorf("%w (the lease could not be renewed in time: see that PostgreSQL can be reached)", ledger.ErrLockLost)
-	errTaken      = fmt.Errorf("%w (the lease has ended, or another has it)", ledger.ErrLockLost)
+	ErrReleased   = errors.New("the lock on the ledger was given back before")
+	ErrNotRenewed = fmt.Errorf("%w (the lease could not be renewed in time: see that PostgreSQL can be reached)", ledger.ErrLockLost)
+	ErrTaken      = fmt.Errorf("%w (the lease has ended, or another has it)", ledger.ErrLockLost)
 )
 
-// lose ends the lease. That another has it counts more than that it could not be renewed.
-func (l *Lease) lose(why error) {
-	if !l.lost.CompareAndSwap(nil, &why) && !errors.Is(why, errNotRenewed) {
+// Lose ends the lease. That another has it counts more than that it could not be renewed.
+func (l *Lease) Lose(why error) {
+	if !l.lost.CompareAndSwap(nil, &why) && !errors.Is(why, ErrNotRenewed) {
 		l.lost.Store(&why)
 	}
 	l.cancel(why)
@@ -125,32 +111,40 @@ func (l *Lease) lose(why error) {
 
 // relyOn makes the lease one that can be relied on for its time from when it was asked for.
 func (l *Lease) relyOn(asked time.Duration) {
-	t := l.leases.db.timing
-	until := asked + t.life - t.margin
+	t := l.leases.timing
+	until := asked + t.Life - t.Margin
 	l.until.Store(int64(until))
-	l.end.Reset(max(0, until-steady()))
+	l.end.Reset(max(0, until-Steady()))
 }
 
-// leases are those that this process holds.
-type leases struct {
-	db      *Database
+// Leases are those that a process holds.
+type Leases struct {
+	db      *server.DB
+	timing  Timing
+	closed  bool
 	mu      sync.Mutex
 	held    map[*Lease]struct{}
 	renewer *renewer // nil: there is nothing to renew
 }
 
-// take takes a lease, or fails with a *ledger.LockedError. Also, unless nil, runs in the same transaction.
-func (s *leases) take(ctx context.Context, deployment int64, kind string, owner ledger.Owner, purpose string, also func(context.Context, pgx.Tx, grant) error) (*Lease, error) {
+// New returns the leases of a process, which has none.
+func New(db *server.DB, t Timing) *Leases { return &Leases{db: db, timing: t} }
+
+// Look is the time between two looks at a lease that somebody waits for.
+func (s *Leases) Look() time.Duration { return s.timing.Look }
+
+// Take takes a lease, or fails with a *ledger.LockedError. Also, unless nil, runs in the same transaction.
+func (s *Leases) Take(ctx context.Context, deployment int64, kind string, owner ledger.Owner, purpose string, also func(context.Context, pgx.Tx, Grant) error) (*Lease, error) {
 	if locked, err := s.holder(ctx, deployment, kind); locked != nil || err != nil {
 		if locked != nil {
 			return nil, locked
 		}
 		return nil, err
 	}
-	g := grant{deployment: deployment, kind: kind, holder: rand.Int64()}
-	asked := steady()
-	err := s.db.transact(ctx, durable, func(t pgx.Tx, ctx context.Context) error {
-		err := t.QueryRow(ctx, s.db.sql(takeLease), deployment, kind, g.holder, text(owner.Host), owner.PID, text(purpose), s.db.timing.life.Microseconds()).Scan(&g.epoch)
+	g := Grant{Deployment: deployment, Kind: kind, Holder: rand.Int64()}
+	asked := Steady()
+	err := s.db.Transact(ctx, server.Durable, func(t pgx.Tx, ctx context.Context) error {
+		err := t.QueryRow(ctx, s.db.SQL(takeLease), deployment, kind, g.Holder, server.Text(owner.Host), owner.PID, server.Text(purpose), s.timing.Life.Microseconds()).Scan(&g.Number)
 		if err == nil && also != nil {
 			err = also(ctx, t, g)
 		}
@@ -169,7 +163,7 @@ func (s *leases) take(ctx context.Context, deployment int64, kind string, owner 
 	if err != nil {
 		return nil, err
 	}
-	l := &Lease{leases: s, grant: g}
+	l := &Lease{leases: s, Grant: g}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	l.end = time.AfterFunc(time.Hour, func() { _ = l.Check() })
 	l.relyOn(asked)
@@ -188,10 +182,10 @@ const takeLease = `INSERT INTO @leases AS l (deployment, kind, epoch, holder, ho
 	RETURNING epoch`
 
 // holder returns who has a lease, nil if nobody has it. It changes nothing, not even a row's lock.
-func (s *leases) holder(ctx context.Context, deployment int64, kind string) (*ledger.LockedError, error) {
+func (s *Leases) holder(ctx context.Context, deployment int64, kind string) (*ledger.LockedError, error) {
 	var locked ledger.LockedError
 	var held bool
-	err := s.db.pool.QueryRow(ctx, s.db.sql("SELECT host, pid, since, purpose, expires > clock_timestamp() FROM @leases WHERE deployment = $1 AND kind = $2"), deployment, kind).
+	err := s.db.Pool.QueryRow(ctx, s.db.SQL("SELECT host, pid, since, purpose, expires > clock_timestamp() FROM @leases WHERE deployment = $1 AND kind = $2"), deployment, kind).
 		Scan(&locked.Host, &locked.PID, &locked.Since, &locked.Purpose, &held)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows), err == nil && !held:
@@ -202,10 +196,10 @@ func (s *leases) holder(ctx context.Context, deployment int64, kind string) (*le
 	return &locked, nil
 }
 
-func (s *leases) add(l *Lease) bool {
+func (s *Leases) add(l *Lease) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.db.closed.Load() {
+	if s.closed {
 		return false
 	}
 	if s.held == nil {
@@ -219,14 +213,14 @@ func (s *leases) add(l *Lease) bool {
 }
 
 // remove forgets a lease. The renewer ends by itself once there is nothing to renew.
-func (s *leases) remove(l *Lease) {
+func (s *Leases) remove(l *Lease) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.held, l)
 }
 
 // all returns the leases that are held. If there is none, the renewer is let go.
-func (s *leases) all() []*Lease {
+func (s *Leases) all() []*Lease {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	held := make([]*Lease, 0, len(s.held))
@@ -239,9 +233,10 @@ func (s *leases) all() []*Lease {
 	return held
 }
 
-// close gives all leases back and waits for the end of the renewer.
-func (s *leases) close() {
+// Close gives all leases back and waits for the end of the renewer.
+func (s *Leases) Close() {
 	s.mu.Lock()
+	s.closed = true
 	r := s.renewer
 	held := make([]*Lease, 0, len(s.held))
 	for l := range s.held {
@@ -254,10 +249,4 @@ func (s *leases) close() {
 	if r != nil {
 		r.stop()
 	}
-}
-
-// self is this process as an owner of leases.
-func self() ledger.Owner {
-	host, _ := os.Hostname() // empty if there is none
-	return ledger.Owner{Host: host, PID: os.Getpid()}
 }
