@@ -139,7 +139,7 @@ func (d *directory) release() error {
 }
 
 // openOne opens a deployment.
-func (s *service) openOne(ctx context.Context, cfg *config.Config) (_ *place, err error) {
+func (s turnover) openOne(ctx context.Context, cfg *config.Config) (_ *place, err error) {
 	p := &place{release: func() error { return nil }}
 	if err := problem.Usage(unfit(cfg).Err()); err != nil {
 		return nil, err
@@ -162,7 +162,7 @@ func (s *service) openOne(ctx context.Context, cfg *config.Config) (_ *place, er
 const opened = 8
 
 // openAll opens the deployments of the configuration. That of a file without names must open; of several, those are left out that do not.
-func (s *service) openAll(ctx context.Context) error {
+func (s turnover) openAll(ctx context.Context) error {
 	if !s.set.Several {
 		p, err := s.openOne(ctx, s.set.Deployments[0])
 		if err == nil {
@@ -200,7 +200,7 @@ func each(n int, do func(i int)) {
 }
 
 // leaveOut notes and tells that a deployment is not open.
-func (s *service) leaveOut(name string, err error) {
+func (s turnover) leaveOut(name string, err error) {
 	s.log.Error("a deployment is left out; the others go on", "deployment", name, "error", err, hintOf(err))
 	s.directory.lack(name, err)
 }

@@ -107,7 +107,7 @@ func (s *service) open(ctx context.Context) (err error) {
 	if s.way, err = s.newWay(ctx); err != nil {
 		return err
 	}
-	if err := s.openAll(ctx); err != nil {
+	if err := (turnover{s}).openAll(ctx); err != nil {
 		return err
 	}
 	s.api = api.New(api.Parts{
