@@ -23,6 +23,8 @@ type place struct {
 
 // directory has the deployments of the process. It is safe for concurrent use.
 type directory struct {
+	told func(open, broken int) // is told of each change, under the lock
+
 	mu     sync.RWMutex
 	open   map[string]*place
 	broken map[string]error // why others are not open
@@ -31,8 +33,8 @@ type directory struct {
 
 var _ api.Directory = (*directory)(nil)
 
-func newDirectory() *directory {
-	return &directory{open: make(map[string]*place), broken: make(map[string]error)}
+func newDirectory(told func(open, broken int)) *directory {
+	return &directory{told: told, open: make(map[string]*place), broken: make(map[string]error)}
 }
 
 // Names implements api.Directory.
@@ -89,6 +91,7 @@ func (d *directory) change(do func()) {
 	do()
 	d.names = slices.AppendSeq(slices.Collect(maps.Keys(d.open)), maps.Keys(d.broken))
 	slices.Sort(d.names)
+	d.told(len(d.open), len(d.broken))
 }
 
 func (d *directory) at(name string) *place {

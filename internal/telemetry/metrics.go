@@ -55,6 +55,7 @@ type Metrics struct {
 	optOuts      *prometheus.CounterVec
 	writeBacks   *prometheus.CounterVec
 	alerts       *prometheus.CounterVec
+	deployments  *prometheus.GaugeVec
 
 	mu       sync.Mutex
 	going    map[progress.About]bool
@@ -103,6 +104,9 @@ func newMetrics(version string, several bool) *Metrics {
 	m.optOuts = counter("opt_outs_total", "Opt-outs that webhooks told of.")
 	m.writeBacks = counter("write_back_attempts_total", "Attempts to write feedback back.", "target", "result")
 	m.alerts = counter("alerts_total", "Messages to the channels of alerts.", "channel", "result")
+	m.deployments = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: prefix, Name: "deployments", Help: "Deployments of the service, by state: open or left_out."}, []string{"state"})
+	m.registry.MustRegister(m.deployments)
+	m.Deployments(1, 0)
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: prefix, Name: "build_info", Help: "The program's version; always 1.",
 		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()},
@@ -136,6 +140,12 @@ func (m *Metrics) Of(deployment string) *Metrics {
 	}
 	of.fill()
 	return of
+}
+
+// Deployments tells how many deployments are open, and how many are left out because of a mistake.
+func (m *Metrics) Deployments(open, leftOut int) {
+	m.deployments.WithLabelValues("open").Set(float64(open))
+	m.deployments.WithLabelValues("left_out").Set(float64(leftOut))
 }
 
 // deleter is a vector whose metrics can be taken away.
