@@ -23,6 +23,8 @@ type place struct {
 
 // directory has the deployments of the process. It is safe for concurrent use.
 type directory struct {
+	told func(open, broken int) // is told of each change, under the lock
+
 	mu     sync.RWMutex
 	open   map[string]*place
 	broken map[string]error // why others are not open
@@ -31,8 +33,8 @@ type directory struct {
 
 var _ api.Directory = (*directory)(nil)
 
-func newDirectory() *directory {
-	return &directory{open: make(map[string]*place), broken: make(map[string]error)}
+func newDirectory(told func(open, broken int)) *directory {
+	return &directory{told: told, open: make(map[string]*place), broken: make(map[string]error)}
 }
 
 // Names implements api.Directory.
@@ -89,6 +91,7 @@ func (d *directory) change(do func()) {
 	do()
 	d.names = slices.AppendSeq(slices.Collect(maps.Keys(d.open)), maps.Keys(d.broken))
 	slices.Sort(d.names)
+	d.told(len(d.open), len(d.broken))
 }
 
 func (d *directory) at(name string) *place {
@@ -139,7 +142,7 @@ func (d *directory) release() error {
 }
 
 // openOne opens a deployment.
-func (s *service) openOne(ctx context.Context, cfg *config.Config) (_ *place, err error) {
+func (s turnover) openOne(ctx context.Context, cfg *config.Config) (_ *place, err error) {
 	p := &place{release: func() error { return nil }}
 	if err := problem.Usage(unfit(cfg).Err()); err != nil {
 		return nil, err
@@ -162,7 +165,7 @@ func (s *service) openOne(ctx context.Context, cfg *config.Config) (_ *place, er
 const opened = 8
 
 // openAll opens the deployments of the configuration. That of a file without names must open; of several, those are left out that do not.
-func (s *service) openAll(ctx context.Context) error {
+func (s turnover) openAll(ctx context.Context) error {
 	if !s.set.Several {
 		p, err := s.openOne(ctx, s.set.Deployments[0])
 		if err == nil {
@@ -200,7 +203,7 @@ func each(n int, do func(i int)) {
 }
 
 // leaveOut notes and tells that a deployment is not open.
-func (s *service) leaveOut(name string, err error) {
+func (s turnover) leaveOut(name string, err error) {
 	s.log.Error("a deployment is left out; the others go on", "deployment", name, "error", err, hintOf(err))
 	s.directory.lack(name, err)
 }

@@ -85,9 +85,6 @@ const (
 	streamIdle = 30 * time.Second
 )
 
-// readBuffer is how much a connection reads at once at the most, in bytes.
-const readBuffer = 64 << 10
-
 // schemaName is what a schema may be called, so that it needs no quotes.
 var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 
