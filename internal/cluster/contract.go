@@ -37,7 +37,8 @@ type Home interface {
 	Start(ctx context.Context) error
 	// Stop ends runs softly, aborts them when ctx ends, and closes everything. Do and Call return by then, and do nothing any more.
 	Stop(ctx context.Context)
-	// Do asks for a run and waits until the run that did it has ended. The end of ctx cancels what was asked for.
+	// Do asks for a run and waits until the run that did it has ended. The end of ctx cancels what was asked for. Which rows a request
+	// with a number is about is in the ledger.
 	Do(ctx context.Context, r turns.Request) turns.Outcome
 	// Call does one thing for somebody who has not the home. What it is is between those who call and the home.
 	Call(ctx context.Context, request json.RawMessage) (json.RawMessage, error)

@@ -19,6 +19,7 @@ import (
 	"owlatsync/internal/home"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/setup"
+	"owlatsync/internal/turns"
 	"owlatsync/ledger"
 	"owlatsync/ledger/postgres"
 )
@@ -450,6 +451,18 @@ func (g *guest) Stop(ctx context.Context) {
 	if err := g.Close(); err != nil {
 		g.t.opener.Logger.Warn("a deployment that has left its home here is not closed", "deployment", g.m.Name(), "error", err)
 	}
+}
+
+// Do implements cluster.Home.
+func (g *guest) Do(ctx context.Context, r turns.Request) turns.Outcome {
+	if r.Run != 0 {
+		run, err := g.m.ledger.Run(ctx, r.Run)
+		if err != nil {
+			return turns.Outcome{Err: err, Ended: errors.Is(err, ledger.ErrNoRun)}
+		}
+		r.Part, r.Full, r.Approves = run.Part, run.Full, run.Approves
+	}
+	return g.Home.Do(ctx, r)
 }
 
 // Call implements cluster.Home; see home.Home.Call.
