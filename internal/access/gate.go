@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -19,6 +20,8 @@ import (
 type Principal struct {
 	Name string // of the token; Local without tokens
 	Role config.Role
+	// Deployment is the only deployment that the principal reaches; empty: all of the service.
+	Deployment string
 }
 
 // Local is the name of who uses an open service.
@@ -27,30 +30,59 @@ const Local = "local"
 // May reports whether the principal may do what needs the role.
 func (p Principal) May(role config.Role) bool { return p.Role == role || p.Role == config.Operator }
 
+// Reaches reports whether the principal may have to do with the deployment.
+func (p Principal) Reaches(deployment string) bool {
+	return p.Deployment == "" || p.Deployment == deployment
+}
+
 // Gate tells who sends a request. It is safe for concurrent use.
 type Gate struct {
 	origins *http.CrossOriginProtection
 
 	mu       sync.Mutex
-	tokens   []config.Token
+	tokens   []token
 	proxies  []netip.Prefix
 	failures failures
 	changed  chan struct{} // closed when the tokens are replaced
 }
 
+// token is a token, and the only deployment that it reaches; empty: all.
+type token struct {
+	config.Token
+	deployment string
+}
+
+// known joins the tokens of the service, which come first, and those of single deployments.
+func known(all []config.Token, of map[string][]config.Token) (tokens []token) {
+	for _, t := range all {
+		tokens = append(tokens, token{t, ""})
+	}
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		for _, t := range of[name] {
+			tokens = append(tokens, token{t, name})
+		}
+	}
+	return tokens
+}
+
 // NewGate returns a gate for these tokens and trusted proxies. Without tokens it is open to programs on this machine.
 func NewGate(tokens []config.Token, proxies []netip.Prefix) *Gate {
 	return &Gate{
-		origins: http.NewCrossOriginProtection(), tokens: slices.Clone(tokens), proxies: slices.Clone(proxies), failures: newFailures(),
+		origins: http.NewCrossOriginProtection(), tokens: known(tokens, nil), proxies: slices.Clone(proxies), failures: newFailures(),
 		changed: make(chan struct{}),
 	}
 }
 
 // Replace takes over other tokens and trusted proxies. It closes the channel of Changed.
 func (g *Gate) Replace(tokens []config.Token, proxies []netip.Prefix) {
+	g.ReplaceAll(tokens, nil, proxies)
+}
+
+// ReplaceAll is Replace for a service of several deployments: some tokens reach one deployment alone, by its name.
+func (g *Gate) ReplaceAll(tokens []config.Token, of map[string][]config.Token, proxies []netip.Prefix) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.tokens, g.proxies = slices.Clone(tokens), slices.Clone(proxies)
+	g.tokens, g.proxies = known(tokens, of), slices.Clone(proxies)
 	close(g.changed)
 	g.changed = make(chan struct{})
 }
@@ -76,8 +108,8 @@ func (g *Gate) Enter(r *http.Request) (Principal, error) {
 		return Principal{}, &Refusal{Status: http.StatusForbidden, Code: CodeOrigin, Message: "the request comes from a page of another site",
 			Hint: "send it from a program, or from a page under the service's own address"}
 	}
-	token, given := bearer(r)
-	hash := sha256.Sum256([]byte(token))
+	secret, given := bearer(r)
+	hash := sha256.Sum256([]byte(secret))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.tokens) == 0 {
@@ -92,15 +124,15 @@ func (g *Gate) Enter(r *http.Request) (Principal, error) {
 	}
 	found := -1
 	for i := range g.tokens { // all of them, so that the time does not tell which one is near
-		if subtle.ConstantTimeCompare(hash[:], g.tokens[i].Hash[:]) == 1 {
+		if subtle.ConstantTimeCompare(hash[:], g.tokens[i].Hash[:]) == 1 && found < 0 {
 			found = i
 		}
 	}
-	if found < 0 || len(token) < minToken {
+	if found < 0 || len(secret) < minToken {
 		g.failures.note(from, now)
 		return Principal{}, wrongToken()
 	}
-	return Principal{g.tokens[found].Name, g.tokens[found].Role}, nil
+	return Principal{g.tokens[found].Name, g.tokens[found].Role, g.tokens[found].deployment}, nil
 }
 
 // Require is Enter for what needs the role.
@@ -144,5 +176,5 @@ func open(r *http.Request) (Principal, error) {
 		return Principal{}, &Refusal{Status: http.StatusForbidden, Code: CodeHost, Message: fmt.Sprintf("the service is not called %.100q", r.Host),
 			Hint: "call it localhost or 127.0.0.1; other names need tokens, which \"owlat-sync token\" makes"}
 	}
-	return Principal{Local, config.Operator}, nil
+	return Principal{Name: Local, Role: config.Operator}, nil
 }

@@ -12,12 +12,13 @@ import (
 
 // Message is what is told at once.
 type Message struct {
-	ID   string    `json:"id"`             // of what is wrong; the message that it is over has the same
-	Kind string    `json:"kind"`           // one of config.AlertKinds but AlertRecovery, or KindTest
-	Over bool      `json:"over"`           // what was told with the same ID is over
-	Sync string    `json:"sync,omitempty"` // empty: it is about none
-	Run  int64     `json:"run,omitempty"`  // 0: it is about none
-	At   time.Time `json:"at"`
+	ID         string    `json:"id"`                   // of what is wrong; the message that it is over has the same
+	Kind       string    `json:"kind"`                 // one of config.AlertKinds but AlertRecovery, or KindTest
+	Over       bool      `json:"over"`                 // what was told with the same ID is over
+	Deployment string    `json:"deployment,omitempty"` // empty: the only one
+	Sync       string    `json:"sync,omitempty"`       // empty: it is about none
+	Run        int64     `json:"run,omitempty"`        // 0: it is about none
+	At         time.Time `json:"at"`
 
 	Title string `json:"title"` // one line
 	Text  string `json:"text"`  // what happened

@@ -229,7 +229,7 @@ func TestADamagedMemory(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		m, err := load(path)
+		m, err := load(t.Context(), file(path))
 		if (err != nil) != bad || len(m.Open)+len(m.Waiting) != 0 || m.Open == nil {
 			t.Errorf("%q: %+v, %v", text, m, err)
 		}

@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,19 +38,41 @@ type waiting struct {
 	Next     time.Time `json:"next"`
 }
 
-// load reads what a watcher knew. A file that is missing or unreadable is an empty record; the error says the latter.
-func load(path string) (m record, err error) {
+// Store keeps what a watcher must not forget. Save replaces it at once, so that a crash leaves the old one or the new one.
+type Store interface {
+	Load(ctx context.Context) ([]byte, error) // nil: nothing is kept
+	Save(ctx context.Context, text []byte) error
+}
+
+// file is a Store at a path.
+type file string
+
+// Load implements Store.
+func (f file) Load(context.Context) ([]byte, error) {
+	text, err := os.ReadFile(string(f))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return text, err
+}
+
+// load reads what a watcher knext. What is missing or unreadable is an empty record; the error says the latter.
+func load(ctx context.Context, from Store) (m record, err error) {
 	m.Open = make(map[string]*open)
-	text, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return m, nil
-	case err != nil:
+	text, err := from.Load(ctx)
+	if err != nil {
 		return m, fmt.Errorf("read which alerts were told: %w", err)
+	}
+	if text == nil {
+		return m, nil
 	}
 	var known record
 	if err := json.Unmarshal(text, &known); err != nil {
-		return m, fmt.Errorf("read which alerts were told: %s is damaged, so they may be told again: %w", path, err)
+		where := "it"
+		if f, ok := from.(file); ok {
+			where = string(f)
+		}
+		return m, fmt.Errorf("read which alerts were told: %s is damaged, so they may be told again: %w", where, err)
 	}
 	for key, o := range known.Open {
 		if o != nil {
@@ -64,28 +87,35 @@ func load(path string) (m record, err error) {
 	return m, nil
 }
 
-// save replaces the file at once, so that a crash leaves the old one or the new one.
-func (m record) save(path string) (err error) {
+// save keeps the record.
+func (m record) save(ctx context.Context, in Store) error {
 	text, err := json.MarshalIndent(m, "", " ")
+	if err == nil {
+		err = in.Save(ctx, text)
+	}
 	if err != nil {
 		return fmt.Errorf("record which alerts were told: %w", err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	return nil
+}
+
+// Save implements Store.
+func (f file) Save(_ context.Context, text []byte) (err error) {
+	next, err := os.CreateTemp(filepath.Dir(string(f)), filepath.Base(string(f))+".*")
 	if err != nil {
-		return fmt.Errorf("record which alerts were told: %w", err)
+		return err
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(f.Name())
-			err = fmt.Errorf("record which alerts were told: %w", err)
+			_ = os.Remove(next.Name())
 		}
 	}()
-	_, err = f.Write(text)
+	_, err = next.Write(text)
 	if err == nil {
-		err = f.Sync()
+		err = next.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err = errors.Join(err, next.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	return os.Rename(next.Name(), string(f))
 }

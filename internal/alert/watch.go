@@ -41,8 +41,11 @@ type Options struct {
 	}
 	// Silence returns why webhooks of Owlat seem not to arrive, empty if they do. It may be nil.
 	Silence func(context.Context) (string, error)
-	Path    string // of the file that keeps what was told
+	Path    string // of the file that keeps what was told, unless there is a Store
+	Store   Store
 	Log     *slog.Logger
+	// Deployment is the one of several that it is about; empty: the only one.
+	Deployment string
 	// Told is called after each attempt to deliver, with the name of the subscription. It may be nil.
 	Told func(name string, m Message, err error)
 }
@@ -62,9 +65,12 @@ type Watcher struct {
 
 // NewWatcher returns a watcher without channels; see Set. A file that cannot be read is logged, and its alerts are told again.
 func NewWatcher(o Options) *Watcher {
+	if o.Store == nil {
+		o.Store = file(o.Path)
+	}
 	w := &Watcher{o: o, nudge: make(chan struct{}, 1), saved: true}
 	var err error
-	if w.record, err = load(o.Path); err != nil {
+	if w.record, err = load(context.Background(), o.Store); err != nil {
 		o.Log.Warn("alerts", "error", err)
 	}
 	return w
@@ -76,24 +82,29 @@ func (w *Watcher) Set(subs []Subscription, url string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.subs = slices.Clone(subs)
-	w.link = func(i Incident) string { return linkOf(url, i) }
+	w.link = func(i Incident) string { return linkOf(url, w.o.Deployment, i) }
 	w.Nudge()
 }
 
-func linkOf(url string, i Incident) string {
-	switch url = strings.TrimRight(url, "/"); {
-	case url == "":
+func linkOf(url, deployment string, i Incident) string {
+	if url == "" {
 		return ""
-	case i.Run != 0:
-		return fmt.Sprintf("%s/api/v1/runs/%d", url, i.Run)
-	case i.Sync != "":
-		return url + "/api/v1/syncs/" + i.Sync
-	case i.Kind == config.AlertSilent:
-		return url + "/api/v1/feedback"
-	case i.Kind == config.AlertWriteBack:
-		return url + "/api/v1/write-backs"
 	}
-	return url + "/api/v1/status"
+	url = strings.TrimRight(url, "/") + "/api/v1"
+	if deployment != "" {
+		url += "/deployments/" + deployment
+	}
+	switch {
+	case i.Run != 0:
+		return fmt.Sprintf("%s/runs/%d", url, i.Run)
+	case i.Sync != "":
+		return url + "/syncs/" + i.Sync
+	case i.Kind == config.AlertSilent:
+		return url + "/feedback"
+	case i.Kind == config.AlertWriteBack:
+		return url + "/write-backs"
+	}
+	return url + "/status"
 }
 
 // Nudge makes the watcher look at once, because something happened. It never blocks.
@@ -120,13 +131,13 @@ func (w *Watcher) Run(ctx context.Context) {
 			}
 		case <-timer.C:
 		}
-		timer.Reset(w.round(ctx))
+		timer.Reset(w.Round(ctx))
 		looked = time.Now()
 	}
 }
 
-// round looks once, delivers what is due, and returns when to look next.
-func (w *Watcher) round(ctx context.Context) time.Duration {
+// Round looks once, delivers what is due, and returns when to look next. It is for whoever does not let the watcher Run.
+func (w *Watcher) Round(ctx context.Context) time.Duration {
 	w.mu.Lock()
 	subs, link := w.subs, w.link
 	w.mu.Unlock()
@@ -137,10 +148,10 @@ func (w *Watcher) round(ctx context.Context) time.Duration {
 	changed := w.look(ctx, now, subs, link)
 	changed = w.drop(now, subs) || changed
 	if changed {
-		w.save() // before anything is sent: a process that is killed meanwhile sends it again rather than never
+		w.save(ctx) // before anything is sent: a process that is killed meanwhile sends it again rather than never
 	}
 	if w.deliver(ctx, subs) {
-		w.save()
+		w.save(ctx)
 	}
 	wait := lookEvery
 	for _, m := range w.record.Waiting {
@@ -149,8 +160,8 @@ func (w *Watcher) round(ctx context.Context) time.Duration {
 	return wait
 }
 
-func (w *Watcher) save() {
-	err := w.record.save(w.o.Path)
+func (w *Watcher) save(ctx context.Context) {
+	err := w.record.save(context.WithoutCancel(ctx), w.o.Store)
 	if err != nil && w.saved {
 		w.o.Log.Warn("alerts", "error", err)
 	}
@@ -211,7 +222,7 @@ func (w *Watcher) meet(i Incident, now time.Time, subs []Subscription, link func
 		return back
 	}
 	m := Message{
-		Kind: i.Kind, Sync: i.Sync, Run: i.Run, At: now.UTC().Truncate(time.Millisecond), Title: i.Title, Text: i.Text, Do: i.Do, Link: link(i),
+		Kind: i.Kind, Deployment: w.o.Deployment, Sync: i.Sync, Run: i.Run, At: now.UTC().Truncate(time.Millisecond), Title: i.Title, Text: i.Text, Do: i.Do, Link: link(i),
 	}
 	if o == nil {
 		m.ID = fmt.Sprintf("%s-%x", i.Kind, now.UnixMilli())

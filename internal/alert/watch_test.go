@@ -434,11 +434,14 @@ func TestLinks(t *testing.T) {
 		"https://s.example.com/x/api/v1/write-backs": {Kind: config.AlertWriteBack, About: "unsub"},
 		"https://s.example.com/x/api/v1/status":      {},
 	} {
-		if got := linkOf("https://s.example.com/x/", i); got != want {
+		if got := linkOf("https://s.example.com/x/", "", i); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
-	if got := linkOf("", Incident{Run: 7}); got != "" {
+	if got, want := linkOf("https://s.example.com", "acme", Incident{Run: 7}), "https://s.example.com/api/v1/deployments/acme/runs/7"; got != want {
+		t.Errorf("of one of several deployments: %s, want %s", got, want)
+	}
+	if got := linkOf("", "acme", Incident{Run: 7}); got != "" {
 		t.Errorf("without an address: %s", got)
 	}
 }

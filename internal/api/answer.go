@@ -22,6 +22,7 @@ const (
 	codeMethod      = "method"      // the address does not take the method
 	codeQuery       = "query"       // a parameter of the address is wrong
 	codeBody        = "body"        // the body is wrong
+	codeDeployment  = "deployment"  // there is no such deployment, or the address must name one
 	codeSync        = "sync"        // there is no such sync
 	codeRun         = "run"         // there is no such run
 	codeState       = "state"       // the run is not in a state that allows it

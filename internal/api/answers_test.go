@@ -219,7 +219,7 @@ func TestFeedbackAndWriteBacks(t *testing.T) {
 	}
 	// A service without a write-back says so in the same words.
 	bare := newWorld(t)
-	bare.api.parts.Outbox = nil
+	bare.only.Outbox = nil
 	c = start(t, bare.api.Handler())
 	golden(t, "no write-backs", c.ask(http.MethodGet, "/api/v1/write-backs", "").body, `{"targets": {}, "deliveries": []}`)
 	golden(t, "nothing to retry", c.ask(http.MethodPost, "/api/v1/write-backs/retry", `{"all": true}`).body, `{"retried": 0}`)

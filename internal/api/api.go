@@ -1,9 +1,11 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,20 +14,16 @@ import (
 	"owlatsync/internal/config"
 )
 
-// Parts is what an API is made of. Metrics, Webhooks, Outbox and Log may be nil.
+// Parts is what an API is made of. Metrics and Log may be nil.
 type Parts struct {
-	Service Service
-	Desk    Desk
-	Hub     Hub
-	Ledger  Ledger
-	Outbox  Outbox
-	Gate    *access.Gate
-	// Metrics answers /metrics. It needs the role of a viewer.
+	Directory Directory
+	// Ready returns why the process cannot do its work, nil if it can.
+	Ready func(context.Context) error
+	Gate  *access.Gate
+	// Metrics answers /metrics. It needs the role of a viewer who reaches all deployments.
 	Metrics http.Handler
-	// Webhooks answers /webhooks/owlat. It lets in by itself: the signature is the key.
-	Webhooks http.Handler
-	Version  string
-	Log      *slog.Logger
+	Version string
+	Log     *slog.Logger
 }
 
 // API is the HTTP API of a service. It is safe for concurrent use.
@@ -33,7 +31,7 @@ type API struct {
 	parts   Parts
 	log     *slog.Logger
 	started time.Time
-	streams chan struct{} // a place for each open stream
+	streams places
 
 	lockOut atomic.Int64 // when the log last told that a client is locked out
 
@@ -43,7 +41,7 @@ type API struct {
 
 // New returns an API.
 func New(p Parts) *API {
-	a := &API{parts: p, log: p.Log, started: time.Now(), streams: make(chan struct{}, maxStreams), closed: make(chan struct{})}
+	a := &API{parts: p, log: p.Log, started: time.Now(), streams: places{most: maxStreams}, closed: make(chan struct{})}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -60,9 +58,15 @@ func (a *API) Handler() http.Handler {
 	t.add(http.MethodGet, "/readyz", a.readyz)
 	for _, r := range a.routes() {
 		t.add(r.method, r.path, a.handle(r))
+		if below, ok := strings.CutPrefix(r.path, root); ok && r.do != nil {
+			t.add(r.method, root+"/deployments/{deployment}"+below, a.handle(r))
+		}
 	}
 	if a.parts.Metrics != nil {
-		t.add(http.MethodGet, "/metrics", a.handle(route{http.MethodGet, "/metrics", config.Viewer, func(c *call) error {
+		t.add(http.MethodGet, "/metrics", a.handle(route{http.MethodGet, "/metrics", config.Viewer, nil, func(_ *API, c *call) error {
+			if c.who.Deployment != "" {
+				return oneAlone("the metrics are those of all deployments")
+			}
 			a.parts.Metrics.ServeHTTP(c.w, c.r)
 			return nil
 		}}))
@@ -79,9 +83,8 @@ func (a *API) Public() http.Handler {
 
 func (a *API) mountPublic(t table) {
 	t.add(http.MethodGet, "/healthz", a.healthz)
-	if a.parts.Webhooks != nil {
-		t.Handle("/webhooks/owlat", a.parts.Webhooks)
-	}
+	t.HandleFunc("/webhooks/owlat", a.webhooks)
+	t.HandleFunc("/webhooks/owlat/{deployment}", a.webhooks)
 }
 
 // guard puts around a handler what holds for every answer: it is nobody's to keep or to show in a frame, and a defect of one request ends

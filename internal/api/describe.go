@@ -10,7 +10,7 @@ import (
 //go:embed openapi.json
 var Document []byte
 
-func describe(c *call) error {
+func describe(_ *API, c *call) error {
 	if err := newQuery(c.r).done(); err != nil {
 		return err
 	}

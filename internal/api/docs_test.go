@@ -129,6 +129,7 @@ func TestTheCommandsOfThePageWork(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	full(w)
+	w.only.Name = "acme"
 	c := start(t, w.api.Handler())
 	done := 0
 	for _, line := range regexp.MustCompile(`(?m)^curl .*$`).FindAllString(page(t), -1) {

@@ -237,7 +237,7 @@ func TestTheDocumentNamesEveryField(t *testing.T) {
 	t.Parallel()
 	d := readDocument()
 	for name, v := range map[string]any{
-		"Status": statusJSON{}, "Sync": syncJSON{}, "Run": runJSON{}, "Taken": takenJSON{}, "Feedback": feedbackJSON{}, "Delivery": deliveryJSON{}, "Error": errorJSON{},
+		"Deployment": deploymentJSON{}, "Status": statusJSON{}, "Sync": syncJSON{}, "Run": runJSON{}, "Taken": takenJSON{}, "Feedback": feedbackJSON{}, "Delivery": deliveryJSON{}, "Error": errorJSON{},
 		"Event": events.Event{}, "Report": owlatsync.Report{}, "Summary": owlatsync.Summary{}, "Guard": owlatsync.Hit{}, "Memberships": owlatsync.MembershipCounts{},
 		"Reading": owlatsync.Reading{}, "Ends": owlatsync.Ends{},
 	} {

@@ -11,7 +11,7 @@ import (
 )
 
 // mail shows what Owlat told, and what is told to the user's own systems about it.
-type mail struct{ *API }
+type mail struct{ views }
 
 // feedbackJSON is one thing that Owlat told by a webhook. A viewer gets no Email and no Detail.
 type feedbackJSON struct {
@@ -44,7 +44,7 @@ func (m mail) feedback(c *call) error {
 	if person != "" && !c.sees() { // the number of answers tells whether an address is known
 		return &access.Refusal{Status: http.StatusForbidden, Code: access.CodeRole, Message: "a viewer cannot search for a person", Hint: "use a token with the role operator"}
 	}
-	found, err := m.parts.Ledger.Feedbacks(c.r.Context(), event, person, before, limit)
+	found, err := m.d.Ledger.Feedbacks(c.r.Context(), event, person, before, limit)
 	if err != nil {
 		return err
 	}
@@ -76,10 +76,10 @@ type deliveryJSON struct {
 // counts returns the numbers of deliveries, an empty map if there is no write-back.
 func (m mail) counts(ctx context.Context) (map[string]map[ledger.DeliveryState]int, error) {
 	all := make(map[string]map[ledger.DeliveryState]int)
-	if m.parts.Outbox == nil {
+	if m.d.Outbox == nil {
 		return all, nil
 	}
-	found, err := m.parts.Outbox.DeliveryCounts(ctx)
+	found, err := m.d.Outbox.DeliveryCounts(ctx)
 	for target, counts := range found {
 		all[target] = map[ledger.DeliveryState]int{ledger.DeliveryWaiting: counts[ledger.DeliveryWaiting], ledger.DeliveryDone: counts[ledger.DeliveryDone], ledger.DeliveryDead: counts[ledger.DeliveryDead]}
 	}
@@ -98,8 +98,8 @@ func (m mail) writeBacks(c *call) error {
 		return err
 	}
 	all := []deliveryJSON{}
-	if m.parts.Outbox != nil {
-		found, err := m.parts.Outbox.Deliveries(c.r.Context(), state, limit)
+	if m.d.Outbox != nil {
+		found, err := m.d.Outbox.Deliveries(c.r.Context(), state, limit)
 		if err != nil {
 			return err
 		}
@@ -136,9 +136,9 @@ func (m mail) retry(c *call) error {
 		return wrongBody("\"ids\" names %d deliveries, and may name %d; \"all\": true means all dead ones", len(ids), maxKeys)
 	}
 	retried := 0
-	if m.parts.Outbox != nil {
+	if m.d.Outbox != nil {
 		var err error
-		if retried, err = m.parts.Outbox.RetryDeliveries(c.r.Context(), ids, time.Now()); err != nil {
+		if retried, err = m.d.Outbox.RetryDeliveries(c.r.Context(), ids, time.Now()); err != nil {
 			return err
 		}
 	}

@@ -9,7 +9,7 @@ func (a *API) healthz(w http.ResponseWriter, _ *http.Request) {
 
 // readyz says whether the service can do its work. Why it cannot, it does not tell: anybody may ask. The status of the API does.
 func (a *API) readyz(w http.ResponseWriter, r *http.Request) {
-	status, why := http.StatusOK, a.parts.Service.Ready(r.Context())
+	status, why := http.StatusOK, a.parts.Ready(r.Context())
 	if why != nil {
 		status = http.StatusServiceUnavailable
 	}

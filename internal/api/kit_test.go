@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -43,6 +44,8 @@ type world struct {
 	hub  *events.Hub
 	gate *access.Gate
 	api  *API
+	only *Deployment
+	more map[string]*Deployment // beside the only one, which has a name then; nil: it is not open
 
 	mu        sync.Mutex
 	log       bytes.Buffer
@@ -64,11 +67,14 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{hub: events.NewHub(), gate: access.NewGate(tokens(), nil), progress: make(map[int64]progress.State)}
-	w.api = New(Parts{
-		Service: (*service)(w), Desk: (*desk)(w), Hub: w.hub, Ledger: (*shelf)(w), Outbox: (*shelf)(w), Gate: w.gate, Version: "1.2.3",
-		Metrics:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "owlat_sync_runs_total 1\n") }),
+	w.only = &Deployment{
+		Service: (*service)(w), Desk: (*desk)(w), Hub: w.hub, Ledger: (*shelf)(w), Outbox: (*shelf)(w),
 		Webhooks: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }),
-		Log:      slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	w.api = New(Parts{
+		Directory: (*listed)(w), Ready: w.only.Service.Ready, Gate: w.gate, Version: "1.2.3",
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "owlat_sync_runs_total 1\n") }),
+		Log:     slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	t.Cleanup(w.hub.Close)
 	for _, name := range []string{"users", "leads"} {
@@ -102,6 +108,37 @@ func (w *world) add(r ledger.Run) {
 		return
 	}
 	w.records = append(w.records, r)
+}
+
+// count returns how many streams are open.
+func (p *places) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.all
+}
+
+// listed has the deployments of a world.
+type listed world
+
+func (l *listed) Names() []string {
+	return slices.Sorted(maps.Keys(l.all()))
+}
+
+func (l *listed) all() map[string]*Deployment {
+	all := map[string]*Deployment{l.only.Name: l.only}
+	maps.Copy(all, l.more)
+	return all
+}
+
+func (l *listed) Find(name string) (*Deployment, error) {
+	d, there := l.all()[name]
+	switch {
+	case !there:
+		return nil, ErrNoDeployment
+	case d == nil:
+		return nil, errors.New("its configuration is wrong")
+	}
+	return d, nil
 }
 
 type service world

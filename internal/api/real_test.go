@@ -62,7 +62,7 @@ func TestOverARealLedger(t *testing.T) {
 	if err := queue.SetSyncs(t.Context(), []string{"users", "leads"}); err != nil {
 		t.Fatal(err)
 	}
-	w.api.parts.Ledger, w.api.parts.Outbox, w.api.parts.Desk = store, store, queue.Desk()
+	w.only.Ledger, w.only.Outbox, w.only.Desk = store, store, queue.Desk()
 	c := start(t, w.api.Handler())
 
 	var taken takenJSON

@@ -12,40 +12,54 @@ import (
 
 // call is one request to the API.
 type call struct {
-	w   http.ResponseWriter
-	r   *http.Request
-	who access.Principal
+	w    http.ResponseWriter
+	r    *http.Request
+	who  access.Principal
+	base string // of the addresses of its deployment
 }
 
 // sees reports whether the caller may see addresses.
 func (c *call) sees() bool { return c.who.May(config.Operator) }
 
-// route is one thing that the API can do.
+// root is below which everything is.
+const root = "/api/v1"
+
+// route is one thing that the API can do, for one deployment or for the whole service.
 type route struct {
 	method, path string
 	role         config.Role
-	do           func(*call) error
+	do           func(views, *call) error // of a deployment; nil: it is of the service
+	whole        func(*API, *call) error
 }
 
-// routes lists everything that the API can do.
+// routes lists everything that the API can do. What is of a deployment has an address with its name, too.
 func (a *API) routes() []route {
-	v, o, m, f := views{a}, orders{views{a}}, mail{a}, streams{views{a}}
+	ask := func(do func(orders, *call) error) func(views, *call) error {
+		return func(v views, c *call) error { return do(orders{v}, c) }
+	}
+	post := func(do func(mail, *call) error) func(views, *call) error {
+		return func(v views, c *call) error { return do(mail{v}, c) }
+	}
+	follow := func(do func(streams, *call) error) func(views, *call) error {
+		return func(v views, c *call) error { return do(streams{v}, c) }
+	}
 	return []route{
-		{http.MethodGet, "/api/v1/status", config.Viewer, v.status},
-		{http.MethodGet, "/api/v1/syncs", config.Viewer, v.syncs},
-		{http.MethodGet, "/api/v1/syncs/{name}", config.Viewer, v.sync},
-		{http.MethodGet, "/api/v1/syncs/{name}/runs", config.Viewer, v.runsOfSync},
-		{http.MethodPost, "/api/v1/syncs/{name}/runs", config.Operator, o.trigger},
-		{http.MethodGet, "/api/v1/runs", config.Viewer, v.runs},
-		{http.MethodGet, "/api/v1/runs/{id}", config.Viewer, v.run},
-		{http.MethodGet, "/api/v1/runs/{id}/events", config.Viewer, f.eventsOfRun},
-		{http.MethodPost, "/api/v1/runs/{id}/approve", config.Operator, o.approve},
-		{http.MethodPost, "/api/v1/runs/{id}/cancel", config.Operator, o.cancel},
-		{http.MethodGet, "/api/v1/events", config.Viewer, f.events},
-		{http.MethodGet, "/api/v1/feedback", config.Viewer, m.feedback},
-		{http.MethodGet, "/api/v1/write-backs", config.Viewer, m.writeBacks},
-		{http.MethodPost, "/api/v1/write-backs/retry", config.Operator, m.retry},
-		{http.MethodGet, "/api/v1/openapi.json", config.Viewer, describe},
+		{http.MethodGet, root + "/deployments", config.Viewer, nil, deployments},
+		{http.MethodGet, root + "/status", config.Viewer, views.status, nil},
+		{http.MethodGet, root + "/syncs", config.Viewer, views.syncs, nil},
+		{http.MethodGet, root + "/syncs/{name}", config.Viewer, views.sync, nil},
+		{http.MethodGet, root + "/syncs/{name}/runs", config.Viewer, views.runsOfSync, nil},
+		{http.MethodPost, root + "/syncs/{name}/runs", config.Operator, ask(orders.trigger), nil},
+		{http.MethodGet, root + "/runs", config.Viewer, views.runs, nil},
+		{http.MethodGet, root + "/runs/{id}", config.Viewer, views.run, nil},
+		{http.MethodGet, root + "/runs/{id}/events", config.Viewer, follow(streams.eventsOfRun), nil},
+		{http.MethodPost, root + "/runs/{id}/approve", config.Operator, ask(orders.approve), nil},
+		{http.MethodPost, root + "/runs/{id}/cancel", config.Operator, ask(orders.cancel), nil},
+		{http.MethodGet, root + "/events", config.Viewer, follow(streams.events), nil},
+		{http.MethodGet, root + "/feedback", config.Viewer, post(mail.feedback), nil},
+		{http.MethodGet, root + "/write-backs", config.Viewer, post(mail.writeBacks), nil},
+		{http.MethodPost, root + "/write-backs/retry", config.Operator, post(mail.retry), nil},
+		{http.MethodGet, root + "/openapi.json", config.Viewer, nil, describe},
 	}
 }
 
@@ -85,9 +99,9 @@ func (t table) add(method, path string, h http.HandlerFunc) {
 func (a *API) handle(r route) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		who, err := a.parts.Gate.Require(req, r.role)
-		c := &call{w, req, who}
+		c := &call{w, req, who, root}
 		if err == nil {
-			err = r.do(c)
+			err = a.serve(r, c)
 		}
 		if err == nil {
 			return
@@ -98,6 +112,18 @@ func (a *API) handle(r route) http.HandlerFunc {
 		a.log.Log(req.Context(), a.levelOf(req, refuse(w, err)), "a request was refused", "method", req.Method, "path", r.path,
 			"client", a.parts.Gate.Client(req).String(), "token", who.Name, "error", err)
 	}
+}
+
+// serve does what a route can do, for the deployment that the request is about.
+func (a *API) serve(r route, c *call) error {
+	if r.do == nil {
+		return r.whole(a, c)
+	}
+	d, err := a.find(c)
+	if err != nil {
+		return err
+	}
+	return r.do(views{a, d}, c)
 }
 
 // lockOutsTold is how often the log tells at most that clients are locked out.

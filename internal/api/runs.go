@@ -71,7 +71,7 @@ func (v views) newRunJSON(r ledger.Run, sees bool) runJSON {
 		}
 	}
 	if !j.Done {
-		if s, here := v.parts.Service.Progress(r.ID); here {
+		if s, here := v.d.Service.Progress(r.ID); here {
 			j.Stage, j.Report, j.Summary = s.Stage, s.Report, s.Summary
 			j.Progress = &progressJSON{Stretch: s.Stretch, Rows: s.Rows, Left: s.Left.Seconds()}
 		}
@@ -81,16 +81,16 @@ func (v views) newRunJSON(r ledger.Run, sees bool) runJSON {
 
 // harmless reports whether a key may be shown to everybody.
 func (v views) harmless(sync, key string) bool {
-	return !v.parts.Service.Personal(sync) && step.Decision{Key: key}.PublicKey() != ""
+	return !v.d.Service.Personal(sync) && step.Decision{Key: key}.PublicKey() != ""
 }
 
 // record returns the record of a run as it is.
 func (v views) record(ctx context.Context, id int64) (ledger.Run, error) {
-	r, err := v.parts.Ledger.Run(ctx, id)
+	r, err := v.d.Ledger.Run(ctx, id)
 	if err != nil {
 		return ledger.Run{}, err
 	}
-	return standing.Now(ctx, v.parts.Ledger, *r)
+	return standing.Now(ctx, v.d.Ledger, *r)
 }
 
 func (v views) runs(c *call) error {
@@ -111,13 +111,13 @@ func (v views) listRuns(c *call, q *query, sync string) error {
 	if err := q.done(); err != nil {
 		return err
 	}
-	found, err := v.parts.Ledger.Runs(c.r.Context(), sync, limit)
+	found, err := v.d.Ledger.Runs(c.r.Context(), sync, limit)
 	if err != nil {
 		return err
 	}
 	all := make([]runJSON, len(found))
 	for i, r := range found {
-		if r, err = standing.Now(c.r.Context(), v.parts.Ledger, r); err != nil {
+		if r, err = standing.Now(c.r.Context(), v.d.Ledger, r); err != nil {
 			return err
 		}
 		all[i] = v.newRunJSON(r, c.sees())
@@ -154,7 +154,7 @@ type takenJSON struct {
 
 // taken answers that a run was taken in.
 func (c *call) taken(run int64, sync string) {
-	url := "/api/v1/runs/" + strconv.FormatInt(run, 10)
+	url := c.base + "/runs/" + strconv.FormatInt(run, 10)
 	c.w.Header().Set("Location", url)
 	answer(c.w, http.StatusAccepted, takenJSON{run, sync, url})
 }
@@ -184,7 +184,7 @@ func (o orders) trigger(c *call) error {
 	}
 	name := s.Sync.Sync.Name
 	want.Part.Only = s.Sync.Sync.RowKeys(want.Part.Only)
-	run, err := o.parts.Desk.Trigger(c.r.Context(), name, want)
+	run, err := o.d.Desk.Trigger(c.r.Context(), name, want)
 	if err != nil {
 		return err
 	}
@@ -198,7 +198,7 @@ func (o orders) approve(c *call) error {
 	if err != nil {
 		return err
 	}
-	run, err := o.parts.Desk.Approve(c.r.Context(), id)
+	run, err := o.d.Desk.Approve(c.r.Context(), id)
 	if err != nil {
 		return err
 	}
@@ -212,7 +212,7 @@ func (o orders) cancel(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := o.parts.Desk.Cancel(c.r.Context(), id); err != nil {
+	if err := o.d.Desk.Cancel(c.r.Context(), id); err != nil {
 		return err
 	}
 	o.log.Info("a run was cancelled", "token", c.who.Name, "run", id)

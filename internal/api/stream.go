@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"owlatsync/internal/config"
@@ -14,8 +15,38 @@ import (
 	"owlatsync/ledger"
 )
 
-// maxStreams is how many streams of events can be open at once.
+// maxStreams is how many streams of events can be open at once. Of several deployments, each can have an eighth of them.
 const maxStreams = 512
+
+// places counts the streams that are open. It is safe for concurrent use.
+type places struct {
+	mu   sync.Mutex
+	most int
+	all  int
+	of   map[string]int // by deployment
+}
+
+// enter takes a place for a stream, and returns what gives it back; ok is false if there is none.
+func (p *places) enter(deployment string) (leave func(), ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.all == p.most || deployment != "" && p.of[deployment] == max(1, p.most/8) {
+		return nil, false
+	}
+	if p.of == nil {
+		p.of = make(map[string]int)
+	}
+	p.all++
+	p.of[deployment]++
+	return sync.OnceFunc(func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.all--
+		if p.of[deployment]--; p.of[deployment] == 0 {
+			delete(p.of, deployment)
+		}
+	}), true
+}
 
 const (
 	// streamBeat is how often a stream in which nothing happens says that it is alive; proxies end one that is silent for longer.
@@ -38,9 +69,8 @@ type stream struct {
 
 // open begins a stream; end gives its place back.
 func (f streams) open(c *call) (s *stream, end func(), err error) {
-	select {
-	case f.streams <- struct{}{}:
-	default:
+	leave, ok := f.streams.enter(f.d.Name)
+	if !ok {
 		return nil, nil, busy("too many streams of events are open")
 	}
 	s = &stream{c: c, control: http.NewResponseController(c.w)}
@@ -48,7 +78,7 @@ func (f streams) open(c *call) (s *stream, end func(), err error) {
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("X-Accel-Buffering", "no") // nginx would keep events back
 	s.text.WriteString("retry: " + strconv.FormatInt(streamRetry.Milliseconds(), 10) + "\n\n")
-	return s, func() { <-f.streams }, nil
+	return s, leave, nil
 }
 
 // add adds an event; an id of 0 leaves the client with the id before.
@@ -109,7 +139,7 @@ func (f streams) eventsOfRun(c *call) error {
 	if err := q.done(); err != nil {
 		return err
 	}
-	told, cancel := f.parts.Hub.Subscribe(events.Filter{Run: id, After: after}) // before the run is read, so that nothing is missed
+	told, cancel := f.d.Hub.Subscribe(events.Filter{Run: id, After: after}) // before the run is read, so that nothing is missed
 	defer cancel()
 	r, err := f.record(c.r.Context(), id)
 	if err != nil {
@@ -166,7 +196,7 @@ func (f streams) events(c *call) error {
 	if err := q.done(); err != nil {
 		return err
 	}
-	told, cancel := f.parts.Hub.Subscribe(want)
+	told, cancel := f.d.Hub.Subscribe(want)
 	defer cancel()
 	s, end, err := f.open(c)
 	if err != nil {
@@ -196,7 +226,7 @@ func (f streams) follow(s *stream, told <-chan events.Event, last func(*events.E
 	changed := f.parts.Gate.Changed()
 	for ask, check := true, true; ; {
 		if check {
-			if _, err := f.parts.Gate.Require(s.c.r, config.Viewer); err != nil {
+			if who, err := f.parts.Gate.Require(s.c.r, config.Viewer); err != nil || !who.Reaches(f.d.Name) {
 				return nil
 			}
 		}

@@ -320,9 +320,9 @@ func TestStreamsEndWithTheAPIAndWithTheToken(t *testing.T) {
 func TestStreamsAreLimited(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world, c client) {
-		w.api.streams = make(chan struct{}, 3)
+		w.api.streams.most = 3
 		var all []*listening
-		for range cap(w.api.streams) {
+		for range w.api.streams.most {
 			all = append(all, c.listen("/api/v1/events"))
 		}
 		l := c.listen("/api/v1/events")
@@ -371,13 +371,13 @@ func TestASlowFollowerHoldsUpNobody(t *testing.T) {
 		if n := len(quick.events); n != 2000 || time.Since(start) != 0 {
 			t.Errorf("%d events after %s", n, time.Since(start))
 		}
-		if len(w.api.streams) != 2 {
-			t.Errorf("%d streams", len(w.api.streams))
+		if w.api.streams.count() != 2 {
+			t.Errorf("%d streams", w.api.streams.count())
 		}
 		time.Sleep(streamWrite + time.Second)
 		synctest.Wait()
-		if len(w.api.streams) != 1 {
-			t.Errorf("the slow one was not cut: %d streams", len(w.api.streams))
+		if w.api.streams.count() != 1 {
+			t.Errorf("the slow one was not cut: %d streams", w.api.streams.count())
 		}
 	})
 }

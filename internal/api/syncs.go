@@ -9,8 +9,11 @@ import (
 	"owlatsync/ledger"
 )
 
-// views shows how syncs and runs stand.
-type views struct{ *API }
+// views shows how syncs and runs of a deployment stand.
+type views struct {
+	*API
+	d *Deployment
+}
 
 // syncJSON is how a sync stands. What "status --json" prints too has the same names.
 type syncJSON struct {
@@ -87,7 +90,7 @@ func (v views) syncs(c *call) error {
 	if err := newQuery(c.r).done(); err != nil {
 		return err
 	}
-	states, err := v.parts.Service.Syncs(c.r.Context())
+	states, err := v.d.Service.Syncs(c.r.Context())
 	if err != nil {
 		return err
 	}
@@ -101,7 +104,7 @@ func (v views) syncs(c *call) error {
 
 // named returns the sync in the address.
 func (v views) named(c *call) (SyncState, error) {
-	states, err := v.parts.Service.Syncs(c.r.Context())
+	states, err := v.d.Service.Syncs(c.r.Context())
 	if err != nil {
 		return SyncState{}, err
 	}
@@ -161,15 +164,15 @@ func (v views) status(c *call) error {
 		return err
 	}
 	ctx := c.r.Context()
-	states, err := v.parts.Service.Syncs(ctx)
+	states, err := v.d.Service.Syncs(ctx)
 	if err != nil {
 		return err
 	}
-	heard, err := v.parts.Ledger.LastFeedback(ctx)
+	heard, err := v.d.Ledger.LastFeedback(ctx)
 	if err != nil {
 		return err
 	}
-	counts, err := mail(v).counts(ctx)
+	counts, err := mail{v}.counts(ctx)
 	if err != nil {
 		return err
 	}
@@ -177,7 +180,7 @@ func (v views) status(c *call) error {
 		Version: v.parts.Version, Started: v.started.UTC(), Now: time.Now().UTC(), Ready: true, You: whoJSON{c.who.Name, string(c.who.Role)},
 		Syncs: make([]shortJSON, len(states)), Feedback: someTime(heard), Outbox: counts,
 	}
-	if why := v.parts.Service.Ready(ctx); why != nil {
+	if why := v.d.Service.Ready(ctx); why != nil {
 		j.Ready, j.Why = false, why.Error()
 	}
 	for i, s := range states {

@@ -63,6 +63,9 @@ func (e *CallError) Error() string {
 	return e.Message
 }
 
+// NotSent reports whether it is certain that nothing was done.
+func (e *CallError) NotSent() bool { return !e.Unknown }
+
 // Call has the home of a deployment do one thing, wherever it is, and returns its answer. The end of ctx takes it back if it has not
 // begun. It fails with a *CallError if the home has not done it.
 func (n Errands) Call(ctx context.Context, deployment string, request json.RawMessage) (json.RawMessage, error) {
@@ -89,8 +92,12 @@ func (n Errands) call(ctx context.Context, args callArgs) (json.RawMessage, erro
 			timer.Stop()
 			c, done := context.WithTimeout(context.WithoutCancel(ctx), closing)
 			defer done()
-			if _, err := n.client.JobCancel(c, id); err != nil {
+			job, err := n.client.JobCancel(c, id)
+			switch {
+			case err != nil:
 				n.log.Debug("a call that nobody waits for is not taken back", "error", err)
+			case job.State == rivertype.JobStateCancelled && job.Attempt == 0:
+				return nil, errors.Join(context.Cause(ctx), &CallError{Deployment: deployment, Message: "no node took it in time"})
 			}
 			return nil, context.Cause(ctx)
 		case <-timer.C:

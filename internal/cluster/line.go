@@ -30,7 +30,7 @@ type Line struct {
 	hub        *events.Hub
 }
 
-// Line returns the line of a deployment. What happens in it is told on the hub.
+// Line returns the line of a deployment. What is queued and taken back is told on the hub.
 func (n *Node) Line(deployment string, books Books, hub *events.Hub) *Line {
 	return &Line{n, deployment, books, hub}
 }
@@ -79,18 +79,12 @@ func (l *Line) enqueue(ctx context.Context, r turns.Request) (int64, error) {
 		return 0, err
 	}
 	if r.Run = run; isNew {
-		l.publish(events.Event{Kind: events.Queued, Sync: r.Sync, Run: run, Data: events.QueuedData{Why: string(r.Why)}})
+		l.hub.Publish(events.Event{Kind: events.Queued, Sync: r.Sync, Run: run, Data: events.QueuedData{Why: string(r.Why)}})
 	}
 	if err := l.node.Errands().Ask(ctx, l.deployment, r); err != nil { // it is queued, and the nodes look for such runs
 		l.node.log.Warn("a run that is queued waits until a node notices it", "deployment", l.deployment, "sync", r.Sync, "run", run, "error", err)
 	}
 	return run, nil
-}
-
-// publish tells of an event here and on the other nodes.
-func (l *Line) publish(e events.Event) {
-	l.hub.Publish(e)
-	l.node.Tell(l.deployment, e)
 }
 
 // recent is how many runs of a sync are looked at to find those that go on.
@@ -123,7 +117,7 @@ func (l *Line) Cancel(ctx context.Context, run int64) error {
 		return err
 	}
 	if was {
-		l.publish(events.Event{Kind: events.Ended, Sync: r.Sync, Run: run, Data: events.EndData{Status: ledger.StatusCancelled, Message: cancelled}})
+		l.hub.Publish(events.Event{Kind: events.Ended, Sync: r.Sync, Run: run, Data: events.EndData{Status: ledger.StatusCancelled, Message: cancelled}})
 		return nil
 	}
 	if r.Status != ledger.StatusRunning && r.Status != ledger.StatusWaiting {

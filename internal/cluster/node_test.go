@@ -193,9 +193,17 @@ func TestACallIsDoneByTheHome(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
+	visitor, err := Visit(t.Context(), w.pool, schema, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := visitor.Call(t.Context(), "acme", json.RawMessage(`"upsert"`)); err != nil || string(answer) != fmt.Sprintf(`"%s did \"upsert\""`, home.ID()) {
+		t.Errorf("for somebody who is no node: %s, %v", answer, err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := a.Errands().Call(ctx, "nobody", json.RawMessage(`1`)); !errors.Is(err, context.DeadlineExceeded) {
+	_, err = a.Errands().Call(ctx, "nobody", json.RawMessage(`1`))
+	if e, ok := errors.AsType[*CallError](err); !errors.Is(err, context.DeadlineExceeded) || !ok || !e.NotSent() {
 		t.Errorf("a call that nobody does: %v", err)
 	}
 	if got := w.count("kind = 'call' AND state IN ('available', 'running')"); got != 0 {

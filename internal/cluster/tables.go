@@ -12,11 +12,13 @@ import (
 )
 
 // tables are the names of tables, ready for statements.
-type tables struct{ jobs, leases, deployments, runs, nodes string }
+type tables struct{ jobs, leases, deployments, syncs, runs, deliveries, nodes string }
 
 func tablesIn(schema string) tables {
 	in := func(name string) string { return pgx.Identifier{schema, name}.Sanitize() }
-	return tables{jobs: in("river_job"), leases: in("leases"), deployments: in("deployments"), runs: in("runs"), nodes: in("nodes")}
+	return tables{
+		jobs: in("river_job"), leases: in("leases"), deployments: in("deployments"), syncs: in("syncs"), runs: in("runs"), deliveries: in("deliveries"), nodes: in("nodes"),
+	}
 }
 
 // homeLease joins the lease of a home to a deployment's name.

@@ -48,8 +48,8 @@ func (n Errands) Deliver(ctx context.Context, deployment string) error {
 	d, _ := n.deployment(deployment)
 	for _, target := range d.Targets {
 		result, err := n.client.Insert(ctx, writeBackArgs{d.Name, target}, nil)
-		if err == nil && result.UniqueSkippedAsDuplicate && result.Job.State != rivertype.JobStateAvailable && result.Job.State != rivertype.JobStateRunning {
-			_, err = n.client.JobRetry(ctx, result.Job.ID) // it waits for a later time
+		if err == nil && result.UniqueSkippedAsDuplicate && result.Job.State == rivertype.JobStateScheduled {
+			_, err = n.client.JobRetry(ctx, result.Job.ID) // it waits for what is due later; one that waits for a target that is down goes on waiting
 		}
 		if err != nil {
 			return fmt.Errorf("ask for write-back %q: %w", target, err)

@@ -60,9 +60,7 @@ func (n *Next) Take(ctx context.Context) error {
 	if idle := asleep(cfg.Syncs); len(idle) > 0 && h.own {
 		h.log.Warn("a sync without schedule, listen and poll runs only when somebody asks for it", "syncs", strings.Join(idle, ", "))
 	}
-	if h.o.Metrics != nil {
-		h.o.Metrics.Know(cfg.Names()...)
-	}
+	h.o.Metrics.Know(cfg.Names()...)
 	var errs []error
 	if !h.o.Shared {
 		h.alerts.Set(n.subs, cfg.Service.URL)

@@ -34,8 +34,8 @@ type door struct {
 	server   *http.Server // nil: it has not begun
 }
 
-// openFront opens the listeners. Nobody is served yet.
-func openFront(ctx context.Context, cfg config.Service, log *slog.Logger) (*front, error) {
+// openFront opens the listeners. Nobody is served yet. Local says that nobody needs a token, so that only this machine may reach them.
+func openFront(ctx context.Context, cfg config.Service, local bool, log *slog.Logger) (*front, error) {
 	f := &front{log: log}
 	var err error
 	if cfg.TLS.Cert != "" {
@@ -43,7 +43,7 @@ func openFront(ctx context.Context, cfg config.Service, log *slog.Logger) (*fron
 			return nil, err
 		}
 	}
-	if f.main, err = f.open(ctx, cfg.Listen, len(cfg.Tokens) == 0); err != nil {
+	if f.main, err = f.open(ctx, cfg.Listen, local); err != nil {
 		return nil, err
 	}
 	if cfg.Public != "" {
@@ -101,13 +101,12 @@ type doors struct {
 
 // prepare opens the listeners of another configuration beside the present ones. An error says what cannot change while the service
 // runs.
-func (f *front) prepare(ctx context.Context, before, now config.Service) (next doors, err error) {
+func (f *front) prepare(ctx context.Context, before, now config.Service, local bool) (next doors, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if (before.TLS.Cert != "") != (now.TLS.Cert != "") {
 		return next, restartFor("serve.tls")
 	}
-	local := len(now.Tokens) == 0
 	if now.Listen != before.Listen {
 		if next.main, err = f.open(ctx, now.Listen, local); err != nil {
 			return next, err

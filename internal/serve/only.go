@@ -44,5 +44,23 @@ func only(ctx context.Context, ledger string, stop <-chan struct{}, log *slog.Lo
 	}
 }
 
+// errTaken says that another service has the ledger of a deployment.
+var errTaken = errors.New("another service has the ledger of this deployment; end it, and let this one read its configuration again")
+
+// alsoOnly is only for the ledger of one of several deployments. It does not wait: the others go on.
+func alsoOnly(ledger string) (release func() error, err error) {
+	lock := flock.New(ledger+".serve.lock", flock.SetPermissions(0o600))
+	held, err := lock.TryLock()
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return func() error { return nil }, nil
+	case err != nil:
+		return nil, fmt.Errorf("make this service the only one of the ledger: %w", err)
+	case !held:
+		return nil, errTaken
+	}
+	return lock.Close, nil
+}
+
 // errStopped ends a service that was stopped before it began.
 var errStopped = errors.New("stopped while it waited for another service of the ledger to end")

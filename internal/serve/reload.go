@@ -1,12 +1,15 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
+	"sync"
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/events"
@@ -82,68 +85,212 @@ type ReloadData struct {
 	Error string `json:"error,omitempty"` // why the service stays as it was
 }
 
-// reload reads the configuration again and takes it over whole, or stays as it was.
+// reload reads the configuration again and takes it over, or stays as it was. Of several deployments, each goes over to its own part whole,
+// or stays as it was.
 func (s turnover) reload(ctx context.Context) {
 	if err := s.notify.tell("RELOADING=1"); err != nil {
 		s.log.Warn("systemd does not know that the configuration is read again", "error", err)
 	}
-	told := ReloadData{OK: true}
 	status := ""
-	if err := s.reloaded(ctx); err != nil {
-		told = ReloadData{Error: err.Error()}
+	stay, err := s.reloaded(ctx)
+	if err != nil {
 		s.log.Error("the configuration was not taken over; the service goes on with the one before", "error", err, hintOf(err))
 		status = "STATUS=goes on with its old configuration: " + strings.Join(strings.Fields(err.Error()), " ")
 	} else {
-		s.log.Info("the configuration was taken over", "syncs", s.syncs())
+		s.log.Info("the configuration was taken over", s.size()...)
 		status = s.statusLine()
 	}
-	s.doors.only.Hub().Publish(events.Event{Kind: events.Reload, Data: told})
+	for name, p := range s.directory.all() {
+		told := ReloadData{OK: true}
+		if why := cmp.Or(err, stay[name]); why != nil {
+			told = ReloadData{Error: why.Error()}
+		}
+		p.Hub().Publish(events.Event{Kind: events.Reload, Data: told})
+	}
 	if err := s.notify.tell("READY=1", status); err != nil {
 		s.log.Warn("systemd does not know that the configuration was read again", "error", err)
 	}
 }
 
-func (s turnover) reloaded(ctx context.Context) error {
+// step is what a reload does with one deployment that is open.
+type step struct {
+	*place
+	cfg  *config.Config // nil: it goes
+	next Next           // nil: it is opened anew
+}
+
+// reloaded takes the configuration over. It returns the deployments that stay as they were, with the reasons; or an error, and everything
+// stays.
+func (s turnover) reloaded(ctx context.Context) (stay map[string]error, err error) {
 	set, err := s.o.Reload()
 	if err != nil {
-		return err
+		return nil, err
 	}
+	s.moves.Wait()
 	before := s.config()
+	if err := check(set); err != nil {
+		return nil, err
+	}
 	settings := changed{
 		{"deployments", before.Several == set.Several},
+		{"ledger", !set.Several || before.Ledger == set.Ledger},
 		{"serve.log_format", before.Service.LogJSON == set.Service.LogJSON},
 	}.names()
 	if !set.Several && !before.Several {
 		settings = append(fixed(before.Deployments[0], set.Deployments[0]), settings...)
 	}
 	if len(settings) > 0 {
-		return errors.Join(check(set), restartFor(settings...))
+		return nil, restartFor(settings...)
 	}
-	if err := check(set); err != nil {
-		return err
-	}
-	n, err := s.way.Prepare(ctx, s.doors.only, set.Deployments[0])
+	steps, stay, err := s.prepare(ctx, set)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	doors, err := s.front.prepare(ctx, before.Service, set.Service)
+	doors, err := s.front.prepare(ctx, before.Service, set.Service, isOpen(set))
 	if err == nil && !reflect.DeepEqual(before.Service.TLS, set.Service.TLS) {
 		if err = s.front.certificate.Replace(set.Service.TLS); err != nil {
 			doors.drop()
 		}
 	}
 	if err != nil {
-		return errors.Join(err, n.Drop())
+		for _, one := range steps {
+			if one.next != nil {
+				err = errors.Join(err, one.next.Drop())
+			}
+		}
+		return nil, err
 	}
+	ctx = context.WithoutCancel(ctx)
 	s.mu.Lock()
 	s.set = set
 	s.mu.Unlock()
-	s.gate.Replace(set.Service.Tokens, set.Service.Proxies)
-	if err := n.Take(context.WithoutCancel(ctx)); err != nil {
-		s.log.Warn("something of the old configuration is left", "error", err) // what is new holds all the same
+	s.admit(set)
+	s.take(ctx, steps)
+	s.openNew(ctx, set)
+	s.front.replace(ctx, doors)
+	return stay, nil
+}
+
+// prepare does all of a configuration that can fail. What fails with one of several deployments is told, and leaves that one as it was.
+func (s turnover) prepare(ctx context.Context, set *config.Set) (steps []step, stay map[string]error, err error) {
+	now := make(map[string]*config.Config, len(set.Deployments))
+	for _, cfg := range set.Deployments {
+		now[cfg.Name] = cfg
 	}
-	s.front.replace(context.WithoutCancel(ctx), doors)
-	return nil
+	stay = make(map[string]error)
+	var mu sync.Mutex
+	add := func(one step) {
+		mu.Lock()
+		defer mu.Unlock()
+		steps = append(steps, one)
+	}
+	fail := func(name string, err error) {
+		s.log.Error("a deployment stays as it was; the others go on", "deployment", name, "error", err, hintOf(err))
+		mu.Lock()
+		defer mu.Unlock()
+		stay[name] = err
+	}
+	var alter []*config.Config
+	for name, p := range s.directory.all() {
+		switch cfg, wrong := now[name], set.Broken[name]; {
+		case wrong != nil:
+			fail(name, wrong)
+		case cfg == nil:
+			add(step{place: p})
+		case !reflect.DeepEqual(cfg, p.Config()):
+			alter = append(alter, cfg)
+		}
+	}
+	s.each(alter, func(cfg *config.Config) {
+		p := s.directory.at(cfg.Name)
+		one := step{place: p, cfg: cfg}
+		wrong := problem.Usage(unfit(cfg).Err())
+		if wrong == nil && len(fixed(p.Config(), cfg)) == 0 {
+			one.next, wrong = s.way.Prepare(ctx, p.Deployment, cfg)
+		}
+		switch {
+		case wrong == nil:
+			add(one)
+		case set.Several:
+			fail(cfg.Name, wrong)
+		default:
+			mu.Lock()
+			defer mu.Unlock()
+			err = wrong
+		}
+	})
+	return steps, stay, err
+}
+
+// errMoves is why a deployment is not open for a while.
+var errMoves = errors.New("it is being opened anew, with another key, address, pace or history")
+
+// take does what was prepared. Deployments that go or are opened anew do so by the way.
+func (s turnover) take(ctx context.Context, steps []step) {
+	for _, one := range steps {
+		if one.next != nil {
+			if err := one.next.Take(ctx); err != nil {
+				s.log.Warn("something of the old configuration is left", "error", err) // what is new holds all the same
+			}
+			continue
+		}
+		name := one.Name()
+		if one.cfg != nil {
+			s.directory.lack(name, errMoves)
+		} else {
+			s.directory.drop(name)
+		}
+		s.moves.Go(func() { s.move(ctx, one) })
+	}
+}
+
+// move ends the work for a deployment, and opens it anew if it has a configuration.
+func (s turnover) move(ctx context.Context, one step) {
+	name := one.Name()
+	within, cancel := context.WithTimeout(ctx, s.config().Service.StopWithin)
+	defer cancel()
+	if err := errors.Join(s.way.Shut(within, one.Deployment), one.release()); err != nil {
+		s.log.Warn("a deployment did not end as it should", "deployment", name, "error", err)
+	}
+	if one.cfg == nil {
+		s.metrics.Forget(name)
+		s.log.Info("a deployment is gone", "deployment", name)
+		return
+	}
+	if s.stopping.Load() {
+		return
+	}
+	s.add(ctx, one.cfg)
+}
+
+// openNew opens the deployments of a configuration that are not open, and tells which cannot be.
+func (s turnover) openNew(ctx context.Context, set *config.Set) {
+	for _, name := range s.directory.Names() { // those that were left out, and are no more
+		if _, err := s.directory.Find(name); err != nil && !errors.Is(err, errMoves) && !slices.Contains(set.Names(), name) {
+			s.directory.drop(name)
+		}
+	}
+	for name, err := range set.Broken {
+		if s.directory.at(name) == nil {
+			s.leaveOut(name, err)
+		}
+	}
+	s.each(set.Deployments, func(cfg *config.Config) {
+		if _, err := s.directory.Find(cfg.Name); err != nil && !errors.Is(err, errMoves) {
+			s.add(ctx, cfg)
+		}
+	})
+}
+
+// add opens a deployment of several.
+func (s turnover) add(ctx context.Context, cfg *config.Config) {
+	p, err := s.openOne(ctx, cfg)
+	if err != nil {
+		s.leaveOut(cfg.Name, err)
+		return
+	}
+	s.directory.put(p)
+	s.log.Info("a deployment is open", "deployment", cfg.Name)
 }
 
 // hintOf returns what the log says about what to do, nothing if the error does not know.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,7 +56,9 @@ type service struct {
 	api     *api.API
 	front   *front
 	way     Way
-	doors   *directory
+
+	directory *directory
+	moves     sync.WaitGroup // of deployments that are opened anew, or go
 
 	stopping atomic.Bool
 	mu       sync.Mutex
@@ -89,30 +92,71 @@ func Run(ctx context.Context, set *config.Set, o Options, signals Signals) (err 
 // open opens everything and begins nothing, so that a service which cannot begin changes nothing.
 func (s *service) open(ctx context.Context) (err error) {
 	s.metrics = telemetry.NewMetrics(s.o.Version)
+	if s.set.Several {
+		s.metrics = telemetry.NewMetricsOfSeveral(s.o.Version)
+	}
 	if s.traces, err = telemetry.StartTraces(ctx, s.o.Lookup, s.o.Version, s.log); err != nil {
 		s.log.Warn("no traces are sent", "error", err)
 	}
-	s.gate = access.NewGate(s.set.Service.Tokens, s.set.Service.Proxies)
-	if s.front, err = openFront(ctx, s.set.Service, s.log); err != nil {
+	s.directory = newDirectory()
+	s.gate = access.NewGate(nil, nil)
+	s.admit(s.set)
+	if s.front, err = openFront(ctx, s.set.Service, isOpen(s.set), s.log); err != nil {
 		return problem.Usage(err)
 	}
-	s.way = newAlone(s.options)
-	s.doors = newDirectory()
-	d, err := s.way.Open(ctx, s.set.Deployments[0])
-	if err != nil {
+	if s.way, err = s.newWay(ctx); err != nil {
 		return err
 	}
-	s.doors.only = d
+	if err := s.openAll(ctx); err != nil {
+		return err
+	}
 	s.api = api.New(api.Parts{
-		Service: d.Service(), Desk: d.Desk(), Hub: d.Hub(), Ledger: d.Ledger(), Outbox: d.Ledger(), Gate: s.gate,
-		Metrics: s.metrics.Handler(s.log), Webhooks: d.Webhooks(), Version: s.o.Version, Log: s.log,
+		Directory: s.directory, Ready: s.ready, Gate: s.gate, Metrics: s.metrics.Handler(s.log), Version: s.o.Version, Log: s.log,
 	})
 	return nil
 }
 
+// isOpen reports whether the API needs no tokens. It needs some if those of a broken deployment are not known.
+func isOpen(set *config.Set) bool {
+	return !set.Guarded && len(set.Service.Tokens) == 0 && !slices.ContainsFunc(set.Deployments, func(d *config.Config) bool { return len(d.Tokens) > 0 })
+}
+
+// admit lets in whom a configuration names. Those of a deployment that is broken and stays as it was are still let in.
+func (s *service) admit(set *config.Set) {
+	of := make(map[string][]config.Token)
+	for name := range set.Broken {
+		if set.Guarded {
+			of[name] = []config.Token{{}} // the hash of no token: without any, everybody on this machine would be let in
+		}
+		if p := s.directory.at(name); p != nil {
+			of[name] = append(of[name], p.Config().Tokens...)
+		}
+	}
+	for _, d := range set.Deployments {
+		of[d.Name] = d.Tokens
+	}
+	s.gate.ReplaceAll(set.Service.Tokens, of, set.Service.Proxies)
+}
+
+// newWay returns the way that fits the ledger.
+func (s *service) newWay(ctx context.Context) (Way, error) {
+	if !s.set.Ledger.Postgres() {
+		return newAlone(s.options), nil
+	}
+	t, err := newTogether(ctx, s.set, s.o, s.options)
+	if err != nil {
+		return nil, err // a nil *together would not be a nil Way
+	}
+	return t, nil
+}
+
 // options returns what the home of a deployment is made with.
-func (s *service) options(*config.Config) home.Options {
-	return home.Options{Opener: s.o.Opener, Metrics: s.metrics, Traces: s.traces}
+func (s *service) options(cfg *config.Config) home.Options {
+	o := home.Options{Opener: s.o.Opener, Metrics: s.metrics.Of(cfg.Name), Traces: s.traces.Of(cfg.Name)}
+	if cfg.Name != "" {
+		o.Opener.Logger = s.log.With("deployment", cfg.Name)
+	}
+	return o
 }
 
 // close closes what is open.
@@ -123,6 +167,9 @@ func (s *service) close() error {
 	}
 	if s.way != nil {
 		errs = append(errs, s.way.Close())
+	}
+	if s.directory != nil {
+		errs = append(errs, s.directory.release())
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -163,6 +210,7 @@ func (s *service) serve(ctx context.Context, signals Signals) error {
 	stopping, cancelStop := context.WithTimeout(ctx, within)
 	defer cancelStop()
 	s.way.Stop(stopping)
+	s.moves.Wait()
 	s.api.Close()
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
@@ -179,7 +227,7 @@ func (s *service) config() *config.Set {
 // began tells that the service is there.
 func (s *service) began() {
 	at := s.front.addresses()
-	s.log.Info("the service runs", "listen", at.Listen, "public", at.Public, "syncs", s.syncs(), "version", s.o.Version)
+	s.log.Info("the service runs", append([]any{"listen", at.Listen, "public", at.Public, "version", s.o.Version}, s.size()...)...)
 	if err := s.notify.tell("READY=1", s.statusLine()); err != nil {
 		s.log.Warn("systemd does not know that the service is ready", "error", err)
 	}
@@ -188,16 +236,31 @@ func (s *service) began() {
 	}
 }
 
-// syncs counts the syncs of all deployments.
+// syncs counts the syncs of all deployments that are open.
 func (s *service) syncs() (n int) {
-	for _, d := range s.config().Deployments {
-		n += len(d.Syncs)
+	for _, p := range s.directory.all() {
+		n += len(p.Config().Syncs)
 	}
 	return n
 }
 
+// size returns for the log how much the service works for.
+func (s *service) size() []any {
+	size := []any{"syncs", s.syncs()}
+	if s.config().Several {
+		open, broken := s.directory.counts()
+		size = append(size, "deployments", open, "left_out", broken)
+	}
+	return size
+}
+
 func (s *service) statusLine() string {
-	return fmt.Sprintf("STATUS=%d syncs, listening at %s", s.syncs(), s.front.addresses().Listen)
+	many := ""
+	if s.config().Several {
+		open, broken := s.directory.counts()
+		many = fmt.Sprintf("%d deployments (%d left out), ", open, broken)
+	}
+	return fmt.Sprintf("STATUS=%s%d syncs, listening at %s", many, s.syncs(), s.front.addresses().Listen)
 }
 
 // wait returns when the service is to stop, with the reason if that is a failure. It reloads meanwhile.
@@ -230,13 +293,23 @@ func (s *service) reloadUnless(ctx context.Context, stop <-chan struct{}) {
 	turnover{s}.reload(ctx)
 }
 
-// alive returns why the service does not work; nil: it does.
+// alive returns why the service does not work; nil: it does. One deployment that works is enough: a restart would harm it.
 func (s *service) alive(ctx context.Context) error {
-	s.way.Working()
-	if _, err := s.doors.only.Ledger().Queued(ctx); err != nil {
-		return fmt.Errorf("the ledger does not answer: %w", err)
+	s.way.Working() // waits for ever if the line of a deployment does
+	return s.directory.one(func(d *home.Deployment) error {
+		if _, err := d.Ledger().Queued(ctx); err != nil {
+			return fmt.Errorf("the ledger does not answer: %w", err)
+		}
+		return nil
+	})
+}
+
+// ready returns why the service cannot do its work, nil if it can for at least one deployment.
+func (s *service) ready(ctx context.Context) error {
+	if s.stopping.Load() {
+		return errors.New("the service stops")
 	}
-	return nil
+	return s.directory.one(func(d *home.Deployment) error { return d.Service().Ready(ctx) })
 }
 
 // tidyEvery is how soon memory that runs have needed goes back to the system; a service rests most of the time.
@@ -259,8 +332,3 @@ func (s *service) tidy(ctx context.Context) {
 		}
 	}
 }
-
-// directory has the deployments of the process.
-type directory struct{ only *home.Deployment }
-
-func newDirectory() *directory { return &directory{} }

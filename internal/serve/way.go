@@ -42,7 +42,7 @@ type alone struct {
 
 	mu    sync.Mutex
 	homes map[*home.Deployment]*home.Home
-	ctx   context.Context // of the work; nil: it has not begun
+	ctx   context.Context // of the work; nil: it has not begun, or has ended
 	made  int64           // runs that have ended in homes that were shut
 }
 
@@ -105,6 +105,9 @@ func (a *alone) Start(ctx context.Context) error {
 
 // Stop implements Way.
 func (a *alone) Stop(ctx context.Context) {
+	a.mu.Lock()
+	a.ctx = nil
+	a.mu.Unlock()
 	var all sync.WaitGroup
 	for _, h := range a.all() {
 		all.Go(func() { h.Stop(ctx) })

@@ -36,57 +36,71 @@ type Signs interface {
 	ReadWithin(ctx context.Context, now time.Time, age time.Duration) (vitals.Signs, error)
 }
 
-// Metrics counts what happens and reads how things stand when it is asked. It is safe for concurrent use.
+// Metrics counts what happens and reads how things stand when it is asked: those of a whole service, or of one of its deployments (see
+// Of). A nil *Metrics counts nothing. It is safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
+	several  bool
+	about    prometheus.Labels // of everything here; nil: nothing
 
 	runs         *prometheus.CounterVec
-	runSeconds   *prometheus.HistogramVec
+	runSeconds   prometheus.ObserverVec
 	running      *prometheus.GaugeVec
 	rows         *prometheus.CounterVec
 	memberships  *prometheus.CounterVec
 	requests     *prometheus.CounterVec
-	requestTimes *prometheus.HistogramVec
-	waits        prometheus.Histogram
+	requestTimes prometheus.ObserverVec
+	waits        prometheus.ObserverVec
 	feedback     *prometheus.CounterVec
-	optOuts      prometheus.Counter
+	optOuts      *prometheus.CounterVec
 	writeBacks   *prometheus.CounterVec
 	alerts       *prometheus.CounterVec
 
-	mu    sync.Mutex
-	going map[progress.About]bool
-	syncs map[string]bool // that have counters
+	mu       sync.Mutex
+	going    map[progress.About]bool
+	syncs    map[string]bool // that have counters
+	standing *standing       // nil: nothing is watched
 }
 
+// keyDeployment is the label that tells several deployments apart.
+const keyDeployment = "deployment"
+
 // NewMetrics returns metrics of a service of that version. They have a registry of their own.
-func NewMetrics(version string) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry(), going: make(map[progress.About]bool)}
+func NewMetrics(version string) *Metrics { return newMetrics(version, false) }
+
+// NewMetricsOfSeveral returns metrics of a service of several deployments. All but those of the process have the label "deployment", and
+// are counted by what Of returns.
+func NewMetricsOfSeveral(version string) *Metrics { return newMetrics(version, true) }
+
+func newMetrics(version string, several bool) *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry(), several: several, going: make(map[progress.About]bool)}
+	of := func(labels []string) []string {
+		if several {
+			return append([]string{keyDeployment}, labels...)
+		}
+		return labels
+	}
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: prefix, Name: name, Help: help}, labels)
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: prefix, Name: name, Help: help}, of(labels))
 		m.registry.MustRegister(c)
 		return c
 	}
 	histogram := func(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
-		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: prefix, Name: name, Help: help, Buckets: buckets}, labels)
+		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: prefix, Name: name, Help: help, Buckets: buckets}, of(labels))
 		m.registry.MustRegister(h)
 		return h
 	}
 	m.runs = counter("runs_total", "Runs that ended, by how they ended.", "sync", "status")
 	m.runSeconds = histogram("run_duration_seconds", "How long runs took.", []float64{.1, .3, 1, 3, 10, 30, 100, 300, 1000, 3600, 10800, 43200}, "sync")
-	m.running = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: prefix, Name: "running", Help: "Runs that go on."}, []string{"sync"})
+	m.running = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: prefix, Name: "running", Help: "Runs that go on."}, of([]string{"sync"}))
 	m.registry.MustRegister(m.running)
 	m.rows = counter("rows_total", "Rows of runs that ended, by what became of them.", "sync", "outcome")
 	m.memberships = counter("memberships_total", "Topic memberships that runs changed or left alone.", "sync", "change")
 	m.requests = counter("requests_total", "Requests to Owlat, by route and the status of the answer; none: no answer came.", "method", "route", "status")
 	m.requestTimes = histogram("request_duration_seconds", "How long Owlat took to answer.", []float64{.01, .03, .1, .3, 1, 3, 10, 30}, "route")
-	m.waits = prometheus.NewHistogram(prometheus.HistogramOpts{
-		Namespace: prefix, Name: "limiter_wait_seconds", Help: "How long requests waited for the budget and between tries.",
-		Buckets: []float64{.001, .01, .1, .3, 1, 3, 10, 30, 100},
-	})
-	m.registry.MustRegister(m.waits)
+	m.waits = histogram("limiter_wait_seconds", "How long requests waited for the budget and between tries.", []float64{.001, .01, .1, .3, 1, 3, 10, 30, 100})
 	m.feedback = counter("feedback_total", "Webhooks of Owlat that were taken in, by event.", "event")
-	m.optOuts = prometheus.NewCounter(prometheus.CounterOpts{Namespace: prefix, Name: "opt_outs_total", Help: "Opt-outs that webhooks told of."})
-	m.registry.MustRegister(m.optOuts)
+	m.optOuts = counter("opt_outs_total", "Opt-outs that webhooks told of.")
 	m.writeBacks = counter("write_back_attempts_total", "Attempts to write feedback back.", "target", "result")
 	m.alerts = counter("alerts_total", "Messages to the channels of alerts.", "channel", "result")
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
@@ -95,7 +109,50 @@ func NewMetrics(version string) *Metrics {
 	})
 	info.Set(1)
 	m.registry.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if !several {
+		m.fill()
+	}
 	return m
+}
+
+// fill makes what has no labels of its own be there from the beginning, at zero.
+func (m *Metrics) fill() {
+	m.waits.WithLabelValues()
+	m.optOuts.WithLabelValues()
+}
+
+// Of returns the metrics of a deployment by its name. A service with one deployment has one set of metrics.
+func (m *Metrics) Of(deployment string) *Metrics {
+	if m == nil || !m.several {
+		return m
+	}
+	about := prometheus.Labels{keyDeployment: deployment}
+	of := &Metrics{
+		registry: m.registry, about: about, going: make(map[progress.About]bool), runs: m.runs.MustCurryWith(about), runSeconds: m.runSeconds.MustCurryWith(about),
+		running: m.running.MustCurryWith(about), rows: m.rows.MustCurryWith(about), memberships: m.memberships.MustCurryWith(about),
+		requests: m.requests.MustCurryWith(about), requestTimes: m.requestTimes.MustCurryWith(about), waits: m.waits.MustCurryWith(about),
+		feedback: m.feedback.MustCurryWith(about), optOuts: m.optOuts.MustCurryWith(about), writeBacks: m.writeBacks.MustCurryWith(about),
+		alerts: m.alerts.MustCurryWith(about),
+	}
+	of.fill()
+	return of
+}
+
+// deleter is a vector whose metrics can be taken away.
+type deleter interface {
+	DeletePartialMatch(labels prometheus.Labels) int
+}
+
+// Forget takes away all metrics of a deployment that is gone.
+func (m *Metrics) Forget(deployment string) {
+	if !m.several {
+		return
+	}
+	for _, v := range []any{
+		m.runs, m.runSeconds, m.running, m.rows, m.memberships, m.requests, m.requestTimes, m.waits, m.feedback, m.optOuts, m.writeBacks, m.alerts,
+	} {
+		v.(deleter).DeletePartialMatch(prometheus.Labels{keyDeployment: deployment})
+	}
 }
 
 // Handler serves the metrics for GET. A scrape that cannot read the ledger still has everything else, and log gets the reason.
@@ -107,6 +164,9 @@ func (m *Metrics) Handler(log *slog.Logger) http.Handler {
 
 // Know names the syncs that are configured, so that their counters are there from the beginning, at zero. Those of others go.
 func (m *Metrics) Know(syncs ...string) {
+	if m == nil {
+		return
+	}
 	known := make(map[string]bool, len(syncs))
 	for _, s := range syncs {
 		known[s] = true
@@ -126,8 +186,8 @@ func (m *Metrics) Know(syncs ...string) {
 	}
 	for gone := range m.syncs {
 		if !known[gone] {
-			for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{m.running, m.runSeconds, m.runs, m.rows, m.memberships} {
-				v.DeletePartialMatch(prometheus.Labels{"sync": gone})
+			for _, v := range []any{m.running, m.runSeconds, m.runs, m.rows, m.memberships} {
+				v.(deleter).DeletePartialMatch(prometheus.Labels{"sync": gone})
 			}
 		}
 	}
@@ -137,6 +197,9 @@ func (m *Metrics) Know(syncs ...string) {
 // Observe takes in a value of a run. It is an observer's Each; a slow one that loses values still counts runs, for Started and Ended
 // are not lost.
 func (m *Metrics) Observe(v progress.Value) {
+	if m == nil {
+		return
+	}
 	switch v := v.(type) {
 	case progress.Started:
 		if v.Run != 0 {
@@ -183,23 +246,32 @@ func (m *Metrics) ended(v progress.Ended) {
 
 // Attempt takes in a request. It is an observer of owlat.WithObserver.
 func (m *Metrics) Attempt(a owlat.Attempt) {
+	if m == nil {
+		return
+	}
 	status := "none"
 	if a.Status != 0 {
 		status = strconv.Itoa(a.Status)
 	}
 	m.requests.WithLabelValues(a.Method, a.Route, status).Inc()
 	m.requestTimes.WithLabelValues(a.Route).Observe(a.Duration.Seconds())
-	m.waits.Observe(max(0, a.Waited).Seconds())
+	m.waits.WithLabelValues().Observe(max(0, a.Waited).Seconds())
 }
 
 // Feedback counts a webhook that was taken in, and the opt-outs that it told of.
 func (m *Metrics) Feedback(event string, optOuts int) {
+	if m == nil {
+		return
+	}
 	m.feedback.WithLabelValues(known(event)).Inc()
-	m.optOuts.Add(float64(max(0, optOuts)))
+	m.optOuts.WithLabelValues().Add(float64(max(0, optOuts)))
 }
 
 // WriteBack counts an attempt to write feedback back; dead says that it was the last one.
 func (m *Metrics) WriteBack(target string, err error, dead bool) {
+	if m == nil {
+		return
+	}
 	result := "done"
 	switch {
 	case dead:
@@ -212,6 +284,9 @@ func (m *Metrics) WriteBack(target string, err error, dead bool) {
 
 // Alert counts a message to a channel of alerts.
 func (m *Metrics) Alert(channel string, err error) {
+	if m == nil {
+		return
+	}
 	result := "sent"
 	if err != nil {
 		result = "failed"

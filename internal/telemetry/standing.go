@@ -26,12 +26,15 @@ type standing struct {
 	lastGood, age, stale, held, queued, lastFeedback, writeBacks, oldest, pace, limit, share *prometheus.Desc
 }
 
-// Watch makes the metrics show how things stand, too: it is called once. A nil budget leaves that out.
+// Watch makes the metrics show how things stand, too, until Unwatch. A nil budget leaves that out.
 func (m *Metrics) Watch(signs Signs, budget Budget) {
-	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc(prefix+"_"+name, help, labels, nil)
+	if m == nil {
+		return
 	}
-	m.registry.MustRegister(&standing{
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(prefix+"_"+name, help, labels, m.about)
+	}
+	s := &standing{
 		signs: signs, budget: budget,
 		lastGood:     desc("last_good_run_timestamp_seconds", "When the latest good run ended; none is known without it.", "sync"),
 		age:          desc("last_good_run_age_seconds", "How long ago the latest good run ended or, without one, the service started.", "sync"),
@@ -44,7 +47,25 @@ func (m *Metrics) Watch(signs Signs, budget Budget) {
 		pace:         desc("budget_pace_requests_per_second", "How fast requests to Owlat may be sent as things stand."),
 		limit:        desc("budget_limit_requests_per_second", "What Owlat allows one API key."),
 		share:        desc("budget_share", "The part of Owlat's limit that is left to this service, from 0 to 1."),
-	})
+	}
+	m.Unwatch()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.standing = s
+	m.registry.MustRegister(s)
+}
+
+// Unwatch ends what Watch has begun.
+func (m *Metrics) Unwatch() {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.standing != nil {
+		m.registry.Unregister(m.standing)
+		m.standing = nil
+	}
 }
 
 // Describe lists what a scrape may have.

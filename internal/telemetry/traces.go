@@ -31,8 +31,9 @@ const slow = 5 * time.Second
 // Traces sends a trace of each run: a span for the run, one for each stage, and one for each of the first requests. A nil *Traces
 // does nothing. It is safe for concurrent use.
 type Traces struct {
-	provider *sdk.TracerProvider
-	tracer   trace.Tracer
+	provider   *sdk.TracerProvider
+	tracer     trace.Tracer
+	deployment string // empty: the only one
 
 	mu      sync.Mutex
 	runs    map[progress.About]*runSpan
@@ -89,18 +90,35 @@ func newTraces(options ...sdk.TracerProviderOption) *Traces {
 	return &Traces{provider: provider, tracer: provider.Tracer("owlatsync"), runs: make(map[progress.About]*runSpan)}
 }
 
-// Close sends what is left, until ctx ends.
-func (t *Traces) Close(ctx context.Context) error {
+// Of returns the traces of one of several deployments, whose name their spans have. They are sent until those of the whole service are
+// closed.
+func (t *Traces) Of(deployment string) *Traces {
+	if t == nil || deployment == "" {
+		return t
+	}
+	return &Traces{provider: t.provider, tracer: t.tracer, deployment: deployment, runs: make(map[progress.About]*runSpan)}
+}
+
+// End ends the spans of runs that have told no end.
+func (t *Traces) End() {
 	if t == nil {
-		return nil
+		return
 	}
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	for about, r := range t.runs {
 		r.end(time.Now())
 		delete(t.runs, about)
 	}
 	t.current = nil
-	t.mu.Unlock()
+}
+
+// Close sends what is left, until ctx ends.
+func (t *Traces) Close(ctx context.Context) error {
+	if t == nil {
+		return nil
+	}
+	t.End()
 	if err := t.provider.Shutdown(ctx); err != nil {
 		return fmt.Errorf("send the last traces: %w", err)
 	}
@@ -182,6 +200,9 @@ func aboutOf(v progress.Value) progress.About {
 func (t *Traces) start(v progress.Started) {
 	ctx, span := t.tracer.Start(context.Background(), "run "+v.Sync, trace.WithTimestamp(v.At),
 		trace.WithAttributes(attribute.String("owlat_sync.sync", v.Sync), attribute.Int64("owlat_sync.run", v.Run)))
+	if t.deployment != "" {
+		span.SetAttributes(attribute.String("owlat_sync.deployment", t.deployment))
+	}
 	r := &runSpan{ctx: ctx, span: span, inStage: ctx}
 	t.runs[v.About], t.current = r, r
 	r.enter(t.tracer, string(ledger.StageStarting))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -100,6 +101,32 @@ func (s *Sender) Run(ctx context.Context) {
 		loops.Go(func() { (&lane{Sender: s, target: target, wake: s.wake[i]}).run(ctx, working) })
 	}
 	loops.Wait()
+}
+
+// Pass tells one target what is due, and returns when there is something to be told next; zero: nothing waits. It is for whoever makes
+// passes at times of its own, instead of Run. It fails with a *DownError if the target is down, so that
+// whoever makes passes makes the next ones ever more rarely, and returns when ctx ends, once what is in flight is recorded.
+func (s *Sender) Pass(ctx context.Context, target string) (next time.Time, err error) {
+	i := slices.IndexFunc(s.targets, func(t Target) bool { return t.Name() == target })
+	if i < 0 {
+		return time.Time{}, fmt.Errorf("there is no write-back %q", target)
+	}
+	l := &lane{Sender: s, target: s.targets[i]}
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(inFlight, stop) })()
+	for ctx.Err() == nil {
+		wait, err := l.round(working)
+		switch {
+		case err != nil:
+			return time.Time{}, fmt.Errorf("write-back %q: %w", target, err)
+		case l.downs > 0:
+			return time.Time{}, &DownError{Err: fmt.Errorf("write-back %q is down; what is for it waits", target)}
+		case wait > 0:
+			return s.box.NextDelivery(working, target)
+		}
+	}
+	return time.Time{}, context.Cause(ctx)
 }
 
 // lane is the way to one target.

@@ -164,6 +164,50 @@ func TestWhatWaitsIsTold(t *testing.T) {
 	})
 }
 
+func TestAPassTellsWhatIsDue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var answer error
+		o := newOffice(t, func(n writeback.Notice) error {
+			if n.Email == "ada@example.com" {
+				return answer
+			}
+			return nil
+		})
+		if next, err := o.sender.Pass(t.Context(), "unsub"); err != nil || !next.IsZero() {
+			t.Errorf("with nothing to tell: %s, %v", next, err)
+		}
+		for i := range 250 {
+			o.hear(fmt.Sprintf("person%d@example.com", i), "t1")
+		}
+		o.hear("ada@example.com", "t1")
+		answer = errors.New("refused")
+		next, err := o.sender.Pass(t.Context(), "unsub")
+		if err != nil || !next.After(time.Now()) || o.count(ledger.DeliveryDone) != 250 || o.times() != 251 {
+			t.Errorf("%s, %v: %d done, %d tried", next, err, o.count(ledger.DeliveryDone), o.times())
+		}
+		time.Sleep(time.Until(next))
+		answer = &writeback.DownError{Err: errors.New("no answer")}
+		if _, err := o.sender.Pass(t.Context(), "unsub"); !writeback.IsDown(err) || o.times() != 252 {
+			t.Errorf("while it is down: %v, %d tried", err, o.times())
+		}
+		answer = nil
+		time.Sleep(time.Hour)
+		if next, err := o.sender.Pass(t.Context(), "unsub"); err != nil || !next.IsZero() || o.count(ledger.DeliveryDone) != 251 {
+			t.Errorf("when it is up again: %s, %v: %d done", next, err, o.count(ledger.DeliveryDone))
+		}
+		if _, err := o.sender.Pass(t.Context(), "nobody"); err == nil {
+			t.Error("an unknown target is told")
+		}
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		o.hear("bob@example.com", "t1")
+		if _, err := o.sender.Pass(over, "unsub"); !errors.Is(err, context.Canceled) || o.count(ledger.DeliveryWaiting) != 1 {
+			t.Errorf("when it is to end: %v, %d wait", err, o.count(ledger.DeliveryWaiting))
+		}
+	})
+}
+
 // A person's later notices wait for the earlier ones; other people's do not. What is refused is tried ever more rarely, and given up.
 func TestARefusalHoldsBackOnePerson(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,208 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+
+	"owlatsync/internal/api"
+	"owlatsync/internal/config"
+	"owlatsync/internal/home"
+	"owlatsync/internal/problem"
+)
+
+// place is a deployment that is open.
+type place struct {
+	*home.Deployment
+	shown   *api.Deployment
+	release func() error // lets another service have its ledger
+}
+
+// directory has the deployments of the process. It is safe for concurrent use.
+type directory struct {
+	mu     sync.RWMutex
+	open   map[string]*place
+	broken map[string]error // why others are not open
+	names  []string         // of all, sorted; it is replaced, and never changed
+}
+
+var _ api.Directory = (*directory)(nil)
+
+func newDirectory() *directory {
+	return &directory{open: make(map[string]*place), broken: make(map[string]error)}
+}
+
+// Names implements api.Directory.
+func (d *directory) Names() []string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.names
+}
+
+// Find implements api.Directory.
+func (d *directory) Find(name string) (*api.Deployment, error) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if p := d.open[name]; p != nil {
+		return p.shown, nil
+	}
+	if err := d.broken[name]; err != nil {
+		return nil, err
+	}
+	return nil, api.ErrNoDeployment
+}
+
+// put takes in an open deployment.
+func (d *directory) put(p *place) {
+	d.change(func() {
+		delete(d.broken, p.Name())
+		d.open[p.Name()] = p
+	})
+}
+
+// lack notes why a deployment is not open, and returns it if it was.
+func (d *directory) lack(name string, why error) (was *place) {
+	d.change(func() {
+		was = d.open[name]
+		delete(d.open, name)
+		d.broken[name] = why
+	})
+	return was
+}
+
+// drop forgets a deployment, and returns it if it was open.
+func (d *directory) drop(name string) (was *place) {
+	d.change(func() {
+		was = d.open[name]
+		delete(d.open, name)
+		delete(d.broken, name)
+	})
+	return was
+}
+
+func (d *directory) change(do func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	do()
+	d.names = slices.AppendSeq(slices.Collect(maps.Keys(d.open)), maps.Keys(d.broken))
+	slices.Sort(d.names)
+}
+
+func (d *directory) at(name string) *place {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.open[name]
+}
+
+// all returns the open deployments by name.
+func (d *directory) all() map[string]*place {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return maps.Clone(d.open)
+}
+
+// counts returns how many deployments are open, and how many are not.
+func (d *directory) counts() (open, broken int) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return len(d.open), len(d.broken)
+}
+
+// one returns nil if the test holds for a deployment, or if there is none at all; else an error of one that fails.
+func (d *directory) one(test func(*home.Deployment) error) (failed error) {
+	d.mu.RLock()
+	all := slices.Collect(maps.Values(d.open))
+	for _, err := range d.broken {
+		failed = err
+	}
+	d.mu.RUnlock()
+	for _, p := range all {
+		err := test(p.Deployment)
+		if err == nil {
+			return nil
+		}
+		failed = err
+	}
+	return failed
+}
+
+// release lets other services have the ledgers.
+func (d *directory) release() error {
+	var errs []error
+	for _, p := range d.all() {
+		errs = append(errs, p.release())
+	}
+	return errors.Join(errs...)
+}
+
+// openOne opens a deployment.
+func (s *service) openOne(ctx context.Context, cfg *config.Config) (_ *place, err error) {
+	p := &place{release: func() error { return nil }}
+	if err := problem.Usage(unfit(cfg).Err()); err != nil {
+		return nil, err
+	}
+	if cfg.Name != "" && !cfg.Ledger.Postgres() {
+		if p.release, err = alsoOnly(cfg.Ledger.Path); err != nil {
+			return nil, err
+		}
+	}
+	if p.Deployment, err = s.way.Open(ctx, cfg); err != nil {
+		return nil, errors.Join(err, p.release())
+	}
+	p.shown = &api.Deployment{
+		Name: cfg.Name, Service: p.Service(), Desk: p.Desk(), Hub: p.Hub(), Ledger: p.Ledger(), Outbox: p.Ledger(), Webhooks: p.Webhooks(),
+	}
+	return p, nil
+}
+
+// opened is how many deployments are opened at once.
+const opened = 8
+
+// openAll opens the deployments of the configuration. That of a file without names must open; of several, those are left out that do not.
+func (s *service) openAll(ctx context.Context) error {
+	if !s.set.Several {
+		p, err := s.openOne(ctx, s.set.Deployments[0])
+		if err == nil {
+			s.directory.put(p)
+		}
+		return err
+	}
+	for name, err := range s.set.Broken {
+		s.leaveOut(name, err)
+	}
+	s.each(s.set.Deployments, func(cfg *config.Config) {
+		p, err := s.openOne(ctx, cfg)
+		if err != nil {
+			s.leaveOut(cfg.Name, err)
+			return
+		}
+		s.directory.put(p)
+	})
+	return context.Cause(ctx)
+}
+
+// each does something for deployments, several at once.
+func (s *service) each(all []*config.Config, do func(*config.Config)) {
+	next := make(chan *config.Config)
+	var workers sync.WaitGroup
+	for range min(opened, len(all)) {
+		workers.Go(func() {
+			for cfg := range next {
+				do(cfg)
+			}
+		})
+	}
+	for _, cfg := range all {
+		next <- cfg
+	}
+	close(next)
+	workers.Wait()
+}
+
+// leaveOut notes and tells that a deployment is not open.
+func (s *service) leaveOut(name string, err error) {
+	s.log.Error("a deployment is left out; the others go on", "deployment", name, "error", err, hintOf(err))
+	s.directory.lack(name, err)
+}

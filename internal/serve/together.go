@@ -1,0 +1,383 @@
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"owlatsync/internal/cluster"
+	"owlatsync/internal/config"
+	"owlatsync/internal/events"
+	"owlatsync/internal/home"
+	"owlatsync/internal/problem"
+	"owlatsync/internal/setup"
+	"owlatsync/ledger"
+	"owlatsync/ledger/postgres"
+)
+
+// together works for deployments as one of the nodes that share a ledger in PostgreSQL: each deployment is at home on one of them at a
+// time.
+type together struct {
+	options func(cfg *config.Config) home.Options
+	opener  setup.Opener
+	node    *cluster.Node
+	db      *postgres.Database
+	release func()
+
+	mu    sync.Mutex
+	open  map[string]*member // by name
+	ctx   context.Context    // ends when runs are to be aborted; nil: the work has not begun
+	ended bool
+	made  int64 // runs that have ended in homes that have left
+}
+
+// member is a deployment as this node has it.
+type member struct {
+	*home.Deployment
+	ledger setup.Ledger
+	home   *home.Home // nil: it is not at home here
+	hushed func()     // ends what tells other nodes
+}
+
+var (
+	_ Way          = (*together)(nil)
+	_ home.Line    = (*cluster.Line)(nil)
+	_ cluster.Home = (*guest)(nil)
+)
+
+// newTogether connects to the database of a ledger. It begins nothing.
+func newTogether(ctx context.Context, set *config.Set, o Options, options func(cfg *config.Config) home.Options) (_ *together, err error) {
+	t := &together{options: options, opener: o.Opener, open: make(map[string]*member)}
+	if t.opener.Databases == nil {
+		t.opener.Databases = &setup.Databases{}
+	}
+	if t.db, t.release, err = t.opener.Database(ctx, set.Ledger); err != nil {
+		return nil, err
+	}
+	t.node, err = cluster.New(ctx, cluster.Options{
+		Pool: t.db.Pool(), Schema: t.db.Schema(), Homes: hosts{t}, Leases: leases{t.db}, WriteBacks: t, Hear: t.hear, Soft: set.Service.StopWithin,
+		Chores:  []cluster.Chore{{Name: "prune", Every: 24 * time.Hour, Within: time.Hour, Do: t.prune}},
+		Version: o.Version, Logger: o.Opener.Logger,
+	})
+	if err != nil {
+		t.release()
+		return nil, err
+	}
+	return t, nil
+}
+
+// leases gives out those of homes.
+type leases struct{ db *postgres.Database }
+
+// Home implements cluster.Leases.
+func (l leases) Home(ctx context.Context, deployment string) (cluster.Lease, error) {
+	host, _ := os.Hostname() // empty if there is none
+	lease, err := l.db.Home(context.WithoutCancel(ctx), deployment, ledger.Owner{Host: host, PID: os.Getpid()})
+	if err != nil {
+		return nil, err // a nil *postgres.Lease would not be a nil Lease
+	}
+	return lease, nil
+}
+
+// Open implements Way.
+func (t *together) Open(ctx context.Context, cfg *config.Config) (*home.Deployment, error) {
+	o := t.options(cfg)
+	o.Opener.Databases, o.Shared = t.opener.Databases, true
+	l, err := o.Opener.Ledger(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	d, err := home.NewDeployment(cfg, l, o)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	d.SetLine(t.node.Line(cfg.Name, l, d.Hub()))
+	m := &member{Deployment: d, ledger: l}
+	t.mu.Lock()
+	t.open[cfg.Name] = m
+	if t.ctx != nil {
+		t.tellOthers(cfg.Name, m)
+	}
+	t.mu.Unlock()
+	if err := t.tellNode(); err != nil {
+		return nil, errors.Join(err, t.Shut(ctx, d))
+	}
+	return d, nil
+}
+
+// tellNode tells the node which deployments there are.
+func (t *together) tellNode() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := make([]cluster.Deployment, 0, len(t.open))
+	for name, m := range t.open {
+		cfg := m.Config()
+		times, err := home.Timetable(cfg)
+		if err != nil {
+			return problem.Usage(err)
+		}
+		d := cluster.Deployment{Name: name, Syncs: cfg.Names(), Always: home.Listens(cfg), Timetable: times}
+		for _, w := range cfg.WriteBacks {
+			d.Targets = append(d.Targets, w.Name)
+		}
+		all = append(all, d)
+	}
+	return t.node.SetDeployments(all)
+}
+
+func (t *together) member(name string) *member {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.open[name]
+}
+
+// another is a configuration of a deployment that this node can go over to.
+type another struct {
+	t    *together
+	m    *member
+	cfg  *config.Config
+	here *home.Next // nil: it is not at home here
+}
+
+// Prepare implements Way.
+func (t *together) Prepare(ctx context.Context, d *home.Deployment, cfg *config.Config) (Next, error) {
+	if _, err := home.Timetable(cfg); err != nil {
+		return nil, problem.Usage(err)
+	}
+	m := t.member(d.Name())
+	n := &another{t: t, m: m, cfg: cfg}
+	t.mu.Lock()
+	h := m.home
+	t.mu.Unlock()
+	if h != nil {
+		here, err := h.Prepare(ctx, cfg)
+		if err != nil {
+			return nil, err
+		}
+		n.here = here
+	}
+	return n, nil
+}
+
+// Take implements Next.
+func (n *another) Take(ctx context.Context) error {
+	errs := []error{n.m.Replace(n.cfg)}
+	if n.here != nil {
+		errs = append(errs, n.here.Take(ctx))
+	}
+	return errors.Join(append(errs, n.t.tellNode())...)
+}
+
+// Drop implements Next.
+func (n *another) Drop() error {
+	if n.here == nil {
+		return nil
+	}
+	return n.here.Drop()
+}
+
+// Start implements Way.
+func (t *together) Start(ctx context.Context) error {
+	t.mu.Lock()
+	t.ctx = ctx
+	for name, m := range t.open {
+		t.tellOthers(name, m)
+	}
+	t.mu.Unlock()
+	return t.node.Start(ctx)
+}
+
+// Stop implements Way.
+func (t *together) Stop(ctx context.Context) {
+	t.mu.Lock()
+	ended := t.ended || t.ctx == nil
+	t.ended = true
+	t.mu.Unlock()
+	if ended {
+		return
+	}
+	if err := t.node.Stop(ctx); err != nil {
+		t.opener.Logger.Warn("this node did not end as it should; others go on with its runs", "error", err)
+	}
+}
+
+// Shut implements Way.
+func (t *together) Shut(ctx context.Context, d *home.Deployment) error {
+	name := d.Name()
+	t.mu.Lock()
+	m := t.open[name]
+	delete(t.open, name)
+	t.mu.Unlock()
+	if m == nil {
+		return nil
+	}
+	err := t.tellNode() // which lets the home go
+	for m.atHome(t) && ctx.Err() == nil {
+		timer := time.NewTimer(50 * time.Millisecond)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+	return errors.Join(err, m.close())
+}
+
+func (m *member) atHome(t *together) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return m.home != nil
+}
+
+func (m *member) close() error {
+	if m.hushed != nil {
+		m.hushed()
+	}
+	m.Deployment.Close()
+	return m.ledger.Close()
+}
+
+// Close implements Way.
+func (t *together) Close() error {
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	t.Stop(gone)
+	t.mu.Lock()
+	all := t.open
+	t.open = make(map[string]*member)
+	t.mu.Unlock()
+	var errs []error
+	for _, m := range all {
+		errs = append(errs, m.close())
+	}
+	t.release()
+	return errors.Join(errs...)
+}
+
+// Working implements Way.
+func (t *together) Working() (busy bool, made int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	made = t.made
+	for _, m := range t.open {
+		if m.home != nil {
+			b, n := m.home.Working()
+			busy, made = busy || b, made+n
+		}
+	}
+	return busy, made
+}
+
+// errNotHere says that the node's configuration has no such deployment any more.
+func errNotHere(deployment string) error {
+	return fmt.Errorf("the configuration has no deployment %q any more", deployment)
+}
+
+// tellOthers tells other nodes what happens in a deployment. The caller holds the mutex.
+func (t *together) tellOthers(name string, m *member) {
+	if m.hushed != nil {
+		return
+	}
+	happens, cancel := m.Hub().Subscribe(events.Filter{})
+	m.hushed = cancel
+	go func() {
+		for e := range happens {
+			_, heard := e.Data.(json.RawMessage) // from another node
+			if !heard && (e.Data != nil || m.atHome(t)) {
+				t.node.Tell(name, e)
+			}
+		}
+	}()
+}
+
+// hear takes in what happens in a deployment on another node.
+func (t *together) hear(deployment string, e events.Event) {
+	if m := t.member(deployment); m != nil {
+		m.Hub().Publish(e)
+	}
+}
+
+// prune drops old history of all deployments.
+func (t *together) prune(ctx context.Context) error {
+	t.mu.Lock()
+	all := make([]*member, 0, len(t.open))
+	for _, m := range t.open {
+		all = append(all, m)
+	}
+	t.mu.Unlock()
+	var errs []error
+	for _, m := range all {
+		errs = append(errs, m.Prune(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// Pass implements cluster.WriteBacks.
+func (t *together) Pass(ctx context.Context, deployment, target string) (time.Time, error) {
+	m := t.member(deployment)
+	if m == nil {
+		return time.Time{}, errNotHere(deployment)
+	}
+	return m.WriteBack(ctx, target)
+}
+
+// guest is a home on this node.
+type guest struct {
+	*home.Home
+	t     *together
+	m     *member
+	lease cluster.Lease
+}
+
+// hosts opens deployments on this node.
+type hosts struct{ *together }
+
+// Open implements cluster.Homes.
+func (t hosts) Open(ctx context.Context, deployment string, lease cluster.Lease) (cluster.Home, error) {
+	m := t.member(deployment)
+	if m == nil {
+		return nil, errNotHere(deployment)
+	}
+	cfg := m.Config()
+	o := t.options(cfg)
+	o.Opener.Databases, o.Shared, o.Deployment, o.Held = t.opener.Databases, true, m.Deployment, lease.Check
+	h, err := home.Open(ctx, cfg, o)
+	if err != nil {
+		return nil, err
+	}
+	return &guest{h, t.together, m, lease}, nil
+}
+
+// Start implements cluster.Home.
+func (g *guest) Start(ctx context.Context) error {
+	g.t.mu.Lock()
+	defer g.t.mu.Unlock()
+	g.m.home = g.Home
+	g.Home.Start(ctx)
+	return nil
+}
+
+// Stop implements cluster.Home.
+func (g *guest) Stop(ctx context.Context) {
+	g.Home.Stop(ctx)
+	_, made := g.Working()
+	g.t.mu.Lock()
+	g.m.home = nil
+	g.t.made += made
+	g.t.mu.Unlock()
+	if err := g.Close(); err != nil {
+		g.t.opener.Logger.Warn("a deployment that has left its home here is not closed", "deployment", g.m.Name(), "error", err)
+	}
+}
+
+// Call implements cluster.Home; see home.Home.Call.
+func (g *guest) Call(ctx context.Context, request json.RawMessage) (json.RawMessage, error) {
+	if err := g.lease.Check(); err != nil {
+		return nil, err
+	}
+	return g.Home.Call(ctx, request)
+}
