@@ -200,7 +200,7 @@ func TestACallIsDoneByTheHome(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
-	visitor, err := Dial(t.Context(), w.pool, schema, nil)
+	visitor, err := Visit(t.Context(), w.pool, schema, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,11 +67,7 @@ func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
 	if err := h.session.Ledger.Unwritable(); err != nil {
 		return err
 	}
-	held := h.o.Held
-	if held == nil {
-		held = func() error { return nil }
-	}
-	if h.errands, err = h.session.Errands(ctx, held); err != nil {
+	if h.errands, err = h.session.Errands(ctx, h.o.Held); err != nil {
 		return err
 	}
 	if h.d = h.o.Deployment; h.d == nil {

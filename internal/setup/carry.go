@@ -32,12 +32,15 @@ type Errands struct {
 	using  int // errands that go on with the share
 }
 
-// Errands returns what does errands with the client of the session, while held finds nothing wrong. While another process has the lock
+// Errands returns what does errands with the client of the session, while held finds nothing wrong; nil: always. While another process has the lock
 // of the ledger, they have SharePart of the budget. Close must be called before the session's.
 func (s *Session) Errands(ctx context.Context, held func() error) (*Errands, error) {
 	e := &Errands{s: s, end: func() {}}
 	e.ctx, e.over = context.WithCancel(context.Background())
-	client, err := s.Client.With(owlat.WithBeforeSend(func(context.Context, owlat.Attempt) error { return held() }))
+	client, err := s.Client, error(nil)
+	if held != nil {
+		client, err = client.With(owlat.WithBeforeSend(func(context.Context, owlat.Attempt) error { return held() }))
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -26,8 +26,8 @@ import (
 )
 
 const (
-	runs     = 30
-	rows     = 150
+	runs     = 15
+	rows     = 120
 	ms       = time.Millisecond
 	sendPart = 0.95 // the least part of the budget that is to be used
 )
@@ -134,7 +134,7 @@ func (p *play) measure(ctx context.Context) (r outcome, err error) {
 			return r, err
 		}
 		var entries []list.Entry
-		for i := range 200 {
+		for i := range 100 {
 			entries = append(entries, list.Entry{Contact: fmt.Sprintf("user%d@%d.example", i, n)})
 		}
 		others.Go(func() { _, _ = list.Upsert().Do(ctx, client, entries, nil, nil, func(list.Result) {}) })
@@ -165,7 +165,7 @@ func (p *play) takeTurns(ctx context.Context, r *outcome) error {
 			select {
 			case err := <-done:
 				return fmt.Errorf("run %d was to lose its ledger, and has ended: %w", i+1, err)
-			case <-time.After(7 * time.Second):
+			case <-time.After(6 * time.Second):
 			}
 			if err := p.book.LoseLock(); err != nil {
 				return err
