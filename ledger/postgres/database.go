@@ -148,7 +148,21 @@ func (d *Database) Ledger(ctx context.Context, name string) (*Ledger, error) {
 }
 
 // Lease is the right to do something about a deployment that only one process has at a time. It is renewed until it is released.
-type Lease = lease.Lease
+// Its methods are safe for concurrent use.
+type Lease struct{ held *lease.Lease }
+
+// Context ends when the lease cannot be relied on any more, with an error that matches ledger.ErrLockLost as its cause, when it is
+// released, or when the context ends under which it was taken.
+func (l *Lease) Context() context.Context { return l.held.Context() }
+
+// Epoch returns the number of the lease, which is larger than that of every earlier lease of its kind on the deployment.
+func (l *Lease) Epoch() int64 { return l.held.Epoch() }
+
+// Check returns nil while the lease is certainly held, and an error that matches ledger.ErrLockLost once its holder cannot be sure.
+func (l *Lease) Check() error { return l.held.Check() }
+
+// Release gives the lease back. Further calls do nothing. If the server cannot be reached, the lease ends by itself.
+func (l *Lease) Release() error { return l.held.Release() }
 
 // Home takes the lease of the kind "home" on a deployment: the right to make its runs. If another holder has it, Home fails with a
 // *ledger.LockedError. The lease ends with ctx.
@@ -167,5 +181,5 @@ func (d *Database) Home(ctx context.Context, name string, owner ledger.Owner) (*
 	} else if err != nil {
 		return nil, fmt.Errorf(doing, name, server.Explain(ctx, err))
 	}
-	return l, nil
+	return &Lease{l}, nil
 }

@@ -67,22 +67,32 @@ func (k *fence) transact(ctx context.Context, d server.Durability, fn func(*tx) 
 		return err
 	}
 	defer k.leaveTurn()
-	return k.fenced(ctx, func(number int64) error { return k.within(ctx, d, number, fn) })
+	return k.fenced(ctx, d, func(number int64) error { return k.within(ctx, d, number, fn) })
 }
 
 // within runs fn in one transaction that first passes the fence.
 func (k *fence) within(ctx context.Context, d server.Durability, number int64, fn func(*tx) error) error {
 	return k.db.Transact(ctx, d, func(raw pgx.Tx, ctx context.Context) error {
 		t := &tx{Tx: raw, ctx: ctx, l: k.base, deployment: k.Deployment}
-		if err := t.Exec(passFence, k.Deployment, k.Number, k.Holder, k.writes, number); err != nil {
+		var err error
+		if d == server.Lazy {
+			err = t.Exec(passOnly, k.Deployment, k.Number, k.Holder, k.writes)
+		} else {
+			err = t.Exec(passFence, k.Deployment, k.Number, k.Holder, k.writes, number)
+		}
+		if err != nil {
 			return err
 		}
 		return fn(t)
 	})
 }
 
-// passFence is the first statement of every write under a lock.
-const passFence = "SELECT @fence($1, $2, $3, $4, $5)"
+const (
+	// passFence is the first statement of every durable write under a lock.
+	passFence = "SELECT @fence($1, $2, $3, $4, $5)"
+	// passOnly is that of a write that a crash of the server may lose: it does not count, so that its loss is none.
+	passOnly = "SELECT @passes($1, $2, $3, $4)"
+)
 
 func (k *fence) takeTurn(ctx context.Context) error {
 	select {
@@ -98,15 +108,18 @@ func (k *fence) takeTurn(ctx context.Context) error {
 func (k *fence) leaveTurn() { <-k.turn }
 
 // fenced makes a write that is one transaction and first passes the fence with the number it gets, and counts it. It finds out whether the
-// write was made if its commit was not answered, and makes it again if it was not. The caller has the turn.
-func (k *fence) fenced(ctx context.Context, write func(number int64) error) error {
+// write was made if its commit was not answered, and makes it again if it was not. One that need not be durable does not count, and may be made
+// twice. The caller has the turn.
+func (k *fence) fenced(ctx context.Context, d server.Durability, write func(number int64) error) error {
 	for until := lease.Steady() + patience; ; {
 		number := rand.Int64()
 		err := write(number)
 		_, unanswered := errors.AsType[*server.UnansweredError](err)
 		switch state := server.StateOf(err); {
 		case err == nil:
-			k.writes++
+			if d == server.Durable {
+				k.writes++
+			}
 			return nil
 		case state == server.StateLost:
 			k.Lose(lease.ErrTaken)
@@ -118,6 +131,7 @@ func (k *fence) fenced(ctx context.Context, write func(number int64) error) erro
 				return err
 			}
 			continue
+		case unanswered && d == server.Lazy:
 		case unanswered:
 			made, lookErr := k.lookUntil(ctx, until, number)
 			if made || errors.Is(lookErr, ledger.ErrLockLost) {

@@ -422,6 +422,42 @@ func TestLostCommits(t *testing.T) {
 	}
 }
 
+// TestWhatNeedNotBeDurableDoesNotCount loses nothing that matters to a crash of the server.
+func TestWhatNeedNotBeDurableDoesNotCount(t *testing.T) {
+	t.Parallel()
+	l := fresh(t)
+	k := takeLock(t, l)
+	put(t, k, "1")
+	run, err := k.BeginRun(t.Context(), ledger.Run{Sync: "users"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	writes := func() (n int64) {
+		if err := l.row(t.Context(), "SELECT writes FROM @fences WHERE deployment = $1", nil, &n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := writes()
+	if err := k.Beat(t.Context(), ledger.Beat{Run: run, Stage: ledger.StageReading}); err != nil {
+		t.Error(err)
+	}
+	if after := writes(); after != before || after != k.writes {
+		t.Errorf("a beat counts: %d writes, then %d, %d known", before, after, k.writes)
+	}
+	if err := k.KeepPlan(t.Context(), run, []ledger.PlanItem{{Key: "1"}}); err != nil {
+		t.Error(err)
+	}
+	if after := writes(); after != before+1 || after != k.writes {
+		t.Errorf("a plan does not count: %d writes, then %d, %d known", before, after, k.writes)
+	}
+	expire(t, l)
+	takeLock(t, openLedger(t, openDatabase(t, l.db.Pool.Config().ConnString()), ""))
+	if err := k.Beat(t.Context(), ledger.Beat{Run: run, Stage: ledger.StageApplying}); !errors.Is(err, ledger.ErrLockLost) {
+		t.Errorf("a beat under a lock that was lost: %v", err)
+	}
+}
+
 // TestAHolderOnLostGroundsLosesTheLock has a holder that took the lock after a failover, and an earlier one that notices what was lost.
 func TestAHolderOnLostGroundsLosesTheLock(t *testing.T) {
 	t.Parallel()

@@ -18,7 +18,7 @@ func (k *recorder) put(ctx context.Context, steps []*change.Step) error {
 	if err != nil {
 		return err
 	}
-	return k.fenced(ctx, func(number int64) error {
+	return k.fenced(ctx, server.Durable, func(number int64) error {
 		err := k.putOnce(ctx, number, change.Fold(steps, syncs), topics)
 		if err != nil {
 			k.rows.Forget()
@@ -47,10 +47,10 @@ func (k *recorder) intern(ctx context.Context, steps []*change.Step) (syncs, top
 	if !missing {
 		return syncs, topics, nil
 	}
-	err = k.fenced(ctx, func(number int64) error {
+	err = k.fenced(ctx, server.Durable, func(number int64) error {
 		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 		defer cancel()
-		return k.within(ctx, server.Lazy, number, func(t *tx) (err error) {
+		return k.within(ctx, server.Durable, number, func(t *tx) (err error) {
 			for name := range syncs {
 				if syncs[name], err = t.syncID(name); err != nil {
 					return err

@@ -26,7 +26,7 @@ func (k runWriter) BeginRun(ctx context.Context, run ledger.Run) (id int64, err 
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", doing, err)
 	}
-	err = k.update(ctx, doing, server.Lazy, func(t *tx) error {
+	err = k.update(ctx, doing, server.Durable, func(t *tx) error {
 		sync, err := t.syncID(run.Sync)
 		if err != nil {
 			return err
@@ -101,7 +101,7 @@ func unknownRun(err error, id int64) error {
 
 // PauseRun implements ledger.Turns.
 func (k runWriter) PauseRun(ctx context.Context, id int64) error {
-	return k.update(ctx, "let a run of the ledger wait", server.Lazy, func(t *tx) error {
+	return k.update(ctx, "let a run of the ledger wait", server.Durable, func(t *tx) error {
 		n, err := t.Affect("UPDATE @runs SET status = 'waiting', heartbeat = $3 WHERE deployment = $1 AND id = $2 AND status IN ('running', 'waiting')",
 			t.deployment, id, time.Now().UnixMicro())
 		if err != nil || n > 0 {
@@ -117,7 +117,7 @@ func (k runWriter) PauseRun(ctx context.Context, id int64) error {
 
 // ResumeRun implements ledger.Turns.
 func (k runWriter) ResumeRun(ctx context.Context, id int64) error {
-	return k.update(ctx, "let a run of the ledger go on", server.Lazy, func(t *tx) error {
+	return k.update(ctx, "let a run of the ledger go on", server.Durable, func(t *tx) error {
 		if status, err := t.statusOf(id); err != nil {
 			return err
 		} else if status != ledger.StatusWaiting {
@@ -140,7 +140,7 @@ func (k runWriter) KeepPlan(ctx context.Context, run int64, items []ledger.PlanI
 		bodies[i] = append([]byte{}, items[i].Body...)
 		addresses[i], _ = entry.EncodeHashes(items[i].Addresses).([]byte)
 	}
-	return k.update(ctx, "keep plan in ledger", server.Lazy, func(t *tx) error {
+	return k.update(ctx, "keep plan in ledger", server.Durable, func(t *tx) error {
 		status, err := t.statusOf(run)
 		if err != nil || n == 0 {
 			return err

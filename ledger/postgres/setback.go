@@ -51,7 +51,7 @@ func (k *lock) setBack(ctx context.Context) error {
 		return err
 	}
 	for after, more := (numbered{}), true; more; {
-		err := k.update(ctx, doing, server.Lazy, func(t *tx) (err error) {
+		err := k.update(ctx, doing, server.Durable, func(t *tx) (err error) {
 			after, more, err = t.setBackSome(after)
 			return err
 		})

@@ -79,18 +79,37 @@ func (l *Lease) Release() error {
 	if l.released.Swap(true) {
 		return nil
 	}
+	l.forget()
+	l.leases.giveBack(l)
+	return nil
+}
+
+// forget ends what goes on for a lease that was given back.
+func (l *Lease) forget() {
 	l.end.Stop()
 	l.cancel(nil)
 	l.leases.remove(l)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), server.EndTimeout)
-	defer cancel()
-	db := l.leases.db
-	_, err := db.Pool.Exec(ctx, db.SQL("UPDATE @leases SET expires = '-infinity' WHERE deployment = $1 AND kind = $2 AND epoch = $3 AND holder = $4"),
-		l.Deployment, l.Kind, l.Number, l.Holder)
-	if err != nil {
-		db.Log.Warn("a lease could not be given back and ends by itself", "kind", l.Kind, "epoch", l.Number, "error", server.Explain(ctx, err))
+}
+
+// giveBackAll gives leases back that nobody uses any more.
+const giveBackAll = `UPDATE @leases l SET expires = '-infinity' FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS m (deployment, kind, holder)
+	WHERE l.deployment = m.deployment AND l.kind = m.kind AND l.holder = m.holder`
+
+// giveBack gives leases back. If the server cannot be reached, they end by themselves.
+func (s *Leases) giveBack(given ...*Lease) {
+	if len(given) == 0 {
+		return
 	}
-	return nil
+	ctx, cancel := context.WithTimeout(context.Background(), server.EndTimeout)
+	defer cancel()
+	var deployments, holders []int64
+	var kinds []string
+	for _, l := range given {
+		deployments, kinds, holders = append(deployments, l.Deployment), append(kinds, l.Kind), append(holders, l.Holder)
+	}
+	if _, err := s.db.Pool.Exec(ctx, s.db.SQL(giveBackAll), deployments, kinds, holders); err != nil {
+		s.db.Log.Warn("leases could not be given back and end by themselves", "leases", len(given), "error", server.Explain(ctx, err))
+	}
 }
 
 // Why a lease is of no use.
@@ -243,9 +262,14 @@ func (s *Leases) Close() {
 		held = append(held, l)
 	}
 	s.mu.Unlock()
+	given := held[:0]
 	for _, l := range held {
-		_ = l.Release() // it never fails
+		if !l.released.Swap(true) {
+			l.forget()
+			given = append(given, l)
+		}
 	}
+	s.giveBack(given...)
 	if r != nil {
 		r.stop()
 	}
