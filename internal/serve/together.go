@@ -7,11 +7,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"owlatsync/internal/cluster"
 	"owlatsync/internal/config"
@@ -364,35 +361,7 @@ func (t *together) alert(ctx context.Context, deployment string) error {
 	if m == nil {
 		return errNotHere(deployment)
 	}
-	return m.Alert(ctx, told{t.db, deployment})
-}
-
-// told keeps in the ledger's database what alerts of a deployment have told.
-type told struct {
-	db         *postgres.Database
-	deployment string
-}
-
-// in puts the schema into a statement: names that begin with @ are in it.
-func (s told) in(sql string) string {
-	schema := pgx.Identifier{s.db.Schema()}.Sanitize()
-	return strings.NewReplacer("@", schema+".").Replace(sql)
-}
-
-// Load implements alert.Store.
-func (s told) Load(ctx context.Context) (text []byte, err error) {
-	err = s.db.Pool().QueryRow(ctx, s.in("SELECT t.state FROM @told t JOIN @deployments d ON d.id = t.deployment WHERE d.name = $1"), s.deployment).Scan(&text)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
-	return text, err
-}
-
-// Save implements alert.Store.
-func (s told) Save(ctx context.Context, text []byte) error {
-	_, err := s.db.Pool().Exec(ctx, s.in(`INSERT INTO @told AS t (deployment, state, version) SELECT id, $2, 1 FROM @deployments WHERE name = $1
-		ON CONFLICT (deployment) DO UPDATE SET state = excluded.state, version = t.version + 1`), s.deployment, text)
-	return err
+	return m.Alert(ctx)
 }
 
 // Pass implements cluster.WriteBacks.
