@@ -19,6 +19,9 @@ func judgeSenders(f *findings, e *Evidence, a *Account) {
 		return // nobody wrote down who might
 	}
 	for _, r := range a.Requests {
+		if r.Node == 0 {
+			continue // who is no node needs no lease, but has a part of the budget
+		}
 		if !slices.ContainsFunc(leases, func(l Lease) bool {
 			return l.Node == r.Node && !r.At.Before(l.From) && (l.To.IsZero() || !r.At.After(l.To.Add(underway)))
 		}) {
