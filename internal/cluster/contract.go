@@ -20,6 +20,8 @@ type Deployment struct {
 	Timetable []schedule.Entry
 	// Targets names what is told of feedback.
 	Targets []string
+	// Chores names those that are done for it.
+	Chores []string
 }
 
 // Homes opens deployments on this node.
@@ -72,11 +74,12 @@ type WriteBacks interface {
 	Pass(ctx context.Context, deployment, target string) (next time.Time, err error)
 }
 
-// Chore is something that one node does for all at regular times.
+// Chore is something that one node does at regular times, for all or for each deployment that has it. One of Do and Each is set.
 type Chore struct {
 	Name  string // unique
 	Every time.Duration
 	// Within is how long it may take.
 	Within time.Duration
 	Do     func(ctx context.Context) error
+	Each   func(ctx context.Context, deployment string) error
 }

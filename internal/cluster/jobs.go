@@ -143,9 +143,10 @@ func (dueArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{Queue: choresQueue, MaxAttempts: attempts, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: live}}
 }
 
-// choreArgs ask for a chore.
+// choreArgs ask for a chore. Of is the deployment for which it is done; nil: for all.
 type choreArgs struct {
-	Name string `json:"name"`
+	Name string  `json:"name"`
+	Of   *string `json:"of,omitempty"`
 }
 
 func (choreArgs) Kind() string { return "chore" }
