@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/riverqueue/river"
+
 	"owlatsync"
 	"owlatsync/internal/events"
 	"owlatsync/internal/schedule"
@@ -142,6 +144,42 @@ func TestAChoreIsDoneByOneNode(t *testing.T) {
 	if len(done) != 1 {
 		t.Errorf("%v", done)
 	}
+}
+
+func TestWhatNobodyWorksIsDone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := &passes{}
+	acme := Deployment{Name: "acme", Syncs: []string{"users"}, Timetable: every(t, "users", time.Hour), Targets: []string{"crm"}}
+	visitor, err := Visit(t.Context(), w.pool, schema, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, job := range []struct {
+		args river.JobArgs
+		by   string
+		ago  time.Duration
+	}{
+		{dueArgs{"acme", "users"}, "a", 10 * time.Minute}, // it lives, and could not say how the job ended
+		{writeBackArgs{"acme", "crm"}, "a", 10 * time.Minute},
+		{choreArgs{Name: "tidy"}, "dead", 10 * time.Second},
+	} {
+		made, err := visitor.client.Insert(t.Context(), job.args, &river.InsertOpts{ScheduledAt: time.Now().Add(time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sql := "UPDATE owlat_sync.river_job SET state = 'running', attempt = 1, attempted_at = now() - $2::interval, attempted_by = ARRAY['b', $3] WHERE id = $1"
+		if _, err := w.pool.Exec(t.Context(), sql, made.Job.ID, job.ago, job.by); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done := make(chan struct{}, 10)
+	w.node("a", func(o *Options) {
+		o.WriteBacks = p
+		o.Chores = []Chore{{Name: "tidy", Every: time.Hour, Within: time.Minute, Do: func(context.Context) error { done <- struct{}{}; return nil }}}
+	}, acme)
+	w.until(15*time.Second, "all is done", func() bool { return p.count() > 0 && len(w.made()) > 0 && len(done) > 0 })
+	w.until(5*time.Second, "nothing seems to be worked", func() bool { return w.count("state = 'running' AND kind IN ('due', 'write_back', 'chore')") == 0 })
 }
 
 func TestNodesHearOfEachOther(t *testing.T) {
