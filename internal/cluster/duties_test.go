@@ -271,6 +271,35 @@ func TestALineQueuesInTheLedgerFirst(t *testing.T) {
 	}
 }
 
+// TestRiverIsToldNoKeys although a key may be an address, and River keeps what it did.
+func TestRiverIsToldNoKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.node("a", nil, Deployment{Name: "acme", Syncs: []string{"users"}})
+	books := memory.New()
+	defer books.Close()
+	hub := events.NewHub()
+	defer hub.Close()
+	part := owlatsync.Part{Only: []string{"ada@example.com"}}
+	run, err := n.Line("acme", books, hub).Trigger(t.Context(), "users", turns.Options{Part: part})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Errands().Ask(t.Context(), "acme", turns.Request{Sync: "users", Why: turns.Notified, Keys: part.Only}); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Errands().Ask(t.Context(), "acme", turns.Request{Sync: "users", Why: turns.Again, Part: part}); err == nil {
+		t.Error("a part without a number is asked for")
+	}
+	w.until(10*time.Second, "both are made", func() bool { return len(w.made()) == 2 })
+	if !slices.ContainsFunc(w.made(), func(m madeRun) bool { return m.Run == run }) {
+		t.Errorf("%+v", w.made())
+	}
+	if n := w.count("river_job::text LIKE '%ada%'"); n != 0 {
+		t.Errorf("%d jobs have the address\n%s", n, w.jobs())
+	}
+}
+
 func TestAQueuedRunWithoutAJobIsNoticed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

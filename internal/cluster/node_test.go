@@ -53,7 +53,7 @@ func TestRequestsForEverythingThatWaitBecomeOne(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := w.count("kind = 'run' AND state = 'available'"); got != 4 {
+	if got := w.count("kind = 'run' AND state = 'available'"); got != 3 {
 		t.Errorf("%d runs wait\n%s", got, w.jobs())
 	}
 	if got := w.count("kind = 'home'"); got != 1 {
