@@ -58,7 +58,9 @@ func New(address, token, agent string) (*Caller, error) {
 }
 
 // Of makes the caller ask for one of several deployments of the service, by its name. It comes before the first call.
-func (c *Caller) Of(deployment string) { c.prefix = "/api/v1/deployments/" + url.PathEscape(deployment) + "/" }
+func (c *Caller) Of(deployment string) {
+	c.prefix = "/api/v1/deployments/" + url.PathEscape(deployment) + "/"
+}
 
 // URL returns where the service of a configuration is reached from this machine.
 func URL(s config.Service) string {
