@@ -1,15 +1,21 @@
 package serve
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
-	"os"
-	"path/filepath"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
+	"owlatsync/internal/cluster"
+	"owlatsync/internal/errand"
 	"owlatsync/internal/testdb"
-	"owlatsync/owlat/owlattest"
+	"owlatsync/ledger/postgres"
+	"owlatsync/owlat"
 )
 
 // shared puts the ledger of a house into a new database of PostgreSQL.
@@ -52,56 +58,68 @@ func TestTwoNodesServeOneDeployment(t *testing.T) {
 	}
 }
 
-// TestSeveralDeploymentsOnTwoNodes: each node shows all of them, and takes in what Owlat tells any; they come and go with the file.
-func TestSeveralDeploymentsOnTwoNodes(t *testing.T) {
+// TestACommandBesideNodes has what a command sends sent by the node that has the budget.
+func TestACommandBesideNodes(t *testing.T) {
 	t.Parallel()
-	c := newCity(t, "acme", "bolt", "coil")
-	dsn := testdb.Postgres(t) + "&schema=owlat_sync"
-	configure := func(deployments ...string) {
-		c.write("owlat-sync.yaml", "ledger: "+dsn+"\nserve: {listen: \"127.0.0.1:0\", stop_within: 10s}\ndeployments:\n"+strings.Join(deployments, ""))
-	}
-	configure(c.of("acme"), c.of("bolt"))
-	a, b := c.begin(), c.begin()
-	c.until("both first runs", func() bool { return c.member("acme@example.com") && c.member("bolt@example.com") })
-	for _, n := range []*serving{a, b} {
-		for _, name := range []string{"acme", "bolt"} {
-			c.until("what each node tells of "+name, func() bool {
-				_, s := n.call("GET", "/api/v1/deployments/"+name+"/syncs/users", "")
-				return s["state"] == "healthy"
-			})
-		}
-	}
-	// What one node hears of one deployment is written back by whichever it is, and of that deployment alone.
-	if _, err := c.server.AddWebhook("http://"+b.at.Listen+"/webhooks/owlat/bolt", "whsec_0123456789abcdef", owlattest.WebhookTopicUnsubscribed); err != nil {
+	h := newHouse(t)
+	h.shared()
+	a := h.begin()
+	defer a.end()
+	b := h.begin()
+	defer b.end()
+	h.until("the first run", func() bool { return h.member("bob@example.com") })
+	set, err := h.load()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.server.Unsubscribe("bolt@example.com", ""); err != nil {
+	opener := h.options().Opener
+	asked := 0
+	opener.Line = func(ctx context.Context, db *postgres.Database) (errand.Line, func(), error) {
+		asked++
+		e, err := cluster.Visit(ctx, db.Pool(), db.Schema(), nil)
+		return e, func() {}, err
+	}
+	out, err := opener.Outside(t.Context(), set.Deployments[0], "a test", false)
+	if err != nil {
 		t.Fatal(err)
 	}
-	c.until("the write-back", func() bool {
-		text, _ := os.ReadFile(filepath.Join(c.dir, "bolt.ndjson"))
-		return strings.Contains(string(text), "bolt@example.com")
-	})
-	if _, err := os.Stat(filepath.Join(c.dir, "acme.ndjson")); err == nil {
-		t.Error("something was written back for acme")
+	c, err := out.Contacts.Create(t.Context(), owlat.CreateContactRequest{Email: "dan@example.com"})
+	if err != nil || c.Email != "dan@example.com" || asked != 1 {
+		t.Errorf("%+v, %v, %d lines", c, err, asked)
 	}
-	configure(c.of("acme"), c.of("coil"))
-	for _, n := range []*serving{a, b} {
-		n.reload <- struct{}{}
-		n.until("the new deployment", func() bool {
-			status, _ := n.call("GET", "/api/v1/deployments/coil/status", "")
-			return status == http.StatusOK
-		})
-		n.until("that one is gone", func() bool {
-			status, _ := n.call("GET", "/api/v1/deployments/bolt/status", "")
-			return status == http.StatusNotFound
-		})
+	if _, err := out.Contacts.Create(t.Context(), owlat.CreateContactRequest{Email: "dan@example.com"}); !errors.Is(err, owlat.ErrConflict) {
+		t.Errorf("what Owlat refuses: %v", err)
 	}
-	c.until("the first run of the new one", func() bool { return c.member("coil@example.com") })
-	a.end()
-	c.write("acme.csv", "id,email,news\n1,acme@example.com,true\n2,eve@example.com,true\n")
-	if status, answer := b.call("POST", "/api/v1/deployments/acme/syncs/users/runs", "{}"); status != http.StatusAccepted {
-		t.Fatal(status, answer)
+	if err := out.Close(); err != nil {
+		t.Error(err)
 	}
-	c.until("a run on the node that is left", func() bool { return c.member("eve@example.com") })
+}
+
+func TestNodesAlertOnce(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	var mu sync.Mutex
+	var told []string
+	channel := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, string(text))
+	}))
+	defer channel.Close()
+	h.configure("syncs: → ledger: "+testdb.Postgres(t)+"&schema=owlat_sync\nalerts: [{name: ours, webhook: {url: "+channel.URL+", secret: whsec_0123456789abcdef}}]\nsyncs:", "guards: {first_run: allow} → guards: {first_run: ask}")
+	for range 2 {
+		defer h.begin().end()
+	}
+	count := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(told)
+	}
+	h.until("an alert", func() bool { return count() > 0 })
+	mu.Lock()
+	defer mu.Unlock()
+	if len(told) != 1 || !strings.Contains(told[0], `"held"`) {
+		t.Errorf("told %q", told)
+	}
 }
