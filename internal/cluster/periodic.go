@@ -59,6 +59,10 @@ func (n calendar) unschedule(deployment string) {
 	delete(n.periodic, deployment)
 }
 
+// CatchUp looks which syncs are overdue, because there are new ones. A node that does not know them yet may take the jobs and drop them, so
+// each node does it when it has its new deployments.
+func (n *Node) CatchUp(ctx context.Context) error { return calendar{n}.overdue(ctx) }
+
 // Overdue asks for runs of the syncs whose time has passed since they began last. Last is when each has, by deployment and sync; a sync
 // that never has is not in it, and is due.
 func (n *Node) Overdue(ctx context.Context, last map[string]map[string]time.Time) error {

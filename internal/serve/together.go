@@ -106,15 +106,27 @@ func (t *together) Open(ctx context.Context, cfg *config.Config) (*home.Deployme
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
+	if _, err := home.Timetable(cfg); err != nil {
+		d.Close()
+		return nil, errors.Join(problem.Usage(err), l.Close())
+	}
 	d.SetLine(t.node.Line(cfg.Name, l, d.Hub()))
 	m := &member{Deployment: d, ledger: l}
 	t.mu.Lock()
+	begun := t.ctx != nil
 	t.open[cfg.Name] = m
-	if t.ctx != nil {
+	if begun {
 		t.tellOthers(cfg.Name, m)
 	}
 	t.mu.Unlock()
-	if err := t.tellNode(); err != nil {
+	if !begun {
+		return d, nil
+	}
+	err = t.tellNode()
+	if err == nil {
+		err = t.node.CatchUp(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, t.Shut(ctx, d))
 	}
 	return d, nil
@@ -202,6 +214,9 @@ func (t *together) Start(ctx context.Context) error {
 		t.tellOthers(name, m)
 	}
 	t.mu.Unlock()
+	if err := t.tellNode(); err != nil {
+		return err
+	}
 	return t.node.Start(ctx)
 }
 
