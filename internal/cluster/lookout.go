@@ -60,6 +60,13 @@ func (c *crew) another(than string) (queue string, nodes int) {
 	return homesQueueOf(others[rand.N(len(others))].ID), len(others)
 }
 
+// others is how many other nodes there are.
+func (c *crew) others() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return max(len(c.peers)-1, 0)
+}
+
 // homeAt is a job for a home at the node that has the most room.
 func (n *Node) homeAt(deployment string, epoch int64) river.InsertManyParams {
 	return river.InsertManyParams{Args: homeArgs{deployment, epoch}, InsertOpts: &river.InsertOpts{Queue: n.crew.give()}}

@@ -166,7 +166,8 @@ type another struct {
 	t    *together
 	m    *member
 	cfg  *config.Config
-	here *home.Next // nil: it is not at home here
+	was  *home.Home // that was here; nil: it was not at home here
+	here *home.Next // of it
 }
 
 // Prepare implements Way.
@@ -179,7 +180,7 @@ func (t *together) Prepare(ctx context.Context, d *home.Deployment, cfg *config.
 	t.mu.Lock()
 	h := m.home
 	t.mu.Unlock()
-	if h != nil {
+	if n.was = h; h != nil {
 		here, err := h.Prepare(ctx, cfg)
 		if err != nil {
 			return nil, err
@@ -192,8 +193,16 @@ func (t *together) Prepare(ctx context.Context, d *home.Deployment, cfg *config.
 // Take implements Next.
 func (n *another) Take(ctx context.Context) error {
 	errs := []error{n.m.Replace(n.cfg)}
-	if n.here != nil {
+	n.t.mu.Lock()
+	h := n.m.home
+	n.t.mu.Unlock()
+	switch {
+	case h == n.was && h != nil:
 		errs = append(errs, n.here.Take(ctx))
+	case h != nil: // it has come home meanwhile
+		errs = append(errs, n.Drop(), h.Replace(ctx, n.cfg))
+	default:
+		errs = append(errs, n.Drop())
 	}
 	return errors.Join(append(errs, n.t.tellNode())...)
 }
@@ -393,6 +402,7 @@ type guest struct {
 	*home.Home
 	t     *together
 	m     *member
+	cfg   *config.Config // with which it was opened
 	lease cluster.Lease
 }
 
@@ -412,15 +422,18 @@ func (t hosts) Open(ctx context.Context, deployment string, lease cluster.Lease)
 	if err != nil {
 		return nil, err
 	}
-	return &guest{h, t.together, m, lease}, nil
+	return &guest{h, t.together, m, cfg, lease}, nil
 }
 
 // Start implements cluster.Home.
 func (g *guest) Start(ctx context.Context) error {
 	g.t.mu.Lock()
-	defer g.t.mu.Unlock()
 	g.m.home = g.Home
+	g.t.mu.Unlock()
 	g.Home.Start(ctx)
+	if now := g.m.Config(); now != g.cfg { // another was taken over while it was opened
+		return g.Replace(ctx, now)
+	}
 	return nil
 }
 
