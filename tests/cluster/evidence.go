@@ -148,3 +148,14 @@ type Trouble struct {
 	Cut  Cut
 	Span
 }
+
+// lost reports whether a node could do nothing for its deployments meanwhile.
+func (t *Trouble) lost() bool {
+	switch t.Kind {
+	case Killed, Frozen, Stopped:
+		return true
+	case CutLedger, CutOwlat:
+		return t.Cut != Delayed
+	}
+	return false
+}

@@ -59,7 +59,7 @@ func judgeLeases(f *findings, e *Evidence) {
 // judgeTakeOver wants the work of a node that was lost for long enough to be another's in time, and the other to send.
 func judgeTakeOver(f *findings, e *Evidence) {
 	for _, t := range e.Troubles {
-		if t.Node == 0 || t.To.Sub(t.From) < takenOverWithin+underway || !someoneIsWell(e, t) {
+		if !t.lost() || t.To.Sub(t.From) < takenOverWithin+underway || !someoneIsWell(e, t) {
 			continue
 		}
 		for _, l := range e.Leases {
@@ -93,7 +93,7 @@ func takenOver(e *Evidence, deployment string, t Trouble) time.Duration {
 func TakeOvers(e *Evidence) (took []time.Duration) {
 	for _, t := range e.Troubles {
 		for _, l := range e.Leases {
-			if t.Node == 0 || t.Kind == Stopped || l.Kind != home || l.Node != t.Node || l.From.After(t.From) || !l.To.IsZero() && l.To.Before(t.From) {
+			if !t.lost() || l.Kind != home || l.Node != t.Node || l.From.After(t.From) || !l.To.IsZero() && l.To.Before(t.From) {
 				continue
 			}
 			if d := takenOver(e, l.Deployment, t); d >= 0 && d < t.To.Sub(t.From) {
