@@ -29,6 +29,7 @@ const (
 // Caller calls the HTTP API of a service. It is safe for concurrent use.
 type Caller struct {
 	base   *url.URL
+	within string // what stands before the paths of a deployment's own routes
 	token  string
 	agent  string
 	client *http.Client
@@ -54,6 +55,15 @@ func New(address, token, agent string) (*Caller, error) {
 		Transport:     http.DefaultTransport.(*http.Transport).Clone(),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token would travel
 	}}, nil
+}
+
+// In returns a caller for one of several deployments of the service. An empty name is the only one.
+func (c *Caller) In(deployment string) *Caller {
+	within := *c
+	if within.within = ""; deployment != "" {
+		within.within = "deployments/" + url.PathEscape(deployment) + "/"
+	}
+	return &within
 }
 
 // URL returns where the service of a configuration is reached from this machine.
@@ -101,7 +111,7 @@ func (c *Caller) call(ctx context.Context, method string, path []string, body []
 	for i, p := range path {
 		escaped[i] = url.PathEscape(p)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base.String()+"/api/v1/"+strings.Join(escaped, "/"), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, c.base.String()+"/api/v1/"+c.within+strings.Join(escaped, "/"), bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

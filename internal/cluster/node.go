@@ -146,22 +146,6 @@ func New(ctx context.Context, o Options) (*Node, error) {
 	return n, nil
 }
 
-// Visit returns the errands of somebody who is no node: what is asked is done by the nodes.
-func Visit(ctx context.Context, pool *pgxpool.Pool, schema string, log *slog.Logger) (Errands, error) {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	n := &Node{o: Options{Pool: pool, Schema: schema}, log: log, clock: newClock(), tables: tablesIn(schema), driver: riverpgxv5.New(pool)}
-	err := n.setClock(ctx)
-	if err == nil {
-		n.client, err = river.NewClient(n.driver, &river.Config{Schema: schema, Logger: quiet(log), Test: river.TestConfig{Time: n.clock}})
-	}
-	if err != nil {
-		return Errands{}, fmt.Errorf("reach the nodes that share the ledger: %w", err)
-	}
-	return Errands{n}, nil
-}
-
 // ID is the name of the node.
 func (n *Node) ID() string { return n.o.ID }
 

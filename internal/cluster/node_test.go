@@ -193,7 +193,7 @@ func TestACallIsDoneByTheHome(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
-	visitor, err := Visit(t.Context(), w.pool, schema, nil)
+	visitor, err := Dial(t.Context(), w.pool, schema, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

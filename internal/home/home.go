@@ -74,14 +74,15 @@ func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
 		h.d, h.own = newDeployment(cfg, h.session.Ledger, h.o), true
 	}
 	h.syncs = newSyncs(h.session.Ledger, h.session, h.d.hub, h.log)
-	h.o.Metrics.Watch(h.d.vitals, h.session.Client)
+	if h.o.Metrics != nil {
+		h.o.Metrics.Watch(h.d.vitals, h.session.Client)
+	}
 	h.syncs.shared, h.syncs.runner.watch = h.o.Shared, h.watch
 	h.Desk = h.syncs.queue.Desk()
 	if !h.o.Shared {
 		h.outbox = newOutbox(h.session.Ledger, h.log, ears{h.d}.delivered)
 		h.alerts = alert.NewWatcher(alert.Options{
 			Signs: h.d.vitals, Silence: ears{h.d}.silence, Path: alertsFile(cfg.Ledger.Path), Log: h.log, Told: ears{h.d}.told,
-			Deployment: cfg.Name,
 		})
 	}
 	h.waker = wake.New(wake.Options{
@@ -131,27 +132,27 @@ func (h *Home) Start(ctx context.Context) {
 // Stop ends runs softly until ctx ends, and aborts them then. It returns when none goes on any more. What Owlat tells is still taken in and
 // written back until Close.
 func (h *Home) Stop(ctx context.Context) {
-	if h.abort == nil {
+	if h.stopping.Swap(true) || h.abort == nil {
 		return
 	}
+	h.quiet()
+	h.waker.Close()
 	defer context.AfterFunc(ctx, func() {
 		h.log.Warn("runs are aborted: they took too long to stop; the next process goes on with them")
 		h.abort()
 	})()
-	if !h.stopping.Swap(true) {
-		h.quiet()
-		h.waker.Close()
-		close(h.soft)
-	}
+	close(h.soft)
 	<-h.worked
 }
 
 // Close closes everything. A home that still works is aborted.
 func (h *Home) Close() error {
-	if h.abort != nil {
-		h.abort()
-		h.Stop(context.Background())
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	h.Stop(gone)
+	if h.endings != nil {
 		h.endings()
+		h.abort()
 		h.parts.Wait()
 	}
 	if h.waker != nil {
@@ -161,8 +162,6 @@ func (h *Home) Close() error {
 	if h.outbox != nil {
 		errs = append(errs, h.outbox.close())
 	}
-	h.o.Metrics.Unwatch()
-	h.o.Traces.End()
 	if h.own {
 		h.d.Close()
 	}
@@ -195,7 +194,7 @@ func (h *Home) Do(ctx context.Context, r turns.Request) turns.Outcome {
 func (h *Home) Idle() time.Time { return h.rests.since(h.busy()) }
 
 func (h *Home) busy() bool {
-	return h.calls.Load() > 0 || h.syncs.queue.Busy() || h.syncs.queue.Retries() || len(woken(h.d.Config().Syncs)) > 0
+	return h.calls.Load() > 0 || h.syncs.queue.Busy() || h.Retries() || len(woken(h.d.Config().Syncs)) > 0
 }
 
 // Working reports whether a run goes on or waits for its turn, and how many have ended.
@@ -242,13 +241,24 @@ var errStops = errors.New("the service stops")
 // watch returns the context of a run, for the log, and who is told what happens in it.
 func (h *Home) watch(ctx context.Context, sync string, run int64) (context.Context, []func(progress.Value)) {
 	ctx, running := telemetry.Within(ctx, sync, run)
-	return ctx, []func(progress.Value){running.Observe, h.o.Metrics.Observe, h.o.Traces.Observe, telemetry.Narrate(ctx, h.log)}
+	all := []func(progress.Value){running.Observe, telemetry.Narrate(ctx, h.log)}
+	if h.o.Metrics != nil {
+		all = append(all, h.o.Metrics.Observe)
+	}
+	if h.o.Traces != nil {
+		all = append(all, h.o.Traces.Observe)
+	}
+	return ctx, all
 }
 
 // attempt takes in a request to Owlat.
 func (h *Home) attempt(a owlat.Attempt) {
-	h.o.Metrics.Attempt(a)
-	h.o.Traces.Attempt(a)
+	if h.o.Metrics != nil {
+		h.o.Metrics.Attempt(a)
+	}
+	if h.o.Traces != nil {
+		h.o.Traces.Attempt(a)
+	}
 }
 
 // nudge makes alerts look at once when something has happened.

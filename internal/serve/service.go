@@ -98,7 +98,7 @@ func (s *service) open(ctx context.Context) (err error) {
 	if s.traces, err = telemetry.StartTraces(ctx, s.o.Lookup, s.o.Version, s.log); err != nil {
 		s.log.Warn("no traces are sent", "error", err)
 	}
-	s.directory = newDirectory()
+	s.directory = newDirectory(s.metrics.Deployments)
 	s.gate = access.NewGate(nil, nil)
 	s.admit(s.set)
 	if s.front, err = openFront(ctx, s.set.Service, isOpen(s.set), s.log); err != nil {
@@ -107,7 +107,7 @@ func (s *service) open(ctx context.Context) (err error) {
 	if s.way, err = s.newWay(ctx); err != nil {
 		return err
 	}
-	if err := s.openAll(ctx); err != nil {
+	if err := (turnover{s}).openAll(ctx); err != nil {
 		return err
 	}
 	s.api = api.New(api.Parts{

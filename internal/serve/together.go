@@ -60,7 +60,10 @@ func newTogether(ctx context.Context, set *config.Set, o Options, options func(c
 	}
 	t.node, err = cluster.New(ctx, cluster.Options{
 		Pool: t.db.Pool(), Schema: t.db.Schema(), Homes: hosts{t}, Leases: leases{t.db}, WriteBacks: t, Hear: t.hear, Soft: set.Service.StopWithin,
-		Chores:  []cluster.Chore{{Name: "prune", Every: 24 * time.Hour, Within: time.Hour, Do: t.prune}},
+		Chores: []cluster.Chore{
+			{Name: "prune", Every: 24 * time.Hour, Within: time.Hour, Do: t.ofEach((*home.Deployment).Prune)},
+			{Name: "alert", Every: alertEvery, Within: alertWithin, Do: t.ofEach((*home.Deployment).Alert)},
+		},
 		Version: o.Version, Logger: o.Opener.Logger,
 	})
 	if err != nil {
@@ -301,19 +304,29 @@ func (t *together) hear(deployment string, e events.Event) {
 	}
 }
 
-// prune drops old history of all deployments.
-func (t *together) prune(ctx context.Context) error {
-	t.mu.Lock()
-	all := make([]*member, 0, len(t.open))
-	for _, m := range t.open {
-		all = append(all, m)
+const (
+	// alertEvery is how often is looked what is wrong.
+	alertEvery  = time.Minute
+	alertWithin = 5 * time.Minute
+)
+
+// ofEach returns what does something for all deployments, for several at once.
+func (t *together) ofEach(do func(*home.Deployment, context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		t.mu.Lock()
+		all := make([]*home.Deployment, 0, len(t.open))
+		for _, m := range t.open {
+			all = append(all, m.Deployment)
+		}
+		t.mu.Unlock()
+		errs := make([]error, len(all))
+		each(len(all), func(i int) {
+			if err := do(all[i], ctx); err != nil {
+				errs[i] = fmt.Errorf("deployment %q: %w", all[i].Name(), err)
+			}
+		})
+		return errors.Join(errs...)
 	}
-	t.mu.Unlock()
-	var errs []error
-	for _, m := range all {
-		errs = append(errs, m.Prune(ctx))
-	}
-	return errors.Join(errs...)
 }
 
 // Pass implements cluster.WriteBacks.

@@ -265,7 +265,7 @@ func (s *Session) withSource(sync config.Sync, do func(reconcile.Sync) error) (e
 
 // EndsAll reports whether the error that ended a sync would end the next one too.
 func EndsAll(err error) bool {
-	if _, wrong := errors.AsType[*ledger.DeploymentError](err); wrong || errors.Is(err, reconcile.ErrUnavailable) {
+	if _, wrong := errors.AsType[*ledger.DeploymentError](err); wrong || errors.Is(err, reconcile.ErrUnavailable) || errors.Is(err, ledger.ErrAway) {
 		return true
 	}
 	switch exitcode.Of(err) {

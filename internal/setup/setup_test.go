@@ -36,6 +36,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var opener = setup.Opener{Drivers: setup.Drivers{SQLite: "sqlite"}, UserAgent: "setup-test", Logger: slog.New(slog.DiscardHandler)}
 
+var care = setup.Care{Opener: opener}
+
 // place is a folder with a source of two rows, and an emulator.
 type place struct {
 	dir    string
@@ -254,7 +256,7 @@ func TestImport(t *testing.T) {
 	onEach(t, func(t *testing.T, newPlace func(*testing.T) *place) {
 		cfg := newPlace(t).load(t, config.UseLedger)
 		for _, text := range []string{"", "no export", `{"ledger":{"version":999}}` + "\n"} {
-			err := opener.Import(t.Context(), cfg, strings.NewReader(text), "backup.ndjson")
+			err := care.Import(t.Context(), cfg, strings.NewReader(text), "backup.ndjson")
 			if exitcode.Of(err) != exitcode.Usage || !strings.HasPrefix(err.Error(), "backup.ndjson: ") || has(t, cfg) {
 				t.Errorf("%q: %v, left a ledger %v", text, err, has(t, cfg))
 			}
@@ -267,7 +269,7 @@ func TestImport(t *testing.T) {
 		if err := transfer.Export(t.Context(), full.Ledger, &export); err != nil {
 			t.Fatal(err)
 		}
-		if err := opener.Import(t.Context(), cfg, strings.NewReader(export.String()), "-"); err != nil {
+		if err := care.Import(t.Context(), cfg, strings.NewReader(export.String()), "-"); err != nil {
 			t.Fatal(err)
 		}
 		err := opener.WithLedger(t.Context(), cfg, func(l setup.Ledger) error {
@@ -280,7 +282,7 @@ func TestImport(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		err = opener.Import(t.Context(), cfg, strings.NewReader(export.String()), "-")
+		err = care.Import(t.Context(), cfg, strings.NewReader(export.String()), "-")
 		if exitcode.Of(err) != exitcode.Usage || problem.HintOf(err) == "" || !has(t, cfg) {
 			t.Errorf("into a full ledger: %v", err)
 		}

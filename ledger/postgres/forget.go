@@ -10,6 +10,7 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/ledger/postgres/internal/erase"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // ForgetPerson erases what the ledger holds about the person with the address, in all syncs of the deployment, and returns the number of
@@ -36,7 +37,7 @@ func (a archive) ForgetPerson(ctx context.Context, address string) (rows int, er
 	}
 	defer func() { err = errors.Join(err, k.Release()) }()
 	const doing = "forget a person in the ledger"
-	err = k.update(ctx, doing, durable, func(t *tx) error {
+	err = k.update(ctx, doing, server.Durable, func(t *tx) error {
 		x, err := erase.Find(t, address)
 		if err != nil {
 			return err
@@ -52,7 +53,7 @@ func (a archive) ForgetPerson(ctx context.Context, address string) (rows int, er
 		return 0, err
 	}
 	if err := a.vacuum(ctx); err != nil {
-		return rows, fmt.Errorf("%s: what was deleted may still be in its tables, unseen, until the server vacuums them: %w", doing, explain(ctx, err))
+		return rows, fmt.Errorf("%s: what was deleted may still be in its tables, unseen, until the server vacuums them: %w", doing, server.Explain(ctx, err))
 	}
 	return rows, nil
 }
@@ -60,7 +61,7 @@ func (a archive) ForgetPerson(ctx context.Context, address string) (rows int, er
 // vacuum has the server remove what was deleted from the tables that name persons.
 func (a archive) vacuum(ctx context.Context) error {
 	const tables = "@entries, @history, @plan, @runs, @bookmarks, @opt_outs, @feedback, @suppressions, @known, @deliveries"
-	_, err := a.db.pool.Exec(ctx, a.db.sql("VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON, TRUNCATE OFF) "+tables))
+	_, err := a.db.Pool.Exec(ctx, a.db.SQL("VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON, TRUNCATE OFF) "+tables))
 	return err
 }
 

@@ -19,6 +19,9 @@ func judgeSenders(f *findings, e *Evidence, a *Account) {
 		return // nobody wrote down who might
 	}
 	for _, r := range a.Requests {
+		if r.Node == 0 {
+			continue // who is no node needs no lease, but has a part of the budget
+		}
 		if !slices.ContainsFunc(leases, func(l Lease) bool {
 			return l.Node == r.Node && !r.At.Before(l.From) && (l.To.IsZero() || !r.At.After(l.To.Add(underway)))
 		}) {
@@ -78,7 +81,7 @@ func takenOver(e *Evidence, deployment string, t Trouble) time.Duration {
 			continue
 		}
 		for _, r := range a.Requests {
-			if after := r.At.Sub(t.From); r.Node != t.Node && after > 0 && (first < 0 || after < first) {
+			if after := r.At.Sub(t.From); r.Node != 0 && r.Node != t.Node && after > 0 && (first < 0 || after < first) {
 				first = after
 			}
 		}

@@ -20,7 +20,6 @@ type Node struct {
 	Owlat  *Link
 
 	program string
-	shared  bool // its ledger is the one in PostgreSQL
 	dir     string
 	env     []string
 	door    *Door

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 
+	"owlatsync/internal/cluster"
 	"owlatsync/internal/config"
+	"owlatsync/internal/errand"
 	"owlatsync/internal/exitcode"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/setup"
 	"owlatsync/ledger"
+	"owlatsync/ledger/postgres"
 	"owlatsync/reconcile"
 )
 
@@ -17,6 +20,15 @@ import (
 func (a *App) Opener() setup.Opener {
 	return setup.Opener{Drivers: a.Drivers, Stdin: a.stdin, UserAgent: a.UserAgent(), Logger: a.Log, Databases: &a.databases, Line: a.line}
 }
+
+// line reaches a service that works with the ledger.
+func (a *App) line(ctx context.Context, db *postgres.Database) (errand.Line, func(), error) {
+	asks, err := cluster.Dial(ctx, db.Pool(), db.Schema(), a.Log)
+	return asks, func() {}, err
+}
+
+// Care returns what fills, moves, puts back and migrates ledgers.
+func (a *App) Care() setup.Care { return setup.Care{Opener: a.Opener()} }
 
 // Reader is the opener for commands that write nothing to the ledger.
 func (a *App) Reader() setup.Opener {
@@ -107,7 +119,7 @@ func (a *App) ExplainError(cfg *config.Config, sync string, err error) error {
 // explainElsewhere adds what to do if the ledger belongs to another deployment, such as a sandbox that was tried first.
 func (a *App) explainElsewhere(cfg *config.Config, err error) error {
 	from := ""
-	if _, set := a.LookupEnv(config.EnvURL); set {
+	if _, set := a.LookupEnv(config.EnvURL); set && cfg.Name == "" {
 		from = fmt.Sprintf(" (the address comes from the variable %s)", config.EnvURL)
 	}
 	if cfg.Ledger.Postgres() {

@@ -81,14 +81,19 @@ func theService(a *program.App, url, tokenFile string) (*caller.Caller, error) {
 	if url == "" {
 		url, _ = a.LookupEnv(caller.EnvURL)
 	}
+	deployment := a.Deployment
 	if url == "" {
 		cfg, err := a.LoadConfig(config.UseService)
 		if err != nil {
 			return nil, problem.Hint(err, "--url or %s names a service without a configuration file", caller.EnvURL)
 		}
-		url = caller.URL(cfg.Service)
+		url, deployment = caller.URL(cfg.Service), cfg.Name
 	}
-	return caller.New(url, strings.TrimSpace(token), a.UserAgent())
+	c, err := caller.New(url, strings.TrimSpace(token), a.UserAgent())
+	if err != nil {
+		return nil, err
+	}
+	return c.In(deployment), nil
 }
 
 func trigger(ctx context.Context, a *program.App, sync string, f triggerFlags) error {

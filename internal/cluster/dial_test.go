@@ -14,7 +14,7 @@ func TestSomebodyAsksWithoutBeingANode(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	n := w.node("a", nil, Deployment{Name: "acme"})
-	asks, err := Visit(t.Context(), w.pool, schema, nil)
+	asks, err := Dial(t.Context(), w.pool, schema, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
