@@ -168,8 +168,8 @@ var table = map[string][]string{
 		"/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback",
 	},
 	"/internal/serve": {
-		"/internal/access", "/internal/api", "/internal/config", "/internal/events", "/internal/home", "/internal/problem", "/internal/setup", "/internal/sourcedsn",
-		"/internal/telemetry", "github.com/gofrs/flock", "golang.org/x/sys/unix",
+		"/ledger", "/ledger/postgres", "/internal/access", "/internal/api", "/internal/cluster", "/internal/config", "/internal/events", "/internal/home", "/internal/problem",
+		"/internal/setup", "/internal/sourcedsn", "/internal/telemetry", "github.com/gofrs/flock", "golang.org/x/sys/unix",
 	},
 	"/internal/turns":      {"/", "/ledger", "/reconcile", "/internal/events"},
 	"/internal/cluster":    {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/events", "/internal/schedule", "/internal/turns", "github.com/jackc/pgx/v5", "github.com/riverqueue/river"},
