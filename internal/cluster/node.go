@@ -146,6 +146,22 @@ func New(ctx context.Context, o Options) (*Node, error) {
 	return n, nil
 }
 
+// Visit returns the errands of somebody who is no node: what is asked is done by the nodes.
+func Visit(ctx context.Context, pool *pgxpool.Pool, schema string, log *slog.Logger) (Errands, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	n := &Node{o: Options{Pool: pool, Schema: schema}, log: log, clock: newClock(), tables: tablesIn(schema), driver: riverpgxv5.New(pool)}
+	err := n.setClock(ctx)
+	if err == nil {
+		n.client, err = river.NewClient(n.driver, &river.Config{Schema: schema, Logger: quiet(log), Test: river.TestConfig{Time: n.clock}})
+	}
+	if err != nil {
+		return Errands{}, fmt.Errorf("reach the nodes that share the ledger: %w", err)
+	}
+	return Errands{n}, nil
+}
+
 // ID is the name of the node.
 func (n *Node) ID() string { return n.o.ID }
 
@@ -287,21 +303,4 @@ func (n *Node) home(deployment string) *held {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.homes[deployment]
-}
-
-// quiet keeps what River tells of its own work out of the log, unless it warns.
-func quiet(log *slog.Logger) *slog.Logger { return slog.New(atLeastWarn{log.Handler()}) }
-
-type atLeastWarn struct{ slog.Handler }
-
-func (h atLeastWarn) Enabled(ctx context.Context, level slog.Level) bool {
-	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
-}
-
-func (h atLeastWarn) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return atLeastWarn{h.Handler.WithAttrs(attrs)}
-}
-
-func (h atLeastWarn) WithGroup(name string) slog.Handler {
-	return atLeastWarn{h.Handler.WithGroup(name)}
 }

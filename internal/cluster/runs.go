@@ -49,11 +49,11 @@ func (w *runWorker) Work(ctx context.Context, job *river.Job[runArgs]) error {
 	r := job.Args.request()
 	again := r.Run != 0 && r.Approves == 0
 	if again && failures(job.JobRow) > 0 { // the run with that number has failed
-		r.Run, r.Why = 0, turns.Again
+		r.Run, r.Like, r.Why = 0, r.Run, turns.Again
 	}
 	out := h.Do(ctx, r)
 	if e, ok := errors.AsType[*ledger.RunEndedError](out.Err); ok && again && brokeOff(e.Status) {
-		r.Run, r.Why = 0, turns.Again
+		r.Run, r.Like, r.Why = 0, r.Run, turns.Again
 		out = h.Do(ctx, r)
 	}
 	if out.Run != 0 {
@@ -99,12 +99,16 @@ type Errands struct{ *Node }
 // Errands returns those that the node takes.
 func (n *Node) Errands() Errands { return Errands{n} }
 
-// Ask asks for a run, whatever node this is. A request without a number for all that changed is joined to one that nobody works yet.
+// Ask asks for a run, whatever node this is. A request without a number is joined to one that nobody works yet, and is always one for all
+// that changed; one for a part must have a number.
 func (n Errands) Ask(ctx context.Context, deployment string, r turns.Request) error {
 	args := argsOf(deployment, r)
-	if r.Run == 0 && len(r.Keys) == 0 && args.Part == nil && r.Approves == 0 {
+	if r.Run == 0 && (!r.Part.Whole() || r.Approves != 0) {
+		return fmt.Errorf("ask for a run of sync %q: a run of a part, or one that applies what was approved, must be queued first", r.Sync)
+	}
+	if r.Run == 0 {
 		sql := `SELECT EXISTS (SELECT FROM ` + n.tables.jobs + ` WHERE state = 'available' AND queue = $1 AND kind = 'run' AND args->>'sync' = $2
-			AND NOT args ?| ARRAY['run', 'keys', 'part', 'approves'] AND (args ? 'full' OR NOT $3))`
+			AND NOT args ? 'run' AND (args ? 'full' OR NOT $3))`
 		var waits bool
 		if err := n.o.Pool.QueryRow(ctx, sql, queueOf(deployment), r.Sync, r.Full).Scan(&waits); err != nil {
 			return fmt.Errorf("ask for a run of sync %q: %w", r.Sync, err)

@@ -5,26 +5,17 @@ import (
 	"errors"
 	"fmt"
 
-	"owlatsync/internal/cluster"
 	"owlatsync/internal/config"
-	"owlatsync/internal/errand"
 	"owlatsync/internal/exitcode"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/setup"
 	"owlatsync/ledger"
-	"owlatsync/ledger/postgres"
 	"owlatsync/reconcile"
 )
 
 // Opener returns the opener of this program, with its drivers. It logs as --log-level says.
 func (a *App) Opener() setup.Opener {
 	return setup.Opener{Drivers: a.Drivers, Stdin: a.stdin, UserAgent: a.UserAgent(), Logger: a.Log, Databases: &a.databases, Line: a.line}
-}
-
-// line reaches a service that works with the ledger.
-func (a *App) line(ctx context.Context, db *postgres.Database) (errand.Line, func(), error) {
-	asks, err := cluster.Dial(ctx, db.Pool(), db.Schema(), a.Log)
-	return asks, func() {}, err
 }
 
 // Care returns what fills, moves, puts back and migrates ledgers.
