@@ -25,20 +25,19 @@ import (
 // Home is what works for one deployment. There must be one at a time. It is safe for concurrent use.
 type Home struct {
 	turns.Desk // takes what is asked for by name
+	calls      // does errands of others
 
 	o       Options
 	log     *slog.Logger
 	d       *Deployment
 	own     bool // the deployment is the home's own
 	session *setup.Session
-	errands *setup.Errands
 	syncs   *syncs
 	outbox  *outbox        // nil: it is not the home's work
 	alerts  *alert.Watcher // nil: likewise
 	waker   *wake.Waker
 
 	stopping atomic.Bool
-	calls    atomic.Int64 // that go on
 	rests    resting
 
 	parts   sync.WaitGroup
@@ -67,7 +66,7 @@ func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
 	if err := h.session.Ledger.Unwritable(); err != nil {
 		return err
 	}
-	if h.errands, err = h.session.Errands(ctx, h.o.Held); err != nil {
+	if h.calls.errands, err = h.session.Errands(ctx, h.o.Held); err != nil {
 		return err
 	}
 	if h.d = h.o.Deployment; h.d == nil {
@@ -165,9 +164,6 @@ func (h *Home) Close() error {
 	if h.own {
 		h.d.Close()
 	}
-	if h.errands != nil {
-		h.errands.Close()
-	}
 	if h.session != nil {
 		errs = append(errs, h.session.Close())
 	}
@@ -194,7 +190,7 @@ func (h *Home) Do(ctx context.Context, r turns.Request) turns.Outcome {
 func (h *Home) Idle() time.Time { return h.rests.since(h.busy()) }
 
 func (h *Home) busy() bool {
-	return h.calls.Load() > 0 || h.syncs.queue.Busy() || h.Retries() || len(woken(h.d.Config().Syncs)) > 0
+	return h.calls.goOn.Load() > 0 || h.syncs.queue.Busy() || h.Retries() || len(woken(h.d.Config().Syncs)) > 0
 }
 
 // Working reports whether a run goes on or waits for its turn, and how many have ended.

@@ -33,7 +33,7 @@ type Errands struct {
 }
 
 // Errands returns what does errands with the client of the session, while held finds nothing wrong; nil: always. While another process has the lock
-// of the ledger, they have SharePart of the budget. Close must be called before the session's.
+// of the ledger, they have SharePart of the budget. They end with the session. It is called once, before the session is used.
 func (s *Session) Errands(ctx context.Context, held func() error) (*Errands, error) {
 	e := &Errands{s: s, end: func() {}}
 	e.ctx, e.over = context.WithCancel(context.Background())
@@ -52,6 +52,7 @@ func (s *Session) Errands(ctx context.Context, held func() error) (*Errands, err
 			return nil, err
 		}
 	}
+	s.errands = e
 	return e, nil
 }
 
@@ -138,8 +139,8 @@ func (e *Errands) giveBack() {
 	e.share, e.part = nil, nil
 }
 
-// Close gives back what errands need, and ends the wait of those that go on.
-func (e *Errands) Close() {
+// close gives back what errands need, and ends the wait of those that go on.
+func (e *Errands) close() {
 	e.over()
 	e.mu.Lock()
 	defer e.mu.Unlock()

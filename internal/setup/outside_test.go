@@ -193,7 +193,6 @@ func TestErrandsBesideAnotherHolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer errands.Close()
 	plain, err := o.Client(cfg.Owlat)
 	if err != nil {
 		t.Fatal(err)
