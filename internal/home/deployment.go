@@ -45,6 +45,7 @@ type Deployment struct {
 	vitals *vitals.Reader
 	trial  *trial
 	hooks  slot // the receiver of webhooks
+	had    had
 
 	mu   sync.Mutex
 	cfg  *config.Config

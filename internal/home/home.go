@@ -76,7 +76,7 @@ func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
 	if h.o.Metrics != nil {
 		h.o.Metrics.Watch(h.d.vitals, h.session.Client)
 	}
-	h.syncs.shared, h.syncs.runner.watch = h.o.Shared, h.watch
+	h.syncs.shared, h.syncs.had, h.syncs.runner.watch = h.o.Shared, &h.d.had, h.watch
 	h.Desk = h.syncs.queue.Desk()
 	if !h.o.Shared {
 		h.outbox = newOutbox(h.session.Ledger, h.log, ears{h.d}.delivered)
