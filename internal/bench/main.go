@@ -21,6 +21,7 @@ import (
 	"owlatsync/internal/bench/findings"
 	"owlatsync/internal/bench/fresh"
 	"owlatsync/internal/bench/idle"
+	"owlatsync/internal/bench/ledgers"
 	"owlatsync/internal/bench/plot"
 	"owlatsync/internal/bench/room"
 	"owlatsync/internal/bench/webhooks"
@@ -50,6 +51,7 @@ var parts = []part{
 	{name: "cursor", run: measureCursor},
 	{name: "fresh", run: fresh.Measure},
 	{name: "apply", run: measureApply},
+	{name: "ledgers", run: ledgers.Measure},
 	{name: "room", run: room.Measure(room.Rows), fails: true},
 	{name: "start", run: measureStart},
 	{name: "webhooks", run: webhooks.Measure},

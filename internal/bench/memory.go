@@ -84,7 +84,7 @@ syncs:
 	if err := cmd.Start(); err != nil {
 		return 0, 0, err
 	}
-	watched := watchMemory(cmd.Process.Pid)
+	watched := made.WatchMemory(cmd.Process.Pid)
 	err = cmd.Wait()
 	took, peak = time.Since(start), watched()
 	if err != nil {
@@ -182,7 +182,7 @@ func (b *diffBench) planOnce(ctx context.Context, run diffRun, as owlatsync.Outc
 	if err := cmd.Start(); err != nil {
 		return 0, err
 	}
-	watched := watchMemory(cmd.Process.Pid)
+	watched := made.WatchMemory(cmd.Process.Pid)
 	err = cmd.Wait()
 	peak = watched()
 	if err != nil {

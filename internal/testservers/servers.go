@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -78,13 +79,15 @@ func startPostgres(ctx context.Context, parent string) (*process, string, error)
 	if err := runQuietly(initdb); err != nil {
 		return nil, "", err
 	}
+	if err := appendTo(filepath.Join(data, "postgresql.conf"), notDurable); err != nil {
+		return nil, "", err
+	}
 	port, err := freePort()
 	if err != nil {
 		return nil, "", err
 	}
 	server := as.command(dir, postgresProgram("postgres"), "-D", data, "-p", strconv.Itoa(port),
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=200",
-		"-c", "fsync=off", "-c", "full_page_writes=off",
 		"-c", "max_wal_size=4GB", "-c", "autovacuum=on", "-c", "log_min_messages=fatal")
 	p, err := start(server, dir, syscall.SIGQUIT)
 	if err != nil {
@@ -92,6 +95,19 @@ func startPostgres(ctx context.Context, parent string) (*process, string, error)
 	}
 	dsn := fmt.Sprintf("postgres://owlatsync:%s@127.0.0.1:%d/postgres?sslmode=disable", password, port)
 	return ready(ctx, p, dsn, testdb.PingPostgres)
+}
+
+// notDurable spares tests the disk. It is in a file, so that who measures can turn it back.
+const notDurable = "\nfsync = off\nfull_page_writes = off\n"
+
+// appendTo appends a text to a file.
+func appendTo(name, text string) error {
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("configure the server: %w", err)
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
 }
 
 func startMariaDB(ctx context.Context, parent string) (*process, string, error) {

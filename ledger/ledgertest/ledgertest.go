@@ -56,7 +56,7 @@ func RunInProcess(t *testing.T, open Open) {
 		{"History", testHistory},
 		{"Changes", testChanges},
 		{"Prune", testPrune},
-		{"OptOuts", testOptOuts},
+		{"OptOuts", inService(service.OptOuts)},
 		{"Queue", inService(service.Queue)},
 		{"Turns", inService(service.Turns)},
 		{"Mailbox", inService(service.Mailbox)},

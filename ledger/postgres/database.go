@@ -1,9 +1,11 @@
 package postgres
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/url"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"owlatsync/ledger"
@@ -110,6 +113,9 @@ const (
 	streamIdle = 30 * time.Second
 )
 
+// readBuffer is how much a connection reads at once at the most, in bytes.
+const readBuffer = 64 << 10
+
 // schemaName is what a schema may be called, so that it needs no quotes.
 var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 
@@ -143,6 +149,10 @@ func parse(o Options) (*pgxpool.Config, string, error) {
 	// A peer that is cut off is noticed, also while nothing is asked of it.
 	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}}
 	config.ConnConfig.DialFunc = dialer.DialContext
+	// The index of a large sync is some megabytes, which come in fewer pieces so.
+	config.ConnConfig.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		return pgproto3.NewFrontend(bufio.NewReaderSize(r, readBuffer), w)
+	}
 	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		teach(conn)
 		return nil

@@ -16,7 +16,7 @@ const (
 	// patience is how long a write under a lock is tried while the server cannot be reached.
 	patience = 10 * time.Second
 	// again is the time between two tries.
-	again = 200 * time.Millisecond
+	again = 50 * time.Millisecond
 	// lookTimeout is how long the answer to a question may take.
 	lookTimeout = 2 * time.Second
 )

@@ -231,7 +231,7 @@ func TestBackendsThatEnd(t *testing.T) {
 	var writers sync.WaitGroup
 	var keys []string
 	for w := range 6 {
-		mine := keysOf(fmt.Sprint("row", w, "-"), 25)
+		mine := keysOf(fmt.Sprint("row", w, "-"), 20)
 		keys = append(keys, mine...)
 		writers.Go(func() {
 			for _, key := range mine {
@@ -248,9 +248,9 @@ func TestBackendsThatEnd(t *testing.T) {
 	ender := make(chan struct{})
 	go func() {
 		defer close(ender)
-		tick := time.NewTicker(30 * time.Millisecond)
+		tick := time.NewTicker(100 * time.Millisecond)
 		defer tick.Stop()
-		for {
+		for range 8 {
 			select {
 			case <-done:
 				return

@@ -109,12 +109,12 @@ func (r entryReader) holders(ctx context.Context, query string, texts []string) 
 	return found, nil
 }
 
-// Index streams what the diff needs of every entry of the sync that has not departed, as of one instant and in the order of their first
+// Index streams what the diff needs of every entry of the sync that has not departed, as of one instant, mostly in the order of their first
 // records. Other methods may be called while it streams.
 func (r entryReader) Index(ctx context.Context, sync string) iter.Seq2[ledger.IndexEntry, error] {
 	return func(yield func(ledger.IndexEntry, error) bool) {
 		enough := false
-		err := r.stream(ctx, "SELECT pack, marks FROM @packs WHERE sync = "+ofSync+" ORDER BY pack", []any{sync}, func(rows pgx.Rows) error {
+		err := r.stream(ctx, "SELECT pack, marks FROM @packs WHERE sync = "+ofSync, []any{sync}, func(rows pgx.Rows) error {
 			if ctx.Err() != nil { // rows notices the end of ctx only later
 				return context.Cause(ctx)
 			}

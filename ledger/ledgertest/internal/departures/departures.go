@@ -88,6 +88,7 @@ func Test(t *testing.T, open func(t testing.TB, folder string) Ledger) {
 		t.Parallel()
 		l := fresh(t)
 		want := make(map[string]map[string]*ledger.Entry)
+		var all []*ledger.Entry
 		for i, e := range many(0, 1700) {
 			terms := []string{"a", "keep", "z"}[i%3]
 			e.Depart(terms)
@@ -95,9 +96,9 @@ func Test(t *testing.T, open func(t testing.TB, folder string) Ledger) {
 				want[terms] = make(map[string]*ledger.Entry)
 			}
 			want[terms][e.Key] = e
-			record(t, l, "users", e)
+			all = append(all, e)
 		}
-		record(t, l, "users", entry("here"))
+		record(t, l, "users", append(all, entry("here"))...)
 		record(t, l, "others", gone("there", "a"))
 		for _, terms := range []string{"a", "keep", "z", "b", ""} {
 			others := make(map[string]*ledger.Entry)
