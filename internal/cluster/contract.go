@@ -20,6 +20,8 @@ type Deployment struct {
 	Timetable []schedule.Entry
 	// Targets names what is told of feedback.
 	Targets []string
+	// Chores names those that are done for it.
+	Chores []string
 }
 
 // Homes opens deployments on this node.
@@ -35,7 +37,8 @@ type Home interface {
 	Start(ctx context.Context) error
 	// Stop ends runs softly, aborts them when ctx ends, and closes everything. Do and Call return by then, and do nothing any more.
 	Stop(ctx context.Context)
-	// Do asks for a run and waits until the run that did it has ended. The end of ctx cancels what was asked for.
+	// Do asks for a run and waits until the run that did it has ended. The end of ctx cancels what was asked for. Which rows a request
+	// with a number is about is in the ledger.
 	Do(ctx context.Context, r turns.Request) turns.Outcome
 	// Call does one thing for somebody who has not the home. What it is is between those who call and the home.
 	Call(ctx context.Context, request json.RawMessage) (json.RawMessage, error)
@@ -72,11 +75,12 @@ type WriteBacks interface {
 	Pass(ctx context.Context, deployment, target string) (next time.Time, err error)
 }
 
-// Chore is something that one node does for all at regular times.
+// Chore is something that one node does at regular times, for all or for each deployment that has it. One of Do and Each is set.
 type Chore struct {
 	Name  string // unique
 	Every time.Duration
 	// Within is how long it may take.
 	Within time.Duration
 	Do     func(ctx context.Context) error
+	Each   func(ctx context.Context, deployment string) error
 }

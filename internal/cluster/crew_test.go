@@ -41,8 +41,8 @@ func TestDeploymentsSpreadEvenly(t *testing.T) {
 	w.until(10*time.Second, "all runs are being made", func() bool { return w.count("kind = 'run' AND state = 'running'") == len(all) })
 	t.Logf("the last of %d runs began after %s", len(all), time.Since(asked).Round(time.Millisecond))
 	for _, n := range nodes {
-		if got := len(n.Homes()); got < 8 || got > 12 {
-			t.Errorf("node %s has %d homes of %d", n.ID(), got, len(all))
+		if got := len(n.Homes()); got < 5 || got > 17 {
+			t.Errorf("node %s has %d homes of %d", n.ID(), got, len(all)) // one that is slow leaves some to others
 		}
 	}
 }
@@ -75,8 +75,8 @@ func TestANodeWithoutADeploymentLeavesItToOthers(t *testing.T) {
 	w := newWorld(t)
 	a := w.node("a", nil)
 	b := w.node("b", nil, Deployment{Name: "Ümlaut GmbH & Co"})
-	for range 3 {
-		if err := a.Errands().Ask(t.Context(), "Ümlaut GmbH & Co", turns.Request{Sync: "users", Why: turns.Notified, Keys: []string{"1"}}); err != nil {
+	for run := range int64(3) {
+		if err := a.Errands().Ask(t.Context(), "Ümlaut GmbH & Co", turns.Request{Sync: "users", Why: turns.Asked, Run: run + 1}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,11 +1,15 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"owlatsync"
@@ -248,6 +252,22 @@ func TestAQueuedRunWithoutAJobIsNoticed(t *testing.T) {
 		}
 	}
 	w.until(6*time.Second, "a home", func() bool { return len(a.Homes()) == 1 })
+}
+
+func TestRiverSaysTheSameNowAndThen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		log := quiet(slog.New(slog.NewTextHandler(&out, nil))).With("a", 1)
+		for range 100 {
+			log.Error("Error fetching jobs", "queue", "d-acme")
+			log.Info("it works")
+			time.Sleep(time.Second)
+		}
+		if n := strings.Count(out.String(), "level=WARN msg=\"River: Error fetching jobs\" a=1 queue=d-acme\n"); n != 4 || strings.Count(out.String(), "\n") != 4 {
+			t.Errorf("%d lines:\n%s", n, &out)
+		}
+	})
 }
 
 func TestAClockThatIsWrongDoesNotCount(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
-	"owlatsync"
 	"owlatsync/internal/turns"
 )
 
@@ -59,34 +58,26 @@ func (homeArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{Queue: homesQueue, MaxAttempts: attempts, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: live}}
 }
 
-// runArgs ask for a run; see turns.Request.
+// runArgs ask for a run; see turns.Request. They name no rows, because a key may be an address: which rows a run with a number is about is
+// in the ledger, and any other run reads everything that has changed.
 type runArgs struct {
-	Deployment string          `json:"deployment" river:"unique"`
-	Sync       string          `json:"sync"`
-	Why        turns.Why       `json:"why,omitempty"`
-	Keys       []string        `json:"keys,omitempty"`
-	Full       bool            `json:"full,omitempty"`
-	Part       *owlatsync.Part `json:"part,omitempty"`
-	Run        int64           `json:"run,omitempty" river:"unique"`
-	Approves   int64           `json:"approves,omitempty"`
+	Deployment string    `json:"deployment" river:"unique"`
+	Sync       string    `json:"sync"`
+	Why        turns.Why `json:"why,omitempty"`
+	Full       bool      `json:"full,omitempty"`
+	Some       bool      `json:"some,omitempty"` // it is not about all rows
+	Run        int64     `json:"run,omitempty" river:"unique"`
+	Approves   int64     `json:"approves,omitempty"`
 }
 
 func (runArgs) Kind() string { return "run" }
 
 func argsOf(deployment string, r turns.Request) runArgs {
-	args := runArgs{Deployment: deployment, Sync: r.Sync, Why: r.Why, Keys: r.Keys, Full: r.Full, Run: r.Run, Approves: r.Approves}
-	if !r.Part.Whole() {
-		args.Part = &r.Part
-	}
-	return args
+	return runArgs{Deployment: deployment, Sync: r.Sync, Why: r.Why, Full: r.Full, Some: !r.Part.Whole(), Run: r.Run, Approves: r.Approves}
 }
 
 func (a runArgs) request() turns.Request {
-	r := turns.Request{Sync: a.Sync, Why: a.Why, Keys: a.Keys, Full: a.Full, Run: a.Run, Approves: a.Approves}
-	if a.Part != nil {
-		r.Part = *a.Part
-	}
-	return r
+	return turns.Request{Sync: a.Sync, Why: a.Why, Full: a.Full, Run: a.Run, Approves: a.Approves}
 }
 
 // River works smaller priorities first.
@@ -143,9 +134,10 @@ func (dueArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{Queue: choresQueue, MaxAttempts: attempts, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: live}}
 }
 
-// choreArgs ask for a chore.
+// choreArgs ask for a chore. Of is the deployment for which it is done; nil: for all.
 type choreArgs struct {
-	Name string `json:"name"`
+	Name string  `json:"name"`
+	Of   *string `json:"of,omitempty"`
 }
 
 func (choreArgs) Kind() string { return "chore" }

@@ -146,6 +146,13 @@ func (t tables) stuckQuery() string {
 		AND NOT EXISTS (SELECT FROM ` + t.nodes + ` n WHERE n.id = j.attempted_by[array_upper(j.attempted_by, 1)] AND n.seen >= now() - 3 * $1::interval))`
 }
 
+// lostQuery gives back jobs that any node may do, and that a node had which died. $1 is how often nodes look.
+func (t tables) lostQuery() string {
+	return `UPDATE ` + t.jobs + ` j SET state = 'available', scheduled_at = now() WHERE j.kind IN ('write_back', 'due', 'chore') AND j.state = 'running'
+		AND j.attempted_at < now() - 2.5 * $1::interval
+		AND NOT EXISTS (SELECT FROM ` + t.nodes + ` n WHERE n.id = j.attempted_by[array_upper(j.attempted_by, 1)] AND n.seen >= now() - 5 * $1::interval)`
+}
+
 // look says that this node lives, sees who else does, and asks for homes that are missing.
 func (n lookout) look(ctx context.Context) error {
 	var b pgx.Batch
@@ -162,6 +169,7 @@ func (n lookout) look(ctx context.Context) error {
 	var waiting int64
 	b.Queue("SELECT count(*) FROM " + n.tables.jobs + " WHERE state = 'available' AND kind = 'home'").QueryRow(func(row pgx.Row) error { return row.Scan(&waiting) })
 	b.Queue(n.tables.stuckQuery(), n.o.Look)
+	b.Queue(n.tables.lostQuery(), n.o.Look)
 	var missing []needy
 	b.Queue(n.tables.needyQuery(), n.always(), n.o.Look*3/2).Query(func(rows pgx.Rows) (err error) {
 		missing, err = pgx.CollectRows(rows, pgx.RowToStructByPos[needy])

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"owlatsync"
 	"owlatsync/internal/turns"
 	"owlatsync/ledger"
 )
@@ -47,13 +48,19 @@ func TestRequestsForEverythingThatWaitBecomeOne(t *testing.T) {
 	n := w.node("a", nil) // it has no deployment, so that all waits
 	for _, r := range []turns.Request{
 		{Sync: "users", Why: turns.Scheduled}, {Sync: "users", Why: turns.Scheduled}, {Sync: "leads", Why: turns.Scheduled},
-		{Sync: "users", Why: turns.Scheduled, Full: true}, {Sync: "users", Why: turns.Scheduled}, {Sync: "users", Why: turns.Notified, Keys: []string{"1"}},
+		{Sync: "users", Why: turns.Scheduled, Full: true}, {Sync: "users", Why: turns.Scheduled}, {Sync: "users", Why: turns.Notified, Keys: []string{"secret-key"}},
 	} {
 		if err := n.Errands().Ask(t.Context(), "acme", r); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := w.count("kind = 'run' AND state = 'available'"); got != 4 {
+	if err := n.Errands().Ask(t.Context(), "acme", turns.Request{Sync: "users", Part: owlatsync.Part{Limit: 1}}); err == nil {
+		t.Error("a run of some rows without a number is asked for")
+	}
+	if got := w.count("args::text LIKE '%secret-key%'"); got != 0 {
+		t.Errorf("a job names a row\n%s", w.jobs())
+	}
+	if got := w.count("kind = 'run' AND state = 'available'"); got != 3 {
 		t.Errorf("%d runs wait\n%s", got, w.jobs())
 	}
 	if got := w.count("kind = 'home'"); got != 1 {

@@ -114,7 +114,7 @@ type choreWorker struct {
 // chores are the periodic jobs for the chores of a node. A new leader begins with each of them at once.
 func (n calendar) chores() (jobs []*river.PeriodicJob) {
 	for _, c := range n.o.Chores {
-		args := choreArgs{c.Name}
+		args := choreArgs{Name: c.Name}
 		jobs = append(jobs, river.NewPeriodicJob(river.PeriodicInterval(c.Every), func() (river.JobArgs, *river.InsertOpts) { return args, nil },
 			&river.PeriodicJobOpts{RunOnStart: true}))
 	}
@@ -141,9 +141,45 @@ func (w *choreWorker) Work(ctx context.Context, job *river.Job[choreArgs]) error
 	if !ok {
 		return river.JobCancel(fmt.Errorf("this version knows no chore %q", job.Args.Name))
 	}
-	if err := c.Do(ctx); err != nil {
+	var err error
+	switch of := job.Args.Of; {
+	case of != nil:
+		err = c.Each(ctx, *of)
+	case c.Each != nil:
+		err = calendar{w.node}.share(ctx, c)
+	default:
+		err = c.Do(ctx)
+	}
+	if err != nil {
 		w.node.log.Warn("a chore is not done; it comes again", "chore", c.Name, "every", c.Every, "error", err)
-		return err
+	}
+	return err
+}
+
+// share asks for a chore for each deployment that has it.
+func (n calendar) share(ctx context.Context, c Chore) error {
+	n.mu.Lock()
+	var jobs []river.InsertManyParams
+	for name, d := range n.deployments {
+		if slices.Contains(d.Chores, c.Name) {
+			jobs = append(jobs, river.InsertManyParams{Args: choreArgs{c.Name, &name}})
+		}
+	}
+	n.mu.Unlock()
+	for some := range slices.Chunk(jobs, 500) {
+		if _, err := n.client.InsertMany(ctx, some); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// Soon asks for a chore for a deployment before its time, because something has happened. It reports whether the chore is yet to begin;
+// otherwise one goes on, which may not see what has happened.
+func (n Errands) Soon(ctx context.Context, chore, deployment string) (taken bool, err error) {
+	result, err := n.client.Insert(ctx, choreArgs{chore, &deployment}, nil)
+	if err != nil {
+		return false, fmt.Errorf("ask for %s of deployment %q: %w", chore, deployment, err)
+	}
+	return !result.UniqueSkippedAsDuplicate || result.Job.State != rivertype.JobStateRunning, nil
 }

@@ -47,7 +47,7 @@ func (w *runWorker) Work(ctx context.Context, job *river.Job[runArgs]) error {
 		return river.JobSnooze(0)
 	}
 	r := job.Args.request()
-	again := r.Run != 0 && r.Approves == 0
+	again := r.Run != 0 && r.Approves == 0 && !job.Args.Some
 	if again && failures(job.JobRow) > 0 { // the run with that number has failed
 		r.Run, r.Why = 0, turns.Again
 	}
@@ -99,12 +99,16 @@ type Errands struct{ *Node }
 // Errands returns those that the node takes.
 func (n *Node) Errands() Errands { return Errands{n} }
 
-// Ask asks for a run, whatever node this is. A request without a number for all that changed is joined to one that nobody works yet.
+// Ask asks for a run, whatever node this is. Of a request with a number the ledger has the rest; one without reads everything that has
+// changed, whatever its Keys are, and is joined to one that nobody works yet. It fails for a request for some rows without a number.
 func (n Errands) Ask(ctx context.Context, deployment string, r turns.Request) error {
 	args := argsOf(deployment, r)
-	if r.Run == 0 && len(r.Keys) == 0 && args.Part == nil && r.Approves == 0 {
+	if r.Run == 0 && (args.Some || r.Approves != 0) {
+		return fmt.Errorf("ask for a run of sync %q: a run of some rows, or for an approval, must have a number", r.Sync)
+	}
+	if r.Run == 0 {
 		sql := `SELECT EXISTS (SELECT FROM ` + n.tables.jobs + ` WHERE state = 'available' AND queue = $1 AND kind = 'run' AND args->>'sync' = $2
-			AND NOT args ?| ARRAY['run', 'keys', 'part', 'approves'] AND (args ? 'full' OR NOT $3))`
+			AND NOT args ? 'run' AND (args ? 'full' OR NOT $3))`
 		var waits bool
 		if err := n.o.Pool.QueryRow(ctx, sql, queueOf(deployment), r.Sync, r.Full).Scan(&waits); err != nil {
 			return fmt.Errorf("ask for a run of sync %q: %w", r.Sync, err)

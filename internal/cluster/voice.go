@@ -24,18 +24,18 @@ const (
 type voice struct {
 	node    *Node
 	channel string
-	out     chan said
+	out     chan message
 }
 
-// said is an event on its way to other nodes.
-type said struct {
+// message is an event on its way to other nodes.
+type message struct {
 	Node       string       `json:"node"`
 	Deployment string       `json:"deployment,omitempty"`
 	Event      events.Event `json:"event"`
 }
 
 func newVoice(n *Node) *voice {
-	return &voice{node: n, channel: n.o.Schema + ".owlat_sync_events", out: make(chan said, unsaid)}
+	return &voice{node: n, channel: n.o.Schema + ".owlat_sync_events", out: make(chan message, unsaid)}
 }
 
 // Tell tells other nodes of an event. It never waits. Rows and progress are not told: they are many, and soon out of date.
@@ -44,7 +44,7 @@ func (n *Node) Tell(deployment string, e events.Event) {
 		return
 	}
 	select {
-	case n.voice.out <- said{n.o.ID, deployment, e}:
+	case n.voice.out <- message{n.o.ID, deployment, e}:
 	default:
 	}
 }
@@ -75,7 +75,7 @@ func (v *voice) speak(ctx context.Context) {
 	}
 }
 
-func (v *voice) add(b *pgx.Batch, s said) {
+func (v *voice) add(b *pgx.Batch, s message) {
 	text, err := json.Marshal(s)
 	if err == nil && len(text) > longest {
 		s.Event.Data = nil
@@ -135,7 +135,7 @@ func (v *voice) hear(ctx context.Context) error {
 
 func (v *voice) tell(payload string) {
 	var s struct {
-		said
+		message
 		Event struct {
 			events.Event
 			Data json.RawMessage `json:"data,omitempty"`

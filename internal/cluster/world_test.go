@@ -33,6 +33,8 @@ type world struct {
 	dsn  string
 	pool *pgxpool.Pool // not of a node
 	ttl  time.Duration // of leases
+	// lasts is how long a run takes; a home makes one at a time.
+	lasts time.Duration
 
 	mu    sync.Mutex
 	homes []*fakeHome // that were ever opened
@@ -235,6 +237,7 @@ type fakeHome struct {
 	idle   time.Time
 	closed time.Time
 	stop   chan struct{}
+	turn   sync.Mutex
 }
 
 // Open implements Homes.
@@ -278,6 +281,11 @@ func (h *fakeHome) Do(ctx context.Context, r turns.Request) turns.Outcome {
 	w.mu.Lock()
 	hold, fail := w.hold, w.fail
 	w.mu.Unlock()
+	if w.lasts > 0 {
+		h.turn.Lock()
+		<-time.After(w.lasts)
+		h.turn.Unlock()
+	}
 	if hold != nil {
 		select {
 		case <-hold:

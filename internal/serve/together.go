@@ -6,8 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"owlatsync/internal/cluster"
 	"owlatsync/internal/config"
@@ -15,6 +19,7 @@ import (
 	"owlatsync/internal/home"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/setup"
+	"owlatsync/internal/turns"
 	"owlatsync/ledger"
 	"owlatsync/ledger/postgres"
 )
@@ -60,7 +65,10 @@ func newTogether(ctx context.Context, set *config.Set, o Options, options func(c
 	}
 	t.node, err = cluster.New(ctx, cluster.Options{
 		Pool: t.db.Pool(), Schema: t.db.Schema(), Homes: hosts{t}, Leases: leases{t.db}, WriteBacks: t, Hear: t.hear, Soft: set.Service.StopWithin,
-		Chores:  []cluster.Chore{{Name: "prune", Every: 24 * time.Hour, Within: time.Hour, Do: t.prune}},
+		Chores: []cluster.Chore{
+			{Name: pruning, Every: 24 * time.Hour, Within: time.Hour, Each: t.prune},
+			{Name: alerting, Every: time.Minute, Within: 5 * time.Minute, Each: t.alert},
+		},
 		Version: o.Version, Logger: o.Opener.Logger,
 	})
 	if err != nil {
@@ -69,6 +77,12 @@ func newTogether(ctx context.Context, set *config.Set, o Options, options func(c
 	}
 	return t, nil
 }
+
+// The chores that one node does for a deployment.
+const (
+	pruning  = "prune"
+	alerting = "alerts"
+)
 
 // leases gives out those of homes.
 type leases struct{ db *postgres.Database }
@@ -121,6 +135,9 @@ func (t *together) tellNode() error {
 			return problem.Usage(err)
 		}
 		d := cluster.Deployment{Name: name, Syncs: cfg.Names(), Always: home.Listens(cfg), Timetable: times}
+		if d.Chores = []string{pruning}; len(cfg.Alerts) > 0 {
+			d.Chores = append(d.Chores, alerting)
+		}
 		for _, w := range cfg.WriteBacks {
 			d.Targets = append(d.Targets, w.Name)
 		}
@@ -284,14 +301,45 @@ func (t *together) tellOthers(name string, m *member) {
 	}
 	happens, cancel := m.Hub().Subscribe(events.Filter{})
 	m.hushed = cancel
+	happened := make(chan struct{}, 1)
+	go t.nudge(name, happened)
 	go func() {
+		defer close(happened)
 		for e := range happens {
 			_, heard := e.Data.(json.RawMessage) // from another node
+			if !heard && slices.Contains(telling, e.Kind) && len(m.Config().Alerts) > 0 {
+				select {
+				case happened <- struct{}{}:
+				default: // alerts are to look anyway
+				}
+			}
 			if !heard && (e.Data != nil || m.atHome(t)) {
 				t.node.Tell(name, e)
 			}
 		}
 	}()
+}
+
+// telling are the kinds of events after which alerts look at once.
+var telling = []events.Kind{events.Ended, events.Held, events.WriteBack}
+
+// settle is how long alerts wait for more to happen.
+const settle = 2 * time.Second
+
+// nudge has alerts look whenever something has happened, until happened is closed.
+func (t *together) nudge(deployment string, happened <-chan struct{}) {
+	for range happened {
+		for taken := false; !taken; { // a look that goes on may not see it
+			<-time.After(settle)
+			ctx, done := context.WithTimeout(context.Background(), 5*time.Second)
+			var err error
+			if taken, err = t.node.Errands().Soon(ctx, alerting, deployment); err != nil {
+				t.opener.Logger.Debug("alerts look at their time only", "deployment", deployment, "error", err)
+				taken = true
+			}
+			done()
+		}
+	}
 }
 
 // hear takes in what happens in a deployment on another node.
@@ -301,19 +349,50 @@ func (t *together) hear(deployment string, e events.Event) {
 	}
 }
 
-// prune drops old history of all deployments.
-func (t *together) prune(ctx context.Context) error {
-	t.mu.Lock()
-	all := make([]*member, 0, len(t.open))
-	for _, m := range t.open {
-		all = append(all, m)
+// prune drops old history of a deployment.
+func (t *together) prune(ctx context.Context, deployment string) error {
+	m := t.member(deployment)
+	if m == nil {
+		return errNotHere(deployment)
 	}
-	t.mu.Unlock()
-	var errs []error
-	for _, m := range all {
-		errs = append(errs, m.Prune(ctx))
+	return m.Prune(ctx)
+}
+
+// alert looks what is wrong with a deployment.
+func (t *together) alert(ctx context.Context, deployment string) error {
+	m := t.member(deployment)
+	if m == nil {
+		return errNotHere(deployment)
 	}
-	return errors.Join(errs...)
+	return m.Alert(ctx, told{t.db, deployment})
+}
+
+// told keeps in the ledger's database what alerts of a deployment have told.
+type told struct {
+	db         *postgres.Database
+	deployment string
+}
+
+// in puts the schema into a statement: names that begin with @ are in it.
+func (s told) in(sql string) string {
+	schema := pgx.Identifier{s.db.Schema()}.Sanitize()
+	return strings.NewReplacer("@", schema+".").Replace(sql)
+}
+
+// Load implements alert.Store.
+func (s told) Load(ctx context.Context) (text []byte, err error) {
+	err = s.db.Pool().QueryRow(ctx, s.in("SELECT t.state FROM @told t JOIN @deployments d ON d.id = t.deployment WHERE d.name = $1"), s.deployment).Scan(&text)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	return text, err
+}
+
+// Save implements alert.Store.
+func (s told) Save(ctx context.Context, text []byte) error {
+	_, err := s.db.Pool().Exec(ctx, s.in(`INSERT INTO @told AS t (deployment, state, version) SELECT id, $2, 1 FROM @deployments WHERE name = $1
+		ON CONFLICT (deployment) DO UPDATE SET state = excluded.state, version = t.version + 1`), s.deployment, text)
+	return err
 }
 
 // Pass implements cluster.WriteBacks.
@@ -372,6 +451,18 @@ func (g *guest) Stop(ctx context.Context) {
 	if err := g.Close(); err != nil {
 		g.t.opener.Logger.Warn("a deployment that has left its home here is not closed", "deployment", g.m.Name(), "error", err)
 	}
+}
+
+// Do implements cluster.Home.
+func (g *guest) Do(ctx context.Context, r turns.Request) turns.Outcome {
+	if r.Run != 0 {
+		run, err := g.m.ledger.Run(ctx, r.Run)
+		if err != nil {
+			return turns.Outcome{Err: err, Ended: errors.Is(err, ledger.ErrNoRun)}
+		}
+		r.Part, r.Full, r.Approves = run.Part, run.Full, run.Approves
+	}
+	return g.Home.Do(ctx, r)
 }
 
 // Call implements cluster.Home; see home.Home.Call.

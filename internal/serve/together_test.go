@@ -1,11 +1,21 @@
 package serve
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
 	"testing"
 
+	"owlatsync/internal/cluster"
+	"owlatsync/internal/errand"
 	"owlatsync/internal/testdb"
+	"owlatsync/ledger/postgres"
+	"owlatsync/owlat"
 )
 
 // shared puts the ledger of a house into a new database of PostgreSQL.
@@ -45,5 +55,71 @@ func TestTwoNodesServeOneDeployment(t *testing.T) {
 	}
 	if !h.member("cid@example.com") {
 		t.Error("the new row is not on the topic")
+	}
+}
+
+// TestACommandBesideNodes has what a command sends sent by the node that has the budget.
+func TestACommandBesideNodes(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.shared()
+	a := h.begin()
+	defer a.end()
+	b := h.begin()
+	defer b.end()
+	h.until("the first run", func() bool { return h.member("bob@example.com") })
+	set, err := h.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	opener := h.options().Opener
+	asked := 0
+	opener.Line = func(ctx context.Context, db *postgres.Database) (errand.Line, func(), error) {
+		asked++
+		e, err := cluster.Visit(ctx, db.Pool(), db.Schema(), nil)
+		return e, func() {}, err
+	}
+	out, err := opener.Outside(t.Context(), set.Deployments[0], "a test", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := out.Contacts.Create(t.Context(), owlat.CreateContactRequest{Email: "dan@example.com"})
+	if err != nil || c.Email != "dan@example.com" || asked != 1 {
+		t.Errorf("%+v, %v, %d lines", c, err, asked)
+	}
+	if _, err := out.Contacts.Create(t.Context(), owlat.CreateContactRequest{Email: "dan@example.com"}); !errors.Is(err, owlat.ErrConflict) {
+		t.Errorf("what Owlat refuses: %v", err)
+	}
+	if err := out.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNodesAlertOnce(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	var mu sync.Mutex
+	var told []string
+	channel := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, string(text))
+	}))
+	defer channel.Close()
+	h.configure("syncs: → ledger: "+testdb.Postgres(t)+"&schema=owlat_sync\nalerts: [{name: ours, webhook: {url: "+channel.URL+", secret: whsec_0123456789abcdef}}]\nsyncs:", "guards: {first_run: allow} → guards: {first_run: ask}")
+	for range 2 {
+		defer h.begin().end()
+	}
+	count := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(told)
+	}
+	h.until("an alert", func() bool { return count() > 0 })
+	mu.Lock()
+	defer mu.Unlock()
+	if len(told) != 1 || !strings.Contains(told[0], `"held"`) {
+		t.Errorf("told %q", told)
 	}
 }
