@@ -115,6 +115,9 @@ func measure(ctx context.Context, log io.Writer, size Size) (r result, err error
 	return r, nil
 }
 
+// settling is how long nodes work before they are watched.
+const settling = 40 * time.Second
+
 // far is how often syncs are due that are not to be.
 const far = "24h"
 
@@ -162,7 +165,7 @@ func (w *world) busy(ctx context.Context, r *result) (err error) {
 	if err := w.start(ctx, "every "+short(w.size.Every), ""); err != nil {
 		return err
 	}
-	if err := sleep(ctx, min(w.size.Busy/4, time.Minute)); err != nil { // until all are in their line
+	if err := sleep(ctx, settling); err != nil { // until all are in their line, and the nodes have parted the homes
 		return err
 	}
 	before := w.sent()

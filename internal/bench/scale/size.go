@@ -9,7 +9,7 @@ import (
 )
 
 // Variable names the environment variable that changes sizes, such as "contacts=1000 busy=2m".
-const Variable = "OWLATSYNC_SCALE"
+const Variable = "OWLATSYNC_BENCH_SCALE"
 
 // fromEnvironment returns the size with what the environment changes of it.
 func (s Size) fromEnvironment() (Size, error) {
