@@ -25,6 +25,7 @@ import (
 	"owlatsync/internal/bench/nodes"
 	"owlatsync/internal/bench/plot"
 	"owlatsync/internal/bench/room"
+	"owlatsync/internal/bench/scale"
 	"owlatsync/internal/bench/webhooks"
 )
 
@@ -58,10 +59,14 @@ var parts = []part{
 	{name: "start", run: measureStart},
 	{name: "webhooks", run: webhooks.Measure},
 	{name: "idle", run: idle.Measure},
+	{name: "scale", run: scale.Measure(scale.Short)},
 }
 
 // byHand are parts that run only if they are named. Their results are shown and not kept.
-var byHand = []part{{name: room.LongName, run: room.Measure(room.LongRows), fails: true}}
+var byHand = []part{
+	{name: room.LongName, run: room.Measure(room.LongRows), fails: true},
+	{name: scale.LongName, run: scale.Measure(scale.Long), fails: true},
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

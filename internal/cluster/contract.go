@@ -49,7 +49,7 @@ type Home interface {
 	Waiting(ctx context.Context, sync string) (turns.Waiting, error)
 	// Progress returns how far a run is; ok is false if it does not go on here.
 	Progress(run int64) (state progress.State, ok bool)
-	// Idle is since when the home has had nothing to do, zero while it has.
+	// Idle is since when the home has had nothing to do, zero while it has. Listening is nothing to do: see Deployment.Always.
 	Idle() time.Time
 }
 

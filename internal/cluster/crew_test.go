@@ -58,6 +58,37 @@ func TestHomesMoveToANodeThatJoins(t *testing.T) {
 	w.until(20*time.Second, "some move", func() bool { return len(b.Homes()) == 4 && len(a.Homes()) == 4 })
 }
 
+func TestBusyHomesMoveToANodeThatJoins(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	all := many(9, false)
+	a := w.node("a", nil, all...)
+	let := w.holdRuns()
+	for _, d := range all {
+		if err := a.Errands().Ask(t.Context(), d.Name, turns.Request{Sync: "users", Why: turns.Scheduled}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.until(10*time.Second, "all are at work at the only node", func() bool { return w.count("kind = 'run' AND state = 'running'") == len(all) })
+	b := w.node("b", nil, all...)
+	w.until(20*time.Second, "some move, and go on there", func() bool {
+		return len(b.Homes()) >= 4 && w.count("kind = 'run' AND state = 'running'") == len(all)
+	})
+	let()
+	w.until(10*time.Second, "the runs are made", func() bool { return w.count("kind = 'run' AND state = 'completed'") == len(all) })
+}
+
+func TestADeploymentThatListensNoMoreLeavesItsHome(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.node("a", nil, many(1, true)...)
+	w.until(10*time.Second, "it is at home", func() bool { return len(a.Homes()) == 1 })
+	if err := a.SetDeployments(many(1, false)); err != nil {
+		t.Fatal(err)
+	}
+	w.until(10*time.Second, "it is at home no more", func() bool { return len(a.Homes()) == 0 })
+}
+
 func TestIdleHomesMakeRoom(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

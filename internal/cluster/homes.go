@@ -19,14 +19,13 @@ import (
 // held is a home on this node.
 type held struct {
 	Home
-	name   string
-	queue  string
-	always bool
-	lease  Lease
-	since  time.Time
-	let    chan struct{} // closed: it is to end softly
-	letGo  func()
-	fled   atomic.Bool // what fails here may work elsewhere
+	name  string
+	queue string
+	lease Lease
+	since time.Time
+	let   chan struct{} // closed: it is to end softly
+	letGo func()
+	fled  atomic.Bool // what fails here may work elsewhere
 }
 
 const (
@@ -133,7 +132,7 @@ func snoozes(job *rivertype.JobRow) int {
 func (n keeper) keep(ctx context.Context, d Deployment, lease Lease) (err error) {
 	let := make(chan struct{})
 	h := &held{
-		name: d.Name, queue: queueOf(d.Name), always: d.Always, lease: lease, since: time.Now(), let: let, letGo: sync.OnceFunc(func() { close(let) }),
+		name: d.Name, queue: queueOf(d.Name), lease: lease, since: time.Now(), let: let, letGo: sync.OnceFunc(func() { close(let) }),
 	}
 	released := false
 	release := func() {
@@ -172,12 +171,12 @@ func (n keeper) keep(ctx context.Context, d Deployment, lease Lease) (err error)
 	return nil
 }
 
-// pollEvery is how often a home looks for jobs of which it was not notified.
+// pollEvery is how often a home looks for jobs of which it was not notified. That is most of what homes without work cost PostgreSQL.
 func (n keeper) pollEvery() time.Duration {
 	if n.o.PollOnly {
 		return time.Second
 	}
-	return 1 * time.Second
+	return 5 * time.Second
 }
 
 // open takes up what an earlier home left, and opens the deployment. Few are opened at the same time.
@@ -230,7 +229,7 @@ func (n keeper) stay(ctx context.Context, h *held) string {
 		if n.crew.crowded.Load() {
 			linger = min(linger, awhile)
 		}
-		if idle := h.Idle(); !h.always && !idle.IsZero() && time.Since(idle) >= linger {
+		if idle := h.Idle(); !n.isAlways(h.name) && !idle.IsZero() && time.Since(idle) >= linger {
 			return "it has nothing to do"
 		}
 	}
@@ -260,7 +259,7 @@ func (n keeper) quit(ctx context.Context, h *held) {
 func (n keeper) afterwards(ctx context.Context, h *held) {
 	c, done := context.WithTimeout(context.WithoutCancel(ctx), closing)
 	defer done()
-	job, again := n.homeAt(h.name, h.lease.Epoch()), h.always
+	job, again := n.homeAt(h.name, h.lease.Epoch()), n.isAlways(h.name)
 	if h.fled.Load() {
 		queue, _ := n.crew.another(n.o.ID)
 		job.InsertOpts.Queue, again = queue, true

@@ -231,15 +231,22 @@ func (n lookout) weigh(nodes []node, waiting int64) {
 	}
 }
 
-// shed lets go of homes that have nothing to do.
+// shed lets go of homes for which others have room: of those that have nothing to do, or else, if there are clearly too many here, of those
+// that have had their place for a while.
 func (n lookout) shed(most int) {
-	for _, h := range n.eldest() {
-		if most == 0 {
-			return
-		}
-		if !h.Idle().IsZero() {
+	all, left := n.eldest(), 0
+	for _, h := range all {
+		if left < most && !h.Idle().IsZero() {
 			h.letGo()
-			most--
+			left++
+		}
+	}
+	if left > 0 || !n.crew.hasItsShare() {
+		return
+	}
+	for _, h := range all[:min(len(all), max(most/2, 1))] {
+		if time.Since(h.since) >= n.o.Linger/2 {
+			h.letGo()
 		}
 	}
 }

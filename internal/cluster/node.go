@@ -281,6 +281,12 @@ func (n *Node) deployment(name string) (Deployment, bool) {
 	return d, ok
 }
 
+// isAlways reports whether a deployment always has a home.
+func (n *Node) isAlways(deployment string) bool {
+	d, _ := n.deployment(deployment)
+	return d.Always
+}
+
 // always names the deployments that always have a home.
 func (n *Node) always() (names []string) {
 	n.mu.Lock()

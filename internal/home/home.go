@@ -185,12 +185,12 @@ func (h *Home) Do(ctx context.Context, r turns.Request) turns.Outcome {
 	return o
 }
 
-// Idle returns since when the home has had nothing to do. It is zero while it has: a run goes on or waits, also for another try, a call is
-// made, or a sync listens to its source.
+// Idle returns since when the home has had nothing to do. It is zero while it has: a run goes on or waits, also for another try, or a call
+// is made. A home that only listens may go on anywhere.
 func (h *Home) Idle() time.Time { return h.rests.since(h.busy()) }
 
 func (h *Home) busy() bool {
-	return h.calls.goOn.Load() > 0 || h.syncs.queue.Busy() || h.Retries() || len(woken(h.d.Config().Syncs)) > 0
+	return h.calls.goOn.Load() > 0 || h.syncs.queue.Busy() || h.Retries()
 }
 
 // Working reports whether a run goes on or waits for its turn, and how many have ended.

@@ -33,16 +33,19 @@ type Postgres struct {
 	dir      string
 	port     int
 	password string
+	settings []string            // beside those that every server has
 	as       *syscall.Credential // nil: this user
 	process  *process
 }
 
-// NewPostgres makes a new server with its data in a folder below parent, and starts it.
-func NewPostgres(parent string) (*Postgres, error) {
+// NewPostgres makes a new server with its data in a folder below parent, and starts it. Settings, such as "fsync=on", count more than
+// those that every server has.
+func NewPostgres(parent string, settings ...string) (*Postgres, error) {
 	p, err := newPostgres(parent)
 	if err != nil {
 		return nil, err
 	}
+	p.settings = settings
 	p.password = rand.Text()
 	secret := filepath.Join(p.dir, "password")
 	if err := os.WriteFile(secret, []byte(p.password), 0o600); err != nil {
@@ -112,6 +115,9 @@ func (p *Postgres) Start() error {
 	cmd := p.command("postgres", "-D", p.data(), "-p", strconv.Itoa(p.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
 		"-c", "max_connections=200", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=on", "-c", "wal_level=replica",
 		"-c", "max_wal_senders=4", "-c", "log_min_messages=warning")
+	for _, s := range p.settings {
+		cmd.Args = append(cmd.Args, "-c", s)
+	}
 	var err error
 	if p.process, err = begin(cmd, filepath.Join(p.dir, "log"), nil); err != nil {
 		return err

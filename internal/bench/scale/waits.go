@@ -1,0 +1,136 @@
+package scale
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// share is what one node had of the work.
+type share struct {
+	Homes    float64 // on average
+	Runs     int
+	Requests int
+}
+
+// waits are those of syncs that compete with each other.
+type waits struct {
+	Syncs         int
+	Runs          int           // that began
+	Fewest, Most  int           // runs of one sync
+	Median, Worst time.Duration // from due to begun
+	Fair          time.Duration // in which each could begin once
+}
+
+// Times is the longest wait over the fair share.
+func (w waits) Times() float64 { return w.Worst.Seconds() / w.Fair.Seconds() }
+
+// due is when a sync was due.
+type due struct {
+	deployment, sync string
+	at               time.Time
+}
+
+// begun is when a run of a sync began.
+type begun struct {
+	deployment, sync string
+	at               time.Time
+	pid              int
+}
+
+// judge works out how even the work was since from.
+func (w *world) judge(ctx context.Context, from time.Time) (spread []share, single, lists waits, err error) {
+	now, err := w.now(ctx)
+	if err != nil {
+		return nil, single, lists, err
+	}
+	dues, err := w.dues(ctx, from)
+	if err != nil {
+		return nil, single, lists, err
+	}
+	runs, err := w.runs(ctx, from)
+	if err != nil {
+		return nil, single, lists, err
+	}
+	spread = make([]share, len(w.nodes))
+	for _, r := range runs {
+		for i, n := range w.nodes {
+			if n.pid == r.pid {
+				spread[i].Runs++
+			}
+		}
+	}
+	isMany := func(deployment string) bool { return deployment == many }
+	isSingle := func(deployment string) bool { return deployment != many }
+	return spread, weigh(dues, runs, w.size.Deployments, from, now, isSingle), weigh(dues, runs, w.size.Syncs, from, now, isMany), nil
+}
+
+func (w *world) dues(ctx context.Context, from time.Time) (all []due, err error) {
+	rows, err := w.book.Query(ctx, `SELECT args->>'deployment', args->>'sync', created_at FROM `+schema+`.river_job WHERE kind = 'due' AND created_at >= $1`, from)
+	if err != nil {
+		return nil, err
+	}
+	var d due
+	_, err = pgx.ForEachRow(rows, []any{&d.deployment, &d.sync, &d.at}, func() error {
+		all = append(all, d)
+		return nil
+	})
+	return all, err
+}
+
+func (w *world) runs(ctx context.Context, from time.Time) (all []begun, err error) {
+	rows, err := w.book.Query(ctx, `SELECT d.name, convert_from(s.name, 'UTF8'), r.started, coalesce((convert_from(r.owner, 'UTF8')::json->>'pid')::int, 0) FROM `+schema+`.runs r
+		JOIN `+schema+`.deployments d ON d.id = r.deployment JOIN `+schema+`.syncs s ON s.id = r.sync WHERE r.started >= $1 ORDER BY r.started`, from.UnixMicro())
+	if err != nil {
+		return nil, err
+	}
+	var b begun
+	var started int64
+	_, err = pgx.ForEachRow(rows, []any{&b.deployment, &b.sync, &started, &b.pid}, func() error {
+		b.at = time.UnixMicro(started)
+		all = append(all, b)
+		return nil
+	})
+	return all, err
+}
+
+// weigh works out the waits of some deployments. The runs are in the order of their times; who has not begun by now has waited until now.
+func weigh(dues []due, runs []begun, syncs int, from, now time.Time, of func(deployment string) bool) waits {
+	type sync struct{ deployment, name string }
+	times := make(map[sync][]time.Time)
+	w := waits{Syncs: syncs}
+	for _, r := range runs {
+		if of(r.deployment) {
+			times[sync{r.deployment, r.sync}] = append(times[sync{r.deployment, r.sync}], r.at)
+			w.Runs++
+		}
+	}
+	var all []time.Duration
+	for _, d := range dues {
+		if !of(d.deployment) {
+			continue
+		}
+		wait := now.Sub(d.at)
+		mine := times[sync{d.deployment, d.sync}]
+		if i, _ := slices.BinarySearchFunc(mine, d.at, time.Time.Compare); i < len(mine) {
+			wait = mine[i].Sub(d.at)
+		}
+		all = append(all, wait)
+	}
+	if w.Runs > 0 {
+		w.Fair = now.Sub(from) * time.Duration(syncs) / time.Duration(w.Runs)
+	}
+	if len(all) > 0 {
+		slices.Sort(all)
+		w.Median, w.Worst = all[len(all)/2], all[len(all)-1]
+	}
+	if len(times) == syncs {
+		w.Fewest = w.Runs
+	}
+	for _, t := range times {
+		w.Fewest, w.Most = min(w.Fewest, len(t)), max(w.Most, len(t))
+	}
+	return w
+}
