@@ -111,6 +111,7 @@ func (n lookout) run(ctx context.Context) {
 type node struct {
 	ID           string
 	Homes, Slots int64
+	Print        string // of its configuration; see alike
 }
 
 // needy is a deployment that has no home and needs one.
@@ -168,11 +169,11 @@ func (n lookout) look(ctx context.Context) error {
 	var b pgx.Batch
 	asked := time.Now()
 	var now time.Time
-	b.Queue("INSERT INTO "+n.tables.nodes+` (id, host, pid, version, since, seen, detail) VALUES ($1, $2, $3, $4, now(), now(), jsonb_build_object('homes', $5::bigint, 'slots', $6::bigint))
+	b.Queue("INSERT INTO "+n.tables.nodes+` (id, host, pid, version, since, seen, detail) VALUES ($1, $2, $3, $4, now(), now(), jsonb_build_object('homes', $5::bigint, 'slots', $6::bigint, 'print', $7::text))
 		ON CONFLICT (id) DO UPDATE SET seen = now(), detail = excluded.detail RETURNING clock_timestamp()`,
-		n.o.ID, []byte(n.host), os.Getpid(), n.o.Version, n.crew.mine.Load(), n.o.Slots).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
+		n.o.ID, []byte(n.host), os.Getpid(), n.o.Version, n.crew.mine.Load(), n.o.Slots, n.alike.print()).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
 	var nodes []node
-	b.Queue("SELECT id, coalesce((detail->>'homes')::bigint, 0), coalesce((detail->>'slots')::bigint, 0) FROM "+n.tables.nodes+" WHERE seen > now() - $1::interval", n.missing()).Query(func(rows pgx.Rows) (err error) {
+	b.Queue("SELECT id, coalesce((detail->>'homes')::bigint, 0), coalesce((detail->>'slots')::bigint, 0), coalesce(detail->>'print', '') FROM "+n.tables.nodes+" WHERE seen > now() - $1::interval", n.missing()).Query(func(rows pgx.Rows) (err error) {
 		nodes, err = pgx.CollectRows(rows, pgx.RowToStructByPos[node])
 		return err
 	})
@@ -190,6 +191,7 @@ func (n lookout) look(ctx context.Context) error {
 	}
 	n.clock.set(now, asked, time.Now())
 	n.weigh(nodes, waiting+int64(len(missing)))
+	n.compare(nodes)
 	if n.client == nil || n.ending() || len(missing) == 0 {
 		return nil
 	}
