@@ -87,17 +87,21 @@ func TestRefusedDSNs(t *testing.T) {
 	for _, dsn := range []string{
 		"", "ledger.db", "mysql://user:verysecret@127.0.0.1/db", "postgres://user:verysecret@127.0.0.1/db?schema=A", "postgres://user:verysecret@127.0.0.1/db?schema=a-b",
 		"postgres://user:verysecret@127.0.0.1/db?schema=pg_toast", "postgres://user:verysecret@127.0.0.1:x/db", "postgres://user:verysecret@127.0.0.1/db?sslmode=sometimes",
-		"postgres://user:verysecret@127.0.0.1:1/db?connect_timeout=1",
+		"postgres://user:verysecret@127.0.0.1:1/db?connect_timeout=1", "postgres://user:verysecret@127.0.0.1/db?pool_max_conns=0",
+		"postgres://user:very%60:%20secret@127.0.0.1/db?pool_max_conns=many",
 	} {
 		_, err := Open(t.Context(), Options{DSN: dsn})
 		if err == nil {
 			t.Errorf("%q was opened", dsn)
-		} else if strings.Contains(err.Error(), "verysecret") {
-			t.Errorf("the error has the password: %v", err)
+		} else if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "%!") {
+			t.Errorf("the error has the password, or nothing: %v", err)
 		}
 	}
 	if _, err := Open(t.Context(), Options{DSN: "postgres://user:verysecret@127.0.0.1:1/db?connect_timeout=1"}); !errors.Is(err, ledger.ErrAway) {
 		t.Errorf("nobody listens: %v", err)
+	}
+	if _, err := Open(t.Context(), Options{DSN: "postgres://user@127.0.0.1/db?pool_max_conns=0"}); err == nil || !strings.HasSuffix(err.Error(), "pool_max_conns too small") {
+		t.Errorf("no connections: %v", err)
 	}
 	if got, want := Masked("postgres://user:verysecret@db.example/ledger?sslmode=require&schema=s&password=verysecret"), "postgres://user@db.example/ledger?schema=s"; got != want {
 		t.Errorf("masked as %s, want %s", got, want)
