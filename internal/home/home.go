@@ -73,15 +73,14 @@ func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
 		h.d, h.own = newDeployment(cfg, h.session.Ledger, h.o), true
 	}
 	h.syncs = newSyncs(h.session.Ledger, h.session, h.d.hub, h.log)
-	if h.o.Metrics != nil {
-		h.o.Metrics.Watch(h.d.vitals, h.session.Client)
-	}
+	h.o.Metrics.Watch(h.d.vitals, h.session.Client)
 	h.syncs.shared, h.syncs.had, h.syncs.runner.watch = h.o.Shared, &h.d.had, h.watch
 	h.Desk = h.syncs.queue.Desk()
 	if !h.o.Shared {
 		h.outbox = newOutbox(h.session.Ledger, h.log, ears{h.d}.delivered)
 		h.alerts = alert.NewWatcher(alert.Options{
 			Signs: h.d.vitals, Silence: ears{h.d}.silence, Path: alertsFile(cfg.Ledger.Path), Log: h.log, Told: ears{h.d}.told,
+			Deployment: cfg.Name,
 		})
 	}
 	h.waker = wake.New(wake.Options{
@@ -131,27 +130,27 @@ func (h *Home) Start(ctx context.Context) {
 // Stop ends runs softly until ctx ends, and aborts them then. It returns when none goes on any more. What Owlat tells is still taken in and
 // written back until Close.
 func (h *Home) Stop(ctx context.Context) {
-	if h.stopping.Swap(true) || h.abort == nil {
+	if h.abort == nil {
 		return
 	}
-	h.quiet()
-	h.waker.Close()
 	defer context.AfterFunc(ctx, func() {
 		h.log.Warn("runs are aborted: they took too long to stop; the next process goes on with them")
 		h.abort()
 	})()
-	close(h.soft)
+	if !h.stopping.Swap(true) {
+		h.quiet()
+		h.waker.Close()
+		close(h.soft)
+	}
 	<-h.worked
 }
 
 // Close closes everything. A home that still works is aborted.
 func (h *Home) Close() error {
-	gone, cancel := context.WithCancel(context.Background())
-	cancel()
-	h.Stop(gone)
-	if h.endings != nil {
-		h.endings()
+	if h.abort != nil {
 		h.abort()
+		h.Stop(context.Background())
+		h.endings()
 		h.parts.Wait()
 	}
 	if h.waker != nil {
@@ -161,6 +160,8 @@ func (h *Home) Close() error {
 	if h.outbox != nil {
 		errs = append(errs, h.outbox.close())
 	}
+	h.o.Metrics.Unwatch()
+	h.o.Traces.End()
 	if h.own {
 		h.d.Close()
 	}
@@ -237,24 +238,13 @@ var errStops = errors.New("the service stops")
 // watch returns the context of a run, for the log, and who is told what happens in it.
 func (h *Home) watch(ctx context.Context, sync string, run int64) (context.Context, []func(progress.Value)) {
 	ctx, running := telemetry.Within(ctx, sync, run)
-	all := []func(progress.Value){running.Observe, telemetry.Narrate(ctx, h.log)}
-	if h.o.Metrics != nil {
-		all = append(all, h.o.Metrics.Observe)
-	}
-	if h.o.Traces != nil {
-		all = append(all, h.o.Traces.Observe)
-	}
-	return ctx, all
+	return ctx, []func(progress.Value){running.Observe, h.o.Metrics.Observe, h.o.Traces.Observe, telemetry.Narrate(ctx, h.log)}
 }
 
 // attempt takes in a request to Owlat.
 func (h *Home) attempt(a owlat.Attempt) {
-	if h.o.Metrics != nil {
-		h.o.Metrics.Attempt(a)
-	}
-	if h.o.Traces != nil {
-		h.o.Traces.Attempt(a)
-	}
+	h.o.Metrics.Attempt(a)
+	h.o.Traces.Attempt(a)
 }
 
 // nudge makes alerts look at once when something has happened.

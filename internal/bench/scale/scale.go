@@ -107,7 +107,7 @@ func measure(ctx context.Context, log io.Writer, size Size) (r result, err error
 	if r.Sizes, r.Entries, err = w.sizes(ctx); err != nil {
 		return r, err
 	}
-	for _, phase := range []func(context.Context, *result) error{w.idle, w.atHome, w.busy} {
+	for _, phase := range []func(context.Context, *result) error{w.idle, w.busy, w.atHome} {
 		if err := phase(ctx, &r); err != nil {
 			return r, err
 		}
@@ -181,6 +181,7 @@ func (w *world) busy(ctx context.Context, r *result) (err error) {
 	if r.Spread, r.Single, r.Many, err = w.judge(ctx, from); err != nil {
 		return err
 	}
+	fmt.Fprintf(w.log, "each: %+v\nmany: %+v\nnodes: %+v\n", r.Single, r.Many, r.Spread)
 	for n, sent := range w.sent() {
 		r.Spread[n].Requests = sent - before[n]
 		r.Answered += r.Spread[n].Requests

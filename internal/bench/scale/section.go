@@ -16,7 +16,7 @@ func (r result) section(size Size) findings.Section {
 	s.Tables = []findings.Table{r.loads(), r.spread(), r.waiting(), r.room(), r.hot()}
 	s.Goals = []findings.Goal{
 		evenGoal("homes", r.uneven(func(s share) float64 { return s.Homes })),
-		evenGoal("runs", r.uneven(func(s share) float64 { return float64(s.Runs) })),
+		evenGoal("runs of deployments with one sync", r.uneven(func(s share) float64 { return float64(s.Runs) })),
 		waitGoal(fmt.Sprintf("one sync of each of %d deployments", size.Deployments), r.Single), waitGoal(fmt.Sprintf("%d syncs of one deployment", size.Syncs), r.Many),
 	}
 	return s
@@ -67,9 +67,9 @@ func (r result) loads() findings.Table {
 func figure(v float64) string { return findings.Figure(v) }
 
 func (r result) spread() findings.Table {
-	t := findings.Table{Columns: []string{"busy", "homes, on average", "runs", "requests"}}
+	t := findings.Table{Columns: []string{"busy", "homes, on average", "runs", "of the deployment with many syncs", "requests"}}
 	for i, s := range r.Spread {
-		t.Rows = append(t.Rows, []string{fmt.Sprint("node ", i+1), fmt.Sprintf("%.1f", s.Homes), findings.Count(s.Runs), findings.Count(s.Requests)})
+		t.Rows = append(t.Rows, []string{fmt.Sprint("node ", i+1), fmt.Sprintf("%.1f", s.Homes), findings.Count(s.Runs), findings.Count(s.Lists), findings.Count(s.Requests)})
 	}
 	return t
 }

@@ -11,7 +11,8 @@ import (
 // share is what one node had of the work.
 type share struct {
 	Homes    float64 // on average
-	Runs     int
+	Runs     int // of deployments with one sync
+	Lists    int // of the deployment with many
 	Requests int
 }
 
@@ -57,7 +58,11 @@ func (w *world) judge(ctx context.Context, from time.Time) (spread []share, sing
 	spread = make([]share, len(w.nodes))
 	for _, r := range runs {
 		for i, n := range w.nodes {
-			if n.pid == r.pid {
+			switch {
+			case n.pid != r.pid:
+			case r.deployment == many:
+				spread[i].Lists++
+			default:
 				spread[i].Runs++
 			}
 		}
