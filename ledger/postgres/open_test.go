@@ -108,6 +108,35 @@ func TestRefusedDSNs(t *testing.T) {
 	}
 }
 
+// TestAServerThatLetsNobodyIn says what to look at, in one line also if several addresses were tried.
+func TestAServerThatLetsNobodyIn(t *testing.T) {
+	t.Parallel()
+	u, err := url.Parse(testdb.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := func(change func(u *url.URL)) string {
+		other := *u
+		change(&other)
+		_, err := Open(t.Context(), Options{DSN: other.String()})
+		if err == nil {
+			t.Fatal("it was opened")
+		}
+		return err.Error()
+	}
+	for want, change := range map[string]func(u *url.URL){
+		"the database of the ledger does not exist":                func(u *url.URL) { u.Path = "/nowhere" },
+		"the server does not let the user of the ledger in":        func(u *url.URL) { u.User = url.UserPassword("nobody_of_the_ledger", "verysecret") },
+		"the server of the ledger cannot be reached":               func(u *url.URL) { u.Host = "127.0.0.1:1,127.0.0.1:2" },
+		"the server does not let the user of the ledger in: see t": func(u *url.URL) { u.User, u.RawQuery = url.User("nobody_of_the_ledger"), "sslmode=prefer" },
+	} {
+		got := said(change)
+		if !strings.Contains(got, want) || strings.ContainsAny(got, "\n\t") || strings.Contains(got, "verysecret") {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestAServerThatLosesWhatItAcknowledgesIsRefused(t *testing.T) {
 	t.Parallel()
 	dsn := testdb.Postgres(t)
