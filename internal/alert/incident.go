@@ -30,6 +30,17 @@ type Incident struct {
 // key names what is wrong, for as long as it is.
 func (i Incident) key() string { return i.Kind + " " + i.About }
 
+// of says which of several deployments an incident is of.
+func (i Incident) of(deployment string) Incident {
+	if deployment == "" {
+		return i
+	}
+	i.Title, i.Over = deployment+": "+i.Title, deployment+": "+i.Over
+	i.Do = strings.ReplaceAll(i.Do, "\"owlat-sync ", "\"owlat-sync --deployment "+deployment+" ")
+	i.Do = strings.ReplaceAll(i.Do, "/webhooks/owlat of", "/webhooks/owlat/"+deployment+" of")
+	return i
+}
+
 // StuckAfter is how long deliveries of a write-back wait without one being done before that is told.
 const StuckAfter = 30 * time.Minute
 

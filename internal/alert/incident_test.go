@@ -97,3 +97,18 @@ func TestIncidentsOfTheService(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
+
+// TestOfSeveralDeployments: whoever reads it knows which one, and what to do with that one.
+func TestOfSeveralDeployments(t *testing.T) {
+	t.Parallel()
+	signs := vitals.Signs{Syncs: []vitals.Sync{{Name: "users", Held: []ledger.Run{{ID: 7}}}}}
+	for _, i := range Incidents(signs, "nothing came") {
+		of := i.of("acme")
+		if !strings.HasPrefix(of.Title, "acme: ") || !strings.HasPrefix(of.Over, "acme: ") || strings.Contains(of.Do, "\"owlat-sync plan") || strings.Contains(of.Do, "owlat of") {
+			t.Errorf("%+v", of)
+		}
+		if i.of("") != i {
+			t.Error("the only one is named")
+		}
+	}
+}

@@ -186,6 +186,7 @@ func (w *Watcher) look(ctx context.Context, now time.Time, subs []Subscription, 
 	}
 	wrong := make(map[string]bool)
 	for _, i := range Incidents(signs, silence) {
+		i = i.of(w.o.Deployment)
 		wrong[i.key()] = true
 		changed = w.meet(i, now, subs, link) || changed
 	}
@@ -225,10 +226,13 @@ func (w *Watcher) meet(i Incident, now time.Time, subs []Subscription, link func
 		Kind: i.Kind, Deployment: w.o.Deployment, Sync: i.Sync, Run: i.Run, At: now.UTC().Truncate(time.Millisecond), Title: i.Title, Text: i.Text, Do: i.Do, Link: link(i),
 	}
 	if o == nil {
-		m.ID = fmt.Sprintf("%s-%x", i.Kind, now.UnixMilli())
-		if i.About != "" {
-			m.ID = fmt.Sprintf("%s-%s-%x", i.Kind, plain(i.About), now.UnixMilli())
+		m.ID = i.Kind
+		for _, about := range []string{w.o.Deployment, i.About} {
+			if about != "" {
+				m.ID += "-" + plain(about)
+			}
 		}
+		m.ID += fmt.Sprintf("-%x", now.UnixMilli())
 		o = &open{Since: now}
 		w.record.Open[i.key()] = o
 	} else {

@@ -23,7 +23,7 @@ type places struct {
 	mu   sync.Mutex
 	most int
 	all  int
-	of  map[string]int // by deployment
+	of   map[string]int // by deployment
 }
 
 // enter takes a place for a stream, and returns what gives it back; ok is false if there is none.

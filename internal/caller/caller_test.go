@@ -116,3 +116,28 @@ func TestCode(t *testing.T) {
 		}
 	}
 }
+
+// TestOfSeveralDeployments asks for one of them.
+func TestOfSeveralDeployments(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 2)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.EscapedPath()
+		_, _ = fmt.Fprint(w, `{"run":7}`)
+	}))
+	t.Cleanup(server.Close)
+	c, err := caller.New(server.URL+"/sync", "", "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for name, want := range map[string]string{"acme": "/sync/api/v1/deployments/acme/syncs/users/runs", "../x": "/sync/api/v1/deployments/..%2Fx/syncs/users/runs"} {
+		c.Of(name)
+		if run, err := c.Trigger(t.Context(), "users", caller.Asked{}); run != 7 || err != nil {
+			t.Errorf("run %d, %v", run, err)
+		}
+		if got := <-asked; got != want {
+			t.Errorf("%s was asked, want %s", got, want)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -117,6 +118,27 @@ func TestANodeWithoutADeploymentLeavesItToOthers(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
+}
+
+func TestARunThatFailsOnOneNodeIsMadeOnAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	acme := Deployment{Name: "acme"}
+	a := w.node("a", nil, acme)
+	w.failAt = "a"
+	if err := a.Errands().Ask(t.Context(), "acme", turns.Request{Sync: "users", Why: turns.Scheduled}); err != nil {
+		t.Fatal(err)
+	}
+	b := w.node("b", nil, acme)
+	if err := (lookout{a.Node}).look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Errands().Ask(t.Context(), "acme", turns.Request{Sync: "leads", Why: turns.Scheduled}); err != nil {
+		t.Fatal(err)
+	}
+	w.until(10*time.Second, "the run is made where it works", func() bool {
+		return slices.ContainsFunc(w.made(), func(r madeRun) bool { return r.node == b.ID() && r.Sync == "leads" })
+	})
 }
 
 // gate is a way to a server that can be closed for a while without either end being told.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -24,6 +25,7 @@ type held struct {
 	since time.Time
 	let   chan struct{} // closed: it is to end softly
 	letGo func()
+	fled  atomic.Bool // what fails here may work elsewhere
 }
 
 const (
@@ -217,6 +219,9 @@ func (n keeper) stay(ctx context.Context, h *held) string {
 		case <-n.stop:
 			return "its node stops"
 		case <-h.let:
+			if h.fled.Load() {
+				return "what fails here may work elsewhere"
+			}
 			return "another node has room for it"
 		case <-tick.C:
 		}
@@ -254,7 +259,11 @@ func (n keeper) quit(ctx context.Context, h *held) {
 func (n keeper) afterwards(ctx context.Context, h *held) {
 	c, done := context.WithTimeout(context.WithoutCancel(ctx), closing)
 	defer done()
-	again := n.isAlways(h.name)
+	job, again := n.homeAt(h.name, h.lease.Epoch()), n.isAlways(h.name)
+	if h.fled.Load() {
+		queue, _ := n.crew.another(n.o.ID)
+		job.InsertOpts.Queue, again = queue, true
+	}
 	if !again {
 		sql := "SELECT EXISTS (SELECT FROM " + n.tables.jobs + " WHERE state = 'available' AND queue = $1)"
 		if err := n.o.Pool.QueryRow(c, sql, h.queue).Scan(&again); err != nil {
@@ -262,7 +271,7 @@ func (n keeper) afterwards(ctx context.Context, h *held) {
 		}
 	}
 	if again {
-		if _, err := n.client.InsertMany(c, []river.InsertManyParams{n.homeAt(h.name, h.lease.Epoch())}); err != nil {
+		if _, err := n.client.InsertMany(c, []river.InsertManyParams{job}); err != nil {
 			n.log.Debug("another home is not asked for yet", "deployment", h.name, "error", err)
 		}
 	}

@@ -72,6 +72,7 @@ type Node struct {
 	deployments map[string]Deployment
 	homes       map[string]*held
 	periodic    map[string][]handle
+	fled        map[[2]string]time.Time // when a home was given away, by deployment and sync
 }
 
 // New returns a node that does nothing yet. The tables must be there; see Migrate.
@@ -97,7 +98,7 @@ func New(ctx context.Context, o Options) (*Node, error) {
 	}
 	n := &Node{
 		o: o, host: host, log: o.Logger, clock: newClock(), tables: tablesIn(o.Schema), driver: riverpgxv5.New(o.Pool), stop: make(chan struct{}),
-		opening: make(chan struct{}, 8), deployments: make(map[string]Deployment), homes: make(map[string]*held), periodic: make(map[string][]handle),
+		opening: make(chan struct{}, 8), deployments: make(map[string]Deployment), homes: make(map[string]*held), periodic: make(map[string][]handle), fled: make(map[[2]string]time.Time),
 	}
 	n.aborted, n.abort = context.WithCancel(context.WithoutCancel(ctx))
 	if err := n.setClock(ctx); err != nil {

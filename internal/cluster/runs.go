@@ -27,6 +27,9 @@ func (w *runWorker) Timeout(*river.Job[runArgs]) time.Duration { return -1 }
 
 // NextRetry implements river.Worker.
 func (w *runWorker) NextRetry(job *river.Job[runArgs]) time.Time {
+	if w.node.crew.others() > failures(job.JobRow) {
+		return w.node.clock.Now().Add(time.Second) // on another node
+	}
 	return w.node.clock.Now().Add(retryAfter(failures(job.JobRow) + 1))
 }
 
@@ -56,6 +59,9 @@ func (w *runWorker) Work(ctx context.Context, job *river.Job[runArgs]) error {
 		r.Run, r.Why = 0, turns.Again
 		out = h.Do(ctx, r)
 	}
+	if out.Again && out.Ended && w.node.crew.others() > 0 && w.node.mayFlee(job.Args.Deployment, job.Args.Sync) {
+		h.flee()
+	}
 	if out.Run != 0 {
 		if err := river.RecordOutput(ctx, runOutput{out.Run, out.Status}); err != nil {
 			w.node.log.Debug("the job of a run does not say its number", "error", err)
@@ -68,6 +74,28 @@ func (w *runWorker) Work(ctx context.Context, job *river.Job[runArgs]) error {
 // not: whoever opens the home goes on with it.
 func brokeOff(s ledger.Status) bool {
 	return s == ledger.StatusRunning || s == ledger.StatusWaiting || s == ledger.StatusDied || s == ledger.StatusInterrupted
+}
+
+// fleeAgain is how long a node keeps a home that it has given away because of the same sync.
+const fleeAgain = 10 * time.Minute
+
+// mayFlee reports whether the home of a deployment is to go to another node, because what failed may work there: its way to the source or
+// to Owlat may be another. It notes that.
+func (n *Node) mayFlee(deployment, sync string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	key, now := [2]string{deployment, sync}, time.Now()
+	if last, known := n.fled[key]; known && now.Sub(last) < fleeAgain {
+		return false
+	}
+	n.fled[key] = now
+	return true
+}
+
+// flee lets the home go to another node.
+func (h *held) flee() {
+	h.fled.Store(true)
+	h.letGo()
 }
 
 // runOutput is what River's job says of the run that was made.

@@ -40,7 +40,8 @@ type world struct {
 	homes []*fakeHome // that were ever opened
 	runs  []madeRun
 	hold  chan struct{} // runs wait until it is closed; nil: they end at once
-	fail  func(r turns.Request) turns.Outcome
+	// failAt is a node from which the source cannot be reached.
+	failAt string
 }
 
 type madeRun struct {
@@ -279,7 +280,7 @@ func (h *fakeHome) Do(ctx context.Context, r turns.Request) turns.Outcome {
 	defer h.busy(-1)
 	w := h.m.w
 	w.mu.Lock()
-	hold, fail := w.hold, w.fail
+	hold := w.hold
 	w.mu.Unlock()
 	if w.lasts > 0 {
 		h.turn.Lock()
@@ -307,13 +308,13 @@ func (h *fakeHome) Do(ctx context.Context, r turns.Request) turns.Outcome {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.failAt == h.m.ID() {
+		return turns.Outcome{Err: errors.New("the source is away"), Again: true, Ended: true}
+	}
 	if r.Run != 0 && slices.ContainsFunc(w.runs, func(m madeRun) bool { return m.Run == r.Run && m.deployment == h.name }) {
 		return turns.Outcome{Run: r.Run, Status: ledger.StatusOK, Err: &ledger.RunEndedError{Run: r.Run, Status: ledger.StatusOK}, Ended: true}
 	}
 	w.runs = append(w.runs, madeRun{h.name, h.m.ID(), r})
-	if fail != nil {
-		return fail(r)
-	}
 	return turns.Outcome{Run: int64(len(w.runs)), Status: ledger.StatusOK, Ended: true}
 }
 

@@ -99,6 +99,7 @@ func (r *several) deployment(d *decoder, name string, line int, s section, cfg *
 		cfg.NoService = join(cfg.NoService, wrong)
 	}
 	if err := d.err(); err != nil {
+		r.set.Guarded = r.set.Guarded || s.odd || s.child("tokens") != nil
 		return nil, err
 	}
 	return cfg, nil
@@ -133,6 +134,7 @@ func (r *several) folder(v value) {
 func (r *several) own(name, path string) (*Config, error) {
 	data, err := readFile(path)
 	if err != nil {
+		r.set.Guarded = true
 		return nil, err
 	}
 	shown := path
@@ -142,6 +144,7 @@ func (r *several) own(name, path string) (*Config, error) {
 	d := &decoder{problems: problems{file: shown}, dir: filepath.Dir(path), lookup: r.lookup, use: r.use, several: true}
 	root, ok := d.read(data)
 	if !ok {
+		r.set.Guarded = true
 		return nil, d.err()
 	}
 	return r.deployment(d, name, 0, sectionOf[deploymentKeys](d, root, ""), &Config{File: path})
@@ -160,6 +163,7 @@ func (r *several) sameKeys() {
 			first[id] = c.Name
 			return false
 		}
+		r.set.Guarded = r.set.Guarded || len(c.Tokens) > 0
 		own := problems{file: r.file}
 		own.add(0, setting("deployments", c.Name), "has the API key of %s, too: what shares a key shares its budget, so put all its syncs under one deployment", fmt.Sprintf("%q", other))
 		r.set.fail(c.Name, own.err())

@@ -210,3 +210,27 @@ func TestLedgers(t *testing.T) {
 		}
 	}
 }
+
+// TestTokensThatAreNotKnown: a set says if a broken deployment has tokens, or may have.
+func TestTokensThatAreNotKnown(t *testing.T) {
+	t.Parallel()
+	tokens := `tokens: [{name: a, role: viewer, hash: "sha256:7590edb8b7b004b4d883c9a4276874a27a5d60b7d828c60ffccd9992cd9798db"}]`
+	for _, test := range []struct {
+		name, text string
+		want       bool
+	}{
+		{"nothing is wrong", "deployments:\n  acme: {owlat: {url: \"https://a.example\", api_key: lm_live_" + strings.Repeat("a", 40) + "}, syncs: {users: {source: {dsn: \"csv:u.csv\"}, fields: {email: email}}}, " + tokens + "}\n", false},
+		{"a mistake, and no tokens", "deployments:\n  acme: {owlat: 1}\n", false},
+		{"a mistake beside tokens", "deployments:\n  acme: {owlat: 1, " + tokens + "}\n", true},
+		{"a deployment that is no section", "deployments:\n  acme: [" + "]\n", true},
+	} {
+		set, err := ParseSet("owlat-sync.yaml", []byte(test.text), func(string) (string, bool) { return "", false })
+		if err != nil {
+			t.Errorf("%s: %v", test.name, err)
+			continue
+		}
+		if set.Guarded != test.want {
+			t.Errorf("%s: %v, broken %v", test.name, set.Guarded, set.Broken)
+		}
+	}
+}

@@ -23,6 +23,8 @@ type Set struct {
 	Deployments []*Config
 	// Broken says by name why other deployments cannot be used. Their mistakes are an *Error.
 	Broken map[string]error
+	// Guarded is whether a broken deployment has tokens, or may have: without them the service must not be open to everybody.
+	Guarded bool
 }
 
 // ErrWhich matches the error of Deployment if several deployments are there and none was named.

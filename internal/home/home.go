@@ -193,7 +193,7 @@ func (h *Home) Do(ctx context.Context, r turns.Request) turns.Outcome {
 func (h *Home) Idle() time.Time { return h.rests.since(h.busy()) }
 
 func (h *Home) busy() bool {
-	return h.calls.Load() > 0 || h.syncs.queue.Busy() || h.syncs.queue.Retries()
+	return h.calls.Load() > 0 || h.syncs.queue.Busy() || h.Retries()
 }
 
 // Working reports whether a run goes on or waits for its turn, and how many have ended.

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"owlatsync/internal/alert"
 	"owlatsync/internal/config"
 	"owlatsync/internal/schedule"
 	"owlatsync/internal/setup"
@@ -46,27 +45,6 @@ func (d *Deployment) WriteBack(ctx context.Context, target string) (next time.Ti
 		}
 	}()
 	return writeback.New(d.ledger, targets, d.log, ears{d}.delivered).Pass(ctx, target)
-}
-
-// Alert looks once what is wrong with a deployment that has no watcher of its own, and tells it unless that was done. What was told is in
-// the store. One at a time may look.
-func (d *Deployment) Alert(ctx context.Context, store alert.Store) (err error) {
-	cfg := d.Config()
-	outside, err := d.o.Opener.Outside(ctx, cfg, "an alert", false)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, outside.Close()) }()
-	subs, err := alert.Channels(cfg.Alerts, alert.Means{Owlat: outside.Client, Agent: d.o.Opener.UserAgent})
-	if err != nil {
-		return err
-	}
-	w := alert.NewWatcher(alert.Options{
-		Signs: d.vitals, Silence: ears{d}.silence, Store: store, Deployment: cfg.Name, Log: d.log, Told: ears{d}.told,
-	})
-	w.Set(subs, cfg.Service.URL)
-	w.Round(ctx)
-	return nil
 }
 
 // Prune drops the deployment's old history.

@@ -165,7 +165,7 @@ var table = map[string][]string{
 	},
 	"/internal/serve": {
 		"/ledger", "/ledger/postgres", "/internal/access", "/internal/api", "/internal/cluster", "/internal/config", "/internal/events", "/internal/home", "/internal/problem",
-		"/internal/setup", "/internal/sourcedsn", "/internal/telemetry", "/internal/turns", "github.com/jackc/pgx/v5", "github.com/gofrs/flock", "golang.org/x/sys/unix",
+		"/internal/setup", "/internal/sourcedsn", "/internal/telemetry", "/internal/turns", "github.com/gofrs/flock", "golang.org/x/sys/unix",
 	},
 	"/internal/turns":      {"/", "/ledger", "/reconcile", "/internal/events"},
 	"/internal/cluster":    {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/events", "/internal/schedule", "/internal/turns", "github.com/jackc/pgx/v5", "github.com/riverqueue/river"},

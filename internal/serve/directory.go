@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
@@ -22,6 +23,8 @@ type place struct {
 
 // directory has the deployments of the process. It is safe for concurrent use.
 type directory struct {
+	told func(open, broken int) // is told of each change, under the lock
+
 	mu     sync.RWMutex
 	open   map[string]*place
 	broken map[string]error // why others are not open
@@ -30,8 +33,8 @@ type directory struct {
 
 var _ api.Directory = (*directory)(nil)
 
-func newDirectory() *directory {
-	return &directory{open: make(map[string]*place), broken: make(map[string]error)}
+func newDirectory(told func(open, broken int)) *directory {
+	return &directory{told: told, open: make(map[string]*place), broken: make(map[string]error)}
 }
 
 // Names implements api.Directory.
@@ -88,6 +91,7 @@ func (d *directory) change(do func()) {
 	do()
 	d.names = slices.AppendSeq(slices.Collect(maps.Keys(d.open)), maps.Keys(d.broken))
 	slices.Sort(d.names)
+	d.told(len(d.open), len(d.broken))
 }
 
 func (d *directory) at(name string) *place {
@@ -138,7 +142,7 @@ func (d *directory) release() error {
 }
 
 // openOne opens a deployment.
-func (s *service) openOne(ctx context.Context, cfg *config.Config) (_ *place, err error) {
+func (s turnover) openOne(ctx context.Context, cfg *config.Config) (_ *place, err error) {
 	p := &place{release: func() error { return nil }}
 	if err := problem.Usage(unfit(cfg).Err()); err != nil {
 		return nil, err
@@ -157,11 +161,11 @@ func (s *service) openOne(ctx context.Context, cfg *config.Config) (_ *place, er
 	return p, nil
 }
 
-// opened is how many deployments are opened at once.
+// opened is for how many deployments something is done at once.
 const opened = 8
 
 // openAll opens the deployments of the configuration. That of a file without names must open; of several, those are left out that do not.
-func (s *service) openAll(ctx context.Context) error {
+func (s turnover) openAll(ctx context.Context) error {
 	if !s.set.Several {
 		p, err := s.openOne(ctx, s.set.Deployments[0])
 		if err == nil {
@@ -172,7 +176,8 @@ func (s *service) openAll(ctx context.Context) error {
 	for name, err := range s.set.Broken {
 		s.leaveOut(name, err)
 	}
-	s.each(s.set.Deployments, func(cfg *config.Config) {
+	each(len(s.set.Deployments), func(i int) {
+		cfg := s.set.Deployments[i]
 		p, err := s.openOne(ctx, cfg)
 		if err != nil {
 			s.leaveOut(cfg.Name, err)
@@ -183,26 +188,22 @@ func (s *service) openAll(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// each does something for deployments, several at once.
-func (s *service) each(all []*config.Config, do func(*config.Config)) {
-	next := make(chan *config.Config)
+// each does something for n of something, several at once.
+func each(n int, do func(i int)) {
+	var next atomic.Int64
 	var workers sync.WaitGroup
-	for range min(opened, len(all)) {
+	for range min(opened, n) {
 		workers.Go(func() {
-			for cfg := range next {
-				do(cfg)
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				do(i)
 			}
 		})
 	}
-	for _, cfg := range all {
-		next <- cfg
-	}
-	close(next)
 	workers.Wait()
 }
 
 // leaveOut notes and tells that a deployment is not open.
-func (s *service) leaveOut(name string, err error) {
+func (s turnover) leaveOut(name string, err error) {
 	s.log.Error("a deployment is left out; the others go on", "deployment", name, "error", err, hintOf(err))
 	s.directory.lack(name, err)
 }

@@ -201,7 +201,8 @@ func (s turnover) prepare(ctx context.Context, set *config.Set) (steps []step, s
 			alter = append(alter, cfg)
 		}
 	}
-	s.each(alter, func(cfg *config.Config) {
+	each(len(alter), func(i int) {
+		cfg := alter[i]
 		p := s.directory.at(cfg.Name)
 		one := step{place: p, cfg: cfg}
 		wrong := problem.Usage(unfit(cfg).Err())
@@ -275,7 +276,8 @@ func (s turnover) openNew(ctx context.Context, set *config.Set) {
 			s.leaveOut(name, err)
 		}
 	}
-	s.each(set.Deployments, func(cfg *config.Config) {
+	each(len(set.Deployments), func(i int) {
+		cfg := set.Deployments[i]
 		if _, err := s.directory.Find(cfg.Name); err != nil && !errors.Is(err, errMoves) {
 			s.add(ctx, cfg)
 		}

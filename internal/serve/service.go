@@ -98,7 +98,7 @@ func (s *service) open(ctx context.Context) (err error) {
 	if s.traces, err = telemetry.StartTraces(ctx, s.o.Lookup, s.o.Version, s.log); err != nil {
 		s.log.Warn("no traces are sent", "error", err)
 	}
-	s.directory = newDirectory()
+	s.directory = newDirectory(s.metrics.Deployments)
 	s.gate = access.NewGate(nil, nil)
 	s.admit(s.set)
 	if s.front, err = openFront(ctx, s.set.Service, isOpen(s.set), s.log); err != nil {
@@ -107,7 +107,7 @@ func (s *service) open(ctx context.Context) (err error) {
 	if s.way, err = s.newWay(ctx); err != nil {
 		return err
 	}
-	if err := s.openAll(ctx); err != nil {
+	if err := (turnover{s}).openAll(ctx); err != nil {
 		return err
 	}
 	s.api = api.New(api.Parts{
@@ -116,16 +116,18 @@ func (s *service) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// isOpen reports whether the API needs no tokens. It needs some if a deployment is broken: the tokens may be among what is wrong.
+// isOpen reports whether the API needs no tokens. It needs some if those of a broken deployment are not known.
 func isOpen(set *config.Set) bool {
-	return len(set.Service.Tokens)+len(set.Broken) == 0 && !slices.ContainsFunc(set.Deployments, func(d *config.Config) bool { return len(d.Tokens) > 0 })
+	return !set.Guarded && len(set.Service.Tokens) == 0 && !slices.ContainsFunc(set.Deployments, func(d *config.Config) bool { return len(d.Tokens) > 0 })
 }
 
 // admit lets in whom a configuration names. Those of a deployment that is broken and stays as it was are still let in.
 func (s *service) admit(set *config.Set) {
 	of := make(map[string][]config.Token)
 	for name := range set.Broken {
-		of[name] = []config.Token{{}} // which is no hash of any token: without tokens, everybody on this machine would be let in
+		if set.Guarded {
+			of[name] = []config.Token{{}} // the hash of no token: without any, everybody on this machine would be let in
+		}
 		if p := s.directory.at(name); p != nil {
 			of[name] = append(of[name], p.Config().Tokens...)
 		}

@@ -166,12 +166,24 @@ var caller = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
 // call makes a request to the API and returns its status and answer.
 func (l *serving) call(method, path, body string) (int, map[string]any) {
 	l.t.Helper()
+	status, text := l.ask(method, path, body)
+	var answer map[string]any
+	_ = json.Unmarshal(text, &answer)
+	return status, answer
+}
+
+// ask is call for an answer of any kind; header has names and values in turn.
+func (l *serving) ask(method, path, body string, header ...string) (int, []byte) {
+	l.t.Helper()
 	req, err := http.NewRequestWithContext(l.t.Context(), method, "http://"+l.at.Listen+path, strings.NewReader(body))
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	if method == http.MethodPost {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
 	}
 	res, err := caller.Do(req)
 	if err != nil {
@@ -182,9 +194,7 @@ func (l *serving) call(method, path, body string) (int, map[string]any) {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	var answer map[string]any
-	_ = json.Unmarshal(text, &answer)
-	return res.StatusCode, answer
+	return res.StatusCode, text
 }
 
 // until asks again and again until a condition holds.

@@ -7,11 +7,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"owlatsync/internal/cluster"
 	"owlatsync/internal/config"
@@ -157,7 +154,8 @@ type another struct {
 	t    *together
 	m    *member
 	cfg  *config.Config
-	here *home.Next // nil: it is not at home here
+	was  *home.Home // that was here; nil: it was not at home here
+	here *home.Next // of it
 }
 
 // Prepare implements Way.
@@ -170,7 +168,7 @@ func (t *together) Prepare(ctx context.Context, d *home.Deployment, cfg *config.
 	t.mu.Lock()
 	h := m.home
 	t.mu.Unlock()
-	if h != nil {
+	if n.was = h; h != nil {
 		here, err := h.Prepare(ctx, cfg)
 		if err != nil {
 			return nil, err
@@ -183,8 +181,16 @@ func (t *together) Prepare(ctx context.Context, d *home.Deployment, cfg *config.
 // Take implements Next.
 func (n *another) Take(ctx context.Context) error {
 	errs := []error{n.m.Replace(n.cfg)}
-	if n.here != nil {
+	n.t.mu.Lock()
+	h := n.m.home
+	n.t.mu.Unlock()
+	switch {
+	case h == n.was && h != nil:
 		errs = append(errs, n.here.Take(ctx))
+	case h != nil: // it has come home meanwhile
+		errs = append(errs, n.Drop(), h.Replace(ctx, n.cfg))
+	default:
+		errs = append(errs, n.Drop())
 	}
 	return errors.Join(append(errs, n.t.tellNode())...)
 }
@@ -364,35 +370,7 @@ func (t *together) alert(ctx context.Context, deployment string) error {
 	if m == nil {
 		return errNotHere(deployment)
 	}
-	return m.Alert(ctx, told{t.db, deployment})
-}
-
-// told keeps in the ledger's database what alerts of a deployment have told.
-type told struct {
-	db         *postgres.Database
-	deployment string
-}
-
-// in puts the schema into a statement: names that begin with @ are in it.
-func (s told) in(sql string) string {
-	schema := pgx.Identifier{s.db.Schema()}.Sanitize()
-	return strings.NewReplacer("@", schema+".").Replace(sql)
-}
-
-// Load implements alert.Store.
-func (s told) Load(ctx context.Context) (text []byte, err error) {
-	err = s.db.Pool().QueryRow(ctx, s.in("SELECT t.state FROM @told t JOIN @deployments d ON d.id = t.deployment WHERE d.name = $1"), s.deployment).Scan(&text)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
-	return text, err
-}
-
-// Save implements alert.Store.
-func (s told) Save(ctx context.Context, text []byte) error {
-	_, err := s.db.Pool().Exec(ctx, s.in(`INSERT INTO @told AS t (deployment, state, version) SELECT id, $2, 1 FROM @deployments WHERE name = $1
-		ON CONFLICT (deployment) DO UPDATE SET state = excluded.state, version = t.version + 1`), s.deployment, text)
-	return err
+	return m.Alert(ctx)
 }
 
 // Pass implements cluster.WriteBacks.
@@ -409,6 +387,7 @@ type guest struct {
 	*home.Home
 	t     *together
 	m     *member
+	cfg   *config.Config // with which it was opened
 	lease cluster.Lease
 }
 
@@ -428,15 +407,18 @@ func (t hosts) Open(ctx context.Context, deployment string, lease cluster.Lease)
 	if err != nil {
 		return nil, err
 	}
-	return &guest{h, t.together, m, lease}, nil
+	return &guest{h, t.together, m, cfg, lease}, nil
 }
 
 // Start implements cluster.Home.
 func (g *guest) Start(ctx context.Context) error {
 	g.t.mu.Lock()
-	defer g.t.mu.Unlock()
 	g.m.home = g.Home
+	g.t.mu.Unlock()
 	g.Home.Start(ctx)
+	if now := g.m.Config(); now != g.cfg { // another was taken over while it was opened
+		return g.Replace(ctx, now)
+	}
 	return nil
 }
 

@@ -123,3 +123,51 @@ func TestNodesAlertOnce(t *testing.T) {
 		t.Errorf("told %q", told)
 	}
 }
+
+func TestNodesGoOverToAnotherConfiguration(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	ledger := "syncs: → ledger: " + testdb.Postgres(t) + "&schema=owlat_sync\nsyncs:"
+	h.configure(ledger)
+	a := h.begin()
+	defer a.end()
+	b := h.begin()
+	defer b.end()
+	h.until("the first run", func() bool { return h.member("bob@example.com") })
+	h.write("leads.csv", "id,email\n1,lea@example.com\n")
+	h.configure(ledger, `  leads: {source: {dsn: "csv:leads.csv"}, key: id, fields: {email: email}, guards: {first_run: allow}}`)
+	for _, n := range []*serving{a, b} { // whichever of them has the home
+		n.reload <- struct{}{}
+		h.until("the node knows the sync", func() bool {
+			_, all := n.call("GET", "/api/v1/syncs", "")
+			syncs, _ := all["syncs"].([]any)
+			return len(syncs) == 2
+		})
+	}
+	for _, n := range []*serving{a, b} {
+		if status, answer := n.call("POST", "/api/v1/syncs/leads/runs", "{}"); status != http.StatusAccepted {
+			t.Fatal(status, answer)
+		}
+	}
+	h.until("the run of the new sync", func() bool { _, ok := h.server.Contact("lea@example.com"); return ok })
+}
+
+// TestANodeThatStopsHandsItsRunOn has a run that goes on at a node which stops end at the other.
+func TestANodeThatStopsHandsItsRunOn(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.configure("syncs: → ledger: "+testdb.Postgres(t)+"&schema=owlat_sync\nsyncs:", "requests_per_second: 1000 → requests_per_second: 40")
+	var rows strings.Builder
+	rows.WriteString("id,email,news\n")
+	for i := range 200 {
+		fmt.Fprintf(&rows, "%d,person%d@example.com,true\n", i, i)
+	}
+	h.write("users.csv", rows.String())
+	a := h.begin()
+	defer a.end()
+	h.until("the run has begun", func() bool { return len(h.server.Contacts()) > 20 })
+	b := h.begin()
+	defer b.end()
+	a.end()
+	h.until("the other ends it", func() bool { return len(h.server.Contacts()) == 200 && h.member("person199@example.com") })
+}

@@ -5,6 +5,7 @@ package telemetry
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -42,6 +43,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 	several  bool
 	about    prometheus.Labels // of everything here; nil: nothing
+	whole    *Metrics          // of which these are a part; nil: they are whole
 
 	runs         *prometheus.CounterVec
 	runSeconds   prometheus.ObserverVec
@@ -55,6 +57,7 @@ type Metrics struct {
 	optOuts      *prometheus.CounterVec
 	writeBacks   *prometheus.CounterVec
 	alerts       *prometheus.CounterVec
+	deployments  *prometheus.GaugeVec
 
 	mu       sync.Mutex
 	going    map[progress.About]bool
@@ -103,6 +106,9 @@ func newMetrics(version string, several bool) *Metrics {
 	m.optOuts = counter("opt_outs_total", "Opt-outs that webhooks told of.")
 	m.writeBacks = counter("write_back_attempts_total", "Attempts to write feedback back.", "target", "result")
 	m.alerts = counter("alerts_total", "Messages to the channels of alerts.", "channel", "result")
+	m.deployments = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: prefix, Name: "deployments", Help: "Deployments of the service, by state: open or left_out."}, []string{"state"})
+	m.registry.MustRegister(m.deployments)
+	m.Deployments(1, 0)
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: prefix, Name: "build_info", Help: "The program's version; always 1.",
 		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()},
@@ -128,7 +134,7 @@ func (m *Metrics) Of(deployment string) *Metrics {
 	}
 	about := prometheus.Labels{keyDeployment: deployment}
 	of := &Metrics{
-		registry: m.registry, about: about, going: make(map[progress.About]bool), runs: m.runs.MustCurryWith(about), runSeconds: m.runSeconds.MustCurryWith(about),
+		registry: m.registry, whole: m, about: about, going: make(map[progress.About]bool), runs: m.runs.MustCurryWith(about), runSeconds: m.runSeconds.MustCurryWith(about),
 		running: m.running.MustCurryWith(about), rows: m.rows.MustCurryWith(about), memberships: m.memberships.MustCurryWith(about),
 		requests: m.requests.MustCurryWith(about), requestTimes: m.requestTimes.MustCurryWith(about), waits: m.waits.MustCurryWith(about),
 		feedback: m.feedback.MustCurryWith(about), optOuts: m.optOuts.MustCurryWith(about), writeBacks: m.writeBacks.MustCurryWith(about),
@@ -138,6 +144,12 @@ func (m *Metrics) Of(deployment string) *Metrics {
 	return of
 }
 
+// Deployments tells how many deployments are open, and how many are left out because of a mistake.
+func (m *Metrics) Deployments(open, leftOut int) {
+	m.deployments.WithLabelValues("open").Set(float64(open))
+	m.deployments.WithLabelValues("left_out").Set(float64(leftOut))
+}
+
 // deleter is a vector whose metrics can be taken away.
 type deleter interface {
 	DeletePartialMatch(labels prometheus.Labels) int
@@ -145,13 +157,23 @@ type deleter interface {
 
 // Forget takes away all metrics of a deployment that is gone.
 func (m *Metrics) Forget(deployment string) {
-	if !m.several {
-		return
+	if m.several {
+		m.drop(prometheus.Labels{keyDeployment: deployment})
 	}
+}
+
+// drop takes away what has these labels, and those that everything here has.
+func (m *Metrics) drop(labels prometheus.Labels) {
+	whole := m
+	if m.whole != nil {
+		whole = m.whole // a part of a vector would take away what others have, too
+	}
+	maps.Copy(labels, m.about)
 	for _, v := range []any{
-		m.runs, m.runSeconds, m.running, m.rows, m.memberships, m.requests, m.requestTimes, m.waits, m.feedback, m.optOuts, m.writeBacks, m.alerts,
+		whole.runs, whole.runSeconds, whole.running, whole.rows, whole.memberships, whole.requests, whole.requestTimes, whole.waits, whole.feedback,
+		whole.optOuts, whole.writeBacks, whole.alerts,
 	} {
-		v.(deleter).DeletePartialMatch(prometheus.Labels{keyDeployment: deployment})
+		v.(deleter).DeletePartialMatch(labels)
 	}
 }
 
@@ -186,9 +208,7 @@ func (m *Metrics) Know(syncs ...string) {
 	}
 	for gone := range m.syncs {
 		if !known[gone] {
-			for _, v := range []any{m.running, m.runSeconds, m.runs, m.rows, m.memberships} {
-				v.(deleter).DeletePartialMatch(prometheus.Labels{"sync": gone})
-			}
+			m.drop(prometheus.Labels{"sync": gone})
 		}
 	}
 	m.syncs = known

@@ -189,3 +189,46 @@ func TestAScrapeWithABrokenLedger(t *testing.T) {
 		t.Errorf("what is not known is told:\n%s", text)
 	}
 }
+
+// TestMetricsOfSeveralDeployments: those of one do not mix with another's, and go with it.
+func TestMetricsOfSeveralDeployments(t *testing.T) {
+	t.Parallel()
+	m := telemetry.NewMetricsOfSeveral("v1")
+	acme, bolt := m.Of("acme"), m.Of("bolt")
+	for _, of := range []*telemetry.Metrics{acme, bolt} {
+		of.Know("users", "leads")
+		of.Watch(vitals.NewReader(memory.New(), []config.Sync{{Name: "users"}}, time.Now()), budget{2.5})
+	}
+	about := progress.About{Sync: "users", Run: 1}
+	acme.Observe(progress.Started{About: about})
+	bolt.Observe(progress.Started{About: about})
+	bolt.Observe(progress.Ended{About: about, Status: ledger.StatusOK})
+	acme.Feedback("topic.unsubscribed", 2)
+	acme.Know("leads", "users")
+	bolt.Know("users")
+	m.Deployments(2, 1)
+	text := scrape(t, m)
+	holds(t, text, `owlat_sync_running{deployment="acme",sync="users"} 1`, `owlat_sync_running{deployment="bolt",sync="users"} 0`,
+		`owlat_sync_runs_total{deployment="acme",status="ok",sync="users"} 0`, `owlat_sync_runs_total{deployment="bolt",status="ok",sync="users"} 1`,
+		`owlat_sync_opt_outs_total{deployment="acme"} 2`, `owlat_sync_opt_outs_total{deployment="bolt"} 0`, `owlat_sync_running{deployment="acme",sync="leads"} 0`,
+		`owlat_sync_held_runs{deployment="acme",sync="users"} 0`, `owlat_sync_held_runs{deployment="bolt",sync="users"} 0`,
+		`owlat_sync_budget_pace_requests_per_second{deployment="acme"} 2.5`, `owlat_sync_deployments{state="open"} 2`, `owlat_sync_deployments{state="left_out"} 1`)
+	if strings.Contains(text, `deployment="bolt",sync="leads"`) {
+		t.Errorf("a sync that bolt has no more is there:\n%s", text)
+	}
+	bolt.Unwatch()
+	m.Forget("bolt")
+	if text := scrape(t, m); strings.Contains(text, "bolt") || !strings.Contains(text, `sync="leads"`) {
+		t.Errorf("after bolt has gone:\n%s", text)
+	}
+	bolt.Watch(vitals.NewReader(memory.New(), nil, time.Now()), nil) // it comes back
+	scrape(t, m)
+	var none *telemetry.Metrics
+	none.Of("acme").Observe(progress.Started{About: about})
+	none.Watch(nil, nil)
+	none.Unwatch()
+	one := telemetry.NewMetrics("v1")
+	if one.Of("") != one {
+		t.Error("a service with one deployment has two sets of metrics")
+	}
+}

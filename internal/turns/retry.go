@@ -55,10 +55,10 @@ func (q *Queue) forgetRetry(j *Job) {
 }
 
 // Retries reports whether a run is to be made again after a pause.
-func (q *Queue) Retries() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for _, r := range q.retries {
+func (d Desk) Retries() bool {
+	d.q.mu.Lock()
+	defer d.q.mu.Unlock()
+	for _, r := range d.q.retries {
 		if r.waits {
 			return true
 		}

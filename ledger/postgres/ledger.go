@@ -21,6 +21,7 @@ type Ledger struct {
 	inbox
 	mailbox
 	outbox
+	alerts
 	archive
 	locker
 }
@@ -28,7 +29,7 @@ type Ledger struct {
 func newLedger(b *base) *Ledger {
 	l := &Ledger{
 		base: b, entryReader: entryReader{b}, syncReader: syncReader{b}, journal: journal{b}, runQueue: runQueue{b},
-		inbox: inbox{b}, mailbox: mailbox{b}, outbox: outbox{b}, locker: locker{b},
+		inbox: inbox{b}, mailbox: mailbox{b}, outbox: outbox{b}, alerts: alerts{b}, locker: locker{b},
 	}
 	l.archive = archive{base: b, locker: l.locker}
 	return l

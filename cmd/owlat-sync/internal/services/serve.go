@@ -39,6 +39,10 @@ A second one aborts. However a service ends, the next one goes on from what is c
 over the configuration file, whole or, if anything in it is wrong, not at all. Variables that the file
 names keep the values with which the service began.
 
+Several "deployments" are worked for side by side. A mistake in one leaves out that one, or leaves it as
+it was when the file is read again. With a ledger in PostgreSQL, any number of services may be started
+with one configuration: they share the work, and others take over what one leaves behind when it ends.
+
 The service logs from the level info on if --log-level does not say otherwise.`,
 		Example: `  owlat-sync serve
   owlat-sync serve --config /etc/owlat-sync/owlat-sync.yaml

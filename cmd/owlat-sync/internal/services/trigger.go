@@ -38,7 +38,8 @@ its turn. With --wait the command waits for its end, and its exit code is that o
 
 The service is the one of the configuration file, or the one that --url or ` + caller.EnvURL + ` names; then
 no configuration file is needed. A service with tokens needs one of an operator, in ` + caller.EnvToken + ` or
-in the file that --token-file names.
+in the file that --token-file names. Of a service with several deployments, --deployment names one, unless
+the token reaches one alone.
 
 A run that is queued already and was asked for in the same way is not queued again. A run that a guard
 holds exits with 6 and changes nothing; approve it after you have looked at it.`,
@@ -81,14 +82,19 @@ func theService(a *program.App, url, tokenFile string) (*caller.Caller, error) {
 	if url == "" {
 		url, _ = a.LookupEnv(caller.EnvURL)
 	}
+	deployment := a.Deployment
 	if url == "" {
 		cfg, err := a.LoadConfig(config.UseService)
 		if err != nil {
 			return nil, problem.Hint(err, "--url or %s names a service without a configuration file", caller.EnvURL)
 		}
-		url = caller.URL(cfg.Service)
+		url, deployment = caller.URL(cfg.Service), cfg.Name
 	}
-	return caller.New(url, strings.TrimSpace(token), a.UserAgent())
+	c, err := caller.New(url, strings.TrimSpace(token), a.UserAgent())
+	if err == nil && deployment != "" {
+		c.Of(deployment)
+	}
+	return c, err
 }
 
 func trigger(ctx context.Context, a *program.App, sync string, f triggerFlags) error {
