@@ -69,6 +69,31 @@ func TestManyOpenAtOnce(t *testing.T) {
 	}
 }
 
+// TestAMigrationThatBreaksOffIsMadeUpFor: the schema does not count as up to date before the tables of River are there.
+func TestAMigrationThatBreaksOffIsMadeUpFor(t *testing.T) {
+	t.Parallel()
+	dsn := testdb.Postgres(t)
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(t.Context(), "CREATE SCHEMA owlat_sync; CREATE TABLE owlat_sync.river_job ()"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Migrate(t.Context(), Options{DSN: dsn}); err == nil {
+		t.Fatal("a table is in the way, and nothing is said")
+	}
+	if _, err := conn.Exec(t.Context(), "DROP TABLE owlat_sync.river_job"); err != nil {
+		t.Fatal(err)
+	}
+	d := openDatabase(t, dsn)
+	var river int
+	if err := d.db.Pool.QueryRow(t.Context(), d.db.SQL("SELECT count(*) FROM @river_job")).Scan(&river); err != nil {
+		t.Errorf("opened after a migration that broke off: %v", err)
+	}
+}
+
 func TestASchemaOfItsOwn(t *testing.T) {
 	t.Parallel()
 	dsn := testdb.Postgres(t)
