@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 
 	"owlatsync"
 	"owlatsync/internal/events"
@@ -335,6 +336,32 @@ func TestRiverSaysTheSameNowAndThen(t *testing.T) {
 			t.Errorf("%d lines:\n%s", n, &out)
 		}
 	})
+}
+
+// TestJobsAreDatedByPostgreSQL puts a job into a queue on a machine whose clock is ten minutes ahead, or behind.
+func TestJobsAreDatedByPostgreSQL(t *testing.T) {
+	t.Parallel()
+	for _, wrong := range []time.Duration{-10 * time.Minute, 10 * time.Minute} {
+		w := newWorld(t)
+		visitor, err := Visit(t.Context(), w.pool, schema, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// What the driver would take is the machine's clock; that of the test is right, so the database's is taken for wrong.
+		visitor.clock.ahead.Add(int64(wrong))
+		made, err := visitor.client.Insert(t.Context(), writeBackArgs{Deployment: "acme", Target: "crm"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range []time.Time{made.Job.CreatedAt, made.Job.ScheduledAt} {
+			if off := at.Sub(visitor.clock.Now()); off > 0 || off < -time.Minute {
+				t.Errorf("the job is dated %v off PostgreSQL's clock, which is %v off the machine's", off, wrong)
+			}
+		}
+		if made.Job.State != rivertype.JobStateAvailable {
+			t.Errorf("the job is %s", made.Job.State)
+		}
+	}
 }
 
 func TestAClockThatIsWrongDoesNotCount(t *testing.T) {
