@@ -214,6 +214,25 @@ func TestNodesHearOfEachOther(t *testing.T) {
 			t.Fatal("nothing is heard")
 		}
 	}
+	for range 5 {
+		a.Tell("acme", events.Event{Kind: events.Progress, Sync: "users", Run: 8, Data: events.ProgressData{Rows: 3}})
+	}
+	a.Tell("acme", events.Event{Kind: events.Row, Sync: "users", Run: 8})
+	a.Tell("acme", events.Event{Kind: events.Stage, Sync: "users", Run: 8, Data: events.StageData{Stage: ledger.StageReading}})
+	var kinds []events.Kind
+	for len(kinds) == 0 || kinds[len(kinds)-1] != events.Stage {
+		select {
+		case e := <-heard:
+			if e.Run == 8 {
+				kinds = append(kinds, e.Kind)
+			}
+		case <-deadline:
+			t.Fatalf("only %v is heard", kinds)
+		}
+	}
+	if !slices.Equal(kinds, []events.Kind{events.Progress, events.Stage}) {
+		t.Errorf("%v is heard, want how far the run is once, and its stage", kinds)
+	}
 }
 
 func TestALineQueuesInTheLedgerFirst(t *testing.T) {
