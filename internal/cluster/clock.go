@@ -1,8 +1,12 @@
 package cluster
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 )
 
 // clock tells the time as PostgreSQL does, whatever the clock of this machine says: River compares times that nodes write with the
@@ -10,6 +14,7 @@ import (
 type clock struct {
 	start time.Time
 	ahead atomic.Int64 // of PostgreSQL, at the start
+	off   atomic.Int64 // by how much that may be wrong
 }
 
 func newClock() *clock { return &clock{start: time.Now()} }
@@ -24,6 +29,7 @@ func (c *clock) set(database, asked, answered time.Time) {
 		return
 	}
 	c.ahead.Store(int64(database.Sub(c.start.Round(0)) - asked.Sub(c.start) - way/2))
+	c.off.Store(int64(way / 2))
 }
 
 // Now implements rivertype.TimeGenerator. It keeps the monotonic reading.
@@ -31,8 +37,23 @@ func (c *clock) Now() time.Time {
 	return c.start.Add(time.Since(c.start) + time.Duration(c.ahead.Load()))
 }
 
-// NowOrNil implements rivertype.TimeGenerator. It is never nil: what River inserts would have this machine's time.
-func (c *clock) NowOrNil() *time.Time {
-	now := c.Now()
-	return &now
+// NowOrNil implements rivertype.TimeGenerator: in its statements River takes PostgreSQL's own time.
+func (c *clock) NowOrNil() *time.Time { return nil }
+
+// stamp dates jobs that are put into a queue. River's driver would take the machine's own clock.
+type stamp struct {
+	river.HookDefaults
+	*clock
+}
+
+// InsertBegin implements rivertype.HookInsertBegin. The time is not ahead of PostgreSQL's, so that what is due at once is seen at once.
+func (s *stamp) InsertBegin(_ context.Context, p *rivertype.JobInsertParams) error {
+	now := s.Now().Add(-time.Duration(s.off.Load()))
+	if p.CreatedAt == nil {
+		p.CreatedAt = &now
+	}
+	if p.ScheduledAt == nil {
+		p.ScheduledAt = &now
+	}
+	return nil
 }

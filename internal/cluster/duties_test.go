@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 
 	"owlatsync"
 	"owlatsync/internal/events"
@@ -228,6 +229,25 @@ func TestNodesHearOfEachOther(t *testing.T) {
 			t.Fatal("nothing is heard")
 		}
 	}
+	for range 5 {
+		a.Tell("acme", events.Event{Kind: events.Progress, Sync: "users", Run: 8, Data: events.ProgressData{Rows: 3}})
+	}
+	a.Tell("acme", events.Event{Kind: events.Row, Sync: "users", Run: 8})
+	a.Tell("acme", events.Event{Kind: events.Stage, Sync: "users", Run: 8, Data: events.StageData{Stage: ledger.StageReading}})
+	var kinds []events.Kind
+	for len(kinds) == 0 || kinds[len(kinds)-1] != events.Stage {
+		select {
+		case e := <-heard:
+			if e.Run == 8 {
+				kinds = append(kinds, e.Kind)
+			}
+		case <-deadline:
+			t.Fatalf("only %v is heard", kinds)
+		}
+	}
+	if !slices.Equal(kinds, []events.Kind{events.Progress, events.Stage}) {
+		t.Errorf("%v is heard, want how far the run is once, and its stage", kinds)
+	}
 }
 
 func TestALineQueuesInTheLedgerFirst(t *testing.T) {
@@ -350,6 +370,32 @@ func TestRiverSaysTheSameNowAndThen(t *testing.T) {
 			t.Errorf("%d lines:\n%s", n, &out)
 		}
 	})
+}
+
+// TestJobsAreDatedByPostgreSQL puts a job into a queue on a machine whose clock is ten minutes ahead, or behind.
+func TestJobsAreDatedByPostgreSQL(t *testing.T) {
+	t.Parallel()
+	for _, wrong := range []time.Duration{-10 * time.Minute, 10 * time.Minute} {
+		w := newWorld(t)
+		visitor, err := Visit(t.Context(), w.pool, schema, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// What the driver would take is the machine's clock; that of the test is right, so the database's is taken for wrong.
+		visitor.clock.ahead.Add(int64(wrong))
+		made, err := visitor.client.Insert(t.Context(), writeBackArgs{Deployment: "acme", Target: "crm"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range []time.Time{made.Job.CreatedAt, made.Job.ScheduledAt} {
+			if off := at.Sub(visitor.clock.Now()); off > 0 || off < -time.Minute {
+				t.Errorf("the job is dated %v off PostgreSQL's clock, which is %v off the machine's", off, wrong)
+			}
+		}
+		if made.Job.State != rivertype.JobStateAvailable {
+			t.Errorf("the job is %s", made.Job.State)
+		}
+	}
 }
 
 func TestAClockThatIsWrongDoesNotCount(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
 
 	"owlatsync/internal/events"
 )
@@ -142,6 +143,7 @@ func New(ctx context.Context, o Options) (*Node, error) {
 		CancelledJobRetentionPeriod: 24 * time.Hour,
 		DiscardedJobRetentionPeriod: 7 * 24 * time.Hour,
 		Test:                        river.TestConfig{Time: n.clock}, // the only way to give River a clock
+		Hooks:                       []rivertype.Hook{&stamp{clock: n.clock}},
 		PeriodicJobs:                calendar{n}.chores(),
 	}
 	if o.WriteBacks != nil {
@@ -162,7 +164,7 @@ func Visit(ctx context.Context, pool *pgxpool.Pool, schema string, log *slog.Log
 	n := &Node{o: Options{Pool: pool, Schema: schema}, log: log, clock: newClock(), tables: tablesIn(schema), driver: riverpgxv5.New(pool)}
 	err := n.setClock(ctx)
 	if err == nil {
-		n.client, err = river.NewClient(n.driver, &river.Config{Schema: schema, Logger: quiet(log), Test: river.TestConfig{Time: n.clock}})
+		n.client, err = river.NewClient(n.driver, &river.Config{Schema: schema, Logger: quiet(log), Test: river.TestConfig{Time: n.clock}, Hooks: []rivertype.Hook{&stamp{clock: n.clock}}})
 	}
 	if err != nil {
 		return Errands{}, fmt.Errorf("reach the nodes that share the ledger: %w", err)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,6 +26,24 @@ type voice struct {
 	node    *Node
 	channel string
 	out     chan message
+
+	mu       sync.Mutex
+	progress map[string]time.Time // when it was last told, by deployment
+}
+
+// progressEvery is how often other nodes are told how far a run is, a little less than runs tell it.
+const progressEvery = 900 * time.Millisecond
+
+// mayProgress reports whether others are to be told how far the run of a deployment is, and notes that they are.
+func (v *voice) mayProgress(deployment string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	now := time.Now()
+	if now.Sub(v.progress[deployment]) < progressEvery {
+		return false
+	}
+	v.progress[deployment] = now
+	return true
 }
 
 // message is an event on its way to other nodes.
@@ -35,12 +54,13 @@ type message struct {
 }
 
 func newVoice(n *Node) *voice {
-	return &voice{node: n, channel: n.o.Schema + ".owlat_sync_events", out: make(chan message, unsaid)}
+	return &voice{node: n, channel: n.o.Schema + ".owlat_sync_events", out: make(chan message, unsaid), progress: make(map[string]time.Time)}
 }
 
-// Tell tells other nodes of an event. It never waits. Rows and progress are not told: they are many, and soon out of date.
+// Tell tells other nodes of an event. It never waits. Rows are not told, which are many, and of the progress of a deployment's runs what is
+// new after a second.
 func (n *Node) Tell(deployment string, e events.Event) {
-	if e.Kind == events.Row || e.Kind == events.Lost || e.Kind == events.Progress || n.o.PollOnly {
+	if e.Kind == events.Row || e.Kind == events.Lost || n.o.PollOnly || e.Kind == events.Progress && !n.voice.mayProgress(deployment) {
 		return
 	}
 	select {

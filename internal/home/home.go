@@ -52,6 +52,7 @@ type Home struct {
 // Open opens everything and begins nothing, so that a home which cannot begin changes nothing. Close must be called in the end.
 func Open(ctx context.Context, cfg *config.Config, o Options) (*Home, error) {
 	h := &Home{o: o, log: o.Opener.Logger}
+	h.calls.over, h.calls.end = context.WithCancel(context.WithoutCancel(ctx))
 	if err := h.open(ctx, cfg); err != nil {
 		return nil, errors.Join(err, h.Close())
 	}
@@ -145,10 +146,12 @@ func (h *Home) Stop(ctx context.Context) {
 		close(h.soft)
 	}
 	<-h.worked
+	h.calls.finish(ctx)
 }
 
 // Close closes everything. A home that still works is aborted.
 func (h *Home) Close() error {
+	h.calls.end()
 	if h.abort != nil {
 		h.abort()
 		h.Stop(context.Background())

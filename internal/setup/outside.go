@@ -140,9 +140,17 @@ func (o *Outside) underLock(ctx context.Context, cfg *config.Config, db *postgre
 func (o *Outside) withShare(ctx context.Context, cfg *config.Config, db *postgres.Database, purpose string) error {
 	limiter := budget(cfg.Owlat, SharePart)
 	t := &turn{take: func() (*postgres.Lease, error) {
-		defer limiter.Drain()    // another had it until now
 		host, _ := os.Hostname() // empty if there is none
-		return db.Share(ctx, cfg.Name, ledger.Owner{Host: host, PID: os.Getpid()}, purpose)
+		lease, err := db.Share(ctx, cfg.Name, ledger.Owner{Host: host, PID: os.Getpid()}, purpose)
+		if err != nil {
+			return nil, err
+		}
+		// Another may have used it a moment ago, and the request that waits here has its token already.
+		limiter.Drain()
+		if err := limiter.Wait(ctx); err != nil {
+			return nil, errors.Join(err, lease.Release())
+		}
+		return lease, nil
 	}}
 	o.ends = append(o.ends, t.end)
 	return o.under(t.Check, limiter)
