@@ -95,7 +95,7 @@ func (n *Node) mayFlee(deployment, sync string) bool {
 // flee lets the home go to another node.
 func (h *held) flee() {
 	h.fled.Store(true)
-	h.letGo()
+	h.letGo(failsHere)
 }
 
 // runOutput is what River's job says of the run that was made.
