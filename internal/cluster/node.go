@@ -40,6 +40,8 @@ type Options struct {
 	Linger time.Duration
 	// Look is how often a node says that it lives and looks for deployments without a home, the same for all nodes; 0: 2 seconds.
 	Look time.Duration
+	// Silent is how long Owlat or a source may not answer a home before it is left to another node; 0: 5 seconds.
+	Silent time.Duration
 	// Soft is how long a home may take to end softly; 0: 30 seconds.
 	Soft time.Duration
 	// PollOnly says that PostgreSQL's notifications do not arrive, as through PgBouncer. They are tried anyway.
@@ -74,7 +76,7 @@ type Node struct {
 	deployments map[string]Deployment
 	homes       map[string]*held
 	periodic    map[string][]handle
-	fled        map[[2]string]time.Time // when a home was given away, by deployment and sync
+	fled        map[[2]string]flight // the latest, by deployment and reason
 }
 
 // New returns a node that does nothing yet. The tables must be there; see Migrate.
@@ -95,12 +97,15 @@ func New(ctx context.Context, o Options) (*Node, error) {
 	if o.Look == 0 {
 		o.Look = 2 * time.Second
 	}
+	if o.Silent == 0 {
+		o.Silent = 5 * time.Second
+	}
 	if o.Soft == 0 {
 		o.Soft = 30 * time.Second
 	}
 	n := &Node{
 		o: o, host: host, log: o.Logger, clock: newClock(), tables: tablesIn(o.Schema), driver: riverpgxv5.New(o.Pool), stop: make(chan struct{}),
-		opening: make(chan struct{}, 8), deployments: make(map[string]Deployment), homes: make(map[string]*held), periodic: make(map[string][]handle), fled: make(map[[2]string]time.Time),
+		opening: make(chan struct{}, 8), deployments: make(map[string]Deployment), homes: make(map[string]*held), periodic: make(map[string][]handle), fled: make(map[[2]string]flight),
 	}
 	n.aborted, n.abort = context.WithCancel(context.WithoutCancel(ctx))
 	if err := n.setClock(ctx); err != nil {
