@@ -85,6 +85,13 @@ func refusalOf(err error) *access.Refusal {
 		return refusal(http.StatusConflict, codeState, "GET /api/v1/runs shows which runs are queued or go on")
 	case errors.Is(err, reconcile.ErrNotHeld), errors.Is(err, reconcile.ErrOldPlan), errors.Is(err, reconcile.ErrPartForgotten):
 		return refusal(http.StatusConflict, codeState, "GET /api/v1/syncs shows which runs are held")
+	case errors.Is(err, ledger.ErrAway), errors.Is(err, ledger.ErrFull):
+		// Where the ledger is, and as whom it is reached, is nobody's business who reaches one deployment: the log has it.
+		what := ledger.ErrAway
+		if errors.Is(err, ledger.ErrFull) {
+			what = ledger.ErrFull
+		}
+		return &access.Refusal{Status: http.StatusServiceUnavailable, Code: codeUnavailable, Message: what.Error(), Hint: "try again when that is mended; the log of the service has more"}
 	case errors.Is(err, ledger.ErrLocked), errors.Is(err, context.DeadlineExceeded):
 		return refusal(http.StatusServiceUnavailable, codeUnavailable, "try again in a moment")
 	}

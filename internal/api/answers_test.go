@@ -425,6 +425,8 @@ func TestWhatWentWrongIsTold(t *testing.T) {
 		{&ledger.NoRunError{Run: 6}, 404, "run", "no run 6"},
 		{&turns.UnknownSyncError{Sync: "gone", Known: []string{"users"}}, 404, "sync", `no sync "gone"`},
 		{fmt.Errorf("queue a run: %w", ledger.ErrLocked), 503, "unavailable", "queue a run"},
+		{fmt.Errorf("read the ledger: %w (connect as verysecret)", ledger.ErrAway), 503, "unavailable", "cannot be reached"},
+		{fmt.Errorf("queue a run: %w (ERROR of verysecret)", ledger.ErrFull), 503, "unavailable", "free some space"},
 		{fmt.Errorf("read the ledger: %w", context.DeadlineExceeded), 503, "unavailable", "read the ledger"},
 		{errors.New("queue a run: no space left on device"), 500, "internal", "no space left"},
 		{problem.Hint(errors.New("queue a run: no space left on device"), "make room"), 500, "internal", "make room"},
@@ -437,7 +439,7 @@ func TestWhatWentWrongIsTold(t *testing.T) {
 		if err := json.Unmarshal([]byte(got.body), &body); err != nil {
 			t.Fatal(err)
 		}
-		if e := body.Error; got.status != test.status || e.Code != test.code || !strings.Contains(e.Message+" "+e.Hint, test.says) || e.Hint == "" {
+		if e := body.Error; got.status != test.status || e.Code != test.code || !strings.Contains(e.Message+" "+e.Hint, test.says) || e.Hint == "" || strings.Contains(got.body, "verysecret") {
 			t.Errorf("%v: %d %+v", test.fails, got.status, e)
 		}
 		if test.status == 500 != strings.Contains(w.logged(), "level=ERROR") {

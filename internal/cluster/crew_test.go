@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -290,3 +292,31 @@ func TestThroughAPoolerOfTransactions(t *testing.T) {
 		t.Errorf("%s, %v", answer, err)
 	}
 }
+
+// TestAHomeSaysWhyItEnds in the log, of which people think first.
+func TestAHomeSaysWhyItEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var mu sync.Mutex
+	var log strings.Builder
+	n := w.node("a", func(o *Options) {
+		o.Logger = slog.New(slog.NewTextHandler(writerFunc(func(b []byte) (int, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return log.Write(b)
+		}), nil))
+	}, Deployment{Name: "acme", Always: true})
+	w.until(10*time.Second, "it is at home", func() bool { return len(n.Homes()) == 1 })
+	if err := n.SetDeployments(nil); err != nil {
+		t.Fatal(err)
+	}
+	w.until(10*time.Second, "it says why it ends", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return strings.Contains(log.String(), `msg="a deployment has left its home here"`) && strings.Contains(log.String(), `why="`+isGone+`"`)
+	})
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (w writerFunc) Write(b []byte) (int, error) { return w(b) }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,11 +22,26 @@ type held struct {
 	queue string
 	lease Lease
 	since time.Time
-	let   chan struct{} // closed: it is to end softly
-	letGo func()
+	let   chan string // why it is to end softly; has room for one
 	fled  atomic.Bool // what fails here may work elsewhere
 	deaf  atomic.Bool // something does not answer here, so that nothing can end softly
 }
+
+// letGo makes the home end softly, and says why. Further calls do nothing.
+func (h *held) letGo(why string) {
+	select {
+	case h.let <- why:
+	default:
+	}
+}
+
+// Why homes are let go of.
+const (
+	hasRoom   = "another node has room for it"
+	othersToo = "others wait for its place"
+	isGone    = "the configuration has it no more"
+	failsHere = "what fails here may work elsewhere"
+)
 
 const (
 	full       = time.Second            // how long a node without a place leaves a home to others
@@ -132,9 +146,8 @@ func snoozes(job *rivertype.JobRow) int {
 
 // keep is the home of a deployment until it has nothing to do, or must end.
 func (n keeper) keep(ctx context.Context, d Deployment, lease Lease) (err error) {
-	let := make(chan struct{})
 	h := &held{
-		name: d.Name, queue: queueOf(d.Name), lease: lease, since: time.Now(), let: let, letGo: sync.OnceFunc(func() { close(let) }),
+		name: d.Name, queue: queueOf(d.Name), lease: lease, since: time.Now(), let: make(chan string, 1),
 	}
 	released := false
 	release := func() {
@@ -220,11 +233,8 @@ func (n keeper) stay(ctx context.Context, h *held) string {
 			return "its lease is lost"
 		case <-n.stop:
 			return "its node stops"
-		case <-h.let:
-			if h.fled.Load() {
-				return "what fails here may work elsewhere"
-			}
-			return "another node has room for it"
+		case why := <-h.let:
+			return why
 		case <-tick.C:
 		}
 		if what, lasts, before := h.Unheard(); lasts >= n.o.Silent && n.crew.others() > 0 && n.mayFlee(h.name, what, before) {

@@ -242,7 +242,7 @@ func (n lookout) shed(most int) {
 	all, left := n.eldest(), 0
 	for _, h := range all {
 		if left < most && !h.Idle().IsZero() {
-			h.letGo()
+			h.letGo(hasRoom)
 			left++
 		}
 	}
@@ -251,7 +251,7 @@ func (n lookout) shed(most int) {
 	}
 	for _, h := range all[:min(len(all), max(most/2, 1))] {
 		if time.Since(h.since) >= n.o.Linger/2 {
-			h.letGo()
+			h.letGo(hasRoom)
 		}
 	}
 }
@@ -262,7 +262,7 @@ func (n lookout) rotate(most int) {
 		if most == 0 || time.Since(h.since) < atLeast {
 			return
 		}
-		h.letGo()
+		h.letGo(othersToo)
 		most--
 	}
 }

@@ -289,7 +289,7 @@ func (n *Node) SetDeployments(all []Deployment) error {
 		d, still := now[name]
 		if !still {
 			if h := n.homes[name]; h != nil {
-				h.letGo()
+				h.letGo(isGone)
 			}
 		}
 		if !still || !sameTimes(before, d) {

@@ -80,7 +80,7 @@ func TestAnotherNodeGoesOnAfterADeath(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.until(5*time.Second, "the runs begin", func() bool { return w.count("kind = 'run' AND state = 'running'") == 3 })
+	w.until(15*time.Second, "the runs begin", func() bool { return w.count("kind = 'run' AND state = 'running'") == 3 })
 	dead, other := a, b
 	if len(b.Homes()) == 1 {
 		dead, other = b, a
@@ -101,7 +101,7 @@ func TestAnotherNodeGoesOnAfterADeath(t *testing.T) {
 		}
 		seen[r.Run] = true
 	}
-	w.until(5*time.Second, "the dead node's job for the home is put away", func() bool { return w.count("kind = 'home' AND state = 'discarded'") == 1 })
+	w.until(15*time.Second, "the dead node's job for the home is put away", func() bool { return w.count("kind = 'home' AND state = 'discarded'") == 1 })
 }
 
 func TestAStoppingNodeHandsItsRunsOn(t *testing.T) {

@@ -122,7 +122,7 @@ func (n *Node) worked(deployment, why string) {
 // flee lets the home go to another node.
 func (h *held) flee() {
 	h.fled.Store(true)
-	h.letGo()
+	h.letGo(failsHere)
 }
 
 // runOutput is what River's job says of the run that was made.
