@@ -54,7 +54,7 @@ func shareABudget(t *testing.T, nodes int) {
 		}
 	}()
 	began := time.Now()
-	const runs, rowsEach = 40, 150
+	const runs, rowsEach = 20, 120
 	for i := range runs {
 		s := reconcile.Sync{Name: "users", Guards: unguarded}
 		list := between(0, rowsEach)

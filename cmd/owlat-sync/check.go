@@ -54,7 +54,7 @@ func check(ctx context.Context, a *program.App, rows int) error {
 		return err
 	}
 	urlFrom := ""
-	if a.Env[config.EnvURL] != "" {
+	if a.Env[config.EnvURL] != "" && cfg.Name == "" {
 		urlFrom = config.EnvURL
 	}
 	report, err := checkup.Check(ctx, checkup.Question{

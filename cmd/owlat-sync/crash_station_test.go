@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,9 @@ import (
 	"testing"
 	"time"
 
+	"owlatsync/internal/config"
+	"owlatsync/internal/setup"
+	"owlatsync/ledger/postgres"
 	"owlatsync/owlat/owlattest"
 )
 
@@ -32,6 +36,7 @@ type station struct {
 	server   owlattest.Server
 	starts   map[string]*crashStart // by the scenario's name
 	*crashStart
+	ledger string // the DSN of the ledger, if it is in PostgreSQL
 
 	mu      sync.Mutex // one request at a time, in the order of their arrival
 	gate    gate
@@ -310,6 +315,41 @@ func (s *station) reset() {
 		s.write(name, text)
 	}
 	if err := s.server.Load(bytes.NewReader(s.remote)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// moveLedger copies the ledger to a database and lets the configuration name that.
+func (s *station) moveLedger(dsn string) {
+	s.t.Helper()
+	s.ledger = dsn
+	file := filepath.Join(s.folder, "owlat-sync.db")
+	if _, err := os.Stat(file); err == nil {
+		care := setup.Care{Opener: setup.Opener{Drivers: drivers()}}
+		from, into := &config.Config{Ledger: config.Ledger{Path: file}}, &config.Config{Ledger: config.Ledger{DSN: config.Secret(dsn)}}
+		if err := care.Copy(context.Background(), from, into); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(s.folder, "owlat-sync.yaml"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.write("owlat-sync.yaml", fmt.Appendf(text, "ledger: %q\n", dsn))
+}
+
+// buryLedger ends the lease of a dead process, which the next one would otherwise wait for.
+func (s *station) buryLedger() {
+	if s.ledger == "" {
+		return
+	}
+	s.t.Helper()
+	db, err := postgres.Open(context.Background(), postgres.Options{DSN: s.ledger})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Pool().Exec(context.Background(), "UPDATE "+db.Schema()+".leases SET expires = '-infinity'"); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/exitcode"
+	"owlatsync/internal/testdb"
 	"owlatsync/ledger"
 	"owlatsync/owlat/owlattest"
 )
@@ -28,7 +29,7 @@ import (
 const crashSlack = 12
 
 // TestCrash kills the program by SIGKILL at every request of a sync of 60 rows, of a first run, and of one that reads its source again and again, before it takes effect
-// and after it did but before its answer, and before and after every commit of its ledger. Each time a new process takes
+// and after it did but before its answer, and before and after every commit of its ledger; and at some requests with a ledger in PostgreSQL. Each time a new process takes
 // over, and then Owlat and the ledger must be what the rows say: nothing lost, nothing doubled, no event sent twice, and
 // nothing left to do. What cannot be repeated, an event, must be reported where its answer was lost.
 //
@@ -44,6 +45,10 @@ func TestCrash(t *testing.T) {
 	for i := range stations {
 		stations[i] = newStation(t, program)
 	}
+	database := ""
+	if os.Getenv(testdb.PostgresVariable) != "" || os.Getenv("CI") == "true" {
+		database = testdb.Postgres(t)
+	}
 	var points []killPoint
 	for _, scenario := range crashScenarios() {
 		first := stations[0]
@@ -52,10 +57,13 @@ func TestCrash(t *testing.T) {
 		t.Logf("%s: %d requests, %d commits", scenario.name, requests, commits)
 		for _, when := range []string{"before", "after"} {
 			for n := 1; n <= requests; n++ {
-				points = append(points, killPoint{scenario, when, "request", n})
+				points = append(points, killPoint{scenario, when, "request", n, ""})
+				if database != "" && n%crashShare == 1 {
+					points = append(points, killPoint{scenario, when, "request", n, database})
+				}
 			}
 			for n := 1; n <= commits+crashSlack; n++ {
-				points = append(points, killPoint{scenario, when, "commit", n})
+				points = append(points, killPoint{scenario, when, "commit", n, ""})
 			}
 		}
 	}
@@ -101,11 +109,19 @@ type killPoint struct {
 	scenario   crashScenario
 	when, what string
 	n          int
+	database   string // the DSN of the database that the ledger is in; empty: it is in a file
 }
 
 func (p killPoint) String() string {
-	return fmt.Sprintf("%s_%s_%s_%d", p.scenario.name, p.when, p.what, p.n)
+	in := ""
+	if p.database != "" {
+		in = "_in_postgres"
+	}
+	return fmt.Sprintf("%s_%s_%s_%d%s", p.scenario.name, p.when, p.what, p.n, in)
 }
+
+// crashShare is of how many requests one is a point at which a process is killed whose ledger is in PostgreSQL.
+const crashShare = 15
 
 // programVariable names the test binary without the race detector, in which alone TestCrash kills: with the detector the
 // processes would take too long to begin.
@@ -206,6 +222,9 @@ func (s *station) measure() (requests, commits int) {
 func (s *station) kill(point killPoint) (killed bool, again int) {
 	s.t.Helper()
 	s.reset()
+	if s.ledger = ""; point.database != "" {
+		s.moveLedger(fmt.Sprintf("%s&schema=%s", point.database, point))
+	}
 	g := gate{paced: true}
 	var env []string
 	if point.what == "request" {
@@ -219,6 +238,7 @@ func (s *station) kill(point killPoint) (killed bool, again int) {
 		s.t.Fatalf("the process that was not killed ended as %v\n%s%s", victim.cmd.ProcessState, &victim.stdout, &victim.stderr)
 	}
 	effects, _ := s.passed()
+	s.buryLedger()
 
 	resumed, code := s.run("run", "--json")
 	unknown := s.unknown(resumed)
@@ -352,7 +372,7 @@ func (s *station) topicsOf(p crashPerson) []string {
 // checkLedger compares the ledger with the rows and with what Owlat holds.
 func (s *station) checkLedger() {
 	s.t.Helper()
-	l, err := openLedger(context.Background(), filepath.Join(s.folder, "owlat-sync.db"))
+	l, err := (&story{ledger: s.ledger}).open(filepath.Join(s.folder, "owlat-sync.db"))
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -130,7 +130,7 @@ func importLedger(ctx context.Context, a *program.App, path string) (err error) 
 		defer f.Close()
 		in = f
 	}
-	if err := a.Opener().Import(ctx, cfg, in, name); err != nil {
+	if err := a.Care().Import(ctx, cfg, in, name); err != nil {
 		return err
 	}
 	return showImported(ctx, a, cfg)

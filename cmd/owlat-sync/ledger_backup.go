@@ -97,9 +97,9 @@ func restoreLedger(ctx context.Context, a *program.App, from string) error {
 	}
 	aside := ""
 	if from == "" {
-		from, err = cfg.Ledger.String(), a.Opener().RestoreInPlace(ctx, cfg)
+		from, err = cfg.Ledger.String(), a.Care().RestoreInPlace(ctx, cfg)
 	} else {
-		aside, err = a.Opener().Restore(ctx, cfg, from)
+		aside, err = a.Care().Restore(ctx, cfg, from)
 	}
 	if err != nil {
 		return err

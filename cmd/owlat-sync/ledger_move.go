@@ -90,7 +90,7 @@ func readLedger(a *program.App, text string) (config.Ledger, error) {
 }
 
 func copyLedger(ctx context.Context, a *program.App, from, into *config.Config) error {
-	if err := a.Opener().Copy(ctx, from, into); err != nil {
+	if err := a.Care().Copy(ctx, from, into); err != nil {
 		return err
 	}
 	if a.JSON {
@@ -164,7 +164,7 @@ func migrateLedgers(ctx context.Context, a *program.App, args []string) error {
 }
 
 func migrateLedger(ctx context.Context, a *program.App, l config.Ledger) error {
-	from, to, err := a.Opener().Migrate(ctx, l)
+	from, to, err := a.Care().Migrate(ctx, l)
 	if err != nil {
 		return err
 	}

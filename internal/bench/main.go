@@ -22,6 +22,7 @@ import (
 	"owlatsync/internal/bench/fresh"
 	"owlatsync/internal/bench/idle"
 	"owlatsync/internal/bench/ledgers"
+	"owlatsync/internal/bench/nodes"
 	"owlatsync/internal/bench/plot"
 	"owlatsync/internal/bench/room"
 	"owlatsync/internal/bench/scale"
@@ -46,6 +47,7 @@ var parts = []part{
 	{name: comparePart, run: measureCompare},
 	{name: "requests", run: measureRequests},
 	{name: "budget", run: budget.Measure},
+	{name: "nodes", run: nodes.Measure},
 	{name: "diff", run: measureDiff},
 	{name: "encoding", run: measureEncoding},
 	{name: "workbook", run: measureWorkbook},

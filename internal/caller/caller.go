@@ -29,7 +29,7 @@ const (
 // Caller calls the HTTP API of a service. It is safe for concurrent use.
 type Caller struct {
 	base   *url.URL
-	prefix string // of all addresses
+	within string // what stands before the paths of a deployment's own routes
 	token  string
 	agent  string
 	client *http.Client
@@ -50,15 +50,21 @@ func New(address, token, agent string) (*Caller, error) {
 	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, problem.Usage(fmt.Errorf("what %s or the file of --token-file holds is no token", EnvToken))
 	}
-	return &Caller{base: base, prefix: "/api/v1/", token: token, agent: agent, client: &http.Client{
+	return &Caller{base: base, token: token, agent: agent, client: &http.Client{
 		Timeout:       callWithin,
 		Transport:     http.DefaultTransport.(*http.Transport).Clone(),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token would travel
 	}}, nil
 }
 
-// Of makes the caller ask for one of several deployments of the service, by its name. It comes before the first call.
-func (c *Caller) Of(deployment string) { c.prefix = "/api/v1/deployments/" + url.PathEscape(deployment) + "/" }
+// In returns a caller for one of several deployments of the service. An empty name is the only one.
+func (c *Caller) In(deployment string) *Caller {
+	within := *c
+	if within.within = ""; deployment != "" {
+		within.within = "deployments/" + url.PathEscape(deployment) + "/"
+	}
+	return &within
+}
 
 // URL returns where the service of a configuration is reached from this machine.
 func URL(s config.Service) string {
@@ -105,7 +111,7 @@ func (c *Caller) call(ctx context.Context, method string, path []string, body []
 	for i, p := range path {
 		escaped[i] = url.PathEscape(p)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base.String()+c.prefix+strings.Join(escaped, "/"), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, c.base.String()+"/api/v1/"+c.within+strings.Join(escaped, "/"), bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

@@ -51,6 +51,27 @@ func TestURL(t *testing.T) {
 	}
 }
 
+// TestIn asks below the name of a deployment.
+func TestIn(t *testing.T) {
+	t.Parallel()
+	asked := ""
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked = r.URL.EscapedPath()
+		_, _ = fmt.Fprint(w, `{"run":7}`)
+	}))
+	t.Cleanup(service.Close)
+	c, err := caller.New(service.URL, "", "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for deployment, want := range map[string]string{"": "/api/v1/syncs/a%2Fb/runs", "acme": "/api/v1/deployments/acme/syncs/a%2Fb/runs", "a/b": "/api/v1/deployments/a%2Fb/syncs/a%2Fb/runs"} {
+		if run, err := c.In(deployment).Trigger(t.Context(), "a/b", caller.Asked{}); err != nil || run != 7 || asked != want {
+			t.Errorf("deployment %q: asked %s, want %s: run %d, %v", deployment, asked, want, run, err)
+		}
+	}
+}
+
 // TestForeignAnswers come from what is no service: they are refused, the token goes nowhere else, and nothing panics.
 func TestForeignAnswers(t *testing.T) {
 	t.Parallel()
@@ -132,8 +153,7 @@ func TestOfSeveralDeployments(t *testing.T) {
 	}
 	defer c.Close()
 	for name, want := range map[string]string{"acme": "/sync/api/v1/deployments/acme/syncs/users/runs", "../x": "/sync/api/v1/deployments/..%2Fx/syncs/users/runs"} {
-		c.Of(name)
-		if run, err := c.Trigger(t.Context(), "users", caller.Asked{}); run != 7 || err != nil {
+		if run, err := c.In(name).Trigger(t.Context(), "users", caller.Asked{}); run != 7 || err != nil {
 			t.Errorf("run %d, %v", run, err)
 		}
 		if got := <-asked; got != want {

@@ -16,10 +16,7 @@ import (
 
 // ledger checks whether runs can use or create the ledger, and whether it belongs to the deployment.
 func (c *checker) ledger(ctx context.Context) {
-	f := Finding{Area: AreaLedger, Subject: "file", Status: OK}
-	if c.Config.Ledger.Postgres() {
-		f.Subject = "database"
-	}
+	f := Finding{Area: AreaLedger, Subject: kindOf(c.Config.Ledger), Status: OK}
 	var asks []Finding
 	is, err := c.Opener.Examine(ctx, c.Config)
 	if err == nil {
@@ -44,6 +41,14 @@ func (c *checker) ledger(ctx context.Context) {
 	for _, a := range asks {
 		c.found(a)
 	}
+}
+
+// kindOf says what the ledger is.
+func kindOf(l config.Ledger) string {
+	if l.Postgres() {
+		return "database"
+	}
+	return "file"
 }
 
 // sameDeployment returns an error if the ledger is tied to another deployment than the configured one.

@@ -8,11 +8,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// overdue is the chore that looks which syncs are.
+const overdue = "overdue"
+
 // standing are the chores that every cluster has. Each looks for what was missed, because whoever should have seen to it died, or because
 // nobody led when a time came.
 func (n calendar) standing() []Chore {
 	return []Chore{
-		{Name: "overdue", Every: time.Hour, Within: 5 * time.Minute, Do: n.overdue},
+		{Name: overdue, Every: time.Hour, Within: 5 * time.Minute, Do: n.overdue},
 		{Name: "write_backs", Every: 30 * time.Second, Within: time.Minute, Do: n.undelivered},
 		{Name: "nodes", Every: time.Hour, Within: time.Minute, Do: n.forgetNodes},
 	}

@@ -107,8 +107,8 @@ func TestANodeWithoutADeploymentLeavesItToOthers(t *testing.T) {
 	w := newWorld(t)
 	a := w.node("a", nil)
 	b := w.node("b", nil, Deployment{Name: "Ümlaut GmbH & Co"})
-	for run := range int64(3) {
-		if err := a.Errands().Ask(t.Context(), "Ümlaut GmbH & Co", turns.Request{Sync: "users", Why: turns.Asked, Run: run + 1}); err != nil {
+	for i := range 3 {
+		if err := a.Errands().Ask(t.Context(), "Ümlaut GmbH & Co", turns.Request{Sync: fmt.Sprint("users", i), Why: turns.Scheduled}); err != nil {
 			t.Fatal(err)
 		}
 	}

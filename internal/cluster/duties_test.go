@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/riverqueue/river"
+
 	"owlatsync"
 	"owlatsync/internal/events"
 	"owlatsync/internal/schedule"
@@ -50,6 +52,21 @@ func TestTheLeaderSaysWhenSyncsAreDue(t *testing.T) {
 	if after := w.count("kind = 'due'"); after != before {
 		t.Errorf("%d more are due", after-before)
 	}
+}
+
+// TestANodeThatLearnsADeploymentLater does not refuse what another asks for it just then.
+func TestANodeThatLearnsADeploymentLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.node("a", nil)
+	if _, err := n.client.Insert(t.Context(), dueArgs{"acme", "users"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.until(5*time.Second, "the node has looked at it", func() bool { return w.count("kind = 'due' AND attempted_at IS NOT NULL AND state <> 'running'") == 1 })
+	if err := n.SetDeployments([]Deployment{{Name: "acme", Syncs: []string{"users"}, Timetable: every(t, "users", time.Hour)}}); err != nil {
+		t.Fatal(err)
+	}
+	w.until(10*time.Second, "the run", func() bool { return len(w.made()) == 1 })
 }
 
 func TestWhatWasDueWhileNobodyLedIsMadeUpFor(t *testing.T) {
@@ -148,6 +165,42 @@ func TestAChoreIsDoneByOneNode(t *testing.T) {
 	}
 }
 
+func TestWhatNobodyWorksIsDone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := &passes{}
+	acme := Deployment{Name: "acme", Syncs: []string{"users"}, Timetable: every(t, "users", time.Hour), Targets: []string{"crm"}}
+	visitor, err := Visit(t.Context(), w.pool, schema, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, job := range []struct {
+		args river.JobArgs
+		by   string
+		ago  time.Duration
+	}{
+		{dueArgs{"acme", "users"}, "a", 10 * time.Minute}, // it lives, and could not say how the job ended
+		{writeBackArgs{"acme", "crm"}, "a", 10 * time.Minute},
+		{choreArgs{Name: "tidy"}, "dead", 10 * time.Second},
+	} {
+		made, err := visitor.client.Insert(t.Context(), job.args, &river.InsertOpts{ScheduledAt: time.Now().Add(time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sql := "UPDATE owlat_sync.river_job SET state = 'running', attempt = 1, attempted_at = now() - $2::interval, attempted_by = ARRAY['b', $3] WHERE id = $1"
+		if _, err := w.pool.Exec(t.Context(), sql, made.Job.ID, job.ago, job.by); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done := make(chan struct{}, 10)
+	w.node("a", func(o *Options) {
+		o.WriteBacks = p
+		o.Chores = []Chore{{Name: "tidy", Every: time.Hour, Within: time.Minute, Do: func(context.Context) error { done <- struct{}{}; return nil }}}
+	}, acme)
+	w.until(15*time.Second, "all is done", func() bool { return p.count() > 0 && len(w.made()) > 0 && len(done) > 0 })
+	w.until(5*time.Second, "nothing seems to be worked", func() bool { return w.count("state = 'running' AND kind IN ('due', 'write_back', 'chore')") == 0 })
+}
+
 func TestNodesHearOfEachOther(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -234,6 +287,35 @@ func TestALineQueuesInTheLedgerFirst(t *testing.T) {
 		if e := <-told; e.Kind != want {
 			t.Errorf("told %+v, want %s", e, want)
 		}
+	}
+}
+
+// TestRiverIsToldNoKeys although a key may be an address, and River keeps what it did.
+func TestRiverIsToldNoKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.node("a", nil, Deployment{Name: "acme", Syncs: []string{"users"}})
+	books := memory.New()
+	defer books.Close()
+	hub := events.NewHub()
+	defer hub.Close()
+	part := owlatsync.Part{Only: []string{"ada@example.com"}}
+	run, err := n.Line("acme", books, hub).Trigger(t.Context(), "users", turns.Options{Part: part})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Errands().Ask(t.Context(), "acme", turns.Request{Sync: "users", Why: turns.Notified, Keys: part.Only}); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Errands().Ask(t.Context(), "acme", turns.Request{Sync: "users", Why: turns.Again, Part: part}); err == nil {
+		t.Error("a part without a number is asked for")
+	}
+	w.until(10*time.Second, "both are made", func() bool { return len(w.made()) == 2 })
+	if !slices.ContainsFunc(w.made(), func(m madeRun) bool { return m.Run == run }) {
+		t.Errorf("%+v", w.made())
+	}
+	if n := w.count("river_job::text LIKE '%ada%'"); n != 0 {
+		t.Errorf("%d jobs have the address\n%s", n, w.jobs())
 	}
 }
 

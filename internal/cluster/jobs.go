@@ -58,14 +58,13 @@ func (homeArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{Queue: homesQueue, MaxAttempts: attempts, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: live}}
 }
 
-// runArgs ask for a run; see turns.Request. They name no rows, because a key may be an address: which rows a run with a number is about is
-// in the ledger, and any other run reads everything that has changed.
+// runArgs ask for a run; see turns.Request. They name no rows: a key may be an address, and whoever is forgotten must not be kept by River.
+// The ledger has the part of a run with a number.
 type runArgs struct {
 	Deployment string    `json:"deployment" river:"unique"`
 	Sync       string    `json:"sync"`
 	Why        turns.Why `json:"why,omitempty"`
 	Full       bool      `json:"full,omitempty"`
-	Some       bool      `json:"some,omitempty"` // it is not about all rows
 	Run        int64     `json:"run,omitempty" river:"unique"`
 	Approves   int64     `json:"approves,omitempty"`
 }
@@ -73,7 +72,7 @@ type runArgs struct {
 func (runArgs) Kind() string { return "run" }
 
 func argsOf(deployment string, r turns.Request) runArgs {
-	return runArgs{Deployment: deployment, Sync: r.Sync, Why: r.Why, Full: r.Full, Some: !r.Part.Whole(), Run: r.Run, Approves: r.Approves}
+	return runArgs{Deployment: deployment, Sync: r.Sync, Why: r.Why, Full: r.Full, Run: r.Run, Approves: r.Approves}
 }
 
 func (a runArgs) request() turns.Request {

@@ -111,6 +111,7 @@ func (n lookout) run(ctx context.Context) {
 type node struct {
 	ID           string
 	Homes, Slots int64
+	Print        string // of its configuration; see alike
 }
 
 // needy is a deployment that has no home and needs one.
@@ -156,11 +157,14 @@ func (t tables) stuckQuery() string {
 			AND (l.epoch > (j.args->>'epoch')::bigint OR l.expires >= now())))`
 }
 
-// lostQuery gives back jobs that any node may do, and that a node had which died. $1 is how often nodes look.
+// lostQuery gives back jobs that any node may do and that nobody works: the node that had them died, or could not tell PostgreSQL how they
+// ended. No other is asked for while such a job seems to be worked. $1 is how often nodes look, $2 the longest that a job may take which is
+// no chore; a chore whose node lives is left to River.
 func (t tables) lostQuery() string {
 	return `UPDATE ` + t.jobs + ` j SET state = 'available', scheduled_at = now() WHERE j.kind IN ('write_back', 'due', 'chore') AND j.state = 'running'
-		AND j.attempted_at < now() - 2.5 * $1::interval
-		AND NOT EXISTS (SELECT FROM ` + t.nodes + ` n WHERE n.id = j.attempted_by[array_upper(j.attempted_by, 1)] AND n.seen >= now() - 5 * $1::interval)`
+		AND j.attempted_at < now() - 2.5 * $1::interval AND (
+		j.kind <> 'chore' AND j.attempted_at < now() - 1.5 * $2::interval
+		OR NOT EXISTS (SELECT FROM ` + t.nodes + ` n WHERE n.id = j.attempted_by[array_upper(j.attempted_by, 1)] AND n.seen >= now() - 5 * $1::interval))`
 }
 
 // look says that this node lives, sees who else does, and asks for homes that are missing.
@@ -168,18 +172,18 @@ func (n lookout) look(ctx context.Context) error {
 	var b pgx.Batch
 	asked := time.Now()
 	var now time.Time
-	b.Queue("INSERT INTO "+n.tables.nodes+` (id, host, pid, version, since, seen, detail) VALUES ($1, $2, $3, $4, now(), now(), jsonb_build_object('homes', $5::bigint, 'slots', $6::bigint))
+	b.Queue("INSERT INTO "+n.tables.nodes+` (id, host, pid, version, since, seen, detail) VALUES ($1, $2, $3, $4, now(), now(), jsonb_build_object('homes', $5::bigint, 'slots', $6::bigint, 'print', $7::text))
 		ON CONFLICT (id) DO UPDATE SET seen = now(), detail = excluded.detail RETURNING clock_timestamp()`,
-		n.o.ID, []byte(n.host), os.Getpid(), n.o.Version, n.crew.mine.Load(), n.o.Slots).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
+		n.o.ID, []byte(n.host), os.Getpid(), n.o.Version, n.crew.mine.Load(), n.o.Slots, n.alike.print()).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
 	var nodes []node
-	b.Queue("SELECT id, coalesce((detail->>'homes')::bigint, 0), coalesce((detail->>'slots')::bigint, 0) FROM "+n.tables.nodes+" WHERE seen > now() - $1::interval", n.missing()).Query(func(rows pgx.Rows) (err error) {
+	b.Queue("SELECT id, coalesce((detail->>'homes')::bigint, 0), coalesce((detail->>'slots')::bigint, 0), coalesce(detail->>'print', '') FROM "+n.tables.nodes+" WHERE seen > now() - $1::interval", n.missing()).Query(func(rows pgx.Rows) (err error) {
 		nodes, err = pgx.CollectRows(rows, pgx.RowToStructByPos[node])
 		return err
 	})
 	var waiting int64
 	b.Queue("SELECT count(*) FROM " + n.tables.jobs + " WHERE state = 'available' AND kind = 'home'").QueryRow(func(row pgx.Row) error { return row.Scan(&waiting) })
 	b.Queue(n.tables.stuckQuery(), n.o.Look)
-	b.Queue(n.tables.lostQuery(), n.o.Look)
+	b.Queue(n.tables.lostQuery(), n.o.Look, passWithin)
 	var missing []needy
 	b.Queue(n.tables.needyQuery(), n.always(), n.o.Look*3/2).Query(func(rows pgx.Rows) (err error) {
 		missing, err = pgx.CollectRows(rows, pgx.RowToStructByPos[needy])
@@ -190,6 +194,7 @@ func (n lookout) look(ctx context.Context) error {
 	}
 	n.clock.set(now, asked, time.Now())
 	n.weigh(nodes, waiting+int64(len(missing)))
+	n.compare(nodes)
 	if n.client == nil || n.ending() || len(missing) == 0 {
 		return nil
 	}

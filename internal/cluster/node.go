@@ -57,6 +57,7 @@ type Node struct {
 	clock   *clock
 	tables  tables
 	crew    crew
+	alike   alike
 	voice   *voice
 	opening chan struct{} // has a place for each home that is being opened
 
@@ -271,6 +272,7 @@ func (n *Node) SetDeployments(all []Deployment) error {
 		}
 	}
 	n.deployments = now
+	n.alike.set(now)
 	return errors.Join(errs...)
 }
 

@@ -50,13 +50,13 @@ func (w *runWorker) Work(ctx context.Context, job *river.Job[runArgs]) error {
 		return river.JobSnooze(0)
 	}
 	r := job.Args.request()
-	again := r.Run != 0 && r.Approves == 0 && !job.Args.Some
+	again := r.Run != 0 && r.Approves == 0
 	if again && failures(job.JobRow) > 0 { // the run with that number has failed
-		r.Run, r.Why = 0, turns.Again
+		r.Run, r.Like, r.Why = 0, r.Run, turns.Again
 	}
 	out := h.Do(ctx, r)
 	if e, ok := errors.AsType[*ledger.RunEndedError](out.Err); ok && again && brokeOff(e.Status) {
-		r.Run, r.Why = 0, turns.Again
+		r.Run, r.Like, r.Why = 0, r.Run, turns.Again
 		out = h.Do(ctx, r)
 	}
 	if out.Again && out.Ended && w.node.crew.others() > 0 && w.node.mayFlee(job.Args.Deployment, job.Args.Sync) {
@@ -127,12 +127,12 @@ type Errands struct{ *Node }
 // Errands returns those that the node takes.
 func (n *Node) Errands() Errands { return Errands{n} }
 
-// Ask asks for a run, whatever node this is. Of a request with a number the ledger has the rest; one without reads everything that has
-// changed, whatever its Keys are, and is joined to one that nobody works yet. It fails for a request for some rows without a number.
+// Ask asks for a run, whatever node this is. A request without a number is joined to one that nobody works yet, and is always one for all
+// that changed; one for a part must have a number.
 func (n Errands) Ask(ctx context.Context, deployment string, r turns.Request) error {
 	args := argsOf(deployment, r)
-	if r.Run == 0 && (args.Some || r.Approves != 0) {
-		return fmt.Errorf("ask for a run of sync %q: a run of some rows, or for an approval, must have a number", r.Sync)
+	if r.Run == 0 && (!r.Part.Whole() || r.Approves != 0) {
+		return fmt.Errorf("ask for a run of sync %q: a run of a part, or one that applies what was approved, must be queued first", r.Sync)
 	}
 	if r.Run == 0 {
 		sql := `SELECT EXISTS (SELECT FROM ` + n.tables.jobs + ` WHERE state = 'available' AND queue = $1 AND kind = 'run' AND args->>'sync' = $2

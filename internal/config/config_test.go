@@ -455,6 +455,14 @@ func TestSchemaHasTheKeysOfTheFile(t *testing.T) {
 	if err := json.Unmarshal(raw, &root); err != nil {
 		t.Fatal(err)
 	}
+	raw, err = DeploymentSchema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var one schema
+	if err := json.Unmarshal(raw, &one); err != nil {
+		t.Fatal(err)
+	}
 	sync := func() *schema {
 		b, _ := json.Marshal(root.Properties["syncs"].AdditionalProperties)
 		var s schema
@@ -468,14 +476,15 @@ func TestSchemaHasTheKeysOfTheFile(t *testing.T) {
 		keys     []string
 		required []string
 	}{
-		"file":   {&root, keysOf[fileKeys](), nil}, // it needs syncs or deployments
-		"owlat":  {root.Properties["owlat"], keysOf[owlatKeys](), nil},
-		"sync":   {sync, keysOf[syncKeys](), []string{"source", "fields"}},
-		"source": {sync.Properties["source"], keysOf[sourceKeys](), []string{"dsn"}},
-		"fields": {sync.Properties["fields"], keysOf[fieldsKeys](), []string{"email"}},
-		"topic":  {sync.Properties["topics"].Items, keysOf[topicKeys](), []string{"id"}},
-		"guards": {sync.Properties["guards"], keysOf[guardsKeys](), nil},
-		"event":  {sync.Properties["events"].Items, keysOf[eventKeys](), []string{"name", "on"}},
+		"file":           {&root, keysOf[fileKeys](), nil}, // it needs syncs or deployments
+		"one of several": {&one, keysOf[deploymentKeys](), []string{"owlat", "syncs"}},
+		"owlat":          {root.Properties["owlat"], keysOf[owlatKeys](), nil},
+		"sync":           {sync, keysOf[syncKeys](), []string{"source", "fields"}},
+		"source":         {sync.Properties["source"], keysOf[sourceKeys](), []string{"dsn"}},
+		"fields":         {sync.Properties["fields"], keysOf[fieldsKeys](), []string{"email"}},
+		"topic":          {sync.Properties["topics"].Items, keysOf[topicKeys](), []string{"id"}},
+		"guards":         {sync.Properties["guards"], keysOf[guardsKeys](), nil},
+		"event":          {sync.Properties["events"].Items, keysOf[eventKeys](), []string{"name", "on"}},
 	} {
 		if section.got.AdditionalProperties != false && name != "file" {
 			t.Errorf("%s: the schema allows unknown keys", name)

@@ -226,6 +226,18 @@ func Schema() ([]byte, error) {
 	s.AnyOf = []*jsonschema.Schema{{Required: []string{"syncs"}}, {Required: []string{"deployments"}}}
 	s.Title = "owlat-sync.yaml"
 	s.Description = "Configuration of owlat-sync, which keeps the contacts of an Owlat deployment in step with the rows of a database. ${VAR} in a value is replaced by the environment variable."
+	return written(s)
+}
+
+// DeploymentSchema returns the JSON Schema of a file in the folder of the deployments.
+func DeploymentSchema() ([]byte, error) {
+	s := reflector().Reflect(&deploymentKeys{})
+	s.Title = "A deployment of owlat-sync.yaml"
+	s.Description = "One of several Owlat deployments whose contacts owlat-sync keeps in step. The name of the file, without .yaml, is that of the deployment."
+	return written(s)
+}
+
+func written(s *jsonschema.Schema) ([]byte, error) {
 	b, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return nil, err

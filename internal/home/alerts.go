@@ -7,6 +7,7 @@ import (
 
 	"owlatsync/internal/alert"
 	"owlatsync/internal/config"
+	"owlatsync/internal/setup"
 )
 
 // recorder is a ledger that keeps which alerts were told; that in PostgreSQL does.
@@ -45,7 +46,7 @@ func (d *Deployment) Alert(ctx context.Context) (err error) {
 	}
 	means := alert.Means{Agent: d.o.Opener.UserAgent}
 	if slices.ContainsFunc(cfg.Alerts, func(a config.Alert) bool { return a.Owlat != nil }) {
-		client, openErr := d.o.Opener.Outside(ctx, cfg, "telling what is wrong", false)
+		client, openErr := setup.OpenOutside(ctx, d.o.Opener, cfg, "telling what is wrong", false)
 		if openErr != nil {
 			return openErr
 		}

@@ -28,6 +28,9 @@ type Options struct {
 	Traces  *telemetry.Traces  // nil: none are sent
 	// Shared is set if several nodes share the deployment: schedules, write-backs, alerts and pruning are then not the home's work.
 	Shared bool
+	// Held returns why the home may not work any more, nil while it may. It is asked right before each request that is sent for others. Nil: it
+	// always may.
+	Held func() error
 	// Deployment is the one that the home works for. Nil: the home makes it, and the two are one.
 	Deployment *Deployment
 }
@@ -42,6 +45,7 @@ type Deployment struct {
 	vitals *vitals.Reader
 	trial  *trial
 	hooks  slot // the receiver of webhooks
+	had    had
 
 	mu   sync.Mutex
 	cfg  *config.Config

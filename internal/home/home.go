@@ -12,7 +12,6 @@ import (
 
 	"owlatsync/internal/alert"
 	"owlatsync/internal/config"
-	"owlatsync/internal/errand"
 	"owlatsync/internal/events"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/telemetry"
@@ -26,20 +25,19 @@ import (
 // Home is what works for one deployment. There must be one at a time. It is safe for concurrent use.
 type Home struct {
 	turns.Desk // takes what is asked for by name
+	calls      // does errands of others
 
 	o       Options
 	log     *slog.Logger
 	d       *Deployment
 	own     bool // the deployment is the home's own
 	session *setup.Session
-	carrier *errand.Carrier
 	syncs   *syncs
 	outbox  *outbox        // nil: it is not the home's work
 	alerts  *alert.Watcher // nil: likewise
 	waker   *wake.Waker
 
 	stopping atomic.Bool
-	calls    atomic.Int64 // that go on
 	rests    resting
 
 	parts   sync.WaitGroup
@@ -68,7 +66,7 @@ func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
 	if err := h.session.Ledger.Unwritable(); err != nil {
 		return err
 	}
-	if h.carrier, err = errand.NewCarrier(h.session.Client, cfg.Owlat.APIKey.Reveal()); err != nil {
+	if h.calls.errands, err = h.session.Errands(ctx, h.o.Held); err != nil {
 		return err
 	}
 	if h.d = h.o.Deployment; h.d == nil {
@@ -76,7 +74,7 @@ func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
 	}
 	h.syncs = newSyncs(h.session.Ledger, h.session, h.d.hub, h.log)
 	h.o.Metrics.Watch(h.d.vitals, h.session.Client)
-	h.syncs.shared, h.syncs.runner.watch = h.o.Shared, h.watch
+	h.syncs.shared, h.syncs.had, h.syncs.runner.watch = h.o.Shared, &h.d.had, h.watch
 	h.Desk = h.syncs.queue.Desk()
 	if !h.o.Shared {
 		h.outbox = newOutbox(h.session.Ledger, h.log, ears{h.d}.delivered)
@@ -193,7 +191,7 @@ func (h *Home) Do(ctx context.Context, r turns.Request) turns.Outcome {
 func (h *Home) Idle() time.Time { return h.rests.since(h.busy()) }
 
 func (h *Home) busy() bool {
-	return h.calls.Load() > 0 || h.syncs.queue.Busy() || h.Retries()
+	return h.calls.goOn.Load() > 0 || h.syncs.queue.Busy() || h.Retries()
 }
 
 // Working reports whether a run goes on or waits for its turn, and how many have ended.

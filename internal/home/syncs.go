@@ -47,14 +47,39 @@ type syncs struct {
 	loop   *schedule.Loop
 	runner *runner
 	shared bool // several nodes share the deployment: whoever was interrupted is asked again by those who asked
+	had    *had // outlasts the home
 
 	mu     sync.Mutex
 	all    map[string]config.Sync
 	lifted map[string]bool // syncs that run once although a run is held: their configuration may be another now
 }
 
+// had are syncs as they were when they last might run on this node, whatever home they had. The zero value has none. It is safe for
+// concurrent use.
+type had struct {
+	mu  sync.Mutex
+	all map[string]config.Sync
+}
+
+// otherwise reports whether the sync was never there, or was another.
+func (h *had) otherwise(sync config.Sync) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	before, known := h.all[sync.Name]
+	return !known || !runsAlike(before, sync)
+}
+
+func (h *had) note(sync config.Sync) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.all == nil {
+		h.all = make(map[string]config.Sync)
+	}
+	h.all[sync.Name] = sync
+}
+
 func newSyncs(l Ledger, session Session, hub *events.Hub, log *slog.Logger) *syncs {
-	s := &syncs{ledger: l, hub: hub, log: log, all: make(map[string]config.Sync), lifted: make(map[string]bool)}
+	s := &syncs{ledger: l, hub: hub, log: log, had: &had{}, all: make(map[string]config.Sync), lifted: make(map[string]bool)}
 	s.runner = &runner{session: session, ledger: l, hub: hub, log: log, syncs: s}
 	s.queue = turns.New(l, hub, s.runner, log)
 	s.loop = schedule.NewLoop(func(name string) { s.wake(context.Background(), turns.Request{Sync: name, Why: turns.Scheduled}) })
@@ -121,11 +146,12 @@ func (s *syncs) set(ctx context.Context, all []config.Sync, entries []schedule.E
 	s.mu.Lock()
 	for i, sync := range all {
 		names[i], now[sync.Name] = sync.Name, sync
-		if before, known := s.all[sync.Name]; !known || !runsAlike(before, sync) {
+		before, known := s.all[sync.Name]
+		if known && !runsAlike(before, sync) {
+			changed = append(changed, sync.Name)
+		}
+		if (!known || !runsAlike(before, sync)) && s.had.otherwise(sync) {
 			s.lifted[sync.Name] = true
-			if known {
-				changed = append(changed, sync.Name)
-			}
 		}
 	}
 	for name := range s.all {
@@ -214,6 +240,9 @@ func (s *syncs) may(ctx context.Context, sync string) bool {
 	s.mu.Lock()
 	lifted := s.lifted[sync]
 	delete(s.lifted, sync)
+	if lifted {
+		s.had.note(s.all[sync])
+	}
 	s.mu.Unlock()
 	if lifted {
 		return true

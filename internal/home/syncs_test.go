@@ -657,3 +657,31 @@ func TestAHeldRunIsMadeOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestAnotherHomeMakesNoHeldRunAgain on the same node, unless the sync is another by then: homes come and go, and whoever looks at a held run
+// must find it when they approve it.
+func TestAnotherHomeMakesNoHeldRunAgain(t *testing.T) {
+	inTown(t, func(t *testing.T, w *town) {
+		w.had = &had{}
+		guarded := every("users", time.Minute)
+		guarded.Guards.FirstRun = false
+		w.source("users").put("a", true)
+		for range 3 {
+			p := w.start(t, guarded)
+			time.Sleep(10 * time.Minute)
+			p.stop()
+		}
+		if runs := w.runs(t, "users"); runs != "held" {
+			t.Errorf("runs %s", runs)
+		}
+		p := w.start(t, every("users", time.Hour)) // it does not run in this home
+		p.stop()
+		time.Sleep(time.Hour)
+		p = w.start(t, every("users", time.Minute))
+		defer p.stop()
+		time.Sleep(90 * time.Second)
+		if runs := w.runs(t, "users"); !strings.HasSuffix(runs, "ok") {
+			t.Errorf("runs %s", runs)
+		}
+	})
+}

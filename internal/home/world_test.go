@@ -35,6 +35,7 @@ type town struct {
 	key    string
 	ledger *memory.Ledger
 	topic  string
+	had    *had // nil: each life has its own
 	when   bool // the topic has a column of consents
 
 	mu      sync.Mutex
@@ -177,6 +178,9 @@ func (w *town) start(t *testing.T, all ...config.Sync) *process {
 	hub := events.NewHub()
 	p.told, _ = hub.Subscribe(events.Filter{Kinds: []events.Kind{events.Ended, events.Held, events.Started, events.Paused}})
 	p.syncs = newSyncs(bookOf{p.book}, p, hub, slog.New(slog.DiscardHandler))
+	if w.had != nil {
+		p.had = w.had
+	}
 	if err := p.configure(t.Context(), all...); err != nil {
 		t.Fatal(err)
 	}

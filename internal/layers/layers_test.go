@@ -66,7 +66,11 @@ var table = map[string][]string{
 	"/ledger/sqlite/internal/age":            {},
 	"/ledger/internal/person":                {"/", "/ledger"},
 	"/ledger/sqlite/internal/dbfile":         {"/ledger", "/ledger/sqlite/internal/age", "github.com/gofrs/flock", "github.com/pressly/goose/v3"},
-	"/ledger/postgres":                       {"/", "/ledger", "/ledger/internal/entry", "/ledger/postgres/internal/entryrow", "/ledger/postgres/internal/erase", "/ledger/postgres/internal/heard", "/ledger/postgres/internal/load", "/ledger/postgres/internal/pgrow", "/ledger/postgres/internal/runrow", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2", "github.com/riverqueue/river", "golang.org/x/sys"},
+	"/ledger/postgres":                       {"/", "/ledger", "/ledger/internal/entry", "/ledger/postgres/internal/change", "/ledger/postgres/internal/entries", "/ledger/postgres/internal/entryrow", "/ledger/postgres/internal/erase", "/ledger/postgres/internal/heard", "/ledger/postgres/internal/lease", "/ledger/postgres/internal/load", "/ledger/postgres/internal/pgrow", "/ledger/postgres/internal/runrow", "/ledger/postgres/internal/server", "github.com/jackc/pgx/v5"},
+	"/ledger/postgres/internal/server":       {"/ledger", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2", "github.com/riverqueue/river"},
+	"/ledger/postgres/internal/lease":        {"/ledger", "/ledger/postgres/internal/server", "github.com/jackc/pgx/v5", "golang.org/x/sys"},
+	"/ledger/postgres/internal/change":       {"/ledger", "/ledger/internal/entry", "/ledger/postgres/internal/entryrow", "/ledger/postgres/internal/server", "github.com/jackc/pgx/v5"},
+	"/ledger/postgres/internal/entries":      {"/ledger", "/ledger/internal/entry", "/ledger/postgres/internal/change", "/ledger/postgres/internal/entryrow", "/ledger/postgres/internal/server", "github.com/jackc/pgx/v5"},
 	"/ledger/postgres/internal/pgrow":        {"github.com/jackc/pgx/v5"},
 	"/ledger/postgres/internal/entryrow":     {"/", "/ledger", "/ledger/internal/entry", "github.com/jackc/pgx/v5"},
 	"/ledger/postgres/internal/runrow":       {"/ledger", "/ledger/internal/entry", "/ledger/postgres/internal/pgrow", "github.com/jackc/pgx/v5"},
@@ -129,7 +133,7 @@ var table = map[string][]string{
 
 	// The rooms of the command line: groups of commands, which know nothing of each other, stand on what all commands share.
 	"/cmd/owlat-sync/internal/program": {
-		"/ledger", "/ledger/postgres", "/owlat", "/reconcile", "/internal/cluster", "/internal/config", "/internal/errand", "/internal/console", "/internal/exitcode", "/internal/problem", "/internal/render", "/internal/setup",
+		"/ledger", "/ledger/postgres", "/owlat", "/reconcile", "/internal/cluster", "/internal/config", "/internal/console", "/internal/errand", "/internal/exitcode", "/internal/problem", "/internal/render", "/internal/setup",
 		"github.com/spf13/cobra",
 	},
 	"/cmd/owlat-sync/internal/services": {
@@ -159,7 +163,7 @@ var table = map[string][]string{
 	"/internal/events":    {"/", "/ledger", "/reconcile/progress"},
 	"/internal/caller":    {"/", "/ledger", "/internal/config", "/internal/exitcode", "/internal/problem"},
 	"/internal/home": {
-		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/internal/alert", "/internal/api", "/internal/config", "/internal/errand", "/internal/events",
+		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/internal/alert", "/internal/api", "/internal/config", "/internal/events",
 		"/internal/exitcode", "/internal/feedback", "/internal/problem", "/internal/schedule", "/internal/setup", "/internal/standing",
 		"/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback",
 	},

@@ -3,10 +3,12 @@ package serve
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
@@ -164,6 +166,9 @@ func (s turnover) openOne(ctx context.Context, cfg *config.Config) (_ *place, er
 // opened is for how many deployments something is done at once.
 const opened = 8
 
+// opensWithin is how long a deployment may take to open before systemd gives a service up that begins.
+const opensWithin = 90 * time.Second
+
 // openAll opens the deployments of the configuration. That of a file without names must open; of several, those are left out that do not.
 func (s turnover) openAll(ctx context.Context) error {
 	if !s.set.Several {
@@ -179,6 +184,7 @@ func (s turnover) openAll(ctx context.Context) error {
 	each(len(s.set.Deployments), func(i int) {
 		cfg := s.set.Deployments[i]
 		p, err := s.openOne(ctx, cfg)
+		_ = s.notify.tell(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", opensWithin.Microseconds())) // with very many, systemd would give up
 		if err != nil {
 			s.leaveOut(cfg.Name, err)
 			return

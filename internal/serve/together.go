@@ -106,15 +106,27 @@ func (t *together) Open(ctx context.Context, cfg *config.Config) (*home.Deployme
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
+	if _, err := home.Timetable(cfg); err != nil {
+		d.Close()
+		return nil, errors.Join(problem.Usage(err), l.Close())
+	}
 	d.SetLine(t.node.Line(cfg.Name, l, d.Hub()))
 	m := &member{Deployment: d, ledger: l}
 	t.mu.Lock()
+	begun := t.ctx != nil
 	t.open[cfg.Name] = m
-	if t.ctx != nil {
+	if begun {
 		t.tellOthers(cfg.Name, m)
 	}
 	t.mu.Unlock()
-	if err := t.tellNode(); err != nil {
+	if !begun {
+		return d, nil
+	}
+	err = t.tellNode()
+	if err == nil {
+		err = t.node.CatchUp(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, t.Shut(ctx, d))
 	}
 	return d, nil
@@ -211,6 +223,9 @@ func (t *together) Start(ctx context.Context) error {
 		t.tellOthers(name, m)
 	}
 	t.mu.Unlock()
+	if err := t.tellNode(); err != nil {
+		return err
+	}
 	return t.node.Start(ctx)
 }
 
@@ -402,7 +417,7 @@ func (t hosts) Open(ctx context.Context, deployment string, lease cluster.Lease)
 	}
 	cfg := m.Config()
 	o := t.options(cfg)
-	o.Opener.Databases, o.Shared, o.Deployment = t.opener.Databases, true, m.Deployment
+	o.Opener.Databases, o.Shared, o.Deployment, o.Held = t.opener.Databases, true, m.Deployment, lease.Check
 	h, err := home.Open(ctx, cfg, o)
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 
 	"owlatsync/internal/cluster"
 	"owlatsync/internal/errand"
+	"owlatsync/internal/setup"
 	"owlatsync/internal/testdb"
 	"owlatsync/ledger/postgres"
 	"owlatsync/owlat"
@@ -79,7 +80,7 @@ func TestACommandBesideNodes(t *testing.T) {
 		e, err := cluster.Visit(ctx, db.Pool(), db.Schema(), nil)
 		return e, func() {}, err
 	}
-	out, err := opener.Outside(t.Context(), set.Deployments[0], "a test", false)
+	out, err := setup.OpenOutside(t.Context(), opener, set.Deployments[0], "a test", false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,10 +34,10 @@ func (o Opener) Database(ctx context.Context, in config.Ledger) (db *postgres.Da
 	if all == nil {
 		all = &Databases{}
 	}
-	return all.use(databaseKey{in.DSN, o.Reads}, func() (*postgres.Database, error) { return o.openDatabase(ctx, in) })
+	return all.use(databaseKey{in.DSN, o.Reads}, func() (*postgres.Database, error) { return openDatabase(ctx, o, in) })
 }
 
-func (o Opener) openDatabase(ctx context.Context, in config.Ledger) (*postgres.Database, error) {
+func openDatabase(ctx context.Context, o Opener, in config.Ledger) (*postgres.Database, error) {
 	options := postgres.Options{DSN: in.DSN.Reveal(), Logger: o.Logger, ReadOnly: o.Reads}
 	db, err := postgres.Open(ctx, options)
 	if o.Reads && errors.Is(err, postgres.ErrOutdated) {

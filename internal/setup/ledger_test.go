@@ -3,6 +3,7 @@ package setup_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -46,7 +47,7 @@ func TestACopyGoesOnWhereTheOtherStopped(t *testing.T) {
 	for _, to := range []string{dsn, dsn + "&schema=other", "again.db"} {
 		into := ledgerAt(t, "", to)
 		into.Owlat, into.Syncs, into.File = from.Owlat, from.Syncs, from.File
-		if err := opener.Copy(t.Context(), from, into); err != nil {
+		if err := care.Copy(t.Context(), from, into); err != nil {
 			t.Fatal(err)
 		}
 		s, err := opener.Open(t.Context(), into, config.UseAll)
@@ -60,15 +61,15 @@ func TestACopyGoesOnWhereTheOtherStopped(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if err := opener.Copy(t.Context(), from, into); exitcode.Of(err) != exitcode.Usage || !errors.Is(err, ledger.ErrNotEmpty) || problem.HintOf(err) == "" {
+		if err := care.Copy(t.Context(), from, into); exitcode.Of(err) != exitcode.Usage || !errors.Is(err, ledger.ErrNotEmpty) || problem.HintOf(err) == "" {
 			t.Errorf("a second copy into %s: %v", into.Ledger, err)
 		}
 		from = into
 	}
-	if err := opener.Copy(t.Context(), from, from); exitcode.Of(err) != exitcode.Usage {
+	if err := care.Copy(t.Context(), from, from); exitcode.Of(err) != exitcode.Usage {
 		t.Errorf("a copy into itself: %v", err)
 	}
-	if err := opener.Copy(t.Context(), ledgerAt(t, "", "none.db"), ledgerAt(t, "", dsn+"&schema=third")); exitcode.Of(err) != exitcode.Usage || !errors.Is(err, setup.ErrNoLedger) {
+	if err := care.Copy(t.Context(), ledgerAt(t, "", "none.db"), ledgerAt(t, "", dsn+"&schema=third")); exitcode.Of(err) != exitcode.Usage || !errors.Is(err, setup.ErrNoLedger) {
 		t.Errorf("a copy of nothing: %v", err)
 	}
 }
@@ -103,7 +104,7 @@ func TestALedgerInPostgres(t *testing.T) {
 		t.Errorf("opened: %v, %v", l, err)
 	}
 	// The owner makes it, and lets the user in.
-	if from, to, err := opener.Migrate(t.Context(), owner.Ledger); err != nil || from != 0 || to == 0 {
+	if from, to, err := care.Migrate(t.Context(), owner.Ledger); err != nil || from != 0 || to == 0 {
 		t.Fatalf("migrated from %d to %d: %v", from, to, err)
 	}
 	if _, err := opener.Examine(t.Context(), user); err == nil || !strings.Contains(err.Error(), role(dsn)) {
@@ -144,8 +145,39 @@ func TestALedgerInPostgres(t *testing.T) {
 			}
 		}
 	}
-	if aside, err := opener.Restore(t.Context(), owner, "owlat-sync.db"); exitcode.Of(err) != exitcode.Usage || problem.HintOf(err) == "" || aside != "" {
+	if aside, err := care.Restore(t.Context(), owner, "owlat-sync.db"); exitcode.Of(err) != exitcode.Usage || problem.HintOf(err) == "" || aside != "" {
 		t.Errorf("a backup put back: %q, %v", aside, err)
+	}
+}
+
+// TestANewerSchema is used by an older program for as long as it says that this will do.
+func TestANewerSchema(t *testing.T) {
+	t.Parallel()
+	dsn := testdb.Postgres(t)
+	at := ledgerAt(t, "", dsn)
+	_, newest, err := care.Migrate(t.Context(), at.Ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, dsn, "INSERT INTO owlat_sync.ledger_version (version, made) VALUES (9999, now())")
+	for _, works := range []bool{true, false} {
+		oldest := 9999
+		if works {
+			oldest = newest
+		}
+		exec(t, dsn, fmt.Sprintf("UPDATE owlat_sync.schema SET works_with = %d", oldest))
+		_, examined := opener.Examine(t.Context(), at)
+		l, opened := opener.Ledger(t.Context(), at)
+		if opened == nil {
+			if err := l.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		for _, err := range []error{examined, opened} {
+			if works && err != nil || !works && !errors.Is(err, ledger.ErrNewer) {
+				t.Errorf("a schema that works with versions from %d on, and this program knows %d: %v", oldest, newest, err)
+			}
+		}
 	}
 }
 

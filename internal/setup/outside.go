@@ -50,7 +50,7 @@ func HoldersLimiter(cfg *config.Config) *owlat.Limiter {
 // Lines reach what a running service does for others; see Opener.Line.
 type Lines func(context.Context, *postgres.Database) (line errand.Line, end func(), err error)
 
-// Outside is a client for whoever has not the lock of the ledger; see Opener.Outside.
+// Outside is a client for whoever has not the lock of the ledger; see OpenOutside.
 type Outside struct {
 	*owlat.Client
 	ends []func() error
@@ -66,12 +66,12 @@ func (o *Outside) Close() error {
 	return errors.Join(errs...)
 }
 
-// Outside returns a client that sends beside runs, for the purpose that people are told. With a ledger in a file it is an ordinary
+// OpenOutside returns a client that sends beside runs, for the purpose that people are told. With a ledger in a file it is an ordinary
 // client, whose limiter notices who else uses the key. With one in PostgreSQL several machines share the key. There the requests are
 // sent by the service, if one works with the ledger. If none does, and locks is set, the client takes the lock of the ledger, and with it
 // the budget, if the lock is free. Otherwise its
 // first request waits for the turn with SharePart of the budget, which one has at a time.
-func (o Opener) Outside(ctx context.Context, cfg *config.Config, purpose string, locks bool) (_ *Outside, err error) {
+func OpenOutside(ctx context.Context, o Opener, cfg *config.Config, purpose string, locks bool) (_ *Outside, err error) {
 	client, err := o.Client(cfg.Owlat)
 	if err != nil {
 		return nil, err
@@ -160,16 +160,21 @@ type turn struct {
 
 	mu    sync.Mutex
 	lease *postgres.Lease // nil: it was not needed yet
+	loose bool            // nothing may be written, so that others are not known of
 }
 
 // Check waits for the turn if need be, and fails once it is over.
 func (t *turn) Check() (err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.lease == nil {
-		if t.lease, err = t.take(); err != nil {
+	if t.lease == nil && !t.loose {
+		t.lease, err = t.take()
+		if t.loose = errors.Is(err, ledger.ErrReadOnly); err != nil && !t.loose {
 			return err
 		}
+	}
+	if t.loose {
+		return nil
 	}
 	return t.lease.Check()
 }
@@ -188,7 +193,7 @@ func (s *Session) planner(ctx context.Context) (*reconcile.Engine, func() error,
 	if s.Client == nil || s.unsent != nil || !s.Config.Ledger.Postgres() {
 		return s.engine, func() error { return nil }, nil
 	}
-	out, err := s.opener.Outside(ctx, s.Config, "a plan", false)
+	out, err := OpenOutside(ctx, s.opener, s.Config, "a plan", false)
 	if err != nil {
 		return nil, nil, err
 	}

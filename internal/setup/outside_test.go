@@ -40,7 +40,7 @@ func sharing(t *testing.T) (*place, *config.Config, setup.Opener, *setup.Session
 
 func outside(t *testing.T, o setup.Opener, cfg *config.Config, locks bool) *setup.Outside {
 	t.Helper()
-	out, err := o.Outside(t.Context(), cfg, "a test", locks)
+	out, err := setup.OpenOutside(t.Context(), o, cfg, "a test", locks)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,5 +181,96 @@ func TestWithAFileNothingIsShared(t *testing.T) {
 	}
 	if err := errors.Join(upsert(out), out.Close(), s.Close()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestErrandsBesideAnotherHolder has another process take the ledger while a service does errands.
+func TestErrandsBesideAnotherHolder(t *testing.T) {
+	t.Parallel()
+	p, cfg, o, s := sharing(t)
+	var lost error
+	errands, err := s.Errands(t.Context(), func() error { return lost })
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := o.Client(cfg.Owlat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := errand.NewClient(plain, cfg.Owlat.APIKey.Reveal(), carries{errands}, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(t.Context(), p.env["LEDGER"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	shares := func() (n int) {
+		t.Helper()
+		if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM owlat_sync.leases WHERE kind = 'share' AND expires > now()").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	send := func() error {
+		_, err := client.Contacts.List(t.Context(), owlat.ListContactsRequest{})
+		return err
+	}
+	// become sends until so many have the share, and no longer than it takes to see who has the ledger; it fails if another number has.
+	become := func(when string, want int) {
+		t.Helper()
+		for began := time.Now(); ; {
+			if err := send(); err != nil {
+				t.Fatalf("%s: %v", when, err)
+			}
+			switch n, took := shares(), time.Since(began); {
+			case n == want && took > time.Second:
+				return
+			case n != want && took > 5*time.Second:
+				t.Fatalf("%s: %d have the share, not %d", when, n, want)
+			}
+		}
+	}
+	become("alone", 0)
+	k, err := s.Ledger.Acquire(t.Context(), ledger.Claim{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	become("while the service has the ledger", 0)
+	if _, err := conn.Exec(t.Context(), "UPDATE owlat_sync.leases SET pid = 0 WHERE kind = 'run'"); err != nil {
+		t.Fatal(err)
+	}
+	become("while another process has the ledger", 1)
+	if err := k.Release(); err != nil {
+		t.Fatal(err)
+	}
+	become("alone again", 0)
+	lost = ledger.ErrLockLost
+	if err := send(); err == nil || owlat.OutcomeUnknown(err) {
+		t.Errorf("when the service has lost its right: %v", err)
+	}
+}
+
+// carries is a line to errands of the process.
+type carries struct{ *setup.Errands }
+
+func (c carries) Call(ctx context.Context, _ string, e json.RawMessage) (json.RawMessage, error) {
+	return c.Carry(ctx, e)
+}
+
+// TestAReaderSendsWithTheShare lets somebody who may write nothing ask Owlat, as plans do.
+func TestAReaderSendsWithTheShare(t *testing.T) {
+	t.Parallel()
+	_, cfg, o, _ := sharing(t)
+	o.Reads = true
+	for _, locks := range []bool{true, false} {
+		out := outside(t, o, cfg, locks)
+		if got := rate(out.Client); !near(got, 30) {
+			t.Errorf("a reader sends %v a second", got)
+		}
+		if err := errors.Join(upsert(out), out.Close()); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -31,6 +31,7 @@ type Session struct {
 	engine  *reconcile.Engine
 	limited atomic.Int64 // requests that met the rate limit
 	unsent  *unsent      // nil: there is an API key
+	errands *Errands     // nil: none are done
 }
 
 // Open opens the ledger, and a client if use includes the deployment. Use must be what the configuration was read with. Without an
@@ -66,6 +67,9 @@ func (s *Session) newEngine(outside *owlat.Client) *reconcile.Engine {
 // Close closes the ledger, the sources that stay open, and the client's connections.
 func (s *Session) Close() error {
 	defer s.disconnect()
+	if s.errands != nil {
+		s.errands.close()
+	}
 	err := s.sources.keep(nil)
 	if ledgerErr := s.Ledger.Close(); ledgerErr != nil {
 		err = errors.Join(err, fmt.Errorf("close the ledger: %w", ledgerErr))
@@ -265,7 +269,7 @@ func (s *Session) withSource(sync config.Sync, do func(reconcile.Sync) error) (e
 
 // EndsAll reports whether the error that ended a sync would end the next one too.
 func EndsAll(err error) bool {
-	if _, wrong := errors.AsType[*ledger.DeploymentError](err); wrong || errors.Is(err, reconcile.ErrUnavailable) {
+	if _, wrong := errors.AsType[*ledger.DeploymentError](err); wrong || errors.Is(err, reconcile.ErrUnavailable) || errors.Is(err, ledger.ErrAway) {
 		return true
 	}
 	switch exitcode.Of(err) {

@@ -1,6 +1,7 @@
 package turns
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -37,13 +38,15 @@ func tell(askers []*asker, o Outcome) {
 // of ctx takes the request back, or ends its run softly if nobody else waits for that. A run that fails is not made again by itself, and
 // one that finds the ledger locked does not wait. A numbered request whose run is no longer queued fails with a *ledger.RunEndedError.
 func (d Desk) Do(ctx context.Context, r Request) Outcome {
-	if r.Run != 0 {
-		switch run, err := d.q.ledger.Run(ctx, r.Run); {
+	if number := cmp.Or(r.Run, r.Like); number != 0 {
+		run, err := d.q.ledger.Run(ctx, number)
+		switch {
 		case err != nil:
 			return Outcome{Err: err, Ended: errors.Is(err, ledger.ErrNoRun)}
-		case run.Status != ledger.StatusQueued:
+		case r.Run != 0 && run.Status != ledger.StatusQueued:
 			return Outcome{Run: r.Run, Status: run.Status, Err: &ledger.RunEndedError{Run: r.Run, Status: run.Status}, Ended: true}
 		}
+		r.Part = run.Part
 	}
 	me := &asker{make(chan Outcome, 1)}
 	r.askers = append(slices.Clip(r.askers), me)

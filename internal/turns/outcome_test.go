@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
 )
@@ -64,6 +65,28 @@ func TestWhoAsksHearsWhatBecameOfIt(t *testing.T) {
 		s.ask(Request{Sync: "b", Run: 99}).is(t, 0, 0, ledger.ErrNoRun, true)
 		s.close()
 		s.is(t, "0 a, 60 b#2, 120 a")
+	})
+}
+
+// TestThePartIsTheLedgers whatever the request says: whoever passes a number on does not know the part. What is asked for without one waits
+// for no run of a part.
+func TestThePartIsTheLedgers(t *testing.T) {
+	play(t, func(t *testing.T) {
+		s := newStage(t, "a", "b")
+		s.ask(Request{Sync: "b"})
+		died, _, _ := s.records.Enqueue(t.Context(), ledger.Run{Sync: "a", Part: owlatsync.Part{Only: []string{"7"}}})
+		s.set(died, ledger.StatusDied)
+		queued, _, _ := s.records.Enqueue(t.Context(), ledger.Run{Sync: "a", Part: owlatsync.Part{Only: []string{"8"}}})
+		like, alike := s.ask(Request{Sync: "a", Like: died}), s.ask(Request{Sync: "a", Like: died})
+		numbered, all, more := s.ask(Request{Sync: "a", Run: queued}), s.ask(Request{Sync: "a"}), s.ask(Request{Sync: "a"})
+		like.is(t, 2*time.Minute, 4, nil, true)
+		alike.is(t, 2*time.Minute, 4, nil, true)
+		numbered.is(t, 3*time.Minute, queued, nil, true)
+		all.is(t, 4*time.Minute, 5, nil, true)
+		more.is(t, 4*time.Minute, 5, nil, true)
+		s.ask(Request{Sync: "a", Like: 99}).is(t, 0, 0, ledger.ErrNoRun, true)
+		s.close()
+		s.is(t, "0 b, 60 a=7, 120 a#3=8, 180 a")
 	})
 }
 

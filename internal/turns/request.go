@@ -31,7 +31,9 @@ type Request struct {
 	// Keys names the rows that have changed; empty: any. Only of a request without a number.
 	Keys []string
 	Full bool           // Owlat's contacts are listed, and what was changed there is set right
-	Part owlatsync.Part // the rows that are applied
+	Part owlatsync.Part // the rows that are applied; what a ledger says of the run with the number counts
+	// Like is the number of a run that has ended, whose part is applied again; 0: Part says it. Only of a request without a number.
+	Like int64
 	// Run is the number of the run, which is queued in the ledger; 0: it gets one when it begins.
 	Run int64
 	// Approves is the number of the held run whose plan is applied; 0: none.
@@ -49,7 +51,12 @@ func (r *Request) plain() bool { return len(r.Keys) == 0 && r.Part.Whole() && r.
 
 // covers reports whether a run of r that begins later than other was asked for does all that other asks for.
 func (r *Request) covers(other *Request) bool {
-	return other.Run == 0 && r.plain() && (r.Full || !other.Full)
+	return other.Run == 0 && other.Part.Whole() && r.plain() && (r.Full || !other.Full)
+}
+
+// ofPartOf reports whether both requests ask for the same part.
+func (r *Request) ofPartOf(other *Request) bool {
+	return r.Part.Limit == other.Part.Limit && slices.Equal(r.Part.Only, other.Part.Only)
 }
 
 // share lets the outcome of r be that of another request, too.
@@ -58,7 +65,7 @@ func (r *Request) share(other Request) {
 	r.own = r.own || other.own
 }
 
-// join takes another request without a number into r, which has none either.
+// join takes another request without a number into r, which has none either and is for the same part.
 func (r *Request) join(other Request) {
 	r.share(other)
 	if r.Full = r.Full || other.Full; len(other.Keys) == 0 || len(r.Keys) == 0 || r.Full {
@@ -72,7 +79,7 @@ func (r *Request) join(other Request) {
 	}
 }
 
-// add adds a request to those of one sync that have not begun. Those without a number are one.
+// add adds a request to those of one sync that have not begun. Those without a number that are for the same part are one.
 func add(waiting []Request, r Request) []Request {
 	if r.Run != 0 {
 		if i := slices.IndexFunc(waiting, func(w Request) bool { return w.Run == r.Run }); i >= 0 {
@@ -96,7 +103,7 @@ func add(waiting []Request, r Request) []Request {
 		return waiting
 	}
 	for i := range waiting {
-		if waiting[i].Run == 0 {
+		if waiting[i].Run == 0 && waiting[i].ofPartOf(&r) {
 			waiting[i].join(r)
 			return waiting
 		}

@@ -164,6 +164,9 @@ func (s *stage) note(j *Job, what string) {
 	for _, key := range j.Keys {
 		about += "+" + key
 	}
+	for _, key := range j.Part.Only {
+		about += "=" + key
+	}
 	if j.Full {
 		about += "!"
 	}
@@ -474,7 +477,7 @@ func TestApprove(t *testing.T) {
 			}
 		}
 		s.close()
-		s.is(t, "0 a#4")
+		s.is(t, "0 a#4=7")
 	})
 }
 

@@ -116,7 +116,7 @@ func reopen(t *testing.T, open Open, folder string) Ledger {
 var (
 	noError, same               = kit.NoError, kit.Same
 	at, entry, many             = kit.At, kit.Entry, kit.Many
-	hold                        = kit.Hold
+	hold, await                 = kit.Hold, kit.Await
 	record, recordUnder, remove = kit.Record, kit.RecordUnder, kit.Remove
 )
 

@@ -120,14 +120,6 @@ func testProcesses(t *testing.T, open Open) {
 	}
 }
 
-// await takes the lock once a killed process has it no longer: a lease ends some time after its holder.
-func await(t *testing.T, l ledger.Store, purpose string) ledger.Lock {
-	t.Helper()
-	k, err := l.Acquire(t.Context(), ledger.Claim{Purpose: purpose, Wait: true})
-	noError(t, err)
-	return k
-}
-
 // groupSize is how many records one call of the recording process has.
 const groupSize = 3
 

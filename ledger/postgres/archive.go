@@ -9,6 +9,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/ledger/postgres/internal/heard"
 	"owlatsync/ledger/postgres/internal/pgrow"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // archive implements ledger.Archive.
@@ -45,7 +46,7 @@ func scanLine(rows pgx.Rows) (line ledger.HistoryLine, err error) {
 
 // History returns the history of the row in the order of recording, nil for an unknown row.
 func (a archive) History(ctx context.Context, sync, key string) ([]ledger.HistoryLine, error) {
-	return a.lines(ctx, historyOf, sync, key, head(key))
+	return a.lines(ctx, historyOf, sync, key, server.Head(key))
 }
 
 // Changes returns the history of all rows after the line with the number, in the order of recording.
@@ -73,7 +74,7 @@ func (a archive) Prune(ctx context.Context, before time.Time) (removed int64, er
 	for _, batch := range []func(*tx, time.Time) (n int64, more bool, err error){(*tx).pruneHistory, (*tx).pruneRuns, (*tx).pruneFeedback} {
 		for more := true; more; {
 			var n int64
-			err := a.update(ctx, "prune ledger", lazy, func(t *tx) (err error) {
+			err := a.update(ctx, "prune ledger", server.Lazy, func(t *tx) (err error) {
 				n, more, err = batch(t, before)
 				return err
 			})

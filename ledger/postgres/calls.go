@@ -8,6 +8,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/postgres/internal/heard"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // call is one call that shares its transaction with others. It has either news or a write.
@@ -79,7 +80,7 @@ func (b *base) share(ctx context.Context, c *call) error {
 	}
 	select {
 	case err := <-c.done:
-		return explain(context.WithoutCancel(ctx), err)
+		return server.Explain(context.WithoutCancel(ctx), err)
 	case <-ctx.Done():
 		if b.calls.withdraw(c) {
 			return context.Cause(ctx)
@@ -89,14 +90,14 @@ func (b *base) share(ctx context.Context, c *call) error {
 			return ledger.ErrClosed
 		}
 	}
-	return explain(context.WithoutCancel(ctx), <-c.done)
+	return server.Explain(context.WithoutCancel(ctx), <-c.done)
 }
 
 // writeCalls writes until nobody waits.
 func (b *base) writeCalls() {
 	for batch := b.calls.next(); len(batch) > 0; batch = b.calls.next() {
 		err := b.writeTogether(batch)
-		if err == nil || len(batch) == 1 || isAway(err) {
+		if err == nil || len(batch) == 1 || server.IsAway(err) {
 			for _, c := range batch {
 				c.done <- err
 			}
@@ -112,7 +113,7 @@ func (b *base) writeCalls() {
 func (b *base) writeTogether(batch []*call) error {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
-	return b.transact(ctx, durable, func(t *tx) error {
+	return b.transact(ctx, server.Durable, func(t *tx) error {
 		var news []*ledger.News
 		for _, c := range batch {
 			if c.news != nil {

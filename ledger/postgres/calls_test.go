@@ -12,6 +12,7 @@ import (
 
 	"owlatsync/internal/testdb"
 	"owlatsync/ledger"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // newsOf is news number n about a person.
@@ -83,7 +84,7 @@ func TestNewsShareTransactions(t *testing.T) {
 func TestNewsThatCannotBeWrittenFailAlone(t *testing.T) {
 	t.Parallel()
 	l := fresh(t)
-	err := l.update(t.Context(), "make a trigger", durable, func(t *tx) error {
+	err := l.update(t.Context(), "make a trigger", server.Durable, func(t *tx) error {
 		return errors.Join(
 			t.Exec(`CREATE FUNCTION @refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$`),
 			t.Exec(`CREATE TRIGGER refuse BEFORE INSERT ON @feedback FOR EACH ROW WHEN (NEW.contact = 'bad') EXECUTE FUNCTION @refuse()`))

@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/postgres/internal/change"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // commit is one call on its way to the server that shares its transaction with others.
 type commit struct {
-	steps []*step
+	steps []*change.Step
 	done  chan error // receives one result
 }
 
@@ -50,29 +52,36 @@ func (q *queue) withdraw(c *commit) bool {
 	return true
 }
 
+// recorder records entries under a lock.
+type recorder struct {
+	*fence
+	queue queue
+	rows  change.Numbers // only for who has the turn
+}
+
 // Record makes the records durable in their order, all or none. An entry needs a sync and a key; a zero ChangedAt becomes the
 // present time. Calls that come while a transaction is written share the next one. A call that cannot be written fails alone. If ctx
 // ends while the call waits, nothing of it is written. Once its transaction has begun, the call returns the true result. While the server
 // cannot be reached, it tries for some seconds.
-func (k *lock) Record(ctx context.Context, records ...ledger.Record) error {
+func (k *recorder) Record(ctx context.Context, records ...ledger.Record) error {
 	if err := k.record(ctx, records); err != nil {
-		return fmt.Errorf("record in ledger: %w", explain(ctx, err))
+		return fmt.Errorf("record in ledger: %w", server.Explain(ctx, err))
 	}
 	return nil
 }
 
-func (k *lock) record(ctx context.Context, records []ledger.Record) error {
+func (k *recorder) record(ctx context.Context, records []ledger.Record) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if err := k.usable(); err != nil || len(records) == 0 {
 		return err
 	}
-	steps, err := encodeRecords(records, time.Now())
+	steps, err := change.Encode(records, time.Now())
 	if err != nil {
 		return err
 	}
-	all := make([]*step, len(steps))
+	all := make([]*change.Step, len(steps))
 	for i := range steps {
 		all[i] = &steps[i]
 	}
@@ -80,7 +89,7 @@ func (k *lock) record(ctx context.Context, records []ledger.Record) error {
 }
 
 // share writes in a transaction that calls share which come while another one is written.
-func (k *lock) share(ctx context.Context, steps []*step) error {
+func (k *recorder) share(ctx context.Context, steps []*change.Step) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -105,7 +114,7 @@ func (k *lock) share(ctx context.Context, steps []*step) error {
 	return <-c.done
 }
 
-func (k *lock) commitWaiting(ctx context.Context) {
+func (k *recorder) commitWaiting(ctx context.Context) {
 	defer k.leaveTurn()
 	runtime.Gosched() // lets callers that the last transaction has answered join this one
 	batch := k.queue.takeAll()
@@ -126,14 +135,14 @@ func (k *lock) commitWaiting(ctx context.Context) {
 
 // concernsAll reports whether an error is no fault of one call among others.
 func concernsAll(err error) bool {
-	return isKnown(err) || isAway(err) || errors.Is(err, errUnknown) || stateOf(err) == stateDiskFull || stateOf(err) == stateReadOnly
+	return server.IsKnown(err) || server.IsAway(err) || errors.Is(err, errUnknown) || server.StateOf(err) == server.StateDiskFull || server.StateOf(err) == server.StateReadOnly
 }
 
-func (k *lock) commit(ctx context.Context, batch []*commit) error {
+func (k *recorder) commit(ctx context.Context, batch []*commit) error {
 	if err := k.usable(); err != nil {
 		return err
 	}
-	var steps []*step
+	var steps []*change.Step
 	for _, c := range batch {
 		steps = append(steps, c.steps...)
 	}

@@ -11,8 +11,7 @@
 //
 // Every statement is complete in itself or part of one transaction, so that a PgBouncer that pools transactions may stand between.
 //
-// The files: database.go has the connections, tx.go what runs in a transaction, text.go how texts pass, errors.go what errors mean,
-// migrate.go the schema, lease.go and renew.go the leases, lock.go the lock and its fence, record.go and commit.go what Record does, runs.go the
-// runs, read.go, all.go and syncs.go what planning reads. journal.go, queue.go, inbox.go, mailbox.go, outbox.go, archive.go, forget.go,
-// load.go, snapshot.go and setback.go have the rest.
+// What is common to all ledgers is inside: the server and its schema (server), leases and the fence (lease), how an entry and a run are kept
+// (entryrow, runrow), how records become statements (change), how entries are read (entries), what Owlat told (heard), how a person is
+// erased (erase), and how a snapshot is taken in (load).
 package postgres

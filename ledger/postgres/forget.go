@@ -10,6 +10,7 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/ledger/postgres/internal/erase"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // ForgetPerson erases what the ledger holds about the person with the address, in all syncs of the deployment, and returns the number of
@@ -20,7 +21,7 @@ import (
 // what Owlat told, so that a repetition changes nothing.
 //
 // ForgetPerson takes the lock as a run does, and fails with a *ledger.LockedError while another holds it. From then on no query finds the
-// person. Then it has the server vacuum the tables, so that no version of a row with the person is left in them either, as far as no
+// person, and runs may go on. Then it has the server vacuum the tables, so that no version of a row with the person is left in them either, as far as no
 // transaction goes on that could still see it; a user who does not own the tables leaves that to the server's own vacuum. The free space of
 // pages keeps the bytes until the server uses it: only VACUUM FULL, which locks the tables of all deployments, writes them anew. It does
 // not reach the server's write-ahead log, standbys that lag, backups and exports. It sends nothing to Owlat, whose contact stays. If a row
@@ -30,13 +31,25 @@ func (a archive) ForgetPerson(ctx context.Context, address string) (rows int, er
 	if !strings.Contains(address, "@") {
 		return 0, errors.New("forget a person in the ledger: what was given is no address")
 	}
+	if rows, err = a.forget(ctx, address); err != nil {
+		return 0, err
+	}
+	if err := a.vacuum(ctx); err != nil { // which may take long, so runs may go on
+		return rows, fmt.Errorf("%s: what was deleted may still be in its tables, unseen, until the server vacuums them: %w", forgetting, server.Explain(ctx, err))
+	}
+	return rows, nil
+}
+
+const forgetting = "forget a person in the ledger"
+
+// forget erases a person from what queries find.
+func (a archive) forget(ctx context.Context, address string) (rows int, err error) {
 	k, err := a.locker.acquire(ctx, ledger.Claim{Purpose: "forgetting a person"})
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, k.Release()) }()
-	const doing = "forget a person in the ledger"
-	err = k.update(ctx, doing, durable, func(t *tx) error {
+	err = k.update(ctx, forgetting, server.Durable, func(t *tx) error {
 		x, err := erase.Find(t, address)
 		if err != nil {
 			return err
@@ -48,19 +61,13 @@ func (a archive) ForgetPerson(ctx context.Context, address string) (rows int, er
 		rows = len(x.Rows)
 		return x.Erase(secret)
 	})
-	if err != nil {
-		return 0, err
-	}
-	if err := a.vacuum(ctx); err != nil {
-		return rows, fmt.Errorf("%s: what was deleted may still be in its tables, unseen, until the server vacuums them: %w", doing, explain(ctx, err))
-	}
-	return rows, nil
+	return rows, err
 }
 
 // vacuum has the server remove what was deleted from the tables that name persons.
 func (a archive) vacuum(ctx context.Context) error {
 	const tables = "@entries, @history, @plan, @runs, @bookmarks, @opt_outs, @feedback, @suppressions, @known, @deliveries"
-	_, err := a.db.pool.Exec(ctx, a.db.sql("VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON, TRUNCATE OFF) "+tables))
+	_, err := a.db.Pool.Exec(ctx, a.db.SQL("VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON, TRUNCATE OFF) "+tables))
 	return err
 }
 

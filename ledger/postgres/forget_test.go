@@ -12,6 +12,7 @@ import (
 	"owlatsync"
 	"owlatsync/internal/testdb"
 	"owlatsync/ledger"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // tracesIn looks for texts in everything that the database holds, as rows and as the bytes of the tables' pages, and returns where it found
@@ -20,8 +21,8 @@ func tracesIn(t *testing.T, d *Database, texts ...string) (found []string) {
 	t.Helper()
 	ctx := t.Context()
 	var tables []string
-	rows, err := d.pool.Query(ctx, "SELECT relname::text FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind = 'r'", d.schema)
-	err = eachRow(rows, err, func(rows pgx.Rows) error {
+	rows, err := d.db.Pool.Query(ctx, "SELECT relname::text FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind = 'r'", d.Schema())
+	err = server.EachRow(rows, err, func(rows pgx.Rows) error {
 		var name string
 		err := rows.Scan(&name)
 		tables = append(tables, name)
@@ -33,15 +34,15 @@ func tracesIn(t *testing.T, d *Database, texts ...string) (found []string) {
 	for _, table := range tables {
 		for _, text := range texts {
 			var n int
-			name := d.schema + "." + table
-			if err := d.pool.QueryRow(ctx, "SELECT count(*) FROM "+name+" r WHERE position($1 IN r::text) > 0 OR position($2 IN r::text) > 0", text, hex.EncodeToString([]byte(text))).Scan(&n); err != nil {
+			name := d.Schema() + "." + table
+			if err := d.db.Pool.QueryRow(ctx, "SELECT count(*) FROM "+name+" r WHERE position($1 IN r::text) > 0 OR position($2 IN r::text) > 0", text, hex.EncodeToString([]byte(text))).Scan(&n); err != nil {
 				t.Fatal(table, err)
 			}
 			if n > 0 {
 				found = append(found, table+" has rows with "+text)
 			}
 			var pages []byte
-			err := d.pool.QueryRow(ctx, `SELECT coalesce(string_agg(t_data, ''::bytea), ''::bytea) FROM generate_series(0, pg_relation_size($1::text::regclass) / 8192 - 1) AS p,
+			err := d.db.Pool.QueryRow(ctx, `SELECT coalesce(string_agg(t_data, ''::bytea), ''::bytea) FROM generate_series(0, pg_relation_size($1::text::regclass) / 8192 - 1) AS p,
 				heap_page_items(get_raw_page($1::text, p))`, name).Scan(&pages)
 			if err != nil {
 				t.Fatal(table, err)
@@ -59,7 +60,7 @@ func TestForgetPersonLeavesNoTrace(t *testing.T) {
 	t.Parallel()
 	const address, contact = "zebedee@example.com", "contact-zebedee"
 	d := openDatabase(t, testdb.Postgres(t))
-	if _, err := d.pool.Exec(t.Context(), "CREATE EXTENSION pageinspect"); err != nil {
+	if _, err := d.db.Pool.Exec(t.Context(), "CREATE EXTENSION pageinspect"); err != nil {
 		t.Skipf("the server has no pageinspect: %v", err)
 	}
 	l := openLedger(t, d, "acme")

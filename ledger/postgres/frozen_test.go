@@ -58,7 +58,7 @@ func TestAFrozenProcess(t *testing.T) {
 	l := openLedger(t, openDatabase(t, dsn), "")
 	begun := time.Now()
 	k := takeLock(t, l)
-	if took := time.Since(begun); took > brief.life+5*time.Second {
+	if took := time.Since(begun); took > brief.Life+5*time.Second {
 		t.Errorf("the lock was taken over after %v", took)
 	}
 	put(t, k, "next")

@@ -11,8 +11,10 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
+	"owlatsync/ledger/postgres/internal/change"
 	"owlatsync/ledger/postgres/internal/heard"
 	"owlatsync/ledger/postgres/internal/pgrow"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // inbox implements ledger.Inbox.
@@ -23,7 +25,7 @@ func (i inbox) NoteOptOuts(ctx context.Context, optOuts ...ledger.OptOut) error 
 	if len(optOuts) == 0 {
 		return nil
 	}
-	return i.update(ctx, "note opt-outs in ledger", durable, func(t *tx) error {
+	return i.update(ctx, "note opt-outs in ledger", server.Durable, func(t *tx) error {
 		for _, o := range optOuts {
 			if err := o.Check(); err != nil {
 				return err
@@ -50,7 +52,7 @@ func (i inbox) Retry(ctx context.Context, sync string, keys []string, now time.T
 		for chunk := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(keys))), retryBatch) {
 			heads := make([]string, len(chunk))
 			for k, key := range chunk {
-				heads[k] = head(key)
+				heads[k] = server.Head(key)
 			}
 			n, err := i.retry(ctx, now, failedByKey, sync, pgrow.Bytes(chunk), pgrow.Bytes(heads))
 			if rows += n; err != nil {
@@ -67,7 +69,7 @@ func (i inbox) Retry(ctx context.Context, sync string, keys []string, now time.T
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w", retrying, explain(ctx, err))
+		return 0, fmt.Errorf("%s: %w", retrying, server.Explain(ctx, err))
 	}
 	for chunk := range slices.Chunk(numbers, retryBatch) {
 		n, err := i.retry(ctx, now, failedByID, sync, chunk)
@@ -89,7 +91,7 @@ type failedRow struct {
 
 // retry makes the failed rows due that the query finds.
 func (i inbox) retry(ctx context.Context, now time.Time, query string, args ...any) (rows int, err error) {
-	err = i.update(ctx, retrying, durable, func(t *tx) error {
+	err = i.update(ctx, retrying, server.Durable, func(t *tx) error {
 		if err := t.fence(); err != nil {
 			return err
 		}
@@ -146,5 +148,5 @@ func makeDue(t *tx, failed []failedRow, now time.Time) error {
 	n := len(failed)
 	syncs, at, runs := slices.Repeat([]int64{sync}, n), slices.Repeat([]int64{time.Now().UnixMicro()}, n), make([]int64, n)
 	events, notes := slices.Repeat([]string{ledger.EventRetry}, n), slices.Repeat([]string{ledger.NoteRetry}, n)
-	return t.Exec(addLines, t.deployment, n, syncs, pgrow.Bytes(keys), at, runs, pgrow.Bytes(events), pgrow.Bytes(notes))
+	return t.Exec(change.AddLines, t.deployment, n, syncs, pgrow.Bytes(keys), at, runs, pgrow.Bytes(events), pgrow.Bytes(notes))
 }

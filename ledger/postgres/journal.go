@@ -11,6 +11,7 @@ import (
 	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/postgres/internal/pgrow"
 	"owlatsync/ledger/postgres/internal/runrow"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // journal implements ledger.Journal.
@@ -79,7 +80,7 @@ func (j journal) Plan(ctx context.Context, run int64) iter.Seq2[ledger.PlanItem,
 		for {
 			items, last, err := j.planPage(ctx, query, args)
 			if err != nil {
-				yield(ledger.PlanItem{}, fmt.Errorf("read plan of the ledger: %w", explain(ctx, err)))
+				yield(ledger.PlanItem{}, fmt.Errorf("read plan of the ledger: %w", server.Explain(ctx, err)))
 				return
 			}
 			for _, item := range items {

@@ -9,10 +9,12 @@ import (
 
 	"owlatsync/internal/testdb"
 	"owlatsync/ledger"
+	"owlatsync/ledger/postgres/internal/lease"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
-// brief are lifetimes for tests.
-var brief = timing{life: 2400 * time.Millisecond, renew: 400 * time.Millisecond, margin: 600 * time.Millisecond, look: 20 * time.Millisecond}
+// brief are lease.Lifetimes for tests.
+var brief = lease.Timing{Life: 2400 * time.Millisecond, Renew: 400 * time.Millisecond, Margin: 600 * time.Millisecond, Look: 20 * time.Millisecond}
 
 // openDatabase opens a database with leases that live briefly.
 func openDatabase(t testing.TB, dsn string) *Database {
@@ -70,7 +72,7 @@ func expire(t testing.TB, l *Ledger) {
 }
 
 func (l *Ledger) loseLock() error {
-	return l.update(context.Background(), "end a lease", durable, func(t *tx) error {
+	return l.update(context.Background(), "end a lease", server.Durable, func(t *tx) error {
 		return t.Exec("UPDATE @leases SET expires = '-infinity' WHERE deployment = $1 AND kind = 'run'", t.deployment)
 	})
 }

@@ -9,12 +9,13 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/postgres/internal/entries"
 )
 
 // Ledger is the ledger of one deployment. Its methods are safe for concurrent use.
 type Ledger struct {
 	*base
-	entryReader
+	entries.Reader
 	syncReader
 	journal
 	runQueue
@@ -28,7 +29,7 @@ type Ledger struct {
 
 func newLedger(b *base) *Ledger {
 	l := &Ledger{
-		base: b, entryReader: entryReader{b}, syncReader: syncReader{b}, journal: journal{b}, runQueue: runQueue{b},
+		base: b, Reader: entries.Reader{Source: source{b}}, syncReader: syncReader{b}, journal: journal{b}, runQueue: runQueue{b},
 		inbox: inbox{b}, mailbox: mailbox{b}, outbox: outbox{b}, alerts: alerts{b}, locker: locker{b},
 	}
 	l.archive = archive{base: b, locker: l.locker}
@@ -37,7 +38,7 @@ func newLedger(b *base) *Ledger {
 
 // base is what all parts of a ledger share.
 type base struct {
-	db     *Database
+	db     *core
 	name   string
 	id     atomic.Int64 // of the deployment; 0: not known yet, or not there
 	syncs  numbers
@@ -78,8 +79,8 @@ func (b *base) create(ctx context.Context) (int64, error) {
 }
 
 // find returns the number of a deployment, 0 if nothing was ever written.
-func (d *Database) find(ctx context.Context, name string) (id int64, err error) {
-	err = d.pool.QueryRow(ctx, d.sql("SELECT id FROM @deployments WHERE name = $1"), name).Scan(&id)
+func (d *core) find(ctx context.Context, name string) (id int64, err error) {
+	err = d.Pool.QueryRow(ctx, d.SQL("SELECT id FROM @deployments WHERE name = $1"), name).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = nil
 	}
@@ -87,14 +88,14 @@ func (d *Database) find(ctx context.Context, name string) (id int64, err error) 
 }
 
 // create returns the number of a deployment, and makes its row if there is none.
-func (d *Database) create(ctx context.Context, name string) (id int64, err error) {
+func (d *core) create(ctx context.Context, name string) (id int64, err error) {
 	if id, err := d.find(ctx, name); id != 0 || err != nil {
 		return id, err
 	}
-	if d.readOnly {
+	if d.ReadOnly {
 		return 0, ledger.ErrReadOnly
 	}
-	err = d.pool.QueryRow(ctx, d.sql(`INSERT INTO @deployments AS d (name) VALUES ($1)
+	err = d.Pool.QueryRow(ctx, d.SQL(`INSERT INTO @deployments AS d (name) VALUES ($1)
 		ON CONFLICT (name) DO UPDATE SET name = d.name RETURNING id`), name).Scan(&id)
 	return id, err
 }
@@ -122,7 +123,7 @@ func (l *Ledger) Close() error {
 
 // Unwritable returns why the ledger cannot be written, nil if it could be when it was opened.
 func (l *Ledger) Unwritable() error {
-	if l.db.readOnly {
+	if l.db.ReadOnly {
 		return ledger.ErrReadOnly
 	}
 	return nil

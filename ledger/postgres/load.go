@@ -6,6 +6,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/postgres/internal/load"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // Load calls write to put a snapshot into the empty ledger, all or nothing. It takes the lock as a run does, and fails with a
@@ -18,7 +19,7 @@ func (a archive) Load(ctx context.Context, deployment string, write func(ledger.
 	}
 	defer func() { err = errors.Join(err, k.Release()) }()
 	written := false
-	return k.transact(ctx, durable, func(t *tx) error {
+	return k.transact(ctx, server.Durable, func(t *tx) error {
 		if written { // what write reads from may have come to its end
 			return errors.New("the connection to PostgreSQL broke while the ledger was imported, and nothing was: try again")
 		}
@@ -35,11 +36,11 @@ func (a archive) Load(ctx context.Context, deployment string, write func(ledger.
 				return err
 			}
 		}
-		l := load.New(t, t.l.db.schema)
+		l := load.New(t, t.l.db.Schema)
 		if err := write(l); err != nil {
 			return err
 		}
-		return explain(ctx, l.End())
+		return server.Explain(ctx, l.End())
 	})
 }
 

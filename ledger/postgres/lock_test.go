@@ -10,6 +10,7 @@ import (
 
 	"owlatsync/internal/testdb"
 	"owlatsync/ledger"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // eventually waits until the condition holds.
@@ -39,7 +40,7 @@ func TestALockIsRenewed(t *testing.T) {
 		if _, err := other.Acquire(t.Context(), ledger.Claim{}); !errors.Is(err, ledger.ErrLocked) {
 			t.Fatalf("acquired beside another: %v", err)
 		}
-		return time.Since(begun) > brief.life+brief.life/4
+		return time.Since(begun) > brief.Life+brief.Life/4
 	})
 	put(t, k, "b")
 	mustHold(t, other, "b")
@@ -212,7 +213,7 @@ func TestABriefAbsenceOfTheServerIsWaitedFor(t *testing.T) {
 		p.cut()
 	}
 	p.set(refuses)
-	back := time.AfterFunc(brief.life/4, func() { p.set(passes) })
+	back := time.AfterFunc(brief.Life/4, func() { p.set(passes) })
 	defer back.Stop()
 	put(t, k, "after an absence")
 	if err := k.Check(); err != nil {
@@ -329,12 +330,12 @@ func TestAFrozenWriteDoesNotKeepTheLock(t *testing.T) {
 	l, other := openLedger(t, d, ""), openLedger(t, openDatabase(t, dsn), "")
 	k := takeLock(t, l)
 	put(t, k, "before")
-	frozen, err := d.pool.Begin(t.Context()) // as of a holder that was stopped after its first statement
+	frozen, err := d.db.Pool.Begin(t.Context()) // as of a holder that was stopped after its first statement
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = frozen.Rollback(context.WithoutCancel(t.Context())) }()
-	if _, err := frozen.Exec(t.Context(), d.sql(passFence), k.deployment, k.epoch, k.holder, k.writes, 1); err != nil {
+	if _, err := frozen.Exec(t.Context(), d.db.SQL(passFence), k.Deployment, k.Number, k.Holder, k.writes, 1); err != nil {
 		t.Fatal(err)
 	}
 	expire(t, other)
@@ -356,13 +357,13 @@ func TestALongWriteOfALiveHolderIsLeftAlone(t *testing.T) {
 	dsn := testdb.Postgres(t)
 	l, other := openLedger(t, openDatabase(t, dsn), ""), openLedger(t, openDatabase(t, dsn), "")
 	k := takeLock(t, l)
-	err := k.update(t.Context(), "write for long", durable, func(*tx) error {
+	err := k.update(t.Context(), "write for long", server.Durable, func(*tx) error {
 		begun := time.Now()
 		eventually(t, "longer than a lease lives", func() bool {
 			if _, err := other.Acquire(t.Context(), ledger.Claim{}); !errors.Is(err, ledger.ErrLocked) {
 				t.Fatalf("acquired beside another: %v", err)
 			}
-			return time.Since(begun) > brief.life+brief.life/4
+			return time.Since(begun) > brief.Life+brief.Life/4
 		})
 		return k.Check()
 	})
@@ -392,7 +393,7 @@ func TestLostCommits(t *testing.T) {
 				if unanswered {
 					p.set(refuses)
 				}
-				err := other.update(t.Context(), "lose commits", durable, func(t *tx) error { return t.Exec(lose, t.deployment) })
+				err := other.update(t.Context(), "lose commits", server.Durable, func(t *tx) error { return t.Exec(lose, t.deployment) })
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -421,6 +422,42 @@ func TestLostCommits(t *testing.T) {
 	}
 }
 
+// TestWhatNeedNotBeDurableDoesNotCount loses nothing that matters to a crash of the server.
+func TestWhatNeedNotBeDurableDoesNotCount(t *testing.T) {
+	t.Parallel()
+	l := fresh(t)
+	k := takeLock(t, l)
+	put(t, k, "1")
+	run, err := k.BeginRun(t.Context(), ledger.Run{Sync: "users"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	writes := func() (n int64) {
+		if err := l.row(t.Context(), "SELECT writes FROM @fences WHERE deployment = $1", nil, &n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := writes()
+	if err := k.Beat(t.Context(), ledger.Beat{Run: run, Stage: ledger.StageReading}); err != nil {
+		t.Error(err)
+	}
+	if after := writes(); after != before || after != k.writes {
+		t.Errorf("a beat counts: %d writes, then %d, %d known", before, after, k.writes)
+	}
+	if err := k.KeepPlan(t.Context(), run, []ledger.PlanItem{{Key: "1"}}); err != nil {
+		t.Error(err)
+	}
+	if after := writes(); after != before+1 || after != k.writes {
+		t.Errorf("a plan does not count: %d writes, then %d, %d known", before, after, k.writes)
+	}
+	expire(t, l)
+	takeLock(t, openLedger(t, openDatabase(t, l.db.Pool.Config().ConnString()), ""))
+	if err := k.Beat(t.Context(), ledger.Beat{Run: run, Stage: ledger.StageApplying}); !errors.Is(err, ledger.ErrLockLost) {
+		t.Errorf("a beat under a lock that was lost: %v", err)
+	}
+}
+
 // TestAHolderOnLostGroundsLosesTheLock has a holder that took the lock after a failover, and an earlier one that notices what was lost.
 func TestAHolderOnLostGroundsLosesTheLock(t *testing.T) {
 	t.Parallel()
@@ -428,7 +465,7 @@ func TestAHolderOnLostGroundsLosesTheLock(t *testing.T) {
 	l, other := openLedger(t, openDatabase(t, dsn), ""), openLedger(t, openDatabase(t, dsn), "")
 	k := takeLock(t, l)
 	put(t, k, "lost")
-	err := other.update(t.Context(), "lose commits", durable, func(t *tx) error {
+	err := other.update(t.Context(), "lose commits", server.Durable, func(t *tx) error {
 		if err := t.Exec("DELETE FROM @leases WHERE deployment = $1", t.deployment); err != nil {
 			return err
 		}

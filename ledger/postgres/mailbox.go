@@ -10,6 +10,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/ledger/postgres/internal/heard"
 	"owlatsync/ledger/postgres/internal/pgrow"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // mailbox implements ledger.Mailbox.
@@ -18,7 +19,7 @@ type mailbox struct{ *base }
 // reading explains the error of a read.
 func reading[T any](ctx context.Context, what string, found T, err error) (T, error) {
 	if err != nil {
-		return *new(T), fmt.Errorf("read %s of the ledger: %w", what, explain(ctx, err))
+		return *new(T), fmt.Errorf("read %s of the ledger: %w", what, server.Explain(ctx, err))
 	}
 	return found, nil
 }
@@ -49,7 +50,7 @@ func (m mailbox) LastFeedback(ctx context.Context) (time.Time, error) {
 
 // Lift implements ledger.Mailbox.
 func (m mailbox) Lift(ctx context.Context, address string) (was bool, err error) {
-	err = m.update(ctx, "lift a suppression of the ledger", durable, func(t *tx) error {
+	err = m.update(ctx, "lift a suppression of the ledger", server.Durable, func(t *tx) error {
 		var secret []byte
 		if err := t.Row("SELECT forget_secret FROM @deployments WHERE id = $1", []any{t.deployment}, &secret); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/postgres/internal/heard"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // outbox implements ledger.Outbox. Its writes share transactions as those of TakeIn do.
@@ -48,7 +49,7 @@ func (o outbox) Undelivered(ctx context.Context, id int64, reason string, refuse
 
 // RetryDeliveries implements ledger.Outbox.
 func (o outbox) RetryDeliveries(ctx context.Context, ids []int64, now time.Time) (n int, err error) {
-	err = o.update(ctx, "let dead deliveries of the ledger be tried", durable, func(t *tx) error {
+	err = o.update(ctx, "let dead deliveries of the ledger be tried", server.Durable, func(t *tx) error {
 		again, err := heard.Retry(t, ids, now)
 		n = int(again)
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/postgres/internal/runrow"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // runQueue implements ledger.Queue.
@@ -29,7 +30,7 @@ func (q runQueue) Enqueue(ctx context.Context, run ledger.Run) (id int64, isNew 
 	if err != nil {
 		return 0, false, fmt.Errorf("%s: %w", doing, err)
 	}
-	err = q.update(ctx, doing, durable, func(t *tx) error {
+	err = q.update(ctx, doing, server.Durable, func(t *tx) error {
 		sync, err := t.syncID(run.Sync)
 		if err != nil {
 			return err
@@ -65,7 +66,7 @@ func (q runQueue) Dequeue(ctx context.Context, id int64, status ledger.Status, m
 	if !status.Ended() {
 		return false, fmt.Errorf("%s: run %d is to end as %q", doing, id, status)
 	}
-	err = q.update(ctx, doing, durable, func(t *tx) error {
+	err = q.update(ctx, doing, server.Durable, func(t *tx) error {
 		n, err := t.Change(dequeue, id, string(status), message, time.Now().UnixMicro())
 		if was = n > 0; err == nil && !was {
 			_, err = t.statusOf(id)

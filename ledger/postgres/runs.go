@@ -13,16 +13,20 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/postgres/internal/runrow"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
+// runWriter writes runs and bookmarks under a lock.
+type runWriter struct{ *fence }
+
 // BeginRun implements ledger.Writer.
-func (k *lock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err error) {
+func (k runWriter) BeginRun(ctx context.Context, run ledger.Run) (id int64, err error) {
 	const doing = "begin run in ledger"
 	args, err := runrow.Encode(&run, time.Now())
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", doing, err)
 	}
-	err = k.update(ctx, doing, lazy, func(t *tx) error {
+	err = k.update(ctx, doing, server.Durable, func(t *tx) error {
 		sync, err := t.syncID(run.Sync)
 		if err != nil {
 			return err
@@ -31,17 +35,17 @@ func (k *lock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err erro
 			return err
 		}
 		if id = run.ID; id != 0 {
-			return t.beginQueued(&run, sync, k.epoch, args)
+			return t.beginQueued(&run, sync, k.Number, args)
 		}
 		if id, err = t.numbers(countRuns, 1); err != nil {
 			return err
 		}
-		return t.Exec(runrow.Insert, append([]any{t.deployment, id, sync, k.epoch, run.Full, run.Approves}, args...)...)
+		return t.Exec(runrow.Insert, append([]any{t.deployment, id, sync, k.Number, run.Full, run.Approves}, args...)...)
 	})
 	if err != nil {
 		return 0, err
 	}
-	sweep(ctx, k)
+	sweep(ctx, k.fence)
 	return id, nil
 }
 
@@ -62,7 +66,7 @@ func (t *tx) beginQueued(run *ledger.Run, sync, epoch int64, args []any) error {
 }
 
 // Beat implements ledger.Writer.
-func (k *lock) Beat(ctx context.Context, beat ledger.Beat) error {
+func (k runWriter) Beat(ctx context.Context, beat ledger.Beat) error {
 	const doing = "note in ledger how far a run is"
 	report, err := runrow.JSONOrNull(beat.Report, beat.Report == nil)
 	if err != nil {
@@ -72,7 +76,7 @@ func (k *lock) Beat(ctx context.Context, beat ledger.Beat) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	return k.update(ctx, doing, lazy, func(t *tx) error {
+	return k.update(ctx, doing, server.Lazy, func(t *tx) error {
 		n, err := t.Affect(`UPDATE @runs SET heartbeat = $3, stage = $4, report = coalesce($5, report), summary = coalesce($6, summary)
 			WHERE deployment = $1 AND id = $2 AND status = 'running'`, t.deployment, beat.Run, time.Now().UnixMicro(), string(beat.Stage), report, summary)
 		if err == nil && n == 0 {
@@ -96,8 +100,8 @@ func unknownRun(err error, id int64) error {
 }
 
 // PauseRun implements ledger.Turns.
-func (k *lock) PauseRun(ctx context.Context, id int64) error {
-	return k.update(ctx, "let a run of the ledger wait", lazy, func(t *tx) error {
+func (k runWriter) PauseRun(ctx context.Context, id int64) error {
+	return k.update(ctx, "let a run of the ledger wait", server.Durable, func(t *tx) error {
 		n, err := t.Affect("UPDATE @runs SET status = 'waiting', heartbeat = $3 WHERE deployment = $1 AND id = $2 AND status IN ('running', 'waiting')",
 			t.deployment, id, time.Now().UnixMicro())
 		if err != nil || n > 0 {
@@ -112,8 +116,8 @@ func (k *lock) PauseRun(ctx context.Context, id int64) error {
 }
 
 // ResumeRun implements ledger.Turns.
-func (k *lock) ResumeRun(ctx context.Context, id int64) error {
-	return k.update(ctx, "let a run of the ledger go on", lazy, func(t *tx) error {
+func (k runWriter) ResumeRun(ctx context.Context, id int64) error {
+	return k.update(ctx, "let a run of the ledger go on", server.Durable, func(t *tx) error {
 		if status, err := t.statusOf(id); err != nil {
 			return err
 		} else if status != ledger.StatusWaiting {
@@ -122,12 +126,12 @@ func (k *lock) ResumeRun(ctx context.Context, id int64) error {
 		if err := t.bury(0); err != nil {
 			return err
 		}
-		return t.Exec("UPDATE @runs SET status = 'running', epoch = $3, heartbeat = $4 WHERE deployment = $1 AND id = $2", t.deployment, id, k.epoch, time.Now().UnixMicro())
+		return t.Exec("UPDATE @runs SET status = 'running', epoch = $3, heartbeat = $4 WHERE deployment = $1 AND id = $2", t.deployment, id, k.Number, time.Now().UnixMicro())
 	})
 }
 
 // KeepPlan implements ledger.Writer.
-func (k *lock) KeepPlan(ctx context.Context, run int64, items []ledger.PlanItem) error {
+func (k runWriter) KeepPlan(ctx context.Context, run int64, items []ledger.PlanItem) error {
 	n := len(items)
 	phases, orders := make([]int64, n), make([]int64, n)
 	keys, bodies, addresses := make([][]byte, n), make([][]byte, n), make([][]byte, n)
@@ -136,7 +140,7 @@ func (k *lock) KeepPlan(ctx context.Context, run int64, items []ledger.PlanItem)
 		bodies[i] = append([]byte{}, items[i].Body...)
 		addresses[i], _ = entry.EncodeHashes(items[i].Addresses).([]byte)
 	}
-	return k.update(ctx, "keep plan in ledger", lazy, func(t *tx) error {
+	return k.update(ctx, "keep plan in ledger", server.Durable, func(t *tx) error {
 		status, err := t.statusOf(run)
 		if err != nil || n == 0 {
 			return err
@@ -153,13 +157,13 @@ func (k *lock) KeepPlan(ctx context.Context, run int64, items []ledger.PlanItem)
 }
 
 // EndRun implements ledger.Writer.
-func (k *lock) EndRun(ctx context.Context, ending ledger.Ending) error {
+func (k runWriter) EndRun(ctx context.Context, ending ledger.Ending) error {
 	const doing = "end run in ledger"
 	args, mark, err := encodeEnding(&ending)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	err = k.update(ctx, doing, durable, func(t *tx) error {
+	err = k.update(ctx, doing, server.Durable, func(t *tx) error {
 		var sync int64
 		err := t.Row("UPDATE @runs SET "+runrow.Replace+" WHERE deployment = $1 AND id = $2 AND $3 = 0 RETURNING sync",
 			append([]any{t.deployment, ending.Run.ID, 0}, args...), &sync)
@@ -186,7 +190,7 @@ func (k *lock) EndRun(ctx context.Context, ending ledger.Ending) error {
 		return nil
 	})
 	if err == nil {
-		sweep(ctx, k)
+		sweep(ctx, k.fence)
 	}
 	return err
 }

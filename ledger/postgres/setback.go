@@ -10,7 +10,9 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
+	"owlatsync/ledger/postgres/internal/change"
 	"owlatsync/ledger/postgres/internal/entryrow"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // SetBack makes the ledger one that is older than what was done with it, for the case that this cannot be noticed: the server was put
@@ -28,12 +30,12 @@ func (l *Ledger) SetBack(ctx context.Context) (err error) {
 func (k *lock) mend(ctx context.Context) error {
 	var behind bool
 	if err := k.row(ctx, "SELECT behind FROM @deployments WHERE id = $1", nil, &behind); err != nil {
-		return fmt.Errorf("see how old the ledger is: %w", explain(ctx, err))
+		return fmt.Errorf("see how old the ledger is: %w", server.Explain(ctx, err))
 	}
 	if !behind {
 		return nil
 	}
-	k.db.log.Warn("PostgreSQL lost what it had acknowledged, so the ledger is older than what was done: its entries are made safe", "deployment", k.name)
+	k.db.Log.Warn("PostgreSQL lost what it had acknowledged, so the ledger is older than what was done: its entries are made safe", "deployment", k.name)
 	return k.setBack(ctx)
 }
 
@@ -41,7 +43,7 @@ func (k *lock) mend(ctx context.Context) error {
 // still counts as behind.
 func (k *lock) setBack(ctx context.Context) error {
 	const doing = "make a ledger safe that is older than what was done"
-	err := k.update(ctx, doing, durable, func(t *tx) error {
+	err := k.update(ctx, doing, server.Durable, func(t *tx) error {
 		_, err := t.Change("UPDATE @deployments SET behind = true WHERE id = $1 AND NOT behind")
 		return err
 	})
@@ -49,7 +51,7 @@ func (k *lock) setBack(ctx context.Context) error {
 		return err
 	}
 	for after, more := (numbered{}), true; more; {
-		err := k.update(ctx, doing, lazy, func(t *tx) (err error) {
+		err := k.update(ctx, doing, server.Durable, func(t *tx) (err error) {
 			after, more, err = t.setBackSome(after)
 			return err
 		})
@@ -57,7 +59,7 @@ func (k *lock) setBack(ctx context.Context) error {
 			return err
 		}
 	}
-	return k.update(ctx, doing, durable, func(t *tx) error {
+	return k.update(ctx, doing, server.Durable, func(t *tx) error {
 		now := time.Now().UnixMicro()
 		if err := t.Exec("UPDATE @syncs SET set_back = $2 WHERE deployment = $1", t.deployment, now); err != nil {
 			return err
@@ -113,7 +115,7 @@ func (t *tx) setBackSome(after numbered) (last numbered, more bool, err error) {
 	if err := t.Exec(entryrow.Put, entryrow.PutArgs(t.deployment, syncs, numbers, kept)...); err != nil {
 		return last, false, err
 	}
-	return last, n == setBackPage, t.Exec(setMarks, syncs, numbers, marks)
+	return last, n == setBackPage, t.Exec(change.SetMarks, syncs, numbers, marks)
 }
 
 // trialRoom is how much a trial asks the disk for, in bytes.
@@ -122,7 +124,7 @@ const trialRoom = 64 << 10
 // Try makes a durable write that changes nothing and asks the disk for some room, and returns why the ledger does not take one, nil if it
 // does.
 func (l *Ledger) Try(ctx context.Context) error {
-	return l.update(ctx, "try to write the ledger", durable, func(t *tx) error {
+	return l.update(ctx, "try to write the ledger", server.Durable, func(t *tx) error {
 		if _, err := t.Change("UPDATE @deployments SET name = name WHERE id = $1"); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"owlatsync/internal/testdb"
 	"owlatsync/ledger"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // unsafeEntry is an entry of which nothing may be left that a run would act on, once the ledger is set back.
@@ -100,7 +101,7 @@ func TestWhoTakesTheLockAfterLostCommitsMakesEntriesSafe(t *testing.T) {
 	l := fresh(t)
 	furnishUnsafe(t, l, "users", 3)
 	note := func(behind bool) error {
-		return l.update(t.Context(), "note", durable, func(t *tx) error { return t.Exec("UPDATE @deployments SET behind = $1", behind) })
+		return l.update(t.Context(), "note", server.Durable, func(t *tx) error { return t.Exec("UPDATE @deployments SET behind = $1", behind) })
 	}
 	if err := note(true); err != nil {
 		t.Fatal(err)
@@ -132,7 +133,7 @@ func TestTry(t *testing.T) {
 	if err := l.Try(t.Context()); err != nil {
 		t.Errorf("a sound ledger: %v", err)
 	}
-	d.pool.Close()
+	d.db.Pool.Close()
 	if err := l.Try(t.Context()); err == nil {
 		t.Error("a ledger without a server takes writes")
 	}

@@ -12,6 +12,7 @@ import (
 	"owlatsync/ledger/postgres/internal/heard"
 	"owlatsync/ledger/postgres/internal/pgrow"
 	"owlatsync/ledger/postgres/internal/runrow"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // reading what the ledger holds may take as long as the reader takes.
@@ -21,18 +22,18 @@ const beginSnapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCA
 // server keeps what is deleted meanwhile.
 func (a archive) Snapshot(ctx context.Context, read func(ledger.Snapshot) error) error {
 	return a.read(ctx, func(deployment int64) error {
-		t, err := a.db.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginSnapshot})
+		t, err := a.db.Pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: beginSnapshot})
 		if err != nil {
-			return fmt.Errorf("read ledger: %w", explain(ctx, err))
+			return fmt.Errorf("read ledger: %w", server.Explain(ctx, err))
 		}
 		defer func() {
-			ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+			ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), server.EndTimeout)
 			defer cancel()
 			_ = t.Rollback(ending) // nothing was written
 		}()
 		s := &snapshot{base: a.base, ctx: ctx, tx: t, of: deployment}
 		if err := s.load(); err != nil {
-			return fmt.Errorf("read ledger: %w", explain(ctx, err))
+			return fmt.Errorf("read ledger: %w", server.Explain(ctx, err))
 		}
 		return read(s)
 	})
@@ -50,15 +51,15 @@ type snapshot struct {
 }
 
 func (s *snapshot) load() error {
-	rows, err := s.tx.Query(s.ctx, s.db.sql(`SELECT bound, forget_secret, coalesce((SELECT last FROM @counters WHERE deployment = $1 AND kind = 'history'), 0)
+	rows, err := s.tx.Query(s.ctx, s.db.SQL(`SELECT bound, forget_secret, coalesce((SELECT last FROM @counters WHERE deployment = $1 AND kind = 'history'), 0)
 		FROM @deployments WHERE id = $1`), s.of)
-	return eachRow(rows, err, func(rows pgx.Rows) error { return rows.Scan(&s.bound, &s.secret, &s.last) })
+	return server.EachRow(rows, err, func(rows pgx.Rows) error { return rows.Scan(&s.bound, &s.secret, &s.last) })
 }
 
 // rowsOf streams the rows of a query.
 func rowsOf[T any](s *snapshot, query string, scan func(pgx.Rows) (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		rows, err := s.tx.Query(s.ctx, s.db.sql(query), s.of)
+		rows, err := s.tx.Query(s.ctx, s.db.SQL(query), s.of)
 		if err == nil {
 			defer rows.Close()
 			for rows.Next() {
@@ -75,7 +76,7 @@ func rowsOf[T any](s *snapshot, query string, scan func(pgx.Rows) (T, error)) it
 			}
 		}
 		if err != nil {
-			yield(*new(T), fmt.Errorf("read ledger: %w", explain(s.ctx, err)))
+			yield(*new(T), fmt.Errorf("read ledger: %w", server.Explain(s.ctx, err)))
 		}
 	}
 }

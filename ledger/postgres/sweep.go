@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"time"
+
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // sweepBatch is how many items of a plan one transaction removes, so that nobody waits long.
@@ -23,7 +25,7 @@ const (
 
 // sweep removes the items of plans that are dropped. It stops at the first error and says nothing about it: what stays is only room, and
 // the next run sweeps again.
-func sweep(ctx context.Context, k *lock) {
+func sweep(ctx context.Context, k *fence) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sweepTimeout)
 	defer cancel()
 	for after := int64(0); ; {
@@ -31,7 +33,7 @@ func sweep(ctx context.Context, k *lock) {
 			return
 		}
 		for n := int64(sweepBatch); n == sweepBatch; {
-			err := k.transact(ctx, lazy, func(t *tx) (err error) {
+			err := k.transact(ctx, server.Lazy, func(t *tx) (err error) {
 				n, err = t.Affect(sweepPlan, t.deployment, after, sweepBatch)
 				return err
 			})

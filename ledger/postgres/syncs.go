@@ -11,20 +11,22 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
+	"owlatsync/ledger/postgres/internal/entries"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // syncReader reads what the ledger knows about syncs and persons besides entries.
 type syncReader struct{ *base }
 
 // ofSync is the number of the sync with the name $2.
-const ofSync = "(SELECT id FROM @syncs WHERE deployment = $1 AND name = $2)"
+const ofSync = entries.OfSync
 
 // Deployment returns the base URL of the deployment that the ledger is tied to, empty if it is not tied yet.
 func (r syncReader) Deployment(ctx context.Context) (string, error) {
-	var bound text
+	var bound server.Text
 	err := r.row(ctx, "SELECT bound FROM @deployments WHERE id = $1", nil, &bound)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return "", fmt.Errorf("read the ledger's deployment: %w", explain(ctx, err))
+		return "", fmt.Errorf("read the ledger's deployment: %w", server.Explain(ctx, err))
 	}
 	return string(bound), nil
 }
@@ -33,7 +35,7 @@ func (r syncReader) Deployment(ctx context.Context) (string, error) {
 func (r syncReader) Standing(ctx context.Context, sync string) (ledger.Standing, error) {
 	var s ledger.Standing
 	var open int
-	var setBack moment
+	var setBack server.Moment
 	err := r.row(ctx, `SELECT s.adopted, s.set_back,
 			(SELECT count(*) FROM @entries WHERE sync = s.id),
 			(SELECT count(*) FROM @entries WHERE sync = s.id AND departed IS NOT NULL),
@@ -45,7 +47,7 @@ func (r syncReader) Standing(ctx context.Context, sync string) (ledger.Standing,
 		[]any{sync, entry.Failing, entry.Parked, time.Now().Add(-ledger.ConfirmWithin).UnixMicro()},
 		&s.Adopted, &setBack, &s.Entries, &s.Departed, &open, &s.Failing, &s.Parked, &s.Asked)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return ledger.Standing{}, fmt.Errorf("count entries of the ledger: %w", explain(ctx, err))
+		return ledger.Standing{}, fmt.Errorf("count entries of the ledger: %w", server.Explain(ctx, err))
 	}
 	s.Entries -= s.Departed
 	s.Applied, s.SetBack = s.Entries-open, setBack.Time
@@ -54,12 +56,12 @@ func (r syncReader) Standing(ctx context.Context, sync string) (ledger.Standing,
 
 // SyncState returns what a run must know about the sync before it reads the index. Its time does not grow with the entries.
 func (r syncReader) SyncState(ctx context.Context, sync string) (s ledger.SyncState, err error) {
-	var setBack moment
+	var setBack server.Moment
 	err = r.row(ctx, `SELECT coalesce(s.adopted, false), CASE WHEN s.id IS NULL THEN d.set_back ELSE s.set_back END,
 			EXISTS (SELECT 1 FROM @entries WHERE sync = s.id AND state <> 0)
 		FROM @deployments d LEFT JOIN @syncs s ON s.deployment = d.id AND s.name = $2 WHERE d.id = $1`, []any{sync}, &s.Adopted, &setBack, &s.Open)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return ledger.SyncState{}, fmt.Errorf("read the ledger's syncs: %w", explain(ctx, err))
+		return ledger.SyncState{}, fmt.Errorf("read the ledger's syncs: %w", server.Explain(ctx, err))
 	}
 	s.SetBack = setBack.Time
 	return s, nil
@@ -76,17 +78,17 @@ func encodeBookmark(b ledger.Bookmark) ([]any, error) {
 		keys[i] = ledger.Text(key)
 	}
 	again, err := json.Marshal(keys)
-	return []any{b.Settings, b.Mark, timeOrNull(b.Full), timeOrNull(b.Due), b.Entries, again}, err
+	return []any{b.Settings, b.Mark, server.TimeOrNull(b.Full), server.TimeOrNull(b.Due), b.Entries, again}, err
 }
 
 // SetBookmark implements ledger.Writer.
-func (k *lock) SetBookmark(ctx context.Context, sync string, b ledger.Bookmark) error {
+func (k runWriter) SetBookmark(ctx context.Context, sync string, b ledger.Bookmark) error {
 	const doing = "record a bookmark in ledger"
 	args, err := encodeBookmark(b)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	return k.update(ctx, doing, durable, func(t *tx) error {
+	return k.update(ctx, doing, server.Durable, func(t *tx) error {
 		id, err := t.syncID(sync)
 		if err != nil {
 			return err
@@ -98,7 +100,7 @@ func (k *lock) SetBookmark(ctx context.Context, sync string, b ledger.Bookmark) 
 // Bookmark returns how far the sync has read its source, the zero value if that is not known.
 func (r syncReader) Bookmark(ctx context.Context, sync string) (ledger.Bookmark, error) {
 	var b ledger.Bookmark
-	var full, due moment
+	var full, due server.Moment
 	var again []byte
 	err := r.row(ctx, "SELECT settings, mark, full_at, due, entries, again FROM @bookmarks WHERE sync = "+ofSync, []any{sync},
 		&b.Settings, &b.Mark, &full, &due, &b.Entries, &again)
@@ -106,7 +108,7 @@ func (r syncReader) Bookmark(ctx context.Context, sync string) (ledger.Bookmark,
 	case errors.Is(err, pgx.ErrNoRows):
 		return ledger.Bookmark{}, nil
 	case err != nil:
-		return ledger.Bookmark{}, fmt.Errorf("read a bookmark of the ledger: %w", explain(ctx, err))
+		return ledger.Bookmark{}, fmt.Errorf("read a bookmark of the ledger: %w", server.Explain(ctx, err))
 	}
 	b.Full, b.Due = full.Time, due.Time
 	var keys []ledger.Text

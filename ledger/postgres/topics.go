@@ -103,3 +103,21 @@ func (b *base) loadTopics(ctx context.Context) error {
 		return err
 	})
 }
+
+// source is where entries are read.
+type source struct{ b *base }
+
+// Query implements entries.Source.
+func (s source) Query(ctx context.Context, query string, args []any, each func(pgx.Rows) error) error {
+	return s.b.query(ctx, query, args, each)
+}
+
+// Stream implements entries.Source.
+func (s source) Stream(ctx context.Context, query string, args []any, each func(pgx.Rows) error) error {
+	return s.b.stream(ctx, query, args, each)
+}
+
+// Scan implements entries.Source.
+func (s source) Scan(ctx context.Context, rows pgx.Rows, before ...any) (number int64, e *ledger.Entry, err error) {
+	return s.b.scanEntry(ctx, rows, before...)
+}

@@ -4,29 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/postgres/internal/server"
 )
-
-// durability says when a transaction must survive a crash of the server.
-type durability bool
-
-const (
-	durable durability = true  // before its commit returns
-	lazy    durability = false // soon, and in any case before the next durable one
-)
-
-// beginning begins a transaction. Whoever freezes in it blocks others for the time given; nobody waits longer for a row than that.
-func (d durability) beginning() string {
-	const begin = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5s'; SET LOCAL lock_timeout = '8s'"
-	if d == lazy {
-		return begin + "; SET LOCAL synchronous_commit = off"
-	}
-	return begin
-}
 
 // tx is a transaction on the rows of one deployment.
 type tx struct {
@@ -38,13 +21,10 @@ type tx struct {
 }
 
 // sql puts the schema into a query: names that begin with @ are in it.
-func (t *tx) sql(query string) string { return t.l.db.sql(query) }
-
-// statementTimeout is how long one statement of a transaction may take: a server that is cut off says nothing for ever.
-const statementTimeout = 2 * time.Minute
+func (t *tx) sql(query string) string { return t.l.db.SQL(query) }
 
 func (t *tx) limited() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(t.ctx, statementTimeout)
+	return context.WithTimeout(t.ctx, server.StatementTimeout)
 }
 
 // Exec runs a statement.
@@ -57,7 +37,7 @@ func (t *tx) Exec(query string, args ...any) error {
 func (t *tx) Affect(query string, args ...any) (int64, error) {
 	ctx, cancel := t.limited()
 	defer cancel()
-	tag, err := t.Tx.Exec(ctx, t.sql(query), asTexts(args)...)
+	tag, err := t.Tx.Exec(ctx, t.sql(query), server.AsTexts(args)...)
 	return tag.RowsAffected(), err
 }
 
@@ -65,28 +45,15 @@ func (t *tx) Affect(query string, args ...any) (int64, error) {
 func (t *tx) Row(query string, args []any, into ...any) error {
 	ctx, cancel := t.limited()
 	defer cancel()
-	return t.Tx.QueryRow(ctx, t.sql(query), asTexts(args)...).Scan(into...)
+	return t.Tx.QueryRow(ctx, t.sql(query), server.AsTexts(args)...).Scan(into...)
 }
 
 // Each calls each for every row.
 func (t *tx) Each(query string, args []any, each func(pgx.Rows) error) error {
 	ctx, cancel := t.limited()
 	defer cancel()
-	rows, err := t.Tx.Query(ctx, t.sql(query), asTexts(args)...)
-	return eachRow(rows, err, each)
-}
-
-func eachRow(rows pgx.Rows, err error, each func(pgx.Rows) error) error {
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := each(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	rows, err := t.Tx.Query(ctx, t.sql(query), server.AsTexts(args)...)
+	return server.EachRow(rows, err, each)
 }
 
 // numbers gives out the next n numbers of a kind and returns the last. Others wait for theirs until the transaction ends.
@@ -126,23 +93,23 @@ func (t *tx) syncID(name string) (id int64, err error) {
 // query calls each for every row of a short read. $1 is the number of the deployment, 0 if nothing was ever written; args follow.
 func (b *base) query(ctx context.Context, query string, args []any, each func(pgx.Rows) error) error {
 	return b.read(ctx, func(deployment int64) error {
-		rows, err := b.db.pool.Query(ctx, b.db.sql(query), append([]any{deployment}, asTexts(args)...)...)
-		return eachRow(rows, err, each)
+		rows, err := b.db.Pool.Query(ctx, b.db.SQL(query), append([]any{deployment}, server.AsTexts(args)...)...)
+		return server.EachRow(rows, err, each)
 	})
 }
 
 // stream is query for reads whose caller does something else meanwhile.
 func (b *base) stream(ctx context.Context, query string, args []any, each func(pgx.Rows) error) error {
 	return b.read(ctx, func(deployment int64) error {
-		rows, err := b.db.streams.Query(ctx, b.db.sql(query), append([]any{deployment}, asTexts(args)...)...)
-		return eachRow(rows, err, each)
+		rows, err := b.db.Streams.Query(ctx, b.db.SQL(query), append([]any{deployment}, server.AsTexts(args)...)...)
+		return server.EachRow(rows, err, each)
 	})
 }
 
 // row reads one row, as query does. Without one the error matches pgx.ErrNoRows.
 func (b *base) row(ctx context.Context, query string, args []any, into ...any) error {
 	return b.read(ctx, func(deployment int64) error {
-		return b.db.pool.QueryRow(ctx, b.db.sql(query), append([]any{deployment}, asTexts(args)...)...).Scan(into...)
+		return b.db.Pool.QueryRow(ctx, b.db.SQL(query), append([]any{deployment}, server.AsTexts(args)...)...).Scan(into...)
 	})
 }
 
@@ -162,15 +129,15 @@ func (b *base) read(ctx context.Context, fn func(deployment int64) error) error 
 }
 
 // update runs fn in one transaction that needs no lock.
-func (b *base) update(ctx context.Context, doing string, d durability, fn func(*tx) error) error {
+func (b *base) update(ctx context.Context, doing string, d server.Durability, fn func(*tx) error) error {
 	if err := b.transact(ctx, d, fn); err != nil {
-		return fmt.Errorf("%s: %w", doing, explain(ctx, err))
+		return fmt.Errorf("%s: %w", doing, server.Explain(ctx, err))
 	}
 	return nil
 }
 
 // transact runs fn in one transaction, which it commits if fn returns nil.
-func (b *base) transact(ctx context.Context, d durability, fn func(*tx) error) error {
+func (b *base) transact(ctx context.Context, d server.Durability, fn func(*tx) error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -181,39 +148,7 @@ func (b *base) transact(ctx context.Context, d durability, fn func(*tx) error) e
 	if err != nil {
 		return err
 	}
-	return b.db.transact(ctx, d, func(raw pgx.Tx, ctx context.Context) error {
+	return b.db.Transact(ctx, d, func(raw pgx.Tx, ctx context.Context) error {
 		return fn(&tx{Tx: raw, ctx: ctx, l: b, deployment: deployment})
 	})
 }
-
-// endTimeout is the time that the end of a transaction may take whose context has ended.
-const endTimeout = 8 * time.Second
-
-// transact runs fn in one transaction on any rows.
-func (d *Database) transact(ctx context.Context, how durability, fn func(pgx.Tx, context.Context) error) error {
-	if d.readOnly {
-		return ledger.ErrReadOnly
-	}
-	beginning, cancel := context.WithTimeout(ctx, statementTimeout)
-	raw, err := d.pool.BeginTx(beginning, pgx.TxOptions{BeginQuery: how.beginning()})
-	cancel()
-	if err != nil {
-		return err
-	}
-	err = fn(raw, ctx)
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
-	defer cancel()
-	if err != nil {
-		_ = raw.Rollback(ending) // the error before tells more
-		return err
-	}
-	if err = raw.Commit(ending); err != nil && stateOf(err) == "" || isAway(err) {
-		return &unansweredError{err}
-	}
-	return err
-}
-
-// unansweredError says that it is not known whether a transaction was committed.
-type unansweredError struct{ error }
-
-func (e *unansweredError) Unwrap() error { return e.error }

@@ -10,21 +10,21 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"owlatsync/ledger"
-	"owlatsync/ledger/memory"
 )
 
 // eitherWay runs a test with a ledger of each kind that is copied into one of each kind.
 func eitherWay(t *testing.T, test func(t *testing.T, from, into ledger.Store)) {
 	t.Helper()
-	openMemory := func(testing.TB) ledger.Store { return memory.New() }
-	everywhere(t, func(t *testing.T, openFrom opener) {
-		for name, openInto := range map[string]opener{"into a file": openFile, "into memory": openMemory} {
-			t.Run(name, func(t *testing.T) {
+	t.Parallel()
+	all := kinds(t)
+	for from, openFrom := range all {
+		for into, openInto := range all {
+			t.Run(from+" into "+into, func(t *testing.T) {
 				t.Parallel()
 				test(t, openFrom(t), openInto(t))
 			})
 		}
-	})
+	}
 }
 
 func TestCopy(t *testing.T) {

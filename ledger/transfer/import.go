@@ -33,12 +33,17 @@ func Import(ctx context.Context, into Store, r io.Reader) error {
 	head, err := m.head()
 	if err == nil {
 		err = into.Load(ctx, head.Deployment, func(l ledger.Loader) error { return m.load(l, head) })
+		if errors.Is(err, ledger.ErrContradiction) && !errors.Is(err, ErrDamagedExport) { // a store may find it only at the end
+			err = errContradictory
+		}
 	}
 	if err != nil && !errors.Is(err, ledger.ErrLocked) {
 		return fmt.Errorf("import ledger: %w", err)
 	}
 	return err
 }
+
+var errContradictory = fmt.Errorf("%w (a line contradicts one before it)", ErrDamagedExport)
 
 // importer reads one export.
 type importer struct {
@@ -79,7 +84,7 @@ func (m *importer) lead(l ledger.Loader, head *headLine) error {
 			return l.SetLastNumber(head.LastNumber)
 		}
 		if err := taker.take(line); errors.Is(err, ledger.ErrContradiction) {
-			return fmt.Errorf("%w (a line contradicts one before it)", ErrDamagedExport)
+			return errContradictory
 		} else if err != nil {
 			return err
 		}

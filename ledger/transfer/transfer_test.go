@@ -3,6 +3,7 @@ package transfer
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,9 +11,11 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -22,8 +25,10 @@ import (
 	_ "modernc.org/sqlite"
 
 	"owlatsync"
+	"owlatsync/internal/testdb"
 	"owlatsync/ledger"
 	"owlatsync/ledger/memory"
+	"owlatsync/ledger/postgres"
 	"owlatsync/ledger/sqlite"
 )
 
@@ -50,12 +55,42 @@ func openFile(t testing.TB) ledger.Store {
 func everywhere(t *testing.T, test func(t *testing.T, openFresh opener)) {
 	t.Helper()
 	t.Parallel()
-	for name, open := range map[string]opener{"file": openFile, "memory": func(testing.TB) ledger.Store { return memory.New() }} {
+	for name, open := range kinds(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test(t, open)
 		})
 	}
+}
+
+// kinds are the openers of all kinds of ledgers. Without a server there is none in PostgreSQL.
+func kinds(t *testing.T) map[string]opener {
+	t.Helper()
+	all := map[string]opener{"file": openFile, "memory": func(testing.TB) ledger.Store { return memory.New() }}
+	if os.Getenv(testdb.PostgresVariable) == "" && os.Getenv("CI") != "true" {
+		return all
+	}
+	var once sync.Once
+	var db *postgres.Database
+	all["PostgreSQL"] = func(testing.TB) ledger.Store {
+		once.Do(func() { db = openDatabase(t) })
+		l, err := db.Ledger(t.Context(), rand.Text())
+		if err != nil {
+			t.Error(err)
+		}
+		return l
+	}
+	return all
+}
+
+func openDatabase(t *testing.T) *postgres.Database {
+	t.Helper()
+	db, err := postgres.Open(t.Context(), postgres.Options{DSN: testdb.Postgres(t), MaxConns: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	return db
 }
 
 func rowRecord(key string) ledger.Record {
@@ -440,7 +475,7 @@ func TestImportRefuses(t *testing.T) {
 			{"a sync without a name", signed(head, `{"sync":{"name":""}}`), ErrDamagedExport, "no name"},
 			{"an entry without a sync", signed(head, `{"entry":{"key":"1"}}`), ErrDamagedExport, "no name"},
 			{"an entry without a key", signed(head, `{"entry":{"sync":"users","key":""}}`), ErrDamagedExport, "no key"},
-			{"an entry twice", signed(head, `{"entry":{"sync":"users","key":"1"}}`, `{"entry":{"sync":"users","key":"1"}}`), ErrDamagedExport, "line 3"},
+			{"an entry twice", signed(head, `{"entry":{"sync":"users","key":"1"}}`, `{"entry":{"sync":"users","key":"1"}}`), ErrDamagedExport, "contradicts"},
 			{"a run twice", signed(head, `{"run":{"id":1,"sync":"a","mode":"","status":""}}`, `{"run":{"id":1,"sync":"b","mode":"","status":""}}`), ErrDamagedExport, "line 3"},
 			{"a doubt with a fingerprint", signed(head, `{"entry":{"sync":"users","key":"1","doubt":true,"fingerprint":"00000000000000010000000000000000"}}`),
 				ErrDamagedExport, "in doubt"},
@@ -451,10 +486,10 @@ func TestImportRefuses(t *testing.T) {
 			{"a short hash", signed(head, `{"forgotten":"00"}`), ErrDamagedExport, "hash"},
 			{"an opt-out of nobody", signed(head, `{"opt_out":{"contact":"","topic":"t","at":"2026-11-23T10:00:00Z"}}`), ErrDamagedExport, "no contact"},
 			{"an opt-out twice", signed(head, `{"opt_out":{"contact":"c","topic":"t","at":"2026-11-23T10:00:00Z"}}`,
-				`{"opt_out":{"contact":"c","topic":"t","at":"2026-11-23T10:00:00Z"}}`), ErrDamagedExport, "line 3"},
+				`{"opt_out":{"contact":"c","topic":"t","at":"2026-11-23T10:00:00Z"}}`), ErrDamagedExport, "contradicts"},
 			{"a suppression for no reason", signed(head, `{"suppression":{"email":"zoe@example.com","reason":"mood","at":"2026-11-23T10:00:00Z"}}`), ErrDamagedExport, "no known reason"},
 			{"a suppression twice", signed(head, `{"suppression":{"email":"a","reason":"bounced","at":"2026-11-23T10:00:00Z"}}`,
-				`{"suppression":{"email":"a","reason":"complained","at":"2026-11-23T10:00:00Z"}}`), ErrDamagedExport, "line 3"},
+				`{"suppression":{"email":"a","reason":"complained","at":"2026-11-23T10:00:00Z"}}`), ErrDamagedExport, "contradicts"},
 			{"a bad secret", signed(`{"ledger":{"version":1,"forget_secret":"00"}}`), ErrDamagedExport, "secret"},
 			{"an endless line", head + "\n" + strings.Repeat("x", maxLine+10), ErrDamagedExport, "longer"},
 			{"something after the end", signed(head) + "{}\n", ErrDamagedExport, "follows"},

@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -128,4 +129,24 @@ func TestTheJudgeSeesNodesWithoutFencing(t *testing.T) {
 	w.Live(t.Context())
 	<-time.After(8 * time.Second)
 	mustSee(t, w, "the budget was exceeded", "came twice", "took the home at")
+}
+
+// TestTheJudgeSeesAFrozenNodeWithoutFencing has nodes that do not heed that their leases have ended, and freezes one until another has
+// taken over.
+func TestTheJudgeSeesAFrozenNodeWithoutFencing(t *testing.T) {
+	t.Parallel()
+	ledger := filepath.Join(root(t), "ledger", "postgres")
+	unfenced := changed(t,
+		Change{filepath.Join(ledger, "lease.go"), "until := asked + t.life - t.margin", "until := asked + 1000*t.life"},
+		Change{filepath.Join(ledger, "renew.go"), "\t\t\tl.lose(errTaken)\n", "\t\t\t_ = l\n"},
+		Change{filepath.Join(ledger, "lock.go"), `"SELECT @fence($1, $2, $3, $4, $5)"`, `"SELECT coalesce($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bigint)"`},
+	)
+	w := world(t, Options{Nodes: 2, Rate: rate, Seed: 1, Shared: true, Program: unfenced})
+	w.Live(t.Context())
+	<-time.After(3 * time.Second)
+	if _, err := w.Mischief.Strike(t.Context(), Frozen, Whole, 14*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(4 * time.Second)
+	mustSee(t, w, "without the right to")
 }

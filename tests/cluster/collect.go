@@ -25,7 +25,7 @@ func (w *World) Evidence(ctx context.Context) (*Evidence, error) {
 	for name, o := range w.Owlats {
 		a := &Account{
 			Name: name, Rate: o.Rate, Burst: float64(o.Burst), Log: o.Stats().Log, History: o.History(""), Contacts: o.Contacts(), Hooks: o.webhooks(),
-			Lost: w.Mischief.lost, Quiet: w.quiet[name],
+			Lost: w.Mischief.lost, Quiet: w.quiet[name], Made: w.outsider.confirmed(name),
 		}
 		o.mu.Lock()
 		a.Requests = append(a.Requests, o.requests...)

@@ -35,6 +35,7 @@ type Account struct {
 	Lost     []Span // when PostgreSQL may have lost what it had confirmed
 
 	// What the program says.
+	Made    []string // addresses of contacts that it confirmed to an outsider
 	Runs    []Run
 	Heard   []Heard
 	Waiting int // write-backs that are not done
@@ -55,7 +56,7 @@ func (s Span) has(t time.Time) bool { return !t.Before(s.From) && !t.After(s.To)
 
 // Request is one request as Owlat's door saw it.
 type Request struct {
-	Node      int
+	Node      int // 0: an outsider
 	At, Ended time.Time
 	Method    string
 	Path      string
@@ -146,4 +147,15 @@ type Trouble struct {
 	Node int // 0: all
 	Cut  Cut
 	Span
+}
+
+// lost reports whether a node could do nothing for its deployments meanwhile.
+func (t *Trouble) lost() bool {
+	switch t.Kind {
+	case Killed, Frozen, Stopped:
+		return true
+	case CutLedger, CutOwlat:
+		return t.Cut != Delayed
+	}
+	return false
 }

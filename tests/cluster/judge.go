@@ -178,6 +178,11 @@ func judgeAcknowledged(f *findings, a *Account) {
 		}
 	}
 	judgeWrittenBack(f, a)
+	for _, email := range a.Made {
+		if !slices.ContainsFunc(a.Contacts, func(c owlattest.ContactState) bool { return c.Email == email }) {
+			f.add("%s: %s was confirmed to an outsider and is not in Owlat", a.Name, email)
+		}
+	}
 	if a.Waiting > 0 {
 		f.add("%s: %d write-backs are still not done", a.Name, a.Waiting)
 	}

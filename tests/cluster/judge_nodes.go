@@ -19,6 +19,9 @@ func judgeSenders(f *findings, e *Evidence, a *Account) {
 		return // nobody wrote down who might
 	}
 	for _, r := range a.Requests {
+		if r.Node == 0 {
+			continue // who is no node needs no lease, but has a part of the budget
+		}
 		if !slices.ContainsFunc(leases, func(l Lease) bool {
 			return l.Node == r.Node && !r.At.Before(l.From) && (l.To.IsZero() || !r.At.After(l.To.Add(underway)))
 		}) {
@@ -56,7 +59,7 @@ func judgeLeases(f *findings, e *Evidence) {
 // judgeTakeOver wants the work of a node that was lost for long enough to be another's in time, and the other to send.
 func judgeTakeOver(f *findings, e *Evidence) {
 	for _, t := range e.Troubles {
-		if t.Node == 0 || t.To.Sub(t.From) < takenOverWithin+underway || !someoneIsWell(e, t) {
+		if !t.lost() || t.To.Sub(t.From) < takenOverWithin+underway || !someoneIsWell(e, t) {
 			continue
 		}
 		for _, l := range e.Leases {
@@ -78,7 +81,7 @@ func takenOver(e *Evidence, deployment string, t Trouble) time.Duration {
 			continue
 		}
 		for _, r := range a.Requests {
-			if after := r.At.Sub(t.From); r.Node != t.Node && after > 0 && (first < 0 || after < first) {
+			if after := r.At.Sub(t.From); r.Node != 0 && r.Node != t.Node && after > 0 && (first < 0 || after < first) {
 				first = after
 			}
 		}
@@ -90,7 +93,7 @@ func takenOver(e *Evidence, deployment string, t Trouble) time.Duration {
 func TakeOvers(e *Evidence) (took []time.Duration) {
 	for _, t := range e.Troubles {
 		for _, l := range e.Leases {
-			if t.Node == 0 || t.Kind == Stopped || l.Kind != home || l.Node != t.Node || l.From.After(t.From) || !l.To.IsZero() && l.To.Before(t.From) {
+			if !t.lost() || l.Kind != home || l.Node != t.Node || l.From.After(t.From) || !l.To.IsZero() && l.To.Before(t.From) {
 				continue
 			}
 			if d := takenOver(e, l.Deployment, t); d >= 0 && d < t.To.Sub(t.From) {

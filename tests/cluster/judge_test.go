@@ -111,6 +111,7 @@ func TestTheJudgeSees(t *testing.T) {
 		}, "came twice"},
 		{"an acknowledged webhook is lost", func(_ *Evidence, a *Account) { a.Heard = a.Heard[1:] }, "is not in the ledger"},
 		{"an acknowledged opt-out is not written back", func(_ *Evidence, a *Account) { a.Syncs[0].Written = nil }, "never written back"},
+		{"a confirmed contact is lost", func(_ *Evidence, a *Account) { a.Made = []string{"otto@x.example.com"} }, "confirmed to an outsider"},
 		{"a write-back waits for ever", func(_ *Evidence, a *Account) { a.Waiting = 1 }, "still not done"},
 		{"a row is not in Owlat", func(_ *Evidence, a *Account) { a.Contacts = a.Contacts[:1] }, "is not in Owlat"},
 		{"a name is old", func(_ *Evidence, a *Account) { a.Contacts[0].LastName = "N0" }, "in the source and"},

@@ -113,7 +113,27 @@ func judged(t *testing.T, w *World) []string {
 	if err := errors.Join(worthJudging(e)...); err != nil {
 		t.Error(err)
 	}
+	tell(t, e)
 	return Judge(e)
+}
+
+// tell logs what happened, in numbers.
+func tell(t *testing.T, e *Evidence) {
+	t.Helper()
+	for _, a := range e.Accounts {
+		by := make(map[int]int)
+		for _, r := range a.Requests {
+			by[r.Node]++
+		}
+		homes := ""
+		for _, l := range e.Leases {
+			if l.Deployment == a.Name && l.Kind == home {
+				homes += fmt.Sprintf(" %s node %d,", clock(l.From), l.Node)
+			}
+		}
+		t.Logf("%q: requests by node %v, %d contacts, %d webhooks, %d runs, homes%s", a.Name, by, len(a.Contacts), len(a.Hooks), len(a.Runs), homes)
+	}
+	t.Logf("the work of a lost node was another's after %v", TakeOvers(e))
 }
 
 // worthJudging returns what did not happen at all, so that nothing can be said about it.

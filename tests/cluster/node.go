@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,7 +21,6 @@ type Node struct {
 	Owlat  *Link
 
 	program string
-	shared  bool // its ledger is the one in PostgreSQL
 	dir     string
 	env     []string
 	door    *Door
@@ -187,15 +187,11 @@ func (n *Node) has(pid int) bool {
 // Ask runs another command of the program beside the service, and returns its output.
 func (n *Node) Ask(args ...string) ([]byte, error) {
 	cmd := n.command(args...)
-	log, err := os.OpenFile(n.log()+".asked", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = log.Close() }()
-	cmd.Stderr = log
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	out, err := cmd.Output()
 	if err != nil {
-		return out, fmt.Errorf("%v: %w; %s says why", args, err, log.Name())
+		return out, fmt.Errorf("node %d: %s: %w: %s", n.Number, strings.Join(args, " "), err, bytes.TrimSpace(said.Bytes()))
 	}
 	return out, nil
 }

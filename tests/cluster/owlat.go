@@ -74,10 +74,7 @@ func (o *Owlat) webhooks() (all []Hook) {
 
 // Host returns the name under which nodes know the deployment; it exists only behind a door.
 func Host(deployment string) string {
-	if deployment == "" {
-		deployment = "only"
-	}
-	return deployment + ".owlat.example"
+	return orOnly(deployment) + ".owlat.example"
 }
 
 // serve answers a request that a node sent, and writes it down.

@@ -96,6 +96,17 @@ func (w calm) lacks(ctx context.Context) (lacks int, err error) {
 		judgeWrittenBack(&judged, a)
 		lacks += len(OutOfStep(a)) + len(judged.all)
 	}
+	if lacks > 0 {
+		return lacks, nil
+	}
+	for name := range w.Owlats { // asking the program takes longer
+		waiting, err := (clerk{w.World}).waiting(name)
+		if err != nil {
+			w.opts.Log("%v", err)
+			waiting = 1
+		}
+		lacks += waiting
+	}
 	return lacks, nil
 }
 

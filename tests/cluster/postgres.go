@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -209,13 +210,17 @@ func (p *Postgres) Promote() error {
 	return p.run("pg_ctl", "promote", "--pgdata", p.data(), "--wait", "--timeout", "30")
 }
 
+// freePort returns a port that is free, and below those that the system gives to connections: it must be free again after a restart.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	for range 100 {
+		port := 15_000 + mathrand.IntN(15_000)
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			continue
+		}
+		return port, l.Close()
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, errors.New("there is no free port")
 }
 
 // postgresProgram finds a program of PostgreSQL; Debian keeps them outside the PATH, by version.

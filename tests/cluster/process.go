@@ -14,6 +14,9 @@ import (
 	"time"
 )
 
+// speaksWithin is how long a program may take to say its first line.
+const speaksWithin = time.Minute
+
 // process is a program of its own that ends with this one.
 type process struct {
 	cmd  *exec.Cmd
@@ -64,7 +67,9 @@ func begin(cmd *exec.Cmd, log string, line *[]byte) (*process, error) {
 		return nil, fmt.Errorf("start %s: %w", filepath.Base(cmd.Path), err)
 	}
 	if out != nil {
+		late := time.AfterFunc(speaksWithin, func() { _ = cmd.Process.Kill() })
 		*line, err = bufio.NewReader(out).ReadBytes('\n')
+		late.Stop()
 	}
 	close(read)
 	if err != nil {

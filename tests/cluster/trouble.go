@@ -115,6 +115,7 @@ func (w *World) holder() (node int) {
 		}
 		o.mu.Unlock()
 	}
+	counts[0] = 0 // an outsider
 	most := slices.Max(counts)
 	if most == 0 {
 		return 0
@@ -185,7 +186,7 @@ func (m *Mischief) failOver(ctx context.Context) (err error) {
 	if err := m.w.standby.Promote(); err != nil {
 		return err
 	}
-	for _, n := range m.w.Nodes {
+	for _, n := range append([]*Node{m.w.outsider.node}, m.w.Nodes...) {
 		n.Ledger.SetTarget(m.w.standby.Addr())
 	}
 	m.w.Ledger, m.w.standby = m.w.standby, nil

@@ -42,6 +42,7 @@ type World struct {
 	towns   map[string]*Town
 
 	Mischief *Mischief
+	outsider *Outsider      // nil: there is none
 	quiet    map[string]int // writes that were sent when nothing changed
 
 	living   sync.WaitGroup
@@ -91,11 +92,7 @@ func New(ctx context.Context, o Options) (_ *World, err error) {
 			return nil, err
 		}
 		w.Owlats[name] = owlat
-		table := name
-		if name == single {
-			table = "only"
-		}
-		if w.towns[name], err = NewTown(ctx, table, owlat, w.pool, o.Seed+uint64(i)); err != nil {
+		if w.towns[name], err = NewTown(ctx, orOnly(name), owlat, w.pool, o.Seed+uint64(i)); err != nil {
 			return nil, err
 		}
 	}
@@ -104,14 +101,22 @@ func New(ctx context.Context, o Options) (_ *World, err error) {
 		if number == 1 && o.Skewed != "" {
 			program = o.Skewed
 		}
-		if err := w.addNode(program, o.Shared); err != nil {
+		n, err := w.makeNode(number+1, program, o.Shared)
+		if err != nil {
 			return nil, err
 		}
+		w.Nodes = append(w.Nodes, n)
+		w.Balancer.Add(n.Listen)
 	}
 	if o.Shared {
 		if err := w.watchLeases(ctx); err != nil {
 			return nil, err
 		}
+		n, err := w.makeNode(0, o.Program, true)
+		if err != nil {
+			return nil, err
+		}
+		w.outsider = &Outsider{node: n, log: o.Log, made: make(map[string][]string)}
 	}
 	return w, w.start()
 }
@@ -127,18 +132,16 @@ func (w *World) start() error {
 	return errors.Join(errs...)
 }
 
-// addNode makes one more node with the program, without starting it. If its ledger is not shared, it works as if it were alone.
-func (w *World) addNode(program string, shared bool) error {
+// makeNode makes a node with the program, without starting it. If its ledger is not shared, it works as if it were alone.
+func (w *World) makeNode(number int, program string, shared bool) (*Node, error) {
 	ledgerAt := ""
 	if w.Ledger != nil {
 		ledgerAt = w.Ledger.Addr()
 	}
-	n, err := newNode(len(w.Nodes)+1, program, w.opts.Dir, w.Source.Addr(), ledgerAt, w.Owlats)
+	n, err := newNode(number, program, w.opts.Dir, w.Source.Addr(), ledgerAt, w.Owlats)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	w.Nodes = append(w.Nodes, n)
-	n.shared = shared
 	ledger := filepath.Join(n.dir, "owlat-sync.db")
 	if shared {
 		ledger = w.Ledger.DSN(n.Ledger.Addr(), "postgres") + "&schema=" + schema
@@ -148,8 +151,7 @@ func (w *World) addNode(program string, shared bool) error {
 		aheadVariable + "=" + strconv.Itoa(ahead*(1-2*int(w.opts.Seed%2))), // for a program that heeds it
 		"OWLAT_SYNC_CONFIG=" + file, "LEDGER=" + ledger, "LISTEN=" + n.Listen, "SOURCE=" + w.Source.DSN(n.Source.Addr(), "postgres"),
 	}
-	w.Balancer.Add(n.Listen)
-	return os.WriteFile(file, (scribe{w}).configuration(), 0o600)
+	return n, os.WriteFile(file, (scribe{w}).configuration(), 0o600)
 }
 
 // Live lets the towns live until Quieten.
@@ -165,6 +167,9 @@ func (w *World) Live(ctx context.Context) {
 				w.lifeErrs <- err
 			}
 		})
+	}
+	if w.outsider != nil {
+		w.living.Go(func() { w.outsider.Work(ctx, w.opts.Deployments) })
 	}
 }
 
@@ -190,6 +195,9 @@ func (w *World) Close() {
 	}
 	for _, n := range w.Nodes {
 		n.Close()
+	}
+	if w.outsider != nil {
+		w.outsider.node.Close()
 	}
 	if w.pool != nil {
 		w.pool.Close()

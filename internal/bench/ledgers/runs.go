@@ -48,7 +48,7 @@ func (b *bench) runs(ctx context.Context) error {
 	defer listener.Close()
 	key := emulator.AddKey()
 	return b.turn(ran, "a run", turns, func(s *store, n int) (time.Duration, error) {
-		took, peak, err := b.runOnce(ctx, fmt.Appendf(nil, config, listener.URL, key, s.config, b.server), n == turns-1)
+		took, peak, err := runOnce(ctx, b.program, b.folder, fmt.Appendf(nil, config, listener.URL, key, s.config, b.server), n == turns-1)
 		if sent := emulator.Stats().Total; err == nil && sent != 0 {
 			err = fmt.Errorf("the run sent %d requests", sent)
 		}
@@ -61,13 +61,13 @@ func (b *bench) runs(ctx context.Context) error {
 }
 
 // runOnce runs the program and checks that it found every row unchanged.
-func (b *bench) runOnce(ctx context.Context, config []byte, watch bool) (took time.Duration, peak int64, err error) {
-	file := filepath.Join(b.folder, "owlat-sync.yaml")
+func runOnce(ctx context.Context, program, folder string, config []byte, watch bool) (took time.Duration, peak int64, err error) {
+	file := filepath.Join(folder, "owlat-sync.yaml")
 	if err := os.WriteFile(file, config, 0o600); err != nil {
 		return 0, 0, err
 	}
 	var out, errOut bytes.Buffer
-	cmd := exec.CommandContext(ctx, b.program, "run", "--json", "--config", file)
+	cmd := exec.CommandContext(ctx, program, "run", "--json", "--config", file)
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	start := time.Now()
 	if err := cmd.Start(); err != nil {

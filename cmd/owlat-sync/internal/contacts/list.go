@@ -140,7 +140,9 @@ func (l *listFlags) run(a *program.App, cmd *cobra.Command, job list.Job) (err e
 	if err != nil {
 		return err
 	}
-	open := func() (*setup.Outside, error) { return a.Opener().Outside(cmd.Context(), cfg, cmd.CommandPath(), true) }
+	open := func() (*setup.Outside, error) {
+		return setup.OpenOutside(cmd.Context(), a.Opener(), cfg, cmd.CommandPath(), true)
+	}
 	t := &listTale{App: a, flags: l, job: job, people: people, open: open, advise: func(err error) error { return aboutTopic(setup.Advise(err, cfg.Owlat)) }}
 	if !l.dryRun {
 		return t.work(cmd.Context(), client)

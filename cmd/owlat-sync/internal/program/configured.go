@@ -77,7 +77,7 @@ func (a *App) OpenOwlat(cmd *cobra.Command) (*setup.Outside, config.Owlat, error
 	if err != nil {
 		return nil, config.Owlat{}, err
 	}
-	client, err := a.Opener().Outside(cmd.Context(), cfg, cmd.CommandPath(), true)
+	client, err := setup.OpenOutside(cmd.Context(), a.Opener(), cfg, cmd.CommandPath(), true)
 	return client, cfg.Owlat, err
 }
 

@@ -18,6 +18,9 @@ func (a *App) Opener() setup.Opener {
 	return setup.Opener{Drivers: a.Drivers, Stdin: a.stdin, UserAgent: a.UserAgent(), Logger: a.Log, Databases: &a.databases, Line: a.line}
 }
 
+// Care returns what fills, moves, puts back and migrates ledgers.
+func (a *App) Care() setup.Care { return setup.Care{Opener: a.Opener()} }
+
 // Reader is the opener for commands that write nothing to the ledger.
 func (a *App) Reader() setup.Opener {
 	o := a.Opener()
@@ -107,7 +110,7 @@ func (a *App) ExplainError(cfg *config.Config, sync string, err error) error {
 // explainElsewhere adds what to do if the ledger belongs to another deployment, such as a sandbox that was tried first.
 func (a *App) explainElsewhere(cfg *config.Config, err error) error {
 	from := ""
-	if _, set := a.LookupEnv(config.EnvURL); set {
+	if _, set := a.LookupEnv(config.EnvURL); set && cfg.Name == "" {
 		from = fmt.Sprintf(" (the address comes from the variable %s)", config.EnvURL)
 	}
 	if cfg.Ledger.Postgres() {

@@ -38,8 +38,7 @@ its turn. With --wait the command waits for its end, and its exit code is that o
 
 The service is the one of the configuration file, or the one that --url or ` + caller.EnvURL + ` names; then
 no configuration file is needed. A service with tokens needs one of an operator, in ` + caller.EnvToken + ` or
-in the file that --token-file names. Of a service with several deployments, --deployment names one, unless
-the token reaches one alone.
+in the file that --token-file names.
 
 A run that is queued already and was asked for in the same way is not queued again. A run that a guard
 holds exits with 6 and changes nothing; approve it after you have looked at it.`,
@@ -91,10 +90,10 @@ func theService(a *program.App, url, tokenFile string) (*caller.Caller, error) {
 		url, deployment = caller.URL(cfg.Service), cfg.Name
 	}
 	c, err := caller.New(url, strings.TrimSpace(token), a.UserAgent())
-	if err == nil && deployment != "" {
-		c.Of(deployment)
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	return c.In(deployment), nil
 }
 
 func trigger(ctx context.Context, a *program.App, sync string, f triggerFlags) error {

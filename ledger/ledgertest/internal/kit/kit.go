@@ -56,6 +56,14 @@ func Hold(t testing.TB, l ledger.Store) ledger.Lock {
 	return k
 }
 
+// Await takes the lock once a killed process has it no longer: a lease ends some time after its holder.
+func Await(t testing.TB, l ledger.Store, purpose string) ledger.Lock {
+	t.Helper()
+	k, err := l.Acquire(t.Context(), ledger.Claim{Purpose: purpose, Wait: true})
+	NoError(t, err)
+	return k
+}
+
 // Under calls do with the lock, and releases it.
 func Under(t testing.TB, l ledger.Store, do func(k ledger.Lock)) {
 	t.Helper()

@@ -16,6 +16,9 @@ import (
 	"owlatsync/ledger/internal/entry"
 )
 
+// PackSlots is how many numbers a pack of marks covers: see the function mark in the migrations.
+const PackSlots = 117
+
 // Row is an entry as it is stored, but for its sync and its number.
 type Row struct {
 	texts [numTexts + owlatsync.NumContactFields][]byte // nil: NULL

@@ -32,9 +32,6 @@ type Tx interface {
 	Topic(topic string) (int64, error)
 }
 
-// PackSlots is how many numbers a pack of marks covers: see the function mark in the migrations.
-const PackSlots = 117
-
 // batch is how many lines of a kind are sent at once.
 const batch = 5000
 
@@ -202,9 +199,9 @@ func (l *Loader) AddEntry(h ledger.Holder) error {
 
 // addMark adds the mark of the latest entry of a sync.
 func (l *Loader) addMark(sync *loadedSync, mark [entry.MarkSize]byte) error {
-	at := int(sync.last%PackSlots) * entry.MarkSize
+	at := int(sync.last%entryrow.PackSlots) * entry.MarkSize
 	if at == 0 && sync.last > 0 {
-		if err := l.addPack(sync, sync.last/PackSlots-1); err != nil {
+		if err := l.addPack(sync, sync.last/entryrow.PackSlots-1); err != nil {
 			return err
 		}
 	}
@@ -288,7 +285,7 @@ func (l *Loader) AddForgotten(hash []byte) error {
 func (l *Loader) End() error {
 	for _, s := range l.syncs {
 		if len(s.marks) > 0 {
-			if err := l.addPack(s, s.last/PackSlots); err != nil {
+			if err := l.addPack(s, s.last/entryrow.PackSlots); err != nil {
 				return err
 			}
 		}

@@ -4,10 +4,11 @@ package runrow
 import (
 	"encoding/json"
 	"fmt"
+	"time"
+
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/postgres/internal/pgrow"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )

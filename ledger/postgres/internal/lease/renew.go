@@ -1,22 +1,24 @@
-package postgres
+package lease
 
 import (
 	"context"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // renewer renews the leases of this process, all with one statement, on a connection of its own: others may keep those of the pool busy.
 type renewer struct {
-	leases *leases
+	leases *Leases
 	ctx    context.Context // ends when the renewer is to end
 	cancel context.CancelFunc
 	ended  chan struct{}
 	conn   *pgx.Conn // nil: there is none
 }
 
-func startRenewer(s *leases) *renewer {
+func startRenewer(s *Leases) *renewer {
 	r := &renewer{leases: s, ended: make(chan struct{})}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	go r.run()
@@ -33,8 +35,8 @@ func (r *renewer) run() {
 	defer close(r.ended)
 	defer r.cancel()
 	defer r.disconnect()
-	t := r.leases.db.timing
-	for wait := t.renew; ; {
+	t := r.leases.timing
+	for wait := t.Renew; ; {
 		select {
 		case <-r.ctx.Done():
 			return
@@ -44,13 +46,13 @@ func (r *renewer) run() {
 		if len(held) == 0 {
 			return
 		}
-		wait = t.renew
+		wait = t.Renew
 		if err := r.renew(held); err != nil {
 			if r.ctx.Err() == nil {
-				r.leases.db.log.Warn("leases could not be renewed", "leases", len(held), "error", explain(r.ctx, err))
+				r.leases.db.Log.Warn("leases could not be renewed", "leases", len(held), "error", server.Explain(r.ctx, err))
 			}
 			r.disconnect()
-			wait = t.renew / 8 // the next connection may be better
+			wait = t.Renew / 8 // the next connection may be better
 		}
 	}
 }
@@ -67,11 +69,11 @@ const renewLeases = `WITH mine AS (SELECT * FROM unnest($1::bigint[], $2::text[]
 
 // renew renews leases. One that is no longer there is lost.
 func (r *renewer) renew(held []*Lease) error {
-	db := r.leases.db
-	ctx, cancel := context.WithTimeout(r.ctx, db.timing.renew*3/4)
+	db, timing := r.leases.db, r.leases.timing
+	ctx, cancel := context.WithTimeout(r.ctx, timing.Renew*3/4)
 	defer cancel()
 	if r.conn == nil {
-		config := db.pool.Config().ConnConfig
+		config := db.Pool.Config().ConnConfig
 		conn, err := pgx.ConnectConfig(ctx, config)
 		if err != nil {
 			return err
@@ -82,12 +84,12 @@ func (r *renewer) renew(held []*Lease) error {
 	deployments, kinds, epochs, holders := make([]int64, n), make([]string, n), make([]int64, n), make([]int64, n)
 	byHolder := make(map[int64]*Lease, n)
 	for i, l := range held {
-		deployments[i], kinds[i], epochs[i], holders[i] = l.deployment, l.kind, l.epoch, l.holder
-		byHolder[l.holder] = l
+		deployments[i], kinds[i], epochs[i], holders[i] = l.Deployment, l.Kind, l.Number, l.Holder
+		byHolder[l.Holder] = l
 	}
-	asked := steady()
-	rows, err := r.conn.Query(ctx, db.sql(renewLeases), deployments, kinds, epochs, holders, db.timing.life.Microseconds())
-	return eachRow(rows, err, func(rows pgx.Rows) error {
+	asked := Steady()
+	rows, err := r.conn.Query(ctx, db.SQL(renewLeases), deployments, kinds, epochs, holders, timing.Life.Microseconds())
+	return server.EachRow(rows, err, func(rows pgx.Rows) error {
 		var holder int64
 		var renewed, there bool
 		if err := rows.Scan(&holder, &renewed, &there); err != nil {
@@ -97,7 +99,7 @@ func (r *renewer) renew(held []*Lease) error {
 		case renewed:
 			l.relyOn(asked)
 		case !there:
-			l.lose(errTaken)
+			l.Lose(ErrTaken)
 		}
 		return nil
 	})

@@ -1,4 +1,4 @@
-package postgres
+package server
 
 import (
 	"encoding/hex"
@@ -9,41 +9,41 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// text is a text of a BYTEA column that is to be scanned; NULL is the empty text.
-type text string
+// Text is a text of a BYTEA column that is to be scanned; NULL is the empty text.
+type Text string
 
 // ScanBytes implements pgtype.BytesScanner.
-func (t *text) ScanBytes(b []byte) error {
-	*t = text(b)
+func (t *Text) ScanBytes(b []byte) error {
+	*t = Text(b)
 	return nil
 }
 
 // BytesValue implements pgtype.BytesValuer.
-func (t text) BytesValue() ([]byte, error) { return []byte(t), nil }
+func (t Text) BytesValue() ([]byte, error) { return []byte(t), nil }
 
-// asTexts makes every string among the arguments of a statement a text: pgx passes a string as what BYTEA takes for escape sequences.
-func asTexts(args []any) []any {
+// AsTexts makes every string among the arguments of a statement a text: pgx passes a string as what BYTEA takes for escape sequences.
+func AsTexts(args []any) []any {
 	for i, arg := range args {
 		if s, ok := arg.(string); ok {
-			args[i] = text(s)
+			args[i] = Text(s)
 		}
 	}
 	return args
 }
 
-// orNull is the text as an argument, NULL for the empty text.
-func orNull(s string) any {
+// OrNull is the text as an argument, NULL for the empty text.
+func OrNull(s string) any {
 	if s == "" {
 		return nil
 	}
 	return s
 }
 
-// moment is a time of a BIGINT column that is to be scanned; NULL is the zero time.
-type moment struct{ time.Time }
+// Moment is a time of a BIGINT column that is to be scanned; NULL is the zero time.
+type Moment struct{ time.Time }
 
 // ScanInt64 implements pgtype.Int64Scanner.
-func (m *moment) ScanInt64(n pgtype.Int8) error {
+func (m *Moment) ScanInt64(n pgtype.Int8) error {
 	m.Time = time.Time{}
 	if n.Valid {
 		m.Time = time.UnixMicro(n.Int64).UTC()
@@ -51,8 +51,8 @@ func (m *moment) ScanInt64(n pgtype.Int8) error {
 	return nil
 }
 
-// timeOrNull is the time as an argument, NULL for the zero time.
-func timeOrNull(t time.Time) any {
+// TimeOrNull is the time as an argument, NULL for the zero time.
+func TimeOrNull(t time.Time) any {
 	if t.IsZero() {
 		return nil
 	}
@@ -62,8 +62,8 @@ func timeOrNull(t time.Time) any {
 // headSize is how much of a text the indexes hold.
 const headSize = 64
 
-// head returns what an index holds of a text.
-func head(s string) string { return s[:min(len(s), headSize)] }
+// Head returns what an index holds of a text.
+func Head(s string) string { return s[:min(len(s), headSize)] }
 
 // teach makes a connection take strings for BYTEA, and give them.
 func teach(conn *pgx.Conn) {

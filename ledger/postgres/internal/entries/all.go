@@ -1,4 +1,4 @@
-package postgres
+package entries
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/postgres/internal/entryrow"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // errEnough ends a stream whose caller wants no more.
@@ -33,7 +34,7 @@ const (
 
 // All streams every complete entry of the sync in the order of the keys. Other methods may be called while it streams; an entry
 // recorded meanwhile appears if its key is still to come.
-func (r entryReader) All(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
+func (r Reader) All(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
 	return func(yield func(*ledger.Entry, error) bool) {
 		after := ""
 		for more := true; more; {
@@ -47,7 +48,7 @@ func (r entryReader) All(ctx context.Context, sync string) iter.Seq2[*ledger.Ent
 
 // Open streams the entries of the sync that are not in step with their rows, by their state. Other methods may be called while it
 // streams; an entry recorded meanwhile may be missed or appear twice.
-func (r entryReader) Open(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
+func (r Reader) Open(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
 	return func(yield func(*ledger.Entry, error) bool) {
 		for state, after := entry.Open, int64(0); state <= entry.Parked; {
 			page, last, err := r.page(ctx, openEntries, sync, after, state)
@@ -63,7 +64,7 @@ func (r entryReader) Open(ctx context.Context, sync string) iter.Seq2[*ledger.En
 
 // Departed streams the departed entries of the sync whose terms are others than the given ones. Other methods may be called while it
 // streams.
-func (r entryReader) Departed(ctx context.Context, sync, terms string) iter.Seq2[*ledger.Entry, error] {
+func (r Reader) Departed(ctx context.Context, sync, terms string) iter.Seq2[*ledger.Entry, error] {
 	return func(yield func(*ledger.Entry, error) bool) {
 		// Two ranges of the index, without the terms between them.
 		for _, part := range []struct {
@@ -86,7 +87,7 @@ func (r entryReader) Departed(ctx context.Context, sync, terms string) iter.Seq2
 
 // Pending streams the entries of the sync that have an Asked, the latest first. Other methods may be called while it streams; an
 // entry recorded meanwhile may be missed or appear twice.
-func (r entryReader) Pending(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
+func (r Reader) Pending(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, error] {
 	return func(yield func(*ledger.Entry, error) bool) {
 		before, last := int64(math.MaxInt64), int64(math.MaxInt64)
 		for more := true; more; {
@@ -99,17 +100,17 @@ func (r entryReader) Pending(ctx context.Context, sync string) iter.Seq2[*ledger
 }
 
 // page reads a page of the sync's entries for which the condition holds, and the number of the last one.
-func (r entryReader) page(ctx context.Context, condition string, args ...any) (page []*ledger.Entry, last int64, err error) {
-	err = r.query(ctx, "SELECT "+entryrow.Columns+" FROM @entries e WHERE e.sync = "+ofSync+" AND "+condition+fmt.Sprintf(" LIMIT %d", pageSize), args,
+func (r Reader) page(ctx context.Context, condition string, args ...any) (page []*ledger.Entry, last int64, err error) {
+	err = r.Query(ctx, "SELECT "+entryrow.Columns+" FROM @entries e WHERE e.sync = "+OfSync+" AND "+condition+fmt.Sprintf(" LIMIT %d", pageSize), args,
 		func(rows pgx.Rows) error {
-			number, e, err := r.scanEntry(ctx, rows)
+			number, e, err := r.Scan(ctx, rows)
 			if err == nil {
 				page, last = append(page, e), number
 			}
 			return err
 		})
 	if err != nil {
-		return nil, 0, fmt.Errorf("read entries of the ledger: %w", explain(ctx, err))
+		return nil, 0, fmt.Errorf("read entries of the ledger: %w", server.Explain(ctx, err))
 	}
 	return page, last, nil
 }

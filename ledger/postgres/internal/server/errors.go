@@ -1,4 +1,4 @@
-package postgres
+package server
 
 import (
 	"context"
@@ -15,29 +15,29 @@ import (
 
 // The states of SQL that something is done about.
 const (
-	stateLost      = "OW001" // see fence in the migrations
-	stateAhead     = "OW002"
-	stateBehind    = "OW003"
-	stateUnique    = "23505"
-	stateReadOnly  = "25006"
-	stateDenied    = "42501"
-	stateDiskFull  = "53100"
-	stateNotLocked = "55P03"
+	StateLost      = "OW001" // see fence in the migrations
+	StateAhead     = "OW002"
+	StateBehind    = "OW003"
+	StateUnique    = "23505"
+	StateReadOnly  = "25006"
+	StateDenied    = "42501"
+	StateDiskFull  = "53100"
+	StateNotLocked = "55P03"
 	classAbsent    = "57P" // the server ends, or begins
 	classConnect   = "08"
 )
 
-// stateOf returns the state of SQL of an error, "" if it is none of the server's.
-func stateOf(err error) string {
+// StateOf returns the state of SQL of an error, "" if it is none of the server's.
+func StateOf(err error) string {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return e.Code
 	}
 	return ""
 }
 
-// isAway reports whether the error says that the server cannot be reached, or has broken the connection off.
-func isAway(err error) bool {
-	if state := stateOf(err); state != "" {
+// IsAway reports whether the error says that the server cannot be reached, or has broken the connection off.
+func IsAway(err error) bool {
+	if state := StateOf(err); state != "" {
 		return len(state) == 5 && (state[:3] == classAbsent || state[:2] == classConnect || state == "53300")
 	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
@@ -49,35 +49,35 @@ func isAway(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || pgconn.Timeout(err) || err != nil && pgconn.SafeToRetry(err)
 }
 
-// explain says what an error of the server means and what to do. The end of the context counts more than what it has led to.
-func explain(ctx context.Context, err error) error {
+// Explain says what an error of the server means and what to do. The end of the context counts more than what it has led to.
+func Explain(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil && (errors.Is(err, ctx.Err()) || isAway(err)):
+	case ctx.Err() != nil && (errors.Is(err, ctx.Err()) || IsAway(err)):
 		return context.Cause(ctx)
 	case errors.Is(err, puddle.ErrClosedPool):
 		return ledger.ErrClosed
-	case isKnown(err):
+	case IsKnown(err):
 		return err
 	}
-	switch state := stateOf(err); {
-	case state == stateLost:
+	switch state := StateOf(err); {
+	case state == StateLost:
 		return fmt.Errorf("%w (%w)", ledger.ErrLockLost, err)
-	case state == stateDiskFull:
+	case state == StateDiskFull:
 		return fmt.Errorf("%w (%w)", ledger.ErrFull, err)
-	case state == stateReadOnly:
+	case state == StateReadOnly:
 		return fmt.Errorf("the server of the ledger takes no writes, it may be a standby: name the primary, such as with target_session_attrs=read-write (%w)", err)
-	case state == stateDenied:
+	case state == StateDenied:
 		return fmt.Errorf("the user of the ledger may not do this: let the owner of the schema run \"owlat-sync ledger migrate\" and grant it (%w)", err)
-	case isAway(err):
+	case IsAway(err):
 		return fmt.Errorf("%w (%w)", ledger.ErrAway, err)
 	}
 	return err
 }
 
-// isKnown reports whether the error already says what to do.
-func isKnown(err error) bool {
+// IsKnown reports whether the error already says what to do.
+func IsKnown(err error) bool {
 	for _, known := range []error{ledger.ErrLockLost, ledger.ErrLocked, ledger.ErrClosed, ledger.ErrFull, ledger.ErrAway, ledger.ErrReadOnly, ledger.ErrNoRun, ledger.ErrRunEnded} {
 		if errors.Is(err, known) {
 			return true
@@ -85,3 +85,11 @@ func isKnown(err error) bool {
 	}
 	return false
 }
+
+// UnansweredError says that it is not known whether a transaction was committed.
+type UnansweredError struct{ Err error }
+
+func (e *UnansweredError) Error() string { return e.Err.Error() }
+
+// Unwrap returns why the answer did not come.
+func (e *UnansweredError) Unwrap() error { return e.Err }

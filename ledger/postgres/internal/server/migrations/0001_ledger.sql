@@ -40,13 +40,13 @@ CREATE TABLE @leases (
 	PRIMARY KEY (deployment, kind)
 ) WITH (fillfactor = 50);
 
--- Every write under the lock of a run changes its row here first, so that it waits for whoever takes the lock over, or the reverse. It
+-- Every write under the lock of a run locks its row here first, so that it waits for whoever takes the lock over, or the reverse. It
 -- stands apart from leases, so that a long write does not hinder the renewal.
 CREATE TABLE @fences (
 	deployment BIGINT PRIMARY KEY,
 	epoch      BIGINT NOT NULL, -- of the latest lock
 	holder     BIGINT NOT NULL, -- as in leases
-	writes     BIGINT NOT NULL, -- how often the holders have written
+	writes     BIGINT NOT NULL, -- how often the holders have written what must be durable
 	last       BIGINT NOT NULL  -- the random number of the latest write
 ) WITH (fillfactor = 50);
 
@@ -279,25 +279,35 @@ CREATE TABLE @delivered (
 	PRIMARY KEY (deployment, target)
 ) WITH (fillfactor = 50);
 
--- fence lets a write pass under the lock with the epoch, whose holder knows of so many writes. It fails with OW001 if a later lock was
--- given out, with OW002 if the holder's own writes are more than it knows, and with OW003 if they are fewer: commits were lost.
-CREATE FUNCTION @fence(of_deployment BIGINT, of_epoch BIGINT, of_holder BIGINT, known BIGINT, this BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
+-- passes lets a write pass under the lock with the epoch, whose holder knows of so many writes, and keeps the lock from being taken over
+-- until the transaction ends. It fails with OW001 if a later lock was given out, with OW002 if the holder's own writes are more than it
+-- knows, and with OW003 if they are fewer: commits were lost.
+CREATE FUNCTION @passes(of_deployment BIGINT, of_epoch BIGINT, of_holder BIGINT, known BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
 DECLARE
 	at_epoch  BIGINT;
 	at_holder BIGINT;
 	at_writes BIGINT;
 BEGIN
-	UPDATE @fences SET writes = writes + 1, last = this WHERE deployment = of_deployment AND epoch = of_epoch AND holder = of_holder AND writes = known;
-	IF FOUND THEN
+	SELECT epoch, holder, writes INTO at_epoch, at_holder, at_writes FROM @fences WHERE deployment = of_deployment FOR UPDATE;
+	IF at_epoch = of_epoch AND at_holder = of_holder AND at_writes = known THEN
 		RETURN;
-	END IF;
-	SELECT epoch, holder, writes INTO at_epoch, at_holder, at_writes FROM @fences WHERE deployment = of_deployment;
-	IF at_epoch > of_epoch THEN
+	ELSIF at_epoch > of_epoch THEN
 		RAISE EXCEPTION 'a later lock was given out' USING ERRCODE = 'OW001';
 	ELSIF at_epoch = of_epoch AND at_holder = of_holder AND at_writes > known THEN
 		RAISE EXCEPTION 'the holder has written more than it knows' USING ERRCODE = 'OW002';
 	END IF;
 	RAISE EXCEPTION 'commits of the holder were lost' USING ERRCODE = 'OW003';
+END
+$$;
+
+-- fence is passes for a write that is durable, which it counts under its random number.
+CREATE FUNCTION @fence(of_deployment BIGINT, of_epoch BIGINT, of_holder BIGINT, known BIGINT, this BIGINT) RETURNS VOID LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE @fences SET writes = writes + 1, last = this WHERE deployment = of_deployment AND epoch = of_epoch AND holder = of_holder AND writes = known;
+	IF NOT FOUND THEN
+		PERFORM @passes(of_deployment, of_epoch, of_holder, known);
+		RAISE EXCEPTION 'the holder has written more than it knows' USING ERRCODE = 'OW002'; -- and the two came to know at once
+	END IF;
 END
 $$;
 

@@ -1,4 +1,4 @@
-package postgres
+package lease
 
 import (
 	"time"
@@ -8,8 +8,8 @@ import (
 
 var started = time.Now()
 
-// steady returns the time on a clock that nobody sets and that goes on while the machine sleeps.
-func steady() time.Duration {
+// Steady returns the time on a clock that nobody sets and that goes on while the machine sleeps.
+func Steady() time.Duration {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
 		return time.Since(started)

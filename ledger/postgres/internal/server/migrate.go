@@ -1,4 +1,4 @@
-package postgres
+package server
 
 import (
 	"context"
@@ -30,25 +30,9 @@ const versionTable = "ledger_version"
 // ErrOutdated says that the schema is not up to date and that the user may not change it.
 var ErrOutdated = errors.New("the ledger must be brought up to date first: run \"owlat-sync ledger migrate\" as a user who may create the schema or owns it")
 
-// Migrate creates the schema or brings it up to date, with River's tables in it, and returns its versions before and after. It is safe
-// while other processes do the same, and while runs go on.
-func Migrate(ctx context.Context, o Options) (from, to int, err error) {
-	d, err := connect(ctx, o, lifetimes)
-	if err == nil {
-		defer d.Close()
-		if err = d.check(ctx); err == nil {
-			from, to, err = d.migrate(ctx)
-		}
-	}
-	if err != nil {
-		return 0, 0, fmt.Errorf("migrate ledger %s: %w", Masked(o.DSN), explain(ctx, err))
-	}
-	return from, to, nil
-}
-
-// prepare makes sure that the server can be relied on and that the schema is one that this program works with.
-func (d *Database) prepare(ctx context.Context) error {
-	if err := d.check(ctx); err != nil {
+// Prepare makes sure that the server can be relied on and that the schema is one that this program works with.
+func (d *DB) Prepare(ctx context.Context) error {
+	if err := d.Check(ctx); err != nil {
 		return err
 	}
 	is, err := d.version(ctx)
@@ -59,11 +43,11 @@ func (d *Database) prepare(ctx context.Context) error {
 	switch {
 	case is > known:
 		return d.worksWith(ctx, is)
-	case is < known && d.readOnly:
+	case is < known && d.ReadOnly:
 		return ErrOutdated
 	case is < known:
-		_, _, err := d.migrate(ctx)
-		if stateOf(err) == stateDenied {
+		_, _, err := migrator{d}.migrate(ctx)
+		if StateOf(err) == StateDenied {
 			return fmt.Errorf("%w (%w)", ErrOutdated, err)
 		}
 		return err
@@ -72,12 +56,12 @@ func (d *Database) prepare(ctx context.Context) error {
 }
 
 // worksWith returns ledger.ErrNewer if this program cannot work with a schema of that version.
-func (d *Database) worksWith(ctx context.Context, version int) error {
+func (d *DB) worksWith(ctx context.Context, version int) error {
 	if version <= len(steps) {
 		return nil
 	}
 	var works int
-	if err := d.pool.QueryRow(ctx, d.sql("SELECT works_with FROM @schema")).Scan(&works); err != nil {
+	if err := d.Pool.QueryRow(ctx, d.SQL("SELECT works_with FROM @schema")).Scan(&works); err != nil {
 		return err
 	}
 	if works > len(steps) {
@@ -86,37 +70,46 @@ func (d *Database) worksWith(ctx context.Context, version int) error {
 	return nil
 }
 
-// check refuses a server that cannot keep what it acknowledges.
-func (d *Database) check(ctx context.Context) error {
+// Check refuses a server that cannot keep what it acknowledges.
+func (d *DB) Check(ctx context.Context) error {
 	var commit string
 	var standby bool
-	if err := d.pool.QueryRow(ctx, "SELECT current_setting('synchronous_commit'), pg_is_in_recovery()").Scan(&commit, &standby); err != nil {
+	if err := d.Pool.QueryRow(ctx, "SELECT current_setting('synchronous_commit'), pg_is_in_recovery()").Scan(&commit, &standby); err != nil {
 		return err
 	}
 	switch {
 	case commit == "off":
 		return errors.New("synchronous_commit is off for this user or database, so a crash of the server would lose what it has acknowledged, and people who opted out could be put back: turn it on")
-	case standby && !d.readOnly:
+	case standby && !d.ReadOnly:
 		return errors.New("the server is a standby, which takes no writes: name the primary, such as with target_session_attrs=read-write")
 	}
 	return nil
 }
 
 // version returns the version of the schema, 0 if there is none.
-func (d *Database) version(ctx context.Context) (is int, err error) {
+func (d *DB) version(ctx context.Context) (is int, err error) {
 	var there bool
-	if err := d.pool.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", d.schema+"."+versionTable).Scan(&there); err != nil || !there {
+	if err := d.Pool.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", d.Schema+"."+versionTable).Scan(&there); err != nil || !there {
 		return 0, err
 	}
-	err = d.pool.QueryRow(ctx, d.sql("SELECT coalesce(max(version), 0) FROM @"+versionTable)).Scan(&is)
+	err = d.Pool.QueryRow(ctx, d.SQL("SELECT coalesce(max(version), 0) FROM @"+versionTable)).Scan(&is)
 	return is, err
 }
 
 // migrationLock is the number of the lock that one migration has at a time: "OwlS" in ASCII.
 const migrationLock = 0x4f776c53
 
+// Migrate makes the missing migrations and returns the versions of the schema before and after.
+func (d *DB) Migrate(ctx context.Context) (from, to int, err error) { return migrator{d}.migrate(ctx) }
+
+// Newest is the version of the schema that this program knows.
+func Newest() int { return len(steps) }
+
+// migrator brings the schema of a database up to date.
+type migrator struct{ *DB }
+
 // migrate makes the missing migrations, all or none, and then those of River.
-func (d *Database) migrate(ctx context.Context) (from, to int, err error) {
+func (d migrator) migrate(ctx context.Context) (from, to int, err error) {
 	err = d.alone(ctx, func(t pgx.Tx) error {
 		if from, err = d.version(ctx); err != nil { // another may have made them meanwhile
 			return err
@@ -125,10 +118,10 @@ func (d *Database) migrate(ctx context.Context) (from, to int, err error) {
 			return err
 		}
 		for i := from; i < len(steps); i++ {
-			if _, err := t.Exec(ctx, d.sql(steps[i])); err != nil {
+			if _, err := t.Exec(ctx, d.SQL(steps[i])); err != nil {
 				return fmt.Errorf("migration %d: %w", i+1, err)
 			}
-			if _, err := t.Exec(ctx, d.sql("INSERT INTO @"+versionTable+" (version, made) VALUES ($1, now())"), i+1); err != nil {
+			if _, err := t.Exec(ctx, d.SQL("INSERT INTO @"+versionTable+" (version, made) VALUES ($1, now())"), i+1); err != nil {
 				return err
 			}
 		}
@@ -144,16 +137,16 @@ func (d *Database) migrate(ctx context.Context) (from, to int, err error) {
 }
 
 // alone runs fn while no other process migrates, in a transaction. The lock ends with it, so a PgBouncer may stand between.
-func (d *Database) alone(ctx context.Context, fn func(pgx.Tx) error) error {
-	t, err := d.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = 0"})
+func (d migrator) alone(ctx context.Context, fn func(pgx.Tx) error) error {
+	t, err := d.Pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = 0"})
 	if err != nil {
 		return err
 	}
-	if _, err = t.Exec(ctx, "SELECT pg_advisory_xact_lock($1, hashtext($2))", migrationLock, d.schema); err == nil {
+	if _, err = t.Exec(ctx, "SELECT pg_advisory_xact_lock($1, hashtext($2))", migrationLock, d.Schema); err == nil {
 		err = fn(t)
 	}
 	if err != nil {
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), EndTimeout)
 		defer cancel()
 		_ = t.Rollback(ending) // the error before tells more
 		return err
@@ -162,21 +155,21 @@ func (d *Database) alone(ctx context.Context, fn func(pgx.Tx) error) error {
 }
 
 // createSchema creates the schema if it is not there: that needs no right if it is.
-func (d *Database) createSchema(ctx context.Context, t pgx.Tx) error {
+func (d migrator) createSchema(ctx context.Context, t pgx.Tx) error {
 	var there bool
-	err := t.QueryRow(ctx, "SELECT to_regnamespace($1) IS NOT NULL", d.schema).Scan(&there)
+	err := t.QueryRow(ctx, "SELECT to_regnamespace($1) IS NOT NULL", d.Schema).Scan(&there)
 	if err == nil && !there {
-		_, err = t.Exec(ctx, "CREATE SCHEMA "+d.schema)
+		_, err = t.Exec(ctx, "CREATE SCHEMA "+d.Schema)
 	}
 	if err == nil {
-		_, err = t.Exec(ctx, d.sql("CREATE TABLE IF NOT EXISTS @"+versionTable+" (version BIGINT PRIMARY KEY, made TIMESTAMPTZ NOT NULL)"))
+		_, err = t.Exec(ctx, d.SQL("CREATE TABLE IF NOT EXISTS @"+versionTable+" (version BIGINT PRIMARY KEY, made TIMESTAMPTZ NOT NULL)"))
 	}
 	return err
 }
 
 // migrateRiver brings River's tables up to date.
-func (d *Database) migrateRiver(ctx context.Context) error {
-	m, err := rivermigrate.New(riverpgxv5.New(d.pool), &rivermigrate.Config{Schema: d.schema, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+func (d migrator) migrateRiver(ctx context.Context) error {
+	m, err := rivermigrate.New(riverpgxv5.New(d.Pool), &rivermigrate.Config{Schema: d.Schema, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		return err
 	}
