@@ -369,3 +369,26 @@ func TestAClockThatIsWrongDoesNotCount(t *testing.T) {
 		t.Errorf("the clock was set by an answer that took long: %s", moved)
 	}
 }
+
+func TestAJobIsDueByTheClockOfPostgreSQL(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for deployment, wrong := range map[string]time.Duration{"acme": -10 * time.Minute, "beta": 10 * time.Minute} {
+		visitor, err := Visit(t.Context(), w.pool, schema, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		visitor.clock.ahead.Add(int64(wrong)) // as if this machine's clock were right and PostgreSQL's wrong
+		if err := visitor.Ask(t.Context(), deployment, turns.Request{Sync: "users", Why: turns.Scheduled}); err != nil {
+			t.Fatal(err)
+		}
+		var off float64
+		err = w.pool.QueryRow(t.Context(), "SELECT max(abs(extract(epoch FROM scheduled_at - now()) - $2)) FROM "+visitor.tables.jobs+" WHERE args->>'deployment' = $1", deployment, wrong.Seconds()).Scan(&off)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if off > 60 {
+			t.Errorf("with a clock that is wrong by %s a job is due %.0f s from when it should be", wrong, off)
+		}
+	}
+}
