@@ -22,7 +22,8 @@ type Size struct {
 	Syncs       int           // of the one deployment that has many
 	Each        int           // contacts of each of those
 	Nodes       int           // that serve
-	Every       time.Duration // how often every sync is due while the nodes are busy: sooner than they can make all runs
+	Every       time.Duration // how often those of all deployments are due while the nodes are busy: about as often as they can make the runs
+	Often       time.Duration // how often those of the one deployment are, likewise
 	Calm        time.Duration // how long the nodes are watched without work
 	Busy        time.Duration // how long they are watched with it
 	Settle      time.Duration // how long they may take to come to rest
@@ -30,8 +31,8 @@ type Size struct {
 
 // Short is the size of the part that belongs to the others, Long that of the part LongName.
 var (
-	Short = Size{Deployments: 200, Contacts: 250, Syncs: 50, Each: 250, Nodes: 3, Every: 3 * time.Second, Calm: 15 * time.Second, Busy: 40 * time.Second, Settle: 5 * time.Minute}
-	Long  = Size{Deployments: 200, Contacts: 50_000, Syncs: 50, Each: 2_000, Nodes: 3, Every: 20 * time.Second, Calm: 20 * time.Second, Busy: 150 * time.Second, Settle: 20 * time.Minute}
+	Short = Size{Deployments: 200, Contacts: 250, Syncs: 50, Each: 250, Nodes: 3, Every: 10 * time.Second, Often: 5 * time.Second, Calm: 15 * time.Second, Busy: 40 * time.Second, Settle: 5 * time.Minute}
+	Long  = Size{Deployments: 200, Contacts: 50_000, Syncs: 50, Each: 2_000, Nodes: 3, Every: 20 * time.Second, Often: 10 * time.Second, Calm: 20 * time.Second, Busy: 150 * time.Second, Settle: 20 * time.Minute}
 )
 
 // LongName is the name of the long form.
@@ -45,8 +46,8 @@ const (
 
 const intro = `%s deployments with one sync of %s contacts each, and one deployment with %d syncs of %s contacts, on %d nodes: processes of ` + "`owlat-sync serve`" + `
 on one machine, which share its processors with PostgreSQL (with fsync) and with the Owlats, whose limit is lifted. *Idle*: nothing is due, and no deployment
-is at home anywhere. *At home*: every deployment has a home, because it looks for changes by itself (` + "`poll`" + `), and there are none. *Busy*: every sync
-is due every %s, which is more often than it can run; all the while rows change and appear in every fifth deployment.
+is at home anywhere. *At home*: every deployment has a home, because it looks for changes by itself (` + "`poll`" + `), and there are none. *Busy*: every deployment
+is due every %s; all the while rows change and appear in every fifth of them. *%d syncs*: those of the one deployment are due every %s, and nothing else is.
 
 A wait is the time from when a sync is due to when its run begins. Its fair share is the time in which every sync of its kind could begin once: how many there are,
 times the time watched, over the runs that began. ` + "`make bench PARTS=%s`" + ` has %s contacts in each deployment.`
@@ -68,13 +69,12 @@ func Measure(size Size) func(ctx context.Context, log io.Writer) (findings.Secti
 
 // result is what was measured.
 type result struct {
-	Sizes             []tableSize
-	Idle, Home, Busy  load
-	Begin             time.Duration // until all nodes serve
-	Spread            []share       // by node
-	Single, Many      waits         // of deployments with one sync, and of the syncs of the one with many
-	Entries           int
-	Created, Answered int // contacts, and requests, while busy
+	Sizes                   []tableSize
+	Idle, Home, Busy, Lists load
+	Begin                   time.Duration // until all nodes serve
+	Spread                  []share       // by node
+	Single, Many            waits         // of deployments with one sync, and of the syncs of the one with many
+	Entries                 int
 }
 
 func measure(ctx context.Context, log io.Writer, size Size) (r result, err error) {
@@ -107,7 +107,7 @@ func measure(ctx context.Context, log io.Writer, size Size) (r result, err error
 	if r.Sizes, r.Entries, err = (watcher{w}).sizes(ctx); err != nil {
 		return r, err
 	}
-	for _, phase := range []func(context.Context, *result) error{phases{w}.idle, phases{w}.busy, phases{w}.atHome} {
+	for _, phase := range []func(context.Context, *result) error{phases{w}.idle, phases{w}.busy, phases{w}.lists, phases{w}.atHome} {
 		if err := phase(ctx, &r); err != nil {
 			return r, err
 		}
@@ -127,7 +127,7 @@ type phases struct{ *world }
 // idle watches nodes that have nothing to do.
 func (w phases) idle(ctx context.Context, r *result) (err error) {
 	began := time.Now()
-	if err := w.start(ctx, "every "+far, ""); err != nil {
+	if err := w.start(ctx, plan{single: "every " + far, lists: "every " + far}); err != nil {
 		return err
 	}
 	r.Begin = time.Since(began)
@@ -147,7 +147,7 @@ func (w phases) idle(ctx context.Context, r *result) (err error) {
 
 // atHome watches nodes whose deployments are all at home.
 func (w phases) atHome(ctx context.Context, r *result) (err error) {
-	if err := w.start(ctx, "every "+far, far); err != nil {
+	if err := w.start(ctx, plan{single: "every " + far, lists: "every " + far, poll: far}); err != nil {
 		return err
 	}
 	if err := watcher(w).rest(ctx); err != nil {
@@ -163,37 +163,48 @@ func (w phases) atHome(ctx context.Context, r *result) (err error) {
 	return w.stop(ctx)
 }
 
-// busy watches nodes that have more to do than they can.
+// busy watches nodes that have runs to make of every deployment.
 func (w phases) busy(ctx context.Context, r *result) (err error) {
-	if err := w.start(ctx, "every "+short(w.size.Every), ""); err != nil {
+	before, had := w.sent(), w.contacts()
+	r.Busy, r.Spread, r.Single, err = w.work(ctx, plan{single: "every " + short(w.size.Every), lists: "every " + far}, func(deployment string) bool { return deployment != many })
+	if err != nil {
 		return err
 	}
-	if err := sleep(ctx, settling); err != nil { // until all are in their line, and the nodes have parted the homes
-		return err
-	}
-	before := w.sent()
-	made := w.contacts()
-	var from time.Time
-	if from, err = w.now(ctx); err != nil {
-		return err
-	}
-	if r.Busy, err = watcher(w).watch(ctx, w.size.Busy, w.change); err != nil {
-		return err
-	}
-	fmt.Fprintf(w.log, "busy: %s\n", r.Busy)
-	if r.Spread, r.Single, r.Many, err = judge(w).weigh(ctx, from); err != nil {
-		return err
-	}
-	fmt.Fprintf(w.log, "each: %+v\nmany: %+v\nnodes: %+v\n", r.Single, r.Many, r.Spread)
 	for n, sent := range w.sent() {
-		r.Spread[n].Requests = sent - before[n]
-		r.Answered += r.Spread[n].Requests
-		r.Spread[n].Homes = r.Busy.HomesOf[n]
+		r.Spread[n].Requests, r.Spread[n].Homes = sent-before[n], r.Busy.HomesOf[n]
 	}
-	if r.Created = w.contacts() - made; r.Created == 0 {
+	if w.contacts() == had {
 		return errors.New("no contact was created, though rows appeared")
 	}
-	return w.stop(ctx)
+	return nil
+}
+
+// lists watches nodes that have runs to make of the deployment with many syncs.
+func (w phases) lists(ctx context.Context, r *result) (err error) {
+	r.Lists, _, r.Many, err = w.work(ctx, plan{single: "every " + far, lists: "every " + short(w.size.Often)}, func(deployment string) bool { return deployment == many })
+	return err
+}
+
+// work watches nodes at work.
+func (w phases) work(ctx context.Context, p plan, of func(deployment string) bool) (l load, spread []share, waited waits, err error) {
+	if err := w.start(ctx, p); err != nil {
+		return l, nil, waited, err
+	}
+	if err := sleep(ctx, settling); err != nil { // until all are in their line, and the nodes have parted the homes
+		return l, nil, waited, err
+	}
+	from, err := w.now(ctx)
+	if err != nil {
+		return l, nil, waited, err
+	}
+	if l, err = watcher(w).watch(ctx, w.size.Busy, w.change); err != nil {
+		return l, nil, waited, err
+	}
+	if spread, waited, err = judge(w).weigh(ctx, from, of); err != nil {
+		return l, nil, waited, err
+	}
+	fmt.Fprintf(w.log, "at work: %s\nwaits: %+v\nnodes: %+v\n", l, waited, spread)
+	return l, spread, waited, w.stop(ctx)
 }
 
 func short(d time.Duration) string { return fmt.Sprintf("%ds", int(d.Seconds())) }

@@ -11,12 +11,12 @@ import (
 func (r result) section(size Size) findings.Section {
 	s := findings.Section{
 		Title: "Many deployments on several nodes",
-		Intro: fmt.Sprintf(intro, findings.Count(size.Deployments), findings.Count(size.Contacts), size.Syncs, findings.Count(size.Each), size.Nodes, size.Every, LongName, findings.Count(Long.Contacts)),
+		Intro: fmt.Sprintf(intro, findings.Count(size.Deployments), findings.Count(size.Contacts), size.Syncs, findings.Count(size.Each), size.Nodes, size.Every, size.Syncs, size.Often, LongName, findings.Count(Long.Contacts)),
 	}
 	s.Tables = []findings.Table{r.loads(), r.spread(), r.waiting(), r.room(), r.hot()}
 	s.Goals = []findings.Goal{
 		evenGoal("homes", r.uneven(func(s share) float64 { return s.Homes })),
-		evenGoal("runs of deployments with one sync", r.uneven(func(s share) float64 { return float64(s.Runs) })),
+		evenGoal("runs", r.uneven(func(s share) float64 { return float64(s.Runs) })),
 		waitGoal(fmt.Sprintf("one sync of each of %d deployments", size.Deployments), r.Single), waitGoal(fmt.Sprintf("%d syncs of one deployment", size.Syncs), r.Many),
 	}
 	return s
@@ -46,7 +46,7 @@ func (r result) uneven(of func(share) float64) float64 {
 }
 
 func (r result) loads() findings.Table {
-	t := findings.Table{Columns: []string{"a second, in PostgreSQL", "idle", "at home", "busy"}}
+	t := findings.Table{Columns: []string{"a second, in PostgreSQL", "idle", "at home", "busy", fmt.Sprintf("%d syncs", r.Many.Syncs)}}
 	for _, row := range []struct {
 		label string
 		of    func(load) float64
@@ -59,7 +59,7 @@ func (r result) loads() findings.Table {
 		{"homes", func(l load) float64 { return l.Homes }},
 		{"connections to the ledger, at most", func(l load) float64 { return float64(l.Connections) }},
 	} {
-		t.Rows = append(t.Rows, []string{row.label, figure(row.of(r.Idle)), figure(row.of(r.Home)), figure(row.of(r.Busy))})
+		t.Rows = append(t.Rows, []string{row.label, figure(row.of(r.Idle)), figure(row.of(r.Home)), figure(row.of(r.Busy)), figure(row.of(r.Lists))})
 	}
 	return t
 }
@@ -67,15 +67,15 @@ func (r result) loads() findings.Table {
 func figure(v float64) string { return findings.Figure(v) }
 
 func (r result) spread() findings.Table {
-	t := findings.Table{Columns: []string{"busy", "homes, on average", "runs", "of the deployment with many syncs", "requests"}}
+	t := findings.Table{Columns: []string{"busy", "homes, on average", "runs", "requests"}}
 	for i, s := range r.Spread {
-		t.Rows = append(t.Rows, []string{fmt.Sprint("node ", i+1), fmt.Sprintf("%.1f", s.Homes), findings.Count(s.Runs), findings.Count(s.Lists), findings.Count(s.Requests)})
+		t.Rows = append(t.Rows, []string{fmt.Sprint("node ", i+1), fmt.Sprintf("%.1f", s.Homes), findings.Count(s.Runs), findings.Count(s.Requests)})
 	}
 	return t
 }
 
 func (r result) waiting() findings.Table {
-	t := findings.Table{Columns: []string{"busy", "runs", "runs of one sync", "median wait", "longest wait", "fair share"}}
+	t := findings.Table{Columns: []string{"waits", "runs", "runs of one sync", "median wait", "longest wait", "fair share"}}
 	for _, w := range []struct {
 		label string
 		waits

@@ -11,8 +11,7 @@ import (
 // share is what one node had of the work.
 type share struct {
 	Homes    float64 // on average
-	Runs     int     // of deployments with one sync
-	Lists    int     // of the deployment with many
+	Runs     int
 	Requests int
 }
 
@@ -45,34 +44,32 @@ type begun struct {
 type judge struct{ *world }
 
 // weigh works out how even the work was since from.
-func (w judge) weigh(ctx context.Context, from time.Time) (spread []share, single, lists waits, err error) {
+func (w judge) weigh(ctx context.Context, from time.Time, of func(deployment string) bool) (spread []share, waited waits, err error) {
 	now, err := w.now(ctx)
 	if err != nil {
-		return nil, single, lists, err
+		return nil, waited, err
 	}
 	dues, err := w.dues(ctx, from)
 	if err != nil {
-		return nil, single, lists, err
+		return nil, waited, err
 	}
 	runs, err := w.runs(ctx, from)
 	if err != nil {
-		return nil, single, lists, err
+		return nil, waited, err
 	}
 	spread = make([]share, len(w.nodes))
 	for _, r := range runs {
 		for i, n := range w.nodes {
-			switch {
-			case n.pid != r.pid:
-			case r.deployment == many:
-				spread[i].Lists++
-			default:
+			if n.pid == r.pid {
 				spread[i].Runs++
 			}
 		}
 	}
-	isMany := func(deployment string) bool { return deployment == many }
-	isSingle := func(deployment string) bool { return deployment != many }
-	return spread, weigh(dues, runs, w.size.Deployments, from, now, isSingle), weigh(dues, runs, w.size.Syncs, from, now, isMany), nil
+	syncs := w.size.Deployments
+	if of(many) {
+		syncs = w.size.Syncs
+	}
+	return spread, weigh(dues, runs, syncs, from, now, of), nil
 }
 
 func (w judge) dues(ctx context.Context, from time.Time) (all []due, err error) {

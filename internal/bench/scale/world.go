@@ -169,16 +169,23 @@ func (w *world) addNode(number int) error {
 
 type tree = map[string]any
 
-// configure writes the configuration of all nodes. Poll is how often sources are asked whether something changed; empty: never.
-func (w *world) configure(schedule, poll string) error {
+// plan says when syncs are due: those of deployments with one, and those of the one with many. Poll is how often sources are asked whether
+// something changed; empty: never.
+type plan struct{ single, lists, poll string }
+
+// configure writes the configuration of all nodes.
+func (w *world) configure(p plan) error {
 	deployments := make(tree)
 	for _, d := range w.deployments() {
-		syncs := make(tree)
+		syncs, schedule := make(tree), p.single
+		if d == many {
+			schedule = p.lists
+		}
 		for _, s := range w.syncs(d) {
 			source := tree{"dsn": w.source, "query": fmt.Sprintf(`SELECT n AS id, 'u' || n || '@%s.example.com' AS email, 'First' AS first_name, n::bigint AS mark,
 				'Last' || n || CASE WHEN n > base THEN '-' || version ELSE '' END AS last_name FROM sizes, generate_series(1, base + more) AS n WHERE name = '%s/%s'`, s, d, s)}
-			if poll != "" {
-				source["cursor"], source["poll"] = "mark", poll
+			if p.poll != "" {
+				source["cursor"], source["poll"] = "mark", p.poll
 			}
 			syncs[s] = tree{
 				"source": source, "key": "id", "fields": tree{"email": "email", "firstName": "first_name", "lastName": "last_name"}, "schedule": schedule,
@@ -197,8 +204,8 @@ func (w *world) configure(schedule, poll string) error {
 }
 
 // start starts all nodes, and waits until they serve.
-func (w *world) start(ctx context.Context, schedule, poll string) error {
-	if err := w.configure(schedule, poll); err != nil {
+func (w *world) start(ctx context.Context, p plan) error {
+	if err := w.configure(p); err != nil {
 		return err
 	}
 	errs := make([]error, len(w.nodes))
