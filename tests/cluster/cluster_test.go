@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"owlatsync/tests/cluster/programs"
 )
 
 // rate is what each Owlat of the short tests allows, in requests a second: four times the usual, so that enough happens.
@@ -62,7 +64,7 @@ func TestSoak(t *testing.T) {
 	if err != nil {
 		t.Skip("\"make soak-cluster FOR=1h\" plays it")
 	}
-	wrong, err := WrongClock()
+	wrong, err := programs.WrongClock()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,9 +139,9 @@ func TestTheJudgeSeesAFrozenNodeWithoutFencing(t *testing.T) {
 	t.Parallel()
 	ledger := filepath.Join(root(t), "ledger", "postgres")
 	unfenced := changed(t,
-		Change{filepath.Join(ledger, "lease.go"), "until := asked + t.life - t.margin", "until := asked + 1000*t.life"},
-		Change{filepath.Join(ledger, "renew.go"), "\t\t\tl.lose(errTaken)\n", "\t\t\t_ = l\n"},
-		Change{filepath.Join(ledger, "lock.go"), `"SELECT @fence($1, $2, $3, $4, $5)"`, `"SELECT coalesce($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bigint)"`},
+		programs.Change{File: filepath.Join(ledger, "lease.go"), From: "until := asked + t.life - t.margin", To: "until := asked + 1000*t.life"},
+		programs.Change{File: filepath.Join(ledger, "renew.go"), From: "\t\t\tl.lose(errTaken)\n", To: "\t\t\t_ = l\n"},
+		programs.Change{File: filepath.Join(ledger, "lock.go"), From: `"SELECT @fence($1, $2, $3, $4, $5)"`, To: `"SELECT coalesce($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bigint)"`},
 	)
 	w := world(t, Options{Nodes: 2, Rate: rate, Seed: 1, Shared: true, Program: unfenced})
 	w.Live(t.Context())

@@ -11,8 +11,8 @@ import (
 // share is what one node had of the work.
 type share struct {
 	Homes    float64 // on average
-	Runs     int // of deployments with one sync
-	Lists    int // of the deployment with many
+	Runs     int     // of deployments with one sync
+	Lists    int     // of the deployment with many
 	Requests int
 }
 
