@@ -54,6 +54,21 @@ func TestTheLeaderSaysWhenSyncsAreDue(t *testing.T) {
 	}
 }
 
+// TestANodeThatLearnsADeploymentLater does not refuse what another asks for it just then.
+func TestANodeThatLearnsADeploymentLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.node("a", nil)
+	if _, err := n.client.Insert(t.Context(), dueArgs{"acme", "users"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.until(5*time.Second, "the node has looked at it", func() bool { return w.count("kind = 'due' AND attempted_at IS NOT NULL AND state <> 'running'") == 1 })
+	if err := n.SetDeployments([]Deployment{{Name: "acme", Syncs: []string{"users"}, Timetable: every(t, "users", time.Hour)}}); err != nil {
+		t.Fatal(err)
+	}
+	w.until(10*time.Second, "the run", func() bool { return len(w.made()) == 1 })
+}
+
 func TestWhatWasDueWhileNobodyLedIsMadeUpFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
