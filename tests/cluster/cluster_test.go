@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"owlatsync/tests/cluster/programs"
 )
 
 // rate is what each Owlat of the short tests allows, in requests a second: four times the usual, so that enough happens.
@@ -64,7 +66,7 @@ func TestCluster(t *testing.T) {
 func TestNodesAreUpgradedOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	server := filepath.Join(root(t), "ledger", "postgres", "internal", "server")
-	next := changed(t, Change{File: filepath.Join(server, "migrations", "0003_next.sql"), To: `ALTER TABLE @entries ADD COLUMN next BIGINT NOT NULL DEFAULT 1;
+	next := changed(t, programs.Change{File: filepath.Join(server, "migrations", "0003_next.sql"), To: `ALTER TABLE @entries ADD COLUMN next BIGINT NOT NULL DEFAULT 1;
 ALTER TABLE @runs ADD COLUMN next TEXT;
 ALTER TABLE @leases ADD COLUMN next TEXT;
 ALTER TABLE @nodes ADD COLUMN next BIGINT NOT NULL DEFAULT 2;
@@ -120,7 +122,7 @@ func TestSoak(t *testing.T) {
 	if err != nil {
 		t.Skip("\"make soak-cluster FOR=1h\" plays it")
 	}
-	wrong, err := WrongClock()
+	wrong, err := programs.WrongClock()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,9 +197,9 @@ func TestTheJudgeSeesAFrozenNodeWithoutFencing(t *testing.T) {
 	t.Parallel()
 	ledger := filepath.Join(root(t), "ledger", "postgres")
 	unfenced := changed(t,
-		Change{filepath.Join(ledger, "internal", "lease", "lease.go"), "until := asked + t.Life - t.Margin", "until := asked + 1000*t.Life"},
-		Change{filepath.Join(ledger, "internal", "lease", "renew.go"), "\t\t\tl.Lose(ErrTaken)\n", "\t\t\t_ = l\n"},
-		Change{filepath.Join(ledger, "fence.go"), `"SELECT @fence($1, $2, $3, $4, $5)"`, `"SELECT coalesce($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bigint)"`},
+		programs.Change{File: filepath.Join(ledger, "internal", "lease", "lease.go"), From: "until := asked + t.Life - t.Margin", To: "until := asked + 1000*t.Life"},
+		programs.Change{File: filepath.Join(ledger, "internal", "lease", "renew.go"), From: "\t\t\tl.Lose(ErrTaken)\n", To: "\t\t\t_ = l\n"},
+		programs.Change{File: filepath.Join(ledger, "fence.go"), From: `"SELECT @fence($1, $2, $3, $4, $5)"`, To: `"SELECT coalesce($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bigint)"`},
 	)
 	w := world(t, Options{Nodes: 2, Rate: rate, Seed: 1, Shared: true, Program: unfenced})
 	w.Live(t.Context())

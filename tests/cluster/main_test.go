@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"owlatsync/tests/cluster/programs"
 )
 
 func TestMain(m *testing.M) {
@@ -29,7 +31,7 @@ func program(t *testing.T) string {
 	t.Helper()
 	built.once.Do(func() {
 		if built.folder, built.err = os.MkdirTemp("", "owlat-sync-built-"); built.err == nil {
-			built.path, built.err = Build(built.folder, withRace, "")
+			built.path, built.err = programs.Build(built.folder, withRace, "")
 		}
 	})
 	if built.err != nil {
@@ -39,14 +41,14 @@ func program(t *testing.T) string {
 }
 
 // changed builds a program that is other than it should be.
-func changed(t *testing.T, changes ...Change) string {
+func changed(t *testing.T, changes ...programs.Change) string {
 	t.Helper()
 	folder := t.TempDir()
-	overlay, err := Overlay(folder, changes...)
+	overlay, err := programs.Overlay(folder, changes...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	path, err := Build(folder, withRace, overlay)
+	path, err := programs.Build(folder, withRace, overlay)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,11 +68,11 @@ func root(t *testing.T) string {
 // world makes a world that ends with the test. What the nodes wrote is kept if the test fails.
 func world(t *testing.T, o Options) *World {
 	t.Helper()
-	if postgresProgram("postgres") == "" {
+	if !programs.HasPostgres() {
 		if os.Getenv("CI") == "true" {
-			t.Fatal(ErrNoPostgres)
+			t.Fatal(programs.ErrNoPostgres)
 		}
-		t.Skip(ErrNoPostgres)
+		t.Skip(programs.ErrNoPostgres)
 	}
 	dir, err := os.MkdirTemp("", "owlat-sync-cluster-")
 	if err == nil {

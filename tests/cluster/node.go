@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"owlatsync/tests/cluster/programs"
 )
 
 // Node is one machine of the cluster: a service, and its ways to its databases and to Owlat, each of which can be cut.
@@ -32,8 +35,7 @@ type Node struct {
 
 // life is one process of a node.
 type life struct {
-	*process
-	pid int
+	*programs.Process
 	Span
 }
 
@@ -43,7 +45,7 @@ func newNode(number int, program, dir, source, ledger string, deployments map[st
 	if err := os.Mkdir(n.dir, 0o700); err != nil {
 		return nil, err
 	}
-	port, err := freePort()
+	port, err := programs.FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -79,17 +81,17 @@ func (n *Node) command(args ...string) *exec.Cmd {
 // Start starts the service, for the first time or again, and waits until it listens.
 func (n *Node) Start() error {
 	var line []byte
-	p, err := begin(n.command("serve", "--json"), n.log(), &line)
+	p, err := programs.Begin(n.command("serve", "--json"), n.log(), &line)
 	if err != nil {
 		return fmt.Errorf("node %d: %w", n.Number, err)
 	}
 	var ready struct{ Listen string }
-	if err := decode(line, &ready); err != nil {
-		return err
+	if err := json.Unmarshal(line, &ready); err != nil {
+		return fmt.Errorf("node %d: %w in %q", n.Number, err, line)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.lives = append(n.lives, life{process: p, pid: p.cmd.Process.Pid, Span: Span{From: time.Now()}})
+	n.lives = append(n.lives, life{Process: p, Span: Span{From: time.Now()}})
 	return nil
 }
 
@@ -99,7 +101,7 @@ func (n *Node) Log() string { return n.log() }
 // PID returns the number of the latest process, 0 if there was none.
 func (n *Node) PID() int {
 	if l := n.now(); l != nil {
-		return l.pid
+		return l.PID
 	}
 	return 0
 }
@@ -138,7 +140,7 @@ func (n *Node) finish(s syscall.Signal) int {
 		return 0
 	}
 	n.Thaw()
-	code := l.end(s, 60*time.Second)
+	code := l.End(s, 60*time.Second)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if l.To.IsZero() {
@@ -152,7 +154,7 @@ func (n *Node) Freeze() {
 	n.mu.Lock()
 	n.frozen = true
 	n.mu.Unlock()
-	n.now().signal(syscall.SIGSTOP)
+	n.now().Signal(syscall.SIGSTOP)
 }
 
 // Thaw lets it go on.
@@ -162,14 +164,14 @@ func (n *Node) Thaw() {
 	n.frozen = false
 	n.mu.Unlock()
 	if frozen {
-		n.now().signal(syscall.SIGCONT)
+		n.now().Signal(syscall.SIGCONT)
 	}
 }
 
 // alive reports whether the latest process has not ended.
 func (n *Node) alive() bool {
 	l := n.now()
-	return l != nil && !l.ended()
+	return l != nil && !l.Ended()
 }
 
 // has reports whether a process of the node had the number.
@@ -177,7 +179,7 @@ func (n *Node) has(pid int) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, l := range n.lives {
-		if l.pid == pid {
+		if l.PID == pid {
 			return true
 		}
 	}

@@ -100,7 +100,7 @@ func (w calm) lacks(ctx context.Context) (lacks int, err error) {
 		return lacks, nil
 	}
 	for name := range w.Owlats { // asking the program takes longer
-		waiting, err := (clerk{w.World}).waiting(name)
+		waiting, err := clerk(w).waiting(name)
 		if err != nil {
 			w.opts.Log("%v", err)
 			waiting = 1

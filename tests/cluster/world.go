@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"owlatsync/tests/cluster/programs"
 )
 
 // Options say what a world is made of.
@@ -31,14 +33,14 @@ type Options struct {
 // World is everything that runs. Its methods are called by one goroutine.
 type World struct {
 	opts     Options
-	Source   *Postgres // has the rows
-	Ledger   *Postgres // nil: the ledger is in a file
+	Source   *programs.Postgres // has the rows
+	Ledger   *programs.Postgres // nil: the ledger is in a file
 	Owlats   map[string]*Owlat
 	Nodes    []*Node
 	Balancer *Balancer
 
-	standby *Postgres     // of the ledger's
-	pool    *pgxpool.Pool // the application's, which is never cut off
+	standby *programs.Postgres // of the ledger's
+	pool    *pgxpool.Pool      // the application's, which is never cut off
 	towns   map[string]*Town
 
 	Mischief *Mischief
@@ -66,11 +68,11 @@ func New(ctx context.Context, o Options) (_ *World, err error) {
 			w.Close()
 		}
 	}()
-	if w.Source, err = NewPostgres(o.Dir); err != nil {
+	if w.Source, err = programs.NewPostgres(o.Dir); err != nil {
 		return nil, err
 	}
 	if o.Shared {
-		if w.Ledger, err = NewPostgres(o.Dir); err != nil {
+		if w.Ledger, err = programs.NewPostgres(o.Dir); err != nil {
 			return nil, err
 		}
 	}
@@ -148,8 +150,10 @@ func (w *World) makeNode(number int, program string, shared bool) (*Node, error)
 	}
 	file := filepath.Join(n.dir, "owlat-sync.yaml")
 	n.env = []string{
-		aheadVariable + "=" + strconv.Itoa(ahead*(1-2*int(w.opts.Seed%2))), // for a program that heeds it
 		"OWLAT_SYNC_CONFIG=" + file, "LEDGER=" + ledger, "LISTEN=" + n.Listen, "SOURCE=" + w.Source.DSN(n.Source.Addr(), "postgres"),
+	}
+	if program == w.opts.Skewed {
+		n.env = append(n.env, programs.AheadVariable+"="+strconv.Itoa(programs.Ahead*(1-2*int(w.opts.Seed%2))))
 	}
 	return n, os.WriteFile(file, (scribe{w}).configuration(), 0o600)
 }
@@ -202,7 +206,7 @@ func (w *World) Close() {
 	if w.pool != nil {
 		w.pool.Close()
 	}
-	for _, p := range []*Postgres{w.standby, w.Ledger, w.Source} {
+	for _, p := range []*programs.Postgres{w.standby, w.Ledger, w.Source} {
 		if p != nil {
 			p.Close()
 		}

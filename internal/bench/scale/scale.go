@@ -12,7 +12,7 @@ import (
 
 	"owlatsync/internal/bench/findings"
 	"owlatsync/internal/bench/made"
-	"owlatsync/tests/cluster"
+	"owlatsync/tests/cluster/programs"
 )
 
 // Size is how much there is, and how long it is looked at.
@@ -90,7 +90,7 @@ func measure(ctx context.Context, log io.Writer, size Size) (r result, err error
 	if err != nil {
 		return r, err
 	}
-	server, err := cluster.NewPostgres(folder, "fsync=on", "full_page_writes=on", "max_connections=400", "shared_buffers=512MB", "max_wal_size=2GB",
+	server, err := programs.NewPostgres(folder, "fsync=on", "full_page_writes=on", "max_connections=400", "shared_buffers=512MB", "max_wal_size=2GB",
 		"shared_preload_libraries=pg_stat_statements", "track_io_timing=on", "autovacuum_naptime=10s")
 	if err != nil {
 		return r, err

@@ -22,7 +22,7 @@ import (
 
 	"owlatsync/internal/bench/made"
 	"owlatsync/owlat/owlattest"
-	"owlatsync/tests/cluster"
+	"owlatsync/tests/cluster/programs"
 )
 
 const (
@@ -64,7 +64,7 @@ type node struct {
 	memory func() int64 // ends watching it, and returns the most that it had, in KB
 }
 
-func newWorld(ctx context.Context, log io.Writer, size Size, folder, program string, server *cluster.Postgres) (_ *world, err error) {
+func newWorld(ctx context.Context, log io.Writer, size Size, folder, program string, server *programs.Postgres) (_ *world, err error) {
 	w := &world{log: log, size: size, folder: folder, program: program, owlats: make(map[string]*owlat)}
 	defer func() {
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"owlatsync/tests/cluster"
+	"owlatsync/tests/cluster/programs"
 )
 
 func main() {
@@ -36,7 +37,7 @@ func run(ctx context.Context, nodes, deployments int) (err error) {
 	if err := os.Chmod(dir, 0o755); err != nil { // the user of PostgreSQL must reach its folder
 		return err
 	}
-	program, err := cluster.Build(dir, false, "")
+	program, err := programs.Build(dir, false, "")
 	if err != nil {
 		return err
 	}

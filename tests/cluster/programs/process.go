@@ -1,8 +1,7 @@
-package cluster
+package programs
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -17,16 +16,18 @@ import (
 // speaksWithin is how long a program may take to say its first line.
 const speaksWithin = time.Minute
 
-// process is a program of its own that ends with this one.
-type process struct {
+// Process is a program of its own that ends with this one.
+type Process struct {
+	PID int
+
 	cmd  *exec.Cmd
 	log  string // the file of its errors
 	over chan struct{}
 }
 
-// begin starts a program; its errors go to the end of the file log, and its output too, unless line is given, which gets its first
+// Begin starts a program; its errors go to the end of the file log, and its output too, unless line is given, which gets its first
 // line.
-func begin(cmd *exec.Cmd, log string, line *[]byte) (*process, error) {
+func Begin(cmd *exec.Cmd, log string, line *[]byte) (*Process, error) {
 	file, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func begin(cmd *exec.Cmd, log string, line *[]byte) (*process, error) {
 	}
 	cmd.SysProcAttr.Setpgid = true
 	dieWithParent(cmd.SysProcAttr)
-	p := &process{cmd: cmd, log: log, over: make(chan struct{})}
+	p := &Process{cmd: cmd, log: log, over: make(chan struct{})}
 	begun, read := make(chan error), make(chan struct{})
 	go func() {
 		defer close(p.over)
@@ -66,6 +67,7 @@ func begin(cmd *exec.Cmd, log string, line *[]byte) (*process, error) {
 	if err := <-begun; err != nil {
 		return nil, fmt.Errorf("start %s: %w", filepath.Base(cmd.Path), err)
 	}
+	p.PID = cmd.Process.Pid
 	if out != nil {
 		late := time.AfterFunc(speaksWithin, func() { _ = cmd.Process.Kill() })
 		*line, err = bufio.NewReader(out).ReadBytes('\n')
@@ -73,29 +75,29 @@ func begin(cmd *exec.Cmd, log string, line *[]byte) (*process, error) {
 	}
 	close(read)
 	if err != nil {
-		p.end(syscall.SIGKILL, 10*time.Second)
-		return nil, fmt.Errorf("%s says nothing: %w\n%s", strings.Join(cmd.Args, " "), err, p.lastWords())
+		p.End(syscall.SIGKILL, 10*time.Second)
+		return nil, fmt.Errorf("%s says nothing: %w\n%s", strings.Join(cmd.Args, " "), err, p.LastWords())
 	}
 	return p, nil
 }
 
-// signal sends a signal and does not wait.
-func (p *process) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
+// Signal sends a signal and does not wait.
+func (p *Process) Signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
 
-// end sends a signal, waits for the end of the process, and kills it if that does not come in time.
-func (p *process) end(s syscall.Signal, within time.Duration) (code int) {
-	p.signal(s)
+// End sends a signal, waits for the end of the process, and kills it if that does not come in time.
+func (p *Process) End(s syscall.Signal, within time.Duration) (code int) {
+	p.Signal(s)
 	select {
 	case <-p.over:
 	case <-time.After(within):
-		p.signal(syscall.SIGKILL)
+		p.Signal(syscall.SIGKILL)
 		<-p.over
 	}
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// ended reports whether the process is gone.
-func (p *process) ended() bool {
+// Ended reports whether the process is gone.
+func (p *Process) Ended() bool {
 	select {
 	case <-p.over:
 		return true
@@ -104,8 +106,8 @@ func (p *process) ended() bool {
 	}
 }
 
-// lastWords returns the end of the log.
-func (p *process) lastWords() string {
+// LastWords returns the end of the log.
+func (p *Process) LastWords() string {
 	text, err := os.ReadFile(p.log)
 	if err != nil {
 		return err.Error()
@@ -128,11 +130,4 @@ func Build(folder string, race bool, overlay string) (string, error) {
 		return "", fmt.Errorf("build the program: %w\n%s", err, out)
 	}
 	return path, nil
-}
-
-func decode(line []byte, into any) error {
-	if err := json.Unmarshal(line, into); err != nil {
-		return fmt.Errorf("%w in %q", err, line)
-	}
-	return nil
 }

@@ -1,4 +1,4 @@
-package cluster
+package programs
 
 import (
 	"os"
@@ -11,7 +11,7 @@ import (
 // TestFailOverLosesTheLatest shows that a fail-over of the world is one that loses what was confirmed last, and nothing else.
 func TestFailOverLosesTheLatest(t *testing.T) {
 	t.Parallel()
-	if postgresProgram("postgres") == "" {
+	if !HasPostgres() {
 		t.Skip(ErrNoPostgres)
 	}
 	dir, err := os.MkdirTemp("", "owlat-sync-failover-")

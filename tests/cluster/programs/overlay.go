@@ -1,4 +1,4 @@
-package cluster
+package programs
 
 import (
 	"encoding/json"
@@ -51,11 +51,11 @@ func Overlay(folder string, changes ...Change) (string, error) {
 
 // The clock of a node may be wrong by this much, one way or the other.
 const (
-	aheadVariable = "OWLAT_SYNC_TEST_AHEAD"
-	ahead         = 600 // seconds
+	AheadVariable = "OWLAT_SYNC_TEST_AHEAD"
+	Ahead         = 600 // seconds
 )
 
-// WrongClock returns what makes the wall clock of a program wrong by as many seconds as aheadVariable says. Its monotonic clock is
+// WrongClock returns what makes the wall clock of a program wrong by as many seconds as AheadVariable says. Its monotonic clock is
 // right, as on a machine whose time was set wrongly.
 func WrongClock() ([]Change, error) {
 	root, err := exec.Command("go", "env", "GOROOT").Output()
@@ -66,7 +66,7 @@ func WrongClock() ([]Change, error) {
 	return []Change{
 		{file, "import (\n\t\"errors\"\n\t\"math/bits\"\n", "import (\n\t\"errors\"\n\t\"math/bits\"\n\t\"syscall\"\n"},
 		{file, "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n", `var ahead = func() (seconds int64) {
-	text, _ := syscall.Getenv("` + aheadVariable + `")
+	text, _ := syscall.Getenv("` + AheadVariable + `")
 	for _, c := range []byte(text) {
 		if c >= '0' && c <= '9' {
 			seconds = seconds*10 + int64(c-'0')

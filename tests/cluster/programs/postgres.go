@@ -1,4 +1,4 @@
-package cluster
+package programs
 
 import (
 	"context"
@@ -20,6 +20,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// HasPostgres reports whether PostgreSQL is installed.
+func HasPostgres() bool { return postgresProgram("postgres") != "" }
+
 // ErrNoPostgres says that the programs of PostgreSQL are not on this machine.
 var ErrNoPostgres = errors.New("PostgreSQL is not installed: on Debian, \"apt-get install postgresql\"")
 
@@ -32,10 +35,10 @@ const (
 type Postgres struct {
 	dir      string
 	port     int
-	password string
+	Password string
 	settings []string            // beside those that every server has
 	as       *syscall.Credential // nil: this user
-	process  *process
+	process  *Process
 }
 
 // NewPostgres makes a new server with its data in a folder below parent, and starts it. Settings, such as "fsync=on", count more than
@@ -46,9 +49,9 @@ func NewPostgres(parent string, settings ...string) (*Postgres, error) {
 		return nil, err
 	}
 	p.settings = settings
-	p.password = rand.Text()
+	p.Password = rand.Text()
 	secret := filepath.Join(p.dir, "password")
-	if err := os.WriteFile(secret, []byte(p.password), 0o600); err != nil {
+	if err := os.WriteFile(secret, []byte(p.Password), 0o600); err != nil {
 		return nil, err
 	}
 	if err := p.own(secret); err != nil {
@@ -81,7 +84,7 @@ func newPostgres(parent string) (*Postgres, error) {
 	if err := p.own(p.dir); err != nil {
 		return nil, err
 	}
-	p.port, err = freePort()
+	p.port, err = FreePort()
 	return p, err
 }
 
@@ -97,7 +100,7 @@ func (p *Postgres) own(path string) error {
 func (p *Postgres) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(postgresProgram(name), args...)
 	cmd.Dir = p.dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir, "TMPDIR=" + p.dir, "LC_ALL=C", "TZ=UTC", "PGPASSWORD=" + p.password}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.dir, "TMPDIR=" + p.dir, "LC_ALL=C", "TZ=UTC", "PGPASSWORD=" + p.Password}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.as}
 	return cmd
 }
@@ -119,7 +122,7 @@ func (p *Postgres) Start() error {
 		cmd.Args = append(cmd.Args, "-c", s)
 	}
 	var err error
-	if p.process, err = begin(cmd, filepath.Join(p.dir, "log"), nil); err != nil {
+	if p.process, err = Begin(cmd, filepath.Join(p.dir, "log"), nil); err != nil {
 		return err
 	}
 	for began := time.Now(); ; {
@@ -127,8 +130,8 @@ func (p *Postgres) Start() error {
 		if err == nil {
 			return nil
 		}
-		if p.process.ended() || time.Since(began) > startsWithin {
-			return fmt.Errorf("PostgreSQL does not answer: %w\n%s", err, p.process.lastWords())
+		if p.process.Ended() || time.Since(began) > startsWithin {
+			return fmt.Errorf("PostgreSQL does not answer: %w\n%s", err, p.process.LastWords())
 		}
 		<-time.After(30 * time.Millisecond)
 	}
@@ -145,11 +148,11 @@ func (p *Postgres) ping() error {
 }
 
 // Crash ends the server at once, as if its process had been killed: nobody is told, and the next start recovers.
-func (p *Postgres) Crash() { p.process.end(syscall.SIGQUIT, 5*time.Second) }
+func (p *Postgres) Crash() { p.process.End(syscall.SIGQUIT, 5*time.Second) }
 
 // Restart ends the server in an orderly way and starts it again.
 func (p *Postgres) Restart() error {
-	p.process.end(syscall.SIGINT, 20*time.Second)
+	p.process.End(syscall.SIGINT, 20*time.Second)
 	return p.Start()
 }
 
@@ -165,7 +168,7 @@ func (p *Postgres) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.
 
 // DSN returns the URL of a database, at the address of the server or of a link to it.
 func (p *Postgres) DSN(addr, database string) string {
-	return fmt.Sprintf("postgres://%s:%s@%s/%s?sslmode=disable", superuser, p.password, addr, database)
+	return fmt.Sprintf("postgres://%s:%s@%s/%s?sslmode=disable", superuser, p.Password, addr, database)
 }
 
 // Standby makes a server that follows this one, and is behind it by what is under way.
@@ -174,7 +177,7 @@ func (p *Postgres) Standby(parent string) (*Postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.password = p.password
+	s.Password = p.Password
 	if err := s.run("pg_basebackup", "--pgdata", s.data(), "--host", "127.0.0.1", "--port", strconv.Itoa(p.port), "--username", superuser,
 		"--write-recovery-conf", "--checkpoint", "fast", "--no-sync", "--wal-method", "stream"); err != nil {
 		return nil, err
@@ -210,8 +213,8 @@ func (p *Postgres) Promote() error {
 	return p.run("pg_ctl", "promote", "--pgdata", p.data(), "--wait", "--timeout", "30")
 }
 
-// freePort returns a port that is free, and below those that the system gives to connections: it must be free again after a restart.
-func freePort() (int, error) {
+// FreePort returns a port that is free, and below those that the system gives to connections: it must be free again after a restart.
+func FreePort() (int, error) {
 	for range 100 {
 		port := 15_000 + mathrand.IntN(15_000)
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
