@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"owlatsync/internal/testdb"
 	"owlatsync/ledger"
 	"owlatsync/ledger/postgres/internal/server"
 )
@@ -27,7 +26,7 @@ func eventually(t testing.TB, what string, holds func() bool) {
 
 func TestALockIsRenewed(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	l, other := openLedger(t, openDatabase(t, dsn), "acme"), openLedger(t, openDatabase(t, dsn), "acme")
 	k := takeLock(t, l)
 	put(t, k, keysOf("a", 300)...)
@@ -48,7 +47,7 @@ func TestALockIsRenewed(t *testing.T) {
 
 func TestDeploymentsAreApart(t *testing.T) {
 	t.Parallel()
-	d := openDatabase(t, testdb.Postgres(t))
+	d := openDatabase(t, migrated.Postgres(t))
 	a, b := openLedger(t, d, "a"), openLedger(t, d, "b")
 	if names, err := d.Names(t.Context()); err != nil || len(names) != 0 {
 		t.Errorf("before the first write: %v, %v", names, err)
@@ -101,7 +100,7 @@ func TestTextsMayHoldAnyBytes(t *testing.T) {
 
 func TestHome(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	d, other := openDatabase(t, dsn), openDatabase(t, dsn)
 	owner := ledger.Owner{Host: `a\x00\node`, PID: 7}
 	home, err := d.Home(t.Context(), "acme", owner)
@@ -149,7 +148,7 @@ func TestAHolderThatIsCutOffLosesTheLockBeforeAnotherHasIt(t *testing.T) {
 	for name, how := range map[string]mode{"nothing passes": drops, "no answers": mutes, "broken off": refuses} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dsn := testdb.Postgres(t)
+			dsn := migrated.Postgres(t)
 			p, through := newProxy(t, dsn)
 			l, other := openLedger(t, openDatabase(t, through), ""), openLedger(t, openDatabase(t, dsn), "")
 			k := takeLock(t, l)
@@ -182,7 +181,7 @@ func TestAHolderThatIsCutOffLosesTheLockBeforeAnotherHasIt(t *testing.T) {
 
 func TestAHolderRecordsWhatHappenedAfterItsLeaseIfNobodyTookTheLock(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	p, through := newProxy(t, dsn)
 	l := openLedger(t, openDatabase(t, through), "")
 	k := takeLock(t, l)
@@ -199,7 +198,7 @@ func TestAHolderRecordsWhatHappenedAfterItsLeaseIfNobodyTookTheLock(t *testing.T
 
 func TestABriefAbsenceOfTheServerIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	p, through := newProxy(t, dsn)
 	l := openLedger(t, openDatabase(t, through), "")
 	k := takeLock(t, l)
@@ -225,7 +224,7 @@ func TestABriefAbsenceOfTheServerIsWaitedFor(t *testing.T) {
 // TestBackendsThatEnd has the server end its connections while many write, as it does when it is restarted.
 func TestBackendsThatEnd(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	l, other := openLedger(t, openDatabase(t, dsn), ""), openLedger(t, openDatabase(t, dsn), "")
 	k := takeLock(t, l)
 	put(t, k, "before")
@@ -277,7 +276,7 @@ func TestBackendsThatEnd(t *testing.T) {
 
 func TestALockWhoseContextHasEnded(t *testing.T) {
 	t.Parallel()
-	d := openDatabase(t, testdb.Postgres(t))
+	d := openDatabase(t, migrated.Postgres(t))
 	l := openLedger(t, d, "")
 	ctx, cancel := context.WithCancel(t.Context())
 	k, err := l.acquire(ctx, ledger.Claim{})
@@ -297,7 +296,7 @@ func TestALockWhoseContextHasEnded(t *testing.T) {
 
 func TestAnUnansweredWriteIsMadeOnce(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	p, through := newProxy(t, dsn)
 	direct := openLedger(t, openDatabase(t, dsn), "")
 	l := openLedger(t, openDatabase(t, through), "")
@@ -325,7 +324,7 @@ func TestAnUnansweredWriteIsMadeOnce(t *testing.T) {
 
 func TestAFrozenWriteDoesNotKeepTheLock(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	d := openDatabase(t, dsn)
 	l, other := openLedger(t, d, ""), openLedger(t, openDatabase(t, dsn), "")
 	k := takeLock(t, l)
@@ -354,7 +353,7 @@ func TestAFrozenWriteDoesNotKeepTheLock(t *testing.T) {
 
 func TestALongWriteOfALiveHolderIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	l, other := openLedger(t, openDatabase(t, dsn), ""), openLedger(t, openDatabase(t, dsn), "")
 	k := takeLock(t, l)
 	err := k.update(t.Context(), "write for long", server.Durable, func(*tx) error {
@@ -384,7 +383,7 @@ func TestLostCommits(t *testing.T) {
 		for _, unanswered := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				dsn := testdb.Postgres(t)
+				dsn := migrated.Postgres(t)
 				p, through := newProxy(t, dsn)
 				l, other := openLedger(t, openDatabase(t, through), ""), openLedger(t, openDatabase(t, dsn), "")
 				k := takeLock(t, l)
@@ -461,7 +460,7 @@ func TestWhatNeedNotBeDurableDoesNotCount(t *testing.T) {
 // TestAHolderOnLostGroundsLosesTheLock has a holder that took the lock after a failover, and an earlier one that notices what was lost.
 func TestAHolderOnLostGroundsLosesTheLock(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	l, other := openLedger(t, openDatabase(t, dsn), ""), openLedger(t, openDatabase(t, dsn), "")
 	k := takeLock(t, l)
 	put(t, k, "lost")
