@@ -215,6 +215,14 @@ func (c *Client) Estimate(n int) time.Duration {
 	return c.core.limiter.Estimate(n)
 }
 
+// Silence returns for how long answers have been awaited without any coming; see [Limiter.Silence]. It is 0 without a limiter.
+func (c *Client) Silence() time.Duration {
+	if c.core.limiter == nil {
+		return 0
+	}
+	return c.core.limiter.Silence()
+}
+
 // Drain takes the budget for spent by somebody else until now; see [Limiter.Drain]. It does nothing without a limiter.
 func (c *Client) Drain() {
 	if c.core.limiter != nil {

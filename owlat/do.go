@@ -82,7 +82,7 @@ func (s *sending) try(ctx context.Context, start time.Time) (ans *answer, again 
 	inFlight, away := true, false
 	defer func() {
 		if inFlight {
-			s.left(start, silent, 0)
+			s.left(start, silent, 0, false)
 		}
 		if away {
 			s.pool.count(0, -1)
@@ -158,7 +158,7 @@ func (s *sending) answered(ctx context.Context, start time.Time, status int, err
 	if errors.Is(err, ErrRateLimited) {
 		v = refused
 	}
-	s.left(start, v, told)
+	s.left(start, v, told, status > 0)
 }
 
 // judge returns what the end of an attempt says of the server.
@@ -175,9 +175,9 @@ func (s *sending) judge(ctx context.Context, status int) verdict {
 }
 
 // left gives the limiter the place of an attempt back.
-func (s *sending) left(start time.Time, v verdict, told int) {
+func (s *sending) left(start time.Time, v verdict, told int, answered bool) {
 	if s.limiter != nil && !s.open {
-		s.limiter.leave(start, v, told)
+		s.limiter.leave(start, v, told, answered)
 	}
 }
 

@@ -20,7 +20,8 @@
 // than 2 % of the requests are refused that way.
 //
 // After a 5xx, a timeout or a broken connection nothing goes at once for 5 s and fewer requests are in flight at a time;
-// every answer lets their number grow again, up to 256.
+// every answer lets their number grow again, up to 256. When no answer comes for 0.3 s longer than they take, only a probe is sent
+// now and then until one comes: what a way keeps back arrives in one piece, and is not to be more than the bucket holds.
 //
 // # Errors
 //

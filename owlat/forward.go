@@ -65,7 +65,7 @@ func (s forwarding) send(ctx context.Context, start time.Time) (_ *Answer, err e
 	inFlight := true
 	defer func() {
 		if inFlight { // it was not sent, or something panicked
-			s.left(start, silent, 0)
+			s.left(start, silent, 0, false)
 		}
 	}()
 	attempt := Attempt{Method: s.method, Route: s.route, Start: start, Waited: start.Sub(s.ready), Try: 1}
@@ -83,7 +83,7 @@ func (s forwarding) send(ctx context.Context, start time.Time) (_ *Answer, err e
 	if ans != nil {
 		attempt.Status = ans.Status
 	}
-	s.left(attempt.Start, s.judge(ctx, attempt.Status), limit.Limit)
+	s.left(attempt.Start, s.judge(ctx, attempt.Status), limit.Limit, attempt.Status > 0)
 	if attempt.Status == http.StatusTooManyRequests {
 		if asked := min(wire.RetryAfter(ans.Header), maxRetryAfter); asked > owlatAsks {
 			s.pauseAll(asked)

@@ -118,29 +118,37 @@ func (l *Limiter) enter(ctx context.Context, shut <-chan struct{}, counted bool,
 		}
 		l.mu.Lock()
 		now := time.Now()
-		crowded := counted && l.window.Full()
+		crowded, hush := counted && l.window.Full(), time.Duration(0)
+		if counted && !crowded {
+			hush = l.window.Hush(now)
+		}
 		wait := max(l.notBefore.Sub(now), l.pacer.Wait(now))
 		if wait > 0 && dither > 0 {
 			wait += time.Duration(dither * float64(l.pacer.Every(now)))
 			dither = 0
 		}
-		if !crowded && wait <= 0 {
+		if !crowded && hush <= 0 && wait <= 0 {
 			l.pacer.Take(now)
 			if counted {
-				l.window.Enter()
+				l.window.Enter(now)
 			}
 			l.mu.Unlock()
 			return now, nil
 		}
 		l.mu.Unlock()
-		if !crowded {
+		if !crowded && hush <= 0 {
 			if err := sleep(ctx, shut, wait); err != nil {
 				return time.Time{}, err
 			}
 			continue
 		}
+		var probe <-chan time.Time
+		if hush > 0 {
+			probe = time.After(hush)
+		}
 		select {
 		case <-l.room:
+		case <-probe:
 		case <-ctx.Done():
 			return time.Time{}, ctx.Err()
 		case <-shut:
@@ -159,12 +167,16 @@ const (
 	failed                 // it does not work: a 5xx, a broken connection, no answer in time
 )
 
-// leave ends a request that was sent at the given time. told is the limit that the answer named, 0 if none.
-func (l *Limiter) leave(sent time.Time, v verdict, told int) {
+// leave ends a request that was sent at the given time. told is the limit that the answer named, 0 if none; answered says that there was
+// an answer.
+func (l *Limiter) leave(sent time.Time, v verdict, told int, answered bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
 	l.window.Leave()
+	if answered && l.window.Answer(now) {
+		l.pacer.Late(now)
+	}
 	lower := l.pacer.Limit(told, v == refused, now)
 	switch v {
 	case passed:
@@ -172,6 +184,8 @@ func (l *Limiter) leave(sent time.Time, v verdict, told int) {
 		l.pacer.Pass(now)
 	case refused:
 		l.pacer.Refuse(sent, now, lower)
+	case silent:
+		l.window.GiveUp()
 	case failed:
 		l.window.Shrink(sent, now)
 		l.pacer.Falter(now, now)
@@ -180,6 +194,14 @@ func (l *Limiter) leave(sent time.Time, v verdict, told int) {
 	case l.room <- struct{}{}:
 	default:
 	}
+}
+
+// Silence returns for how long answers have been awaited without any coming, 0 if none is awaited or the last request was answered. While
+// nothing is in flight it stands still.
+func (l *Limiter) Silence() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.window.Silence(time.Now())
 }
 
 // Pause holds everybody back until the given time, also those that wait already. It never shortens a pause. After it one

@@ -31,5 +31,8 @@ func (c *clock) Now() time.Time {
 	return c.start.Add(time.Since(c.start) + time.Duration(c.ahead.Load()))
 }
 
-// NowOrNil implements rivertype.TimeGenerator: in its statements River takes PostgreSQL's own time.
-func (c *clock) NowOrNil() *time.Time { return nil }
+// NowOrNil implements rivertype.TimeGenerator. It is never nil: what River inserts would have this machine's time.
+func (c *clock) NowOrNil() *time.Time {
+	now := c.Now()
+	return &now
+}

@@ -51,6 +51,9 @@ type Home interface {
 	Progress(run int64) (state progress.State, ok bool)
 	// Idle is since when the home has had nothing to do, zero while it has. Listening is nothing to do: see Deployment.Always.
 	Idle() time.Time
+	// Unheard is what the home awaits an answer from, Owlat or a source, and for how long none has come; 0 if nothing is awaited in vain.
+	// Before says that it has answered this home before.
+	Unheard() (what string, lasts time.Duration, before bool)
 }
 
 // Lease is the right to be the home of a deployment.

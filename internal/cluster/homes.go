@@ -26,6 +26,7 @@ type held struct {
 	let   chan struct{} // closed: it is to end softly
 	letGo func()
 	fled  atomic.Bool // what fails here may work elsewhere
+	deaf  atomic.Bool // something does not answer here, so that nothing can end softly
 }
 
 const (
@@ -34,6 +35,7 @@ const (
 	asideMost  = 3                      // and how often
 	strangers  = 2 * time.Second        // how long a home waits whose deployment nobody seems to know
 	strangeFor = 150                    // and how often
+	cutShort   = time.Second            // how long its runs may take to end then
 	awhile     = time.Second            // how long a home lingers while others wait
 	atLeast    = 10 * time.Minute       // how long a busy home may stay while others wait
 	closing    = 5 * time.Second
@@ -225,6 +227,11 @@ func (n keeper) stay(ctx context.Context, h *held) string {
 			return "another node has room for it"
 		case <-tick.C:
 		}
+		if what, lasts, before := h.Unheard(); lasts >= n.o.Silent && n.crew.others() > 0 && n.mayFlee(h.name, what, before) {
+			h.fled.Store(true)
+			h.deaf.Store(true)
+			return what + " does not answer here, and may elsewhere"
+		}
 		linger := n.o.Linger
 		if n.crew.crowded.Load() {
 			linger = min(linger, awhile)
@@ -238,7 +245,11 @@ func (n keeper) stay(ctx context.Context, h *held) string {
 // quit ends a home: softly if it may still work, else at once. No job of its queue is being worked afterwards.
 func (n keeper) quit(ctx context.Context, h *held) {
 	n.unqueue(h.queue)
-	soft, done := context.WithTimeout(context.WithoutCancel(ctx), n.o.Soft)
+	long := n.o.Soft
+	if h.deaf.Load() {
+		long = min(long, cutShort)
+	}
+	soft, done := context.WithTimeout(context.WithoutCancel(ctx), long)
 	defer done()
 	for _, c := range []context.Context{ctx, n.aborted, h.lease.Context()} {
 		defer context.AfterFunc(c, done)()

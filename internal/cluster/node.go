@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
 
 	"owlatsync/internal/events"
 )
@@ -39,6 +40,8 @@ type Options struct {
 	Linger time.Duration
 	// Look is how often a node says that it lives and looks for deployments without a home, the same for all nodes; 0: 2 seconds.
 	Look time.Duration
+	// Silent is how long Owlat or a source may not answer a home before it is left to another node; 0: 5 seconds.
+	Silent time.Duration
 	// Soft is how long a home may take to end softly; 0: 30 seconds.
 	Soft time.Duration
 	// PollOnly says that PostgreSQL's notifications do not arrive, as through PgBouncer. They are tried anyway.
@@ -73,7 +76,7 @@ type Node struct {
 	deployments map[string]Deployment
 	homes       map[string]*held
 	periodic    map[string][]handle
-	fled        map[[2]string]time.Time // when a home was given away, by deployment and sync
+	fled        map[[2]string]flight // the latest, by deployment and reason
 }
 
 // New returns a node that does nothing yet. The tables must be there; see Migrate.
@@ -94,12 +97,15 @@ func New(ctx context.Context, o Options) (*Node, error) {
 	if o.Look == 0 {
 		o.Look = 2 * time.Second
 	}
+	if o.Silent == 0 {
+		o.Silent = 5 * time.Second
+	}
 	if o.Soft == 0 {
 		o.Soft = 30 * time.Second
 	}
 	n := &Node{
 		o: o, host: host, log: o.Logger, clock: newClock(), tables: tablesIn(o.Schema), driver: riverpgxv5.New(o.Pool), stop: make(chan struct{}),
-		opening: make(chan struct{}, 8), deployments: make(map[string]Deployment), homes: make(map[string]*held), periodic: make(map[string][]handle), fled: make(map[[2]string]time.Time),
+		opening: make(chan struct{}, 8), deployments: make(map[string]Deployment), homes: make(map[string]*held), periodic: make(map[string][]handle), fled: make(map[[2]string]flight),
 	}
 	n.aborted, n.abort = context.WithCancel(context.WithoutCancel(ctx))
 	if err := n.setClock(ctx); err != nil {
@@ -169,15 +175,18 @@ func (n *Node) ID() string { return n.o.ID }
 
 // Start begins to work. Ctx ends only the beginning.
 func (n *Node) Start(ctx context.Context) error {
+	if err := n.hasTables(ctx); err != nil {
+		return err
+	}
 	if err := (lookout{n}).look(ctx); err != nil {
 		return fmt.Errorf("look at the other nodes: %w", err)
 	}
 	parts, end := context.WithCancel(context.WithoutCancel(ctx))
-	n.end = end
 	if err := n.client.Start(parts); err != nil {
 		end()
 		return fmt.Errorf("start River: %w", err)
 	}
+	n.end = end
 	n.parts.Go(func() { lookout{n}.run(parts) })
 	if !n.o.PollOnly {
 		n.parts.Go(func() { n.voice.listen(parts) })
@@ -186,9 +195,28 @@ func (n *Node) Start(ctx context.Context) error {
 	return nil
 }
 
+// hasTables returns an error if tables of River are missing or old.
+func (n *Node) hasTables(ctx context.Context) error {
+	m, err := rivermigrate.New(n.driver, &rivermigrate.Config{Schema: n.o.Schema, Logger: quiet(n.log)})
+	if err != nil {
+		return fmt.Errorf("set up River: %w", err)
+	}
+	is, err := m.Validate(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("look at the tables of River: %w", err)
+	}
+	if !is.OK {
+		return fmt.Errorf("the tables of River in the schema %s are missing or old: run \"owlat-sync ledger migrate\" as the owner of the schema (%s)", n.o.Schema, strings.Join(is.Messages, ", "))
+	}
+	return nil
+}
+
 // Stop ends the homes of this node softly, so that others go on with what they have begun, and then the node. When ctx ends before,
-// everything is aborted. It must be called once, after Start.
+// everything is aborted. It must be called once. If Start was not called or has failed, there is nothing to end.
 func (n *Node) Stop(ctx context.Context) error {
+	if n.end == nil {
+		return nil
+	}
 	n.stopOnce.Do(func() {
 		n.mu.Lock()
 		defer n.mu.Unlock()

@@ -41,6 +41,9 @@ type world struct {
 	hold  chan struct{} // runs wait until it is closed; nil: they end at once
 	// failAt is a node from which the source cannot be reached.
 	failAt string
+	// deaf has the nodes at which Owlat does not answer, and heard says that it did before.
+	deaf  map[string]bool
+	heard bool
 }
 
 type madeRun struct {
@@ -248,6 +251,15 @@ func (h *fakeHome) Stop(context.Context) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.closed = time.Now()
+}
+
+func (h *fakeHome) Unheard() (string, time.Duration, bool) {
+	h.m.w.mu.Lock()
+	defer h.m.w.mu.Unlock()
+	if !h.m.w.deaf[h.m.ID()] {
+		return "", 0, false
+	}
+	return "Owlat", time.Since(h.open), h.m.w.heard
 }
 
 func (h *fakeHome) Idle() time.Time {

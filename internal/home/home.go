@@ -39,6 +39,7 @@ type Home struct {
 
 	stopping atomic.Bool
 	rests    resting
+	hearing  hearing
 
 	parts   sync.WaitGroup
 	abort   context.CancelFunc // nil: it has not begun
@@ -75,6 +76,7 @@ func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
 	h.syncs = newSyncs(h.session.Ledger, h.session, h.d.hub, h.log)
 	h.o.Metrics.Watch(h.d.vitals, h.session.Client)
 	h.syncs.shared, h.syncs.had, h.syncs.runner.watch = h.o.Shared, &h.d.had, h.watch
+	h.hearing.client, h.hearing.state, h.hearing.ping, h.syncs.runner.read = h.session.Client, h.session.Engine().State, h.ping, h.hearing.read
 	h.Desk = h.syncs.queue.Desk()
 	if !h.o.Shared {
 		h.outbox = newOutbox(h.session.Ledger, h.log, ears{h.d}.delivered)
@@ -152,6 +154,7 @@ func (h *Home) Close() error {
 		h.Stop(context.Background())
 		h.endings()
 		h.parts.Wait()
+		h.hearing.pings.Wait()
 	}
 	if h.waker != nil {
 		h.waker.Close()
@@ -243,6 +246,9 @@ func (h *Home) watch(ctx context.Context, sync string, run int64) (context.Conte
 
 // attempt takes in a request to Owlat.
 func (h *Home) attempt(a owlat.Attempt) {
+	if a.Status > 0 {
+		h.hearing.owlat.Store(true)
+	}
 	h.o.Metrics.Attempt(a)
 	h.o.Traces.Attempt(a)
 }

@@ -37,6 +37,7 @@ func (h *Home) rest(ctx context.Context) {
 	defer ticker.Stop()
 	for {
 		h.Idle()
+		h.hearing.look(ctx, h.d.Config().Syncs, time.Now())
 		select {
 		case <-ctx.Done():
 			return

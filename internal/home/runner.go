@@ -28,6 +28,8 @@ type runner struct {
 	watch func(ctx context.Context, sync string, run int64) (context.Context, []func(progress.Value))
 	// astray hears of syncs whose run of keys found none of them; nil: nobody.
 	astray func(sync string)
+	// read hears of syncs whose run has read its source; nil: nobody.
+	read func(sync string)
 }
 
 // Run implements turns.Runner.
@@ -62,6 +64,9 @@ func (r *runner) Run(ctx context.Context, j *turns.Job) (again bool, err error) 
 			r.log.DebugContext(ctx, "the keys that were told are those of no row, so that everything that changed is read", "sync", j.Sync)
 			r.astray(j.Sync)
 		}
+	}
+	if r.read != nil && (err == nil || errors.Is(err, reconcile.ErrHeld)) {
+		r.read(j.Sync)
 	}
 	if errors.Is(err, reconcile.ErrHeld) {
 		j.Held()

@@ -154,7 +154,7 @@ func (t *Trouble) lost() bool {
 	switch t.Kind {
 	case Killed, Frozen, Stopped:
 		return true
-	case CutLedger, CutOwlat:
+	case CutLedger, CutOwlat, CutSource:
 		return t.Cut != Delayed
 	}
 	return false

@@ -74,7 +74,7 @@ func judgeBudget(f *findings, a *Account) {
 	for _, r := range log {
 		switch r.Status {
 		case http.StatusTooManyRequests:
-			f.add("%s: Owlat refused a request at %s: the budget was exceeded", a.Name, clock(r.Time))
+			f.add("%s: Owlat refused a request at %s: the budget was exceeded; %s", a.Name, clock(r.Time), sendersBefore(a, r.Time))
 			continue
 		case http.StatusUnauthorized:
 			continue
@@ -91,6 +91,17 @@ func judgeBudget(f *findings, a *Account) {
 		}
 		tokens--
 	}
+}
+
+// sendersBefore tells how many requests came from which node in the two seconds before, most of which are in the bucket.
+func sendersBefore(a *Account, at time.Time) string {
+	counts := make(map[int]int)
+	for _, r := range a.Requests {
+		if !r.At.After(at) && at.Sub(r.At) < 2*time.Second {
+			counts[r.Node]++
+		}
+	}
+	return fmt.Sprintf("in the two seconds before, so many came from each node: %v", counts)
 }
 
 // judgePutBack wants a word of the person's own for everybody who left and was put on a topic again, and no add for addresses whose

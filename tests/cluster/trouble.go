@@ -19,12 +19,8 @@ type Plan struct {
 	Breather time.Duration
 }
 
-// ledgerCuts and owlatCuts are how the ways fail. What is sent to Owlat is never kept back for long: it would arrive in one piece, which
-// no pace of a sender can help.
-var (
-	ledgerCuts = []Cut{Delayed, Held, Dropped, Refused, Deaf, LostServer, LostClient}
-	owlatCuts  = []Cut{Delayed, Dropped, Refused, Deaf, LostServer, LostClient}
-)
+// cuts are how the ways fail.
+var cuts = []Cut{Delayed, Held, Dropped, Refused, Deaf, LostServer, LostClient}
 
 // Mischief is what goes wrong in a world.
 type Mischief struct {
@@ -95,10 +91,8 @@ func (m *Mischief) choose(dice *rand.Rand, p Plan) Trouble {
 		t.Node = holder
 	}
 	switch t.Kind {
-	case CutLedger:
-		t.Cut = ledgerCuts[dice.IntN(len(ledgerCuts))]
-	case CutSource, CutOwlat:
-		t.Cut = owlatCuts[dice.IntN(len(owlatCuts))]
+	case CutLedger, CutSource, CutOwlat:
+		t.Cut = cuts[dice.IntN(len(cuts))]
 	case Crashed, FailedOver:
 		t.Node = 0
 	}

@@ -22,4 +22,9 @@
 //
 // After a 5xx, a timeout or a broken connection nothing goes at once for 5 s, and the number of requests in flight is halved; every
 // answer lets it grow by 3, up to 256.
+//
+// A way that goes silent may keep back what is sent and deliver it in one piece, which the bucket must hold. So when no answer has come for
+// 0.3 s longer than answers take, nothing is sent but a probe after 6 s, 12 s, 24 s and so on; the first answer after a longer silence is
+// followed by half a second of rest, and nothing goes at once for 5 s. What is in flight then is at most 8 requests that went at once, what
+// the pace allows in the time that answers take and 0.3 s, and the probes.
 package pace

@@ -198,6 +198,9 @@ func (p *Pacer) Falter(until time.Time, now time.Time) {
 	p.Spend(until)
 }
 
+// Late hears that requests were kept back on the way until now: they arrive together, and need what a rest has saved.
+func (p *Pacer) Late(now time.Time) { p.Falter(now.Add(rest), now) }
+
 // Refuse hears of a 429 to a request that was sent at the given time. lower tells that the limit in force was just found to
 // be too high.
 func (p *Pacer) Refuse(sent, now time.Time, lower bool) {

@@ -10,6 +10,14 @@ const (
 	growth = 3
 	// maxInFlight is how many requests wait for answers at most, however slow these are.
 	maxInFlight = 256
+	// hush is how long no answer comes, beyond the time that answers take, before nothing more is sent but probes: what was sent may be
+	// kept back on the way, and arrives in one piece then. The first probe follows after firstProbe, each further one after twice the time.
+	hush       = 300 * time.Millisecond
+	firstProbe = 6 * time.Second
+	// bunched is for how long requests may be kept back without harm (see the package documentation).
+	bunched = 700 * time.Millisecond
+	// forgotten is how long after a failure the next request says something new.
+	forgotten = 30 * time.Second
 )
 
 // Window decides how many requests may be in flight. [NewWindow] makes one.
@@ -18,6 +26,12 @@ type Window struct {
 	size     int           // how many may be in flight
 	shrunk   time.Time     // when a failure last made it smaller
 	latency  time.Duration // of late
+
+	heard  bool      // there was an answer, so that it is known how long they take
+	asked  time.Time // since when answers are awaited and none has come; zero: none is awaited
+	failed time.Time // when a request last failed since then
+	probes int       // that were sent since then
+	lost   bool      // one of those that failed since then may still be on its way
 }
 
 // NewWindow returns the window of a server of which nothing is known.
@@ -30,10 +44,58 @@ func (w *Window) Full() bool { return w.inFlight >= w.size }
 func (w *Window) Latency() time.Duration { return w.latency }
 
 // Enter counts a request that is sent.
-func (w *Window) Enter() { w.inFlight++ }
+func (w *Window) Enter(now time.Time) {
+	if w.asked.IsZero() || w.inFlight == 0 && now.Sub(w.failed) >= forgotten {
+		w.asked, w.failed, w.probes, w.lost = now, time.Time{}, 0, false
+	}
+	if w.hushed(now) {
+		w.probes++
+	}
+	w.inFlight++
+}
 
 // Leave counts a request that has ended, however it did.
 func (w *Window) Leave() { w.inFlight-- }
+
+// GiveUp hears, after Leave, of a request whose answer nobody wants any more.
+func (w *Window) GiveUp() {
+	if w.inFlight == 0 && w.failed.IsZero() {
+		w.asked = time.Time{}
+	}
+}
+
+// Answer hears, after Leave, of any answer. It reports whether requests may have been kept back until now.
+func (w *Window) Answer(now time.Time) (late bool) {
+	late = (w.inFlight >= firstInFlight || w.lost) && w.Silence(now) > bunched+w.latency
+	w.heard, w.asked, w.failed, w.probes, w.lost = true, time.Time{}, time.Time{}, 0, false
+	if w.inFlight > 0 {
+		w.asked = now
+	}
+	return late
+}
+
+// Silence returns for how long answers have been awaited and none has come; 0 if none is awaited. It stands still while nothing is in flight.
+func (w *Window) Silence(now time.Time) time.Duration {
+	switch {
+	case w.asked.IsZero():
+		return 0
+	case w.inFlight == 0:
+		return max(0, w.failed.Sub(w.asked))
+	}
+	return now.Sub(w.asked)
+}
+
+// Hush returns how long the next request has to wait for an answer to another one at most.
+func (w *Window) Hush(now time.Time) time.Duration {
+	if !w.hushed(now) {
+		return 0
+	}
+	return max(0, w.asked.Add(firstProbe<<min(w.probes, 10)).Sub(now))
+}
+
+func (w *Window) hushed(now time.Time) bool {
+	return (w.inFlight > 0 || w.lost) && w.heard && w.Silence(now) > hush+w.latency
+}
 
 // Grow hears, after Leave, of an answer that took so long.
 func (w *Window) Grow(took time.Duration) {
@@ -48,6 +110,10 @@ func (w *Window) Grow(took time.Duration) {
 // Shrink hears, after Leave, of a failure of a request that was sent at the given time. Those that were sent before the
 // window last shrank say nothing new.
 func (w *Window) Shrink(sent, now time.Time) {
+	if !w.asked.IsZero() {
+		w.failed = now
+		w.lost = w.lost || now.Sub(sent) > hush+w.latency
+	}
 	if !sent.Before(w.shrunk) {
 		w.size, w.shrunk = max(min(w.size, w.inFlight+1)/2, 1), now
 	}
