@@ -278,7 +278,7 @@ func TestALineQueuesInTheLedgerFirst(t *testing.T) {
 	if _, err := la.Trigger(t.Context(), "nobody", turns.Options{}); !errors.Is(err, turns.ErrUnknownSync) {
 		t.Errorf("an unknown sync: %v", err)
 	}
-	w.until(5*time.Second, "both are being made", func() bool { return w.count("kind = 'run' AND state = 'running'") == 2 })
+	w.until(5*time.Second, "both are being made", func() bool { return w.count("kind = 'run' AND state = 'running' AND args->>'why' = 'asked'") == 2 })
 	away := lb
 	if lb.here() != nil {
 		away = la

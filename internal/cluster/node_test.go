@@ -16,7 +16,7 @@ import (
 	"owlatsync/ledger"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.Cleanup(migrated.Exit)) }
 
 func TestARunThatAnyNodeAsksForIsMadeOnce(t *testing.T) {
 	t.Parallel()

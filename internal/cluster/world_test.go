@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"os"
 	"slices"
 	"sync"
@@ -52,30 +51,21 @@ type madeRun struct {
 	turns.Request
 }
 
+// migrated is a database with the tables of the ledger and of River in it.
+var migrated = testdb.Template{Prepare: func(ctx context.Context, dsn string) error {
+	_, _, err := postgres.Migrate(ctx, postgres.Options{DSN: dsn})
+	return err
+}}
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	dsn := testdb.Postgres(t)
-	if _, _, err := postgres.Migrate(t.Context(), postgres.Options{DSN: withSchema(t, dsn)}); err != nil {
-		t.Fatal(err)
-	}
+	dsn := migrated.Postgres(t)
 	pool, err := pgxpool.New(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
 	return &world{t: t, dsn: dsn, pool: pool, ttl: 2 * time.Second}
-}
-
-// withSchema returns the DSN of the ledger in the schema.
-func withSchema(t *testing.T, dsn string) string {
-	u, err := url.Parse(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := u.Query()
-	q.Set("schema", schema)
-	u.RawQuery = q.Encode()
-	return u.String()
 }
 
 // member is a node with its way to the database, which can be cut.

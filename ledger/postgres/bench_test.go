@@ -5,14 +5,13 @@ import (
 	"sync"
 	"testing"
 
-	"owlatsync/internal/testdb"
 	"owlatsync/ledger"
 )
 
 func BenchmarkRecord(b *testing.B) {
 	for _, callers := range []int{1, 8, 64} {
 		b.Run(fmt.Sprint(callers, " callers"), func(b *testing.B) {
-			l := openLedger(b, openDatabase(b, testdb.Postgres(b)), "")
+			l := openLedger(b, openDatabase(b, migrated.Postgres(b)), "")
 			k := takeLock(b, l)
 			put(b, k, "warm")
 			var wg sync.WaitGroup
@@ -39,7 +38,7 @@ func BenchmarkRecord(b *testing.B) {
 
 func BenchmarkIndex(b *testing.B) {
 	const rows = 200_000
-	l := openLedger(b, openDatabase(b, testdb.Postgres(b)), "")
+	l := openLedger(b, openDatabase(b, migrated.Postgres(b)), "")
 	k := takeLock(b, l)
 	for i := 0; i < rows; i += 2000 {
 		records := make([]ledger.Record, 2000)

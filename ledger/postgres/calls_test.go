@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"owlatsync/internal/testdb"
 	"owlatsync/ledger"
 	"owlatsync/ledger/postgres/internal/server"
 )
@@ -39,7 +38,7 @@ func commits(t *testing.T, l *Ledger) (n int) {
 // TestNewsShareTransactions takes news in from many goroutines of two processes, each news in both.
 func TestNewsShareTransactions(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	nodes := []*Ledger{openLedger(t, openDatabase(t, dsn), "acme"), openLedger(t, openDatabase(t, dsn), "acme")}
 	const workers, each = 32, 8
 	var fresh atomic.Int64

@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"owlatsync"
-	"owlatsync/internal/testdb"
 	"owlatsync/ledger"
 	"owlatsync/ledger/postgres/internal/server"
 )
@@ -59,7 +58,7 @@ func tracesIn(t *testing.T, d *Database, texts ...string) (found []string) {
 func TestForgetPersonLeavesNoTrace(t *testing.T) {
 	t.Parallel()
 	const address, contact = "zebedee@example.com", "contact-zebedee"
-	d := openDatabase(t, testdb.Postgres(t))
+	d := openDatabase(t, migrated.Postgres(t))
 	if _, err := d.db.Pool.Exec(t.Context(), "CREATE EXTENSION pageinspect"); err != nil {
 		t.Skipf("the server has no pageinspect: %v", err)
 	}
@@ -126,7 +125,7 @@ func TestForgetPersonLeavesNoTrace(t *testing.T) {
 // TestForgetPersonIsOfOneDeployment forgets somebody whom two deployments know.
 func TestForgetPersonIsOfOneDeployment(t *testing.T) {
 	t.Parallel()
-	d := openDatabase(t, testdb.Postgres(t))
+	d := openDatabase(t, migrated.Postgres(t))
 	one, two := openLedger(t, d, "one"), openLedger(t, d, "two")
 	for _, l := range []*Ledger{one, two} {
 		k := takeLock(t, l)

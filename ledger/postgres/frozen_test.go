@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"owlatsync/internal/testdb"
 	"owlatsync/ledger"
 )
 
@@ -27,7 +26,7 @@ func TestAFrozenProcess(t *testing.T) {
 		writeUntilLost(t, dsn)
 		return
 	}
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"owlatsync/internal/testdb"
 	"owlatsync/ledger"
 	"owlatsync/ledger/postgres/internal/lease"
 	"owlatsync/ledger/postgres/internal/server"
@@ -45,7 +44,7 @@ func openLedger(t testing.TB, d *Database, name string) *Ledger {
 // fresh opens a ledger of the test's own.
 func fresh(t testing.TB) *Ledger {
 	t.Helper()
-	return openLedger(t, openDatabase(t, testdb.Postgres(t)), "")
+	return openLedger(t, openDatabase(t, migrated.Postgres(t)), "")
 }
 
 // takeLock takes the lock until the test ends or gives it back.

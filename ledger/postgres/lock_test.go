@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"owlatsync/internal/testdb"
 	"owlatsync/ledger"
 	"owlatsync/ledger/postgres/internal/server"
 )
@@ -29,7 +28,7 @@ func eventually(t testing.TB, what string, holds func() bool) {
 
 func TestALockIsRenewed(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	l, other := openLedger(t, openDatabase(t, dsn), "acme"), openLedger(t, openDatabase(t, dsn), "acme")
 	k := takeLock(t, l)
 	put(t, k, keysOf("a", 300)...)
@@ -50,7 +49,7 @@ func TestALockIsRenewed(t *testing.T) {
 
 func TestDeploymentsAreApart(t *testing.T) {
 	t.Parallel()
-	d := openDatabase(t, testdb.Postgres(t))
+	d := openDatabase(t, migrated.Postgres(t))
 	a, b := openLedger(t, d, "a"), openLedger(t, d, "b")
 	if names, err := d.Names(t.Context()); err != nil || len(names) != 0 {
 		t.Errorf("before the first write: %v, %v", names, err)
@@ -103,7 +102,7 @@ func TestTextsMayHoldAnyBytes(t *testing.T) {
 
 func TestHome(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	d, other := openDatabase(t, dsn), openDatabase(t, dsn)
 	owner := ledger.Owner{Host: `a\x00\node`, PID: 7}
 	home, err := d.Home(t.Context(), "acme", owner)
@@ -151,7 +150,7 @@ func TestAHolderThatIsCutOffLosesTheLockBeforeAnotherHasIt(t *testing.T) {
 	for name, how := range map[string]mode{"nothing passes": drops, "no answers": mutes, "broken off": refuses} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dsn := testdb.Postgres(t)
+			dsn := migrated.Postgres(t)
 			p, through := newProxy(t, dsn)
 			l, other := openLedger(t, openDatabase(t, through), ""), openLedger(t, openDatabase(t, dsn), "")
 			k := takeLock(t, l)
@@ -216,7 +215,7 @@ func TestLeasesThatCannotBeRenewedAreToldOnce(t *testing.T) {
 
 func TestAHolderRecordsWhatHappenedAfterItsLeaseIfNobodyTookTheLock(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	p, through := newProxy(t, dsn)
 	l := openLedger(t, openDatabase(t, through), "")
 	k := takeLock(t, l)
@@ -233,7 +232,7 @@ func TestAHolderRecordsWhatHappenedAfterItsLeaseIfNobodyTookTheLock(t *testing.T
 
 func TestABriefAbsenceOfTheServerIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	p, through := newProxy(t, dsn)
 	l := openLedger(t, openDatabase(t, through), "")
 	k := takeLock(t, l)
@@ -259,7 +258,7 @@ func TestABriefAbsenceOfTheServerIsWaitedFor(t *testing.T) {
 // TestBackendsThatEnd has the server end its connections while many write, as it does when it is restarted.
 func TestBackendsThatEnd(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	l, other := openLedger(t, openDatabase(t, dsn), ""), openLedger(t, openDatabase(t, dsn), "")
 	k := takeLock(t, l)
 	put(t, k, "before")
@@ -311,7 +310,7 @@ func TestBackendsThatEnd(t *testing.T) {
 
 func TestALockWhoseContextHasEnded(t *testing.T) {
 	t.Parallel()
-	d := openDatabase(t, testdb.Postgres(t))
+	d := openDatabase(t, migrated.Postgres(t))
 	l := openLedger(t, d, "")
 	ctx, cancel := context.WithCancel(t.Context())
 	k, err := l.acquire(ctx, ledger.Claim{})
@@ -331,7 +330,7 @@ func TestALockWhoseContextHasEnded(t *testing.T) {
 
 func TestAnUnansweredWriteIsMadeOnce(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	p, through := newProxy(t, dsn)
 	direct := openLedger(t, openDatabase(t, dsn), "")
 	l := openLedger(t, openDatabase(t, through), "")
@@ -359,7 +358,7 @@ func TestAnUnansweredWriteIsMadeOnce(t *testing.T) {
 
 func TestAFrozenWriteDoesNotKeepTheLock(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	d := openDatabase(t, dsn)
 	l, other := openLedger(t, d, ""), openLedger(t, openDatabase(t, dsn), "")
 	k := takeLock(t, l)
@@ -388,7 +387,7 @@ func TestAFrozenWriteDoesNotKeepTheLock(t *testing.T) {
 
 func TestALongWriteOfALiveHolderIsLeftAlone(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	l, other := openLedger(t, openDatabase(t, dsn), ""), openLedger(t, openDatabase(t, dsn), "")
 	k := takeLock(t, l)
 	err := k.update(t.Context(), "write for long", server.Durable, func(*tx) error {
@@ -418,7 +417,7 @@ func TestLostCommits(t *testing.T) {
 		for _, unanswered := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				dsn := testdb.Postgres(t)
+				dsn := migrated.Postgres(t)
 				p, through := newProxy(t, dsn)
 				l, other := openLedger(t, openDatabase(t, through), ""), openLedger(t, openDatabase(t, dsn), "")
 				k := takeLock(t, l)
@@ -495,7 +494,7 @@ func TestWhatNeedNotBeDurableDoesNotCount(t *testing.T) {
 // TestAHolderOnLostGroundsLosesTheLock has a holder that took the lock after a failover, and an earlier one that notices what was lost.
 func TestAHolderOnLostGroundsLosesTheLock(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	l, other := openLedger(t, openDatabase(t, dsn), ""), openLedger(t, openDatabase(t, dsn), "")
 	k := takeLock(t, l)
 	put(t, k, "lost")

@@ -96,7 +96,7 @@ func TestAMigrationThatBreaksOffIsMadeUpFor(t *testing.T) {
 
 func TestASchemaOfItsOwn(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	d, other := openDatabase(t, dsn), openDatabase(t, dsn+"&schema=another_one")
 	put(t, takeLock(t, openLedger(t, d, "")), "1")
 	if names, err := other.Names(t.Context()); err != nil || len(names) != 0 {
@@ -182,7 +182,7 @@ func TestAServerThatLosesWhatItAcknowledgesIsRefused(t *testing.T) {
 
 func TestANewerSchema(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	d := openDatabase(t, dsn)
 	old := openLedger(t, d, "old")
 	k := takeLock(t, old)
@@ -279,7 +279,7 @@ func TestLeastPrivilege(t *testing.T) {
 // TestAFullDisk has the server say that its disk is full.
 func TestAFullDisk(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	dsn := migrated.Postgres(t)
 	l := openLedger(t, openDatabase(t, dsn), "")
 	k := takeLock(t, l)
 	put(t, k, "before")
@@ -308,5 +308,5 @@ func TestAFullDisk(t *testing.T) {
 // TestBehindAPgBouncer has each transaction on any connection to the server, and few of them.
 func TestBehindAPgBouncer(t *testing.T) {
 	t.Parallel()
-	conform(t, testdb.PgBouncer(t, testdb.Postgres(t), 12), ledgertest.RunInProcess)
+	conform(t, testdb.PgBouncer(t, migrated.Postgres(t), 12), ledgertest.RunInProcess)
 }

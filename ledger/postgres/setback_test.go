@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"owlatsync/internal/testdb"
 	"owlatsync/ledger"
 	"owlatsync/ledger/postgres/internal/server"
 )
@@ -75,7 +74,7 @@ func furnishUnsafe(t *testing.T, l *Ledger, sync string, n int) {
 
 func TestSetBack(t *testing.T) {
 	t.Parallel()
-	d := openDatabase(t, testdb.Postgres(t))
+	d := openDatabase(t, migrated.Postgres(t))
 	l, other := openLedger(t, d, "acme"), openLedger(t, d, "other")
 	furnishUnsafe(t, l, "users", 2*setBackPage+1)
 	furnishUnsafe(t, l, "orders", 3)
@@ -128,7 +127,7 @@ func TestWhoTakesTheLockAfterLostCommitsMakesEntriesSafe(t *testing.T) {
 
 func TestTry(t *testing.T) {
 	t.Parallel()
-	d := openDatabase(t, testdb.Postgres(t))
+	d := openDatabase(t, migrated.Postgres(t))
 	l := openLedger(t, d, "")
 	if err := l.Try(t.Context()); err != nil {
 		t.Errorf("a sound ledger: %v", err)

@@ -4,7 +4,6 @@ import (
 	"os"
 	"testing"
 
-	"owlatsync/internal/testdb"
 	"owlatsync/ledger/ledgertest"
 )
 
@@ -27,7 +26,7 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	dsn := os.Getenv(suiteVariable)
 	if dsn == "" {
-		dsn = testdb.Postgres(t)
+		dsn = migrated.Postgres(t)
 		if err := os.Setenv(suiteVariable, dsn); err != nil {
 			t.Fatal(err)
 		}

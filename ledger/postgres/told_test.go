@@ -3,14 +3,12 @@ package postgres
 import (
 	"errors"
 	"testing"
-
-	"owlatsync/internal/testdb"
 )
 
 // TestWhichAlertsWereTold: each deployment has its own, and of two nodes that record at once, one is told.
 func TestWhichAlertsWereTold(t *testing.T) {
 	t.Parallel()
-	d := openDatabase(t, testdb.Postgres(t))
+	d := openDatabase(t, migrated.Postgres(t))
 	acme, bolt := openLedger(t, d, "acme"), openLedger(t, d, "bolt")
 	for step, test := range []struct {
 		state   string

@@ -75,9 +75,10 @@ func (r Reader) Numbered(ctx context.Context, sync string, numbers []int64) (fou
 // Holders returns the entries of all syncs whose Email or Identity is one of the addresses, each once.
 func (r Reader) Holders(ctx context.Context, addresses []string) ([]ledger.Holder, error) {
 	const ids = `SELECT f.sync, f.number FROM unnest($2::bytea[]) AS u (address)
-		CROSS JOIN LATERAL (SELECT e.sync, e.number FROM @entries e WHERE e.deployment = $1 AND substring(e.%[1]s FROM 1 FOR 64) = substring(u.address FROM 1 FOR 64)
-			AND e.%[1]s = u.address AND e.%[1]s IS NOT NULL OFFSET 0) AS f WHERE u.address <> ''`
-	query := "SELECT s.name, " + entryrow.Columns + " FROM (" + fmt.Sprintf(ids, "email") + " UNION " + fmt.Sprintf(ids, "identity") + `) AS f
+		CROSS JOIN LATERAL (SELECT e.sync, e.number FROM @entries e WHERE e.deployment = $1 AND substring(%[1]s FROM 1 FOR 64) = substring(u.address FROM 1 FOR 64)
+			AND %[1]s = u.address AND %[1]s IS NOT NULL%[2]s OFFSET 0) AS f WHERE u.address <> ''`
+	query := "SELECT s.name, " + entryrow.Columns + " FROM (" + fmt.Sprintf(ids, "coalesce(e.identity, e.email)", "") + " UNION " +
+		fmt.Sprintf(ids, "e.email", " AND e.identity IS NOT NULL") + `) AS f
 		JOIN @entries e ON e.sync = f.sync AND e.number = f.number JOIN @syncs s ON s.id = e.sync`
 	found, err := r.holders(ctx, query, addresses)
 	if err != nil {

@@ -206,7 +206,9 @@ var Put = func() string {
 	var args, set []string
 	for i, name := range Names {
 		args = append(args, fmt.Sprintf("$%d::%s", i+4, types[i]))
-		set = append(set, name+" = excluded."+name)
+		if name != textColumns[colKey] { // which never changes: so the server tidies its index up by itself
+			set = append(set, name+" = excluded."+name)
+		}
 	}
 	return "INSERT INTO @entries (deployment, sync, number, " + strings.Join(Names, ", ") + ") SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], " +
 		strings.Join(args, ", ") + ") ON CONFLICT (sync, number) DO UPDATE SET " + strings.Join(set, ", ")

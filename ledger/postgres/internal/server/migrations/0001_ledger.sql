@@ -98,8 +98,9 @@ CREATE TABLE @entries (
 -- An index holds no long texts. So it has their beginnings, and of a key the hash too if it is longer.
 CREATE UNIQUE INDEX entries_key ON @entries (sync, substring(key FROM 1 FOR 64), (CASE WHEN length(key) > 64 THEN sha256(key) ELSE ''::bytea END));
 CREATE INDEX entries_contact ON @entries (deployment, substring(contact_id FROM 1 FOR 64)) WHERE contact_id IS NOT NULL;
-CREATE INDEX entries_email ON @entries (deployment, substring(email FROM 1 FOR 64)) WHERE email IS NOT NULL;
-CREATE INDEX entries_identity ON @entries (deployment, substring(identity FROM 1 FOR 64)) WHERE identity IS NOT NULL;
+-- The address that the row has, or the one that is confirmed; and the one that is confirmed where the row has another.
+CREATE INDEX entries_address ON @entries (deployment, substring(coalesce(identity, email) FROM 1 FOR 64)) WHERE coalesce(identity, email) IS NOT NULL;
+CREATE INDEX entries_email ON @entries (deployment, substring(email FROM 1 FOR 64)) WHERE email IS NOT NULL AND identity IS NOT NULL;
 CREATE INDEX entries_open ON @entries (sync, state, number) WHERE state <> 0;
 CREATE INDEX entries_departed ON @entries (sync, departed, number) WHERE departed IS NOT NULL;
 CREATE INDEX entries_asked ON @entries (sync, asked, number) WHERE asked IS NOT NULL;
