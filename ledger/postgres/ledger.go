@@ -10,6 +10,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/postgres/internal/entries"
+	"owlatsync/ledger/postgres/internal/entryrow"
 )
 
 // Ledger is the ledger of one deployment. Its methods are safe for concurrent use.
@@ -42,7 +43,7 @@ type base struct {
 	name   string
 	id     atomic.Int64 // of the deployment; 0: not known yet, or not there
 	syncs  numbers
-	topics topics
+	topics entryrow.Topics
 	calls  calls
 
 	mu     sync.Mutex

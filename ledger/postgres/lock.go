@@ -104,7 +104,7 @@ func (b *base) hold(k *lock) bool {
 
 // forget forgets what is known of numbers: the server may have lost what made them.
 func (b *base) forget() {
-	b.topics.forget()
+	b.topics.Forget()
 	b.syncs.forget()
 }
 

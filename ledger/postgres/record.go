@@ -39,7 +39,7 @@ func (k *recorder) intern(ctx context.Context, steps []*change.Step) (syncs, top
 		for i := range s.Memberships {
 			topic := s.Memberships[i].Topic
 			if _, done := topics[topic]; !done {
-				topics[topic], _ = k.topics.of(topic)
+				topics[topic], _ = k.topics.Of(topic)
 				missing = missing || topics[topic] == 0
 			}
 		}
@@ -71,7 +71,7 @@ func (k *recorder) intern(ctx context.Context, steps []*change.Step) (syncs, top
 		k.syncs.keep(name, id)
 	}
 	for topic, id := range topics {
-		k.topics.keep(topic, id)
+		k.topics.Keep(topic, id)
 	}
 	return syncs, topics, nil
 }
