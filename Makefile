@@ -8,7 +8,7 @@ FOR            ?= 1h
 TOOLS          := $(CURDIR)/bin/tools
 
 .DEFAULT_GOAL := help
-.PHONY: help build manual release snapshot release-check release-tools test soak soak-cluster cluster bench plots pictures lint fmt vet staticcheck vulncheck layers
+.PHONY: help build manual release snapshot release-check release-tools test soak soak-cluster soak-scale cluster bench plots pictures lint fmt vet staticcheck vulncheck layers
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ soak: ## Play random histories against the engine for FOR=1h or longer, and prin
 
 soak-cluster: ## Kill, freeze and cut off three nodes for FOR=1h or longer while people come, change and leave, and judge what came of it.
 	OWLATSYNC_SOAK_CLUSTER=$(FOR) $(GO) test -race -timeout 0 -v -count=1 -run '^TestSoak$$' ./tests/cluster
+
+soak-scale: ## Measure 200 deployments of 50 000 contacts on three nodes: about ten minutes and 12 GB of disk.
+	$(MAKE) bench PARTS=scale-long
 
 cluster: ## Start three nodes on this machine, beside servers of PostgreSQL of their own; Ctrl-C ends and removes it all.
 	$(GO) run ./tests/cluster/up

@@ -35,7 +35,7 @@ const routeForwarded = "/{forwarded}"
 // "/{forwarded}". It fails with [ErrInvalidInput] for a path that does not stay below /api/v1, and with a [*TransportError] without an
 // answer or for one of more than 16 MiB.
 func (c *Client) Forward(ctx context.Context, r Forwarded) (*Answer, error) {
-	cl := call{method: r.Method, route: routeForwarded, header: r.Header.Clone()}
+	cl := call{method: r.Method, route: routeForwarded, header: wire.Foreign(r.Header)}
 	path, query, err := wire.SplitPath(r.Path)
 	switch {
 	case ctx == nil:
@@ -46,9 +46,6 @@ func (c *Client) Forward(ctx context.Context, r Forwarded) (*Answer, error) {
 		return nil, cl.refuse("%v", err)
 	}
 	cl.path, cl.query = path, query
-	for _, name := range wire.OwnHeaders {
-		cl.header.Del(name)
-	}
 	f := forwarding{&sending{core: c.core, call: cl, encoded: r.Body, ready: time.Now(), tried: 1}}
 	start, err := f.admit(ctx)
 	if err != nil {

@@ -86,9 +86,22 @@ func (r *Request) refusal(out any) string {
 		if !wire.IsToken(name) || slices.ContainsFunc(values, func(v string) bool { return strings.ContainsFunc(v, wire.IsControl) }) {
 			return "a header has a malformed name, or a control character in its value"
 		}
-		if slices.Contains(wire.OwnHeaders, http.CanonicalHeaderKey(name)) {
+		if wire.IsOwn(name) {
 			return "the header " + http.CanonicalHeaderKey(name) + " cannot be set"
 		}
 	}
 	return ""
 }
+
+// newCall is a call of the route with the values of its parts in braces, which must be ids.
+func newCall(method, route string, values ...string) (call, error) {
+	path, err := wire.Fill(route, values...)
+	cl := call{method: method, route: route, path: path}
+	if err != nil {
+		err = cl.refuse("%v", err)
+	}
+	return cl, err
+}
+
+// blank reports whether Owlat would take s for empty.
+func blank(s string) bool { return wire.Blank(s) }

@@ -55,6 +55,21 @@ func TestTheLeaderSaysWhenSyncsAreDue(t *testing.T) {
 	}
 }
 
+// TestANodeThatLearnsADeploymentLater does not refuse what another asks for it just then.
+func TestANodeThatLearnsADeploymentLater(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.node("a", nil)
+	if _, err := n.client.Insert(t.Context(), dueArgs{"acme", "users"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.until(5*time.Second, "the node has looked at it", func() bool { return w.count("kind = 'due' AND attempted_at IS NOT NULL AND state <> 'running'") == 1 })
+	if err := n.SetDeployments([]Deployment{{Name: "acme", Syncs: []string{"users"}, Timetable: every(t, "users", time.Hour)}}); err != nil {
+		t.Fatal(err)
+	}
+	w.until(10*time.Second, "the run", func() bool { return len(w.made()) == 1 })
+}
+
 func TestWhatWasDueWhileNobodyLedIsMadeUpFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -398,5 +413,28 @@ func TestAClockThatIsWrongDoesNotCount(t *testing.T) {
 	c.set(time.Now().Add(time.Hour), time.Now(), time.Now().Add(5*time.Second)) // too slow to be exact
 	if moved := c.Now().Sub(before); moved > time.Minute {
 		t.Errorf("the clock was set by an answer that took long: %s", moved)
+	}
+}
+
+func TestAJobIsDueByTheClockOfPostgreSQL(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for deployment, wrong := range map[string]time.Duration{"acme": -10 * time.Minute, "beta": 10 * time.Minute} {
+		visitor, err := Visit(t.Context(), w.pool, schema, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		visitor.clock.ahead.Add(int64(wrong)) // as if this machine's clock were right and PostgreSQL's wrong
+		if err := visitor.Ask(t.Context(), deployment, turns.Request{Sync: "users", Why: turns.Scheduled}); err != nil {
+			t.Fatal(err)
+		}
+		var off float64
+		err = w.pool.QueryRow(t.Context(), "SELECT max(abs(extract(epoch FROM scheduled_at - now()) - $2)) FROM "+visitor.tables.jobs+" WHERE args->>'deployment' = $1", deployment, wrong.Seconds()).Scan(&off)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if off > 60 {
+			t.Errorf("with a clock that is wrong by %s a job is due %.0f s from when it should be", wrong, off)
+		}
 	}
 }

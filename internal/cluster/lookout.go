@@ -126,32 +126,35 @@ func (n *Node) missing() time.Duration { return n.o.Look * 5 / 2 }
 // needyQuery finds deployments with something to do, or that always have a home, whose lease is nobody's, and for which no home is
 // asked. A queued run may have no job, if who asked for it died in between; one that broke off is made again by its home, unless that
 // is long ago. $1 has the deployments that always have a home, $2 is how long a node may take from a job to the lease. A job that looks as if it were being worked is one that a dead home left. A job for a home that was fetched by a node which
-// then died before it took the lease asks for nothing any more; that of a later epoch does.
+// then died before it took the lease asks for nothing any more; that of a later epoch does. What it takes grows with the homes and not
+// with their square: sets are subtracted, and only what is left is looked at one by one.
 func (t tables) needyQuery() string {
-	return `WITH wanting AS (
-		SELECT DISTINCT args->>'deployment' AS deployment FROM ` + t.jobs + `
-			WHERE state IN ('available', 'running') AND kind IN ('run', 'call') AND scheduled_at <= now()
+	brokenOff := func(status string) string {
+		return `SELECT d.name FROM ` + t.runs + ` r JOIN ` + t.deployments + ` d ON d.id = r.deployment
+			WHERE r.status = '` + status + `' AND r.heartbeat > extract(epoch FROM now() - interval '10 minutes') * 1000000
+			AND NOT EXISTS (SELECT FROM ` + t.leases + ` l WHERE l.deployment = r.deployment AND l.kind = 'run' AND l.expires >= now())`
+	}
+	return `WITH needy AS MATERIALIZED (
+		(SELECT args->>'deployment' AS deployment FROM ` + t.jobs + ` WHERE state IN ('available', 'running') AND kind IN ('run', 'call') AND scheduled_at <= now()
 		UNION SELECT unnest($1::text[])
 		UNION SELECT d.name FROM ` + t.runs + ` r JOIN ` + t.deployments + ` d ON d.id = r.deployment WHERE r.status = 'queued'
-		UNION SELECT d.name FROM ` + t.runs + ` r JOIN ` + t.deployments + ` d ON d.id = r.deployment
-			WHERE r.status IN ('running', 'waiting') AND r.heartbeat > extract(epoch FROM now() - interval '10 minutes') * 1000000
-			AND NOT EXISTS (SELECT FROM ` + t.leases + ` l WHERE l.deployment = r.deployment AND l.kind = 'run' AND l.expires >= now())),
-	asked AS (
-		SELECT DISTINCT args->>'deployment' AS deployment FROM ` + t.jobs + ` WHERE kind = 'home'
-			AND (state IN ('available', 'retryable', 'scheduled') OR state = 'running' AND attempted_at > now() - $2::interval))
-	SELECT w.deployment, coalesce(l.epoch, 0) FROM wanting w` + t.homeLease("w.deployment") + `
-	WHERE (l.expires IS NULL OR l.expires < now()) AND NOT EXISTS (SELECT FROM asked a WHERE a.deployment = w.deployment)`
+		UNION ` + brokenOff("running") + `
+		UNION ` + brokenOff("waiting") + `)
+		EXCEPT SELECT d.name FROM ` + t.leases + ` l JOIN ` + t.deployments + ` d ON d.id = l.deployment WHERE l.kind = 'home' AND l.expires >= now()
+		EXCEPT SELECT args->>'deployment' FROM ` + t.jobs + ` WHERE kind = 'home' AND state IN ('available', 'retryable', 'scheduled', 'running')
+			AND (state <> 'running' OR attempted_at > now() - $2::interval))
+	SELECT w.deployment, coalesce(l.epoch, 0) FROM needy w` + t.homeLease("w.deployment") + ` WHERE l.expires IS NULL OR l.expires < now()`
 }
 
 // stuckQuery gives jobs for homes to all nodes that a node has not taken to which they were given, or that a node fetched which died
 // before it took the lease. $1 is how often nodes look; River's queues look every second.
 func (t tables) stuckQuery() string {
-	return `UPDATE ` + t.jobs + ` j SET state = 'available', scheduled_at = now(), queue = '` + homesQueue + `' WHERE j.kind = 'home' AND (
+	return `UPDATE ` + t.jobs + ` j SET state = 'available', scheduled_at = now(), queue = '` + homesQueue + `' WHERE j.kind = 'home' AND j.state IN ('available', 'running') AND (
 		j.state = 'available' AND j.queue <> '` + homesQueue + `' AND j.scheduled_at < now() - greatest($1::interval, interval '1.5 seconds')
 		OR j.state = 'running' AND j.attempted_at < now() - 2.5 * $1::interval
+		AND NOT EXISTS (SELECT FROM ` + t.nodes + ` n WHERE n.id = j.attempted_by[array_upper(j.attempted_by, 1)] AND n.seen >= now() - 3 * $1::interval)
 		AND NOT EXISTS (SELECT FROM ` + t.leases + ` l JOIN ` + t.deployments + ` d ON d.id = l.deployment WHERE d.name = j.args->>'deployment' AND l.kind = 'home'
-			AND (l.epoch > (j.args->>'epoch')::bigint OR l.expires >= now()))
-		AND NOT EXISTS (SELECT FROM ` + t.nodes + ` n WHERE n.id = j.attempted_by[array_upper(j.attempted_by, 1)] AND n.seen >= now() - 3 * $1::interval))`
+			AND (l.epoch > (j.args->>'epoch')::bigint OR l.expires >= now())))`
 }
 
 // lostQuery gives back jobs that any node may do and that nobody works: the node that had them died, or could not tell PostgreSQL how they

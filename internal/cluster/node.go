@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
 	"github.com/riverqueue/river/rivertype"
 
 	"owlatsync/internal/events"
@@ -176,15 +177,18 @@ func (n *Node) ID() string { return n.o.ID }
 
 // Start begins to work. Ctx ends only the beginning.
 func (n *Node) Start(ctx context.Context) error {
+	if err := n.hasTables(ctx); err != nil {
+		return err
+	}
 	if err := (lookout{n}).look(ctx); err != nil {
 		return fmt.Errorf("look at the other nodes: %w", err)
 	}
 	parts, end := context.WithCancel(context.WithoutCancel(ctx))
-	n.end = end
 	if err := n.client.Start(parts); err != nil {
 		end()
 		return fmt.Errorf("start River: %w", err)
 	}
+	n.end = end
 	n.parts.Go(func() { lookout{n}.run(parts) })
 	if !n.o.PollOnly {
 		n.parts.Go(func() { n.voice.listen(parts) })
@@ -193,9 +197,28 @@ func (n *Node) Start(ctx context.Context) error {
 	return nil
 }
 
+// hasTables returns an error if tables of River are missing or old.
+func (n *Node) hasTables(ctx context.Context) error {
+	m, err := rivermigrate.New(n.driver, &rivermigrate.Config{Schema: n.o.Schema, Logger: quiet(n.log)})
+	if err != nil {
+		return fmt.Errorf("set up River: %w", err)
+	}
+	is, err := m.Validate(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("look at the tables of River: %w", err)
+	}
+	if !is.OK {
+		return fmt.Errorf("the tables of River in the schema %s are missing or old: run \"owlat-sync ledger migrate\" as the owner of the schema (%s)", n.o.Schema, strings.Join(is.Messages, ", "))
+	}
+	return nil
+}
+
 // Stop ends the homes of this node softly, so that others go on with what they have begun, and then the node. When ctx ends before,
-// everything is aborted. It must be called once, after Start.
+// everything is aborted. It must be called once. If Start was not called or has failed, there is nothing to end.
 func (n *Node) Stop(ctx context.Context) error {
+	if n.end == nil {
+		return nil
+	}
 	n.stopOnce.Do(func() {
 		n.mu.Lock()
 		defer n.mu.Unlock()

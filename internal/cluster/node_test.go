@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -215,5 +216,27 @@ func TestACallIsDoneByTheHome(t *testing.T) {
 	}
 	if got := w.count("kind = 'call' AND state IN ('available', 'running')"); got != 0 {
 		t.Errorf("%d calls wait\n%s", got, w.jobs())
+	}
+}
+
+// TestANodeNeedsTheTablesOfRiver and says which command makes them. One that has not begun has nothing to end.
+func TestANodeNeedsTheTablesOfRiver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, sql := range []string{"DELETE FROM owlat_sync.river_migration WHERE version = (SELECT max(version) FROM owlat_sync.river_migration)", "DROP TABLE owlat_sync.river_job, owlat_sync.river_migration"} {
+		if _, err := w.pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+		m := &member{w: w, pool: w.pool}
+		n, err := New(t.Context(), Options{Pool: w.pool, Schema: schema, Homes: m, Leases: m})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "owlat-sync ledger migrate") {
+			t.Errorf("start: %v", err)
+		}
+		if err := n.Stop(t.Context()); err != nil {
+			t.Errorf("stop: %v", err)
+		}
 	}
 }

@@ -59,8 +59,7 @@ func (n calendar) unschedule(deployment string) {
 	delete(n.periodic, deployment)
 }
 
-// CatchUp looks which syncs are overdue, because there are new ones. A node that does not know them yet may take the jobs and drop them, so
-// each node does it when it has its new deployments.
+// CatchUp looks which syncs are overdue, because there are new ones.
 func (n *Node) CatchUp(ctx context.Context) error { return calendar{n}.overdue(ctx) }
 
 // Overdue asks for runs of the syncs whose time has passed since they began last. Last is when each has, by deployment and sync; a sync
@@ -86,6 +85,14 @@ func (n *Node) Overdue(ctx context.Context, last map[string]map[string]time.Time
 	return nil
 }
 
+const (
+	// learnWithin is how long a job may be about a sync that the node does not know. The nodes learn a configuration one after the other, each
+	// asks for what is overdue then, and what one asks must not be the same as what another just refuses.
+	learnWithin = 5 * time.Second
+	// learnAgain is when it is looked at again, below the time from which on River needs its leader for that.
+	learnAgain = time.Second
+)
+
 // dueWorker asks for runs of syncs whose time has come.
 type dueWorker struct {
 	river.WorkerDefaults[dueArgs]
@@ -104,6 +111,9 @@ func (w *dueWorker) NextRetry(job *river.Job[dueArgs]) time.Time {
 func (w *dueWorker) Work(ctx context.Context, job *river.Job[dueArgs]) error {
 	d, known := w.node.deployment(job.Args.Deployment)
 	if !known || !slices.ContainsFunc(d.Timetable, func(e schedule.Entry) bool { return e.Sync == job.Args.Sync }) {
+		if w.node.clock.Now().Sub(job.CreatedAt) < learnWithin { // another node may know it already, and this one soon
+			return river.JobSnooze(learnAgain)
+		}
 		return river.JobCancel(fmt.Errorf("the configuration has no sync %q with a schedule any more", job.Args.Sync))
 	}
 	return w.node.Errands().Ask(ctx, job.Args.Deployment, turns.Request{Sync: job.Args.Sync, Why: turns.Scheduled})

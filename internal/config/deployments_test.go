@@ -186,6 +186,7 @@ func TestLedgers(t *testing.T) {
 	for text, want := range map[string]parsed{
 		"state/x.db":    {"/etc/state/x.db", "/etc/state", false, "/etc/state/x.acme.db"},
 		"/srv/../x":     {"/x", "/", false, "/x.acme"},
+		"./port=1.db":   {"/etc/port=1.db", "/etc", false, "/etc/port=1.acme.db"},
 		"sub dir/a.b.c": {"/etc/sub dir/a.b.c", "/etc/sub dir", false, "/etc/sub dir/a.b.acme.c"},
 		"postgres://u:topsecret@db.example.com:5433/x?sslmode=require":                 {"postgres://u:xxxxx@db.example.com:5433/x", "", true, "postgres://u:xxxxx@db.example.com:5433/x"},
 		"postgresql://u:topsecret@db.example.com/x?schema=teams&sslpassword=topsecret": {"postgres://u:xxxxx@db.example.com/x?schema=teams", "", true, "postgres://u:xxxxx@db.example.com/x?schema=teams"},
@@ -204,6 +205,7 @@ func TestLedgers(t *testing.T) {
 		"https://u:topsecret@db.example.com/x", "sqlite://topsecret", "postgres://u:topsecret@@db.example.com/x", "postgres://u:topsecret@db.example.com/x?schema=Team",
 		"postgres://u:topsecret@db.example.com/x?schema=pg_x", "postgres://u:topsecret@db.example.com/x?schema=a&schema=b", "postgres://u:topsecret@db.example.com/x?schema=",
 		"postgres://u:topsecret@db.example.com/x?schema=%zz", "postgres://u:topsecret@db.example.com:topsecret/x",
+		"host=db.example.com user=u password=topsecret dbname=x", "dbname = x password = topsecret", "postgres:u:topsecret@db.example.com/x",
 	} {
 		if l, err := ParseLedger(text, "/etc"); err == nil || strings.Contains(err.Error(), secret) {
 			t.Errorf("%s: %v, %v", text, l, err)

@@ -55,12 +55,17 @@ func (l Ledger) Of(deployment string) Ledger {
 
 var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 
+// otherDSN matches what names a database in other forms than a URL.
+var otherDSN = regexp.MustCompile(`(?i)^postgres(ql)?:|(^|\s)(host|hostaddr|port|user|password|passfile|dbname|database|service|sslmode)\s*=`)
+
 // ParseLedger reads where a ledger is: the path of a file, which is relative to folder, or a URL that begins with postgres://. Its
 // errors never repeat what may be a secret.
 func ParseLedger(text, folder string) (Ledger, error) {
 	text = strings.TrimSpace(text)
 	scheme, _, isURL := strings.Cut(text, "://")
 	switch {
+	case !isURL && otherDSN.MatchString(text): // as a file's name it would put the password into messages
+		return Ledger{}, errors.New("must be the path of a file, or a URL such as postgres://user@host/database; a connection string of another form cannot be used")
 	case !isURL && filepath.IsAbs(text):
 		return Ledger{Path: filepath.Clean(text)}, nil
 	case !isURL:

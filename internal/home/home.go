@@ -122,7 +122,7 @@ func (h *Home) Start(ctx context.Context) {
 	h.parts.Go(func() { h.rest(parts) })
 	if !h.o.Shared {
 		h.parts.Go(func() { h.alerts.Run(parts) })
-		h.parts.Go(func() { h.nudge(parts) })
+		h.parts.Go(func() { nudge(parts, h.d.hub, h.alerts) })
 		h.parts.Go(func() { daily(parts, h.session.Prune, h.log) })
 		h.parts.Go(func() { h.syncs.loop.Run(looping) })
 		h.outbox.start()
@@ -257,8 +257,8 @@ func (h *Home) attempt(a owlat.Attempt) {
 }
 
 // nudge makes alerts look at once when something has happened.
-func (h *Home) nudge(ctx context.Context) {
-	happened, cancel := h.d.hub.Subscribe(events.Filter{Kinds: []events.Kind{events.Ended, events.Held, events.WriteBack, events.Reload}})
+func nudge(ctx context.Context, hub *events.Hub, alerts *alert.Watcher) {
+	happened, cancel := hub.Subscribe(events.Filter{Kinds: []events.Kind{events.Ended, events.Held, events.WriteBack, events.Reload}})
 	defer cancel()
 	for {
 		select {
@@ -268,7 +268,7 @@ func (h *Home) nudge(ctx context.Context) {
 			if !ok {
 				return
 			}
-			h.alerts.Nudge()
+			alerts.Nudge()
 		}
 	}
 }

@@ -87,6 +87,9 @@ func (c Care) Copy(ctx context.Context, from, into *config.Config) error {
 		return err
 	}
 	err = c.WithLedger(ctx, from, func(source Ledger) (err error) {
+		if err := c.unserved(ctx, from.Ledger); err != nil {
+			return err
+		}
 		target, err := c.Ledger(ctx, into)
 		if err != nil {
 			return err
@@ -102,6 +105,24 @@ func (c Care) Copy(ctx context.Context, from, into *config.Config) error {
 		return problem.Usage(adviseNotEmpty(err, into.Ledger))
 	case !has && !into.Ledger.Postgres():
 		return errors.Join(err, removeLedger(into.Ledger.Path))
+	}
+	return err
+}
+
+// unserved returns an error if a service works with the ledger, as far as that can be known: it would go on with what was copied.
+func (c Care) unserved(ctx context.Context, l config.Ledger) error {
+	if !l.Postgres() {
+		return nil
+	}
+	c.Reads = true
+	db, release, err := c.Database(ctx, l)
+	if err != nil {
+		return err
+	}
+	defer release()
+	live, err := db.Live(ctx, livesWithin)
+	if live {
+		err = problem.Hint(problem.Usage(fmt.Errorf("a service works with the ledger %s, and would go on with it after it is copied", l)), "stop all its nodes first")
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -31,6 +32,41 @@ func ledgerAt(t *testing.T, name, where string) *config.Config {
 		t.Fatal(err)
 	}
 	return &config.Config{Name: name, Ledger: l}
+}
+
+// TestNoCopyIsMadeOfALedgerThatAServiceWorksWith: the service would go on with it, and the copy would miss what it does.
+func TestNoCopyIsMadeOfALedgerThatAServiceWorksWith(t *testing.T) {
+	t.Parallel()
+	dsn := testdb.Postgres(t)
+	from, into := ledgerAt(t, "", dsn), ledgerAt(t, "", "copy.db")
+	if err := care.Copy(t.Context(), from, into); !errors.Is(err, setup.ErrNoLedger) {
+		t.Errorf("a copy of nothing: %v", err)
+	}
+	db, err := postgres.Open(t.Context(), postgres.Options{DSN: dsn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, sql := range []string{
+		"INSERT INTO owlat_sync.deployments (name) VALUES ('')",
+		"INSERT INTO owlat_sync.nodes (id, host, pid, version, since, seen, detail) VALUES ('a', '', 1, '', now(), now(), '{}')",
+	} {
+		if _, err := db.Pool().Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := care.Copy(t.Context(), from, into); exitcode.Of(err) != exitcode.Usage || !strings.Contains(fmt.Sprint(err), "a service works with the ledger") {
+		t.Errorf("a node lives: %v", err)
+	}
+	if _, err := os.Stat(into.Ledger.Path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("something was left: %v", err)
+	}
+	if _, err := db.Pool().Exec(t.Context(), "UPDATE owlat_sync.nodes SET seen = now() - interval '1 minute'"); err != nil {
+		t.Fatal(err)
+	}
+	if err := care.Copy(t.Context(), from, into); err != nil {
+		t.Errorf("the node is gone: %v", err)
+	}
 }
 
 // TestACopyGoesOnWhereTheOtherStopped moves a ledger from a file to PostgreSQL, to another schema, and back to a file.

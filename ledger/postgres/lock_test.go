@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -178,6 +180,38 @@ func TestAHolderThatIsCutOffLosesTheLockBeforeAnotherHasIt(t *testing.T) {
 			mustHold(t, other, "before", "after")
 		})
 	}
+}
+
+// warnings counts what is logged.
+type warnings struct {
+	slog.Handler
+	count atomic.Int64
+}
+
+func (w *warnings) Enabled(context.Context, slog.Level) bool { return true }
+
+func (w *warnings) Handle(context.Context, slog.Record) error {
+	w.count.Add(1)
+	return nil
+}
+
+// TestLeasesThatCannotBeRenewedAreToldOnce, not at each of the many attempts.
+func TestLeasesThatCannotBeRenewedAreToldOnce(t *testing.T) {
+	t.Parallel()
+	p, through := newProxy(t, testdb.Postgres(t))
+	told := &warnings{Handler: slog.DiscardHandler}
+	d, err := openWith(t.Context(), Options{DSN: through, MaxConns: 4, Logger: slog.New(told)}, brief)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	k := takeLock(t, openLedger(t, d, ""))
+	p.set(refuses)
+	<-k.Context().Done()
+	if n := told.count.Load(); n != 1 {
+		t.Errorf("%d warnings", n)
+	}
+	p.set(passes)
 }
 
 func TestAHolderRecordsWhatHappenedAfterItsLeaseIfNobodyTookTheLock(t *testing.T) {

@@ -69,6 +69,31 @@ func TestManyOpenAtOnce(t *testing.T) {
 	}
 }
 
+// TestAMigrationThatBreaksOffIsMadeUpFor: the schema does not count as up to date before the tables of River are there.
+func TestAMigrationThatBreaksOffIsMadeUpFor(t *testing.T) {
+	t.Parallel()
+	dsn := testdb.Postgres(t)
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if _, err := conn.Exec(t.Context(), "CREATE SCHEMA owlat_sync; CREATE TABLE owlat_sync.river_job ()"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Migrate(t.Context(), Options{DSN: dsn}); err == nil {
+		t.Fatal("a table is in the way, and nothing is said")
+	}
+	if _, err := conn.Exec(t.Context(), "DROP TABLE owlat_sync.river_job"); err != nil {
+		t.Fatal(err)
+	}
+	d := openDatabase(t, dsn)
+	var river int
+	if err := d.db.Pool.QueryRow(t.Context(), d.db.SQL("SELECT count(*) FROM @river_job")).Scan(&river); err != nil {
+		t.Errorf("opened after a migration that broke off: %v", err)
+	}
+}
+
 func TestASchemaOfItsOwn(t *testing.T) {
 	t.Parallel()
 	dsn := testdb.Postgres(t)
@@ -87,20 +112,53 @@ func TestRefusedDSNs(t *testing.T) {
 	for _, dsn := range []string{
 		"", "ledger.db", "mysql://user:verysecret@127.0.0.1/db", "postgres://user:verysecret@127.0.0.1/db?schema=A", "postgres://user:verysecret@127.0.0.1/db?schema=a-b",
 		"postgres://user:verysecret@127.0.0.1/db?schema=pg_toast", "postgres://user:verysecret@127.0.0.1:x/db", "postgres://user:verysecret@127.0.0.1/db?sslmode=sometimes",
-		"postgres://user:verysecret@127.0.0.1:1/db?connect_timeout=1",
+		"postgres://user:verysecret@127.0.0.1:1/db?connect_timeout=1", "postgres://user:verysecret@127.0.0.1/db?pool_max_conns=0",
+		"postgres://user:very%60:%20secret@127.0.0.1/db?pool_max_conns=many",
 	} {
 		_, err := Open(t.Context(), Options{DSN: dsn})
 		if err == nil {
 			t.Errorf("%q was opened", dsn)
-		} else if strings.Contains(err.Error(), "verysecret") {
-			t.Errorf("the error has the password: %v", err)
+		} else if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "%!") {
+			t.Errorf("the error has the password, or nothing: %v", err)
 		}
 	}
 	if _, err := Open(t.Context(), Options{DSN: "postgres://user:verysecret@127.0.0.1:1/db?connect_timeout=1"}); !errors.Is(err, ledger.ErrAway) {
 		t.Errorf("nobody listens: %v", err)
 	}
+	if _, err := Open(t.Context(), Options{DSN: "postgres://user@127.0.0.1/db?pool_max_conns=0"}); err == nil || !strings.HasSuffix(err.Error(), "pool_max_conns too small") {
+		t.Errorf("no connections: %v", err)
+	}
 	if got, want := Masked("postgres://user:verysecret@db.example/ledger?sslmode=require&schema=s&password=verysecret"), "postgres://user@db.example/ledger?schema=s"; got != want {
 		t.Errorf("masked as %s, want %s", got, want)
+	}
+}
+
+// TestAServerThatLetsNobodyIn says what to look at, in one line also if several addresses were tried.
+func TestAServerThatLetsNobodyIn(t *testing.T) {
+	t.Parallel()
+	u, err := url.Parse(testdb.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := func(change func(u *url.URL)) string {
+		other := *u
+		change(&other)
+		_, err := Open(t.Context(), Options{DSN: other.String()})
+		if err == nil {
+			t.Fatal("it was opened")
+		}
+		return err.Error()
+	}
+	for want, change := range map[string]func(u *url.URL){
+		"the database of the ledger does not exist":                func(u *url.URL) { u.Path = "/nowhere" },
+		"the server does not let the user of the ledger in":        func(u *url.URL) { u.User = url.UserPassword("nobody_of_the_ledger", "verysecret") },
+		"the server of the ledger cannot be reached":               func(u *url.URL) { u.Host = "127.0.0.1:1,127.0.0.1:2" },
+		"the server does not let the user of the ledger in: see t": func(u *url.URL) { u.User, u.RawQuery = url.User("nobody_of_the_ledger"), "sslmode=prefer" },
+	} {
+		got := said(change)
+		if !strings.Contains(got, want) || strings.ContainsAny(got, "\n\t") || strings.Contains(got, "verysecret") {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }
 

@@ -9,16 +9,20 @@ import (
 	"strings"
 )
 
-// Change replaces a text that stands once in a source file. Tests build programs that are other than they should be.
+// Change replaces a text that stands once in a source file. Tests build programs that are other than they are.
 type Change struct {
 	File     string // absolute
-	From, To string
+	From, To string // an empty From makes a new file
 }
 
 // Overlay writes changed copies of source files into the folder, and returns the file that has Build take them.
 func Overlay(folder string, changes ...Change) (string, error) {
 	texts, replace := make(map[string]string), make(map[string]string)
 	for _, c := range changes {
+		if c.From == "" {
+			texts[c.File], replace[c.File] = c.To, filepath.Join(folder, fmt.Sprintf("%d-%s", len(replace), filepath.Base(c.File)))
+			continue
+		}
 		if _, read := texts[c.File]; !read {
 			text, err := os.ReadFile(c.File)
 			if err != nil {

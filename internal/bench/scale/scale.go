@@ -30,8 +30,8 @@ type Size struct {
 
 // Short is the size of the part that belongs to the others, Long that of the part LongName.
 var (
-	Short = Size{Deployments: 200, Contacts: 250, Syncs: 50, Each: 250, Nodes: 3, Every: 3 * time.Second, Calm: 15 * time.Second, Busy: 40 * time.Second, Settle: 90 * time.Second}
-	Long  = Size{Deployments: 200, Contacts: 50_000, Syncs: 50, Each: 2_000, Nodes: 3, Every: 10 * time.Second, Calm: time.Minute, Busy: 5 * time.Minute, Settle: 20 * time.Minute}
+	Short = Size{Deployments: 200, Contacts: 250, Syncs: 50, Each: 250, Nodes: 3, Every: 3 * time.Second, Calm: 15 * time.Second, Busy: 40 * time.Second, Settle: 5 * time.Minute}
+	Long  = Size{Deployments: 200, Contacts: 50_000, Syncs: 50, Each: 2_000, Nodes: 3, Every: 20 * time.Second, Calm: 20 * time.Second, Busy: 150 * time.Second, Settle: 20 * time.Minute}
 )
 
 // LongName is the name of the long form.
@@ -90,7 +90,7 @@ func measure(ctx context.Context, log io.Writer, size Size) (r result, err error
 	if err != nil {
 		return r, err
 	}
-	server, err := cluster.NewPostgres(folder, "fsync=on", "full_page_writes=on", "max_connections=400", "shared_buffers=512MB", "max_wal_size=4GB",
+	server, err := cluster.NewPostgres(folder, "fsync=on", "full_page_writes=on", "max_connections=400", "shared_buffers=512MB", "max_wal_size=2GB",
 		"shared_preload_libraries=pg_stat_statements", "track_io_timing=on", "autovacuum_naptime=10s")
 	if err != nil {
 		return r, err
@@ -101,13 +101,13 @@ func measure(ctx context.Context, log io.Writer, size Size) (r result, err error
 		return r, err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	if err := w.seed(ctx); err != nil {
+	if err := (seeder{w}).seed(ctx); err != nil {
 		return r, err
 	}
-	if r.Sizes, r.Entries, err = w.sizes(ctx); err != nil {
+	if r.Sizes, r.Entries, err = (watcher{w}).sizes(ctx); err != nil {
 		return r, err
 	}
-	for _, phase := range []func(context.Context, *result) error{w.idle, w.busy, w.atHome} {
+	for _, phase := range []func(context.Context, *result) error{phases{w}.idle, phases{w}.busy, phases{w}.atHome} {
 		if err := phase(ctx, &r); err != nil {
 			return r, err
 		}
@@ -121,18 +121,21 @@ const settling = 40 * time.Second
 // far is how often syncs are due that are not to be.
 const far = "24h"
 
+// phases are what is watched, one after the other.
+type phases struct{ *world }
+
 // idle watches nodes that have nothing to do.
-func (w *world) idle(ctx context.Context, r *result) (err error) {
+func (w phases) idle(ctx context.Context, r *result) (err error) {
 	began := time.Now()
 	if err := w.start(ctx, "every "+far, ""); err != nil {
 		return err
 	}
 	r.Begin = time.Since(began)
 	fmt.Fprintf(w.log, "the nodes serve after %.1f s\n", r.Begin.Seconds())
-	if err := w.rest(ctx); err != nil {
+	if err := watcher(w).rest(ctx); err != nil {
 		return err
 	}
-	if r.Idle, err = w.watch(ctx, w.size.Calm, nil); err != nil {
+	if r.Idle, err = watcher(w).watch(ctx, w.size.Calm, nil); err != nil {
 		return err
 	}
 	fmt.Fprintf(w.log, "idle: %s\n", r.Idle)
@@ -143,14 +146,14 @@ func (w *world) idle(ctx context.Context, r *result) (err error) {
 }
 
 // atHome watches nodes whose deployments are all at home.
-func (w *world) atHome(ctx context.Context, r *result) (err error) {
+func (w phases) atHome(ctx context.Context, r *result) (err error) {
 	if err := w.start(ctx, "every "+far, far); err != nil {
 		return err
 	}
-	if err := w.rest(ctx); err != nil {
+	if err := watcher(w).rest(ctx); err != nil {
 		return err
 	}
-	if r.Home, err = w.watch(ctx, w.size.Calm, nil); err != nil {
+	if r.Home, err = watcher(w).watch(ctx, w.size.Calm, nil); err != nil {
 		return err
 	}
 	fmt.Fprintf(w.log, "at home: %s\n", r.Home)
@@ -161,7 +164,7 @@ func (w *world) atHome(ctx context.Context, r *result) (err error) {
 }
 
 // busy watches nodes that have more to do than they can.
-func (w *world) busy(ctx context.Context, r *result) (err error) {
+func (w phases) busy(ctx context.Context, r *result) (err error) {
 	if err := w.start(ctx, "every "+short(w.size.Every), ""); err != nil {
 		return err
 	}
@@ -174,11 +177,11 @@ func (w *world) busy(ctx context.Context, r *result) (err error) {
 	if from, err = w.now(ctx); err != nil {
 		return err
 	}
-	if r.Busy, err = w.watch(ctx, w.size.Busy, w.change); err != nil {
+	if r.Busy, err = watcher(w).watch(ctx, w.size.Busy, w.change); err != nil {
 		return err
 	}
 	fmt.Fprintf(w.log, "busy: %s\n", r.Busy)
-	if r.Spread, r.Single, r.Many, err = w.judge(ctx, from); err != nil {
+	if r.Spread, r.Single, r.Many, err = judge(w).weigh(ctx, from); err != nil {
 		return err
 	}
 	fmt.Fprintf(w.log, "each: %+v\nmany: %+v\nnodes: %+v\n", r.Single, r.Many, r.Spread)

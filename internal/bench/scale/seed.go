@@ -16,8 +16,11 @@ import (
 // seeders is how many deployments are seeded at once.
 const seeders = 4
 
+// seeder fills the ledger.
+type seeder struct{ *world }
+
 // seed makes ledgers that are in step with the sources, as if each sync had just run.
-func (w *world) seed(ctx context.Context) error {
+func (w seeder) seed(ctx context.Context) error {
 	db, err := postgres.Open(ctx, postgres.Options{DSN: w.ledger + "&schema=" + schema})
 	if err != nil {
 		return err
@@ -55,7 +58,7 @@ func (w *world) seed(ctx context.Context) error {
 	return nil
 }
 
-func (w *world) seedOne(ctx context.Context, db *postgres.Database, deployment string) (err error) {
+func (w seeder) seedOne(ctx context.Context, db *postgres.Database, deployment string) (err error) {
 	l, err := db.Ledger(ctx, deployment)
 	if err != nil {
 		return err

@@ -11,8 +11,8 @@ import (
 // share is what one node had of the work.
 type share struct {
 	Homes    float64 // on average
-	Runs     int // of deployments with one sync
-	Lists    int // of the deployment with many
+	Runs     int     // of deployments with one sync
+	Lists    int     // of the deployment with many
 	Requests int
 }
 
@@ -41,8 +41,11 @@ type begun struct {
 	pid              int
 }
 
-// judge works out how even the work was since from.
-func (w *world) judge(ctx context.Context, from time.Time) (spread []share, single, lists waits, err error) {
+// judge works out how even the work was.
+type judge struct{ *world }
+
+// weigh works out how even the work was since from.
+func (w judge) weigh(ctx context.Context, from time.Time) (spread []share, single, lists waits, err error) {
 	now, err := w.now(ctx)
 	if err != nil {
 		return nil, single, lists, err
@@ -72,7 +75,7 @@ func (w *world) judge(ctx context.Context, from time.Time) (spread []share, sing
 	return spread, weigh(dues, runs, w.size.Deployments, from, now, isSingle), weigh(dues, runs, w.size.Syncs, from, now, isMany), nil
 }
 
-func (w *world) dues(ctx context.Context, from time.Time) (all []due, err error) {
+func (w judge) dues(ctx context.Context, from time.Time) (all []due, err error) {
 	rows, err := w.book.Query(ctx, `SELECT args->>'deployment', args->>'sync', created_at FROM `+schema+`.river_job WHERE kind = 'due' AND created_at >= $1`, from)
 	if err != nil {
 		return nil, err
@@ -85,7 +88,7 @@ func (w *world) dues(ctx context.Context, from time.Time) (all []due, err error)
 	return all, err
 }
 
-func (w *world) runs(ctx context.Context, from time.Time) (all []begun, err error) {
+func (w judge) runs(ctx context.Context, from time.Time) (all []begun, err error) {
 	rows, err := w.book.Query(ctx, `SELECT d.name, convert_from(s.name, 'UTF8'), r.started, coalesce((convert_from(r.owner, 'UTF8')::json->>'pid')::int, 0) FROM `+schema+`.runs r
 		JOIN `+schema+`.deployments d ON d.id = r.deployment JOIN `+schema+`.syncs s ON s.id = r.sync WHERE r.started >= $1 ORDER BY r.started`, from.UnixMicro())
 	if err != nil {

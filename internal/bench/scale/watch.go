@@ -33,6 +33,9 @@ type tableLoad struct {
 	Dead, Live, Vacuumed, Size, Grown int64 // Dead and Live at the end, Vacuumed is how often
 }
 
+// watcher looks at PostgreSQL, and at who is at home.
+type watcher struct{ *world }
+
 // counters are numbers that grow.
 type counters struct {
 	at                                                 time.Time
@@ -48,7 +51,7 @@ const (
 	busiest     = `SELECT calls, round(total_exec_time), left(regexp_replace(query, '\s+', ' ', 'g'), 110) FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid AND d.datname = 'ledger' ORDER BY total_exec_time DESC LIMIT 12`
 )
 
-func (w *world) count(ctx context.Context) (c counters, err error) {
+func (w watcher) count(ctx context.Context) (c counters, err error) {
 	if err := w.rows.QueryRow(ctx, databaseQuery).Scan(&c.at, &c.transactions, &c.written, &c.read, &c.wal, &c.statements, &c.exec); err != nil {
 		return c, err
 	}
@@ -66,7 +69,7 @@ func (w *world) count(ctx context.Context) (c counters, err error) {
 }
 
 // watch looks at PostgreSQL for a time, in which each, if given, is called every second.
-func (w *world) watch(ctx context.Context, span time.Duration, each func(context.Context) error) (l load, err error) {
+func (w watcher) watch(ctx context.Context, span time.Duration, each func(context.Context) error) (l load, err error) {
 	if _, err := w.rows.Exec(ctx, "SELECT pg_stat_statements_reset()"); err != nil {
 		return l, err
 	}
@@ -112,7 +115,7 @@ func (w *world) watch(ctx context.Context, span time.Duration, each func(context
 }
 
 // look adds up who is at home where.
-func (w *world) look(ctx context.Context, l *load) error {
+func (w watcher) look(ctx context.Context, l *load) error {
 	rows, err := w.book.Query(ctx, "SELECT pid, count(*)::float8 FROM "+schema+".leases WHERE kind = 'home' AND expires > clock_timestamp() GROUP BY pid")
 	if err != nil {
 		return err
@@ -137,7 +140,7 @@ func (w *world) look(ctx context.Context, l *load) error {
 }
 
 // printBusiest tells what took PostgreSQL longest.
-func (w *world) printBusiest(ctx context.Context) error {
+func (w watcher) printBusiest(ctx context.Context) error {
 	rows, err := w.rows.Query(ctx, busiest)
 	if err != nil {
 		return err
@@ -152,7 +155,7 @@ func (w *world) printBusiest(ctx context.Context) error {
 }
 
 // rest waits until nothing is going on.
-func (w *world) rest(ctx context.Context) error {
+func (w watcher) rest(ctx context.Context) error {
 	working := 0
 	for began, quiet := time.Now(), 0; quiet < 5; {
 		if time.Since(began) > w.size.Settle {
@@ -180,7 +183,7 @@ type tableSize struct {
 }
 
 // sizes returns the tables that grow with the contacts, and how many entries there are.
-func (w *world) sizes(ctx context.Context) (all []tableSize, entries int, err error) {
+func (w watcher) sizes(ctx context.Context) (all []tableSize, entries int, err error) {
 	rows, err := w.book.Query(ctx, `SELECT relname, pg_table_size(oid), pg_indexes_size(oid) FROM pg_class WHERE relnamespace = $1::regnamespace AND relname IN ('entries', 'packs') ORDER BY 1`, schema)
 	if err != nil {
 		return nil, 0, err

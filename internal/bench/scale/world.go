@@ -304,24 +304,6 @@ func (w *world) close() error {
 	return err
 }
 
-// complaints is how many warnings and errors the nodes have logged.
-func (w *world) complaints() (count int, first string, err error) {
-	for _, n := range w.nodes {
-		text, err := os.ReadFile(filepath.Join(n.dir, "log"))
-		if err != nil {
-			return 0, "", err
-		}
-		for line := range strings.Lines(string(text)) {
-			if strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR") {
-				if count++; first == "" {
-					first = strings.TrimSpace(line)
-				}
-			}
-		}
-	}
-	return count, first, nil
-}
-
 // now is the server's time.
 func (w *world) now(ctx context.Context) (now time.Time, err error) {
 	err = w.rows.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now)

@@ -11,16 +11,30 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Methods are those that a request may have.
 var Methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 
-// OwnHeaders are the client's and the transport's alone.
-var OwnHeaders = []string{"Accept-Encoding", "Authorization", "Connection", "Content-Length", "Host", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
+// ownHeaders are the client's and the transport's alone.
+var ownHeaders = []string{"Accept-Encoding", "Authorization", "Connection", "Content-Length", "Host", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
+
+// IsOwn reports whether a header is the client's or the transport's alone.
+func IsOwn(name string) bool { return slices.Contains(ownHeaders, http.CanonicalHeaderKey(name)) }
+
+// Foreign returns the header of somebody else's request without what is the client's and the transport's alone.
+func Foreign(h http.Header) http.Header {
+	h = h.Clone()
+	for _, name := range ownHeaders {
+		h.Del(name)
+	}
+	return h
+}
 
 // Escape percent-encodes every byte that is not unreserved. Owlat's router looks at the last segment only: a slash that
 // stays a slash would make an address name another contact.
@@ -46,6 +60,32 @@ func unreserved(c byte) bool {
 	}
 	return false
 }
+
+// Fill returns the path of a route with the values of its parts in braces, in their order. It refuses values that are empty, that are not
+// text, and the two that servers resolve as steps in a path.
+func Fill(route string, values ...string) (path string, err error) {
+	var b strings.Builder
+	rest := route
+	for _, value := range values {
+		before, after, _ := strings.Cut(rest, "{")
+		what, next, _ := strings.Cut(after, "}")
+		switch {
+		case Blank(value):
+			return "", fmt.Errorf("the %s id is empty", what)
+		case value == "." || value == "..":
+			return "", fmt.Errorf("the %s id cannot be a step in a path", what)
+		case !utf8.ValidString(value):
+			return "", fmt.Errorf("the %s id is not valid UTF-8", what)
+		}
+		b.WriteString(before)
+		Escape(&b, value)
+		rest = next
+	}
+	return b.String() + rest, nil
+}
+
+// Blank reports whether Owlat would take s for empty.
+func Blank(s string) bool { return strings.TrimSpace(s) == "" }
 
 // SplitPath splits an encoded path with its query. It fails unless every segment stays where it is.
 func SplitPath(whole string) (path string, query url.Values, err error) {

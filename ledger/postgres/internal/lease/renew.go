@@ -30,12 +30,16 @@ func (r *renewer) stop() {
 	<-r.ended
 }
 
+// warnAgain is how often it is said that leases cannot be renewed, which is tried several times a second.
+const warnAgain = 30 * time.Second
+
 // run renews until there is nothing to renew.
 func (r *renewer) run() {
 	defer close(r.ended)
 	defer r.cancel()
 	defer r.disconnect()
 	t := r.leases.timing
+	var warned time.Time // zero: the leases were renewed since
 	for wait := t.Renew; ; {
 		select {
 		case <-r.ctx.Done():
@@ -47,8 +51,11 @@ func (r *renewer) run() {
 			return
 		}
 		wait = t.Renew
-		if err := r.renew(held); err != nil {
-			if r.ctx.Err() == nil {
+		if err := r.renew(held); err == nil {
+			warned = time.Time{}
+		} else {
+			if r.ctx.Err() == nil && time.Since(warned) >= warnAgain {
+				warned = time.Now()
 				r.leases.db.Log.Warn("leases could not be renewed", "leases", len(held), "error", server.Explain(r.ctx, err))
 			}
 			r.disconnect()

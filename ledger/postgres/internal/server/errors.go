@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/puddle/v2"
@@ -21,10 +22,12 @@ const (
 	StateUnique    = "23505"
 	StateReadOnly  = "25006"
 	StateDenied    = "42501"
+	StateNoBase    = "3D000"
 	StateDiskFull  = "53100"
 	StateNotLocked = "55P03"
 	classAbsent    = "57P" // the server ends, or begins
 	classConnect   = "08"
+	classNotLetIn  = "28"
 )
 
 // StateOf returns the state of SQL of an error, "" if it is none of the server's.
@@ -61,7 +64,14 @@ func Explain(ctx context.Context, err error) error {
 	case IsKnown(err):
 		return err
 	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		err = oneLine{err}
+	}
 	switch state := StateOf(err); {
+	case state == StateNoBase:
+		return fmt.Errorf("the database of the ledger does not exist: create it, or name another (%w)", err)
+	case strings.HasPrefix(state, classNotLetIn):
+		return fmt.Errorf("the server does not let the user of the ledger in: see the user, the password and pg_hba.conf (%w)", err)
 	case state == StateLost:
 		return fmt.Errorf("%w (%w)", ledger.ErrLockLost, err)
 	case state == StateDiskFull:
@@ -75,6 +85,12 @@ func Explain(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// oneLine is an error of which pgx has made several lines, one for each address that it tried.
+type oneLine struct{ error }
+
+func (e oneLine) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
+func (e oneLine) Unwrap() error { return e.error }
 
 // IsKnown reports whether the error already says what to do.
 func IsKnown(err error) bool {

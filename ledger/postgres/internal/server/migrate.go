@@ -108,32 +108,35 @@ func Newest() int { return len(steps) }
 // migrator brings the schema of a database up to date.
 type migrator struct{ *DB }
 
-// migrate makes the missing migrations, all or none, and then those of River.
+// migrate makes the missing migrations of River, and then those of the ledger, all or none: a schema that looks up to date is so as a whole,
+// wherever a process before was killed.
 func (d migrator) migrate(ctx context.Context) (from, to int, err error) {
-	err = d.alone(ctx, func(t pgx.Tx) error {
-		if from, err = d.version(ctx); err != nil { // another may have made them meanwhile
-			return err
+	for _, step := range []func(pgx.Tx) error{
+		func(t pgx.Tx) error { return d.createSchema(ctx, t) },
+		func(pgx.Tx) error { return d.migrateRiver(ctx) },
+		func(t pgx.Tx) (err error) { from, err = d.migrateLedger(ctx, t); return err },
+	} {
+		if err := d.alone(ctx, step); err != nil {
+			return 0, 0, err
 		}
-		if err := d.createSchema(ctx, t); err != nil {
-			return err
-		}
-		for i := from; i < len(steps); i++ {
-			if _, err := t.Exec(ctx, d.SQL(steps[i])); err != nil {
-				return fmt.Errorf("migration %d: %w", i+1, err)
-			}
-			if _, err := t.Exec(ctx, d.SQL("INSERT INTO @"+versionTable+" (version, made) VALUES ($1, now())"), i+1); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err == nil {
-		err = d.alone(ctx, func(pgx.Tx) error { return d.migrateRiver(ctx) })
-	}
-	if err != nil {
-		return 0, 0, err
 	}
 	return from, max(from, len(steps)), nil
+}
+
+// migrateLedger makes the missing migrations of the ledger and returns the version before.
+func (d migrator) migrateLedger(ctx context.Context, t pgx.Tx) (from int, err error) {
+	if from, err = d.version(ctx); err != nil { // another may have made them meanwhile
+		return 0, err
+	}
+	for i := from; i < len(steps); i++ {
+		if _, err := t.Exec(ctx, d.SQL(steps[i])); err != nil {
+			return 0, fmt.Errorf("migration %d: %w", i+1, err)
+		}
+		if _, err := t.Exec(ctx, d.SQL("INSERT INTO @"+versionTable+" (version, made) VALUES ($1, now())"), i+1); err != nil {
+			return 0, err
+		}
+	}
+	return from, nil
 }
 
 // alone runs fn while no other process migrates, in a transaction. The lock ends with it, so a PgBouncer may stand between.
@@ -167,7 +170,7 @@ func (d migrator) createSchema(ctx context.Context, t pgx.Tx) error {
 	return err
 }
 
-// migrateRiver brings River's tables up to date.
+// migrateRiver brings River's tables up to date. A program that needs newer ones has a migration of the ledger, too, which may be empty.
 func (d migrator) migrateRiver(ctx context.Context) error {
 	m, err := rivermigrate.New(riverpgxv5.New(d.Pool), &rivermigrate.Config{Schema: d.Schema, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {

@@ -171,7 +171,8 @@ func Masked(dsn string) string {
 // withoutSecrets returns the error of a connection without the DSN, which pgx repeats.
 func withoutSecrets(err error) error {
 	if parse, ok := errors.AsType[*pgconn.ParseConfigError](err); ok {
-		return fmt.Errorf("the ledger's DSN cannot be read: %w", errors.Unwrap(parse))
+		_, what, _ := strings.Cut(parse.Error(), "`: ") // behind the DSN, in which no such quote can be
+		return fmt.Errorf("the ledger's DSN cannot be read: %s", what)
 	}
 	return err
 }

@@ -93,7 +93,7 @@ CREATE TABLE @entries (
 	departed     BYTEA,            -- the terms under which the row's absence was done, NULL: the source had the row
 	asked        BIGINT,           -- when the person was last asked to confirm a double opt-in, NULL: never
 	PRIMARY KEY (sync, number)
-) WITH (fillfactor = 90);
+) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.05); -- no change that is sent is a HOT update, because the state has an index
 
 -- An index holds no long texts. So it has their beginnings, and of a key the hash too if it is longer.
 CREATE UNIQUE INDEX entries_key ON @entries (sync, substring(key FROM 1 FOR 64), (CASE WHEN length(key) > 64 THEN sha256(key) ELSE ''::bytea END));
