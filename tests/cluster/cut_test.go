@@ -6,8 +6,8 @@ import (
 )
 
 // TestCutOffFromWhatIsSynced makes the way of the node that does most go silent, first to the source and then to Owlat, so that nothing
-// fails but all that is read and sent hangs. Another node goes on with the work in time, and nobody exceeds the budget when the way lets
-// through what it has kept back.
+// fails but all that is read and sent hangs. Another node goes on with the work in time. Then it keeps back what is sent to Owlat for as long
+// as the work stays where it is: nobody exceeds the budget when all of it arrives in one piece.
 func TestCutOffFromWhatIsSynced(t *testing.T) {
 	t.Parallel()
 	w := world(t, Options{Nodes: 2, Rate: rate, Seed: 5, Shared: true})
@@ -16,8 +16,9 @@ func TestCutOffFromWhatIsSynced(t *testing.T) {
 	for _, s := range []struct {
 		kind TroubleKind
 		cut  Cut
-	}{{CutSource, Dropped}, {CutOwlat, Held}} {
-		if _, err := w.Mischief.Strike(t.Context(), s.kind, s.cut, takenOverWithin+2*underway); err != nil {
+		long time.Duration
+	}{{CutSource, Dropped, takenOverWithin + 2*underway}, {CutOwlat, Dropped, takenOverWithin + 2*underway}, {CutOwlat, Held, 4 * time.Second}} {
+		if _, err := w.Mischief.Strike(t.Context(), s.kind, s.cut, s.long); err != nil {
 			t.Fatal(err)
 		}
 		<-time.After(3 * time.Second)

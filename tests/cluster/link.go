@@ -126,17 +126,19 @@ func (l *Link) accept() {
 
 // connect makes a wire of an accepted connection, as soon as the cut lets one come about.
 func (l *Link) connect(client *net.TCPConn) {
+	lost := false
 	for {
 		l.mu.Lock()
 		cut, changed, closed := l.cut, l.changed, l.closed
 		l.mu.Unlock()
 		switch {
-		case closed || cut == Refused:
+		case closed || cut == Refused || lost && cut == Whole:
 			_ = client.SetLinger(0)
 			_ = client.Close()
 			return
 		case cut != Whole && cut != Delayed:
-			<-changed // to the client it looks as if the server were slow
+			lost = lost || cut.dead() // what it has sent never arrives
+			<-changed                 // to the client it looks as if the server were slow
 			continue
 		}
 		break

@@ -19,8 +19,12 @@ type Plan struct {
 	Breather time.Duration
 }
 
-// cuts are how the ways fail.
-var cuts = []Cut{Delayed, Held, Dropped, Refused, Deaf, LostServer, LostClient}
+// ledgerCuts and owlatCuts are how the ways fail. What is sent to Owlat is not kept back at random: it would arrive when another node has
+// long done the work, and Owlat cannot tell that it is late.
+var (
+	ledgerCuts = []Cut{Delayed, Held, Dropped, Refused, Deaf, LostServer, LostClient}
+	owlatCuts  = []Cut{Delayed, Dropped, Refused, Deaf, LostServer, LostClient}
+)
 
 // Mischief is what goes wrong in a world.
 type Mischief struct {
@@ -91,8 +95,10 @@ func (m *Mischief) choose(dice *rand.Rand, p Plan) Trouble {
 		t.Node = holder
 	}
 	switch t.Kind {
-	case CutLedger, CutSource, CutOwlat:
-		t.Cut = cuts[dice.IntN(len(cuts))]
+	case CutLedger:
+		t.Cut = ledgerCuts[dice.IntN(len(ledgerCuts))]
+	case CutSource, CutOwlat:
+		t.Cut = owlatCuts[dice.IntN(len(owlatCuts))]
 	case Crashed, FailedOver:
 		t.Node = 0
 	}
