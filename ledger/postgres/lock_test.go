@@ -197,7 +197,7 @@ func (w *warnings) Handle(context.Context, slog.Record) error {
 // TestLeasesThatCannotBeRenewedAreToldOnce, not at each of the many attempts.
 func TestLeasesThatCannotBeRenewedAreToldOnce(t *testing.T) {
 	t.Parallel()
-	p, through := newProxy(t, testdb.Postgres(t))
+	p, through := newProxy(t, migrated.Postgres(t))
 	told := &warnings{Handler: slog.DiscardHandler}
 	d, err := openWith(t.Context(), Options{DSN: through, MaxConns: 4, Logger: slog.New(told)}, brief)
 	if err != nil {
