@@ -1,6 +1,7 @@
 package owlat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -142,10 +143,7 @@ func (l *Limiter) enter(ctx context.Context, shut <-chan struct{}, counted bool,
 			}
 			continue
 		}
-		var probe <-chan time.Time
-		if hush > 0 {
-			probe = time.After(hush)
-		}
+		probe := time.After(cmp.Or(hush, time.Hour)) // without a hush there is room before
 		select {
 		case <-l.room:
 		case <-probe:
