@@ -175,6 +175,9 @@ func Visit(ctx context.Context, pool *pgxpool.Pool, schema string, log *slog.Log
 // ID is the name of the node.
 func (n *Node) ID() string { return n.o.ID }
 
+// Now is the time by PostgreSQL's clock, which all nodes share.
+func (n *Node) Now() time.Time { return n.clock.Now() }
+
 // Start begins to work. Ctx ends only the beginning.
 func (n *Node) Start(ctx context.Context) error {
 	if err := n.hasTables(ctx); err != nil {

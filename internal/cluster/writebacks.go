@@ -40,7 +40,7 @@ func (w *writeBackWorker) Work(ctx context.Context, job *river.Job[writeBackArgs
 	if next.IsZero() {
 		return nil
 	}
-	return river.JobSnooze(max(time.Until(next), 0))
+	return river.JobSnooze(max(next.Sub(w.node.Now()), 0))
 }
 
 // Deliver says that there is something new to be told to the targets of a deployment.

@@ -394,7 +394,7 @@ func (t *together) Pass(ctx context.Context, deployment, target string) (time.Ti
 	if m == nil {
 		return time.Time{}, errNotHere(deployment)
 	}
-	return m.WriteBack(ctx, target)
+	return m.WriteBack(ctx, target, t.node.Now)
 }
 
 // guest is a home on this node.

@@ -62,6 +62,7 @@ type Sender struct {
 	targets []Target
 	log     *slog.Logger
 	tell    func(Attempt)
+	now     func() time.Time
 	wake    []chan struct{} // of each target
 }
 
@@ -73,10 +74,16 @@ func New(box Box, targets []Target, log *slog.Logger, told func(Attempt)) *Sende
 	if told == nil {
 		told = func(Attempt) {}
 	}
-	s := &Sender{box: box, targets: targets, log: log, tell: told}
+	s := &Sender{box: box, targets: targets, log: log, tell: told, now: time.Now}
 	for range targets {
 		s.wake = append(s.wake, make(chan struct{}, 1))
 	}
+	return s
+}
+
+// By makes the sender go by a clock that all nodes share, in place of this machine's, and returns it. It comes before the work.
+func (s *Sender) By(now func() time.Time) *Sender {
+	s.now = now
 	return s
 }
 
@@ -185,7 +192,7 @@ func (l *lane) round(ctx context.Context) (time.Duration, error) {
 	if l.downs > 0 {
 		limit = 1
 	}
-	due, err := l.box.DueDeliveries(ctx, l.target.Name(), time.Now(), limit)
+	due, err := l.box.DueDeliveries(ctx, l.target.Name(), l.now(), limit)
 	if err != nil {
 		return 0, err
 	}
@@ -194,7 +201,7 @@ func (l *lane) round(ctx context.Context) (time.Duration, error) {
 		if err != nil || next.IsZero() {
 			return lookEvery, err
 		}
-		return max(min(time.Until(next), lookEvery), time.Millisecond), nil
+		return max(min(next.Sub(l.now()), lookEvery), time.Millisecond), nil
 	}
 	notices, err := l.notices(ctx, due)
 	if err != nil {
@@ -202,7 +209,7 @@ func (l *lane) round(ctx context.Context) (time.Duration, error) {
 	}
 	var writes time.Time
 	if l.target.Writes() {
-		writes = time.Now()
+		writes = l.now()
 		if err := l.box.Writes(ctx, numbers(due), writes); err != nil {
 			return 0, err
 		}
@@ -221,7 +228,7 @@ func (l *lane) round(ctx context.Context) (time.Duration, error) {
 		default:
 			l.downs = wasDown + 1
 		}
-		l.told = append(l.told, outcome{due[i], r, time.Now(), writes})
+		l.told = append(l.told, outcome{due[i], r, l.now(), writes})
 	}
 	if err := l.record(ctx); err != nil {
 		return 0, err

@@ -136,6 +136,26 @@ func (o *office) topics(person string) (topics []string) {
 	return topics
 }
 
+// TestTheClockThatNodesShare: whatever this machine's clock says, a node with another finds what is due when it is.
+func TestTheClockThatNodesShare(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		refused := errors.New("no")
+		o := newOffice(t, func(writeback.Notice) error { return refused })
+		shared := func() time.Time { return time.Now().Add(-10 * time.Minute) } // this machine is ahead
+		o.hear("ada@example.com", "t1")
+		o.sender.By(shared)
+		if next, err := o.sender.Pass(t.Context(), "unsub"); err != nil || !next.Equal(time.Now()) || o.times() != 0 {
+			t.Errorf("what is not due yet by the shared clock was told %d times, %v, %v", o.times(), next, err)
+		}
+		time.Sleep(10 * time.Minute)
+		next, err := o.sender.Pass(t.Context(), "unsub")
+		if err != nil || o.times() != 1 || next.After(shared().Add(5*time.Minute)) || !next.After(shared()) {
+			t.Errorf("told %d times, and next at %v by a clock that says %v: %v", o.times(), next, shared(), err)
+		}
+	})
+}
+
 func TestWhatWaitsIsTold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
