@@ -177,6 +177,8 @@ func migrateLedger(ctx context.Context, a *program.App, l config.Ledger) error {
 		}{"migrate", l.String(), from, to})
 	}
 	switch {
+	case from == to && to > setup.NewestLedger():
+		a.Printf("The ledger %s has version %d, which is newer than this program's %d. There is nothing to do.\n", l, to, setup.NewestLedger())
 	case from == to:
 		a.Printf("The ledger %s is up to date.\n", l)
 	case from == 0:

@@ -91,6 +91,30 @@ func TestADeploymentThatListensNoMoreLeavesItsHome(t *testing.T) {
 	w.until(10*time.Second, "it is at home no more", func() bool { return len(a.Homes()) == 0 })
 }
 
+// TestAHomeStaysWhoseNextRunIsNear, so that a deployment which runs often is opened once.
+func TestAHomeStaysWhoseNextRunIsNear(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.node("a", nil,
+		Deployment{Name: "often", Syncs: []string{"users"}, Timetable: every(t, "users", 1500*time.Millisecond)},
+		Deployment{Name: "seldom", Syncs: []string{"users"}, Timetable: every(t, "users", time.Hour)})
+	made := func(deployment string) (n int) {
+		for _, r := range w.made() {
+			if r.deployment == deployment {
+				n++
+			}
+		}
+		return n
+	}
+	w.until(30*time.Second, "runs of both", func() bool { return made("often") >= 4 && made("seldom") == 1 })
+	w.until(15*time.Second, "the end of the home that has nothing to do", func() bool {
+		return w.count("kind = 'home' AND args->>'deployment' = 'seldom' AND finalized_at IS NOT NULL") == 1
+	})
+	if n := w.count("kind = 'home' AND args->>'deployment' = 'often'"); n != 1 {
+		t.Errorf("the deployment that runs often had %d homes", n)
+	}
+}
+
 func TestIdleHomesMakeRoom(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
+	"owlatsync/internal/schedule"
 	"owlatsync/ledger"
 )
 
@@ -246,7 +248,7 @@ func (n keeper) stay(ctx context.Context, h *held) string {
 		if n.crew.crowded.Load() {
 			linger = min(linger, awhile)
 		}
-		if idle := h.Idle(); !n.isAlways(h.name) && !idle.IsZero() && time.Since(idle) >= linger {
+		if idle := h.Idle(); !n.isAlways(h.name) && !idle.IsZero() && time.Since(idle) >= linger && (n.crew.crowded.Load() || !n.dueWithin(h.name, 2*linger)) {
 			return "it has nothing to do"
 		}
 	}
@@ -296,4 +298,14 @@ func (n keeper) afterwards(ctx context.Context, h *held) {
 			n.log.Debug("another home is not asked for yet", "deployment", h.name, "error", err)
 		}
 	}
+}
+
+// dueWithin reports whether the schedule of a sync of the deployment comes soon, so that a home need not leave before.
+func (n keeper) dueWithin(deployment string, soon time.Duration) bool {
+	d, _ := n.deployment(deployment)
+	now := n.clock.Now()
+	return slices.ContainsFunc(d.Timetable, func(e schedule.Entry) bool {
+		next := e.Schedule.Next(now)
+		return !next.IsZero() && next.Sub(now) <= soon
+	})
 }

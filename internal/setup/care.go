@@ -155,3 +155,6 @@ func removeLedger(path string) error {
 	}
 	return errors.Join(errs...)
 }
+
+// NewestLedger returns the newest version of a ledger in PostgreSQL that this program knows.
+func NewestLedger() int { return postgres.Newest() }

@@ -64,6 +64,9 @@ func openWith(ctx context.Context, o Options, times lease.Timing) (*Database, er
 // ErrOutdated says that the schema is not up to date and that the user may not change it.
 var ErrOutdated = server.ErrOutdated
 
+// Newest returns the version of the schema that this program knows.
+func Newest() int { return server.Newest() }
+
 // Migrate creates the schema or brings it up to date, with River's tables in it, and returns its versions before and after. It is safe
 // while other processes do the same, and while runs go on.
 func Migrate(ctx context.Context, o Options) (from, to int, err error) {
