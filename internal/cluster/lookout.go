@@ -193,8 +193,8 @@ func (n lookout) look(ctx context.Context) error {
 		return err
 	}
 	n.clock.set(now, asked, time.Now())
-	n.weigh(nodes, waiting+int64(len(missing)))
 	n.compare(nodes)
+	n.weigh(nodes, waiting+int64(len(missing))) // keeps nodes, and counts in them
 	if n.client == nil || n.ending() || len(missing) == 0 {
 		return nil
 	}
