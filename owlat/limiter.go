@@ -165,8 +165,7 @@ const (
 	failed                 // it does not work: a 5xx, a broken connection, no answer in time
 )
 
-// leave ends a request that was sent at the given time. told is the limit that the answer named, 0 if none; answered says that there was
-// an answer.
+// leave ends a request that was sent at the given time. told is the limit that its answer, if it was answered, named; 0 if none.
 func (l *Limiter) leave(sent time.Time, v verdict, told int, answered bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
