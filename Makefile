@@ -39,7 +39,7 @@ soak: ## Play random histories against the engine for FOR=1h or longer, and prin
 	OWLATSYNC_SOAK=$(FOR) $(GO) test -race -timeout 0 -v -run '^TestModel$$' ./reconcile
 
 soak-cluster: ## Kill, freeze and cut off three nodes for FOR=1h or longer while people come, change and leave, and judge what came of it.
-	OWLATSYNC_SOAK_CLUSTER=$(FOR) $(GO) test -race -timeout 0 -v -count=1 -run '^TestSoak$$' ./tests/cluster
+	OWLATSYNC_SOAK_CLUSTER=$(FOR) $(GO) test -race -timeout 0 -v -count=1 -run '^Test(Soak|TheJudgeSees|NodesAreUpgraded)' ./tests/cluster
 
 soak-scale: ## Measure 200 deployments of 50 000 contacts on three nodes: about ten minutes and 12 GB of disk.
 	$(MAKE) bench PARTS=scale-long

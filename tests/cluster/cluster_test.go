@@ -64,6 +64,7 @@ func TestCluster(t *testing.T) {
 // TestNodesAreUpgradedOneAfterTheOther brings the schema up to date with a program of the next version while nodes of this one work, and
 // then gives each node that program, the last one by a kill. The next version adds columns to tables in which both write.
 func TestNodesAreUpgradedOneAfterTheOther(t *testing.T) {
+	inSoak(t)
 	t.Parallel()
 	server := filepath.Join(root(t), "ledger", "postgres", "internal", "server")
 	next := changed(t, programs.Change{File: filepath.Join(server, "migrations", "0003_next.sql"), To: `ALTER TABLE @entries ADD COLUMN next BIGINT NOT NULL DEFAULT 1;
@@ -112,6 +113,14 @@ ALTER TABLE @nodes ADD COLUMN next BIGINT NOT NULL DEFAULT 2;
 	}
 	for _, found := range judged(t, w) {
 		t.Error(found)
+	}
+}
+
+// inSoak leaves out what takes too long for "make test": it builds a program of its own.
+func inSoak(t *testing.T) {
+	t.Helper()
+	if os.Getenv("OWLATSYNC_SOAK_CLUSTER") == "" {
+		t.Skip("\"make soak-cluster FOR=1h\" plays it")
 	}
 }
 
@@ -194,6 +203,7 @@ func TestTheJudgeSeesNodesWithoutFencing(t *testing.T) {
 // TestTheJudgeSeesAFrozenNodeWithoutFencing has nodes that do not heed that their leases have ended, and freezes one until another has
 // taken over.
 func TestTheJudgeSeesAFrozenNodeWithoutFencing(t *testing.T) {
+	inSoak(t)
 	t.Parallel()
 	ledger := filepath.Join(root(t), "ledger", "postgres")
 	unfenced := changed(t,
