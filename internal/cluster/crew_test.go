@@ -162,7 +162,8 @@ func TestARunThatFailsOnOneNodeIsMadeOnAnother(t *testing.T) {
 	if err := a.Errands().Ask(t.Context(), "acme", turns.Request{Sync: "leads", Why: turns.Scheduled}); err != nil {
 		t.Fatal(err)
 	}
-	w.until(10*time.Second, "the run is made where it works", func() bool {
+	// Where leases end early because the machine is busy, the home comes back once and leaves again.
+	w.until(time.Minute, "the run is made where it works", func() bool {
 		return slices.ContainsFunc(w.made(), func(r madeRun) bool { return r.node == b.ID() && r.Sync == "leads" })
 	})
 }
