@@ -43,14 +43,16 @@ func TestTheLeaderSaysWhenSyncsAreDue(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	for _, n := range []*member{a, b} { // a schedule that is gone is followed no more
-		if err := n.SetDeployments([]Deployment{{Name: "acme", Syncs: []string{"users"}}}); err != nil {
+		beat := Deployment{Name: "beat", Syncs: []string{"users"}, Timetable: every(t, "users", 2*time.Second)}
+		if err := n.SetDeployments([]Deployment{{Name: "acme", Syncs: []string{"users"}}, beat}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.until(10*time.Second, "what was due is done", func() bool { return w.count("kind IN ('due', 'run') AND finalized_at IS NULL") == 0 })
-	before := w.count("kind = 'due'")
-	time.Sleep(3 * time.Second) // longer than the period; nothing tells that nothing comes
-	if after := w.count("kind = 'due'"); after != before {
+	const acmes, beats = "kind = 'due' AND args->>'deployment' = 'acme'", "kind = 'due' AND args->>'deployment' = 'beat'"
+	w.until(10*time.Second, "what was due is done", func() bool { return w.count(acmes+" AND finalized_at IS NULL") == 0 })
+	before, heard := w.count(acmes), w.count(beats)
+	w.until(30*time.Second, "two more periods", func() bool { return w.count(beats) >= heard+2 })
+	if after := w.count(acmes); after != before {
 		t.Errorf("%d more are due", after-before)
 	}
 }
