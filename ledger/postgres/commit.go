@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
-	"sync"
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/internal/waiting"
 	"owlatsync/ledger/postgres/internal/change"
 	"owlatsync/ledger/postgres/internal/server"
 )
@@ -20,42 +19,10 @@ type commit struct {
 	done  chan error // receives one result
 }
 
-// queue holds the calls that wait for the next transaction.
-type queue struct {
-	mu      sync.Mutex
-	waiting []*commit
-}
-
-func (q *queue) add(c *commit) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.waiting = append(q.waiting, c)
-}
-
-func (q *queue) takeAll() []*commit {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	all := q.waiting
-	q.waiting = nil
-	return all
-}
-
-// withdraw removes a call from the queue, and reports whether it was still there.
-func (q *queue) withdraw(c *commit) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	i := slices.Index(q.waiting, c)
-	if i < 0 {
-		return false
-	}
-	q.waiting = slices.Delete(q.waiting, i, i+1)
-	return true
-}
-
 // recorder records entries under a lock.
 type recorder struct {
 	*fence
-	queue queue
+	queue waiting.Queue[*commit]
 	rows  change.Numbers // only for who has the turn
 }
 
@@ -94,7 +61,7 @@ func (k *recorder) share(ctx context.Context, steps []*change.Step) error {
 		return context.Cause(ctx)
 	}
 	c := &commit{steps: steps, done: make(chan error, 1)}
-	k.queue.add(c)
+	k.queue.Add(c)
 	select {
 	case err := <-c.done:
 		return err
@@ -103,11 +70,11 @@ func (k *recorder) share(ctx context.Context, steps []*change.Step) error {
 		k.commitWaiting(context.WithoutCancel(ctx))
 		return <-c.done
 	case <-ctx.Done():
-		if k.queue.withdraw(c) {
+		if k.queue.Withdraw(c) {
 			return context.Cause(ctx)
 		}
 	case <-k.done:
-		if k.queue.withdraw(c) {
+		if k.queue.Withdraw(c) {
 			return ledger.ErrClosed
 		}
 	}
@@ -117,7 +84,7 @@ func (k *recorder) share(ctx context.Context, steps []*change.Step) error {
 func (k *recorder) commitWaiting(ctx context.Context) {
 	defer k.leaveTurn()
 	runtime.Gosched() // lets callers that the last transaction has answered join this one
-	batch := k.queue.takeAll()
+	batch := k.queue.TakeAll()
 	if len(batch) == 0 {
 		return
 	}

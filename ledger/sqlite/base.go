@@ -9,6 +9,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/intern"
+	"owlatsync/ledger/internal/waiting"
 	"owlatsync/ledger/sqlite/internal/age"
 	"owlatsync/ledger/sqlite/internal/dbfile"
 	"owlatsync/ledger/sqlite/internal/pack"
@@ -18,7 +19,7 @@ import (
 type base struct {
 	f      *dbfile.File
 	driver string
-	queue  queue
+	queue  waiting.Queue[*commit]
 	names  names       // only for the holder of the write token
 	growth age.Growth  // only for the holder of the write token
 	full   atomic.Bool // the last durable transaction found no room

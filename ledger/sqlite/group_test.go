@@ -219,7 +219,7 @@ func TestCancelledWhileWriting(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		result := recordLater(ctx, k, rowRecord("1"))
 		synctest.Wait()
-		taken := l.queue.takeAll()
+		taken := l.queue.TakeAll()
 		cancel()
 		synctest.Wait()
 		select {

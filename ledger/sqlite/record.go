@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"owlatsync/ledger"
@@ -21,38 +20,6 @@ type commit struct {
 	write func(*tx) error // may be called again, after a rollback
 	why   error           // why its lock is lost
 	done  chan error      // receives one result
-}
-
-// queue holds the calls that wait for the next transaction.
-type queue struct {
-	mu      sync.Mutex
-	waiting []*commit
-}
-
-func (q *queue) add(c *commit) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.waiting = append(q.waiting, c)
-}
-
-func (q *queue) takeAll() []*commit {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	all := q.waiting
-	q.waiting = nil
-	return all
-}
-
-// withdraw removes a call from the queue, and reports whether it was still there.
-func (q *queue) withdraw(c *commit) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	i := slices.Index(q.waiting, c)
-	if i < 0 {
-		return false
-	}
-	q.waiting = slices.Delete(q.waiting, i, i+1)
-	return true
 }
 
 // Record makes the records durable in their order, all or none. An entry needs a sync and a key; a zero ChangedAt becomes the
@@ -91,7 +58,7 @@ func (b *base) share(ctx context.Context, k *lock, write func(*tx) error) error 
 		return ledger.ErrClosed
 	}
 	c := &commit{lock: k, write: write, done: make(chan error, 1)}
-	b.queue.add(c)
+	b.queue.Add(c)
 	select {
 	case err := <-c.done:
 		return err
@@ -100,11 +67,11 @@ func (b *base) share(ctx context.Context, k *lock, write func(*tx) error) error 
 		b.commitWaiting(context.WithoutCancel(ctx))
 		return <-c.done
 	case <-ctx.Done():
-		if b.queue.withdraw(c) {
+		if b.queue.Withdraw(c) {
 			return context.Cause(ctx)
 		}
 	case <-b.f.Closed():
-		if b.queue.withdraw(c) {
+		if b.queue.Withdraw(c) {
 			return ledger.ErrClosed
 		}
 	}
@@ -114,7 +81,7 @@ func (b *base) share(ctx context.Context, k *lock, write func(*tx) error) error 
 func (b *base) commitWaiting(ctx context.Context) {
 	defer b.f.LeaveWriter()
 	runtime.Gosched() // lets callers that the last transaction has answered join this one
-	batch := b.queue.takeAll()
+	batch := b.queue.TakeAll()
 	for len(batch) > 0 {
 		var culprit *commit
 		var lost []*commit
