@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/internal/runform"
 	"owlatsync/ledger/postgres/internal/runrow"
 	"owlatsync/ledger/postgres/internal/server"
 )
@@ -26,7 +27,7 @@ const (
 func (q runQueue) Enqueue(ctx context.Context, run ledger.Run) (id int64, isNew bool, err error) {
 	const doing = "queue a run in ledger"
 	run.Status, run.PlanForm = ledger.StatusQueued, 0
-	args, err := runrow.Encode(&run, time.Time{})
+	args, err := runform.Encode(&run, time.Time{})
 	if err != nil {
 		return 0, false, fmt.Errorf("%s: %w", doing, err)
 	}
@@ -38,7 +39,7 @@ func (q runQueue) Enqueue(ctx context.Context, run ledger.Run) (id int64, isNew 
 		if _, err := t.numbers(countRuns, 0); err != nil { // so that nobody queues the same meanwhile
 			return err
 		}
-		err = t.Row(sameQueued, []any{t.deployment, sync, args[runrow.PartColumn], run.Full, run.Approves}, &id)
+		err = t.Row(sameQueued, []any{t.deployment, sync, args[runform.PartColumn], run.Full, run.Approves}, &id)
 		if !errors.Is(err, pgx.ErrNoRows) {
 			isNew = false
 			return err

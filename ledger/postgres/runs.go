@@ -12,6 +12,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
+	"owlatsync/ledger/internal/runform"
 	"owlatsync/ledger/postgres/internal/runrow"
 	"owlatsync/ledger/postgres/internal/server"
 )
@@ -22,7 +23,7 @@ type runWriter struct{ *fence }
 // BeginRun implements ledger.Writer.
 func (k runWriter) BeginRun(ctx context.Context, run ledger.Run) (id int64, err error) {
 	const doing = "begin run in ledger"
-	args, err := runrow.Encode(&run, time.Now())
+	args, err := runform.Encode(&run, time.Now())
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", doing, err)
 	}
@@ -68,11 +69,11 @@ func (t *tx) beginQueued(run *ledger.Run, sync, epoch int64, args []any) error {
 // Beat implements ledger.Writer.
 func (k runWriter) Beat(ctx context.Context, beat ledger.Beat) error {
 	const doing = "note in ledger how far a run is"
-	report, err := runrow.JSONOrNull(beat.Report, beat.Report == nil)
+	report, err := runform.JSONOrNull(beat.Report, beat.Report == nil)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	summary, err := runrow.JSONOrNull(beat.Summary, beat.Summary == nil)
+	summary, err := runform.JSONOrNull(beat.Summary, beat.Summary == nil)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
@@ -202,7 +203,7 @@ func encodeEnding(ending *ledger.Ending) (run, mark []any, err error) {
 			return nil, nil, fmt.Errorf("run %d is to be settled as %q", id, status)
 		}
 	}
-	if run, err = runrow.Encode(&ending.Run, time.Now()); err == nil && ending.Bookmark != nil {
+	if run, err = runform.Encode(&ending.Run, time.Now()); err == nil && ending.Bookmark != nil {
 		mark, err = encodeBookmark(*ending.Bookmark)
 	}
 	return run, mark, err

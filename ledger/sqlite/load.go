@@ -9,6 +9,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
+	"owlatsync/ledger/internal/runform"
 	"owlatsync/ledger/sqlite/internal/dbfile"
 	"owlatsync/ledger/sqlite/internal/heard"
 )
@@ -90,7 +91,7 @@ func (l *loader) AddRun(r ledger.Run) error {
 		return err
 	}
 	r.Status = r.Status.Moved()
-	args, err := encodeRun(&r, r.Heartbeat)
+	args, err := runform.Encode(&r, r.Heartbeat)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/internal/runform"
 	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
@@ -25,7 +26,7 @@ const (
 func (q runQueue) Enqueue(ctx context.Context, run ledger.Run) (id int64, isNew bool, err error) {
 	const doing = "queue a run in ledger"
 	run.Status, run.PlanForm = ledger.StatusQueued, 0
-	args, err := encodeRun(&run, time.Time{})
+	args, err := runform.Encode(&run, time.Time{})
 	if err != nil {
 		return 0, false, fmt.Errorf("%s: %w", doing, err)
 	}
@@ -34,7 +35,7 @@ func (q runQueue) Enqueue(ctx context.Context, run ledger.Run) (id int64, isNew 
 		if err != nil {
 			return err
 		}
-		err = t.Row(sameQueued, []any{sync, args[partColumn], run.Full, run.Approves}, &id)
+		err = t.Row(sameQueued, []any{sync, args[runform.PartColumn], run.Full, run.Approves}, &id)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}

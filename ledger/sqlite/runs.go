@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,56 +11,17 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
+	"owlatsync/ledger/internal/runform"
 	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
 const insertRun = `INSERT INTO runs (mode, started, heartbeat, finished, stage, status, message, owner, part, report, summary, guards,
 	plan_form, epoch, full, approves, sync, id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)`
 
-// partColumn is the place of the part among the columns of encodeRun.
-const partColumn = 8
-
-// encodeRun returns the columns of a run that its end replaces, in the order of insertRun.
-func encodeRun(r *ledger.Run, heartbeat time.Time) ([]any, error) {
-	status := r.Status
-	if status == "" {
-		status = ledger.StatusRunning
-	}
-	form := r.PlanForm
-	if status != ledger.StatusHeld {
-		form = 0
-	}
-	args := []any{
-		string(r.Mode), entry.TimeOrNull(r.Started), entry.TimeOrNull(heartbeat), entry.TimeOrNull(r.Finished), string(r.Stage), string(status), r.Message,
-	}
-	for _, part := range []struct {
-		value any
-		none  bool
-	}{
-		{r.Owner, r.Owner == ledger.Owner{}}, {entry.EncodePart(r.Part), r.Part.Whole()}, {r.Report, r.Report == nil}, {r.Summary, r.Summary == nil},
-		{r.Guards, len(r.Guards) == 0},
-	} {
-		text, err := jsonOrNull(part.value, part.none)
-		if err != nil {
-			return nil, fmt.Errorf("encode run: %w", err)
-		}
-		args = append(args, text)
-	}
-	return append(args, form), nil
-}
-
-func jsonOrNull(value any, none bool) (any, error) {
-	if none {
-		return nil, nil
-	}
-	text, err := json.Marshal(value)
-	return string(text), err
-}
-
 // BeginRun implements ledger.Writer.
 func (k *lock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err error) {
 	const doing = "begin run in ledger"
-	args, err := encodeRun(&run, time.Now())
+	args, err := runform.Encode(&run, time.Now())
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", doing, err)
 	}
@@ -89,11 +49,11 @@ func (k *lock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err erro
 // Beat implements ledger.Writer.
 func (k *lock) Beat(ctx context.Context, beat ledger.Beat) error {
 	const doing = "note in ledger how far a run is"
-	report, err := jsonOrNull(beat.Report, beat.Report == nil)
+	report, err := runform.JSONOrNull(beat.Report, beat.Report == nil)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
-	summary, err := jsonOrNull(beat.Summary, beat.Summary == nil)
+	summary, err := runform.JSONOrNull(beat.Summary, beat.Summary == nil)
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
@@ -194,7 +154,7 @@ func encodeEnding(ending *ledger.Ending) (run, mark []any, err error) {
 			return nil, nil, fmt.Errorf("run %d is to be settled as %q", id, status)
 		}
 	}
-	if run, err = encodeRun(&ending.Run, time.Now()); err == nil && ending.Bookmark != nil {
+	if run, err = runform.Encode(&ending.Run, time.Now()); err == nil && ending.Bookmark != nil {
 		mark, err = encodeBookmark(*ending.Bookmark)
 	}
 	return run, mark, err

@@ -11,6 +11,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
+	"owlatsync/ledger/internal/runform"
 	"owlatsync/ledger/postgres/internal/entryrow"
 	"owlatsync/ledger/postgres/internal/heard"
 	"owlatsync/ledger/postgres/internal/pgrow"
@@ -163,7 +164,7 @@ func (l *Loader) AddRun(r ledger.Run) error {
 		return err
 	}
 	r.Status = r.Status.Moved()
-	args, err := runrow.Encode(&r, r.Heartbeat)
+	args, err := runform.Encode(&r, r.Heartbeat)
 	if err != nil {
 		return err
 	}

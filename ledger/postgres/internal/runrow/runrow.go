@@ -4,7 +4,6 @@ package runrow
 import (
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
@@ -18,49 +17,9 @@ import (
 const Insert = `INSERT INTO @runs (deployment, id, sync, epoch, full_scan, approves, mode, started, heartbeat, finished, stage, status, message, owner, part,
 	report, summary, guards, plan_form) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
 
-// PartColumn is the place of the part among the columns of Encode.
-const PartColumn = 8
-
-// Replace has the columns of Encode from $4 on.
+// Replace has the columns of runform.Encode from $4 on.
 const Replace = `mode = $4, started = $5, heartbeat = $6, finished = $7, stage = $8, status = $9, message = $10, owner = $11,
 	part = $12, report = $13, summary = $14, guards = $15, plan_form = $16`
-
-// Encode returns the columns of a run that its end replaces, in the order of Insert.
-func Encode(r *ledger.Run, heartbeat time.Time) ([]any, error) {
-	status := r.Status
-	if status == "" {
-		status = ledger.StatusRunning
-	}
-	form := r.PlanForm
-	if status != ledger.StatusHeld {
-		form = 0
-	}
-	args := []any{
-		string(r.Mode), pgrow.TimeOrNull(r.Started), pgrow.TimeOrNull(heartbeat), pgrow.TimeOrNull(r.Finished), string(r.Stage), string(status), r.Message,
-	}
-	for _, part := range []struct {
-		value any
-		none  bool
-	}{
-		{r.Owner, r.Owner == ledger.Owner{}}, {entry.EncodePart(r.Part), r.Part.Whole()}, {r.Report, r.Report == nil}, {r.Summary, r.Summary == nil},
-		{r.Guards, len(r.Guards) == 0},
-	} {
-		text, err := JSONOrNull(part.value, part.none)
-		if err != nil {
-			return nil, fmt.Errorf("encode run: %w", err)
-		}
-		args = append(args, text)
-	}
-	return append(args, form), nil
-}
-
-// JSONOrNull returns the JSON of a value as an argument, NULL for none.
-func JSONOrNull(value any, none bool) (any, error) {
-	if none {
-		return nil, nil
-	}
-	return json.Marshal(value)
-}
 
 // Columns are the columns that Scan reads, of runs r and syncs s.
 const Columns = `r.id, s.name, r.mode, r.epoch, r.started, r.heartbeat, r.finished, r.stage, r.status, r.message, r.plan_form, r.full_scan, r.approves,
