@@ -22,6 +22,7 @@ type held struct {
 	Home
 	name  string
 	queue string
+	job   int64 // that asks for it
 	lease Lease
 	since time.Time
 	let   chan string // why it is to end softly; has room for one
@@ -100,7 +101,7 @@ func (w *homeWorker) Work(ctx context.Context, job *river.Job[homeArgs]) error {
 	case err != nil:
 		return fmt.Errorf("take the home of deployment %q: %w", d.Name, err)
 	}
-	return n.keep(ctx, d, lease)
+	return n.keep(ctx, d, lease, job.ID)
 }
 
 // pass gives a job for a home to another node, whose configuration may know the deployment.
@@ -146,10 +147,10 @@ func snoozes(job *rivertype.JobRow) int {
 	return m.Snoozes
 }
 
-// keep is the home of a deployment until it has nothing to do, or must end.
-func (n keeper) keep(ctx context.Context, d Deployment, lease Lease) (err error) {
+// keep is the home of a deployment, which a job asks for, until it has nothing to do, or must end.
+func (n keeper) keep(ctx context.Context, d Deployment, lease Lease, job int64) (err error) {
 	h := &held{
-		name: d.Name, queue: queueOf(d.Name), lease: lease, since: time.Now(), let: make(chan string, 1),
+		name: d.Name, queue: queueOf(d.Name), job: job, lease: lease, since: time.Now(), let: make(chan string, 1),
 	}
 	released := false
 	release := func() {
@@ -204,7 +205,7 @@ func (n keeper) open(ctx context.Context, h *held) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if err := n.takeUp(ctx, h.name, h.lease.Epoch()); err != nil {
+	if err := n.takeUp(ctx, h); err != nil {
 		return err
 	}
 	home, err := n.o.Homes.Open(ctx, h.name, h.lease)

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -194,7 +195,20 @@ func (n Errands) insert(ctx context.Context, deployment string, job river.Insert
 	if err != nil {
 		return nil, err
 	}
+	n.knock(ctx, deployment)
 	return results[0].Job, nil
+}
+
+// knock tells the home of a deployment that something is new in its queue. River tells of it only if it has told of nothing there for
+// 100 ms, and the home looks by itself every five seconds.
+func (n Errands) knock(ctx context.Context, deployment string) {
+	payload, err := json.Marshal(map[string]string{"queue": queueOf(deployment)})
+	if err == nil && !n.o.PollOnly {
+		_, err = n.o.Pool.Exec(ctx, "SELECT pg_notify($1, $2)", n.o.Schema+".river_insert", string(payload))
+	}
+	if err != nil {
+		n.log.Debug("a home is not told what is asked of it; it looks by itself", "deployment", deployment, "error", err)
+	}
 }
 
 // Cancel cancels the job that asks for the run with a number, whatever node works it, and reports whether there was one. The run

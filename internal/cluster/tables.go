@@ -41,11 +41,11 @@ func (n *Node) setClock(ctx context.Context) error {
 const orphaned = "the node that worked it ended without a word"
 
 // takeUp puts back what dead homes of a deployment seem to work. What was asked of them for somebody who waited is not done again: it
-// may have taken effect.
-func (n keeper) takeUp(ctx context.Context, deployment string, epoch int64) error {
+// may have taken effect. The job of the home itself may name an early lease too, if it was tried before.
+func (n keeper) takeUp(ctx context.Context, h *held) error {
 	rows, err := n.o.Pool.Query(ctx, `SELECT id, kind, attempt, coalesce(metadata ? 'cancel_attempted_at', false) FROM `+n.tables.jobs+`
-		WHERE state = 'running' AND (queue = $1 OR kind = 'home' AND args->>'deployment' = $2 AND (args->>'epoch')::bigint < $3 - 1)`,
-		queueOf(deployment), deployment, epoch)
+		WHERE state = 'running' AND (queue = $1 OR kind = 'home' AND args->>'deployment' = $2 AND (args->>'epoch')::bigint < $3 - 1 AND id <> $4)`,
+		h.queue, h.name, h.lease.Epoch(), h.job)
 	if err != nil {
 		return fmt.Errorf("look for what an earlier home left: %w", err)
 	}

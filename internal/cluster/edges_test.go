@@ -1,0 +1,92 @@
+package cluster
+
+import (
+	"testing"
+	"time"
+
+	"owlatsync/internal/turns"
+)
+
+// TestRunsAskedForOneAfterTheOther: River tells of a job in a queue only if it has told of none for a moment, and none waits for that.
+func TestRunsAskedForOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	acme := Deployment{Name: "acme", Always: true}
+	a, b := w.node("a", nil, acme), w.node("b", nil, acme)
+	w.until(10*time.Second, "it is at home", func() bool { return len(a.Homes())+len(b.Homes()) == 1 })
+	away := a
+	if len(a.Homes()) == 1 {
+		away = b
+	}
+	asked := int64(0)
+	ask := func() {
+		t.Helper()
+		asked++
+		if err := away.Errands().Ask(t.Context(), "acme", turns.Request{Sync: "users", Why: turns.Asked, Run: asked}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 4 {
+		ask()
+		w.until(4*time.Second, "the first is made", func() bool { return len(w.made()) == int(asked) })
+		for range 2 { // too soon after the first for River
+			ask()
+		}
+		w.until(3*time.Second, "the others are made", func() bool { return len(w.made()) == int(asked) })
+	}
+}
+
+// TestAHomeGivenToANodeThatHasDied is taken by another.
+func TestAHomeGivenToANodeThatHasDied(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	all := many(4, false)
+	a, b := w.node("a", nil, all...), w.node("b", nil, all...)
+	if err := (lookout{a.Node}).look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.kill()
+	asked := time.Now()
+	for _, d := range all {
+		if err := a.Errands().Ask(t.Context(), d.Name, turns.Request{Sync: "users", Why: turns.Scheduled}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := w.count("kind = 'home' AND queue = $1", homesQueueOf("b")); n == 0 {
+		t.Error("the dead node is given none, so that this tests nothing")
+	}
+	w.until(10*time.Second, "all are made", func() bool { return len(w.made()) == len(all) })
+	t.Logf("the last was made after %s", time.Since(asked).Round(time.Millisecond))
+}
+
+// TestAHomeTakesUpNotItself: the job of a home that was tried before, or came late, names an earlier lease than the last.
+func TestAHomeTakesUpNotItself(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	let := w.holdRuns()
+	acme := Deployment{Name: "acme"}
+	if _, err := w.pool.Exec(t.Context(), "WITH d AS (INSERT INTO owlat_sync.deployments (name) VALUES ('acme') RETURNING id) "+
+		"INSERT INTO owlat_sync.leases (deployment, kind, epoch, holder, host, pid, purpose, since, expires) SELECT id, 'home', 7, 0, '', 0, '', now(), now() FROM d"); err != nil {
+		t.Fatal(err)
+	}
+	visitor, err := Visit(t.Context(), w.pool, schema, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := visitor.client.Insert(t.Context(), homeArgs{"acme", 3}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := visitor.client.Insert(t.Context(), runArgs{Deployment: "acme", Sync: "users", Run: 1}, runArgs{Deployment: "acme", Run: 1}.options()); err != nil {
+		t.Fatal(err)
+	}
+	w.node("a", nil, acme)
+	w.until(10*time.Second, "the run goes on", func() bool { return w.count("kind = 'run' AND state = 'running'") == 1 })
+	if n := w.count("kind = 'home' AND state = 'running'"); n != 1 {
+		t.Errorf("%d jobs of homes go on\n%s", n, w.jobs())
+	}
+	let()
+	w.until(10*time.Second, "the home has ended", func() bool { return w.count("kind = 'home' AND state = 'completed'") == 1 })
+	if n := w.count("errors IS NOT NULL"); n != 0 {
+		t.Errorf("%d jobs have failed\n%s", n, w.jobs())
+	}
+}
