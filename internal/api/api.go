@@ -14,7 +14,7 @@ import (
 	"owlatsync/internal/config"
 )
 
-// Parts is what an API is made of. Metrics and Log may be nil.
+// Parts is what an API is made of. Metrics, Astray and Log may be nil.
 type Parts struct {
 	Directory Directory
 	// Ready returns why the process cannot do its work, nil if it can.
@@ -22,6 +22,8 @@ type Parts struct {
 	Gate  *access.Gate
 	// Metrics answers /metrics. It needs the role of a viewer who reaches all deployments.
 	Metrics http.Handler
+	// Astray hears of webhooks that reach no deployment.
+	Astray  func(Astray)
 	Version string
 	Log     *slog.Logger
 }
@@ -32,6 +34,7 @@ type API struct {
 	log     *slog.Logger
 	started time.Time
 	streams places
+	astray  astray
 
 	lockOut atomic.Int64 // when the log last told that a client is locked out
 

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/events"
@@ -115,4 +118,45 @@ func TestStreamsOfSeveralDeployments(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWebhooksAstray: whoever reaches no deployment is told that nothing was taken in, is counted, and does not fill the log.
+func TestWebhooksAstray(t *testing.T) {
+	t.Parallel()
+	w, _ := newCity(t)
+	var mu sync.Mutex
+	counted := make(map[Astray]int)
+	w.api.parts.Astray = func(why Astray) {
+		mu.Lock()
+		defer mu.Unlock()
+		counted[why]++
+	}
+	c := start(t, w.api.Public())
+	for range 20 {
+		for path, status := range map[string]int{"dent": 404, "coil": 503, "eve@example.com": 404} {
+			if got := c.ask(http.MethodPost, "/webhooks/owlat/"+path, "{}", "Authorization", ""); got.status != status {
+				t.Errorf("%s: %d %s", path, got.status, got.body)
+			}
+		}
+	}
+	c.ask(http.MethodGet, "/webhooks/owlat/dent", "", "Authorization", "") // somebody looks
+	mu.Lock()
+	defer mu.Unlock()
+	if counted[AstrayUnknown] != 40 || counted[AstrayNotOpen] != 20 {
+		t.Errorf("%v", counted)
+	}
+	if log := w.logged(); logged(log, "level=WARN", "reach no deployment", "why=unknown") != 1 || logged(log, "level=WARN", "why=not_open", "deployment=coil") != 1 || strings.Contains(log, "eve@") {
+		t.Errorf("the log is %s", log)
+	}
+}
+
+// TestTheLogTellsHowManyWentAstray since it last did.
+func TestTheLogTellsHowManyWentAstray(t *testing.T) {
+	t.Parallel()
+	var s astray
+	now := time.Now()
+	got := []int{s.count(AstrayUnknown, now), s.count(AstrayUnknown, now), s.count(AstrayNotOpen, now), s.count(AstrayUnknown, now.Add(astrayEvery-1)), s.count(AstrayUnknown, now.Add(astrayEvery))}
+	if want := []int{1, 0, 1, 0, 3}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
 }

@@ -120,20 +120,3 @@ func deployments(a *API, c *call) error {
 	answer(c.w, http.StatusOK, map[string]any{"deployments": all})
 	return nil
 }
-
-// webhooks hands a webhook over to the deployment in its address, or to the only one. Owlat sends it again if the deployment is not open.
-func (a *API) webhooks(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("deployment")
-	if names := a.parts.Directory.Names(); name == "" && len(names) == 1 {
-		name = names[0]
-	}
-	d, err := a.parts.Directory.Find(name)
-	switch {
-	case errors.Is(err, ErrNoDeployment):
-		http.Error(w, "the address names no deployment of this service: it is /webhooks/owlat/NAME", http.StatusNotFound)
-	case err != nil, d.Webhooks == nil:
-		http.Error(w, "the deployment is not open now", http.StatusServiceUnavailable)
-	default:
-		d.Webhooks.ServeHTTP(w, r)
-	}
-}

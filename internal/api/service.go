@@ -44,7 +44,7 @@ type Service interface {
 	Syncs(ctx context.Context) ([]SyncState, error)
 	// Personal reports whether the keys of the sync are or hold addresses. It reports true for a sync that is not configured.
 	Personal(sync string) bool
-	// Progress returns how far a run of this process is; ok is false if it does not go on here.
+	// Progress returns how far a run is; ok is false if it does not go on, or no more is known of it here than its record says.
 	Progress(run int64) (state progress.State, ok bool)
 	// Ready returns why the service cannot do its work, nil if it can. The reason holds no secret and no address.
 	Ready(ctx context.Context) error

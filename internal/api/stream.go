@@ -51,6 +51,8 @@ func (p *places) enter(deployment string) (leave func(), ok bool) {
 const (
 	// streamBeat is how often a stream in which nothing happens says that it is alive; proxies end one that is silent for longer.
 	streamBeat = 15 * time.Second
+	// streamLook is how often is looked whether a run goes on of which nothing is told. Its record is brought up to date every ten seconds.
+	streamLook = 5 * time.Second
 	// streamWrite is how long a client may take to receive what was sent.
 	streamWrite = 20 * time.Second
 	// streamRetry is how long a client waits before it comes back.
@@ -155,13 +157,26 @@ func (f streams) eventsOfRun(c *call) error {
 	}
 	defer end()
 	s.add(0, kindRun, f.newRunJSON(r, c.sees()))
+	var heard time.Time
 	return f.follow(s, told, func(e *events.Event) bool {
 		if e != nil {
+			heard = time.Now()
 			return e.Kind == events.Ended
 		}
+		if time.Since(heard) < streamLook && goesOn(r.Status) {
+			return false
+		}
 		// The run may be that of another process, of which the hub knows nothing, or have ended before the stream began.
-		r, err := f.record(c.r.Context(), id)
-		if err != nil || goesOn(r.Status) {
+		before := r
+		r, err = f.record(c.r.Context(), id)
+		switch {
+		case err != nil:
+			r = before
+			return false
+		case goesOn(r.Status):
+			if r.Status != before.Status || !r.Heartbeat.Equal(before.Heartbeat) {
+				s.add(0, kindRun, f.newRunJSON(r, c.sees()))
+			}
 			return false
 		}
 		ended := events.Event{ID: endOf(r), At: r.Finished.UTC(), Kind: events.Ended, Sync: r.Sync, Run: r.ID, Data: events.EndData{Status: r.Status, Message: r.Message, Report: r.Report}}
@@ -212,8 +227,9 @@ func (f streams) follow(s *stream, told <-chan events.Event, last func(*events.E
 	if s.c.r.Method == http.MethodHead {
 		return nil
 	}
-	beat := time.NewTicker(streamBeat)
+	beat, look := time.NewTicker(streamBeat), time.NewTicker(streamLook)
 	defer beat.Stop()
+	defer look.Stop()
 	over, open := false, true
 	take := func(e events.Event, ok bool) {
 		if open = ok; !open {
@@ -224,7 +240,7 @@ func (f streams) follow(s *stream, told <-chan events.Event, last func(*events.E
 		over = last(&e)
 	}
 	changed := f.parts.Gate.Changed()
-	for ask, check := true, true; ; {
+	for ask, check, quiet := true, true, false; ; {
 		if check {
 			if who, err := f.parts.Gate.Require(s.c.r, config.Viewer); err != nil || !who.Reaches(f.d.Name) {
 				return nil
@@ -237,15 +253,22 @@ func (f streams) follow(s *stream, told <-chan events.Event, last func(*events.E
 		if ask && !over {
 			over = last(nil)
 		}
-		if err := s.flush(); err != nil || over || !open {
-			return nil // the client has left, or has everything
+		if !quiet || s.text.Len() > 0 {
+			if err := s.flush(); err != nil {
+				return nil // the client has left
+			}
 		}
-		ask, check = false, false
+		if over || !open {
+			return nil // it has everything
+		}
+		ask, check, quiet = false, false, false
 		select {
 		case e, ok := <-told:
 			take(e, ok)
 		case <-beat.C:
 			ask = true
+		case <-look.C:
+			ask, quiet = true, true
 		case <-changed:
 			changed, check = f.parts.Gate.Changed(), true
 		case <-f.closed:

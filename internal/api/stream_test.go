@@ -257,6 +257,45 @@ func TestARunThatTheHubDoesNotKnow(t *testing.T) {
 	})
 }
 
+// TestARunOfWhichNothingIsTold: the stream of a run of another process shows what its record does.
+func TestARunOfWhichNothingIsTold(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, w *world, c client) {
+		run := ledger.Run{ID: 9, Sync: "users", Status: ledger.StatusRunning, Stage: ledger.StageReading, Started: time.Now(), Heartbeat: time.Now()}
+		w.add(run)
+		l := c.listen("/api/v1/runs/9/events")
+		if got := l.kinds(); got != "run" {
+			t.Errorf("the stream begins with %s", got)
+		}
+		time.Sleep(10 * time.Second)
+		if got := l.kinds(); got != "" {
+			t.Errorf("a record that is as before: %s", got)
+		}
+		run.Heartbeat, run.Stage, run.Report = time.Now(), ledger.StageApplying, owlatsync.NewReport("users", "9")
+		w.add(run)
+		time.Sleep(streamLook)
+		if e := <-l.events; e.kind != "run" || e.id != "" || !strings.Contains(e.data, `"stage":"applying"`) {
+			t.Errorf("the record has changed: %+v", e)
+		}
+		time.Sleep(time.Second) // between two looks
+		for range 3 {           // what is told is enough
+			w.hub.Publish(events.Event{Kind: events.Progress, Sync: "users", Run: 9})
+			run.Heartbeat = time.Now()
+			w.add(run)
+			time.Sleep(streamLook)
+		}
+		if got := l.kinds(); got != "progress progress progress" {
+			t.Errorf("of a run that is told: %s", got)
+		}
+		run.Status, run.Finished = ledger.StatusOK, time.Now()
+		w.add(run)
+		time.Sleep(2 * streamLook)
+		if got := l.kinds(); got != "ended end" {
+			t.Errorf("a run whose end is not told: %s", got)
+		}
+	})
+}
+
 func TestWhatHappensIsFollowed(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, w *world, c client) {

@@ -1,10 +1,16 @@
 package cluster
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
+	"owlatsync"
+	"owlatsync/internal/events"
 	"owlatsync/internal/turns"
+	"owlatsync/ledger"
+	"owlatsync/ledger/memory"
+	"owlatsync/reconcile/progress"
 )
 
 // TestRunsAskedForOneAfterTheOther: River tells of a job in a queue only if it has told of none for a moment, and none waits for that.
@@ -89,4 +95,47 @@ func TestAHomeTakesUpNotItself(t *testing.T) {
 	if n := w.count("errors IS NOT NULL"); n != 0 {
 		t.Errorf("%d jobs have failed\n%s", n, w.jobs())
 	}
+}
+
+// TestEveryNodeKnowsHowFarARunIs: what a home tells others, they show; but not what they have not heard of for a while.
+func TestEveryNodeKnowsHowFarARunIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	acme := Deployment{Name: "acme", Always: true}
+	a, b := w.node("a", nil, acme), w.node("b", nil, acme)
+	w.until(10*time.Second, "it is at home", func() bool { return len(a.Homes())+len(b.Homes()) == 1 })
+	at, away := a, b
+	if len(b.Homes()) == 1 {
+		at, away = b, a
+	}
+	report := owlatsync.NewReport("users", "7")
+	report.Rows, report.Outcomes[owlatsync.Created], report.Requests.Writes = 50, 20, 30
+	want := progress.State{
+		About: progress.About{Sync: "users", Run: 7}, Started: time.Now().UTC().Truncate(time.Microsecond), Stage: ledger.StageApplying, Stretch: 2, Rows: 50,
+		Report: report, Summary: &owlatsync.Summary{Requests: 90}, Left: 6 * time.Second,
+	}
+	w.mu.Lock()
+	w.states = map[int64]progress.State{7: want}
+	w.mu.Unlock()
+	books, hub := memory.New(), events.NewHub()
+	defer books.Close()
+	defer hub.Close()
+	line := away.Line("acme", books, hub)
+	var got progress.State
+	w.until(10*time.Second, "the other node has heard of it", func() (ok bool) {
+		at.Tell("acme", events.Event{Kind: events.Stage, Sync: "users", Run: 7})
+		got, ok = line.Progress(7)
+		return ok
+	})
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("heard\n%+v, want\n%+v", got, want)
+	}
+	if _, ok := line.Progress(8); ok {
+		t.Error("something is known of a run that nobody has told of")
+	}
+	if _, ok := away.voice.state("acme", 7, time.Now().Add(heardFor)); ok {
+		t.Error("what was heard long ago is shown")
+	}
+	at.Tell("acme", events.Event{Kind: events.Ended, Sync: "users", Run: 7})
+	w.until(10*time.Second, "the other node has heard of its end", func() bool { _, ok := line.Progress(7); return !ok })
 }

@@ -202,12 +202,12 @@ func (l *Line) Next(sync string) time.Time {
 	return d.Timetable[i].Schedule.Next(l.node.clock.Now())
 }
 
-// Progress returns how far a run is; ok is false if it does not go on on this node.
+// Progress returns how far a run is, as far as this node has it or has lately heard of it; otherwise ok is false.
 func (l *Line) Progress(run int64) (state progress.State, ok bool) {
 	if h := l.here(); h != nil {
 		return h.Progress(run)
 	}
-	return progress.State{}, false
+	return l.node.voice.state(l.deployment, run, time.Now())
 }
 
 // Alive returns why nothing that is asked for is done, nil if it is.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"owlatsync/internal/events"
+	"owlatsync/reconcile/progress"
 )
 
 const (
@@ -29,6 +31,45 @@ type voice struct {
 
 	mu       sync.Mutex
 	progress map[string]time.Time // when it was last told, by deployment
+	states   map[goesOn]heardState
+}
+
+// goesOn is a run that goes on at another node.
+type goesOn struct {
+	deployment string
+	run        int64
+}
+
+// heardState is how far a run was when that was heard.
+type heardState struct {
+	progress.State
+	at time.Time
+}
+
+// heardFor is how long what was heard of a run counts. A run brings its record up to date as often, which counts then.
+const heardFor = 10 * time.Second
+
+// note keeps how far a run is.
+func (v *voice) note(deployment string, st progress.State, now time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	maps.DeleteFunc(v.states, func(_ goesOn, h heardState) bool { return now.Sub(h.at) >= heardFor })
+	v.states[goesOn{deployment, st.Run}] = heardState{st, now}
+}
+
+// forget drops what was heard of a run that has ended.
+func (v *voice) forget(deployment string, run int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.states, goesOn{deployment, run})
+}
+
+// state returns how far a run of another node is, as far as that was heard.
+func (v *voice) state(deployment string, run int64, now time.Time) (progress.State, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	h, ok := v.states[goesOn{deployment, run}]
+	return h.State, ok && now.Sub(h.at) < heardFor
 }
 
 // progressEvery is how often other nodes are told how far a run is, a little less than runs tell it.
@@ -51,20 +92,33 @@ type message struct {
 	Node       string       `json:"node"`
 	Deployment string       `json:"deployment,omitempty"`
 	Event      events.Event `json:"event"`
+	// State is how far the run is that the event is about; nil: it does not go on, or that would be too long.
+	State *progress.State `json:"state,omitempty"`
 }
 
 func newVoice(n *Node) *voice {
-	return &voice{node: n, channel: n.o.Schema + ".owlat_sync_events", out: make(chan message, unsaid), progress: make(map[string]time.Time)}
+	return &voice{node: n, channel: n.o.Schema + ".owlat_sync_events", out: make(chan message, unsaid), progress: make(map[string]time.Time), states: make(map[goesOn]heardState)}
 }
 
 // Tell tells other nodes of an event. It never waits. Rows are not told, which are many, and of the progress of a deployment's runs what is
-// new after a second.
+// new after a second. With an event goes how far its run is.
 func (n *Node) Tell(deployment string, e events.Event) {
 	if e.Kind == events.Row || e.Kind == events.Lost || n.o.PollOnly || e.Kind == events.Progress && !n.voice.mayProgress(deployment) {
 		return
 	}
+	n.voice.say(deployment, e)
+}
+
+// say lets an event wait to be told, unless too many do.
+func (v *voice) say(deployment string, e events.Event) {
+	s := message{Node: v.node.o.ID, Deployment: deployment, Event: e}
+	if h := v.node.home(deployment); h != nil && e.Run != 0 && e.Kind != events.Ended {
+		if st, ok := h.Progress(e.Run); ok {
+			s.State = &st
+		}
+	}
 	select {
-	case n.voice.out <- message{n.o.ID, deployment, e}:
+	case v.out <- s:
 	default:
 	}
 }
@@ -97,6 +151,10 @@ func (v *voice) speak(ctx context.Context) {
 
 func (v *voice) add(b *pgx.Batch, s message) {
 	text, err := json.Marshal(s)
+	if err == nil && len(text) > longest {
+		s.State = nil
+		text, err = json.Marshal(s)
+	}
 	if err == nil && len(text) > longest {
 		s.Event.Data = nil
 		text, err = json.Marshal(s)
@@ -161,10 +219,19 @@ func (v *voice) tell(payload string) {
 			Data json.RawMessage `json:"data,omitempty"`
 		} `json:"event"`
 	}
-	if json.Unmarshal([]byte(payload), &s) != nil || s.Node == v.node.o.ID || v.node.o.Hear == nil {
+	if json.Unmarshal([]byte(payload), &s) != nil || s.Node == v.node.o.ID {
 		return
 	}
 	e := s.Event.Event
+	switch {
+	case e.Kind == events.Ended:
+		v.forget(s.Deployment, e.Run)
+	case s.State != nil:
+		v.note(s.Deployment, *s.State, time.Now())
+	}
+	if v.node.o.Hear == nil {
+		return
+	}
 	if e.ID = 0; len(s.Event.Data) > 0 {
 		e.Data = s.Event.Data
 	}

@@ -39,6 +39,8 @@ type world struct {
 	homes []*fakeHome // that were ever opened
 	runs  []madeRun
 	hold  chan struct{} // runs wait until it is closed; nil: they end at once
+	// states is how far runs are, wherever they go on.
+	states map[int64]progress.State
 	// failAt is a node from which the source cannot be reached.
 	failAt string
 	// deaf has the nodes at which Owlat does not answer, and heard says that it did before.
@@ -328,7 +330,12 @@ func (h *fakeHome) Waiting(context.Context, string) (turns.Waiting, error) {
 	return turns.Waiting{}, nil
 }
 
-func (h *fakeHome) Progress(int64) (progress.State, bool) { return progress.State{}, false }
+func (h *fakeHome) Progress(run int64) (progress.State, bool) {
+	h.m.w.mu.Lock()
+	defer h.m.w.mu.Unlock()
+	st, ok := h.m.w.states[run]
+	return st, ok
+}
 
 func (h *fakeHome) Call(ctx context.Context, request json.RawMessage) (json.RawMessage, error) {
 	h.busy(1)

@@ -83,7 +83,8 @@ type Hub struct {
 	closed      bool
 }
 
-// NewHub returns a hub without subscribers. The first ID is the present time, so that the IDs of a later process are larger.
+// NewHub returns a hub without subscribers. IDs are times, so that those of a later process are larger, and those of several processes that
+// tell the same hardly differ.
 func NewHub() *Hub {
 	now := time.Now().UnixMicro()
 	return &Hub{last: now, first: now, subscribers: make(map[*subscriber]struct{})}
@@ -102,7 +103,7 @@ func (h *Hub) Publish(e Event) {
 	if h.closed {
 		return
 	}
-	h.last++
+	h.last = max(h.last+1, time.Now().UnixMicro())
 	e.ID = h.last
 	if e.At.IsZero() {
 		e.At = time.Now()
@@ -180,9 +181,10 @@ func (h *Hub) Subscribe(f Filter) (c <-chan Event, cancel func()) {
 	}
 }
 
-// since returns the wanted events after the one that the filter names, and before them a Lost if some are not known any more.
+// since returns the wanted events after the one that the filter names, and before them a Lost if some are not known any more, or if that one
+// is of another process whose clock is ahead, so that nobody knows.
 func (h *Hub) since(f *Filter) (events []Event) {
-	if f.After < h.first {
+	if f.After < h.first || f.After > h.last {
 		events = append(events, Event{ID: h.first, At: time.Now(), Kind: Lost, Data: Gap{}})
 	}
 	for _, e := range h.recent {

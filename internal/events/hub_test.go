@@ -115,7 +115,7 @@ func TestASubscriberThatComesBack(t *testing.T) {
 		{had[0].ID, "started//2 started//3"},
 		{had[5].ID, ""},
 		{had[0].ID - 1, "started//1 started//2 started//3"},
-		{had[0].ID - 5, "lost//0 started//1 started//2 started//3"}, // of an earlier process
+		{h.first - 1, "lost//0 started//1 started//2 started//3"}, // of an earlier process
 	} {
 		c, cancel := h.Subscribe(Filter{After: test.after})
 		if got := kinds(drain(c)); got != test.want {
@@ -137,6 +137,44 @@ func TestASubscriberThatComesBack(t *testing.T) {
 			t.Errorf("%d events since the last row", len(got))
 		}
 	}
+}
+
+// TestASubscriberOfAnotherProcess comes with the ID of an event of another hub that tells the same.
+func TestASubscriberOfAnotherProcess(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		here := NewHub()
+		time.Sleep(time.Hour)
+		there := NewHub()
+		told := func(h *Hub, after int64) string {
+			c, cancel := h.Subscribe(Filter{After: after})
+			defer cancel()
+			return kinds(drain(c))
+		}
+		both := func(run int64) (id int64) {
+			c, cancel := there.Subscribe(Filter{})
+			defer cancel()
+			time.Sleep(time.Second)
+			there.Publish(Event{Kind: Started, Run: run})
+			time.Sleep(time.Millisecond) // on its way
+			here.Publish(Event{Kind: Started, Run: run})
+			return (<-c).ID
+		}
+		first := both(1)
+		last := both(2)
+		both(3)
+		if got := told(here, first); !strings.Contains(got, "started//2 started//3") {
+			t.Errorf("after the first event of the other: %q", got)
+		}
+		if got := told(here, last); !strings.HasSuffix(got, "started//3") || strings.Contains(got, "started//1") {
+			t.Errorf("after the second event of the other: %q", got)
+		}
+		time.Sleep(time.Hour)
+		there.Publish(Event{Kind: Started, Run: 4}) // is not heard here
+		if got := told(here, there.last); got != "lost//0" {
+			t.Errorf("after an event that is later than all here: %q", got)
+		}
+	})
 }
 
 func TestAClosedHub(t *testing.T) {

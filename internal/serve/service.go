@@ -112,6 +112,7 @@ func (s *service) open(ctx context.Context) (err error) {
 	}
 	s.api = api.New(api.Parts{
 		Directory: s.directory, Ready: s.ready, Gate: s.gate, Metrics: s.metrics.Handler(s.log), Version: s.o.Version, Log: s.log,
+		Astray: func(why api.Astray) { s.metrics.Astray(string(why)) },
 	})
 	return nil
 }

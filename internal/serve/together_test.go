@@ -153,17 +153,45 @@ func TestNodesGoOverToAnotherConfiguration(t *testing.T) {
 	h.until("the run of the new sync", func() bool { _, ok := h.server.Contact("lea@example.com"); return ok })
 }
 
+// TestEachNodeShowsHowFarARunIs, wherever it goes on.
+func TestEachNodeShowsHowFarARunIs(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.configure("syncs: → ledger: "+testdb.Postgres(t)+"&schema=owlat_sync\nsyncs:", "requests_per_second: 1000 → requests_per_second: 20")
+	h.write("users.csv", people(300))
+	a := h.begin()
+	defer a.end()
+	b := h.begin()
+	defer b.end()
+	for _, n := range []*serving{a, b} {
+		h.until("each node shows stage, counts and time left", func() bool {
+			_, answer := n.call("GET", "/api/v1/runs/1", "")
+			progress, _ := answer["progress"].(map[string]any)
+			report, _ := answer["report"].(map[string]any)
+			outcomes, _ := report["outcomes"].(map[string]any)
+			created, _ := outcomes["created"].(float64)
+			left, _ := progress["left_seconds"].(float64)
+			return answer["stage"] == "applying" && created > 0 && progress["rows"] == 300.0 && left > 0
+		})
+	}
+}
+
+// people is the text of a source with so many rows.
+func people(n int) string {
+	var rows strings.Builder
+	rows.WriteString("id,email,news\n")
+	for i := range n {
+		fmt.Fprintf(&rows, "%d,person%d@example.com,true\n", i, i)
+	}
+	return rows.String()
+}
+
 // TestANodeThatStopsHandsItsRunOn has a run that goes on at a node which stops end at the other.
 func TestANodeThatStopsHandsItsRunOn(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	h.configure("syncs: → ledger: "+testdb.Postgres(t)+"&schema=owlat_sync\nsyncs:", "requests_per_second: 1000 → requests_per_second: 40")
-	var rows strings.Builder
-	rows.WriteString("id,email,news\n")
-	for i := range 200 {
-		fmt.Fprintf(&rows, "%d,person%d@example.com,true\n", i, i)
-	}
-	h.write("users.csv", rows.String())
+	h.write("users.csv", people(200))
 	a := h.begin()
 	defer a.end()
 	h.until("the run has begun", func() bool { return len(h.server.Contacts()) > 20 })

@@ -58,6 +58,7 @@ type Metrics struct {
 	writeBacks   *prometheus.CounterVec
 	alerts       *prometheus.CounterVec
 	deployments  *prometheus.GaugeVec
+	astray       *prometheus.CounterVec
 
 	mu       sync.Mutex
 	going    map[progress.About]bool
@@ -107,7 +108,8 @@ func newMetrics(version string, several bool) *Metrics {
 	m.writeBacks = counter("write_back_attempts_total", "Attempts to write feedback back.", "target", "result")
 	m.alerts = counter("alerts_total", "Messages to the channels of alerts.", "channel", "result")
 	m.deployments = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: prefix, Name: "deployments", Help: "Deployments of the service, by state: open or left_out."}, []string{"state"})
-	m.registry.MustRegister(m.deployments)
+	m.astray = prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: prefix, Name: "webhooks_astray_total", Help: "Webhooks that reached no deployment, by why: unknown or not_open."}, []string{"why"})
+	m.registry.MustRegister(m.deployments, m.astray)
 	m.Deployments(1, 0)
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: prefix, Name: "build_info", Help: "The program's version; always 1.",
@@ -149,6 +151,9 @@ func (m *Metrics) Deployments(open, leftOut int) {
 	m.deployments.WithLabelValues("open").Set(float64(open))
 	m.deployments.WithLabelValues("left_out").Set(float64(leftOut))
 }
+
+// Astray counts a webhook that reached no deployment.
+func (m *Metrics) Astray(why string) { m.astray.WithLabelValues(why).Inc() }
 
 // deleter is a vector whose metrics can be taken away.
 type deleter interface {

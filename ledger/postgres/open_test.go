@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -32,13 +33,29 @@ func administer(t testing.TB, dsn string, statements ...string) {
 	}
 }
 
+// TestManyOpenAtOnce has as many open a new database at the same instant, also where they have few connections to it together.
 func TestManyOpenAtOnce(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
+	for name, through := range map[string]func(t *testing.T, dsn string) string{
+		"directly": func(_ *testing.T, dsn string) string { return dsn }, "through a pooler": func(t *testing.T, dsn string) string { t.Helper(); return testdb.PgBouncer(t, dsn, 3) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dsn := testdb.Postgres(t)
+			openAtOnce(t, dsn, through(t, dsn))
+		})
+	}
+}
+
+// openAtOnce opens the database through another DSN several times at once.
+func openAtOnce(t *testing.T, dsn, through string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	var wg sync.WaitGroup
 	for range 6 {
 		wg.Go(func() {
-			d, err := Open(t.Context(), Options{DSN: dsn, MaxConns: 4})
+			d, err := Open(ctx, Options{DSN: through, MaxConns: 4})
 			if err != nil {
 				t.Error(err)
 				return

@@ -8,8 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math/rand/v2"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
@@ -139,22 +141,43 @@ func (d migrator) migrateLedger(ctx context.Context, t pgx.Tx) (from int, err er
 	return from, nil
 }
 
-// alone runs fn while no other process migrates, in a transaction. The lock ends with it, so a PgBouncer may stand between.
+// migratesAgain is how often is asked whether another process still migrates.
+const migratesAgain = 100 * time.Millisecond
+
+// alone runs fn while no other process migrates, in a transaction. The lock ends with it, so a PgBouncer may stand between. Whoever waits has
+// no connection meanwhile: a migration needs two, and of those that PgBouncer has, many who wait would leave it one.
 func (d migrator) alone(ctx context.Context, fn func(pgx.Tx) error) error {
+	for {
+		mine, err := d.tryAlone(ctx, fn)
+		if mine || err != nil {
+			return err
+		}
+		timer := time.NewTimer(migratesAgain/2 + rand.N(migratesAgain))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		case <-timer.C:
+		}
+	}
+}
+
+// tryAlone is alone unless another process migrates; mine is false if one does.
+func (d migrator) tryAlone(ctx context.Context, fn func(pgx.Tx) error) (mine bool, err error) {
 	t, err := d.Pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = 0"})
 	if err != nil {
-		return err
+		return false, err
 	}
-	if _, err = t.Exec(ctx, "SELECT pg_advisory_xact_lock($1, hashtext($2))", migrationLock, d.Schema); err == nil {
+	if err = t.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1, hashtext($2))", migrationLock, d.Schema).Scan(&mine); err == nil && mine {
 		err = fn(t)
 	}
-	if err != nil {
+	if err != nil || !mine {
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), EndTimeout)
 		defer cancel()
 		_ = t.Rollback(ending) // the error before tells more
-		return err
+		return mine, err
 	}
-	return t.Commit(ctx)
+	return true, t.Commit(ctx)
 }
 
 // createSchema creates the schema if it is not there: that needs no right if it is.
