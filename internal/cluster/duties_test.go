@@ -101,9 +101,14 @@ type passes struct {
 	made []string
 	next time.Duration // after a pass; 0: never
 	err  error
+
+	during func() // what each pass does; it may be nil
 }
 
 func (p *passes) Pass(_ context.Context, deployment, target string) (time.Time, error) {
+	if p.during != nil {
+		p.during()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.made = append(p.made, deployment+"/"+target)
@@ -136,9 +141,63 @@ func TestWriteBacksAreMadeByAnyNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.until(5*time.Second, "another pass", func() bool { return p.count() == 2 })
-	if n := w.count("kind = 'write_back'"); n != 1 {
+	if n := w.count("kind = 'write_back' AND finalized_at IS NULL"); n != 1 {
 		t.Errorf("%d jobs", n)
 	}
+}
+
+// TestWhatComesDuringAPassIsNotLeftBehind delivers while a pass is on its way that does not see what is new, whether or not the pass says
+// that there is something to be told later.
+func TestWhatComesDuringAPassIsNotLeftBehind(t *testing.T) {
+	t.Parallel()
+	for name, next := range map[string]time.Duration{"nothing is due later": 0, "something is due in an hour": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			begun, goOn := make(chan struct{}, 10), make(chan struct{})
+			p := &passes{next: next, during: func() { begun <- struct{}{}; <-goOn }}
+			acme := Deployment{Name: "acme", Targets: []string{"crm"}}
+			set := func(o *Options) { o.WriteBacks = p }
+			a, b := w.node("a", set, acme), w.node("b", set, acme)
+			deliver := func(m *member) {
+				if err := m.Errands().Deliver(t.Context(), "acme"); err != nil {
+					t.Error(err)
+				}
+			}
+			deliver(a)
+			<-begun
+			deliver(a)
+			deliver(b)
+			goOn <- struct{}{}
+			<-begun
+			goOn <- struct{}{}
+			w.until(5*time.Second, "no pass is on its way", func() bool { return w.count("kind = 'write_back' AND state = 'running'") == 0 })
+			if n := p.count(); n != 2 {
+				t.Errorf("%d passes, not one for all that came during the first", n)
+			}
+			waiting := w.count("kind = 'write_back' AND state = 'scheduled' AND scheduled_at > now() + interval '50 minutes'")
+			if want := min(int(next), 1); waiting != want || w.count("kind = 'write_back' AND finalized_at IS NULL") != want {
+				t.Errorf("jobs: %s", w.jobs())
+			}
+			close(goOn)
+		})
+	}
+}
+
+// TestAPassThatFailsIsMadeAgainSoon has a ledger that is away for a moment.
+func TestAPassThatFailsIsMadeAgainSoon(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := &passes{err: errors.New("the ledger is away")}
+	acme := Deployment{Name: "acme", Targets: []string{"crm"}}
+	a := w.node("a", func(o *Options) { o.WriteBacks = p }, acme)
+	if err := a.Errands().Deliver(t.Context(), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	w.until(5*time.Second, "it waits for the ledger", func() bool {
+		return w.count("kind = 'write_back' AND state IN ('retryable', 'available') AND scheduled_at < now() + interval '5 seconds'") == 1
+	})
+	w.until(15*time.Second, "three passes", func() bool { return p.count() >= 3 })
 }
 
 func TestAChoreIsDoneByOneNode(t *testing.T) {

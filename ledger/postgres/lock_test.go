@@ -47,6 +47,34 @@ func TestALockIsRenewed(t *testing.T) {
 	mustHold(t, other, "b")
 }
 
+// TestALeaseThatAFailoverLost has a server that took over without the latest lease: its holder has not heard of that when another
+// asks for the lease.
+func TestALeaseThatAFailoverLost(t *testing.T) {
+	t.Parallel()
+	dsn := migrated.Postgres(t)
+	d := openDatabase(t, dsn)
+	l, other := openLedger(t, d, "acme"), openLedger(t, openDatabase(t, dsn), "acme")
+	before := takeLock(t, l) // on a timeline that was always known: at once
+	if _, err := d.db.Pool.Exec(t.Context(), d.db.SQL("DELETE FROM @leases")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.db.Pool.Exec(t.Context(), d.db.SQL("DELETE FROM @timelines")); err != nil {
+		t.Fatal(err)
+	}
+	if err := before.Check(); err != nil {
+		t.Fatalf("it knows already: %v", err)
+	}
+	takeLock(t, other)
+	if err := before.Check(); !errors.Is(err, ledger.ErrLockLost) {
+		t.Errorf("two have the lock: %v", err)
+	}
+	begun := time.Now()
+	takeLock(t, openLedger(t, d, "other"))
+	if took := time.Since(begun); took > brief.Life/2 {
+		t.Errorf("the next lock took %v", took)
+	}
+}
+
 func TestDeploymentsAreApart(t *testing.T) {
 	t.Parallel()
 	d := openDatabase(t, migrated.Postgres(t))

@@ -153,12 +153,16 @@ func New(db *server.DB, t Timing) *Leases { return &Leases{db: db, timing: t} }
 // Look is the time between two looks at a lease that somebody waits for.
 func (s *Leases) Look() time.Duration { return s.timing.Look }
 
-// Take takes a lease, or fails with a *ledger.LockedError. Also, unless nil, runs in the same transaction.
+// Take takes a lease, or fails with a *ledger.LockedError. Also, unless nil, runs in the same transaction. Right after a standby has taken
+// the server's place it first waits for as long as a lease lives.
 func (s *Leases) Take(ctx context.Context, deployment int64, kind string, owner ledger.Owner, purpose string, also func(context.Context, pgx.Tx, Grant) error) (*Lease, error) {
 	if locked, err := s.Who(ctx, deployment, kind); locked != nil || err != nil {
 		if locked != nil {
 			return nil, locked
 		}
+		return nil, err
+	}
+	if err := s.outlast(ctx); err != nil {
 		return nil, err
 	}
 	g := Grant{Deployment: deployment, Kind: kind, Holder: rand.Int64()}
@@ -193,9 +197,27 @@ func (s *Leases) Take(ctx context.Context, deployment int64, kind string, owner 
 	return l, nil
 }
 
-// takeLease takes a lease that nobody has. $7 is how long it lives, in microseconds.
+// outlast waits for the end of leases that the server may have lost because it is a standby that has taken over without the latest commits:
+// their holders rely on them until they learn of it.
+func (s *Leases) outlast(ctx context.Context) error {
+	for {
+		var left int64
+		if err := s.db.Pool.QueryRow(ctx, s.db.SQL("SELECT @outlast($1)"), s.timing.Life.Microseconds()).Scan(&left); err != nil || left <= 0 {
+			return err
+		}
+		s.db.Log.Warn("another server of PostgreSQL has taken over; no lock is taken until those have ended that it may have lost", "wait", time.Duration(left)*time.Microsecond)
+		select {
+		case <-time.After(time.Duration(left) * time.Microsecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// takeLease takes a lease that nobody has, unless a server has just taken over. $7 is how long it lives, in microseconds.
 const takeLease = `INSERT INTO @leases AS l (deployment, kind, epoch, holder, host, pid, purpose, since, expires)
-	VALUES ($1, $2, 1, $3, $4, $5, $6, clock_timestamp(), clock_timestamp() + $7::bigint * interval '1 microsecond')
+	SELECT $1::bigint, $2::text, 1, $3::bigint, $4::bytea, $5::bigint, $6::bytea, clock_timestamp(), clock_timestamp() + $7::bigint * interval '1 microsecond'
+	WHERE @outlast($7) = 0
 	ON CONFLICT (deployment, kind) DO UPDATE SET epoch = greatest(l.epoch, l.least) + 1, holder = excluded.holder, host = excluded.host, pid = excluded.pid,
 		purpose = excluded.purpose, since = excluded.since, expires = excluded.expires
 	WHERE l.expires <= clock_timestamp()

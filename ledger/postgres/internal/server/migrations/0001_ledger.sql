@@ -40,6 +40,40 @@ CREATE TABLE @leases (
 	PRIMARY KEY (deployment, kind)
 ) WITH (fillfactor = 50);
 
+-- When this database was first met on each timeline of its server: a standby that takes over begins another, and may not have the latest
+-- leases.
+CREATE TABLE @timelines (
+	timeline BIGINT PRIMARY KEY, -- 0: the server does not tell
+	since    TIMESTAMPTZ NOT NULL
+);
+
+CREATE FUNCTION @timeline() RETURNS BIGINT LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN ('x' || lpad(left(pg_walfile_name(pg_current_wal_lsn()), 8), 16, '0'))::bit(64)::bigint;
+EXCEPTION WHEN insufficient_privilege OR undefined_function OR feature_not_supported THEN
+	RETURN 0;
+END
+$$;
+INSERT INTO @timelines SELECT @timeline(), '-infinity';
+
+-- outlast returns for how many microseconds a lease may still live that the server has lost because it took over from another, if leases
+-- live so many.
+CREATE FUNCTION @outlast(life BIGINT) RETURNS BIGINT LANGUAGE plpgsql AS $$
+DECLARE
+	now_on BIGINT := @timeline();
+	begun  TIMESTAMPTZ;
+BEGIN
+	SELECT since INTO begun FROM @timelines WHERE timeline = now_on;
+	IF NOT FOUND THEN
+		begun := clock_timestamp();
+		INSERT INTO @timelines VALUES (now_on, begun) ON CONFLICT DO NOTHING;
+	ELSIF begun = '-infinity' THEN
+		RETURN 0;
+	END IF;
+	RETURN greatest(0, life - (extract(epoch FROM clock_timestamp() - begun) * 1000000)::bigint);
+END
+$$;
+
 -- Every write under the lock of a run locks its row here first, so that it waits for whoever takes the lock over, or the reverse. It
 -- stands apart from leases, so that a long write does not hinder the renewal.
 CREATE TABLE @fences (
