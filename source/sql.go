@@ -87,8 +87,8 @@ func SQL(db *sql.DB, d Dialect, query string, m Mapping) (*Table, error) {
 	return newTable(m, &sqlBackend{db: db, dialect: rules, query: query})
 }
 
-// cleanUpTimeout limits the calls to the database at the end of a scan.
-const cleanUpTimeout = 5 * time.Second
+// cleanUpTimeout limits the calls to the database at the end of a scan. A node whose source has gone silent hands its work on after them.
+const cleanUpTimeout = 2 * time.Second
 
 type sqlBackend struct {
 	db      *sql.DB

@@ -17,8 +17,8 @@ import (
 const (
 	// quietRead is how long a reading may bring no rows before it is tried whether the source is there at all, pingWithin how long that may
 	// take to say so, and pingAgain how often it is tried.
-	quietRead  = 2 * time.Second
-	pingWithin = 3 * time.Second
+	quietRead  = 1500 * time.Millisecond
+	pingWithin = 2500 * time.Millisecond
 	pingAgain  = 10 * time.Second
 )
 

@@ -96,7 +96,7 @@ func openMongo(s config.Sync) (*source.Table, func() error, error) {
 var ErrNoMongoDatabase = errors.New("the DSN names no database: add it after the host, as in mongodb://host:27017/shop")
 
 // closeTimeout limits how long a client of MongoDB may take to close its connections.
-const closeTimeout = 5 * time.Second
+const closeTimeout = 2 * time.Second
 
 // Mongo returns the database that a DSN names, and a function that closes its client. It waits for no server.
 func Mongo(d sourcedsn.DSN) (*driver.Database, func() error, error) {

@@ -362,7 +362,7 @@ func (s *reader) complete() error {
 func (s *reader) Value(i int) any { return valueOf(s.paths[i].value(s.doc), s.names[i] == "_id") }
 
 // cleanUpTimeout limits the calls to the server at the end of a scan.
-const cleanUpTimeout = 5 * time.Second
+const cleanUpTimeout = 2 * time.Second
 
 func (s *reader) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), cleanUpTimeout)

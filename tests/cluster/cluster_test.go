@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +18,10 @@ import (
 
 // rate is what each Owlat of the short tests allows, in requests a second: four times the usual, so that enough happens.
 const rate = 40
+
+// onABusyMachine is how long work may lie in the short tests, which share two processors with all others. "make soak-cluster" wants what is
+// promised.
+const onABusyMachine = 30 * time.Second
 
 // TestOneNode kills, freezes and cuts off a service that is alone with its ledger in a file.
 func TestOneNode(t *testing.T) {
@@ -37,25 +40,20 @@ func TestOneNode(t *testing.T) {
 // the ledger's server crash, while people of several deployments come, change and leave.
 func TestCluster(t *testing.T) {
 	t.Parallel()
-	w := world(t, Options{Nodes: 3, Deployments: []string{"a", "b", "c"}, Rate: rate, Seed: 3, Shared: true})
+	w := world(t, Options{Nodes: 3, Deployments: []string{"a", "b", "c"}, Rate: rate, Seed: 3, Shared: true, Within: onABusyMachine})
 	w.Live(t.Context())
 	<-time.After(3 * time.Second)
-	var group sync.WaitGroup
-	strike := func(kind TroubleKind, cut Cut, lasts time.Duration) {
-		group.Go(func() {
-			if _, err := w.Mischief.Strike(t.Context(), kind, cut, lasts); err != nil {
-				t.Error(err)
-			}
-		})
+	for _, kind := range []TroubleKind{Killed, Frozen} {
+		if err := w.Mischief.StrikeUntilTaken(t.Context(), kind, Whole); err != nil {
+			t.Fatal(err)
+		}
 	}
-	strike(Killed, Whole, 17*time.Second)
-	<-time.After(10 * time.Second)
-	strike(Frozen, Whole, 17*time.Second)
-	group.Wait()
-	strike(CutLedger, Deaf, 4*time.Second)
-	group.Wait()
-	strike(Crashed, Whole, 0)
-	group.Wait()
+	if _, err := w.Mischief.Strike(t.Context(), CutLedger, Deaf, 4*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Mischief.Strike(t.Context(), Crashed, Whole, 0); err != nil {
+		t.Fatal(err)
+	}
 	for _, found := range judged(t, w) {
 		t.Error(found)
 	}
@@ -168,24 +166,26 @@ func TestTheJudgeSeesADoubledBudget(t *testing.T) {
 	t.Parallel()
 	w := world(t, Options{Nodes: 1, Rate: 10, PerSecond: 20, Every: 30 * time.Millisecond, Seed: 1})
 	w.Live(t.Context())
-	<-time.After(6 * time.Second)
 	mustSee(t, w, "the budget was exceeded")
 }
 
-// mustSee ends the life of a world, and wants the judge to find these faults. A bar stands between faults of which one is enough.
+// mustSee wants the judge to find these faults in a world that lives, sooner or later. A bar stands between faults of which one is enough.
 func mustSee(t *testing.T, w *World, faults ...string) {
 	t.Helper()
-	if err := w.Quieten(); err != nil {
-		t.Fatal(err)
-	}
-	e, err := w.Evidence(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := strings.Join(Judge(e), "\n")
-	for _, fault := range faults {
-		if !slices.ContainsFunc(strings.Split(fault, "|"), func(one string) bool { return strings.Contains(found, one) }) {
-			t.Errorf("the judge does not see %q, but:\n%s", fault, found)
+	for began := time.Now(); ; <-time.After(2 * time.Second) {
+		e, err := w.Evidence(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := strings.Join(Judge(e), "\n")
+		unseen := slices.DeleteFunc(slices.Clone(faults), func(fault string) bool {
+			return slices.ContainsFunc(strings.Split(fault, "|"), func(one string) bool { return strings.Contains(found, one) })
+		})
+		switch {
+		case len(unseen) == 0:
+			return
+		case time.Since(began) > time.Minute:
+			t.Fatalf("the judge does not see %q, but:\n%s", unseen, found)
 		}
 	}
 }
@@ -196,7 +196,6 @@ func TestTheJudgeSeesNodesWithoutFencing(t *testing.T) {
 	t.Parallel()
 	w := world(t, Options{Nodes: 2, Rate: 15, Seed: 1})
 	w.Live(t.Context())
-	<-time.After(8 * time.Second)
 	mustSee(t, w, "the budget was exceeded", "came twice", "took the home at")
 }
 
@@ -217,7 +216,6 @@ func TestTheJudgeSeesAFrozenNodeWithoutFencing(t *testing.T) {
 	if _, err := w.Mischief.Strike(t.Context(), Frozen, Whole, 14*time.Second); err != nil {
 		t.Fatal(err)
 	}
-	<-time.After(4 * time.Second)
 	// It sends what it had begun, or records it, whichever comes first.
 	mustSee(t, w, "without the right to|before run")
 }

@@ -18,7 +18,7 @@ type clerk struct{ *World }
 
 // Evidence collects what the judge looks at. It is called after Peace.
 func (w *World) Evidence(ctx context.Context) (*Evidence, error) {
-	e := &Evidence{Logs: make(map[int]string), Troubles: w.Mischief.troubles, Secrets: []string{w.Source.Password, HookSecret}}
+	e := &Evidence{Logs: make(map[int]string), Troubles: w.Mischief.troubles, Within: w.opts.Within, Secrets: []string{w.Source.Password, HookSecret}}
 	if w.Ledger != nil {
 		e.Secrets = append(e.Secrets, w.Ledger.Password)
 	}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"time"
 
 	"owlatsync/owlat/owlattest"
@@ -18,7 +19,12 @@ type Evidence struct {
 	Logs map[int]string
 	// Secrets must be in no log.
 	Secrets []string
+	// Within is how long work may lie after its node was lost; 0: takenOverWithin.
+	Within time.Duration
 }
+
+// within is how long work may lie after its node was lost.
+func (e *Evidence) within() time.Duration { return cmp.Or(e.Within, takenOverWithin) }
 
 // Account is what there is to know about one deployment.
 type Account struct {

@@ -19,6 +19,8 @@ const (
 	afterAck = 2 * time.Second
 	// takenOverWithin is how long work may lie after its node was lost.
 	takenOverWithin = 15 * time.Second
+	// leaseLives is how long a lease is relied on that nobody renews.
+	leaseLives = 8 * time.Second
 	// shownAtMost is how many findings of one kind are told.
 	shownAtMost = 5
 )

@@ -24,10 +24,23 @@ func judgeSenders(f *findings, e *Evidence, a *Account) {
 		}
 		if !slices.ContainsFunc(leases, func(l Lease) bool {
 			return l.Node == r.Node && !r.At.Before(l.From) && (l.To.IsZero() || !r.At.After(l.To.Add(underway)))
-		}) {
+		}) && !hadALostLease(a, leases, r) {
 			f.add("%s: node %d sent %s %s at %s without the right to", a.Name, r.Node, r.Method, withoutNames(r.Path), clock(r.At))
 		}
 	}
+}
+
+// hadALostLease reports whether the one who gives the right may have forgotten that the node had it when it sent a request. Only one may
+// have had it, and nobody had it as far as is known.
+func hadALostLease(a *Account, leases []Lease, r Request) bool {
+	return slices.ContainsFunc(a.Lost, func(lost Span) bool {
+		in := Span{lost.From, lost.To.Add(leaseLives)}
+		return in.has(r.At) && !slices.ContainsFunc(leases, func(l Lease) bool {
+			return !r.At.Before(l.From) && (l.To.IsZero() || r.At.Before(l.To))
+		}) && !slices.ContainsFunc(a.Requests, func(o Request) bool {
+			return o.Node != 0 && o.Node != r.Node && o.At.After(lost.To.Add(underway)) && !o.At.After(r.At)
+		})
+	})
 }
 
 // withoutNames cuts a path off before it names somebody.
@@ -59,15 +72,15 @@ func judgeLeases(f *findings, e *Evidence) {
 // judgeTakeOver wants the work of a node that was lost for long enough to be another's in time, and the other to send.
 func judgeTakeOver(f *findings, e *Evidence) {
 	for _, t := range e.Troubles {
-		if !t.lost() || t.To.Sub(t.From) < takenOverWithin+underway || !someoneIsWell(e, t) {
+		if !t.lost() || t.To.Sub(t.From) < e.within()+underway || !someoneIsWell(e, t) {
 			continue
 		}
 		for _, l := range e.Leases {
 			if l.Kind != home || l.Node != t.Node || l.From.After(t.From) || !l.To.IsZero() && l.To.Before(t.From) {
 				continue
 			}
-			if took := takenOver(e, l.Deployment, t); took < 0 || took > takenOverWithin {
-				f.add("%s: node %d was %s at %s, and nobody else sent anything for its work within %v", l.Deployment, t.Node, t.Kind, clock(t.From), takenOverWithin)
+			if took := takenOver(e, l.Deployment, t); took < 0 || took > e.within() {
+				f.add("%s: node %d was %s at %s, and nobody else sent anything for its work within %v", l.Deployment, t.Node, t.Kind, clock(t.From), e.within())
 			}
 		}
 	}
@@ -108,7 +121,7 @@ func TakeOvers(e *Evidence) (took []time.Duration) {
 // someoneIsWell reports whether a node could have taken over: whether there is one without a trouble of its own meanwhile, and whether
 // none that has one took the work first, because then the time begins anew.
 func someoneIsWell(e *Evidence, t Trouble) bool {
-	window := Span{t.From, t.From.Add(takenOverWithin)}
+	window := Span{t.From, t.From.Add(e.within())}
 	ill := map[int]bool{t.Node: true}
 	for _, o := range e.Troubles {
 		if o.From.Before(window.To) && o.To.After(window.From.Add(-underway)) {

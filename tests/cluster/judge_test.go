@@ -78,6 +78,18 @@ func story() *Evidence {
 	}
 }
 
+// TestTheJudgeForgivesWhatAFailoverLost has a node take a home of which the server that takes over knows nothing.
+func TestTheJudgeForgivesWhatAFailoverLost(t *testing.T) {
+	t.Parallel()
+	e := story()
+	a := e.Accounts[0]
+	e.Leases[1].To, a.Lost = at(40), []Span{{at(50), at(50.1)}}
+	a.Requests = append(a.Requests, Request{Node: 1, At: at(52), Method: "PUT", Path: "/api/v1/contacts/ann"})
+	if found := Judge(e); len(found) > 0 {
+		t.Errorf("%q", found)
+	}
+}
+
 // TestTheJudgeSees plants each fault into a story without one.
 func TestTheJudgeSees(t *testing.T) {
 	t.Parallel()
@@ -127,6 +139,20 @@ func TestTheJudgeSees(t *testing.T) {
 		{"outcomes do not add up", func(_ *Evidence, a *Account) { a.Runs[1].Balanced = false }, "do not add up"},
 		{"a node without fencing goes on", func(_ *Evidence, a *Account) {
 			a.Requests = append(a.Requests, Request{Node: 1, At: at(25), Method: "PUT", Path: "/api/v1/contacts/ann"})
+		}, "without the right to"},
+		{"a node goes on although no lease of its was lost", func(_ *Evidence, a *Account) {
+			a.Lost = []Span{{at(50), at(50.1)}}
+			a.Requests = append(a.Requests, Request{Node: 1, At: at(52), Method: "PUT", Path: "/api/v1/contacts/ann"})
+		}, "without the right to"},
+		{"a node relies on a lost lease for too long", func(e *Evidence, a *Account) {
+			e.Leases[1].To, a.Lost = at(40), []Span{{at(50), at(50.1)}}
+			a.Requests = append(a.Requests, Request{Node: 1, At: at(60), Method: "PUT", Path: "/api/v1/contacts/ann"})
+		}, "without the right to"},
+		{"two rely on lost leases", func(e *Evidence, a *Account) {
+			e.Leases[1].To, a.Lost = at(40), []Span{{at(50), at(50.1)}}
+			for n := range 2 {
+				a.Requests = append(a.Requests, Request{Node: 1 + n, At: at(52 + float64(n)), Method: "PUT", Path: "/api/v1/contacts/ann"})
+			}
 		}, "without the right to"},
 		{"two nodes have one home", func(e *Evidence, _ *Account) { e.Leases[0].To = at(20) }, "while node 1 had it"},
 		{"an epoch comes again", func(e *Evidence, _ *Account) { e.Leases[1].Epoch = 1 }, "not above"},

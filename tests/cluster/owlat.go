@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -29,6 +28,7 @@ type Owlat struct {
 	mu       sync.Mutex
 	requests []Request
 	acked    map[string]time.Time // when a webhook was first acknowledged, by its body
+	lastAck  time.Time
 }
 
 // NewOwlat returns a deployment whose key may send rate requests a second, and half as many more at once.
@@ -52,7 +52,8 @@ func (o *Owlat) RoundTrip(r *http.Request) (*http.Response, error) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		if _, before := o.acked[string(body)]; !before {
-			o.acked[string(body)] = time.Now()
+			o.lastAck = time.Now()
+			o.acked[string(body)] = o.lastAck
 		}
 	}
 	return res, err
@@ -179,8 +180,11 @@ type Balancer struct {
 	base  *http.Transport
 }
 
-// balanceWithin is how long the balancer waits for the answer of one node.
-const balanceWithin = 2500 * time.Millisecond
+const (
+	// balanceWithin is how long the balancer waits for the answer of one node, and balanceFor how long it tries them all.
+	balanceWithin = 2500 * time.Millisecond
+	balanceFor    = 20 * time.Second
+)
 
 // NewBalancer returns a balancer without nodes.
 func NewBalancer() *Balancer {
@@ -203,27 +207,16 @@ func (b *Balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	b.mu.Lock()
-	order := append([]string(nil), b.nodes...)
-	b.next++
-	first := b.next
-	b.mu.Unlock()
-	failed := errors.New("there is no node")
-	for i := range order {
-		res, err := b.try(r, body, order[(first+i)%len(order)])
-		if err == nil && res.StatusCode/100 == 2 {
-			return res, nil
+	for began := time.Now(); ; {
+		b.mu.Lock()
+		b.next++
+		node := b.nodes[b.next%len(b.nodes)]
+		b.mu.Unlock()
+		res, err := b.try(r, body, node)
+		if err == nil && res.StatusCode/100 == 2 || time.Since(began) > balanceFor || !pause(r.Context(), 50*time.Millisecond) {
+			return res, err
 		}
-		if err == nil && i == len(order)-1 {
-			return res, nil
-		}
-		if err == nil {
-			_ = res.Body.Close()
-			continue
-		}
-		failed = err
 	}
-	return nil, failed
 }
 
 func (b *Balancer) try(r *http.Request, body []byte, node string) (*http.Response, error) {
@@ -236,9 +229,12 @@ func (b *Balancer) try(r *http.Request, body []byte, node string) (*http.Respons
 		cancel()
 		return nil, err
 	}
-	text, err := io.ReadAll(res.Body) // the answer has no body to speak of
+	text, err := io.ReadAll(res.Body)
 	_ = res.Body.Close()
 	cancel()
+	if err != nil {
+		return nil, err
+	}
 	res.Body = io.NopCloser(bytes.NewReader(text))
-	return res, err
+	return res, nil
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
-// peaceWithin is how long everything may take to settle after the last trouble.
+// peaceWithin is how long everything may take to settle after the last trouble, and after the last webhook that somebody acknowledged.
 const peaceWithin = 60 * time.Second
 
 // calm is what settles in a world that is left in peace.
@@ -58,6 +60,7 @@ func (w *World) mend() error {
 // settle waits until Owlat is what the source says and nothing waits to be written back, or until that has taken too long.
 func (w calm) settle(ctx context.Context) (settled bool, err error) {
 	began, asked := time.Now(), time.Time{}
+	last := began
 	for {
 		lacks, err := w.lacks(ctx)
 		if err != nil {
@@ -67,8 +70,13 @@ func (w calm) settle(ctx context.Context) (settled bool, err error) {
 			w.opts.Log("settled within %v", time.Since(began).Round(time.Millisecond))
 			return true, nil
 		}
-		if time.Since(began) > peaceWithin {
-			w.opts.Log("%d things did not settle", lacks)
+		for _, o := range w.Owlats {
+			o.mu.Lock()
+			last = later(last, o.lastAck)
+			o.mu.Unlock()
+		}
+		if time.Since(last) > peaceWithin {
+			w.opts.Log("%d things did not settle; River has %s", lacks, w.jobs(ctx))
 			return false, nil
 		}
 		if time.Since(asked) > 10*time.Second { // what failed while nothing worked has long pauses
@@ -83,6 +91,32 @@ func (w calm) settle(ctx context.Context) (settled bool, err error) {
 			return false, ctx.Err()
 		}
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// jobs tells what River has still to do, for whoever looks why something did not settle.
+func (w calm) jobs(ctx context.Context) string {
+	if w.Ledger == nil {
+		return "no part in it"
+	}
+	conn, err := pgx.Connect(ctx, w.Ledger.DSN(w.Ledger.Addr(), "postgres"))
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	var text string
+	sql := "SELECT coalesce(string_agg(concat_ws(' ', id, kind, state, queue, args, attempt, scheduled_at, attempted_by, errors[array_upper(errors, 1)]), E'\n'), 'nothing to do') FROM " +
+		schema + ".river_job WHERE finalized_at IS NULL"
+	if err := conn.QueryRow(ctx, sql).Scan(&text); err != nil {
+		return err.Error()
+	}
+	return text
 }
 
 // lacks counts what is out of step.

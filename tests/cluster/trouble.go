@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -130,6 +131,51 @@ func (m *Mischief) Strike(ctx context.Context, kind TroubleKind, cut Cut, lasts 
 		t.Node = max(m.w.holder(), 1)
 	}
 	return t.Node, m.happen(ctx, t, lasts)
+}
+
+// StrikeUntilTaken lets one trouble come to the node that does most, until a moment after other nodes do its work, or for as long as that
+// may take at most.
+func (m *Mischief) StrikeUntilTaken(ctx context.Context, kind TroubleKind, cut Cut) error {
+	t := Trouble{Kind: kind, Cut: cut, Node: max(m.w.holder(), 1)}
+	lost := m.w.worksFor(t.Node)
+	began := time.Now()
+	c, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		for pause(c, 100*time.Millisecond) {
+			if !slices.ContainsFunc(lost, func(o *Owlat) bool { return o.latest(began) == t.Node || o.latest(began) == 0 }) {
+				pause(c, 2*time.Second)
+				cancel(errEnough)
+			}
+		}
+	})
+	err := m.happen(c, t, cmp.Or(m.w.opts.Within, takenOverWithin)+2*underway)
+	cancel(nil)
+	watching.Wait()
+	return err
+}
+
+// worksFor returns the deployments that had their latest request from the node.
+func (w *World) worksFor(node int) (all []*Owlat) {
+	for _, o := range w.Owlats {
+		if o.latest(time.Time{}) == node {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// latest returns which node sent the latest request after a time, 0 if none did.
+func (o *Owlat) latest(after time.Time) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, r := range slices.Backward(o.requests) {
+		if r.Node != 0 && r.At.After(after) {
+			return r.Node
+		}
+	}
+	return 0
 }
 
 // happen lets one trouble last as long as given, or until ctx ends.

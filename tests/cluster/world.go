@@ -26,6 +26,7 @@ type Options struct {
 	Rate        int           // requests a second that each Owlat allows
 	PerSecond   int           // requests a second that a node may send, as its configuration says; 0: as many as Owlat allows
 	Every       time.Duration // how often something happens in a town; 0: so that most of what Owlat allows is needed
+	Within      time.Duration // how long work may lie after its node was lost; 0: as long as is promised
 	Seed        uint64
 	Log         func(format string, args ...any)
 }

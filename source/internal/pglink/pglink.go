@@ -21,8 +21,8 @@ import (
 const (
 	// connectTimeout limits a connection attempt unless the DSN has a connect_timeout.
 	connectTimeout = 15 * time.Second
-	// closeTimeout limits the end of a connection.
-	closeTimeout = 5 * time.Second
+	// closeTimeout limits the end of a connection. Of one whose server has gone silent the rest is done behind the caller's back.
+	closeTimeout = time.Second
 	// readSize is how many bytes are read from the server at once; pgx itself reads 8 KiB.
 	readSize = 64 << 10
 	// aheadKept is how long a connection made ahead counts as alive without a check.
@@ -62,7 +62,7 @@ func Connect(ctx context.Context, config *pgconn.Config) (*pgconn.PgConn, error)
 	return conn, nil
 }
 
-// Close closes the connection and waits until nothing of it is left.
+// Close closes the connection and waits a moment until nothing of it is left.
 func Close(conn *pgconn.PgConn) {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
