@@ -16,11 +16,12 @@ var (
 	ErrBusy     = errors.New("another program keeps the ledger file locked: let it end, or close it")
 	ErrFull     = errors.New("the disk of the ledger is full: free some space, nothing recorded is lost")
 	ErrAway     = errors.New("the server of the ledger cannot be reached: see that it runs, and that this machine may connect to it")
+	ErrBadURL   = errors.New("the URL of the ledger cannot be read")
 	ErrClosed   = errors.New("the ledger is closed")
 )
 
 // Why a ledger does not take in a snapshot.
 var (
-	ErrNotEmpty      = errors.New("the ledger holds something already: import into a new file")
+	ErrNotEmpty      = errors.New("the ledger holds something already, and only a new or empty one is filled")
 	ErrContradiction = errors.New("a line contradicts one before it")
 )

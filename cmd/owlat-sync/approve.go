@@ -64,7 +64,7 @@ func approve(ctx context.Context, a *program.App, id int64, failuresPath string)
 	case err != nil:
 		return err
 	case cfg.Sync(held.Sync) == nil:
-		return problem.Usage(fmt.Errorf("run %d is of sync %q, which %s does not have any more", id, held.Sync, a.ConfigPath))
+		return problem.Usage(fmt.Errorf("run %d is of sync %q, which %s does not have any more", id, held.Sync, a.Place(cfg)))
 	case !slices.ContainsFunc(syncs, func(s config.Sync) bool { return s.Name == held.Sync }):
 		return problem.Usage(fmt.Errorf("run %d is of sync %q, not of %s", id, held.Sync, strings.Join(a.Syncs, ", ")))
 	}

@@ -77,7 +77,7 @@ func explainRow(ctx context.Context, a *program.App, word string, offline bool) 
 		})
 		for _, name := range q.Syncs() {
 			if s.Config.Sync(name) == nil {
-				a.Notef("The ledger knows the address from sync %q too, which %s does not have any more.\n", name, a.ConfigPath)
+				a.Notef("The ledger knows the address from sync %q too, which %s does not have any more.\n", name, a.Place(s.Config))
 			}
 		}
 		if err := s.NoKey(); err != nil {

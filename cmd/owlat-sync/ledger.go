@@ -160,7 +160,7 @@ func showImported(ctx context.Context, a *program.App, cfg *config.Config) error
 		for _, name := range names {
 			a.Printf("%s: %s\n", name, words.Plural(rows[name], "row"))
 			if cfg.Sync(name) == nil {
-				a.Notef("%s does not have a sync %q: its rows stay in the ledger and are not used.\n", a.ConfigPath, name)
+				a.Notef("%s does not have a sync %q: its rows stay in the ledger and are not used.\n", a.Place(cfg), name)
 			}
 		}
 		a.Printf("Imported into %s. %s\n", cfg.Ledger, olderWords(a.Typed().Command("plan", "")))

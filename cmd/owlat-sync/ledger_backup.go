@@ -3,15 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/config"
-	"owlatsync/internal/problem"
 	"owlatsync/internal/setup"
 )
 
@@ -37,16 +34,10 @@ func backUpLedger(ctx context.Context, a *program.App, path string) error {
 	if err != nil {
 		return err
 	}
-	return a.WithLedger(ctx, cfg, func(l setup.Ledger) error {
-		err := l.Backup(ctx, path)
-		switch {
-		case errors.Is(err, os.ErrExist):
-			return problem.Usage(fmt.Errorf("%s is already there and is not overwritten", path))
-		case err != nil:
-			return err
-		}
-		return tellWritten(a, "backup", path)
-	})
+	if err := a.Care().Backup(ctx, cfg, path); err != nil {
+		return err
+	}
+	return tellWritten(a, "backup", path)
 }
 
 func newLedgerRestoreCmd(a *program.App) *cobra.Command {

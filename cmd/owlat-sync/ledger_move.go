@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -106,85 +105,5 @@ func copyLedger(ctx context.Context, a *program.App, from, into *config.Config) 
 		of = fmt.Sprintf(" of %s", into.Name)
 	}
 	a.Printf("The ledger%s in %s is copied to %s.\nFrom now on use only the copy: what a run does with one of them, the other does not know.\n", of, from.Ledger, into.Ledger)
-	return nil
-}
-
-func newLedgerMigrateCmd(a *program.App) *cobra.Command {
-	return &cobra.Command{
-		Use:   "migrate [LEDGER]",
-		Short: "Bring the ledger up to date, also ahead of an upgrade",
-		Long: `Create the schema of a ledger in PostgreSQL, or bring it up to date, with the tables of River, which
-distributes the work of services. It is safe while runs go on and while others do the same. A program of
-the version before goes on beside it, so do this first, then upgrade one service after the other.
-
-A service does it by itself if its user may. Where it may not, name here the ledger as its owner does,
-such as 'postgres://owner:${PASSWORD}@db.example.com/owlat_sync'; ${NAME} is read from the environment.
-
-A ledger in a file is brought up to date by whatever opens it, this command too.`,
-		Example: `  owlat-sync ledger migrate
-  owlat-sync ledger migrate '${OWNER_URL}'`,
-		Args: program.NeedArgs(0, 1, "at most one ledger"),
-		RunE: func(cmd *cobra.Command, args []string) error { return migrateLedgers(cmd.Context(), a, args) },
-	}
-}
-
-func migrateLedgers(ctx context.Context, a *program.App, args []string) error {
-	if len(args) > 0 {
-		l, err := readLedger(a, args[0])
-		if err != nil {
-			return err
-		}
-		return migrateLedger(ctx, a, l)
-	}
-	set, err := a.LoadSet(config.UseLedger)
-	if err != nil {
-		return err
-	}
-	names := []string{""}
-	switch {
-	case a.Deployment != "":
-		if !slices.Contains(set.Names(), a.Deployment) {
-			_, err := set.Deployment(a.Deployment)
-			return problem.Usage(err)
-		}
-		names = []string{a.Deployment}
-	case set.Several && !set.Ledger.Postgres():
-		names = set.Names()
-	}
-	for _, name := range names {
-		err := migrateLedger(ctx, a, set.Ledger.Of(name))
-		if errors.Is(err, setup.ErrNoLedger) && len(names) > 1 {
-			continue // nothing was ever run for it
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func migrateLedger(ctx context.Context, a *program.App, l config.Ledger) error {
-	from, to, err := a.Care().Migrate(ctx, l)
-	if err != nil {
-		return err
-	}
-	if a.JSON {
-		return a.PrintJSON(struct {
-			Type   string `json:"type"`
-			Ledger string `json:"ledger"`         // without a password
-			From   int    `json:"from,omitempty"` // the version of the schema before, 0: there was none
-			To     int    `json:"to,omitempty"`
-		}{"migrate", l.String(), from, to})
-	}
-	switch {
-	case from == to && to > setup.NewestLedger():
-		a.Printf("The ledger %s has version %d, which is newer than this program's %d. There is nothing to do.\n", l, to, setup.NewestLedger())
-	case from == to:
-		a.Printf("The ledger %s is up to date.\n", l)
-	case from == 0:
-		a.Printf("The ledger %s was created, in version %d.\n", l, to)
-	default:
-		a.Printf("The ledger %s was brought from version %d to %d.\n", l, from, to)
-	}
 	return nil
 }

@@ -25,6 +25,7 @@ type Area string
 
 // The areas in the order of the checks.
 const (
+	AreaConfig Area = "configuration" // only of one of several deployments: else nothing is checked
 	AreaOwlat  Area = "owlat"
 	AreaLedger Area = "ledger"
 	AreaSync   Area = "sync"
@@ -43,10 +44,11 @@ type Finding struct {
 
 // Report is the result of all checks. As JSON it is what "check --json" prints.
 type Report struct {
-	Type   string    `json:"type"`
-	OK     bool      `json:"ok"`
-	Checks []Finding `json:"checks"`
-	Syncs  []Sample  `json:"syncs"`
+	Type       string    `json:"type"`
+	Deployment string    `json:"deployment,omitempty"` // its name, if it is one of several
+	OK         bool      `json:"ok"`
+	Checks     []Finding `json:"checks"`
+	Syncs      []Sample  `json:"syncs"`
 
 	Failed   int           `json:"-"` // checks
 	Warnings int           `json:"-"`
@@ -91,8 +93,15 @@ func Check(ctx context.Context, q Question) (Report, error) {
 		c.source(ctx, s)
 	}
 	(hearing{c}).check(ctx)
-	c.report.Type, c.report.OK = "check", c.report.Failed == 0
+	c.report.Type, c.report.Deployment, c.report.OK = "check", q.Config.Name, c.report.Failed == 0
 	return c.report, ctx.Err()
+}
+
+// Misconfigured returns the report on a deployment whose configuration cannot be used, and tells it.
+func Misconfigured(deployment string, why error, tell Listener) Report {
+	f := Finding{Area: AreaConfig, Subject: "configuration", Status: Failed, Message: why.Error()}
+	tell.Found(f)
+	return Report{Type: "check", Deployment: deployment, Checks: []Finding{f}, Syncs: []Sample{}, Failed: 1, Code: exitcode.Usage}
 }
 
 // checker makes the checks and tells them as they come.

@@ -30,6 +30,7 @@ func (c *checker) ledger(ctx context.Context) {
 		f.Message = "an older version wrote it, the next run brings it up to date"
 	default:
 		f.Status, f.Message, asks, err = c.standings(ctx)
+		f.Message += newerWords(is)
 		c.readable = err == nil
 	}
 	if err != nil {
@@ -37,10 +38,17 @@ func (c *checker) ledger(ctx context.Context) {
 		c.fail(exitcode.Of(err), f)
 		return
 	}
-	c.found(f)
-	for _, a := range asks {
+	for _, a := range append([]Finding{f}, asks...) {
 		c.found(a)
 	}
+}
+
+// newerWords say that a newer version has migrated the ledger, nothing if none has.
+func newerWords(is ledger.Condition) string {
+	if !is.Newer {
+		return ""
+	}
+	return "\na newer version has brought it up to date, and this one still works with it"
 }
 
 // kindOf says what the ledger is.

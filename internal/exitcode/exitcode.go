@@ -98,7 +98,7 @@ func Of(err error) Code {
 		return Held
 	case errors.Is(err, owlat.ErrUnauthenticated), errors.Is(err, owlat.ErrForbidden), errors.Is(err, owlat.ErrLimitReached):
 		return Refused
-	case misfit, elsewhere, errors.Is(err, source.ErrNotQuery):
+	case misfit, elsewhere, errors.Is(err, source.ErrNotQuery), errors.Is(err, ledger.ErrBadURL):
 		return Usage // the configuration does not fit the source or the ledger
 	}
 	return Error

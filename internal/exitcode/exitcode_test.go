@@ -36,6 +36,8 @@ func TestOf(t *testing.T) {
 		{&reconcile.SourceError{Err: errors.Join(&source.ColumnError{Column: "id"})}, Usage},
 		{&ledger.DeploymentError{}, Usage},
 		{fmt.Errorf("open: %w", source.ErrNotQuery), Usage},
+		{fmt.Errorf("open ledger: %w: no number", ledger.ErrBadURL), Usage},
+		{fmt.Errorf("open ledger: %w", ledger.ErrAway), Error},
 		{&reconcile.SourceError{Err: errors.New("connection lost")}, Error},
 		{With(Usage, errors.New("x")), Usage},
 		{fmt.Errorf("outer: %w", With(FailedRows, context.Canceled)), FailedRows},

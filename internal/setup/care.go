@@ -71,6 +71,22 @@ func (c Care) Restore(ctx context.Context, cfg *config.Config, from string) (asi
 	return aside, err
 }
 
+// Backup copies the ledger to a new file while it may be used. A file that exists already is an error of usage, and so is a ledger in
+// PostgreSQL, which is backed up by PostgreSQL's own means only.
+func (c Care) Backup(ctx context.Context, cfg *config.Config, file string) error {
+	if cfg.Ledger.Postgres() {
+		return problem.Usage(problem.Hint(fmt.Errorf("the ledger is in PostgreSQL (%s), which is backed up by PostgreSQL's own means, such as pg_dump", cfg.Ledger),
+			"\"owlat-sync ledger export\" writes the ledger of one deployment to a file"))
+	}
+	return c.WithLedger(ctx, cfg, func(l Ledger) error {
+		err := l.(*sqlite.Ledger).Backup(ctx, file) // what else is a file
+		if errors.Is(err, os.ErrExist) {
+			err = problem.Usage(fmt.Errorf("%s is already there and is not overwritten", file))
+		}
+		return err
+	})
+}
+
 // RestoreInPlace makes the ledger one that is older than what was done, because it was put back by other means.
 func (c Care) RestoreInPlace(ctx context.Context, cfg *config.Config) error {
 	return c.WithLedger(ctx, cfg, func(l Ledger) error { return l.SetBack(ctx) })
@@ -127,13 +143,28 @@ func (c Care) unserved(ctx context.Context, l config.Ledger) error {
 	return err
 }
 
+// Migrations tells the migrations that Migrate would make. It changes nothing. A file that is not there is that of no ledger.
+func (c Care) Migrations(ctx context.Context, in config.Ledger) (ledger.Migrations, error) {
+	if in.Postgres() {
+		return postgres.Migrations(ctx, postgres.Options{DSN: in.DSN.Reveal(), Logger: c.Logger, ReadOnly: true})
+	}
+	if err := c.Need(ctx, &config.Config{Ledger: in}); err != nil {
+		return ledger.Migrations{}, err
+	}
+	return sqlite.Migrations(ctx, c.Drivers.SQLite, in.Path)
+}
+
 // Migrate brings the ledger of the configuration up to date, or creates one in PostgreSQL, with what distributes the work. The versions
-// are those of the schema before and after; both are 0 for a file. A file that is not there is not created.
+// are those of the schema before and after. A file that is not there is not created.
 func (c Care) Migrate(ctx context.Context, in config.Ledger) (from, to int, err error) {
 	if in.Postgres() {
 		return postgres.Migrate(ctx, postgres.Options{DSN: in.DSN.Reveal(), Logger: c.Logger})
 	}
-	return 0, 0, c.WithLedger(ctx, &config.Config{Ledger: in}, func(Ledger) error { return nil })
+	is, err := c.Migrations(ctx, in)
+	if err == nil {
+		err = c.WithLedger(ctx, &config.Config{Ledger: in}, func(Ledger) error { return nil })
+	}
+	return is.Version, is.Newest, err
 }
 
 func (c Care) importInto(ctx context.Context, cfg *config.Config, in io.Reader) (err error) {
@@ -155,6 +186,3 @@ func removeLedger(path string) error {
 	}
 	return errors.Join(errs...)
 }
-
-// NewestLedger returns the newest version of a ledger in PostgreSQL that this program knows.
-func NewestLedger() int { return postgres.Newest() }

@@ -9,15 +9,12 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/problem"
 	"owlatsync/ledger"
-	"owlatsync/ledger/postgres"
 	"owlatsync/ledger/sqlite"
 )
 
 // Ledger is a ledger of any kind.
 type Ledger interface {
 	ledger.Store
-	// Backup copies the ledger to a new file while it may be used. If the file exists, the error matches fs.ErrExist.
-	Backup(ctx context.Context, file string) error
 	// SetBack makes the ledger one that is older than what was done with it.
 	SetBack(ctx context.Context) error
 	// Alive reports whether a run that is recorded as running goes on.
@@ -52,7 +49,7 @@ func (o Opener) Ledger(ctx context.Context, cfg *config.Config) (Ledger, error) 
 // is an error of usage.
 func (o Opener) Examine(ctx context.Context, cfg *config.Config) (ledger.Condition, error) {
 	if cfg.Ledger.Postgres() {
-		return postgres.Examine(ctx, postgres.Options{DSN: cfg.Ledger.DSN.Reveal(), ReadOnly: o.Reads}, cfg.Name)
+		return o.Databases.examine(ctx, databaseKey{cfg.Ledger.DSN, o.Reads}, cfg.Name)
 	}
 	is, err := sqlite.Examine(ctx, o.Drivers.SQLite, cfg.Ledger.Path)
 	if errors.Is(err, ledger.ErrNoFolder) {
@@ -78,7 +75,10 @@ func (o Opener) Need(ctx context.Context, cfg *config.Config) error {
 	if has || err != nil {
 		return err
 	}
-	return problem.Hint(fmt.Errorf("%w (%s)", ErrNoLedger, cfg.Ledger), "\"owlat-sync plan\" shows what a first run would do")
+	if cfg.Name == "" {
+		return problem.Hint(fmt.Errorf("%w (%s)", ErrNoLedger, cfg.Ledger), "\"owlat-sync plan\" shows what a first run would do")
+	}
+	return problem.Hint(fmt.Errorf("deployment %q: %w (%s)", cfg.Name, ErrNoLedger, cfg.Ledger), "\"owlat-sync plan --deployment %s\" shows what a first run would do", cfg.Name)
 }
 
 // WithLedger opens the ledger, calls do and closes it. Without a ledger it returns the error of Need.

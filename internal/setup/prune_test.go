@@ -78,6 +78,3 @@ func (unwritten) Alive(context.Context, ledger.Run) (bool, error) { return false
 func (unwritten) SetBack(context.Context) error {
 	return errors.New("a ledger in memory is never older")
 }
-func (unwritten) Backup(context.Context, string) error {
-	return errors.New("a ledger in memory has no file")
-}

@@ -64,23 +64,38 @@ func openWith(ctx context.Context, o Options, times lease.Timing) (*Database, er
 // ErrOutdated says that the schema is not up to date and that the user may not change it.
 var ErrOutdated = server.ErrOutdated
 
-// Newest returns the version of the schema that this program knows.
-func Newest() int { return server.Newest() }
+// Migrations tells the migrations that Migrate would make, those of River's tables too. It changes nothing.
+func Migrations(ctx context.Context, o Options) (m ledger.Migrations, err error) {
+	err = withServer(ctx, o, func(db *server.DB) (err error) {
+		m, err = db.Migrations(ctx)
+		return err
+	})
+	return m, err
+}
 
 // Migrate creates the schema or brings it up to date, with River's tables in it, and returns its versions before and after. It is safe
 // while other processes do the same, and while runs go on.
 func Migrate(ctx context.Context, o Options) (from, to int, err error) {
+	err = withServer(ctx, o, func(db *server.DB) (err error) {
+		from, to, err = db.Migrate(ctx)
+		return err
+	})
+	return from, to, err
+}
+
+// withServer connects for a migration, and calls do if the server can be relied on.
+func withServer(ctx context.Context, o Options, do func(*server.DB) error) error {
 	db, err := server.Connect(ctx, server.Options(o))
 	if err == nil {
 		defer db.Close()
 		if err = db.Check(ctx); err == nil {
-			from, to, err = db.Migrate(ctx)
+			err = do(db)
 		}
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("migrate ledger %s: %w", Masked(o.DSN), server.Explain(ctx, err))
+		return fmt.Errorf("migrate ledger %s: %w", Masked(o.DSN), server.Explain(ctx, err))
 	}
-	return from, to, nil
+	return nil
 }
 
 // Examine tells whether the ledger of a deployment is there and to which Owlat it belongs. It changes nothing. The ledger is missing
@@ -97,6 +112,14 @@ func Examine(ctx context.Context, o Options, name string) (is ledger.Condition, 
 	}
 	if err != nil {
 		return ledger.Condition{}, fmt.Errorf("open ledger %s: %w", Masked(o.DSN), server.Explain(ctx, err))
+	}
+	return is, nil
+}
+
+// Examine is the function of this name with the connections of the database.
+func (d *Database) Examine(ctx context.Context, name string) (is ledger.Condition, err error) {
+	if is, err = d.db.Examine(ctx, name); err != nil {
+		return ledger.Condition{}, fmt.Errorf("examine the ledger: %w", server.Explain(ctx, err))
 	}
 	return is, nil
 }

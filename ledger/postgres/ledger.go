@@ -8,9 +8,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"owlatsync/ledger"
 	"owlatsync/ledger/postgres/internal/entries"
 	"owlatsync/ledger/postgres/internal/entryrow"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // Ledger is the ledger of one deployment. Its methods are safe for concurrent use.
@@ -94,7 +94,7 @@ func (d *core) create(ctx context.Context, name string) (id int64, err error) {
 		return id, err
 	}
 	if d.ReadOnly {
-		return 0, ledger.ErrReadOnly
+		return 0, server.ErrReadOnly
 	}
 	err = d.Pool.QueryRow(ctx, d.SQL(`INSERT INTO @deployments AS d (name) VALUES ($1)
 		ON CONFLICT (name) DO UPDATE SET name = d.name RETURNING id`), name).Scan(&id)
@@ -125,16 +125,10 @@ func (l *Ledger) Close() error {
 // Unwritable returns why the ledger cannot be written, nil if it could be when it was opened.
 func (l *Ledger) Unwritable() error {
 	if l.db.ReadOnly {
-		return ledger.ErrReadOnly
+		return server.ErrReadOnly
 	}
 	return nil
 }
-
-// errBackup says how a ledger in PostgreSQL is backed up.
-var errBackup = errors.New("a ledger in PostgreSQL is backed up with the tools of PostgreSQL, such as pg_dump; \"owlat-sync ledger export\" writes one deployment to a file")
-
-// Backup always fails: the error names what does it.
-func (l *Ledger) Backup(context.Context, string) error { return errBackup }
 
 // numbers remembers the numbers of texts. The zero value knows none.
 type numbers struct {

@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/url"
 	"strings"
 	"sync"
@@ -170,12 +172,95 @@ func TestAServerThatLetsNobodyIn(t *testing.T) {
 		"the database of the ledger does not exist":                func(u *url.URL) { u.Path = "/nowhere" },
 		"the server does not let the user of the ledger in":        func(u *url.URL) { u.User = url.UserPassword("nobody_of_the_ledger", "verysecret") },
 		"the server of the ledger cannot be reached":               func(u *url.URL) { u.Host = "127.0.0.1:1,127.0.0.1:2" },
+		"refuses the connection: remove the parameter":             func(u *url.URL) { u.RawQuery += "&nonsense=1" },
 		"the server does not let the user of the ledger in: see t": func(u *url.URL) { u.User, u.RawQuery = url.User("nobody_of_the_ledger"), "sslmode=prefer" },
 	} {
 		got := said(change)
+		if strings.Count(got, "127.0.0.1:1 ") > 1 {
+			t.Errorf("the same is said twice: %q", got)
+		}
 		if !strings.Contains(got, want) || strings.ContainsAny(got, "\n\t") || strings.Contains(got, "verysecret") {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+}
+
+// TestAServerThatSaysNo answers what is not easily had of a real one: nothing is lost if one tries again.
+func TestAServerThatSaysNo(t *testing.T) {
+	t.Parallel()
+	for want, answer := range map[string]string{
+		"the server of the ledger is not as the URL wants it: see sslmode":          "N",
+		"the server of the ledger has no connection left for its user: raise max_c": "E\x00\x00\x00\x25SFATAL\x00C53300\x00Mtoo many of them\x00\x00",
+	} {
+		server, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = server.Close() })
+		go func() {
+			for {
+				conn, err := server.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = conn.Read(make([]byte, 1024))
+				_, _ = io.WriteString(conn, answer)
+				_ = conn.Close()
+			}
+		}()
+		mode := "disable"
+		if answer == "N" {
+			mode = "require"
+		}
+		_, err = Open(t.Context(), Options{DSN: "postgres://u:verysecret@" + server.Addr().String() + "/x?sslmode=" + mode})
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "verysecret") || !errors.Is(err, ledger.ErrAway) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// TestAServerThatTakesNoWrites says so, and not that a file cannot be written.
+func TestAServerThatTakesNoWrites(t *testing.T) {
+	t.Parallel()
+	dsn := migrated.Postgres(t) + "&default_transaction_read_only=on"
+	l := openLedger(t, openDatabase(t, dsn), "")
+	if err := l.Try(t.Context()); !errors.Is(err, ledger.ErrReadOnly) || !strings.Contains(err.Error(), "takes no writes") || strings.Contains(err.Error(), "file") {
+		t.Errorf("a write: %v", err)
+	}
+}
+
+// TestMigrationsAreNamedBeforeTheyAreMade by whoever may read, and who finds none needs no right to make any.
+func TestMigrationsAreNamedBeforeTheyAreMade(t *testing.T) {
+	t.Parallel()
+	dsn := testdb.Postgres(t)
+	of := func(m ledger.Migrations) (of map[string]int) {
+		of = make(map[string]int)
+		for _, one := range m.Missing {
+			if one.Name == "" || one.Version != of[one.Of]+1 {
+				t.Errorf("the migration %+v", one)
+			}
+			of[one.Of] = one.Version
+		}
+		return of
+	}
+	m, err := Migrations(t.Context(), Options{DSN: dsn, ReadOnly: true})
+	if got := of(m); err != nil || m.Version != 0 || m.Newest != server.Newest() || got["ledger"] != server.Newest() || got["river"] == 0 || len(got) != 2 {
+		t.Errorf("of a new ledger: %+v, %v", m, err)
+	}
+	if from, to, err := Migrate(t.Context(), Options{DSN: dsn}); from != 0 || to != m.Newest || err != nil {
+		t.Fatalf("from %d to %d: %v", from, to, err)
+	}
+	reads := dsn + "&default_transaction_read_only=on"
+	if m, err := Migrations(t.Context(), Options{DSN: reads}); len(m.Missing) > 0 || m.Version != m.Newest || err != nil {
+		t.Errorf("of one that is up to date: %+v, %v", m, err)
+	}
+	if from, to, err := Migrate(t.Context(), Options{DSN: reads}); from != to || err != nil {
+		t.Errorf("nothing is to be done: from %d to %d, %v", from, to, err)
+	}
+	administer(t, dsn, "DELETE FROM owlat_sync.river_migration WHERE version > 6", "DELETE FROM owlat_sync.ledger_version WHERE version > 1")
+	m, err = Migrations(t.Context(), Options{DSN: reads})
+	if err != nil || len(m.Missing) < 2 || m.Missing[0] != (ledger.Migration{Of: "river", Version: 7, Name: m.Missing[0].Name}) || m.Version != 1 {
+		t.Errorf("of an older one: %+v, %v", m, err)
 	}
 }
 

@@ -13,3 +13,8 @@ import (
 func Examine(ctx context.Context, driver, path string) (ledger.Condition, error) {
 	return dbfile.Examine(ctx, driver, path, migrations)
 }
+
+// Migrations tells the migrations that Open would make with the ledger at path. It changes nothing.
+func Migrations(ctx context.Context, driver, path string) (ledger.Migrations, error) {
+	return dbfile.Migrations(ctx, driver, path, migrations)
+}

@@ -3,6 +3,7 @@ package program
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -49,6 +50,19 @@ func (a *App) LoadSyncs(use config.Use) (*config.Config, []config.Sync, error) {
 	return cfg, syncs, err
 }
 
+// EachOf returns all deployments of the configuration if it has several and neither --deployment nor --sync chooses: for commands that can
+// look at all of them. Otherwise it returns nil, and LoadSyncs has what is chosen.
+func (a *App) EachOf(use config.Use) (*config.Set, error) {
+	if a.Deployment != "" || len(a.Syncs) > 0 {
+		return nil, nil
+	}
+	set, err := a.LoadSet(use)
+	if err != nil || len(set.Names()) < 2 {
+		return nil, err
+	}
+	return set, nil
+}
+
 // selectSyncs returns the syncs that --sync names in the order of the file, or all if it names none.
 func (a *App) selectSyncs(cfg *config.Config) ([]config.Sync, error) {
 	if len(a.Syncs) == 0 {
@@ -57,7 +71,7 @@ func (a *App) selectSyncs(cfg *config.Config) ([]config.Sync, error) {
 	wanted := make(map[string]bool, len(a.Syncs))
 	for _, name := range a.Syncs {
 		if cfg.Sync(name) == nil {
-			return nil, problem.Usage(fmt.Errorf("there is no sync %q in %s; it has: %s", name, a.ConfigPath, strings.Join(cfg.Names(), ", ")))
+			return nil, problem.Usage(fmt.Errorf("there is no sync %q in %s; it has: %s", name, a.Place(cfg), strings.Join(cfg.Names(), ", ")))
 		}
 		wanted[name] = true
 	}
@@ -91,6 +105,28 @@ func (a *App) LoadOwlat(cmd *cobra.Command) (*config.Config, error) {
 		return nil, problem.Usage(problem.Hint(err, "set %s and %s, or name a configuration file with --config", config.EnvURL, config.EnvAPIKey))
 	}
 	return cfg, adviseLoad(err)
+}
+
+// FileOf returns the file in which a deployment stands, named as the person names the configuration: that, or one in the folder of deployments.
+func (a *App) FileOf(cfg *config.Config) string {
+	whole, err := filepath.Abs(a.ConfigPath)
+	if err != nil || cfg.File == "" || cfg.File == whole {
+		return a.ConfigPath
+	}
+	file, err := filepath.Rel(filepath.Dir(whole), cfg.File)
+	if err != nil {
+		return cfg.File
+	}
+	return filepath.Join(filepath.Dir(a.ConfigPath), file)
+}
+
+// Place says where a deployment stands: its file, with its name if it is one of several in it.
+func (a *App) Place(cfg *config.Config) string {
+	file := a.FileOf(cfg)
+	if cfg.Name == "" || file != a.ConfigPath {
+		return file
+	}
+	return fmt.Sprintf("the deployment %q in %s", cfg.Name, file)
 }
 
 // Typed says how the person types commands, for advice.

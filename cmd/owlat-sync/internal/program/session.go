@@ -18,6 +18,9 @@ func (a *App) Opener() setup.Opener {
 	return setup.Opener{Drivers: a.Drivers, Stdin: a.stdin, UserAgent: a.UserAgent(), Logger: a.Log, Databases: &a.databases, Line: a.line}
 }
 
+// KeepDatabases makes ledgers in one database share its connections, also one after the other, until end is called.
+func (a *App) KeepDatabases() (end func()) { return a.databases.Keep() }
+
 // Care returns what fills, moves, puts back and migrates ledgers.
 func (a *App) Care() setup.Care { return setup.Care{Opener: a.Opener()} }
 
@@ -102,7 +105,7 @@ func (a *App) ExplainError(cfg *config.Config, sync string, err error) error {
 		return a.explainElsewhere(cfg, err)
 	}
 	if broken, ok := errors.AsType[*reconcile.SourceError](err); ok && broken.Rows == 0 && cfg.Sync(sync) != nil {
-		return problem.Hint(err, "look at the source of this sync in %s, from line %d on; \"%s\" tests it", a.ConfigPath, cfg.Sync(sync).Line, a.Typed().Command("check", sync))
+		return problem.Hint(err, "look at the source of this sync in %s, from line %d on; \"%s\" tests it", a.FileOf(cfg), cfg.Sync(sync).Line, a.Typed().Command("check", sync))
 	}
 	return setup.Advise(err, cfg.Owlat)
 }

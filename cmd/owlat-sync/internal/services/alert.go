@@ -54,7 +54,7 @@ func testAlerts(ctx context.Context, a *program.App, names []string) error {
 	if err != nil {
 		return err
 	}
-	chosen, err := chooseAlerts(a, cfg.Alerts, names)
+	chosen, err := chooseAlerts(a.Place(cfg), cfg.Alerts, names)
 	if err != nil {
 		return err
 	}
@@ -105,10 +105,10 @@ func tellTest(a *program.App, s alert.Subscription, err error) {
 	a.Printf("%s: sent\n", s.ID)
 }
 
-// chooseAlerts returns the channels with the names, or all if there are none.
-func chooseAlerts(a *program.App, all []config.Alert, names []string) ([]config.Alert, error) {
+// chooseAlerts returns the channels of a place in the configuration with the names, or all if there are none.
+func chooseAlerts(place string, all []config.Alert, names []string) ([]config.Alert, error) {
 	if len(all) == 0 {
-		return nil, problem.Usage(problem.Hint(fmt.Errorf("%s has no alerts", a.ConfigPath), "add the section \"alerts\", such as alerts: [{slack: {url: \"${SLACK_URL}\"}}]"))
+		return nil, problem.Usage(problem.Hint(fmt.Errorf("%s has no alerts", place), "add the section \"alerts\", such as alerts: [{slack: {url: \"${SLACK_URL}\"}}]"))
 	}
 	if len(names) == 0 {
 		return all, nil
@@ -121,7 +121,7 @@ func chooseAlerts(a *program.App, all []config.Alert, names []string) ([]config.
 	for _, name := range names {
 		i := slices.Index(known, name)
 		if i < 0 {
-			return nil, problem.Usage(fmt.Errorf("there is no channel %q in %s; it has: %s", name, a.ConfigPath, strings.Join(known, ", ")))
+			return nil, problem.Usage(fmt.Errorf("there is no channel %q in %s; it has: %s", name, place, strings.Join(known, ", ")))
 		}
 		chosen = append(chosen, all[i])
 	}

@@ -84,6 +84,9 @@ func theService(a *program.App, url, tokenFile string) (*caller.Caller, error) {
 	deployment := a.Deployment
 	if url == "" {
 		cfg, err := a.LoadConfig(config.UseService)
+		if errors.Is(err, config.ErrWhich) {
+			return nil, err
+		}
 		if err != nil {
 			return nil, problem.Hint(err, "--url or %s names a service without a configuration file", caller.EnvURL)
 		}

@@ -29,6 +29,7 @@ func (d *DB) Examine(ctx context.Context, name string) (is ledger.Condition, err
 	if err := d.worksWith(ctx, version); err != nil {
 		return is, err
 	}
+	is.Newer = version > len(steps)
 	if err := d.mayWrite(ctx); err != nil {
 		return is, err
 	}

@@ -5,10 +5,10 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,7 +30,7 @@ var embedded embed.FS
 const versionTable = "ledger_version"
 
 // ErrOutdated says that the schema is not up to date and that the user may not change it.
-var ErrOutdated = errors.New("the ledger must be brought up to date first: run \"owlat-sync ledger migrate\" as a user who may create the schema or owns it")
+var ErrOutdated = errors.New("the schema of the ledger is missing or older than this program, and this user may not change that: run \"owlat-sync ledger migrate\" as its owner")
 
 // Prepare makes sure that the server can be relied on and that the schema is one that this program works with.
 func (d *DB) Prepare(ctx context.Context) error {
@@ -44,14 +44,14 @@ func (d *DB) Prepare(ctx context.Context) error {
 	known := len(steps)
 	switch {
 	case is > known:
-		return d.worksWith(ctx, is)
+		if err := d.worksWith(ctx, is); err != nil {
+			return err
+		}
+		d.Log.Info("a newer version has brought the ledger up to date, and this program still works with it", "version", is, "known", known)
 	case is < known && d.ReadOnly:
 		return ErrOutdated
 	case is < known:
-		_, _, err := migrator{d}.migrate(ctx)
-		if StateOf(err) == StateDenied {
-			return fmt.Errorf("%w (%w)", ErrOutdated, err)
-		}
+		_, _, err := d.Migrate(ctx)
 		return err
 	}
 	return nil
@@ -83,7 +83,7 @@ func (d *DB) Check(ctx context.Context) error {
 	case commit == "off":
 		return errors.New("synchronous_commit is off for this user or database, so a crash of the server would lose what it has acknowledged, and people who opted out could be put back: turn it on")
 	case standby && !d.ReadOnly:
-		return errors.New("the server is a standby, which takes no writes: name the primary, such as with target_session_attrs=read-write")
+		return &worded{isStandby, ledger.ErrReadOnly, nil}
 	}
 	return nil
 }
@@ -101,8 +101,52 @@ func (d *DB) version(ctx context.Context) (is int, err error) {
 // migrationLock is the number of the lock that one migration has at a time: "OwlS" in ASCII.
 const migrationLock = 0x4f776c53
 
-// Migrate makes the missing migrations and returns the versions of the schema before and after.
-func (d *DB) Migrate(ctx context.Context) (from, to int, err error) { return migrator{d}.migrate(ctx) }
+// Migrations tells the migrations that are missing, River's first, as Migrate makes them. It waits while others migrate, and changes nothing.
+func (d *DB) Migrations(ctx context.Context) (m ledger.Migrations, err error) {
+	err = migrator{d}.alone(ctx, func(pgx.Tx) error {
+		m, err = d.missing(ctx)
+		return err
+	})
+	return m, err
+}
+
+func (d *DB) missing(ctx context.Context) (m ledger.Migrations, err error) {
+	m.Newest = len(steps)
+	if m.Version, err = d.version(ctx); err != nil {
+		return m, err
+	}
+	river, err := d.river()
+	if err != nil {
+		return m, err
+	}
+	made, err := river.ExistingVersions(ctx)
+	if err != nil {
+		return m, fmt.Errorf("see which migrations of River were made: %w", err)
+	}
+	for _, one := range river.AllVersions() {
+		if !slices.ContainsFunc(made, func(is rivermigrate.Migration) bool { return is.Version == one.Version }) {
+			m.Missing = append(m.Missing, ledger.Migration{Of: "river", Version: one.Version, Name: one.Name})
+		}
+	}
+	for i := m.Version; i < len(steps); i++ {
+		m.Missing = append(m.Missing, ledger.Migration{Of: "ledger", Version: i + 1, Name: steps[i].name})
+	}
+	return m, nil
+}
+
+// Migrate makes the missing migrations and returns the versions of the schema before and after. Without any it needs no right to change the
+// schema. ErrOutdated says that the user has no such right.
+func (d *DB) Migrate(ctx context.Context) (from, to int, err error) {
+	m, err := d.Migrations(ctx)
+	if err != nil || len(m.Missing) == 0 {
+		return m.Version, m.Version, err
+	}
+	from, to, err = migrator{d}.migrate(ctx)
+	if StateOf(err) == StateDenied {
+		err = fmt.Errorf("%w (%w)", ErrOutdated, err)
+	}
+	return from, to, err
+}
 
 // Newest is the version of the schema that this program knows.
 func Newest() int { return len(steps) }
@@ -131,7 +175,7 @@ func (d migrator) migrateLedger(ctx context.Context, t pgx.Tx) (from int, err er
 		return 0, err
 	}
 	for i := from; i < len(steps); i++ {
-		if _, err := t.Exec(ctx, d.SQL(steps[i])); err != nil {
+		if _, err := t.Exec(ctx, d.SQL(steps[i].sql)); err != nil {
 			return 0, fmt.Errorf("migration %d: %w", i+1, err)
 		}
 		if _, err := t.Exec(ctx, d.SQL("INSERT INTO @"+versionTable+" (version, made) VALUES ($1, now())"), i+1); err != nil {
@@ -195,7 +239,7 @@ func (d migrator) createSchema(ctx context.Context, t pgx.Tx) error {
 
 // migrateRiver brings River's tables up to date. A program that needs newer ones has a migration of the ledger, too, which may be empty.
 func (d migrator) migrateRiver(ctx context.Context) error {
-	m, err := rivermigrate.New(riverpgxv5.New(d.Pool), &rivermigrate.Config{Schema: d.Schema, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	m, err := d.river()
 	if err != nil {
 		return err
 	}
@@ -205,14 +249,23 @@ func (d migrator) migrateRiver(ctx context.Context) error {
 	return nil
 }
 
+// river returns what migrates River's tables.
+func (d *DB) river() (*rivermigrate.Migrator[pgx.Tx], error) {
+	return rivermigrate.New(riverpgxv5.New(d.Pool), &rivermigrate.Config{Schema: d.Schema, Logger: slog.New(slog.DiscardHandler)})
+}
+
+// step is a migration of the ledger.
+type step struct{ name, sql string }
+
 // steps are the migrations in their order.
 var steps = readSteps(embedded)
 
-func readSteps(files fs.FS) (steps []string) {
+func readSteps(files fs.FS) (steps []step) {
 	names, err := fs.Glob(files, "migrations/*.sql")
 	for i, name := range names {
 		var b []byte
-		if number, _, _ := strings.Cut(strings.TrimPrefix(name, "migrations/"), "_"); err == nil {
+		number, what, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(name, "migrations/"), ".sql"), "_")
+		if err == nil {
 			var n int
 			if n, err = strconv.Atoi(number); err == nil && n != i+1 {
 				err = fmt.Errorf("migration %s is not the next", name)
@@ -224,7 +277,7 @@ func readSteps(files fs.FS) (steps []string) {
 		if err != nil {
 			panic(err) // the program was built of broken files
 		}
-		steps = append(steps, string(b))
+		steps = append(steps, step{strings.ReplaceAll(what, "_", " "), string(b)})
 	}
 	return steps
 }

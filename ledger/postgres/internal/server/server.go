@@ -20,6 +20,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"owlatsync/ledger"
 )
 
 // DefaultSchema is the schema of a DSN that names none.
@@ -136,7 +138,7 @@ func parse(o Options) (*pgxpool.Config, string, error) {
 func SplitDSN(dsn string) (rest, schema string, err error) {
 	u, err := url.Parse(dsn)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return "", "", errors.New("the ledger is no URL such as postgres://user@host/database?schema=" + DefaultSchema)
+		return "", "", fmt.Errorf("%w: it is none such as postgres://user@host/database?schema=%s", ledger.ErrBadURL, DefaultSchema)
 	}
 	query := u.Query()
 	schema = query.Get("schema")
@@ -144,7 +146,7 @@ func SplitDSN(dsn string) (rest, schema string, err error) {
 		schema = DefaultSchema
 	}
 	if !schemaName.MatchString(schema) || strings.HasPrefix(schema, "pg_") {
-		return "", "", fmt.Errorf("the schema %q of the ledger is no plain name: use lower-case letters, digits and underscores", schema)
+		return "", "", fmt.Errorf("%w: the schema %q is no plain name, which has lower-case letters, digits and underscores", ledger.ErrBadURL, schema)
 	}
 	query.Del("schema")
 	u.RawQuery = query.Encode()
@@ -172,7 +174,7 @@ func Masked(dsn string) string {
 func withoutSecrets(err error) error {
 	if parse, ok := errors.AsType[*pgconn.ParseConfigError](err); ok {
 		_, what, _ := strings.Cut(parse.Error(), "`: ") // behind the DSN, in which no such quote can be
-		return fmt.Errorf("the ledger's DSN cannot be read: %s", what)
+		return fmt.Errorf("%w: %s", ledger.ErrBadURL, what)
 	}
 	return err
 }

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"owlatsync/ledger"
 )
 
 // Durability says when a transaction must survive a crash of the server.
@@ -35,7 +33,7 @@ const EndTimeout = 8 * time.Second
 // Transact runs fn in one transaction on any rows.
 func (d *DB) Transact(ctx context.Context, how Durability, fn func(pgx.Tx, context.Context) error) error {
 	if d.ReadOnly {
-		return ledger.ErrReadOnly
+		return ErrReadOnly
 	}
 	beginning, cancel := context.WithTimeout(ctx, StatementTimeout)
 	raw, err := d.Pool.BeginTx(beginning, pgx.TxOptions{BeginQuery: how.beginning()})

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"owlatsync/ledger"
 )
@@ -85,4 +87,62 @@ func writable(folder string) error {
 	}
 	_, err = f.Write(make([]byte, 4096))
 	return errors.Join(err, f.Close(), os.Remove(f.Name()))
+}
+
+// Migrations tells the migrations that Open would make with the ledger at path. It changes nothing.
+func Migrations(ctx context.Context, driver, path string, schema fs.FS) (ledger.Migrations, error) {
+	m, err := missing(ctx, driver, path, schema)
+	if err != nil {
+		return ledger.Migrations{}, fmt.Errorf("examine ledger %s: %w", path, Explain(ctx, err))
+	}
+	return m, nil
+}
+
+func missing(ctx context.Context, driver, path string, schema fs.FS) (m ledger.Migrations, err error) {
+	file, err := locate(path)
+	if err != nil {
+		return m, err
+	}
+	if _, err := os.Stat(file); err == nil {
+		if m.Version, err = versionOf(ctx, driver, file, schema); err != nil {
+			return m, err
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return m, err
+	}
+	names, err := fs.Glob(schema, "*.sql")
+	for _, name := range names {
+		number, what, _ := strings.Cut(strings.TrimSuffix(name, ".sql"), "_")
+		n, err := strconv.Atoi(number)
+		if err != nil {
+			continue
+		}
+		m.Newest = max(m.Newest, n)
+		if n > m.Version {
+			m.Missing = append(m.Missing, ledger.Migration{Of: "ledger", Version: n, Name: strings.ReplaceAll(what, "_", " ")})
+		}
+	}
+	return m, err
+}
+
+// versionOf returns the version of the ledger in the file, 0 if the file is empty.
+func versionOf(ctx context.Context, driver, file string, schema fs.FS) (version int, err error) {
+	if err := unmixed(ctx, driver, file); err != nil {
+		return 0, err
+	}
+	reading, err := newConnector(driver, file, readerPragmas)
+	if err != nil {
+		return 0, err
+	}
+	w := newWriter(reading)
+	defer func() { err = errors.Join(err, w.close()) }()
+	newest, err := newestOf(schema)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := inspect(ctx, file, w.db, newest); err != nil {
+		return 0, err
+	}
+	err = w.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
+	return version, err
 }
