@@ -43,8 +43,9 @@ type runLine struct {
 	Mode     string            `json:"mode"`
 	Started  *time.Time        `json:"started,omitempty"`  // absent if it never began: it is queued, or was cancelled before
 	Finished *time.Time        `json:"finished,omitempty"` // absent while it runs or if its process died
-	Heard    *time.Time        `json:"heard,omitempty"`    // when it was last known to go on, if it broke off
+	Heard    *time.Time        `json:"heard,omitempty"`    // when it was last known to go on, if it goes on or broke off
 	Status   string            `json:"status"`
+	Stage    string            `json:"stage,omitempty"` // what it did then, if it goes on
 	Message  string            `json:"message,omitempty"`
 	Report   *owlatsync.Report `json:"report,omitempty"`
 }
@@ -86,8 +87,12 @@ func newRunLine(r ledger.Run) runLine {
 	if !r.Finished.IsZero() {
 		l.Finished = &r.Finished
 	}
-	if r.Status == ledger.StatusDied && !r.Heartbeat.IsZero() {
+	goesOn := r.Status == ledger.StatusRunning || r.Status == ledger.StatusWaiting
+	if (goesOn || r.Status == ledger.StatusDied) && !r.Heartbeat.IsZero() {
 		l.Heard = &r.Heartbeat
+	}
+	if goesOn {
+		l.Stage = string(r.Stage)
 	}
 	return l
 }
@@ -150,6 +155,8 @@ func Status(to To, st standing.Sync, typed Typed) error {
 	switch last := s.Runs[0]; {
 	case last.Status == string(ledger.StatusDied):
 		to.printf("  the latest broke off%s: %s; the next run goes on from what is recorded\n", heard(st.Runs[0]), last.Message)
+	case last.Stage != "" && last.Heard != nil:
+		to.printf("  the latest goes on, in the stage %q, as it told %s; its record is brought up to date every ten seconds\n", last.Stage, words.Clock(*last.Heard))
 	case last.Message != "" && last.Status != string(ledger.StatusHeld):
 		to.printf("  the latest ended with: %s\n", last.Message)
 	}

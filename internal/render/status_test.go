@@ -27,6 +27,7 @@ func TestStatus(t *testing.T) {
 	broken.Rows, broken.InStep, broken.Turned = 13, 12, 10
 	broken.Outcomes[owlatsync.Invalid], broken.Outcomes[owlatsync.Duplicate], broken.Outcomes[owlatsync.Unchanged] = 10, 1, 2
 	spoilt := ledger.Run{ID: 4, Sync: "users", Mode: "run", Started: started, Finished: started, Status: ledger.StatusFailedRows, Message: "10 of the 12 rows", Report: broken}
+	going := ledger.Run{ID: 7, Sync: "users", Mode: "run", Started: started, Heartbeat: started.Add(20 * time.Second), Status: ledger.StatusRunning, Stage: ledger.StageApplying, Report: report}
 	queued := ledger.Run{ID: 6, Sync: "users", Mode: "run", Status: ledger.StatusQueued}
 	cancelled := ledger.Run{ID: 5, Sync: "users", Mode: "run", Finished: started, Status: ledger.StatusCancelled}
 	for _, test := range []struct {
@@ -54,6 +55,12 @@ func TestStatus(t *testing.T) {
 			"  2    " + at + "       -    died       -        -        -          -       -           -         -",
 			"  the latest broke off at " + words.Clock(started.Add(10*time.Minute)) + " or soon after: its process was killed; the next run goes on from what is recorded",
 		}, `"heard":"2026-03-01T12:10:00Z","status":"died","message":"its process was killed"`},
+		{"goes on", standing.Sync{Known: true, Rows: ledger.Standing{Entries: 12, Applied: 12}, Runs: []ledger.Run{going}}, []string{
+			"users: the ledger knows 12 rows: 12 in step, 0 failing",
+			"  run              started    took   status    rows  created  updated  unchanged  failed  unsendable  requests",
+			"  7    " + at + "       -  running      12       10        0          0       0           0        11",
+			"  the latest goes on, in the stage \"applying\", as it told " + words.Clock(started.Add(20*time.Second)) + "; its record is brought up to date every ten seconds",
+		}, `"heard":"2026-03-01T12:00:20Z","status":"running","stage":"applying","report":{`},
 		{"never began", standing.Sync{Known: true, Rows: ledger.Standing{Entries: 12, Applied: 12}, Runs: []ledger.Run{queued, cancelled, run}}, []string{
 			"users: the ledger knows 12 rows: 12 in step, 0 failing",
 			"  run              started    took     status    rows  created  updated  unchanged  failed  unsendable  requests",
