@@ -150,6 +150,9 @@ func (p *Postgres) ping() error {
 // Crash ends the server at once, as if its process had been killed: nobody is told, and the next start recovers.
 func (p *Postgres) Crash() { p.process.End(syscall.SIGQUIT, 5*time.Second) }
 
+// Ended reports whether the server has ended.
+func (p *Postgres) Ended() bool { return p.process.Ended() }
+
 // Restart ends the server in an orderly way and starts it again.
 func (p *Postgres) Restart() error {
 	p.process.End(syscall.SIGINT, 20*time.Second)
