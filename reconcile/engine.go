@@ -103,6 +103,8 @@ type RunOptions struct {
 	Run int64
 	// Turn lets runs of other syncs have their turn while this one goes on; nil: they wait for its end.
 	Turn Turn
+	// Seat lets the run wait while too many others read and compare; nil: it never waits for that.
+	Seat Seat
 	// Keys, if there are any, lets the run read just the rows with these keys, and those that hold their addresses. Nothing follows from
 	// a key that no row has. Rows that fail are remembered, as by a run of changes. The run reads its source as if there were no Keys if
 	// Full is set, if the source is not Keyed, before the first run of the sync that came to its end, or if the ledger is older than what

@@ -91,9 +91,9 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, o PlanOptions, full bool
 // must close it in any case.
 func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision) error, record func(ledger.Record) error) (*plan.Plan, error) {
 	before := w.counter.Counts().Total // --full has listed
-	asker := w.asker()
+	defer w.seat.leave()
 	needs := plan.Needs{
-		Policies: w.policies, Ledger: w.reader, Contacts: asker, Place: &w.engine.place, Tell: w.tell, Notes: &w.reading.again, Each: each,
+		Policies: w.policies, Ledger: w.reader, Contacts: unseated{w.asker(), &w.seat}, Place: &w.engine.place, Tell: w.tell, Notes: &w.reading.again, Each: each,
 		Clock: w.client.ServerTime, Adopted: true, Partial: !part.Whole(), Reading: w.reading.told, Entries: w.reading.bookmark.Entries + w.reading.made,
 	}
 	if w.reading.times > 1 { // later stretches of a run try no row again that has failed in it
@@ -110,6 +110,9 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 	needs.Unsettled = w.unsettled
 	if !w.reading.changes {
 		needs.Adopted = state.Adopted
+	}
+	if err := w.seat.take(ctx); err != nil {
+		return plan.New(needs).Make(ctx, nil, err)
 	}
 	w.tell.Stage(ledger.StageReading)
 	planner := plan.New(needs)
@@ -141,6 +144,7 @@ func (w *work) settle(ctx context.Context, record func(ledger.Record) error) err
 		return readLedger(err)
 	}
 	if state.Open {
+		w.seat.leave()
 		w.unsettled, err = w.asker().Settle(ctx, record)
 	}
 	w.settled = err == nil
@@ -149,24 +153,14 @@ func (w *work) settle(ctx context.Context, record func(ledger.Record) error) err
 
 // scan reads all rows or only the changed ones, as decided in w.reading.
 func (w *work) scan(ctx context.Context, part owlatsync.Part, end func(step.Decision)) (*scan.Scan, error) {
-	needs := scan.Needs{Policies: w.policies, Ledger: w.reader, Place: &w.engine.place, Tell: w.tell, End: end, Spoilt: w.reading.again.Spoilt, Rows: w.rows(ctx), Later: w.reading.times > 1}
+	needs := scan.Needs{Policies: w.policies, Ledger: w.reader, Place: &w.engine.place, Tell: w.tell, End: end, Spoilt: w.reading.again.Spoilt, Rows: w.reading.rows(ctx, w.sync.Source), Later: w.reading.times > 1}
+	defer w.seat.read(func() int { return w.tell.State().Rows })()
 	if !w.reading.changes {
 		return scan.Full(ctx, needs)
 	}
 	scanned, err := scan.Changes(ctx, needs, &w.reading.scan, slices.Concat(w.reading.named(), part.Only))
 	w.reading.told.From = w.reading.scan.From
 	return scanned, err
-}
-
-// rows streams the rows that this run reads.
-func (w *work) rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
-	switch r := w.reading; {
-	case r.picked != nil:
-		return r.picked.Pick(ctx, func(ctx context.Context) ([]string, error) { return r.scan.Again(ctx) })
-	case r.source == nil:
-		return w.sync.Source.Rows(ctx)
-	}
-	return w.reading.source.Scan(ctx, &w.reading.scan)
 }
 
 // batchSize is how many steps or records are handed to the ledger at once.

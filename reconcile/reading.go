@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"time"
@@ -128,6 +129,17 @@ func (a asked) onlyKeys(ctx context.Context) (*reading, error) {
 		r.told.NextFull = b.NextFull(s.FullEvery)
 	}
 	return r, nil
+}
+
+// rows streams the rows that the run reads.
+func (r *reading) rows(ctx context.Context, all Source) iter.Seq2[*owlatsync.Row, error] {
+	switch {
+	case r.picked != nil:
+		return r.picked.Pick(ctx, func(ctx context.Context) ([]string, error) { return r.scan.Again(ctx) })
+	case r.source == nil:
+		return all.Rows(ctx)
+	}
+	return r.source.Scan(ctx, &r.scan)
 }
 
 // named returns the keys of rows that are read whether or not they changed, besides those that other rows lead to.

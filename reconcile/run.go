@@ -37,6 +37,7 @@ type work struct {
 	free     context.CancelCauseFunc // of the present lock's context
 	reading  *reading
 	asking   *ask.Asker
+	seat     seat
 	run      ledger.Run
 	soFar    apply.SoFar // what the stretches of the run have in common
 
@@ -74,6 +75,11 @@ func (e *Engine) run(ctx context.Context, s *Sync, o RunOptions, held int64) (re
 	if err != nil {
 		return nil, err
 	}
+	w.seat = seat{of: o.Seat, stop: o.Stop}
+	if err := w.seat.take(ctx); err != nil {
+		return nil, err
+	}
+	defer w.seat.leave()
 	w.claim = ledger.Claim{Purpose: fmt.Sprintf("run of sync %q", s.Name), Deployment: e.client.BaseURL()}
 	if w.lock, err = e.acquire(ctx, w.claim); err != nil {
 		return nil, err
@@ -213,6 +219,7 @@ func (w looking) again(ctx context.Context, asked bool, record func(ledger.Recor
 	if !state.SetBack.IsZero() {
 		w.engine.log.Warn("the ledger is older than what was done", "sync", w.sync.Name, "noticed", state.SetBack)
 	}
+	w.seat.leave()
 	if err := w.settle(ctx, record); err != nil {
 		return err
 	}

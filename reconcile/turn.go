@@ -56,21 +56,12 @@ func (w waiting) wait(ctx context.Context, o RunOptions) error {
 func (w waiting) goOn(ctx context.Context, o RunOptions) error {
 	w.free(nil) // of the lock before
 	ctx, w.free = context.WithCancelCause(ctx)
-	there, heard := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(heard)
-		select {
-		case <-o.Stop:
-			w.free(ErrInterrupted)
-		case <-there:
-		}
-	}()
+	there := heed(o.Stop, w.free)
 	err := o.Turn.Yield(ctx)
 	if err == nil {
 		err = w.relock(ctx)
 	}
-	close(there)
-	<-heard
+	there()
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}

@@ -15,6 +15,7 @@ import (
 	"owlatsync/internal/events"
 	"owlatsync/internal/feedback"
 	"owlatsync/internal/problem"
+	"owlatsync/internal/seats"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/telemetry"
 	"owlatsync/internal/vitals"
@@ -26,6 +27,7 @@ type Options struct {
 	Opener  setup.Opener
 	Metrics *telemetry.Metrics // nil: nothing is counted
 	Traces  *telemetry.Traces  // nil: none are sent
+	Seats   *seats.Room        // of all deployments of the process; nil: any number of runs read at once
 	// Shared is set if several nodes share the deployment: schedules, write-backs, alerts and pruning are then not the home's work.
 	Shared bool
 	// Held returns why the home may not work any more, nil while it may. It is asked right before each request that is sent for others. Nil: it

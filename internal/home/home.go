@@ -90,7 +90,7 @@ func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
 		Wake: h.syncs.wake, Logger: h.log,
 		Watch: func(sync config.Sync) (wake.Watcher, func() error, error) { return h.session.Watch(sync) },
 	})
-	h.syncs.runner.astray = h.waker.Astray
+	h.syncs.runner.astray, h.syncs.runner.seats = h.waker.Astray, h.o.Seats
 	if h.own {
 		h.d.SetLine(h)
 	}

@@ -10,6 +10,7 @@ import (
 	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/events"
+	"owlatsync/internal/seats"
 	"owlatsync/internal/turns"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
@@ -28,6 +29,7 @@ type runner struct {
 	watch func(ctx context.Context, sync string, run int64) (context.Context, []func(progress.Value))
 	// astray hears of syncs whose run of keys found none of them; nil: nobody.
 	astray func(sync string)
+	seats  *seats.Room // nil: any number of runs read at once
 	// read hears of syncs whose run has read its source; nil: nobody.
 	read func(sync string)
 }
@@ -56,6 +58,9 @@ func (r *runner) Run(ctx context.Context, j *turns.Job) (again bool, err error) 
 		}
 	}
 	o := reconcile.RunOptions{Stop: j.Stop, Full: j.Full, Part: j.Part, Keys: j.Keys, Run: j.Run, Turn: j}
+	if r.seats != nil {
+		o.Seat = r.seats.Seat(j.Since)
+	}
 	if j.Approves != 0 {
 		err = r.approve(ctx, sync, j, o, observe)
 	} else {
@@ -71,7 +76,7 @@ func (r *runner) Run(ctx context.Context, j *turns.Job) (again bool, err error) 
 	if errors.Is(err, reconcile.ErrHeld) {
 		j.Held()
 	}
-	if !began && err != nil && ctx.Err() == nil && !errors.Is(err, ledger.ErrLocked) {
+	if !began && err != nil && ctx.Err() == nil && !errors.Is(err, ledger.ErrLocked) && !errors.Is(err, reconcile.ErrInterrupted) {
 		r.log.ErrorContext(ctx, "the run could not begin", "sync", j.Sync, "why", j.Why, "error", err, hintOf(err))
 	}
 	return mayPass(ctx, err), err

@@ -19,6 +19,7 @@ import (
 	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/events"
+	"owlatsync/internal/seats"
 	"owlatsync/ledger"
 	"owlatsync/ledger/memory"
 	"owlatsync/owlat"
@@ -35,8 +36,9 @@ type town struct {
 	key    string
 	ledger *memory.Ledger
 	topic  string
-	had    *had // nil: each life has its own
-	when   bool // the topic has a column of consents
+	had    *had        // nil: each life has its own
+	when   bool        // the topic has a column of consents
+	seats  *seats.Room // nil: any number of runs read at once
 
 	mu      sync.Mutex
 	sources map[string]*people
@@ -48,10 +50,19 @@ type people struct {
 	rows  map[string]owlatsync.Row
 	down  error // why the source cannot be read; nil: it can
 	reads int
+	// around stands between the rows and their reader; nil: nothing does.
+	around func(iter.Seq2[*owlatsync.Row, error]) iter.Seq2[*owlatsync.Row, error]
 }
 
 // Rows implements reconcile.Source.
 func (p *people) Rows(context.Context) iter.Seq2[*owlatsync.Row, error] {
+	if p.around != nil {
+		return p.around(p.all())
+	}
+	return p.all()
+}
+
+func (p *people) all() iter.Seq2[*owlatsync.Row, error] {
 	p.mu.Lock()
 	p.reads++
 	rows, down := slices.SortedFunc(maps.Values(p.rows), func(a, b owlatsync.Row) int { return strings.Compare(a.Key, b.Key) }), p.down
@@ -178,6 +189,7 @@ func (w *town) start(t *testing.T, all ...config.Sync) *process {
 	hub := events.NewHub()
 	p.told, _ = hub.Subscribe(events.Filter{Kinds: []events.Kind{events.Ended, events.Held, events.Started, events.Paused}})
 	p.syncs = newSyncs(bookOf{p.book}, p, hub, slog.New(slog.DiscardHandler))
+	p.runner.seats = w.seats
 	if w.had != nil {
 		p.had = w.had
 	}

@@ -167,12 +167,13 @@ var table = map[string][]string{
 	"/internal/home": {
 		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/internal/alert", "/internal/api", "/internal/config", "/internal/events",
 		"/internal/exitcode", "/internal/feedback", "/internal/problem", "/internal/schedule", "/internal/setup", "/internal/standing",
-		"/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback",
+		"/internal/seats", "/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback",
 	},
 	"/internal/serve": {
 		"/ledger", "/ledger/postgres", "/internal/access", "/internal/api", "/internal/cluster", "/internal/config", "/internal/events", "/internal/home", "/internal/problem",
-		"/internal/setup", "/internal/sourcedsn", "/internal/telemetry", "/internal/turns", "github.com/gofrs/flock", "golang.org/x/sys/unix",
+		"/internal/seats", "/internal/setup", "/internal/sourcedsn", "/internal/telemetry", "/internal/turns", "github.com/gofrs/flock", "golang.org/x/sys/unix",
 	},
+	"/internal/seats":      {},
 	"/internal/turns":      {"/", "/ledger", "/reconcile", "/internal/events"},
 	"/internal/cluster":    {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/events", "/internal/schedule", "/internal/turns", "github.com/jackc/pgx/v5", "github.com/riverqueue/river"},
 	"/internal/setup":      {"/", "/owlat", "/internal/errand", "/ledger", "/ledger/postgres", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},

@@ -16,6 +16,7 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/home"
 	"owlatsync/internal/problem"
+	"owlatsync/internal/seats"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/telemetry"
 )
@@ -52,6 +53,7 @@ type service struct {
 	notify  Notifier
 	metrics *telemetry.Metrics
 	traces  *telemetry.Traces
+	seats   *seats.Room
 	gate    *access.Gate
 	api     *api.API
 	front   *front
@@ -69,7 +71,7 @@ type service struct {
 // time that the configuration sets; the end of ctx aborts them. It fails if the service cannot begin or, later, if it can no longer
 // listen. One of several deployments that cannot be opened is left out, and the others go on.
 func Run(ctx context.Context, set *config.Set, o Options, signals Signals) (err error) {
-	s := &service{o: o, log: o.Opener.Logger, notify: NewNotifier(o.Lookup), set: set}
+	s := &service{o: o, log: o.Opener.Logger, notify: NewNotifier(o.Lookup), set: set, seats: seats.New(0)}
 	if err := check(set); err != nil {
 		return err
 	}
@@ -153,7 +155,7 @@ func (s *service) newWay(ctx context.Context) (Way, error) {
 
 // options returns what the home of a deployment is made with.
 func (s *service) options(cfg *config.Config) home.Options {
-	o := home.Options{Opener: s.o.Opener, Metrics: s.metrics.Of(cfg.Name), Traces: s.traces.Of(cfg.Name)}
+	o := home.Options{Opener: s.o.Opener, Metrics: s.metrics.Of(cfg.Name), Traces: s.traces.Of(cfg.Name), Seats: s.seats}
 	if cfg.Name != "" {
 		o.Opener.Logger = s.log.With("deployment", cfg.Name)
 	}

@@ -98,6 +98,9 @@ func (q *Queue) submit(r Request) bool {
 		tell(r.askers, Outcome{Run: r.Run})
 		return true
 	}
+	if r.Since.IsZero() {
+		r.Since = time.Now()
+	}
 	if a := q.active[r.Sync]; a != nil && r.Run != 0 && a.Run == r.Run {
 		a.share(r)
 		return true // it has begun meanwhile

@@ -8,6 +8,7 @@ package turns
 
 import (
 	"slices"
+	"time"
 
 	"owlatsync"
 )
@@ -28,6 +29,8 @@ const (
 type Request struct {
 	Sync string
 	Why  Why
+	// Since is when it was asked for; zero: now. Of requests that become one the earliest counts.
+	Since time.Time
 	// Keys names the rows that have changed; empty: any. Only of a request without a number.
 	Keys []string
 	Full bool           // Owlat's contacts are listed, and what was changed there is set right
@@ -63,6 +66,9 @@ func (r *Request) ofPartOf(other *Request) bool {
 func (r *Request) share(other Request) {
 	r.askers = append(slices.Clip(r.askers), other.askers...)
 	r.own = r.own || other.own
+	if other.Since.Before(r.Since) {
+		r.Since = other.Since
+	}
 }
 
 // join takes another request without a number into r, which has none either and is for the same part.

@@ -20,7 +20,7 @@ func WatchMemory(pid int) func() int64 {
 		for {
 			select {
 			case <-tick.C:
-				peak = max(peak, highWater(pid))
+				peak = max(peak, HighWater(pid))
 			case <-done:
 				result <- peak
 				return
@@ -33,8 +33,8 @@ func WatchMemory(pid int) func() int64 {
 	}
 }
 
-// highWater returns VmHWM of a process in KB, 0 where it cannot be read.
-func highWater(pid int) int64 {
+// HighWater returns the most memory of a process that has been resident so far, in KB; 0 where it cannot be read.
+func HighWater(pid int) int64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0

@@ -22,8 +22,7 @@ type Size struct {
 	Syncs       int           // of the one deployment that has many
 	Each        int           // contacts of each of those
 	Nodes       int           // that serve
-	Every       time.Duration // how often those of all deployments are due while the nodes are busy: about as often as they can make the runs
-	Often       time.Duration // how often those of the one deployment are, likewise
+	Every       time.Duration // how often every sync is due while the nodes are busy: about as often as they can make the runs
 	Calm        time.Duration // how long the nodes are watched without work
 	Busy        time.Duration // how long they are watched with it
 	Settle      time.Duration // how long they may take to come to rest
@@ -31,8 +30,8 @@ type Size struct {
 
 // Short is the size of the part that belongs to the others, Long that of the part LongName.
 var (
-	Short = Size{Deployments: 200, Contacts: 250, Syncs: 50, Each: 250, Nodes: 3, Every: 10 * time.Second, Often: 5 * time.Second, Calm: 15 * time.Second, Busy: 40 * time.Second, Settle: 5 * time.Minute}
-	Long  = Size{Deployments: 200, Contacts: 50_000, Syncs: 50, Each: 2_000, Nodes: 3, Every: 20 * time.Second, Often: 10 * time.Second, Calm: 20 * time.Second, Busy: 150 * time.Second, Settle: 20 * time.Minute}
+	Short = Size{Deployments: 200, Contacts: 250, Syncs: 50, Each: 250, Nodes: 3, Every: 10 * time.Second, Calm: 15 * time.Second, Busy: 40 * time.Second, Settle: 5 * time.Minute}
+	Long  = Size{Deployments: 200, Contacts: 50_000, Syncs: 50, Each: 2_000, Nodes: 3, Every: 20 * time.Second, Calm: 20 * time.Second, Busy: 150 * time.Second, Settle: 20 * time.Minute}
 )
 
 // LongName is the name of the long form.
@@ -46,11 +45,11 @@ const (
 
 const intro = `%s deployments with one sync of %s contacts each, and one deployment with %d syncs of %s contacts, on %d nodes: processes of ` + "`owlat-sync serve`" + `
 on one machine, which share its processors with PostgreSQL (with fsync) and with the Owlats, whose limit is lifted. *Idle*: nothing is due, and no deployment
-is at home anywhere. *At home*: every deployment has a home, because it looks for changes by itself (` + "`poll`" + `), and there are none. *Busy*: every deployment
-is due every %s; all the while rows change and appear in every fifth of them. *%d syncs*: those of the one deployment are due every %s, and nothing else is.
+is at home anywhere. *At home*: every deployment has a home, because it looks for changes by itself (` + "`poll`" + `), and there are none. *Busy*: every sync
+of either kind is due every %s; all the while rows change and appear in every fifth of them.
 
-A wait is the time from when a sync is due to when its run begins. Its fair share is the time in which every sync of its kind could begin once: how many there are,
-times the time watched, over the runs that began. ` + "`make bench PARTS=%s`" + ` has %s contacts in each deployment.`
+A wait is the time from when a sync is due to when its run begins. The fair share is the time in which every one of those syncs could begin once: how many there are,
+times the time watched, over the runs of them that began. ` + "`make bench PARTS=%s`" + ` has %s contacts in each deployment.`
 
 // Measure returns the part of the benchmarks with that size.
 func Measure(size Size) func(ctx context.Context, log io.Writer) (findings.Section, error) {
@@ -69,12 +68,12 @@ func Measure(size Size) func(ctx context.Context, log io.Writer) (findings.Secti
 
 // result is what was measured.
 type result struct {
-	Sizes                   []tableSize
-	Idle, Home, Busy, Lists load
-	Begin                   time.Duration // until all nodes serve
-	Spread                  []share       // by node
-	Single, Many            waits         // of deployments with one sync, and of the syncs of the one with many
-	Entries                 int
+	Sizes             []tableSize
+	Idle, Home, Busy  load
+	Begin             time.Duration // until all nodes serve
+	Spread            []share       // by node
+	Single, Many, All waits         // of deployments with one sync, of the syncs of the one with many, and of both
+	Entries           int
 }
 
 func measure(ctx context.Context, log io.Writer, size Size) (r result, err error) {
@@ -107,7 +106,7 @@ func measure(ctx context.Context, log io.Writer, size Size) (r result, err error
 	if r.Sizes, r.Entries, err = (watcher{w}).sizes(ctx); err != nil {
 		return r, err
 	}
-	for _, phase := range []func(context.Context, *result) error{phases{w}.idle, phases{w}.busy, phases{w}.lists, phases{w}.atHome} {
+	for _, phase := range []func(context.Context, *result) error{phases{w}.idle, phases{w}.busy, phases{w}.atHome} {
 		if err := phase(ctx, &r); err != nil {
 			return r, err
 		}
@@ -127,7 +126,7 @@ type phases struct{ *world }
 // idle watches nodes that have nothing to do.
 func (w phases) idle(ctx context.Context, r *result) (err error) {
 	began := time.Now()
-	if err := w.start(ctx, plan{single: "every " + far, lists: "every " + far}); err != nil {
+	if err := w.start(ctx, plan{every: far}); err != nil {
 		return err
 	}
 	r.Begin = time.Since(began)
@@ -139,15 +138,18 @@ func (w phases) idle(ctx context.Context, r *result) (err error) {
 		return err
 	}
 	fmt.Fprintf(w.log, "idle: %s\n", r.Idle)
+	if err := watcher(w).printConnections(ctx); err != nil {
+		return err
+	}
 	if r.Idle.Homes != 0 {
 		return fmt.Errorf("%.1f deployments are at home while nothing is due", r.Idle.Homes)
 	}
-	return w.stop(ctx)
+	return w.stop(ctx, &r.Idle)
 }
 
 // atHome watches nodes whose deployments are all at home.
 func (w phases) atHome(ctx context.Context, r *result) (err error) {
-	if err := w.start(ctx, plan{single: "every " + far, lists: "every " + far, poll: far}); err != nil {
+	if err := w.start(ctx, plan{every: far, poll: far}); err != nil {
 		return err
 	}
 	if err := watcher(w).rest(ctx); err != nil {
@@ -160,51 +162,37 @@ func (w phases) atHome(ctx context.Context, r *result) (err error) {
 	if want := float64(w.size.Deployments + 1); r.Home.Homes < want*0.99 {
 		return fmt.Errorf("%.1f of %.0f deployments are at home, though all look for changes", r.Home.Homes, want)
 	}
-	return w.stop(ctx)
+	return w.stop(ctx, &r.Home)
 }
 
 // busy watches nodes that have runs to make of every deployment.
-func (w phases) busy(ctx context.Context, r *result) (err error) {
+func (w phases) busy(ctx context.Context, r *result) error {
+	if err := w.start(ctx, plan{every: short(w.size.Every)}); err != nil {
+		return err
+	}
+	if err := sleep(ctx, settling); err != nil { // until all are in their line, and the nodes have parted the homes
+		return err
+	}
 	before, had := w.sent(), w.contacts()
-	r.Busy, r.Spread, r.Single, err = w.work(ctx, plan{single: "every " + short(w.size.Every), lists: "every " + far}, func(deployment string) bool { return deployment != many })
+	from, err := w.now(ctx)
 	if err != nil {
 		return err
 	}
-	for n, sent := range w.sent() {
-		r.Spread[n].Requests, r.Spread[n].Homes = sent-before[n], r.Busy.HomesOf[n]
+	if r.Busy, err = watcher(w).watch(ctx, w.size.Busy, w.change); err != nil {
+		return err
 	}
+	sent := w.sent()
+	if err := judge(w).weigh(ctx, from, r); err != nil {
+		return err
+	}
+	for n := range r.Spread {
+		r.Spread[n].Requests, r.Spread[n].Homes = sent[n]-before[n], r.Busy.Nodes[n].Homes
+	}
+	fmt.Fprintf(w.log, "busy: %s\nwaits: %+v\n  and %+v\n  and %+v\nnodes: %+v\n", r.Busy, r.Single, r.Many, r.All, r.Spread)
 	if w.contacts() == had {
 		return errors.New("no contact was created, though rows appeared")
 	}
-	return nil
-}
-
-// lists watches nodes that have runs to make of the deployment with many syncs.
-func (w phases) lists(ctx context.Context, r *result) (err error) {
-	r.Lists, _, r.Many, err = w.work(ctx, plan{single: "every " + far, lists: "every " + short(w.size.Often)}, func(deployment string) bool { return deployment == many })
-	return err
-}
-
-// work watches nodes at work.
-func (w phases) work(ctx context.Context, p plan, of func(deployment string) bool) (l load, spread []share, waited waits, err error) {
-	if err := w.start(ctx, p); err != nil {
-		return l, nil, waited, err
-	}
-	if err := sleep(ctx, settling); err != nil { // until all are in their line, and the nodes have parted the homes
-		return l, nil, waited, err
-	}
-	from, err := w.now(ctx)
-	if err != nil {
-		return l, nil, waited, err
-	}
-	if l, err = watcher(w).watch(ctx, w.size.Busy, w.change); err != nil {
-		return l, nil, waited, err
-	}
-	if spread, waited, err = judge(w).weigh(ctx, from, of); err != nil {
-		return l, nil, waited, err
-	}
-	fmt.Fprintf(w.log, "at work: %s\nwaits: %+v\nnodes: %+v\n", l, waited, spread)
-	return l, spread, waited, w.stop(ctx)
+	return w.stop(ctx, &r.Busy)
 }
 
 func short(d time.Duration) string { return fmt.Sprintf("%ds", int(d.Seconds())) }

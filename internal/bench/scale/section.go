@@ -11,13 +11,14 @@ import (
 func (r result) section(size Size) findings.Section {
 	s := findings.Section{
 		Title: "Many deployments on several nodes",
-		Intro: fmt.Sprintf(intro, findings.Count(size.Deployments), findings.Count(size.Contacts), size.Syncs, findings.Count(size.Each), size.Nodes, size.Every, size.Syncs, size.Often, LongName, findings.Count(Long.Contacts)),
+		Intro: fmt.Sprintf(intro, findings.Count(size.Deployments), findings.Count(size.Contacts), size.Syncs, findings.Count(size.Each), size.Nodes, size.Every, LongName, findings.Count(Long.Contacts)),
 	}
 	s.Tables = []findings.Table{r.loads(), r.spread(), r.waiting(), r.room(), r.hot()}
 	s.Goals = []findings.Goal{
 		evenGoal("homes", r.uneven(func(s share) float64 { return s.Homes })),
 		evenGoal("runs", r.uneven(func(s share) float64 { return float64(s.Runs) })),
 		waitGoal(fmt.Sprintf("one sync of each of %d deployments", size.Deployments), r.Single), waitGoal(fmt.Sprintf("%d syncs of one deployment", size.Syncs), r.Many),
+		waitGoal("any sync", r.All),
 	}
 	return s
 }
@@ -46,7 +47,7 @@ func (r result) uneven(of func(share) float64) float64 {
 }
 
 func (r result) loads() findings.Table {
-	t := findings.Table{Columns: []string{"a second, in PostgreSQL", "idle", "at home", "busy", fmt.Sprintf("%d syncs", r.Many.Syncs)}}
+	t := findings.Table{Columns: []string{"a second, in PostgreSQL", "idle", "at home", "busy"}}
 	for _, row := range []struct {
 		label string
 		of    func(load) float64
@@ -56,10 +57,13 @@ func (r result) loads() findings.Table {
 		{"rows written", func(l load) float64 { return l.Written }},
 		{"kB of WAL", func(l load) float64 { return l.WAL / 1e3 }},
 		{"seconds in statements, of all connections", func(l load) float64 { return l.Working }},
+		{"seconds of processors", func(l load) float64 { return l.Server }},
+		{"seconds of processors, of all nodes", func(l load) float64 { return l.Programs }},
 		{"homes", func(l load) float64 { return l.Homes }},
-		{"connections to the ledger, at most", func(l load) float64 { return float64(l.Connections) }},
+		{"connections of a node to the ledger, at most", func(l load) float64 { return l.most(func(n nodeLoad) float64 { return float64(n.Connections) }) }},
+		{"MB of memory of a node, at most", func(l load) float64 { return l.most(func(n nodeLoad) float64 { return float64(n.Memory) / 1024 }) }},
 	} {
-		t.Rows = append(t.Rows, []string{row.label, figure(row.of(r.Idle)), figure(row.of(r.Home)), figure(row.of(r.Busy)), figure(row.of(r.Lists))})
+		t.Rows = append(t.Rows, []string{row.label, figure(row.of(r.Idle)), figure(row.of(r.Home)), figure(row.of(r.Busy))})
 	}
 	return t
 }
@@ -79,7 +83,7 @@ func (r result) waiting() findings.Table {
 	for _, w := range []struct {
 		label string
 		waits
-	}{{fmt.Sprintf("%d deployments", r.Single.Syncs), r.Single}, {fmt.Sprintf("%d syncs of one", r.Many.Syncs), r.Many}} {
+	}{{fmt.Sprintf("%d deployments", r.Single.Syncs), r.Single}, {fmt.Sprintf("%d syncs of one", r.Many.Syncs), r.Many}, {fmt.Sprintf("all %d syncs", r.All.Syncs), r.All}} {
 		t.Rows = append(t.Rows, []string{w.label, findings.Count(w.Runs), fmt.Sprintf("%d to %d", w.Fewest, w.Most), findings.Span(w.Median), findings.Span(w.Worst), findings.Span(w.Fair)})
 	}
 	return t

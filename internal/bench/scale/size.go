@@ -14,7 +14,7 @@ const Variable = "OWLATSYNC_BENCH_SCALE"
 // fromEnvironment returns the size with what the environment changes of it.
 func (s Size) fromEnvironment() (Size, error) {
 	numbers := map[string]*int{"deployments": &s.Deployments, "contacts": &s.Contacts, "syncs": &s.Syncs, "each": &s.Each, "nodes": &s.Nodes}
-	spans := map[string]*time.Duration{"every": &s.Every, "often": &s.Often, "calm": &s.Calm, "busy": &s.Busy, "settle": &s.Settle}
+	spans := map[string]*time.Duration{"every": &s.Every, "calm": &s.Calm, "busy": &s.Busy, "settle": &s.Settle}
 	for _, word := range strings.Fields(os.Getenv(Variable)) {
 		name, value, _ := strings.Cut(word, "=")
 		var err error

@@ -44,32 +44,31 @@ type begun struct {
 type judge struct{ *world }
 
 // weigh works out how even the work was since from.
-func (w judge) weigh(ctx context.Context, from time.Time, of func(deployment string) bool) (spread []share, waited waits, err error) {
+func (w judge) weigh(ctx context.Context, from time.Time, into *result) error {
 	now, err := w.now(ctx)
 	if err != nil {
-		return nil, waited, err
+		return err
 	}
 	dues, err := w.dues(ctx, from)
 	if err != nil {
-		return nil, waited, err
+		return err
 	}
 	runs, err := w.runs(ctx, from)
 	if err != nil {
-		return nil, waited, err
+		return err
 	}
-	spread = make([]share, len(w.nodes))
+	into.Spread = make([]share, len(w.nodes))
 	for _, r := range runs {
 		for i, n := range w.nodes {
 			if n.pid == r.pid {
-				spread[i].Runs++
+				into.Spread[i].Runs++
 			}
 		}
 	}
-	syncs := w.size.Deployments
-	if of(many) {
-		syncs = w.size.Syncs
-	}
-	return spread, weigh(dues, runs, syncs, from, now, of), nil
+	into.Single = weigh(dues, runs, w.size.Deployments, from, now, func(deployment string) bool { return deployment != many })
+	into.Many = weigh(dues, runs, w.size.Syncs, from, now, func(deployment string) bool { return deployment == many })
+	into.All = weigh(dues, runs, w.size.Deployments+w.size.Syncs, from, now, func(string) bool { return true })
+	return nil
 }
 
 func (w judge) dues(ctx context.Context, from time.Time) (all []due, err error) {

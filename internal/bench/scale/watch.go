@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"owlatsync/internal/bench/findings"
+	"owlatsync/internal/bench/made"
 )
 
 // load is what PostgreSQL had to do for the ledger, a second, and who was at home meanwhile.
@@ -15,15 +16,30 @@ type load struct {
 	Transactions, Statements, Written, Read float64 // statements as pg_stat_statements counts them, rows written, and blocks read from outside the cache
 	WAL                                     float64 // bytes
 	Working                                 float64 // seconds in which statements were executed, of all connections
-	Connections                             int     // at most, to the ledger
+	Server, Programs                        float64 // processor seconds of PostgreSQL, and of all nodes
 	Homes                                   float64 // on average
-	HomesOf                                 []float64
+	Nodes                                   []nodeLoad
 	Tables                                  []tableLoad // those with changes
 }
 
+// nodeLoad is what one node had meanwhile.
+type nodeLoad struct {
+	Homes       float64 // on average
+	Connections int     // at most, to the ledger
+	Memory      int64   // KB, at most, since it began
+}
+
+// most returns the largest of what the nodes had.
+func (l load) most(of func(nodeLoad) float64) (most float64) {
+	for _, n := range l.Nodes {
+		most = max(most, of(n))
+	}
+	return most
+}
+
 func (l load) String() string {
-	return fmt.Sprintf("%.0f transactions, %.0f statements, %.0f rows written, %.0f blocks read, %.0f bytes of WAL and %.2f s of work a second; at most %d connections; %.1f homes %.1f",
-		l.Transactions, l.Statements, l.Written, l.Read, l.WAL, l.Working, l.Connections, l.Homes, l.HomesOf)
+	return fmt.Sprintf("%.0f transactions, %.0f statements, %.0f rows written, %.0f blocks read, %.0f bytes of WAL, %.2f s of work, %.2f and %.2f s of processors a second; %.1f homes; nodes %+v",
+		l.Transactions, l.Statements, l.Written, l.Read, l.WAL, l.Working, l.Server, l.Programs, l.Homes, l.Nodes)
 }
 
 // tableLoad is what was changed in a table.
@@ -40,20 +56,26 @@ type watcher struct{ *world }
 type counters struct {
 	at                                                 time.Time
 	transactions, statements, written, read, wal, exec float64
+	server, programs                                   time.Duration
 	tables                                             map[string]tableLoad
 }
 
 const (
 	databaseQuery = `SELECT clock_timestamp(), xact_commit + xact_rollback, tup_inserted + tup_updated + tup_deleted, blks_read, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0'),
-		(SELECT coalesce(sum(calls), 0) FROM pg_stat_statements s WHERE s.dbid = d.datid), (SELECT coalesce(sum(total_exec_time), 0) / 1000 FROM pg_stat_statements s WHERE s.dbid = d.datid)
-		FROM pg_stat_database d WHERE datname = 'ledger'`
+		(SELECT coalesce(sum(calls), 0) FROM pg_stat_statements s WHERE s.dbid = d.datid), (SELECT coalesce(sum(total_exec_time), 0) / 1000 FROM pg_stat_statements s WHERE s.dbid = d.datid), pg_backend_pid()
+		 FROM pg_stat_database d WHERE datname = 'ledger'`
 	tablesQuery = `SELECT relname, n_tup_ins, n_tup_upd, n_tup_del, n_tup_hot_upd, n_dead_tup, n_live_tup, autovacuum_count, pg_total_relation_size(relid) FROM pg_stat_user_tables WHERE schemaname = $1`
 	busiest     = `SELECT calls, round(total_exec_time), left(regexp_replace(query, '\s+', ' ', 'g'), 110) FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid AND d.datname = 'ledger' ORDER BY total_exec_time DESC LIMIT 12`
 )
 
 func (w watcher) count(ctx context.Context) (c counters, err error) {
-	if err := w.rows.QueryRow(ctx, databaseQuery).Scan(&c.at, &c.transactions, &c.written, &c.read, &c.wal, &c.statements, &c.exec); err != nil {
+	var backend int
+	if err := w.rows.QueryRow(ctx, databaseQuery).Scan(&c.at, &c.transactions, &c.written, &c.read, &c.wal, &c.statements, &c.exec, &backend); err != nil {
 		return c, err
+	}
+	c.server = made.FamilyTime(backend)
+	for _, n := range w.nodes {
+		c.programs += made.ProcessorTime(n.pid)
 	}
 	rows, err := w.book.Query(ctx, tablesQuery, schema)
 	if err != nil {
@@ -77,7 +99,7 @@ func (w watcher) watch(ctx context.Context, span time.Duration, each func(contex
 	if err != nil {
 		return l, err
 	}
-	l.HomesOf = make([]float64, len(w.nodes))
+	l.Nodes = make([]nodeLoad, len(w.nodes))
 	looks := 0
 	for began := time.Now(); time.Since(began) < span; looks++ {
 		if err := w.look(ctx, &l); err != nil {
@@ -100,9 +122,10 @@ func (w watcher) watch(ctx context.Context, span time.Duration, each func(contex
 	l.Transactions, l.Statements = (after.transactions-before.transactions)/seconds, (after.statements-before.statements)/seconds
 	l.Written, l.Read = (after.written-before.written)/seconds, (after.read-before.read)/seconds
 	l.WAL, l.Working = (after.wal-before.wal)/seconds, (after.exec-before.exec)/seconds
-	for n := range l.HomesOf {
-		l.HomesOf[n] /= float64(looks)
-		l.Homes += l.HomesOf[n]
+	l.Server, l.Programs = (after.server-before.server).Seconds()/seconds, (after.programs-before.programs).Seconds()/seconds
+	for n := range l.Nodes {
+		l.Nodes[n].Homes /= float64(looks)
+		l.Homes += l.Nodes[n].Homes
 	}
 	for name, t := range after.tables {
 		was := before.tables[name]
@@ -125,17 +148,41 @@ func (w watcher) look(ctx context.Context, l *load) error {
 	if _, err = pgx.ForEachRow(rows, []any{&pid, &homes}, func() error {
 		for i, n := range w.nodes {
 			if n.pid == pid {
-				l.HomesOf[i] += homes
+				l.Nodes[i].Homes += homes
 			}
 		}
 		return nil
 	}); err != nil {
 		return err
 	}
+	if rows, err = w.rows.Query(ctx, "SELECT application_name, count(*) FROM pg_stat_activity WHERE datname = 'ledger' GROUP BY 1"); err != nil {
+		return err
+	}
+	var name string
 	var connections int
-	// The nodes name themselves, this program does not.
-	err = w.rows.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE datname = 'ledger' AND application_name LIKE 'owlat-sync%'").Scan(&connections)
-	l.Connections = max(l.Connections, connections)
+	_, err = pgx.ForEachRow(rows, []any{&name, &connections}, func() error {
+		for i, n := range w.nodes {
+			if n.name == name {
+				l.Nodes[i].Connections = max(l.Nodes[i].Connections, connections)
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// printConnections tells what the connections of the first node did last.
+func (w watcher) printConnections(ctx context.Context) error {
+	rows, err := w.rows.Query(ctx, `SELECT count(*), left(regexp_replace(query, '\s+', ' ', 'g'), 80) FROM pg_stat_activity WHERE datname = 'ledger' AND application_name = $1 GROUP BY 2 ORDER BY 1 DESC`, w.nodes[0].name)
+	if err != nil {
+		return err
+	}
+	var connections int
+	var text string
+	_, err = pgx.ForEachRow(rows, []any{&connections, &text}, func() error {
+		fmt.Fprintf(w.log, "  %3d connections of %s: %s\n", connections, w.nodes[0].name, text)
+		return nil
+	})
 	return err
 }
 

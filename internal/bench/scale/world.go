@@ -54,14 +54,14 @@ type owlat struct {
 
 // node is a service, and its way to the Owlats.
 type node struct {
+	name string // as PostgreSQL knows it
 	dir  string
 	door *http.Server
 	addr string       // of the door
 	sent atomic.Int64 // requests
 
-	cmd    *exec.Cmd // nil: it does not serve
-	pid    int
-	memory func() int64 // ends watching it, and returns the most that it had, in KB
+	cmd *exec.Cmd // nil: it does not serve
+	pid int
 }
 
 func newWorld(ctx context.Context, log io.Writer, size Size, folder, program string, server *programs.Postgres) (_ *world, err error) {
@@ -144,7 +144,8 @@ func (w *world) contactsOf(deployment string) int {
 }
 
 func (w *world) addNode(number int) error {
-	n := &node{dir: filepath.Join(w.folder, fmt.Sprint("node", number))}
+	name := fmt.Sprint("node", number+1)
+	n := &node{name: name, dir: filepath.Join(w.folder, name)}
 	if err := os.Mkdir(n.dir, 0o700); err != nil {
 		return err
 	}
@@ -169,18 +170,14 @@ func (w *world) addNode(number int) error {
 
 type tree = map[string]any
 
-// plan says when syncs are due: those of deployments with one, and those of the one with many. Poll is how often sources are asked whether
-// something changed; empty: never.
-type plan struct{ single, lists, poll string }
+// plan says how often every sync is due, and how often sources are asked whether something changed; empty: never.
+type plan struct{ every, poll string }
 
 // configure writes the configuration of all nodes.
 func (w *world) configure(p plan) error {
 	deployments := make(tree)
 	for _, d := range w.deployments() {
-		syncs, schedule := make(tree), p.single
-		if d == many {
-			schedule = p.lists
-		}
+		syncs := make(tree)
 		for _, s := range w.syncs(d) {
 			source := tree{"dsn": w.source, "query": fmt.Sprintf(`SELECT n AS id, 'u' || n || '@%s.example.com' AS email, 'First' AS first_name, n::bigint AS mark,
 				'Last' || n || CASE WHEN n > base THEN '-' || version ELSE '' END AS last_name FROM sizes, generate_series(1, base + more) AS n WHERE name = '%s/%s'`, s, d, s)}
@@ -188,14 +185,14 @@ func (w *world) configure(p plan) error {
 				source["cursor"], source["poll"] = "mark", p.poll
 			}
 			syncs[s] = tree{
-				"source": source, "key": "id", "fields": tree{"email": "email", "firstName": "first_name", "lastName": "last_name"}, "schedule": schedule,
+				"source": source, "key": "id", "fields": tree{"email": "email", "firstName": "first_name", "lastName": "last_name"}, "schedule": "every " + p.every,
 				"guards": tree{"creates": "allow", "updates": "allow", "first_run": "allow"},
 			}
 		}
 		deployments[d] = tree{"owlat": tree{"url": "http://" + host(d), "api_key": w.owlats[host(d)].key, "requests_per_second": 1000}, "syncs": syncs}
 	}
 	text, err := json.Marshal(tree{
-		"ledger": w.ledger + "&schema=" + schema, "serve": tree{"listen": "127.0.0.1:0", "stop_within": "20s"}, "deployments": deployments,
+		"ledger": w.ledger + "&schema=" + schema + "&application_name=${NODE}", "serve": tree{"listen": "127.0.0.1:0", "stop_within": "20s"}, "deployments": deployments,
 	})
 	if err != nil {
 		return err
@@ -225,7 +222,7 @@ func (w *world) serve(ctx context.Context, n *node) error {
 	defer func() { _ = log.Close() }()
 	cmd := exec.CommandContext(ctx, w.program, "serve", "--json", "--config", filepath.Join(w.folder, "owlat-sync.yaml"))
 	cmd.Dir, cmd.Stderr = n.dir, log
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + n.dir, "TMPDIR=" + n.dir, "TZ=UTC", "HTTP_PROXY=http://" + n.addr}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + n.dir, "TMPDIR=" + n.dir, "TZ=UTC", "HTTP_PROXY=http://" + n.addr, "NODE=" + n.name}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -233,7 +230,7 @@ func (w *world) serve(ctx context.Context, n *node) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	n.cmd, n.pid, n.memory = cmd, cmd.Process.Pid, made.WatchMemory(cmd.Process.Pid)
+	n.cmd, n.pid = cmd, cmd.Process.Pid
 	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		return fmt.Errorf("a node does not serve: %w\n%s", err, n.lastWords())
 	}
@@ -250,25 +247,27 @@ func (n *node) lastWords() string {
 	return strings.Join(lines[max(0, len(lines)-10):], "\n")
 }
 
-// stop ends all nodes softly, and tells what they complained about.
-func (w *world) stop(ctx context.Context) error {
-	for _, n := range w.nodes {
-		if n.cmd != nil {
-			_ = n.cmd.Process.Signal(syscall.SIGTERM)
-		}
-	}
-	var errs []error
+// stop ends all nodes softly, and notes the most memory that each had. It tells what they complained about.
+func (w *world) stop(ctx context.Context, l *load) error {
 	for i, n := range w.nodes {
 		if n.cmd == nil {
 			continue
 		}
-		peak := n.memory()
+		if l.Nodes != nil {
+			l.Nodes[i].Memory = made.HighWater(n.pid)
+		}
+		_ = n.cmd.Process.Signal(syscall.SIGTERM)
+	}
+	var errs []error
+	for _, n := range w.nodes {
+		if n.cmd == nil {
+			continue
+		}
 		err := n.cmd.Wait()
 		n.cmd = nil
 		if ctx.Err() == nil && err != nil {
 			errs = append(errs, fmt.Errorf("a node did not end as it should: %w\n%s", err, n.lastWords()))
 		}
-		fmt.Fprintf(w.log, "node %d had at most %d MB\n", i+1, peak>>10)
 	}
 	return errors.Join(errs...)
 }
@@ -299,7 +298,7 @@ func (w *world) change(ctx context.Context) error {
 func (w *world) close() error {
 	gone, cancel := context.WithCancel(context.Background())
 	cancel()
-	err := w.stop(gone)
+	err := w.stop(gone, &load{})
 	for _, n := range w.nodes {
 		err = errors.Join(err, n.door.Close())
 	}
