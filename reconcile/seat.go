@@ -23,9 +23,9 @@ type Seat interface {
 
 const (
 	// patience is how long a run with a seat reads before it is judged whether it needs one.
-	patience = 2 * time.Second
+	patience = time.Second
 	// brisk is how many rows it must have read meanwhile: with fewer it waits for its source and not for a processor.
-	brisk = 50_000
+	brisk = 25_000
 )
 
 // seat is that of a work. The zero value is that of a work that needs none.

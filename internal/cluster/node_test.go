@@ -24,6 +24,7 @@ func TestARunThatAnyNodeAsksForIsMadeOnce(t *testing.T) {
 	acme := Deployment{Name: "acme"}
 	a := w.node("a", nil, acme)
 	b := w.node("b", nil, acme)
+	began := time.Now()
 	for i, n := range []*member{a, b} {
 		if err := n.Errands().Ask(t.Context(), "acme", turns.Request{Sync: "users", Why: turns.Asked, Run: int64(i + 1)}); err != nil {
 			t.Fatal(err)
@@ -37,6 +38,11 @@ func TestARunThatAnyNodeAsksForIsMadeOnce(t *testing.T) {
 	runs := w.made()
 	if len(runs) != 2 || runs[0].node != runs[1].node || runs[0].Run == runs[1].Run {
 		t.Errorf("%+v", runs)
+	}
+	for _, r := range runs {
+		if early, late := began.Sub(r.Since), time.Since(r.Since); early > 5*time.Second || late < 0 {
+			t.Errorf("a run was asked for %s before that, and %s ago", early, late)
+		}
 	}
 	if n := w.count("kind = 'run' AND state = 'completed' AND (metadata->'output'->>'run')::int > 0"); n != 2 {
 		t.Errorf("%d jobs say the number of their run\n%s", n, w.jobs())

@@ -22,7 +22,7 @@ type readers struct {
 	now, most int
 }
 
-// slow makes a source take a second to be read, and counted.
+// slow makes a source take some time to be read, less than makes a run leave its seat, and counts its readers.
 func (r *readers) slow(p *people) *people {
 	p.around = func(rows iter.Seq2[*owlatsync.Row, error]) iter.Seq2[*owlatsync.Row, error] {
 		return func(yield func(*owlatsync.Row, error) bool) {
@@ -30,7 +30,7 @@ func (r *readers) slow(p *people) *people {
 			r.now++
 			r.most = max(r.most, r.now)
 			r.mu.Unlock()
-			time.Sleep(time.Second)
+			time.Sleep(500 * time.Millisecond)
 			rows(yield)
 			r.mu.Lock()
 			r.now--

@@ -264,6 +264,26 @@ func TestRequestsThatHaveNotBegunBecomeOne(t *testing.T) {
 	})
 }
 
+// TestTheEarliestOfRequestsThatBecomeOneCounts whichever comes first, and with which of them the others go.
+func TestTheEarliestOfRequestsThatBecomeOneCounts(t *testing.T) {
+	t.Parallel()
+	at := func(seconds int64) time.Time { return time.Unix(seconds, 0) }
+	for _, requests := range [][]Request{
+		{{Sync: "a", Since: at(2)}, {Sync: "a", Since: at(1)}, {Sync: "a", Since: at(3), Full: true}},
+		{{Sync: "a", Since: at(1)}, {Sync: "a", Since: at(2), Run: 7}}, // the run with a number does what the other asks
+		{{Sync: "a", Since: at(3), Run: 7}, {Sync: "a", Since: at(1), Keys: []string{"x"}}},
+		{{Sync: "a", Since: at(3), Run: 7}, {Sync: "a", Since: at(1), Run: 7}},
+	} {
+		var waiting []Request
+		for _, r := range requests {
+			waiting = add(waiting, r)
+		}
+		if len(waiting) != 1 || !waiting[0].Since.Equal(at(1)) {
+			t.Errorf("%+v become %+v", requests, waiting)
+		}
+	}
+}
+
 // TestRunsWithANumber are made one by one, and do what waits without a number.
 func TestRunsWithANumber(t *testing.T) {
 	play(t, func(t *testing.T) {

@@ -10,10 +10,10 @@ func TestWeigh(t *testing.T) {
 	from := time.Unix(1_000_000, 0)
 	at := func(seconds float64) time.Time { return from.Add(time.Duration(seconds * float64(time.Second))) }
 	all := func(string) bool { return true }
-	runs := []begun{{deployment: "a", sync: "x", at: at(1)}, {deployment: "a", sync: "y", at: at(2)}, {deployment: "a", sync: "x", at: at(5)}, {deployment: "b", sync: "x", at: at(6)}}
+	runs := []begun{{deployment: "a", sync: "x", at: at(1), took: time.Second}, {deployment: "a", sync: "y", at: at(2), took: 3 * time.Second}, {deployment: "a", sync: "x", at: at(5)}, {deployment: "b", sync: "x", at: at(6), took: time.Hour}}
 	dues := []due{{"a", "x", at(0)}, {"a", "x", at(2)}, {"a", "y", at(1.5)}}
 	ofA := weigh(dues, runs, 2, from, at(9), func(deployment string) bool { return deployment == "a" })
-	if want := (waits{Syncs: 2, Runs: 3, Fewest: 1, Most: 2, Median: time.Second, Worst: 3 * time.Second, Fair: 6 * time.Second}); ofA != want {
+	if want := (waits{Syncs: 2, Runs: 3, Fewest: 1, Most: 2, Median: time.Second, Worst: 3 * time.Second, Fair: 6 * time.Second, Run: 3 * time.Second}); ofA != want {
 		t.Errorf("%+v, not %+v", ofA, want)
 	}
 	// Who has not begun has waited until now, and one whose every turn is another's is starved.

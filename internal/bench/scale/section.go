@@ -53,6 +53,7 @@ func (r result) loads() findings.Table {
 		of    func(load) float64
 	}{
 		{"transactions", func(l load) float64 { return l.Transactions }},
+		{"transactions that write", func(l load) float64 { return l.Numbers }},
 		{"statements", func(l load) float64 { return l.Statements }},
 		{"rows written", func(l load) float64 { return l.Written }},
 		{"kB of WAL", func(l load) float64 { return l.WAL / 1e3 }},
@@ -79,12 +80,12 @@ func (r result) spread() findings.Table {
 }
 
 func (r result) waiting() findings.Table {
-	t := findings.Table{Columns: []string{"waits", "runs", "runs of one sync", "median wait", "longest wait", "fair share"}}
+	t := findings.Table{Columns: []string{"waits", "runs", "runs of one sync", "median run", "median wait", "longest wait", "fair share"}}
 	for _, w := range []struct {
 		label string
 		waits
 	}{{fmt.Sprintf("%d deployments", r.Single.Syncs), r.Single}, {fmt.Sprintf("%d syncs of one", r.Many.Syncs), r.Many}, {fmt.Sprintf("all %d syncs", r.All.Syncs), r.All}} {
-		t.Rows = append(t.Rows, []string{w.label, findings.Count(w.Runs), fmt.Sprintf("%d to %d", w.Fewest, w.Most), findings.Span(w.Median), findings.Span(w.Worst), findings.Span(w.Fair)})
+		t.Rows = append(t.Rows, []string{w.label, findings.Count(w.Runs), fmt.Sprintf("%d to %d", w.Fewest, w.Most), findings.Span(w.Run), findings.Span(w.Median), findings.Span(w.Worst), findings.Span(w.Fair)})
 	}
 	return t
 }

@@ -22,6 +22,7 @@ type waits struct {
 	Fewest, Most  int           // runs of one sync
 	Median, Worst time.Duration // from due to begun
 	Fair          time.Duration // in which each could begin once
+	Run           time.Duration // how long a run took, the median of those that have ended
 }
 
 // Times is the longest wait over the fair share.
@@ -37,6 +38,7 @@ type due struct {
 type begun struct {
 	deployment, sync string
 	at               time.Time
+	took             time.Duration // 0: it goes on
 	pid              int
 }
 
@@ -85,15 +87,15 @@ func (w judge) dues(ctx context.Context, from time.Time) (all []due, err error) 
 }
 
 func (w judge) runs(ctx context.Context, from time.Time) (all []begun, err error) {
-	rows, err := w.book.Query(ctx, `SELECT d.name, convert_from(s.name, 'UTF8'), r.started, coalesce((convert_from(r.owner, 'UTF8')::json->>'pid')::int, 0) FROM `+schema+`.runs r
+	rows, err := w.book.Query(ctx, `SELECT d.name, convert_from(s.name, 'UTF8'), r.started, coalesce(r.finished - r.started, 0), coalesce((convert_from(r.owner, 'UTF8')::json->>'pid')::int, 0) FROM `+schema+`.runs r
 		JOIN `+schema+`.deployments d ON d.id = r.deployment JOIN `+schema+`.syncs s ON s.id = r.sync WHERE r.started >= $1 ORDER BY r.started`, from.UnixMicro())
 	if err != nil {
 		return nil, err
 	}
 	var b begun
-	var started int64
-	_, err = pgx.ForEachRow(rows, []any{&b.deployment, &b.sync, &started, &b.pid}, func() error {
-		b.at = time.UnixMicro(started)
+	var started, took int64
+	_, err = pgx.ForEachRow(rows, []any{&b.deployment, &b.sync, &started, &took, &b.pid}, func() error {
+		b.at, b.took = time.UnixMicro(started), time.Duration(took)*time.Microsecond
 		all = append(all, b)
 		return nil
 	})
@@ -105,13 +107,16 @@ func weigh(dues []due, runs []begun, syncs int, from, now time.Time, of func(dep
 	type sync struct{ deployment, name string }
 	times := make(map[sync][]time.Time)
 	w := waits{Syncs: syncs}
+	var took, all []time.Duration
 	for _, r := range runs {
 		if of(r.deployment) {
+			if r.took > 0 {
+				took = append(took, r.took)
+			}
 			times[sync{r.deployment, r.sync}] = append(times[sync{r.deployment, r.sync}], r.at)
 			w.Runs++
 		}
 	}
-	var all []time.Duration
 	for _, d := range dues {
 		if !of(d.deployment) {
 			continue
@@ -129,6 +134,10 @@ func weigh(dues []due, runs []begun, syncs int, from, now time.Time, of func(dep
 	if len(all) > 0 {
 		slices.Sort(all)
 		w.Median, w.Worst = all[len(all)/2], all[len(all)-1]
+	}
+	if len(took) > 0 {
+		slices.Sort(took)
+		w.Run = took[len(took)/2]
 	}
 	if len(times) == syncs {
 		w.Fewest = w.Runs

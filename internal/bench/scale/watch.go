@@ -14,6 +14,7 @@ import (
 // load is what PostgreSQL had to do for the ledger, a second, and who was at home meanwhile.
 type load struct {
 	Transactions, Statements, Written, Read float64 // statements as pg_stat_statements counts them, rows written, and blocks read from outside the cache
+	Numbers                                 float64 // transactions that write, and so have a number
 	WAL                                     float64 // bytes
 	Working                                 float64 // seconds in which statements were executed, of all connections
 	Server, Programs                        float64 // processor seconds of PostgreSQL, and of all nodes
@@ -38,8 +39,8 @@ func (l load) most(of func(nodeLoad) float64) (most float64) {
 }
 
 func (l load) String() string {
-	return fmt.Sprintf("%.0f transactions, %.0f statements, %.0f rows written, %.0f blocks read, %.0f bytes of WAL, %.2f s of work, %.2f and %.2f s of processors a second; %.1f homes; nodes %+v",
-		l.Transactions, l.Statements, l.Written, l.Read, l.WAL, l.Working, l.Server, l.Programs, l.Homes, l.Nodes)
+	return fmt.Sprintf("%.0f transactions (%.0f with a number), %.0f statements, %.0f rows written, %.0f blocks read, %.0f bytes of WAL, %.2f s of work, %.2f and %.2f s of processors a second; %.1f homes; nodes %+v",
+		l.Transactions, l.Numbers, l.Statements, l.Written, l.Read, l.WAL, l.Working, l.Server, l.Programs, l.Homes, l.Nodes)
 }
 
 // tableLoad is what was changed in a table.
@@ -54,15 +55,16 @@ type watcher struct{ *world }
 
 // counters are numbers that grow.
 type counters struct {
-	at                                                 time.Time
-	transactions, statements, written, read, wal, exec float64
-	server, programs                                   time.Duration
-	tables                                             map[string]tableLoad
+	at                                                          time.Time
+	transactions, numbers, statements, written, read, wal, exec float64
+	server, programs                                            time.Duration
+	tables                                                      map[string]tableLoad
 }
 
 const (
 	databaseQuery = `SELECT clock_timestamp(), xact_commit + xact_rollback, tup_inserted + tup_updated + tup_deleted, blks_read, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0'),
-		(SELECT coalesce(sum(calls), 0) FROM pg_stat_statements s WHERE s.dbid = d.datid), (SELECT coalesce(sum(total_exec_time), 0) / 1000 FROM pg_stat_statements s WHERE s.dbid = d.datid), pg_backend_pid()
+		(SELECT coalesce(sum(calls), 0) FROM pg_stat_statements s WHERE s.dbid = d.datid), (SELECT coalesce(sum(total_exec_time), 0) / 1000 FROM pg_stat_statements s WHERE s.dbid = d.datid), pg_backend_pid(),
+		pg_snapshot_xmax(pg_current_snapshot())::text::float8
 		 FROM pg_stat_database d WHERE datname = 'ledger'`
 	tablesQuery = `SELECT relname, n_tup_ins, n_tup_upd, n_tup_del, n_tup_hot_upd, n_dead_tup, n_live_tup, autovacuum_count, pg_total_relation_size(relid) FROM pg_stat_user_tables WHERE schemaname = $1`
 	busiest     = `SELECT calls, round(total_exec_time), left(regexp_replace(query, '\s+', ' ', 'g'), 110) FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid AND d.datname = 'ledger' ORDER BY total_exec_time DESC LIMIT 12`
@@ -70,7 +72,7 @@ const (
 
 func (w watcher) count(ctx context.Context) (c counters, err error) {
 	var backend int
-	if err := w.rows.QueryRow(ctx, databaseQuery).Scan(&c.at, &c.transactions, &c.written, &c.read, &c.wal, &c.statements, &c.exec, &backend); err != nil {
+	if err := w.rows.QueryRow(ctx, databaseQuery).Scan(&c.at, &c.transactions, &c.written, &c.read, &c.wal, &c.statements, &c.exec, &backend, &c.numbers); err != nil {
 		return c, err
 	}
 	c.server = made.FamilyTime(backend)
@@ -120,6 +122,7 @@ func (w watcher) watch(ctx context.Context, span time.Duration, each func(contex
 	}
 	seconds := after.at.Sub(before.at).Seconds()
 	l.Transactions, l.Statements = (after.transactions-before.transactions)/seconds, (after.statements-before.statements)/seconds
+	l.Numbers = (after.numbers - before.numbers) / seconds
 	l.Written, l.Read = (after.written-before.written)/seconds, (after.read-before.read)/seconds
 	l.WAL, l.Working = (after.wal-before.wal)/seconds, (after.exec-before.exec)/seconds
 	l.Server, l.Programs = (after.server-before.server).Seconds()/seconds, (after.programs-before.programs).Seconds()/seconds
