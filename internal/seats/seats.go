@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// fewest is how many seats there are at least: while one run waits for a database, another computes.
-const fewest = 2
+// perProcessor is how many seats there are for a processor: while one run waits for a database, another computes.
+const perProcessor = 2
 
 // Room has the seats of a process. It is safe for concurrent use.
 type Room struct {
@@ -25,10 +25,10 @@ type Room struct {
 	came uint64 // runs that have come to the line
 }
 
-// New returns a room with so many seats; with 0, as many as there are processors, and at least two.
+// New returns a room with so many seats; with 0, two for each processor.
 func New(seats int) *Room {
 	if seats == 0 {
-		seats = max(runtime.GOMAXPROCS(0), fewest)
+		seats = perProcessor * runtime.GOMAXPROCS(0)
 	}
 	return &Room{free: seats}
 }

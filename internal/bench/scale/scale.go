@@ -30,7 +30,7 @@ type Size struct {
 
 // Short is the size of the part that belongs to the others, Long that of the part LongName.
 var (
-	Short = Size{Deployments: 200, Contacts: 250, Syncs: 50, Each: 250, Nodes: 3, Every: 10 * time.Second, Calm: 15 * time.Second, Busy: 60 * time.Second, Settle: 5 * time.Minute}
+	Short = Size{Deployments: 200, Contacts: 250, Syncs: 50, Each: 250, Nodes: 3, Every: 15 * time.Second, Calm: 15 * time.Second, Busy: 60 * time.Second, Settle: 5 * time.Minute}
 	Long  = Size{Deployments: 200, Contacts: 50_000, Syncs: 50, Each: 2_000, Nodes: 3, Every: 20 * time.Second, Calm: 20 * time.Second, Busy: 150 * time.Second, Settle: 20 * time.Minute}
 )
 
