@@ -153,8 +153,8 @@ func (w *work) settle(ctx context.Context, record func(ledger.Record) error) err
 
 // scan reads all rows or only the changed ones, as decided in w.reading.
 func (w *work) scan(ctx context.Context, part owlatsync.Part, end func(step.Decision)) (*scan.Scan, error) {
-	needs := scan.Needs{Policies: w.policies, Ledger: w.reader, Place: &w.engine.place, Tell: w.tell, End: end, Spoilt: w.reading.again.Spoilt, Rows: w.reading.rows(ctx, w.sync.Source), Later: w.reading.times > 1}
 	defer w.seat.read(func() int { return w.tell.State().Rows })()
+	needs := scan.Needs{Policies: w.policies, Ledger: w.reader, Place: &w.engine.place, Tell: w.tell, End: end, Spoilt: w.reading.again.Spoilt, Rows: w.reading.rows(ctx, w.sync.Source), Later: w.reading.times > 1}
 	if !w.reading.changes {
 		return scan.Full(ctx, needs)
 	}
