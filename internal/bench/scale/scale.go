@@ -24,7 +24,7 @@ type Size struct {
 	Nodes       int           // that serve
 	Every       time.Duration // how often every sync is due while the nodes are busy: about as often as they can make the runs
 	Calm        time.Duration // how long the nodes are watched without work
-	Busy        time.Duration // how long they are watched with it
+	Busy        time.Duration // how long they are watched with it, at least, and four times as long at most: until every sync has begun
 	Settle      time.Duration // how long they may take to come to rest
 }
 
@@ -134,7 +134,7 @@ func (w phases) idle(ctx context.Context, r *result) (err error) {
 	if err := watcher(w).rest(ctx); err != nil {
 		return err
 	}
-	if r.Idle, err = watcher(w).watch(ctx, w.size.Calm, nil); err != nil {
+	if r.Idle, err = watcher(w).watch(ctx, w.size.Calm, nil, nil); err != nil {
 		return err
 	}
 	fmt.Fprintf(w.log, "idle: %s\n", r.Idle)
@@ -155,7 +155,7 @@ func (w phases) atHome(ctx context.Context, r *result) (err error) {
 	if err := watcher(w).rest(ctx); err != nil {
 		return err
 	}
-	if r.Home, err = watcher(w).watch(ctx, w.size.Calm, nil); err != nil {
+	if r.Home, err = watcher(w).watch(ctx, w.size.Calm, nil, nil); err != nil {
 		return err
 	}
 	fmt.Fprintf(w.log, "at home: %s\n", r.Home)
@@ -178,7 +178,7 @@ func (w phases) busy(ctx context.Context, r *result) error {
 	if err != nil {
 		return err
 	}
-	if r.Busy, err = watcher(w).watch(ctx, w.size.Busy, w.change); err != nil {
+	if r.Busy, err = watcher(w).watch(ctx, w.size.Busy, w.change, func(ctx context.Context) (bool, error) { return judge(w).allBegan(ctx, from) }); err != nil {
 		return err
 	}
 	sent := w.sent()

@@ -18,7 +18,6 @@ func (r result) section(size Size) findings.Section {
 		evenGoal("homes", r.uneven(func(s share) float64 { return s.Homes })),
 		evenGoal("runs", r.uneven(func(s share) float64 { return float64(s.Runs) })),
 		waitGoal(fmt.Sprintf("one sync of each of %d deployments", size.Deployments), r.Single), waitGoal(fmt.Sprintf("%d syncs of one deployment", size.Syncs), r.Many),
-		waitGoal("any sync", r.All),
 	}
 	return s
 }

@@ -73,6 +73,12 @@ func (w judge) weigh(ctx context.Context, from time.Time, into *result) error {
 	return nil
 }
 
+// allBegan reports whether every sync has begun since from.
+func (w judge) allBegan(ctx context.Context, from time.Time) (all bool, err error) {
+	err = w.book.QueryRow(ctx, "SELECT count(DISTINCT sync) >= $2 FROM "+schema+".runs WHERE started >= $1", from.UnixMicro(), w.size.Deployments+w.size.Syncs).Scan(&all)
+	return all, err
+}
+
 func (w judge) dues(ctx context.Context, from time.Time) (all []due, err error) {
 	rows, err := w.book.Query(ctx, `SELECT args->>'deployment', args->>'sync', created_at FROM `+schema+`.river_job WHERE kind = 'due' AND created_at >= $1`, from)
 	if err != nil {

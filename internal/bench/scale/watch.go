@@ -92,8 +92,9 @@ func (w watcher) count(ctx context.Context) (c counters, err error) {
 	return c, err
 }
 
-// watch looks at PostgreSQL for a time, in which each, if given, is called every second.
-func (w watcher) watch(ctx context.Context, span time.Duration, each func(context.Context) error) (l load, err error) {
+// watch looks at PostgreSQL for a time, and longer until enough says so, at most four times as long. Each is called every second. Both may
+// be nil.
+func (w watcher) watch(ctx context.Context, span time.Duration, each func(context.Context) error, enough func(context.Context) (bool, error)) (l load, err error) {
 	if _, err := w.rows.Exec(ctx, "SELECT pg_stat_statements_reset()"); err != nil {
 		return l, err
 	}
@@ -103,7 +104,18 @@ func (w watcher) watch(ctx context.Context, span time.Duration, each func(contex
 	}
 	l.Nodes = make([]nodeLoad, len(w.nodes))
 	looks := 0
-	for began := time.Now(); time.Since(began) < span; looks++ {
+	for began := time.Now(); time.Since(began) < 4*span; looks++ {
+		if time.Since(began) >= span {
+			if enough == nil {
+				break
+			}
+			if over, err := enough(ctx); over || err != nil {
+				if err != nil {
+					return l, err
+				}
+				break
+			}
+		}
 		if err := w.look(ctx, &l); err != nil {
 			return l, err
 		}
@@ -204,6 +216,9 @@ func (w watcher) printBusiest(ctx context.Context) error {
 	return err
 }
 
+// reported is the time after which PostgreSQL counts in all that its connections have done.
+const reported = 12 * time.Second
+
 // rest waits until nothing is going on.
 func (w watcher) rest(ctx context.Context) error {
 	working := 0
@@ -223,7 +238,7 @@ func (w watcher) rest(ctx context.Context) error {
 			return err
 		}
 	}
-	return sleep(ctx, 3*time.Second)
+	return sleep(ctx, reported)
 }
 
 // tableSize is how much room a table takes.
