@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"owlatsync/ledger/postgres/internal/change"
 	"owlatsync/ledger/postgres/internal/server"
@@ -79,25 +79,28 @@ func (k *recorder) intern(ctx context.Context, steps []*change.Step) (syncs, top
 // answerTimeout is how long the server may take for a transaction of Record.
 const answerTimeout = 8 * time.Second
 
-// putOnce makes a change in one transaction that is sent at once, so that nobody who freezes keeps it open.
+// putOnce makes a change with one statement, so that nobody who freezes keeps its transaction open.
 func (k *recorder) putOnce(ctx context.Context, number int64, c *change.Change, topics map[string]int64) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	if err := k.rows.Find(ctx, k.db.DB, c); err != nil {
+	args, err := k.rows.Args(c, topics)
+	if err != nil {
 		return err
 	}
-	b := new(pgx.Batch)
-	b.Queue(k.db.SQL(passFence), k.Deployment, k.Number, k.Holder, k.writes, number)
-	if err := c.Queue(k.db.DB, b, k.Deployment, topics); err != nil {
-		return err
+	conn, err := k.db.Pool.Acquire(ctx)
+	if err != nil {
+		return err // nothing was sent
 	}
-	if err := k.db.Pool.SendBatch(ctx, b).Close(); err != nil {
+	defer conn.Release()
+	var numbers []pgtype.Int8
+	args = append([]any{k.Deployment, k.Number, k.Holder, k.writes, number}, args...)
+	if err := conn.QueryRow(ctx, k.db.SQL(change.Record), args...).Scan(&numbers); err != nil {
 		if server.IsAway(err) {
 			return &server.UnansweredError{Err: err}
 		}
 		return err
 	}
-	k.rows.Keep(c)
+	k.rows.Keep(c, numbers)
 	return nil
 }
 

@@ -112,7 +112,7 @@ func (t *tx) setBackSome(after numbered) (last numbered, more bool, err error) {
 		mark := entry.MarkOf(e)
 		marks[i] = mark[:]
 	}
-	if err := t.Exec(entryrow.Put, entryrow.PutArgs(t.deployment, syncs, numbers, kept)...); err != nil {
+	if err := t.Exec(entryrow.Put, append([]any{t.deployment, syncs, numbers}, entryrow.Arrays(kept)...)...); err != nil {
 		return last, false, err
 	}
 	return last, n == setBackPage, t.Exec(change.SetMarks, syncs, numbers, marks)

@@ -4,7 +4,6 @@ package entryrow
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -200,43 +199,42 @@ func Scan(rows pgx.Rows, members func([]byte) ([]ledger.Membership, error), befo
 	return number, e, nil
 }
 
-// Put puts entries under their numbers. Its arguments are those of PutArgs.
-var Put = func() string {
-	types := append(slices.Repeat([]string{"bytea[]"}, len(Names)-numInts-numBools), slices.Concat(slices.Repeat([]string{"bigint[]"}, numInts), slices.Repeat([]string{"boolean[]"}, numBools))...)
-	var args, set []string
-	for i, name := range Names {
-		args = append(args, fmt.Sprintf("$%d::%s", i+4, types[i]))
-		if name != textColumns[colKey] { // which never changes: so the server tidies its index up by itself
-			set = append(set, name+" = excluded."+name)
-		}
-	}
-	return "INSERT INTO @entries (deployment, sync, number, " + strings.Join(Names, ", ") + ") SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], " +
-		strings.Join(args, ", ") + ") ON CONFLICT (sync, number) DO UPDATE SET " + strings.Join(set, ", ")
-}()
+// Put puts entries under their numbers: see the function put in the migrations. Its arguments are the deployment, the syncs, the numbers
+// and those of Arrays.
+var Put = "SELECT @put(" + Placeholders(3+len(Names)) + ")"
 
-// PutArgs returns the arguments of Put.
-func PutArgs(deployment int64, syncs, numbers []int64, entries []Row) []any {
-	args := []any{deployment, syncs, numbers}
-	for i := range entries[0].texts {
+// Placeholders are so many arguments of a function.
+func Placeholders(n int) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf("$%d", i+1)
+	}
+	return strings.Join(all, ", ")
+}
+
+// Arrays returns the columns of entries, in the order of Names.
+func Arrays(entries []Row) []any {
+	columns := make([]any, 0, len(Names))
+	for i := range numTexts + owlatsync.NumContactFields {
 		column := make([][]byte, len(entries))
 		for n := range entries {
 			column[n] = entries[n].texts[i]
 		}
-		args = append(args, column)
+		columns = append(columns, column)
 	}
 	for i := range numInts {
 		column := make([]pgtype.Int8, len(entries))
 		for n := range entries {
 			column[n] = entries[n].ints[i]
 		}
-		args = append(args, column)
+		columns = append(columns, column)
 	}
 	for i := range numBools {
 		column := make([]bool, len(entries))
 		for n := range entries {
 			column[n] = entries[n].bools[i]
 		}
-		args = append(args, column)
+		columns = append(columns, column)
 	}
-	return args
+	return columns
 }
