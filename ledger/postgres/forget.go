@@ -67,7 +67,7 @@ func (a archive) forget(ctx context.Context, address string) (rows int, err erro
 // vacuum has the server remove what was deleted from the tables that name persons.
 func (a archive) vacuum(ctx context.Context) error {
 	const tables = "@entries, @history, @plan, @runs, @bookmarks, @opt_outs, @feedback, @suppressions, @known, @deliveries"
-	_, err := a.db.Pool.Exec(ctx, a.db.SQL("VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON, TRUNCATE OFF) "+tables))
+	_, err := a.db.Pool.Exec(server.Unhurried(ctx), a.db.SQL("VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON, TRUNCATE OFF) "+tables))
 	return err
 }
 

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -56,26 +57,20 @@ func (s *snapshot) load() error {
 	return server.EachRow(rows, err, func(rows pgx.Rows) error { return rows.Scan(&s.bound, &s.secret, &s.last) })
 }
 
+// errEnded ends a stream whose reader wants no more.
+var errEnded = errors.New("the reader wants no more")
+
 // rowsOf streams the rows of a query.
 func rowsOf[T any](s *snapshot, query string, scan func(pgx.Rows) (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		rows, err := s.tx.Query(s.ctx, s.db.SQL(query), s.of)
-		if err == nil {
-			defer rows.Close()
-			for rows.Next() {
-				var v T
-				if v, err = scan(rows); err != nil {
-					break
-				}
-				if !yield(v, nil) {
-					return
-				}
+		err := s.db.Stream(s.ctx, s.tx, s.db.SQL(query), []any{s.of}, func(rows pgx.Rows) error {
+			v, err := scan(rows)
+			if err == nil && !yield(v, nil) {
+				err = errEnded
 			}
-			if err == nil {
-				err = rows.Err()
-			}
-		}
-		if err != nil {
+			return err
+		})
+		if err != nil && !errors.Is(err, errEnded) {
 			yield(*new(T), fmt.Errorf("read ledger: %w", server.Explain(s.ctx, err)))
 		}
 	}

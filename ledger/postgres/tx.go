@@ -23,10 +23,6 @@ type tx struct {
 // sql puts the schema into a query: names that begin with @ are in it.
 func (t *tx) sql(query string) string { return t.l.db.SQL(query) }
 
-func (t *tx) limited() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(t.ctx, server.StatementTimeout)
-}
-
 // Exec runs a statement.
 func (t *tx) Exec(query string, args ...any) error {
 	_, err := t.Affect(query, args...)
@@ -35,24 +31,18 @@ func (t *tx) Exec(query string, args ...any) error {
 
 // Affect runs a statement and returns how many rows it changed.
 func (t *tx) Affect(query string, args ...any) (int64, error) {
-	ctx, cancel := t.limited()
-	defer cancel()
-	tag, err := t.Tx.Exec(ctx, t.sql(query), server.AsTexts(args)...)
+	tag, err := t.Tx.Exec(t.ctx, t.sql(query), server.AsTexts(args)...)
 	return tag.RowsAffected(), err
 }
 
 // Row reads one row. Without one the error matches pgx.ErrNoRows.
 func (t *tx) Row(query string, args []any, into ...any) error {
-	ctx, cancel := t.limited()
-	defer cancel()
-	return t.Tx.QueryRow(ctx, t.sql(query), server.AsTexts(args)...).Scan(into...)
+	return t.Tx.QueryRow(t.ctx, t.sql(query), server.AsTexts(args)...).Scan(into...)
 }
 
 // Each calls each for every row.
 func (t *tx) Each(query string, args []any, each func(pgx.Rows) error) error {
-	ctx, cancel := t.limited()
-	defer cancel()
-	rows, err := t.Tx.Query(ctx, t.sql(query), server.AsTexts(args)...)
+	rows, err := t.Tx.Query(t.ctx, t.sql(query), server.AsTexts(args)...)
 	return server.EachRow(rows, err, each)
 }
 
@@ -101,8 +91,7 @@ func (b *base) query(ctx context.Context, query string, args []any, each func(pg
 // stream is query for reads whose caller does something else meanwhile.
 func (b *base) stream(ctx context.Context, query string, args []any, each func(pgx.Rows) error) error {
 	return b.read(ctx, func(deployment int64) error {
-		rows, err := b.db.Streams.Query(ctx, b.db.SQL(query), append([]any{deployment}, server.AsTexts(args)...)...)
-		return server.EachRow(rows, err, each)
+		return b.db.Stream(ctx, b.db.Streams, b.db.SQL(query), append([]any{deployment}, server.AsTexts(args)...), each)
 	})
 }
 

@@ -157,6 +157,7 @@ type migrator struct{ *DB }
 // migrate makes the missing migrations of River, and then those of the ledger, all or none: a schema that looks up to date is so as a whole,
 // wherever a process before was killed.
 func (d migrator) migrate(ctx context.Context) (from, to int, err error) {
+	ctx = Unhurried(ctx)
 	for _, step := range []func(pgx.Tx) error{
 		func(t pgx.Tx) error { return d.createSchema(ctx, t) },
 		func(pgx.Tx) error { return d.migrateRiver(ctx) },

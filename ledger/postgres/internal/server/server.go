@@ -47,7 +47,8 @@ type DB struct {
 	Schema   string
 	ReadOnly bool
 	Log      *slog.Logger
-	queries  sync.Map // string to string: see SQL
+	Silence  time.Duration // how long the server may leave a statement unanswered; only tests change it
+	queries  sync.Map      // string to string: see SQL
 }
 
 // Close closes the connections.
@@ -62,20 +63,19 @@ func Connect(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
+	d := &DB{Schema: schema, ReadOnly: o.ReadOnly, Log: o.Logger, Silence: StatementTimeout}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	config.ConnConfig.Tracer = limiter{d}
+	if d.Pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, withoutSecrets(err)
 	}
 	config = config.Copy()
 	config.MaxConns, config.MinConns, config.MinIdleConns, config.MaxConnIdleTime = maxStreams, 0, 0, streamIdle
-	streams, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		pool.Close()
+	if d.Streams, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		d.Pool.Close()
 		return nil, withoutSecrets(err)
-	}
-	d := &DB{Pool: pool, Streams: streams, Schema: schema, ReadOnly: o.ReadOnly, Log: o.Logger}
-	if d.Log == nil {
-		d.Log = slog.New(slog.DiscardHandler)
 	}
 	return d, nil
 }
@@ -109,6 +109,7 @@ func parse(o Options) (*pgxpool.Config, string, error) {
 	case !strings.Contains(dsn, "pool_max_conns="):
 		config.MaxConns = 10
 	}
+	config.PingTimeout = pingTimeout
 	config.MaxConns = max(config.MaxConns, 4) // a migration needs two, and so does who takes a lock over
 	// Statements without names work behind a PgBouncer, whatever its version. Text that pgx would put together itself is never used.
 	if !strings.Contains(dsn, "default_query_exec_mode=") {
@@ -121,7 +122,7 @@ func parse(o Options) (*pgxpool.Config, string, error) {
 		config.ConnConfig.RuntimeParams["application_name"] = "owlat-sync"
 	}
 	// A peer that is cut off is noticed, also while nothing is asked of it.
-	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}}
+	dialer := net.Dialer{Control: limitUnheard, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3}}
 	config.ConnConfig.DialFunc = dialer.DialContext
 	// The index of a large sync is some megabytes, which come in fewer pieces so.
 	config.ConnConfig.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {

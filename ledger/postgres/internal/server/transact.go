@@ -24,9 +24,6 @@ func (d Durability) beginning() string {
 	return begin
 }
 
-// StatementTimeout is how long one statement of a transaction may take: a server that is cut off says nothing for ever.
-const StatementTimeout = 2 * time.Minute
-
 // EndTimeout is the time that the end of a transaction may take whose context has ended.
 const EndTimeout = 8 * time.Second
 
@@ -35,9 +32,7 @@ func (d *DB) Transact(ctx context.Context, how Durability, fn func(pgx.Tx, conte
 	if d.ReadOnly {
 		return ErrReadOnly
 	}
-	beginning, cancel := context.WithTimeout(ctx, StatementTimeout)
-	raw, err := d.Pool.BeginTx(beginning, pgx.TxOptions{BeginQuery: how.beginning()})
-	cancel()
+	raw, err := d.Pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: how.beginning()})
 	if err != nil {
 		return err
 	}

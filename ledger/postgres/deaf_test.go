@@ -1,0 +1,93 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"owlatsync/ledger"
+)
+
+// within is long enough for what is to end by itself.
+const within = time.Minute
+
+// TestADeafServer is there, takes everything and says nothing.
+func TestADeafServer(t *testing.T) {
+	t.Parallel()
+	p, through := newProxy(t, migrated.Postgres(t))
+	d := openDatabase(t, through+"&connect_timeout=1")
+	l := openLedger(t, d, "")
+	k := takeLock(t, l)
+	put(t, k, "before")
+	d.db.Silence = 300 * time.Millisecond
+	p.set(drops)
+	for name, what := range map[string]func(ctx context.Context) error{
+		"names":   func(ctx context.Context) error { _, err := d.Names(ctx); return err },
+		"holder":  func(ctx context.Context) error { _, err := d.Holder(ctx, ""); return err },
+		"live":    func(ctx context.Context) error { _, err := d.Live(ctx, time.Minute); return err },
+		"home":    func(ctx context.Context) error { _, err := d.Home(ctx, "another", ledger.Owner{}); return err },
+		"syncs":   func(ctx context.Context) error { _, err := l.Syncs(ctx); return err },
+		"entries": func(ctx context.Context) error { _, err := l.Entries(ctx, "users", []string{"before"}); return err },
+		"index": func(ctx context.Context) error {
+			for _, err := range l.Index(ctx, "users") {
+				return err
+			}
+			return nil
+		},
+		"snapshot": func(ctx context.Context) error {
+			return l.Snapshot(ctx, func(ledger.Snapshot) error { return nil })
+		},
+		"try":     func(ctx context.Context) error { return l.Try(ctx) },
+		"acquire": func(ctx context.Context) error { _, err := l.Acquire(ctx, ledger.Claim{}); return err },
+		"queue": func(ctx context.Context) error {
+			_, _, err := l.Enqueue(ctx, ledger.Run{Sync: "users"})
+			return err
+		},
+		"take in": func(ctx context.Context) error {
+			_, _, err := l.TakeIn(ctx, ledger.News{Feedback: ledger.Feedback{Event: "topic.unsubscribed", ContactID: "1", Received: time.Now()}})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), within)
+			defer cancel()
+			if err := what(ctx); !errors.Is(err, ledger.ErrAway) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	t.Run("the holder", func(t *testing.T) {
+		t.Parallel()
+		<-k.Context().Done()
+		if why := context.Cause(k.Context()); !errors.Is(why, ledger.ErrLockLost) {
+			t.Errorf("its lock ended with %v", why)
+		}
+	})
+}
+
+// TestASlowReader may take longer for what the server has told than the server may be silent.
+func TestASlowReader(t *testing.T) {
+	t.Parallel()
+	d := openDatabase(t, migrated.Postgres(t))
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	d.db.Silence = 300 * time.Millisecond
+	read := 0
+	err := d.db.Stream(ctx, d.db.Streams, "SELECT repeat('x', 10000) FROM generate_series(1, 3000)", nil, func(pgx.Rows) error {
+		if read++; read == 1 {
+			time.Sleep(2 * d.db.Silence) // what is slow is the reader
+		}
+		return nil
+	})
+	if err != nil || read != 3000 {
+		t.Errorf("%d rows: %v", read, err)
+	}
+	err = d.db.Stream(ctx, d.db.Streams, "SELECT pg_sleep(600)", nil, func(pgx.Rows) error { return nil })
+	if !errors.Is(err, ledger.ErrAway) || ctx.Err() != nil {
+		t.Errorf("a server that was silent: %v", err)
+	}
+}
