@@ -44,8 +44,9 @@ func (i Incident) of(deployment string) Incident {
 // StuckAfter is how long deliveries of a write-back wait without one being done before that is told.
 const StuckAfter = 30 * time.Minute
 
-// Incidents returns what is wrong. Silence is why webhooks of Owlat seem not to arrive, empty if they do.
-func Incidents(signs vitals.Signs, silence string) (all []Incident) {
+// Incidents returns what is wrong. Silence is why webhooks of Owlat seem not to arrive, empty if they do; mistake is why a new configuration
+// is not taken over, empty if it is.
+func Incidents(signs vitals.Signs, silence, mistake string) (all []Incident) {
 	for _, s := range signs.Syncs {
 		all = append(all, ofSync(s, signs.At)...)
 	}
@@ -59,6 +60,9 @@ func Incidents(signs vitals.Signs, silence string) (all []Incident) {
 				"outside. \"owlat-sync check\" tests what it can, and \"owlat-sync feedback\" lists what came.",
 			Over: "Webhooks come from Owlat again",
 		})
+	}
+	if mistake != "" {
+		all = append(all, misconfigured(mistake))
 	}
 	return all
 }
@@ -187,6 +191,23 @@ func ofWriteBack(w vitals.WriteBack, now time.Time) []Incident {
 		Do:   "\"owlat-sync feedback dead\" shows why. When that is mended, \"owlat-sync feedback retry\" tries again.",
 		Over: fmt.Sprintf("Write-back %s works again", w.Target),
 	}}
+}
+
+// mostTold is how much of a mistake is told, in bytes.
+const mostTold = 1000
+
+// misconfigured tells that a new configuration is not taken over. Another mistake is told anew.
+func misconfigured(mistake string) Incident {
+	text := strings.Join(strings.Fields(addressForm.ReplaceAllString(mistake, "…")), " ")
+	if len(text) > mostTold {
+		text = strings.ToValidUTF8(text[:mostTold], "") + " …"
+	}
+	return Incident{
+		Kind: config.AlertConfig, State: text, Title: "The new configuration is not taken over",
+		Text: sentence("the service goes on with the one before: " + text),
+		Do:   "Set it right, and let the service read it again: \"systemctl reload\", or SIGHUP. \"owlat-sync check\" tells the file and the line of each mistake.",
+		Over: "The configuration is taken over again",
+	}
 }
 
 // ago rounds a time for people.

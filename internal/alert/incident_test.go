@@ -62,7 +62,7 @@ func TestIncidents(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			test.sync.Name = "users"
-			got := Incidents(vitals.Signs{At: noon, Syncs: []vitals.Sync{test.sync}}, "")
+			got := Incidents(vitals.Signs{At: noon, Syncs: []vitals.Sync{test.sync}}, "", "")
 			var texts []string
 			for _, i := range got {
 				texts = append(texts, i.Kind+": "+i.Title+": "+i.Text)
@@ -84,7 +84,7 @@ func TestIncidentsOfTheService(t *testing.T) {
 		{Target: "slow", Waiting: 3, Stuck: noon.Add(-time.Hour)}, {Target: "dead", Dead: 2}, {Target: "both", Waiting: 1, Dead: 2, Stuck: noon.Add(-2 * time.Hour)},
 	}}
 	var got []string
-	for _, i := range Incidents(signs, "no webhook has come for 8 days") {
+	for _, i := range Incidents(signs, "no webhook has come for 8 days", "acme.yaml:7: syncs.users.key: ask ann@example.com\n  acme.yaml:9: no") {
 		got = append(got, i.Kind+" "+i.About+" "+i.State+": "+i.Text)
 	}
 	want := []string{
@@ -92,6 +92,7 @@ func TestIncidentsOfTheService(t *testing.T) {
 		"write_back dead dead: Of what Owlat told and is to be written back, 2 were given up after many attempts.",
 		"write_back both dead: Of what Owlat told and is to be written back, 2 were given up after many attempts; 1 wait, and none has been delivered for 2 hours.",
 		"silent  : No webhook has come for 8 days.",
+		"configuration  acme.yaml:7: syncs.users.key: ask … acme.yaml:9: no: The service goes on with the one before: acme.yaml:7: syncs.users.key: ask … acme.yaml:9: no.",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -102,7 +103,7 @@ func TestIncidentsOfTheService(t *testing.T) {
 func TestOfSeveralDeployments(t *testing.T) {
 	t.Parallel()
 	signs := vitals.Signs{Syncs: []vitals.Sync{{Name: "users", Held: []ledger.Run{{ID: 7}}}}}
-	for _, i := range Incidents(signs, "nothing came") {
+	for _, i := range Incidents(signs, "nothing came", "acme.yaml:7: no") {
 		of := i.of("acme")
 		if !strings.HasPrefix(of.Title, "acme: ") || !strings.HasPrefix(of.Over, "acme: ") || strings.Contains(of.Do, "\"owlat-sync plan") || strings.Contains(of.Do, "owlat of") {
 			t.Errorf("%+v", of)

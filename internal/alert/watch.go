@@ -41,6 +41,8 @@ type Options struct {
 	}
 	// Silence returns why webhooks of Owlat seem not to arrive, empty if they do. It may be nil.
 	Silence func(context.Context) (string, error)
+	// Mistake returns why a new configuration is not taken over, empty if it is. It may be nil.
+	Mistake func() string
 	Path    string // of the file that keeps what was told, unless there is a Store
 	Store   Store
 	Log     *slog.Logger
@@ -174,7 +176,10 @@ func (w *Watcher) look(ctx context.Context, now time.Time, subs []Subscription, 
 		return false
 	}
 	signs, err := w.o.Signs.Read(ctx, now)
-	var silence string
+	var silence, mistake string
+	if w.o.Mistake != nil {
+		mistake = w.o.Mistake()
+	}
 	if err == nil && w.o.Silence != nil {
 		silence, err = w.o.Silence(ctx)
 	}
@@ -185,7 +190,7 @@ func (w *Watcher) look(ctx context.Context, now time.Time, subs []Subscription, 
 		return false
 	}
 	wrong := make(map[string]bool)
-	for _, i := range Incidents(signs, silence) {
+	for _, i := range Incidents(signs, silence, mistake) {
 		i = i.of(w.o.Deployment)
 		wrong[i.key()] = true
 		changed = w.meet(i, now, subs, link) || changed

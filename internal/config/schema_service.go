@@ -49,7 +49,7 @@ type hookKeys struct {
 
 type alertKeys struct {
 	Name    string    `json:"name,omitempty" jsonschema_description:"Name of the channel, for \"owlat-sync alert test\"."`
-	On      wordsKey  `json:"on,omitempty" jsonschema_description:"What is told: failure, held, rows, stale, silent, write_back, recovery. Without it everything."`
+	On      wordsKey  `json:"on,omitempty" jsonschema_description:"What is told: failure, held, rows, stale, silent, write_back, configuration, recovery. Without it everything."`
 	Slack   urlKeys   `json:"slack,omitempty" jsonschema_description:"Incoming webhook of Slack, or of what takes the same."`
 	Discord urlKeys   `json:"discord,omitempty" jsonschema_description:"Webhook of a Discord channel."`
 	Ntfy    ntfyKeys  `json:"ntfy,omitempty" jsonschema_description:"Topic of an ntfy server."`

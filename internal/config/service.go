@@ -140,17 +140,18 @@ type OwlatMail struct {
 
 // What an alert may be about.
 const (
-	AlertFailure   = "failure"    // a run failed or was stopped
-	AlertHeld      = "held"       // a guard holds a run
-	AlertRows      = "rows"       // too many rows failed or are invalid
-	AlertStale     = "stale"      // a sync has had no good run for too long
-	AlertSilent    = "silent"     // no webhook came although one should have
-	AlertWriteBack = "write_back" // a write-back is stuck
-	AlertRecovery  = "recovery"   // what was told is over
+	AlertFailure   = "failure"       // a run failed or was stopped
+	AlertHeld      = "held"          // a guard holds a run
+	AlertRows      = "rows"          // too many rows failed or are invalid
+	AlertStale     = "stale"         // a sync has had no good run for too long
+	AlertSilent    = "silent"        // no webhook came although one should have
+	AlertWriteBack = "write_back"    // a write-back is stuck
+	AlertConfig    = "configuration" // a new configuration is not taken over
+	AlertRecovery  = "recovery"      // what was told is over
 )
 
 // AlertKinds lists what alerts may be about.
-var AlertKinds = []string{AlertFailure, AlertHeld, AlertRows, AlertStale, AlertSilent, AlertWriteBack, AlertRecovery}
+var AlertKinds = []string{AlertFailure, AlertHeld, AlertRows, AlertStale, AlertSilent, AlertWriteBack, AlertConfig, AlertRecovery}
 
 // The events of Owlat that a write-back may be for.
 var FeedbackEvents = []string{"topic.unsubscribed", "email.bounced", "email.complained", "contact.created"}

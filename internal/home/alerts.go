@@ -58,7 +58,7 @@ func (d *Deployment) Alert(ctx context.Context) (err error) {
 		return err
 	}
 	w := alert.NewWatcher(alert.Options{
-		Signs: d.vitals, Silence: ears{d}.silence, Store: &told{recorder: in}, Log: d.log, Told: ears{d}.told, Deployment: cfg.Name,
+		Signs: d.vitals, Silence: ears{d}.silence, Mistake: ears{d}.mistake, Store: &told{recorder: in}, Log: d.log, Told: ears{d}.told, Deployment: cfg.Name,
 	})
 	w.Set(subs, cfg.Service.URL)
 	w.Round(ctx)

@@ -48,6 +48,7 @@ type Deployment struct {
 	trial  *trial
 	hooks  slot // the receiver of webhooks
 	had    had
+	wrong  atomic.Pointer[string] // why a new configuration is not taken over; nil: it is
 
 	mu   sync.Mutex
 	cfg  *config.Config
@@ -121,6 +122,15 @@ func (d *Deployment) Replace(cfg *config.Config) error {
 	}
 	d.take(cfg, hooks)
 	return nil
+}
+
+// Stays notes why a new configuration is not taken over, nil if it is. Alerts tell it.
+func (d *Deployment) Stays(why error) {
+	if why == nil {
+		d.wrong.Store(nil)
+		return
+	}
+	d.wrong.Store(new(why.Error()))
 }
 
 func (d *Deployment) take(cfg *config.Config, hooks http.Handler) {

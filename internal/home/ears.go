@@ -66,6 +66,14 @@ func (s ears) told(channel string, m alert.Message, err error) {
 	}
 }
 
+// mistake returns why a new configuration is not taken over, empty if it is.
+func (s ears) mistake() string {
+	if why := s.d.wrong.Load(); why != nil {
+		return *why
+	}
+	return ""
+}
+
 // silence returns why webhooks seem not to arrive, empty if they do.
 func (s ears) silence(ctx context.Context) (string, error) {
 	hooks, now := s.d.Config().Webhooks, time.Now()

@@ -82,7 +82,7 @@ func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
 	if !h.o.Shared {
 		h.outbox = newOutbox(h.session.Ledger, h.log, ears{h.d}.delivered)
 		h.alerts = alert.NewWatcher(alert.Options{
-			Signs: h.d.vitals, Silence: ears{h.d}.silence, Path: alertsFile(cfg.Ledger.Path), Log: h.log, Told: ears{h.d}.told,
+			Signs: h.d.vitals, Silence: ears{h.d}.silence, Mistake: ears{h.d}.mistake, Path: alertsFile(cfg.Ledger.Path), Log: h.log, Told: ears{h.d}.told,
 			Deployment: cfg.Name,
 		})
 	}

@@ -2,13 +2,17 @@ package serve
 
 import (
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"owlatsync/internal/access"
+	"owlatsync/internal/testdb"
 	"owlatsync/owlat/owlattest"
 )
 
@@ -267,4 +271,49 @@ func TestAServiceWithoutDeployments(t *testing.T) {
 	c.write("deployments.d/acme.yaml", strings.Join(lines, "\n"))
 	l.reloads("a deployment is open")
 	l.until("its run", func() bool { return c.member("acme@example.com") })
+}
+
+// TestAMistakeInOneDeploymentIsTold to those whom that deployment tells what is wrong, while the others go on.
+func TestAMistakeInOneDeploymentIsTold(t *testing.T) {
+	t.Parallel()
+	for name, ledger := range map[string]string{"alone": "", "as a node": "ledger: " + testdb.Postgres(t) + "&schema=owlat_sync\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCity(t, "acme", "bolt")
+			told := make(chan string, 100)
+			channel := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				text, _ := io.ReadAll(r.Body)
+				told <- string(text)
+			}))
+			defer channel.Close()
+			alerts := "    alerts: [{name: ours, webhook: {url: " + channel.URL + ", secret: whsec_0123456789abcdef}}]"
+			configure := func(acme ...string) {
+				c.write("owlat-sync.yaml", ledger+"serve: {listen: \"127.0.0.1:0\", stop_within: 10s}\ndeployments:\n"+c.of("acme", append(acme, alerts)...)+c.of("bolt"))
+			}
+			configure()
+			l := c.begin()
+			defer l.end()
+			l.until("both first runs", func() bool { return c.member("acme@example.com") && c.member("bolt@example.com") })
+			configure("key: id → keys: id")
+			l.reloads("a deployment stays as it was")
+			select {
+			case text := <-told:
+				if !strings.Contains(text, "acme: The new configuration is not taken over") || !strings.Contains(text, "owlat-sync.yaml:") || !strings.Contains(text, "keys") || strings.Contains(text, c.keys["acme"]) {
+					t.Errorf("told %s", text)
+				}
+			case <-time.After(time.Minute):
+				t.Fatalf("nothing is told\n%s", &c.log)
+			}
+			c.write("bolt.csv", "id,email,news\n1,bolt@example.com,true\n2,beth@example.com,true\n")
+			for _, deployment := range []string{"acme", "bolt"} {
+				if status, answer := l.call("POST", "/api/v1/deployments/"+deployment+"/syncs/users/runs", "{}"); status != http.StatusAccepted {
+					t.Errorf("%s: %d %v", deployment, status, answer)
+				}
+			}
+			l.until("the run of the other", func() bool { return c.member("beth@example.com") })
+			if len(told) > 0 {
+				t.Errorf("told once more: %s", <-told)
+			}
+		})
+	}
 }

@@ -102,7 +102,9 @@ func (s turnover) reload(ctx context.Context) {
 	}
 	for name, p := range s.directory.all() {
 		told := ReloadData{OK: true}
-		if why := cmp.Or(err, stay[name]); why != nil {
+		why := cmp.Or(err, stay[name])
+		p.Stays(why)
+		if why != nil {
 			told = ReloadData{Error: why.Error()}
 		}
 		p.Hub().Publish(events.Event{Kind: events.Reload, Data: told})

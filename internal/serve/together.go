@@ -342,7 +342,7 @@ func (t *together) tellOthers(name string, m *member) {
 }
 
 // telling are the kinds of events after which alerts look at once.
-var telling = []events.Kind{events.Ended, events.Held, events.WriteBack}
+var telling = []events.Kind{events.Ended, events.Held, events.WriteBack, events.Reload}
 
 // settle is how long alerts wait for more to happen.
 const settle = 2 * time.Second
