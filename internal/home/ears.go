@@ -68,7 +68,7 @@ func (s ears) told(channel string, m alert.Message, err error) {
 
 // silence returns why webhooks seem not to arrive, empty if they do.
 func (s ears) silence(ctx context.Context) (string, error) {
-	hooks, now := s.d.Config().Webhooks, time.Now()
+	hooks, now := s.d.Config().Webhooks, s.d.ledger.Now()
 	if len(hooks.Secrets) == 0 {
 		return "", nil
 	}
