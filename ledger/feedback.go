@@ -79,6 +79,8 @@ type News struct {
 
 // Mailbox takes in what Owlat tells by webhooks. It needs no lock and may be used while a run goes on.
 type Mailbox interface {
+	Clock
+
 	// TakeIn durably records news, all or nothing, before it returns. If a feedback with the same hash is there, it changes nothing
 	// and isNew is false; likewise if one was there and its person was forgotten, with 0 for id. Concurrent calls may share one commit. Of several suppressions of one address a complaint counts more
 	// than a bounce, then the latest. Of several contacts of one address the latest counts. Incomplete news are an error (see
@@ -105,6 +107,8 @@ type Heard interface {
 
 // Outbox has the deliveries of write-backs. It needs no lock.
 type Outbox interface {
+	Clock
+
 	// DueDeliveries returns at most limit waiting deliveries to the target that are due, oldest first: of each person only the
 	// oldest that waits.
 	DueDeliveries(ctx context.Context, target string, now time.Time, limit int) ([]Delivery, error)

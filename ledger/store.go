@@ -8,9 +8,10 @@ import (
 
 // Store is a ledger: the durable memory of what Owlat holds for the rows of every sync of one deployment. It joins what its users
 // need: a Reader for planning, a Lock with its Writer for applying, a Journal of the runs and a Queue of those to come, an Inbox and a
-// Mailbox for news from outside a run, an Outbox for what is to be told elsewhere, and an Archive for care. All methods are safe for concurrent use. Times keep at least millisecond precision and come back in UTC.
+// Mailbox for news from outside a run, an Outbox for what is to be told elsewhere, and an Archive for care. All go by one Clock. All methods are safe for concurrent use. Times keep at least millisecond precision and come back in UTC.
 // Texts may hold any bytes, except Note, Message and Reason, which are UTF-8.
 type Store interface {
+	Clock
 	Reader
 	Journal
 	Queue
@@ -26,6 +27,7 @@ type Store interface {
 
 // Reader is what planning needs to know. It needs no lock. While a run goes on, each call answers as of one instant.
 type Reader interface {
+	Clock
 	Heard
 
 	// Deployment returns the base URL of the deployment that the ledger is tied to, empty if it is not tied yet.
@@ -109,6 +111,8 @@ type Journal interface {
 
 // Inbox takes in what does not come from a run. It needs no lock and may be used while a run goes on.
 type Inbox interface {
+	Clock
+
 	// NoteOptOuts durably records opt-outs, all or none. Of several for one contact and topic the latest counts.
 	NoteOptOuts(ctx context.Context, optOuts ...OptOut) error
 	// Retry durably lets the next run try failed rows of the sync at once, even parked ones: those with the given keys, or all if

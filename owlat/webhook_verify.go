@@ -44,34 +44,38 @@ type WebhookOption func(*webhookConfig) error
 type webhookConfig struct {
 	secrets   []string
 	tolerance time.Duration
+	now       func() time.Time
 	logger    *slog.Logger
 }
 
 // WithWebhookTolerance sets how far the time of a delivery may be from now, in both directions; 0 turns the check off.
 func WithWebhookTolerance(d time.Duration) WebhookOption {
-	return func(c *webhookConfig) error {
-		if d < 0 {
-			return fmt.Errorf("the tolerance %v is negative", d)
+	return func(c *webhookConfig) (err error) {
+		if c.tolerance = d; d < 0 {
+			err = fmt.Errorf("the tolerance %v is negative", d)
 		}
-		c.tolerance = d
-		return nil
+		return err
 	}
+}
+
+// WithWebhookClock has the time of deliveries compared with another clock than this machine's, such as one that several machines share.
+func WithWebhookClock(now func() time.Time) WebhookOption {
+	return func(c *webhookConfig) error { c.now = now; return nil }
 }
 
 // WithWebhookLogger makes a [WebhookHandler] log what it does not accept at level warn: the status and the error, nothing of the
 // body. Without it the handler logs nothing; the other functions never do.
 func WithWebhookLogger(l *slog.Logger) WebhookOption {
-	return func(c *webhookConfig) error {
-		if l == nil {
-			return errors.New("the logger is nil")
+	return func(c *webhookConfig) (err error) {
+		if c.logger = l; l == nil {
+			err = errors.New("the logger is nil")
 		}
-		c.logger = l
-		return nil
+		return err
 	}
 }
 
 func newWebhookConfig(secrets []string, opts []WebhookOption) (*webhookConfig, error) {
-	cfg := &webhookConfig{secrets: secrets, tolerance: DefaultWebhookTolerance}
+	cfg := &webhookConfig{secrets: secrets, tolerance: DefaultWebhookTolerance, now: time.Now}
 	if len(secrets) == 0 {
 		return nil, errors.New("owlat: there is no webhook secret")
 	}
@@ -120,9 +124,8 @@ func VerifyWebhookRequest(secrets []string, r *http.Request, opts ...WebhookOpti
 // hands to handle, with the request's context. It answers 204 when handle returns nil and 500 when it fails, so that Owlat
 // delivers again: after a minute and after five more. Owlat waits 30 s for the answer.
 //
-// It answers 405 to another method than POST, 413 to a body that is too long, 401 to a wrong signature or time and 400 to a
-// body that cannot be read; handle does not see those. Several goroutines may call handle at once. WebhookHandler fails
-// without a secret, for an empty one, for a bad option and for a nil handle.
+// It answers 405 to another method than POST, 413 to a body that is too long, 401 to a wrong signature or time and 400 to a body that cannot be
+// read; handle does not see those. Several goroutines may call it at once. WebhookHandler fails as VerifyWebhook does, and for a nil handle.
 //
 // The server it stands on should have a ReadTimeout: the handler does not limit how slowly a body may come.
 func WebhookHandler(secrets []string, handle func(context.Context, *WebhookEvent) error, opts ...WebhookOption) (http.Handler, error) {
@@ -134,12 +137,11 @@ func WebhookHandler(secrets []string, handle func(context.Context, *WebhookEvent
 		return nil, errors.New("owlat: the function that handles webhooks is nil")
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		status, err := http.StatusMethodNotAllowed, error(nil)
+		status, err := http.StatusMethodNotAllowed, errors.New("owlat: a webhook comes by POST")
 		if r.Method == http.MethodPost {
 			status, err = cfg.receive(r, handle)
 		} else {
 			w.Header().Set("Allow", http.MethodPost)
-			err = errors.New("owlat: a webhook comes by POST")
 		}
 		if err != nil && cfg.logger != nil {
 			cfg.logger.LogAttrs(r.Context(), slog.LevelWarn, "owlat webhook not accepted", slog.Int("status", status), slog.String("error", wire.Redact(err.Error())))
@@ -196,7 +198,7 @@ func (c *webhookConfig) verify(header http.Header, body []byte) (*WebhookEvent, 
 	if err == nil {
 		event.SentAt = time.Unix(seconds, 0)
 	}
-	if c.tolerance > 0 && (err != nil || time.Since(event.SentAt).Abs() > c.tolerance) {
+	if c.tolerance > 0 && (err != nil || c.now().Sub(event.SentAt).Abs() > c.tolerance) {
 		return nil, ErrWebhookTime
 	}
 	if err := event.read(body); err != nil {

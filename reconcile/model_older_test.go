@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"owlatsync/ledger/memory"
 	"owlatsync/ledger/sqlite"
 	"owlatsync/ledger/transfer"
 )
@@ -69,7 +68,7 @@ func (m *model) olderLedger() {
 	m.told, m.older = slices.Clone(b.told), slices.Clone(b.known)
 	switch {
 	case b.export != nil && m.h.in == bookInMemory:
-		m.memory = memory.New()
+		m.memory = m.newMemory()
 		m.book = m.memory
 		m.must(transfer.Import(ctx, m.memory, bytes.NewReader(b.export)))
 	case b.export != nil:

@@ -464,7 +464,7 @@ func (m *model) changePolicy() {
 func (m *model) retry() { m.retryAll(m.randomSync()) }
 
 func (m *model) retryAll(s *modelSync) {
-	n, err := m.book.Retry(context.Background(), s.Name, nil, time.Now())
+	n, err := m.book.Retry(context.Background(), s.Name, nil, m.book.Now())
 	m.must(err)
 	m.tell("  %d rows of %s are tried again", n, s.Name)
 }

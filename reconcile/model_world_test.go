@@ -304,7 +304,7 @@ func (m *model) openLedger() {
 		m.must(err)
 		m.book, m.db = l, db
 	case m.h.in == bookInMemory && m.memory == nil:
-		m.memory = memory.New()
+		m.memory = m.newMemory()
 		m.book = m.memory
 	case m.h.in == bookInMemory:
 		m.must(m.memory.Close())
@@ -319,6 +319,13 @@ func (m *model) openLedger() {
 		m.must(err)
 		m.book = l
 	}
+}
+
+// newMemory returns a ledger whose clock may be ten minutes off that of this machine, as that of a server may be.
+func (m *model) newMemory() *memory.Ledger {
+	l := memory.New()
+	l.SetClock(time.Duration(m.h.seed%3)*10*time.Minute - 10*time.Minute)
+	return l
 }
 
 func (m *model) closeBook() {

@@ -31,7 +31,7 @@ const (
 // Runs heed it from then on, also one that goes on. It may be called any number of times for one webhook, and in any order: isNew is
 // false for what was recorded before, and for events from which nothing follows. Answer Owlat only after it.
 func Hear(ctx context.Context, box ledger.Mailbox, e *owlat.WebhookEvent) (isNew bool, err error) {
-	news, ok := News(e, time.Now())
+	news, ok := News(e, box.Now())
 	if !ok {
 		return false, nil
 	}

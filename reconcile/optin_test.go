@@ -169,7 +169,7 @@ func TestNoSecondMailIsItsOwnReason(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				troubles := reconcile.Troubles(found["1"], w.sync.Name)
+				troubles := reconcile.Troubles(found["1"], w.sync.Name, time.Now())
 				if len(troubles) != 1 || troubles[0].What != "topic" || troubles[0].Category != ledger.CategoryUnconfirmed || !strings.Contains(troubles[0].Reason, mailed.UTC().Format("2006-01-02 15:04")) {
 					t.Errorf("troubles are %+v", troubles)
 				}
@@ -177,7 +177,7 @@ func TestNoSecondMailIsItsOwnReason(t *testing.T) {
 					t.Errorf("the next run sends %d requests: %v", again.Requests.Total, again.Outcomes)
 				}
 				w.run(no)
-				if found, _ := w.ledger.Entries(t.Context(), w.sync.Name, []string{"1"}); len(reconcile.Troubles(found["1"], w.sync.Name)) != 0 {
+				if found, _ := w.ledger.Entries(t.Context(), w.sync.Name, []string{"1"}); len(reconcile.Troubles(found["1"], w.sync.Name, time.Now())) != 0 {
 					t.Error("a withdrawn consent is still a trouble")
 				}
 			})
@@ -240,7 +240,7 @@ func TestWhoWasWaitedForBefore(t *testing.T) {
 				if !e.Asked().IsZero() || e.Witness.IsZero() {
 					t.Errorf("known %v: the ledger has %+v", known, e)
 				}
-				troubles := reconcile.Troubles(e, "users")
+				troubles := reconcile.Troubles(e, "users", time.Now())
 				if listed := len(troubles) == 1 && strings.Contains(troubles[0].Reason, "before the sync met them"); listed != known {
 					t.Errorf("known %v: troubles %+v", known, troubles)
 				}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"owlatsync/ledger"
 	"owlatsync/owlat"
@@ -27,7 +26,7 @@ func Unsubscribed(ctx context.Context, inbox ledger.Inbox, u owlat.WebhookTopicU
 	if u.ContactID == "" {
 		return errors.New("record who left a topic: the opt-out names no contact")
 	}
-	at := believed(u.UnsubscribedAt, time.Now())
+	at := believed(u.UnsubscribedAt, inbox.Now())
 	optOuts := make([]ledger.OptOut, 0, len(u.Topics))
 	for _, t := range u.Topics {
 		if t.ID == "" {

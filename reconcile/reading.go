@@ -54,7 +54,7 @@ func (a asked) reading(ctx context.Context) (*reading, error) {
 		return r, err
 	}
 	s, full, like := a.sync, a.full, a.like
-	r := &reading{again: again{recreate: s.OnRemoteDelete == RemoteDeleteRecreate, any: s.Policies().AnyConsent()}, times: 1}
+	r := &reading{again: again{now: a.ledger.Now, recreate: s.OnRemoteDelete == RemoteDeleteRecreate, any: s.Policies().AnyConsent()}, times: 1}
 	source, ok := s.Source.(Incremental)
 	if !ok || s.FullEvery <= 0 || source.Settings() == "" {
 		return r, nil
@@ -64,7 +64,7 @@ func (a asked) reading(ctx context.Context) (*reading, error) {
 		return nil, fmt.Errorf("read the ledger: %w", err)
 	}
 	r.source, r.settings = source, s.settings(source)
-	now := time.Now()
+	now := a.ledger.Now()
 	next := r.bookmark.Next(s.FullEvery)
 	why := ""
 	switch {
@@ -122,7 +122,7 @@ func (a asked) onlyKeys(ctx context.Context) (*reading, error) {
 	slices.Sort(keys)
 	keys = slices.Compact(keys)
 	r := &reading{
-		picked: source, keys: keys, bookmark: b, changes: true, again: again{recreate: s.OnRemoteDelete == RemoteDeleteRecreate, any: several}, times: 1,
+		picked: source, keys: keys, bookmark: b, changes: true, again: again{now: a.ledger.Now, recreate: s.OnRemoteDelete == RemoteDeleteRecreate, any: several}, times: 1,
 		told: &owlatsync.Reading{Mode: owlatsync.ReadKeys, Keys: len(keys)},
 	}
 	if follows {
@@ -176,7 +176,7 @@ func (r *reading) afresh(unreached []string) {
 		r.rest, r.made = append(rest, unreached...), r.made+r.again.made
 		r.unfit = r.unfit || !fit
 	}
-	r.again = again{recreate: r.again.recreate, any: r.again.any}
+	r.again = again{now: r.again.now, recreate: r.again.recreate, any: r.again.any}
 	r.scan = owlatsync.Scan{Since: r.scan.Since}
 }
 
@@ -231,6 +231,7 @@ func setBookmark(ctx context.Context, w ledger.Writer, sync string, b ledger.Boo
 
 // again gathers the rows that a run leaves out of step. It is used by one goroutine at a time.
 type again struct {
+	now      func() time.Time
 	recreate bool // the next run creates deleted contacts again
 	any      bool // what duplicates say counts, so that all must be read
 
@@ -277,7 +278,7 @@ func (a *again) Absent(outcome owlatsync.Outcome, e *ledger.Entry) {
 	case outcome == owlatsync.Failed && f != nil:
 		a.Waits(f.NextTry)
 	default:
-		a.Waits(time.Now())
+		a.Waits(a.now())
 	}
 }
 

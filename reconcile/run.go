@@ -56,6 +56,11 @@ func (e *Engine) begin(s *Sync, reader ledger.Reader, client *owlat.Client) (*wo
 	return w, nil
 }
 
+// there returns what Owlat's clock shows when the ledger's shows at, if that is known.
+func (w *work) there(at time.Time) (earliest, latest time.Time, known bool) {
+	return remote.There(w.client, w.reader, at)
+}
+
 // held returns what fails once the work cannot be sure to have its lock: then it sends nothing (Invariant 5). A plan alone has none.
 func held(w *work) func() error {
 	return func() error {
@@ -100,7 +105,7 @@ func (e *Engine) run(ctx context.Context, s *Sync, o RunOptions, held int64) (re
 		}
 		o.Part = approved.Part
 	}
-	now := time.Now()
+	now := e.ledger.Now()
 	w.run = ledger.Run{
 		ID: o.Run, Sync: s.Name, Mode: ledger.ModeRun, Owner: e.owner, Started: now, Heartbeat: now, Stage: ledger.StageStarting,
 		Status: ledger.StatusRunning, Part: o.Part,
@@ -133,7 +138,7 @@ func (w *work) whole(ctx context.Context, o RunOptions, approved *ledger.Run) (*
 	w.tell.Stage(ledger.StageEnding)
 	w.tell.Complete()
 	r.Report = w.tell.Report()
-	r.Finished = time.Now()
+	r.Finished = w.engine.ledger.Now()
 	r.Heartbeat = r.Finished
 	r.Status, r.Message = status(ctx, workErr, r.Report)
 	ending.Run = *r
@@ -270,7 +275,7 @@ func (w *work) keepRefused(ctx context.Context, p *plan.Plan) error {
 			if entry := entries[s.Row.Key]; entry != nil {
 				doubt := entry.Doubt
 				plan.Failing(entry, s.Entry.Failure)
-				entry.Doubt, entry.ChangedAt = doubt, time.Now()
+				entry.Doubt, entry.ChangedAt = doubt, w.reader.Now()
 				records = append(records, ledger.Record{Sync: w.sync.Name, Run: w.run.ID, Entry: entry, Event: string(owlatsync.Failed), Note: s.Reason})
 			}
 		}

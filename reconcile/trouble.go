@@ -34,13 +34,13 @@ type Trouble struct {
 	Parked   bool
 }
 
-// Troubles returns what is wrong with an entry of the sync, nil if it is in order.
-func Troubles(e *ledger.Entry, sync string) []Trouble {
+// Troubles returns what is wrong with an entry of the sync now, by the ledger's clock, nil if it is in order.
+func Troubles(e *ledger.Entry, sync string, now time.Time) []Trouble {
 	var out []Trouble
 	if f := e.Failure; f != nil {
 		t := Trouble{Sync: sync, Key: e.Key, Address: e.Email, What: "row", Category: f.Category, Reason: f.Reason,
 			Attempts: f.Attempts, First: f.First, Last: f.Last, NextTry: f.NextTry, Parked: f.Parked}
-		if now := time.Now(); f.Parked {
+		if f.Parked {
 			t.NextTry = time.Time{}
 		} else if !f.Waits(now) && now.Before(f.NextTry) {
 			t.NextTry = now

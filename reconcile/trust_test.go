@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -62,7 +63,7 @@ func TestRowsThatExchangeAddressesFailWithoutARequest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, trouble := range reconcile.Troubles(e, "users") {
+			for _, trouble := range reconcile.Troubles(e, "users", time.Now()) {
 				keys = append(keys, trouble.Key+" "+string(trouble.Category))
 			}
 		}

@@ -310,7 +310,7 @@ func (c *comparison) compare(ctx context.Context) error {
 		if !c.repair || len(found) == 0 || entry.Doubt { // a doubt that could not be settled stays one
 			continue
 		}
-		record := correct(c.sync, entry, contact, there, heir)
+		record := correct(c.sync, entry, contact, there, heir, c.ledger.Now())
 		if heir != nil {
 			c.contacts.find(heir.ID)
 		}
@@ -395,14 +395,14 @@ func compare(sync string, e *ledger.Entry, c owlat.Contact, there bool) []Findin
 
 // correct returns the record that corrects an entry to its contact, so that the next run plans the row again. Heir is the contact
 // into which a missing one was merged, nil if none is known.
-func correct(sync string, e *ledger.Entry, c owlat.Contact, there bool, heir *owlat.Contact) ledger.Record {
-	e.Fingerprint, e.Doubt, e.ChangedAt = ledger.Fingerprint{}, false, time.Now()
+func correct(sync string, e *ledger.Entry, c owlat.Contact, there bool, heir *owlat.Contact, now time.Time) ledger.Record {
+	e.Fingerprint, e.Doubt, e.ChangedAt = ledger.Fingerprint{}, false, now
 	if !there && e.Origin == ledger.OriginDeleting {
-		return ledger.Record{Sync: sync, Entry: remote.Deleted(e), Event: "deleted", Note: "verify did not find the contact that was to be deleted"}
+		return ledger.Record{Sync: sync, Entry: remote.Deleted(e, now), Event: "deleted", Note: "verify did not find the contact that was to be deleted"}
 	}
 	if heir != nil {
 		e = remote.Succeed(e, *heir)
-		e.ChangedAt = time.Now()
+		e.ChangedAt = now
 		return ledger.Record{Sync: sync, Entry: e, Event: "merged", Note: remote.ReasonMerged}
 	}
 	if !there {

@@ -132,7 +132,7 @@ func TestRetryTakesUpWhatWasGivenUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if troubles := reconcile.Troubles(entries["1"], "users"); len(troubles) != 1 || troubles[0].Attempts != 2 || troubles[0].Category != "internal" {
+		if troubles := reconcile.Troubles(entries["1"], "users", time.Now()); len(troubles) != 1 || troubles[0].Attempts != 2 || troubles[0].Category != "internal" {
 			t.Errorf("troubles %+v", troubles)
 		}
 		if n, err := w.ledger.Retry(t.Context(), "users", []string{"1"}, time.Now()); n != 1 || err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/hooksign"
@@ -17,10 +18,14 @@ type Means struct {
 	Agent     string            // the program and its version, such as "owlat-sync/1.2.3"
 	Transport http.RoundTripper // nil: a usual one
 	Trust     *tls.Config       // of mail servers; nil: the machine's certificate authorities
+	Now       func() time.Time  // by which messages are signed; nil: the machine's clock
 }
 
 // Channels returns what the configuration tells whom. Nothing is connected yet.
 func Channels(alerts []config.Alert, m Means) (all []Subscription, err error) {
+	if m.Now == nil {
+		m.Now = time.Now
+	}
 	transport := m.Transport
 	if transport == nil {
 		own := http.DefaultTransport.(*http.Transport).Clone()
@@ -30,7 +35,7 @@ func Channels(alerts []config.Alert, m Means) (all []Subscription, err error) {
 	client := newClient(transport)
 	for _, a := range alerts {
 		to := func(what string, url config.Secret, body func(Message) any) *post {
-			return &post{what: what, url: url.Reveal(), body: body, client: client, agent: m.Agent}
+			return &post{what: what, url: url.Reveal(), body: body, client: client, agent: m.Agent, now: m.Now}
 		}
 		add := func(c Channel) {
 			same := 0

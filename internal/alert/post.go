@@ -37,6 +37,7 @@ type post struct {
 	body   func(Message) any
 	client *http.Client
 	agent  string
+	now    func() time.Time
 }
 
 func newClient(transport http.RoundTripper) *http.Client {
@@ -68,7 +69,7 @@ func (p *post) Send(ctx context.Context, m Message) error {
 		if m.Over {
 			id += "-over"
 		}
-		hooksign.Seal(r.Header, p.sign, id, time.Now(), body.Bytes())
+		hooksign.Seal(r.Header, p.sign, id, p.now(), body.Bytes())
 	}
 	answer, err := p.client.Do(r)
 	if err != nil {

@@ -37,6 +37,7 @@ const (
 type Options struct {
 	// Signs tell how the service is doing.
 	Signs interface {
+		Now() time.Time // by the ledger's clock
 		Read(ctx context.Context, now time.Time) (vitals.Signs, error)
 	}
 	// Silence returns why webhooks of Owlat seem not to arrive, empty if they do. It may be nil.
@@ -138,6 +139,9 @@ func (w *Watcher) Run(ctx context.Context) {
 	}
 }
 
+// now is the time by which everything is dated that the record keeps, because another node may go on with it.
+func (w *Watcher) now() time.Time { return w.o.Signs.Now().Round(0) }
+
 // Round looks once, delivers what is due, and returns when to look next. It is for whoever does not let the watcher Run.
 func (w *Watcher) Round(ctx context.Context) time.Duration {
 	w.mu.Lock()
@@ -146,7 +150,7 @@ func (w *Watcher) Round(ctx context.Context) time.Duration {
 	if link == nil {
 		return lookEvery
 	}
-	now := time.Now().Round(0)
+	now := w.now()
 	changed := w.look(ctx, now, subs, link)
 	changed = w.drop(now, subs) || changed
 	if changed {
@@ -157,7 +161,7 @@ func (w *Watcher) Round(ctx context.Context) time.Duration {
 	}
 	wait := lookEvery
 	for _, m := range w.record.Waiting {
-		wait = min(wait, max(time.Second, time.Until(m.Next)))
+		wait = min(wait, max(time.Second, m.Next.Sub(w.now())))
 	}
 	return wait
 }
@@ -319,7 +323,7 @@ func (w *Watcher) deliver(ctx context.Context, subs []Subscription) bool {
 				mine = append(mine, e)
 			}
 		}
-		if len(mine) == 0 || mine[0].Next.After(time.Now()) {
+		if len(mine) == 0 || mine[0].Next.After(w.now()) {
 			continue
 		}
 		results[n] = make(map[*waiting]error)
@@ -381,7 +385,7 @@ func (w *Watcher) tried(s Subscription, e *waiting, err error) {
 		pause = max(pause, asked.wait)
 	}
 	e.Attempts++
-	e.Next = time.Now().Round(0).Add(pause)
+	e.Next = w.now().Add(pause)
 	w.o.Log.Warn("an alert could not be told", "channel", s.Name, "title", e.Message.Title, "attempts", e.Attempts, "next", pause, "error", err)
 }
 

@@ -138,7 +138,7 @@ func (m mail) retry(c *call) error {
 	retried := 0
 	if m.d.Outbox != nil {
 		var err error
-		if retried, err = m.d.Outbox.RetryDeliveries(c.r.Context(), ids, time.Now()); err != nil {
+		if retried, err = m.d.Outbox.RetryDeliveries(c.r.Context(), ids, m.d.Outbox.Now()); err != nil {
 			return err
 		}
 	}

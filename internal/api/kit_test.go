@@ -66,7 +66,7 @@ type world struct {
 // newWorld returns a world with two syncs.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{hub: events.NewHub(), gate: access.NewGate(tokens(), nil), progress: make(map[int64]progress.State)}
+	w := &world{hub: events.NewHub(time.Now), gate: access.NewGate(tokens(), nil), progress: make(map[int64]progress.State)}
 	w.only = &Deployment{
 		Service: (*service)(w), Desk: (*desk)(w), Hub: w.hub, Ledger: (*shelf)(w), Outbox: (*shelf)(w),
 		Webhooks: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }),
@@ -203,6 +203,9 @@ func (d *desk) Cancel(_ context.Context, run int64) error {
 
 // shelf is what is recorded.
 type shelf world
+
+// Now implements ledger.Clock.
+func (*shelf) Now() time.Time { return time.Now() }
 
 func (l *shelf) Run(_ context.Context, id int64) (*ledger.Run, error) {
 	l.mu.Lock()

@@ -67,6 +67,7 @@ type Hub interface {
 
 // Ledger is the part of a ledger that is shown.
 type Ledger interface {
+	ledger.Clock
 	standing.Records
 	Runs(ctx context.Context, sync string, limit int) ([]ledger.Run, error)
 	Feedbacks(ctx context.Context, event, person string, before int64, limit int) ([]ledger.Feedback, error)
@@ -75,6 +76,7 @@ type Ledger interface {
 
 // Outbox has the deliveries of write-backs. See ledger.Outbox.
 type Outbox interface {
+	ledger.Clock
 	Deliveries(ctx context.Context, state ledger.DeliveryState, limit int) ([]ledger.Delivery, error)
 	DeliveryCounts(ctx context.Context) (map[string]map[ledger.DeliveryState]int, error)
 	RetryDeliveries(ctx context.Context, ids []int64, now time.Time) (int, error)

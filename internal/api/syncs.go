@@ -176,8 +176,9 @@ func (v views) status(c *call) error {
 	if err != nil {
 		return err
 	}
+	now := v.d.Ledger.Now().UTC()
 	j := statusJSON{
-		Version: v.parts.Version, Started: v.started.UTC(), Now: time.Now().UTC(), Ready: true, You: whoJSON{c.who.Name, string(c.who.Role)},
+		Version: v.parts.Version, Started: now.Add(-time.Since(v.started)), Now: now, Ready: true, You: whoJSON{c.who.Name, string(c.who.Role)},
 		Syncs: make([]shortJSON, len(states)), Feedback: someTime(heard), Outbox: counts,
 	}
 	if why := v.d.Service.Ready(ctx); why != nil {

@@ -54,7 +54,7 @@ func (c hearing) silence(ctx context.Context) {
 	f := Finding{Area: AreaFeedback, Subject: "webhooks", Status: OK}
 	l, err := c.Opener.Ledger(ctx, c.Config)
 	if err == nil {
-		f.Status, f.Message, err = c.judge(ctx, l, time.Now())
+		f.Status, f.Message, err = c.judge(ctx, l, l.Now())
 		err = errors.Join(err, l.Close())
 	}
 	if err != nil {

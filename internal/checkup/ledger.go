@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
@@ -97,7 +98,25 @@ func (c *checker) standings(ctx context.Context) (status Status, message string,
 	if status == Warning {
 		message += "\nit is older than what was done: consents that it does not know count as old, \"owlat-sync plan\" tells what a run makes of it"
 	}
-	return status, message, asks, nil
+	return status, message, append(asks, clockOff(time.Now().Sub(l.Now()))...), nil
+}
+
+// clocksApart is by how much the clock of a machine may be ahead of the ledger's, or behind it, before somebody should set it.
+const clocksApart = 5 * time.Second
+
+// clockOff warns if the machine's clock is so much ahead of that of a ledger in PostgreSQL, or behind it.
+func clockOff(ahead time.Duration) []Finding {
+	if ahead.Abs() <= clocksApart {
+		return nil
+	}
+	way := "ahead of"
+	if ahead < 0 {
+		way = "behind"
+	}
+	return []Finding{{
+		Area: AreaLedger, Subject: "clock", Status: Warning,
+		Message: fmt.Sprintf("the clock of this machine is %s %s that of PostgreSQL, by which all nodes go; let NTP set the clocks of both", ahead.Abs().Round(time.Second), way),
+	}}
 }
 
 // asking tells which topics of a sync ask people to confirm, as far as adds have shown it.

@@ -2,53 +2,36 @@ package cluster
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 )
 
-// clock tells the time as PostgreSQL does, whatever the clock of this machine says: River compares times that nodes write with the
-// database's. It goes on with the machine's monotonic clock, and is set again now and then. It is safe for concurrent use.
-type clock struct {
-	start time.Time
-	ahead atomic.Int64 // of PostgreSQL, at the start
-	off   atomic.Int64 // by how much that may be wrong
+// Clock is the clock that all nodes share, whatever those of their machines say: PostgreSQL's. A *postgres.Clock is one.
+type Clock interface {
+	Now() time.Time
+	// Within is by how much Now may be wrong.
+	Within() time.Duration
+	// Asks is called right before PostgreSQL is asked for the time, and told when its answer is there.
+	Asks() (told func(now time.Time))
 }
 
-func newClock() *clock { return &clock{start: time.Now()} }
-
-// slowest is the longest way to PostgreSQL and back by which the clock is set.
-const slowest = time.Second
-
-// set notes what PostgreSQL's clock said at some instant between two.
-func (c *clock) set(database, asked, answered time.Time) {
-	way := answered.Sub(asked)
-	if way > slowest && c.ahead.Load() != 0 {
-		return
-	}
-	c.ahead.Store(int64(database.Sub(c.start.Round(0)) - asked.Sub(c.start) - way/2))
-	c.off.Store(int64(way / 2))
-}
-
-// Now implements rivertype.TimeGenerator. It keeps the monotonic reading.
-func (c *clock) Now() time.Time {
-	return c.start.Add(time.Since(c.start) + time.Duration(c.ahead.Load()))
-}
+// riverTime gives the clock to River, which compares times that nodes write with the database's.
+type riverTime struct{ Clock }
 
 // NowOrNil implements rivertype.TimeGenerator: in its statements River takes PostgreSQL's own time.
-func (c *clock) NowOrNil() *time.Time { return nil }
+func (riverTime) NowOrNil() *time.Time { return nil }
 
 // stamp dates jobs that are put into a queue. River's driver would take the machine's own clock.
 type stamp struct {
 	river.HookDefaults
-	*clock
+	Clock
 }
 
 // InsertBegin implements rivertype.HookInsertBegin. The time is not ahead of PostgreSQL's, so that what is due at once is seen at once.
 func (s *stamp) InsertBegin(_ context.Context, p *rivertype.JobInsertParams) error {
-	now := s.Now().Add(-time.Duration(s.off.Load()))
+	now := s.Now().Add(-s.Within())
 	if p.CreatedAt == nil {
 		p.CreatedAt = &now
 	}

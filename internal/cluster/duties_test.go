@@ -232,7 +232,7 @@ func TestWhatNobodyWorksIsDone(t *testing.T) {
 	w := newWorld(t)
 	p := &passes{}
 	acme := Deployment{Name: "acme", Syncs: []string{"users"}, Timetable: every(t, "users", time.Hour), Targets: []string{"crm"}}
-	visitor, err := Visit(t.Context(), w.pool, schema, nil)
+	visitor, err := Visit(w.pool, schema, w.now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,7 +318,7 @@ func TestALineQueuesInTheLedgerFirst(t *testing.T) {
 	a, b := w.node("a", nil, acme), w.node("b", nil, acme)
 	books := memory.New()
 	defer books.Close()
-	hub := events.NewHub()
+	hub := events.NewHub(time.Now)
 	defer hub.Close()
 	told, cancel := hub.Subscribe(events.Filter{})
 	defer cancel()
@@ -378,7 +378,7 @@ func TestRiverIsToldNoKeys(t *testing.T) {
 	n := w.node("a", nil, Deployment{Name: "acme", Syncs: []string{"users"}})
 	books := memory.New()
 	defer books.Close()
-	hub := events.NewHub()
+	hub := events.NewHub(time.Now)
 	defer hub.Close()
 	part := owlatsync.Part{Only: []string{"ada@example.com"}}
 	run, err := n.Line("acme", books, hub).Trigger(t.Context(), "users", turns.Options{Part: part})
@@ -438,12 +438,11 @@ func TestJobsAreDatedByPostgreSQL(t *testing.T) {
 	t.Parallel()
 	for _, wrong := range []time.Duration{-10 * time.Minute, 10 * time.Minute} {
 		w := newWorld(t)
-		visitor, err := Visit(t.Context(), w.pool, schema, nil)
+		visitor, err := Visit(w.pool, schema, apart{w.now, wrong}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		// What the driver would take is the machine's clock; that of the test is right, so the database's is taken for wrong.
-		visitor.clock.ahead.Add(int64(wrong))
 		made, err := visitor.client.Insert(t.Context(), writeBackArgs{Deployment: "acme", Target: "crm"}, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -459,33 +458,22 @@ func TestJobsAreDatedByPostgreSQL(t *testing.T) {
 	}
 }
 
-func TestAClockThatIsWrongDoesNotCount(t *testing.T) {
-	t.Parallel()
-	c := newClock()
-	for _, wrong := range []time.Duration{-10 * time.Minute, 0, 10 * time.Minute} {
-		database := time.Now().Add(wrong)
-		asked := time.Now()
-		c.set(database, asked, asked.Add(20*time.Millisecond))
-		if off := c.Now().Sub(time.Now().Round(0).Add(wrong)); off.Abs() > 100*time.Millisecond {
-			t.Errorf("off by %s with a clock that is wrong by %s", off, wrong)
-		}
-	}
-	before := c.Now()
-	c.set(time.Now().Add(time.Hour), time.Now(), time.Now().Add(5*time.Second)) // too slow to be exact
-	if moved := c.Now().Sub(before); moved > time.Minute {
-		t.Errorf("the clock was set by an answer that took long: %s", moved)
-	}
+// apart is a clock of PostgreSQL that the machine's is not, which is right.
+type apart struct {
+	Clock
+	by time.Duration
 }
+
+func (a apart) Now() time.Time { return a.Clock.Now().Add(a.by) }
 
 func TestAJobIsDueByTheClockOfPostgreSQL(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for deployment, wrong := range map[string]time.Duration{"acme": -10 * time.Minute, "beta": 10 * time.Minute} {
-		visitor, err := Visit(t.Context(), w.pool, schema, nil)
+		visitor, err := Visit(w.pool, schema, apart{w.now, wrong}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		visitor.clock.ahead.Add(int64(wrong)) // as if this machine's clock were right and PostgreSQL's wrong
 		if err := visitor.Ask(t.Context(), deployment, turns.Request{Sync: "users", Why: turns.Scheduled}); err != nil {
 			t.Fatal(err)
 		}

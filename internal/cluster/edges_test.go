@@ -75,7 +75,7 @@ func TestAHomeTakesUpNotItself(t *testing.T) {
 		"INSERT INTO owlat_sync.leases (deployment, kind, epoch, holder, host, pid, purpose, since, expires) SELECT id, 'home', 7, 0, '', 0, '', now(), now() FROM d"); err != nil {
 		t.Fatal(err)
 	}
-	visitor, err := Visit(t.Context(), w.pool, schema, nil)
+	visitor, err := Visit(w.pool, schema, w.now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestEveryNodeKnowsHowFarARunIs(t *testing.T) {
 	w.mu.Lock()
 	w.states = map[int64]progress.State{7: want}
 	w.mu.Unlock()
-	books, hub := memory.New(), events.NewHub()
+	books, hub := memory.New(), events.NewHub(time.Now)
 	defer books.Close()
 	defer hub.Close()
 	line := away.Line("acme", books, hub)

@@ -170,7 +170,7 @@ func (t tables) lostQuery() string {
 // look says that this node lives, sees who else does, and asks for homes that are missing.
 func (n lookout) look(ctx context.Context) error {
 	var b pgx.Batch
-	asked := time.Now()
+	told := n.clock.Asks()
 	var now time.Time
 	b.Queue("INSERT INTO "+n.tables.nodes+` (id, host, pid, version, since, seen, detail) VALUES ($1, $2, $3, $4, now(), now(), jsonb_build_object('homes', $5::bigint, 'slots', $6::bigint, 'print', $7::text))
 		ON CONFLICT (id) DO UPDATE SET seen = now(), detail = excluded.detail RETURNING clock_timestamp()`,
@@ -192,7 +192,7 @@ func (n lookout) look(ctx context.Context) error {
 	if err := n.o.Pool.SendBatch(ctx, &b).Close(); err != nil {
 		return err
 	}
-	n.clock.set(now, asked, time.Now())
+	told(now)
 	n.compare(nodes)
 	n.weigh(nodes, waiting+int64(len(missing))) // keeps nodes, and counts in them
 	if n.client == nil || n.ending() || len(missing) == 0 {

@@ -23,10 +23,11 @@ import (
 	"owlatsync/internal/events"
 )
 
-// Options are what a node is made with. Pool, Schema, Homes and Leases must be set.
+// Options are what a node is made with. Pool, Schema, Clock, Homes and Leases must be set.
 type Options struct {
 	Pool   *pgxpool.Pool
 	Schema string // of the ledger and River's tables
+	Clock  Clock
 	ID     string // unique among the nodes; empty: one is made up
 	Homes  Homes
 	Leases Leases
@@ -58,7 +59,7 @@ type Node struct {
 	log     *slog.Logger
 	client  *river.Client[pgx.Tx]
 	driver  *riverpgxv5.Driver
-	clock   *clock
+	clock   Clock
 	tables  tables
 	crew    crew
 	alike   alike
@@ -105,13 +106,10 @@ func New(ctx context.Context, o Options) (*Node, error) {
 		o.Soft = 30 * time.Second
 	}
 	n := &Node{
-		o: o, host: host, log: o.Logger, clock: newClock(), tables: tablesIn(o.Schema), driver: riverpgxv5.New(o.Pool), stop: make(chan struct{}),
+		o: o, host: host, log: o.Logger, clock: o.Clock, tables: tablesIn(o.Schema), driver: riverpgxv5.New(o.Pool), stop: make(chan struct{}),
 		opening: make(chan struct{}, 8), deployments: make(map[string]Deployment), homes: make(map[string]*held), periodic: make(map[string][]handle), fled: make(map[[2]string]flight),
 	}
 	n.aborted, n.abort = context.WithCancel(context.WithoutCancel(ctx))
-	if err := n.setClock(ctx); err != nil {
-		return nil, fmt.Errorf("ask PostgreSQL for the time: %w", err)
-	}
 	if !o.PollOnly {
 		arrive, err := notificationsArrive(ctx, o.Pool)
 		if err != nil {
@@ -142,8 +140,8 @@ func New(ctx context.Context, o Options) (*Node, error) {
 		CompletedJobRetentionPeriod: time.Hour,
 		CancelledJobRetentionPeriod: 24 * time.Hour,
 		DiscardedJobRetentionPeriod: 7 * 24 * time.Hour,
-		Test:                        river.TestConfig{Time: n.clock}, // the only way to give River a clock
-		Hooks:                       []rivertype.Hook{&stamp{clock: n.clock}},
+		Test:                        river.TestConfig{Time: riverTime{n.clock}}, // the only way to give River a clock
+		Hooks:                       []rivertype.Hook{&stamp{Clock: n.clock}},
 		PeriodicJobs:                calendar{n}.chores(),
 	}
 	if o.WriteBacks != nil {
@@ -157,16 +155,13 @@ func New(ctx context.Context, o Options) (*Node, error) {
 }
 
 // Visit returns the errands of somebody who is no node: what is asked is done by the nodes.
-func Visit(ctx context.Context, pool *pgxpool.Pool, schema string, log *slog.Logger) (Errands, error) {
+func Visit(pool *pgxpool.Pool, schema string, clock Clock, log *slog.Logger) (Errands, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{o: Options{Pool: pool, Schema: schema}, log: log, clock: newClock(), tables: tablesIn(schema), driver: riverpgxv5.New(pool)}
-	err := n.setClock(ctx)
-	if err == nil {
-		n.client, err = river.NewClient(n.driver, &river.Config{Schema: schema, Logger: quiet(log), Test: river.TestConfig{Time: n.clock}, Hooks: []rivertype.Hook{&stamp{clock: n.clock}}})
-	}
-	if err != nil {
+	n := &Node{o: Options{Pool: pool, Schema: schema}, log: log, clock: clock, tables: tablesIn(schema), driver: riverpgxv5.New(pool)}
+	var err error
+	if n.client, err = river.NewClient(n.driver, &river.Config{Schema: schema, Logger: quiet(log), Test: river.TestConfig{Time: riverTime{clock}}, Hooks: []rivertype.Hook{&stamp{Clock: clock}}}); err != nil {
 		return Errands{}, fmt.Errorf("reach the nodes that share the ledger: %w", err)
 	}
 	return Errands{n}, nil

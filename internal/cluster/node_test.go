@@ -207,7 +207,7 @@ func TestACallIsDoneByTheHome(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
-	visitor, err := Visit(t.Context(), w.pool, schema, nil)
+	visitor, err := Visit(w.pool, schema, w.now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

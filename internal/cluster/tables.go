@@ -26,17 +26,6 @@ func (t tables) homeLease(name string) string {
 	return " LEFT JOIN " + t.deployments + " d ON d.name = " + name + " LEFT JOIN " + t.leases + " l ON l.deployment = d.id AND l.kind = 'home'"
 }
 
-// setClock asks PostgreSQL for the time.
-func (n *Node) setClock(ctx context.Context) error {
-	asked := time.Now()
-	var now time.Time
-	if err := n.o.Pool.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
-		return err
-	}
-	n.clock.set(now, asked, time.Now())
-	return nil
-}
-
 // orphaned is what River's list of errors says of a job whose home ended without a word.
 const orphaned = "the node that worked it ended without a word"
 

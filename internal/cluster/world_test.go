@@ -31,6 +31,7 @@ type world struct {
 	t    *testing.T
 	dsn  string
 	pool *pgxpool.Pool // not of a node
+	now  Clock         // PostgreSQL's
 	ttl  time.Duration // of leases
 	// lasts is how long a run takes; a home makes one at a time.
 	lasts time.Duration
@@ -67,7 +68,12 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	return &world{t: t, dsn: dsn, pool: pool, ttl: 2 * time.Second}
+	db, err := postgres.Open(t.Context(), postgres.Options{DSN: dsn, MaxConns: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	return &world{t: t, dsn: dsn, pool: pool, now: db.Clock(), ttl: 2 * time.Second}
 }
 
 // member is a node with its way to the database, which can be cut.
@@ -105,7 +111,7 @@ func (w *world) node(name string, change func(*Options), deployments ...Deployme
 	if m.pool, err = pgxpool.NewWithConfig(w.t.Context(), config); err != nil {
 		w.t.Fatal(err)
 	}
-	o := Options{Pool: m.pool, Schema: schema, ID: name, Homes: m, Leases: m, Linger: time.Second, Look: 400 * time.Millisecond, Soft: 5 * time.Second, Logger: quietIn(w.t, name)}
+	o := Options{Pool: m.pool, Schema: schema, Clock: w.now, ID: name, Homes: m, Leases: m, Linger: time.Second, Look: 400 * time.Millisecond, Soft: 5 * time.Second, Logger: quietIn(w.t, name)}
 	if change != nil {
 		change(&o)
 	}

@@ -81,13 +81,14 @@ type Hub struct {
 	recent      []Event // oldest first, without fleeting ones
 	subscribers map[*subscriber]struct{}
 	closed      bool
+	now         func() time.Time
 }
 
-// NewHub returns a hub without subscribers. IDs are times, so that those of a later process are larger, and those of several processes that
-// tell the same hardly differ.
-func NewHub() *Hub {
-	now := time.Now().UnixMicro()
-	return &Hub{last: now, first: now, subscribers: make(map[*subscriber]struct{})}
+// NewHub returns a hub without subscribers. IDs are times by the clock, so that those of a later process are larger, and those of several nodes
+// that tell the same hardly differ.
+func NewHub(now func() time.Time) *Hub {
+	first := now().UnixMicro()
+	return &Hub{now: now, last: first, first: first, subscribers: make(map[*subscriber]struct{})}
 }
 
 type subscriber struct {
@@ -103,10 +104,10 @@ func (h *Hub) Publish(e Event) {
 	if h.closed {
 		return
 	}
-	h.last = max(h.last+1, time.Now().UnixMicro())
+	h.last = max(h.last+1, h.now().UnixMicro())
 	e.ID = h.last
 	if e.At.IsZero() {
-		e.At = time.Now()
+		e.At = h.now()
 	}
 	for s := range h.subscribers {
 		if s.filter.wants(e) {
@@ -185,7 +186,7 @@ func (h *Hub) Subscribe(f Filter) (c <-chan Event, cancel func()) {
 // is of another process whose clock is ahead, so that nobody knows.
 func (h *Hub) since(f *Filter) (events []Event) {
 	if f.After < h.first || f.After > h.last {
-		events = append(events, Event{ID: h.first, At: time.Now(), Kind: Lost, Data: Gap{}})
+		events = append(events, Event{ID: h.first, At: h.now(), Kind: Lost, Data: Gap{}})
 	}
 	for _, e := range h.recent {
 		if e.ID > f.After && f.wants(e) {

@@ -44,7 +44,7 @@ func kinds(events []Event) string {
 
 func TestSubscribersGetWhatTheyWant(t *testing.T) {
 	t.Parallel()
-	h := NewHub()
+	h := NewHub(time.Now)
 	defer h.Close()
 	filters := []Filter{{}, {Sync: "users"}, {Run: 2}, {Kinds: []Kind{Ended}}, {Sync: "users", Kinds: []Kind{Ended}}}
 	var all []<-chan Event
@@ -72,7 +72,7 @@ func TestSubscribersGetWhatTheyWant(t *testing.T) {
 
 func TestASlowSubscriberIsToldHowManyItLost(t *testing.T) {
 	t.Parallel()
-	h := NewHub()
+	h := NewHub(time.Now)
 	defer h.Close()
 	c, cancel := h.Subscribe(Filter{})
 	defer cancel()
@@ -95,7 +95,7 @@ func TestASlowSubscriberIsToldHowManyItLost(t *testing.T) {
 
 func TestASubscriberThatComesBack(t *testing.T) {
 	t.Parallel()
-	h := NewHub()
+	h := NewHub(time.Now)
 	defer h.Close()
 	c, cancel := h.Subscribe(Filter{})
 	for i := range int64(3) {
@@ -143,9 +143,9 @@ func TestASubscriberThatComesBack(t *testing.T) {
 func TestASubscriberOfAnotherProcess(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		here := NewHub()
+		here := NewHub(time.Now)
 		time.Sleep(time.Hour)
-		there := NewHub()
+		there := NewHub(time.Now)
 		told := func(h *Hub, after int64) string {
 			c, cancel := h.Subscribe(Filter{After: after})
 			defer cancel()
@@ -179,7 +179,7 @@ func TestASubscriberOfAnotherProcess(t *testing.T) {
 
 func TestAClosedHub(t *testing.T) {
 	t.Parallel()
-	h := NewHub()
+	h := NewHub(time.Now)
 	c, cancel := h.Subscribe(Filter{})
 	h.Close()
 	h.Close()
@@ -197,7 +197,7 @@ func TestAClosedHub(t *testing.T) {
 
 func TestWanted(t *testing.T) {
 	t.Parallel()
-	h := NewHub()
+	h := NewHub(time.Now)
 	defer h.Close()
 	if h.Wanted(Row) {
 		t.Error("nobody looks")
@@ -217,7 +217,7 @@ func TestWanted(t *testing.T) {
 // TestManyAtOnce has subscribers that come and go while events are published.
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
-	h := NewHub()
+	h := NewHub(time.Now)
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
@@ -241,7 +241,7 @@ func TestManyAtOnce(t *testing.T) {
 func TestFollower(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := NewHub()
+		h := NewHub(time.Now)
 		defer h.Close()
 		c, cancel := h.Subscribe(Filter{})
 		defer cancel()

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"owlatsync"
 	"owlatsync/internal/config"
@@ -24,6 +25,7 @@ type Tale struct {
 	Sync    config.Sync
 	Key     string
 	Entry   *ledger.Entry // nil: the ledger does not know the row
+	At      time.Time     // when it was told, by the ledger's clock
 	History []ledger.HistoryLine
 	Sibling Sibling
 	Heard   []ledger.Feedback   // what Owlat's webhooks told of the person, oldest first
@@ -106,6 +108,7 @@ func (q *Question) Tales(ctx context.Context, s *setup.Session, sync config.Sync
 	var tales []*Tale
 	for _, key := range found.keys {
 		t := found.tale(sync, key)
+		t.At = s.Ledger.Now()
 		t.Entry, t.PlanErr, t.Planned = entries[key], planErr, !q.Offline && planErr == nil
 		if t.History, err = s.Ledger.History(ctx, sync.Name, key); err != nil {
 			return nil, err

@@ -24,9 +24,6 @@ func newsOf(e *owlat.WebhookEvent, routes []Route, now time.Time) (news ledger.N
 	return news, ok
 }
 
-// anyClock is by how much the clocks of two nodes may differ: what one takes in is due at once by that of the other.
-const anyClock = 24 * time.Hour
-
 // deliveriesOf returns what the write-backs are told: of an opt-out once for each topic.
 func deliveriesOf(f ledger.Feedback, routes []Route, now time.Time) []ledger.Delivery {
 	person := f.Email
@@ -46,7 +43,7 @@ func deliveriesOf(f ledger.Feedback, routes []Route, now time.Time) []ledger.Del
 			continue
 		}
 		for _, topic := range topics {
-			deliveries = append(deliveries, ledger.Delivery{Target: r.Target, Person: person, Topic: topic, Due: now.Add(-anyClock)})
+			deliveries = append(deliveries, ledger.Delivery{Target: r.Target, Person: person, Topic: topic, Due: now})
 		}
 	}
 	return deliveries

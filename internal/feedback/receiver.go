@@ -21,6 +21,7 @@ import (
 
 // Mailbox is what a Receiver needs of the ledger.
 type Mailbox interface {
+	ledger.Clock
 	TakeIn(ctx context.Context, news ledger.News) (id int64, isNew bool, err error)
 }
 
@@ -36,7 +37,7 @@ type Taken struct {
 // Options say how a Receiver takes in webhooks.
 type Options struct {
 	Secrets []string      // any of them may have signed
-	MaxAge  time.Duration // how far a delivery's time may be from now; 0: it is not checked
+	MaxAge  time.Duration // how far a delivery's time may be from the ledger's; 0: it is not checked
 	Routes  []Route
 	Logger  *slog.Logger // nil: it is silent
 	// Told is called after each verified delivery, from several goroutines, before Owlat is answered. It must not block; it may be
@@ -65,7 +66,7 @@ func NewReceiver(box Mailbox, o Options) (*Receiver, error) {
 	}
 	r := &Receiver{box: box, opts: o, large: semaphore.NewWeighted(largeBodies)}
 	var err error
-	r.handler, err = owlat.WebhookHandler(o.Secrets, r.take, owlat.WithWebhookTolerance(o.MaxAge), owlat.WithWebhookLogger(o.Logger))
+	r.handler, err = owlat.WebhookHandler(o.Secrets, r.take, owlat.WithWebhookTolerance(o.MaxAge), owlat.WithWebhookClock(box.Now), owlat.WithWebhookLogger(o.Logger))
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +88,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 // take records what follows from a verified event. What Owlat has sent is recorded even if it no longer waits for the answer.
 func (r *Receiver) take(ctx context.Context, e *owlat.WebhookEvent) error {
-	news, ok := newsOf(e, r.opts.Routes, time.Now())
+	news, ok := newsOf(e, r.opts.Routes, r.box.Now())
 	if !ok {
 		r.opts.Told(Taken{Feedback: ledger.Feedback{Event: e.Event}, Ignored: true})
 		return nil

@@ -92,6 +92,28 @@ func (s *station) feedback(t *testing.T) []ledger.Feedback {
 	return all
 }
 
+// TestTheClockOfTheLedgerCounts: a node whose own clock is ten minutes off takes what a right one takes, and dates it alike.
+func TestTheClockOfTheLedgerCounts(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{-10 * time.Minute, 10 * time.Minute} {
+		s := newStation(t)
+		s.ledger.SetClock(ahead)
+		body := envelope("email.complained", `{"email":"ada@example.com"}`)
+		if status := s.deliver(body); status != 401 {
+			t.Errorf("a delivery of now by the machine's clock is answered with %d", status)
+		}
+		status := s.post(secret, body, func(r *http.Request) { r.Header = owlat.SignWebhook(secret, "wh_1", s.ledger.Now(), []byte(body)) })
+		all := s.feedback(t)
+		if status != 204 || len(all) != 1 || all[0].Received.Sub(s.ledger.Now()).Abs() > time.Minute {
+			t.Errorf("a delivery of now by the ledger's clock is answered with %d, and recorded as %+v", status, all)
+		}
+		due, err := s.ledger.DueDeliveries(t.Context(), "away", s.ledger.Now(), 1)
+		if err != nil || len(due) != 1 {
+			t.Errorf("due are %+v, %v", due, err)
+		}
+	}
+}
+
 func TestWhatFollowsFromEvents(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -44,7 +44,7 @@ func (d *Deployment) Alert(ctx context.Context) (err error) {
 	if !ok || len(cfg.Alerts) == 0 {
 		return nil
 	}
-	means := alert.Means{Agent: d.o.Opener.UserAgent}
+	means := alert.Means{Agent: d.o.Opener.UserAgent, Now: d.ledger.Now}
 	if slices.ContainsFunc(cfg.Alerts, func(a config.Alert) bool { return a.Owlat != nil }) {
 		client, openErr := setup.OpenOutside(ctx, d.o.Opener, cfg, "telling what is wrong", false)
 		if openErr != nil {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
@@ -63,7 +62,7 @@ func NewDeployment(cfg *config.Config, l setup.Ledger, o Options) (*Deployment, 
 
 func newDeployment(cfg *config.Config, l setup.Ledger, o Options) *Deployment {
 	return &Deployment{
-		o: o, log: o.Opener.Logger, ledger: l, hub: events.NewHub(), vitals: vitals.NewReader(l, cfg.Syncs, time.Now()), trial: newTrial(l.Try), cfg: cfg,
+		o: o, log: o.Opener.Logger, ledger: l, hub: events.NewHub(l.Now), vitals: vitals.NewReader(l, cfg.Syncs, l.Now()), trial: newTrial(l.Try), cfg: cfg,
 	}
 }
 
@@ -137,7 +136,7 @@ func (d *Deployment) take(cfg *config.Config, hooks http.Handler) {
 	d.mu.Lock()
 	d.cfg = cfg
 	d.mu.Unlock()
-	d.vitals.Set(cfg.Syncs, time.Now())
+	d.vitals.Set(cfg.Syncs, d.ledger.Now())
 	d.hooks.put(hooks)
 }
 

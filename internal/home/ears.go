@@ -76,7 +76,7 @@ func (s ears) mistake() string {
 
 // silence returns why webhooks seem not to arrive, empty if they do.
 func (s ears) silence(ctx context.Context) (string, error) {
-	hooks, now := s.d.Config().Webhooks, time.Now()
+	hooks, now := s.d.Config().Webhooks, s.d.ledger.Now()
 	if len(hooks.Secrets) == 0 {
 		return "", nil
 	}

@@ -30,9 +30,8 @@ func Timetable(cfg *config.Config) (entries []schedule.Entry, err error) {
 // Listens reports whether a sync of the configuration listens to its source, so that its deployment always needs a home.
 func Listens(cfg *config.Config) bool { return len(woken(cfg.Syncs)) > 0 }
 
-// WriteBack tells one target of a deployment that has no outbox of its own what is due by the clock that the nodes share; see
-// writeback.Sender.Pass.
-func (d *Deployment) WriteBack(ctx context.Context, target string, now func() time.Time) (next time.Time, err error) {
+// WriteBack tells one target of a deployment that has no outbox of its own what is due; see writeback.Sender.Pass.
+func (d *Deployment) WriteBack(ctx context.Context, target string) (next time.Time, err error) {
 	cfg := *d.Config()
 	cfg.WriteBacks = slices.Clone(cfg.WriteBacks)
 	cfg.WriteBacks = slices.DeleteFunc(cfg.WriteBacks, func(w config.WriteBack) bool { return w.Name != target })
@@ -45,7 +44,7 @@ func (d *Deployment) WriteBack(ctx context.Context, target string, now func() ti
 			d.log.Warn("a write-back is not closed", "write_back", target, "error", e)
 		}
 	}()
-	return writeback.New(d.ledger, targets, d.log, ears{d}.delivered).By(now).Pass(ctx, target)
+	return writeback.New(d.ledger, targets, d.log, ears{d}.delivered).Pass(ctx, target)
 }
 
 // Prune drops the deployment's old history.

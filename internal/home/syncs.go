@@ -27,6 +27,7 @@ type Session interface {
 
 // Ledger is the part of a ledger that says what is to be run.
 type Ledger interface {
+	ledger.Clock
 	turns.Ledger
 	Runs(ctx context.Context, sync string, limit int) ([]ledger.Run, error)
 	HeldRuns(ctx context.Context, sync string) ([]ledger.Run, error)
@@ -252,7 +253,7 @@ func (s *syncs) may(ctx context.Context, sync string) bool {
 		s.log.Warn("it is not known whether a run is held", "sync", sync, "error", err)
 		return true
 	}
-	return !waits(held, time.Now())
+	return !waits(held, s.ledger.Now())
 }
 
 // heldPause is how long a sync waits after a guard held its run before it looks whether the reason has passed.

@@ -542,7 +542,7 @@ func TestAnApprovalThatGoesOn(t *testing.T) {
 			if len(of.Runs) > 0 {
 				v.Last = &of.Runs[0]
 			}
-			state, _ := stateOf(of, v, p.queue.Waiting("users"))
+			state, _ := stateOf(of, v, p.queue.Waiting("users"), time.Now())
 			return state
 		}
 		if s := state(); s != api.Held {

@@ -21,7 +21,7 @@ var _ api.Service = window{}
 
 // Syncs implements api.Service.
 func (s window) Syncs(ctx context.Context) ([]api.SyncState, error) {
-	signs, err := s.d.vitals.Read(ctx, time.Now())
+	signs, err := s.d.vitals.Read(ctx, s.d.ledger.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -47,14 +47,14 @@ func (s window) Syncs(ctx context.Context) ([]api.SyncState, error) {
 		}
 		v := byName[sync.Name]
 		st := api.SyncState{Sync: of, Next: line.Next(sync.Name), LastGood: v.LastGood}
-		st.State, st.Why = stateOf(of, v, waits)
+		st.State, st.Why = stateOf(of, v, waits, signs.At)
 		all = append(all, st)
 	}
 	return all, nil
 }
 
 // stateOf says how a sync is, and why if somebody should know. What a person must do something about comes first.
-func stateOf(of standing.Sync, v vitals.Sync, waits turns.Waiting) (api.State, string) {
+func stateOf(of standing.Sync, v vitals.Sync, waits turns.Waiting, now time.Time) (api.State, string) {
 	held := slices.IndexFunc(of.Held, func(r standing.HeldRun) bool {
 		return !r.Partial && r.Refused == nil && !slices.Contains(waits.Approves, r.ID)
 	})
@@ -66,7 +66,7 @@ func stateOf(of standing.Sync, v vitals.Sync, waits turns.Waiting) (api.State, s
 		return api.Held, fmt.Sprintf("run %d waits for approval: %s", of.Held[held].ID, of.Held[held].Message)
 	case len(waits.Approves) > 0 && !ended(of.Runs, waits.Going):
 		return api.Running, ""
-	case v.Stale(time.Now()):
+	case v.Stale(now):
 		if v.LastGood.IsZero() {
 			return api.Stale, "it has had no good run yet"
 		}

@@ -186,7 +186,7 @@ func (w *town) start(t *testing.T, all ...config.Sync) *process {
 	}
 	p := &process{w: w, client: client, book: w.ledger.Reopen(), ended: make(chan struct{}), soft: make(chan struct{})}
 	p.engine = reconcile.New(client, p.book, reconcile.Options{})
-	hub := events.NewHub()
+	hub := events.NewHub(time.Now)
 	p.told, _ = hub.Subscribe(events.Filter{Kinds: []events.Kind{events.Ended, events.Held, events.Started, events.Paused}})
 	p.syncs = newSyncs(bookOf{p.book}, p, hub, slog.New(slog.DiscardHandler))
 	p.runner.seats = w.seats

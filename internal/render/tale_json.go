@@ -63,7 +63,7 @@ func newTaleJSON(t tale) taleJSON {
 			words.Text("id", e.ContactID), {Name: "origin", Value: e.Origin}, words.Text("created_by", t.Sibling.Created),
 			words.Text("email", e.Email), words.Text("identity", e.Identity),
 		}, fieldTexts(e.Fields)...)
-		for _, trouble := range reconcile.Troubles(e, t.Sync.Name) {
+		for _, trouble := range reconcile.Troubles(e, t.Sync.Name, t.At) {
 			j.Failures = append(j.Failures, newTroubleJSON(trouble))
 		}
 		for i := range e.Memberships {

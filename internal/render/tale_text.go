@@ -105,7 +105,7 @@ func (t tale) standing() []string {
 		return nil
 	}
 	var lines []string
-	for _, trouble := range reconcile.Troubles(e, t.Sync.Name) {
+	for _, trouble := range reconcile.Troubles(e, t.Sync.Name, t.At) {
 		if trouble.What != "row" {
 			continue // topics and events tell it
 		}

@@ -41,7 +41,7 @@ func TestNodesSendForCommands(t *testing.T) {
 	o := h.options().Opener
 	o.Databases = &setup.Databases{}
 	o.Line = func(ctx context.Context, db *postgres.Database) (errand.Line, func(), error) {
-		e, err := cluster.Visit(ctx, db.Pool(), db.Schema(), nil)
+		e, err := cluster.Visit(db.Pool(), db.Schema(), db.Clock(), nil)
 		return e, func() {}, err
 	}
 	sent := make(chan error, lists)

@@ -150,6 +150,7 @@ func (s *service) newWay(ctx context.Context) (Way, error) {
 	if err != nil {
 		return nil, err // a nil *together would not be a nil Way
 	}
+	s.metrics.Clock(t.db.Clock().Ahead)
 	return t, nil
 }
 

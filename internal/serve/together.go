@@ -61,7 +61,7 @@ func newTogether(ctx context.Context, set *config.Set, o Options, options func(c
 		return nil, err
 	}
 	t.node, err = cluster.New(ctx, cluster.Options{
-		Pool: t.db.Pool(), Schema: t.db.Schema(), Homes: hosts{t}, Leases: leases{t.db}, WriteBacks: t, Hear: t.hear, Soft: set.Service.StopWithin,
+		Pool: t.db.Pool(), Schema: t.db.Schema(), Clock: t.db.Clock(), Homes: hosts{t}, Leases: leases{t.db}, WriteBacks: t, Hear: t.hear, Soft: set.Service.StopWithin,
 		Chores: []cluster.Chore{
 			{Name: pruning, Every: 24 * time.Hour, Within: time.Hour, Each: t.prune},
 			{Name: alerting, Every: time.Minute, Within: 5 * time.Minute, Each: t.alert},
@@ -394,7 +394,7 @@ func (t *together) Pass(ctx context.Context, deployment, target string) (time.Ti
 	if m == nil {
 		return time.Time{}, errNotHere(deployment)
 	}
-	return m.WriteBack(ctx, target, t.node.Now)
+	return m.WriteBack(ctx, target)
 }
 
 // guest is a home on this node.

@@ -77,7 +77,7 @@ func TestACommandBesideNodes(t *testing.T) {
 	asked := 0
 	opener.Line = func(ctx context.Context, db *postgres.Database) (errand.Line, func(), error) {
 		asked++
-		e, err := cluster.Visit(ctx, db.Pool(), db.Schema(), nil)
+		e, err := cluster.Visit(db.Pool(), db.Schema(), db.Clock(), nil)
 		return e, func() {}, err
 	}
 	out, err := setup.OpenOutside(t.Context(), opener, set.Deployments[0], "a test", false)

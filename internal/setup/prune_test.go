@@ -68,6 +68,30 @@ func TestAClockThatIsAheadOnceKeepsTheHistory(t *testing.T) {
 	}
 }
 
+// TestPruningGoesByTheLedgersClock: a node whose own clock is far ahead drops nothing, as long as that of the ledger is right.
+func TestPruningGoesByTheLedgersClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := memory.New()
+		lock, err := store.Acquire(t.Context(), ledger.Claim{Purpose: "a test"})
+		if err == nil {
+			_, err = lock.BeginRun(t.Context(), ledger.Run{Sync: "users", Started: store.Now()})
+		}
+		if err == nil {
+			err = lock.Record(t.Context(), ledger.Record{Sync: "users", Entry: &ledger.Entry{Key: "1"}, Event: "created"})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &setup.Session{Config: &config.Config{History: 90 * 24 * time.Hour}, Ledger: unwritten{store}}
+		time.Sleep(365 * 24 * time.Hour)
+		store.SetClock(-365 * 24 * time.Hour)
+		if n, err := s.Prune(t.Context()); n != 0 || err != nil {
+			t.Errorf("%d lines are gone: %v", n, err)
+		}
+	})
+}
+
 // unwritten is a ledger in memory as the program uses it.
 type unwritten struct{ ledger.Store }
 

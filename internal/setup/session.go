@@ -140,13 +140,13 @@ func (s *Session) Rate() float64 {
 	return rate
 }
 
-// pruneAhead is how long after the session before a session may be for certain, where only this machine's clock tells.
+// pruneAhead is how long after the session before a session may be for certain, where only the ledger's clock tells.
 const pruneAhead = 24 * time.Hour
 
 // Prune drops history that is older than the configuration keeps it, and returns how many lines and runs. A clock that is once set far
 // ahead drops nothing: Owlat's clock must agree or, where no answer has told it, the runs before.
 func (s *Session) Prune(ctx context.Context) (int64, error) {
-	now, err := s.prunesAt(ctx, time.Now())
+	now, err := s.prunesAt(ctx, s.Ledger.Now())
 	if err != nil {
 		return 0, err
 	}
@@ -155,7 +155,7 @@ func (s *Session) Prune(ctx context.Context) (int64, error) {
 
 func (s *Session) prunesAt(ctx context.Context, now time.Time) (time.Time, error) {
 	if s.Client != nil {
-		if earliest, _, known := s.Client.ServerTime(now); known {
+		if earliest, _, known := s.Client.ServerTime(time.Now().Add(now.Sub(s.Ledger.Now()))); known {
 			if earliest.Before(now) {
 				return earliest, nil
 			}
@@ -254,7 +254,7 @@ func (o Opener) Unsendable(ctx context.Context, cfg *config.Config, l ledger.Rea
 // Retry lets the next run try failed rows of the sync at once: those with the keys, or all if there are no keys. It returns their
 // number.
 func (s *Session) Retry(ctx context.Context, sync config.Sync, keys []string) (int, error) {
-	return s.Ledger.Retry(ctx, sync.Name, keys, time.Now())
+	return s.Ledger.Retry(ctx, sync.Name, keys, s.Ledger.Now())
 }
 
 // withSource opens the source of a sync and passes the sync in the engine's form.

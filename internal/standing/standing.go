@@ -122,7 +122,7 @@ func Troubles(ctx context.Context, l ledger.Reader, sync string) iter.Seq2[recon
 				yield(reconcile.Trouble{}, err)
 				return
 			}
-			for _, t := range reconcile.Troubles(e, sync) {
+			for _, t := range reconcile.Troubles(e, sync, l.Now()) {
 				if !yield(t, nil) {
 					return
 				}

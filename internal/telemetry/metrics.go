@@ -34,6 +34,7 @@ type Budget interface {
 
 // Signs tells how the service is doing.
 type Signs interface {
+	Now() time.Time // by the ledger's clock
 	ReadWithin(ctx context.Context, now time.Time, age time.Duration) (vitals.Signs, error)
 }
 
@@ -121,6 +122,13 @@ func newMetrics(version string, several bool) *Metrics {
 		m.fill()
 	}
 	return m
+}
+
+// Clock makes the metrics show by how much the machine's clock is ahead of the one that nodes share.
+func (m *Metrics) Clock(ahead func() time.Duration) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: prefix, Name: "clock_ahead_seconds", Help: "By how much the clock of this machine is ahead of PostgreSQL's; below zero it is behind.",
+	}, func() float64 { return ahead().Seconds() }))
 }
 
 // fill makes what has no labels of its own be there from the beginning, at zero.

@@ -92,7 +92,7 @@ func (s *standing) Collect(to chan<- prometheus.Metric) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), readWithin)
 	defer cancel()
-	now := time.Now()
+	now := s.signs.Now()
 	signs, err := s.signs.ReadWithin(ctx, now, signsAge)
 	if err != nil {
 		to <- prometheus.NewInvalidMetric(s.age, err)

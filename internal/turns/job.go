@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"time"
 
 	"owlatsync/internal/events"
 	"owlatsync/ledger"
@@ -104,7 +103,7 @@ func (j *Job) keep(err error) {
 	if !interrupted {
 		return
 	}
-	run := ledger.Run{Sync: j.Sync, Mode: ledger.ModeRun, Started: time.Now(), Part: j.Part, Approves: j.Approves}
+	run := ledger.Run{Sync: j.Sync, Mode: ledger.ModeRun, Part: j.Part, Approves: j.Approves}
 	if _, _, err := q.ledger.Enqueue(context.WithoutCancel(q.work), run); err != nil {
 		q.log.Warn("an approval that was interrupted must be given again", "sync", j.Sync, "held_run", j.Approves, "error", err)
 	}

@@ -119,7 +119,7 @@ type stage struct {
 func newStage(t *testing.T, syncs ...string) *stage {
 	t.Helper()
 	s := &stage{records: &records{}, began: time.Now(), ended: make(chan struct{}), soft: make(chan struct{})}
-	s.Queue = New(s.records, events.NewHub(), s, nil)
+	s.Queue = New(s.records, events.NewHub(time.Now), s, nil)
 	if err := s.SetSyncs(t.Context(), syncs); err != nil {
 		t.Fatal(err)
 	}

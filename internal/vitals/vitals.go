@@ -17,6 +17,7 @@ import (
 
 // Ledger is what is read of a ledger.
 type Ledger interface {
+	ledger.Clock
 	Runs(ctx context.Context, sync string, limit int) ([]ledger.Run, error)
 	HeldRuns(ctx context.Context, sync string) ([]ledger.Run, error)
 	Queued(ctx context.Context) ([]ledger.Run, error)
@@ -112,6 +113,9 @@ func NewReader(l Ledger, syncs []config.Sync, started time.Time) *Reader {
 	r.Set(syncs, started)
 	return r
 }
+
+// Now returns the time by the ledger's clock.
+func (r *Reader) Now() time.Time { return r.ledger.Now() }
 
 // Set replaces the syncs. Those that are new count as known from now on.
 func (r *Reader) Set(syncs []config.Sync, now time.Time) {

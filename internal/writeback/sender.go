@@ -38,6 +38,7 @@ const (
 
 // Box is what a Sender needs of the ledger.
 type Box interface {
+	ledger.Clock
 	DueDeliveries(ctx context.Context, target string, now time.Time, limit int) ([]ledger.Delivery, error)
 	NextDelivery(ctx context.Context, target string) (time.Time, error)
 	Writes(ctx context.Context, ids []int64, at time.Time) error
@@ -62,7 +63,6 @@ type Sender struct {
 	targets []Target
 	log     *slog.Logger
 	tell    func(Attempt)
-	now     func() time.Time
 	wake    []chan struct{} // of each target
 }
 
@@ -74,16 +74,10 @@ func New(box Box, targets []Target, log *slog.Logger, told func(Attempt)) *Sende
 	if told == nil {
 		told = func(Attempt) {}
 	}
-	s := &Sender{box: box, targets: targets, log: log, tell: told, now: time.Now}
+	s := &Sender{box: box, targets: targets, log: log, tell: told}
 	for range targets {
 		s.wake = append(s.wake, make(chan struct{}, 1))
 	}
-	return s
-}
-
-// By makes the sender go by a clock that all nodes share, in place of this machine's, and returns it. It comes before the work.
-func (s *Sender) By(now func() time.Time) *Sender {
-	s.now = now
 	return s
 }
 
@@ -192,7 +186,7 @@ func (l *lane) round(ctx context.Context) (time.Duration, error) {
 	if l.downs > 0 {
 		limit = 1
 	}
-	due, err := l.box.DueDeliveries(ctx, l.target.Name(), l.now(), limit)
+	due, err := l.box.DueDeliveries(ctx, l.target.Name(), l.box.Now(), limit)
 	if err != nil {
 		return 0, err
 	}
@@ -201,7 +195,7 @@ func (l *lane) round(ctx context.Context) (time.Duration, error) {
 		if err != nil || next.IsZero() {
 			return lookEvery, err
 		}
-		return max(min(next.Sub(l.now()), lookEvery), time.Millisecond), nil
+		return max(min(next.Sub(l.box.Now()), lookEvery), time.Millisecond), nil
 	}
 	notices, err := l.notices(ctx, due)
 	if err != nil {
@@ -209,7 +203,7 @@ func (l *lane) round(ctx context.Context) (time.Duration, error) {
 	}
 	var writes time.Time
 	if l.target.Writes() {
-		writes = l.now()
+		writes = l.box.Now()
 		if err := l.box.Writes(ctx, numbers(due), writes); err != nil {
 			return 0, err
 		}
@@ -228,7 +222,7 @@ func (l *lane) round(ctx context.Context) (time.Duration, error) {
 		default:
 			l.downs = wasDown + 1
 		}
-		l.told = append(l.told, outcome{due[i], r, l.now(), writes})
+		l.told = append(l.told, outcome{due[i], r, l.box.Now(), writes})
 	}
 	if err := l.record(ctx); err != nil {
 		return 0, err
@@ -330,9 +324,10 @@ func (l *lane) notices(ctx context.Context, due []ledger.Delivery) ([]Notice, er
 	if err := errors.Join(errID, errAddress); err != nil {
 		return nil, err
 	}
-	notices := make([]Notice, len(due))
+	notices, now := make([]Notice, len(due)), l.box.Now()
 	for i, d := range due {
 		n := noticeOf(d)
+		n.Told = now
 		n.learn(byID, l.target.Sync(), func(e *ledger.Entry) bool { return e.ContactID == d.Feedback.ContactID && e.ContactID != "" })
 		if d.Feedback.ContactID == "" {
 			n.learn(byAddress, l.target.Sync(), func(e *ledger.Entry) bool { return e.Email == d.Feedback.Email && e.Email != "" })

@@ -142,9 +142,9 @@ func TestTheClockThatNodesShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refused := errors.New("no")
 		o := newOffice(t, func(writeback.Notice) error { return refused })
-		shared := func() time.Time { return time.Now().Add(-10 * time.Minute) } // this machine is ahead
+		shared := o.ledger.Now
 		o.hear("ada@example.com", "t1")
-		o.sender.By(shared)
+		o.ledger.SetClock(-10 * time.Minute) // this machine is ahead
 		if next, err := o.sender.Pass(t.Context(), "unsub"); err != nil || !next.Equal(time.Now()) || o.times() != 0 {
 			t.Errorf("what is not due yet by the shared clock was told %d times, %v, %v", o.times(), next, err)
 		}

@@ -123,7 +123,7 @@ var errNoRow = errors.New("the ledger knows no row of this person yet, so that t
 func (s *Statement) tell(ctx context.Context, c connection, n Notice) (r Result) {
 	keys := []string{""}
 	if s.bound.Has("key") {
-		if keys = n.Keys; len(keys) == 0 && time.Since(n.Received) < keyAwaited {
+		if keys = n.Keys; len(keys) == 0 && n.Told.Sub(n.Received) < keyAwaited {
 			return Result{Err: errNoRow}
 		}
 	}

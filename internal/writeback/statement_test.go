@@ -206,10 +206,11 @@ func TestAStatementWithTheKeysOfRows(t *testing.T) {
 		if w.Sync() != "users" || target(t, s, "UPDATE users SET newsletter = 0 WHERE email = :email").Sync() != "" {
 			t.Error("only a statement with :key needs rows")
 		}
+		noon := time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC) // on the ledger's clock, whatever this machine's says
 		got := w.Deliver(t.Context(), []writeback.Notice{
-			{ID: 1, Keys: []string{"1", "2"}, Received: time.Now()},
-			{ID: 2, Received: time.Now()},
-			{ID: 3, Received: time.Now().Add(-time.Hour)},
+			{ID: 1, Keys: []string{"1", "2"}, Received: noon, Told: noon},
+			{ID: 2, Received: noon, Told: noon.Add(time.Second)},
+			{ID: 3, Received: noon, Told: noon.Add(time.Hour)},
 		})
 		if got[0].Err != nil || !got[0].Wrote || got[1].Err == nil || writeback.IsDown(got[1].Err) || got[2].Err != nil || got[2].Wrote {
 			t.Errorf("%+v", got)

@@ -17,6 +17,7 @@ type Notice struct {
 	Event     string
 	At        time.Time // when it happened, by Owlat's clock
 	Received  time.Time // when Owlat told it
+	Told      time.Time // now, by the ledger's clock
 	Email     string    // normalised
 	ContactID string
 	Topic     string

@@ -110,7 +110,7 @@ func (w *Webhook) post(ctx context.Context, n Notice) error {
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", w.agent)
-	hooksign.Seal(r.Header, w.key, "delivery_"+strconv.FormatInt(n.ID, 10), time.Now(), message)
+	hooksign.Seal(r.Header, w.key, "delivery_"+strconv.FormatInt(n.ID, 10), n.Told, message)
 	answer, err := w.client.Do(r)
 	if err != nil {
 		if bare, ok := errors.AsType[*url.Error](err); ok { // it repeats the URL, which may hold a token

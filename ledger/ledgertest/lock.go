@@ -38,7 +38,7 @@ func self(t *testing.T) ledger.Owner {
 func testAcquire(t *testing.T, open Open) {
 	folder := t.TempDir()
 	l, other := reopen(t, open, folder), reopen(t, open, folder)
-	before := time.Now().Add(-time.Second)
+	before := l.Now()
 	k := acquire(t, l, "a run of users")
 	if k.Epoch() < 1 {
 		t.Errorf("epoch %d", k.Epoch())
@@ -50,7 +50,7 @@ func testAcquire(t *testing.T, open Open) {
 		if !ok || !errors.Is(err, ledger.ErrLocked) || second != nil {
 			t.Fatalf("%s: acquired twice: %v", name, err)
 		}
-		if locked.Owner != owner || locked.Purpose != "a run of users" || locked.Since.Before(before) || locked.Since.After(time.Now()) {
+		if locked.Owner != owner || locked.Purpose != "a run of users" || !dated(l, before, locked.Since) {
 			t.Errorf("%s: the holder is given as %+v", name, locked)
 		}
 	}

@@ -103,7 +103,7 @@ func (m inbox) Retry(ctx context.Context, sync string, keys []string, now time.T
 			if e.Failure.Absence && state.bookmark.Mark != "" && (state.bookmark.Due.IsZero() || now.Before(state.bookmark.Due)) {
 				state.bookmark.Due = moment(now)
 			}
-			s.note(state, ledger.HistoryLine{Key: e.Key, At: moment(time.Now()), Event: ledger.EventRetry, Note: ledger.NoteRetry})
+			s.note(state, ledger.HistoryLine{Key: e.Key, At: moment(m.Now()), Event: ledger.EventRetry, Note: ledger.NoteRetry})
 			rows++
 		}
 		return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"time"
 
 	"owlatsync/ledger"
 )
@@ -59,7 +58,7 @@ func (m locker) give(ctx context.Context, claim ledger.Claim) *lock {
 	host, _ := os.Hostname() // empty if there is none
 	m.store.epoch++
 	lock := &lock{opening: m.opening, epoch: m.store.epoch, who: ledger.LockedError{
-		Owner: ledger.Owner{Host: host, PID: os.Getpid()}, Since: moment(time.Now()), Purpose: claim.Purpose,
+		Owner: ledger.Owner{Host: host, PID: os.Getpid()}, Since: moment(m.Now()), Purpose: claim.Purpose,
 	}}
 	lock.ctx, lock.cancel = context.WithCancelCause(ctx)
 	m.store.holder = lock

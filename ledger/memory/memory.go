@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"owlatsync/ledger"
@@ -69,6 +70,12 @@ func (m *Ledger) LoseLock() error {
 	return nil
 }
 
+// Now implements ledger.Clock.
+func (o *opening) Now() time.Time { return time.Now().Add(time.Duration(o.store.ahead.Load())) }
+
+// SetClock makes the ledger's clock, of all openings, be ahead of the machine's, as that of a server may be; below zero: behind.
+func (o *opening) SetClock(ahead time.Duration) { o.store.ahead.Store(int64(ahead)) }
+
 // use calls fn with the store's mutex held, unless the ledger is closed or ctx has ended.
 func (o *opening) use(ctx context.Context, doing string, fn func(*store) error) error {
 	err := func() error {
@@ -124,6 +131,7 @@ type store struct {
 	setBack    time.Time // when the ledger was last noticed to be older than what was done
 	holder     *lock     // nil: nobody
 	waiting    []chan struct{}
+	ahead      atomic.Int64 // of the machine's clock
 }
 
 type optOutPlace struct{ contact, topic string }

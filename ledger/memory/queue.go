@@ -50,7 +50,7 @@ func (m queue) Dequeue(ctx context.Context, id int64, status ledger.Status, mess
 			return err
 		}
 		if was = r.Status == ledger.StatusQueued; was {
-			r.Status, r.Message, r.Finished = status, message, moment(time.Now())
+			r.Status, r.Message, r.Finished = status, message, moment(m.Now())
 		}
 		return nil
 	})
@@ -67,7 +67,7 @@ func (k *lock) PauseRun(ctx context.Context, id int64) error {
 		if r.Status != ledger.StatusRunning && r.Status != ledger.StatusWaiting {
 			return &ledger.RunEndedError{Run: id, Status: r.Status}
 		}
-		r.Status, r.Heartbeat = ledger.StatusWaiting, moment(time.Now())
+		r.Status, r.Heartbeat = ledger.StatusWaiting, moment(k.Now())
 		return nil
 	})
 }
@@ -83,7 +83,7 @@ func (k *lock) ResumeRun(ctx context.Context, id int64) error {
 			return &ledger.RunEndedError{Run: id, Status: r.Status}
 		}
 		s.bury("") // no sync has an empty name
-		r.Status, r.Epoch, r.Heartbeat = ledger.StatusRunning, k.epoch, moment(time.Now())
+		r.Status, r.Epoch, r.Heartbeat = ledger.StatusRunning, k.epoch, moment(k.Now())
 		return nil
 	})
 }

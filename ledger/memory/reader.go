@@ -5,7 +5,6 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"time"
 
 	"owlatsync/ledger"
 )
@@ -191,7 +190,7 @@ func (m reader) Standing(ctx context.Context, sync string) (standing ledger.Stan
 				continue
 			}
 			standing.Entries++
-			if !e.Asked().Before(time.Now().Add(-ledger.ConfirmWithin)) {
+			if !e.Asked().Before(m.Now().Add(-ledger.ConfirmWithin)) {
 				standing.Asked++
 			}
 			switch {

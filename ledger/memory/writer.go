@@ -22,7 +22,7 @@ func (k *lock) Record(ctx context.Context, records ...ledger.Record) error {
 				return errors.New("a record replaces itself")
 			}
 		}
-		now := moment(time.Now())
+		now := moment(k.Now())
 		for _, r := range records {
 			state, err := s.sync(r.Sync)
 			if err != nil {
@@ -80,7 +80,7 @@ func (k *lock) BeginRun(ctx context.Context, run ledger.Run) (id int64, err erro
 		if _, err := s.sync(run.Sync); err != nil {
 			return err
 		}
-		run.Epoch, run.Heartbeat, run.PlanForm = k.epoch, time.Now(), 0
+		run.Epoch, run.Heartbeat, run.PlanForm = k.epoch, k.Now(), 0
 		if run.ID != 0 {
 			r, err := s.run(run.ID)
 			if err != nil || r.Sync != run.Sync || r.Status != ledger.StatusQueued {
@@ -126,7 +126,7 @@ func (k *lock) Beat(ctx context.Context, beat ledger.Beat) error {
 		if err != nil || r.Status != ledger.StatusRunning {
 			return err
 		}
-		r.Stage, r.Heartbeat = beat.Stage, moment(time.Now())
+		r.Stage, r.Heartbeat = beat.Stage, moment(k.Now())
 		if beat.Report != nil {
 			r.Report = copyOfReport(beat.Report)
 		}
@@ -168,7 +168,7 @@ func (k *lock) EndRun(ctx context.Context, ending ledger.Ending) error {
 			}
 		}
 		ended := ending.Run
-		ended.Sync, ended.Epoch, ended.Heartbeat, ended.Full, ended.Approves = r.Sync, r.Epoch, time.Now(), r.Full, r.Approves
+		ended.Sync, ended.Epoch, ended.Heartbeat, ended.Full, ended.Approves = r.Sync, r.Epoch, k.Now(), r.Full, r.Approves
 		r.Run = copyOfRun(ended)
 		if r.Status != ledger.StatusHeld {
 			r.drop()

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"time"
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/waiting"
@@ -44,7 +43,7 @@ func (k *recorder) record(ctx context.Context, records []ledger.Record) error {
 	if err := k.usable(); err != nil || len(records) == 0 {
 		return err
 	}
-	steps, err := change.Encode(records, time.Now())
+	steps, err := change.Encode(records, k.Now())
 	if err != nil {
 		return err
 	}

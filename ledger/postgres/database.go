@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/postgres/internal/clock"
 	"owlatsync/ledger/postgres/internal/lease"
 	"owlatsync/ledger/postgres/internal/server"
 )
@@ -39,6 +40,7 @@ type Database struct {
 type core struct {
 	*server.DB
 	leases *lease.Leases
+	clock  *clock.Clock
 	closed atomic.Bool
 }
 
@@ -54,11 +56,16 @@ func openWith(ctx context.Context, o Options, times lease.Timing) (*Database, er
 	if err != nil {
 		return nil, fmt.Errorf("open ledger %s: %w", Masked(o.DSN), err)
 	}
-	if err := db.Prepare(ctx); err != nil {
+	now := clock.Of(db)
+	if err = db.Prepare(ctx); err == nil {
+		err = now.Ask(ctx)
+	}
+	if err != nil {
+		now.Close()
 		db.Close()
 		return nil, fmt.Errorf("open ledger %s: %w", Masked(o.DSN), server.Explain(ctx, err))
 	}
-	return &Database{&core{DB: db, leases: lease.New(db, times)}}, nil
+	return &Database{&core{DB: db, leases: lease.New(db, times), clock: now}}, nil
 }
 
 // ErrOutdated says that the schema is not up to date and that the user may not change it.
@@ -157,6 +164,7 @@ func (d *Database) Close() {
 		return
 	}
 	d.db.leases.Close()
+	d.db.clock.Close()
 	d.db.DB.Close()
 }
 

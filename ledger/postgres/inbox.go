@@ -146,7 +146,7 @@ func makeDue(t *tx, failed []failedRow, now time.Time) error {
 		return err
 	}
 	n := len(failed)
-	syncs, at, runs := slices.Repeat([]int64{sync}, n), slices.Repeat([]int64{time.Now().UnixMicro()}, n), make([]int64, n)
+	syncs, at, runs := slices.Repeat([]int64{sync}, n), slices.Repeat([]int64{t.l.Now().UnixMicro()}, n), make([]int64, n)
 	events, notes := slices.Repeat([]string{ledger.EventRetry}, n), slices.Repeat([]string{ledger.NoteRetry}, n)
 	return t.Exec(change.AddLines, t.deployment, syncs, pgrow.Bytes(keys), at, runs, pgrow.Bytes(events), pgrow.Bytes(notes))
 }

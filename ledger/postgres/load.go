@@ -36,7 +36,7 @@ func (a archive) Load(ctx context.Context, deployment string, write func(ledger.
 				return err
 			}
 		}
-		l := load.New(t, t.l.db.Schema)
+		l := load.New(t, t.l.db.Schema, t.l.Now())
 		if err := write(l); err != nil {
 			return err
 		}

@@ -68,7 +68,7 @@ func (q runQueue) Dequeue(ctx context.Context, id int64, status ledger.Status, m
 		return false, fmt.Errorf("%s: run %d is to end as %q", doing, id, status)
 	}
 	err = q.update(ctx, doing, server.Durable, func(t *tx) error {
-		n, err := t.Change(dequeue, id, string(status), message, time.Now().UnixMicro())
+		n, err := t.Change(dequeue, id, string(status), message, q.Now().UnixMicro())
 		if was = n > 0; err == nil && !was {
 			_, err = t.statusOf(id)
 		}

@@ -23,7 +23,7 @@ type runWriter struct{ *fence }
 // BeginRun implements ledger.Writer.
 func (k runWriter) BeginRun(ctx context.Context, run ledger.Run) (id int64, err error) {
 	const doing = "begin run in ledger"
-	args, err := runform.Encode(&run, time.Now())
+	args, err := runform.Encode(&run, k.Now())
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", doing, err)
 	}
@@ -79,7 +79,7 @@ func (k runWriter) Beat(ctx context.Context, beat ledger.Beat) error {
 	}
 	return k.update(ctx, doing, server.Lazy, func(t *tx) error {
 		n, err := t.Affect(`UPDATE @runs SET heartbeat = $3, stage = $4, report = coalesce($5, report), summary = coalesce($6, summary)
-			WHERE deployment = $1 AND id = $2 AND status = 'running'`, t.deployment, beat.Run, time.Now().UnixMicro(), string(beat.Stage), report, summary)
+			WHERE deployment = $1 AND id = $2 AND status = 'running'`, t.deployment, beat.Run, k.Now().UnixMicro(), string(beat.Stage), report, summary)
 		if err == nil && n == 0 {
 			_, err = t.statusOf(beat.Run)
 		}
@@ -104,7 +104,7 @@ func unknownRun(err error, id int64) error {
 func (k runWriter) PauseRun(ctx context.Context, id int64) error {
 	return k.update(ctx, "let a run of the ledger wait", server.Durable, func(t *tx) error {
 		n, err := t.Affect("UPDATE @runs SET status = 'waiting', heartbeat = $3 WHERE deployment = $1 AND id = $2 AND status IN ('running', 'waiting')",
-			t.deployment, id, time.Now().UnixMicro())
+			t.deployment, id, k.Now().UnixMicro())
 		if err != nil || n > 0 {
 			return err
 		}
@@ -127,7 +127,7 @@ func (k runWriter) ResumeRun(ctx context.Context, id int64) error {
 		if err := t.bury(0); err != nil {
 			return err
 		}
-		return t.Exec("UPDATE @runs SET status = 'running', epoch = $3, heartbeat = $4 WHERE deployment = $1 AND id = $2", t.deployment, id, k.Number, time.Now().UnixMicro())
+		return t.Exec("UPDATE @runs SET status = 'running', epoch = $3, heartbeat = $4 WHERE deployment = $1 AND id = $2", t.deployment, id, k.Number, k.Now().UnixMicro())
 	})
 }
 
@@ -160,7 +160,7 @@ func (k runWriter) KeepPlan(ctx context.Context, run int64, items []ledger.PlanI
 // EndRun implements ledger.Writer.
 func (k runWriter) EndRun(ctx context.Context, ending ledger.Ending) error {
 	const doing = "end run in ledger"
-	args, mark, err := encodeEnding(&ending)
+	args, mark, err := encodeEnding(&ending, k.Now())
 	if err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
@@ -197,13 +197,13 @@ func (k runWriter) EndRun(ctx context.Context, ending ledger.Ending) error {
 }
 
 // encodeEnding returns the columns of the run and of the bookmark, nil if there is none.
-func encodeEnding(ending *ledger.Ending) (run, mark []any, err error) {
+func encodeEnding(ending *ledger.Ending, now time.Time) (run, mark []any, err error) {
 	for id, status := range ending.Settled {
 		if status == ledger.StatusHeld || status == "" {
 			return nil, nil, fmt.Errorf("run %d is to be settled as %q", id, status)
 		}
 	}
-	if run, err = runform.Encode(&ending.Run, time.Now()); err == nil && ending.Bookmark != nil {
+	if run, err = runform.Encode(&ending.Run, now); err == nil && ending.Bookmark != nil {
 		mark, err = encodeBookmark(*ending.Bookmark)
 	}
 	return run, mark, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -60,7 +59,7 @@ func (k *lock) setBack(ctx context.Context) error {
 		}
 	}
 	return k.update(ctx, doing, server.Durable, func(t *tx) error {
-		now := time.Now().UnixMicro()
+		now := k.Now().UnixMicro()
 		if err := t.Exec("UPDATE @syncs SET set_back = $2 WHERE deployment = $1", t.deployment, now); err != nil {
 			return err
 		}
@@ -98,7 +97,7 @@ func (t *tx) setBackSome(after numbered) (last numbered, more bool, err error) {
 	if err != nil || len(entries) == 0 {
 		return last, n == setBackPage, err
 	}
-	now := time.Now()
+	now := t.l.Now()
 	kept, marks := make([]entryrow.Row, len(entries)), make([][]byte, len(entries))
 	for i, e := range entries {
 		if kept[i], err = entryrow.Encode(e, now); err != nil {

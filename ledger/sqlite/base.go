@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/intern"
@@ -24,6 +25,9 @@ type base struct {
 	growth age.Growth  // only for the holder of the write token
 	full   atomic.Bool // the last durable transaction found no room
 }
+
+// Now implements ledger.Clock: who uses the file is on this machine.
+func (b *base) Now() time.Time { return time.Now() }
 
 // names are the numbers of what recurs.
 type names struct {

@@ -12,13 +12,13 @@ import (
 	"hash"
 	"io"
 	"reflect"
-	"time"
 
 	"owlatsync/ledger"
 )
 
 // Store is what Import needs from a ledger.
 type Store interface {
+	ledger.Clock
 	Load(ctx context.Context, deployment string, write func(ledger.Loader) error) error
 }
 
@@ -28,7 +28,7 @@ type Store interface {
 // Other errors match ledger.ErrNotEmpty, ErrNotExport, ErrNewerExport or ErrDamagedExport, or come from r or the store. Memory does
 // not grow with the export if the store streams.
 func Import(ctx context.Context, into Store, r io.Reader) error {
-	m := &importer{ctx: ctx, in: bufio.NewScanner(r), sum: sha256.New()}
+	m := &importer{ctx: ctx, clock: into, in: bufio.NewScanner(r), sum: sha256.New()}
 	m.in.Buffer(make([]byte, 0, 1<<16), maxLine)
 	head, err := m.head()
 	if err == nil {
@@ -48,6 +48,7 @@ var errContradictory = fmt.Errorf("%w (a line contradicts one before it)", ErrDa
 // importer reads one export.
 type importer struct {
 	ctx   context.Context // the context of the one call of Import
+	clock ledger.Clock
 	in    *bufio.Scanner
 	sum   hash.Hash // of the lines before the last one read
 	lines int       // lines read
@@ -71,7 +72,7 @@ func (m *importer) lead(l ledger.Loader, head *headLine) error {
 			return err
 		}
 	}
-	taker := taker{Loader: l, version: head.Version, now: time.Now(), syncs: make(map[ledger.Text]bool)}
+	taker := taker{Loader: l, version: head.Version, now: m.clock.Now(), syncs: make(map[ledger.Text]bool)}
 	for {
 		line, err := m.next()
 		if err != nil {

@@ -81,7 +81,7 @@ type Needs struct {
 	Part     owlatsync.Part
 	Workers  int // the most rows at once; 0: what a pool allows
 	SoFar    *SoFar
-	// Undated is a time in the steps that is not on Owlat's clock but on this machine's; zero: there is none.
+	// Undated is a time in the steps that is not on Owlat's clock but on the ledger's; zero: there is none.
 	Undated time.Time
 }
 
@@ -283,7 +283,7 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 	records := make([]ledger.Record, len(steps))
 	for i, s := range steps {
 		e := *s.Entry
-		if e.ChangedAt = time.Now(); s.Outcome != owlatsync.Skipped { // a skipped row only has another key, or is back in the source
+		if e.ChangedAt = a.Ledger.Now(); s.Outcome != owlatsync.Skipped { // a skipped row only has another key, or is back in the source
 			e.Events = s.Events
 			settled(&e, s.Row.Fingerprint)
 		}
@@ -311,5 +311,4 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 // settled marks the entry as in step with a row of that fingerprint.
 func settled(e *ledger.Entry, print ledger.Fingerprint) {
 	e.Fingerprint, e.Doubt, e.Failure, e.Intent = print, false, nil, ledger.Intent{}
-	e.ChangedAt = time.Now()
 }

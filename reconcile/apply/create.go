@@ -96,7 +96,7 @@ func (r creation) intend(ctx context.Context) error {
 	now, _, known := r.owlatTime()
 	r.e.Intent, r.e.Identity, r.e.Doubt = ledger.Intent{Create: now, Local: !known}, r.s.Row.Email, true
 	bare := *r.e
-	bare.Memberships, bare.ChangedAt = consent.Acted(bare.Memberships), time.Now()
+	bare.Memberships, bare.ChangedAt = consent.Acted(bare.Memberships), r.Ledger.Now()
 	err := r.record(ctx, ledger.Record{Sync: r.Sync, Run: r.Run, Entry: &bare, Replaces: r.s.OldKey})
 	if err != nil {
 		r.intendNot()
@@ -158,7 +158,7 @@ func (r creation) found(ctx context.Context, c owlat.Contact, doubt ledger.Inten
 		r.intendNot()
 		return taken("it is the contact %s of %s", c.ID, step.RowName(rival))
 	}
-	ours := remote.Mine(r.client, doubt, c) && !elsewhere
+	ours := remote.Mine(r.client, r.Ledger, doubt, c) && !elsewhere
 	if ours {
 		likelier, err := remote.LikelierElsewhere(ctx, r.client, r.Ledger, r.Sync, r.e, c.CreatedAt)
 		if err != nil {
@@ -225,7 +225,7 @@ func (r creation) newTo(ctx context.Context, c owlat.Contact) (func(topic string
 		return nil, r.readFailed(err)
 	}
 	doubtful = slices.DeleteFunc(doubtful, func(h ledger.Holder) bool { return h.Entry.ContactID != "" })
-	siblings, created := remote.Siblings(append(held, doubtful...), r.Sync, c.ID, func(sent ledger.Intent) bool { return remote.Mine(r.client, sent, c) })
+	siblings, created := remote.Siblings(append(held, doubtful...), r.Sync, c.ID, func(sent ledger.Intent) bool { return remote.Mine(r.client, r.Ledger, sent, c) })
 	var added []string
 	for _, c := range r.s.Changes {
 		if c.Kind == owlatsync.AddTopic {

@@ -76,7 +76,7 @@ func (r *row) date() {
 	if r.Undated.IsZero() {
 		return
 	}
-	earliest, _, known := r.client.ServerTime(r.Undated)
+	earliest, _, known := remote.There(r.client, r.Ledger, r.Undated)
 	for i := range r.e.Memberships {
 		if m := &r.e.Memberships[i]; known {
 			if m.At.Equal(r.Undated) {
@@ -89,7 +89,7 @@ func (r *row) date() {
 	}
 }
 
-// owlatTime returns the time on Owlat's clock between two bounds. If no answer has told it, that is this machine's.
+// owlatTime returns the time on Owlat's clock between two bounds. If no answer has told it, that is the ledger's.
 func (r *row) owlatTime() (earliest, latest time.Time, known bool) {
-	return r.client.ServerTime(time.Now())
+	return remote.There(r.client, r.Ledger, r.Ledger.Now())
 }

@@ -169,7 +169,7 @@ func (r absence) delete(ctx context.Context) error {
 		}
 		r.gone = false
 	}
-	r.e = remote.Deleted(r.e)
+	r.e = remote.Deleted(r.e, r.now())
 	r.event("deleted", "")
 	return nil
 }

@@ -234,7 +234,7 @@ func (r *row) flush(ctx context.Context) error {
 		r.pending[i].Entry, r.pending[i].Replaces = r.e, r.s.OldKey
 	}
 	r.date()
-	r.e.ChangedAt = time.Now()
+	r.e.ChangedAt = r.Ledger.Now()
 	err := r.record(ctx, r.pending...)
 	r.lost = r.lost || err != nil && slices.ContainsFunc(r.pending, func(p ledger.Record) bool { return p.Event != "" })
 	r.pending = nil

@@ -3,7 +3,6 @@ package apply
 import (
 	"context"
 	"errors"
-	"time"
 
 	"owlatsync"
 	"owlatsync/ledger"
@@ -44,7 +43,7 @@ func (r setback) keepFailure(ctx context.Context, err error) (f *remote.Failure,
 			of.Fingerprint = ledger.Fingerprint{}
 		}
 		if was := r.e.Failure; !r.s.Only || was == nil || was.Absence || was.Fingerprint.IsZero() {
-			r.e.Failure = f.Again(was, of, time.Now())
+			r.e.Failure = f.Again(was, of, r.Ledger.Now())
 		}
 		if r.e.ContactID == "" && r.s.Met != nil && r.s.Met.Old { // the ledger may no longer count as older at the next try
 			r.e.NoteMetBefore()

@@ -84,7 +84,7 @@ func (a *Asker) Settle(ctx context.Context, record func(ledger.Record) error) (u
 // settle returns the record of what Owlat holds for the entry.
 func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, error) {
 	record := func(e *ledger.Entry, event, note string) (ledger.Record, error) {
-		e.Fingerprint, e.Doubt, e.ChangedAt = ledger.Fingerprint{}, false, time.Now()
+		e.Fingerprint, e.Doubt, e.ChangedAt = ledger.Fingerprint{}, false, a.Ledger.Now()
 		return ledger.Record{Sync: a.Sync, Run: a.Run, Entry: e, Event: event, Note: note}, nil
 	}
 	if e.ContactID == "" {
@@ -109,10 +109,10 @@ func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, err
 		if err != nil {
 			return ledger.Record{}, err
 		}
-		if sent, _, _ := a.Client.ServerTime(e.ChangedAt); heir != nil && heir.CreatedAt.Before(sent) {
+		if sent, _, _ := remote.There(a.Client, a.Ledger, e.ChangedAt); heir != nil && heir.CreatedAt.Before(sent) {
 			return record(remote.Succeed(e, *heir), "merged", remote.ReasonMergedAbsent)
 		}
-		return record(remote.Deleted(e), "deleted", "a delete whose answer was lost had taken effect")
+		return record(remote.Deleted(e, a.now()), "deleted", "a delete whose answer was lost had taken effect")
 	case remote.IsGone(err):
 		step.SettleAwaited(e, false)
 		heir, err := remote.Heir(ctx, a.Client, a.Ledger, a.Sync, e, e.Email)
@@ -137,11 +137,17 @@ func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, err
 	return record(e, "", "")
 }
 
+// now returns the time on Owlat's clock, as far as that is known.
+func (a *Asker) now() time.Time {
+	_, latest, _ := remote.There(a.Client, a.Ledger, a.Ledger.Now())
+	return latest
+}
+
 // madeInDoubt returns the contact that an unanswered create made, nil if it made none. It looks under the address, and at contacts
 // that other syncs have met under it, because they may have been renamed since.
 func (a *Asker) madeInDoubt(ctx context.Context, e *ledger.Entry) (*owlat.Contact, error) {
 	c, err := remote.Find(ctx, a.Client, e.Identity)
-	if err == nil && remote.Mine(a.Client, e.Intent, *c) {
+	if err == nil && remote.Mine(a.Client, a.Ledger, e.Intent, *c) {
 		return a.unclaimed(ctx, e, c)
 	}
 	if err != nil && !remote.IsGone(err) {
@@ -156,7 +162,7 @@ func (a *Asker) madeInDoubt(ctx context.Context, e *ledger.Entry) (*owlat.Contac
 			continue
 		}
 		c, err := remote.Find(ctx, a.Client, h.Entry.ContactID)
-		if err == nil && remote.Mine(a.Client, e.Intent, *c) {
+		if err == nil && remote.Mine(a.Client, a.Ledger, e.Intent, *c) {
 			return a.unclaimed(ctx, e, c)
 		}
 		if err != nil && !remote.IsGone(err) {

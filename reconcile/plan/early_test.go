@@ -11,6 +11,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/ledger/memory"
 	"owlatsync/reconcile/policy"
 	"owlatsync/reconcile/scratch"
 	"owlatsync/reconcile/step"
@@ -50,7 +51,7 @@ func TestEarlyWithdrawals(t *testing.T) {
 			t.Parallel()
 			var told []step.Decision
 			p := New(Needs{
-				Policies: &policy.Policies{Sync: "users"}, Place: &scratch.Place{Folder: t.TempDir(), Most: memory}, Tell: quiet(), Notes: noNotes{},
+				Ledger: empty(), Policies: &policy.Policies{Sync: "users"}, Place: &scratch.Place{Folder: t.TempDir(), Most: memory}, Tell: quiet(), Notes: noNotes{},
 				Each: func(d step.Decision) error { told = append(told, d); return nil },
 			})
 			defer func() {
@@ -145,12 +146,15 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// empty returns a ledger that knows nothing.
+func empty() ledger.Reader { return memory.New() }
+
 // TestAnExchangeIsRecordedOnce refuses the same rename in two runs: the second has nothing new to record.
 func TestAnExchangeIsRecordedOnce(t *testing.T) {
 	t.Parallel()
 	var known *ledger.Failure
 	for run, want := range []int{1, 0} {
-		p := New(Needs{Policies: &policy.Policies{Sync: "users"}, Place: &scratch.Place{Most: 1 << 20}, Tell: quiet(), Notes: noNotes{}})
+		p := New(Needs{Ledger: empty(), Policies: &policy.Policies{Sync: "users"}, Place: &scratch.Place{Most: 1 << 20}, Tell: quiet(), Notes: noNotes{}})
 		for _, s := range []*step.Step{renaming("a", "b", false), renaming("b", "a", true)} {
 			s.Phase, s.Awaits, s.Entry.Failure = step.Rename, true, known
 			if err := p.plan.renames.add(s); err != nil {

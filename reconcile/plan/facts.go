@@ -153,7 +153,7 @@ func (g *gatherer) stand(r *step.Row, k *known, gone map[string]bool) {
 	e := k.entry
 	k.New, k.Again = e == nil, e != nil && (e.Origin == ledger.OriginDeleted || e.Origin == ledger.OriginGone)
 	if e != nil && e.Origin == ledger.OriginGone && g.Policies.Recreates() {
-		e = forgone(e)
+		e = forgone(e, g.now)
 	}
 	if e == nil || e.ContactID == "" && e.Origin != ledger.OriginGone {
 		if k.Again {

@@ -49,7 +49,7 @@ type Needs struct {
 	// Each is told every decision but unchanged; it may be nil. Its error ends the planning.
 	Each func(step.Decision) error
 
-	// Clock returns what Owlat's clock shows when this machine's shows at, between two bounds, if that is known; nil: it is not.
+	// Clock returns what Owlat's clock shows when the ledger's shows at, between two bounds, if that is known; nil: it is not.
 	Clock func(at time.Time) (earliest, latest time.Time, known bool)
 
 	Adopted   bool               // the sync has compared its rows with Owlat's contacts before
@@ -64,7 +64,7 @@ type Needs struct {
 // Plan is the steps of a run in their order.
 type Plan struct {
 	Summary owlatsync.Summary
-	// Undated is the time of the consents in the steps that is not on Owlat's clock but on this machine's; zero: there is none.
+	// Undated is the time of the consents in the steps that is not on Owlat's clock but on the ledger's; zero: there is none.
 	Undated time.Time
 
 	sync    string

@@ -35,7 +35,7 @@ type moved struct {
 
 // New returns a planner. The scan hands it the rows that need no step, through End.
 func New(n Needs) *Planner {
-	return &Planner{Needs: n, plan: newPlan(n), adds: make(map[string]int), looks: make(map[string]int), moved: moved{keys: make(map[uint64]struct{})}, now: time.Now()}
+	return &Planner{Needs: n, plan: newPlan(n), adds: make(map[string]int), looks: make(map[string]int), moved: moved{keys: make(map[uint64]struct{})}, now: n.Ledger.Now()}
 }
 
 // End counts and tells the outcome of a row that needs no step.

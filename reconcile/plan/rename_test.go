@@ -44,7 +44,7 @@ func TestRenameLevels(t *testing.T) {
 		for _, memory := range []int{0, 1 << 20} {
 			t.Run(fmt.Sprint(tt.name, memory), func(t *testing.T) {
 				t.Parallel()
-				p := New(Needs{Policies: &policy.Policies{}, Place: &scratch.Place{Folder: t.TempDir(), Most: memory}, Tell: quiet(), Notes: noNotes{}})
+				p := New(Needs{Ledger: empty(), Policies: &policy.Policies{}, Place: &scratch.Place{Folder: t.TempDir(), Most: memory}, Tell: quiet(), Notes: noNotes{}})
 				for _, r := range tt.renames {
 					from, to, _ := strings.Cut(r, ">")
 					it := &step.Step{

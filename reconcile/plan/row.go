@@ -43,7 +43,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	e.Departed = "" // the source has the row
 	e.Memberships = consent.Heed(e.Memberships, k.OptOuts)
 	if e.Origin == ledger.OriginGone && p.Recreates() {
-		e = forgone(e)
+		e = forgone(e, now)
 	}
 	s.Row, s.Entry, s.New, s.OldKey = r, e, k.New, k.OldKey
 	there := now
@@ -143,8 +143,8 @@ func met(p *policy.Policies, s *step.Step, before []ledger.Membership, suppresse
 }
 
 // forgone returns what stays of an entry whose contact was deleted in Owlat and is created again.
-func forgone(e *ledger.Entry) *ledger.Entry {
-	again := remote.Deleted(e)
+func forgone(e *ledger.Entry, now time.Time) *ledger.Entry {
+	again := remote.Deleted(e, now)
 	again.Failure = e.Failure
 	return again
 }

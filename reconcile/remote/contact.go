@@ -23,11 +23,11 @@ const (
 
 // Mine reports whether a contact came from a create that was sent at that time and never answered.
 // The times are compared on Owlat's clock, as the client knows it.
-func Mine(client *owlat.Client, sent ledger.Intent, c owlat.Contact) bool {
+func Mine(client *owlat.Client, clock ledger.Clock, sent ledger.Intent, c owlat.Contact) bool {
 	if sent.Create.IsZero() || c.Source != "api" {
 		return false
 	}
-	at, skew := intended(client, sent), creationSkew
+	at, skew := intended(client, clock, sent), creationSkew
 	if sent.Local {
 		skew = localSkew
 	}
@@ -35,11 +35,11 @@ func Mine(client *owlat.Client, sent ledger.Intent, c owlat.Contact) bool {
 }
 
 // intended returns when a create was sent on Owlat's clock. If that was not known then, the difference of the clocks is taken to be the same now.
-func intended(client *owlat.Client, sent ledger.Intent) time.Time {
+func intended(client *owlat.Client, clock ledger.Clock, sent ledger.Intent) time.Time {
 	if !sent.Local {
 		return sent.Create
 	}
-	at, _, _ := client.ServerTime(sent.Create)
+	at, _, _ := There(client, clock, sent.Create)
 	return at
 }
 
@@ -83,7 +83,7 @@ func LikelierElsewhere(ctx context.Context, client *owlat.Client, l ledger.Reade
 	return slices.ContainsFunc(held, func(h ledger.Holder) bool {
 		sent, own := h.Entry.Intent, h.Sync == sync && h.Entry.Key == e.Key
 		return !own && h.Entry.ContactID == "" && !sent.Create.IsZero() &&
-			made.Sub(intended(client, sent)).Abs() < made.Sub(intended(client, e.Intent)).Abs()
+			made.Sub(intended(client, l, sent)).Abs() < made.Sub(intended(client, l, e.Intent)).Abs()
 	}), nil
 }
 
@@ -105,10 +105,10 @@ func Rivals(ctx context.Context, l ledger.Reader, sync string, keys []string, co
 	return key, elsewhere, nil
 }
 
-// Deleted returns what the ledger keeps of an entry whose contact no longer exists.
-func Deleted(e *ledger.Entry) *ledger.Entry {
+// Deleted returns what the ledger keeps of an entry whose contact no longer exists, as was found at a time on Owlat's clock.
+func Deleted(e *ledger.Entry, at time.Time) *ledger.Entry {
 	return &ledger.Entry{
-		Key: e.Key, Origin: ledger.OriginDeleted, FirstSeen: e.FirstSeen, Memberships: consent.AfterDeletion(e.Memberships, time.Now()),
+		Key: e.Key, Origin: ledger.OriginDeleted, FirstSeen: e.FirstSeen, Memberships: consent.AfterDeletion(e.Memberships, at),
 	}
 }
 

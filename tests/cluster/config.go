@@ -67,9 +67,8 @@ func (w scribe) deployment(name string) tree {
 		owlat["requests_per_second"] = w.opts.PerSecond
 	}
 	return tree{
-		"owlat": owlat,
-		// A clock that is minutes off must not make a node deaf.
-		"webhooks":   tree{"secrets": []string{HookSecret}, "max_age": "1h"},
+		"owlat":      owlat,
+		"webhooks":   tree{"secrets": []string{HookSecret}},
 		"write_back": writeBacks,
 		"syncs":      all,
 	}

@@ -160,7 +160,7 @@ func (p *place) fill(ctx context.Context, folder string, env map[string]string, 
 // serve lets the syncs run by themselves.
 func (p *place) serve(ctx context.Context) error {
 	logger := slog.New(slog.NewTextHandler(&p.log, nil))
-	queue := turns.New(p.session.Ledger, events.NewHub(), p, logger)
+	queue := turns.New(p.session.Ledger, events.NewHub(time.Now), p, logger)
 	if err := queue.SetSyncs(ctx, p.cfg.Names()); err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -258,7 +257,7 @@ func retryDeliveries(ctx context.Context, a *program.App, args []string) error {
 		return err
 	}
 	return a.WithLedger(ctx, cfg, func(l setup.Ledger) error {
-		n, err := l.RetryDeliveries(ctx, ids, time.Now())
+		n, err := l.RetryDeliveries(ctx, ids, l.Now())
 		switch {
 		case err != nil:
 			return err

@@ -108,7 +108,7 @@ func Queue(t *testing.T, open Open) {
 		began := begin(t, k, ledger.Run{ID: first, Sync: "users", Started: at(3), Owner: ledger.Owner{PID: 2}, Epoch: 5, PlanForm: 1})
 		same(t, "number", began, first)
 		got := runOf(t, l, first)
-		if got.Epoch != k.Epoch() || time.Since(got.Heartbeat) > time.Minute {
+		if got.Epoch != k.Epoch() || l.Now().Sub(got.Heartbeat).Abs() > time.Minute {
 			t.Errorf("epoch %d under lock %d, heartbeat %v", got.Epoch, k.Epoch(), got.Heartbeat)
 		}
 		got.Epoch, got.Heartbeat = 0, time.Time{}
@@ -166,7 +166,7 @@ func Queue(t *testing.T, open Open) {
 		}
 		same(t, "was queued", []bool{dequeue(id), dequeue(id)}, []bool{true, false})
 		got := runOf(t, l, id)
-		if got.Status != ledger.StatusCancelled || got.Message != "not wanted" || time.Since(got.Finished) > time.Minute {
+		if got.Status != ledger.StatusCancelled || got.Message != "not wanted" || l.Now().Sub(got.Finished).Abs() > time.Minute {
 			t.Errorf("cancelled: %+v", got)
 		}
 		k := hold(t, l)
@@ -250,7 +250,7 @@ func Turns(t *testing.T, open Open) {
 		end(t, k, other, ledger.StatusOK)
 		dead := begin(t, k, ledger.Run{Sync: "orders"})
 		same(t, "status", statusOf(t, l, long), ledger.StatusWaiting)
-		before := time.Now().Add(-time.Millisecond)
+		before := l.Now().Add(-time.Second)
 		noError(t, k.ResumeRun(t.Context(), long))
 		got := runOf(t, l, long)
 		if got.Epoch != k.Epoch() || got.Epoch == was.Epoch || got.Heartbeat.Before(before) {

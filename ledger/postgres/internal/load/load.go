@@ -58,10 +58,10 @@ type loadedSync struct {
 	marks    []byte
 }
 
-// New returns a loader that writes in a transaction on an empty ledger in the schema.
-func New(t Tx, schema string) *Loader {
+// New returns a loader that writes in a transaction on an empty ledger in the schema, at the time now.
+func New(t Tx, schema string, now time.Time) *Loader {
 	return &Loader{
-		t: t, schema: schema, now: time.Now(), syncs: make(map[string]*loadedSync), topics: make(map[string]int64),
+		t: t, schema: schema, now: now, syncs: make(map[string]*loadedSync), topics: make(map[string]int64),
 		entries:   copied{table: "entries", columns: append([]string{"deployment", "sync", "number"}, entryrow.Names...)},
 		packs:     copied{table: "packs", columns: []string{"sync", "pack", "marks"}},
 		history:   copied{table: "history", columns: []string{"deployment", "number", "sync", "key", "at", "run", "event", "note"}},
