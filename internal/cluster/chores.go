@@ -11,6 +11,9 @@ import (
 // overdue is the chore that looks which syncs are.
 const overdue = "overdue"
 
+// chores is how many chores a node does at a time.
+const chores = 20
+
 // standing are the chores that every cluster has. Each looks for what was missed, because whoever should have seen to it died, or because
 // nobody led when a time came.
 func (n calendar) standing() []Chore {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -198,6 +199,33 @@ func TestAPassThatFailsIsMadeAgainSoon(t *testing.T) {
 		return w.count("kind = 'write_back' AND state IN ('retryable', 'available') AND scheduled_at < now() + interval '5 seconds'") == 1
 	})
 	w.until(15*time.Second, "three passes", func() bool { return p.count() >= 3 })
+}
+
+// TestChoresThatHangHoldNoScheduleUp has more chores that wait for others than the node does at a time.
+func TestChoresThatHangHoldNoScheduleUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	hang, hung := make(chan struct{}), make(chan struct{}, 2*chores)
+	all := []Deployment{{Name: "acme", Syncs: []string{"users"}, Timetable: every(t, "users", 2*time.Second)}}
+	for n := range chores + 1 {
+		all = append(all, Deployment{Name: fmt.Sprint("slow", n), Chores: []string{"alerts"}})
+	}
+	w.node("a", func(o *Options) {
+		o.Chores = []Chore{{Name: "alerts", Every: time.Hour, Within: time.Hour, Each: func(ctx context.Context, _ string) error {
+			hung <- struct{}{}
+			select {
+			case <-hang:
+			case <-ctx.Done():
+			}
+			return nil
+		}}}
+	}, all...)
+	defer close(hang)
+	for range chores {
+		<-hung
+	}
+	before := len(w.made())
+	w.until(30*time.Second, "a run that is due meanwhile", func() bool { return len(w.made()) > before+1 }) // one may have been on its way
 }
 
 func TestAChoreIsDoneByOneNode(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 const (
 	homesQueue      = "homes"
 	choresQueue     = "chores"
+	dueQueue        = "due" // not with the chores, which may wait for others, such as the host of a chat that does not answer
 	writeBacksQueue = "write-backs"
 )
 
@@ -130,7 +131,7 @@ type dueArgs struct {
 func (dueArgs) Kind() string { return "due" }
 
 func (dueArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Queue: choresQueue, MaxAttempts: attempts, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: live}}
+	return river.InsertOpts{Queue: dueQueue, MaxAttempts: attempts, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: live}}
 }
 
 // choreArgs ask for a chore. Of is the deployment for which it is done; nil: for all.

@@ -134,7 +134,8 @@ func New(ctx context.Context, o Options) (*Node, error) {
 		Queues: map[string]river.QueueConfig{
 			homesQueue:         {MaxWorkers: o.Slots},
 			homesQueueOf(o.ID): {MaxWorkers: o.Slots},
-			choresQueue:        {MaxWorkers: 20},
+			choresQueue:        {MaxWorkers: chores},
+			dueQueue:           {MaxWorkers: 20},
 		},
 		SoftStopTimeout:             o.Soft,
 		CompletedJobRetentionPeriod: time.Hour,
