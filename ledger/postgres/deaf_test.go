@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/postgres/internal/server"
 )
 
 // within is long enough for what is to end by itself.
@@ -67,6 +68,28 @@ func TestADeafServer(t *testing.T) {
 			t.Errorf("its lock ended with %v", why)
 		}
 	})
+}
+
+// TestAnAnswerThatDoesNotCome is not waited for, unless it may take any time.
+func TestAnAnswerThatDoesNotCome(t *testing.T) {
+	t.Parallel()
+	d := openDatabase(t, migrated.Postgres(t))
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	d.db.Silence = 300 * time.Millisecond
+	const never, late = "SELECT pg_sleep(600)", "SELECT pg_sleep(0.6)"
+	_, err := d.db.Pool.Exec(ctx, never)
+	if !server.IsAway(err) || ctx.Err() != nil {
+		t.Errorf("a statement: %v", err)
+	}
+	b := new(pgx.Batch)
+	b.Queue(never)
+	if err := d.db.Pool.SendBatch(ctx, b).Close(); !server.IsAway(err) || ctx.Err() != nil {
+		t.Errorf("a batch: %v", err)
+	}
+	if _, err := d.db.Pool.Exec(server.Unhurried(ctx), late); err != nil {
+		t.Errorf("a statement that may take any time: %v", err)
+	}
 }
 
 // TestASlowReader may take longer for what the server has told than the server may be silent.
