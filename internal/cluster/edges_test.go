@@ -139,3 +139,28 @@ func TestEveryNodeKnowsHowFarARunIs(t *testing.T) {
 	at.Tell("acme", events.Event{Kind: events.Ended, Sync: "users", Run: 7})
 	w.until(10*time.Second, "the other node has heard of its end", func() bool { _, ok := line.Progress(7); return !ok })
 }
+
+// TestADeploymentThatGoesWhileItIsOpened is at home no longer than one that was, whatever there is to do.
+func TestADeploymentThatGoesWhileItIsOpened(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.holdRuns()
+	opening, gone := make(chan struct{}), make(chan struct{})
+	w.opens = func(string) {
+		close(opening)
+		<-gone
+	}
+	a := w.node("a", nil, Deployment{Name: "acme"})
+	if err := a.Errands().Ask(t.Context(), "acme", turns.Request{Sync: "users", Why: turns.Asked, Run: 1}); err != nil {
+		t.Fatal(err)
+	}
+	<-opening
+	if err := a.SetDeployments(nil); err != nil {
+		t.Fatal(err)
+	}
+	close(gone)
+	w.until(20*time.Second, "the home has ended", func() bool { return w.count("kind = 'home' AND state = 'completed'") == 1 })
+	if n := len(a.Homes()); n != 0 {
+		t.Errorf("%d homes are left", n)
+	}
+}

@@ -168,6 +168,9 @@ func (n keeper) keep(ctx context.Context, d Deployment, lease Lease, job int64) 
 	n.log.Info("a deployment is at home here", "deployment", h.name, "epoch", lease.Epoch())
 	n.mu.Lock()
 	n.homes[h.name] = h
+	if _, known := n.deployments[h.name]; !known { // it has gone while it was opened
+		h.letGo(isGone)
+	}
 	n.mu.Unlock()
 	why := "it cannot work its queue"
 	if err = n.client.Queues().Add(h.queue, river.QueueConfig{MaxWorkers: 200, FetchPollInterval: n.pollEvery()}); err == nil {

@@ -40,6 +40,8 @@ type world struct {
 	homes []*fakeHome // that were ever opened
 	runs  []madeRun
 	hold  chan struct{} // runs wait until it is closed; nil: they end at once
+	// opens is called while a deployment is opened; nil: nothing is.
+	opens func(deployment string)
 	// states is how far runs are, wherever they go on.
 	states map[int64]progress.State
 	// failAt is a node from which the source cannot be reached.
@@ -246,8 +248,12 @@ type fakeHome struct {
 func (m *member) Open(_ context.Context, deployment string, l Lease) (Home, error) {
 	h := &fakeHome{m: m, name: deployment, lease: l, open: time.Now(), idle: time.Now(), stop: make(chan struct{})}
 	m.w.mu.Lock()
-	defer m.w.mu.Unlock()
+	opens := m.w.opens
 	m.w.homes = append(m.w.homes, h)
+	m.w.mu.Unlock()
+	if opens != nil {
+		opens(deployment)
+	}
 	return h, nil
 }
 

@@ -29,6 +29,9 @@ type together struct {
 	node    *cluster.Node
 	db      *postgres.Database
 	release func()
+	nudging sync.WaitGroup
+	over    context.Context // ends when nobody is to be nudged any more
+	end     context.CancelFunc
 
 	mu    sync.Mutex
 	open  map[string]*member // by name
@@ -54,6 +57,7 @@ var (
 // newTogether connects to the database of a ledger. It begins nothing.
 func newTogether(ctx context.Context, set *config.Set, o Options, options func(cfg *config.Config) home.Options) (_ *together, err error) {
 	t := &together{options: options, opener: o.Opener, open: make(map[string]*member)}
+	t.over, t.end = context.WithCancel(context.WithoutCancel(ctx))
 	if t.opener.Databases == nil {
 		t.opener.Databases = &setup.Databases{}
 	}
@@ -292,6 +296,8 @@ func (t *together) Close() error {
 	for _, m := range all {
 		errs = append(errs, m.close())
 	}
+	t.end()
+	t.nudging.Wait()
 	t.release()
 	return errors.Join(errs...)
 }
@@ -323,8 +329,8 @@ func (t *together) tellOthers(name string, m *member) {
 	happens, cancel := m.Hub().Subscribe(events.Filter{})
 	m.hushed = cancel
 	happened := make(chan struct{}, 1)
-	go t.nudge(name, happened)
-	go func() {
+	t.nudging.Go(func() { t.nudge(name, happened) })
+	t.nudging.Go(func() {
 		defer close(happened)
 		for e := range happens {
 			_, heard := e.Data.(json.RawMessage) // from another node
@@ -338,7 +344,7 @@ func (t *together) tellOthers(name string, m *member) {
 				t.node.Tell(name, e)
 			}
 		}
-	}()
+	})
 }
 
 // telling are the kinds of events after which alerts look at once.
@@ -351,8 +357,14 @@ const settle = 2 * time.Second
 func (t *together) nudge(deployment string, happened <-chan struct{}) {
 	for range happened {
 		for taken := false; !taken; { // a look that goes on may not see it
-			<-time.After(settle)
-			ctx, done := context.WithTimeout(context.Background(), 5*time.Second)
+			timer := time.NewTimer(settle)
+			select {
+			case <-timer.C:
+			case <-t.over.Done():
+				timer.Stop()
+				return
+			}
+			ctx, done := context.WithTimeout(t.over, 5*time.Second)
 			var err error
 			if taken, err = t.node.Errands().Soon(ctx, alerting, deployment); err != nil {
 				t.opener.Logger.Debug("alerts look at their time only", "deployment", deployment, "error", err)
@@ -428,8 +440,14 @@ func (t hosts) Open(ctx context.Context, deployment string, lease cluster.Lease)
 // Start implements cluster.Home.
 func (g *guest) Start(ctx context.Context) error {
 	g.t.mu.Lock()
-	g.m.home = g.Home
+	here := g.t.open[g.m.Name()] == g.m
+	if here {
+		g.m.home = g.Home
+	}
 	g.t.mu.Unlock()
+	if !here { // it has gone, or was opened anew, while its home was opened
+		return errNotHere(g.m.Name())
+	}
 	g.Home.Start(ctx)
 	if now := g.m.Config(); now != g.cfg { // another was taken over while it was opened
 		return g.Replace(ctx, now)

@@ -234,7 +234,7 @@ func (j *Job) pause(ctx context.Context, wait time.Duration) bool {
 	}
 }
 
-// Restart makes a run of the sync that goes on end softly, and asks for another: its configuration has changed. Without a run it does
+// Restart makes a run of the sync that goes on end softly, and asks for another of the same part: its configuration has changed. Without a run it does
 // nothing.
 func (q *Queue) Restart(sync string) {
 	q.mu.Lock()
@@ -242,7 +242,7 @@ func (q *Queue) Restart(sync string) {
 	var again Request
 	if j != nil {
 		j.stop()
-		again = Request{Sync: sync, Why: Again, Full: j.Full, askers: j.askers} // who waits for its outcome waits for that of the other
+		again = Request{Sync: sync, Why: Again, Full: j.Full, Part: j.Part, askers: j.askers} // who waits for its outcome waits for that of the other
 		j.askers = nil
 	}
 	q.mu.Unlock()

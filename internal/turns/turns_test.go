@@ -557,6 +557,34 @@ func TestSyncsThatGo(t *testing.T) {
 	})
 }
 
+// TestARestartedRunOfAPart is of that part again, not of everything.
+func TestARestartedRunOfAPart(t *testing.T) {
+	play(t, func(t *testing.T) {
+		s := newStage(t, "a")
+		var parts []owlatsync.Part
+		s.does = func(_ context.Context, j *Job) (bool, error) {
+			parts = append(parts, j.Part)
+			select {
+			case <-j.Stop:
+				return false, reconcile.ErrInterrupted
+			case <-time.After(time.Hour):
+				return false, nil
+			}
+		}
+		want := owlatsync.Part{Only: []string{"7"}}
+		if _, err := s.Desk().Trigger(t.Context(), "a", Options{Part: want}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		s.Restart("a")
+		time.Sleep(2 * time.Hour)
+		s.close()
+		if len(parts) != 2 || !slices.Equal(parts[1].Only, want.Only) {
+			t.Errorf("runs of %+v, want twice %+v", parts, want)
+		}
+	})
+}
+
 // TestEnd: a soft end lets the run that goes on end softly, and one that waits for its turn; an abort cancels both.
 func TestEnd(t *testing.T) {
 	t.Parallel()
