@@ -103,13 +103,16 @@ func printReport(a *program.App, report checkup.Report) error {
 // checkEach checks all deployments, one after the other. Those whose ledgers are in one database share its connections.
 func checkEach(ctx context.Context, a *program.App, set *config.Set, rows int) error {
 	defer a.KeepDatabases()()
-	var bad []string
+	var bad, warned []string
 	var failed problem.Several
 	for _, name := range set.Names() {
 		a.Tell("Deployment %s\n", name)
 		report, err := checkNamed(ctx, a, set, name, rows)
 		if err != nil {
 			return err
+		}
+		if report.Warnings > 0 && report.Failed == 0 {
+			warned = append(warned, name)
 		}
 		if report.Failed > 0 {
 			bad, failed = append(bad, name), append(failed, problem.Told(report.Code))
@@ -118,6 +121,10 @@ func checkEach(ctx context.Context, a *program.App, set *config.Set, rows int) e
 	if len(bad) > 0 {
 		a.Tell("\n%d of %s with problems: %s. --deployment NAME checks one of them.\n", len(bad), words.Plural(len(set.Names()), "deployment"), strings.Join(bad, ", "))
 		return failed.Err()
+	}
+	if len(warned) > 0 {
+		a.Tell("\n%s: nothing keeps a run from going through, but mind what is warned of in %s.\n", words.Plural(len(set.Names()), "deployment"), strings.Join(warned, ", "))
+		return nil
 	}
 	a.Tell("\n%s: everything is in order. \"owlat-sync plan --deployment NAME\" shows what a run would do.\n", words.Plural(len(set.Names()), "deployment"))
 	return nil

@@ -138,8 +138,5 @@ func (r Run) String() string {
 	if r.Message != "" {
 		fmt.Fprintf(&b, "\n%s", r.Message)
 	}
-	if r.Status == ledger.StatusHeld {
-		fmt.Fprintf(&b, "\n\"owlat-sync plan --sync %s\" shows the plan, \"owlat-sync approve %d\" applies it.", r.Sync, r.Run)
-	}
 	return b.String()
 }

@@ -28,6 +28,7 @@ func (c Care) Import(ctx context.Context, cfg *config.Config, in io.Reader, name
 	if err = c.importInto(ctx, cfg, in); err == nil {
 		return nil
 	}
+	err = brokenOff(err, "imported")
 	if errors.Is(err, ledger.ErrNotEmpty) {
 		return problem.Usage(adviseNotEmpty(err, cfg.Ledger))
 	}
@@ -36,6 +37,14 @@ func (c Care) Import(ctx context.Context, cfg *config.Config, in io.Reader, name
 	}
 	if errors.Is(err, transfer.ErrNotExport) || errors.Is(err, transfer.ErrNewerExport) || errors.Is(err, transfer.ErrDamagedExport) {
 		return problem.Usage(fmt.Errorf("%s: %w", name, err))
+	}
+	return err
+}
+
+// brokenOff says of what was interrupted that nothing of it was done: the error of its context alone says little.
+func brokenOff(err error, done string) error {
+	if errors.Is(err, context.Canceled) {
+		return problem.Reword(err, "interrupted: nothing was "+done+", say it again to begin anew")
 	}
 	return err
 }
@@ -113,6 +122,7 @@ func (c Care) Copy(ctx context.Context, from, into *config.Config) error {
 		defer func() { err = errors.Join(err, target.Close()) }()
 		return transfer.Copy(ctx, source, target)
 	})
+	err = brokenOff(err, "copied")
 	switch {
 	case err == nil:
 	case errors.Is(err, ErrNoLedger), errors.Is(err, transfer.ErrUndelivered):

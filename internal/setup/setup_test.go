@@ -289,6 +289,20 @@ func TestImport(t *testing.T) {
 	})
 }
 
+func TestAnInterruptedImportSaysThatNothingWasImported(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	at := ledgerAt(t, "", "new.db")
+	err := care.Import(ctx, at, strings.NewReader(""), "export.ndjson")
+	if exitcode.Of(err) != exitcode.Interrupted || !strings.HasPrefix(err.Error(), "interrupted: nothing was imported") {
+		t.Errorf("%v", err)
+	}
+	if _, err := os.Stat(at.Ledger.Path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a ledger is left: %v", err)
+	}
+}
+
 func TestEndsAll(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

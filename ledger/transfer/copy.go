@@ -31,14 +31,17 @@ var ErrUndelivered = errors.New("something waits to be written back, which a cop
 func Copy(ctx context.Context, from From, into Store) (err error) {
 	lock, err := from.Acquire(ctx, ledger.Claim{Purpose: "copying the ledger"})
 	if err != nil {
-		return err
+		return fmt.Errorf("the ledger to copy: %w", err)
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
 	err = copyUnder(lock.Context(), from, into)
-	if err != nil && !errors.Is(err, ledger.ErrLocked) {
-		return fmt.Errorf("copy ledger: %w", err)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ledger.ErrLocked):
+		return fmt.Errorf("the ledger to copy to: %w", err)
 	}
-	return err
+	return fmt.Errorf("copy ledger: %w", err)
 }
 
 func copyUnder(ctx context.Context, from From, into Store) error {

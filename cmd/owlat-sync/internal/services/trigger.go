@@ -15,6 +15,7 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
 	"owlatsync/internal/problem"
+	"owlatsync/ledger"
 )
 
 type triggerFlags struct {
@@ -134,6 +135,9 @@ func trigger(ctx context.Context, a *program.App, sync string, f triggerFlags) e
 		a.Printf("%s\n", r.Raw)
 	} else {
 		a.Printf("%s\n", r)
+		if r.Status == ledger.StatusHeld {
+			a.Printf("\"%s\" shows the plan, \"%s\" applies it.\n", a.Typed().Command("plan", sync), a.Typed().Command(fmt.Sprintf("approve %d", run), sync))
+		}
 	}
 	if code := r.Code(); code != exitcode.OK {
 		return problem.Told(code)
