@@ -96,6 +96,8 @@ func scrape(t *testing.T) string {
 	m.Feedback("topic.unsubscribed", 1)
 	m.WriteBack("unsub", nil, false)
 	m.Alert("team", nil)
+	m.Astray("unknown")
+	m.Clock(func() time.Duration { return time.Second })
 	rec := httptest.NewRecorder()
 	m.Handler(slog.New(slog.DiscardHandler)).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
 	return rec.Body.String()

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -341,6 +342,31 @@ func TestAHomeSaysWhyItEnds(t *testing.T) {
 		return strings.Contains(log.String(), `msg="a deployment has left its home here"`) && strings.Contains(log.String(), `why="`+isGone+`"`)
 	})
 }
+
+// TestAHomeThatCannotBeTakenIsSpokenOf has a server that lacks what a lease needs, as after a migration that was made by hand.
+func TestAHomeThatCannotBeTakenIsSpokenOf(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var mu sync.Mutex
+	var log strings.Builder
+	w.node("a", func(o *Options) {
+		o.Leases = leasesFunc(func() (Lease, error) { return nil, errors.New("there is no function outlast") })
+		o.Logger = slog.New(slog.NewTextHandler(writerFunc(func(b []byte) (int, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return log.Write(b)
+		}), nil))
+	}, Deployment{Name: "acme", Always: true})
+	w.until(15*time.Second, "it says what fails, and for which deployment", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return strings.Contains(log.String(), "level=WARN") && strings.Contains(log.String(), "job=home deployment=acme") && strings.Contains(log.String(), "there is no function outlast")
+	})
+}
+
+type leasesFunc func() (Lease, error)
+
+func (l leasesFunc) Home(context.Context, string) (Lease, error) { return l() }
 
 type writerFunc func([]byte) (int, error)
 

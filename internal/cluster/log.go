@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -21,12 +20,6 @@ type warnings struct {
 	said *said
 }
 
-// said is when a message was logged last.
-type said struct {
-	mu sync.Mutex
-	at map[string]time.Time
-}
-
 // Enabled implements slog.Handler.
 func (h warnings) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
@@ -40,16 +33,6 @@ func (h warnings) Handle(ctx context.Context, r slog.Record) error {
 	told := slog.NewRecord(r.Time, slog.LevelWarn, "River: "+r.Message, r.PC)
 	r.Attrs(func(a slog.Attr) bool { told.AddAttrs(a); return true })
 	return h.Handler.Handle(ctx, told)
-}
-
-func (s *said) due(message string, now time.Time) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if last, known := s.at[message]; known && now.Sub(last) < again {
-		return false
-	}
-	s.at[message] = now // River's messages are few, and have no values in them
-	return true
 }
 
 // WithAttrs implements slog.Handler.

@@ -144,6 +144,7 @@ func New(ctx context.Context, o Options) (*Node, error) {
 		Test:                        river.TestConfig{Time: riverTime{n.clock}}, // the only way to give River a clock
 		Hooks:                       []rivertype.Hook{&stamp{Clock: n.clock}},
 		PeriodicJobs:                calendar{n}.chores(),
+		ErrorHandler:                newComplaints(o.Logger),
 	}
 	if o.WriteBacks != nil {
 		config.Queues[writeBacksQueue] = river.QueueConfig{MaxWorkers: 50}
