@@ -300,6 +300,7 @@ func (m *model) openLedger() {
 		m.closeBook()
 		db, err := postgres.Open(context.Background(), postgres.Options{DSN: string(m.h.in)})
 		m.must(err)
+		db.Clock().Follow(time.Now) // PostgreSQL's does not go as the time of histories does
 		l, err := db.Ledger(context.Background(), m.path)
 		m.must(err)
 		m.book, m.db = l, db

@@ -74,6 +74,16 @@ func New(ask func(ctx context.Context, ready func()) (time.Time, error), log *sl
 	return c
 }
 
+// Follow makes the clock go as now does, and not as PostgreSQL's, for tests whose time is made up. Nobody may have asked for the time yet.
+func (c *Clock) Follow(now func() time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	began := now().Round(0)
+	c.steady, c.wall = func() time.Duration { return now().Round(0).Sub(began) }, now
+	c.ask = func(_ context.Context, ready func()) (time.Time, error) { ready(); return now(), nil }
+	c.zero, c.earliest, c.latest, c.heard, c.due, c.told = began, began, began, 0, 0, time.Time{}
+}
+
 // machine is what the machine's own clock says.
 func (c *Clock) machine() time.Time { return c.wall().Round(0) }
 
