@@ -98,7 +98,7 @@ func (c *checker) standings(ctx context.Context) (status Status, message string,
 	if status == Warning {
 		message += "\nit is older than what was done: consents that it does not know count as old, \"owlat-sync plan\" tells what a run makes of it"
 	}
-	return status, message, append(asks, clockOff(time.Now().Sub(l.Now()))...), nil
+	return status, message, append(asks, clockOff(time.Since(l.Now()))...), nil
 }
 
 // clocksApart is by how much the clock of a machine may be ahead of the ledger's, or behind it, before somebody should set it.

@@ -32,7 +32,7 @@ func TestEveryTimeIsPostgreSQLs(t *testing.T) {
 		}
 		ok := func(what string, at time.Time) {
 			t.Helper()
-			if wrong := at.Sub(time.Now()) - ahead; wrong.Abs() > time.Minute {
+			if wrong := time.Until(at) - ahead; wrong.Abs() > time.Minute {
 				t.Errorf("%s is %v from what the clock of PostgreSQL shows, which is %v from the machine's", what, wrong, ahead)
 			}
 		}
