@@ -27,9 +27,7 @@ func TestSoakOfClocks(t *testing.T) {
 			w.Live(t.Context())
 			<-time.After(3 * time.Second)
 			for _, n := range []*Node{w.Nodes[0], w.Nodes[1], w.Nodes[0]} { // who is left has all homes
-				n.Kill()
-				<-time.After(takenOverWithin + 3*time.Second)
-				if err := n.Start(); err != nil {
+				if err := w.Mischief.happen(t.Context(), Trouble{Kind: Killed, Node: n.Number}, takenOverWithin+3*time.Second); err != nil {
 					t.Fatal(err)
 				}
 				<-time.After(5 * time.Second)
