@@ -62,6 +62,6 @@ func (s *said) due(message string, now time.Time) bool {
 	if last, known := s.at[message]; known && now.Sub(last) < again {
 		return false
 	}
-	s.at[message] = now // they are few: River's messages have no values in them
+	s.at[message] = now // they are few: River's have no values in them, and others a kind and a deployment
 	return true
 }

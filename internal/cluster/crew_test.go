@@ -323,23 +323,14 @@ func TestThroughAPoolerOfTransactions(t *testing.T) {
 func TestAHomeSaysWhyItEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	var mu sync.Mutex
-	var log strings.Builder
-	n := w.node("a", func(o *Options) {
-		o.Logger = slog.New(slog.NewTextHandler(writerFunc(func(b []byte) (int, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			return log.Write(b)
-		}), nil))
-	}, Deployment{Name: "acme", Always: true})
+	var log logged
+	n := w.node("a", func(o *Options) { o.Logger = log.logger() }, Deployment{Name: "acme", Always: true})
 	w.until(10*time.Second, "it is at home", func() bool { return len(n.Homes()) == 1 })
 	if err := n.SetDeployments(nil); err != nil {
 		t.Fatal(err)
 	}
 	w.until(10*time.Second, "it says why it ends", func() bool {
-		mu.Lock()
-		defer mu.Unlock()
-		return strings.Contains(log.String(), `msg="a deployment has left its home here"`) && strings.Contains(log.String(), `why="`+isGone+`"`)
+		return log.has(`msg="a deployment has left its home here"`, `why="`+isGone+`"`)
 	})
 }
 
@@ -347,20 +338,13 @@ func TestAHomeSaysWhyItEnds(t *testing.T) {
 func TestAHomeThatCannotBeTakenIsSpokenOf(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	var mu sync.Mutex
-	var log strings.Builder
+	var log logged
 	w.node("a", func(o *Options) {
 		o.Leases = leasesFunc(func() (Lease, error) { return nil, errors.New("there is no function outlast") })
-		o.Logger = slog.New(slog.NewTextHandler(writerFunc(func(b []byte) (int, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			return log.Write(b)
-		}), nil))
+		o.Logger = log.logger()
 	}, Deployment{Name: "acme", Always: true})
 	w.until(15*time.Second, "it says what fails, and for which deployment", func() bool {
-		mu.Lock()
-		defer mu.Unlock()
-		return strings.Contains(log.String(), "level=WARN") && strings.Contains(log.String(), "job=home deployment=acme") && strings.Contains(log.String(), "there is no function outlast")
+		return log.has("level=WARN", "job=home deployment=acme", "there is no function outlast")
 	})
 }
 
@@ -368,6 +352,24 @@ type leasesFunc func() (Lease, error)
 
 func (l leasesFunc) Home(context.Context, string) (Lease, error) { return l() }
 
-type writerFunc func([]byte) (int, error)
+// logged is what a node has logged. It is safe for concurrent use.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
 
-func (w writerFunc) Write(b []byte) (int, error) { return w(b) }
+func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
+
+// Write implements io.Writer.
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+// has reports whether all of these were logged.
+func (l *logged) has(all ...string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !slices.ContainsFunc(all, func(one string) bool { return !strings.Contains(l.text.String(), one) })
+}

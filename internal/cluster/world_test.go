@@ -33,8 +33,6 @@ type world struct {
 	pool *pgxpool.Pool // not of a node
 	now  Clock         // PostgreSQL's
 	ttl  time.Duration // of leases
-	// lasts is how long a run takes; a home makes one at a time.
-	lasts time.Duration
 
 	mu    sync.Mutex
 	homes []*fakeHome // that were ever opened
@@ -47,8 +45,10 @@ type world struct {
 	// failAt is a node from which the source cannot be reached.
 	failAt string
 	// deaf has the nodes at which Owlat does not answer, and heard says that it did before.
-	deaf  map[string]bool
-	heard bool
+	deaf map[string]bool
+	// unheard is how often homes were asked that had heard nothing for too long.
+	unheard int
+	heard   bool
 }
 
 type madeRun struct {
@@ -241,7 +241,6 @@ type fakeHome struct {
 	idle   time.Time
 	closed time.Time
 	stop   chan struct{}
-	turn   sync.Mutex
 }
 
 // Open implements Homes.
@@ -273,7 +272,11 @@ func (h *fakeHome) Unheard() (string, time.Duration, bool) {
 	if !h.m.w.deaf[h.m.ID()] {
 		return "", 0, false
 	}
-	return "Owlat", time.Since(h.open), h.m.w.heard
+	lasts := time.Since(h.open)
+	if lasts >= h.m.o.Silent {
+		h.m.w.unheard++
+	}
+	return "Owlat", lasts, h.m.w.heard
 }
 
 func (h *fakeHome) Idle() time.Time {
@@ -298,11 +301,6 @@ func (h *fakeHome) Do(ctx context.Context, r turns.Request) turns.Outcome {
 	w.mu.Lock()
 	hold := w.hold
 	w.mu.Unlock()
-	if w.lasts > 0 {
-		h.turn.Lock()
-		<-time.After(w.lasts)
-		h.turn.Unlock()
-	}
 	if hold != nil {
 		select {
 		case <-hold:

@@ -22,8 +22,8 @@ const (
 	passAgainMost  = 5 * time.Minute
 )
 
-// newsCame is what a job's metadata say when something new came while it was worked.
-const newsCame = `{"again": true}`
+// newsCame is in a job's metadata when something new came while it was worked.
+const newsCame = "again"
 
 // writeBackWorker makes passes over what is to be told a target; any node may.
 type writeBackWorker struct {
@@ -60,7 +60,7 @@ func (w *writeBackWorker) Work(ctx context.Context, job *river.Job[writeBackArgs
 // comes after it finds no job, or one that waits.
 func (w *writeBackWorker) end(ctx context.Context, job *river.Job[writeBackArgs], next time.Time) (ended bool, err error) {
 	err = pgx.BeginFunc(ctx, w.node.o.Pool, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, "UPDATE "+w.node.tables.jobs+" SET metadata = metadata - 'again' WHERE id = $1 AND state = 'running' AND metadata ? 'again'", job.ID)
+		tag, err := tx.Exec(ctx, "UPDATE "+w.node.tables.jobs+" SET metadata = metadata - $2::text WHERE id = $1 AND state = 'running' AND metadata ? $2", job.ID, newsCame)
 		if err != nil || tag.RowsAffected() > 0 {
 			return err
 		}
@@ -107,7 +107,7 @@ func (n Errands) deliver(ctx context.Context, args writeBackArgs) error {
 				return err
 			}
 		case rivertype.JobStateRunning:
-			tag, err := n.o.Pool.Exec(ctx, "UPDATE "+n.tables.jobs+" SET metadata = metadata || $2::jsonb WHERE id = $1 AND state = 'running'", result.Job.ID, newsCame)
+			tag, err := n.o.Pool.Exec(ctx, "UPDATE "+n.tables.jobs+" SET metadata = metadata || jsonb_build_object($2::text, true) WHERE id = $1 AND state = 'running'", result.Job.ID, newsCame)
 			if err != nil || tag.RowsAffected() > 0 {
 				return err
 			}

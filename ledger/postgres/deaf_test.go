@@ -70,13 +70,20 @@ func TestADeafServer(t *testing.T) {
 	})
 }
 
+// impatient returns a database that soon counts a silent server as away, and a context that ends if it does not.
+func impatient(t *testing.T) (*Database, context.Context) {
+	t.Helper()
+	d := openDatabase(t, migrated.Postgres(t))
+	d.db.Silence = 300 * time.Millisecond
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	t.Cleanup(cancel)
+	return d, ctx
+}
+
 // TestAnAnswerThatDoesNotCome is not waited for, unless it may take any time.
 func TestAnAnswerThatDoesNotCome(t *testing.T) {
 	t.Parallel()
-	d := openDatabase(t, migrated.Postgres(t))
-	ctx, cancel := context.WithTimeout(t.Context(), within)
-	defer cancel()
-	d.db.Silence = 300 * time.Millisecond
+	d, ctx := impatient(t)
 	const never, late = "SELECT pg_sleep(600)", "SELECT pg_sleep(0.6)"
 	_, err := d.db.Pool.Exec(ctx, never)
 	if !server.IsAway(err) || ctx.Err() != nil {
@@ -95,10 +102,7 @@ func TestAnAnswerThatDoesNotCome(t *testing.T) {
 // TestASlowReader may take longer for what the server has told than the server may be silent.
 func TestASlowReader(t *testing.T) {
 	t.Parallel()
-	d := openDatabase(t, migrated.Postgres(t))
-	ctx, cancel := context.WithTimeout(t.Context(), within)
-	defer cancel()
-	d.db.Silence = 300 * time.Millisecond
+	d, ctx := impatient(t)
 	read := 0
 	err := d.db.Stream(ctx, d.db.Streams, "SELECT repeat('x', 10000) FROM generate_series(1, 3000)", nil, func(pgx.Rows) error {
 		if read++; read == 1 {

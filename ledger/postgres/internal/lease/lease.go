@@ -3,6 +3,7 @@
 package lease
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -162,9 +163,6 @@ func (s *Leases) Take(ctx context.Context, deployment int64, kind string, owner 
 		}
 		return nil, err
 	}
-	if err := s.outlast(ctx); err != nil {
-		return nil, err
-	}
 	g := Grant{Deployment: deployment, Kind: kind, Holder: rand.Int64()}
 	asked := Steady()
 	err := s.db.Transact(ctx, server.Durable, func(t pgx.Tx, ctx context.Context) error {
@@ -174,15 +172,18 @@ func (s *Leases) Take(ctx context.Context, deployment int64, kind string, owner 
 		}
 		return err
 	})
-	if errors.Is(err, pgx.ErrNoRows) { // another was faster
-		locked, err := s.Who(ctx, deployment, kind)
-		if locked == nil && err == nil {
-			locked = &ledger.LockedError{Owner: owner, Since: time.Now(), Purpose: purpose} // and has given it back
+	if errors.Is(err, pgx.ErrNoRows) { // the server has just taken over, or another was faster
+		switch waited, err := s.outlast(ctx); {
+		case err != nil:
+			return nil, err
+		case waited:
+			return s.Take(ctx, deployment, kind, owner, purpose, also)
 		}
+		locked, err := s.Who(ctx, deployment, kind)
 		if err != nil {
 			return nil, err
 		}
-		return nil, locked
+		return nil, cmp.Or(locked, &ledger.LockedError{Owner: owner, Since: time.Now(), Purpose: purpose}) // who has given it back
 	}
 	if err != nil {
 		return nil, err
@@ -198,19 +199,18 @@ func (s *Leases) Take(ctx context.Context, deployment int64, kind string, owner 
 }
 
 // outlast waits for the end of leases that the server may have lost because it is a standby that has taken over without the latest commits:
-// their holders rely on them until they learn of it.
-func (s *Leases) outlast(ctx context.Context) error {
-	for {
-		var left int64
-		if err := s.db.Pool.QueryRow(ctx, s.db.SQL("SELECT @outlast($1)"), s.timing.Life.Microseconds()).Scan(&left); err != nil || left <= 0 {
-			return err
-		}
-		s.db.Log.Warn("another server of PostgreSQL has taken over; no lock is taken until those have ended that it may have lost", "wait", time.Duration(left)*time.Microsecond)
-		select {
-		case <-time.After(time.Duration(left) * time.Microsecond):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+// their holders rely on them until they learn of it. It reports whether it had to wait.
+func (s *Leases) outlast(ctx context.Context) (waited bool, err error) {
+	var left int64
+	if err := s.db.Pool.QueryRow(ctx, s.db.SQL("SELECT @outlast($1)"), s.timing.Life.Microseconds()).Scan(&left); err != nil || left <= 0 {
+		return false, err
+	}
+	s.db.Log.Warn("another server of PostgreSQL has taken over; no lock is taken until those have ended that it may have lost", "wait", time.Duration(left)*time.Microsecond)
+	select {
+	case <-time.After(time.Duration(left) * time.Microsecond):
+		return true, nil
+	case <-ctx.Done():
+		return true, context.Cause(ctx)
 	}
 }
 
