@@ -264,7 +264,7 @@ func TestServiceEndToEnd(t *testing.T) {
 		err := s.db.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE query ILIKE 'listen%' AND datname = current_database()").Scan(&n)
 		return err == nil && n > 0
 	})
-	<-time.After(time.Second) // the run that each listening begins with is over
+	s.until("the end of the run that each listening begins with", func() bool { return strings.Contains(s.process.stderr.String(), `"msg":"run ended"`) })
 
 	var took []time.Duration
 	for n := range 5 {
