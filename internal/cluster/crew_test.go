@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/riverqueue/river"
+
 	"owlatsync/internal/testdb"
 	"owlatsync/internal/turns"
 )
@@ -149,24 +151,60 @@ func TestANodeWithoutADeploymentLeavesItToOthers(t *testing.T) {
 
 func TestARunThatFailsOnOneNodeIsMadeOnAnother(t *testing.T) {
 	t.Parallel()
+	for name, given := range map[string]bool{
+		"the first time": false,
+		// The other node may have had the home because of it without trying it: it had left when the run was due again.
+		"when the home was given away for it before": true,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			acme := Deployment{Name: "acme", Always: true} // it leaves no home because it has nothing to do
+			a := w.node("a", nil, acme)
+			w.failAt = "a"
+			if err := a.Errands().Ask(t.Context(), "acme", turns.Request{Sync: "users", Why: turns.Scheduled}); err != nil {
+				t.Fatal(err)
+			}
+			b := w.node("b", nil, acme)
+			if err := (lookout{a.Node}).look(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			within := time.Minute
+			if given { // it would be given away again in the end
+				a.mayFlee("acme", syncOf("leads"), false)
+				within /= 2
+			}
+			if err := a.Errands().Ask(t.Context(), "acme", turns.Request{Sync: "leads", Why: turns.Scheduled}); err != nil {
+				t.Fatal(err)
+			}
+			// Where leases end early because the machine is busy, the home comes back once and leaves again.
+			w.until(within, "the run is made where it works", func() bool {
+				return slices.ContainsFunc(w.made(), func(r madeRun) bool { return r.node == b.ID() && r.Sync == "leads" })
+			})
+		})
+	}
+}
+
+// TestAHomeStaysForARunThatIsTriedAgainSoon, so that the node to which the home was given for that does try it.
+func TestAHomeStaysForARunThatIsTriedAgainSoon(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	acme := Deployment{Name: "acme"}
-	a := w.node("a", nil, acme)
-	w.failAt = "a"
+	a := w.node("a", func(o *Options) { o.Linger = 200 * time.Millisecond }, Deployment{Name: "acme"})
+	args := argsOf("acme", turns.Request{Sync: "leads", Why: turns.Scheduled})
+	opts := args.options()
+	opts.ScheduledAt = w.now.Now().Add(1800 * time.Millisecond)
+	if _, err := a.client.InsertMany(t.Context(), []river.InsertManyParams{{Args: args, InsertOpts: opts}}); err != nil {
+		t.Fatal(err)
+	}
 	if err := a.Errands().Ask(t.Context(), "acme", turns.Request{Sync: "users", Why: turns.Scheduled}); err != nil {
 		t.Fatal(err)
 	}
-	b := w.node("b", nil, acme)
-	if err := (lookout{a.Node}).look(t.Context()); err != nil {
-		t.Fatal(err)
+	w.until(time.Minute, "both are made", func() bool { return len(w.made()) == 2 })
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.homes) != 1 {
+		t.Errorf("%d homes, want one for both", len(w.homes))
 	}
-	if err := a.Errands().Ask(t.Context(), "acme", turns.Request{Sync: "leads", Why: turns.Scheduled}); err != nil {
-		t.Fatal(err)
-	}
-	// Where leases end early because the machine is busy, the home comes back once and leaves again.
-	w.until(time.Minute, "the run is made where it works", func() bool {
-		return slices.ContainsFunc(w.made(), func(r madeRun) bool { return r.node == b.ID() && r.Sync == "leads" })
-	})
 }
 
 // gate is a way to a server that can be closed for a while without either end being told.

@@ -252,7 +252,8 @@ func (n keeper) stay(ctx context.Context, h *held) string {
 		if n.crew.crowded.Load() {
 			linger = min(linger, awhile)
 		}
-		if idle := h.Idle(); !n.isAlways(h.name) && !idle.IsZero() && time.Since(idle) >= linger && (n.crew.crowded.Load() || !n.dueWithin(h.name, 2*linger)) {
+		if idle := h.Idle(); !n.isAlways(h.name) && !idle.IsZero() && time.Since(idle) >= linger &&
+			(n.crew.crowded.Load() || !n.dueWithin(h.name, 2*linger)) && !n.retriesSoon(ctx, h.queue) {
 			return "it has nothing to do"
 		}
 	}
@@ -302,6 +303,16 @@ func (n keeper) afterwards(ctx context.Context, h *held) {
 			n.log.Debug("another home is not asked for yet", "deployment", h.name, "error", err)
 		}
 	}
+}
+
+// retriesSoon reports whether a run is to be tried again in this home in a moment. Another node may have given it the home for that.
+func (n keeper) retriesSoon(ctx context.Context, queue string) bool {
+	c, done := context.WithTimeout(ctx, closing)
+	defer done()
+	var soon bool
+	sql := "SELECT EXISTS (SELECT FROM " + n.tables.jobs + " WHERE queue = $1 AND state IN ('available', 'retryable', 'scheduled') AND kind = 'run' AND scheduled_at < now() + $2::interval)"
+	err := n.o.Pool.QueryRow(c, sql, queue, awhile+time.Second).Scan(&soon)
+	return err == nil && soon
 }
 
 // dueWithin reports whether the schedule of a sync of the deployment comes soon, so that a home need not leave before.

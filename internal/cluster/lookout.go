@@ -67,6 +67,13 @@ func (c *crew) others() int {
 	return max(len(c.peers)-1, 0)
 }
 
+// untried reports whether there is a node that is not among those that have worked a job.
+func (c *crew) untried(by []string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.peers, func(p node) bool { return !slices.Contains(by, p.ID) })
+}
+
 // homeAt is a job for a home at the node that has the most room.
 func (n *Node) homeAt(deployment string, epoch int64) river.InsertManyParams {
 	return river.InsertManyParams{Args: homeArgs{deployment, epoch}, InsertOpts: &river.InsertOpts{Queue: n.crew.give()}}

@@ -14,8 +14,10 @@ import (
 	"owlatsync/ledger"
 )
 
-// whileHeld is how long a run waits whose ledger somebody else holds.
-const whileHeld = 2 * time.Second
+const (
+	whileHeld  = 2 * time.Second // how long a run waits whose ledger somebody else holds
+	mostAtOnce = 5               // how often it fails before it waits although a node has not tried it
+)
 
 // runWorker has runs made by the home that works their queue.
 type runWorker struct {
@@ -28,7 +30,7 @@ func (w *runWorker) Timeout(*river.Job[runArgs]) time.Duration { return -1 }
 
 // NextRetry implements river.Worker.
 func (w *runWorker) NextRetry(job *river.Job[runArgs]) time.Time {
-	if w.node.crew.others() > failures(job.JobRow) {
+	if failed := failures(job.JobRow); w.node.crew.others() > failed || w.node.crew.untried(job.AttemptedBy) && failed < mostAtOnce {
 		return w.node.clock.Now().Add(time.Second) // on another node
 	}
 	return w.node.clock.Now().Add(retryAfter(failures(job.JobRow) + 1))
@@ -61,7 +63,8 @@ func (w *runWorker) Work(ctx context.Context, job *river.Job[runArgs]) error {
 		r.Run, r.Like, r.Why = 0, r.Run, turns.Again
 		out = h.Do(ctx, r)
 	}
-	if out.Again && out.Ended && w.node.crew.others() > 0 && w.node.mayFlee(job.Args.Deployment, syncOf(job.Args.Sync), false) {
+	if out.Again && out.Ended && w.node.crew.others() > 0 &&
+		(w.node.mayFlee(job.Args.Deployment, syncOf(job.Args.Sync), false) || w.node.crew.untried(job.AttemptedBy)) {
 		h.flee()
 	}
 	if out.Err == nil {

@@ -18,6 +18,7 @@ func judgeSenders(f *findings, e *Evidence, a *Account) {
 	if leases == nil {
 		return // nobody wrote down who might
 	}
+	begun := make(map[Span]int) // by the trouble in which they were begun
 	for _, r := range a.Requests {
 		if r.Node == 0 {
 			continue // who is no node needs no lease, but has a part of the budget
@@ -25,9 +26,31 @@ func judgeSenders(f *findings, e *Evidence, a *Account) {
 		if !slices.ContainsFunc(leases, func(l Lease) bool {
 			return l.Node == r.Node && !r.At.Before(l.From) && (l.To.IsZero() || !r.At.After(l.To.Add(underway)))
 		}) && !hadALostLease(a, leases, r) {
+			if t, ok := begunBefore(e, leases, r); ok && begun[t.Span] < begunMost {
+				begun[t.Span]++
+				continue
+			}
 			f.add("%s: node %d sent %s %s at %s without the right to", a.Name, r.Node, r.Method, withoutNames(r.Path), clock(r.At))
 		}
 	}
+}
+
+// begunMost is how many requests a node may send late for a deployment because it was frozen between its look at the lease and each of
+// them: it sends some at a time.
+const begunMost = 3
+
+// begunBefore returns the trouble in which a node was frozen that had the right to send a request then, and sent it as soon as it went on.
+func begunBefore(e *Evidence, leases []Lease, r Request) (Trouble, bool) {
+	at := slices.IndexFunc(e.Troubles, func(t Trouble) bool {
+		return t.Kind == Frozen && t.Node == r.Node && Span{t.To.Add(-underway), t.To.Add(underway)}.has(r.At) &&
+			slices.ContainsFunc(leases, func(l Lease) bool {
+				return l.Node == r.Node && !t.From.Before(l.From) && (l.To.IsZero() || !t.From.After(l.To))
+			})
+	})
+	if at < 0 {
+		return Trouble{}, false
+	}
+	return e.Troubles[at], true
 }
 
 // hadALostLease reports whether the one who gives the right may have forgotten that the node had it when it sent a request. Only one may

@@ -90,6 +90,25 @@ func TestTheJudgeForgivesWhatAFailoverLost(t *testing.T) {
 	}
 }
 
+// thawed has node 1 frozen in place of killed, from where it had its home until another does, and send so many requests as soon as it
+// goes on.
+func thawed(e *Evidence, requests int, after float64) {
+	e.Troubles[0] = Trouble{Kind: Frozen, Node: 1, Span: Span{at(10), at(40)}}
+	for n := range requests {
+		e.Accounts[0].Requests = append(e.Accounts[0].Requests, Request{Node: 1, At: at(40 + after + float64(n)/100), Method: "PUT", Path: "/api/v1/contacts/ann"})
+	}
+}
+
+// TestTheJudgeForgivesWhatWasBegunBeforeAFreeze has a node send two requests when it goes on, which had looked at its lease before.
+func TestTheJudgeForgivesWhatWasBegunBeforeAFreeze(t *testing.T) {
+	t.Parallel()
+	e := story()
+	thawed(e, 2, 0.1)
+	if found := Judge(e); len(found) > 0 {
+		t.Errorf("%q", found)
+	}
+}
+
 // TestTheJudgeSees plants each fault into a story without one.
 func TestTheJudgeSees(t *testing.T) {
 	t.Parallel()
@@ -139,6 +158,12 @@ func TestTheJudgeSees(t *testing.T) {
 		{"outcomes do not add up", func(_ *Evidence, a *Account) { a.Runs[1].Balanced = false }, "do not add up"},
 		{"a node without fencing goes on", func(_ *Evidence, a *Account) {
 			a.Requests = append(a.Requests, Request{Node: 1, At: at(25), Method: "PUT", Path: "/api/v1/contacts/ann"})
+		}, "without the right to"},
+		{"a node that was frozen goes on", func(e *Evidence, _ *Account) { thawed(e, 4, 0.1) }, "without the right to"},
+		{"a node that was frozen looks at no lease", func(e *Evidence, _ *Account) { thawed(e, 1, 1.5) }, "without the right to"},
+		{"a node that was frozen had no home then", func(e *Evidence, _ *Account) {
+			e.Leases[0].To, e.Leases[1].From = at(9), at(9)
+			thawed(e, 1, 0.1)
 		}, "without the right to"},
 		{"a node goes on although no lease of its was lost", func(_ *Evidence, a *Account) {
 			a.Lost = []Span{{at(50), at(50.1)}}
