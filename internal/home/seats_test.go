@@ -64,8 +64,12 @@ func TestDeploymentsShareSeats(t *testing.T) {
 			towns = append(towns, w)
 		}
 		time.Sleep(10 * time.Minute)
-		if read.most != 2 {
-			t.Errorf("%d sources were read at once", read.most)
+		synctest.Wait()
+		read.mu.Lock()
+		most := read.most
+		read.mu.Unlock()
+		if most != 2 {
+			t.Errorf("%d sources were read at once", most)
 		}
 		for n, w := range towns {
 			for name := range w.sources {
