@@ -222,7 +222,7 @@ func TestBatchEndsWithContext(t *testing.T) {
 
 func TestBatchConcurrencyIsBounded(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ option, inputs, want int }{{0, 100, 64}, {3, 50, 3}, {100, 20, 20}, {5, 0, 0}} {
+	for _, c := range []struct{ option, inputs, want int }{{0, 200, 128}, {3, 50, 3}, {100, 20, 20}, {5, 0, 0}} {
 		synctest.Test(t, func(t *testing.T) {
 			var now, most atomic.Int32
 			client := connect(t, anyKey, roundTripper(func(*http.Request) (*http.Response, error) {

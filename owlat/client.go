@@ -164,7 +164,7 @@ func (cfg *config) client() *http.Client {
 		hc.Transport = &http.Transport{
 			Proxy:               http.ProxyFromEnvironment,
 			ForceAttemptHTTP2:   true,
-			MaxIdleConnsPerHost: 64,
+			MaxIdleConnsPerHost: defaultWork,
 			IdleConnTimeout:     90 * time.Second,
 			TLSHandshakeTimeout: 10 * time.Second,
 		}

@@ -74,8 +74,8 @@ func TestWithoutLimiterNothingIsPaced(t *testing.T) {
 		d := deploy(t)
 		d.inject(t, owlattest.Fault{Kind: owlattest.Latency, Delay: 10 * ms})
 		busy(t, d.client, 1005*ms) // it ends between two answers, not beside one
-		if n := d.Stats().Count("", "", http.StatusOK); n != 64*100 {
-			t.Errorf("%d requests in a second, want 64 every 10 ms", n)
+		if n := d.Stats().Count("", "", http.StatusOK); n != 128*100 {
+			t.Errorf("%d requests in a second, want 128 every 10 ms", n)
 		}
 	})
 }

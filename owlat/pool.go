@@ -9,11 +9,8 @@ import (
 
 const (
 	// defaultWork is how many pieces of work a pool has begun at most: a second's requests at Owlat's limit, answered after
-	// twelve seconds.
+	// twelve seconds. Without a limiter it is enough for a caller to store many answers at once.
 	defaultWork = 128
-	// freeWork is the same for a client without a limiter, which knows no pace: enough for a caller to store many answers at
-	// once.
-	freeWork = 64
 	// ahead is how many pieces of work a pool has begun beyond those that await an answer, and aheadRatio the seconds'
 	// worth of requests that come on top, for the time that work takes between its requests.
 	ahead      = 3
@@ -40,15 +37,12 @@ type Pool struct {
 	cause error
 }
 
-// NewPool returns a pool of at most so many pieces of work; 0 means 128, and 64 for a client without a limiter.
+// NewPool returns a pool of at most so many pieces of work; 0 means 128.
 func (c *Client) NewPool(most int) *Pool { return c.core.newPool(most) }
 
 func (c *core) newPool(most int) *Pool {
 	if most <= 0 {
 		most = defaultWork
-		if c.limiter == nil {
-			most = freeWork
-		}
 	}
 	p := &Pool{limiter: c.limiter, most: most, shut: make(chan struct{}), change: make(chan struct{}, 1)}
 	theirs := *c

@@ -68,13 +68,13 @@ func TestPoolFollowsTheLatency(t *testing.T) {
 
 func TestPoolIsBoundedWithoutALimiter(t *testing.T) {
 	t.Parallel()
-	for most, want := range map[int]int32{0: 64, 3: 3, 200: 100} {
+	for most, want := range map[int]int32{0: 128, 3: 3, 400: 200} {
 		synctest.Test(t, func(t *testing.T) {
 			d := deploy(t)
 			d.inject(t, owlattest.Fault{Kind: owlattest.Latency, Delay: time.Second})
 			var begun peak
 			pool := d.client.NewPool(most)
-			for range 100 {
+			for range 200 {
 				pool.Go(t.Context(), func(ctx context.Context, client *owlat.Client) {
 					begun.enter()
 					defer begun.leave()

@@ -12,7 +12,7 @@ import (
 )
 
 // inFlight is how many rows the engine applies at once with a client that has no limiter.
-const inFlight = 64
+const inFlight = 128
 
 // alone measures the ledgers without the engine.
 type alone struct{ *bench }
