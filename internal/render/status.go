@@ -12,14 +12,16 @@ import (
 
 // syncStatus is what "status --json" prints for each sync.
 type syncStatus struct {
-	Type    string     `json:"type"`
-	Sync    string     `json:"sync"`
-	Rows    int        `json:"rows"`    // rows that the ledger knows
-	InStep  int        `json:"in_step"` // without those that the latest run found invalid
-	Failing int        `json:"failing"`
-	SetBack *time.Time `json:"set_back,omitempty"`         // when the ledger was found to be older than what was done; absent: it is not
-	Parked  int        `json:"parked"`                     // failing rows that are not tried again until they change
-	Asked   int        `json:"asked_to_confirm,omitempty"` // rows whose people were asked within the life of the link (double opt-in)
+	Type string `json:"type"`
+	// Deployment is the name of the deployment, absent if the configuration has only one without a name.
+	Deployment string     `json:"deployment,omitempty"`
+	Sync       string     `json:"sync"`
+	Rows       int        `json:"rows"`    // rows that the ledger knows
+	InStep     int        `json:"in_step"` // without those that the latest run found invalid
+	Failing    int        `json:"failing"`
+	SetBack    *time.Time `json:"set_back,omitempty"`         // when the ledger was found to be older than what was done; absent: it is not
+	Parked     int        `json:"parked"`                     // failing rows that are not tried again until they change
+	Asked      int        `json:"asked_to_confirm,omitempty"` // rows whose people were asked within the life of the link (double opt-in)
 	// Unsendable counts the rows that the latest run read and could not send: invalid ones and duplicates.
 	Unsendable int       `json:"unsendable"`
 	Held       []heldRun `json:"held"` // runs that wait for approval, newest first
@@ -97,9 +99,10 @@ func newRunLine(r ledger.Run) runLine {
 	return l
 }
 
-// Status shows the state of a sync.
-func Status(to To, st standing.Sync, typed Typed) error {
+// Status shows the state of a sync of a deployment, whose name may be empty.
+func Status(to To, deployment string, st standing.Sync, typed Typed) error {
 	s := newSyncStatus(st, typed)
+	s.Deployment = deployment
 	if to.JSON {
 		return to.json(s)
 	}

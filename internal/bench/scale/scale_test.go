@@ -36,9 +36,9 @@ func TestUneven(t *testing.T) {
 	of := func(runs ...int) float64 {
 		r := result{}
 		for _, n := range runs {
-			r.Spread = append(r.Spread, share{Runs: n})
+			r.Spread = append(r.Spread, share{Single: n})
 		}
-		return r.uneven(func(s share) float64 { return float64(s.Runs) })
+		return r.uneven(func(s share) float64 { return float64(s.Single) })
 	}
 	if even, odd, one, none := of(5, 5, 5), of(4, 5, 9), of(3, 0, 0), of(0, 0, 0); even != 1 || odd != 1.5 || one != 3 || !evenGoal("runs", none).Missed {
 		t.Error(even, odd, one, none)

@@ -12,6 +12,7 @@ import (
 type share struct {
 	Homes    float64 // on average
 	Runs     int
+	Single   int // of these runs: of deployments with one sync
 	Requests int
 }
 
@@ -64,6 +65,9 @@ func (w judge) weigh(ctx context.Context, from time.Time, into *result) error {
 		for i, n := range w.nodes {
 			if n.pid == r.pid {
 				into.Spread[i].Runs++
+				if r.deployment != many {
+					into.Spread[i].Single++
+				}
 			}
 		}
 	}
