@@ -192,6 +192,10 @@ var table = map[string][]string{
 	"/internal/sandbox":    {"/owlat/owlattest", "/internal/problem", "github.com/gofrs/flock"},
 	"/internal/demo":       {"/", "/owlat/owlattest", "/source", "/internal/config", "/internal/initialise", "/internal/propose", "/internal/setup", "/internal/sourcedsn"},
 
+	// The page: what is plotted, and how that is drawn.
+	"/internal/page/chart":   {"github.com/dustin/go-humanize"},
+	"/internal/page/figures": {"/", "/ledger", "/internal/page/chart"},
+
 	// The way in to a service.
 	"/internal/access":          {"/internal/config", "golang.org/x/net/netutil", "golang.org/x/time/rate"},
 	"/internal/access/inmemory": {},
