@@ -101,6 +101,7 @@ func newRootCmd(a *program.App) *cobra.Command {
 		newDemoCmd(a),
 		newSandboxCmd(a),
 		services.NewTokenCmd(a),
+		services.NewAccountCmd(a),
 	)
 	nameShells(root)
 	markStart(a, root)

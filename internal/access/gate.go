@@ -18,7 +18,7 @@ import (
 
 // Principal is who sends a request.
 type Principal struct {
-	Name string // of the token; Local without tokens
+	Name string // of the token or the account; Local without any
 	Role config.Role
 	// Deployment is the only deployment that the principal reaches; empty: all of the service.
 	Deployment string
@@ -37,13 +37,13 @@ func (p Principal) Reaches(deployment string) bool {
 
 // Gate tells who sends a request. It is safe for concurrent use.
 type Gate struct {
-	origins *http.CrossOriginProtection
+	origins  *http.CrossOriginProtection
+	failures *Failures[netip.Prefix] // by client
 
-	mu       sync.Mutex
-	tokens   []token
-	proxies  []netip.Prefix
-	failures failures
-	changed  chan struct{} // closed when the tokens are replaced
+	mu      sync.Mutex
+	tokens  []token
+	proxies []netip.Prefix
+	changed chan struct{} // closed when the tokens are replaced
 }
 
 // token is a token, and the only deployment that it reaches; empty: all.
@@ -68,8 +68,8 @@ func known(all []config.Token, of map[string][]config.Token) (tokens []token) {
 // NewGate returns a gate for these tokens and trusted proxies. Without tokens it is open to programs on this machine.
 func NewGate(tokens []config.Token, proxies []netip.Prefix) *Gate {
 	return &Gate{
-		origins: http.NewCrossOriginProtection(), tokens: known(tokens, nil), proxies: slices.Clone(proxies), failures: newFailures(),
-		changed: make(chan struct{}),
+		origins: http.NewCrossOriginProtection(), failures: NewFailures[netip.Prefix](failureBurst, failureInterval), tokens: known(tokens, nil),
+		proxies: slices.Clone(proxies), changed: make(chan struct{}),
 	}
 }
 
@@ -101,12 +101,50 @@ func (g *Gate) Client(r *http.Request) netip.Addr {
 	return clientOf(r, g.proxies)
 }
 
+// Open reports whether the gate has no tokens, and is open to programs on this machine.
+func (g *Gate) Open() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.tokens) == 0
+}
+
+// Encrypted reports whether the request came encrypted, to the service itself or, as it says, to a trusted proxy.
+func (g *Gate) Encrypted(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !trusted(addrOf(r.RemoteAddr), g.proxies) {
+		return false
+	}
+	// As with X-Forwarded-For, the nearest proxy wrote the last word.
+	words := strings.Split(strings.Join(r.Header.Values("X-Forwarded-Proto"), ","), ",")
+	return strings.EqualFold(strings.TrimSpace(words[len(words)-1]), "https")
+}
+
+// Wait returns how long the client must wait before a token or a password of it is looked at; 0: not at all.
+func (g *Gate) Wait(r *http.Request) time.Duration {
+	return g.failures.Wait(client(g.Client(r)), time.Now())
+}
+
+// Failed counts a wrong password of the client beside its wrong tokens.
+func (g *Gate) Failed(r *http.Request) { g.failures.Note(client(g.Client(r)), time.Now()) }
+
+// SameSite returns a *Refusal if the request would change something and comes from a page of another site.
+func (g *Gate) SameSite(r *http.Request) error {
+	if g.origins.Check(r) != nil {
+		return &Refusal{Status: http.StatusForbidden, Code: CodeOrigin, Message: "the request comes from a page of another site",
+			Hint: "send it from a program, or from a page under the service's own address"}
+	}
+	return nil
+}
+
 // Enter returns who sends the request, or a *Refusal. A request of a page of another site is refused. So is every request of a client
 // that has sent too many wrong tokens.
 func (g *Gate) Enter(r *http.Request) (Principal, error) {
-	if err := g.origins.Check(r); err != nil {
-		return Principal{}, &Refusal{Status: http.StatusForbidden, Code: CodeOrigin, Message: "the request comes from a page of another site",
-			Hint: "send it from a program, or from a page under the service's own address"}
+	if err := g.SameSite(r); err != nil {
+		return Principal{}, err
 	}
 	secret, given := bearer(r)
 	hash := sha256.Sum256([]byte(secret))
@@ -118,8 +156,8 @@ func (g *Gate) Enter(r *http.Request) (Principal, error) {
 	if !given {
 		return Principal{}, noToken()
 	}
-	now, from := time.Now(), clientOf(r, g.proxies)
-	if wait := g.failures.wait(from, now); wait > 0 {
+	now, from := time.Now(), client(clientOf(r, g.proxies))
+	if wait := g.failures.Wait(from, now); wait > 0 {
 		return Principal{}, tooManyFailures(wait)
 	}
 	found := -1
@@ -129,7 +167,7 @@ func (g *Gate) Enter(r *http.Request) (Principal, error) {
 		}
 	}
 	if found < 0 || len(secret) < minToken {
-		g.failures.note(from, now)
+		g.failures.Note(from, now)
 		return Principal{}, wrongToken()
 	}
 	return Principal{g.tokens[found].Name, g.tokens[found].Role, g.tokens[found].deployment}, nil

@@ -217,20 +217,20 @@ func TestWrongTokensAreLimited(t *testing.T) {
 
 func TestManyClientsNeedLittleMemory(t *testing.T) {
 	t.Parallel()
-	f, now := newFailures(), time.Now()
+	f, now := NewFailures[netip.Addr](failureBurst, failureInterval), time.Now()
 	address := func(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, byte(i >> 16), byte(i >> 8), byte(i)}) }
-	for i := range 3 * maxClients {
+	for i := range 3 * maxFailing {
 		for range failureBurst {
-			f.note(address(i), now)
+			f.Note(address(i), now)
 		}
-		if f.wait(address(1), now) == 0 && i > 0 {
+		if f.Wait(address(1), now) == 0 && i > 0 {
 			t.Fatalf("a client that comes again and again is forgotten after %d others", i)
 		}
 	}
-	if len(f.clients) != maxClients || f.latest.Len() != maxClients {
-		t.Errorf("%d clients, %d in their order", len(f.clients), f.latest.Len())
+	if len(f.known) != maxFailing || f.latest.Len() != maxFailing {
+		t.Errorf("%d clients, %d in their order", len(f.known), f.latest.Len())
 	}
-	if latest, first := f.wait(address(3*maxClients-1), now), f.wait(address(0), now); latest == 0 || first != 0 {
+	if latest, first := f.Wait(address(3*maxFailing-1), now), f.Wait(address(0), now); latest == 0 || first != 0 {
 		t.Errorf("the latest waits %s, the forgotten one %s", latest, first)
 	}
 }

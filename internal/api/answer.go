@@ -49,7 +49,7 @@ func answer(w http.ResponseWriter, status int, v any) {
 
 // refuse writes an error and returns what it says.
 func refuse(w http.ResponseWriter, err error) *access.Refusal {
-	r := refusalOf(err)
+	r := RefusalOf(err)
 	if r.Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="owlat-sync"`)
 	}
@@ -62,8 +62,8 @@ func refuse(w http.ResponseWriter, err error) *access.Refusal {
 	return r
 }
 
-// refusalOf is the only place that decides which answer an error means.
-func refusalOf(err error) *access.Refusal {
+// RefusalOf is the only place that decides which answer an error means. Its hints speak of the API.
+func RefusalOf(err error) *access.Refusal {
 	refusal := func(status int, code, hint string) *access.Refusal {
 		if own := problem.HintOf(err); own != "" {
 			hint = own

@@ -14,7 +14,7 @@ import (
 	"owlatsync/internal/config"
 )
 
-// Parts is what an API is made of. Metrics, Astray and Log may be nil.
+// Parts is what an API is made of. Metrics, Page, Astray and Log may be nil.
 type Parts struct {
 	Directory Directory
 	// Ready returns why the process cannot do its work, nil if it can.
@@ -22,6 +22,8 @@ type Parts struct {
 	Gate  *access.Gate
 	// Metrics answers /metrics. It needs the role of a viewer who reaches all deployments.
 	Metrics http.Handler
+	// Page answers what is not the API's, on the listener for administration alone.
+	Page http.Handler
 	// Astray hears of webhooks that reach no deployment.
 	Astray  func(Astray)
 	Version string
@@ -56,7 +58,7 @@ func (a *API) Close() { a.closing.Do(func() { close(a.closed) }) }
 
 // Handler returns the handler of the listener for administration: everything.
 func (a *API) Handler() http.Handler {
-	t := newTable("GET /api/v1/openapi.json lists the addresses")
+	t := newTable("GET /api/v1/openapi.json lists the addresses", a.parts.Page)
 	a.mountPublic(t)
 	t.add(http.MethodGet, "/readyz", a.readyz)
 	for _, r := range a.routes() {
@@ -79,7 +81,7 @@ func (a *API) Handler() http.Handler {
 
 // Public returns the handler of the listener for everybody: the webhook route and the health alone.
 func (a *API) Public() http.Handler {
-	t := newTable("this listener takes Owlat's webhooks alone; the API is at serve.listen of the configuration")
+	t := newTable("this listener takes Owlat's webhooks alone; the API is at serve.listen of the configuration", nil)
 	a.mountPublic(t)
 	return a.guard(t)
 }

@@ -69,12 +69,19 @@ type table struct {
 	methods map[string][]string // by path
 }
 
-// newTable returns an empty table; hint says where to look instead of an address that is not there.
-func newTable(hint string) table {
+// newTable returns an empty table; hint says where to look instead of an address that is not there. What programs have no business with
+// goes to the page, unless that is nil.
+func newTable(hint string, page http.Handler) table {
 	t := table{http.NewServeMux(), make(map[string][]string)}
-	t.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+	nothing := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, &access.Refusal{Status: http.StatusNotFound, Code: codeRoute, Message: "there is nothing at this address", Hint: hint})
 	})
+	if page == nil {
+		page = nothing
+	}
+	t.Handle("/", page)
+	t.Handle("/api/", nothing)
+	t.Handle("/webhooks/", nothing)
 	return t
 }
 

@@ -64,11 +64,8 @@ func someTime(t time.Time) *time.Time {
 func (v views) newSyncJSON(s SyncState, sees bool) syncJSON {
 	j := syncJSON{
 		Sync: s.Sync.Sync.Name, State: s.State, Why: s.Why, Schedule: s.Sync.Sync.Schedule.Text, Next: someTime(s.Next), LastGood: someTime(s.LastGood),
-		Rows: s.Rows.Entries, InStep: s.Rows.Applied, Failing: s.Rows.Failing, Parked: s.Rows.Parked, Asked: s.Rows.Asked,
+		Rows: s.Rows.Entries, InStep: s.InStep(), Unsendable: s.Unsendable(), Failing: s.Rows.Failing, Parked: s.Rows.Parked, Asked: s.Rows.Asked,
 		SetBack: someTime(s.Rows.SetBack), Held: make([]heldJSON, len(s.Held)),
-	}
-	if last := s.Sync.Last; last != nil {
-		j.InStep, j.Unsendable = max(0, j.InStep-last.Report.Turned), last.Report.Unsendable()
 	}
 	for i, r := range s.Held {
 		j.Held[i] = heldJSON{Run: r.ID, Started: r.Started.UTC(), Message: r.Message, Partial: r.Partial}

@@ -3,6 +3,8 @@ package config
 import (
 	"encoding/json"
 	"strings"
+
+	"owlatsync/internal/config/internal/expand"
 )
 
 // collection reads which documents a source of MongoDB has. Other sources have a query instead, or none.
@@ -65,7 +67,7 @@ func (d syncDecoder) json(n *node, path string) string {
 		}
 		d.add(n.line, path, "%q is no value of JSON; put it in quotes, or write it otherwise", n.text)
 	case kindText:
-		text, _, err := expand(n.text, d.lookup)
+		text, _, err := expand.Variables(n.text, d.lookup)
 		if err != nil {
 			d.add(n.line, path, "%s", err)
 		}

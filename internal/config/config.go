@@ -38,7 +38,8 @@ type Config struct {
 	Webhooks   Webhooks
 	WriteBacks []WriteBack
 	Alerts     []Alert
-	Tokens     []Token // let in to this deployment alone, beside those of Service
+	Tokens     []Token   // let in to this deployment alone, beside those of Service
+	Accounts   []Account // the same
 	NoService  error
 }
 

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"owlatsync/internal/config/internal/expand"
+	"owlatsync/internal/config/internal/near"
 )
 
 // decoder reads sections of the file and collects their problems.
@@ -61,7 +64,7 @@ func sectionOf[T any](d *decoder, n *node, path string) section {
 		if slices.Contains(known, p.key) {
 			continue
 		}
-		if like, ok := nearest(p.key, known); ok {
+		if like, ok := near.Word(p.key, known); ok {
 			d.add(p.line, path, "unknown key %q; did you mean %q?", p.key, like)
 		} else if strings.Contains(p.key, " ") && p.value.kind == kindNull {
 			d.add(p.line, path, "unknown key %q; within { } a text that holds a comma must stand in quotes", p.key)
@@ -99,7 +102,7 @@ func (d *decoder) scalar(n *node, path string, around int) value {
 	default:
 		return v.refuse(d, "must be a text, not %s", n.kind)
 	}
-	text, vars, err := expand(n.text, d.lookup)
+	text, vars, err := expand.Variables(n.text, d.lookup)
 	switch {
 	case err != nil:
 		return v.refuse(d, "%s", err)

@@ -24,8 +24,8 @@ type several struct {
 // read reads the key "deployments" of the file.
 func (r *several) read(file section) {
 	for _, key := range keysOf[deploymentKeys]() {
-		if key == "tokens" {
-			continue // no key of a file
+		if key == "tokens" || key == "accounts" {
+			continue // no keys of a file
 		}
 		if n := file.child(key); n != nil {
 			r.add(n.line, key, "cannot stand beside %q: put it under the deployment it belongs to", "deployments")
@@ -95,11 +95,12 @@ func (r *several) deployment(d *decoder, name string, line int, s section, cfg *
 			for i, n := range s.list("tokens") {
 				cfg.Tokens = append(cfg.Tokens, serviceDecoder{d}.token(n, itemOf(s.path, "tokens", i), cfg.Tokens))
 			}
+			cfg.Accounts = accountDecoder{d}.accounts(s)
 		})
 		cfg.NoService = join(cfg.NoService, wrong)
 	}
 	if err := d.err(); err != nil {
-		r.set.Guarded = r.set.Guarded || s.odd || s.child("tokens") != nil
+		r.set.Guarded = r.set.Guarded || s.odd || s.child("tokens") != nil || s.child("accounts") != nil
 		return nil, err
 	}
 	return cfg, nil
@@ -163,7 +164,7 @@ func (r *several) sameKeys() {
 			first[id] = c.Name
 			return false
 		}
-		r.set.Guarded = r.set.Guarded || len(c.Tokens) > 0
+		r.set.Guarded = r.set.Guarded || len(c.Tokens)+len(c.Accounts) > 0
 		own := problems{file: r.file}
 		own.add(0, setting("deployments", c.Name), "has the API key of %s, too: what shares a key shares its budget, so put all its syncs under one deployment", fmt.Sprintf("%q", other))
 		r.set.fail(c.Name, own.err())

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"owlatsync/internal/config/internal/expand"
 	"owlatsync/internal/sourcedsn"
 )
 
@@ -81,7 +82,7 @@ func ParseLedger(text, folder string) (Ledger, error) {
 
 // ExpandLedger is ParseLedger for a text in which ${NAME} is replaced by the environment's variable.
 func ExpandLedger(text, folder string, lookup func(name string) (string, bool)) (Ledger, error) {
-	text, _, err := expand(text, lookup)
+	text, _, err := expand.Variables(text, lookup)
 	if err != nil {
 		return Ledger{}, err
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 	_ "time/tzdata" // zones by name also where the machine has none
 
+	"owlatsync/internal/config/internal/near"
 	"owlatsync/internal/sourcedsn"
 )
 
@@ -56,9 +57,10 @@ func (d serviceDecoder) serve(s section) Service {
 	for i, item := range s.list("tokens") {
 		out.Tokens = append(out.Tokens, d.token(item, itemOf(s.path, "tokens", i), out.Tokens))
 	}
+	out.Accounts = accountDecoder(d).accounts(s)
 	if v := s.text("listen"); v.given {
 		out.Listen = d.address(v)
-		if out.Listen != "" && !loopback(out.Listen) && len(s.list("tokens")) == 0 {
+		if out.Listen != "" && !loopback(out.Listen) && len(out.Tokens)+len(out.Accounts) == 0 {
 			v.refuse(d.decoder, "can be reached from other machines, so the API needs tokens: \"owlat-sync token\" makes one; or listen at %s", DefaultListen)
 		}
 	}
@@ -171,7 +173,7 @@ func (d serviceDecoder) webhooks(s section) Webhooks {
 func (d serviceDecoder) words(s section, key string, known, standard []string) []string {
 	var words []string
 	for _, v := range s.textOrList(key) {
-		switch like, ok := nearest(v.text, known); {
+		switch like, ok := near.Word(v.text, known); {
 		case slices.Contains(words, v.text):
 			v.refuse(d.decoder, "names %s twice", v.text)
 		case slices.Contains(known, v.text):

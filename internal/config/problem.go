@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/agnivade/levenshtein"
 )
 
 // Problem is one mistake in a configuration. It holds no secret.
@@ -64,20 +62,4 @@ func (p *problems) err() error {
 	}
 	slices.SortStableFunc(p.list, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
 	return &Error{Problems: p.list}
-}
-
-// nearest returns the word most like s, if any word is like it.
-func nearest(s string, words []string) (string, bool) {
-	best, bestDistance := "", max(len(s)/2, 1)+1
-	for _, w := range words {
-		if d := levenshtein.ComputeDistance(fold(s), fold(w)); d < bestDistance {
-			best, bestDistance = w, d
-		}
-	}
-	return best, best != ""
-}
-
-// fold makes api-key, apiKey and api_key equal.
-func fold(s string) string {
-	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(s))
 }

@@ -31,6 +31,7 @@ type deploymentKeys struct {
 	WriteBack   []writeBackKeys     `json:"write_back,omitempty" jsonschema_description:"Where the service tells what Owlat's webhooks say: a statement in your database, a file, or a webhook of your own."`
 	Alerts      []alertKeys         `json:"alerts,omitempty" jsonschema_description:"Whom the service tells when something is wrong."`
 	Tokens      []tokenKeys         `json:"tokens,omitempty" jsonschema_description:"Who may use the API for this deployment alone. \"owlat-sync token\" makes a token."`
+	Accounts    []accountKeys       `json:"accounts,omitempty" jsonschema_description:"Who may sign in to the page for this deployment alone. \"owlat-sync account\" makes an account."`
 	Syncs       map[string]syncKeys `json:"syncs" jsonschema:"minProperties=1" jsonschema_description:"The sources, by a name of your choice. The ledger knows a sync by its name: a renamed sync is a new one."`
 }
 

@@ -3,16 +3,17 @@ package config
 import "github.com/invopop/jsonschema"
 
 type serveKeys struct {
-	Listen     string      `json:"listen,omitempty" jsonschema:"default=127.0.0.1:8420" jsonschema_description:"Address and port of the API, the metrics, the health and the webhook route. Another address than this machine's own needs tokens."`
-	Public     string      `json:"public,omitempty" jsonschema_description:"Address and port of a second listener that has the webhook route and the health alone, for what everybody may reach."`
-	TLS        tlsKeys     `json:"tls,omitempty" jsonschema_description:"Certificate of both listeners. A renewed file is taken over by itself."`
-	Proxies    proxiesKey  `json:"trusted_proxies,omitempty" jsonschema_description:"Addresses or ranges of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8."`
-	URL        string      `json:"url,omitempty" jsonschema_description:"Where people reach the service, for links in alerts, such as https://sync.example.com."`
-	Tokens     []tokenKeys `json:"tokens,omitempty" jsonschema_description:"Who may use the API. \"owlat-sync token\" makes a token."`
-	TimeZone   string      `json:"time_zone,omitempty" jsonschema:"default=UTC" jsonschema_description:"Time zone of cron expressions, such as Europe/Berlin."`
-	Jitter     jitterKey   `json:"jitter,omitempty" jsonschema_description:"The most that a scheduled run is put off, so that many services do not run at the same instant. Each sync has its own part of it."`
-	StopWithin stopKey     `json:"stop_within,omitempty" jsonschema_description:"How long a stop waits for what is in flight before it aborts."`
-	LogFormat  string      `json:"log_format,omitempty" jsonschema:"enum=text,enum=json,default=text" jsonschema_description:"Form of the log lines of the service."`
+	Listen     string        `json:"listen,omitempty" jsonschema:"default=127.0.0.1:8420" jsonschema_description:"Address and port of the API, the metrics, the health and the webhook route. Another address than this machine's own needs tokens or accounts."`
+	Public     string        `json:"public,omitempty" jsonschema_description:"Address and port of a second listener that has the webhook route and the health alone, for what everybody may reach."`
+	TLS        tlsKeys       `json:"tls,omitempty" jsonschema_description:"Certificate of both listeners. A renewed file is taken over by itself."`
+	Proxies    proxiesKey    `json:"trusted_proxies,omitempty" jsonschema_description:"Addresses or ranges of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8."`
+	URL        string        `json:"url,omitempty" jsonschema_description:"Where people reach the service, for links in alerts, such as https://sync.example.com."`
+	Tokens     []tokenKeys   `json:"tokens,omitempty" jsonschema_description:"Who may use the API. \"owlat-sync token\" makes a token."`
+	Accounts   []accountKeys `json:"accounts,omitempty" jsonschema_description:"Who may sign in to the page. \"owlat-sync account\" makes an account."`
+	TimeZone   string        `json:"time_zone,omitempty" jsonschema:"default=UTC" jsonschema_description:"Time zone of cron expressions, such as Europe/Berlin."`
+	Jitter     jitterKey     `json:"jitter,omitempty" jsonschema_description:"The most that a scheduled run is put off, so that many services do not run at the same instant. Each sync has its own part of it."`
+	StopWithin stopKey       `json:"stop_within,omitempty" jsonschema_description:"How long a stop waits for what is in flight before it aborts."`
+	LogFormat  string        `json:"log_format,omitempty" jsonschema:"enum=text,enum=json,default=text" jsonschema_description:"Form of the log lines of the service."`
 }
 
 type tlsKeys struct {
@@ -24,6 +25,12 @@ type tokenKeys struct {
 	Name string `json:"name" jsonschema_description:"Who has the token, for the log."`
 	Role string `json:"role" jsonschema:"enum=viewer,enum=operator" jsonschema_description:"viewer sees how syncs stand, without addresses; operator sees everything and starts, approves and cancels runs."`
 	Hash string `json:"hash" jsonschema:"pattern=^sha256:[0-9a-f]{64}$|\\$\\{" jsonschema_description:"Hash of the token, as \"owlat-sync token\" prints it. The token itself stands nowhere."`
+}
+
+type accountKeys struct {
+	Name string          `json:"name" jsonschema_description:"Who signs in with it."`
+	Role string          `json:"role" jsonschema:"enum=viewer,enum=operator" jsonschema_description:"viewer sees how syncs stand, without addresses; operator sees everything and starts, approves and cancels runs."`
+	Hash passwordHashKey `json:"hash" jsonschema_description:"Hash of the password, as \"owlat-sync account\" prints it. The password itself stands nowhere."`
 }
 
 type webhooksKeys struct {
@@ -109,12 +116,18 @@ func spanSchema(standard string, words ...any) *jsonschema.Schema {
 }
 
 type (
-	pollKey   struct{} // how often a cursor is asked for
-	jitterKey struct{} // the most that a run is put off
-	stopKey   struct{} // how long a stop waits
-	ageKey    struct{} // how old a delivery may be
-	silentKey struct{} // how long silence lasts
+	pollKey         struct{} // how often a cursor is asked for
+	jitterKey       struct{} // the most that a run is put off
+	stopKey         struct{} // how long a stop waits
+	ageKey          struct{} // how old a delivery may be
+	silentKey       struct{} // how long silence lasts
+	passwordHashKey struct{} // the hash of a password
 )
+
+// JSONSchema describes the values that the file may have.
+func (passwordHashKey) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{Type: "string", Pattern: `^argon2id:m=[0-9]+,t=[0-9]+,p=[0-9]+:[A-Za-z0-9_-]{22}:[A-Za-z0-9_-]{43}$|\$\{`}
+}
 
 // JSONSchema describes the values that the file may have.
 func (pollKey) JSONSchema() *jsonschema.Schema { return spanSchema("off", off) }

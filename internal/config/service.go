@@ -17,7 +17,7 @@ const (
 	DefaultSilentAfter = 7 * 24 * time.Hour
 )
 
-// Role is what the bearer of a token may do.
+// Role is what the bearer of a token, or who has signed in, may do.
 type Role string
 
 const (
@@ -27,14 +27,15 @@ const (
 
 // Service is how "owlat-sync serve" serves.
 type Service struct {
-	Listen  string // host:port of everything; loopback unless there are Tokens
-	Public  string // host:port of the webhook route and health alone; empty: they are only at Listen
-	TLS     TLS
-	Proxies []netip.Prefix // whose word about the client's address is believed
-	URL     string         // where people reach Listen, for links; empty: not known
-	Tokens  []Token
-	Zone    *time.Location // of cron expressions; never nil
-	Jitter  time.Duration
+	Listen   string // host:port of everything; loopback unless there are Tokens or Accounts
+	Public   string // host:port of the webhook route and health alone; empty: they are only at Listen
+	TLS      TLS
+	Proxies  []netip.Prefix // whose word about the client's address is believed
+	URL      string         // where people reach Listen, for links; empty: not known
+	Tokens   []Token
+	Accounts []Account      // may sign in to the page
+	Zone     *time.Location // of cron expressions; never nil
+	Jitter   time.Duration
 	// StopWithin is how long a stop waits for what is in flight.
 	StopWithin time.Duration
 	LogJSON    bool

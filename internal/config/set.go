@@ -23,7 +23,7 @@ type Set struct {
 	Deployments []*Config
 	// Broken says by name why other deployments cannot be used. Their mistakes are an *Error.
 	Broken map[string]error
-	// Guarded is whether a broken deployment has tokens, or may have: without them the service must not be open to everybody.
+	// Guarded is whether a broken deployment has tokens or accounts, or may have: without them the service must not be open to everybody.
 	Guarded bool
 }
 

@@ -140,8 +140,8 @@ var table = map[string][]string{
 		"github.com/spf13/cobra",
 	},
 	"/cmd/owlat-sync/internal/services": {
-		"/", "/ledger", "/owlat", "/cmd/owlat-sync/internal/program", "/internal/access", "/internal/alert", "/internal/caller", "/internal/config", "/internal/exitcode",
-		"/internal/problem", "/internal/render", "/internal/serve", "/internal/setup", "/internal/telemetry", "/internal/words", "github.com/spf13/cobra",
+		"/", "/ledger", "/owlat", "/cmd/owlat-sync/internal/program", "/internal/access", "/internal/account", "/internal/alert", "/internal/caller", "/internal/config", "/internal/console", "/internal/exitcode",
+		"/internal/problem", "/internal/render", "/internal/serve", "/internal/session", "/internal/setup", "/internal/telemetry", "/internal/words", "github.com/spf13/cobra",
 	},
 	"/cmd/owlat-sync/internal/contacts": {
 		"/", "/owlat", "/reconcile", "/reconcile/progress", "/cmd/owlat-sync/internal/program", "/internal/config", "/internal/exitcode", "/internal/list",
@@ -171,8 +171,8 @@ var table = map[string][]string{
 		"/internal/seats", "/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback",
 	},
 	"/internal/serve": {
-		"/ledger", "/ledger/postgres", "/internal/access", "/internal/api", "/internal/cluster", "/internal/config", "/internal/events", "/internal/home", "/internal/problem",
-		"/internal/seats", "/internal/setup", "/internal/sourcedsn", "/internal/telemetry", "/internal/turns", "github.com/gofrs/flock", "golang.org/x/sys/unix",
+		"/ledger", "/ledger/postgres", "/internal/access", "/internal/api", "/internal/cluster", "/internal/config", "/internal/events", "/internal/home", "/internal/page", "/internal/problem",
+		"/internal/seats", "/internal/session", "/internal/setup", "/internal/sourcedsn", "/internal/telemetry", "/internal/turns", "github.com/gofrs/flock", "golang.org/x/sys/unix",
 	},
 	"/internal/seats":      {},
 	"/internal/turns":      {"/", "/ledger", "/reconcile", "/internal/events"},
@@ -203,6 +203,9 @@ var table = map[string][]string{
 		"/", "/ledger", "/reconcile", "/reconcile/progress", "/reconcile/step", "/internal/access", "/internal/config", "/internal/events", "/internal/problem",
 		"/internal/standing", "/internal/turns", "/internal/words",
 	},
+	"/internal/account": {"golang.org/x/crypto/argon2"},
+	"/internal/session": {"/internal/access", "/internal/account", "/internal/config"},
+	"/internal/page":    {"/internal/access", "/internal/api", "/internal/config", "/internal/session", "/ledger"},
 }
 
 // onlyFor names what just some folders may import, whatever the table says.

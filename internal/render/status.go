@@ -54,12 +54,9 @@ type runLine struct {
 
 func newSyncStatus(st standing.Sync, typed Typed) syncStatus {
 	s := syncStatus{
-		Type: "status", Sync: st.Sync.Name, Rows: st.Rows.Entries, InStep: st.Rows.Applied, Failing: st.Rows.Failing, Parked: st.Rows.Parked,
+		Type: "status", Sync: st.Sync.Name, Rows: st.Rows.Entries, InStep: st.InStep(), Unsendable: st.Unsendable(), Failing: st.Rows.Failing, Parked: st.Rows.Parked,
 		Asked: st.Rows.Asked,
 		Held:  make([]heldRun, len(st.Held)), Runs: make([]runLine, len(st.Runs)),
-	}
-	if last := st.Last; last != nil {
-		s.InStep, s.Unsendable = max(0, s.InStep-last.Report.Turned), last.Report.Unsendable()
 	}
 	for i, r := range st.Held {
 		s.Held[i] = heldRun{Run: r.ID, Started: r.Started, Message: r.Message, Partial: r.Partial}

@@ -15,8 +15,10 @@ import (
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
 	"owlatsync/internal/home"
+	"owlatsync/internal/page"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/seats"
+	"owlatsync/internal/session"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/telemetry"
 )
@@ -55,6 +57,7 @@ type service struct {
 	traces  *telemetry.Traces
 	seats   *seats.Room
 	gate    *access.Gate
+	people  *session.Book
 	api     *api.API
 	front   *front
 	way     Way
@@ -102,6 +105,7 @@ func (s *service) open(ctx context.Context) (err error) {
 	}
 	s.directory = newDirectory(s.metrics.Deployments)
 	s.gate = access.NewGate(nil, nil)
+	s.people = session.New(s.gate)
 	s.admit(s.set)
 	if s.front, err = openFront(ctx, s.set.Service, isOpen(s.set), s.log); err != nil {
 		return problem.Usage(err)
@@ -115,30 +119,38 @@ func (s *service) open(ctx context.Context) (err error) {
 	s.api = api.New(api.Parts{
 		Directory: s.directory, Ready: s.ready, Gate: s.gate, Metrics: s.metrics.Handler(s.log), Version: s.o.Version, Log: s.log,
 		Astray: func(why api.Astray) { s.metrics.Astray(string(why)) },
+		Page:   page.New(page.Parts{Directory: s.directory, Gate: s.gate, Sessions: s.people, Version: s.o.Version, Log: s.log}),
 	})
 	return nil
 }
 
-// isOpen reports whether the API needs no tokens. It needs some if those of a broken deployment are not known.
+// isOpen reports whether the service needs neither tokens nor accounts. It needs some if those of a broken deployment are not known.
 func isOpen(set *config.Set) bool {
-	return !set.Guarded && len(set.Service.Tokens) == 0 && !slices.ContainsFunc(set.Deployments, func(d *config.Config) bool { return len(d.Tokens) > 0 })
+	return !set.Guarded && len(set.Service.Tokens)+len(set.Service.Accounts) == 0 &&
+		!slices.ContainsFunc(set.Deployments, func(d *config.Config) bool { return len(d.Tokens)+len(d.Accounts) > 0 })
 }
+
+// noToken has the hash of no token: without any, everybody on this machine would be let in.
+var noToken = config.Token{}
 
 // admit lets in whom a configuration names. Those of a deployment that is broken and stays as it was are still let in.
 func (s *service) admit(set *config.Set) {
-	of := make(map[string][]config.Token)
+	tokens, accounts, closed := make(map[string][]config.Token), make(map[string][]config.Account), !isOpen(set)
 	for name := range set.Broken {
-		if set.Guarded {
-			of[name] = []config.Token{{}} // the hash of no token: without any, everybody on this machine would be let in
-		}
 		if p := s.directory.at(name); p != nil {
-			of[name] = append(of[name], p.Config().Tokens...)
+			tokens[name], accounts[name] = p.Config().Tokens, p.Config().Accounts
+			closed = closed || len(accounts[name]) > 0
 		}
 	}
 	for _, d := range set.Deployments {
-		of[d.Name] = d.Tokens
+		tokens[d.Name], accounts[d.Name] = d.Tokens, d.Accounts
 	}
-	s.gate.ReplaceAll(set.Service.Tokens, of, set.Service.Proxies)
+	all := set.Service.Tokens
+	if closed {
+		all = append(slices.Clone(all), noToken)
+	}
+	s.gate.ReplaceAll(all, tokens, set.Service.Proxies)
+	s.people.ReplaceAll(set.Service.Accounts, accounts)
 }
 
 // newWay returns the way that fits the ledger.

@@ -33,6 +33,22 @@ type Sync struct {
 	Last *ledger.Run
 }
 
+// InStep counts the rows in step, without those that the latest run found invalid.
+func (s Sync) InStep() int {
+	if s.Last == nil {
+		return s.Rows.Applied
+	}
+	return max(0, s.Rows.Applied-s.Last.Report.Turned)
+}
+
+// Unsendable counts the rows that the latest run read and could not send.
+func (s Sync) Unsendable() int {
+	if s.Last == nil {
+		return 0
+	}
+	return s.Last.Report.Unsendable()
+}
+
 // HeldRun is a run that a guard holds.
 type HeldRun struct {
 	ledger.Run

@@ -1,12 +1,13 @@
-package config
+// Package expand puts variables of the environment into the values of a configuration.
+package expand
 
 import (
 	"fmt"
 	"strings"
 )
 
-// expand replaces each ${NAME} in s by the variable and each $${ by ${. It returns the names it replaced.
-func expand(s string, lookup func(string) (string, bool)) (value string, names []string, err error) {
+// Variables replaces each ${NAME} in s by the variable and each $${ by ${. It returns the names it replaced.
+func Variables(s string, lookup func(string) (string, bool)) (value string, names []string, err error) {
 	var b strings.Builder
 	for {
 		i := strings.Index(s, "${")

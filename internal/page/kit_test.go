@@ -1,0 +1,182 @@
+package page
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"owlatsync/internal/access"
+	"owlatsync/internal/account"
+	"owlatsync/internal/api"
+	"owlatsync/internal/config"
+	"owlatsync/internal/session"
+)
+
+const password = "correct horse battery"
+
+// passwordHash costs as little as the configuration allows.
+var passwordHash = sync.OnceValue(func() account.Hash { return account.Hash{Memory: 7 << 10, Passes: 1, Threads: 1}.Of(password) })
+
+func accountOf(name string, role config.Role) config.Account {
+	return config.Account{Name: name, Role: role, Hash: passwordHash()}
+}
+
+// token is one that the service may have beside accounts.
+var token = config.Token{Name: "ci", Role: config.Operator, Hash: sha256.Sum256([]byte("owlsync_operator_0123456789abcdefghij"))}
+
+// stands is a deployment whose syncs stand as the test says.
+type stands struct {
+	api.Service
+	states   []api.SyncState
+	fails    error
+	notReady error
+}
+
+func (s *stands) Syncs(ctx context.Context) ([]api.SyncState, error) {
+	return s.states, errors.Join(s.fails, ctx.Err())
+}
+func (s *stands) Ready(context.Context) error { return s.notReady }
+
+// world is a service with a page.
+type world struct {
+	t      *testing.T
+	url    string
+	people *session.Book
+	gate   *access.Gate
+	all    map[string]*stands // nil: the deployment is not open
+	log    *bytes.Buffer
+}
+
+func (w *world) Names() []string { return slices.Sorted(maps.Keys(w.all)) }
+
+func (w *world) Find(name string) (*api.Deployment, error) {
+	s, there := w.all[name]
+	switch {
+	case !there:
+		return nil, api.ErrNoDeployment
+	case s == nil:
+		return nil, errors.New("its configuration <b>is</b> wrong")
+	}
+	return &api.Deployment{Name: name, Service: s}, nil
+}
+
+// newWorld serves the page beside the API at a socket until the test ends. Without tokens and accounts it is open.
+func newWorld(t *testing.T, tokens []config.Token, accounts ...config.Account) *world {
+	t.Helper()
+	w := &world{t: t, gate: access.NewGate(tokens, nil), all: map[string]*stands{"": {}}, log: new(bytes.Buffer)}
+	w.people = session.New(w.gate)
+	w.people.ReplaceAll(accounts, nil)
+	log := slog.New(slog.NewTextHandler(w.log, nil))
+	page := New(Parts{Directory: w, Gate: w.gate, Sessions: w.people, Version: "1.2.3", Log: log})
+	server := httptest.NewServer(api.New(api.Parts{Directory: w, Gate: w.gate, Page: page, Ready: func(context.Context) error { return nil }, Log: log}).Handler())
+	t.Cleanup(server.Close)
+	w.url = server.URL
+	return w
+}
+
+// browser is a browser without JavaScript.
+type browser struct {
+	*world
+	http *http.Client
+	jar  *cookiejar.Jar
+}
+
+func (w *world) browser() *browser {
+	w.t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	transport := &http.Transport{}
+	w.t.Cleanup(transport.CloseIdleConnections)
+	return &browser{w, &http.Client{Jar: jar, Transport: transport}, jar}
+}
+
+// reply is an answer, after all redirects.
+type reply struct {
+	status int
+	path   string
+	header http.Header
+	body   string
+}
+
+// do sends a request; header has names and values in turn, and Host counts, too.
+func (b *browser) do(method, path string, form url.Values, header ...string) reply {
+	b.t.Helper()
+	var body io.Reader
+	if form != nil {
+		body = strings.NewReader(form.Encode())
+	}
+	r, err := http.NewRequestWithContext(b.t.Context(), method, b.url+path, body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", b.url)
+	}
+	for i := 0; i < len(header); i += 2 {
+		if header[i] == "Host" {
+			r.Host = header[i+1]
+		} else if r.Header.Del(header[i]); header[i+1] != "" {
+			r.Header.Set(header[i], header[i+1])
+		}
+	}
+	answer, err := b.http.Do(r)
+	if err != nil {
+		b.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return reply{answer.StatusCode, answer.Request.URL.RequestURI(), answer.Header, string(text)}
+}
+
+func (b *browser) get(path string) reply { b.t.Helper(); return b.do(http.MethodGet, path, nil) }
+
+var formToken = regexp.MustCompile(`name="form" value="([^"]*)"`)
+
+// send opens a page and sends a form with its token.
+func (b *browser) send(page, action string, fields ...string) reply {
+	b.t.Helper()
+	form := url.Values{}
+	if found := formToken.FindStringSubmatch(b.get(page).body); found != nil {
+		form.Set("form", found[1])
+	}
+	for i := 0; i < len(fields); i += 2 {
+		form.Set(fields[i], fields[i+1])
+	}
+	return b.do(http.MethodPost, action, form)
+}
+
+func (b *browser) signIn(name, password string) reply {
+	b.t.Helper()
+	return b.send("/login", "/login", "name", name, "password", password)
+}
+
+// held is what the browser holds.
+func (b *browser) held() string {
+	at, err := url.Parse(b.url)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, c := range b.jar.Cookies(at) {
+		return c.Value
+	}
+	return ""
+}

@@ -1,0 +1,156 @@
+package page
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"owlatsync/internal/api"
+	"owlatsync/ledger"
+)
+
+// overviewView is how all syncs of a deployment stand.
+type overviewView struct {
+	NotReady string // why the service cannot do its work; empty: it can
+	Needs    []need // what needs a person
+	Syncs    []syncView
+}
+
+// need is something that waits for a person.
+type need struct {
+	Sync, What, Do string
+	Command        string // that does it; empty: none
+}
+
+// syncView is a sync in the table.
+type syncView struct {
+	Name, Why, Schedule string
+	State               api.State
+	Next                time.Time // zero: none
+	Last                *lastView // nil: it has never run
+	Known               bool      // the ledger knows the sync
+
+	Rows, InStep, Failing, Parked, Asked, Unsendable int
+}
+
+// lastView is the latest run of a sync.
+type lastView struct {
+	Run    int64
+	Status ledger.Status
+	At     time.Time // when it ended, or began if it goes on
+}
+
+func showOverview(c *call) error {
+	states, err := c.d.Service.Syncs(c.r.Context())
+	if err != nil {
+		return err
+	}
+	v := overviewView{Syncs: make([]syncView, len(states))}
+	if why := c.d.Service.Ready(c.r.Context()); why != nil {
+		v.NotReady = sentence(why.Error())
+	}
+	for i, s := range states {
+		v.Syncs[i] = newSyncView(s)
+		v.Needs = append(v.Needs, needsOf(s)...)
+	}
+	title := "Overview"
+	if c.d.Name != "" {
+		title = c.d.Name
+	}
+	c.show(http.StatusOK, "overview", title, v)
+	return nil
+}
+
+func newSyncView(s api.SyncState) syncView {
+	v := syncView{
+		Name: s.Sync.Sync.Name, Why: s.Why, Schedule: s.Sync.Sync.Schedule.Text, State: s.State, Next: s.Next, Known: s.Known,
+		Rows: s.Rows.Entries, InStep: s.InStep(), Failing: s.Rows.Failing, Parked: s.Rows.Parked, Asked: s.Rows.Asked, Unsendable: s.Unsendable(),
+	}
+	if len(s.Runs) > 0 {
+		r := s.Runs[0]
+		v.Last = &lastView{r.ID, r.Status, r.Finished}
+		if r.Finished.IsZero() {
+			v.Last.At = r.Started
+		}
+	}
+	return v
+}
+
+// needsOf returns what of a sync waits for a person.
+func needsOf(s api.SyncState) (all []need) {
+	name := s.Sync.Sync.Name
+	for _, r := range s.Held {
+		n := need{Sync: name, What: fmt.Sprintf("A guard holds run %d: %s.", r.ID, r.Message), Do: "Look at its plan. If that is what you want, approve it:", Command: fmt.Sprintf("owlat-sync approve %d", r.ID)}
+		if r.Refused != nil {
+			n.Do, n.Command = fmt.Sprintf("It can no longer be approved (%s), so run the sync again.", r.Refused), ""
+		}
+		all = append(all, n)
+	}
+	switch s.State {
+	case api.Failing:
+		all = append(all, need{Sync: name, What: "The last run failed: " + s.Why + ".", Do: "The next run tries again. Until the cause is gone, nothing changes in Owlat."})
+	case api.Stale:
+		all = append(all, need{Sync: name, What: "It has had no good run for too long: " + s.Why + ".", Do: "Look whether its runs fail, are held, or are never due."})
+	}
+	if s.Rows.Parked > 0 {
+		all = append(all, need{
+			Sync: name, What: "Rows have failed so often that they are not tried again: " + number(s.Rows.Parked) + ".",
+			Do: "See why, and set them right or try them once more:", Command: "owlat-sync failures",
+		})
+	}
+	return all
+}
+
+// deploymentView is a deployment in the list of several.
+type deploymentView struct {
+	Name, Address string
+	Closed        string // why it is not open; empty: it is
+	Unknown       bool   // how it stands was not known in time
+	Syncs, Needs  int
+}
+
+// How many deployments are asked at once, and how long they have to answer.
+const (
+	askedAtOnce = 8
+	askedWithin = 2 * time.Second
+)
+
+// showDeployments lists several deployments.
+func showDeployments(c *call, names []string) error {
+	ctx, cancel := context.WithTimeout(c.r.Context(), askedWithin)
+	defer cancel()
+	all, next := make([]deploymentView, len(names)), make(chan int)
+	var asking sync.WaitGroup
+	for range min(askedAtOnce, len(names)) {
+		asking.Go(func() {
+			for i := range next {
+				all[i] = c.newDeploymentView(ctx, names[i])
+			}
+		})
+	}
+	for i := range names {
+		next <- i
+	}
+	close(next)
+	asking.Wait()
+	c.show(http.StatusOK, "deployments", "Deployments", all)
+	return nil
+}
+
+func (c *call) newDeploymentView(ctx context.Context, name string) deploymentView {
+	v := deploymentView{Name: name, Address: "/deployments/" + url.PathEscape(name) + "/"}
+	d, err := c.parts.Directory.Find(name)
+	if err != nil {
+		v.Closed = sentence(err.Error())
+		return v
+	}
+	states, err := d.Service.Syncs(ctx)
+	v.Syncs, v.Unknown = len(states), err != nil
+	for _, s := range states {
+		v.Needs += len(needsOf(s))
+	}
+	return v
+}

@@ -1,0 +1,146 @@
+package page
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"html/template"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"owlatsync/internal/access"
+	"owlatsync/internal/session"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+//go:embed static
+var staticFiles embed.FS
+
+// pages are the templates by name, each with the layout around it.
+var pages = parsePages("deployments", "error", "login", "noaccount", "overview")
+
+func parsePages(names ...string) map[string]*template.Template {
+	frame := template.Must(template.New("layout.html").Funcs(template.FuncMap{"number": number, "utc": utc, "iso": iso}).ParseFS(templateFiles, "templates/layout.html"))
+	all := make(map[string]*template.Template)
+	for _, name := range names {
+		all[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
+	}
+	return all
+}
+
+// view is what every page is made of.
+type view struct {
+	Title      string
+	Static     map[string]string // the addresses of static files by their names
+	Who        access.Principal
+	SignedIn   bool
+	Deployment string
+	Several    bool   // the caller reaches several deployments
+	Base       string // before the addresses of the deployment's pages
+	Nav        []link
+	Form       string // what every form sends back
+	Version    string
+	Content    any
+}
+
+// link is an entry of the navigation.
+type link struct {
+	Text, Address string
+	Here          bool
+}
+
+// nav lists the pages of a deployment, with their addresses below its base.
+var nav = []link{{Text: "Overview", Address: "/"}}
+
+// show writes a page.
+func (c *call) show(status int, name, title string, content any) {
+	if c.id == "" { // a form needs something that its browser holds
+		c.id = session.NewID()
+		c.parts.Sessions.Give(c.w, c.r, c.id)
+	}
+	v := view{
+		Title: title, Static: staticAddresses, Who: c.who, SignedIn: c.who.Name != "" && !c.parts.Gate.Open(), Base: c.base, Form: c.parts.Sessions.FormToken(c.id),
+		Version: c.parts.Version, Content: content,
+	}
+	if c.who.Name != "" {
+		v.Several = len(c.reached()) > 1
+	}
+	if c.d != nil {
+		v.Deployment = c.d.Name
+		for _, l := range nav {
+			v.Nav = append(v.Nav, link{l.Text, c.base + l.Address, c.r.URL.Path == c.base+l.Address})
+		}
+	}
+	var page bytes.Buffer
+	if err := pages[name].Execute(&page, v); err != nil {
+		c.log.Error("a page cannot be made", "page", name, "error", err)
+		http.Error(c.w, "The page cannot be made. The log of the service has more.", http.StatusInternalServerError)
+		return
+	}
+	c.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	c.w.Header().Set("Content-Length", strconv.Itoa(page.Len()))
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(page.Bytes()) // a client that has left needs no answer
+}
+
+// number returns a number with separators.
+func number(n int) string {
+	digits := strconv.Itoa(n)
+	var b strings.Builder
+	for i, d := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 && digits[i-1] != '-' {
+			b.WriteByte(',')
+		}
+		b.WriteRune(d)
+	}
+	return b.String()
+}
+
+func utc(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
+func iso(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// staticAddresses are the addresses of static files by their names. An address has a part of the file's hash, so it never changes its
+// content.
+var staticAddresses, staticContents = readStatic()
+
+func readStatic() (addresses map[string]string, contents map[string][]byte) {
+	addresses, contents = make(map[string]string), make(map[string][]byte)
+	files, err := staticFiles.ReadDir("static")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	for _, f := range files {
+		text, err := staticFiles.ReadFile("static/" + f.Name())
+		if err != nil {
+			panic(err)
+		}
+		sum := sha256.Sum256(text)
+		name, ext := strings.TrimSuffix(f.Name(), path.Ext(f.Name())), path.Ext(f.Name())
+		hashed := name + "." + hex.EncodeToString(sum[:6]) + ext
+		addresses[strings.ReplaceAll(f.Name(), ".", "_")], contents[hashed] = "/static/"+hashed, text
+	}
+	return addresses, contents
+}
+
+// kinds are the content types of static files by the ends of their names.
+var kinds = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+
+// serveStatic answers requests for static files, which are the same for everybody.
+func serveStatic(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("file")
+	text, there := staticContents[name]
+	if !there {
+		http.Error(w, "There is no such file. Load the page again.", http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", kinds[path.Ext(name)])
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	_, _ = w.Write(text)
+}
