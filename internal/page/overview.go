@@ -54,7 +54,7 @@ func showOverview(c *call) error {
 	}
 	for i, s := range states {
 		v.Syncs[i] = newSyncView(s)
-		v.Needs = append(v.Needs, needsOf(s)...)
+		v.Needs = append(v.Needs, needsOf(c.d.Name, s)...)
 	}
 	title := "Overview"
 	if c.d.Name != "" {
@@ -79,11 +79,17 @@ func newSyncView(s api.SyncState) syncView {
 	return v
 }
 
-// needsOf returns what of a sync waits for a person.
-func needsOf(s api.SyncState) (all []need) {
+// needsOf returns what of a sync of a deployment waits for a person.
+func needsOf(deployment string, s api.SyncState) (all []need) {
 	name := s.Sync.Sync.Name
+	command := func(words string) string {
+		if deployment == "" {
+			return "owlat-sync " + words
+		}
+		return "owlat-sync " + words + " --deployment " + deployment
+	}
 	for _, r := range s.Held {
-		n := need{Sync: name, What: fmt.Sprintf("A guard holds run %d: %s.", r.ID, r.Message), Do: "Look at its plan. If that is what you want, approve it:", Command: fmt.Sprintf("owlat-sync approve %d", r.ID)}
+		n := need{Sync: name, What: fmt.Sprintf("Run %d is %s.", r.ID, r.Message), Do: "Look at its plan. If that is what you want, approve it:", Command: command(fmt.Sprintf("approve %d", r.ID))}
 		if r.Refused != nil {
 			n.Do, n.Command = fmt.Sprintf("It can no longer be approved (%s), so run the sync again.", r.Refused), ""
 		}
@@ -91,14 +97,14 @@ func needsOf(s api.SyncState) (all []need) {
 	}
 	switch s.State {
 	case api.Failing:
-		all = append(all, need{Sync: name, What: "The last run failed: " + s.Why + ".", Do: "The next run tries again. Until the cause is gone, nothing changes in Owlat."})
+		all = append(all, need{Sync: name, What: sentence(s.Why), Do: "Look for the cause; the log of the service has more. The next run tries again."})
 	case api.Stale:
-		all = append(all, need{Sync: name, What: "It has had no good run for too long: " + s.Why + ".", Do: "Look whether its runs fail, are held, or are never due."})
+		all = append(all, need{Sync: name, What: "It is stale: " + s.Why + ".", Do: "Look whether its runs fail, are held, or are never due."})
 	}
 	if s.Rows.Parked > 0 {
 		all = append(all, need{
 			Sync: name, What: "Rows have failed so often that they are not tried again: " + number(s.Rows.Parked) + ".",
-			Do: "See why, and set them right or try them once more:", Command: "owlat-sync failures",
+			Do: "See why, and set them right or try them once more:", Command: command("failures"),
 		})
 	}
 	return all
@@ -150,7 +156,7 @@ func (c *call) newDeploymentView(ctx context.Context, name string) deploymentVie
 	states, err := d.Service.Syncs(ctx)
 	v.Syncs, v.Unknown = len(states), err != nil
 	for _, s := range states {
-		v.Needs += len(needsOf(s))
+		v.Needs += len(needsOf(name, s))
 	}
 	return v
 }
