@@ -216,6 +216,8 @@ var onlyFor = map[string][]string{
 	"github.com/spf13/pflag": {"/cmd"},
 	// What spreadsheets open is written in one place, so that no cell is run as a formula.
 	"encoding/csv": {"/internal/csvout", "/internal/inspect", "/internal/bench", "/source"},
+	// What drives a browser is the tests' alone.
+	"github.com/chromedp": {"/internal/testbrowser"},
 	// Which kinds of ledger there are, the program knows in one place.
 	"/ledger/sqlite": {"/ledger/sqlite", "/internal/setup", "/internal/bench", "/examples"},
 	// The database drivers: a library must leave their choice to the program.

@@ -66,6 +66,9 @@ func missingPackages(wanted []kind, args []string) []string {
 			packages = append(packages, of)
 		}
 	}
+	if !hasBrowser() && opensPages(args) {
+		packages = append(packages, browserPackages...)
+	}
 	if slices.Contains(args, "-race") && os.Getenv("CGO_ENABLED") != "0" && !hasCompiler() {
 		packages = append(packages, "gcc", "libc6-dev")
 	}

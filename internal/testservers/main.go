@@ -7,7 +7,8 @@
 //
 // The servers listen on free loopback ports, keep their data in a temporary folder, run as an unprivileged user, and end with the
 // command. The command finds them through OWLATSYNC_TEST_POSTGRES, OWLATSYNC_TEST_MYSQL and OWLATSYNC_TEST_MONGODB. If a variable is already set, it is
-// kept and no server is started for it. As root on Debian, missing packages are installed. If a server cannot be started, the
+// kept and no server is started for it. As root on Debian, missing packages are installed, Chromium too if the command is "go test" of
+// packages that open pages in it. If a server cannot be started, the
 // reason is printed and the command runs without its variable; with CI=true that is a failure.
 package main
 
