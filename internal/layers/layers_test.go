@@ -205,7 +205,7 @@ var table = map[string][]string{
 	},
 	"/internal/account": {"golang.org/x/crypto/argon2"},
 	"/internal/session": {"/internal/access", "/internal/account", "/internal/config"},
-	"/internal/page":    {"/internal/access", "/internal/api", "/internal/config", "/internal/session", "/ledger"},
+	"/internal/page":    {"/", "/internal/access", "/internal/api", "/internal/config", "/internal/page/chart", "/internal/page/figures", "/internal/session", "/ledger"},
 }
 
 // onlyFor names what just some folders may import, whatever the table says.

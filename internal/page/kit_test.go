@@ -17,12 +17,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"owlatsync/internal/access"
 	"owlatsync/internal/account"
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
 	"owlatsync/internal/session"
+	"owlatsync/ledger"
 )
 
 const password = "correct horse battery"
@@ -43,12 +45,24 @@ type stands struct {
 	states   []api.SyncState
 	fails    error
 	notReady error
+	runs     []ledger.Run
 }
 
 func (s *stands) Syncs(ctx context.Context) ([]api.SyncState, error) {
 	return s.states, errors.Join(s.fails, ctx.Err())
 }
 func (s *stands) Ready(context.Context) error { return s.notReady }
+
+// shelf has the records of runs, newest first.
+type shelf struct {
+	api.Ledger
+	runs []ledger.Run
+}
+
+func (*shelf) Now() time.Time { return time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC) }
+func (l *shelf) Runs(_ context.Context, _ string, limit int) ([]ledger.Run, error) {
+	return l.runs[:min(limit, len(l.runs))], nil
+}
 
 // world is a service with a page.
 type world struct {
@@ -70,7 +84,7 @@ func (w *world) Find(name string) (*api.Deployment, error) {
 	case s == nil:
 		return nil, errors.New("its configuration <b>is</b> wrong")
 	}
-	return &api.Deployment{Name: name, Service: s}, nil
+	return &api.Deployment{Name: name, Service: s, Ledger: &shelf{runs: s.runs}}, nil
 }
 
 // newWorld serves the page beside the API at a socket until the test ends. Without tokens and accounts it is open.

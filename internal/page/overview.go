@@ -28,6 +28,7 @@ type need struct {
 // syncView is a sync in the table.
 type syncView struct {
 	Name, Why, Schedule string
+	Address             string
 	State               api.State
 	Next                time.Time // zero: none
 	Last                *lastView // nil: it has never run
@@ -53,7 +54,7 @@ func showOverview(c *call) error {
 		v.NotReady = sentence(why.Error())
 	}
 	for i, s := range states {
-		v.Syncs[i] = newSyncView(s)
+		v.Syncs[i] = newSyncView(c.base, s)
 		v.Needs = append(v.Needs, needsOf(c.d.Name, s)...)
 	}
 	title := "Overview"
@@ -64,9 +65,9 @@ func showOverview(c *call) error {
 	return nil
 }
 
-func newSyncView(s api.SyncState) syncView {
+func newSyncView(base string, s api.SyncState) syncView {
 	v := syncView{
-		Name: s.Sync.Sync.Name, Why: s.Why, Schedule: s.Sync.Sync.Schedule.Text, State: s.State, Next: s.Next, Known: s.Known,
+		Name: s.Sync.Sync.Name, Address: base + "/syncs/" + url.PathEscape(s.Sync.Sync.Name), Why: s.Why, Schedule: s.Sync.Sync.Schedule.Text, State: s.State, Next: s.Next, Known: s.Known,
 		Rows: s.Rows.Entries, InStep: s.InStep(), Failing: s.Rows.Failing, Parked: s.Rows.Parked, Asked: s.Rows.Asked, Unsendable: s.Unsendable(),
 	}
 	if len(s.Runs) > 0 {
@@ -89,9 +90,9 @@ func needsOf(deployment string, s api.SyncState) (all []need) {
 		return "owlat-sync " + words + " --deployment " + deployment
 	}
 	for _, r := range s.Held {
-		n := need{Sync: name, What: fmt.Sprintf("Run %d is %s.", r.ID, r.Message), Do: "Look at its plan. If that is what you want, approve it:", Command: command(fmt.Sprintf("approve %d", r.ID))}
+		n := need{Sync: name, What: fmt.Sprintf("Run %d is %s.", r.ID, straight(r.Message)), Do: "Look at its plan. If that is what you want, approve it:", Command: command(fmt.Sprintf("approve %d", r.ID))}
 		if r.Refused != nil {
-			n.Do, n.Command = fmt.Sprintf("It can no longer be approved (%s), so run the sync again.", r.Refused), ""
+			n.Do, n.Command = fmt.Sprintf("It can no longer be approved (%s), so run the sync again.", straight(r.Refused.Error())), ""
 		}
 		all = append(all, n)
 	}
@@ -99,7 +100,7 @@ func needsOf(deployment string, s api.SyncState) (all []need) {
 	case api.Failing:
 		all = append(all, need{Sync: name, What: sentence(s.Why), Do: "Look for the cause; the log of the service has more. The next run tries again."})
 	case api.Stale:
-		all = append(all, need{Sync: name, What: "It is stale: " + s.Why + ".", Do: "Look whether its runs fail, are held, or are never due."})
+		all = append(all, need{Sync: name, What: "It is stale: " + straight(s.Why) + ".", Do: "Look whether its runs fail, are held, or are never due."})
 	}
 	if s.Rows.Parked > 0 {
 		all = append(all, need{

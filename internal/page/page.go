@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"owlatsync/internal/access"
 	"owlatsync/internal/api"
@@ -60,6 +62,7 @@ type route struct {
 // routes lists the addresses. What is of a deployment has an address with its name, too.
 var routes = []route{
 	{method: http.MethodGet, path: "/{$}", role: config.Viewer, of: showOverview},
+	{method: http.MethodGet, path: "/syncs/{name}", role: config.Viewer, of: showSync},
 	{method: http.MethodGet, path: "/login", whole: showLogin, anybody: true},
 	{method: http.MethodPost, path: "/login", whole: signIn, anybody: true},
 	{method: http.MethodPost, path: "/logout", whole: signOut, anybody: true},
@@ -267,10 +270,22 @@ func hintOf(r *access.Refusal) string {
 	return r.Hint
 }
 
+// straight takes from a text what would turn the words around it, too. Where a text stands alone, <bdi> does that.
+func straight(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
+			return '\ufffd'
+		}
+		return r
+	}, text)
+}
+
 // sentence makes an error a sentence.
 func sentence(text string) string {
 	if text == "" {
 		return ""
 	}
-	return strings.ToUpper(text[:1]) + text[1:] + "."
+	text = straight(text)
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:] + "."
 }

@@ -94,6 +94,9 @@ func TestTextsAreEscaped(t *testing.T) {
 	if failed.status != http.StatusInternalServerError {
 		t.Errorf("a failure answers %d", failed.status)
 	}
+	if sentence("äb\u202ec") != "Äb\ufffdc." {
+		t.Errorf("a mark within a sentence turns the rest of it: %q", sentence("äb\u202ec"))
+	}
 }
 
 func TestHeadersOfPages(t *testing.T) {

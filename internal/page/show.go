@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"owlatsync/internal/access"
+	"owlatsync/internal/page/chart"
 	"owlatsync/internal/session"
 )
 
@@ -23,7 +24,7 @@ var templateFiles embed.FS
 var staticFiles embed.FS
 
 // pages are the templates by name, each with the layout around it.
-var pages = parsePages("deployments", "error", "login", "noaccount", "overview")
+var pages = parsePages("deployments", "error", "login", "noaccount", "overview", "sync")
 
 func parsePages(names ...string) map[string]*template.Template {
 	frame := template.Must(template.New("layout.html").Funcs(template.FuncMap{"number": number, "utc": utc, "iso": iso}).ParseFS(templateFiles, "templates/layout.html"))
@@ -119,6 +120,9 @@ func readStatic() (addresses map[string]string, contents map[string][]byte) {
 		text, err := staticFiles.ReadFile("static/" + f.Name())
 		if err != nil {
 			panic(err)
+		}
+		if f.Name() == "page.css" {
+			text = append(text, chart.Style...)
 		}
 		sum := sha256.Sum256(text)
 		name, ext := strings.TrimSuffix(f.Name(), path.Ext(f.Name())), path.Ext(f.Name())

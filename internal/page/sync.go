@@ -1,0 +1,153 @@
+package page
+
+import (
+	"context"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"owlatsync"
+	"owlatsync/internal/access"
+	"owlatsync/internal/api"
+	"owlatsync/internal/config"
+	"owlatsync/internal/page/figures"
+	"owlatsync/ledger"
+)
+
+// syncPage is one sync: how it stands, its history and its runs.
+type syncPage struct {
+	Sync     syncView
+	LastGood time.Time // zero: there was none
+	Needs    []need
+	Windows  []link // how far the plots can look back
+	Plots    []template.HTML
+	Cut      int // how many runs the plots are of, where there are more; 0: of all
+	Runs     []runView
+	Settings []setting // of the configuration; empty: the viewer may not see them
+}
+
+// runView is a run in a list.
+type runView struct {
+	Run                  int64
+	Status               ledger.Status
+	Message              string
+	Started              time.Time
+	Took                 string // empty: it has not ended
+	Changed, Failed, Bad int
+}
+
+// setting is a key of the configuration with its value.
+type setting struct{ Key, Value string }
+
+// How many runs are listed, and how many the plots are of at most.
+const listedRuns, plottedRuns = 30, 10_000
+
+func showSync(c *call) error {
+	states, err := c.d.Service.Syncs(c.r.Context())
+	if err != nil {
+		return err
+	}
+	name := c.r.PathValue("name")
+	i := slices.IndexFunc(states, func(s api.SyncState) bool { return s.Sync.Sync.Name == name })
+	if i < 0 {
+		return &access.Refusal{Status: http.StatusNotFound, Code: "sync", Message: "the configuration has no such sync", Hint: "the overview lists the syncs that there are"}
+	}
+	window := figures.Window(c.r.URL.Query().Get("window"))
+	if !slices.Contains(figures.Windows, window) {
+		window = figures.Windows[0]
+	}
+	now := c.d.Ledger.Now().UTC()
+	runs, all, err := runsSince(c.r.Context(), c.d.Ledger, name, window.Since(now))
+	if err != nil {
+		return err
+	}
+	v := syncPage{Sync: newSyncView(c.base, states[i]), LastGood: states[i].LastGood, Needs: needsOf(c.d.Name, states[i])}
+	for _, w := range figures.Windows {
+		v.Windows = append(v.Windows, link{w.Words(), "?window=" + url.QueryEscape(string(w)), w == window})
+	}
+	plots := figures.Of(runs, figures.Options{Window: window, Now: now})
+	for _, p := range plots.All() {
+		if p.Title != plots.Budget.Title { // what the budget has is not known here
+			v.Plots = append(v.Plots, p.HTML())
+		}
+	}
+	if !all {
+		v.Cut = len(runs)
+	}
+	for _, r := range runs[:min(listedRuns, len(runs))] {
+		v.Runs = append(v.Runs, newRunView(r))
+	}
+	if c.who.May(config.Operator) {
+		v.Settings = settingsOf(&states[i].Sync.Sync)
+	}
+	c.show(http.StatusOK, "sync", name, v)
+	return nil
+}
+
+// runsSince returns the latest runs of a sync, newest first, back to a time, and all that are listed. It reports whether these are all.
+func runsSince(ctx context.Context, l api.Ledger, sync string, since time.Time) (runs []ledger.Run, all bool, err error) {
+	for limit := 4 * listedRuns; ; limit *= 8 {
+		limit = min(limit, plottedRuns)
+		if runs, err = l.Runs(ctx, sync, limit); err != nil {
+			return nil, false, err
+		}
+		if len(runs) < limit || runs[len(runs)-1].Started.Before(since) {
+			return runs, true, nil
+		}
+		if limit == plottedRuns {
+			return runs, false, nil
+		}
+	}
+}
+
+func newRunView(r ledger.Run) runView {
+	v := runView{Run: r.ID, Status: r.Status, Message: r.Message, Started: r.Started}
+	if !r.Finished.IsZero() {
+		v.Took = r.Finished.Sub(r.Started).Round(100 * time.Millisecond).String()
+	}
+	if r.Report != nil {
+		v.Changed, v.Failed, v.Bad = changed(r), r.Report.Outcomes[owlatsync.Failed], r.Report.Unsendable()
+	}
+	return v
+}
+
+// changed counts the rows for which a run changed something in Owlat.
+func changed(r ledger.Run) (n int) {
+	for _, o := range []owlatsync.Outcome{owlatsync.Created, owlatsync.Updated, owlatsync.Renamed, owlatsync.Adopted, owlatsync.Removed} {
+		n += r.Report.Outcomes[o]
+	}
+	return n
+}
+
+// settingsOf returns what the configuration says of a sync, without anything that may be secret.
+func settingsOf(s *config.Sync) []setting {
+	all := []setting{{"source", string(s.Target.Kind())}}
+	add := func(key, value string) {
+		if value != "" {
+			all = append(all, setting{key, value})
+		}
+	}
+	add("query", s.Query)
+	add("collection", s.Collection)
+	add("cursor", s.Cursor.Column)
+	add("listen", s.Listen)
+	if s.Poll > 0 {
+		add("poll", s.Poll.String())
+	}
+	add("key", strings.Join(s.Key, ", "))
+	add("fields.email", s.Fields.Email)
+	for _, t := range s.Topics {
+		when := "every row"
+		if t.When != "" {
+			when = "when " + t.When
+		}
+		add("topic "+t.ID, when)
+	}
+	add("on_missing", string(s.OnMissing))
+	add("on_remote_delete", string(s.OnRemoteDelete))
+	add("schedule", s.Schedule.Text)
+	return all
+}

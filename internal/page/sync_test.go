@@ -1,0 +1,86 @@
+package page
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"owlatsync"
+	"owlatsync/internal/config"
+	"owlatsync/ledger"
+)
+
+// runsBefore returns this many runs, newest first, one every minute.
+func runsBefore(at time.Time, n int) (runs []ledger.Run) {
+	report := owlatsync.NewReport("users", "1")
+	report.Outcomes[owlatsync.Created], report.Outcomes[owlatsync.Failed] = 1234, 2
+	for i := range n {
+		began := at.Add(-time.Duration(i+1) * time.Minute)
+		runs = append(runs, ledger.Run{ID: int64(n - i), Status: ledger.StatusOK, Message: nasty, Started: began, Finished: began.Add(2 * time.Second), Report: report})
+	}
+	return runs
+}
+
+func TestASync(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, []config.Token{token}, accountOf("ada", config.Operator), accountOf("wall", config.Viewer))
+	all := w.all[""]
+	all.states, all.runs = full(), runsBefore(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), 200)
+	all.states[0].Sync.Sync.Query, all.states[0].Sync.Sync.DSN = "SELECT "+nasty, "postgres://user:secretpart@db/app"
+	b, viewer := w.browser(), w.browser()
+	list := b.signIn("ada", password)
+	viewer.signIn("wall", password)
+	path := "/syncs/" + url.PathEscape(nasty)
+	if !strings.Contains(list.body, `href="`+strings.ReplaceAll(path, "&", "&amp;")) && !strings.Contains(list.body, `href="/syncs/leads"`) {
+		t.Errorf("the overview leads to no sync:\n%s", list.body)
+	}
+	got := b.get(path)
+	for _, want := range []string{"Latest runs", ">200<", ">1,234<", ">2s<", "Configuration", "SELECT", "24 hours", `href="?window=7d"`, `aria-current="true"`, "1,234,000 of 1,234,567", "<svg", "<table"} {
+		if !strings.Contains(got.body, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+	if n := strings.Count(got.body, `<figure class="plot"`); got.status != http.StatusOK || n != 5 || strings.Contains(got.body, "secretpart") || bare.MatchString(got.body) {
+		t.Errorf("%d with %d plots, %q", got.status, n, bare.FindString(got.body))
+	}
+	if len(got.body) > 150<<10 {
+		t.Errorf("the page has %d bytes", len(got.body))
+	}
+	if got := viewer.get(path); got.status != http.StatusOK || strings.Contains(got.body, "SELECT") {
+		t.Errorf("a viewer sees the configuration, or nothing: %d", got.status)
+	}
+	for _, window := range []string{"7d", "90d", "<script>"} {
+		if got := b.get(path + "?window=" + url.QueryEscape(window)); got.status != http.StatusOK || bare.MatchString(got.body) {
+			t.Errorf("%s: %d", window, got.status)
+		}
+	}
+	if got := b.get("/syncs/leads"); got.status != http.StatusOK {
+		t.Errorf("a sync that has never run: %d", got.status)
+	}
+	if got := b.get("/syncs/nobody"); got.status != http.StatusNotFound || !strings.Contains(got.body, "<h1>Not found</h1>") {
+		t.Errorf("a sync that is not there: %d", got.status)
+	}
+	all.runs = nil
+	if got := b.get(path); got.status != http.StatusOK || !strings.Contains(got.body, "has never run") {
+		t.Errorf("without runs: %d", got.status)
+	}
+}
+
+// TestHowManyRunsAreRead: no more than the window needs, and never more than a page can bear.
+func TestHowManyRunsAreRead(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		there int
+		since time.Duration
+		read  int
+		all   bool
+	}{{0, time.Hour, 0, true}, {50, time.Hour, 50, true}, {5000, time.Hour, 120, true}, {5000, 24 * time.Hour, 5000, true}, {plottedRuns + 1, 90 * 24 * time.Hour, plottedRuns, false}} {
+		runs, all, err := runsSince(t.Context(), &shelf{runs: runsBefore(at, test.there)}, "users", at.Add(-test.since))
+		if err != nil || len(runs) != test.read || all != test.all {
+			t.Errorf("of %d since %s: %d, all %v, %v", test.there, test.since, len(runs), all, err)
+		}
+	}
+}
