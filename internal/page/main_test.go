@@ -1,9 +1,10 @@
 package page
 
 import (
+	"os"
 	"testing"
 
-	"go.uber.org/goleak"
+	"owlatsync/internal/testbrowser"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { os.Exit(testbrowser.Main(m)) }
