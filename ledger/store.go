@@ -8,7 +8,7 @@ import (
 
 // Store is a ledger: the durable memory of what Owlat holds for the rows of every sync of one deployment. It joins what its users
 // need: a Reader for planning, a Lock with its Writer for applying, a Journal of the runs and a Queue of those to come, an Inbox and a
-// Mailbox for news from outside a run, an Outbox for what is to be told elsewhere, and an Archive for care. All go by one Clock. All methods are safe for concurrent use. Times keep at least millisecond precision and come back in UTC.
+// Mailbox for news from outside a run, an Outbox for what is to be told elsewhere, an Audit of who asked for what, and an Archive for care. All go by one Clock. All methods are safe for concurrent use. Times keep at least millisecond precision and come back in UTC.
 // Texts may hold any bytes, except Note, Message and Reason, which are UTF-8.
 type Store interface {
 	Clock
@@ -18,6 +18,7 @@ type Store interface {
 	Inbox
 	Mailbox
 	Outbox
+	Audit
 	Archive
 
 	// Acquire takes the lock. If another holder has it, Acquire fails with a *LockedError, or waits if the claim says so. It fails
@@ -142,13 +143,13 @@ type Archive interface {
 	// at most limit lines; a limit below 1 means all. A caller that goes on from the last number it got misses only what was pruned
 	// or forgotten.
 	Changes(ctx context.Context, after int64, limit int) ([]HistoryLine, error)
-	// Prune removes older lines of history, records of runs, feedback with its deliveries, and what is Known, and returns how many. The
+	// Prune removes older lines of history, records of runs, audit lines, feedback with its deliveries, and what is Known, and returns how many. The
 	// latest run of each sync that has begun, runs that are held, queued or waiting, and feedback with a waiting delivery stay. It needs
 	// no lock.
 	Prune(ctx context.Context, before time.Time) (int64, error)
 	// ForgetPerson erases everything that the ledger holds about the person with the address, in all syncs and beyond recovery. It
 	// keeps only keyed hashes for Forgotten, OptOuts and Suppressions, and until Prune the hashes of feedback, so that TakeIn knows a
-	// repetition. It returns how many entries it erased. It takes the lock as a run does, and fails with a *LockedError while another
+	// repetition. Audit lines stay, as they name no person of a row; only in their Who the address is replaced. It returns how many entries it erased. It takes the lock as a run does, and fails with a *LockedError while another
 	// holds it. It does not touch Owlat's contact.
 	ForgetPerson(ctx context.Context, address string) (rows int, err error)
 
@@ -175,6 +176,7 @@ type Snapshot interface {
 	// Suppressions are in the order of their addresses; those of forgotten persons have their hashed names.
 	Suppressions() iter.Seq2[Suppression, error]
 	Forgotten() iter.Seq2[[]byte, error] // hashes of addresses, of HashSize
+	Audit() iter.Seq2[AuditLine, error]  // oldest first
 }
 
 // Loader takes in what a Snapshot gave. It returns an error that matches ErrContradiction for a line that contradicts an earlier
@@ -193,6 +195,8 @@ type Loader interface {
 	AddOptOut(o OptOut) error
 	AddSuppression(s Suppression) error
 	AddForgotten(hash []byte) error
+	// AddAudit adds a line under its number, which must be larger than all before; 0 means the next number.
+	AddAudit(line AuditLine) error
 }
 
 // SyncRecord is what a ledger keeps about a sync itself.

@@ -15,6 +15,7 @@ import (
 	"owlatsync/internal/problem"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/words"
+	"owlatsync/ledger"
 	"owlatsync/ledger/transfer"
 )
 
@@ -136,9 +137,10 @@ func importLedger(ctx context.Context, a *program.App, path string) (err error) 
 	return showImported(ctx, a, cfg)
 }
 
-// showImported shows what the ledger holds now.
+// showImported notes that the ledger was filled, and shows what it holds now.
 func showImported(ctx context.Context, a *program.App, cfg *config.Config) error {
 	return a.WithLedger(ctx, cfg, func(l setup.Ledger) error {
+		a.Note(ctx, l, ledger.AuditLine{What: ledger.DeedImport})
 		names, err := l.Syncs(ctx)
 		if err != nil {
 			return err
@@ -217,6 +219,7 @@ func forget(ctx context.Context, a *program.App, address string, ask *console.As
 		if err != nil {
 			return err
 		}
+		a.Note(ctx, l, ledger.AuditLine{What: ledger.DeedForget, Count: rows})
 		if a.JSON {
 			return a.PrintJSON(struct {
 				Type string `json:"type"`

@@ -10,6 +10,7 @@ import (
 	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/config"
 	"owlatsync/internal/setup"
+	"owlatsync/ledger"
 )
 
 func newLedgerBackupCmd(a *program.App) *cobra.Command {
@@ -96,6 +97,7 @@ func restoreLedger(ctx context.Context, a *program.App, from string) error {
 		return err
 	}
 	return a.WithLedger(ctx, cfg, func(l setup.Ledger) error {
+		a.Note(ctx, l, ledger.AuditLine{What: ledger.DeedRestore})
 		older, err := isOlder(ctx, l)
 		if err != nil {
 			return err

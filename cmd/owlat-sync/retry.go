@@ -14,6 +14,7 @@ import (
 	"owlatsync/internal/problem"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/words"
+	"owlatsync/ledger"
 )
 
 func newRetryCmd(a *program.App) *cobra.Command {
@@ -68,6 +69,9 @@ func retry(ctx context.Context, a *program.App, keys []string) error {
 				return err
 			}
 			marked, failing = marked+n, append(failing, found...)
+			if n > 0 {
+				a.Note(ctx, s.Ledger, ledger.AuditLine{What: ledger.DeedRetry, Sync: sync.Name, Count: n})
+			}
 			if a.JSON {
 				return a.PrintJSON(retryJSON{"retry", sync.Name, n})
 			}

@@ -91,6 +91,7 @@ func newRootCmd(a *program.App) *cobra.Command {
 		services.NewFeedbackCmd(a),
 		newExplainCmd(a),
 		newVerifyCmd(a),
+		newAuditCmd(a),
 		services.NewAlertCmd(a),
 		newLedgerCmd(a),
 		contacts.NewUpsertCmd(a),

@@ -122,6 +122,9 @@ func (r *runner) run(ctx context.Context, a *program.App, s *setup.Session, sync
 			}
 			return // the guards have not passed it yet
 		case progress.Admitted:
+			if r.approve != 0 && !admitted {
+				a.Note(ctx, s.Ledger, ledger.AuditLine{What: ledger.DeedApprove, Sync: sync.Name, Run: r.approve})
+			}
 			admitted = true
 			r.end.Admitted(planned.Summary)
 			if r.asked.Partial() { // the size of the part is known only at the end

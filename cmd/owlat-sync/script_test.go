@@ -291,6 +291,7 @@ func hears(ts *testscript.TestScript, file, event, data string) {
 var (
 	takes   = regexp.MustCompile(`(about |under |<)?\b(\d+h\d\dm|\d+m\d\ds|\d+s)\b|"seconds":[0-9.e-]+`)
 	holders = regexp.MustCompile(`by process \d+ on \S+ since`)
+	users   = regexp.MustCompile(`"who":"[^"]+"`)
 	stamps  = regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.0-9]*Z?`)
 	ids     = regexp.MustCompile(`\b[a-z0-9]{32}\b`)
 	columns = regexp.MustCompile(`(?m)^time +TIME((?: +TIME)*)$`)
@@ -309,6 +310,7 @@ func (s *story) normal(text, work string) string {
 	}
 	text = strings.ReplaceAll(text, filepath.Clean(work), "WORK")
 	text = holders.ReplaceAllString(text, "by process PID on HOST since")
+	text = users.ReplaceAllString(text, `"who":"USER"`)
 	text = stamps.ReplaceAllString(text, "WHEN")
 	text = takes.ReplaceAllStringFunc(text, func(m string) string {
 		if strings.HasPrefix(m, `"`) {

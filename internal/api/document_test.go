@@ -237,7 +237,7 @@ func TestTheDocumentNamesEveryField(t *testing.T) {
 	t.Parallel()
 	d := readDocument()
 	for name, v := range map[string]any{
-		"Deployment": deploymentJSON{}, "Status": statusJSON{}, "Sync": syncJSON{}, "Run": runJSON{}, "Taken": takenJSON{}, "Feedback": feedbackJSON{}, "Delivery": deliveryJSON{}, "Error": errorJSON{},
+		"Deployment": deploymentJSON{}, "Status": statusJSON{}, "Sync": syncJSON{}, "Run": runJSON{}, "Taken": takenJSON{}, "Feedback": feedbackJSON{}, "Delivery": deliveryJSON{}, "AuditLine": auditJSON{}, "Error": errorJSON{},
 		"Event": events.Event{}, "Report": owlatsync.Report{}, "Summary": owlatsync.Summary{}, "Guard": owlatsync.Hit{}, "Memberships": owlatsync.MembershipCounts{},
 		"Reading": owlatsync.Reading{}, "Ends": owlatsync.Ends{},
 	} {
@@ -268,6 +268,7 @@ func TestTheDocumentNamesEveryField(t *testing.T) {
 		{"Run/properties/stage/enum", texts(ledger.Stages)},
 		{"Event/properties/kind/enum", texts(events.Kinds)},
 		{"Delivery/properties/state/enum", texts([]ledger.DeliveryState{ledger.DeliveryWaiting, ledger.DeliveryDone, ledger.DeliveryDead})},
+		{"AuditLine/properties/by/enum", texts([]ledger.Way{ledger.ByPage, ledger.ByAPI, ledger.ByCommand})},
 		{"Status/properties/you/properties/role/enum", texts([]config.Role{config.Viewer, config.Operator})},
 	} {
 		var got []string

@@ -143,6 +143,7 @@ func (m mail) retry(c *call) error {
 		}
 	}
 	m.log.Info("dead deliveries are tried again", "token", c.who.Name, "deliveries", retried)
+	m.note(c, ledger.AuditLine{What: ledger.DeedRetryWriteBacks, Count: retried})
 	answer(c.w, http.StatusOK, map[string]int{"retried": retried})
 	return nil
 }

@@ -60,6 +60,8 @@ type world struct {
 	fails     error // of every method that can fail
 	asked     []string
 	retried   []int64
+	noted     []ledger.AuditLine // oldest first
+	deaf      error              // of NoteAudit
 	retryMany int
 }
 
@@ -287,6 +289,28 @@ func (l *shelf) RetryDeliveries(_ context.Context, ids []int64, now time.Time) (
 	}
 	l.retried = append(l.retried, ids...)
 	return max(l.retryMany, len(ids)), l.fails
+}
+
+func (l *shelf) NoteAudit(_ context.Context, line ledger.AuditLine) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := errors.Join(l.deaf, line.Check()); err != nil {
+		return err
+	}
+	line.Number, line.At = int64(len(l.noted)+1), time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	l.noted = append(l.noted, line)
+	return nil
+}
+
+func (l *shelf) AuditLines(_ context.Context, before int64, limit int) (found []ledger.AuditLine, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range slices.Backward(l.noted) {
+		if (before == 0 || line.Number < before) && len(found) < limit {
+			found = append(found, line)
+		}
+	}
+	return found, l.fails
 }
 
 // client asks an API over a socket, and holds every answer against the document.

@@ -59,6 +59,7 @@ func (a *API) routes() []route {
 		{http.MethodGet, root + "/feedback", config.Viewer, post(mail.feedback), nil},
 		{http.MethodGet, root + "/write-backs", config.Viewer, post(mail.writeBacks), nil},
 		{http.MethodPost, root + "/write-backs/retry", config.Operator, post(mail.retry), nil},
+		{http.MethodGet, root + "/audit", config.Operator, views.audit, nil},
 		{http.MethodGet, root + "/openapi.json", config.Viewer, nil, describe},
 	}
 }

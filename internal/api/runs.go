@@ -189,6 +189,7 @@ func (o orders) trigger(c *call) error {
 		return err
 	}
 	o.log.Info("a run was asked for", "token", c.who.Name, "sync", name, "run", run)
+	o.note(c, ledger.AuditLine{What: ledger.DeedRun, Sync: name, Run: run, Count: len(want.Part.Only)})
 	c.taken(run, name)
 	return nil
 }
@@ -203,6 +204,7 @@ func (o orders) approve(c *call) error {
 		return err
 	}
 	o.log.Info("a held run was approved", "token", c.who.Name, "held", id, "run", run)
+	o.note(c, ledger.AuditLine{What: ledger.DeedApprove, Run: id})
 	c.taken(run, "")
 	return nil
 }
@@ -216,6 +218,7 @@ func (o orders) cancel(c *call) error {
 		return err
 	}
 	o.log.Info("a run was cancelled", "token", c.who.Name, "run", id)
+	o.note(c, ledger.AuditLine{What: ledger.DeedCancel, Run: id})
 	c.taken(id, "")
 	return nil
 }

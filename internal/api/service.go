@@ -65,9 +65,9 @@ type Hub interface {
 	Subscribe(f events.Filter) (c <-chan events.Event, cancel func())
 }
 
-// Ledger is the part of a ledger that is shown.
+// Ledger is the part of a ledger that is shown, with its audit, which takes in what is asked for.
 type Ledger interface {
-	ledger.Clock
+	ledger.Audit
 	standing.Records
 	Runs(ctx context.Context, sync string, limit int) ([]ledger.Run, error)
 	Feedbacks(ctx context.Context, event, person string, before int64, limit int) ([]ledger.Feedback, error)

@@ -61,6 +61,7 @@ func RunInProcess(t *testing.T, open Open) {
 		{"Turns", inService(service.Turns)},
 		{"Mailbox", inService(service.Mailbox)},
 		{"Outbox", inService(service.Outbox)},
+		{"Audit", inService(service.Audit)},
 		{"Retry", testRetry},
 		{"ForgetPerson", testForgetPerson},
 		{"Snapshot", testSnapshot},

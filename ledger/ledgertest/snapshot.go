@@ -44,6 +44,8 @@ func furnish(t *testing.T, l Ledger) {
 		},
 	})
 	noError(t, err)
+	noError(t, l.NoteAudit(t.Context(), ledger.AuditLine{Who: "ops", Way: ledger.ByPage, What: ledger.DeedRetry}))
+	noError(t, l.NoteAudit(t.Context(), ledger.AuditLine{Who: "ada \xff", Way: ledger.ByAPI, What: ledger.DeedApprove, Sync: "users", Run: 1, Count: 3}))
 	forgetPerson(t, l, "rowgone@example.com", 1)
 }
 
@@ -59,6 +61,7 @@ type taken struct {
 	OptOuts    []ledger.OptOut
 	Suppressed []ledger.Suppression
 	Forgotten  [][]byte
+	Audit      []ledger.AuditLine
 }
 
 func snapshotOf(t *testing.T, l Ledger) (all taken) {
@@ -75,6 +78,7 @@ func take(t *testing.T, s ledger.Snapshot) taken {
 	return taken{
 		s.Deployment(), s.ForgetSecret(), s.LastNumber(), collect(t, s.Syncs()), collect(t, s.Runs()), collect(t, s.Entries()),
 		collect(t, s.History()), collect(t, s.OptOuts()), collect(t, s.Suppressions()), collect(t, s.Forgotten()),
+		collect(t, s.Audit()),
 	}
 }
 
@@ -104,6 +108,9 @@ func (all taken) load(l ledger.Loader) error {
 	}
 	for _, hash := range all.Forgotten {
 		errs = append(errs, l.AddForgotten(hash))
+	}
+	for _, line := range all.Audit {
+		errs = append(errs, l.AddAudit(line))
 	}
 	return errors.Join(append(errs, l.SetLastNumber(all.Last))...)
 }
@@ -148,6 +155,10 @@ func testSnapshot(t *testing.T, open Open) {
 			{Email: ledger.HashSuppressed(got.Secret, "rowgone@example.com"), Reason: ledger.Bounced, At: at(5).UTC()},
 			{Email: "row1@example.com", Reason: ledger.Complained, At: at(5).UTC()},
 		})
+		audit, err := l.AuditLines(t.Context(), 0, 0)
+		noError(t, err)
+		slices.Reverse(audit)
+		same(t, "audit", got.Audit, audit)
 		same(t, "forgotten", got.Forgotten, [][]byte{ledger.HashAddress(got.Secret, "rowgone@example.com")})
 	})
 	t.Run("as of one instant", func(t *testing.T) {
@@ -227,6 +238,10 @@ func testLoad(t *testing.T, open Open) {
 		if last := all.Runs[len(all.Runs)-1].Epoch; k.Epoch() <= last {
 			t.Errorf("epoch %d after %d", k.Epoch(), last)
 		}
+		noError(t, l.NoteAudit(t.Context(), ledger.AuditLine{Who: "ops", Way: ledger.ByPage, What: ledger.DeedRun}))
+		audit, err := l.AuditLines(t.Context(), 0, 1)
+		noError(t, err)
+		same(t, "the next audit line", audit[0].Number, int64(3))
 		recordUnder(t, k, "users", entry("next"))
 		next, _ := changes(t, l, all.Last, 0)
 		same(t, "changes", next, []ledger.HistoryLine{{Sync: "users", Key: "next", Run: 1, Event: "created"}})
@@ -294,6 +309,7 @@ func testLoad(t *testing.T, open Open) {
 			},
 			"entry without a key":  func(l ledger.Loader) error { return l.AddEntry(ledger.Holder{Sync: "users", Entry: &ledger.Entry{}}) },
 			"a hash that is short": func(l ledger.Loader) error { return l.AddForgotten([]byte("short")) },
+			"an audit of nobody":   func(l ledger.Loader) error { return l.AddAudit(ledger.AuditLine{Number: 9, What: ledger.DeedRun}) },
 			"a short secret":       func(l ledger.Loader) error { return l.SetForgetSecret([]byte("short")) },
 		} {
 			err := l.Load(t.Context(), "", func(into ledger.Loader) error { return errors.Join(all.load(into), again(into)) })
@@ -313,6 +329,7 @@ func testLoad(t *testing.T, open Open) {
 			"a line twice":     func(l ledger.Loader) error { return l.AddHistory(all.History[0]) },
 			"an opt-out twice": func(l ledger.Loader) error { return l.AddOptOut(all.OptOuts[0]) },
 			"suppressed twice": func(l ledger.Loader) error { return l.AddSuppression(all.Suppressed[0]) },
+			"an action twice":  func(l ledger.Loader) error { return l.AddAudit(all.Audit[0]) },
 			"a hash twice":     func(l ledger.Loader) error { return l.AddForgotten(all.Forgotten[0]) },
 			"another secret":   func(l ledger.Loader) error { return l.SetForgetSecret(make([]byte, ledger.HashSize)) },
 		} {
@@ -347,6 +364,9 @@ func testLoad(t *testing.T, open Open) {
 			"a feedback": {func(t *testing.T, l Ledger) {
 				_, _, err := l.TakeIn(t.Context(), ledger.News{Feedback: ledger.Feedback{Event: "x", Received: at(1)}})
 				noError(t, err)
+			}, ledger.ErrNotEmpty},
+			"an audit line": {func(t *testing.T, l Ledger) {
+				noError(t, l.NoteAudit(t.Context(), ledger.AuditLine{Who: "ada", Way: ledger.ByPage, What: ledger.DeedSignIn}))
 			}, ledger.ErrNotEmpty},
 			"an opt-out": {func(t *testing.T, l Ledger) {
 				noError(t, l.NoteOptOuts(t.Context(), ledger.OptOut{ContactID: "c", Topic: "t", At: at(1)}))

@@ -66,7 +66,7 @@ func (m archive) Prune(ctx context.Context, before time.Time) (n int64, err erro
 			last := latest[r.Sync]
 			return !r.Started.IsZero() && r.Started.Before(before) && (r.Status.Ended() || r.Status == ledger.StatusRunning) && last != nil && r.ID < last.ID
 		})
-		n += int64(had-len(s.runs)) + s.heard.prune(before)
+		n += int64(had-len(s.runs)) + s.heard.prune(before) + s.pruneAudit(before)
 		return nil
 	})
 	return n, err
@@ -122,6 +122,11 @@ func (s *store) forget(address string) (rows int) {
 	}
 	s.heard.tieBack(contacts, addresses)
 	delete(addresses, "")
+	for i := range s.audit {
+		for address := range addresses {
+			s.audit[i].Who = strings.ReplaceAll(s.audit[i].Who, address, ledger.ForgottenText)
+		}
+	}
 	s.heard.forget(s.secret, contacts, addresses)
 	for address := range addresses {
 		for _, r := range s.runs {

@@ -37,10 +37,11 @@ type snapshot struct {
 	optOuts    []ledger.OptOut
 	suppressed []ledger.Suppression
 	forgotten  [][]byte
+	audit      []ledger.AuditLine
 }
 
 func (s *store) snapshot() *snapshot {
-	c := &snapshot{deployment: s.deployment, secret: bytes.Clone(s.secret), lastLine: s.lastLine, history: s.lines()}
+	c := &snapshot{deployment: s.deployment, secret: bytes.Clone(s.secret), lastLine: s.lastLine, history: s.lines(), audit: slices.Clone(s.audit)}
 	for _, name := range slices.Sorted(maps.Keys(s.syncs)) {
 		state := s.syncs[name]
 		c.syncs = append(c.syncs, ledger.SyncRecord{Name: name, Adopted: state.adopted, SetBack: state.setBack})
@@ -95,7 +96,8 @@ func (c *snapshot) OptOuts() iter.Seq2[ledger.OptOut, error] { return each(c.ctx
 func (c *snapshot) Suppressions() iter.Seq2[ledger.Suppression, error] {
 	return each(c.ctx, c.suppressed)
 }
-func (c *snapshot) Forgotten() iter.Seq2[[]byte, error] { return each(c.ctx, c.forgotten) }
+func (c *snapshot) Forgotten() iter.Seq2[[]byte, error]       { return each(c.ctx, c.forgotten) }
+func (c *snapshot) Audit() iter.Seq2[ledger.AuditLine, error] { return each(c.ctx, c.audit) }
 
 // Load implements ledger.Archive.
 func (m archive) Load(ctx context.Context, deployment string, write func(ledger.Loader) error) (err error) {
@@ -105,7 +107,7 @@ func (m archive) Load(ctx context.Context, deployment string, write func(ledger.
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
 	empty := func(s *store) error {
-		if !s.heard.empty() || len(s.syncs)+len(s.optOuts)+len(s.forgotten)+len(s.secret) > 0 || s.deployment != "" && s.deployment != deployment {
+		if !s.heard.empty() || len(s.syncs)+len(s.audit)+len(s.optOuts)+len(s.forgotten)+len(s.secret) > 0 || s.deployment != "" && s.deployment != deployment {
 			return ledger.ErrNotEmpty
 		}
 		return nil
@@ -124,8 +126,8 @@ func (m archive) Load(ctx context.Context, deployment string, write func(ledger.
 		}
 		s.deployment = deployment
 		s.syncs, s.runs, s.optOuts, s.forgotten, s.secret = loaded.syncs, loaded.runs, loaded.optOuts, loaded.forgotten, loaded.secret
-		s.setBack, s.heard = loaded.setBack, loaded.heard
-		s.lastRun, s.lastLine, s.lastEntry = loaded.lastRun, loaded.lastLine, loaded.lastEntry
+		s.setBack, s.heard, s.audit = loaded.setBack, loaded.heard, loaded.audit
+		s.lastRun, s.lastLine, s.lastEntry, s.lastAudit = loaded.lastRun, loaded.lastLine, loaded.lastEntry, loaded.lastAudit
 		return nil
 	})
 }
@@ -244,4 +246,12 @@ func (l *loader) AddForgotten(hash []byte) error {
 	}
 	l.forgotten[string(hash)] = true
 	return nil
+}
+
+// AddAudit implements ledger.Loader.
+func (l *loader) AddAudit(line ledger.AuditLine) error {
+	if err := line.Check(); err != nil {
+		return err
+	}
+	return l.addAudit(line)
 }

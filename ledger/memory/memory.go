@@ -25,6 +25,7 @@ type Ledger struct {
 	inbox
 	mailbox
 	outbox
+	auditor
 	archive
 	locker
 }
@@ -47,7 +48,7 @@ func (m *Ledger) Reopen() *Ledger {
 	o := &opening{store: m.store, held: make(map[*lock]struct{})}
 	return &Ledger{
 		opening: o, reader: reader{o}, journal: journal{o}, queue: queue{o}, inbox: inbox{o}, mailbox: mailbox{o}, outbox: outbox{o},
-		archive: archive{o}, locker: locker{o},
+		auditor: auditor{o}, archive: archive{o}, locker: locker{o},
 	}
 }
 
@@ -127,6 +128,8 @@ type store struct {
 	forgotten  map[string]bool
 	optOuts    map[optOutPlace]ledger.OptOut
 	heard      heard
+	audit      []ledger.AuditLine // oldest first
+	lastAudit  int64              // the number of the latest audit line
 	epoch      int64
 	setBack    time.Time // when the ledger was last noticed to be older than what was done
 	holder     *lock     // nil: nobody

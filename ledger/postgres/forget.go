@@ -66,7 +66,7 @@ func (a archive) forget(ctx context.Context, address string) (rows int, err erro
 
 // vacuum has the server remove what was deleted from the tables that name persons.
 func (a archive) vacuum(ctx context.Context) error {
-	const tables = "@entries, @history, @plan, @runs, @bookmarks, @opt_outs, @feedback, @suppressions, @known, @deliveries"
+	const tables = "@entries, @history, @plan, @runs, @bookmarks, @opt_outs, @feedback, @suppressions, @known, @deliveries, @audit"
 	_, err := a.db.Pool.Exec(server.Unhurried(ctx), a.db.SQL("VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON, TRUNCATE OFF) "+tables))
 	return err
 }

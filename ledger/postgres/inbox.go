@@ -92,7 +92,7 @@ type failedRow struct {
 // retry makes the failed rows due that the query finds.
 func (i inbox) retry(ctx context.Context, now time.Time, query string, args ...any) (rows int, err error) {
 	err = i.update(ctx, retrying, server.Durable, func(t *tx) error {
-		if err := t.fence(); err != nil {
+		if err := t.Fence(); err != nil {
 			return err
 		}
 		failed, err := findFailed(t, query, args)

@@ -23,6 +23,7 @@ type Ledger struct {
 	inbox
 	mailbox
 	outbox
+	auditor
 	alerts
 	archive
 	locker
@@ -31,7 +32,7 @@ type Ledger struct {
 func newLedger(b *base) *Ledger {
 	l := &Ledger{
 		base: b, Reader: entries.Reader{Source: source{b}}, syncReader: syncReader{b}, journal: journal{b}, runQueue: runQueue{b},
-		inbox: inbox{b}, mailbox: mailbox{b}, outbox: outbox{b}, alerts: alerts{b}, locker: locker{b},
+		inbox: inbox{b}, mailbox: mailbox{b}, outbox: outbox{b}, auditor: auditor{b}, alerts: alerts{b}, locker: locker{b},
 	}
 	l.archive = archive{base: b, locker: l.locker}
 	return l

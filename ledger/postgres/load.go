@@ -49,7 +49,7 @@ func (t *tx) mustBeEmpty(deployment string) error {
 	var used bool
 	err := t.Row(`SELECT EXISTS (SELECT 1 FROM @syncs WHERE deployment = $1) OR EXISTS (SELECT 1 FROM @opt_outs WHERE deployment = $1)
 		OR EXISTS (SELECT 1 FROM @forgotten WHERE deployment = $1) OR EXISTS (SELECT 1 FROM @feedback WHERE deployment = $1)
-		OR EXISTS (SELECT 1 FROM @suppressions WHERE deployment = $1)
+		OR EXISTS (SELECT 1 FROM @suppressions WHERE deployment = $1) OR EXISTS (SELECT 1 FROM @audit WHERE deployment = $1)
 		OR EXISTS (SELECT 1 FROM @deployments WHERE id = $1 AND (forget_secret IS NOT NULL OR heard IS NOT NULL OR bound <> $2))`,
 		[]any{t.deployment, deployment}, &used)
 	if err == nil && used {

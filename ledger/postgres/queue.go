@@ -10,6 +10,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/runform"
+	"owlatsync/ledger/postgres/internal/pgrow"
 	"owlatsync/ledger/postgres/internal/runrow"
 	"owlatsync/ledger/postgres/internal/server"
 )
@@ -36,7 +37,7 @@ func (q runQueue) Enqueue(ctx context.Context, run ledger.Run) (id int64, isNew 
 		if err != nil {
 			return err
 		}
-		if _, err := t.numbers(countRuns, 0); err != nil { // so that nobody queues the same meanwhile
+		if _, err := t.numbers(pgrow.Runs, 0); err != nil { // so that nobody queues the same meanwhile
 			return err
 		}
 		err = t.Row(sameQueued, []any{t.deployment, sync, args[runform.PartColumn], run.Full, run.Approves}, &id)
@@ -45,7 +46,7 @@ func (q runQueue) Enqueue(ctx context.Context, run ledger.Run) (id int64, isNew 
 			return err
 		}
 		isNew = true
-		if id, err = t.numbers(countRuns, 1); err != nil {
+		if id, err = t.numbers(pgrow.Runs, 1); err != nil {
 			return err
 		}
 		return t.Exec(runrow.Insert, append([]any{t.deployment, id, sync, 0, run.Full, run.Approves}, args...)...)

@@ -21,9 +21,9 @@ func (t *tx) Find(query string, args []any, each func(pgx.Rows) error) error {
 // Number implements pgrow.Tx.
 func (t *tx) Number(kind string, n int) (last int64, err error) { return t.numbers(kind, n) }
 
-// fence keeps the holder of the lock from writing until the transaction ends. It comes before all else, so that the two never wait for each
+// Fence keeps the holder of the lock from writing until the transaction ends. It comes before all else, so that the two never wait for each
 // other.
-func (t *tx) fence() error {
+func (t *tx) Fence() error {
 	return t.Exec("SELECT 1 FROM @fences WHERE deployment = $1 FOR UPDATE", t.deployment)
 }
 

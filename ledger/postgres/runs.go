@@ -13,6 +13,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/internal/runform"
+	"owlatsync/ledger/postgres/internal/pgrow"
 	"owlatsync/ledger/postgres/internal/runrow"
 	"owlatsync/ledger/postgres/internal/server"
 )
@@ -38,7 +39,7 @@ func (k runWriter) BeginRun(ctx context.Context, run ledger.Run) (id int64, err 
 		if id = run.ID; id != 0 {
 			return t.beginQueued(&run, sync, k.Number, args)
 		}
-		if id, err = t.numbers(countRuns, 1); err != nil {
+		if id, err = t.numbers(pgrow.Runs, 1); err != nil {
 			return err
 		}
 		return t.Exec(runrow.Insert, append([]any{t.deployment, id, sync, k.Number, run.Full, run.Approves}, args...)...)

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/postgres/internal/auditrow"
 	"owlatsync/ledger/postgres/internal/entryrow"
 	"owlatsync/ledger/postgres/internal/heard"
 	"owlatsync/ledger/postgres/internal/pgrow"
@@ -130,4 +131,9 @@ func (s *snapshot) Forgotten() iter.Seq2[[]byte, error] {
 		err = rows.Scan(&hash)
 		return hash, err
 	})
+}
+
+// Audit implements ledger.Snapshot.
+func (s *snapshot) Audit() iter.Seq2[ledger.AuditLine, error] {
+	return rowsOf(s, auditrow.Select+"ORDER BY number", auditrow.Scan)
 }

@@ -53,14 +53,6 @@ func (t *tx) numbers(kind string, n int) (last int64, err error) {
 	return last, err
 }
 
-// The kinds of numbers.
-const (
-	countRuns       = "run"
-	countHistory    = "history"
-	countFeedback   = "feedback"
-	countDeliveries = "delivery"
-)
-
 // syncID returns the number of a sync, and creates the sync if it is new.
 func (t *tx) syncID(name string) (id int64, err error) {
 	if name == "" {

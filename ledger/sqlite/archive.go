@@ -8,6 +8,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
+	"owlatsync/ledger/sqlite/internal/auditrow"
 	"owlatsync/ledger/sqlite/internal/dbfile"
 	"owlatsync/ledger/sqlite/internal/erase"
 	"owlatsync/ledger/sqlite/internal/heard"
@@ -78,12 +79,12 @@ func (a archive) lines(ctx context.Context, condition string, args ...any) (line
 	return lines, nil
 }
 
-// Prune removes lines of history recorded before that time, runs that began before it, with the rest of their plans, feedback that came
+// Prune removes lines of history and of the audit recorded before that time, runs that began before it, with the rest of their plans, feedback that came
 // before it, with its deliveries, and what is known from before it, and returns how many. The latest run of each sync that has begun,
 // runs that are held, queued or waiting, and feedback with a waiting delivery stay. It works in small transactions, so that a run may go on
 // meanwhile. What it removed before an error or the end of ctx stays removed.
 func (a archive) Prune(ctx context.Context, before time.Time) (removed int64, err error) {
-	for _, batch := range []func(*tx, time.Time) (n int64, more bool, err error){(*tx).pruneHistory, (*tx).pruneRuns, (*tx).pruneFeedback} {
+	for _, batch := range []func(*tx, time.Time) (n int64, more bool, err error){(*tx).pruneHistory, (*tx).pruneRuns, (*tx).pruneFeedback, (*tx).pruneAudit} {
 		for more := true; more; {
 			var n int64
 			err := a.update(ctx, "prune ledger", dbfile.Lazy, func(t *tx) (err error) {
@@ -138,4 +139,8 @@ func (t *tx) pruneRuns(before time.Time) (n int64, more bool, err error) {
 
 func (t *tx) pruneFeedback(before time.Time) (n int64, more bool, err error) {
 	return heard.Prune(t.Tx, before, pruneBatch)
+}
+
+func (t *tx) pruneAudit(before time.Time) (n int64, more bool, err error) {
+	return auditrow.Prune(t.Tx, before, pruneBatch)
 }

@@ -10,6 +10,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/internal/runform"
+	"owlatsync/ledger/sqlite/internal/auditrow"
 	"owlatsync/ledger/sqlite/internal/dbfile"
 	"owlatsync/ledger/sqlite/internal/heard"
 )
@@ -40,7 +41,7 @@ func (a archive) Load(ctx context.Context, deployment string, write func(ledger.
 func (t *tx) mustBeEmpty(deployment string) error {
 	var n int
 	err := t.Row(`SELECT (SELECT count(*) FROM syncs) + (SELECT count(*) FROM opt_outs) + (SELECT count(*) FROM forgotten)
-		+ (SELECT count(*) FROM feedback) + (SELECT count(*) FROM suppressions) + (SELECT count(*) FROM heard WHERE latest IS NOT NULL)
+		+ (SELECT count(*) FROM audit) + (SELECT count(*) FROM feedback) + (SELECT count(*) FROM suppressions) + (SELECT count(*) FROM heard WHERE latest IS NOT NULL)
 		+ (SELECT count(*) FROM meta WHERE (name, value) <> ('deployment', ?1))`, []any{deployment}, &n)
 	if err == nil && n > 0 {
 		err = ledger.ErrNotEmpty
@@ -163,4 +164,12 @@ func (l *loader) AddForgotten(hash []byte) error {
 		return fmt.Errorf("the hash of an address has %d bytes", len(hash))
 	}
 	return contradicting(l.t.Exec("INSERT INTO forgotten (hash) VALUES (?1)", hash))
+}
+
+// AddAudit implements ledger.Loader.
+func (l *loader) AddAudit(line ledger.AuditLine) error {
+	if err := line.Check(); err != nil {
+		return err
+	}
+	return auditrow.Load(l.t.Tx, &line)
 }

@@ -21,6 +21,7 @@ type Ledger struct {
 	inbox
 	mailbox
 	outbox
+	auditor
 	archive
 	locker
 }
@@ -88,7 +89,7 @@ func ledgerOf(driver, path string, open func() (*dbfile.File, error)) (*Ledger, 
 	b := &base{f: f, driver: driver}
 	l := &Ledger{
 		base: b, entryReader: entryReader{base: b, many: new(manyStatement)}, syncReader: syncReader{b}, journal: journal{b}, runQueue: runQueue{b},
-		inbox: inbox{b}, mailbox: mailbox{b}, outbox: outbox{b},
+		inbox: inbox{b}, mailbox: mailbox{b}, outbox: outbox{b}, auditor: auditor{b},
 		locker: locker{base: b, locks: new(heldLocks)},
 	}
 	l.archive = archive{base: b, locker: l.locker}

@@ -9,6 +9,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
+	"owlatsync/ledger/sqlite/internal/auditrow"
 	"owlatsync/ledger/sqlite/internal/dbfile"
 	"owlatsync/ledger/sqlite/internal/heard"
 )
@@ -132,4 +133,9 @@ func (s *snapshot) Forgotten() iter.Seq2[[]byte, error] {
 		err = rows.Scan(&hash)
 		return hash, err
 	})
+}
+
+// Audit implements ledger.Snapshot.
+func (s *snapshot) Audit() iter.Seq2[ledger.AuditLine, error] {
+	return rowsOf(s, "SELECT "+auditrow.Columns+" FROM audit ORDER BY id", auditrow.Scan)
 }

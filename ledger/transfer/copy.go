@@ -22,7 +22,7 @@ var ErrUndelivered = errors.New("something waits to be written back, which a cop
 // Copy copies a ledger into an empty one of any kind, all or nothing. It copies what an export has, and unlike an import it makes
 // nothing safe: Copy holds the lock of both ledgers, so no run does anything meanwhile, and the copy goes on exactly where the other
 // stopped, with every consent, event and doubt. A held run becomes superseded in the copy, a queued run cancelled, and a waiting
-// run died. Plans, bookmarks and what Owlat told stay behind; opt-outs and suppressions come along. Copy fails with ErrUndelivered
+// run died. Plans, bookmarks and what Owlat told stay behind; opt-outs and suppressions come along, and so do audit lines. Copy fails with ErrUndelivered
 // while deliveries wait, with a *ledger.LockedError while another holds one of the ledgers, and with ledger.ErrNotEmpty.
 //
 // From then on only one of the two may be used: what a run does with one, the other does not know. Feedback that one takes in after
@@ -79,6 +79,7 @@ func copyAll(s ledger.Snapshot, l ledger.Loader) error {
 		func() error { return passAll(s.OptOuts(), l.AddOptOut) },
 		func() error { return passAll(s.Suppressions(), l.AddSuppression) },
 		func() error { return passAll(s.Forgotten(), l.AddForgotten) },
+		func() error { return passAll(s.Audit(), l.AddAudit) },
 	} {
 		if err := pass(); err != nil {
 			return err

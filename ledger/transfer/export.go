@@ -21,14 +21,14 @@ type Snapshotter interface {
 }
 
 // Export writes the ledger as of one instant as lines of JSON: its version and deployment, its syncs, runs, entries, history,
-// opt-outs, suppressions and forgotten persons, and a checksum at the end. It leaves out plans, bookmarks, feedback and deliveries: what
+// opt-outs, suppressions, forgotten persons and audit lines, and a checksum at the end. It leaves out plans, bookmarks, feedback and deliveries: what
 // waits to be delivered must be delivered first. The ledger may be used meanwhile.
 // The export holds the personal data of everybody in the ledger, and the secret that hashes forgotten addresses: keep it as safe as
 // the ledger. Memory does not grow with the ledger if its snapshot streams.
 func Export(ctx context.Context, from Snapshotter, w io.Writer) error {
 	err := from.Snapshot(ctx, func(s ledger.Snapshot) error {
 		x := &exporter{snapshot: s, out: bufio.NewWriterSize(w, 1<<16), sum: sha256.New()}
-		for _, write := range []func() error{x.head, x.syncs, x.runs, x.entries, x.history, x.optOuts, x.suppressions, x.forgotten, x.end} {
+		for _, write := range []func() error{x.head, x.syncs, x.runs, x.entries, x.history, x.optOuts, x.suppressions, x.forgotten, x.audit, x.end} {
 			if err := write(); err != nil {
 				return err
 			}
@@ -136,6 +136,12 @@ func (x *exporter) suppressions() error {
 
 func (x *exporter) forgotten() error {
 	return each(x, x.snapshot.Forgotten(), func(hash []byte) line { return line{Forgotten: hex.EncodeToString(hash)} })
+}
+
+func (x *exporter) audit() error {
+	return each(x, x.snapshot.Audit(), func(l ledger.AuditLine) line {
+		return line{Audit: &auditLine{l.Number, l.At, ledger.Text(l.Who), l.Way, l.What, ledger.Text(l.Sync), l.Run, l.Count}}
+	})
 }
 
 func (x *exporter) end() error {

@@ -10,8 +10,8 @@ import (
 
 // version is the version of the format that Export writes, and the latest that Import reads. Version 1 marks doubts and failures of
 // absences by fingerprints that no row has, and says of a run only how it ended. Version 2 knows less about entries, version 3 nothing
-// of suppressions.
-const version = 4
+// of suppressions, version 4 nothing of audit lines.
+const version = 5
 
 // The marks of version 1 that look like fingerprints.
 var (
@@ -39,7 +39,8 @@ type line struct {
 	OptOut      *optOutLine      `json:"opt_out,omitempty"`
 	Suppression *suppressionLine `json:"suppression,omitempty"`
 	Forgotten   string           `json:"forgotten,omitempty"` // a hash in hexadecimal
-	End         *endLine         `json:"end,omitempty"`       // the last line
+	Audit       *auditLine       `json:"audit,omitempty"`
+	End         *endLine         `json:"end,omitempty"` // the last line
 }
 
 type headLine struct {
@@ -146,6 +147,17 @@ type suppressionLine struct {
 	Email  ledger.Text              `json:"email"`
 	Reason ledger.SuppressionReason `json:"reason"`
 	At     time.Time                `json:"at"`
+}
+
+type auditLine struct {
+	Number int64       `json:"number,omitempty"`
+	At     time.Time   `json:"at"`
+	Who    ledger.Text `json:"who"`
+	Way    ledger.Way  `json:"by"`
+	What   ledger.Deed `json:"what"`
+	Sync   ledger.Text `json:"sync,omitempty"`
+	Run    int64       `json:"run,omitempty"`
+	Count  int         `json:"count,omitempty"`
 }
 
 type endLine struct {

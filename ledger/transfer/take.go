@@ -33,6 +33,8 @@ func (t taker) take(l line) error {
 		return t.optOut(l.OptOut)
 	case l.Suppression != nil:
 		return t.suppression(l.Suppression)
+	case l.Audit != nil:
+		return t.audit(l.Audit)
 	}
 	hash, err := decodeHash(l.Forgotten)
 	if err != nil {
@@ -152,4 +154,14 @@ func (t taker) suppression(s *suppressionLine) error {
 		return fmt.Errorf("%w (%w)", ErrDamagedExport, err)
 	}
 	return t.AddSuppression(suppressed)
+}
+
+func (t taker) audit(a *auditLine) error {
+	line := ledger.AuditLine{
+		Number: a.Number, At: a.At, Who: string(a.Who), Way: a.Way, What: a.What, Sync: string(a.Sync), Run: a.Run, Count: a.Count,
+	}
+	if err := line.Check(); err != nil {
+		return fmt.Errorf("%w (%w)", ErrDamagedExport, err)
+	}
+	return t.AddAudit(line)
 }

@@ -179,6 +179,8 @@ func furnish(t *testing.T, l ledger.Store) {
 	must(err)
 	must(l.NoteOptOuts(t.Context(), ledger.OptOut{ContactID: "contact1", Topic: "topic1", At: at, Written: at.Add(time.Hour)},
 		ledger.OptOut{ContactID: "contact2", Topic: "topic1", At: at}))
+	must(l.NoteAudit(t.Context(), ledger.AuditLine{Who: "ada \xff", Way: ledger.ByCommand, What: ledger.DeedRetry, Sync: "users", Run: 2, Count: 3}))
+	must(l.NoteAudit(t.Context(), ledger.AuditLine{Who: ledger.WhoMachine, Way: ledger.ByPage, What: ledger.DeedSignIn}))
 	for _, address := range []string{"gone@example.com", "away@example.com"} {
 		_, err := l.ForgetPerson(t.Context(), address)
 		must(err)
@@ -223,6 +225,8 @@ func contents(t *testing.T, l ledger.Store) map[string]any {
 	keep("suppressions", suppressions, err)
 	changes, err := l.Changes(t.Context(), 0, 0)
 	keep("changes", changes, err)
+	audit, err := l.AuditLines(t.Context(), 0, 0)
+	keep("audit", audit, err)
 	deployment, err := l.Deployment(t.Context())
 	keep("deployment", deployment, err)
 	return all
@@ -252,7 +256,7 @@ func mustBeEmpty(t *testing.T, l ledger.Store) {
 	t.Helper()
 	err := l.Snapshot(t.Context(), func(s ledger.Snapshot) error {
 		n := len(s.Deployment()) + len(s.ForgetSecret()) + int(s.LastNumber()) +
-			count(t, s.Syncs()) + count(t, s.Runs()) + count(t, s.Entries()) + count(t, s.History()) + count(t, s.OptOuts()) + count(t, s.Suppressions()) + count(t, s.Forgotten())
+			count(t, s.Syncs()) + count(t, s.Runs()) + count(t, s.Entries()) + count(t, s.History()) + count(t, s.OptOuts()) + count(t, s.Suppressions()) + count(t, s.Forgotten()) + count(t, s.Audit())
 		if n != 0 {
 			t.Errorf("%d things are there", n)
 		}
@@ -404,7 +408,7 @@ func TestExportIsLinesOfJSON(t *testing.T) {
 				}
 			}
 		}
-		if diff := cmp.Diff([]string{"ledger", "sync", "run", "entry", "history", "opt_out", "suppression", "forgotten", "end"}, kinds); diff != "" {
+		if diff := cmp.Diff([]string{"ledger", "sync", "run", "entry", "history", "opt_out", "suppression", "forgotten", "audit", "end"}, kinds); diff != "" {
 			t.Errorf("kinds (-want +got):\n%s", diff)
 		}
 		var head struct {
@@ -461,7 +465,7 @@ func TestImportRefuses(t *testing.T) {
 			{"no version", signed(`{"ledger":{}}`), ErrNotExport, ""},
 			{"no head", signed(`{"sync":{"name":"users"}}`), ErrNotExport, ""},
 			{"an endless first line", strings.Repeat("x", maxLine+10), ErrNotExport, ""},
-			{"a newer version", `{"ledger":{"version":5,"time":"2026-11-23T10:00:00Z","new":true}}` + "\n", ErrNewerExport, "its version is 5"},
+			{"a newer version", `{"ledger":{"version":6,"time":"2026-11-23T10:00:00Z","new":true}}` + "\n", ErrNewerExport, "its version is 6"},
 			{"no more than a head", head + "\n", ErrDamagedExport, "its last line is missing"},
 			{"no JSON", signed(head, `{"sync":`), ErrDamagedExport, "line 2"},
 			{"an unknown kind", signed(head, `{"sync":{"name":"users"}}`, `{"what":{}}`), ErrDamagedExport, "line 3"},
@@ -488,6 +492,9 @@ func TestImportRefuses(t *testing.T) {
 			{"an opt-out twice", signed(head, `{"opt_out":{"contact":"c","topic":"t","at":"2026-11-23T10:00:00Z"}}`,
 				`{"opt_out":{"contact":"c","topic":"t","at":"2026-11-23T10:00:00Z"}}`), ErrDamagedExport, "contradicts"},
 			{"a suppression for no reason", signed(head, `{"suppression":{"email":"zoe@example.com","reason":"mood","at":"2026-11-23T10:00:00Z"}}`), ErrDamagedExport, "no known reason"},
+			{"an action of nobody", signed(head, `{"audit":{"at":"2026-11-23T10:00:00Z","who":"","by":"page","what":"run"}}`), ErrDamagedExport, "does not say who"},
+			{"an action twice", signed(head, `{"audit":{"number":2,"at":"2026-11-23T10:00:00Z","who":"ada","by":"page","what":"run"}}`,
+				`{"audit":{"number":2,"at":"2026-11-23T10:00:00Z","who":"ada","by":"page","what":"run"}}`), ErrDamagedExport, "contradicts"},
 			{"a suppression twice", signed(head, `{"suppression":{"email":"a","reason":"bounced","at":"2026-11-23T10:00:00Z"}}`,
 				`{"suppression":{"email":"a","reason":"complained","at":"2026-11-23T10:00:00Z"}}`), ErrDamagedExport, "contradicts"},
 			{"a bad secret", signed(`{"ledger":{"version":1,"forget_secret":"00"}}`), ErrDamagedExport, "secret"},

@@ -163,6 +163,9 @@ func lift(ctx context.Context, a *program.App, address string) error {
 			}
 		}
 		was, err := l.Lift(ctx, address)
+		if was && err == nil {
+			a.Note(ctx, l, ledger.AuditLine{What: ledger.DeedLiftSuppression})
+		}
 		switch {
 		case err != nil:
 			return err
@@ -258,6 +261,9 @@ func retryDeliveries(ctx context.Context, a *program.App, args []string) error {
 	}
 	return a.WithLedger(ctx, cfg, func(l setup.Ledger) error {
 		n, err := l.RetryDeliveries(ctx, ids, l.Now())
+		if n > 0 {
+			a.Note(ctx, l, ledger.AuditLine{What: ledger.DeedRetryWriteBacks, Count: n})
+		}
 		switch {
 		case err != nil:
 			return err

@@ -218,7 +218,7 @@ func (x *Erasure) eraseFromTexts() error {
 		table, column string
 		change        func(int64, []byte) ([]byte, error)
 	}{
-		{"history", "note", blotted}, {"feedback", "detail", blotted}, {"deliveries", "error", blotted}, {"runs", "message", blotted},
+		{"history", "note", blotted}, {"feedback", "detail", blotted}, {"deliveries", "error", blotted}, {"runs", "message", blotted}, {"audit", "who", blotted},
 		{"runs", "guards", func(_ int64, text []byte) ([]byte, error) {
 			var hits []owlatsync.Hit
 			if err := json.Unmarshal(text, &hits); err != nil {
@@ -250,7 +250,7 @@ func (x *Erasure) eraseFromTexts() error {
 }
 
 // numberOf is the column that tells the rows of a table apart, within the deployment or, of entries, within a sync.
-var numberOf = map[string]string{"history": "number", "feedback": "id", "deliveries": "id", "runs": "id", "entries": "number"}
+var numberOf = map[string]string{"history": "number", "audit": "number", "feedback": "id", "deliveries": "id", "runs": "id", "entries": "number"}
 
 // rewrite replaces every text of a column by what change returns, which gets another column too.
 func (x *Erasure) rewrite(table, column, beside string, change func(beside int64, text []byte) ([]byte, error)) error {

@@ -12,6 +12,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/internal/runform"
+	"owlatsync/ledger/postgres/internal/auditrow"
 	"owlatsync/ledger/postgres/internal/entryrow"
 	"owlatsync/ledger/postgres/internal/heard"
 	"owlatsync/ledger/postgres/internal/pgrow"
@@ -46,10 +47,11 @@ type Loader struct {
 	last   int64 // the latest number of a line of history
 	run    int64 // the latest number of a run
 	epoch  int64 // the latest of a run
+	noted  int64 // the latest number of an audit line
 
-	entries, packs, history, forgotten copied
-	optOuts                            []ledger.OptOut
-	suppressions                       []ledger.Suppression
+	entries, packs, history, forgotten, audit copied
+	optOuts                                   []ledger.OptOut
+	suppressions                              []ledger.Suppression
 }
 
 // loadedSync is a sync and its latest pack.
@@ -66,6 +68,7 @@ func New(t Tx, schema string, now time.Time) *Loader {
 		packs:     copied{table: "packs", columns: []string{"sync", "pack", "marks"}},
 		history:   copied{table: "history", columns: []string{"deployment", "number", "sync", "key", "at", "run", "event", "note"}},
 		forgotten: copied{table: "forgotten", columns: []string{"deployment", "hash"}},
+		audit:     copied{table: "audit", columns: auditrow.Columns},
 	}
 }
 
@@ -282,6 +285,21 @@ func (l *Loader) AddForgotten(hash []byte) error {
 	return l.forgotten.add(l, l.t.Deployment(), append([]byte{}, hash...))
 }
 
+// AddAudit implements ledger.Loader.
+func (l *Loader) AddAudit(line ledger.AuditLine) error {
+	if err := line.Check(); err != nil {
+		return err
+	}
+	switch {
+	case line.Number == 0:
+		line.Number = l.noted + 1
+	case line.Number <= l.noted:
+		return ledger.ErrContradiction
+	}
+	l.noted = line.Number
+	return l.audit.add(l, auditrow.Values(l.t.Deployment(), &line)...)
+}
+
 // End sends what was not sent yet, and makes later numbers larger.
 func (l *Loader) End() error {
 	for _, s := range l.syncs {
@@ -294,7 +312,7 @@ func (l *Loader) End() error {
 			return err
 		}
 	}
-	for _, c := range []*copied{&l.entries, &l.packs, &l.history, &l.forgotten} {
+	for _, c := range []*copied{&l.entries, &l.packs, &l.history, &l.forgotten, &l.audit} {
 		if err := c.send(l); err != nil {
 			return err
 		}
@@ -308,7 +326,7 @@ func (l *Loader) End() error {
 	if _, err := l.t.Change("UPDATE @leases SET least = greatest(least, $2) WHERE deployment = $1 AND kind = $3", l.epoch, "run"); err != nil {
 		return err
 	}
-	_, err := l.t.Change(`INSERT INTO @counters AS c (deployment, kind, last) VALUES ($1, $2, $3), ($1, $4, $5)
-		ON CONFLICT (deployment, kind) DO UPDATE SET last = greatest(c.last, excluded.last)`, pgrow.History, l.last, pgrow.Runs, l.run)
+	_, err := l.t.Change(`INSERT INTO @counters AS c (deployment, kind, last) VALUES ($1, $2, $3), ($1, $4, $5), ($1, $6, $7)
+		ON CONFLICT (deployment, kind) DO UPDATE SET last = greatest(c.last, excluded.last)`, pgrow.History, l.last, pgrow.Runs, l.run, pgrow.Audit, l.noted)
 	return err
 }

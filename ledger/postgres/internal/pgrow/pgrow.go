@@ -26,6 +26,7 @@ const (
 	History    = "history"
 	Feedback   = "feedback"
 	Deliveries = "delivery"
+	Audit      = "audit"
 )
 
 // Read calls each for every row of a short read, with the number of the deployment before its arguments.

@@ -245,6 +245,7 @@ func (x *Erasure) eraseFromTexts() error {
 		{"SELECT id, note FROM history WHERE note <> ''", "UPDATE history SET note = ?2 WHERE id = ?1"},
 		{"SELECT id, detail FROM feedback WHERE detail <> ''", "UPDATE feedback SET detail = ?2 WHERE id = ?1"},
 		{"SELECT id, error FROM deliveries WHERE error <> ''", "UPDATE deliveries SET error = ?2 WHERE id = ?1"},
+		{"SELECT id, who FROM audit WHERE instr(who, '@')", "UPDATE audit SET who = ?2 WHERE id = ?1"},
 		{"SELECT id, message FROM runs WHERE message <> ''", "UPDATE runs SET message = ?2 WHERE id = ?1"},
 	} {
 		if err := rewrite(x.Tx, column.read, column.write, func(text string) (string, error) { return blot(text), nil }); err != nil {
