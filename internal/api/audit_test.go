@@ -14,8 +14,11 @@ func TestActionsLeaveAnAuditLine(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	full(w)
-	w.retryMany = 2
 	c := start(t, w.api.Handler())
+	golden(t, "nothing to retry", c.ask(http.MethodPost, "/api/v1/write-backs/retry", `{"all": true}`).body, `{"retried": 0}`)
+	w.mu.Lock()
+	w.retryMany = 2
+	w.mu.Unlock()
 	golden(t, "nothing was done", c.ask(http.MethodGet, "/api/v1/audit", "").body, `{"audit": []}`)
 	for _, done := range []struct{ path, body string }{
 		{"/api/v1/syncs/users/runs", `{"only": ["4711", "ada@example.com"]}`},

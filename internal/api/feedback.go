@@ -143,7 +143,9 @@ func (m mail) retry(c *call) error {
 		}
 	}
 	m.log.Info("dead deliveries are tried again", "token", c.who.Name, "deliveries", retried)
-	m.note(c, ledger.AuditLine{What: ledger.DeedRetryWriteBacks, Count: retried})
+	if retried > 0 {
+		m.note(c, ledger.AuditLine{What: ledger.DeedRetryWriteBacks, Count: retried})
+	}
 	answer(c.w, http.StatusOK, map[string]int{"retried": retried})
 	return nil
 }
