@@ -39,7 +39,8 @@ release-tools:
 test: ## Run the whole suite with the race detector, beside private servers of PostgreSQL, MariaDB and FerretDB.
 	$(GO) run ./internal/testservers -- $(GO) test $(RACE) -timeout 30m $(PACKAGES)
 
-soak: ## Play random histories against the engine for FOR=1h or longer, and print the seed of one that fails.
+soak: ## Kill the program at every point of a run, and play random histories against the engine for FOR=1h or longer; prints the seed of one that fails.
+	OWLATSYNC_SOAK=$(FOR) $(GO) test $(RACE) -timeout 0 -v -run '^TestCrash$$' ./cmd/owlat-sync
 	OWLATSYNC_SOAK=$(FOR) $(GO) test $(RACE) -timeout 0 -v -run '^TestModel$$' ./reconcile
 
 soak-cluster: ## Kill, freeze and cut off three nodes for FOR=1h or longer while people come, change and leave, and judge what came of it.

@@ -25,10 +25,9 @@ const (
 	// soakVariable lets TestModel go on for that long, such as 2h.
 	soakVariable = "OWLATSYNC_SOAK"
 
-	histories       = 2000 // with the ledger in memory
-	sqliteHistories = 100  // with the ledger in a file
-
-	postgresHistories = 30 // with the ledger in PostgreSQL
+	histories         = 1000 // with the ledger in memory
+	sqliteHistories   = 50   // with the ledger in a file
+	postgresHistories = 20   // with the ledger in PostgreSQL
 	shortly           = 10 // what these are divided by with -short
 
 	// firstSeed is where the histories begin that are played without being asked for others: always the same, so that a failure

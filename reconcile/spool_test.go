@@ -66,7 +66,7 @@ func (l listening) RoundTrip(r *http.Request) (*http.Response, error) {
 // that go there midway.
 func TestALargePlanIsCarriedOutLikeASmallOne(t *testing.T) {
 	t.Parallel()
-	before, after := crowd(600)
+	before, after := crowd(300)
 	var want []string
 	for _, c := range []struct {
 		name   string
@@ -74,7 +74,7 @@ func TestALargePlanIsCarriedOutLikeASmallOne(t *testing.T) {
 	}{
 		{"in memory", math.MaxInt},
 		{"through files", -1},
-		{"midway", 100_000},
+		{"midway", 50_000},
 	} {
 		w := newWorld(t, reconcile.Topic{ID: "news", When: true})
 		w.workers, w.memory, w.sync.OnMissing = 1, c.memory, reconcile.MissingDelete
