@@ -64,8 +64,12 @@ func TestCluster(t *testing.T) {
 func TestNodesAreUpgradedOneAfterTheOther(t *testing.T) {
 	inSoak(t)
 	t.Parallel()
-	server := filepath.Join(root(t), "ledger", "postgres", "internal", "server")
-	next := changed(t, programs.Change{File: filepath.Join(server, "migrations", "0003_next.sql"), To: `ALTER TABLE @entries ADD COLUMN next BIGINT NOT NULL DEFAULT 1;
+	migrations := filepath.Join(root(t), "ledger", "postgres", "internal", "server", "migrations")
+	present, err := filepath.Glob(filepath.Join(migrations, "*.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := changed(t, programs.Change{File: filepath.Join(migrations, fmt.Sprintf("%04d_next.sql", len(present)+1)), To: `ALTER TABLE @entries ADD COLUMN next BIGINT NOT NULL DEFAULT 1;
 ALTER TABLE @runs ADD COLUMN next TEXT;
 ALTER TABLE @leases ADD COLUMN next TEXT;
 ALTER TABLE @nodes ADD COLUMN next BIGINT NOT NULL DEFAULT 2;
@@ -205,10 +209,12 @@ func TestTheJudgeSeesAFrozenNodeWithoutFencing(t *testing.T) {
 	inSoak(t)
 	t.Parallel()
 	ledger := filepath.Join(root(t), "ledger", "postgres")
+	schema := filepath.Join(ledger, "internal", "server", "migrations", "0001_ledger.sql")
 	unfenced := changed(t,
 		programs.Change{File: filepath.Join(ledger, "internal", "lease", "lease.go"), From: "until := asked + t.Life - t.Margin", To: "until := asked + 1000*t.Life"},
 		programs.Change{File: filepath.Join(ledger, "internal", "lease", "renew.go"), From: "\t\t\tl.Lose(ErrTaken)\n", To: "\t\t\t_ = l\n"},
-		programs.Change{File: filepath.Join(ledger, "fence.go"), From: `"SELECT @fence($1, $2, $3, $4, $5)"`, To: `"SELECT coalesce($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bigint)"`},
+		programs.Change{File: schema, From: "\tIF at_epoch = of_epoch AND at_holder = of_holder AND at_writes = known THEN", To: "\tIF true THEN"},
+		programs.Change{File: schema, From: "\tIF NOT FOUND THEN\n\t\tPERFORM @passes(", To: "\tIF false THEN\n\t\tPERFORM @passes("},
 	)
 	w := world(t, Options{Nodes: 2, Rate: rate, Seed: 1, Shared: true, Program: unfenced})
 	w.Live(t.Context())

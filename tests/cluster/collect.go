@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 )
 
 // clerk asks everybody for what the judge looks at.
@@ -39,6 +41,9 @@ func (w *World) Evidence(ctx context.Context) (*Evidence, error) {
 			return nil, err
 		}
 		if a.Heard, err = (clerk{w}).heard(name); err != nil {
+			return nil, err
+		}
+		if a.Unsure, err = (clerk{w}).unsure(name); err != nil {
 			return nil, err
 		}
 		if a.Waiting, err = (clerk{w}).waiting(name); err != nil {
@@ -104,6 +109,27 @@ func (w clerk) runs(name string) (all []Run, err error) {
 		all = append(all, r)
 	})
 	return all, err
+}
+
+// unsure reads out of an export which rows have an add whose outcome stayed unknown.
+func (w clerk) unsure(name string) (map[Place]bool, error) {
+	out, err := w.ask(name, "ledger", "export")
+	if err != nil {
+		return nil, err
+	}
+	type line struct {
+		Entry *struct {
+			Place
+			Memberships []ledger.Membership
+		}
+	}
+	rows := make(map[Place]bool)
+	err = lines(out, func(l line) {
+		if l.Entry != nil && slices.ContainsFunc(l.Entry.Memberships, func(m ledger.Membership) bool { return m.State == ledger.MemberUnsure }) {
+			rows[l.Entry.Place] = true
+		}
+	})
+	return rows, err
 }
 
 // heard returns the feedback that is kept.

@@ -44,9 +44,13 @@ type Account struct {
 	Made    []string // addresses of contacts that it confirmed to an outsider
 	Runs    []Run
 	Heard   []Heard
-	Waiting int // write-backs that are not done
-	Quiet   int // writes that were sent after everything had settled
+	Unsure  map[Place]bool // rows of which it does not know whether the person is on the topic, and says so
+	Waiting int            // write-backs that are not done
+	Quiet   int            // writes that were sent after everything had settled
 }
+
+// Place names a row.
+type Place struct{ Sync, Key string }
 
 // Hook is one webhook that Owlat sent, however often.
 type Hook struct {

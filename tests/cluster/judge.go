@@ -61,6 +61,7 @@ func Judge(e *Evidence) []string {
 		judgeInStep(&f, a)
 		judgeRuns(&f, a)
 		judgeSenders(&f, e, a)
+		judgeUnsure(&f, e, a)
 	}
 	judgeLeases(&f, e)
 	judgeTakeOver(&f, e)
@@ -273,7 +274,7 @@ func OutOfStep(a *Account) (lacks []string) {
 				lacks = append(lacks, fmt.Sprintf("%s is %q in the source and %q in Owlat", r.email(), r.Name, c.FirstName+" "+c.LastName))
 			case !r.Yes && on:
 				lacks = append(lacks, fmt.Sprintf("%s is on the topic of %s, and the row says no", r.email(), s.Sync))
-			case r.Yes && !on && (free || r.Returned):
+			case r.Yes && !on && (free || r.Returned) && !a.Unsure[Place{s.Sync, r.Key}]:
 				lacks = append(lacks, fmt.Sprintf("%s is not on the topic of %s, and the row says yes", r.email(), s.Sync))
 			}
 		}

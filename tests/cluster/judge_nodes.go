@@ -66,6 +66,16 @@ func hadALostLease(a *Account, leases []Lease, r Request) bool {
 	})
 }
 
+// unsureOfEach is how many rows one trouble may leave unsure: those whose adds were on their way.
+const unsureOfEach = 8
+
+// judgeUnsure wants no more rows to be unsure than troubles account for.
+func judgeUnsure(f *findings, e *Evidence, a *Account) {
+	if most := unsureOfEach * len(e.Troubles); len(a.Unsure) > most {
+		f.add("%s: %d rows are unsure after %d troubles", a.Name, len(a.Unsure), len(e.Troubles))
+	}
+}
+
 // withoutNames cuts a path off before it names somebody.
 func withoutNames(path string) string {
 	parts := strings.SplitN(path, "/", 5)

@@ -109,6 +109,17 @@ func TestTheJudgeForgivesWhatWasBegunBeforeAFreeze(t *testing.T) {
 	}
 }
 
+// TestTheJudgeForgivesWhatNobodyKnows has a row whose add was never answered, of which the program says so.
+func TestTheJudgeForgivesWhatNobodyKnows(t *testing.T) {
+	t.Parallel()
+	e := story()
+	a := e.Accounts[0]
+	a.Contacts[0].Topics, a.Unsure = nil, map[Place]bool{{"users", "1"}: true}
+	if found := Judge(e); len(found) > 0 {
+		t.Errorf("%q", found)
+	}
+}
+
 // TestTheJudgeSees plants each fault into a story without one.
 func TestTheJudgeSees(t *testing.T) {
 	t.Parallel()
@@ -179,6 +190,12 @@ func TestTheJudgeSees(t *testing.T) {
 				a.Requests = append(a.Requests, Request{Node: 1 + n, At: at(52 + float64(n)), Method: "PUT", Path: "/api/v1/contacts/ann"})
 			}
 		}, "without the right to"},
+		{"more is unsure than can be", func(_ *Evidence, a *Account) {
+			a.Contacts[1].Topics, a.Unsure = nil, make(map[Place]bool)
+			for n := range unsureOfEach + 1 {
+				a.Unsure[Place{"users", fmt.Sprint(n)}] = true
+			}
+		}, "are unsure after 1 troubles"},
 		{"two nodes have one home", func(e *Evidence, _ *Account) { e.Leases[0].To = at(20) }, "while node 1 had it"},
 		{"an epoch comes again", func(e *Evidence, _ *Account) { e.Leases[1].Epoch = 1 }, "not above"},
 		{"nobody takes over in time", func(_ *Evidence, a *Account) { a.Requests[5].At = at(26) }, "nobody else sent anything"},

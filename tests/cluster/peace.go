@@ -122,7 +122,7 @@ func (w calm) jobs(ctx context.Context) string {
 // lacks counts what is out of step.
 func (w calm) lacks(ctx context.Context) (lacks int, err error) {
 	for name, o := range w.Owlats {
-		a := &Account{Contacts: o.Contacts(), History: o.History(""), Hooks: o.webhooks()}
+		a := &Account{Contacts: o.Contacts(), History: o.History(""), Hooks: o.webhooks(), Unsure: w.unsure[name]}
 		if a.Syncs, err = w.towns[name].account(ctx); err != nil {
 			return 0, err
 		}
@@ -144,7 +144,7 @@ func (w calm) lacks(ctx context.Context) (lacks int, err error) {
 	return lacks, nil
 }
 
-// hurry lets what failed before be tried at once.
+// hurry lets what failed before be tried at once, and asks what nobody knows.
 func (w calm) hurry() error {
 	var errs []error
 	for name := range w.Owlats {
@@ -154,6 +154,8 @@ func (w calm) hurry() error {
 			_, err = w.ask(name, "trigger", sync)
 			errs = append(errs, err)
 		}
+		unsure, err := clerk(w).unsure(name)
+		w.unsure[name], errs = unsure, append(errs, err)
 	}
 	return errors.Join(errs...)
 }

@@ -67,22 +67,20 @@ func (t *Town) topic(n int) string {
 	return t.owlat.Offers
 }
 
-// exec runs a statement that may be repeated, until the database has confirmed it, and returns when that may have been.
+// exec runs a statement that may be repeated, until the database has confirmed it, and returns when that may have been. It goes on after
+// ctx has ended, so that the town knows what is in its tables.
 func (t *Town) exec(ctx context.Context, statement string, args ...any) (Span, error) {
+	ctx = context.WithoutCancel(ctx)
 	s := Span{From: time.Now()}
 	for {
 		_, err := t.pool.Exec(ctx, statement, args...)
-		if err == nil || ctx.Err() != nil {
-			s.To = time.Now()
-			return s, ctx.Err()
+		if s.To = time.Now(); err == nil {
+			return s, nil
 		}
-		if s.To = time.Now(); s.To.Sub(s.From) > time.Minute {
+		if s.To.Sub(s.From) > time.Minute {
 			return s, fmt.Errorf("%s: %w", statement, err)
 		}
-		select {
-		case <-time.After(50 * time.Millisecond):
-		case <-ctx.Done():
-		}
+		<-time.After(50 * time.Millisecond)
 	}
 }
 

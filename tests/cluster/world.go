@@ -45,8 +45,9 @@ type World struct {
 	towns   map[string]*Town
 
 	Mischief *Mischief
-	outsider *Outsider      // nil: there is none
-	quiet    map[string]int // writes that were sent when nothing changed
+	outsider *Outsider                 // nil: there is none
+	quiet    map[string]int            // writes that were sent when nothing changed
+	unsure   map[string]map[Place]bool // what the program said of it last
 
 	living   sync.WaitGroup
 	stopLife context.CancelFunc
@@ -61,7 +62,7 @@ func New(ctx context.Context, o Options) (_ *World, err error) {
 	if o.Log == nil {
 		o.Log = func(string, ...any) {}
 	}
-	w := &World{opts: o, Owlats: make(map[string]*Owlat), towns: make(map[string]*Town), quiet: make(map[string]int), Balancer: NewBalancer()}
+	w := &World{opts: o, Owlats: make(map[string]*Owlat), towns: make(map[string]*Town), quiet: make(map[string]int), unsure: make(map[string]map[Place]bool), Balancer: NewBalancer()}
 	w.Mischief = &Mischief{w: w}
 	w.lifeErrs = make(chan error, len(o.Deployments))
 	defer func() {
