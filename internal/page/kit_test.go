@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -46,6 +47,15 @@ type stands struct {
 	fails    error
 	notReady error
 	runs     []ledger.Run
+
+	mu    sync.Mutex
+	audit []string
+}
+
+func (s *stands) audited() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.audit)
 }
 
 func (s *stands) Syncs(ctx context.Context) ([]api.SyncState, error) {
@@ -57,6 +67,15 @@ func (s *stands) Ready(context.Context) error { return s.notReady }
 type shelf struct {
 	api.Ledger
 	runs []ledger.Run
+	of   *stands
+}
+
+// NoteAudit implements ledger.Audit.
+func (l *shelf) NoteAudit(_ context.Context, line ledger.AuditLine) error {
+	l.of.mu.Lock()
+	defer l.of.mu.Unlock()
+	l.of.audit = append(l.of.audit, fmt.Sprintf("%s %s by %s %d", line.Who, line.What, line.Way, line.Count))
+	return line.Check()
 }
 
 func (*shelf) Now() time.Time { return time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC) }
@@ -84,7 +103,7 @@ func (w *world) Find(name string) (*api.Deployment, error) {
 	case s == nil:
 		return nil, errors.New("its configuration <b>is</b> wrong")
 	}
-	return &api.Deployment{Name: name, Service: s, Ledger: &shelf{runs: s.runs}}, nil
+	return &api.Deployment{Name: name, Service: s, Ledger: &shelf{runs: s.runs, of: s}}, nil
 }
 
 // newWorld serves the page beside the API at a socket until the test ends. Without tokens and accounts it is open.

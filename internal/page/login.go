@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"owlatsync/internal/access"
 	"owlatsync/internal/session"
+	"owlatsync/ledger"
 )
 
 // loginView is the form to sign in.
@@ -44,6 +46,9 @@ func signIn(c *call) error {
 		// What was typed as the name may be the password, so the log does not have it.
 		c.log.Log(c.r.Context(), level, "somebody could not sign in", "client", c.parts.Gate.Client(c.r).String(), "error", err)
 		c.show(refusal.Status, "login", "Sign in", loginView{next, name, sentence(refusal.Message), sentence(refusal.Hint)})
+		if refusal.Code == session.CodePassword {
+			c.noteRefused(who)
+		}
 		return nil
 	}
 	if err != nil {
@@ -52,8 +57,19 @@ func signIn(c *call) error {
 	c.parts.Sessions.SignOut(former)
 	c.parts.Sessions.Give(c.w, c.r, id)
 	c.log.Info("somebody signed in", "account", session.SignInName(who.Name, who.Deployment), "role", string(who.Role), "client", c.parts.Gate.Client(c.r).String())
+	c.note(who, ledger.AuditLine{What: ledger.DeedSignIn})
 	http.Redirect(c.w, c.r, next, http.StatusSeeOther)
 	return nil
+}
+
+// noteRefused adds a line to the audit about sign-ins that were refused, as of the one whose name was tried last.
+func (c *call) noteRefused(who access.Principal) {
+	if who.Name == "" {
+		who.Name = stranger
+	}
+	if n := c.refusals.add(time.Now()); n > 0 {
+		c.note(who, ledger.AuditLine{What: ledger.DeedSignInRefused, Count: n})
+	}
 }
 
 func signOut(c *call) error {
@@ -61,6 +77,9 @@ func signOut(c *call) error {
 	c.parts.Sessions.TakeBack(c.w, c.r)
 	if c.who.Name != "" {
 		c.log.Info("somebody signed out", "account", session.SignInName(c.who.Name, c.who.Deployment))
+		if !c.parts.Gate.Open() {
+			c.note(c.who, ledger.AuditLine{What: ledger.DeedSignOut})
+		}
 	}
 	http.Redirect(c.w, c.r, "/login", http.StatusSeeOther)
 	return nil

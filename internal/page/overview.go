@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"owlatsync/internal/api"
@@ -129,20 +128,8 @@ const (
 func showDeployments(c *call, names []string) error {
 	ctx, cancel := context.WithTimeout(c.r.Context(), askedWithin)
 	defer cancel()
-	all, next := make([]deploymentView, len(names)), make(chan int)
-	var asking sync.WaitGroup
-	for range min(askedAtOnce, len(names)) {
-		asking.Go(func() {
-			for i := range next {
-				all[i] = c.newDeploymentView(ctx, names[i])
-			}
-		})
-	}
-	for i := range names {
-		next <- i
-	}
-	close(next)
-	asking.Wait()
+	all := make([]deploymentView, len(names))
+	each(len(names), func(i int) { all[i] = c.newDeploymentView(ctx, names[i]) })
 	c.show(http.StatusOK, "deployments", "Deployments", all)
 	return nil
 }

@@ -28,9 +28,10 @@ type Parts struct {
 
 // Page answers browsers. It is an http.Handler, and safe for concurrent use.
 type Page struct {
-	parts Parts
-	log   *slog.Logger
-	mux   *http.ServeMux
+	parts    Parts
+	log      *slog.Logger
+	refusals refusals
+	mux      *http.ServeMux
 }
 
 // New returns a page.

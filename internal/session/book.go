@@ -118,7 +118,7 @@ func (b *Book) Empty() bool {
 }
 
 // SignIn begins a session and returns what the browser holds of it, always a new id. It fails with an *access.Refusal. A name that is not
-// there takes as long as a wrong password.
+// there takes as long as a wrong password. With a wrong password it returns whose name was tried, if it is anybody's.
 func (b *Book) SignIn(r *http.Request, name, password string) (id string, who access.Principal, err error) {
 	name = strings.TrimSpace(name)
 	tried := sha256.Sum256([]byte(name))
@@ -147,6 +147,9 @@ func (b *Book) SignIn(r *http.Request, name, password string) (id string, who ac
 	if fits := acc.Hash.Matches(password); !fits || !known {
 		b.gate.Failed(r)
 		b.names.Note(tried, time.Now())
+		if known {
+			who = acc.principal()
+		}
 		return "", who, wrongPassword()
 	}
 	b.mu.Lock()
