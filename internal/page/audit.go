@@ -1,6 +1,8 @@
 package page
 
 import (
+	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -8,6 +10,33 @@ import (
 	"owlatsync/internal/api"
 	"owlatsync/ledger"
 )
+
+// auditPage is a part of the audit, newest first.
+type auditPage struct {
+	Lines []ledger.AuditLine
+	Older string // where older lines are; empty: there are none
+}
+
+// listedLines is how many lines of the audit a page has.
+const listedLines = 100
+
+func showAudit(c *call) error {
+	before, err := strconv.ParseInt(c.r.URL.Query().Get("before"), 10, 64)
+	if err != nil || before < 0 {
+		before = 0 // from the newest
+	}
+	lines, err := c.d.Ledger.AuditLines(c.r.Context(), before, listedLines+1)
+	if err != nil {
+		return err
+	}
+	v := auditPage{Lines: lines}
+	if len(lines) > listedLines {
+		v.Lines = lines[:listedLines]
+		v.Older = "?before=" + strconv.FormatInt(lines[listedLines-1].Number, 10)
+	}
+	c.show(http.StatusOK, "audit", "Audit", v)
+	return nil
+}
 
 // note adds a line about what somebody did here to the audit of every deployment that they reach.
 func (c *call) note(who access.Principal, line ledger.AuditLine) {

@@ -1,7 +1,9 @@
 package page
 
 import (
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +27,37 @@ func TestTheAuditOfSignIns(t *testing.T) {
 	}
 	if got := w.all["acme"].audited(); len(got) != 4 || got[3] != "eve sign-in by page 0" {
 		t.Errorf("acme has %q", got)
+	}
+}
+
+// TestTheAuditIsShown to operators alone, a part at a time.
+func TestTheAuditIsShown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, []config.Token{token}, accountOf("ada", config.Operator), accountOf("wall", config.Viewer))
+	w.all[""].states, w.all[""].lines = full(), listedLines+1
+	b, viewer := w.browser(), w.browser()
+	if got := b.signIn("ada", password); !strings.Contains(got.body, `href="/audit"`) {
+		t.Error("nothing leads to the audit")
+	}
+	first, rest := b.get("/audit"), b.get("/audit?before=2")
+	if n := strings.Count(first.body, `<tr role="row">`); first.status != http.StatusOK || n != listedLines+1 || !strings.Contains(first.body, `href="?before=2"`) || !strings.Contains(first.body, ">1,234<") || bare.MatchString(first.body) {
+		t.Errorf("%d with %d rows", first.status, n)
+	}
+	if n := strings.Count(rest.body, `<tr role="row">`); n != 2 || strings.Contains(rest.body, "Older lines") {
+		t.Errorf("the rest has %d rows", n)
+	}
+	if got := b.get("/audit?before=%3Cscript%3E"); got.status != http.StatusOK {
+		t.Errorf("a wrong number: %d", got.status)
+	}
+	w.all[""].lines = 0
+	if got := b.get("/audit"); !strings.Contains(got.body, "Nothing yet") {
+		t.Error("an empty audit says nothing")
+	}
+	if got := viewer.signIn("wall", password); strings.Contains(got.body, `href="/audit"`) {
+		t.Error("a viewer is led to the audit")
+	}
+	if got := viewer.get("/audit"); got.status != http.StatusForbidden || !strings.Contains(got.body, "role operator") {
+		t.Errorf("a viewer sees it: %d", got.status)
 	}
 }
 

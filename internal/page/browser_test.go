@@ -15,6 +15,7 @@ func TestPagesInTheBrowser(t *testing.T) {
 	open, several, closed, tokens := newWorld(t, nil), newWorld(t, nil), newWorld(t, nil, accountOf("ada", config.Operator)), newWorld(t, []config.Token{token})
 	closed.gate.Replace([]config.Token{token}, nil)
 	open.all[""].states, open.all[""].runs = full(), runsBefore(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), 300)
+	open.all[""].lines = 10
 	several.all = map[string]*stands{"acme": {states: full()}, "bolt": {}, "coil": nil}
 	look := func(t *testing.T, v testbrowser.View, urls ...string) {
 		p := testbrowser.Open(t, urls[0], v)
@@ -33,7 +34,7 @@ func TestPagesInTheBrowser(t *testing.T) {
 		}
 	}
 	testbrowser.Everywhere(t, func(t *testing.T, v testbrowser.View) { look(t, v, open.url, open.url+"/syncs/leads") })
-	look(t, testbrowser.View{Width: testbrowser.Narrow, Dark: true}, closed.url, several.url, several.url+"/deployments/bolt/", open.url+"/nothing", tokens.url)
+	look(t, testbrowser.View{Width: testbrowser.Narrow, Dark: true}, closed.url, several.url, several.url+"/deployments/bolt/", open.url+"/audit", open.url+"/nothing", tokens.url)
 }
 
 // TestByKeyboardWithoutScripts: signing in, looking at a sync and signing out.

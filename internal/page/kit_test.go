@@ -50,6 +50,7 @@ type stands struct {
 
 	mu    sync.Mutex
 	audit []string
+	lines int64 // how many the audit has
 }
 
 func (s *stands) audited() []string {
@@ -81,6 +82,16 @@ func (l *shelf) NoteAudit(_ context.Context, line ledger.AuditLine) error {
 func (*shelf) Now() time.Time { return time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC) }
 func (l *shelf) Runs(_ context.Context, _ string, limit int) ([]ledger.Run, error) {
 	return l.runs[:min(limit, len(l.runs))], nil
+}
+
+// AuditLines implements ledger.Audit.
+func (l *shelf) AuditLines(_ context.Context, before int64, limit int) (lines []ledger.AuditLine, err error) {
+	for n := l.of.lines; n > 0 && len(lines) < limit; n-- {
+		if before == 0 || n < before {
+			lines = append(lines, ledger.AuditLine{Number: n, At: l.Now(), Who: nasty, Way: ledger.ByCommand, What: ledger.DeedForget, Sync: nasty, Run: n, Count: 1234})
+		}
+	}
+	return lines, nil
 }
 
 // world is a service with a page.

@@ -64,6 +64,7 @@ type route struct {
 var routes = []route{
 	{method: http.MethodGet, path: "/{$}", role: config.Viewer, of: showOverview},
 	{method: http.MethodGet, path: "/syncs/{name}", role: config.Viewer, of: showSync},
+	{method: http.MethodGet, path: "/audit", role: config.Operator, of: showAudit},
 	{method: http.MethodGet, path: "/login", whole: showLogin, anybody: true},
 	{method: http.MethodPost, path: "/login", whole: signIn, anybody: true},
 	{method: http.MethodPost, path: "/logout", whole: signOut, anybody: true},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"owlatsync/internal/access"
+	"owlatsync/internal/config"
 	"owlatsync/internal/page/chart"
 	"owlatsync/internal/session"
 )
@@ -24,7 +25,7 @@ var templateFiles embed.FS
 var staticFiles embed.FS
 
 // pages are the templates by name, each with the layout around it.
-var pages = parsePages("deployments", "error", "login", "noaccount", "overview", "sync")
+var pages = parsePages("audit", "deployments", "error", "login", "noaccount", "overview", "sync")
 
 func parsePages(names ...string) map[string]*template.Template {
 	frame := template.Must(template.New("layout.html").Funcs(template.FuncMap{"number": number, "utc": utc, "iso": iso}).ParseFS(templateFiles, "templates/layout.html"))
@@ -56,8 +57,11 @@ type link struct {
 	Here          bool
 }
 
-// nav lists the pages of a deployment, with their addresses below its base.
-var nav = []link{{Text: "Overview", Address: "/"}}
+// nav lists the pages of a deployment, with their addresses below its base and who may see them.
+var nav = []struct {
+	text, address string
+	role          config.Role
+}{{"Overview", "/", config.Viewer}, {"Audit", "/audit", config.Operator}}
 
 // show writes a page.
 func (c *call) show(status int, name, title string, content any) {
@@ -75,7 +79,9 @@ func (c *call) show(status int, name, title string, content any) {
 	if c.d != nil {
 		v.Deployment = c.d.Name
 		for _, l := range nav {
-			v.Nav = append(v.Nav, link{l.Text, c.base + l.Address, c.r.URL.Path == c.base+l.Address})
+			if c.who.May(l.role) {
+				v.Nav = append(v.Nav, link{l.text, c.base + l.address, c.r.URL.Path == c.base+l.address})
+			}
 		}
 	}
 	var page bytes.Buffer
