@@ -6,6 +6,8 @@ GOVULNCHECK    := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 PACKAGES       ?= ./...
 FOR            ?= 1h
 TOOLS          := $(CURDIR)/bin/tools
+# A program with the race detector sleeps for a second before it ends, and hundreds of them are started.
+export GORACE  ?= atexit_sleep_ms=0
 
 # Code translated from C takes many times as long under the race detector, which finds nothing in it.
 TRANSLATED     := modernc.org/sqlite/lib modernc.org/libc modernc.org/memory

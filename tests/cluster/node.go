@@ -74,7 +74,7 @@ func (n *Node) mend() {
 func (n *Node) command(args ...string) *exec.Cmd {
 	cmd := exec.Command(n.program, args...)
 	cmd.Dir = n.dir
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + n.dir, "TMPDIR=" + n.dir, "TZ=UTC", "HTTP_PROXY=http://" + n.Owlat.Addr(), "NO_PROXY=127.0.0.1,localhost"}, n.env...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + n.dir, "TMPDIR=" + n.dir, "TZ=UTC", "GORACE=" + os.Getenv("GORACE"), "HTTP_PROXY=http://" + n.Owlat.Addr(), "NO_PROXY=127.0.0.1,localhost"}, n.env...)
 	return cmd
 }
 
