@@ -16,8 +16,14 @@ const goodPassword = "correct horse battery"
 // accountOf runs the command with a standard input and returns what it printed.
 func accountOf(t *testing.T, stdin string, args ...string) (code exitcode.Code, stdout, stderr string) {
 	t.Helper()
+	return printed(t, stdin, append([]string{"account"}, args...))
+}
+
+// printed runs a command with a standard input and without an environment, and returns what it printed.
+func printed(t *testing.T, stdin string, args []string) (code exitcode.Code, stdout, stderr string) {
+	t.Helper()
 	var out, errs bytes.Buffer
-	got := run(t.Context(), append([]string{"account"}, args...), nil, strings.NewReader(stdin), &out, &errs)
+	got := run(t.Context(), args, nil, strings.NewReader(stdin), &out, &errs)
 	return exitcode.Code(got), out.String(), errs.String()
 }
 

@@ -63,6 +63,6 @@ func listAudit(ctx context.Context, a *program.App, before int64, limit int) err
 		if err != nil {
 			return err
 		}
-		return render.Audit(a.To(), all, more)
+		return render.Audit(a.To(), all, more, a.Typed())
 	})
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"regexp"
@@ -15,9 +14,7 @@ import (
 // tokenOf runs the command and returns what it printed.
 func tokenOf(t *testing.T, args ...string) (code exitcode.Code, stdout, stderr string) {
 	t.Helper()
-	var out, errs bytes.Buffer
-	got := run(t.Context(), append([]string{"token"}, args...), nil, strings.NewReader(""), &out, &errs)
-	return exitcode.Code(got), out.String(), errs.String()
+	return printed(t, "", append([]string{"token"}, args...))
 }
 
 // TestATokenFitsTheConfiguration pastes what the command prints into a configuration.

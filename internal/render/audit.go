@@ -3,7 +3,6 @@ package render
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"owlatsync/internal/words"
@@ -24,33 +23,21 @@ type auditJSON struct {
 }
 
 // Audit shows who asked for what, in the given order. More says that there may be earlier lines.
-func Audit(to To, all []ledger.AuditLine, more bool) error {
-	if to.JSON {
-		for _, l := range all {
-			if err := to.json(auditJSON{"audit", l.Number, l.At, l.Who, l.Way, l.What, l.Sync, l.Run, l.Count}); err != nil {
-				return err
-			}
-		}
-		return nil
+func Audit(to To, all []ledger.AuditLine, more bool, typed Typed) error {
+	err := listing[ledger.AuditLine]{
+		none: "Nobody has asked for anything that fits.",
+		head: "NUMBER\tWHEN\tWHO\tBY\tWHAT\tABOUT",
+		json: func(l ledger.AuditLine) any {
+			return auditJSON{"audit", l.Number, l.At, l.Who, l.Way, l.What, l.Sync, l.Run, l.Count}
+		},
+		row: func(c *cells, l ledger.AuditLine) string {
+			return fmt.Sprintf("%d\t%s\t%s\t%s\t%s\t%s", l.Number, words.Clock(l.At), c.fit(l.Who), l.Way, c.fit(string(l.What)), c.fit(about(l)))
+		},
+	}.show(to, all)
+	if err == nil && more && !to.JSON {
+		to.printf("\nEarlier ones: \"%s\"\n", typed.Command(fmt.Sprintf("audit --before %d", all[len(all)-1].Number), ""))
 	}
-	if len(all) == 0 {
-		to.printf("Nobody has asked for anything that fits.\n")
-		return nil
-	}
-	var c cells
-	w := tabwriter.NewWriter(to.W, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "NUMBER\tWHEN\tWHO\tBY\tWHAT\tABOUT")
-	for _, l := range all {
-		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", l.Number, words.Clock(l.At), c.fit(l.Who), l.Way, c.fit(string(l.What)), c.fit(about(l)))
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	c.end(to)
-	if more {
-		to.printf("\nEarlier ones: \"owlat-sync audit --before %d\"\n", all[len(all)-1].Number)
-	}
-	return nil
+	return err
 }
 
 // about says what an action concerns.

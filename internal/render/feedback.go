@@ -27,27 +27,16 @@ type feedbackJSON struct {
 
 // Feedback shows what Owlat told, in the given order.
 func Feedback(to To, all []ledger.Feedback) error {
-	if to.JSON {
-		for _, f := range all {
-			if err := to.json(feedbackJSON{"feedback", f.ID, f.Event, f.At, f.Received, f.Email, f.ContactID, f.Topics, f.Kind, f.Detail}); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if len(all) == 0 {
-		to.printf("No webhook has come that fits.\n")
-		return nil
-	}
-	var c cells
-	w := tabwriter.NewWriter(to.W, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "NUMBER\tCAME\tEVENT\tADDRESS\tWHAT")
-	for _, f := range all {
-		_, _ = fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", f.ID, words.Clock(f.Received), c.fit(f.Event), c.fit(words.OrElse(f.Email, f.ContactID)), told(f))
-	}
-	err := w.Flush()
-	c.end(to)
-	return err
+	return listing[ledger.Feedback]{
+		none: "No webhook has come that fits.",
+		head: "NUMBER\tCAME\tEVENT\tADDRESS\tWHAT",
+		json: func(f ledger.Feedback) any {
+			return feedbackJSON{"feedback", f.ID, f.Event, f.At, f.Received, f.Email, f.ContactID, f.Topics, f.Kind, f.Detail}
+		},
+		row: func(c *cells, f ledger.Feedback) string {
+			return fmt.Sprintf("%d\t%s\t%s\t%s\t%s", f.ID, words.Clock(f.Received), c.fit(f.Event), c.fit(words.OrElse(f.Email, f.ContactID)), told(f))
+		},
+	}.show(to, all)
 }
 
 // told says what a feedback is about, besides its person.
@@ -79,30 +68,18 @@ type suppressionJSON struct {
 
 // Suppressions shows the addresses that get nothing.
 func Suppressions(to To, all []ledger.Suppression) error {
-	if to.JSON {
-		for _, s := range all {
-			if err := to.json(suppressionJSON{"suppression", s.Email, s.Reason, s.At}); err != nil {
-				return err
-			}
-		}
-		return nil
+	err := listing[ledger.Suppression]{
+		none: "No address is suppressed.",
+		head: "SINCE\tADDRESS\tWHY",
+		json: func(s ledger.Suppression) any { return suppressionJSON{"suppression", s.Email, s.Reason, s.At} },
+		row: func(c *cells, s ledger.Suppression) string {
+			return fmt.Sprintf("%s\t%s\t%s", words.Clock(s.At), c.fit(s.Email), s.Reason)
+		},
+	}.show(to, all)
+	if err == nil && len(all) > 0 && !to.JSON {
+		to.printf("\nNo run puts these addresses on a topic or sends an event for them. \"owlat-sync feedback lift EMAIL\" ends that for one.\n")
 	}
-	if len(all) == 0 {
-		to.printf("No address is suppressed.\n")
-		return nil
-	}
-	var c cells
-	w := tabwriter.NewWriter(to.W, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "SINCE\tADDRESS\tWHY")
-	for _, s := range all {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\n", words.Clock(s.At), c.fit(s.Email), s.Reason)
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	c.end(to)
-	to.printf("\nNo run puts these addresses on a topic or sends an event for them. \"owlat-sync feedback lift EMAIL\" ends that for one.\n")
-	return nil
+	return err
 }
 
 // deliveryJSON is what "feedback dead --json" prints for each line.
