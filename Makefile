@@ -11,7 +11,7 @@ export GORACE  ?= atexit_sleep_ms=0
 
 # Code translated from C takes many times as long under the race detector, which finds nothing in it.
 TRANSLATED     := modernc.org/sqlite/lib modernc.org/libc modernc.org/memory
-RACE           := -race -vet=off $(foreach package,$(TRANSLATED),'-gcflags=$(package)=-race=false -d=checkptr=0')
+RACE           := -race -trimpath -vet=off $(foreach package,$(TRANSLATED),'-gcflags=$(package)=-race=false -d=checkptr=0')
 
 .DEFAULT_GOAL := help
 .PHONY: help build manual release snapshot release-check release-tools test soak soak-cluster soak-scale cluster bench plots pictures lint fmt vet staticcheck vulncheck layers

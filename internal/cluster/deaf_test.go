@@ -1,8 +1,12 @@
 package cluster
 
 import (
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"owlatsync/internal/turns"
 )
 
 // TestAHomeThatHearsNothingMoves has Owlat answer at one node no more, then at none, and then at one again.
@@ -43,6 +47,16 @@ func (w *world) looksInVain(times int) {
 	w.until(30*time.Second, "homes are asked what they hear", func() bool { return count() >= before+times })
 }
 
+// looks waits until each of the nodes has looked at the others so many times more.
+func (w *world) looks(times int, nodes ...*member) {
+	for _, n := range nodes {
+		for range times {
+			before := n.crew.seen()
+			w.until(10*time.Second, "a node looks", func() bool { return n.crew.seen().After(before) })
+		}
+	}
+}
+
 func (w *world) setDeaf(heard bool, nodes ...string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -52,8 +66,196 @@ func (w *world) setDeaf(heard bool, nodes ...string) {
 	}
 }
 
-func (w *world) opened() int {
+func (w *world) opened() int { return len(w.since(0)) }
+
+// since returns the homes that were opened after so many.
+func (w *world) since(opened int) []*fakeHome {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.homes)
+	return slices.Clone(w.homes[opened:])
+}
+
+// TestADeafNodeGetsNothingBack: a node that is cut off has no homes, and so looks as if it had the most room.
+func TestADeafNodeGetsNothingBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	all := many(6, true)
+	soon := func(o *Options) { o.Silent = time.Second }
+	w.setDeaf(true, "a")
+	a, b, c := w.node("a", soon, all...), w.node("b", soon, all...), w.node("c", soon, all...)
+	elsewhere := func() bool { return len(a.Homes()) == 0 && len(b.Homes())+len(c.Homes()) == len(all) }
+	w.until(30*time.Second, "all are at home where Owlat answers", elsewhere)
+	w.until(10*time.Second, "the nodes that hear share", func() bool { return elsewhere() && len(b.Homes()) == 3 })
+	opened := w.opened()
+	w.looks(6, a, b, c)
+	if now := w.opened(); now > opened {
+		t.Errorf("homes were opened %d times more although nothing is to be gained", now-opened)
+	}
+
+	c.kill()
+	w.until(20*time.Second, "those of a node that dies are at the other", func() bool { return len(b.Homes()) == len(all) })
+	for _, h := range w.since(opened) {
+		if h.m.ID() == "a" {
+			t.Errorf("%s was opened at the node that does not hear", h.name)
+		}
+	}
+
+	w.setDeaf(true)
+	a.flights.forget()
+	w.until(20*time.Second, "the node that hears again takes its share", func() bool { return len(a.Homes()) == 3 && len(b.Homes()) == 3 })
+}
+
+// TestADeploymentThatIsDeafEverywhereStaysSomewhere, and those that are not are shared as ever.
+func TestADeploymentThatIsDeafEverywhereStaysSomewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	all := many(9, true)
+	broken := all[4].Name
+	w.deafTo = broken
+	soon := func(o *Options) { o.Silent = 500 * time.Millisecond }
+	nodes := []*member{w.node("a", soon, all...), w.node("b", soon, all...), w.node("c", soon, all...)}
+	w.until(30*time.Second, "all nodes have tried it, and all are shared", func() bool {
+		for _, n := range nodes {
+			if !n.flights.avoids(broken) || len(n.Homes()) != 3 {
+				return false
+			}
+		}
+		return true
+	})
+	opened := w.opened()
+	w.looksInVain(6)
+	if now := w.opened(); now > opened+1 {
+		t.Errorf("homes were opened %d times more although it is deaf everywhere", now-opened)
+	}
+}
+
+// TestPlacesAreMadeWhereItIsHeard, if the only node with a free place is one that does not hear.
+func TestPlacesAreMadeWhereItIsHeard(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	all := many(4, false)
+	w.setDeaf(true, "a")
+	few := func(o *Options) { o.Silent, o.Slots, o.Linger = time.Second, 2, time.Hour }
+	a := w.node("a", few, all...)
+	b := w.node("b", few, all...)
+	if err := (lookout{a.Node}).look(t.Context()); err != nil { // now it knows the other
+		t.Fatal(err)
+	}
+	for _, d := range all {
+		a.mayFlee(d.Name, "Owlat", false)
+	}
+	for _, d := range all {
+		if err := b.Errands().Ask(t.Context(), d.Name, turns.Request{Sync: "users", Why: turns.Scheduled}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.until(30*time.Second, "each has its run", func() bool { return len(w.made()) == len(all) })
+	for _, r := range w.made() {
+		if r.node != "b" {
+			t.Errorf("a run of %s was made at the node that does not hear", r.deployment)
+		}
+	}
+}
+
+// TestAStrangerIsNotGivenAHomeForEver: of two nodes one does not know the deployment, and the other cannot hear.
+func TestAStrangerIsNotGivenAHomeForEver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.node("a", nil, many(1, false)...)
+	w.node("b", nil)
+	if err := (lookout{a.Node}).look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.mayFlee(many(1, false)[0].Name, "Owlat", false)
+	if err := a.Errands().Ask(t.Context(), many(1, false)[0].Name, turns.Request{Sync: "users", Why: turns.Scheduled}); err != nil {
+		t.Fatal(err)
+	}
+	w.until(2*time.Minute, "its run is made by the only node that knows it", func() bool { return len(w.made()) == 1 })
+}
+
+func TestFlights(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f flights
+		may := func(workedHere, elsewhere, want bool) {
+			t.Helper()
+			if got := f.may("acme", "Owlat", workedHere, elsewhere); got != want {
+				t.Fatalf("may flee: %v", got)
+			}
+		}
+		avoids := func(want bool) {
+			t.Helper()
+			if f.avoids("acme") != want || slices.Contains(f.avoided(), "acme") != want {
+				t.Fatalf("avoids: %v, tells %q", f.avoids("acme"), f.avoided())
+			}
+		}
+		avoids(false)
+		may(false, false, true) // the first time always
+		avoids(true)
+		may(false, false, false)
+		may(true, false, true)
+		for wait := fleeSoon; wait < fleeAgain; wait *= 2 {
+			time.Sleep(wait - 1)
+			may(false, true, false)
+			time.Sleep(1)
+			may(false, false, false)
+			may(false, true, true)
+		}
+		time.Sleep(fleeAgain - 1)
+		avoids(true)
+		may(false, false, false)
+		time.Sleep(1)
+		avoids(false)
+		may(false, false, true)
+		f.worked("acme", "users")
+		avoids(true)
+		if !f.may("acme", syncOf("users"), false, false) || !f.may("beta", sourceOf("users"), false, false) {
+			t.Fatal("may not flee because of something else")
+		}
+		f.worked("beta", "users")
+		if f.avoids("beta") || f.may("beta", sourceOf("users"), false, true) {
+			t.Error("what worked here is avoided, or given away at once")
+		}
+		time.Sleep(fleeSoon)
+		if !f.may("beta", sourceOf("users"), false, false) {
+			t.Error("what worked here is not given away later")
+		}
+		if time.Sleep(fleeAgain); len(f.avoided()) != 0 || len(f.last) != 0 {
+			t.Errorf("what is long ago is kept: %v", f.last)
+		}
+	})
+}
+
+func TestDoubts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f flights
+		doubts := func(when string, want bool) {
+			t.Helper()
+			if f.doubts() != want {
+				t.Errorf("%s: doubts %v", when, !want)
+			}
+		}
+		f.began()
+		doubts("at first", false)
+		f.may("acme", "Owlat", false, false)
+		doubts("after a flight", true)
+		time.Sleep(doubtful)
+		doubts("after a while, one is to be tried", false)
+		f.began()
+		doubts("while that is tried", true)
+		f.worked("beta", "users")
+		doubts("when it has worked", false)
+		f.may("beta", "Owlat", false, false)
+		f.began()
+		time.Sleep(fleeAgain - 1)
+		doubts("as long as it counts", true)
+		time.Sleep(1)
+		doubts("afterwards", false)
+	})
+}
+
+// forget lets time pass.
+func (f *flights) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last, f.latest = nil, time.Time{}
 }

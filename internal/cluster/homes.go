@@ -52,6 +52,7 @@ const (
 	asideMost  = 3                      // and how often
 	strangers  = 2 * time.Second        // how long a home waits whose deployment nobody seems to know
 	strangeFor = 150                    // and how often
+	avoidedFor = 20                     // how often a node leaves a home to others that is better off there
 	cutShort   = time.Second            // how long its runs may take to end then
 	awhile     = time.Second            // how long a home lingers while others wait
 	atLeast    = 10 * time.Minute       // how long a busy home may stay while others wait
@@ -86,6 +87,8 @@ func (w *homeWorker) Work(ctx context.Context, job *river.Job[homeArgs]) error {
 		return n.pass(ctx, job.ID, before)
 	case !known:
 		return n.disown(ctx, job.Args.Deployment)
+	case before < avoidedFor && (n.flights.doubts() || n.flights.avoids(d.Name)) && n.leaves(ctx, d.Name):
+		return n.hand(ctx, job.ID, n.place(d.Name, n.o.ID), aside)
 	case n.crew.mine.Load() >= int64(n.o.Slots):
 		return river.JobSnooze(full)
 	case job.Queue == homesQueue && before < asideMost && n.crew.hasItsShare():
@@ -107,13 +110,26 @@ func (w *homeWorker) Work(ctx context.Context, job *river.Job[homeArgs]) error {
 // pass gives a job for a home to another node, whose configuration may know the deployment.
 func (n keeper) pass(ctx context.Context, job int64, before int) error {
 	queue, nodes := n.crew.another(n.o.ID)
+	if before < 2*nodes {
+		return n.hand(ctx, job, queue, 0)
+	}
+	return n.hand(ctx, job, queue, strangers)
+}
+
+// leaves reports whether a deployment is better off at another node than here, as they tell at this very moment.
+func (n keeper) leaves(ctx context.Context, deployment string) bool {
+	if err := (lookout{n.Node}).meet(ctx); err != nil {
+		n.log.Debug("other nodes are not seen; what was known of them counts", "error", err)
+	}
+	return n.elsewhere(deployment)
+}
+
+// hand puts a job for a home into a queue, to be worked after a while.
+func (n keeper) hand(ctx context.Context, job int64, queue string, after time.Duration) error {
 	if _, err := n.o.Pool.Exec(ctx, "UPDATE "+n.tables.jobs+" SET queue = $2 WHERE id = $1", job, queue); err != nil {
 		return fmt.Errorf("leave a home to another node: %w", err)
 	}
-	if before < 2*nodes {
-		return river.JobSnooze(0)
-	}
-	return river.JobSnooze(strangers)
+	return river.JobSnooze(after)
 }
 
 // disown cancels what is asked of a deployment that is in nobody's configuration.
@@ -165,6 +181,7 @@ func (n keeper) keep(ctx context.Context, d Deployment, lease Lease, job int64) 
 	if err := n.open(lease.Context(), h); err != nil {
 		return fmt.Errorf("open deployment %q: %w", h.name, err)
 	}
+	n.flights.began()
 	n.log.Info("a deployment is at home here", "deployment", h.name, "epoch", lease.Epoch())
 	n.mu.Lock()
 	n.homes[h.name] = h
@@ -287,10 +304,11 @@ func (n keeper) quit(ctx context.Context, h *held) {
 func (n keeper) afterwards(ctx context.Context, h *held) {
 	c, done := context.WithTimeout(context.WithoutCancel(ctx), closing)
 	defer done()
-	job, again := n.homeAt(h.name, h.lease.Epoch()), n.isAlways(h.name)
-	if h.fled.Load() {
-		queue, _ := n.crew.another(n.o.ID)
-		job.InsertOpts.Queue, again = queue, true
+	again := n.isAlways(h.name) || h.fled.Load()
+	if h.fled.Load() { // others must know before they look where there is room
+		if err := (lookout{n.Node}).meet(c); err != nil {
+			n.log.Debug("other nodes are not told yet that a deployment is better off there", "deployment", h.name, "error", err)
+		}
 	}
 	if !again {
 		sql := "SELECT EXISTS (SELECT FROM " + n.tables.jobs + " WHERE state = 'available' AND queue = $1)"
@@ -299,6 +317,10 @@ func (n keeper) afterwards(ctx context.Context, h *held) {
 		}
 	}
 	if again {
+		job := n.homeAt(h.name, h.lease.Epoch())
+		if h.fled.Load() {
+			job.InsertOpts.Queue = n.place(h.name, n.o.ID)
+		}
 		if _, err := n.client.InsertMany(c, []river.InsertManyParams{job}); err != nil {
 			n.log.Debug("another home is not asked for yet", "deployment", h.name, "error", err)
 		}

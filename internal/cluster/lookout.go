@@ -5,87 +5,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 )
-
-// crew is what a node knows of the others.
-type crew struct {
-	mine    atomic.Int64 // homes here, also those that begin
-	share   atomic.Int64 // how many homes each node should have; 0: this node is alone
-	crowded atomic.Bool  // a home waits for a place
-
-	mu     sync.Mutex
-	peers  []node    // that live, and this one
-	looked time.Time // when this was last known
-}
-
-// seen is when the node last saw the others.
-func (c *crew) seen() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.looked
-}
-
-// give returns the queue of the node that has the most room for another home, and notes that it has one more. Several nodes that give
-// at the same time may give to the same; those that have more than their share let go.
-func (c *crew) give() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	best := -1
-	for i, p := range c.peers {
-		if p.Slots > 0 && (best < 0 || p.Homes*c.peers[best].Slots < c.peers[best].Homes*p.Slots) {
-			best = i
-		}
-	}
-	if best < 0 || c.peers[best].Homes >= c.peers[best].Slots {
-		return homesQueue
-	}
-	c.peers[best].Homes++
-	return homesQueueOf(c.peers[best].ID)
-}
-
-// another returns the queue of some other node, and how many there are.
-func (c *crew) another(than string) (queue string, nodes int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	others := slices.DeleteFunc(slices.Clone(c.peers), func(p node) bool { return p.ID == than })
-	if len(others) == 0 {
-		return homesQueue, 0
-	}
-	return homesQueueOf(others[rand.N(len(others))].ID), len(others)
-}
-
-// others is how many other nodes there are.
-func (c *crew) others() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return max(len(c.peers)-1, 0)
-}
-
-// untried reports whether there is a node that is not among those that have worked a job.
-func (c *crew) untried(by []string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.ContainsFunc(c.peers, func(p node) bool { return !slices.Contains(by, p.ID) })
-}
-
-// homeAt is a job for a home at the node that has the most room.
-func (n *Node) homeAt(deployment string, epoch int64) river.InsertManyParams {
-	return river.InsertManyParams{Args: homeArgs{deployment, epoch}, InsertOpts: &river.InsertOpts{Queue: n.crew.give()}}
-}
-
-func (c *crew) more(n int64) { c.mine.Add(n) }
-
-// hasItsShare reports whether others should take the next home.
-func (c *crew) hasItsShare() bool {
-	share := c.share.Load()
-	return share > 0 && c.mine.Load() >= share+share/8
-}
 
 // lookout looks for what is missing.
 type lookout struct{ *Node }
@@ -112,13 +36,6 @@ func (n lookout) run(ctx context.Context) {
 			}
 		}
 	}
-}
-
-// node is a row about a node.
-type node struct {
-	ID           string
-	Homes, Slots int64
-	Print        string // of its configuration; see alike
 }
 
 // needy is a deployment that has no home and needs one.
@@ -174,21 +91,48 @@ func (t tables) lostQuery() string {
 		OR NOT EXISTS (SELECT FROM ` + t.nodes + ` n WHERE n.id = j.attempted_by[array_upper(j.attempted_by, 1)] AND n.seen >= now() - 5 * $1::interval))`
 }
 
-// look says that this node lives, sees who else does, and asks for homes that are missing.
-func (n lookout) look(ctx context.Context) error {
-	var b pgx.Batch
+// greet adds to a batch that this node lives, and the question who else does. What it returns is to be called once when the batch has been
+// answered, keeps the answer and returns it.
+func (n lookout) greet(b *pgx.Batch) (met func() []node) {
 	told := n.clock.Asks()
 	var now time.Time
-	b.Queue("INSERT INTO "+n.tables.nodes+` (id, host, pid, version, since, seen, detail) VALUES ($1, $2, $3, $4, now(), now(), jsonb_build_object('homes', $5::bigint, 'slots', $6::bigint, 'print', $7::text))
+	b.Queue("INSERT INTO "+n.tables.nodes+` (id, host, pid, version, since, seen, detail) VALUES ($1, $2, $3, $4, now(), now(),
+			jsonb_build_object('homes', $5::bigint, 'slots', $6::bigint, 'print', $7::text, 'doubts', $8::bool, 'avoids', to_jsonb($9::text[])))
 		ON CONFLICT (id) DO UPDATE SET seen = now(), detail = excluded.detail RETURNING clock_timestamp()`,
-		n.o.ID, []byte(n.host), os.Getpid(), n.o.Version, n.crew.mine.Load(), n.o.Slots, n.alike.print()).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
+		n.o.ID, []byte(n.host), os.Getpid(), n.o.Version, n.crew.mine.Load(), n.o.Slots, n.alike.print(), n.flights.doubts(), n.flights.avoided()).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
 	var nodes []node
-	b.Queue("SELECT id, coalesce((detail->>'homes')::bigint, 0), coalesce((detail->>'slots')::bigint, 0), coalesce(detail->>'print', '') FROM "+n.tables.nodes+" WHERE seen > now() - $1::interval", n.missing()).Query(func(rows pgx.Rows) (err error) {
+	b.Queue(`SELECT id, coalesce((detail->>'homes')::bigint, 0), coalesce((detail->>'slots')::bigint, 0), coalesce(detail->>'print', ''), coalesce((detail->>'doubts')::bool, false),
+		ARRAY(SELECT jsonb_array_elements_text(coalesce(detail->'avoids', '[]'))) FROM `+n.tables.nodes+" WHERE seen > now() - $1::interval", n.missing()).Query(func(rows pgx.Rows) (err error) {
 		nodes, err = pgx.CollectRows(rows, pgx.RowToStructByPos[node])
 		return err
 	})
-	var waiting int64
-	b.Queue("SELECT count(*) FROM " + n.tables.jobs + " WHERE state = 'available' AND kind = 'home'").QueryRow(func(row pgx.Row) error { return row.Scan(&waiting) })
+	return func() []node {
+		told(now)
+		n.compare(nodes)
+		n.crew.mu.Lock()
+		defer n.crew.mu.Unlock()
+		n.crew.peers, n.crew.looked = nodes, time.Now()
+		return slices.Clone(nodes)
+	}
+}
+
+// meet says that this node lives, and sees who else does.
+func (n lookout) meet(ctx context.Context) error {
+	var b pgx.Batch
+	met := n.greet(&b)
+	if err := n.o.Pool.SendBatch(ctx, &b).Close(); err != nil {
+		return err
+	}
+	met()
+	return nil
+}
+
+// look says that this node lives, sees who else does, and asks for homes that are missing.
+func (n lookout) look(ctx context.Context) error {
+	var b pgx.Batch
+	met := n.greet(&b)
+	var waiting waiting
+	b.Queue("SELECT count(*), (array_agg(args->>'deployment' ORDER BY scheduled_at))[1:100] FROM " + n.tables.jobs + " WHERE state = 'available' AND kind = 'home'").QueryRow(func(row pgx.Row) error { return row.Scan(&waiting.count, &waiting.first) })
 	b.Queue(n.tables.stuckQuery(), n.o.Look)
 	b.Queue(n.tables.lostQuery(), n.o.Look, passWithin)
 	var missing []needy
@@ -199,9 +143,8 @@ func (n lookout) look(ctx context.Context) error {
 	if err := n.o.Pool.SendBatch(ctx, &b).Close(); err != nil {
 		return err
 	}
-	told(now)
-	n.compare(nodes)
-	n.weigh(nodes, waiting+int64(len(missing))) // keeps nodes, and counts in them
+	waiting.count += int64(len(missing))
+	n.weigh(met(), waiting)
 	if n.client == nil || n.ending() || len(missing) == 0 {
 		return nil
 	}
@@ -211,76 +154,4 @@ func (n lookout) look(ctx context.Context) error {
 	}
 	_, err := n.client.InsertMany(ctx, jobs)
 	return err
-}
-
-// weigh works out the share of each node, and lets homes go that others have room for.
-func (n lookout) weigh(nodes []node, waiting int64) {
-	homes, slots, room := waiting, int64(0), false
-	for _, o := range nodes {
-		homes, slots = homes+o.Homes, slots+o.Slots
-	}
-	count := int64(max(len(nodes), 1))
-	share := max((homes+count-1)/count, 1)
-	for _, o := range nodes {
-		if o.ID != n.o.ID && o.Homes < min(share, o.Slots) {
-			room = true
-		}
-	}
-	n.crew.mu.Lock()
-	n.crew.peers, n.crew.looked = nodes, time.Now()
-	n.crew.mu.Unlock()
-	mine := n.crew.mine.Load()
-	crowded := waiting > 0 && homes-waiting >= slots
-	n.crew.crowded.Store(crowded)
-	if n.crew.share.Store(share); count == 1 {
-		n.crew.share.Store(0)
-	}
-	switch {
-	case count > 1 && room && mine > share:
-		n.shed(int(min(mine-share, max(mine/10, 1))))
-	case crowded && mine >= int64(n.o.Slots):
-		n.rotate(int(max(waiting/count, 1)))
-	}
-}
-
-// shed lets go of homes for which others have room: of those that have nothing to do, or else, if there are clearly too many here, of those
-// that have had their place for a while.
-func (n lookout) shed(most int) {
-	all, left := n.eldest(), 0
-	for _, h := range all {
-		if left < most && !h.Idle().IsZero() {
-			h.letGo(hasRoom)
-			left++
-		}
-	}
-	if left > 0 || !n.crew.hasItsShare() {
-		return
-	}
-	for _, h := range all[:min(len(all), max(most/2, 1))] {
-		if time.Since(h.since) >= n.o.Linger/2 {
-			h.letGo(hasRoom)
-		}
-	}
-}
-
-// rotate lets go of homes that have had their place for long, busy or not, because others wait for one.
-func (n lookout) rotate(most int) {
-	for _, h := range n.eldest() {
-		if most == 0 || time.Since(h.since) < atLeast {
-			return
-		}
-		h.letGo(othersToo)
-		most--
-	}
-}
-
-// eldest returns the homes here, the one that came first first.
-func (n lookout) eldest() (all []*held) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, h := range n.homes {
-		all = append(all, h)
-	}
-	slices.SortFunc(all, func(a, b *held) int { return a.since.Compare(b.since) })
-	return all
 }

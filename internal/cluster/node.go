@@ -62,6 +62,7 @@ type Node struct {
 	clock   Clock
 	tables  tables
 	crew    crew
+	flights flights
 	alike   alike
 	voice   *voice
 	opening chan struct{} // has a place for each home that is being opened
@@ -78,7 +79,6 @@ type Node struct {
 	deployments map[string]Deployment
 	homes       map[string]*held
 	periodic    map[string][]handle
-	fled        map[[2]string]flight // the latest, by deployment and reason
 }
 
 // New returns a node that does nothing yet. The tables must be there; see Migrate.
@@ -107,7 +107,7 @@ func New(ctx context.Context, o Options) (*Node, error) {
 	}
 	n := &Node{
 		o: o, host: host, log: o.Logger, clock: o.Clock, tables: tablesIn(o.Schema), driver: riverpgxv5.New(o.Pool), stop: make(chan struct{}),
-		opening: make(chan struct{}, 8), deployments: make(map[string]Deployment), homes: make(map[string]*held), periodic: make(map[string][]handle), fled: make(map[[2]string]flight),
+		opening: make(chan struct{}, 8), deployments: make(map[string]Deployment), homes: make(map[string]*held), periodic: make(map[string][]handle),
 	}
 	n.aborted, n.abort = context.WithCancel(context.WithoutCancel(ctx))
 	if !o.PollOnly {

@@ -68,7 +68,7 @@ func (w *runWorker) Work(ctx context.Context, job *river.Job[runArgs]) error {
 		h.flee()
 	}
 	if out.Err == nil {
-		w.node.worked(job.Args.Deployment, syncOf(job.Args.Sync))
+		w.node.flights.worked(job.Args.Deployment, job.Args.Sync)
 	}
 	if out.Run != 0 {
 		if err := river.RecordOutput(ctx, runOutput{out.Run, out.Status}); err != nil {
@@ -84,44 +84,9 @@ func brokeOff(s ledger.Status) bool {
 	return s == ledger.StatusRunning || s == ledger.StatusWaiting || s == ledger.StatusDied || s == ledger.StatusInterrupted
 }
 
-// fleeAgain is how long a node keeps a home that it has given away because of the same, and fleeSoon how long if that has worked here since.
-const (
-	fleeAgain = 10 * time.Minute
-	fleeSoon  = 20 * time.Second
-)
-
-// flight is when a home was given away because of something.
-type flight struct {
-	at     time.Time
-	worked bool // it has worked here since
-}
-
-// syncOf names a sync as what a home is given away for.
-func syncOf(sync string) string { return "sync " + sync }
-
-// mayFlee reports whether the home of a deployment is to go to another node, because what failed may work there: the way to a source or
-// to Owlat may be another. It notes that. What has worked in this very home may always be tried elsewhere.
+// mayFlee reports whether the home of a deployment is to go to another node, because what failed may work there, and notes that it is.
 func (n *Node) mayFlee(deployment, why string, workedHere bool) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	key, now := [2]string{deployment, why}, time.Now()
-	if last, known := n.fled[key]; known && !workedHere {
-		if since := now.Sub(last.at); since < fleeSoon || since < fleeAgain && !last.worked {
-			return false
-		}
-	}
-	n.fled[key] = flight{at: now}
-	return true
-}
-
-// worked notes that what a home may have been given away for works here.
-func (n *Node) worked(deployment, why string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	key := [2]string{deployment, why}
-	if last, known := n.fled[key]; known && !last.worked {
-		n.fled[key] = flight{last.at, true}
-	}
+	return n.flights.may(deployment, why, workedHere, n.elsewhere(deployment))
 }
 
 // flee lets the home go to another node.

@@ -46,6 +46,8 @@ type world struct {
 	failAt string
 	// deaf has the nodes at which Owlat does not answer, and heard says that it did before.
 	deaf map[string]bool
+	// deafTo is a deployment whose Owlat does not answer at any node.
+	deafTo string
 	// unheard is how often homes were asked that had heard nothing for too long.
 	unheard int
 	heard   bool
@@ -269,7 +271,7 @@ func (h *fakeHome) Stop(context.Context) {
 func (h *fakeHome) Unheard() (string, time.Duration, bool) {
 	h.m.w.mu.Lock()
 	defer h.m.w.mu.Unlock()
-	if !h.m.w.deaf[h.m.ID()] {
+	if !h.m.w.deaf[h.m.ID()] && h.m.w.deafTo != h.name {
 		return "", 0, false
 	}
 	lasts := time.Since(h.open)
