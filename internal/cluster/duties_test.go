@@ -147,6 +147,32 @@ func TestWriteBacksAreMadeByAnyNode(t *testing.T) {
 	}
 }
 
+// TestWhatIsDueTakesOneConnection, although another node froze while it asked for the same, so that all who ask wait for it.
+func TestWhatIsDueTakesOneConnection(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := w.node("a", func(o *Options) { o.WriteBacks = new(passes) }, Deployment{Name: "acme", Targets: []string{"crm"}})
+	frozen, err := w.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.client.InsertTx(t.Context(), frozen, writeBackArgs{"acme", "crm"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	line := a.Line("acme", nil, nil)
+	for range 100 {
+		line.Due()
+	}
+	w.looks(4, a)
+	if busy := a.pool.Stat().AcquiredConns(); busy > 5 {
+		t.Errorf("%d connections are in use", busy)
+	}
+	if err := frozen.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.until(10*time.Second, "it is asked for", func() bool { return w.count("kind = 'write_back'") == 1 })
+}
+
 // TestWhatComesDuringAPassIsNotLeftBehind delivers while a pass is on its way that does not see what is new, whether or not the pass says
 // that there is something to be told later.
 func TestWhatComesDuringAPassIsNotLeftBehind(t *testing.T) {

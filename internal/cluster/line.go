@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"owlatsync/internal/events"
@@ -28,11 +29,15 @@ type Line struct {
 	deployment string
 	books      Books
 	hub        *events.Hub
+
+	mu     sync.Mutex
+	asking bool // for what is due
+	more   bool // has become due meanwhile
 }
 
 // Line returns the line of a deployment. What is queued and taken back is told on the hub.
 func (n *Node) Line(deployment string, books Books, hub *events.Hub) *Line {
-	return &Line{n, deployment, books, hub}
+	return &Line{node: n, deployment: deployment, books: books, hub: hub}
 }
 
 // here returns the home if it is on this node.
@@ -150,18 +155,35 @@ func (l *Line) ended(ctx context.Context, run int64, err error) error {
 	return e
 }
 
-// Due says that deliveries of write-backs may be due. It never blocks.
+// Due says that deliveries of write-backs may be due. It never blocks, and however often it is called, PostgreSQL is asked by one at a time.
 func (l *Line) Due() {
 	if l.node.ending() {
 		return // others look for what is due
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.asking {
+		l.more = true
+		return
+	}
+	l.asking = true
 	l.node.parts.Go(func() {
-		ctx, done := context.WithTimeout(l.node.aborted, closing)
-		defer done()
-		if err := l.node.Errands().Deliver(ctx, l.deployment); err != nil {
-			l.node.log.Warn("what is to be written back waits until somebody looks for it", "deployment", l.deployment, "error", err)
+		for again := true; again; again = l.becameDue() {
+			ctx, done := context.WithTimeout(l.node.aborted, closing)
+			if err := l.node.Errands().Deliver(ctx, l.deployment); err != nil {
+				l.node.log.Warn("what is to be written back waits until somebody looks for it", "deployment", l.deployment, "error", err)
+			}
+			done()
 		}
 	})
+}
+
+// becameDue reports whether more has become due while PostgreSQL was asked. If not, the next call of Due asks.
+func (l *Line) becameDue() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asking, l.more = l.more, false
+	return l.asking
 }
 
 // Waiting tells what waits of a sync, and what goes on.

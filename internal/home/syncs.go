@@ -249,6 +249,9 @@ func (s *syncs) may(ctx context.Context, sync string) bool {
 		return true
 	}
 	held, err := s.ledger.HeldRuns(ctx, sync)
+	if err != nil && ctx.Err() != nil {
+		return true // nobody runs it here any more
+	}
 	if err != nil {
 		s.log.Warn("it is not known whether a run is held", "sync", sync, "error", err)
 		return true

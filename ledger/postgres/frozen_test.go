@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -18,6 +19,36 @@ import (
 
 // frozenVariable tells a further process of the test where the ledger is.
 const frozenVariable = "OWLATSYNC_TEST_FROZEN"
+
+// TestATransactionOfOthersThatFreezes is about transactions that are not the ledger's, as those of River, which share its connections.
+func TestATransactionOfOthersThatFreezes(t *testing.T) {
+	t.Parallel()
+	db := openDatabase(t, migrated.Postgres(t))
+	openLedger(t, db, "")
+	frozen, err := db.Pool().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const lock = "LOCK TABLE owlat_sync.deployments IN EXCLUSIVE MODE"
+	if _, err := frozen.Exec(t.Context(), lock); err != nil {
+		t.Fatal(err)
+	}
+	ctx, done := context.WithTimeout(t.Context(), time.Minute)
+	defer done()
+	other, err := db.Pool().Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Exec(ctx, lock); err != nil {
+		t.Errorf("another is held up for a minute: %v", err)
+	}
+	if err := other.Rollback(ctx); err != nil {
+		t.Error(err)
+	}
+	if err := frozen.Rollback(t.Context()); err == nil {
+		t.Error("the frozen one was not ended")
+	}
+}
 
 // TestAFrozenProcess stops a process that writes, and lets it go on once another has the lock.
 func TestAFrozenProcess(t *testing.T) {

@@ -128,9 +128,12 @@ func parse(o Options) (*pgxpool.Config, string, error) {
 	config.ConnConfig.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		return pgproto3.NewFrontend(bufio.NewReaderSize(r, readBuffer), w)
 	}
-	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		teach(conn)
-		return nil
+		// Whoever freezes in a transaction that is not the ledger's own, as River's are, blocks others no longer either. A pooler may give
+		// the session to another of our connections, which is as good.
+		_, err := conn.Exec(ctx, "SET idle_in_transaction_session_timeout = '5s'")
+		return err
 	}
 	return config, schema, nil
 }
