@@ -9,9 +9,12 @@ TOOLS          := $(CURDIR)/bin/tools
 # A program with the race detector sleeps for a second before it ends, and hundreds of them are started.
 export GORACE  ?= atexit_sleep_ms=0
 
+# Without its path in it, what is built in one copy of the repository serves all others.
+export GOFLAGS := $(strip $(filter-out -trimpath,$(GOFLAGS)) -trimpath)
+
 # Code translated from C takes many times as long under the race detector, which finds nothing in it.
 TRANSLATED     := modernc.org/sqlite/lib modernc.org/libc modernc.org/memory
-RACE           := -race -trimpath -vet=off $(foreach package,$(TRANSLATED),'-gcflags=$(package)=-race=false -d=checkptr=0')
+RACE           := -race -vet=off $(foreach package,$(TRANSLATED),'-gcflags=$(package)=-race=false -d=checkptr=0')
 
 .DEFAULT_GOAL := help
 .PHONY: help build manual release snapshot release-check release-tools test soak soak-cluster soak-scale cluster bench plots pictures lint fmt vet staticcheck vulncheck layers
@@ -20,7 +23,7 @@ help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build bin/owlat-sync, one static binary.
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w" -o bin/ ./cmd/owlat-sync
+	CGO_ENABLED=0 $(GO) build -ldflags "-s -w" -o bin/ ./cmd/owlat-sync
 
 manual: ## Write the manual pages and the completions of shells to bin/manual.
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(GO) test -count=1 -run '^TestManual$$' ./cmd/owlat-sync -manual $(CURDIR)/bin/manual
@@ -56,7 +59,7 @@ cluster: ## Start three nodes on this machine, beside servers of PostgreSQL of t
 
 # Built as the program itself is, so that nothing is compiled twice.
 bench: ## Measure what docs/benchmarks shows anew, beside private database servers; PARTS="diff start" measures only those.
-	CGO_ENABLED=0 GOFLAGS="$(GOFLAGS) -trimpath" $(GO) run ./internal/testservers -- $(GO) run ./internal/bench $(PARTS)
+	CGO_ENABLED=0 $(GO) run ./internal/testservers -- $(GO) run ./internal/bench $(PARTS)
 
 plots: ## Draw the pictures of docs/benchmarks, and write its page and the README's figures, from the results kept there; nothing is measured.
 	$(GO) run ./internal/bench page

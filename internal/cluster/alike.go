@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"owlatsync/internal/cluster/crew"
 )
 
 // alikeWithin is how long nodes may have other deployments than each other: their configuration is changed one after the other.
@@ -48,7 +50,7 @@ func (a *alike) print() string {
 }
 
 // compare returns the nodes with another configuration once that has lasted, and whether all have the same again after that was said.
-func (a *alike) compare(nodes []node, now time.Time) (others []string, again bool) {
+func (a *alike) compare(nodes []crew.Node, now time.Time) (others []string, again bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, o := range nodes {
@@ -71,7 +73,7 @@ func (a *alike) compare(nodes []node, now time.Time) (others []string, again boo
 }
 
 // compare says if nodes have other configurations than this one for long.
-func (n lookout) compare(nodes []node) {
+func (n lookout) compare(nodes []crew.Node) {
 	others, again := n.alike.compare(nodes, time.Now())
 	if len(others) > 0 {
 		n.log.Warn("other nodes have other deployments, syncs or schedules in their configuration: what only some know runs late, or not at all, by its schedule",

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"owlatsync/internal/cluster/crew"
 )
 
 func TestNodesWithOtherConfigurationsAreNoticed(t *testing.T) {
@@ -24,22 +26,22 @@ func TestNodesWithOtherConfigurationsAreNoticed(t *testing.T) {
 			t.Errorf("other %s do not count", name)
 		}
 	}
-	mine, same, other := node{ID: "a", Print: a.print()}, node{ID: "b", Print: a.print()}, node{ID: "c", Print: "other"}
+	mine, same, other := crew.Node{ID: "a", Print: a.print()}, crew.Node{ID: "b", Print: a.print()}, crew.Node{ID: "c", Print: "other"}
 	now := time.Now()
 	for _, step := range []struct {
 		after time.Duration
-		nodes []node
+		nodes []crew.Node
 		tells []string
 		again bool
 	}{
-		{0, []node{mine, same}, nil, false},
-		{time.Second, []node{mine, same, other}, nil, false}, // it may be the next to be reloaded
-		{alikeWithin, []node{mine, same}, nil, false},
-		{alikeWithin + 2*time.Second, []node{mine, other}, nil, false},
-		{2*alikeWithin + 3*time.Second, []node{mine, same, other}, []string{"c"}, false},
-		{9 * alikeWithin, []node{mine, same, other}, nil, false}, // once
-		{10 * alikeWithin, []node{mine, same}, nil, true},
-		{11 * alikeWithin, []node{mine, same}, nil, false},
+		{0, []crew.Node{mine, same}, nil, false},
+		{time.Second, []crew.Node{mine, same, other}, nil, false}, // it may be the next to be reloaded
+		{alikeWithin, []crew.Node{mine, same}, nil, false},
+		{alikeWithin + 2*time.Second, []crew.Node{mine, other}, nil, false},
+		{2*alikeWithin + 3*time.Second, []crew.Node{mine, same, other}, []string{"c"}, false},
+		{9 * alikeWithin, []crew.Node{mine, same, other}, nil, false}, // once
+		{10 * alikeWithin, []crew.Node{mine, same}, nil, true},
+		{11 * alikeWithin, []crew.Node{mine, same}, nil, false},
 	} {
 		if tells, again := a.compare(step.nodes, now.Add(step.after)); !slices.Equal(tells, step.tells) || again != step.again {
 			t.Errorf("after %s: %v, %t", step.after, tells, again)

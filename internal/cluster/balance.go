@@ -3,45 +3,20 @@ package cluster
 import (
 	"slices"
 	"time"
+
+	"owlatsync/internal/cluster/crew"
 )
 
-// waiting is what waits for a home.
-type waiting struct {
-	count int64
-	first []string // names some of the deployments, those that have waited for longest
-}
-
-// weigh works out the share of each node, and lets homes go that others have room for.
-func (n lookout) weigh(nodes []node, waiting waiting) {
-	homes := waiting.count
-	for _, o := range nodes {
-		homes += o.Homes
-	}
-	count := int64(max(len(nodes), 1))
-	share := max((homes+count-1)/count, 1)
-	mine := n.crew.mine.Load()
-	crowded := slices.ContainsFunc(waiting.first, func(d string) bool { return n.fullFor(nodes, d) })
-	n.crew.crowded.Store(crowded)
-	if n.crew.share.Store(share); count == 1 {
-		n.crew.share.Store(0)
-	}
-	movable := slices.DeleteFunc(n.eldest(), func(h *held) bool {
-		here := n.fit(node{ID: n.o.ID}, h.name)
-		return !slices.ContainsFunc(nodes, func(o node) bool {
-			return o.ID != n.o.ID && o.Homes+1 < mine && o.Homes < o.Slots && n.fit(o, h.name) >= here
-		})
-	})
+// weigh lets homes go that others have room for, or whose place others wait for.
+func (n lookout) weigh(waiting crew.Waiting) {
+	excess, mine := n.crew.Weigh(waiting), n.crew.Mine()
+	movable := slices.DeleteFunc(n.eldest(), func(h *held) bool { return !n.crew.HasRoom(h.name) })
 	switch {
-	case count > 1 && len(movable) > 0 && mine > share:
-		n.shed(movable, int(min(mine-share, max(mine/10, 1))))
-	case crowded && mine >= int64(n.o.Slots):
-		n.rotate(int(max(waiting.count/count, 1)))
+	case excess > 0 && len(movable) > 0:
+		n.shed(movable, int(min(excess, max(mine/10, 1))))
+	case n.crew.Crowded() && mine >= int64(n.o.Slots):
+		n.rotate(int(max(waiting.Count/int64(n.crew.Others()+1), 1)))
 	}
-}
-
-// fullFor reports whether all nodes at which the deployment is best off are full.
-func (n lookout) fullFor(nodes []node, deployment string) bool {
-	return !slices.ContainsFunc(n.fittest(nodes, deployment), func(p node) bool { return p.Homes < p.Slots })
 }
 
 // shed lets go of homes for which others have room: of those that have nothing to do, or else, if there are clearly too many here, of those
@@ -54,7 +29,7 @@ func (n lookout) shed(all []*held, most int) {
 			left++
 		}
 	}
-	if left > 0 || !n.crew.hasItsShare() {
+	if left > 0 || !n.crew.HasItsShare() {
 		return
 	}
 	for _, h := range all[:min(len(all), max(most/2, 1))] {

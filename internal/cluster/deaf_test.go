@@ -3,7 +3,6 @@ package cluster
 import (
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"owlatsync/internal/turns"
@@ -51,8 +50,8 @@ func (w *world) looksInVain(times int) {
 func (w *world) looks(times int, nodes ...*member) {
 	for _, n := range nodes {
 		for range times {
-			before := n.crew.seen()
-			w.until(10*time.Second, "a node looks", func() bool { return n.crew.seen().After(before) })
+			before := n.crew.Seen()
+			w.until(10*time.Second, "a node looks", func() bool { return n.crew.Seen().After(before) })
 		}
 	}
 }
@@ -99,10 +98,6 @@ func TestADeafNodeGetsNothingBack(t *testing.T) {
 			t.Errorf("%s was opened at the node that does not hear", h.name)
 		}
 	}
-
-	w.setDeaf(true)
-	a.flights.forget()
-	w.until(20*time.Second, "the node that hears again takes its share", func() bool { return len(a.Homes()) == 3 && len(b.Homes()) == 3 })
 }
 
 // TestADeploymentThatIsDeafEverywhereStaysSomewhere, and those that are not are shared as ever.
@@ -116,7 +111,7 @@ func TestADeploymentThatIsDeafEverywhereStaysSomewhere(t *testing.T) {
 	nodes := []*member{w.node("a", soon, all...), w.node("b", soon, all...), w.node("c", soon, all...)}
 	w.until(30*time.Second, "all nodes have tried it, and all are shared", func() bool {
 		for _, n := range nodes {
-			if !n.flights.avoids(broken) || len(n.Homes()) != 3 {
+			if !n.crew.Flights.Avoids(broken) || len(n.Homes()) != 3 {
 				return false
 			}
 		}
@@ -142,7 +137,7 @@ func TestPlacesAreMadeWhereItIsHeard(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, d := range all {
-		a.mayFlee(d.Name, "Owlat", false)
+		a.crew.MayFlee(d.Name, "Owlat", false)
 	}
 	for _, d := range all {
 		if err := b.Errands().Ask(t.Context(), d.Name, turns.Request{Sync: "users", Why: turns.Scheduled}); err != nil {
@@ -166,96 +161,9 @@ func TestAStrangerIsNotGivenAHomeForEver(t *testing.T) {
 	if err := (lookout{a.Node}).look(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	a.mayFlee(many(1, false)[0].Name, "Owlat", false)
+	a.crew.MayFlee(many(1, false)[0].Name, "Owlat", false)
 	if err := a.Errands().Ask(t.Context(), many(1, false)[0].Name, turns.Request{Sync: "users", Why: turns.Scheduled}); err != nil {
 		t.Fatal(err)
 	}
 	w.until(2*time.Minute, "its run is made by the only node that knows it", func() bool { return len(w.made()) == 1 })
-}
-
-func TestFlights(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var f flights
-		may := func(workedHere, elsewhere, want bool) {
-			t.Helper()
-			if got := f.may("acme", "Owlat", workedHere, elsewhere); got != want {
-				t.Fatalf("may flee: %v", got)
-			}
-		}
-		avoids := func(want bool) {
-			t.Helper()
-			if f.avoids("acme") != want || slices.Contains(f.avoided(), "acme") != want {
-				t.Fatalf("avoids: %v, tells %q", f.avoids("acme"), f.avoided())
-			}
-		}
-		avoids(false)
-		may(false, false, true) // the first time always
-		avoids(true)
-		may(false, false, false)
-		may(true, false, true)
-		for wait := fleeSoon; wait < fleeAgain; wait *= 2 {
-			time.Sleep(wait - 1)
-			may(false, true, false)
-			time.Sleep(1)
-			may(false, false, false)
-			may(false, true, true)
-		}
-		time.Sleep(fleeAgain - 1)
-		avoids(true)
-		may(false, false, false)
-		time.Sleep(1)
-		avoids(false)
-		may(false, false, true)
-		f.worked("acme", "users")
-		avoids(true)
-		if !f.may("acme", syncOf("users"), false, false) || !f.may("beta", sourceOf("users"), false, false) {
-			t.Fatal("may not flee because of something else")
-		}
-		f.worked("beta", "users")
-		if f.avoids("beta") || f.may("beta", sourceOf("users"), false, true) {
-			t.Error("what worked here is avoided, or given away at once")
-		}
-		time.Sleep(fleeSoon)
-		if !f.may("beta", sourceOf("users"), false, false) {
-			t.Error("what worked here is not given away later")
-		}
-		if time.Sleep(fleeAgain); len(f.avoided()) != 0 || len(f.last) != 0 {
-			t.Errorf("what is long ago is kept: %v", f.last)
-		}
-	})
-}
-
-func TestDoubts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var f flights
-		doubts := func(when string, want bool) {
-			t.Helper()
-			if f.doubts() != want {
-				t.Errorf("%s: doubts %v", when, !want)
-			}
-		}
-		f.began()
-		doubts("at first", false)
-		f.may("acme", "Owlat", false, false)
-		doubts("after a flight", true)
-		time.Sleep(doubtful)
-		doubts("after a while, one is to be tried", false)
-		f.began()
-		doubts("while that is tried", true)
-		f.worked("beta", "users")
-		doubts("when it has worked", false)
-		f.may("beta", "Owlat", false, false)
-		f.began()
-		time.Sleep(fleeAgain - 1)
-		doubts("as long as it counts", true)
-		time.Sleep(1)
-		doubts("afterwards", false)
-	})
-}
-
-// forget lets time pass.
-func (f *flights) forget() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.last, f.latest = nil, time.Time{}
 }

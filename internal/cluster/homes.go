@@ -87,16 +87,16 @@ func (w *homeWorker) Work(ctx context.Context, job *river.Job[homeArgs]) error {
 		return n.pass(ctx, job.ID, before)
 	case !known:
 		return n.disown(ctx, job.Args.Deployment)
-	case before < avoidedFor && (n.flights.doubts() || n.flights.avoids(d.Name)) && n.leaves(ctx, d.Name):
-		return n.hand(ctx, job.ID, n.place(d.Name, n.o.ID), aside)
-	case n.crew.mine.Load() >= int64(n.o.Slots):
+	case before < avoidedFor && (n.crew.Flights.Doubts() || n.crew.Flights.Avoids(d.Name)) && n.leaves(ctx, d.Name):
+		return n.hand(ctx, job.ID, homesQueueOf(n.crew.PlaceElsewhere(d.Name)), aside)
+	case n.crew.Mine() >= int64(n.o.Slots):
 		return river.JobSnooze(full)
-	case job.Queue == homesQueue && before < asideMost && n.crew.hasItsShare():
+	case job.Queue == homesQueue && before < asideMost && n.crew.HasItsShare():
 		// Nodes look for jobs at regular times, so that without chance the same would come first again and again.
 		return river.JobSnooze(aside + rand.N(4*aside))
 	}
-	n.crew.more(1)
-	defer n.crew.more(-1)
+	n.crew.Add(1)
+	defer n.crew.Add(-1)
 	lease, err := n.o.Leases.Home(ctx, d.Name)
 	switch {
 	case errors.Is(err, ledger.ErrLocked):
@@ -109,11 +109,11 @@ func (w *homeWorker) Work(ctx context.Context, job *river.Job[homeArgs]) error {
 
 // pass gives a job for a home to another node, whose configuration may know the deployment.
 func (n keeper) pass(ctx context.Context, job int64, before int) error {
-	queue, nodes := n.crew.another(n.o.ID)
+	other, nodes := n.crew.Another()
 	if before < 2*nodes {
-		return n.hand(ctx, job, queue, 0)
+		return n.hand(ctx, job, homesQueueOf(other), 0)
 	}
-	return n.hand(ctx, job, queue, strangers)
+	return n.hand(ctx, job, homesQueueOf(other), strangers)
 }
 
 // leaves reports whether a deployment is better off at another node than here, as they tell at this very moment.
@@ -121,7 +121,7 @@ func (n keeper) leaves(ctx context.Context, deployment string) bool {
 	if err := (lookout{n.Node}).meet(ctx); err != nil {
 		n.log.Debug("other nodes are not seen; what was known of them counts", "error", err)
 	}
-	return n.elsewhere(deployment)
+	return n.crew.Elsewhere(deployment)
 }
 
 // hand puts a job for a home into a queue, to be worked after a while.
@@ -181,7 +181,7 @@ func (n keeper) keep(ctx context.Context, d Deployment, lease Lease, job int64) 
 	if err := n.open(lease.Context(), h); err != nil {
 		return fmt.Errorf("open deployment %q: %w", h.name, err)
 	}
-	n.flights.began()
+	n.crew.Flights.Began()
 	n.log.Info("a deployment is at home here", "deployment", h.name, "epoch", lease.Epoch())
 	n.mu.Lock()
 	n.homes[h.name] = h
@@ -260,17 +260,17 @@ func (n keeper) stay(ctx context.Context, h *held) string {
 			return why
 		case <-tick.C:
 		}
-		if what, lasts, before := h.Unheard(); lasts >= n.o.Silent && n.crew.others() > 0 && n.mayFlee(h.name, what, before) {
+		if what, lasts, before := h.Unheard(); lasts >= n.o.Silent && n.crew.Others() > 0 && n.crew.MayFlee(h.name, what, before) {
 			h.fled.Store(true)
 			h.deaf.Store(true)
 			return what + " does not answer here, and may elsewhere"
 		}
 		linger := n.o.Linger
-		if n.crew.crowded.Load() {
+		if n.crew.Crowded() {
 			linger = min(linger, awhile)
 		}
 		if idle := h.Idle(); !n.isAlways(h.name) && !idle.IsZero() && time.Since(idle) >= linger &&
-			(n.crew.crowded.Load() || !n.dueWithin(h.name, 2*linger)) && !n.retriesSoon(ctx, h.queue) {
+			(n.crew.Crowded() || !n.dueWithin(h.name, 2*linger)) && !n.retriesSoon(ctx, h.queue) {
 			return "it has nothing to do"
 		}
 	}
@@ -319,7 +319,7 @@ func (n keeper) afterwards(ctx context.Context, h *held) {
 	if again {
 		job := n.homeAt(h.name, h.lease.Epoch())
 		if h.fled.Load() {
-			job.InsertOpts.Queue = n.place(h.name, n.o.ID)
+			job.InsertOpts.Queue = homesQueueOf(n.crew.PlaceElsewhere(h.name))
 		}
 		if _, err := n.client.InsertMany(c, []river.InsertManyParams{job}); err != nil {
 			n.log.Debug("another home is not asked for yet", "deployment", h.name, "error", err)

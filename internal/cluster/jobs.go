@@ -21,8 +21,11 @@ const (
 	writeBacksQueue = "write-backs"
 )
 
-// homesQueueOf is the queue of a node for the homes that it is to have.
+// homesQueueOf is the queue of a node for the homes that it is to have, or that of all for an empty ID.
 func homesQueueOf(node string) string {
+	if node == "" {
+		return homesQueue
+	}
 	sum := sha256.Sum256([]byte(node))
 	return "n-" + hex.EncodeToString(sum[:8])
 }

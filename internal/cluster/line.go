@@ -237,7 +237,7 @@ func (l *Line) Alive(context.Context) error {
 	switch {
 	case l.node.ending():
 		return errors.New("this node stops")
-	case time.Since(l.node.crew.seen()) > l.node.missing():
+	case time.Since(l.node.crew.Seen()) > l.node.missing():
 		return errors.New("PostgreSQL does not answer, so that this node takes no work")
 	}
 	return nil

@@ -4,11 +4,12 @@ import (
 	"context"
 	"math/rand/v2"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
+
+	"owlatsync/internal/cluster/crew"
 )
 
 // lookout looks for what is missing.
@@ -91,28 +92,25 @@ func (t tables) lostQuery() string {
 		OR NOT EXISTS (SELECT FROM ` + t.nodes + ` n WHERE n.id = j.attempted_by[array_upper(j.attempted_by, 1)] AND n.seen >= now() - 5 * $1::interval))`
 }
 
-// greet adds to a batch that this node lives, and the question who else does. What it returns is to be called once when the batch has been
-// answered, keeps the answer and returns it.
-func (n lookout) greet(b *pgx.Batch) (met func() []node) {
+// greet adds to a batch that this node lives, and the question who else does. What it returns takes the answer in; it is to be called once
+// when the batch has been answered.
+func (n lookout) greet(b *pgx.Batch) (met func()) {
 	told := n.clock.Asks()
 	var now time.Time
 	b.Queue("INSERT INTO "+n.tables.nodes+` (id, host, pid, version, since, seen, detail) VALUES ($1, $2, $3, $4, now(), now(),
 			jsonb_build_object('homes', $5::bigint, 'slots', $6::bigint, 'print', $7::text, 'doubts', $8::bool, 'avoids', to_jsonb($9::text[])))
 		ON CONFLICT (id) DO UPDATE SET seen = now(), detail = excluded.detail RETURNING clock_timestamp()`,
-		n.o.ID, []byte(n.host), os.Getpid(), n.o.Version, n.crew.mine.Load(), n.o.Slots, n.alike.print(), n.flights.doubts(), n.flights.avoided()).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
-	var nodes []node
+		n.o.ID, []byte(n.host), os.Getpid(), n.o.Version, n.crew.Mine(), n.o.Slots, n.alike.print(), n.crew.Flights.Doubts(), n.crew.Flights.Avoided()).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
+	var nodes []crew.Node
 	b.Queue(`SELECT id, coalesce((detail->>'homes')::bigint, 0), coalesce((detail->>'slots')::bigint, 0), coalesce(detail->>'print', ''), coalesce((detail->>'doubts')::bool, false),
 		ARRAY(SELECT jsonb_array_elements_text(coalesce(detail->'avoids', '[]'))) FROM `+n.tables.nodes+" WHERE seen > now() - $1::interval", n.missing()).Query(func(rows pgx.Rows) (err error) {
-		nodes, err = pgx.CollectRows(rows, pgx.RowToStructByPos[node])
+		nodes, err = pgx.CollectRows(rows, pgx.RowToStructByPos[crew.Node])
 		return err
 	})
-	return func() []node {
+	return func() {
 		told(now)
 		n.compare(nodes)
-		n.crew.mu.Lock()
-		defer n.crew.mu.Unlock()
-		n.crew.peers, n.crew.looked = nodes, time.Now()
-		return slices.Clone(nodes)
+		n.crew.Meet(nodes)
 	}
 }
 
@@ -127,12 +125,17 @@ func (n lookout) meet(ctx context.Context) error {
 	return nil
 }
 
+// homeAt is a job for a home at the node that has the most room for it.
+func (n *Node) homeAt(deployment string, epoch int64) river.InsertManyParams {
+	return river.InsertManyParams{Args: homeArgs{deployment, epoch}, InsertOpts: &river.InsertOpts{Queue: homesQueueOf(n.crew.Place(deployment))}}
+}
+
 // look says that this node lives, sees who else does, and asks for homes that are missing.
 func (n lookout) look(ctx context.Context) error {
 	var b pgx.Batch
 	met := n.greet(&b)
-	var waiting waiting
-	b.Queue("SELECT count(*), (array_agg(args->>'deployment' ORDER BY scheduled_at))[1:100] FROM " + n.tables.jobs + " WHERE state = 'available' AND kind = 'home'").QueryRow(func(row pgx.Row) error { return row.Scan(&waiting.count, &waiting.first) })
+	var waiting crew.Waiting
+	b.Queue("SELECT count(*), (array_agg(args->>'deployment' ORDER BY scheduled_at))[1:100] FROM " + n.tables.jobs + " WHERE state = 'available' AND kind = 'home'").QueryRow(func(row pgx.Row) error { return row.Scan(&waiting.Count, &waiting.First) })
 	b.Queue(n.tables.stuckQuery(), n.o.Look)
 	b.Queue(n.tables.lostQuery(), n.o.Look, passWithin)
 	var missing []needy
@@ -143,8 +146,9 @@ func (n lookout) look(ctx context.Context) error {
 	if err := n.o.Pool.SendBatch(ctx, &b).Close(); err != nil {
 		return err
 	}
-	waiting.count += int64(len(missing))
-	n.weigh(met(), waiting)
+	waiting.Count += int64(len(missing))
+	met()
+	n.weigh(waiting)
 	if n.client == nil || n.ending() || len(missing) == 0 {
 		return nil
 	}

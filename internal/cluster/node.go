@@ -20,6 +20,7 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 	"github.com/riverqueue/river/rivertype"
 
+	"owlatsync/internal/cluster/crew"
 	"owlatsync/internal/events"
 )
 
@@ -61,8 +62,7 @@ type Node struct {
 	driver  *riverpgxv5.Driver
 	clock   Clock
 	tables  tables
-	crew    crew
-	flights flights
+	crew    *crew.Crew
 	alike   alike
 	voice   *voice
 	opening chan struct{} // has a place for each home that is being opened
@@ -106,7 +106,7 @@ func New(ctx context.Context, o Options) (*Node, error) {
 		o.Soft = 30 * time.Second
 	}
 	n := &Node{
-		o: o, host: host, log: o.Logger, clock: o.Clock, tables: tablesIn(o.Schema), driver: riverpgxv5.New(o.Pool), stop: make(chan struct{}),
+		o: o, host: host, log: o.Logger, clock: o.Clock, tables: tablesIn(o.Schema), driver: riverpgxv5.New(o.Pool), crew: crew.New(o.ID), stop: make(chan struct{}),
 		opening: make(chan struct{}, 8), deployments: make(map[string]Deployment), homes: make(map[string]*held), periodic: make(map[string][]handle),
 	}
 	n.aborted, n.abort = context.WithCancel(context.WithoutCancel(ctx))
@@ -161,7 +161,7 @@ func Visit(pool *pgxpool.Pool, schema string, clock Clock, log *slog.Logger) (Er
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{o: Options{Pool: pool, Schema: schema}, log: log, clock: clock, tables: tablesIn(schema), driver: riverpgxv5.New(pool)}
+	n := &Node{o: Options{Pool: pool, Schema: schema}, log: log, clock: clock, crew: crew.New(""), tables: tablesIn(schema), driver: riverpgxv5.New(pool)}
 	var err error
 	if n.client, err = river.NewClient(n.driver, &river.Config{Schema: schema, Logger: quiet(log), Test: river.TestConfig{Time: riverTime{clock}}, Hooks: []rivertype.Hook{&stamp{Clock: clock}}}); err != nil {
 		return Errands{}, fmt.Errorf("reach the nodes that share the ledger: %w", err)

@@ -10,6 +10,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
+	"owlatsync/internal/cluster/crew"
 	"owlatsync/internal/turns"
 	"owlatsync/ledger"
 )
@@ -30,7 +31,7 @@ func (w *runWorker) Timeout(*river.Job[runArgs]) time.Duration { return -1 }
 
 // NextRetry implements river.Worker.
 func (w *runWorker) NextRetry(job *river.Job[runArgs]) time.Time {
-	if failed := failures(job.JobRow); w.node.crew.others() > failed || w.node.crew.untried(job.AttemptedBy) && failed < mostAtOnce {
+	if failed := failures(job.JobRow); w.node.crew.Others() > failed || w.node.crew.Untried(job.AttemptedBy) && failed < mostAtOnce {
 		return w.node.clock.Now().Add(time.Second) // on another node
 	}
 	return w.node.clock.Now().Add(retryAfter(failures(job.JobRow) + 1))
@@ -63,12 +64,12 @@ func (w *runWorker) Work(ctx context.Context, job *river.Job[runArgs]) error {
 		r.Run, r.Like, r.Why = 0, r.Run, turns.Again
 		out = h.Do(ctx, r)
 	}
-	if out.Again && out.Ended && w.node.crew.others() > 0 &&
-		(w.node.mayFlee(job.Args.Deployment, syncOf(job.Args.Sync), false) || w.node.crew.untried(job.AttemptedBy)) {
+	if out.Again && out.Ended && w.node.crew.Others() > 0 &&
+		(w.node.crew.MayFlee(job.Args.Deployment, crew.SyncOf(job.Args.Sync), false) || w.node.crew.Untried(job.AttemptedBy)) {
 		h.flee()
 	}
 	if out.Err == nil {
-		w.node.flights.worked(job.Args.Deployment, job.Args.Sync)
+		w.node.crew.Flights.Worked(job.Args.Deployment, job.Args.Sync)
 	}
 	if out.Run != 0 {
 		if err := river.RecordOutput(ctx, runOutput{out.Run, out.Status}); err != nil {
@@ -82,11 +83,6 @@ func (w *runWorker) Work(ctx context.Context, job *river.Job[runArgs]) error {
 // not: whoever opens the home goes on with it.
 func brokeOff(s ledger.Status) bool {
 	return s == ledger.StatusRunning || s == ledger.StatusWaiting || s == ledger.StatusDied || s == ledger.StatusInterrupted
-}
-
-// mayFlee reports whether the home of a deployment is to go to another node, because what failed may work there, and notes that it is.
-func (n *Node) mayFlee(deployment, why string, workedHere bool) bool {
-	return n.flights.may(deployment, why, workedHere, n.elsewhere(deployment))
 }
 
 // flee lets the home go to another node.

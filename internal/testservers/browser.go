@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 )
 
@@ -32,7 +31,7 @@ func hasBrowser() bool {
 
 // opensPages reports whether the command tests a package that opens pages in a browser.
 func opensPages(args []string) bool {
-	if len(args) < 2 || filepath.Base(args[0]) != "go" || args[1] != "test" {
+	if !isTest(args) {
 		return false
 	}
 	list := []string{"list", "-e", "-test", "-deps", "-f", "{{.ImportPath}}", "--"}

@@ -7,7 +7,7 @@
 //
 // The servers listen on free loopback ports, keep their data in a temporary folder, run as an unprivileged user, and end with the
 // command. The command finds them through OWLATSYNC_TEST_POSTGRES, OWLATSYNC_TEST_MYSQL and OWLATSYNC_TEST_MONGODB. If a variable is already set, it is
-// kept and no server is started for it. As root on Debian, missing packages are installed, Chromium too if the command is "go test" of
+// kept and no server is started for it. The tests of "go test" keep their files in memory where there is much. As root on Debian, missing packages are installed, Chromium too if the command is "go test" of
 // packages that open pages in it. If a server cannot be started, the
 // reason is printed and the command runs without its variable; with CI=true that is a failure.
 package main
@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"syscall"
 )
@@ -59,7 +60,18 @@ func run(args []string) int {
 		say("%v", err)
 		return exitSetup
 	}
+	if isTest(args) {
+		if folder := memoryFolder(); folder != "" {
+			defer os.RemoveAll(folder)
+			env = append(env, "TMPDIR="+folder, "GOTMPDIR="+os.TempDir())
+		}
+	}
 	return runCommand(args, env, signals)
+}
+
+// isTest reports whether the command is "go test".
+func isTest(args []string) bool {
+	return len(args) > 1 && filepath.Base(args[0]) == "go" && args[1] == "test"
 }
 
 // setUp starts the wanted servers and returns them with their variables. A signal cuts it short.

@@ -73,7 +73,7 @@ func TestServersLiveAsLongAsTheCommand(t *testing.T) {
 		}
 	}
 	// Not t.TempDir: the servers' own users could not enter it.
-	parent, err := os.MkdirTemp("", "testservers-test-")
+	parent, err := os.MkdirTemp("", "t-") // short, for sockets
 	if err != nil {
 		t.Fatal(err)
 	}

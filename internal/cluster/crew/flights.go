@@ -1,4 +1,4 @@
-package cluster
+package crew
 
 import (
 	"fmt"
@@ -19,9 +19,9 @@ const (
 	mostAvoided = 1000
 )
 
-// flights remembers which deployments a node gave away because something did not work here that may work elsewhere: the way to a source
+// Flights remember which deployments a node gave away because something did not work here that may work elsewhere: the way to a source
 // or to Owlat may be another. It is safe for concurrent use.
-type flights struct {
+type Flights struct {
 	mu     sync.Mutex
 	last   map[string]map[string]flight // by deployment and reason
 	latest time.Time                    // of all
@@ -41,7 +41,7 @@ func (f flight) counts(now time.Time) bool { return !f.worked && now.Sub(f.at) <
 
 // may reports whether the home of a deployment is to be given away because of something, and notes that it is. What has worked in this
 // very home may always be tried elsewhere. Elsewhere says that there is a node which does not avoid the deployment.
-func (f *flights) may(deployment, why string, workedHere, elsewhere bool) bool {
+func (f *Flights) may(deployment, why string, workedHere, elsewhere bool) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := time.Now()
@@ -70,12 +70,12 @@ func (f *flights) may(deployment, why string, workedHere, elsewhere bool) bool {
 	return true
 }
 
-// worked notes that a run of a sync worked here, and with it what a home may have been given away for.
-func (f *flights) worked(deployment, sync string) {
+// Worked notes that a run of a sync worked here, and with it what a home may have been given away for.
+func (f *Flights) Worked(deployment, sync string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.proved = true
-	for _, why := range []string{syncOf(sync), sourceOf(sync)} {
+	for _, why := range []string{SyncOf(sync), SourceOf(sync)} {
 		if last, known := f.last[deployment][why]; known {
 			last.worked = true
 			f.last[deployment][why] = last
@@ -83,23 +83,23 @@ func (f *flights) worked(deployment, sync string) {
 	}
 }
 
-// began notes that a home has begun here.
-func (f *flights) began() {
+// Began notes that a home has begun here.
+func (f *Flights) Began() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.begun = true
 }
 
-// doubts reports whether nothing may work here at all, so that others are to have what comes.
-func (f *flights) doubts() bool {
+// Doubts reports whether nothing may work here at all, so that others are to have what comes.
+func (f *Flights) Doubts() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	since := time.Since(f.latest)
 	return !f.latest.IsZero() && !f.proved && since < fleeAgain && (f.begun || since < doubtful)
 }
 
-// avoids reports whether the deployment is better off at another node.
-func (f *flights) avoids(deployment string) bool {
+// Avoids reports whether the deployment is better off at another node.
+func (f *Flights) Avoids(deployment string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := time.Now()
@@ -111,8 +111,8 @@ func (f *flights) avoids(deployment string) bool {
 	return false
 }
 
-// avoided names in their order the deployments that are better off at another node, and forgets flights of long ago.
-func (f *flights) avoided() []string {
+// Avoided names in their order the deployments that are better off at another node, and forgets flights of long ago.
+func (f *Flights) Avoided() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := time.Now()
@@ -134,8 +134,8 @@ func (f *flights) avoided() []string {
 	return all[:min(len(all), mostAvoided)]
 }
 
-// syncOf names a sync as what a home is given away for, and sourceOf its source.
-func syncOf(sync string) string { return "sync " + sync }
+// SyncOf names a sync as what a home is given away for.
+func SyncOf(sync string) string { return "sync " + sync }
 
-// sourceOf must be what Home.Unheard names the source of a sync.
-func sourceOf(sync string) string { return fmt.Sprintf("the source of sync %q", sync) }
+// SourceOf names the source of a sync as what a home is given away for.
+func SourceOf(sync string) string { return fmt.Sprintf("the source of sync %q", sync) }
