@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -29,7 +28,7 @@ import (
 const crashSlack = 12
 
 // TestCrash kills the program by SIGKILL at every request of a sync of 60 rows, of a first run, and of one that reads its source again and again, before it takes effect
-// and after it did but before its answer, and before or after every commit of its ledger ("make soak": before and after it); and at some requests with a ledger in PostgreSQL. Each time a new process takes
+// or after it did but before its answer, and before or after every commit of its ledger ("make soak": both at each); and at some requests with a ledger in PostgreSQL. Each time a new process takes
 // over, and then Owlat and the ledger must be what the rows say: nothing lost, nothing doubled, no event sent twice, and
 // nothing left to do. What cannot be repeated, an event, must be reported where its answer was lost.
 //
@@ -57,15 +56,18 @@ func TestCrash(t *testing.T) {
 		requests, commits := first.measure()
 		t.Logf("%s: %d requests, %d commits", scenario.name, requests, commits)
 		for _, when := range []string{"before", "after"} {
+			// What is recorded after one commit is what is before the next, and much the same is true of requests.
+			alternates := func(n int) bool { return all || (when == "before") == (n%2 == 1) }
 			for n := 1; n <= requests; n++ {
-				points = append(points, killPoint{scenario, when, "request", n, ""})
+				if alternates(n) {
+					points = append(points, killPoint{scenario, when, "request", n, ""})
+				}
 				if database != "" && n%crashShare == 1 {
 					points = append(points, killPoint{scenario, when, "request", n, database})
 				}
 			}
 			for n := 1; n <= commits+crashSlack; n++ {
-				// What is recorded after one commit is what is before the next.
-				if all || (when == "before") == (n%2 == 1) {
+				if alternates(n) {
 					points = append(points, killPoint{scenario, when, "commit", n, ""})
 				}
 			}
@@ -132,34 +134,6 @@ const lastShare = 3
 
 // crashShare is of how many requests one is a point at which a process is killed whose ledger is in PostgreSQL.
 const crashShare = 15
-
-// programVariable names the test binary without the race detector, in which alone TestCrash kills: with the detector the
-// processes would take too long to begin.
-const programVariable = "OWLAT_SYNC_CRASH_PROGRAM"
-
-// testApart builds that test binary and has it run the test, or what of it was asked for.
-func testApart(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("kills hundreds of processes; not with -short")
-	}
-	program := filepath.Join(t.TempDir(), "program.test")
-	if out, err := exec.Command("go", "test", "-c", "-race=false", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build the program: %v\n%s", err, out)
-	}
-	which := "^" + t.Name() + "$"
-	if _, point, one := strings.Cut(flag.Lookup("test.run").Value.String(), "/"); one {
-		which += "/" + point
-	}
-	cmd := exec.CommandContext(t.Context(), program, "-test.run="+which, "-test.v="+flag.Lookup("test.v").Value.String())
-	cmd.Env = append(os.Environ(), programVariable+"="+program)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("%v\n%s", err, out)
-	} else if testing.Verbose() {
-		t.Logf("%s", out)
-	}
-}
 
 // furnish brings the station to the state in which the killed run of the scenario begins: the rows before are in step, and
 // since then rows have changed, come and gone, and contacts came to be in Owlat by themselves.

@@ -37,6 +37,9 @@ type leakChecked struct{ *testing.M }
 
 func (m leakChecked) Run() int {
 	code := m.M.Run()
+	if err := removePlain(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)

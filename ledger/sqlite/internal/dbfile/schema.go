@@ -55,19 +55,51 @@ func (f *File) prepare(ctx context.Context, schema fs.FS) error {
 	return f.Writer.probe(ctx)
 }
 
-// newestOf returns the version that the schema leads to: the number that the name of its last migration begins with.
-func newestOf(schema fs.FS) (version int, err error) {
+// versions returns the versions that the schema has, each with the name of its file.
+func versions(schema fs.FS) (map[int64]string, error) {
 	files, err := fs.Glob(schema, "*.sql")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
+	found := make(map[int64]string, len(files))
 	for _, name := range files {
 		number, _, _ := strings.Cut(name, "_")
-		if n, err := strconv.Atoi(number); err == nil {
-			version = max(version, n)
+		if n, err := strconv.ParseInt(number, 10, 64); err == nil {
+			found[n] = name
 		}
 	}
-	return version, nil
+	return found, nil
+}
+
+// newestOf returns the version that the schema leads to: the number that the name of its last migration begins with.
+func newestOf(schema fs.FS) (version int, err error) {
+	found, err := versions(schema)
+	for v := range found {
+		version = max(version, int(v))
+	}
+	return version, err
+}
+
+// migrations returns those of the schema. SQLite itself tells the statements of a file apart: goose's parser of them takes longer than
+// all that they do.
+func migrations(schema fs.FS) (all []*goose.Migration, err error) {
+	found, err := versions(schema)
+	if err != nil {
+		return nil, err
+	}
+	for version, name := range found {
+		text, err := fs.ReadFile(schema, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, goose.NewGoMigration(version, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+			if _, err := tx.ExecContext(ctx, string(text)); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			return nil
+		}}, nil))
+	}
+	return all, nil
 }
 
 // useLog turns on the write-ahead log, which stays on. For a moment that needs the file alone, and SQLite does not wait for readers
@@ -159,7 +191,11 @@ func (f *File) migrate(ctx context.Context, schema fs.FS, newest int) (err error
 			return err
 		}
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, f.Writer.db, schema, goose.WithDisableGlobalRegistry(true))
+	all, err := migrations(schema)
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, f.Writer.db, nil, goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(all...))
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// programVariable names the test binary without the race detector, in which alone the tests that kill processes run: with the detector the
+// processes would take too long to begin.
+const programVariable = "OWLAT_SYNC_CRASH_PROGRAM"
+
+// plainFolder is where plainProgram is built.
+var plainFolder string
+
+// plainProgram returns the test binary without the race detector, which is also owlat-sync by that name. It is built once.
+var plainProgram = sync.OnceValues(func() (program string, err error) {
+	if plainFolder, err = os.MkdirTemp("", "owlat-sync-plain-"); err != nil {
+		return "", err
+	}
+	program = filepath.Join(plainFolder, "owlat-sync")
+	if out, err := exec.Command("go", "test", "-c", "-race=false", "-o", program, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the program: %w\n%s", err, out)
+	}
+	return program, nil
+})
+
+// removePlain removes what was built.
+func removePlain() error {
+	if plainFolder == "" {
+		return nil
+	}
+	return os.RemoveAll(plainFolder)
+}
+
+// testApart has the test binary without the race detector run the test, or what of it was asked for.
+func testApart(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("kills hundreds of processes; not with -short")
+	}
+	built, err := plainProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// By another name it is the tests.
+	program := built + ".test"
+	if err := os.Link(built, program); err != nil && !errors.Is(err, os.ErrExist) {
+		t.Fatal(err)
+	}
+	which := "^" + t.Name() + "$"
+	if _, point, one := strings.Cut(flag.Lookup("test.run").Value.String(), "/"); one {
+		which += "/" + point
+	}
+	cmd := exec.CommandContext(t.Context(), program, "-test.run="+which, "-test.v="+flag.Lookup("test.v").Value.String())
+	cmd.Env = append(os.Environ(), programVariable+"="+program)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	} else if testing.Verbose() {
+		t.Logf("%s", out)
+	}
+}
