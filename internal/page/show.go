@@ -10,6 +10,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"owlatsync/internal/access"
@@ -24,13 +25,13 @@ var templateFiles embed.FS
 //go:embed static
 var staticFiles embed.FS
 
-// pages are the templates by name, each with the layout around it.
-var pages = parsePages("audit", "deployments", "error", "login", "noaccount", "overview", "sync")
+// pages returns the templates by name, each with the layout around it. Programs that show no page need not read them.
+var pages = sync.OnceValue(parsePages)
 
-func parsePages(names ...string) map[string]*template.Template {
+func parsePages() map[string]*template.Template {
 	frame := template.Must(template.New("layout.html").Funcs(template.FuncMap{"number": number, "utc": utc, "iso": iso}).ParseFS(templateFiles, "templates/layout.html"))
 	all := make(map[string]*template.Template)
-	for _, name := range names {
+	for _, name := range []string{"audit", "deployments", "error", "login", "noaccount", "overview", "sync"} {
 		all[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return all
@@ -69,8 +70,9 @@ func (c *call) show(status int, name, title string, content any) {
 		c.id = session.NewID()
 		c.parts.Sessions.Give(c.w, c.r, c.id)
 	}
+	addresses, _ := static()
 	v := view{
-		Title: title, Static: staticAddresses, Who: c.who, SignedIn: c.who.Name != "" && !c.parts.Gate.Open(), Base: c.base, Form: c.parts.Sessions.FormToken(c.id),
+		Title: title, Static: addresses, Who: c.who, SignedIn: c.who.Name != "" && !c.parts.Gate.Open(), Base: c.base, Form: c.parts.Sessions.FormToken(c.id),
 		Version: c.parts.Version, Content: content,
 	}
 	if c.who.Name != "" {
@@ -85,7 +87,7 @@ func (c *call) show(status int, name, title string, content any) {
 		}
 	}
 	var page bytes.Buffer
-	if err := pages[name].Execute(&page, v); err != nil {
+	if err := pages()[name].Execute(&page, v); err != nil {
 		c.log.Error("a page cannot be made", "page", name, "error", err)
 		http.Error(c.w, "The page cannot be made. The log of the service has more.", http.StatusInternalServerError)
 		return
@@ -112,9 +114,9 @@ func number(n int) string {
 func utc(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 func iso(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// staticAddresses are the addresses of static files by their names. An address has a part of the file's hash, so it never changes its
+// static returns the addresses of static files by their names, and their contents by what of the addresses is their own. An address has a part of the file's hash, so it never changes its
 // content.
-var staticAddresses, staticContents = readStatic()
+var static = sync.OnceValues(readStatic)
 
 func readStatic() (addresses map[string]string, contents map[string][]byte) {
 	addresses, contents = make(map[string]string), make(map[string][]byte)
@@ -144,7 +146,8 @@ var kinds = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/ja
 // serveStatic answers requests for static files, which are the same for everybody.
 func serveStatic(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
-	text, there := staticContents[name]
+	_, contents := static()
+	text, there := contents[name]
 	if !there {
 		http.Error(w, "There is no such file. Load the page again.", http.StatusNotFound)
 		return
