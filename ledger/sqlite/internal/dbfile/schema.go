@@ -80,8 +80,8 @@ func newestOf(schema fs.FS) (version int, err error) {
 	return version, err
 }
 
-// migrations returns those of the schema. SQLite itself tells the statements of a file apart: goose's parser of them takes longer than
-// all that they do.
+// migrations returns those of the schema. SQLite itself tells the statements of a file apart: goose's parser takes buffers of megabytes,
+// and with the race detector longer than all that the statements do.
 func migrations(schema fs.FS) (all []*goose.Migration, err error) {
 	found, err := versions(schema)
 	if err != nil {
