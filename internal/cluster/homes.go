@@ -118,7 +118,7 @@ func (n keeper) pass(ctx context.Context, job int64, before int) error {
 
 // leaves reports whether a deployment is better off at another node than here, as they tell at this very moment.
 func (n keeper) leaves(ctx context.Context, deployment string) bool {
-	if err := (lookout{n.Node}).meet(ctx); err != nil {
+	if err := lookout(n).meet(ctx); err != nil {
 		n.log.Debug("other nodes are not seen; what was known of them counts", "error", err)
 	}
 	return n.crew.Elsewhere(deployment)
@@ -306,7 +306,7 @@ func (n keeper) afterwards(ctx context.Context, h *held) {
 	defer done()
 	again := n.isAlways(h.name) || h.fled.Load()
 	if h.fled.Load() { // others must know before they look where there is room
-		if err := (lookout{n.Node}).meet(c); err != nil {
+		if err := lookout(n).meet(c); err != nil {
 			n.log.Debug("other nodes are not told yet that a deployment is better off there", "deployment", h.name, "error", err)
 		}
 	}
