@@ -317,10 +317,11 @@ func (n keeper) afterwards(ctx context.Context, h *held) {
 		}
 	}
 	if again {
-		job := n.homeAt(h.name, h.lease.Epoch())
+		place := n.crew.Place
 		if h.fled.Load() {
-			job.InsertOpts.Queue = homesQueueOf(n.crew.PlaceElsewhere(h.name))
+			place = n.crew.PlaceElsewhere
 		}
+		job := homeAt(place(h.name), h.name, h.lease.Epoch())
 		if _, err := n.client.InsertMany(c, []river.InsertManyParams{job}); err != nil {
 			n.log.Debug("another home is not asked for yet", "deployment", h.name, "error", err)
 		}

@@ -30,6 +30,11 @@ func homesQueueOf(node string) string {
 	return "n-" + hex.EncodeToString(sum[:8])
 }
 
+// homeAt is a job for a home at a node, or at any for an empty ID.
+func homeAt(node, deployment string, epoch int64) river.InsertManyParams {
+	return river.InsertManyParams{Args: homeArgs{deployment, epoch}, InsertOpts: &river.InsertOpts{Queue: homesQueueOf(node)}}
+}
+
 // plainName is a name that can be read in the name of a queue.
 var plainName = regexp.MustCompile(`^[a-z0-9]+(?:[_-][a-z0-9]+)*$`)
 

@@ -125,11 +125,6 @@ func (n lookout) meet(ctx context.Context) error {
 	return nil
 }
 
-// homeAt is a job for a home at the node that has the most room for it.
-func (n *Node) homeAt(deployment string, epoch int64) river.InsertManyParams {
-	return river.InsertManyParams{Args: homeArgs{deployment, epoch}, InsertOpts: &river.InsertOpts{Queue: homesQueueOf(n.crew.Place(deployment))}}
-}
-
 // look says that this node lives, sees who else does, and asks for homes that are missing.
 func (n lookout) look(ctx context.Context) error {
 	var b pgx.Batch
@@ -154,7 +149,7 @@ func (n lookout) look(ctx context.Context) error {
 	}
 	jobs := make([]river.InsertManyParams, len(missing))
 	for i, m := range missing {
-		jobs[i] = n.homeAt(m.Deployment, m.Epoch)
+		jobs[i] = homeAt(n.crew.Place(m.Deployment), m.Deployment, m.Epoch)
 	}
 	_, err := n.client.InsertMany(ctx, jobs)
 	return err

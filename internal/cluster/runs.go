@@ -10,7 +10,6 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
-	"owlatsync/internal/cluster/crew"
 	"owlatsync/internal/turns"
 	"owlatsync/ledger"
 )
@@ -65,11 +64,11 @@ func (w *runWorker) Work(ctx context.Context, job *river.Job[runArgs]) error {
 		out = h.Do(ctx, r)
 	}
 	if out.Again && out.Ended && w.node.crew.Others() > 0 &&
-		(w.node.crew.MayFlee(job.Args.Deployment, crew.SyncOf(job.Args.Sync), false) || w.node.crew.Untried(job.AttemptedBy)) {
+		(w.node.crew.MayFlee(job.Args.Deployment, syncOf(job.Args.Sync), false) || w.node.crew.Untried(job.AttemptedBy)) {
 		h.flee()
 	}
 	if out.Err == nil {
-		w.node.crew.Flights.Worked(job.Args.Deployment, job.Args.Sync)
+		w.node.crew.Flights.Worked(job.Args.Deployment, syncOf(job.Args.Sync), turns.SourceOf(job.Args.Sync))
 	}
 	if out.Run != 0 {
 		if err := river.RecordOutput(ctx, runOutput{out.Run, out.Status}); err != nil {
@@ -84,6 +83,9 @@ func (w *runWorker) Work(ctx context.Context, job *river.Job[runArgs]) error {
 func brokeOff(s ledger.Status) bool {
 	return s == ledger.StatusRunning || s == ledger.StatusWaiting || s == ledger.StatusDied || s == ledger.StatusInterrupted
 }
+
+// syncOf names a sync as what a home is given away for, when a run of it has failed.
+func syncOf(sync string) string { return "sync " + sync }
 
 // flee lets the home go to another node.
 func (h *held) flee() {
@@ -154,7 +156,7 @@ func (n Errands) insert(ctx context.Context, deployment string, job river.Insert
 	}
 	jobs := []river.InsertManyParams{job}
 	if !lives {
-		jobs = append(jobs, n.homeAt(deployment, epoch))
+		jobs = append(jobs, homeAt(n.crew.Place(deployment), deployment, epoch))
 	}
 	results, err := n.client.InsertMany(ctx, jobs)
 	if err != nil {

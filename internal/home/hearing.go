@@ -3,12 +3,12 @@ package home
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"owlatsync/internal/config"
+	"owlatsync/internal/turns"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile/progress"
@@ -106,7 +106,7 @@ func (h *hearing) unheard(now time.Time) (what string, lasts time.Duration, befo
 	defer h.mu.Unlock()
 	for name, r := range h.reads {
 		if r.mute && now.Sub(r.since) > lasts {
-			what, lasts, before = fmt.Sprintf("the source of sync %q", name), now.Sub(r.since), r.before
+			what, lasts, before = turns.SourceOf(name), now.Sub(r.since), r.before
 		}
 	}
 	return what, lasts, before

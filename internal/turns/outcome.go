@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"owlatsync/ledger"
@@ -106,3 +107,6 @@ func (j *Job) outcome(again bool, err error) Outcome {
 	}
 	return o
 }
+
+// SourceOf names the source of a sync, as what a run of it may wait for in vain.
+func SourceOf(sync string) string { return fmt.Sprintf("the source of sync %q", sync) }

@@ -1,7 +1,6 @@
 package crew
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -70,12 +69,12 @@ func (f *Flights) may(deployment, why string, workedHere, elsewhere bool) bool {
 	return true
 }
 
-// Worked notes that a run of a sync worked here, and with it what a home may have been given away for.
-func (f *Flights) Worked(deployment, sync string) {
+// Worked notes that a run worked here, and with it what the home of its deployment may have been given away for.
+func (f *Flights) Worked(deployment string, reasons ...string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.proved = true
-	for _, why := range []string{SyncOf(sync), SourceOf(sync)} {
+	for _, why := range reasons {
 		if last, known := f.last[deployment][why]; known {
 			last.worked = true
 			f.last[deployment][why] = last
@@ -133,9 +132,3 @@ func (f *Flights) Avoided() []string {
 	slices.Sort(all)
 	return all[:min(len(all), mostAvoided)]
 }
-
-// SyncOf names a sync as what a home is given away for.
-func SyncOf(sync string) string { return "sync " + sync }
-
-// SourceOf names the source of a sync as what a home is given away for.
-func SourceOf(sync string) string { return fmt.Sprintf("the source of sync %q", sync) }

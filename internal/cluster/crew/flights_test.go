@@ -40,17 +40,17 @@ func TestFlights(t *testing.T) {
 		time.Sleep(time.Nanosecond)
 		avoids(false)
 		may(false, false, true)
-		f.Worked("acme", "users")
+		f.Worked("acme", "the sync", "the source")
 		avoids(true)
-		if !f.may("acme", SyncOf("users"), false, false) || !f.may("beta", SourceOf("users"), false, false) {
+		if !f.may("acme", "the sync", false, false) || !f.may("beta", "the source", false, false) {
 			t.Fatal("may not flee because of something else")
 		}
-		f.Worked("beta", "users")
-		if f.Avoids("beta") || f.may("beta", SourceOf("users"), false, true) {
+		f.Worked("beta", "the sync", "the source")
+		if f.Avoids("beta") || f.may("beta", "the source", false, true) {
 			t.Error("what worked here is avoided, or given away at once")
 		}
 		time.Sleep(fleeSoon)
-		if !f.may("beta", SourceOf("users"), false, false) {
+		if !f.may("beta", "the source", false, false) {
 			t.Error("what worked here is not given away later")
 		}
 		if time.Sleep(fleeAgain); len(f.Avoided()) != 0 || len(f.last) != 0 {

@@ -68,13 +68,16 @@ func (c *Crew) HasRoom(deployment string) bool {
 // Place names the node that has the most room for a deployment, of those at which it is best off, and notes that it has one more home; empty
 // if none is known to have room. Several nodes that find places at the same time may give to the same; those that have more than their share
 // let go.
-func (c *Crew) Place(deployment string) (id string) { return c.best(c.all(), deployment) }
+func (c *Crew) Place(deployment string) (id string) { return c.place(deployment, "") }
 
 // PlaceElsewhere is like Place, but leaves this node out.
-func (c *Crew) PlaceElsewhere(deployment string) (id string) { return c.best(c.others(), deployment) }
+func (c *Crew) PlaceElsewhere(deployment string) (id string) { return c.place(deployment, c.me) }
 
-func (c *Crew) best(nodes []Node, deployment string) string {
-	nodes = c.fittest(nodes, deployment)
+// place chooses and notes under one lock, so that of several homes each knows of those before it.
+func (c *Crew) place(deployment, but string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	nodes := c.fittest(slices.DeleteFunc(slices.Clone(c.peers), func(p Node) bool { return p.ID == but }), deployment)
 	if len(nodes) == 0 {
 		return ""
 	}
@@ -82,10 +85,6 @@ func (c *Crew) best(nodes []Node, deployment string) string {
 	if best.Homes >= best.Slots {
 		return ""
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if i := slices.IndexFunc(c.peers, func(p Node) bool { return p.ID == best.ID }); i >= 0 {
-		c.peers[i].Homes++
-	}
+	c.peers[slices.IndexFunc(c.peers, func(p Node) bool { return p.ID == best.ID })].Homes++
 	return best.ID
 }

@@ -1,6 +1,7 @@
 package crew
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,5 +90,26 @@ func TestRoomThatNobodyWants(t *testing.T) {
 	}
 	if excess := c.Weigh(Waiting{}); excess != 0 || c.HasRoom("acme") { // 5 and 4 by now
 		t.Errorf("%d homes are too many, or what works nowhere is moved for nothing", excess)
+	}
+}
+
+// TestHomesPlacedAtTheSameMomentSpread, as those do that flee from a node that is cut off.
+func TestHomesPlacedAtTheSameMomentSpread(t *testing.T) {
+	c := New("a")
+	c.Meet([]Node{{ID: "a", Slots: 100}, {ID: "b", Slots: 100}, {ID: "c", Slots: 100}})
+	var mu sync.Mutex
+	var placing sync.WaitGroup
+	placed := make(map[string]int)
+	for range 100 {
+		placing.Go(func() {
+			id := c.PlaceElsewhere("acme")
+			mu.Lock()
+			defer mu.Unlock()
+			placed[id]++
+		})
+	}
+	placing.Wait()
+	if placed["b"] != 50 || placed["c"] != 50 {
+		t.Errorf("placed %v", placed)
 	}
 }

@@ -16,7 +16,6 @@ import (
 
 	"github.com/riverqueue/river"
 
-	"owlatsync/internal/cluster/crew"
 	"owlatsync/internal/testdb"
 	"owlatsync/internal/turns"
 )
@@ -172,7 +171,7 @@ func TestARunThatFailsOnOneNodeIsMadeOnAnother(t *testing.T) {
 			}
 			within := time.Minute
 			if given { // it would be given away again in the end
-				a.crew.MayFlee("acme", crew.SyncOf("leads"), false)
+				a.crew.MayFlee("acme", syncOf("leads"), false)
 				within /= 2
 			}
 			if err := a.Errands().Ask(t.Context(), "acme", turns.Request{Sync: "leads", Why: turns.Scheduled}); err != nil {
