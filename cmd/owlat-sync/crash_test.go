@@ -28,7 +28,7 @@ import (
 const crashSlack = 12
 
 // TestCrash kills the program by SIGKILL at every request of a sync of 60 rows, of a first run, and of one that reads its source again and again, before it takes effect
-// or after it did but before its answer, and before or after every commit of its ledger ("make soak": both at each); and at some requests with a ledger in PostgreSQL. Each time a new process takes
+// or after it did but before its answer, and before or after every other commit of its ledger ("make soak": both at each); and at some requests with a ledger in PostgreSQL. Each time a new process takes
 // over, and then Owlat and the ledger must be what the rows say: nothing lost, nothing doubled, no event sent twice, and
 // nothing left to do. What cannot be repeated, an event, must be reported where its answer was lost.
 //
@@ -44,10 +44,7 @@ func TestCrash(t *testing.T) {
 	for i := range stations {
 		stations[i] = newStation(t, program)
 	}
-	database := ""
-	if os.Getenv(testdb.PostgresVariable) != "" || os.Getenv("CI") == "true" {
-		database = testdb.Postgres(t)
-	}
+	database := os.Getenv(testdb.PostgresVariable) != "" || os.Getenv("CI") == "true"
 	all := os.Getenv(allVariable) != "" || strings.Contains(flag.Lookup("test.run").Value.String(), "/")
 	var points []killPoint
 	for _, scenario := range crashScenarios() {
@@ -56,19 +53,21 @@ func TestCrash(t *testing.T) {
 		requests, commits := first.measure()
 		t.Logf("%s: %d requests, %d commits", scenario.name, requests, commits)
 		for _, when := range []string{"before", "after"} {
-			// What is recorded after one commit is what is before the next, and much the same is true of requests.
+			// What is recorded after one commit is what is before the next, and much the same is true of requests. Between two requests there
+			// is a commit or two.
 			alternates := func(n int) bool { return all || (when == "before") == (n%2 == 1) }
+			seldom := func(n int) bool { return all || when == "before" && n%4 == 1 || when == "after" && n%4 == 3 }
 			for n := 1; n <= requests; n++ {
 				if alternates(n) {
-					points = append(points, killPoint{scenario, when, "request", n, ""})
+					points = append(points, killPoint{scenario, when, "request", n, false})
 				}
-				if database != "" && n%crashShare == 1 {
-					points = append(points, killPoint{scenario, when, "request", n, database})
+				if database && n%crashShare == 1 {
+					points = append(points, killPoint{scenario, when, "request", n, true})
 				}
 			}
 			for n := 1; n <= commits+crashSlack; n++ {
-				if alternates(n) {
-					points = append(points, killPoint{scenario, when, "commit", n, ""})
+				if seldom(n) {
+					points = append(points, killPoint{scenario, when, "commit", n, false})
 				}
 			}
 		}
@@ -115,12 +114,12 @@ type killPoint struct {
 	scenario   crashScenario
 	when, what string
 	n          int
-	database   string // the DSN of the database that the ledger is in; empty: it is in a file
+	inDatabase bool // the ledger is in PostgreSQL, not in a file
 }
 
 func (p killPoint) String() string {
 	in := ""
-	if p.database != "" {
+	if p.inDatabase {
 		in = "_in_postgres"
 	}
 	return fmt.Sprintf("%s_%s_%s_%d%s", p.scenario.name, p.when, p.what, p.n, in)
@@ -206,8 +205,8 @@ func (s *station) measure() (requests, commits int) {
 func (s *station) kill(point killPoint) (killed bool, again int) {
 	s.t.Helper()
 	s.reset()
-	if s.ledger = ""; point.database != "" {
-		s.moveLedger(fmt.Sprintf("%s&schema=%s", point.database, point))
+	if s.ledger = ""; point.inDatabase {
+		s.moveLedger(readyDatabase.Postgres(s.t))
 	}
 	g := gate{paced: true}
 	var env []string

@@ -55,7 +55,7 @@ func newInterrupted(t *testing.T, method string, n int) *interrupted {
 		i.release()
 		listener.Close()
 	})
-	i.env = append(os.Environ(), "OWLAT_URL="+listener.URL, "OWLAT_API_KEY="+i.server.AddKey(), "GORACE="+noExitSleep)
+	i.env = append(os.Environ(), "OWLAT_URL="+listener.URL, "OWLAT_API_KEY="+i.server.AddKey(), "GORACE="+soonDone)
 
 	var rows strings.Builder
 	rows.WriteString("id,email\n")

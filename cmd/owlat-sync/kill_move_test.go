@@ -46,7 +46,7 @@ func TestALedgerThatIsKilledWhileItFills(t *testing.T) {
 	write("export.ndjson", anExport(movedRows))
 	program := func(args ...string) *exec.Cmd {
 		cmd := exec.CommandContext(t.Context(), "owlat-sync", args...)
-		cmd.Dir, cmd.Env = dir, append(os.Environ(), "OWLAT_URL=http://127.0.0.1:1", "OWLAT_API_KEY=", "GORACE="+noExitSleep)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "OWLAT_URL=http://127.0.0.1:1", "OWLAT_API_KEY=", "GORACE="+soonDone)
 		return cmd
 	}
 	must := func(args ...string) string {

@@ -1,55 +1,54 @@
 package main
 
 import (
-	"fmt"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"owlatsync/internal/testdb"
+	"owlatsync/ledger/postgres"
 )
 
 // TestStoriesInPostgres runs the same stories with a ledger in PostgreSQL: they must end in the same words, up to what is about the
-// file of a ledger. Those in testdata/postgres have no ledger in a file; in them LEDGER is a database of their own. The program is the one
+// file of a ledger. Those in testdata/postgres have no ledger in a file; in them LEDGER is a schema of a database, which is not there yet. The program is the one
 // without the race detector, which has seen these stories with a ledger in a file.
 func TestStoriesInPostgres(t *testing.T) {
 	t.Parallel()
-	dsn := testdb.Postgres(t)
 	program, err := plainProgram()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var stories atomic.Int64
-	var files []string
-	for _, folder := range []string{"script", "postgres"} {
-		found, err := filepath.Glob("testdata/" + folder + "/*.txtar")
-		if err != nil || len(found) == 0 {
-			t.Fatalf("no stories in %s: %v", folder, err)
-		}
-		files = append(files, found...)
+	fresh := func(t testing.TB) string { return testdb.Postgres(t) + "&schema=story_1" }
+	for folder, ledger := range map[string]func(testing.TB) string{"script": readyDatabase.Postgres, "postgres": fresh} {
+		testscript.Run(t, testscript.Params{
+			Dir:                "testdata/" + folder,
+			Cmds:               storyCommands,
+			Condition:          func(word string) (bool, error) { return true, known(word) },
+			RequireUniqueNames: true,
+			UpdateScripts:      os.Getenv("UPDATE_SCRIPTS") == "postgres",
+			Setup: func(env *testscript.Env) error {
+				if err := setupStory(env); err != nil {
+					return err
+				}
+				env.Setenv("PATH", filepath.Dir(program)+string(os.PathListSeparator)+env.Getenv("PATH"))
+				own := ledger(t)
+				env.Values[storyKey{}].(*story).ledger = own
+				env.Setenv("LEDGER", own)
+				return inPostgres(env.WorkDir, own)
+			},
+		})
 	}
-	testscript.Run(t, testscript.Params{
-		Files:              files,
-		Cmds:               storyCommands,
-		Condition:          func(word string) (bool, error) { return true, known(word) },
-		RequireUniqueNames: true,
-		UpdateScripts:      os.Getenv("UPDATE_SCRIPTS") == "postgres",
-		Setup: func(env *testscript.Env) error {
-			if err := setupStory(env); err != nil {
-				return err
-			}
-			env.Setenv("PATH", filepath.Dir(program)+string(os.PathListSeparator)+env.Getenv("PATH"))
-			own := fmt.Sprintf("%s&schema=story_%d", dsn, stories.Add(1))
-			env.Values[storyKey{}].(*story).ledger = own
-			env.Setenv("LEDGER", own)
-			return inPostgres(env.WorkDir, own)
-		},
-	})
 }
+
+// readyDatabase is a database in which the tables of a ledger are.
+var readyDatabase = testdb.Template{Prepare: func(ctx context.Context, dsn string) error {
+	_, _, err := postgres.Migrate(ctx, postgres.Options{DSN: dsn})
+	return err
+}}
 
 // inPostgres gives every configuration in the folder that names no ledger one in PostgreSQL.
 func inPostgres(dir, dsn string) error {

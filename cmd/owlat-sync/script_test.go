@@ -37,7 +37,7 @@ type leakChecked struct{ *testing.M }
 
 func (m leakChecked) Run() int {
 	code := m.M.Run()
-	if err := removePlain(); err != nil {
+	if err := errors.Join(removePlain(), readyDatabase.Drop()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
 	if code == 0 {
@@ -74,9 +74,9 @@ func (s *story) open(file string) (setup.Ledger, error) {
 
 type storyKey struct{}
 
-// noExitSleep is the GORACE of processes that tests start: a program with the race detector otherwise sleeps a second
-// before it exits.
-const noExitSleep = "atexit_sleep_ms=0"
+// soonDone is the GORACE of processes that tests start: a program with the race detector otherwise sleeps a second
+// before it exits, and has its memory in small pages, which take long to get.
+const soonDone = "atexit_sleep_ms=0 no_huge_pages_for_shadow=0"
 
 // TestStories runs each script of testdata/script against an emulator of its own, which has no request limit. A script has
 // these variables: OWLAT_URL and OWLAT_API_KEY; ALIAS, another URL of the same server;
@@ -124,7 +124,7 @@ func setupStory(env *testscript.Env) error {
 	env.Setenv("WRITE_KEY", s.server.AddKey(owlattest.ScopeContactsWrite, owlattest.ScopeTopicsWrite))
 	env.Setenv("PASSWORD", dsnPassword)
 	env.Setenv("TZ", "UTC")
-	env.Setenv("GORACE", noExitSleep)
+	env.Setenv("GORACE", soonDone)
 	return nil
 }
 

@@ -48,13 +48,31 @@ func (w *world) looksInVain(times int) {
 
 // looks waits until each of the nodes has looked at the others so many times more.
 func (w *world) looks(times int, nodes ...*member) {
-	for _, n := range nodes {
-		for range times {
-			before := n.crew.Seen()
-			w.until(10*time.Second, "a node looks", func() bool { return n.crew.Seen().After(before) })
+	for range times {
+		before := make(map[*member]time.Time)
+		for _, n := range nodes {
+			before[n] = n.crew.Seen()
+		}
+		for _, n := range nodes {
+			w.until(10*time.Second, "a node looks", func() bool { return n.crew.Seen().After(before[n]) })
 		}
 	}
 }
+
+// settles waits for a while in which no home is opened: on a machine that is slow a node may be taken for dead once, and its homes move.
+func (w *world) settles(although string, while func()) {
+	w.t.Helper()
+	for range 5 {
+		opened := w.opened()
+		if while(); w.opened() == opened {
+			return
+		}
+	}
+	w.t.Errorf("homes are opened again and again, although %s", although)
+}
+
+// unhurried is for tests that have nobody die: with it a node is taken for dead late.
+func unhurried(o *Options) { o.Look, o.Silent = 2*time.Second, time.Second }
 
 func (w *world) setDeaf(heard bool, nodes ...string) {
 	w.mu.Lock()
@@ -79,20 +97,16 @@ func TestADeafNodeGetsNothingBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	all := many(6, true)
-	soon := func(o *Options) { o.Silent = time.Second }
 	w.setDeaf(true, "a")
-	a, b, c := w.node("a", soon, all...), w.node("b", soon, all...), w.node("c", soon, all...)
+	a, b, c := w.node("a", unhurried, all...), w.node("b", unhurried, all...), w.node("c", unhurried, all...)
 	elsewhere := func() bool { return len(a.Homes()) == 0 && len(b.Homes())+len(c.Homes()) == len(all) }
 	w.until(30*time.Second, "all are at home where Owlat answers", elsewhere)
-	w.until(10*time.Second, "the nodes that hear share", func() bool { return elsewhere() && len(b.Homes()) == 3 })
-	opened := w.opened()
-	w.looks(6, a, b, c)
-	if now := w.opened(); now > opened {
-		t.Errorf("homes were opened %d times more although nothing is to be gained", now-opened)
-	}
+	w.until(30*time.Second, "the nodes that hear share", func() bool { return elsewhere() && len(b.Homes()) == 3 })
+	w.settles("nothing is to be gained", func() { w.looks(3, a, b, c) })
 
+	opened := w.opened()
 	c.kill()
-	w.until(20*time.Second, "those of a node that dies are at the other", func() bool { return len(b.Homes()) == len(all) })
+	w.until(30*time.Second, "those of a node that dies are at the other", func() bool { return len(b.Homes()) == len(all) })
 	for _, h := range w.since(opened) {
 		if h.m.ID() == "a" {
 			t.Errorf("%s was opened at the node that does not hear", h.name)
@@ -107,9 +121,8 @@ func TestADeploymentThatIsDeafEverywhereStaysSomewhere(t *testing.T) {
 	all := many(9, true)
 	broken := all[4].Name
 	w.deafTo = broken
-	soon := func(o *Options) { o.Silent = 500 * time.Millisecond }
-	nodes := []*member{w.node("a", soon, all...), w.node("b", soon, all...), w.node("c", soon, all...)}
-	w.until(30*time.Second, "all nodes have tried it, and all are shared", func() bool {
+	nodes := []*member{w.node("a", unhurried, all...), w.node("b", unhurried, all...), w.node("c", unhurried, all...)}
+	w.until(60*time.Second, "all nodes have tried it, and all are shared", func() bool {
 		for _, n := range nodes {
 			if !n.crew.Flights.Avoids(broken) || len(n.Homes()) != 3 {
 				return false
@@ -117,11 +130,7 @@ func TestADeploymentThatIsDeafEverywhereStaysSomewhere(t *testing.T) {
 		}
 		return true
 	})
-	opened := w.opened()
-	w.looksInVain(6)
-	if now := w.opened(); now > opened+1 {
-		t.Errorf("homes were opened %d times more although it is deaf everywhere", now-opened)
-	}
+	w.settles("it is deaf everywhere", func() { w.looksInVain(6) })
 }
 
 // TestPlacesAreMadeWhereItIsHeard, if the only node with a free place is one that does not hear.
@@ -130,7 +139,10 @@ func TestPlacesAreMadeWhereItIsHeard(t *testing.T) {
 	w := newWorld(t)
 	all := many(4, false)
 	w.setDeaf(true, "a")
-	few := func(o *Options) { o.Silent, o.Slots, o.Linger = time.Second, 2, time.Hour }
+	few := func(o *Options) {
+		unhurried(o)
+		o.Slots, o.Linger = 2, time.Hour
+	}
 	a := w.node("a", few, all...)
 	b := w.node("b", few, all...)
 	if err := (lookout{a.Node}).look(t.Context()); err != nil { // now it knows the other
@@ -144,7 +156,7 @@ func TestPlacesAreMadeWhereItIsHeard(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.until(30*time.Second, "each has its run", func() bool { return len(w.made()) == len(all) })
+	w.until(time.Minute, "each has its run", func() bool { return len(w.made()) == len(all) })
 	for _, r := range w.made() {
 		if r.node != "b" {
 			t.Errorf("a run of %s was made at the node that does not hear", r.deployment)

@@ -52,7 +52,7 @@ const (
 	asideMost  = 3                      // and how often
 	strangers  = 2 * time.Second        // how long a home waits whose deployment nobody seems to know
 	strangeFor = 150                    // and how often
-	avoidedFor = 20                     // how often a node leaves a home to others that is better off there
+	avoidedFor = 12                     // how often a node leaves a home to others that is better off there, each time for longer: some ten seconds
 	cutShort   = time.Second            // how long its runs may take to end then
 	awhile     = time.Second            // how long a home lingers while others wait
 	atLeast    = 10 * time.Minute       // how long a busy home may stay while others wait
@@ -88,7 +88,7 @@ func (w *homeWorker) Work(ctx context.Context, job *river.Job[homeArgs]) error {
 	case !known:
 		return n.disown(ctx, job.Args.Deployment)
 	case before < avoidedFor && (n.crew.Flights.Doubts() || n.crew.Flights.Avoids(d.Name)) && n.leaves(ctx, d.Name):
-		return n.hand(ctx, job.ID, homesQueueOf(n.crew.PlaceElsewhere(d.Name)), aside)
+		return n.hand(ctx, job.ID, homesQueueOf(n.crew.PlaceElsewhere(d.Name)), min(aside<<before, full))
 	case n.crew.Mine() >= int64(n.o.Slots):
 		return river.JobSnooze(full)
 	case job.Queue == homesQueue && before < asideMost && n.crew.HasItsShare():

@@ -28,7 +28,7 @@ func (p *Template) Postgres(t testing.TB) string {
 	server := serverDSN(t, PostgresVariable)
 	p.once.Do(func() {
 		name := newName()
-		execPostgres(t, server, "CREATE DATABASE "+name)
+		execPostgres(t, server, "CREATE DATABASE "+name+cheaply)
 		p.server, p.name = server, name
 		ctx, cancel := context.WithTimeout(context.Background(), opTimeout)
 		defer cancel()
@@ -38,7 +38,7 @@ func (p *Template) Postgres(t testing.TB) string {
 		t.Fatalf("prepare a database for tests: %v", p.err)
 	}
 	name := newName()
-	execPostgres(t, server, "CREATE DATABASE "+name+" TEMPLATE "+p.name)
+	execPostgres(t, server, "CREATE DATABASE "+name+" TEMPLATE "+p.name+cheaply)
 	t.Cleanup(func() { execPostgres(t, server, "DROP DATABASE "+name+" WITH (FORCE)") })
 	return withDatabase(t, server, name)
 }

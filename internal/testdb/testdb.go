@@ -23,6 +23,9 @@ const (
 	MySQLVariable    = "OWLATSYNC_TEST_MYSQL"    // mysql://user:password@127.0.0.1:port/db
 )
 
+// cheaply has PostgreSQL 15 or later copy the files of a database, which takes half as long for small ones as writing all to the log.
+const cheaply = " STRATEGY FILE_COPY"
+
 // opTimeout is the time limit for creating or dropping a database.
 const opTimeout = 30 * time.Second
 
@@ -32,7 +35,7 @@ func Postgres(t testing.TB) string {
 	t.Helper()
 	server := serverDSN(t, PostgresVariable)
 	name := newName()
-	execPostgres(t, server, "CREATE DATABASE "+name)
+	execPostgres(t, server, "CREATE DATABASE "+name+cheaply)
 	t.Cleanup(func() { execPostgres(t, server, "DROP DATABASE "+name+" WITH (FORCE)") })
 	return withDatabase(t, server, name)
 }

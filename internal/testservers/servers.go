@@ -79,7 +79,7 @@ func startPostgres(ctx context.Context, parent string) (*process, string, error)
 	if err := runQuietly(initdb); err != nil {
 		return nil, "", err
 	}
-	if err := appendTo(filepath.Join(data, "postgresql.conf"), notDurable); err != nil {
+	if err := appendTo(filepath.Join(data, "postgresql.conf"), forTests); err != nil {
 		return nil, "", err
 	}
 	port, err := freePort()
@@ -88,7 +88,7 @@ func startPostgres(ctx context.Context, parent string) (*process, string, error)
 	}
 	server := as.command(dir, postgresProgram("postgres"), "-D", data, "-p", strconv.Itoa(port),
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=200",
-		"-c", "max_wal_size=4GB", "-c", "autovacuum=on", "-c", "log_min_messages=fatal")
+		"-c", "max_wal_size=4GB", "-c", "log_min_messages=fatal")
 	p, err := start(server, dir, syscall.SIGQUIT)
 	if err != nil {
 		return nil, "", err
@@ -97,8 +97,9 @@ func startPostgres(ctx context.Context, parent string) (*process, string, error)
 	return ready(ctx, p, dsn, testdb.PingPostgres)
 }
 
-// notDurable spares tests the disk. It is in a file, so that who measures can turn it back.
-const notDurable = "\nfsync = off\nfull_page_writes = off\n"
+// forTests spares tests the disk, and a process of autovacuum for each of their databases every minute. It is in a file, so that who measures
+// can turn it back.
+const forTests = "\nfsync = off\nfull_page_writes = off\nautovacuum = off\n"
 
 // appendTo appends a text to a file.
 func appendTo(name, text string) error {

@@ -117,9 +117,9 @@ func Measure(ctx context.Context, log io.Writer) (s findings.Section, err error)
 	return b.section(ctx)
 }
 
-// durable makes the server of tests one that keeps what it commits, and returns what undoes that.
+// durable makes the server of tests one that keeps what it commits and looks after its tables, and returns what undoes that.
 func durable(ctx context.Context, dsn string) (undo func() error, err error) {
-	settings := []string{"fsync", "full_page_writes"}
+	settings := []string{"fsync", "full_page_writes", "autovacuum"}
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
 		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
