@@ -17,6 +17,8 @@ type Deployment struct {
 	Hub     Hub
 	Ledger  Ledger
 	Outbox  Outbox
+	// Decisions tell what runs did, or would do, with single rows. The API itself does without.
+	Decisions Decisions
 	// Webhooks takes in what Owlat tells. It lets in by itself: the signature is the key.
 	Webhooks http.Handler
 }

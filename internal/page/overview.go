@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"owlatsync/internal/api"
@@ -22,6 +23,7 @@ type overviewView struct {
 type need struct {
 	Sync, What, Do string
 	Command        string // that does it; empty: none
+	Link           link   // where it is done here; the zero value: nowhere
 }
 
 // syncView is a sync in the table.
@@ -38,9 +40,10 @@ type syncView struct {
 
 // lastView is the latest run of a sync.
 type lastView struct {
-	Run    int64
-	Status ledger.Status
-	At     time.Time // when it ended, or began if it goes on
+	Run     int64
+	Address string
+	Status  ledger.Status
+	At      time.Time // when it ended, or began if it goes on
 }
 
 func showOverview(c *call) error {
@@ -54,7 +57,7 @@ func showOverview(c *call) error {
 	}
 	for i, s := range states {
 		v.Syncs[i] = newSyncView(c.base, s)
-		v.Needs = append(v.Needs, needsOf(c.d.Name, s)...)
+		v.Needs = append(v.Needs, c.needsOf(s)...)
 	}
 	title := "Overview"
 	if c.d.Name != "" {
@@ -71,12 +74,21 @@ func newSyncView(base string, s api.SyncState) syncView {
 	}
 	if len(s.Runs) > 0 {
 		r := s.Runs[0]
-		v.Last = &lastView{r.ID, r.Status, r.Finished}
+		v.Last = &lastView{r.ID, base + "/runs/" + strconv.FormatInt(r.ID, 10), r.Status, r.Finished}
 		if r.Finished.IsZero() {
 			v.Last.At = r.Started
 		}
 	}
 	return v
+}
+
+// needsOf returns what of a sync waits for a person, with the pages where it is done.
+func (c *call) needsOf(s api.SyncState) []need {
+	all := needsOf(c.d.Name, s)
+	for i, r := range s.Held { // they come first
+		all[i].Link = link{Text: "Look at run " + strconv.FormatInt(r.ID, 10), Address: c.base + "/runs/" + strconv.FormatInt(r.ID, 10)}
+	}
+	return all
 }
 
 // needsOf returns what of a sync of a deployment waits for a person.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -32,15 +33,16 @@ type Page struct {
 	log      *slog.Logger
 	refusals refusals
 	mux      *http.ServeMux
+	live     *feeds
 }
 
 // New returns a page.
 func New(p Parts) *Page {
-	page := &Page{parts: p, log: p.Log, mux: http.NewServeMux()}
+	page := &Page{parts: p, log: p.Log, mux: http.NewServeMux(), live: newFeeds()}
 	if page.log == nil {
 		page.log = slog.New(slog.DiscardHandler)
 	}
-	for _, r := range routes {
+	for _, r := range slices.Concat(routes, runRoutes) {
 		page.mux.HandleFunc(r.method+" "+r.path, page.handle(r))
 		if r.of != nil {
 			page.mux.HandleFunc(r.method+" /deployments/{deployment}"+r.path, page.handle(r))

@@ -31,7 +31,10 @@ var pages = sync.OnceValue(parsePages)
 func parsePages() map[string]*template.Template {
 	frame := template.Must(template.New("layout.html").Funcs(template.FuncMap{"number": number, "utc": utc, "iso": iso}).ParseFS(templateFiles, "templates/layout.html"))
 	all := make(map[string]*template.Template)
-	for _, name := range []string{"audit", "deployments", "error", "login", "noaccount", "overview", "sync"} {
+	for _, name := range []string{"confirm", "run", "runs", "sync"} {
+		all[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+name+".html", "templates/runrows.html"))
+	}
+	for _, name := range []string{"audit", "deployments", "error", "login", "noaccount", "overview"} {
 		all[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return all

@@ -1,0 +1,265 @@
+package page
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"owlatsync"
+	"owlatsync/internal/access"
+	"owlatsync/internal/api"
+	"owlatsync/internal/config"
+	"owlatsync/internal/standing"
+	"owlatsync/ledger"
+	"owlatsync/reconcile"
+)
+
+// runRoutes are the addresses of runs, and of what is done with them.
+var runRoutes = []route{
+	{method: http.MethodGet, path: "/syncs/{name}/runs", role: config.Viewer, of: showRuns},
+	{method: http.MethodPost, path: "/syncs/{name}/run", role: config.Operator, of: func(c *call) error { return begin(c, false) }},
+	{method: http.MethodPost, path: "/syncs/{name}/plan", role: config.Operator, of: func(c *call) error { return begin(c, true) }},
+	{method: http.MethodGet, path: "/runs/{id}", role: config.Viewer, of: showRun},
+	{method: http.MethodGet, path: "/runs/{id}/live", role: config.Viewer, of: follow},
+	{method: http.MethodGet, path: "/runs/{id}/decisions.csv", role: config.Viewer, of: downloadDecisions},
+	{method: http.MethodGet, path: "/runs/{id}/{order}", role: config.Operator, of: confirm},
+	{method: http.MethodPost, path: "/runs/{id}/{order}", role: config.Operator, of: carryOut},
+}
+
+// runsPage is a part of the runs of a sync, newest first.
+type runsPage struct {
+	Sync, SyncAddress string
+	Runs              []runView
+	Older, Newest     string // empty: there are none
+}
+
+// How many runs a page lists, and how far back the pages go: the records of older runs are pruned with the history.
+const runsOnPage, mostRunsBack = 100, 100_000
+
+func showRuns(c *call) error {
+	s, err := c.named(c.r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	skip, err := strconv.Atoi(c.r.URL.Query().Get("skip"))
+	if err != nil || skip < 0 {
+		skip = 0
+	}
+	skip = min(skip, mostRunsBack)
+	name := s.Sync.Sync.Name
+	runs, err := c.d.Ledger.Runs(c.r.Context(), name, skip+runsOnPage+1)
+	if err != nil {
+		return err
+	}
+	v := runsPage{Sync: name, SyncAddress: c.base + "/syncs/" + url.PathEscape(name)}
+	runs = runs[min(skip, len(runs)):]
+	if len(runs) > runsOnPage {
+		runs, v.Older = runs[:runsOnPage], "?skip="+strconv.Itoa(skip+runsOnPage)
+	}
+	if skip > 0 {
+		v.Newest = v.SyncAddress + "/runs"
+	}
+	for _, r := range runs {
+		if r, err = standing.Now(c.r.Context(), c.d.Ledger, r); err != nil {
+			return err
+		}
+		v.Runs = append(v.Runs, newRunView(c.base, r))
+	}
+	c.show(http.StatusOK, "runs", "Runs of "+straight(name), v)
+	return nil
+}
+
+// named returns how a sync of the configuration stands.
+func (c *call) named(name string) (api.SyncState, error) {
+	states, err := c.d.Service.Syncs(c.r.Context())
+	if err != nil {
+		return api.SyncState{}, err
+	}
+	i := slices.IndexFunc(states, func(s api.SyncState) bool { return s.Sync.Sync.Name == name })
+	if i < 0 {
+		return api.SyncState{}, &access.Refusal{Status: http.StatusNotFound, Code: "sync", Message: "the configuration has no such sync", Hint: "the overview lists the syncs that there are"}
+	}
+	return states[i], nil
+}
+
+// run returns the record of the run in the address, as it is.
+func (c *call) run() (ledger.Run, error) {
+	id, err := strconv.ParseInt(c.r.PathValue("id"), 10, 64)
+	if err != nil || id < 1 {
+		return ledger.Run{}, &access.Refusal{Status: http.StatusNotFound, Code: "run", Message: "the address names no run by its number", Hint: "the page of a sync lists its runs"}
+	}
+	r, err := c.d.Ledger.Run(c.r.Context(), id)
+	if err != nil {
+		return ledger.Run{}, err
+	}
+	return standing.Now(c.r.Context(), c.d.Ledger, *r)
+}
+
+// sees reports whether the caller sees what names persons in a sync: keys that are or hold addresses, among others.
+func (c *call) sees(sync string) bool {
+	return c.who.May(config.Operator) || !c.d.Service.Personal(sync)
+}
+
+// ofRun is a request that shows a run.
+type ofRun struct{ *call }
+
+// runPage is one run.
+type runPage struct {
+	Run         runView
+	Sync        string
+	SyncAddress string
+	Status      ledger.Status
+	Review      bool // the run was asked to show its plan first
+	Facts       []fact
+	Outcomes    []fact
+	Guards      []owlatsync.Hit
+	Held        *heldView // nil: it is not held
+	Live        *liveView // nil: it has ended
+	Operator    bool
+	May         []link // what the viewer may do with it
+	Decisions   decisionsView
+}
+
+// fact is a number, or a few words, with its name.
+type fact struct{ Name, Text string }
+
+func showRun(c *call) error {
+	r, err := c.run()
+	if err != nil {
+		return err
+	}
+	address := c.base + "/runs/" + strconv.FormatInt(r.ID, 10)
+	v := runPage{
+		Run: newRunView(c.base, r), Sync: r.Sync, SyncAddress: c.base + "/syncs/" + url.PathEscape(r.Sync), Status: r.Status, Review: r.Mode == ledger.ModeReview,
+		Guards: r.Guards, Facts: factsOf(&r), Outcomes: outcomesOf(r.Report), Operator: c.who.May(config.Operator),
+	}
+	switch r.Status {
+	case ledger.StatusHeld:
+		if v.Held, err = (ofRun{c}).newHeldView(&r); err != nil {
+			return err
+		}
+		if v.Held.Refused == "" {
+			v.May = append(v.May, link{Text: "Approve", Address: address + "/approve"})
+		}
+		v.May = append(v.May, link{Text: "Dismiss", Address: address + "/dismiss"})
+	case ledger.StatusQueued, ledger.StatusRunning, ledger.StatusWaiting:
+		v.Live = &liveView{Address: address + "/live", snapshot: snapshotOf(c.d, &r)}
+		v.May = append(v.May, link{Text: "Cancel", Address: address + "/cancel"})
+	}
+	if !v.Operator {
+		v.May = nil
+	}
+	if v.Decisions, err = (ofRun{c}).decisions(&r, address); err != nil {
+		return err
+	}
+	c.show(http.StatusOK, "run", "Run "+strconv.FormatInt(r.ID, 10)+" of "+straight(r.Sync), v)
+	return nil
+}
+
+// factsOf says what a run was asked for and what it took.
+func factsOf(r *ledger.Run) (all []fact) {
+	add := func(name, text string) { all = append(all, fact{name, text}) }
+	if !r.Part.Whole() {
+		if n := len(r.Part.Only); n > 0 {
+			add("Asked for", counted(n, "row"))
+		} else {
+			add("Asked for", "at most "+counted(r.Part.Limit, "row"))
+		}
+	}
+	if r.Full {
+		add("Asked for", "all rows, and what was changed in Owlat")
+	}
+	if r.Report == nil {
+		return all
+	}
+	add("Rows read", number(r.Report.Rows))
+	if reading := r.Report.Reading; reading != nil {
+		add("Reading", map[owlatsync.ReadingMode]string{owlatsync.ReadAll: "all rows", owlatsync.ReadChanges: "changed rows", owlatsync.ReadKeys: "rows by their keys"}[reading.Mode])
+	}
+	add("Requests", number(r.Report.Requests.Total))
+	add("Writes among them", number(r.Report.Requests.Writes))
+	if n := r.Report.Requests.RateLimited; n > 0 {
+		add("Refused by the rate limit", number(n))
+	}
+	if took := r.Finished.Sub(r.Started); !r.Finished.IsZero() && took > 0 && r.Report.Requests.Total > 0 {
+		add("Requests a second", strconv.FormatFloat(float64(r.Report.Requests.Total)/took.Seconds(), 'f', 1, 64))
+	}
+	m := r.Report.Memberships
+	add("Put on topics", number(m.Added))
+	if m.Pending > 0 {
+		add("Waiting for a confirmation", number(m.Pending))
+	}
+	add("Taken off topics", number(m.Removed))
+	if m.Skipped > 0 {
+		add("Topics left alone", number(m.Skipped))
+	}
+	if m.Unclear > 0 {
+		add("Consents neither yes nor no", number(m.Unclear))
+	}
+	return all
+}
+
+// outcomesOf counts the outcomes of the rows of a run.
+func outcomesOf(r *owlatsync.Report) (all []fact) {
+	if r == nil {
+		return nil
+	}
+	for _, o := range owlatsync.Outcomes {
+		if n := r.Outcomes[o]; n > 0 {
+			all = append(all, fact{string(o), number(n)})
+		}
+	}
+	return all
+}
+
+// heldView is what somebody needs who decides about a held run.
+type heldView struct {
+	Refused string // why it can no longer be approved; empty: it can
+	Plan    planView
+	Earlier []planView // the plans of the runs before it, newest first
+	Samples []sampleView
+	Kept    bool // a plan is kept
+}
+
+// planView is a plan in sums.
+type planView struct {
+	Run                                                        int64
+	Address                                                    string
+	At                                                         time.Time
+	Rows, Creates, Updates, Removals, TopicAdds, Bad, Requests int
+}
+
+// How many earlier runs a held plan stands beside, and how many records are looked at for them.
+const plansBeside, lookedAt = 10, 40
+
+func (c ofRun) newHeldView(r *ledger.Run) (*heldView, error) {
+	v := &heldView{Kept: r.PlanForm != 0}
+	if err := reconcile.Approvable(*r); err != nil {
+		v.Refused = sentence(err.Error())
+	}
+	v.Plan, _ = c.newPlanView(r)
+	runs, err := c.d.Ledger.Runs(c.r.Context(), r.Sync, lookedAt)
+	if err != nil {
+		return nil, err
+	}
+	for i := range runs {
+		if p, ok := c.newPlanView(&runs[i]); ok && runs[i].ID < r.ID && len(v.Earlier) < plansBeside {
+			v.Earlier = append(v.Earlier, p)
+		}
+	}
+	v.Samples, err = c.samples(r)
+	return v, err
+}
+
+// newPlanView returns the plan of a run in sums; ok is false if it made none.
+func (c ofRun) newPlanView(r *ledger.Run) (v planView, ok bool) {
+	s := r.Summary
+	if v = (planView{Run: r.ID, Address: c.base + "/runs/" + strconv.FormatInt(r.ID, 10), At: r.Started}); s == nil {
+		return v, false
+	}
+	v.Rows, v.Creates, v.Updates, v.Removals, v.TopicAdds = s.Rows, s.Creates, s.Updates, s.Removals, s.TopicAdds
+	v.Bad, v.Requests = s.Outcomes[owlatsync.Invalid]+s.Outcomes[owlatsync.Duplicate], s.Requests
+	return v, true
+}
