@@ -32,8 +32,10 @@ var troubleRoutes = []route{
 type failuresPage struct {
 	Done  string // what was just done; empty: nothing
 	Syncs []failingSync
-	Whole bool // every row was looked at, not only those that are not in step
-	Sees  bool // the viewer may see addresses, and act
+	Whole bool   // every row was looked at, not only those that are not in step
+	One   string // the group that alone is shown; empty: all are
+	Cut   int    // how many groups are not shown
+	Sees  bool   // the viewer may see addresses, and act
 	Dead  []targetView
 }
 
@@ -66,16 +68,19 @@ type troubleView struct {
 	Parked                 bool
 }
 
-// How many rows of a group are listed, how many groups of a sync, and how many rows that are not in step are looked at.
+// How many groups a page has, how many rows of one, how many if it is the only one, and of all groups together: a page stays below 100 KB. And how many rows that are
+// not in step are looked at.
 const (
-	listedOfGroup = 50
-	listedGroups  = 50
+	listedGroups  = 30
+	listedOfGroup = 20
+	listedOfOne   = 80
+	listedInAll   = 60
 	lookedAt      = 20_000
 )
 
 func showFailures(c *call) error {
 	q := c.r.URL.Query()
-	v := failuresPage{Whole: q.Get("rows") == "all", Sees: c.who.May(config.Operator)}
+	v := failuresPage{Whole: q.Get("rows") == "all", One: q.Get("group"), Sees: c.who.May(config.Operator)}
 	if n, err := strconv.Atoi(q.Get("retried")); err == nil && n >= 0 {
 		v.Done = "Rows that the next run tries again: " + number(n) + "."
 	}
@@ -83,7 +88,7 @@ func showFailures(c *call) error {
 		v.Done = "Write-backs that are tried again: " + number(n) + "."
 	}
 	for _, sync := range c.d.Inquiry.Configured() {
-		found, err := failuresOf(c, sync.Name, v.Whole)
+		found, err := failuresOf(c, sync.Name, v.Whole, v.One)
 		if err != nil {
 			return err
 		}
@@ -94,22 +99,57 @@ func showFailures(c *call) error {
 		if i := slices.IndexFunc(runs, func(r ledger.Run) bool { return r.Report != nil && r.Summary != nil }); i >= 0 {
 			found.Unsendable = runs[i].Report.Unsendable()
 		}
+		if v.One != "" {
+			found.Unsendable = 0
+		}
 		if len(found.Groups) > 0 || found.Unsendable > 0 {
 			v.Syncs = append(v.Syncs, found)
 		}
 	}
-	var err error
-	if v.Dead, err = deadLetters(c); err != nil {
-		return err
+	v.shorten()
+	if v.One == "" {
+		var err error
+		if v.Dead, err = deadLetters(c); err != nil {
+			return err
+		}
 	}
 	c.show(http.StatusOK, "failures", "Failures", v)
 	return nil
 }
 
+// shorten leaves out what is too much for a page.
+func (v *failuresPage) shorten() {
+	groups, rows := listedGroups, listedInAll
+	if v.One != "" {
+		rows = listedOfOne
+	}
+	for i := range v.Syncs {
+		s := &v.Syncs[i]
+		shown := min(len(s.Groups), groups)
+		v.Cut += len(s.Groups) - shown
+		s.Groups = s.Groups[:shown]
+		groups -= shown
+		for j := range s.Groups {
+			rows -= s.Groups[j].shorten(rows)
+		}
+	}
+}
+
+// shorten lists at most this many rows, and returns how many are listed.
+func (g *group) shorten(most int) int {
+	listed := min(len(g.Rows), most)
+	g.Hidden += len(g.Rows) - listed
+	g.Rows = g.Rows[:listed]
+	return listed
+}
+
 // failuresOf returns what is wrong with the rows of a sync, as far as the ledger knows.
-func failuresOf(c *call, sync string, whole bool) (failingSync, error) {
+func failuresOf(c *call, sync string, whole bool, one string) (failingSync, error) {
 	v := failingSync{Name: sync, Address: syncAddress(c, sync)}
 	g := newGroups(c, sync)
+	if one != "" {
+		g.one, g.most = one, listedOfOne
+	}
 	looked := 0
 	for e, err := range entriesOf(c, sync, whole) {
 		if err != nil {
@@ -129,7 +169,6 @@ func failuresOf(c *call, sync string, whole bool) (failingSync, error) {
 			v.Failing += of.Count
 		}
 	}
-	v.Groups = v.Groups[:min(len(v.Groups), listedGroups)]
 	return v, nil
 }
 
@@ -146,15 +185,20 @@ type groups struct {
 	c        *call
 	sync     string
 	personal bool
+	one      string // the only group that counts; empty: all do
+	most     int    // how many rows of a group are listed
 	all      map[string]*group
 }
 
 func newGroups(c *call, sync string) *groups {
-	return &groups{c: c, sync: sync, personal: c.d.Service.Personal(sync), all: make(map[string]*group)}
+	return &groups{c: c, sync: sync, personal: c.d.Service.Personal(sync), most: listedOfGroup, all: make(map[string]*group)}
 }
 
 func (g *groups) add(t reconcile.Trouble) {
 	id := groupOf(t)
+	if g.one != "" && id != g.one {
+		return
+	}
 	of := g.all[id]
 	if of == nil {
 		of = &group{ID: id, What: kindOf(t.What), Kind: string(t.Category), Reason: t.Reason, Do: story.Advice(t.Category), Retry: t.What == "row", First: t.First}
@@ -174,7 +218,7 @@ func (g *groups) add(t reconcile.Trouble) {
 	if !t.NextTry.IsZero() && (of.Next.IsZero() || t.NextTry.Before(of.Next)) {
 		of.Next = t.NextTry
 	}
-	if len(of.Rows) == listedOfGroup {
+	if len(of.Rows) == g.most {
 		of.Hidden++
 		return
 	}

@@ -171,7 +171,7 @@ func TestUnsendableRows(t *testing.T) {
 	b := w.browser()
 	b.signIn("ada", password)
 	got := b.send("/failures", "/failures/unsendable", "sync", "users")
-	if !containsAll(words(got.body), []string{"Such rows: 61.", "60 rows: the address has no", "Others with this reason: 10.", "1 row: another row with the same key or address counts instead", "Correct the row in the source", "line 99"}) || got.status != http.StatusOK {
+	if !containsAll(words(got.body), []string{"Such rows: 61.", "60 rows: the address has no", "Others with this reason: 40.", "1 row: another row with the same key or address counts instead", "Correct the row in the source", "line 99"}) || got.status != http.StatusOK {
 		t.Errorf("%d: %s", got.status, words(got.body))
 	}
 	harmless(t, "unsendable", got.body)
@@ -199,7 +199,7 @@ func TestFeedbackIsShown(t *testing.T) {
 	viewer.signIn("wall", password)
 	for name, at := range map[string]*browser{"operator": b, "viewer": viewer} {
 		got := at.get("/feedback")
-		if said := words(got.body); got.status != http.StatusOK || len(got.body) > 110<<10 || !containsAll(said, []string{"A mail came back for good (hard bounce).", "The person marked a mail as spam.", "Bounced for good: 1. Complained: 1.", "Older ones"}) {
+		if said := words(got.body); got.status != http.StatusOK || len(got.body) > 100<<10 || !containsAll(said, []string{"A mail came back for good (hard bounce).", "The person marked a mail as spam.", "Bounced for good: 1. Complained: 1.", "Older ones"}) {
 			t.Errorf("%s: %d with %d bytes: %s", name, got.status, len(got.body), said)
 		}
 		if sees := strings.Contains(got.body, "example.com"); sees != (name == "operator") || strings.Contains(got.body, "/lift") != sees {
@@ -222,5 +222,42 @@ func TestFeedbackIsShown(t *testing.T) {
 		if got := b.get("/feedback?" + query); got.status != http.StatusOK || bare.MatchString(got.body) {
 			t.Errorf("%s: %d", query, got.status)
 		}
+	}
+}
+
+// TestPagesOfVeryManyStaySmall, and what is left out is found.
+func TestPagesOfVeryManyStaySmall(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	for i := range 400 {
+		reason := fmt.Sprintf("reason %d, which is as long as reasons are: owlat: PUT /contacts/{contact}: 400 invalid_input", i%50)
+		f.fails("users", fmt.Sprintf("018f3c1e-7b5a-7c40-9d40-%012d", i), fmt.Sprintf("somebody.with.a.name%d@example.com", i), true, "invalid_input", reason)
+	}
+	for i := range 120 {
+		address := fmt.Sprintf("somebody.whose.mail.bounced%d@example.com", i)
+		f.bounces(byte(i), address, ledger.Bounced)
+	}
+	b := w.browser()
+	b.signIn("ada", password)
+	failures, feedback := b.get("/failures"), b.get("/feedback")
+	for name, got := range map[string]reply{"failures": failures, "feedback": feedback} {
+		t.Logf("%s has %d bytes", name, len(got.body))
+		if got.status != http.StatusOK || len(got.body) > 100<<10 {
+			t.Errorf("%s: %d with %d bytes", name, got.status, len(got.body))
+		}
+	}
+	more := regexp.MustCompile(`href="(/failures\?group=[^"]+)"`).FindStringSubmatch(failures.body)
+	if more == nil || !strings.Contains(failures.body, "Other reasons that are not shown: 2") {
+		t.Fatalf("nothing leads to more: %s", words(failures.body))
+	}
+	if got := b.get(more[1]); strings.Count(got.body, `name="row"`) != 8 || strings.Contains(got.body, "no answer in time") {
+		t.Errorf("a group alone: %s", words(got.body))
+	}
+	further := regexp.MustCompile(`href="(/feedback\?suppressed=50)#suppressed"`).FindStringSubmatch(feedback.body)
+	if further == nil {
+		t.Fatal("nothing leads to further addresses")
+	}
+	if got := b.get("/feedback?suppressed=100"); strings.Count(got.body, "/lift") != 20 || strings.Contains(got.body, "Further addresses") {
+		t.Errorf("the last ones: %d", strings.Count(got.body, "/lift"))
 	}
 }

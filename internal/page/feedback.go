@@ -23,7 +23,8 @@ type feedbackPage struct {
 	Suppressed []suppressedView
 	Bounced    int
 	Complained int
-	More       bool // there are more suppressions than were counted
+	More       bool   // there are more suppressions than were counted
+	Further    string // where further suppressions are; empty: there are none
 }
 
 // heardView is one thing that Owlat told. A viewer gets no address, and nothing that may hold one.
@@ -42,8 +43,8 @@ type suppressedView struct {
 
 // How many lines of feedback and suppressions a page has, and how many suppressions are counted.
 const (
-	listedFeedback   = 100
-	listedSuppressed = 200
+	listedFeedback   = 50
+	listedSuppressed = 50
 	countedAtMost    = 5000
 )
 
@@ -89,15 +90,23 @@ func showFeedback(c *call) error {
 		return err
 	}
 	v.More = len(suppressed) > countedAtMost
-	for i, s := range suppressed[:min(len(suppressed), countedAtMost)] {
+	suppressed = suppressed[:min(len(suppressed), countedAtMost)]
+	from, err := strconv.Atoi(q.Get("suppressed"))
+	if err != nil || from < 0 {
+		from = 0
+	}
+	for i, s := range suppressed {
 		if s.Reason == ledger.Complained {
 			v.Complained++
 		} else {
 			v.Bounced++
 		}
-		if v.Sees && i < listedSuppressed {
+		if v.Sees && i >= from && i < from+listedSuppressed {
 			v.Suppressed = append(v.Suppressed, suppressedView{s.Email, personAddress(c, subject{Word: s.Email}), s})
 		}
+	}
+	if v.Sees && len(suppressed) > from+listedSuppressed {
+		v.Further = c.base + "/feedback?suppressed=" + strconv.Itoa(from+listedSuppressed) + "#suppressed"
 	}
 	c.show(http.StatusOK, "feedback", "Feedback", v)
 	return nil

@@ -199,7 +199,7 @@ func addressOf(t *explain.Tale) string {
 // How much of what is known of a person a page has at most, and in how many of the latest write-backs it looks for theirs.
 const (
 	heardMost      = 50
-	momentsMost    = 300
+	momentsMost    = 150
 	deliveriesRead = 1000
 )
 

@@ -39,6 +39,10 @@ func readUnsendable(c *call, sync config.Sync) error {
 	}
 	v.Groups = g.sorted()
 	v.Groups = v.Groups[:min(len(v.Groups), listedGroups)]
+	rows := listedInAll
+	for i := range v.Groups {
+		rows -= v.Groups[i].shorten(rows)
+	}
 	c.show(http.StatusOK, "unsendable", "Rows that cannot be sent", v)
 	return nil
 }
