@@ -200,16 +200,22 @@ var table = map[string][]string{
 	"/internal/page/chart":   {"github.com/dustin/go-humanize"},
 	"/internal/page/figures": {"/", "/ledger", "/internal/page/chart"},
 
+	// What the page says of a person, and of rows that fail.
+	"/internal/page/story": {"/", "/ledger", "/owlat", "/reconcile", "/internal/config", "/internal/explain"},
+
 	// The way in to a service.
 	"/internal/access":          {"/internal/config", "golang.org/x/net/netutil", "golang.org/x/time/rate"},
 	"/internal/access/inmemory": {},
 	"/internal/api": {
-		"/", "/ledger", "/reconcile", "/reconcile/progress", "/reconcile/step", "/internal/access", "/internal/config", "/internal/events", "/internal/problem",
+		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/reconcile/step", "/internal/access", "/internal/config", "/internal/events", "/internal/problem",
 		"/internal/standing", "/internal/turns", "/internal/words",
 	},
 	"/internal/account": {"golang.org/x/crypto/argon2"},
 	"/internal/session": {"/internal/access", "/internal/account", "/internal/config"},
-	"/internal/page":    {"/", "/internal/access", "/internal/api", "/internal/config", "/internal/page/chart", "/internal/page/figures", "/internal/session", "/ledger"},
+	"/internal/page": {
+		"/", "/internal/access", "/internal/api", "/internal/config", "/internal/page/chart", "/internal/page/figures", "/internal/session", "/ledger",
+		"/internal/explain", "/internal/page/story", "/owlat", "/reconcile",
+	},
 }
 
 // onlyFor names what just some folders may import, whatever the table says.

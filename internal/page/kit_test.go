@@ -51,6 +51,8 @@ type stands struct {
 	mu    sync.Mutex
 	audit []string
 	lines int64 // how many the audit has
+
+	more func(*api.Deployment) // adds what else the deployment has; nil: nothing
 }
 
 func (s *stands) audited() []string {
@@ -114,7 +116,11 @@ func (w *world) Find(name string) (*api.Deployment, error) {
 	case s == nil:
 		return nil, errors.New("its configuration <b>is</b> wrong")
 	}
-	return &api.Deployment{Name: name, Service: s, Ledger: &shelf{runs: s.runs, of: s}}, nil
+	d := &api.Deployment{Name: name, Service: s, Ledger: &shelf{runs: s.runs, of: s}}
+	if s.more != nil {
+		s.more(d)
+	}
+	return d, nil
 }
 
 // newWorld serves the page beside the API at a socket until the test ends. Without tokens and accounts it is open.

@@ -22,6 +22,7 @@ type overviewView struct {
 type need struct {
 	Sync, What, Do string
 	Command        string // that does it; empty: none
+	Page           string // where it is done, below the addresses of the deployment; empty: nowhere
 }
 
 // syncView is a sync in the table.
@@ -56,6 +57,11 @@ func showOverview(c *call) error {
 		v.Syncs[i] = newSyncView(c.base, s)
 		v.Needs = append(v.Needs, needsOf(c.d.Name, s)...)
 	}
+	given, err := needsOfWriteBacks(c)
+	if err != nil {
+		return err
+	}
+	v.Needs = append(v.Needs, given...)
 	title := "Overview"
 	if c.d.Name != "" {
 		title = c.d.Name
@@ -82,12 +88,7 @@ func newSyncView(base string, s api.SyncState) syncView {
 // needsOf returns what of a sync of a deployment waits for a person.
 func needsOf(deployment string, s api.SyncState) (all []need) {
 	name := s.Sync.Sync.Name
-	command := func(words string) string {
-		if deployment == "" {
-			return "owlat-sync " + words
-		}
-		return "owlat-sync " + words + " --deployment " + deployment
-	}
+	command := func(words string) string { return command(deployment, words) }
 	for _, r := range s.Held {
 		n := need{Sync: name, What: fmt.Sprintf("Run %d is %s.", r.ID, straight(r.Message)), Do: "Look at its plan. If that is what you want, approve it:", Command: command(fmt.Sprintf("approve %d", r.ID))}
 		if r.Refused != nil {
@@ -104,11 +105,22 @@ func needsOf(deployment string, s api.SyncState) (all []need) {
 	if s.Rows.Parked > 0 {
 		all = append(all, need{
 			Sync: name, What: "Rows have failed so often that they are not tried again: " + number(s.Rows.Parked) + ".",
-			Do: "See why, and set them right or try them once more:", Command: command("failures"),
+			Do: "See why, and set them right or try them once more:", Command: command("failures"), Page: "/failures",
 		})
 	}
 	return all
 }
+
+// command returns a command of the program about a deployment.
+func command(deployment, words string) string {
+	if deployment == "" {
+		return "owlat-sync " + words
+	}
+	return "owlat-sync " + words + " --deployment " + deployment
+}
+
+// syncAddress returns the address of the page of a sync.
+func syncAddress(c *call, name string) string { return c.base + "/syncs/" + url.PathEscape(name) }
 
 // deploymentView is a deployment in the list of several.
 type deploymentView struct {

@@ -6,8 +6,10 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -31,16 +33,18 @@ type Page struct {
 	parts    Parts
 	log      *slog.Logger
 	refusals refusals
+	marks    sealer
+	reading  sync.Mutex // of sources
 	mux      *http.ServeMux
 }
 
 // New returns a page.
 func New(p Parts) *Page {
-	page := &Page{parts: p, log: p.Log, mux: http.NewServeMux()}
+	page := &Page{parts: p, log: p.Log, marks: newSealer(), mux: http.NewServeMux()}
 	if page.log == nil {
 		page.log = slog.New(slog.DiscardHandler)
 	}
-	for _, r := range routes {
+	for _, r := range slices.Concat(routes, peopleRoutes, troubleRoutes) {
 		page.mux.HandleFunc(r.method+" "+r.path, page.handle(r))
 		if r.of != nil {
 			page.mux.HandleFunc(r.method+" /deployments/{deployment}"+r.path, page.handle(r))
@@ -60,7 +64,7 @@ type route struct {
 	anybody      bool // nobody needs to be signed in
 }
 
-// routes lists the addresses. What is of a deployment has an address with its name, too.
+// routes lists addresses, and other files have more. What is of a deployment has an address with its name, too.
 var routes = []route{
 	{method: http.MethodGet, path: "/{$}", role: config.Viewer, of: showOverview},
 	{method: http.MethodGet, path: "/syncs/{name}", role: config.Viewer, of: showSync},

@@ -29,9 +29,9 @@ var staticFiles embed.FS
 var pages = sync.OnceValue(parsePages)
 
 func parsePages() map[string]*template.Template {
-	frame := template.Must(template.New("layout.html").Funcs(template.FuncMap{"number": number, "utc": utc, "iso": iso}).ParseFS(templateFiles, "templates/layout.html"))
+	frame := template.Must(template.New("layout.html").Funcs(template.FuncMap{"number": number, "utc": utc, "iso": iso, "tone": toneState, "pair": pair}).ParseFS(templateFiles, "templates/layout.html"))
 	all := make(map[string]*template.Template)
-	for _, name := range []string{"audit", "deployments", "error", "login", "noaccount", "overview", "sync"} {
+	for _, name := range []string{"audit", "deployments", "error", "login", "noaccount", "overview", "sync", "people", "person", "forget", "lift", "failures", "unsendable", "feedback"} {
 		all[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return all
@@ -62,7 +62,13 @@ type link struct {
 var nav = []struct {
 	text, address string
 	role          config.Role
-}{{"Overview", "/", config.Viewer}, {"Audit", "/audit", config.Operator}}
+}{
+	{"Overview", "/", config.Viewer},
+	{"People", "/people", config.Operator},
+	{"Failures", "/failures", config.Viewer},
+	{"Feedback", "/feedback", config.Viewer},
+	{"Audit", "/audit", config.Operator},
+}
 
 // show writes a page.
 func (c *call) show(status int, name, title string, content any) {
