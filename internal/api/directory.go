@@ -9,7 +9,7 @@ import (
 	"owlatsync/internal/problem"
 )
 
-// Deployment is one deployment as the API shows it. Webhooks and Outbox may be nil.
+// Deployment is one deployment as the API and the page show it. Webhooks and Outbox may be nil, and without a page Rows and Inquiry.
 type Deployment struct {
 	Name    string // empty: the only one of a service without names
 	Service Service
@@ -17,6 +17,8 @@ type Deployment struct {
 	Hub     Hub
 	Ledger  Ledger
 	Outbox  Outbox
+	Rows    Rows
+	Inquiry Inquiry
 	// Decisions tell what runs did, or would do, with single rows. The API itself does without.
 	Decisions Decisions
 	// Webhooks takes in what Owlat tells. It lets in by itself: the signature is the key.

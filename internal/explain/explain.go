@@ -29,6 +29,7 @@ type Tale struct {
 	History []ledger.HistoryLine
 	Sibling Sibling
 	Heard   []ledger.Feedback   // what Owlat's webhooks told of the person, oldest first
+	OptOuts []ledger.OptOut     // of the contact, as far as they are known
 	Barred  *ledger.Suppression // why no mail may go to the address; nil: it may
 
 	Remote    *owlat.Contact // nil: not asked for, or the contact does not exist
@@ -108,22 +109,13 @@ func (q *Question) Tales(ctx context.Context, s *setup.Session, sync config.Sync
 	var tales []*Tale
 	for _, key := range found.keys {
 		t := found.tale(sync, key)
-		t.At = s.Ledger.Now()
-		t.Entry, t.PlanErr, t.Planned = entries[key], planErr, !q.Offline && planErr == nil
-		if t.History, err = s.Ledger.History(ctx, sync.Name, key); err != nil {
+		t.PlanErr, t.Planned = planErr, !q.Offline && planErr == nil
+		known, err := t.recall(ctx, s.Ledger, entries[key])
+		if err != nil {
 			return nil, err
 		}
-		if t.Sibling, err = siblingOf(ctx, s.Ledger, sync.Name, t.Entry); err != nil {
-			return nil, err
-		}
-		if err := t.heed(ctx, s.Ledger); err != nil {
-			return nil, err
-		}
-		if t.Entry == nil && t.Row == nil && len(t.History) == 0 && len(t.Decisions) == 0 {
+		if !known {
 			continue
-		}
-		if err := t.hear(ctx, s.Ledger); err != nil {
-			return nil, err
 		}
 		if !q.Offline && t.Entry != nil && t.Entry.ContactID != "" {
 			t.Remote, t.RemoteErr = s.Client.Contacts.Get(ctx, t.Entry.ContactID)
@@ -139,14 +131,51 @@ func (q *Question) Tales(ctx context.Context, s *setup.Session, sync config.Sync
 	return tales, planErr
 }
 
+// Ledger is the part of a ledger that tells of rows.
+type Ledger interface {
+	ledger.Reader
+	History(ctx context.Context, sync, key string) ([]ledger.HistoryLine, error)
+	Feedbacks(ctx context.Context, event, person string, before int64, limit int) ([]ledger.Feedback, error)
+}
+
+// Of tells what the ledger knows about one row, and asks nobody else. It returns nil if that is nothing.
+func Of(ctx context.Context, l Ledger, sync config.Sync, key string) (*Tale, error) {
+	entries, err := l.Entries(ctx, sync.Name, []string{key})
+	if err != nil {
+		return nil, err
+	}
+	t := &Tale{Sync: sync, Key: key}
+	if known, err := t.recall(ctx, l, entries[key]); !known || err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// recall takes in what the ledger knows of the row, whose entry may be nil. It reports whether anything is known.
+func (t *Tale) recall(ctx context.Context, l Ledger, e *ledger.Entry) (known bool, err error) {
+	t.At, t.Entry = l.Now(), e
+	if t.History, err = l.History(ctx, t.Sync.Name, t.Key); err != nil {
+		return false, err
+	}
+	if t.Sibling, err = siblingOf(ctx, l, t.Sync.Name, t.Entry); err != nil {
+		return false, err
+	}
+	if err := t.heed(ctx, l); err != nil {
+		return false, err
+	}
+	if t.Entry == nil && t.Row == nil && len(t.History) == 0 && len(t.Decisions) == 0 {
+		return false, nil
+	}
+	return true, t.hear(ctx, l)
+}
+
 // heed takes in who has left a topic since the row was last planned.
-func (t *Tale) heed(ctx context.Context, l ledger.Reader) error {
+func (t *Tale) heed(ctx context.Context, l ledger.Reader) (err error) {
 	if t.Entry == nil || t.Entry.ContactID == "" {
 		return nil
 	}
-	optOuts, err := l.OptOuts(ctx, []string{t.Entry.ContactID})
-	if err == nil {
-		t.Entry = reconcile.Heed(t.Entry, optOuts)
+	if t.OptOuts, err = l.OptOuts(ctx, []string{t.Entry.ContactID}); err == nil {
+		t.Entry = reconcile.Heed(t.Entry, t.OptOuts)
 	}
 	return err
 }
@@ -155,7 +184,7 @@ func (t *Tale) heed(ctx context.Context, l ledger.Reader) error {
 const heardMost = 50
 
 // hear finds out what Owlat's webhooks told of the contact and of the address.
-func (t *Tale) hear(ctx context.Context, l setup.Ledger) error {
+func (t *Tale) hear(ctx context.Context, l Ledger) error {
 	var persons []string
 	address := ""
 	if t.Entry != nil {

@@ -80,7 +80,7 @@ var table = map[string][]string{
 	"/ledger/postgres/internal/entries":      {"/ledger", "/ledger/internal/entry", "/ledger/postgres/internal/change", "/ledger/postgres/internal/entryrow", "/ledger/postgres/internal/server", "github.com/jackc/pgx/v5"},
 	"/ledger/postgres/internal/pgrow":        {"github.com/jackc/pgx/v5"},
 	"/ledger/postgres/internal/entryrow":     {"/", "/ledger", "/ledger/internal/entry", "github.com/jackc/pgx/v5"},
-	"/ledger/postgres/internal/runrow":       {"/ledger", "/ledger/internal/entry", "/ledger/postgres/internal/pgrow", "github.com/jackc/pgx/v5"},
+	"/ledger/postgres/internal/runrow":       {"/ledger", "/ledger/internal/entry", "/ledger/internal/runform", "/ledger/postgres/internal/pgrow", "github.com/jackc/pgx/v5"},
 	"/ledger/postgres/internal/heard":        {"/ledger", "/ledger/internal/person", "/ledger/postgres/internal/pgrow", "github.com/jackc/pgx/v5"},
 	"/ledger/postgres/internal/erase":        {"/", "/ledger", "/ledger/internal/entry", "/ledger/internal/person", "/ledger/postgres/internal/heard", "/ledger/postgres/internal/pgrow", "github.com/jackc/pgx/v5"},
 	"/ledger/postgres/internal/load":         {"/ledger/internal/runform", "/ledger", "/ledger/internal/entry", "/ledger/postgres/internal/auditrow", "/ledger/postgres/internal/entryrow", "/ledger/postgres/internal/heard", "/ledger/postgres/internal/pgrow", "/ledger/postgres/internal/runrow", "github.com/jackc/pgx/v5"},
@@ -201,18 +201,23 @@ var table = map[string][]string{
 	"/internal/page/chart":   {"github.com/dustin/go-humanize"},
 	"/internal/page/figures": {"/", "/ledger", "/internal/page/chart"},
 
+	// What the page says of a person, and of rows that fail.
+	"/internal/page/story": {"/", "/ledger", "/owlat", "/reconcile", "/internal/config", "/internal/explain"},
+
 	// The way in to a service.
 	"/internal/access":          {"/internal/config", "golang.org/x/net/netutil", "golang.org/x/time/rate"},
 	"/internal/access/inmemory": {},
 	"/internal/api": {
-		"/", "/ledger", "/reconcile", "/reconcile/progress", "/reconcile/step", "/internal/access", "/internal/config", "/internal/events", "/internal/problem",
+		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/reconcile/step", "/internal/access", "/internal/config", "/internal/events", "/internal/problem",
 		"/internal/standing", "/internal/turns", "/internal/words",
 	},
-	"/internal/account": {"golang.org/x/crypto/argon2"},
-	"/internal/session": {"/internal/access", "/internal/account", "/internal/config"},
+	"/internal/account":      {"golang.org/x/crypto/argon2"},
+	"/internal/session":      {"/internal/access", "/internal/account", "/internal/config"},
+	"/internal/page/telling": {"/", "/internal/api", "/internal/bar", "/internal/events", "/internal/standing", "/ledger", "/reconcile"},
 	"/internal/page": {
-		"/", "/internal/access", "/internal/api", "/internal/bar", "/internal/config", "/internal/csvout", "/internal/events", "/internal/page/chart", "/internal/page/figures",
+		"/", "/internal/access", "/internal/api", "/internal/config", "/internal/csvout", "/internal/page/telling", "/internal/page/chart", "/internal/page/figures",
 		"/internal/session", "/internal/standing", "/internal/turns", "/ledger", "/reconcile", "/reconcile/step",
+		"/internal/explain", "/internal/page/story", "/owlat",
 	},
 }
 

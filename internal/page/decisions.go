@@ -13,6 +13,7 @@ import (
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
 	"owlatsync/internal/csvout"
+	"owlatsync/internal/page/telling"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/step"
@@ -217,17 +218,8 @@ func downloadDecisions(c *call) error {
 	}
 }
 
-// sampleView is an example of what a held plan would do.
-type sampleView struct {
-	Kind string // what would be done
-	Rows []sampleRow
-}
-
-// sampleRow is one row of a sample.
-type sampleRow struct{ Key, Text string }
-
 // samples returns a few rows of each kind of change in a held plan.
-func (c ofRun) samples(r *ledger.Run) (all []sampleView, err error) {
+func (c ofRun) samples(r *ledger.Run) (all []telling.Sample, err error) {
 	if r.PlanForm != step.Form {
 		return nil, nil
 	}
@@ -235,18 +227,7 @@ func (c ofRun) samples(r *ledger.Run) (all []sampleView, err error) {
 		if err != nil {
 			return nil, err
 		}
-		row := sampleRow{Key: s.Key}
-		if c.sees(r.Sync) && c.who.May(config.Operator) {
-			row.Text = changesWords(s)
-		} else if row.Key = s.PublicKey(); !c.sees(r.Sync) {
-			row.Key = ""
-		}
-		kind := kindWords(s)
-		i := slices.IndexFunc(all, func(v sampleView) bool { return v.Kind == kind })
-		if i < 0 {
-			i, all = len(all), append(all, sampleView{Kind: kind})
-		}
-		all[i].Rows = append(all[i].Rows, row)
+		all = telling.Add(all, s, c.sees(r.Sync), c.who.May(config.Operator))
 	}
 	return all, nil
 }

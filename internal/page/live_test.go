@@ -14,6 +14,7 @@ import (
 	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/events"
+	"owlatsync/internal/page/telling"
 	"owlatsync/internal/testbrowser"
 	"owlatsync/ledger"
 	"owlatsync/reconcile/progress"
@@ -30,7 +31,7 @@ func going(run int64, sent int) progress.State {
 }
 
 // streamed opens the live page of a run, and returns a function that waits for the next snapshot; it reports whether the stream has ended.
-func (b *browser) streamed(path string) (status int, next func() (s snapshot, over bool), leave func()) {
+func (b *browser) streamed(path string) (status int, next func() (s telling.Snapshot, over bool), leave func()) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.t.Context(), 30*time.Second)
 	b.t.Cleanup(cancel)
@@ -44,7 +45,7 @@ func (b *browser) streamed(path string) (status int, next func() (s snapshot, ov
 	}
 	b.t.Cleanup(func() { _ = answer.Body.Close() })
 	lines := bufio.NewScanner(answer.Body)
-	return answer.StatusCode, func() (s snapshot, over bool) {
+	return answer.StatusCode, func() (s telling.Snapshot, over bool) {
 		b.t.Helper()
 		for lines.Scan() {
 			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
@@ -85,7 +86,7 @@ func TestARunThatGoesOn(t *testing.T) {
 	}
 	k.is(1, going(1, 1500))
 	s, over := next()
-	if over || len(s.Last) != liveRows || s.Done != 1500 {
+	if over || len(s.Last) != telling.LiveRows || s.Done != 1500 {
 		t.Errorf("then %+v, over %v", s, over)
 	}
 	if also, over := other(); over || also.Sent == "" {
@@ -126,7 +127,7 @@ func TestLivePagesAreFew(t *testing.T) {
 	b.send(path, path+"/run")
 	k.until(1, ledger.StatusRunning)
 	var leaves []func()
-	for range livePages {
+	for range telling.LivePages {
 		status, next, leave := b.streamed("/runs/1/live")
 		if _, over := next(); status != http.StatusOK || over {
 			t.Fatalf("a live page answers %d", status)

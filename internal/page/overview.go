@@ -3,6 +3,7 @@ package page
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -17,13 +18,38 @@ type overviewView struct {
 	NotReady string // why the service cannot do its work; empty: it can
 	Needs    []need // what needs a person
 	Syncs    []syncView
+	Budget   *budgetView // nil: nothing of it is known
+}
+
+// budgetView is how fast requests are sent to Owlat.
+type budgetView struct {
+	Used, Limit string // requests a second; empty: not known
+	Share       string // in percent; empty: not known
+}
+
+func newBudgetView(b api.Budget, here bool) *budgetView {
+	rate := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+	var v budgetView
+	if b.Limit > 0 {
+		v.Limit = rate(b.Limit)
+	}
+	if here {
+		v.Used = rate(math.Round(b.Used*10) / 10)
+		if b.Limit > 0 {
+			v.Share = rate(math.Round(100 * b.Used / b.Limit))
+		}
+	}
+	if v == (budgetView{}) {
+		return nil
+	}
+	return &v
 }
 
 // need is something that waits for a person.
 type need struct {
 	Sync, What, Do string
 	Command        string // that does it; empty: none
-	Link           link   // where it is done here; the zero value: nowhere
+	Page           string // where it is done, below the addresses of the deployment; empty: nowhere
 }
 
 // syncView is a sync in the table.
@@ -35,7 +61,7 @@ type syncView struct {
 	Last                *lastView // nil: it has never run
 	Known               bool      // the ledger knows the sync
 
-	Rows, InStep, Failing, Parked, Asked, Unsendable int
+	Rows, InStep, Failing, Parked, Asked, OptedOut, Unsendable int
 }
 
 // lastView is the latest run of a sync.
@@ -51,14 +77,19 @@ func showOverview(c *call) error {
 	if err != nil {
 		return err
 	}
-	v := overviewView{Syncs: make([]syncView, len(states))}
+	v := overviewView{Syncs: make([]syncView, len(states)), Budget: newBudgetView(c.d.Service.Budget())}
 	if why := c.d.Service.Ready(c.r.Context()); why != nil {
 		v.NotReady = sentence(why.Error())
 	}
 	for i, s := range states {
 		v.Syncs[i] = newSyncView(c.base, s)
-		v.Needs = append(v.Needs, c.needsOf(s)...)
+		v.Needs = append(v.Needs, needsOf(c.d.Name, s)...)
 	}
+	given, err := needsOfWriteBacks(c)
+	if err != nil {
+		return err
+	}
+	v.Needs = append(v.Needs, given...)
 	title := "Overview"
 	if c.d.Name != "" {
 		title = c.d.Name
@@ -70,7 +101,7 @@ func showOverview(c *call) error {
 func newSyncView(base string, s api.SyncState) syncView {
 	v := syncView{
 		Name: s.Sync.Sync.Name, Address: base + "/syncs/" + url.PathEscape(s.Sync.Sync.Name), Why: s.Why, Schedule: s.Sync.Sync.Schedule.Text, State: s.State, Next: s.Next, Known: s.Known,
-		Rows: s.Rows.Entries, InStep: s.InStep(), Failing: s.Rows.Failing, Parked: s.Rows.Parked, Asked: s.Rows.Asked, Unsendable: s.Unsendable(),
+		Rows: s.Rows.Entries, InStep: s.InStep(), Failing: s.Rows.Failing, Parked: s.Rows.Parked, Asked: s.Rows.Asked, OptedOut: s.Rows.OptedOut, Unsendable: s.Unsendable(),
 	}
 	if len(s.Runs) > 0 {
 		r := s.Runs[0]
@@ -82,26 +113,12 @@ func newSyncView(base string, s api.SyncState) syncView {
 	return v
 }
 
-// needsOf returns what of a sync waits for a person, with the pages where it is done.
-func (c *call) needsOf(s api.SyncState) []need {
-	all := needsOf(c.d.Name, s)
-	for i, r := range s.Held { // they come first
-		all[i].Link = link{Text: "Look at run " + strconv.FormatInt(r.ID, 10), Address: c.base + "/runs/" + strconv.FormatInt(r.ID, 10)}
-	}
-	return all
-}
-
 // needsOf returns what of a sync of a deployment waits for a person.
 func needsOf(deployment string, s api.SyncState) (all []need) {
 	name := s.Sync.Sync.Name
-	command := func(words string) string {
-		if deployment == "" {
-			return "owlat-sync " + words
-		}
-		return "owlat-sync " + words + " --deployment " + deployment
-	}
+	command := func(words string) string { return command(deployment, words) }
 	for _, r := range s.Held {
-		n := need{Sync: name, What: fmt.Sprintf("Run %d is %s.", r.ID, straight(r.Message)), Do: "Look at its plan. If that is what you want, approve it:", Command: command(fmt.Sprintf("approve %d", r.ID))}
+		n := need{Sync: name, What: fmt.Sprintf("Run %d is %s.", r.ID, straight(r.Message)), Do: "Look at its plan. If that is what you want, approve it:", Command: command(fmt.Sprintf("approve %d", r.ID)), Page: fmt.Sprintf("/runs/%d", r.ID)}
 		if r.Refused != nil {
 			n.Do, n.Command = fmt.Sprintf("It can no longer be approved (%s), so run the sync again.", straight(r.Refused.Error())), ""
 		}
@@ -116,11 +133,22 @@ func needsOf(deployment string, s api.SyncState) (all []need) {
 	if s.Rows.Parked > 0 {
 		all = append(all, need{
 			Sync: name, What: "Rows have failed so often that they are not tried again: " + number(s.Rows.Parked) + ".",
-			Do: "See why, and set them right or try them once more:", Command: command("failures"),
+			Do: "See why, and set them right or try them once more:", Command: command("failures"), Page: "/failures",
 		})
 	}
 	return all
 }
+
+// command returns a command of the program about a deployment.
+func command(deployment, words string) string {
+	if deployment == "" {
+		return "owlat-sync " + words
+	}
+	return "owlat-sync " + words + " --deployment " + deployment
+}
+
+// syncAddress returns the address of the page of a sync.
+func syncAddress(c *call, name string) string { return c.base + "/syncs/" + url.PathEscape(name) }
 
 // deploymentView is a deployment in the list of several.
 type deploymentView struct {

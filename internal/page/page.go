@@ -9,12 +9,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
 	"owlatsync/internal/access"
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/telling"
 	"owlatsync/internal/session"
 )
 
@@ -32,17 +34,19 @@ type Page struct {
 	parts    Parts
 	log      *slog.Logger
 	refusals refusals
+	marks    sealer
+	reading  sync.Mutex // of sources
 	mux      *http.ServeMux
-	live     *feeds
+	live     *telling.Feeds
 }
 
 // New returns a page.
 func New(p Parts) *Page {
-	page := &Page{parts: p, log: p.Log, mux: http.NewServeMux(), live: newFeeds()}
+	page := &Page{parts: p, log: p.Log, marks: newSealer(), mux: http.NewServeMux(), live: telling.NewFeeds()}
 	if page.log == nil {
 		page.log = slog.New(slog.DiscardHandler)
 	}
-	for _, r := range slices.Concat(routes, runRoutes) {
+	for _, r := range slices.Concat(routes, peopleRoutes, troubleRoutes, runRoutes) {
 		page.mux.HandleFunc(r.method+" "+r.path, page.handle(r))
 		if r.of != nil {
 			page.mux.HandleFunc(r.method+" /deployments/{deployment}"+r.path, page.handle(r))
@@ -62,7 +66,7 @@ type route struct {
 	anybody      bool // nobody needs to be signed in
 }
 
-// routes lists the addresses. What is of a deployment has an address with its name, too.
+// routes lists addresses, and other files have more. What is of a deployment has an address with its name, too.
 var routes = []route{
 	{method: http.MethodGet, path: "/{$}", role: config.Viewer, of: showOverview},
 	{method: http.MethodGet, path: "/syncs/{name}", role: config.Viewer, of: showSync},
@@ -275,14 +279,7 @@ func hintOf(r *access.Refusal) string {
 }
 
 // straight takes from a text what would turn the words around it, too. Where a text stands alone, <bdi> does that.
-func straight(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
-			return '\ufffd'
-		}
-		return r
-	}, text)
-}
+func straight(text string) string { return telling.Straight(text) }
 
 // sentence makes an error a sentence.
 func sentence(text string) string {

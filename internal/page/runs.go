@@ -11,6 +11,7 @@ import (
 	"owlatsync/internal/access"
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/telling"
 	"owlatsync/internal/standing"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
@@ -112,8 +113,8 @@ type runPage struct {
 	SyncAddress string
 	Status      ledger.Status
 	Review      bool // the run was asked to show its plan first
-	Facts       []fact
-	Outcomes    []fact
+	Facts       []telling.Fact
+	Outcomes    []telling.Fact
 	Guards      []owlatsync.Hit
 	Held        *heldView // nil: it is not held
 	Live        *liveView // nil: it has ended
@@ -121,9 +122,6 @@ type runPage struct {
 	May         []link // what the viewer may do with it
 	Decisions   decisionsView
 }
-
-// fact is a number, or a few words, with its name.
-type fact struct{ Name, Text string }
 
 func showRun(c *call) error {
 	r, err := c.run()
@@ -133,7 +131,7 @@ func showRun(c *call) error {
 	address := c.base + "/runs/" + strconv.FormatInt(r.ID, 10)
 	v := runPage{
 		Run: newRunView(c.base, r), Sync: r.Sync, SyncAddress: c.base + "/syncs/" + url.PathEscape(r.Sync), Status: r.Status, Review: r.Mode == ledger.ModeReview,
-		Guards: r.Guards, Facts: factsOf(&r), Outcomes: outcomesOf(r.Report), Operator: c.who.May(config.Operator),
+		Guards: r.Guards, Facts: telling.Facts(&r), Outcomes: telling.Outcomes(r.Report), Operator: c.who.May(config.Operator),
 	}
 	switch r.Status {
 	case ledger.StatusHeld:
@@ -145,7 +143,7 @@ func showRun(c *call) error {
 		}
 		v.May = append(v.May, link{Text: "Dismiss", Address: address + "/dismiss"})
 	case ledger.StatusQueued, ledger.StatusRunning, ledger.StatusWaiting:
-		v.Live = &liveView{Address: address + "/live", snapshot: snapshotOf(c.d, &r)}
+		v.Live = &liveView{Address: address + "/live", Snapshot: telling.Now(c.d, &r)}
 		v.May = append(v.May, link{Text: "Cancel", Address: address + "/cancel"})
 	}
 	if !v.Operator {
@@ -158,68 +156,12 @@ func showRun(c *call) error {
 	return nil
 }
 
-// factsOf says what a run was asked for and what it took.
-func factsOf(r *ledger.Run) (all []fact) {
-	add := func(name, text string) { all = append(all, fact{name, text}) }
-	if !r.Part.Whole() {
-		if n := len(r.Part.Only); n > 0 {
-			add("Asked for", counted(n, "row"))
-		} else {
-			add("Asked for", "at most "+counted(r.Part.Limit, "row"))
-		}
-	}
-	if r.Full {
-		add("Asked for", "all rows, and what was changed in Owlat")
-	}
-	if r.Report == nil {
-		return all
-	}
-	add("Rows read", number(r.Report.Rows))
-	if reading := r.Report.Reading; reading != nil {
-		add("Reading", map[owlatsync.ReadingMode]string{owlatsync.ReadAll: "all rows", owlatsync.ReadChanges: "changed rows", owlatsync.ReadKeys: "rows by their keys"}[reading.Mode])
-	}
-	add("Requests", number(r.Report.Requests.Total))
-	add("Writes among them", number(r.Report.Requests.Writes))
-	if n := r.Report.Requests.RateLimited; n > 0 {
-		add("Refused by the rate limit", number(n))
-	}
-	if took := r.Finished.Sub(r.Started); !r.Finished.IsZero() && took > 0 && r.Report.Requests.Total > 0 {
-		add("Requests a second", strconv.FormatFloat(float64(r.Report.Requests.Total)/took.Seconds(), 'f', 1, 64))
-	}
-	m := r.Report.Memberships
-	add("Put on topics", number(m.Added))
-	if m.Pending > 0 {
-		add("Waiting for a confirmation", number(m.Pending))
-	}
-	add("Taken off topics", number(m.Removed))
-	if m.Skipped > 0 {
-		add("Topics left alone", number(m.Skipped))
-	}
-	if m.Unclear > 0 {
-		add("Consents neither yes nor no", number(m.Unclear))
-	}
-	return all
-}
-
-// outcomesOf counts the outcomes of the rows of a run.
-func outcomesOf(r *owlatsync.Report) (all []fact) {
-	if r == nil {
-		return nil
-	}
-	for _, o := range owlatsync.Outcomes {
-		if n := r.Outcomes[o]; n > 0 {
-			all = append(all, fact{string(o), number(n)})
-		}
-	}
-	return all
-}
-
 // heldView is what somebody needs who decides about a held run.
 type heldView struct {
 	Refused string // why it can no longer be approved; empty: it can
 	Plan    planView
 	Earlier []planView // the plans of the runs before it, newest first
-	Samples []sampleView
+	Samples []telling.Sample
 	Kept    bool // a plan is kept
 }
 
@@ -232,7 +174,7 @@ type planView struct {
 }
 
 // How many earlier runs a held plan stands beside, and how many records are looked at for them.
-const plansBeside, lookedAt = 10, 40
+const plansBeside, plansLookedAt = 10, 40
 
 func (c ofRun) newHeldView(r *ledger.Run) (*heldView, error) {
 	v := &heldView{Kept: r.PlanForm != 0}
@@ -240,7 +182,7 @@ func (c ofRun) newHeldView(r *ledger.Run) (*heldView, error) {
 		v.Refused = sentence(err.Error())
 	}
 	v.Plan, _ = c.newPlanView(r)
-	runs, err := c.d.Ledger.Runs(c.r.Context(), r.Sync, lookedAt)
+	runs, err := c.d.Ledger.Runs(c.r.Context(), r.Sync, plansLookedAt)
 	if err != nil {
 		return nil, err
 	}

@@ -284,42 +284,9 @@ func (t tale) story() []string {
 		if h.Run > 0 {
 			run = fmt.Sprintf("run %d", h.Run)
 		}
-		lines[i] = fmt.Sprintf("%s  %s  %s", words.Clock(h.At), run, happened(h.Event, h.Note))
+		lines[i] = fmt.Sprintf("%s  %s  %s", words.Clock(h.At), run, explain.Happened(h))
 	}
 	return lines
-}
-
-// happened returns a line of history in words.
-func happened(event, note string) string {
-	switch event {
-	case string(owlatsync.Created):
-		return "created the contact"
-	case string(owlatsync.Adopted):
-		return "took the contact over as it was in Owlat"
-	case string(owlatsync.Updated):
-		if note == "" {
-			return "recorded a change that needed no request"
-		}
-		return "changed " + strings.ReplaceAll(note, "email", "the address")
-	case "topic added":
-		return "put it on topic " + note
-	case "topic removed":
-		return "took it off topic " + note
-	case "gone":
-		return "found the contact deleted in Owlat"
-	case "deleted":
-		return "deleted the contact"
-	case "retry":
-		return "asked to try again"
-	case "event sent":
-		return "sent event " + note
-	case "event unknown":
-		return "lost the answer to event " + note
-	}
-	if note == "" {
-		return event
-	}
-	return event + ": " + note
 }
 
 // inSource says what the source has for the row.

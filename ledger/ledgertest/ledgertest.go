@@ -61,6 +61,7 @@ func RunInProcess(t *testing.T, open Open) {
 		{"Turns", inService(service.Turns)},
 		{"Dismissed", inService(service.Dismissed)},
 		{"LinesOfRun", inService(service.LinesOfRun)},
+		{"Briefs", inService(service.Briefs)},
 		{"Mailbox", inService(service.Mailbox)},
 		{"Outbox", inService(service.Outbox)},
 		{"Audit", inService(service.Audit)},

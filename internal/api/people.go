@@ -1,0 +1,33 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"owlatsync/internal/config"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile"
+)
+
+// Rows is the part of a ledger that has rows and persons, and takes what operators ask for about them. The API shows nothing of it: the
+// page does.
+type Rows interface {
+	ledger.Reader
+	History(ctx context.Context, sync, key string) ([]ledger.HistoryLine, error)
+	Feedbacks(ctx context.Context, event, person string, before int64, limit int) ([]ledger.Feedback, error)
+	AllSuppressions(ctx context.Context, limit int) ([]ledger.Suppression, error)
+	Retry(ctx context.Context, sync string, keys []string, now time.Time) (rows int, err error)
+	Lift(ctx context.Context, address string) (was bool, err error)
+	ForgetPerson(ctx context.Context, address string) (rows int, err error)
+}
+
+// Inquiry finds out about rows what the ledger does not know. Its methods are safe for concurrent use.
+type Inquiry interface {
+	// Configured returns the syncs of the configuration, in its order.
+	Configured() []config.Sync
+	// Contact asks Owlat for a contact, within the budget of the key. It fails as owlat's Contacts.Get does.
+	Contact(ctx context.Context, id string) (*owlat.Contact, error)
+	// Unsendable reads the source of a sync and tells each row that cannot be sent. An error of each ends it, and comes back.
+	Unsendable(ctx context.Context, sync config.Sync, each func(reconcile.Trouble) error) error
+}

@@ -1,0 +1,42 @@
+package explain
+
+import (
+	"strings"
+
+	"owlatsync"
+	"owlatsync/ledger"
+)
+
+// Happened says what a line of history tells, as what somebody did.
+func Happened(h ledger.HistoryLine) string {
+	event, note := h.Event, h.Note
+	switch event {
+	case string(owlatsync.Created):
+		return "created the contact"
+	case string(owlatsync.Adopted):
+		return "took the contact over as it was in Owlat"
+	case string(owlatsync.Updated):
+		if note == "" {
+			return "recorded a change that needed no request"
+		}
+		return "changed " + strings.ReplaceAll(note, "email", "the address")
+	case "topic added":
+		return "put it on topic " + note
+	case "topic removed":
+		return "took it off topic " + note
+	case "gone":
+		return "found the contact deleted in Owlat"
+	case "deleted":
+		return "deleted the contact"
+	case "retry":
+		return "asked to try again"
+	case "event sent":
+		return "sent event " + note
+	case "event unknown":
+		return "lost the answer to event " + note
+	}
+	if note == "" {
+		return event
+	}
+	return event + ": " + note
+}

@@ -1,0 +1,40 @@
+package home
+
+import (
+	"context"
+	"errors"
+
+	"owlatsync/internal/api"
+	"owlatsync/internal/config"
+	"owlatsync/internal/setup"
+	"owlatsync/owlat"
+	"owlatsync/reconcile"
+)
+
+// Inquiry finds out about rows what the ledger does not know.
+func (d *Deployment) Inquiry() api.Inquiry { return inquiry{d} }
+
+// inquiry asks as a command beside the service would: so it works at every node, and within the one budget.
+type inquiry struct{ d *Deployment }
+
+// Configured implements api.Inquiry.
+func (q inquiry) Configured() []config.Sync { return q.d.Config().Syncs }
+
+// Contact implements api.Inquiry.
+func (q inquiry) Contact(ctx context.Context, id string) (_ *owlat.Contact, err error) {
+	cfg := q.d.Config()
+	if cfg.Owlat.NoKey != nil {
+		return nil, cfg.Owlat.NoKey
+	}
+	out, err := setup.OpenOutside(ctx, q.d.o.Opener, cfg, "a look at a contact", false)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	return out.Contacts.Get(ctx, id)
+}
+
+// Unsendable implements api.Inquiry.
+func (q inquiry) Unsendable(ctx context.Context, sync config.Sync, each func(reconcile.Trouble) error) error {
+	return q.d.o.Opener.Unsendable(ctx, q.d.Config(), q.d.ledger, sync, each)
+}

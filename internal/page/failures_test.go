@@ -1,0 +1,263 @@
+package page
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile"
+)
+
+// TestFailuresByReason: each with what to do; viewers see numbers and reasons, and nobody's address.
+func TestFailuresByReason(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	f.leaves()
+	f.stands.runs = runsBefore(noon, 1)
+	f.stands.runs[0].Summary, f.stands.runs[0].Report.Outcomes[owlatsync.Invalid] = &owlatsync.Summary{}, 1234
+	b, viewer := w.browser(), w.browser()
+	b.signIn("ada", password)
+	viewer.signIn("wall", password)
+	for name, got := range map[string]reply{"operator": b.get("/failures"), "viewer": viewer.get("/failures")} {
+		said := words(got.body)
+		if got.status != http.StatusOK || len(got.body) > 100<<10 || !containsAll(said, []string{
+			"2 rows: Owlat does not have the topic", "What to do. Owlat does not have the topic. Correct its id in the configuration", "1 row: no answer in time", "1 given up", "next try 2026-03-01 14:00:00 UTC",
+			"1 row: another contact has the address", "1,234 rows could not be sent", "1 given up, 0 wait", "the target answers", "at most 8 attempts",
+		}) {
+			t.Errorf("%s sees %d:\n%s", name, got.status, said)
+		}
+		if sees := strings.Contains(got.body, "@example.com"); sees != (name == "operator") || strings.Contains(got.body, "/failures/retry") != sees || strings.Contains(got.body, `href="/people`) != sees {
+			t.Errorf("%s sees addresses, or may act: %v\n%s", name, sees, said)
+		}
+		if strings.Contains(got.body, "Ada") {
+			t.Errorf("%s sees a name", name)
+		}
+		harmless(t, name, got.body)
+	}
+	if got := words(viewer.get("/failures").body); !strings.Contains(got, "Row Next try 2 when it changes 3 2026") {
+		t.Errorf("a viewer does not see keys that are nobody's: %s", got)
+	}
+}
+
+func TestNothingFails(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	f.syncs = nil
+	b := w.browser()
+	b.signIn("ada", password)
+	if got := b.get("/failures"); got.status != http.StatusOK || !containsAll(words(got.body), []string{"No row fails.", "will stand here", "Nothing waits to be written back"}) {
+		t.Errorf("%d %s", got.status, words(got.body))
+	}
+	if got := b.get("/feedback"); got.status != http.StatusOK || !containsAll(words(got.body), []string{"No webhook has come yet.", "None. Addresses whose mail comes back"}) {
+		t.Errorf("%d %s", got.status, words(got.body))
+	}
+}
+
+// waiting lists the rows of a sync that are not tried again by themselves or wait for a later time.
+func (f *folk) waiting(sync string) (keys []string) {
+	f.t.Helper()
+	for e, err := range f.Open(f.t.Context(), sync) {
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		if e.Failure != nil && e.Failure.Attempts > 0 {
+			keys = append(keys, e.Key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+var rowValue = regexp.MustCompile(`name="row" value="([^"]*)"> <span><bdi>([^<]*)</bdi>`)
+
+// TestRetryingRows: one, those of a reason, and all of a sync.
+func TestRetryingRows(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	b := w.browser()
+	b.signIn("ada", password)
+	ids := make(map[string]string)
+	body := b.get("/failures").body
+	for _, found := range rowValue.FindAllStringSubmatch(body, -1) {
+		ids[found[2]] = found[1]
+	}
+	if got := b.send("/failures", "/failures/retry", "sync", "users", "what", "some"); got.status != http.StatusBadRequest || !strings.Contains(got.body, "No row was chosen") {
+		t.Errorf("none: %d", got.status)
+	}
+	if got := b.send("/failures", "/failures/retry", "sync", "web", "what", "some", "row", ids["2"]); got.status != http.StatusBadRequest {
+		t.Errorf("a row of another sync: %d", got.status)
+	}
+	if got := b.send("/failures", "/failures/retry", "sync", "nobody", "what", "all"); got.status != http.StatusNotFound {
+		t.Errorf("a sync that is not there: %d", got.status)
+	}
+	if got := f.waiting("users"); len(got) != 3 || len(f.waiting("web")) != 1 {
+		t.Fatalf("something was done: %q", got)
+	}
+	got := b.send("/failures", "/failures/retry", "sync", "users", "what", "some", "row", ids["2"])
+	if got.path != "/failures?retried=1" || !strings.Contains(got.body, "Rows that the next run tries again: 1.") || !slices.Equal(f.waiting("users"), []string{"3", nasty}) {
+		t.Errorf("one: %d at %s, left %q", got.status, got.path, f.waiting("users"))
+	}
+	group := regexp.MustCompile(`name="group" value="([^"]*)"`).FindStringSubmatch(body)[1] // the largest
+	b.send("/failures", "/failures/retry", "sync", "users", "what", "group", "group", group)
+	if got := f.waiting("users"); !slices.Equal(got, []string{nasty}) {
+		t.Errorf("after a group, left %q", got)
+	}
+	if got := b.send("/failures", "/failures/retry", "sync", "users", "what", "group", "group", "x"); got.path != "/failures?retried=0" || len(f.waiting("users")) != 1 {
+		t.Errorf("a group that is not there: %s", got.path)
+	}
+	path := b.find(nasty).path
+	if got := b.send(path, path+"/retry"); !strings.Contains(got.body, "The next run tries the rows of this person again.") || len(f.waiting("users")) != 0 {
+		t.Errorf("from the page of a person: %d", got.status)
+	}
+	b.send("/failures", "/failures/retry", "sync", "web", "what", "all")
+	if got := f.waiting("web"); len(got) != 0 {
+		t.Errorf("after all, left %q", got)
+	}
+	if audit := w.all[""].audited(); !slices.Equal(audit[1:], []string{"ada retry by page 1", "ada retry by page 2", "ada retry by page 1", "ada retry by page 1"}) {
+		t.Errorf("the audit has %q", audit)
+	}
+	if strings.Contains(w.log.String(), "example.com") {
+		t.Errorf("the log has an address:\n%s", w.log)
+	}
+}
+
+// TestRetryingWriteBacks: the ticked ones, or all.
+func TestRetryingWriteBacks(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	f.leaves()
+	b := w.browser()
+	list := b.signIn("ada", password)
+	if !containsAll(words(list.body), []string{"could not be written back, and was given up: 1."}) || !strings.Contains(list.body, `href="/failures#write-backs"`) {
+		t.Errorf("the overview does not lead to dead letters: %s", words(list.body))
+	}
+	dead := func() int {
+		all, err := f.Deliveries(t.Context(), ledger.DeliveryDead, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	if got := b.send("/failures", "/failures/write-backs", "what", "some"); got.status != http.StatusBadRequest || dead() != 1 {
+		t.Errorf("none: %d", got.status)
+	}
+	id := regexp.MustCompile(`name="id" value="(\d+)"`).FindStringSubmatch(b.get("/failures").body)[1]
+	if got := b.send("/failures", "/failures/write-backs", "what", "some", "id", id); got.path != "/failures?told=1" || dead() != 0 {
+		t.Errorf("%d at %s, dead %d", got.status, got.path, dead())
+	}
+	if got := b.send("/failures", "/failures/write-backs", "what", "all"); got.path != "/failures?told=0" {
+		t.Errorf("again: %s", got.path)
+	}
+	if audit := w.all[""].audited(); !slices.Equal(audit[1:], []string{"ada write-back retry by page 1"}) {
+		t.Errorf("the audit has %q", audit)
+	}
+}
+
+// TestUnsendableRows are listed by reading the source, when somebody asks.
+func TestUnsendableRows(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	for i := range 60 {
+		f.unsendable = append(f.unsendable, reconcile.Trouble{Key: fmt.Sprint(i), Position: fmt.Sprint("line ", i), Address: nasty, What: "invalid", Category: ledger.CategorySource, Reason: "the address has no \"@\" " + nasty})
+	}
+	f.unsendable = append(f.unsendable, reconcile.Trouble{Position: "line 99", What: "duplicate", Category: ledger.CategorySource, Reason: "the row with key 1 counts"})
+	b := w.browser()
+	b.signIn("ada", password)
+	got := b.send("/failures", "/failures/unsendable", "sync", "users")
+	if !containsAll(words(got.body), []string{"Such rows: 61.", "60 rows: the address has no", "Others with this reason: 40.", "1 row: another row with the same key or address counts instead", "Correct the row in the source", "line 99"}) || got.status != http.StatusOK {
+		t.Errorf("%d: %s", got.status, words(got.body))
+	}
+	harmless(t, "unsendable", got.body)
+	f.unreadable = errUnreadable
+	if got := b.send("/failures", "/failures/unsendable", "sync", "users"); got.status != http.StatusServiceUnavailable || strings.Contains(got.body, "secretpart") || !strings.Contains(got.body, "The log of the service says why") {
+		t.Errorf("an unreadable source: %d %s", got.status, words(got.body))
+	}
+	if got := b.send("/failures", "/failures/unsendable", "sync", "nobody"); got.status != http.StatusNotFound {
+		t.Errorf("a sync that is not there: %d", got.status)
+	}
+}
+
+// TestFeedbackIsShown by kind and part by part; viewers see nobody's address.
+func TestFeedbackIsShown(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	f.leaves()
+	for i := range byte(listedFeedback) {
+		f.hear(10+i, ledger.News{Feedback: ledger.Feedback{Event: owlat.WebhookContactCreated, ContactID: "k50", Email: "new@example.com", Kind: nasty}})
+	}
+	f.bounces(220, "dan@example.com", ledger.Bounced)
+	f.bounces(221, "eve@example.com", ledger.Complained)
+	b, viewer := w.browser(), w.browser()
+	b.signIn("ada", password)
+	viewer.signIn("wall", password)
+	for name, at := range map[string]*browser{"operator": b, "viewer": viewer} {
+		got := at.get("/feedback")
+		if said := words(got.body); got.status != http.StatusOK || len(got.body) > 100<<10 || !containsAll(said, []string{"A mail came back for good (hard bounce).", "The person marked a mail as spam.", "Bounced for good: 1. Complained: 1.", "Older ones"}) {
+			t.Errorf("%s: %d with %d bytes: %s", name, got.status, len(got.body), said)
+		}
+		if sees := strings.Contains(got.body, "example.com"); sees != (name == "operator") || strings.Contains(got.body, "/lift") != sees {
+			t.Errorf("%s sees addresses: %v", name, sees)
+		}
+		harmless(t, name, got.body)
+	}
+	left := words(b.get("/feedback?event=topic.unsubscribed").body)
+	if !strings.Contains(left, "The person left Newsletter") || strings.Contains(left, "The contact was made in Owlat.") {
+		t.Errorf("opt-outs: %s", left)
+	}
+	older := regexp.MustCompile(`href="(/feedback\?before=\d+)"`).FindStringSubmatch(b.get("/feedback").body)
+	if older == nil {
+		t.Fatal("nothing leads to older ones")
+	}
+	if got := words(b.get(older[1]).body); !strings.Contains(got, "The person left Newsletter") || strings.Contains(got, "Older ones") {
+		t.Errorf("the rest: %s", got)
+	}
+	for _, query := range []string{"event=" + url.QueryEscape(nasty), "before=x", "before=-1"} {
+		if got := b.get("/feedback?" + query); got.status != http.StatusOK || bare.MatchString(got.body) {
+			t.Errorf("%s: %d", query, got.status)
+		}
+	}
+}
+
+// TestPagesOfVeryManyStaySmall, and what is left out is found.
+func TestPagesOfVeryManyStaySmall(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	for i := range 400 {
+		reason := fmt.Sprintf("reason %d, which is as long as reasons are: owlat: PUT /contacts/{contact}: 400 invalid_input", i%50)
+		f.fails("users", fmt.Sprintf("018f3c1e-7b5a-7c40-9d40-%012d", i), fmt.Sprintf("somebody.with.a.name%d@example.com", i), true, "invalid_input", reason)
+	}
+	for i := range 120 {
+		address := fmt.Sprintf("somebody.whose.mail.bounced%d@example.com", i)
+		f.bounces(byte(i), address, ledger.Bounced)
+	}
+	b := w.browser()
+	b.signIn("ada", password)
+	failures, feedback := b.get("/failures"), b.get("/feedback")
+	for name, got := range map[string]reply{"failures": failures, "feedback": feedback} {
+		t.Logf("%s has %d bytes", name, len(got.body))
+		if got.status != http.StatusOK || len(got.body) > 100<<10 {
+			t.Errorf("%s: %d with %d bytes", name, got.status, len(got.body))
+		}
+	}
+	more := regexp.MustCompile(`href="(/failures\?group=[^"]+)"`).FindStringSubmatch(failures.body)
+	if more == nil || !strings.Contains(failures.body, "Other reasons that are not shown: 2") {
+		t.Fatalf("nothing leads to more: %s", words(failures.body))
+	}
+	if got := b.get(more[1]); strings.Count(got.body, `name="row"`) != 8 || strings.Contains(got.body, "no answer in time") {
+		t.Errorf("a group alone: %s", words(got.body))
+	}
+	further := regexp.MustCompile(`href="(/feedback\?suppressed=50)#suppressed"`).FindStringSubmatch(feedback.body)
+	if further == nil {
+		t.Fatal("nothing leads to further addresses")
+	}
+	if got := b.get("/feedback?suppressed=100"); strings.Count(got.body, "/lift") != 20 || strings.Contains(got.body, "Further addresses") {
+		t.Errorf("the last ones: %d", strings.Count(got.body, "/lift"))
+	}
+}

@@ -1,0 +1,238 @@
+package page
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"owlatsync/internal/config"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+)
+
+func newPeople(t *testing.T) (*world, *folk) {
+	t.Helper()
+	w := newWorld(t, []config.Token{token}, accountOf("ada", config.Operator), accountOf("wall", config.Viewer))
+	return w, newFolk(t, w)
+}
+
+// TestWhyDidAdaGetNoNewsletter is answered at the top of her page, however she is searched for.
+func TestWhyDidAdaGetNoNewsletter(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	b := w.browser()
+	b.signIn("ada", password)
+	got := b.find("1")
+	if said := words(got.body); got.status != http.StatusOK || !strings.Contains(said, "Why they get mail, or not The contact is in Owlat, and was put on the topic.") {
+		t.Errorf("before she left %d: %s", got.status, said)
+	}
+	f.leaves()
+	for _, word := range []string{"1", "Ada@Example.com ", "k1"} {
+		got := b.find(word)
+		said := words(got.body)
+		for _, want := range []string{
+			"The person left it, as one of Owlat's webhooks told", "Ada", "created by this sync", "Created the contact.", "run 7", "The sync met the row for the first time.",
+			"could not be told: topic.unsubscribed. It was given up; attempts: 1.", "The person left Newsletter", "firstName: Ada",
+		} {
+			if !strings.Contains(strings.ToLower(said), strings.ToLower(want)) {
+				t.Errorf("%s: the page lacks %q", word, want)
+			}
+		}
+		if !strings.HasPrefix(got.path, "/people/") || strings.Contains(got.path, "@") || strings.Contains(strings.ToLower(got.path), "ada") {
+			t.Errorf("%s leads to %s", word, got.path)
+		}
+		if strings.Index(got.body, "Why they get mail") > strings.Index(got.body, "What happened") {
+			t.Error("the answer does not come first")
+		}
+		harmless(t, word, got.body)
+		if n := strings.Count(said, "could not be told"); n != 1 || !strings.Contains(got.body, `<time datetime="2026-03-01T13:00:00Z"`) {
+			t.Errorf("%s: it is told %d times that nobody could be told, or not when she left", word, n)
+		}
+		if t.Failed() {
+			t.Fatal(said)
+		}
+	}
+	if strings.Contains(w.log.String(), "example.com") {
+		t.Errorf("the log has an address:\n%s", w.log)
+	}
+}
+
+func TestPeopleAreFound(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	f.put("web", &ledger.Entry{Key: "1", ContactID: "k9", Email: "other@example.com", Origin: ledger.OriginAdopted, Fingerprint: ledger.Fingerprint{Lo: 1}, FirstSeen: noon})
+	f.put("web", &ledger.Entry{Key: "bob@example.com", ContactID: "k2", Email: "bob@example.com", Origin: ledger.OriginAdopted, Fingerprint: ledger.Fingerprint{Lo: 1}, FirstSeen: noon})
+	f.bounces(2, "dan@example.com", ledger.Bounced)
+	if _, err := f.ForgetPerson(t.Context(), "gone@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	b := w.browser()
+	b.signIn("ada", password)
+	for word, want := range map[string][]string{
+		"2":                {"bob@example.com", "users : The row fails, and is not tried again", "Owlat does not have the topic. Correct its id", "web , row"}, // both of his rows
+		"BOB@example.com":  {"The row fails", "users , row 2", "web , row bob@example.com"},
+		"1":                {"Rows of several syncs have this key", "ada@example.com", "other@example.com"},
+		"no " + nasty:      {"The ledger has no row with this key"},
+		"nobody":           {"The ledger has no row with this key or address", "nothing was ever sent"},
+		"dan@example.com":  {"A mail to the address came back for good", "If the mailbox works again, lift the suppression.", "Lift the suppression…", "(hard bounce)"},
+		"gone@example.com": {"asked to forget the person"},
+		nasty:              {"The row fails, and later runs try it again: no answer in time", "If it stays, look at the deployment"},
+	} {
+		got := b.find(word)
+		if said := words(got.body); got.status != http.StatusOK && got.status != http.StatusNotFound || !containsAll(strings.ReplaceAll(said, "users:", "users :"), want) {
+			t.Errorf("%q: %d, want %q:\n%s", word, got.status, want, said)
+		}
+		harmless(t, word, got.body)
+	}
+	if got := b.find("  "); got.status != http.StatusBadRequest || !strings.Contains(got.body, "Type the key of a row") {
+		t.Errorf("nothing was typed: %d", got.status)
+	}
+}
+
+func containsAll(text string, all []string) bool {
+	return !slices.ContainsFunc(all, func(want string) bool { return !strings.Contains(text, want) })
+}
+
+// TestWhoMaySeePeople: operators, with an id that this page made for this deployment.
+func TestWhoMaySeePeople(t *testing.T) {
+	t.Parallel()
+	w, _ := newPeople(t)
+	b, viewer := w.browser(), w.browser()
+	b.signIn("ada", password)
+	viewer.signIn("wall", password)
+	path := b.find("1").path
+	for _, at := range []string{"/people", path, path + "/forget", path + "/lift"} {
+		if got := viewer.get(at); got.status != http.StatusForbidden || strings.Contains(got.body, "example.com") {
+			t.Errorf("a viewer at %s: %d", at, got.status)
+		}
+	}
+	for _, at := range []string{"/people", path + "/forget", path + "/retry", path + "/now", path + "/lift", "/failures/retry", "/failures/unsendable", "/failures/write-backs"} {
+		if got := viewer.send("/", at, "sync", "users", "what", "all"); got.status != http.StatusForbidden {
+			t.Errorf("a viewer sends to %s: %d", at, got.status)
+		}
+		if got := b.do(http.MethodPost, at, map[string][]string{"sync": {"users"}, "what": {"all"}}); got.status != http.StatusForbidden {
+			t.Errorf("without a token of the form, %s: %d", at, got.status)
+		}
+	}
+	if got := viewer.get("/"); strings.Contains(got.body, `href="/people"`) || !strings.Contains(got.body, `href="/failures"`) {
+		t.Error("a viewer is led to people, or not to failures")
+	}
+	other := newSealer()
+	for _, id := range []string{"x", "%3Cscript%3E", strings.Repeat("A", 200), other.seal("", subject{Word: "1"}), New(Parts{}).marks.seal("", subject{Word: "1"})} {
+		if got := b.get("/people/" + id); got.status != http.StatusNotFound || !strings.Contains(got.body, "Search for the person again") {
+			t.Errorf("%s: %d", id, got.status)
+		}
+	}
+	if _, ok := other.open("acme", other.seal("bolt", subject{Word: "1"})); ok {
+		t.Error("an id of one deployment counts in another")
+	}
+	if a, again := other.seal("", subject{Sync: "users", Key: "1"}), other.seal("", subject{Sync: "users", Key: "1"}); a != again {
+		t.Error("a person has two addresses")
+	}
+}
+
+// TestWhatOwlatHasNow is asked for with a button alone: it costs a request.
+func TestWhatOwlatHasNow(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	b := w.browser()
+	b.signIn("ada", password)
+	path := b.find("1").path
+	if f.asked != 0 {
+		t.Error("a look at a person asks Owlat")
+	}
+	f.contact = &owlat.Contact{ID: "k1", Email: "ada@example.com", FirstName: "Ada", LastName: nasty}
+	got := b.send(path, path+"/now")
+	if said := words(got.body); got.status != http.StatusOK || f.asked != 1 || !strings.Contains(said, "Somebody changed the contact in Owlat") || !strings.Contains(said, "lastName is") {
+		t.Errorf("%d after %d requests: %s", got.status, f.asked, said)
+	}
+	harmless(t, "now", got.body)
+	f.contact.LastName = ""
+	if got := b.send(path, path+"/now"); !strings.Contains(got.body, "Owlat has the contact as it is recorded here.") {
+		t.Error("an equal contact is not told as such")
+	}
+	f.contact = nil
+	if got := b.send(path, path+"/now"); !strings.Contains(got.body, "Owlat has no such contact any more.") {
+		t.Error("a contact that is gone is not told as such")
+	}
+}
+
+// TestForgettingAPerson names what is erased and what is kept before it is done.
+func TestForgettingAPerson(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	f.leaves()
+	b := w.browser()
+	b.signIn("ada", password)
+	path := b.find("ada@example.com").path
+	if got := b.get(path); !strings.Contains(got.body, `href="`+path+`/forget"`) {
+		t.Error("nothing leads to forgetting")
+	}
+	asked := b.get(path + "/forget")
+	if !containsAll(words(asked.body), []string{"Forget ada@example.com ?", "cannot be undone", "failures and topics: 1", "users , row 1", "Lines of their history: 1", "with its write-backs: 1", "A keyed hash", "The contact in Owlat, the row in your source, and backups"}) {
+		t.Errorf("it asks:\n%s", words(asked.body))
+	}
+	if entries, err := f.Entries(t.Context(), "users", []string{"1"}); err != nil || len(entries) != 1 {
+		t.Fatal("it was forgotten by a look at the question", err)
+	}
+	lock, err := f.Acquire(t.Context(), ledger.Claim{Purpose: "run of sync \"users\""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := b.send(path+"/forget", path+"/forget"); got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, "Nothing was erased") || !strings.Contains(got.body, "Forget the person once the run has ended") {
+		t.Errorf("during a run: %d %s", got.status, words(got.body))
+	}
+	if err := lock.Release(); err != nil {
+		t.Fatal(err)
+	}
+	got := b.send(path+"/forget", path+"/forget")
+	if got.status != http.StatusOK || got.path != "/people?forgotten=1" || !strings.Contains(got.body, "Rows that were erased: 1.") {
+		t.Errorf("%d at %s", got.status, got.path)
+	}
+	if entries, err := f.Entries(t.Context(), "users", []string{"1"}); err != nil || len(entries) != 0 {
+		t.Error("it is still there", err)
+	}
+	if audit := w.all[""].audited(); !slices.Contains(audit, "ada forget by page 1") {
+		t.Errorf("the audit has %q", audit)
+	}
+	if got := b.find("ada@example.com"); !strings.Contains(got.body, "asked to forget") {
+		t.Errorf("afterwards: %s", words(got.body))
+	}
+	if log := w.log.String(); strings.Contains(log, "ada@example") || !strings.Contains(log, "a person was forgotten") {
+		t.Errorf("the log:\n%s", log)
+	}
+}
+
+// TestLiftingASuppression asks first, and of a complaint whether the person asked anew.
+func TestLiftingASuppression(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	f.bounces(2, "dan@example.com", ledger.Bounced)
+	f.bounces(3, "eve@example.com", ledger.Complained)
+	b := w.browser()
+	b.signIn("ada", password)
+	dan, eve := b.find("dan@example.com").path, b.find("eve@example.com").path
+	if got := b.get(eve); !strings.Contains(got.body, "The person marked a mail as spam") {
+		t.Errorf("the verdict: %s", words(got.body))
+	}
+	if got := b.send(eve+"/lift", eve+"/lift"); got.status != http.StatusBadRequest {
+		t.Errorf("a complaint is lifted without a word: %d", got.status)
+	}
+	if got := b.send(eve+"/lift", eve+"/lift", "anew", "yes"); got.status != http.StatusOK || !strings.Contains(got.body, "The address is suppressed no longer.") {
+		t.Errorf("with it: %d", got.status)
+	}
+	if got := b.get(dan + "/lift"); !strings.Contains(got.body, "came back for good") || strings.Contains(got.body, `name="anew"`) {
+		t.Error("what is asked of a bounce")
+	}
+	b.send(dan+"/lift", dan+"/lift")
+	if all, err := f.AllSuppressions(t.Context(), 0); err != nil || len(all) != 0 {
+		t.Errorf("there are %v, %v", all, err)
+	}
+	if got := b.send(dan, dan+"/lift"); got.status != http.StatusConflict {
+		t.Errorf("once more: %d", got.status)
+	}
+	if audit := w.all[""].audited(); !slices.Equal(audit[1:], []string{"ada suppression lifted by page 0", "ada suppression lifted by page 0"}) {
+		t.Errorf("the audit has %q", audit)
+	}
+}

@@ -1,0 +1,177 @@
+package story
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"owlatsync/internal/explain"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+)
+
+// Origin is who said or did something.
+type Origin string
+
+const (
+	Source    Origin = "source"     // the row said so
+	Sync      Origin = "sync"       // a run did it
+	Owlat     Origin = "Owlat"      // Owlat answered so, or told it by a webhook
+	WriteBack Origin = "write-back" // the user's own systems were told
+	Person    Origin = "operator"   // somebody asked for it
+)
+
+// Moment is one thing that happened.
+type Moment struct {
+	At     time.Time
+	Origin Origin
+	Sync   string // empty: it is about the person, whatever the sync
+	Run    int64  // 0: outside a run
+	Says   string
+	More   string // may hold an address; empty: no more is known
+}
+
+// Moments returns what happened to a person, newest first: to the rows, what else Owlat told of the person, and what of that was told to
+// the user's systems. A feedback may be there twice.
+func Moments(tales []*explain.Tale, heard []ledger.Feedback, deliveries []ledger.Delivery) []Moment {
+	var all []Moment
+	for _, t := range tales {
+		all = append(all, ofRow(t)...)
+		heard = append(heard, t.Heard...)
+	}
+	all = append(all, ofFeedback(heard, deliveries)...)
+	slices.SortStableFunc(all, func(a, b Moment) int { return b.At.Compare(a.At) })
+	return slices.Compact(all)
+}
+
+// ofFeedback returns what Owlat's webhooks told, and what became of telling it to the user's systems.
+func ofFeedback(heard []ledger.Feedback, deliveries []ledger.Delivery) (all []Moment) {
+	known := make(map[int64]bool)
+	for _, f := range heard {
+		if known[f.ID] {
+			continue
+		}
+		known[f.ID] = true
+		says, more := Told(f)
+		all = append(all, Moment{At: cmpTime(f.At, f.Received), Origin: Owlat, Says: says + " A webhook told so.", More: more})
+	}
+	for _, d := range deliveries {
+		if !known[d.Feedback.ID] {
+			continue
+		}
+		m := Moment{At: cmpTime(d.Done, cmpTime(d.Feedback.Received, d.Feedback.At)), Origin: WriteBack, More: d.Error}
+		switch d.State {
+		case ledger.DeliveryDone:
+			m.Says, m.More = fmt.Sprintf("%s was told: %s.", quoted(d.Target), d.Feedback.Event), ""
+		case ledger.DeliveryDead:
+			m.Says = fmt.Sprintf("%s could not be told: %s. It was given up; attempts: %d.", quoted(d.Target), d.Feedback.Event, d.Attempts)
+		default:
+			m.Says = fmt.Sprintf("%s is yet to be told: %s. Attempts so far: %d.", quoted(d.Target), d.Feedback.Event, d.Attempts)
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+// Told says what a webhook told, and more about it, which may hold an address.
+func Told(f ledger.Feedback) (says, more string) {
+	switch f.Event {
+	case owlat.WebhookTopicUnsubscribed:
+		var left []string
+		for _, t := range f.Topics {
+			left = append(left, cmp.Or(t.Name, t.ID))
+		}
+		if len(left) == 0 {
+			return "The person left no topic that was named.", ""
+		}
+		return "The person left " + strings.Join(left, ", ") + ".", ""
+	case owlat.WebhookEmailBounced:
+		switch f.Kind {
+		case "hard":
+			return "A mail came back for good (hard bounce).", f.Detail
+		case "soft":
+			return "A mail came back for now (soft bounce).", f.Detail
+		}
+		return "A mail came back.", strings.TrimSpace(f.Kind + " " + f.Detail)
+	case owlat.WebhookEmailComplained:
+		return "The person marked a mail as spam.", strings.TrimSpace(f.Kind + " " + f.Detail)
+	case owlat.WebhookContactCreated:
+		return "The contact was made in Owlat.", strings.TrimSpace(f.Kind + " " + f.Detail)
+	}
+	return f.Event + ".", strings.TrimSpace(f.Kind + " " + f.Detail)
+}
+
+// ofRow returns what happened to one row.
+func ofRow(t *explain.Tale) (all []Moment) {
+	add := func(at time.Time, by Origin, run int64, says, more string) {
+		if !at.IsZero() {
+			all = append(all, Moment{at, by, t.Sync.Name, run, says, more})
+		}
+	}
+	for _, h := range t.History {
+		by := Sync
+		if h.Event == ledger.EventRetry {
+			by = Person
+		}
+		add(h.At, by, h.Run, capital(explain.Happened(h))+".", "")
+	}
+	if t.Entry == nil {
+		return all
+	}
+	e, names := t.Entry, namesOf(t)
+	add(e.FirstSeen, Source, 0, "The sync met the row for the first time.", "")
+	if f := e.Failure; f != nil {
+		add(f.First, Owlat, 0, "The row began to fail.", f.Reason)
+		if f.Attempts > 1 {
+			add(f.Last, Owlat, 0, fmt.Sprintf("The row failed again, %d times in all.", f.Attempts), f.Reason)
+		}
+	}
+	told := make(map[string]bool)
+	for _, f := range t.Heard {
+		for _, topic := range f.Topics {
+			told[topic.ID] = true
+		}
+	}
+	for _, m := range e.Memberships {
+		name := quoted(names.of(m.Topic))
+		add(m.Renewed, Source, 0, "The row's consent to "+name+" went from no to yes.", "")
+		if m.State == ledger.MemberOut {
+			add(m.At, Source, 0, "The row said no to "+name+".", "")
+		}
+		add(m.Pending, Owlat, 0, "Owlat waits for the person to confirm "+name+" (double opt-in).", "")
+	}
+	for _, o := range t.OptOuts {
+		name := quoted(names.of(o.Topic))
+		if !told[o.Topic] {
+			add(o.At, Owlat, 0, "The person left "+name+". A webhook told so.", "")
+		}
+		add(o.Written, WriteBack, 0, "That the person left "+name+" was written into a source.", "")
+	}
+	if t.Barred != nil {
+		add(t.Barred.At, Owlat, 0, "Since then no mail may go to the address: it "+string(t.Barred.Reason)+".", "")
+	}
+	for _, m := range ledger.OfEvents(e.Events) {
+		if m.State == ledger.EventDue || m.State == ledger.EventAwaited {
+			add(m.At, Sync, 0, "The event "+m.Name+" became due.", "")
+		}
+	}
+	return all
+}
+
+func cmpTime(first, second time.Time) time.Time {
+	if first.IsZero() {
+		return second
+	}
+	return first
+}
+
+func quoted(name string) string { return "“" + name + "”" }
+
+func capital(text string) string {
+	if text == "" || text[0] < 'a' || text[0] > 'z' {
+		return text
+	}
+	return string(text[0]-'a'+'A') + text[1:]
+}

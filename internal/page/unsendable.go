@@ -1,0 +1,57 @@
+package page
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"owlatsync/internal/access"
+	"owlatsync/internal/config"
+	"owlatsync/reconcile"
+)
+
+// errEnough ends reading a source.
+var errEnough = errors.New("enough rows were read")
+
+func readUnsendable(c *call, sync config.Sync) error {
+	ctx, cancel := context.WithTimeout(c.r.Context(), readsWithin)
+	defer cancel()
+	v := unsendablePage{Sync: sync.Name, SyncAddress: syncAddress(c, sync.Name)}
+	g := newGroups(c, sync.Name)
+	err := c.d.Inquiry.Unsendable(ctx, sync, func(t reconcile.Trouble) error {
+		if v.Count == unsendableMost {
+			v.Cut = true
+			return errEnough
+		}
+		v.Count++
+		g.add(groupedBy(t))
+		return nil
+	})
+	switch {
+	case err == nil, errors.Is(err, errEnough):
+	case c.r.Context().Err() != nil:
+		return c.r.Context().Err()
+	case ctx.Err() != nil:
+		return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the source could not be read in time", Hint: "\"" + command(c.d.Name, "failures --kind invalid,duplicate") + "\" takes its time"}
+	default:
+		c.log.Warn("a source could not be read for the page", "deployment", c.d.Name, "sync", sync.Name, "error", err)
+		return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the source could not be read", Hint: "the log of the service says why; \"owlat-sync check\" tests the source"}
+	}
+	v.Groups = g.sorted()
+	v.Groups = v.Groups[:min(len(v.Groups), listedGroups)]
+	rows := listedInAll
+	for i := range v.Groups {
+		rows -= v.Groups[i].shorten(rows)
+	}
+	c.show(http.StatusOK, "unsendable", "Rows that cannot be sent", v)
+	return nil
+}
+
+// alone does something that is costly, unless it is being done already.
+func (p *Page) alone(do func() error) error {
+	if !p.reading.TryLock() {
+		return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "busy", Message: "a source is being read for the page already", Hint: "try again in a moment"}
+	}
+	defer p.reading.Unlock()
+	return do()
+}
