@@ -1,6 +1,8 @@
 package page
 
 import (
+	"cmp"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -44,23 +46,22 @@ func showRuns(c *call) error {
 	if err != nil {
 		return err
 	}
-	skip, err := strconv.Atoi(c.r.URL.Query().Get("skip"))
-	if err != nil || skip < 0 {
-		skip = 0
-	}
-	skip = min(skip, mostRunsBack)
 	name := s.Sync.Sync.Name
-	runs, err := c.d.Ledger.Runs(c.r.Context(), name, skip+runsOnPage+1)
+	v := runsPage{Sync: name, SyncAddress: c.base + "/syncs/" + url.PathEscape(name)}
+	before, err := strconv.ParseInt(c.r.URL.Query().Get("before"), 10, 64)
+	var runs []ledger.Run
+	if err != nil || before < 1 {
+		runs, err = c.d.Ledger.Runs(c.r.Context(), name, runsOnPage+1)
+	} else {
+		v.Newest = v.SyncAddress + "/runs"
+		runs, err = c.runsBefore(name, before)
+	}
 	if err != nil {
 		return err
 	}
-	v := runsPage{Sync: name, SyncAddress: c.base + "/syncs/" + url.PathEscape(name)}
-	runs = runs[min(skip, len(runs)):]
 	if len(runs) > runsOnPage {
-		runs, v.Older = runs[:runsOnPage], "?skip="+strconv.Itoa(skip+runsOnPage)
-	}
-	if skip > 0 {
-		v.Newest = v.SyncAddress + "/runs"
+		runs = runs[:runsOnPage]
+		v.Older = "?before=" + strconv.FormatInt(runs[runsOnPage-1].ID, 10)
 	}
 	for _, r := range runs {
 		if r, err = standing.Now(c.r.Context(), c.d.Ledger, r); err != nil {
@@ -70,6 +71,28 @@ func showRuns(c *call) error {
 	}
 	c.show(http.StatusOK, "runs", "Runs of "+straight(name), v)
 	return nil
+}
+
+// runsBefore returns the latest runs of a sync that have begun and have a smaller number, one more than a page has. To read all records up to
+// them would take too long.
+func (c *call) runsBefore(sync string, before int64) (runs []ledger.Run, err error) {
+	briefs, err := c.d.Ledger.Briefs(c.r.Context(), sync, time.Time{}, mostRunsBack)
+	if err != nil {
+		return nil, err
+	}
+	briefs = slices.DeleteFunc(briefs, func(b ledger.Brief) bool { return b.ID >= before })
+	slices.SortFunc(briefs, func(a, b ledger.Brief) int { return cmp.Compare(b.ID, a.ID) })
+	for _, b := range briefs[:min(runsOnPage+1, len(briefs))] {
+		r, err := c.d.Ledger.Run(c.r.Context(), b.ID)
+		if errors.Is(err, ledger.ErrNoRun) {
+			continue // it was pruned meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, *r)
+	}
+	return runs, nil
 }
 
 // named returns how a sync of the configuration stands.

@@ -109,9 +109,9 @@ func TestTheRunsOfASync(t *testing.T) {
 	b := w.browser()
 	path := "/syncs/" + url.PathEscape(nasty)
 	has(t, "a sync", b.get(path), `href="/runs/105"`, "All runs", "Run now", "Plan now")
-	has(t, "its runs", b.get(path+"/runs"), `href="/runs/105"`, `href="/runs/6"`, `!href="/runs/5"`, "?skip=100")
-	has(t, "older ones", b.get(path+"/runs?skip=100"), `href="/runs/5"`, `href="/runs/1"`, `!href="/runs/6"`, "The newest runs")
-	has(t, "none", b.get("/syncs/leads/runs?skip=-3"), "There are no runs here")
+	has(t, "its runs", b.get(path+"/runs"), `href="/runs/105"`, `href="/runs/6"`, `!href="/runs/5"`, "?before=6")
+	has(t, "older ones", b.get(path+"/runs?before=6"), `href="/runs/5"`, `href="/runs/1"`, `!href="/runs/6"`, "The newest runs")
+	has(t, "none", b.get("/syncs/leads/runs?before=-3"), "There are no runs here")
 	if got := b.get("/syncs/nobody/runs"); got.status != http.StatusNotFound {
 		t.Errorf("of a sync that is not there: %d", got.status)
 	}
