@@ -29,6 +29,9 @@ func follow(c *call) error {
 	if browser == "" {
 		browser = c.parts.Gate.Client(c.r).String()
 	}
+	if c.r.Method == http.MethodHead {
+		return nil // the answer would never end
+	}
 	leave, ok := c.live.Enter(browser)
 	if !ok {
 		return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "busy", Message: "too many live pages are open", Hint: "close some, or load the page again to see how far the run is", After: telling.LiveBeat}
