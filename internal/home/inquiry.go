@@ -37,5 +37,5 @@ func (q inquiry) Contact(ctx context.Context, id string) (_ *owlat.Contact, err 
 
 // Read implements api.Inquiry.
 func (q inquiry) Read(ctx context.Context, sync config.Sync, see func(*owlatsync.Row), each func(reconcile.Trouble) error) error {
-	return q.d.o.Opener.Unsendable(ctx, q.d.Config(), q.d.ledger, sync, see, each)
+	return setup.Unsendable(ctx, q.d.o.Opener, q.d.Config(), q.d.ledger, sync, see, each)
 }

@@ -241,7 +241,7 @@ func complete(observe func(progress.Value)) []progress.Observer {
 
 // Unsendable reads the source of a sync and tells each row that cannot be sent; l has what is known about the rows. See may be nil, and is otherwise shown each row
 // as it is read, which is valid during the call.
-func (o Opener) Unsendable(ctx context.Context, cfg *config.Config, l ledger.Reader, sync config.Sync, see func(*owlatsync.Row), each func(reconcile.Trouble) error) (err error) {
+func Unsendable(ctx context.Context, o Opener, cfg *config.Config, l ledger.Reader, sync config.Sync, see func(*owlatsync.Row), each func(reconcile.Trouble) error) (err error) {
 	src, closeSource, err := o.Source(sync)
 	if err != nil {
 		return err
