@@ -2,8 +2,10 @@ package page
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"iter"
 	"net/http"
 	"net/url"
@@ -75,10 +77,26 @@ const (
 	listedOfGroup = 20
 	listedOfOne   = 80
 	listedInAll   = 60
-	lookedAt      = 20_000
+	lookedAt      = 3_000
 )
 
 func showFailures(c *call) error {
+	if c.r.URL.Query().Get("rows") != "all" {
+		return listFailures(c)
+	}
+	return c.alone(func() error {
+		ctx, cancel := context.WithTimeout(c.r.Context(), readsWithin)
+		defer cancel()
+		c.r = c.r.WithContext(ctx)
+		err := listFailures(c)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "all rows of the ledger could not be looked at in time", Hint: "\"" + command(c.d.Name, "failures") + "\" takes its time"}
+		}
+		return err
+	})
+}
+
+func listFailures(c *call) error {
 	q := c.r.URL.Query()
 	v := failuresPage{Whole: q.Get("rows") == "all", One: q.Get("group"), Sees: c.who.May(config.Operator)}
 	if n, err := strconv.Atoi(q.Get("retried")); err == nil && n >= 0 {

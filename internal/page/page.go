@@ -34,7 +34,7 @@ type Page struct {
 	log      *slog.Logger
 	refusals refusals
 	marks    sealer
-	reading  sync.Mutex // of sources
+	reading  sync.Mutex // of sources and of whole ledgers
 	mux      *http.ServeMux
 }
 

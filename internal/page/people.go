@@ -2,6 +2,7 @@ package page
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"maps"
 	"net/http"
@@ -343,12 +344,14 @@ func showPersonNow(c *call) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(c.r.Context(), asksWithin)
+	defer cancel()
 	now := make(map[string]*nowView)
 	for _, t := range p.tales {
 		if t.Entry == nil || t.Entry.ContactID == "" || now[t.Entry.ContactID] != nil {
 			continue
 		}
-		t.Remote, t.RemoteErr = c.d.Inquiry.Contact(c.r.Context(), t.Entry.ContactID)
+		t.Remote, t.RemoteErr = c.d.Inquiry.Contact(ctx, t.Entry.ContactID)
 		if c.r.Context().Err() != nil {
 			return c.r.Context().Err()
 		}
@@ -356,6 +359,9 @@ func showPersonNow(c *call) error {
 	}
 	return p.show(c, now, nil, "")
 }
+
+// asksWithin is how long Owlat may take to say what it has, with the wait for the budget.
+const asksWithin = 20 * time.Second
 
 // nowView is what Owlat says of a contact now.
 type nowView struct {
@@ -372,6 +378,8 @@ func newNowView(t *explain.Tale, at time.Time) *nowView {
 		v.Says = "Owlat has no such contact any more."
 	case errors.Is(t.RemoteErr, owlat.ErrRateLimited):
 		v.Says = "Owlat answers too many requests now. Ask again in a minute."
+	case errors.Is(t.RemoteErr, context.DeadlineExceeded):
+		v.Says = "Owlat did not answer in time. A run may be using the whole budget: ask again when it has ended."
 	case t.RemoteErr != nil:
 		v.Says = "Owlat could not be asked: " + t.RemoteErr.Error() + "."
 	default:
