@@ -274,11 +274,11 @@ func groupOf(t reconcile.Trouble) string {
 func kindOf(what string) string {
 	switch what {
 	case "row":
-		return "fail"
+		return "not applied"
 	case "event":
-		return "event unknown"
+		return "an event of unknown outcome"
 	case "topic":
-		return "topic unknown"
+		return "an add to a topic"
 	}
 	return what
 }

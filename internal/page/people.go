@@ -55,9 +55,16 @@ func search(c *call) error {
 		c.show(http.StatusBadRequest, "people", "People", searchPage{Wrong: "Type the key of a row, an e-mail address, or the id of a contact."})
 		return nil
 	}
+	if len(word) > longestWord {
+		c.show(http.StatusBadRequest, "people", "People", searchPage{Wrong: "That is longer than any key that the page can look for. Use owlat-sync explain."})
+		return nil
+	}
 	http.Redirect(c.w, c.r, personAddress(c, subject{Word: word}), http.StatusSeeOther)
 	return nil
 }
+
+// longestWord is the longest key that can be searched for, in bytes: it travels in an address of the page.
+const longestWord = 2000
 
 // personAddress returns the address of the page of somebody.
 func personAddress(c *call, who subject) string {

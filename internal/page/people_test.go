@@ -90,6 +90,12 @@ func TestPeopleAreFound(t *testing.T) {
 		}
 		harmless(t, word, got.body)
 	}
+	if got := b.find(strings.Repeat("x", longestWord+1)); got.status != http.StatusBadRequest || got.path != "/people" {
+		t.Errorf("a very long key: %d at %s", got.status, got.path)
+	}
+	if got := b.find(strings.Repeat("\u202e", longestWord/3)); got.status != http.StatusOK {
+		t.Errorf("a long key: %d", got.status)
+	}
 	if got := b.find("  "); got.status != http.StatusBadRequest || !strings.Contains(got.body, "Type the key of a row") {
 		t.Errorf("nothing was typed: %d", got.status)
 	}
