@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"owlatsync"
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
 	"owlatsync/internal/setup"
@@ -34,7 +35,7 @@ func (q inquiry) Contact(ctx context.Context, id string) (_ *owlat.Contact, err 
 	return out.Contacts.Get(ctx, id)
 }
 
-// Unsendable implements api.Inquiry.
-func (q inquiry) Unsendable(ctx context.Context, sync config.Sync, each func(reconcile.Trouble) error) error {
-	return q.d.o.Opener.Unsendable(ctx, q.d.Config(), q.d.ledger, sync, each)
+// Read implements api.Inquiry.
+func (q inquiry) Read(ctx context.Context, sync config.Sync, see func(*owlatsync.Row), each func(reconcile.Trouble) error) error {
+	return setup.Unsendable(ctx, q.d.o.Opener, q.d.Config(), q.d.ledger, sync, see, each)
 }

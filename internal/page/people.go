@@ -24,6 +24,7 @@ var peopleRoutes = []route{
 	{method: http.MethodPost, path: "/people", role: config.Operator, of: search},
 	{method: http.MethodGet, path: "/people/{id}", role: config.Operator, of: showPerson},
 	{method: http.MethodPost, path: "/people/{id}/now", role: config.Operator, of: showPersonNow},
+	{method: http.MethodPost, path: "/people/{id}/sources", role: config.Operator, of: showPersonInSources},
 	{method: http.MethodPost, path: "/people/{id}/retry", role: config.Operator, of: retryPerson},
 	{method: http.MethodGet, path: "/people/{id}/forget", role: config.Operator, of: showForget},
 	{method: http.MethodPost, path: "/people/{id}/forget", role: config.Operator, of: forget},
@@ -205,21 +206,22 @@ const (
 
 // personPage is what is known of a person.
 type personPage struct {
-	Title    string // the address, or the key
-	Self     string // the address of this page
-	Verdict  story.Verdict
-	Rows     []rowView
-	Moments  []story.Moment
-	Cut      bool // there are more moments
-	Address  bool // one is known, so that it can be forgotten
-	Barred   bool
-	Failing  bool
-	Remote   bool   // there is a contact that Owlat can be asked for
-	Done     string // what was just done; empty: nothing
-	Unknown  bool   // nothing is known of the person
-	Forgot   bool   // the ledger was asked to forget them
-	Choices  []choiceView
-	Searched string // what was typed; empty: nothing
+	Title   string // the address, or the key
+	Self    string // the address of this page
+	Verdict story.Verdict
+	Rows    []rowView
+	Moments []story.Moment
+	Cut     bool // there are more moments
+	Address bool // one is known, so that it can be forgotten
+	Barred  bool
+	Failing bool
+	Remote  bool   // there is a contact that Owlat can be asked for
+	Done    string // what was just done; empty: nothing
+	Unknown bool   // nothing is known of the person
+	Forgot  bool   // the ledger was asked to forget them
+	Choices []choiceView
+	Sources []sourceView
+	Looked  bool // the sources were read
 }
 
 // rowView is a row of a person.
@@ -248,22 +250,21 @@ func showPerson(c *call) error {
 	case "lift":
 		done = "The address is suppressed no longer."
 	}
-	return p.show(c, nil, done)
+	return p.show(c, nil, nil, done)
 }
 
-// show shows what is known of the person; now has what Owlat says, by the id of the contact.
-func (p *person) show(c *call, now map[string]*nowView, done string) error {
+// show shows what is known of the person; now has what Owlat says, by the id of the contact, and sources what the sources have, nil if they were not read.
+func (p *person) show(c *call, now map[string]*nowView, sources []sourceView, done string) error {
 	v := personPage{
-		Title: cmp.Or(p.address, p.Word, p.Key), Self: c.base + "/people/" + c.r.PathValue("id"), Address: p.address != "", Barred: p.barred != nil, Done: done, Searched: p.Word,
+		Title: cmp.Or(p.address, p.Word, p.Key), Self: c.base + "/people/" + c.r.PathValue("id"), Address: p.address != "", Barred: p.barred != nil, Done: done, Sources: sources, Looked: sources != nil,
 	}
-	status := http.StatusOK
 	switch {
 	case len(p.choices) > 0:
 		for _, t := range p.choices {
 			v.Choices = append(v.Choices, choiceView{t.Sync.Name, t.Key, addressOf(t), personAddress(c, subject{Sync: t.Sync.Name, Key: t.Key})})
 		}
 	case !p.known():
-		v.Unknown, status = true, http.StatusNotFound
+		v.Unknown = true
 		if p.address != "" {
 			forgotten, err := c.d.Rows.Forgotten(c.r.Context(), []string{p.address})
 			if err != nil {
@@ -276,7 +277,7 @@ func (p *person) show(c *call, now map[string]*nowView, done string) error {
 			return err
 		}
 	}
-	c.show(status, "person", straight(v.Title), v)
+	c.show(http.StatusOK, "person", straight(v.Title), v)
 	return nil
 }
 
@@ -353,7 +354,7 @@ func showPersonNow(c *call) error {
 		}
 		now[t.Entry.ContactID] = newNowView(t, c.d.Ledger.Now())
 	}
-	return p.show(c, now, "")
+	return p.show(c, now, nil, "")
 }
 
 // nowView is what Owlat says of a contact now.

@@ -25,8 +25,9 @@ type folk struct {
 	*stands
 	t          *testing.T
 	syncs      []config.Sync
-	contact    *owlat.Contact // what Owlat has of any contact; nil: none
-	asked      int            // how often
+	contact    *owlat.Contact  // what Owlat has of any contact; nil: none
+	asked      int             // how often
+	rows       []owlatsync.Row // of the source of users
 	unsendable []reconcile.Trouble
 	unreadable error
 }
@@ -55,7 +56,12 @@ func (f *folk) Contact(context.Context, string) (*owlat.Contact, error) {
 	return f.contact, nil
 }
 
-func (f *folk) Unsendable(_ context.Context, sync config.Sync, each func(reconcile.Trouble) error) error {
+func (f *folk) Read(_ context.Context, sync config.Sync, see func(*owlatsync.Row), each func(reconcile.Trouble) error) error {
+	for i := range f.rows {
+		if see != nil && sync.Name == "users" {
+			see(&f.rows[i])
+		}
+	}
 	for _, t := range f.unsendable {
 		t.Sync = sync.Name
 		if err := each(t); err != nil {

@@ -6,9 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile"
 )
 
 func newPeople(t *testing.T) (*world, *folk) {
@@ -46,6 +48,9 @@ func TestWhyDidAdaGetNoNewsletter(t *testing.T) {
 			t.Error("the answer does not come first")
 		}
 		harmless(t, word, got.body)
+		if strings.Contains(got.body, "\u202e\u200f&amp;amp;`${x}”") {
+			t.Error("the name of a topic turns the words around it")
+		}
 		if n := strings.Count(said, "could not be told"); n != 1 || !strings.Contains(got.body, `<time datetime="2026-03-01T13:00:00Z"`) {
 			t.Errorf("%s: it is told %d times that nobody could be told, or not when she left", word, n)
 		}
@@ -80,7 +85,7 @@ func TestPeopleAreFound(t *testing.T) {
 		nasty:              {"The row fails, and later runs try it again: no answer in time", "If it stays, look at the deployment"},
 	} {
 		got := b.find(word)
-		if said := words(got.body); got.status != http.StatusOK && got.status != http.StatusNotFound || !containsAll(strings.ReplaceAll(said, "users:", "users :"), want) {
+		if said := words(got.body); got.status != http.StatusOK || !containsAll(strings.ReplaceAll(said, "users:", "users :"), want) {
 			t.Errorf("%q: %d, want %q:\n%s", word, got.status, want, said)
 		}
 		harmless(t, word, got.body)
@@ -107,7 +112,7 @@ func TestWhoMaySeePeople(t *testing.T) {
 			t.Errorf("a viewer at %s: %d", at, got.status)
 		}
 	}
-	for _, at := range []string{"/people", path + "/forget", path + "/retry", path + "/now", path + "/lift", "/failures/retry", "/failures/unsendable", "/failures/write-backs"} {
+	for _, at := range []string{"/people", path + "/forget", path + "/retry", path + "/now", path + "/sources", path + "/lift", "/failures/retry", "/failures/unsendable", "/failures/write-backs"} {
 		if got := viewer.send("/", at, "sync", "users", "what", "all"); got.status != http.StatusForbidden {
 			t.Errorf("a viewer sends to %s: %d", at, got.status)
 		}
@@ -234,5 +239,36 @@ func TestLiftingASuppression(t *testing.T) {
 	}
 	if audit := w.all[""].audited(); !slices.Equal(audit[1:], []string{"ada suppression lifted by page 0", "ada suppression lifted by page 0"}) {
 		t.Errorf("the audit has %q", audit)
+	}
+}
+
+// TestWhatTheSourcesHaveNow answers for whom the ledger does not know: their row may be one that cannot be sent.
+func TestWhatTheSourcesHaveNow(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	line := func(n int, key, email string, consent owlatsync.Consent) owlatsync.Row {
+		return owlatsync.Row{Key: key, Position: owlatsync.Position{Unit: "line", Number: n}, Email: owlatsync.Some(email), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some(nasty)}, Consents: []owlatsync.Consent{consent}}
+	}
+	f.rows = []owlatsync.Row{line(2, "1", "ADA@example.com ", owlatsync.No), line(3, "77", "Nonsense", owlatsync.Yes), line(4, "78", "new@example.com", owlatsync.Yes)}
+	f.unsendable = []reconcile.Trouble{{Key: "77", Position: "line 3", What: "invalid", Category: ledger.CategorySource, Reason: "the address has no @ " + nasty}}
+	b := w.browser()
+	b.signIn("ada", password)
+	for word, want := range map[string][]string{
+		"ada@example.com": {"users , row 1 It can be sent.", "line 2 · ADA@example.com", "newsletter: no", "Why they get mail, or not"},
+		"nonsense":        {"users , row 77 It cannot be sent: the address has no @", "newsletter: yes", "Correct it in the source", "The ledger has no row with this key"},
+		"78":              {"It can be sent, and the ledger does not know it yet"},
+		"nobody":          {"No source has a row with this key or address."},
+	} {
+		path := b.find(word).path
+		got := b.send(path, path+"/sources")
+		if got.status != http.StatusOK || !containsAll(words(got.body), want) {
+			t.Errorf("%s: %d: %s", word, got.status, words(got.body))
+		}
+		harmless(t, word, got.body)
+	}
+	f.unreadable = errUnreadable
+	path := b.find("nobody").path
+	if got := b.send(path, path+"/sources"); !strings.Contains(got.body, "The source could not be read. The log of the service says why.") || strings.Contains(got.body, "secretpart") {
+		t.Errorf("an unreadable source: %s", words(got.body))
 	}
 }

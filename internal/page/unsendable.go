@@ -18,7 +18,7 @@ func readUnsendable(c *call, sync config.Sync) error {
 	defer cancel()
 	v := unsendablePage{Sync: sync.Name, SyncAddress: syncAddress(c, sync.Name)}
 	g := newGroups(c, sync.Name)
-	err := c.d.Inquiry.Unsendable(ctx, sync, func(t reconcile.Trouble) error {
+	err := c.d.Inquiry.Read(ctx, sync, nil, func(t reconcile.Trouble) error {
 		if v.Count == unsendableMost {
 			v.Cut = true
 			return errEnough
