@@ -18,6 +18,7 @@ type overviewView struct {
 	NotReady string // why the service cannot do its work; empty: it can
 	Needs    []need // what needs a person
 	Syncs    []syncView
+	Begin    *help       // how to begin; nil: there are syncs
 	Budget   *budgetView // nil: nothing of it is known
 }
 
@@ -82,6 +83,9 @@ func showOverview(c *call) error {
 	for i, s := range states {
 		v.Syncs[i] = newSyncView(c.base, s)
 		v.Needs = append(v.Needs, needsOf(c.d.Name, s)...)
+	}
+	if len(states) == 0 {
+		v.Begin = noSync(c.d.Name)
 	}
 	title := "Overview"
 	if c.d.Name != "" {
