@@ -25,6 +25,7 @@ type syncPage struct {
 	Plots    []template.HTML
 	Cut      int // how many runs the plots are of, where there are more; 0: of all
 	Runs     []runView
+	Begin    *help     // how it has its first run; nil: it has had one
 	Settings []setting // of the configuration; empty: the viewer may not see them
 }
 
@@ -80,6 +81,9 @@ func showSync(c *call) error {
 	}
 	for _, r := range runs {
 		v.Runs = append(v.Runs, newRunView(r))
+	}
+	if len(runs) == 0 {
+		v.Begin = neverRun(c.d.Name, name, states[i].Sync.Sync.Schedule.Text != "")
 	}
 	if c.who.May(config.Operator) {
 		v.Settings = settingsOf(&states[i].Sync.Sync)
