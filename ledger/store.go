@@ -104,6 +104,10 @@ type Journal interface {
 	// Runs returns the latest runs of the sync, newest first, without those of ModePlan. An empty sync means all syncs, a limit below 1
 	// all runs. For one sync its time grows only with what it returns.
 	Runs(ctx context.Context, sync string, limit int) ([]Run, error)
+	// Briefs returns what plots need of the sync's latest runs that have begun, newest first, without those of ModePlan: of those that ended
+	// at the time or later, or have no end and were heard of at the time or later. A limit below 1 means all. Its time grows with what it returns, and
+	// little with what else the records of the runs hold.
+	Briefs(ctx context.Context, sync string, since time.Time, limit int) ([]Brief, error)
 	// HeldRuns returns the sync's runs with StatusHeld, newest first. Its time does not grow with the other runs.
 	HeldRuns(ctx context.Context, sync string) ([]Run, error)
 	// Plan streams the kept items of a held run by ascending Phase and Order, then in the order in which they were kept.
@@ -250,6 +254,7 @@ type Standing struct {
 	Failing  int       // with a failure
 	Parked   int       // failing and given up until the row changes or Retry
 	Asked    int       // whose people were asked to confirm within ConfirmWithin: Entry.Asked is no longer ago
+	OptedOut int       // for whose contact an OptOut is known
 	Departed int       // departed entries, which count nowhere else
 	Adopted  bool      // see Ending
 	SetBack  time.Time // see SyncState

@@ -164,6 +164,8 @@ func (s *service) Progress(run int64) (progress.State, bool) {
 	return p, ok
 }
 
+func (s *service) Budget() (Budget, bool) { return Budget{}, false }
+
 func (s *service) Ready(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -235,6 +237,10 @@ func (l *shelf) Runs(_ context.Context, sync string, limit int) (found []ledger.
 		}
 	}
 	return found, l.fails
+}
+
+func (l *shelf) Briefs(context.Context, string, time.Time, int) ([]ledger.Brief, error) {
+	return nil, l.fails
 }
 
 func (l *shelf) Feedbacks(_ context.Context, event, person string, before int64, limit int) (found []ledger.Feedback, err error) {

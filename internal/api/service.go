@@ -38,6 +38,15 @@ type SyncState struct {
 	LastGood time.Time
 }
 
+// Budget is how many requests a second may be sent with the key of a deployment, and how many are.
+type Budget struct {
+	Limit float64 // as the configuration and Owlat's latest answer say; 0: neither has said it yet
+	Used  float64 // the mean of the last BudgetWindow seconds
+}
+
+// BudgetWindow is over how many seconds the use of the budget is a mean.
+const BudgetWindow = 10
+
 // Service is what the API needs of what runs. Its methods are safe for concurrent use.
 type Service interface {
 	// Syncs returns how each configured sync stands, with its latest run, in the order of the configuration.
@@ -46,6 +55,8 @@ type Service interface {
 	Personal(sync string) bool
 	// Progress returns how far a run is; ok is false if it does not go on, or no more is known of it here than its record says.
 	Progress(run int64) (state progress.State, ok bool)
+	// Budget returns what Owlat allows and what of it is in use; here is false if another node sends, of which nothing is known here.
+	Budget() (b Budget, here bool)
 	// Ready returns why the service cannot do its work, nil if it can. The reason holds no secret and no address.
 	Ready(ctx context.Context) error
 }
@@ -70,6 +81,7 @@ type Ledger interface {
 	ledger.Audit
 	standing.Records
 	Runs(ctx context.Context, sync string, limit int) ([]ledger.Run, error)
+	Briefs(ctx context.Context, sync string, since time.Time, limit int) ([]ledger.Brief, error)
 	Feedbacks(ctx context.Context, event, person string, before int64, limit int) ([]ledger.Feedback, error)
 	LastFeedback(ctx context.Context) (time.Time, error)
 }

@@ -47,6 +47,8 @@ type Deployment struct {
 	trial  *trial
 	hooks  slot // the receiver of webhooks
 	had    had
+	counts counts
+	meter  meter                  // of the home's requests, if that is here
 	wrong  atomic.Pointer[string] // why a new configuration is not taken over; nil: it is
 
 	mu   sync.Mutex

@@ -76,6 +76,7 @@ func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
 	}
 	h.syncs = newSyncs(h.session.Ledger, h.session, h.d.hub, h.log)
 	h.o.Metrics.Watch(h.d.vitals, h.session.Client)
+	h.d.meter.watch(h.session.Client)
 	h.syncs.shared, h.syncs.had, h.syncs.runner.watch = h.o.Shared, &h.d.had, h.watch
 	h.hearing.client, h.hearing.state, h.hearing.ping, h.syncs.runner.read = h.session.Client, h.session.Engine().State, h.ping, h.hearing.read
 	h.Desk = h.syncs.queue.Desk()
@@ -167,6 +168,9 @@ func (h *Home) Close() error {
 		errs = append(errs, h.outbox.close())
 	}
 	h.o.Metrics.Unwatch()
+	if h.d != nil && h.session != nil {
+		h.d.meter.leave(h.session.Client)
+	}
 	h.o.Traces.End()
 	if h.own {
 		h.d.Close()
@@ -251,6 +255,9 @@ func (h *Home) watch(ctx context.Context, sync string, run int64) (context.Conte
 func (h *Home) attempt(a owlat.Attempt) {
 	if a.Status > 0 {
 		h.hearing.owlat.Store(true)
+	}
+	if h.d != nil {
+		h.d.meter.add(a.Start)
 	}
 	h.o.Metrics.Attempt(a)
 	h.o.Traces.Attempt(a)

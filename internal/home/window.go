@@ -32,7 +32,7 @@ func (s window) Syncs(ctx context.Context) ([]api.SyncState, error) {
 	var all []api.SyncState
 	line := s.d.at()
 	for _, sync := range s.d.Config().Syncs {
-		of, err := standing.Of(ctx, s.d.ledger, sync, 1)
+		of, err := standing.Of(ctx, counted{s.d.ledger, &s.d.counts}, sync, 1)
 		if err != nil {
 			return nil, err
 		}
@@ -102,6 +102,11 @@ func (s window) Personal(sync string) bool {
 
 // Progress implements api.Service.
 func (s window) Progress(run int64) (progress.State, bool) { return s.d.at().Progress(run) }
+
+// Budget implements api.Service.
+func (s window) Budget() (api.Budget, bool) {
+	return s.d.meter.read(time.Now(), s.d.Config().Owlat.RequestsPerSecond)
+}
 
 // Ready implements api.Service.
 func (s window) Ready(ctx context.Context) error {

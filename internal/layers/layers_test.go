@@ -79,7 +79,7 @@ var table = map[string][]string{
 	"/ledger/postgres/internal/entries":      {"/ledger", "/ledger/internal/entry", "/ledger/postgres/internal/change", "/ledger/postgres/internal/entryrow", "/ledger/postgres/internal/server", "github.com/jackc/pgx/v5"},
 	"/ledger/postgres/internal/pgrow":        {"github.com/jackc/pgx/v5"},
 	"/ledger/postgres/internal/entryrow":     {"/", "/ledger", "/ledger/internal/entry", "github.com/jackc/pgx/v5"},
-	"/ledger/postgres/internal/runrow":       {"/ledger", "/ledger/internal/entry", "/ledger/postgres/internal/pgrow", "github.com/jackc/pgx/v5"},
+	"/ledger/postgres/internal/runrow":       {"/ledger", "/ledger/internal/entry", "/ledger/internal/runform", "/ledger/postgres/internal/pgrow", "github.com/jackc/pgx/v5"},
 	"/ledger/postgres/internal/heard":        {"/ledger", "/ledger/internal/person", "/ledger/postgres/internal/pgrow", "github.com/jackc/pgx/v5"},
 	"/ledger/postgres/internal/erase":        {"/", "/ledger", "/ledger/internal/entry", "/ledger/internal/person", "/ledger/postgres/internal/heard", "/ledger/postgres/internal/pgrow", "github.com/jackc/pgx/v5"},
 	"/ledger/postgres/internal/load":         {"/ledger/internal/runform", "/ledger", "/ledger/internal/entry", "/ledger/postgres/internal/auditrow", "/ledger/postgres/internal/entryrow", "/ledger/postgres/internal/heard", "/ledger/postgres/internal/pgrow", "/ledger/postgres/internal/runrow", "github.com/jackc/pgx/v5"},

@@ -47,6 +47,10 @@ type stands struct {
 	fails    error
 	notReady error
 	runs     []ledger.Run
+	budget   api.Budget
+	here     bool // the budget is spent here
+
+	listed, drawn int // how many runs were read last, whole and in brief
 
 	mu    sync.Mutex
 	audit []string
@@ -64,6 +68,7 @@ func (s *stands) audited() []string {
 func (s *stands) Syncs(ctx context.Context) ([]api.SyncState, error) {
 	return s.states, errors.Join(s.fails, ctx.Err())
 }
+func (s *stands) Budget() (api.Budget, bool)  { return s.budget, s.here }
 func (s *stands) Ready(context.Context) error { return s.notReady }
 
 // shelf has the records of runs, newest first.
@@ -83,7 +88,18 @@ func (l *shelf) NoteAudit(_ context.Context, line ledger.AuditLine) error {
 
 func (*shelf) Now() time.Time { return time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC) }
 func (l *shelf) Runs(_ context.Context, _ string, limit int) ([]ledger.Run, error) {
-	return l.runs[:min(limit, len(l.runs))], nil
+	l.of.listed = min(limit, len(l.runs))
+	return l.runs[:l.of.listed], nil
+}
+
+func (l *shelf) Briefs(_ context.Context, _ string, since time.Time, limit int) (briefs []ledger.Brief, err error) {
+	for i := range l.runs {
+		if b := l.runs[i].Brief(); !b.Finished.Before(since) && len(briefs) < limit {
+			briefs = append(briefs, b)
+		}
+	}
+	l.of.drawn = len(briefs)
+	return briefs, nil
 }
 
 // AuditLines implements ledger.Audit.

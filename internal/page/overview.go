@@ -3,8 +3,10 @@ package page
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"owlatsync/internal/api"
@@ -16,6 +18,32 @@ type overviewView struct {
 	NotReady string // why the service cannot do its work; empty: it can
 	Needs    []need // what needs a person
 	Syncs    []syncView
+	Begin    *help       // how to begin; nil: there are syncs
+	Budget   *budgetView // nil: nothing of it is known
+}
+
+// budgetView is how fast requests are sent to Owlat.
+type budgetView struct {
+	Used, Limit string // requests a second; empty: not known
+	Share       string // in percent; empty: not known
+}
+
+func newBudgetView(b api.Budget, here bool) *budgetView {
+	rate := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+	var v budgetView
+	if b.Limit > 0 {
+		v.Limit = rate(b.Limit)
+	}
+	if here {
+		v.Used = rate(math.Round(b.Used*10) / 10)
+		if b.Limit > 0 {
+			v.Share = rate(math.Round(100 * b.Used / b.Limit))
+		}
+	}
+	if v == (budgetView{}) {
+		return nil
+	}
+	return &v
 }
 
 // need is something that waits for a person.
@@ -34,7 +62,7 @@ type syncView struct {
 	Last                *lastView // nil: it has never run
 	Known               bool      // the ledger knows the sync
 
-	Rows, InStep, Failing, Parked, Asked, Unsendable int
+	Rows, InStep, Failing, Parked, Asked, OptedOut, Unsendable int
 }
 
 // lastView is the latest run of a sync.
@@ -49,7 +77,7 @@ func showOverview(c *call) error {
 	if err != nil {
 		return err
 	}
-	v := overviewView{Syncs: make([]syncView, len(states))}
+	v := overviewView{Syncs: make([]syncView, len(states)), Budget: newBudgetView(c.d.Service.Budget())}
 	if why := c.d.Service.Ready(c.r.Context()); why != nil {
 		v.NotReady = sentence(why.Error())
 	}
@@ -62,6 +90,9 @@ func showOverview(c *call) error {
 		return err
 	}
 	v.Needs = append(v.Needs, given...)
+	if len(states) == 0 {
+		v.Begin = noSync(c.d.Name)
+	}
 	title := "Overview"
 	if c.d.Name != "" {
 		title = c.d.Name
@@ -73,7 +104,7 @@ func showOverview(c *call) error {
 func newSyncView(base string, s api.SyncState) syncView {
 	v := syncView{
 		Name: s.Sync.Sync.Name, Address: base + "/syncs/" + url.PathEscape(s.Sync.Sync.Name), Why: s.Why, Schedule: s.Sync.Sync.Schedule.Text, State: s.State, Next: s.Next, Known: s.Known,
-		Rows: s.Rows.Entries, InStep: s.InStep(), Failing: s.Rows.Failing, Parked: s.Rows.Parked, Asked: s.Rows.Asked, Unsendable: s.Unsendable(),
+		Rows: s.Rows.Entries, InStep: s.InStep(), Failing: s.Rows.Failing, Parked: s.Rows.Parked, Asked: s.Rows.Asked, OptedOut: s.Rows.OptedOut, Unsendable: s.Unsendable(),
 	}
 	if len(s.Runs) > 0 {
 		r := s.Runs[0]

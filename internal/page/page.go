@@ -175,7 +175,7 @@ func (c *call) serve(route route) error {
 	if !given {
 		switch names := c.reached(); len(names) {
 		case 0:
-			return &access.Refusal{Status: http.StatusNotFound, Code: "deployment", Message: "the service has no deployment yet", Hint: "put one into its configuration"}
+			return c.noneReached()
 		case 1:
 			name = names[0]
 		default:
@@ -207,6 +207,14 @@ func (c *call) reached() (names []string) {
 		}
 	}
 	return names
+}
+
+// noneReached shows how a service begins that has no deployment. Whoever reaches none of those that there are learns no more.
+func (c *call) noneReached() error {
+	if len(c.parts.Directory.Names()) > 0 {
+		return noDeployment()
+	}
+	return showNoDeployment(c)
 }
 
 func noDeployment() error {

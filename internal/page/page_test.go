@@ -30,7 +30,7 @@ func full() []api.SyncState {
 	return []api.SyncState{
 		{
 			Sync: standing.Sync{
-				Sync: config.Sync{Name: nasty, Schedule: config.Schedule{Text: nasty}}, Known: true, Rows: ledger.Standing{Entries: 1234567, Applied: 1234001, Failing: 20, Parked: 12, Asked: 3},
+				Sync: config.Sync{Name: nasty, Schedule: config.Schedule{Text: nasty}}, Known: true, Rows: ledger.Standing{Entries: 1234567, Applied: 1234001, Failing: 20, Parked: 12, Asked: 3, OptedOut: 4321},
 				Runs: []ledger.Run{last}, Last: &last, Held: []standing.HeldRun{{Run: held}, {Run: held, Refused: errors.New(nasty)}},
 			},
 			State: api.Failing, Why: nasty, Next: at.Add(time.Hour),
@@ -164,7 +164,7 @@ func TestDeploymentsOfAPage(t *testing.T) {
 		}
 	}
 	w.all = map[string]*stands{}
-	if got := all.get("/"); got.status != http.StatusNotFound || !strings.Contains(got.body, "no deployment yet") {
+	if got := all.get("/"); got.status != http.StatusOK || !strings.Contains(got.body, "No deployment yet") {
 		t.Errorf("without any: %d", got.status)
 	}
 }

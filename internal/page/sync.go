@@ -1,7 +1,6 @@
 package page
 
 import (
-	"context"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -26,6 +25,7 @@ type syncPage struct {
 	Plots    []template.HTML
 	Cut      int // how many runs the plots are of, where there are more; 0: of all
 	Runs     []runView
+	Begin    *help     // how it has its first run; nil: it has had one
 	Settings []setting // of the configuration; empty: the viewer may not see them
 }
 
@@ -60,7 +60,11 @@ func showSync(c *call) error {
 		window = figures.Windows[0]
 	}
 	now := c.d.Ledger.Now().UTC()
-	runs, all, err := runsSince(c.r.Context(), c.d.Ledger, name, window.Since(now))
+	runs, err := c.d.Ledger.Runs(c.r.Context(), name, listedRuns)
+	if err != nil {
+		return err
+	}
+	briefs, err := c.d.Ledger.Briefs(c.r.Context(), name, window.Since(now), plottedRuns+1)
 	if err != nil {
 		return err
 	}
@@ -68,39 +72,24 @@ func showSync(c *call) error {
 	for _, w := range figures.Windows {
 		v.Windows = append(v.Windows, link{w.Words(), "?window=" + url.QueryEscape(string(w)), w == window})
 	}
-	plots := figures.Of(runs, figures.Options{Window: window, Now: now})
-	for _, p := range plots.All() {
-		if p.Title != plots.Budget.Title { // what the budget has is not known here
-			v.Plots = append(v.Plots, p.HTML())
-		}
+	budget, _ := c.d.Service.Budget()
+	if len(briefs) > plottedRuns {
+		briefs, v.Cut = briefs[:plottedRuns], plottedRuns
 	}
-	if !all {
-		v.Cut = len(runs)
+	for _, p := range figures.Of(briefs, figures.Options{Window: window, Now: now, PerSecond: budget.Limit}).All() {
+		v.Plots = append(v.Plots, p.HTML())
 	}
-	for _, r := range runs[:min(listedRuns, len(runs))] {
+	for _, r := range runs {
 		v.Runs = append(v.Runs, newRunView(r))
+	}
+	if len(runs) == 0 {
+		v.Begin = neverRun(c.d.Name, name, states[i].Sync.Sync.Schedule.Text != "")
 	}
 	if c.who.May(config.Operator) {
 		v.Settings = settingsOf(&states[i].Sync.Sync)
 	}
 	c.show(http.StatusOK, "sync", name, v)
 	return nil
-}
-
-// runsSince returns the latest runs of a sync, newest first, back to a time, and all that are listed. It reports whether these are all.
-func runsSince(ctx context.Context, l api.Ledger, sync string, since time.Time) (runs []ledger.Run, all bool, err error) {
-	for limit := 4 * listedRuns; ; limit *= 8 {
-		limit = min(limit, plottedRuns)
-		if runs, err = l.Runs(ctx, sync, limit); err != nil {
-			return nil, false, err
-		}
-		if len(runs) < limit || runs[len(runs)-1].Started.Before(since) {
-			return runs, true, nil
-		}
-		if limit == plottedRuns {
-			return runs, false, nil
-		}
-	}
 }
 
 func newRunView(r ledger.Run) runView {

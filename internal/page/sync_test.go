@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/internal/api"
 	"owlatsync/internal/config"
 	"owlatsync/ledger"
 )
@@ -27,6 +28,7 @@ func TestASync(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, []config.Token{token}, accountOf("ada", config.Operator), accountOf("wall", config.Viewer))
 	all := w.all[""]
+	all.budget = api.Budget{Limit: 10}
 	all.states, all.runs = full(), runsBefore(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), 200)
 	all.states[0].Sync.Sync.Query, all.states[0].Sync.Sync.DSN = "SELECT "+nasty, "postgres://user:secretpart@db/app"
 	b, viewer := w.browser(), w.browser()
@@ -42,7 +44,7 @@ func TestASync(t *testing.T) {
 			t.Errorf("the page lacks %s", want)
 		}
 	}
-	if n := strings.Count(got.body, `<figure class="plot"`); got.status != http.StatusOK || n != 5 || strings.Contains(got.body, "secretpart") || bare.MatchString(got.body) {
+	if n := strings.Count(got.body, `<figure class="plot"`); got.status != http.StatusOK || n != 6 || strings.Contains(got.body, "secretpart") || bare.MatchString(got.body) {
 		t.Errorf("%d with %d plots, %q", got.status, n, bare.FindString(got.body))
 	}
 	if len(got.body) > 150<<10 {
@@ -68,19 +70,27 @@ func TestASync(t *testing.T) {
 	}
 }
 
-// TestHowManyRunsAreRead: no more than the window needs, and never more than a page can bear.
-func TestHowManyRunsAreRead(t *testing.T) {
+// TestHowMuchIsRead: a page reads the records of the runs that it lists, and of others what plots need, no more than it can bear.
+func TestHowMuchIsRead(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	w := newWorld(t, nil)
+	all := w.all[""]
+	all.states, all.budget = full(), api.Budget{Limit: 10}
 	for _, test := range []struct {
-		there int
-		since time.Duration
-		read  int
-		all   bool
-	}{{0, time.Hour, 0, true}, {50, time.Hour, 50, true}, {5000, time.Hour, 120, true}, {5000, 24 * time.Hour, 5000, true}, {plottedRuns + 1, 90 * 24 * time.Hour, plottedRuns, false}} {
-		runs, all, err := runsSince(t.Context(), &shelf{runs: runsBefore(at, test.there)}, "users", at.Add(-test.since))
-		if err != nil || len(runs) != test.read || all != test.all {
-			t.Errorf("of %d since %s: %d, all %v, %v", test.there, test.since, len(runs), all, err)
+		there         int
+		window        string
+		listed, drawn int
+		cut           bool
+	}{{0, "24h", 0, 0, false}, {5000, "24h", listedRuns, 1380, false}, {5000, "90d", listedRuns, 5000, false}, {plottedRuns + 5, "90d", listedRuns, plottedRuns + 1, true}} {
+		all.runs = runsBefore(at, test.there)
+		all.listed, all.drawn = 0, 0
+		got := w.browser().get("/syncs/leads?window=" + test.window)
+		if got.status != http.StatusOK || all.listed != test.listed || all.drawn != test.drawn || strings.Contains(got.body, "the latest 10,000") != test.cut {
+			t.Errorf("of %d in %s: %d, %d listed, %d drawn", test.there, test.window, got.status, all.listed, all.drawn)
+		}
+		if n := strings.Count(got.body, "<figure"); n != 6 || len(got.body) > 100_000 {
+			t.Errorf("of %d in %s: %d plots, %d bytes", test.there, test.window, n, len(got.body))
 		}
 	}
 }

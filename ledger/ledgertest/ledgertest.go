@@ -59,6 +59,7 @@ func RunInProcess(t *testing.T, open Open) {
 		{"OptOuts", inService(service.OptOuts)},
 		{"Queue", inService(service.Queue)},
 		{"Turns", inService(service.Turns)},
+		{"Briefs", inService(service.Briefs)},
 		{"Mailbox", inService(service.Mailbox)},
 		{"Outbox", inService(service.Outbox)},
 		{"Audit", inService(service.Audit)},

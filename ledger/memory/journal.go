@@ -31,6 +31,21 @@ func (m journal) Runs(ctx context.Context, sync string, limit int) ([]ledger.Run
 	return m.runs(ctx, limit, func(r *runState) bool { return (sync == "" || r.Sync == sync) && r.Mode != ledger.ModePlan })
 }
 
+// Briefs implements ledger.Journal.
+func (m journal) Briefs(ctx context.Context, sync string, since time.Time, limit int) (briefs []ledger.Brief, err error) {
+	runs, err := m.runs(ctx, limit, func(r *runState) bool {
+		last := r.Finished
+		if last.IsZero() {
+			last = r.Heartbeat
+		}
+		return r.Sync == sync && r.Mode != ledger.ModePlan && !r.Started.IsZero() && !last.IsZero() && !last.Before(since)
+	})
+	for i := range runs {
+		briefs = append(briefs, runs[i].Brief())
+	}
+	return briefs, err
+}
+
 // HeldRuns implements ledger.Journal.
 func (m journal) HeldRuns(ctx context.Context, sync string) ([]ledger.Run, error) {
 	return m.runs(ctx, 0, func(r *runState) bool { return r.Sync == sync && r.Status == ledger.StatusHeld })

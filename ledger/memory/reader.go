@@ -190,6 +190,9 @@ func (m reader) Standing(ctx context.Context, sync string) (standing ledger.Stan
 				continue
 			}
 			standing.Entries++
+			if s.hasLeft(e.ContactID) {
+				standing.OptedOut++
+			}
 			if !e.Asked().Before(m.Now().Add(-ledger.ConfirmWithin)) {
 				standing.Asked++
 			}
@@ -206,6 +209,16 @@ func (m reader) Standing(ctx context.Context, sync string) (standing ledger.Stan
 		return nil
 	})
 	return standing, err
+}
+
+// hasLeft reports whether an opt-out of a contact is known.
+func (s *store) hasLeft(contact string) bool {
+	for of := range s.optOuts {
+		if of.contact == contact {
+			return true
+		}
+	}
+	return false
 }
 
 // SyncState implements ledger.Reader.

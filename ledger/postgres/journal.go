@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -44,6 +45,12 @@ func (j journal) Runs(ctx context.Context, sync string, limit int) ([]ledger.Run
 		return j.runs(ctx, allRuns, pgrow.Limit(limit))
 	}
 	return j.runs(ctx, latestRuns, sync, pgrow.Limit(limit))
+}
+
+// Briefs implements ledger.Journal.
+func (j journal) Briefs(ctx context.Context, sync string, since time.Time, limit int) ([]ledger.Brief, error) {
+	found, err := runrow.Briefs(ctx, j.query, sync, since, limit)
+	return reading(ctx, "runs", found, err)
 }
 
 // HeldRuns returns the sync's held runs, newest first.

@@ -41,10 +41,10 @@ func (r syncReader) Standing(ctx context.Context, sync string) (ledger.Standing,
 			(SELECT count(*) FROM @entries WHERE sync = s.id AND state <> 0),
 			(SELECT count(*) FROM @entries WHERE sync = s.id AND state <> 0 AND state >= $3),
 			(SELECT count(*) FROM @entries WHERE sync = s.id AND state <> 0 AND state = $4),
-			(SELECT count(*) FROM @entries WHERE sync = s.id AND asked >= $5)
+			(SELECT count(*) FROM @entries WHERE sync = s.id AND asked >= $5), `+entries.OptedOut+`
 		FROM @syncs s WHERE s.deployment = $1 AND s.name = $2`,
 		[]any{sync, entry.Failing, entry.Parked, r.Now().Add(-ledger.ConfirmWithin).UnixMicro()},
-		&s.Adopted, &setBack, &s.Entries, &s.Departed, &open, &s.Failing, &s.Parked, &s.Asked)
+		&s.Adopted, &setBack, &s.Entries, &s.Departed, &open, &s.Failing, &s.Parked, &s.Asked, &s.OptedOut)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return ledger.Standing{}, fmt.Errorf("count entries of the ledger: %w", server.Explain(ctx, err))
 	}

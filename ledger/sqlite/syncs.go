@@ -37,9 +37,11 @@ func (r syncReader) Standing(ctx context.Context, sync string) (ledger.Standing,
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state >= ?2),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state = ?3),
-			(SELECT count(*) FROM entries WHERE sync = s.id AND asked >= ?4)
+			(SELECT count(*) FROM entries WHERE sync = s.id AND asked >= ?4),
+			(SELECT count(DISTINCT e.id) FROM opt_outs o CROSS JOIN entries e ON substr(e.contact_id, -8) = substr(o.contact_id, -8) AND e.contact_id = o.contact_id
+				WHERE e.contact_id IS NOT NULL AND e.sync = s.id AND e.departed IS NULL)
 		FROM syncs s WHERE s.name = ?1`, sync, entry.Failing, entry.Parked, time.Now().Add(-ledger.ConfirmWithin).UnixMicro()).
-		Scan(&s.Adopted, &setBack, &s.Entries, &s.Departed, &open, &s.Failing, &s.Parked, &s.Asked)
+		Scan(&s.Adopted, &setBack, &s.Entries, &s.Departed, &open, &s.Failing, &s.Parked, &s.Asked, &s.OptedOut)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return ledger.Standing{}, fmt.Errorf("count entries of the ledger: %w", dbfile.Explain(ctx, err))
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"owlatsync/owlat"
 )
 
 // judgeSenders wants every request to have been sent by a node that had the right to.
@@ -36,8 +38,8 @@ func judgeSenders(f *findings, e *Evidence, a *Account) {
 }
 
 // begunMost is how many requests a node may send late for a deployment because it was frozen between its look at the lease and each of
-// them: it sends some at a time.
-const begunMost = 3
+// them: as many as its budget lets through at once after a rest.
+const begunMost = owlat.DefaultBurst
 
 // begunBefore returns the trouble in which a node was frozen that had the right to send a request then, and sent it as soon as it went on.
 func begunBefore(e *Evidence, leases []Lease, r Request) (Trouble, bool) {

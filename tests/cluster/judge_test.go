@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 )
 
@@ -99,11 +100,11 @@ func thawed(e *Evidence, requests int, after float64) {
 	}
 }
 
-// TestTheJudgeForgivesWhatWasBegunBeforeAFreeze has a node send two requests when it goes on, which had looked at its lease before.
+// TestTheJudgeForgivesWhatWasBegunBeforeAFreeze has a node send as many requests when it goes on as the budget lets through at once: it had looked at its lease before each.
 func TestTheJudgeForgivesWhatWasBegunBeforeAFreeze(t *testing.T) {
 	t.Parallel()
 	e := story()
-	thawed(e, 2, 0.1)
+	thawed(e, owlat.DefaultBurst, 0.1)
 	if found := Judge(e); len(found) > 0 {
 		t.Errorf("%q", found)
 	}
@@ -170,7 +171,7 @@ func TestTheJudgeSees(t *testing.T) {
 		{"a node without fencing goes on", func(_ *Evidence, a *Account) {
 			a.Requests = append(a.Requests, Request{Node: 1, At: at(25), Method: "PUT", Path: "/api/v1/contacts/ann"})
 		}, "without the right to"},
-		{"a node that was frozen goes on", func(e *Evidence, _ *Account) { thawed(e, 4, 0.1) }, "without the right to"},
+		{"a node that was frozen goes on", func(e *Evidence, _ *Account) { thawed(e, owlat.DefaultBurst+1, 0.1) }, "without the right to"},
 		{"a node that was frozen looks at no lease", func(e *Evidence, _ *Account) { thawed(e, 1, 1.5) }, "without the right to"},
 		{"a node that was frozen had no home then", func(e *Evidence, _ *Account) {
 			e.Leases[0].To, e.Leases[1].From = at(9), at(9)

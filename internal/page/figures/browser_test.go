@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { os.Exit(testbrowser.Main(m)) }
 // TestPlotsInABrowser shows all plots with a strict policy, unfolded, to axe-core.
 func TestPlotsInABrowser(t *testing.T) {
 	t.Parallel()
-	var runs []ledger.Run
+	var runs []ledger.Brief
 	for i := range 100 {
 		status := []ledger.Status{ledger.StatusOK, ledger.StatusFailedRows, ledger.StatusHeld, ledger.StatusError}[i%4]
 		runs = append(runs, made(time.Duration(i)*11*time.Minute, time.Duration(i%7)*time.Minute, status, i*100, map[owlatsync.Outcome]int{

@@ -37,9 +37,9 @@ func (p Plots) All() []chart.Plot {
 	return []chart.Plot{p.Changes, p.Left, p.Endings, p.Requests, p.Duration, p.Budget}
 }
 
-// Of makes the plots of runs of one sync, which may come in any order. It ignores runs that have not begun and those outside the window.
+// Of makes the plots of runs of one sync, which may come in any order, from their records in brief. It ignores runs that have not begun and those outside the window.
 // What a run did counts when it ended, or now if it goes on; its requests and its use of the budget are spread evenly over its time.
-func Of(runs []ledger.Run, o Options) Plots {
+func Of(runs []ledger.Brief, o Options) Plots {
 	edges := o.Window.edges(o.Now)
 	g := grid{edges: edges, runs: make([][]record, len(edges)-1)}
 	for i := range runs {
@@ -71,12 +71,12 @@ func zone(t time.Time) string {
 }
 
 // begun reports whether a run has done something that can be plotted.
-func begun(r *ledger.Run) bool {
+func begun(r *ledger.Brief) bool {
 	return !r.Started.IsZero() && r.Status != ledger.StatusQueued && r.Status != ledger.StatusCancelled
 }
 
 // end is when a run ended, or how far its record tells of it.
-func end(r *ledger.Run, now time.Time) time.Time {
+func end(r *ledger.Brief, now time.Time) time.Time {
 	at := r.Finished
 	switch {
 	case !at.IsZero():
@@ -100,17 +100,17 @@ type grid struct {
 
 // record is a run with the time that it took, and the slots that it touched: from the first, up to but not with the second one.
 type record struct {
-	*ledger.Run
+	*ledger.Brief
 	from, to     time.Time
 	first, after int
 }
 
 // add takes in a run that began and touches a slot.
-func (g *grid) add(run *ledger.Run, now time.Time) {
+func (g *grid) add(run *ledger.Brief, now time.Time) {
 	if !begun(run) {
 		return
 	}
-	r := record{Run: run, from: run.Started, to: end(run, now)}
+	r := record{Brief: run, from: run.Started, to: end(run, now)}
 	if r.to.Before(g.edges[0]) || !r.from.Before(g.edges[len(g.edges)-1]) {
 		return
 	}
@@ -212,13 +212,8 @@ func (g grid) left() chart.Plot {
 	return p
 }
 
-// outcome counts the rows of a run with an outcome; a run without a report has none.
-func outcome(r record, o owlatsync.Outcome) int {
-	if r.Report == nil {
-		return 0
-	}
-	return max(r.Report.Outcomes[o], 0)
-}
+// outcome counts the rows of a run with an outcome.
+func outcome(r record, o owlatsync.Outcome) int { return max(r.Of(o), 0) }
 
 // ending is how a run ended, as it is plotted.
 type ending string

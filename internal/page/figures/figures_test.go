@@ -17,13 +17,13 @@ import (
 var now = time.Date(2026, 3, 29, 12, 10, 0, 0, time.UTC)
 
 // made returns a run that ended this long ago and took so long.
-func made(ago, took time.Duration, status ledger.Status, requests int, outcomes map[owlatsync.Outcome]int) ledger.Run {
+func made(ago, took time.Duration, status ledger.Status, requests int, outcomes map[owlatsync.Outcome]int) ledger.Brief {
 	r := ledger.Run{Sync: "users", Mode: ledger.ModeRun, Status: status, Started: now.Add(-ago - took), Finished: now.Add(-ago), Report: owlatsync.NewReport("users", "1")}
 	for o, n := range outcomes {
 		r.Report.Outcomes[o] = n
 	}
 	r.Report.Requests = owlatsync.RequestCounts{Total: requests, Writes: requests / 2, RateLimited: requests / 10}
-	return r
+	return r.Brief()
 }
 
 // of returns the value of a series in the slot that is so many before the last.
@@ -49,7 +49,7 @@ func sum(s chart.Series) (sum float64) {
 
 func TestASlotAddsUpItsRuns(t *testing.T) {
 	t.Parallel()
-	runs := []ledger.Run{
+	runs := []ledger.Brief{
 		made(time.Minute, time.Minute, ledger.StatusOK, 60, map[owlatsync.Outcome]int{owlatsync.Created: 50, owlatsync.Unchanged: 1e6, owlatsync.Failed: 1, owlatsync.Invalid: 2}),
 		made(5*time.Minute, 3*time.Minute, ledger.StatusFailedRows, 30, map[owlatsync.Outcome]int{owlatsync.Created: 7, owlatsync.Removed: 2, owlatsync.Failed: 9}),
 		made(35*time.Minute, time.Second, ledger.StatusHeld, 0, nil),
@@ -86,7 +86,7 @@ func TestASlotAddsUpItsRuns(t *testing.T) {
 func TestALongRunIsSpread(t *testing.T) {
 	t.Parallel()
 	run := made(10*time.Minute, 3*time.Hour, ledger.StatusOK, 108_000, map[owlatsync.Outcome]int{owlatsync.Created: 100_000})
-	p := figures.Of([]ledger.Run{run}, figures.Options{Window: figures.Day, Now: now, PerSecond: 10})
+	p := figures.Of([]ledger.Brief{run}, figures.Options{Window: figures.Day, Now: now, PerSecond: 10})
 	for before := 1; before <= 6; before++ {
 		if got := of(t, p.Requests, "all", before); got != 18_000 {
 			t.Errorf("%v requests %d slots ago", got, before)
@@ -106,10 +106,10 @@ func TestRunsThatAreNotOver(t *testing.T) {
 	going := made(0, 20*time.Minute, ledger.StatusRunning, 100, map[owlatsync.Outcome]int{owlatsync.Updated: 3})
 	going.Finished = time.Time{}
 	died := made(2*time.Hour, time.Minute, ledger.StatusDied, 0, nil)
-	died.Heartbeat, died.Finished, died.Report = died.Finished, time.Time{}, nil
-	queued := ledger.Run{Status: ledger.StatusQueued}
+	died.Heartbeat, died.Finished, died.Counts = died.Finished, time.Time{}, ledger.Counts{}
+	queued := ledger.Brief{Status: ledger.StatusQueued}
 	cancelled := made(0, 0, ledger.StatusCancelled, 5, map[owlatsync.Outcome]int{owlatsync.Updated: 100})
-	p := figures.Of([]ledger.Run{going, died, queued, cancelled}, figures.Options{Window: figures.Day, Now: now})
+	p := figures.Of([]ledger.Brief{going, died, queued, cancelled}, figures.Options{Window: figures.Day, Now: now})
 	if got := of(t, p.Endings, "goes on", 0); got != 1 {
 		t.Errorf("%v runs go on", got)
 	}
@@ -136,7 +136,7 @@ func TestNothingIsLostOrCountedTwice(t *testing.T) {
 		for _, w := range figures.Windows {
 			at := now.In(zone)
 			reach := at.Sub(w.Since(at))
-			var runs []ledger.Run
+			var runs []ledger.Brief
 			var created, failed, requests int
 			for range 300 {
 				took := time.Duration(rnd.Int64N(int64(6 * time.Hour)))
@@ -198,7 +198,7 @@ func TestWithoutRuns(t *testing.T) {
 
 // BenchmarkPlots makes and draws the plots of as many runs as a page is to bear.
 func BenchmarkPlots(b *testing.B) {
-	var runs []ledger.Run
+	var runs []ledger.Brief
 	for i := range 10_000 {
 		runs = append(runs, made(time.Duration(i)*12*time.Minute, time.Minute, ledger.StatusOK, 100, map[owlatsync.Outcome]int{owlatsync.Created: 3}))
 	}

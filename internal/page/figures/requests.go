@@ -27,9 +27,7 @@ func (g grid) requests(o Options) (requests, budget chart.Plot) {
 	for _, kind := range kinds {
 		s := chart.Series{Name: kind.name, Tone: kind.tone, Values: gone()}
 		for _, r := range g.all {
-			if r.Report != nil {
-				g.spread(s.Values, r, kind.of(r.Report.Requests))
-			}
+			g.spread(s.Values, r, kind.of(r.Requests))
 		}
 		requests.Series = append(requests.Series, s)
 	}

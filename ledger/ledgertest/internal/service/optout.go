@@ -24,6 +24,23 @@ func OptOuts(t *testing.T, open Open) {
 		same(t, "opt-outs of nobody", len(optOuts(t, l)), 0)
 		noError(t, l.Close())
 	})
+	t.Run("are counted by sync", func(t *testing.T) {
+		l := fresh(t, open)
+		gone := entry("3")
+		gone.Depart("delete")
+		record(t, l, "users", entry("1"), entry("2"), gone)
+		record(t, l, "others", entry("1"), entry("4"))
+		for _, contact := range []string{"contact1", "contact3", "nobody"} {
+			for _, topic := range []string{"t1", "t2"} {
+				noError(t, l.NoteOptOuts(t.Context(), ledger.OptOut{ContactID: contact, Topic: topic, At: at(1)}))
+			}
+		}
+		for sync, want := range map[string]ledger.Standing{"users": {Entries: 2, Applied: 2, OptedOut: 1, Departed: 1}, "others": {Entries: 2, Applied: 2, OptedOut: 1}, "none": {}} {
+			standing, err := l.Standing(t.Context(), sync)
+			noError(t, err)
+			same(t, sync, standing, want)
+		}
+	})
 	t.Run("all or none, and none half told", func(t *testing.T) {
 		l := fresh(t, open)
 		if err := l.NoteOptOuts(t.Context(), ledger.OptOut{ContactID: "c1", Topic: "t1", At: at(1)}, ledger.OptOut{ContactID: "c1", Topic: "t2"}); err == nil {

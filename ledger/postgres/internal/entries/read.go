@@ -160,3 +160,8 @@ func (r Reader) Index(ctx context.Context, sync string) iter.Seq2[ledger.IndexEn
 		}
 	}
 }
+
+// OptedOut counts the entries of sync s for whose contact an opt-out is known, beginning with the opt-outs, which are few.
+const OptedOut = `(SELECT count(DISTINCT e.number) FROM @opt_outs o CROSS JOIN LATERAL (SELECT * FROM @entries e
+	WHERE e.deployment = $1 AND substring(e.contact_id FROM 1 FOR 64) = substring(o.contact_id FROM 1 FOR 64) AND e.contact_id = o.contact_id
+	AND e.contact_id IS NOT NULL OFFSET 0) AS e WHERE o.deployment = $1 AND e.sync = s.id AND e.departed IS NULL)`

@@ -1,0 +1,66 @@
+package home
+
+import (
+	"sync"
+	"time"
+
+	"owlatsync/internal/api"
+	"owlatsync/owlat"
+)
+
+// meter knows how fast requests are sent to Owlat, and how fast they may be. The zero value knows nothing. It is safe for concurrent use.
+type meter struct {
+	mu     sync.Mutex
+	client *owlat.Client           // nil: the deployment is not at home here
+	sent   [api.BudgetWindow]int   // in each of the latest seconds; its number modulo the length is its place
+	of     [api.BudgetWindow]int64 // which seconds those are
+}
+
+// watch takes the client that has the budget.
+func (m *meter) watch(client *owlat.Client) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.client = client
+}
+
+// leave gives the client up, unless another came in its place.
+func (m *meter) leave(client *owlat.Client) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.client == client {
+		m.client = nil
+	}
+}
+
+// add takes in a request that was sent.
+func (m *meter) add(at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	second := at.Unix()
+	i := second % api.BudgetWindow
+	if m.of[i] != second {
+		m.of[i], m.sent[i] = second, 0
+	}
+	m.sent[i]++
+}
+
+// read returns how much was sent in the whole seconds before now, and what may be sent; most is what the configuration allows, 0 for as much as
+// Owlat does.
+func (m *meter) read(now time.Time, most float64) (b api.Budget, here bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.client == nil {
+		return api.Budget{Limit: most}, false
+	}
+	sum := 0
+	for i, second := range m.of {
+		if age := now.Unix() - second; age >= 0 && age < api.BudgetWindow {
+			sum += m.sent[i]
+		}
+	}
+	b = api.Budget{Limit: float64(m.client.RateLimit().Limit), Used: float64(sum) / api.BudgetWindow}
+	if most > 0 && (b.Limit == 0 || most < b.Limit) {
+		b.Limit = most
+	}
+	return b, true
+}

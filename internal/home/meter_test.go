@@ -1,0 +1,54 @@
+package home
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"owlatsync/internal/api"
+	"owlatsync/owlat"
+	"owlatsync/owlat/owlattest"
+)
+
+func TestTheBudgetInUse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		server := &owlattest.Server{}
+		var m meter
+		if b, here := m.read(time.Now(), 3); here || b != (api.Budget{Limit: 3}) {
+			t.Errorf("without a home: %+v, %v", b, here)
+		}
+		client, err := owlat.NewClient("https://owlat.example", server.AddKey(), owlat.WithTransport(server.Transport()),
+			owlat.WithObserver(func(a owlat.Attempt) { m.add(a.Start) }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.watch(client)
+		if b, here := m.read(time.Now(), 0); !here || b != (api.Budget{}) {
+			t.Errorf("before the first answer: %+v, %v", b, here)
+		}
+		for range 40 {
+			if _, err := client.Contacts.List(t.Context(), owlat.ListContactsRequest{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if b, _ := m.read(time.Now(), 0); b.Limit != 10 || b.Used != 4 {
+			t.Errorf("after 40 requests: %+v", b)
+		}
+		if b, _ := m.read(time.Now(), 2.5); b.Limit != 2.5 {
+			t.Errorf("with less than Owlat allows: %+v", b)
+		}
+		time.Sleep(api.BudgetWindow * time.Second)
+		if b, _ := m.read(time.Now(), 0); b.Limit != 10 || b.Used != 0 {
+			t.Errorf("after a rest: %+v", b)
+		}
+		m.leave(nil)
+		if _, here := m.read(time.Now(), 0); !here {
+			t.Error("a home that has left takes the next one's client")
+		}
+		m.leave(client)
+		if _, here := m.read(time.Now(), 0); here {
+			t.Error("the home is still here")
+		}
+	})
+}

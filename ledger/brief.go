@@ -1,0 +1,42 @@
+package ledger
+
+import (
+	"slices"
+	"time"
+
+	"owlatsync"
+)
+
+// Brief is what plots need of a run: when it was, how it ended, and what it counted.
+type Brief struct {
+	ID                           int64
+	Status                       Status
+	Started, Heartbeat, Finished time.Time // as in Run
+	Counts
+}
+
+// Counts are what a run counted. Those of a run without a report are zero.
+type Counts struct {
+	Outcomes [10]int // in the order of owlatsync.Outcomes
+	Requests owlatsync.RequestCounts
+}
+
+// Of counts the rows with an outcome, 0 for one that there is not.
+func (c *Counts) Of(o owlatsync.Outcome) int {
+	if i := slices.Index(owlatsync.Outcomes, o); i >= 0 {
+		return c.Outcomes[i]
+	}
+	return 0
+}
+
+// Brief returns what plots need of the run.
+func (r *Run) Brief() Brief {
+	b := Brief{ID: r.ID, Status: r.Status, Started: r.Started, Heartbeat: r.Heartbeat, Finished: r.Finished}
+	if r.Report != nil {
+		for i, o := range owlatsync.Outcomes {
+			b.Outcomes[i] = r.Report.Outcomes[o]
+		}
+		b.Requests = r.Report.Requests
+	}
+	return b
+}
