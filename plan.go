@@ -96,6 +96,7 @@ const (
 	GuardUpdates     Guard = "updates"
 	GuardCreates     Guard = "creates"
 	GuardTopicAdds   Guard = "topic adds"
+	GuardReview      Guard = "review" // the run was asked to hold whatever it plans
 )
 
 // Hit is a guard that holds a plan, and the reason.

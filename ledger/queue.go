@@ -10,7 +10,7 @@ import (
 // lock.
 type Queue interface {
 	// Enqueue durably records a run with StatusQueued and returns its number. If the same sync has a queued run already that was
-	// asked for the same Part, Full and Approves, it returns that run's number, and isNew is false. It ignores ID, Epoch, Heartbeat and
+	// asked for the same Mode, Part, Full and Approves, it returns that run's number, and isNew is false. It ignores ID, Epoch, Heartbeat and
 	// PlanForm.
 	Enqueue(ctx context.Context, run Run) (id int64, isNew bool, err error)
 	// Queued returns the runs with StatusQueued, oldest first.
@@ -18,6 +18,9 @@ type Queue interface {
 	// Dequeue durably ends a queued run with the status, the message and the present time, and reports whether it was still queued.
 	// The status must be one that ends a run. It fails with a *NoRunError if there is no such run.
 	Dequeue(ctx context.Context, id int64, status Status, message string) (was bool, err error)
+	// Dismiss durably gives a held run StatusDismissed, drops its plan, and reports whether it was still held. It fails with a
+	// *NoRunError if there is no such run.
+	Dismiss(ctx context.Context, id int64) (was bool, err error)
 }
 
 // Turns is the part of a Writer that lets a run wait while runs of other syncs have their turn. Between PauseRun and ResumeRun the

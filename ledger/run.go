@@ -45,6 +45,8 @@ type Mode string
 const (
 	ModeRun  Mode = "run"
 	ModePlan Mode = "plan" // only in ledgers of earlier versions: plans are no longer recorded
+	// ModeReview is a run that is held with whatever it plans, so that somebody looks at the plan before it is applied.
+	ModeReview Mode = "review"
 )
 
 // Stage is what a run does, in this order.
@@ -75,6 +77,7 @@ const (
 	StatusHeld        Status = "held"       // a guard holds the run; its plan is kept
 	StatusApproved    Status = "approved"   // was held; another run applied its plan
 	StatusSuperseded  Status = "superseded" // was held; a later run made its plan moot
+	StatusDismissed   Status = "dismissed"  // was held; somebody decided against its plan
 	StatusDied        Status = "died"       // its process was killed, or its machine stopped
 	StatusError       Status = "error"
 	StatusCancelled   Status = "cancelled" // it was taken back before it began
@@ -83,7 +86,7 @@ const (
 // Statuses lists all statuses.
 var Statuses = []Status{
 	StatusQueued, StatusRunning, StatusWaiting, StatusOK, StatusFailedRows, StatusStopped, StatusInterrupted, StatusHeld, StatusApproved, StatusSuperseded,
-	StatusDied, StatusError, StatusCancelled,
+	StatusDismissed, StatusDied, StatusError, StatusCancelled,
 }
 
 // Ended reports whether the status is one that ends a run.

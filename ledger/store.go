@@ -147,6 +147,9 @@ type Archive interface {
 	// at most limit lines; a limit below 1 means all. A caller that goes on from the last number it got misses only what was pruned
 	// or forgotten.
 	Changes(ctx context.Context, after int64, limit int) ([]HistoryLine, error)
+	// LinesOfRun returns the lines of history that a run has added, in the order of recording. Its time grows with the lines that were
+	// added while the run went on, and not with the others.
+	LinesOfRun(ctx context.Context, want RunLines) ([]HistoryLine, error)
 	// Prune removes older lines of history, records of runs, audit lines, feedback with its deliveries, and what is Known, and returns how many. The
 	// latest run of each sync that has begun, runs that are held, queued or waiting, and feedback with a waiting delivery stay. It needs
 	// no lock.
@@ -219,6 +222,15 @@ type HistoryLine struct {
 	Run    int64  // 0: outside a run
 	Event  string // what happened, such as "created"
 	Note   string // more about it, for people; no address
+}
+
+// RunLines says which lines of history of a run are wanted.
+type RunLines struct {
+	Run    int64
+	Events []string // only with one of these; empty: any
+	Key    string   // only of the row with this key; empty: any
+	After  int64    // only with a larger number
+	Limit  int      // the most; below 1: all
 }
 
 // IndexEntry is what the diff needs of an entry.

@@ -98,6 +98,8 @@ type RunOptions struct {
 	// Part says which rows are applied. The others are skipped, and nothing is removed. Approve ignores it: it takes the part of
 	// the held run.
 	Part owlatsync.Part
+	// Review holds the run if its plan has anything to send, as a guard does: then somebody looks at the plan, and approves it or not.
+	Review bool
 	// Run is the number of a queued run of the sync, which begins under that number; 0: the run gets the next one. If the run cannot
 	// begin, it stays queued.
 	Run int64

@@ -133,7 +133,11 @@ func (w holding) hold(ctx context.Context, p *plan.Plan, approved *ledger.Run, w
 		items = items[:0]
 		return err
 	}
+	var samples sampling
 	err = compared(p.All(), nil, func(s *step.Step, _, does uint64) error {
+		if err := samples.take(s); err != nil {
+			return err
+		}
 		items = append(items, ledger.PlanItem{
 			Phase: int(s.Phase), Order: s.Order, Key: s.Row.Key, Addresses: addressesOf(s), Body: binary.LittleEndian.AppendUint64(nil, does),
 		})
@@ -143,6 +147,7 @@ func (w holding) hold(ctx context.Context, p *plan.Plan, approved *ledger.Run, w
 		return keep()
 	})
 	if err == nil {
+		items = append(items, samples.items...)
 		err = keep()
 	}
 	if err != nil {
@@ -165,6 +170,9 @@ func addressesOf(s *step.Step) (hashes []uint64) {
 // kept hands over every item of a held plan, as compared does with steps.
 func (w holding) kept(ctx context.Context, run int64, only []string, each func(key string, name, does uint64)) error {
 	for item, err := range w.engine.ledger.Plan(ctx, run) {
+		if err == nil && item.Phase == samplePhase {
+			continue
+		}
 		if err == nil && len(item.Body) != 8 {
 			err = ledger.ErrCorrupt
 		}
@@ -207,6 +215,16 @@ func compared(steps iter.Seq2[*step.Step, error], only []string, each func(s *st
 		}
 	}
 	return nil
+}
+
+// sends reports whether a plan has a step that sends something.
+func sends(p *plan.Plan) (bool, error) {
+	found := errors.New("one is enough")
+	err := compared(p.All(), nil, func(*step.Step, uint64, uint64) error { return found })
+	if errors.Is(err, found) {
+		return true, nil
+	}
+	return false, err
 }
 
 // unmoved checks that the plan is that of the held run within the part, and returns a *MovedError if it is not and may not move.

@@ -110,6 +110,9 @@ func (e *Engine) run(ctx context.Context, s *Sync, o RunOptions, held int64) (re
 		ID: o.Run, Sync: s.Name, Mode: ledger.ModeRun, Owner: e.owner, Started: now, Heartbeat: now, Stage: ledger.StageStarting,
 		Status: ledger.StatusRunning, Part: o.Part,
 	}
+	if o.Review {
+		w.run.Mode = ledger.ModeReview
+	}
 	if w.run.ID, err = w.lock.BeginRun(locked, w.run); err != nil {
 		return nil, fmt.Errorf("record the run: %w", err)
 	}

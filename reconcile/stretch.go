@@ -146,6 +146,15 @@ func (s *stretch) admit(ctx context.Context) error {
 		return holding{s.work}.unmoved(ctx, s.approved.ID, s.plan, s.options.Part, s.options.MayMove)
 	}
 	hits := s.policies.Guards.Hits(sum)
+	if s.options.Review {
+		some, err := sends(s.plan)
+		if err != nil {
+			return err
+		}
+		if some {
+			hits = append(hits, owlatsync.Hit{Guard: owlatsync.GuardReview, Reason: "the run was asked to show its plan first"})
+		}
+	}
 	if len(hits) == 0 {
 		return nil
 	}

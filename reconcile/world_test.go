@@ -153,6 +153,7 @@ type runOptions struct {
 	Only    []string
 	Limit   int
 	Full    bool
+	Review  bool
 	Keys    []string
 	Turn    reconcile.Turn
 	Stop    <-chan struct{}
@@ -163,7 +164,7 @@ type runOptions struct {
 // start runs the sync or approves a run of it.
 func (o runOptions) start(ctx context.Context, e *reconcile.Engine, s reconcile.Sync, each func(progress.Value)) (*owlatsync.Report, error) {
 	options := reconcile.RunOptions{
-		Stop: o.Stop, Confirm: o.Confirm, MayMove: o.MayMove, Full: o.Full, Keys: o.Keys, Turn: o.Turn, Part: owlatsync.Part{Only: o.Only, Limit: o.Limit},
+		Stop: o.Stop, Confirm: o.Confirm, MayMove: o.MayMove, Full: o.Full, Review: o.Review, Keys: o.Keys, Turn: o.Turn, Part: owlatsync.Part{Only: o.Only, Limit: o.Limit},
 		Observers: []progress.Observer{{Each: each, Complete: true}},
 	}
 	if o.Approve != 0 {

@@ -37,15 +37,24 @@ numbers of held runs are shown by "owlat-sync run" and "owlat-sync status".`,
 		GroupID: program.GroupSync,
 		Args:    program.NeedArgs(1, 1, "the number of a held run"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			run, err := strconv.ParseInt(args[0], 10, 64)
-			if err != nil || run < 1 {
-				return problem.Usage(problem.Hint(fmt.Errorf("%q is not the number of a run", args[0]), "\"owlat-sync status\" shows the runs that are held"))
+			run, err := heldNumber(args[0])
+			if err != nil {
+				return err
 			}
 			return approve(cmd.Context(), a, run, failuresPath)
 		},
 	}
 	cmd.Flags().StringVar(&failuresPath, "failures", "", "write a CSV `file` with every row that was not applied and why; it holds addresses")
 	return cmd
+}
+
+// heldNumber returns the number of a run that somebody has typed.
+func heldNumber(typed string) (int64, error) {
+	run, err := strconv.ParseInt(typed, 10, 64)
+	if err != nil || run < 1 {
+		return 0, problem.Usage(problem.Hint(fmt.Errorf("%q is not the number of a run", typed), "\"owlat-sync status\" shows the runs that are held"))
+	}
+	return run, nil
 }
 
 func approve(ctx context.Context, a *program.App, id int64, failuresPath string) error {
@@ -134,6 +143,8 @@ func endWords(run ledger.Run) string {
 		return "it was approved already"
 	case run.Status == ledger.StatusSuperseded:
 		return "a later run made it moot"
+	case run.Status == ledger.StatusDismissed:
+		return "somebody dismissed it"
 	case run.Status == ledger.StatusRunning:
 		return "it is still running, or its process died"
 	}

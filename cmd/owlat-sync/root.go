@@ -83,6 +83,7 @@ func newRootCmd(a *program.App) *cobra.Command {
 		newPlanCmd(a),
 		newRunCmd(a),
 		newApproveCmd(a),
+		newDismissCmd(a),
 		services.NewServeCmd(a),
 		services.NewTriggerCmd(a),
 		newStatusCmd(a),

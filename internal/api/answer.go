@@ -81,7 +81,7 @@ func RefusalOf(err error) *access.Refusal {
 		return refusal(http.StatusNotFound, codeRun, "GET /api/v1/runs lists the runs")
 	case errors.Is(err, turns.ErrUnknownSync):
 		return refusal(http.StatusNotFound, codeSync, "GET /api/v1/syncs lists the syncs")
-	case errors.Is(err, turns.ErrNotCancellable), errors.Is(err, ledger.ErrRunEnded):
+	case errors.Is(err, turns.ErrNotCancellable), errors.Is(err, turns.ErrBeingApplied), errors.Is(err, ledger.ErrRunEnded):
 		return refusal(http.StatusConflict, codeState, "GET /api/v1/runs shows which runs are queued or go on")
 	case errors.Is(err, reconcile.ErrNotHeld), errors.Is(err, reconcile.ErrOldPlan), errors.Is(err, reconcile.ErrPartForgotten):
 		return refusal(http.StatusConflict, codeState, "GET /api/v1/syncs shows which runs are held")

@@ -157,9 +157,11 @@ func TestWhatIsAskedForIsTaken(t *testing.T) {
 		{"/api/v1/syncs/users/runs", "", "trigger users", `{"run": 41, "sync": "users", "url": "/api/v1/runs/41"}`},
 		{"/api/v1/syncs/users/runs", "{}", "trigger users", `{"run": 41, "sync": "users", "url": "/api/v1/runs/41"}`},
 		{"/api/v1/syncs/users/runs", " {\"full\": true}\n", "trigger users full", `{"run": 41, "sync": "users", "url": "/api/v1/runs/41"}`},
+		{"/api/v1/syncs/users/runs", `{"review": true}`, "trigger users for review", `{"run": 41, "sync": "users", "url": "/api/v1/runs/41"}`},
 		{"/api/v1/syncs/users/runs", `{"only": ["4711", "a b"], "limit": 3}`, "trigger users only 4711 a b limited", `{"run": 41, "sync": "users", "url": "/api/v1/runs/41"}`},
 		{"/api/v1/syncs/leads/runs", `{"only": [" Ada@Example.com"]}`, "trigger leads only ada@example.com", `{"run": 41, "sync": "leads", "url": "/api/v1/runs/41"}`},
 		{"/api/v1/runs/6/approve", "", "approve 6", `{"run": 42, "url": "/api/v1/runs/42"}`},
+		{"/api/v1/runs/6/dismiss", "", "dismiss 6", `{"run": 6, "url": "/api/v1/runs/6"}`},
 		{"/api/v1/runs/8/cancel", "{}", "cancel 8", `{"run": 8, "url": "/api/v1/runs/8"}`},
 	} {
 		got := c.ask(http.MethodPost, test.path, test.body)
@@ -175,7 +177,7 @@ func TestWhatIsAskedForIsTaken(t *testing.T) {
 		w.asked = nil
 		w.mu.Unlock()
 	}
-	if log := w.logged(); strings.Count(log, "level=INFO") != 7 || strings.Count(log, "token=ci") != 7 || strings.Contains(log, "a b") || strings.Contains(log, "example.com") {
+	if log := w.logged(); strings.Count(log, "level=INFO") != 9 || strings.Count(log, "token=ci") != 9 || strings.Contains(log, "a b") || strings.Contains(log, "example.com") {
 		t.Errorf("the log is %s", log)
 	}
 }
@@ -252,7 +254,7 @@ func TestViewersSeeNobody(t *testing.T) {
 			t.Errorf("a viewer searches for a person: %+v", got)
 		}
 	}
-	for _, path := range []string{"/api/v1/syncs/users/runs", "/api/v1/syncs/nobody/runs", "/api/v1/runs/6/approve", "/api/v1/runs/8/cancel", "/api/v1/write-backs/retry"} {
+	for _, path := range []string{"/api/v1/syncs/users/runs", "/api/v1/syncs/nobody/runs", "/api/v1/runs/6/approve", "/api/v1/runs/6/dismiss", "/api/v1/runs/8/cancel", "/api/v1/write-backs/retry"} {
 		if got := c.ask(http.MethodPost, path, "", asViewer...); got.status != http.StatusForbidden {
 			t.Errorf("a viewer does POST %s: %+v", path, got)
 		}
@@ -417,6 +419,7 @@ func TestWhatWentWrongIsTold(t *testing.T) {
 		code   string
 		says   string
 	}{
+		{&turns.BeingAppliedError{Held: 6, Run: 7}, 409, "state", "cancel that run first"},
 		{&turns.NotCancellableError{Run: 6, Status: ledger.StatusHeld}, 409, "state", "nothing to cancel"},
 		{&reconcile.NotHeldError{Sync: "users", Run: 6, Status: ledger.StatusOK}, 409, "state", "is not held"},
 		{fmt.Errorf("approve: %w", reconcile.ErrOldPlan), 409, "state", "another version"},

@@ -53,8 +53,13 @@ func New(p Parts) *API {
 	return a
 }
 
-// Close ends all streams of events, so that a server can stop. It may be called again.
-func (a *API) Close() { a.closing.Do(func() { close(a.closed) }) }
+// Close ends all streams of events, those of the page too, so that a server can stop. It may be called again.
+func (a *API) Close() {
+	a.closing.Do(func() { close(a.closed) })
+	if p, ok := a.parts.Page.(interface{ Close() }); ok {
+		p.Close()
+	}
+}
 
 // Handler returns the handler of the listener for administration: everything.
 func (a *API) Handler() http.Handler {

@@ -19,6 +19,8 @@ type Deployment struct {
 	Outbox  Outbox
 	Rows    Rows
 	Inquiry Inquiry
+	// Decisions tell what runs did, or would do, with single rows. The API itself does without.
+	Decisions Decisions
 	// Webhooks takes in what Owlat tells. It lets in by itself: the signature is the key.
 	Webhooks http.Handler
 }

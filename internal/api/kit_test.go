@@ -194,11 +194,18 @@ func (d *desk) Trigger(_ context.Context, sync string, o turns.Options) (int64, 
 	if o.Full {
 		what += " full"
 	}
+	if o.Review {
+		what += " for review"
+	}
 	return 41, d.take(what)
 }
 
 func (d *desk) Approve(_ context.Context, held int64) (int64, error) {
 	return 42, d.take("approve " + time.Unix(held, 0).UTC().Format("5"))
+}
+
+func (d *desk) Dismiss(_ context.Context, held int64) error {
+	return d.take("dismiss " + time.Unix(held, 0).UTC().Format("5"))
 }
 
 func (d *desk) Cancel(_ context.Context, run int64) error {

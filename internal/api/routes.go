@@ -54,6 +54,7 @@ func (a *API) routes() []route {
 		{http.MethodGet, root + "/runs/{id}", config.Viewer, views.run, nil},
 		{http.MethodGet, root + "/runs/{id}/events", config.Viewer, follow(streams.eventsOfRun), nil},
 		{http.MethodPost, root + "/runs/{id}/approve", config.Operator, ask(orders.approve), nil},
+		{http.MethodPost, root + "/runs/{id}/dismiss", config.Operator, ask(orders.dismiss), nil},
 		{http.MethodPost, root + "/runs/{id}/cancel", config.Operator, ask(orders.cancel), nil},
 		{http.MethodGet, root + "/events", config.Viewer, follow(streams.events), nil},
 		{http.MethodGet, root + "/feedback", config.Viewer, post(mail.feedback), nil},

@@ -171,7 +171,7 @@ func (o orders) trigger(c *call) error {
 		return err
 	}
 	var want turns.Options
-	if err := decode(c.w, c.r, fields{"only": &want.Part.Only, "limit": &want.Part.Limit, "full": &want.Full}); err != nil {
+	if err := decode(c.w, c.r, fields{"only": &want.Part.Only, "limit": &want.Part.Limit, "full": &want.Full, "review": &want.Review}); err != nil {
 		return err
 	}
 	switch {
@@ -188,8 +188,12 @@ func (o orders) trigger(c *call) error {
 	if err != nil {
 		return err
 	}
+	what := ledger.DeedRun
+	if want.Review {
+		what = ledger.DeedPlan
+	}
 	o.log.Info("a run was asked for", "token", c.who.Name, "sync", name, "run", run)
-	o.note(c, ledger.AuditLine{What: ledger.DeedRun, Sync: name, Run: run, Count: len(want.Part.Only)})
+	o.note(c, ledger.AuditLine{What: what, Sync: name, Run: run, Count: len(want.Part.Only)})
 	c.taken(run, name)
 	return nil
 }
@@ -206,6 +210,20 @@ func (o orders) approve(c *call) error {
 	o.log.Info("a held run was approved", "token", c.who.Name, "held", id, "run", run)
 	o.note(c, ledger.AuditLine{What: ledger.DeedApprove, Run: id})
 	c.taken(run, "")
+	return nil
+}
+
+func (o orders) dismiss(c *call) error {
+	id, err := bare(c)
+	if err != nil {
+		return err
+	}
+	if err := o.d.Desk.Dismiss(c.r.Context(), id); err != nil {
+		return err
+	}
+	o.log.Info("a held run was dismissed", "token", c.who.Name, "held", id)
+	o.note(c, ledger.AuditLine{What: ledger.DeedDismiss, Run: id})
+	c.taken(id, "")
 	return nil
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"owlatsync/internal/events"
@@ -67,6 +68,8 @@ type Desk interface {
 	Trigger(ctx context.Context, sync string, o turns.Options) (run int64, err error)
 	// Approve queues a run that applies the plan of a held run, and returns its number.
 	Approve(ctx context.Context, held int64) (run int64, err error)
+	// Dismiss decides against the plan of a held run.
+	Dismiss(ctx context.Context, held int64) error
 	// Cancel takes a queued run back, or makes one that goes on end softly, without waiting for that.
 	Cancel(ctx context.Context, run int64) error
 }
@@ -84,6 +87,13 @@ type Ledger interface {
 	Briefs(ctx context.Context, sync string, since time.Time, limit int) ([]ledger.Brief, error)
 	Feedbacks(ctx context.Context, event, person string, before int64, limit int) ([]ledger.Feedback, error)
 	LastFeedback(ctx context.Context) (time.Time, error)
+}
+
+// Decisions is the part of a ledger that tells of single rows of runs. See ledger.Archive, ledger.Journal and ledger.Reader.
+type Decisions interface {
+	LinesOfRun(ctx context.Context, want ledger.RunLines) ([]ledger.HistoryLine, error)
+	Plan(ctx context.Context, run int64) iter.Seq2[ledger.PlanItem, error]
+	Entries(ctx context.Context, sync string, keys []string) (map[string]*ledger.Entry, error)
 }
 
 // Outbox has the deliveries of write-backs. See ledger.Outbox.

@@ -110,7 +110,7 @@ func (r Run) Code() exitcode.Code {
 		return exitcode.OK
 	case ledger.StatusFailedRows:
 		return exitcode.FailedRows
-	case ledger.StatusHeld, ledger.StatusSuperseded:
+	case ledger.StatusHeld, ledger.StatusSuperseded, ledger.StatusDismissed:
 		return exitcode.Held
 	case ledger.StatusStopped:
 		return exitcode.Refused

@@ -76,16 +76,17 @@ type runArgs struct {
 	Full       bool      `json:"full,omitempty"`
 	Run        int64     `json:"run,omitempty" river:"unique"`
 	Approves   int64     `json:"approves,omitempty"`
+	Review     bool      `json:"review,omitempty"`
 }
 
 func (runArgs) Kind() string { return "run" }
 
 func argsOf(deployment string, r turns.Request) runArgs {
-	return runArgs{Deployment: deployment, Sync: r.Sync, Why: r.Why, Full: r.Full, Run: r.Run, Approves: r.Approves}
+	return runArgs{Deployment: deployment, Sync: r.Sync, Why: r.Why, Full: r.Full, Run: r.Run, Approves: r.Approves, Review: r.Review}
 }
 
 func (a runArgs) request() turns.Request {
-	return turns.Request{Sync: a.Sync, Why: a.Why, Full: a.Full, Run: a.Run, Approves: a.Approves}
+	return turns.Request{Sync: a.Sync, Why: a.Why, Full: a.Full, Run: a.Run, Approves: a.Approves, Review: a.Review}
 }
 
 // River works smaller priorities first.

@@ -50,7 +50,7 @@ func (l *Line) here() Home {
 
 // Trigger queues a run of a sync; see turns.Desk.
 func (l *Line) Trigger(ctx context.Context, sync string, o turns.Options) (int64, error) {
-	return l.enqueue(ctx, turns.Request{Sync: sync, Why: turns.Asked, Full: o.Full, Part: o.Part})
+	return l.enqueue(ctx, turns.Request{Sync: sync, Why: turns.Asked, Full: o.Full, Part: o.Part, Review: o.Review})
 }
 
 // Approve queues a run that applies the plan of a held run; see turns.Desk.
@@ -62,16 +62,26 @@ func (l *Line) Approve(ctx context.Context, held int64) (int64, error) {
 	if err := reconcile.Approvable(*r); err != nil {
 		return 0, err
 	}
-	going, err := l.going(ctx, r.Sync)
-	if err != nil {
-		return 0, err
-	}
-	for _, run := range going {
-		if run.Approves == held {
-			return run.ID, nil
-		}
+	if run, err := l.approving(ctx, r.Sync, held); run != 0 || err != nil {
+		return run, err
 	}
 	return l.enqueue(ctx, turns.Request{Sync: r.Sync, Why: turns.Approved, Part: r.Part, Approves: held})
+}
+
+// approving returns the run that goes on and applies the plan of the held run, 0 if there is none.
+func (l *Line) approving(ctx context.Context, sync string, held int64) (int64, error) {
+	going, err := l.going(ctx, sync)
+	for _, run := range going {
+		if run.Approves == held {
+			return run.ID, err
+		}
+	}
+	return 0, err
+}
+
+// Dismiss decides against the plan of a held run; see turns.Desk.
+func (l *Line) Dismiss(ctx context.Context, held int64) error {
+	return turns.Dismiss(ctx, l.books, held, func(sync string) (int64, error) { return l.approving(ctx, sync, held) })
 }
 
 func (l *Line) enqueue(ctx context.Context, r turns.Request) (int64, error) {
@@ -79,7 +89,7 @@ func (l *Line) enqueue(ctx context.Context, r turns.Request) (int64, error) {
 	if !slices.Contains(d.Syncs, r.Sync) {
 		return 0, &turns.UnknownSyncError{Sync: r.Sync, Known: d.Syncs}
 	}
-	run, isNew, err := l.books.Enqueue(ctx, ledger.Run{Sync: r.Sync, Mode: ledger.ModeRun, Part: r.Part, Full: r.Full, Approves: r.Approves})
+	run, isNew, err := l.books.Enqueue(ctx, ledger.Run{Sync: r.Sync, Mode: r.Mode(), Part: r.Part, Full: r.Full, Approves: r.Approves})
 	if err != nil {
 		return 0, err
 	}

@@ -54,7 +54,7 @@ func (w *runWorker) Work(ctx context.Context, job *river.Job[runArgs]) error {
 	}
 	r := job.Args.request()
 	r.Since = time.Now().Add(job.CreatedAt.Sub(w.node.clock.Now()))
-	again := r.Run != 0 && r.Approves == 0
+	again := r.Run != 0 && r.Approves == 0 && !r.Review
 	if again && failures(job.JobRow) > 0 { // the run with that number has failed
 		r.Run, r.Like, r.Why = 0, r.Run, turns.Again
 	}

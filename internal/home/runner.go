@@ -57,7 +57,7 @@ func (r *runner) Run(ctx context.Context, j *turns.Job) (again bool, err error) 
 			each(v)
 		}
 	}
-	o := reconcile.RunOptions{Stop: j.Stop, Full: j.Full, Part: j.Part, Keys: j.Keys, Run: j.Run, Turn: j}
+	o := reconcile.RunOptions{Stop: j.Stop, Full: j.Full, Part: j.Part, Keys: j.Keys, Run: j.Run, Review: j.Review, Turn: j}
 	if r.seats != nil {
 		o.Seat = r.seats.Seat(j.Since)
 	}

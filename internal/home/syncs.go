@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -129,7 +130,7 @@ func latest(ctx context.Context, l Ledger, sync string) (*ledger.Run, error) {
 			return nil, err
 		}
 		for i := range runs {
-			if s := runs[i].Status; s != ledger.StatusQueued && s != ledger.StatusCancelled && runs[i].Part.Whole() {
+			if s := runs[i].Status; s != ledger.StatusQueued && s != ledger.StatusCancelled && runs[i].Part.Whole() && runs[i].Mode != ledger.ModeReview {
 				return &runs[i], nil
 			}
 		}
@@ -266,7 +267,7 @@ const heldPause = time.Hour
 // number under the eyes of whoever looks at it. A first run waits until it is approved: its reason does not pass.
 func waits(held []ledger.Run, now time.Time) bool {
 	for _, r := range held {
-		if !r.Part.Whole() || reconcile.Approvable(r) != nil {
+		if !r.Part.Whole() || r.Mode == ledger.ModeReview || reconcile.Approvable(r) != nil {
 			continue
 		}
 		return firstRun(r) || now.Before(r.Finished.Add(heldPause)) && !r.Finished.After(now.Add(time.Minute))
@@ -276,5 +277,6 @@ func waits(held []ledger.Run, now time.Time) bool {
 
 // firstRun reports whether a run is held only because it is the first of its sync.
 func firstRun(r ledger.Run) bool {
-	return len(r.Guards) == 1 && r.Guards[0].Guard == owlatsync.GuardFirstRun
+	guards := slices.DeleteFunc(slices.Clone(r.Guards), func(h owlatsync.Hit) bool { return h.Guard == owlatsync.GuardReview })
+	return len(guards) == 1 && guards[0].Guard == owlatsync.GuardFirstRun
 }

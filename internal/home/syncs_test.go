@@ -3,9 +3,11 @@ package home
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -638,6 +640,66 @@ func TestAnApprovalGoesOn(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestAReviewHoldsNobodyUp: somebody looks at a plan, and decides against it or for it, or the next run takes its place.
+func TestAReviewHoldsNobodyUp(t *testing.T) {
+	inTown(t, func(t *testing.T, w *town) {
+		w.source("users").put("a", true)
+		p := w.start(t, every("users", time.Hour))
+		defer func() { p.stop() }()
+		time.Sleep(2 * time.Hour)
+		review := func(key string) int64 {
+			t.Helper()
+			w.source("users").put(key, true)
+			_, before := w.requests()
+			run, err := p.queue.Desk().Trigger(t.Context(), "users", turns.Options{Review: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			r, err := w.ledger.Run(t.Context(), run)
+			if _, writes := w.requests(); err != nil || r.Status != ledger.StatusHeld || r.Mode != ledger.ModeReview || writes != before {
+				t.Fatalf("%v: %+v after %d writes", err, r, writes-before)
+			}
+			return run
+		}
+		statusOf := func(run int64) ledger.Status {
+			t.Helper()
+			r, err := w.ledger.Run(t.Context(), run)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r.Status
+		}
+		first := review("b")
+		if err := p.queue.Desk().Dismiss(t.Context(), first); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.queue.Desk().Dismiss(t.Context(), first); !errors.Is(err, reconcile.ErrNotHeld) {
+			t.Errorf("dismissed twice: %v", err)
+		}
+		second := review("c")
+		approval, err := p.queue.Desk().Approve(t.Context(), second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.queue.Desk().Dismiss(t.Context(), second); !errors.Is(err, turns.ErrBeingApplied) {
+			t.Errorf("dismissed while it is applied: %v", err)
+		}
+		time.Sleep(time.Minute)
+		third := review("d")
+		p.stop() // what is held stays, and what begins again is no review
+		p = w.start(t, every("users", time.Hour))
+		time.Sleep(2 * time.Hour)
+		got := []ledger.Status{statusOf(first), statusOf(second), statusOf(approval), statusOf(third)}
+		if want := []ledger.Status{ledger.StatusDismissed, ledger.StatusApproved, ledger.StatusOK, ledger.StatusSuperseded}; !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if runs := w.runs(t, "users"); !strings.HasSuffix(runs, "superseded, ok, ok") && !strings.HasSuffix(runs, "superseded, ok") {
+			t.Errorf("runs %s", runs)
+		}
+	})
 }
 
 // TestAHeldRunIsMadeOnce although the source tells of changes while it is made.

@@ -56,7 +56,7 @@ func (s window) Syncs(ctx context.Context) ([]api.SyncState, error) {
 // stateOf says how a sync is, and why if somebody should know. What a person must do something about comes first.
 func stateOf(of standing.Sync, v vitals.Sync, waits turns.Waiting, now time.Time) (api.State, string) {
 	held := slices.IndexFunc(of.Held, func(r standing.HeldRun) bool {
-		return !r.Partial && r.Refused == nil && !slices.Contains(waits.Approves, r.ID)
+		return !r.Partial && r.Mode != ledger.ModeReview && r.Refused == nil && !slices.Contains(waits.Approves, r.ID)
 	})
 	if v.Last != nil && failed(v.Last.Status) && held >= 0 && of.Held[held].ID < v.Last.ID {
 		held = -1 // what failed since hides behind no older plan

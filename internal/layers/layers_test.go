@@ -69,8 +69,9 @@ var table = map[string][]string{
 	"/ledger/sqlite/internal/age":            {},
 	"/ledger/internal/person":                {"/", "/ledger"},
 	"/ledger/sqlite/internal/dbfile":         {"/ledger", "/ledger/sqlite/internal/age", "github.com/gofrs/flock", "github.com/pressly/goose/v3"},
-	"/ledger/postgres":                       {"/", "/ledger", "/ledger/internal/entry", "/ledger/internal/runform", "/ledger/internal/waiting", "/ledger/postgres/internal/auditrow", "/ledger/postgres/internal/change", "/ledger/postgres/internal/clock", "/ledger/postgres/internal/entries", "/ledger/postgres/internal/entryrow", "/ledger/postgres/internal/erase", "/ledger/postgres/internal/heard", "/ledger/postgres/internal/lease", "/ledger/postgres/internal/load", "/ledger/postgres/internal/pgrow", "/ledger/postgres/internal/prune", "/ledger/postgres/internal/runrow", "/ledger/postgres/internal/server", "github.com/jackc/pgx/v5"},
+	"/ledger/postgres":                       {"/", "/ledger", "/ledger/internal/entry", "/ledger/internal/runform", "/ledger/internal/waiting", "/ledger/postgres/internal/auditrow", "/ledger/postgres/internal/change", "/ledger/postgres/internal/clock", "/ledger/postgres/internal/entries", "/ledger/postgres/internal/entryrow", "/ledger/postgres/internal/erase", "/ledger/postgres/internal/heard", "/ledger/postgres/internal/historyrow", "/ledger/postgres/internal/lease", "/ledger/postgres/internal/load", "/ledger/postgres/internal/pgrow", "/ledger/postgres/internal/prune", "/ledger/postgres/internal/runrow", "/ledger/postgres/internal/server", "github.com/jackc/pgx/v5"},
 	"/ledger/postgres/internal/auditrow":     {"/ledger", "/ledger/postgres/internal/pgrow", "github.com/jackc/pgx/v5"},
+	"/ledger/postgres/internal/historyrow":   {"/ledger", "/ledger/postgres/internal/pgrow", "github.com/jackc/pgx/v5"},
 	"/ledger/postgres/internal/prune":        {"/ledger/postgres/internal/auditrow", "/ledger/postgres/internal/heard", "/ledger/postgres/internal/pgrow", "github.com/jackc/pgx/v5"},
 	"/ledger/postgres/internal/server":       {"/ledger", "github.com/jackc/pgx/v5", "github.com/jackc/puddle/v2", "github.com/riverqueue/river", "golang.org/x/sys"},
 	"/ledger/postgres/internal/lease":        {"/ledger", "/ledger/postgres/internal/server", "github.com/jackc/pgx/v5", "golang.org/x/sys"},
@@ -210,11 +211,13 @@ var table = map[string][]string{
 		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/reconcile/step", "/internal/access", "/internal/config", "/internal/events", "/internal/problem",
 		"/internal/standing", "/internal/turns", "/internal/words",
 	},
-	"/internal/account": {"golang.org/x/crypto/argon2"},
-	"/internal/session": {"/internal/access", "/internal/account", "/internal/config"},
+	"/internal/account":      {"golang.org/x/crypto/argon2"},
+	"/internal/session":      {"/internal/access", "/internal/account", "/internal/config"},
+	"/internal/page/telling": {"/", "/internal/api", "/internal/bar", "/internal/events", "/internal/standing", "/ledger", "/reconcile"},
 	"/internal/page": {
-		"/", "/internal/access", "/internal/api", "/internal/config", "/internal/page/chart", "/internal/page/figures", "/internal/session", "/ledger",
-		"/internal/explain", "/internal/page/story", "/owlat", "/reconcile",
+		"/", "/internal/access", "/internal/api", "/internal/config", "/internal/csvout", "/internal/page/telling", "/internal/page/chart", "/internal/page/figures",
+		"/internal/session", "/internal/standing", "/internal/turns", "/ledger", "/reconcile", "/reconcile/step",
+		"/internal/explain", "/internal/page/story", "/owlat",
 	},
 }
 

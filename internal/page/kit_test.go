@@ -120,6 +120,7 @@ type world struct {
 	gate   *access.Gate
 	all    map[string]*stands // nil: the deployment is not open
 	log    *bytes.Buffer
+	own    *api.Deployment // in place of what is made of all; nil: none
 }
 
 func (w *world) Names() []string { return slices.Sorted(maps.Keys(w.all)) }
@@ -129,6 +130,8 @@ func (w *world) Find(name string) (*api.Deployment, error) {
 	switch {
 	case !there:
 		return nil, api.ErrNoDeployment
+	case w.own != nil:
+		return w.own, nil
 	case s == nil:
 		return nil, errors.New("its configuration <b>is</b> wrong")
 	}

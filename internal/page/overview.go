@@ -67,9 +67,10 @@ type syncView struct {
 
 // lastView is the latest run of a sync.
 type lastView struct {
-	Run    int64
-	Status ledger.Status
-	At     time.Time // when it ended, or began if it goes on
+	Run     int64
+	Address string
+	Status  ledger.Status
+	At      time.Time // when it ended, or began if it goes on
 }
 
 func showOverview(c *call) error {
@@ -108,7 +109,7 @@ func newSyncView(base string, s api.SyncState) syncView {
 	}
 	if len(s.Runs) > 0 {
 		r := s.Runs[0]
-		v.Last = &lastView{r.ID, r.Status, r.Finished}
+		v.Last = &lastView{r.ID, base + "/runs/" + strconv.FormatInt(r.ID, 10), r.Status, r.Finished}
 		if r.Finished.IsZero() {
 			v.Last.At = r.Started
 		}
@@ -121,7 +122,7 @@ func needsOf(deployment string, s api.SyncState) (all []need) {
 	name := s.Sync.Sync.Name
 	command := func(words string) string { return command(deployment, words) }
 	for _, r := range s.Held {
-		n := need{Sync: name, What: fmt.Sprintf("Run %d is %s.", r.ID, straight(r.Message)), Do: "Look at its plan. If that is what you want, approve it:", Command: command(fmt.Sprintf("approve %d", r.ID))}
+		n := need{Sync: name, What: fmt.Sprintf("Run %d is %s.", r.ID, straight(r.Message)), Do: "Look at its plan. If that is what you want, approve it:", Command: command(fmt.Sprintf("approve %d", r.ID)), Page: fmt.Sprintf("/runs/%d", r.ID)}
 		if r.Refused != nil {
 			n.Do, n.Command = fmt.Sprintf("It can no longer be approved (%s), so run the sync again.", straight(r.Refused.Error())), ""
 		}

@@ -16,6 +16,7 @@ import (
 	"owlatsync/internal/access"
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/telling"
 	"owlatsync/internal/session"
 )
 
@@ -36,15 +37,16 @@ type Page struct {
 	marks    sealer
 	reading  sync.Mutex // of sources and of whole ledgers
 	mux      *http.ServeMux
+	live     *telling.Feeds
 }
 
 // New returns a page.
 func New(p Parts) *Page {
-	page := &Page{parts: p, log: p.Log, marks: newSealer(), mux: http.NewServeMux()}
+	page := &Page{parts: p, log: p.Log, marks: newSealer(), mux: http.NewServeMux(), live: telling.NewFeeds()}
 	if page.log == nil {
 		page.log = slog.New(slog.DiscardHandler)
 	}
-	for _, r := range slices.Concat(routes, peopleRoutes, troubleRoutes) {
+	for _, r := range slices.Concat(routes, peopleRoutes, troubleRoutes, runRoutes) {
 		page.mux.HandleFunc(r.method+" "+r.path, page.handle(r))
 		if r.of != nil {
 			page.mux.HandleFunc(r.method+" /deployments/{deployment}"+r.path, page.handle(r))
@@ -285,14 +287,7 @@ func hintOf(r *access.Refusal) string {
 }
 
 // straight takes from a text what would turn the words around it, too. Where a text stands alone, <bdi> does that.
-func straight(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
-			return '\ufffd'
-		}
-		return r
-	}, text)
-}
+func straight(text string) string { return telling.Straight(text) }
 
 // sentence makes an error a sentence.
 func sentence(text string) string {

@@ -16,6 +16,7 @@ import (
 	"owlatsync/internal/access"
 	"owlatsync/internal/config"
 	"owlatsync/internal/page/chart"
+	"owlatsync/internal/page/telling"
 	"owlatsync/internal/session"
 )
 
@@ -32,7 +33,12 @@ func parsePages() map[string]*template.Template {
 	frame := template.Must(template.New("layout.html").Funcs(template.FuncMap{"number": number, "utc": utc, "iso": iso, "tone": toneState, "pair": pair, "straight": straight}).
 		ParseFS(templateFiles, "templates/layout.html", "templates/help.html"))
 	all := make(map[string]*template.Template)
-	for _, name := range []string{"audit", "deployments", "error", "login", "noaccount", "overview", "setup", "sync", "people", "person", "forget", "lift", "failures", "unsendable", "feedback"} {
+	for _, name := range []string{"confirm", "run", "runs", "sync"} {
+		all[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+name+".html", "templates/runrows.html"))
+	}
+	for _, name := range []string{
+		"audit", "deployments", "error", "login", "noaccount", "overview", "setup", "people", "person", "forget", "lift", "failures", "unsendable", "feedback",
+	} {
 		all[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return all
@@ -106,17 +112,7 @@ func (c *call) show(status int, name, title string, content any) {
 }
 
 // number returns a number with separators.
-func number(n int) string {
-	digits := strconv.Itoa(n)
-	var b strings.Builder
-	for i, d := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 && digits[i-1] != '-' {
-			b.WriteByte(',')
-		}
-		b.WriteRune(d)
-	}
-	return b.String()
-}
+func number(n int) string { return telling.Number(n) }
 
 func utc(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 func iso(t time.Time) string { return t.UTC().Format(time.RFC3339) }

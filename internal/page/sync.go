@@ -5,12 +5,11 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"owlatsync"
-	"owlatsync/internal/access"
-	"owlatsync/internal/api"
 	"owlatsync/internal/config"
 	"owlatsync/internal/page/figures"
 	"owlatsync/ledger"
@@ -25,13 +24,15 @@ type syncPage struct {
 	Plots    []template.HTML
 	Cut      int // how many runs the plots are of, where there are more; 0: of all
 	Runs     []runView
-	Begin    *help     // how it has its first run; nil: it has had one
+	Begin    *help // how it has its first run; nil: it has had one
+	Operator bool
 	Settings []setting // of the configuration; empty: the viewer may not see them
 }
 
 // runView is a run in a list.
 type runView struct {
 	Run                  int64
+	Address              string
 	Status               ledger.Status
 	Message              string
 	Started              time.Time
@@ -46,15 +47,11 @@ type setting struct{ Key, Value string }
 const listedRuns, plottedRuns = 30, 10_000
 
 func showSync(c *call) error {
-	states, err := c.d.Service.Syncs(c.r.Context())
+	state, err := c.named(c.r.PathValue("name"))
 	if err != nil {
 		return err
 	}
-	name := c.r.PathValue("name")
-	i := slices.IndexFunc(states, func(s api.SyncState) bool { return s.Sync.Sync.Name == name })
-	if i < 0 {
-		return &access.Refusal{Status: http.StatusNotFound, Code: "sync", Message: "the configuration has no such sync", Hint: "the overview lists the syncs that there are"}
-	}
+	name := state.Sync.Sync.Name
 	window := figures.Window(c.r.URL.Query().Get("window"))
 	if !slices.Contains(figures.Windows, window) {
 		window = figures.Windows[0]
@@ -68,7 +65,7 @@ func showSync(c *call) error {
 	if err != nil {
 		return err
 	}
-	v := syncPage{Sync: newSyncView(c.base, states[i]), LastGood: states[i].LastGood, Needs: needsOf(c.d.Name, states[i])}
+	v := syncPage{Sync: newSyncView(c.base, state), LastGood: state.LastGood, Needs: needsOf(c.d.Name, state), Operator: c.who.May(config.Operator)}
 	for _, w := range figures.Windows {
 		v.Windows = append(v.Windows, link{w.Words(), "?window=" + url.QueryEscape(string(w)), w == window})
 	}
@@ -80,20 +77,20 @@ func showSync(c *call) error {
 		v.Plots = append(v.Plots, p.HTML())
 	}
 	for _, r := range runs {
-		v.Runs = append(v.Runs, newRunView(r))
+		v.Runs = append(v.Runs, newRunView(c.base, r))
 	}
 	if len(runs) == 0 {
-		v.Begin = neverRun(c.d.Name, name, states[i].Sync.Sync.Schedule.Text != "")
+		v.Begin = neverRun(c.d.Name, name, state.Sync.Sync.Schedule.Text != "")
 	}
 	if c.who.May(config.Operator) {
-		v.Settings = settingsOf(&states[i].Sync.Sync)
+		v.Settings = settingsOf(&state.Sync.Sync)
 	}
 	c.show(http.StatusOK, "sync", name, v)
 	return nil
 }
 
-func newRunView(r ledger.Run) runView {
-	v := runView{Run: r.ID, Status: r.Status, Message: r.Message, Started: r.Started}
+func newRunView(base string, r ledger.Run) runView {
+	v := runView{Run: r.ID, Address: base + "/runs/" + strconv.FormatInt(r.ID, 10), Status: r.Status, Message: r.Message, Started: r.Started}
 	if !r.Finished.IsZero() {
 		v.Took = r.Finished.Sub(r.Started).Round(100 * time.Millisecond).String()
 	}

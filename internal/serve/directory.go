@@ -159,7 +159,7 @@ func (s turnover) openOne(ctx context.Context, cfg *config.Config) (_ *place, er
 	}
 	p.shown = &api.Deployment{
 		Name: cfg.Name, Service: p.Service(), Desk: p.Desk(), Hub: p.Hub(), Ledger: p.Ledger(), Outbox: p.Ledger(), Webhooks: p.Webhooks(),
-		Rows: p.Ledger(), Inquiry: p.Inquiry(),
+		Rows: p.Ledger(), Inquiry: p.Inquiry(), Decisions: p.Ledger(),
 	}
 	return p, nil
 }

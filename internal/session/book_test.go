@@ -202,6 +202,17 @@ func TestSessionsEnd(t *testing.T) {
 		if in(idle) {
 			t.Error("an idle session goes on")
 		}
+		watched := enter()
+		for range 59 {
+			time.Sleep(time.Minute)
+			if who, still := b.Still(watched); !still || who.Name != "ada" {
+				t.Fatal("a session that is watched ended too early")
+			}
+		}
+		time.Sleep(time.Minute)
+		if _, still := b.Still(watched); still || in(watched) {
+			t.Error("a session is kept alive by what goes on by itself")
+		}
 		busy := enter()
 		for began := time.Now(); time.Since(began) < Life-time.Minute; time.Sleep(time.Minute) {
 			if !in(busy) {

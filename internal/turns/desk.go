@@ -42,7 +42,7 @@ var ErrNotCancellable = errors.New("the run cannot be cancelled")
 
 func (e *NotCancellableError) Error() string {
 	if e.Status == ledger.StatusHeld {
-		return fmt.Sprintf("run %d is held by a guard and changes nothing until it is approved; there is nothing to cancel", e.Run)
+		return fmt.Sprintf("run %d is held by a guard and changes nothing until it is approved; there is nothing to cancel, but it can be dismissed", e.Run)
 	}
 	if e.Status == ledger.StatusRunning || e.Status == ledger.StatusWaiting {
 		return fmt.Sprintf("run %d is not of this process; stop it where it goes on", e.Run)
@@ -53,10 +53,24 @@ func (e *NotCancellableError) Error() string {
 // Is matches ErrNotCancellable.
 func (e *NotCancellableError) Is(target error) bool { return target == ErrNotCancellable }
 
+// BeingAppliedError says that a held run cannot be dismissed, because another run applies its plan or is to.
+type BeingAppliedError struct{ Held, Run int64 }
+
+// ErrBeingApplied is matched by *BeingAppliedError.
+var ErrBeingApplied = errors.New("the plan is being applied")
+
+func (e *BeingAppliedError) Error() string {
+	return fmt.Sprintf("run %d was approved, and run %d applies its plan; cancel that run first", e.Held, e.Run)
+}
+
+// Is matches ErrBeingApplied.
+func (e *BeingAppliedError) Is(target error) bool { return target == ErrBeingApplied }
+
 // Options say how a run is to be made that somebody asks for.
 type Options struct {
-	Full bool           // see Request
-	Part owlatsync.Part // see Request
+	Full   bool           // see Request
+	Part   owlatsync.Part // see Request
+	Review bool           // see Request
 }
 
 // Desk takes what people ask for by name: what it takes is durable, and has a number.
@@ -72,7 +86,7 @@ func (d Desk) Load(ctx context.Context) error {
 		return err
 	}
 	for _, r := range runs {
-		request := Request{Sync: r.Sync, Why: Asked, Full: r.Full, Part: r.Part, Run: r.ID, Approves: r.Approves, own: true}
+		request := Request{Sync: r.Sync, Why: Asked, Full: r.Full, Part: r.Part, Run: r.ID, Approves: r.Approves, Review: r.Mode == ledger.ModeReview, own: true}
 		if r.Approves != 0 {
 			request.Why = Approved
 		}
@@ -97,7 +111,7 @@ func (d Desk) takeBack(ctx context.Context, r Request, why string) error {
 // Trigger durably queues a run of the sync and returns its number. If a run is queued already that was asked for in the same way,
 // that is its number. It fails with an *UnknownSyncError.
 func (d Desk) Trigger(ctx context.Context, sync string, o Options) (run int64, err error) {
-	return d.enqueue(ctx, Request{Sync: sync, Why: Asked, Full: o.Full, Part: o.Part})
+	return d.enqueue(ctx, Request{Sync: sync, Why: Asked, Full: o.Full, Part: o.Part, Review: o.Review})
 }
 
 // Approve durably queues a run that applies the plan of a held run, and returns its number, or that of the run that does so already. It fails with a *ledger.NoRunError, an
@@ -133,7 +147,7 @@ func (d Desk) enqueue(ctx context.Context, r Request) (run int64, err error) {
 	if !slices.Contains(known, r.Sync) {
 		return 0, &UnknownSyncError{Sync: r.Sync, Known: known}
 	}
-	r.Run, _, err = d.q.ledger.Enqueue(ctx, ledger.Run{Sync: r.Sync, Mode: ledger.ModeRun, Part: r.Part, Full: r.Full, Approves: r.Approves})
+	r.Run, _, err = d.q.ledger.Enqueue(ctx, ledger.Run{Sync: r.Sync, Mode: r.Mode(), Part: r.Part, Full: r.Full, Approves: r.Approves})
 	if err != nil {
 		return 0, err
 	}
@@ -142,6 +156,44 @@ func (d Desk) enqueue(ctx context.Context, r Request) (run int64, err error) {
 		return 0, errors.Join(&UnknownSyncError{Sync: r.Sync, Known: known}, d.takeBack(ctx, r, "the configuration has no such sync any more"))
 	}
 	return r.Run, nil
+}
+
+// Dismiss durably decides against the plan of a held run: it is dropped, and nobody is asked for it any more. It fails with a
+// *ledger.NoRunError, a *reconcile.NotHeldError, or a *BeingAppliedError.
+func (d Desk) Dismiss(ctx context.Context, held int64) error {
+	return Dismiss(ctx, d.q.ledger, held, func(sync string) (int64, error) { return d.approving(sync, held), nil })
+}
+
+// Dismiss is Desk.Dismiss for whoever has no queue: approving returns the run of the sync that goes on and applies the held plan, 0 if there
+// is none.
+func Dismiss(ctx context.Context, l Ledger, held int64, approving func(sync string) (run int64, err error)) error {
+	r, err := l.Run(ctx, held)
+	if err != nil {
+		return err
+	}
+	queued, err := l.Queued(ctx)
+	if err != nil {
+		return err
+	}
+	for _, q := range queued {
+		if q.Approves == held {
+			return &BeingAppliedError{Held: held, Run: q.ID}
+		}
+	}
+	switch run, err := approving(r.Sync); {
+	case err != nil:
+		return err
+	case run != 0:
+		return &BeingAppliedError{Held: held, Run: run}
+	}
+	was, err := l.Dismiss(ctx, held)
+	if err != nil || was {
+		return err
+	}
+	if r, err = l.Run(ctx, held); err != nil {
+		return err
+	}
+	return &reconcile.NotHeldError{Sync: r.Sync, Run: held, Status: r.Status}
 }
 
 // Cancel takes a queued run back, or makes one that goes on end softly: it finishes what is in flight, and its status becomes

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/ledger"
 )
 
 // Why says why a run is made.
@@ -37,6 +38,8 @@ type Request struct {
 	Part owlatsync.Part // the rows that are applied; what a ledger says of the run with the number counts
 	// Like is the number of a run that has ended, whose part is applied again; 0: Part says it. Only of a request without a number.
 	Like int64
+	// Review says that the run is held with whatever it plans. Only of a request with a number.
+	Review bool
 	// Run is the number of the run, which is queued in the ledger; 0: it gets one when it begins.
 	Run int64
 	// Approves is the number of the held run whose plan is applied; 0: none.
@@ -50,7 +53,17 @@ type Request struct {
 const mostKeys = 1000
 
 // plain reports whether the request asks for everything that has changed.
-func (r *Request) plain() bool { return len(r.Keys) == 0 && r.Part.Whole() && r.Approves == 0 }
+func (r *Request) plain() bool {
+	return len(r.Keys) == 0 && r.Part.Whole() && r.Approves == 0 && !r.Review
+}
+
+// Mode returns what the run is for, as the ledger has it.
+func (r *Request) Mode() ledger.Mode {
+	if r.Review {
+		return ledger.ModeReview
+	}
+	return ledger.ModeRun
+}
 
 // covers reports whether a run of r that begins later than other was asked for does all that other asks for.
 func (r *Request) covers(other *Request) bool {

@@ -17,7 +17,7 @@ type retry struct {
 
 // retryLater makes the run of a job again after a pause, unless a run of its sync begins before. The caller holds the mutex.
 func (q *Queue) retryLater(j *Job) {
-	if !j.Part.Whole() || j.Approves != 0 {
+	if !j.Part.Whole() || j.Approves != 0 || j.Review {
 		return // whoever asked for it decides
 	}
 	r := q.retries[j.Sync]

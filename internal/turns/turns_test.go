@@ -71,6 +71,17 @@ func (r *records) Dequeue(_ context.Context, id int64, status ledger.Status, mes
 	return true, nil
 }
 
+func (r *records) Dismiss(_ context.Context, id int64) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	run, err := r.at(id)
+	if err != nil || run.Status != ledger.StatusHeld {
+		return false, err
+	}
+	run.Status = ledger.StatusDismissed
+	return true, nil
+}
+
 func (r *records) Run(_ context.Context, id int64) (*ledger.Run, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -74,7 +74,9 @@ func Good(r ledger.Run) bool {
 // ended reports whether the run came to an end of its own that says how its sync is doing: nobody took it back or stopped it.
 func ended(r ledger.Run) bool {
 	switch r.Status {
-	case ledger.StatusOK, ledger.StatusFailedRows, ledger.StatusStopped, ledger.StatusHeld, ledger.StatusDied, ledger.StatusError:
+	case ledger.StatusHeld:
+		return r.Mode != ledger.ModeReview
+	case ledger.StatusOK, ledger.StatusFailedRows, ledger.StatusStopped, ledger.StatusDied, ledger.StatusError:
 		return true
 	}
 	return false
@@ -216,6 +218,7 @@ func (r *Reader) sync(ctx context.Context, s config.Sync, now time.Time) (out Sy
 	r.known[s.Name] = k
 	out.LastGood, out.Stuck, out.Overdue = k.good, k.moved, overdue(s, k)
 	out.Held, err = r.ledger.HeldRuns(ctx, s.Name)
+	out.Held = slices.DeleteFunc(out.Held, func(run ledger.Run) bool { return run.Mode == ledger.ModeReview }) // whoever asked for it looks at it
 	return out, err
 }
 

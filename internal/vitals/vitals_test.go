@@ -1,6 +1,7 @@
 package vitals_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -34,7 +35,7 @@ func play(t *testing.T, l ledger.Store, run ledger.Run) {
 		t.Fatal(err)
 	}
 	defer lock.Release()
-	run.Mode, run.Started = ledger.ModeRun, time.Now()
+	run.Mode, run.Started = cmp.Or(run.Mode, ledger.ModeRun), time.Now()
 	if run.Sync == "" {
 		run.Sync = "users"
 	}
@@ -82,6 +83,7 @@ func TestTheLatestRuns(t *testing.T) {
 		{"failed since", []ledger.Run{ok, failed, failed}, ledger.StatusError, 3},
 		{"stopped by hand since", []ledger.Run{ok, {Status: ledger.StatusInterrupted}}, ledger.StatusOK, 2},
 		{"held since", []ledger.Run{ok, {Status: ledger.StatusHeld}}, ledger.StatusHeld, 2},
+		{"somebody looks at a plan since", []ledger.Run{ok, {Status: ledger.StatusHeld, Mode: ledger.ModeReview}}, ledger.StatusOK, 2},
 		{"a part alone", []ledger.Run{part}, ledger.StatusOK, 0},
 		{"the source has changed its form", []ledger.Run{ok, spoiled}, ledger.StatusFailedRows, 2},
 	} {

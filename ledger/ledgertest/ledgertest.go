@@ -59,6 +59,8 @@ func RunInProcess(t *testing.T, open Open) {
 		{"OptOuts", inService(service.OptOuts)},
 		{"Queue", inService(service.Queue)},
 		{"Turns", inService(service.Turns)},
+		{"Dismissed", inService(service.Dismissed)},
+		{"LinesOfRun", inService(service.LinesOfRun)},
 		{"Briefs", inService(service.Briefs)},
 		{"Mailbox", inService(service.Mailbox)},
 		{"Outbox", inService(service.Outbox)},

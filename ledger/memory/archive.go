@@ -45,6 +45,22 @@ func (m archive) Changes(ctx context.Context, after int64, limit int) (lines []l
 	return lines, err
 }
 
+// LinesOfRun implements ledger.Archive.
+func (m archive) LinesOfRun(ctx context.Context, want ledger.RunLines) (lines []ledger.HistoryLine, err error) {
+	err = m.use(ctx, "read history of the ledger", func(s *store) error {
+		for _, l := range s.lines() {
+			if l.Run == want.Run && l.Number > want.After && (want.Key == "" || l.Key == want.Key) && (len(want.Events) == 0 || slices.Contains(want.Events, l.Event)) {
+				lines = append(lines, l)
+			}
+		}
+		if want.Limit > 0 && len(lines) > want.Limit {
+			lines = lines[:want.Limit]
+		}
+		return nil
+	})
+	return lines, err
+}
+
 // Prune implements ledger.Archive.
 func (m archive) Prune(ctx context.Context, before time.Time) (n int64, err error) {
 	err = m.use(ctx, "prune ledger", func(s *store) error {

@@ -19,7 +19,7 @@ func (m queue) Enqueue(ctx context.Context, run ledger.Run) (id int64, isNew boo
 			return err
 		}
 		for _, r := range s.runs {
-			if r.Status == ledger.StatusQueued && r.Sync == run.Sync && r.Full == run.Full && r.Approves == run.Approves &&
+			if r.Status == ledger.StatusQueued && r.Sync == run.Sync && r.Mode == run.Mode && r.Full == run.Full && r.Approves == run.Approves &&
 				r.Part.Limit == run.Part.Limit && slices.Equal(r.Part.Only, run.Part.Only) {
 				id = r.ID
 				return nil
@@ -51,6 +51,22 @@ func (m queue) Dequeue(ctx context.Context, id int64, status ledger.Status, mess
 		}
 		if was = r.Status == ledger.StatusQueued; was {
 			r.Status, r.Message, r.Finished = status, message, moment(m.Now())
+		}
+		return nil
+	})
+	return was, err
+}
+
+// Dismiss implements ledger.Queue.
+func (m queue) Dismiss(ctx context.Context, id int64) (was bool, err error) {
+	err = m.use(ctx, "dismiss a held run of the ledger", func(s *store) error {
+		r, err := s.run(id)
+		if err != nil {
+			return err
+		}
+		if was = r.Status == ledger.StatusHeld; was {
+			r.Status = ledger.StatusDismissed
+			r.drop()
 		}
 		return nil
 	})

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/postgres/internal/historyrow"
 	"owlatsync/ledger/postgres/internal/pgrow"
 	"owlatsync/ledger/postgres/internal/prune"
 	"owlatsync/ledger/postgres/internal/server"
@@ -29,34 +30,28 @@ func (a archive) Syncs(ctx context.Context) (names []string, err error) {
 	return reading(ctx, "syncs", names, err)
 }
 
-// historyColumns are the columns that scanLine reads, of history h and syncs s.
-const (
-	historyColumns = "SELECT h.number, s.name, h.key, h.at, h.run, h.event, h.note"
-	fromHistory    = " FROM @history h JOIN @syncs s ON s.id = h.sync WHERE h.deployment = $1"
-	historyOf      = historyColumns + fromHistory + " AND h.sync = " + ofSync + " AND substring(h.key FROM 1 FOR 64) = $4 AND h.key = $3 ORDER BY h.number"
-	changesAfter   = historyColumns + fromHistory + " AND h.number > $2 ORDER BY h.number LIMIT $3"
-)
-
-func scanLine(rows pgx.Rows) (line ledger.HistoryLine, err error) {
-	var at pgrow.Moment
-	err = rows.Scan(&line.Number, &line.Sync, &line.Key, &at, &line.Run, &line.Event, &line.Note)
-	line.At = at.Time
-	return line, err
-}
-
 // History returns the history of the row in the order of recording, nil for an unknown row.
 func (a archive) History(ctx context.Context, sync, key string) ([]ledger.HistoryLine, error) {
-	return a.lines(ctx, historyOf, sync, key, server.Head(key))
+	return a.lines(ctx, historyrow.OfRow, sync, key, server.Head(key))
 }
 
 // Changes returns the history of all rows after the line with the number, in the order of recording.
 func (a archive) Changes(ctx context.Context, after int64, limit int) ([]ledger.HistoryLine, error) {
-	return a.lines(ctx, changesAfter, after, pgrow.Limit(limit))
+	return a.lines(ctx, historyrow.After, after, pgrow.Limit(limit))
+}
+
+// LinesOfRun returns the lines of history that a run has added, in the order of recording.
+func (a archive) LinesOfRun(ctx context.Context, want ledger.RunLines) ([]ledger.HistoryLine, error) {
+	events := make([][]byte, len(want.Events))
+	for i, event := range want.Events {
+		events[i] = []byte(event)
+	}
+	return a.lines(ctx, historyrow.OfRun, want.Run, want.After, []byte(want.Key), events, pgrow.Limit(want.Limit))
 }
 
 func (a archive) lines(ctx context.Context, query string, args ...any) (lines []ledger.HistoryLine, err error) {
 	err = a.query(ctx, query, args, func(rows pgx.Rows) error {
-		line, err := scanLine(rows)
+		line, err := historyrow.Scan(rows)
 		lines = append(lines, line)
 		return err
 	})

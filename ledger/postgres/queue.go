@@ -19,7 +19,7 @@ import (
 type runQueue struct{ *base }
 
 const (
-	sameQueued = `SELECT id FROM @runs WHERE deployment = $1 AND status = 'queued' AND sync = $2 AND part IS NOT DISTINCT FROM $3 AND full_scan = $4 AND approves = $5
+	sameQueued = `SELECT id FROM @runs WHERE deployment = $1 AND status = 'queued' AND sync = $2 AND part IS NOT DISTINCT FROM $3 AND full_scan = $4 AND approves = $5 AND mode = $6
 		ORDER BY id LIMIT 1`
 	dequeue = "UPDATE @runs SET status = $3, message = $4, finished = $5 WHERE deployment = $1 AND id = $2 AND status = 'queued'"
 )
@@ -40,7 +40,7 @@ func (q runQueue) Enqueue(ctx context.Context, run ledger.Run) (id int64, isNew 
 		if _, err := t.numbers(pgrow.Runs, 0); err != nil { // so that nobody queues the same meanwhile
 			return err
 		}
-		err = t.Row(sameQueued, []any{t.deployment, sync, args[runform.PartColumn], run.Full, run.Approves}, &id)
+		err = t.Row(sameQueued, []any{t.deployment, sync, args[runform.PartColumn], run.Full, run.Approves, string(run.Mode)}, &id)
 		if !errors.Is(err, pgx.ErrNoRows) {
 			isNew = false
 			return err
@@ -70,6 +70,18 @@ func (q runQueue) Dequeue(ctx context.Context, id int64, status ledger.Status, m
 	}
 	err = q.update(ctx, doing, server.Durable, func(t *tx) error {
 		n, err := t.Change(dequeue, id, string(status), message, q.Now().UnixMicro())
+		if was = n > 0; err == nil && !was {
+			_, err = t.statusOf(id)
+		}
+		return err
+	})
+	return was && err == nil, err
+}
+
+// Dismiss implements ledger.Queue.
+func (q runQueue) Dismiss(ctx context.Context, id int64) (was bool, err error) {
+	err = q.update(ctx, "dismiss a held run of the ledger", server.Durable, func(t *tx) error {
+		n, err := t.Change("UPDATE @runs SET status = $3, plan_form = 0 WHERE deployment = $1 AND id = $2 AND status = 'held'", id, string(ledger.StatusDismissed))
 		if was = n > 0; err == nil && !was {
 			_, err = t.statusOf(id)
 		}

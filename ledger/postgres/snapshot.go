@@ -12,6 +12,7 @@ import (
 	"owlatsync/ledger/postgres/internal/auditrow"
 	"owlatsync/ledger/postgres/internal/entryrow"
 	"owlatsync/ledger/postgres/internal/heard"
+	"owlatsync/ledger/postgres/internal/historyrow"
 	"owlatsync/ledger/postgres/internal/pgrow"
 	"owlatsync/ledger/postgres/internal/runrow"
 	"owlatsync/ledger/postgres/internal/server"
@@ -112,7 +113,7 @@ func (s *snapshot) Entries() iter.Seq2[ledger.Holder, error] {
 
 // History implements ledger.Snapshot.
 func (s *snapshot) History() iter.Seq2[ledger.HistoryLine, error] {
-	return rowsOf(s, historyColumns+fromHistory+" ORDER BY h.number", scanLine)
+	return rowsOf(s, historyrow.All, historyrow.Scan)
 }
 
 // OptOuts implements ledger.Snapshot.

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -65,6 +66,25 @@ func (a archive) Changes(ctx context.Context, after int64, limit int) ([]ledger.
 		limit = -1
 	}
 	return a.lines(ctx, changesAfter, after, limit)
+}
+
+// linesOfRun narrows a search to the hours of a run, and one more on each side, because the clock may have been set. Its events are JSON.
+const linesOfRun = `WHERE h.run = ?1 AND h.id > max(?2, coalesce((SELECT id - 1 FROM history WHERE at / 3600000000 >= (SELECT started FROM runs WHERE id = ?1) / 3600000000 - 1
+		ORDER BY at / 3600000000, id LIMIT 1), 0))
+	AND h.id <= coalesce((SELECT id FROM history WHERE at / 3600000000 <= (SELECT finished FROM runs WHERE id = ?1) / 3600000000 + 1
+		ORDER BY at / 3600000000 DESC, id DESC LIMIT 1), 9223372036854775807)
+	AND (?3 = '' OR h.key = ?3) AND (?4 = '[]' OR coalesce(p.event, h.event) IN (SELECT value FROM json_each(?4))) ORDER BY h.id LIMIT ?5`
+
+// LinesOfRun returns the lines of history that a run has added, in the order of recording.
+func (a archive) LinesOfRun(ctx context.Context, want ledger.RunLines) ([]ledger.HistoryLine, error) {
+	events, err := json.Marshal(append([]string{}, want.Events...))
+	if err != nil {
+		return nil, fmt.Errorf("read history of the ledger: %w", err)
+	}
+	if want.Limit < 1 {
+		want.Limit = -1
+	}
+	return a.lines(ctx, linesOfRun, want.Run, want.After, want.Key, string(events), want.Limit)
 }
 
 func (a archive) lines(ctx context.Context, condition string, args ...any) (lines []ledger.HistoryLine, err error) {

@@ -17,7 +17,7 @@ type runQueue struct{ *base }
 
 const (
 	// sameQueued and waitingRuns, like queuedRuns, repeat the conditions of their indexes word for word, so that SQLite uses them.
-	sameQueued = "SELECT id FROM runs INDEXED BY runs_queued WHERE sync = ?1 AND status = 'queued' AND part IS ?2 AND full = ?3 AND approves = ?4 ORDER BY id LIMIT 1"
+	sameQueued = "SELECT id FROM runs INDEXED BY runs_queued WHERE sync = ?1 AND status = 'queued' AND part IS ?2 AND full = ?3 AND approves = ?4 AND mode = ?5 ORDER BY id LIMIT 1"
 	queuedRuns = "SELECT " + runColumns + fromRuns + "WHERE r.status = 'queued' ORDER BY r.id"
 	diedRuns   = "UPDATE runs SET status = ?1, message = ?2 WHERE "
 )
@@ -35,7 +35,7 @@ func (q runQueue) Enqueue(ctx context.Context, run ledger.Run) (id int64, isNew 
 		if err != nil {
 			return err
 		}
-		err = t.Row(sameQueued, []any{sync, args[runform.PartColumn], run.Full, run.Approves}, &id)
+		err = t.Row(sameQueued, []any{sync, args[runform.PartColumn], run.Full, run.Approves, string(run.Mode)}, &id)
 		if !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
@@ -66,6 +66,18 @@ func (q runQueue) Dequeue(ctx context.Context, id int64, status ledger.Status, m
 			_, err = t.statusOf(id)
 		}
 		return err
+	})
+	return was && err == nil, err
+}
+
+// Dismiss implements ledger.Queue.
+func (q runQueue) Dismiss(ctx context.Context, id int64) (was bool, err error) {
+	err = q.update(ctx, "dismiss a held run of the ledger", dbfile.Durable, func(t *tx) error {
+		status, err := t.statusOf(id)
+		if was = err == nil && status == ledger.StatusHeld; !was {
+			return err
+		}
+		return t.settle(id, ledger.StatusDismissed)
 	})
 	return was && err == nil, err
 }

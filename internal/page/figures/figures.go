@@ -235,7 +235,7 @@ func endingOf(s ledger.Status) ending {
 		return endedWell
 	case ledger.StatusFailedRows:
 		return failedRows
-	case ledger.StatusHeld, ledger.StatusApproved, ledger.StatusSuperseded:
+	case ledger.StatusHeld, ledger.StatusApproved, ledger.StatusSuperseded, ledger.StatusDismissed:
 		return heldByGuard
 	case ledger.StatusRunning, ledger.StatusWaiting:
 		return stillGoes

@@ -9,3 +9,40 @@ for (const time of document.querySelectorAll("time[datetime]")) {
     time.textContent = short.format(at);
   }
 }
+
+// A run that goes on: how far it is, as the server tells it, at most once a second. When it has ended the page is loaded again.
+const live = document.querySelector("[data-live]");
+if (live) {
+  const fill = (name, text, none) => { live.querySelector(`[data-of="${name}"]`).textContent = text || none; };
+  const lost = live.querySelector("[data-lost]");
+  const stream = new EventSource(live.dataset.live);
+  stream.onopen = () => { lost.hidden = true; };
+  stream.onerror = () => { lost.hidden = false; };
+  stream.onmessage = (message) => {
+    const run = JSON.parse(message.data);
+    if (run.over) {
+      stream.close();
+      location.reload();
+      return;
+    }
+    for (const name of ["status", "stage", "rows", "requests", "rate"]) {
+      fill(name, run[name], "–");
+    }
+    fill("left", run.left, "not known");
+    fill("counts", run.counts.join(", "), "–");
+    const bar = live.querySelector("progress");
+    bar.max = run.total || 1;
+    bar.value = run.total ? run.done : 0;
+    const rows = run.last.map((row) => {
+      const item = document.createElement("li");
+      const key = document.createElement("bdi");
+      key.textContent = row.key || "a row";
+      const why = document.createElement("bdi");
+      why.textContent = row.reason;
+      item.append(key, ": ", row.outcome, ...(row.reason ? [", ", why] : []));
+      return item;
+    });
+    live.querySelector(`[data-of="last"]`).replaceChildren(...rows);
+    live.querySelector("[data-none]").hidden = rows.length > 0;
+  };
+}

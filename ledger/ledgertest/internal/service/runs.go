@@ -135,7 +135,7 @@ func Queue(t *testing.T, open Open) {
 		ids := []int64{first}
 		for _, change := range []func(r *ledger.Run){
 			func(r *ledger.Run) { r.Sync = "orders" }, func(r *ledger.Run) { r.Full = false }, func(r *ledger.Run) { r.Approves = 0 },
-			func(r *ledger.Run) { r.Part.Limit = 0 }, func(r *ledger.Run) { r.Part.Only = []string{"a"} }, func(r *ledger.Run) { r.Part = owlatsync.Part{} },
+			func(r *ledger.Run) { r.Mode = ledger.ModeReview }, func(r *ledger.Run) { r.Part.Limit = 0 }, func(r *ledger.Run) { r.Part.Only = []string{"a"} }, func(r *ledger.Run) { r.Part = owlatsync.Part{} },
 		} {
 			other := asked
 			change(&other)

@@ -1,0 +1,230 @@
+package page
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"owlatsync"
+	"owlatsync/internal/access"
+	"owlatsync/internal/api"
+	"owlatsync/internal/config"
+	"owlatsync/internal/page/telling"
+	"owlatsync/internal/standing"
+	"owlatsync/ledger"
+	"owlatsync/reconcile"
+)
+
+// runRoutes are the addresses of runs, and of what is done with them.
+var runRoutes = []route{
+	{method: http.MethodGet, path: "/syncs/{name}/runs", role: config.Viewer, of: showRuns},
+	{method: http.MethodPost, path: "/syncs/{name}/run", role: config.Operator, of: func(c *call) error { return begin(c, false) }},
+	{method: http.MethodPost, path: "/syncs/{name}/plan", role: config.Operator, of: func(c *call) error { return begin(c, true) }},
+	{method: http.MethodGet, path: "/runs/{id}", role: config.Viewer, of: showRun},
+	{method: http.MethodGet, path: "/runs/{id}/live", role: config.Viewer, of: follow},
+	{method: http.MethodGet, path: "/runs/{id}/decisions.csv", role: config.Viewer, of: downloadDecisions},
+	{method: http.MethodGet, path: "/runs/{id}/{order}", role: config.Operator, of: confirm},
+	{method: http.MethodPost, path: "/runs/{id}/{order}", role: config.Operator, of: carryOut},
+}
+
+// runsPage is a part of the runs of a sync, newest first.
+type runsPage struct {
+	Sync, SyncAddress string
+	Runs              []runView
+	Older, Newest     string // empty: there are none
+}
+
+// How many runs a page lists, and how far back the pages go: the records of older runs are pruned with the history.
+const runsOnPage, mostRunsBack = 100, 100_000
+
+func showRuns(c *call) error {
+	s, err := c.named(c.r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	name := s.Sync.Sync.Name
+	v := runsPage{Sync: name, SyncAddress: c.base + "/syncs/" + url.PathEscape(name)}
+	before, err := strconv.ParseInt(c.r.URL.Query().Get("before"), 10, 64)
+	var runs []ledger.Run
+	if err != nil || before < 1 {
+		runs, err = c.d.Ledger.Runs(c.r.Context(), name, runsOnPage+1)
+	} else {
+		v.Newest = v.SyncAddress + "/runs"
+		runs, err = c.runsBefore(name, before)
+	}
+	if err != nil {
+		return err
+	}
+	if len(runs) > runsOnPage {
+		runs = runs[:runsOnPage]
+		v.Older = "?before=" + strconv.FormatInt(runs[runsOnPage-1].ID, 10)
+	}
+	for _, r := range runs {
+		if r, err = standing.Now(c.r.Context(), c.d.Ledger, r); err != nil {
+			return err
+		}
+		v.Runs = append(v.Runs, newRunView(c.base, r))
+	}
+	c.show(http.StatusOK, "runs", "Runs of "+straight(name), v)
+	return nil
+}
+
+// runsBefore returns the latest runs of a sync that have begun and have a smaller number, one more than a page has. To read all records up to
+// them would take too long.
+func (c *call) runsBefore(sync string, before int64) (runs []ledger.Run, err error) {
+	briefs, err := c.d.Ledger.Briefs(c.r.Context(), sync, time.Time{}, mostRunsBack)
+	if err != nil {
+		return nil, err
+	}
+	briefs = slices.DeleteFunc(briefs, func(b ledger.Brief) bool { return b.ID >= before })
+	slices.SortFunc(briefs, func(a, b ledger.Brief) int { return cmp.Compare(b.ID, a.ID) })
+	for _, b := range briefs[:min(runsOnPage+1, len(briefs))] {
+		r, err := c.d.Ledger.Run(c.r.Context(), b.ID)
+		if errors.Is(err, ledger.ErrNoRun) {
+			continue // it was pruned meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, *r)
+	}
+	return runs, nil
+}
+
+// named returns how a sync of the configuration stands.
+func (c *call) named(name string) (api.SyncState, error) {
+	states, err := c.d.Service.Syncs(c.r.Context())
+	if err != nil {
+		return api.SyncState{}, err
+	}
+	i := slices.IndexFunc(states, func(s api.SyncState) bool { return s.Sync.Sync.Name == name })
+	if i < 0 {
+		return api.SyncState{}, &access.Refusal{Status: http.StatusNotFound, Code: "sync", Message: "the configuration has no such sync", Hint: "the overview lists the syncs that there are"}
+	}
+	return states[i], nil
+}
+
+// run returns the record of the run in the address, as it is.
+func (c *call) run() (ledger.Run, error) {
+	id, err := strconv.ParseInt(c.r.PathValue("id"), 10, 64)
+	if err != nil || id < 1 {
+		return ledger.Run{}, &access.Refusal{Status: http.StatusNotFound, Code: "run", Message: "the address names no run by its number", Hint: "the page of a sync lists its runs"}
+	}
+	r, err := c.d.Ledger.Run(c.r.Context(), id)
+	if err != nil {
+		return ledger.Run{}, err
+	}
+	return standing.Now(c.r.Context(), c.d.Ledger, *r)
+}
+
+// sees reports whether the caller sees what names persons in a sync: keys that are or hold addresses, among others.
+func (c *call) sees(sync string) bool {
+	return c.who.May(config.Operator) || !c.d.Service.Personal(sync)
+}
+
+// ofRun is a request that shows a run.
+type ofRun struct{ *call }
+
+// runPage is one run.
+type runPage struct {
+	Run         runView
+	Sync        string
+	SyncAddress string
+	Status      ledger.Status
+	Review      bool // the run was asked to show its plan first
+	Facts       []telling.Fact
+	Outcomes    []telling.Fact
+	Guards      []owlatsync.Hit
+	Held        *heldView // nil: it is not held
+	Live        *liveView // nil: it has ended
+	Operator    bool
+	May         []link // what the viewer may do with it
+	Decisions   decisionsView
+}
+
+func showRun(c *call) error {
+	r, err := c.run()
+	if err != nil {
+		return err
+	}
+	address := c.base + "/runs/" + strconv.FormatInt(r.ID, 10)
+	v := runPage{
+		Run: newRunView(c.base, r), Sync: r.Sync, SyncAddress: c.base + "/syncs/" + url.PathEscape(r.Sync), Status: r.Status, Review: r.Mode == ledger.ModeReview,
+		Guards: r.Guards, Facts: telling.Facts(&r), Outcomes: telling.Outcomes(r.Report), Operator: c.who.May(config.Operator),
+	}
+	switch r.Status {
+	case ledger.StatusHeld:
+		if v.Held, err = (ofRun{c}).newHeldView(&r); err != nil {
+			return err
+		}
+		if v.Held.Refused == "" {
+			v.May = append(v.May, link{Text: "Approve", Address: address + "/approve"})
+		}
+		v.May = append(v.May, link{Text: "Dismiss", Address: address + "/dismiss"})
+	case ledger.StatusQueued, ledger.StatusRunning, ledger.StatusWaiting:
+		v.Live = &liveView{Address: address + "/live", Snapshot: telling.Now(c.d, &r)}
+		v.May = append(v.May, link{Text: "Cancel", Address: address + "/cancel"})
+	}
+	if !v.Operator {
+		v.May = nil
+	}
+	if v.Decisions, err = (ofRun{c}).decisions(&r, address); err != nil {
+		return err
+	}
+	c.show(http.StatusOK, "run", "Run "+strconv.FormatInt(r.ID, 10)+" of "+straight(r.Sync), v)
+	return nil
+}
+
+// heldView is what somebody needs who decides about a held run.
+type heldView struct {
+	Refused string // why it can no longer be approved; empty: it can
+	Plan    planView
+	Earlier []planView // the plans of the runs before it, newest first
+	Samples []telling.Sample
+	Kept    bool // a plan is kept
+}
+
+// planView is a plan in sums.
+type planView struct {
+	Run                                                        int64
+	Address                                                    string
+	At                                                         time.Time
+	Rows, Creates, Updates, Removals, TopicAdds, Bad, Requests int
+}
+
+// How many earlier runs a held plan stands beside, and how many records are looked at for them.
+const plansBeside, plansLookedAt = 10, 40
+
+func (c ofRun) newHeldView(r *ledger.Run) (*heldView, error) {
+	v := &heldView{Kept: r.PlanForm != 0}
+	if err := reconcile.Approvable(*r); err != nil {
+		v.Refused = sentence(err.Error())
+	}
+	v.Plan, _ = c.newPlanView(r)
+	runs, err := c.d.Ledger.Runs(c.r.Context(), r.Sync, plansLookedAt)
+	if err != nil {
+		return nil, err
+	}
+	for i := range runs {
+		if p, ok := c.newPlanView(&runs[i]); ok && runs[i].ID < r.ID && len(v.Earlier) < plansBeside {
+			v.Earlier = append(v.Earlier, p)
+		}
+	}
+	v.Samples, err = c.samples(r)
+	return v, err
+}
+
+// newPlanView returns the plan of a run in sums; ok is false if it made none.
+func (c ofRun) newPlanView(r *ledger.Run) (v planView, ok bool) {
+	s := r.Summary
+	if v = (planView{Run: r.ID, Address: c.base + "/runs/" + strconv.FormatInt(r.ID, 10), At: r.Started}); s == nil {
+		return v, false
+	}
+	v.Rows, v.Creates, v.Updates, v.Removals, v.TopicAdds = s.Rows, s.Creates, s.Updates, s.Removals, s.TopicAdds
+	v.Bad, v.Requests = s.Outcomes[owlatsync.Invalid]+s.Outcomes[owlatsync.Duplicate], s.Requests
+	return v, true
+}

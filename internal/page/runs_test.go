@@ -1,0 +1,188 @@
+package page
+
+import (
+	"encoding/csv"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"owlatsync/internal/config"
+	"owlatsync/ledger"
+)
+
+// has checks what a page shows, that it shows nothing else, and that nothing came through unescaped.
+func has(t *testing.T, what string, got reply, wants ...string) {
+	t.Helper()
+	if got.status != http.StatusOK || bare.MatchString(got.body) {
+		t.Errorf("%s: %d with %q", what, got.status, bare.FindString(got.body))
+	}
+	for _, want := range wants {
+		text, lacks := strings.CutPrefix(want, "!")
+		if strings.Contains(got.body, text) == lacks {
+			t.Errorf("%s: %q, and it should be otherwise\n%s", what, want, got.body)
+		}
+	}
+}
+
+func TestARunAfterwards(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, []config.Token{token}, accountOf("ada", config.Operator), accountOf("wall", config.Viewer))
+	k := newWorks(t, w)
+	lines := []ledger.Record{
+		line("4711", "created", "", ""), line("4711", "topic added", "news", ""), line("ada@example.com", "updated", "firstName", ""), line(nasty, "failed", nasty, ledger.CategoryTaken),
+		line("=1+1", "failed", "timed out", ledger.CategoryTimeout),
+	}
+	for i := range 220 {
+		lines = append(lines, line(fmt.Sprint("many", i), "topic removed", "offers", ""))
+	}
+	id := k.ended(ledger.StatusFailedRows, lines...)
+	b, viewer := w.browser(), w.browser()
+	b.signIn("ada", password)
+	viewer.signIn("wall", password)
+	at := fmt.Sprintf("/runs/%d", id)
+	has(t, "a run", b.get(at), "failed rows", "12,345", "1,234", "4,321", "Refused by the rate limit", ">3s<", ">4711<", "topic added", "ada@example.com", "timed out", ">timeout<", "many94", "!many95", "More decisions", "Download as CSV",
+		"!Approve", "!Cancel")
+	has(t, "what was created", b.get(at+"?what=created"), ">4711<", "!news", "!many1")
+	has(t, "one row", b.get(at+"?key=4711"), ">4711<", "news", "!many1")
+	has(t, "what was taken", b.get(at+"?category=taken"), "alert(1)", "!timed out", "!many1")
+	has(t, "nothing is so", b.get(at+"?key=nobody"), "No decision is so")
+	has(t, "what is no such thing", b.get(at+"?what="+url.QueryEscape(nasty)+"&after=x"), ">4711<")
+	next := b.get(at + "?what=" + url.QueryEscape("topic removed"))
+	for _, want := range []string{"many100", "many200"} {
+		_, rest, found := strings.Cut(next.body, "#decisions\">More decisions")
+		if !found {
+			t.Fatalf("no more decisions after %s:\n%s", rest, next.body)
+		}
+		before := next.body[:len(next.body)-len(rest)]
+		link := before[strings.LastIndex(before, `href="`)+6:]
+		next = b.get(strings.ReplaceAll(link[:strings.Index(link, "#")], "&amp;", "&"))
+		has(t, "the next ones", next, want, "The first decisions")
+	}
+	// Keys that are addresses are the operators', and all keys of a sync whose keys are addresses.
+	has(t, "a viewer", viewer.get(at), ">4711<", "!ada@example.com", "hidden", `name="key"`)
+	read := func(b *browser, query string) (rows [][]string) {
+		t.Helper()
+		got := b.get(at + "/decisions.csv" + query)
+		rows, err := csv.NewReader(strings.NewReader(got.body)).ReadAll()
+		if err != nil || !strings.HasPrefix(got.header.Get("Content-Type"), "text/csv") || got.header.Get("Cache-Control") != "no-store" ||
+			!strings.Contains(got.header.Get("Content-Disposition"), "attachment") {
+			t.Fatalf("%v, %+v", err, got)
+		}
+		return rows
+	}
+	if rows := read(b, ""); len(rows) != 226 || rows[3][3] != "ada@example.com" || rows[4][3] != nasty || rows[5][3] != "'=1+1" || rows[5][6] != "timeout" {
+		t.Errorf("%d rows: %q", len(rows), rows[:6])
+	}
+	if rows := read(b, "?category=timeout"); len(rows) != 2 {
+		t.Errorf("of one category: %q", rows)
+	}
+	if rows := read(viewer, ""); len(rows) != 226 || rows[3][3] != "" || rows[1][3] != "4711" {
+		t.Errorf("a viewer has %q", rows[:6])
+	}
+	k.mu.Lock()
+	k.personal = true
+	k.mu.Unlock()
+	has(t, "a viewer of persons", viewer.get(at), "!4711", `!name="key"`)
+	if rows := read(viewer, ""); slices.ContainsFunc(rows[1:], func(row []string) bool { return row[3] != "" }) {
+		t.Errorf("a viewer of persons has %q", rows[:6])
+	}
+	if got := viewer.get(at + "?key=ada@example.com"); got.status != http.StatusForbidden {
+		t.Errorf("a viewer may ask for a person: %d", got.status)
+	}
+	for _, path := range []string{"/runs/99", "/runs/x", "/runs/0", "/runs/99/decisions.csv", "/runs/99/live", at + "/nothing"} {
+		if got := b.get(path); got.status != http.StatusNotFound {
+			t.Errorf("%s: %d", path, got.status)
+		}
+	}
+}
+
+func TestTheRunsOfASync(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	k := newWorks(t, w)
+	for range runsOnPage + 5 {
+		k.ended(ledger.StatusOK)
+	}
+	b := w.browser()
+	path := "/syncs/" + url.PathEscape(nasty)
+	has(t, "a sync", b.get(path), `href="/runs/105"`, "All runs", "Run now", "Plan now")
+	has(t, "its runs", b.get(path+"/runs"), `href="/runs/105"`, `href="/runs/6"`, `!href="/runs/5"`, "?before=6")
+	has(t, "older ones", b.get(path+"/runs?before=6"), `href="/runs/5"`, `href="/runs/1"`, `!href="/runs/6"`, "The newest runs")
+	has(t, "none", b.get("/syncs/leads/runs?before=-3"), "There are no runs here")
+	if got := b.get("/syncs/nobody/runs"); got.status != http.StatusNotFound {
+		t.Errorf("of a sync that is not there: %d", got.status)
+	}
+}
+
+func TestAHeldRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, []config.Token{token}, accountOf("ada", config.Operator), accountOf("wall", config.Viewer))
+	k := newWorks(t, w)
+	close(k.goOn)
+	k.ended(ledger.StatusOK)
+	first := k.ended(ledger.StatusHeld)
+	second := k.ended(ledger.StatusHeld)
+	b, viewer := w.browser(), w.browser()
+	b.signIn("ada", password)
+	viewer.signIn("wall", password)
+	at := func(id int64, order string) string { return fmt.Sprintf("/runs/%d%s", id, order) }
+	has(t, "the overview", b.get("/"), fmt.Sprintf(`href="/runs/%d"`, first))
+	has(t, "a held run", b.get(at(second, "")), "Why it is held", "removals", "1,111", "4,444", `href="/runs/1"`, "Contacts that would be created", "ada@example.com", "signed up", "Approve", "Dismiss", "!Cancel")
+	has(t, "a viewer", viewer.get(at(second, "")), "1,111", "4711", "!ada@example.com", "!Approve", "!Dismiss")
+	has(t, "the question", b.get(at(second, "/approve")), "Approve run 3?", "1,111 contacts", "222 contacts", "333 contacts", "4,444 requests", "alert(1)")
+	has(t, "the other question", b.get(at(first, "/dismiss")), "Dismiss run 2?", "1,111 contacts", "The plan is dropped")
+	for _, order := range []string{"/approve", "/dismiss"} {
+		if got := viewer.send("/", at(second, order)); got.status != http.StatusForbidden {
+			t.Errorf("a viewer may %s: %d", order, got.status)
+		}
+		if got := b.do(http.MethodPost, at(second, order), url.Values{"form": {"wrong"}}); got.status != http.StatusForbidden {
+			t.Errorf("without the token of the form %s: %d", order, got.status)
+		}
+	}
+	if got := b.get(at(second, "/cancel")); got.status != http.StatusConflict || !strings.Contains(got.body, "can be dismissed") {
+		t.Errorf("cancel what is held: %d", got.status)
+	}
+	has(t, "dismissed", b.send(at(first, "/dismiss"), at(first, "/dismiss")), "dismissed", "!Approve")
+	if got := b.send(at(second, ""), at(first, "/dismiss")); got.status != http.StatusConflict {
+		t.Errorf("dismissed twice: %d", got.status)
+	}
+	has(t, "the overview after that", b.get("/"), fmt.Sprintf(`!href="/runs/%d"`, first), fmt.Sprintf(`href="/runs/%d"`, second))
+	has(t, "approved", b.send(at(second, "/approve"), at(second, "/approve")), "Run 4 of")
+	k.until(second, ledger.StatusApproved)
+	if got := b.send("/", at(second, "/dismiss")); got.status != http.StatusConflict {
+		t.Errorf("dismissed what was approved: %d", got.status)
+	}
+	k.audited("ada dismiss 2", "ada approve 3")
+}
+
+func TestOrdersOnASync(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, []config.Token{token}, accountOf("ada", config.Operator), accountOf("wall", config.Viewer))
+	k := newWorks(t, w)
+	b, viewer := w.browser(), w.browser()
+	b.signIn("ada", password)
+	viewer.signIn("wall", password)
+	path := "/syncs/" + url.PathEscape(nasty)
+	has(t, "a viewer", viewer.get(path), "!Run now", "!Plan now")
+	if got := viewer.send(path, path+"/run"); got.status != http.StatusForbidden {
+		t.Errorf("a viewer may run: %d", got.status)
+	}
+	has(t, "run now", b.send(path, path+"/run"), "Run 1 of", "Cancel", "Load it again")
+	k.until(1, ledger.StatusRunning)
+	has(t, "plan now", b.send(path, path+"/plan"), "Run 2 of", "queued", "asked to show its plan first")
+	if r, err := k.ledger.Run(t.Context(), 2); err != nil || r.Mode != ledger.ModeReview {
+		t.Errorf("%+v, %v", r, err)
+	}
+	has(t, "the question of a queued run", b.get("/runs/2/cancel"), "has not begun")
+	has(t, "cancelled", b.send("/runs/2/cancel", "/runs/2/cancel"), "cancelled", "!Load it again")
+	has(t, "the question of a run", b.get("/runs/1/cancel"), "finishes what is in flight")
+	b.send("/runs/1/cancel", "/runs/1/cancel")
+	k.until(1, ledger.StatusInterrupted)
+	if got := b.send("/", "/syncs/nobody/run"); got.status != http.StatusNotFound {
+		t.Errorf("run what is not there: %d", got.status)
+	}
+	k.audited("ada run 1", "ada plan 2", "ada cancel 2", "ada cancel 1")
+}

@@ -1,0 +1,60 @@
+package reconcile_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/reconcile"
+)
+
+// TestAReviewHoldsWhateverIsPlanned also looks at what is kept of the plan for people.
+func TestAReviewHoldsWhateverIsPlanned(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, reconcile.Topic{ID: "all"})
+	w.run(people(30, "P")...)
+	before := w.requests()
+	report, err := w.try(t.Context(), runOptions{Review: true}, rows{list: people(30, "P")})
+	if err != nil || report.Outcomes[owlatsync.Unchanged] != 30 {
+		t.Fatalf("a run with nothing to send: %v, %+v", err, report)
+	}
+	all := people(40, "P")
+	all[0] = user("1", "p1@example.com", "Renamed")
+	source := rows{list: all}
+	_, err = w.try(t.Context(), runOptions{Review: true}, source)
+	run := heldBy(t, err, owlatsync.GuardReview)
+	if r, err := w.ledger.Run(t.Context(), run); err != nil || r.Mode != ledger.ModeReview || r.Status != ledger.StatusHeld {
+		t.Errorf("%+v, %v", r, err)
+	}
+	w.sent(before)
+	samples := func(run int64) (texts []string) {
+		t.Helper()
+		for d, err := range reconcile.Samples(t.Context(), w.ledger, run) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts = append(texts, fmt.Sprint(d.Key, " ", d.Outcome, " ", d.Changes[0].Kind, " ", d.Changes[0].To))
+		}
+		return texts
+	}
+	got := samples(run)
+	if len(got) != 4 || got[0] != "1 updated set Renamed" || !strings.HasPrefix(got[1], "31 created create ") || !strings.HasPrefix(got[3], "33 created create ") {
+		t.Errorf("the sample is %q", got)
+	}
+	if _, err := w.ledger.ForgetPerson(t.Context(), "p32@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	if got := samples(run); len(got) != 3 || strings.Contains(strings.Join(got, ","), "p32@") {
+		t.Errorf("after one person was forgotten the sample is %q", got)
+	}
+	_, err = w.try(t.Context(), runOptions{Review: true}, source)
+	run = heldBy(t, err, owlatsync.GuardReview)
+	if report, err = w.try(t.Context(), runOptions{Approve: run}, source); err != nil || report.Outcomes[owlatsync.Updated] != 1 || report.Outcomes[owlatsync.Created] < 9 {
+		t.Fatalf("approved: %v, %+v", err, report)
+	}
+	w.sync.Guards = reconcile.Guards{}
+	_, err = w.try(t.Context(), runOptions{Review: true}, rows{list: people(1000, "P")})
+	heldBy(t, err, owlatsync.GuardCreates, owlatsync.GuardTopicAdds, owlatsync.GuardReview)
+}
