@@ -194,7 +194,7 @@ var table = map[string][]string{
 	"/internal/initialise":   {"/", "/owlat", "/source", "/source/xlsx", "/internal/config", "/internal/console", "/internal/inspect", "/internal/propose", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words", "github.com/jackc/pgx/v5"},
 	"/internal/propose":      {"/", "/internal/garbled", "/internal/inspect", "go.yaml.in/yaml/v4"},
 	"/internal/sandbox":      {"/owlat/owlattest", "/internal/problem", "github.com/gofrs/flock"},
-	"/internal/demo":         {"/", "/owlat/owlattest", "/source", "/internal/config", "/internal/initialise", "/internal/propose", "/internal/setup", "/internal/sourcedsn"},
+	"/internal/demo":         {"/", "/ledger", "/owlat/owlattest", "/source", "/internal/config", "/internal/initialise", "/internal/propose", "/internal/setup", "/internal/sourcedsn"},
 
 	// The page: what is plotted, and how that is drawn.
 	"/internal/page/chart":   {"github.com/dustin/go-humanize"},
