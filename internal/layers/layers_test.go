@@ -175,7 +175,7 @@ var table = map[string][]string{
 	},
 	"/internal/serve": {
 		"/ledger", "/ledger/postgres", "/internal/access", "/internal/api", "/internal/cluster", "/internal/config", "/internal/events", "/internal/home", "/internal/page", "/internal/problem",
-		"/internal/seats", "/internal/session", "/internal/setup", "/internal/sourcedsn", "/internal/telemetry", "/internal/turns", "github.com/gofrs/flock", "golang.org/x/sys/unix",
+		"/internal/seats", "/internal/session", "/internal/session/shelf", "/internal/setup", "/internal/sourcedsn", "/internal/telemetry", "/internal/turns", "github.com/gofrs/flock", "golang.org/x/sys/unix",
 	},
 	"/internal/seats":        {},
 	"/internal/turns":        {"/", "/ledger", "/reconcile", "/internal/events"},
@@ -207,9 +207,10 @@ var table = map[string][]string{
 		"/", "/ledger", "/reconcile", "/reconcile/progress", "/reconcile/step", "/internal/access", "/internal/config", "/internal/events", "/internal/problem",
 		"/internal/standing", "/internal/turns", "/internal/words",
 	},
-	"/internal/account": {"golang.org/x/crypto/argon2"},
-	"/internal/session": {"/internal/access", "/internal/account", "/internal/config"},
-	"/internal/page":    {"/", "/internal/access", "/internal/api", "/internal/config", "/internal/page/chart", "/internal/page/figures", "/internal/session", "/ledger"},
+	"/internal/account":       {"golang.org/x/crypto/argon2"},
+	"/internal/session":       {"/internal/access", "/internal/account", "/internal/config"},
+	"/internal/session/shelf": {"/internal/session", "github.com/jackc/pgx/v5"},
+	"/internal/page":          {"/", "/internal/access", "/internal/api", "/internal/config", "/internal/page/chart", "/internal/page/figures", "/internal/session", "/ledger"},
 }
 
 // onlyFor names what just some folders may import, whatever the table says.
