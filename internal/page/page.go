@@ -159,8 +159,8 @@ func (*unknownError) Error() string { return "nobody is signed in" }
 
 // principal returns who asks: who has signed in, or whoever is on this machine if the service needs neither tokens nor accounts.
 func (c *call) principal() (access.Principal, error) {
-	if who, ok := c.parts.Sessions.Who(c.id); ok {
-		return who, nil
+	if who, ok, err := c.parts.Sessions.Who(c.r.Context(), c.id); ok || err != nil {
+		return who, err
 	}
 	if c.parts.Gate.Open() {
 		return c.parts.Gate.Enter(c.r)
