@@ -211,11 +211,20 @@ func (e *entry) over(now time.Time) bool { return now.Sub(e.used) >= Idle || now
 
 // Who returns who is signed in with the id, and notes that it is in use. It fails with an *access.Refusal if that cannot be seen now.
 func (b *Book) Who(ctx context.Context, id string) (who access.Principal, ok bool, err error) {
+	return b.see(ctx, id, true)
+}
+
+// Still is Who for what goes on by itself: it does not count as use, so that it keeps no session alive.
+func (b *Book) Still(ctx context.Context, id string) (who access.Principal, ok bool, err error) {
+	return b.see(ctx, id, false)
+}
+
+func (b *Book) see(ctx context.Context, id string, uses bool) (who access.Principal, ok bool, err error) {
 	if id == "" || b.Empty() {
 		return who, false, nil
 	}
 	hash := sha256.Sum256([]byte(id))
-	if err := b.recall(ctx, hash, true); err != nil {
+	if err := b.recall(ctx, hash, uses); err != nil {
 		return who, false, err
 	}
 	now := time.Now()
@@ -229,24 +238,8 @@ func (b *Book) Who(ctx context.Context, id string) (who access.Principal, ok boo
 		delete(b.sessions, hash)
 		return who, false, nil
 	}
-	e.used = now
-	return b.accounts[e.name].principal(), true, nil
-}
-
-// Still is Who for what goes on by itself: it does not count as use, so that it keeps no session alive.
-func (b *Book) Still(ctx context.Context, id string) (who access.Principal, ok bool, err error) {
-	if id == "" {
-		return who, false, nil
-	}
-	hash := sha256.Sum256([]byte(id))
-	if err := b.recall(ctx, hash, false); err != nil {
-		return who, false, err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	e := b.sessions[hash]
-	if e == nil || e.over(time.Now()) {
-		return who, false, nil
+	if uses {
+		e.used = now
 	}
 	return b.accounts[e.name].principal(), true, nil
 }
