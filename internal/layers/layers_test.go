@@ -201,7 +201,9 @@ var table = map[string][]string{
 	"/internal/page/figures": {"/", "/ledger", "/internal/page/chart"},
 
 	// What the page says of a person, and of rows that fail.
-	"/internal/page/story": {"/", "/ledger", "/owlat", "/reconcile", "/internal/config", "/internal/explain"},
+	"/internal/page/story":    {"/", "/ledger", "/owlat", "/reconcile", "/internal/config", "/internal/explain"},
+	"/internal/page/person":   {"/", "/ledger", "/internal/config", "/internal/explain", "/internal/page/story"},
+	"/internal/page/troubles": {"/", "/reconcile", "/internal/page/story"},
 
 	// The way in to a service.
 	"/internal/access":          {"/internal/config", "golang.org/x/net/netutil", "golang.org/x/time/rate"},
@@ -214,7 +216,7 @@ var table = map[string][]string{
 	"/internal/session": {"/internal/access", "/internal/account", "/internal/config"},
 	"/internal/page": {
 		"/", "/internal/access", "/internal/api", "/internal/config", "/internal/page/chart", "/internal/page/figures", "/internal/session", "/ledger",
-		"/internal/explain", "/internal/page/story", "/owlat", "/reconcile",
+		"/internal/explain", "/internal/page/person", "/internal/page/story", "/internal/page/troubles", "/owlat", "/reconcile",
 	},
 }
 

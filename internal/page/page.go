@@ -16,6 +16,7 @@ import (
 	"owlatsync/internal/access"
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/person"
 	"owlatsync/internal/session"
 )
 
@@ -33,14 +34,14 @@ type Page struct {
 	parts    Parts
 	log      *slog.Logger
 	refusals refusals
-	marks    sealer
+	marks    person.Sealer
 	reading  sync.Mutex // of sources and of whole ledgers
 	mux      *http.ServeMux
 }
 
 // New returns a page.
 func New(p Parts) *Page {
-	page := &Page{parts: p, log: p.Log, marks: newSealer(), mux: http.NewServeMux()}
+	page := &Page{parts: p, log: p.Log, marks: person.NewSealer(), mux: http.NewServeMux()}
 	if page.log == nil {
 		page.log = slog.New(slog.DiscardHandler)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/person"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
@@ -129,16 +130,16 @@ func TestWhoMaySeePeople(t *testing.T) {
 	if got := viewer.get("/"); strings.Contains(got.body, `href="/people"`) || !strings.Contains(got.body, `href="/failures"`) {
 		t.Error("a viewer is led to people, or not to failures")
 	}
-	other := newSealer()
-	for _, id := range []string{"x", "%3Cscript%3E", strings.Repeat("A", 200), other.seal("", subject{Word: "1"}), New(Parts{}).marks.seal("", subject{Word: "1"})} {
+	other := person.NewSealer()
+	for _, id := range []string{"x", "%3Cscript%3E", strings.Repeat("A", 200), other.Seal("", person.Subject{Word: "1"}), New(Parts{}).marks.Seal("", person.Subject{Word: "1"})} {
 		if got := b.get("/people/" + id); got.status != http.StatusNotFound || !strings.Contains(got.body, "Search for the person again") {
 			t.Errorf("%s: %d", id, got.status)
 		}
 	}
-	if _, ok := other.open("acme", other.seal("bolt", subject{Word: "1"})); ok {
+	if _, ok := other.Open("acme", other.Seal("bolt", person.Subject{Word: "1"})); ok {
 		t.Error("an id of one deployment counts in another")
 	}
-	if a, again := other.seal("", subject{Sync: "users", Key: "1"}), other.seal("", subject{Sync: "users", Key: "1"}); a != again {
+	if a, again := other.Seal("", person.Subject{Sync: "users", Key: "1"}), other.Seal("", person.Subject{Sync: "users", Key: "1"}); a != again {
 		t.Error("a person has two addresses")
 	}
 }
