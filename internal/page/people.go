@@ -168,7 +168,7 @@ func showKnown(c *call, p *person.Person, now map[string]*nowView, sources []sou
 			return err
 		}
 	}
-	c.show(http.StatusOK, "person", straight(v.Title), v)
+	c.show(http.StatusOK, "person", "Person", v) // browsers keep titles: it names nobody
 	return nil
 }
 
