@@ -202,7 +202,9 @@ var table = map[string][]string{
 	"/internal/page/figures": {"/", "/ledger", "/internal/page/chart"},
 
 	// What the page says of a person, and of rows that fail.
-	"/internal/page/story": {"/", "/ledger", "/owlat", "/reconcile", "/internal/config", "/internal/explain"},
+	"/internal/page/story":    {"/", "/ledger", "/owlat", "/reconcile", "/internal/config", "/internal/explain"},
+	"/internal/page/person":   {"/", "/ledger", "/internal/config", "/internal/explain", "/internal/page/story"},
+	"/internal/page/troubles": {"/", "/reconcile", "/internal/page/story"},
 
 	// The way in to a service.
 	"/internal/access":          {"/internal/config", "golang.org/x/net/netutil", "golang.org/x/time/rate"},
@@ -218,7 +220,7 @@ var table = map[string][]string{
 	"/internal/page": {
 		"/", "/internal/access", "/internal/api", "/internal/config", "/internal/csvout", "/internal/page/telling", "/internal/page/chart", "/internal/page/figures",
 		"/internal/session", "/internal/standing", "/internal/turns", "/ledger", "/reconcile", "/reconcile/step",
-		"/internal/explain", "/internal/page/story", "/owlat",
+		"/internal/explain", "/internal/page/person", "/internal/page/story", "/internal/page/troubles", "/owlat",
 	},
 }
 

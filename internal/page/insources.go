@@ -3,11 +3,11 @@ package page
 import (
 	"context"
 	"net/http"
-	"slices"
 
 	"owlatsync"
 	"owlatsync/internal/access"
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/person"
 	"owlatsync/internal/page/story"
 	"owlatsync/reconcile"
 )
@@ -35,7 +35,7 @@ func showPersonInSources(c *call) error {
 		defer cancel()
 		found := []sourceView{}
 		for _, sync := range c.d.Inquiry.Configured() {
-			of, err := p.readSource(ctx, c, sync)
+			of, err := readSource(ctx, c, p, sync)
 			switch {
 			case c.r.Context().Err() != nil:
 				return c.r.Context().Err()
@@ -47,16 +47,16 @@ func showPersonInSources(c *call) error {
 			}
 			found = append(found, of...)
 		}
-		return p.show(c, nil, found, "")
+		return showKnown(c, p, nil, found, "")
 	})
 }
 
 // readSource returns the rows of the person in the source of a sync.
-func (p *person) readSource(ctx context.Context, c *call, sync config.Sync) (found []sourceView, err error) {
-	is := p.matcher(sync)
+func readSource(ctx context.Context, c *call, p *person.Person, sync config.Sync) (found []sourceView, err error) {
+	is := p.Matcher(sync)
 	err = c.d.Inquiry.Read(ctx, sync, func(row *owlatsync.Row) {
-		if key, ok := is.means(row); ok && len(found) < listedOfSource {
-			v := sourceView{Sync: sync.Name, Position: row.Position.String(), Key: key, Email: owlatsync.Trim(row.Email.Value), New: !is.known[key]}
+		if key, ok := is.Means(row); ok && len(found) < listedOfSource {
+			v := sourceView{Sync: sync.Name, Position: row.Position.String(), Key: key, Email: owlatsync.Trim(row.Email.Value), New: !is.Known[key]}
 			var fields owlatsync.Texts
 			for f, field := range row.Fields {
 				if field.State == owlatsync.Set {
@@ -80,40 +80,4 @@ func (p *person) readSource(ctx context.Context, c *call, sync config.Sync) (fou
 		return nil
 	})
 	return found, err
-}
-
-// matcher finds the rows of a person in the source of one sync.
-type matcher struct {
-	keys         []string
-	known        map[string]bool // keys of rows that the ledger knows
-	addresses    []string        // lower-cased, also such as are none
-	keyIsAddress bool
-}
-
-func (p *person) matcher(sync config.Sync) matcher {
-	m := matcher{known: make(map[string]bool), keyIsAddress: sync.KeyIsAddress()}
-	for _, t := range append(slices.Clone(p.tales), p.choices...) {
-		if t.Sync.Name == sync.Name {
-			m.keys, m.known[t.Key] = append(m.keys, t.Key), true
-		}
-	}
-	if p.Word != "" {
-		m.keys, m.addresses = append(m.keys, sync.RowKeys([]string{p.Word})[0]), append(m.addresses, owlatsync.LowerAddress(p.Word))
-	}
-	if p.address != "" {
-		m.addresses = append(m.addresses, p.address)
-	}
-	return m
-}
-
-// means reports whether a row is one of the person's, and returns its key.
-func (m matcher) means(row *owlatsync.Row) (key string, ok bool) {
-	address, err := owlatsync.NormalizeAddress(row.Email.Value)
-	if err != nil {
-		address = owlatsync.LowerAddress(owlatsync.Trim(row.Email.Value))
-	}
-	if key = row.Key; m.keyIsAddress {
-		key = address
-	}
-	return key, slices.Contains(m.keys, key) || address != "" && slices.Contains(m.addresses, address)
 }

@@ -16,6 +16,7 @@ import (
 	"owlatsync/internal/access"
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/person"
 	"owlatsync/internal/page/telling"
 	"owlatsync/internal/session"
 )
@@ -34,7 +35,7 @@ type Page struct {
 	parts    Parts
 	log      *slog.Logger
 	refusals refusals
-	marks    sealer
+	marks    person.Sealer
 	reading  sync.Mutex // of sources and of whole ledgers
 	mux      *http.ServeMux
 	live     *telling.Feeds
@@ -42,7 +43,7 @@ type Page struct {
 
 // New returns a page.
 func New(p Parts) *Page {
-	page := &Page{parts: p, log: p.Log, marks: newSealer(), mux: http.NewServeMux(), live: telling.NewFeeds()}
+	page := &Page{parts: p, log: p.Log, marks: person.NewSealer(), mux: http.NewServeMux(), live: telling.NewFeeds()}
 	if page.log == nil {
 		page.log = slog.New(slog.DiscardHandler)
 	}

@@ -50,7 +50,11 @@ func (l ledgerOfFolk) LastFeedback(ctx context.Context) (time.Time, error) {
 func (f *folk) Configured() []config.Sync { return f.syncs }
 
 func (f *folk) Contact(context.Context, string) (*owlat.Contact, error) {
-	if f.asked++; f.contact == nil {
+	f.asked++
+	if f.refuses != nil {
+		return nil, f.refuses
+	}
+	if f.contact == nil {
 		return nil, &owlat.Error{Category: owlat.CategoryNotFound, StatusCode: http.StatusNotFound, Message: "no such contact"}
 	}
 	return f.contact, nil

@@ -1,13 +1,18 @@
 package page
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	"owlatsync"
+	"owlatsync/internal/access"
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/person"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
@@ -41,8 +46,8 @@ func TestWhyDidAdaGetNoNewsletter(t *testing.T) {
 				t.Errorf("%s: the page lacks %q", word, want)
 			}
 		}
-		if !strings.HasPrefix(got.path, "/people/") || strings.Contains(got.path, "@") || strings.Contains(strings.ToLower(got.path), "ada") {
-			t.Errorf("%s leads to %s", word, got.path)
+		if !strings.HasPrefix(got.path, "/people/") || strings.Contains(got.path, "@") || strings.Contains(strings.ToLower(got.path), "ada") || !strings.Contains(got.body, "<title>Person · owlat-sync</title>") {
+			t.Errorf("%s leads to %s, or the title that a browser keeps names somebody", word, got.path)
 		}
 		if strings.Index(got.body, "Why they get mail") > strings.Index(got.body, "What happened") {
 			t.Error("the answer does not come first")
@@ -129,16 +134,16 @@ func TestWhoMaySeePeople(t *testing.T) {
 	if got := viewer.get("/"); strings.Contains(got.body, `href="/people"`) || !strings.Contains(got.body, `href="/failures"`) {
 		t.Error("a viewer is led to people, or not to failures")
 	}
-	other := newSealer()
-	for _, id := range []string{"x", "%3Cscript%3E", strings.Repeat("A", 200), other.seal("", subject{Word: "1"}), New(Parts{}).marks.seal("", subject{Word: "1"})} {
+	other := person.NewSealer()
+	for _, id := range []string{"x", "%3Cscript%3E", strings.Repeat("A", 200), other.Seal("", person.Subject{Word: "1"}), New(Parts{}).marks.Seal("", person.Subject{Word: "1"})} {
 		if got := b.get("/people/" + id); got.status != http.StatusNotFound || !strings.Contains(got.body, "Search for the person again") {
 			t.Errorf("%s: %d", id, got.status)
 		}
 	}
-	if _, ok := other.open("acme", other.seal("bolt", subject{Word: "1"})); ok {
+	if _, ok := other.Open("acme", other.Seal("bolt", person.Subject{Word: "1"})); ok {
 		t.Error("an id of one deployment counts in another")
 	}
-	if a, again := other.seal("", subject{Sync: "users", Key: "1"}), other.seal("", subject{Sync: "users", Key: "1"}); a != again {
+	if a, again := other.Seal("", person.Subject{Sync: "users", Key: "1"}), other.Seal("", person.Subject{Sync: "users", Key: "1"}); a != again {
 		t.Error("a person has two addresses")
 	}
 }
@@ -166,6 +171,16 @@ func TestWhatOwlatHasNow(t *testing.T) {
 	f.contact = nil
 	if got := b.send(path, path+"/now"); !strings.Contains(got.body, "Owlat has no such contact any more.") {
 		t.Error("a contact that is gone is not told as such")
+	}
+	for want, err := range map[string]error{
+		"Owlat answers too many requests now. Ask again in a minute.": &owlat.Error{Category: owlat.CategoryRateLimited, StatusCode: http.StatusTooManyRequests},
+		"Owlat did not answer in time.":                               fmt.Errorf("wait for the budget: %w", context.DeadlineExceeded),
+		"Owlat could not be asked: connection refused.":               errors.New("connection refused"),
+	} {
+		f.refuses = err
+		if got := b.send(path, path+"/now"); got.status != http.StatusOK || !strings.Contains(got.body, want) {
+			t.Errorf("%v: %d %s", err, got.status, words(got.body))
+		}
 	}
 }
 
@@ -276,5 +291,20 @@ func TestWhatTheSourcesHaveNow(t *testing.T) {
 	path := b.find("nobody").path
 	if got := b.send(path, path+"/sources"); !strings.Contains(got.body, "The source could not be read. The log of the service says why.") || strings.Contains(got.body, "secretpart") {
 		t.Errorf("an unreadable source: %s", words(got.body))
+	}
+}
+
+// TestSourcesAreReadOneAtATime for the page: reading one costs as much as a run that changes nothing.
+func TestSourcesAreReadOneAtATime(t *testing.T) {
+	t.Parallel()
+	p := New(Parts{})
+	err := p.alone(func() error {
+		return p.alone(func() error { t.Error("two are read at once"); return nil })
+	})
+	if refusal, ok := errors.AsType[*access.Refusal](err); !ok || refusal.Status != http.StatusServiceUnavailable || refusal.Hint == "" {
+		t.Errorf("%v", err)
+	}
+	if err := p.alone(func() error { return nil }); err != nil {
+		t.Errorf("afterwards: %v", err)
 	}
 }
