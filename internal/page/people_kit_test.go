@@ -26,6 +26,7 @@ type folk struct {
 	t          *testing.T
 	syncs      []config.Sync
 	contact    *owlat.Contact  // what Owlat has of any contact; nil: none
+	refuses    error           // why Owlat does not say what it has; nil: it does
 	asked      int             // how often
 	rows       []owlatsync.Row // of the source of users
 	unsendable []reconcile.Trouble
@@ -50,7 +51,11 @@ func (l ledgerOfFolk) LastFeedback(ctx context.Context) (time.Time, error) {
 func (f *folk) Configured() []config.Sync { return f.syncs }
 
 func (f *folk) Contact(context.Context, string) (*owlat.Contact, error) {
-	if f.asked++; f.contact == nil {
+	f.asked++
+	if f.refuses != nil {
+		return nil, f.refuses
+	}
+	if f.contact == nil {
 		return nil, &owlat.Error{Category: owlat.CategoryNotFound, StatusCode: http.StatusNotFound, Message: "no such contact"}
 	}
 	return f.contact, nil

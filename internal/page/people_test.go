@@ -1,12 +1,16 @@
 package page
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	"owlatsync"
+	"owlatsync/internal/access"
 	"owlatsync/internal/config"
 	"owlatsync/internal/page/person"
 	"owlatsync/ledger"
@@ -168,6 +172,16 @@ func TestWhatOwlatHasNow(t *testing.T) {
 	if got := b.send(path, path+"/now"); !strings.Contains(got.body, "Owlat has no such contact any more.") {
 		t.Error("a contact that is gone is not told as such")
 	}
+	for want, err := range map[string]error{
+		"Owlat answers too many requests now. Ask again in a minute.": &owlat.Error{Category: owlat.CategoryRateLimited, StatusCode: http.StatusTooManyRequests},
+		"Owlat did not answer in time.":                               fmt.Errorf("wait for the budget: %w", context.DeadlineExceeded),
+		"Owlat could not be asked: connection refused.":               errors.New("connection refused"),
+	} {
+		f.refuses = err
+		if got := b.send(path, path+"/now"); got.status != http.StatusOK || !strings.Contains(got.body, want) {
+			t.Errorf("%v: %d %s", err, got.status, words(got.body))
+		}
+	}
 }
 
 // TestForgettingAPerson names what is erased and what is kept before it is done.
@@ -277,5 +291,20 @@ func TestWhatTheSourcesHaveNow(t *testing.T) {
 	path := b.find("nobody").path
 	if got := b.send(path, path+"/sources"); !strings.Contains(got.body, "The source could not be read. The log of the service says why.") || strings.Contains(got.body, "secretpart") {
 		t.Errorf("an unreadable source: %s", words(got.body))
+	}
+}
+
+// TestSourcesAreReadOneAtATime for the page: reading one costs as much as a run that changes nothing.
+func TestSourcesAreReadOneAtATime(t *testing.T) {
+	t.Parallel()
+	p := New(Parts{})
+	err := p.alone(func() error {
+		return p.alone(func() error { t.Error("two are read at once"); return nil })
+	})
+	if refusal, ok := errors.AsType[*access.Refusal](err); !ok || refusal.Status != http.StatusServiceUnavailable || refusal.Hint == "" {
+		t.Errorf("%v", err)
+	}
+	if err := p.alone(func() error { return nil }); err != nil {
+		t.Errorf("afterwards: %v", err)
 	}
 }
