@@ -26,6 +26,7 @@ type folk struct {
 	t          *testing.T
 	syncs      []config.Sync
 	contact    *owlat.Contact  // what Owlat has of any contact; nil: none
+	refuses    error           // why Owlat does not say what it has; nil: it does
 	asked      int             // how often
 	rows       []owlatsync.Row // of the source of users
 	unsendable []reconcile.Trouble
