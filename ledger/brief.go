@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"slices"
 	"time"
 
 	"owlatsync"
@@ -23,11 +22,20 @@ type Counts struct {
 
 // Of counts the rows with an outcome, 0 for one that there is not.
 func (c *Counts) Of(o owlatsync.Outcome) int {
-	if i := slices.Index(owlatsync.Outcomes, o); i >= 0 {
+	if i, known := placeOf[o]; known {
 		return c.Outcomes[i]
 	}
 	return 0
 }
+
+// placeOf has the places of outcomes in owlatsync.Outcomes.
+var placeOf = func() map[owlatsync.Outcome]int {
+	places := make(map[owlatsync.Outcome]int, len(owlatsync.Outcomes))
+	for i, o := range owlatsync.Outcomes {
+		places[o] = i
+	}
+	return places
+}()
 
 // Brief returns what plots need of the run.
 func (r *Run) Brief() Brief {

@@ -153,7 +153,7 @@ func (f *failures) eachOf(ctx context.Context, l ledger.Reader, list *render.Tro
 			f.Notef("%s: rows that cannot be sent are not listed, because its source is not configured here\n", sync.Name)
 			continue
 		}
-		err := f.Opener().Unsendable(ctx, f.cfg, l, sync, put)
+		err := setup.Unsendable(ctx, f.Opener(), f.cfg, l, sync, nil, put)
 		if ctx.Err() != nil {
 			return f.ExplainError(f.cfg, sync.Name, err)
 		}

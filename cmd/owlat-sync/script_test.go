@@ -22,6 +22,7 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/feedback"
 	"owlatsync/internal/setup"
+	"owlatsync/internal/testbrowser"
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 type leakChecked struct{ *testing.M }
 
 func (m leakChecked) Run() int {
-	code := m.M.Run()
+	code := testbrowser.Main(m.M)
 	if err := errors.Join(removePlain(), readyDatabase.Drop()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}

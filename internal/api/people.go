@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
@@ -28,6 +29,7 @@ type Inquiry interface {
 	Configured() []config.Sync
 	// Contact asks Owlat for a contact, within the budget of the key. It fails as owlat's Contacts.Get does.
 	Contact(ctx context.Context, id string) (*owlat.Contact, error)
-	// Unsendable reads the source of a sync and tells each row that cannot be sent. An error of each ends it, and comes back.
-	Unsendable(ctx context.Context, sync config.Sync, each func(reconcile.Trouble) error) error
+	// Read reads the source of a sync. It tells each row as it is read, which is valid during the call, and then each that cannot be sent; see may be nil.
+	// An error of each ends it, and comes back.
+	Read(ctx context.Context, sync config.Sync, see func(*owlatsync.Row), each func(reconcile.Trouble) error) error
 }

@@ -23,6 +23,7 @@ import (
 	"owlatsync/internal/bench/idle"
 	"owlatsync/internal/bench/ledgers"
 	"owlatsync/internal/bench/nodes"
+	"owlatsync/internal/bench/pages"
 	"owlatsync/internal/bench/plot"
 	"owlatsync/internal/bench/room"
 	"owlatsync/internal/bench/scale"
@@ -59,6 +60,7 @@ var parts = []part{
 	{name: "start", run: measureStart},
 	{name: "webhooks", run: webhooks.Measure},
 	{name: "idle", run: idle.Measure},
+	{name: "pages", run: pages.Measure},
 	{name: "scale", run: scale.Measure(scale.Short)},
 }
 

@@ -151,31 +151,40 @@ func (s *stage) meet(c Contact) error {
 	return nil
 }
 
-// configure writes the configuration that init proposes, and points the program at it and at the emulator.
+// configure writes the configuration that init proposes, and shows its query.
 func (s *stage) configure(ctx context.Context) error {
+	query, err := s.writeConfig(ctx)
+	if err != nil {
+		return err
+	}
+	s.Tell("3. A configuration, as \"owlat-sync init\" writes it after a look at the database\n\n")
+	s.Tell("   %s\n\n", strings.ReplaceAll(query, "\n", "\n   "))
+	return nil
+}
+
+// writeConfig writes the configuration that init proposes, points the program at it and at the emulator, and returns its query.
+func (s *stage) writeConfig(ctx context.Context) (query string, err error) {
 	path := s.path(config.DefaultFile)
 	s.Configured(path, s.url, s.server.AddKey())
 	dsn, err := sourcedsn.Parse("sqlite:"+s.path("shop.db"), s.dir)
 	if err != nil {
-		return err
+		return "", err
 	}
 	catalog, err := initialise.ReadCatalog(ctx, s.Opener, dsn)
 	if err != nil {
-		return fmt.Errorf("look at the database: %w", err)
+		return "", fmt.Errorf("look at the database: %w", err)
 	}
 	proposal, err := propose.Propose(catalog, propose.Rank(catalog)[0].Table)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := initialise.UseTopics(proposal, []string{s.topic + "=newsletter"}); err != nil {
-		return err
+		return "", err
 	}
 	if err := initialise.WriteNew(path, proposal.YAML(propose.Settings{URL: s.url, DSN: "sqlite:shop.db"})); err != nil {
-		return err
+		return "", err
 	}
-	s.Tell("3. A configuration, as \"owlat-sync init\" writes it after a look at the database\n\n")
-	s.Tell("   %s\n\n", strings.ReplaceAll(proposal.Query(), "\n", "\n   "))
-	return nil
+	return proposal.Query(), nil
 }
 
 // limitPause is how long the emulator's limit takes to recover after a run.

@@ -2,10 +2,14 @@ package home
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"net/http"
 
+	"owlatsync"
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
+	"owlatsync/internal/errand"
 	"owlatsync/internal/setup"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
@@ -14,8 +18,21 @@ import (
 // Inquiry finds out about rows what the ledger does not know.
 func (d *Deployment) Inquiry() api.Inquiry { return inquiry{d} }
 
-// inquiry asks as a command beside the service would: so it works at every node, and within the one budget.
+// inquiry asks Owlat within the budget of the home: through it if it is in this process, and otherwise as a command beside the service would.
 type inquiry struct{ d *Deployment }
+
+// carrier does errands within the budget of a home; a *Home does.
+type carrier interface {
+	Call(ctx context.Context, sealed json.RawMessage) (json.RawMessage, error)
+}
+
+// direct is the line of errands to a home in this process.
+type direct struct{ to carrier }
+
+// Call implements errand.Line.
+func (l direct) Call(ctx context.Context, _ string, sealed json.RawMessage) (json.RawMessage, error) {
+	return l.to.Call(ctx, sealed)
+}
 
 // Configured implements api.Inquiry.
 func (q inquiry) Configured() []config.Sync { return q.d.Config().Syncs }
@@ -26,6 +43,9 @@ func (q inquiry) Contact(ctx context.Context, id string) (_ *owlat.Contact, err 
 	if cfg.Owlat.NoKey != nil {
 		return nil, cfg.Owlat.NoKey
 	}
+	if to, here := q.d.at().(carrier); here {
+		return q.through(ctx, to, cfg, id)
+	}
 	out, err := setup.OpenOutside(ctx, q.d.o.Opener, cfg, "a look at a contact", false)
 	if err != nil {
 		return nil, err
@@ -34,7 +54,21 @@ func (q inquiry) Contact(ctx context.Context, id string) (_ *owlat.Contact, err 
 	return out.Contacts.Get(ctx, id)
 }
 
-// Unsendable implements api.Inquiry.
-func (q inquiry) Unsendable(ctx context.Context, sync config.Sync, each func(reconcile.Trouble) error) error {
-	return q.d.o.Opener.Unsendable(ctx, q.d.Config(), q.d.ledger, sync, each)
+// through asks for a contact by an errand of the home (Invariant 5).
+func (q inquiry) through(ctx context.Context, to carrier, cfg *config.Config, id string) (*owlat.Contact, error) {
+	client, err := q.d.o.Opener.Client(cfg.Owlat)
+	if err != nil {
+		return nil, err
+	}
+	defer client.CloseIdleConnections()
+	client, err = errand.NewClient(client, cfg.Owlat.APIKey.Reveal(), direct{to}, cfg.Name, http.DefaultTransport)
+	if err != nil {
+		return nil, err
+	}
+	return client.Contacts.Get(ctx, id)
+}
+
+// Read implements api.Inquiry.
+func (q inquiry) Read(ctx context.Context, sync config.Sync, see func(*owlatsync.Row), each func(reconcile.Trouble) error) error {
+	return setup.Unsendable(ctx, q.d.o.Opener, q.d.Config(), q.d.ledger, sync, see, each)
 }

@@ -170,13 +170,13 @@ var table = map[string][]string{
 	"/internal/events":    {"/", "/ledger", "/reconcile/progress"},
 	"/internal/caller":    {"/", "/ledger", "/internal/config", "/internal/exitcode", "/internal/problem"},
 	"/internal/home": {
-		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/internal/alert", "/internal/api", "/internal/config", "/internal/events",
+		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/internal/alert", "/internal/api", "/internal/config", "/internal/errand", "/internal/events",
 		"/internal/exitcode", "/internal/feedback", "/internal/problem", "/internal/schedule", "/internal/setup", "/internal/standing",
 		"/internal/seats", "/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback",
 	},
 	"/internal/serve": {
 		"/ledger", "/ledger/postgres", "/internal/access", "/internal/api", "/internal/cluster", "/internal/config", "/internal/events", "/internal/home", "/internal/page", "/internal/problem",
-		"/internal/seats", "/internal/session", "/internal/setup", "/internal/sourcedsn", "/internal/telemetry", "/internal/turns", "github.com/gofrs/flock", "golang.org/x/sys/unix",
+		"/internal/seats", "/internal/session", "/internal/session/shelf", "/internal/setup", "/internal/sourcedsn", "/internal/telemetry", "/internal/turns", "github.com/gofrs/flock", "golang.org/x/sys/unix",
 	},
 	"/internal/seats":        {},
 	"/internal/turns":        {"/", "/ledger", "/reconcile", "/internal/events"},
@@ -195,14 +195,16 @@ var table = map[string][]string{
 	"/internal/initialise":   {"/", "/owlat", "/source", "/source/xlsx", "/internal/config", "/internal/console", "/internal/inspect", "/internal/propose", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words", "github.com/jackc/pgx/v5"},
 	"/internal/propose":      {"/", "/internal/garbled", "/internal/inspect", "go.yaml.in/yaml/v4"},
 	"/internal/sandbox":      {"/owlat/owlattest", "/internal/problem", "github.com/gofrs/flock"},
-	"/internal/demo":         {"/", "/owlat/owlattest", "/source", "/internal/config", "/internal/initialise", "/internal/propose", "/internal/setup", "/internal/sourcedsn"},
+	"/internal/demo":         {"/", "/ledger", "/owlat/owlattest", "/source", "/internal/config", "/internal/initialise", "/internal/propose", "/internal/setup", "/internal/sourcedsn"},
 
 	// The page: what is plotted, and how that is drawn.
 	"/internal/page/chart":   {"github.com/dustin/go-humanize"},
 	"/internal/page/figures": {"/", "/ledger", "/internal/page/chart"},
 
 	// What the page says of a person, and of rows that fail.
-	"/internal/page/story": {"/", "/ledger", "/owlat", "/reconcile", "/internal/config", "/internal/explain"},
+	"/internal/page/story":    {"/", "/ledger", "/owlat", "/reconcile", "/internal/config", "/internal/explain"},
+	"/internal/page/person":   {"/", "/ledger", "/internal/config", "/internal/explain", "/internal/page/story"},
+	"/internal/page/troubles": {"/", "/reconcile", "/internal/page/story"},
 
 	// The way in to a service.
 	"/internal/access":          {"/internal/config", "golang.org/x/net/netutil", "golang.org/x/time/rate"},
@@ -211,13 +213,14 @@ var table = map[string][]string{
 		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/reconcile/step", "/internal/access", "/internal/config", "/internal/events", "/internal/problem",
 		"/internal/standing", "/internal/turns", "/internal/words",
 	},
-	"/internal/account":      {"golang.org/x/crypto/argon2"},
-	"/internal/session":      {"/internal/access", "/internal/account", "/internal/config"},
-	"/internal/page/telling": {"/", "/internal/api", "/internal/bar", "/internal/events", "/internal/standing", "/ledger", "/reconcile"},
+	"/internal/account":       {"golang.org/x/crypto/argon2"},
+	"/internal/session":       {"/internal/access", "/internal/account", "/internal/config"},
+	"/internal/session/shelf": {"/internal/session", "github.com/jackc/pgx/v5"},
+	"/internal/page/telling":  {"/", "/internal/api", "/internal/bar", "/internal/events", "/internal/standing", "/ledger", "/reconcile"},
 	"/internal/page": {
 		"/", "/internal/access", "/internal/api", "/internal/config", "/internal/csvout", "/internal/page/telling", "/internal/page/chart", "/internal/page/figures",
 		"/internal/session", "/internal/standing", "/internal/turns", "/ledger", "/reconcile", "/reconcile/step",
-		"/internal/explain", "/internal/page/story", "/owlat",
+		"/internal/explain", "/internal/page/person", "/internal/page/story", "/internal/page/troubles", "/owlat",
 	},
 }
 

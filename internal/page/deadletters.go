@@ -9,6 +9,7 @@ import (
 
 	"owlatsync/internal/access"
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/person"
 	"owlatsync/internal/page/story"
 	"owlatsync/ledger"
 )
@@ -73,7 +74,7 @@ func newLetterView(c *call, d ledger.Delivery) letterView {
 	if c.who.May(config.Operator) {
 		v.Email = d.Feedback.Email
 		if word := cmp.Or(d.Feedback.Email, d.Feedback.ContactID); word != "" {
-			v.Person = personAddress(c, subject{Word: word})
+			v.Person = personAddress(c, person.Subject{Word: word})
 		}
 	}
 	return v

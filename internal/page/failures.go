@@ -1,9 +1,8 @@
 package page
 
 import (
-	"cmp"
-	"crypto/sha256"
-	"encoding/base64"
+	"context"
+	"errors"
 	"iter"
 	"net/http"
 	"net/url"
@@ -11,10 +10,10 @@ import (
 	"strconv"
 	"time"
 
-	"owlatsync"
 	"owlatsync/internal/access"
 	"owlatsync/internal/config"
-	"owlatsync/internal/page/story"
+	"owlatsync/internal/page/person"
+	"owlatsync/internal/page/troubles"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
 )
@@ -42,30 +41,10 @@ type failuresPage struct {
 // failingSync is a sync with what is wrong with its rows, by reason.
 type failingSync struct {
 	Name, Address string
-	Groups        []group
+	Groups        []troubles.Group
 	Failing       int  // rows that a retry can help
 	Cut           bool // only some of the rows were looked at
 	Unsendable    int  // rows that the latest run could not send
-}
-
-// group is the rows of a sync with one reason.
-type group struct {
-	ID                      string
-	What, Kind, Reason, Do  string
-	Count, Parked, Attempts int // attempts: the most of one row
-	First, Last, Next       time.Time
-	Retry                   bool // trying again can help
-	Rows                    []troubleView
-	Hidden                  int // rows that are not listed
-}
-
-// troubleView is a row that something is wrong with. A viewer gets no address, and no key that is or may hold one.
-type troubleView struct {
-	ID, Key, Email, Person string
-	Position               string // where the source has the row
-	Attempts               int
-	Last, Next             time.Time
-	Parked                 bool
 }
 
 // How many groups a page has, how many rows of one, how many if it is the only one, and of all groups together: a page stays below 100 KB. And how many rows that are
@@ -75,10 +54,26 @@ const (
 	listedOfGroup = 20
 	listedOfOne   = 80
 	listedInAll   = 60
-	lookedAt      = 20_000
+	lookedAt      = 3_000
 )
 
 func showFailures(c *call) error {
+	if c.r.URL.Query().Get("rows") != "all" {
+		return listFailures(c)
+	}
+	return c.alone(func() error {
+		ctx, cancel := context.WithTimeout(c.r.Context(), readsWithin)
+		defer cancel()
+		c.r = c.r.WithContext(ctx)
+		err := listFailures(c)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "all rows of the ledger could not be looked at in time", Hint: "\"" + command(c.d.Name, "failures") + "\" takes its time"}
+		}
+		return err
+	})
+}
+
+func listFailures(c *call) error {
 	q := c.r.URL.Query()
 	v := failuresPage{Whole: q.Get("rows") == "all", One: q.Get("group"), Sees: c.who.May(config.Operator)}
 	if n, err := strconv.Atoi(q.Get("retried")); err == nil && n >= 0 {
@@ -130,25 +125,17 @@ func (v *failuresPage) shorten() {
 		s.Groups = s.Groups[:shown]
 		groups -= shown
 		for j := range s.Groups {
-			rows -= s.Groups[j].shorten(rows)
+			rows -= s.Groups[j].Shorten(rows)
 		}
 	}
-}
-
-// shorten lists at most this many rows, and returns how many are listed.
-func (g *group) shorten(most int) int {
-	listed := min(len(g.Rows), most)
-	g.Hidden += len(g.Rows) - listed
-	g.Rows = g.Rows[:listed]
-	return listed
 }
 
 // failuresOf returns what is wrong with the rows of a sync, as far as the ledger knows.
 func failuresOf(c *call, sync string, whole bool, one string) (failingSync, error) {
 	v := failingSync{Name: sync, Address: syncAddress(c, sync)}
-	g := newGroups(c, sync)
+	g := troublesOf(c, sync)
 	if one != "" {
-		g.one, g.most = one, listedOfOne
+		g.One, g.Most = one, listedOfOne
 	}
 	looked := 0
 	for e, err := range entriesOf(c, sync, whole) {
@@ -160,10 +147,10 @@ func failuresOf(c *call, sync string, whole bool, one string) (failingSync, erro
 			break
 		}
 		for _, t := range reconcile.Troubles(e, sync, c.d.Rows.Now()) {
-			g.add(t)
+			g.Add(t)
 		}
 	}
-	v.Groups = g.sorted()
+	v.Groups = g.Groups()
 	for _, of := range v.Groups {
 		if of.Retry {
 			v.Failing += of.Count
@@ -172,97 +159,24 @@ func failuresOf(c *call, sync string, whole bool, one string) (failingSync, erro
 	return v, nil
 }
 
+// troublesOf returns an empty list of what is wrong with rows of a sync, for whoever looks.
+func troublesOf(c *call, sync string) *troubles.List {
+	l := &troubles.List{Personal: c.d.Service.Personal(sync), Most: listedOfGroup}
+	if c.who.May(config.Operator) {
+		l.Name = func(key string) (id, address string) {
+			id = c.marks.Seal(c.d.Name, person.Subject{Sync: sync, Key: key})
+			return id, c.base + "/people/" + id
+		}
+	}
+	return l
+}
+
 // entriesOf streams the rows of a sync that are not in step, or all of them.
 func entriesOf(c *call, sync string, whole bool) iter.Seq2[*ledger.Entry, error] {
 	if whole {
 		return c.d.Rows.All(c.r.Context(), sync)
 	}
 	return c.d.Rows.Open(c.r.Context(), sync)
-}
-
-// groups puts rows together that have the same reason.
-type groups struct {
-	c        *call
-	sync     string
-	personal bool
-	one      string // the only group that counts; empty: all do
-	most     int    // how many rows of a group are listed
-	all      map[string]*group
-}
-
-func newGroups(c *call, sync string) *groups {
-	return &groups{c: c, sync: sync, personal: c.d.Service.Personal(sync), most: listedOfGroup, all: make(map[string]*group)}
-}
-
-func (g *groups) add(t reconcile.Trouble) {
-	id := groupOf(t)
-	if g.one != "" && id != g.one {
-		return
-	}
-	of := g.all[id]
-	if of == nil {
-		of = &group{ID: id, What: kindOf(t.What), Kind: string(t.Category), Reason: t.Reason, Do: story.Advice(t.Category), Retry: t.What == "row", First: t.First}
-		g.all[id] = of
-	}
-	of.Count++
-	of.Attempts = max(of.Attempts, t.Attempts)
-	if t.Parked {
-		of.Parked++
-	}
-	if t.First.Before(of.First) {
-		of.First = t.First
-	}
-	if t.Last.After(of.Last) {
-		of.Last = t.Last
-	}
-	if !t.NextTry.IsZero() && (of.Next.IsZero() || t.NextTry.Before(of.Next)) {
-		of.Next = t.NextTry
-	}
-	if len(of.Rows) == g.most {
-		of.Hidden++
-		return
-	}
-	v := troubleView{Position: t.Position, Attempts: t.Attempts, Last: t.Last, Next: t.NextTry, Parked: t.Parked && t.What == "row"}
-	switch {
-	case g.c.who.May(config.Operator):
-		who := subject{Sync: t.Sync, Key: t.Key}
-		v.ID, v.Key, v.Email = g.c.marks.seal(g.c.d.Name, who), t.Key, t.Address
-		v.Person = g.c.base + "/people/" + v.ID
-	case !g.personal:
-		v.Key = reconcile.Decision{Key: t.Key}.PublicKey()
-	}
-	of.Rows = append(of.Rows, v)
-}
-
-// sorted returns the groups, the largest first.
-func (g *groups) sorted() []group {
-	var all []group
-	for _, of := range g.all {
-		all = append(all, *of)
-	}
-	slices.SortFunc(all, func(a, b group) int {
-		return cmp.Or(b.Count-a.Count, cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.ID, b.ID))
-	})
-	return all
-}
-
-// groupOf names the group of a row, in a few letters that a form can send back.
-func groupOf(t reconcile.Trouble) string {
-	sum := sha256.Sum256([]byte(t.Sync + "\x00" + t.What + "\x00" + string(t.Category) + "\x00" + t.Reason))
-	return base64.RawURLEncoding.EncodeToString(sum[:12])
-}
-
-// kindOf says what is wrong with rows of a kind of trouble.
-func kindOf(what string) string {
-	switch what {
-	case "row":
-		return "fail"
-	case "event":
-		return "event unknown"
-	case "topic":
-		return "topic unknown"
-	}
-	return what
 }
 
 // retry lets the next run try rows of a sync again: the chosen ones, all of one group, or all that fail.
@@ -281,14 +195,14 @@ func retry(c *call) error {
 				return err
 			}
 			for _, t := range reconcile.Troubles(e, sync, c.d.Rows.Now()) {
-				if t.What == "row" && groupOf(t) == form.Get("group") {
+				if t.What == "row" && troubles.ID(t) == form.Get("group") {
 					keys = append(keys, t.Key)
 				}
 			}
 		}
 	default:
 		for _, id := range form["row"] {
-			if who, ok := c.marks.open(c.d.Name, id); ok && who.Sync == sync && who.Key != "" {
+			if who, ok := c.marks.Open(c.d.Name, id); ok && who.Sync == sync && who.Key != "" {
 				keys = append(keys, who.Key)
 			}
 		}
@@ -310,7 +224,7 @@ func retry(c *call) error {
 // unsendablePage is the rows of a sync that cannot be sent, as its source has them now.
 type unsendablePage struct {
 	Sync, SyncAddress string
-	Groups            []group
+	Groups            []troubles.Group
 	Count             int
 	Cut               bool // the source has more
 }
@@ -331,18 +245,10 @@ func showUnsendable(c *call) error {
 	return c.alone(func() error { return readUnsendable(c, syncs[i]) })
 }
 
-// groupedBy is what is wrong with a row that cannot be sent, without what differs from row to row.
-func groupedBy(t reconcile.Trouble) reconcile.Trouble {
-	if t.What == string(owlatsync.Duplicate) {
-		t.Reason = "another row with the same key or address counts instead"
-	}
-	return t
-}
-
 // groupFor is a group, and whether its rows are shown to who sees addresses.
 type groupFor struct {
 	Sees  bool
-	Group group
+	Group troubles.Group
 }
 
-func pair(sees bool, of group) groupFor { return groupFor{sees, of} }
+func pair(sees bool, of troubles.Group) groupFor { return groupFor{sees, of} }

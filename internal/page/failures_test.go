@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"owlatsync"
+	"owlatsync/internal/config"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
@@ -259,5 +260,62 @@ func TestPagesOfVeryManyStaySmall(t *testing.T) {
 	}
 	if got := b.get("/feedback?suppressed=100"); strings.Count(got.body, "/lift") != 20 || strings.Contains(got.body, "Further addresses") {
 		t.Errorf("the last ones: %d", strings.Count(got.body, "/lift"))
+	}
+}
+
+// TestVeryManyRowsThatAreNotInStep are looked at in part, unless somebody wants all.
+func TestVeryManyRowsThatAreNotInStep(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	var all []*ledger.Entry
+	for i := range lookedAt {
+		all = append(all, &ledger.Entry{Key: fmt.Sprint("many ", i), ContactID: fmt.Sprint("m", i), Email: fmt.Sprintf("m%d@example.com", i), FirstSeen: noon, Failure: &ledger.Failure{Category: ledger.CategoryNetwork, Reason: "refused", First: noon, Last: noon}})
+	}
+	all = append(all, &ledger.Entry{
+		Key: "sure", ContactID: "s", Email: "sure@example.com", FirstSeen: noon, Fingerprint: ledger.Fingerprint{Lo: 1}, Memberships: []ledger.Membership{{Topic: "news", State: ledger.MemberUnsure, At: noon}},
+	})
+	f.put("users", all...)
+	b := w.browser()
+	b.signIn("ada", password)
+	few, whole := words(b.get("/failures").body), words(b.get("/failures?rows=all").body)
+	if !containsAll(few, []string{"the first 3,000", "Try all with this reason again"}) || strings.Contains(few, "put on topic") {
+		t.Errorf("a part: %s", few)
+	}
+	if !containsAll(whole, []string{"3,000 rows: refused", "Try all 3,000 again", "it is not known whether the contact was put on topic news", "Look in Owlat whether the contact is on the topic.", "Every row of the ledger was looked at."}) {
+		t.Errorf("all: %s", whole)
+	}
+}
+
+// TestPeopleOfSeveralDeployments: each has its own, below its name.
+func TestPeopleOfSeveralDeployments(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, []config.Token{token}, accountOf("ada", config.Operator))
+	acme := newFolk(t, w)
+	bolt := newFolk(t, &world{all: map[string]*stands{"": {}}})
+	w.all = map[string]*stands{"acme": acme.stands, "bolt": bolt.stands}
+	b := w.browser()
+	b.signIn("ada", password)
+	got := b.send("/deployments/acme/people", "/deployments/acme/people", "word", "bob@example.com")
+	path, found := strings.CutPrefix(got.path, "/deployments/acme/people/")
+	if !found || !strings.Contains(got.body, "The row fails") || !strings.Contains(got.body, `href="/deployments/acme/syncs/users"`) {
+		t.Fatalf("%d at %s", got.status, got.path)
+	}
+	if got := b.get("/deployments/bolt/people/" + path); got.status != http.StatusNotFound {
+		t.Errorf("in another deployment: %d", got.status)
+	}
+	if got := b.send(got.path, got.path+"/retry"); got.path != "/deployments/acme/people/"+path+"?done=retry" {
+		t.Errorf("a retry leads to %s", got.path)
+	}
+	if got := b.send("/deployments/acme/failures", "/deployments/acme/failures/retry", "sync", "web", "what", "all"); got.path != "/deployments/acme/failures?retried=1" {
+		t.Errorf("a retry of all leads to %s", got.path)
+	}
+	if len(acme.waiting("web")) != 0 || len(bolt.waiting("web")) != 1 {
+		t.Error("another deployment was asked")
+	}
+	for _, page := range []string{"failures", "feedback", "people"} {
+		got := b.get("/deployments/acme/" + page)
+		for _, link := range regexp.MustCompile(`(?:href|action)="(/(?:people|failures|feedback|syncs)[^"]*)"`).FindAllStringSubmatch(got.body, -1) {
+			t.Errorf("%s leads out of its deployment: %s", page, link[1])
+		}
 	}
 }

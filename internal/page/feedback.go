@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/person"
 	"owlatsync/internal/page/story"
 	"owlatsync/ledger"
 )
@@ -102,7 +103,7 @@ func showFeedback(c *call) error {
 			v.Bounced++
 		}
 		if v.Sees && i >= from && i < from+listedSuppressed {
-			v.Suppressed = append(v.Suppressed, suppressedView{s.Email, personAddress(c, subject{Word: s.Email}), s})
+			v.Suppressed = append(v.Suppressed, suppressedView{s.Email, personAddress(c, person.Subject{Word: s.Email}), s})
 		}
 	}
 	if v.Sees && len(suppressed) > from+listedSuppressed {
@@ -139,7 +140,7 @@ func newHeardView(c *call, f ledger.Feedback, sees bool) heardView {
 	}
 	v.Email = f.Email
 	if word := cmp.Or(f.Email, f.ContactID); word != "" {
-		v.Person = personAddress(c, subject{Word: word})
+		v.Person = personAddress(c, person.Subject{Word: word})
 	}
 	return v
 }

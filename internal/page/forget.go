@@ -7,6 +7,7 @@ import (
 
 	"owlatsync/internal/access"
 	"owlatsync/internal/api"
+	"owlatsync/internal/page/person"
 	"owlatsync/ledger"
 )
 
@@ -19,9 +20,9 @@ type forgetPage struct {
 }
 
 // withAddress finds a person whose address is known.
-func withAddress(c *call) (*person, error) {
+func withAddress(c *call) (*person.Person, error) {
 	p, err := findPerson(c)
-	if err == nil && p.address == "" {
+	if err == nil && p.Address == "" {
 		err = &access.Refusal{Status: http.StatusConflict, Code: "person", Message: "no address is known of this person", Hint: "search for the address itself"}
 	}
 	return p, err
@@ -32,8 +33,8 @@ func showForget(c *call) error {
 	if err != nil {
 		return err
 	}
-	v := forgetPage{Address: p.address, Self: c.base + "/people/" + c.r.PathValue("id"), Heard: len(p.heard), HeardMore: len(p.heard) == heardMost, Barred: p.barred != nil}
-	for _, t := range p.tales {
+	v := forgetPage{Address: p.Address, Self: c.base + "/people/" + c.r.PathValue("id"), Heard: len(p.Heard), HeardMore: len(p.Heard) == person.HeardMost, Barred: p.Barred != nil}
+	for _, t := range p.Tales {
 		v.Rows, v.History = append(v.Rows, newRowView(c, t)), v.History+len(t.History)
 	}
 	c.show(http.StatusOK, "forget", "Forget", v)
@@ -46,7 +47,7 @@ func forget(c *call) error {
 	if err != nil {
 		return err
 	}
-	rows, err := c.d.Rows.ForgetPerson(c.r.Context(), p.address)
+	rows, err := c.d.Rows.ForgetPerson(c.r.Context(), p.Address)
 	if errors.Is(err, ledger.ErrLocked) {
 		return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "nothing was erased: " + err.Error(), Hint: "forget the person once the run has ended"}
 	}
@@ -67,9 +68,9 @@ type liftPage struct {
 }
 
 // suppressed finds a person whose address is suppressed.
-func suppressed(c *call) (*person, error) {
+func suppressed(c *call) (*person.Person, error) {
 	p, err := withAddress(c)
-	if err == nil && p.barred == nil {
+	if err == nil && p.Barred == nil {
 		err = &access.Refusal{Status: http.StatusConflict, Code: "person", Message: "this address is not suppressed", Hint: "somebody may have lifted it already; the feedback lists those that are"}
 	}
 	return p, err
@@ -80,7 +81,7 @@ func showLift(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.show(http.StatusOK, "lift", "Lift", liftPage{p.address, c.base + "/people/" + c.r.PathValue("id"), *p.barred, p.barred.Reason == ledger.Complained})
+	c.show(http.StatusOK, "lift", "Lift", liftPage{p.Address, c.base + "/people/" + c.r.PathValue("id"), *p.Barred, p.Barred.Reason == ledger.Complained})
 	return nil
 }
 
@@ -90,10 +91,10 @@ func lift(c *call) error {
 	if err != nil {
 		return err
 	}
-	if p.barred.Reason == ledger.Complained && c.r.PostForm.Get("anew") != "yes" {
+	if p.Barred.Reason == ledger.Complained && c.r.PostForm.Get("anew") != "yes" {
 		return &access.Refusal{Status: http.StatusBadRequest, Code: "form", Message: "this person complained, and nobody said that they asked for mail anew", Hint: "say so in the form, if they did"}
 	}
-	was, err := c.d.Rows.Lift(c.r.Context(), p.address)
+	was, err := c.d.Rows.Lift(c.r.Context(), p.Address)
 	if err != nil {
 		return err
 	}

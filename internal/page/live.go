@@ -89,6 +89,6 @@ func (c *call) still() bool {
 	if c.parts.Gate.Open() {
 		return true
 	}
-	who, ok := c.parts.Sessions.Still(c.id)
-	return ok && who == c.who && who.Reaches(c.d.Name)
+	who, ok, err := c.parts.Sessions.Still(c.r.Context(), c.id)
+	return err == nil && ok && who == c.who && who.Reaches(c.d.Name)
 }

@@ -92,7 +92,9 @@ func TestARunThatGoesOn(t *testing.T) {
 	if also, over := other(); over || also.Sent == "" {
 		t.Errorf("the other browser has %+v", also)
 	}
-	w.people.SignOut(viewer.held())
+	if err := w.people.SignOut(t.Context(), viewer.held()); err != nil {
+		t.Fatal(err)
+	}
 	w.people.ReplaceAll([]config.Account{accountOf("ada", config.Operator)}, nil)
 	close(k.goOn)
 	k.mu.Lock()

@@ -54,7 +54,7 @@ func signIn(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.parts.Sessions.SignOut(former)
+	_ = c.parts.Sessions.SignOut(c.r.Context(), former) // it ends by itself, and the browser forgets it
 	c.parts.Sessions.Give(c.w, c.r, id)
 	c.log.Info("somebody signed in", "account", session.SignInName(who.Name, who.Deployment), "role", string(who.Role), "client", c.parts.Gate.Client(c.r).String())
 	c.note(who, ledger.AuditLine{What: ledger.DeedSignIn})
@@ -73,7 +73,9 @@ func (c *call) noteRefused(who access.Principal) {
 }
 
 func signOut(c *call) error {
-	c.parts.Sessions.SignOut(c.id)
+	if err := c.parts.Sessions.SignOut(c.r.Context(), c.id); err != nil {
+		return err
+	}
 	c.parts.Sessions.TakeBack(c.w, c.r)
 	if c.who.Name != "" {
 		c.log.Info("somebody signed out", "account", session.SignInName(c.who.Name, c.who.Deployment))

@@ -18,6 +18,7 @@ type overviewView struct {
 	NotReady string // why the service cannot do its work; empty: it can
 	Needs    []need // what needs a person
 	Syncs    []syncView
+	Begin    *help       // how to begin; nil: there are syncs
 	Budget   *budgetView // nil: nothing of it is known
 }
 
@@ -90,6 +91,9 @@ func showOverview(c *call) error {
 		return err
 	}
 	v.Needs = append(v.Needs, given...)
+	if len(states) == 0 {
+		v.Begin = noSync(c.d.Name)
+	}
 	title := "Overview"
 	if c.d.Name != "" {
 		title = c.d.Name

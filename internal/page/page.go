@@ -16,6 +16,7 @@ import (
 	"owlatsync/internal/access"
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/person"
 	"owlatsync/internal/page/telling"
 	"owlatsync/internal/session"
 )
@@ -34,15 +35,15 @@ type Page struct {
 	parts    Parts
 	log      *slog.Logger
 	refusals refusals
-	marks    sealer
-	reading  sync.Mutex // of sources
+	marks    person.Sealer
+	reading  sync.Mutex // of sources and of whole ledgers
 	mux      *http.ServeMux
 	live     *telling.Feeds
 }
 
 // New returns a page.
 func New(p Parts) *Page {
-	page := &Page{parts: p, log: p.Log, marks: newSealer(), mux: http.NewServeMux(), live: telling.NewFeeds()}
+	page := &Page{parts: p, log: p.Log, marks: person.NewSealer(), mux: http.NewServeMux(), live: telling.NewFeeds()}
 	if page.log == nil {
 		page.log = slog.New(slog.DiscardHandler)
 	}
@@ -159,8 +160,8 @@ func (*unknownError) Error() string { return "nobody is signed in" }
 
 // principal returns who asks: who has signed in, or whoever is on this machine if the service needs neither tokens nor accounts.
 func (c *call) principal() (access.Principal, error) {
-	if who, ok := c.parts.Sessions.Who(c.id); ok {
-		return who, nil
+	if who, ok, err := c.parts.Sessions.Who(c.r.Context(), c.id); ok || err != nil {
+		return who, err
 	}
 	if c.parts.Gate.Open() {
 		return c.parts.Gate.Enter(c.r)
@@ -177,7 +178,7 @@ func (c *call) serve(route route) error {
 	if !given {
 		switch names := c.reached(); len(names) {
 		case 0:
-			return &access.Refusal{Status: http.StatusNotFound, Code: "deployment", Message: "the service has no deployment yet", Hint: "put one into its configuration"}
+			return c.noneReached()
 		case 1:
 			name = names[0]
 		default:
@@ -209,6 +210,14 @@ func (c *call) reached() (names []string) {
 		}
 	}
 	return names
+}
+
+// noneReached shows how a service begins that has no deployment. Whoever reaches none of those that there are learns no more.
+func (c *call) noneReached() error {
+	if len(c.parts.Directory.Names()) > 0 {
+		return noDeployment()
+	}
+	return showNoDeployment(c)
 }
 
 func noDeployment() error {

@@ -164,7 +164,7 @@ func TestDeploymentsOfAPage(t *testing.T) {
 		}
 	}
 	w.all = map[string]*stands{}
-	if got := all.get("/"); got.status != http.StatusNotFound || !strings.Contains(got.body, "no deployment yet") {
+	if got := all.get("/"); got.status != http.StatusOK || !strings.Contains(got.body, "No deployment yet") {
 		t.Errorf("without any: %d", got.status)
 	}
 }

@@ -25,8 +25,10 @@ type folk struct {
 	*stands
 	t          *testing.T
 	syncs      []config.Sync
-	contact    *owlat.Contact // what Owlat has of any contact; nil: none
-	asked      int            // how often
+	contact    *owlat.Contact  // what Owlat has of any contact; nil: none
+	refuses    error           // why Owlat does not say what it has; nil: it does
+	asked      int             // how often
+	rows       []owlatsync.Row // of the source of users
 	unsendable []reconcile.Trouble
 	unreadable error
 }
@@ -49,13 +51,22 @@ func (l ledgerOfFolk) LastFeedback(ctx context.Context) (time.Time, error) {
 func (f *folk) Configured() []config.Sync { return f.syncs }
 
 func (f *folk) Contact(context.Context, string) (*owlat.Contact, error) {
-	if f.asked++; f.contact == nil {
+	f.asked++
+	if f.refuses != nil {
+		return nil, f.refuses
+	}
+	if f.contact == nil {
 		return nil, &owlat.Error{Category: owlat.CategoryNotFound, StatusCode: http.StatusNotFound, Message: "no such contact"}
 	}
 	return f.contact, nil
 }
 
-func (f *folk) Unsendable(_ context.Context, sync config.Sync, each func(reconcile.Trouble) error) error {
+func (f *folk) Read(_ context.Context, sync config.Sync, see func(*owlatsync.Row), each func(reconcile.Trouble) error) error {
+	for i := range f.rows {
+		if see != nil && sync.Name == "users" {
+			see(&f.rows[i])
+		}
+	}
 	for _, t := range f.unsendable {
 		t.Sync = sync.Name
 		if err := each(t); err != nil {

@@ -1,14 +1,21 @@
 package page
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
+	"owlatsync"
+	"owlatsync/internal/access"
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/person"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile"
 )
 
 func newPeople(t *testing.T) (*world, *folk) {
@@ -39,13 +46,16 @@ func TestWhyDidAdaGetNoNewsletter(t *testing.T) {
 				t.Errorf("%s: the page lacks %q", word, want)
 			}
 		}
-		if !strings.HasPrefix(got.path, "/people/") || strings.Contains(got.path, "@") || strings.Contains(strings.ToLower(got.path), "ada") {
-			t.Errorf("%s leads to %s", word, got.path)
+		if !strings.HasPrefix(got.path, "/people/") || strings.Contains(got.path, "@") || strings.Contains(strings.ToLower(got.path), "ada") || !strings.Contains(got.body, "<title>Person · owlat-sync</title>") {
+			t.Errorf("%s leads to %s, or the title that a browser keeps names somebody", word, got.path)
 		}
 		if strings.Index(got.body, "Why they get mail") > strings.Index(got.body, "What happened") {
 			t.Error("the answer does not come first")
 		}
 		harmless(t, word, got.body)
+		if strings.Contains(got.body, "\u202e\u200f&amp;amp;`${x}”") {
+			t.Error("the name of a topic turns the words around it")
+		}
 		if n := strings.Count(said, "could not be told"); n != 1 || !strings.Contains(got.body, `<time datetime="2026-03-01T13:00:00Z"`) {
 			t.Errorf("%s: it is told %d times that nobody could be told, or not when she left", word, n)
 		}
@@ -80,10 +90,16 @@ func TestPeopleAreFound(t *testing.T) {
 		nasty:              {"The row fails, and later runs try it again: no answer in time", "If it stays, look at the deployment"},
 	} {
 		got := b.find(word)
-		if said := words(got.body); got.status != http.StatusOK && got.status != http.StatusNotFound || !containsAll(strings.ReplaceAll(said, "users:", "users :"), want) {
+		if said := words(got.body); got.status != http.StatusOK || !containsAll(strings.ReplaceAll(said, "users:", "users :"), want) {
 			t.Errorf("%q: %d, want %q:\n%s", word, got.status, want, said)
 		}
 		harmless(t, word, got.body)
+	}
+	if got := b.find(strings.Repeat("x", longestWord+1)); got.status != http.StatusBadRequest || got.path != "/people" {
+		t.Errorf("a very long key: %d at %s", got.status, got.path)
+	}
+	if got := b.find(strings.Repeat("\u202e", longestWord/3)); got.status != http.StatusOK {
+		t.Errorf("a long key: %d", got.status)
 	}
 	if got := b.find("  "); got.status != http.StatusBadRequest || !strings.Contains(got.body, "Type the key of a row") {
 		t.Errorf("nothing was typed: %d", got.status)
@@ -107,7 +123,7 @@ func TestWhoMaySeePeople(t *testing.T) {
 			t.Errorf("a viewer at %s: %d", at, got.status)
 		}
 	}
-	for _, at := range []string{"/people", path + "/forget", path + "/retry", path + "/now", path + "/lift", "/failures/retry", "/failures/unsendable", "/failures/write-backs"} {
+	for _, at := range []string{"/people", path + "/forget", path + "/retry", path + "/now", path + "/sources", path + "/lift", "/failures/retry", "/failures/unsendable", "/failures/write-backs"} {
 		if got := viewer.send("/", at, "sync", "users", "what", "all"); got.status != http.StatusForbidden {
 			t.Errorf("a viewer sends to %s: %d", at, got.status)
 		}
@@ -118,16 +134,16 @@ func TestWhoMaySeePeople(t *testing.T) {
 	if got := viewer.get("/"); strings.Contains(got.body, `href="/people"`) || !strings.Contains(got.body, `href="/failures"`) {
 		t.Error("a viewer is led to people, or not to failures")
 	}
-	other := newSealer()
-	for _, id := range []string{"x", "%3Cscript%3E", strings.Repeat("A", 200), other.seal("", subject{Word: "1"}), New(Parts{}).marks.seal("", subject{Word: "1"})} {
+	other := person.NewSealer()
+	for _, id := range []string{"x", "%3Cscript%3E", strings.Repeat("A", 200), other.Seal("", person.Subject{Word: "1"}), New(Parts{}).marks.Seal("", person.Subject{Word: "1"})} {
 		if got := b.get("/people/" + id); got.status != http.StatusNotFound || !strings.Contains(got.body, "Search for the person again") {
 			t.Errorf("%s: %d", id, got.status)
 		}
 	}
-	if _, ok := other.open("acme", other.seal("bolt", subject{Word: "1"})); ok {
+	if _, ok := other.Open("acme", other.Seal("bolt", person.Subject{Word: "1"})); ok {
 		t.Error("an id of one deployment counts in another")
 	}
-	if a, again := other.seal("", subject{Sync: "users", Key: "1"}), other.seal("", subject{Sync: "users", Key: "1"}); a != again {
+	if a, again := other.Seal("", person.Subject{Sync: "users", Key: "1"}), other.Seal("", person.Subject{Sync: "users", Key: "1"}); a != again {
 		t.Error("a person has two addresses")
 	}
 }
@@ -155,6 +171,16 @@ func TestWhatOwlatHasNow(t *testing.T) {
 	f.contact = nil
 	if got := b.send(path, path+"/now"); !strings.Contains(got.body, "Owlat has no such contact any more.") {
 		t.Error("a contact that is gone is not told as such")
+	}
+	for want, err := range map[string]error{
+		"Owlat answers too many requests now. Ask again in a minute.": &owlat.Error{Category: owlat.CategoryRateLimited, StatusCode: http.StatusTooManyRequests},
+		"Owlat did not answer in time.":                               fmt.Errorf("wait for the budget: %w", context.DeadlineExceeded),
+		"Owlat could not be asked: connection refused.":               errors.New("connection refused"),
+	} {
+		f.refuses = err
+		if got := b.send(path, path+"/now"); got.status != http.StatusOK || !strings.Contains(got.body, want) {
+			t.Errorf("%v: %d %s", err, got.status, words(got.body))
+		}
 	}
 }
 
@@ -234,5 +260,51 @@ func TestLiftingASuppression(t *testing.T) {
 	}
 	if audit := w.all[""].audited(); !slices.Equal(audit[1:], []string{"ada suppression lifted by page 0", "ada suppression lifted by page 0"}) {
 		t.Errorf("the audit has %q", audit)
+	}
+}
+
+// TestWhatTheSourcesHaveNow answers for whom the ledger does not know: their row may be one that cannot be sent.
+func TestWhatTheSourcesHaveNow(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	line := func(n int, key, email string, consent owlatsync.Consent) owlatsync.Row {
+		return owlatsync.Row{Key: key, Position: owlatsync.Position{Unit: "line", Number: n}, Email: owlatsync.Some(email), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some(nasty)}, Consents: []owlatsync.Consent{consent}}
+	}
+	f.rows = []owlatsync.Row{line(2, "1", "ADA@example.com ", owlatsync.No), line(3, "77", "Nonsense", owlatsync.Yes), line(4, "78", "new@example.com", owlatsync.Yes)}
+	f.unsendable = []reconcile.Trouble{{Key: "77", Position: "line 3", What: "invalid", Category: ledger.CategorySource, Reason: "the address has no @ " + nasty}}
+	b := w.browser()
+	b.signIn("ada", password)
+	for word, want := range map[string][]string{
+		"ada@example.com": {"users , row 1 It can be sent.", "line 2 · ADA@example.com", "newsletter: no", "Why they get mail, or not"},
+		"nonsense":        {"users , row 77 It cannot be sent: the address has no @", "newsletter: yes", "Correct it in the source", "The ledger has no row with this key"},
+		"78":              {"It can be sent, and the ledger does not know it yet"},
+		"nobody":          {"No source has a row with this key or address."},
+	} {
+		path := b.find(word).path
+		got := b.send(path, path+"/sources")
+		if got.status != http.StatusOK || !containsAll(words(got.body), want) {
+			t.Errorf("%s: %d: %s", word, got.status, words(got.body))
+		}
+		harmless(t, word, got.body)
+	}
+	f.unreadable = errUnreadable
+	path := b.find("nobody").path
+	if got := b.send(path, path+"/sources"); !strings.Contains(got.body, "The source could not be read. The log of the service says why.") || strings.Contains(got.body, "secretpart") {
+		t.Errorf("an unreadable source: %s", words(got.body))
+	}
+}
+
+// TestSourcesAreReadOneAtATime for the page: reading one costs as much as a run that changes nothing.
+func TestSourcesAreReadOneAtATime(t *testing.T) {
+	t.Parallel()
+	p := New(Parts{})
+	err := p.alone(func() error {
+		return p.alone(func() error { t.Error("two are read at once"); return nil })
+	})
+	if refusal, ok := errors.AsType[*access.Refusal](err); !ok || refusal.Status != http.StatusServiceUnavailable || refusal.Hint == "" {
+		t.Errorf("%v", err)
+	}
+	if err := p.alone(func() error { return nil }); err != nil {
+		t.Errorf("afterwards: %v", err)
 	}
 }

@@ -30,12 +30,15 @@ var staticFiles embed.FS
 var pages = sync.OnceValue(parsePages)
 
 func parsePages() map[string]*template.Template {
-	frame := template.Must(template.New("layout.html").Funcs(template.FuncMap{"number": number, "utc": utc, "iso": iso, "tone": toneState, "pair": pair}).ParseFS(templateFiles, "templates/layout.html"))
+	frame := template.Must(template.New("layout.html").Funcs(template.FuncMap{"number": number, "utc": utc, "iso": iso, "tone": toneState, "pair": pair, "straight": straight}).
+		ParseFS(templateFiles, "templates/layout.html", "templates/help.html"))
 	all := make(map[string]*template.Template)
 	for _, name := range []string{"confirm", "run", "runs", "sync"} {
 		all[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+name+".html", "templates/runrows.html"))
 	}
-	for _, name := range []string{"audit", "deployments", "error", "login", "noaccount", "overview", "people", "person", "forget", "lift", "failures", "unsendable", "feedback"} {
+	for _, name := range []string{
+		"audit", "deployments", "error", "login", "noaccount", "overview", "setup", "people", "person", "forget", "lift", "failures", "unsendable", "feedback",
+	} {
 		all[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}
 	return all

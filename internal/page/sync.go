@@ -24,6 +24,7 @@ type syncPage struct {
 	Plots    []template.HTML
 	Cut      int // how many runs the plots are of, where there are more; 0: of all
 	Runs     []runView
+	Begin    *help // how it has its first run; nil: it has had one
 	Operator bool
 	Settings []setting // of the configuration; empty: the viewer may not see them
 }
@@ -77,6 +78,9 @@ func showSync(c *call) error {
 	}
 	for _, r := range runs {
 		v.Runs = append(v.Runs, newRunView(c.base, r))
+	}
+	if len(runs) == 0 {
+		v.Begin = neverRun(c.d.Name, name, state.Sync.Sync.Schedule.Text != "")
 	}
 	if c.who.May(config.Operator) {
 		v.Settings = settingsOf(&state.Sync.Sync)

@@ -7,6 +7,7 @@ import (
 
 	"owlatsync/internal/access"
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/troubles"
 	"owlatsync/reconcile"
 )
 
@@ -17,14 +18,14 @@ func readUnsendable(c *call, sync config.Sync) error {
 	ctx, cancel := context.WithTimeout(c.r.Context(), readsWithin)
 	defer cancel()
 	v := unsendablePage{Sync: sync.Name, SyncAddress: syncAddress(c, sync.Name)}
-	g := newGroups(c, sync.Name)
-	err := c.d.Inquiry.Unsendable(ctx, sync, func(t reconcile.Trouble) error {
+	g := troublesOf(c, sync.Name)
+	err := c.d.Inquiry.Read(ctx, sync, nil, func(t reconcile.Trouble) error {
 		if v.Count == unsendableMost {
 			v.Cut = true
 			return errEnough
 		}
 		v.Count++
-		g.add(groupedBy(t))
+		g.Add(troubles.Alike(t))
 		return nil
 	})
 	switch {
@@ -37,11 +38,11 @@ func readUnsendable(c *call, sync config.Sync) error {
 		c.log.Warn("a source could not be read for the page", "deployment", c.d.Name, "sync", sync.Name, "error", err)
 		return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the source could not be read", Hint: "the log of the service says why; \"owlat-sync check\" tests the source"}
 	}
-	v.Groups = g.sorted()
+	v.Groups = g.Groups()
 	v.Groups = v.Groups[:min(len(v.Groups), listedGroups)]
 	rows := listedInAll
 	for i := range v.Groups {
-		rows -= v.Groups[i].shorten(rows)
+		rows -= v.Groups[i].Shorten(rows)
 	}
 	c.show(http.StatusOK, "unsendable", "Rows that cannot be sent", v)
 	return nil
@@ -50,7 +51,7 @@ func readUnsendable(c *call, sync config.Sync) error {
 // alone does something that is costly, unless it is being done already.
 func (p *Page) alone(do func() error) error {
 	if !p.reading.TryLock() {
-		return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "busy", Message: "a source is being read for the page already", Hint: "try again in a moment"}
+		return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "busy", Message: "a source, or the whole ledger, is being read for the page already", Hint: "try again in a moment"}
 	}
 	defer p.reading.Unlock()
 	return do()

@@ -130,6 +130,11 @@ func (h *house) people() {
 	_, text = v.send("/failures", "/failures/unsendable", "sync", "users")
 	expect("unsendable", text, "Such rows: 2.", "nonsense", "counts instead")
 
+	lost, text := v.send("/people", "/people", "word", "nonsense")
+	expect("not known", text, "The ledger has no row with this key or address")
+	_, text = v.send(lost, lost+"/sources")
+	expect("in the source", text, "users , row 3 It cannot be sent:", "line 4 · nonsense · news: yes")
+
 	l.until("forgetting, between runs", func() bool {
 		at, said := v.send(ann+"/forget", ann+"/forget")
 		text = said

@@ -19,6 +19,7 @@ import (
 	"owlatsync/internal/problem"
 	"owlatsync/internal/seats"
 	"owlatsync/internal/session"
+	"owlatsync/internal/session/shelf"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/telemetry"
 )
@@ -163,6 +164,7 @@ func (s *service) newWay(ctx context.Context) (Way, error) {
 		return nil, err // a nil *together would not be a nil Way
 	}
 	s.metrics.Clock(t.db.Clock().Ahead)
+	s.people.Share(shelf.New(t.db.Pool(), t.db.Schema()))
 	return t, nil
 }
 

@@ -43,7 +43,7 @@ type Book struct {
 	gate  *access.Gate
 	names *access.Failures[[sha256.Size]byte] // by the hash of a name
 	turns chan struct{}
-	key   []byte // of the tokens of forms
+	shelf Shelf // nil: nobody else knows who is signed in
 
 	mu       sync.Mutex
 	accounts map[string]holder            // by the name to sign in with
@@ -61,14 +61,13 @@ type holder struct {
 type entry struct {
 	name        string // to sign in with
 	began, used time.Time
+	seen, told  time.Time // when the shelf was asked about it, and told that it is in use
 }
 
 // New returns a book without accounts. Wrong passwords count at the gate beside wrong tokens.
 func New(gate *access.Gate) *Book {
-	key := make([]byte, sha256.Size)
-	_, _ = rand.Read(key) // it never fails
 	return &Book{
-		gate: gate, names: access.NewFailures[[sha256.Size]byte](nameBurst, nameInterval), turns: make(chan struct{}, maxTurns), key: key,
+		gate: gate, names: access.NewFailures[[sha256.Size]byte](nameBurst, nameInterval), turns: make(chan struct{}, maxTurns),
 		sessions: make(map[[sha256.Size]byte]*entry),
 	}
 }
@@ -152,12 +151,19 @@ func (b *Book) SignIn(r *http.Request, name, password string) (id string, who ac
 		}
 		return "", who, wrongPassword()
 	}
+	id = NewID()
+	if b.shelf != nil {
+		ctx, cancel := context.WithTimeout(r.Context(), shelfWithin)
+		defer cancel()
+		if err := b.shelf.Put(ctx, sha256.Sum256([]byte(id)), name, acc.hash()); err != nil {
+			return "", who, unseen(err)
+		}
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.accounts[name] != acc { // it was taken away meanwhile
 		return "", who, wrongPassword()
 	}
-	id = NewID()
 	b.add(id, name)
 	return id, acc.principal(), nil
 }
@@ -178,10 +184,16 @@ func (a holder) principal() access.Principal {
 	return access.Principal{Name: a.Name, Role: a.Role, Deployment: a.deployment}
 }
 
-// add adds a session. The caller holds the mutex.
+// add adds a session that begins. The caller holds the mutex.
 func (b *Book) add(id, name string) {
 	now := time.Now()
-	var oldest [sha256.Size]byte
+	b.keep(sha256.Sum256([]byte(id)), &entry{name, now, now, now, now})
+}
+
+// keep takes in a session, and lets go of those that are over and of one that there is no room for. The caller holds the mutex.
+func (b *Book) keep(hash Hash, e *entry) {
+	now := time.Now()
+	var oldest Hash
 	for known, e := range b.sessions {
 		if e.over(now) {
 			delete(b.sessions, known)
@@ -192,44 +204,65 @@ func (b *Book) add(id, name string) {
 	if len(b.sessions) >= maxSessions {
 		delete(b.sessions, oldest)
 	}
-	b.sessions[sha256.Sum256([]byte(id))] = &entry{name, now, now}
+	b.sessions[hash] = e
 }
 
 func (e *entry) over(now time.Time) bool { return now.Sub(e.used) >= Idle || now.Sub(e.began) >= Life }
 
-// Who returns who is signed in with the id, and notes that it is in use.
-func (b *Book) Who(id string) (who access.Principal, ok bool) {
-	hash, now := sha256.Sum256([]byte(id)), time.Now()
+// Who returns who is signed in with the id, and notes that it is in use. It fails with an *access.Refusal if that cannot be seen now.
+func (b *Book) Who(ctx context.Context, id string) (who access.Principal, ok bool, err error) {
+	return b.see(ctx, id, true)
+}
+
+// Still is Who for what goes on by itself: it does not count as use, so that it keeps no session alive.
+func (b *Book) Still(ctx context.Context, id string) (who access.Principal, ok bool, err error) {
+	return b.see(ctx, id, false)
+}
+
+func (b *Book) see(ctx context.Context, id string, uses bool) (who access.Principal, ok bool, err error) {
+	if id == "" || b.Empty() {
+		return who, false, nil
+	}
+	hash := sha256.Sum256([]byte(id))
+	if err := b.recall(ctx, hash, uses); err != nil {
+		return who, false, err
+	}
+	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.sessions[hash]
 	if e == nil {
-		return who, false
+		return who, false, nil
 	}
 	if e.over(now) {
 		delete(b.sessions, hash)
-		return who, false
+		return who, false, nil
 	}
-	e.used = now
-	return b.accounts[e.name].principal(), true
+	if uses {
+		e.used = now
+	}
+	return b.accounts[e.name].principal(), true, nil
 }
 
-// Still is Who for what goes on by itself: it does not count as use, so that it keeps no session alive.
-func (b *Book) Still(id string) (who access.Principal, ok bool) {
+// SignOut ends the session of the id; without one it does nothing. It fails with an *access.Refusal if others may not know of it.
+func (b *Book) SignOut(ctx context.Context, id string) error {
+	hash := sha256.Sum256([]byte(id))
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	e := b.sessions[sha256.Sum256([]byte(id))]
-	if e == nil || e.over(time.Now()) {
-		return who, false
+	_, known := b.sessions[hash]
+	b.mu.Unlock()
+	var err error
+	if b.shelf != nil && id != "" {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shelfWithin) // a browser that has left wants it, too
+		defer cancel()
+		err = b.shelf.Drop(ctx, hash)
 	}
-	return b.accounts[e.name].principal(), true
-}
-
-// SignOut ends the session of the id; without one it does nothing.
-func (b *Book) SignOut(id string) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.sessions, sha256.Sum256([]byte(id)))
+	delete(b.sessions, hash)
+	b.mu.Unlock()
+	if err != nil && known {
+		return unseen(err)
+	}
+	return nil
 }
 
 // NewID returns 256 random bits for a browser to hold. Nobody is signed in with them.
@@ -241,8 +274,8 @@ func NewID() string {
 
 // FormToken returns what a form must send back to be from a page that the browser with this id was shown: no other site knows it.
 func (b *Book) FormToken(id string) string {
-	mac := hmac.New(sha256.New, b.key)
-	mac.Write([]byte(id))
+	mac := hmac.New(sha256.New, []byte(id)) // every node makes the same of it, and nobody who does not know the id
+	mac.Write([]byte("form"))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 

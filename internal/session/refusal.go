@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
@@ -23,4 +24,10 @@ func tooMany(after time.Duration) *access.Refusal {
 func busy() *access.Refusal {
 	return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "busy", Message: "too many people sign in at this moment", After: turnWithin,
 		Hint: "wait a moment, and try again"}
+}
+
+// unseen says that the shelf does not answer. Why is for the log alone: whoever asks may be anybody.
+func unseen(why error) error {
+	return fmt.Errorf("%w: %w", &access.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "it cannot be seen now who is signed in", After: shelfWithin,
+		Hint: "wait a moment, and try again; if it stays so, the database of the ledger cannot be reached"}, why)
 }

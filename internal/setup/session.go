@@ -239,14 +239,19 @@ func complete(observe func(progress.Value)) []progress.Observer {
 	return []progress.Observer{{Each: observe, Complete: true}}
 }
 
-// Unsendable reads the source of a sync and tells each row that cannot be sent; l has what is known about the rows.
-func (o Opener) Unsendable(ctx context.Context, cfg *config.Config, l ledger.Reader, sync config.Sync, each func(reconcile.Trouble) error) (err error) {
+// Unsendable reads the source of a sync and tells each row that cannot be sent; l has what is known about the rows. See may be nil, and is otherwise shown each row
+// as it is read, which is valid during the call.
+func Unsendable(ctx context.Context, o Opener, cfg *config.Config, l ledger.Reader, sync config.Sync, see func(*owlatsync.Row), each func(reconcile.Trouble) error) (err error) {
 	src, closeSource, err := o.Source(sync)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeSource()) }()
-	return reconcile.Unsendable(ctx, l, sync.Reconcile(src), cfg.Ledger.Folder(), func(d reconcile.Decision) error {
+	rs := sync.Reconcile(src)
+	if see != nil {
+		rs.Source = watched{rs.Source, see}
+	}
+	return reconcile.Unsendable(ctx, l, rs, cfg.Ledger.Folder(), func(d reconcile.Decision) error {
 		return each(reconcile.TroubleOf(d, sync.Name))
 	})
 }

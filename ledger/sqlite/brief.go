@@ -1,9 +1,11 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"owlatsync/ledger"
@@ -12,32 +14,39 @@ import (
 	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
-// briefs reads an index alone. Its first half begins at the time, and the second has the few runs without an end.
-const briefs = `SELECT id, status, started, heartbeat, finished, counts FROM runs INDEXED BY runs_counts
-		WHERE sync = (SELECT id FROM syncs WHERE name = ?1) AND mode <> 'plan' AND finished >= ?2 AND started IS NOT NULL
-	UNION ALL SELECT id, status, started, heartbeat, finished, counts FROM runs INDEXED BY runs_counts
-		WHERE sync = (SELECT id FROM syncs WHERE name = ?1) AND mode <> 'plan' AND finished IS NULL AND heartbeat >= ?2 AND started IS NOT NULL
-	ORDER BY id DESC LIMIT ?3`
+// endless and briefs read an index alone: the few runs without an end, and the others in the order of their ends, which the index has.
+const (
+	briefColumns = "SELECT id, status, started, heartbeat, finished, counts FROM runs INDEXED BY runs_counts WHERE sync = (SELECT id FROM syncs WHERE name = ?1) "
+	endless      = briefColumns + "AND finished IS NULL AND heartbeat >= ?2 AND mode <> 'plan' AND started IS NOT NULL ORDER BY heartbeat DESC LIMIT ?3"
+	briefs       = briefColumns + "AND finished >= ?2 AND mode <> 'plan' AND started IS NOT NULL ORDER BY finished DESC LIMIT ?3"
+)
 
 // Briefs implements ledger.Journal.
 func (j journal) Briefs(ctx context.Context, sync string, since time.Time, limit int) (found []ledger.Brief, err error) {
 	if limit < 1 {
 		limit = -1
 	}
-	err = j.query(ctx, briefs, []any{sync, since.UnixMicro(), limit}, func(rows *sql.Rows) error {
+	read := func(rows *sql.Rows) error {
 		var b ledger.Brief
 		var started, heartbeat, finished sql.NullInt64
-		var counts sql.NullString
+		var counts sql.RawBytes
 		if err := rows.Scan(&b.ID, &b.Status, &started, &heartbeat, &finished, &counts); err != nil {
 			return err
 		}
 		b.Started, b.Heartbeat, b.Finished = entry.TimeOf(started), entry.TimeOf(heartbeat), entry.TimeOf(finished)
-		err := runform.DecodeCounts(counts.String, &b.Counts)
+		err := runform.DecodeCounts(string(counts), &b.Counts)
 		found = append(found, b)
 		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read runs of the ledger in brief: %w", dbfile.Explain(ctx, err))
+	}
+	for _, query := range []string{endless, briefs} { // a run that ends between the two comes twice, and never in neither
+		if err := j.query(ctx, query, []any{sync, since.UnixMicro(), limit}, read); err != nil {
+			return nil, fmt.Errorf("read runs of the ledger in brief: %w", dbfile.Explain(ctx, err))
+		}
+	}
+	slices.SortFunc(found, func(a, b ledger.Brief) int { return cmp.Or(cmp.Compare(b.ID, a.ID), b.Finished.Compare(a.Finished)) })
+	found = slices.CompactFunc(found, func(a, b ledger.Brief) bool { return a.ID == b.ID })
+	if limit >= 0 && len(found) > limit {
+		found = found[:limit]
 	}
 	return found, nil
 }

@@ -41,7 +41,7 @@ func (p Plots) All() []chart.Plot {
 // What a run did counts when it ended, or now if it goes on; its requests and its use of the budget are spread evenly over its time.
 func Of(runs []ledger.Brief, o Options) Plots {
 	edges := o.Window.edges(o.Now)
-	g := grid{edges: edges, runs: make([][]record, len(edges)-1)}
+	g := grid{edges: edges, runs: make([][]record, len(edges)-1), all: make([]record, 0, len(runs))}
 	for i := range runs {
 		g.add(&runs[i], o.Now)
 	}

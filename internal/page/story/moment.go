@@ -123,9 +123,9 @@ func ofRow(t *explain.Tale) (all []Moment) {
 	e, names := t.Entry, namesOf(t)
 	add(e.FirstSeen, Source, 0, "The sync met the row for the first time.", "")
 	if f := e.Failure; f != nil {
-		add(f.First, Owlat, 0, "The row began to fail.", f.Reason)
+		add(f.First, Sync, 0, "The row began to fail.", f.Reason)
 		if f.Attempts > 1 {
-			add(f.Last, Owlat, 0, fmt.Sprintf("The row failed again, %d times in all.", f.Attempts), f.Reason)
+			add(f.Last, Sync, 0, fmt.Sprintf("The row failed again, %d times in all.", f.Attempts), f.Reason)
 		}
 	}
 	told := make(map[string]bool)

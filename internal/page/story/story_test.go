@@ -135,7 +135,7 @@ func TestMoments(t *testing.T) {
 	want := []string{
 		"10 Owlat The person left “tips”. A webhook told so.",
 		"9 operator Asked to try again.",
-		"8 Owlat The row began to fail.no answer in time",
+		"8 sync The row began to fail.no answer in time",
 		"7 Owlat A mail came back for good (hard bounce). A webhook told so.550 no such user",
 		"7 write-back “crm” could not be told: email.bounced. It was given up; attempts: 12.refused",
 		"6 write-back That the person left “News” was written into a source.",

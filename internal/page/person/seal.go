@@ -1,4 +1,4 @@
-package page
+package person
 
 import (
 	"crypto/aes"
@@ -10,21 +10,22 @@ import (
 	"encoding/json"
 )
 
-// subject is whom an address of the page is about: a row, or whoever was searched for.
-type subject struct {
+// Subject is whom an address of the page is about: a row, or whoever was searched for.
+type Subject struct {
 	Sync string `json:"s,omitempty"`
 	Key  string `json:"k,omitempty"`
 	Word string `json:"w,omitempty"` // a key or an address that somebody typed
 }
 
-// sealer makes ids of subjects that tell nothing to who reads them: proxies and browsers keep addresses, and a key may be an e-mail address. It is safe for
-// concurrent use. Another sealer cannot open what this one has sealed.
-type sealer struct {
+// Sealer makes ids of subjects that tell nothing to who reads them: proxies and browsers keep addresses, and a key may be an e-mail address. It is safe for
+// concurrent use. Another Sealer cannot open what this one has sealed.
+type Sealer struct {
 	aead cipher.AEAD
 	mix  []byte
 }
 
-func newSealer() sealer {
+// NewSealer returns a sealer with a key of its own.
+func NewSealer() Sealer {
 	key, mix := make([]byte, 32), make([]byte, 32)
 	_, _ = rand.Read(key) // it never fails
 	_, _ = rand.Read(mix)
@@ -36,11 +37,11 @@ func newSealer() sealer {
 	if err != nil {
 		panic(err)
 	}
-	return sealer{aead, mix}
+	return Sealer{aead, mix}
 }
 
-// seal returns the id of a subject of a deployment, always the same.
-func (s sealer) seal(deployment string, who subject) string {
+// Seal returns the id of a subject of a deployment, always the same.
+func (s Sealer) Seal(deployment string, who Subject) string {
 	plain, err := json.Marshal(who)
 	if err != nil {
 		panic(err) // texts can be encoded
@@ -52,8 +53,8 @@ func (s sealer) seal(deployment string, who subject) string {
 	return base64.RawURLEncoding.EncodeToString(s.aead.Seal(nonce, nonce, plain, []byte(deployment)))
 }
 
-// open returns the subject with the id, and whether this sealer made it for the deployment.
-func (s sealer) open(deployment, id string) (who subject, ok bool) {
+// Open returns the subject with the id, and whether this sealer made it for the deployment.
+func (s Sealer) Open(deployment, id string) (who Subject, ok bool) {
 	sealed, err := base64.RawURLEncoding.DecodeString(id)
 	if err != nil || len(sealed) < s.aead.NonceSize() {
 		return who, false

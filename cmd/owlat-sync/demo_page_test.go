@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bufio"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"owlatsync/internal/testbrowser"
+)
+
+// TestDemoOnThePage looks at the demo in a browser until a guard holds a run. Ctrl-C ends it, and nothing of it stays.
+func TestDemoOnThePage(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("the demo takes about 25 seconds")
+	}
+	if runtime.GOOS == "windows" {
+		t.Skip("a program cannot be sent Ctrl-C there")
+	}
+	folder := t.TempDir()
+	cmd := command(t, folder, []string{"TMPDIR=" + folder, "OWLAT_URL=http://127.0.0.1:1", "OWLAT_SYNC_CONFIG=none.yaml"}, "demo", "--page")
+	var errOut syncBuffer
+	cmd.Stderr = &errOut
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	lines := bufio.NewScanner(out)
+	var told strings.Builder
+	until := func(want string) string {
+		t.Helper()
+		for lines.Scan() {
+			told.WriteString(lines.Text() + "\n")
+			if strings.Contains(lines.Text(), want) {
+				return strings.TrimSpace(lines.Text())
+			}
+		}
+		t.Fatalf("nothing about %q:\n%s%s", want, &told, errOut.String())
+		return ""
+	}
+	page := until("http://127.0.0.1:")
+	p := testbrowser.Open(t, page, testbrowser.View{})
+	p.UntilText("users")
+	until("A guard holds the run")
+	p.Go(page)
+	p.UntilText("waits for approval")
+	p.Accessible()
+	p.Go(page + "/syncs/users")
+	p.UntilText("Latest runs")
+	p.Accessible()
+	if problems := p.Problems(); len(problems) > 0 {
+		t.Error(problems)
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() {
+		told.WriteString(lines.Text() + "\n")
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("Ctrl-C: %v\n%s%s", err, &told, errOut.String())
+	}
+	if left, err := filepath.Glob(filepath.Join(folder, "owlat-sync-demo-*")); err != nil || len(left) > 0 {
+		t.Errorf("what is left: %q, %v", left, err)
+	}
+}

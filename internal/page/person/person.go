@@ -1,0 +1,193 @@
+package person
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"owlatsync"
+	"owlatsync/internal/config"
+	"owlatsync/internal/explain"
+	"owlatsync/internal/page/story"
+	"owlatsync/ledger"
+)
+
+// HeardMost is how much of what Owlat told of an address is found at most.
+const HeardMost = 50
+
+// Person is whoever a page is about: rows with one address, or without rows an address of which Owlat told.
+type Person struct {
+	Subject
+	Address string // normalised; empty: none is known
+	Tales   []*explain.Tale
+	Heard   []ledger.Feedback // of the address, also without a row
+	Barred  *ledger.Suppression
+	Choices []*explain.Tale // rows of several persons that have the key that was typed; there is nothing else then
+}
+
+// Known reports whether anything is known of the person.
+func (p *Person) Known() bool { return len(p.Tales) > 0 || len(p.Heard) > 0 || p.Barred != nil }
+
+// Find finds out what a ledger knows of somebody. It tells also of rows in syncs that the configuration does not have.
+func Find(ctx context.Context, l explain.Ledger, syncs []config.Sync, who Subject) (_ *Person, err error) {
+	p := &Person{Subject: who}
+	if who.Word == "" {
+		return p, p.byKey(ctx, l, syncs, map[string]string{who.Sync: who.Key})
+	}
+	keys := make(map[string]string)
+	for i := range syncs {
+		keys[syncs[i].Name] = syncs[i].RowKeys([]string{who.Word})[0]
+	}
+	if p.Address, err = owlatsync.NormalizeAddress(who.Word); err == nil {
+		return p, p.byAddress(ctx, l, syncs, keys)
+	}
+	p.Address = ""
+	if err := p.byKey(ctx, l, syncs, keys); err != nil || p.Known() || len(p.Choices) > 0 {
+		return p, err
+	}
+	return p, p.byContact(ctx, l, syncs)
+}
+
+// byContact finds the rows of the contact whose id was typed.
+func (p *Person) byContact(ctx context.Context, l explain.Ledger, syncs []config.Sync) error {
+	sharers, err := l.Sharers(ctx, []string{p.Word})
+	if err != nil {
+		return err
+	}
+	keys := make(map[string]string)
+	for _, h := range sharers {
+		keys[h.Sync] = h.Entry.Key
+	}
+	return p.byKey(ctx, l, syncs, keys)
+}
+
+// byKey finds the rows with the keys, by sync. If they are of one person, it finds that person's other rows, too.
+func (p *Person) byKey(ctx context.Context, l explain.Ledger, syncs []config.Sync, keys map[string]string) error {
+	if err := p.add(ctx, l, syncs, keys); err != nil {
+		return err
+	}
+	for _, t := range p.Tales {
+		address := AddressOf(t)
+		if len(p.Tales) > 1 && (address == "" || address != AddressOf(p.Tales[0])) {
+			p.Choices, p.Tales, p.Address = p.Tales, nil, ""
+			return nil
+		}
+		p.Address = address
+	}
+	if p.Address == "" {
+		return nil
+	}
+	return p.byAddress(ctx, l, syncs, nil)
+}
+
+// byAddress finds the rows with the address, those with the keys, and what Owlat told of the address.
+func (p *Person) byAddress(ctx context.Context, l explain.Ledger, syncs []config.Sync, keys map[string]string) error {
+	holders, err := l.Holders(ctx, []string{p.Address})
+	if err != nil {
+		return err
+	}
+	for _, h := range holders {
+		if err := p.add(ctx, l, syncs, map[string]string{h.Sync: h.Entry.Key}); err != nil {
+			return err
+		}
+	}
+	if err := p.add(ctx, l, syncs, keys); err != nil {
+		return err
+	}
+	if p.Heard, err = l.Feedbacks(ctx, "", p.Address, 0, HeardMost); err != nil {
+		return err
+	}
+	barred, err := l.Suppressions(ctx, []string{p.Address})
+	if s, there := barred[p.Address]; there {
+		p.Barred = &s
+	}
+	return err
+}
+
+// add adds the rows with the keys, by sync, of which the ledger knows.
+func (p *Person) add(ctx context.Context, l explain.Ledger, syncs []config.Sync, keys map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(keys)) {
+		key := keys[name]
+		if slices.ContainsFunc(p.Tales, func(t *explain.Tale) bool { return t.Sync.Name == name && t.Key == key }) {
+			continue
+		}
+		sync := config.Sync{Name: name}
+		if i := slices.IndexFunc(syncs, func(s config.Sync) bool { return s.Name == name }); i >= 0 {
+			sync = syncs[i]
+		}
+		t, err := explain.Of(ctx, l, sync, key)
+		if err != nil {
+			return err
+		}
+		if t != nil {
+			p.Tales = append(p.Tales, t)
+		}
+	}
+	return nil
+}
+
+// AddressOf returns the address of a row as the ledger has it, empty if it has none.
+func AddressOf(t *explain.Tale) string {
+	if t.Entry == nil {
+		return ""
+	}
+	return cmp.Or(t.Entry.Email, t.Entry.Identity)
+}
+
+// Verdict is about all rows of the person: what stops everything comes first, then the row that says the most.
+func (p *Person) Verdict() story.Verdict {
+	if p.Barred != nil {
+		return story.Suppressed(*p.Barred)
+	}
+	if len(p.Tales) == 0 {
+		return story.Verdict{Tone: story.Unknown, Says: "The ledger has no row with this address, but Owlat told of it.", Do: "If the source has the person, ask for a run, or look why the row cannot be sent."}
+	}
+	all := make([]story.Verdict, len(p.Tales))
+	for i, t := range p.Tales {
+		all[i] = story.Of(t)
+	}
+	worst := story.Worst(all)
+	v := all[worst]
+	if len(all) > 1 {
+		v.Says = p.Tales[worst].Sync.Name + ": " + v.Says
+	}
+	return v
+}
+
+// Matcher finds the rows of a person in the source of one sync.
+type Matcher struct {
+	keys         []string
+	Known        map[string]bool // keys of rows that the ledger knows
+	addresses    []string        // lower-cased, also such as are none
+	keyIsAddress bool
+}
+
+// Matcher returns what finds the person's rows.
+func (p *Person) Matcher(sync config.Sync) Matcher {
+	m := Matcher{Known: make(map[string]bool), keyIsAddress: sync.KeyIsAddress()}
+	for _, t := range append(slices.Clone(p.Tales), p.Choices...) {
+		if t.Sync.Name == sync.Name {
+			m.keys, m.Known[t.Key] = append(m.keys, t.Key), true
+		}
+	}
+	if p.Word != "" {
+		m.keys, m.addresses = append(m.keys, sync.RowKeys([]string{p.Word})[0]), append(m.addresses, owlatsync.LowerAddress(p.Word))
+	}
+	if p.Address != "" {
+		m.addresses = append(m.addresses, p.Address)
+	}
+	return m
+}
+
+// Means reports whether a row is one of the person's, and returns its key.
+func (m Matcher) Means(row *owlatsync.Row) (key string, ok bool) {
+	address, err := owlatsync.NormalizeAddress(row.Email.Value)
+	if err != nil {
+		address = owlatsync.LowerAddress(owlatsync.Trim(row.Email.Value))
+	}
+	if key = row.Key; m.keyIsAddress {
+		key = address
+	}
+	return key, slices.Contains(m.keys, key) || address != "" && slices.Contains(m.addresses, address)
+}

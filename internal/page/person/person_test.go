@@ -1,0 +1,123 @@
+package person_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"owlatsync"
+	"owlatsync/internal/config"
+	"owlatsync/internal/page/person"
+	"owlatsync/ledger"
+	"owlatsync/ledger/memory"
+)
+
+var (
+	at    = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	syncs = []config.Sync{{Name: "users", Key: []string{"id"}}, {Name: "web"}}
+)
+
+// book returns a ledger with rows: "sync key address contact", where - is nothing.
+func book(t *testing.T, rows ...string) *memory.Ledger {
+	t.Helper()
+	l := memory.New()
+	lock, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range rows {
+		f := strings.Fields(strings.ReplaceAll(text, "-", ""))
+		f = append(f, "", "")
+		e := &ledger.Entry{Key: f[1], Email: f[2], ContactID: f[3], FirstSeen: at}
+		if err := lock.Record(t.Context(), ledger.Record{Sync: f[0], Entry: e, Event: "created"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := lock.Release(); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// found says which rows and choices were found.
+func found(p *person.Person) string {
+	var rows []string
+	for _, t := range p.Tales {
+		rows = append(rows, t.Sync.Name+" "+t.Key)
+	}
+	for _, t := range p.Choices {
+		rows = append(rows, "or "+t.Sync.Name+" "+t.Key)
+	}
+	slices.Sort(rows)
+	return strings.Join(rows, ", ")
+}
+
+func TestFinding(t *testing.T) {
+	t.Parallel()
+	l := book(t, "users 1 ada@example.com k1", "web ada@example.com ada@example.com k1", "gone 5 ada@example.com k1", "users 2 bob@example.com k2", "web 2 other@example.com k3", "users 3", "web 3", "users 4")
+	for word, want := range map[string]string{
+		"1": "gone 5, users 1, web ada@example.com", "ADA@example.com": "gone 5, users 1, web ada@example.com", "k1": "gone 5, users 1, web ada@example.com",
+		"2": "or users 2, or web 2", "3": "or users 3, or web 3", "4": "users 4", "5": "", "nobody@example.com": "", "k": "",
+	} {
+		p, err := person.Find(t.Context(), l, syncs, person.Subject{Word: word})
+		if err != nil || found(p) != want {
+			t.Errorf("%s: %q, want %q, %v", word, found(p), want, err)
+		}
+	}
+	p, err := person.Find(t.Context(), l, syncs, person.Subject{Sync: "web", Key: "2"})
+	if err != nil || found(p) != "web 2" || p.Address != "other@example.com" {
+		t.Errorf("a row by its name: %q of %s, %v", found(p), p.Address, err)
+	}
+}
+
+func TestWhoIsMeantInASource(t *testing.T) {
+	t.Parallel()
+	l := book(t, "users 1 ada@example.com k1", "web ada@example.com ada@example.com k1")
+	row := func(key, email string) *owlatsync.Row { return &owlatsync.Row{Key: key, Email: owlatsync.Some(email)} }
+	for _, test := range []struct {
+		word string
+		sync int
+		row  *owlatsync.Row
+		want string
+	}{
+		{"1", 0, row("1", "new@example.com"), "1 true known"}, {"1", 0, row("7", " ADA@example.com"), "7 true "}, {"1", 0, row("7", "bob@example.com"), "7 false "},
+		{"1", 1, row("", "Ada@example.com"), "ada@example.com true known"}, {"Nonsense", 0, row("9", "NONSENSE "), "9 true "}, {"Nonsense", 0, row("9", ""), "9 false "}, {"9", 0, row("9", ""), "9 true "},
+	} {
+		p, err := person.Find(t.Context(), l, syncs, person.Subject{Word: test.word})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := p.Matcher(syncs[test.sync])
+		key, ok := m.Means(test.row)
+		known := ""
+		if m.Known[key] {
+			known = "known"
+		}
+		if got := fmt.Sprintf("%s %v %s", key, ok, known); got != test.want {
+			t.Errorf("%s: %q, want %q", test.word, got, test.want)
+		}
+	}
+}
+
+func TestSeals(t *testing.T) {
+	t.Parallel()
+	s, other := person.NewSealer(), person.NewSealer()
+	who := person.Subject{Sync: "users", Key: "ada@example.com"}
+	id := s.Seal("acme", who)
+	if got, ok := s.Open("acme", id); !ok || got != who || s.Seal("acme", who) != id {
+		t.Errorf("%+v, %v", got, ok)
+	}
+	if strings.Contains(id, "ada") || strings.ContainsAny(id, "/?#%@=+ ") {
+		t.Errorf("the id is %s", id)
+	}
+	for name, open := range map[string]func() (person.Subject, bool){
+		"another deployment": func() (person.Subject, bool) { return s.Open("bolt", id) }, "another sealer": func() (person.Subject, bool) { return other.Open("acme", id) },
+		"a changed id": func() (person.Subject, bool) { return s.Open("acme", "A"+id[1:]+"A") }, "nothing": func() (person.Subject, bool) { return s.Open("acme", "") }, "no base64": func() (person.Subject, bool) { return s.Open("acme", "<>") },
+	} {
+		if got, ok := open(); ok || got != (person.Subject{}) {
+			t.Errorf("%s opens %+v", name, got)
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package troubles_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"owlatsync/internal/page/troubles"
+	"owlatsync/ledger"
+	"owlatsync/reconcile"
+)
+
+// TestRowsByReason: the largest group first, with what of its rows whoever looks may see.
+func TestRowsByReason(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	row := func(key, reason string, minute int) reconcile.Trouble {
+		return reconcile.Trouble{Sync: "users", Key: key, Address: key + "@example.com", What: "row", Category: ledger.CategoryTaken, Reason: reason, Attempts: minute, First: at.Add(time.Duration(minute) * time.Minute), Last: at.Add(time.Hour), NextTry: at.Add(time.Duration(60-minute) * time.Minute)}
+	}
+	name := func(key string) (id, address string) { return "id " + key, "/people/" + key }
+	for _, test := range []struct {
+		list *troubles.List
+		rows string
+	}{
+		{&troubles.List{Most: 2, Name: name}, "[{id 1 1 1@example.com /people/1} {id 2 2 2@example.com /people/2}]"},
+		{&troubles.List{Most: 2}, "[{ 1  } { 2  }]"},
+		{&troubles.List{Most: 2, Personal: true}, "[{   } {   }]"},
+	} {
+		test.list.Add(row("9", "b", 9))
+		for i, key := range []string{"1", "2", "3"} {
+			test.list.Add(row(key, "a", 3-i))
+		}
+		all := test.list.Groups()
+		if len(all) != 2 || all[0].Reason != "a" || all[0].Count != 3 || all[0].Hidden != 1 || !all[0].First.Equal(at.Add(time.Minute)) || !all[0].Next.Equal(at.Add(57*time.Minute)) || all[0].Attempts != 3 || !all[0].Retry {
+			t.Fatalf("%+v", all)
+		}
+		var rows []any
+		for _, r := range all[0].Rows {
+			rows = append(rows, struct{ ID, Key, Email, Person string }{r.ID, r.Key, r.Email, r.Person})
+		}
+		if got := fmt.Sprint(rows); got != test.rows {
+			t.Errorf("%s, want %s", got, test.rows)
+		}
+		if n := all[0].Shorten(1); n != 1 || len(all[0].Rows) != 1 || all[0].Hidden != 2 {
+			t.Errorf("shortened to %d: %+v", n, all[0])
+		}
+	}
+}
+
+// TestKeysThatMayHoldAnAddress are for nobody who may not see addresses, also where the sync has keys of its own.
+func TestKeysThatMayHoldAnAddress(t *testing.T) {
+	t.Parallel()
+	l := &troubles.List{Most: 9}
+	for _, key := range []string{"ada@example.com", "7/ada%40example.com"} {
+		l.Add(reconcile.Trouble{Key: key, What: "row"})
+	}
+	for _, row := range l.Groups()[0].Rows {
+		if row.Key != "" || row.Email != "" {
+			t.Errorf("%+v", row)
+		}
+	}
+}
+
+func TestOneGroupAlone(t *testing.T) {
+	t.Parallel()
+	event := reconcile.Trouble{Sync: "users", What: "event", Reason: "a"}
+	l := &troubles.List{Most: 9, One: troubles.ID(event)}
+	for _, other := range []reconcile.Trouble{{Sync: "users", What: "row", Reason: "a"}, {Sync: "web", What: "event", Reason: "a"}, {Sync: "users", What: "event", Reason: "b"}, event} {
+		l.Add(other)
+	}
+	if all := l.Groups(); len(all) != 1 || all[0].Count != 1 || all[0].Retry {
+		t.Errorf("%+v", all)
+	}
+	a, b := reconcile.Trouble{What: "duplicate", Reason: "the row with key 1 counts"}, reconcile.Trouble{What: "duplicate", Reason: "the row with key 2 counts"}
+	if troubles.ID(troubles.Alike(a)) != troubles.ID(troubles.Alike(b)) || troubles.ID(a) == troubles.ID(b) {
+		t.Error("duplicates are not put together")
+	}
+}
