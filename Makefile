@@ -66,8 +66,8 @@ bench: ## Measure what docs/benchmarks shows anew, beside private database serve
 plots: ## Draw the pictures of docs/benchmarks, and write its page and the README's figures, from the results kept there; nothing is measured.
 	$(GO) run ./internal/bench page
 
-pictures: ## Draw docs/images anew: what a terminal shows of the program as it is.
-	$(GO) test -count=1 -run '^TestPictures$$' ./cmd/owlat-sync -pictures
+pictures: ## Draw docs/images and docs/page anew: what a terminal and a browser show of the program as it is.
+	$(GO) test -count=1 -run '^Test(Pictures|DemoOnThePage)$$' ./cmd/owlat-sync -pictures
 
 lint: fmt vet staticcheck vulncheck layers ## Check format, vet, staticcheck, known vulnerabilities and layers.
 

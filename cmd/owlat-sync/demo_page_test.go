@@ -58,6 +58,9 @@ func TestDemoOnThePage(t *testing.T) {
 	if problems := p.Problems(); len(problems) > 0 {
 		t.Error(problems)
 	}
+	if *drawPictures {
+		photograph(t, page)
+	}
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
@@ -70,4 +73,24 @@ func TestDemoOnThePage(t *testing.T) {
 	if left, err := filepath.Glob(filepath.Join(folder, "owlat-sync-demo-*")); err != nil || len(left) > 0 {
 		t.Errorf("what is left: %q, %v", left, err)
 	}
+}
+
+// photograph draws docs/page anew: what the demo looks like while a guard holds a run.
+func photograph(t *testing.T, page string) {
+	testbrowser.Everywhere(t, func(t *testing.T, v testbrowser.View) {
+		p := testbrowser.Open(t, page, v)
+		p.UntilText("waits for approval")
+		p.Screenshot("../../docs/page", "overview")
+		p.Follow(func() { p.Click(`main a[href^="/runs/"]`) })
+		p.Screenshot("../../docs/page", "held")
+		for name, at := range map[string]string{"sync": "/syncs/users", "failures": "/failures", "feedback": "/feedback", "audit": "/audit"} {
+			p.Go(page + at)
+			p.Screenshot("../../docs/page", name)
+		}
+		p.Go(page + "/people")
+		p.Click("#word")
+		p.Type("1")
+		p.Follow(func() { p.Press("Enter") })
+		p.Screenshot("../../docs/page", "person")
+	})
 }

@@ -19,7 +19,7 @@ import (
 	"owlatsync/owlat/owlattest"
 )
 
-var drawPictures = flag.Bool("pictures", false, "draw docs/images anew")
+var drawPictures = flag.Bool("pictures", false, "draw docs/images and docs/page anew")
 
 // picturesConfig is what the pictures are taken with.
 const picturesConfig = `syncs:
