@@ -174,13 +174,14 @@ var table = map[string][]string{
 		"/internal/seats", "/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback",
 	},
 	"/internal/serve": {
-		"/ledger", "/ledger/postgres", "/internal/access", "/internal/api", "/internal/cluster", "/internal/config", "/internal/events", "/internal/home", "/internal/page", "/internal/problem",
+		"/ledger", "/ledger/postgres", "/internal/access", "/internal/api", "/internal/cluster", "/internal/cluster/roll", "/internal/config", "/internal/events", "/internal/home", "/internal/page", "/internal/problem",
 		"/internal/seats", "/internal/session", "/internal/session/shelf", "/internal/setup", "/internal/sourcedsn", "/internal/telemetry", "/internal/turns", "github.com/gofrs/flock", "golang.org/x/sys/unix",
 	},
 	"/internal/seats":        {},
 	"/internal/turns":        {"/", "/ledger", "/reconcile", "/internal/events"},
 	"/internal/cluster":      {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/cluster/crew", "/internal/events", "/internal/schedule", "/internal/turns", "github.com/jackc/pgx/v5", "github.com/riverqueue/river"},
 	"/internal/cluster/crew": {},
+	"/internal/cluster/roll": {"github.com/jackc/pgx/v5"},
 	"/internal/setup":        {"/", "/owlat", "/internal/errand", "/ledger", "/ledger/postgres", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/wake":         {"/", "/internal/config", "/internal/turns", "/source/notify"},
 	"/internal/standing":     {"/ledger", "/reconcile", "/internal/config"},
@@ -210,7 +211,7 @@ var table = map[string][]string{
 	"/internal/account":       {"golang.org/x/crypto/argon2"},
 	"/internal/session":       {"/internal/access", "/internal/account", "/internal/config"},
 	"/internal/session/shelf": {"/internal/session", "github.com/jackc/pgx/v5"},
-	"/internal/page":          {"/", "/internal/access", "/internal/api", "/internal/config", "/internal/page/chart", "/internal/page/figures", "/internal/session", "/ledger"},
+	"/internal/page":          {"/", "/internal/access", "/internal/api", "/internal/cluster/roll", "/internal/config", "/internal/page/chart", "/internal/page/figures", "/internal/session", "/ledger"},
 }
 
 // onlyFor names what just some folders may import, whatever the table says.

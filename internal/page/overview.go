@@ -18,6 +18,7 @@ type overviewView struct {
 	NotReady string // why the service cannot do its work; empty: it can
 	Needs    []need // what needs a person
 	Syncs    []syncView
+	Nodes    *nodesView  // nil: there is one process alone, or they are not for the viewer
 	Begin    *help       // how to begin; nil: there are syncs
 	Budget   *budgetView // nil: nothing of it is known
 }
@@ -84,6 +85,7 @@ func showOverview(c *call) error {
 		v.Syncs[i] = newSyncView(c.base, s)
 		v.Needs = append(v.Needs, needsOf(c.d.Name, s)...)
 	}
+	v.Nodes = c.nodes()
 	if len(states) == 0 {
 		v.Begin = noSync(c.d.Name)
 	}
@@ -141,6 +143,12 @@ func needsOf(deployment string, s api.SyncState) (all []need) {
 	return all
 }
 
+// deploymentsView are several deployments, and the nodes that work for them.
+type deploymentsView struct {
+	All   []deploymentView
+	Nodes *nodesView // nil: there is one process alone, or they are not for the viewer
+}
+
 // deploymentView is a deployment in the list of several.
 type deploymentView struct {
 	Name, Address string
@@ -161,7 +169,7 @@ func showDeployments(c *call, names []string) error {
 	defer cancel()
 	all := make([]deploymentView, len(names))
 	each(len(names), func(i int) { all[i] = c.newDeploymentView(ctx, names[i]) })
-	c.show(http.StatusOK, "deployments", "Deployments", all)
+	c.show(http.StatusOK, "deployments", "Deployments", deploymentsView{all, c.nodes()})
 	return nil
 }
 

@@ -29,7 +29,7 @@ var staticFiles embed.FS
 var pages = sync.OnceValue(parsePages)
 
 func parsePages() map[string]*template.Template {
-	frame := template.Must(template.New("layout.html").Funcs(template.FuncMap{"number": number, "utc": utc, "iso": iso}).ParseFS(templateFiles, "templates/layout.html", "templates/help.html"))
+	frame := template.Must(template.New("layout.html").Funcs(template.FuncMap{"number": number, "utc": utc, "iso": iso}).ParseFS(templateFiles, "templates/layout.html", "templates/help.html", "templates/nodes.html"))
 	all := make(map[string]*template.Template)
 	for _, name := range []string{"audit", "deployments", "error", "login", "noaccount", "overview", "setup", "sync"} {
 		all[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
