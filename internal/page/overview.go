@@ -18,6 +18,7 @@ type overviewView struct {
 	NotReady string // why the service cannot do its work; empty: it can
 	Needs    []need // what needs a person
 	Syncs    []syncView
+	Nodes    *nodesView  // nil: there is one process alone, or they are not for the viewer
 	Begin    *help       // how to begin; nil: there are syncs
 	Budget   *budgetView // nil: nothing of it is known
 }
@@ -91,6 +92,7 @@ func showOverview(c *call) error {
 		return err
 	}
 	v.Needs = append(v.Needs, given...)
+	v.Nodes = c.nodes()
 	if len(states) == 0 {
 		v.Begin = noSync(c.d.Name)
 	}
@@ -154,6 +156,12 @@ func command(deployment, words string) string {
 // syncAddress returns the address of the page of a sync.
 func syncAddress(c *call, name string) string { return c.base + "/syncs/" + url.PathEscape(name) }
 
+// deploymentsView are several deployments, and the nodes that work for them.
+type deploymentsView struct {
+	All   []deploymentView
+	Nodes *nodesView // nil: there is one process alone, or they are not for the viewer
+}
+
 // deploymentView is a deployment in the list of several.
 type deploymentView struct {
 	Name, Address string
@@ -174,7 +182,7 @@ func showDeployments(c *call, names []string) error {
 	defer cancel()
 	all := make([]deploymentView, len(names))
 	each(len(names), func(i int) { all[i] = c.newDeploymentView(ctx, names[i]) })
-	c.show(http.StatusOK, "deployments", "Deployments", all)
+	c.show(http.StatusOK, "deployments", "Deployments", deploymentsView{all, c.nodes()})
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"math"
@@ -15,19 +16,21 @@ import (
 
 	"owlatsync/internal/access"
 	"owlatsync/internal/api"
+	"owlatsync/internal/cluster/roll"
 	"owlatsync/internal/config"
 	"owlatsync/internal/page/person"
 	"owlatsync/internal/page/telling"
 	"owlatsync/internal/session"
 )
 
-// Parts is what a page is made of. Log may be nil.
+// Parts is what a page is made of. Log may be nil. Nodes reads which nodes share the work, and is nil where there is one process alone.
 type Parts struct {
 	Directory api.Directory
 	Gate      *access.Gate
 	Sessions  *session.Book
 	Version   string
 	Log       *slog.Logger
+	Nodes     func(context.Context) ([]roll.Node, error)
 }
 
 // Page answers browsers. It is an http.Handler, and safe for concurrent use.

@@ -13,6 +13,7 @@ import (
 
 	"owlatsync/internal/access"
 	"owlatsync/internal/api"
+	"owlatsync/internal/cluster/roll"
 	"owlatsync/internal/config"
 	"owlatsync/internal/home"
 	"owlatsync/internal/page"
@@ -62,6 +63,7 @@ type service struct {
 	api     *api.API
 	front   *front
 	way     Way
+	nodes   func(context.Context) ([]roll.Node, error) // nil: this process works alone
 
 	directory *directory
 	moves     sync.WaitGroup // of deployments that are opened anew, or go
@@ -120,7 +122,7 @@ func (s *service) open(ctx context.Context) (err error) {
 	s.api = api.New(api.Parts{
 		Directory: s.directory, Ready: s.ready, Gate: s.gate, Metrics: s.metrics.Handler(s.log), Version: s.o.Version, Log: s.log,
 		Astray: func(why api.Astray) { s.metrics.Astray(string(why)) },
-		Page:   page.New(page.Parts{Directory: s.directory, Gate: s.gate, Sessions: s.people, Version: s.o.Version, Log: s.log}),
+		Page:   page.New(page.Parts{Directory: s.directory, Gate: s.gate, Sessions: s.people, Version: s.o.Version, Log: s.log, Nodes: s.nodes}),
 	})
 	return nil
 }
@@ -164,6 +166,7 @@ func (s *service) newWay(ctx context.Context) (Way, error) {
 		return nil, err // a nil *together would not be a nil Way
 	}
 	s.metrics.Clock(t.db.Clock().Ahead)
+	s.nodes = func(ctx context.Context) ([]roll.Node, error) { return roll.Read(ctx, t.db.Pool(), t.db.Schema()) }
 	s.people.Share(shelf.New(t.db.Pool(), t.db.Schema()))
 	return t, nil
 }
