@@ -28,8 +28,8 @@ type nodeView struct {
 	Since, Seen        time.Time
 }
 
-// nodes returns the nodes for those whose account reaches the whole service; nil for others, and where there is no cluster.
-func (c *call) nodes() *nodesView {
+// nodesFor returns the nodes for those whose account reaches the whole service; nil for others, and where there is no cluster.
+func nodesFor(c *call) *nodesView {
 	if c.parts.Nodes == nil || c.who.Deployment != "" {
 		return nil
 	}

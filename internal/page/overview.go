@@ -92,7 +92,7 @@ func showOverview(c *call) error {
 		return err
 	}
 	v.Needs = append(v.Needs, given...)
-	v.Nodes = c.nodes()
+	v.Nodes = nodesFor(c)
 	if len(states) == 0 {
 		v.Begin = noSync(c.d.Name)
 	}
@@ -181,12 +181,12 @@ func showDeployments(c *call, names []string) error {
 	ctx, cancel := context.WithTimeout(c.r.Context(), askedWithin)
 	defer cancel()
 	all := make([]deploymentView, len(names))
-	each(len(names), func(i int) { all[i] = c.newDeploymentView(ctx, names[i]) })
-	c.show(http.StatusOK, "deployments", "Deployments", deploymentsView{all, c.nodes()})
+	each(len(names), func(i int) { all[i] = newDeploymentView(ctx, c, names[i]) })
+	c.show(http.StatusOK, "deployments", "Deployments", deploymentsView{all, nodesFor(c)})
 	return nil
 }
 
-func (c *call) newDeploymentView(ctx context.Context, name string) deploymentView {
+func newDeploymentView(ctx context.Context, c *call, name string) deploymentView {
 	v := deploymentView{Name: name, Address: "/deployments/" + url.PathEscape(name) + "/"}
 	d, err := c.parts.Directory.Find(name)
 	if err != nil {
