@@ -66,3 +66,26 @@ func TestTimesAreInTheZoneOfTheViewer(t *testing.T) {
 	p.Until("half past six in India", `/6:30/.test(document.querySelector('time[datetime="2026-03-01T13:00:00Z"]').textContent)`)
 	p.Until("UTC in the title", `document.querySelector('time').title.endsWith("UTC")`)
 }
+
+// TestNumbersUnderThePointer: with JavaScript a plot shows the numbers of the step under the pointer, the same as its table has.
+func TestNumbersUnderThePointer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.all[""].states, w.all[""].runs = full(), runsBefore(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), 300)
+	p := testbrowser.Open(t, w.url+"/syncs/leads", testbrowser.View{})
+	var seen struct{ Tip, Row, First string }
+	p.Eval(`(() => { const plot = document.querySelector('.plot'), picture = plot.querySelector('.plot-picture'), box = picture.getBoundingClientRect();
+		const rows = [...plot.querySelectorAll('tbody tr')], at = rows.findLastIndex(row => row.children.length > 2);
+		picture.dispatchEvent(new PointerEvent('pointermove', {clientX: box.left + box.width * (at + .5) / rows.length, clientY: box.top + 5}));
+		const tip = plot.querySelector('.plot-tip');
+		return {Tip: tip.hidden ? '' : tip.textContent, Row: rows[at].children[0].textContent.trim(), First: plot.querySelectorAll('thead th')[1].textContent + ' ' + rows[at].children[1].textContent.trim()} })()`, &seen)
+	if seen.Row == "" || !strings.HasPrefix(seen.Tip, seen.Row+": "+seen.First) {
+		t.Errorf("%+v", seen)
+	}
+	p.Eval(`document.querySelector('.plot-picture').dispatchEvent(new PointerEvent('pointerleave'))`, new(any))
+	p.Until("no numbers", `document.querySelector('.plot-tip').hidden`)
+	p.Accessible()
+	if problems := p.Problems(); len(problems) > 0 {
+		t.Error(problems)
+	}
+}

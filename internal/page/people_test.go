@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -286,6 +287,11 @@ func TestWhatTheSourcesHaveNow(t *testing.T) {
 			t.Errorf("%s: %d: %s", word, got.status, words(got.body))
 		}
 		harmless(t, word, got.body)
+	}
+	listed := b.send("/failures", "/failures/unsendable", "sync", "users")
+	link := regexp.MustCompile(`/people/[^"]+`).FindString(listed.body)
+	if got := b.send(link, link+"/sources"); !strings.Contains(words(got.body), "users , row 77 It cannot be sent: the address has no @") {
+		t.Errorf("from the list of rows that cannot be sent, at %q: %s", link, words(got.body))
 	}
 	f.unreadable = errUnreadable
 	path := b.find("nobody").path

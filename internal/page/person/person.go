@@ -171,6 +171,9 @@ func (p *Person) Matcher(sync config.Sync) Matcher {
 			m.keys, m.Known[t.Key] = append(m.keys, t.Key), true
 		}
 	}
+	if p.Key != "" && p.Sync == sync.Name && !m.Known[p.Key] {
+		m.keys = append(m.keys, p.Key)
+	}
 	if p.Word != "" {
 		m.keys, m.addresses = append(m.keys, sync.RowKeys([]string{p.Word})[0]), append(m.addresses, owlatsync.LowerAddress(p.Word))
 	}

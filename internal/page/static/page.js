@@ -46,3 +46,26 @@ if (live) {
     live.querySelector("[data-none]").hidden = rows.length > 0;
   };
 }
+
+// The numbers under the pointer, as the table of the plot has them: one row for each step.
+for (const plot of document.querySelectorAll(".plot")) {
+  const picture = plot.querySelector(".plot-picture");
+  const rows = plot.querySelectorAll("tbody tr");
+  if (!picture || !rows.length) {
+    continue;
+  }
+  const names = [...plot.querySelectorAll("thead th")].slice(1).map((head) => head.textContent);
+  const tip = document.createElement("p");
+  tip.className = "plot-tip";
+  tip.setAttribute("aria-hidden", "true"); // the table is for readers
+  tip.hidden = true;
+  picture.before(tip);
+  picture.addEventListener("pointermove", (event) => {
+    const box = picture.getBoundingClientRect();
+    const row = rows[Math.min(rows.length - 1, Math.max(0, Math.floor((event.clientX - box.left) / box.width * rows.length)))];
+    const [when, ...cells] = [...row.children].map((cell) => cell.textContent.trim());
+    tip.textContent = cells.length === names.length ? `${when}: ${cells.map((cell, i) => `${names[i]} ${cell}`).join(", ")}` : `${when}: ${cells.join(" ")}`;
+    tip.hidden = false;
+  });
+  picture.addEventListener("pointerleave", () => { tip.hidden = true; });
+}

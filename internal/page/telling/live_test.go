@@ -119,11 +119,11 @@ func TestPlansInWords(t *testing.T) {
 	t.Parallel()
 	r := &ledger.Run{
 		Status: ledger.StatusHeld, Guards: []owlatsync.Hit{{Guard: owlatsync.GuardCreates, Reason: "too many\u202e"}}, Part: owlatsync.Part{Limit: 2},
-		Summary: &owlatsync.Summary{Rows: 12345, Creates: 1, Removals: 2000, TopicAdds: 3, Events: 1, Requests: 4567, MayExist: 9, Outcomes: map[owlatsync.Outcome]int{owlatsync.Updated: 5, owlatsync.Renamed: 1}},
+		Summary: &owlatsync.Summary{Rows: 12345, Creates: 1, Removals: 2000, TopicAdds: 3, Events: 1, Requests: 4567, MayExist: 9, Updates: 6},
 	}
 	got := Approval(r)
 	if len(got) != 5 || got[0] != "Held by the guard \"creates\": too many\ufffd." ||
-		got[2] != "Of 12,345 rows it would create 1 contact, change 6 contacts, and take 2,000 contacts off a topic or delete them. It would put 3 contacts on a topic and send 1 event and 4,567 requests." {
+		got[2] != "Of 12,345 rows it would create 1 contact, change the address or the names of 6 contacts, and take 2,000 contacts off a topic or delete them. It would put 3 contacts on a topic and send 1 event and 4,567 requests." {
 		t.Errorf("%q", got)
 	}
 	r.Summary = nil

@@ -114,8 +114,8 @@ func PlanOf(r *ledger.Run) (all []string) {
 	if !r.Part.Whole() {
 		all = append(all, "The run was asked for a part of the rows. These are the numbers of the whole plan, of which no more than that part is applied.")
 	}
-	all = append(all, fmt.Sprintf("Of %s it would create %s, change %s, and take %s off a topic or delete them. It would put %s on a topic and send %s and %s.",
-		Counted(s.Rows, "row"), contacts(s.Creates), contacts(s.Outcomes[owlatsync.Updated]+s.Outcomes[owlatsync.Renamed]), contacts(s.Removals), contacts(s.TopicAdds),
+	all = append(all, fmt.Sprintf("Of %s it would create %s, change the address or the names of %s, and take %s off a topic or delete them. It would put %s on a topic and send %s and %s.",
+		Counted(s.Rows, "row"), contacts(s.Creates), contacts(s.Updates), contacts(s.Removals), contacts(s.TopicAdds),
 		Counted(s.Events, "event"), Counted(s.Requests, "request")))
 	if n := s.Outcomes[owlatsync.Adopted] + s.MayExist; n > 0 {
 		all = append(all, fmt.Sprintf("%s may be in Owlat already, and are taken over then.", contacts(n)))
