@@ -47,7 +47,7 @@ func TestAHomeGivenToANodeThatHasDied(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	all := many(4, false)
-	a, b := w.node("a", nil, all...), w.node("b", nil, all...)
+	a, b := w.node("a", unhurried, all...), w.node("b", unhurried, all...)
 	if err := (lookout{a.Node}).look(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestAHomeGivenToANodeThatHasDied(t *testing.T) {
 	if n := w.count("kind = 'home' AND queue = $1", homesQueueOf("b")); n == 0 {
 		t.Error("the dead node is given none, so that this tests nothing")
 	}
-	w.until(10*time.Second, "all are made", func() bool { return len(w.made()) == len(all) })
+	w.until(30*time.Second, "all are made", func() bool { return len(w.made()) == len(all) })
 	t.Logf("the last was made after %s", time.Since(asked).Round(time.Millisecond))
 }
 
