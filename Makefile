@@ -41,10 +41,10 @@ release-check: release-tools ## Have GoReleaser check .goreleaser.yaml.
 release-tools:
 	cd tests/release && GOBIN=$(TOOLS) $(GO) install tool
 
-# Each program of tests has one processor, and there are enough of them for all: threads of one that wait for another take a fifth more.
+# Each program of tests has one processor, and as many run beside one another: threads of one that wait for another take a fifth more.
 # What only several processors of one program could show is for the soaks.
 test: ## Run the whole suite with the race detector, beside private servers of PostgreSQL, MariaDB and FerretDB.
-	$(GO) run ./internal/testservers -- env GOMAXPROCS=1 $(GO) test $(RACE) -p $$(($$(nproc) + 1)) -parallel 4 -timeout 30m $(PACKAGES)
+	$(GO) run ./internal/testservers -- env GOMAXPROCS=1 $(GO) test $(RACE) -p $$(nproc) -parallel 2 -timeout 30m $(PACKAGES)
 
 soak: ## Kill the program at every point of a run, and play random histories against the engine for FOR=1h or longer; prints the seed of one that fails.
 	OWLATSYNC_SOAK=$(FOR) $(GO) test $(RACE) -timeout 0 -v -run '^TestCrash$$' ./cmd/owlat-sync

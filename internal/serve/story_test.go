@@ -36,7 +36,7 @@ func tellByKeyboard(t *testing.T, view testbrowser.View) {
 		p.TabTo(selector)
 		p.Follow(func() { p.Press("Enter") })
 	}
-	// ends waits for the end of the run that is shown, as its page says to.
+	// ends waits until the run that is shown has ended so, as its page says to.
 	ends := func(text string) {
 		t.Helper()
 		if view.NoScript {
@@ -49,7 +49,7 @@ func tellByKeyboard(t *testing.T, view testbrowser.View) {
 				return !shown
 			})
 		}
-		p.UntilText(text)
+		p.Until(text, `document.querySelector('.lead .state')?.dataset.state === '`+text+`'`)
 	}
 
 	p.TabTo("#name")

@@ -30,6 +30,13 @@ func (q *Queue) newJob(r Request) *Job {
 	return &Job{Request: r, Stop: stop, queue: q, stop: sync.OnceFunc(func() { close(stop) }), run: r.Run}
 }
 
+// isOwn reports whether the queue itself is to see to it that the run is made.
+func (j *Job) isOwn() bool {
+	j.queue.mu.Lock()
+	defer j.queue.mu.Unlock()
+	return j.own
+}
+
 // Began notes the number under which the run has begun.
 func (j *Job) Began(run int64) {
 	j.queue.mu.Lock()
@@ -113,9 +120,9 @@ func (j *Job) keep(err error) {
 func (j *Job) settle(ctx context.Context, err error) {
 	q := j.queue
 	q.mu.Lock()
-	ending, began := q.ending, j.run != j.Run
+	ending, began, own := q.ending, j.run != j.Run, j.own
 	q.mu.Unlock()
-	if ending || began || ctx.Err() != nil || errors.Is(err, ledger.ErrLocked) && !j.own {
+	if ending || began || ctx.Err() != nil || errors.Is(err, ledger.ErrLocked) && !own {
 		return
 	}
 	status, why := ledger.StatusError, "it could not begin"

@@ -68,6 +68,26 @@ func TestWhoAsksHearsWhatBecameOfIt(t *testing.T) {
 	})
 }
 
+// TestWhatGoesOnStaysAsItBegan: whoever makes a run reads what was asked for without a lock, so that nobody who asks later may change it.
+func TestWhatGoesOnStaysAsItBegan(t *testing.T) {
+	play(t, func(t *testing.T) {
+		s := newStage(t, "a")
+		s.does = func(ctx context.Context, j *Job) (bool, error) {
+			since := j.Since
+			err := work(ctx, j, time.Minute)
+			if !j.Since.Equal(since) {
+				t.Errorf("it was due at %s, and then at %s", since, j.Since)
+			}
+			return false, err
+		}
+		number, _, _ := s.records.Enqueue(t.Context(), ledger.Run{Sync: "a"})
+		first := s.ask(Request{Sync: "a", Run: number})
+		s.Submit(Request{Sync: "a", Run: number, Since: time.Now().Add(-time.Hour)})
+		first.is(t, time.Minute, number, nil, true)
+		s.close()
+	})
+}
+
 // TestThePartIsTheLedgers whatever the request says: whoever passes a number on does not know the part. What is asked for without one waits
 // for no run of a part.
 func TestThePartIsTheLedgers(t *testing.T) {

@@ -102,8 +102,8 @@ func (q *Queue) submit(r Request) bool {
 		r.Since = time.Now()
 	}
 	if a := q.active[r.Sync]; a != nil && r.Run != 0 && a.Run == r.Run {
-		a.share(r)
-		return true // it has begun meanwhile
+		a.answer(r) // it has begun meanwhile, and whoever makes it reads when it was due
+		return true
 	}
 	l := q.waiting[r.Sync]
 	if l == nil {
@@ -190,7 +190,7 @@ func (q *Queue) run(ctx context.Context, j *Job) {
 		if again, err = q.runner.Run(ctx, j); !errors.Is(err, ledger.ErrLocked) {
 			break
 		}
-		if !j.own {
+		if !j.isOwn() {
 			break // whoever asked asks again
 		}
 		if wait == lockedFirst {

@@ -75,10 +75,15 @@ func (r *Request) ofPartOf(other *Request) bool {
 	return r.Part.Limit == other.Part.Limit && slices.Equal(r.Part.Only, other.Part.Only)
 }
 
-// share lets the outcome of r be that of another request, too.
-func (r *Request) share(other Request) {
+// answer lets the outcome of r be that of another request, too.
+func (r *Request) answer(other Request) {
 	r.askers = append(slices.Clip(r.askers), other.askers...)
 	r.own = r.own || other.own
+}
+
+// share lets another request for the same wait in r, which has not begun.
+func (r *Request) share(other Request) {
+	r.answer(other)
 	if other.Since.Before(r.Since) {
 		r.Since = other.Since
 	}
