@@ -302,7 +302,7 @@ func TestTheEndOfARunIsOneAct(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				plan++
+				plan++ // of a held run also the sample of its steps, here all of them
 			}
 			text += fmt.Sprintf(", %s (%d)", r.Status, plan)
 		}
@@ -318,9 +318,9 @@ func TestTheEndOfARunIsOneAct(t *testing.T) {
 		status ledger.Status // as it is told
 		want   string
 	}{
-		{"held", true, reconcile.Guards{}, true, ledger.StatusHeld, "adopted false, bookmark false, held (2)"},
-		{"held, and lost", false, reconcile.Guards{}, true, ledger.StatusError, "adopted false, bookmark false, held (2), running (2)"},
-		{"all applied, and lost", false, unguarded, false, ledger.StatusError, "adopted false, bookmark false, held (2), died (0), running (0)"},
+		{"held", true, reconcile.Guards{}, true, ledger.StatusHeld, "adopted false, bookmark false, held (4)"},
+		{"held, and lost", false, reconcile.Guards{}, true, ledger.StatusError, "adopted false, bookmark false, held (4), running (4)"},
+		{"all applied, and lost", false, unguarded, false, ledger.StatusError, "adopted false, bookmark false, held (4), died (0), running (0)"},
 		{"all there already", true, unguarded, false, ledger.StatusOK, "adopted true, bookmark true, superseded (0), died (0), died (0), ok (0)"},
 	} {
 		if u.through = memory; !tt.ends {
