@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -303,4 +304,17 @@ func (f *sought) see(row *owlatsync.Row) {
 		kept.Consents, kept.Unclear, kept.Properties = slices.Clone(row.Consents), slices.Clone(row.Unclear), slices.Clone(row.Properties)
 		f.rows[key] = &kept
 	}
+}
+
+// WhyOld says why a yes to a topic is no new consent.
+func (is Sibling) WhyOld(topic string) string {
+	switch by := is.Put[topic]; {
+	case by != "":
+		return fmt.Sprintf("the sync %q has put the contact on it, or may have, and the person may have left since", by)
+	case is.Created != "" && is.Left:
+		return "the person is known to have left a topic"
+	case is.Created != "":
+		return "the row was there before"
+	}
+	return "the contact, or the row, was there before"
 }

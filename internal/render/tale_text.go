@@ -182,7 +182,7 @@ func (t tale) membershipWords(m *ledger.Membership) string {
 	case ledger.MemberLeaving:
 		text = fmt.Sprintf("a removal was sent %s and its answer is not known; the next run sees to it", when)
 	case ledger.MemberSkipped:
-		text = "left as it is in Owlat (existing: skip), because " + whyOld(t.Sibling, m.Topic)
+		text = "left as it is in Owlat (existing: skip), because " + t.Sibling.WhyOld(m.Topic)
 		if topic != nil && topic.When != "" {
 			text += fmt.Sprintf("; the column %q going from no to yes puts it on", topic.When)
 		}
@@ -216,19 +216,6 @@ func (t tale) membershipWords(m *ledger.Membership) string {
 		text += " (the configuration does not have this topic any more)"
 	}
 	return text
-}
-
-// whyOld says why a yes to a topic is no new consent.
-func whyOld(is explain.Sibling, topic string) string {
-	switch by := is.Put[topic]; {
-	case by != "":
-		return fmt.Sprintf("the sync %q has put the contact on it, or may have, and the person may have left since", by)
-	case is.Created != "" && is.Left:
-		return "the person is known to have left a topic"
-	case is.Created != "":
-		return "the row was there before"
-	}
-	return "the contact, or the row, was there before"
 }
 
 // confirmWords says that the person is yet to confirm, as far as Owlat's answers told.

@@ -1,9 +1,7 @@
 package serve
 
 import (
-	"io"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"regexp"
 	"strings"
@@ -24,22 +22,12 @@ func TestThePageOfTwoNodes(t *testing.T) {
 	defer a.end()
 	b := h.begin()
 	defer b.end()
-	jar, err := cookiejar.New(nil) // which tells no ports apart
-	if err != nil {
-		t.Fatal(err)
-	}
-	browser := &http.Client{Jar: jar, Transport: caller.Transport, Timeout: caller.Timeout}
+	v := a.visitor() // its cookies tell no ports apart
+	browser := v.http
 	show := func(answer *http.Response, err error) (at, text string) {
 		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = answer.Body.Close() }()
-		body, err := io.ReadAll(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return answer.Request.URL.Path, string(body)
+		at, _, text = v.see(answer, err)
+		return at, text
 	}
 	form := func(text string) string {
 		t.Helper()

@@ -35,7 +35,7 @@ func standing(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdic
 	case ledger.MemberLeft:
 		return Verdict{Off, "Let go of when the row left the source: taken off, unless another row wanted the contact there. That the row is back is no new consent.", m.At, ""}
 	case ledger.MemberSkipped:
-		return Verdict{Unknown, "Left as it is in Owlat (existing: skip), because " + old(t.Sibling, m.Topic) + ".", m.At, consentAnew(topic)}
+		return Verdict{Unknown, "Left as it is in Owlat (existing: skip), because " + t.Sibling.WhyOld(m.Topic) + ".", m.At, consentAnew(topic)}
 	case ledger.MemberUnknown:
 		return unknown(t, topic)
 	case ledger.MemberUnsure:
@@ -76,19 +76,6 @@ func yes(topic *config.Topic) string {
 		return "every row is"
 	}
 	return fmt.Sprintf("the row's column %q said yes", topic.When)
-}
-
-// old says why a yes to a topic is no new consent.
-func old(is explain.Sibling, topic string) string {
-	switch by := is.Put[topic]; {
-	case by != "":
-		return fmt.Sprintf("the sync %q has put the contact on it, or may have, and the person may have left since", by)
-	case is.Created != "" && is.Left:
-		return "the person is known to have left a topic"
-	case is.Created != "":
-		return "the row was there before"
-	}
-	return "the contact, or the row, was there before"
 }
 
 // consentAnew says what puts a contact on a topic that was left as it is.
