@@ -1,9 +1,7 @@
 package serve
 
 import (
-	"io"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"regexp"
 	"strings"
@@ -27,22 +25,12 @@ func TestThePageOfAService(t *testing.T) {
 	configure("ada")
 	l := h.begin()
 	l.until("the first run", func() bool { return h.member("ann@example.com") })
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	browser := &http.Client{Jar: jar, Transport: caller.Transport, Timeout: caller.Timeout}
+	v := l.visitor()
+	browser := v.http
 	show := func(answer *http.Response, err error) (at, text string) {
 		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = answer.Body.Close() }()
-		body, err := io.ReadAll(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return answer.Request.URL.Path, string(body)
+		at, _, text = v.see(answer, err)
+		return at, text
 	}
 	at, text := show(browser.Get("http://" + l.at.Listen + "/"))
 	form := regexp.MustCompile(`name="form" value="([^"]*)"`).FindStringSubmatch(text)
