@@ -534,7 +534,7 @@ func TestAnApprovalThatGoesOn(t *testing.T) {
 		}
 		p := w.start(t, guarded)
 		defer p.stop()
-		time.Sleep(2 * time.Hour)
+		time.Sleep(150 * time.Minute) // between two runs of the schedule
 		state := func() api.State {
 			of, err := standing.Of(t.Context(), living{p.book}, guarded, 1)
 			if err != nil {
@@ -594,7 +594,7 @@ func TestAnApprovalGoesOn(t *testing.T) {
 					}
 					p := w.start(t, guarded)
 					defer func() { p.stop() }()
-					time.Sleep(2 * time.Hour)
+					time.Sleep(150 * time.Minute) // between two runs of the schedule
 					for _, key := range names("p", 300) {
 						w.source("users").put(key, true)
 					}
@@ -648,7 +648,7 @@ func TestAReviewHoldsNobodyUp(t *testing.T) {
 		w.source("users").put("a", true)
 		p := w.start(t, every("users", time.Hour))
 		defer func() { p.stop() }()
-		time.Sleep(2 * time.Hour)
+		time.Sleep(150 * time.Minute) // between two runs of the schedule, which would write what the review is to find
 		review := func(key string) int64 {
 			t.Helper()
 			w.source("users").put(key, true)
