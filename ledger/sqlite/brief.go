@@ -9,16 +9,17 @@ import (
 	"time"
 
 	"owlatsync/ledger"
-	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/internal/runform"
 	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
-// endless and briefs read an index alone: the few runs without an end, and the others in the order of their ends, which the index has.
+// endless and briefs read an index alone: the few runs without an end, and the others in the order of their ends, which the index has. They pack
+// the runs into one text, as runform.DecodeBriefs reads it.
 const (
-	briefColumns = "SELECT id, status, started, heartbeat, finished, counts FROM runs INDEXED BY runs_counts WHERE sync = (SELECT id FROM syncs WHERE name = ?1) "
-	endless      = briefColumns + "AND finished IS NULL AND heartbeat >= ?2 AND mode <> 'plan' AND started IS NOT NULL ORDER BY heartbeat DESC LIMIT ?3"
-	briefs       = briefColumns + "AND finished >= ?2 AND mode <> 'plan' AND started IS NOT NULL ORDER BY finished DESC LIMIT ?3"
+	briefColumns = "SELECT group_concat(concat(id, '|', status, '|', started, '|', heartbeat, '|', finished, '|', counts), char(10)) FROM (" +
+		"SELECT id, status, started, heartbeat, finished, counts FROM runs INDEXED BY runs_counts WHERE sync = (SELECT id FROM syncs WHERE name = ?1) "
+	endless = briefColumns + "AND finished IS NULL AND heartbeat >= ?2 AND mode <> 'plan' AND started IS NOT NULL ORDER BY heartbeat DESC LIMIT ?3)"
+	briefs  = briefColumns + "AND finished >= ?2 AND mode <> 'plan' AND started IS NOT NULL ORDER BY finished DESC LIMIT ?3)"
 )
 
 // Briefs implements ledger.Journal.
@@ -27,15 +28,12 @@ func (j journal) Briefs(ctx context.Context, sync string, since time.Time, limit
 		limit = -1
 	}
 	read := func(rows *sql.Rows) error {
-		var b ledger.Brief
-		var started, heartbeat, finished sql.NullInt64
-		var counts sql.RawBytes
-		if err := rows.Scan(&b.ID, &b.Status, &started, &heartbeat, &finished, &counts); err != nil {
+		var packed sql.NullString
+		if err := rows.Scan(&packed); err != nil {
 			return err
 		}
-		b.Started, b.Heartbeat, b.Finished = entry.TimeOf(started), entry.TimeOf(heartbeat), entry.TimeOf(finished)
-		err := runform.DecodeCounts(string(counts), &b.Counts)
-		found = append(found, b)
+		some, err := runform.DecodeBriefs(packed.String)
+		found = append(found, some...)
 		return err
 	}
 	for _, query := range []string{endless, briefs} { // a run that ends between the two comes twice, and never in neither

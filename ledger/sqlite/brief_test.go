@@ -23,7 +23,7 @@ func TestBriefsReadAnIndexAlone(t *testing.T) {
 			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
 				t.Fatal(err)
 			}
-			if !strings.Contains(detail, "syncs") && !strings.Contains(detail, "SCALAR SUBQUERY") {
+			if strings.Contains(detail, "runs") || strings.Contains(detail, "TEMP B-TREE") { // what packs the rows reads no table
 				read = append(read, detail)
 			}
 		}
