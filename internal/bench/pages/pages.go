@@ -50,6 +50,7 @@ const longRun = "1"
 // visits are all pages that grow with what the ledger holds.
 var visits = []visit{
 	at("/", "/"),
+	{"`/runs/…`, a held plan", heldRun}, // after which the budget is known, and plotted
 	at("/syncs/users", "/syncs/"+syncName),
 	at("/syncs/users?window=7d", "/syncs/"+syncName+"?window=7d"),
 	at("/syncs/users?window=90d", "/syncs/"+syncName+"?window=90d"),
@@ -60,7 +61,6 @@ var visits = []visit{
 	at("/runs/1?what=failed", "/runs/"+longRun+"?what=failed"),
 	at("/runs/1?category=…", "/runs/"+longRun+"?category="+string(owlat.CategoryInvalidInput)),
 	at("/runs/1?key=…", "/runs/"+longRun+"?key=40000"),
-	{"`/runs/…`, a held plan", heldRun},
 	{"`/people/…`, by key", person("424000")},
 	{"`/people/…`, by address", person("user424001@example.com")},
 	at("/failures", "/failures"),
