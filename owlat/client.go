@@ -1,6 +1,7 @@
 package owlat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,11 +10,11 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"owlatsync/owlat/internal/clock"
+	"owlatsync/owlat/internal/origin"
 )
 
 // DefaultBaseURL is where Owlat's own hosting answers.
@@ -66,7 +67,7 @@ const minKey = 40
 // for a URL or a key of another form and for an option that is nil or has a bad value. Its errors hold neither the key nor
 // the URL.
 func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
-	base, err := parseBase(baseURL)
+	base, err := origin.Parse(cmp.Or(baseURL, DefaultBaseURL))
 	if err != nil {
 		return nil, fmt.Errorf("owlat: %w", err)
 	}
@@ -92,7 +93,7 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 		config:    cfg,
 		base:      base,
 		authorize: authorize,
-		http:      cfg.client(),
+		http:      origin.Client(cfg.httpClient, cfg.transport, defaultWork),
 		lastLimit: new(atomic.Pointer[RateLimit]),
 		clock:     new(clock.Clock),
 	}), nil
@@ -109,7 +110,7 @@ func (c *Client) With(opts ...Option) (*Client, error) {
 		return nil, fmt.Errorf("owlat: %w", err)
 	}
 	if next.sends > c.core.sends {
-		next.http = next.client()
+		next.http = origin.Client(next.httpClient, next.transport, defaultWork)
 	}
 	return newClient(&next), nil
 }
@@ -122,69 +123,6 @@ func newClient(c *core) *Client {
 		Transactional: &Transactional{c},
 		core:          c,
 	}
-}
-
-func parseBase(raw string) (*url.URL, error) {
-	if raw == "" {
-		raw = DefaultBaseURL
-	}
-	// The text of url.Parse's errors is left out: it quotes the URL, which may hold a password.
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil:
-		return nil, errors.New("the base URL is malformed; it must look like https://example.convex.site")
-	case u.User != nil:
-		return nil, errors.New("the base URL must not contain credentials; hand in the API key on its own")
-	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, errors.New("the base URL must start with https:// or http://")
-	case u.Hostname() == "":
-		return nil, errors.New("the base URL names no host")
-	case u.RawQuery != "" || u.ForceQuery:
-		return nil, errors.New("the base URL must not have a query")
-	case strings.Contains(raw, "#"):
-		return nil, errors.New("the base URL must not have a fragment")
-	}
-	u.RawPath = strings.TrimRight(u.EscapedPath(), "/")
-	u.Path = strings.TrimRight(u.Path, "/")
-	if strings.HasSuffix(u.Path, "/api/v1") {
-		return nil, errors.New("the base URL must end before /api/v1, which is added to it")
-	}
-	return u, nil
-}
-
-func (cfg *config) client() *http.Client {
-	hc := &http.Client{}
-	if cfg.httpClient != nil {
-		*hc = *cfg.httpClient
-	}
-	if cfg.transport != nil {
-		hc.Transport = cfg.transport
-	}
-	if hc.Transport == nil {
-		hc.Transport = &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			ForceAttemptHTTP2:   true,
-			MaxIdleConnsPerHost: defaultWork,
-			IdleConnTimeout:     90 * time.Second,
-			TLSHandshakeTimeout: 10 * time.Second,
-		}
-	}
-	theirs := hc.CheckRedirect
-	hc.CheckRedirect = func(req *http.Request, via []*http.Request) error {
-		first := via[0]
-		if req.URL.Scheme != first.URL.Scheme || req.URL.Host != first.URL.Host || req.Method != first.Method {
-			text := fmt.Sprintf("the answer leads to %s://%s; if that is the deployment, make it the base URL", req.URL.Scheme, req.URL.Host)
-			return &redirectError{status: req.Response.StatusCode, text: text}
-		}
-		if theirs != nil {
-			return theirs(req, via)
-		}
-		if len(via) >= 5 {
-			return &redirectError{status: req.Response.StatusCode, text: "more than 5 in a row"}
-		}
-		return nil
-	}
-	return hc
 }
 
 // BaseURL returns the base URL without a trailing slash.

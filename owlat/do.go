@@ -14,6 +14,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"owlatsync/owlat/internal/origin"
+	"owlatsync/owlat/internal/pace"
+	"owlatsync/owlat/internal/wait"
 	"owlatsync/owlat/internal/wire"
 )
 
@@ -63,7 +66,7 @@ func (c *core) do(ctx context.Context, cl call) (*answer, error) {
 			if s.last != nil && ctx.Err() == nil {
 				return nil, s.last
 			}
-			if errors.Is(err, errShut) {
+			if errors.Is(err, wait.ErrShut) {
 				err = c.pool.reason()
 			}
 			return nil, cl.transportError(s.unsure, err)
@@ -82,7 +85,7 @@ func (s *sending) try(ctx context.Context, start time.Time) (ans *answer, again 
 	inFlight, away := true, false
 	defer func() {
 		if inFlight {
-			s.left(start, silent, 0, false)
+			s.left(start, pace.Silent, 0, false)
 		}
 		if away {
 			s.pool.count(0, -1)
@@ -125,7 +128,7 @@ func (s *sending) try(ctx context.Context, start time.Time) (ans *answer, again 
 	if !again {
 		return nil, false, err
 	}
-	switch waiting := sleep(ctx, s.pool.closed(), pause); {
+	switch waiting := wait.Sleep(ctx, s.pool.closed(), pause); {
 	case waiting == nil:
 		return nil, true, nil
 	case ctx.Err() == nil: // the deadline would pass first, or the pool was closed
@@ -138,11 +141,11 @@ func (s *sending) try(ctx context.Context, start time.Time) (ans *answer, again 
 // admit waits until the call may be sent, and tells when that was.
 func (s *sending) admit(ctx context.Context) (time.Time, error) {
 	if s.limiter != nil && !s.open {
-		return s.limiter.enter(ctx, s.pool.closed(), true, 2*s.random()-1)
+		return s.limiter.queue.Enter(ctx, s.pool.closed(), true, 2*s.random()-1)
 	}
 	select {
 	case <-s.pool.closed():
-		return time.Time{}, errShut
+		return time.Time{}, wait.ErrShut
 	default:
 		return time.Now(), ctx.Err()
 	}
@@ -156,28 +159,28 @@ func (s *sending) answered(ctx context.Context, start time.Time, status int, err
 	}
 	v := s.judge(ctx, status)
 	if errors.Is(err, ErrRateLimited) {
-		v = refused
+		v = pace.Refused
 	}
 	s.left(start, v, told, status > 0)
 }
 
 // judge returns what the end of an attempt says of the server.
-func (s *sending) judge(ctx context.Context, status int) verdict {
+func (s *sending) judge(ctx context.Context, status int) pace.Verdict {
 	switch {
 	case status == http.StatusTooManyRequests:
-		return refused
+		return pace.Refused
 	case status >= 500, status == 0 && ctx.Err() == nil:
-		return failed
+		return pace.Failed
 	case status == 0, status == http.StatusUnauthorized:
-		return silent
+		return pace.Silent
 	}
-	return passed
+	return pace.Passed
 }
 
 // left gives the limiter the place of an attempt back.
-func (s *sending) left(start time.Time, v verdict, told int, answered bool) {
+func (s *sending) left(start time.Time, v pace.Verdict, told int, answered bool) {
 	if s.limiter != nil && !s.open {
-		s.limiter.leave(start, v, told, answered)
+		s.limiter.queue.Leave(start, v, told, answered)
 	}
 }
 
@@ -286,8 +289,8 @@ func (s *sending) exchange(ctx, actx context.Context) (*http.Response, RateLimit
 		// A transport that asked for a connection and got none has sent nothing. A redirect is an answer: 303 says that the
 		// request was done, the others that it is to be made elsewhere.
 		sent := connected.Load() || !asked.Load()
-		if moved := (*redirectError)(nil); errors.As(err, &moved) {
-			sent = moved.status == http.StatusSeeOther
+		if moved := (*origin.Redirect)(nil); errors.As(err, &moved) {
+			sent = moved.Status == http.StatusSeeOther
 		}
 		return nil, RateLimit{}, began, s.transportError(sent, cause(ctx, err))
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"owlatsync/owlat/internal/pace"
 	"owlatsync/owlat/internal/wire"
 )
 
@@ -62,7 +63,7 @@ func (s forwarding) send(ctx context.Context, start time.Time) (_ *Answer, err e
 	inFlight := true
 	defer func() {
 		if inFlight { // it was not sent, or something panicked
-			s.left(start, silent, 0, false)
+			s.left(start, pace.Silent, 0, false)
 		}
 	}()
 	attempt := Attempt{Method: s.method, Route: s.route, Start: start, Waited: start.Sub(s.ready), Try: 1}

@@ -120,7 +120,7 @@ func WithLimiter(l *Limiter) Option {
 		switch {
 		case l == nil:
 			return errors.New("the limiter is nil; use WithoutLimiter to send without one")
-		case l.turn == nil:
+		case !l.queue.Made():
 			return errors.New("the limiter was not made by NewLimiter or NewAutoLimiter")
 		}
 		c.limiter = l
