@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"owlatsync/owlat/internal/clock"
+	"owlatsync/owlat/internal/gentle"
 	"owlatsync/owlat/internal/origin"
 )
 
@@ -27,6 +28,7 @@ type Client struct {
 	Topics        *Topics
 	Events        *Events
 	Transactional *Transactional
+	Preferences   *Preferences
 
 	core *core
 }
@@ -81,6 +83,7 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 		timeout:   DefaultTimeout,
 		retries:   DefaultRetries,
 		limiter:   NewAutoLimiter(),
+		gentle:    gentle.New(DefaultPreferencesRate),
 		userAgent: "owlat-go",
 		random:    rand.Float64,
 	}
@@ -99,8 +102,8 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	}), nil
 }
 
-// With returns a client that differs from c in what the options set and shares all else with it: the key, the limiter, the
-// connections, the pool whose work it is. Observers and functions of [WithBeforeSend] come in addition to those that c has.
+// With returns a client that differs from c in what the options set and shares all else with it: the key, the secret, the
+// limiters, the connections, the pool whose work it is. Observers and functions of [WithBeforeSend] come in addition to those that c has.
 // c stays as it is. With is cheap and safe for concurrent use: make a client for each run, or even each call, whose requests
 // are to be counted, logged or looked at apart. Its errors are those of the options.
 func (c *Client) With(opts ...Option) (*Client, error) {
@@ -121,6 +124,7 @@ func newClient(c *core) *Client {
 		Topics:        &Topics{c},
 		Events:        &Events{c},
 		Transactional: &Transactional{c},
+		Preferences:   &Preferences{c},
 		core:          c,
 	}
 }
@@ -179,10 +183,10 @@ func (c *Client) ServerTime(at time.Time) (earliest, latest time.Time, known boo
 // CloseIdleConnections closes the connections that the client keeps for later requests.
 func (c *Client) CloseIdleConnections() { c.core.http.CloseIdleConnections() }
 
-// String describes the client without its key.
+// String describes the client without its key and secret.
 func (c Client) String() string { return "owlat.Client(" + c.BaseURL() + ")" }
 
-// GoString describes the client without its key.
+// GoString describes the client without its key and secret.
 func (c Client) GoString() string { return c.String() }
 
 // RateLimit is what an answer says of the key's budget. Owlat's Remaining is no measure: it is 9 on every success.
@@ -219,10 +223,11 @@ func (c *Client) Health(ctx context.Context) (*Health, error) {
 	return &h, nil
 }
 
-// Attempt is one request as an observer sees it. It holds neither the key nor an address.
+// Attempt is one request as an observer sees it. It holds neither the key nor an address nor a token.
 type Attempt struct {
 	Method   string
 	Route    string // the pattern, such as "/contacts/{contact}"
+	ByToken  bool   // one of [Preferences]: none of the API's, so that it takes nothing of the key's budget
 	Status   int    // 0 without an answer
 	Err      error  // nil for a 2xx
 	Start    time.Time

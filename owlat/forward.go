@@ -83,9 +83,7 @@ func (s forwarding) send(ctx context.Context, start time.Time) (_ *Answer, err e
 	}
 	s.left(attempt.Start, s.judge(ctx, attempt.Status), limit.Limit, attempt.Status > 0)
 	if attempt.Status == http.StatusTooManyRequests {
-		if asked := min(wire.RetryAfter(ans.Header), maxRetryAfter); asked > owlatAsks {
-			s.pauseAll(asked)
-		}
+		s.pauseAll(min(wire.RetryAfter(ans.Header), maxRetryAfter))
 	}
 	attempt.Duration, attempt.Err = time.Since(attempt.Start), err
 	s.report(ctx, attempt)

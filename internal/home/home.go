@@ -256,7 +256,7 @@ func (h *Home) attempt(a owlat.Attempt) {
 	if a.Status > 0 {
 		h.hearing.owlat.Store(true)
 	}
-	if h.d != nil {
+	if h.d != nil && !a.ByToken { // else it takes nothing of the budget
 		h.d.meter.add(a.Start)
 	}
 	h.o.Metrics.Attempt(a)
