@@ -36,8 +36,5 @@ func (s *Server) Load(r io.Reader) error {
 	defer s.lock()()
 	s.clear()
 	state.Restore(s.model, &s.hooks)
-	if state.Secret == "" {
-		s.model.Links.Secret = s.UnsubscribeSecret
-	}
 	return nil
 }

@@ -81,15 +81,14 @@ func (s *Server) hold() {
 	if s.model == nil {
 		s.hooks.Client = func() *http.Client { return s.WebhookClient }
 		s.model = model.New(model.NewRandom(s.RandomSeed), &s.hooks)
-		s.model.Links = model.Links{Secret: s.UnsubscribeSecret, Life: s.LinkLife}
 		s.stats.reset()
 	}
+	s.model.Links.Default, s.model.Links.Life = s.UnsubscribeSecret, s.LinkLife
 }
 
 // clear forgets everything but the sequence of ids.
 func (s *Server) clear() {
 	s.model.Clear()
-	s.model.Links.Secret = s.UnsubscribeSecret
 	s.stats.reset()
 	s.faults.Clear()
 	s.hooks.Clear()
@@ -99,7 +98,8 @@ func (s *Server) clear() {
 // one are refused from then on. With an empty one all are.
 func (s *Server) SetUnsubscribeSecret(secret string) {
 	defer s.lock()()
-	s.model.SetLinkSecret(secret)
+	s.model.Links.SetSecret(secret)
+	s.model.Changed()
 }
 
 // ServeHTTP answers one request to the API, or one by a link.

@@ -87,7 +87,7 @@ func (g Given) make(d *model.Deployment, hooks *webhooks.Sender) Made {
 		Keys: map[string]string{}, Topics: map[string]string{}, Webhooks: map[string]string{}, Templates: map[string]string{},
 	}
 	if g.UnsubscribeSecret != "" {
-		d.Links.Secret = g.UnsubscribeSecret
+		d.Links.SetSecret(g.UnsubscribeSecret)
 	}
 	for name, k := range model.Ordered(g.Keys) {
 		made.Keys[name] = d.AddKey(model.Key{Value: k.Value, Scopes: k.Scopes, Inactive: k.Active != nil && !*k.Active, Expired: k.Expired}).Value

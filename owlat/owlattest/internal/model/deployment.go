@@ -59,7 +59,7 @@ func (d *Deployment) Clear() {
 	d.Keys = map[string]*Key{}
 	d.Mail = newMail()
 	d.History = nil
-	d.Links = Links{Life: d.Links.Life}
+	d.Links = Links{Default: d.Links.Default, Life: d.Links.Life}
 	d.Events, d.Messages = 0, 0
 }
 

@@ -32,9 +32,10 @@ const (
 // Links are what the links in mails stand on: the secret that signs their tokens, and how often each came of late. A minute begins with
 // the first request of a token.
 type Links struct {
-	Secret string        // empty: no token is good
-	Life   time.Duration // of a token; 0: 90 days
+	Default string        // the secret until another one is set
+	Life    time.Duration // of a token; 0: 90 days
 
+	set     *string            // the secret that was set
 	minutes map[string]*minute // by token, as it was sent
 	swept   time.Time
 }
@@ -43,6 +44,17 @@ type minute struct {
 	began time.Time
 	used  int
 }
+
+// Secret returns the secret in force; with an empty one no token is good.
+func (l *Links) Secret() string {
+	if l.set != nil {
+		return *l.set
+	}
+	return l.Default
+}
+
+// SetSecret replaces the secret.
+func (l *Links) SetSecret(secret string) { l.set = &secret }
 
 // Admit counts a request with a token, and returns how long it takes until the next one is let in, 0 if this one is.
 func (l *Links) Admit(token string, now time.Time) time.Duration {
@@ -86,17 +98,12 @@ func (l *Links) Read(prefix, token string, now time.Time) (contact string, refus
 	if age := float64(now.UnixMilli()) - leadingNumber(made); math.IsNaN(age) || age > float64(life.Milliseconds()) {
 		return "", Expired
 	}
-	if l.Secret == "" || !hmac.Equal([]byte(signature), []byte(SignLink(l.Secret, prefix, contact, made))) {
+	h := hmac.New(sha256.New, []byte(l.Secret()))
+	h.Write([]byte(prefix + contact + ":" + made))
+	if l.Secret() == "" || !hmac.Equal([]byte(signature), []byte(base64.RawURLEncoding.EncodeToString(h.Sum(nil)))) {
 		return "", InvalidSignature
 	}
 	return contact, ""
-}
-
-// SignLink returns the signature of a token.
-func SignLink(secret, prefix, contact, made string) string {
-	h := hmac.New(sha256.New, []byte(secret))
-	h.Write([]byte(prefix + contact + ":" + made))
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
 
 // leadingNumber is JavaScript's parseInt of a time: what follows the digits does not count.
@@ -111,12 +118,6 @@ func leadingNumber(s string) float64 {
 		return math.NaN()
 	}
 	return n
-}
-
-// SetLinkSecret replaces the secret that signs links.
-func (d *Deployment) SetLinkSecret(secret string) {
-	d.Links.Secret = secret
-	d.Changed()
 }
 
 // OptOut is the person opting out of everything by the link in a mail. It works for an erased contact, too, and returns how many

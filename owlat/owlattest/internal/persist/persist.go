@@ -83,7 +83,7 @@ type savedContact struct {
 func Snapshot(d *model.Deployment, hooks []webhooks.Subscription) State {
 	state := State{
 		Version: version, Drawn: d.Random.Drawn, Random: d.Random.Seed, Seq: d.Contacts.Seq, Domain: d.Mail.Unverified,
-		Blocked: slices.Sorted(maps.Keys(d.Mail.Blocked)), History: slices.Clone(d.History), Secret: d.Links.Secret,
+		Blocked: slices.Sorted(maps.Keys(d.Mail.Blocked)), History: slices.Clone(d.History), Secret: d.Links.Secret(),
 	}
 	for _, k := range model.Ordered(d.Keys) {
 		state.Keys = append(state.Keys, savedKey{k.Value, k.Scopes, !k.Inactive, k.Expired})
@@ -132,7 +132,9 @@ func (state State) Restore(d *model.Deployment, hooks *webhooks.Sender) {
 	d.Random = model.Random{Seed: state.Random, Drawn: state.Drawn}
 	d.Mail.Unverified = state.Domain
 	d.History = state.History
-	d.Links.Secret = state.Secret
+	if state.Secret != "" {
+		d.Links.SetSecret(state.Secret)
+	}
 	for _, email := range state.Blocked {
 		d.Mail.Blocked[email] = true
 	}
