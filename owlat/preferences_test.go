@@ -162,6 +162,10 @@ func TestReasons(t *testing.T) {
 // TestRefusalsOfTheEmulator is what can be wrong with a client, a contact or a deployment.
 func TestRefusalsOfTheEmulator(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, testRefusalsOfTheEmulator)
+}
+
+func testRefusalsOfTheEmulator(t *testing.T) {
 	d := deploy(t)
 	gone, erased, merged := d.create(t, "gone@example.com", "").ID, d.create(t, "erased@example.com", "").ID, d.create(t, "merged@example.com", "").ID
 	d.create(t, "winner@example.com", "")

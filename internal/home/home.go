@@ -256,8 +256,8 @@ func (h *Home) attempt(a owlat.Attempt) {
 	if a.Status > 0 {
 		h.hearing.owlat.Store(true)
 	}
-	if h.d != nil && !a.ByToken { // else it takes nothing of the budget
-		h.d.meter.add(a.Start)
+	if h.d != nil {
+		h.d.meter.add(a)
 	}
 	h.o.Metrics.Attempt(a)
 	h.o.Traces.Attempt(a)
