@@ -521,6 +521,9 @@ func TestTokensAndTheSecretAreNeverShown(t *testing.T) {
 		for _, err := range []error{get, opt} {
 			for ; err != nil; err = errors.Unwrap(err) {
 				shown = append(shown, fmt.Sprintf("%v %+v %s", err, err, err))
+				if refusal, ok := err.(*owlat.Error); ok {
+					shown = append(shown, refusal.Message, string(refusal.Data))
+				}
 			}
 		}
 		if get == nil || opt == nil {
