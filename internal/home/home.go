@@ -257,7 +257,7 @@ func (h *Home) attempt(a owlat.Attempt) {
 		h.hearing.owlat.Store(true)
 	}
 	if h.d != nil {
-		h.d.meter.add(a.Start)
+		h.d.meter.add(a)
 	}
 	h.o.Metrics.Attempt(a)
 	h.o.Traces.Attempt(a)

@@ -33,11 +33,20 @@ const (
 var table = map[string][]string{
 	"/": {},
 
-	"/owlat":                    {"/owlat/internal/clock", "/owlat/internal/pace", "/owlat/internal/signature", "/owlat/internal/wire"},
-	"/owlat/internal/clock":     {},
-	"/owlat/internal/pace":      {},
-	"/owlat/internal/signature": {},
-	"/owlat/internal/wire":      {},
+	"/owlat": {
+		"/owlat/internal/clock", "/owlat/internal/gentle", "/owlat/internal/origin", "/owlat/internal/pace", "/owlat/internal/preference", "/owlat/internal/queue",
+		"/owlat/internal/signature", "/owlat/internal/token", "/owlat/internal/wait", "/owlat/internal/wire",
+	},
+	"/owlat/internal/clock":      {},
+	"/owlat/internal/gentle":     {"/owlat/internal/pace", "/owlat/internal/wait"},
+	"/owlat/internal/origin":     {},
+	"/owlat/internal/pace":       {},
+	"/owlat/internal/preference": {"/owlat/internal/wire"},
+	"/owlat/internal/queue":      {"/owlat/internal/pace", "/owlat/internal/wait"},
+	"/owlat/internal/signature":  {},
+	"/owlat/internal/token":      {},
+	"/owlat/internal/wait":       {},
+	"/owlat/internal/wire":       {},
 
 	"/owlat/owlattest": {
 		"/", "/owlat", "/owlat/owlattest/internal/answer", "/owlat/owlattest/internal/connection", "/owlat/owlattest/internal/control",
