@@ -184,8 +184,8 @@ var table = map[string][]string{
 		"/internal/seats", "/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback",
 	},
 	"/internal/serve": {
-		"/ledger", "/ledger/postgres", "/internal/access", "/internal/api", "/internal/cluster", "/internal/cluster/roll", "/internal/config", "/internal/events", "/internal/home", "/internal/page", "/internal/problem",
-		"/internal/seats", "/internal/session", "/internal/session/shelf", "/internal/setup", "/internal/sourcedsn", "/internal/telemetry", "/internal/turns", "github.com/gofrs/flock", "golang.org/x/sys/unix",
+		"/ledger", "/ledger/postgres", "/internal/access", "/internal/alert", "/internal/api", "/internal/cluster", "/internal/cluster/roll", "/internal/config", "/internal/events", "/internal/home", "/internal/page", "/internal/problem",
+		"/internal/seats", "/internal/session", "/internal/session/shelf", "/internal/setup", "/internal/sourcedsn", "/internal/telemetry", "/internal/turns", "/internal/vitals", "github.com/gofrs/flock", "golang.org/x/sys/unix",
 	},
 	"/internal/seats":        {},
 	"/internal/turns":        {"/", "/ledger", "/reconcile", "/internal/events"},
