@@ -347,7 +347,7 @@ func TestBadFiles(t *testing.T) {
 
 		{"topics a section", topics("      id: x\n"), `f.yaml:10: syncs.users.topics: must be a list, each item on a line that begins with "- ", not a section of keys`},
 		{"topic without id", topics("      - when: x\n"), `f.yaml:10: syncs.users.topics[0]: "id" is missing; copy it from the topic's page in Owlat, or give the topic's "name", which needs owlat.unsubscribe_secret`},
-		{"topic by name without the secret", topics("      - name: News\n"), `f.yaml:4: syncs.users.topics[0].name: Owlat tells the names of topics only to who has owlat.unsubscribe_secret; set that, or give the topic's id as "id"`},
+		{"topic by name without the secret", topics("      - name: News\n"), `f.yaml:10: syncs.users.topics[0].name: Owlat tells the names of topics only to those who have owlat.unsubscribe_secret; set that, or give the topic's id as "id"`},
 		{"topic twice by name", topics("      - {id: " + id + ", name: News}\n      - {id: " + id + "b, name: ' News'}\n"), `f.yaml:11: syncs.users.topics[1].name: the topic "News" is listed twice in this sync`},
 		{"name of a topic too long", topics("      - {id: " + id + ", name: " + strings.Repeat("x", 1001) + "}\n"), `f.yaml:10: syncs.users.topics[0].name: is longer than 1000 bytes, and so no name of a topic`},
 		{"name of a topic that is a list", topics("      - name: [a]\n"), `f.yaml:10: syncs.users.topics[0].name: must be a text, not a list`},

@@ -17,6 +17,7 @@ type decoder struct {
 	use    Use
 	// several is whether what is read is one of several deployments.
 	several bool
+	named   []value // names of topics that have no id
 }
 
 // section is a mapping whose keys were checked.

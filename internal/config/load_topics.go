@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -37,6 +36,9 @@ func (d topicDecoder) topic(n *node, sync *Sync) {
 		name.refuse(d.decoder, "is longer than %d bytes, and so no name of a topic", maxTopicName)
 	case name.given && slices.ContainsFunc(sync.Topics, func(t Topic) bool { return t.Name == name.text }):
 		name.refuse(d.decoder, "the topic %q is listed twice in this sync", name.text)
+	}
+	if name.given && !id.given && !id.wrong {
+		d.named = append(d.named, name)
 	}
 	topic := Topic{ID: id.text, Name: name.text}
 	var when value
@@ -85,13 +87,8 @@ func (d owlatDecoder) nameless(s section, cfg *Config) {
 		}
 	}
 	wrong := d.unlessUnused(UseKey, func() {
-		for _, sync := range cfg.Syncs {
-			for i, t := range sync.Topics {
-				if t.ID == "" && t.Name != "" {
-					d.add(sync.Line, setting(s.path, fmt.Sprintf("syncs.%s.topics[%d].name", sync.Name, i)),
-						"Owlat tells the names of topics only to who has owlat.unsubscribe_secret; set that, or give the topic's id as \"id\"")
-				}
-			}
+		for _, name := range d.named {
+			name.refuse(d.decoder, "Owlat tells the names of topics only to those who have owlat.unsubscribe_secret; set that, or give the topic's id as \"id\"")
 		}
 	})
 	cfg.Owlat.NoKey = join(cfg.Owlat.NoKey, wrong)

@@ -149,17 +149,27 @@ func (t tale) topics() []string {
 	var lines []string
 	for i := range t.Entry.Memberships {
 		m := &t.Entry.Memberships[i]
-		lines = append(lines, m.Topic+": "+t.membershipWords(m))
+		lines = append(lines, t.called(m.Topic)+": "+t.membershipWords(m))
 	}
 	for _, topic := range t.Sync.Topics {
 		if t.Entry.Membership(topic.ID) == nil {
-			lines = append(lines, topic.ID+": not decided yet; the next run that applies the row does")
+			lines = append(lines, t.called(topic.ID)+": not decided yet; the next run that applies the row does")
 		}
 	}
 	if len(lines) > 0 {
 		lines = append(lines, "(Owlat tells nobody who is on a topic now: who has left it since is not known here)")
 	}
 	return lines
+}
+
+// called returns the topic's id, after its name if the configuration has one.
+func (t tale) called(id string) string {
+	for _, topic := range t.Sync.Topics {
+		if topic.ID == id && topic.Name != "" {
+			return fmt.Sprintf("%s (%s)", words.Printable(topic.Name), id)
+		}
+	}
+	return id
 }
 
 // membershipWords says whether the contact was put on a topic of the sync, and why or why not.
