@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
@@ -11,6 +10,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/reconcile/kept"
 	"owlatsync/reconcile/plan"
 	"owlatsync/reconcile/step"
 )
@@ -133,21 +133,18 @@ func (w holding) hold(ctx context.Context, p *plan.Plan, approved *ledger.Run, w
 		items = items[:0]
 		return err
 	}
-	var samples sampling
+	var sample kept.Sampling
 	err = compared(p.All(), nil, func(s *step.Step, _, does uint64) error {
-		if err := samples.take(s); err != nil {
-			return err
-		}
-		items = append(items, ledger.PlanItem{
-			Phase: int(s.Phase), Order: s.Order, Key: s.Row.Key, Addresses: addressesOf(s), Body: binary.LittleEndian.AppendUint64(nil, does),
-		})
+		item := kept.Item(s, does)
+		sample.Take(s, item)
+		items = append(items, item)
 		if len(items) < batchSize {
 			return nil
 		}
 		return keep()
 	})
 	if err == nil {
-		items = append(items, samples.items...)
+		items = append(items, sample.Items...)
 		err = keep()
 	}
 	if err != nil {
@@ -157,30 +154,14 @@ func (w holding) hold(ctx context.Context, p *plan.Plan, approved *ledger.Run, w
 	return ending, w.leave(p, also(why, err))
 }
 
-// addressesOf returns the hashes of the addresses that a step concerns.
-func addressesOf(s *step.Step) (hashes []uint64) {
-	for _, address := range []string{s.Row.Email, s.Entry.Email, s.Entry.Identity} {
-		if hash := ledger.HashText(address); address != "" && !slices.Contains(hashes, hash) {
-			hashes = append(hashes, hash)
-		}
-	}
-	return hashes
-}
-
 // kept hands over every item of a held plan, as compared does with steps.
 func (w holding) kept(ctx context.Context, run int64, only []string, each func(key string, name, does uint64)) error {
-	for item, err := range w.engine.ledger.Plan(ctx, run) {
-		if err == nil && item.Phase == samplePhase {
-			continue
-		}
-		if err == nil && len(item.Body) != 8 {
-			err = ledger.ErrCorrupt
-		}
+	for h, err := range kept.Hashes(ctx, w.engine.ledger, run) {
 		if err != nil {
-			return fmt.Errorf("read the plan of run %d: %w", run, err)
+			return err
 		}
-		if len(only) == 0 || slices.Contains(only, item.Key) {
-			each(item.Key, ledger.HashText(item.Key), binary.LittleEndian.Uint64(item.Body))
+		if len(only) == 0 || slices.Contains(only, h.Key) {
+			each(h.Key, ledger.HashText(h.Key), h.Does)
 		}
 	}
 	return nil

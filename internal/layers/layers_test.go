@@ -96,6 +96,7 @@ var table = map[string][]string{
 	"/reconcile/policy":   {"/", "/ledger"},
 	"/reconcile/step":     {"/", "/ledger"},
 	"/reconcile/scratch":  {"github.com/klauspost/compress"},
+	"/reconcile/kept":     {"/", "/ledger", "/reconcile/step"},
 	"/reconcile/progress": {"/", "/ledger", "/reconcile/step"},
 	"/reconcile/consent":  {"/", "/ledger", "/reconcile/policy"},
 	"/reconcile/remote":   {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/step"},
@@ -109,7 +110,7 @@ var table = map[string][]string{
 	},
 	"/reconcile/apply": {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/progress", "/reconcile/remote", "/reconcile/step"},
 	"/reconcile": {
-		"/", "/ledger", "/owlat", "/reconcile/apply", "/reconcile/ask", "/reconcile/consent", "/reconcile/plan", "/reconcile/policy", "/reconcile/progress",
+		"/", "/ledger", "/owlat", "/reconcile/apply", "/reconcile/ask", "/reconcile/consent", "/reconcile/kept", "/reconcile/plan", "/reconcile/policy", "/reconcile/progress",
 		"/reconcile/remote", "/reconcile/scan", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
 	},
 
