@@ -255,26 +255,43 @@ func breadth(r *owlatsync.Reading) int {
 	return slices.Index([]owlatsync.ReadingMode{owlatsync.ReadKeys, owlatsync.ReadChanges, owlatsync.ReadAll}, r.Mode)
 }
 
-// settleHeld returns the new statuses of the sync's held runs, now that this run is done or held itself. A run of changes does not
-// stand for a held run that read everything, nor a run of single rows for one that read more, nor a part for a whole.
+// settleHeld returns the new statuses of the sync's held runs, now that this run is done or held itself.
 func (w holding) settleHeld(ctx context.Context, approved *ledger.Run, partial bool) (map[int64]ledger.Status, error) {
 	runs, err := w.engine.ledger.HeldRuns(ctx, w.sync.Name)
 	if err != nil {
 		return nil, fmt.Errorf("read the runs: %w", err)
 	}
 	settled := make(map[int64]ledger.Status)
-	for _, r := range runs {
-		before := &owlatsync.Reading{Mode: owlatsync.ReadChanges} // of a source that had no cursor then, any run but one of single rows will do
-		if r.Report != nil && r.Report.Reading != nil {
-			before = r.Report.Reading
-		}
-		switch {
+	for i := range runs {
+		switch r := &runs[i]; {
 		case approved != nil && r.ID == approved.ID:
 			settled[r.ID] = ledger.StatusApproved
-		case w.reading.changes && breadth(w.reading.told) < breadth(before), partial && r.Part.Whole():
-		default:
+		case standsFor(w.reading.told, partial, r):
 			settled[r.ID] = ledger.StatusSuperseded
 		}
 	}
 	return settled, nil
+}
+
+// standsFor reports whether a run that reads so much takes the place of a held one. A run of changes does not stand for a held run that read
+// everything, nor a run of single rows for one that read more, nor a part for a whole.
+func standsFor(reads *owlatsync.Reading, partial bool, held *ledger.Run) bool {
+	before := &owlatsync.Reading{Mode: owlatsync.ReadChanges} // of a source that had no cursor then, any run but one of single rows will do
+	if held.Report != nil && held.Report.Reading != nil {
+		before = held.Report.Reading
+	}
+	return (reads == nil || breadth(reads) >= breadth(before)) && !(partial && held.Part.Whole())
+}
+
+// TookPlace reports whether a later run of the sync took the place of a run that was held, as far as their records tell: it applied its plan, or came to an
+// end that made the plan moot. The first one that did so settled it.
+func TookPlace(later, held *ledger.Run) bool {
+	if held.Status == ledger.StatusApproved {
+		return later.Approves == held.ID
+	}
+	switch later.Status {
+	case ledger.StatusOK, ledger.StatusFailedRows, ledger.StatusHeld, ledger.StatusApproved, ledger.StatusSuperseded, ledger.StatusDismissed:
+		return held.Status == ledger.StatusSuperseded && later.Report != nil && standsFor(later.Report.Reading, !later.Part.Whole(), held)
+	}
+	return false
 }

@@ -93,6 +93,7 @@ type Ledger interface {
 type Decisions interface {
 	LinesOfRun(ctx context.Context, want ledger.RunLines) ([]ledger.HistoryLine, error)
 	Plan(ctx context.Context, run int64) iter.Seq2[ledger.PlanItem, error]
+	PlanPart(ctx context.Context, want ledger.PlanPart) ([]ledger.PlacedItem, error)
 	Entries(ctx context.Context, sync string, keys []string) (map[string]*ledger.Entry, error)
 }
 

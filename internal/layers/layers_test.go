@@ -200,7 +200,11 @@ var table = map[string][]string{
 	"/internal/demo":         {"/", "/ledger", "/owlat/owlattest", "/source", "/internal/config", "/internal/initialise", "/internal/propose", "/internal/setup", "/internal/sourcedsn"},
 
 	// The page: what is plotted, and how that is drawn.
-	"/internal/page/chart":   {"github.com/dustin/go-humanize"},
+	"/internal/page/chart": {"github.com/dustin/go-humanize"},
+	"/internal/page/fed":   {"/internal/config"},
+	"/internal/page/rowlist": {
+		"/", "/internal/access", "/internal/api", "/internal/csvout", "/internal/page/telling", "/ledger", "/reconcile/kept", "/reconcile/step",
+	},
 	"/internal/page/figures": {"/", "/ledger", "/internal/page/chart"},
 
 	// What the page says of a person, and of rows that fail.
@@ -220,7 +224,7 @@ var table = map[string][]string{
 	"/internal/session/shelf": {"/internal/session", "github.com/jackc/pgx/v5"},
 	"/internal/page/telling":  {"/", "/internal/api", "/internal/bar", "/internal/events", "/internal/standing", "/ledger", "/reconcile"},
 	"/internal/page": {
-		"/", "/internal/access", "/internal/api", "/internal/cluster/roll", "/internal/config", "/internal/csvout", "/internal/page/telling", "/internal/page/chart", "/internal/page/figures",
+		"/", "/internal/access", "/internal/api", "/internal/cluster/roll", "/internal/config", "/internal/csvout", "/internal/page/fed", "/internal/page/rowlist", "/internal/page/telling", "/internal/page/chart", "/internal/page/figures",
 		"/internal/session", "/internal/standing", "/internal/turns", "/ledger", "/reconcile", "/reconcile/step",
 		"/internal/explain", "/internal/page/person", "/internal/page/story", "/internal/page/troubles", "/owlat",
 	},

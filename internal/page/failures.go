@@ -91,7 +91,7 @@ func listFailures(c *call) error {
 		if err != nil {
 			return err
 		}
-		if i := slices.IndexFunc(runs, func(r ledger.Run) bool { return r.Report != nil && r.Summary != nil }); i >= 0 {
+		if i := slices.IndexFunc(runs, hasRead); i >= 0 {
 			found.Unsendable = runs[i].Report.Unsendable()
 		}
 		if v.One != "" {

@@ -96,6 +96,21 @@ func Straight(text string) string {
 	}, text)
 }
 
+// Waits says of a run that waits for somebody, or did, how it is; empty: nothing more than its status.
+func Waits(r *ledger.Run) string {
+	switch sent := r.Report != nil && r.Report.Requests.Writes > 0; {
+	case r.Status == ledger.StatusHeld && sent:
+		return "What it sent before stays. The rest waits until somebody approves or dismisses it."
+	case r.Status == ledger.StatusHeld:
+		return "Nothing of it was sent. It waits until somebody approves or dismisses it."
+	case r.Status == ledger.StatusDismissed:
+		return "Somebody decided against its plan."
+	case r.Mode == ledger.ModeReview && !r.Status.Ended():
+		return "It was asked to show its plan first."
+	}
+	return ""
+}
+
 // Approval says what an approval does.
 func Approval(r *ledger.Run) []string {
 	return append(PlanOf(r), "The source is read again, and the plan is applied only if it is still the held one. What is sent to Owlat cannot be taken back: "+
