@@ -207,13 +207,13 @@ func showRun(c *call) error {
 // candidates is how many later runs are looked at for the one that took the place of another.
 const candidates = 100
 
-// later returns the run that took the place of one that was held. Runs of a sync come one after the other, so whichever ended after the held one began is later.
+// later returns the run that took the place of one that was held. Runs of a sync come one after the other, so whichever began no earlier is later.
 func (c ofRun) later(held *ledger.Run) (*laterView, error) {
 	briefs, err := c.d.Ledger.Briefs(c.r.Context(), held.Sync, held.Started, mostRunsBack)
 	if err != nil {
 		return nil, err
 	}
-	briefs = slices.DeleteFunc(briefs, func(b ledger.Brief) bool { return b.ID == held.ID || b.Finished.IsZero() })
+	briefs = slices.DeleteFunc(briefs, func(b ledger.Brief) bool { return b.ID == held.ID || b.Finished.IsZero() || b.Started.Before(held.Started) })
 	slices.SortFunc(briefs, func(a, b ledger.Brief) int { return cmp.Or(a.Finished.Compare(b.Finished), cmp.Compare(a.ID, b.ID)) })
 	for _, b := range briefs[:min(candidates, len(briefs))] {
 		r, err := c.d.Ledger.Run(c.r.Context(), b.ID)

@@ -29,6 +29,8 @@ type works struct {
 	hub    *events.Hub
 	desk   turns.Desk
 
+	settles map[int64]ledger.Status // of the runs that the next ended one settles
+
 	mu       sync.Mutex
 	personal bool
 	states   map[int64]progress.State
@@ -141,7 +143,7 @@ func newWorks(t *testing.T, w *world) *works {
 func (w *works) ended(status ledger.Status, lines ...ledger.Record) (id int64) {
 	w.t.Helper()
 	report := owlatsync.NewReport(nasty, "")
-	report.Rows, report.Outcomes[owlatsync.Created], report.Requests = 12345, 1234, owlatsync.RequestCounts{Total: 4321, Writes: 4000, RateLimited: 7}
+	report.Rows, report.Outcomes[owlatsync.Created], report.Outcomes[owlatsync.Invalid], report.Requests = 12345, 1234, 17, owlatsync.RequestCounts{Total: 4321, Writes: 4000, RateLimited: 7}
 	sum := &owlatsync.Summary{Rows: 12345, Creates: 1111, Removals: 222, TopicAdds: 333, Requests: 4444, Outcomes: map[owlatsync.Outcome]int{owlatsync.Updated: 55}}
 	err := w.under(func(k ledger.Lock) (err error) {
 		at := w.ledger.Now()
@@ -161,7 +163,7 @@ func (w *works) ended(status ledger.Status, lines ...ledger.Record) (id int64) {
 				return err
 			}
 		}
-		return k.EndRun(w.t.Context(), ledger.Ending{Run: run})
+		return k.EndRun(w.t.Context(), ledger.Ending{Run: run, Settled: w.settles})
 	})
 	if err != nil {
 		w.t.Fatal(err)

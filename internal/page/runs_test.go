@@ -73,7 +73,10 @@ func TestARunAfterwards(t *testing.T) {
 		has(t, "the next ones", next, want, "The first decisions")
 	}
 	// Keys that are addresses are the operators', and all keys of a sync whose keys are addresses.
-	has(t, "a viewer", viewer.get(at), ">4711<", "!ada@example.com", "hidden", `name="key"`)
+	has(t, "a viewer", viewer.get(at), ">4711<", "!ada@example.com", "hidden", `name="key"`, "An operator can have the source read", "!Read the source")
+	has(t, "what could not be sent", b.get(at), "list the rows that cannot be sent (17)", "topic added", "<bdi>news</bdi> <span class=\"why\">(<bdi>when newsletter</bdi>)")
+	k.ended(ledger.StatusOK)
+	has(t, "what could not be sent then", b.get(at), "Which rows could not be sent (17) is not known any more", "!Read the source")
 	read := func(b *browser, query string) (rows [][]string) {
 		t.Helper()
 		got := b.get(at + "/decisions.csv" + query)
@@ -205,6 +208,11 @@ func TestAHeldRun(t *testing.T) {
 		t.Errorf("dismissed what was approved: %d", got.status)
 	}
 	k.audited("ada dismiss 2", "ada approve 3")
+	third := k.ended(ledger.StatusHeld)
+	k.ended(ledger.StatusStopped)
+	k.settles = map[int64]ledger.Status{third: ledger.StatusSuperseded}
+	k.ended(ledger.StatusOK)
+	has(t, "superseded", b.get(at(third, "")), `<a href="/runs/7">Run 7</a> took its place`, "Why it was held", "!Why it is held", "!Its plan beside")
 }
 
 func TestOrdersOnASync(t *testing.T) {
