@@ -689,6 +689,13 @@ func TestAReviewHoldsNobodyUp(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		third := review("d")
+		of, err := standing.Of(t.Context(), living{p.book}, every("users", time.Hour), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state, why := stateOf(of, vitals.Sync{Last: &of.Runs[0], LastGood: time.Now()}, p.queue.Waiting("users"), time.Now()); state != api.Healthy || why != fmt.Sprintf("the plan of run %d waits for somebody to look at it", third) {
+			t.Errorf("while its plan waits it is %s: %s", state, why)
+		}
 		p.stop() // what is held stays, and what begins again is no review
 		p = w.start(t, every("users", time.Hour))
 		time.Sleep(2 * time.Hour)

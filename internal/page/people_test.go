@@ -135,8 +135,11 @@ func TestWhoMaySeePeople(t *testing.T) {
 	if got := viewer.get("/"); strings.Contains(got.body, `href="/people"`) || !strings.Contains(got.body, `href="/failures"`) {
 		t.Error("a viewer is led to people, or not to failures")
 	}
-	other := person.NewSealer()
-	for _, id := range []string{"x", "%3Cscript%3E", strings.Repeat("A", 200), other.Seal("", person.Subject{Word: "1"}), New(Parts{}).marks.Seal("", person.Subject{Word: "1"})} {
+	other, err := person.NewSealer([]byte("another"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"x", "%3Cscript%3E", strings.Repeat("A", 200), other.Seal("", person.Subject{Word: "1"})} {
 		if got := b.get("/people/" + id); got.status != http.StatusNotFound || !strings.Contains(got.body, "Search for the person again") {
 			t.Errorf("%s: %d", id, got.status)
 		}

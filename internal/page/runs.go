@@ -213,7 +213,9 @@ func (c ofRun) later(held *ledger.Run) (*laterView, error) {
 	if err != nil {
 		return nil, err
 	}
-	briefs = slices.DeleteFunc(briefs, func(b ledger.Brief) bool { return b.ID == held.ID || b.Finished.IsZero() || b.Started.Before(held.Started) })
+	briefs = slices.DeleteFunc(briefs, func(b ledger.Brief) bool {
+		return b.ID == held.ID || b.Finished.IsZero() || b.Started.Before(held.Started)
+	})
 	slices.SortFunc(briefs, func(a, b ledger.Brief) int { return cmp.Or(a.Finished.Compare(b.Finished), cmp.Compare(a.ID, b.ID)) })
 	for _, b := range briefs[:min(candidates, len(briefs))] {
 		r, err := c.d.Ledger.Run(c.r.Context(), b.ID)
