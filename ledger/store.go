@@ -113,7 +113,7 @@ type Journal interface {
 	// Plan streams the kept items of a held run by ascending Phase and Order, then in the order in which they were kept.
 	Plan(ctx context.Context, run int64) iter.Seq2[PlanItem, error]
 	// PlanPart returns a part of the items of Plan, in its order. Its time does not grow with the items that come before After, and with
-	// those that it leaves out only for the sake of Key.
+	// those that it leaves out for the sake of Key or Address.
 	PlanPart(ctx context.Context, want PlanPart) ([]PlacedItem, error)
 }
 
@@ -286,10 +286,12 @@ type SyncState struct {
 
 // PlanPart says which items of a plan are wanted.
 type PlanPart struct {
-	Run   int64
-	Key   string     // only of the row with this key; empty: any
-	After *PlanPlace // only later ones; nil: from the first
-	Limit int        // the most; below 1: all
+	Run int64
+	Key string // only of the row with this key; empty: any
+	// Address is HashText of the normalised address that items must concern; 0: any.
+	Address uint64
+	After   *PlanPlace // only later ones; nil: from the first
+	Limit   int        // the most; below 1: all
 }
 
 // PlanPlace is the place of an item in its plan; Number tells those of one Phase and Order apart.

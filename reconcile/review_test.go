@@ -75,6 +75,9 @@ func TestAReviewHoldsWhateverIsPlanned(t *testing.T) {
 	if got := listed(kept.Want{Limit: 4, Kind: owlatsync.AddTopic}); len(got) != 10 {
 		t.Errorf("adds to topics: %q", got)
 	}
+	if got := listed(kept.Want{Limit: 4, Address: "p36@example.com"}); len(got) != 1 || got[0] != "36 p36@example.com" {
+		t.Errorf("one address: %q", got)
+	}
 	if got := listed(kept.Want{Limit: 4, Key: "35"}); len(got) != 1 || got[0] != "35 p35@example.com" {
 		t.Errorf("one row: %q", got)
 	}

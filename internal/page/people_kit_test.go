@@ -17,6 +17,8 @@ import (
 	"owlatsync/ledger/memory"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/kept"
+	"owlatsync/reconcile/step"
 )
 
 // folk is a deployment with a ledger of people: one who left, some whose rows fail, and one whose mail bounced.
@@ -87,7 +89,7 @@ func newFolk(t *testing.T, w *world) *folk {
 		{Name: "web"},
 	}}
 	f.stands.more = func(d *api.Deployment) {
-		d.Service, d.Rows, d.Inquiry, d.Outbox = serviceOfFolk{f.stands}, f.Ledger, f, f.Ledger
+		d.Service, d.Rows, d.Inquiry, d.Outbox, d.Decisions = serviceOfFolk{f.stands}, f.Ledger, f, f.Ledger, f.Ledger
 		d.Ledger = ledgerOfFolk{d.Ledger.(*shelf), f.Ledger}
 	}
 	f.put("users", &ledger.Entry{
@@ -135,6 +137,33 @@ func (f *folk) hear(number byte, news ledger.News) int64 {
 		f.t.Fatal(err)
 	}
 	return id
+}
+
+// planItem is an item of a plan.
+func planItem(phase step.Phase, key, email string, changes ...owlatsync.Change) ledger.PlanItem {
+	return kept.Item(&step.Step{Phase: phase, Outcome: owlatsync.Updated, Row: &step.Row{Key: key, Email: email}, Entry: &ledger.Entry{}, Changes: changes}, 0)
+}
+
+// holds holds a run of a sync, whose plan has the items, and returns its number.
+func (f *folk) holds(sync string, items ...ledger.PlanItem) (run int64) {
+	f.t.Helper()
+	lock, err := f.Acquire(f.t.Context(), ledger.Claim{Purpose: "test"})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if run, err = lock.BeginRun(f.t.Context(), ledger.Run{Sync: sync, Mode: ledger.ModeRun, Started: noon}); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := lock.KeepPlan(f.t.Context(), run, items); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := lock.EndRun(f.t.Context(), ledger.Ending{Run: ledger.Run{ID: run, Status: ledger.StatusHeld, PlanForm: step.Form, Started: noon, Finished: noon}}); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := lock.Release(); err != nil {
+		f.t.Fatal(err)
+	}
+	return run
 }
 
 // leaves has Ada leave the newsletter, which could not be told elsewhere.

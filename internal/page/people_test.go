@@ -17,6 +17,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/step"
 )
 
 func newPeople(t *testing.T) (*world, *folk) {
@@ -109,6 +110,29 @@ func TestPeopleAreFound(t *testing.T) {
 
 func containsAll(text string, all []string) bool {
 	return !slices.ContainsFunc(all, func(want string) bool { return !strings.Contains(text, want) })
+}
+
+// TestAPlanThatWaits is told of whom it is about, also of somebody of whom nothing else is known.
+func TestAPlanThatWaits(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	run := f.holds("users", planItem(step.Update, "1", "ada@example.com", owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: "news"}),
+		planItem(step.Create, "new", "new@example.com", owlatsync.Change{Kind: owlatsync.CreateContact, To: "new@example.com"}, owlatsync.Change{Kind: owlatsync.SetField, Field: "firstName", To: nasty}))
+	b := w.browser()
+	b.signIn("ada", password)
+	link := fmt.Sprintf(`<a href="/runs/%d">`, run)
+	for word, want := range map[string]string{"1": "take off topic news (when newsletter)", "ada@example.com": "take off topic news", "new": "create new@example.com", "NEW@example.com": "create new@example.com"} {
+		got := b.find(word)
+		if got.status != http.StatusOK || !strings.Contains(got.body, link) || strings.Count(got.body, want) != 1 {
+			t.Errorf("%s: %d %s", word, got.status, words(got.body))
+		}
+		harmless(t, word, got.body)
+	}
+	for _, word := range []string{"bob@example.com", "2", "nobody"} {
+		if got := b.find(word); strings.Contains(got.body, "waits for approval") {
+			t.Errorf("%s: %s", word, words(got.body))
+		}
+	}
 }
 
 // TestWhoMaySeePeople: operators, with an id that this page made for this deployment.

@@ -77,7 +77,7 @@ func (m journal) Plan(ctx context.Context, run int64) iter.Seq2[ledger.PlanItem,
 func (m journal) PlanPart(ctx context.Context, want ledger.PlanPart) (items []ledger.PlacedItem, err error) {
 	err = m.use(ctx, "read plan of the ledger", func(s *store) error {
 		for _, item := range s.planOf(want.Run) {
-			if (want.Key == "" || item.Key == want.Key) && (want.After == nil || comparePlaces(item.Place, *want.After) > 0) && (want.Limit < 1 || len(items) < want.Limit) {
+			if (want.Key == "" || item.Key == want.Key) && (want.Address == 0 || slices.Contains(item.Addresses, want.Address)) && (want.After == nil || comparePlaces(item.Place, *want.After) > 0) && (want.Limit < 1 || len(items) < want.Limit) {
 				items = append(items, item)
 			}
 		}

@@ -106,10 +106,10 @@ func (j journal) PlanPart(ctx context.Context, want ledger.PlanPart) (items []le
 	if want.Limit < 1 {
 		want.Limit = -1
 	}
-	query := "SELECT phase, ord, seq, key, body, addresses FROM plan WHERE run = ?1 AND (?3 = '' OR key = ?3) AND EXISTS (SELECT 1 FROM runs WHERE id = ?1 AND " + kept + ") "
-	args := []any{want.Run, want.Limit, want.Key}
+	query := "SELECT phase, ord, seq, key, body, addresses FROM plan WHERE run = ?1 AND (?3 = '' OR key = ?3) AND (?4 IS NULL OR instr(addresses, ?4) % 8 = 1) AND EXISTS (SELECT 1 FROM runs WHERE id = ?1 AND " + kept + ") "
+	args := []any{want.Run, want.Limit, want.Key, entry.HashOrNull(want.Address)}
 	if want.After != nil {
-		query, args = query+"AND (phase, ord, seq) > (?4, ?5, ?6) ", append(args, want.After.Phase, want.After.Order, want.After.Number)
+		query, args = query+"AND (phase, ord, seq) > (?5, ?6, ?7) ", append(args, want.After.Phase, want.After.Order, want.After.Number)
 	}
 	err = j.query(ctx, query+"ORDER BY phase, ord, seq LIMIT ?2", args, func(rows *sql.Rows) error {
 		var item ledger.PlacedItem

@@ -11,11 +11,12 @@ import (
 
 // Want says which steps of a plan are listed.
 type Want struct {
-	Run   int64
-	Kind  owlatsync.ChangeKind // only such as have a change of this kind, Events: only such as send events; empty: any
-	Key   string               // only of the row with this key; empty: any
-	After ledger.PlanPlace     // only later ones; the zero value: from the first
-	Limit int                  // the most
+	Run     int64
+	Address string               // only what concerns this normalised address; empty: any
+	Kind    owlatsync.ChangeKind // only such as have a change of this kind, Events: only such as send events; empty: any
+	Key     string               // only of the row with this key; empty: any
+	After   ledger.PlanPlace     // only later ones; the zero value: from the first
+	Limit   int                  // the most
 }
 
 // Events is the kind of change that an event is.
@@ -41,6 +42,9 @@ func List(ctx context.Context, l Plans, want Want) (found Listed, err error) {
 		found.Last = before(step.Phases[0])
 	}
 	part := ledger.PlanPart{Run: want.Run, Key: want.Key, After: &found.Last, Limit: want.Limit + 1}
+	if want.Address != "" {
+		part.Address = ledger.HashText(want.Address)
+	}
 	if want.Kind != "" {
 		part.Limit = readAtOnce
 	}

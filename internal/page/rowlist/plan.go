@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"owlatsync"
+	"owlatsync/internal/api"
 	"owlatsync/internal/csvout"
 	"owlatsync/internal/page/telling"
 	"owlatsync/ledger"
@@ -54,6 +55,9 @@ func (of *Of) planned() (want kept.Want, err error) {
 	if want.Key, err = of.key(); err != nil {
 		return want, err
 	}
+	if address, bad := owlatsync.NormalizeAddress(want.Key); bad == nil && of.Whole {
+		want.Key, want.Address = "", address
+	}
 	var at ledger.PlanPlace
 	if n, bad := fmt.Sscanf(of.Query.Get("after"), "%d.%d.%d", &at.Phase, &at.Order, &at.Number); n == 3 && bad == nil && at.Phase > 0 {
 		want.After = at
@@ -67,7 +71,7 @@ func ListPlan(ctx context.Context, of *Of) (v Plan, err error) {
 	if err != nil {
 		return v, err
 	}
-	v = Plan{Hidden: !of.Named, Whole: of.Whole, Kind: string(want.Kind), Kinds: kinds, Key: want.Key}
+	v = Plan{Hidden: !of.Named, Whole: of.Whole, Kind: string(want.Kind), Kinds: kinds, Key: of.Query.Get("key")}
 	query := url.Values{}
 	for name, text := range map[string]string{"kind": v.Kind, "key": v.Key} {
 		if text != "" {
@@ -145,6 +149,51 @@ func WritePlan(ctx context.Context, of *Of, begin Begin) error {
 		}
 		want.After = found.Last
 	}
+}
+
+// Waiting is what the plan of a held run would do for a row of a person.
+type Waiting struct {
+	Run  int64
+	Sync string
+	Says string
+}
+
+// waitingMost is how much of one plan is told of one person.
+const waitingMost = 10
+
+// WaitingFor returns what the plans of held runs of a sync would do for the rows with the keys and for an address; empty: for none.
+func WaitingFor(ctx context.Context, rows api.Decisions, sync string, keys []string, address string, topic telling.Topic) (all []Waiting, err error) {
+	held, err := rows.HeldRuns(ctx, sync)
+	if err != nil {
+		return nil, err
+	}
+	for i := range held {
+		if held[i].PlanForm != step.Form {
+			continue
+		}
+		var wants []kept.Want
+		for _, key := range keys {
+			wants = append(wants, kept.Want{Key: key})
+		}
+		if address != "" {
+			wants = append(wants, kept.Want{Address: address})
+		}
+		seen := make(map[string]bool)
+		for _, want := range wants {
+			want.Run, want.Limit = held[i].ID, waitingMost
+			found, err := kept.List(ctx, rows, want)
+			if err != nil {
+				return nil, err
+			}
+			for _, d := range found.Steps {
+				if !seen[d.Key] {
+					all = append(all, Waiting{held[i].ID, sync, clip(telling.Changes(d, true, topic))})
+				}
+				seen[d.Key] = true
+			}
+		}
+	}
+	return all, nil
 }
 
 // kindsOf lists the kinds of changes of a step.

@@ -11,28 +11,17 @@ import (
 )
 
 // partOfPlan finds items of a run whose plan is kept: nobody sees what is left of any other.
-const (
-	partOfPlan = `SELECT phase, ord, seq, key, body, addresses FROM @plan WHERE deployment = $1 AND run = $2
-		AND EXISTS (SELECT 1 FROM @runs WHERE deployment = $1 AND id = $2 AND status IN ('running', 'waiting', 'held'))`
-	ofKey   = " AND key = "
-	later   = " AND (phase, ord, seq) > ($4, $5, $6)"
-	inOrder = " ORDER BY phase, ord, seq LIMIT $3"
-)
+const partOfPlan = `SELECT phase, ord, seq, key, body, addresses FROM @plan WHERE deployment = $1 AND run = $2
+	AND EXISTS (SELECT 1 FROM @runs WHERE deployment = $1 AND id = $2 AND status IN ('running', 'waiting', 'held'))
+	AND ($4::bytea IS NULL OR key = $4) AND ($5::bytea IS NULL OR position($5::bytea in addresses) % 8 = 1)`
 
 // PlanPart is the method of this name of ledger.Journal.
 func PlanPart(ctx context.Context, read pgrow.Read, want ledger.PlanPart) (items []ledger.PlacedItem, err error) {
-	query, args := partOfPlan, []any{want.Run, pgrow.Limit(want.Limit)}
+	query, args := partOfPlan, []any{want.Run, pgrow.Limit(want.Limit), pgrow.Nullable(want.Key), entry.HashOrNull(want.Address)}
 	if want.After != nil {
-		query, args = query+later, append(args, want.After.Phase, want.After.Order, want.After.Number)
+		query, args = query+" AND (phase, ord, seq) > ($6, $7, $8)", append(args, want.After.Phase, want.After.Order, want.After.Number)
 	}
-	if want.Key != "" {
-		place := "$4"
-		if want.After != nil {
-			place = "$7"
-		}
-		query, args = query+ofKey+place, append(args, []byte(want.Key))
-	}
-	err = read(ctx, query+inOrder, args, func(rows pgx.Rows) error {
+	err = read(ctx, query+" ORDER BY phase, ord, seq LIMIT $3", args, func(rows pgx.Rows) error {
 		var item ledger.PlacedItem
 		var addresses []byte
 		if err := rows.Scan(&item.Place.Phase, &item.Place.Order, &item.Place.Number, &item.Key, &item.Body, &addresses); err != nil {
