@@ -208,7 +208,7 @@ var table = map[string][]string{
 	"/internal/page/figures": {"/", "/ledger", "/internal/page/chart"},
 
 	// What the page says of a person, and of rows that fail.
-	"/internal/page/story":    {"/", "/ledger", "/owlat", "/reconcile", "/internal/config", "/internal/explain"},
+	"/internal/page/story":    {"/", "/ledger", "/owlat", "/reconcile", "/internal/config", "/internal/explain", "/internal/page/fed"},
 	"/internal/page/person":   {"/", "/ledger", "/internal/config", "/internal/explain", "/internal/page/story"},
 	"/internal/page/troubles": {"/", "/reconcile", "/internal/page/story"},
 

@@ -142,7 +142,7 @@ func TestMoments(t *testing.T) {
 		"6 write-back “crm” was told: topic.unsubscribed.",
 		"4 Owlat The person left News. A webhook told so.",
 		"3 source The row's consent to “News” went from no to yes.",
-		"2 sync Put it on topic news.",
+		"2 sync Put it on topic news (when newsletter).",
 		"1 sync Created the contact.",
 		"0 source The sync met the row for the first time.",
 	}
@@ -191,6 +191,20 @@ func TestWhatDiffersInOwlat(t *testing.T) {
 		row.Entry.Origin = origin
 		if got := story.OriginOf(row); got != want {
 			t.Errorf("%s: %q", origin, got)
+		}
+	}
+}
+
+// TestATopicWithoutAName is named by its id, and by what feeds it.
+func TestATopicWithoutAName(t *testing.T) {
+	t.Parallel()
+	syncs := []config.Sync{
+		{Name: "users", Topics: []config.Topic{{ID: "k57", When: "newsletter"}, {ID: "k58"}}}, {Name: "leads", Topics: []config.Topic{{ID: "k58", When: "wants_tips"}}},
+	}
+	for id, want := range map[string]string{"k57": "k57 (users, when newsletter)", "k58": "k58 (users, every row; leads, when wants_tips)", "k59": "k59"} {
+		says, _ := story.Told(ledger.Feedback{Event: owlat.WebhookTopicUnsubscribed, Topics: []ledger.FeedbackTopic{{ID: id}}}, syncs)
+		if says != "The person left "+want+"." {
+			t.Error(says)
 		}
 	}
 }
