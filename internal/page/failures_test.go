@@ -53,7 +53,7 @@ func TestNothingFails(t *testing.T) {
 	f.syncs = nil
 	b := w.browser()
 	b.signIn("ada", password)
-	if got := b.get("/failures"); got.status != http.StatusOK || !containsAll(words(got.body), []string{"No row fails.", "will stand here", "Nothing waits to be written back"}) {
+	if got := b.get("/failures"); got.status != http.StatusOK || !containsAll(words(got.body), []string{"No row fails.", "will stand here", "Nothing waits to be told"}) {
 		t.Errorf("%d %s", got.status, words(got.body))
 	}
 	if got := b.get("/feedback"); got.status != http.StatusOK || !containsAll(words(got.body), []string{"No webhook has come yet.", "None. Addresses whose mail comes back"}) {
@@ -281,7 +281,7 @@ func TestVeryManyRowsThatAreNotInStep(t *testing.T) {
 	if !containsAll(few, []string{"the first 3,000", "Try all with this reason again"}) || strings.Contains(few, "put on topic") {
 		t.Errorf("a part: %s", few)
 	}
-	if !containsAll(whole, []string{"3,000 rows: refused", "Try all 3,000 again", "it is not known whether the contact was put on topic news", "Look in Owlat whether the contact is on the topic.", "Every row of the ledger was looked at."}) {
+	if !containsAll(whole, []string{"3,000 rows: refused", "Try all 3,000 again", "it is not known whether the contact was put on topic news", "Look in Owlat whether the contact is on the topic.", "Every row was looked at."}) {
 		t.Errorf("all: %s", whole)
 	}
 }

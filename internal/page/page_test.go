@@ -46,7 +46,7 @@ func TestTheOverview(t *testing.T) {
 	w.all[""].states = full()
 	got := w.browser().get("/")
 	for _, want := range []string{
-		"1,234,000 of 1,234,567", ">20 <", "12 given up", `data-label="To confirm">3<`, `data-label="Unsendable">4<`, `data-state="failing"`, `data-state="not scheduled"`,
+		"1,234,000 of 1,234,567", ">20 <", "12 given up", `data-label="To confirm">3<`, `data-label="Cannot be sent">4<`, `data-state="failing"`, `data-state="not scheduled"`,
 		`<time datetime="2026-03-01T12:01:00Z" title="2026-03-01 12:01:00 UTC">2026-03-01 12:01:00 UTC</time>`, `datetime="2026-03-01T13:00:00Z"`, "owlat-sync approve 6", "owlat-sync failures",
 		"can no longer be approved", `<a href="/runs/6">Look at run 6</a>`, "A plan waits for you: somebody asked run 5", "never", "when somebody asks", `<html lang="en">`, `href="#main"`, `aria-current="page"`,
 	} {
@@ -140,7 +140,7 @@ func TestDeploymentsOfAPage(t *testing.T) {
 	w.people.ReplaceAll([]config.Account{accountOf("ada", config.Operator)}, map[string][]config.Account{"acme": {accountOf("ada", config.Viewer)}, "coil": {accountOf("eve", config.Viewer)}})
 	all, one, closed := w.browser(), w.browser(), w.browser()
 	list := all.signIn("ada", password)
-	for _, want := range []string{`href="/deployments/acme/"`, `href="/deployments/bolt/"`, "4 things wait", "in order", "not open"} {
+	for _, want := range []string{`href="/deployments/acme/"`, `href="/deployments/bolt/"`, "5 things wait", "in order", "not open"} {
 		if !strings.Contains(list.body, want) {
 			t.Errorf("the list lacks %s:\n%s", want, list.body)
 		}

@@ -85,8 +85,8 @@ func TestPeopleAreFound(t *testing.T) {
 		"2":                {"bob@example.com", "users : The row fails, and is not tried again", "Owlat does not have the topic. Correct its id", "web , row"}, // both of his rows
 		"BOB@example.com":  {"The row fails", "users , row 2", "web , row bob@example.com"},
 		"1":                {"Rows of several syncs have this key", "ada@example.com", "other@example.com"},
-		"no " + nasty:      {"The ledger has no row with this key"},
-		"nobody":           {"The ledger has no row with this key or address", "nothing was ever sent"},
+		"no " + nasty:      {"Nothing is known of this key"},
+		"nobody":           {"Nothing is known of this key or address", "nothing was ever sent"},
 		"dan@example.com":  {"A mail to the address came back for good", "If the mailbox works again, lift the suppression.", "Lift the suppression…", "(hard bounce)"},
 		"gone@example.com": {"asked to forget the person"},
 		nasty:              {"The row fails, and later runs try it again: no answer in time", "If it stays, look at the deployment"},
@@ -304,8 +304,8 @@ func TestWhatTheSourcesHaveNow(t *testing.T) {
 	b.signIn("ada", password)
 	for word, want := range map[string][]string{
 		"ada@example.com": {"users , row 1 It can be sent.", "line 2 · ADA@example.com", "newsletter: no", "Why they get mail, or not"},
-		"nonsense":        {"users , row 77 It cannot be sent: the address has no @", "newsletter: yes", "Correct it in the source", "The ledger has no row with this key"},
-		"78":              {"It can be sent, and the ledger does not know it yet"},
+		"nonsense":        {"users , row 77 It cannot be sent: the address has no @", "newsletter: yes", "Correct it in the source", "Nothing is known of this key"},
+		"78":              {"It can be sent, and no run has met it yet"},
 		"nobody":          {"No source has a row with this key or address."},
 	} {
 		path := b.find(word).path

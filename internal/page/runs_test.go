@@ -54,23 +54,23 @@ func TestARunAfterwards(t *testing.T) {
 	b.signIn("ada", password)
 	viewer.signIn("wall", password)
 	at := fmt.Sprintf("/runs/%d", id)
-	has(t, "a run", b.get(at), "failed rows", "12,345", "1,234", "4,321", "Refused by the rate limit", ">3s<", ">4711<", "topic added", "ada@example.com", "timed out", ">timeout<", "many94", "!many95", "More decisions", "Download as CSV",
+	has(t, "a run", b.get(at), "failed rows", "12,345", "1,234", "4,321", "too many came at once", ">3s<", ">4711<", "topic added", "ada@example.com", "timed out", "no answer in time", "many94", "!many95", "More rows", "Download as CSV",
 		"!Approve", "!Cancel")
 	has(t, "what was created", b.get(at+"?what=created"), ">4711<", "!news", "!many1")
 	has(t, "one row", b.get(at+"?key=4711"), ">4711<", "news", "!many1")
 	has(t, "what was taken", b.get(at+"?category=taken"), "alert(1)", "!timed out", "!many1")
-	has(t, "nothing is so", b.get(at+"?key=nobody"), "No decision is so")
+	has(t, "nothing is so", b.get(at+"?key=nobody"), "It did nothing of that kind")
 	has(t, "what is no such thing", b.get(at+"?what="+url.QueryEscape(nasty)+"&after=x"), ">4711<")
 	next := b.get(at + "?what=" + url.QueryEscape("topic removed"))
 	for _, want := range []string{"many100", "many200"} {
-		_, rest, found := strings.Cut(next.body, "#decisions\">More decisions")
+		_, rest, found := strings.Cut(next.body, "#decisions\">More rows")
 		if !found {
 			t.Fatalf("no more decisions after %s:\n%s", rest, next.body)
 		}
 		before := next.body[:len(next.body)-len(rest)]
 		link := before[strings.LastIndex(before, `href="`)+6:]
 		next = b.get(strings.ReplaceAll(link[:strings.Index(link, "#")], "&amp;", "&"))
-		has(t, "the next ones", next, want, "The first decisions")
+		has(t, "the next ones", next, want, "From the beginning")
 	}
 	// Keys that are addresses are the operators', and all keys of a sync whose keys are addresses.
 	has(t, "a viewer", viewer.get(at), ">4711<", "!ada@example.com", "hidden", `name="key"`, "An operator can have the source read", "!Read the source")

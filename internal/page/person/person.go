@@ -141,7 +141,7 @@ func (p *Person) Verdict() story.Verdict {
 		return story.Suppressed(*p.Barred)
 	}
 	if len(p.Tales) == 0 {
-		return story.Verdict{Tone: story.Unknown, Says: "The ledger has no row with this address, but Owlat told of it.", Do: "If the source has the person, ask for a run, or look why the row cannot be sent."}
+		return story.Verdict{Tone: story.Unknown, Says: "No run has met a row with this address, but Owlat told of it.", Do: "If the source has the person, ask for a run, or look why the row cannot be sent."}
 	}
 	all := make([]story.Verdict, len(p.Tales))
 	for i, t := range p.Tales {

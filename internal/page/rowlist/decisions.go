@@ -1,6 +1,7 @@
 package rowlist
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"slices"
@@ -17,7 +18,7 @@ type Decisions struct {
 	Lines      []Decision
 	Hidden     bool     // keys are not for the viewer
 	What       string   // only this; empty: all
-	Whats      []string // what there is to choose from
+	Whats      []Choice // what there is to choose from
 	Category   string   // only rows that failed for this kind of reason; empty: any
 	Categories []Choice
 	Key        string
@@ -33,15 +34,38 @@ type Decision struct {
 	At       time.Time
 	Key      string // empty: the viewer may not see it
 	What     string
+	Says     string // the same for people
 	Note     string
 	Category ledger.Category // why the row fails now, of one that failed
+	Why      string          // the same for people
 	Topic    string          // which rows are put on the topic that the note names; empty: it names none that is configured
 }
 
 // whats are the words of the history, in the order in which a run does such things.
-var whats = []string{
-	"created", "adopted", "updated", "topic added", "topic removed", "topic left alone", "topic unsure", "event sent", "event unknown", "event left out",
-	"deleted", "gone", "merged", "found", "failed",
+var whats = []Choice{
+	{"created", "created the contact"}, {"adopted", "took over a contact that was in Owlat"}, {"updated", "changed the contact"},
+	{"topic added", "put on a topic"}, {"topic removed", "taken off a topic"}, {"topic left alone", "left a topic as it is"}, {"topic unsure", "not known whether on a topic"},
+	{"event sent", "sent an event"}, {"event unknown", "not known whether an event arrived"}, {"event left out", "left out an event"},
+	{"deleted", "deleted the contact"}, {"gone", "found the contact deleted in Owlat"}, {"merged", "found the contact merged into another"}, {"found", "found the contact in Owlat"}, {"failed", "failed"},
+}
+
+// categories are the kinds of reasons that owlat-sync knows, for people.
+var categories = map[ledger.Category]string{
+	ledger.CategoryNetwork: "Owlat could not be reached", ledger.CategoryTimeout: "no answer in time", ledger.CategoryAnswer: "an answer that cannot be understood",
+	ledger.CategoryInterrupted: "the run ended meanwhile", ledger.CategoryRoute: "what answers is not Owlat", ledger.CategoryDrift: "Owlat refuses an address that no contact has",
+	ledger.CategoryTaken: "another contact has the address", ledger.CategoryExchange: "rows exchange addresses", ledger.CategoryAddress: "the contact has another address than was sent",
+	ledger.CategoryTopic: "Owlat does not have the topic", ledger.CategoryUnsure: "not known whether on a topic", ledger.CategoryUnconfirmed: "Owlat sends no second mail to confirm",
+	ledger.CategoryEvent: "not known whether an event arrived", ledger.CategoryLedger: "it could not be recorded", ledger.CategorySource: "the row cannot be sent, or another one counts",
+	ledger.CategoryWaiting: "it failed before and waits", ledger.CategoryGone: "the contact was deleted in Owlat", ledger.CategoryKept: "the contact of a row that left is kept",
+	ledger.CategoryUnasked: "the run was asked for other rows", ledger.CategoryUnreached: "the run ended before its turn", ledger.CategoryHeld: "the run applied nothing",
+}
+
+// text returns what a value means for people, the value itself if it is no choice.
+func text(all []Choice, value string) string {
+	if i := slices.IndexFunc(all, func(c Choice) bool { return c.Value == value }); i >= 0 {
+		return all[i].Text
+	}
+	return value
 }
 
 // readAtOnce is how many lines are read at once; mostRead how many are looked at for one page.
@@ -53,7 +77,7 @@ const (
 // wanted returns which decisions the address asks for.
 func (of *Of) wanted() (want ledger.RunLines, category ledger.Category, err error) {
 	want.Run = of.Run.ID
-	if what := of.Query.Get("what"); slices.Contains(whats, what) {
+	if what := of.Query.Get("what"); slices.ContainsFunc(whats, func(c Choice) bool { return c.Value == what }) {
 		want.Events = []string{what}
 	}
 	if category = ledger.Category(of.Query.Get("category")); category != "" {
@@ -77,7 +101,7 @@ func ListDecisions(ctx context.Context, of *Of) (v Decisions, err error) {
 	}
 	v = Decisions{Hidden: !of.Named, Whats: whats, Category: string(category), Key: want.Key}
 	for _, c := range ledger.Categories {
-		v.Categories = append(v.Categories, Choice{string(c), string(c)})
+		v.Categories = append(v.Categories, Choice{string(c), cmp.Or(categories[c], string(c))})
 	}
 	if len(want.Events) > 0 {
 		v.What = want.Events[0]
@@ -149,9 +173,10 @@ func (of *Of) decided(ctx context.Context, lines []ledger.HistoryLine) (all []De
 		}
 	}
 	for _, l := range lines {
-		one := Decision{Number: l.Number, At: l.At, Key: of.shown(l.Key), What: l.Event, Note: l.Note, Topic: of.Topic(l.Note)}
+		one := Decision{Number: l.Number, At: l.At, Key: of.shown(l.Key), What: l.Event, Says: text(whats, l.Event), Note: l.Note, Topic: of.Topic(l.Note)}
 		if e := entries[l.Key]; e != nil && e.Failure != nil && l.Event == string(owlatsync.Failed) {
 			one.Category = e.Failure.Category
+			one.Why = cmp.Or(categories[one.Category], string(one.Category))
 		}
 		all = append(all, one)
 	}
