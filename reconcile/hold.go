@@ -286,12 +286,15 @@ func standsFor(reads *owlatsync.Reading, partial bool, held *ledger.Run) bool {
 // TookPlace reports whether a later run of the sync took the place of a run that was held, as far as their records tell: it applied its plan, or came to an
 // end that made the plan moot. The first one that did so settled it.
 func TookPlace(later, held *ledger.Run) bool {
-	if held.Status == ledger.StatusApproved {
+	if held.Status != ledger.StatusApproved && held.Status != ledger.StatusSuperseded {
+		return false
+	}
+	if held.Status == ledger.StatusApproved && later.Approves != 0 { // only what a service was asked for has it
 		return later.Approves == held.ID
 	}
 	switch later.Status {
 	case ledger.StatusOK, ledger.StatusFailedRows, ledger.StatusHeld, ledger.StatusApproved, ledger.StatusSuperseded, ledger.StatusDismissed:
-		return held.Status == ledger.StatusSuperseded && later.Report != nil && standsFor(later.Report.Reading, !later.Part.Whole(), held)
+		return later.Report != nil && standsFor(later.Report.Reading, !later.Part.Whole(), held)
 	}
 	return false
 }

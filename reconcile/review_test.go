@@ -90,10 +90,26 @@ func TestAReviewHoldsWhateverIsPlanned(t *testing.T) {
 	if got := strings.Join(listed(kept.Want{Limit: 100}), ","); strings.Contains(got, "p32@") || !strings.Contains(got, "p33@") {
 		t.Errorf("after one person was forgotten the plan is listed as %q", got)
 	}
+	first := run
 	_, err = w.try(t.Context(), runOptions{Review: true}, source)
 	run = heldBy(t, err, owlatsync.GuardReview)
+	took := func(later, held int64) bool {
+		t.Helper()
+		l, err := w.ledger.Run(t.Context(), later)
+		h, also := w.ledger.Run(t.Context(), held)
+		if err != nil || also != nil {
+			t.Fatal(err, also)
+		}
+		return reconcile.TookPlace(l, h)
+	}
+	if !took(run, first) || took(first, run) {
+		t.Error("it is not known which plan took the place of the other")
+	}
 	if report, err = w.try(t.Context(), runOptions{Approve: run}, source); err != nil || report.Outcomes[owlatsync.Updated] != 1 || report.Outcomes[owlatsync.Created] < 9 {
 		t.Fatalf("approved: %v, %+v", err, report)
+	}
+	if !took(run+1, run) {
+		t.Error("it is not known which run applied the plan")
 	}
 	w.sync.Guards = reconcile.Guards{}
 	_, err = w.try(t.Context(), runOptions{Review: true}, rows{list: people(1000, "P")})

@@ -14,6 +14,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/step"
 )
 
 // TestFailuresByReason: each with what to do; viewers see numbers and reasons, and nobody's address.
@@ -238,10 +239,17 @@ func TestPagesOfVeryManyStaySmall(t *testing.T) {
 		address := fmt.Sprintf("somebody.whose.mail.bounced%d@example.com", i)
 		f.bounces(byte(i), address, ledger.Bounced)
 	}
+	var plan []ledger.PlanItem
+	for i := range 150 {
+		address := fmt.Sprintf("somebody.with.a.name%d@example.com", i)
+		plan = append(plan, planItem(step.Create, fmt.Sprintf("018f3c1e-7b5a-7c40-9d40-%012d", i), address, owlatsync.Change{Kind: owlatsync.CreateContact, To: address}, owlatsync.Change{Kind: owlatsync.SetField, Field: "firstName", To: strings.Repeat("Long ", 100)},
+			owlatsync.Change{Kind: owlatsync.AddTopic, Topic: "news"}))
+	}
+	run := f.holds("users", plan...)
 	b := w.browser()
 	b.signIn("ada", password)
 	failures, feedback := b.get("/failures"), b.get("/feedback")
-	for name, got := range map[string]reply{"failures": failures, "feedback": feedback} {
+	for name, got := range map[string]reply{"failures": failures, "feedback": feedback, "a plan": b.get(fmt.Sprintf("/runs/%d/plan", run))} {
 		t.Logf("%s has %d bytes", name, len(got.body))
 		if got.status != http.StatusOK || len(got.body) > 100<<10 {
 			t.Errorf("%s: %d with %d bytes", name, got.status, len(got.body))

@@ -50,6 +50,10 @@ func (l ledgerOfFolk) LastFeedback(ctx context.Context) (time.Time, error) {
 	return l.rows.LastFeedback(ctx)
 }
 
+func (l ledgerOfFolk) Run(ctx context.Context, id int64) (*ledger.Run, error) {
+	return l.rows.Run(ctx, id)
+}
+
 func (f *folk) Configured() []config.Sync { return f.syncs }
 
 func (f *folk) Contact(context.Context, string) (*owlat.Contact, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"testing"
 
 	"owlatsync/ledger"
@@ -43,52 +42,6 @@ func testPlan(t *testing.T, open Open) {
 		}
 		same(t, "dropped", len(collect(t, l.Plan(t.Context(), run))), 0)
 		same(t, "the other run's", len(collect(t, l.Plan(t.Context(), other))), 1)
-	})
-	t.Run("in parts", func(t *testing.T) {
-		t.Parallel()
-		l := fresh(t, open)
-		k := hold(t, l)
-		run := begin(t, k, "users")
-		named := item(2, 1, "b")
-		named.Addresses = []uint64{ledger.HashText("ada@example.com"), 1<<56 + 258}
-		keep(t, k, run, item(1, 5, "a"), named, item(1, -3, "c"), item(1, 5, "d"), item(1, 5, "a"), item(0, 0, "first"))
-		end(t, k, ledger.Run{ID: run, Status: ledger.StatusHeld})
-		part := func(want ledger.PlanPart) (items []ledger.PlanItem, last *ledger.PlanPlace) {
-			want.Run = run
-			placed, err := l.PlanPart(t.Context(), want)
-			noError(t, err)
-			for _, one := range placed {
-				same(t, "the place of "+one.Key, []int64{int64(one.Place.Phase), one.Place.Order}, []int64{int64(one.Phase), one.Order})
-				items, last = append(items, one.PlanItem), &one.Place
-			}
-			return items, last
-		}
-		all := []ledger.PlanItem{item(0, 0, "first"), item(1, -3, "c"), item(1, 5, "a"), item(1, 5, "d"), item(1, 5, "a"), named}
-		got, _ := part(ledger.PlanPart{})
-		same(t, "all", got, all)
-		got, last := part(ledger.PlanPart{Limit: 3})
-		same(t, "the first", got, all[:3])
-		got, last = part(ledger.PlanPart{Limit: 1, After: last})
-		same(t, "another of the same order", got, all[3:4])
-		got, _ = part(ledger.PlanPart{After: last})
-		same(t, "the rest", got, all[4:])
-		got, _ = part(ledger.PlanPart{Key: "a"})
-		same(t, "of one row", got, []ledger.PlanItem{all[2], all[4]})
-		got, _ = part(ledger.PlanPart{Key: "a", After: last, Limit: 5})
-		same(t, "of one row, later", got, all[4:5])
-		got, _ = part(ledger.PlanPart{Address: ledger.HashText("ada@example.com"), Limit: 5})
-		same(t, "of an address", got, all[5:])
-		got, _ = part(ledger.PlanPart{Address: 1<<56 + 258, Key: "b", After: last})
-		same(t, "of another address", got, all[5:])
-		for _, none := range []uint64{ledger.HashText("bob@example.com"), (1<<56 + 258) >> 8, 2} {
-			got, _ = part(ledger.PlanPart{Address: none})
-			same(t, "of an address that no item concerns", len(got), 0)
-		}
-		got, _ = part(ledger.PlanPart{After: &ledger.PlanPlace{Phase: 1, Order: math.MaxInt64, Number: math.MaxInt64}})
-		same(t, "of later phases", got, all[5:])
-		end(t, k, ledger.Run{ID: run, Status: ledger.StatusOK})
-		got, _ = part(ledger.PlanPart{})
-		same(t, "dropped", len(got), 0)
 	})
 	t.Run("an item without a body", func(t *testing.T) {
 		t.Parallel()

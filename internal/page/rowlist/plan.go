@@ -103,11 +103,19 @@ const longest = 400
 
 // step returns a step as the viewer may see it.
 func (of *Of) step(d step.Decision) Step {
-	s := Step{Key: of.shown(d.Key), Says: clip(telling.Changes(d, of.Whole, of.Topic)), Reason: d.Reason}
+	s := Step{Key: of.shown(d.Key), Says: clip(telling.Changes(d, of.Whole, of.Topic)), Reason: of.reason(d)}
 	if of.Whole {
 		s.Address, s.Person = d.Address(), of.Person(d.Key)
 	}
 	return s
+}
+
+// reason returns what is expected to go wrong: it may name another row by its key.
+func (of *Of) reason(d step.Decision) string {
+	if !of.Named {
+		return ""
+	}
+	return d.Reason
 }
 
 func clip(text string) string {
@@ -142,7 +150,7 @@ func WritePlan(ctx context.Context, of *Of, begin Begin) error {
 			if of.Whole {
 				address = d.Address()
 			}
-			out.Write(of.Run.Sync, of.shown(d.Key), address, strings.Join(kindsOf(d), " "), telling.Changes(d, of.Whole, of.Topic), d.Reason)
+			out.Write(of.Run.Sync, of.shown(d.Key), address, strings.Join(kindsOf(d), " "), telling.Changes(d, of.Whole, of.Topic), of.reason(d))
 		}
 		if err := out.Flush(); err != nil || !found.More {
 			return nil // it is whole, or the client has left

@@ -41,7 +41,7 @@ func Facts(r *ledger.Run) (all []Fact) {
 		add("Reading", map[owlatsync.ReadingMode]string{owlatsync.ReadAll: "all rows", owlatsync.ReadChanges: "changed rows", owlatsync.ReadKeys: "rows by their keys"}[reading.Mode])
 	}
 	add("Requests", Number(r.Report.Requests.Total))
-	add("Of them, such as change something", Number(r.Report.Requests.Writes))
+	add("Requests that changed something", Number(r.Report.Requests.Writes))
 	if n := r.Report.Requests.RateLimited; n > 0 {
 		add("Refused, because too many came at once", Number(n))
 	}
